@@ -1,0 +1,54 @@
+/**
+ * Where market data comes in. Every feed (NATS, JetStream, simulator, replay) hands the same thing to the same sink, so
+ * nothing downstream knows which one runs.
+ */
+
+/** One publisher message. `payload` is only valid during the call: the sink copies what it keeps. */
+export interface FeedMessage {
+  /** The NATS subject, `md.<quotes|trades|books>.<symbol>`. */
+  subject: string;
+  /** One JSON object or one MessagePack map, as the publisher sent it. */
+  payload: Uint8Array;
+  /** Publisher's event time in µs since the Unix epoch (`Ts-Event`); 0 when unknown. */
+  tsEventMicros: number;
+  /** Sequence within the subject or the stream (`Seq` header or JetStream's); 0 when the feed has none. */
+  seq: number;
+  /** What `seq` counts in; '' when the feed has none. */
+  epoch: string;
+  /** True when `seq` is contiguous per subject (publisher's own), so that a hole in it is a loss. JetStream's is not. */
+  contiguous: boolean;
+}
+
+export interface FeedSink {
+  message(message: FeedMessage): void;
+  /** `live`: data flows. `stale`: the feed lost its source; the last values are still served. */
+  status(status: FeedStatus, detail: string): void;
+}
+
+export type FeedStatus = 'live' | 'stale';
+
+export interface Feed {
+  readonly name: 'nats' | 'jetstream' | 'simulator' | 'replay';
+  /** Resolves once data can flow. @throws {Error} with `cause` when the source cannot be reached or read. */
+  start(sink: FeedSink): Promise<void>;
+  /** Somebody began (`true`) or ceased (`false`) to want a source, e.g. subject `md.quotes.AAPL`. */
+  interest(subject: string, wanted: boolean): void;
+  /** Puts an invalid message where its publisher can find it; a feed without a back channel drops it. */
+  deadLetter(subject: string, payload: Uint8Array, reason: string): void;
+  /** Stops delivery; no call reaches the sink after it resolves. */
+  stop(): Promise<void>;
+}
+
+/** Time source, handed in so that tests can drive it. Both are from one clock. */
+export interface Clock {
+  /** µs since the Unix epoch, fractional. */
+  nowMicros(): number;
+  setTimeout(run: () => void, delayMs: number): unknown;
+  clearTimeout(handle: unknown): void;
+}
+
+export const systemClock: Clock = {
+  nowMicros: () => (performance.timeOrigin + performance.now()) * 1000,
+  setTimeout: (run, delayMs) => setTimeout(run, delayMs),
+  clearTimeout: handle => clearTimeout(handle as NodeJS.Timeout),
+};

@@ -4,6 +4,7 @@
  */
 import { availableParallelism } from 'node:os';
 import { z } from 'zod';
+import { isSymbol } from '../protocol/topics.js';
 import { parseDurationMs } from './duration.js';
 
 /** A setting that cannot be used. The message names the environment variable. */
@@ -79,6 +80,10 @@ export interface Config {
 
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 const SECRET_BYTES_MIN = 32;
+/** Most threads of a kind: which workers a frame is for is a bit mask of 32 bits. */
+const THREADS_MAX = 32;
+/** Longest delay a Node timer keeps; a longer one would fire at once. */
+const TIMER_MS_MAX = 2 ** 31 - 1;
 
 const list = z.string().transform(text =>
   text
@@ -94,7 +99,12 @@ const decimal = (min: number, max: number) =>
     .regex(/^\d+(\.\d+)?$/, 'must be a number')
     .transform(Number)
     .pipe(z.number().min(min).max(max));
-const auto = (max: number) => z.union([z.literal('auto'), integer(1, max)]);
+const threads = z
+  .string()
+  .refine(text => text === 'auto' || (/^\d{1,2}$/.test(text) && Number(text) >= 1 && Number(text) <= THREADS_MAX), {
+    error: `must be auto or a whole number from 1 to ${THREADS_MAX}`,
+  })
+  .transform(text => (text === 'auto' ? text : Number(text)));
 const bytes = z
   .string()
   .regex(/^\d+\s*(KiB|MiB|GiB|B)?$/, 'must be a size such as 1048576 or 1MiB')
@@ -106,10 +116,12 @@ const bytes = z
   });
 const durationMs = z.string().transform((text, context) => {
   const ms = parseDurationMs(text);
-  if (ms !== undefined) return ms;
-  context.addIssue({ code: 'custom', message: 'must be a duration such as 250ms, 4s, 30m or 1h' });
+  if (ms !== undefined && ms <= TIMER_MS_MAX) return ms;
+  context.addIssue({ code: 'custom', message: 'must be a duration such as 250ms, 4s, 30m or 1h, and at most 24d' });
   return z.NEVER;
 });
+/** A symbol in which `*` may stand for any characters. */
+const isSymbolPattern = (text: string) => isSymbol(text.replaceAll('*', 'x'));
 const onOff = z.enum(['on', 'off']).transform(text => text === 'on');
 const port = integer(0, 65_535);
 
@@ -125,8 +137,8 @@ const variables = z.object({
   ADMIN_HOST: z.string().default('127.0.0.1'),
   ADMIN_PORT: port.default(9090),
   ADMIN_TOKEN: z.string().optional(),
-  WORKERS: auto(32).default('auto'),
-  ENCODERS: auto(32).default('auto'),
+  WORKERS: threads.default('auto'),
+  ENCODERS: threads.default('auto'),
   FEED: z.enum(['simulator', 'nats', 'replay']).optional(),
   NATS_URL: z.string().optional(),
   NATS_USER: z.string().optional(),
@@ -138,10 +150,12 @@ const variables = z.object({
   NATS_TLS_KEY: z.string().optional(),
   NATS_STREAM: z
     .string()
-    .regex(/^[^\s.*>]{1,255}$/, 'must be a JetStream stream name')
+    .regex(/^[^\s.*>/\\]{1,255}$/, 'must be a JetStream stream name')
     .default('MILLRACE'),
   JETSTREAM: onOff.default(false),
-  SYMBOLS: list.default([]),
+  SYMBOLS: list
+    .refine(items => items.every(isSymbolPattern), 'must be symbols or patterns such as AAPL,BTC/*')
+    .default([]),
   SIM_SYMBOLS: integer(1, 100_000).default(50),
   SIM_RATE: decimal(0, 10_000_000).default(0),
   SIM_SEED: integer(0, 2 ** 32 - 1).default(1),
@@ -179,9 +193,13 @@ type Variables = z.infer<typeof variables>;
 
 /**
  * Reads the configuration from `env` (an empty value counts as unset).
+ * @param cores what `WORKERS=auto` and `ENCODERS=auto` share.
  * @throws {ConfigError} naming every variable that cannot be used.
  */
-export function readConfig(env: Readonly<Record<string, string | undefined>>): Config {
+export function readConfig(
+  env: Readonly<Record<string, string | undefined>>,
+  cores: number = availableParallelism(),
+): Config {
   const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined && value !== ''));
   const parsed = variables.safeParse(given);
   if (!parsed.success) {
@@ -195,8 +213,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
   const v = parsed.data;
   const feed = v.FEED ?? (v.NATS_URL === undefined ? 'simulator' : 'nats');
   checkRelations(v, feed);
-  const cores = availableParallelism();
-  const encoders = v.ENCODERS === 'auto' ? Math.max(1, Math.floor(cores / 4)) : v.ENCODERS;
+  const encoders = v.ENCODERS === 'auto' ? Math.min(THREADS_MAX, Math.max(1, Math.floor(cores / 4))) : v.ENCODERS;
   return Object.freeze({
     nodeName: v.NODE_NAME,
     host: v.HOST,
@@ -250,15 +267,21 @@ const SECRET_NAMES = new Set(['AUTH_JWT_SECRET', 'NATS_PASSWORD', 'NATS_TOKEN', 
 
 /** Only Linux spreads connections over the listeners of one port; elsewhere one worker serves them all. */
 function automaticWorkers(cores: number, encoders: number): number {
-  return process.platform === 'linux' ? Math.max(1, cores - encoders - 1) : 1;
+  return process.platform === 'linux' ? Math.min(THREADS_MAX, Math.max(1, cores - encoders - 1)) : 1;
 }
 
 function checkRelations(v: Variables, feed: Config['feed']): void {
   const wrong: string[] = [];
   if (feed === 'replay' && v.REPLAY_FILE === undefined) wrong.push('REPLAY_FILE: FEED=replay needs the file to replay');
+  if (v.PORT === v.ADMIN_PORT && v.PORT !== 0 && overlap(v.HOST, v.ADMIN_HOST))
+    wrong.push(`PORT, ADMIN_PORT: must differ (both are ${v.PORT})`);
   if ((v.TLS_CERT === undefined) !== (v.TLS_KEY === undefined)) {
     wrong.push('TLS_CERT, TLS_KEY: set both (PEM files) or neither');
   }
+  if ((v.NATS_TLS_CERT === undefined) !== (v.NATS_TLS_KEY === undefined)) {
+    wrong.push('NATS_TLS_CERT, NATS_TLS_KEY: set both (PEM files) or neither');
+  }
+  if (v.NATS_PASSWORD !== undefined && v.NATS_USER === undefined) wrong.push('NATS_PASSWORD: needs NATS_USER');
   if (v.AUTH_JWT_SECRET !== undefined && Buffer.byteLength(v.AUTH_JWT_SECRET) < SECRET_BYTES_MIN) {
     wrong.push(`AUTH_JWT_SECRET: must be at least ${SECRET_BYTES_MIN} bytes for HS256 (RFC 7518 section 3.2)`);
   }
@@ -269,4 +292,9 @@ function checkRelations(v: Variables, feed: Config['feed']): void {
     wrong.push(`WORKERS=${v.WORKERS}: several workers share one port on Linux only; use 1 or auto here`);
   }
   if (wrong.length > 0) throw new ConfigError(wrong.join('\n'));
+}
+
+/** Two listeners on one port collide where their addresses are the same or one of them is every address. */
+function overlap(a: string, b: string): boolean {
+  return a === b || [a, b].some(host => host === '0.0.0.0' || host === '::');
 }

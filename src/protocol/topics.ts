@@ -13,6 +13,9 @@ export type SourceKind = (typeof SOURCE_KINDS)[number];
 /** The symbol that stands for all symbols of an event stream (`trades:*`). No feed can publish it: NATS forbids it. */
 export const ALL_SYMBOLS = '*';
 
+/** The number of the source `trades:*`, in every shard and worker. */
+export const ALL_TRADES_SOURCE = 0;
+
 const SUBJECT_PREFIX = 'md.';
 /** Longest symbol accepted from a feed or a client, in UTF-16 code units. */
 export const SYMBOL_LENGTH_MAX = 64;

@@ -1,0 +1,107 @@
+/**
+ * Bytes: what Millrace's patches cost on the wire against whole objects, on the simulator's and on a replayed feed. R7:
+ * at most a quarter of what sending every subscribed quote at every interval would cost.
+ */
+import { symbolAt } from '../fanout/layout.js';
+import { fixed, percent } from '../report/figures.js';
+import type { Goal, Metric, SuiteReport, Table } from '../report/report.js';
+import type { Suite, SuiteContext } from '../suite.js';
+import { feedPlans } from './feeds.js';
+import type { WireBytes } from './ledger.js';
+import { DEPTH_LEVELS, type FeedBytes, watchFeed } from './watch.js';
+
+const TARGET_SHARE = 0.25;
+const SYMBOLS = 50;
+const SECONDS = 10;
+const QUICK_SECONDS = 3;
+
+export const bytes: Suite = {
+  name: 'bytes',
+  summary: 'wire bytes of patches, JSON and MessagePack, against whole objects (R7)',
+  run: runBytes,
+};
+
+async function runBytes({ options, progress, signal }: SuiteContext): Promise<SuiteReport> {
+  const seconds = options.seconds ?? (options.quick ? QUICK_SECONDS : SECONDS);
+  const symbols = Array.from({ length: options.symbols ?? SYMBOLS }, (_, index) => symbolAt(index));
+  const plans = feedPlans(symbols, seconds);
+  const results: FeedBytes[] = [];
+  try {
+    for (const plan of plans) {
+      progress(`${plan.name} for ${seconds} s: ${plan.description}`);
+      results.push(await watchFeed(plan, symbols, seconds, signal));
+    }
+  } finally {
+    for (const plan of plans) plan.end();
+  }
+  const judged = new Set(plans.filter(plan => plan.isJudged).map(plan => plan.name));
+  return {
+    suite: 'bytes',
+    settings: { symbols: symbols.length, seconds, depthLevels: DEPTH_LEVELS },
+    tables: [listTable(results, symbols.length), objectTable(results)],
+    goals: results.filter(result => judged.has(result.feed)).map(goalOf),
+    metrics: results.flatMap(metricsOf),
+    notes: [
+      ...results.map(result => `${result.feed}: ${result.description}`),
+      'bytes are WebSocket payloads; a tick that arrives late counts as one with the next, which favours whole objects',
+    ],
+    rounds: results,
+  };
+}
+
+/** The requirement's comparison: at every interval all subscribed quotes, or patches of what changed. */
+function listTable(results: readonly FeedBytes[], symbols: number): Table {
+  return {
+    title: `Quotes of ${symbols} symbols, per tick: all of them whole against patches of what changed`,
+    columns: ['feed', 'ticks', 'patches/tick', 'whole JSON B/tick', 'JSON Patch', 'MessagePack patch'],
+    rows: results.map(({ feed, quotes }) => [
+      feed,
+      String(quotes.ticks),
+      fixed(quotes.updates / quotes.ticks, 1),
+      fixed(quotes.wholeLists / quotes.ticks, 0),
+      share(quotes.jsonPatch / quotes.ticks, quotes.jsonPatch / quotes.wholeLists),
+      share(quotes.msgpackPatch / quotes.ticks, quotes.msgpackPatch / quotes.wholeLists),
+    ]),
+  };
+}
+
+/** The changed object alone, whole against its patch, in the same envelope. */
+function objectTable(results: readonly FeedBytes[]): Table {
+  const line = (feed: string, stream: string, sums: WireBytes): string[] => [
+    feed,
+    stream,
+    String(sums.updates),
+    fixed(sums.operations / sums.updates, 1),
+    fixed(sums.wholeObjects / sums.updates, 0),
+    share(sums.jsonPatch / sums.updates, sums.jsonPatch / sums.wholeObjects),
+    share(sums.msgpackPatch / sums.updates, sums.msgpackPatch / sums.wholeObjects),
+  ];
+  return {
+    title: 'Per update: the changed object whole against its patch',
+    columns: ['feed', 'stream', 'updates', 'operations', 'whole JSON B', 'JSON Patch', 'MessagePack patch'],
+    rows: results.flatMap(({ feed, quotes, depth }) => [
+      line(feed, 'quotes', quotes),
+      ...(depth.updates === 0 ? [] : [line(feed, `depth ${DEPTH_LEVELS}`, depth)]),
+    ]),
+  };
+}
+
+function share(size: number, ratio: number): string {
+  return `${fixed(size, 0)} B = ${percent(ratio)}`;
+}
+
+function goalOf({ feed, quotes }: FeedBytes): Goal {
+  const measured = quotes.jsonPatch / quotes.wholeLists;
+  const text = `quotes on the ${feed} feed: JSON Patch at most ${percent(TARGET_SHARE)} of whole objects: ${percent(measured)}`;
+  return { row: 'R7', text, measured, met: measured <= TARGET_SHARE };
+}
+
+function metricsOf({ feed, quotes }: FeedBytes): Metric[] {
+  const metric = (name: string, bytes: number): Metric => ({
+    name: `${feed}: ${name} of whole lists`,
+    unit: '',
+    better: 'lower',
+    samples: [bytes / quotes.wholeLists],
+  });
+  return [metric('JSON Patch', quotes.jsonPatch), metric('MessagePack patch', quotes.msgpackPatch)];
+}

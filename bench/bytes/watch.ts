@@ -1,0 +1,68 @@
+/** Runs the gateway on a feed and weighs what it sends: one client per format and stream. */
+import { once } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
+import WebSocket from 'ws';
+import { Children } from '../harness/children.js';
+import { startGateway } from '../harness/gateway.js';
+import { mintTokens, newSecret } from '../harness/tokens.js';
+import type { FeedPlan } from './feeds.js';
+import { DEPTH, Ledger, QUOTES, type WireBytes } from './ledger.js';
+
+/** Levels per side of the book that is watched. */
+export const DEPTH_LEVELS = 25;
+const CONNECT_TIMEOUT_MS = 10_000;
+
+export interface FeedBytes {
+  readonly feed: string;
+  readonly description: string;
+  readonly symbols: number;
+  readonly quotes: WireBytes;
+  /** The book of the first symbol; no updates where the feed has no books. */
+  readonly depth: WireBytes;
+}
+
+/** Watches the quotes of all symbols and the book of the first one for `seconds`. */
+export async function watchFeed(
+  plan: FeedPlan,
+  symbols: readonly string[],
+  seconds: number,
+  signal: AbortSignal,
+): Promise<FeedBytes> {
+  const children = new Children(signal);
+  const sockets: WebSocket[] = [];
+  try {
+    const secret = newSecret();
+    const env = { ...plan.env, AUTH_JWT_SECRET: secret, WORKERS: '1', ENCODERS: '1' };
+    const gateway = await startGateway(children, env);
+    const [token = ''] = await mintTokens(secret, 1);
+    const quotes = new Ledger(QUOTES, plan.tickMs / 2);
+    const depth = new Ledger(DEPTH, plan.tickMs / 2);
+    const { child, port } = gateway;
+    const watch = async (path: string, ledger: Ledger, firstEvent: 'open' | 'message'): Promise<void> => {
+      for (const format of ['json', 'msgpack'] as const) {
+        const query = `class=${plan.rateClass}&format=${format}&token=${token}`;
+        const socket = new WebSocket(`ws://127.0.0.1:${port}${path}&${query}`, { perMessageDeflate: false });
+        sockets.push(socket);
+        await child.during(connected(socket, ledger, firstEvent));
+      }
+    };
+    const book = encodeURIComponent(symbols[0] ?? '');
+    await watch(`/ws/quotes?symbols=${symbols.map(encodeURIComponent).join(',')}`, quotes, 'message');
+    await watch(`/ws/markets/${book}?depth=${DEPTH_LEVELS}`, depth, 'open');
+    await gateway.child.during(sleep(seconds * 1000));
+    const { name, description } = plan;
+    return { feed: name, description, symbols: symbols.length, quotes: quotes.close(), depth: depth.close() };
+  } finally {
+    for (const socket of sockets) socket.terminate();
+    await children.endAll();
+  }
+}
+
+/** Gives the socket's frames to the ledger; resolves at its first `event`. */
+async function connected(socket: WebSocket, ledger: Ledger, event: 'open' | 'message'): Promise<void> {
+  socket.on('message', (data: Buffer, isBinary: boolean) => {
+    if (isBinary) ledger.msgpack(data);
+    else ledger.json(data.toString('utf8'), performance.now());
+  });
+  await once(socket, event, { signal: AbortSignal.timeout(CONNECT_TIMEOUT_MS) });
+}

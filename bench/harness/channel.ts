@@ -1,0 +1,67 @@
+/**
+ * Typed messages between the benchmark and the modules it forks: the parent asks, the child answers with one message.
+ */
+import { inspect } from 'node:util';
+import type { Child } from './children.js';
+
+/** A message of either direction, told apart by `type`. */
+export interface Message {
+  readonly type: string;
+}
+
+/** Any child may answer any question with this instead. */
+export interface Failed extends Message {
+  readonly type: 'failed';
+  readonly message: string;
+}
+
+/** The parent's end of a forked module. One question at a time. */
+export class Channel<Command extends Message, Answer extends Message> {
+  constructor(readonly child: Child) {}
+
+  /**
+   * Sends `command` and waits for the answer of type `type`.
+   * @throws {ChildFailure} when the child ends or says that it failed.
+   */
+  async ask<T extends Answer['type']>(command: Command, type: T): Promise<Extract<Answer, { type: T }>> {
+    const answer = this.child.during(this.#next(type));
+    this.child.process.send(command);
+    return await answer;
+  }
+
+  #next<T extends Answer['type']>(type: T): Promise<Extract<Answer, { type: T }>> {
+    return new Promise((resolve, reject) => {
+      const listener = (message: unknown): void => {
+        const answer = message as Answer | Failed;
+        if (answer.type !== type && answer.type !== 'failed') return;
+        this.child.process.off('message', listener);
+        if (answer.type === 'failed') reject(this.child.failure(`failed: ${(answer as Failed).message}`));
+        else resolve(answer as Extract<Answer, { type: T }>);
+      };
+      this.child.process.on('message', listener);
+    });
+  }
+}
+
+/**
+ * The child's end: answers each command with what `handle` returns. The process ends when the parent lets go of the
+ * channel, however the parent ended, so that no child outlives its benchmark.
+ */
+export function serve<Command extends Message, Answer extends Message>(
+  handle: (command: Command) => Answer | Promise<Answer>,
+): void {
+  const send = (message: Message): void => {
+    process.send?.(message);
+  };
+  process.on('message', (message: unknown) => {
+    Promise.resolve()
+      .then(() => handle(message as Command))
+      .then(send, (error: unknown) => send(failed(error)));
+  });
+  process.on('disconnect', () => process.exit(0));
+  process.on('SIGINT', () => undefined);
+}
+
+function failed(error: unknown): Failed {
+  return { type: 'failed', message: inspect(error) };
+}

@@ -1,0 +1,58 @@
+/** The built gateway (`dist/cli/main.js serve`) as a child process, on free ports. */
+import { existsSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import type { Child, Children } from './children.js';
+import { freePort } from './ports.js';
+
+const READY_TIMEOUT_MS = 20_000;
+const PROGRAM = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
+
+/** A gateway that answers /readyz. */
+export interface Gateway {
+  readonly child: Child;
+  readonly port: number;
+  readonly adminPort: number;
+}
+
+/** Limits out of the way of one machine that plays a thousand clients; every other setting is the default. */
+const OPEN_LIMITS = {
+  WS_MAX_CONNECTIONS: '100000',
+  WS_MAX_CONNECTIONS_PER_IP: '100000',
+  WS_CONNECT_RATE_PER_IP: '100000',
+};
+
+/**
+ * Starts the gateway and waits until it is ready.
+ * @throws {ChildFailure} with its last output when it ends first.
+ */
+export async function startGateway(children: Children, env: Readonly<Record<string, string>>): Promise<Gateway> {
+  if (!existsSync(PROGRAM)) throw new Error('the gateway is not built: run `npm run build` first');
+  const [port, adminPort] = [await freePort(), await freePort()];
+  const child = children.spawn('millrace', process.execPath, [PROGRAM, 'serve'], {
+    ...OPEN_LIMITS,
+    HOST: '127.0.0.1',
+    PORT: String(port),
+    ADMIN_PORT: String(adminPort),
+    LOG_LEVEL: 'warn',
+    ...env,
+  });
+  await child.during(ready(adminPort));
+  return { child, port, adminPort };
+}
+
+async function ready(adminPort: number): Promise<void> {
+  const deadline = performance.now() + READY_TIMEOUT_MS;
+  let last = 'no answer';
+  while (performance.now() < deadline) {
+    try {
+      const response = await fetch(`http://127.0.0.1:${adminPort}/readyz`);
+      if (response.ok) return;
+      last = `HTTP ${response.status}: ${(await response.text()).slice(0, 200)}`;
+    } catch (error) {
+      last = error instanceof Error ? error.message : String(error);
+    }
+    await sleep(50);
+  }
+  throw new Error(`the gateway was not ready within ${READY_TIMEOUT_MS} ms (${last})`);
+}

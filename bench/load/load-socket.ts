@@ -1,0 +1,154 @@
+/** One client: a TCP socket, the upgrade by hand (RFC 6455 section 4.1), then frames into a {@link FrameReader}. */
+import { createHash, randomBytes } from 'node:crypto';
+import { connect, type Socket } from 'node:net';
+import { type ConnectionEvents, type FrameInspector, FrameReader } from './frame-reader.js';
+import type { ClientPlan } from './messages.js';
+import type { Tally } from './tally.js';
+
+const HEAD_BYTES_MAX = 16 * 1024;
+const ACCEPT_GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
+const END_OF_HEAD = '\r\n\r\n';
+const TEXT = 1;
+const PONG = 10;
+
+/** What the sockets of one generator share. */
+export interface LoadSocketContext {
+  readonly host: string;
+  readonly port: number;
+  readonly tally: Tally;
+  readonly inspector: FrameInspector | undefined;
+  /** One buffer for all sockets: a read is handled before the next one starts. */
+  readonly buffer: Uint8Array;
+  /** The connection is gone after it was open; `code` when a close frame told why. */
+  lost(socket: LoadSocket, reason: string, code: number | undefined): void;
+}
+
+export class LoadSocket implements ConnectionEvents {
+  readonly #socket: Socket;
+  readonly #reader: FrameReader;
+  readonly #key = randomBytes(16).toString('base64');
+  #head: Buffer | undefined = Buffer.alloc(0);
+  #closeCode: number | undefined;
+  #settled = false;
+  #opened: () => void = () => undefined;
+  #refused: (error: Error) => void = () => undefined;
+  readonly #plan: ClientPlan;
+  readonly #context: LoadSocketContext;
+
+  constructor(
+    readonly index: number,
+    plan: ClientPlan,
+    context: LoadSocketContext,
+  ) {
+    this.#plan = plan;
+    this.#context = context;
+    this.#reader = new FrameReader(index, context.tally, this, context.inspector);
+    const { host, port, buffer } = context;
+    const callback = (length: number, bytes: Uint8Array): boolean => this.#read(bytes, length);
+    this.#socket = connect({ host, port, noDelay: true, onread: { buffer, callback } });
+    this.#socket.once('connect', () => this.#socket.write(this.#request()));
+    this.#socket.once('error', error => this.#over(`socket error: ${error.message}`));
+    this.#socket.once('end', () => this.#socket.end());
+    this.#socket.once('close', () => this.#over('the server closed the connection'));
+  }
+
+  /** Resolves when the server has accepted the upgrade. @throws {Error} with its answer when it has not. */
+  open(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#opened = resolve;
+      this.#refused = reject;
+    });
+  }
+
+  ping(payload: Uint8Array): void {
+    this.#socket.write(clientFrame(PONG, payload));
+  }
+
+  close(code: number): void {
+    this.#closeCode = code;
+    this.#socket.end();
+  }
+
+  broken(reason: string): void {
+    this.#socket.destroy();
+    this.#over(`protocol error: ${reason}`);
+  }
+
+  /** Ends the connection without a close handshake. */
+  destroy(): void {
+    this.#settled = true;
+    this.#socket.destroy();
+  }
+
+  #request(): string {
+    return [
+      `GET ${this.#plan.path} HTTP/1.1`,
+      `Host: ${this.#context.host}:${this.#context.port}`,
+      'Upgrade: websocket',
+      'Connection: Upgrade',
+      `Sec-WebSocket-Key: ${this.#key}`,
+      'Sec-WebSocket-Version: 13',
+      END_OF_HEAD.slice(2),
+    ].join('\r\n');
+  }
+
+  #read(bytes: Uint8Array, length: number): boolean {
+    if (this.#head !== undefined) {
+      this.#readHead(Buffer.concat([this.#head, bytes.subarray(0, length)]));
+    } else {
+      this.#context.tally.read(length);
+      this.#reader.read(bytes, 0, length);
+    }
+    return true;
+  }
+
+  #readHead(head: Buffer): void {
+    const end = head.indexOf(END_OF_HEAD);
+    this.#head = head;
+    if (end < 0) {
+      if (head.length > HEAD_BYTES_MAX) this.#over('the answer to the upgrade has no end');
+      return;
+    }
+    const text = head.toString('latin1', 0, end);
+    const accept = createHash('sha1').update(`${this.#key}${ACCEPT_GUID}`).digest('base64');
+    if (!text.startsWith('HTTP/1.1 101')) {
+      const line = text.split('\r\n', 1)[0] ?? '';
+      this.#over(`upgrade refused: ${line} ${head.toString('utf8', end + END_OF_HEAD.length).slice(0, 300)}`);
+      return;
+    }
+    if (!text.includes(accept)) {
+      this.#over('the answer to the upgrade has a wrong Sec-WebSocket-Accept');
+      return;
+    }
+    this.#head = undefined;
+    const rest = head.subarray(end + END_OF_HEAD.length);
+    this.#context.tally.read(rest.length);
+    this.#reader.read(rest, 0, rest.length);
+    if (this.#plan.command !== undefined) this.#socket.write(clientFrame(TEXT, Buffer.from(this.#plan.command)));
+    this.#opened();
+  }
+
+  /** The connection is over, once: before the upgrade it was refused, afterwards it is lost. */
+  #over(reason: string): void {
+    if (this.#settled) return;
+    this.#settled = true;
+    if (this.#head === undefined) this.#context.lost(this, reason, this.#closeCode);
+    else this.#refused(new Error(reason));
+    this.#socket.destroy();
+  }
+}
+
+/** A final client frame of at most 65535 bytes, masked as RFC 6455 section 5.3 asks of clients. */
+export function clientFrame(opcode: number, payload: Uint8Array): Buffer {
+  if (payload.length > 0xffff) throw new RangeError(`a client frame of ${payload.length} bytes`);
+  const extended = payload.length > 125;
+  const header = Buffer.alloc(extended ? 8 : 6);
+  header[0] = 0x80 | opcode;
+  header[1] = 0x80 | (extended ? 126 : payload.length);
+  if (extended) header.writeUInt16BE(payload.length, 2);
+  const mask = randomBytes(4);
+  mask.copy(header, header.length - 4);
+  const masked = Buffer.from(payload);
+  for (let i = 0; i < masked.length; i++) masked[i] = (masked[i] ?? 0) ^ (mask[i & 3] ?? 0);
+  return Buffer.concat([header, masked]);
+}

@@ -1,0 +1,55 @@
+/** What a benchmark and its load generator say to each other over IPC. */
+import type { LatencyReport } from './latency-inspector.js';
+import type { OrderReport } from './order-inspector.js';
+import type { DeliveryMark } from './tally.js';
+
+/** One connection to open. */
+export interface ClientPlan {
+  /** Path and query of the upgrade request, credentials included. */
+  readonly path: string;
+  /** Text frame to send once the connection is open. */
+  readonly command?: string;
+}
+
+export interface LoadPlan {
+  readonly host: string;
+  readonly port: number;
+  readonly clients: readonly ClientPlan[];
+  /** Undefined: every data frame is a delivery. */
+  readonly delivery?: DeliveryMark;
+  /** True: a client counts as connected only when its first data frame (the snapshot) has come. */
+  readonly awaitFirstFrame: boolean;
+  /** Where to report the running number of deliveries, see pacing/progress.ts. */
+  readonly progress?: { readonly port: number; readonly intervalMs: number };
+  /** Check every chain, for these symbols. */
+  readonly orderOf?: readonly string[];
+  readonly latency?: boolean;
+}
+
+/** `measure` answers for the time since the last `measure`, and begins the next stretch. */
+export type LoadCommand = { readonly type: 'connect'; readonly plan: LoadPlan } | { readonly type: 'measure' };
+
+export interface LoadReport {
+  readonly elapsedMs: number;
+  readonly deliveries: number;
+  readonly payloadBytes: number;
+  readonly wireBytes: number;
+  /** Data frames that are not deliveries: heartbeats, snapshots, answers. */
+  readonly otherFrames: number;
+  /** User + system CPU of the generator, as a share of one core. */
+  readonly cpuShare: number;
+  readonly eventLoopUtilisation: number;
+  /** Since the start, not only in this stretch. */
+  readonly totalDeliveries: number;
+  readonly connected: number;
+  readonly lost: number;
+  /** Close frames by code. */
+  readonly closeCodes: Readonly<Record<string, number>>;
+  readonly protocolErrors: readonly string[];
+  readonly order?: OrderReport;
+  readonly latency?: LatencyReport;
+}
+
+export type LoadAnswer =
+  | { readonly type: 'connected'; readonly elapsedMs: number }
+  | { readonly type: 'measured'; readonly report: LoadReport };

@@ -1,0 +1,86 @@
+/** The operators' HTTP side, on a port of its own: liveness, readiness, metrics. */
+
+import { timingSafeEqual } from 'node:crypto';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+
+export interface AdminOptions {
+  readonly host: string;
+  /** 0 for any free one. */
+  readonly port: number;
+  /** When set, everything but the probes asks for `Authorization: Bearer …`. */
+  readonly token: string | undefined;
+  /** Empty when ready, else what is missing. */
+  readonly notReady: () => readonly string[];
+  readonly metrics: () => Promise<{ readonly contentType: string; readonly text: string }>;
+  readonly onFault: (what: string, cause: unknown) => void;
+}
+
+export class AdminServer {
+  readonly #options: AdminOptions;
+  readonly #server: Server;
+
+  constructor(options: AdminOptions) {
+    this.#options = options;
+    this.#server = createServer((request, response) => {
+      this.#handle(request, response).catch((cause: unknown) => {
+        options.onFault('an admin request failed', cause);
+        if (!response.headersSent) answerJson(response, 500, { error: { code: 'internal', message: 'failed' } });
+        else response.destroy();
+      });
+    });
+  }
+
+  /** @returns the port. @throws {Error} with `cause` when it cannot be listened on. */
+  async listen(): Promise<number> {
+    const { host, port } = this.#options;
+    await new Promise<void>((resolve, reject) => {
+      this.#server.once('error', cause => {
+        reject(new Error(`ADMIN_PORT ${port} on ${host} cannot be listened on`, { cause }));
+      });
+      this.#server.listen(port, host, resolve);
+    });
+    return (this.#server.address() as AddressInfo).port;
+  }
+
+  async close(): Promise<void> {
+    this.#server.closeAllConnections();
+    await new Promise<void>(resolve => this.#server.close(() => resolve()));
+  }
+
+  async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const path = new URL(request.url ?? '/', 'http://admin').pathname;
+    if (request.method !== 'GET' && request.method !== 'HEAD') {
+      return answerJson(response, 405, { error: { code: 'method_not_allowed', message: 'GET only' } });
+    }
+    if (path === '/healthz') return answerJson(response, 200, { status: 'ok' });
+    if (path === '/readyz') {
+      const missing = this.#options.notReady();
+      return answerJson(response, missing.length === 0 ? 200 : 503, { ready: missing.length === 0, missing });
+    }
+    if (!this.#isAuthorized(request)) {
+      response.setHeader('WWW-Authenticate', 'Bearer');
+      return answerJson(response, 401, { error: { code: 'unauthorized', message: 'ADMIN_TOKEN is required' } });
+    }
+    if (path === '/metrics') {
+      const { contentType, text } = await this.#options.metrics();
+      response.writeHead(200, { 'Content-Type': contentType });
+      response.end(text);
+      return;
+    }
+    answerJson(response, 404, { error: { code: 'not_found', message: 'no such resource' } });
+  }
+
+  #isAuthorized(request: IncomingMessage): boolean {
+    const { token } = this.#options;
+    if (token === undefined) return true;
+    const given = Buffer.from(request.headers.authorization ?? '');
+    const expected = Buffer.from(`Bearer ${token}`);
+    return given.length === expected.length && timingSafeEqual(given, expected);
+  }
+}
+
+function answerJson(response: ServerResponse, status: number, body: object): void {
+  response.writeHead(status, { 'Content-Type': 'application/json', 'Cache-Control': 'no-store' });
+  response.end(JSON.stringify(body));
+}

@@ -1,0 +1,70 @@
+/** The key that tokens are verified with, from the configuration. */
+import { readFile } from 'node:fs/promises';
+import { createLocalJWKSet, createRemoteJWKSet, type JSONWebKeySet, type JWTVerifyGetKey } from 'jose';
+import { type AuthConfig, ConfigError } from '../config/environment.js';
+
+/** A key and the algorithms it may be used with. A public key is never taken for a secret, nor the other way round. */
+export type TokenKey =
+  | { readonly kind: 'secret'; readonly algorithms: readonly string[]; readonly secret: Uint8Array }
+  | { readonly kind: 'keySet'; readonly algorithms: readonly string[]; readonly find: JWTVerifyGetKey };
+
+const SECRET_ALGORITHMS = ['HS256'];
+const KEY_SET_ALGORITHMS = ['RS256', 'ES256', 'EdDSA'];
+
+/** @throws {ConfigError} naming the variable, with `cause`. */
+export async function tokenKey(config: AuthConfig): Promise<TokenKey> {
+  if (config.jwksFile !== undefined) {
+    const keys = await readKeySet(config.jwksFile);
+    return { kind: 'keySet', algorithms: KEY_SET_ALGORITHMS, find: createLocalJWKSet(keys) };
+  }
+  if (config.jwksUrl !== undefined) {
+    return { kind: 'keySet', algorithms: KEY_SET_ALGORITHMS, find: createRemoteJWKSet(keySetUrl(config.jwksUrl)) };
+  }
+  if (config.secret !== undefined) {
+    return { kind: 'secret', algorithms: SECRET_ALGORITHMS, secret: new TextEncoder().encode(config.secret) };
+  }
+  throw new ConfigError(
+    'AUTH_JWT_SECRET, AUTH_JWKS_FILE, AUTH_JWKS_URL: set one of them, so that tokens can be verified',
+  );
+}
+
+function keySetUrl(text: string): URL {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url?.protocol === 'https:' || url?.protocol === 'http:') return url;
+  throw new ConfigError(`AUTH_JWKS_URL=${JSON.stringify(text)}: must be an http(s) URL of a JSON Web Key Set`);
+}
+
+async function readKeySet(path: string): Promise<JSONWebKeySet> {
+  const shown = `AUTH_JWKS_FILE=${JSON.stringify(path)}`;
+  let text: string;
+  try {
+    text = await readFile(path, 'utf8');
+  } catch (cause) {
+    throw new ConfigError(`${shown}: cannot be read (${cause instanceof Error ? cause.message : cause})`, { cause });
+  }
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (cause) {
+    throw new ConfigError(`${shown}: is not JSON`, { cause });
+  }
+  if (!isKeySet(value)) throw new ConfigError(`${shown}: must hold {"keys":[…]} with at least one key (RFC 7517)`);
+  for (const key of value.keys) {
+    if (key.kty === 'oct' || key.d !== undefined) {
+      throw new ConfigError(
+        `${shown}: key ${JSON.stringify(key.kid ?? '')} is secret; the file must hold public keys only`,
+      );
+    }
+  }
+  return value;
+}
+
+function isKeySet(value: unknown): value is JSONWebKeySet {
+  if (typeof value !== 'object' || value === null || !('keys' in value)) return false;
+  const { keys } = value;
+  return Array.isArray(keys) && keys.length > 0 && keys.every(isKey);
+}
+
+function isKey(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && 'kty' in value && typeof value.kty === 'string';
+}

@@ -1,0 +1,50 @@
+/**
+ * Credentials of tokens that were verified lately, so that clients that all reconnect at once cost no signatures.
+ * A refusal is not remembered: an attacker must not be able to push good tokens out.
+ */
+import type { Credential } from './credential.js';
+
+/** Tokens remembered at once; when full, the one that was used longest ago is forgotten. */
+export const TOKEN_CACHE_ENTRIES_MAX = 1_024;
+/** A token is verified again after this time, so that a key withdrawn from a key set stops counting. */
+export const TOKEN_CACHE_AGE_MAX_MS = 10 * 60_000;
+
+interface Entry {
+  readonly credential: Credential;
+  readonly untilMs: number;
+}
+
+export class TokenCache {
+  readonly #toleranceMs: number;
+  /** In order of use, the least recent first: a Map keeps the order of insertion. */
+  readonly #entries = new Map<string, Entry>();
+
+  /** @param toleranceMs how long a token is accepted after its expiry. */
+  constructor(toleranceMs: number) {
+    this.#toleranceMs = toleranceMs;
+  }
+
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  get(token: string, nowMs: number): Credential | undefined {
+    const entry = this.#entries.get(token);
+    if (entry === undefined) return undefined;
+    this.#entries.delete(token);
+    if (nowMs >= entry.untilMs) return undefined;
+    this.#entries.set(token, entry);
+    return entry.credential;
+  }
+
+  set(token: string, credential: Credential, nowMs: number): void {
+    const untilMs = Math.min(credential.expiresAtMs + this.#toleranceMs, nowMs + TOKEN_CACHE_AGE_MAX_MS);
+    this.#entries.delete(token);
+    this.#entries.set(token, { credential, untilMs });
+    if (this.#entries.size <= TOKEN_CACHE_ENTRIES_MAX) return;
+    for (const oldest of this.#entries.keys()) {
+      this.#entries.delete(oldest);
+      break;
+    }
+  }
+}

@@ -1,0 +1,182 @@
+/**
+ * JSON Web Tokens (RFC 7519) → credentials. Which algorithms are accepted follows from the configured key alone, never
+ * from the token: a secret means HS256, a key set RS256, ES256 or EdDSA (RFC 8725, section 3.1).
+ */
+import { randomUUID } from 'node:crypto';
+import { errors, type JWTPayload, type JWTVerifyOptions, jwtVerify, SignJWT } from 'jose';
+import type { AuthConfig } from '../config/environment.js';
+import { TIERS, type Tier } from '../protocol/lanes.js';
+import { type Credential, isEntitlement } from './credential.js';
+import { type TokenKey, tokenKey } from './keys.js';
+import { TokenCache } from './token-cache.js';
+
+/** How far the issuer's clock may be off. A token ends this long after its `exp`. */
+export const CLOCK_TOLERANCE_MS = 5_000;
+/** Longer tokens are refused unread, in bytes. */
+export const TOKEN_BYTES_MAX = 8_192;
+/** Longest `sub` and `jti`, in UTF-16 code units. */
+export const SUBJECT_LENGTH_MAX = 256;
+
+/**
+ * Why a token is refused. `keys_unavailable` is not the token's fault: the key set cannot be fetched or holds a key that
+ * cannot be used, so the same token may be accepted later.
+ */
+export type TokenRefusal =
+  | 'malformed'
+  | 'expired'
+  | 'signature'
+  | 'audience'
+  | 'issuer'
+  | 'claims'
+  | 'keys_unavailable';
+
+export type TokenResult =
+  | { readonly ok: true; readonly credential: Credential }
+  | { readonly ok: false; readonly code: 'unauthorized'; readonly reason: TokenRefusal };
+
+export interface TokenVerifier {
+  /** Never rejects: a refusal is a value. The same token gives the same credential object while it is remembered. */
+  verify(token: string): Promise<TokenResult>;
+}
+
+/**
+ * Makes a verifier for the configured key; a key file is read now, a key URL when the first token comes.
+ * @param nowMs ms since the Unix epoch.
+ * @throws {ConfigError} naming the variable when the key cannot be used, with its `cause`.
+ */
+export async function createTokenVerifier(config: AuthConfig, nowMs: () => number = Date.now): Promise<TokenVerifier> {
+  const key = await tokenKey(config);
+  const cache = new TokenCache(CLOCK_TOLERANCE_MS);
+  return {
+    async verify(token) {
+      const remembered = cache.get(token, nowMs());
+      if (remembered !== undefined) return { ok: true, credential: remembered };
+      // The form of a compact JWS; three parts keep an encrypted or an absurdly cut token from the decoder.
+      if (Buffer.byteLength(token) > TOKEN_BYTES_MAX || !isCompact(token)) return refused('malformed');
+      try {
+        const payload = await verifiedPayload(token, key, verifyOptions(config, key, nowMs()));
+        const credential = credentialOf(payload);
+        if (credential === undefined) return refused('claims');
+        cache.set(token, credential, nowMs());
+        return { ok: true, credential };
+      } catch (error) {
+        return refused(refusalOf(error));
+      }
+    },
+  };
+}
+
+export interface TokenRequest {
+  /** HS256 secret, at least 32 bytes. */
+  readonly secret: string;
+  readonly sub: string;
+  readonly tier?: Tier;
+  readonly roles?: readonly string[];
+  /** Left out: every public stream. */
+  readonly entitlements?: readonly string[] | undefined;
+  readonly ttlMs: number;
+  readonly issuer?: string | undefined;
+  readonly audience?: string | undefined;
+}
+
+/** Signs a token that {@link createTokenVerifier} with the same secret accepts for `ttlMs`, rounded up to a second. */
+export async function mintToken(request: TokenRequest, nowMs: () => number = Date.now): Promise<string> {
+  const { entitlements, issuer, audience } = request;
+  const issuedAt = Math.floor(nowMs() / 1000);
+  const token = new SignJWT({
+    tier: request.tier ?? 'retail',
+    roles: [...(request.roles ?? [])],
+    ...(entitlements === undefined ? {} : { entitlements: [...entitlements] }),
+  })
+    .setProtectedHeader({ alg: 'HS256', typ: 'JWT' })
+    .setSubject(request.sub)
+    .setJti(randomUUID())
+    .setIssuedAt(issuedAt)
+    .setExpirationTime(issuedAt + Math.ceil(request.ttlMs / 1000));
+  if (issuer !== undefined) token.setIssuer(issuer);
+  if (audience !== undefined) token.setAudience(audience);
+  return token.sign(new TextEncoder().encode(request.secret));
+}
+
+function verifyOptions(config: AuthConfig, key: TokenKey, nowMs: number): JWTVerifyOptions {
+  return {
+    algorithms: [...key.algorithms],
+    clockTolerance: CLOCK_TOLERANCE_MS / 1000,
+    currentDate: new Date(nowMs),
+    requiredClaims: ['sub', 'exp'],
+    ...(config.issuer === undefined ? {} : { issuer: config.issuer }),
+    ...(config.audience === undefined ? {} : { audience: config.audience }),
+  };
+}
+
+async function verifiedPayload(token: string, key: TokenKey, options: JWTVerifyOptions): Promise<JWTPayload> {
+  if (key.kind === 'secret') return (await jwtVerify(token, key.secret, options)).payload;
+  try {
+    return (await jwtVerify(token, key.find, options)).payload;
+  } catch (error) {
+    if (!(error instanceof errors.JWKSMultipleMatchingKeys)) throw error;
+    return verifiedByOneOf(error, token, options);
+  }
+}
+
+/** Without a `kid`, two keys of one type both match while keys are rotated: one of them has to verify the token. */
+async function verifiedByOneOf(
+  candidates: errors.JWKSMultipleMatchingKeys,
+  token: string,
+  options: JWTVerifyOptions,
+): Promise<JWTPayload> {
+  for await (const candidate of candidates) {
+    try {
+      return (await jwtVerify(token, candidate, options)).payload;
+    } catch (error) {
+      if (!(error instanceof errors.JWSSignatureVerificationFailed)) throw error;
+    }
+  }
+  throw new errors.JWSSignatureVerificationFailed();
+}
+
+function credentialOf(payload: JWTPayload): Credential | undefined {
+  const { sub, exp, jti } = payload;
+  const { tier = 'retail', roles = [], entitlements } = payload as { tier?: unknown; roles?: unknown } & JWTPayload;
+  if (typeof sub !== 'string' || sub === '' || sub.length > SUBJECT_LENGTH_MAX) return undefined;
+  if (typeof exp !== 'number' || !Number.isFinite(exp)) return undefined;
+  if (jti !== undefined && (typeof jti !== 'string' || jti.length > SUBJECT_LENGTH_MAX)) return undefined;
+  if (!isTier(tier) || !isListOf(roles, isText)) return undefined;
+  if (entitlements !== undefined && !isListOf(entitlements, isEntitlement)) return undefined;
+  return Object.freeze({ sub, tier, roles, entitlements, expiresAtMs: exp * 1000, jti });
+}
+
+function isTier(value: unknown): value is Tier {
+  return TIERS.includes(value as Tier);
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === 'string';
+}
+
+function isListOf<T>(value: unknown, isItem: (item: unknown) => item is T): value is readonly T[] {
+  return Array.isArray(value) && value.every(isItem);
+}
+
+function isCompact(token: string): boolean {
+  const first = token.indexOf('.');
+  const second = token.indexOf('.', first + 1);
+  return first > 0 && second > first + 1 && token.indexOf('.', second + 1) < 0;
+}
+
+function refused(reason: TokenRefusal): TokenResult {
+  return { ok: false, code: 'unauthorized', reason };
+}
+
+function refusalOf(error: unknown): TokenRefusal {
+  if (error instanceof errors.JWTExpired) return 'expired';
+  if (error instanceof errors.JWTClaimValidationFailed) {
+    if (error.claim === 'aud') return 'audience';
+    return error.claim === 'iss' ? 'issuer' : 'claims';
+  }
+  if (error instanceof errors.JWSInvalid || error instanceof errors.JWTInvalid) return 'malformed';
+  if (error instanceof errors.JOSENotSupported) return 'malformed';
+  if (error instanceof errors.JWSSignatureVerificationFailed) return 'signature';
+  if (error instanceof errors.JOSEAlgNotAllowed || error instanceof errors.JWKSNoMatchingKey) return 'signature';
+  return 'keys_unavailable';
+}

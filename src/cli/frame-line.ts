@@ -1,0 +1,112 @@
+/** One line of text per data frame: its topic, its sequence and what changed, short enough to read while it scrolls. */
+import { bestLevels } from '../client/book.js';
+import type { ClientDocuments, ServerFrame } from '../client/chain.js';
+
+/** Changes shown before the rest is only counted. */
+const CHANGES_SHOWN_MAX = 8;
+/** Longest value shown, in characters. */
+const VALUE_LENGTH_MAX = 48;
+
+/** The line, without time or line end. `documents` hold the state after the frame. */
+export function describeFrame(frame: ServerFrame, documents: ClientDocuments): string {
+  return printable(describe(frame, documents));
+}
+
+/** The text on one line, without control characters: what a server sends must not steer the terminal. */
+export function printable(text: string): string {
+  return text.replaceAll(/\p{Cc}/gu, '?');
+}
+
+function describe(frame: ServerFrame, documents: ClientDocuments): string {
+  switch (frame.type) {
+    case 'quotes_patch':
+      return frame.snapshot === true
+        ? quotesSnapshot(frame)
+        : `${head('quotes', frame)} ${changes(frame.operations, 2)}`;
+    case 'depth_patch':
+      return depth(frame, documents);
+    case 'orderbook_update':
+      return `${head('orderbook', frame)} ${orderbook(frame)}`;
+    case 'trade_executed':
+      return `${head('trades', frame)} ${value(frame.quantity)} at ${value(frame.price)} (trade ${value(frame.trade_id)})`;
+    default:
+      return value(frame);
+  }
+}
+
+function head(stream: string, frame: ServerFrame): string {
+  return `${stream}:${frame.symbol} seq ${frame.seq}${frame.snapshot === true ? ' snapshot' : ''}`;
+}
+
+function quotesSnapshot(frame: ServerFrame): string {
+  const seqs = Object.entries(frame.seqs ?? {}).map(([symbol, seq]) => `${symbol} seq ${seq}`);
+  const named = seqs.slice(0, CHANGES_SHOWN_MAX).join(', ');
+  const rest = seqs.length > CHANGES_SHOWN_MAX ? ` and ${seqs.length - CHANGES_SHOWN_MAX} more` : '';
+  const [only] = operationsOf(frame.operations);
+  const quote = seqs.length === 1 && typeof only?.value === 'object' ? ` ${members(only.value)}` : '';
+  return `quotes:${named}${rest} snapshot${quote}`;
+}
+
+function depth(frame: ServerFrame, documents: ClientDocuments): string {
+  const book = documents.depth.get(String(frame.symbol));
+  const bid = book === undefined ? undefined : bestLevels(book, 'bids', 1)[0];
+  const ask = book === undefined ? undefined : bestLevels(book, 'asks', 1)[0];
+  const best = `best ${bid?.[0] ?? '-'}/${ask?.[0] ?? '-'}`;
+  if (frame.snapshot !== true) return `${head('depth', frame)} ${best} ${changes(frame.operations, 1)}`;
+  const levels = `${Object.keys(book?.bids ?? {}).length} bids, ${Object.keys(book?.asks ?? {}).length} asks`;
+  return `${head('depth', frame)} ${best} ${levels}`;
+}
+
+function orderbook(frame: ServerFrame): string {
+  const bid = frame.best_bid === null ? '-' : `${value(frame.bid_quantity)}@${value(frame.best_bid)}`;
+  const ask = frame.best_ask === null ? '-' : `${value(frame.ask_quantity)}@${value(frame.best_ask)}`;
+  return `bid ${bid} ask ${ask} spread ${value(frame.spread)}`;
+}
+
+/** `current_price=150.25 bid=150.24 -note`, from the part of each path after `skip` tokens. */
+function changes(operations: unknown, skip: number): string {
+  const list = operationsOf(operations);
+  const shown = list.slice(0, CHANGES_SHOWN_MAX).map(operation => {
+    const tokens = operation.path.split('/').slice(1);
+    const name = tokens
+      .slice(Math.min(skip, tokens.length - 1))
+      .map(unescapeToken)
+      .join('/');
+    const side = skip === 1 && tokens.length > 1 ? `${tokens[0]} ` : '';
+    return operation.op === 'remove' ? `${side}-${name}` : `${side}${name}=${value(operation.value)}`;
+  });
+  const more = list.length > CHANGES_SHOWN_MAX ? [`and ${list.length - CHANGES_SHOWN_MAX} more`] : [];
+  return [...shown, ...more].join(skip === 1 ? ', ' : ' ');
+}
+
+function members(document: object | null): string {
+  return Object.entries(document ?? {})
+    .filter(([name]) => name !== 'symbol')
+    .slice(0, CHANGES_SHOWN_MAX)
+    .map(([name, content]) => `${name}=${value(content)}`)
+    .join(' ');
+}
+
+interface ShownOperation {
+  readonly op: unknown;
+  readonly path: string;
+  readonly value?: unknown;
+}
+
+function operationsOf(operations: unknown): readonly ShownOperation[] {
+  return Array.isArray(operations) ? operations.filter(isShownOperation) : [];
+}
+
+function isShownOperation(item: unknown): item is ShownOperation {
+  return typeof item === 'object' && item !== null && 'path' in item && typeof item.path === 'string';
+}
+
+function unescapeToken(token: string): string {
+  return token.replaceAll('~1', '/').replaceAll('~0', '~');
+}
+
+/** Text as it is, anything else as JSON, cut to a length that leaves room for the others. */
+function value(content: unknown): string {
+  const text = typeof content === 'string' ? content : (JSON.stringify(content) ?? '-');
+  return text.length <= VALUE_LENGTH_MAX ? text : `${text.slice(0, VALUE_LENGTH_MAX - 1)}…`;
+}

@@ -1,0 +1,48 @@
+import { Option } from 'commander';
+import { connect, type NatsConnection } from 'nats';
+import { type NatsConfig, readConfig } from '../config/environment.js';
+import { natsConnectionOptions } from '../feed/nats-connection.js';
+import { CommandFailure, reasonOf } from './failure.js';
+
+const DEFAULT_NATS_URL = 'nats://127.0.0.1:4222';
+
+/** `--nats <url>`, else NATS_URL, else a server on this machine. */
+export function natsOption(): Option {
+  return new Option('--nats <url>', 'NATS server').env('NATS_URL').default(DEFAULT_NATS_URL);
+}
+
+/** The address without the user and password that it may hold. */
+export function shownNatsUrl(url: string): string {
+  return url.replaceAll(/[^/,@]*@/g, '');
+}
+
+/**
+ * How to reach the server at `url`, with the gateway's own NATS_USER, NATS_PASSWORD, NATS_TOKEN, NATS_CREDS and NATS_TLS_*.
+ * @throws {ConfigError} naming a variable that cannot be used.
+ */
+export function natsConfig(url: string, env: NodeJS.ProcessEnv): NatsConfig {
+  const { NATS_USER, NATS_PASSWORD, NATS_TOKEN, NATS_CREDS, NATS_TLS_CA, NATS_TLS_CERT, NATS_TLS_KEY } = env;
+  // Only what connects: a server's other settings may be incomplete here.
+  return readConfig({
+    NATS_URL: url || DEFAULT_NATS_URL,
+    NATS_USER,
+    NATS_PASSWORD,
+    NATS_TOKEN,
+    NATS_CREDS,
+    NATS_TLS_CA,
+    NATS_TLS_CERT,
+    NATS_TLS_KEY,
+  }).nats;
+}
+
+/**
+ * Connects without a second attempt.
+ * @throws {CommandFailure} when the server cannot be reached or refuses.
+ */
+export async function connectOnce(config: NatsConfig): Promise<NatsConnection> {
+  try {
+    return await connect({ ...(await natsConnectionOptions(config, 'millrace-cli')), reconnect: false });
+  } catch (cause) {
+    throw new CommandFailure(`cannot connect to NATS at ${shownNatsUrl(config.url)}: ${reasonOf(cause)}`, { cause });
+  }
+}

@@ -1,0 +1,106 @@
+import { readFile } from 'node:fs/promises';
+import { Command } from 'commander';
+import { Events, type NatsConnection } from 'nats';
+import { isPlainMsgpack } from '../protocol/msgpack.js';
+import { parseSubject } from '../protocol/topics.js';
+import { CommandFailure, reasonOf } from './failure.js';
+import { connectOnce, natsConfig, natsOption, shownNatsUrl } from './nats-connection.js';
+
+const EXAMPLES = `
+The payload is JSON text, or the name of a file (with or without @) that holds JSON or one MessagePack map.
+
+Examples:
+  $ millrace publish md.quotes.AAPL '{"symbol":"AAPL","current_price":150.25,"bid":150.24,"ask":150.26}'
+  $ millrace publish md.quotes.AAPL '{"symbol":"AAPL","current_price":150.5,"partial":true}'
+  $ millrace publish md.books.BTC/USDT @book.json --nats nats://127.0.0.1:4222`;
+
+/** `millrace publish`: one message to NATS, as a publisher would send it. */
+export function publishCommand(): Command {
+  return new Command('publish')
+    .description('publish one message to NATS')
+    .argument('<subject>', 'NATS subject, e.g. md.quotes.AAPL')
+    .argument('<payload>', 'JSON text, or @file, or file')
+    .addOption(natsOption())
+    .addHelpText('after', EXAMPLES)
+    .action(async (subject: string, payload: string, options: { nats: string }) => {
+      checkSubject(subject);
+      const bytes = await payloadOf(payload);
+      await publish(subject, bytes, options.nats);
+      process.stdout.write(`published ${bytes.length} bytes to ${subject}\n`);
+    });
+}
+
+function checkSubject(subject: string): void {
+  if (/[\s*>]/.test(subject) || subject.split('.').includes('')) {
+    throw new CommandFailure(`${subject}: not a subject one can publish to (no spaces, wildcards or empty tokens)`);
+  }
+  if (parseSubject(subject) === undefined) {
+    process.stderr.write(
+      `warning: Millrace does not read ${subject}; it reads md.quotes.<symbol>, md.trades.<symbol> and md.books.<symbol>\n`,
+    );
+  }
+}
+
+/** The bytes to send, unchanged, once they proved to be JSON or MessagePack. */
+async function payloadOf(argument: string): Promise<Uint8Array> {
+  if (argument.startsWith('@')) return fileBytes(argument.slice(1));
+  const isJson = jsonError(argument) === undefined;
+  if (isJson || /^\s*[{[]/.test(argument)) return checkedJson(argument, 'the payload');
+  return fileBytes(argument);
+}
+
+async function fileBytes(path: string): Promise<Uint8Array> {
+  let bytes: Buffer;
+  try {
+    bytes = await readFile(path);
+  } catch (cause) {
+    throw new CommandFailure(`${path}: neither JSON nor a file that can be read (${reasonOf(cause)})`, { cause });
+  }
+  const isMap = ((bytes[0] ?? 0) & 0xf0) === 0x80 || bytes[0] === 0xde || bytes[0] === 0xdf;
+  if (!isMap) return checkedJson(bytes.toString('utf8'), path);
+  if (!isPlainMsgpack(bytes, 0, bytes.length)) throw new CommandFailure(`${path}: is not one whole MessagePack map`);
+  return bytes;
+}
+
+function checkedJson(text: string, name: string): Uint8Array {
+  const error = jsonError(text);
+  if (error !== undefined) throw new CommandFailure(`${name}: is not JSON: ${error}`);
+  return new TextEncoder().encode(text.trim());
+}
+
+function jsonError(text: string): string | undefined {
+  try {
+    JSON.parse(text);
+    return undefined;
+  } catch (error) {
+    return reasonOf(error);
+  }
+}
+
+async function publish(subject: string, bytes: Uint8Array, url: string): Promise<void> {
+  const connection = await connectOnce(natsConfig(url, process.env));
+  const refusals: string[] = [];
+  void collectErrors(connection, refusals);
+  try {
+    connection.publish(subject, bytes);
+    // The server answers a refused publish before it answers the flush.
+    await connection.flush();
+    // nats.js hands an error on through several promises.
+    await new Promise(resolve => setImmediate(resolve));
+  } catch (cause) {
+    throw new CommandFailure(`cannot publish to ${subject} at ${shownNatsUrl(url)}: ${reasonOf(cause)}`, { cause });
+  } finally {
+    await connection.close();
+  }
+  if (refusals.length > 0) throw new CommandFailure(`${shownNatsUrl(url)} refused it: ${refusals.join('; ')}`);
+}
+
+/** Never ends by itself: nats.js leaves this iterator waiting when the connection closes. */
+async function collectErrors(connection: NatsConnection, into: string[]): Promise<void> {
+  for await (const { type, data, permissionContext } of connection.status()) {
+    if (type !== Events.Error) continue;
+    into.push(
+      permissionContext === undefined ? String(data) : `no permission to publish to ${permissionContext.subject}`,
+    );
+  }
+}

@@ -1,0 +1,80 @@
+import { stat, unlink } from 'node:fs/promises';
+import { Command } from 'commander';
+import { type FeedSink, systemClock } from '../feed/feed.js';
+import { NatsFeed } from '../feed/nats.js';
+import { Recorder } from '../feed/recorder.js';
+import { CommandFailure, reasonOf } from './failure.js';
+import { natsConfig, natsOption, shownNatsUrl } from './nats-connection.js';
+
+const EXAMPLES = `
+Records what is published on md.> until Ctrl-C. An existing recording is not overwritten.
+
+Examples:
+  $ millrace record monday.rec --nats nats://127.0.0.1:4222
+  $ FEED=replay REPLAY_FILE=monday.rec REPLAY_SPEED=10 millrace serve`;
+
+/** `millrace record`: market data from NATS into a file that FEED=replay plays back. */
+export function recordCommand(): Command {
+  return new Command('record')
+    .description('record market data from NATS into a file, to be replayed later')
+    .argument('<file>', 'the recording; created')
+    .addOption(natsOption())
+    .addHelpText('after', EXAMPLES)
+    .action(async (file: string, options: { nats: string }) => {
+      process.exitCode = await record(file, options.nats);
+    });
+}
+
+/** Resolves with the exit code after SIGINT or SIGTERM: 1 when the recording has a hole. */
+async function record(file: string, url: string): Promise<number> {
+  const config = natsConfig(url, process.env);
+  let isComplete = true;
+  const recorder = await openRecorder(file, error => {
+    isComplete = false;
+    note(error.message);
+  });
+  const feed = new NatsFeed({ config, nodeName: 'millrace-record' });
+  const sink: FeedSink = {
+    message: message => recorder.message(message),
+    status: (status, detail) => note(`${status}: ${detail}`),
+  };
+  try {
+    await feed.start(sink);
+  } catch (cause) {
+    await recorder.close();
+    await removeEmpty(file);
+    throw new CommandFailure(reasonOf(cause), { cause });
+  }
+  note(`recording md.> from ${shownNatsUrl(config.url)} into ${file}; Ctrl-C ends it`);
+  await interrupted();
+  await feed.stop();
+  await recorder.close();
+  const { messagesWritten, messagesDropped } = recorder;
+  note(`${messagesWritten} messages recorded${messagesDropped > 0 ? `, ${messagesDropped} lost` : ''}`);
+  return isComplete ? 0 : 1;
+}
+
+async function openRecorder(file: string, onError: (error: Error) => void): Promise<Recorder> {
+  try {
+    return await Recorder.open({ file, clock: systemClock, onError });
+  } catch (cause) {
+    throw new CommandFailure(reasonOf(cause), { cause });
+  }
+}
+
+/** Takes back the file of a recording that never began, so that the next attempt finds the name free. */
+async function removeEmpty(file: string): Promise<void> {
+  const found = await stat(file).catch(() => undefined);
+  if (found?.isFile() === true) await unlink(file).catch(() => undefined);
+}
+
+function interrupted(): Promise<void> {
+  return new Promise(resolve => {
+    process.once('SIGINT', resolve);
+    process.once('SIGTERM', resolve);
+  });
+}
+
+function note(text: string): void {
+  process.stderr.write(`${text}\n`);
+}

@@ -1,0 +1,252 @@
+/** One connection of `millrace tail`: subscribes, keeps the documents, prints, and repairs broken chains. */
+import type { IncomingMessage } from 'node:http';
+import { Packr, Unpackr } from 'msgpackr';
+import { type RawData, WebSocket } from 'ws';
+import { type ChainPosition, type FrameOutcome, type ServerFrame, TopicChains } from '../client/chain.js';
+import { ALL_SYMBOLS } from '../protocol/topics.js';
+import { CommandFailure, reasonOf } from './failure.js';
+import { describeFrame, printable } from './frame-line.js';
+import type { TailOptions, TopicArgument } from './tail.js';
+
+const CONNECT_TIMEOUT_MS = 10_000;
+/** How long the gateway may take to answer our close. */
+const CLOSE_TIMEOUT_MS = 1_000;
+/** Read of a refusal's body. */
+const BODY_BYTES_MAX = 16_384;
+const NORMAL_CLOSE = 1000;
+
+export class TailSession {
+  readonly #topics: readonly TopicArgument[];
+  readonly #options: TailOptions;
+  readonly #chains = new TopicChains();
+  readonly #packr = new Packr({ useRecords: false });
+  readonly #unpackr = new Unpackr({ useRecords: false, mapsAsObjects: true });
+  readonly #pending = new Set<string>();
+  readonly #socket: WebSocket;
+  #messages = 0;
+  #accepted = 0;
+  #failed = false;
+  #ending = false;
+
+  /** Opens the connection. */
+  constructor(topics: readonly TopicArgument[], options: TailOptions) {
+    this.#topics = topics;
+    this.#options = options;
+    this.#socket = new WebSocket(connectUrl(options), {
+      handshakeTimeout: CONNECT_TIMEOUT_MS,
+      perMessageDeflate: false,
+    });
+  }
+
+  /**
+   * Resolves with the exit code once the connection is closed: 0 when we ended it, 1 when the gateway did or refused
+   * every topic.
+   * @throws {CommandFailure} when the gateway cannot be reached or refuses the connection.
+   */
+  async run(): Promise<number> {
+    const interrupt = (): void => this.#end();
+    process.on('SIGINT', interrupt);
+    process.on('SIGTERM', interrupt);
+    try {
+      const closed = await this.#opened();
+      const code = await closed.code;
+      return this.#failed || !(this.#ending || code === NORMAL_CLOSE) ? 1 : 0;
+    } finally {
+      process.off('SIGINT', interrupt);
+      process.off('SIGTERM', interrupt);
+    }
+  }
+
+  #opened(): Promise<{ readonly code: Promise<number> }> {
+    const where = shownUrl(this.#options);
+    return new Promise((resolve, reject) => {
+      // The listeners are set before the event returns: a frame may follow the handshake in the same packet.
+      this.#socket.once('open', () => {
+        resolve({ code: this.#closed() });
+        this.#subscribe();
+      });
+      this.#socket.once('unexpected-response', (_request, response) => {
+        void refusalOf(response).then(reason => {
+          reject(new CommandFailure(`cannot connect to ${where}: ${reason}`));
+          this.#socket.terminate();
+        });
+      });
+      this.#socket.once('error', cause => {
+        // An interrupt while connecting ends in an error too.
+        if (this.#ending) resolve({ code: Promise.resolve(NORMAL_CLOSE) });
+        else reject(new CommandFailure(`cannot connect to ${where}: ${reasonOf(cause)}`, { cause }));
+      });
+    });
+  }
+
+  #closed(): Promise<number> {
+    return new Promise(resolve => {
+      this.#socket.on('message', (data, isBinary) => this.#receive(data, isBinary));
+      this.#socket.on('error', error => note(`connection error: ${error.message}`));
+      this.#socket.once('close', (code, reason) => {
+        if (!this.#ending) note(`closed by the gateway: ${code} ${reason.toString()}`.trimEnd());
+        resolve(code);
+      });
+    });
+  }
+
+  #subscribe(): void {
+    this.#topics.forEach(({ stream, symbol }, at) => {
+      const id = String(at + 1);
+      this.#pending.add(id);
+      this.#send({
+        action: 'subscribe',
+        stream,
+        ...(symbol === ALL_SYMBOLS ? {} : { symbol }),
+        ...(stream === 'depth' && this.#options.depth !== undefined ? { depth: this.#options.depth } : {}),
+        ...(stream !== 'trades' && this.#options.class !== undefined ? { class: this.#options.class } : {}),
+        id,
+      });
+    });
+  }
+
+  #receive(data: RawData, isBinary: boolean): void {
+    if (this.#ending) return;
+    let decoded: unknown;
+    try {
+      decoded = isBinary ? this.#unpackr.unpack(bytesOf(data)) : JSON.parse(bytesOf(data).toString('utf8'));
+    } catch (error) {
+      note(`MALFORMED FRAME: ${reasonOf(error)}`);
+      return;
+    }
+    for (const frame of Array.isArray(decoded) ? decoded : [decoded]) {
+      if (typeof frame === 'object' && frame !== null) this.#take(frame);
+    }
+  }
+
+  #take(frame: ServerFrame): void {
+    const outcome = this.#chains.feed(frame);
+    if (outcome.kind === 'control') {
+      this.#control(frame);
+      return;
+    }
+    this.#report(outcome);
+    if (outcome.kind === 'ignored' || outcome.kind === 'malformed') return;
+    if (outcome.kind === 'gap') return;
+    process.stdout.write(`${clock()} ${describeFrame(frame, this.#chains.documents)}\n`);
+    this.#messages++;
+    if (this.#messages === this.#options.count) this.#end();
+  }
+
+  #control(frame: ServerFrame): void {
+    const { type, id } = frame;
+    if (type === 'heartbeat' || type === 'pong') return;
+    const { code, message, ...rest } = frame;
+    if (type === 'error') note(`error ${code}: ${message}`);
+    else if (type === 'warning') note(`warning ${code}: ${message}`);
+    else note(JSON.stringify(code === undefined && message === undefined ? rest : frame));
+    if (typeof id !== 'string' || !this.#pending.delete(id)) return;
+    if (type === 'subscribed') this.#accepted++;
+    if (this.#pending.size > 0 || this.#accepted > 0) return;
+    note('the gateway refused every topic');
+    this.#failed = true;
+    this.#end();
+  }
+
+  /** Says loudly what is wrong with a chain, and asks for a snapshot where one repairs it. */
+  #report(outcome: FrameOutcome): void {
+    switch (outcome.kind) {
+      case 'gap':
+        note(`GAP ${outcome.topics.join(' ')}: the gateway lost ${outcome.from} to ${outcome.to}`);
+        return;
+      case 'malformed':
+        note(`MALFORMED FRAME: ${outcome.reason}`);
+        return;
+      case 'broken':
+        note(`CHAIN BROKEN ${outcome.topic}: ${difference(outcome.expected, outcome.got)}`);
+        break;
+      case 'checksum_mismatch':
+        note(`CHECKSUM WRONG ${outcome.topic}: expected ${outcome.expected}, got ${outcome.got}`);
+        break;
+      case 'patch_failed':
+        note(`PATCH FAILED ${outcome.topic}: ${outcome.reason}`);
+        break;
+      default:
+        return;
+    }
+    const [stream = '', symbol] = splitTopic(outcome.topic);
+    if (stream !== 'trades') this.#send({ action: 'resync', stream, symbol });
+  }
+
+  #send(command: Readonly<Record<string, unknown>>): void {
+    this.#socket.send(this.#options.format === 'msgpack' ? this.#packr.pack(command) : JSON.stringify(command));
+  }
+
+  #end(): void {
+    const again = this.#ending;
+    this.#ending = true;
+    if (again || this.#socket.readyState === WebSocket.CONNECTING) {
+      this.#socket.terminate();
+      return;
+    }
+    this.#socket.close(NORMAL_CLOSE);
+    setTimeout(() => this.#socket.terminate(), CLOSE_TIMEOUT_MS).unref();
+  }
+}
+
+function connectUrl(options: TailOptions): URL {
+  const url = gatewayUrl(options);
+  if (options.token !== undefined && options.token !== '') url.searchParams.set('token', options.token);
+  url.searchParams.set('format', options.format);
+  return url;
+}
+
+/** The address without its query, which holds the token. */
+function shownUrl(options: TailOptions): string {
+  const url = gatewayUrl(options);
+  return `${url.origin === 'null' ? `${url.protocol}//${url.host}` : url.origin}${url.pathname}`;
+}
+
+function gatewayUrl(options: TailOptions): URL {
+  const url = URL.canParse(options.url) ? new URL(options.url) : undefined;
+  if (url?.protocol !== 'ws:' && url?.protocol !== 'wss:') {
+    throw new CommandFailure(`--url ${options.url}: must be a ws:// or wss:// address`);
+  }
+  if (!/(^|\/)ws(\/|$)/.test(url.pathname)) url.pathname = `${url.pathname.replace(/\/$/, '')}/ws`;
+  return url;
+}
+
+/** `HTTP 401 unauthorized: token expired`, from the status and the JSON body. */
+async function refusalOf(response: IncomingMessage): Promise<string> {
+  let body = '';
+  try {
+    for await (const part of response.setEncoding('utf8')) {
+      body += part;
+      if (body.length > BODY_BYTES_MAX) break;
+    }
+    const { error } = JSON.parse(body) as { error?: { code?: unknown; message?: unknown } };
+    if (error !== undefined) return `HTTP ${response.statusCode} ${error.code}: ${error.message}`;
+  } catch {
+    // Whatever answers there need not be a gateway: its status says enough.
+  }
+  return `HTTP ${response.statusCode} ${response.statusMessage ?? ''} ${body.slice(0, 200)}`.trimEnd();
+}
+
+function difference(expected: ChainPosition | undefined, got: ChainPosition): string {
+  if (expected === undefined) return `expected a snapshot first, got prev_seq ${got.seq}`;
+  if (expected.epoch !== got.epoch) return `expected epoch ${expected.epoch}, got ${got.epoch}`;
+  return `expected prev_seq ${expected.seq}, got ${got.seq}`;
+}
+
+function splitTopic(topic: string): [stream: string, symbol: string] {
+  const colon = topic.indexOf(':');
+  return [topic.slice(0, colon), topic.slice(colon + 1)];
+}
+
+function bytesOf(data: RawData): Buffer {
+  if (Array.isArray(data)) return Buffer.concat(data);
+  return data instanceof ArrayBuffer ? Buffer.from(data) : data;
+}
+
+function clock(): string {
+  return new Date().toISOString().slice(11, 23);
+}
+
+function note(text: string): void {
+  process.stderr.write(`${clock()} ${printable(text)}\n`);
+}

@@ -1,0 +1,75 @@
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { CLASSES, DEPTHS, FORMATS, type Format, type RateClass } from '../protocol/lanes.js';
+import { ALL_SYMBOLS, isStream, isSymbol, STREAMS, type Stream } from '../protocol/topics.js';
+import { TailSession } from './tail-session.js';
+
+const EXAMPLES = `
+Topics are stream:symbol with a stream of ${STREAMS.join(', ')}; \`trades\` alone means the trades of all symbols.
+Messages go to standard output, one line each; what concerns the connection goes to standard error. Every delta is
+applied and its chain is checked: a hole is reported as CHAIN BROKEN and repaired with a resync.
+
+Examples:
+  $ millrace tail quotes:AAPL orderbook:BTC/USDT --token "$TOKEN"
+  $ millrace tail trades --count 100
+  $ millrace tail depth:BTC/USDT --depth 25 --format msgpack --class 100ms
+  $ MILLRACE_TOKEN=$TOKEN millrace tail quotes:MSFT --url wss://feed.example.com`;
+
+/** One topic named on the command line. */
+export interface TopicArgument {
+  readonly stream: Stream;
+  /** `*`: all symbols. */
+  readonly symbol: string;
+}
+
+export interface TailOptions {
+  readonly url: string;
+  readonly token?: string;
+  readonly format: Format;
+  readonly class?: RateClass;
+  readonly depth?: number;
+  readonly count?: number;
+}
+
+/** `millrace tail`: follows topics of a running gateway until Ctrl-C. */
+export function tailCommand(): Command {
+  return new Command('tail')
+    .description('follow topics of a running gateway and verify their chains')
+    .argument('<topic...>', 'quotes:AAPL, trades:*, orderbook:BTC/USDT, depth:BTC/USDT', topicArgument)
+    .addOption(new Option('--url <url>', 'gateway').default('ws://127.0.0.1:8080'))
+    .addOption(new Option('--token <token>', 'credential').env('MILLRACE_TOKEN'))
+    .addOption(new Option('--format <format>', 'wire format').choices(FORMATS).default('json'))
+    .addOption(new Option('--class <class>', 'how often state topics are sent').choices(CLASSES))
+    .addOption(new Option('--depth <levels>', `levels of depth topics: ${DEPTHS.join(', ')}`).argParser(depthArgument))
+    .option('--count <n>', 'end after this many messages', countArgument)
+    .addHelpText('after', EXAMPLES)
+    .action(async (topics: readonly TopicArgument[], options: TailOptions) => {
+      process.exitCode = await new TailSession(topics, options).run();
+    });
+}
+
+function topicArgument(text: string, before: readonly TopicArgument[] = []): readonly TopicArgument[] {
+  if (text === 'trades') return [...before, { stream: 'trades', symbol: ALL_SYMBOLS }];
+  const colon = text.indexOf(':');
+  const stream = text.slice(0, Math.max(colon, 0));
+  const symbol = text.slice(colon + 1);
+  if (!isStream(stream)) {
+    throw new InvalidArgumentError(`It must be stream:symbol with a stream of ${STREAMS.join(', ')}.`);
+  }
+  if (!isSymbol(symbol) && !(symbol === ALL_SYMBOLS && stream === 'trades')) {
+    throw new InvalidArgumentError(
+      `${JSON.stringify(symbol)} is not a symbol (only trades can be followed for all: trades:*).`,
+    );
+  }
+  return [...before, { stream, symbol }];
+}
+
+function depthArgument(text: string): number {
+  const depth = DEPTHS.find(levels => String(levels) === text);
+  if (depth === undefined) throw new InvalidArgumentError(`It must be ${DEPTHS.join(', ')}.`);
+  return depth;
+}
+
+function countArgument(text: string): number {
+  if (!/^[1-9]\d{0,14}$/.test(text)) throw new InvalidArgumentError('It must be a whole number above 0.');
+  return Number(text);
+}

@@ -1,0 +1,93 @@
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { isEntitlement } from '../auth/credential.js';
+import { mintToken, SUBJECT_LENGTH_MAX, TOKEN_BYTES_MAX } from '../auth/token.js';
+import { parseDurationMs } from '../config/duration.js';
+import { readConfig } from '../config/environment.js';
+import { TIERS, type Tier } from '../protocol/lanes.js';
+import { CommandFailure } from './failure.js';
+
+const EXAMPLES = `
+Signs with AUTH_JWT_SECRET; AUTH_ISSUER and AUTH_AUDIENCE go into the token where they are set.
+Standard output is the token and nothing else.
+
+Examples:
+  $ export AUTH_JWT_SECRET=$(openssl rand -hex 32)
+  $ TOKEN=$(millrace token --sub alice --tier institutional --role trader --ttl 1h)
+  $ millrace token --sub bob --entitlement 'quotes:*' --entitlement 'depth:BTC/*' --entitlement trades:full`;
+
+interface TokenOptions {
+  readonly sub: string;
+  readonly tier: Tier;
+  readonly role: readonly string[];
+  readonly entitlement?: readonly string[];
+  readonly ttl: number;
+}
+
+/** `millrace token`: mints one token for AUTH_JWT_SECRET. */
+export function tokenCommand(): Command {
+  return new Command('token')
+    .description('mint a signed token')
+    .requiredOption('--sub <user>', 'user the token is for', subject)
+    .addOption(new Option('--tier <tier>', 'tier of the user').choices(TIERS).default('retail'))
+    .addOption(new Option('--role <role>', 'a role; several times for several').argParser(append).default([], 'none'))
+    .option(
+      '--entitlement <stream:pattern>',
+      'may subscribe to this; several times (default: every public stream)',
+      entitlement,
+    )
+    .addOption(
+      new Option('--ttl <duration>', 'how long it is valid: 90s, 30m, 1h, 7d').argParser(ttl).default(3_600_000, '1h'),
+    )
+    .addHelpText('after', EXAMPLES)
+    .action(async (options: TokenOptions) => {
+      process.stdout.write(`${await mint(options, process.env)}\n`);
+    });
+}
+
+async function mint(options: TokenOptions, env: NodeJS.ProcessEnv): Promise<string> {
+  const { AUTH_JWT_SECRET, AUTH_ISSUER, AUTH_AUDIENCE } = env;
+  // Only what signs: a server's other settings may be incomplete where tokens are minted.
+  const { secret, issuer, audience } = readConfig({ AUTH_JWT_SECRET, AUTH_ISSUER, AUTH_AUDIENCE }).auth;
+  if (secret === undefined) {
+    throw new CommandFailure(
+      'AUTH_JWT_SECRET: not set; a token needs the secret that the gateway verifies with (at least 32 bytes). ' +
+        'A gateway started without it prints a token for that run itself.',
+    );
+  }
+  const token = await mintToken({
+    secret,
+    sub: options.sub,
+    tier: options.tier,
+    roles: options.role,
+    entitlements: options.entitlement,
+    ttlMs: options.ttl,
+    issuer,
+    audience,
+  });
+  if (token.length > TOKEN_BYTES_MAX) {
+    throw new CommandFailure(
+      `the token would have ${token.length} bytes; a gateway refuses more than ${TOKEN_BYTES_MAX}`,
+    );
+  }
+  return token;
+}
+
+function subject(text: string): string {
+  if (text !== '' && text.length <= SUBJECT_LENGTH_MAX) return text;
+  throw new InvalidArgumentError(`It must be 1 to ${SUBJECT_LENGTH_MAX} characters`);
+}
+
+function append(text: string, before: readonly string[]): readonly string[] {
+  return [...before, text];
+}
+
+function entitlement(text: string, before: readonly string[] = []): readonly string[] {
+  if (isEntitlement(text)) return [...before, text];
+  throw new InvalidArgumentError('It must be stream:pattern, such as quotes:AAPL, depth:BTC/* or trades:full');
+}
+
+function ttl(text: string): number {
+  const ms = parseDurationMs(text);
+  if (ms !== undefined) return ms;
+  throw new InvalidArgumentError('It must be a duration such as 90s, 30m, 1h or 7d');
+}

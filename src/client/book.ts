@@ -1,0 +1,33 @@
+/** A depth topic's document on the client's side. */
+import { bookChecksum, CHECKSUM_LEVELS } from '../protocol/checksum.js';
+import { compareDecimal } from '../protocol/decimal.js';
+
+/** Quantity by price, both decimal texts. The object's own order means nothing. */
+export interface BookDocument {
+  bids: Record<string, string>;
+  asks: Record<string, string>;
+}
+
+/** True while the document still has the shape of a book, whatever the operations did to it. */
+export function isBook(document: { bids?: unknown; asks?: unknown }): document is BookDocument {
+  return isSide(document.bids) && isSide(document.asks);
+}
+
+/** `[price, quantity]`, the best first: the highest bid, the lowest ask. */
+export function bestLevels(book: BookDocument, side: 'bids' | 'asks', count: number): [string, string][] {
+  const sign = side === 'bids' ? -1 : 1;
+  return Object.entries(book[side])
+    .sort(([a], [b]) => sign * compareDecimal(a, b))
+    .slice(0, count);
+}
+
+/** The `checksum` member that a `depth_patch` must have had that led to this book. */
+export function bookChecksumOf(book: BookDocument): number {
+  return bookChecksum(bestLevels(book, 'asks', CHECKSUM_LEVELS), bestLevels(book, 'bids', CHECKSUM_LEVELS));
+}
+
+function isSide(side: unknown): boolean {
+  return (
+    typeof side === 'object' && side !== null && Object.values(side).every(quantity => typeof quantity === 'string')
+  );
+}

@@ -1,0 +1,174 @@
+/** `md.books.<symbol>` → `orderbook_update` (best level) and `depth_patch` (10, 25, 100 levels, with checksum). */
+import Big from 'big.js';
+import { bookChecksum } from '../protocol/checksum.js';
+import { isDecimal, isZeroDecimal } from '../protocol/decimal.js';
+import { levelsOfDetail } from '../protocol/lanes.js';
+import { BookSide, diffLevels, LEVELS_MAX, type Level, type LevelOperation } from './book.js';
+import type { PlainObject } from './decode.js';
+import type { FrameOrigin, Message } from './frame-encoder.js';
+import type { DataOutcome, Rebuild } from './source.js';
+import { StateSource } from './state-source.js';
+
+/** The best levels of both sides, from the best. */
+interface BookView {
+  readonly bids: readonly Level[];
+  readonly asks: readonly Level[];
+  readonly timestamp: string;
+}
+
+const BEST = 0;
+
+export class BooksSource extends StateSource<BookView> {
+  readonly #bids = new BookSide('bids');
+  readonly #asks = new BookSide('asks');
+  readonly #views: (BookView | undefined)[] = [undefined, undefined, undefined, undefined];
+  #hasBook = false;
+  #awaitsWhole = false;
+  #sawPartial = false;
+  #timestamp = '';
+
+  protected override apply(value: PlainObject, lossBefore: boolean): DataOutcome {
+    if (value.symbol !== this.symbol) return 'wrong_symbol';
+    const bids = parseLevels(value.bids);
+    const asks = parseLevels(value.asks);
+    if (bids === undefined || asks === undefined) return 'invalid_field';
+    const whole = value.snapshot === true;
+    if (!whole) {
+      if (value.bids === undefined && value.asks === undefined) return 'missing_field';
+      if (lossBefore) this.#awaitsWhole = true;
+      if (!this.#hasBook || this.#awaitsWhole) return 'no_base';
+      this.#sawPartial = true;
+      applyLevels(this.#bids, bids);
+      applyLevels(this.#asks, asks);
+    } else {
+      this.#bids.replaceAll(bids.filter(([, quantity]) => !isZeroDecimal(quantity)));
+      this.#asks.replaceAll(asks.filter(([, quantity]) => !isZeroDecimal(quantity)));
+      this.#hasBook = true;
+      this.#awaitsWhole = false;
+    }
+    this.#timestamp = typeof value.timestamp === 'string' ? value.timestamp : '';
+    this.#views.fill(undefined);
+    return 'applied';
+  }
+
+  protected override view(detail: number): BookView | undefined {
+    if (!this.#hasBook) return undefined;
+    const levels = levelsOfDetail(detail);
+    this.#views[detail] ??= {
+      bids: this.#bids.levels.slice(0, levels),
+      asks: this.#asks.levels.slice(0, levels),
+      timestamp: this.#timestamp,
+    };
+    return this.#views[detail];
+  }
+
+  protected override delta(detail: number, from: BookView, to: BookView, prevSeq: number, at: FrameOrigin) {
+    if (detail === BEST) {
+      if (sameLevel(from.bids[0], to.bids[0]) && sameLevel(from.asks[0], to.asks[0])) return undefined;
+      return this.#bestLevel(to, prevSeq, at, false);
+    }
+    const operations: LevelOperation[] = [];
+    diffLevels('bids', from.bids, to.bids, operations);
+    diffLevels('asks', from.asks, to.asks, operations);
+    if (operations.length === 0) return undefined;
+    return this.#depth(to, prevSeq, at, operations, false);
+  }
+
+  protected override whole(detail: number, view: BookView, prevSeq: number, at: FrameOrigin): Message {
+    if (detail === BEST) return this.#bestLevel(view, prevSeq, at, true);
+    const operations = [
+      { op: 'add', path: '/bids', value: Object.fromEntries(view.bids) },
+      { op: 'add', path: '/asks', value: Object.fromEntries(view.asks) },
+    ];
+    return this.#depth(view, prevSeq, at, operations, true);
+  }
+
+  protected override part(detail: number, view: BookView, at: FrameOrigin): Message {
+    return this.whole(detail, view, at.seq, at);
+  }
+
+  override checkpoint(): Rebuild | undefined {
+    if (!this.#sawPartial) return undefined;
+    const book = { symbol: this.symbol, bids: this.#bids.levels, asks: this.#asks.levels, snapshot: true };
+    return { epoch: this.epoch, seq: this.seq, text: JSON.stringify(book) };
+  }
+
+  #bestLevel(view: BookView, prevSeq: number, at: FrameOrigin, snapshot: boolean): Message {
+    const bid = view.bids[0];
+    const ask = view.asks[0];
+    return {
+      type: 'orderbook_update',
+      ...(snapshot ? { snapshot: true } : undefined),
+      symbol: this.symbol,
+      best_bid: bid?.[0] ?? null,
+      best_ask: ask?.[0] ?? null,
+      bid_quantity: bid?.[1] ?? null,
+      ask_quantity: ask?.[1] ?? null,
+      spread: bid === undefined || ask === undefined ? null : spreadOf(bid[0], ask[0]),
+      timestamp: view.timestamp === '' ? timeOf(at) : view.timestamp,
+      epoch: this.epoch,
+      prev_seq: prevSeq,
+      seq: at.seq,
+    };
+  }
+
+  #depth(view: BookView, prevSeq: number, at: FrameOrigin, operations: readonly unknown[], snapshot: boolean): Message {
+    return {
+      type: 'depth_patch',
+      ...(snapshot ? { snapshot: true } : undefined),
+      symbol: this.symbol,
+      epoch: this.epoch,
+      prev_seq: prevSeq,
+      seq: at.seq,
+      operations,
+      checksum: bookChecksum(view.asks, view.bids),
+    };
+  }
+}
+
+/** Exact difference, with as many decimals as the finer of the two prices. */
+function spreadOf(bid: string, ask: string): string {
+  return new Big(ask).minus(bid).toFixed(Math.max(decimals(bid), decimals(ask)));
+}
+
+function decimals(text: string): number {
+  const dot = text.indexOf('.');
+  return dot < 0 ? 0 : text.length - dot - 1;
+}
+
+function timeOf(at: FrameOrigin): string {
+  return new Date((at.tsEventMicros > 0 ? at.tsEventMicros : at.hubMicros) / 1000).toISOString();
+}
+
+function sameLevel(a: Level | undefined, b: Level | undefined): boolean {
+  return a === b || (a !== undefined && b !== undefined && a[0] === b[0] && a[1] === b[1]);
+}
+
+function applyLevels(side: BookSide, levels: readonly Level[]): void {
+  for (const level of levels) {
+    if (isZeroDecimal(level[1])) side.remove(level[0]);
+    else side.set(level);
+  }
+}
+
+/** `[[price, quantity], …]` with decimal texts (numbers are written out as they stand); absent → no levels. */
+function parseLevels(value: unknown): Level[] | undefined {
+  if (value === undefined) return [];
+  if (!Array.isArray(value) || value.length > LEVELS_MAX) return undefined;
+  const levels: Level[] = [];
+  for (const item of value) {
+    if (!Array.isArray(item) || item.length < 2) return undefined;
+    const price = decimalText(item[0]);
+    const quantity = decimalText(item[1]);
+    if (price === undefined || quantity === undefined) return undefined;
+    levels.push([price, quantity]);
+  }
+  return levels;
+}
+
+function decimalText(value: unknown): string | undefined {
+  if (isDecimal(value)) return value;
+  if (typeof value !== 'number' || !Number.isFinite(value) || value < 0) return undefined;
+  const text = new Big(value).toFixed();
+  return isDecimal(text) ? text : undefined;
+}

@@ -1,0 +1,220 @@
+/** One shard: the state of its sources, driven by the hub's batches, writing frames into its ring. */
+import type { BatchResult } from '../protocol/batch.js';
+import { BatchReader, FLAG_LOSS_BEFORE, RecordKind } from '../protocol/records.js';
+import { FrameKind, RingWriter } from '../protocol/ring.js';
+import { ALL_TRADES_SOURCE, type SourceKind } from '../protocol/topics.js';
+import { BooksSource } from './books-source.js';
+import { decodePayload } from './decode.js';
+import { FrameEncoder } from './frame-encoder.js';
+import { QuotesSource } from './quotes-source.js';
+import type { SourceEncoder } from './source.js';
+import type { StateSource } from './state-source.js';
+import { AllTrades, TradesSource } from './trades-source.js';
+
+/** Messages of a source between two checkpoints, which bounds what the hub retains of it. */
+export const CHECKPOINT_EVERY = 64;
+/** Refused messages reported of one batch; further ones are counted in the hub by their absence. */
+const REJECTED_MAX = 256;
+const FAILURES_MAX = 8;
+const RATE_CLASSES = 4;
+const EVERY_WORKER = -1;
+
+const textEncoder = new TextEncoder();
+
+const NO_ORIGIN = {
+  source: ALL_TRADES_SOURCE,
+  epochBytes: new Uint8Array(0),
+  seq: 0,
+  tsEventMicros: 0,
+  hubMicros: 0,
+};
+
+interface Entry {
+  readonly encoder: SourceEncoder;
+  sinceCheckpoint: number;
+}
+
+export class ShardEncoder {
+  readonly #ring: RingWriter;
+  readonly #out: FrameEncoder;
+  readonly #reader = new BatchReader();
+  readonly #sources: (Entry | undefined)[] = [];
+  readonly #allTrades = new AllTrades();
+  readonly #due: StateSource<unknown>[][] = Array.from({ length: RATE_CLASSES }, () => []);
+  readonly #times = { seq: 0, tsEventMicros: 0, hubMicros: 0 };
+
+  constructor(ring: SharedArrayBuffer, doorbells: SharedArrayBuffer) {
+    this.#ring = new RingWriter(ring, doorbells);
+    this.#out = new FrameEncoder(this.#ring);
+    // Whoever reads this ring may hold documents of an encoder that is no more.
+    const nothing = new Uint8Array(0);
+    this.#ring.append(FrameKind.rebuilt, 0, 0, EVERY_WORKER, 0, 0, 0, nothing, nothing, 0, 0);
+    this.#ring.commit();
+  }
+
+  /** Processes the records in order and commits the frames. One bad record never affects another. */
+  process(buffer: ArrayBuffer, bytes: number): BatchResult {
+    const started = performance.now();
+    const framesBefore = this.#out.frames;
+    const bytesBefore = this.#out.bytes;
+    const payloads = Buffer.from(buffer);
+    const result: BatchResult = {
+      buffer,
+      dueClasses: 0,
+      rejected: [],
+      failures: [],
+      checkpoints: [],
+      withoutBase: 0,
+      frames: 0,
+      frameBytes: 0,
+      busyMicros: 0,
+    };
+    this.#reader.open(buffer, bytes);
+    while (this.#reader.next()) {
+      try {
+        this.#record(payloads, result);
+      } catch (cause) {
+        this.#failed(payloads, cause, result);
+      }
+    }
+    this.#ring.commit();
+    for (let c = 1; c < RATE_CLASSES; c++) if ((this.#due[c]?.length ?? 0) > 0) result.dueClasses |= 1 << c;
+    result.frames = this.#out.frames - framesBefore;
+    result.frameBytes = this.#out.bytes - bytesBefore;
+    result.busyMicros = (performance.now() - started) * 1000;
+    return result;
+  }
+
+  #record(payloads: Buffer, result: BatchResult): void {
+    const r = this.#reader;
+    const end = r.payloadStart + r.payloadBytes;
+    switch (r.kind) {
+      case RecordKind.data:
+      case RecordKind.restore:
+        this.#data(payloads, r.kind === RecordKind.restore, result);
+        break;
+      case RecordKind.define:
+        this.#define(r.source, payloads.toString('utf8', r.payloadStart, end));
+        break;
+      case RecordKind.epoch:
+        this.#sources[r.source]?.encoder.beginEpoch(payloads.toString('utf8', r.payloadStart, end));
+        break;
+      case RecordKind.want:
+        if (r.source === ALL_TRADES_SOURCE) this.#allTrades.want(r.lane, r.worker);
+        else this.#sources[r.source]?.encoder.want(r.lane, r.worker);
+        break;
+      case RecordKind.unwant:
+        if (r.source === ALL_TRADES_SOURCE) this.#allTrades.unwant(r.lane, r.worker);
+        else this.#sources[r.source]?.encoder.unwant(r.lane, r.worker);
+        break;
+      case RecordKind.snapshot:
+        this.#snapshot();
+        break;
+      case RecordKind.flush:
+        this.#flush(r.lane);
+        break;
+      case RecordKind.gap:
+        this.#sources[r.source]?.encoder.gap(r.a, r.b, payloads.toString('utf8', r.payloadStart, end));
+        break;
+      case RecordKind.resume:
+        this.#sources[r.source]?.encoder.resume(r.a);
+        break;
+      case RecordKind.forget:
+        this.#allTrades.forget(r.worker);
+        for (const entry of this.#sources) entry?.encoder.forget(r.worker);
+        break;
+      default:
+        throw new Error(`record of unknown kind ${r.kind}: hub and encoder disagree on the batch layout`);
+    }
+  }
+
+  #data(payloads: Buffer, quiet: boolean, result: BatchResult): void {
+    const r = this.#reader;
+    const entry = this.#sources[r.source];
+    if (entry === undefined) throw new Error(`data for source ${r.source}, which was never defined`);
+    const decoded = decodePayload(payloads, r.payloadStart, r.payloadBytes);
+    let outcome: ReturnType<SourceEncoder['data']>;
+    if (typeof decoded === 'string') {
+      outcome = decoded;
+    } else {
+      const times = this.#times;
+      times.seq = r.a;
+      times.tsEventMicros = r.b;
+      times.hubMicros = r.c;
+      outcome = entry.encoder.data(decoded, times, (r.flags & FLAG_LOSS_BEFORE) !== 0, quiet);
+    }
+    if (outcome === 'applied') {
+      if (++entry.sinceCheckpoint >= CHECKPOINT_EVERY || entry.sinceCheckpoint === 1) this.#checkpoint(entry, result);
+    } else if (outcome === 'no_base') {
+      result.withoutBase++;
+    } else if (result.rejected.length < REJECTED_MAX) {
+      result.rejected.push({ source: r.source, reason: outcome, payload: this.#payloadCopy(payloads) });
+    }
+  }
+
+  #failed(payloads: Buffer, cause: unknown, result: BatchResult): void {
+    const failure = cause instanceof Error ? (cause.stack ?? cause.message) : String(cause);
+    if (result.failures.length < FAILURES_MAX) result.failures.push(failure);
+    const isMessage = this.#reader.kind === RecordKind.data;
+    if (!isMessage || result.rejected.length >= REJECTED_MAX) return;
+    result.rejected.push({ source: this.#reader.source, reason: 'internal', payload: this.#payloadCopy(payloads) });
+  }
+
+  #payloadCopy(payloads: Buffer): Uint8Array {
+    return new Uint8Array(
+      payloads.subarray(this.#reader.payloadStart, this.#reader.payloadStart + this.#reader.payloadBytes),
+    );
+  }
+
+  #checkpoint(entry: Entry, result: BatchResult): void {
+    const checkpoint = entry.encoder.checkpoint();
+    if (checkpoint === undefined) {
+      // Whole messages only, so far: look again at the next one.
+      entry.sinceCheckpoint = 0;
+      return;
+    }
+    entry.sinceCheckpoint = 1;
+    const payload = textEncoder.encode(checkpoint.text);
+    result.checkpoints.push({ source: this.#reader.source, epoch: checkpoint.epoch, seq: checkpoint.seq, payload });
+  }
+
+  #snapshot(): void {
+    const r = this.#reader;
+    if (r.source !== ALL_TRADES_SOURCE) {
+      this.#sources[r.source]?.encoder.snapshot(r.lane, r.worker, r.a);
+      return;
+    }
+    // Where every trades topic stands, then the answer itself.
+    for (const entry of this.#sources) {
+      if (entry?.encoder instanceof TradesSource) entry.encoder.snapshot(r.lane, r.worker, r.a);
+    }
+    this.#out.emitEmpty(FrameKind.ready, r.lane, 1 << r.worker, { ...NO_ORIGIN, request: r.a });
+  }
+
+  #flush(rateClass: number): void {
+    const due = this.#due[rateClass];
+    if (due === undefined) return;
+    for (const source of due) source.flush(rateClass);
+    due.length = 0;
+  }
+
+  #define(id: number, name: string): void {
+    const colon = name.indexOf(':');
+    const kind = name.slice(0, colon) as SourceKind;
+    const symbol = name.slice(colon + 1);
+    if (id === ALL_TRADES_SOURCE || this.#sources[id] !== undefined) return;
+    this.#sources[id] = { encoder: this.#create(kind, id, symbol), sinceCheckpoint: 0 };
+  }
+
+  #create(kind: SourceKind, id: number, symbol: string): SourceEncoder {
+    const markDue = (rateClass: number, source: StateSource<unknown>) => this.#due[rateClass]?.push(source);
+    switch (kind) {
+      case 'quotes':
+        return new QuotesSource(id, symbol, this.#out, markDue);
+      case 'trades':
+        return new TradesSource(id, symbol, this.#out, this.#allTrades);
+      case 'books':
+        return new BooksSource(id, symbol, this.#out, markDue);
+    }
+  }
+}

@@ -1,0 +1,148 @@
+/** `md.quotes.<symbol>` → `quotes_patch`: JSON Patch (RFC 6902) over the client's document `{"quotes":{}}`. */
+import { pointerToken } from '../protocol/topics.js';
+import { isAmount, isCarriable, type PlainObject } from './decode.js';
+import type { FrameEncoder, FrameOrigin, Message } from './frame-encoder.js';
+import type { DataOutcome, Rebuild } from './source.js';
+import { type MarkDue, StateSource } from './state-source.js';
+
+/** One symbol's quote: the members of AssetQuote and the publisher's own. Never changed, only replaced. */
+type Quote = PlainObject;
+
+interface Operation {
+  op: 'add' | 'replace' | 'remove';
+  path: string;
+  value?: unknown;
+}
+
+/** AssetQuote's members that hold a price, an amount or a ratio. */
+const AMOUNT_FIELDS = ['current_price', 'base_price', 'change', 'change_percent', 'bid', 'ask', 'volume'] as const;
+const KNOWN_FIELDS: ReadonlySet<string> = new Set([...AMOUNT_FIELDS, 'symbol', 'last_updated']);
+/** Members one quote can have, so that partial messages cannot grow it without bound. */
+const FIELDS_MAX = 64;
+/** Longest value of a publisher's own member, as JSON text. */
+const FIELD_CHARS_MAX = 4096;
+
+export class QuotesSource extends StateSource<Quote> {
+  readonly #paths = new Map<string, string>();
+  readonly #path: string;
+  #quote: Quote | undefined;
+  #awaitsWhole = false;
+  /** True once a partial message was merged: the last raw message alone no longer rebuilds the quote. */
+  #sawPartial = false;
+
+  constructor(source: number, symbol: string, out: FrameEncoder, markDue: MarkDue) {
+    super(source, symbol, out, markDue);
+    this.#path = `/quotes/${pointerToken(symbol)}`;
+  }
+
+  protected override apply(value: PlainObject, lossBefore: boolean): DataOutcome {
+    if (value.symbol !== this.symbol) return 'wrong_symbol';
+    const partial = value.partial === true;
+    const reason = checkFields(value);
+    if (reason !== undefined) return reason;
+    if (partial) return this.#merge(value, lossBefore);
+    if (value.current_price === undefined) return 'missing_field';
+    this.#quote = withoutPartial(value);
+    this.#awaitsWhole = false;
+    return 'applied';
+  }
+
+  #merge(value: PlainObject, lossBefore: boolean): DataOutcome {
+    if (lossBefore) this.#awaitsWhole = true;
+    if (this.#quote === undefined || this.#awaitsWhole) return 'no_base';
+    const merged = { ...this.#quote, ...withoutPartial(value) };
+    if (Object.keys(merged).length > FIELDS_MAX) return 'invalid_field';
+    this.#quote = merged;
+    this.#sawPartial = true;
+    return 'applied';
+  }
+
+  protected override view(): Quote | undefined {
+    return this.#quote;
+  }
+
+  protected override delta(_detail: number, from: Quote, to: Quote, prevSeq: number, at: FrameOrigin) {
+    const operations = this.#operations(from, to);
+    if (operations.length === 0) return undefined;
+    return {
+      type: 'quotes_patch',
+      symbol: this.symbol,
+      epoch: this.epoch,
+      prev_seq: prevSeq,
+      seq: at.seq,
+      operations,
+    };
+  }
+
+  protected override whole(_detail: number, quote: Quote, _prevSeq: number, at: FrameOrigin): Message {
+    return {
+      type: 'quotes_patch',
+      snapshot: true,
+      epoch: this.epoch,
+      seqs: { [this.symbol]: at.seq },
+      operations: [this.part(0, quote)],
+    };
+  }
+
+  protected override part(_detail: number, quote: Quote): Message {
+    return { op: 'add', path: this.#path, value: quote };
+  }
+
+  override checkpoint(): Rebuild | undefined {
+    if (!this.#sawPartial || this.#quote === undefined) return undefined;
+    return { epoch: this.epoch, seq: this.seq, text: JSON.stringify(this.#quote) };
+  }
+
+  /** What changed, found by asking each member: a quote has few, and nearly always the same ones. */
+  #operations(from: Quote, to: Quote): Operation[] {
+    const operations: Operation[] = [];
+    for (const name in to) {
+      const before = from[name];
+      const after = to[name];
+      if (before === after || (typeof after === 'object' && sameValue(before, after))) continue;
+      operations.push({ op: before === undefined ? 'add' : 'replace', path: this.#fieldPath(name), value: after });
+    }
+    for (const name in from) {
+      if (to[name] === undefined) operations.push({ op: 'remove', path: this.#fieldPath(name) });
+    }
+    return operations;
+  }
+
+  #fieldPath(name: string): string {
+    let path = this.#paths.get(name);
+    if (path === undefined) {
+      path = `${this.#path}/${pointerToken(name)}`;
+      if (this.#paths.size < FIELDS_MAX) this.#paths.set(name, path);
+    }
+    return path;
+  }
+}
+
+function checkFields(value: PlainObject): 'invalid_field' | undefined {
+  for (const name of AMOUNT_FIELDS) {
+    const amount = value[name];
+    if (amount !== undefined && !isAmount(amount)) return 'invalid_field';
+  }
+  if (value.last_updated !== undefined && typeof value.last_updated !== 'string') return 'invalid_field';
+  let fields = 0;
+  for (const name in value) {
+    if (++fields > FIELDS_MAX) return 'invalid_field';
+    if (KNOWN_FIELDS.has(name) || name === 'partial') continue;
+    const own = value[name];
+    if (name.length > 128 || !isCarriable(own)) return 'invalid_field';
+    if (typeof own === 'string' && own.length > FIELD_CHARS_MAX) return 'invalid_field';
+    if (typeof own === 'object' && JSON.stringify(own).length > FIELD_CHARS_MAX) return 'invalid_field';
+  }
+  return undefined;
+}
+
+function withoutPartial(value: PlainObject): Quote {
+  if (value.partial === undefined) return value;
+  const { partial: _, ...quote } = value;
+  return quote;
+}
+
+/** For the publisher's own nested members only: replaced whole when their JSON differs. */
+function sameValue(a: unknown, b: unknown): boolean {
+  return JSON.stringify(a) === JSON.stringify(b);
+}

@@ -1,0 +1,45 @@
+/** What every source (one subject's encoder state) does, whatever it carries. */
+import type { RejectReason } from '../protocol/batch.js';
+import type { PlainObject } from './decode.js';
+
+/** Outcome of one publisher message. `no_base`: a partial message that no whole one precedes; it is skipped. */
+export type DataOutcome = 'applied' | 'no_base' | RejectReason;
+
+export interface SourceEncoder {
+  /**
+   * Takes one decoded message.
+   * @param lossBefore messages of this source before this one were lost
+   * @param quiet rebuilds the state without sending
+   */
+  data(value: PlainObject, at: MessageTimes, lossBefore: boolean, quiet: boolean): DataOutcome;
+  /** Sequences from here on count in this epoch. */
+  beginEpoch(epoch: string): void;
+  want(lane: number, worker: number): void;
+  unwant(lane: number, worker: number): void;
+  /** Answers one worker with the lane's current document (state) or last sequence (event). */
+  snapshot(lane: number, worker: number, request: number): void;
+  /** Sends what the class has not sent yet. */
+  flush(rateClass: number): void;
+  gap(from: number, to: number, reason: string): void;
+  /** Event sources: the next message follows this sequence. */
+  resume(seq: number): void;
+  /** The worker is gone. */
+  forget(worker: number): void;
+  /** A whole message (JSON) that rebuilds the state at `seq`; undefined when the last raw message already does. */
+  checkpoint(): Rebuild | undefined;
+}
+
+export interface MessageTimes {
+  readonly seq: number;
+  /** Publisher's event time, µs since the epoch; 0 unknown. */
+  readonly tsEventMicros: number;
+  /** When the hub received it, µs since the epoch. */
+  readonly hubMicros: number;
+}
+
+/** A whole message, as a publisher could have sent it, that stands for everything up to `seq`. */
+export interface Rebuild {
+  readonly epoch: string;
+  readonly seq: number;
+  readonly text: string;
+}

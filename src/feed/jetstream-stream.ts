@@ -1,0 +1,60 @@
+import {
+  DiscardPolicy,
+  type JetStreamManager,
+  NatsError,
+  nanos,
+  RetentionPolicy,
+  StorageType,
+  type StreamInfo,
+} from 'nats';
+import { textOf } from './error-text.js';
+
+/** What a gateway's stream holds. */
+const SUBJECTS = ['md.>', 'orders.>', 'analytics.>', 'rooms.>'];
+/** Bounds of a stream that is created here: the oldest messages leave it first. Operators may create their own. */
+const STREAM_BYTES_MAX = 1024 ** 3;
+const STREAM_AGE_HOURS_MAX = 7 * 24;
+/** JetStream API error code: stream not found. */
+const STREAM_NOT_FOUND = 10_059;
+
+/** The stream `name`, undefined when there is none. @throws {NatsError} when the server does not say. */
+export async function findStream(manager: JetStreamManager, name: string): Promise<StreamInfo | undefined> {
+  try {
+    return await manager.streams.info(name);
+  } catch (error) {
+    if (error instanceof NatsError && error.api_error?.err_code === STREAM_NOT_FOUND) return undefined;
+    throw error;
+  }
+}
+
+/** Creates the stream `name`. @throws {Error} with `cause`, saying what is missing, when that is not allowed. */
+export async function createStream(manager: JetStreamManager, name: string): Promise<StreamInfo> {
+  try {
+    return await manager.streams.add({
+      name,
+      subjects: SUBJECTS,
+      storage: StorageType.File,
+      retention: RetentionPolicy.Limits,
+      discard: DiscardPolicy.Old,
+      max_bytes: STREAM_BYTES_MAX,
+      max_age: nanos(STREAM_AGE_HOURS_MAX * 3_600_000),
+    });
+  } catch (error) {
+    throw new Error(
+      `it does not exist and could not be created (${jetStreamTextOf(error)}): ` +
+        `create it with the subjects ${SUBJECTS.join(', ')}, or allow this user to publish $JS.API.STREAM.CREATE.${name}`,
+      { cause: error },
+    );
+  }
+}
+
+/** An error's message, also where nats.js has nothing but a number to say. */
+export function jetStreamTextOf(error: unknown): string {
+  if (error instanceof NatsError && error.code === '503') return 'JetStream is not available at this server';
+  return textOf(error);
+}
+
+/** A name for the numbering of this very stream: when it was created, ms since the Unix epoch in base 36. */
+export function epochOf(info: StreamInfo): string {
+  return Date.parse(info.created).toString(36);
+}

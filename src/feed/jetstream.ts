@@ -1,0 +1,300 @@
+import {
+  AckPolicy,
+  type ConsumerConfig,
+  ConsumerEvents,
+  type ConsumerMessages,
+  DeliverPolicy,
+  type JetStreamManager,
+  type JsMsg,
+  type NatsConnection,
+  nanos,
+  type StreamInfo,
+} from 'nats';
+import type { NatsConfig } from '../config/environment.js';
+import { publishDeadLetter } from './dead-letter.js';
+import { textOf } from './error-text.js';
+import type { Clock, Feed, FeedMessage, FeedSink } from './feed.js';
+import { createStream, epochOf, findStream, jetStreamTextOf } from './jetstream-stream.js';
+import { connectNats, rethrowOutside, watchConnection } from './nats-connection.js';
+import { headersOf, tsEventOf } from './nats-headers.js';
+
+const MARKET_DATA = 'md.>';
+const NO_BYTES = new Uint8Array(0);
+/** Messages that the server may have on the way to this feed at a time. */
+const PULL_MESSAGES_MAX = 4_096;
+/** How long one request for messages lasts; nats.js renews it. */
+const PULL_EXPIRES_MS = 10_000;
+/** Two of these missed, and the consumer is taken for lost. */
+const HEARTBEAT_MS = 2_000;
+/** The server removes a consumer that nobody reads from after this time. */
+const CONSUMER_IDLE_MS = 30_000;
+/**
+ * A stream that vanishes is created anew only after this time: its operator may be about to do that, and nats-server
+ * 2.9 leaves a stream without subjects when it is created while its deletion is still under way.
+ */
+const STREAM_ABSENT_MS = 3_000;
+const RETRY_DELAY_MS_MIN = 100;
+const RETRY_DELAY_MS_MAX = 5_000;
+
+export interface JetStreamFeedOptions {
+  readonly config: NatsConfig;
+  /** Names the client connection, for the server's operator. */
+  readonly nodeName: string;
+  readonly clock: Clock;
+}
+
+/**
+ * A JetStream stream, read in order: first the last message of every `md.>` subject, then live. `seq` is the stream's
+ * sequence and `epoch` comes from the stream's creation, so every gateway numbers alike. After an outage it goes on
+ * behind the last message that it delivered; nothing is delivered twice.
+ *
+ * nats.js has an ordered consumer of its own. It is not used, because its recovery waits up to 30 s between attempts,
+ * goes on after the connection was closed, and does not notice a stream that was deleted and created anew.
+ */
+export class JetStreamFeed implements Feed {
+  readonly name = 'jetstream';
+  readonly #options: JetStreamFeedOptions;
+  readonly #message: FeedMessage = {
+    subject: '',
+    payload: NO_BYTES,
+    tsEventMicros: 0,
+    seq: 0,
+    epoch: '',
+    contiguous: false,
+  };
+  #connection: NatsConnection | undefined;
+  /** Undefined before the start and after the stop: then nothing reaches it. */
+  #sink: FeedSink | undefined;
+  #connected = false;
+  /** Counts disconnections, so that an attempt can tell whether one fell into it. */
+  #disconnections = 0;
+  #consumer: ConsumerMessages | undefined;
+  /** Position in the current consumer's own numbering, which has no holes. */
+  #deliverySeq = 0;
+  /** Stream sequence of the last message delivered. */
+  #lastSeq = 0;
+  #epoch = '';
+  /** What the stream's creation alone makes the epoch. */
+  #createdEpoch = '';
+  /** Since when the stream has been missing. */
+  #absentMicros: number | undefined;
+  #recovering: Promise<void> | undefined;
+  #endWait: (() => void) | undefined;
+
+  constructor(options: JetStreamFeedOptions) {
+    this.#options = options;
+  }
+
+  async start(sink: FeedSink): Promise<void> {
+    const { config, nodeName } = this.#options;
+    const connection = await connectNats(config, nodeName);
+    this.#connection = connection;
+    this.#sink = sink;
+    this.#connected = true;
+    watchConnection(connection, {
+      disconnected: () => this.#onDisconnect(),
+      reconnected: () => this.#onReconnect(),
+      closed: error => this.#lost(`connection to NATS closed: ${textOf(error)}`),
+    });
+    try {
+      await this.#open(connection);
+    } catch (error) {
+      await this.stop();
+      throw new Error(`cannot read JetStream stream ${config.stream}: ${jetStreamTextOf(error)}`, { cause: error });
+    }
+    if (this.#consumer === undefined) this.#lost('disconnected from NATS');
+    else sink.status('live', `stream ${config.stream} at ${connection.getServer()}`);
+  }
+
+  /** Market data is always read, so that a snapshot is ready for whoever comes. */
+  interest(): void {}
+
+  deadLetter(subject: string, payload: Uint8Array, reason: string): void {
+    // While disconnected nats.js queues without a bound.
+    if (this.#connection === undefined || !this.#connected) return;
+    publishDeadLetter(this.#connection, subject, payload, reason);
+  }
+
+  async stop(): Promise<void> {
+    this.#sink = undefined;
+    this.#connected = false;
+    this.#closeConsumer();
+    this.#endWait?.();
+    await this.#connection?.close();
+    await this.#recovering;
+  }
+
+  /** Begins to read behind `#lastSeq`. Says what could not be read any more, or ''. */
+  async #open(connection: NatsConnection): Promise<string> {
+    const { stream } = this.#options.config;
+    const manager = await connection.jetstreamManager();
+    const info = await this.#findOrCreate(manager, stream);
+    let remark = '';
+    const epoch = epochOf(info);
+    const { first_seq: firstSeq, last_seq: streamSeq } = info.state;
+    if (epoch !== this.#createdEpoch) {
+      if (this.#epoch !== '') remark = 'the stream was created anew';
+      this.#createdEpoch = epoch;
+      this.#epoch = epoch;
+      this.#lastSeq = 0;
+    } else if (streamSeq < this.#lastSeq) {
+      // A server that lost its disk's last writes reuses their numbers: continuity cannot be proved.
+      remark = `the stream fell back from ${this.#lastSeq} to ${streamSeq}`;
+      this.#epoch = `${epoch}.${streamSeq.toString(36)}`;
+      this.#lastSeq = 0;
+    } else if (this.#lastSeq > 0 && firstSeq > this.#lastSeq + 1) {
+      remark = `up to ${firstSeq - this.#lastSeq - 1} messages left the stream before they could be read`;
+    }
+    this.#deliverySeq = 0;
+    await this.#consume(manager, stream);
+    return remark;
+  }
+
+  async #findOrCreate(manager: JetStreamManager, stream: string): Promise<StreamInfo> {
+    const info = await findStream(manager, stream);
+    if (info === undefined && this.#createdEpoch !== '') {
+      const nowMicros = this.#options.clock.nowMicros();
+      this.#absentMicros ??= nowMicros;
+      if (nowMicros - this.#absentMicros < STREAM_ABSENT_MS * 1000) throw new Error(`stream ${stream} does not exist`);
+    }
+    this.#absentMicros = undefined;
+    return info ?? (await createStream(manager, stream));
+  }
+
+  async #consume(manager: JetStreamManager, stream: string): Promise<void> {
+    const start: Partial<ConsumerConfig> =
+      this.#lastSeq === 0
+        ? { deliver_policy: DeliverPolicy.LastPerSubject }
+        : { deliver_policy: DeliverPolicy.StartSequence, opt_start_seq: this.#lastSeq };
+    const info = await manager.consumers.add(stream, {
+      ...start,
+      filter_subject: MARKET_DATA,
+      ack_policy: AckPolicy.None,
+      mem_storage: true,
+      num_replicas: 1,
+      inactive_threshold: nanos(CONSUMER_IDLE_MS),
+    });
+    let consumer: ConsumerMessages | undefined;
+    consumer = await manager
+      .jetstream()
+      .consumers.getPullConsumerFor(info)
+      .consume({
+        max_messages: PULL_MESSAGES_MAX,
+        expires: PULL_EXPIRES_MS,
+        idle_heartbeat: HEARTBEAT_MS,
+        abort_on_missing_resource: true,
+        callback: message => {
+          if (consumer === this.#consumer) this.#onMessage(message);
+        },
+      });
+    this.#consumer = consumer;
+    this.#watch(consumer);
+  }
+
+  #watch(consumer: ConsumerMessages): void {
+    const follow = async (): Promise<void> => {
+      for await (const status of await consumer.status()) {
+        if (status.type === ConsumerEvents.HeartbeatsMissed && consumer === this.#consumer) {
+          this.#lost('heartbeats missed');
+        }
+      }
+    };
+    void follow();
+    void consumer.closed().then(error => {
+      if (consumer === this.#consumer) this.#lost(error instanceof Error ? error.message : 'consumer closed');
+    });
+  }
+
+  #onMessage(received: JsMsg): void {
+    const sink = this.#sink;
+    if (sink === undefined) return;
+    const { deliverySequence, streamSequence } = received.info;
+    if (deliverySequence !== this.#deliverySeq + 1) {
+      this.#lost('messages lost on the way');
+      return;
+    }
+    this.#deliverySeq = deliverySequence;
+
+    this.#lastSeq = streamSequence;
+    const headers = headersOf(received);
+    const message = this.#message;
+    message.subject = received.subject;
+    message.payload = received.data;
+    message.tsEventMicros = headers === undefined ? 0 : tsEventOf(headers);
+    message.seq = streamSequence;
+    message.epoch = this.#epoch;
+    try {
+      sink.message(message);
+    } catch (error) {
+      rethrowOutside(error);
+    }
+  }
+
+  #onDisconnect(): void {
+    this.#connected = false;
+    this.#disconnections++;
+    this.#lost('disconnected from NATS');
+  }
+
+  #onReconnect(): void {
+    if (this.#sink === undefined) return;
+    this.#connected = true;
+    this.#endWait?.();
+  }
+
+  /** The consumer is gone, whatever the reason: says so and begins to recover, unless that is under way. */
+  #lost(reason: string): void {
+    this.#closeConsumer();
+    // Without an epoch the start has not succeeded; its caller is told.
+    if (this.#sink === undefined || this.#epoch === '' || this.#recovering !== undefined) return;
+    this.#sink.status('stale', reason);
+    this.#recovering = this.#recover().finally(() => {
+      this.#recovering = undefined;
+    });
+  }
+
+  async #recover(): Promise<void> {
+    let delayMs = RETRY_DELAY_MS_MIN;
+    let failure = '';
+    while (this.#sink !== undefined) {
+      const connection = this.#connection;
+      if (connection === undefined || connection.isClosed()) return;
+      const disconnections = this.#disconnections;
+      if (this.#connected) {
+        try {
+          const remark = await this.#open(connection);
+          if (disconnections === this.#disconnections && this.#consumer !== undefined) {
+            this.#sink?.status('live', remark === '' ? 'reading on' : `reading on; ${remark}`);
+            return;
+          }
+          failure = '';
+        } catch (error) {
+          const text = jetStreamTextOf(error);
+          if (text !== failure) this.#sink?.status('stale', text);
+          failure = text;
+        }
+        this.#closeConsumer();
+      }
+      await this.#wait(delayMs * (0.5 + Math.random()));
+      delayMs = Math.min(RETRY_DELAY_MS_MAX, delayMs * 2);
+    }
+  }
+
+  /** Waits for the next attempt: until a reconnect, and while connected at most `delayMs`. */
+  #wait(delayMs: number): Promise<void> {
+    return new Promise(resolve => {
+      if (this.#sink === undefined) return resolve();
+      const timer = this.#connected ? this.#options.clock.setTimeout(resolve, delayMs) : undefined;
+      this.#endWait = () => {
+        this.#options.clock.clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+
+  #closeConsumer(): void {
+    const consumer = this.#consumer;
+    this.#consumer = undefined;
+    void consumer?.close();
+  }
+}

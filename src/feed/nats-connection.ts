@@ -1,0 +1,102 @@
+import { readFile } from 'node:fs/promises';
+import { type ConnectionOptions, connect, credsAuthenticator, Events, type NatsConnection } from 'nats';
+import type { NatsConfig } from '../config/environment.js';
+import { textOf } from './error-text.js';
+
+/** A server that does not answer within this time counts as unreachable, at the start and at each new attempt. */
+const CONNECT_TIMEOUT_MS = 5_000;
+const RECONNECT_WAIT_MS = 250;
+/** Spreads the gateways of a fleet when they all come back to one restarted server. */
+const RECONNECT_JITTER_MS = 750;
+/** With two pings unanswered the connection is dead: a vanished server is noticed within 30 s. */
+const PING_INTERVAL_MS = 10_000;
+const PINGS_UNANSWERED_MAX = 2;
+
+/**
+ * The connection options of every NATS client in this process: endless reconnects, credentials and TLS files of
+ * `config` (`url` may list several servers, separated by commas), the connection named `nodeName`.
+ * @throws {Error} with `cause` when the credentials file cannot be read.
+ */
+export async function natsConnectionOptions(config: NatsConfig, nodeName: string): Promise<ConnectionOptions> {
+  const options: ConnectionOptions = {
+    servers: config.url.split(',').map(url => url.trim()),
+    name: nodeName,
+    timeout: CONNECT_TIMEOUT_MS,
+    maxReconnectAttempts: -1,
+    // A password being rotated must not end the reconnecting: the next attempt may be right again.
+    ignoreAuthErrorAbort: true,
+    reconnectTimeWait: RECONNECT_WAIT_MS,
+    reconnectJitter: RECONNECT_JITTER_MS,
+    reconnectJitterTLS: RECONNECT_JITTER_MS,
+    pingInterval: PING_INTERVAL_MS,
+    maxPingOut: PINGS_UNANSWERED_MAX,
+  };
+  if (config.user !== undefined) options.user = config.user;
+  if (config.password !== undefined) options.pass = config.password;
+  if (config.token !== undefined) options.token = config.token;
+  if (config.credsFile !== undefined) options.authenticator = credsAuthenticator(await readCreds(config.credsFile));
+  const { tlsCaFile: caFile, tlsCertFile: certFile, tlsKeyFile: keyFile } = config;
+  if (caFile !== undefined || certFile !== undefined || keyFile !== undefined) {
+    options.tls = {
+      ...(caFile === undefined ? {} : { caFile }),
+      ...(certFile === undefined ? {} : { certFile }),
+      ...(keyFile === undefined ? {} : { keyFile }),
+    };
+  }
+  return options;
+}
+
+/**
+ * Connects to NATS.
+ * @throws {Error} naming the server, with `cause`, when it cannot be reached within some seconds or refuses.
+ */
+export async function connectNats(config: NatsConfig, nodeName: string): Promise<NatsConnection> {
+  const options = await natsConnectionOptions(config, nodeName);
+  try {
+    return await connect(options);
+  } catch (error) {
+    throw new Error(`cannot connect to NATS at ${withoutSecrets(config.url)}: ${textOf(error)}`, { cause: error });
+  }
+}
+
+export interface ConnectionWatcher {
+  disconnected(): void;
+  reconnected(): void;
+  /** The connection is over for good, by `close` or by an error that no reconnect can heal. */
+  closed(error: unknown): void;
+}
+
+/** Tells `watcher` what becomes of the connection, until it is closed. */
+export function watchConnection(connection: NatsConnection, watcher: ConnectionWatcher): void {
+  const follow = async (): Promise<void> => {
+    for await (const status of connection.status()) {
+      if (status.type === Events.Disconnect) watcher.disconnected();
+      else if (status.type === Events.Reconnect) watcher.reconnected();
+    }
+  };
+  void follow();
+  void connection.closed().then(error => watcher.closed(error));
+}
+
+/**
+ * nats.js ends its reader, silently and for good, when a subscription's callback throws; so what a callback threw is
+ * thrown again where it is seen, as an uncaught exception.
+ */
+export function rethrowOutside(error: unknown): void {
+  queueMicrotask(() => {
+    throw error;
+  });
+}
+
+async function readCreds(file: string): Promise<Uint8Array> {
+  try {
+    return await readFile(file);
+  } catch (error) {
+    throw new Error(`cannot read the NATS credentials file ${file}: ${textOf(error)}`, { cause: error });
+  }
+}
+
+/** A server's address without the user and password that a URL may hold. */
+function withoutSecrets(url: string): string {
+  return url.replaceAll(/[^/,\s]*@/g, '');
+}

@@ -1,0 +1,61 @@
+import type { MsgHdrs } from 'nats';
+import type { FeedMessage } from './feed.js';
+
+const EPOCH_LENGTH_MAX = 64;
+
+/** A message of nats.js, core or JetStream. `headers` is parsed when read, and throws when its bytes are no headers. */
+interface WithHeaders {
+  readonly headers?: MsgHdrs | undefined;
+}
+
+/**
+ * The publisher's headers, undefined when there are none or they cannot be read. A publisher can send header names
+ * that make nats.js throw; its message is then taken as one without headers.
+ */
+export function headersOf(message: WithHeaders): MsgHdrs | undefined {
+  try {
+    return message.headers;
+  } catch {
+    return undefined;
+  }
+}
+
+/** `Ts-Event`, µs since the Unix epoch; 0 when absent or not a whole number. */
+export function tsEventOf(headers: MsgHdrs): number {
+  return Math.max(0, wholeNumber(headers.get('Ts-Event')));
+}
+
+/**
+ * Fills in the publisher's own numbering, if `Seq` (a safe integer, 0 or more) and `Epoch` (1 to 64 visible ASCII
+ * characters) are both there and valid.
+ */
+export function readSequence(headers: MsgHdrs, into: FeedMessage): void {
+  const seq = wholeNumber(headers.get('Seq'));
+  if (seq < 0) return;
+  const epoch = headers.get('Epoch');
+  if (!isEpoch(epoch)) return;
+  into.seq = seq;
+  into.epoch = epoch;
+  into.contiguous = true;
+}
+
+/** Decimal digits → the number; −1 for anything else, and for what a double cannot hold exactly. */
+function wholeNumber(text: string): number {
+  if (text.length === 0 || text.length > 16) return -1;
+  let value = 0;
+  for (let i = 0; i < text.length; i++) {
+    const digit = text.charCodeAt(i) - 0x30;
+    if (digit < 0 || digit > 9) return -1;
+    value = value * 10 + digit;
+  }
+  return value <= Number.MAX_SAFE_INTEGER ? value : -1;
+}
+
+function isEpoch(text: string): boolean {
+  if (text.length === 0 || text.length > EPOCH_LENGTH_MAX) return false;
+  for (let i = 0; i < text.length; i++) {
+    const c = text.charCodeAt(i);
+    if (c <= 0x20 || c >= 0x7f) return false;
+  }
+  return true;
+}

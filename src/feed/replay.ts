@@ -1,0 +1,116 @@
+import type { ReplayConfig } from '../config/environment.js';
+import { textOf } from './error-text.js';
+import type { Clock, Feed, FeedSink } from './feed.js';
+import { LineReader } from './lines.js';
+import { headerFault, parseMessageLine, RECORDING_LINE_BYTES_MAX } from './recording.js';
+
+/** Messages delivered before other work of the event loop has its turn. */
+const SLICE_MESSAGES = 512;
+/** Longest single wait; Node's timers fire at once when asked for more than 2^31 − 1 ms. */
+const SLEEP_MS_MAX = 60_000;
+
+export interface ReplayFeedOptions {
+  readonly config: ReplayConfig;
+  readonly clock: Clock;
+  /** Told of each line that is skipped: its number, from 1, and what is wrong with it. */
+  readonly onMalformed?: (lineNumber: number, reason: string) => void;
+}
+
+/**
+ * Replays a recording (see recording.ts) at `speed` times its pace; 0 is as fast as it goes. Never early, and at most
+ * about a timer's granularity (1 ms) late. Ends with status `stale`, 'end of recording'.
+ */
+export class ReplayFeed implements Feed {
+  readonly name = 'replay';
+  readonly #options: ReplayFeedOptions;
+  #stopped = false;
+  #malformedLines = 0;
+  #finished: Promise<void> = Promise.resolve();
+  #endSleep: (() => void) | undefined;
+
+  constructor(options: ReplayFeedOptions) {
+    this.#options = options;
+  }
+
+  /** Lines skipped so far. */
+  get malformedLines(): number {
+    return this.#malformedLines;
+  }
+
+  async start(sink: FeedSink): Promise<void> {
+    const { file, speed } = this.#options.config;
+    let reader: LineReader | undefined;
+    try {
+      reader = await LineReader.open(file, RECORDING_LINE_BYTES_MAX);
+      let header = reader.take();
+      while (header === undefined && (await reader.fill())) header = reader.take();
+      if (header === undefined) throw new Error('it is empty');
+      const fault = header === 'too long' ? 'the first line is too long' : headerFault(header);
+      if (fault !== undefined) throw new Error(`line 1: ${fault}`);
+    } catch (error) {
+      await reader?.close();
+      throw new Error(`cannot replay ${file}: ${textOf(error)}`, { cause: error });
+    }
+    sink.status('live', `replay of ${file} ${speed === 0 ? 'as fast as it goes' : `at speed ${speed}`}`);
+    this.#finished = this.#run(reader, sink);
+  }
+
+  /** A recording is replayed whole, whoever listens. */
+  interest(): void {}
+
+  /** Drops it: a recording has no publisher to tell. */
+  deadLetter(): void {}
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#endSleep?.();
+    await this.#finished;
+  }
+
+  async #run(reader: LineReader, sink: FeedSink): Promise<void> {
+    let end = 'end of recording';
+    try {
+      await this.#deliver(reader, sink);
+    } catch (error) {
+      end = `replay of ${this.#options.config.file} failed after line ${reader.lineNumber}: ${textOf(error)}`;
+    }
+    await reader.close().catch(() => undefined);
+    if (!this.#stopped) sink.status('stale', end);
+  }
+
+  async #deliver(reader: LineReader, sink: FeedSink): Promise<void> {
+    const { clock, config } = this.#options;
+    const startMicros = clock.nowMicros();
+    let slice = 0;
+    do {
+      for (let line = reader.take(); line !== undefined; line = reader.take()) {
+        const entry = line === 'too long' ? line : parseMessageLine(line);
+        if (typeof entry === 'string') {
+          if (line.length > 0) this.#skip(reader.lineNumber, entry);
+          continue;
+        }
+        const dueMicros = config.speed === 0 ? 0 : startMicros + entry.tMicros / config.speed;
+        while (!this.#stopped && dueMicros > clock.nowMicros()) await this.#sleep(dueMicros - clock.nowMicros());
+        if (++slice % SLICE_MESSAGES === 0) await new Promise(resolve => setImmediate(resolve));
+        if (this.#stopped) return;
+        sink.message(entry.message);
+      }
+    } while (!this.#stopped && (await reader.fill()));
+  }
+
+  #skip(lineNumber: number, reason: string): void {
+    this.#malformedLines++;
+    this.#options.onMalformed?.(lineNumber, reason);
+  }
+
+  #sleep(micros: number): Promise<void> {
+    return new Promise(resolve => {
+      // Rounded up: timers count whole milliseconds, and a message must not come before its time.
+      const timer = this.#options.clock.setTimeout(resolve, Math.min(SLEEP_MS_MAX, Math.ceil(micros / 1000)));
+      this.#endSleep = () => {
+        this.#options.clock.clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+}

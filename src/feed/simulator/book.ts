@@ -1,0 +1,121 @@
+import type { Random } from './random.js';
+
+/** Adjacent ticks on which a side may have a level; the rest of the market is not modelled. */
+const LADDER_TICKS = 128;
+/** A side never has fewer levels than this. */
+export const BOOK_LEVELS_MIN = 100;
+/** Levels near the top whose quantity changes in one update, on each side. */
+const CHANGES_PER_UPDATE_MAX = 3;
+/** How deep those changes go, in ticks from the best level. */
+const CHANGE_DEPTH_TICKS = 25;
+const QUANTITY_MAX = 100_000;
+
+/** Receives a level: its price in ticks and its quantity in hundredths, 0 when the level is gone. */
+export type LevelSink = (priceTicks: number, quantity: number) => void;
+
+/**
+ * One side of a book: the quantities on a window of adjacent ticks that begins at the best price. Every change is
+ * reported to the caller, so that who applies the reports has exactly this side.
+ */
+class Side {
+  readonly #quantities = new Int32Array(LADDER_TICKS);
+  readonly #random: Random;
+  /** +1 for asks, −1 for bids: the way from the best price to the worst. */
+  readonly #away: 1 | -1;
+  #bestTicks: number;
+  #levels = LADDER_TICKS;
+
+  constructor(bestTicks: number, away: 1 | -1, random: Random) {
+    this.#bestTicks = bestTicks;
+    this.#away = away;
+    this.#random = random;
+    for (let i = 0; i < LADDER_TICKS; i++) this.#quantities[i] = this.#newQuantity();
+  }
+
+  /** Every level, from the best. */
+  forEach(report: LevelSink): void {
+    for (let i = 0; i < LADDER_TICKS; i++) {
+      const ticks = this.#bestTicks + i * this.#away;
+      const quantity = this.#at(ticks);
+      if (quantity > 0) report(ticks, quantity);
+    }
+  }
+
+  /** Moves the window so that it begins at `bestTicks`; what left it is deleted, what came in is filled. */
+  moveTo(bestTicks: number, report: LevelSink): void {
+    const shift = (bestTicks - this.#bestTicks) * this.#away;
+    const kept = Math.max(0, LADDER_TICKS - Math.abs(shift));
+    // Deletions first: the window is a ring, so a new tick takes the slot of one that left.
+    for (let i = kept; i < LADDER_TICKS; i++) {
+      const left = shift > 0 ? i - kept : i;
+      this.#set(this.#bestTicks + left * this.#away, 0, report);
+    }
+    this.#bestTicks = bestTicks;
+    for (let i = kept; i < LADDER_TICKS; i++) {
+      const entered = shift > 0 ? i : i - kept;
+      this.#set(bestTicks + entered * this.#away, this.#newQuantity(), report);
+    }
+    // The best price must have a level: the tick that is best now may have been an empty one.
+    if (this.#at(bestTicks) === 0) this.#set(bestTicks, this.#newQuantity(), report);
+  }
+
+  /** Changes one quantity near the top; sometimes a level behind the best is emptied. */
+  change(report: LevelSink): void {
+    const depth = this.#random.below(CHANGE_DEPTH_TICKS);
+    const ticks = this.#bestTicks + depth * this.#away;
+    const empty = depth > 0 && this.#levels > BOOK_LEVELS_MIN && this.#random.below(4) === 0;
+    this.#set(ticks, empty ? 0 : this.#newQuantity(), report);
+  }
+
+  #at(ticks: number): number {
+    return this.#quantities[ticks % LADDER_TICKS] ?? 0;
+  }
+
+  #set(ticks: number, quantity: number, report: LevelSink): void {
+    const before = this.#at(ticks);
+    if (before === quantity) return;
+    if (before === 0) this.#levels++;
+    if (quantity === 0) this.#levels--;
+    this.#quantities[ticks % LADDER_TICKS] = quantity;
+    report(ticks, quantity);
+  }
+
+  #newQuantity(): number {
+    return this.#random.between(1, QUANTITY_MAX);
+  }
+}
+
+/**
+ * An order book of price levels. Its state changes only in `update`, which reports each changed level, so a snapshot
+ * and the updates after it always add up to the book, however long nobody asked. Never crossed after an update.
+ */
+export class Book {
+  readonly #bids: Side;
+  readonly #asks: Side;
+  readonly #random: Random;
+
+  /** Prices in ticks; `bestBidTicks` < `bestAskTicks`, and at least 128 ticks above zero. */
+  constructor(bestBidTicks: number, bestAskTicks: number, random: Random) {
+    if (bestBidTicks >= bestAskTicks) throw new RangeError(`crossed book: bid ${bestBidTicks}, ask ${bestAskTicks}`);
+    if (bestBidTicks < LADDER_TICKS) throw new RangeError(`no room for ${LADDER_TICKS} bids under ${bestBidTicks}`);
+    this.#random = random;
+    this.#bids = new Side(bestBidTicks, -1, random);
+    this.#asks = new Side(bestAskTicks, 1, random);
+  }
+
+  /** Moves to the given best prices and changes a few levels; a level may be reported twice, the last one counts. */
+  update(bestBidTicks: number, bestAskTicks: number, onBid: LevelSink, onAsk: LevelSink): void {
+    this.#bids.moveTo(bestBidTicks, onBid);
+    this.#asks.moveTo(bestAskTicks, onAsk);
+    for (let n = this.#random.between(1, CHANGES_PER_UPDATE_MAX); n > 0; n--) {
+      this.#bids.change(onBid);
+      this.#asks.change(onAsk);
+    }
+  }
+
+  /** Every level, each side from its best price. */
+  forEach(onBid: LevelSink, onAsk: LevelSink): void {
+    this.#bids.forEach(onBid);
+    this.#asks.forEach(onAsk);
+  }
+}

@@ -1,0 +1,213 @@
+import type { SimulatorConfig } from '../../config/environment.js';
+import { SOURCE_KINDS, type SourceKind, subjectOf } from '../../protocol/topics.js';
+import type { Clock, Feed, FeedMessage, FeedSink } from '../feed.js';
+import { Instrument } from './instrument.js';
+import { Interest } from './interest.js';
+import { Random } from './random.js';
+import { simulatedSymbols } from './symbols.js';
+
+/** Largest step of a price in the calm market, as a share of the base price. */
+const CALM_STEP_MAX = 0.0025;
+/** The same at market speed, where a price moves many times a second. */
+const FAST_STEP_MAX = 0.0002;
+/** One active symbol in this many moves in a calm tick, on average; never none. */
+const CALM_MOVE_ONE_IN = 2;
+/** When the market wakes up, its first tick comes this soon, so that a newcomer sees movement. */
+const WAKE_DELAY_MS = 100;
+/** Market speed is paced in slices of this length. */
+const SLICE_MS = 5;
+/** Time that a stalled event loop may catch up on; what is older is never sent. */
+const CATCH_UP_MS_MAX = 100;
+/** Messages in one go; the rest of what is due follows after other work had its turn. */
+const SLICE_MESSAGES_MAX = 10_000;
+/** Symbols whose initial state is published in one go. */
+const START_SYMBOLS_MAX = 256;
+/** Holds the largest message, a book snapshot (256 levels of at most 40 bytes) with its symbol. */
+const PAYLOAD_BYTES_MAX = 32 * 1024;
+
+export interface SimulatorFeedOptions {
+  readonly config: SimulatorConfig;
+  /** `SYMBOLS`: simulated instead of the built-in list; entries with `*` are left out. */
+  readonly symbols: readonly string[];
+  readonly clock: Clock;
+}
+
+/**
+ * A market that nobody has to pay for. Publishes what a publisher would (PROTOCOL.md section 3): first each symbol's
+ * whole quote and book snapshot, then messages of the wanted sources only. With `updatesPerSecond` 0 a random subset
+ * of the active symbols moves every `intervalMs`; else messages flow at that total rate. While nobody is interested
+ * there is no timer. Equal seed, clock and interest give equal bytes.
+ */
+export class SimulatorFeed implements Feed {
+  readonly name = 'simulator';
+  readonly #config: SimulatorConfig;
+  readonly #clock: Clock;
+  readonly #random: Random;
+  readonly #instruments: Instrument[];
+  readonly #interest: Interest;
+  readonly #buffer = Buffer.allocUnsafe(PAYLOAD_BYTES_MAX);
+  readonly #message: FeedMessage = {
+    subject: '',
+    payload: this.#buffer,
+    tsEventMicros: 0,
+    seq: 0,
+    epoch: '',
+    contiguous: false,
+  };
+  #sink: FeedSink | undefined;
+  #started = false;
+  #timer: unknown;
+  /** When the calm market moved last; −∞ before it did. */
+  #lastTickMicros = Number.NEGATIVE_INFINITY;
+  /** Until when `#credit` is counted. */
+  #creditMicros = 0;
+  /** Messages due, with the fraction that makes the rate right on average. */
+  #credit = 0;
+  #timeMs = Number.NaN;
+  #timeText = '';
+
+  /** @throws {RangeError} when one of `symbols` is not a symbol. */
+  constructor({ config, symbols, clock }: SimulatorFeedOptions) {
+    this.#config = config;
+    this.#clock = clock;
+    this.#random = new Random(config.seed);
+    const names = simulatedSymbols(symbols, config.symbols);
+    const stepMax = config.updatesPerSecond > 0 ? FAST_STEP_MAX : CALM_STEP_MAX;
+    this.#instruments = names.map(symbol => new Instrument(symbol, config.seed, stepMax));
+    this.#interest = new Interest(names);
+  }
+
+  async start(sink: FeedSink): Promise<void> {
+    this.#sink = sink;
+    sink.status('live', `${this.#instruments.length} simulated symbols`);
+    for (let index = 0; index < this.#instruments.length; index++) {
+      if (index > 0 && index % START_SYMBOLS_MAX === 0) await new Promise(resolve => setImmediate(resolve));
+      const instrument = this.#instruments[index];
+      if (this.#sink === undefined || instrument === undefined) return;
+      this.#publish('quotes', instrument, instrument.quote(this.#now()));
+      this.#publish('books', instrument, instrument.bookSnapshot());
+    }
+    this.#started = true;
+    this.#wake();
+  }
+
+  interest(subject: string, wanted: boolean): void {
+    this.#interest.set(subject, wanted);
+    if (this.#interest.activeCount === 0) this.#sleep();
+    else this.#wake();
+  }
+
+  /** Drops it: a simulator has no publisher to tell. */
+  deadLetter(): void {}
+
+  async stop(): Promise<void> {
+    this.#sink = undefined;
+    this.#sleep();
+  }
+
+  #wake(): void {
+    if (this.#timer !== undefined || !this.#started || this.#sink === undefined) return;
+    if (this.#interest.activeCount === 0) return;
+    if (this.#config.updatesPerSecond > 0) {
+      this.#credit = 0;
+      this.#creditMicros = this.#clock.nowMicros();
+      this.#schedule(this.#runSlice, this.#sliceDelayMs());
+      return;
+    }
+    // Interest that comes and goes must not make the market move faster than its interval.
+    const sinceTickMs = (this.#clock.nowMicros() - this.#lastTickMicros) / 1000;
+    const soonestMs = Math.min(WAKE_DELAY_MS, this.#config.intervalMs);
+    this.#schedule(this.#runTick, Math.max(soonestMs, this.#config.intervalMs - sinceTickMs));
+  }
+
+  #sleep(): void {
+    this.#clock.clearTimeout(this.#timer);
+    this.#timer = undefined;
+  }
+
+  #schedule(run: () => void, delayMs: number): void {
+    this.#timer = this.#clock.setTimeout(run, delayMs);
+  }
+
+  /** The calm market: a random subset of the active symbols moves, and all that is wanted of them is published. */
+  readonly #runTick = (): void => {
+    this.#timer = undefined;
+    this.#lastTickMicros = this.#clock.nowMicros();
+    const interest = this.#interest;
+    const certain = this.#random.below(interest.activeCount);
+    // Downwards, because the sink may end an interest, and its place is then taken by the last one.
+    for (let place = interest.activeCount - 1; place >= 0; place--) {
+      const moves = this.#random.below(CALM_MOVE_ONE_IN) === 0 || place === certain;
+      const instrument = this.#instruments[interest.activeAt(place)];
+      if (!moves || instrument === undefined) continue;
+      instrument.market.step();
+      for (const kind of SOURCE_KINDS) {
+        if (interest.wants(interest.activeAt(place), kind)) this.#publishNext(kind, instrument);
+      }
+    }
+    this.#wake();
+  };
+
+  /** Market speed: sends what is due, each message one source of one active symbol. */
+  readonly #runSlice = (): void => {
+    this.#timer = undefined;
+    const nowMicros = this.#clock.nowMicros();
+    const rate = this.#config.updatesPerSecond;
+    const creditMax = Math.max(1, (rate * CATCH_UP_MS_MAX) / 1000);
+    this.#credit = Math.min(creditMax, this.#credit + ((nowMicros - this.#creditMicros) / 1e6) * rate);
+    this.#creditMicros = nowMicros;
+    const due = Math.min(Math.floor(this.#credit), SLICE_MESSAGES_MAX);
+    this.#credit -= due;
+    for (let n = 0; n < due && this.#interest.activeCount > 0; n++) this.#moveOne();
+    if (this.#sink !== undefined && this.#timer === undefined && this.#interest.activeCount > 0) {
+      this.#schedule(this.#runSlice, this.#sliceDelayMs());
+    }
+  };
+
+  #moveOne(): void {
+    const index = this.#interest.activeAt(this.#random.below(this.#interest.activeCount));
+    const instrument = this.#instruments[index];
+    if (instrument === undefined) return;
+    const first = this.#random.below(SOURCE_KINDS.length);
+    for (let i = 0; i < SOURCE_KINDS.length; i++) {
+      const kind = SOURCE_KINDS[(first + i) % SOURCE_KINDS.length];
+      if (kind === undefined || !this.#interest.wants(index, kind)) continue;
+      instrument.market.step();
+      this.#publishNext(kind, instrument);
+      return;
+    }
+  }
+
+  /** A slice; less with messages left over, more at rates so low that a slice would bring nothing. */
+  #sliceDelayMs(): number {
+    if (this.#credit >= 1) return 0;
+    return Math.max(SLICE_MS, Math.ceil(((1 - this.#credit) * 1000) / this.#config.updatesPerSecond));
+  }
+
+  #publishNext(kind: SourceKind, instrument: Instrument): void {
+    if (kind === 'books') this.#publish(kind, instrument, instrument.bookDelta());
+    else if (kind === 'quotes') this.#publish(kind, instrument, instrument.quote(this.#now()));
+    else this.#publish(kind, instrument, instrument.trade(this.#now()));
+  }
+
+  /** The text is ASCII (symbols are), so Latin-1, which is copied without a conversion, is UTF-8 too. */
+  #publish(kind: SourceKind, instrument: Instrument, text: string): void {
+    if (this.#sink === undefined) return;
+    const bytes = this.#buffer.write(text, 0, 'latin1');
+    const message = this.#message;
+    message.subject = subjectOf(kind, instrument.symbol);
+    message.payload = this.#buffer.subarray(0, bytes);
+    message.tsEventMicros = Math.floor(this.#clock.nowMicros());
+    this.#sink.message(message);
+  }
+
+  /** The clock's time as RFC 3339, remembered for as long as its millisecond lasts. */
+  #now(): string {
+    const ms = Math.floor(this.#clock.nowMicros() / 1000);
+    if (ms !== this.#timeMs) {
+      this.#timeMs = ms;
+      this.#timeText = new Date(ms).toISOString();
+    }
+    return this.#timeText;
+  }
+}

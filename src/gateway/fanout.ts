@@ -1,0 +1,193 @@
+/**
+ * Ring → sockets. A turn copies the next frames of each ring and publishes them: first all institutional lanes, then, in
+ * the next turn of the event loop, all retail lanes. uWS writes the sockets it was asked to publish to last first within
+ * one loop turn, so only a turn of its own puts institutional sockets first on the wire (native-notes/uws.md).
+ */
+import type { Tier } from '../protocol/lanes.js';
+import { FrameKind, type RingReader } from '../protocol/ring.js';
+import { ALL_TRADES_SOURCE, topicOf } from '../protocol/topics.js';
+import type { EventSeqs } from './event-seqs.js';
+import type { LaneEntry, LaneTable } from './lane-table.js';
+import type { Outbox } from './outbox.js';
+import type { Subscriptions } from './subscriptions.js';
+
+/** Bytes of frames published in one turn, so that commands and drains get their turns under load. */
+export const TURN_BYTES_MAX = 32 * 1024;
+/** Bucket b counts frames that took less than 2^b µs from the hub to their publish. */
+export const LATENCY_BUCKETS = 26;
+
+const textDecoder = new TextDecoder();
+
+export interface FanoutCounters {
+  turns: number;
+  frames: number;
+  overruns: number;
+  readonly latencyBuckets: Float64Array;
+  latencySumMicros: number;
+}
+
+export class Fanout {
+  readonly counters: FanoutCounters = {
+    turns: 0,
+    frames: 0,
+    overruns: 0,
+    latencyBuckets: new Float64Array(LATENCY_BUCKETS),
+    latencySumMicros: 0,
+  };
+  readonly #rings: readonly RingReader[];
+  readonly #filled: boolean[];
+  readonly #table: LaneTable;
+  readonly #subscriptions: Subscriptions;
+  readonly #outbox: Outbox;
+  readonly #seqs: Readonly<Record<Tier, EventSeqs>>;
+  readonly #eventSymbol: (source: number) => string | undefined;
+  readonly #nowMicros: () => number;
+  #turn = 0;
+
+  constructor(options: {
+    rings: readonly RingReader[];
+    table: LaneTable;
+    subscriptions: Subscriptions;
+    outbox: Outbox;
+    seqs: Readonly<Record<Tier, EventSeqs>>;
+    eventSymbol: (source: number) => string | undefined;
+    nowMicros: () => number;
+  }) {
+    this.#rings = options.rings;
+    this.#filled = options.rings.map(() => false);
+    this.#table = options.table;
+    this.#subscriptions = options.subscriptions;
+    this.#outbox = options.outbox;
+    this.#seqs = options.seqs;
+    this.#eventSymbol = options.eventSymbol;
+    this.#nowMicros = options.nowMicros;
+  }
+
+  /** Number of the turn whose publishes may still be in uWS's hands. */
+  get turn(): number {
+    return this.#turn;
+  }
+
+  get hasMore(): boolean {
+    return this.#rings.some(ring => ring.hasMore);
+  }
+
+  /** Copies the next frames of every ring; false when there are none. */
+  read(): boolean {
+    this.#turn++;
+    let any = false;
+    this.#rings.forEach((ring, i) => {
+      const result = ring.read(TURN_BYTES_MAX);
+      this.#filled[i] = result === 'frames';
+      any ||= result !== 'empty';
+      if (result === 'overrun') {
+        this.counters.overruns++;
+        this.#repair(i, 'institutional');
+        this.#repair(i, 'retail');
+      }
+    });
+    if (any) this.counters.turns++;
+    return any;
+  }
+
+  /** Publishes what was read to the lanes of one tier, in order. */
+  publish(tier: Tier): void {
+    if (this.#table.count(tier) === 0) return;
+    const nowMicros = this.#nowMicros();
+    for (let i = 0; i < this.#rings.length; i++) {
+      const ring = this.#rings[i];
+      if (ring === undefined || !this.#filled[i]) continue;
+      ring.rewind();
+      while (ring.next()) this.#frame(ring, i, tier, nowMicros);
+    }
+  }
+
+  #frame(ring: RingReader, ringIndex: number, tier: Tier, nowMicros: number): void {
+    switch (ring.kind) {
+      case FrameKind.delta:
+      case FrameKind.snapshot: {
+        const entry = this.#table.get(tier, ring.source, ring.lane);
+        if (entry === undefined || entry.isBroken) return;
+        entry.part = undefined;
+        this.#observe(ring.hubMicros, nowMicros);
+        this.#outbox.publish(entry, ring.copy, ring.payloadStart, ring.payloadEnd);
+        if (entry.held.size > 0) {
+          this.#subscriptions.queueForHeld(entry, ring.copy.subarray(ring.payloadStart, ring.payloadEnd));
+        }
+        return;
+      }
+      case FrameKind.event:
+      case FrameKind.gap:
+        this.#event(ring, tier, nowMicros);
+        return;
+      case FrameKind.part:
+      case FrameKind.ready:
+        this.#answer(ring, ringIndex, tier);
+        return;
+      case FrameKind.rebuilt:
+        this.#repair(ringIndex, tier);
+    }
+  }
+
+  #event(ring: RingReader, tier: Tier, nowMicros: number): void {
+    const entry = this.#table.get(tier, ring.source, ring.lane);
+    const all = this.#table.allTrades(tier, ring.lane);
+    if (entry === undefined && all === undefined) return;
+    // Noted before it is published: a drop while publishing must find this turn's sequences.
+    this.#seqs[tier].note(ring.source, ring.seq, this.#turn);
+    this.#observe(ring.hubMicros, nowMicros);
+    if (entry !== undefined && !entry.isBroken) {
+      this.#outbox.publish(entry, ring.copy, ring.payloadStart, ring.payloadEnd);
+    }
+    if (all !== undefined && !all.isBroken) {
+      this.#outbox.publish(all, ring.copy, ring.payloadStart, ring.payloadEnd);
+    }
+  }
+
+  #answer(ring: RingReader, ringIndex: number, tier: Tier): void {
+    const entry = this.#table.asked(ring.request);
+    if (entry === undefined || entry.tier !== tier) return;
+    if (ring.kind === FrameKind.ready && ring.source !== ALL_TRADES_SOURCE) {
+      this.#standsAt(entry, ring.source, ring.seq);
+      // Told on behalf of the trades of all symbols; their own answer follows.
+      if (entry.symbol === '*') return;
+    }
+    if (!this.#table.answered(entry, ring.source, ringIndex)) return;
+    if (ring.kind === FrameKind.ready) {
+      this.#subscriptions.answered(entry, undefined);
+      return;
+    }
+    const epoch = textDecoder.decode(ring.copy.subarray(ring.epochStart, ring.payloadStart));
+    const bytes = ring.copy.slice(ring.payloadStart, ring.payloadEnd);
+    this.#subscriptions.answered(entry, { seq: ring.seq, epoch, bytes });
+  }
+
+  /** An event source stands at `seq`: where frames were missed before, what they held is lost, and that is said. */
+  #standsAt(entry: LaneEntry, source: number, seq: number): void {
+    const seqs = this.#seqs[entry.tier];
+    const known = seqs.newest(source);
+    if (entry.isBroken && known !== undefined && seq > known) {
+      const symbol = this.#eventSymbol(source) ?? entry.symbol;
+      const topic = topicOf(entry.stream, symbol);
+      this.#outbox.publishControl(entry, { type: 'gap', topic, from: known + 1, to: seq, reason: 'overrun' });
+    }
+    if (known === undefined || seq > known) seqs.start(source, seq);
+  }
+
+  /** Frames of this ring were missed: every lane that it feeds asks for a new beginning. */
+  #repair(ringIndex: number, tier: Tier): void {
+    for (const entry of this.#table.entries()) {
+      const isFed = entry.ring === ringIndex || entry.source < 0 || entry.symbol === '*';
+      if (entry.tier === tier && isFed) this.#subscriptions.broken(entry);
+    }
+  }
+
+  #observe(hubMicros: number, nowMicros: number): void {
+    if (hubMicros === 0) return;
+    const micros = Math.max(0, nowMicros - hubMicros);
+    const bucket = Math.min(LATENCY_BUCKETS - 1, 32 - Math.clz32(micros));
+    this.counters.latencyBuckets[bucket] = (this.counters.latencyBuckets[bucket] ?? 0) + 1;
+    this.counters.latencySumMicros += micros;
+    this.counters.frames++;
+  }
+}

@@ -1,0 +1,243 @@
+/**
+ * What this worker's sockets are subscribed to: one entry per lane and tier, with its native uWS topic. An entry exists
+ * while a session holds it; the hub is told of the first and the last.
+ */
+import { CLASSES, classOfLane, isMsgpackLane, isStampedLane, type Tier } from '../protocol/lanes.js';
+import type { InterestChange } from '../protocol/thread-messages.js';
+import { ALL_SYMBOLS, isStateStream, type Stream, sourceKindOf } from '../protocol/topics.js';
+import type { Subscription } from './session.js';
+
+/** Messages and bytes sent for one stream, format and class. */
+export interface SentCell {
+  messages: number;
+  bytes: number;
+}
+
+export interface LaneEntry {
+  readonly stream: Stream;
+  readonly symbol: string;
+  /** `<kind>:<symbol>`, as the hub names it. */
+  readonly sourceName: string;
+  readonly lane: number;
+  readonly tier: Tier;
+  readonly isState: boolean;
+  readonly isMsgpack: boolean;
+  readonly isStamped: boolean;
+  /** The uWS topic. */
+  readonly nativeTopic: string;
+  readonly sent: SentCell;
+  /** Sessions that hold this entry. */
+  holders: number;
+  /** Sockets subscribed to the native topic. */
+  subscribers: number;
+  /** Source number; -1 until the first answer. */
+  source: number;
+  /** The ring that feeds it; -1 until the first answer. */
+  ring: number;
+  /** Number of the outstanding request; 0: none, the lane is live. */
+  request: number;
+  /** Answers still due: one, but one from each encoder for the trades of all symbols. */
+  answersDue: number;
+  /** True while frames must not be published: the chain of those subscribed is broken until the answer comes. */
+  isBroken: boolean;
+  /** Subscriptions that wait for the answer. */
+  readonly waiting: Set<Subscription>;
+  /** Subscriptions that have their part and wait for those of other symbols; they get what follows queued. */
+  readonly held: Set<Subscription>;
+  /** The last part, while no frame has followed it. */
+  part: Part | undefined;
+  /** Run when the lane becomes live. */
+  readonly whenLive: (() => void)[];
+}
+
+/** The answer to a snapshot request. */
+export interface Part {
+  readonly seq: number;
+  readonly epoch: string;
+  /** Empty: the topic has no data yet. */
+  readonly bytes: Uint8Array;
+}
+
+/** All trades of a lane, and the entries of one tier by source and lane. */
+class TierTable {
+  readonly #bySource: (LaneEntry | undefined)[][] = [];
+  readonly #allTrades: (LaneEntry | undefined)[] = [];
+
+  get(source: number, lane: number): LaneEntry | undefined {
+    return this.#bySource[source]?.[lane];
+  }
+
+  allTrades(lane: number): LaneEntry | undefined {
+    return this.#allTrades[lane];
+  }
+
+  put(entry: LaneEntry): void {
+    if (entry.symbol === ALL_SYMBOLS) this.#allTrades[entry.lane] = entry;
+    this.#bySource[entry.source] ??= [];
+    (this.#bySource[entry.source] as LaneEntry[])[entry.lane] = entry;
+  }
+
+  remove(entry: LaneEntry): void {
+    if (entry.symbol === ALL_SYMBOLS) this.#allTrades[entry.lane] = undefined;
+    const lanes = this.#bySource[entry.source];
+    if (lanes !== undefined) lanes[entry.lane] = undefined;
+  }
+}
+
+export class LaneTable {
+  readonly #entries = new Map<string, LaneEntry>();
+  readonly #asking = new Map<number, LaneEntry>();
+  readonly #wants = new Map<string, number>();
+  readonly #tables: Record<Tier, TierTable> = { institutional: new TierTable(), retail: new TierTable() };
+  readonly #counts: Record<Tier, number> = { institutional: 0, retail: 0 };
+  readonly #rings: number;
+  readonly #tell: (change: InterestChange) => void;
+  readonly #sentCell: (stream: Stream, format: string, rateClass: string) => SentCell;
+  #lastRequest = 0;
+  #lastNative = 0;
+
+  /**
+   * @param rings encoders, each of which answers for the trades of all symbols
+   * @param tell queues a change of interest for the hub
+   */
+  constructor(rings: number, tell: (change: InterestChange) => void, sentCell: LaneTable['sentCell']) {
+    this.#rings = rings;
+    this.#tell = tell;
+    this.#sentCell = sentCell;
+  }
+
+  get sentCell(): (stream: Stream, format: string, rateClass: string) => SentCell {
+    return this.#sentCell;
+  }
+
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  /** Entries of a tier: none means that its pass over the frames can be left out. */
+  count(tier: Tier): number {
+    return this.#counts[tier];
+  }
+
+  entries(): IterableIterator<LaneEntry> {
+    return this.#entries.values();
+  }
+
+  get(tier: Tier, source: number, lane: number): LaneEntry | undefined {
+    return this.#tables[tier].get(source, lane);
+  }
+
+  allTrades(tier: Tier, lane: number): LaneEntry | undefined {
+    return this.#tables[tier].allTrades(lane);
+  }
+
+  /** The entry that asked, when the answer is to its newest request. */
+  asked(request: number): LaneEntry | undefined {
+    return this.#asking.get(request);
+  }
+
+  /** The entry for a lane, made and asked for when it is new. Each call must be matched by one `release`. */
+  acquire(stream: Stream, symbol: string, lane: number, tier: Tier): LaneEntry {
+    const key = `${tier}|${stream}|${lane}|${symbol}`;
+    let entry = this.#entries.get(key);
+    if (entry === undefined) {
+      entry = this.#create(stream, symbol, lane, tier);
+      this.#entries.set(key, entry);
+      this.#counts[tier]++;
+      this.#want(entry);
+    }
+    entry.holders++;
+    return entry;
+  }
+
+  release(entry: LaneEntry): void {
+    if (--entry.holders > 0) return;
+    this.#entries.delete(`${entry.tier}|${entry.stream}|${entry.lane}|${entry.symbol}`);
+    this.#counts[entry.tier]--;
+    this.#asking.delete(entry.request);
+    if (entry.source >= 0) this.#tables[entry.tier].remove(entry);
+    const key = wantKey(entry);
+    const left = (this.#wants.get(key) ?? 1) - 1;
+    if (left > 0) {
+      this.#wants.set(key, left);
+      return;
+    }
+    this.#wants.delete(key);
+    this.#tell({ op: 'unwant', source: entry.sourceName, lane: entry.lane });
+  }
+
+  /** Asks the encoder for the lane's document or sequence anew; an answer to an earlier request no longer counts. */
+  ask(entry: LaneEntry): void {
+    if (entry.request !== 0) return;
+    this.#tell({ op: 'ask', source: entry.sourceName, lane: entry.lane, request: this.#newRequest(entry) });
+  }
+
+  /** As `ask`, where an answer that is on its way may have been lost. */
+  askAgain(entry: LaneEntry): void {
+    this.#asking.delete(entry.request);
+    entry.request = 0;
+    this.ask(entry);
+  }
+
+  /** Takes an answer; true when it was the last one due and the lane is live from here on. */
+  answered(entry: LaneEntry, source: number, ring: number): boolean {
+    if (entry.symbol === ALL_SYMBOLS && --entry.answersDue > 0) return false;
+    this.#asking.delete(entry.request);
+    entry.request = 0;
+    if (entry.source < 0) {
+      entry.source = source;
+      entry.ring = ring;
+      this.#tables[entry.tier].put(entry);
+    }
+    return true;
+  }
+
+  #newRequest(entry: LaneEntry): number {
+    const request = ++this.#lastRequest;
+    entry.request = request;
+    entry.answersDue = entry.symbol === ALL_SYMBOLS ? this.#rings : 1;
+    this.#asking.set(request, entry);
+    return request;
+  }
+
+  #want(entry: LaneEntry): void {
+    const key = wantKey(entry);
+    const wants = this.#wants.get(key) ?? 0;
+    this.#wants.set(key, wants + 1);
+    const op = wants === 0 ? 'want' : 'ask';
+    this.#tell({ op, source: entry.sourceName, lane: entry.lane, request: this.#newRequest(entry) });
+  }
+
+  #create(stream: Stream, symbol: string, lane: number, tier: Tier): LaneEntry {
+    const isState = isStateStream(stream);
+    const format = isMsgpackLane(lane) ? 'msgpack' : 'json';
+    return {
+      stream,
+      symbol,
+      sourceName: `${sourceKindOf(stream)}:${symbol}`,
+      lane,
+      tier,
+      isState,
+      isMsgpack: isMsgpackLane(lane),
+      isStamped: isStampedLane(lane),
+      nativeTopic: (++this.#lastNative).toString(36),
+      sent: this.#sentCell(stream, format, isState ? (CLASSES[classOfLane(lane)] ?? '') : 'event'),
+      holders: 0,
+      subscribers: 0,
+      source: -1,
+      ring: -1,
+      request: 0,
+      answersDue: 0,
+      isBroken: false,
+      waiting: new Set(),
+      held: new Set(),
+      part: undefined,
+      whenLive: [],
+    };
+  }
+}
+
+/** Tiers share the hub's interest: the same bytes serve both. */
+function wantKey(entry: LaneEntry): string {
+  return `${entry.lane}|${entry.sourceName}`;
+}

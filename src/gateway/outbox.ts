@@ -1,0 +1,107 @@
+/** Everything that leaves for sockets, native publishes included: counted here, stamped here. */
+import { Packr } from 'msgpackr';
+import { stampTsSent } from '../protocol/stamp.js';
+import { composeQuotes, type QuotePart } from './compose.js';
+import type { LaneEntry, LaneTable, Part } from './lane-table.js';
+import type { Session, Subscription } from './session.js';
+
+/** uWS's `app.publish`. */
+export type Publish = (topic: string, message: Uint8Array, isBinary: boolean) => boolean;
+
+/** What `ws.send` of uWS returns when the message waits in user space. */
+const BACKPRESSURE = 0;
+
+export class Outbox {
+  /** Control frames sent: answers, warnings, errors, gaps. */
+  readonly control = { messages: 0, bytes: 0 };
+  /** Sockets that were seen with bytes waiting in user space; sampled until they are empty. */
+  readonly buffered = new Set<Session>();
+  readonly #packr = new Packr({ useRecords: false, variableMapSize: true });
+  readonly #publish: Publish;
+  readonly #nowMicros: () => number;
+  readonly #sentCell: LaneTable['sentCell'];
+
+  constructor(publish: Publish, nowMicros: () => number, sentCell: LaneTable['sentCell']) {
+    this.#publish = publish;
+    this.#nowMicros = nowMicros;
+    this.#sentCell = sentCell;
+  }
+
+  /** Sends a control message in the session's format. */
+  send(session: Session, message: object): void {
+    const isJson = session.format === 'json';
+    const bytes = isJson ? JSON.stringify(message) : this.#packr.pack(message);
+    this.control.messages++;
+    this.control.bytes += bytes.length;
+    this.#write(session, bytes, !isJson);
+  }
+
+  /** Publishes a control message to the lane's sockets. */
+  publishControl(entry: LaneEntry, message: object): void {
+    if (entry.subscribers === 0) return;
+    const bytes = entry.isMsgpack ? this.#packr.pack(message) : Buffer.from(JSON.stringify(message));
+    this.control.messages += entry.subscribers;
+    this.control.bytes += entry.subscribers * bytes.length;
+    this.#publish(entry.nativeTopic, bytes, entry.isMsgpack);
+  }
+
+  /** Publishes `frame[start..end)` to the lane's sockets. The bytes may be overwritten (they are stamped in place). */
+  publish(entry: LaneEntry, frame: Uint8Array, start: number, end: number): void {
+    if (entry.subscribers === 0) return;
+    if (entry.isStamped) stampTsSent(frame, end, entry.isMsgpack, this.#nowMicros());
+    this.#publish(entry.nativeTopic, frame.subarray(start, end), entry.isMsgpack);
+    entry.sent.messages += entry.subscribers;
+    entry.sent.bytes += entry.subscribers * (end - start);
+  }
+
+  /** Repairs the chain of all sockets of a lane with one whole document. */
+  publishPart(entry: LaneEntry, part: Part): void {
+    const { symbol, isStamped } = entry;
+    const format = entry.isMsgpack ? 'msgpack' : 'json';
+    const frame =
+      entry.stream === 'quotes' ? composeQuotes(part.epoch, [{ symbol, part }], format, isStamped) : part.bytes.slice();
+    this.publish(entry, frame, 0, frame.length);
+  }
+
+  /** Sends the complete snapshot frame of one topic to one socket. */
+  sendPart(session: Session, entry: LaneEntry, part: Part): void {
+    const frame = entry.isStamped ? part.bytes.slice() : part.bytes;
+    if (entry.isStamped) stampTsSent(frame, frame.length, entry.isMsgpack, this.#nowMicros());
+    entry.sent.messages++;
+    entry.sent.bytes += frame.length;
+    this.#write(session, frame, entry.isMsgpack);
+  }
+
+  /** Sends one `quotes_patch` snapshot; where the parts are of several epochs, one for each. */
+  sendQuotes(session: Session, parts: ReadonlyMap<Subscription, Part>): void {
+    const byEpoch = new Map<string, QuotePart[]>();
+    for (const [{ symbol }, part] of parts) {
+      if (part.bytes.length === 0) continue;
+      const quotes = byEpoch.get(part.epoch);
+      if (quotes === undefined) byEpoch.set(part.epoch, [{ symbol, part }]);
+      else quotes.push({ symbol, part });
+    }
+    // No symbol has data yet: the snapshot says just that.
+    if (byEpoch.size === 0) byEpoch.set('', []);
+    for (const [epoch, quotes] of byEpoch) {
+      const frame = composeQuotes(epoch, quotes, session.format, session.isStamped);
+      if (session.isStamped) stampTsSent(frame, frame.length, session.format === 'msgpack', this.#nowMicros());
+      const cell = this.#sentCell('quotes', session.format, 'snapshot');
+      cell.messages++;
+      cell.bytes += frame.length;
+      this.#write(session, frame, session.format === 'msgpack');
+    }
+  }
+
+  /** Sends a frame that an encoder made for the session's lane. */
+  sendEncoded(session: Session, entry: LaneEntry, frame: Uint8Array): void {
+    entry.sent.messages++;
+    entry.sent.bytes += frame.length;
+    this.#write(session, frame, session.format === 'msgpack');
+  }
+
+  #write(session: Session, bytes: Uint8Array | string, isBinary: boolean): void {
+    // A drop is reported by uWS's `dropped` callback, here as for publishes; what it means is decided there.
+    if (session.socket?.send(bytes, isBinary) === BACKPRESSURE) this.buffered.add(session);
+  }
+}

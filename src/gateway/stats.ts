@@ -1,0 +1,38 @@
+/** A worker's counters as plain data, for the main thread to merge. */
+import type { WorkerStats } from '../protocol/thread-messages.js';
+import type { Fanout } from './fanout.js';
+import type { LaneTable, SentCell } from './lane-table.js';
+import type { Outbox } from './outbox.js';
+import type { GatewayServer } from './server.js';
+import type { SlowConsumers } from './slow-consumers.js';
+
+export function snapshotStats(
+  server: GatewayServer,
+  fanout: Fanout,
+  slow: SlowConsumers,
+  outbox: Outbox,
+  table: LaneTable,
+  sent: ReadonlyMap<string, SentCell>,
+): WorkerStats {
+  const { open, opened, closed, received, receivedBytes, refused } = server.counters;
+  return {
+    open,
+    opened,
+    closed,
+    received,
+    receivedBytes,
+    refused: [...refused],
+    sent: [...sent].map(([key, { messages, bytes }]) => ({ key, messages, bytes })),
+    control: { ...outbox.control },
+    lanes: table.size,
+    buffered: slow.buffered,
+    dropped: slow.counters.dropped,
+    stalls: slow.counters.stalls,
+    resumes: slow.counters.resumes,
+    turns: fanout.counters.turns,
+    frames: fanout.counters.frames,
+    overruns: fanout.counters.overruns,
+    latencyBuckets: [...fanout.counters.latencyBuckets],
+    latencySumMicros: fanout.counters.latencySumMicros,
+  };
+}

@@ -1,0 +1,181 @@
+/** Main-thread side of the gateway workers: starts them, replaces those that die, closes them. */
+import { Worker } from 'node:worker_threads';
+import type { Config } from '../config/environment.js';
+import type { FromWorker, GatewayThreadData, ToWorker, WorkerStats } from '../protocol/thread-messages.js';
+
+const RESTART_DELAY_MS = 100;
+const RESTART_DELAY_MAX_MS = 2000;
+/** A worker that ran this long is no longer held to be in a crash loop. */
+const STABLE_AFTER_MS = 30_000;
+const STATS_TIMEOUT_MS = 1000;
+
+export interface SupervisorOptions {
+  readonly config: Config;
+  readonly threadFile: URL;
+  readonly rings: readonly SharedArrayBuffer[];
+  readonly doorbells: SharedArrayBuffer;
+  readonly onMessage: (worker: number, message: FromWorker) => void;
+  /** A worker is up and listens. */
+  readonly onUp: (worker: number) => void;
+  /** A worker is gone; it is replaced. */
+  readonly onDown: (worker: number, reason: string) => void;
+  readonly onFault: (worker: number, message: string) => void;
+}
+
+interface Slot {
+  thread: Worker | undefined;
+  isListening: boolean;
+  startedAtMs: number;
+  failures: number;
+  lastError: string;
+}
+
+export class WorkerSupervisor {
+  /** Workers replaced since the start. */
+  restarts = 0;
+  readonly #options: SupervisorOptions;
+  readonly #slots: Slot[];
+  readonly #connections: SharedArrayBuffer;
+  readonly #pendingStats = new Map<number, (stats: WorkerStats) => void>();
+  #port: number;
+  #lastStatsId = 0;
+  #isClosing = false;
+
+  constructor(options: SupervisorOptions) {
+    this.#options = options;
+    this.#port = options.config.port;
+    const workers = options.config.workers;
+    this.#connections = new SharedArrayBuffer(4 * workers);
+    this.#slots = Array.from({ length: workers }, () => {
+      return { thread: undefined, isListening: false, startedAtMs: 0, failures: 0, lastError: '' };
+    });
+  }
+
+  /** The port that the workers share. */
+  get port(): number {
+    return this.#port;
+  }
+
+  get listening(): number {
+    return this.#slots.filter(slot => slot.isListening).length;
+  }
+
+  /** Starts all workers. @throws {Error} when one cannot start, e.g. because the port is taken. */
+  async start(): Promise<void> {
+    // The first finds out the port where any free one is asked for.
+    for (let worker = 0; worker < this.#slots.length; worker++) await this.#start(worker);
+  }
+
+  post(worker: number, message: ToWorker): void {
+    this.#slots[worker]?.thread?.postMessage(message);
+  }
+
+  /** Counters of all workers that answer in time. */
+  async stats(): Promise<WorkerStats[]> {
+    const asked = this.#slots.map((slot, worker) => (slot.isListening ? this.#askStats(worker) : undefined));
+    const answers = await Promise.all(asked);
+    return answers.filter(stats => stats !== undefined);
+  }
+
+  /** Closes all sockets with 1001 and ends the threads. */
+  async close(): Promise<void> {
+    this.#isClosing = true;
+    const threads = this.#slots.map(slot => slot.thread).filter(thread => thread !== undefined);
+    const ended = threads.map(thread => new Promise<void>(resolve => thread.once('exit', () => resolve())));
+    for (const thread of threads) thread.postMessage({ type: 'close' } satisfies ToWorker);
+    await Promise.all(ended);
+  }
+
+  #start(worker: number): Promise<void> {
+    const slot = this.#slots[worker] as Slot;
+    const { config, rings, doorbells, threadFile } = this.#options;
+    Atomics.store(new Int32Array(this.#connections), worker, 0);
+    const workerData: GatewayThreadData & { config: Config } = {
+      config,
+      worker,
+      port: this.#port,
+      rings,
+      doorbells,
+      connections: this.#connections,
+    };
+    const thread = new Worker(threadFile, { workerData, name: `gateway-${worker}` });
+    slot.thread = thread;
+    slot.startedAtMs = Date.now();
+    return new Promise((resolve, reject) => {
+      thread.on('message', (message: FromWorker) => {
+        if (message.type === 'listening') {
+          this.#port = message.port;
+          slot.isListening = true;
+          this.#options.onUp(worker);
+          resolve();
+        } else if (message.type === 'listen_failed') {
+          slot.lastError = `port ${message.port} cannot be listened on: another program has it, or it is not allowed`;
+        } else {
+          this.#received(worker, slot, message);
+        }
+      });
+      thread.on('error', cause => {
+        slot.lastError = cause instanceof Error ? (cause.stack ?? cause.message) : String(cause);
+      });
+      thread.on('exit', code => {
+        const reason = slot.lastError || `exit code ${code}`;
+        if (!slot.isListening) reject(new Error(`gateway worker ${worker} did not start: ${reason}`));
+        else this.#exited(worker, slot, reason);
+      });
+    });
+  }
+
+  #received(worker: number, slot: Slot, message: FromWorker): void {
+    switch (message.type) {
+      case 'stats':
+        this.#pendingStats.get(message.id)?.(message.stats);
+        this.#pendingStats.delete(message.id);
+        break;
+      case 'failed':
+        slot.lastError = message.message;
+        break;
+      case 'fault':
+        this.#options.onFault(worker, message.message);
+        break;
+      default:
+        this.#options.onMessage(worker, message);
+    }
+  }
+
+  #exited(worker: number, slot: Slot, reason: string): void {
+    slot.isListening = false;
+    slot.thread = undefined;
+    if (this.#isClosing) return;
+    this.#options.onDown(worker, reason);
+    this.#restartLater(worker, slot);
+  }
+
+  #restartLater(worker: number, slot: Slot): void {
+    slot.failures = Date.now() - slot.startedAtMs > STABLE_AFTER_MS ? 0 : slot.failures + 1;
+    slot.lastError = '';
+    const delayMs = Math.min(RESTART_DELAY_MAX_MS, RESTART_DELAY_MS * 2 ** slot.failures);
+    setTimeout(() => {
+      if (this.#isClosing) return;
+      this.restarts++;
+      this.#start(worker).catch((cause: unknown) => {
+        this.#options.onDown(worker, cause instanceof Error ? cause.message : String(cause));
+        this.#restartLater(worker, slot);
+      });
+    }, delayMs);
+  }
+
+  #askStats(worker: number): Promise<WorkerStats | undefined> {
+    const id = ++this.#lastStatsId;
+    return new Promise(resolve => {
+      const timer = setTimeout(() => {
+        this.#pendingStats.delete(id);
+        resolve(undefined);
+      }, STATS_TIMEOUT_MS);
+      this.#pendingStats.set(id, stats => {
+        clearTimeout(timer);
+        resolve(stats);
+      });
+      this.post(worker, { type: 'stats', id });
+    });
+  }
+}

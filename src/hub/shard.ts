@@ -1,0 +1,295 @@
+/**
+ * The hub's end of one encoder thread: a batch being filled, at most one being encoded. What arrives while the encoder
+ * is busy is the next batch, so batches are small when there is little to do and large when there is much; no timer
+ * stands on the realtime path.
+ *
+ * The batch being filled is bounded. When it is full, state sources keep only their newest message (which the hub
+ * retains anyway) and events are counted and announced as a `gap`.
+ */
+import { Piscina } from 'piscina';
+import type { BatchResult, EncoderTask, EncoderThreadData } from '../protocol/batch.js';
+import { CLASS_INTERVAL_MS } from '../protocol/lanes.js';
+import { BatchReader, BatchWriter, FLAG_LOSS_BEFORE, RecordKind } from '../protocol/records.js';
+import type { Source } from './source-table.js';
+
+/** Bytes that may wait for a busy encoder. */
+export const QUEUE_BYTES_MAX = 32 * 1024 * 1024;
+const BATCH_BYTES_INITIAL = 256 * 1024;
+/** Batch memory larger than this is given up after use rather than filled again. */
+const BATCH_BYTES_KEPT_MAX = 4 * 1024 * 1024;
+const REBUILD_DELAY_MS = 100;
+
+export interface ShardOptions {
+  readonly index: number;
+  readonly taskFile: string;
+  readonly threadData: EncoderThreadData;
+  /** Sources by number, to tell events from states. */
+  readonly source: (id: number) => Source | undefined;
+  readonly nowMicros: () => number;
+  readonly onResult: (result: BatchResult) => void;
+  /** The thread died: the events of the batch it held are lost, its state is to be rebuilt. */
+  readonly onCrash: (cause: Error, lost: ReadonlyMap<number, LostRange>) => void;
+  readonly queueBytesMax?: number;
+}
+
+export interface LostRange {
+  from: number;
+  to: number;
+}
+
+export class Shard {
+  /** Events refused because the queue was full. */
+  eventsDropped = 0;
+  /** State messages skipped in favour of a newer one because the queue was full. */
+  statesSkipped = 0;
+  restarts = 0;
+  readonly index: number;
+  readonly #options: ShardOptions;
+  readonly #queueBytesMax: number;
+  #pool: Piscina;
+  #batch = new BatchWriter(new ArrayBuffer(BATCH_BYTES_INITIAL));
+  #spare: ArrayBuffer | undefined;
+  #busy = false;
+  #rebuilding = false;
+  #scheduled = false;
+  #closed = false;
+  readonly #classTimers: (NodeJS.Timeout | undefined)[] = [];
+  /** Event sequences in the batch being filled and in the one being encoded, as source, seq pairs. */
+  #events: number[] = [];
+  #eventsInFlight: number[] = [];
+  readonly #skipped = new Set<Source>();
+  readonly #lost = new Map<number, LostRange>();
+
+  constructor(options: ShardOptions) {
+    this.index = options.index;
+    this.#options = options;
+    this.#queueBytesMax = options.queueBytesMax ?? QUEUE_BYTES_MAX;
+    this.#pool = this.#startPool();
+  }
+
+  get queuedBytes(): number {
+    return this.#batch.bytes;
+  }
+
+  /** True when state messages must be left to `skipState` and events to `dropEvent`. */
+  get isFull(): boolean {
+    return this.#batch.bytes >= this.#queueBytesMax;
+  }
+
+  data(
+    source: Source,
+    payload: Uint8Array,
+    seq: number,
+    tsEventMicros: number,
+    hubMicros: number,
+    flags: number,
+  ): void {
+    if (this.isFull) {
+      if (source.retention === null) this.#dropEvent(source, seq);
+      else this.#skipState(source);
+      return;
+    }
+    if (source.retention === null) this.#events.push(source.id, seq);
+    this.#batch.append(RecordKind.data, source.id, seq, tsEventMicros, hubMicros, payload, flags);
+    this.#schedule();
+  }
+
+  control(kind: RecordKind, source: number, lane: number, worker: number, a = 0): void {
+    this.#batch.append(kind, source, a, 0, 0, undefined, 0, lane, worker);
+    this.#schedule();
+  }
+
+  text(kind: RecordKind, source: number, text: string, a = 0, b = 0): void {
+    this.#batch.appendText(kind, source, text, a, b);
+    this.#schedule();
+  }
+
+  /** Rebuilds a source's state in a new encoder, sending nothing. For an event source, the sequence it stands at. */
+  restore(source: Source): void {
+    if (source.retention === null) {
+      if (source.encodedSeq > 0) this.control(RecordKind.resume, source.id, 0, 0, source.encodedSeq);
+      return;
+    }
+    for (const { payload, seq, tsEventMicros, flags } of source.retention.messages()) {
+      this.#batch.append(RecordKind.restore, source.id, seq, tsEventMicros, 0, payload, flags);
+    }
+    this.#schedule();
+  }
+
+  /**
+   * Takes over what waits after a crash: `rebuild` writes the state first, then events and requests that were still
+   * waiting follow. State messages are left out: the rebuilt state is newer.
+   */
+  resume(rebuild: () => void): void {
+    const waiting = this.#batch.take();
+    const events = this.#events;
+    this.#batch = new BatchWriter(new ArrayBuffer(BATCH_BYTES_INITIAL));
+    this.#events = [];
+    this.#skipped.clear();
+    rebuild();
+    this.#requeue(waiting.buffer, waiting.bytes);
+    this.#events = events;
+    this.#rebuilding = false;
+    this.#busy = false;
+    this.#schedule();
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    for (const timer of this.#classTimers) clearTimeout(timer);
+    await this.#pool.destroy();
+  }
+
+  #startPool(): Piscina {
+    const pool = new Piscina({
+      filename: this.#options.taskFile,
+      minThreads: 1,
+      maxThreads: 1,
+      concurrentTasksPerWorker: 1,
+      idleTimeout: Number.POSITIVE_INFINITY,
+      workerData: this.#options.threadData,
+    });
+    // A thread that dies between tasks rejects none.
+    pool.on('error', (cause: unknown) => {
+      if (pool === this.#pool) this.#crashed(cause);
+    });
+    return pool;
+  }
+
+  #schedule(): void {
+    if (this.#scheduled || this.#busy || this.#closed) return;
+    this.#scheduled = true;
+    // A microtask runs when the feed has handed over all messages of one network read: they share a batch.
+    queueMicrotask(() => {
+      this.#scheduled = false;
+      if (!this.#busy && this.#batch.records > 0) this.#dispatch();
+    });
+  }
+
+  #dispatch(): void {
+    if (this.#closed) return;
+    this.#busy = true;
+    const { buffer, bytes } = this.#batch.take();
+    this.#batch = new BatchWriter(this.#spare ?? new ArrayBuffer(BATCH_BYTES_INITIAL));
+    this.#spare = undefined;
+    const events = this.#eventsInFlight;
+    this.#eventsInFlight = this.#events;
+    events.length = 0;
+    this.#events = events;
+    const task: EncoderTask = { buffer, bytes };
+    this.#pool.run(task, { transferList: [buffer] }).then(
+      (result: BatchResult) => this.#completed(result),
+      (cause: unknown) => this.#crashed(cause),
+    );
+    this.#catchUp();
+  }
+
+  #completed(result: BatchResult): void {
+    if (result.buffer.byteLength <= BATCH_BYTES_KEPT_MAX) this.#spare = result.buffer;
+    this.#busy = false;
+    this.#noteEncoded();
+    this.#armClasses(result.dueClasses);
+    this.#options.onResult(result);
+    if (this.#batch.records > 0) this.#dispatch();
+  }
+
+  #noteEncoded(): void {
+    for (let i = 0; i < this.#eventsInFlight.length; i += 2) {
+      const source = this.#options.source(this.#eventsInFlight[i] ?? 0);
+      if (source !== undefined) source.encodedSeq = this.#eventsInFlight[i + 1] ?? 0;
+    }
+    this.#eventsInFlight.length = 0;
+  }
+
+  #crashed(cause: unknown): void {
+    if (this.#closed || this.#rebuilding) return;
+    this.#rebuilding = true;
+    this.#busy = true;
+    this.restarts++;
+    const lost = new Map<number, LostRange>();
+    for (let i = 0; i < this.#eventsInFlight.length; i += 2) {
+      noteLost(lost, this.#eventsInFlight[i] ?? 0, this.#eventsInFlight[i + 1] ?? 0);
+    }
+    this.#eventsInFlight.length = 0;
+    const error = cause instanceof Error ? cause : new Error(String(cause));
+    // One writer a ring: the pool has already put a new thread, which knows nothing, in the place of the dead one.
+    void this.#replacePool().then(
+      () => this.#options.onCrash(error, lost),
+      (failure: unknown) =>
+        this.#options.onCrash(new Error('the dead encoder cannot be closed', { cause: failure }), lost),
+    );
+  }
+
+  async #replacePool(): Promise<void> {
+    await this.#pool.destroy();
+    await new Promise(resolve => setTimeout(resolve, REBUILD_DELAY_MS));
+    if (!this.#closed) this.#pool = this.#startPool();
+  }
+
+  #armClasses(dueClasses: number): void {
+    for (let c = 1; c < CLASS_INTERVAL_MS.length; c++) {
+      if ((dueClasses & (1 << c)) === 0 || this.#classTimers[c] !== undefined) continue;
+      const interval = CLASS_INTERVAL_MS[c] ?? 0;
+      // On a common grid, so that all topics of a class leave together.
+      const delay = interval - (performance.now() % interval);
+      this.#classTimers[c] = setTimeout(() => {
+        this.#classTimers[c] = undefined;
+        this.control(RecordKind.flush, 0, c, 0);
+      }, delay);
+    }
+  }
+
+  #skipState(source: Source): void {
+    this.statesSkipped++;
+    this.#skipped.add(source);
+  }
+
+  #dropEvent(source: Source, seq: number): void {
+    this.eventsDropped++;
+    noteLost(this.#lost, source.id, seq);
+  }
+
+  /** First in the new batch: what the full queue before it had no room for. */
+  #catchUp(): void {
+    for (const source of this.#skipped) this.#appendNewest(source);
+    this.#skipped.clear();
+    for (const [id, { from, to }] of this.#lost) this.text(RecordKind.gap, id, 'overload', from, to);
+    this.#lost.clear();
+  }
+
+  /** The retained messages, all but the last quietly: one delta leads from what was sent to the newest. */
+  #appendNewest(source: Source): void {
+    const messages = [...(source.retention?.messages() ?? [])];
+    // Whether the one message kept is whole, only the encoder can tell: if not, it waits for one that is.
+    const lost = source.retention?.keepsChanges === true ? 0 : FLAG_LOSS_BEFORE;
+    const hubMicros = this.#options.nowMicros();
+    messages.forEach(({ payload, seq, tsEventMicros, flags }, i) => {
+      const kind = i === messages.length - 1 ? RecordKind.data : RecordKind.restore;
+      this.#batch.append(kind, source.id, seq, tsEventMicros, hubMicros, payload, flags | lost);
+    });
+  }
+
+  #requeue(buffer: ArrayBuffer, bytes: number): void {
+    const reader = new BatchReader();
+    const payloads = new Uint8Array(buffer);
+    reader.open(buffer, bytes);
+    while (reader.next()) {
+      const isState = this.#options.source(reader.source)?.retention != null;
+      const isEvent = reader.kind === RecordKind.data && !isState;
+      const isRequest = reader.kind === RecordKind.snapshot || reader.kind === RecordKind.gap;
+      if (!isEvent && !isRequest) continue;
+      const payload = payloads.subarray(reader.payloadStart, reader.payloadStart + reader.payloadBytes);
+      const { kind, source, a, b, c, flags, lane, worker } = reader;
+      this.#batch.append(kind as RecordKind, source, a, b, c, payload, flags, lane, worker);
+    }
+  }
+}
+
+function noteLost(lost: Map<number, LostRange>, source: number, seq: number): void {
+  const range = lost.get(source);
+  if (range === undefined) lost.set(source, { from: seq, to: seq });
+  else {
+    range.from = Math.min(range.from, seq);
+    range.to = Math.max(range.to, seq);
+  }
+}

@@ -1,0 +1,84 @@
+/** The sources the hub knows: one per NATS subject, with a small number that stands for it everywhere downstream. */
+import { ALL_SYMBOLS, isStateSource, type SourceKind, subjectOf } from '../protocol/topics.js';
+import { Retention } from './retention.js';
+
+/** Sources one process follows. Beyond it, messages of new subjects are refused and counted. */
+export const SOURCES_MAX = 500_000;
+
+export interface Source {
+  readonly id: number;
+  readonly kind: SourceKind;
+  readonly symbol: string;
+  readonly subject: string;
+  readonly shard: number;
+  /** Null for event sources: a log is not retained here. */
+  readonly retention: Retention | null;
+  /** What `seq` counts in; '' before the first message. */
+  epoch: string;
+  /** Sequence of the newest message; 0 before the first. */
+  seq: number;
+  /** Event sources: sequence of the newest message that the encoder has taken; 0 before the first. */
+  encodedSeq: number;
+  /** Workers (bit mask) that want each lane. Null: nobody ever did. */
+  wants: Map<number, number> | null;
+}
+
+export class SourceTable {
+  readonly #bySubject = new Map<string, Source>();
+  readonly #all: Source[] = [];
+  readonly #shards: number;
+  /** Stands for the trades of all symbols; it lives in every shard. */
+  readonly allTrades: Source;
+
+  constructor(shards: number) {
+    this.#shards = shards;
+    this.allTrades = this.#add('trades', ALL_SYMBOLS);
+  }
+
+  get size(): number {
+    return this.#all.length;
+  }
+
+  get(id: number): Source | undefined {
+    return this.#all[id];
+  }
+
+  find(subject: string): Source | undefined {
+    return this.#bySubject.get(subject);
+  }
+
+  /** Undefined when the table is full. */
+  create(kind: SourceKind, symbol: string): Source | undefined {
+    return this.#all.length >= SOURCES_MAX ? undefined : this.#add(kind, symbol);
+  }
+
+  [Symbol.iterator](): IterableIterator<Source> {
+    return this.#all[Symbol.iterator]();
+  }
+
+  #add(kind: SourceKind, symbol: string): Source {
+    const source: Source = {
+      id: this.#all.length,
+      kind,
+      symbol,
+      subject: subjectOf(kind, symbol),
+      shard: shardOf(kind, symbol, this.#shards),
+      retention: isStateSource(kind) ? new Retention() : null,
+      epoch: '',
+      seq: 0,
+      encodedSeq: 0,
+      wants: null,
+    };
+    this.#all.push(source);
+    this.#bySubject.set(source.subject, source);
+    return source;
+  }
+}
+
+/** FNV-1a over the name: the same source always meets the same encoder. */
+function shardOf(kind: SourceKind, symbol: string, shards: number): number {
+  const name = `${kind}:${symbol}`;
+  let hash = 0x811c9dc5;
+  for (let i = 0; i < name.length; i++) hash = Math.imul(hash ^ name.charCodeAt(i), 0x01000193);
+  return (hash >>> 0) % shards;
+}

@@ -1,0 +1,238 @@
+/**
+ * Every Prometheus metric of Millrace, by name. The threads count in plain numbers; a scrape reads them and merges, so
+ * counting costs the hot path an addition.
+ */
+import { Counter, collectDefaultMetrics, Gauge, type Metric, Registry } from 'prom-client';
+import type { WorkerStats } from '../protocol/thread-messages.js';
+
+/** What the main thread knows at a scrape. */
+export interface MainStats {
+  readonly messages: number;
+  readonly bytes: number;
+  readonly ignored: number;
+  readonly duplicates: number;
+  readonly gaps: number;
+  readonly batches: number;
+  readonly frames: number;
+  readonly frameBytes: number;
+  readonly encodeMicros: number;
+  readonly withoutBase: number;
+  readonly rejected: ReadonlyMap<string, number>;
+  readonly sources: number;
+  readonly queuedBytes: number;
+  readonly eventsDropped: number;
+  readonly statesSkipped: number;
+  readonly encoderRestarts: number;
+  readonly workerRestarts: number;
+  readonly workersListening: number;
+  readonly feedLive: boolean;
+}
+
+export interface StatsSource {
+  main(): MainStats;
+  workers(): Promise<readonly WorkerStats[]>;
+}
+
+type LabelValues = Record<string, string>;
+
+export class Metrics {
+  readonly #registry = new Registry();
+  readonly #source: StatsSource;
+  readonly #counters = new Map<string, Counter>();
+  readonly #gauges = new Map<string, Gauge>();
+  #latency: { buckets: readonly number[]; sumMicros: number } = { buckets: [], sumMicros: 0 };
+
+  constructor(source: StatsSource) {
+    this.#source = source;
+    collectDefaultMetrics({ register: this.#registry, prefix: 'millrace_' });
+    this.#registry.registerMetric(this.#latencyMetric());
+  }
+
+  get contentType(): string {
+    return this.#registry.contentType;
+  }
+
+  /** The exposition text, with the threads' numbers of now. */
+  async scrape(): Promise<string> {
+    const workers = await this.#source.workers();
+    this.#setMain(this.#source.main());
+    this.#setWorkers(workers);
+    return this.#registry.metrics();
+  }
+
+  #setMain(main: MainStats): void {
+    this.#count('millrace_feed_messages_total', 'Messages taken from the feed', main.messages);
+    this.#count('millrace_feed_bytes_total', 'Payload bytes taken from the feed', main.bytes);
+    this.#count('millrace_feed_ignored_total', 'Messages on subjects that are not market data', main.ignored);
+    this.#count('millrace_feed_duplicates_total', 'Messages whose sequence was not new', main.duplicates);
+    this.#count('millrace_feed_gaps_total', "Holes in publishers' own sequences", main.gaps);
+    this.#count('millrace_encoder_batches_total', 'Batches encoded', main.batches);
+    this.#count('millrace_encoder_frames_total', 'Frames encoded', main.frames);
+    this.#count('millrace_encoder_frame_bytes_total', 'Bytes of the frames encoded', main.frameBytes);
+    this.#count('millrace_encoder_busy_seconds_total', 'Time spent encoding', main.encodeMicros / 1e6);
+    this.#count('millrace_encoder_without_base_total', 'Partial messages that no whole one precedes', main.withoutBase);
+    this.#count('millrace_encoder_restarts_total', 'Encoder threads replaced', main.encoderRestarts);
+    this.#count(
+      'millrace_queue_events_dropped_total',
+      'Events lost to a full queue, announced as gaps',
+      main.eventsDropped,
+    );
+    this.#count('millrace_queue_states_skipped_total', 'State messages skipped for newer ones', main.statesSkipped);
+    this.#count('millrace_worker_restarts_total', 'Gateway workers replaced', main.workerRestarts);
+    for (const [reason, count] of main.rejected) {
+      this.#count('millrace_feed_rejected_total', 'Invalid messages, put on deadletter', count, { reason });
+    }
+    this.#set('millrace_sources', 'Subjects followed', main.sources);
+    this.#set('millrace_queue_bytes', 'Bytes that wait for an encoder', main.queuedBytes);
+    this.#set('millrace_workers_listening', 'Gateway workers that accept connections', main.workersListening);
+    this.#set('millrace_feed_live', '1 while the feed delivers, 0 while it has lost its source', main.feedLive ? 1 : 0);
+  }
+
+  #setWorkers(workers: readonly WorkerStats[]): void {
+    const sum = (pick: (w: WorkerStats) => number) => workers.reduce((total, w) => total + pick(w), 0);
+    this.#set(
+      'millrace_connections_open',
+      'Connections open now',
+      sum(w => w.open),
+    );
+    this.#count(
+      'millrace_connections_total',
+      'Connections opened',
+      sum(w => w.opened),
+    );
+    this.#count(
+      'millrace_client_messages_total',
+      'Messages received from clients',
+      sum(w => w.received),
+    );
+    this.#count(
+      'millrace_client_bytes_total',
+      'Bytes received from clients',
+      sum(w => w.receivedBytes),
+    );
+    this.#count(
+      'millrace_control_messages_total',
+      'Answers, warnings, errors and gaps sent',
+      sum(w => w.control.messages),
+    );
+    this.#count(
+      'millrace_control_bytes_total',
+      'Bytes of those',
+      sum(w => w.control.bytes),
+    );
+    this.#set(
+      'millrace_lanes',
+      'Lanes (topic, class, format) that somebody is subscribed to',
+      sum(w => w.lanes),
+    );
+    this.#set(
+      'millrace_sockets_buffered',
+      'Sockets with bytes waiting in user space',
+      sum(w => w.buffered),
+    );
+    this.#count(
+      'millrace_backpressure_drops_total',
+      'Times uWS reported a drop',
+      sum(w => w.dropped),
+    );
+    this.#count(
+      'millrace_stalls_total',
+      'Sockets suspended for not keeping up',
+      sum(w => w.stalls),
+    );
+    this.#count(
+      'millrace_resumes_total',
+      'Sockets resumed after they drained',
+      sum(w => w.resumes),
+    );
+    this.#count(
+      'millrace_worker_turns_total',
+      'Turns in which frames were published',
+      sum(w => w.turns),
+    );
+    this.#count(
+      'millrace_worker_overruns_total',
+      'Times a worker was overrun by an encoder',
+      sum(w => w.overruns),
+    );
+    this.#setRefused(workers);
+    this.#setSent(workers);
+    const buckets = workers.map(w => w.latencyBuckets);
+    const width = Math.max(0, ...buckets.map(b => b.length));
+    this.#latency = {
+      buckets: Array.from({ length: width }, (_, i) => buckets.reduce((total, b) => total + (b[i] ?? 0), 0)),
+      sumMicros: sum(w => w.latencySumMicros),
+    };
+  }
+
+  #setRefused(workers: readonly WorkerStats[]): void {
+    const byStatus = new Map<number, number>();
+    for (const w of workers) for (const [status, n] of w.refused) byStatus.set(status, (byStatus.get(status) ?? 0) + n);
+    for (const [status, n] of byStatus) {
+      this.#count('millrace_connections_refused_total', 'Upgrades refused', n, { status: String(status) });
+    }
+  }
+
+  #setSent(workers: readonly WorkerStats[]): void {
+    const cells = new Map<string, { messages: number; bytes: number }>();
+    for (const { key, messages, bytes } of workers.flatMap(w => w.sent)) {
+      const cell = cells.get(key) ?? { messages: 0, bytes: 0 };
+      cells.set(key, { messages: cell.messages + messages, bytes: cell.bytes + bytes });
+    }
+    for (const [key, { messages, bytes }] of cells) {
+      const [stream = '', format = '', rateClass = ''] = key.split('|');
+      const labels = { stream, format, class: rateClass };
+      this.#count('millrace_sent_messages_total', 'Messages handed to sockets', messages, labels);
+      this.#count('millrace_sent_bytes_total', 'Bytes of those', bytes, labels);
+    }
+  }
+
+  #count(name: string, help: string, value: number, labels: LabelValues = {}): void {
+    let counter = this.#counters.get(name);
+    if (counter === undefined) {
+      counter = new Counter({ name, help, labelNames: Object.keys(labels), registers: [this.#registry] });
+      this.#counters.set(name, counter);
+    }
+    // The threads hold the running totals; prom-client only knows how to add.
+    counter.remove(labels);
+    counter.inc(labels, value);
+  }
+
+  #set(name: string, help: string, value: number): void {
+    let gauge = this.#gauges.get(name);
+    if (gauge === undefined) {
+      gauge = new Gauge({ name, help, registers: [this.#registry] });
+      this.#gauges.set(name, gauge);
+    }
+    gauge.set(value);
+  }
+
+  /** A histogram whose buckets were filled in the workers; prom-client's own can only observe. */
+  #latencyMetric(): Metric {
+    const name = 'millrace_hub_to_publish_seconds';
+    return {
+      name,
+      get: async () => {
+        const { buckets, sumMicros } = this.#latency;
+        let below = 0;
+        const values = buckets.map((count, b) => {
+          below += count;
+          return { value: below, labels: { le: 2 ** b / 1e6 }, metricName: `${name}_bucket` };
+        });
+        values.push({ value: below, labels: { le: '+Inf' as unknown as number }, metricName: `${name}_bucket` });
+        return {
+          name,
+          help: 'From the hub receiving a message to a worker publishing its frame',
+          type: 'histogram',
+          aggregator: 'sum',
+          values: [
+            ...values,
+            { value: sumMicros / 1e6, labels: {}, metricName: `${name}_sum` },
+            { value: below, labels: {}, metricName: `${name}_count` },
+          ],
+        };
+      },
+      reset: () => {},
+    } as unknown as Metric;
+  }
+}

@@ -1,0 +1,59 @@
+/** What the hub hands an encoder and what it gets back: plain data that crosses threads by structured clone. */
+
+/** Given to an encoder thread at its start. */
+export interface EncoderThreadData {
+  readonly ring: SharedArrayBuffer;
+  readonly doorbells: SharedArrayBuffer;
+}
+
+/** Records (see records.ts) in `buffer[0..bytes)`. */
+export interface EncoderTask {
+  readonly buffer: ArrayBuffer;
+  readonly bytes: number;
+}
+
+/** Why a publisher's message was refused; a metric label and the `Reason` of its dead letter. */
+export type RejectReason =
+  | 'invalid_encoding'
+  | 'invalid_json'
+  | 'invalid_msgpack'
+  | 'not_an_object'
+  | 'wrong_symbol'
+  | 'wrong_type'
+  | 'missing_field'
+  | 'invalid_field'
+  | 'too_large'
+  /** The encoder failed on it: a defect of Millrace, logged as an error. */
+  | 'internal';
+
+/** A message that was refused, to be put on `deadletter.<subject>`. */
+export interface Rejected {
+  readonly source: number;
+  readonly reason: RejectReason;
+  readonly payload: Uint8Array;
+}
+
+/** A whole message that rebuilds a source whose publisher sends changes only. */
+export interface Checkpoint {
+  readonly source: number;
+  readonly epoch: string;
+  readonly seq: number;
+  readonly payload: Uint8Array;
+}
+
+/** What a batch came to. */
+export interface BatchResult {
+  /** The batch's memory, given back for the next one. */
+  buffer: ArrayBuffer;
+  /** Bit c: class c has something to send at its next flush. */
+  dueClasses: number;
+  rejected: Rejected[];
+  /** What was thrown: defects, not bad input. */
+  failures: string[];
+  checkpoints: Checkpoint[];
+  /** Partial messages skipped because no whole one came before. */
+  withoutBase: number;
+  frames: number;
+  frameBytes: number;
+  busyMicros: number;
+}

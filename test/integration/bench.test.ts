@@ -1,0 +1,122 @@
+/** The benchmark itself, run tiny: that it runs, delivers everything and reports in the agreed shape; never how fast. */
+import { execFile } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { FeedBytes } from '../../bench/bytes/watch.js';
+import type { RoundResult } from '../../bench/fanout/round.js';
+import type { RunReport } from '../../bench/report/report.js';
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+const RUN_TIMEOUT_MS = 120_000;
+
+let folder = '';
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'millrace-bench-test-'));
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+interface Finished {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs `bench/run.ts` to its end, whatever its exit code. */
+async function bench(...args: string[]): Promise<Finished> {
+  const command = ['--import', 'tsx', 'bench/run.ts', ...args];
+  try {
+    return { code: 0, ...(await promisify(execFile)(process.execPath, command, { cwd: ROOT })) };
+  } catch (error) {
+    const { code, stdout, stderr } = error as Finished;
+    return { code, stdout, stderr };
+  }
+}
+
+async function benchReport(...args: string[]): Promise<{ run: RunReport; finished: Finished }> {
+  const file = join(folder, `${args[0]}.json`);
+  const finished = await bench(...args, '--json', file, '--out', folder);
+  expect(finished, finished.stderr).toMatchObject({ code: 0 });
+  return { run: JSON.parse(readFileSync(file, 'utf8')) as RunReport, finished };
+}
+
+describe('R56: npm run bench', () => {
+  it('names its suites in --help, and when asked for one that does not exist', async () => {
+    const help = await bench('--help');
+    expect(help.stdout).toMatch(/fanout .*R50/);
+    expect(help.stdout).toMatch(/bytes .*R7/);
+    const unknown = await bench('fan-out');
+    expect(unknown).toMatchObject({ code: 2, stderr: 'no suite named fan-out; there are: fanout, bytes\n' });
+  });
+
+  it('says which option cannot be', async () => {
+    expect(await bench('fanout', '--only', 'nginx')).toMatchObject({
+      code: 2,
+      stderr: 'no contender named nginx; there are: millrace, bare-uws\n',
+    });
+    expect((await bench('fanout', '--clients', '1', '--symbols', '40')).stderr).toMatch(/40 symbols, but/);
+    expect((await bench('fanout', '--rounds', 'many')).stderr).toMatch(/--rounds.*whole number above 0/);
+  });
+});
+
+describe('R50: npm run bench -- fanout', () => {
+  it(
+    'delivers every owed message of both contenders, in order, and reports pairs, CPU and the ratio',
+    async () => {
+      const sizes = ['--clients', '12', '--symbols', '4', '--per-client', '2', '--window', '40', '--batch', '4'];
+      const times = ['--rounds', '2', '--seconds', '0.5', '--warmup', '0.2'];
+      const { run, finished } = await benchReport('fanout', ...sizes, ...times, '--order');
+      const [report] = run.suites;
+      const rounds = report?.rounds as RoundResult[];
+      expect(rounds.map(({ contender, round }) => `${contender} ${round}`)).toEqual([
+        'millrace 1',
+        'bare-uws 1',
+        'millrace 2',
+        'bare-uws 2',
+      ]);
+      for (const round of rounds) {
+        expect(round.deliveries).toBeGreaterThan(0);
+        expect(round).toMatchObject({ missing: 0, surplus: 0, lostConnections: 0, protocolErrors: [] });
+        expect(round.bytesPerDelivery).toBeGreaterThan(100);
+        expect(round.cpu.server).toBeGreaterThan(0);
+        expect(round.generatorLoopUtilisation).toBeGreaterThan(0);
+      }
+      expect(rounds[0]?.order).toMatchObject({ broken: 0, firstBreak: '' });
+      expect(rounds[0]?.order?.checked).toBeGreaterThan(0);
+      const sizesSent = rounds.map(round => round.bytesPerDelivery);
+      expect(Math.max(...sizesSent) / Math.min(...sizesSent)).toBeLessThan(1.05);
+      expect(report?.goals).toEqual([expect.objectContaining({ row: 'R50', measured: expect.any(Number) })]);
+      expect(report?.metrics.map(metric => metric.name)).toContain('ratio millrace/bare-uws');
+      expect(finished.stderr).toMatch(/round 2 of 2: bare-uws/);
+      expect(readdirSync(folder)).toEqual(expect.arrayContaining(['fanout.md', 'fanout.json']));
+    },
+    RUN_TIMEOUT_MS,
+  );
+});
+
+describe('R7: npm run bench -- bytes', () => {
+  it(
+    'weighs the same updates as patches and as whole objects, on every feed',
+    async () => {
+      const { run } = await benchReport('bytes', '--symbols', '8', '--seconds', '1');
+      const [report] = run.suites;
+      const feeds = report?.rounds as FeedBytes[];
+      expect(feeds.map(({ feed }) => feed)).toEqual(['simulator', 'simulator, busy', 'replay']);
+      for (const { quotes } of feeds) {
+        expect(quotes.updates).toBeGreaterThan(0);
+        expect(quotes.operations).toBeGreaterThanOrEqual(quotes.updates);
+        expect(quotes.ticks).toBeGreaterThan(1);
+        expect(quotes.wholeLists).toBeGreaterThan(quotes.ticks * 8 * 100);
+        for (const bytes of [quotes.jsonPatch, quotes.msgpackPatch, quotes.wholeObjects]) {
+          expect(bytes).toBeGreaterThan(quotes.updates * 50);
+        }
+      }
+      expect(feeds[0]?.depth.updates).toBeGreaterThan(0);
+      expect(report?.goals.map(({ row }) => row)).toEqual(['R7', 'R7']);
+    },
+    RUN_TIMEOUT_MS,
+  );
+});

@@ -1,0 +1,141 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { accessSync, constants } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { delimiter, join } from 'node:path';
+import { until } from './until.js';
+
+const HOST = '127.0.0.1';
+const START_TIMEOUT_MS = 10_000;
+const STOP_TIMEOUT_MS = 10_000;
+/** Kept of the server's log, for the message of a failed start. */
+const LOG_CHARACTERS_MAX = 8_192;
+/** Where Debian's package puts it, which is not in every user's PATH. */
+const DEBIAN_BINARY = '/usr/sbin/nats-server';
+
+export interface NatsServerOptions {
+  /** Turns JetStream on, stored under `storeDir`. */
+  readonly jetstream?: boolean;
+  /** Left out: a free port. Give one to restart a server where its clients expect it. */
+  readonly port?: number;
+  /** Left out: a temporary directory that ends with the server. Give one to restart a server with its streams. */
+  readonly storeDir?: string;
+  /** Further command-line arguments, e.g. `['--user', 'a', '--pass', 'b']`. */
+  readonly args?: readonly string[];
+}
+
+export interface NatsServer {
+  /** `nats://127.0.0.1:<port>` */
+  readonly url: string;
+  readonly port: number;
+  readonly pid: number;
+  /** Asks the server to end, and waits until it has. Safe to call twice. */
+  stop(): Promise<void>;
+  /** Ends the server without a goodbye (SIGKILL), and waits until it is gone. Safe to call twice. */
+  kill(): Promise<void>;
+}
+
+/**
+ * Starts a real nats-server on the loopback interface; resolves once it accepts connections.
+ * The binary is `NATS_SERVER_BIN`, else `nats-server` from `PATH`, else Debian's.
+ * @throws {Error} with the server's log when it does not come up.
+ */
+export async function startNatsServer(options: NatsServerOptions = {}): Promise<NatsServer> {
+  const temporaryDir = options.storeDir === undefined ? await mkdtemp(join(tmpdir(), 'millrace-nats-')) : undefined;
+  const storeDir = options.storeDir ?? temporaryDir ?? '';
+  // -1 lets the server pick the port while it binds it, so no other process can take it in between.
+  const args = ['-a', HOST, '-p', String(options.port ?? -1), ...(options.args ?? [])];
+  if (options.jetstream === true) args.push('-js', '-sd', storeDir);
+
+  const child = spawn(binary(), args, { stdio: ['ignore', 'ignore', 'pipe'] });
+  const endWithTests = (): void => {
+    child.kill('SIGKILL');
+  };
+  process.once('exit', endWithTests);
+  const end = async (signal: NodeJS.Signals): Promise<void> => {
+    await endProcess(child, signal);
+    process.removeListener('exit', endWithTests);
+    if (temporaryDir !== undefined) await rm(temporaryDir, { recursive: true, force: true });
+  };
+
+  try {
+    const port = await startedPort(child);
+    await until(() => accepts(port), START_TIMEOUT_MS, `nats-server accepts connections on port ${port}`);
+    return {
+      url: `nats://${HOST}:${port}`,
+      port,
+      pid: child.pid ?? 0,
+      stop: () => end('SIGTERM'),
+      kill: () => end('SIGKILL'),
+    };
+  } catch (error) {
+    await end('SIGKILL');
+    throw error;
+  }
+}
+
+/** Follows the log until the server says that it is ready; keeps reading it so that the pipe never fills. */
+async function startedPort(child: ChildProcess): Promise<number> {
+  let log = '';
+  let failure: Error | undefined;
+  child.once('error', error => {
+    failure = error;
+  });
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+    log = (log + text).slice(-LOG_CHARACTERS_MAX);
+  });
+  let port: number | undefined;
+  await until(
+    () => {
+      const listening = /Listening for client connections on [^\s]*:(\d+)/.exec(log);
+      if (listening !== null && log.includes('Server is ready')) port = Number(listening[1]);
+      return port !== undefined || failure !== undefined || child.exitCode !== null;
+    },
+    START_TIMEOUT_MS,
+    'nats-server says that it is ready',
+  );
+  if (port === undefined) {
+    throw new Error(`nats-server did not start (exit code ${child.exitCode}):\n${log}`, { cause: failure });
+  }
+  return port;
+}
+
+async function endProcess(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
+  if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
+  const exited = once(child, 'exit');
+  child.kill(signal);
+  const insist = setTimeout(() => child.kill('SIGKILL'), STOP_TIMEOUT_MS);
+  await exited;
+  clearTimeout(insist);
+}
+
+function accepts(port: number): Promise<boolean> {
+  return new Promise(resolve => {
+    const socket = connect({ host: HOST, port });
+    socket.once('connect', () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once('error', () => resolve(false));
+  });
+}
+
+function binary(): string {
+  const named = process.env.NATS_SERVER_BIN;
+  if (named !== undefined && named !== '') return named;
+  const inPath = (process.env.PATH ?? '').split(delimiter).map(directory => join(directory, 'nats-server'));
+  const found = [...inPath, DEBIAN_BINARY].find(isExecutable);
+  if (found === undefined) throw new Error('nats-server not found: install it or set NATS_SERVER_BIN');
+  return found;
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,194 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pack } from 'msgpackr';
+import { connect } from 'nats';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createTokenVerifier } from '../../../src/auth/token.js';
+import { type NatsServer, startNatsServer } from '../../support/nats-server.js';
+import { until } from '../../support/until.js';
+import { runCli, startCli } from './run-cli.js';
+
+const SECRET = 'a secret of at least thirty-two bytes';
+
+let directory = '';
+let server: NatsServer;
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'millrace-cli-'));
+  server = await startNatsServer();
+});
+afterAll(async () => {
+  await server?.stop();
+  await rm(directory, { recursive: true, force: true });
+});
+
+describe('millrace --help', () => {
+  it('names every command', async () => {
+    const { code, stdout } = await runCli(['--help']);
+    expect(code).toBe(0);
+    for (const command of ['serve', 'tail', 'publish', 'token', 'record']) expect(stdout).toContain(`\n  ${command} `);
+  });
+
+  it.each(['serve', 'tail', 'publish', 'token', 'record'])('of %s shows an example', async command => {
+    const { code, stdout } = await runCli([command, '--help']);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(new RegExp(`\\$ .*millrace ${command} ?`));
+  });
+});
+
+describe('millrace token', () => {
+  it('prints the token alone, as it was asked for', async () => {
+    const { code, stdout, stderr } = await runCli(
+      ['token', '--sub', 'alice', '--tier', 'institutional', '--role', 'trader', '--role', 'admin'].concat([
+        '--entitlement',
+        'quotes:*',
+        '--entitlement',
+        'trades:full',
+        '--ttl',
+        '2m',
+      ]),
+      { AUTH_JWT_SECRET: SECRET, AUTH_ISSUER: 'us', AUTH_AUDIENCE: 'them' },
+    );
+    expect([code, stderr]).toEqual([0, '']);
+    expect(stdout).toMatch(/^[\w-]+\.[\w-]+\.[\w-]+\n$/);
+    const keys = { secret: SECRET, issuer: 'us', audience: 'them', jwksFile: undefined, jwksUrl: undefined };
+    const result = await (await createTokenVerifier(keys)).verify(stdout.trim());
+    if (!result.ok) throw new Error(result.reason);
+    const { sub, tier, roles, entitlements, expiresAtMs } = result.credential;
+    expect({ sub, tier, roles, entitlements }).toEqual({
+      sub: 'alice',
+      tier: 'institutional',
+      roles: ['trader', 'admin'],
+      entitlements: ['quotes:*', 'trades:full'],
+    });
+    expect(Math.abs(expiresAtMs - Date.now() - 120_000)).toBeLessThan(30_000);
+  });
+
+  it.each([
+    ['AUTH_JWT_SECRET', ['--sub', 'a'], {}],
+    ['AUTH_JWT_SECRET', ['--sub', 'a'], { AUTH_JWT_SECRET: 'short' }],
+    ['--sub', [], { AUTH_JWT_SECRET: SECRET }],
+    ['--tier', ['--sub', 'a', '--tier', 'gold'], { AUTH_JWT_SECRET: SECRET }],
+    ['--ttl', ['--sub', 'a', '--ttl', 'soon'], { AUTH_JWT_SECRET: SECRET }],
+    ['--entitlement', ['--sub', 'a', '--entitlement', 'all'], { AUTH_JWT_SECRET: SECRET }],
+  ])('says that %s is wrong, and prints no token', async (name, args, env) => {
+    const { code, stdout, stderr } = await runCli(['token', ...args], { ...env });
+    expect([code, stdout]).toEqual([1, '']);
+    expect(stderr).toContain(name);
+    expect(stderr).not.toContain(SECRET);
+    expect(stderr).not.toMatch(/\n\s+at /);
+  });
+});
+
+describe('millrace publish', () => {
+  async function published(subject: string, payload: string): Promise<{ bytes: Uint8Array; stderr: string }> {
+    const connection = await connect({ servers: server.url });
+    try {
+      const subscription = connection.subscribe(subject, { max: 1 });
+      await connection.flush();
+      const { code, stderr } = await runCli(['publish', subject, payload], { NATS_URL: server.url });
+      expect(code).toBe(0);
+      for await (const message of subscription) return { bytes: message.data, stderr };
+      throw new Error('nothing came');
+    } finally {
+      await connection.close();
+    }
+  }
+
+  it('sends JSON text as it stands', async () => {
+    const text = '{"symbol":"AAPL","current_price":150.250}';
+    const { bytes, stderr } = await published('md.quotes.AAPL', text);
+    expect(Buffer.from(bytes).toString()).toBe(text);
+    expect(stderr).toBe('');
+  });
+
+  it('sends a file of JSON, with or without @', async () => {
+    const file = join(directory, 'book.json');
+    await writeFile(file, '{"symbol":"BTC/USDT"}\n');
+    for (const argument of [file, `@${file}`]) {
+      const { bytes } = await published('md.books.BTC/USDT', argument);
+      expect(JSON.parse(Buffer.from(bytes).toString())).toEqual({ symbol: 'BTC/USDT' });
+    }
+  });
+
+  it('sends a MessagePack file byte by byte', async () => {
+    const file = join(directory, 'quote.msgpack');
+    const packed = pack({ symbol: 'AAPL', current_price: 1 });
+    await writeFile(file, packed);
+    const { bytes } = await published('md.quotes.AAPL', file);
+    expect(Buffer.from(bytes)).toEqual(Buffer.from(packed));
+  });
+
+  it('warns of a subject that Millrace does not read, and sends', async () => {
+    const { stderr } = await published('prices.AAPL', '{}');
+    expect(stderr).toContain('prices.AAPL');
+  });
+
+  it.each([
+    ['text that is not JSON', 'md.quotes.A', '{"symbol":', 'JSON'],
+    ['a file that is not there', 'md.quotes.A', '@nowhere.json', 'nowhere.json'],
+    ['a subject with a wildcard', 'md.quotes.*', '{}', 'md.quotes.*'],
+  ])('refuses %s', async (_, subject, payload, named) => {
+    const { code, stdout, stderr } = await runCli(['publish', subject, payload], { NATS_URL: server.url });
+    expect([code, stdout]).toEqual([1, '']);
+    expect(stderr).toContain(named);
+  });
+
+  it('fails when the server does not let this user publish there', async () => {
+    const config = join(directory, 'nats.conf');
+    await writeFile(config, 'authorization { users: [{ user: u, password: p, permissions: { publish: "other.>" } }] }');
+    const strict = await startNatsServer({ args: ['-c', config] });
+    try {
+      const env = { NATS_URL: strict.url, NATS_USER: 'u', NATS_PASSWORD: 'p' };
+      const { code, stdout, stderr } = await runCli(['publish', 'md.quotes.AAPL', '{}'], env);
+      expect([code, stdout]).toEqual([1, '']);
+      expect(stderr).toContain('no permission to publish to md.quotes.AAPL');
+    } finally {
+      await strict.stop();
+    }
+  });
+
+  it('says which server it cannot reach, without the password in its address', async () => {
+    const { code, stderr } = await runCli(['publish', 'md.quotes.A', '{}', '--nats', 'nats://u:hunter2@127.0.0.1:1']);
+    expect(code).toBe(1);
+    expect(stderr).toContain('nats://127.0.0.1:1');
+    expect(stderr).not.toContain('hunter2');
+  });
+});
+
+describe('millrace record', () => {
+  it('writes what is published until it is interrupted', async () => {
+    const file = join(directory, 'monday.rec');
+    const { child, output, ended } = startCli(['record', file, '--nats', server.url]);
+    const connection = await connect({ servers: server.url });
+    try {
+      await until(() => output.stderr.includes('recording md.>'), 15_000, 'the recording has begun');
+      connection.publish('md.quotes.AAPL', '{"symbol":"AAPL","current_price":1}');
+      await connection.flush();
+      await until(async () => (await readFile(file, 'utf8')).includes('md.quotes.AAPL'), 5_000, 'it is in the file');
+      child.kill('SIGINT');
+      expect(await ended).toBe(0);
+      expect(output.stderr).toContain('1 messages recorded');
+    } finally {
+      child.kill('SIGKILL');
+      await connection.close();
+    }
+  });
+
+  it('leaves no file behind when the server cannot be reached', async () => {
+    const file = join(directory, 'never.rec');
+    const { code, stderr } = await runCli(['record', file, '--nats', 'nats://127.0.0.1:1']);
+    expect(code).toBe(1);
+    expect(stderr).toContain('127.0.0.1:1');
+    await expect(readFile(file)).rejects.toMatchObject({ code: 'ENOENT' });
+  });
+
+  it('does not overwrite a recording', async () => {
+    const file = join(directory, 'kept.rec');
+    await writeFile(file, 'precious');
+    const { code, stderr } = await runCli(['record', file, '--nats', server.url]);
+    expect(code).toBe(1);
+    expect(stderr).toContain('not empty');
+    expect(await readFile(file, 'utf8')).toBe('precious');
+  });
+});

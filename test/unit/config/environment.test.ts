@@ -1,0 +1,217 @@
+import { describe, expect, it } from 'vitest';
+import { parseDurationMs } from '../../../src/config/duration.js';
+import { ConfigError, readConfig } from '../../../src/config/environment.js';
+
+const SECRET = 'a secret of at least thirty-two bytes';
+
+function refusal(env: Record<string, string>): string {
+  try {
+    readConfig(env);
+  } catch (error) {
+    expect(error).toBeInstanceOf(ConfigError);
+    return (error as ConfigError).message;
+  }
+  throw new Error(`accepted: ${JSON.stringify(env)}`);
+}
+
+describe('without settings', () => {
+  const config = readConfig({}, 8);
+
+  it('listens on every address at 8080, and for the operator on this machine only at 9090', () => {
+    expect(config).toMatchObject({
+      host: '0.0.0.0',
+      port: 8080,
+      adminHost: '127.0.0.1',
+      adminPort: 9090,
+      adminToken: undefined,
+      tls: undefined,
+      nodeName: 'millrace',
+      logLevel: 'info',
+      allowedOrigins: [],
+      symbols: [],
+    });
+  });
+
+  it('runs the simulator, calm: an update every 4 s', () => {
+    expect(config.feed).toBe('simulator');
+    expect(config.simulator).toMatchObject({ updatesPerSecond: 0, intervalMs: 4000 });
+    expect(config.simulator.symbols).toBeGreaterThan(0);
+    expect(config.replay.speed).toBe(1);
+  });
+
+  it('has the limits of the contract', () => {
+    expect(config.limits).toEqual({
+      connectionsMax: 10_000,
+      subscriptionsMax: 1024,
+      messageBytesMax: 1_048_576,
+      backpressureBytesMax: 1_048_576,
+    });
+  });
+
+  it('has no key, no JetStream, and the stream name MILLRACE', () => {
+    expect(Object.values(config.auth)).toEqual([undefined, undefined, undefined, undefined, undefined]);
+    expect(config.nats).toMatchObject({ url: 'nats://127.0.0.1:4222', jetstream: false, stream: 'MILLRACE' });
+  });
+
+  it('cannot be changed', () => {
+    expect(Object.isFrozen(config)).toBe(true);
+  });
+
+  it('counts an empty value as unset', () => {
+    expect(readConfig({ PORT: '', NATS_URL: '', SYMBOLS: '', AUTH_JWT_SECRET: '' }, 8)).toEqual(config);
+  });
+
+  it('lets strange variables of the environment be', () => {
+    expect(readConfig({ PATH: '/bin', WS_SOMETHING: 'else' }, 8)).toEqual(config);
+  });
+});
+
+describe('with settings', () => {
+  it('reads NATS when NATS_URL is set, unless FEED says otherwise', () => {
+    expect(readConfig({ NATS_URL: 'nats://a:4222' }).feed).toBe('nats');
+    expect(readConfig({ NATS_URL: 'nats://a:4222', FEED: 'simulator' }).feed).toBe('simulator');
+  });
+
+  it('takes sizes with and without unit', () => {
+    const bytes = (text: string) => readConfig({ WS_MAX_BACKPRESSURE: text }).limits.backpressureBytesMax;
+    expect([bytes('65536'), bytes('65536B'), bytes('64KiB'), bytes('2MiB'), bytes('1 GiB')]).toEqual([
+      65_536, 65_536, 65_536, 2_097_152, 1_073_741_824,
+    ]);
+  });
+
+  it('takes durations with and without unit', () => {
+    const interval = (text: string) => readConfig({ PRICE_UPDATE_INTERVAL: text }).simulator.intervalMs;
+    expect([interval('250ms'), interval('4s'), interval('4'), interval('1.5s'), interval('1h')]).toEqual([
+      250, 4000, 4000, 1500, 3_600_000,
+    ]);
+  });
+
+  it('takes lists, trimmed', () => {
+    const config = readConfig({ SYMBOLS: 'AAPL, BTC/*,,', ALLOWED_ORIGINS: 'https://a.example,https://b.example' });
+    expect(config.symbols).toEqual(['AAPL', 'BTC/*']);
+    expect(config.allowedOrigins).toEqual(['https://a.example', 'https://b.example']);
+  });
+
+  it('takes TLS files together', () => {
+    expect(readConfig({ TLS_CERT: 'c.pem', TLS_KEY: 'k.pem' }).tls).toEqual({ certFile: 'c.pem', keyFile: 'k.pem' });
+  });
+
+  it.runIf(process.platform === 'linux')('leaves cores to the hub and the encoders when it counts workers', () => {
+    const threads = (cores: number) => {
+      const { workers, encoders } = readConfig({}, cores);
+      return [workers, encoders];
+    };
+    expect(threads(1)).toEqual([1, 1]);
+    expect(threads(8)).toEqual([5, 2]);
+  });
+
+  it.each([64, 128, 512])('never has more than 32 threads of a kind, also on %i cores', cores => {
+    const { workers, encoders } = readConfig({}, cores);
+    expect(workers).toBeLessThanOrEqual(32);
+    expect(encoders).toBeLessThanOrEqual(32);
+  });
+});
+
+describe('a setting that cannot be used', () => {
+  it.each([
+    ['PORT', '65536'],
+    ['PORT', '-1'],
+    ['PORT', '80a'],
+    ['ADMIN_PORT', 'http'],
+    ['WORKERS', '0'],
+    ['WORKERS', '33'],
+    ['WORKERS', 'many'],
+    ['ENCODERS', '1.5'],
+    ['FEED', 'kafka'],
+    ['JETSTREAM', 'yes'],
+    ['NODE_NAME', 'a b'],
+    ['NATS_STREAM', 'a.b'],
+    ['NATS_STREAM', 'a/b'],
+    ['SYMBOLS', 'AAPL,A B'],
+    ['SIM_SYMBOLS', '0'],
+    ['SIM_RATE', 'fast'],
+    ['SIM_SEED', '4294967296'],
+    ['PRICE_UPDATE_INTERVAL', '0'],
+    ['PRICE_UPDATE_INTERVAL', '4 parsecs'],
+    ['PRICE_UPDATE_INTERVAL', '25d'],
+    ['REPLAY_SPEED', '-2'],
+    ['WS_MAX_CONNECTIONS', '0'],
+    ['WS_MAX_SUBSCRIPTIONS', '1e3'],
+    ['WS_MAX_MESSAGE_SIZE', '1MB'],
+    ['WS_MAX_MESSAGE_SIZE', '17MiB'],
+    ['WS_MAX_BACKPRESSURE', '1KiB'],
+    ['LOG_LEVEL', 'loud'],
+  ])('%s=%s stops the start, naming the variable and the value', (name, value) => {
+    const message = refusal({ [name]: value });
+    expect(message.split('\n')).toHaveLength(1);
+    expect(message).toContain(`${name}=${JSON.stringify(value)}: `);
+  });
+
+  it('is named together with all others', () => {
+    const message = refusal({ PORT: 'x', LOG_LEVEL: 'y', SIM_RATE: 'z' });
+    expect(message.match(/^(PORT|LOG_LEVEL|SIM_RATE)=/gm)).toHaveLength(3);
+  });
+
+  it('says what WORKERS may be', () => {
+    expect(refusal({ WORKERS: 'many' })).toContain('auto or a whole number from 1 to 32');
+  });
+});
+
+describe('settings that do not fit together', () => {
+  it.each([
+    ['REPLAY_FILE', { FEED: 'replay' }],
+    ['TLS_KEY', { TLS_CERT: 'c.pem' }],
+    ['TLS_CERT', { TLS_KEY: 'k.pem' }],
+    ['NATS_TLS_KEY', { NATS_TLS_CERT: 'c.pem' }],
+    ['NATS_USER', { NATS_PASSWORD: 'p' }],
+    ['ADMIN_PORT', { PORT: '9090' }],
+    ['AUTH_JWKS_FILE', { AUTH_JWT_SECRET: SECRET, AUTH_JWKS_FILE: 'keys.json' }],
+    ['AUTH_JWKS_URL', { AUTH_JWKS_URL: 'https://a.example/keys', AUTH_JWKS_FILE: 'keys.json' }],
+    ['JETSTREAM', { JETSTREAM: 'on' }],
+  ])('stop the start, naming %s', (name, env) => {
+    expect(refusal(env)).toContain(name);
+  });
+
+  it('are all fine where ports collide on different addresses or are chosen by the system', () => {
+    expect(readConfig({ HOST: '10.0.0.1', PORT: '9090' }).port).toBe(9090);
+    expect(readConfig({ PORT: '0', ADMIN_PORT: '0' }).port).toBe(0);
+  });
+});
+
+describe('secrets', () => {
+  it('are not shown when they are refused', () => {
+    const message = refusal({ AUTH_JWT_SECRET: 'hunter2', PORT: '8080' });
+    expect(message).toContain('AUTH_JWT_SECRET');
+    expect(message).not.toContain('hunter2');
+  });
+
+  it('are not shown when something else is refused', () => {
+    const message = refusal({
+      AUTH_JWT_SECRET: SECRET,
+      NATS_URL: 'nats://a',
+      NATS_USER: 'u',
+      NATS_PASSWORD: 'hunter2',
+      NATS_TOKEN: 'hunter3',
+      ADMIN_TOKEN: 'hunter4',
+      PORT: 'x',
+    });
+    expect(message).not.toMatch(/hunter|secret of at least/);
+  });
+});
+
+describe('parseDurationMs', () => {
+  it.each([
+    ['250ms', 250],
+    [' 4s ', 4000],
+    ['30m', 1_800_000],
+    ['1h', 3_600_000],
+    ['7d', 604_800_000],
+    ['0.5s', 500],
+  ])('reads %s', (text, ms) => {
+    expect(parseDurationMs(text)).toBe(ms);
+  });
+
+  it.each(['', '0', '0s', '-1s', '1w', 's', '1 s', '1e3s', '.5s'])('refuses %j', text => {
+    expect(parseDurationMs(text)).toBeUndefined();
+  });
+});

@@ -17,6 +17,7 @@ import { NatsFeed } from './feed/nats.js';
 import { ReplayFeed } from './feed/replay.js';
 import { SimulatorFeed } from './feed/simulator/simulator.js';
 import { WorkerSupervisor } from './gateway/supervisor.js';
+import { startEncoderThread } from './hub/encoder-thread.js';
 import { Hub } from './hub/hub.js';
 import { createLogger, type Logger, LogSampler } from './observe/log.js';
 import { Metrics } from './observe/metrics.js';
@@ -126,11 +127,11 @@ class GatewayParts implements Gateway {
 
   #createHub(rings: readonly SharedArrayBuffer[], doorbells: SharedArrayBuffer): Hub {
     const config = this.#config;
+    const taskFile = fileURLToPath(new URL('./encoder/task.js', import.meta.url));
     return new Hub({
       encoders: config.encoders,
       workers: config.workers,
-      taskFile: fileURLToPath(new URL('./encoder/task.js', import.meta.url)),
-      threadData: shard => ({ ring: rings[shard] as SharedArrayBuffer, doorbells }),
+      startEncoder: shard => startEncoderThread(taskFile, { ring: rings[shard] as SharedArrayBuffer, doorbells }),
       symbols: config.symbols,
       epoch: randomBytes(4).toString('hex'),
       nowMicros: systemClock.nowMicros,

@@ -7,6 +7,7 @@ import { CommandFailure, reasonOf } from './failure.js';
 import { publishCommand } from './publish.js';
 import { recordCommand } from './record.js';
 import { serveCommand } from './serve.js';
+import { simulateCommand } from './simulate.js';
 import { tailCommand } from './tail.js';
 import { tokenCommand } from './token.js';
 
@@ -18,6 +19,7 @@ const program = new Command('millrace')
   .addCommand(publishCommand())
   .addCommand(tokenCommand())
   .addCommand(recordCommand())
+  .addCommand(simulateCommand())
   .addHelpText(
     'after',
     '\nSettings come from the environment; README.md lists them. `millrace <command> --help` shows examples.',

@@ -81,8 +81,11 @@ export class TradesSource implements SourceEncoder {
   beginEpoch(epoch: string): void {
     this.#epoch = epoch;
     this.#origin.epochBytes = textEncoder.encode(epoch);
+    const isFirst = this.#origin.seq === 0;
     // Sequences of another epoch precede nothing here.
     this.#origin.seq = 0;
+    // Whether something was lost in between cannot be known, and that is said.
+    if (!isFirst) this.gap(0, 0, 'new_epoch');
   }
 
   want(lane: number, worker: number): void {
@@ -115,7 +118,7 @@ export class TradesSource implements SourceEncoder {
     this.#origin.seq = Math.max(this.#origin.seq, to);
     for (const view of VIEWS) {
       if (!this.#findReceivers(view)) continue;
-      const message: Message = { type: 'gap', topic: `trades:${this.symbol}`, from, to, reason };
+      const message: Message = { type: 'gap', topic: `trades:${this.symbol}`, from, to, reason, epoch: this.#epoch };
       this.#out.emit(FrameKind.gap, REALTIME, view, this.#receivers, this.#origin, message);
     }
   }

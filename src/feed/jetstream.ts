@@ -165,7 +165,7 @@ export class JetStreamFeed implements Feed {
     const start: Partial<ConsumerConfig> =
       this.#lastSeq === 0
         ? { deliver_policy: DeliverPolicy.LastPerSubject }
-        : { deliver_policy: DeliverPolicy.StartSequence, opt_start_seq: this.#lastSeq };
+        : { deliver_policy: DeliverPolicy.StartSequence, opt_start_seq: this.#lastSeq + 1 };
     const info = await manager.consumers.add(stream, {
       ...start,
       filter_subject: MARKET_DATA,
@@ -214,7 +214,7 @@ export class JetStreamFeed implements Feed {
       return;
     }
     this.#deliverySeq = deliverySequence;
-
+    if (streamSequence <= this.#lastSeq) return;
     this.#lastSeq = streamSequence;
     const headers = headersOf(received);
     const message = this.#message;

@@ -2,10 +2,11 @@
  * The hub, on the main thread: gives every message its source, sequence and epoch, hands raw bytes to the shard of the
  * source, and keeps who wants what. It never looks into a payload.
  */
-import type { BatchResult, EncoderThreadData, RejectReason } from '../protocol/batch.js';
+import type { BatchResult, RejectReason } from '../protocol/batch.js';
 import { FLAG_LOSS_BEFORE, RecordKind } from '../protocol/records.js';
 import type { FromWorker, InterestChange, ToWorker } from '../protocol/thread-messages.js';
 import { ALL_SYMBOLS, parseSubject, type SourceKind, subjectOf, symbolMatcher } from '../protocol/topics.js';
+import type { EncoderThread } from './encoder-thread.js';
 import { type LostRange, Shard } from './shard.js';
 import { type Source, SourceTable } from './source-table.js';
 
@@ -39,8 +40,7 @@ export interface HubCounters {
 
 export interface HubOptions {
   readonly encoders: number;
-  readonly taskFile: string;
-  readonly threadData: (shard: number) => EncoderThreadData;
+  readonly startEncoder: (shard: number) => EncoderThread;
   /** Symbols (patterns) known before any data. */
   readonly symbols: readonly string[];
   /** What the gateway's own sequences count in; a new one for every start. */
@@ -86,8 +86,7 @@ export class Hub {
     this.shards = Array.from({ length: options.encoders }, (_, index) => {
       return new Shard({
         index,
-        taskFile: options.taskFile,
-        threadData: options.threadData(index),
+        startThread: () => options.startEncoder(index),
         source: id => this.#sources.get(id),
         nowMicros: options.nowMicros,
         onResult: result => this.#onResult(result),

@@ -6,10 +6,10 @@
  * The batch being filled is bounded. When it is full, state sources keep only their newest message (which the hub
  * retains anyway) and events are counted and announced as a `gap`.
  */
-import { Piscina } from 'piscina';
-import type { BatchResult, EncoderTask, EncoderThreadData } from '../protocol/batch.js';
+import type { BatchResult } from '../protocol/batch.js';
 import { CLASS_INTERVAL_MS } from '../protocol/lanes.js';
 import { BatchReader, BatchWriter, FLAG_LOSS_BEFORE, RecordKind } from '../protocol/records.js';
+import type { EncoderThread } from './encoder-thread.js';
 import type { Source } from './source-table.js';
 
 /** Bytes that may wait for a busy encoder. */
@@ -21,8 +21,7 @@ const REBUILD_DELAY_MS = 100;
 
 export interface ShardOptions {
   readonly index: number;
-  readonly taskFile: string;
-  readonly threadData: EncoderThreadData;
+  readonly startThread: () => EncoderThread;
   /** Sources by number, to tell events from states. */
   readonly source: (id: number) => Source | undefined;
   readonly nowMicros: () => number;
@@ -46,7 +45,7 @@ export class Shard {
   readonly index: number;
   readonly #options: ShardOptions;
   readonly #queueBytesMax: number;
-  #pool: Piscina;
+  #thread: EncoderThread;
   #batch = new BatchWriter(new ArrayBuffer(BATCH_BYTES_INITIAL));
   #spare: ArrayBuffer | undefined;
   #busy = false;
@@ -64,7 +63,7 @@ export class Shard {
     this.index = options.index;
     this.#options = options;
     this.#queueBytesMax = options.queueBytesMax ?? QUEUE_BYTES_MAX;
-    this.#pool = this.#startPool();
+    this.#thread = this.#startThread();
   }
 
   get queuedBytes(): number {
@@ -137,23 +136,15 @@ export class Shard {
   async close(): Promise<void> {
     this.#closed = true;
     for (const timer of this.#classTimers) clearTimeout(timer);
-    await this.#pool.destroy();
+    await this.#thread.destroy();
   }
 
-  #startPool(): Piscina {
-    const pool = new Piscina({
-      filename: this.#options.taskFile,
-      minThreads: 1,
-      maxThreads: 1,
-      concurrentTasksPerWorker: 1,
-      idleTimeout: Number.POSITIVE_INFINITY,
-      workerData: this.#options.threadData,
-    });
-    // A thread that dies between tasks rejects none.
-    pool.on('error', (cause: unknown) => {
-      if (pool === this.#pool) this.#crashed(cause);
-    });
-    return pool;
+  #startThread(): EncoderThread {
+    const thread = this.#options.startThread();
+    thread.onDeath = cause => {
+      if (thread === this.#thread) this.#crashed(cause);
+    };
+    return thread;
   }
 
   #schedule(): void {
@@ -176,9 +167,8 @@ export class Shard {
     this.#eventsInFlight = this.#events;
     events.length = 0;
     this.#events = events;
-    const task: EncoderTask = { buffer, bytes };
-    this.#pool.run(task, { transferList: [buffer] }).then(
-      (result: BatchResult) => this.#completed(result),
+    this.#thread.run({ buffer, bytes }).then(
+      result => this.#completed(result),
       (cause: unknown) => this.#crashed(cause),
     );
     this.#catchUp();
@@ -212,18 +202,18 @@ export class Shard {
     }
     this.#eventsInFlight.length = 0;
     const error = cause instanceof Error ? cause : new Error(String(cause));
-    // One writer a ring: the pool has already put a new thread, which knows nothing, in the place of the dead one.
-    void this.#replacePool().then(
+    // One writer a ring: the pool may have put a new thread, which knows nothing, in the place of the dead one.
+    void this.#replaceThread().then(
       () => this.#options.onCrash(error, lost),
       (failure: unknown) =>
         this.#options.onCrash(new Error('the dead encoder cannot be closed', { cause: failure }), lost),
     );
   }
 
-  async #replacePool(): Promise<void> {
-    await this.#pool.destroy();
+  async #replaceThread(): Promise<void> {
+    await this.#thread.destroy();
     await new Promise(resolve => setTimeout(resolve, REBUILD_DELAY_MS));
-    if (!this.#closed) this.#pool = this.#startPool();
+    if (!this.#closed) this.#thread = this.#startThread();
   }
 
   #armClasses(dueClasses: number): void {

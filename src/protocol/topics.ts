@@ -37,9 +37,13 @@ export function isStateSource(kind: SourceKind): boolean {
   return kind !== 'trades';
 }
 
+/** Names that documents of JavaScript clients cannot hold as members safely. */
+const UNSAFE_NAMES: ReadonlySet<string> = new Set(['__proto__', 'constructor', 'prototype']);
+
 /** 1–64 visible ASCII characters that NATS accepts inside a subject: no space, control character, `*` or `>`, no empty token. */
 export function isSymbol(value: unknown): value is string {
   if (typeof value !== 'string' || value.length === 0 || value.length > SYMBOL_LENGTH_MAX) return false;
+  if (UNSAFE_NAMES.has(value)) return false;
   let previous = 0x2e;
   for (let i = 0; i < value.length; i++) {
     const c = value.charCodeAt(i);

@@ -1,0 +1,147 @@
+/**
+ * A client that trusts nothing: it applies patches with an independent library and holds the gateway to every promise
+ * about the chain. What it finds broken is collected in `violations`.
+ */
+import { Packr } from 'msgpackr';
+import { applyPatch } from 'rfc6902';
+import { bookChecksum } from '../../src/protocol/checksum.js';
+
+type Frame = Record<string, unknown>;
+interface Held {
+  epoch: string;
+  seq: number;
+}
+
+const packr = new Packr({ useRecords: false, mapsAsObjects: true, int64AsType: 'number' });
+
+export class ModelClient {
+  readonly violations: string[] = [];
+  readonly quotes: { quotes: Record<string, unknown> } = { quotes: {} };
+  readonly depth = new Map<string, { bids: Record<string, string>; asks: Record<string, string> }>();
+  readonly orderbook = new Map<string, Frame>();
+  /** Position on each topic's chain. */
+  readonly held = new Map<string, Held>();
+  /** Topics asked for. */
+  readonly wanted = new Set<string>();
+  frames = 0;
+  gaps = 0;
+
+  readonly receive = (bytes: Uint8Array, isBinary: boolean): void => {
+    this.frames++;
+    const text = isBinary ? '' : Buffer.from(bytes).toString();
+    let frame: Frame;
+    try {
+      frame = (isBinary ? packr.unpack(bytes) : JSON.parse(text)) as Frame;
+    } catch (cause) {
+      this.violations.push(`not decodable: ${text.slice(0, 200)} ${cause}`);
+      return;
+    }
+    this.#frame(frame);
+  };
+
+  forget(topic: string): void {
+    this.wanted.delete(topic);
+    this.held.delete(topic);
+  }
+
+  #frame(frame: Frame): void {
+    switch (frame.type) {
+      case 'quotes_patch':
+        return frame.snapshot === true ? this.#quotesSnapshot(frame) : this.#quotesDelta(frame);
+      case 'depth_patch':
+        return this.#depth(frame);
+      case 'orderbook_update':
+        return this.#orderbook(frame);
+      case 'trade_executed':
+        return this.#trade(frame);
+      case 'gap':
+        return this.#gap(frame);
+      default:
+        this.violations.push(`unexpected ${JSON.stringify(frame)}`);
+    }
+  }
+
+  #quotesSnapshot(frame: Frame): void {
+    const operations = frame.operations as { path: string }[];
+    for (const [symbol, seq] of Object.entries(frame.seqs as Record<string, number>)) {
+      if (!this.wanted.has(`quotes:${symbol}`)) continue;
+      this.#patch(
+        this.quotes,
+        operations.filter(op => op.path === `/quotes/${symbol}`),
+        `quotes:${symbol}`,
+      );
+      this.held.set(`quotes:${symbol}`, { epoch: frame.epoch as string, seq });
+    }
+  }
+
+  #quotesDelta(frame: Frame): void {
+    const topic = `quotes:${frame.symbol}`;
+    if (this.#follows(topic, frame)) this.#patch(this.quotes, frame.operations as [], topic);
+  }
+
+  #depth(frame: Frame): void {
+    const symbol = frame.symbol as string;
+    const topic = `depth:${symbol}`;
+    if (!this.wanted.has(topic)) return;
+    if (frame.snapshot === true) {
+      this.depth.set(symbol, { bids: {}, asks: {} });
+      this.held.set(topic, { epoch: frame.epoch as string, seq: frame.seq as number });
+    } else if (!this.#follows(topic, frame)) return;
+    const book = this.depth.get(symbol);
+    if (book === undefined) return;
+    this.#patch(book, frame.operations as [], topic);
+    const sorted = (side: Record<string, string>, sign: number) =>
+      Object.entries(side).sort(([a], [b]) => (Number(a) - Number(b)) * sign);
+    if (bookChecksum(sorted(book.asks, 1), sorted(book.bids, -1)) !== frame.checksum) {
+      this.violations.push(`checksum of ${topic} at ${frame.seq}`);
+    }
+  }
+
+  #orderbook(frame: Frame): void {
+    const topic = `orderbook:${frame.symbol}`;
+    if (!this.wanted.has(topic)) return;
+    if (frame.snapshot !== true && !this.#follows(topic, frame)) return;
+    this.held.set(topic, { epoch: frame.epoch as string, seq: frame.seq as number });
+    this.orderbook.set(frame.symbol as string, frame);
+  }
+
+  #trade(frame: Frame): void {
+    const topic = `trades:${frame.symbol}`;
+    if (!this.wanted.has(topic) && !this.wanted.has('trades:*')) return;
+    const held = this.held.get(topic);
+    if (held !== undefined && (held.epoch !== frame.epoch || held.seq !== frame.prev_seq)) {
+      this.violations.push(`${topic}: ${frame.prev_seq}→${frame.seq} after ${held.seq}`);
+    }
+    this.held.set(topic, { epoch: frame.epoch as string, seq: frame.seq as number });
+  }
+
+  #gap(frame: Frame): void {
+    this.gaps++;
+    const topic = frame.topic as string;
+    const held = this.held.get(topic);
+    if (held === undefined) return;
+    if ((frame.from as number) > held.seq + 1)
+      this.violations.push(`${topic}: gap from ${frame.from} after ${held.seq}`);
+    held.seq = Math.max(held.seq, frame.to as number);
+  }
+
+  /** True when the delta is to be applied; a topic without a snapshot yet ignores it. */
+  #follows(topic: string, frame: Frame): boolean {
+    const held = this.held.get(topic);
+    if (held === undefined) return false;
+    if (held.epoch !== frame.epoch || held.seq !== frame.prev_seq) {
+      this.violations.push(
+        `${topic}: ${frame.prev_seq}→${frame.seq} (${frame.epoch}) after ${held.seq} (${held.epoch})`,
+      );
+      return false;
+    }
+    held.seq = frame.seq as number;
+    return true;
+  }
+
+  #patch(document: object, operations: readonly unknown[], topic: string): void {
+    for (const failure of applyPatch(document, operations as Parameters<typeof applyPatch>[1])) {
+      if (failure !== null) this.violations.push(`${topic}: ${failure}`);
+    }
+  }
+}

@@ -1,5 +1,4 @@
 /** Runs the gateway on a feed and weighs what it sends: one client per format and stream. */
-import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import WebSocket from 'ws';
 import { Children } from '../harness/children.js';
@@ -59,10 +58,19 @@ export async function watchFeed(
 }
 
 /** Gives the socket's frames to the ledger; resolves at its first `event`. */
-async function connected(socket: WebSocket, ledger: Ledger, event: 'open' | 'message'): Promise<void> {
-  socket.on('message', (data: Buffer, isBinary: boolean) => {
-    if (isBinary) ledger.msgpack(data);
-    else ledger.json(data.toString('utf8'), performance.now());
+function connected(socket: WebSocket, ledger: Ledger, event: 'open' | 'message'): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const fail = (reason: string): void => reject(new Error(`the client of ${new URL(socket.url).pathname} ${reason}`));
+    const timer = setTimeout(() => fail(`had no '${event}' within ${CONNECT_TIMEOUT_MS} ms`), CONNECT_TIMEOUT_MS);
+    socket.on('message', (data: Buffer, isBinary: boolean) => {
+      if (isBinary) ledger.msgpack(data);
+      else ledger.json(data.toString('utf8'), performance.now());
+    });
+    socket.once('error', error => fail(`failed: ${error.message}`));
+    socket.once('close', code => fail(`was closed with ${code}`));
+    socket.once(event, () => {
+      clearTimeout(timer);
+      resolve();
+    });
   });
-  await once(socket, event, { signal: AbortSignal.timeout(CONNECT_TIMEOUT_MS) });
 }

@@ -1,7 +1,7 @@
 /** Contender: the whole pipeline. Publisher process → nats-server → gateway, all on the loopback interface. */
 import WebSocket from 'ws';
 import { Channel } from '../harness/channel.js';
-import type { Child, Children } from '../harness/children.js';
+import type { Children } from '../harness/children.js';
 import { startGateway } from '../harness/gateway.js';
 import { startNatsServer } from '../harness/nats-server.js';
 import { mintTokens, newSecret } from '../harness/tokens.js';
@@ -83,23 +83,19 @@ export async function recordFrames(
   const windowUpdates = universe * RECORDING_WINDOW_TICKS;
   const fanout = new Array<number>(universe).fill(1);
   const pace = { windowUpdates, batchUpdates: universe, fanout, stallMs: 1000 };
-  const pipeline = await startPipeline(children, { layout: single, shape, pace }, threads);
   const wanted = universe * TICKS_PER_CYCLE * (CYCLES_BEFORE_RECORDING + 1);
-  const client = pipeline.clients[0];
-  if (client === undefined) throw new Error('no client to record with');
-  const gateway: Child | undefined = pipeline.processes[0]?.child;
-  const recording = record(
-    `ws://127.0.0.1:${pipeline.port}${client.path}`,
-    pipeline,
-    wanted,
-    universe * TICKS_PER_CYCLE,
-  );
-  const frames = await (gateway === undefined ? recording : gateway.during(recording));
-  await children.endAll();
-  return frameSetOf(layout, frames);
+  try {
+    const pipeline = await startPipeline(children, { layout: single, shape, pace }, threads);
+    const recording = record(pipeline, wanted, universe * TICKS_PER_CYCLE);
+    const frames = await pipeline.processes.reduce((outcome, { child }) => child.during(outcome), recording);
+    return frameSetOf(layout, frames);
+  } finally {
+    await children.endAll();
+  }
 }
 
-async function record(url: string, pipeline: Pipeline, wanted: number, kept: number): Promise<string[]> {
+async function record(pipeline: Pipeline, wanted: number, kept: number): Promise<string[]> {
+  const url = `ws://127.0.0.1:${pipeline.port}${pipeline.clients[0]?.path}`;
   const frames: string[] = [];
   const progress = await ProgressSender.connect(pipeline.progressPort);
   const socket = new WebSocket(url, { perMessageDeflate: false });
@@ -126,6 +122,6 @@ async function record(url: string, pipeline: Pipeline, wanted: number, kept: num
     timeout.onabort = null;
     socket.terminate();
     progress.end();
-    await pipeline.publisher.ask({ type: 'stop' }, 'stopped');
+    await pipeline.publisher.ask({ type: 'stop' }, 'stopped').catch(() => undefined);
   }
 }

@@ -38,7 +38,8 @@ export interface RoundResult {
   /** Deliveries beyond what was owed. */
   readonly surplus: number;
   readonly lostConnections: number;
-  readonly protocolErrors: readonly string[];
+  /** Why connections were lost, the first few. */
+  readonly faults: readonly string[];
   readonly connectMs: number;
   /** Shares of one core; NaN (null in JSON) where CPU times cannot be read. */
   readonly cpu: Readonly<Record<Role | 'generator', number>>;
@@ -87,7 +88,7 @@ export async function runRound(
       missing: Math.max(0, balance),
       surplus: Math.max(0, -balance),
       lostConnections: after.lost,
-      protocolErrors: after.protocolErrors,
+      faults: after.faults,
       connectMs,
       ...(after.order === undefined ? {} : { order: after.order }),
     };

@@ -15,30 +15,43 @@ export interface Failed extends Message {
   readonly message: string;
 }
 
+/** Longer than any question of a benchmark takes; a child that says nothing for so long never will. */
+const ANSWER_TIMEOUT_MS = 60_000;
+
 /** The parent's end of a forked module. One question at a time. */
 export class Channel<Command extends Message, Answer extends Message> {
   constructor(readonly child: Child) {}
 
   /**
    * Sends `command` and waits for the answer of type `type`.
-   * @throws {ChildFailure} when the child ends or says that it failed.
+   * @throws {ChildFailure} when the child ends, says that it failed, or says nothing for a minute.
    */
   async ask<T extends Answer['type']>(command: Command, type: T): Promise<Extract<Answer, { type: T }>> {
     const answer = this.child.during(this.#next(type));
-    this.child.process.send(command);
+    this.child.process.send(command, () => undefined);
     return await answer;
   }
 
   #next<T extends Answer['type']>(type: T): Promise<Extract<Answer, { type: T }>> {
     return new Promise((resolve, reject) => {
+      const { process } = this.child;
+      const settle = (): void => {
+        clearTimeout(timer);
+        process.off('message', listener);
+      };
+      const timer = setTimeout(() => {
+        settle();
+        reject(this.child.failure(`did not say '${type}' within ${ANSWER_TIMEOUT_MS} ms`));
+      }, ANSWER_TIMEOUT_MS);
       const listener = (message: unknown): void => {
         const answer = message as Answer | Failed;
         if (answer.type !== type && answer.type !== 'failed') return;
-        this.child.process.off('message', listener);
+        settle();
         if (answer.type === 'failed') reject(this.child.failure(`failed: ${(answer as Failed).message}`));
         else resolve(answer as Extract<Answer, { type: T }>);
       };
-      this.child.process.on('message', listener);
+      process.on('message', listener);
+      this.child.exited.then(settle);
     });
   }
 }

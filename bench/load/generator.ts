@@ -14,7 +14,7 @@ import { Tally } from './tally.js';
 const READ_BUFFER_BYTES = 256 * 1024;
 const CONNECTS_IN_FLIGHT_MAX = 64;
 const FIRST_FRAME_TIMEOUT_MS = 15_000;
-const PROTOCOL_ERRORS_KEPT = 10;
+const FAULTS_KEPT = 10;
 
 class Generator implements LoadSocketContext {
   readonly host: string;
@@ -26,7 +26,7 @@ class Generator implements LoadSocketContext {
   readonly #order: OrderInspector | undefined;
   readonly #latency: LatencyInspector | undefined;
   readonly #closeCodes: Record<string, number> = {};
-  readonly #protocolErrors: string[] = [];
+  readonly #faults: string[] = [];
   #lostCount = 0;
   #before: Before;
   readonly #plan: LoadPlan;
@@ -61,10 +61,11 @@ class Generator implements LoadSocketContext {
     this.#before = now(this.tally);
   }
 
-  lost(_socket: LoadSocket, reason: string, code: number | undefined): void {
+  lost(socket: LoadSocket, reason: string, code: number | undefined): void {
     this.#lostCount++;
     if (code !== undefined) this.#closeCodes[code] = (this.#closeCodes[code] ?? 0) + 1;
-    if (this.#protocolErrors.length < PROTOCOL_ERRORS_KEPT) this.#protocolErrors.push(reason);
+    if (this.#faults.length < FAULTS_KEPT)
+      this.#faults.push(`client ${socket.index}: ${reason}, code ${code ?? 'none'}`);
   }
 
   /** What happened since the last call. */
@@ -86,7 +87,7 @@ class Generator implements LoadSocketContext {
       connected: this.#sockets.length - this.#lostCount,
       lost: this.#lostCount,
       closeCodes: { ...this.#closeCodes },
-      protocolErrors: [...this.#protocolErrors],
+      faults: [...this.#faults],
       ...(this.#order === undefined ? {} : { order: this.#order.report() }),
       ...(this.#latency === undefined ? {} : { latency: this.#latency.take() }),
     };
@@ -95,10 +96,11 @@ class Generator implements LoadSocketContext {
   /** Waits until as many data frames have come as there are clients: each gets exactly one before anything is published. */
   async #firstFrames(clients: number): Promise<void> {
     const deadline = performance.now() + FIRST_FRAME_TIMEOUT_MS;
-    while (this.tally.deliveries + this.tally.otherFrames < clients) {
-      if (performance.now() > deadline) {
-        const got = this.tally.deliveries + this.tally.otherFrames;
-        throw new Error(`${got} of ${clients} clients had a first frame after ${FIRST_FRAME_TIMEOUT_MS} ms`);
+    const frames = (): number => this.tally.deliveries + this.tally.otherFrames;
+    while (frames() < clients) {
+      if (this.#lostCount > 0 || performance.now() > deadline) {
+        const lost = this.#lostCount === 0 ? '' : `; ${this.#lostCount} were lost: ${this.#faults.join(', ')}`;
+        throw new Error(`${frames()} of ${clients} clients had a first frame${lost}`);
       }
       await new Promise(resolve => setTimeout(resolve, 5));
     }

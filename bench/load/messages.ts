@@ -45,7 +45,8 @@ export interface LoadReport {
   readonly lost: number;
   /** Close frames by code. */
   readonly closeCodes: Readonly<Record<string, number>>;
-  readonly protocolErrors: readonly string[];
+  /** Why connections were lost, the first few. */
+  readonly faults: readonly string[];
   readonly order?: OrderReport;
   readonly latency?: LatencyReport;
 }

@@ -9,8 +9,8 @@ import { connectOnce, natsConfig, natsOption, shownNatsUrl } from './nats-connec
 
 const EXAMPLES = `
 Publishes quotes, trades and books of all its symbols on md.> until Ctrl-C, as the built-in simulator makes them. Ends
-with exit code 1 when the connection is lost: whatever started it starts it again. A book is published whole every ten
-seconds, between those its changed levels, so that a gateway may start at any time.
+with exit code 1 when the connection is lost: whatever started it may start it again. A book that changes is published
+whole every five seconds, and its changed levels in between, so that a gateway may start at any time.
 
 Examples:
   $ millrace simulate --nats nats://127.0.0.1:4222
@@ -22,7 +22,7 @@ const SYMBOLS_MAX = 10_000;
 /** Bytes that the server has not confirmed yet; beyond it the market pauses until it has. */
 const UNCONFIRMED_BYTES_MAX = 8 * 1024 * 1024;
 /** How old a whole book gets before the next change is published as a whole book again. */
-const WHOLE_BOOK_EVERY_MS = 10_000;
+const WHOLE_BOOK_EVERY_MS = 5_000;
 
 /** What `--symbols` may hold: how many, or which. */
 type Symbols = { readonly count: number } | { readonly names: readonly string[] };
@@ -74,17 +74,19 @@ async function simulate(options: SimulateOptions): Promise<void> {
   };
   const names = 'names' in symbols ? symbols.names : [];
   const feed = new SimulatorFeed({ config, symbols: names, clock: systemClock });
-  const connection = await connectOnce(natsConfig(nats, process.env));
+  const server = natsConfig(nats, process.env);
+  const connection = await connectOnce(server);
+  const where = shownNatsUrl(server.url);
   const publisher = new Publisher(connection, wanted => wantEverything(feed, wanted));
   const failed = failureOf(connection);
   try {
     wantEverything(feed, true);
     await feed.start(publisher);
     const pace = rate > 0 ? `${rate} messages/s` : `a move every ${interval} ms`;
-    note(`publishing ${config.symbols} symbols to ${shownNatsUrl(nats)}, ${pace}; Ctrl-C ends it`);
+    note(`publishing ${config.symbols} symbols to ${where}, ${pace}; Ctrl-C ends it`);
     const reason = await Promise.race([interrupted(), failed]);
     await feed.stop();
-    if (reason !== undefined) throw new CommandFailure(`${shownNatsUrl(nats)}: ${reason}`);
+    if (reason !== undefined) throw new CommandFailure(`${where}: ${reason}`);
     await connection.flush();
     note(`${publisher.messages} messages published`);
   } finally {

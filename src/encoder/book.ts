@@ -20,9 +20,8 @@ export class BookSide {
     return this.#levels;
   }
 
-  replaceAll(levels: readonly Level[]): void {
+  clear(): void {
     this.#levels = [];
-    for (const level of levels) this.set(level);
   }
 
   /** Puts or replaces the level at its price. */

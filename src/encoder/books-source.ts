@@ -38,14 +38,14 @@ export class BooksSource extends StateSource<BookView> {
       if (lossBefore) this.#awaitsWhole = true;
       if (!this.#hasBook || this.#awaitsWhole) return 'no_base';
       this.#sawPartial = true;
-      applyLevels(this.#bids, bids);
-      applyLevels(this.#asks, asks);
     } else {
-      this.#bids.replaceAll(bids.filter(([, quantity]) => !isZeroDecimal(quantity)));
-      this.#asks.replaceAll(asks.filter(([, quantity]) => !isZeroDecimal(quantity)));
+      this.#bids.clear();
+      this.#asks.clear();
       this.#hasBook = true;
       this.#awaitsWhole = false;
     }
+    applyLevels(this.#bids, bids);
+    applyLevels(this.#asks, asks);
     this.#timestamp = typeof value.timestamp === 'string' ? value.timestamp : '';
     this.#views.fill(undefined);
     return 'applied';

@@ -1,5 +1,5 @@
 /** One shard: the state of its sources, driven by the hub's batches, writing frames into its ring. */
-import type { BatchResult } from '../protocol/batch.js';
+import type { BatchResult, RejectReason } from '../protocol/batch.js';
 import { BatchReader, FLAG_LOSS_BEFORE, RecordKind } from '../protocol/records.js';
 import { FrameKind, RingWriter } from '../protocol/ring.js';
 import { ALL_TRADES_SOURCE, type SourceKind } from '../protocol/topics.js';
@@ -13,8 +13,8 @@ import { AllTrades, TradesSource } from './trades-source.js';
 
 /** Messages of a source between two checkpoints, which bounds what the hub retains of it. */
 export const CHECKPOINT_EVERY = 64;
-/** Refused messages reported of one batch; further ones are counted in the hub by their absence. */
-const REJECTED_MAX = 256;
+/** Refused messages of one batch that are dead-lettered; further ones are only counted. */
+const REJECTED_MAX = 4096;
 const FAILURES_MAX = 8;
 const RATE_CLASSES = 4;
 const EVERY_WORKER = -1;
@@ -62,6 +62,7 @@ export class ShardEncoder {
       buffer,
       dueClasses: 0,
       rejected: [],
+      rejectedMore: null,
       failures: [],
       checkpoints: [],
       withoutBase: 0,
@@ -147,17 +148,24 @@ export class ShardEncoder {
       if (++entry.sinceCheckpoint >= CHECKPOINT_EVERY || entry.sinceCheckpoint === 1) this.#checkpoint(entry, result);
     } else if (outcome === 'no_base') {
       result.withoutBase++;
-    } else if (result.rejected.length < REJECTED_MAX) {
-      result.rejected.push({ source: r.source, reason: outcome, payload: this.#payloadCopy(payloads) });
+    } else {
+      this.#reject(outcome, payloads, result);
     }
   }
 
   #failed(payloads: Buffer, cause: unknown, result: BatchResult): void {
     const failure = cause instanceof Error ? (cause.stack ?? cause.message) : String(cause);
     if (result.failures.length < FAILURES_MAX) result.failures.push(failure);
-    const isMessage = this.#reader.kind === RecordKind.data;
-    if (!isMessage || result.rejected.length >= REJECTED_MAX) return;
-    result.rejected.push({ source: this.#reader.source, reason: 'internal', payload: this.#payloadCopy(payloads) });
+    if (this.#reader.kind === RecordKind.data) this.#reject('internal', payloads, result);
+  }
+
+  #reject(reason: RejectReason, payloads: Buffer, result: BatchResult): void {
+    if (result.rejected.length < REJECTED_MAX) {
+      result.rejected.push({ source: this.#reader.source, reason, payload: this.#payloadCopy(payloads) });
+      return;
+    }
+    result.rejectedMore ??= new Map();
+    result.rejectedMore.set(reason, (result.rejectedMore.get(reason) ?? 0) + 1);
   }
 
   #payloadCopy(payloads: Buffer): Uint8Array {

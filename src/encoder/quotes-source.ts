@@ -97,13 +97,13 @@ export class QuotesSource extends StateSource<Quote> {
   #operations(from: Quote, to: Quote): Operation[] {
     const operations: Operation[] = [];
     for (const name in to) {
-      const before = from[name];
+      const before = memberOf(from, name);
       const after = to[name];
       if (before === after || (typeof after === 'object' && sameValue(before, after))) continue;
       operations.push({ op: before === undefined ? 'add' : 'replace', path: this.#fieldPath(name), value: after });
     }
     for (const name in from) {
-      if (to[name] === undefined) operations.push({ op: 'remove', path: this.#fieldPath(name) });
+      if (memberOf(to, name) === undefined) operations.push({ op: 'remove', path: this.#fieldPath(name) });
     }
     return operations;
   }
@@ -140,6 +140,12 @@ function withoutPartial(value: PlainObject): Quote {
   if (value.partial === undefined) return value;
   const { partial: _, ...quote } = value;
   return quote;
+}
+
+/** The member, not what every object inherits: a publisher may name one `toString`, but can send no function. */
+function memberOf(quote: Quote, name: string): unknown {
+  const value = quote[name];
+  return typeof value === 'function' ? undefined : value;
 }
 
 /** For the publisher's own nested members only: replaced whole when their JSON differs. */

@@ -14,8 +14,12 @@ import { type FrameEncoder, type Message, newVariantMasks, type VariantMasks } f
 import type { DataOutcome, MessageTimes, SourceEncoder } from './source.js';
 
 const VIEWS = [TRADES_PUBLIC, TRADES_FULL] as const;
+/** Members that are set here, whatever a publisher sends by these names. */
+const OWN_FIELDS = ['type', 'ts_event', 'ts_sent'];
 /** Members that only the full view shows (entitlement `trades:full`). */
-const PARTY_FIELDS: ReadonlySet<string> = new Set(['buyer_id', 'seller_id', 'buyer_fee', 'seller_fee']);
+const PARTY_FIELDS = ['buyer_id', 'seller_id', 'buyer_fee', 'seller_fee'];
+/** By view: members of a publisher's message that do not go on. */
+const LEFT_OUT: readonly ReadonlySet<string>[] = [new Set([...OWN_FIELDS, ...PARTY_FIELDS]), new Set(OWN_FIELDS)];
 const textEncoder = new TextEncoder();
 
 /** Workers that want the trades of all symbols, by lane. One per encoder, shared by its trades sources. */
@@ -148,7 +152,7 @@ export class TradesSource implements SourceEncoder {
   #message(value: PlainObject, view: number, prevSeq: number): Message {
     const message: Message = { type: 'trade_executed' };
     for (const name in value) {
-      if (name === 'type' || (view === TRADES_PUBLIC && PARTY_FIELDS.has(name))) continue;
+      if (LEFT_OUT[view]?.has(name) === true) continue;
       message[name] = value[name];
     }
     message.epoch = this.#epoch;

@@ -139,7 +139,9 @@ export class CommandHandler {
   ): Handled {
     if (session.socket === undefined) return undefined;
     const { stream } = target;
-    const known = target.symbols.filter(symbol => !unknown.includes(symbol));
+    // A client may name a hundred thousand: nothing here may take their square.
+    const unknownSet = new Set(unknown);
+    const known = target.symbols.filter(symbol => !unknownSet.has(symbol));
     const allowed = known.filter(symbol => session.entitlements.maySubscribe(stream, symbol));
     const lane = laneFor(session, stream, detail, rateClass);
     const wanted = allowed.map(symbol => ({ stream, symbol, lane }));
@@ -199,7 +201,8 @@ export class CommandHandler {
   ): void {
     if (unknown.length > 0) this.#fail(session, id, 'invalid_symbol', `unknown: ${shorten(unknown)}`);
     if (allowed.length === known.length) return;
-    const denied = known.filter(symbol => !allowed.includes(symbol));
+    const allowedSet = new Set(allowed);
+    const denied = known.filter(symbol => !allowedSet.has(symbol));
     // Quotes need a credential, whoever asks for which.
     const code = session.credential.sub === '' ? 'unauthorized' : 'forbidden';
     this.#fail(session, id, code, `not entitled to ${stream} of ${shorten(denied)}`);

@@ -1,39 +1,56 @@
+interface Position {
+  newest: number;
+  before: number;
+  turn: number;
+}
+
 /**
- * The newest sequence published of each event source, and the one before the present turn. What a turn published may be
- * lost as a whole on a socket that dropped something in it; what earlier turns published was handed to the socket.
+ * Where an event lane stands, by source: the newest sequence published, and the one before the present turn. What a turn
+ * published may be lost as a whole on a socket that dropped something in it; what earlier turns published was handed to
+ * the socket. Each lane counts for itself: a ring may be overrun between two encodings of one event.
  */
 export class EventSeqs {
-  readonly #newest: number[] = [];
-  readonly #before: number[] = [];
-  readonly #turns: number[] = [];
+  readonly #positions = new Map<number, Position>();
 
   /** @param turn number of the turn in which the message is published, never falling */
   note(source: number, seq: number, turn: number): void {
-    if (this.#turns[source] !== turn) {
-      this.#before[source] = this.#newest[source] ?? seq - 1;
-      this.#turns[source] = turn;
+    const position = this.#positions.get(source);
+    if (position === undefined) {
+      this.#positions.set(source, { newest: seq, before: seq - 1, turn });
+      return;
     }
-    this.#newest[source] = seq;
+    if (position.turn !== turn) {
+      position.before = position.newest;
+      position.turn = turn;
+    }
+    position.newest = seq;
   }
 
-  /** The source stands at `seq`, of which nothing was published here. */
-  start(source: number, seq: number): void {
-    this.#newest[source] = seq;
-    this.#before[source] = seq;
+  /** The encoder says that the source stands at `seq`; that what is between was not published is announced in this turn. */
+  reach(source: number, seq: number, turn: number): void {
+    const position = this.#positions.get(source);
+    if (position === undefined) this.#positions.set(source, { newest: seq, before: seq, turn: 0 });
+    else this.note(source, Math.max(position.newest, seq), turn);
   }
 
-  /** Undefined for a source of which nothing is known. */
-  newest(source: number): number | undefined {
-    return this.#newest[source];
+  newest(source: number): number {
+    return this.#positions.get(source)?.newest ?? 0;
   }
 
-  /** The newest sequence that was surely handed over when something was dropped in `turn` (0: nothing was dropped). */
-  surelySent(source: number, turn: number): number | undefined {
-    return turn !== 0 && this.#turns[source] === turn ? this.#before[source] : this.#newest[source];
+  /** The newest sequence surely handed over, by source, when something was dropped in `turn` (0: nothing was). */
+  surelySent(turn: number): Map<number, number> {
+    const sent = new Map<number, number>();
+    for (const [source, position] of this.#positions) {
+      sent.set(source, turn !== 0 && position.turn === turn ? position.before : position.newest);
+    }
+    return sent;
   }
 
-  /** Sources of which something is known. */
-  *sources(): IterableIterator<number> {
-    for (const key of this.#newest.keys()) if (this.#newest[key] !== undefined) yield key;
+  /** Sources whose newest sequence exceeds what was sent of them, with the lost range. */
+  *lossesSince(sent: ReadonlyMap<number, number>): IterableIterator<{ source: number; from: number; to: number }> {
+    for (const [source, { newest }] of this.#positions) {
+      const last = sent.get(source) ?? 0;
+      if (newest > last) yield { source, from: last + 1, to: newest };
+    }
   }
 }

@@ -5,11 +5,10 @@
  */
 import type { Tier } from '../protocol/lanes.js';
 import { FrameKind, type RingReader } from '../protocol/ring.js';
-import { ALL_TRADES_SOURCE, topicOf } from '../protocol/topics.js';
-import type { EventSeqs } from './event-seqs.js';
+import { ALL_SYMBOLS, ALL_TRADES_SOURCE, topicOf } from '../protocol/topics.js';
 import type { LaneEntry, LaneTable } from './lane-table.js';
 import type { Outbox } from './outbox.js';
-import type { Subscriptions } from './subscriptions.js';
+import type { Subscriptions, Turn } from './subscriptions.js';
 
 /** Bytes of frames published in one turn, so that commands and drains get their turns under load. */
 export const TURN_BYTES_MAX = 32 * 1024;
@@ -39,33 +38,32 @@ export class Fanout {
   readonly #table: LaneTable;
   readonly #subscriptions: Subscriptions;
   readonly #outbox: Outbox;
-  readonly #seqs: Readonly<Record<Tier, EventSeqs>>;
   readonly #eventSymbol: (source: number) => string | undefined;
   readonly #nowMicros: () => number;
-  #turn = 0;
+  readonly #turn: Turn;
 
   constructor(options: {
     rings: readonly RingReader[];
     table: LaneTable;
     subscriptions: Subscriptions;
     outbox: Outbox;
-    seqs: Readonly<Record<Tier, EventSeqs>>;
     eventSymbol: (source: number) => string | undefined;
     nowMicros: () => number;
+    turn: Turn;
   }) {
     this.#rings = options.rings;
     this.#filled = options.rings.map(() => false);
     this.#table = options.table;
     this.#subscriptions = options.subscriptions;
     this.#outbox = options.outbox;
-    this.#seqs = options.seqs;
     this.#eventSymbol = options.eventSymbol;
     this.#nowMicros = options.nowMicros;
+    this.#turn = options.turn;
   }
 
   /** Number of the turn whose publishes may still be in uWS's hands. */
   get turn(): number {
-    return this.#turn;
+    return this.#turn.current;
   }
 
   get hasMore(): boolean {
@@ -74,7 +72,7 @@ export class Fanout {
 
   /** Copies the next frames of every ring; false when there are none. */
   read(): boolean {
-    this.#turn++;
+    this.#turn.current++;
     let any = false;
     this.#rings.forEach((ring, i) => {
       const result = ring.read(TURN_BYTES_MAX);
@@ -133,27 +131,29 @@ export class Fanout {
     const entry = this.#table.get(tier, ring.source, ring.lane);
     const all = this.#table.allTrades(tier, ring.lane);
     if (entry === undefined && all === undefined) return;
-    // Noted before it is published: a drop while publishing must find this turn's sequences.
-    this.#seqs[tier].note(ring.source, ring.seq, this.#turn);
     this.#observe(ring.hubMicros, nowMicros);
-    if (entry !== undefined && !entry.isBroken) {
-      this.#outbox.publish(entry, ring.copy, ring.payloadStart, ring.payloadEnd);
-    }
-    if (all !== undefined && !all.isBroken) {
-      this.#outbox.publish(all, ring.copy, ring.payloadStart, ring.payloadEnd);
-    }
+    if (entry !== undefined) this.#publishEvent(entry, ring);
+    if (all !== undefined) this.#publishEvent(all, ring);
+  }
+
+  #publishEvent(entry: LaneEntry, ring: RingReader): void {
+    // Noted before it is published: a drop while publishing must find this turn's sequences.
+    entry.seqs.note(ring.source, ring.seq, this.#turn.current);
+    if (!entry.isBroken) this.#outbox.publish(entry, ring.copy, ring.payloadStart, ring.payloadEnd);
   }
 
   #answer(ring: RingReader, ringIndex: number, tier: Tier): void {
     const entry = this.#table.asked(ring.request);
     if (entry === undefined || entry.tier !== tier) return;
-    if (ring.kind === FrameKind.ready && ring.source !== ALL_TRADES_SOURCE) {
-      this.#standsAt(entry, ring.source, ring.seq);
+    const isReady = ring.kind === FrameKind.ready;
+    if (isReady && ring.source !== ALL_TRADES_SOURCE) {
+      entry.seqs.reach(ring.source, ring.seq, this.#turn.current);
       // Told on behalf of the trades of all symbols; their own answer follows.
-      if (entry.symbol === '*') return;
+      if (entry.symbol === ALL_SYMBOLS) return;
     }
     if (!this.#table.answered(entry, ring.source, ringIndex)) return;
-    if (ring.kind === FrameKind.ready) {
+    if (isReady) {
+      if (entry.isBroken) this.#announceLosses(entry);
       this.#subscriptions.answered(entry, undefined);
       return;
     }
@@ -162,22 +162,18 @@ export class Fanout {
     this.#subscriptions.answered(entry, { seq: ring.seq, epoch, bytes });
   }
 
-  /** An event source stands at `seq`: where frames were missed before, what they held is lost, and that is said. */
-  #standsAt(entry: LaneEntry, source: number, seq: number): void {
-    const seqs = this.#seqs[entry.tier];
-    const known = seqs.newest(source);
-    if (entry.isBroken && known !== undefined && seq > known) {
-      const symbol = this.#eventSymbol(source) ?? entry.symbol;
-      const topic = topicOf(entry.stream, symbol);
-      this.#outbox.publishControl(entry, { type: 'gap', topic, from: known + 1, to: seq, reason: 'overrun' });
+  /** A broken event lane is whole again: what went by meanwhile is lost to its sockets, and they are told. */
+  #announceLosses(entry: LaneEntry): void {
+    for (const { source, from, to } of entry.seqs.lossesSince(entry.sentSeqs ?? new Map())) {
+      const topic = topicOf(entry.stream, this.#eventSymbol(source) ?? entry.symbol);
+      this.#outbox.publishControl(entry, { type: 'gap', topic, from, to, reason: 'overrun' });
     }
-    if (known === undefined || seq > known) seqs.start(source, seq);
   }
 
   /** Frames of this ring were missed: every lane that it feeds asks for a new beginning. */
   #repair(ringIndex: number, tier: Tier): void {
     for (const entry of this.#table.entries()) {
-      const isFed = entry.ring === ringIndex || entry.source < 0 || entry.symbol === '*';
+      const isFed = entry.ring === ringIndex || entry.source < 0 || entry.symbol === ALL_SYMBOLS;
       if (entry.tier === tier && isFed) this.#subscriptions.broken(entry);
     }
   }

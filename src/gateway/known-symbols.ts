@@ -37,7 +37,10 @@ export class KnownSymbols {
     const id = ++this.#lastLookup;
     this.#post({ type: 'lookup', id, symbols: askable });
     return new Promise(resolve => {
-      this.#pending.set(id, known => resolve(missing.filter(symbol => !known.includes(symbol))));
+      this.#pending.set(id, known => {
+        const found = new Set(known);
+        resolve(missing.filter(symbol => !found.has(symbol)));
+      });
     });
   }
 

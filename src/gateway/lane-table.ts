@@ -5,6 +5,7 @@
 import { CLASSES, classOfLane, isMsgpackLane, isStampedLane, type Tier } from '../protocol/lanes.js';
 import type { InterestChange } from '../protocol/thread-messages.js';
 import { ALL_SYMBOLS, isStateStream, type Stream, sourceKindOf } from '../protocol/topics.js';
+import { EventSeqs } from './event-seqs.js';
 import type { Subscription } from './session.js';
 
 /** Messages and bytes sent for one stream, format and class. */
@@ -40,6 +41,10 @@ export interface LaneEntry {
   answersDue: number;
   /** True while frames must not be published: the chain of those subscribed is broken until the answer comes. */
   isBroken: boolean;
+  /** Event lanes: where they stand. */
+  readonly seqs: EventSeqs;
+  /** A broken event lane: the newest sequence published before, by source number. */
+  sentSeqs: Map<number, number> | undefined;
   /** Subscriptions that wait for the answer. */
   readonly waiting: Set<Subscription>;
   /** Subscriptions that have their part and wait for those of other symbols; they get what follows queued. */
@@ -229,6 +234,8 @@ export class LaneTable {
       request: 0,
       answersDue: 0,
       isBroken: false,
+      seqs: new EventSeqs(),
+      sentSeqs: undefined,
       waiting: new Set(),
       held: new Set(),
       part: undefined,

@@ -10,6 +10,8 @@ export type Publish = (topic: string, message: Uint8Array, isBinary: boolean) =>
 
 /** What `ws.send` of uWS returns when the message waits in user space. */
 const BACKPRESSURE = 0;
+/** The same when the message was dropped: the socket has too much waiting already. */
+const DROPPED = 2;
 
 export class Outbox {
   /** Control frames sent: answers, warnings, errors, gaps. */
@@ -27,13 +29,13 @@ export class Outbox {
     this.#sentCell = sentCell;
   }
 
-  /** Sends a control message in the session's format. */
-  send(session: Session, message: object): void {
+  /** Sends a control message in the session's format; false when it was dropped. */
+  send(session: Session, message: object): boolean {
     const isJson = session.format === 'json';
     const bytes = isJson ? JSON.stringify(message) : this.#packr.pack(message);
     this.control.messages++;
     this.control.bytes += bytes.length;
-    this.#write(session, bytes, !isJson);
+    return this.#write(session, bytes, !isJson);
   }
 
   /** Publishes a control message to the lane's sockets. */
@@ -93,15 +95,18 @@ export class Outbox {
     }
   }
 
-  /** Sends a frame that an encoder made for the session's lane. */
+  /** Sends a frame that an encoder made for the session's lane. It may be overwritten (it is stamped in place). */
   sendEncoded(session: Session, entry: LaneEntry, frame: Uint8Array): void {
+    if (entry.isStamped) stampTsSent(frame, frame.length, entry.isMsgpack, this.#nowMicros());
     entry.sent.messages++;
     entry.sent.bytes += frame.length;
     this.#write(session, frame, session.format === 'msgpack');
   }
 
-  #write(session: Session, bytes: Uint8Array | string, isBinary: boolean): void {
-    // A drop is reported by uWS's `dropped` callback, here as for publishes; what it means is decided there.
-    if (session.socket?.send(bytes, isBinary) === BACKPRESSURE) this.buffered.add(session);
+  /** A drop is reported by uWS's `dropped` callback, here as for publishes; what it means for topics is decided there. */
+  #write(session: Session, bytes: Uint8Array | string, isBinary: boolean): boolean {
+    const status = session.socket?.send(bytes, isBinary);
+    if (status === BACKPRESSURE) this.buffered.add(session);
+    return status !== DROPPED;
   }
 }

@@ -176,15 +176,15 @@ export class GatewayServer {
           this.#release(admission);
           return;
         }
-        response.cork(() => {
-          response.upgrade<SocketData>(
-            { session: admission.session, admission },
-            key,
-            parsed.subprotocol,
-            extensions,
-            context,
-          );
-        });
+        // Never inside `cork`: this uWS then reads the new socket's memory as that of an HTTP response, and closes it where a
+        // bit of it happens to be set (uNetworking/uWebSockets#1929). The price is a head that leaves in small writes.
+        response.upgrade<SocketData>(
+          { session: admission.session, admission },
+          key,
+          parsed.subprotocol,
+          extensions,
+          context,
+        );
       },
       (cause: unknown) => {
         this.#parts.onFault('an upgrade failed', cause);

@@ -30,6 +30,8 @@ export interface Subscription {
   state: SubscriptionState;
   /** True while uWS delivers the native topic to the socket. */
   isNative: boolean;
+  /** The turn in which it last was: what was published to it in that turn may still be dropped. */
+  nativeInTurn: number;
   /** The snapshot frame that this subscription's part goes into; quotes only. */
   assembly: SnapshotAssembly | undefined;
   /** Paused event subscriptions: the last sequence surely sent, by source number. */

@@ -62,7 +62,8 @@ export class SlowConsumers {
       const turn = session.droppedInTurn;
       session.droppedInTurn = 0;
       if (session.socket === undefined) continue;
-      if (!session.isStalled) this.#stall(session, turn);
+      if (session.isStalled) this.#subscriptions.lostMore(session, turn);
+      else this.#stall(session, turn);
       this.#outbox.buffered.add(session);
       // It may have drained since; then no `drain` will come.
       this.drained(session);

@@ -4,15 +4,18 @@
  * The snapshot of a lane comes through the same ring as its deltas, so where it stands among them is exact: what came
  * before it is in it, what comes behind it follows it. A socket is subscribed natively at that very place.
  */
-import type { Tier } from '../protocol/lanes.js';
-import { ALL_SYMBOLS, ALL_TRADES_SOURCE, type Stream, topicOf } from '../protocol/topics.js';
-import type { EventSeqs } from './event-seqs.js';
+import { ALL_SYMBOLS, type Stream, topicOf } from '../protocol/topics.js';
 import type { LaneEntry, LaneTable, Part } from './lane-table.js';
 import type { Outbox } from './outbox.js';
 import type { Session, SnapshotAssembly, Subscription } from './session.js';
 
 /** Deltas queued behind the first parts of a snapshot of many symbols; beyond it the snapshot is begun anew. */
 export const ASSEMBLY_QUEUE_BYTES_MAX = 1024 * 1024;
+
+/** Number of the turn of publishes under way, shared by those who count it and those who ask. */
+export interface Turn {
+  current: number;
+}
 
 /** One topic asked for. */
 export interface Wanted {
@@ -24,20 +27,15 @@ export interface Wanted {
 export class Subscriptions {
   readonly #table: LaneTable;
   readonly #outbox: Outbox;
-  readonly #seqs: Readonly<Record<Tier, EventSeqs>>;
   readonly #eventSymbol: (source: number) => string | undefined;
+  readonly #turn: Turn;
 
   /** @param eventSymbol the symbol of an event source's number */
-  constructor(
-    table: LaneTable,
-    outbox: Outbox,
-    seqs: Readonly<Record<Tier, EventSeqs>>,
-    eventSymbol: (source: number) => string | undefined,
-  ) {
+  constructor(table: LaneTable, outbox: Outbox, eventSymbol: (source: number) => string | undefined, turn: Turn) {
     this.#table = table;
     this.#outbox = outbox;
-    this.#seqs = seqs;
     this.#eventSymbol = eventSymbol;
+    this.#turn = turn;
   }
 
   /**
@@ -70,7 +68,9 @@ export class Subscriptions {
   unsubscribe(session: Session, topic: string): boolean {
     const subscription = session.subscriptions.get(topic);
     if (subscription === undefined) return false;
+    const heirs = topic === ALL_TRADES ? this.#handBack(subscription) : [];
     this.#remove(subscription);
+    for (const heir of heirs) this.#await(heir);
     this.#settleTrades(session);
     return true;
   }
@@ -99,11 +99,20 @@ export class Subscriptions {
     for (const subscription of session.subscriptions.values()) this.#pause(subscription, turn);
   }
 
+  /** A stalled socket dropped something that was published before it was stalled: more is lost than was thought. */
+  lostMore(session: Session, turn: number): void {
+    for (const subscription of session.subscriptions.values()) {
+      if (subscription.sentSeqs !== undefined) this.#rememberSent(subscription, turn);
+    }
+  }
+
   /** The socket has drained: losses of events are announced, states come anew as snapshots, then all is live. */
   resume(session: Session): void {
     session.isStalled = false;
+    // Single symbols may be live again before the trades of all symbols are: they go on where those stood.
+    const all = session.subscriptions.get(ALL_TRADES);
+    if (all !== undefined) this.#handBack(all);
     const paused = [...session.subscriptions.values()].filter(subscription => subscription.state === 'paused');
-    for (const subscription of paused) if (!subscription.entry.isState) this.#announceLoss(subscription);
     this.#begin(session, paused);
   }
 
@@ -112,6 +121,7 @@ export class Subscriptions {
     entry.part = part;
     if (entry.isBroken) {
       entry.isBroken = false;
+      entry.sentSeqs = undefined;
       if (part !== undefined && part.bytes.length > 0) this.#outbox.publishPart(entry, part);
     }
     const waiting = [...entry.waiting];
@@ -122,6 +132,7 @@ export class Subscriptions {
 
   /** Frames of this lane were missed: nothing is published until a new answer repairs the chain. */
   broken(entry: LaneEntry): void {
+    if (!entry.isBroken && !entry.isState) entry.sentSeqs = entry.seqs.surelySent(0);
     entry.isBroken = entry.source >= 0;
     entry.part = undefined;
     for (const subscription of [...entry.held]) {
@@ -155,12 +166,12 @@ export class Subscriptions {
   /** Serves the subscription at once where the lane allows, else puts it among those that wait. */
   #await(subscription: Subscription): void {
     const { entry } = subscription;
+    if (subscription.state !== 'live') subscription.state = 'waiting';
     const isLive = entry.source >= 0 && !entry.isBroken;
     if (isLive && (!entry.isState || entry.part !== undefined)) {
       this.#deliver(subscription, entry.part);
       return;
     }
-    if (subscription.state !== 'live') subscription.state = 'waiting';
     entry.waiting.add(subscription);
     // An answer that is on its way may stand in the ring before this subscription began: it is as good, as the chain
     // goes on from it.
@@ -181,6 +192,8 @@ export class Subscriptions {
       return;
     }
     if (part !== undefined && part.bytes.length > 0) this.#outbox.sendPart(session, entry, part);
+    // Only a live lane knows what went by meanwhile.
+    if (subscription.sentSeqs !== undefined) this.#announceLoss(subscription);
     this.#goLive(subscription);
   }
 
@@ -199,6 +212,7 @@ export class Subscriptions {
 
   #goLive(subscription: Subscription): void {
     subscription.state = 'live';
+    if (subscription.topic === ALL_TRADES) this.#takeOver(subscription);
     if (subscription.stream === 'trades') this.#settleTrades(subscription.session);
     else this.#setNative(subscription, true);
   }
@@ -219,7 +233,8 @@ export class Subscriptions {
   #pause(subscription: Subscription, turn: number): void {
     if (subscription.state === 'paused') return;
     const { entry } = subscription;
-    if (!entry.isState && subscription.isNative) subscription.sentSeqs = this.#sentSeqs(subscription, turn);
+    const wasNative = subscription.isNative || (turn !== 0 && subscription.nativeInTurn === turn);
+    if (!entry.isState && wasNative) this.#rememberSent(subscription, turn);
     this.#setNative(subscription, false);
     entry.waiting.delete(subscription);
     entry.held.delete(subscription);
@@ -236,14 +251,15 @@ export class Subscriptions {
     this.#table.release(entry);
     if (assembly === undefined) return;
     subscription.assembly = undefined;
-    // The others of the snapshot no longer wait for this one.
+    // The others of the snapshot no longer wait for this one, and nothing of it is sent behind theirs.
     if (!assembly.parts.delete(subscription)) assembly.missing--;
+    assembly.queue = assembly.queue.filter(queued => queued.entry !== entry);
     if (assembly.missing === 0 && session.socket !== undefined) this.#complete(assembly);
   }
 
   /** A socket that has all trades must not get those of one symbol twice. */
   #settleTrades(session: Session): void {
-    const all = session.subscriptions.get(topicOf('trades', ALL_SYMBOLS));
+    const all = session.subscriptions.get(ALL_TRADES);
     const hasAll = all?.state === 'live';
     for (const subscription of session.subscriptions.values()) {
       if (subscription.stream !== 'trades' || subscription.state !== 'live') continue;
@@ -251,39 +267,92 @@ export class Subscriptions {
     }
   }
 
+  /**
+   * The trades of all symbols end: those of single symbols deliver again, from where the former stood. Returns the live
+   * ones among them, to be awaited.
+   */
+  #handBack(all: Subscription): Subscription[] {
+    const heirs: Subscription[] = [];
+    for (const heir of all.session.subscriptions.values()) {
+      const sent = positionOf(all, heir.entry.source);
+      if (heir.stream !== 'trades' || heir === all || heir.isNative || sent === undefined) continue;
+      if (heir.state === 'live') heirs.push(heir);
+      else if (heir.state !== 'paused' || heir.sentSeqs !== undefined) continue;
+      heir.sentSeqs = new Map([[heir.entry.source, sent]]);
+    }
+    for (const heir of heirs) heir.state = 'waiting';
+    return heirs;
+  }
+
+  /** The trades of all symbols take over from those of single ones: what the latter have not delivered yet is lost. */
+  #takeOver(all: Subscription): void {
+    for (const former of all.session.subscriptions.values()) {
+      if (former.stream !== 'trades' || !former.isNative || former === all) continue;
+      const { source } = former.entry;
+      const sent = positionOf(former, source) ?? 0;
+      const to = all.entry.seqs.newest(source);
+      const gap: Gap = { type: 'gap', topic: former.topic, from: sent + 1, to, reason: 'slow_consumer' };
+      if (to > sent) this.#announce(all, source, gap);
+    }
+  }
+
   #setNative(subscription: Subscription, isOn: boolean): void {
     if (subscription.isNative === isOn) return;
     subscription.isNative = isOn;
+    subscription.nativeInTurn = this.#turn.current;
     const { entry, session } = subscription;
     entry.subscribers += isOn ? 1 : -1;
     if (isOn) session.socket?.subscribe(entry.nativeTopic);
     else session.socket?.unsubscribe(entry.nativeTopic);
   }
 
-  #sentSeqs(subscription: Subscription, turn: number): Map<number, number> {
-    const seqs = this.#seqs[subscription.session.tier];
-    const sources = subscription.symbol === ALL_SYMBOLS ? seqs.sources() : [subscription.entry.source];
-    const sent = new Map<number, number>();
-    for (const source of sources) sent.set(source, seqs.surelySent(source, turn) ?? 0);
-    return sent;
+  /** What the socket was surely sent of an event lane; never more than was known before. */
+  #rememberSent(subscription: Subscription, turn: number): void {
+    const { entry } = subscription;
+    const sent = entry.seqs.surelySent(turn);
+    // What passes a broken lane is counted, but not sent.
+    if (entry.isBroken) for (const source of sent.keys()) lower(sent, source, entry.sentSeqs?.get(source) ?? 0);
+    for (const [source, seq] of subscription.sentSeqs ?? []) lower(sent, source, seq);
+    subscription.sentSeqs = sent;
   }
 
   #announceLoss(subscription: Subscription): void {
-    const { session, sentSeqs, symbol } = subscription;
+    const { sentSeqs, entry, stream } = subscription;
     subscription.sentSeqs = undefined;
     if (sentSeqs === undefined) return;
-    const seqs = this.#seqs[session.tier];
-    // A topic of whose messages the socket has seen none yet has nothing to lose of them, but in all trades all count.
-    const sources = symbol === ALL_SYMBOLS ? seqs.sources() : sentSeqs.keys();
-    for (const source of sources) {
-      const sent = sentSeqs.get(source) ?? 0;
-      const newest = seqs.newest(source) ?? 0;
-      const name = symbol === ALL_SYMBOLS ? this.#eventSymbol(source) : symbol;
-      if (newest <= sent || source === ALL_TRADES_SOURCE || name === undefined) continue;
-      const topic = topicOf(subscription.stream, name);
-      this.#outbox.send(session, { type: 'gap', topic, from: sent + 1, to: newest, reason: 'slow_consumer' });
+    for (const { source, from, to } of entry.seqs.lossesSince(sentSeqs)) {
+      const topic = topicOf(stream, this.#eventSymbol(source) ?? entry.symbol);
+      this.#announce(subscription, source, { type: 'gap', topic, from, to, reason: 'slow_consumer' });
     }
   }
+
+  /** An announcement that is dropped itself is made again when the socket has drained. */
+  #announce(subscription: Subscription, source: number, gap: Gap): void {
+    if (this.#outbox.send(subscription.session, gap)) return;
+    subscription.sentSeqs ??= subscription.entry.seqs.surelySent(0);
+    subscription.sentSeqs.set(source, gap.from - 1);
+  }
+}
+
+function lower(sent: Map<number, number>, source: number, seq: number): void {
+  sent.set(source, Math.min(seq, sent.get(source) ?? seq));
+}
+
+interface Gap {
+  readonly type: 'gap';
+  readonly topic: string;
+  readonly from: number;
+  readonly to: number;
+  readonly reason: string;
+}
+
+const ALL_TRADES = topicOf('trades', ALL_SYMBOLS);
+
+/** The newest sequence of an event source that the subscription's socket was surely sent; undefined: none is known. */
+function positionOf({ sentSeqs, entry, state }: Subscription, source: number): number | undefined {
+  if (source < 0 || (state !== 'live' && state !== 'paused')) return undefined;
+  if (sentSeqs !== undefined) return sentSeqs.get(source);
+  return entry.isBroken ? entry.sentSeqs?.get(source) : entry.seqs.newest(source);
 }
 
 const NOTHING = new Uint8Array(0);
@@ -303,6 +372,7 @@ function newSubscription(
     entry,
     state: 'waiting',
     isNative: false,
+    nativeInTurn: 0,
     assembly: undefined,
     sentSeqs: undefined,
   };

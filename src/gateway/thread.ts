@@ -11,7 +11,6 @@ import { RingReader } from '../protocol/ring.js';
 import type { FromWorker, GatewayThreadData, InterestChange, ToWorker } from '../protocol/thread-messages.js';
 import { Admissions } from './admission.js';
 import { CommandHandler } from './command-handler.js';
-import { EventSeqs } from './event-seqs.js';
 import { Fanout } from './fanout.js';
 import { KnownSymbols } from './known-symbols.js';
 import { LaneTable, type SentCell } from './lane-table.js';
@@ -78,19 +77,19 @@ const fault = (what: string, cause: unknown) => {
 
 const eventSymbols = new Map<number, string>();
 const eventSymbol = (source: number) => eventSymbols.get(source);
-const seqs = { institutional: new EventSeqs(), retail: new EventSeqs() };
+const turnNumber = { current: 0 };
 const table = new LaneTable(rings.length, tell, sentCell);
 const outbox = new Outbox((topic, bytes, isBinary) => app.publish(topic, bytes, isBinary), nowMicros, sentCell);
-const subscriptions = new Subscriptions(table, outbox, seqs, eventSymbol);
+const subscriptions = new Subscriptions(table, outbox, eventSymbol, turnNumber);
 const slow = new SlowConsumers(subscriptions, outbox, config.limits.backpressureBytesMax);
 const fanout = new Fanout({
   rings: rings.map(ring => new RingReader(ring, worker)),
   table,
   subscriptions,
   outbox,
-  seqs,
   eventSymbol,
   nowMicros,
+  turn: turnNumber,
 });
 const symbols = new KnownSymbols(config.symbols, post);
 const { subscriptionsMax } = config.limits;

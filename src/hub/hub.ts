@@ -75,6 +75,8 @@ export class Hub {
   readonly #sources: SourceTable;
   readonly #symbols = new Set<string>();
   readonly #isListed: (symbol: string) => boolean;
+  /** Sources that went back from their publisher's numbers to ours. */
+  #returns = 0;
   #newSymbols: string[] = [];
   #newEventSources: [number, string][] = [];
 
@@ -110,7 +112,7 @@ export class Hub {
     this.counters.messages++;
     this.counters.bytes += m.payload.length;
     const shard = this.shards[source.shard] as Shard;
-    const epoch = m.epoch === '' ? this.#options.epoch : m.epoch;
+    const epoch = m.epoch === '' ? this.#ownEpoch(source) : m.epoch;
     let flags = 0;
     if (epoch !== source.epoch) flags = this.#beginEpoch(shard, source, epoch);
     else if (m.epoch !== '' && m.seq <= source.seq) {
@@ -119,7 +121,6 @@ export class Hub {
     } else if (m.contiguous && m.seq !== source.seq + 1) flags = this.#publisherGap(shard, source, m.seq);
     const seq = m.epoch === '' ? source.seq + 1 : m.seq;
     source.seq = seq;
-    source.retention?.add(m.payload, seq, m.tsEventMicros, flags);
     shard.data(source, m.payload, seq, m.tsEventMicros, this.#options.nowMicros(), flags);
   }
 
@@ -201,6 +202,14 @@ export class Hub {
     shard.text(RecordKind.define, source.id, `${source.kind}:${source.symbol}`);
   }
 
+  /** What the gateway's own sequences of a source count in: another epoch each time it takes over from its publisher's. */
+  #ownEpoch(source: Source): string {
+    if (source.epoch === source.ownEpoch && source.epoch !== '') return source.ownEpoch;
+    const isReturn = source.ownEpoch !== '';
+    source.ownEpoch = isReturn ? `${this.#options.epoch}.${++this.#returns}` : this.#options.epoch;
+    return source.ownEpoch;
+  }
+
   #beginEpoch(shard: Shard, source: Source, epoch: string): number {
     const isFirst = source.epoch === '';
     source.epoch = epoch;
@@ -213,9 +222,8 @@ export class Hub {
   }
 
   #publisherGap(shard: Shard, source: Source, seq: number): number {
-    if (source.seq === 0) return 0;
     this.counters.gaps++;
-    if (source.retention === null) shard.text(RecordKind.gap, source.id, 'publisher', source.seq + 1, seq - 1);
+    if (source.retention === null) shard.gap(source.id, { from: source.seq + 1, to: seq - 1 }, 'publisher');
     return FLAG_LOSS_BEFORE;
   }
 
@@ -268,6 +276,9 @@ export class Hub {
       c.rejected.set(reason, (c.rejected.get(reason) ?? 0) + 1);
       this.#options.onRejected(this.#sources.get(source)?.subject ?? '', payload, reason);
     }
+    for (const [reason, count] of result.rejectedMore ?? []) {
+      c.rejected.set(reason, (c.rejected.get(reason) ?? 0) + count);
+    }
     for (const { source, epoch, seq, payload } of result.checkpoints) {
       const s = this.#sources.get(source);
       if (s?.epoch === epoch) s.retention?.checkpoint(payload, seq);
@@ -292,7 +303,7 @@ export class Hub {
           }
         }
       }
-      for (const [id, { from, to }] of lost) shard.text(RecordKind.gap, id, 'encoder_restart', from, to);
+      for (const [id, range] of lost) shard.gap(id, range, 'encoder_restart');
     });
   }
 }

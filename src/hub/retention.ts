@@ -1,6 +1,6 @@
 /**
- * What rebuilds a state source in a new encoder: its last raw message or, where the publisher sends changes, the last
- * whole message (made by the encoder at a checkpoint) and every change since.
+ * What rebuilds a state source in a new encoder: its last whole raw message and everything since that the encoder has
+ * not confirmed; or, where the publisher sends changes, the encoder's last checkpoint and every change since.
  */
 import { FLAG_LOSS_BEFORE } from '../protocol/records.js';
 
@@ -10,73 +10,88 @@ export interface RetainedMessage {
   tsEventMicros: number;
   /** Record flags to apply it with. */
   flags: number;
+  /** Position among the source's messages, growing over epochs. */
+  order: number;
+  /** True while it stands in no batch: the queue was full. */
+  isSkipped: boolean;
 }
 
-/** Changes kept since a checkpoint. The encoder makes one every 64 messages; more means that it lags far behind. */
-export const CHANGES_MAX = 4096;
+/** Messages kept of one source. The encoder makes a checkpoint every 64 changes; more means that it lags far behind. */
+export const MESSAGES_MAX = 4096;
 
 export class Retention {
-  #base: RetainedMessage | undefined;
-  #changes: RetainedMessage[] = [];
+  #messages: RetainedMessage[] = [];
+  #order = 0;
+  /** True once the encoder has said that single messages do not rebuild this source. */
   #keepsChanges = false;
-  /** Sequence of the newest message that was overwritten rather than kept. */
-  #overwrittenSeq = 0;
+  /** Memory of a message that is no longer needed. */
+  #spare: Uint8Array | undefined;
 
-  /** False while the last message alone is kept, in the belief that it is whole. */
-  get keepsChanges(): boolean {
-    return this.#keepsChanges;
+  /** Copies a message in; returns its order, to be confirmed once it is encoded. */
+  add(payload: Uint8Array, seq: number, tsEventMicros: number, flags: number): number {
+    this.#push(payload, seq, tsEventMicros, flags, false);
+    return this.#order;
   }
 
-  /** Copies the message in. */
-  add(payload: Uint8Array, seq: number, tsEventMicros: number, flags: number): void {
-    if (this.#keepsChanges) {
-      const full = this.#changes.length >= CHANGES_MAX;
-      if (full) this.#changes = [];
-      this.#changes.push({
-        payload: payload.slice(),
-        seq,
-        tsEventMicros,
-        flags: full ? flags | FLAG_LOSS_BEFORE : flags,
-      });
-      return;
+  /** The queue is full. Of messages that find no room, the newest is kept; the encoder is told that others are missing. */
+  addSkipped(payload: Uint8Array, seq: number, tsEventMicros: number, flags: number): void {
+    const newest = this.#messages[this.#messages.length - 1];
+    if (newest?.isSkipped === true && !this.#keepsChanges) {
+      this.#messages.pop();
+      this.#push(payload, seq, tsEventMicros, flags | FLAG_LOSS_BEFORE, true);
+    } else {
+      this.#push(payload, seq, tsEventMicros, flags, true);
     }
-    const base = this.#base;
-    if (base !== undefined && base.payload.length === payload.length) {
-      this.#overwrittenSeq = base.seq;
-      base.payload.set(payload);
-      base.seq = seq;
-      base.tsEventMicros = tsEventMicros;
-      base.flags = flags;
-      return;
-    }
-    this.#overwrittenSeq = base?.seq ?? 0;
-    this.#base = { payload: payload.slice(), seq, tsEventMicros, flags };
   }
 
-  /** The encoder's document at `seq`, as a whole message: earlier messages are no longer needed. */
+  /** The encoder has taken all messages up to this order. */
+  confirm(order: number): void {
+    if (this.#keepsChanges) return;
+    let older = 0;
+    while ((this.#messages[older]?.order ?? order) < order) older++;
+    if (older === 0) return;
+    this.#spare = this.#messages[older - 1]?.payload;
+    this.#messages.splice(0, older);
+  }
+
+  /** The encoder's document at `seq` of the present epoch, as a whole message: earlier messages are no longer needed. */
   checkpoint(payload: Uint8Array, seq: number): void {
-    const newest = this.#base;
-    if (!this.#keepsChanges && newest !== undefined && newest.seq > seq) {
-      // Changes between the checkpoint and the kept message were overwritten: what follows cannot be applied to it.
-      const flags = this.#overwrittenSeq > seq ? newest.flags | FLAG_LOSS_BEFORE : newest.flags;
-      this.#changes.push({ ...newest, flags });
-    }
     this.#keepsChanges = true;
-    this.#base = { payload, seq, tsEventMicros: 0, flags: 0 };
-    const kept = this.#changes.findIndex(change => change.seq > seq);
-    this.#changes = kept < 0 ? [] : this.#changes.slice(kept);
+    const kept = this.#messages.findIndex(message => message.seq > seq);
+    const changes = kept < 0 ? [] : this.#messages.slice(kept);
+    this.#messages = [{ payload, seq, tsEventMicros: 0, flags: 0, order: 0, isSkipped: false }, ...changes];
   }
 
-  /** Another epoch begins: sequences of the old one are not comparable with what follows. */
+  /** Another epoch begins: the sequences so far are lower than all that follow. */
   beginEpoch(): void {
-    this.#changes = [];
-    this.#overwrittenSeq = 0;
-    if (this.#base !== undefined) this.#base.seq = 0;
+    for (const message of this.#messages) message.seq = 0;
   }
 
-  /** Oldest first; applying all of them gives the current document. */
-  *messages(): IterableIterator<RetainedMessage> {
-    if (this.#base !== undefined) yield this.#base;
-    yield* this.#changes;
+  /** Oldest first; applying all of them gives the current document. Those that found no room count as handed over. */
+  takeAll(): readonly RetainedMessage[] {
+    for (const message of this.#messages) message.isSkipped = false;
+    return this.#messages;
+  }
+
+  #push(payload: Uint8Array, seq: number, tsEventMicros: number, flags: number, isSkipped: boolean): void {
+    const isFull = this.#messages.length >= MESSAGES_MAX;
+    if (isFull) this.#messages = [];
+    const kept = isFull ? flags | FLAG_LOSS_BEFORE : flags;
+    this.#messages.push({
+      payload: this.#copy(payload),
+      seq,
+      tsEventMicros,
+      flags: kept,
+      order: ++this.#order,
+      isSkipped,
+    });
+  }
+
+  #copy(payload: Uint8Array): Uint8Array {
+    const spare = this.#spare;
+    if (spare?.length !== payload.length) return payload.slice();
+    this.#spare = undefined;
+    spare.set(payload);
+    return spare;
   }
 }

@@ -8,7 +8,7 @@
  */
 import type { BatchResult } from '../protocol/batch.js';
 import { CLASS_INTERVAL_MS } from '../protocol/lanes.js';
-import { BatchReader, BatchWriter, FLAG_LOSS_BEFORE, RecordKind } from '../protocol/records.js';
+import { BatchReader, BatchWriter, RecordKind } from '../protocol/records.js';
 import type { EncoderThread } from './encoder-thread.js';
 import type { Source } from './source-table.js';
 
@@ -56,6 +56,9 @@ export class Shard {
   /** Event sequences in the batch being filled and in the one being encoded, as source, seq pairs. */
   #events: number[] = [];
   #eventsInFlight: number[] = [];
+  /** The same of state messages, as source, order pairs. */
+  #states: number[] = [];
+  #statesInFlight: number[] = [];
   readonly #skipped = new Set<Source>();
   readonly #lost = new Map<number, LostRange>();
 
@@ -83,12 +86,20 @@ export class Shard {
     hubMicros: number,
     flags: number,
   ): void {
+    const { retention } = source;
     if (this.isFull) {
-      if (source.retention === null) this.#dropEvent(source, seq);
-      else this.#skipState(source);
+      if (retention === null) {
+        this.eventsDropped++;
+        noteLost(this.#lost, source.id, seq);
+      } else {
+        this.statesSkipped++;
+        this.#skipped.add(source);
+        retention.addSkipped(payload, seq, tsEventMicros, flags);
+      }
       return;
     }
-    if (source.retention === null) this.#events.push(source.id, seq);
+    if (retention === null) this.#events.push(source.id, seq);
+    else this.#states.push(source.id, retention.add(payload, seq, tsEventMicros, flags));
     this.#batch.append(RecordKind.data, source.id, seq, tsEventMicros, hubMicros, payload, flags);
     this.#schedule();
   }
@@ -103,13 +114,19 @@ export class Shard {
     this.#schedule();
   }
 
+  /** Announces that events are lost; announced again should the encoder die of it. */
+  gap(source: number, range: LostRange, reason: string): void {
+    this.#events.push(source, range.from, source, range.to);
+    this.text(RecordKind.gap, source, reason, range.from, range.to);
+  }
+
   /** Rebuilds a source's state in a new encoder, sending nothing. For an event source, the sequence it stands at. */
   restore(source: Source): void {
     if (source.retention === null) {
       if (source.encodedSeq > 0) this.control(RecordKind.resume, source.id, 0, 0, source.encodedSeq);
       return;
     }
-    for (const { payload, seq, tsEventMicros, flags } of source.retention.messages()) {
+    for (const { payload, seq, tsEventMicros, flags } of source.retention.takeAll()) {
       this.#batch.append(RecordKind.restore, source.id, seq, tsEventMicros, 0, payload, flags);
     }
     this.#schedule();
@@ -124,10 +141,11 @@ export class Shard {
     const events = this.#events;
     this.#batch = new BatchWriter(new ArrayBuffer(BATCH_BYTES_INITIAL));
     this.#events = [];
+    this.#states = [];
     this.#skipped.clear();
     rebuild();
     this.#requeue(waiting.buffer, waiting.bytes);
-    this.#events = events;
+    for (const value of events) this.#events.push(value);
     this.#rebuilding = false;
     this.#busy = false;
     this.#schedule();
@@ -167,6 +185,10 @@ export class Shard {
     this.#eventsInFlight = this.#events;
     events.length = 0;
     this.#events = events;
+    const states = this.#statesInFlight;
+    this.#statesInFlight = this.#states;
+    states.length = 0;
+    this.#states = states;
     this.#thread.run({ buffer, bytes }).then(
       result => this.#completed(result),
       (cause: unknown) => this.#crashed(cause),
@@ -177,18 +199,23 @@ export class Shard {
   #completed(result: BatchResult): void {
     if (result.buffer.byteLength <= BATCH_BYTES_KEPT_MAX) this.#spare = result.buffer;
     this.#busy = false;
-    this.#noteEncoded();
     this.#armClasses(result.dueClasses);
+    // Checkpoints first: what they make needless need not be confirmed.
     this.#options.onResult(result);
+    this.#confirm();
     if (this.#batch.records > 0) this.#dispatch();
   }
 
-  #noteEncoded(): void {
+  #confirm(): void {
     for (let i = 0; i < this.#eventsInFlight.length; i += 2) {
       const source = this.#options.source(this.#eventsInFlight[i] ?? 0);
       if (source !== undefined) source.encodedSeq = this.#eventsInFlight[i + 1] ?? 0;
     }
+    for (let i = 0; i < this.#statesInFlight.length; i += 2) {
+      this.#options.source(this.#statesInFlight[i] ?? 0)?.retention?.confirm(this.#statesInFlight[i + 1] ?? 0);
+    }
     this.#eventsInFlight.length = 0;
+    this.#statesInFlight.length = 0;
   }
 
   #crashed(cause: unknown): void {
@@ -201,6 +228,7 @@ export class Shard {
       noteLost(lost, this.#eventsInFlight[i] ?? 0, this.#eventsInFlight[i + 1] ?? 0);
     }
     this.#eventsInFlight.length = 0;
+    this.#statesInFlight.length = 0;
     const error = cause instanceof Error ? cause : new Error(String(cause));
     // One writer a ring: the pool may have put a new thread, which knows nothing, in the place of the dead one.
     void this.#replaceThread().then(
@@ -229,33 +257,23 @@ export class Shard {
     }
   }
 
-  #skipState(source: Source): void {
-    this.statesSkipped++;
-    this.#skipped.add(source);
-  }
-
-  #dropEvent(source: Source, seq: number): void {
-    this.eventsDropped++;
-    noteLost(this.#lost, source.id, seq);
-  }
-
   /** First in the new batch: what the full queue before it had no room for. */
   #catchUp(): void {
     for (const source of this.#skipped) this.#appendNewest(source);
     this.#skipped.clear();
-    for (const [id, { from, to }] of this.#lost) this.text(RecordKind.gap, id, 'overload', from, to);
+    for (const [id, range] of this.#lost) this.gap(id, range, 'overload');
     this.#lost.clear();
   }
 
   /** The retained messages, all but the last quietly: one delta leads from what was sent to the newest. */
   #appendNewest(source: Source): void {
-    const messages = [...(source.retention?.messages() ?? [])];
-    // Whether the one message kept is whole, only the encoder can tell: if not, it waits for one that is.
-    const lost = source.retention?.keepsChanges === true ? 0 : FLAG_LOSS_BEFORE;
+    const messages = source.retention?.takeAll() ?? [];
     const hubMicros = this.#options.nowMicros();
-    messages.forEach(({ payload, seq, tsEventMicros, flags }, i) => {
-      const kind = i === messages.length - 1 ? RecordKind.data : RecordKind.restore;
-      this.#batch.append(kind, source.id, seq, tsEventMicros, hubMicros, payload, flags | lost);
+    messages.forEach(({ payload, seq, tsEventMicros, flags, order }, i) => {
+      const isNewest = i === messages.length - 1;
+      const kind = isNewest ? RecordKind.data : RecordKind.restore;
+      this.#batch.append(kind, source.id, seq, tsEventMicros, hubMicros, payload, flags);
+      if (isNewest) this.#states.push(source.id, order);
     });
   }
 

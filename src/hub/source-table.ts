@@ -15,6 +15,8 @@ export interface Source {
   readonly retention: Retention | null;
   /** What `seq` counts in; '' before the first message. */
   epoch: string;
+  /** What it counted in when the gateway numbered it last; '' while it never did. */
+  ownEpoch: string;
   /** Sequence of the newest message; 0 before the first. */
   seq: number;
   /** Event sources: sequence of the newest message that the encoder has taken; 0 before the first. */
@@ -65,6 +67,7 @@ export class SourceTable {
       shard: shardOf(kind, symbol, this.#shards),
       retention: isStateSource(kind) ? new Retention() : null,
       epoch: '',
+      ownEpoch: '',
       seq: 0,
       encodedSeq: 0,
       wants: null,

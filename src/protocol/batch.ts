@@ -48,6 +48,8 @@ export interface BatchResult {
   /** Bit c: class c has something to send at its next flush. */
   dueClasses: number;
   rejected: Rejected[];
+  /** Further refused messages, counted only. Null: none. */
+  rejectedMore: Map<RejectReason, number> | null;
   /** What was thrown: defects, not bad input. */
   failures: string[];
   checkpoints: Checkpoint[];

@@ -79,7 +79,7 @@ describe('R50: npm run bench -- fanout', () => {
       ]);
       for (const round of rounds) {
         expect(round.deliveries).toBeGreaterThan(0);
-        expect(round).toMatchObject({ missing: 0, surplus: 0, lostConnections: 0, protocolErrors: [] });
+        expect(round).toMatchObject({ missing: 0, surplus: 0, lostConnections: 0, faults: [] });
         expect(round.bytesPerDelivery).toBeGreaterThan(100);
         expect(round.cpu.server).toBeGreaterThan(0);
         expect(round.generatorLoopUtilisation).toBeGreaterThan(0);

@@ -17,6 +17,8 @@ export interface Refused {
 export class TestClient {
   readonly frames: Frame[] = [];
   readonly socket: WebSocket;
+  /** Messages that came as text and as binary. */
+  readonly received = { text: 0, binary: 0 };
   /** Set once the connection is closed. */
   closed: { readonly code: number; readonly reason: string } | undefined;
   readonly #isMsgpack: boolean;
@@ -25,6 +27,7 @@ export class TestClient {
     this.socket = socket;
     this.#isMsgpack = isMsgpack;
     socket.on('message', (data: Buffer, isBinary: boolean) => {
+      this.received[isBinary ? 'binary' : 'text']++;
       const value: unknown = isBinary ? packr.unpack(data) : JSON.parse(data.toString());
       for (const frame of Array.isArray(value) ? value : [value]) this.frames.push(frame as Frame);
     });
@@ -64,15 +67,25 @@ export class TestClient {
 
   /** Waits for the first frame that satisfies the condition. */
   async next(what: string, wanted: (frame: Frame) => boolean, timeoutMs = 5000): Promise<Frame> {
+    await this.#await(what, () => this.frames.some(wanted), timeoutMs);
+    return this.frames.find(wanted) as Frame;
+  }
+
+  /** Waits until that many frames of the type have come, and returns all of them. */
+  async arrived(type: string, count = 1, timeoutMs = 5000): Promise<Frame[]> {
+    await this.#await(`${type} (${count} of it)`, () => this.ofType(type).length >= count, timeoutMs);
+    return this.ofType(type);
+  }
+
+  async #await(what: string, condition: () => boolean, timeoutMs: number): Promise<void> {
     try {
-      await until(() => this.frames.some(wanted), timeoutMs);
+      await until(condition, timeoutMs);
     } catch (cause) {
       const seen = this.frames.slice(-5).map(frame => JSON.stringify(frame).slice(0, 300));
       throw new Error(`no ${what} came; closed: ${JSON.stringify(this.closed)}; last frames:\n${seen.join('\n')}`, {
         cause,
       });
     }
-    return this.frames.find(wanted) as Frame;
   }
 
   ofType(type: string): Frame[] {

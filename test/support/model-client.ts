@@ -47,15 +47,21 @@ export class ModelClient {
   #frame(frame: Frame): void {
     switch (frame.type) {
       case 'quotes_patch':
-        return frame.snapshot === true ? this.#quotesSnapshot(frame) : this.#quotesDelta(frame);
+        if (frame.snapshot === true) this.#quotesSnapshot(frame);
+        else this.#quotesDelta(frame);
+        break;
       case 'depth_patch':
-        return this.#depth(frame);
+        this.#depth(frame);
+        break;
       case 'orderbook_update':
-        return this.#orderbook(frame);
+        this.#orderbook(frame);
+        break;
       case 'trade_executed':
-        return this.#trade(frame);
+        this.#trade(frame);
+        break;
       case 'gap':
-        return this.#gap(frame);
+        this.#gap(frame);
+        break;
       default:
         this.violations.push(`unexpected ${JSON.stringify(frame)}`);
     }
@@ -67,7 +73,7 @@ export class ModelClient {
       if (!this.wanted.has(`quotes:${symbol}`)) continue;
       this.#patch(
         this.quotes,
-        operations.filter(op => op.path === `/quotes/${symbol}`),
+        operations.filter(op => op.path === `/quotes/${symbol.replaceAll('/', '~1')}`),
         `quotes:${symbol}`,
       );
       this.held.set(`quotes:${symbol}`, { epoch: frame.epoch as string, seq });

@@ -4,7 +4,6 @@
  */
 import { compileEntitlements } from '../../src/auth/credential.js';
 import { ShardEncoder } from '../../src/encoder/encoder.js';
-import { EventSeqs } from '../../src/gateway/event-seqs.js';
 import { Fanout } from '../../src/gateway/fanout.js';
 import { LaneTable } from '../../src/gateway/lane-table.js';
 import { Outbox } from '../../src/gateway/outbox.js';
@@ -205,23 +204,23 @@ export class OneThreadGateway {
       },
     });
     const sentCell = () => ({ messages: 0, bytes: 0 });
-    const seqs = { institutional: new EventSeqs(), retail: new EventSeqs() };
+    const turn = { current: 0 };
     this.#table = new LaneTable(options.encoders, change => this.#changes.push(change), sentCell);
     const outbox = new Outbox(
       (topic, bytes, isBinary) => this.#uws.publish(topic, bytes, isBinary),
       nowMicros,
       sentCell,
     );
-    this.subscriptions = new Subscriptions(this.#table, outbox, seqs, eventSymbol);
+    this.subscriptions = new Subscriptions(this.#table, outbox, eventSymbol, turn);
     this.#slow = new SlowConsumers(this.subscriptions, outbox, BACKPRESSURE_BYTES_MAX);
     this.#fanout = new Fanout({
       rings: rings.map(ring => new RingReader(ring, 0)),
       table: this.#table,
       subscriptions: this.subscriptions,
       outbox,
-      seqs,
       eventSymbol,
       nowMicros,
+      turn,
     });
     this.#uws.onDropped = socket => this.#slow.dropped(socket.session, this.#fanout.turn);
     this.#uws.onDrain = socket => this.#slow.drained(socket.session);

@@ -1,0 +1,43 @@
+# syntax=docker/dockerfile:1
+#
+#   docker build -t millrace .
+#   docker run --rm -p 8080:8080 -p 127.0.0.1:9090:9090 millrace
+#
+# Debian, because uWebSockets comes as glibc binaries; 22, because they cover no newer Node (native-notes/uws.md).
+ARG NODE_IMAGE=node:22-bookworm-slim
+
+# What TypeScript is compiled with.
+FROM ${NODE_IMAGE} AS build
+WORKDIR /app
+COPY package.json package-lock.json .npmrc ./
+# No install script is needed: every native package brings its binary.
+RUN npm ci --ignore-scripts
+COPY tsconfig.json tsconfig.build.json ./
+COPY src ./src
+RUN npm run build && rm dist/.tsbuildinfo
+
+# What runs beside it, with the uWebSockets binary of this platform only: all of them are 130 MB.
+FROM ${NODE_IMAGE} AS dependencies
+WORKDIR /app
+COPY package.json package-lock.json .npmrc ./
+RUN npm ci --omit=dev --ignore-scripts \
+  && find node_modules/uWebSockets.js -name 'uws_*.node' \
+    ! -name "uws_linux_$(node -p 'process.arch')_$(node -p 'process.versions.modules').node" -delete \
+  && node -e "import('uWebSockets.js').then(uws => uws.App())"
+
+FROM ${NODE_IMAGE}
+# The admin port is for whoever reaches the container's network: loopback would leave it out of reach even for a
+# published port. Publish it where operators are only, or set ADMIN_TOKEN.
+ENV NODE_ENV=production \
+  ADMIN_HOST=0.0.0.0
+WORKDIR /app
+COPY --from=dependencies /app/node_modules ./node_modules
+COPY --from=build /app/dist ./dist
+COPY package.json ./
+USER node
+EXPOSE 8080 9090
+HEALTHCHECK --interval=10s --timeout=3s --start-period=15s --retries=3 \
+  CMD ["node", "-e", "fetch('http://127.0.0.1:' + (process.env.ADMIN_PORT || 9090) + '/healthz').then(r => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]
+# Node is process 1: it handles SIGTERM itself, closes its sockets with 1001 and exits with 0.
+ENTRYPOINT ["node", "dist/cli/main.js"]
+CMD ["serve"]

@@ -151,6 +151,7 @@ class GatewayParts implements Gateway {
       message: message => this.#hub.message(message),
       status: (status, detail) => {
         this.#feedLive = status === 'live';
+        if (status === 'stale') this.#hub.feedLost();
         this.#log[status === 'live' ? 'info' : 'warn']({ feed: this.#feed.name, status, detail }, 'feed status');
       },
     };

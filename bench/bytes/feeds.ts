@@ -21,7 +21,8 @@ export interface FeedPlan {
 
 const TICK_MS = 100;
 const SEED = '7';
-const LEAD_MS = 3000;
+/** What a recording is longer than the time watched: the gateway starts and the clients connect in it. */
+const START_MARGIN_MS = 20_000;
 /** Updates a second of the busy simulator: each symbol moves twice within 100 ms, on average. */
 const BUSY_UPDATES_PER_SYMBOL_AND_SECOND = 20;
 
@@ -55,8 +56,8 @@ export function feedPlans(symbols: readonly string[], seconds: number): FeedPlan
 function replayPlan(symbols: readonly string[], seconds: number): FeedPlan {
   const folder = mkdtempSync(join(tmpdir(), 'millrace-bench-bytes-'));
   const file = join(folder, 'tape.ndjson');
-  const ticks = Math.ceil((seconds * 1000 + LEAD_MS) / TICK_MS);
-  writeTape(file, { symbols, tickMs: TICK_MS, ticks, leadMs: LEAD_MS, seed: Number(SEED) });
+  const ticks = Math.ceil((seconds * 1000 + START_MARGIN_MS) / TICK_MS);
+  writeTape(file, { symbols, tickMs: TICK_MS, ticks, seed: Number(SEED) });
   return {
     name: 'replay',
     description: 'a recorded tape: few symbols move often, most updates move one side of the quote',

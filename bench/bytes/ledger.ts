@@ -78,6 +78,11 @@ export class Ledger {
     this.#document = shape.empty();
   }
 
+  /** Updates so far, as text frames. */
+  get updates(): number {
+    return this.#updates.length;
+  }
+
   /** A text frame. */
   json(text: string, atMs: number): void {
     const frame = JSON.parse(text) as PatchFrame;

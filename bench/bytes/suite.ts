@@ -17,7 +17,7 @@ const QUICK_SECONDS = 3;
 
 export const bytes: Suite = {
   name: 'bytes',
-  summary: 'wire bytes of patches, JSON and MessagePack, against whole objects (R7)',
+  summary: 'wire bytes of patches against whole objects (R7)',
   run: runBytes,
 };
 

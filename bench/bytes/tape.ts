@@ -11,8 +11,6 @@ export interface TapePlan {
   readonly symbols: readonly string[];
   readonly tickMs: number;
   readonly ticks: number;
-  /** Time between the first whole quotes and the first tick: clients connect in it. */
-  readonly leadMs: number;
   readonly seed: number;
 }
 
@@ -39,7 +37,7 @@ export function writeTape(file: string, plan: TapePlan): void {
   };
   for (const book of books) record(book, 0);
   for (let tick = 0; tick < plan.ticks; tick++) {
-    const tMicros = (plan.leadMs + tick * plan.tickMs) * 1000;
+    const tMicros = (tick + 1) * plan.tickMs * 1000;
     for (const [rank, book] of books.entries()) {
       if (random() >= 2 / (2 + rank)) continue;
       move(book, random);

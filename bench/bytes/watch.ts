@@ -10,6 +10,7 @@ import { DEPTH, Ledger, QUOTES, type WireBytes } from './ledger.js';
 /** Levels per side of the book that is watched. */
 export const DEPTH_LEVELS = 25;
 const CONNECT_TIMEOUT_MS = 10_000;
+const POLL_MS = 20;
 
 export interface FeedBytes {
   readonly feed: string;
@@ -48,7 +49,11 @@ export async function watchFeed(
     const book = encodeURIComponent(symbols[0] ?? '');
     await watch(`/ws/quotes?symbols=${symbols.map(encodeURIComponent).join(',')}`, quotes, 'message');
     await watch(`/ws/markets/${book}?depth=${DEPTH_LEVELS}`, depth, 'open');
-    await gateway.child.during(sleep(seconds * 1000));
+    await child.during(firstUpdate(quotes));
+    await child.during(sleep(seconds * 1000));
+    const lost = sockets.filter(socket => socket.readyState !== WebSocket.OPEN).length;
+    if (lost > 0)
+      throw new Error(`${lost} of ${sockets.length} clients lost their connection on the ${plan.name} feed`);
     const { name, description } = plan;
     return { feed: name, description, symbols: symbols.length, quotes: quotes.close(), depth: depth.close() };
   } finally {
@@ -57,20 +62,29 @@ export async function watchFeed(
   }
 }
 
-/** Gives the socket's frames to the ledger; resolves at its first `event`. */
+async function firstUpdate(ledger: Ledger): Promise<void> {
+  const deadline = performance.now() + CONNECT_TIMEOUT_MS;
+  while (ledger.updates === 0) {
+    if (performance.now() > deadline) throw new Error(`no quote changed within ${CONNECT_TIMEOUT_MS} ms`);
+    await sleep(POLL_MS);
+  }
+}
+
+/** Gives the socket's frames to the ledger; resolves at its first `event`, rejects when the connection fails before it. */
 function connected(socket: WebSocket, ledger: Ledger, event: 'open' | 'message'): Promise<void> {
+  socket.on('message', (data: Buffer, isBinary: boolean) => {
+    if (isBinary) ledger.msgpack(data);
+    else ledger.json(data.toString('utf8'), performance.now());
+  });
   return new Promise((resolve, reject) => {
-    const fail = (reason: string): void => reject(new Error(`the client of ${new URL(socket.url).pathname} ${reason}`));
-    const timer = setTimeout(() => fail(`had no '${event}' within ${CONNECT_TIMEOUT_MS} ms`), CONNECT_TIMEOUT_MS);
-    socket.on('message', (data: Buffer, isBinary: boolean) => {
-      if (isBinary) ledger.msgpack(data);
-      else ledger.json(data.toString('utf8'), performance.now());
-    });
-    socket.once('error', error => fail(`failed: ${error.message}`));
-    socket.once('close', code => fail(`was closed with ${code}`));
-    socket.once(event, () => {
+    const settle = (fault?: string): void => {
       clearTimeout(timer);
-      resolve();
-    });
+      if (fault === undefined) resolve();
+      else reject(new Error(`the client of ${new URL(socket.url).pathname} ${fault}`));
+    };
+    const timer = setTimeout(() => settle(`had no '${event}' within ${CONNECT_TIMEOUT_MS} ms`), CONNECT_TIMEOUT_MS);
+    socket.once('error', error => settle(`failed: ${error.message}`));
+    socket.once('close', code => settle(`was closed with ${code}`));
+    socket.once(event, () => settle());
   });
 }

@@ -35,7 +35,7 @@ const STALL_MS = 2000;
 
 export const fanout: Suite = {
   name: 'fanout',
-  summary: 'deliveries/s of the whole pipeline against bare uWebSockets.js publishing the same bytes (R50)',
+  summary: 'deliveries/s of the whole pipeline against bare uWS (R50)',
   run: runFanout,
 };
 

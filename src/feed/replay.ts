@@ -49,7 +49,7 @@ export class ReplayFeed implements Feed {
       if (fault !== undefined) throw new Error(`line 1: ${fault}`);
     } catch (error) {
       await reader?.close();
-      throw new Error(`cannot replay ${file}: ${textOf(error)}`, { cause: error });
+      throw new Error(`REPLAY_FILE: cannot replay ${file}: ${textOf(error)}`, { cause: error });
     }
     sink.status('live', `replay of ${file} ${speed === 0 ? 'as fast as it goes' : `at speed ${speed}`}`);
     this.#finished = this.#run(reader, sink);

@@ -8,6 +8,7 @@ import { FrameKind, type RingReader } from '../protocol/ring.js';
 import { ALL_SYMBOLS, ALL_TRADES_SOURCE, topicOf } from '../protocol/topics.js';
 import type { LaneEntry, LaneTable } from './lane-table.js';
 import type { Outbox } from './outbox.js';
+import type { SlowConsumers } from './slow-consumers.js';
 import type { Subscriptions, Turn } from './subscriptions.js';
 
 /** Bytes of frames published in one turn, so that commands and drains get their turns under load. */
@@ -40,6 +41,7 @@ export class Fanout {
   readonly #outbox: Outbox;
   readonly #eventSymbol: (source: number) => string | undefined;
   readonly #nowMicros: () => number;
+  readonly #slow: SlowConsumers;
   readonly #turn: Turn;
 
   constructor(options: {
@@ -49,6 +51,7 @@ export class Fanout {
     outbox: Outbox;
     eventSymbol: (source: number) => string | undefined;
     nowMicros: () => number;
+    slow: SlowConsumers;
     turn: Turn;
   }) {
     this.#rings = options.rings;
@@ -58,6 +61,7 @@ export class Fanout {
     this.#outbox = options.outbox;
     this.#eventSymbol = options.eventSymbol;
     this.#nowMicros = options.nowMicros;
+    this.#slow = options.slow;
     this.#turn = options.turn;
   }
 
@@ -96,7 +100,11 @@ export class Fanout {
       const ring = this.#rings[i];
       if (ring === undefined || !this.#filled[i]) continue;
       ring.rewind();
-      while (ring.next()) this.#frame(ring, i, tier, nowMicros);
+      while (ring.next()) {
+        this.#frame(ring, i, tier, nowMicros);
+        // Behind a drop nothing more may be queued: were the socket to drain, it would see the hole before its repair.
+        if (this.#slow.hasPending) this.#slow.settle();
+      }
     }
   }
 

@@ -65,17 +65,17 @@ export class Outbox {
     this.publish(entry, frame, 0, frame.length);
   }
 
-  /** Sends the complete snapshot frame of one topic to one socket. */
-  sendPart(session: Session, entry: LaneEntry, part: Part): void {
+  /** Sends the complete snapshot frame of one topic to one socket; false when it was dropped. */
+  sendPart(session: Session, entry: LaneEntry, part: Part): boolean {
     const frame = entry.isStamped ? part.bytes.slice() : part.bytes;
     if (entry.isStamped) stampTsSent(frame, frame.length, entry.isMsgpack, this.#nowMicros());
     entry.sent.messages++;
     entry.sent.bytes += frame.length;
-    this.#write(session, frame, entry.isMsgpack);
+    return this.#write(session, frame, entry.isMsgpack);
   }
 
-  /** Sends one `quotes_patch` snapshot; where the parts are of several epochs, one for each. */
-  sendQuotes(session: Session, parts: ReadonlyMap<Subscription, Part>): void {
+  /** Sends one `quotes_patch` snapshot; where the parts are of several epochs, one for each. False when one was dropped. */
+  sendQuotes(session: Session, parts: ReadonlyMap<Subscription, Part>): boolean {
     const byEpoch = new Map<string, QuotePart[]>();
     for (const [{ symbol }, part] of parts) {
       if (part.bytes.length === 0) continue;
@@ -85,22 +85,27 @@ export class Outbox {
     }
     // No symbol has data yet: the snapshot says just that.
     if (byEpoch.size === 0) byEpoch.set('', []);
+    let isSent = true;
     for (const [epoch, quotes] of byEpoch) {
       const frame = composeQuotes(epoch, quotes, session.format, session.isStamped);
       if (session.isStamped) stampTsSent(frame, frame.length, session.format === 'msgpack', this.#nowMicros());
       const cell = this.#sentCell('quotes', session.format, 'snapshot');
       cell.messages++;
       cell.bytes += frame.length;
-      this.#write(session, frame, session.format === 'msgpack');
+      isSent = this.#write(session, frame, session.format === 'msgpack') && isSent;
     }
+    return isSent;
   }
 
-  /** Sends a frame that an encoder made for the session's lane. It may be overwritten (it is stamped in place). */
-  sendEncoded(session: Session, entry: LaneEntry, frame: Uint8Array): void {
+  /**
+   * Sends a frame that an encoder made for the session's lane; false when it was dropped. The frame may be overwritten
+   * (it is stamped in place).
+   */
+  sendEncoded(session: Session, entry: LaneEntry, frame: Uint8Array): boolean {
     if (entry.isStamped) stampTsSent(frame, frame.length, entry.isMsgpack, this.#nowMicros());
     entry.sent.messages++;
     entry.sent.bytes += frame.length;
-    this.#write(session, frame, session.format === 'msgpack');
+    return this.#write(session, frame, session.format === 'msgpack');
   }
 
   /** A drop is reported by uWS's `dropped` callback, here as for publishes; what it means for topics is decided there. */

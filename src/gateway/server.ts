@@ -57,10 +57,15 @@ export interface ServerParts {
   readonly onFault: (what: string, cause: unknown) => void;
 }
 
-/** Made before the parts that publish through it. */
+/** Made before the parts that publish through it. @throws {Error} with `cause` when the certificate or key cannot be used */
 export function createApp(config: Config): TemplatedApp {
   if (config.tls === undefined) return App();
-  return SSLApp({ cert_file_name: config.tls.certFile, key_file_name: config.tls.keyFile });
+  const { certFile, keyFile } = config.tls;
+  try {
+    return SSLApp({ cert_file_name: certFile, key_file_name: keyFile });
+  } catch (cause) {
+    throw new Error(`TLS_CERT, TLS_KEY: ${certFile} and ${keyFile} cannot be used together, or not be read`, { cause });
+  }
 }
 
 export class GatewayServer {

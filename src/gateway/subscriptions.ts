@@ -191,7 +191,8 @@ export class Subscriptions {
       if (--assembly.missing === 0) this.#complete(assembly);
       return;
     }
-    if (part !== undefined && part.bytes.length > 0) this.#outbox.sendPart(session, entry, part);
+    // A dropped snapshot leaves the subscription waiting: the drop suspends the session, and its resumption begins anew.
+    if (part !== undefined && part.bytes.length > 0 && !this.#outbox.sendPart(session, entry, part)) return;
     // Only a live lane knows what went by meanwhile.
     if (subscription.sentSeqs !== undefined) this.#announceLoss(subscription);
     this.#goLive(subscription);
@@ -200,12 +201,14 @@ export class Subscriptions {
   #complete(assembly: SnapshotAssembly): void {
     const { session, parts, queue, after } = assembly;
     // Empty when every topic was unsubscribed before its part came.
-    if (parts.size > 0) this.#outbox.sendQuotes(session, parts);
-    for (const { entry, bytes } of queue) this.#outbox.sendEncoded(session, entry, bytes);
+    let isSent = parts.size === 0 || this.#outbox.sendQuotes(session, parts);
+    for (const { entry, bytes } of queue) isSent &&= this.#outbox.sendEncoded(session, entry, bytes);
     for (const subscription of parts.keys()) {
       subscription.assembly = undefined;
       subscription.entry.held.delete(subscription);
-      this.#goLive(subscription);
+      // As above: what was dropped comes anew when the session is resumed.
+      if (isSent || subscription.state === 'live') this.#goLive(subscription);
+      else subscription.state = 'waiting';
     }
     if (after !== undefined) this.#outbox.send(session, after);
   }
@@ -351,8 +354,8 @@ const ALL_TRADES = topicOf('trades', ALL_SYMBOLS);
 /** The newest sequence of an event source that the subscription's socket was surely sent; undefined: none is known. */
 function positionOf({ sentSeqs, entry, state }: Subscription, source: number): number | undefined {
   if (source < 0 || (state !== 'live' && state !== 'paused')) return undefined;
-  if (sentSeqs !== undefined) return sentSeqs.get(source);
-  return entry.isBroken ? entry.sentSeqs?.get(source) : entry.seqs.newest(source);
+  if (sentSeqs !== undefined) return sentSeqs.get(source) ?? 0;
+  return entry.isBroken ? (entry.sentSeqs?.get(source) ?? 0) : entry.seqs.newest(source);
 }
 
 const NOTHING = new Uint8Array(0);

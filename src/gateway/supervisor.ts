@@ -119,6 +119,8 @@ export class WorkerSupervisor {
       });
       thread.on('exit', code => {
         const reason = slot.lastError || `exit code ${code}`;
+        // Whether it ever listened or not: nobody may wait for its end any more.
+        slot.thread = undefined;
         if (!slot.isListening) reject(new Error(`gateway worker ${worker} did not start: ${reason}`));
         else this.#exited(worker, slot, reason);
       });
@@ -144,7 +146,6 @@ export class WorkerSupervisor {
 
   #exited(worker: number, slot: Slot, reason: string): void {
     slot.isListening = false;
-    slot.thread = undefined;
     if (this.#isClosing) return;
     this.#options.onDown(worker, reason);
     this.#restartLater(worker, slot);

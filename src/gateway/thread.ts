@@ -89,6 +89,7 @@ const fanout = new Fanout({
   outbox,
   eventSymbol,
   nowMicros,
+  slow,
   turn: turnNumber,
 });
 const symbols = new KnownSymbols(config.symbols, post);

@@ -77,6 +77,7 @@ export class Hub {
   readonly #isListed: (symbol: string) => boolean;
   /** Sources that went back from their publisher's numbers to ours. */
   #returns = 0;
+  #outages = 0;
   #newSymbols: string[] = [];
   #newEventSources: [number, string][] = [];
 
@@ -100,6 +101,11 @@ export class Hub {
 
   get sources(): number {
     return this.#sources.size - 1;
+  }
+
+  /** The feed lost its source: what it does not number itself may have holes from here on. */
+  feedLost(): void {
+    this.#outages++;
   }
 
   /** Takes one message of the feed. The payload is copied before it returns. */
@@ -202,11 +208,17 @@ export class Hub {
     shard.text(RecordKind.define, source.id, `${source.kind}:${source.symbol}`);
   }
 
-  /** What the gateway's own sequences of a source count in: another epoch each time it takes over from its publisher's. */
+  /**
+   * What the gateway's own sequences of a source count in: another epoch after every outage (the same for all sources), and
+   * each time it takes over from the publisher's.
+   */
   #ownEpoch(source: Source): string {
-    if (source.epoch === source.ownEpoch && source.epoch !== '') return source.ownEpoch;
-    const isReturn = source.ownEpoch !== '';
-    source.ownEpoch = isReturn ? `${this.#options.epoch}.${++this.#returns}` : this.#options.epoch;
+    const isSamePeriod = source.ownEpoch !== '' && source.outages === this.#outages;
+    if (isSamePeriod && source.epoch === source.ownEpoch) return source.ownEpoch;
+    const { epoch } = this.#options;
+    const period = this.#outages === 0 ? epoch : `${epoch}.${this.#outages}`;
+    source.outages = this.#outages;
+    source.ownEpoch = isSamePeriod ? `${period}-${++this.#returns}` : period;
     return source.ownEpoch;
   }
 

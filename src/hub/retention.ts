@@ -89,7 +89,8 @@ export class Retention {
 
   #copy(payload: Uint8Array): Uint8Array {
     const spare = this.#spare;
-    if (spare?.length !== payload.length) return payload.slice();
+    // Not `slice`: on a Buffer, which feeds hand over and fill again, that is a view.
+    if (spare?.length !== payload.length) return new Uint8Array(payload);
     this.#spare = undefined;
     spare.set(payload);
     return spare;

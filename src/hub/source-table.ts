@@ -17,6 +17,8 @@ export interface Source {
   epoch: string;
   /** What it counted in when the gateway numbered it last; '' while it never did. */
   ownEpoch: string;
+  /** Outages of the feed before `ownEpoch`. */
+  outages: number;
   /** Sequence of the newest message; 0 before the first. */
   seq: number;
   /** Event sources: sequence of the newest message that the encoder has taken; 0 before the first. */
@@ -68,6 +70,7 @@ export class SourceTable {
       retention: isStateSource(kind) ? new Retention() : null,
       epoch: '',
       ownEpoch: '',
+      outages: 0,
       seq: 0,
       encodedSeq: 0,
       wants: null,

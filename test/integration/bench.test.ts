@@ -1,5 +1,6 @@
 /** The benchmark itself, run tiny: that it runs, delivers everything and reports in the agreed shape; never how fast. */
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,6 +10,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { FeedBytes } from '../../bench/bytes/watch.js';
 import type { RoundResult } from '../../bench/fanout/round.js';
 import type { RunReport } from '../../bench/report/report.js';
+import { until } from '../support/until.js';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const RUN_TIMEOUT_MS = 120_000;
@@ -60,6 +62,41 @@ describe('R56: npm run bench', () => {
     expect((await bench('fanout', '--clients', '1', '--symbols', '40')).stderr).toMatch(/40 symbols, but/);
     expect((await bench('fanout', '--rounds', 'many')).stderr).toMatch(/--rounds.*whole number above 0/);
   });
+});
+
+/** Process ids of the children of `pid`. */
+function childrenOf(pid: number): number[] {
+  return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').filter(Boolean).map(Number);
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+describe.runIf(process.platform === 'linux')('R56: npm run bench, interrupted', () => {
+  it(
+    'ends every process that it started and exits with 130',
+    async () => {
+      const sizes = ['--clients', '2', '--symbols', '2', '--window', '4', '--batch', '2', '--seconds', '60'];
+      const run = spawn(process.execPath, ['--import', 'tsx', 'bench/run.ts', 'fanout', ...sizes], { cwd: ROOT });
+      let said = '';
+      run.stderr.on('data', data => {
+        said += String(data);
+      });
+      await until(() => said.includes('round 1') && childrenOf(run.pid ?? 0).length >= 4, 30_000);
+      const children = childrenOf(run.pid ?? 0);
+      const exited = once(run, 'exit');
+      run.kill('SIGINT');
+      expect(await exited).toEqual([130, null]);
+      expect(children.filter(isRunning)).toEqual([]);
+    },
+    RUN_TIMEOUT_MS,
+  );
 });
 
 describe('R50: npm run bench -- fanout', () => {

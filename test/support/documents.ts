@@ -88,8 +88,11 @@ export class Documents {
   #gap(frame: Frame): void {
     const topic = String(frame.topic);
     const held = this.positions.get(topic);
-    if (held !== undefined && frame.from !== held.seq + 1) throw new Error(`the gap begins not behind ${held.seq}`);
-    this.positions.set(topic, { epoch: frame.epoch ?? held?.epoch, seq: Number(frame.to) });
+    const epoch = frame.epoch ?? held?.epoch;
+    if (held !== undefined && held.epoch === epoch && frame.from !== held.seq + 1) {
+      throw new Error(`the gap begins not behind ${held.seq}`);
+    }
+    this.positions.set(topic, { epoch, seq: Number(frame.to) });
   }
 
   #follows(topic: string, frame: Frame): void {

@@ -220,6 +220,7 @@ export class OneThreadGateway {
       outbox,
       eventSymbol,
       nowMicros,
+      slow: this.#slow,
       turn,
     });
     this.#uws.onDropped = socket => this.#slow.dropped(socket.session, this.#fanout.turn);

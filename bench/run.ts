@@ -6,6 +6,7 @@ import { Command, InvalidArgumentError } from 'commander';
 import { bytes } from './bytes/suite.js';
 import { fanout } from './fanout/suite.js';
 import { ChildFailure } from './harness/children.js';
+import { MissingPrerequisite } from './harness/prerequisite.js';
 import { asMarkdown, asText, describeMachine, type RunReport, type SuiteReport } from './report/report.js';
 import { type BenchOptions, type Suite, UsageError } from './suite.js';
 
@@ -158,7 +159,7 @@ try {
   process.exitCode = await main();
 } catch (error) {
   // What a user can act on is shown as it is; anything else is a defect, shown with its stack.
-  const isExpected = error instanceof UsageError || error instanceof ChildFailure;
-  process.stderr.write(`${isExpected ? error.message : inspect(error)}\n`);
+  const isExpected = [UsageError, ChildFailure, MissingPrerequisite].some(kind => error instanceof kind);
+  process.stderr.write(`${isExpected ? (error as Error).message : inspect(error)}\n`);
   process.exitCode = error instanceof UsageError ? EXIT_USAGE : EXIT_FAILED;
 }

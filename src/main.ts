@@ -107,9 +107,10 @@ class GatewayParts implements Gateway {
 
   async start(): Promise<void> {
     this.#adminPort = await this.#admin.listen();
-    await this.#workers.start();
     await this.#feed.start(this.#sink());
     this.#feedStarted = true;
+    // Last: a client that is let in before the symbols are known would be told that there are none.
+    await this.#workers.start();
     this.#log.info({ url: this.url, admin: this.adminUrl, feed: this.#feed.name }, 'ready');
   }
 

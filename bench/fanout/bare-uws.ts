@@ -1,9 +1,9 @@
 /** Contender: bare uWebSockets.js publishing the recorded bytes from one thread. */
 import { Channel } from '../harness/channel.js';
-import type { PaceAnswer, PaceCommand, PeerStart } from '../pacing/messages.js';
 import type { Contender } from './contender.js';
 import { QUOTES_DELTA } from './frames.js';
 import { type Layout, symbolsOfClient } from './layout.js';
+import type { PaceAnswer, PaceCommand, PeerStart } from './messages.js';
 
 export const bareUws: Contender = {
   name: 'bare-uws',

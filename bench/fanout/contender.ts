@@ -3,10 +3,10 @@ import type { Channel } from '../harness/channel.js';
 import type { Child, Children } from '../harness/children.js';
 import type { ClientPlan } from '../load/messages.js';
 import type { DeliveryMark } from '../load/tally.js';
-import type { PaceAnswer, PaceCommand } from '../pacing/messages.js';
 import type { Pace } from '../pacing/pacer.js';
 import type { FrameSet } from './frames.js';
 import type { Layout } from './layout.js';
+import type { PaceAnswer, PaceCommand } from './messages.js';
 import type { TickShape } from './ticks.js';
 
 /** The same for every contender of a run. */

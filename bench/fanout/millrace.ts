@@ -5,11 +5,11 @@ import type { Children } from '../harness/children.js';
 import { startGateway } from '../harness/gateway.js';
 import { startNatsServer } from '../harness/nats-server.js';
 import { mintTokens, newSecret } from '../harness/tokens.js';
-import type { NatsStart, PaceAnswer, PaceCommand, PublishPlan } from '../pacing/messages.js';
 import { ProgressSender } from '../pacing/progress.js';
 import type { Contender, RunningContender } from './contender.js';
 import { type FrameSet, frameSetOf, isDelta, QUOTES_DELTA } from './frames.js';
 import { type Layout, symbolsOf, symbolsOfClient } from './layout.js';
+import type { NatsStart, PaceAnswer, PaceCommand, PublishPlan } from './messages.js';
 import { TICKS_PER_CYCLE, type TickShape } from './ticks.js';
 
 /** Threads of the gateway; the benchmark's claim is about one gateway worker against one uWS thread. */

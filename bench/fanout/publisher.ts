@@ -1,10 +1,10 @@
 /** The publisher of the closed loop: whole quotes onto NATS, in a process of its own, paced by what the clients received. */
 import { connect, type NatsConnection } from 'nats';
 import { serve } from '../harness/channel.js';
-import type { NatsStart, PaceAnswer, PaceCommand } from '../pacing/messages.js';
 import { Pacer } from '../pacing/pacer.js';
 import { ProgressReceiver } from '../pacing/progress.js';
 import { symbolsOf } from './layout.js';
+import type { NatsStart, PaceAnswer, PaceCommand } from './messages.js';
 import { quoteAt, TICKS_PER_CYCLE } from './ticks.js';
 
 interface Source {

@@ -45,15 +45,17 @@ export function sampleCpu(pid: number): CpuSample {
 /** What a process used between two samples. */
 export function cpuShare(before: CpuSample, after: CpuSample): CpuShare {
   const elapsed = (after.atMs - before.atMs) / 1000;
-  const process = (after.seconds - before.seconds) / elapsed;
-  let [ran, demand] = [Number.NaN, Number.NaN];
+  let [ran, demand, threads] = [Number.NaN, Number.NaN, 0];
   for (const [tid, thread] of after.threads) {
     const start = before.threads.get(tid) ?? { ran: 0, waited: 0 };
     const share = (thread.ran - start.ran) / elapsed;
+    threads += share;
     if (share <= ran) continue;
     ran = share;
     demand = share + (thread.waited - start.waited) / elapsed;
   }
+  // The process's own time counts in hundredths of a second, its threads' in nanoseconds, but only while they live.
+  const process = Math.max((after.seconds - before.seconds) / elapsed, threads);
   return { process, busiestThread: ran, busiestThreadDemand: demand };
 }
 

@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { Child, Children } from './children.js';
 import { freePort } from './ports.js';
+import { MissingPrerequisite } from './prerequisite.js';
 
 const READY_TIMEOUT_MS = 20_000;
 const PROGRAM = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
@@ -25,9 +26,10 @@ const OPEN_LIMITS = {
 /**
  * Starts the gateway and waits until it is ready.
  * @throws {ChildFailure} with its last output when it ends first.
+ * @throws {MissingPrerequisite} when it was not built.
  */
 export async function startGateway(children: Children, env: Readonly<Record<string, string>>): Promise<Gateway> {
-  if (!existsSync(PROGRAM)) throw new Error('the gateway is not built: run `npm run build` first');
+  if (!existsSync(PROGRAM)) throw new MissingPrerequisite('the gateway is not built: run `npm run build` first');
   const [port, adminPort] = [await freePort(), await freePort()];
   const child = children.spawn('millrace', process.execPath, [PROGRAM, 'serve'], {
     ...OPEN_LIMITS,

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Child, Children } from './children.js';
+import { MissingPrerequisite } from './prerequisite.js';
 
 const START_TIMEOUT_MS = 10_000;
 const DEBIAN_PATH = '/usr/sbin/nats-server';
@@ -14,17 +15,19 @@ export interface NatsServer {
   readonly url: string;
 }
 
-/** @throws {Error} naming what to install or set. */
+/** @throws {MissingPrerequisite} naming what to install or set. */
 export function findNatsServer(env: Readonly<Record<string, string | undefined>> = process.env): string {
   const named = env.NATS_SERVER_BIN;
   if (named !== undefined && named !== '') {
     if (isExecutable(named)) return named;
-    throw new Error(`NATS_SERVER_BIN=${named}: no such program`);
+    throw new MissingPrerequisite(`NATS_SERVER_BIN=${named}: no such program`);
   }
   const onPath = (env.PATH ?? '').split(delimiter).map(folder => join(folder, 'nats-server'));
   const found = [...onPath, DEBIAN_PATH].find(isExecutable);
   if (found !== undefined) return found;
-  throw new Error('no nats-server found: install it (Debian: apt-get install nats-server) or set NATS_SERVER_BIN');
+  throw new MissingPrerequisite(
+    'no nats-server found: install it (Debian: apt-get install nats-server) or set NATS_SERVER_BIN',
+  );
 }
 
 /** Starts nats-server on a free loopback port, which the server picks itself and writes into its ports file. */

@@ -26,11 +26,19 @@ export class EventSeqs {
     position.newest = seq;
   }
 
-  /** The encoder says that the source stands at `seq`; that what is between was not published is announced in this turn. */
-  reach(source: number, seq: number, turn: number): void {
+  /** The encoder says that the source stands at `seq`, whatever was published here. */
+  reach(source: number, seq: number): void {
     const position = this.#positions.get(source);
     if (position === undefined) this.#positions.set(source, { newest: seq, before: seq, turn: 0 });
-    else this.note(source, Math.max(position.newest, seq), turn);
+    else position.newest = Math.max(position.newest, seq);
+  }
+
+  /** In this turn it is published that all after `sent` is lost: to who misses that, all after `sent` is lost still. */
+  announced(source: number, sent: number, turn: number): void {
+    const position = this.#positions.get(source);
+    if (position === undefined) return;
+    position.before = sent;
+    position.turn = turn;
   }
 
   newest(source: number): number {

@@ -155,7 +155,7 @@ export class Fanout {
     if (entry === undefined || entry.tier !== tier) return;
     const isReady = ring.kind === FrameKind.ready;
     if (isReady && ring.source !== ALL_TRADES_SOURCE) {
-      entry.seqs.reach(ring.source, ring.seq, this.#turn.current);
+      entry.seqs.reach(ring.source, ring.seq);
       // Told on behalf of the trades of all symbols; their own answer follows.
       if (entry.symbol === ALL_SYMBOLS) return;
     }
@@ -175,6 +175,7 @@ export class Fanout {
     for (const { source, from, to } of entry.seqs.lossesSince(entry.sentSeqs ?? new Map())) {
       const topic = topicOf(entry.stream, this.#eventSymbol(source) ?? entry.symbol);
       this.#outbox.publishControl(entry, { type: 'gap', topic, from, to, reason: 'overrun' });
+      entry.seqs.announced(source, from - 1, this.#turn.current);
     }
   }
 

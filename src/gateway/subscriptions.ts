@@ -4,7 +4,8 @@
  * The snapshot of a lane comes through the same ring as its deltas, so where it stands among them is exact: what came
  * before it is in it, what comes behind it follows it. A socket is subscribed natively at that very place.
  */
-import { ALL_SYMBOLS, type Stream, topicOf } from '../protocol/topics.js';
+import { type Stream, topicOf } from '../protocol/topics.js';
+import { ALL_TRADES, type EventLosses } from './event-losses.js';
 import type { LaneEntry, LaneTable, Part } from './lane-table.js';
 import type { Outbox } from './outbox.js';
 import type { Session, SnapshotAssembly, Subscription } from './session.js';
@@ -27,14 +28,13 @@ export interface Wanted {
 export class Subscriptions {
   readonly #table: LaneTable;
   readonly #outbox: Outbox;
-  readonly #eventSymbol: (source: number) => string | undefined;
+  readonly #losses: EventLosses;
   readonly #turn: Turn;
 
-  /** @param eventSymbol the symbol of an event source's number */
-  constructor(table: LaneTable, outbox: Outbox, eventSymbol: (source: number) => string | undefined, turn: Turn) {
+  constructor(table: LaneTable, outbox: Outbox, losses: EventLosses, turn: Turn) {
     this.#table = table;
     this.#outbox = outbox;
-    this.#eventSymbol = eventSymbol;
+    this.#losses = losses;
     this.#turn = turn;
   }
 
@@ -68,7 +68,7 @@ export class Subscriptions {
   unsubscribe(session: Session, topic: string): boolean {
     const subscription = session.subscriptions.get(topic);
     if (subscription === undefined) return false;
-    const heirs = topic === ALL_TRADES ? this.#handBack(subscription) : [];
+    const heirs = topic === ALL_TRADES ? this.#losses.handBack(subscription) : [];
     this.#remove(subscription);
     for (const heir of heirs) this.#await(heir);
     this.#settleTrades(session);
@@ -102,7 +102,7 @@ export class Subscriptions {
   /** A stalled socket dropped something that was published before it was stalled: more is lost than was thought. */
   lostMore(session: Session, turn: number): void {
     for (const subscription of session.subscriptions.values()) {
-      if (subscription.sentSeqs !== undefined) this.#rememberSent(subscription, turn);
+      if (subscription.sentSeqs !== undefined) this.#losses.remember(subscription, turn);
     }
   }
 
@@ -111,7 +111,7 @@ export class Subscriptions {
     session.isStalled = false;
     // Single symbols may be live again before the trades of all symbols are: they go on where those stood.
     const all = session.subscriptions.get(ALL_TRADES);
-    if (all !== undefined) this.#handBack(all);
+    if (all !== undefined) this.#losses.handBack(all);
     const paused = [...session.subscriptions.values()].filter(subscription => subscription.state === 'paused');
     this.#begin(session, paused);
   }
@@ -194,7 +194,7 @@ export class Subscriptions {
     // A dropped snapshot leaves the subscription waiting: the drop suspends the session, and its resumption begins anew.
     if (part !== undefined && part.bytes.length > 0 && !this.#outbox.sendPart(session, entry, part)) return;
     // Only a live lane knows what went by meanwhile.
-    if (subscription.sentSeqs !== undefined) this.#announceLoss(subscription);
+    if (subscription.sentSeqs !== undefined) this.#losses.announce(subscription);
     this.#goLive(subscription);
   }
 
@@ -215,7 +215,7 @@ export class Subscriptions {
 
   #goLive(subscription: Subscription): void {
     subscription.state = 'live';
-    if (subscription.topic === ALL_TRADES) this.#takeOver(subscription);
+    if (subscription.topic === ALL_TRADES) this.#losses.takeOver(subscription);
     if (subscription.stream === 'trades') this.#settleTrades(subscription.session);
     else this.#setNative(subscription, true);
   }
@@ -237,7 +237,7 @@ export class Subscriptions {
     if (subscription.state === 'paused') return;
     const { entry } = subscription;
     const wasNative = subscription.isNative || (turn !== 0 && subscription.nativeInTurn === turn);
-    if (!entry.isState && wasNative) this.#rememberSent(subscription, turn);
+    if (!entry.isState && wasNative) this.#losses.remember(subscription, turn);
     this.#setNative(subscription, false);
     entry.waiting.delete(subscription);
     entry.held.delete(subscription);
@@ -270,35 +270,6 @@ export class Subscriptions {
     }
   }
 
-  /**
-   * The trades of all symbols end: those of single symbols deliver again, from where the former stood. Returns the live
-   * ones among them, to be awaited.
-   */
-  #handBack(all: Subscription): Subscription[] {
-    const heirs: Subscription[] = [];
-    for (const heir of all.session.subscriptions.values()) {
-      const sent = positionOf(all, heir.entry.source);
-      if (heir.stream !== 'trades' || heir === all || heir.isNative || sent === undefined) continue;
-      if (heir.state === 'live') heirs.push(heir);
-      else if (heir.state !== 'paused' || heir.sentSeqs !== undefined) continue;
-      heir.sentSeqs = new Map([[heir.entry.source, sent]]);
-    }
-    for (const heir of heirs) heir.state = 'waiting';
-    return heirs;
-  }
-
-  /** The trades of all symbols take over from those of single ones: what the latter have not delivered yet is lost. */
-  #takeOver(all: Subscription): void {
-    for (const former of all.session.subscriptions.values()) {
-      if (former.stream !== 'trades' || !former.isNative || former === all) continue;
-      const { source } = former.entry;
-      const sent = positionOf(former, source) ?? 0;
-      const to = all.entry.seqs.newest(source);
-      const gap: Gap = { type: 'gap', topic: former.topic, from: sent + 1, to, reason: 'slow_consumer' };
-      if (to > sent) this.#announce(all, source, gap);
-    }
-  }
-
   #setNative(subscription: Subscription, isOn: boolean): void {
     if (subscription.isNative === isOn) return;
     subscription.isNative = isOn;
@@ -308,54 +279,6 @@ export class Subscriptions {
     if (isOn) session.socket?.subscribe(entry.nativeTopic);
     else session.socket?.unsubscribe(entry.nativeTopic);
   }
-
-  /** What the socket was surely sent of an event lane; never more than was known before. */
-  #rememberSent(subscription: Subscription, turn: number): void {
-    const { entry } = subscription;
-    const sent = entry.seqs.surelySent(turn);
-    // What passes a broken lane is counted, but not sent.
-    if (entry.isBroken) for (const source of sent.keys()) lower(sent, source, entry.sentSeqs?.get(source) ?? 0);
-    for (const [source, seq] of subscription.sentSeqs ?? []) lower(sent, source, seq);
-    subscription.sentSeqs = sent;
-  }
-
-  #announceLoss(subscription: Subscription): void {
-    const { sentSeqs, entry, stream } = subscription;
-    subscription.sentSeqs = undefined;
-    if (sentSeqs === undefined) return;
-    for (const { source, from, to } of entry.seqs.lossesSince(sentSeqs)) {
-      const topic = topicOf(stream, this.#eventSymbol(source) ?? entry.symbol);
-      this.#announce(subscription, source, { type: 'gap', topic, from, to, reason: 'slow_consumer' });
-    }
-  }
-
-  /** An announcement that is dropped itself is made again when the socket has drained. */
-  #announce(subscription: Subscription, source: number, gap: Gap): void {
-    if (this.#outbox.send(subscription.session, gap)) return;
-    subscription.sentSeqs ??= subscription.entry.seqs.surelySent(0);
-    subscription.sentSeqs.set(source, gap.from - 1);
-  }
-}
-
-function lower(sent: Map<number, number>, source: number, seq: number): void {
-  sent.set(source, Math.min(seq, sent.get(source) ?? seq));
-}
-
-interface Gap {
-  readonly type: 'gap';
-  readonly topic: string;
-  readonly from: number;
-  readonly to: number;
-  readonly reason: string;
-}
-
-const ALL_TRADES = topicOf('trades', ALL_SYMBOLS);
-
-/** The newest sequence of an event source that the subscription's socket was surely sent; undefined: none is known. */
-function positionOf({ sentSeqs, entry, state }: Subscription, source: number): number | undefined {
-  if (source < 0 || (state !== 'live' && state !== 'paused')) return undefined;
-  if (sentSeqs !== undefined) return sentSeqs.get(source) ?? 0;
-  return entry.isBroken ? (entry.sentSeqs?.get(source) ?? 0) : entry.seqs.newest(source);
 }
 
 const NOTHING = new Uint8Array(0);

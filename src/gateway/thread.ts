@@ -11,6 +11,7 @@ import { RingReader } from '../protocol/ring.js';
 import type { FromWorker, GatewayThreadData, InterestChange, ToWorker } from '../protocol/thread-messages.js';
 import { Admissions } from './admission.js';
 import { CommandHandler } from './command-handler.js';
+import { EventLosses } from './event-losses.js';
 import { Fanout } from './fanout.js';
 import { KnownSymbols } from './known-symbols.js';
 import { LaneTable, type SentCell } from './lane-table.js';
@@ -80,7 +81,7 @@ const eventSymbol = (source: number) => eventSymbols.get(source);
 const turnNumber = { current: 0 };
 const table = new LaneTable(rings.length, tell, sentCell);
 const outbox = new Outbox((topic, bytes, isBinary) => app.publish(topic, bytes, isBinary), nowMicros, sentCell);
-const subscriptions = new Subscriptions(table, outbox, eventSymbol, turnNumber);
+const subscriptions = new Subscriptions(table, outbox, new EventLosses(outbox, eventSymbol), turnNumber);
 const slow = new SlowConsumers(subscriptions, outbox, config.limits.backpressureBytesMax);
 const fanout = new Fanout({
   rings: rings.map(ring => new RingReader(ring, worker)),

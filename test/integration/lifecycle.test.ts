@@ -102,6 +102,34 @@ describe('R1 the start', () => {
   });
 });
 
+describe('R61 readiness', () => {
+  it('R61 no client is refused for a symbol that the feed has yet to bring', async () => {
+    const port = await freePort();
+    const token = await testToken();
+    const starting = startGateway({ PORT: String(port), SIM_SYMBOLS: '100000' });
+    ends.push(() => starting.then(gateway => gateway.stop()));
+    const answers = new Set<string>();
+    const client = await until(async () => {
+      try {
+        return await TestClient.connect(`ws://127.0.0.1:${port}/ws/quotes?symbols=SYM99999&token=${token}`);
+      } catch (cause) {
+        answers.add(/ECONNREFUSED|refused with \d+/.exec(String(cause))?.[0] ?? String(cause));
+        return undefined;
+      }
+    }, 20_000);
+    ends.push(() => (client as TestClient).close());
+    expect([...answers].filter(answer => answer !== 'ECONNREFUSED' && answer !== 'refused with 503')).toEqual([]);
+  });
+});
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
+  const address = server.address();
+  await closeServer(server);
+  return typeof address === 'object' && address !== null ? address.port : 0;
+}
+
 function closeServer(server: Server): Promise<void> {
   return new Promise(resolve => server.close(() => resolve()));
 }

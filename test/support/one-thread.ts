@@ -4,6 +4,7 @@
  */
 import { compileEntitlements } from '../../src/auth/credential.js';
 import { ShardEncoder } from '../../src/encoder/encoder.js';
+import { EventLosses } from '../../src/gateway/event-losses.js';
 import { Fanout } from '../../src/gateway/fanout.js';
 import { LaneTable } from '../../src/gateway/lane-table.js';
 import { Outbox } from '../../src/gateway/outbox.js';
@@ -211,7 +212,7 @@ export class OneThreadGateway {
       nowMicros,
       sentCell,
     );
-    this.subscriptions = new Subscriptions(this.#table, outbox, eventSymbol, turn);
+    this.subscriptions = new Subscriptions(this.#table, outbox, new EventLosses(outbox, eventSymbol), turn);
     this.#slow = new SlowConsumers(this.subscriptions, outbox, BACKPRESSURE_BYTES_MAX);
     this.#fanout = new Fanout({
       rings: rings.map(ring => new RingReader(ring, 0)),

@@ -1,8 +1,8 @@
 /** Bare uWebSockets.js, one thread: prepared frames to native topics, paced like every contender. See README.md. */
 import { App, type TemplatedApp, us_socket_local_port, type WebSocket } from 'uWebSockets.js';
 import { symbolsOf } from '../../fanout/layout.js';
+import type { PaceAnswer, PaceCommand, PeerStart } from '../../fanout/messages.js';
 import { serve } from '../../harness/channel.js';
-import type { PaceAnswer, PaceCommand, PeerStart } from '../../pacing/messages.js';
 import { Pacer } from '../../pacing/pacer.js';
 import { ProgressReceiver } from '../../pacing/progress.js';
 

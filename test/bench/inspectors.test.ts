@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { LatencyInspector } from '../../bench/load/latency-inspector.js';
 import { OrderInspector } from '../../bench/load/order-inspector.js';
 
 function inspecting(symbols: readonly string[]) {
@@ -36,5 +37,23 @@ describe('R6: the generator checks every chain', () => {
     see(0, delta('AAPL', prevSeq, seq));
     expect(inspector.report()).toMatchObject({ checked: 1, broken: 1 });
     expect(inspector.report().firstBreak).toContain('socket 0, AAPL: seq 13 is followed by');
+  });
+});
+
+describe('R52: the generator measures latency', () => {
+  it('takes it from ts_event, and starts anew after each report', () => {
+    const inspector = new LatencyInspector();
+    const now = (performance.timeOrigin + performance.now()) * 1000;
+    for (const agoMicros of [5000, 5000, 5000, 80_000]) {
+      const bytes = Buffer.from(`{"seq":2,"operations":[],"ts_event":${Math.round(now - agoMicros)}}`);
+      inspector.inspect(0, bytes, 0, bytes.length);
+    }
+    inspector.inspect(0, Buffer.from('{"seq":2}'), 0, 9);
+    const report = inspector.take();
+    expect(report.count).toBe(4);
+    expect(report.p50).toBeGreaterThanOrEqual(4990);
+    expect(report.p50).toBeLessThan(75_000);
+    expect(report.max).toBeGreaterThanOrEqual(79_900);
+    expect(inspector.take().count).toBe(0);
   });
 });

@@ -1,7 +1,8 @@
 /** What a benchmark says to a process that publishes: the NATS publisher, or a peer that publishes by itself. */
-import type { Layout } from '../fanout/layout.js';
-import type { TickShape } from '../fanout/ticks.js';
-import type { Pace } from './pacer.js';
+
+import type { Pace } from '../pacing/pacer.js';
+import type { Layout } from './layout.js';
+import type { TickShape } from './ticks.js';
 
 export interface PublishPlan {
   readonly layout: Layout;

@@ -19,6 +19,8 @@ interface Pair {
   readonly bytes: number;
   /** Deliveries per CPU second of the server: hardly moved by other load on the machine. */
   readonly perCpu: number;
+  /** Cores that other programs took in its two rounds, on average. */
+  readonly otherLoad: number;
 }
 
 export function reportFanout(settings: FanoutSettings, results: readonly RoundResult[]): SuiteReport {
@@ -52,6 +54,7 @@ function pairsOf(results: readonly RoundResult[]): Pair[] {
           deliveries: ratio(r => r.deliveriesPerSecond),
           bytes: ratio(r => r.megabytesPerSecond),
           perCpu: ratio(perCpuSecond),
+          otherLoad: (subject.otherLoad + reference.otherLoad) / 2,
         },
       ];
     });
@@ -112,11 +115,11 @@ function cpuTable(contenders: readonly string[], results: readonly RoundResult[]
 }
 
 function pairTable(pairs: readonly Pair[]): Table {
-  const figures = [(p: Pair) => p.deliveries, (p: Pair) => p.bytes, (p: Pair) => p.perCpu];
+  const figures = [(p: Pair) => p.deliveries, (p: Pair) => p.bytes, (p: Pair) => p.perCpu, (p: Pair) => p.otherLoad];
   const rows = pairs.map(pair => [String(pair.round), ...figures.map(figure => fixed(figure(pair), 3))]);
   return {
     title: `Ratio ${SUBJECT} / ${REFERENCE}, pair by pair`,
-    columns: ['round', 'deliveries/s', 'MB/s', 'deliveries per CPU second of the server'],
+    columns: ['round', 'deliveries/s', 'MB/s', 'per CPU second of the server', 'all else, cores'],
     rows: [...rows, ['median', ...figures.map(figure => fixed(median(pairs.map(figure)), 3))]],
   };
 }

@@ -245,8 +245,8 @@ export async function turns(count) {
  */
 export function runChild(url, args, { limitMs = 20_000, command = [process.execPath] } = {}) {
   return new Promise((resolve, reject) => {
-    const [program, ...before] = command;
-    const child = spawn(program, [...before, fileURLToPath(url), ...args], {
+    const [program, ...rest] = boundCpu([...command, fileURLToPath(url), ...args], limitMs);
+    const child = spawn(program, rest, {
       cwd: tmpdir(),
       stdio: ['ignore', 'pipe', 'pipe'],
     });
@@ -269,6 +269,16 @@ export function runChild(url, args, { limitMs = 20_000, command = [process.execP
       resolve({ code, signal: timedOut ? 'timeout' : signal, out, died });
     });
   });
+}
+
+/**
+ * A child that hangs inside uWS runs no timer; should its parent be killed meanwhile, the kernel ends it.
+ * @param {string[]} command
+ * @param {number} limitMs
+ */
+function boundCpu(command, limitMs) {
+  if (process.platform === 'win32') return command;
+  return ['sh', '-c', 'ulimit -t "$0"; exec "$@"', String(Math.ceil(limitMs / 1000)), ...command];
 }
 
 /** @param {number[]} values */

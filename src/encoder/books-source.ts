@@ -17,6 +17,8 @@ interface BookView {
 }
 
 const BEST = 0;
+/** An operation takes about 2.5 times the bytes of a level: beyond this share, both sides whole are shorter. */
+const OPERATIONS_PER_LEVEL_MAX = 0.4;
 
 export class BooksSource extends StateSource<BookView> {
   readonly #bids = new BookSide('bids');
@@ -71,16 +73,13 @@ export class BooksSource extends StateSource<BookView> {
     diffLevels('bids', from.bids, to.bids, operations);
     diffLevels('asks', from.asks, to.asks, operations);
     if (operations.length === 0) return undefined;
-    return this.#depth(to, prevSeq, at, operations, false);
+    const isLong = operations.length > (to.bids.length + to.asks.length) * OPERATIONS_PER_LEVEL_MAX;
+    return this.#depth(to, prevSeq, at, isLong ? wholeSides('replace', to) : operations, false);
   }
 
   protected override whole(detail: number, view: BookView, prevSeq: number, at: FrameOrigin): Message {
     if (detail === BEST) return this.#bestLevel(view, prevSeq, at, true);
-    const operations = [
-      { op: 'add', path: '/bids', value: Object.fromEntries(view.bids) },
-      { op: 'add', path: '/asks', value: Object.fromEntries(view.asks) },
-    ];
-    return this.#depth(view, prevSeq, at, operations, true);
+    return this.#depth(view, prevSeq, at, wholeSides('add', view), true);
   }
 
   protected override part(detail: number, view: BookView, at: FrameOrigin): Message {
@@ -124,6 +123,13 @@ export class BooksSource extends StateSource<BookView> {
       checksum: bookChecksum(view.asks, view.bids),
     };
   }
+}
+
+function wholeSides(op: 'add' | 'replace', view: BookView) {
+  return [
+    { op, path: '/bids', value: Object.fromEntries(view.bids) },
+    { op, path: '/asks', value: Object.fromEntries(view.asks) },
+  ];
 }
 
 /** Exact difference, with as many decimals as the finer of the two prices. */

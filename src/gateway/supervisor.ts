@@ -8,6 +8,8 @@ const RESTART_DELAY_MAX_MS = 2000;
 /** A worker that ran this long is no longer held to be in a crash loop. */
 const STABLE_AFTER_MS = 30_000;
 const STATS_TIMEOUT_MS = 1000;
+/** Longest head of a request. uWS's own 4 KiB are too short for a token and all symbols that a connection may name. */
+const REQUEST_HEAD_BYTES_MAX = 32 * 1024;
 
 export interface SupervisorOptions {
   readonly config: Config;
@@ -62,6 +64,8 @@ export class WorkerSupervisor {
 
   /** Starts all workers. @throws {Error} when one cannot start, e.g. because the port is taken. */
   async start(): Promise<void> {
+    // uWS asks the process's environment, once, when the first thread loads it.
+    process.env.UWS_HTTP_MAX_HEADERS_SIZE ??= String(REQUEST_HEAD_BYTES_MAX);
     // The first finds out the port where any free one is asked for.
     for (let worker = 0; worker < this.#slots.length; worker++) await this.#start(worker);
   }

@@ -94,6 +94,13 @@ describe('R20 /ws/quotes', () => {
     expect((await client.arrived('quotes_patch'))[0]).toMatchObject({ snapshot: true, seqs: { AAPL: 1 } });
   });
 
+  it('R20 takes as many symbols as a connection may have, with a long token', async () => {
+    const long = await testToken({ roles: Array.from({ length: 200 }, (_, i) => `role-number-${i}`) });
+    const symbols = Array.from({ length: 1_000 }, (_, i) => `PAIR/${i}`);
+    const client = await open(`/ws/quotes?symbols=AAPL,${symbols}&token=${long}`);
+    expect((await client.arrived('quotes_patch'))[0]).toMatchObject({ seqs: { AAPL: 1 } });
+  });
+
   it('R20 names a symbol once that is asked for twice', async () => {
     const client = await open(`/ws/quotes?symbols=AAPL,%20AAPL,,AAPL&token=${token}`);
     expect((await client.arrived('quotes_patch'))[0]?.operations).toHaveLength(1);

@@ -208,6 +208,18 @@ describe.each(PAIRS)('from a $from publisher to a $to client', ({ from, to }) =>
     ]);
   });
 
+  it('R8 keeps a trade’s price and quantity as they came: text exactly, numbers as numbers', async () => {
+    const symbol = newSymbol();
+    put(`md.trades.${symbol}`, trade(symbol, 0));
+    await publisher.settled(gateway);
+    const client = await open('/ws/trades', { symbols: symbol, format: to });
+    put(`md.trades.${symbol}`, { ...trade(symbol, 1), price: '0.1000000000000000000001', quantity: '007.50' });
+    put(`md.trades.${symbol}`, { ...trade(symbol, 2), trade_id: 4711, price: 50_000.1, quantity: 3 });
+    const [texts, numbers] = await client.arrived('trade_executed', 2);
+    expect(texts).toMatchObject({ price: '0.1000000000000000000001', quantity: '007.50' });
+    expect(numbers).toMatchObject({ trade_id: 4711, price: 50_000.1, quantity: 3 });
+  });
+
   it('R8 sends each trade once to a client that has all trades and those of a symbol', async () => {
     const [a, b] = [newSymbol(), newSymbol()];
     for (const symbol of [a, b]) put(`md.trades.${symbol}`, trade(symbol, 0));

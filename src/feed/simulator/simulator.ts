@@ -10,8 +10,8 @@ import { simulatedSymbols } from './symbols.js';
 const CALM_STEP_MAX = 0.0025;
 /** The same at market speed, where a price moves many times a second. */
 const FAST_STEP_MAX = 0.0002;
-/** One active symbol in this many moves in a calm tick, on average; never none. */
-const CALM_MOVE_ONE_IN = 2;
+/** One active symbol in this many moves in a calm tick, on average, never none: most of a calm market stands still. */
+const CALM_MOVE_ONE_IN = 16;
 /** When the market wakes up, its first tick comes this soon, so that a newcomer sees movement. */
 const WAKE_DELAY_MS = 100;
 /** Market speed is paced in slices of this length. */

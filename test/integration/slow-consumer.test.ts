@@ -1,0 +1,76 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { TopicChains } from '../../src/client/chain.js';
+import { TestClient } from '../support/client.js';
+import { startGateway, type TestGateway, testToken } from '../support/gateway.js';
+import { until } from '../support/until.js';
+
+const SYMBOLS = ['AAPL', 'MSFT', 'NVDA'];
+
+let gateway: TestGateway;
+let token: string;
+
+beforeAll(async () => {
+  gateway = await startGateway({
+    SIM_RATE: '20000',
+    SYMBOLS: SYMBOLS.join(','),
+    SIM_SYMBOLS: '3',
+    WS_MAX_BACKPRESSURE: '64KiB',
+  });
+  token = await testToken();
+});
+
+afterAll(async () => {
+  await gateway?.stop();
+});
+
+/** Subscribed to a state and an event stream of everything, with the frames that do not follow what came before. */
+async function follower() {
+  const client = await TestClient.connect(`${gateway.url}/ws?token=${token}`);
+  client.send({ action: 'subscribe', stream: 'quotes', symbols: SYMBOLS });
+  client.send({ action: 'subscribe', stream: 'depth', symbols: SYMBOLS });
+  client.send({ action: 'subscribe', stream: 'trades' });
+  const chains = new TopicChains();
+  const broken: unknown[] = [];
+  let fed = 0;
+  /** Holds what came since the last call to the chain. */
+  const check = () => {
+    for (; fed < client.frames.length; fed++) {
+      const outcome = chains.feed(client.frames[fed] ?? {});
+      if (!['snapshot', 'delta', 'event', 'gap', 'control'].includes(outcome.kind)) broken.push(outcome);
+    }
+    return broken;
+  };
+  await client.next('trade', frame => frame.type === 'trade_executed');
+  return { client, check };
+}
+
+test('R5 a socket that stops reading is suspended, costs the others nothing, and is whole again when it reads', async () => {
+  const slow = await follower();
+  const fast = await follower();
+  slow.client.socket.pause();
+  await until(
+    async () => (await gateway.metric('millrace_stalls_total')) > 0,
+    20_000,
+    'the stalled socket is suspended',
+  );
+
+  const before = fast.client.frames.length;
+  await until(() => fast.client.frames.length > before + 20_000, 20_000, 'the other client goes on at full rate');
+  expect(fast.check()).toEqual([]);
+  expect(fast.client.ofType('gap')).toEqual([]);
+
+  const held = slow.client.frames.length;
+  slow.client.socket.resume();
+  await until(
+    () => slow.client.frames.slice(held).filter(frame => frame.snapshot === true).length >= SYMBOLS.length + 1,
+    20_000,
+    'snapshots of the suspended topics',
+  );
+  expect(slow.client.ofType('gap').length).toBeGreaterThan(0);
+  const resumed = slow.client.frames.length;
+  await until(() => slow.client.frames.length > resumed + 10_000, 20_000, 'live again');
+  expect(slow.check()).toEqual([]);
+  expect(await gateway.metric('millrace_resumes_total')).toBeGreaterThan(0);
+  await slow.client.close();
+  await fast.client.close();
+}, 90_000);

@@ -1,6 +1,7 @@
-/** Before any test: a real nats-server is found or installed, and the program is built. */
+/** Before any test: a real nats-server is found or installed (its path is in `NATS_SERVER_BIN` then), the program built. */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
@@ -18,7 +19,8 @@ function findNatsServer(): string | undefined {
     if (!runs(named)) throw new Error(`NATS_SERVER_BIN=${named} does not run; name a nats-server binary, 2.9 or newer`);
     return named;
   }
-  return ['nats-server', DEBIAN_BINARY].find(runs);
+  const folders = (process.env.PATH ?? '').split(delimiter).filter(folder => folder !== '');
+  return [...folders.map(folder => join(folder, 'nats-server')), DEBIAN_BINARY].find(runs);
 }
 
 function runs(binary: string): boolean {

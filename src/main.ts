@@ -27,6 +27,7 @@ import { createDoorbells, createRing } from './protocol/ring.js';
 const RING_BYTES = 8 * 1024 * 1024;
 /** All is to be closed in this time after a SIGTERM; what is not is given up. */
 const SHUTDOWN_MAX_MS = 4500;
+const PARENT_POLL_MS = 250;
 const SAMPLE_LOG_MS = 1000;
 const DEMO_TOKEN_TTL_MS = 24 * 3_600_000;
 
@@ -262,10 +263,22 @@ function endOnSignals(gateway: Gateway, log: Logger): void {
   };
   process.once('SIGTERM', () => end('SIGTERM', 0));
   process.once('SIGINT', () => end('SIGINT', 0));
+  if (process.env.npm_lifecycle_event !== undefined) endWithParent(() => end('npm ended', 0));
   process.on('uncaughtException', cause => {
     log.fatal({ err: cause }, 'defect on the main thread');
     end('defect', 1);
   });
+}
+
+/** npm does not hand a SIGTERM on: it ends, and its shell, and what they ran would go on alone. */
+function endWithParent(end: () => void): void {
+  const parent = process.ppid;
+  const watch = setInterval(() => {
+    if (process.ppid === parent) return;
+    clearInterval(watch);
+    end();
+  }, PARENT_POLL_MS);
+  watch.unref();
 }
 
 async function welcome(gateway: Gateway, config: Config, secret: string | undefined): Promise<string> {

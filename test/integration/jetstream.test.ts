@@ -4,6 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect, type JetStreamManager, type NatsConnection } from 'nats';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { readConfig } from '../../src/config/environment.js';
+import { systemClock } from '../../src/feed/feed.js';
+import { JetStreamFeed } from '../../src/feed/jetstream.js';
 import { TestClient } from '../support/client.js';
 import { Documents } from '../support/documents.js';
 import { startGateway, type TestGateway, testToken } from '../support/gateway.js';
@@ -162,6 +165,22 @@ describe('R29 two gateways', () => {
     };
     expect(snapshot).toMatchObject({ snapshot: true, seqs });
     expect(new Documents().follow(client).document.quotes[last]).toEqual(quote(last, 2));
+  });
+
+  it('R43 are started by a feed that has brought the last message of every subject', async () => {
+    // The program lets nobody in before its feed has started; here is what that promises, without the time it takes.
+    const prefix = newSymbol();
+    for (let i = 0; i < MANY_SUBJECTS; i++) publisher.put(`md.quotes.${prefix}-${i}`, quote(`${prefix}-${i}`, 1));
+    await publisher.settled(one);
+    const config = readConfig({ FEED: 'nats', NATS_URL: nats.url, NATS_STREAM: 'MARKET' }).nats;
+    const feed = new JetStreamFeed({ config, nodeName: 'test', clock: systemClock });
+    ends.push(() => feed.stop());
+    const brought = new Set<string>();
+    await feed.start({ message: ({ subject }) => brought.add(subject), status: () => {} });
+    const missing = Array.from({ length: MANY_SUBJECTS }, (_, i) => `md.quotes.${prefix}-${i}`).filter(
+      subject => !brought.has(subject),
+    );
+    expect(missing).toEqual([]);
   });
 
   it('R6 take no change for a document: one that starts behind it waits for a whole one', async () => {

@@ -1,0 +1,46 @@
+import fc from 'fast-check';
+import { Packr } from 'msgpackr';
+import { expect, test } from 'vitest';
+import { isPlainMsgpack, MSGPACK_DEPTH_MAX } from '../../../src/protocol/msgpack.js';
+
+const packr = new Packr({ useRecords: false, variableMapSize: true });
+
+test('R31 everything that a client or publisher may pack is accepted, and nothing with a byte cut off or added', () => {
+  fc.assert(
+    fc.property(fc.jsonValue({ maxDepth: 5 }), value => {
+      const bytes = new Uint8Array(packr.pack(value));
+      expect(isPlainMsgpack(bytes, 0, bytes.length)).toBe(true);
+      expect(isPlainMsgpack(bytes, 0, bytes.length - 1)).toBe(false);
+      expect(isPlainMsgpack(new Uint8Array([...bytes, 0]), 0, bytes.length + 1)).toBe(false);
+    }),
+  );
+});
+
+test('R47 lengths that are claimed and not there are refused before anything is allocated', () => {
+  const claims = [
+    [0xdd, 0xff, 0xff, 0xff, 0xff],
+    [0xdf, 0xff, 0xff, 0xff, 0xff],
+    [0xdb, 0xff, 0xff, 0xff, 0xff],
+    [0xc6, 0x7f, 0xff, 0xff, 0xff],
+    [0xdc, 0xff],
+    [0xdd, 0x00, 0x00],
+  ];
+  for (const claim of claims) expect(isPlainMsgpack(Uint8Array.from(claim), 0, claim.length)).toBe(false);
+});
+
+test('R47 nesting beyond the limit, extensions and the unused type are refused', () => {
+  const deep = Uint8Array.from([...new Array(MSGPACK_DEPTH_MAX + 2).fill(0x91), 0xc0]);
+  expect(isPlainMsgpack(deep, 0, deep.length)).toBe(false);
+  for (const type of [0xc1, 0xc7, 0xc8, 0xc9, 0xd4, 0xd5, 0xd6, 0xd7, 0xd8]) {
+    const bytes = Uint8Array.from([type, 0, 0, 0, 0, 0, 0, 0, 0]);
+    expect(isPlainMsgpack(bytes, 0, bytes.length)).toBe(false);
+  }
+});
+
+test('R47 random bytes never make it throw or read past their end', () => {
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 64 }), bytes => {
+      expect(typeof isPlainMsgpack(bytes, 0, bytes.length)).toBe('boolean');
+    }),
+  );
+});

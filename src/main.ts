@@ -181,6 +181,8 @@ class GatewayParts implements Gateway {
       queuedBytes: sum(s => s.queuedBytes),
       eventsDropped: sum(s => s.eventsDropped),
       statesSkipped: sum(s => s.statesSkipped),
+      batchRecords: sum(s => s.encodedRecords),
+      batchBytes: sum(s => s.encodedBytes),
       encoderRestarts: sum(s => s.restarts),
       workerRestarts: this.#workers.restarts,
       workersListening: this.#workers.listening,
@@ -208,7 +210,8 @@ function createFeed(config: Config, log: Logger): Feed {
 
 /** An address that a client on this machine can use. */
 function reachableHost(host: string): string {
-  return host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host;
+  if (host === '0.0.0.0' || host === '::') return '127.0.0.1';
+  return host.includes(':') ? `[${host}]` : host;
 }
 
 /**
@@ -293,7 +296,9 @@ async function welcome(gateway: Gateway, config: Config, secret: string | undefi
     );
     return `${lines.join('\n')}\n`;
   }
-  const token = await mintToken({ secret, sub: 'demo', tier: 'institutional', ttlMs: DEMO_TOKEN_TTL_MS });
+  const { issuer, audience } = config.auth;
+  const ttlMs = DEMO_TOKEN_TTL_MS;
+  const token = await mintToken({ secret, sub: 'demo', tier: 'institutional', ttlMs, issuer, audience });
   const symbols = config.feed === 'simulator' ? (config.symbols.find(s => !s.includes('*')) ?? 'AAPL') : 'AAPL';
   lines.push(
     `  clients ${gateway.url}/ws/quotes?symbols=${symbols}&token=${token}`,

@@ -26,7 +26,7 @@ export class BooksSource extends StateSource<BookView> {
   readonly #views: (BookView | undefined)[] = [undefined, undefined, undefined, undefined];
   #hasBook = false;
   #awaitsWhole = false;
-  #sawPartial = false;
+  #needsCheckpoints = false;
   #timestamp = '';
 
   protected override apply(value: PlainObject, lossBefore: boolean): DataOutcome {
@@ -39,7 +39,7 @@ export class BooksSource extends StateSource<BookView> {
       if (value.bids === undefined && value.asks === undefined) return 'missing_field';
       if (lossBefore) this.#awaitsWhole = true;
       if (!this.#hasBook || this.#awaitsWhole) return 'no_base';
-      this.#sawPartial = true;
+      this.#needsCheckpoints = true;
     } else {
       this.#bids.clear();
       this.#asks.clear();
@@ -86,8 +86,10 @@ export class BooksSource extends StateSource<BookView> {
     return this.whole(detail, view, at.seq, at);
   }
 
-  override checkpoint(): Rebuild | undefined {
-    if (!this.#sawPartial) return undefined;
+  override checkpoint(isNeeded: boolean): Rebuild | undefined {
+    if (!this.#hasBook) return undefined;
+    this.#needsCheckpoints ||= isNeeded;
+    if (!this.#needsCheckpoints) return undefined;
     const book = { symbol: this.symbol, bids: this.#bids.levels, asks: this.#asks.levels, snapshot: true };
     return { epoch: this.epoch, seq: this.seq, text: JSON.stringify(book) };
   }

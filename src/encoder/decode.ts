@@ -14,8 +14,13 @@ export const PAYLOAD_BYTES_MAX = 256 * 1024;
 const unpackr = new Unpackr({ useRecords: false, mapsAsObjects: true, int64AsType: 'number' });
 
 /** Decodes `bytes[start..start+size)`; a string result is the reason of the refusal. Never throws. */
-export function decodePayload(bytes: Buffer, start: number, size: number): PlainObject | RejectReason {
-  if (size > PAYLOAD_BYTES_MAX) return 'too_large';
+export function decodePayload(
+  bytes: Buffer,
+  start: number,
+  size: number,
+  bytesMax: number,
+): PlainObject | RejectReason {
+  if (size > bytesMax) return 'too_large';
   if (size === 0) return 'invalid_encoding';
   const end = start + size;
   const first = bytes[start] ?? 0;

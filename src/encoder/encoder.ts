@@ -4,7 +4,7 @@ import { BatchReader, FLAG_LOSS_BEFORE, RecordKind } from '../protocol/records.j
 import { FrameKind, RingWriter } from '../protocol/ring.js';
 import { ALL_TRADES_SOURCE, type SourceKind } from '../protocol/topics.js';
 import { BooksSource } from './books-source.js';
-import { decodePayload } from './decode.js';
+import { decodePayload, PAYLOAD_BYTES_MAX } from './decode.js';
 import { FrameEncoder } from './frame-encoder.js';
 import { QuotesSource } from './quotes-source.js';
 import type { SourceEncoder } from './source.js';
@@ -31,6 +31,7 @@ const NO_ORIGIN = {
 
 interface Entry {
   readonly encoder: SourceEncoder;
+  /** Messages since the last checkpoint; 0: none was needed yet. */
   sinceCheckpoint: number;
 }
 
@@ -133,7 +134,9 @@ export class ShardEncoder {
     const r = this.#reader;
     const entry = this.#sources[r.source];
     if (entry === undefined) throw new Error(`data for source ${r.source}, which was never defined`);
-    const decoded = decodePayload(payloads, r.payloadStart, r.payloadBytes);
+    // What is restored was accepted once, or is a checkpoint, which may be longer than any message.
+    const bytesMax = quiet ? Number.POSITIVE_INFINITY : PAYLOAD_BYTES_MAX;
+    const decoded = decodePayload(payloads, r.payloadStart, r.payloadBytes, bytesMax);
     let outcome: ReturnType<SourceEncoder['data']>;
     if (typeof decoded === 'string') {
       outcome = decoded;
@@ -144,13 +147,12 @@ export class ShardEncoder {
       times.hubMicros = r.c;
       outcome = entry.encoder.data(decoded, times, (r.flags & FLAG_LOSS_BEFORE) !== 0, quiet);
     }
-    if (outcome === 'applied') {
-      if (++entry.sinceCheckpoint >= CHECKPOINT_EVERY || entry.sinceCheckpoint === 1) this.#checkpoint(entry, result);
-    } else if (outcome === 'no_base') {
-      result.withoutBase++;
-    } else {
-      this.#reject(outcome, payloads, result);
-    }
+    const isApplied = outcome === 'applied';
+    if (outcome === 'no_base') result.withoutBase++;
+    else if (outcome !== 'applied' && !quiet) this.#reject(outcome, payloads, result);
+    // The hub holds the newest message to be what rebuilds the source: one that was not applied does not.
+    if (entry.sinceCheckpoint === 0) this.#checkpoint(entry, !isApplied, result);
+    else if (++entry.sinceCheckpoint >= CHECKPOINT_EVERY) this.#checkpoint(entry, false, result);
   }
 
   #failed(payloads: Buffer, cause: unknown, result: BatchResult): void {
@@ -174,13 +176,10 @@ export class ShardEncoder {
     );
   }
 
-  #checkpoint(entry: Entry, result: BatchResult): void {
-    const checkpoint = entry.encoder.checkpoint();
-    if (checkpoint === undefined) {
-      // Whole messages only, so far: look again at the next one.
-      entry.sinceCheckpoint = 0;
-      return;
-    }
+  #checkpoint(entry: Entry, isNeeded: boolean, result: BatchResult): void {
+    const checkpoint = entry.encoder.checkpoint(isNeeded);
+    // Whole messages only, so far: asked again at the next one.
+    if (checkpoint === undefined) return;
     entry.sinceCheckpoint = 1;
     const payload = textEncoder.encode(checkpoint.text);
     result.checkpoints.push({ source: this.#reader.source, epoch: checkpoint.epoch, seq: checkpoint.seq, payload });

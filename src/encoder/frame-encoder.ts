@@ -2,7 +2,7 @@
  * Client messages → bytes in the ring, once per format that somebody wants.
  *
  * A stamped variant ends with `ts_event` and `ts_sent`; `ts_sent` is a placeholder of fixed width that the gateway worker
- * overwrites in its own copy just before it publishes (see gateway/stamp.ts).
+ * overwrites in its own copy just before it publishes (see protocol/stamp.ts).
  */
 import { Packr } from 'msgpackr';
 import { laneWith, VARIANTS } from '../protocol/lanes.js';

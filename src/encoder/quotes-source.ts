@@ -28,7 +28,7 @@ export class QuotesSource extends StateSource<Quote> {
   #quote: Quote | undefined;
   #awaitsWhole = false;
   /** True once a partial message was merged: the last raw message alone no longer rebuilds the quote. */
-  #sawPartial = false;
+  #needsCheckpoints = false;
 
   constructor(source: number, symbol: string, out: FrameEncoder, markDue: MarkDue) {
     super(source, symbol, out, markDue);
@@ -53,7 +53,7 @@ export class QuotesSource extends StateSource<Quote> {
     const merged = { ...this.#quote, ...withoutPartial(value) };
     if (Object.keys(merged).length > FIELDS_MAX) return 'invalid_field';
     this.#quote = merged;
-    this.#sawPartial = true;
+    this.#needsCheckpoints = true;
     return 'applied';
   }
 
@@ -88,8 +88,10 @@ export class QuotesSource extends StateSource<Quote> {
     return { op: 'add', path: this.#path, value: quote };
   }
 
-  override checkpoint(): Rebuild | undefined {
-    if (!this.#sawPartial || this.#quote === undefined) return undefined;
+  override checkpoint(isNeeded: boolean): Rebuild | undefined {
+    if (this.#quote === undefined) return undefined;
+    this.#needsCheckpoints ||= isNeeded;
+    if (!this.#needsCheckpoints) return undefined;
     return { epoch: this.epoch, seq: this.seq, text: JSON.stringify(this.#quote) };
   }
 

@@ -67,7 +67,7 @@ export abstract class StateSource<View> implements SourceEncoder {
   protected abstract whole(detail: number, view: View, prevSeq: number, at: FrameOrigin): Message;
   /** What answers a worker's snapshot request. */
   protected abstract part(detail: number, view: View, at: FrameOrigin): Message;
-  abstract checkpoint(): Rebuild | undefined;
+  abstract checkpoint(isNeeded: boolean): Rebuild | undefined;
 
   protected get seq(): number {
     return this.#origin.seq;

@@ -33,6 +33,8 @@ const CONSUMER_IDLE_MS = 30_000;
  * 2.9 leaves a stream without subjects when it is created while its deletion is still under way.
  */
 const STREAM_ABSENT_MS = 3_000;
+/** The start waits this long for the last message of every subject; then the rest comes while clients are served. */
+const CATCH_UP_MS_MAX = 30_000;
 const RETRY_DELAY_MS_MIN = 100;
 const RETRY_DELAY_MS_MAX = 5_000;
 
@@ -71,6 +73,9 @@ export class JetStreamFeed implements Feed {
   #consumer: ConsumerMessages | undefined;
   /** Position in the current consumer's own numbering, which has no holes. */
   #deliverySeq = 0;
+  /** Where that position is to be for the start to be complete. */
+  #caughtUpSeq = 0;
+  #caughtUp: (() => void) | undefined;
   /** Stream sequence of the last message delivered. */
   #lastSeq = 0;
   #epoch = '';
@@ -102,6 +107,7 @@ export class JetStreamFeed implements Feed {
       await this.stop();
       throw new Error(`cannot read JetStream stream ${config.stream}: ${jetStreamTextOf(error)}`, { cause: error });
     }
+    await this.#catchUp();
     if (this.#consumer === undefined) this.#lost('disconnected from NATS');
     else sink.status('live', `stream ${config.stream} at ${connection.getServer()}`);
   }
@@ -124,6 +130,20 @@ export class JetStreamFeed implements Feed {
     await this.#recovering;
   }
 
+  /** Who says that it is ready must know the symbols and have their last values. */
+  async #catchUp(): Promise<void> {
+    if (this.#consumer === undefined || this.#deliverySeq >= this.#caughtUpSeq) return;
+    const { clock } = this.#options;
+    await new Promise<void>(resolve => {
+      const timer = clock.setTimeout(resolve, CATCH_UP_MS_MAX);
+      this.#caughtUp = () => {
+        clock.clearTimeout(timer);
+        resolve();
+      };
+    });
+    this.#caughtUp = undefined;
+  }
+
   /** Begins to read behind `#lastSeq`. Says what could not be read any more, or ''. */
   async #open(connection: NatsConnection): Promise<string> {
     const { stream } = this.#options.config;
@@ -143,7 +163,9 @@ export class JetStreamFeed implements Feed {
       this.#epoch = `${epoch}.${streamSeq.toString(36)}`;
       this.#lastSeq = 0;
     } else if (this.#lastSeq > 0 && firstSeq > this.#lastSeq + 1) {
+      // Of which subjects is not known, so no chain may be continued.
       remark = `up to ${firstSeq - this.#lastSeq - 1} messages left the stream before they could be read`;
+      this.#epoch = `${epoch}.${firstSeq.toString(36)}`;
     }
     this.#deliverySeq = 0;
     await this.#consume(manager, stream);
@@ -174,6 +196,7 @@ export class JetStreamFeed implements Feed {
       num_replicas: 1,
       inactive_threshold: nanos(CONSUMER_IDLE_MS),
     });
+    this.#caughtUpSeq = info.num_pending;
     let consumer: ConsumerMessages | undefined;
     consumer = await manager
       .jetstream()
@@ -214,6 +237,7 @@ export class JetStreamFeed implements Feed {
       return;
     }
     this.#deliverySeq = deliverySequence;
+    if (deliverySequence === this.#caughtUpSeq) this.#caughtUp?.();
     if (streamSequence <= this.#lastSeq) return;
     this.#lastSeq = streamSequence;
     const headers = headersOf(received);
@@ -295,6 +319,7 @@ export class JetStreamFeed implements Feed {
   #closeConsumer(): void {
     const consumer = this.#consumer;
     this.#consumer = undefined;
+    this.#caughtUp?.();
     void consumer?.close();
   }
 }

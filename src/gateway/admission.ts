@@ -61,6 +61,9 @@ export class Admissions {
   }
 
   async #topics(session: Session, request: UpgradeRequest, stream: Stream): Promise<Admission | Refusal> {
+    if (request.symbols.length > this.#subscriptionsMax) {
+      return refusal(400, 'too_many_subscriptions', `at most ${this.#subscriptionsMax} topics a connection`);
+    }
     const asked = request.symbols.length === 0 ? [ALL_SYMBOLS] : request.symbols;
     const unknown = request.symbols.length === 0 ? [] : await this.#symbols.unknown(request.symbols);
     const known = asked.filter(symbol => !unknown.includes(symbol));
@@ -71,9 +74,6 @@ export class Admissions {
     }
     if (allowed.length === 0 || (allowed.length < known.length && !mayLeaveOut)) {
       return refusal(403, 'forbidden', `not entitled to ${stream} of ${shorten(known)}`);
-    }
-    if (allowed.length > this.#subscriptionsMax) {
-      return refusal(400, 'too_many_subscriptions', `at most ${this.#subscriptionsMax} topics a connection`);
     }
     const wanted = allowed.map(symbol => ({ stream, symbol, lane: laneFor(session, stream, request.bookDetail) }));
     return { session, wanted, warning: warningFor(unknown, known, allowed), lanes: [] };
@@ -103,6 +103,7 @@ export class Admissions {
       socket: undefined,
       isStalled: false,
       droppedInTurn: 0,
+      sampledBytes: 0,
       isBusy: false,
       backlog: [],
     };

@@ -20,7 +20,9 @@ import type { Session } from './session.js';
 import type { Subscriptions, Wanted } from './subscriptions.js';
 
 /** Commands that wait while an earlier one of the session waits for the hub. */
-export const BACKLOG_MAX = 1000;
+export const BACKLOG_MAX = 200;
+/** Their bytes. */
+export const BACKLOG_BYTES_MAX = 2 * 1024 * 1024;
 
 /** Undefined: answered at once. A promise: later commands of the session wait for it. */
 type Handled = undefined | Promise<void>;
@@ -51,7 +53,8 @@ export class CommandHandler {
   /** Takes one client message. The bytes are only valid during the call. */
   receive(session: Session, bytes: ArrayBuffer, isBinary: boolean): void {
     if (session.isBusy) {
-      if (session.backlog.length >= BACKLOG_MAX) {
+      const waiting = session.backlog.reduce((total, next) => total + next.bytes.byteLength, 0);
+      if (session.backlog.length >= BACKLOG_MAX || waiting + bytes.byteLength > BACKLOG_BYTES_MAX) {
         this.#fail(session, undefined, 'rate_limited', 'too many commands are waiting to be answered');
       } else {
         session.backlog.push({ bytes: bytes.slice(0), isBinary });
@@ -122,6 +125,10 @@ export class CommandHandler {
     const rateClass = this.#classOf(session, command);
     const detail = this.#detailOf(session, command);
     if (rateClass === undefined || detail === undefined) return undefined;
+    if (target.symbols.length > this.#subscriptionsMax) {
+      this.#fail(session, command.id, 'too_many_subscriptions', `at most ${this.#subscriptionsMax} a connection`);
+      return undefined;
+    }
     const unknown = target.isAll ? [] : this.#symbols.unknown(target.symbols);
     if (unknown instanceof Promise) {
       return unknown.then(names => this.#subscribeKnown(session, command, target, names, rateClass, detail));
@@ -155,8 +162,13 @@ export class CommandHandler {
       this.#refuse(session, command.id, stream, unknown, known, allowed);
     };
     if (isStateStream(stream) || wanted.length === 0) {
+      const present = wanted.filter(({ symbol }) => session.subscriptions.has(topicOf(stream, symbol)));
       answer();
       this.#subscriptions.subscribe(session, wanted);
+      // Who is told that nothing was recovered is promised a snapshot.
+      if (command.since !== undefined) {
+        for (const { symbol } of present) this.#subscriptions.resync(session, topicOf(stream, symbol));
+      }
       return undefined;
     }
     // 'subscribed' on an event stream promises every message from here on, so the lanes must be live first.

@@ -76,6 +76,7 @@ export class Fanout {
 
   /** Copies the next frames of every ring; false when there are none. */
   read(): boolean {
+    if (!this.hasMore) return false;
     this.#turn.current++;
     let any = false;
     this.#rings.forEach((ring, i) => {

@@ -8,6 +8,8 @@ import { ALL_SYMBOLS, isStateStream, type Stream, sourceKindOf } from '../protoc
 import { EventSeqs } from './event-seqs.js';
 import type { Subscription } from './session.js';
 
+const REQUESTS_FROM_MAX = 2 ** 31;
+
 /** Messages and bytes sent for one stream, format and class. */
 export interface SentCell {
   messages: number;
@@ -98,7 +100,8 @@ export class LaneTable {
   readonly #rings: number;
   readonly #tell: (change: InterestChange) => void;
   readonly #sentCell: (stream: Stream, format: string, rateClass: string) => SentCell;
-  #lastRequest = 0;
+  /** Begins anywhere: an answer to the thread that this one replaced must not pass for an answer to this one. */
+  #lastRequest = Math.floor(Math.random() * REQUESTS_FROM_MAX);
   #lastNative = 0;
 
   /**

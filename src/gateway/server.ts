@@ -224,7 +224,9 @@ export class GatewayServer {
       if (!entry.isState && entry.source < 0) live.push(new Promise(resolve => entry.whenLive.push(resolve)));
     }
     await Promise.all(live);
-    return admitted;
+    if (!this.#isClosing) return admitted;
+    this.#release(admitted);
+    return unavailable('this gateway is closing');
   }
 
   #release(admission: Admission): void {

@@ -68,6 +68,8 @@ export interface Session {
   isStalled: boolean;
   /** uWS reported a drop in this turn (number of the turn), which is handled outside its callback; 0: none. */
   droppedInTurn: number;
+  /** Bytes waiting in user space when it was sampled last. */
+  sampledBytes: number;
   /** A command is waiting for an answer of the hub; later ones wait in line. */
   isBusy: boolean;
   readonly backlog: { readonly bytes: ArrayBuffer; readonly isBinary: boolean }[];

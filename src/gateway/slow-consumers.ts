@@ -62,8 +62,7 @@ export class SlowConsumers {
       const turn = session.droppedInTurn;
       session.droppedInTurn = 0;
       if (session.socket === undefined) continue;
-      if (session.isStalled) this.#subscriptions.lostMore(session, turn);
-      else this.#stall(session, turn);
+      this.#stall(session, turn);
       this.#outbox.buffered.add(session);
       // It may have drained since; then no `drain` will come.
       this.drained(session);
@@ -74,7 +73,10 @@ export class SlowConsumers {
   sample(): void {
     for (const session of [...this.#outbox.buffered]) {
       const waiting = session.socket?.getBufferedAmount() ?? 0;
-      if (waiting > this.#highWaterBytes && !session.isStalled) this.#stall(session, 0);
+      // A large snapshot on its way shrinks from sample to sample; what does not is a socket that does not read.
+      const isStuck = waiting > this.#highWaterBytes && session.sampledBytes > 0 && waiting >= session.sampledBytes;
+      session.sampledBytes = waiting;
+      if (isStuck && !session.isStalled) this.#stall(session, 0);
       else this.drained(session);
     }
   }
@@ -84,12 +86,15 @@ export class SlowConsumers {
   }
 
   #stall(session: Session, turn: number): void {
-    this.counters.stalls++;
+    if (!session.isStalled) this.counters.stalls++;
     this.#subscriptions.stall(session, turn);
   }
 
   #resume(session: Session): void {
     this.counters.resumes++;
     this.#subscriptions.resume(session);
+    // The rest of its topics is resumed at the next sample, or when it drains again.
+    if (session.isStalled) this.#outbox.buffered.add(session);
+    else session.sampledBytes = 0;
   }
 }

@@ -13,6 +13,9 @@ import type { Session, SnapshotAssembly, Subscription } from './session.js';
 /** Deltas queued behind the first parts of a snapshot of many symbols; beyond it the snapshot is begun anew. */
 export const ASSEMBLY_QUEUE_BYTES_MAX = 1024 * 1024;
 
+/** Topics of one socket that are resumed together. */
+const RESUMED_AT_ONCE_MAX = 32;
+
 /** Number of the turn of publishes under way, shared by those who count it and those who ask. */
 export interface Turn {
   current: number;
@@ -30,12 +33,20 @@ export class Subscriptions {
   readonly #outbox: Outbox;
   readonly #losses: EventLosses;
   readonly #turn: Turn;
+  readonly #resumedAtOnceMax: number;
 
-  constructor(table: LaneTable, outbox: Outbox, losses: EventLosses, turn: Turn) {
+  constructor(
+    table: LaneTable,
+    outbox: Outbox,
+    losses: EventLosses,
+    turn: Turn,
+    resumedAtOnceMax = RESUMED_AT_ONCE_MAX,
+  ) {
     this.#table = table;
     this.#outbox = outbox;
     this.#losses = losses;
     this.#turn = turn;
+    this.#resumedAtOnceMax = resumedAtOnceMax;
   }
 
   /**
@@ -96,24 +107,30 @@ export class Subscriptions {
    */
   stall(session: Session, turn: number): void {
     session.isStalled = true;
-    for (const subscription of session.subscriptions.values()) this.#pause(subscription, turn);
-  }
-
-  /** A stalled socket dropped something that was published before it was stalled: more is lost than was thought. */
-  lostMore(session: Session, turn: number): void {
     for (const subscription of session.subscriptions.values()) {
+      // Of one that is paused already, more may be lost than was thought.
       if (subscription.sentSeqs !== undefined) this.#losses.remember(subscription, turn);
+      this.#pause(subscription, turn);
     }
   }
 
-  /** The socket has drained: losses of events are announced, states come anew as snapshots, then all is live. */
+  /**
+   * The socket has drained: losses of events are announced, states come anew as snapshots, then they are live. Some
+   * topics at a time, so that the snapshots of many do not stall it again; it stays stalled until none is left.
+   */
   resume(session: Session): void {
-    session.isStalled = false;
     // Single symbols may be live again before the trades of all symbols are: they go on where those stood.
     const all = session.subscriptions.get(ALL_TRADES);
     if (all !== undefined) this.#losses.handBack(all);
     const paused = [...session.subscriptions.values()].filter(subscription => subscription.state === 'paused');
-    this.#begin(session, paused);
+    const next = paused.slice(0, this.#resumedAtOnceMax);
+    session.isStalled = paused.length > next.length;
+    for (const subscription of next) {
+      // To the end of the line: should it stall once more, those that were not live yet come first.
+      session.subscriptions.delete(subscription.topic);
+      session.subscriptions.set(subscription.topic, subscription);
+    }
+    this.#begin(session, next);
   }
 
   /** The answer to a lane's request has come; `part` is undefined for event lanes. */

@@ -8,6 +8,8 @@ const RESTART_DELAY_MAX_MS = 2000;
 /** A worker that ran this long is no longer held to be in a crash loop. */
 const STABLE_AFTER_MS = 30_000;
 const STATS_TIMEOUT_MS = 1000;
+/** Replaced workers whose totals are remembered. */
+const ENDED_MAX = 1000;
 /** Longest head of a request. uWS's own 4 KiB are too short for a token and all symbols that a connection may name. */
 const REQUEST_HEAD_BYTES_MAX = 32 * 1024;
 
@@ -25,6 +27,8 @@ export interface SupervisorOptions {
 }
 
 interface Slot {
+  /** The last counters it gave, for when it does not answer in time, or no more. */
+  lastStats: WorkerStats | undefined;
   thread: Worker | undefined;
   isListening: boolean;
   startedAtMs: number;
@@ -39,6 +43,8 @@ export class WorkerSupervisor {
   readonly #slots: Slot[];
   readonly #connections: SharedArrayBuffer;
   readonly #pendingStats = new Map<number, (stats: WorkerStats) => void>();
+  /** Last counters of workers that were replaced. */
+  readonly #ended: WorkerStats[] = [];
   #port: number;
   #lastStatsId = 0;
   #isClosing = false;
@@ -49,7 +55,14 @@ export class WorkerSupervisor {
     const workers = options.config.workers;
     this.#connections = new SharedArrayBuffer(4 * workers);
     this.#slots = Array.from({ length: workers }, () => {
-      return { thread: undefined, isListening: false, startedAtMs: 0, failures: 0, lastError: '' };
+      return {
+        lastStats: undefined,
+        thread: undefined,
+        isListening: false,
+        startedAtMs: 0,
+        failures: 0,
+        lastError: '',
+      };
     });
   }
 
@@ -74,11 +87,16 @@ export class WorkerSupervisor {
     this.#slots[worker]?.thread?.postMessage(message);
   }
 
-  /** Counters of all workers that answer in time. */
+  /** Counters of all workers, those that were replaced included; of one that does not answer in time, its last ones. */
   async stats(): Promise<WorkerStats[]> {
     const asked = this.#slots.map((slot, worker) => (slot.isListening ? this.#askStats(worker) : undefined));
     const answers = await Promise.all(asked);
-    return answers.filter(stats => stats !== undefined);
+    const stats = answers.map((answer, worker) => {
+      const slot = this.#slots[worker] as Slot;
+      slot.lastStats = answer ?? slot.lastStats;
+      return slot.lastStats;
+    });
+    return [...stats.filter(present => present !== undefined), ...this.#ended];
   }
 
   /** Closes all sockets with 1001 and ends the threads. */
@@ -150,6 +168,10 @@ export class WorkerSupervisor {
 
   #exited(worker: number, slot: Slot, reason: string): void {
     slot.isListening = false;
+    // Totals must not fall when a worker is replaced; what it had open is closed.
+    if (slot.lastStats !== undefined) this.#ended.push({ ...slot.lastStats, open: 0, lanes: 0, buffered: 0 });
+    if (this.#ended.length > ENDED_MAX) this.#ended.shift();
+    slot.lastStats = undefined;
     if (this.#isClosing) return;
     this.#options.onDown(worker, reason);
     this.#restartLater(worker, slot);

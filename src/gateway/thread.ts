@@ -167,7 +167,8 @@ async function pump(): Promise<void> {
       continue;
     }
     const ring = Atomics.waitAsync(doorbell, worker, seen);
-    if (ring.async) await ring.value;
+    // At once or later, but in another turn of the loop: uWS writes what was published between the two.
+    await (ring.async ? ring.value : nextLoopTurn());
   }
 }
 

@@ -30,7 +30,6 @@ export interface HubCounters {
   /** Holes in a publisher's own sequence. */
   gaps: number;
   batches: number;
-  batchBytes: number;
   frames: number;
   frameBytes: number;
   encodeMicros: number;
@@ -63,7 +62,6 @@ export class Hub {
     duplicates: 0,
     gaps: 0,
     batches: 0,
-    batchBytes: 0,
     frames: 0,
     frameBytes: 0,
     encodeMicros: 0,
@@ -170,12 +168,13 @@ export class Hub {
   #discover(subject: string): Source | undefined {
     const parsed = parseSubject(subject);
     if (parsed === undefined) return undefined;
-    if (!this.#symbols.has(parsed.symbol)) {
+    const source = this.#create(parsed.kind, parsed.symbol);
+    if (source !== undefined && !this.#symbols.has(parsed.symbol)) {
       this.#symbols.add(parsed.symbol);
       this.#announce();
       this.#newSymbols.push(parsed.symbol);
     }
-    return this.#create(parsed.kind, parsed.symbol);
+    return source;
   }
 
   #create(kind: SourceKind, symbol: string): Source | undefined {
@@ -279,7 +278,6 @@ export class Hub {
   #onResult(result: BatchResult): void {
     const c = this.counters;
     c.batches++;
-    c.batchBytes += result.buffer.byteLength;
     c.frames += result.frames;
     c.frameBytes += result.frameBytes;
     c.encodeMicros += result.busyMicros;

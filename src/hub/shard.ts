@@ -42,6 +42,9 @@ export class Shard {
   /** State messages skipped in favour of a newer one because the queue was full. */
   statesSkipped = 0;
   restarts = 0;
+  /** Records and bytes handed to the encoder. */
+  encodedRecords = 0;
+  encodedBytes = 0;
   readonly index: number;
   readonly #options: ShardOptions;
   readonly #queueBytesMax: number;
@@ -178,7 +181,9 @@ export class Shard {
   #dispatch(): void {
     if (this.#closed) return;
     this.#busy = true;
-    const { buffer, bytes } = this.#batch.take();
+    const { buffer, bytes, records } = this.#batch.take();
+    this.encodedRecords += records;
+    this.encodedBytes += bytes;
     this.#batch = new BatchWriter(this.#spare ?? new ArrayBuffer(BATCH_BYTES_INITIAL));
     this.#spare = undefined;
     const events = this.#eventsInFlight;

@@ -13,6 +13,8 @@ export interface MainStats {
   readonly duplicates: number;
   readonly gaps: number;
   readonly batches: number;
+  readonly batchRecords: number;
+  readonly batchBytes: number;
   readonly frames: number;
   readonly frameBytes: number;
   readonly encodeMicros: number;
@@ -67,6 +69,8 @@ export class Metrics {
     this.#count('millrace_feed_duplicates_total', 'Messages whose sequence was not new', main.duplicates);
     this.#count('millrace_feed_gaps_total', "Holes in publishers' own sequences", main.gaps);
     this.#count('millrace_encoder_batches_total', 'Batches encoded', main.batches);
+    this.#count('millrace_encoder_batch_records_total', 'Records in those batches', main.batchRecords);
+    this.#count('millrace_encoder_batch_bytes_total', 'Bytes of those batches', main.batchBytes);
     this.#count('millrace_encoder_frames_total', 'Frames encoded', main.frames);
     this.#count('millrace_encoder_frame_bytes_total', 'Bytes of the frames encoded', main.frameBytes);
     this.#count('millrace_encoder_busy_seconds_total', 'Time spent encoding', main.encodeMicros / 1e6);

@@ -19,8 +19,6 @@ export type ErrorCode =
 
 /** WebSocket close codes. 4000–4499: the client may reconnect; 4500–4999: it must not. */
 export const CloseCode = {
-  normal: 1000,
   goingAway: 1001,
   payloadTooLarge: 1009,
-  rateLimited: 4029,
 } as const;

@@ -5,8 +5,6 @@
  * A lane is a number below `LANES`, so that it fits a frame header and indexes an array:
  * bits 0–1 class · bit 2 format · bit 3 stamped · bits 4–5 detail.
  */
-import type { Stream } from './topics.js';
-
 export const CLASSES = ['realtime', '16ms', '100ms', '1000ms'] as const;
 export type RateClass = (typeof CLASSES)[number];
 /** Milliseconds between two sends of a class; 0: at once. Indexed by class number. */
@@ -55,10 +53,6 @@ export function depthDetail(depth: number): number | undefined {
 /** Levels per side of a books lane's detail: 1 for the best level, then 10, 25, 100. */
 export function levelsOfDetail(detail: number): number {
   return detail === 0 ? 1 : (DEPTHS[detail - 1] ?? 1);
-}
-
-export function bookStreamOfDetail(detail: number): Stream {
-  return detail === 0 ? 'orderbook' : 'depth';
 }
 
 /** The class a tier gets when it asks for none. A client may ask for a slower one (a higher number), never a faster one. */

@@ -77,9 +77,12 @@ export class RingWriter {
     this.#f64 = new Float64Array(ring, CONTROL_BYTES);
     this.#capacity = this.#bytes.length;
     this.#doorbells = new Int32Array(doorbells);
-    // A writer that replaces a crashed one goes on behind what was committed, and takes back what was only reserved.
-    this.#at = Atomics.load(this.#control, COMMITTED);
+    // A crashed writer may have overwritten what its readers have not read yet. Its successor begins a whole ring
+    // further on, which every reader takes for the overrun that it is.
+    const reserved = Atomics.load(this.#control, RESERVED);
+    this.#at = reserved === 0 ? 0 : (reserved + this.#capacity / UNIT_BYTES + 1) | 0;
     Atomics.store(this.#control, RESERVED, this.#at);
+    Atomics.store(this.#control, COMMITTED, this.#at);
   }
 
   /** Longest payload (with epoch) a frame can have: a quarter of the ring, so that one frame cannot overrun everybody. */

@@ -124,7 +124,8 @@ class World {
       this.gateway.flush();
       this.gateway.sample();
       await vi.advanceTimersByTimeAsync(50);
-      const isStalled = this.peers.some(({ socket }) => socket.session.isStalled || socket.bufferedBytes > 0);
+      const open = this.peers.filter(({ socket }) => socket.isOpen);
+      const isStalled = open.some(({ socket }) => socket.session.isStalled || socket.bufferedBytes > 0);
       if (!this.gateway.isBusy && !isStalled && round > 45) return;
     }
     throw new Error('the gateway does not come to rest');

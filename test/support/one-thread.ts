@@ -212,7 +212,7 @@ export class OneThreadGateway {
       nowMicros,
       sentCell,
     );
-    this.subscriptions = new Subscriptions(this.#table, outbox, new EventLosses(outbox, eventSymbol), turn);
+    this.subscriptions = new Subscriptions(this.#table, outbox, new EventLosses(outbox, eventSymbol), turn, 3);
     this.#slow = new SlowConsumers(this.subscriptions, outbox, BACKPRESSURE_BYTES_MAX);
     this.#fanout = new Fanout({
       rings: rings.map(ring => new RingReader(ring, 0)),
@@ -258,6 +258,7 @@ export class OneThreadGateway {
       socket: undefined,
       isStalled: false,
       droppedInTurn: 0,
+      sampledBytes: 0,
       isBusy: false,
       backlog: [],
     };

@@ -33,7 +33,7 @@ export function feedPlans(symbols: readonly string[], seconds: number): FeedPlan
   return [
     {
       name: 'simulator',
-      description: 'at every tick a random half of the symbols moves, with every field that a trade moves',
+      description: 'at every tick about one symbol in sixteen moves, with every field that a trade moves',
       env: { ...simulator, SIM_RATE: '0', PRICE_UPDATE_INTERVAL: `${TICK_MS}ms` },
       rateClass: 'realtime',
       tickMs: TICK_MS,

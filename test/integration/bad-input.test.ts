@@ -350,7 +350,7 @@ describe('R47 client garbage', () => {
         stream: 'trades',
         symbols: Array.from({ length: 100_000 }, (_, i) => `X${i}`),
       }),
-      'invalid_symbol',
+      'too_many_subscriptions',
     ],
     [
       'with a symbol of 300 characters',

@@ -5,7 +5,7 @@ import { FrameKind, RingWriter } from '../protocol/ring.js';
 import { ALL_TRADES_SOURCE, type SourceKind } from '../protocol/topics.js';
 import { BooksSource } from './books-source.js';
 import { decodePayload, PAYLOAD_BYTES_MAX } from './decode.js';
-import { FrameEncoder } from './frame-encoder.js';
+import { FrameEncoder, newOrigin } from './frame-encoder.js';
 import { QuotesSource } from './quotes-source.js';
 import type { SourceEncoder } from './source.js';
 import type { StateSource } from './state-source.js';
@@ -20,14 +20,6 @@ const RATE_CLASSES = 4;
 const EVERY_WORKER = -1;
 
 const textEncoder = new TextEncoder();
-
-const NO_ORIGIN = {
-  source: ALL_TRADES_SOURCE,
-  epochBytes: new Uint8Array(0),
-  seq: 0,
-  tsEventMicros: 0,
-  hubMicros: 0,
-};
 
 interface Entry {
   readonly encoder: SourceEncoder;
@@ -195,7 +187,7 @@ export class ShardEncoder {
     for (const entry of this.#sources) {
       if (entry?.encoder instanceof TradesSource) entry.encoder.snapshot(r.lane, r.worker, r.a);
     }
-    this.#out.emitEmpty(FrameKind.ready, r.lane, 1 << r.worker, { ...NO_ORIGIN, request: r.a });
+    this.#out.emitEmpty(FrameKind.ready, r.lane, 1 << r.worker, { ...newOrigin(ALL_TRADES_SOURCE), request: r.a });
   }
 
   #flush(rateClass: number): void {

@@ -29,6 +29,18 @@ export interface FrameOrigin {
   readonly request: number;
 }
 
+export type Mutable<T> = { -readonly [member in keyof T]: T[member] };
+
+/** The origin of a source of which nothing has come yet; its owner keeps it up to date. */
+export const newOrigin = (source: number): Mutable<FrameOrigin> => ({
+  source,
+  epochBytes: new Uint8Array(0),
+  seq: 0,
+  tsEventMicros: 0,
+  hubMicros: 0,
+  request: 0,
+});
+
 export class FrameEncoder {
   readonly #ring: RingWriter;
   readonly #packr = new Packr({ useRecords: false, variableMapSize: true, encodeUndefinedAsNil: true });

@@ -6,8 +6,8 @@
 import { classOfLane, detailOfLane, variantOfLane } from '../protocol/lanes.js';
 import { FrameKind } from '../protocol/ring.js';
 import type { PlainObject } from './decode.js';
-import type { FrameEncoder, FrameOrigin, Message, VariantMasks } from './frame-encoder.js';
-import { newVariantMasks } from './frame-encoder.js';
+import type { FrameEncoder, FrameOrigin, Message, Mutable, VariantMasks } from './frame-encoder.js';
+import { newOrigin, newVariantMasks } from './frame-encoder.js';
 import type { DataOutcome, MessageTimes, Rebuild, SourceEncoder } from './source.js';
 
 /** Called when a track of the class has something to send at its next flush. */
@@ -36,19 +36,12 @@ export abstract class StateSource<View> implements SourceEncoder {
   readonly #tracks: (Track<View> | undefined)[] = new Array(TRACKS).fill(undefined);
   readonly #dueClasses = [false, false, false, false];
   readonly #requester = newVariantMasks();
-  readonly #origin = {
-    source: 0,
-    epochBytes: new Uint8Array(0),
-    seq: 0,
-    tsEventMicros: 0,
-    hubMicros: 0,
-    request: 0,
-  };
+  readonly #origin: Mutable<FrameOrigin>;
   #epoch = '';
 
   constructor(source: number, symbol: string, out: FrameEncoder, markDue: MarkDue) {
     this.symbol = symbol;
-    this.#origin.source = source;
+    this.#origin = newOrigin(source);
     this.#out = out;
     this.#markDue = markDue;
   }

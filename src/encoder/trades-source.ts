@@ -10,7 +10,15 @@ import {
 } from '../protocol/lanes.js';
 import { FrameKind } from '../protocol/ring.js';
 import { isAmount, isCarriable, type PlainObject } from './decode.js';
-import { type FrameEncoder, type Message, newVariantMasks, type VariantMasks } from './frame-encoder.js';
+import {
+  type FrameEncoder,
+  type FrameOrigin,
+  type Message,
+  type Mutable,
+  newOrigin,
+  newVariantMasks,
+  type VariantMasks,
+} from './frame-encoder.js';
 import type { DataOutcome, MessageTimes, SourceEncoder } from './source.js';
 
 const VIEWS = [TRADES_PUBLIC, TRADES_FULL] as const;
@@ -49,19 +57,12 @@ export class TradesSource implements SourceEncoder {
   readonly #all: AllTrades;
   readonly #views: VariantMasks[] = VIEWS.map(newVariantMasks);
   readonly #receivers = newVariantMasks();
-  readonly #origin = {
-    source: 0,
-    epochBytes: new Uint8Array(0),
-    seq: 0,
-    tsEventMicros: 0,
-    hubMicros: 0,
-    request: 0,
-  };
+  readonly #origin: Mutable<FrameOrigin>;
   #epoch = '';
 
   constructor(source: number, symbol: string, out: FrameEncoder, all: AllTrades) {
     this.symbol = symbol;
-    this.#origin.source = source;
+    this.#origin = newOrigin(source);
     this.#out = out;
     this.#all = all;
   }

@@ -19,6 +19,16 @@ export interface FeedMessage {
   contiguous: boolean;
 }
 
+/** A message to be filled in and handed over again and again: a feed allocates none per message. */
+export const newFeedMessage = (): FeedMessage => ({
+  subject: '',
+  payload: new Uint8Array(0),
+  tsEventMicros: 0,
+  seq: 0,
+  epoch: '',
+  contiguous: false,
+});
+
 export interface FeedSink {
   message(message: FeedMessage): void;
   /** `live`: data flows. `stale`: the feed lost its source; the last values are still served. */

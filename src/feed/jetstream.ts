@@ -13,13 +13,12 @@ import {
 import type { NatsConfig } from '../config/environment.js';
 import { publishDeadLetter } from './dead-letter.js';
 import { textOf } from './error-text.js';
-import type { Clock, Feed, FeedMessage, FeedSink } from './feed.js';
+import { type Clock, type Feed, type FeedSink, newFeedMessage } from './feed.js';
 import { createStream, epochOf, findStream, jetStreamTextOf } from './jetstream-stream.js';
 import { connectNats, rethrowOutside, watchConnection } from './nats-connection.js';
 import { headersOf, tsEventOf } from './nats-headers.js';
 
 const MARKET_DATA = 'md.>';
-const NO_BYTES = new Uint8Array(0);
 /** Messages that the server may have on the way to this feed at a time. */
 const PULL_MESSAGES_MAX = 4_096;
 /** How long one request for messages lasts; nats.js renews it. */
@@ -56,14 +55,7 @@ export interface JetStreamFeedOptions {
 export class JetStreamFeed implements Feed {
   readonly name = 'jetstream';
   readonly #options: JetStreamFeedOptions;
-  readonly #message: FeedMessage = {
-    subject: '',
-    payload: NO_BYTES,
-    tsEventMicros: 0,
-    seq: 0,
-    epoch: '',
-    contiguous: false,
-  };
+  readonly #message = newFeedMessage();
   #connection: NatsConnection | undefined;
   /** Undefined before the start and after the stop: then nothing reaches it. */
   #sink: FeedSink | undefined;

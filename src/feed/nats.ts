@@ -2,12 +2,11 @@ import type { Msg, NatsConnection, NatsError, Subscription } from 'nats';
 import type { NatsConfig } from '../config/environment.js';
 import { publishDeadLetter } from './dead-letter.js';
 import { textOf } from './error-text.js';
-import type { Feed, FeedMessage, FeedSink } from './feed.js';
+import { type Feed, type FeedSink, newFeedMessage } from './feed.js';
 import { connectNats, rethrowOutside, watchConnection } from './nats-connection.js';
 import { headersOf, readSequence, tsEventOf } from './nats-headers.js';
 
 const MARKET_DATA = 'md.>';
-const NO_BYTES = new Uint8Array(0);
 
 export interface NatsFeedOptions {
   readonly config: NatsConfig;
@@ -22,14 +21,7 @@ export interface NatsFeedOptions {
 export class NatsFeed implements Feed {
   readonly name = 'nats';
   readonly #options: NatsFeedOptions;
-  readonly #message: FeedMessage = {
-    subject: '',
-    payload: NO_BYTES,
-    tsEventMicros: 0,
-    seq: 0,
-    epoch: '',
-    contiguous: false,
-  };
+  readonly #message = newFeedMessage();
   #connection: NatsConnection | undefined;
   #subscription: Subscription | undefined;
   #refused: NatsError | undefined;

@@ -20,7 +20,6 @@ const textDecoder = new TextDecoder();
 
 export interface FanoutCounters {
   turns: number;
-  frames: number;
   overruns: number;
   readonly latencyBuckets: Float64Array;
   latencySumMicros: number;
@@ -29,7 +28,6 @@ export interface FanoutCounters {
 export class Fanout {
   readonly counters: FanoutCounters = {
     turns: 0,
-    frames: 0,
     overruns: 0,
     latencyBuckets: new Float64Array(LATENCY_BUCKETS),
     latencySumMicros: 0,
@@ -194,6 +192,5 @@ export class Fanout {
     const bucket = Math.min(LATENCY_BUCKETS - 1, 32 - Math.clz32(micros));
     this.counters.latencyBuckets[bucket] = (this.counters.latencyBuckets[bucket] ?? 0) + 1;
     this.counters.latencySumMicros += micros;
-    this.counters.frames++;
   }
 }

@@ -17,7 +17,6 @@ import type { Admission, Admissions } from './admission.js';
 import type { CommandHandler } from './command-handler.js';
 import type { Fanout } from './fanout.js';
 import type { LaneTable } from './lane-table.js';
-import type { Outbox } from './outbox.js';
 import { endpointOf, isOriginAllowed, parseRequest, type Refusal, refusal } from './request.js';
 import type { Session, Socket, SocketData } from './session.js';
 import type { SlowConsumers } from './slow-consumers.js';
@@ -48,7 +47,6 @@ export interface ServerParts {
   readonly subscriptions: Subscriptions;
   readonly slow: SlowConsumers;
   readonly fanout: Fanout;
-  readonly outbox: Outbox;
   readonly table: LaneTable;
   /** Connections of each worker. */
   readonly connections: Int32Array;

@@ -30,7 +30,6 @@ export function snapshotStats(
     stalls: slow.counters.stalls,
     resumes: slow.counters.resumes,
     turns: fanout.counters.turns,
-    frames: fanout.counters.frames,
     overruns: fanout.counters.overruns,
     latencyBuckets: [...fanout.counters.latencyBuckets],
     latencySumMicros: fanout.counters.latencySumMicros,

@@ -232,9 +232,12 @@ export class Subscriptions {
 
   #goLive(subscription: Subscription): void {
     subscription.state = 'live';
-    if (subscription.topic === ALL_TRADES) this.#losses.takeOver(subscription);
-    if (subscription.stream === 'trades') this.#settleTrades(subscription.session);
-    else this.#setNative(subscription, true);
+    if (subscription.topic === ALL_TRADES) {
+      this.#losses.takeOver(subscription);
+      this.#settleTrades(subscription.session);
+      return;
+    }
+    this.#setNative(subscription, subscription.stream !== 'trades' || !hasAllTrades(subscription.session));
   }
 
   #restart(assembly: SnapshotAssembly): void {
@@ -279,11 +282,10 @@ export class Subscriptions {
 
   /** A socket that has all trades must not get those of one symbol twice. */
   #settleTrades(session: Session): void {
-    const all = session.subscriptions.get(ALL_TRADES);
-    const hasAll = all?.state === 'live';
+    const hasAll = hasAllTrades(session);
     for (const subscription of session.subscriptions.values()) {
       if (subscription.stream !== 'trades' || subscription.state !== 'live') continue;
-      this.#setNative(subscription, subscription === all || !hasAll);
+      this.#setNative(subscription, subscription.topic === ALL_TRADES || !hasAll);
     }
   }
 
@@ -296,6 +298,10 @@ export class Subscriptions {
     if (isOn) session.socket?.subscribe(entry.nativeTopic);
     else session.socket?.unsubscribe(entry.nativeTopic);
   }
+}
+
+function hasAllTrades(session: Session): boolean {
+  return session.subscriptions.get(ALL_TRADES)?.state === 'live';
 }
 
 const NOTHING = new Uint8Array(0);

@@ -110,7 +110,6 @@ const server = new GatewayServer(app, {
   subscriptions,
   slow,
   fanout,
-  outbox,
   table,
   connections: new Int32Array(connections),
   worker,

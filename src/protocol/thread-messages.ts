@@ -37,7 +37,6 @@ export interface WorkerStats {
   readonly stalls: number;
   readonly resumes: number;
   readonly turns: number;
-  readonly frames: number;
   readonly overruns: number;
   /** Bucket b: frames that took less than 2^b µs from the hub to their publish. */
   readonly latencyBuckets: readonly number[];

@@ -4,6 +4,8 @@
 export interface EncoderThreadData {
   readonly ring: SharedArrayBuffer;
   readonly doorbells: SharedArrayBuffer;
+  /** Most messages in one array of analytics. */
+  readonly batchMax: number;
 }
 
 /** Records (see records.ts) in `buffer[0..bytes)`. */
@@ -45,7 +47,7 @@ export interface Checkpoint {
 export interface BatchResult {
   /** The batch's memory, given back for the next one. */
   buffer: ArrayBuffer;
-  /** Bit c: class c has something to send at its next flush. */
+  /** Bit c: class c has something to send at its next flush; bit `BATCHES_DUE`: batches of events have. */
   dueClasses: number;
   rejected: Rejected[];
   /** Further refused messages, counted only. Null: none. */

@@ -21,4 +21,18 @@ export type ErrorCode =
 export const CloseCode = {
   goingAway: 1001,
   payloadTooLarge: 1009,
+  tokenExpired: 4001,
+  slowConsumer: 4008,
+  idle: 4009,
+  insufficientState: 4010,
+  rateLimited: 4029,
+  revoked: 4500,
+  forbidden: 4503,
+  protocolViolation: 4508,
 } as const;
+export type CloseCode = (typeof CloseCode)[keyof typeof CloseCode];
+
+/** True where the protocol lets a client come back after a close with this code: all but 4500 to 4999. */
+export function mayReconnect(code: number): boolean {
+  return code < 4500 || code > 4999;
+}

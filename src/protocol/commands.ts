@@ -5,40 +5,62 @@ import type { ErrorCode } from './codes.js';
 /** Echoed in the answer, as it came. */
 export type CommandId = string | number;
 
+/** Longest token of an `auth` command, in UTF-16 code units; what a verifier takes may be shorter. */
+const TOKEN_LENGTH_MAX = 16_384;
+
 const id = z.union([z.string().max(128), z.number()]).optional();
+const name = z.string().max(256);
+/** Where a client stands in a topic. */
+const position = z.object({ epoch: name, seq: z.number() });
+
+/** What a command is about: a stream and names in it. Each stream also has a word of its own for its names. */
 const topics = {
   id,
   stream: z.string().max(64).optional(),
-  symbol: z.string().max(256).optional(),
-  symbols: z.array(z.string().max(256)).max(100_000).optional(),
-  channels: z.array(z.string().max(256)).max(1000).optional(),
+  symbol: name.optional(),
+  symbols: z.array(name).max(100_000).optional(),
+  channel: name.optional(),
+  channels: z.array(name).max(1000).optional(),
+  room: name.optional(),
+  rooms: z.array(name).max(1000).optional(),
 };
-const since = z.object({ epoch: z.string().max(256), seq: z.number() });
+/** Members of a subscription, which an `unsubscribe` may repeat. */
+const subscription = {
+  ...topics,
+  class: z.string().max(64).optional(),
+  depth: z.number().optional(),
+  since: position.optional(),
+};
 
-const schemas = {
-  subscribe: z.object({
-    action: z.literal('subscribe'),
-    ...topics,
-    class: z.string().max(64).optional(),
-    depth: z.number().optional(),
-    since: since.optional(),
-  }),
-  unsubscribe: z.object({
-    action: z.literal('unsubscribe'),
-    ...topics,
-    class: z.string().max(64).optional(),
-    depth: z.number().optional(),
-    since: since.optional(),
-  }),
+/** Each action's schema; the AsyncAPI document is checked against them. */
+export const commandSchemas = {
+  subscribe: z.object({ action: z.literal('subscribe'), ...subscription }),
+  unsubscribe: z.object({ action: z.literal('unsubscribe'), ...subscription }),
   resync: z.object({ action: z.literal('resync'), ...topics }),
+  publish: z.object({
+    action: z.literal('publish'),
+    id,
+    stream: z.string().max(64),
+    room: name,
+    data: z.unknown(),
+  }),
+  auth: z.object({ action: z.literal('auth'), id, token: z.string().max(TOKEN_LENGTH_MAX) }),
   ping: z.object({ action: z.literal('ping'), id }),
 } as const;
 
-export type SubscribeCommand = z.infer<typeof schemas.subscribe>;
-export type UnsubscribeCommand = z.infer<typeof schemas.unsubscribe>;
-export type ResyncCommand = z.infer<typeof schemas.resync>;
-export type PingCommand = z.infer<typeof schemas.ping>;
-export type Command = SubscribeCommand | UnsubscribeCommand | ResyncCommand | PingCommand;
+export type SubscribeCommand = z.infer<typeof commandSchemas.subscribe>;
+export type UnsubscribeCommand = z.infer<typeof commandSchemas.unsubscribe>;
+export type ResyncCommand = z.infer<typeof commandSchemas.resync>;
+export type PublishCommand = z.infer<typeof commandSchemas.publish>;
+export type AuthCommand = z.infer<typeof commandSchemas.auth>;
+export type PingCommand = z.infer<typeof commandSchemas.ping>;
+export type Command =
+  | SubscribeCommand
+  | UnsubscribeCommand
+  | ResyncCommand
+  | PublishCommand
+  | AuthCommand
+  | PingCommand;
 
 export type CommandResult =
   | { readonly ok: true; readonly command: Command }
@@ -55,11 +77,11 @@ export function parseCommand(value: unknown): CommandResult {
   if (typeof action !== 'string') {
     return { ok: false, id: echoed, code: 'invalid_message', message: 'action: must be a string' };
   }
-  if (!Object.hasOwn(schemas, action)) {
-    const known = Object.keys(schemas).join(', ');
+  if (!Object.hasOwn(commandSchemas, action)) {
+    const known = Object.keys(commandSchemas).join(', ');
     return { ok: false, id: echoed, code: 'unknown_action', message: `unknown action; known: ${known}` };
   }
-  const parsed = schemas[action as keyof typeof schemas].safeParse(value);
+  const parsed = commandSchemas[action as keyof typeof commandSchemas].safeParse(value);
   if (parsed.success) return { ok: true, command: parsed.data };
   const issue = parsed.error.issues[0];
   const message = `${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'invalid'}`;

@@ -30,6 +30,8 @@ export const VARIANTS = 4;
 
 /** Class of event lanes: events are never conflated. */
 export const REALTIME = 0;
+/** Stands behind the classes where it is said which are due: the arrays that analytics leave in. */
+export const BATCHES_DUE = CLASSES.length;
 
 export function laneOf(rateClass: number, detail: number, format: Format, stamped: boolean): number {
   return rateClass | (format === 'msgpack' ? 4 : 0) | (stamped ? 8 : 0) | (detail << 4);

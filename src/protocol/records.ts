@@ -21,7 +21,7 @@ export const RecordKind = {
   unwant: 6,
   /** A worker asks for the current document (or last sequence) of a lane. a = its request's number. */
   snapshot: 7,
-  /** A class is due. lane = class number. */
+  /** A class is due: lane is its number. Or the batches of events: `BATCHES_DUE`. */
   flush: 8,
   /** Events were lost. a = first, b = last sequence. Payload: the reason. */
   gap: 9,
@@ -29,11 +29,21 @@ export const RecordKind = {
   forget: 10,
   /** Rebuilds an event source: its next message follows sequence a. */
   resume: 11,
+  /** A worker (request c) gets what it missed of an event source behind sequence a, for one lane. */
+  replayBegin: 12,
+  /** A message that it missed: as `data`, but for c, the request. */
+  replay: 13,
+  /** The end of the replay c. Flag `FLAG_INCOMPLETE`: not all can be had. */
+  replayEnd: 14,
+  /** The source is forgotten: nobody wants it, and its number will stand for another one. */
+  drop: 15,
 } as const;
 export type RecordKind = (typeof RecordKind)[keyof typeof RecordKind];
 
 /** `data` flag: messages of this source before this one were lost, so a partial message cannot be applied. */
 export const FLAG_LOSS_BEFORE = 1;
+/** `replayEnd` flag. */
+export const FLAG_INCOMPLETE = 1;
 
 const align8 = (bytes: number): number => (bytes + 7) & ~7;
 const encoder = new TextEncoder();

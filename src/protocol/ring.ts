@@ -11,7 +11,8 @@
  *
  * Frame: 40-byte header, payload, padding to 8 bytes, never wrapped around the ring's end.
  * `0 u32 frame bytes · 4 u8 kind · 5 u8 lane · 6 u8 epoch bytes · 8 u32 source · 12 u32 workers (bit mask) ·
- *  16 f64 seq · 24 f64 hub time µs · 32 u32 payload bytes · 36 u32 request`. The epoch stands before the payload.
+ *  16 f64 seq · 24 f64 hub time µs · 32 u32 payload bytes · 36 u32 tag`. The epoch stands before the payload. The tag
+ * of an answer is the request's number, that of all other frames stands for the epoch (`epochTagOf`).
  */
 export const FRAME_HEADER_BYTES = 40;
 
@@ -35,6 +36,12 @@ export const FrameKind = {
   rebuilt: 7,
   /** A message of an event topic: publish to the lane, and to the lane of all symbols. */
   event: 8,
+  /** A message (or array of them) that the asker of a replay missed. */
+  replay: 9,
+  /** All that the asker missed was sent; seq is where the topic stands, and what follows in the ring follows that. */
+  recovered: 10,
+  /** It cannot be had: the replay so far counts for nothing. The topic stands at seq. */
+  unrecovered: 11,
 } as const;
 export type FrameKind = (typeof FrameKind)[keyof typeof FrameKind];
 
@@ -44,6 +51,14 @@ const CONTROL_BYTES = 64;
 const UNIT_BYTES = 8;
 
 const align8 = (bytes: number): number => (bytes + 7) & ~7;
+
+/** A number that stands for an epoch: FNV-1a of its text. 0 only for none. */
+export function epochTagOf(epoch: Uint8Array): number {
+  if (epoch.length === 0) return 0;
+  let hash = 0x811c9dc5;
+  for (let i = 0; i < epoch.length; i++) hash = Math.imul(hash ^ (epoch[i] ?? 0), 0x01000193);
+  return hash >>> 0 || 1;
+}
 
 /** Allocates a ring of `dataBytes` (a power of two, at least 64 KiB). */
 export function createRing(dataBytes: number): SharedArrayBuffer {
@@ -101,7 +116,7 @@ export class RingWriter {
     workers: number,
     seq: number,
     hubMicros: number,
-    request: number,
+    tag: number,
     epoch: Uint8Array,
     payload: Uint8Array,
     start: number,
@@ -120,7 +135,7 @@ export class RingWriter {
     this.#f64[(at + 16) >> 3] = seq;
     this.#f64[(at + 24) >> 3] = hubMicros;
     this.#u32[(at + 32) >> 2] = size;
-    this.#u32[(at + 36) >> 2] = request;
+    this.#u32[(at + 36) >> 2] = tag;
     const body = at + FRAME_HEADER_BYTES;
     this.#bytes.set(epoch, body);
     this.#bytes.set(
@@ -176,7 +191,8 @@ export class RingReader {
   source = 0;
   seq = 0;
   hubMicros = 0;
-  request = 0;
+  /** The request's number in answers, what stands for the epoch in other frames. */
+  tag = 0;
   epochStart = 0;
   payloadStart = 0;
   payloadEnd = 0;
@@ -248,7 +264,7 @@ export class RingReader {
       this.source = this.#u32[(at + 8) >> 2] ?? 0;
       this.seq = this.#f64[(at + 16) >> 3] ?? 0;
       this.hubMicros = this.#f64[(at + 24) >> 3] ?? 0;
-      this.request = this.#u32[(at + 36) >> 2] ?? 0;
+      this.tag = this.#u32[(at + 36) >> 2] ?? 0;
       this.epochStart = at + FRAME_HEADER_BYTES;
       this.payloadStart = this.epochStart + ((head >>> 16) & 0xff);
       this.payloadEnd = this.payloadStart + (this.#u32[(at + 32) >> 2] ?? 0);

@@ -5,7 +5,15 @@ export type InterestChange =
   | { readonly op: 'want'; readonly source: string; readonly lane: number; readonly request: number }
   | { readonly op: 'unwant'; readonly source: string; readonly lane: number }
   /** Asks for the lane's document (state) or last sequence (event); the answer comes through the ring. */
-  | { readonly op: 'ask'; readonly source: string; readonly lane: number; readonly request: number };
+  | { readonly op: 'ask'; readonly source: string; readonly lane: number; readonly request: number }
+  /** Asks for all events behind a place; they and the end come through the ring. */
+  | {
+      readonly op: 'replay';
+      readonly source: string;
+      readonly lane: number;
+      readonly request: number;
+      readonly since: { readonly epoch: string; readonly seq: number };
+    };
 
 /** What the main thread gives a gateway worker at its start, besides the configuration. */
 export interface GatewayThreadData {
@@ -17,6 +25,10 @@ export interface GatewayThreadData {
   readonly doorbells: SharedArrayBuffer;
   /** One Int32 a worker: its connections. */
   readonly connections: SharedArrayBuffer;
+  /** Connections by address and by user, and attempts to connect by address; a table a worker. */
+  readonly addresses: SharedArrayBuffer;
+  readonly users: SharedArrayBuffer;
+  readonly attempts: SharedArrayBuffer;
 }
 
 /** Counters of one worker since its start; gauges where the name is not a past participle. */
@@ -28,6 +40,13 @@ export interface WorkerStats {
   readonly receivedBytes: number;
   /** Refused upgrades by HTTP status. */
   readonly refused: readonly (readonly [status: number, count: number])[];
+  /** Refused upgrades by the limit that was reached. */
+  readonly limited: readonly (readonly [limit: string, count: number])[];
+  /** Client messages over the rate. */
+  readonly messagesRefused: number;
+  /** Closes that the gateway began, by code. */
+  readonly closes: readonly (readonly [code: number, count: number])[];
+  readonly pings: number;
   /** Key: `stream|format|class`. */
   readonly sent: readonly { readonly key: string; readonly messages: number; readonly bytes: number }[];
   readonly control: { readonly messages: number; readonly bytes: number };
@@ -35,6 +54,8 @@ export interface WorkerStats {
   readonly buffered: number;
   readonly dropped: number;
   readonly stalls: number;
+  /** Circuits that are not closed. */
+  readonly circuits: { readonly open: number; readonly halfOpen: number };
   readonly resumes: number;
   readonly turns: number;
   readonly overruns: number;
@@ -43,12 +64,23 @@ export interface WorkerStats {
   readonly latencySumMicros: number;
 }
 
+/** How the feed is doing, as clients are told. */
+export type FeedState = 'live' | 'stale' | 'failover';
+
 export type FromWorker =
   | { readonly type: 'listening'; readonly port: number }
   | { readonly type: 'listen_failed'; readonly port: number }
   | { readonly type: 'interest'; readonly changes: readonly InterestChange[] }
   /** Are these symbols known? Answered by `known`. */
   | { readonly type: 'lookup'; readonly id: number; readonly symbols: readonly string[] }
+  /** A client's message to a room, in JSON; publications with one key ('' none) are one. Answered by `published`. */
+  | {
+      readonly type: 'publish';
+      readonly id: number;
+      readonly room: string;
+      readonly payload: Uint8Array;
+      readonly key: string;
+    }
   /** The thread is about to end because of this. */
   | { readonly type: 'failed'; readonly message: string }
   /** Something that should not happen happened; the worker goes on. */
@@ -62,6 +94,16 @@ export type ToWorker =
   /** Numbers of sources of events, so that losses can be named. */
   | { readonly type: 'event_sources'; readonly sources: readonly (readonly [id: number, symbol: string])[] }
   | { readonly type: 'known'; readonly id: number; readonly symbols: readonly string[] }
+  /** The source of this request cannot be had: it is not known, or there are too many. */
+  | { readonly type: 'refused'; readonly request: number }
+  | { readonly type: 'published'; readonly id: number; readonly epoch: string; readonly seq: number }
+  | { readonly type: 'published'; readonly id: number; readonly failure: string }
+  /** The feed's status changed, or a new worker is told. `since`: RFC 3339. */
+  | { readonly type: 'status'; readonly feed: FeedState; readonly since: string }
+  /** The payload of a `control.revoke` message, and when it came (ms since the Unix epoch). */
+  | { readonly type: 'revoke'; readonly revocation: unknown; readonly atMs: number }
   | { readonly type: 'stats'; readonly id: number }
+  /** Refuse new connections, and tell the present ones to go elsewhere. The thread goes on. */
+  | { readonly type: 'drain' }
   /** Refuse new connections, close the present ones with 1001, then end. */
   | { readonly type: 'close' };

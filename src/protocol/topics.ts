@@ -1,14 +1,26 @@
 /**
- * Names of what is streamed. A client topic is `stream:symbol`; the publisher's side of it is a **source**, one NATS
- * subject (`md.books.AAPL` is the source of `orderbook:AAPL` and of every depth of `depth:AAPL`).
+ * Names of what is streamed. A client topic is `stream:name`, where the name is a symbol (market data), a user (orders), a
+ * channel (analytics) or a room; the publisher's side of it is a **source**, one NATS subject (`md.books.AAPL` is the
+ * source of `orderbook:AAPL` and of every depth of `depth:AAPL`).
  */
 
-export const STREAMS = ['quotes', 'trades', 'orderbook', 'depth'] as const;
+export const STREAMS = ['quotes', 'trades', 'orderbook', 'depth', 'orders', 'analytics', 'rooms'] as const;
 export type Stream = (typeof STREAMS)[number];
 
-/** What a publisher sends; the middle token of `md.<source>.<symbol>`. */
-export const SOURCE_KINDS = ['quotes', 'trades', 'books'] as const;
+/** Market data, published on `md.<kind>.<symbol>`. */
+export const MARKET_DATA_KINDS = ['quotes', 'trades', 'books'] as const;
+/** What a publisher sends: market data, and the others on `<kind>.<name>`. */
+export const SOURCE_KINDS = [...MARKET_DATA_KINDS, 'orders', 'analytics', 'rooms'] as const;
 export type SourceKind = (typeof SOURCE_KINDS)[number];
+
+/** Channels of `analytics`, and the `type` of the messages of each. */
+export const CHANNELS = {
+  'routing-metrics': 'routing-decision',
+  'lp-performance': 'lp-metrics',
+  'exposure-updates': 'exposure-update',
+  alerts: 'alert',
+} as const;
+export type Channel = keyof typeof CHANNELS;
 
 /** The symbol that stands for all symbols of an event stream (`trades:*`). No feed can publish it: NATS forbids it. */
 export const ALL_SYMBOLS = '*';
@@ -16,7 +28,7 @@ export const ALL_SYMBOLS = '*';
 /** The number of the source `trades:*`, in every shard and worker. */
 export const ALL_TRADES_SOURCE = 0;
 
-const SUBJECT_PREFIX = 'md.';
+const MARKET_DATA_PREFIX = 'md.';
 /** Longest symbol accepted from a feed or a client, in UTF-16 code units. */
 export const SYMBOL_LENGTH_MAX = 64;
 
@@ -24,9 +36,18 @@ export function isStream(value: unknown): value is Stream {
   return STREAMS.includes(value as Stream);
 }
 
+export function isChannel(value: unknown): value is Channel {
+  return typeof value === 'string' && Object.hasOwn(CHANNELS, value);
+}
+
 /** A state stream has a current document and may be conflated; an event stream is a log and never is. */
 export function isStateStream(stream: Stream): boolean {
-  return stream !== 'trades';
+  return stream === 'quotes' || stream === 'orderbook' || stream === 'depth';
+}
+
+/** Streams whose names are symbols, which a feed or the configuration makes known. */
+export function isMarketData(stream: Stream): boolean {
+  return isStateStream(stream) || stream === 'trades';
 }
 
 export function sourceKindOf(stream: Stream): SourceKind {
@@ -34,13 +55,22 @@ export function sourceKindOf(stream: Stream): SourceKind {
 }
 
 export function isStateSource(kind: SourceKind): boolean {
-  return kind !== 'trades';
+  return kind === 'quotes' || kind === 'books';
+}
+
+/** Sources that are followed at NATS only while somebody wants them: there may be one for every user, and for every room. */
+export function isOnDemand(kind: SourceKind): boolean {
+  return kind === 'orders' || kind === 'rooms';
+}
+
+function isMarketDataSource(kind: SourceKind): boolean {
+  return isStateSource(kind) || kind === 'trades';
 }
 
 /** Names that documents of JavaScript clients cannot hold as members safely. */
 const UNSAFE_NAMES: ReadonlySet<string> = new Set(['__proto__', 'constructor', 'prototype']);
 
-/** 1–64 visible ASCII characters that NATS accepts inside a subject: no space, control character, `*` or `>`, no empty token. */
+/** A symbol, or another topic's name: 1–64 visible ASCII characters that NATS accepts inside a subject: no space, control character, `*` or `>`, no empty token. */
 export function isSymbol(value: unknown): value is string {
   if (typeof value !== 'string' || value.length === 0 || value.length > SYMBOL_LENGTH_MAX) return false;
   if (UNSAFE_NAMES.has(value)) return false;
@@ -59,18 +89,23 @@ export interface Source {
   readonly symbol: string;
 }
 
-/** `md.books.BTC/USDT` → `{kind:'books', symbol:'BTC/USDT'}`; a symbol may hold dots. Anything else → undefined. */
+/**
+ * `md.books.BTC/USDT` → `{kind:'books', symbol:'BTC/USDT'}`, `orders.alice` → `{kind:'orders', symbol:'alice'}`; a name may hold
+ * dots. Anything else → undefined.
+ */
 export function parseSubject(subject: string): Source | undefined {
-  if (!subject.startsWith(SUBJECT_PREFIX)) return undefined;
-  const dot = subject.indexOf('.', SUBJECT_PREFIX.length);
+  const isMarket = subject.startsWith(MARKET_DATA_PREFIX);
+  const start = isMarket ? MARKET_DATA_PREFIX.length : 0;
+  const dot = subject.indexOf('.', start);
   if (dot < 0) return undefined;
-  const kind = subject.slice(SUBJECT_PREFIX.length, dot) as SourceKind;
+  const kind = subject.slice(start, dot) as SourceKind;
   const symbol = subject.slice(dot + 1);
-  return SOURCE_KINDS.includes(kind) && isSymbol(symbol) ? { kind, symbol } : undefined;
+  if (!SOURCE_KINDS.includes(kind) || isMarketDataSource(kind) !== isMarket || !isSymbol(symbol)) return undefined;
+  return kind === 'analytics' && !isChannel(symbol) ? undefined : { kind, symbol };
 }
 
 export function subjectOf(kind: SourceKind, symbol: string): string {
-  return `${SUBJECT_PREFIX}${kind}.${symbol}`;
+  return isMarketDataSource(kind) ? `${MARKET_DATA_PREFIX}${kind}.${symbol}` : `${kind}.${symbol}`;
 }
 
 export function topicOf(stream: Stream, symbol: string): string {

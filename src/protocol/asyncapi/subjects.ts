@@ -1,0 +1,110 @@
+/** The NATS subjects: what publishers and operators send there, and where refused messages are put. */
+import { CHANNELS, subjectOf } from '../topics.js';
+import { channelMessages, messageReferences } from './endpoints.js';
+import { type JsonObject, reference } from './schemas.js';
+
+interface Subject {
+  readonly address: string;
+  readonly description: string;
+  readonly messages: readonly string[];
+  readonly parameters?: JsonObject;
+  readonly action: 'send' | 'receive';
+  readonly summary: string;
+}
+
+const symbol = { symbol: { description: 'Equals the symbol in the message', examples: ['AAPL', 'BTC/USDT'] } };
+
+const SUBJECTS: Readonly<Record<string, Subject>> = {
+  publishedQuotes: {
+    address: subjectOf('quotes', '{symbol}'),
+    description: 'Quotes, whole or in part',
+    messages: ['quote', 'quote_partial'],
+    parameters: symbol,
+    action: 'send',
+    summary: 'Publishes a quote',
+  },
+  publishedBooks: {
+    address: subjectOf('books', '{symbol}'),
+    description: 'Order books: the source of best levels and depths',
+    messages: ['book', 'book_partial'],
+    parameters: symbol,
+    action: 'send',
+    summary: 'Publishes a book',
+  },
+  publishedTrades: {
+    address: subjectOf('trades', '{symbol}'),
+    description: 'Trades',
+    messages: ['trade'],
+    parameters: symbol,
+    action: 'send',
+    summary: 'Publishes a trade',
+  },
+  publishedOrders: {
+    address: subjectOf('orders', '{userId}'),
+    description: 'What becomes of the orders of one user',
+    messages: ['order'],
+    parameters: { userId: { description: 'The sub of the user’s credential' } },
+    action: 'send',
+    summary: 'Publishes an order update',
+  },
+  publishedAnalytics: {
+    address: subjectOf('analytics', '{channel}'),
+    description: 'Messages of an analytics channel',
+    messages: ['analytics_message'],
+    parameters: { channel: { enum: Object.keys(CHANNELS) } },
+    action: 'send',
+    summary: 'Publishes a message of a channel',
+  },
+  publishedRooms: {
+    address: subjectOf('rooms', '{room}'),
+    description: 'What is said in a room, by clients of any gateway and by publishers',
+    messages: ['room_post'],
+    parameters: { room: { description: 'Its name' } },
+    action: 'send',
+    summary: 'Says something in a room',
+  },
+  revocations: {
+    address: 'control.revoke',
+    description: 'Revocations of credentials, for every gateway. JSON only.',
+    messages: ['revoke'],
+    action: 'send',
+    summary: 'Revokes a credential',
+  },
+  drains: {
+    address: 'control.drain',
+    description: 'Orders to one gateway. JSON only.',
+    messages: ['drain'],
+    action: 'send',
+    summary: 'Drains a gateway',
+  },
+  deadLetters: {
+    address: 'deadletter.{subject}',
+    description: 'Messages of publishers that were refused',
+    messages: ['dead_letter'],
+    parameters: { subject: { description: 'Where it was published' } },
+    action: 'receive',
+    summary: 'Receives what was refused',
+  },
+};
+
+export function subjectChannels(): JsonObject {
+  const channels = Object.entries(SUBJECTS).map(([key, { address, description, messages, parameters }]) => [
+    key,
+    {
+      address,
+      description,
+      servers: [reference('servers', 'nats')],
+      ...(parameters === undefined ? undefined : { parameters }),
+      messages: messageReferences(messages),
+    },
+  ]);
+  return Object.fromEntries(channels);
+}
+
+export function subjectOperations(): JsonObject {
+  const operations = Object.entries(SUBJECTS).map(([key, { action, summary, messages }]) => [
+    `${key}.${action}`,
+    { action, channel: reference('channels', key), summary, messages: channelMessages(key, messages) },
+  ]);
+  return Object.fromEntries(operations);
+}

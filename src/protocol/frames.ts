@@ -1,0 +1,45 @@
+/**
+ * The shapes of all messages, for the AsyncAPI document and for tests. The data path does not look at them: what they
+ * say is what it does, and a test holds one against the other.
+ */
+import { closeCode, errorCode, gapReason } from './frames/codes.js';
+import { controlFrames } from './frames/control.js';
+import { analyticsMessage, eventFrames } from './frames/events.js';
+import * as members from './frames/members.js';
+import { publisherHeaders } from './frames/publisher.js';
+import { assetQuote, levelChange, quoteAddition, quoteChange, sideAddition, stateFrames } from './frames/state.js';
+
+export { clientCommands } from './frames/commands.js';
+export type { MessageDefinition } from './frames/members.js';
+
+/** Everything that a gateway sends on a WebSocket. */
+export const serverFrames = { ...controlFrames, ...stateFrames, ...eventFrames };
+
+/** What several messages are made of, under the names that documents give it. */
+export const sharedSchemas = {
+  Name: members.name,
+  Stream: members.stream,
+  Topic: members.topic,
+  RateClass: members.rateClass,
+  Depth: members.depth,
+  Epoch: members.epoch,
+  Seq: members.seq,
+  PrevSeq: members.prevSeq,
+  Position: members.position,
+  Time: members.time,
+  Micros: members.micros,
+  Amount: members.amount,
+  Decimal: members.decimal,
+  Reference: members.reference,
+  CommandId: members.commandId,
+  ErrorCode: errorCode,
+  GapReason: gapReason,
+  CloseCode: closeCode,
+  AssetQuote: assetQuote,
+  QuoteAddition: quoteAddition,
+  QuoteChange: quoteChange,
+  SideAddition: sideAddition,
+  LevelChange: levelChange,
+  AnalyticsMessage: analyticsMessage,
+  PublisherHeaders: publisherHeaders,
+};

@@ -1,0 +1,46 @@
+/** Client commands as they are served: the shapes that commands.ts takes, narrowed to the values that can be good. */
+import { z } from 'zod';
+import { commandSchemas } from '../commands.js';
+import { define, depth, json, name, position, rateClass, stream } from './members.js';
+
+const subscription = {
+  stream: stream.optional(),
+  class: rateClass.optional(),
+  depth: depth.optional(),
+};
+const since = position
+  .optional()
+  .describe('Where the client stands in the topic: what it missed since is sent, if it can be had');
+
+export const clientCommands = {
+  subscribe: define(
+    'subscribe',
+    commandSchemas.subscribe.extend({ ...subscription, since }),
+    'Subscribes to topics, or moves them to another class or depth. The stream may be left out where channels are named.',
+    { action: 'subscribe', stream: 'quotes', symbols: ['AAPL', 'MSFT'], class: '100ms', id: '1' },
+  ),
+  unsubscribe: define(
+    'unsubscribe',
+    commandSchemas.unsubscribe.extend(subscription),
+    'Ends subscriptions; those that are none are no error',
+    { action: 'unsubscribe', stream: 'quotes', symbols: ['AAPL', 'MSFT'], id: '9' },
+  ),
+  resync: define(
+    'resync',
+    commandSchemas.resync.extend({ stream: stream.optional() }),
+    'Asks for a fresh snapshot of a state topic, without ending it',
+    { action: 'resync', stream: 'quotes', symbol: 'AAPL' },
+  ),
+  publish: define(
+    'publish',
+    commandSchemas.publish.extend({ stream: z.literal('rooms'), room: name, data: json }),
+    'Says something in a room. Repeated with the same id by the same user, it is sent once and acknowledged again.',
+    { action: 'publish', stream: 'rooms', room: 'desk-7', data: { text: 'good morning' }, id: 'm1' },
+  ),
+  auth: define('auth', commandSchemas.auth, 'Replaces the credential of the live connection', {
+    action: 'auth',
+    token: '<token>',
+    id: '4',
+  }),
+  ping: define('ping', commandSchemas.ping, 'Asks for a pong', { action: 'ping', id: '7' }),
+};

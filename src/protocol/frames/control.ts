@@ -1,0 +1,148 @@
+/** Frames that are about the connection and its topics. No member of theirs is a publisher's, so they have no other than these. */
+import { z } from 'zod';
+import { errorCode, gapReason } from './codes.js';
+import { commandId, define, epoch, position, rateClass, seq, stamps, stream, time, topic } from './members.js';
+
+const id = commandId.optional();
+const message = z.string().describe('For people');
+const topics = z.array(topic).min(1);
+/** As the client gave them: they need not be names that a topic could have. */
+const names = z
+  .array(z.string().max(256))
+  .min(1)
+  .describe('The names that it is about; others of the command were served');
+
+const subscribed = { type: z.literal('subscribed'), id, topics };
+const stateStream = z.enum(['quotes', 'orderbook', 'depth']);
+const eventStream = z.enum(['trades', 'orders', 'analytics', 'rooms']);
+
+export const controlFrames = {
+  subscribed: define(
+    'subscribed',
+    z.union([
+      z
+        .strictObject({ ...subscribed, stream: stateStream, class: rateClass, recovered: z.literal(false).optional() })
+        .describe('State topics: a snapshot follows; recovered answers a since, which is never served from the past'),
+      z
+        .strictObject({
+          ...subscribed,
+          stream: eventStream,
+          recovered: z.literal(false).optional(),
+          positions: z
+            .record(topic, position)
+            .optional()
+            .describe(
+              'Where each topic stands: its next event has that seq as its prev_seq. Not of trades:*, nor of topics without any event yet',
+            ),
+        })
+        .describe('Event topics that begin here'),
+      z
+        .strictObject({ ...subscribed, stream: eventStream, recovered: z.literal(true) })
+        .describe('Event topics that are resumed: every message behind the since of the command follows'),
+    ]),
+    'Answers subscribe: what is subscribed from here on',
+    {
+      type: 'subscribed',
+      id: '1',
+      stream: 'trades',
+      topics: ['trades:BTC/USDT'],
+      positions: { 'trades:BTC/USDT': { epoch: 'b6a02026', seq: 41 } },
+    },
+  ),
+  unsubscribed: define(
+    'unsubscribed',
+    z.strictObject({ type: z.literal('unsubscribed'), id, stream, topics }),
+    'Answers unsubscribe: nothing of these topics follows',
+    { type: 'unsubscribed', id: '9', stream: 'quotes', topics: ['quotes:AAPL', 'quotes:MSFT'] },
+  ),
+  ack_publish: define(
+    'ack',
+    z.strictObject({ type: z.literal('ack'), id, topic, epoch, seq }),
+    'Answers publish: the message has this place in its room',
+    { type: 'ack', id: 'm1', topic: 'rooms:desk-7', epoch: 'b6a02026', seq: 9 },
+  ),
+  ack_auth: define(
+    'ack',
+    z.strictObject({ type: z.literal('ack'), id, expires_at: time }),
+    'Answers auth: the new credential is in force',
+    { type: 'ack', id: '4', expires_at: '2026-11-20T23:50:12.000Z' },
+  ),
+  pong: define('pong', z.strictObject({ type: z.literal('pong'), id, time }), 'Answers ping', {
+    type: 'pong',
+    id: '7',
+    time: '2026-11-20T22:50:12.178Z',
+  }),
+  warning: define(
+    'warning',
+    z.union([
+      z
+        .strictObject({
+          type: z.literal('warning'),
+          code: z.enum(['invalid_symbol', 'forbidden']),
+          message,
+          symbols: z.array(z.string()).min(1),
+        })
+        .describe('Left out of the subscription that the connection began with'),
+      z
+        .strictObject({ type: z.literal('warning'), code: z.literal('forbidden'), message, topics })
+        .describe('Unsubscribed, because the new credential of the connection does not allow them'),
+      z
+        .strictObject({ type: z.literal('warning'), code: z.literal('token_expiring'), message, expires_at: time })
+        .describe('Send auth with a new token before that, or the connection is closed with 4001'),
+      z
+        .strictObject({ type: z.literal('warning'), code: z.literal('conflated'), message, topics: topics.optional() })
+        .describe('The client does not keep up: its state topics are sent less often'),
+    ]),
+    'Something that the client should know',
+    { type: 'warning', code: 'invalid_symbol', message: 'unknown, left out: NOPE', symbols: ['NOPE'] },
+  ),
+  error: define(
+    'error',
+    z.union([
+      z
+        .strictObject({ type: z.literal('error'), id, code: errorCode, message, symbols: names.optional() })
+        .describe('Answers a command that was refused, in whole or in part'),
+      z
+        .strictObject({ type: z.literal('error'), code: z.literal('too_many_subscriptions'), message, topics })
+        .describe('Subscribed, and ended now: the gateway follows as many topics as it can'),
+    ]),
+    'Something that was asked for is refused; the connection lives on',
+    { type: 'error', id: 'g', code: 'invalid_symbol', message: 'unknown: NOPE' },
+  ),
+  gap: define(
+    'gap',
+    z.strictObject({
+      type: z.literal('gap'),
+      topic,
+      from: seq.describe('The first seq that is missing; 0 for new_epoch'),
+      to: seq.describe('The last seq that is missing: the prev_seq of the next event'),
+      reason: gapReason,
+      epoch: epoch.optional(),
+      ...stamps,
+    }),
+    'Events of a topic that this connection will not get',
+    { type: 'gap', topic: 'trades:BTC/USDT', from: 12, to: 40, reason: 'slow_consumer' },
+  ),
+  heartbeat: define(
+    'heartbeat',
+    z.strictObject({ type: z.literal('heartbeat'), topic, epoch, seq }),
+    'The topic was silent for HEARTBEAT_INTERVAL, and stands there',
+    { type: 'heartbeat', topic: 'quotes:AAPL', epoch: 'b6a02026', seq: 12 },
+  ),
+  status: define(
+    'status',
+    z.strictObject({
+      type: z.literal('status'),
+      feed: z.enum(['live', 'stale', 'failover']).describe('stale: the last values are still served'),
+      since: time,
+    }),
+    'How the gateway’s own source is',
+    { type: 'status', feed: 'stale', since: '2026-11-20T22:50:12.178Z' },
+  ),
+  going_away: define(
+    'going_away',
+    z.strictObject({ type: z.literal('going_away'), reconnect_after_ms: z.int().nonnegative() }),
+    'The gateway is about to close the connection with 1001: reconnect after that time',
+    { type: 'going_away', reconnect_after_ms: 3210 },
+  ),
+};

@@ -1,0 +1,86 @@
+/** What the messages of the protocol are made of. Only for documents and tests: nothing that carries a message validates it with these. */
+import { z } from 'zod';
+import { DECIMAL_LENGTH_MAX } from '../decimal.js';
+import { CLASSES, DEPTHS } from '../lanes.js';
+import { STREAMS, SYMBOL_LENGTH_MAX } from '../topics.js';
+
+/** One kind of message: its shape, what it says, and what it looks like. */
+export interface MessageDefinition {
+  readonly schema: z.ZodType;
+  /** What it has on the wire as `type` or `action`, where it has one. Several definitions may share it. */
+  readonly type: string | undefined;
+  readonly summary: string;
+  readonly example: unknown;
+}
+
+/** A definition whose example the compiler has checked against its schema. */
+export function define<S extends z.ZodType>(
+  type: string | undefined,
+  schema: S,
+  summary: string,
+  example: z.input<S>,
+): MessageDefinition {
+  return { schema, type, summary, example };
+}
+
+/** A union of texts that says what each of them means. */
+export function describedCodes<Code extends string | number>(meanings: Readonly<Record<Code, string>>, codes: Code[]) {
+  return z.union(codes.map(code => z.literal(code).describe(meanings[code])));
+}
+
+/** As `isSymbol` in topics.ts: NATS can carry it in a subject, and every client's documents as a member. */
+const NAME = /^(?!(?:__proto__|constructor|prototype)$)(?!\.)(?!.*\.\.)(?!.*\.$)[!-)+-=?-~]+$/;
+
+export const name = z
+  .string()
+  .min(1)
+  .max(SYMBOL_LENGTH_MAX)
+  .regex(NAME)
+  .describe(
+    'A symbol; in other streams a user, a channel or a room. Visible ASCII without * and >, no empty part between dots.',
+  );
+export const stream = z.enum(STREAMS).describe('A kind of data');
+export const topic = z
+  .string()
+  .regex(new RegExp(`^(?:${STREAMS.join('|')}):.+$`))
+  .describe('One ordered sequence within a stream, stream:name; trades:* is the trades of all symbols');
+export const rateClass = z.enum(CLASSES).describe('How often a state topic is sent at most');
+export const depth = z.literal([...DEPTHS]).describe('Levels of each side of a book');
+
+export const epoch = z
+  .string()
+  .min(1)
+  .max(64)
+  .describe('What seq counts in; a new one begins where continuity cannot be proved');
+export const seq = z.int().nonnegative().describe('Grows within a topic, and means nothing without its epoch');
+export const prevSeq = z.int().nonnegative().describe('The seq that this message follows');
+export const position = z.strictObject({ epoch, seq }).describe('Where a topic, or a client within it, stands');
+/** Of every state and event message of a single topic. */
+export const chain = {
+  epoch,
+  prev_seq: prevSeq,
+  seq,
+};
+
+export const time = z.iso.datetime().describe('RFC 3339, UTC');
+export const micros = z.int().nonnegative().describe('Microseconds since the Unix epoch');
+/** Of data frames, where the client asked for `timestamps=1`. */
+export const stamps = {
+  ts_event: micros.optional(),
+  ts_sent: micros.optional(),
+};
+
+export const amount = z
+  .union([z.number(), z.string().min(1).max(DECIMAL_LENGTH_MAX)])
+  .describe('As the publisher wrote it: a number, or a text that holds one. Texts stay texts, no float touches them.');
+export const decimal = z
+  .string()
+  .max(DECIMAL_LENGTH_MAX)
+  .regex(/^\d+(?:\.\d+)?$/)
+  .describe('A decimal without sign and exponent');
+export const reference = z.union([z.string(), z.number()]).describe('A number or name of the publisher’s own');
+export const json = z.unknown().describe('Any JSON value');
+
+export const commandId = z
+  .union([z.string().max(128), z.number()])
+  .describe('Of the command that is answered, as it came; absent where that had none');

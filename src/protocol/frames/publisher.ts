@@ -1,0 +1,121 @@
+/** What publishers and operators put on NATS, and what they find there. */
+import { z } from 'zod';
+import { CHANNELS } from '../topics.js';
+import { analyticsMembers, orderMembers, partyMembers, roomMembers, tradeMembers } from './events.js';
+import { amount, decimal, define, name, time } from './members.js';
+import { quoteMembers } from './state.js';
+
+/** Headers of a publisher's message; NATS has texts only. */
+export const publisherHeaders = z
+  .looseObject({
+    'Ts-Event': z
+      .string()
+      .regex(/^\d{1,16}$/)
+      .optional()
+      .describe('When it happened, µs since the Unix epoch'),
+    Seq: z
+      .string()
+      .regex(/^\d{1,16}$/)
+      .optional()
+      .describe('The publisher’s own number, without holes within the subject; counts only with Epoch'),
+    Epoch: z
+      .string()
+      .regex(/^[!-~]{1,64}$/)
+      .optional()
+      .describe('What Seq counts in'),
+    'Nats-Msg-Id': z.string().optional().describe('A JetStream stream stores messages of one id once'),
+    traceparent: z.string().optional().describe('W3C Trace Context'),
+  })
+  .describe('All optional');
+
+const level = z
+  .tuple([z.union([decimal, z.number().nonnegative()]), z.union([decimal, z.number().nonnegative()])])
+  .rest(z.unknown())
+  .describe('Price and quantity; a quantity of zero deletes the level');
+const levels = z.array(level).max(5000);
+const book = { symbol: name, timestamp: time.optional() };
+
+export const publisherMessages = {
+  quote: define(undefined, z.looseObject({ ...quoteMembers, partial: z.literal(false).optional() }), 'A whole quote', {
+    symbol: 'AAPL',
+    current_price: 229.73,
+    bid: 229.71,
+    ask: 229.75,
+    last_updated: '2026-11-20T22:49:58.313Z',
+  }),
+  quote_partial: define(
+    undefined,
+    z.looseObject({ ...quoteMembers, current_price: amount.optional(), partial: z.literal(true) }),
+    'Changed members of a quote; waits for a whole one where something before it was lost',
+    { symbol: 'AAPL', current_price: 229.51, partial: true },
+  ),
+  book: define(
+    undefined,
+    z.looseObject({ ...book, bids: levels.optional(), asks: levels.optional(), snapshot: z.literal(true) }),
+    'A whole book',
+    { symbol: 'BTC/USDT', bids: [['64993.00', '231.72']], asks: [['65007.00', '847.63']], snapshot: true },
+  ),
+  book_partial: define(
+    undefined,
+    z.union([
+      z.looseObject({ ...book, bids: levels, asks: levels.optional(), snapshot: z.literal(false).optional() }),
+      z.looseObject({ ...book, bids: levels.optional(), asks: levels, snapshot: z.literal(false).optional() }),
+    ]),
+    'Changed levels of a book, with their new quantities',
+    { symbol: 'BTC/USDT', bids: [['64993.00', '0']] },
+  ),
+  trade: define(
+    undefined,
+    z.looseObject({ type: z.literal('trade_executed').optional(), ...tradeMembers, ...partyMembers }),
+    'A trade',
+    { trade_id: 'AAPL-2', symbol: 'AAPL', price: '229.60', quantity: '57.83', buyer_id: 'bob', seller_id: 'sue' },
+  ),
+  order: define(
+    undefined,
+    z.looseObject({ type: z.literal('order_update').optional(), user_id: name.optional(), ...orderMembers }),
+    'What became of an order of the user whom the subject names',
+    { action: 'created', order_id: 'o-17', symbol: 'AAPL', side: 'buy', quantity: '100', price: '229.60' },
+  ),
+  analytics_message: define(
+    undefined,
+    z.looseObject({
+      type: z.enum(Object.values(CHANNELS)).optional().describe('That of the channel'),
+      ...analyticsMembers,
+    }),
+    'A message of the channel that the subject names',
+    { type: 'alert', timestamp: '2026-11-20T22:50:02.316Z', data: { severity: 'high' } },
+  ),
+  room_post: define(
+    undefined,
+    z.looseObject({ type: z.literal('room_message').optional(), room: name.optional(), ...roomMembers }),
+    'What somebody says in the room that the subject names',
+    { from: 'alice', data: { text: 'good morning' }, timestamp: '2026-11-20T22:50:02.316Z' },
+  ),
+};
+
+export const controlMessages = {
+  revoke: define(
+    undefined,
+    z.union([
+      z.strictObject({ sub: z.string().min(1) }),
+      z.strictObject({ jti: z.string().min(1) }),
+      z.strictObject({ api_key: z.string().min(1).describe('Its id, or the whole key') }),
+    ]),
+    'Revokes a user, a token or an API key: its connections are closed with 4500, and new ones refused',
+    { sub: 'alice' },
+  ),
+  drain: define(
+    undefined,
+    z.looseObject({ node: z.string().min(1).describe('NODE_NAME of the gateway that is meant') }),
+    'Lets a gateway take no more connections, and end those that it has',
+    { node: 'millrace' },
+  ),
+};
+
+export const deadLetterHeaders = z.looseObject({ Reason: z.string().max(256).describe('Why it was refused') });
+export const deadLetter = define(
+  undefined,
+  z.unknown(),
+  'A publisher’s message that was refused, byte by byte',
+  'not JSON',
+);

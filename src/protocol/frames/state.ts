@@ -1,0 +1,185 @@
+/** Frames of state topics: quotes, best levels, depth. A snapshot first, then what changed. */
+import { z } from 'zod';
+import { amount, chain, decimal, define, epoch, json, name, seq, stamps, time } from './members.js';
+
+/** Members of a quote that publishers agree on; they may add their own. */
+export const quoteMembers = {
+  symbol: name,
+  current_price: amount,
+  base_price: amount.optional(),
+  change: amount.optional(),
+  change_percent: amount.optional(),
+  bid: amount.optional(),
+  ask: amount.optional(),
+  volume: amount.optional(),
+  last_updated: time.optional(),
+};
+export const assetQuote = z
+  .looseObject(quoteMembers)
+  .describe('The quote of one symbol, with the publisher’s own members');
+
+const quotePath = z.string().regex(/^\/quotes\/[^/]+$/);
+const quoteFieldPath = z.string().regex(/^\/quotes\/[^/]+\/[^/]*$/);
+export const quoteAddition = z
+  .strictObject({ op: z.literal('add'), path: quotePath, value: assetQuote })
+  .describe('Puts or replaces a whole quote');
+export const quoteChange = z
+  .union([
+    z.strictObject({ op: z.enum(['add', 'replace']), path: quoteFieldPath, value: json }),
+    z.strictObject({ op: z.literal('remove'), path: quoteFieldPath }),
+  ])
+  .describe('Changes one member of a quote');
+
+const side = z.record(decimal, decimal).describe('Quantity by price');
+const sidePath = z.enum(['/bids', '/asks']);
+const levelPath = z.string().regex(/^\/(?:bids|asks)\/\d+(?:\.\d+)?$/);
+export const sideAddition = z
+  .strictObject({ op: z.literal('add'), path: sidePath, value: side })
+  .describe('Puts a whole side');
+export const levelChange = z
+  .union([
+    z.strictObject({ op: z.enum(['add', 'replace']), path: levelPath, value: decimal }),
+    z.strictObject({ op: z.literal('remove'), path: levelPath }),
+    z.strictObject({ op: z.literal('replace'), path: sidePath, value: side }),
+  ])
+  .describe('Changes one level, or a whole side where that is shorter');
+
+const checksum = z
+  .int()
+  .min(0)
+  .max(0xffff_ffff)
+  .describe(
+    'Of the document after this frame: unsigned CRC-32 over the ten best asks, then the ten best bids, of each the price and then the quantity, without their dot and leading zeros',
+  );
+const depthPatch = { type: z.literal('depth_patch'), symbol: name, ...chain, checksum, ...stamps };
+const bestLevel = { price: decimal.nullable(), quantity: decimal.nullable() };
+
+export const stateFrames = {
+  quotes_snapshot: define(
+    'quotes_patch',
+    z.strictObject({
+      type: z.literal('quotes_patch'),
+      snapshot: z.literal(true),
+      epoch: z.union([epoch, z.literal('').describe('No symbol is in it: none has data yet')]),
+      seqs: z.record(name, seq).describe('Where each symbol stands; those without data are not in it'),
+      operations: z.array(quoteAddition),
+      ...stamps,
+    }),
+    'Whole quotes, as JSON Patch (RFC 6902) over the client’s {"quotes":{}}: begins or repairs the chain of the symbols in seqs',
+    {
+      type: 'quotes_patch',
+      snapshot: true,
+      epoch: 'b6a02026',
+      seqs: { AAPL: 6 },
+      operations: [
+        {
+          op: 'add',
+          path: '/quotes/AAPL',
+          value: {
+            symbol: 'AAPL',
+            current_price: 229.73,
+            base_price: 230,
+            change: -0.27,
+            change_percent: -0.12,
+            bid: 229.71,
+            ask: 229.75,
+            volume: 997276,
+            last_updated: '2026-11-20T22:49:58.313Z',
+          },
+        },
+      ],
+    },
+  ),
+  quotes_delta: define(
+    'quotes_patch',
+    z.strictObject({
+      type: z.literal('quotes_patch'),
+      symbol: name,
+      ...chain,
+      operations: z.array(quoteChange).min(1),
+      ...stamps,
+    }),
+    'What changed in one quote, as JSON Patch',
+    {
+      type: 'quotes_patch',
+      symbol: 'AAPL',
+      epoch: 'b6a02026',
+      prev_seq: 6,
+      seq: 7,
+      operations: [
+        { op: 'replace', path: '/quotes/AAPL/current_price', value: 229.51 },
+        { op: 'replace', path: '/quotes/AAPL/change', value: -0.49 },
+      ],
+    },
+  ),
+  orderbook_update: define(
+    'orderbook_update',
+    z.strictObject({
+      type: z.literal('orderbook_update'),
+      snapshot: z.literal(true).optional().describe('This one begins or repairs the chain'),
+      symbol: name,
+      best_bid: bestLevel.price,
+      best_ask: bestLevel.price,
+      bid_quantity: bestLevel.quantity,
+      ask_quantity: bestLevel.quantity,
+      spread: z
+        .string()
+        .regex(/^-?\d+(?:\.\d+)?$/)
+        .nullable()
+        .describe('best_ask − best_bid, exact; negative where the book is crossed'),
+      timestamp: time,
+      ...chain,
+      ...stamps,
+    }),
+    'The best level of each side, always whole; null where a side is empty',
+    {
+      type: 'orderbook_update',
+      snapshot: true,
+      symbol: 'BTC/USDT',
+      best_bid: '64993.00',
+      best_ask: '65007.00',
+      bid_quantity: '231.72',
+      ask_quantity: '847.63',
+      spread: '14.00',
+      timestamp: '2026-11-20T22:49:07.599Z',
+      epoch: 'b6a02026',
+      prev_seq: 1,
+      seq: 1,
+    },
+  ),
+  depth_snapshot: define(
+    'depth_patch',
+    z.strictObject({ ...depthPatch, snapshot: z.literal(true), operations: z.array(sideAddition).length(2) }),
+    'The best 10, 25 or 100 levels of each side, as JSON Patch over {"bids":{},"asks":{}}: begins or repairs the chain',
+    {
+      type: 'depth_patch',
+      snapshot: true,
+      symbol: 'BTC/USDT',
+      epoch: 'b6a02026',
+      prev_seq: 1,
+      seq: 1,
+      operations: [
+        { op: 'add', path: '/bids', value: { '64993.00': '231.72' } },
+        { op: 'add', path: '/asks', value: { '65007.00': '847.63' } },
+      ],
+      checksum: 2024033814,
+    },
+  ),
+  depth_delta: define(
+    'depth_patch',
+    z.strictObject({ ...depthPatch, operations: z.array(levelChange).min(1) }),
+    'What changed among the levels, as JSON Patch',
+    {
+      type: 'depth_patch',
+      symbol: 'BTC/USDT',
+      epoch: 'b6a02026',
+      prev_seq: 1,
+      seq: 2,
+      operations: [
+        { op: 'remove', path: '/bids/64993.00' },
+        { op: 'add', path: '/bids/64983.00', value: '30.52' },
+      ],
+      checksum: 3468373109,
+    },
+  ),
+};

@@ -1,18 +1,29 @@
 /** Who a connection belongs to, and what it may subscribe to. */
 import type { Tier } from '../protocol/lanes.js';
-import { isStream, STREAMS, type Stream, symbolMatcher } from '../protocol/topics.js';
+import { isStream, isSymbol, STREAMS, type Stream, symbolMatcher } from '../protocol/topics.js';
+import type { TopicPolicy } from './policy.js';
+
+/** Longest user name and longest token id, in UTF-16 code units. */
+export const SUBJECT_LENGTH_MAX = 256;
 
 export interface Credential {
   /** The user; '' for an anonymous connection. */
   readonly sub: string;
   readonly tier: Tier;
   readonly roles: readonly string[];
-  /** `stream:pattern` texts, each accepted by {@link isEntitlement}; undefined: every public stream. Empty: none. */
+  /**
+   * `stream:pattern` texts, each accepted by {@link isEntitlement}; undefined: every stream, and of orders the user's own.
+   * Empty: none.
+   */
   readonly entitlements: readonly string[] | undefined;
-  /** When the credential ends, ms since the Unix epoch; Infinity for an anonymous one. */
+  /** When the credential ends, ms since the Unix epoch and within the range of `Date`; Infinity for one without end. */
   readonly expiresAtMs: number;
+  /** When a token says that it was issued (`iat`), ms since the Unix epoch; undefined for one that does not, and for API keys. */
+  readonly issuedAtMs: number | undefined;
   /** The token's id, by which it can be revoked. */
   readonly jti: string | undefined;
+  /** The API key's id, by which it can be revoked; undefined for a token. */
+  readonly apiKeyId: string | undefined;
 }
 
 /** The credential of a connection that brought none: everything optional, so no quotes. */
@@ -22,23 +33,26 @@ export const ANONYMOUS: Credential = Object.freeze({
   roles: Object.freeze([]),
   entitlements: Object.freeze(['trades:*', 'orderbook:*', 'depth:*']),
   expiresAtMs: Number.POSITIVE_INFINITY,
+  issuedAtMs: undefined,
   jti: undefined,
+  apiKeyId: undefined,
 });
 
 /** Grants trades with their parties and fees, and with that all trades. Only this text does, no wildcard. */
 export const FULL_TRADES = 'trades:full';
 
 const PATTERN_LENGTH_MAX = 256;
-/** Streams that a token may name although they are not market data. */
-const OTHER_STREAMS: readonly string[] = ['orders', 'analytics', 'rooms'];
+/** What nobody sees without a credential, whatever an entitlement says. */
+const NEEDS_USER: ReadonlySet<Stream> = new Set(['quotes', 'orders', 'analytics', 'rooms']);
+/** Their names go into NATS subjects as clients spell them, where a wildcard would be everybody's. */
+const NAMED_BY_CLIENTS: ReadonlySet<Stream> = new Set(['orders', 'rooms']);
 
 /** True for `stream:pattern` with a stream of the protocol and a pattern of visible ASCII that a subject can hold. */
 export function isEntitlement(value: unknown): value is string {
   if (typeof value !== 'string') return false;
   const colon = value.indexOf(':');
-  const stream = value.slice(0, Math.max(colon, 0));
   const patternLength = value.length - colon - 1;
-  if (!isStream(stream) && !OTHER_STREAMS.includes(stream)) return false;
+  if (!isStream(value.slice(0, Math.max(colon, 0)))) return false;
   if (patternLength < 1 || patternLength > PATTERN_LENGTH_MAX) return false;
   for (let i = colon + 1; i < value.length; i++) {
     const c = value.charCodeAt(i);
@@ -51,23 +65,39 @@ export function isEntitlement(value: unknown): value is string {
 export interface Entitlements {
   /** True when trades come with their parties and fees. */
   readonly hasFullTrades: boolean;
-  /** `symbol` may be `*`, every symbol of the stream; only a pattern that is itself a wildcard for everything grants that. */
-  maySubscribe(stream: Stream, symbol: string): boolean;
+  /**
+   * `name` is the topic's: a symbol, a user, a channel or a room. It may be `*`, every symbol of the stream; only a pattern
+   * that is itself a wildcard for everything grants that. Orders are the credential's own, always.
+   */
+  maySubscribe(stream: Stream, name: string): boolean;
 }
 
-/** Compiles the credential's entitlements; texts that {@link isEntitlement} refuses grant nothing. */
-export function compileEntitlements(credential: Credential): Entitlements {
-  const { entitlements } = credential;
-  if (entitlements === undefined) return EVERY_PUBLIC_STREAM;
-  const hasFullTrades = entitlements.includes(FULL_TRADES);
-  const matchers = new Map<Stream, (symbol: string) => boolean>();
+/**
+ * Compiles the credential's entitlements; texts that {@link isEntitlement} refuses grant nothing.
+ * @param policy demands roles besides; none: no roles are needed.
+ */
+export function compileEntitlements(credential: Credential, policy?: TopicPolicy): Entitlements {
+  const { sub, roles, entitlements } = credential;
+  const isGranted = grants(entitlements);
+  return {
+    hasFullTrades: entitlements?.includes(FULL_TRADES) ?? false,
+    maySubscribe(stream, name) {
+      if (sub === '' && NEEDS_USER.has(stream)) return false;
+      if (stream === 'orders' && name !== sub) return false;
+      if (NAMED_BY_CLIENTS.has(stream) && !isSymbol(name)) return false;
+      return isGranted(stream, name) && (policy?.allows(roles, stream, name) ?? true);
+    },
+  };
+}
+
+function grants(entitlements: readonly string[] | undefined): (stream: Stream, name: string) => boolean {
+  if (entitlements === undefined) return () => true;
+  const matchers = new Map<Stream, (name: string) => boolean>();
   for (const stream of STREAMS) {
     const prefix = `${stream}:`;
     const patterns = entitlements.filter(text => text.startsWith(prefix)).map(text => text.slice(prefix.length));
-    if (stream === 'trades' && hasFullTrades) patterns.push('*');
+    if (stream === 'trades' && entitlements.includes(FULL_TRADES)) patterns.push('*');
     if (patterns.length > 0) matchers.set(stream, symbolMatcher(patterns));
   }
-  return { hasFullTrades, maySubscribe: (stream, symbol) => matchers.get(stream)?.(symbol) ?? false };
+  return (stream, name) => matchers.get(stream)?.(name) ?? false;
 }
-
-const EVERY_PUBLIC_STREAM: Entitlements = { hasFullTrades: false, maySubscribe: () => true };

@@ -1,7 +1,8 @@
 /** The key that tokens are verified with, from the configuration. */
-import { readFile } from 'node:fs/promises';
-import { createLocalJWKSet, createRemoteJWKSet, type JSONWebKeySet, type JWTVerifyGetKey } from 'jose';
+import { createLocalJWKSet, type JSONWebKeySet, type JWTVerifyGetKey } from 'jose';
 import { type AuthConfig, ConfigError } from '../config/environment.js';
+import { readJsonFile } from './json-file.js';
+import { remoteKeySet } from './remote-key-set.js';
 
 /** A key and the algorithms it may be used with. A public key is never taken for a secret, nor the other way round. */
 export type TokenKey =
@@ -12,20 +13,28 @@ const SECRET_ALGORITHMS = ['HS256'];
 const KEY_SET_ALGORITHMS = ['RS256', 'ES256', 'EdDSA'];
 
 /** @throws {ConfigError} naming the variable, with `cause`. */
-export async function tokenKey(config: AuthConfig): Promise<TokenKey> {
+export async function tokenKey(config: AuthConfig, nowMs: () => number): Promise<TokenKey> {
   if (config.jwksFile !== undefined) {
     const keys = await readKeySet(config.jwksFile);
     return { kind: 'keySet', algorithms: KEY_SET_ALGORITHMS, find: createLocalJWKSet(keys) };
   }
   if (config.jwksUrl !== undefined) {
-    return { kind: 'keySet', algorithms: KEY_SET_ALGORITHMS, find: createRemoteJWKSet(keySetUrl(config.jwksUrl)) };
+    return { kind: 'keySet', algorithms: KEY_SET_ALGORITHMS, find: remoteKeySet(keySetUrl(config.jwksUrl), nowMs) };
   }
   if (config.secret !== undefined) {
-    return { kind: 'secret', algorithms: SECRET_ALGORITHMS, secret: new TextEncoder().encode(config.secret) };
+    return { kind: 'secret', algorithms: SECRET_ALGORITHMS, secret: secretBytes(config.secret) };
   }
   throw new ConfigError(
     'AUTH_JWT_SECRET, AUTH_JWKS_FILE, AUTH_JWKS_URL: set one of them, so that tokens can be verified',
   );
+}
+
+/** As a secret, a public key would let everyone who has it sign tokens. */
+function secretBytes(secret: string): Uint8Array {
+  if (/-----BEGIN (?:[A-Z]+ )?(?:PUBLIC KEY|CERTIFICATE)-----/.test(secret)) {
+    throw new ConfigError('AUTH_JWT_SECRET: is a public key; name a key set with AUTH_JWKS_FILE or AUTH_JWKS_URL');
+  }
+  return new TextEncoder().encode(secret);
 }
 
 function keySetUrl(text: string): URL {
@@ -36,18 +45,7 @@ function keySetUrl(text: string): URL {
 
 async function readKeySet(path: string): Promise<JSONWebKeySet> {
   const shown = `AUTH_JWKS_FILE=${JSON.stringify(path)}`;
-  let text: string;
-  try {
-    text = await readFile(path, 'utf8');
-  } catch (cause) {
-    throw new ConfigError(`${shown}: cannot be read (${cause instanceof Error ? cause.message : cause})`, { cause });
-  }
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (cause) {
-    throw new ConfigError(`${shown}: is not JSON`, { cause });
-  }
+  const value = await readJsonFile(shown, path);
   if (!isKeySet(value)) throw new ConfigError(`${shown}: must hold {"keys":[…]} with at least one key (RFC 7517)`);
   for (const key of value.keys) {
     if (key.kty === 'oct' || key.d !== undefined) {

@@ -6,8 +6,11 @@ import type { Credential } from './credential.js';
 
 /** Tokens remembered at once; when full, the one that was used longest ago is forgotten. */
 export const TOKEN_CACHE_ENTRIES_MAX = 1_024;
-/** A token is verified again after this time, so that a key withdrawn from a key set stops counting. */
-export const TOKEN_CACHE_AGE_MAX_MS = 10 * 60_000;
+/**
+ * A token is verified again after this time. A key withdrawn from a key set stops counting after it and `KEY_SET_AGE_MAX_MS`
+ * together, ten minutes, at the latest.
+ */
+export const TOKEN_CACHE_AGE_MAX_MS = 5 * 60_000;
 
 interface Entry {
   readonly credential: Credential;

@@ -6,7 +6,7 @@ import { randomUUID } from 'node:crypto';
 import { errors, type JWTPayload, type JWTVerifyOptions, jwtVerify, SignJWT } from 'jose';
 import type { AuthConfig } from '../config/environment.js';
 import { TIERS, type Tier } from '../protocol/lanes.js';
-import { type Credential, isEntitlement } from './credential.js';
+import { type Credential, isEntitlement, SUBJECT_LENGTH_MAX } from './credential.js';
 import { type TokenKey, tokenKey } from './keys.js';
 import { TokenCache } from './token-cache.js';
 
@@ -14,8 +14,13 @@ import { TokenCache } from './token-cache.js';
 export const CLOCK_TOLERANCE_MS = 5_000;
 /** Longer tokens are refused unread, in bytes. */
 export const TOKEN_BYTES_MAX = 8_192;
-/** Longest `sub` and `jti`, in UTF-16 code units. */
-export const SUBJECT_LENGTH_MAX = 256;
+/**
+ * The form of a compact JWS: three parts keep an encrypted or an absurdly cut token from the decoder. Decoders skip what is not
+ * base64url; accepted, one token would have endless spellings, each remembered.
+ */
+const COMPACT = /^[\w-]+\.[\w-]+\.[\w-]*$/;
+/** The last time that `Date` can hold, ms since the Unix epoch (ECMA-262, section 21.4.1.1). */
+const TIME_MS_MAX = 8.64e15;
 
 /**
  * Why a token is refused. `keys_unavailable` is not the token's fault: the key set cannot be fetched or holds a key that
@@ -37,6 +42,11 @@ export type TokenResult =
 export interface TokenVerifier {
   /** Never rejects: a refusal is a value. The same token gives the same credential object while it is remembered. */
   verify(token: string): Promise<TokenResult>;
+  /**
+   * The credential of a token that was verified lately and has not expired, without a promise; undefined for every other, which
+   * {@link verify} may still accept. Whether it was revoked since is for the caller to ask, here as there.
+   */
+  remembered(token: string): Credential | undefined;
 }
 
 /**
@@ -45,17 +55,17 @@ export interface TokenVerifier {
  * @throws {ConfigError} naming the variable when the key cannot be used, with its `cause`.
  */
 export async function createTokenVerifier(config: AuthConfig, nowMs: () => number = Date.now): Promise<TokenVerifier> {
-  const key = await tokenKey(config);
+  const key = await tokenKey(config, nowMs);
   const cache = new TokenCache(CLOCK_TOLERANCE_MS);
   return {
+    remembered: token => cache.get(token, nowMs()),
     async verify(token) {
       const remembered = cache.get(token, nowMs());
       if (remembered !== undefined) return { ok: true, credential: remembered };
-      // The form of a compact JWS; three parts keep an encrypted or an absurdly cut token from the decoder.
-      if (Buffer.byteLength(token) > TOKEN_BYTES_MAX || !isCompact(token)) return refused('malformed');
+      if (token.length > TOKEN_BYTES_MAX || !COMPACT.test(token)) return refused('malformed');
       try {
         const payload = await verifiedPayload(token, key, verifyOptions(config, key, nowMs()));
-        const credential = credentialOf(payload);
+        const credential = credentialOf(payload, nowMs());
         if (credential === undefined) return refused('claims');
         cache.set(token, credential, nowMs());
         return { ok: true, credential };
@@ -135,15 +145,24 @@ async function verifiedByOneOf(
   throw new errors.JWSSignatureVerificationFailed();
 }
 
-function credentialOf(payload: JWTPayload): Credential | undefined {
-  const { sub, exp, jti } = payload;
+function credentialOf(payload: JWTPayload, nowMs: number): Credential | undefined {
+  const { sub, exp, iat, jti } = payload;
   const { tier = 'retail', roles = [], entitlements } = payload as { tier?: unknown; roles?: unknown } & JWTPayload;
   if (typeof sub !== 'string' || sub === '' || sub.length > SUBJECT_LENGTH_MAX) return undefined;
-  if (typeof exp !== 'number' || !Number.isFinite(exp)) return undefined;
+  // jose has checked that `exp` and `iat` are numbers. A time that cannot be shown is none.
+  const expiresAtMs = Number(exp) * 1000;
+  if (!(expiresAtMs <= TIME_MS_MAX)) return undefined;
+  const issuedAtMs = iat === undefined ? undefined : iat * 1000;
+  if (issuedAtMs !== undefined && !isPast(issuedAtMs, nowMs)) return undefined;
   if (jti !== undefined && (typeof jti !== 'string' || jti.length > SUBJECT_LENGTH_MAX)) return undefined;
   if (!isTier(tier) || !isListOf(roles, isText)) return undefined;
   if (entitlements !== undefined && !isListOf(entitlements, isEntitlement)) return undefined;
-  return Object.freeze({ sub, tier, roles, entitlements, expiresAtMs: exp * 1000, jti });
+  return Object.freeze({ sub, tier, roles, entitlements, expiresAtMs, issuedAtMs, jti, apiKeyId: undefined });
+}
+
+/** A token from the future would outlive a revocation of its user, which ends what was issued before it. */
+function isPast(issuedAtMs: number, nowMs: number): boolean {
+  return issuedAtMs >= -TIME_MS_MAX && issuedAtMs <= nowMs + CLOCK_TOLERANCE_MS;
 }
 
 function isTier(value: unknown): value is Tier {
@@ -156,12 +175,6 @@ function isText(value: unknown): value is string {
 
 function isListOf<T>(value: unknown, isItem: (item: unknown) => item is T): value is readonly T[] {
   return Array.isArray(value) && value.every(isItem);
-}
-
-function isCompact(token: string): boolean {
-  const first = token.indexOf('.');
-  const second = token.indexOf('.', first + 1);
-  return first > 0 && second > first + 1 && token.indexOf('.', second + 1) < 0;
 }
 
 function refused(reason: TokenRefusal): TokenResult {

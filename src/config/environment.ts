@@ -4,8 +4,19 @@
  */
 import { availableParallelism } from 'node:os';
 import { z } from 'zod';
-import { isSymbol } from '../protocol/topics.js';
-import { parseDurationMs } from './duration.js';
+import type { CircuitConfig, LimitsConfig, TimesConfig } from './limits.js';
+import {
+  bytes,
+  decimal,
+  durationMs,
+  integer,
+  isSymbolPattern,
+  list,
+  onOff,
+  port,
+  THREADS_MAX,
+  threads,
+} from './values.js';
 
 /** A setting that cannot be used. The message names the environment variable. */
 export class ConfigError extends Error {
@@ -46,14 +57,10 @@ export interface AuthConfig {
   readonly jwksFile: string | undefined;
   readonly issuer: string | undefined;
   readonly audience: string | undefined;
-}
-
-export interface LimitsConfig {
-  readonly connectionsMax: number;
-  readonly subscriptionsMax: number;
-  readonly messageBytesMax: number;
-  /** User-space bytes queued for one socket before uWS drops. */
-  readonly backpressureBytesMax: number;
+  /** Hashes of API keys. */
+  readonly apiKeysFile: string | undefined;
+  /** Roles that topics need. */
+  readonly policyFile: string | undefined;
 }
 
 export interface Config {
@@ -75,56 +82,21 @@ export interface Config {
   readonly auth: AuthConfig;
   readonly allowedOrigins: readonly string[];
   readonly limits: LimitsConfig;
+  readonly circuit: CircuitConfig;
+  readonly times: TimesConfig;
+  /** Most analytics messages in one frame. */
+  readonly batchMax: number;
+  /** Memory for what clients may have missed of events. */
+  readonly historyBytes: number;
+  /** permessage-deflate for clients that offer it. */
+  readonly compression: boolean;
   readonly logLevel: string;
 }
 
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 const SECRET_BYTES_MIN = 32;
-/** Most threads of a kind: which workers a frame is for is a bit mask of 32 bits. */
-const THREADS_MAX = 32;
-/** Longest delay a Node timer keeps; a longer one would fire at once. */
-const TIMER_MS_MAX = 2 ** 31 - 1;
-
-const list = z.string().transform(text =>
-  text
-    .split(',')
-    .map(item => item.trim())
-    .filter(item => item !== ''),
-);
-const integer = (min: number, max: number) =>
-  z.string().regex(/^\d+$/, 'must be a whole number').transform(Number).pipe(z.number().min(min).max(max));
-const decimal = (min: number, max: number) =>
-  z
-    .string()
-    .regex(/^\d+(\.\d+)?$/, 'must be a number')
-    .transform(Number)
-    .pipe(z.number().min(min).max(max));
-const threads = z
-  .string()
-  .refine(text => text === 'auto' || (/^\d{1,2}$/.test(text) && Number(text) >= 1 && Number(text) <= THREADS_MAX), {
-    error: `must be auto or a whole number from 1 to ${THREADS_MAX}`,
-  })
-  .transform(text => (text === 'auto' ? text : Number(text)));
-const bytes = z
-  .string()
-  .regex(/^\d+\s*(KiB|MiB|GiB|B)?$/, 'must be a size such as 1048576 or 1MiB')
-  .transform(text => {
-    const unit = text.replace(/[\d\s]/g, '');
-    return (
-      Number.parseInt(text, 10) * (unit === 'KiB' ? 1024 : unit === 'MiB' ? 1024 ** 2 : unit === 'GiB' ? 1024 ** 3 : 1)
-    );
-  });
-const durationMs = z.string().transform((text, context) => {
-  const ms = parseDurationMs(text);
-  if (ms !== undefined && ms <= TIMER_MS_MAX) return ms;
-  context.addIssue({ code: 'custom', message: 'must be a duration such as 250ms, 4s, 30m or 1h, and at most 24d' });
-  return z.NEVER;
-});
-/** A symbol in which `*` may stand for any characters. */
-const isSymbolPattern = (text: string) => isSymbol(text.replaceAll('*', 'x'));
-const onOff = z.enum(['on', 'off']).transform(text => text === 'on');
-const port = integer(0, 65_535);
-
+/** uWS ends a socket that it has not heard of for 960 s; a pong comes before that. */
+const PING_INTERVAL_MS_MAX = 600_000;
 const variables = z.object({
   NODE_NAME: z
     .string()
@@ -167,8 +139,13 @@ const variables = z.object({
   AUTH_JWKS_FILE: z.string().optional(),
   AUTH_ISSUER: z.string().optional(),
   AUTH_AUDIENCE: z.string().optional(),
+  AUTH_API_KEYS_FILE: z.string().optional(),
+  POLICY_FILE: z.string().optional(),
   ALLOWED_ORIGINS: list.default([]),
   WS_MAX_CONNECTIONS: integer(1, 10_000_000).default(10_000),
+  WS_MAX_CONNECTIONS_PER_IP: integer(1, 10_000_000).default(1000),
+  WS_MAX_CONNECTIONS_PER_USER: integer(1, 10_000_000).default(20),
+  WS_CONNECT_RATE_PER_IP: integer(1, 1_000_000).default(200),
   WS_MAX_SUBSCRIPTIONS: integer(1, 1_000_000).default(1024),
   WS_MAX_MESSAGE_SIZE: bytes
     .pipe(
@@ -186,6 +163,20 @@ const variables = z.object({
         .max(1024 ** 3),
     )
     .default(1024 ** 2),
+  WS_MESSAGE_RATE: integer(1, 1_000_000).default(1000),
+  WS_IDLE_TIMEOUT: durationMs.default(1_800_000),
+  WS_PING_INTERVAL: durationMs.default(30_000),
+  WS_PONG_TIMEOUT: durationMs.default(60_000),
+  WS_HEALTH_CHECK_INTERVAL: durationMs.default(30_000),
+  WS_CIRCUIT_BREAKER_THRESHOLD: integer(1, 1_000_000).default(5),
+  WS_CIRCUIT_BREAKER_RECOVERY: durationMs.default(30_000),
+  WS_CIRCUIT_BREAKER_HALF_OPEN_CALLS: integer(1, 1000).default(3),
+  WS_COMPRESSION: onOff.default(false),
+  HEARTBEAT_INTERVAL: durationMs.default(1000),
+  BATCH_MAX: integer(1, 1000).default(50),
+  BATCH_INTERVAL: durationMs.default(16),
+  HISTORY_BYTES: bytes.pipe(z.number().max(4 * 1024 ** 3)).default(16 * 1024 ** 2),
+  DRAIN_TIMEOUT: durationMs.default(30_000),
   LOG_LEVEL: z.enum(LOG_LEVELS).default('info'),
 });
 
@@ -251,14 +242,37 @@ export function readConfig(
       jwksFile: v.AUTH_JWKS_FILE,
       issuer: v.AUTH_ISSUER,
       audience: v.AUTH_AUDIENCE,
+      apiKeysFile: v.AUTH_API_KEYS_FILE,
+      policyFile: v.POLICY_FILE,
     },
     allowedOrigins: v.ALLOWED_ORIGINS,
     limits: {
       connectionsMax: v.WS_MAX_CONNECTIONS,
+      connectionsPerAddressMax: v.WS_MAX_CONNECTIONS_PER_IP,
+      connectionsPerUserMax: v.WS_MAX_CONNECTIONS_PER_USER,
+      attemptsPerSecondMax: v.WS_CONNECT_RATE_PER_IP,
       subscriptionsMax: v.WS_MAX_SUBSCRIPTIONS,
+      messagesPerSecondMax: v.WS_MESSAGE_RATE,
       messageBytesMax: v.WS_MAX_MESSAGE_SIZE,
       backpressureBytesMax: v.WS_MAX_BACKPRESSURE,
     },
+    circuit: {
+      opensMax: v.WS_CIRCUIT_BREAKER_THRESHOLD,
+      recoveryMs: v.WS_CIRCUIT_BREAKER_RECOVERY,
+      probes: v.WS_CIRCUIT_BREAKER_HALF_OPEN_CALLS,
+    },
+    times: {
+      pingIntervalMs: v.WS_PING_INTERVAL,
+      pongTimeoutMs: v.WS_PONG_TIMEOUT,
+      idleTimeoutMs: v.WS_IDLE_TIMEOUT,
+      healthCheckIntervalMs: v.WS_HEALTH_CHECK_INTERVAL,
+      heartbeatIntervalMs: v.HEARTBEAT_INTERVAL,
+      drainTimeoutMs: v.DRAIN_TIMEOUT,
+      batchIntervalMs: v.BATCH_INTERVAL,
+    },
+    batchMax: v.BATCH_MAX,
+    historyBytes: v.HISTORY_BYTES,
+    compression: v.WS_COMPRESSION,
     logLevel: v.LOG_LEVEL,
   });
 }
@@ -287,6 +301,9 @@ function checkRelations(v: Variables, feed: Config['feed']): void {
   }
   const keys = [v.AUTH_JWT_SECRET, v.AUTH_JWKS_URL, v.AUTH_JWKS_FILE].filter(key => key !== undefined);
   if (keys.length > 1) wrong.push('AUTH_JWT_SECRET, AUTH_JWKS_URL, AUTH_JWKS_FILE: set one of them, not several');
+  if (v.WS_PING_INTERVAL > PING_INTERVAL_MS_MAX) {
+    wrong.push('WS_PING_INTERVAL: must be at most 10m, or sockets that are alive are taken for dead');
+  }
   if (v.JETSTREAM && feed !== 'nats') wrong.push(`JETSTREAM=on needs FEED=nats (it is ${feed})`);
   if (v.WORKERS !== 'auto' && v.WORKERS > 1 && process.platform !== 'linux') {
     wrong.push(`WORKERS=${v.WORKERS}: several workers share one port on Linux only; use 1 or auto here`);

@@ -1,0 +1,158 @@
+/**
+ * API keys and the file that holds their hashes: `{"keys":[{"id","hash","sub","tier","roles","entitlements"?,"expires_at"?,
+ * "created_at"?}]}`. A key is `mr_<id>_<secret>`, and its hash is the SHA-256 of that whole text.
+ *
+ * One SHA-256 is enough, unlike for passwords: the secret is 32 random bytes, so there is no dictionary that a slow hash
+ * would have to slow down, and guessing is hopeless at any speed. A slow one would only let strangers burn the gateway's
+ * time with made-up keys.
+ */
+import { createHash, randomBytes } from 'node:crypto';
+import type { Stats } from 'node:fs';
+import { type FileHandle, open, realpath, rename, stat, unlink } from 'node:fs/promises';
+import { z } from 'zod';
+import { ConfigError } from '../config/environment.js';
+import { TIERS } from '../protocol/lanes.js';
+import { isEntitlement, SUBJECT_LENGTH_MAX } from './credential.js';
+import { JSON_FILE_BYTES_MAX, readJsonFile } from './json-file.js';
+
+const ID_BYTES = 8;
+const SECRET_BYTES = 32;
+/** Base64url of the secret has always 43 characters, and an id no `_` after its prefix: a key splits in one way. */
+const API_KEY = /^mr_(k_[0-9A-Za-z]{1,32})_[\w-]{43}$/;
+const API_KEY_ID = /^k_[0-9A-Za-z]{1,32}$/;
+const HASH = /^sha256:[0-9a-f]{64}$/;
+/** Only its owner may read a file that is new. */
+const FILE_MODE = 0o600;
+
+const time = z.iso.datetime({ offset: true, error: 'must be a time such as 2030-01-31T12:00:00Z (RFC 3339)' });
+/** Strict: a misspelt `expires_at` would make a key that never ends. */
+const entrySchema = z.strictObject({
+  id: z.string().regex(API_KEY_ID, 'must be k_ and 1 to 32 letters or digits'),
+  hash: z.string().regex(HASH, 'must be sha256: and 64 hexadecimal digits in lower case'),
+  sub: z.string().min(1).max(SUBJECT_LENGTH_MAX),
+  tier: z.enum(TIERS).default('retail'),
+  roles: z.array(z.string().min(1)).default([]),
+  entitlements: z.array(z.string().refine(isEntitlement, 'must be stream:pattern, such as depth:BTC/*')).optional(),
+  expires_at: time.optional(),
+  created_at: time.optional(),
+});
+const fileSchema = z.strictObject({ keys: z.array(entrySchema) });
+
+/** One key, as the file holds it. */
+export type ApiKeyEntry = z.infer<typeof entrySchema>;
+
+/** A new key. `key` is shown once and kept nowhere. */
+export interface NewApiKey {
+  readonly id: string;
+  readonly key: string;
+  readonly hash: string;
+}
+
+export function newApiKey(): NewApiKey {
+  const id = `k_${randomBytes(ID_BYTES).toString('hex')}`;
+  const key = `mr_${id}_${randomBytes(SECRET_BYTES).toString('base64url')}`;
+  return { id, key, hash: `sha256:${apiKeyDigest(key).toString('hex')}` };
+}
+
+export function apiKeyDigest(key: string): Buffer {
+  return createHash('sha256').update(key).digest();
+}
+
+/** The id of a key, or an id itself; undefined for any other text. */
+export function apiKeyIdOf(text: string): string | undefined {
+  return API_KEY_ID.test(text) ? text : idOfKey(text);
+}
+
+/** The id within a whole key; undefined for a text that is none. */
+export function idOfKey(key: string): string | undefined {
+  return API_KEY.exec(key)?.[1];
+}
+
+/**
+ * @param shown how messages call the file, such as `AUTH_API_KEYS_FILE="keys.json"`.
+ * @throws {ConfigError} beginning with `shown`, naming the entry that is wrong.
+ */
+export async function readApiKeyFile(shown: string, path: string): Promise<readonly ApiKeyEntry[]> {
+  const parsed = fileSchema.safeParse(await readJsonFile(shown, path));
+  if (!parsed.success) {
+    const issue = parsed.error.issues[0];
+    throw new ConfigError(`${shown}: ${placeOf(issue?.path ?? [])}${issue?.message ?? 'cannot be used'}`);
+  }
+  const { keys } = parsed.data;
+  const ids = new Set<string>();
+  for (const [at, { id }] of keys.entries()) {
+    if (ids.has(id)) throw new ConfigError(`${shown}: keys[${at}].id: ${id} is there twice`);
+    ids.add(id);
+  }
+  return keys;
+}
+
+/**
+ * Replaces the file by one with the entries that `change` gives, all or nothing; makes it where there is none. The new file is
+ * written beside it, which keeps a second command out meanwhile, and takes its place, with its owner and its mode.
+ * @param change is given undefined where there is no file; what it throws leaves the file as it was.
+ * @throws {ConfigError} as {@link readApiKeyFile}, and where another command is at work or the file would be too long;
+ *   the system's error where the file cannot be written.
+ */
+export async function changeApiKeyFile(
+  shown: string,
+  path: string,
+  change: (entries: readonly ApiKeyEntry[] | undefined) => readonly ApiKeyEntry[],
+): Promise<void> {
+  const target = (await realpath(path).catch(unlessMissing)) ?? path;
+  const temporary = `${target}.new`;
+  const handle = await openNew(shown, temporary);
+  try {
+    const found = await stat(target).catch(unlessMissing);
+    const entries = found === undefined ? undefined : await readApiKeyFile(shown, target);
+    const text = `${JSON.stringify({ keys: change(entries) }, null, 2)}\n`;
+    if (Buffer.byteLength(text) > JSON_FILE_BYTES_MAX) {
+      throw new ConfigError(
+        `${shown}: would have more than ${JSON_FILE_BYTES_MAX} bytes, which a gateway does not read`,
+      );
+    }
+    await handle.writeFile(text);
+    if (found !== undefined) await takeAfter(handle, found);
+    await handle.sync();
+    await handle.close();
+    await rename(temporary, target);
+  } catch (error) {
+    await handle.close();
+    await unlink(temporary);
+    throw error;
+  }
+}
+
+async function openNew(shown: string, temporary: string): Promise<FileHandle> {
+  try {
+    return await open(temporary, 'wx', FILE_MODE);
+  } catch (cause) {
+    if (codeOf(cause) !== 'EEXIST') throw cause;
+    const message = `${shown}: another command is changing it; if none is, remove ${temporary}`;
+    throw new ConfigError(message, { cause });
+  }
+}
+
+/** A gateway that runs as another user must still be able to read what takes the file's place. */
+async function takeAfter(handle: FileHandle, found: Stats): Promise<void> {
+  const now = await handle.stat();
+  if (found.uid !== now.uid || found.gid !== now.gid) await handle.chown(found.uid, found.gid);
+  await handle.chmod(found.mode & 0o777);
+}
+
+function unlessMissing(error: unknown): undefined {
+  if (codeOf(error) !== 'ENOENT') throw error;
+}
+
+function codeOf(error: unknown): string | undefined {
+  return error instanceof Error && 'code' in error ? String(error.code) : undefined;
+}
+
+/** `['keys', 3, 'tier']` → `keys[3].tier: `. */
+function placeOf(path: readonly PropertyKey[]): string {
+  const text = path.reduce<string>(
+    (before, part) => before + (typeof part === 'number' ? `[${part}]` : `.${String(part)}`),
+    '',
+  );
+  return text === '' ? '' : `${text.replace(/^\./, '')}: `;
+}

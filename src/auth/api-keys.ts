@@ -1,0 +1,168 @@
+/** API keys → credentials, from the file of their hashes that AUTH_API_KEYS_FILE names. */
+import { timingSafeEqual } from 'node:crypto';
+import { stat } from 'node:fs/promises';
+import { ConfigError } from '../config/environment.js';
+import { type ApiKeyEntry, apiKeyDigest, idOfKey, readApiKeyFile } from './api-key-file.js';
+import type { Credential } from './credential.js';
+
+/** How often a watched file is looked at. */
+export const API_KEYS_POLL_MS = 2_000;
+
+/** Why a key is refused. `expired` is told only to who has the key. */
+export type ApiKeyRefusal = 'malformed' | 'unknown' | 'expired';
+
+export type ApiKeyResult =
+  | { readonly ok: true; readonly credential: Credential }
+  | { readonly ok: false; readonly code: 'unauthorized'; readonly reason: ApiKeyRefusal };
+
+/** What reading the file again came to; where it cannot be used, the keys read before stay in force. */
+export type ApiKeyReload =
+  | {
+      readonly ok: true;
+      /** Ids that were accepted before and are not known any more, or have another secret. */
+      readonly removed: readonly string[];
+      /** Ids whose credential says something else now; connections made before hold the old one. */
+      readonly changed: readonly string[];
+    }
+  | { readonly ok: false; readonly error: ConfigError };
+
+export interface ApiKeyVerifier {
+  /** Keys known, expired ones among them. */
+  readonly size: number;
+  /** A key gives the same frozen credential object each time, until its entry in the file says something else. */
+  verify(key: string): ApiKeyResult;
+  /** Reads the file again. Never rejects for what the file holds. */
+  reload(): Promise<ApiKeyReload>;
+  /**
+   * Reloads whenever the file has changed, and reports each time; a file that stays as it is is reported once. Does not
+   * keep the process alive.
+   * @returns ends it; nothing is reported after.
+   */
+  watch(onReload: (result: ApiKeyReload) => void, intervalMs?: number): () => void;
+}
+
+interface Known {
+  readonly digest: Buffer;
+  readonly credential: Credential;
+  /** What the file says, to tell whether it says something else. */
+  readonly text: string;
+}
+
+/**
+ * @param nowMs ms since the Unix epoch.
+ * @throws {ConfigError} naming AUTH_API_KEYS_FILE and what is wrong with it.
+ */
+export async function openApiKeys(path: string, nowMs: () => number = Date.now): Promise<ApiKeyVerifier> {
+  const keys = new ApiKeys(path, nowMs);
+  const result = await keys.reload();
+  if (!result.ok) throw result.error;
+  return keys;
+}
+
+class ApiKeys implements ApiKeyVerifier {
+  readonly #path: string;
+  readonly #nowMs: () => number;
+  #known: ReadonlyMap<string, Known> = new Map();
+  /** The file that was read last. */
+  #stamp = '';
+  #reloading: Promise<unknown> = Promise.resolve();
+
+  constructor(path: string, nowMs: () => number) {
+    this.#path = path;
+    this.#nowMs = nowMs;
+  }
+
+  get size(): number {
+    return this.#known.size;
+  }
+
+  verify(key: string): ApiKeyResult {
+    const id = idOfKey(key);
+    if (id === undefined) return refused('malformed');
+    const known = this.#known.get(id);
+    if (known === undefined || !timingSafeEqual(apiKeyDigest(key), known.digest)) return refused('unknown');
+    if (this.#nowMs() >= known.credential.expiresAtMs) return refused('expired');
+    return { ok: true, credential: known.credential };
+  }
+
+  reload(): Promise<ApiKeyReload> {
+    // One after another, so that an older reading never replaces a newer one.
+    const result = this.#reloading.then(() => this.#read());
+    this.#reloading = result.catch(() => undefined);
+    return result;
+  }
+
+  watch(onReload: (result: ApiKeyReload) => void, intervalMs = API_KEYS_POLL_MS): () => void {
+    let isEnded = false;
+    let isBusy = false;
+    const look = async () => {
+      if (isBusy) return;
+      isBusy = true;
+      const result = (await stampOf(this.#path)) === this.#stamp ? undefined : await this.reload();
+      isBusy = false;
+      if (result !== undefined && !isEnded) onReload(result);
+    };
+    const timer = setInterval(look, intervalMs).unref();
+    return () => {
+      isEnded = true;
+      clearInterval(timer);
+    };
+  }
+
+  async #read(): Promise<ApiKeyReload> {
+    // Taken before the file is read: a change meanwhile is seen as one.
+    this.#stamp = await stampOf(this.#path);
+    try {
+      return this.#replace(await readApiKeyFile(`AUTH_API_KEYS_FILE=${JSON.stringify(this.#path)}`, this.#path));
+    } catch (error) {
+      if (error instanceof ConfigError) return { ok: false, error };
+      throw error;
+    }
+  }
+
+  #replace(entries: readonly ApiKeyEntry[]): ApiKeyReload {
+    const before = this.#known;
+    const known = new Map(entries.map(entry => [entry.id, knownOf(entry, before.get(entry.id))]));
+    this.#known = known;
+    const removed: string[] = [];
+    const changed: string[] = [];
+    for (const [id, old] of before) {
+      const now = known.get(id);
+      if (now === undefined || !now.digest.equals(old.digest)) removed.push(id);
+      else if (now !== old) changed.push(id);
+    }
+    return { ok: true, removed, changed };
+  }
+}
+
+/** An entry that is as it was keeps its credential object, and with that what others have computed for it. */
+function knownOf(entry: ApiKeyEntry, before: Known | undefined): Known {
+  const text = JSON.stringify(entry);
+  if (before?.text === text) return before;
+  const { id, hash, sub, tier, roles, entitlements, expires_at } = entry;
+  const credential: Credential = Object.freeze({
+    sub,
+    tier,
+    roles: Object.freeze(roles),
+    entitlements: entitlements === undefined ? undefined : Object.freeze(entitlements),
+    expiresAtMs: expires_at === undefined ? Number.POSITIVE_INFINITY : Date.parse(expires_at),
+    issuedAtMs: undefined,
+    jti: undefined,
+    apiKeyId: id,
+  });
+  return { digest: Buffer.from(hash.slice('sha256:'.length), 'hex'), credential, text };
+}
+
+/** Changes with the file: another file under the name (a rename), another time or another size. */
+async function stampOf(path: string): Promise<string> {
+  try {
+    const { ino, mtimeMs, ctimeMs, size } = await stat(path);
+    return `${ino} ${mtimeMs} ${ctimeMs} ${size}`;
+  } catch (error) {
+    return String(error);
+  }
+}
+
+function refused(reason: ApiKeyRefusal): ApiKeyResult {
+  return { ok: false, code: 'unauthorized', reason };
+}

@@ -1,0 +1,91 @@
+/** Which roles the operator demands for which topics, on top of what a credential is entitled to. */
+import { ConfigError } from '../config/environment.js';
+import { ALL_SYMBOLS, CHANNELS, isStream, STREAMS, type Stream, symbolMatcher } from '../protocol/topics.js';
+import { FULL_TRADES, isEntitlement } from './credential.js';
+import { readJsonFile } from './json-file.js';
+
+/** Each is looked at when somebody subscribes, so they are few. */
+export const POLICY_ENTRIES_MAX = 256;
+
+export interface TopicPolicy {
+  /**
+   * True when every pattern that matches the topic has one of `roles` among its own. `*` is every topic of the stream, so
+   * every pattern of the stream counts as one that matches it.
+   */
+  allows(roles: readonly string[], stream: Stream, name: string): boolean;
+}
+
+interface Demand {
+  readonly matches: (name: string) => boolean;
+  /** One of these is needed. */
+  readonly roles: ReadonlySet<string>;
+}
+
+const NO_DEMANDS: readonly Demand[] = [];
+
+/**
+ * Reads `{"roles":{"analytics:exposure-updates":["risk","admin"],"rooms:ops-*":["ops"]}}`.
+ * @param path undefined: everything is allowed.
+ * @throws {ConfigError} naming POLICY_FILE and the entry that cannot be used.
+ */
+export async function openPolicy(path: string | undefined): Promise<TopicPolicy> {
+  if (path === undefined) return { allows: () => true };
+  const shown = `POLICY_FILE=${JSON.stringify(path)}`;
+  const demands = demandsOf(shown, await readJsonFile(shown, path));
+  return {
+    allows(roles, stream, name) {
+      for (const demand of demands.get(stream) ?? NO_DEMANDS) {
+        const isConcerned = name === ALL_SYMBOLS || demand.matches(name);
+        if (isConcerned && !roles.some(role => demand.roles.has(role))) return false;
+      }
+      return true;
+    },
+  };
+}
+
+function demandsOf(shown: string, file: unknown): ReadonlyMap<Stream, readonly Demand[]> {
+  if (!isObject(file) || !isObject(file.roles)) {
+    throw new ConfigError(`${shown}: must hold {"roles":{"stream:pattern":["role",…],…}}`);
+  }
+  const others = Object.keys(file).filter(member => member !== 'roles');
+  if (others.length > 0) throw new ConfigError(`${shown}: ${JSON.stringify(others[0])} is not known; "roles" is`);
+  const entries = Object.entries(file.roles);
+  if (entries.length > POLICY_ENTRIES_MAX) {
+    throw new ConfigError(`${shown}: has ${entries.length} entries; at most ${POLICY_ENTRIES_MAX} are allowed`);
+  }
+  const demands = new Map<Stream, Demand[]>();
+  for (const [topic, roles] of entries) {
+    const problem = topicProblem(topic) ?? rolesProblem(roles);
+    if (problem !== undefined) throw new ConfigError(`${shown}: roles[${JSON.stringify(topic)}]: ${problem}`);
+    const [stream, pattern] = split(topic);
+    const demand = { matches: symbolMatcher([pattern]), roles: new Set(roles as readonly string[]) };
+    demands.set(stream as Stream, [...(demands.get(stream as Stream) ?? []), demand]);
+  }
+  return demands;
+}
+
+/** A demand that no topic can meet protects nothing: most likely a misspelling of one that should. */
+function topicProblem(topic: string): string | undefined {
+  const [stream, pattern] = split(topic);
+  if (!isStream(stream)) return `must begin with a stream: ${STREAMS.join(', ')}`;
+  if (!isEntitlement(topic)) return 'must be stream:pattern, such as rooms:ops-*';
+  if (topic === FULL_TRADES) return 'is no topic; who sees the parties of trades is for entitlements to say';
+  if (stream !== 'analytics' || Object.keys(CHANNELS).some(symbolMatcher([pattern]))) return undefined;
+  return `matches no channel; there are ${Object.keys(CHANNELS).join(', ')}`;
+}
+
+function rolesProblem(roles: unknown): string | undefined {
+  if (Array.isArray(roles) && roles.length > 0 && roles.every(role => typeof role === 'string' && role !== '')) {
+    return undefined;
+  }
+  return 'must be a list of roles, of which one is needed; at least one';
+}
+
+function split(topic: string): readonly [stream: string, pattern: string] {
+  const colon = topic.indexOf(':');
+  return colon < 0 ? [topic, ''] : [topic.slice(0, colon), topic.slice(colon + 1)];
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

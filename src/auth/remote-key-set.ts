@@ -1,0 +1,60 @@
+/**
+ * A JSON Web Key Set at a URL. jose keeps it, fetches it again when it is old or lacks a key that a token names, and lets
+ * tokens that wait for the same fetch share it. Added here: how much is read, and how often a URL that fails is tried.
+ */
+import { createRemoteJWKSet, customFetch, type FetchImplementation, type JWTVerifyGetKey } from 'jose';
+
+/** A fetch that takes longer has failed. Whoever connects waits for it, so it is short. */
+export const KEY_SET_TIMEOUT_MS = 3_000;
+/** A key that is not in the set makes it be fetched again, at most this often: tokens with made-up key ids cost no more. */
+export const KEY_SET_COOLDOWN_MS = 10_000;
+/** The set is fetched again after this time, so that a withdrawn key stops counting. */
+export const KEY_SET_AGE_MAX_MS = 5 * 60_000;
+/** After a fetch that failed, none for this time: tokens that come meanwhile are refused at once. */
+export const KEY_SET_RETRY_MS = 1_000;
+/** A longer answer is a failed fetch. */
+export const KEY_SET_BYTES_MAX = 1024 ** 2;
+
+/** @param nowMs the retry time is measured with it; jose measures its own times with the system's clock. */
+export function remoteKeySet(url: URL, nowMs: () => number): JWTVerifyGetKey {
+  return createRemoteJWKSet(url, {
+    timeoutDuration: KEY_SET_TIMEOUT_MS,
+    cooldownDuration: KEY_SET_COOLDOWN_MS,
+    cacheMaxAge: KEY_SET_AGE_MAX_MS,
+    [customFetch]: restrainedFetch(nowMs),
+  });
+}
+
+function restrainedFetch(nowMs: () => number): FetchImplementation {
+  let failedAtMs = Number.NEGATIVE_INFINITY;
+  return async (url, options) => {
+    if (nowMs() - failedAtMs < KEY_SET_RETRY_MS) throw new Error('the last fetch of the key set failed just now');
+    try {
+      const response = await fetch(url, options);
+      if (response.status !== 200) throw new Error(`the key set was answered by HTTP ${response.status}`);
+      const text = await boundedText(response);
+      if (!hasKeys(JSON.parse(text))) throw new Error('the answer is no key set: it has no "keys"');
+      return new Response(text);
+    } catch (error) {
+      failedAtMs = nowMs();
+      throw error;
+    }
+  };
+}
+
+async function boundedText(response: Response): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const chunk of response.body ?? []) {
+    bytes += chunk.length;
+    if (bytes > KEY_SET_BYTES_MAX) throw new Error(`the key set has more than ${KEY_SET_BYTES_MAX} bytes`);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString('utf8');
+}
+
+/** An empty set is one: it withdraws every key. */
+function hasKeys(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null || !('keys' in value)) return false;
+  return Array.isArray(value.keys) && value.keys.every(key => typeof key === 'object' && key !== null);
+}

@@ -1,0 +1,40 @@
+/** What clients may use of the gateway: numbers, sizes and times. */
+
+export interface LimitsConfig {
+  readonly connectionsMax: number;
+  readonly connectionsPerAddressMax: number;
+  readonly connectionsPerUserMax: number;
+  /** Attempts to connect, from one address in a second. */
+  readonly attemptsPerSecondMax: number;
+  readonly subscriptionsMax: number;
+  /** Messages of one client in a second. */
+  readonly messagesPerSecondMax: number;
+  readonly messageBytesMax: number;
+  /** User-space bytes queued for one socket before uWS drops. */
+  readonly backpressureBytesMax: number;
+}
+
+/** When a client that does not keep up is given up. */
+export interface CircuitConfig {
+  /** Times that its topics may be suspended. */
+  readonly opensMax: number;
+  /** How long it may take to drain, ms. */
+  readonly recoveryMs: number;
+  /** Looks that it has to stand before it counts as keeping up again. */
+  readonly probes: number;
+}
+
+/** How long things may take or last, ms. */
+export interface TimesConfig {
+  readonly pingIntervalMs: number;
+  readonly pongTimeoutMs: number;
+  /** Without a client message or a pong. */
+  readonly idleTimeoutMs: number;
+  readonly healthCheckIntervalMs: number;
+  /** A topic that was silent so long says where it stands. */
+  readonly heartbeatIntervalMs: number;
+  /** Over which clients are told to come back when the gateway closes. */
+  readonly drainTimeoutMs: number;
+  /** Longest that an analytics message waits for others. */
+  readonly batchIntervalMs: number;
+}

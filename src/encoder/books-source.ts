@@ -21,6 +21,7 @@ const BEST = 0;
 const OPERATIONS_PER_LEVEL_MAX = 0.4;
 
 export class BooksSource extends StateSource<BookView> {
+  protected override readonly partIsFrame = true;
   readonly #bids = new BookSide('bids');
   readonly #asks = new BookSide('asks');
   readonly #views: (BookView | undefined)[] = [undefined, undefined, undefined, undefined];

@@ -63,22 +63,3 @@ export function isAmount(value: unknown): value is number | string {
   if (typeof value === 'number') return Number.isFinite(value);
   return typeof value === 'string' && value.length > 0 && value.length <= 40 && Number.isFinite(Number(value));
 }
-
-/** What JSON can carry and every client can read: no bigint, binary, date or non-finite number at any depth. */
-export function isCarriable(value: unknown, depth = 0): boolean {
-  switch (typeof value) {
-    case 'string':
-    case 'boolean':
-      return true;
-    case 'number':
-      return Number.isFinite(value);
-    case 'object':
-      if (value === null) return true;
-      if (depth >= 8) return false;
-      if (Array.isArray(value)) return value.every(item => isCarriable(item, depth + 1));
-      if (ArrayBuffer.isView(value) || Object.hasOwn(value, '__proto__')) return false;
-      return Object.values(value).every(item => isCarriable(item, depth + 1));
-    default:
-      return false;
-  }
-}

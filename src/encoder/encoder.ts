@@ -1,22 +1,23 @@
 /** One shard: the state of its sources, driven by the hub's batches, writing frames into its ring. */
-import type { BatchResult, RejectReason } from '../protocol/batch.js';
-import { BatchReader, FLAG_LOSS_BEFORE, RecordKind } from '../protocol/records.js';
+import type { BatchResult, EncoderThreadData, RejectReason } from '../protocol/batch.js';
+import { BATCHES_DUE } from '../protocol/lanes.js';
+import { BatchReader, FLAG_INCOMPLETE, FLAG_LOSS_BEFORE, RecordKind } from '../protocol/records.js';
 import { FrameKind, RingWriter } from '../protocol/ring.js';
 import { ALL_TRADES_SOURCE, type SourceKind } from '../protocol/topics.js';
+import { AllTrades } from './all-trades.js';
 import { BooksSource } from './books-source.js';
 import { decodePayload, PAYLOAD_BYTES_MAX } from './decode.js';
+import { EVENT_KINDS } from './event-kinds.js';
+import { EventSource, type EventSourceParts } from './event-source.js';
 import { FrameEncoder, newOrigin } from './frame-encoder.js';
 import { QuotesSource } from './quotes-source.js';
 import type { SourceEncoder } from './source.js';
-import type { StateSource } from './state-source.js';
-import { AllTrades, TradesSource } from './trades-source.js';
 
 /** Messages of a source between two checkpoints, which bounds what the hub retains of it. */
 export const CHECKPOINT_EVERY = 64;
 /** Refused messages of one batch that are dead-lettered; further ones are only counted. */
 const REJECTED_MAX = 4096;
 const FAILURES_MAX = 8;
-const RATE_CLASSES = 4;
 const EVERY_WORKER = -1;
 
 const textEncoder = new TextEncoder();
@@ -33,12 +34,21 @@ export class ShardEncoder {
   readonly #reader = new BatchReader();
   readonly #sources: (Entry | undefined)[] = [];
   readonly #allTrades = new AllTrades();
-  readonly #due: StateSource<unknown>[][] = Array.from({ length: RATE_CLASSES }, () => []);
+  readonly #events: EventSourceParts;
+  /** Sources with something to send at the next flush, by class; last, those with a batch of events. */
+  readonly #due: { flush(rateClass: number): void }[][] = Array.from({ length: BATCHES_DUE + 1 }, () => []);
   readonly #times = { seq: 0, tsEventMicros: 0, hubMicros: 0 };
 
-  constructor(ring: SharedArrayBuffer, doorbells: SharedArrayBuffer) {
+  /** @param nowMicros µs since the Unix epoch */
+  constructor({ ring, doorbells, batchMax }: EncoderThreadData, nowMicros: () => number) {
     this.#ring = new RingWriter(ring, doorbells);
-    this.#out = new FrameEncoder(this.#ring);
+    this.#out = new FrameEncoder(this.#ring, nowMicros);
+    this.#events = {
+      out: this.#out,
+      allTrades: this.#allTrades,
+      batchMax,
+      markBatch: source => this.#due[BATCHES_DUE]?.push(source),
+    };
     // Whoever reads this ring may hold documents of an encoder that is no more.
     const nothing = new Uint8Array(0);
     this.#ring.append(FrameKind.rebuilt, 0, 0, EVERY_WORKER, 0, 0, 0, nothing, nothing, 0, 0);
@@ -72,7 +82,7 @@ export class ShardEncoder {
       }
     }
     this.#ring.commit();
-    for (let c = 1; c < RATE_CLASSES; c++) if ((this.#due[c]?.length ?? 0) > 0) result.dueClasses |= 1 << c;
+    for (let c = 1; c <= BATCHES_DUE; c++) if ((this.#due[c]?.length ?? 0) > 0) result.dueClasses |= 1 << c;
     result.frames = this.#out.frames - framesBefore;
     result.frameBytes = this.#out.bytes - bytesBefore;
     result.busyMicros = (performance.now() - started) * 1000;
@@ -113,6 +123,14 @@ export class ShardEncoder {
       case RecordKind.resume:
         this.#sources[r.source]?.encoder.resume(r.a);
         break;
+      case RecordKind.replayBegin:
+      case RecordKind.replay:
+      case RecordKind.replayEnd:
+        this.#replay(payloads);
+        break;
+      case RecordKind.drop:
+        this.#sources[r.source] = undefined;
+        break;
       case RecordKind.forget:
         this.#allTrades.forget(r.worker);
         for (const entry of this.#sources) entry?.encoder.forget(r.worker);
@@ -145,6 +163,20 @@ export class ShardEncoder {
     // The hub holds the newest message to be what rebuilds the source: one that was not applied does not.
     if (entry.sinceCheckpoint === 0) this.#checkpoint(entry, !isApplied, result);
     else if (++entry.sinceCheckpoint >= CHECKPOINT_EVERY) this.#checkpoint(entry, false, result);
+  }
+
+  #replay(payloads: Buffer): void {
+    const r = this.#reader;
+    const source = this.#sources[r.source]?.encoder;
+    if (!(source instanceof EventSource)) throw new Error(`replay of source ${r.source}, which is not one of events`);
+    if (r.kind === RecordKind.replayBegin) {
+      source.beginReplay(r.lane, r.worker, r.c, r.a);
+    } else if (r.kind === RecordKind.replay) {
+      const decoded = decodePayload(payloads, r.payloadStart, r.payloadBytes, PAYLOAD_BYTES_MAX);
+      if (typeof decoded !== 'string') source.replay(decoded, r.a, r.b, r.c);
+    } else {
+      source.endReplay(r.lane, r.worker, r.c, (r.flags & FLAG_INCOMPLETE) === 0);
+    }
   }
 
   #failed(payloads: Buffer, cause: unknown, result: BatchResult): void {
@@ -185,7 +217,10 @@ export class ShardEncoder {
     }
     // Where every trades topic stands, then the answer itself.
     for (const entry of this.#sources) {
-      if (entry?.encoder instanceof TradesSource) entry.encoder.snapshot(r.lane, r.worker, r.a);
+      const source = entry?.encoder;
+      if (source instanceof EventSource && source.kind === EVENT_KINDS.trades) {
+        source.snapshot(r.lane, r.worker, r.a);
+      }
     }
     this.#out.emitEmpty(FrameKind.ready, r.lane, 1 << r.worker, { ...newOrigin(ALL_TRADES_SOURCE), request: r.a });
   }
@@ -193,8 +228,7 @@ export class ShardEncoder {
   #flush(rateClass: number): void {
     const due = this.#due[rateClass];
     if (due === undefined) return;
-    for (const source of due) source.flush(rateClass);
-    due.length = 0;
+    for (const source of due.splice(0)) source.flush(rateClass);
   }
 
   #define(id: number, name: string): void {
@@ -206,14 +240,14 @@ export class ShardEncoder {
   }
 
   #create(kind: SourceKind, id: number, symbol: string): SourceEncoder {
-    const markDue = (rateClass: number, source: StateSource<unknown>) => this.#due[rateClass]?.push(source);
+    const markDue = (rateClass: number, source: SourceEncoder) => this.#due[rateClass]?.push(source);
     switch (kind) {
       case 'quotes':
         return new QuotesSource(id, symbol, this.#out, markDue);
-      case 'trades':
-        return new TradesSource(id, symbol, this.#out, this.#allTrades);
       case 'books':
         return new BooksSource(id, symbol, this.#out, markDue);
+      default:
+        return new EventSource(id, symbol, EVENT_KINDS[kind], this.#events);
     }
   }
 }

@@ -5,17 +5,19 @@
  * overwrites in its own copy just before it publishes (see protocol/stamp.ts).
  */
 import { Packr } from 'msgpackr';
-import { laneWith, VARIANTS } from '../protocol/lanes.js';
-import type { FrameKind, RingWriter } from '../protocol/ring.js';
+import { laneWith, REALTIME, VARIANTS } from '../protocol/lanes.js';
+import { epochTagOf, type FrameKind, type RingWriter } from '../protocol/ring.js';
 import { TS_SENT_PLACEHOLDER } from '../protocol/stamp.js';
+import type { VariantMasks } from './variant-masks.js';
 
 /** A client message under construction: plain members only. */
 export type Message = Record<string, unknown>;
 
-/** Which workers want each variant (json, msgpack, and both stamped) of one class and detail. */
-export type VariantMasks = Uint32Array;
-
-export const newVariantMasks = (): VariantMasks => new Uint32Array(VARIANTS);
+/** A message that leaves in an array with others. */
+export interface BatchedMessage {
+  readonly message: Message;
+  readonly tsEventMicros: number;
+}
 
 /** What a frame's header says besides its lane. */
 export interface FrameOrigin {
@@ -25,8 +27,10 @@ export interface FrameOrigin {
   /** Publisher's event time, µs; 0 unknown. */
   readonly tsEventMicros: number;
   readonly hubMicros: number;
-  /** The worker's request that a `part` or `ready` frame answers; 0 in all others. */
+  /** In answers to a worker's request, its number; else 0. */
   readonly request: number;
+  /** Stands for the epoch, so that a reader sees a change without reading the text. */
+  readonly epochTag: number;
 }
 
 export type Mutable<T> = { -readonly [member in keyof T]: T[member] };
@@ -39,10 +43,20 @@ export const newOrigin = (source: number): Mutable<FrameOrigin> => ({
   tsEventMicros: 0,
   hubMicros: 0,
   request: 0,
+  epochTag: 0,
 });
+
+/** Sequences of the source count in this epoch from here on. */
+export function setEpoch(origin: Mutable<FrameOrigin>, epoch: string): void {
+  origin.epochBytes = textEncoder.encode(epoch);
+  origin.epochTag = epochTagOf(origin.epochBytes);
+}
+
+const textEncoder = new TextEncoder();
 
 export class FrameEncoder {
   readonly #ring: RingWriter;
+  readonly #nowMicros: () => number;
   readonly #packr = new Packr({ useRecords: false, variableMapSize: true, encodeUndefinedAsNil: true });
   #scratch = Buffer.allocUnsafeSlow(64 * 1024);
   /** Frames written since the start. */
@@ -50,12 +64,24 @@ export class FrameEncoder {
   /** Bytes of their payloads. */
   bytes = 0;
 
-  constructor(ring: RingWriter) {
+  constructor(ring: RingWriter, nowMicros: () => number) {
     this.#ring = ring;
+    this.#nowMicros = nowMicros;
   }
 
-  /** Encodes the message in each variant whose mask is not empty. */
-  emit(kind: FrameKind, rateClass: number, detail: number, masks: VariantMasks, origin: FrameOrigin, message: Message) {
+  /**
+   * Encodes the message in each variant whose mask is not empty.
+   * @param isFrame false for a piece of a frame, which is never stamped itself
+   */
+  emit(
+    kind: FrameKind,
+    rateClass: number,
+    detail: number,
+    masks: VariantMasks,
+    origin: FrameOrigin,
+    message: Message,
+    isFrame = true,
+  ): void {
     let json: string | undefined;
     for (let variant = 0; variant < VARIANTS; variant++) {
       const workers = masks[variant] ?? 0;
@@ -63,10 +89,39 @@ export class FrameEncoder {
       const lane = laneWith(rateClass, detail, variant);
       if ((variant & 1) === 0) {
         json ??= JSON.stringify(message);
-        this.#writeText(kind, lane, workers, origin, variant === 0 ? json : stampedJson(json, origin.tsEventMicros));
+        const text = variant === 2 && isFrame ? stampedJson(json, origin.tsEventMicros) : json;
+        this.#writeText(kind, lane, workers, origin, text);
       } else {
-        const stamped = variant === 3 ? stampedMessage(message, origin.tsEventMicros) : message;
+        const stamped =
+          variant === 3 && isFrame ? stampedMessage(message, origin.tsEventMicros, TS_SENT_PLACEHOLDER) : message;
         const packed = this.#packr.pack(stamped);
+        this.#write(kind, lane, workers, origin, packed, 0, packed.length);
+      }
+    }
+  }
+
+  /**
+   * Encodes the messages as one array in each variant whose mask is not empty. The times of a stamped array are those of
+   * its encoding: a worker can only stamp the end of a frame.
+   */
+  emitBatch(
+    kind: FrameKind,
+    detail: number,
+    masks: VariantMasks,
+    origin: FrameOrigin,
+    batch: readonly BatchedMessage[],
+  ): void {
+    for (let variant = 0; variant < VARIANTS; variant++) {
+      const workers = masks[variant] ?? 0;
+      if (workers === 0) continue;
+      const messages = batch.map(({ message, tsEventMicros }) => {
+        return variant < 2 ? message : stampedMessage(message, tsEventMicros, Math.floor(this.#nowMicros()));
+      });
+      const lane = laneWith(REALTIME, detail, variant);
+      if ((variant & 1) === 0) {
+        this.#writeText(kind, lane, workers, origin, JSON.stringify(messages));
+      } else {
+        const packed = this.#packr.pack(messages);
         this.#write(kind, lane, workers, origin, packed, 0, packed.length);
       }
     }
@@ -100,7 +155,7 @@ export class FrameEncoder {
       workers,
       origin.seq,
       origin.hubMicros,
-      origin.request,
+      origin.request === 0 ? origin.epochTag : origin.request,
       origin.epochBytes,
       payload,
       start,
@@ -116,9 +171,9 @@ function stampedJson(json: string, tsEventMicros: number): string {
   return `${json.slice(0, -1)}${event},"ts_sent":${TS_SENT_PLACEHOLDER}}`;
 }
 
-function stampedMessage(message: Message, tsEventMicros: number): Message {
+function stampedMessage(message: Message, tsEventMicros: number, tsSentMicros: number): Message {
   const stamped: Message = { ...message };
   if (tsEventMicros > 0) stamped.ts_event = Math.floor(tsEventMicros);
-  stamped.ts_sent = TS_SENT_PLACEHOLDER;
+  stamped.ts_sent = tsSentMicros;
   return stamped;
 }

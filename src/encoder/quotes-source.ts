@@ -1,6 +1,8 @@
 /** `md.quotes.<symbol>` → `quotes_patch`: JSON Patch (RFC 6902) over the client's document `{"quotes":{}}`. */
+
+import { isCarriable } from '../protocol/plain.js';
 import { pointerToken } from '../protocol/topics.js';
-import { isAmount, isCarriable, type PlainObject } from './decode.js';
+import { isAmount, type PlainObject } from './decode.js';
 import type { FrameEncoder, FrameOrigin, Message } from './frame-encoder.js';
 import type { DataOutcome, Rebuild } from './source.js';
 import { type MarkDue, StateSource } from './state-source.js';
@@ -23,6 +25,7 @@ const FIELDS_MAX = 64;
 const FIELD_CHARS_MAX = 4096;
 
 export class QuotesSource extends StateSource<Quote> {
+  protected override readonly partIsFrame = false;
   readonly #paths = new Map<string, string>();
   readonly #path: string;
   #quote: Quote | undefined;

@@ -3,12 +3,19 @@
  * Every delta is taken between what the track sent last and the document now, so a chain of deltas always ends in the
  * encoder's document whatever was skipped in between.
  */
-import { classOfLane, detailOfLane, variantOfLane } from '../protocol/lanes.js';
+import { classOfLane, detailOfLane } from '../protocol/lanes.js';
 import { FrameKind } from '../protocol/ring.js';
 import type { PlainObject } from './decode.js';
-import type { FrameEncoder, FrameOrigin, Message, Mutable, VariantMasks } from './frame-encoder.js';
-import { newOrigin, newVariantMasks } from './frame-encoder.js';
+import {
+  type FrameEncoder,
+  type FrameOrigin,
+  type Message,
+  type Mutable,
+  newOrigin,
+  setEpoch,
+} from './frame-encoder.js';
 import type { DataOutcome, MessageTimes, Rebuild, SourceEncoder } from './source.js';
+import { forgetWorker, isWantedByAny, newVariantMasks, setWanted, type VariantMasks } from './variant-masks.js';
 
 /** Called when a track of the class has something to send at its next flush. */
 export type MarkDue = (rateClass: number, source: StateSource<unknown>) => void;
@@ -20,14 +27,15 @@ interface Track<View> {
   /** What this track's subscribers hold; undefined: nothing yet. */
   last: View | undefined;
   lastSeq: number;
+  /** Times of the message that it was sent for. */
+  lastTsEventMicros: number;
+  lastHubMicros: number;
   /** The next send must be a whole document: the epoch is a new one. */
   needsSnapshot: boolean;
 }
 
 /** Tracks of a source: 4 classes × 4 details. */
 const TRACKS = 16;
-const textEncoder = new TextEncoder();
-
 /** `View` is an immutable picture of the document at one detail. */
 export abstract class StateSource<View> implements SourceEncoder {
   readonly symbol: string;
@@ -58,6 +66,8 @@ export abstract class StateSource<View> implements SourceEncoder {
   protected abstract delta(detail: number, from: View, to: View, prevSeq: number, at: FrameOrigin): Message | undefined;
   /** A complete frame that holds the whole view. */
   protected abstract whole(detail: number, view: View, prevSeq: number, at: FrameOrigin): Message;
+  /** False where a part is put into one frame with others. */
+  protected abstract readonly partIsFrame: boolean;
   /** What answers a worker's snapshot request. */
   protected abstract part(detail: number, view: View, at: FrameOrigin): Message;
   abstract checkpoint(isNeeded: boolean): Rebuild | undefined;
@@ -78,7 +88,7 @@ export abstract class StateSource<View> implements SourceEncoder {
 
   beginEpoch(epoch: string): void {
     this.#epoch = epoch;
-    this.#origin.epochBytes = textEncoder.encode(epoch);
+    setEpoch(this.#origin, epoch);
     for (const track of this.#tracks) if (track !== undefined) track.needsSnapshot = true;
   }
 
@@ -92,26 +102,23 @@ export abstract class StateSource<View> implements SourceEncoder {
         masks: newVariantMasks(),
         last: undefined,
         lastSeq: 0,
+        lastTsEventMicros: 0,
+        lastHubMicros: 0,
         needsSnapshot: false,
       };
       this.#tracks[at] = track;
     }
-    if (!isWanted(track)) this.#rewindTo(track);
-    track.masks[variantOfLane(lane)] = (track.masks[variantOfLane(lane)] ?? 0) | (1 << worker);
+    if (!isWantedByAny(track.masks)) this.#rewindTo(track);
+    setWanted(track.masks, lane, worker, true);
   }
 
   unwant(lane: number, worker: number): void {
-    const masks = this.#tracks[trackIndex(lane)]?.masks;
-    const variant = variantOfLane(lane);
-    if (masks !== undefined) masks[variant] = (masks[variant] ?? 0) & ~(1 << worker);
+    const track = this.#tracks[trackIndex(lane)];
+    if (track !== undefined) setWanted(track.masks, lane, worker, false);
   }
 
   forget(worker: number): void {
-    for (const track of this.#tracks) {
-      for (let v = 0; track !== undefined && v < track.masks.length; v++) {
-        track.masks[v] = (track.masks[v] ?? 0) & ~(1 << worker);
-      }
-    }
+    for (const track of this.#tracks) if (track !== undefined) forgetWorker(track.masks, worker);
   }
 
   snapshot(lane: number, worker: number, request: number): void {
@@ -121,22 +128,27 @@ export abstract class StateSource<View> implements SourceEncoder {
     // the next send is a whole document anyway, the document as it is now is as good.
     const chained = track.last !== undefined && !track.needsSnapshot;
     const view = chained ? track.last : this.view(track.detail);
-    const origin = { ...this.#origin, request, seq: chained ? track.lastSeq : this.#origin.seq };
+    const origin = { ...this.#origin, request };
+    if (chained) {
+      origin.seq = track.lastSeq;
+      origin.tsEventMicros = track.lastTsEventMicros;
+      origin.hubMicros = track.lastHubMicros;
+    }
     if (view === undefined) {
       this.#out.emitEmpty(FrameKind.part, lane, 1 << worker, origin);
       return;
     }
     this.#requester.fill(0);
-    this.#requester[variantOfLane(lane)] = 1 << worker;
+    setWanted(this.#requester, lane, worker, true);
     const message = this.part(track.detail, view, origin);
-    this.#out.emit(FrameKind.part, track.rateClass, track.detail, this.#requester, origin, message);
+    this.#out.emit(FrameKind.part, track.rateClass, track.detail, this.#requester, origin, message, this.partIsFrame);
   }
 
   flush(rateClass: number): void {
     this.#dueClasses[rateClass] = false;
     for (let detail = 0; detail < 4; detail++) {
       const track = this.#tracks[rateClass | (detail << 2)];
-      if (track !== undefined && isWanted(track)) this.#send(track);
+      if (track !== undefined && isWantedByAny(track.masks)) this.#send(track);
     }
   }
 
@@ -150,7 +162,7 @@ export abstract class StateSource<View> implements SourceEncoder {
 
   #advanceTracks(): void {
     for (const track of this.#tracks) {
-      if (track === undefined || !isWanted(track)) continue;
+      if (track === undefined || !isWantedByAny(track.masks)) continue;
       if (track.rateClass === 0) {
         this.#send(track);
       } else if (!this.#dueClasses[track.rateClass]) {
@@ -174,22 +186,24 @@ export abstract class StateSource<View> implements SourceEncoder {
       track.needsSnapshot = false;
     }
     track.last = now;
-    track.lastSeq = this.#origin.seq;
+    this.#noteSent(track);
   }
 
   /** Nobody holds anything of a track that nobody wanted: it starts at the document as it is now. */
   #rewindTo(track: Track<View>): void {
     track.last = this.view(track.detail);
-    track.lastSeq = track.last === undefined ? 0 : this.#origin.seq;
+    this.#noteSent(track);
+    if (track.last === undefined) track.lastSeq = 0;
     track.needsSnapshot = false;
+  }
+
+  #noteSent(track: Track<View>): void {
+    track.lastSeq = this.#origin.seq;
+    track.lastTsEventMicros = this.#origin.tsEventMicros;
+    track.lastHubMicros = this.#origin.hubMicros;
   }
 }
 
 function trackIndex(lane: number): number {
   return classOfLane(lane) | (detailOfLane(lane) << 2);
-}
-
-function isWanted(track: { readonly masks: VariantMasks }): boolean {
-  const m = track.masks;
-  return ((m[0] ?? 0) | (m[1] ?? 0) | (m[2] ?? 0) | (m[3] ?? 0)) !== 0;
 }

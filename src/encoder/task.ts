@@ -3,8 +3,8 @@ import { move, transferableSymbol, valueSymbol, workerData } from 'piscina';
 import type { BatchResult, EncoderTask, EncoderThreadData } from '../protocol/batch.js';
 import { ShardEncoder } from './encoder.js';
 
-const { ring, doorbells } = workerData as EncoderThreadData;
-const encoder = new ShardEncoder(ring, doorbells);
+const nowMicros = () => (performance.timeOrigin + performance.now()) * 1000;
+const encoder = new ShardEncoder(workerData as EncoderThreadData, nowMicros);
 
 /** The batch's memory goes back by transfer: the hub fills it again. */
 export default function encodeBatch(task: EncoderTask): unknown {

@@ -5,7 +5,7 @@
 
 /** One publisher message. `payload` is only valid during the call: the sink copies what it keeps. */
 export interface FeedMessage {
-  /** The NATS subject, `md.<quotes|trades|books>.<symbol>`. */
+  /** The NATS subject, `md.<quotes|trades|books>.<symbol>` or `<orders|analytics|rooms>.<name>`. */
   subject: string;
   /** One JSON object or one MessagePack map, as the publisher sent it. */
   payload: Uint8Array;
@@ -17,6 +17,8 @@ export interface FeedMessage {
   epoch: string;
   /** True when `seq` is contiguous per subject (publisher's own), so that a hole in it is a loss. JetStream's is not. */
   contiguous: boolean;
+  /** The id that this process published it under (`Feed.publish`); '' for all others. */
+  publication: string;
 }
 
 /** A message to be filled in and handed over again and again: a feed allocates none per message. */
@@ -27,24 +29,63 @@ export const newFeedMessage = (): FeedMessage => ({
   seq: 0,
   epoch: '',
   contiguous: false,
+  publication: '',
 });
 
 export interface FeedSink {
   message(message: FeedMessage): void;
   /** `live`: data flows. `stale`: the feed lost its source; the last values are still served. */
   status(status: FeedStatus, detail: string): void;
+  /** An order to the gateway: subject `control.revoke` or `control.drain`. The payload is valid during the call. */
+  control?(subject: string, payload: Uint8Array): void;
+  /** Something of less weight is not as it should be, e.g. a subject that this user may not subscribe to. */
+  notice?(what: string, detail: string): void;
 }
 
 export type FeedStatus = 'live' | 'stale';
+
+/** A place in a numbering of the feed. */
+export interface FeedPosition {
+  readonly epoch: string;
+  readonly seq: number;
+}
+
+/** A message of the past. */
+export interface StoredMessage {
+  readonly seq: number;
+  readonly tsEventMicros: number;
+  readonly payload: Uint8Array;
+}
 
 export interface Feed {
   readonly name: 'nats' | 'jetstream' | 'simulator' | 'replay';
   /** Resolves once data can flow. @throws {Error} with `cause` when the source cannot be reached or read. */
   start(sink: FeedSink): Promise<void>;
-  /** Somebody began (`true`) or ceased (`false`) to want a source, e.g. subject `md.quotes.AAPL`. */
-  interest(subject: string, wanted: boolean): void;
+  /**
+   * Somebody began (`true`) or ceased (`false`) to want a source, e.g. subject `md.quotes.AAPL`. Resolves once what is
+   * published on it is delivered; undefined where it is already.
+   */
+  interest(subject: string, wanted: boolean): Promise<void> | undefined;
   /** Puts an invalid message where its publisher can find it; a feed without a back channel drops it. */
   deadLetter(subject: string, payload: Uint8Array, reason: string): void;
+  /**
+   * Publishes a message for all gateways. Resolves with its place where that is known then; with undefined where it comes
+   * back through the sink with `publication` = `id`. Messages with one `key` ('' none) are one message.
+   * A feed without it has no other gateways. @throws {Error} when it cannot be published.
+   */
+  publish?(subject: string, payload: Uint8Array, id: string, key: string): Promise<FeedPosition | undefined>;
+  /** Where the feed's own numbering stands that counts this subject. A feed without it does not number. */
+  position?(subject: string): FeedPosition | undefined;
+  /**
+   * All messages of a subject with `afterSeq < seq ≤ toSeq` in the feed's own numbering; undefined when they cannot be had,
+   * or not surely all. A feed without it keeps nothing.
+   */
+  stored?(
+    subject: string,
+    afterSeq: number,
+    toSeq: number,
+    messagesMax: number,
+  ): Promise<readonly StoredMessage[] | undefined>;
   /** Stops delivery; no call reaches the sink after it resolves. */
   stop(): Promise<void>;
 }

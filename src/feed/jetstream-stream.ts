@@ -14,6 +14,8 @@ const SUBJECTS = ['md.>', 'orders.>', 'analytics.>', 'rooms.>'];
 /** Bounds of a stream that is created here: the oldest messages leave it first. Operators may create their own. */
 const STREAM_BYTES_MAX = 1024 ** 3;
 const STREAM_AGE_HOURS_MAX = 7 * 24;
+/** A message that is published again with its id within this time is stored once. */
+const DUPLICATE_WINDOW_MS = 120_000;
 /** JetStream API error code: stream not found. */
 const STREAM_NOT_FOUND = 10_059;
 
@@ -37,6 +39,7 @@ export async function createStream(manager: JetStreamManager, name: string): Pro
       retention: RetentionPolicy.Limits,
       discard: DiscardPolicy.Old,
       max_bytes: STREAM_BYTES_MAX,
+      duplicate_window: nanos(DUPLICATE_WINDOW_MS),
       max_age: nanos(STREAM_AGE_HOURS_MAX * 3_600_000),
     });
   } catch (error) {
@@ -46,6 +49,13 @@ export async function createStream(manager: JetStreamManager, name: string): Pro
       { cause: error },
     );
   }
+}
+
+/** True when the stream stores everything that is published on `pattern` (`orders.>`). */
+export function stores(info: StreamInfo, pattern: string): boolean {
+  const root = pattern.slice(0, pattern.indexOf('.'));
+  // A mirror has no subjects of its own.
+  return (info.config.subjects ?? []).some(subject => subject === '>' || subject === `${root}.>`);
 }
 
 /** An error's message, also where nats.js has nothing but a number to say. */

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import {
   AckPolicy,
   type ConsumerConfig,
@@ -13,10 +14,14 @@ import {
 import type { NatsConfig } from '../config/environment.js';
 import { publishDeadLetter } from './dead-letter.js';
 import { textOf } from './error-text.js';
-import { type Clock, type Feed, type FeedSink, newFeedMessage } from './feed.js';
+import { type Clock, type Feed, type FeedPosition, type FeedSink, newFeedMessage, type StoredMessage } from './feed.js';
+import { JetStreamStore } from './jetstream-store.js';
 import { createStream, epochOf, findStream, jetStreamTextOf } from './jetstream-stream.js';
 import { connectNats, rethrowOutside, watchConnection } from './nats-connection.js';
 import { headersOf, tsEventOf } from './nats-headers.js';
+import { NatsSubjects } from './nats-subjects.js';
+import { StreamNumbering } from './stream-numbering.js';
+import { StreamShare } from './stream-share.js';
 
 const MARKET_DATA = 'md.>';
 /** Messages that the server may have on the way to this feed at a time. */
@@ -45,7 +50,7 @@ export interface JetStreamFeedOptions {
 }
 
 /**
- * A JetStream stream, read in order: first the last message of every `md.>` subject, then live. `seq` is the stream's
+ * A JetStream stream, read in order: first the last message of every subject, then live. `seq` is the stream's
  * sequence and `epoch` comes from the stream's creation, so every gateway numbers alike. After an outage it goes on
  * behind the last message that it delivered; nothing is delivered twice.
  *
@@ -59,6 +64,9 @@ export class JetStreamFeed implements Feed {
   #connection: NatsConnection | undefined;
   /** Undefined before the start and after the stop: then nothing reaches it. */
   #sink: FeedSink | undefined;
+  #subjects: NatsSubjects | undefined;
+  #share: StreamShare | undefined;
+  #store: JetStreamStore | undefined;
   #connected = false;
   /** Counts disconnections, so that an attempt can tell whether one fell into it. */
   #disconnections = 0;
@@ -68,11 +76,7 @@ export class JetStreamFeed implements Feed {
   /** Where that position is to be for the start to be complete. */
   #caughtUpSeq = 0;
   #caughtUp: (() => void) | undefined;
-  /** Stream sequence of the last message delivered. */
-  #lastSeq = 0;
-  #epoch = '';
-  /** What the stream's creation alone makes the epoch. */
-  #createdEpoch = '';
+  readonly #numbering = new StreamNumbering();
   /** Since when the stream has been missing. */
   #absentMicros: number | undefined;
   #recovering: Promise<void> | undefined;
@@ -88,6 +92,11 @@ export class JetStreamFeed implements Feed {
     this.#connection = connection;
     this.#sink = sink;
     this.#connected = true;
+    this.#store = new JetStreamStore(connection, config.stream);
+    this.#subjects = new NatsSubjects(connection, sink, (subject, error) =>
+      sink.notice?.(`subscription to ${subject} refused`, error.message),
+    );
+    this.#share = new StreamShare(this.#subjects);
     watchConnection(connection, {
       disconnected: () => this.#onDisconnect(),
       reconnected: () => this.#onReconnect(),
@@ -104,8 +113,38 @@ export class JetStreamFeed implements Feed {
     else sink.status('live', `stream ${config.stream} at ${connection.getServer()}`);
   }
 
-  /** Market data is always read, so that a snapshot is ready for whoever comes. */
-  interest(): void {}
+  interest(subject: string, wanted: boolean): Promise<void> | undefined {
+    return this.#share?.interest(subject, wanted);
+  }
+
+  position(subject: string): FeedPosition | undefined {
+    return this.#share?.isStored(subject) === true
+      ? { epoch: this.#numbering.epoch, seq: this.#numbering.lastSeq }
+      : undefined;
+  }
+
+  async publish(subject: string, payload: Uint8Array, id: string, key: string): Promise<FeedPosition | undefined> {
+    if (this.#connection === undefined || !this.#connected) throw new Error('NATS cannot be reached');
+    if (this.#share?.isStored(subject) !== true) {
+      this.#subjects?.publish(subject, payload, id);
+      return undefined;
+    }
+    // The stream takes a message of one id once; any text may be a key, but not a header.
+    const msgID = key === '' ? id : createHash('sha256').update(key).digest('base64url');
+    const { seq } = await this.#connection.jetstream().publish(subject, payload, { msgID });
+    return { epoch: this.#numbering.epoch, seq };
+  }
+
+  async stored(
+    subject: string,
+    afterSeq: number,
+    toSeq: number,
+    messagesMax: number,
+  ): Promise<readonly StoredMessage[] | undefined> {
+    if (!this.#connected || this.#share?.isStored(subject) !== true) return undefined;
+    const created = this.#numbering.createdEpoch;
+    return this.#store?.read({ subject, afterSeq, toSeq, messagesMax }, info => epochOf(info) === created);
+  }
 
   deadLetter(subject: string, payload: Uint8Array, reason: string): void {
     // While disconnected nats.js queues without a bound.
@@ -115,6 +154,7 @@ export class JetStreamFeed implements Feed {
 
   async stop(): Promise<void> {
     this.#sink = undefined;
+    this.#subjects?.stop();
     this.#connected = false;
     this.#closeConsumer();
     this.#endWait?.();
@@ -136,29 +176,13 @@ export class JetStreamFeed implements Feed {
     this.#caughtUp = undefined;
   }
 
-  /** Begins to read behind `#lastSeq`. Says what could not be read any more, or ''. */
+  /** Begins to read behind the last message. Says what could not be read any more, or ''. */
   async #open(connection: NatsConnection): Promise<string> {
     const { stream } = this.#options.config;
     const manager = await connection.jetstreamManager();
     const info = await this.#findOrCreate(manager, stream);
-    let remark = '';
-    const epoch = epochOf(info);
-    const { first_seq: firstSeq, last_seq: streamSeq } = info.state;
-    if (epoch !== this.#createdEpoch) {
-      if (this.#epoch !== '') remark = 'the stream was created anew';
-      this.#createdEpoch = epoch;
-      this.#epoch = epoch;
-      this.#lastSeq = 0;
-    } else if (streamSeq < this.#lastSeq) {
-      // A server that lost its disk's last writes reuses their numbers: continuity cannot be proved.
-      remark = `the stream fell back from ${this.#lastSeq} to ${streamSeq}`;
-      this.#epoch = `${epoch}.${streamSeq.toString(36)}`;
-      this.#lastSeq = 0;
-    } else if (this.#lastSeq > 0 && firstSeq > this.#lastSeq + 1) {
-      // Of which subjects is not known, so no chain may be continued.
-      remark = `up to ${firstSeq - this.#lastSeq - 1} messages left the stream before they could be read`;
-      this.#epoch = `${epoch}.${firstSeq.toString(36)}`;
-    }
+    this.#share?.divide(info);
+    const remark = this.#numbering.adopt(info);
     this.#deliverySeq = 0;
     await this.#consume(manager, stream);
     return remark;
@@ -166,7 +190,7 @@ export class JetStreamFeed implements Feed {
 
   async #findOrCreate(manager: JetStreamManager, stream: string): Promise<StreamInfo> {
     const info = await findStream(manager, stream);
-    if (info === undefined && this.#createdEpoch !== '') {
+    if (info === undefined && this.#numbering.createdEpoch !== '') {
       const nowMicros = this.#options.clock.nowMicros();
       this.#absentMicros ??= nowMicros;
       if (nowMicros - this.#absentMicros < STREAM_ABSENT_MS * 1000) throw new Error(`stream ${stream} does not exist`);
@@ -177,12 +201,13 @@ export class JetStreamFeed implements Feed {
 
   async #consume(manager: JetStreamManager, stream: string): Promise<void> {
     const start: Partial<ConsumerConfig> =
-      this.#lastSeq === 0
+      this.#numbering.lastSeq === 0
         ? { deliver_policy: DeliverPolicy.LastPerSubject }
-        : { deliver_policy: DeliverPolicy.StartSequence, opt_start_seq: this.#lastSeq + 1 };
+        : { deliver_policy: DeliverPolicy.StartSequence, opt_start_seq: this.#numbering.lastSeq + 1 };
     const info = await manager.consumers.add(stream, {
       ...start,
-      filter_subject: MARKET_DATA,
+      // One consumer for all that the stream stores: its order is one.
+      filter_subject: this.#share?.storesOthers === true ? '>' : MARKET_DATA,
       ack_policy: AckPolicy.None,
       mem_storage: true,
       num_replicas: 1,
@@ -230,15 +255,17 @@ export class JetStreamFeed implements Feed {
     }
     this.#deliverySeq = deliverySequence;
     if (deliverySequence === this.#caughtUpSeq) this.#caughtUp?.();
-    if (streamSequence <= this.#lastSeq) return;
-    this.#lastSeq = streamSequence;
+    if (streamSequence <= this.#numbering.lastSeq) return;
+    this.#numbering.lastSeq = streamSequence;
     const headers = headersOf(received);
     const message = this.#message;
     message.subject = received.subject;
     message.payload = received.data;
     message.tsEventMicros = headers === undefined ? 0 : tsEventOf(headers);
     message.seq = streamSequence;
-    message.epoch = this.#epoch;
+    message.epoch = this.#numbering.epoch;
+    message.contiguous = false;
+    message.publication = '';
     try {
       sink.message(message);
     } catch (error) {
@@ -248,6 +275,7 @@ export class JetStreamFeed implements Feed {
 
   #onDisconnect(): void {
     this.#connected = false;
+    if (this.#subjects !== undefined) this.#subjects.isConnected = false;
     this.#disconnections++;
     this.#lost('disconnected from NATS');
   }
@@ -255,6 +283,7 @@ export class JetStreamFeed implements Feed {
   #onReconnect(): void {
     if (this.#sink === undefined) return;
     this.#connected = true;
+    this.#subjects?.reconnected();
     this.#endWait?.();
   }
 
@@ -262,7 +291,7 @@ export class JetStreamFeed implements Feed {
   #lost(reason: string): void {
     this.#closeConsumer();
     // Without an epoch the start has not succeeded; its caller is told.
-    if (this.#sink === undefined || this.#epoch === '' || this.#recovering !== undefined) return;
+    if (this.#sink === undefined || this.#numbering.epoch === '' || this.#recovering !== undefined) return;
     this.#sink.status('stale', reason);
     this.#recovering = this.#recover().finally(() => {
       this.#recovering = undefined;

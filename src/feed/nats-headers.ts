@@ -1,4 +1,4 @@
-import type { MsgHdrs } from 'nats';
+import { headers, type Msg, type MsgHdrs } from 'nats';
 import type { FeedMessage } from './feed.js';
 
 const EPOCH_LENGTH_MAX = 64;
@@ -29,7 +29,7 @@ export function tsEventOf(headers: MsgHdrs): number {
  * Fills in the publisher's own numbering, if `Seq` (a safe integer, 0 or more) and `Epoch` (1 to 64 visible ASCII
  * characters) are both there and valid.
  */
-export function readSequence(headers: MsgHdrs, into: FeedMessage): void {
+function readSequence(headers: MsgHdrs, into: FeedMessage): void {
   const seq = wholeNumber(headers.get('Seq'));
   if (seq < 0) return;
   const epoch = headers.get('Epoch');
@@ -37,6 +37,33 @@ export function readSequence(headers: MsgHdrs, into: FeedMessage): void {
   into.seq = seq;
   into.epoch = epoch;
   into.contiguous = true;
+}
+
+/** Marks what this process publishes itself, so that it knows it again. */
+const PUBLICATION_HEADER = 'Millrace-Publication';
+
+/** The headers of a message that this process publishes under an id. */
+export function publicationHeaders(id: string): MsgHdrs {
+  const result = headers();
+  result.set(PUBLICATION_HEADER, id);
+  return result;
+}
+
+/** Fills in a message of core NATS, as its publisher numbered it, or not at all. */
+export function readCoreMessage(received: Msg, into: FeedMessage): FeedMessage {
+  into.subject = received.subject;
+  into.payload = received.data;
+  into.tsEventMicros = 0;
+  into.seq = 0;
+  into.epoch = '';
+  into.contiguous = false;
+  into.publication = '';
+  const headers = headersOf(received);
+  if (headers === undefined) return into;
+  into.tsEventMicros = tsEventOf(headers);
+  into.publication = headers.get(PUBLICATION_HEADER);
+  readSequence(headers, into);
+  return into;
 }
 
 /** Decimal digits → the number; −1 for anything else, and for what a double cannot hold exactly. */

@@ -1,12 +1,13 @@
-import type { Msg, NatsConnection, NatsError, Subscription } from 'nats';
+import type { NatsConnection, NatsError } from 'nats';
 import type { NatsConfig } from '../config/environment.js';
 import { publishDeadLetter } from './dead-letter.js';
 import { textOf } from './error-text.js';
-import { type Feed, type FeedSink, newFeedMessage } from './feed.js';
-import { connectNats, rethrowOutside, watchConnection } from './nats-connection.js';
-import { headersOf, readSequence, tsEventOf } from './nats-headers.js';
+import type { Feed, FeedSink } from './feed.js';
+import { connectNats, watchConnection } from './nats-connection.js';
+import { NatsSubjects } from './nats-subjects.js';
 
 const MARKET_DATA = 'md.>';
+const ANALYTICS = 'analytics.*';
 
 export interface NatsFeedOptions {
   readonly config: NatsConfig;
@@ -15,17 +16,17 @@ export interface NatsFeedOptions {
 }
 
 /**
- * Core NATS: everything that is published on `md.>` while connected. `seq` and `epoch` are the publisher's own
- * (headers `Seq`, `Epoch`), where it sends them. Reconnects for ever.
+ * Core NATS: everything that is published on `md.>` and `analytics.*` while connected, so that a snapshot, or what was
+ * missed, is ready for whoever comes; and on `orders.<user>` and `rooms.<room>` while somebody wants it. `seq` and `epoch`
+ * are the publisher's own (headers `Seq`, `Epoch`), where it sends them. Reconnects for ever.
  */
 export class NatsFeed implements Feed {
   readonly name = 'nats';
   readonly #options: NatsFeedOptions;
-  readonly #message = newFeedMessage();
   #connection: NatsConnection | undefined;
-  #subscription: Subscription | undefined;
+  /** Undefined before the start and after the stop. */
+  #subjects: NatsSubjects | undefined;
   #refused: NatsError | undefined;
-  #connected = false;
   /** Undefined before the start and after the stop: then nothing reaches it. */
   #sink: FeedSink | undefined;
 
@@ -37,11 +38,12 @@ export class NatsFeed implements Feed {
     const connection = await connectNats(this.#options.config, this.#options.nodeName);
     this.#connection = connection;
     this.#sink = sink;
-    this.#connected = true;
-    this.#subscribe(connection);
+    const subjects = new NatsSubjects(connection, sink, (subject, error) => this.#onRefused(subject, error));
+    this.#subjects = subjects;
+    subjects.follow(ANALYTICS);
     try {
-      // The server's answer to a refused subscription comes before its answer to this.
-      await connection.flush();
+      // The server's answer to a refused subscription comes before its answer to the flush that is waited for here.
+      await subjects.follow(MARKET_DATA);
       if (this.#refused !== undefined) throw this.#refused;
     } catch (error) {
       await this.stop();
@@ -49,79 +51,50 @@ export class NatsFeed implements Feed {
     }
     sink.status('live', `connected to ${connection.getServer()}`);
     watchConnection(connection, {
-      disconnected: () => this.#onDisconnect(),
-      reconnected: () => this.#onReconnect(connection),
-      closed: error => this.#onClosed(error),
-    });
-  }
-
-  /** Market data is always subscribed, so that a snapshot is ready for whoever comes. */
-  interest(): void {}
-
-  deadLetter(subject: string, payload: Uint8Array, reason: string): void {
-    // While disconnected nats.js queues without a bound.
-    if (this.#connection === undefined || !this.#connected) return;
-    publishDeadLetter(this.#connection, subject, payload, reason);
-  }
-
-  async stop(): Promise<void> {
-    this.#sink = undefined;
-    this.#connected = false;
-    await this.#connection?.close();
-  }
-
-  #subscribe(connection: NatsConnection): void {
-    this.#refused = undefined;
-    this.#subscription = connection.subscribe(MARKET_DATA, {
-      callback: (error, message) => {
-        if (error !== null) this.#onRefused(error);
-        else this.#onMessage(message);
+      disconnected: () => {
+        subjects.isConnected = false;
+        this.#sink?.status('stale', 'disconnected from NATS');
+      },
+      reconnected: () => {
+        this.#refused = undefined;
+        subjects.reconnected();
+        this.#sink?.status('live', `reconnected to ${connection.getServer()}`);
+      },
+      closed: error => {
+        subjects.isConnected = false;
+        this.#sink?.status('stale', `connection to NATS closed: ${textOf(error)}`);
       },
     });
   }
 
-  #onMessage(received: Msg): void {
-    const sink = this.#sink;
-    if (sink === undefined) return;
-    const message = this.#message;
-    message.subject = received.subject;
-    message.payload = received.data;
-    message.tsEventMicros = 0;
-    message.seq = 0;
-    message.epoch = '';
-    message.contiguous = false;
-    const headers = headersOf(received);
-    if (headers !== undefined) {
-      message.tsEventMicros = tsEventOf(headers);
-      readSequence(headers, message);
-    }
-    try {
-      sink.message(message);
-    } catch (error) {
-      rethrowOutside(error);
-    }
+  /** Of market data everything is followed all the time. */
+  interest(subject: string, wanted: boolean): Promise<void> | undefined {
+    if (subject.startsWith('md.') || subject.startsWith('analytics.')) return undefined;
+    return wanted ? this.#subjects?.follow(subject) : this.#subjects?.unfollow(subject);
   }
 
-  #onRefused(error: NatsError): void {
+  deadLetter(subject: string, payload: Uint8Array, reason: string): void {
+    if (this.#connection === undefined || this.#subjects?.isConnected !== true) return;
+    publishDeadLetter(this.#connection, subject, payload, reason);
+  }
+
+  async publish(subject: string, payload: Uint8Array, id: string): Promise<undefined> {
+    if (this.#subjects?.isConnected !== true) throw new Error('NATS cannot be reached');
+    this.#subjects.publish(subject, payload, id);
+  }
+
+  async stop(): Promise<void> {
+    this.#sink = undefined;
+    this.#subjects?.stop();
+    await this.#connection?.close();
+  }
+
+  #onRefused(subject: string, error: NatsError): void {
+    if (subject !== MARKET_DATA) {
+      this.#sink?.notice?.(`subscription to ${subject} refused`, error.message);
+      return;
+    }
     this.#refused = error;
     this.#sink?.status('stale', `subscription to ${MARKET_DATA} refused: ${error.message}`);
-  }
-
-  #onDisconnect(): void {
-    this.#connected = false;
-    this.#sink?.status('stale', 'disconnected from NATS');
-  }
-
-  #onReconnect(connection: NatsConnection): void {
-    if (this.#sink === undefined) return;
-    this.#connected = true;
-    // nats.js forgets a refused subscription; the permission may be back.
-    if (this.#subscription?.isClosed() === true) this.#subscribe(connection);
-    this.#sink.status('live', `reconnected to ${connection.getServer()}`);
-  }
-
-  #onClosed(error: unknown): void {
-    this.#connected = false;
-    this.#sink?.status('stale', `connection to NATS closed: ${textOf(error)}`);
   }
 }

@@ -68,7 +68,7 @@ export function parseMessageLine(line: Uint8Array): RecordedMessage | string {
   const payload = payloadOf(entry);
   if (payload === undefined) return 'neither a "payload" text nor valid "base64"';
   const contiguous = entry.contiguous === true;
-  return { tMicros: t, message: { subject, payload, tsEventMicros: tsEvent, seq, epoch, contiguous } };
+  return { tMicros: t, message: { subject, payload, tsEventMicros: tsEvent, seq, epoch, contiguous, publication: '' } };
 }
 
 /** A first byte from 0x80 on begins MessagePack, not JSON, even where the whole happens to be valid UTF-8. */

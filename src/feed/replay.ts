@@ -56,7 +56,7 @@ export class ReplayFeed implements Feed {
   }
 
   /** A recording is replayed whole, whoever listens. */
-  interest(): void {}
+  interest(): undefined {}
 
   /** Drops it: a recording has no publisher to tell. */
   deadLetter(): void {}

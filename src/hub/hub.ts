@@ -2,57 +2,30 @@
  * The hub, on the main thread: gives every message its source, sequence and epoch, hands raw bytes to the shard of the
  * source, and keeps who wants what. It never looks into a payload.
  */
-import type { BatchResult, RejectReason } from '../protocol/batch.js';
+import type { BatchResult } from '../protocol/batch.js';
 import { FLAG_LOSS_BEFORE, RecordKind } from '../protocol/records.js';
-import type { FromWorker, InterestChange, ToWorker } from '../protocol/thread-messages.js';
-import { ALL_SYMBOLS, parseSubject, type SourceKind, subjectOf, symbolMatcher } from '../protocol/topics.js';
-import type { EncoderThread } from './encoder-thread.js';
+import type { FromWorker } from '../protocol/thread-messages.js';
+import {
+  ALL_SYMBOLS,
+  isOnDemand,
+  isStateSource,
+  isSymbol,
+  parseSubject,
+  type SourceKind,
+  subjectOf,
+  symbolMatcher,
+} from '../protocol/topics.js';
+import { Announcements } from './announcements.js';
+import { EventHistory, UNKNOWN_SEQ } from './event-history.js';
+import type { HubCounters, HubMessage, HubOptions } from './hub-options.js';
+import { Interest } from './interest.js';
+import { LastSeqs } from './last-seqs.js';
+import { OwnEpochs } from './own-epochs.js';
+import { Publications } from './publications.js';
+import { Replays } from './replays.js';
 import { type LostRange, Shard } from './shard.js';
 import { type Source, SourceTable } from './source-table.js';
-
-/** One message as a feed delivers it. */
-export interface HubMessage {
-  readonly subject: string;
-  readonly payload: Uint8Array;
-  readonly tsEventMicros: number;
-  readonly seq: number;
-  readonly epoch: string;
-  readonly contiguous: boolean;
-}
-
-export interface HubCounters {
-  messages: number;
-  bytes: number;
-  /** Messages on subjects that are not market data, or of new sources beyond the table's limit. */
-  ignored: number;
-  /** Messages that a publisher's own sequence showed to be old. */
-  duplicates: number;
-  /** Holes in a publisher's own sequence. */
-  gaps: number;
-  batches: number;
-  frames: number;
-  frameBytes: number;
-  encodeMicros: number;
-  withoutBase: number;
-  readonly rejected: Map<RejectReason, number>;
-}
-
-export interface HubOptions {
-  readonly encoders: number;
-  readonly startEncoder: (shard: number) => EncoderThread;
-  /** Symbols (patterns) known before any data. */
-  readonly symbols: readonly string[];
-  /** What the gateway's own sequences count in; a new one for every start. */
-  readonly epoch: string;
-  readonly nowMicros: () => number;
-  readonly toWorker: (worker: number, message: ToWorker) => void;
-  readonly workers: number;
-  /** Somebody began or ceased to want a subject (`md.trades.*`: the trades of all symbols). */
-  readonly onInterest: (subject: string, wanted: boolean) => void;
-  readonly onRejected: (subject: string, payload: Uint8Array, reason: RejectReason) => void;
-  /** Something that should not happen happened; the hub goes on. */
-  readonly onFault: (what: string, detail: string) => void;
-}
+import { WorkerRequests } from './worker-requests.js';
 
 export class Hub {
   readonly counters: HubCounters = {
@@ -71,17 +44,42 @@ export class Hub {
   readonly shards: readonly Shard[];
   readonly #options: HubOptions;
   readonly #sources: SourceTable;
+  readonly #interest: Interest;
+  readonly #epochs: OwnEpochs;
+  readonly #history: EventHistory;
+  readonly #replays: Replays;
+  readonly #publications: Publications;
+  readonly #announcements: Announcements;
   readonly #symbols = new Set<string>();
   readonly #isListed: (symbol: string) => boolean;
-  /** Sources that went back from their publisher's numbers to ours. */
-  #returns = 0;
-  #outages = 0;
-  #newSymbols: string[] = [];
-  #newEventSources: [number, string][] = [];
+  readonly #lastSeqs = new LastSeqs();
+  readonly #requests: WorkerRequests;
 
   constructor(options: HubOptions) {
     this.#options = options;
-    this.#sources = new SourceTable(options.encoders);
+    const { feed, onFault } = options;
+    this.#sources = new SourceTable(options.encoders, () => options.nowMicros() / 1000);
+    this.#interest = new Interest({
+      sources: this.#sources,
+      follow: (subject, wanted) => feed.follow(subject, wanted),
+      forget: source => this.#drop(source),
+    });
+    this.#epochs = new OwnEpochs(options.epoch);
+    this.#history = new EventHistory(options.historyBytes);
+    this.#replays = new Replays({ history: this.#history, stored: feed.stored.bind(feed), onFault });
+    this.#publications = new Publications({ origin: options.epoch, publish: feed.publish.bind(feed) });
+    this.#announcements = new Announcements(message => {
+      for (let worker = 0; worker < options.workers; worker++) options.toWorker(worker, message);
+    });
+    this.#requests = new WorkerRequests({
+      interest: this.#interest,
+      replays: this.#replays,
+      publications: this.#publications,
+      sourceNamed: name => this.#sourceNamed(name),
+      shardsOf: source => this.#shardsOf(source),
+      feedPosition: subject => feed.position(subject),
+      toWorker: options.toWorker,
+    });
     this.#isListed = symbolMatcher(options.symbols);
     for (const symbol of options.symbols) if (!symbol.includes('*')) this.#symbols.add(symbol);
     this.shards = Array.from({ length: options.encoders }, (_, index) => {
@@ -90,6 +88,7 @@ export class Hub {
         startThread: () => options.startEncoder(index),
         source: id => this.#sources.get(id),
         nowMicros: options.nowMicros,
+        batchIntervalMs: options.batchIntervalMs,
         onResult: result => this.#onResult(result),
         onCrash: (cause, lost) => this.#rebuild(index, cause, lost),
       });
@@ -101,14 +100,18 @@ export class Hub {
     return this.#sources.size - 1;
   }
 
+  get replays(): Replays['counters'] {
+    return this.#replays.counters;
+  }
+
   /** The feed lost its source: what it does not number itself may have holes from here on. */
   feedLost(): void {
-    this.#outages++;
+    this.#epochs.outage();
   }
 
   /** Takes one message of the feed. The payload is copied before it returns. */
   message(m: HubMessage): void {
-    const source = this.#sources.find(m.subject) ?? this.#discover(m.subject);
+    const source = this.#sources.find(m.subject) ?? this.#discover(m);
     if (source === undefined) {
       this.counters.ignored++;
       return;
@@ -116,7 +119,7 @@ export class Hub {
     this.counters.messages++;
     this.counters.bytes += m.payload.length;
     const shard = this.shards[source.shard] as Shard;
-    const epoch = m.epoch === '' ? this.#ownEpoch(source) : m.epoch;
+    const epoch = m.epoch === '' ? this.#epochs.of(source) : m.epoch;
     let flags = 0;
     if (epoch !== source.epoch) flags = this.#beginEpoch(shard, source, epoch);
     else if (m.epoch !== '' && m.seq <= source.seq) {
@@ -124,36 +127,39 @@ export class Hub {
       return;
     } else if (m.contiguous && m.seq !== source.seq + 1) flags = this.#publisherGap(shard, source, m.seq);
     const seq = m.epoch === '' ? source.seq + 1 : m.seq;
+    if (source.retention === null) {
+      this.#history.add(source, m.payload, seq, flags === 0 ? prevSeqOf(source, m) : UNKNOWN_SEQ, m.tsEventMicros);
+    }
     source.seq = seq;
     shard.data(source, m.payload, seq, m.tsEventMicros, this.#options.nowMicros(), flags);
+    if (m.publication !== '') this.#publications.arrived(m.publication, { epoch, seq });
   }
 
   /** @param worker its index: the bit in frame masks */
   fromWorker(worker: number, message: FromWorker): void {
     if (message.type === 'interest') {
-      for (const change of message.changes) this.#interest(worker, change);
+      for (const change of message.changes) this.#requests.change(worker, change);
     } else if (message.type === 'lookup') {
       const symbols = message.symbols.filter(symbol => this.knows(symbol));
       this.#options.toWorker(worker, { type: 'known', id: message.id, symbols });
+    } else if (message.type === 'publish') {
+      void this.#requests.publish(worker, message);
     }
   }
 
   /** Tells a new worker what is known. */
   welcome(worker: number): void {
-    const eventSources: [number, string][] = [];
-    for (const s of this.#sources)
-      if (s.retention === null && s.symbol !== ALL_SYMBOLS) eventSources.push([s.id, s.symbol]);
+    const sources: [number, string][] = [];
+    for (const s of this.#sources) if (s.kind === 'trades' && s.symbol !== ALL_SYMBOLS) sources.push([s.id, s.symbol]);
     this.#options.toWorker(worker, { type: 'symbols', symbols: [...this.#symbols] });
-    this.#options.toWorker(worker, { type: 'event_sources', sources: eventSources });
+    this.#options.toWorker(worker, { type: 'event_sources', sources });
   }
 
   /** A worker is gone: nothing is wanted on its behalf any more. */
   forgetWorker(worker: number): void {
     for (const shard of this.shards) shard.control(RecordKind.forget, 0, 0, worker);
-    for (const source of this.#sources) {
-      if (source.wants === null) continue;
-      for (const lane of [...source.wants.keys()]) this.#setWant(source, lane, worker, false);
-    }
+    this.#replays.forgetWorker(worker);
+    this.#interest.forgetWorker(worker);
   }
 
   /** A symbol is known once the feed has published it or the configuration names it. */
@@ -162,17 +168,24 @@ export class Hub {
   }
 
   async close(): Promise<void> {
+    this.#replays.close();
+    this.#interest.close();
     await Promise.all(this.shards.map(shard => shard.close()));
   }
 
-  #discover(subject: string): Source | undefined {
-    const parsed = parseSubject(subject);
+  #discover(m: HubMessage): Source | undefined {
+    const parsed = parseSubject(m.subject);
     if (parsed === undefined) return undefined;
-    const source = this.#create(parsed.kind, parsed.symbol);
-    if (source !== undefined && !this.#symbols.has(parsed.symbol)) {
-      this.#symbols.add(parsed.symbol);
-      this.#announce();
-      this.#newSymbols.push(parsed.symbol);
+    const { kind, symbol } = parsed;
+    if (isOnDemand(kind)) {
+      // Nobody here wants it; but where it stands, whoever comes is told.
+      if (m.epoch !== '' && !m.contiguous) this.#lastSeqs.note(m.subject, m);
+      return undefined;
+    }
+    const source = this.#create(kind, symbol);
+    if (source !== undefined && kind !== 'analytics' && !this.#symbols.has(symbol)) {
+      this.#symbols.add(symbol);
+      this.#announcements.symbol(symbol);
     }
     return source;
   }
@@ -180,54 +193,42 @@ export class Hub {
   #create(kind: SourceKind, symbol: string): Source | undefined {
     const source = this.#sources.create(kind, symbol);
     if (source === undefined) return undefined;
-    this.#define(this.shards[source.shard] as Shard, source);
-    if (source.retention === null) {
-      this.#announce();
-      this.#newEventSources.push([source.id, symbol]);
-    }
+    const shard = this.shards[source.shard] as Shard;
+    this.#define(shard, source);
+    if (kind === 'trades') this.#announcements.tradesSource(source);
+    if (isStateSource(kind)) return source;
+    const position = this.#options.feed.position(source.subject);
+    // Only messages tell whether their publisher numbers them; but to rooms, clients publish.
+    if (position !== undefined) this.#beginEpoch(shard, source, position.epoch);
+    else if (kind === 'rooms') this.#beginEpoch(shard, source, this.#epochs.of(source));
+    if (position === undefined) return source;
+    source.seq = this.#lastSeqs.of(source.subject, position.epoch);
+    source.encodedSeq = source.seq;
+    if (source.seq > 0) shard.control(RecordKind.resume, source.id, 0, 0, source.seq);
     return source;
   }
 
-  /** Tells the workers at the end of this turn, once for all that is new in it. */
-  #announce(): void {
-    if (this.#newSymbols.length + this.#newEventSources.length > 0) return;
-    setImmediate(() => {
-      const symbols = this.#newSymbols;
-      const sources = this.#newEventSources;
-      this.#newSymbols = [];
-      this.#newEventSources = [];
-      for (let worker = 0; worker < this.#options.workers; worker++) {
-        if (symbols.length > 0) this.#options.toWorker(worker, { type: 'symbols', symbols });
-        if (sources.length > 0) this.#options.toWorker(worker, { type: 'event_sources', sources });
-      }
-    });
+  #drop(source: Source): void {
+    const position = this.#options.feed.position(source.subject);
+    if (position?.epoch === source.epoch && source.seq > 0) this.#lastSeqs.note(source.subject, source);
+    this.#replays.forgetSource(source);
+    this.shards[source.shard]?.control(RecordKind.drop, source.id, 0, 0);
+    this.#sources.drop(source);
   }
 
   #define(shard: Shard, source: Source): void {
     shard.text(RecordKind.define, source.id, `${source.kind}:${source.symbol}`);
   }
 
-  /**
-   * What the gateway's own sequences of a source count in: another epoch after every outage (the same for all sources), and
-   * each time it takes over from the publisher's.
-   */
-  #ownEpoch(source: Source): string {
-    const isSamePeriod = source.ownEpoch !== '' && source.outages === this.#outages;
-    if (isSamePeriod && source.epoch === source.ownEpoch) return source.ownEpoch;
-    const { epoch } = this.#options;
-    const period = this.#outages === 0 ? epoch : `${epoch}.${this.#outages}`;
-    source.outages = this.#outages;
-    source.ownEpoch = isSamePeriod ? `${period}-${++this.#returns}` : period;
-    return source.ownEpoch;
-  }
-
   #beginEpoch(shard: Shard, source: Source, epoch: string): number {
     const isFirst = source.epoch === '';
     source.epoch = epoch;
+    source.epochs++;
     source.seq = 0;
     source.encodedSeq = 0;
     source.retention?.beginEpoch();
-    shard.text(RecordKind.epoch, source.id, epoch);
+    source.historyAt = -1;
+    shard.beginEpoch(source, epoch);
     // Nothing proves that the first message of an epoch continues the document of the one before.
     return isFirst ? 0 : FLAG_LOSS_BEFORE;
   }
@@ -238,41 +239,19 @@ export class Hub {
     return FLAG_LOSS_BEFORE;
   }
 
-  #interest(worker: number, change: InterestChange): void {
-    const source = this.#sourceNamed(change.source);
-    if (source === undefined) {
-      this.#options.onFault('interest in an unknown source', change.source);
-      return;
-    }
-    const shards = source === this.#sources.allTrades ? this.shards : [this.shards[source.shard] as Shard];
-    if (change.op !== 'ask') {
-      const wanted = change.op === 'want';
-      this.#setWant(source, change.lane, worker, wanted);
-      const kind = wanted ? RecordKind.want : RecordKind.unwant;
-      for (const shard of shards) shard.control(kind, source.id, change.lane, worker);
-    }
-    if (change.op === 'unwant') return;
-    for (const shard of shards) shard.control(RecordKind.snapshot, source.id, change.lane, worker, change.request);
+  #shardsOf(source: Source): readonly Shard[] {
+    return source === this.#sources.allTrades ? this.shards : [this.shards[source.shard] as Shard];
   }
 
-  /** A known symbol may be wanted before its first message; a worker has checked that it is known. */
+  /** What may be wanted before its first message; a worker has checked that it may be. */
   #sourceNamed(name: string): Source | undefined {
     const colon = name.indexOf(':');
     const kind = name.slice(0, colon) as SourceKind;
     const symbol = name.slice(colon + 1);
     const found = this.#sources.find(subjectOf(kind, symbol));
-    return found ?? (this.knows(symbol) ? this.#create(kind, symbol) : undefined);
-  }
-
-  #setWant(source: Source, lane: number, worker: number, wanted: boolean): void {
-    source.wants ??= new Map();
-    const before = source.wants.size > 0;
-    const mask = source.wants.get(lane) ?? 0;
-    const next = wanted ? mask | (1 << worker) : mask & ~(1 << worker);
-    if (next === 0) source.wants.delete(lane);
-    else source.wants.set(lane, next);
-    const after = source.wants.size > 0;
-    if (before !== after) this.#options.onInterest(source.subject, after);
+    if (found !== undefined) return found;
+    const isKnown = isOnDemand(kind) || kind === 'analytics' ? isSymbol(symbol) : this.knows(symbol);
+    return isKnown ? this.#create(kind, symbol) : undefined;
   }
 
   #onResult(result: BatchResult): void {
@@ -316,4 +295,11 @@ export class Hub {
       for (const [id, range] of lost) shard.gap(id, range, 'encoder_restart');
     });
   }
+}
+
+/** The sequence that an event follows. */
+function prevSeqOf(source: Source, m: HubMessage): number {
+  if (source.seq > 0 || m.epoch === '') return source.seq;
+  // The first of a numbering that leaves none out.
+  return m.contiguous ? m.seq - 1 : UNKNOWN_SEQ;
 }

@@ -18,9 +18,13 @@ export interface RetainedMessage {
 
 /** Messages kept of one source. The encoder makes a checkpoint every 64 changes; more means that it lags far behind. */
 export const MESSAGES_MAX = 4096;
+/** The same in bytes. */
+export const BYTES_MAX = 4 * 1024 * 1024;
 
 export class Retention {
   #messages: RetainedMessage[] = [];
+  /** Of what was added since the messages were last made fewer; never too low. */
+  #bytes = 0;
   #order = 0;
   /** True once the encoder has said that single messages do not rebuild this source. */
   #keepsChanges = false;
@@ -33,8 +37,17 @@ export class Retention {
     return this.#order;
   }
 
-  /** The queue is full. Of messages that find no room, the newest is kept; the encoder is told that others are missing. */
-  addSkipped(payload: Uint8Array, seq: number, tsEventMicros: number, flags: number): void {
+  /** True where every message counts that came since the last checkpoint. */
+  get keepsChanges(): boolean {
+    return this.#keepsChanges;
+  }
+
+  /**
+   * The queue is full. Of messages that find no room, the newest is kept; the encoder is told that others are missing.
+   * @param isTooMuch of changes, which would all be kept, there are too many: the source begins anew with a whole message
+   */
+  addSkipped(payload: Uint8Array, seq: number, tsEventMicros: number, flags: number, isTooMuch: boolean): void {
+    if (isTooMuch && this.#keepsChanges) this.#bytes = Number.POSITIVE_INFINITY;
     const newest = this.#messages[this.#messages.length - 1];
     if (newest?.isSkipped === true && !this.#keepsChanges) {
       this.#messages.pop();
@@ -52,6 +65,7 @@ export class Retention {
     if (older === 0) return;
     this.#spare = this.#messages[older - 1]?.payload;
     this.#messages.splice(0, older);
+    this.#count();
   }
 
   /** The encoder's document at `seq` of the present epoch, as a whole message: earlier messages are no longer needed. */
@@ -60,6 +74,7 @@ export class Retention {
     const kept = this.#messages.findIndex(message => message.seq > seq);
     const changes = kept < 0 ? [] : this.#messages.slice(kept);
     this.#messages = [{ payload, seq, tsEventMicros: 0, flags: 0, order: 0, isSkipped: false }, ...changes];
+    this.#count();
   }
 
   /** Another epoch begins: the sequences so far are lower than all that follow. */
@@ -74,8 +89,12 @@ export class Retention {
   }
 
   #push(payload: Uint8Array, seq: number, tsEventMicros: number, flags: number, isSkipped: boolean): void {
-    const isFull = this.#messages.length >= MESSAGES_MAX;
-    if (isFull) this.#messages = [];
+    this.#bytes += payload.length;
+    const isFull = this.#messages.length >= MESSAGES_MAX || this.#bytes > BYTES_MAX;
+    if (isFull) {
+      this.#messages = [];
+      this.#bytes = payload.length;
+    }
     const kept = isFull ? flags | FLAG_LOSS_BEFORE : flags;
     this.#messages.push({
       payload: this.#copy(payload),
@@ -85,6 +104,11 @@ export class Retention {
       order: ++this.#order,
       isSkipped,
     });
+  }
+
+  #count(): void {
+    this.#bytes = 0;
+    for (const { payload } of this.#messages) this.#bytes += payload.length;
   }
 
   #copy(payload: Uint8Array): Uint8Array {

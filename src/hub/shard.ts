@@ -7,9 +7,10 @@
  * retains anyway) and events are counted and announced as a `gap`.
  */
 import type { BatchResult } from '../protocol/batch.js';
-import { CLASS_INTERVAL_MS } from '../protocol/lanes.js';
-import { BatchReader, BatchWriter, RecordKind } from '../protocol/records.js';
+import { BATCHES_DUE, CLASS_INTERVAL_MS } from '../protocol/lanes.js';
+import { BatchWriter, RecordKind } from '../protocol/records.js';
 import type { EncoderThread } from './encoder-thread.js';
+import { requeue } from './requeue.js';
 import type { Source } from './source-table.js';
 
 /** Bytes that may wait for a busy encoder. */
@@ -28,6 +29,8 @@ export interface ShardOptions {
   readonly onResult: (result: BatchResult) => void;
   /** The thread died: the events of the batch it held are lost, its state is to be rebuilt. */
   readonly onCrash: (cause: Error, lost: ReadonlyMap<number, LostRange>) => void;
+  /** Longest that an event of a batched kind waits for others. */
+  readonly batchIntervalMs: number;
   readonly queueBytesMax?: number;
 }
 
@@ -56,13 +59,15 @@ export class Shard {
   #scheduled = false;
   #closed = false;
   readonly #classTimers: (NodeJS.Timeout | undefined)[] = [];
-  /** Event sequences in the batch being filled and in the one being encoded, as source, seq pairs. */
+  /** Event sequences in the batch being filled and in the one being encoded, as source, seq, epoch (its count) triples. */
   #events: number[] = [];
   #eventsInFlight: number[] = [];
   /** The same of state messages, as source, order pairs. */
   #states: number[] = [];
   #statesInFlight: number[] = [];
   readonly #skipped = new Set<Source>();
+  /** Of changes that found no room since the last batch. */
+  #heldBytes = 0;
   readonly #lost = new Map<number, LostRange>();
 
   constructor(options: ShardOptions) {
@@ -90,25 +95,41 @@ export class Shard {
     flags: number,
   ): void {
     const { retention } = source;
-    if (this.isFull) {
+    // What was held back goes first.
+    if (this.isFull || this.#skipped.has(source)) {
       if (retention === null) {
         this.eventsDropped++;
         noteLost(this.#lost, source.id, seq);
       } else {
         this.statesSkipped++;
         this.#skipped.add(source);
-        retention.addSkipped(payload, seq, tsEventMicros, flags);
+        retention.addSkipped(payload, seq, tsEventMicros, flags, this.#heldBytes >= this.#queueBytesMax);
+        if (retention.keepsChanges) this.#heldBytes += payload.length;
       }
       return;
     }
-    if (retention === null) this.#events.push(source.id, seq);
+    if (retention === null) this.#events.push(source.id, seq, source.epochs);
     else this.#states.push(source.id, retention.add(payload, seq, tsEventMicros, flags));
     this.#batch.append(RecordKind.data, source.id, seq, tsEventMicros, hubMicros, payload, flags);
     this.#schedule();
   }
 
-  control(kind: RecordKind, source: number, lane: number, worker: number, a = 0): void {
-    this.#batch.append(kind, source, a, 0, 0, undefined, 0, lane, worker);
+  control(kind: RecordKind, source: number, lane: number, worker: number, a = 0, c = 0, flags = 0): void {
+    this.#batch.append(kind, source, a, 0, c, undefined, flags, lane, worker);
+    this.#schedule();
+  }
+
+  /** One message of the past, for the one who asked. */
+  replay(
+    source: Source,
+    payload: Uint8Array,
+    seq: number,
+    tsEventMicros: number,
+    lane: number,
+    asker: { readonly worker: number; readonly request: number },
+  ): void {
+    const { worker, request } = asker;
+    this.#batch.append(RecordKind.replay, source.id, seq, tsEventMicros, request, payload, 0, lane, worker);
     this.#schedule();
   }
 
@@ -117,9 +138,16 @@ export class Shard {
     this.#schedule();
   }
 
+  /** The source's sequences count in another epoch from here on. What was to be announced as lost before says nothing in it. */
+  beginEpoch(source: Source, epoch: string): void {
+    this.#lost.delete(source.id);
+    this.text(RecordKind.epoch, source.id, epoch);
+  }
+
   /** Announces that events are lost; announced again should the encoder die of it. */
   gap(source: number, range: LostRange, reason: string): void {
-    this.#events.push(source, range.from, source, range.to);
+    const epochs = this.#options.source(source)?.epochs ?? 0;
+    this.#events.push(source, range.from, epochs, source, range.to, epochs);
     this.text(RecordKind.gap, source, reason, range.from, range.to);
   }
 
@@ -147,7 +175,7 @@ export class Shard {
     this.#states = [];
     this.#skipped.clear();
     rebuild();
-    this.#requeue(waiting.buffer, waiting.bytes);
+    requeue(waiting.buffer, waiting.bytes, this.#options.source, this.#batch);
     for (const value of events) this.#events.push(value);
     this.#rebuilding = false;
     this.#busy = false;
@@ -212,15 +240,21 @@ export class Shard {
   }
 
   #confirm(): void {
-    for (let i = 0; i < this.#eventsInFlight.length; i += 2) {
-      const source = this.#options.source(this.#eventsInFlight[i] ?? 0);
-      if (source !== undefined) source.encodedSeq = this.#eventsInFlight[i + 1] ?? 0;
-    }
+    for (const { source, seq } of this.#inFlight()) source.encodedSeq = seq;
     for (let i = 0; i < this.#statesInFlight.length; i += 2) {
       this.#options.source(this.#statesInFlight[i] ?? 0)?.retention?.confirm(this.#statesInFlight[i + 1] ?? 0);
     }
     this.#eventsInFlight.length = 0;
     this.#statesInFlight.length = 0;
+  }
+
+  /** The events being encoded whose epochs go on. */
+  *#inFlight(): IterableIterator<{ source: Source; seq: number }> {
+    for (let i = 0; i < this.#eventsInFlight.length; i += 3) {
+      const source = this.#options.source(this.#eventsInFlight[i] ?? 0);
+      if (source?.epochs !== this.#eventsInFlight[i + 2]) continue;
+      yield { source: source as Source, seq: this.#eventsInFlight[i + 1] ?? 0 };
+    }
   }
 
   #crashed(cause: unknown): void {
@@ -229,9 +263,8 @@ export class Shard {
     this.#busy = true;
     this.restarts++;
     const lost = new Map<number, LostRange>();
-    for (let i = 0; i < this.#eventsInFlight.length; i += 2) {
-      noteLost(lost, this.#eventsInFlight[i] ?? 0, this.#eventsInFlight[i + 1] ?? 0);
-    }
+    // Of an epoch that is over, nobody can be told more than that.
+    for (const { source, seq } of this.#inFlight()) noteLost(lost, source.id, seq);
     this.#eventsInFlight.length = 0;
     this.#statesInFlight.length = 0;
     const error = cause instanceof Error ? cause : new Error(String(cause));
@@ -250,9 +283,9 @@ export class Shard {
   }
 
   #armClasses(dueClasses: number): void {
-    for (let c = 1; c < CLASS_INTERVAL_MS.length; c++) {
+    for (let c = 1; c <= BATCHES_DUE; c++) {
       if ((dueClasses & (1 << c)) === 0 || this.#classTimers[c] !== undefined) continue;
-      const interval = CLASS_INTERVAL_MS[c] ?? 0;
+      const interval = c === BATCHES_DUE ? this.#options.batchIntervalMs : (CLASS_INTERVAL_MS[c] ?? 0);
       // On a common grid, so that all topics of a class leave together.
       const delay = interval - (performance.now() % interval);
       this.#classTimers[c] = setTimeout(() => {
@@ -262,10 +295,15 @@ export class Shard {
     }
   }
 
-  /** First in the new batch: what the full queue before it had no room for. */
+  /** First in the new batch: what the full queue before it had no room for, up to what a batch may hold. */
   #catchUp(): void {
-    for (const source of this.#skipped) this.#appendNewest(source);
-    this.#skipped.clear();
+    this.#heldBytes = 0;
+    for (const source of this.#skipped) {
+      // The others are in the next batch.
+      if (this.isFull) break;
+      this.#skipped.delete(source);
+      this.#appendNewest(source);
+    }
     for (const [id, range] of this.#lost) this.gap(id, range, 'overload');
     this.#lost.clear();
   }
@@ -280,21 +318,6 @@ export class Shard {
       this.#batch.append(kind, source.id, seq, tsEventMicros, hubMicros, payload, flags);
       if (isNewest) this.#states.push(source.id, order);
     });
-  }
-
-  #requeue(buffer: ArrayBuffer, bytes: number): void {
-    const reader = new BatchReader();
-    const payloads = new Uint8Array(buffer);
-    reader.open(buffer, bytes);
-    while (reader.next()) {
-      const isState = this.#options.source(reader.source)?.retention != null;
-      const isEvent = reader.kind === RecordKind.data && !isState;
-      const isRequest = reader.kind === RecordKind.snapshot || reader.kind === RecordKind.gap;
-      if (!isEvent && !isRequest) continue;
-      const payload = payloads.subarray(reader.payloadStart, reader.payloadStart + reader.payloadBytes);
-      const { kind, source, a, b, c, flags, lane, worker } = reader;
-      this.#batch.append(kind as RecordKind, source, a, b, c, payload, flags, lane, worker);
-    }
   }
 }
 

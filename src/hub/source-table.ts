@@ -4,6 +4,8 @@ import { Retention } from './retention.js';
 
 /** Sources one process follows. Beyond it, messages of new subjects are refused and counted. */
 export const SOURCES_MAX = 500_000;
+/** A number is given to another source only when nothing that was said of the former one can still be on its way. */
+const NUMBER_REST_MS = 30_000;
 
 export interface Source {
   readonly id: number;
@@ -15,6 +17,8 @@ export interface Source {
   readonly retention: Retention | null;
   /** What `seq` counts in; '' before the first message. */
   epoch: string;
+  /** Epochs so far: what was counted in one of them says nothing in the next. */
+  epochs: number;
   /** What it counted in when the gateway numbered it last; '' while it never did. */
   ownEpoch: string;
   /** Outages of the feed before `ownEpoch`. */
@@ -25,22 +29,33 @@ export interface Source {
   encodedSeq: number;
   /** Workers (bit mask) that want each lane. Null: nobody ever did. */
   wants: Map<number, number> | null;
+  /** Publications under way that need the source. */
+  holds: number;
+  /** Settles when the feed delivers the source's messages; undefined when it does. */
+  opening: Promise<void> | undefined;
+  /** Event sources: where the newest message stands in the history; −1 nowhere. */
+  historyAt: number;
 }
 
 export class SourceTable {
   readonly #bySubject = new Map<string, Source>();
-  readonly #all: Source[] = [];
+  /** By number. */
+  readonly #all: (Source | undefined)[] = [];
+  /** Numbers that are free, and since when; the oldest first. */
+  readonly #resting: { readonly id: number; readonly sinceMs: number }[] = [];
   readonly #shards: number;
+  readonly #nowMs: () => number;
   /** Stands for the trades of all symbols; it lives in every shard. */
   readonly allTrades: Source;
 
-  constructor(shards: number) {
+  constructor(shards: number, nowMs: () => number) {
     this.#shards = shards;
+    this.#nowMs = nowMs;
     this.allTrades = this.#add('trades', ALL_SYMBOLS);
   }
 
   get size(): number {
-    return this.#all.length;
+    return this.#bySubject.size;
   }
 
   get(id: number): Source | undefined {
@@ -53,29 +68,47 @@ export class SourceTable {
 
   /** Undefined when the table is full. */
   create(kind: SourceKind, symbol: string): Source | undefined {
-    return this.#all.length >= SOURCES_MAX ? undefined : this.#add(kind, symbol);
+    return this.#bySubject.size >= SOURCES_MAX ? undefined : this.#add(kind, symbol);
+  }
+
+  /** Forgets a source; its number rests before it stands for another one. */
+  drop(source: Source): void {
+    this.#bySubject.delete(source.subject);
+    this.#all[source.id] = undefined;
+    this.#resting.push({ id: source.id, sinceMs: this.#nowMs() });
   }
 
   [Symbol.iterator](): IterableIterator<Source> {
-    return this.#all[Symbol.iterator]();
+    return this.#bySubject.values();
+  }
+
+  #newId(): number {
+    const [oldest] = this.#resting;
+    if (oldest === undefined || this.#nowMs() - oldest.sinceMs < NUMBER_REST_MS) return this.#all.length;
+    this.#resting.shift();
+    return oldest.id;
   }
 
   #add(kind: SourceKind, symbol: string): Source {
     const source: Source = {
-      id: this.#all.length,
+      id: this.#newId(),
       kind,
       symbol,
       subject: subjectOf(kind, symbol),
       shard: shardOf(kind, symbol, this.#shards),
       retention: isStateSource(kind) ? new Retention() : null,
       epoch: '',
+      epochs: 0,
       ownEpoch: '',
       outages: 0,
       seq: 0,
       encodedSeq: 0,
       wants: null,
+      holds: 0,
+      opening: undefined,
+      historyAt: -1,
     };
-    this.#all.push(source);
+    this.#all[source.id] = source;
     this.#bySubject.set(source.subject, source);
     return source;
   }

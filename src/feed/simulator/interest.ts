@@ -1,4 +1,4 @@
-import { ALL_SYMBOLS, parseSubject, SOURCE_KINDS, type SourceKind, subjectOf } from '../../protocol/topics.js';
+import { ALL_SYMBOLS, MARKET_DATA_KINDS, parseSubject, type SourceKind, subjectOf } from '../../protocol/topics.js';
 
 /**
  * Which sources of a fixed list of symbols are wanted, and which symbols are therefore active. All operations take
@@ -37,12 +37,13 @@ export class Interest {
 
   /** Takes `md.<kind>.<symbol>`, or `md.<kind>.*` for all symbols; other subjects and unknown symbols are ignored. */
   set(subject: string, wanted: boolean): void {
-    const kind = SOURCE_KINDS.find(candidate => subject === subjectOf(candidate, ALL_SYMBOLS));
+    const kind = MARKET_DATA_KINDS.find(candidate => subject === subjectOf(candidate, ALL_SYMBOLS));
     if (kind !== undefined) {
       this.#all = wanted ? this.#all | bitOf(kind) : this.#all & ~bitOf(kind);
       for (let index = 0; index < this.#named.length; index++) this.#refresh(index);
       return;
     }
+    if (!subject.startsWith('md.')) return;
     const source = parseSubject(subject);
     const index = source === undefined ? undefined : this.#indexOf.get(source.symbol);
     if (source === undefined || index === undefined) return;
@@ -68,5 +69,5 @@ export class Interest {
 }
 
 function bitOf(kind: SourceKind): number {
-  return 1 << SOURCE_KINDS.indexOf(kind);
+  return 1 << (MARKET_DATA_KINDS as readonly SourceKind[]).indexOf(kind);
 }

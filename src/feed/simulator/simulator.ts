@@ -1,5 +1,5 @@
 import type { SimulatorConfig } from '../../config/environment.js';
-import { SOURCE_KINDS, type SourceKind, subjectOf } from '../../protocol/topics.js';
+import { MARKET_DATA_KINDS, type SourceKind, subjectOf } from '../../protocol/topics.js';
 import type { Clock, Feed, FeedMessage, FeedSink } from '../feed.js';
 import { Instrument } from './instrument.js';
 import { Interest } from './interest.js';
@@ -53,6 +53,7 @@ export class SimulatorFeed implements Feed {
     seq: 0,
     epoch: '',
     contiguous: false,
+    publication: '',
   };
   #sink: FeedSink | undefined;
   #started = false;
@@ -91,7 +92,7 @@ export class SimulatorFeed implements Feed {
     this.#wake();
   }
 
-  interest(subject: string, wanted: boolean): void {
+  interest(subject: string, wanted: boolean): undefined {
     this.#interest.set(subject, wanted);
     if (this.#interest.activeCount === 0) this.#sleep();
     else this.#wake();
@@ -141,7 +142,7 @@ export class SimulatorFeed implements Feed {
       const instrument = this.#instruments[interest.activeAt(place)];
       if (!moves || instrument === undefined) continue;
       instrument.market.step();
-      for (const kind of SOURCE_KINDS) {
+      for (const kind of MARKET_DATA_KINDS) {
         if (interest.wants(interest.activeAt(place), kind)) this.#publishNext(kind, instrument);
       }
     }
@@ -168,9 +169,9 @@ export class SimulatorFeed implements Feed {
     const index = this.#interest.activeAt(this.#random.below(this.#interest.activeCount));
     const instrument = this.#instruments[index];
     if (instrument === undefined) return;
-    const first = this.#random.below(SOURCE_KINDS.length);
-    for (let i = 0; i < SOURCE_KINDS.length; i++) {
-      const kind = SOURCE_KINDS[(first + i) % SOURCE_KINDS.length];
+    const first = this.#random.below(MARKET_DATA_KINDS.length);
+    for (let i = 0; i < MARKET_DATA_KINDS.length; i++) {
+      const kind = MARKET_DATA_KINDS[(first + i) % MARKET_DATA_KINDS.length];
       if (kind === undefined || !this.#interest.wants(index, kind)) continue;
       instrument.market.step();
       this.#publishNext(kind, instrument);

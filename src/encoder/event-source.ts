@@ -1,0 +1,251 @@
+/**
+ * An event source: a log, never conflated. Its messages leave as they come, or, where the kind is batched, as arrays some
+ * time later. What somebody missed is sent to him alone, from the hub's memory of raw messages (a **replay**).
+ */
+import { detailOfLane, REALTIME, TRADES_FULL, VARIANTS } from '../protocol/lanes.js';
+import { FrameKind } from '../protocol/ring.js';
+import { topicOf } from '../protocol/topics.js';
+import type { AllTrades } from './all-trades.js';
+import type { PlainObject } from './decode.js';
+import type { EventKind } from './event-kinds.js';
+import {
+  type BatchedMessage,
+  type FrameEncoder,
+  type FrameOrigin,
+  type Message,
+  type Mutable,
+  newOrigin,
+  setEpoch,
+} from './frame-encoder.js';
+import type { DataOutcome, MessageTimes, SourceEncoder } from './source.js';
+import { forgetWorker, isWantedByAny, newVariantMasks, setWanted, type VariantMasks } from './variant-masks.js';
+
+/**
+ * Detail of frames that are no trades: who follows the trades of all symbols gets every frame of a lesser detail. Clients
+ * know of no such lane; a worker finds those of the source.
+ */
+const NO_TRADES = TRADES_FULL + 1;
+
+/** What a shard's event sources share. */
+export interface EventSourceParts {
+  readonly out: FrameEncoder;
+  readonly allTrades: AllTrades;
+  /** Most messages of a batched kind in one frame. */
+  readonly batchMax: number;
+  /** Called when a batch is begun: it is to be flushed within the batch interval. */
+  readonly markBatch: (source: EventSource) => void;
+}
+
+/** A replay under way: who gets it, behind which sequence, and the sequence that the next message follows. */
+interface Replay {
+  readonly lane: number;
+  readonly worker: number;
+  readonly since: number;
+  prevSeq: number;
+  batch: BatchedMessage[];
+}
+
+export class EventSource implements SourceEncoder {
+  readonly kind: EventKind;
+  readonly name: string;
+  readonly #parts: EventSourceParts;
+  readonly #views: readonly VariantMasks[];
+  readonly #receivers = newVariantMasks();
+  readonly #origin: Mutable<FrameOrigin>;
+  readonly #replays = new Map<number, Replay>();
+  #epoch = '';
+  /** Messages of a batched kind that are not sent yet, and when the hub received the first. */
+  #batch: BatchedMessage[] = [];
+  #batchHubMicros = 0;
+
+  constructor(source: number, name: string, kind: EventKind, parts: EventSourceParts) {
+    this.kind = kind;
+    this.name = name;
+    this.#parts = parts;
+    this.#views = Array.from({ length: kind.views }, newVariantMasks);
+    this.#origin = newOrigin(source);
+  }
+
+  data(value: PlainObject, at: MessageTimes, _lossBefore: boolean, quiet: boolean): DataOutcome {
+    const reason = this.kind.check(value, this.name);
+    if (reason !== undefined) return reason;
+    const prevSeq = this.#origin.seq;
+    this.#origin.seq = at.seq;
+    this.#origin.tsEventMicros = at.tsEventMicros;
+    this.#origin.hubMicros = at.hubMicros;
+    if (quiet) return 'applied';
+    if (this.kind.isBatched) {
+      this.#addToBatch(this.#message(value, 0, prevSeq, at.seq), at);
+      return 'applied';
+    }
+    for (let view = 0; view < this.#views.length; view++) {
+      if (!this.#findReceivers(view)) continue;
+      const message = this.#message(value, view, prevSeq, at.seq);
+      this.#parts.out.emit(FrameKind.event, REALTIME, this.#detail(view), this.#receivers, this.#origin, message);
+    }
+    return 'applied';
+  }
+
+  beginEpoch(epoch: string): void {
+    this.flush();
+    const isFirst = this.#epoch === '';
+    this.#epoch = epoch;
+    setEpoch(this.#origin, epoch);
+    // Sequences of another epoch precede nothing here.
+    this.#origin.seq = 0;
+    // Whether something was lost in between cannot be known, and that is said.
+    if (!isFirst) this.gap(0, 0, 'new_epoch');
+  }
+
+  want(lane: number, worker: number): void {
+    this.#setWanted(lane, worker, true);
+  }
+
+  unwant(lane: number, worker: number): void {
+    this.#setWanted(lane, worker, false);
+  }
+
+  forget(worker: number): void {
+    for (const masks of this.#views) forgetWorker(masks, worker);
+    for (const [request, replay] of this.#replays) if (replay.worker === worker) this.#replays.delete(request);
+  }
+
+  snapshot(lane: number, worker: number, request: number): void {
+    this.flush();
+    this.#parts.out.emitEmpty(FrameKind.ready, lane, 1 << worker, { ...this.#origin, request });
+  }
+
+  /** Sends the batch begun. */
+  flush(): void {
+    if (this.#batch.length === 0) return;
+    const batch = this.#batch;
+    this.#batch = [];
+    if (!this.#findReceivers(0)) return;
+    this.#origin.hubMicros = this.#batchHubMicros;
+    this.#parts.out.emitBatch(FrameKind.event, this.#detail(0), this.#receivers, this.#origin, batch);
+  }
+
+  gap(from: number, to: number, reason: string): void {
+    this.flush();
+    // Nobody has what was refused before it: the range begins where the chain ends.
+    const first = Math.min(from, this.#origin.seq + 1);
+    this.#origin.seq = Math.max(this.#origin.seq, to);
+    const topic = topicOf(this.kind.stream, this.name);
+    for (let view = 0; view < this.#views.length; view++) {
+      if (!this.#findReceivers(view)) continue;
+      const message: Message = { type: 'gap', topic, from: first, to, reason, epoch: this.#epoch };
+      this.#parts.out.emit(FrameKind.gap, REALTIME, this.#detail(view), this.#receivers, this.#origin, message);
+    }
+  }
+
+  resume(seq: number): void {
+    this.#origin.seq = seq;
+  }
+
+  checkpoint(): undefined {
+    return undefined;
+  }
+
+  beginReplay(lane: number, worker: number, request: number, since: number): void {
+    this.#replays.set(request, { lane, worker, since, prevSeq: since, batch: [] });
+  }
+
+  /** One message that was missed. Those that were refused when they came are left out, as they were then. */
+  replay(value: PlainObject, seq: number, tsEventMicros: number, request: number): void {
+    const replay = this.#replays.get(request);
+    if (replay === undefined || this.kind.check(value, this.name) !== undefined) return;
+    const message = this.#message(value, detailOfLane(replay.lane), replay.prevSeq, seq);
+    replay.prevSeq = seq;
+    replay.batch.push({ message, tsEventMicros });
+    if (!this.kind.isBatched || replay.batch.length >= this.#parts.batchMax) this.#sendReplayed(replay, request, seq);
+  }
+
+  /**
+   * All that was missed is sent: what follows in the ring follows it. Or it cannot be had, and the replay counts for
+   * nothing.
+   */
+  endReplay(lane: number, worker: number, request: number, isWhole: boolean): void {
+    // What waits for its batch was replayed already.
+    this.flush();
+    const replay = this.#replays.get(request);
+    this.#replays.delete(request);
+    const isRecovered = isWhole && replay !== undefined;
+    if (isRecovered && replay.batch.length > 0) this.#sendReplayed(replay, request, replay.prevSeq);
+    // Of messages that a full queue had no room for, the topic is told later; who missed them has them now.
+    if (isRecovered && replay.prevSeq > replay.since) this.#origin.seq = Math.max(this.#origin.seq, replay.prevSeq);
+    if (isRecovered && replay.prevSeq < this.#origin.seq) this.#replayGap(replay, request);
+    const kind = isRecovered ? FrameKind.recovered : FrameKind.unrecovered;
+    this.#parts.out.emitEmpty(kind, lane, 1 << worker, { ...this.#origin, request });
+  }
+
+  /**
+   * An encoder that has replaced another one, or begins in the middle, stands at the newest message that there was, even
+   * where that had been refused: what comes next follows it.
+   */
+  #replayGap({ lane, worker, prevSeq }: Replay, request: number): void {
+    const { seq } = this.#origin;
+    const topic = topicOf(this.kind.stream, this.name);
+    const epoch = this.#epoch;
+    const message = { type: 'gap', topic, from: prevSeq + 1, to: seq, reason: 'encoder_restart', epoch };
+    const receivers = newVariantMasks();
+    setWanted(receivers, lane, worker, true);
+    const origin = { ...this.#origin, request, tsEventMicros: 0, hubMicros: 0 };
+    this.#parts.out.emit(FrameKind.replay, REALTIME, detailOfLane(lane), receivers, origin, message);
+  }
+
+  #sendReplayed(replay: Replay, request: number, seq: number): void {
+    const { lane, worker, batch } = replay;
+    replay.batch = [];
+    const origin = { ...this.#origin, request, seq, hubMicros: 0 };
+    const receivers = newVariantMasks();
+    setWanted(receivers, lane, worker, true);
+    if (this.kind.isBatched) {
+      this.#parts.out.emitBatch(FrameKind.replay, 0, receivers, origin, batch);
+      return;
+    }
+    for (const { message, tsEventMicros } of batch) {
+      origin.tsEventMicros = tsEventMicros;
+      this.#parts.out.emit(FrameKind.replay, REALTIME, detailOfLane(lane), receivers, origin, message);
+    }
+  }
+
+  #addToBatch(message: Message, at: MessageTimes): void {
+    if (this.#batch.length === 0) {
+      this.#batchHubMicros = at.hubMicros;
+      this.#parts.markBatch(this);
+    }
+    this.#batch.push({ message, tsEventMicros: at.tsEventMicros });
+    if (this.#batch.length >= this.#parts.batchMax) this.flush();
+  }
+
+  #setWanted(lane: number, worker: number, isWanted: boolean): void {
+    const masks = this.#views[detailOfLane(lane)];
+    if (masks !== undefined) setWanted(masks, lane, worker, isWanted);
+  }
+
+  get #isTrades(): boolean {
+    return this.kind.stream === 'trades';
+  }
+
+  #detail(view: number): number {
+    return this.#isTrades ? view : NO_TRADES;
+  }
+
+  #findReceivers(view: number): boolean {
+    const { allTrades } = this.#parts;
+    const isTrades = this.#isTrades;
+    for (let variant = 0; variant < VARIANTS; variant++) {
+      const all = isTrades ? allTrades.mask((variant << 2) | (view << 4)) : 0;
+      this.#receivers[variant] = (this.#views[view]?.[variant] ?? 0) | all;
+    }
+    return isWantedByAny(this.#receivers);
+  }
+
+  #message(value: PlainObject, view: number, prevSeq: number, seq: number): Message {
+    const message = this.kind.message(value, this.name, view);
+    message.epoch = this.#epoch;
+    message.prev_seq = prevSeq;
+    message.seq = seq;
+    return message;
+  }
+}

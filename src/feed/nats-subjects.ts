@@ -1,0 +1,85 @@
+/**
+ * Core NATS over one connection: subjects that are always followed, those that somebody wants just now, orders to the
+ * gateway, and what the gateway publishes itself.
+ */
+import type { Msg, NatsConnection, NatsError, Subscription } from 'nats';
+import { type FeedSink, newFeedMessage } from './feed.js';
+import { rethrowOutside } from './nats-connection.js';
+import { publicationHeaders, readCoreMessage } from './nats-headers.js';
+
+const CONTROL_SUBJECTS = ['control.revoke', 'control.drain'];
+
+export class NatsSubjects {
+  readonly #connection: NatsConnection;
+  /** Undefined after the stop: then nothing reaches it. */
+  #sink: FeedSink | undefined;
+  readonly #onRefused: (subject: string, error: NatsError) => void;
+  readonly #message = newFeedMessage();
+  readonly #subscriptions = new Map<string, Subscription>();
+  /** False while the connection is lost: nats.js then queues what is sent, without a bound. */
+  isConnected = true;
+
+  /**
+   * Begins with the control subjects.
+   * @param onRefused the server does not let this user subscribe; nats.js gives up, and `reconnected` tries it again
+   */
+  constructor(connection: NatsConnection, sink: FeedSink, onRefused: (subject: string, error: NatsError) => void) {
+    this.#connection = connection;
+    this.#sink = sink;
+    this.#onRefused = onRefused;
+    for (const subject of CONTROL_SUBJECTS) this.follow(subject);
+  }
+
+  /** Subscribes, unless that is done. Resolves once what is published is delivered; undefined while that cannot be known. */
+  follow(subject: string): Promise<void> | undefined {
+    if (this.#connection.isClosed()) return undefined;
+    if (!this.#subscriptions.has(subject)) this.#subscriptions.set(subject, this.#subscribe(subject));
+    return this.isConnected ? this.#connection.flush() : undefined;
+  }
+
+  unfollow(subject: string): undefined {
+    const subscription = this.#subscriptions.get(subject);
+    this.#subscriptions.delete(subject);
+    if (subscription?.isClosed() === false && !this.#connection.isClosed()) subscription.unsubscribe();
+  }
+
+  /** Publishes what comes back with this id. @throws {Error} without a connection */
+  publish(subject: string, payload: Uint8Array, id: string): void {
+    this.#connection.publish(subject, payload, { headers: publicationHeaders(id) });
+  }
+
+  /** The permission for what was refused may be back. */
+  reconnected(): void {
+    this.isConnected = true;
+    for (const [subject, subscription] of this.#subscriptions) {
+      if (subscription.isClosed()) this.#subscriptions.set(subject, this.#subscribe(subject));
+    }
+  }
+
+  /** Nothing reaches the sink from here on. */
+  stop(): void {
+    this.#sink = undefined;
+    this.isConnected = false;
+  }
+
+  #subscribe(subject: string): Subscription {
+    return this.#connection.subscribe(subject, {
+      callback: (error, received) => {
+        if (error !== null) {
+          this.#onRefused(subject, error);
+          return;
+        }
+        try {
+          this.#received(received);
+        } catch (cause) {
+          rethrowOutside(cause);
+        }
+      },
+    });
+  }
+
+  #received(received: Msg): void {
+    if (CONTROL_SUBJECTS.includes(received.subject)) this.#sink?.control?.(received.subject, received.data);
+    else this.#sink?.message(readCoreMessage(received, this.#message));
+  }
+}

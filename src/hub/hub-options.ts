@@ -1,0 +1,72 @@
+/** What the hub is given, what it is asked for, and what it counts. */
+import type { RejectReason } from '../protocol/batch.js';
+import type { ToWorker } from '../protocol/thread-messages.js';
+import type { EncoderThread } from './encoder-thread.js';
+import type { Position } from './publications.js';
+import type { StoredMessage } from './replays.js';
+
+/** One message as a feed delivers it. */
+export interface HubMessage {
+  readonly subject: string;
+  readonly payload: Uint8Array;
+  readonly tsEventMicros: number;
+  readonly seq: number;
+  readonly epoch: string;
+  readonly contiguous: boolean;
+  /** The id under which this process published it; '' for all others. */
+  readonly publication: string;
+}
+
+/** What the hub asks of the feed. */
+export interface HubFeed {
+  /** Somebody began or ceased to want a subject (`md.trades.*`: the trades of all symbols); resolves once it is followed. */
+  follow(subject: string, wanted: boolean): Promise<void> | undefined;
+  /** @see PublicationsOptions.publish */
+  publish(subject: string, payload: Uint8Array, id: string, key: string): Promise<Position | undefined>;
+  /** Where the feed's own numbering stands that counts this subject; undefined where it has none. */
+  position(subject: string): Position | undefined;
+  /** @see ReplaysOptions.stored */
+  stored(
+    subject: string,
+    afterSeq: number,
+    toSeq: number,
+    messagesMax: number,
+  ): Promise<readonly StoredMessage[] | undefined>;
+}
+
+export interface HubCounters {
+  messages: number;
+  bytes: number;
+  /** Messages on subjects that are not market data, or of new sources beyond the table's limit. */
+  ignored: number;
+  /** Messages that a publisher's own sequence showed to be old. */
+  duplicates: number;
+  /** Holes in a publisher's own sequence. */
+  gaps: number;
+  batches: number;
+  frames: number;
+  frameBytes: number;
+  encodeMicros: number;
+  withoutBase: number;
+  readonly rejected: Map<RejectReason, number>;
+}
+
+export interface HubOptions {
+  readonly encoders: number;
+  readonly startEncoder: (shard: number) => EncoderThread;
+  /** Symbols (patterns) known before any data. */
+  readonly symbols: readonly string[];
+  /** What the gateway's own sequences count in; a new one for every start. */
+  readonly epoch: string;
+  readonly nowMicros: () => number;
+  readonly toWorker: (worker: number, message: ToWorker) => void;
+  readonly workers: number;
+  readonly feed: HubFeed;
+  /** Memory for what clients may have missed of events. */
+  readonly historyBytes: number;
+  /** Longest that an analytics message waits for others. */
+  readonly batchIntervalMs: number;
+  readonly onRejected: (subject: string, payload: Uint8Array, reason: RejectReason) => void;
+  /** Something that should not happen happened; the hub goes on. */
+  readonly onFault: (what: string, detail: string) => void;
+}

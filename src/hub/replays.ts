@@ -1,0 +1,192 @@
+/**
+ * What a client missed of an event topic, from the history, or from the feed's own store where that reaches further back.
+ *
+ * A replay goes through the shard's queue in pieces, so that live messages keep their pace, and ends in one go with what is
+ * newest then: in the queue, all that came before the end was replayed, and all that comes behind it is live.
+ */
+import { FLAG_INCOMPLETE, RecordKind } from '../protocol/records.js';
+import type { EventHistory } from './event-history.js';
+import type { Shard } from './shard.js';
+import type { Source } from './source-table.js';
+
+/** Most messages that one topic of one client is sent again; who missed more begins anew. */
+export const REPLAY_MESSAGES_MAX = 20_000;
+/** The same in bytes, as they were published. */
+export const REPLAY_BYTES_MAX = 4 * 1024 * 1024;
+/** Replays under way at once; beyond it a client begins anew. */
+export const REPLAYS_MAX = 10_000;
+const PIECE_BYTES = 64 * 1024;
+/** The next piece waits while more than this waits for the encoder. */
+const QUEUED_BYTES_MAX = 1024 * 1024;
+const WAIT_MS = 5;
+/** How often the store is asked for one replay: each time for what came while it answered. */
+const READS_MAX = 8;
+
+/** A message that the feed's store gave back. */
+export interface StoredMessage {
+  readonly seq: number;
+  readonly tsEventMicros: number;
+  readonly payload: Uint8Array;
+}
+
+/** Who asks, and from where. */
+export interface ReplayRequest {
+  readonly source: Source;
+  readonly shard: Shard;
+  readonly lane: number;
+  readonly worker: number;
+  readonly request: number;
+  readonly since: { readonly epoch: string; readonly seq: number };
+}
+
+interface Replay extends ReplayRequest {
+  /** The newest message that was replayed. */
+  afterSeq: number;
+  /** From the feed's store, oldest first. */
+  stored: readonly StoredMessage[];
+  nextStored: number;
+  messages: number;
+  bytes: number;
+  /** How often the store was asked. */
+  reads: number;
+}
+
+export interface ReplaysOptions {
+  readonly history: EventHistory;
+  /** All messages of a subject with `afterSeq < seq ≤ toSeq`; undefined when they cannot be had, or not surely all. */
+  readonly stored: (
+    subject: string,
+    afterSeq: number,
+    toSeq: number,
+    messagesMax: number,
+  ) => Promise<readonly StoredMessage[] | undefined>;
+  readonly onFault: (what: string, detail: string) => void;
+}
+
+export class Replays {
+  /** Replays that ended with everything sent, and those that could not be served. */
+  readonly counters = { recovered: 0, unrecovered: 0 };
+  readonly #options: ReplaysOptions;
+  readonly #active = new Set<Replay>();
+
+  constructor(options: ReplaysOptions) {
+    this.#options = options;
+  }
+
+  begin(request: ReplayRequest): void {
+    const { source, shard, since } = request;
+    const replay: Replay = {
+      ...request,
+      afterSeq: since.seq,
+      stored: [],
+      nextStored: 0,
+      messages: 0,
+      bytes: 0,
+      reads: 0,
+    };
+    shard.control(RecordKind.replayBegin, source.id, replay.lane, replay.worker, since.seq, replay.request);
+    if (since.epoch !== source.epoch || this.#active.size >= REPLAYS_MAX) {
+      this.#end(replay, false);
+      return;
+    }
+    this.#active.add(replay);
+    this.#step(replay);
+  }
+
+  /** The worker is gone: nobody waits for its answers. */
+  forgetWorker(worker: number): void {
+    for (const replay of this.#active) if (replay.worker === worker) this.#active.delete(replay);
+  }
+
+  /** The source is forgotten: those who asked for it have left. */
+  forgetSource(source: Source): void {
+    for (const replay of this.#active) if (replay.source === source) this.#active.delete(replay);
+  }
+
+  /** The hub is closing. */
+  close(): void {
+    this.#active.clear();
+  }
+
+  async #fetch(replay: Replay): Promise<void> {
+    const { source, afterSeq } = replay;
+    const toSeq = source.seq;
+    replay.reads++;
+    try {
+      const stored = await this.#options.stored(source.subject, afterSeq, toSeq, REPLAY_MESSAGES_MAX);
+      if (!this.#active.has(replay)) return;
+      if (stored === undefined) {
+        this.#end(replay, false);
+        return;
+      }
+      replay.stored = stored;
+      replay.nextStored = 0;
+      this.#step(replay);
+    } catch (cause) {
+      this.#options.onFault('missed messages could not be read', String(cause));
+      if (this.#active.has(replay)) this.#end(replay, false);
+    }
+  }
+
+  /** Puts the next piece into the queue; all that is left, and the end, once that fits a piece. */
+  #step(replay: Replay): void {
+    if (!this.#active.has(replay)) return;
+    if (replay.source.epoch !== replay.since.epoch) {
+      this.#end(replay, false);
+      return;
+    }
+    const bytesBefore = replay.bytes;
+    const isFull = () => replay.bytes - bytesBefore >= PIECE_BYTES;
+    while (replay.nextStored < replay.stored.length && !isFull()) {
+      this.#append(replay, replay.stored[replay.nextStored++] as StoredMessage);
+    }
+    let isDone = false;
+    if (!isFull()) {
+      const places = this.#placesAfter(replay);
+      if (places === undefined) {
+        // Where more came meanwhile than the history holds, the store is asked again for the rest.
+        if (replay.reads < READS_MAX) void this.#fetch(replay);
+        else this.#end(replay, false);
+        return;
+      }
+      let next = 0;
+      while (next < places.length && !isFull()) {
+        const message = this.#options.history.read(places[next++] as number);
+        if (message !== undefined) this.#append(replay, message);
+      }
+      isDone = next === places.length;
+    }
+    if (replay.messages > REPLAY_MESSAGES_MAX || replay.bytes > REPLAY_BYTES_MAX) this.#end(replay, false);
+    else if (isDone) this.#end(replay, true);
+    else this.#continueLater(replay);
+  }
+
+  #placesAfter(replay: Replay): number[] | undefined {
+    return this.#options.history.placesAfter(replay.source, replay.afterSeq, REPLAY_MESSAGES_MAX);
+  }
+
+  #continueLater(replay: Replay): void {
+    const wait = (): void => {
+      if (replay.shard.queuedBytes <= QUEUED_BYTES_MAX) this.#step(replay);
+      else setTimeout(wait, WAIT_MS).unref();
+    };
+    setImmediate(wait);
+  }
+
+  #append(replay: Replay, message: StoredMessage): void {
+    if (message.seq <= replay.afterSeq) return;
+    replay.shard.replay(replay.source, message.payload, message.seq, message.tsEventMicros, replay.lane, replay);
+    replay.afterSeq = message.seq;
+    replay.messages++;
+    replay.bytes += message.payload.length;
+  }
+
+  #end(replay: Replay, isWhole: boolean): void {
+    const { source, shard, lane, worker, request } = replay;
+    this.#active.delete(replay);
+    if (isWhole) this.counters.recovered++;
+    else this.counters.unrecovered++;
+    const flags = isWhole ? 0 : FLAG_INCOMPLETE;
+    shard.control(RecordKind.replayEnd, source.id, lane, worker, 0, request, flags);
+  }
+}

@@ -1,13 +1,15 @@
 /** Who may connect, and to what: everything that is decided before the upgrade. */
-import { ANONYMOUS, type Credential, compileEntitlements, type Entitlements } from '../auth/credential.js';
-import type { TokenVerifier } from '../auth/token.js';
+import type { Credential } from '../auth/credential.js';
 import { CLASSES, defaultClass, laneOf, REALTIME, TRADES_FULL, TRADES_PUBLIC } from '../protocol/lanes.js';
-import { ALL_SYMBOLS, isStateStream, type Stream } from '../protocol/topics.js';
+import { ALL_SYMBOLS, isMarketData, isStateStream, type Stream } from '../protocol/topics.js';
+import type { Credentials } from './credentials.js';
+import type { KeepaliveState } from './keepalive.js';
 import type { KnownSymbols } from './known-symbols.js';
 import type { LaneEntry } from './lane-table.js';
-import { type Refusal, refusal, type UpgradeRequest } from './request.js';
-import type { Session } from './session.js';
-import type { Wanted } from './subscriptions.js';
+import { PRIVATE_ENDPOINTS, type Refusal, refusal, shorten, type UpgradeRequest } from './request.js';
+import type { Session, Wanted } from './session.js';
+import { newCircuit } from './slow-consumers.js';
+import type { TokenBucket } from './token-bucket.js';
 
 export interface Admission {
   readonly session: Session;
@@ -18,27 +20,51 @@ export interface Admission {
   readonly lanes: LaneEntry[];
 }
 
-export class Admissions {
-  readonly #verifier: TokenVerifier;
-  readonly #symbols: KnownSymbols;
-  readonly #subscriptionsMax: number;
-  readonly #nextId: () => number;
-  /** Compiled once per credential: the verifier hands out the same object for the same token. */
-  readonly #entitlements = new WeakMap<Credential, Entitlements>();
+/** A value, or a promise of it where somebody else has to be asked. */
+export type MaybePromise<T> = T | Promise<T>;
 
-  constructor(verifier: TokenVerifier, symbols: KnownSymbols, subscriptionsMax: number, nextId: () => number) {
-    this.#verifier = verifier;
-    this.#symbols = symbols;
-    this.#subscriptionsMax = subscriptionsMax;
-    this.#nextId = nextId;
+/** Goes on with a value, at once where it is there. */
+export function andThen<T, U>(value: MaybePromise<T>, next: (value: T) => MaybePromise<U>): MaybePromise<U> {
+  return value instanceof Promise ? value.then(next) : next(value);
+}
+
+export interface AdmissionsOptions {
+  readonly credentials: Credentials;
+  readonly symbols: KnownSymbols;
+  readonly subscriptionsMax: number;
+  readonly nextId: () => number;
+  /** What a session that opens now begins with. */
+  readonly newKeepalive: (expiresAtMs: number) => KeepaliveState;
+  readonly newMessageTokens: () => TokenBucket;
+}
+
+export class Admissions {
+  readonly #options: AdmissionsOptions;
+
+  constructor(options: AdmissionsOptions) {
+    this.#options = options;
   }
 
-  async admit(request: UpgradeRequest): Promise<Admission | Refusal> {
-    const credential = await this.#credential(request);
-    if ('status' in credential) return credential;
+  /** A promise only where a signature has to be checked, or the hub asked for a symbol. */
+  admit(request: UpgradeRequest, address: string): MaybePromise<Admission | Refusal> {
+    return andThen(this.#options.credentials.of(request.token, request.apiKey), credential => {
+      if ('status' in credential) return credential;
+      if (credential.sub === '' && PRIVATE_ENDPOINTS.has(request.endpoint)) {
+        return refusal(401, 'unauthorized', 'a token or an API key is required');
+      }
+      return this.#admitAs(credential, request, address);
+    });
+  }
+
+  /** Asked again where something was awaited since: the credential may have been taken back. */
+  isStillGood({ session }: Admission, { apiKey }: UpgradeRequest): boolean {
+    return this.#options.credentials.isStillGood(session.credential, apiKey);
+  }
+
+  #admitAs(credential: Credential, request: UpgradeRequest, address: string): MaybePromise<Admission | Refusal> {
     // What is wrong with the request is told only to those who may ask.
     if (request.problem !== undefined) return request.problem;
-    const session = this.#newSession(request, credential);
+    const session = this.#newSession(request, credential, address);
     if (session.defaultClass < session.fastestClass) {
       return refusal(403, 'forbidden', `class: the fastest for this credential is ${CLASSES[session.fastestClass]}`);
     }
@@ -46,27 +72,21 @@ export class Admissions {
     return this.#topics(session, request, request.stream);
   }
 
-  async #credential(request: UpgradeRequest): Promise<Credential | Refusal> {
-    if (request.token !== undefined) {
-      const result = await this.#verifier.verify(request.token);
-      if (result.ok) return result.credential;
-      if (result.reason === 'keys_unavailable') {
-        return { ...refusal(503, 'unavailable', 'the keys that verify tokens cannot be had'), retryAfterSeconds: 5 };
-      }
-      return refusal(401, 'unauthorized', `the token was refused: ${result.reason}`);
+  #topics(session: Session, request: UpgradeRequest, stream: Stream): MaybePromise<Admission | Refusal> {
+    const { subscriptionsMax, symbols } = this.#options;
+    if (request.symbols.length > subscriptionsMax) {
+      return refusal(400, 'too_many_subscriptions', `at most ${subscriptionsMax} topics a connection`);
     }
-    if (request.apiKey !== undefined) return refusal(401, 'unauthorized', 'the API key is not known');
-    if (request.endpoint === 'quotes') return refusal(401, 'unauthorized', 'a token is required');
-    return ANONYMOUS;
+    const isNamed = request.symbols.length > 0 && isMarketData(stream);
+    return andThen(isNamed ? symbols.unknown(request.symbols) : [], unknown =>
+      this.#known(session, request, stream, unknown),
+    );
   }
 
-  async #topics(session: Session, request: UpgradeRequest, stream: Stream): Promise<Admission | Refusal> {
-    if (request.symbols.length > this.#subscriptionsMax) {
-      return refusal(400, 'too_many_subscriptions', `at most ${this.#subscriptionsMax} topics a connection`);
-    }
-    const asked = request.symbols.length === 0 ? [ALL_SYMBOLS] : request.symbols;
-    const unknown = request.symbols.length === 0 ? [] : await this.#symbols.unknown(request.symbols);
-    const known = asked.filter(symbol => !unknown.includes(symbol));
+  #known(session: Session, request: UpgradeRequest, stream: Stream, unknown: readonly string[]): Admission | Refusal {
+    const asked = request.symbols.length === 0 ? [ownName(session, stream)] : request.symbols;
+    const unknownSet = new Set(unknown);
+    const known = asked.filter(symbol => !unknownSet.has(symbol));
     const allowed = known.filter(symbol => session.entitlements.maySubscribe(stream, symbol));
     const mayLeaveOut = stream === 'quotes';
     if (known.length === 0 || (unknown.length > 0 && !mayLeaveOut)) {
@@ -79,35 +99,37 @@ export class Admissions {
     return { session, wanted, warning: warningFor(unknown, known, allowed), lanes: [] };
   }
 
-  #entitlementsOf(credential: Credential): Entitlements {
-    let entitlements = this.#entitlements.get(credential);
-    if (entitlements === undefined) {
-      entitlements = compileEntitlements(credential);
-      this.#entitlements.set(credential, entitlements);
-    }
-    return entitlements;
-  }
-
-  #newSession(request: UpgradeRequest, credential: Credential): Session {
+  #newSession(request: UpgradeRequest, credential: Credential, address: string): Session {
+    const { credentials, nextId, newKeepalive, newMessageTokens } = this.#options;
     const fastestClass = defaultClass(credential.tier);
     return {
-      id: this.#nextId(),
+      id: nextId(),
+      address,
       credential,
-      entitlements: this.#entitlementsOf(credential),
+      entitlements: credentials.entitlementsOf(credential),
       format: request.format,
       isStamped: request.isStamped,
       tier: credential.tier,
+      askedClass: request.rateClass,
       defaultClass: request.rateClass ?? fastestClass,
       fastestClass,
+      keepalive: newKeepalive(credential.expiresAtMs),
+      messageTokens: newMessageTokens(),
       subscriptions: new Map(),
       socket: undefined,
       isStalled: false,
       droppedInTurn: 0,
+      circuit: newCircuit(),
       sampledBytes: 0,
       isBusy: false,
       backlog: [],
     };
   }
+}
+
+/** What is subscribed to where no name is given: all trades, one's own orders. */
+export function ownName(session: Session, stream: Stream): string {
+  return stream === 'orders' ? session.credential.sub : ALL_SYMBOLS;
 }
 
 /** The lane that serves this session a stream. @param rateClass for state streams; events have none */
@@ -119,16 +141,8 @@ export function laneFor(
 ): number {
   const { format, isStamped } = session;
   if (isStateStream(stream)) return laneOf(rateClass, stream === 'depth' ? bookDetail : 0, format, isStamped);
-  return laneOf(REALTIME, session.entitlements.hasFullTrades ? TRADES_FULL : TRADES_PUBLIC, format, isStamped);
-}
-
-const NAMED_MAX = 20;
-
-/** The first few names, so that an answer stays short whatever was asked. */
-export function shorten(symbols: readonly string[]): string {
-  const named = symbols.slice(0, NAMED_MAX).map(symbol => symbol.slice(0, 64));
-  const more = symbols.length - named.length;
-  return more > 0 ? `${named.join(', ')} and ${more} more` : named.join(', ');
+  const isFull = stream === 'trades' && session.entitlements.hasFullTrades;
+  return laneOf(REALTIME, isFull ? TRADES_FULL : TRADES_PUBLIC, format, isStamped);
 }
 
 function warningFor(unknown: readonly string[], known: readonly string[], allowed: readonly string[]) {
@@ -141,6 +155,7 @@ function warningFor(unknown: readonly string[], known: readonly string[], allowe
     };
   }
   if (allowed.length === known.length) return undefined;
-  const denied = known.filter(symbol => !allowed.includes(symbol));
+  const allowedSet = new Set(allowed);
+  const denied = known.filter(symbol => !allowedSet.has(symbol));
   return { type: 'warning', code: 'forbidden', message: `not entitled, left out: ${shorten(denied)}`, symbols: denied };
 }

@@ -4,6 +4,8 @@
  * as lost, so a range may begin a little too early and never too late.
  */
 import { ALL_SYMBOLS, topicOf } from '../protocol/topics.js';
+import { type Loss, NOTHING_SENT, type Place } from './event-seqs.js';
+import type { LaneEntry } from './lane-table.js';
 import type { Outbox } from './outbox.js';
 import type { Subscription } from './session.js';
 
@@ -14,7 +16,7 @@ export class EventLosses {
   readonly #outbox: Outbox;
   readonly #eventSymbol: (source: number) => string | undefined;
 
-  /** @param eventSymbol the symbol of an event source's number */
+  /** @param eventSymbol the symbol of a trades source's number */
   constructor(outbox: Outbox, eventSymbol: (source: number) => string | undefined) {
     this.#outbox = outbox;
     this.#eventSymbol = eventSymbol;
@@ -25,27 +27,36 @@ export class EventLosses {
     const { entry } = subscription;
     const sent = entry.seqs.surelySent(turn);
     // What passes a broken lane is counted, but not sent.
-    if (entry.isBroken) for (const source of sent.keys()) lower(sent, source, entry.sentSeqs?.get(source) ?? 0);
-    for (const [source, seq] of subscription.sentSeqs ?? []) lower(sent, source, seq);
+    if (entry.isBroken) {
+      for (const source of sent.keys()) lower(sent, entry, source, entry.sentSeqs?.get(source) ?? NOTHING_SENT);
+    }
+    for (const [source, place] of subscription.sentSeqs ?? []) lower(sent, entry, source, place);
     subscription.sentSeqs = sent;
   }
 
   /** Tells the socket what its lane published, or missed, beyond what was remembered. */
   announce(subscription: Subscription): void {
-    const { sentSeqs, entry, stream } = subscription;
+    if (subscription.topic === ALL_TRADES) this.#gather(subscription);
+    const { sentSeqs, entry } = subscription;
     subscription.sentSeqs = undefined;
     if (sentSeqs === undefined) return;
-    for (const { source, from, to } of entry.seqs.lossesSince(sentSeqs)) {
-      const topic = topicOf(stream, this.#eventSymbol(source) ?? entry.symbol);
-      this.#tell(subscription, source, { type: 'gap', topic, from, to, reason: 'slow_consumer' });
+    for (const loss of entry.seqs.lossesSince(sentSeqs)) {
+      this.#tell(subscription, loss, sentSeqs.get(loss.source) ?? NOTHING_SENT);
     }
   }
 
+  /** The `gap` message that names a loss on a lane. */
+  gapOf(entry: LaneEntry, { source, from, to, epoch, isNewEpoch }: Loss, reason: string): object {
+    const topic = topicOf(entry.stream, this.#eventSymbol(source) ?? entry.symbol);
+    return { type: 'gap', topic, from, to, reason: isNewEpoch ? 'new_epoch' : reason, epoch };
+  }
+
   /** An announcement that is dropped itself is made again when the socket has drained. */
-  #tell(subscription: Subscription, source: number, gap: Gap): void {
-    if (this.#outbox.send(subscription.session, gap)) return;
-    subscription.sentSeqs ??= subscription.entry.seqs.surelySent(0);
-    subscription.sentSeqs.set(source, gap.from - 1);
+  #tell(subscription: Subscription, loss: Loss, sent: Place): void {
+    const { entry, session } = subscription;
+    if (this.#outbox.send(session, this.gapOf(entry, loss, 'slow_consumer'))) return;
+    subscription.sentSeqs ??= entry.seqs.surelySent(0);
+    subscription.sentSeqs.set(loss.source, sent);
   }
 
   /**
@@ -55,44 +66,77 @@ export class EventLosses {
   handBack(all: Subscription): Subscription[] {
     const heirs: Subscription[] = [];
     for (const heir of all.session.subscriptions.values()) {
-      const sent = positionOf(all, heir.entry.source);
+      const sent = placeOf(all, heir.entry.source);
       if (heir.stream !== 'trades' || heir === all || heir.isNative || sent === undefined) continue;
       if (heir.state === 'live') heirs.push(heir);
-      else if (heir.state !== 'paused' || heir.sentSeqs !== undefined) continue;
-      heir.sentSeqs = new Map([[heir.entry.source, sent]]);
+      else if (heir.state === 'held') continue;
+      heir.sentSeqs ??= new Map();
+      lower(heir.sentSeqs, heir.entry, heir.entry.source, sent);
+      const delivered = all.entry.seqs.find(heir.entry.source);
+      if (delivered !== undefined) heir.entry.seqs.find(heir.entry.source)?.noteAs(delivered);
     }
     for (const heir of heirs) heir.state = 'waiting';
     return heirs;
   }
 
+  /** A single symbol's trades are live again before those of all symbols are: they go on where the latter stood. */
+  adopt(single: Subscription): void {
+    const all = single.session.subscriptions.get(ALL_TRADES);
+    if (all === undefined || all === single || all.state === 'live' || all.sentSeqs === undefined) return;
+    const { source, seqs } = single.entry;
+    single.sentSeqs ??= new Map([[source, seqs.find(source)?.surelySent(0) ?? NOTHING_SENT]]);
+    lower(single.sentSeqs, single.entry, source, all.sentSeqs.get(source) ?? NOTHING_SENT);
+    // It is told here and now.
+    all.sentSeqs.set(source, seqs.find(source)?.surelySent(0) ?? NOTHING_SENT);
+  }
+
+  /** What is to be told of single symbols that wait or are paused is told with what is of all. */
+  #gather(all: Subscription): void {
+    const { session, entry, sentSeqs } = all;
+    if (sentSeqs === undefined) return;
+    for (const single of session.subscriptions.values()) {
+      if (single.stream !== 'trades' || single === all || single.isNative) continue;
+      for (const [source, place] of single.sentSeqs ?? []) lower(sentSeqs, entry, source, place);
+      single.sentSeqs = undefined;
+    }
+  }
+
+  /** One symbol's trades end: what was lost of them is told when those of all symbols go on with them. */
+  inherit({ session, stream, sentSeqs }: Subscription): void {
+    const all = session.subscriptions.get(ALL_TRADES);
+    if (stream !== 'trades' || sentSeqs === undefined || all === undefined || all.state === 'live') return;
+    all.sentSeqs ??= new Map();
+    for (const [source, place] of sentSeqs) lower(all.sentSeqs, all.entry, source, place);
+  }
+
   /** The trades of all symbols take over from those of single ones: what the latter have not delivered yet is lost. */
   takeOver(all: Subscription): void {
     for (const former of all.session.subscriptions.values()) {
-      if (former.stream !== 'trades' || !former.isNative || former === all) continue;
+      if (former.stream !== 'trades' || former === all) continue;
       const { source } = former.entry;
-      const sent = positionOf(former, source) ?? 0;
-      const to = all.entry.seqs.newest(source);
-      const gap: Gap = { type: 'gap', topic: former.topic, from: sent + 1, to, reason: 'slow_consumer' };
-      if (to > sent) this.#tell(all, source, gap);
+      const sent = former.isNative ? (placeOf(former, source) ?? NOTHING_SENT) : former.sentSeqs?.get(source);
+      if (sent === undefined) continue;
+      // Of one that waits or is paused, it must be told before what follows it comes.
+      if (!former.isNative) former.sentSeqs = undefined;
+      const loss = all.entry.seqs.lossSince(source, sent);
+      if (loss !== undefined) this.#tell(all, loss, sent);
     }
   }
 }
 
-function lower(sent: Map<number, number>, source: number, seq: number): void {
-  sent.set(source, Math.min(seq, sent.get(source) ?? seq));
+/** Of two places that a socket may be at, the one is kept from which more is lost. */
+function lower(sent: Map<number, Place>, entry: LaneEntry, source: number, place: Place): void {
+  const known = sent.get(source);
+  // Where only one is of the present epoch, the other is older.
+  const isOlder = known !== undefined && known.tag !== place.tag && known.tag === entry.seqs.find(source)?.tag;
+  const isLower = known?.tag === place.tag && place.seq < known.seq;
+  if (known === undefined || isOlder || isLower) sent.set(source, place);
 }
 
-interface Gap {
-  readonly type: 'gap';
-  readonly topic: string;
-  readonly from: number;
-  readonly to: number;
-  readonly reason: string;
-}
-
-/** The newest sequence of an event source that the subscription's socket was surely sent; undefined: none is known. */
-function positionOf({ sentSeqs, entry, state }: Subscription, source: number): number | undefined {
+/** The newest place of an event source that the subscription's socket was surely sent; undefined: none is known. */
+function placeOf({ sentSeqs, entry, state }: Subscription, source: number): Place | undefined {
   if (source < 0 || (state !== 'live' && state !== 'paused')) return undefined;
-  if (sentSeqs !== undefined) return sentSeqs.get(source) ?? 0;
-  return entry.isBroken ? (entry.sentSeqs?.get(source) ?? 0) : entry.seqs.newest(source);
+  if (sentSeqs !== undefined) return sentSeqs.get(source) ?? NOTHING_SENT;
+  if (entry.isBroken) return entry.sentSeqs?.get(source) ?? NOTHING_SENT;
+  return entry.seqs.find(source)?.surelySent(0) ?? NOTHING_SENT;
 }

@@ -3,13 +3,16 @@
  * the next turn of the event loop, all retail lanes. uWS writes the sockets it was asked to publish to last first within
  * one loop turn, so only a turn of its own puts institutional sockets first on the wire (native-notes/uws.md).
  */
-import type { Tier } from '../protocol/lanes.js';
-import { FrameKind, type RingReader } from '../protocol/ring.js';
-import { ALL_SYMBOLS, ALL_TRADES_SOURCE, topicOf } from '../protocol/topics.js';
+import { detailOfLane, laneWith, REALTIME, type Tier, TRADES_FULL, variantOfLane } from '../protocol/lanes.js';
+import { epochTagOf, FrameKind, type RingReader } from '../protocol/ring.js';
+import { ALL_SYMBOLS, ALL_TRADES_SOURCE } from '../protocol/topics.js';
+import type { EventLosses } from './event-losses.js';
+import { NOTHING_SENT, type Place } from './event-seqs.js';
 import type { LaneEntry, LaneTable } from './lane-table.js';
+import type { Turn } from './native-topics.js';
 import type { Outbox } from './outbox.js';
 import type { SlowConsumers } from './slow-consumers.js';
-import type { Subscriptions, Turn } from './subscriptions.js';
+import type { Subscriptions } from './subscriptions.js';
 
 /** Bytes of frames published in one turn, so that commands and drains get their turns under load. */
 export const TURN_BYTES_MAX = 32 * 1024;
@@ -37,7 +40,7 @@ export class Fanout {
   readonly #table: LaneTable;
   readonly #subscriptions: Subscriptions;
   readonly #outbox: Outbox;
-  readonly #eventSymbol: (source: number) => string | undefined;
+  readonly #losses: EventLosses;
   readonly #nowMicros: () => number;
   readonly #slow: SlowConsumers;
   readonly #turn: Turn;
@@ -47,7 +50,7 @@ export class Fanout {
     table: LaneTable;
     subscriptions: Subscriptions;
     outbox: Outbox;
-    eventSymbol: (source: number) => string | undefined;
+    losses: EventLosses;
     nowMicros: () => number;
     slow: SlowConsumers;
     turn: Turn;
@@ -57,7 +60,7 @@ export class Fanout {
     this.#table = options.table;
     this.#subscriptions = options.subscriptions;
     this.#outbox = options.outbox;
-    this.#eventSymbol = options.eventSymbol;
+    this.#losses = options.losses;
     this.#nowMicros = options.nowMicros;
     this.#slow = options.slow;
     this.#turn = options.turn;
@@ -114,11 +117,10 @@ export class Fanout {
         const entry = this.#table.get(tier, ring.source, ring.lane);
         if (entry === undefined || entry.isBroken) return;
         entry.part = undefined;
+        if (ring.kind === FrameKind.snapshot) entry.epoch = this.#epochText(ring);
+        entry.lastSeq = ring.seq;
         this.#observe(ring.hubMicros, nowMicros);
-        this.#outbox.publish(entry, ring.copy, ring.payloadStart, ring.payloadEnd);
-        if (entry.held.size > 0) {
-          this.#subscriptions.queueForHeld(entry, ring.copy.subarray(ring.payloadStart, ring.payloadEnd));
-        }
+        this.#publishTo(entry, ring, nowMicros);
         return;
       }
       case FrameKind.event:
@@ -129,52 +131,93 @@ export class Fanout {
       case FrameKind.ready:
         this.#answer(ring, ringIndex, tier);
         return;
+      case FrameKind.replay:
+      case FrameKind.recovered:
+      case FrameKind.unrecovered:
+        this.#replay(ring, tier);
+        return;
       case FrameKind.rebuilt:
         this.#repair(ringIndex, tier);
     }
   }
 
   #event(ring: RingReader, tier: Tier, nowMicros: number): void {
-    const entry = this.#table.get(tier, ring.source, ring.lane);
-    const all = this.#table.allTrades(tier, ring.lane);
+    const isTrade = detailOfLane(ring.lane) <= TRADES_FULL;
+    const lane = isTrade ? ring.lane : laneWith(REALTIME, 0, variantOfLane(ring.lane));
+    const entry = this.#table.get(tier, ring.source, lane);
+    const all = isTrade ? this.#table.allTrades(tier, lane) : undefined;
     if (entry === undefined && all === undefined) return;
     this.#observe(ring.hubMicros, nowMicros);
-    if (entry !== undefined) this.#publishEvent(entry, ring);
-    if (all !== undefined) this.#publishEvent(all, ring);
+    if (entry !== undefined) this.#publishEvent(entry, ring, nowMicros);
+    if (all !== undefined) this.#publishEvent(all, ring, nowMicros);
   }
 
-  #publishEvent(entry: LaneEntry, ring: RingReader): void {
+  #publishEvent(entry: LaneEntry, ring: RingReader, nowMicros: number): void {
+    const turn = this.#turn.current;
     // Noted before it is published: a drop while publishing must find this turn's sequences.
-    entry.seqs.note(ring.source, ring.seq, this.#turn.current);
-    if (!entry.isBroken) this.#outbox.publish(entry, ring.copy, ring.payloadStart, ring.payloadEnd);
+    const position = entry.seqs.at(ring.source, ring.seq, turn);
+    if (position.tag !== ring.tag) position.beginEpoch(ring.tag, this.#epochText(ring), turn);
+    position.note(ring.seq, turn);
+    entry.epoch = position.epoch;
+    entry.lastSeq = ring.seq;
+    if (!entry.isBroken) this.#publishTo(entry, ring, nowMicros);
+  }
+
+  #publishTo(entry: LaneEntry, ring: RingReader, nowMicros: number): void {
+    entry.sentAtMicros = nowMicros;
+    if (entry.held.size > 0) {
+      // First: publishing stamps the bytes in place, which those who get them later need unstamped.
+      const bytes = ring.copy.subarray(ring.payloadStart, ring.payloadEnd);
+      this.#subscriptions.queueForHeld(entry, bytes, ring.seq, ring.tag);
+    }
+    this.#outbox.publish(entry, ring.copy, ring.payloadStart, ring.payloadEnd);
+  }
+
+  /** What one client missed, and the mark that it was all. */
+  #replay(ring: RingReader, tier: Tier): void {
+    const { resumptions } = this.#subscriptions;
+    const subscription = resumptions.asked(ring.tag);
+    if (subscription === undefined || subscription.entry.tier !== tier) return;
+    if (ring.kind === FrameKind.replay) {
+      resumptions.frame(ring.tag, ring.copy.slice(ring.payloadStart, ring.payloadEnd), ring.seq);
+      return;
+    }
+    const epochBytes = ring.copy.subarray(ring.epochStart, ring.payloadStart);
+    const end = { epoch: textDecoder.decode(epochBytes), seq: ring.seq };
+    resumptions.ended(subscription, ring.kind === FrameKind.recovered, end, epochTagOf(epochBytes));
   }
 
   #answer(ring: RingReader, ringIndex: number, tier: Tier): void {
-    const entry = this.#table.asked(ring.request);
+    const entry = this.#table.asked(ring.tag);
     if (entry === undefined || entry.tier !== tier) return;
     const isReady = ring.kind === FrameKind.ready;
+    const epochBytes = ring.copy.subarray(ring.epochStart, ring.payloadStart);
+    const epoch = textDecoder.decode(epochBytes);
     if (isReady && ring.source !== ALL_TRADES_SOURCE) {
-      entry.seqs.reach(ring.source, ring.seq);
+      entry.seqs.reach(ring.source, ring.seq, epochTagOf(epochBytes), epoch);
       // Told on behalf of the trades of all symbols; their own answer follows.
       if (entry.symbol === ALL_SYMBOLS) return;
     }
     if (!this.#table.answered(entry, ring.source, ringIndex)) return;
+    entry.epoch = epoch;
+    entry.lastSeq = ring.seq;
+    entry.sentAtMicros = this.#nowMicros();
     if (isReady) {
       if (entry.isBroken) this.#announceLosses(entry);
       this.#subscriptions.answered(entry, undefined);
       return;
     }
-    const epoch = textDecoder.decode(ring.copy.subarray(ring.epochStart, ring.payloadStart));
     const bytes = ring.copy.slice(ring.payloadStart, ring.payloadEnd);
     this.#subscriptions.answered(entry, { seq: ring.seq, epoch, bytes });
   }
 
   /** A broken event lane is whole again: what went by meanwhile is lost to its sockets, and they are told. */
   #announceLosses(entry: LaneEntry): void {
-    for (const { source, from, to } of entry.seqs.lossesSince(entry.sentSeqs ?? new Map())) {
-      const topic = topicOf(entry.stream, this.#eventSymbol(source) ?? entry.symbol);
-      this.#outbox.publishControl(entry, { type: 'gap', topic, from, to, reason: 'overrun' });
-      entry.seqs.announced(source, from - 1, this.#turn.current);
+    const sent = entry.sentSeqs ?? new Map<number, Place>();
+    for (const loss of entry.seqs.lossesSince(sent)) {
+      this.#outbox.publishControl(entry, this.#losses.gapOf(entry, loss, 'overrun'));
+      const last = sent.get(loss.source) ?? NOTHING_SENT;
+      entry.seqs.find(loss.source)?.announced(last, this.#turn.current);
     }
   }
 
@@ -184,6 +227,10 @@ export class Fanout {
       const isFed = entry.ring === ringIndex || entry.source < 0 || entry.symbol === ALL_SYMBOLS;
       if (entry.tier === tier && isFed) this.#subscriptions.broken(entry);
     }
+  }
+
+  #epochText(ring: RingReader): string {
+    return textDecoder.decode(ring.copy.subarray(ring.epochStart, ring.payloadStart));
   }
 
   #observe(hubMicros: number, nowMicros: number): void {

@@ -5,7 +5,7 @@
 import { CLASSES, classOfLane, isMsgpackLane, isStampedLane, type Tier } from '../protocol/lanes.js';
 import type { InterestChange } from '../protocol/thread-messages.js';
 import { ALL_SYMBOLS, isStateStream, type Stream, sourceKindOf } from '../protocol/topics.js';
-import { EventSeqs } from './event-seqs.js';
+import { EventSeqs, type Place } from './event-seqs.js';
 import type { Subscription } from './session.js';
 
 const REQUESTS_FROM_MAX = 2 ** 31;
@@ -18,6 +18,7 @@ export interface SentCell {
 
 export interface LaneEntry {
   readonly stream: Stream;
+  /** The topic's name in its stream: a symbol, or a user, a channel, a room. */
   readonly symbol: string;
   /** `<kind>:<symbol>`, as the hub names it. */
   readonly sourceName: string;
@@ -45,16 +46,20 @@ export interface LaneEntry {
   isBroken: boolean;
   /** Event lanes: where they stand. */
   readonly seqs: EventSeqs;
-  /** A broken event lane: the newest sequence published before, by source number. */
-  sentSeqs: Map<number, number> | undefined;
+  /** A broken event lane: the newest place published before, by source number. */
+  sentSeqs: Map<number, Place> | undefined;
+  /** Where the topic stands on this lane, and when that was last said to its subscribers (µs); epoch '' before any data. */
+  epoch: string;
+  lastSeq: number;
+  sentAtMicros: number;
   /** Subscriptions that wait for the answer. */
   readonly waiting: Set<Subscription>;
   /** Subscriptions that have their part and wait for those of other symbols; they get what follows queued. */
   readonly held: Set<Subscription>;
   /** The last part, while no frame has followed it. */
   part: Part | undefined;
-  /** Run when the lane becomes live. */
-  readonly whenLive: (() => void)[];
+  /** Run when the lane becomes live, or (false) when it cannot be had. */
+  readonly whenLive: ((isLive: boolean) => void)[];
 }
 
 /** The answer to a snapshot request. */
@@ -64,6 +69,9 @@ export interface Part {
   /** Empty: the topic has no data yet. */
   readonly bytes: Uint8Array;
 }
+
+/** The part of a topic without data. */
+export const NO_DATA: Part = { seq: 0, epoch: '', bytes: new Uint8Array(0) };
 
 /** All trades of a lane, and the entries of one tier by source and lane. */
 class TierTable {
@@ -78,14 +86,19 @@ class TierTable {
     return this.#allTrades[lane];
   }
 
+  /** Encoders answer for all trades one after another: where the sources of the first stand is noted meanwhile. */
+  putAllTrades(entry: LaneEntry): void {
+    this.#allTrades[entry.lane] = entry;
+  }
+
   put(entry: LaneEntry): void {
-    if (entry.symbol === ALL_SYMBOLS) this.#allTrades[entry.lane] = entry;
     this.#bySource[entry.source] ??= [];
     (this.#bySource[entry.source] as LaneEntry[])[entry.lane] = entry;
   }
 
   remove(entry: LaneEntry): void {
     if (entry.symbol === ALL_SYMBOLS) this.#allTrades[entry.lane] = undefined;
+    if (entry.source < 0) return;
     const lanes = this.#bySource[entry.source];
     if (lanes !== undefined) lanes[entry.lane] = undefined;
   }
@@ -152,6 +165,7 @@ export class LaneTable {
       entry = this.#create(stream, symbol, lane, tier);
       this.#entries.set(key, entry);
       this.#counts[tier]++;
+      if (symbol === ALL_SYMBOLS) this.#tables[tier].putAllTrades(entry);
       this.#want(entry);
     }
     entry.holders++;
@@ -163,7 +177,7 @@ export class LaneTable {
     this.#entries.delete(`${entry.tier}|${entry.stream}|${entry.lane}|${entry.symbol}`);
     this.#counts[entry.tier]--;
     this.#asking.delete(entry.request);
-    if (entry.source >= 0) this.#tables[entry.tier].remove(entry);
+    this.#tables[entry.tier].remove(entry);
     const key = wantKey(entry);
     const left = (this.#wants.get(key) ?? 1) - 1;
     if (left > 0) {
@@ -185,6 +199,13 @@ export class LaneTable {
     this.#asking.delete(entry.request);
     entry.request = 0;
     this.ask(entry);
+  }
+
+  /** Asks for what was missed of an event lane behind a place. @returns the request's number, which the frames carry */
+  replay(entry: LaneEntry, since: { readonly epoch: string; readonly seq: number }): number {
+    const request = ++this.#lastRequest;
+    this.#tell({ op: 'replay', source: entry.sourceName, lane: entry.lane, request, since });
+    return request;
   }
 
   /** Takes an answer; true when it was the last one due and the lane is live from here on. */
@@ -227,7 +248,8 @@ export class LaneTable {
       tier,
       isState,
       isMsgpack: isMsgpackLane(lane),
-      isStamped: isStampedLane(lane),
+      // Arrays are stamped by the encoder, which alone can reach into them.
+      isStamped: isStampedLane(lane) && stream !== 'analytics',
       nativeTopic: (++this.#lastNative).toString(36),
       sent: this.#sentCell(stream, format, isState ? (CLASSES[classOfLane(lane)] ?? '') : 'event'),
       holders: 0,
@@ -239,6 +261,9 @@ export class LaneTable {
       isBroken: false,
       seqs: new EventSeqs(),
       sentSeqs: undefined,
+      epoch: '',
+      lastSeq: 0,
+      sentAtMicros: 0,
       waiting: new Set(),
       held: new Set(),
       part: undefined,

@@ -6,7 +6,7 @@ import type { LaneEntry, LaneTable, Part } from './lane-table.js';
 import type { Session, Subscription } from './session.js';
 
 /** uWS's `app.publish`. */
-export type Publish = (topic: string, message: Uint8Array, isBinary: boolean) => boolean;
+export type Publish = (topic: string, message: Uint8Array, isBinary: boolean, compress: boolean) => boolean;
 
 /** What `ws.send` of uWS returns when the message waits in user space. */
 const BACKPRESSURE = 0;
@@ -22,11 +22,14 @@ export class Outbox {
   readonly #publish: Publish;
   readonly #nowMicros: () => number;
   readonly #sentCell: LaneTable['sentCell'];
+  readonly #compression: boolean;
 
-  constructor(publish: Publish, nowMicros: () => number, sentCell: LaneTable['sentCell']) {
+  /** @param compression JSON is compressed for the sockets that agreed on it; MessagePack never */
+  constructor(publish: Publish, nowMicros: () => number, sentCell: LaneTable['sentCell'], compression: boolean) {
     this.#publish = publish;
     this.#nowMicros = nowMicros;
     this.#sentCell = sentCell;
+    this.#compression = compression;
   }
 
   /** Sends a control message in the session's format; false when it was dropped. */
@@ -44,14 +47,19 @@ export class Outbox {
     const bytes = entry.isMsgpack ? this.#packr.pack(message) : Buffer.from(JSON.stringify(message));
     this.control.messages += entry.subscribers;
     this.control.bytes += entry.subscribers * bytes.length;
-    this.#publish(entry.nativeTopic, bytes, entry.isMsgpack);
+    this.#publish(entry.nativeTopic, bytes, entry.isMsgpack, this.#compression && !entry.isMsgpack);
   }
 
   /** Publishes `frame[start..end)` to the lane's sockets. The bytes may be overwritten (they are stamped in place). */
   publish(entry: LaneEntry, frame: Uint8Array, start: number, end: number): void {
     if (entry.subscribers === 0) return;
     if (entry.isStamped) stampTsSent(frame, end, entry.isMsgpack, this.#nowMicros());
-    this.#publish(entry.nativeTopic, frame.subarray(start, end), entry.isMsgpack);
+    this.#publish(
+      entry.nativeTopic,
+      frame.subarray(start, end),
+      entry.isMsgpack,
+      this.#compression && !entry.isMsgpack,
+    );
     entry.sent.messages += entry.subscribers;
     entry.sent.bytes += entry.subscribers * (end - start);
   }
@@ -110,7 +118,7 @@ export class Outbox {
 
   /** A drop is reported by uWS's `dropped` callback, here as for publishes; what it means for topics is decided there. */
   #write(session: Session, bytes: Uint8Array | string, isBinary: boolean): boolean {
-    const status = session.socket?.send(bytes, isBinary);
+    const status = session.socket?.send(bytes, isBinary, this.#compression && !isBinary);
     if (status === BACKPRESSURE) this.buffered.add(session);
     return status !== DROPPED;
   }

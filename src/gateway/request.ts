@@ -1,7 +1,7 @@
 /** The upgrade request as text → what it asks for, or why it is refused. Nothing here knows uWS. */
 import type { ErrorCode } from '../protocol/codes.js';
 import { CLASSES, classNumber, depthDetail, type Format } from '../protocol/lanes.js';
-import type { Stream } from '../protocol/topics.js';
+import { isChannel, type Stream } from '../protocol/topics.js';
 
 export interface UpgradeRequest {
   readonly endpoint: Endpoint;
@@ -13,7 +13,7 @@ export interface UpgradeRequest {
   /** Class asked for, as its number. */
   readonly rateClass: number | undefined;
   readonly isStamped: boolean;
-  /** What to subscribe to at once; for quotes and trades the symbols named. */
+  /** What to subscribe to at once: the stream, and the names in it that the request gives. */
   readonly stream: Stream | undefined;
   readonly symbols: readonly string[];
   /** Detail of the books lane: 0 best level. */
@@ -22,7 +22,10 @@ export interface UpgradeRequest {
   readonly problem: Refusal | undefined;
 }
 
-export type Endpoint = 'quotes' | 'trades' | 'markets' | 'general';
+export type Endpoint = 'quotes' | 'trades' | 'markets' | 'orders' | 'analytics' | 'general';
+
+/** Endpoints that are nobody's without a credential. */
+export const PRIVATE_ENDPOINTS: ReadonlySet<Endpoint> = new Set(['quotes', 'orders', 'analytics']);
 
 /** An answer instead of an upgrade. */
 export interface Refusal {
@@ -38,6 +41,15 @@ export const refusal = (status: Refusal['status'], code: Refusal['code'], messag
   message,
 });
 
+const NAMED_MAX = 20;
+
+/** The first few names, so that an answer stays short whatever was asked. */
+export function shorten(names: readonly string[]): string {
+  const named = names.slice(0, NAMED_MAX).map(name => name.slice(0, 64));
+  const more = names.length - named.length;
+  return more > 0 ? `${named.join(', ')} and ${more} more` : named.join(', ');
+}
+
 const MARKETS_PREFIX = '/ws/markets';
 const SUBPROTOCOLS: Readonly<Record<string, Format>> = { 'millrace.json': 'json', 'millrace.msgpack': 'msgpack' };
 
@@ -50,6 +62,10 @@ export function endpointOf(path: string): Endpoint | undefined {
       return 'quotes';
     case '/ws/trades':
       return 'trades';
+    case '/ws/orders':
+      return 'orders';
+    case '/ws/analytics':
+      return 'analytics';
     default:
       return path === MARKETS_PREFIX || path.startsWith(`${MARKETS_PREFIX}/`) ? 'markets' : undefined;
   }
@@ -73,7 +89,9 @@ export function parseRequest(path: string, query: string, headers: RequestHeader
   const topics = topicsOf(endpoint, path, members);
   const bearer = /^Bearer +(\S+)$/i.exec(headers.authorization)?.[1];
   let problem = 'status' in topics ? topics : undefined;
-  if (format === undefined) problem = refusal(400, 'invalid_message', 'format: must be json or msgpack');
+  if (format === undefined) {
+    problem = refusal(400, 'invalid_message', 'format: must be json or msgpack, and agree with the subprotocol');
+  }
   if (className !== null && rateClass === undefined) {
     problem = refusal(400, 'invalid_message', `class: must be one of ${CLASSES.join(', ')}`);
   }
@@ -105,6 +123,11 @@ function topicsOf(endpoint: Endpoint, path: string, members: URLSearchParams): T
       return { stream: 'trades', symbols, bookDetail: 0 };
     case 'markets':
       return marketOf(path, members);
+    case 'orders':
+      // Whose orders, the credential says.
+      return { stream: 'orders', symbols: [], bookDetail: 0 };
+    case 'analytics':
+      return analyticsOf(members);
     case 'general':
       return NO_TOPICS;
   }
@@ -126,6 +149,14 @@ function marketOf(path: string, members: URLSearchParams): Topics | Refusal {
   return { stream: 'depth', symbols: [symbol], bookDetail: detail };
 }
 
+function analyticsOf(members: URLSearchParams): Topics | Refusal {
+  const channels = listOf(members.get('channels'));
+  if (channels.length === 0) return NO_TOPICS;
+  const unknown = channels.filter(channel => !isChannel(channel));
+  if (unknown.length === 0) return { stream: 'analytics', symbols: channels, bookDetail: 0 };
+  return refusal(400, 'unknown_channel', `unknown: ${shorten(unknown)}`);
+}
+
 function listOf(text: string | null): string[] {
   const items = (text ?? '').split(',').map(item => item.trim());
   return [...new Set(items.filter(item => item !== ''))];
@@ -137,8 +168,11 @@ function chooseSubprotocol(offered: string): string {
 }
 
 function formatOf(member: string | null, subprotocol: string): Format | undefined {
-  if (member === null) return SUBPROTOCOLS[subprotocol] ?? 'json';
-  return member === 'json' || member === 'msgpack' ? member : undefined;
+  const confirmed = SUBPROTOCOLS[subprotocol];
+  if (member === null) return confirmed ?? 'json';
+  if (member !== 'json' && member !== 'msgpack') return undefined;
+  // A subprotocol that is confirmed is a promise.
+  return confirmed === undefined || confirmed === member ? member : undefined;
 }
 
 /** A browser's page may connect from its own host, or from an origin that is listed (`*` allows all). */

@@ -1,34 +1,52 @@
 /** The uWS App of one worker: routes, upgrades, sockets. What a socket is told is decided elsewhere. */
 import {
   App,
-  type HttpRequest,
-  type HttpResponse,
   SSLApp,
   type TemplatedApp,
   type us_listen_socket,
   us_listen_socket_close,
-  type us_socket_context_t,
   us_socket_local_port,
 } from 'uWebSockets.js';
-import { STATUS_CODES } from 'node:http';
 import type { Config } from '../config/environment.js';
+import type { TimesConfig } from '../config/limits.js';
 import { CloseCode } from '../protocol/codes.js';
-import type { Admission, Admissions } from './admission.js';
+import type { FeedState } from '../protocol/thread-messages.js';
+import type { Admissions } from './admission.js';
+import type { Answers } from './answers.js';
 import type { CommandHandler } from './command-handler.js';
+import type { ConnectionLimits } from './connection-limits.js';
 import type { Fanout } from './fanout.js';
+import type { Keepalive } from './keepalive.js';
 import type { LaneTable } from './lane-table.js';
-import { endpointOf, isOriginAllowed, parseRequest, type Refusal, refusal } from './request.js';
+import type { Outbox } from './outbox.js';
 import type { Session, Socket, SocketData } from './session.js';
 import type { SlowConsumers } from './slow-consumers.js';
 import type { Subscriptions } from './subscriptions.js';
+import type { MessageRate } from './token-bucket.js';
+import { Upgrades } from './upgrades.js';
+
+/** How the feed is doing; `since` is RFC 3339. */
+export interface FeedStatusFrame {
+  readonly type: 'status';
+  readonly feed: FeedState;
+  readonly since: string;
+}
 
 /**
  * uWS ends a socket without a close frame when a message exceeds its own limit, so that limit stands above ours, up to
  * which a client gets the proper 1009. (native-notes/uws.md)
  */
 const UWS_PAYLOAD_BYTES_MAX = 16 * 1024 * 1024;
-const IDLE_TIMEOUT_SECONDS = 60;
-const RETRY_AFTER_SECONDS = 5;
+/** uWS's `DISABLED` and `SHARED_COMPRESSOR`, which its typings declare as types only. */
+const NO_COMPRESSION = 0;
+const SHARED_COMPRESSOR = 1;
+/**
+ * uWS's own idle limit stands behind ours, which say why they close; it also ends sockets that do not take their close
+ * frame. What it accepts, seconds.
+ */
+const UWS_IDLE_SECONDS = { min: 8, max: 960, beyondOurs: 30 };
+/** Sessions that are written to in one go when all of them are told something. */
+const TOLD_AT_ONCE_MAX = 1_000;
 
 export interface ServerCounters {
   open: number;
@@ -36,6 +54,10 @@ export interface ServerCounters {
   closed: number;
   received: number;
   receivedBytes: number;
+  /** Client messages over the rate. */
+  messagesRefused: number;
+  /** Closes that the gateway began, by code. */
+  readonly closes: Map<number, number>;
   /** Refused upgrades by HTTP status. */
   readonly refused: Map<number, number>;
 }
@@ -48,10 +70,13 @@ export interface ServerParts {
   readonly slow: SlowConsumers;
   readonly fanout: Fanout;
   readonly table: LaneTable;
-  /** Connections of each worker. */
-  readonly connections: Int32Array;
-  /** This worker's place in it. */
-  readonly worker: number;
+  readonly outbox: Outbox;
+  readonly limits: ConnectionLimits;
+  readonly messageRate: MessageRate;
+  readonly keepalive: Keepalive<Session>;
+  readonly answers: Answers;
+  /** Open sessions; filled here. */
+  readonly sessions: Set<Session>;
   readonly onFault: (what: string, cause: unknown) => void;
 }
 
@@ -73,17 +98,20 @@ export class GatewayServer {
     closed: 0,
     received: 0,
     receivedBytes: 0,
+    messagesRefused: 0,
+    closes: new Map(),
     refused: new Map(),
   };
   readonly #app: TemplatedApp;
   readonly #parts: ServerParts;
-  readonly #sessions = new Set<Session>();
+  readonly #upgrades: Upgrades;
+  #feed: FeedStatusFrame | undefined;
   #listenSocket: us_listen_socket | undefined;
-  #isClosing = false;
 
   constructor(app: TemplatedApp, parts: ServerParts) {
     this.#app = app;
     this.#parts = parts;
+    this.#upgrades = new Upgrades({ ...parts, onRefused: status => this.#refused(status) });
     this.#route();
   }
 
@@ -102,12 +130,38 @@ export class GatewayServer {
     });
   }
 
-  /** Refuses new connections and closes the present ones with 1001. */
+  /** Refuses new connections and closes the present ones, each told when to come back: not all at once. */
   drain(): void {
-    this.#isClosing = true;
+    this.#upgrades.isClosing = true;
+    const { sessions, outbox, config } = this.#parts;
+    for (const session of [...sessions]) {
+      const reconnectAfterMs = Math.floor(Math.random() * config.times.drainTimeoutMs);
+      outbox.send(session, { type: 'going_away', reconnect_after_ms: reconnectAfterMs });
+      this.end(session, CloseCode.goingAway, 'going away');
+    }
+  }
+
+  /** As `drain`; nobody is listening here any more. */
+  leave(): void {
     if (this.#listenSocket !== undefined) us_listen_socket_close(this.#listenSocket);
     this.#listenSocket = undefined;
-    for (const session of [...this.#sessions]) session.socket?.end(CloseCode.goingAway, 'going away');
+    this.drain();
+  }
+
+  /** Tells all clients how the feed is doing. */
+  feedStatus(status: FeedStatusFrame): void {
+    const isFirst = this.#feed === undefined;
+    this.#feed = status;
+    // That all is well goes without saying.
+    if (!isFirst || status.feed !== 'live') this.#tell([...this.#parts.sessions], status);
+  }
+
+  /** Begins the close handshake. */
+  end(session: Session, code: CloseCode, reason: string): void {
+    if (session.socket === undefined) return;
+    this.counters.closes.set(code, (this.counters.closes.get(code) ?? 0) + 1);
+    this.#parts.keepalive.closing(session);
+    session.socket.end(code, reason);
   }
 
   /** Ends everything uWS holds; a thread may only end after it. */
@@ -120,9 +174,10 @@ export class GatewayServer {
       .ws<SocketData>('/*', {
         maxPayloadLength: UWS_PAYLOAD_BYTES_MAX,
         maxBackpressure: this.#parts.config.limits.backpressureBytesMax,
-        idleTimeout: IDLE_TIMEOUT_SECONDS,
-        sendPingsAutomatically: true,
-        upgrade: (response, request, context) => this.#upgrade(response, request, context),
+        idleTimeout: uwsIdleSeconds(this.#parts.config.times),
+        sendPingsAutomatically: false,
+        compression: this.#parts.config.compression ? SHARED_COMPRESSOR : NO_COMPRESSION,
+        upgrade: (response, request, context) => this.#upgrades.upgrade(response, request, context),
         open: socket => this.#open(socket),
         message: (socket, bytes, isBinary) => this.#message(socket, bytes, isBinary),
         // Nothing but flags may be touched in here.
@@ -131,161 +186,83 @@ export class GatewayServer {
           this.#parts.slow.dropped(session, this.#parts.fanout.turn);
           setImmediate(() => this.#parts.slow.settle());
         },
+        pong: socket => this.#parts.keepalive.ponged(socket.getUserData().session),
         drain: socket => this.#parts.slow.drained(socket.getUserData().session),
         close: socket => this.#close(socket),
       })
       .any('/*', (response, request) => {
-        const known = endpointOf(request.getUrl()) !== undefined;
-        this.#refuse(
-          response,
-          known
-            ? refusal(426, 'upgrade_required', 'this is a WebSocket endpoint')
-            : refusal(404, 'not_found', 'no such endpoint'),
-        );
+        this.#upgrades.refusePlain(response, request.getUrl());
       });
-  }
-
-  /** Reads what the request says before anything is awaited: uWS takes it back when this returns. */
-  #upgrade(response: HttpResponse, request: HttpRequest, context: us_socket_context_t): void {
-    let isAborted = false;
-    response.onAborted(() => {
-      isAborted = true;
-    });
-    const key = request.getHeader('sec-websocket-key');
-    const extensions = request.getHeader('sec-websocket-extensions');
-    const origin = request.getHeader('origin');
-    const host = request.getHeader('host');
-    const parsed = parseRequest(request.getUrl(), request.getQuery() ?? '', {
-      authorization: request.getHeader('authorization'),
-      apiKey: request.getHeader('x-api-key'),
-      subprotocols: request.getHeader('sec-websocket-protocol'),
-    });
-    if ('status' in parsed) {
-      this.#refuse(response, parsed);
-      return;
-    }
-    const early = this.#earlyRefusal(origin, host);
-    if (early !== undefined) {
-      this.#refuse(response, early);
-      return;
-    }
-    this.#admit(this.#parts.admissions.admit(parsed)).then(
-      admission => {
-        if ('status' in admission) {
-          if (!isAborted) this.#refuse(response, admission);
-          return;
-        }
-        if (isAborted) {
-          this.#release(admission);
-          return;
-        }
-        // Never inside `cork`: this uWS then reads the new socket's memory as that of an HTTP response, and closes it where a
-        // bit of it happens to be set (uNetworking/uWebSockets#1929). The price is a head that leaves in small writes.
-        response.upgrade<SocketData>(
-          { session: admission.session, admission },
-          key,
-          parsed.subprotocol,
-          extensions,
-          context,
-        );
-      },
-      (cause: unknown) => {
-        this.#parts.onFault('an upgrade failed', cause);
-        if (!isAborted) this.#refuse(response, refusal(503, 'unavailable', 'the connection could not be admitted'));
-      },
-    );
-  }
-
-  #earlyRefusal(origin: string, host: string): Refusal | undefined {
-    const { config } = this.#parts;
-    if (!isOriginAllowed(origin, host, config.allowedOrigins)) {
-      return refusal(403, 'forbidden', 'this origin is not allowed');
-    }
-    if (this.#isClosing) return unavailable('this gateway is closing');
-    return undefined;
-  }
-
-  /** Takes a place among the connections; waits until the event lanes are live, so that 101 promises every event. */
-  async #admit(admission: Promise<Admission | Refusal>): Promise<Admission | Refusal> {
-    const admitted = await admission;
-    if ('status' in admitted) return admitted;
-    const { connections, worker, config, table } = this.#parts;
-    Atomics.add(connections, worker, 1);
-    if (totalOf(connections) > config.limits.connectionsMax) {
-      Atomics.sub(connections, worker, 1);
-      return unavailable(`at most ${config.limits.connectionsMax} connections`);
-    }
-    const live: Promise<void>[] = [];
-    for (const { stream, symbol, lane } of admitted.wanted) {
-      const entry = table.acquire(stream, symbol, lane, admitted.session.tier);
-      admitted.lanes.push(entry);
-      if (!entry.isState && entry.source < 0) live.push(new Promise(resolve => entry.whenLive.push(resolve)));
-    }
-    await Promise.all(live);
-    if (!this.#isClosing) return admitted;
-    this.#release(admitted);
-    return unavailable('this gateway is closing');
-  }
-
-  #release(admission: Admission): void {
-    Atomics.sub(this.#parts.connections, this.#parts.worker, 1);
-    this.#releaseLanes(admission);
-  }
-
-  #releaseLanes({ lanes }: Admission): void {
-    for (const entry of lanes.splice(0)) this.#parts.table.release(entry);
   }
 
   #open(socket: Socket): void {
     const { session, admission } = socket.getUserData();
     session.socket = socket;
-    this.#sessions.add(session);
+    this.#parts.sessions.add(session);
     this.counters.open++;
     this.counters.opened++;
     this.#parts.subscriptions.subscribe(session, admission.wanted, admission.warning);
     // The session holds its lanes itself now.
-    this.#releaseLanes(admission);
+    this.#upgrades.releaseLanes(admission);
+    if (this.#feed !== undefined && this.#feed.feed !== 'live') this.#tellBehindSnapshots(session, this.#feed);
+  }
+
+  /** Tells a newcomer how the feed is doing, behind what it asked for. */
+  #tellBehindSnapshots(session: Session, status: FeedStatusFrame): void {
+    const waiting = [...session.subscriptions.values()].filter(({ state }) => state === 'waiting');
+    const answers = waiting.map(({ entry }) => new Promise(resolve => entry.whenLive.push(resolve)));
+    const tell = () => {
+      if (this.#feed === status) this.#parts.outbox.send(session, status);
+    };
+    if (answers.length === 0) tell();
+    else void Promise.all(answers).then(tell);
+  }
+
+  #refused(status: number): void {
+    this.counters.refused.set(status, (this.counters.refused.get(status) ?? 0) + 1);
   }
 
   #message(socket: Socket, bytes: ArrayBuffer, isBinary: boolean): void {
+    const { session } = socket.getUserData();
+    const { messageRate, keepalive, answers, commands, config } = this.#parts;
     this.counters.received++;
     this.counters.receivedBytes += bytes.byteLength;
-    if (bytes.byteLength > this.#parts.config.limits.messageBytesMax) {
-      socket.end(CloseCode.payloadTooLarge, 'payload too large');
+    const nowMs = performance.now();
+    keepalive.received(session, nowMs);
+    if (bytes.byteLength > config.limits.messageBytesMax) {
+      this.end(session, CloseCode.payloadTooLarge, 'payload too large');
       return;
     }
-    this.#parts.commands.receive(socket.getUserData().session, bytes, isBinary);
+    const verdict = messageRate.take(session.messageTokens, nowMs);
+    if (verdict === 'accepted') {
+      commands.receive(session, bytes, isBinary);
+      return;
+    }
+    this.counters.messagesRefused++;
+    if (verdict === 'abusive') this.end(session, CloseCode.rateLimited, 'rate limited');
+    else answers.fail(session, undefined, 'rate_limited', `at most ${config.limits.messagesPerSecondMax} a second`);
+  }
+
+  /** A part of them in each turn of the loop. */
+  #tell(sessions: readonly Session[], message: object): void {
+    for (const session of sessions.slice(0, TOLD_AT_ONCE_MAX)) this.#parts.outbox.send(session, message);
+    const others = sessions.slice(TOLD_AT_ONCE_MAX);
+    if (others.length > 0) setImmediate(() => this.#tell(others, message));
   }
 
   #close(socket: Socket): void {
     const { session } = socket.getUserData();
-    this.#sessions.delete(session);
+    this.#parts.sessions.delete(session);
     this.#parts.slow.closed(session);
     this.#parts.subscriptions.closed(session);
-    Atomics.sub(this.#parts.connections, this.#parts.worker, 1);
+    this.#parts.limits.leave(session.address, session.credential.sub);
     this.counters.open--;
     this.counters.closed++;
   }
-
-  #refuse(response: HttpResponse, { status, code, message, retryAfterSeconds }: Refusal): void {
-    this.counters.refused.set(status, (this.counters.refused.get(status) ?? 0) + 1);
-    response.cork(() => {
-      response.writeStatus(`${status} ${STATUS_CODES[status] ?? ''}`);
-      response.writeHeader('Content-Type', 'application/json');
-      response.writeHeader('Cache-Control', 'no-store');
-      if (status === 426) response.writeHeader('Upgrade', 'websocket');
-      if (retryAfterSeconds !== undefined) response.writeHeader('Retry-After', String(retryAfterSeconds));
-      response.end(JSON.stringify({ error: { code, message } }));
-    });
-  }
 }
 
-function totalOf(connections: Int32Array): number {
-  let total = 0;
-  for (let i = 0; i < connections.length; i++) total += Atomics.load(connections, i);
-  return total;
-}
-
-function unavailable(message: string): Refusal {
-  return { ...refusal(503, 'unavailable', message), retryAfterSeconds: RETRY_AFTER_SECONDS };
+function uwsIdleSeconds({ pingIntervalMs, pongTimeoutMs }: TimesConfig): number {
+  const { min, max, beyondOurs } = UWS_IDLE_SECONDS;
+  const ours = Math.ceil((pingIntervalMs + pongTimeoutMs) / 1000);
+  return Math.min(max, Math.max(min, ours + beyondOurs));
 }

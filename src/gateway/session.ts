@@ -4,7 +4,13 @@ import type { Credential, Entitlements } from '../auth/credential.js';
 import type { Format, Tier } from '../protocol/lanes.js';
 import type { Stream } from '../protocol/topics.js';
 import type { Admission } from './admission.js';
-import type { LaneEntry, Part } from './lane-table.js';
+import type { Place } from './event-seqs.js';
+import type { KeepaliveState } from './keepalive.js';
+import type { LaneEntry } from './lane-table.js';
+import type { Recovery } from './resumptions.js';
+import type { Circuit } from './slow-consumers.js';
+import type { SnapshotAssembly } from './snapshot-assembly.js';
+import type { TokenBucket } from './token-bucket.js';
 
 /** What uWS keeps with the socket. */
 export interface SocketData {
@@ -16,7 +22,7 @@ export type Socket = WebSocket<SocketData>;
 
 /**
  * Where a subscription stands: `waiting` for its snapshot (or, for events, for the lane) · `held`: has its part, waits
- * for those of other symbols of the same snapshot frame · `live` · `paused`: the socket is stalled.
+ * for those of other symbols of the same snapshot frame, or for what was missed · `live` · `paused`: the socket is stalled.
  */
 export type SubscriptionState = 'waiting' | 'held' | 'live' | 'paused';
 
@@ -34,33 +40,29 @@ export interface Subscription {
   nativeInTurn: number;
   /** The snapshot frame that this subscription's part goes into; quotes only. */
   assembly: SnapshotAssembly | undefined;
-  /** Paused event subscriptions: the last sequence surely sent, by source number. */
-  sentSeqs: Map<number, number> | undefined;
-}
-
-/** One `quotes_patch` snapshot of several symbols under construction. */
-export interface SnapshotAssembly {
-  readonly session: Session;
-  readonly parts: Map<Subscription, Part>;
-  /** Parts still awaited. */
-  missing: number;
-  /** Deltas that came behind a part already here, to be sent behind the snapshot. */
-  queue: { readonly entry: LaneEntry; readonly bytes: Uint8Array }[];
-  queueBytes: number;
-  /** Sent behind the snapshot: warnings about symbols that were left out. */
-  readonly after: object | undefined;
+  /** Event subscriptions that were paused: the last place surely sent, by source number. */
+  sentSeqs: Map<number, Place> | undefined;
+  /** What the client missed and is being sent; the subscription is `held` behind it. */
+  recovery: Recovery | undefined;
 }
 
 export interface Session {
   readonly id: number;
-  readonly credential: Credential;
-  readonly entitlements: Entitlements;
+  /** What its address counts as (client-address.ts). */
+  readonly address: string;
+  /** Replaced by `auth`, and with it what follows from it. */
+  credential: Credential;
+  entitlements: Entitlements;
+  tier: Tier;
+  /** What the connection asked for; undefined: nothing, so that it gets what its tier does. */
+  readonly askedClass: number | undefined;
+  /** Class of subscriptions that name none; the fastest that the tier may have is `fastestClass`. */
+  defaultClass: number;
+  fastestClass: number;
   readonly format: Format;
   readonly isStamped: boolean;
-  readonly tier: Tier;
-  /** Class of subscriptions that name none; the fastest that the tier may have is `fastestClass`. */
-  readonly defaultClass: number;
-  readonly fastestClass: number;
+  readonly keepalive: KeepaliveState;
+  readonly messageTokens: TokenBucket;
   readonly subscriptions: Map<string, Subscription>;
   /** Undefined before the upgrade completes and after the close. */
   socket: Socket | undefined;
@@ -68,9 +70,40 @@ export interface Session {
   isStalled: boolean;
   /** uWS reported a drop in this turn (number of the turn), which is handled outside its callback; 0: none. */
   droppedInTurn: number;
+  readonly circuit: Circuit;
   /** Bytes waiting in user space when it was sampled last. */
   sampledBytes: number;
   /** A command is waiting for an answer of the hub; later ones wait in line. */
   isBusy: boolean;
   readonly backlog: { readonly bytes: ArrayBuffer; readonly isBinary: boolean }[];
+}
+
+/** One topic asked for. */
+export interface Wanted {
+  readonly stream: Stream;
+  readonly symbol: string;
+  readonly lane: number;
+}
+
+/** A subscription that waits for its lane. */
+export function newSubscription(
+  session: Session,
+  topic: string,
+  stream: Stream,
+  symbol: string,
+  entry: LaneEntry,
+): Subscription {
+  return {
+    session,
+    topic,
+    stream,
+    symbol,
+    entry,
+    state: 'waiting',
+    isNative: false,
+    nativeInTurn: 0,
+    assembly: undefined,
+    sentSeqs: undefined,
+    recovery: undefined,
+  };
 }

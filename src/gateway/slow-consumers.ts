@@ -2,8 +2,13 @@
  * Sockets that do not keep up. uWS drops silently once a socket's user-space buffer is over its limit, and names no topic;
  * so one drop suspends all live topics of the socket. When it has drained it gets snapshots (states) and gaps (events).
  *
+ * Each socket has a circuit: closed · open, its topics suspended · half open, after it has drained, until it has kept up for
+ * some looks in a row. One that opens too often, or stays open too long, has its connection closed with 4008; over uWS's
+ * limit no close frame can be sent, so a client that reads nothing at all sees 1006.
+ *
  * uWS's `dropped` callback may set flags and nothing else: closing, sending or (un)subscribing in it aborts the process.
  */
+import type { CircuitConfig } from '../config/limits.js';
 import type { Outbox } from './outbox.js';
 import type { Session } from './session.js';
 import type { Subscriptions } from './subscriptions.js';
@@ -14,19 +19,42 @@ const LOW_WATER_SHARE = 0.125;
 /** How often the sockets known to be buffered are looked at. */
 export const SAMPLE_INTERVAL_MS = 100;
 
+/** How a socket has kept up. */
+export interface Circuit {
+  /** Times that it opened since it last was closed. */
+  opens: number;
+  /** When it opened; 0: it is not open. */
+  openedAtMs: number;
+  /** Looks that it has to stand until it is closed; 0: it is not half open. */
+  probesLeft: number;
+}
+
+export const newCircuit = (): Circuit => ({ opens: 0, openedAtMs: 0, probesLeft: 0 });
+
+export interface SlowConsumersOptions {
+  readonly subscriptions: Subscriptions;
+  readonly outbox: Outbox;
+  readonly backpressureBytesMax: number;
+  readonly circuit: CircuitConfig;
+  /** A monotonic clock, above 0. */
+  readonly nowMs: () => number;
+  /** Closes the connection of one that is too slow. */
+  readonly close: (session: Session) => void;
+}
+
 export class SlowConsumers {
-  readonly counters = { dropped: 0, stalls: 0, resumes: 0 };
-  readonly #subscriptions: Subscriptions;
-  readonly #outbox: Outbox;
+  readonly counters = { dropped: 0, stalls: 0, resumes: 0, closed: 0 };
+  readonly #options: SlowConsumersOptions;
   readonly #highWaterBytes: number;
   readonly #lowWaterBytes: number;
+  /** Sessions whose circuit is open or half open. */
+  readonly #watched = new Set<Session>();
   #pending: Session[] = [];
 
-  constructor(subscriptions: Subscriptions, outbox: Outbox, backpressureBytesMax: number) {
-    this.#subscriptions = subscriptions;
-    this.#outbox = outbox;
-    this.#highWaterBytes = backpressureBytesMax * HIGH_WATER_SHARE;
-    this.#lowWaterBytes = backpressureBytesMax * LOW_WATER_SHARE;
+  constructor(options: SlowConsumersOptions) {
+    this.#options = options;
+    this.#highWaterBytes = options.backpressureBytesMax * HIGH_WATER_SHARE;
+    this.#lowWaterBytes = options.backpressureBytesMax * LOW_WATER_SHARE;
   }
 
   /** True when `settle` has something to do. */
@@ -35,7 +63,19 @@ export class SlowConsumers {
   }
 
   get buffered(): number {
-    return this.#outbox.buffered.size;
+    return this.#options.outbox.buffered.size;
+  }
+
+  /** Circuits that are open now. */
+  get open(): number {
+    let open = 0;
+    for (const { circuit } of this.#watched) if (circuit.openedAtMs > 0) open++;
+    return open;
+  }
+
+  /** Circuits that are half open now. */
+  get halfOpen(): number {
+    return this.#watched.size - this.open;
   }
 
   /** From uWS's `dropped`. @param turn the turn whose publishes are being written */
@@ -48,10 +88,15 @@ export class SlowConsumers {
 
   /** From uWS's `drain`: the socket wrote something. */
   drained(session: Session): void {
+    const { outbox, subscriptions } = this.#options;
     const waiting = session.socket?.getBufferedAmount() ?? 0;
-    if (waiting > 0) this.#outbox.buffered.add(session);
-    else this.#outbox.buffered.delete(session);
-    if (session.isStalled && waiting <= this.#lowWaterBytes) this.#resume(session);
+    if (waiting > 0) outbox.buffered.add(session);
+    else outbox.buffered.delete(session);
+    if (!session.isStalled) subscriptions.resumptions.drained(session);
+    else if (waiting > this.#lowWaterBytes) return;
+    // Not before: a close frame passes the same limit as any message.
+    else if (session.circuit.opens >= this.#options.circuit.opensMax) this.#close(session);
+    else this.#resume(session);
   }
 
   /** Suspends the sockets that dropped something. Must run before the next turn publishes. */
@@ -63,15 +108,15 @@ export class SlowConsumers {
       session.droppedInTurn = 0;
       if (session.socket === undefined) continue;
       this.#stall(session, turn);
-      this.#outbox.buffered.add(session);
+      this.#options.outbox.buffered.add(session);
       // It may have drained since; then no `drain` will come.
       this.drained(session);
     }
   }
 
-  /** Looks at the sockets known to be buffered. */
+  /** Looks at the sockets known to be buffered, and at those whose circuits are not closed. */
   sample(): void {
-    for (const session of [...this.#outbox.buffered]) {
+    for (const session of [...this.#options.outbox.buffered]) {
       const waiting = session.socket?.getBufferedAmount() ?? 0;
       // A large snapshot on its way shrinks from sample to sample; what does not is a socket that does not read.
       const isStuck = waiting > this.#highWaterBytes && session.sampledBytes > 0 && waiting >= session.sampledBytes;
@@ -79,22 +124,52 @@ export class SlowConsumers {
       if (isStuck && !session.isStalled) this.#stall(session, 0);
       else this.drained(session);
     }
+    for (const session of [...this.#watched]) this.#watch(session);
   }
 
   closed(session: Session): void {
-    this.#outbox.buffered.delete(session);
+    this.#options.outbox.buffered.delete(session);
+    this.#watched.delete(session);
+  }
+
+  #watch(session: Session): void {
+    const { circuit } = session;
+    if (circuit.openedAtMs > 0) {
+      if (this.#options.nowMs() - circuit.openedAtMs >= this.#options.circuit.recoveryMs) this.#close(session);
+      return;
+    }
+    const waiting = session.socket?.getBufferedAmount() ?? 0;
+    if (waiting > this.#lowWaterBytes || --circuit.probesLeft > 0) return;
+    circuit.opens = 0;
+    this.#watched.delete(session);
   }
 
   #stall(session: Session, turn: number): void {
-    if (!session.isStalled) this.counters.stalls++;
-    this.#subscriptions.stall(session, turn);
+    const { circuit } = session;
+    if (circuit.openedAtMs === 0) {
+      this.counters.stalls++;
+      circuit.opens++;
+      circuit.openedAtMs = this.#options.nowMs();
+      this.#watched.add(session);
+    }
+    this.#options.subscriptions.stall(session, turn);
   }
 
   #resume(session: Session): void {
     this.counters.resumes++;
-    this.#subscriptions.resume(session);
+    this.#options.subscriptions.resume(session);
     // The rest of its topics is resumed at the next sample, or when it drains again.
-    if (session.isStalled) this.#outbox.buffered.add(session);
-    else session.sampledBytes = 0;
+    if (session.isStalled) {
+      this.#options.outbox.buffered.add(session);
+      return;
+    }
+    session.sampledBytes = 0;
+    session.circuit.openedAtMs = 0;
+    session.circuit.probesLeft = this.#options.circuit.probes;
+  }
+
+  #close(session: Session): void {
+    this.counters.closed++;
+    this.#options.close(session);
   }
 }

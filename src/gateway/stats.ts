@@ -1,5 +1,6 @@
 /** A worker's counters as plain data, for the main thread to merge. */
 import type { WorkerStats } from '../protocol/thread-messages.js';
+import type { ConnectionLimits } from './connection-limits.js';
 import type { Fanout } from './fanout.js';
 import type { LaneTable, SentCell } from './lane-table.js';
 import type { Outbox } from './outbox.js';
@@ -13,8 +14,10 @@ export function snapshotStats(
   outbox: Outbox,
   table: LaneTable,
   sent: ReadonlyMap<string, SentCell>,
+  limits: ConnectionLimits,
+  pings: number,
 ): WorkerStats {
-  const { open, opened, closed, received, receivedBytes, refused } = server.counters;
+  const { open, opened, closed, received, receivedBytes, refused, messagesRefused, closes } = server.counters;
   return {
     open,
     opened,
@@ -22,12 +25,17 @@ export function snapshotStats(
     received,
     receivedBytes,
     refused: [...refused],
+    limited: Object.entries(limits.refused),
+    messagesRefused,
+    closes: [...closes],
+    pings,
     sent: [...sent].map(([key, { messages, bytes }]) => ({ key, messages, bytes })),
     control: { ...outbox.control },
     lanes: table.size,
     buffered: slow.buffered,
     dropped: slow.counters.dropped,
     stalls: slow.counters.stalls,
+    circuits: { open: slow.open, halfOpen: slow.halfOpen },
     resumes: slow.counters.resumes,
     turns: fanout.counters.turns,
     overruns: fanout.counters.overruns,

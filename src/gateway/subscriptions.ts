@@ -4,49 +4,50 @@
  * The snapshot of a lane comes through the same ring as its deltas, so where it stands among them is exact: what came
  * before it is in it, what comes behind it follows it. A socket is subscribed natively at that very place.
  */
-import { type Stream, topicOf } from '../protocol/topics.js';
+import { topicOf } from '../protocol/topics.js';
 import { ALL_TRADES, type EventLosses } from './event-losses.js';
-import type { LaneEntry, LaneTable, Part } from './lane-table.js';
+import { type LaneEntry, type LaneTable, NO_DATA, type Part } from './lane-table.js';
+import { hasAllTrades, NativeTopics, type Turn } from './native-topics.js';
 import type { Outbox } from './outbox.js';
-import type { Session, SnapshotAssembly, Subscription } from './session.js';
-
-/** Deltas queued behind the first parts of a snapshot of many symbols; beyond it the snapshot is begun anew. */
-export const ASSEMBLY_QUEUE_BYTES_MAX = 1024 * 1024;
+import { type Resumption, Resumptions, type TopicPosition } from './resumptions.js';
+import { newSubscription, type Session, type Subscription, type Wanted } from './session.js';
+import { emptyAssembly, leaveAssembly, newAssembly, queueBehind, type SnapshotAssembly } from './snapshot-assembly.js';
 
 /** Topics of one socket that are resumed together. */
 const RESUMED_AT_ONCE_MAX = 32;
 
-/** Number of the turn of publishes under way, shared by those who count it and those who ask. */
-export interface Turn {
-  current: number;
-}
-
-/** One topic asked for. */
-export interface Wanted {
-  readonly stream: Stream;
-  readonly symbol: string;
-  readonly lane: number;
+export interface SubscriptionsOptions {
+  readonly table: LaneTable;
+  readonly outbox: Outbox;
+  readonly losses: EventLosses;
+  readonly turn: Turn;
+  /** More than this waiting for a socket, and what it missed is sent to it later. */
+  readonly bufferedBytesMax: number;
+  readonly resumedAtOnceMax?: number;
 }
 
 export class Subscriptions {
   readonly #table: LaneTable;
   readonly #outbox: Outbox;
   readonly #losses: EventLosses;
-  readonly #turn: Turn;
+  readonly #native: NativeTopics;
   readonly #resumedAtOnceMax: number;
+  /** Clients that come back to event topics. */
+  readonly resumptions: Resumptions;
 
-  constructor(
-    table: LaneTable,
-    outbox: Outbox,
-    losses: EventLosses,
-    turn: Turn,
-    resumedAtOnceMax = RESUMED_AT_ONCE_MAX,
-  ) {
-    this.#table = table;
-    this.#outbox = outbox;
-    this.#losses = losses;
-    this.#turn = turn;
-    this.#resumedAtOnceMax = resumedAtOnceMax;
+  constructor(options: SubscriptionsOptions) {
+    this.#table = options.table;
+    this.#outbox = options.outbox;
+    this.#losses = options.losses;
+    this.#native = new NativeTopics(options.turn);
+    this.#resumedAtOnceMax = options.resumedAtOnceMax ?? RESUMED_AT_ONCE_MAX;
+    this.resumptions = new Resumptions({
+      table: options.table,
+      outbox: options.outbox,
+      bufferedBytesMax: options.bufferedBytesMax,
+      isCovered: ({ session, stream }) => stream === 'trades' && hasAllTrades(session),
+      goLive: subscription => this.#recovered(subscription),
+    });
   }
 
   /**
@@ -54,25 +55,23 @@ export class Subscriptions {
    * Quotes asked for together come in one snapshot frame, with `after` behind it.
    */
   subscribe(session: Session, wanted: readonly Wanted[], after?: object): void {
-    const added: Subscription[] = [];
-    for (const { stream, symbol, lane } of wanted) {
-      const topic = topicOf(stream, symbol);
-      const present = session.subscriptions.get(topic);
-      const entry = this.#table.acquire(stream, symbol, lane, session.tier);
-      if (present?.entry === entry) {
-        this.#table.release(entry);
-        continue;
-      }
-      if (present !== undefined) this.#remove(present);
-      const subscription = newSubscription(session, topic, stream, symbol, entry);
-      session.subscriptions.set(topic, subscription);
-      added.push(subscription);
-    }
+    const added = this.#make(session, wanted, true);
     if (session.isStalled) {
       for (const subscription of added) this.#pause(subscription, 0);
       return;
     }
     this.#begin(session, added, after);
+  }
+
+  /**
+   * Subscribes the session to event topics, beginning with what was published behind `since`. One that it has already
+   * begins anew there.
+   */
+  resumeFrom(session: Session, wanted: readonly Wanted[], since: TopicPosition, answer: Resumption['answer']): void {
+    const begun = this.#make(session, wanted, false);
+    this.resumptions.begin(session, begun, since, answer);
+    if (!session.isStalled) return;
+    for (const subscription of begun) this.#pause(subscription, 0);
   }
 
   /** Ends a subscription; false when there was none. */
@@ -82,7 +81,7 @@ export class Subscriptions {
     const heirs = topic === ALL_TRADES ? this.#losses.handBack(subscription) : [];
     this.#remove(subscription);
     for (const heir of heirs) this.#await(heir);
-    this.#settleTrades(session);
+    if (subscription.topic === ALL_TRADES) this.#native.settleTrades(session);
     return true;
   }
 
@@ -119,9 +118,6 @@ export class Subscriptions {
    * topics at a time, so that the snapshots of many do not stall it again; it stays stalled until none is left.
    */
   resume(session: Session): void {
-    // Single symbols may be live again before the trades of all symbols are: they go on where those stood.
-    const all = session.subscriptions.get(ALL_TRADES);
-    if (all !== undefined) this.#losses.handBack(all);
     const paused = [...session.subscriptions.values()].filter(subscription => subscription.state === 'paused');
     const next = paused.slice(0, this.#resumedAtOnceMax);
     session.isStalled = paused.length > next.length;
@@ -131,6 +127,8 @@ export class Subscriptions {
       session.subscriptions.set(subscription.topic, subscription);
     }
     this.#begin(session, next);
+    // What was missed waited for this.
+    if (!session.isStalled) this.resumptions.drained(session);
   }
 
   /** The answer to a lane's request has come; `part` is undefined for event lanes. */
@@ -144,7 +142,14 @@ export class Subscriptions {
     const waiting = [...entry.waiting];
     entry.waiting.clear();
     for (const subscription of waiting) this.#deliver(subscription, part);
-    for (const run of entry.whenLive.splice(0)) run();
+    for (const run of entry.whenLive.splice(0)) run(true);
+  }
+
+  /** The hub cannot serve the lane. Those that wait for it end. */
+  refused(entry: LaneEntry): void {
+    const ended = new Set([...entry.waiting, ...entry.held, ...this.resumptions.awaiting(entry)]);
+    for (const subscription of ended) this.#refuse(subscription);
+    for (const run of entry.whenLive.splice(0)) run(false);
   }
 
   /** Frames of this lane were missed: nothing is published until a new answer repairs the chain. */
@@ -152,21 +157,43 @@ export class Subscriptions {
     if (!entry.isBroken && !entry.isState) entry.sentSeqs = entry.seqs.surelySent(0);
     entry.isBroken = entry.source >= 0;
     entry.part = undefined;
+    this.#table.askAgain(entry);
+    this.resumptions.broken(entry);
     for (const subscription of [...entry.held]) {
       if (subscription.assembly !== undefined) this.#restart(subscription.assembly);
     }
-    this.#table.askAgain(entry);
   }
 
-  /** A delta of the lane passed by: those that hold their part already get it behind the snapshot. */
-  queueForHeld(entry: LaneEntry, bytes: Uint8Array): void {
+  /**
+   * A delta of the lane passed by: those that hold their part already get it behind the snapshot.
+   * @param tag stands for the epoch of `seq`
+   */
+  queueForHeld(entry: LaneEntry, bytes: Uint8Array, seq: number, tag: number): void {
     const copy = bytes.slice();
-    for (const { assembly } of [...entry.held]) {
-      if (assembly === undefined) continue;
-      assembly.queue.push({ entry, bytes: copy });
-      assembly.queueBytes += copy.length;
-      if (assembly.queueBytes > ASSEMBLY_QUEUE_BYTES_MAX) this.#restart(assembly);
+    for (const subscription of [...entry.held]) {
+      const { assembly } = subscription;
+      if (subscription.recovery !== undefined) this.resumptions.queue(subscription, copy, seq, tag);
+      if (assembly !== undefined && !queueBehind(assembly, entry, copy)) this.#restart(assembly);
     }
+  }
+
+  /** Makes subscriptions in the place of those that the session has. @param keeps those on the same lane stay as they are */
+  #make(session: Session, wanted: readonly Wanted[], keeps: boolean): Subscription[] {
+    const made: Subscription[] = [];
+    for (const { stream, symbol, lane } of wanted) {
+      const topic = topicOf(stream, symbol);
+      const present = session.subscriptions.get(topic);
+      const entry = this.#table.acquire(stream, symbol, lane, session.tier);
+      if (keeps && present?.entry === entry) {
+        this.#table.release(entry);
+        continue;
+      }
+      if (present !== undefined) this.#remove(present);
+      const subscription = newSubscription(session, topic, stream, symbol, entry);
+      session.subscriptions.set(topic, subscription);
+      made.push(subscription);
+    }
+    return made;
   }
 
   #begin(session: Session, subscriptions: readonly Subscription[], after?: object): void {
@@ -189,6 +216,8 @@ export class Subscriptions {
       this.#deliver(subscription, entry.part);
       return;
     }
+    // A lane that is known is said to be subscribed at once.
+    if (!entry.isState && entry.source >= 0) this.#losses.remember(subscription, 0);
     entry.waiting.add(subscription);
     // An answer that is on its way may stand in the ring before this subscription began: it is as good, as the chain
     // goes on from it.
@@ -197,9 +226,9 @@ export class Subscriptions {
 
   #deliver(subscription: Subscription, part: Part | undefined): void {
     const { session, assembly, entry } = subscription;
-    if (session.socket === undefined || subscription.state === 'paused') return;
+    if (session.socket === undefined || subscription.state === 'paused' || subscription.recovery !== undefined) return;
     if (assembly !== undefined) {
-      assembly.parts.set(subscription, part ?? { seq: 0, epoch: '', bytes: NOTHING });
+      assembly.parts.set(subscription, part ?? NO_DATA);
       // A live one that is being resynchronised goes on receiving natively, in order; only new ones are held.
       if (subscription.state !== 'live') {
         subscription.state = 'held';
@@ -210,6 +239,7 @@ export class Subscriptions {
     }
     // A dropped snapshot leaves the subscription waiting: the drop suspends the session, and its resumption begins anew.
     if (part !== undefined && part.bytes.length > 0 && !this.#outbox.sendPart(session, entry, part)) return;
+    if (subscription.stream === 'trades') this.#losses.adopt(subscription);
     // Only a live lane knows what went by meanwhile.
     if (subscription.sentSeqs !== undefined) this.#losses.announce(subscription);
     this.#goLive(subscription);
@@ -233,20 +263,24 @@ export class Subscriptions {
   #goLive(subscription: Subscription): void {
     subscription.state = 'live';
     if (subscription.topic === ALL_TRADES) {
+      for (const former of subscription.session.subscriptions.values()) {
+        if (former.stream === 'trades' && this.resumptions.cover(former)) former.state = 'live';
+      }
       this.#losses.takeOver(subscription);
-      this.#settleTrades(subscription.session);
+      this.#native.settleTrades(subscription.session);
       return;
     }
-    this.#setNative(subscription, subscription.stream !== 'trades' || !hasAllTrades(subscription.session));
+    this.#native.set(subscription, subscription.stream !== 'trades' || !hasAllTrades(subscription.session));
+  }
+
+  /** What a client missed is sent, and what came meanwhile; where that was too much, it is told. */
+  #recovered(subscription: Subscription): void {
+    if (subscription.sentSeqs !== undefined) this.#losses.announce(subscription);
+    this.#goLive(subscription);
   }
 
   #restart(assembly: SnapshotAssembly): void {
-    const begun = [...assembly.parts.keys()];
-    assembly.missing += begun.length;
-    assembly.parts.clear();
-    assembly.queue = [];
-    assembly.queueBytes = 0;
-    for (const subscription of begun) {
+    for (const subscription of emptyAssembly(assembly)) {
       subscription.entry.held.delete(subscription);
       subscription.entry.part = undefined;
       this.#await(subscription);
@@ -255,78 +289,50 @@ export class Subscriptions {
 
   #pause(subscription: Subscription, turn: number): void {
     if (subscription.state === 'paused') return;
-    const { entry } = subscription;
+    const { entry, state, recovery } = subscription;
     const wasNative = subscription.isNative || (turn !== 0 && subscription.nativeInTurn === turn);
     if (!entry.isState && wasNative) this.#losses.remember(subscription, turn);
-    this.#setNative(subscription, false);
+    this.#native.set(subscription, false);
+    this.resumptions.pause(subscription);
     entry.waiting.delete(subscription);
     entry.held.delete(subscription);
     subscription.assembly = undefined;
     subscription.state = 'paused';
+    if (entry.source < 0) this.#awaitPaused(subscription);
+    else if (!entry.isState && state === 'waiting' && recovery === undefined) {
+      this.#losses.remember(subscription, 0);
+    }
+  }
+
+  /** Its lane is not live yet. Who is told that it is subscribed is told of all from then on, or that it is lost. */
+  #awaitPaused(subscription: Subscription): void {
+    const { session, topic, entry } = subscription;
+    entry.whenLive.push(isLive => {
+      if (session.subscriptions.get(topic) !== subscription) return;
+      if (!isLive) this.#refuse(subscription);
+      else if (!entry.isState && subscription.state === 'paused' && subscription.recovery === undefined) {
+        this.#losses.remember(subscription, 0);
+      }
+    });
+  }
+
+  #refuse(subscription: Subscription): void {
+    const { session, topic } = subscription;
+    this.#remove(subscription);
+    const message = `not served here: ${topic}`;
+    this.#outbox.send(session, { type: 'error', code: 'too_many_subscriptions', message, topics: [topic] });
   }
 
   #remove(subscription: Subscription): void {
     const { session, entry, assembly } = subscription;
     session.subscriptions.delete(subscription.topic);
-    this.#setNative(subscription, false);
+    this.#native.set(subscription, false);
+    this.resumptions.drop(subscription);
     entry.waiting.delete(subscription);
     entry.held.delete(subscription);
+    this.#losses.inherit(subscription);
     this.#table.release(entry);
-    if (assembly === undefined) return;
-    subscription.assembly = undefined;
-    // The others of the snapshot no longer wait for this one, and nothing of it is sent behind theirs.
-    if (!assembly.parts.delete(subscription)) assembly.missing--;
-    assembly.queue = assembly.queue.filter(queued => queued.entry !== entry);
-    if (assembly.missing === 0 && session.socket !== undefined) this.#complete(assembly);
+    if (assembly === undefined || !leaveAssembly(assembly, subscription)) return;
+    if (session.socket !== undefined) this.#complete(assembly);
   }
-
-  /** A socket that has all trades must not get those of one symbol twice. */
-  #settleTrades(session: Session): void {
-    const hasAll = hasAllTrades(session);
-    for (const subscription of session.subscriptions.values()) {
-      if (subscription.stream !== 'trades' || subscription.state !== 'live') continue;
-      this.#setNative(subscription, subscription.topic === ALL_TRADES || !hasAll);
-    }
-  }
-
-  #setNative(subscription: Subscription, isOn: boolean): void {
-    if (subscription.isNative === isOn) return;
-    subscription.isNative = isOn;
-    subscription.nativeInTurn = this.#turn.current;
-    const { entry, session } = subscription;
-    entry.subscribers += isOn ? 1 : -1;
-    if (isOn) session.socket?.subscribe(entry.nativeTopic);
-    else session.socket?.unsubscribe(entry.nativeTopic);
-  }
-}
-
-function hasAllTrades(session: Session): boolean {
-  return session.subscriptions.get(ALL_TRADES)?.state === 'live';
-}
-
-const NOTHING = new Uint8Array(0);
-
-function newSubscription(
-  session: Session,
-  topic: string,
-  stream: Stream,
-  symbol: string,
-  entry: LaneEntry,
-): Subscription {
-  return {
-    session,
-    topic,
-    stream,
-    symbol,
-    entry,
-    state: 'waiting',
-    isNative: false,
-    nativeInTurn: 0,
-    assembly: undefined,
-    sentSeqs: undefined,
-  };
-}
-
-function newAssembly(session: Session, missing: number, after: object | undefined): SnapshotAssembly {
-  return { session, parts: new Map(), missing, queue: [], queueBytes: 0, after };
 }

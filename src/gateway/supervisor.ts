@@ -1,8 +1,13 @@
 /** Main-thread side of the gateway workers: starts them, replaces those that die, closes them. */
+import { randomInt } from 'node:crypto';
 import { Worker } from 'node:worker_threads';
 import type { Config } from '../config/environment.js';
 import type { FromWorker, GatewayThreadData, ToWorker, WorkerStats } from '../protocol/thread-messages.js';
+import { AttemptRates, createAttemptRates } from './attempt-rates.js';
+import type { HashSeed } from './key-hash.js';
+import { countSlotsFor, createSharedCounts, SharedCounts } from './shared-counts.js';
 
+const SEED_MAX = 2 ** 32;
 const RESTART_DELAY_MS = 100;
 const RESTART_DELAY_MAX_MS = 2000;
 /** A worker that ran this long is no longer held to be in a crash loop. */
@@ -42,6 +47,9 @@ export class WorkerSupervisor {
   readonly #options: SupervisorOptions;
   readonly #slots: Slot[];
   readonly #connections: SharedArrayBuffer;
+  readonly #addresses: SharedArrayBuffer;
+  readonly #users: SharedArrayBuffer;
+  readonly #attempts: SharedArrayBuffer;
   readonly #pendingStats = new Map<number, (stats: WorkerStats) => void>();
   /** Last counters of workers that were replaced. */
   readonly #ended: WorkerStats[] = [];
@@ -54,6 +62,11 @@ export class WorkerSupervisor {
     this.#port = options.config.port;
     const workers = options.config.workers;
     this.#connections = new SharedArrayBuffer(4 * workers);
+    const seed: HashSeed = [randomInt(SEED_MAX), randomInt(SEED_MAX)];
+    const slots = countSlotsFor(options.config.limits.connectionsMax);
+    this.#addresses = createSharedCounts(workers, slots, seed);
+    this.#users = createSharedCounts(workers, slots, seed);
+    this.#attempts = createAttemptRates(workers, seed);
     this.#slots = Array.from({ length: workers }, () => {
       return {
         lastStats: undefined,
@@ -87,6 +100,10 @@ export class WorkerSupervisor {
     this.#slots[worker]?.thread?.postMessage(message);
   }
 
+  postAll(message: ToWorker): void {
+    for (const { thread } of this.#slots) thread?.postMessage(message);
+  }
+
   /** Counters of all workers, those that were replaced included; of one that does not answer in time, its last ones. */
   async stats(): Promise<WorkerStats[]> {
     const asked = this.#slots.map((slot, worker) => (slot.isListening ? this.#askStats(worker) : undefined));
@@ -111,7 +128,6 @@ export class WorkerSupervisor {
   #start(worker: number): Promise<void> {
     const slot = this.#slots[worker] as Slot;
     const { config, rings, doorbells, threadFile } = this.#options;
-    Atomics.store(new Int32Array(this.#connections), worker, 0);
     const workerData: GatewayThreadData & { config: Config } = {
       config,
       worker,
@@ -119,6 +135,9 @@ export class WorkerSupervisor {
       rings,
       doorbells,
       connections: this.#connections,
+      addresses: this.#addresses,
+      users: this.#users,
+      attempts: this.#attempts,
     };
     const thread = new Worker(threadFile, { workerData, name: `gateway-${worker}` });
     slot.thread = thread;
@@ -140,6 +159,7 @@ export class WorkerSupervisor {
         slot.lastError = cause instanceof Error ? (cause.stack ?? cause.message) : String(cause);
       });
       thread.on('exit', code => {
+        this.#forgetCounts(worker);
         const reason = slot.lastError || `exit code ${code}`;
         // Whether it ever listened or not: nobody may wait for its end any more.
         slot.thread = undefined;
@@ -147,6 +167,13 @@ export class WorkerSupervisor {
         else this.#exited(worker, slot, reason);
       });
     });
+  }
+
+  /** What a thread counted has gone with its sockets. */
+  #forgetCounts(worker: number): void {
+    Atomics.store(new Int32Array(this.#connections), worker, 0);
+    for (const counts of [this.#addresses, this.#users]) new SharedCounts(counts, worker).clear(worker);
+    new AttemptRates(this.#attempts, worker, this.#options.config.limits.attemptsPerSecondMax).clear(worker);
   }
 
   #received(worker: number, slot: Slot, message: FromWorker): void {

@@ -5,29 +5,46 @@
  * which closes the App first.
  */
 import { parentPort, workerData } from 'node:worker_threads';
-import { createTokenVerifier } from '../auth/token.js';
+import { openApiKeys } from '../auth/api-keys.js';
+import { openPolicy } from '../auth/policy.js';
+import { CLOCK_TOLERANCE_MS, createTokenVerifier } from '../auth/token.js';
 import type { Config } from '../config/environment.js';
+import { CloseCode } from '../protocol/codes.js';
 import { RingReader } from '../protocol/ring.js';
 import type { FromWorker, GatewayThreadData, InterestChange, ToWorker } from '../protocol/thread-messages.js';
 import { Admissions } from './admission.js';
+import { Answers } from './answers.js';
 import { CommandHandler } from './command-handler.js';
+import { ConnectionLimits } from './connection-limits.js';
+import { Credentials } from './credentials.js';
 import { EventLosses } from './event-losses.js';
 import { Fanout } from './fanout.js';
+import { Heartbeats } from './heartbeats.js';
+import { Keepalive } from './keepalive.js';
 import { KnownSymbols } from './known-symbols.js';
+import { LaneChanges } from './lane-changes.js';
 import { LaneTable, type SentCell } from './lane-table.js';
-import { Outbox } from './outbox.js';
+import { Outbox, type Publish } from './outbox.js';
+import { Renewals } from './renewals.js';
+import { RoomMessages } from './room-messages.js';
 import { createApp, GatewayServer } from './server.js';
+import type { Session } from './session.js';
 import { SAMPLE_INTERVAL_MS, SlowConsumers } from './slow-consumers.js';
 import { snapshotStats } from './stats.js';
 import { Subscriptions } from './subscriptions.js';
+import { MessageRate } from './token-bucket.js';
+import { TopicCommands } from './topic-commands.js';
 
 /** How long sockets get to take their close frame before the App is closed under them. */
 const CLOSE_GRACE_MS = 500;
 
+/** Of the backpressure limit: what a client missed is sent as long as no more than this waits for its socket. */
+const REPLAY_SHARE = 0.25;
+
 const port = parentPort;
 if (port === null) throw new Error('gateway/thread is a worker thread, not a program');
 const data = workerData as GatewayThreadData & { readonly config: Config };
-const { config, worker, rings, doorbells, connections } = data;
+const { config, worker, rings, doorbells } = data;
 const post = (message: FromWorker) => port.postMessage(message);
 const nowMicros = () => (performance.timeOrigin + performance.now()) * 1000;
 const doorbell = new Int32Array(doorbells);
@@ -77,32 +94,93 @@ const fault = (what: string, cause: unknown) => {
 };
 
 const eventSymbols = new Map<number, string>();
-const eventSymbol = (source: number) => eventSymbols.get(source);
 const turnNumber = { current: 0 };
 const table = new LaneTable(rings.length, tell, sentCell);
-const outbox = new Outbox((topic, bytes, isBinary) => app.publish(topic, bytes, isBinary), nowMicros, sentCell);
-const subscriptions = new Subscriptions(table, outbox, new EventLosses(outbox, eventSymbol), turnNumber);
-const slow = new SlowConsumers(subscriptions, outbox, config.limits.backpressureBytesMax);
+const publish: Publish = (topic, bytes, isBinary, compress) => app.publish(topic, bytes, isBinary, compress);
+const outbox = new Outbox(publish, nowMicros, sentCell, config.compression);
+const losses = new EventLosses(outbox, source => eventSymbols.get(source));
+const subscriptions = new Subscriptions({
+  table,
+  outbox,
+  losses,
+  turn: turnNumber,
+  bufferedBytesMax: config.limits.backpressureBytesMax * REPLAY_SHARE,
+});
+const slow = new SlowConsumers({
+  subscriptions,
+  outbox,
+  backpressureBytesMax: config.limits.backpressureBytesMax,
+  circuit: config.circuit,
+  nowMs: () => performance.now(),
+  close: session => server.end(session, CloseCode.slowConsumer, 'slow consumer'),
+});
 const fanout = new Fanout({
   rings: rings.map(ring => new RingReader(ring, worker)),
   table,
   subscriptions,
   outbox,
-  eventSymbol,
+  losses,
   nowMicros,
   slow,
   turn: turnNumber,
 });
 const symbols = new KnownSymbols(config.symbols, post);
-const { subscriptionsMax } = config.limits;
-const commands = new CommandHandler({ subscriptions, symbols, outbox, subscriptionsMax, onFault: fault });
-let lastSession = 0;
-const admissions = new Admissions(
+const { subscriptionsMax, messagesPerSecondMax } = config.limits;
+const apiKeys = config.auth.apiKeysFile === undefined ? undefined : await openApiKeys(config.auth.apiKeysFile);
+const credentials = new Credentials(
   await createTokenVerifier(config.auth),
+  apiKeys,
+  await openPolicy(config.auth.policyFile),
+);
+const sessions = new Set<Session>();
+const keepalive = new Keepalive<Session>({
+  ...config.times,
+  clockToleranceMs: CLOCK_TOLERANCE_MS,
+  nowMs: () => performance.now(),
+  unixMs: () => Date.now(),
+  sessions,
+  ping: session => session.socket?.ping(),
+  close: (session, code) => server.end(session, code, code === CloseCode.idle ? 'idle' : 'token expired'),
+  terminate: session => session.socket?.close(),
+  warnExpiring: session => {
+    const expiresAt = new Date(session.keepalive.expiresAtMs).toISOString();
+    const message = 'the credential ends soon: send auth';
+    outbox.send(session, { type: 'warning', code: 'token_expiring', message, expires_at: expiresAt });
+  },
+});
+const messageRate = new MessageRate(messagesPerSecondMax);
+const limits = new ConnectionLimits(config.limits, data);
+const answers = new Answers(outbox);
+const rooms = new RoomMessages(answers, post);
+/** Has the pump take a turn, whether there is something in the rings or not. */
+const wake = () => {
+  Atomics.add(doorbell, worker, 1);
+  Atomics.notify(doorbell, worker);
+};
+const laneChanges = new LaneChanges({ table, subscriptions, losses, nowMs: () => performance.now(), wake });
+const commands = new CommandHandler({
+  topics: new TopicCommands({ subscriptions, symbols, answers, subscriptionsMax }),
+  rooms,
+  renewals: new Renewals({
+    credentials,
+    subscriptions,
+    laneChanges,
+    limits,
+    answers,
+    onRenewed: session => keepalive.renewed(session, session.credential.expiresAtMs),
+  }),
+  answers,
+  onFault: fault,
+});
+let lastSession = 0;
+const admissions = new Admissions({
+  credentials,
   symbols,
   subscriptionsMax,
-  () => ++lastSession,
-);
+  nextId: () => ++lastSession,
+  newKeepalive: expiresAtMs => keepalive.open(expiresAtMs),
+  newMessageTokens: () => messageRate.fill(performance.now()),
+});
 const server = new GatewayServer(app, {
   config,
   admissions,
@@ -111,9 +189,31 @@ const server = new GatewayServer(app, {
   slow,
   fanout,
   table,
-  connections: new Int32Array(connections),
-  worker,
+  outbox,
+  limits,
+  messageRate,
+  keepalive,
+  answers,
+  sessions,
   onFault: fault,
+});
+
+function revoke(message: unknown, atMs: number): void {
+  for (const session of credentials.revoke(message, atMs, sessions) ?? []) {
+    server.end(session, CloseCode.revoked, 'credential revoked');
+  }
+}
+
+/** Not a revocation: the id may come back, with another secret or the same. */
+function endIfRemoved(session: Session, apiKeyIds: readonly string[]): void {
+  const { apiKeyId } = session.credential;
+  if (apiKeyId === undefined || !apiKeyIds.includes(apiKeyId)) return;
+  server.end(session, CloseCode.revoked, 'API key removed');
+}
+
+apiKeys?.watch(result => {
+  if (!result.ok) fault('the file of API keys cannot be used; those known stay', result.error);
+  else for (const session of sessions) endIfRemoved(session, result.removed);
 });
 
 port.on('message', (message: ToWorker) => {
@@ -128,24 +228,51 @@ port.on('message', (message: ToWorker) => {
       symbols.answer(message.id, message.symbols);
       break;
     case 'stats':
-      post({ type: 'stats', id: message.id, stats: snapshotStats(server, fanout, slow, outbox, table, sent) });
+      post({
+        type: 'stats',
+        id: message.id,
+        stats: snapshotStats(server, fanout, slow, outbox, table, sent, limits, keepalive.counters.pings),
+      });
+      break;
+    case 'refused': {
+      const refused = table.asked(message.request);
+      if (refused !== undefined) subscriptions.refused(refused);
+      break;
+    }
+    case 'published':
+      rooms.published(message);
+      break;
+    case 'status':
+      server.feedStatus({ type: 'status', feed: message.feed, since: message.since });
+      break;
+    case 'revoke':
+      revoke(message.revocation, message.atMs);
+      break;
+    case 'drain':
+      server.drain();
       break;
     case 'close':
-      server.drain();
+      server.leave();
       post({ type: 'closed' });
       setTimeout(() => finish(0), CLOSE_GRACE_MS);
       break;
   }
 });
 
-const sampling = setInterval(() => slow.sample(), SAMPLE_INTERVAL_MS);
-sampling.unref();
+setInterval(() => {
+  slow.sample();
+  if (laneChanges.hasPending) wake();
+}, SAMPLE_INTERVAL_MS).unref();
+setInterval(() => keepalive.sweep(), keepalive.sweepIntervalMs).unref();
+const heartbeats = new Heartbeats(table, outbox, config.times.heartbeatIntervalMs, nowMicros);
+setInterval(() => heartbeats.sweep(), heartbeats.sweepIntervalMs).unref();
 
 const nextLoopTurn = () => new Promise<void>(resolve => setImmediate(resolve));
 
 /** One turn's worth of frames, institutional sockets first. */
 async function turn(): Promise<void> {
   slow.settle();
+  laneChanges.settle();
   if (!fanout.read()) return;
   fanout.publish('institutional');
   if (table.count('retail') === 0) return;

@@ -1,0 +1,27 @@
+/** What a command is answered with: its id comes first, as it was given. */
+import type { ErrorCode } from '../protocol/codes.js';
+import type { CommandId } from '../protocol/commands.js';
+import type { Outbox } from './outbox.js';
+import type { Session } from './session.js';
+
+export interface Answer {
+  readonly type: string;
+  readonly [member: string]: unknown;
+}
+
+export class Answers {
+  readonly #outbox: Outbox;
+
+  constructor(outbox: Outbox) {
+    this.#outbox = outbox;
+  }
+
+  send(session: Session, id: CommandId | undefined, message: Answer): void {
+    const { type, ...rest } = message;
+    this.#outbox.send(session, id === undefined ? message : { type, id, ...rest });
+  }
+
+  fail(session: Session, id: CommandId | undefined, code: ErrorCode, message: string): void {
+    this.send(session, id, { type: 'error', code, message });
+  }
+}

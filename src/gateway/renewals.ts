@@ -1,0 +1,91 @@
+/** `auth`: another credential for a live connection. What it does not allow any more ends; the rest goes on. */
+import type { Credential } from '../auth/credential.js';
+import type { AuthCommand } from '../protocol/commands.js';
+import { classOfLane, defaultClass, detailOfLane } from '../protocol/lanes.js';
+import { isStateStream } from '../protocol/topics.js';
+import { andThen, laneFor } from './admission.js';
+import type { Answers } from './answers.js';
+import type { Handled } from './command-handler.js';
+import type { ConnectionLimits } from './connection-limits.js';
+import type { Credentials } from './credentials.js';
+import type { LaneChanges } from './lane-changes.js';
+import type { Session, Wanted } from './session.js';
+import type { Subscriptions } from './subscriptions.js';
+
+export interface RenewalsOptions {
+  readonly credentials: Credentials;
+  readonly subscriptions: Subscriptions;
+  readonly laneChanges: LaneChanges;
+  readonly limits: ConnectionLimits;
+  readonly answers: Answers;
+  /** The session's credential ends at another time. */
+  readonly onRenewed: (session: Session) => void;
+}
+
+export class Renewals {
+  readonly #options: RenewalsOptions;
+
+  constructor(options: RenewalsOptions) {
+    this.#options = options;
+  }
+
+  renew(session: Session, { id, token }: AuthCommand): Handled {
+    const { credentials, answers } = this.#options;
+    return andThen(credentials.of(token, undefined), credential => {
+      if (session.socket === undefined) return;
+      if ('status' in credential) {
+        const isTheirs = credential.status === 401;
+        answers.fail(session, id, isTheirs ? 'unauthorized' : 'internal', credential.message);
+        return;
+      }
+      if (!this.#options.limits.changeUser(session.credential.sub, credential.sub)) {
+        answers.fail(session, id, 'rate_limited', 'too many connections of this user');
+        return;
+      }
+      this.#adopt(session, credential);
+      const lost = this.#dropLost(session);
+      // Behind its answer, a client sees only what the new credential allows.
+      return andThen(this.#changeLanes(session), () => {
+        if (session.socket === undefined) return;
+        answers.send(session, id, { type: 'ack', expires_at: new Date(credential.expiresAtMs).toISOString() });
+        if (lost.length === 0) return;
+        const message = 'not allowed by the new credential; unsubscribed';
+        answers.send(session, undefined, { type: 'warning', code: 'forbidden', message, topics: lost });
+      });
+    }) as Handled;
+  }
+
+  #adopt(session: Session, credential: Credential): void {
+    const { credentials, onRenewed } = this.#options;
+    session.credential = credential;
+    session.entitlements = credentials.entitlementsOf(credential);
+    session.tier = credential.tier;
+    session.fastestClass = defaultClass(credential.tier);
+    session.defaultClass = Math.max(session.askedClass ?? session.fastestClass, session.fastestClass);
+    onRenewed(session);
+  }
+
+  /** Ends the topics that the session may not have any more, and returns them. */
+  #dropLost(session: Session): string[] {
+    const lost = [...session.subscriptions.values()].filter(
+      ({ stream, symbol }) => !session.entitlements.maySubscribe(stream, symbol),
+    );
+    for (const { topic } of lost) this.#options.subscriptions.unsubscribe(session, topic);
+    return lost.map(({ topic }) => topic);
+  }
+
+  /** Where tier, class or view are others now, topics are on another lane. */
+  #changeLanes(session: Session): Promise<void> | undefined {
+    const { subscriptions, laneChanges } = this.#options;
+    const states: Wanted[] = [];
+    const events: Wanted[] = [];
+    for (const { stream, symbol, entry } of session.subscriptions.values()) {
+      const rateClass = Math.max(classOfLane(entry.lane), session.fastestClass);
+      const detail = isStateStream(stream) ? detailOfLane(entry.lane) : 0;
+      const wanted = { stream, symbol, lane: laneFor(session, stream, detail, rateClass) };
+      (isStateStream(stream) ? states : events).push(wanted);
+    }
+    subscriptions.subscribe(session, states);
+    return laneChanges.change(session, events);
+  }
+}

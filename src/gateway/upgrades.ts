@@ -1,0 +1,172 @@
+/** Upgrade requests: each becomes a connection, or gets an HTTP answer that says why not. */
+import type { HttpRequest, HttpResponse, us_socket_context_t } from 'uWebSockets.js';
+import { STATUS_CODES } from 'node:http';
+import type { Config } from '../config/environment.js';
+import { type Admission, type Admissions, andThen, type MaybePromise } from './admission.js';
+import { clientAddress } from './client-address.js';
+import type { ConnectionLimits } from './connection-limits.js';
+import type { LaneTable } from './lane-table.js';
+import { endpointOf, isOriginAllowed, parseRequest, type Refusal, refusal } from './request.js';
+import type { SocketData } from './session.js';
+
+const RETRY_AFTER_SECONDS = 5;
+/** Of the WebSocket protocol (RFC 6455 section 4.2.2). */
+const VERSION = '13';
+
+export interface UpgradesParts {
+  readonly config: Config;
+  readonly admissions: Admissions;
+  readonly limits: ConnectionLimits;
+  readonly table: LaneTable;
+  readonly onFault: (what: string, cause: unknown) => void;
+  readonly onRefused: (status: number) => void;
+}
+
+export class Upgrades {
+  /** New connections are sent elsewhere. */
+  isClosing = false;
+  readonly #parts: UpgradesParts;
+
+  constructor(parts: UpgradesParts) {
+    this.#parts = parts;
+  }
+
+  /** Reads what the request says before anything is awaited: uWS takes it back when this returns. */
+  upgrade(response: HttpResponse, request: HttpRequest, context: us_socket_context_t): void {
+    let isAborted = false;
+    response.onAborted(() => {
+      isAborted = true;
+    });
+    if (request.getHeader('sec-websocket-version') !== VERSION || !isWebSocket(request.getHeader('upgrade'))) {
+      this.#refuse(response, refusal(426, 'upgrade_required', `only WebSocket version ${VERSION} is spoken here`));
+      return;
+    }
+    const key = request.getHeader('sec-websocket-key');
+    const extensions = request.getHeader('sec-websocket-extensions');
+    const origin = request.getHeader('origin');
+    const host = request.getHeader('host');
+    const parsed = parseRequest(request.getUrl(), request.getQuery() ?? '', {
+      authorization: request.getHeader('authorization'),
+      apiKey: request.getHeader('x-api-key'),
+      subprotocols: request.getHeader('sec-websocket-protocol'),
+    });
+    if ('status' in parsed) {
+      this.#refuse(response, parsed);
+      return;
+    }
+    const address = clientAddress(new Uint8Array(response.getRemoteAddress()));
+    const early = this.#earlyRefusal(address, origin, host);
+    if (early !== undefined) {
+      this.#refuse(response, early);
+      return;
+    }
+    const { subprotocol } = parsed;
+    const finish = (admission: Admission | Refusal): void => {
+      if ('status' in admission) {
+        if (!isAborted) this.#refuse(response, admission);
+        return;
+      }
+      if (isAborted) {
+        this.#release(admission);
+        return;
+      }
+      if (!this.#parts.admissions.isStillGood(admission, parsed)) {
+        this.#release(admission);
+        this.#refuse(response, refusal(401, 'unauthorized', 'the credential was revoked'));
+        return;
+      }
+      // Never inside `cork` once something was awaited: this uWS then reads the new socket's memory as that of an HTTP
+      // response, and closes it where a bit of it happens to be set (uNetworking/uWebSockets#1929).
+      response.upgrade<SocketData>({ session: admission.session, admission }, key, subprotocol, extensions, context);
+    };
+    const admitted = andThen(this.#parts.admissions.admit(parsed, address), admission => this.#enter(admission));
+    // At once where the credential is known already: uWS then writes the whole answer in one go.
+    if (!(admitted instanceof Promise)) {
+      finish(admitted);
+      return;
+    }
+    admitted.then(finish, (cause: unknown) => {
+      this.#parts.onFault('an upgrade failed', cause);
+      if (!isAborted) this.#refuse(response, unavailable('the connection could not be admitted'));
+    });
+  }
+
+  #earlyRefusal(address: string, origin: string, host: string): Refusal | undefined {
+    const { config, limits } = this.#parts;
+    const tooFast = limits.attempt(address, Date.now());
+    if (tooFast !== undefined) return tooFast;
+    if (!isOriginAllowed(origin, host, config.allowedOrigins)) {
+      return refusal(403, 'forbidden', 'this origin is not allowed');
+    }
+    if (this.isClosing) return unavailable('this gateway is closing');
+    return undefined;
+  }
+
+  /** Takes a place among the connections; waits until the event lanes are live, so that 101 promises every event. */
+  #enter(admitted: Admission | Refusal): MaybePromise<Admission | Refusal> {
+    if ('status' in admitted) return admitted;
+    if (this.isClosing) return unavailable('this gateway is closing');
+    const { table, limits } = this.#parts;
+    const { session, wanted, lanes } = admitted;
+    const refused = limits.enter(session.address, session.credential.sub);
+    if (refused !== undefined) return refused;
+    const live: Promise<boolean>[] = [];
+    for (const { stream, symbol, lane } of wanted) {
+      const entry = table.acquire(stream, symbol, lane, session.tier);
+      lanes.push(entry);
+      if (!entry.isState && entry.source < 0) live.push(new Promise(resolve => entry.whenLive.push(resolve)));
+    }
+    return live.length === 0 ? admitted : this.#whenLive(admitted, live);
+  }
+
+  async #whenLive(admitted: Admission, live: readonly Promise<boolean>[]): Promise<Admission | Refusal> {
+    const areLive = await Promise.all(live);
+    if (!this.isClosing && areLive.every(isLive => isLive)) return admitted;
+    this.#release(admitted);
+    return unavailable(this.isClosing ? 'this gateway is closing' : 'too many topics are followed here');
+  }
+
+  #release(admission: Admission): void {
+    const { address, credential } = admission.session;
+    this.#parts.limits.leave(address, credential.sub);
+    this.releaseLanes(admission);
+  }
+
+  releaseLanes({ lanes }: Admission): void {
+    for (const entry of lanes.splice(0)) this.#parts.table.release(entry);
+  }
+
+  /** A plain request: 426 on an endpoint, else 404. */
+  refusePlain(response: HttpResponse, path: string): void {
+    const isKnown = endpointOf(path) !== undefined;
+    this.#refuse(
+      response,
+      isKnown
+        ? refusal(426, 'upgrade_required', 'this is a WebSocket endpoint')
+        : refusal(404, 'not_found', 'no such endpoint'),
+    );
+  }
+
+  #refuse(response: HttpResponse, { status, code, message, retryAfterSeconds }: Refusal): void {
+    this.#parts.onRefused(status);
+    response.cork(() => {
+      response.writeStatus(`${status} ${STATUS_CODES[status] ?? ''}`);
+      response.writeHeader('Content-Type', 'application/json');
+      response.writeHeader('Cache-Control', 'no-store');
+      if (status === 426) {
+        response.writeHeader('Upgrade', 'websocket');
+        response.writeHeader('Sec-WebSocket-Version', VERSION);
+      }
+      if (retryAfterSeconds !== undefined) response.writeHeader('Retry-After', String(retryAfterSeconds));
+      response.end(JSON.stringify({ error: { code, message } }));
+    });
+  }
+}
+
+function unavailable(message: string): Refusal {
+  return { ...refusal(503, 'unavailable', message), retryAfterSeconds: RETRY_AFTER_SECONDS };
+}
+
+function isWebSocket(upgrade: string): boolean {
+  return upgrade.toLowerCase() === 'websocket';
+}

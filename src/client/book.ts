@@ -9,8 +9,10 @@ export interface BookDocument {
 }
 
 /** True while the document still has the shape of a book, whatever the operations did to it. */
-export function isBook(document: { bids?: unknown; asks?: unknown }): document is BookDocument {
-  return isSide(document.bids) && isSide(document.asks);
+export function isBook(document: unknown): document is BookDocument {
+  if (typeof document !== 'object' || document === null) return false;
+  const { bids, asks } = document as { bids?: unknown; asks?: unknown };
+  return isSide(bids) && isSide(asks);
 }
 
 /** `[price, quantity]`, the best first: the highest bid, the lowest ask. */

@@ -5,46 +5,24 @@
 import { topicOf } from '../protocol/topics.js';
 import { type BookDocument, bookChecksumOf, isBook } from './book.js';
 import { applyOperations } from './operations.js';
+import {
+  brokenAt,
+  type ChainPosition,
+  CONTROL,
+  type FrameOutcome,
+  follows,
+  isRecord,
+  isSeq,
+  isStateTopic,
+  type Link,
+  linkOf,
+  malformed,
+  positionOf,
+  type ServerFrame,
+  texts,
+} from './outcome.js';
 
-/** A decoded server frame: one JSON object or MessagePack map. */
-export type ServerFrame = Readonly<Record<string, unknown>>;
-
-/** Where a topic stands: a `seq` means nothing without its `epoch`. */
-export interface ChainPosition {
-  readonly epoch: string;
-  readonly seq: number;
-}
-
-/** What a frame did. After `broken`, `checksum_mismatch` or `patch_failed` ask the server to `resync` the state topic. */
-export type FrameOutcome =
-  /**
-   * `snapshot`, `delta`, `event`: applied, for these topics. `ignored`: a delta of a topic whose chain broke before and
-   * that waits for its snapshot. `control`: carries no data.
-   */
-  | { readonly kind: 'snapshot' | 'delta' | 'event' | 'ignored' | 'control'; readonly topics: readonly string[] }
-  /** The server announced that it lost these events; the chain goes on after `to`. */
-  | { readonly kind: 'gap'; readonly topics: readonly string[]; readonly from: number; readonly to: number }
-  /**
-   * The frame does not follow what is held: a loss nobody announced. `expected` is undefined where nothing is held yet.
-   * A whole frame (`orderbook`, an event) is taken all the same and the chain goes on from it.
-   */
-  | {
-      readonly kind: 'broken';
-      readonly topic: string;
-      readonly expected: ChainPosition | undefined;
-      readonly got: ChainPosition;
-    }
-  /** The book after the frame is not the server's. */
-  | {
-      readonly kind: 'checksum_mismatch';
-      readonly topic: string;
-      readonly expected: number;
-      readonly got: number;
-    }
-  /** An operation does not fit the document. */
-  | { readonly kind: 'patch_failed'; readonly topic: string; readonly reason: string }
-  /** A data frame without the members that its type must have. */
-  | { readonly kind: 'malformed'; readonly reason: string };
+export type { ChainPosition, FrameOutcome, ServerFrame } from './outcome.js';
 
 export interface ClientDocuments {
   /** The document that `quotes_patch` operations apply to. */
@@ -55,20 +33,12 @@ export interface ClientDocuments {
   readonly orderbook: Map<string, ServerFrame>;
 }
 
-/** The chained members of a delta or event frame. */
-interface Link {
-  readonly topic: string;
-  readonly symbol: string;
-  readonly position: ChainPosition;
-  /** `prev_seq`; undefined on a frame that has none (a snapshot may). */
-  readonly previous: number | undefined;
-}
-
-/** One connection's topics. Make a new one per connection. It holds as much as the server sends subscribed topics. */
+/** The topics of one connection after another. It holds as much as the server sends subscribed topics. */
 export class TopicChains {
+  /** A document that is known to be wrong is not in here; one that is merely old, while its chain is broken, is. */
   readonly documents: ClientDocuments = { quotes: { quotes: {} }, depth: new Map(), orderbook: new Map() };
   readonly #positions = new Map<string, ChainPosition>();
-  /** State topics whose document is wrong until their next snapshot. */
+  /** State topics that have no valid position until their next snapshot. */
   readonly #broken = new Set<string>();
 
   /** What is held of a topic; undefined before its first snapshot or event, and while its chain is broken. */
@@ -76,7 +46,35 @@ export class TopicChains {
     return this.#positions.get(topic);
   }
 
-  /** Takes the next frame of the connection, in the order of arrival. Never throws. */
+  /** The present document of a state topic, as far as there is one. */
+  documentOf(topic: string): unknown {
+    const colon = topic.indexOf(':');
+    const symbol = topic.slice(colon + 1);
+    const { quotes, depth, orderbook } = this.documents;
+    switch (topic.slice(0, colon)) {
+      case 'quotes':
+        return Object.hasOwn(quotes.quotes, symbol) ? quotes.quotes[symbol] : undefined;
+      case 'depth':
+        return depth.get(symbol);
+      case 'orderbook':
+        return orderbook.get(symbol);
+      default:
+        return undefined;
+    }
+  }
+
+  /**
+   * The connection is gone and another takes its place. Documents stay, but take nothing before their next snapshot.
+   * Only the event topics that are `resumed`, with `since`, go on where they were.
+   */
+  reconnecting(resumed: ReadonlySet<string>): void {
+    for (const topic of [...this.#positions.keys()]) {
+      if (isStateTopic(topic)) this.#lose(topic);
+      else if (!resumed.has(topic)) this.#positions.delete(topic);
+    }
+  }
+
+  /** Takes the next frame of the connection (of an array, each element), in the order of arrival. Never throws. */
   feed(frame: ServerFrame): FrameOutcome {
     switch (frame.type) {
       case 'quotes_patch':
@@ -86,20 +84,38 @@ export class TopicChains {
       case 'orderbook_update':
         return this.#orderbook(frame);
       case 'trade_executed':
-        return this.#trade(frame);
+        return this.#event(frame, linkOf(frame, 'trades', 'symbol'));
+      case 'order_update':
+        return this.#event(frame, linkOf(frame, 'orders', 'user_id'));
+      case 'room_message':
+        return this.#event(frame, linkOf(frame, 'rooms', 'room'));
       case 'gap':
         return this.#gap(frame);
       case 'heartbeat':
         return this.#heartbeat(frame);
       case 'subscribed':
-        if (frame.recovered === false) for (const topic of texts(frame.topics)) this.#positions.delete(topic);
-        return CONTROL;
+        return this.#subscribed(frame);
       case 'unsubscribed':
-        for (const topic of texts(frame.topics)) this.#forget(topic);
+        for (const topic of texts(frame.topics)) this.forget(topic);
         return CONTROL;
       default:
-        return CONTROL;
+        // Analytics are known by their channel: each has types of its own.
+        return typeof frame.channel === 'string' ? this.#event(frame, linkOf(frame, 'analytics', 'channel')) : CONTROL;
     }
+  }
+
+  /** The topic is left; `trades:*` is left with all its symbols. */
+  forget(topic: string): void {
+    const colon = topic.indexOf(':');
+    const symbol = topic.slice(colon + 1);
+    if (symbol === '*') {
+      const stream = topic.slice(0, colon + 1);
+      for (const held of this.#positions.keys()) if (held.startsWith(stream)) this.#positions.delete(held);
+      return;
+    }
+    this.#positions.delete(topic);
+    this.#broken.delete(topic);
+    this.#deleteDocument(topic);
   }
 
   #quotesSnapshot(frame: ServerFrame): FrameOutcome {
@@ -119,12 +135,12 @@ export class TopicChains {
     }
     const failure = this.#patchQuotes(operations);
     if (failure === undefined) return { kind: 'snapshot', topics };
-    for (const topic of topics) this.#lose(topic);
+    for (const topic of topics) this.#discard(topic);
     return { kind: 'patch_failed', topic: topics[0] ?? 'quotes', reason: failure };
   }
 
   #quotesDelta(frame: ServerFrame): FrameOutcome {
-    const link = linkOf(frame, 'quotes');
+    const link = linkOf(frame, 'quotes', 'symbol');
     if (link === undefined || !Array.isArray(frame.operations)) return malformed('a quotes_patch without its chain');
     const refused = this.#refuse(link);
     if (refused !== undefined) return refused;
@@ -135,42 +151,42 @@ export class TopicChains {
   }
 
   #depth(frame: ServerFrame): FrameOutcome {
-    const link = linkOf(frame, 'depth');
+    const link = linkOf(frame, 'depth', 'symbol');
     if (link === undefined || !Array.isArray(frame.operations)) return malformed('a depth_patch without its chain');
     const whole = frame.snapshot === true;
     if (!whole) {
       const refused = this.#refuse(link);
       if (refused !== undefined) return refused;
     }
-    const book = (whole ? undefined : this.documents.depth.get(link.symbol)) ?? { bids: {}, asks: {} };
-    const failure = applyOperations(book, frame.operations);
-    if (failure !== undefined) return this.#patchFailed(link.topic, failure);
+    const held = (whole ? undefined : this.documents.depth.get(link.name)) ?? { bids: {}, asks: {} };
+    const result = applyOperations(held, frame.operations);
+    if (!result.ok) return this.#patchFailed(link.topic, result.reason);
+    const book = result.document;
     if (!isBook(book)) return this.#patchFailed(link.topic, 'what is left is no book');
-    this.documents.depth.set(link.symbol, book);
     if (typeof frame.checksum === 'number') {
       const got = bookChecksumOf(book);
       if (got !== frame.checksum) {
-        this.#lose(link.topic);
+        this.#discard(link.topic);
         return { kind: 'checksum_mismatch', topic: link.topic, expected: frame.checksum, got };
       }
     }
+    this.documents.depth.set(link.name, book);
     this.#hold(link.topic, link.position);
     return { kind: whole ? 'snapshot' : 'delta', topics: [link.topic] };
   }
 
   #orderbook(frame: ServerFrame): FrameOutcome {
-    const link = linkOf(frame, 'orderbook');
+    const link = linkOf(frame, 'orderbook', 'symbol');
     if (link === undefined) return malformed('an orderbook_update without its chain');
     const expected = this.#positions.get(link.topic);
-    this.documents.orderbook.set(link.symbol, frame);
+    this.documents.orderbook.set(link.name, frame);
     this.#hold(link.topic, link.position);
     if (frame.snapshot === true) return { kind: 'snapshot', topics: [link.topic] };
     return follows(link, expected) ? { kind: 'delta', topics: [link.topic] } : brokenAt(link, expected);
   }
 
-  #trade(frame: ServerFrame): FrameOutcome {
-    const link = linkOf(frame, 'trades');
-    if (link === undefined) return malformed('a trade_executed without its chain');
+  #event(frame: ServerFrame, link: Link | undefined): FrameOutcome {
+    if (link === undefined) return malformed(`an event without its chain: ${String(frame.type)}`);
     const expected = this.#positions.get(link.topic);
     this.#hold(link.topic, link.position);
     if (expected === undefined || follows(link, expected)) return { kind: 'event', topics: [link.topic] };
@@ -189,23 +205,40 @@ export class TopicChains {
 
   /** The server's statement of where a silent topic stands shows the loss of its last frames. */
   #heartbeat(frame: ServerFrame): FrameOutcome {
-    const { topic, epoch, seq } = frame;
-    if (typeof topic !== 'string' || typeof epoch !== 'string' || !isSeq(seq)) return malformed('a bare heartbeat');
+    const { topic } = frame;
+    const got = positionOf(frame);
+    if (typeof topic !== 'string' || got === undefined) return malformed('a bare heartbeat');
     const expected = this.#positions.get(topic);
-    if (expected === undefined || (expected.epoch === epoch && expected.seq === seq)) return CONTROL;
-    const got = { epoch, seq };
+    if (expected === undefined || (expected.epoch === got.epoch && expected.seq === got.seq)) return CONTROL;
     if (isStateTopic(topic)) this.#lose(topic);
     else this.#hold(topic, got);
     return { kind: 'broken', topic, expected, got };
   }
 
+  /** Event topics begin where the server says that they stand, unless they were resumed: then at what is held. */
+  #subscribed(frame: ServerFrame): FrameOutcome {
+    if (frame.recovered === true) return CONTROL;
+    const positions = isRecord(frame.positions) ? frame.positions : {};
+    for (const topic of texts(frame.topics)) {
+      const position = isStateTopic(topic) ? undefined : positionOf(positions[topic]);
+      if (position !== undefined) this.#hold(topic, position);
+      else if (frame.recovered === false) this.#positions.delete(topic);
+    }
+    return CONTROL;
+  }
+
   #patchQuotes(operations: readonly unknown[]): string | undefined {
-    const document = this.documents.quotes;
-    const failure = applyOperations(document, operations);
-    if (isRecord(document.quotes)) return failure;
-    document.quotes = {};
+    const { quotes } = this.documents;
+    const result = applyOperations(quotes, operations);
+    if (!result.ok) {
+      if (isRecord(quotes.quotes)) return result.reason;
+    } else if (isRecord(result.document) && isRecord(result.document.quotes)) {
+      quotes.quotes = result.document.quotes;
+      return undefined;
+    }
+    quotes.quotes = {};
     for (const topic of [...this.#positions.keys()]) if (topic.startsWith('quotes:')) this.#lose(topic);
-    return failure ?? 'it takes the quotes away';
+    return result.ok ? 'it takes the quotes away' : result.reason;
   }
 
   /** Undefined when the delta may be applied. */
@@ -218,7 +251,7 @@ export class TopicChains {
   }
 
   #patchFailed(topic: string, reason: string): FrameOutcome {
-    this.#lose(topic);
+    this.#discard(topic);
     return { kind: 'patch_failed', topic, reason };
   }
 
@@ -232,56 +265,16 @@ export class TopicChains {
     this.#broken.add(topic);
   }
 
-  #forget(topic: string): void {
-    const colon = topic.indexOf(':');
-    const symbol = topic.slice(colon + 1);
-    if (symbol === '*') {
-      const stream = topic.slice(0, colon + 1);
-      for (const held of this.#positions.keys()) if (held.startsWith(stream)) this.#positions.delete(held);
-      return;
-    }
-    this.#positions.delete(topic);
-    this.#broken.delete(topic);
+  /** As `lose`, where what is held is not merely old but wrong. */
+  #discard(topic: string): void {
+    this.#lose(topic);
+    this.#deleteDocument(topic);
+  }
+
+  #deleteDocument(topic: string): void {
+    const symbol = topic.slice(topic.indexOf(':') + 1);
     if (topic.startsWith('quotes:')) delete this.documents.quotes.quotes[symbol];
     else if (topic.startsWith('depth:')) this.documents.depth.delete(symbol);
     else if (topic.startsWith('orderbook:')) this.documents.orderbook.delete(symbol);
   }
-}
-
-const CONTROL: FrameOutcome = { kind: 'control', topics: [] };
-
-function linkOf(frame: ServerFrame, stream: 'quotes' | 'depth' | 'orderbook' | 'trades'): Link | undefined {
-  const { symbol, epoch, seq, prev_seq: previous } = frame;
-  if (typeof symbol !== 'string' || typeof epoch !== 'string' || !isSeq(seq)) return undefined;
-  const position = { epoch, seq };
-  return { topic: topicOf(stream, symbol), symbol, position, previous: isSeq(previous) ? previous : undefined };
-}
-
-function follows(link: Link, held: ChainPosition | undefined): boolean {
-  return held !== undefined && held.epoch === link.position.epoch && held.seq === link.previous;
-}
-
-function brokenAt(link: Link, expected: ChainPosition | undefined): FrameOutcome {
-  const got = { epoch: link.position.epoch, seq: link.previous ?? Number.NaN };
-  return { kind: 'broken', topic: link.topic, expected, got };
-}
-
-function malformed(reason: string): FrameOutcome {
-  return { kind: 'malformed', reason };
-}
-
-function isStateTopic(topic: string): boolean {
-  return topic.startsWith('quotes:') || topic.startsWith('depth:') || topic.startsWith('orderbook:');
-}
-
-function isSeq(value: unknown): value is number {
-  return Number.isSafeInteger(value);
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-function texts(value: unknown): readonly string[] {
-  return Array.isArray(value) ? value.filter(item => typeof item === 'string') : [];
 }

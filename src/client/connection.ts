@@ -1,0 +1,275 @@
+/** One WebSocket after another: connects, notices that one is dead, comes back with backoff, stops where it must. */
+import { mayReconnect } from '../protocol/codes.js';
+import { Backoff } from './backoff.js';
+import { Codec } from './codec.js';
+import { MillraceError } from './errors.js';
+import type { Settings, TokenSource, WebSocketLike } from './options.js';
+import type { ServerFrame } from './outcome.js';
+import { Watchdog } from './watchdog.js';
+
+/** How long a handshake may take. */
+const CONNECT_TIMEOUT_MS = 15_000;
+/** A connection that ends sooner counts as a failed attempt: the next delay goes on growing. */
+const STABLE_MS = 5_000;
+/** Longest delay that a gateway may ask for with `going_away`. */
+const GOING_AWAY_MAX_MS = 60_000;
+/** A gateway that closes with it is come back to, so a client that ends with it was closed by its application. */
+export const NORMAL_CLOSE = 1000;
+/** What a WebSocket reports where there was no close frame. */
+const ABNORMAL_CLOSE = 1006;
+
+/**
+ * `connecting`: a token is asked for, or the handshake is under way. `waiting`: until the next attempt. `closed`: for
+ * good, by the application or because the gateway forbade to come back.
+ */
+export type ConnectionState = 'connecting' | 'open' | 'waiting' | 'closed';
+
+/** How a client ended. */
+export interface Closing {
+  /** The WebSocket close code; 1000 where the application closed the client. */
+  readonly code: number;
+  readonly reason: string;
+}
+
+export interface ConnectionHooks {
+  opened(): void;
+  frame(frame: ServerFrame): void;
+  /** Nothing came for a while: a command that is answered is to be sent. */
+  silent(): void;
+  /** An open connection is gone. */
+  down(code: number): void;
+  /** The state is another. */
+  changed(): void;
+  closed(closing: Closing): void;
+  fault(error: MillraceError): void;
+}
+
+export class Connection {
+  readonly codec: Codec;
+  readonly #settings: Settings;
+  readonly #hooks: ConnectionHooks;
+  readonly #backoff: Backoff;
+  readonly #watchdog: Watchdog;
+  #state: ConnectionState = 'connecting';
+  #socket: WebSocketLike | undefined;
+  /** Of the handshake, or until the next attempt. */
+  #timer: unknown;
+  #retryMicros = 0;
+  #openedMicros = 0;
+  #heardMicros: number | undefined;
+  #goingAwayMs: number | undefined;
+  /** Tells an attempt that was overtaken while it awaited its token. */
+  #attempt = 0;
+
+  constructor(settings: Settings, hooks: ConnectionHooks) {
+    this.#settings = settings;
+    this.#hooks = hooks;
+    this.codec = new Codec(settings.messagePack);
+    this.#backoff = new Backoff(settings.reconnect);
+    this.#watchdog = new Watchdog(
+      settings.watchdog,
+      settings.clock,
+      () => hooks.silent(),
+      () => this.#drop(`no answer for ${settings.watchdog.answerMs} ms`),
+    );
+  }
+
+  get state(): ConnectionState {
+    return this.#state;
+  }
+
+  /** Attempts that failed, or ended soon, since the last connection that lasted. */
+  get attempts(): number {
+    return this.#backoff.attempts;
+  }
+
+  /** Milliseconds until the next attempt, while waiting. */
+  get reconnectInMs(): number | undefined {
+    if (this.#state !== 'waiting') return undefined;
+    return Math.max(0, (this.#retryMicros - this.#settings.clock.nowMicros()) / 1000);
+  }
+
+  /** Milliseconds since anything arrived, over all connections. */
+  get lastFrameAgeMs(): number | undefined {
+    if (this.#heardMicros === undefined) return undefined;
+    return Math.max(0, (this.#settings.clock.nowMicros() - this.#heardMicros) / 1000);
+  }
+
+  start(): void {
+    void this.#connect();
+  }
+
+  /** The gateway asks to come back after this time, once it has closed. */
+  goingAway(delayMs: number): void {
+    this.#goingAwayMs = Math.min(Math.max(delayMs, 0), GOING_AWAY_MAX_MS);
+  }
+
+  /** Writes to the open socket; what is written while there is none is dropped, as it is with one that just died. */
+  send(data: string | Uint8Array): void {
+    if (this.#state !== 'open') return;
+    try {
+      // The parameter's type differs between the WebSockets of this world; all of them take these two.
+      this.#socket?.send(data as never);
+    } catch (cause) {
+      this.#hooks.fault(new MillraceError('connection_failed', 'a command could not be sent', { cause }));
+    }
+  }
+
+  close(): void {
+    if (this.#state !== 'closed') this.#end({ code: NORMAL_CLOSE, reason: 'closed by the application' });
+  }
+
+  async #connect(): Promise<void> {
+    const attempt = ++this.#attempt;
+    this.#enter('connecting');
+    let url: string;
+    try {
+      url = await this.#address();
+    } catch (cause) {
+      if (attempt !== this.#attempt) return;
+      this.#hooks.fault(new MillraceError('token_unavailable', 'no token could be had', { cause, isRetried: true }));
+      this.#wait();
+      return;
+    }
+    if (attempt === this.#attempt) this.#open(url);
+  }
+
+  async #address(): Promise<string> {
+    const { url, apiKey } = this.#settings;
+    const address = new URL(url);
+    const token = await tokenOf(this.#settings.token);
+    if (token !== undefined) address.searchParams.set('token', token);
+    if (apiKey !== undefined) address.searchParams.set('api_key', apiKey);
+    return address.href;
+  }
+
+  #open(url: string): void {
+    let socket: WebSocketLike;
+    try {
+      socket = new this.#settings.WebSocket(url);
+    } catch (cause) {
+      this.#hooks.fault(
+        new MillraceError('connection_failed', 'no WebSocket could be made', { cause, isRetried: true }),
+      );
+      this.#wait();
+      return;
+    }
+    this.#socket = socket;
+    this.#timer = this.#settings.clock.setTimeout(() => this.#drop('the handshake took too long'), CONNECT_TIMEOUT_MS);
+    socket.binaryType = 'arraybuffer';
+    socket.onopen = () => this.#opened();
+    socket.onmessage = ({ data }: { readonly data: unknown }) => this.#receive(socket, data);
+    // Followed by onclose. Only `ws` says what is wrong; browsers keep it from the page.
+    socket.onerror = ({ message }: { readonly message?: string }) => this.#failed(message ?? 'the connection failed');
+    socket.onclose = ({ code, reason }: { readonly code?: number; readonly reason?: string }) =>
+      this.#lost(code ?? ABNORMAL_CLOSE, reason ?? '');
+  }
+
+  #opened(): void {
+    const { clock } = this.#settings;
+    clock.clearTimeout(this.#timer);
+    this.#openedMicros = clock.nowMicros();
+    this.#goingAwayMs = undefined;
+    this.#watchdog.start();
+    this.#enter('open');
+    this.#hooks.opened();
+  }
+
+  #receive(socket: WebSocketLike, data: unknown): void {
+    this.#heardMicros = this.#settings.clock.nowMicros();
+    this.#watchdog.heard();
+    try {
+      for (const frame of this.codec.decode(data)) {
+        this.#hooks.frame(frame);
+        // A listener may have closed the client.
+        if (socket !== this.#socket) return;
+      }
+    } catch (cause) {
+      this.#hooks.fault(
+        cause instanceof MillraceError ? cause : new MillraceError('internal', 'a frame was not handled', { cause }),
+      );
+    }
+  }
+
+  #failed(message: string): void {
+    this.#hooks.fault(new MillraceError('connection_failed', message, { isRetried: true }));
+  }
+
+  /** The socket is given up, whatever it thinks of itself. */
+  #drop(reason: string): void {
+    this.#failed(reason);
+    this.#lost(ABNORMAL_CLOSE, reason);
+  }
+
+  #lost(code: number, reason: string): void {
+    if (!mayReconnect(code)) {
+      this.#end({ code, reason });
+      return;
+    }
+    this.#release(code);
+    this.#wait();
+  }
+
+  #end(closing: Closing): void {
+    this.#attempt++;
+    this.#release(closing.code);
+    this.#enter('closed');
+    this.#hooks.closed(closing);
+  }
+
+  /** Lets go of socket and timers. */
+  #release(code: number): void {
+    const { clock } = this.#settings;
+    clock.clearTimeout(this.#timer);
+    this.#watchdog.stop();
+    if (this.#socket !== undefined) discard(this.#socket, code);
+    this.#socket = undefined;
+    if (this.#state !== 'open') return;
+    if (clock.nowMicros() - this.#openedMicros >= STABLE_MS * 1000) this.#backoff.reset();
+    this.#hooks.down(code);
+  }
+
+  #wait(): void {
+    // A listener that was told of the failure may have closed the client.
+    if (this.#state === 'closed') return;
+    const { clock } = this.#settings;
+    const backoffMs = this.#backoff.nextDelayMs();
+    const delayMs = this.#goingAwayMs ?? backoffMs;
+    this.#goingAwayMs = undefined;
+    this.#retryMicros = clock.nowMicros() + delayMs * 1000;
+    this.#timer = clock.setTimeout(() => void this.#connect(), delayMs);
+    this.#enter('waiting');
+  }
+
+  #enter(state: ConnectionState): void {
+    this.#state = state;
+    this.#hooks.changed();
+  }
+}
+
+/**
+ * The token to use now; undefined where the application gave none.
+ * @throws what the provider throws, or a `TypeError` where it gives no text.
+ */
+export async function tokenOf(source: TokenSource | undefined): Promise<string | undefined> {
+  const token: unknown = typeof source === 'function' ? await source() : source;
+  if (token === undefined ? source === undefined : typeof token === 'string') return token as string | undefined;
+  throw new TypeError('the token provider gave no text');
+}
+
+function ignore(): void {}
+
+/** A dead peer never answers a close frame, so the socket is let go before it says that it is closed. */
+function discard(socket: WebSocketLike, code: number): void {
+  socket.onopen = null;
+  socket.onmessage = null;
+  socket.onclose = null;
+  // `ws` throws where nobody listens.
+  socket.onerror = ignore;
+  try {
+    if (code === ABNORMAL_CLOSE && socket.terminate !== undefined) socket.terminate();
+    else socket.close(NORMAL_CLOSE);
+  } catch {
+    // It was not open: nothing is left to close.
+  }
+}

@@ -1,0 +1,217 @@
+/** Frames to streams: each goes through its chain, and what it did is told to the streams of its topic. */
+import { ALL_SYMBOLS, pointerToken } from '../protocol/topics.js';
+import type { TopicChains } from './chain.js';
+import { MillraceError } from './errors.js';
+import type { Gap, GapReason, Lag, PatchOperation, Resync, StateChange, StreamEvent } from './frames.js';
+import type { ClientClock } from './options.js';
+import type { ChainPosition, ServerFrame } from './outcome.js';
+import type { Requests } from './requests.js';
+import type { Topic, TopicTable } from './topic-table.js';
+
+/** A document that goes wrong again and again is asked for at most this often. */
+const RESYNC_INTERVAL_MS = 1_000;
+/** Begins the `id` of a `resync`, which is answered only where it fails. */
+const RESYNC_ID = 'resync ';
+
+const NO_OPERATIONS: readonly PatchOperation[] = [];
+
+export class Delivery {
+  readonly #table: TopicTable;
+  readonly #chains: TopicChains;
+  readonly #requests: Requests;
+  readonly #clock: ClientClock;
+  readonly #onFault: (error: MillraceError) => void;
+
+  constructor(
+    table: TopicTable,
+    chains: TopicChains,
+    requests: Requests,
+    clock: ClientClock,
+    onFault: (error: MillraceError) => void,
+  ) {
+    this.#table = table;
+    this.#chains = chains;
+    this.#requests = requests;
+    this.#clock = clock;
+    this.#onFault = onFault;
+  }
+
+  frame(frame: ServerFrame): void {
+    const outcome = this.#chains.feed(frame);
+    switch (outcome.kind) {
+      case 'snapshot':
+      case 'delta':
+        this.#changed(outcome.topics, frame, outcome.kind === 'snapshot');
+        return;
+      case 'event':
+        for (const wire of outcome.topics) this.#event(wire, frame);
+        return;
+      case 'gap':
+        for (const wire of outcome.topics) this.#announced(wire, frame);
+        return;
+      case 'broken':
+        this.#broken(outcome, frame);
+        return;
+      case 'ignored':
+        for (const wire of outcome.topics) this.#repair(wire, 'broken');
+        return;
+      case 'checksum_mismatch':
+      case 'patch_failed':
+        this.#repair(outcome.topic, outcome.kind);
+        return;
+      case 'malformed':
+        this.#onFault(new MillraceError('malformed_frame', outcome.reason));
+        return;
+      case 'control':
+        if (frame.type === 'heartbeat') this.#alive(String(frame.topic));
+    }
+  }
+
+  /** The topic whose `resync` this error answers; undefined for any other. */
+  refusedResync(frame: ServerFrame): Topic | undefined {
+    const { id } = frame;
+    if (typeof id !== 'string' || !id.startsWith(RESYNC_ID)) return undefined;
+    return this.#table.byWire(id.slice(RESYNC_ID.length));
+  }
+
+  /** The document as a change of its own, for a stream that came later; undefined while there is no valid one. */
+  current(topic: Topic): StateChange<unknown> | undefined {
+    const position = this.#chains.position(topic.wire);
+    if (!topic.isState || position === undefined) return undefined;
+    return this.#change(topic, position, true, NO_OPERATIONS, undefined);
+  }
+
+  #changed(wires: readonly string[], frame: ServerFrame, isSnapshot: boolean): void {
+    const operations = Array.isArray(frame.operations)
+      ? (frame.operations as readonly PatchOperation[])
+      : NO_OPERATIONS;
+    const byPath = wires.length > 1 ? new Map(operations.map(operation => [operation.path, operation])) : undefined;
+    for (const wire of wires) {
+      const topic = this.#heard(wire);
+      const position = this.#chains.position(wire);
+      if (topic === undefined || position === undefined) continue;
+      const own = byPath?.get(`/quotes/${pointerToken(topic.name)}`);
+      const done = byPath === undefined ? operations : own === undefined ? NO_OPERATIONS : [own];
+      const change = this.#change(topic, position, isSnapshot, done, this.#lagOf(frame));
+      if (change === undefined) continue;
+      for (const sink of topic.sinks) sink.item(change);
+    }
+  }
+
+  #change(
+    topic: Topic,
+    { epoch, seq }: ChainPosition,
+    isSnapshot: boolean,
+    operations: readonly PatchOperation[],
+    lag: Lag | undefined,
+  ): StateChange<unknown> | undefined {
+    const document = this.#chains.documentOf(topic.wire);
+    if (document === undefined) return undefined;
+    const { wire, name: symbol } = topic;
+    return { topic: wire, symbol, document, isSnapshot, operations, epoch, seq, lag, skipped: 0 };
+  }
+
+  #event(wire: string, frame: ServerFrame): void {
+    const event: StreamEvent<unknown> = {
+      topic: wire,
+      name: nameOf(wire),
+      message: frame,
+      epoch: String(frame.epoch),
+      seq: Number(frame.seq),
+      lag: this.#lagOf(frame),
+    };
+    const own = this.#heard(wire);
+    if (own !== undefined) for (const sink of own.sinks) sink.item(event);
+    const all = this.#allOf(wire);
+    if (all !== undefined) for (const sink of all.sinks) sink.item(event);
+  }
+
+  #announced(wire: string, { from, to, reason, epoch }: ServerFrame): void {
+    const topic = this.#heard(wire);
+    if (topic?.isState === true) {
+      this.#repair(wire, 'broken');
+      return;
+    }
+    this.#tellGap({
+      topic: wire,
+      from: Number(from),
+      to: Number(to),
+      reason: String(reason) as GapReason,
+      epoch: typeof epoch === 'string' ? epoch : undefined,
+    });
+  }
+
+  #broken({ topic: wire, expected, got }: Broken, frame: ServerFrame): void {
+    const topic = this.#heard(wire);
+    if (topic?.isState === true) {
+      // A whole frame is its own snapshot: nothing is left to repair.
+      if (frame.type === 'orderbook_update') this.#changed([wire], frame, true);
+      else this.#repair(wire, 'broken');
+      return;
+    }
+    const isSameEpoch = expected?.epoch === got.epoch;
+    this.#tellGap({
+      topic: wire,
+      from: isSameEpoch ? expected.seq + 1 : 0,
+      to: isSameEpoch ? got.seq : 0,
+      reason: 'unannounced',
+      epoch: isSameEpoch ? undefined : got.epoch,
+    });
+    if (frame.type !== 'heartbeat') this.#event(wire, frame);
+  }
+
+  #tellGap(gap: Gap): void {
+    const own = this.#table.byWire(gap.topic);
+    if (own !== undefined) for (const sink of own.sinks) sink.gap(gap);
+    const all = this.#allOf(gap.topic);
+    if (all !== undefined && all !== own) for (const sink of all.sinks) sink.gap(gap);
+  }
+
+  /** A heartbeat that agrees with what is held, or that cannot be compared as nothing is. */
+  #alive(wire: string): void {
+    const topic = this.#heard(wire);
+    if (topic?.isState === true && this.#chains.position(wire) === undefined) this.#repair(wire, 'broken');
+  }
+
+  #repair(wire: string, reason: Resync['reason']): void {
+    const topic = this.#table.byWire(wire);
+    const now = this.#clock.nowMicros();
+    if (topic?.state !== 'live' || now - topic.resyncMicros < RESYNC_INTERVAL_MS * 1000) return;
+    topic.resyncMicros = now;
+    const { stream, name: symbol } = topic;
+    this.#requests.tell({ action: 'resync', stream, symbol, id: RESYNC_ID + wire });
+    for (const sink of topic.sinks) sink.resync({ topic: wire, symbol, reason });
+  }
+
+  #heard(wire: string): Topic | undefined {
+    const topic = this.#table.byWire(wire);
+    const now = this.#clock.nowMicros();
+    if (topic !== undefined) topic.heardMicros = now;
+    const all = this.#allOf(wire);
+    if (all !== undefined) all.heardMicros = now;
+    return topic;
+  }
+
+  #allOf(wire: string): Topic | undefined {
+    return wire.startsWith('trades:') ? this.#table.find('trades', ALL_SYMBOLS) : undefined;
+  }
+
+  #lagOf({ ts_sent: sent, ts_event: event }: ServerFrame): Lag | undefined {
+    if (typeof sent !== 'number') return undefined;
+    const now = this.#clock.nowMicros();
+    return {
+      sinceSentMs: (now - sent) / 1000,
+      sinceEventMs: typeof event === 'number' ? (now - event) / 1000 : undefined,
+    };
+  }
+}
+
+interface Broken {
+  readonly topic: string;
+  readonly expected: ChainPosition | undefined;
+  readonly got: ChainPosition;
+}
+
+function nameOf(wire: string): string {
+  return wire.slice(wire.indexOf(':') + 1);
+}

@@ -1,0 +1,59 @@
+/**
+ * The client of a Millrace gateway, for browsers and for Node: `millrace/client`.
+ *
+ * ```ts
+ * const client = new MillraceClient({ url: 'wss://feed.example.com', token: () => fetchToken() });
+ * for await (const { symbol, document } of client.quotes(['AAPL', 'MSFT'])) {
+ *   console.log(symbol, document.current_price);
+ * }
+ * ```
+ */
+
+export type { Depth, Format, RateClass } from '../protocol/lanes.js';
+export type { Channel } from '../protocol/topics.js';
+export type { BackoffOptions } from './backoff.js';
+export { bestLevels } from './book.js';
+export { type ClientEvents, type ClientStatus, type FeedStatus, MillraceClient } from './client.js';
+export type { MessagePack } from './codec.js';
+export type { Closing, ConnectionState } from './connection.js';
+export type { Listener } from './emitter.js';
+export { MillraceError, type MillraceErrorCode } from './errors.js';
+export type {
+  AnalyticsMessage,
+  AssetQuote,
+  BestLevel,
+  Book,
+  Chained,
+  Gap,
+  GapReason,
+  Lag,
+  Numeric,
+  OrderUpdate,
+  PatchOperation,
+  Resync,
+  RoomMessage,
+  StateChange,
+  StreamEvent,
+  Trade,
+  Warning,
+} from './frames.js';
+export type {
+  ClientClock,
+  MillraceOptions,
+  TokenSource,
+  WebSocketConstructor,
+  WebSocketLike,
+} from './options.js';
+export type { Published } from './publications.js';
+export type { StreamEvents } from './stream.js';
+export type {
+  BestLevelStream,
+  DepthStream,
+  EventStream,
+  EventStreamEvents,
+  QuoteStream,
+  RoomStream,
+  StateStream,
+  StateStreamEvents,
+} from './streams.js';
+export type { WatchdogOptions } from './watchdog.js';

@@ -1,0 +1,222 @@
+/** Keeps the gateway's view of what is subscribed the same as the topic table's: asks, resumes, retries, leaves. */
+import { ALL_SYMBOLS } from '../protocol/topics.js';
+import { Backoff } from './backoff.js';
+import type { TopicChains } from './chain.js';
+import { errorCodeOf, MillraceError, type MillraceErrorCode } from './errors.js';
+import type { Gap } from './frames.js';
+import type { ClientClock } from './options.js';
+import { type ChainPosition, isRecord, positionOf, type ServerFrame, texts } from './outcome.js';
+import type { Requests } from './requests.js';
+import type { Topic, TopicTable } from './topic-table.js';
+
+/** Names in one command: far below what a gateway takes in one message. */
+const NAMES_PER_COMMAND = 500;
+/** Delays before what was refused for the moment is asked for again. */
+const RETRY_BASE_MS = 1_000;
+const RETRY_MAX_MS = 30_000;
+
+/** Refusals of a whole command that may be about one of its names only. */
+const UNDIVIDED: ReadonlySet<MillraceErrorCode> = new Set([
+  'invalid_message',
+  'unknown_channel',
+  'too_many_subscriptions',
+]);
+/** Refusals that say nothing about the topic. */
+const MOMENTARY: ReadonlySet<MillraceErrorCode> = new Set(['rate_limited', 'internal']);
+
+export class Subscriber {
+  readonly #table: TopicTable;
+  readonly #chains: TopicChains;
+  readonly #requests: Requests;
+  readonly #clock: ClientClock;
+  readonly #backoff: Backoff;
+  #isOpen = false;
+  #isScheduled = false;
+  #retryTimer: unknown;
+
+  constructor(
+    table: TopicTable,
+    chains: TopicChains,
+    requests: Requests,
+    { clock, random }: { readonly clock: ClientClock; readonly random: () => number },
+  ) {
+    this.#table = table;
+    this.#chains = chains;
+    this.#requests = requests;
+    this.#clock = clock;
+    this.#backoff = new Backoff({ baseMs: RETRY_BASE_MS, maxMs: RETRY_MAX_MS, random });
+  }
+
+  /** A connection is open: everything is asked for anew. */
+  opened(): void {
+    this.#isOpen = true;
+    this.#flush();
+  }
+
+  down(): void {
+    this.#isOpen = false;
+    this.#clock.clearTimeout(this.#retryTimer);
+    this.#retryTimer = undefined;
+    for (const topic of this.#table.values()) topic.state = 'idle';
+  }
+
+  /** The topic is to be asked for; those of one turn go out together. */
+  want(topic: Topic): void {
+    topic.state = 'idle';
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
+    queueMicrotask(() => {
+      this.#isScheduled = false;
+      this.#flush();
+    });
+  }
+
+  /** No stream follows these any more. */
+  leave(topics: readonly Topic[]): void {
+    for (const topic of topics) {
+      this.#table.remove(topic);
+      this.#chains.forget(topic.wire);
+    }
+    if (!this.#isOpen) return;
+    for (const batch of batches(topics.filter(({ state }) => state === 'live' || state === 'asked'))) {
+      this.#requests.ask(commandOf('unsubscribe', batch), () => true);
+    }
+  }
+
+  /** The gateway took these away: the credential no longer allows them, or it follows too many. */
+  lost({ topics, code, message }: ServerFrame): void {
+    for (const wire of texts(topics)) {
+      const topic = this.#table.byWire(wire);
+      if (topic === undefined) continue;
+      this.#refuse(topic, new MillraceError(errorCodeOf(code), String(message), { names: [topic.name] }));
+    }
+  }
+
+  #flush(): void {
+    if (!this.#isOpen) return;
+    const batched: Topic[] = [];
+    for (const topic of this.#table.values()) {
+      if (topic.state !== 'idle') continue;
+      topic.state = 'asked';
+      const since = topic.isState || !topic.wasLive ? undefined : this.#chains.position(topic.wire);
+      // Resumed ones first: were all trades live before, what one symbol missed would come behind what is new.
+      if (since !== undefined) this.#resume(topic, since);
+      else batched.push(topic);
+    }
+    for (const batch of batches(batched)) this.#ask(batch, commandOf('subscribe', batch), undefined);
+  }
+
+  #resume(topic: Topic, since: ChainPosition): void {
+    this.#ask([topic], { ...commandOf('subscribe', [topic]), since }, since);
+  }
+
+  #ask(topics: readonly Topic[], command: object, since: ChainPosition | undefined): void {
+    let open = topics;
+    this.#requests.ask(command, frame => {
+      if (frame.type === 'subscribed') {
+        open = this.#accept(open, frame, since);
+        return open.length === 0;
+      }
+      const code = errorCodeOf(frame.code);
+      if (open.length > 1 && open === topics && UNDIVIDED.has(code)) {
+        for (const topic of open) this.#ask([topic], commandOf('subscribe', [topic]), since);
+        return true;
+      }
+      // An error that names none is about all that are left.
+      const named = new Set(texts(frame.symbols));
+      const refused = named.size === 0 ? open : open.filter(({ name }) => named.has(name));
+      open = open.filter(topic => !refused.includes(topic));
+      for (const topic of refused) this.#refused(topic, code, String(frame.message));
+      return open.length === 0;
+    });
+  }
+
+  /** Returns the topics that the gateway did not take. */
+  #accept(asked: readonly Topic[], frame: ServerFrame, since: ChainPosition | undefined): readonly Topic[] {
+    const accepted = new Set(texts(frame.topics));
+    const open: Topic[] = [];
+    this.#backoff.reset();
+    for (const topic of asked) {
+      const [own] = accepted;
+      if (topic.stream === 'orders' && own !== undefined && this.#table.has(topic)) this.#table.rename(topic, own);
+      if (!accepted.has(topic.wire)) {
+        open.push(topic);
+        continue;
+      }
+      // Left meanwhile, or asked for once more.
+      if (!this.#table.has(topic) || topic.state !== 'asked') continue;
+      const isAgain = topic.wasLive;
+      topic.state = 'live';
+      topic.wasLive = true;
+      topic.heardMicros = this.#clock.nowMicros();
+      for (const sink of topic.sinks) sink.accepted(topic);
+      if (isAgain && !topic.isState && frame.recovered !== true) tellLoss(topic, since, frame);
+    }
+    return open;
+  }
+
+  #refused(topic: Topic, code: MillraceErrorCode, message: string): void {
+    if (!this.#table.has(topic) || topic.state !== 'asked') return;
+    // After a restart a gateway may not know a symbol before its next message.
+    const isRetried = MOMENTARY.has(code) || (topic.wasLive && code === 'invalid_symbol');
+    const error = new MillraceError(code, message, { names: [topic.name], isRetried });
+    if (!isRetried) {
+      this.#refuse(topic, error);
+      return;
+    }
+    topic.state = 'refused';
+    for (const sink of topic.sinks) sink.refused(topic, error);
+    this.#retryTimer ??= this.#clock.setTimeout(() => this.#retry(), this.#backoff.nextDelayMs());
+  }
+
+  #refuse(topic: Topic, error: MillraceError): void {
+    this.#table.remove(topic);
+    this.#chains.forget(topic.wire);
+    for (const sink of topic.sinks) sink.refused(topic, error);
+  }
+
+  #retry(): void {
+    this.#retryTimer = undefined;
+    for (const topic of this.#table.values()) if (topic.state === 'refused') topic.state = 'idle';
+    this.#flush();
+  }
+}
+
+/** What a reconnect cost an event topic that was not resumed whole. */
+function tellLoss(topic: Topic, since: ChainPosition | undefined, frame: ServerFrame): void {
+  const now = isRecord(frame.positions) ? positionOf(frame.positions[topic.wire]) : undefined;
+  const isSameEpoch = since !== undefined && now?.epoch === since.epoch && now.seq > since.seq;
+  const gap: Gap = {
+    topic: topic.wire,
+    from: isSameEpoch ? since.seq + 1 : 0,
+    to: isSameEpoch ? now.seq : 0,
+    reason: 'not_recovered',
+    epoch: now?.epoch,
+  };
+  for (const sink of topic.sinks) sink.gap(gap);
+}
+
+/** Topics that one command can name. */
+function batches(topics: readonly Topic[]): Topic[][] {
+  const open = new Map<string, Topic[]>();
+  const all: Topic[][] = [];
+  for (const topic of topics) {
+    const key = `${topic.stream} ${topic.levels} ${topic.name === ALL_SYMBOLS}`;
+    let batch = open.get(key);
+    if (batch === undefined || batch.length === NAMES_PER_COMMAND) {
+      batch = [];
+      open.set(key, batch);
+      all.push(batch);
+    }
+    batch.push(topic);
+  }
+  return all;
+}
+
+function commandOf(action: 'subscribe' | 'unsubscribe', [first, ...others]: readonly Topic[]): object {
+  if (first === undefined) return { action };
+  const { stream, name, levels } = first;
+  if (stream === 'orders' || name === ALL_SYMBOLS) return { action, stream };
+  const symbols = [name, ...others.map(topic => topic.name)];
+  return { action, stream, symbols, ...(levels === undefined ? {} : { depth: levels }) };
+}

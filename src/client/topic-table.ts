@@ -1,0 +1,103 @@
+/** The topics that streams of this client follow, each once, however many streams share it. */
+import { isStateStream, type Stream, topicOf } from '../protocol/topics.js';
+import type { MillraceError } from './errors.js';
+import type { Gap, Resync } from './frames.js';
+
+/** What a stream is told about its topics. */
+export interface Sink {
+  /** The gateway sends the topic now, for the first time or again. */
+  accepted(topic: Topic): void;
+  /** The gateway refused the topic; unless it is retried, the stream has lost it. */
+  refused(topic: Topic, error: MillraceError): void;
+  /** A `StateChange` or `StreamEvent`. */
+  item(item: object): void;
+  gap(gap: Gap): void;
+  resync(resync: Resync): void;
+  /** The client is closed; undefined where the application closed it. */
+  ended(error: MillraceError | undefined): void;
+}
+
+export interface Topic {
+  readonly stream: Stream;
+  /** Symbol, channel or room; `*` for all trades, '' for the orders of the credential's user. */
+  readonly name: string;
+  readonly isState: boolean;
+  /** As on the wire. Of orders it is `orders:` until the gateway has said whose they are. */
+  wire: string;
+  /** Levels of a depth topic: the most that a stream of it asked for. */
+  levels: number | undefined;
+  readonly sinks: Set<Sink>;
+  /** `idle`: to be subscribed. `refused`: to be subscribed again after a while. */
+  state: 'idle' | 'asked' | 'live' | 'refused';
+  /** The gateway has sent it at some time. */
+  wasLive: boolean;
+  /** When anything about it came, a heartbeat too. */
+  heardMicros: number | undefined;
+  /** When a snapshot was last asked for. */
+  resyncMicros: number;
+}
+
+export class TopicTable {
+  readonly #topics = new Map<string, Topic>();
+  readonly #byWire = new Map<string, Topic>();
+
+  /** All topics. */
+  values(): IterableIterator<Topic> {
+    return this.#topics.values();
+  }
+
+  find(stream: Stream, name: string): Topic | undefined {
+    return this.#topics.get(topicOf(stream, name));
+  }
+
+  /** @param wire as frames name it */
+  byWire(wire: string): Topic | undefined {
+    return this.#byWire.get(wire);
+  }
+
+  has(topic: Topic): boolean {
+    return this.find(topic.stream, topic.name) === topic;
+  }
+
+  add(stream: Stream, name: string, levels: number | undefined): Topic {
+    const wire = topicOf(stream, name);
+    const topic: Topic = {
+      stream,
+      name,
+      isState: isStateStream(stream),
+      wire,
+      levels,
+      sinks: new Set(),
+      state: 'idle',
+      wasLive: false,
+      heardMicros: undefined,
+      resyncMicros: Number.NEGATIVE_INFINITY,
+    };
+    this.#topics.set(wire, topic);
+    this.#byWire.set(wire, topic);
+    return topic;
+  }
+
+  remove(topic: Topic): void {
+    this.#topics.delete(topicOf(topic.stream, topic.name));
+    this.#byWire.delete(topic.wire);
+  }
+
+  rename(topic: Topic, wire: string): void {
+    this.#byWire.delete(topic.wire);
+    topic.wire = wire;
+    this.#byWire.set(wire, topic);
+  }
+
+  /**
+   * Event topics that are to be resumed by `since`. All trades may be among them, but are many chains and have no position.
+   * One that is not subscribed yet may have a position, by all trades, and is not to go on from it.
+   */
+  resumable(): ReadonlySet<string> {
+    const wires = new Set<string>();
+    for (const topic of this.#topics.values()) {
+      if (!topic.isState && topic.wasLive) wires.add(topic.wire);
+    }
+    return wires;
+  }
+}

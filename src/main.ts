@@ -6,12 +6,12 @@
  *                        └──────────── interest, snapshot requests ─────┘
  */
 import { randomBytes } from 'node:crypto';
-import { createServer } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { AdminServer } from './admin/server.js';
-import { mintToken } from './auth/token.js';
-import { type Config, readConfig } from './config/environment.js';
-import { type Feed, type FeedSink, systemClock } from './feed/feed.js';
+import { statsOf } from './admin/stats.js';
+import { RevocationList } from './auth/revocations.js';
+import type { Config } from './config/environment.js';
+import { type Feed, type FeedSink, type FeedStatus, newFeedMessage, systemClock } from './feed/feed.js';
 import { JetStreamFeed } from './feed/jetstream.js';
 import { NatsFeed } from './feed/nats.js';
 import { ReplayFeed } from './feed/replay.js';
@@ -19,17 +19,15 @@ import { SimulatorFeed } from './feed/simulator/simulator.js';
 import { WorkerSupervisor } from './gateway/supervisor.js';
 import { startEncoderThread } from './hub/encoder-thread.js';
 import { Hub } from './hub/hub.js';
-import { createLogger, type Logger, LogSampler } from './observe/log.js';
+import type { HubFeed } from './hub/hub-options.js';
+import { type Logger, LogSampler } from './observe/log.js';
 import { Metrics } from './observe/metrics.js';
 import { createDoorbells, createRing } from './protocol/ring.js';
+import type { ToWorker } from './protocol/thread-messages.js';
 
 /** Frames of one encoder that its readers may be behind: several hundred milliseconds at full speed. */
 const RING_BYTES = 8 * 1024 * 1024;
-/** All is to be closed in this time after a SIGTERM; what is not is given up. */
-const SHUTDOWN_MAX_MS = 4500;
-const PARENT_POLL_MS = 250;
 const SAMPLE_LOG_MS = 1000;
-const DEMO_TOKEN_TTL_MS = 24 * 3_600_000;
 
 /** Everything that runs, to be closed again. */
 export interface Gateway {
@@ -62,7 +60,13 @@ class GatewayParts implements Gateway {
   readonly #workers: WorkerSupervisor;
   readonly #admin: AdminServer;
   #adminPort = 0;
-  #feedLive = false;
+  #feedState: Extract<ToWorker, { type: 'status' }> = {
+    type: 'status',
+    feed: 'stale',
+    since: new Date().toISOString(),
+  };
+  readonly #revocations = new RevocationList();
+  #isDraining = false;
   #feedStarted = false;
   #closing: Promise<void> | undefined;
 
@@ -79,7 +83,7 @@ class GatewayParts implements Gateway {
       rings,
       doorbells,
       onMessage: (worker, message) => this.#hub.fromWorker(worker, message),
-      onUp: worker => this.#hub.welcome(worker),
+      onUp: worker => this.#welcome(worker),
       onDown: (worker, reason) => {
         log.error({ worker, reason }, 'gateway worker died and is replaced');
         this.#hub.forgetWorker(worker);
@@ -93,6 +97,7 @@ class GatewayParts implements Gateway {
       token: config.adminToken,
       notReady: () => this.#notReady(),
       metrics: async () => ({ contentType: metrics.contentType, text: await metrics.scrape() }),
+      stats: () => this.#stats(),
       onFault: (what, cause) => this.#fault(what, String(cause)),
     });
   }
@@ -120,11 +125,17 @@ class GatewayParts implements Gateway {
     return this.#closing;
   }
 
+  /** Every part is closed, whatever another one says. @throws {AggregateError} of what went wrong */
   async #close(): Promise<void> {
-    await this.#feed.stop();
-    await this.#workers.close();
-    await this.#hub.close();
-    await this.#admin.close();
+    const failures: unknown[] = [];
+    for (const part of [() => this.#feed.stop(), this.#workers, this.#hub, this.#admin]) {
+      try {
+        await (typeof part === 'function' ? part() : part.close());
+      } catch (cause) {
+        failures.push(cause);
+      }
+    }
+    if (failures.length > 0) throw new AggregateError(failures, 'not everything could be closed');
   }
 
   #createHub(rings: readonly SharedArrayBuffer[], doorbells: SharedArrayBuffer): Hub {
@@ -133,12 +144,17 @@ class GatewayParts implements Gateway {
     return new Hub({
       encoders: config.encoders,
       workers: config.workers,
-      startEncoder: shard => startEncoderThread(taskFile, { ring: rings[shard] as SharedArrayBuffer, doorbells }),
+      startEncoder: shard => {
+        const ring = rings[shard] as SharedArrayBuffer;
+        return startEncoderThread(taskFile, { ring, doorbells, batchMax: config.batchMax });
+      },
       symbols: config.symbols,
       epoch: randomBytes(4).toString('hex'),
       nowMicros: systemClock.nowMicros,
       toWorker: (worker, message) => this.#workers.post(worker, message),
-      onInterest: (subject, wanted) => this.#feed.interest(subject, wanted),
+      feed: this.#hubFeed(),
+      historyBytes: config.historyBytes,
+      batchIntervalMs: config.times.batchIntervalMs,
       onRejected: (subject, payload, reason) => {
         this.#feed.deadLetter(subject, payload, reason);
         const suppressed = this.#sampler.pass(`rejected ${reason}`);
@@ -148,15 +164,71 @@ class GatewayParts implements Gateway {
     });
   }
 
+  /** The feed as the hub sees it. One without other gateways gives back at once what clients publish. */
+  #hubFeed(): HubFeed {
+    const feed = this.#feed;
+    const loopback = async (subject: string, payload: Uint8Array, publication: string): Promise<undefined> => {
+      this.#hub.message({ ...newFeedMessage(), subject, payload, publication });
+    };
+    return {
+      follow: (subject, wanted) => feed.interest(subject, wanted),
+      publish: (subject, payload, id, key) => (feed.publish?.bind(feed) ?? loopback)(subject, payload, id, key),
+      position: subject => feed.position?.(subject),
+      stored: async (subject, afterSeq, toSeq, max) => feed.stored?.(subject, afterSeq, toSeq, max),
+    };
+  }
+
   #sink(): FeedSink {
     return {
       message: message => this.#hub.message(message),
-      status: (status, detail) => {
-        this.#feedLive = status === 'live';
-        if (status === 'stale') this.#hub.feedLost();
-        this.#log[status === 'live' ? 'info' : 'warn']({ feed: this.#feed.name, status, detail }, 'feed status');
-      },
+      status: (status, detail) => this.#feedStatus(status, detail),
+      control: (subject, payload) => this.#control(subject, payload),
+      notice: (what, detail) => this.#log.warn({ what, detail }, 'feed notice'),
     };
+  }
+
+  #feedStatus(status: FeedStatus, detail: string): void {
+    const hasChanged = this.#feedState.feed !== status;
+    if (status === 'stale') this.#hub.feedLost();
+    this.#log[status === 'live' ? 'info' : 'warn']({ feed: this.#feed.name, status, detail }, 'feed status');
+    if (!hasChanged) return;
+    this.#feedState = { type: 'status', feed: status, since: new Date().toISOString() };
+    this.#workers.postAll(this.#feedState);
+  }
+
+  /** An order over NATS: to all gateways (`control.revoke`), or to the one that is named (`control.drain`). */
+  #control(subject: string, payload: Uint8Array): void {
+    const order = jsonObject(payload);
+    if (order === undefined) {
+      this.#log.warn({ subject }, 'order ignored: not a JSON object');
+    } else if (subject === 'control.revoke') {
+      this.#revoke(order);
+    } else if (order.node === this.#config.nodeName) {
+      this.#log.warn({ subject }, 'draining');
+      this.#isDraining = true;
+      this.#workers.postAll({ type: 'drain' });
+    }
+  }
+
+  #revoke(order: Readonly<Record<string, unknown>>): void {
+    const atMs = Date.now();
+    const revocation = this.#revocations.add(order, atMs);
+    if (revocation === undefined) {
+      this.#log.warn('revocation ignored: it names neither sub, jti nor api_key, or several');
+      return;
+    }
+    this.#log.warn({ by: revocation.by }, 'credential revoked');
+    this.#workers.postAll({ type: 'revoke', revocation: { [revocation.by]: revocation.value }, atMs });
+  }
+
+  /** What a worker that starts must know. */
+  #welcome(worker: number): void {
+    this.#hub.welcome(worker);
+    this.#workers.post(worker, this.#feedState);
+    for (const { by, value, atMs } of this.#revocations) {
+      this.#workers.post(worker, { type: 'revoke', revocation: { [by]: value }, atMs });
+    }
+    if (this.#isDraining) this.#workers.post(worker, { type: 'drain' });
   }
 
   #fault(what: string, detail: string): void {
@@ -167,9 +239,23 @@ class GatewayParts implements Gateway {
   #notReady(): string[] {
     const missing: string[] = [];
     if (this.#closing !== undefined) missing.push('closing');
+    if (this.#isDraining) missing.push('draining');
     if (!this.#feedStarted) missing.push('feed');
     if (this.#workers.listening < this.#config.workers) missing.push('workers');
     return missing;
+  }
+
+  async #stats(): Promise<object> {
+    const { nodeName, encoders } = this.#config;
+    const { feed: status, since } = this.#feedState;
+    const workers = await this.#workers.stats();
+    return statsOf({
+      node: nodeName,
+      feed: { name: this.#feed.name, status, since },
+      encoders,
+      workers,
+      ...this.#mainStats(),
+    });
   }
 
   #mainStats() {
@@ -186,7 +272,9 @@ class GatewayParts implements Gateway {
       encoderRestarts: sum(s => s.restarts),
       workerRestarts: this.#workers.restarts,
       workersListening: this.#workers.listening,
-      feedLive: this.#feedLive,
+      feedLive: this.#feedState.feed === 'live',
+      replaysRecovered: this.#hub.replays.recovered,
+      replaysUnrecovered: this.#hub.replays.unrecovered,
     };
   }
 }
@@ -208,106 +296,18 @@ function createFeed(config: Config, log: Logger): Feed {
   }
 }
 
+function jsonObject(payload: Uint8Array): Readonly<Record<string, unknown>> | undefined {
+  try {
+    const value: unknown = JSON.parse(Buffer.from(payload).toString());
+    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : undefined;
+  } catch {
+    // The caller says that it is none.
+    return undefined;
+  }
+}
+
 /** An address that a client on this machine can use. */
 function reachableHost(host: string): string {
   if (host === '0.0.0.0' || host === '::') return '127.0.0.1';
   return host.includes(':') ? `[${host}]` : host;
-}
-
-/**
- * The program: reads the environment, starts, prints how to connect, ends on SIGTERM or SIGINT with exit code 0.
- * @throws {ConfigError} when a setting cannot be used.
- */
-export async function runGateway(env: NodeJS.ProcessEnv): Promise<void> {
-  const configured = readConfig(env);
-  const auth = configured.auth;
-  const hasKey = auth.secret !== undefined || auth.jwksFile !== undefined || auth.jwksUrl !== undefined;
-  // Without a key nobody could connect: one that ends with this process lets a newcomer in and nobody else.
-  const secret = hasKey ? auth.secret : randomBytes(32).toString('hex');
-  const port = configured.port === 0 ? await freePort(configured.host) : configured.port;
-  const config: Config = { ...configured, port, auth: { ...auth, secret } };
-  const log = createLogger(config.logLevel, config.nodeName);
-  const gateway = await startGateway(config, log);
-  endOnSignals(gateway, log);
-  process.stdout.write(await welcome(gateway, config, hasKey ? undefined : secret));
-}
-
-/**
- * A port that is free now. The workers share one port through SO_REUSEPORT, which uWS asks for only with a port that is
- * named, so "any free one" has to become a number first.
- */
-function freePort(host: string): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const probe = createServer();
-    probe.once('error', cause => reject(new Error(`no port can be had on HOST ${host}`, { cause })));
-    probe.listen(0, host, () => {
-      const address = probe.address();
-      probe.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0));
-    });
-  });
-}
-
-function endOnSignals(gateway: Gateway, log: Logger): void {
-  const end = (reason: string, exitCode: number) => {
-    log.info({ reason }, 'closing');
-    const late = setTimeout(() => {
-      log.error('closing took too long');
-      // Threads that still hold sockets would abort an orderly exit.
-      process.kill(process.pid, 'SIGKILL');
-    }, SHUTDOWN_MAX_MS);
-    gateway.close().then(
-      () => {
-        clearTimeout(late);
-        log.info('closed');
-        process.exit(exitCode);
-      },
-      (cause: unknown) => log.error({ err: cause }, 'closing failed'),
-    );
-  };
-  process.once('SIGTERM', () => end('SIGTERM', 0));
-  process.once('SIGINT', () => end('SIGINT', 0));
-  if (process.env.npm_lifecycle_event !== undefined) endWithParent(() => end('npm ended', 0));
-  process.on('uncaughtException', cause => {
-    log.fatal({ err: cause }, 'defect on the main thread');
-    end('defect', 1);
-  });
-}
-
-/** npm does not hand a SIGTERM on: it ends, and its shell, and what they ran would go on alone. */
-function endWithParent(end: () => void): void {
-  const parent = process.ppid;
-  const watch = setInterval(() => {
-    if (process.ppid === parent) return;
-    clearInterval(watch);
-    end();
-  }, PARENT_POLL_MS);
-  watch.unref();
-}
-
-async function welcome(gateway: Gateway, config: Config, secret: string | undefined): Promise<string> {
-  const feed = `feed ${config.feed}${config.nats.jetstream ? ' (JetStream)' : ''}`;
-  const threads = `${config.workers} gateway worker(s), ${config.encoders} encoder(s)`;
-  const lines = ['', `  Millrace is ready: ${feed}, ${threads}`, `  admin   ${gateway.adminUrl}/metrics`];
-  if (secret === undefined) {
-    lines.push(
-      `  clients ${gateway.url}/ws/quotes?symbols=…&token=…`,
-      '  token   npm run token -- --sub you --ttl 1h',
-      '',
-    );
-    return `${lines.join('\n')}\n`;
-  }
-  const { issuer, audience } = config.auth;
-  const ttlMs = DEMO_TOKEN_TTL_MS;
-  const token = await mintToken({ secret, sub: 'demo', tier: 'institutional', ttlMs, issuer, audience });
-  const symbols = config.feed === 'simulator' ? (config.symbols.find(s => !s.includes('*')) ?? 'AAPL') : 'AAPL';
-  lines.push(
-    `  clients ${gateway.url}/ws/quotes?symbols=${symbols}&token=${token}`,
-    '',
-    '  The key that signs tokens was made for this run. To watch from another terminal:',
-    '',
-    `    export MILLRACE_TOKEN=${token}`,
-    `    npx millrace tail quotes:${symbols} orderbook:${symbols} --url ${gateway.url}`,
-    '',
-  );
-  return `${lines.join('\n')}\n`;
 }

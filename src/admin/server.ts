@@ -1,4 +1,4 @@
-/** The operators' HTTP side, on a port of its own: liveness, readiness, metrics. */
+/** The operators' HTTP side, on a port of its own: liveness, readiness, metrics, statistics. */
 
 import { timingSafeEqual } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
@@ -13,6 +13,8 @@ export interface AdminOptions {
   /** Empty when ready, else what is missing. */
   readonly notReady: () => readonly string[];
   readonly metrics: () => Promise<{ readonly contentType: string; readonly text: string }>;
+  /** The body of `/api/v1/stats`. */
+  readonly stats: () => Promise<object>;
   readonly onFault: (what: string, cause: unknown) => void;
 }
 
@@ -68,6 +70,7 @@ export class AdminServer {
       response.end(text);
       return;
     }
+    if (path === '/api/v1/stats') return answerJson(response, 200, await this.#options.stats());
     answerJson(response, 404, { error: { code: 'not_found', message: 'no such resource' } });
   }
 

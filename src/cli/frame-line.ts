@@ -29,7 +29,12 @@ function describe(frame: ServerFrame, documents: ClientDocuments): string {
       return `${head('orderbook', frame)} ${orderbook(frame)}`;
     case 'trade_executed':
       return `${head('trades', frame)} ${value(frame.quantity)} at ${value(frame.price)} (trade ${value(frame.trade_id)})`;
+    case 'order_update':
+      return `orders:${frame.user_id} seq ${frame.seq} ${frame.action} ${value(frame.order_id)} ${order(frame)}`;
+    case 'room_message':
+      return `rooms:${frame.room} seq ${frame.seq} ${value(frame.from)}: ${value(frame.data)}`;
     default:
+      if (typeof frame.channel === 'string') return `analytics:${frame.channel} seq ${frame.seq} ${value(frame.data)}`;
       return value(frame);
   }
 }
@@ -61,6 +66,10 @@ function orderbook(frame: ServerFrame): string {
   const bid = frame.best_bid === null ? '-' : `${value(frame.bid_quantity)}@${value(frame.best_bid)}`;
   const ask = frame.best_ask === null ? '-' : `${value(frame.ask_quantity)}@${value(frame.best_ask)}`;
   return `bid ${bid} ask ${ask} spread ${value(frame.spread)}`;
+}
+
+function order({ side, quantity, symbol, price, status }: ServerFrame): string {
+  return `${value(side)} ${value(quantity)} ${value(symbol)} at ${value(price)} ${value(status)}`;
 }
 
 /** `current_price=150.25 bid=150.24 -note`, from the part of each path after `skip` tokens. */

@@ -3,6 +3,8 @@
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { ConfigError } from '../config/environment.js';
+import { apiKeyCommand } from './api-key.js';
+import { asyncApiCommand } from './asyncapi.js';
 import { CommandFailure, reasonOf } from './failure.js';
 import { publishCommand } from './publish.js';
 import { recordCommand } from './record.js';
@@ -18,8 +20,10 @@ const program = new Command('millrace')
   .addCommand(tailCommand())
   .addCommand(publishCommand())
   .addCommand(tokenCommand())
+  .addCommand(apiKeyCommand())
   .addCommand(recordCommand())
   .addCommand(simulateCommand())
+  .addCommand(asyncApiCommand(packageVersion()))
   .addHelpText(
     'after',
     '\nSettings come from the environment; README.md lists them. `millrace <command> --help` shows examples.',

@@ -15,7 +15,7 @@ export function serveCommand(): Command {
     .addHelpText('after', EXAMPLES)
     .action(async () => {
       // Loaded here so that the other commands need no native module.
-      const { runGateway } = await import('../main.js');
+      const { runGateway } = await import('./gateway-process.js');
       await runGateway(process.env);
     });
 }

@@ -3,7 +3,7 @@ import { Events, headers, type NatsConnection } from 'nats';
 import { ConfigError, readConfig, type SimulatorConfig } from '../config/environment.js';
 import { type FeedMessage, type FeedSink, systemClock } from '../feed/feed.js';
 import { SimulatorFeed } from '../feed/simulator/simulator.js';
-import { ALL_SYMBOLS, isSymbol, parseSubject, SOURCE_KINDS, subjectOf } from '../protocol/topics.js';
+import { ALL_SYMBOLS, isSymbol, MARKET_DATA_KINDS, parseSubject, subjectOf } from '../protocol/topics.js';
 import { CommandFailure, reasonOf } from './failure.js';
 import { connectOnce, natsConfig, natsOption, shownNatsUrl } from './nats-connection.js';
 
@@ -200,7 +200,7 @@ function apply(side: Map<string, string>, levels: BookMessage['bids']): void {
 }
 
 function wantEverything(feed: SimulatorFeed, wanted: boolean): void {
-  for (const kind of SOURCE_KINDS) feed.interest(subjectOf(kind, ALL_SYMBOLS), wanted);
+  for (const kind of MARKET_DATA_KINDS) feed.interest(subjectOf(kind, ALL_SYMBOLS), wanted);
 }
 
 /** Why nothing can be published any more; pending while it can. */

@@ -3,7 +3,7 @@ import type { IncomingMessage } from 'node:http';
 import { Packr, Unpackr } from 'msgpackr';
 import { type RawData, WebSocket } from 'ws';
 import { type ChainPosition, type FrameOutcome, type ServerFrame, TopicChains } from '../client/chain.js';
-import { ALL_SYMBOLS } from '../protocol/topics.js';
+import { ALL_SYMBOLS, isStateStream, isStream } from '../protocol/topics.js';
 import { CommandFailure, reasonOf } from './failure.js';
 import { describeFrame, printable } from './frame-line.js';
 import type { TailOptions, TopicArgument } from './tail.js';
@@ -99,7 +99,7 @@ export class TailSession {
         stream,
         ...(symbol === ALL_SYMBOLS ? {} : { symbol }),
         ...(stream === 'depth' && this.#options.depth !== undefined ? { depth: this.#options.depth } : {}),
-        ...(stream !== 'trades' && this.#options.class !== undefined ? { class: this.#options.class } : {}),
+        ...(isStateStream(stream) && this.#options.class !== undefined ? { class: this.#options.class } : {}),
         id,
       });
     });
@@ -169,8 +169,8 @@ export class TailSession {
       default:
         return;
     }
-    const [stream = '', symbol] = splitTopic(outcome.topic);
-    if (stream !== 'trades') this.#send({ action: 'resync', stream, symbol });
+    const [stream, symbol] = splitTopic(outcome.topic);
+    if (isStream(stream) && isStateStream(stream)) this.#send({ action: 'resync', stream, symbol });
   }
 
   #send(command: Readonly<Record<string, unknown>>): void {
@@ -192,6 +192,7 @@ export class TailSession {
 function connectUrl(options: TailOptions): URL {
   const url = gatewayUrl(options);
   if (options.token !== undefined && options.token !== '') url.searchParams.set('token', options.token);
+  else if (options.apiKey !== undefined && options.apiKey !== '') url.searchParams.set('api_key', options.apiKey);
   url.searchParams.set('format', options.format);
   return url;
 }

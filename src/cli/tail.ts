@@ -4,26 +4,32 @@ import { ALL_SYMBOLS, isStream, isSymbol, STREAMS, type Stream } from '../protoc
 import { TailSession } from './tail-session.js';
 
 const EXAMPLES = `
-Topics are stream:symbol with a stream of ${STREAMS.join(', ')}; \`trades\` alone means the trades of all symbols.
+Topics are stream:name with a stream of ${STREAMS.join(', ')}. \`trades\` alone means the trades of all symbols,
+\`orders\` alone one's own.
 Messages go to standard output, one line each; what concerns the connection goes to standard error. Every delta is
 applied and its chain is checked: a hole is reported as CHAIN BROKEN and repaired with a resync.
 
 Examples:
   $ millrace tail quotes:AAPL orderbook:BTC/USDT --token "$TOKEN"
   $ millrace tail trades --count 100
+  $ millrace tail orders analytics:alerts rooms:desk-7 --api-key "$KEY"
   $ millrace tail depth:BTC/USDT --depth 25 --format msgpack --class 100ms
   $ MILLRACE_TOKEN=$TOKEN millrace tail quotes:MSFT --url wss://feed.example.com`;
 
 /** One topic named on the command line. */
 export interface TopicArgument {
   readonly stream: Stream;
-  /** `*`: all symbols. */
+  /** `*`: all symbols, and of orders one's own. */
   readonly symbol: string;
 }
+
+/** Streams that can be followed without a name. */
+const WITHOUT_NAME: ReadonlySet<string> = new Set(['trades', 'orders']);
 
 export interface TailOptions {
   readonly url: string;
   readonly token?: string;
+  readonly apiKey?: string;
   readonly format: Format;
   readonly class?: RateClass;
   readonly depth?: number;
@@ -34,9 +40,14 @@ export interface TailOptions {
 export function tailCommand(): Command {
   return new Command('tail')
     .description('follow topics of a running gateway and verify their chains')
-    .argument('<topic...>', 'quotes:AAPL, trades:*, orderbook:BTC/USDT, depth:BTC/USDT', topicArgument)
+    .argument(
+      '<topic...>',
+      'quotes:AAPL, trades, depth:BTC/USDT, orders, analytics:alerts, rooms:desk-7',
+      topicArgument,
+    )
     .addOption(new Option('--url <url>', 'gateway').default('ws://127.0.0.1:8080'))
     .addOption(new Option('--token <token>', 'credential').env('MILLRACE_TOKEN'))
+    .addOption(new Option('--api-key <key>', 'credential instead of a token').env('MILLRACE_API_KEY'))
     .addOption(new Option('--format <format>', 'wire format').choices(FORMATS).default('json'))
     .addOption(new Option('--class <class>', 'how often state topics are sent').choices(CLASSES))
     .addOption(new Option('--depth <levels>', `levels of depth topics: ${DEPTHS.join(', ')}`).argParser(depthArgument))
@@ -48,16 +59,16 @@ export function tailCommand(): Command {
 }
 
 function topicArgument(text: string, before: readonly TopicArgument[] = []): readonly TopicArgument[] {
-  if (text === 'trades') return [...before, { stream: 'trades', symbol: ALL_SYMBOLS }];
+  if (isStream(text) && WITHOUT_NAME.has(text)) return [...before, { stream: text, symbol: ALL_SYMBOLS }];
   const colon = text.indexOf(':');
   const stream = text.slice(0, Math.max(colon, 0));
   const symbol = text.slice(colon + 1);
   if (!isStream(stream)) {
-    throw new InvalidArgumentError(`It must be stream:symbol with a stream of ${STREAMS.join(', ')}.`);
+    throw new InvalidArgumentError(`It must be stream:name with a stream of ${STREAMS.join(', ')}.`);
   }
   if (!isSymbol(symbol) && !(symbol === ALL_SYMBOLS && stream === 'trades')) {
     throw new InvalidArgumentError(
-      `${JSON.stringify(symbol)} is not a symbol (only trades can be followed for all: trades:*).`,
+      `${JSON.stringify(symbol)} is not a symbol or another name (only trades can be followed for all: trades:*).`,
     );
   }
   return [...before, { stream, symbol }];

@@ -1,9 +1,8 @@
-import { Command, InvalidArgumentError, Option } from 'commander';
-import { isEntitlement } from '../auth/credential.js';
-import { mintToken, SUBJECT_LENGTH_MAX, TOKEN_BYTES_MAX } from '../auth/token.js';
-import { parseDurationMs } from '../config/duration.js';
+import { Command, Option } from 'commander';
+import { mintToken, TOKEN_BYTES_MAX } from '../auth/token.js';
 import { readConfig } from '../config/environment.js';
-import { TIERS, type Tier } from '../protocol/lanes.js';
+import type { Tier } from '../protocol/lanes.js';
+import { entitlementOption, roleOption, subOption, tierOption, ttlMs } from './credential-options.js';
 import { CommandFailure } from './failure.js';
 
 const EXAMPLES = `
@@ -27,16 +26,14 @@ interface TokenOptions {
 export function tokenCommand(): Command {
   return new Command('token')
     .description('mint a signed token')
-    .requiredOption('--sub <user>', 'user the token is for', subject)
-    .addOption(new Option('--tier <tier>', 'tier of the user').choices(TIERS).default('retail'))
-    .addOption(new Option('--role <role>', 'a role; several times for several').argParser(append).default([], 'none'))
-    .option(
-      '--entitlement <stream:pattern>',
-      'may subscribe to this; several times (default: every public stream)',
-      entitlement,
-    )
+    .addOption(subOption())
+    .addOption(tierOption())
+    .addOption(roleOption())
+    .addOption(entitlementOption())
     .addOption(
-      new Option('--ttl <duration>', 'how long it is valid: 90s, 30m, 1h, 7d').argParser(ttl).default(3_600_000, '1h'),
+      new Option('--ttl <duration>', 'how long it is valid: 90s, 30m, 1h, 7d')
+        .argParser(ttlMs)
+        .default(3_600_000, '1h'),
     )
     .addHelpText('after', EXAMPLES)
     .action(async (options: TokenOptions) => {
@@ -70,24 +67,4 @@ async function mint(options: TokenOptions, env: NodeJS.ProcessEnv): Promise<stri
     );
   }
   return token;
-}
-
-function subject(text: string): string {
-  if (text !== '' && text.length <= SUBJECT_LENGTH_MAX) return text;
-  throw new InvalidArgumentError(`It must be 1 to ${SUBJECT_LENGTH_MAX} characters`);
-}
-
-function append(text: string, before: readonly string[]): readonly string[] {
-  return [...before, text];
-}
-
-function entitlement(text: string, before: readonly string[] = []): readonly string[] {
-  if (isEntitlement(text)) return [...before, text];
-  throw new InvalidArgumentError('It must be stream:pattern, such as quotes:AAPL, depth:BTC/* or trades:full');
-}
-
-function ttl(text: string): number {
-  const ms = parseDurationMs(text);
-  if (ms !== undefined) return ms;
-  throw new InvalidArgumentError('It must be a duration such as 90s, 30m, 1h or 7d');
 }

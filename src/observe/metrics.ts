@@ -28,6 +28,8 @@ export interface MainStats {
   readonly workerRestarts: number;
   readonly workersListening: number;
   readonly feedLive: boolean;
+  readonly replaysRecovered: number;
+  readonly replaysUnrecovered: number;
 }
 
 export interface StatsSource {
@@ -83,6 +85,10 @@ export class Metrics {
     );
     this.#count('millrace_queue_states_skipped_total', 'State messages skipped for newer ones', main.statesSkipped);
     this.#count('millrace_worker_restarts_total', 'Gateway workers replaced', main.workerRestarts);
+    const replays = { recovered: main.replaysRecovered, unrecovered: main.replaysUnrecovered };
+    for (const [outcome, count] of Object.entries(replays)) {
+      this.#count('millrace_replays_total', 'Topics that a client resumed', count, { outcome });
+    }
     for (const [reason, count] of main.rejected) {
       this.#count('millrace_feed_rejected_total', 'Invalid messages, put on deadletter', count, { reason });
     }
@@ -144,6 +150,10 @@ export class Metrics {
       'Sockets suspended for not keeping up',
       sum(w => w.stalls),
     );
+    const circuits = { open: sum(w => w.circuits.open), half_open: sum(w => w.circuits.halfOpen) };
+    for (const [state, n] of Object.entries(circuits)) {
+      this.#set('millrace_circuits', 'Clients that do not, or did not, keep up', n, { state });
+    }
     this.#count(
       'millrace_resumes_total',
       'Sockets resumed after they drained',
@@ -159,6 +169,16 @@ export class Metrics {
       'Times a worker was overrun by an encoder',
       sum(w => w.overruns),
     );
+    this.#count(
+      'millrace_messages_refused_total',
+      'Client messages over the rate',
+      sum(w => w.messagesRefused),
+    );
+    this.#count(
+      'millrace_pings_total',
+      'Pings sent',
+      sum(w => w.pings),
+    );
     this.#setRefused(workers);
     this.#setSent(workers);
     const buckets = workers.map(w => w.latencyBuckets);
@@ -170,10 +190,19 @@ export class Metrics {
   }
 
   #setRefused(workers: readonly WorkerStats[]): void {
-    const byStatus = new Map<number, number>();
-    for (const w of workers) for (const [status, n] of w.refused) byStatus.set(status, (byStatus.get(status) ?? 0) + n);
-    for (const [status, n] of byStatus) {
-      this.#count('millrace_connections_refused_total', 'Upgrades refused', n, { status: String(status) });
+    const totals = (pick: (w: WorkerStats) => readonly (readonly [label: string | number, count: number])[]) => {
+      const byLabel = new Map<string, number>();
+      for (const [label, n] of workers.flatMap(pick)) byLabel.set(String(label), (byLabel.get(String(label)) ?? 0) + n);
+      return byLabel;
+    };
+    for (const [status, n] of totals(w => w.refused)) {
+      this.#count('millrace_connections_refused_total', 'Upgrades refused', n, { status });
+    }
+    for (const [limit, n] of totals(w => w.limited)) {
+      this.#count('millrace_connections_limited_total', 'Upgrades refused for a limit', n, { limit });
+    }
+    for (const [code, n] of totals(w => w.closes)) {
+      this.#count('millrace_closes_total', 'Connections that the gateway closed', n, { code });
     }
   }
 
@@ -202,13 +231,13 @@ export class Metrics {
     counter.inc(labels, value);
   }
 
-  #set(name: string, help: string, value: number): void {
+  #set(name: string, help: string, value: number, labels: LabelValues = {}): void {
     let gauge = this.#gauges.get(name);
     if (gauge === undefined) {
-      gauge = new Gauge({ name, help, registers: [this.#registry] });
+      gauge = new Gauge({ name, help, labelNames: Object.keys(labels), registers: [this.#registry] });
       this.#gauges.set(name, gauge);
     }
-    gauge.set(value);
+    gauge.set(labels, value);
   }
 
   /** A histogram whose buckets were filled in the workers; prom-client's own can only observe. */

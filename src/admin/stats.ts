@@ -1,0 +1,45 @@
+/** What `/api/v1/stats` says: the process in a few numbers, all threads together. */
+import type { FeedState, WorkerStats } from '../protocol/thread-messages.js';
+
+export interface StatsInput {
+  readonly node: string;
+  readonly feed: { readonly name: string; readonly status: FeedState; readonly since: string };
+  /** Messages taken from the feed, and their bytes. */
+  readonly messages: number;
+  readonly bytes: number;
+  /** Subjects followed. */
+  readonly sources: number;
+  readonly rejected: ReadonlyMap<string, number>;
+  readonly workersListening: number;
+  readonly workerRestarts: number;
+  readonly encoders: number;
+  readonly encoderRestarts: number;
+  readonly workers: readonly WorkerStats[];
+}
+
+/** Counts are since the start, sizes are of now; bytes are of payloads. */
+export function statsOf(input: StatsInput): object {
+  const sum = (pick: (worker: WorkerStats) => number) => input.workers.reduce((total, w) => total + pick(w), 0);
+  const counts = (list: readonly (readonly [unknown, number])[]) => list.reduce((total, [, count]) => total + count, 0);
+  const { feed, messages, bytes } = input;
+  return {
+    node: input.node,
+    uptime_seconds: Math.floor(process.uptime()),
+    feed: { ...feed, messages, bytes, rejected: counts([...input.rejected]) },
+    connections: {
+      open: sum(w => w.open),
+      opened: sum(w => w.opened),
+      closed: sum(w => w.closed),
+      refused: sum(w => counts(w.refused)),
+    },
+    messages: {
+      received: sum(w => w.received),
+      sent: sum(w => w.sent.reduce((total, cell) => total + cell.messages, 0)),
+      sent_bytes: sum(w => w.sent.reduce((total, cell) => total + cell.bytes, 0)),
+    },
+    topics: { followed: input.sources, lanes: sum(w => w.lanes) },
+    slow_clients: { buffered: sum(w => w.buffered), stalls: sum(w => w.stalls), resumes: sum(w => w.resumes) },
+    workers: { listening: input.workersListening, restarts: input.workerRestarts },
+    encoders: { threads: input.encoders, restarts: input.encoderRestarts },
+  };
+}

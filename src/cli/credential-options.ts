@@ -1,0 +1,49 @@
+/** Options that say what a new credential is for: `millrace token` and `millrace api-key create`. */
+import { InvalidArgumentError, Option } from 'commander';
+import { isEntitlement, SUBJECT_LENGTH_MAX } from '../auth/credential.js';
+import { parseDurationMs } from '../config/duration.js';
+import { TIERS } from '../protocol/lanes.js';
+
+/** Longest life of a credential, 100 years: its end is still a date that every client can read. */
+const TTL_MS_MAX = 36_500 * 86_400_000;
+
+export function subOption(): Option {
+  return new Option('--sub <user>', 'user it is for').argParser(subject).makeOptionMandatory();
+}
+
+export function tierOption(): Option {
+  return new Option('--tier <tier>', 'tier of the user').choices(TIERS).default('retail');
+}
+
+export function roleOption(): Option {
+  return new Option('--role <role>', 'a role; several times for several').argParser(role).default([], 'none');
+}
+
+export function entitlementOption(): Option {
+  return new Option(
+    '--entitlement <stream:pattern>',
+    'may subscribe to this; several times (default: every stream, and the user’s own orders)',
+  ).argParser(entitlement);
+}
+
+/** Parses the argument of `--ttl`. */
+export function ttlMs(text: string): number {
+  const ms = parseDurationMs(text);
+  if (ms !== undefined && ms <= TTL_MS_MAX) return ms;
+  throw new InvalidArgumentError('It must be a duration such as 90s, 30m, 1h or 7d, and at most 36500d');
+}
+
+function subject(text: string): string {
+  if (text !== '' && text.length <= SUBJECT_LENGTH_MAX) return text;
+  throw new InvalidArgumentError(`It must be 1 to ${SUBJECT_LENGTH_MAX} characters`);
+}
+
+function role(text: string, before: readonly string[]): readonly string[] {
+  if (text !== '') return [...before, text];
+  throw new InvalidArgumentError('It must not be empty');
+}
+
+function entitlement(text: string, before: readonly string[] = []): readonly string[] {
+  if (isEntitlement(text)) return [...before, text];
+  throw new InvalidArgumentError('It must be stream:pattern, such as quotes:AAPL, depth:BTC/* or trades:full');
+}

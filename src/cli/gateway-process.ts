@@ -1,0 +1,91 @@
+/** The gateway as a program: settings, signals, and an orderly end. */
+import { randomBytes } from 'node:crypto';
+import { createServer } from 'node:net';
+import { type Config, readConfig } from '../config/environment.js';
+import { type Gateway, startGateway } from '../main.js';
+import { createLogger, type Logger } from '../observe/log.js';
+import { welcome } from './welcome.js';
+
+/** All is to be closed in this time after a SIGTERM; what is not is given up. */
+const SHUTDOWN_MAX_MS = 4500;
+const PARENT_POLL_MS = 250;
+
+/**
+ * The program: reads the environment, starts, prints how to connect, ends on SIGTERM or SIGINT with exit code 0.
+ * @throws {ConfigError} when a setting cannot be used.
+ */
+export async function runGateway(env: NodeJS.ProcessEnv): Promise<void> {
+  const configured = readConfig(env);
+  const auth = configured.auth;
+  const hasKey = auth.secret !== undefined || auth.jwksFile !== undefined || auth.jwksUrl !== undefined;
+  // Without a key nobody could connect: one that ends with this process lets a newcomer in and nobody else.
+  const secret = hasKey ? auth.secret : randomBytes(32).toString('hex');
+  const port = configured.port === 0 ? await freePort(configured.host) : configured.port;
+  const config: Config = { ...configured, port, auth: { ...auth, secret } };
+  const log = createLogger(config.logLevel, config.nodeName);
+  const starting = startGateway(config, log);
+  endOnSignals(starting, log);
+  const gateway = await starting;
+  process.stdout.write(await welcome(gateway, config, hasKey ? undefined : secret));
+}
+
+/**
+ * A port that is free now. The workers share one port through SO_REUSEPORT, which uWS asks for only with a port that is
+ * named, so "any free one" has to become a number first.
+ */
+function freePort(host: string): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const probe = createServer();
+    probe.once('error', cause => reject(new Error(`no port can be had on HOST ${host}`, { cause })));
+    probe.listen(0, host, () => {
+      const address = probe.address();
+      probe.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0));
+    });
+  });
+}
+
+/** A signal that comes while the gateway starts ends it as soon as it has started. */
+function endOnSignals(starting: Promise<Gateway>, log: Logger): void {
+  let isEnding = false;
+  const end = (reason: string, exitCode: number) => {
+    if (isEnding) return;
+    isEnding = true;
+    log.info({ reason }, 'closing');
+    const late = setTimeout(() => {
+      log.error('closing took too long');
+      // Threads that still hold sockets would abort an orderly exit.
+      process.kill(process.pid, 'SIGKILL');
+    }, SHUTDOWN_MAX_MS);
+    const closed = starting.then(gateway => gateway.close());
+    closed.then(
+      () => {
+        clearTimeout(late);
+        log.info('closed');
+        process.exit(exitCode);
+      },
+      (cause: unknown) => {
+        clearTimeout(late);
+        log.error({ err: cause }, 'closing failed');
+        process.exit(1);
+      },
+    );
+  };
+  process.once('SIGTERM', () => end('SIGTERM', 0));
+  process.once('SIGINT', () => end('SIGINT', 0));
+  if (process.env.npm_lifecycle_event !== undefined) endWithParent(() => end('npm ended', 0));
+  process.on('uncaughtException', cause => {
+    log.fatal({ err: cause }, 'defect on the main thread');
+    end('defect', 1);
+  });
+}
+
+/** npm does not hand a SIGTERM on: it ends, and its shell, and what they ran would go on alone. */
+function endWithParent(end: () => void): void {
+  const parent = process.ppid;
+  const watch = setInterval(() => {
+    if (process.ppid === parent) return;
+    clearInterval(watch);
+    end();
+  }, PARENT_POLL_MS);
+  watch.unref();
+}

@@ -1,0 +1,37 @@
+import { mintToken } from '../auth/token.js';
+import type { Config } from '../config/environment.js';
+import type { Gateway } from '../main.js';
+
+const DEMO_TOKEN_TTL_MS = 24 * 3_600_000;
+
+/**
+ * What is printed once the gateway runs: where it is, and how to connect.
+ * @param secret the key that was made for this run; undefined where the operator has one
+ */
+export async function welcome(gateway: Gateway, config: Config, secret: string | undefined): Promise<string> {
+  const feed = `feed ${config.feed}${config.nats.jetstream ? ' (JetStream)' : ''}`;
+  const threads = `${config.workers} gateway worker(s), ${config.encoders} encoder(s)`;
+  const lines = ['', `  Millrace is ready: ${feed}, ${threads}`, `  admin   ${gateway.adminUrl}/metrics`];
+  if (secret === undefined) {
+    lines.push(
+      `  clients ${gateway.url}/ws/quotes?symbols=…&token=…`,
+      '  token   npm run token -- --sub you --ttl 1h',
+      '',
+    );
+    return `${lines.join('\n')}\n`;
+  }
+  const { issuer, audience } = config.auth;
+  const ttlMs = DEMO_TOKEN_TTL_MS;
+  const token = await mintToken({ secret, sub: 'demo', tier: 'institutional', ttlMs, issuer, audience });
+  const symbols = config.feed === 'simulator' ? (config.symbols.find(s => !s.includes('*')) ?? 'AAPL') : 'AAPL';
+  lines.push(
+    `  clients ${gateway.url}/ws/quotes?symbols=${symbols}&token=${token}`,
+    '',
+    '  The key that signs tokens was made for this run. To watch from another terminal:',
+    '',
+    `    export MILLRACE_TOKEN=${token}`,
+    `    npx millrace tail quotes:${symbols} orderbook:${symbols} --url ${gateway.url}`,
+    '',
+  );
+  return `${lines.join('\n')}\n`;
+}

@@ -88,6 +88,7 @@ function messageOf(book: Book, atMicros: number): FeedMessage {
     seq: 0,
     epoch: '',
     contiguous: false,
+    publication: '',
   };
 }
 

@@ -85,7 +85,7 @@ describe('R3 NatsFeed', () => {
     await until(() => sink.messages.length === 3);
 
     expect(sink.statuses).toEqual([expect.stringMatching(/^live: connected to 127\.0\.0\.1/)]);
-    const unnumbered = { tsEventMicros: 0, seq: 0, epoch: '', contiguous: false };
+    const unnumbered = { tsEventMicros: 0, seq: 0, epoch: '', contiguous: false, publication: '' };
     expect(sink.messages).toEqual([
       { ...unnumbered, subject: 'md.quotes.AAPL', payload: Buffer.from('{"symbol":"AAPL","bid":1.50}') },
       {
@@ -95,6 +95,7 @@ describe('R3 NatsFeed', () => {
         seq: 41,
         epoch: 'e1',
         contiguous: true,
+        publication: '',
       },
       { ...unnumbered, subject: 'md.trades.BRK.B', payload: Buffer.from('{}'), tsEventMicros: 5 },
     ]);
@@ -230,18 +231,18 @@ describe('R3 JetStreamFeed', () => {
     await js.publish('md.quotes.B', 'b1');
     await js.publish('orders.alice', 'private');
     await js.publish('md.quotes.A', 'a2', withHeaders({ 'Ts-Event': '9' }));
-    await until(() => first.messages.length === 3);
-    expect(first.texts).toEqual(['md.quotes.A a1', 'md.quotes.B b1', 'md.quotes.A a2']);
-    expect(first.messages.map(message => message.seq)).toEqual([1, 2, 4]);
-    expect(first.messages.map(message => message.tsEventMicros)).toEqual([7, 0, 9]);
+    await until(() => first.messages.length === 4);
+    expect(first.texts).toEqual(['md.quotes.A a1', 'md.quotes.B b1', 'orders.alice private', 'md.quotes.A a2']);
+    expect(first.messages.map(message => message.seq)).toEqual([1, 2, 3, 4]);
+    expect(first.messages.map(message => message.tsEventMicros)).toEqual([7, 0, 0, 9]);
 
     const second = new Collector();
     await started(jetStreamFeed(url), second);
-    await until(() => second.messages.length === 2);
+    await until(() => second.messages.length === 3);
     await js.publish('md.trades.C/D', 'c1');
-    await until(() => second.messages.length === 3 && first.messages.length === 4);
-    expect(second.texts).toEqual(['md.quotes.B b1', 'md.quotes.A a2', 'md.trades.C/D c1']);
-    expect(second.messages.map(message => message.seq)).toEqual([2, 4, 5]);
+    await until(() => second.messages.length === 4 && first.messages.length === 5);
+    expect(second.texts).toEqual(['md.quotes.B b1', 'orders.alice private', 'md.quotes.A a2', 'md.trades.C/D c1']);
+    expect(second.messages.map(message => message.seq)).toEqual([2, 3, 4, 5]);
 
     const epochs = new Set([...first.messages, ...second.messages].map(message => message.epoch));
     expect(epochs).toEqual(new Set([Date.parse(stream.created).toString(36)]));

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, test } from 'vitest';
 import { TopicChains } from '../../src/client/chain.js';
 import { TestClient } from '../support/client.js';
 import { startGateway, type TestGateway, testToken } from '../support/gateway.js';
@@ -74,3 +74,47 @@ test('R5 a socket that stops reading is suspended, costs the others nothing, and
   await slow.client.close();
   await fast.client.close();
 }, 90_000);
+
+describe('R40 R41 a client that is given up', () => {
+  async function stalled(env: Readonly<Record<string, string>>) {
+    const impatient = await startGateway({
+      SIM_RATE: '20000',
+      SYMBOLS: SYMBOLS.join(','),
+      WS_MAX_BACKPRESSURE: '64KiB',
+      ...env,
+    });
+    const client = await TestClient.connect(`${impatient.url}/ws?token=${token}`);
+    client.send({ action: 'subscribe', stream: 'depth', symbols: SYMBOLS });
+    client.send({ action: 'subscribe', stream: 'trades' });
+    await client.next('trade', frame => frame.type === 'trade_executed');
+    client.socket.pause();
+    await until(async () => (await impatient.metric('millrace_stalls_total')) > 0, 20_000, 'it is suspended');
+    return { impatient, client };
+  }
+
+  it('R40 R41 because it was suspended too often is closed with 4008 when it has drained', async () => {
+    const { impatient, client } = await stalled({ WS_CIRCUIT_BREAKER_THRESHOLD: '1' });
+    try {
+      client.socket.resume();
+      await until(() => client.closed !== undefined, 20_000, 'it is closed');
+      expect(client.closed).toEqual({ code: 4008, reason: 'slow consumer' });
+      expect(await impatient.metric('millrace_closes_total{code="4008"}')).toBe(1);
+    } finally {
+      await impatient.stop();
+    }
+  }, 60_000);
+
+  it('R40 R41 because it does not drain within the recovery time is closed, and its place is free', async () => {
+    const { impatient, client } = await stalled({ WS_CIRCUIT_BREAKER_RECOVERY: '500ms' });
+    try {
+      const closes = () => impatient.metric('millrace_closes_total{code="4008"}');
+      await until(async () => (await closes()) === 1, 20_000, 'the gateway gives it up');
+      expect(await impatient.metric('millrace_circuits{state="open"}')).toBe(0);
+      expect(await impatient.metric('millrace_connections_open')).toBe(0);
+      client.socket.resume();
+      await until(() => client.closed !== undefined, 20_000, 'it sees the end');
+    } finally {
+      await impatient.stop();
+    }
+  }, 60_000);
+});

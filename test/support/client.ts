@@ -15,7 +15,11 @@ export interface Refused {
 }
 
 export class TestClient {
+  /** All but heartbeats, the messages of arrays one by one. */
   readonly frames: Frame[] = [];
+  readonly heartbeats: Frame[] = [];
+  /** How many messages each array had. */
+  readonly batches: number[] = [];
   readonly socket: WebSocket;
   /** Messages that came as text and as binary. */
   readonly received = { text: 0, binary: 0 };
@@ -29,7 +33,11 @@ export class TestClient {
     socket.on('message', (data: Buffer, isBinary: boolean) => {
       this.received[isBinary ? 'binary' : 'text']++;
       const value: unknown = isBinary ? packr.unpack(data) : JSON.parse(data.toString());
-      for (const frame of Array.isArray(value) ? value : [value]) this.frames.push(frame as Frame);
+      if (Array.isArray(value)) this.batches.push(value.length);
+      for (const frame of (Array.isArray(value) ? value : [value]) as Frame[]) {
+        if (frame.type === 'heartbeat') this.heartbeats.push(frame);
+        else this.frames.push(frame);
+      }
     });
     socket.on('close', (code, reason) => {
       this.closed = { code, reason: reason.toString() };

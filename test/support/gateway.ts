@@ -10,6 +10,15 @@ const STOP_TIMEOUT_MS = 10_000;
 /** The secret that the gateways of tests verify tokens with. */
 export const TEST_SECRET = 'a-secret-that-only-tests-know-of-0123456789';
 
+/** Every client of a test comes from one address, and many are one user. */
+const TEST_ENVIRONMENT = {
+  PORT: '0',
+  ADMIN_PORT: '0',
+  AUTH_JWT_SECRET: TEST_SECRET,
+  WS_CONNECT_RATE_PER_IP: '10000',
+  WS_MAX_CONNECTIONS_PER_USER: '10000',
+};
+
 export interface TestGateway {
   /** `ws://127.0.0.1:<port>` */
   readonly url: string;
@@ -31,7 +40,7 @@ export interface TestGateway {
 /** Starts it with these settings and waits until it says that it is ready. */
 export async function startGateway(env: Readonly<Record<string, string>> = {}): Promise<TestGateway> {
   const child = spawn(process.execPath, [PROGRAM, 'serve'], {
-    env: { PATH: process.env.PATH ?? '', PORT: '0', ADMIN_PORT: '0', AUTH_JWT_SECRET: TEST_SECRET, ...env },
+    env: { PATH: process.env.PATH ?? '', ...TEST_ENVIRONMENT, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let stdout = '';

@@ -1,10 +1,12 @@
 /**
  * A client that trusts nothing: it applies patches with an independent library and holds the gateway to every promise
- * about the chain. What it finds broken is collected in `violations`.
+ * about the chain of state topics; `events` does so for the others. What it finds broken is collected in `violations`.
  */
 import { Packr } from 'msgpackr';
 import { applyPatch } from 'rfc6902';
 import { bookChecksum } from '../../src/protocol/checksum.js';
+import { EventClient } from './event-client.js';
+import type { EventLog } from './event-log.js';
 
 type Frame = Record<string, unknown>;
 interface Held {
@@ -19,24 +21,31 @@ export class ModelClient {
   readonly quotes: { quotes: Record<string, unknown> } = { quotes: {} };
   readonly depth = new Map<string, { bids: Record<string, string>; asks: Record<string, string> }>();
   readonly orderbook = new Map<string, Frame>();
-  /** Position on each topic's chain. */
+  /** Position on each state topic's chain. */
   readonly held = new Map<string, Held>();
-  /** Topics asked for. */
+  /** State topics asked for. */
   readonly wanted = new Set<string>();
-  frames = 0;
-  gaps = 0;
+  readonly events: EventClient;
 
-  readonly receive = (bytes: Uint8Array, isBinary: boolean): void => {
-    this.frames++;
+  constructor(log: EventLog) {
+    this.events = new EventClient(log);
+  }
+
+  /** @param isLost dropped on the way to the client */
+  readonly receive = (bytes: Uint8Array, isBinary: boolean, isLost: boolean): void => {
     const text = isBinary ? '' : Buffer.from(bytes).toString();
     let frame: Frame;
     try {
       frame = (isBinary ? packr.unpack(bytes) : JSON.parse(text)) as Frame;
+      if (Array.isArray(frame)) {
+        for (const one of frame as Frame[]) this.events.frame(one, isLost);
+        return;
+      }
     } catch (cause) {
       this.violations.push(`not decodable: ${text.slice(0, 200)} ${cause}`);
       return;
     }
-    this.#frame(frame);
+    this.#frame(frame, isLost);
   };
 
   forget(topic: string): void {
@@ -44,27 +53,36 @@ export class ModelClient {
     this.held.delete(topic);
   }
 
-  #frame(frame: Frame): void {
+  #frame(frame: Frame, isLost: boolean): void {
     switch (frame.type) {
       case 'quotes_patch':
+        if (isLost) return;
         if (frame.snapshot === true) this.#quotesSnapshot(frame);
         else this.#quotesDelta(frame);
         break;
       case 'depth_patch':
-        this.#depth(frame);
+        if (!isLost) this.#depth(frame);
         break;
       case 'orderbook_update':
-        this.#orderbook(frame);
+        if (!isLost) this.#orderbook(frame);
         break;
-      case 'trade_executed':
-        this.#trade(frame);
-        break;
-      case 'gap':
-        this.#gap(frame);
+      case 'heartbeat':
+        if (isStateTopic(frame.topic as string)) {
+          if (!isLost) this.#heartbeat(frame);
+          return;
+        }
+        this.events.frame(frame, isLost);
         break;
       default:
-        this.violations.push(`unexpected ${JSON.stringify(frame)}`);
+        this.events.frame(frame, isLost);
     }
+  }
+
+  /** Says where the topic stands; of one that was left and entered again, or waits for its snapshot, nothing is held. */
+  #heartbeat({ topic, epoch, seq }: Frame): void {
+    const held = this.held.get(topic as string);
+    if (held === undefined || (held.epoch === epoch && held.seq === seq)) return;
+    this.violations.push(`heartbeat of ${topic} at ${epoch} ${seq} after ${held.epoch} ${held.seq}`);
   }
 
   #quotesSnapshot(frame: Frame): void {
@@ -111,26 +129,6 @@ export class ModelClient {
     this.orderbook.set(frame.symbol as string, frame);
   }
 
-  #trade(frame: Frame): void {
-    const topic = `trades:${frame.symbol}`;
-    if (!this.wanted.has(topic) && !this.wanted.has('trades:*')) return;
-    const held = this.held.get(topic);
-    if (held !== undefined && (held.epoch !== frame.epoch || held.seq !== frame.prev_seq)) {
-      this.violations.push(`${topic}: ${frame.prev_seq}→${frame.seq} after ${held.seq}`);
-    }
-    this.held.set(topic, { epoch: frame.epoch as string, seq: frame.seq as number });
-  }
-
-  #gap(frame: Frame): void {
-    this.gaps++;
-    const topic = frame.topic as string;
-    const held = this.held.get(topic);
-    if (held === undefined) return;
-    if ((frame.from as number) > held.seq + 1)
-      this.violations.push(`${topic}: gap from ${frame.from} after ${held.seq}`);
-    held.seq = Math.max(held.seq, frame.to as number);
-  }
-
   /** True when the delta is to be applied; a topic without a snapshot yet ignores it. */
   #follows(topic: string, frame: Frame): boolean {
     const held = this.held.get(topic);
@@ -151,3 +149,5 @@ export class ModelClient {
     }
   }
 }
+
+const isStateTopic = (topic: string): boolean => /^(quotes|orderbook|depth):/.test(topic);

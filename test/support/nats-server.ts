@@ -1,10 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { accessSync, constants } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
-import { delimiter, join } from 'node:path';
+import { join } from 'node:path';
+import { natsServerBinary } from './programs.js';
 import { until } from './until.js';
 
 const HOST = '127.0.0.1';
@@ -13,7 +13,6 @@ const STOP_TIMEOUT_MS = 10_000;
 /** Kept of the server's log, for the message of a failed start. */
 const LOG_CHARACTERS_MAX = 8_192;
 /** Where Debian's package puts it, which is not in every user's PATH. */
-const DEBIAN_BINARY = '/usr/sbin/nats-server';
 
 export interface NatsServerOptions {
   /** Turns JetStream on, stored under `storeDir`. */
@@ -31,6 +30,8 @@ export interface NatsServer {
   readonly url: string;
   readonly port: number;
   readonly pid: number;
+  /** `http://127.0.0.1:<port>` of its monitoring, where `args` ask for it (`-m -1`); undefined else. */
+  readonly monitorUrl: string | undefined;
   /** Asks the server to end, and waits until it has. Safe to call twice. */
   stop(): Promise<void>;
   /** Ends the server without a goodbye (SIGKILL), and waits until it is gone. Safe to call twice. */
@@ -49,7 +50,7 @@ export async function startNatsServer(options: NatsServerOptions = {}): Promise<
   const args = ['-a', HOST, '-p', String(options.port ?? -1), ...(options.args ?? [])];
   if (options.jetstream === true) args.push('-js', '-sd', storeDir);
 
-  const child = spawn(binary(), args, { stdio: ['ignore', 'ignore', 'pipe'] });
+  const child = spawn(natsServerBinary(), args, { stdio: ['ignore', 'ignore', 'pipe'] });
   const endWithTests = (): void => {
     child.kill('SIGKILL');
   };
@@ -61,12 +62,13 @@ export async function startNatsServer(options: NatsServerOptions = {}): Promise<
   };
 
   try {
-    const port = await startedPort(child);
+    const { port, monitorPort } = await startedPorts(child);
     await until(() => accepts(port), START_TIMEOUT_MS, `nats-server accepts connections on port ${port}`);
     return {
       url: `nats://${HOST}:${port}`,
       port,
       pid: child.pid ?? 0,
+      monitorUrl: monitorPort === undefined ? undefined : `http://${HOST}:${monitorPort}`,
       stop: () => end('SIGTERM'),
       kill: () => end('SIGKILL'),
     };
@@ -77,7 +79,7 @@ export async function startNatsServer(options: NatsServerOptions = {}): Promise<
 }
 
 /** Follows the log until the server says that it is ready; keeps reading it so that the pipe never fills. */
-async function startedPort(child: ChildProcess): Promise<number> {
+async function startedPorts(child: ChildProcess): Promise<{ port: number; monitorPort: number | undefined }> {
   let log = '';
   let failure: Error | undefined;
   child.once('error', error => {
@@ -99,7 +101,8 @@ async function startedPort(child: ChildProcess): Promise<number> {
   if (port === undefined) {
     throw new Error(`nats-server did not start (exit code ${child.exitCode}):\n${log}`, { cause: failure });
   }
-  return port;
+  const monitor = /Starting http monitor on [^\s]*:(\d+)/.exec(log)?.[1];
+  return { port, monitorPort: monitor === undefined ? undefined : Number(monitor) };
 }
 
 async function endProcess(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
@@ -120,22 +123,4 @@ function accepts(port: number): Promise<boolean> {
     });
     socket.once('error', () => resolve(false));
   });
-}
-
-function binary(): string {
-  const named = process.env.NATS_SERVER_BIN;
-  if (named !== undefined && named !== '') return named;
-  const inPath = (process.env.PATH ?? '').split(delimiter).map(directory => join(directory, 'nats-server'));
-  const found = [...inPath, DEBIAN_BINARY].find(isExecutable);
-  if (found === undefined) throw new Error('nats-server not found: install it or set NATS_SERVER_BIN');
-  return found;
-}
-
-function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
 }

@@ -1,23 +1,29 @@
 import { describe, expect, it } from 'vitest';
 import { ANONYMOUS, type Credential, compileEntitlements, isEntitlement } from '../../../src/auth/credential.js';
+import type { TopicPolicy } from '../../../src/auth/policy.js';
 import { STREAMS } from '../../../src/protocol/topics.js';
 
-function entitled(entitlements: readonly string[] | undefined) {
-  const credential: Credential = { sub: 'u', tier: 'retail', roles: [], entitlements, expiresAtMs: 0, jti: undefined };
-  return compileEntitlements(credential);
+function credentialOf(more: Partial<Credential> = {}): Credential {
+  const none = { issuedAtMs: undefined, jti: undefined, apiKeyId: undefined };
+  return { sub: 'alice', tier: 'retail', roles: [], entitlements: undefined, expiresAtMs: 0, ...none, ...more };
 }
 
-describe('entitlements', () => {
-  it('open every public stream when the credential has none, but not the full view of trades', () => {
+const entitled = (entitlements: readonly string[] | undefined) => compileEntitlements(credentialOf({ entitlements }));
+const MARKET_DATA = ['quotes', 'trades', 'orderbook', 'depth'] as const;
+
+describe('R32 entitlements', () => {
+  it('open every stream when the credential has none, but not the full view of trades', () => {
     const all = entitled(undefined);
-    expect(STREAMS.map(stream => all.maySubscribe(stream, 'AAPL'))).toEqual([true, true, true, true]);
+    expect(MARKET_DATA.filter(stream => all.maySubscribe(stream, 'AAPL'))).toEqual(MARKET_DATA);
     expect(all.maySubscribe('trades', '*')).toBe(true);
+    expect(all.maySubscribe('analytics', 'alerts')).toBe(true);
+    expect(all.maySubscribe('rooms', 'desk-7')).toBe(true);
     expect(all.hasFullTrades).toBe(false);
   });
 
   it('open nothing when the list is empty', () => {
     const none = entitled([]);
-    expect(STREAMS.map(stream => none.maySubscribe(stream, 'AAPL'))).toEqual([false, false, false, false]);
+    expect(STREAMS.filter(stream => none.maySubscribe(stream, 'alice'))).toEqual([]);
   });
 
   it('are for the stream they name and no other', () => {
@@ -27,17 +33,69 @@ describe('entitlements', () => {
   });
 
   it('take * for any characters within a pattern', () => {
-    const some = entitled(['quotes:BTC/*', 'quotes:A*L', 'depth:*']);
+    const some = entitled(['quotes:BTC/*', 'quotes:A*L', 'depth:*', 'rooms:desk-*']);
     expect(some.maySubscribe('quotes', 'BTC/USDT')).toBe(true);
     expect(some.maySubscribe('quotes', 'AAPL')).toBe(true);
     expect(some.maySubscribe('quotes', 'AAPLX')).toBe(false);
     expect(some.maySubscribe('depth', 'anything')).toBe(true);
+    expect(some.maySubscribe('rooms', 'desk-7')).toBe(true);
+    expect(some.maySubscribe('rooms', 'board')).toBe(false);
   });
 
   it('open all symbols at once only to a pattern for all', () => {
     expect(entitled(['trades:*']).maySubscribe('trades', '*')).toBe(true);
     expect(entitled(['trades:A*', 'trades:*A']).maySubscribe('trades', '*')).toBe(false);
     expect(entitled(['trades:AAPL']).maySubscribe('trades', '*')).toBe(false);
+  });
+
+  it.each(['*', '>', 'desk.*', 'desk.>', 'a b', ''])('never open a room of the name %j', name => {
+    expect(entitled(undefined).maySubscribe('rooms', name)).toBe(false);
+    expect(entitled(['rooms:*']).maySubscribe('rooms', name)).toBe(false);
+  });
+});
+
+describe('R22 R32 orders', () => {
+  it('are open to their own user when the credential has no list', () => {
+    expect(entitled(undefined).maySubscribe('orders', 'alice')).toBe(true);
+    expect(entitled(undefined).maySubscribe('orders', 'bob')).toBe(false);
+  });
+
+  it('need a pattern that matches the user where there is a list', () => {
+    expect(entitled(['orders:*']).maySubscribe('orders', 'alice')).toBe(true);
+    expect(entitled(['orders:al*']).maySubscribe('orders', 'alice')).toBe(true);
+    expect(entitled(['quotes:*', 'orders:bob']).maySubscribe('orders', 'alice')).toBe(false);
+  });
+
+  it.each(['orders:bob', 'orders:*'])('of another user are closed, even to %s', text => {
+    expect(entitled([text]).maySubscribe('orders', 'bob')).toBe(false);
+    expect(entitled([text]).maySubscribe('orders', '*')).toBe(false);
+  });
+
+  it.each(['*', '>', 'a.*', 'a b', 'alice\n'])(
+    'are closed to a user whose name %j would be others’ in a subject',
+    sub => {
+      for (const entitlements of [undefined, ['orders:*']]) {
+        expect(compileEntitlements(credentialOf({ sub, entitlements })).maySubscribe('orders', sub)).toBe(false);
+      }
+    },
+  );
+});
+
+describe('R32 roles that the policy demands', () => {
+  const policy: TopicPolicy = {
+    allows: (roles, stream, name) => stream !== 'analytics' || name === 'alerts' || roles.includes('risk'),
+  };
+  const may = (roles: readonly string[], entitlements?: readonly string[]) => {
+    const compiled = compileEntitlements(credentialOf({ roles, entitlements }), policy);
+    return (channel: string) => compiled.maySubscribe('analytics', channel);
+  };
+
+  it('are needed besides the entitlement', () => {
+    expect(may([], ['analytics:*'])('exposure-updates')).toBe(false);
+    expect(may(['risk'], ['analytics:*'])('exposure-updates')).toBe(true);
+    expect(may(['risk'], ['quotes:*'])('exposure-updates')).toBe(false);
+    expect(may([])('exposure-updates')).toBe(false);
+    expect(may([])('alerts')).toBe(true);
   });
 });
 
@@ -55,17 +113,30 @@ describe('the full view of trades', () => {
   });
 });
 
-describe('an anonymous connection', () => {
+describe('R32 an anonymous connection', () => {
   const anonymous = compileEntitlements(ANONYMOUS);
 
-  it('may see trades, best levels and depth, but no quotes', () => {
+  it('may see trades, best levels and depth, and nothing else', () => {
     expect(STREAMS.filter(stream => anonymous.maySubscribe(stream, 'AAPL'))).toEqual(['trades', 'orderbook', 'depth']);
+    expect(anonymous.maySubscribe('analytics', 'alerts')).toBe(false);
+    expect(anonymous.maySubscribe('orders', '')).toBe(false);
     expect(anonymous.maySubscribe('trades', '*')).toBe(true);
     expect(anonymous.hasFullTrades).toBe(false);
   });
 
+  it('sees no more whatever it is entitled to', () => {
+    for (const entitlements of [undefined, STREAMS.map(stream => `${stream}:*`)]) {
+      const generous = compileEntitlements({ ...ANONYMOUS, entitlements });
+      expect(STREAMS.filter(stream => generous.maySubscribe(stream, 'alerts'))).toEqual([
+        'trades',
+        'orderbook',
+        'depth',
+      ]);
+    }
+  });
+
   it('is retail, nobody, and never expires', () => {
-    expect(ANONYMOUS).toMatchObject({ sub: '', tier: 'retail', roles: [] });
+    expect(ANONYMOUS).toMatchObject({ sub: '', tier: 'retail', roles: [], jti: undefined, apiKeyId: undefined });
     expect(ANONYMOUS.expiresAtMs).toBe(Number.POSITIVE_INFINITY);
   });
 });

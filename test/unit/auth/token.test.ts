@@ -1,48 +1,12 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { createHmac } from 'node:crypto';
 import fc from 'fast-check';
-import { type CryptoKey, exportJWK, exportSPKI, generateKeyPair, SignJWT, UnsecuredJWT } from 'jose';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createTokenVerifier, mintToken, TOKEN_BYTES_MAX, type TokenResult } from '../../../src/auth/token.js';
-import { type AuthConfig, ConfigError } from '../../../src/config/environment.js';
+import { CompactEncrypt, EncryptJWT, UnsecuredJWT } from 'jose';
+import { describe, expect, it } from 'vitest';
+import { RevocationList } from '../../../src/auth/revocations.js';
+import { createTokenVerifier, mintToken, TOKEN_BYTES_MAX } from '../../../src/auth/token.js';
+import { GOOD, NOW, NOW_MS, refused, SECRET, signed, signedText, verify, withSecret } from './signed.js';
 
-const SECRET = 'a secret of at least thirty-two bytes';
-const secretKey = new TextEncoder().encode(SECRET);
-const NOW_MS = 1_700_000_000_000;
-const NOW = NOW_MS / 1000;
-const NO_AUTH: AuthConfig = {
-  secret: undefined,
-  jwksUrl: undefined,
-  jwksFile: undefined,
-  issuer: undefined,
-  audience: undefined,
-};
-const withSecret = (more: Partial<AuthConfig> = {}): AuthConfig => ({ ...NO_AUTH, secret: SECRET, ...more });
-const refused = (reason: string): TokenResult => ({ ok: false, code: 'unauthorized', reason }) as TokenResult;
-const GOOD = { sub: 'alice', exp: NOW + 60 };
-
-function signed(
-  claims: Record<string, unknown>,
-  key: CryptoKey | Uint8Array = secretKey,
-  header = {},
-): Promise<string> {
-  return new SignJWT(claims).setProtectedHeader({ alg: 'HS256', ...header }).sign(key);
-}
-
-async function verify(token: string, config = withSecret(), nowMs = NOW_MS): Promise<TokenResult> {
-  return (await createTokenVerifier(config, () => nowMs)).verify(token);
-}
-
-let directory = '';
-beforeAll(async () => {
-  directory = await mkdtemp(join(tmpdir(), 'millrace-auth-'));
-});
-afterAll(() => rm(directory, { recursive: true, force: true }));
-
-describe('a token that is accepted', () => {
+describe('R21 a token that is accepted', () => {
   it('gives the credential that was minted', async () => {
     const entitlements = ['quotes:*', 'trades:full'];
     const request = { secret: SECRET, sub: 'alice', tier: 'institutional', roles: ['trader'], ttlMs: 60_000 } as const;
@@ -55,6 +19,8 @@ describe('a token that is accepted', () => {
         roles: ['trader'],
         entitlements,
         expiresAtMs: NOW_MS + 60_000,
+        issuedAtMs: NOW_MS,
+        apiKeyId: undefined,
         jti: expect.stringMatching(/^[\da-f-]{36}$/),
       },
     });
@@ -69,7 +35,9 @@ describe('a token that is accepted', () => {
         roles: [],
         entitlements: undefined,
         expiresAtMs: NOW_MS + 60_000,
+        issuedAtMs: undefined,
         jti: undefined,
+        apiKeyId: undefined,
       },
     });
   });
@@ -77,6 +45,13 @@ describe('a token that is accepted', () => {
   it('may come from an issuer whose clock is up to 5 s off', async () => {
     expect((await verify(await signed({ sub: 'a', exp: NOW - 4 }))).ok).toBe(true);
     expect((await verify(await signed({ ...GOOD, nbf: NOW + 4 }))).ok).toBe(true);
+    expect((await verify(await signed({ ...GOOD, iat: NOW + 5 }))).ok).toBe(true);
+  });
+
+  it('may have been issued at any time before, and in parts of a second', async () => {
+    for (const iat of [NOW - 86_400, NOW - 0.5, 0, -1]) {
+      expect(await verify(await signed({ ...GOOD, iat }))).toMatchObject({ credential: { issuedAtMs: iat * 1000 } });
+    }
   });
 
   it('names the configured issuer and audience', async () => {
@@ -88,7 +63,7 @@ describe('a token that is accepted', () => {
   });
 });
 
-describe('a token that is refused', () => {
+describe('R21 a token that is refused', () => {
   it.each([
     ['no token', ''],
     ['a word', 'hello'],
@@ -107,6 +82,12 @@ describe('a token that is refused', () => {
   it('is malformed when it is longer than 8 KiB, however well signed', async () => {
     const token = await signed({ ...GOOD, roles: ['x'.repeat(TOKEN_BYTES_MAX)] });
     expect(await verify(token)).toEqual(refused('malformed'));
+  });
+
+  it.each([' ', '\n', '=', '==', '+', '.'])('is malformed with %j behind a good token', async more => {
+    const token = await signed(GOOD);
+    expect((await verify(token)).ok).toBe(true);
+    expect(await verify(`${token}${more}`)).toEqual(refused('malformed'));
   });
 
   it('is malformed when it demands an extension', async () => {
@@ -172,20 +153,104 @@ describe('a token that is refused', () => {
     ['entitlements that are text', { ...GOOD, entitlements: 'quotes:*' }],
     ['a malformed entitlement', { ...GOOD, entitlements: ['quotes:*', 'everything'] }],
     ['a jti that is a number', { ...GOOD, jti: 7 }],
+    ['a jti of 257 characters', { ...GOOD, jti: 'x'.repeat(257) }],
+    ['an iat that is text', { ...GOOD, iat: String(NOW) }],
+    ['an iat that is null', { ...GOOD, iat: null }],
   ])('has claims that say nothing usable: %s', async (_, claims) => {
     expect(await verify(await signed(claims))).toEqual(refused('claims'));
   });
 
-  it('never ends, by an exp beyond all numbers', async () => {
-    const [head] = (await signed(GOOD)).split('.');
-    const body = Buffer.from('{"sub":"alice","exp":1e999}').toString('base64url');
-    const { createHmac } = await import('node:crypto');
-    const signature = createHmac('sha256', SECRET).update(`${head}.${body}`).digest('base64url');
-    expect((await verify(`${head}.${body}.${signature}`)).ok).toBe(false);
+  it('was issued more than 5 s from now: it would outlive a revocation of its user', async () => {
+    expect(await verify(await signed({ ...GOOD, iat: NOW + 6 }))).toEqual(refused('claims'));
+  });
+
+  it.each(['1e999', '1e300', '8640000000001', '-1e999', 'null'])('has an exp that is no date: %s', async exp => {
+    const result = await verify(signedText('{"alg":"HS256"}', `{"sub":"alice","exp":${exp}}`));
+    expect(['claims', 'expired']).toContain(!result.ok && result.reason);
+  });
+
+  it.each(['1e999', '1e300', '-1e300', '-1e999'])('has an iat that is no date: %s', async iat => {
+    const token = signedText('{"alg":"HS256"}', `{"sub":"alice","exp":${GOOD.exp},"iat":${iat}}`);
+    expect(await verify(token)).toEqual(refused('claims'));
   });
 });
 
-describe('whatever is sent instead of a token', () => {
+describe('R21 a token that is signed well and still odd', () => {
+  const { exp } = GOOD;
+  const key = new TextEncoder().encode(SECRET);
+
+  it.each([
+    ['an unknown extension', '{"alg":"HS256","crit":["x"],"x":1}'],
+    ['an extension that is not there', '{"alg":"HS256","crit":["x"]}'],
+    ['an empty list of extensions', '{"alg":"HS256","crit":[]}'],
+    ['extensions that are text', '{"alg":"HS256","crit":"x","x":1}'],
+    ['a registered member as extension', '{"alg":"HS256","crit":["alg"]}'],
+    ['its claims unencoded', '{"alg":"HS256","crit":["b64"],"b64":false}'],
+    ['an inherited extension', '{"alg":"HS256","crit":["toString"]}'],
+  ])('is refused when its header demands %s', async (_, header) => {
+    expect((await verify(signedText(header, JSON.stringify(GOOD)))).ok).toBe(false);
+  });
+
+  it.each(['none', 'None', 'NONE', 'hs256', 'HS256 ', '', 'HS384'])('is refused under the algorithm %j', async alg => {
+    const token = signedText(JSON.stringify({ alg }), JSON.stringify(GOOD));
+    expect((await verify(token)).ok).toBe(false);
+    expect((await verify(`${token.slice(0, token.lastIndexOf('.'))}.`)).ok).toBe(false);
+  });
+
+  it.each(['[]', '"alice"', 'null', '7', '', '{"sub":'])('is malformed when its claims are %j', async payload => {
+    expect(await verify(signedText('{"alg":"HS256"}', payload))).toEqual(refused('malformed'));
+  });
+
+  it('is malformed when its claims are a token (nested)', async () => {
+    const token = signedText('{"alg":"HS256","cty":"JWT"}', await signed(GOOD));
+    expect(await verify(token)).toEqual(refused('malformed'));
+  });
+
+  it('is malformed when it is encrypted, also with our secret, and also around a good token', async () => {
+    const header = { alg: 'dir', enc: 'A256GCM' };
+    const half = key.subarray(0, 32);
+    const plain = await new EncryptJWT(GOOD).setProtectedHeader(header).encrypt(half);
+    const inner = new TextEncoder().encode(await signed(GOOD));
+    const nested = await new CompactEncrypt(inner).setProtectedHeader({ ...header, cty: 'JWT' }).encrypt(half);
+    expect(await verify(plain)).toEqual(refused('malformed'));
+    expect(await verify(nested)).toEqual(refused('malformed'));
+  });
+
+  it('says the last of what it says twice, as JSON has it', async () => {
+    const claims = `{"sub":"alice","tier":"institutional","sub":"bob","tier":"retail","exp":1,"exp":${exp}}`;
+    expect(await verify(signedText('{"alg":"none","alg":"HS256"}', claims))).toMatchObject({
+      credential: { sub: 'bob', tier: 'retail', expiresAtMs: exp * 1000 },
+    });
+    expect((await verify(signedText('{"alg":"HS256","alg":"none"}', claims))).ok).toBe(false);
+    expect(await verify(signedText('{"alg":"HS256"}', `{"sub":"alice","exp":${exp},"exp":1}`))).toEqual(
+      refused('expired'),
+    );
+  });
+
+  it('gets nothing from a prototype', async () => {
+    const claims = `{"__proto__":{"tier":"institutional","roles":["admin"],"entitlements":["trades:full"]},"sub":"alice","exp":${exp}}`;
+    expect(await verify(signedText('{"alg":"HS256"}', claims))).toMatchObject({
+      credential: { tier: 'retail', roles: [], entitlements: undefined },
+    });
+    const without = `{"__proto__":{"sub":"admin"},"exp":${exp}}`;
+    expect(await verify(signedText('{"alg":"HS256"}', without))).toEqual(refused('claims'));
+  });
+
+  it('keeps a name as it is spelt: no trimming, no folding', async () => {
+    for (const sub of [' alice', 'ALICE', 'alice\u0000', 'ali\u0301ce']) {
+      expect(await verify(await signed({ sub, exp }))).toMatchObject({ credential: { sub } });
+    }
+  });
+
+  it('is refused when its text is not UTF-8', async () => {
+    const parts = [Buffer.from('{"alg":"HS256"}'), Buffer.from(`{"sub":"\xff","exp":${exp}}`, 'latin1')];
+    const text = parts.map(part => part.toString('base64url')).join('.');
+    const signature = createHmac('sha256', SECRET).update(text).digest('base64url');
+    expect(await verify(`${text}.${signature}`)).toEqual(refused('malformed'));
+  });
+});
+
+describe('R21 whatever is sent instead of a token', () => {
   const header = fc.record(
     {
       alg: fc.oneof(fc.constantFrom('HS256', 'RS256', 'ES256', 'EdDSA', 'none', 'hs256', '__proto__'), fc.jsonValue()),
@@ -213,149 +278,7 @@ describe('whatever is sent instead of a token', () => {
   });
 });
 
-describe('a key set', () => {
-  const ALGORITHMS = ['RS256', 'ES256', 'EdDSA'] as const;
-  const pairs = new Map<string, { privateKey: CryptoKey; publicKey: CryptoKey }>();
-  let config: AuthConfig;
-
-  async function keySetFile(name: string, keys: readonly object[]): Promise<AuthConfig> {
-    const jwksFile = join(directory, name);
-    await writeFile(jwksFile, JSON.stringify({ keys }));
-    return { ...NO_AUTH, jwksFile };
-  }
-  function pair(alg: string) {
-    const found = pairs.get(alg);
-    if (found === undefined) throw new Error(`no key for ${alg}`);
-    return found;
-  }
-  const publicJwk = async (alg: string) => ({ ...(await exportJWK(pair(alg).publicKey)), alg, kid: alg });
-
-  beforeAll(async () => {
-    for (const alg of ALGORITHMS) pairs.set(alg, await generateKeyPair(alg, { extractable: true }));
-    config = await keySetFile('keys.json', await Promise.all(ALGORITHMS.map(publicJwk)));
-  });
-
-  it.each(ALGORITHMS)('verifies %s', async alg => {
-    const token = await signed(GOOD, pair(alg).privateKey, { alg, kid: alg });
-    expect(await verify(token, config)).toMatchObject({ ok: true, credential: { sub: 'alice' } });
-  });
-
-  it.each(ALGORITHMS)('refuses an %s signature of a stranger under a known kid', async alg => {
-    const stranger = await generateKeyPair(alg);
-    const token = await signed(GOOD, stranger.privateKey, { alg, kid: alg });
-    expect(await verify(token, config)).toEqual(refused('signature'));
-  });
-
-  it('refuses an unknown kid', async () => {
-    const token = await signed(GOOD, pair('RS256').privateKey, { alg: 'RS256', kid: 'elsewhere' });
-    expect(await verify(token, config)).toEqual(refused('signature'));
-  });
-
-  it('refuses HS256 with the public key taken for a secret (key confusion)', async () => {
-    const { publicKey } = pair('RS256');
-    const spki = await exportSPKI(publicKey);
-    const asSecrets = [
-      spki,
-      spki.trim(),
-      JSON.stringify(await publicJwk('RS256')),
-      (await exportJWK(publicKey)).n ?? '',
-    ];
-    for (const text of asSecrets) {
-      const token = await signed(GOOD, new TextEncoder().encode(text), { alg: 'HS256', kid: 'RS256' });
-      expect(await verify(token, config)).toEqual(refused('signature'));
-    }
-  });
-
-  it('refuses a token without signature', async () => {
-    const unsecured = new UnsecuredJWT({ sub: 'alice' }).setExpirationTime(NOW + 60).encode();
-    expect(await verify(unsecured, config)).toEqual(refused('signature'));
-  });
-
-  it('refuses a token that brings its own key', async () => {
-    const stranger = await generateKeyPair('ES256', { extractable: true });
-    const jwk = await exportJWK(stranger.publicKey);
-    for (const header of [{ jwk }, { jwk, kid: 'ES256' }, { jku: 'https://evil.example/keys', kid: 'ES256' }]) {
-      const token = await signed(GOOD, stranger.privateKey, { alg: 'ES256', ...header });
-      expect(await verify(token, config)).toEqual(refused('signature'));
-    }
-  });
-
-  it('is no use to a gateway that has a secret', async () => {
-    const token = await signed(GOOD, pair('RS256').privateKey, { alg: 'RS256', kid: 'RS256' });
-    expect(await verify(token, withSecret())).toEqual(refused('signature'));
-  });
-
-  it('finds the key among several of one type when no kid says which', async () => {
-    const older = await generateKeyPair('ES256', { extractable: true });
-    const newer = await generateKeyPair('ES256', { extractable: true });
-    const keys = [await exportJWK(older.publicKey), await exportJWK(newer.publicKey)];
-    const rotating = await keySetFile('rotating.json', keys);
-    expect((await verify(await signed(GOOD, newer.privateKey, { alg: 'ES256' }), rotating)).ok).toBe(true);
-    const stranger = await signed(GOOD, pair('ES256').privateKey, { alg: 'ES256' });
-    expect(await verify(stranger, rotating)).toEqual(refused('signature'));
-    const expired = await signed({ sub: 'a', exp: NOW - 60 }, newer.privateKey, { alg: 'ES256' });
-    expect(await verify(expired, rotating)).toEqual(refused('expired'));
-  });
-
-  it('is fetched from a URL, and its absence is not blamed on the token', async () => {
-    const keys = [await publicJwk('ES256')];
-    let isUp = false;
-    const server = createServer((_request, response) => {
-      response.writeHead(isUp ? 200 : 500, { 'content-type': 'application/json' }).end(JSON.stringify({ keys }));
-    });
-    await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
-    try {
-      const jwksUrl = `http://127.0.0.1:${(server.address() as AddressInfo).port}/keys`;
-      const verifier = await createTokenVerifier({ ...NO_AUTH, jwksUrl }, () => NOW_MS);
-      const token = await signed(GOOD, pair('ES256').privateKey, { alg: 'ES256', kid: 'ES256' });
-      expect(await verifier.verify(token)).toEqual(refused('keys_unavailable'));
-      isUp = true;
-      expect((await verifier.verify(token)).ok).toBe(true);
-    } finally {
-      server.close();
-    }
-  });
-});
-
-describe('a key that cannot be used stops the start, naming its variable', () => {
-  async function failure(config: AuthConfig): Promise<ConfigError> {
-    const error: unknown = await createTokenVerifier(config).catch(reason => reason);
-    expect(error).toBeInstanceOf(ConfigError);
-    return error as ConfigError;
-  }
-
-  it.each([
-    ['is not JSON', 'keys: none'],
-    ['with at least one key', '{}'],
-    ['with at least one key', '{"keys":[]}'],
-    ['with at least one key', '{"keys":[{}]}'],
-    ['with at least one key', 'null'],
-    ['public keys only', '{"keys":[{"kty":"oct","k":"c2VjcmV0"}]}'],
-    ['public keys only', '{"keys":[{"kty":"EC","crv":"P-256","x":"a","y":"b","d":"c"}]}'],
-  ])('a key file that must be something else: %s', async (expected, text) => {
-    const jwksFile = join(directory, 'bad.json');
-    await writeFile(jwksFile, text);
-    const error = await failure({ ...NO_AUTH, jwksFile });
-    expect(error.message).toContain('AUTH_JWKS_FILE');
-    expect(error.message).toContain(expected);
-  });
-
-  it('a key file that is not there, with the cause', async () => {
-    const error = await failure({ ...NO_AUTH, jwksFile: join(directory, 'missing.json') });
-    expect(error.message).toContain('AUTH_JWKS_FILE');
-    expect(error.cause).toMatchObject({ code: 'ENOENT' });
-  });
-
-  it.each(['keys.example', 'ftp://keys.example/jwks'])('a key address that is not http: %s', async jwksUrl => {
-    expect((await failure({ ...NO_AUTH, jwksUrl })).message).toContain('AUTH_JWKS_URL');
-  });
-
-  it('no key at all', async () => {
-    expect((await failure(NO_AUTH)).message).toMatch(/AUTH_JWT_SECRET.*AUTH_JWKS_FILE.*AUTH_JWKS_URL/);
-  });
-});
-
-describe('a token that comes again', () => {
+describe('R21 a token that comes again', () => {
   it('gives the same credential without another signature check', async () => {
     const verifier = await createTokenVerifier(withSecret(), () => NOW_MS);
     const token = await signed(GOOD);
@@ -372,5 +295,57 @@ describe('a token that comes again', () => {
     expect((await verifier.verify(token)).ok).toBe(true);
     nowMs += 2_000;
     expect(await verifier.verify(token)).toEqual(refused('expired'));
+  });
+
+  it('is remembered without a promise, as the same credential', async () => {
+    const verifier = await createTokenVerifier(withSecret(), () => NOW_MS);
+    const token = await signed(GOOD);
+    expect(verifier.remembered(token)).toBeUndefined();
+    const result = await verifier.verify(token);
+    expect(verifier.remembered(token)).toBe(result.ok && result.credential);
+  });
+
+  it('is remembered no longer than it is accepted', async () => {
+    let nowMs = NOW_MS;
+    const verifier = await createTokenVerifier(withSecret(), () => nowMs);
+    const token = await signed(GOOD);
+    await verifier.verify(token);
+    nowMs += 64_999;
+    expect(verifier.remembered(token)).toBeDefined();
+    nowMs += 1;
+    expect(verifier.remembered(token)).toBeUndefined();
+  });
+
+  it('is not remembered after a refusal, nor in another spelling', async () => {
+    const verifier = await createTokenVerifier(withSecret(), () => NOW_MS);
+    const token = await signed(GOOD);
+    const expired = await signed({ sub: 'alice', exp: NOW - 60 });
+    await verifier.verify(token);
+    for (const text of [expired, `${token}A`, `${token} `, token.slice(0, -1)]) {
+      await verifier.verify(text);
+      expect(verifier.remembered(text)).toBeUndefined();
+    }
+  });
+
+  it('R33 is still covered by a revocation while it is remembered', async () => {
+    const verifier = await createTokenVerifier(withSecret(), () => NOW_MS);
+    const token = await signed({ ...GOOD, jti: 't-1', iat: NOW });
+    await verifier.verify(token);
+    const revocations = new RevocationList();
+    revocations.add({ jti: 't-1' }, NOW_MS);
+    const credential = verifier.remembered(token);
+    expect(credential !== undefined && revocations.covers(credential)).toBe(true);
+  });
+
+  it('R33 is good again when it was minted after its user was revoked', async () => {
+    const revocations = new RevocationList();
+    revocations.add({ sub: 'alice' }, NOW_MS);
+    const covered = async (mintedMs: number) => {
+      const token = await mintToken({ secret: SECRET, sub: 'alice', ttlMs: 60_000 }, () => mintedMs);
+      const result = await verify(token, withSecret(), mintedMs);
+      return result.ok && revocations.covers(result.credential);
+    };
+    expect(await covered(NOW_MS)).toBe(true);
+    expect(await covered(NOW_MS + 1000)).toBe(false);
   });
 });

@@ -26,10 +26,11 @@ describe('millrace --help', () => {
   it('names every command', async () => {
     const { code, stdout } = await runCli(['--help']);
     expect(code).toBe(0);
-    for (const command of ['serve', 'tail', 'publish', 'token', 'record']) expect(stdout).toContain(`\n  ${command} `);
+    for (const command of ['serve', 'tail', 'publish', 'token', 'api-key', 'record'])
+      expect(stdout).toContain(`\n  ${command} `);
   });
 
-  it.each(['serve', 'tail', 'publish', 'token', 'record'])('of %s shows an example', async command => {
+  it.each(['serve', 'tail', 'publish', 'token', 'api-key', 'record'])('of %s shows an example', async command => {
     const { code, stdout } = await runCli([command, '--help']);
     expect(code).toBe(0);
     expect(stdout).toMatch(new RegExp(`\\$ .*millrace ${command} ?`));
@@ -51,7 +52,8 @@ describe('millrace token', () => {
     );
     expect([code, stderr]).toEqual([0, '']);
     expect(stdout).toMatch(/^[\w-]+\.[\w-]+\.[\w-]+\n$/);
-    const keys = { secret: SECRET, issuer: 'us', audience: 'them', jwksFile: undefined, jwksUrl: undefined };
+    const none = { jwksFile: undefined, jwksUrl: undefined, apiKeysFile: undefined, policyFile: undefined };
+    const keys = { secret: SECRET, issuer: 'us', audience: 'them', ...none };
     const result = await (await createTokenVerifier(keys)).verify(stdout.trim());
     if (!result.ok) throw new Error(result.reason);
     const { sub, tier, roles, entitlements, expiresAtMs } = result.credential;
@@ -70,6 +72,8 @@ describe('millrace token', () => {
     ['--sub', [], { AUTH_JWT_SECRET: SECRET }],
     ['--tier', ['--sub', 'a', '--tier', 'gold'], { AUTH_JWT_SECRET: SECRET }],
     ['--ttl', ['--sub', 'a', '--ttl', 'soon'], { AUTH_JWT_SECRET: SECRET }],
+    ['--ttl', ['--sub', 'a', '--ttl', '36501d'], { AUTH_JWT_SECRET: SECRET }],
+    ['--role', ['--sub', 'a', '--role', ''], { AUTH_JWT_SECRET: SECRET }],
     ['--entitlement', ['--sub', 'a', '--entitlement', 'all'], { AUTH_JWT_SECRET: SECRET }],
   ])('says that %s is wrong, and prints no token', async (name, args, env) => {
     const { code, stdout, stderr } = await runCli(['token', ...args], { ...env });

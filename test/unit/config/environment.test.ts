@@ -42,14 +42,29 @@ describe('without settings', () => {
   it('has the limits of the contract', () => {
     expect(config.limits).toEqual({
       connectionsMax: 10_000,
+      connectionsPerAddressMax: 1000,
+      connectionsPerUserMax: 20,
+      attemptsPerSecondMax: 200,
       subscriptionsMax: 1024,
+      messagesPerSecondMax: 1000,
       messageBytesMax: 1_048_576,
       backpressureBytesMax: 1_048_576,
     });
+    expect(config.times).toEqual({
+      pingIntervalMs: 30_000,
+      pongTimeoutMs: 60_000,
+      idleTimeoutMs: 1_800_000,
+      healthCheckIntervalMs: 30_000,
+      heartbeatIntervalMs: 1000,
+      drainTimeoutMs: 30_000,
+      batchIntervalMs: 16,
+    });
+    expect(config.circuit).toEqual({ opensMax: 5, recoveryMs: 30_000, probes: 3 });
+    expect(config).toMatchObject({ batchMax: 50, compression: false });
   });
 
   it('has no key, no JetStream, and the stream name MILLRACE', () => {
-    expect(Object.values(config.auth)).toEqual([undefined, undefined, undefined, undefined, undefined]);
+    expect(Object.values(config.auth).every(value => value === undefined)).toBe(true);
     expect(config.nats).toMatchObject({ url: 'nats://127.0.0.1:4222', jetstream: false, stream: 'MILLRACE' });
   });
 

@@ -19,6 +19,7 @@ const MESSAGE: FeedMessage = {
   seq: 0,
   epoch: '',
   contiguous: false,
+  publication: '',
 };
 
 class Collector implements FeedSink {
@@ -102,6 +103,7 @@ describe('R12 recording format', () => {
       seq: fc.constant(0),
       epoch: fc.constant(''),
       contiguous: fc.constant(false),
+      publication: fc.constant(''),
     });
     const numbered = fc.record({
       seq: fc.nat({ max: Number.MAX_SAFE_INTEGER }),

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
+  CHANNELS,
   isSymbol,
   parseSubject,
   pointerToken,
@@ -37,14 +38,22 @@ describe('isSymbol', () => {
 });
 
 describe('parseSubject', () => {
+  const NAMED_FREELY = SOURCE_KINDS.filter(kind => kind !== 'analytics');
   const symbol = fc.string({ unit: 'grapheme-ascii', minLength: 1, maxLength: 20 }).filter(isSymbol);
 
   it('gives back what subjectOf was made of', () => {
     fc.assert(
-      fc.property(fc.constantFrom(...SOURCE_KINDS), symbol, (kind, name) => {
+      fc.property(fc.constantFrom(...NAMED_FREELY), symbol, (kind, name) => {
         expect(parseSubject(subjectOf(kind, name))).toEqual({ kind, symbol: name });
       }),
     );
+  });
+
+  it('R25 knows the four channels of analytics, and no others', () => {
+    for (const channel of Object.keys(CHANNELS)) {
+      expect(parseSubject(`analytics.${channel}`)).toEqual({ kind: 'analytics', symbol: channel });
+    }
+    expect(parseSubject('analytics.gossip')).toBeUndefined();
   });
 
   it.each([
@@ -54,7 +63,10 @@ describe('parseSubject', () => {
     'md.quotes',
     'md.quotes.',
     'md.depth.AAPL',
-    'orders.alice',
+    'md.orders.alice',
+    'quotes.AAPL',
+    'orders.',
+    'control.revoke',
     'md.quotes.A..B',
     'MD.quotes.A',
   ])('refuses %j', subject => {
@@ -64,7 +76,8 @@ describe('parseSubject', () => {
 
 describe('topics and sources', () => {
   it('serves orderbook and depth from one source', () => {
-    expect(STREAMS.map(sourceKindOf)).toEqual(['quotes', 'trades', 'books', 'books']);
+    const kinds = ['quotes', 'trades', 'books', 'books', 'orders', 'analytics', 'rooms'];
+    expect(STREAMS.map(sourceKindOf)).toEqual(kinds);
   });
 
   it('names a topic stream:symbol', () => {

@@ -1,0 +1,429 @@
+/** The commands of clients, generated: whatever comes is answered with what the protocol names, and changes nothing else. */
+import { Packr, Unpackr } from 'msgpackr';
+import { describe, expect, it } from 'vitest';
+import { openPolicy } from '../../src/auth/policy.js';
+import { createTokenVerifier, mintToken } from '../../src/auth/token.js';
+import { readConfig } from '../../src/config/environment.js';
+import { Answers } from '../../src/gateway/answers.js';
+import { createAttemptRates } from '../../src/gateway/attempt-rates.js';
+import { CommandHandler } from '../../src/gateway/command-handler.js';
+import { ConnectionLimits } from '../../src/gateway/connection-limits.js';
+import { Credentials } from '../../src/gateway/credentials.js';
+import { EventLosses } from '../../src/gateway/event-losses.js';
+import { KnownSymbols } from '../../src/gateway/known-symbols.js';
+import { LaneChanges } from '../../src/gateway/lane-changes.js';
+import { LaneTable } from '../../src/gateway/lane-table.js';
+import { Outbox } from '../../src/gateway/outbox.js';
+import { Renewals } from '../../src/gateway/renewals.js';
+import { RoomMessages } from '../../src/gateway/room-messages.js';
+import type { Session, Socket } from '../../src/gateway/session.js';
+import { createSharedCounts } from '../../src/gateway/shared-counts.js';
+import { Subscriptions } from '../../src/gateway/subscriptions.js';
+import { TopicCommands } from '../../src/gateway/topic-commands.js';
+import { parseCommand } from '../../src/protocol/commands.js';
+import { isMsgpackLane } from '../../src/protocol/lanes.js';
+import type { FromWorker, InterestChange } from '../../src/protocol/thread-messages.js';
+import { frameValidator } from '../support/frame-validator.js';
+import { newSession } from '../support/new-session.js';
+
+const MESSAGES = Number(process.env.MILLRACE_FUZZ_MESSAGES ?? 100_000);
+const SEED = Number(process.env.MILLRACE_FUZZ_SEED ?? 1);
+const SECRET = 'a-secret-that-only-this-test-knows-0123456789';
+const SUBSCRIPTIONS_MAX = 32;
+/** Turns of the microtask queue that any command may take, but for the checking of a signature. */
+const TURNS_MAX = 50;
+
+const packr = new Packr({ useRecords: false });
+const unpackr = new Unpackr({ useRecords: false, mapsAsObjects: true, int64AsType: 'number' });
+
+/** mulberry32: a small generator with a seed. */
+function random(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let t = Math.imul(state ^ (state >>> 15), state | 1);
+    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
+    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+/** Messages as clients, mistaken clients and attackers send them. */
+class Generator {
+  readonly #next: () => number;
+  readonly #tokens: readonly string[];
+
+  constructor(seed: number, tokens: readonly string[]) {
+    this.#next = random(seed);
+    this.#tokens = tokens;
+  }
+
+  /** Bytes of one message, and whether they come as a binary frame. */
+  message(isMsgpack: boolean): { bytes: Uint8Array; isBinary: boolean } {
+    const isBinary = isMsgpack ? this.chance(0.7) : this.chance(0.05);
+    let bytes = this.#encode(this.chance(0.9) ? this.#command() : this.#value(0), isBinary);
+    if (this.chance(0.1)) bytes = this.#damage(bytes);
+    return { bytes, isBinary };
+  }
+
+  chance(share: number): boolean {
+    return this.#next() < share;
+  }
+
+  #below(limit: number): number {
+    return Math.floor(this.#next() * limit);
+  }
+
+  #pick<T>(items: readonly T[]): T {
+    return items[this.#below(items.length)] as T;
+  }
+
+  #encode(value: unknown, isBinary: boolean): Uint8Array {
+    if (isBinary) return new Uint8Array(packr.pack(value));
+    return new TextEncoder().encode(JSON.stringify(value) ?? 'undefined');
+  }
+
+  #command(): Record<string, unknown> {
+    const command: Record<string, unknown> = { action: this.#pick(ACTIONS) };
+    for (const [name, values] of Object.entries(MEMBERS)) {
+      if (this.chance(0.35)) command[name] = this.chance(0.85) ? this.#pick(values) : this.#value(0);
+    }
+    if (command.action === 'auth' && this.chance(0.8)) command.token = this.#pick(this.#tokens);
+    if (this.chance(0.02)) Object.defineProperty(command, '__proto__', { value: { polluted: true }, enumerable: true });
+    return command;
+  }
+
+  #value(depth: number): unknown {
+    const kind = this.#below(depth > 4 ? 6 : 9);
+    if (kind === 0) return null;
+    if (kind === 1) return this.chance(0.5);
+    if (kind === 2) return this.#pick([0, -1, 1.5, 1e308, 2 ** 53, -0, 7]);
+    if (kind < 6) return this.#pick(TEXTS);
+    const size = depth === 0 && this.chance(0.02) ? 2000 : this.#below(4);
+    if (kind === 6) return Array.from({ length: size }, () => this.#value(depth + 1));
+    const object: Record<string, unknown> = {};
+    for (let i = 0; i < this.#below(4); i++) object[this.#pick(TEXTS)] = this.#value(depth + 1);
+    return object;
+  }
+
+  #damage(bytes: Uint8Array): Uint8Array {
+    const damaged = bytes.slice(0, this.chance(0.5) ? this.#below(bytes.length + 1) : bytes.length);
+    for (let i = 0; i < 3 && damaged.length > 0; i++) damaged[this.#below(damaged.length)] = this.#below(256);
+    return damaged;
+  }
+}
+
+const ACTIONS = [
+  'subscribe',
+  'subscribe',
+  'unsubscribe',
+  'resync',
+  'publish',
+  'auth',
+  'ping',
+  'constructor',
+  '',
+  'delete',
+];
+const TEXTS = [
+  '',
+  'A',
+  'B',
+  'NOPE',
+  '*',
+  '>',
+  'A B',
+  '__proto__',
+  'constructor',
+  'toString',
+  'alice',
+  'bob',
+  'é',
+  '\ud800',
+  'x'.repeat(300),
+];
+const SYMBOLS = ['A', 'B', 'C', 'NOPE', '*', 'BTC/USDT', '__proto__', 'constructor', ''];
+const MEMBERS: Readonly<Record<string, readonly unknown[]>> = {
+  id: [1, 'a', 0, '', null, { a: 1 }, 'x'.repeat(129), Number.NaN],
+  stream: [
+    'quotes',
+    'trades',
+    'orderbook',
+    'depth',
+    'orders',
+    'analytics',
+    'rooms',
+    'weather',
+    '__proto__',
+    'toString',
+  ],
+  symbol: SYMBOLS,
+  symbols: [SYMBOLS, ['A', 'B'], ['A', 'A'], [], [1], Array.from({ length: 100 }, (_, i) => `S${i}`)],
+  channel: ['alerts', 'gossip', '__proto__'],
+  channels: [['alerts', 'routing-metrics'], ['constructor'], []],
+  room: ['desk-7', 'a b', '*', '__proto__', 'x'.repeat(65)],
+  rooms: [
+    ['desk-7', 'lobby'],
+    ['a.b', '.a'],
+  ],
+  class: ['realtime', '16ms', '100ms', '1000ms', 'fast', '__proto__'],
+  depth: [10, 25, 100, 11, -1, 1e9, Number.POSITIVE_INFINITY],
+  since: [
+    { epoch: 'e', seq: 1 },
+    { epoch: 'other', seq: 1 },
+    { epoch: 'e', seq: -1 },
+    { epoch: 'e', seq: 1e300 },
+    {},
+    7,
+  ],
+  data: [1, 'text', null, { a: [1, 2] }, { __proto__: null, constructor: 1 }, [[[[[[[[[[1]]]]]]]]]]],
+  token: TEXTS,
+};
+
+/** One worker's command side with a hub that answers at once. */
+class Worker {
+  readonly faults: string[] = [];
+  readonly received = new Map<Session, Record<string, unknown>[]>();
+  readonly commands: CommandHandler;
+  readonly #table: LaneTable;
+  readonly #subscriptions: Subscriptions;
+  readonly #symbols: KnownSymbols;
+  readonly #rooms: RoomMessages;
+  readonly #changes: LaneChanges;
+  #pending: InterestChange[] = [];
+  #asked: FromWorker[] = [];
+  #sources = new Map<string, number>();
+
+  constructor(tokens: Awaited<ReturnType<typeof createTokenVerifier>>, policy: Awaited<ReturnType<typeof openPolicy>>) {
+    const cell = { messages: 0, bytes: 0 };
+    this.#table = new LaneTable(
+      1,
+      change => this.#pending.push(change),
+      () => cell,
+    );
+    const outbox = new Outbox(
+      () => true,
+      () => Date.now() * 1000,
+      () => cell,
+      false,
+    );
+    const losses = new EventLosses(outbox, () => undefined);
+    const bufferedBytesMax = 1024 * 1024;
+    this.#subscriptions = new Subscriptions({
+      table: this.#table,
+      outbox,
+      losses,
+      turn: { current: 1 },
+      bufferedBytesMax,
+    });
+    const post = (message: FromWorker) => this.#asked.push(message);
+    this.#symbols = new KnownSymbols(['A', 'B', 'C', 'BTC/USDT', 'S*'], post);
+    const answers = new Answers(outbox);
+    this.#rooms = new RoomMessages(answers, post);
+    this.#changes = new LaneChanges({
+      table: this.#table,
+      subscriptions: this.#subscriptions,
+      losses,
+      nowMs: () => Number.POSITIVE_INFINITY,
+      wake: () => {},
+    });
+    this.commands = new CommandHandler({
+      topics: new TopicCommands({
+        subscriptions: this.#subscriptions,
+        symbols: this.#symbols,
+        answers,
+        subscriptionsMax: SUBSCRIPTIONS_MAX,
+      }),
+      rooms: this.#rooms,
+      renewals: new Renewals({
+        credentials: new Credentials(tokens, undefined, policy),
+        subscriptions: this.#subscriptions,
+        laneChanges: this.#changes,
+        limits: newLimits(),
+        answers,
+        onRenewed: () => {},
+      }),
+      answers,
+      onFault: (what, cause) => this.faults.push(`${what}: ${cause instanceof Error ? cause.stack : cause}`),
+    });
+  }
+
+  get size(): number {
+    return this.#table.size;
+  }
+
+  connect(session: Session): void {
+    const frames: Record<string, unknown>[] = [];
+    this.received.set(session, frames);
+    session.socket = {
+      send: (message: Uint8Array | string, isBinary: boolean) => {
+        const decoded: unknown = isBinary
+          ? unpackr.unpack(message as Uint8Array)
+          : JSON.parse(typeof message === 'string' ? message : Buffer.from(message).toString());
+        frames.push(decoded as Record<string, unknown>);
+        return 1;
+      },
+      subscribe: () => true,
+      unsubscribe: () => true,
+      getBufferedAmount: () => 0,
+    } as unknown as Socket;
+  }
+
+  /** The hub's side: every lane goes live, nothing can be resumed that is not of epoch e, symbols that are asked for are unknown. */
+  answerAll(): void {
+    while (this.#pending.length > 0 || this.#asked.length > 0) {
+      for (const change of this.#pending.splice(0)) this.#answer(change);
+      for (const message of this.#asked.splice(0)) {
+        if (message.type === 'lookup') this.#symbols.answer(message.id, []);
+        else if (message.type === 'publish')
+          this.#rooms.published({ type: 'published', id: message.id, epoch: 'e', seq: 1 });
+      }
+    }
+    this.#changes.settle();
+  }
+
+  #answer(change: InterestChange): void {
+    if (change.op === 'unwant') return;
+    if (change.op === 'replay') {
+      const { resumptions } = this.#subscriptions;
+      const subscription = resumptions.asked(change.request);
+      const isRecovered = change.since.epoch === 'e' && change.since.seq >= 0 && change.since.seq <= 1;
+      if (subscription !== undefined) resumptions.ended(subscription, isRecovered, { epoch: 'e', seq: 1 }, 7);
+      return;
+    }
+    const entry = this.#table.asked(change.request);
+    if (entry === undefined) return;
+    const source = this.#sources.get(entry.sourceName) ?? this.#sources.size + 1;
+    this.#sources.set(entry.sourceName, source);
+    entry.seqs.reach(source, 1, 7, 'e');
+    if (!this.#table.answered(entry, source, 0)) return;
+    entry.epoch = 'e';
+    const bytes = new Uint8Array(
+      isMsgpackLane(entry.lane) ? packr.pack(PART) : new TextEncoder().encode(JSON.stringify(PART)),
+    );
+    this.#subscriptions.answered(entry, entry.isState ? { seq: 1, epoch: 'e', bytes } : undefined);
+  }
+}
+
+/** Stands for any document: as a frame of its own it is told from answers by its type. */
+const PART = { type: 'document' };
+
+function newLimits(): ConnectionLimits {
+  const seed = [1, 2] as const;
+  return new ConnectionLimits(readConfig({}).limits, {
+    worker: 0,
+    port: 0,
+    rings: [],
+    doorbells: new SharedArrayBuffer(4),
+    connections: new SharedArrayBuffer(4),
+    addresses: createSharedCounts(1, 1024, seed),
+    users: createSharedCounts(1, 1024, seed),
+    attempts: createAttemptRates(1, seed),
+  });
+}
+
+describe('R23 R47 commands', () => {
+  it(`R23 R47 of ${MESSAGES} generated messages each is answered, with nothing but what the protocol names`, async () => {
+    const tokens = [
+      await mintToken({ secret: SECRET, sub: 'alice', tier: 'institutional', ttlMs: 3_600_000 }),
+      await mintToken({ secret: SECRET, sub: 'bob', tier: 'retail', ttlMs: 3_600_000, entitlements: ['trades:A'] }),
+      await mintToken({ secret: `${SECRET}!`, sub: 'eve', ttlMs: 3_600_000 }),
+      'e.e.e',
+    ];
+    const config = readConfig({ AUTH_JWT_SECRET: SECRET });
+    const worker = new Worker(await createTokenVerifier(config.auth), await openPolicy(undefined));
+    const sessions = [
+      newSession({ id: 1, sub: '', format: 'json', tier: 'retail' }),
+      newSession({ id: 2, sub: 'alice', format: 'json', tier: 'institutional' }),
+      newSession({ id: 3, sub: 'bob', format: 'msgpack', tier: 'retail' }),
+    ];
+    for (const session of sessions) worker.connect(session);
+    const generator = new Generator(SEED, tokens);
+    const validate = frameValidator();
+    const seen = new Map<string, number>();
+    const kinds = new Map<string, number>();
+    for (let n = 0; n < MESSAGES; n++) {
+      const session = sessions[n % sessions.length] as Session;
+      const frames = worker.received.get(session) as Record<string, unknown>[];
+      const { bytes, isBinary } = generator.message(session.format === 'msgpack');
+      worker.commands.receive(session, bytes.slice().buffer as ArrayBuffer, isBinary);
+      await settled(worker, session);
+      const shown = () => `message ${n}: ${isBinary ? Buffer.from(bytes).toString('hex') : Buffer.from(bytes)}`;
+      const command = decoded(session, bytes, isBinary);
+      if (frames.length === 0 && !isSilentResync(command)) expect.fail(`no answer to ${shown()}`);
+      for (const frame of frames.splice(0)) {
+        const type = String(frame.type);
+        seen.set(type === 'error' ? `error ${frame.code}` : type, (seen.get(type) ?? 0) + 1);
+        if (type === 'document' || type === 'quotes_patch') continue;
+        const kind = `${type} ${frame.code} ${Object.keys(frame)}`;
+        const before = kinds.get(kind) ?? 0;
+        kinds.set(kind, before + 1);
+        // Frames of one kind differ little.
+        const verdict = before < 100 || n % 50 === 0 ? validate.check(frame) : undefined;
+        if (verdict !== undefined && 'reasons' in verdict)
+          expect.fail(`${JSON.stringify(frame)} is no frame (${verdict.reasons}) for ${shown()}`);
+        const id = idOf(command);
+        // MessagePack carries no half of a surrogate pair.
+        if (typeof id === 'string' && /\p{Surrogate}/u.test(id)) continue;
+        if (ANSWERS.has(type) && !Object.is(frame.id, id))
+          expect.fail(`${JSON.stringify(frame)} has no id for ${shown()}`);
+      }
+    }
+    expect(worker.faults).toEqual([]);
+    expect(({} as { polluted?: unknown }).polluted).toBeUndefined();
+    for (const session of sessions) expect(session.subscriptions.size).toBeLessThanOrEqual(SUBSCRIPTIONS_MAX);
+    expect(worker.size).toBeLessThanOrEqual(2 * sessions.length * SUBSCRIPTIONS_MAX);
+    // It went through all of it, not past it.
+    const expected = ['subscribed', 'unsubscribed', 'ack', 'pong', 'warning', ...ERRORS.map(code => `error ${code}`)];
+    expect(expected.filter(type => !seen.has(type))).toEqual([]);
+  }, 60_000);
+});
+
+/** Frames that answer a command, rather than tell what follows from it. */
+const ANSWERS: ReadonlySet<string> = new Set(['subscribed', 'unsubscribed', 'ack', 'pong', 'error']);
+
+const ERRORS = [
+  'invalid_json',
+  'invalid_message',
+  'unknown_action',
+  'unknown_stream',
+  'unknown_channel',
+  'invalid_symbol',
+  'missing_symbol',
+  'forbidden',
+  'unauthorized',
+  'not_subscribed',
+  'too_many_subscriptions',
+];
+
+/** Until the command is answered; a signature is checked on another thread. */
+async function settled(worker: Worker, session: Session): Promise<void> {
+  worker.answerAll();
+  for (let turn = 0; session.isBusy; turn++) {
+    if (turn > TURNS_MAX) await new Promise(resolve => setImmediate(resolve));
+    else await undefined;
+    worker.answerAll();
+  }
+}
+
+function decoded(session: Session, bytes: Uint8Array, isBinary: boolean): unknown {
+  try {
+    if (!isBinary) return JSON.parse(new TextDecoder().decode(bytes));
+    return session.format === 'msgpack' ? unpackr.unpack(bytes) : undefined;
+  } catch {
+    // It is no command; the answer says so.
+    return undefined;
+  }
+}
+
+function idOf(command: unknown): unknown {
+  const { id } = (command ?? {}) as { id?: unknown };
+  return (typeof id === 'string' && id.length <= 128) || (typeof id === 'number' && Number.isFinite(id))
+    ? id
+    : undefined;
+}
+
+/** `resync` of an event topic has no snapshot to answer with. */
+function isSilentResync(command: unknown): boolean {
+  const parsed = parseCommand(command);
+  return parsed.ok && parsed.command.action === 'resync';
+}

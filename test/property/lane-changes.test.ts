@@ -1,0 +1,380 @@
+/**
+ * Sessions whose tier and rights change while trades flow, over the real hub, encoder, ring and gateway modules; when
+ * anything of it moves on is the script's choice.
+ */
+import fc from 'fast-check';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { ShardEncoder } from '../../src/encoder/encoder.js';
+import { EventLosses } from '../../src/gateway/event-losses.js';
+import { Fanout } from '../../src/gateway/fanout.js';
+import { LaneChanges } from '../../src/gateway/lane-changes.js';
+import { LaneTable } from '../../src/gateway/lane-table.js';
+import { Outbox } from '../../src/gateway/outbox.js';
+import type { Socket } from '../../src/gateway/session.js';
+import { SlowConsumers } from '../../src/gateway/slow-consumers.js';
+import { Subscriptions } from '../../src/gateway/subscriptions.js';
+import { Hub } from '../../src/hub/hub.js';
+import { laneOf, REALTIME, type Tier, TRADES_FULL, TRADES_PUBLIC } from '../../src/protocol/lanes.js';
+import { createDoorbells, createRing, RingReader } from '../../src/protocol/ring.js';
+import type { InterestChange } from '../../src/protocol/thread-messages.js';
+import { FakeSocket, FakeUws } from '../support/fake-uws.js';
+import { newSession } from '../support/new-session.js';
+import { OneThreadFeed } from '../support/one-thread-feed.js';
+import { StepThread } from '../support/step-thread.js';
+
+const RUNS = Number(process.env.MILLRACE_PROPERTY_RUNS ?? 60);
+/** To look into a failure: how long to search for a smaller script. */
+const SHRINK_MS = Number(process.env.MILLRACE_PROPERTY_SHRINK_MS ?? 0);
+const TIMEOUT_MS = 120_000;
+const BACKPRESSURE_BYTES = 4096;
+/** One that is overrun by a few bursts, and one that never is. */
+const RING_BYTES = { small: 64 * 1024, ample: 16 * 1024 * 1024 };
+/** Trades that a worker does not read in one turn. */
+const BURST = 90;
+const SETTLE_LOOPS_MAX = 900;
+const SYMBOLS = ['A', 'B'];
+const ALL = '*';
+
+type Frame = Record<string, unknown>;
+
+/** One client: its trades must follow each other, or be said to be lost. */
+class Peer {
+  readonly socket: FakeSocket;
+  isFull: boolean;
+  /** No parties may come any more. */
+  isPublicOnly: boolean;
+  changes = 0;
+  gaps = 0;
+  readonly held = new Map<string, number>();
+
+  constructor(uws: FakeUws, id: number, tier: Tier, isFull: boolean) {
+    this.isFull = isFull;
+    this.isPublicOnly = !isFull;
+    this.socket = new FakeSocket(uws, newSession({ id, sub: `u${id}`, format: 'json', tier }), (bytes, _, isLost) => {
+      if (!isLost) this.#take(JSON.parse(Buffer.from(bytes).toString()) as Frame);
+    });
+    this.socket.session.socket = this.socket as unknown as Socket;
+    uws.sockets.add(this.socket);
+  }
+
+  #take(frame: Frame): void {
+    if (frame.type === 'gap') {
+      const symbol = String(frame.topic).slice('trades:'.length);
+      this.gaps++;
+      const held = this.held.get(symbol);
+      // It may begin too early, where a whole turn counts as lost.
+      if (held !== undefined && Number(frame.from) > held + 1) throw new Error(`gap ${frame.from} behind ${held}`);
+      this.held.set(symbol, frame.to as number);
+      return;
+    }
+    const symbol = frame.symbol as string;
+    const held = this.held.get(symbol);
+    if (held !== undefined && frame.prev_seq !== held) throw new Error(`${frame.prev_seq}→${frame.seq} behind ${held}`);
+    if (this.isPublicOnly && frame.buyer_id !== undefined)
+      throw new Error('parties of a trade for who may not see them');
+    this.held.set(symbol, frame.seq as number);
+  }
+}
+
+class World {
+  readonly peers: Peer[] = [];
+  changes = 0;
+  readonly #uws = new FakeUws(BACKPRESSURE_BYTES);
+  readonly #feed = new OneThreadFeed(false);
+  readonly #hub: Hub;
+  readonly #threads: StepThread[] = [];
+  readonly #table: LaneTable;
+  readonly #subscriptions: Subscriptions;
+  readonly #slow: SlowConsumers;
+  readonly #fanout: Fanout;
+  readonly #laneChanges: LaneChanges;
+  readonly #published = new Map<string, number>();
+  #interest: InterestChange[] = [];
+  #retailDue = false;
+  #ticks = 0;
+
+  constructor(ringBytes: number) {
+    const nowMicros = () => 1e15 + Math.floor(performance.now() * 1000) + this.#ticks++;
+    const doorbells = createDoorbells(1);
+    const rings = [createRing(ringBytes), createRing(ringBytes)];
+    const eventSymbols = new Map<number, string>();
+    this.#hub = new Hub({
+      encoders: rings.length,
+      startEncoder: shard => {
+        const ring = rings[shard] as SharedArrayBuffer;
+        this.#threads[shard] = new StepThread(new ShardEncoder({ ring, doorbells, batchMax: 3 }, nowMicros));
+        return this.#threads[shard];
+      },
+      symbols: SYMBOLS,
+      epoch: 'gw1',
+      nowMicros,
+      workers: 1,
+      toWorker: (_worker, message) => {
+        if (message.type === 'event_sources') for (const [id, name] of message.sources) eventSymbols.set(id, name);
+      },
+      feed: this.#feed,
+      historyBytes: 8192,
+      batchIntervalMs: 16,
+      onRejected: (_subject, _payload, reason) => {
+        throw new Error(reason);
+      },
+      onFault: (what, detail) => {
+        throw new Error(`${what}: ${detail}`);
+      },
+    });
+    this.#feed.deliver = message => this.#hub.message(message);
+    const sentCell = () => ({ messages: 0, bytes: 0 });
+    const turn = { current: 0 };
+    const table = new LaneTable(rings.length, change => this.#interest.push(change), sentCell);
+    const outbox = new Outbox(
+      (topic, b, isBinary) => this.#uws.publish(topic, b, isBinary),
+      nowMicros,
+      sentCell,
+      false,
+    );
+    const losses = new EventLosses(outbox, source => eventSymbols.get(source));
+    const bufferedBytesMax = BACKPRESSURE_BYTES / 4;
+    const subscriptions = new Subscriptions({ table, outbox, losses, turn, bufferedBytesMax, resumedAtOnceMax: 3 });
+    const slow = new SlowConsumers({
+      subscriptions,
+      outbox,
+      backpressureBytesMax: BACKPRESSURE_BYTES,
+      circuit: { opensMax: Number.POSITIVE_INFINITY, recoveryMs: Number.POSITIVE_INFINITY, probes: 1 },
+      nowMs: () => performance.now(),
+      close: () => {},
+    });
+    const readers = rings.map(ring => new RingReader(ring, 0));
+    this.#fanout = new Fanout({ rings: readers, table, subscriptions, outbox, losses, nowMicros, slow, turn });
+    this.#laneChanges = new LaneChanges({
+      table,
+      subscriptions,
+      losses,
+      nowMs: () => performance.now(),
+      wake: () => {},
+    });
+    this.#table = table;
+    this.#subscriptions = subscriptions;
+    this.#slow = slow;
+    this.#uws.onDropped = socket => slow.dropped(socket.session, this.#fanout.turn);
+    this.#uws.onDrain = socket => slow.drained(socket.session);
+  }
+
+  connect(tier: Tier, isFull: boolean): void {
+    this.peers.push(new Peer(this.#uws, this.peers.length, tier, isFull));
+  }
+
+  publish(symbol: string): void {
+    this.#published.set(symbol, (this.#published.get(symbol) ?? 0) + 1);
+    this.#feed.put(`md.trades.${symbol}`, { symbol, trade_id: 1, price: '1', quantity: '1', buyer_id: 'b' });
+  }
+
+  subscribe(peer: Peer, symbol: string): void {
+    this.#subscriptions.subscribe(peer.socket.session, [this.#wanted(peer, symbol)]);
+  }
+
+  /** What `auth` does to a session. */
+  async change(peer: Peer, tier: Tier, isFull: boolean): Promise<void> {
+    const { session } = peer.socket;
+    session.tier = tier;
+    peer.isFull = isFull;
+    if (isFull) peer.isPublicOnly = false;
+    const wanted = [...session.subscriptions.values()].map(({ symbol }) => this.#wanted(peer, symbol));
+    const number = ++peer.changes;
+    await this.#laneChanges.change(session, wanted);
+    this.changes++;
+    // What was published before may still wait for its socket.
+    const isLast = number === peer.changes;
+    if (isLast && peer.socket.bufferedBytes === 0 && peer.socket.published.length === 0)
+      peer.isPublicOnly = !peer.isFull;
+  }
+
+  get overruns(): number {
+    return this.#fanout.counters.overruns;
+  }
+
+  get isChanging(): boolean {
+    return this.#laneChanges.hasPending;
+  }
+
+  deliverInterest(): void {
+    const changes = this.#interest;
+    this.#interest = [];
+    if (changes.length > 0) this.#hub.fromWorker(0, { type: 'interest', changes });
+  }
+
+  encode(shard: number): void {
+    this.#threads[shard]?.step();
+  }
+
+  /** One half turn of the worker. */
+  turn(): void {
+    this.flush();
+    if (this.#retailDue) {
+      this.#retailDue = false;
+      this.#fanout.publish('retail');
+      return;
+    }
+    this.#laneChanges.settle();
+    if (!this.#fanout.read()) return;
+    this.#fanout.publish('institutional');
+    this.#retailDue = true;
+  }
+
+  flush(): void {
+    this.#uws.flush();
+    this.#slow.settle();
+    this.#slow.sample();
+  }
+
+  /** Until nothing is on its way. */
+  async settle(): Promise<void> {
+    for (const { socket } of this.peers) socket.drain();
+    let loops = 0;
+    for (let quiet = 0; quiet < 5; quiet = this.#isBusy ? 0 : quiet + 1) {
+      if (++loops > SETTLE_LOOPS_MAX) throw new Error('it never comes to rest');
+      this.deliverInterest();
+      await vi.advanceTimersByTimeAsync(1);
+      for (const shard of this.#threads.keys()) this.encode(shard);
+      await vi.advanceTimersByTimeAsync(1);
+      this.turn();
+    }
+  }
+
+  check(): void {
+    expect(this.isChanging).toBe(false);
+    for (const { held, socket } of this.peers) {
+      const all = socket.session.subscriptions.has(`trades:${ALL}`);
+      for (const symbol of SYMBOLS) {
+        if (!all && !socket.session.subscriptions.has(`trades:${symbol}`)) continue;
+        if (held.has(symbol)) expect([symbol, held.get(symbol)]).toEqual([symbol, this.#published.get(symbol)]);
+      }
+    }
+    // Each session holds its lanes, and nobody else.
+    const lanes = new Set(
+      this.peers.flatMap(peer =>
+        [...peer.socket.session.subscriptions.values()].map(({ symbol }) => {
+          const { lane } = this.#wanted(peer, symbol);
+          return `${peer.socket.session.tier}|trades|${lane}|${symbol}`;
+        }),
+      ),
+    );
+    expect(this.#table.size).toBe(lanes.size);
+  }
+
+  async close(): Promise<void> {
+    await this.#hub.close();
+  }
+
+  #wanted({ isFull }: Peer, symbol: string) {
+    const lane = laneOf(REALTIME, isFull ? TRADES_FULL : TRADES_PUBLIC, 'json', false);
+    return { stream: 'trades', symbol, lane } as const;
+  }
+
+  get #isBusy(): boolean {
+    const queued = this.#hub.shards.some(shard => shard.queuedBytes > 0);
+    const encoding = this.#threads.some(thread => thread.isWaiting);
+    return (
+      queued || encoding || this.#interest.length > 0 || this.#retailDue || this.#fanout.hasMore || this.isChanging
+    );
+  }
+}
+
+type Step = (world: World) => void | Promise<void>;
+
+/** A step that says what it is in a script that failed. */
+const step = (name: string, run: Step): Step => Object.assign(run, { [fc.toStringMethod]: () => name });
+const peerOf = (world: World, i: number) => world.peers[i % world.peers.length] as Peer;
+
+const publish = fc.constantFrom(...SYMBOLS).map(symbol => step(`publish ${symbol}`, world => world.publish(symbol)));
+const burst = fc.constantFrom(...SYMBOLS).map(symbol =>
+  step(`burst ${symbol}`, world => {
+    for (let i = 0; i < BURST; i++) world.publish(symbol);
+  }),
+);
+const interest = fc.constant(step('interest', world => world.deliverInterest()));
+const encode = fc.nat(1).map(shard => step(`encode ${shard}`, world => world.encode(shard)));
+const pass = fc.constant(step('time', () => vi.advanceTimersByTimeAsync(1).then(() => {})));
+const turn = fc.constant(step('turn', world => world.turn()));
+const change = fc
+  .tuple(fc.nat(2), fc.constantFrom<Tier>('institutional', 'retail'), fc.boolean())
+  .map(([i, tier, isFull]) =>
+    step(`change ${i} ${tier} ${isFull}`, world => {
+      // The commands of one session wait for each other.
+      if (!world.isChanging) void world.change(peerOf(world, i), tier, isFull);
+    }),
+  );
+const moves = fc.oneof(
+  { weight: 6, arbitrary: publish },
+  { weight: 1, arbitrary: burst },
+  { weight: 3, arbitrary: interest },
+  { weight: 4, arbitrary: encode },
+  { weight: 2, arbitrary: pass },
+  { weight: 5, arbitrary: turn },
+  { weight: 2, arbitrary: change },
+);
+/** Sockets that do not read. */
+const trouble = fc.oneof(
+  fc.nat(2).map(i =>
+    step(`stop ${i}`, world => {
+      peerOf(world, i).socket.isReading = false;
+    }),
+  ),
+  fc.nat(2).map(i => step(`drain ${i}`, world => peerOf(world, i).socket.drain())),
+);
+
+async function assertScripts(steps: fc.Arbitrary<Step>, ringBytes: number) {
+  const sums = { changes: 0, gaps: 0, overruns: 0 };
+  const property = fc.asyncProperty(
+    fc.array(steps, { minLength: SHRINK_MS > 0 ? 1 : 60, maxLength: 300, size: 'max' }),
+    async script => {
+      const world = new World(ringBytes);
+      world.connect('institutional', true);
+      world.connect('retail', false);
+      world.connect('institutional', false);
+      for (const [i, peer] of world.peers.entries()) {
+        for (const symbol of i === 0 ? SYMBOLS : i === 1 ? [ALL] : [ALL, ...SYMBOLS]) world.subscribe(peer, symbol);
+      }
+      await world.settle();
+      for (const each of script) await each(world);
+      await world.settle();
+      world.check();
+      sums.changes += world.changes;
+      sums.overruns += world.overruns;
+      for (const peer of world.peers) sums.gaps += peer.gaps;
+      await world.close();
+    },
+  );
+  const shrinking = SHRINK_MS > 0 ? { interruptAfterTimeLimit: SHRINK_MS } : { endOnFailure: true };
+  await fc.assert(property, { numRuns: RUNS, ...shrinking });
+  return sums;
+}
+
+beforeEach(() => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setImmediate', 'clearImmediate', 'performance'] });
+});
+
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+test(
+  'R33 a session that changes its tier or its view misses no trade and gets none twice',
+  async () => {
+    const { changes, gaps } = await assertScripts(moves, RING_BYTES.ample);
+    expect(changes).toBeGreaterThan(RUNS);
+    expect(gaps).toBe(0);
+  },
+  TIMEOUT_MS,
+);
+
+test(
+  'R33 R12 what it misses because it is slow, or because a ring was overrun, is announced meanwhile as ever',
+  async () => {
+    const scripts = fc.oneof({ weight: 12, arbitrary: moves }, { weight: 1, arbitrary: trouble });
+    const { changes, gaps, overruns } = await assertScripts(scripts, RING_BYTES.small);
+    expect(changes).toBeGreaterThan(RUNS);
+    expect(gaps).toBeGreaterThan(0);
+    expect(overruns).toBeGreaterThan(0);
+  },
+  TIMEOUT_MS,
+);

@@ -1,0 +1,313 @@
+/** What may happen in a world, as generated steps. */
+import fc from 'fast-check';
+import { vi } from 'vitest';
+import { subjectOf } from '../../src/protocol/topics.js';
+import type { Place } from '../support/event-log.js';
+import { EVENT_NAMES, type EventStream, type Peer, STATE_STREAMS, SYMBOLS, type World } from './world.js';
+
+const symbol = fc.constantFrom(...SYMBOLS);
+const peerIndex = fc.nat(7);
+const level = fc.tuple(fc.integer({ min: 1, max: 40 }), fc.integer({ min: 0, max: 3 }));
+/** Few topics, so that much happens to each. */
+const stream = fc.constantFrom<EventStream>('trades', 'trades', 'orders', 'analytics', 'rooms');
+const topic = stream.chain(of =>
+  fc.record({ stream: fc.constant(of), name: fc.constantFrom<string>(EVENT_NAMES[of][0], ...EVENT_NAMES[of]) }),
+);
+const topics = stream.chain(of =>
+  fc.record({ stream: fc.constant(of), names: fc.subarray<string>([...EVENT_NAMES[of]], { minLength: 1 }) }),
+);
+const stateStream = fc.constantFrom(...STATE_STREAMS);
+const client = fc.record({
+  isMsgpack: fc.boolean(),
+  isRetail: fc.boolean(),
+  isStamped: fc.boolean(),
+  isFull: fc.boolean(),
+});
+
+const SECOND_MS = 1000;
+
+const is = <T extends string>(op: T) => ({ op: fc.constant(op) });
+
+/** State topics, as they are published and asked for. */
+const STATE_STEPS = [
+  {
+    weight: 24,
+    arbitrary: fc.record({ ...is('quote'), symbol, price: fc.nat(9), field: fc.nat(5), isPartial: fc.boolean() }),
+  },
+  {
+    weight: 20,
+    arbitrary: fc.record({
+      ...is('book'),
+      symbol,
+      levels: fc.array(level, { maxLength: 30 }),
+      isSnapshot: fc.nat(9).map(n => n === 0),
+    }),
+  },
+  {
+    weight: 16,
+    arbitrary: fc.record({
+      ...is('subscribe'),
+      peerIndex,
+      stream: stateStream,
+      symbols: fc.subarray([...SYMBOLS], { minLength: 1 }),
+      rateClass: fc.nat(3),
+      depth: fc.nat(2),
+    }),
+  },
+  { weight: 6, arbitrary: fc.record({ ...is('unsubscribe'), peerIndex, stream: stateStream, symbol }) },
+  { weight: 4, arbitrary: fc.record({ ...is('resync'), peerIndex, stream: stateStream, symbol }) },
+  { weight: 2, arbitrary: fc.record({ ...is('quote_burst'), symbol, count: fc.integer({ min: 50, max: 400 }) }) },
+] as const;
+
+const place = fc.constantFrom(
+  'held',
+  'held',
+  'held',
+  'published',
+  'published',
+  'near',
+  'beginning',
+  'future',
+  'elsewhere',
+);
+
+/** Event topics: publishing, following, coming back. */
+const EVENT_STEPS = [
+  {
+    weight: 40,
+    arbitrary: fc.record({ ...is('event'), topic, count: fc.nat(3), isRefused: fc.nat(7).map(n => n === 0) }),
+  },
+  { weight: 16, arbitrary: fc.record({ ...is('follow'), peerIndex, topics }) },
+  { weight: 2, arbitrary: fc.record({ ...is('follow_all'), peerIndex }) },
+  { weight: 20, arbitrary: fc.record({ ...is('resume'), peerIndex, topics, place, pick: fc.nat(1000) }) },
+  { weight: 6, arbitrary: fc.record({ ...is('leave'), peerIndex, topic }) },
+  { weight: 2, arbitrary: fc.record({ ...is('leave_all'), peerIndex }) },
+  { weight: 8, arbitrary: fc.record({ ...is('reconnect'), peerIndex }) },
+  { weight: 4, arbitrary: fc.record({ ...is('heartbeat') }) },
+] as const;
+
+/** What goes wrong: clients, encoders, publishers, the feed. */
+const TROUBLE_STEPS = [
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      ...is('event_burst'),
+      topic,
+      count: fc.integer({ min: 10, max: 300 }),
+      isLarge: fc.boolean(),
+    }),
+  },
+  { weight: 1, arbitrary: fc.record({ ...is('disconnect'), peerIndex }) },
+  { weight: 14, arbitrary: fc.record({ ...is('stop_reading'), peerIndex }) },
+  { weight: 10, arbitrary: fc.record({ ...is('read_some'), peerIndex, messages: fc.integer({ min: 1, max: 12 }) }) },
+  { weight: 4, arbitrary: fc.record({ ...is('read_again'), peerIndex }) },
+  { weight: 2, arbitrary: fc.record({ ...is('crash'), shard: fc.nat(1) }) },
+  { weight: 1, arbitrary: fc.record({ ...is('renumber'), topic, isNumbered: fc.nat(3).map(n => n > 0) }) },
+  { weight: 2, arbitrary: fc.record({ ...is('publisher_gap'), topic, messages: fc.integer({ min: 1, max: 3 }) }) },
+  { weight: 2, arbitrary: fc.record({ ...is('repeat'), topic }) },
+  { weight: 1, arbitrary: fc.record({ ...is('trim'), messages: fc.nat(40) }) },
+] as const;
+
+/** The feed's numbering begins anew, or may have a hole. */
+const EPOCH_STEPS = [
+  { weight: 1, arbitrary: fc.record({ ...is('outage') }) },
+  { weight: 1, arbitrary: fc.record({ ...is('recreate') }) },
+] as const;
+
+/** What lets things happen, each in its own time. */
+const TIME_STEPS = [
+  { weight: 1, arbitrary: fc.record({ ...is('connect'), client }) },
+  { weight: 12, arbitrary: fc.record({ ...is('interest') }) },
+  { weight: 24, arbitrary: fc.record({ ...is('encode'), shard: fc.nat(1) }) },
+  { weight: 24, arbitrary: fc.record({ ...is('turn') }) },
+  { weight: 10, arbitrary: fc.record({ ...is('flush') }) },
+  { weight: 16, arbitrary: fc.record({ ...is('work') }) },
+  { weight: 10, arbitrary: fc.record({ ...is('time'), ms: fc.constantFrom(5, 5, 5, 20, 20, 150, 1100, 3500) }) },
+] as const;
+
+export const anything = fc.oneof(...STATE_STEPS, ...EVENT_STEPS, ...TROUBLE_STEPS, ...TIME_STEPS);
+export const eventsOnly = fc.oneof(...EVENT_STEPS, ...TROUBLE_STEPS, ...EPOCH_STEPS, ...TIME_STEPS);
+export const eventsWithoutTrouble = fc.oneof(...EVENT_STEPS, ...TIME_STEPS);
+
+const HISTORY_BYTES_ENOUGH = 4 * 1024 * 1024;
+export const scenery = fc.record({
+  encoders: fc.constant(2),
+  isStream: fc.boolean(),
+  historyBytes: fc.constantFrom(0, 2048, 8192, HISTORY_BYTES_ENOUGH, HISTORY_BYTES_ENOUGH),
+  backpressureBytes: fc.constantFrom(400, 1024, 4096),
+  isCalm: fc.constant(false),
+});
+export const calmScenery = fc.record({
+  encoders: fc.constant(2),
+  isStream: fc.boolean(),
+  historyBytes: fc.constant(HISTORY_BYTES_ENOUGH),
+  backpressureBytes: fc.constant(4096),
+  isCalm: fc.constant(true),
+});
+
+type StepOf<T> = T extends readonly { readonly arbitrary: fc.Arbitrary<infer S> }[] ? S : never;
+export type Step =
+  | StepOf<typeof STATE_STEPS>
+  | StepOf<typeof EVENT_STEPS>
+  | StepOf<typeof TROUBLE_STEPS>
+  | StepOf<typeof EPOCH_STEPS>
+  | StepOf<typeof TIME_STEPS>;
+
+export async function run(world: World, s: Step): Promise<void> {
+  if ('peerIndex' in s) {
+    const open = world.peers.filter(({ socket }) => socket.isOpen);
+    const peer = open[s.peerIndex % Math.max(1, open.length)];
+    if (peer !== undefined) runOfPeer(world, peer, s);
+  } else if ('topic' in s) runOfTopic(world, s);
+  else await runOfWorld(world, s);
+  await vi.advanceTimersByTimeAsync(0);
+}
+
+function runOfPeer(world: World, peer: Peer, s: Extract<Step, { peerIndex: number }>): void {
+  const { gateway } = world;
+  switch (s.op) {
+    case 'subscribe':
+      world.subscribe(peer, s.stream, s.symbols, s.rateClass, s.depth);
+      break;
+    case 'unsubscribe':
+      world.unsubscribe(peer, `${s.stream}:${s.symbol}`);
+      break;
+    case 'resync':
+      gateway.subscriptions.resync(peer.socket.session, `${s.stream}:${s.symbol}`);
+      break;
+    case 'follow':
+      world.follow(peer, s.topics.stream, s.topics.names);
+      break;
+    case 'follow_all':
+      world.follow(peer, 'trades', ['*']);
+      break;
+    case 'resume':
+      world.follow(peer, s.topics.stream, s.topics.names, placeFor(world, peer, s));
+      break;
+    case 'leave':
+      world.leave(peer, s.topic.stream, s.topic.name);
+      break;
+    case 'leave_all':
+      world.leave(peer, 'trades', '*');
+      break;
+    case 'reconnect':
+      world.reconnect(peer);
+      break;
+    case 'disconnect':
+      gateway.disconnect(peer.socket);
+      break;
+    case 'stop_reading':
+      peer.socket.isReading = false;
+      break;
+    case 'read_some':
+      peer.socket.isReading = false;
+      peer.socket.read(s.messages);
+      break;
+    case 'read_again':
+      peer.socket.drain();
+      break;
+  }
+}
+
+function runOfTopic(world: World, s: Extract<Step, { topic: object }>): void {
+  const { feed } = world;
+  const { stream, name } = (s as { topic: { stream: EventStream; name: string } }).topic;
+  const subject = subjectOf(stream, name);
+  switch (s.op) {
+    case 'event':
+      for (let i = 0; i <= s.count; i++) world.event(stream, name, s.isRefused && i === s.count);
+      break;
+    case 'event_burst':
+      for (let i = 0; i < s.count; i++) world.event(stream, name, false, s.isLarge && i < 40);
+      break;
+    case 'renumber':
+      feed.renumber(subject, s.isNumbered);
+      break;
+    case 'publisher_gap':
+      feed.lose(subject, s.messages);
+      break;
+    case 'repeat':
+      feed.repeat(subject);
+      break;
+  }
+}
+
+async function runOfWorld(world: World, s: Exclude<Step, { peerIndex: number } | { topic: object }>): Promise<void> {
+  const { gateway, feed } = world;
+  switch (s.op) {
+    case 'quote':
+      world.quote(s.symbol, s.price, s.field, s.isPartial);
+      break;
+    case 'book':
+      world.book(s.symbol, s.levels, s.isSnapshot);
+      break;
+    case 'quote_burst':
+      for (let i = 0; i < s.count; i++) {
+        world.quote(s.symbol, i % 10, i, false);
+        world.event('trades', s.symbol);
+      }
+      break;
+    case 'connect':
+      world.connect(s.client);
+      break;
+    case 'work':
+      await world.work();
+      break;
+    case 'heartbeat':
+      gateway.heartbeat();
+      break;
+    case 'crash':
+      gateway.crash(s.shard);
+      break;
+    case 'outage':
+      world.outage();
+      break;
+    case 'trim':
+      feed.trim(s.messages);
+      break;
+    case 'recreate':
+      world.recreate();
+      break;
+    case 'interest':
+      gateway.deliverInterest();
+      break;
+    case 'encode':
+      gateway.encode(s.shard);
+      break;
+    case 'turn':
+      gateway.turn();
+      break;
+    case 'flush':
+      gateway.flush();
+      gateway.sample();
+      break;
+    case 'time':
+      // An encoder that takes nothing for seconds would be dead.
+      if (s.ms > SECOND_MS) await world.work();
+      await vi.advanceTimersByTimeAsync(s.ms);
+  }
+}
+
+/** Where the client says that it stood. */
+function placeFor(world: World, peer: Peer, s: Extract<Step, { op: 'resume' }>): Place {
+  const { stream, names } = s.topics;
+  const topic = `${stream}:${stream === 'orders' ? peer.sub : names[0]}`;
+  const held = peer.model.events.held.get(topic);
+  const places = world.log.places(topic);
+  const published = places[s.pick % Math.max(1, places.length)];
+  const last = places.at(-1);
+  switch (s.place) {
+    case 'held':
+      return held ?? published ?? { epoch: 'gw1', seq: 0 };
+    case 'published':
+      return published ?? { epoch: 'gw1', seq: 0 };
+    case 'near':
+      return { epoch: published?.epoch ?? 'gw1', seq: (published?.seq ?? 0) + (s.pick % 3) };
+    case 'beginning':
+      return { epoch: last?.epoch ?? 'gw1', seq: 0 };
+    case 'future':
+      return { epoch: last?.epoch ?? 'gw1', seq: (last?.seq ?? 0) + 1 + (s.pick % 5) };
+    case 'elsewhere':
+      return { epoch: 'elsewhere', seq: s.pick };
+  }
+}

@@ -1,0 +1,77 @@
+/** What was published on event topics, as the tests know it: by topic and epoch, in order of the sequences. */
+export interface Published {
+  readonly seq: number;
+  /** What tells it from all others. */
+  readonly id: string;
+  /** False where the gateway has to refuse it. */
+  readonly isValid: boolean;
+}
+
+export interface Place {
+  readonly epoch: string;
+  readonly seq: number;
+}
+
+/** One topic, since it was last begun anew, and before. */
+interface Topic {
+  readonly epochs: Map<string, Published[]>;
+  owed: Map<string, Published[]>;
+  last: Place | undefined;
+  epoch: string;
+}
+
+export class EventLog {
+  readonly #topics = new Map<string, Topic>();
+
+  add(name: string, epoch: string, published: Published): void {
+    const topic = this.#topics.get(name) ?? { epochs: new Map(), owed: new Map(), last: undefined, epoch };
+    this.#topics.set(name, topic);
+    for (const epochs of [topic.epochs, topic.owed]) {
+      const messages = epochs.get(epoch) ?? [];
+      messages.push(published);
+      epochs.set(epoch, messages);
+    }
+    if (topic.epoch !== epoch) topic.last = undefined;
+    topic.epoch = epoch;
+    if (published.isValid) topic.last = { epoch, seq: published.seq };
+  }
+
+  /** Nobody is owed what there was so far: what comes next counts anew. */
+  end(name: string): void {
+    const topic = this.#topics.get(name);
+    if (topic === undefined) return;
+    topic.owed = new Map();
+    topic.last = undefined;
+  }
+
+  find(name: string, { epoch, seq }: Place): Published | undefined {
+    return this.#topics
+      .get(name)
+      ?.epochs.get(epoch)
+      ?.find(published => published.seq === seq);
+  }
+
+  /** Messages that clients were to get, behind one place and before another of the same epoch. */
+  between(name: string, epoch: string, after: number, before: number): readonly Published[] {
+    const owed = this.#topics.get(name)?.owed.get(epoch) ?? [];
+    return owed.filter(({ seq, isValid }) => isValid && seq > after && seq < before);
+  }
+
+  /** The newest message that clients were to get, in the newest epoch. */
+  last(name: string): Place | undefined {
+    return this.#topics.get(name)?.last;
+  }
+
+  /** True when the topic was at this place, in its present epoch. */
+  hasBeenAt(name: string, { epoch, seq }: Place): boolean {
+    const topic = this.#topics.get(name);
+    const newest = topic?.owed.get(epoch)?.at(-1)?.seq ?? -1;
+    return topic?.epoch === epoch && seq <= newest;
+  }
+
+  /** All places of a topic that there ever were, refused messages' too. */
+  places(name: string): readonly Place[] {
+    const epochs = [...(this.#topics.get(name)?.epochs ?? [])];
+    return epochs.flatMap(([epoch, messages]) => messages.map(({ seq }) => ({ epoch, seq })));
+  }
+}

@@ -1,0 +1,123 @@
+/**
+ * uWS's way with sockets, played in one thread: publishes wait for the flush, sends drain them first, a full buffer drops in
+ * silence, and the client reads when the test says so.
+ */
+import type { Session } from '../../src/gateway/session.js';
+
+const SEND_OK = 1;
+const SEND_BACKPRESSURE = 0;
+const SEND_DROPPED = 2;
+
+interface Message {
+  readonly bytes: Uint8Array;
+  readonly isBinary: boolean;
+  /** Dropped: the client never sees it, but the test must know where it would have come. */
+  readonly isLost: boolean;
+}
+
+/** @param isLost the message was dropped by the gateway's `send`, at this place among the others */
+export type Receive = (bytes: Uint8Array, isBinary: boolean, isLost: boolean) => void;
+
+export class FakeSocket {
+  readonly topics = new Set<string>();
+  /** Bytes of messages that the client has not read. */
+  bufferedBytes = 0;
+  isReading = true;
+  isOpen = true;
+  readonly session: Session;
+  readonly #uws: FakeUws;
+  readonly #receive: Receive;
+  #buffer: Message[] = [];
+  published: { bytes: Uint8Array; isBinary: boolean }[] = [];
+
+  constructor(uws: FakeUws, session: Session, receive: Receive) {
+    this.#uws = uws;
+    this.session = session;
+    this.#receive = receive;
+  }
+
+  subscribe(topic: string): boolean {
+    this.topics.add(topic);
+    return true;
+  }
+
+  unsubscribe(topic: string): boolean {
+    return this.topics.delete(topic);
+  }
+
+  getBufferedAmount(): number {
+    return this.bufferedBytes;
+  }
+
+  send(message: Uint8Array | string, isBinary: boolean): number {
+    const bytes = typeof message === 'string' ? Buffer.from(message) : message.slice();
+    if (this.bufferedBytes > this.#uws.bufferedBytesMax) {
+      this.#buffer.push({ bytes, isBinary, isLost: true });
+      this.#uws.onDropped(this);
+      return SEND_DROPPED;
+    }
+    this.flush();
+    return this.#take(bytes, isBinary);
+  }
+
+  /** Writes the published messages; the first that finds the buffer full ends it, and the rest vanish. */
+  flush(): void {
+    const batch = this.published;
+    this.published = [];
+    for (const { bytes, isBinary } of batch) {
+      if (this.bufferedBytes > this.#uws.bufferedBytesMax) {
+        this.#uws.onDropped(this);
+        return;
+      }
+      this.#take(bytes, isBinary);
+    }
+  }
+
+  /** The client reads so many of the messages that wait for it, and then no more. */
+  read(messages: number): void {
+    const bytesBefore = this.bufferedBytes;
+    for (const { bytes, isBinary, isLost } of this.#buffer.splice(0, messages)) {
+      if (!isLost) this.bufferedBytes -= bytes.length;
+      this.#receive(bytes, isBinary, isLost);
+    }
+    if (this.bufferedBytes < bytesBefore) this.#uws.onDrain(this);
+  }
+
+  /** The client reads again, all that waits and whatever comes. */
+  drain(): void {
+    this.isReading = true;
+    this.read(this.#buffer.length);
+  }
+
+  #take(bytes: Uint8Array, isBinary: boolean): number {
+    if (this.isReading && this.#buffer.length === 0) {
+      this.#receive(bytes, isBinary, false);
+      return SEND_OK;
+    }
+    this.#buffer.push({ bytes, isBinary, isLost: false });
+    this.bufferedBytes += bytes.length;
+    return SEND_BACKPRESSURE;
+  }
+}
+
+export class FakeUws {
+  readonly sockets = new Set<FakeSocket>();
+  /** A socket with more than this waiting takes nothing more. */
+  readonly bufferedBytesMax: number;
+  onDropped: (socket: FakeSocket) => void = () => {};
+  onDrain: (socket: FakeSocket) => void = () => {};
+
+  constructor(bufferedBytesMax: number) {
+    this.bufferedBytesMax = bufferedBytesMax;
+  }
+
+  publish(topic: string, message: Uint8Array, isBinary: boolean): boolean {
+    const bytes = message.slice();
+    for (const socket of this.sockets) if (socket.topics.has(topic)) socket.published.push({ bytes, isBinary });
+    return true;
+  }
+
+  flush(): void {
+    for (const socket of this.sockets) socket.flush();
+  }
+}

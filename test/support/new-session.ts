@@ -1,0 +1,67 @@
+/** A session as the gateway makes it, for tests that admit nobody. */
+import { type Credential, compileEntitlements } from '../../src/auth/credential.js';
+import type { Session } from '../../src/gateway/session.js';
+import { newCircuit } from '../../src/gateway/slow-consumers.js';
+import { MessageRate } from '../../src/gateway/token-bucket.js';
+import { defaultClass, type Format, type Tier } from '../../src/protocol/lanes.js';
+
+export interface NewSession {
+  readonly id: number;
+  /** The user; '' for none. */
+  readonly sub: string;
+  readonly format: Format;
+  readonly tier: Tier;
+  readonly isStamped?: boolean;
+  readonly entitlements?: readonly string[];
+}
+
+export function newCredential({
+  sub,
+  tier,
+  entitlements,
+}: Pick<NewSession, 'sub' | 'tier' | 'entitlements'>): Credential {
+  return {
+    sub,
+    tier,
+    roles: [],
+    entitlements,
+    expiresAtMs: Number.POSITIVE_INFINITY,
+    issuedAtMs: undefined,
+    jti: undefined,
+    apiKeyId: undefined,
+  };
+}
+
+export function newSession(options: NewSession): Session {
+  const { id, format, tier, isStamped = false } = options;
+  const credential = newCredential(options);
+  return {
+    id,
+    address: '127.0.0.1',
+    keepalive: {
+      lastSeenMs: 0,
+      lastPingMs: 0,
+      pingedAtMs: 0,
+      closingAtMs: 0,
+      expiresAtMs: Number.POSITIVE_INFINITY,
+      warnAtMs: Number.POSITIVE_INFINITY,
+    },
+    messageTokens: new MessageRate(1000).fill(0),
+    credential,
+    entitlements: compileEntitlements(credential),
+    format,
+    isStamped,
+    tier,
+    askedClass: undefined,
+    defaultClass: defaultClass(tier),
+    fastestClass: defaultClass(tier),
+    subscriptions: new Map(),
+    socket: undefined,
+    isStalled: false,
+    droppedInTurn: 0,
+    circuit: newCircuit(),
+    sampledBytes: 0,
+    isBusy: false,
+    backlog: [],
+  };
+}

@@ -1,0 +1,46 @@
+/** An encoder thread whose batches are encoded when the test says so. */
+import type { ShardEncoder } from '../../src/encoder/encoder.js';
+import type { EncoderThread } from '../../src/hub/encoder-thread.js';
+import type { BatchResult, EncoderTask } from '../../src/protocol/batch.js';
+
+/** What a crash is reported with. */
+export const KILLED = 'the test killed the encoder';
+
+export class StepThread implements EncoderThread {
+  onDeath: (cause: unknown) => void = () => {};
+  #waiting: { task: EncoderTask; resolve: (r: BatchResult) => void; reject: (cause: unknown) => void } | undefined;
+  readonly #encoder: ShardEncoder;
+
+  constructor(encoder: ShardEncoder) {
+    this.#encoder = encoder;
+  }
+
+  run(task: EncoderTask): Promise<BatchResult> {
+    return new Promise((resolve, reject) => {
+      this.#waiting = { task, resolve, reject };
+    });
+  }
+
+  get isWaiting(): boolean {
+    return this.#waiting !== undefined;
+  }
+
+  step(): void {
+    const waiting = this.#waiting;
+    this.#waiting = undefined;
+    waiting?.resolve(this.#encoder.process(waiting.task.buffer, waiting.task.bytes));
+  }
+
+  /** Dies with the batch it holds, if any. */
+  crash(): void {
+    const waiting = this.#waiting;
+    this.#waiting = undefined;
+    const cause = new Error(KILLED);
+    if (waiting === undefined) this.onDeath(cause);
+    else waiting.reject(cause);
+  }
+
+  destroy(): Promise<void> {
+    return Promise.resolve();
+  }
+}

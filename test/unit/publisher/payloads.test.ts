@@ -1,0 +1,250 @@
+/** What each method of the publisher puts on which subject, and what it refuses. */
+import { unpack } from 'msgpackr';
+import type { NatsConnection } from 'nats';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { LEVELS_MAX as GATEWAY_LEVELS_MAX } from '../../../src/encoder/book.js';
+import { decodePayload, PAYLOAD_BYTES_MAX as GATEWAY_BYTES_MAX } from '../../../src/encoder/decode.js';
+import { LEVELS_MAX } from '../../../src/publisher/checks.js';
+import { encoderOf } from '../../../src/publisher/connect.js';
+import type { OrderUpdate, Trade } from '../../../src/publisher/index.js';
+import { PAYLOAD_BYTES_MAX, Publisher } from '../../../src/publisher/publisher.js';
+import { type Outgoing, type Sender, Waiting } from '../../../src/publisher/sender.js';
+
+const NOW_MICROS = 1_795_000_000_123_456;
+const NOW_TEXT = '2026-11-18T11:06:40.123Z';
+
+/** Keeps what it is given. */
+class KeepingSender implements Sender {
+  readonly kept: Outgoing[] = [];
+  readonly waiting = new Waiting(1);
+  readonly retries = 0;
+  readonly unconfirmed = 0;
+
+  send(message: Outgoing) {
+    this.kept.push(message);
+    return Promise.resolve({ subject: message.subject, seq: 0, duplicate: false });
+  }
+
+  async flush() {}
+
+  stop() {}
+}
+
+let sender: KeepingSender;
+let publisher: Publisher;
+beforeEach(() => {
+  sender = new KeepingSender();
+  publisher = publisherOf('json');
+});
+
+function publisherOf(format: 'json' | 'msgpack'): Publisher {
+  return new Publisher({
+    connection: { close: async () => {} } as unknown as NatsConnection,
+    ownsConnection: true,
+    sender,
+    encode: encoderOf(format),
+    nowMicros: () => NOW_MICROS,
+  });
+}
+
+/** Subject and decoded payload of the last message. */
+function last(): [string, unknown] {
+  const { subject = '', payload = new Uint8Array(0) } = sender.kept.at(-1) ?? {};
+  return [subject, JSON.parse(Buffer.from(payload).toString())];
+}
+
+const quote = { symbol: 'BTC/USDT', current_price: 64993.5, bid: '64993.00', venue: { id: 7, open: true } };
+const trade: Trade = { symbol: 'AAPL', trade_id: 'T1', price: '229.60', quantity: 50, buyer_id: 'alice' };
+const update: OrderUpdate = {
+  action: 'created',
+  order_id: 'O1',
+  symbol: 'AAPL',
+  side: 'buy',
+  status: 'open',
+  quantity: '50',
+  filled_quantity: '0',
+  price: '229.60',
+};
+
+describe('R38 the publisher', () => {
+  it('puts a whole quote on md.quotes.<symbol>, with its own members', () => {
+    publisher.quote(quote);
+    expect(last()).toEqual(['md.quotes.BTC/USDT', quote]);
+  });
+
+  it('takes a quote of a type of its caller’s, and no other type than a quote', () => {
+    interface VenueQuote {
+      readonly symbol: string;
+      readonly current_price: number;
+      readonly venue: string;
+    }
+    const own: VenueQuote = { symbol: 'AAPL', current_price: 229.6, venue: 'XNAS' };
+    publisher.quote(own);
+    expect(last()).toEqual(['md.quotes.AAPL', own]);
+    // @ts-expect-error: a price is a number or a text
+    expect(() => publisher.quote({ symbol: 'AAPL', current_price: true })).toThrow(TypeError);
+    // @ts-expect-error: so is a changed one
+    expect(() => publisher.partialQuote('AAPL', { bid: true })).toThrow(TypeError);
+    // @ts-expect-error: a whole quote has a price
+    expect(() => publisher.quote({ symbol: 'AAPL' })).toThrow(TypeError);
+  });
+
+  it('marks a quote of changed members as partial', () => {
+    publisher.partialQuote('AAPL', { bid: 229.1 });
+    expect(last()).toEqual(['md.quotes.AAPL', { symbol: 'AAPL', bid: 229.1, partial: true }]);
+    publisher.partialQuote('AAPL', { venue: 'XNAS' });
+    expect(last()).toEqual(['md.quotes.AAPL', { symbol: 'AAPL', venue: 'XNAS', partial: true }]);
+  });
+
+  it('marks a whole book as a snapshot', () => {
+    publisher.bookSnapshot('AAPL', [['229.1', '5']], [[229.3, 2]]);
+    expect(last()).toEqual([
+      'md.books.AAPL',
+      { symbol: 'AAPL', bids: [['229.1', '5']], asks: [[229.3, 2]], snapshot: true },
+    ]);
+  });
+
+  it('puts changed levels on the same subject, without that mark', () => {
+    publisher.bookChange('AAPL', [['229.1', '0']], []);
+    expect(last()).toEqual(['md.books.AAPL', { symbol: 'AAPL', bids: [['229.1', '0']], asks: [] }]);
+  });
+
+  it('says when a trade was executed, where its publisher does not', () => {
+    publisher.trade(trade);
+    const filledIn = { ...trade, type: 'trade_executed', executed_at: NOW_TEXT };
+    expect(last()).toEqual(['md.trades.AAPL', filledIn]);
+    publisher.trade({ ...trade, executed_at: '2026-01-01T00:00:00Z' });
+    expect(last()[1]).toMatchObject({ executed_at: '2026-01-01T00:00:00Z' });
+  });
+
+  it('puts an order update on its user’s subject', () => {
+    publisher.order('alice', update);
+    const filledIn = { ...update, type: 'order_update', user_id: 'alice', timestamp: NOW_TEXT };
+    expect(last()).toEqual(['orders.alice', filledIn]);
+  });
+
+  it.each([
+    ['routing-metrics', 'routing-decision'],
+    ['lp-performance', 'lp-metrics'],
+    ['exposure-updates', 'exposure-update'],
+    ['alerts', 'alert'],
+  ] as const)('gives messages of the channel %s the type %s', (channel, type) => {
+    publisher.analytics(channel, { level: 3 });
+    expect(last()).toEqual([`analytics.${channel}`, { type, timestamp: NOW_TEXT, data: { level: 3 } }]);
+  });
+
+  it('takes an analytics message as it is when it has data', () => {
+    const message = { type: 'alert', timestamp: '2026-01-01T00:00:00Z', data: [1] };
+    publisher.analytics('alerts', message);
+    expect(last()).toEqual(['analytics.alerts', message]);
+  });
+
+  it('takes analytics data that is no object', () => {
+    publisher.analytics('alerts', 'halted');
+    expect(last()[1]).toMatchObject({ type: 'alert', data: 'halted' });
+  });
+
+  it('puts what is said in a room on its subject, and never numbers it', () => {
+    publisher.room('desk-7', 'alice', { text: 'hi' });
+    const message = { type: 'room_message', room: 'desk-7', from: 'alice', data: { text: 'hi' }, timestamp: NOW_TEXT };
+    expect(last()).toEqual(['rooms.desk-7', message]);
+    expect(sender.kept.at(-1)?.isNumbered).toBe(false);
+  });
+
+  it('stamps every message with the time of its event, µs', () => {
+    publisher.quote(quote);
+    expect(sender.kept[0]?.headers.get('Ts-Event')).toBe(String(NOW_MICROS));
+    publisher.trade(trade, { tsEventMicros: 1_795_000_000_000_001 });
+    expect(sender.kept[1]?.headers.get('Ts-Event')).toBe('1795000000000001');
+    expect(last()[1]).toMatchObject({ executed_at: '2026-11-18T11:06:40.000Z' });
+  });
+
+  it('hands on an id and a trace context as headers', () => {
+    const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
+    publisher.trade(trade, { messageId: 'T1', traceparent });
+    expect(sender.kept[0]?.headers.get('Nats-Msg-Id')).toBe('T1');
+    expect(sender.kept[0]?.headers.get('traceparent')).toBe(traceparent);
+  });
+
+  it.each(['json', 'msgpack'] as const)('leaves out members that are undefined, as %s', format => {
+    publisher = publisherOf(format);
+    publisher.quote({ symbol: 'AAPL', current_price: 1, own: { a: undefined, b: [null, true] } });
+    const payload = Buffer.from(sender.kept[0]?.payload ?? []);
+    const decoded: unknown = format === 'json' ? JSON.parse(payload.toString()) : unpack(payload);
+    expect(decoded).toStrictEqual({ symbol: 'AAPL', current_price: 1, own: { b: [null, true] } });
+    expect(decodePayload(payload, 0, payload.length, GATEWAY_BYTES_MAX)).toEqual(decoded);
+  });
+
+  it('knows the limits of a gateway', () => {
+    expect(PAYLOAD_BYTES_MAX).toBe(GATEWAY_BYTES_MAX);
+    expect(LEVELS_MAX).toBe(GATEWAY_LEVELS_MAX);
+  });
+
+  it('takes nothing once it is closed', async () => {
+    await publisher.close();
+    expect(() => publisher.quote(quote)).toThrow(expect.objectContaining({ name: 'PublisherError', code: 'closed' }));
+  });
+});
+
+describe('R38 the publisher refuses', () => {
+  const level = (price: unknown, quantity: unknown) => [[price, quantity]] as never;
+  const given = <T extends object>(whole: T, member: string, value: unknown) =>
+    ({ ...whole, [member]: value }) as never;
+  const deep = JSON.parse(`${'{"a":'.repeat(10)}1${'}'.repeat(10)}`) as object;
+
+  it.each<[string, () => unknown, RegExp]>([
+    ['a symbol with a space', () => publisher.quote({ ...quote, symbol: 'BTC USDT' }), /symbol 'BTC USDT'/],
+    ['a symbol that is a wildcard', () => publisher.partialQuote('>', { bid: 1 }), /symbol '>'/],
+    ['a symbol that ends in a dot', () => publisher.bookChange('BRK.', [], []), /symbol 'BRK\.'/],
+    ['no symbol', () => publisher.trade(given(trade, 'symbol', undefined)), /symbol undefined/],
+    [
+      'a quote without a price',
+      () => publisher.quote(given(quote, 'current_price', undefined)),
+      /quote\.current_price/,
+    ],
+    ['a price that is no number', () => publisher.quote({ ...quote, current_price: Number.NaN }), /current_price NaN/],
+    ['an infinite bid', () => publisher.partialQuote('AAPL', { bid: 1 / 0 }), /changes\.bid Infinity/],
+    ['a price in words', () => publisher.trade({ ...trade, price: 'ten' }), /trade\.price 'ten'/],
+    [
+      'a trade without a quantity',
+      () => publisher.trade(given(trade, 'quantity', undefined)),
+      /trade\.quantity undefined/,
+    ],
+    ['a trade without an id', () => publisher.trade(given(trade, 'trade_id', null)), /trade\.trade_id null/],
+    ['a negative level', () => publisher.bookSnapshot('AAPL', level(-1, 1), []), /bids\[0\]/],
+    ['half a level', () => publisher.bookSnapshot('AAPL', [], [['1']] as never), /asks\[0\]/],
+    ['a side that is missing', () => publisher.bookChange('AAPL', [], undefined as never), /asks undefined/],
+    ['a user that is no subject', () => publisher.order('a b', update), /userId 'a b'/],
+    [
+      'an unknown action',
+      () => publisher.order('alice', given(update, 'action', 'lost')),
+      /update\.action 'lost'.*created/,
+    ],
+    ['an unknown side', () => publisher.order('alice', given(update, 'side', 'long')), /update\.side 'long'/],
+    ['an unknown channel', () => publisher.analytics('news' as never, {}), /channel 'news'.*alerts/],
+    ['another channel’s type', () => publisher.analytics('alerts', { type: 'lp-metrics', data: 1 }), /message\.type/],
+    ['analytics without data', () => publisher.analytics('alerts', undefined), /data undefined/],
+    ['a room that is no subject', () => publisher.room('a*', 'alice', 1), /room 'a\*'/],
+    [
+      'a number that JSON has not',
+      () => publisher.room('r', 'alice', { deep: [1, Number.NaN] }),
+      /data\.deep\[1\] NaN/,
+    ],
+    ['a date', () => publisher.quote({ ...quote, opened: new Date(0) }), /quote\.opened 1970/],
+    ['a bigint', () => publisher.room('r', 'alice', 1n), /data 1n/],
+    ['what is nested too deep', () => publisher.room('r', 'alice', deep), /nested too deep/],
+    ['a member called __proto__', () => publisher.room('r', 'a', JSON.parse('{"__proto__":1}')), /__proto__/],
+    [
+      'a time in milliseconds',
+      () => publisher.trade(trade, { tsEventMicros: 1_795_000_000_000 }),
+      /tsEventMicros 1795000000000/,
+    ],
+    ['an id with a line break', () => publisher.trade(trade, { messageId: 'a\r\nb' }), /messageId/],
+    ['no trace context', () => publisher.trade(trade, { traceparent: 'x' }), /traceparent/],
+    ['what is too long', () => publisher.room('r', 'alice', 'x'.repeat(PAYLOAD_BYTES_MAX)), /rooms\.r: 2622\d\d bytes/],
+  ])('%s', (_what, publish, message) => {
+    expect(publish).toThrow(TypeError);
+    expect(publish).toThrow(message);
+    expect(sender.kept).toEqual([]);
+  });
+});

@@ -47,7 +47,7 @@ export interface KeepaliveOptions<S> {
 
 /** How long a socket may take for its close handshake. */
 export const CLOSE_TIMEOUT_MS = 5_000;
-/** How long before the end of a credential its client is warned; of a short one, when this share of its life is left. */
+/** How long before the end of a credential its client is warned at latest; of a short one, when this share of its life is left. */
 const WARNING_MS = 30_000;
 const WARNING_SHARE = 1 / 3;
 
@@ -183,6 +183,7 @@ export class Keepalive<S extends { readonly keepalive: KeepaliveState }> {
 
   #warnAtMs(expiresAtMs: number): number {
     const lifeMs = expiresAtMs - this.#options.unixMs();
-    return expiresAtMs - Math.min(WARNING_MS, lifeMs * WARNING_SHARE);
+    // A sweep earlier: the first one behind that time must not come too late.
+    return expiresAtMs - Math.min(WARNING_MS, lifeMs * WARNING_SHARE) - this.sweepIntervalMs;
   }
 }

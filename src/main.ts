@@ -11,6 +11,7 @@ import { AdminServer } from './admin/server.js';
 import { statsOf } from './admin/stats.js';
 import { RevocationList } from './auth/revocations.js';
 import type { Config } from './config/environment.js';
+import { FailoverFeed } from './feed/failover.js';
 import { type Feed, type FeedSink, type FeedStatus, newFeedMessage, systemClock } from './feed/feed.js';
 import { JetStreamFeed } from './feed/jetstream.js';
 import { NatsFeed } from './feed/nats.js';
@@ -189,7 +190,8 @@ class GatewayParts implements Gateway {
 
   #feedStatus(status: FeedStatus, detail: string): void {
     const hasChanged = this.#feedState.feed !== status;
-    if (status === 'stale') this.#hub.feedLost();
+    // To the backup or back from it is as good as an outage for what neither of the two numbers.
+    if (status !== 'live' || this.#feedState.feed === 'failover') this.#hub.feedLost();
     this.#log[status === 'live' ? 'info' : 'warn']({ feed: this.#feed.name, status, detail }, 'feed status');
     if (!hasChanged) return;
     this.#feedState = { type: 'status', feed: status, since: new Date().toISOString() };
@@ -251,7 +253,7 @@ class GatewayParts implements Gateway {
     const workers = await this.#workers.stats();
     return statsOf({
       node: nodeName,
-      feed: { name: this.#feed.name, status, since },
+      feed: { name: this.#feed.name, source: this.#feed.stats?.active, status, since },
       encoders,
       workers,
       ...this.#mainStats(),
@@ -272,7 +274,10 @@ class GatewayParts implements Gateway {
       encoderRestarts: sum(s => s.restarts),
       workerRestarts: this.#workers.restarts,
       workersListening: this.#workers.listening,
-      feedLive: this.#feedState.feed === 'live',
+      feedLive: this.#feedState.feed !== 'stale',
+      feedSilentMs: this.#hub.silentMs,
+      feedBehind: this.#feed.behind?.() ?? 0,
+      feedSources: this.#feed.stats,
       replaysRecovered: this.#hub.replays.recovered,
       replaysUnrecovered: this.#hub.replays.unrecovered,
     };
@@ -289,10 +294,17 @@ function createFeed(config: Config, log: Logger): Feed {
       const onMalformed = (line: number, reason: string) => log.warn({ line, reason }, 'line of the recording skipped');
       return new ReplayFeed({ config: replay, clock, onMalformed });
     }
-    case 'nats':
-      return nats.jetstream
-        ? new JetStreamFeed({ config: nats, nodeName, clock })
-        : new NatsFeed({ config: nats, nodeName });
+    case 'nats': {
+      const { backupUrl, staleAfterMs } = nats;
+      const openAt = (url: string) => () =>
+        nats.jetstream
+          ? new JetStreamFeed({ config: { ...nats, url }, nodeName, clock })
+          : new NatsFeed({ config: { ...nats, url }, nodeName });
+      const openPrimary = openAt(nats.url);
+      if (backupUrl === undefined) return openPrimary();
+      const name = nats.jetstream ? 'jetstream' : 'nats';
+      return new FailoverFeed({ name, openPrimary, openBackup: openAt(backupUrl), staleAfterMs, clock });
+    }
   }
 }
 

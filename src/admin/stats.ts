@@ -3,7 +3,13 @@ import type { FeedState, WorkerStats } from '../protocol/thread-messages.js';
 
 export interface StatsInput {
   readonly node: string;
-  readonly feed: { readonly name: string; readonly status: FeedState; readonly since: string };
+  readonly feed: {
+    readonly name: string;
+    /** Which of two is read; undefined where there is one. */
+    readonly source: string | undefined;
+    readonly status: FeedState;
+    readonly since: string;
+  };
   /** Messages taken from the feed, and their bytes. */
   readonly messages: number;
   readonly bytes: number;

@@ -133,7 +133,8 @@ function invalid(message: string, cause?: unknown): MillraceError {
 }
 
 const systemClock: ClientClock = {
-  nowMicros: () => Date.now() * 1000,
+  // Not `Date.now`: when the clock is set back, a dead connection would be taken for alive as long.
+  nowMicros: () => (performance.timeOrigin + performance.now()) * 1000,
   setTimeout: (run, delayMs) => setTimeout(run, delayMs),
   clearTimeout: handle => clearTimeout(handle as number),
 };

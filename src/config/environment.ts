@@ -25,6 +25,10 @@ export class ConfigError extends Error {
 
 export interface NatsConfig {
   readonly url: string;
+  /** A second source of the same messages, for when the first fails. */
+  readonly backupUrl: string | undefined;
+  /** How long the first may be lost or silent. */
+  readonly staleAfterMs: number;
   readonly user: string | undefined;
   readonly password: string | undefined;
   readonly token: string | undefined;
@@ -97,6 +101,9 @@ const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'
 const SECRET_BYTES_MIN = 32;
 /** uWS ends a socket that it has not heard of for 960 s; a pong comes before that. */
 const PING_INTERVAL_MS_MAX = 600_000;
+const NATS_URL_DEFAULT = 'nats://127.0.0.1:4222';
+/** Less would call a source silent that the machine has merely not come round to. */
+const STALE_AFTER_MS_MIN = 100;
 const variables = z.object({
   NODE_NAME: z
     .string()
@@ -113,6 +120,8 @@ const variables = z.object({
   ENCODERS: threads.default('auto'),
   FEED: z.enum(['simulator', 'nats', 'replay']).optional(),
   NATS_URL: z.string().optional(),
+  NATS_BACKUP_URL: z.string().optional(),
+  FEED_STALE_AFTER: durationMs.pipe(z.number().min(STALE_AFTER_MS_MIN, 'must be at least 100ms')).default(5000),
   NATS_USER: z.string().optional(),
   NATS_PASSWORD: z.string().optional(),
   NATS_TOKEN: z.string().optional(),
@@ -217,7 +226,9 @@ export function readConfig(
     encoders,
     feed,
     nats: {
-      url: v.NATS_URL ?? 'nats://127.0.0.1:4222',
+      url: v.NATS_URL ?? NATS_URL_DEFAULT,
+      backupUrl: v.NATS_BACKUP_URL,
+      staleAfterMs: v.FEED_STALE_AFTER,
       user: v.NATS_USER,
       password: v.NATS_PASSWORD,
       token: v.NATS_TOKEN,
@@ -303,6 +314,10 @@ function checkRelations(v: Variables, feed: Config['feed']): void {
   if (keys.length > 1) wrong.push('AUTH_JWT_SECRET, AUTH_JWKS_URL, AUTH_JWKS_FILE: set one of them, not several');
   if (v.WS_PING_INTERVAL > PING_INTERVAL_MS_MAX) {
     wrong.push('WS_PING_INTERVAL: must be at most 10m, or sockets that are alive are taken for dead');
+  }
+  if (v.NATS_BACKUP_URL !== undefined && feed !== 'nats') wrong.push(`NATS_BACKUP_URL needs FEED=nats (it is ${feed})`);
+  if (v.NATS_BACKUP_URL === (v.NATS_URL ?? NATS_URL_DEFAULT)) {
+    wrong.push('NATS_BACKUP_URL: must be another server than NATS_URL');
   }
   if (v.JETSTREAM && feed !== 'nats') wrong.push(`JETSTREAM=on needs FEED=nats (it is ${feed})`);
   if (v.WORKERS !== 'auto' && v.WORKERS > 1 && process.platform !== 'linux') {

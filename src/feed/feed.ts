@@ -34,7 +34,10 @@ export const newFeedMessage = (): FeedMessage => ({
 
 export interface FeedSink {
   message(message: FeedMessage): void;
-  /** `live`: data flows. `stale`: the feed lost its source; the last values are still served. */
+  /**
+   * `live`: data flows. `stale`: the feed lost its source; the last values are still served. What neither publisher nor feed
+   * numbers has no hole between two calls with `live`, and between two with `failover`.
+   */
   status(status: FeedStatus, detail: string): void;
   /** An order to the gateway: subject `control.revoke` or `control.drain`. The payload is valid during the call. */
   control?(subject: string, payload: Uint8Array): void;
@@ -42,7 +45,8 @@ export interface FeedSink {
   notice?(what: string, detail: string): void;
 }
 
-export type FeedStatus = 'live' | 'stale';
+/** `failover`: data flows from the backup source. */
+export type FeedStatus = 'live' | 'stale' | 'failover';
 
 /** A place in a numbering of the feed. */
 export interface FeedPosition {
@@ -55,6 +59,21 @@ export interface StoredMessage {
   readonly seq: number;
   readonly tsEventMicros: number;
   readonly payload: Uint8Array;
+}
+
+/** What is known of the sources of a feed that has two. */
+export interface FeedSourceStats {
+  readonly active: 'primary' | 'backup';
+  /** Times that the backup was switched to. */
+  readonly failovers: number;
+  /** Second copies of numbered messages, dropped. */
+  readonly duplicates: number;
+  readonly sources: readonly {
+    readonly name: 'primary' | 'backup';
+    readonly isLive: boolean;
+    /** Since its last message; undefined before the first. */
+    readonly silentMs: number | undefined;
+  }[];
 }
 
 export interface Feed {
@@ -86,6 +105,10 @@ export interface Feed {
     toSeq: number,
     messagesMax: number,
   ): Promise<readonly StoredMessage[] | undefined>;
+  /** Messages that the source holds and has not delivered yet; 0 where that cannot be known. */
+  behind?(): number;
+  /** Of a feed with a backup. */
+  readonly stats?: FeedSourceStats;
   /** Stops delivery; no call reaches the sink after it resolves. */
   stop(): Promise<void>;
 }

@@ -23,7 +23,6 @@ import { NatsSubjects } from './nats-subjects.js';
 import { StreamNumbering } from './stream-numbering.js';
 import { StreamShare } from './stream-share.js';
 
-const MARKET_DATA = 'md.>';
 /** Messages that the server may have on the way to this feed at a time. */
 const PULL_MESSAGES_MAX = 4_096;
 /** How long one request for messages lasts; nats.js renews it. */
@@ -73,12 +72,12 @@ export class JetStreamFeed implements Feed {
   #consumer: ConsumerMessages | undefined;
   /** Position in the current consumer's own numbering, which has no holes. */
   #deliverySeq = 0;
-  /** Where that position is to be for the start to be complete. */
+  /** Where that is to be for the start to be complete. */
   #caughtUpSeq = 0;
   #caughtUp: (() => void) | undefined;
+  #behind = 0;
   readonly #numbering = new StreamNumbering();
-  /** Since when the stream has been missing. */
-  #absentMicros: number | undefined;
+  #absentSinceMicros: number | undefined;
   #recovering: Promise<void> | undefined;
   #endWait: (() => void) | undefined;
 
@@ -152,6 +151,10 @@ export class JetStreamFeed implements Feed {
     publishDeadLetter(this.#connection, subject, payload, reason);
   }
 
+  behind(): number {
+    return this.#behind;
+  }
+
   async stop(): Promise<void> {
     this.#sink = undefined;
     this.#subjects?.stop();
@@ -192,10 +195,11 @@ export class JetStreamFeed implements Feed {
     const info = await findStream(manager, stream);
     if (info === undefined && this.#numbering.createdEpoch !== '') {
       const nowMicros = this.#options.clock.nowMicros();
-      this.#absentMicros ??= nowMicros;
-      if (nowMicros - this.#absentMicros < STREAM_ABSENT_MS * 1000) throw new Error(`stream ${stream} does not exist`);
+      this.#absentSinceMicros ??= nowMicros;
+      if (nowMicros - this.#absentSinceMicros < STREAM_ABSENT_MS * 1000)
+        throw new Error(`stream ${stream} does not exist`);
     }
-    this.#absentMicros = undefined;
+    this.#absentSinceMicros = undefined;
     return info ?? (await createStream(manager, stream));
   }
 
@@ -206,14 +210,14 @@ export class JetStreamFeed implements Feed {
         : { deliver_policy: DeliverPolicy.StartSequence, opt_start_seq: this.#numbering.lastSeq + 1 };
     const info = await manager.consumers.add(stream, {
       ...start,
-      // One consumer for all that the stream stores: its order is one.
-      filter_subject: this.#share?.storesOthers === true ? '>' : MARKET_DATA,
+      ...(this.#share === undefined ? {} : { filter_subject: this.#share.filter }),
       ack_policy: AckPolicy.None,
       mem_storage: true,
       num_replicas: 1,
       inactive_threshold: nanos(CONSUMER_IDLE_MS),
     });
     this.#caughtUpSeq = info.num_pending;
+    this.#behind = info.num_pending;
     let consumer: ConsumerMessages | undefined;
     consumer = await manager
       .jetstream()
@@ -248,12 +252,13 @@ export class JetStreamFeed implements Feed {
   #onMessage(received: JsMsg): void {
     const sink = this.#sink;
     if (sink === undefined) return;
-    const { deliverySequence, streamSequence } = received.info;
+    const { deliverySequence, streamSequence, pending } = received.info;
     if (deliverySequence !== this.#deliverySeq + 1) {
       this.#lost('messages lost on the way');
       return;
     }
     this.#deliverySeq = deliverySequence;
+    this.#behind = pending;
     if (deliverySequence === this.#caughtUpSeq) this.#caughtUp?.();
     if (streamSequence <= this.#numbering.lastSeq) return;
     this.#numbering.lastSeq = streamSequence;

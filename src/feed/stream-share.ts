@@ -3,6 +3,7 @@ import type { StreamInfo } from 'nats';
 import { stores } from './jetstream-stream.js';
 import type { NatsSubjects } from './nats-subjects.js';
 
+const MARKET_DATA = 'md.>';
 const ANALYTICS = 'analytics.*';
 /** What a stream may store besides market data. */
 const OTHERS = ['orders.>', 'analytics.>', 'rooms.>'];
@@ -15,9 +16,9 @@ export class StreamShare {
     this.#core = core;
   }
 
-  /** True when the stream stores more than market data. */
-  get storesOthers(): boolean {
-    return this.#stored.length > 0;
+  /** What a consumer is to read of the stream: one consumer for all that it stores, as its order is one. */
+  get filter(): string {
+    return this.#stored.length > 0 ? '>' : MARKET_DATA;
   }
 
   isStored(subject: string): boolean {

@@ -64,7 +64,7 @@ export class AttemptRates {
 
   /**
    * Counts an attempt, whether it is allowed or not, and says whether it is. So a key that never pauses stays refused.
-   * @param nowMs of a clock that all workers share, such as `Date.now()`
+   * @param nowMs of a clock that all workers share and that is never set, such as `process.hrtime`'s; its lower 32 bits count
    */
   attempt(key: string, nowMs: number): boolean {
     this.#nowMs = nowMs | 0;

@@ -141,7 +141,7 @@ export class WorkerSupervisor {
     };
     const thread = new Worker(threadFile, { workerData, name: `gateway-${worker}` });
     slot.thread = thread;
-    slot.startedAtMs = Date.now();
+    slot.startedAtMs = performance.now();
     return new Promise((resolve, reject) => {
       thread.on('message', (message: FromWorker) => {
         if (message.type === 'listening') {
@@ -205,7 +205,7 @@ export class WorkerSupervisor {
   }
 
   #restartLater(worker: number, slot: Slot): void {
-    slot.failures = Date.now() - slot.startedAtMs > STABLE_AFTER_MS ? 0 : slot.failures + 1;
+    slot.failures = performance.now() - slot.startedAtMs > STABLE_AFTER_MS ? 0 : slot.failures + 1;
     slot.lastError = '';
     const delayMs = Math.min(RESTART_DELAY_MAX_MS, RESTART_DELAY_MS * 2 ** slot.failures);
     setTimeout(() => {

@@ -54,6 +54,7 @@ export class Hub {
   readonly #isListed: (symbol: string) => boolean;
   readonly #lastSeqs = new LastSeqs();
   readonly #requests: WorkerRequests;
+  #messageMicros = 0;
 
   constructor(options: HubOptions) {
     this.#options = options;
@@ -131,7 +132,8 @@ export class Hub {
       this.#history.add(source, m.payload, seq, flags === 0 ? prevSeqOf(source, m) : UNKNOWN_SEQ, m.tsEventMicros);
     }
     source.seq = seq;
-    shard.data(source, m.payload, seq, m.tsEventMicros, this.#options.nowMicros(), flags);
+    this.#messageMicros = this.#options.nowMicros();
+    shard.data(source, m.payload, seq, m.tsEventMicros, this.#messageMicros, flags);
     if (m.publication !== '') this.#publications.arrived(m.publication, { epoch, seq });
   }
 
@@ -171,6 +173,11 @@ export class Hub {
     this.#replays.close();
     this.#interest.close();
     await Promise.all(this.shards.map(shard => shard.close()));
+  }
+
+  /** Since the last message of the feed; undefined before the first. */
+  get silentMs(): number | undefined {
+    return this.#messageMicros === 0 ? undefined : (this.#options.nowMicros() - this.#messageMicros) / 1000;
   }
 
   #discover(m: HubMessage): Source | undefined {

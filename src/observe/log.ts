@@ -31,7 +31,7 @@ export class LogSampler {
   readonly #nowMs: () => number;
   readonly #seen = new Map<string, { sinceMs: number; suppressed: number }>();
 
-  constructor(intervalMs: number, nowMs: () => number = Date.now) {
+  constructor(intervalMs: number, nowMs: () => number = () => performance.now()) {
     this.#intervalMs = intervalMs;
     this.#nowMs = nowMs;
   }

@@ -28,8 +28,25 @@ export interface MainStats {
   readonly workerRestarts: number;
   readonly workersListening: number;
   readonly feedLive: boolean;
+  /** Since the last message; undefined before the first. */
+  readonly feedSilentMs: number | undefined;
+  readonly feedBehind: number;
+  /** Undefined where there is no backup. */
+  readonly feedSources: FeedSources | undefined;
   readonly replaysRecovered: number;
   readonly replaysUnrecovered: number;
+}
+
+/** What there is to say of a feed with a backup. */
+export interface FeedSources {
+  readonly active: string;
+  readonly failovers: number;
+  readonly duplicates: number;
+  readonly sources: readonly {
+    readonly name: string;
+    readonly isLive: boolean;
+    readonly silentMs: number | undefined;
+  }[];
 }
 
 export interface StatsSource {
@@ -96,6 +113,23 @@ export class Metrics {
     this.#set('millrace_queue_bytes', 'Bytes that wait for an encoder', main.queuedBytes);
     this.#set('millrace_workers_listening', 'Gateway workers that accept connections', main.workersListening);
     this.#set('millrace_feed_live', '1 while the feed delivers, 0 while it has lost its source', main.feedLive ? 1 : 0);
+    this.#set('millrace_feed_behind_messages', 'Messages of the stream that are not read yet', main.feedBehind);
+    if (main.feedSilentMs !== undefined) {
+      this.#set('millrace_feed_silence_seconds', 'Since the last message', main.feedSilentMs / 1000);
+    }
+    if (main.feedSources !== undefined) this.#setSources(main.feedSources);
+  }
+
+  #setSources({ active, failovers, duplicates, sources }: FeedSources): void {
+    this.#count('millrace_feed_failovers_total', 'Times that the backup was switched to', failovers);
+    this.#count('millrace_feed_source_duplicates_total', 'Second copies of numbered messages', duplicates);
+    for (const { name, isLive, silentMs } of sources) {
+      const labels = { source: name };
+      this.#set('millrace_feed_source_active', '1 for the source that is read', name === active ? 1 : 0, labels);
+      this.#set('millrace_feed_source_live', '1 while the source is connected', isLive ? 1 : 0, labels);
+      if (silentMs === undefined) continue;
+      this.#set('millrace_feed_source_silence_seconds', 'Since its last message', silentMs / 1000, labels);
+    }
   }
 
   #setWorkers(workers: readonly WorkerStats[]): void {

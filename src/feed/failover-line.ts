@@ -1,0 +1,132 @@
+/** One of the two sources of a failover: kept connected, and tried again for as long as it has not started. */
+import { textOf } from './error-text.js';
+import type { SourceState } from './failover-judge.js';
+import type { Clock, Feed, FeedMessage, FeedSink } from './feed.js';
+
+const RETRY_DELAY_MS_MIN = 500;
+const RETRY_DELAY_MS_MAX = 5_000;
+/** Messages that a source may be behind its stream when it is gone back to: older values would replace newer ones. */
+const BEHIND_MAX = 256;
+
+/** What a line says of itself. */
+export interface LineOwner {
+  message(line: FailoverLine, message: FeedMessage): void;
+  status(line: FailoverLine, detail: string): void;
+  control(subject: string, payload: Uint8Array): void;
+  notice(what: string, detail: string): void;
+}
+
+export interface LineOptions {
+  readonly name: 'primary' | 'backup';
+  /** A new one for every attempt: a feed that could not start is not used again. */
+  readonly open: () => Feed;
+  readonly owner: LineOwner;
+  readonly clock: Clock;
+}
+
+export class FailoverLine {
+  readonly name: LineOptions['name'];
+  readonly #options: LineOptions;
+  /** Undefined until it has started. */
+  feed: Feed | undefined;
+  isLive = false;
+  delivered = 0;
+  /** When a look found new messages last; 0 before the first. */
+  lastMessageMicros = 0;
+  #deliveredBefore = 0;
+  /** Subjects that somebody wants, for a feed that starts later. */
+  readonly #wanted = new Set<string>();
+  #starting: Promise<void> | undefined;
+  #isStopped = false;
+  #endWait: (() => void) | undefined;
+
+  constructor(options: LineOptions) {
+    this.#options = options;
+    this.name = options.name;
+  }
+
+  /** How it is, at a look. */
+  look(nowMicros: number): SourceState {
+    if (this.delivered !== this.#deliveredBefore) this.lastMessageMicros = nowMicros;
+    this.#deliveredBefore = this.delivered;
+    const { isLive, delivered } = this;
+    return { isLive, delivered, isBehind: (this.feed?.behind?.() ?? 0) > BEHIND_MAX };
+  }
+
+  /** @throws {Error} when the source cannot be reached; `keepTrying` goes on. */
+  async start(): Promise<void> {
+    const feed = this.#options.open();
+    try {
+      await feed.start(this.#sink());
+    } catch (error) {
+      this.isLive = false;
+      throw error;
+    }
+    if (this.#isStopped) return feed.stop();
+    this.feed = feed;
+    for (const subject of this.#wanted) void feed.interest(subject, true);
+  }
+
+  /** Starts in the background, however long it takes. */
+  keepTrying(): void {
+    this.#starting ??= this.#tryOn();
+  }
+
+  interest(subject: string, wanted: boolean): Promise<void> | undefined {
+    if (wanted) this.#wanted.add(subject);
+    else this.#wanted.delete(subject);
+    return this.feed?.interest(subject, wanted);
+  }
+
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    this.#endWait?.();
+    await this.#starting;
+    await this.feed?.stop();
+  }
+
+  async #tryOn(): Promise<void> {
+    let delayMs = RETRY_DELAY_MS_MIN;
+    let failure = '';
+    while (!this.#isStopped) {
+      await this.#wait(delayMs);
+      delayMs = Math.min(RETRY_DELAY_MS_MAX, delayMs * 2);
+      if (this.#isStopped) return;
+      try {
+        await this.start();
+        return;
+      } catch (error) {
+        const text = textOf(error);
+        if (text !== failure) this.#options.owner.notice(`the ${this.name} source cannot be read`, text);
+        failure = text;
+      }
+    }
+  }
+
+  #wait(delayMs: number): Promise<void> {
+    const { clock } = this.#options;
+    return new Promise(resolve => {
+      const timer = clock.setTimeout(resolve, delayMs);
+      this.#endWait = () => {
+        clock.clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+
+  #sink(): FeedSink {
+    const { owner } = this.#options;
+    return {
+      message: message => {
+        this.delivered++;
+        if (!this.#isStopped) owner.message(this, message);
+      },
+      status: (status, detail) => {
+        this.isLive = status === 'live';
+        if (!this.#isStopped) owner.status(this, detail);
+      },
+      control: (subject, payload) => owner.control(subject, payload),
+      notice: (what, detail) => owner.notice(what, `${this.name}: ${detail}`),
+    };
+  }
+}

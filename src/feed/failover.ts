@@ -1,0 +1,221 @@
+/**
+ * Two sources that carry the same messages, both connected from the start: one is read, the other stands by. Which one is
+ * `FailoverJudge`'s to say; what the publisher numbers is taken from whichever has it first (`Arbiter`), so that it has no
+ * hole at a switch. What it does not number comes from the active source alone: a switch then begins a new epoch.
+ *
+ * Two JetStream streams number each for itself, so that there a switch begins a new epoch always.
+ */
+import { Arbiter } from './arbitration.js';
+import { textOf } from './error-text.js';
+import { BACKUP, FailoverJudge, otherOf, PRIMARY, type SourceIndex } from './failover-judge.js';
+import { FailoverLine, type LineOwner } from './failover-line.js';
+import type {
+  Clock,
+  Feed,
+  FeedMessage,
+  FeedPosition,
+  FeedSink,
+  FeedSourceStats,
+  FeedStatus,
+  StoredMessage,
+} from './feed.js';
+import { HeldMessages } from './held-messages.js';
+
+/** Looks at the sources within `staleAfterMs`: as exact as a switch is in time. */
+const LOOKS = 16;
+/** A look that comes later than this many times its due time: the process slept, which says nothing of the sources. */
+const LATE_LOOKS_MAX = 2;
+
+export interface FailoverFeedOptions {
+  readonly name: Feed['name'];
+  readonly openPrimary: () => Feed;
+  readonly openBackup: () => Feed;
+  readonly staleAfterMs: number;
+  readonly clock: Clock;
+}
+
+export class FailoverFeed implements Feed {
+  readonly name: Feed['name'];
+  readonly #options: FailoverFeedOptions;
+  readonly #lines: readonly [FailoverLine, FailoverLine];
+  readonly #judge: FailoverJudge;
+  readonly #arbiter = new Arbiter();
+  readonly #held = new HeldMessages();
+  #isHolding = false;
+  #active: SourceIndex = PRIMARY;
+  #status: FeedStatus | undefined;
+  /** Undefined before the start and after the stop: then nothing reaches it. */
+  #sink: FeedSink | undefined;
+  #timer: unknown;
+  #lookedMicros = 0;
+  #failovers = 0;
+  #duplicates = 0;
+
+  constructor(options: FailoverFeedOptions) {
+    const { clock, openPrimary, openBackup } = options;
+    this.name = options.name;
+    this.#options = options;
+    this.#judge = new FailoverJudge(options.staleAfterMs);
+    const owner: LineOwner = {
+      message: (line, message) => this.#received(line, message),
+      status: (line, detail) => this.#onStatus(line, detail),
+      control: (subject, payload) => this.#sink?.control?.(subject, payload),
+      notice: (what, detail) => this.#sink?.notice?.(what, detail),
+    };
+    this.#lines = [
+      new FailoverLine({ name: 'primary', open: openPrimary, owner, clock }),
+      new FailoverLine({ name: 'backup', open: openBackup, owner, clock }),
+    ];
+  }
+
+  /** Starts with the backup where only that can be reached. @throws {Error} when none of the two can. */
+  async start(sink: FeedSink): Promise<void> {
+    const [primary, backup] = this.#lines;
+    this.#sink = sink;
+    try {
+      await primary.start();
+    } catch (error) {
+      await this.#startWithout(error, backup);
+      primary.keepTrying();
+      this.#watch();
+      return;
+    }
+    try {
+      await backup.start();
+    } catch (error) {
+      sink.notice?.('the backup source cannot be read', textOf(error));
+      backup.keepTrying();
+    }
+    this.#watch();
+  }
+
+  get stats(): FeedSourceStats {
+    const nowMicros = this.#options.clock.nowMicros();
+    return {
+      active: this.#line.name,
+      failovers: this.#failovers,
+      duplicates: this.#duplicates,
+      sources: this.#lines.map(({ name, isLive, lastMessageMicros }) => {
+        return { name, isLive, silentMs: lastMessageMicros === 0 ? undefined : (nowMicros - lastMessageMicros) / 1000 };
+      }),
+    };
+  }
+
+  /** Both sources are asked: the other one is to have the messages when it is switched to. */
+  interest(subject: string, wanted: boolean): Promise<void> | undefined {
+    if (!wanted) this.#arbiter.forget(subject);
+    void this.#lines[otherOf(this.#active)].interest(subject, wanted);
+    return this.#line.interest(subject, wanted);
+  }
+
+  deadLetter(subject: string, payload: Uint8Array, reason: string): void {
+    this.#line.feed?.deadLetter(subject, payload, reason);
+  }
+
+  async publish(subject: string, payload: Uint8Array, id: string, key: string): Promise<FeedPosition | undefined> {
+    const { feed } = this.#line;
+    if (feed?.publish === undefined) throw new Error('NATS cannot be reached');
+    return feed.publish(subject, payload, id, key);
+  }
+
+  position(subject: string): FeedPosition | undefined {
+    return this.#line.feed?.position?.(subject);
+  }
+
+  async stored(
+    subject: string,
+    afterSeq: number,
+    toSeq: number,
+    messagesMax: number,
+  ): Promise<readonly StoredMessage[] | undefined> {
+    return this.#line.feed?.stored?.(subject, afterSeq, toSeq, messagesMax);
+  }
+
+  behind(): number {
+    return this.#line.feed?.behind?.() ?? 0;
+  }
+
+  async stop(): Promise<void> {
+    this.#sink = undefined;
+    this.#options.clock.clearTimeout(this.#timer);
+    await Promise.all(this.#lines.map(line => line.stop()));
+  }
+
+  get #line(): FailoverLine {
+    return this.#lines[this.#active];
+  }
+
+  async #startWithout(primaryError: unknown, backup: FailoverLine): Promise<void> {
+    // First, so that what the backup brings at its start counts.
+    this.#active = BACKUP;
+    this.#failovers++;
+    this.#sink?.notice?.('the primary source cannot be read', textOf(primaryError));
+    try {
+      await backup.start();
+    } catch (error) {
+      this.#sink = undefined;
+      const cause = new AggregateError([primaryError, error], 'neither source can be read');
+      throw new Error(`${textOf(primaryError)}; nor the backup: ${textOf(error)}`, { cause });
+    }
+  }
+
+  #received(line: FailoverLine, m: FeedMessage): void {
+    if (line === this.#line) {
+      this.#take(m);
+      return;
+    }
+    const arbitration = this.#arbiter.standby(m);
+    if (arbitration === 'take') this.#sink?.message(m);
+    else if (arbitration === 'duplicate') this.#duplicates++;
+    else if (this.#isHolding) this.#held.add(m);
+  }
+
+  #take(m: FeedMessage): void {
+    if (this.#arbiter.active(m) === 'duplicate') this.#duplicates++;
+    else this.#sink?.message(m);
+  }
+
+  #onStatus(line: FailoverLine, detail: string): void {
+    if (line !== this.#line) {
+      this.#sink?.notice?.(`the ${line.name} source is ${line.isLive ? 'live' : 'lost'}`, detail);
+      return;
+    }
+    // What the other one brings from here on may be what this one will be found to have missed.
+    if (!line.isLive) this.#isHolding = true;
+    this.#say(`${line.name}: ${detail}`);
+  }
+
+  #say(detail: string): void {
+    const ifLive = this.#active === PRIMARY ? 'live' : 'failover';
+    this.#status = this.#line.isLive ? ifLive : 'stale';
+    this.#sink?.status(this.#status, detail);
+  }
+
+  #watch(): void {
+    const { clock, staleAfterMs } = this.#options;
+    this.#lookedMicros = clock.nowMicros();
+    this.#timer = clock.setTimeout(() => this.#look(), staleAfterMs / LOOKS);
+  }
+
+  #look(): void {
+    if (this.#sink === undefined) return;
+    const { clock, staleAfterMs } = this.#options;
+    const nowMicros = clock.nowMicros();
+    const awakeMs = Math.min((nowMicros - this.#lookedMicros) / 1000, (LATE_LOOKS_MAX * staleAfterMs) / LOOKS);
+    const [primary, backup] = this.#lines;
+    const reason = this.#judge.look(this.#active, awakeMs, primary.look(nowMicros), backup.look(nowMicros));
+    if (reason !== '') this.#switch(reason);
+    this.#isHolding = !this.#judge.isDelivering(this.#active);
+    if (!this.#isHolding) this.#held.clear();
+    this.#watch();
+  }
+
+  #switch(reason: string): void {
+    const left = this.#line.name;
+    this.#active = otherOf(this.#active);
+    if (this.#active === BACKUP) this.#failovers++;
+    // Before the messages: what the publisher does not number begins a new epoch with them.
+    this.#say(`reading from the ${this.#line.name}; the ${left}: ${reason}`);
+    for (const message of this.#held.takeAll()) this.#take(message);
+  }
+}

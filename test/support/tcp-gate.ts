@@ -2,6 +2,8 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 
+const PUMP_INTERVAL_MS = 10;
+
 interface Passage {
   readonly client: Socket;
   readonly target: Socket;
@@ -13,6 +15,7 @@ export class TcpGate {
   readonly #targetPort: number;
   readonly #passages = new Set<Passage>();
   #isCut = false;
+  #pump: NodeJS.Timeout | undefined;
 
   private constructor(server: Server, targetPort: number) {
     this.#server = server;
@@ -39,7 +42,20 @@ export class TcpGate {
 
   /** Passes on what the server sent meanwhile. */
   releaseServer(): void {
+    clearInterval(this.#pump);
     for (const { client, target } of this.#passages) target.pipe(client);
+  }
+
+  /** Passes on what the server sends at this pace only, until `releaseServer`. */
+  slowServer(bytesPerSecond: number): void {
+    this.holdServer();
+    this.#pump = setInterval(() => {
+      for (const { client, target } of this.#passages) {
+        const bytes = Math.min(target.readableLength, Math.ceil((bytesPerSecond * PUMP_INTERVAL_MS) / 1000));
+        const chunk: Buffer | null = bytes === 0 ? target.read(0) : target.read(bytes);
+        if (chunk !== null) client.write(chunk);
+      }
+    }, PUMP_INTERVAL_MS);
   }
 
   /** Ends every connection, and each new one at once. */
@@ -58,6 +74,7 @@ export class TcpGate {
 
   async close(): Promise<void> {
     this.cut();
+    clearInterval(this.#pump);
     this.#server.close();
     await once(this.#server, 'close');
   }

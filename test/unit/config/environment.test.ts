@@ -127,6 +127,15 @@ describe('with settings', () => {
   });
 });
 
+describe('R44 a backup source', () => {
+  it('R44 takes over after five seconds, unless told otherwise', () => {
+    const env = { NATS_URL: 'nats://a', NATS_BACKUP_URL: 'nats://b' };
+    expect(readConfig(env).nats).toMatchObject({ backupUrl: 'nats://b', staleAfterMs: 5000 });
+    expect(readConfig({ ...env, FEED_STALE_AFTER: '750ms' }).nats.staleAfterMs).toBe(750);
+    expect(readConfig({ NATS_URL: 'nats://a' }).nats.backupUrl).toBeUndefined();
+  });
+});
+
 describe('a setting that cannot be used', () => {
   it.each([
     ['PORT', '65536'],
@@ -139,6 +148,7 @@ describe('a setting that cannot be used', () => {
     ['ENCODERS', '1.5'],
     ['FEED', 'kafka'],
     ['JETSTREAM', 'yes'],
+    ['FEED_STALE_AFTER', '99ms'],
     ['NODE_NAME', 'a b'],
     ['NATS_STREAM', 'a.b'],
     ['NATS_STREAM', 'a/b'],
@@ -183,6 +193,8 @@ describe('settings that do not fit together', () => {
     ['AUTH_JWKS_FILE', { AUTH_JWT_SECRET: SECRET, AUTH_JWKS_FILE: 'keys.json' }],
     ['AUTH_JWKS_URL', { AUTH_JWKS_URL: 'https://a.example/keys', AUTH_JWKS_FILE: 'keys.json' }],
     ['JETSTREAM', { JETSTREAM: 'on' }],
+    ['NATS_BACKUP_URL', { NATS_BACKUP_URL: 'nats://b' }],
+    ['NATS_BACKUP_URL', { NATS_URL: 'nats://b', NATS_BACKUP_URL: 'nats://b' }],
   ])('stop the start, naming %s', (name, env) => {
     expect(refusal(env)).toContain(name);
   });

@@ -1,0 +1,49 @@
+/** The wall clock may be set, forward and back: intervals are measured by one that is not. */
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { LogSampler } from '../../src/observe/log.js';
+import { until } from '../support/until.js';
+
+const SRC = fileURLToPath(new URL('../../src/', import.meta.url));
+const HOUR_MS = 3_600_000;
+
+/** Where the time of day is what is meant, and why. */
+const WALL_CLOCK: Readonly<Record<string, string>> = {
+  'auth/api-keys.ts': 'keys end at a time of day',
+  'auth/token.ts': 'tokens end at a time of day',
+  'cli/api-key.ts': 'keys are given one',
+  'gateway/thread.ts': 'handed to what ends tokens',
+  'main.ts': 'a revocation counts for tokens issued before it',
+};
+
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+/** Sets the wall clock, and leaves all others alone. */
+function setWallClock(byMs: number): void {
+  const now = Date.now() + byMs;
+  vi.useFakeTimers({ toFake: ['Date'], now });
+}
+
+describe('R43 a clock that jumps', () => {
+  it('R43 is read only where the time of day is meant', () => {
+    const files = readdirSync(SRC, { recursive: true, encoding: 'utf8' }).filter(file => file.endsWith('.ts'));
+    const users = files.filter(file => {
+      const code = readFileSync(join(SRC, file), 'utf8').replaceAll(/\/\/.*|\/\*[\s\S]*?\*\//g, '');
+      return /\bDate\.now\b/.test(code);
+    });
+    expect(files.length).toBeGreaterThan(100);
+    expect(users.map(file => file.replaceAll('\\', '/')).sort()).toEqual(Object.keys(WALL_CLOCK));
+  });
+
+  it.each([-HOUR_MS, HOUR_MS])('R43 by %i ms does not silence the log', async byMs => {
+    const sampler = new LogSampler(20);
+    expect(sampler.pass('trouble')).toBe(0);
+    setWallClock(byMs);
+    expect(sampler.pass('trouble')).toBeUndefined();
+    expect(await until(() => (sampler.pass('trouble') ?? 0) > 0)).toBe(true);
+  });
+});

@@ -1,4 +1,7 @@
 import {
+  AckPolicy,
+  type ConsumerConfig,
+  DeliverPolicy,
   DiscardPolicy,
   type JetStreamManager,
   NatsError,
@@ -16,6 +19,8 @@ const STREAM_BYTES_MAX = 1024 ** 3;
 const STREAM_AGE_HOURS_MAX = 7 * 24;
 /** A message that is published again with its id within this time is stored once. */
 const DUPLICATE_WINDOW_MS = 120_000;
+/** The server removes a consumer that nobody reads from after this time. */
+const CONSUMER_IDLE_MS = 30_000;
 /** JetStream API error code: stream not found. */
 const STREAM_NOT_FOUND = 10_059;
 
@@ -49,6 +54,22 @@ export async function createStream(manager: JetStreamManager, name: string): Pro
       { cause: error },
     );
   }
+}
+
+/** A consumer behind `lastSeq`; where that is 0, one that begins with the last message of every subject. */
+export function consumerConfig(lastSeq: number, filter: string): Partial<ConsumerConfig> {
+  const start: Partial<ConsumerConfig> =
+    lastSeq === 0
+      ? { deliver_policy: DeliverPolicy.LastPerSubject }
+      : { deliver_policy: DeliverPolicy.StartSequence, opt_start_seq: lastSeq + 1 };
+  return {
+    ...start,
+    filter_subject: filter,
+    ack_policy: AckPolicy.None,
+    mem_storage: true,
+    num_replicas: 1,
+    inactive_threshold: nanos(CONSUMER_IDLE_MS),
+  };
 }
 
 /** True when the stream stores everything that is published on `pattern` (`orders.>`). */

@@ -1,14 +1,10 @@
 import { createHash } from 'node:crypto';
 import {
-  AckPolicy,
-  type ConsumerConfig,
   ConsumerEvents,
   type ConsumerMessages,
-  DeliverPolicy,
   type JetStreamManager,
   type JsMsg,
   type NatsConnection,
-  nanos,
   type StreamInfo,
 } from 'nats';
 import type { NatsConfig } from '../config/environment.js';
@@ -16,7 +12,7 @@ import { publishDeadLetter } from './dead-letter.js';
 import { textOf } from './error-text.js';
 import { type Clock, type Feed, type FeedPosition, type FeedSink, newFeedMessage, type StoredMessage } from './feed.js';
 import { JetStreamStore } from './jetstream-store.js';
-import { createStream, epochOf, findStream, jetStreamTextOf } from './jetstream-stream.js';
+import { consumerConfig, createStream, epochOf, findStream, jetStreamTextOf } from './jetstream-stream.js';
 import { connectNats, rethrowOutside, watchConnection } from './nats-connection.js';
 import { headersOf, tsEventOf } from './nats-headers.js';
 import { NatsSubjects } from './nats-subjects.js';
@@ -29,8 +25,6 @@ const PULL_MESSAGES_MAX = 4_096;
 const PULL_EXPIRES_MS = 10_000;
 /** Two of these missed, and the consumer is taken for lost. */
 const HEARTBEAT_MS = 2_000;
-/** The server removes a consumer that nobody reads from after this time. */
-const CONSUMER_IDLE_MS = 30_000;
 /**
  * A stream that vanishes is created anew only after this time: its operator may be about to do that, and nats-server
  * 2.9 leaves a stream without subjects when it is created while its deletion is still under way.
@@ -72,8 +66,9 @@ export class JetStreamFeed implements Feed {
   #consumer: ConsumerMessages | undefined;
   /** Position in the current consumer's own numbering, which has no holes. */
   #deliverySeq = 0;
-  /** Where that is to be for the start to be complete. */
+  /** Where that is to be for the start to be complete, and up to where the stream's numbers have holes that mean nothing. */
   #caughtUpSeq = 0;
+  #holesUpTo = 0;
   #caughtUp: (() => void) | undefined;
   #behind = 0;
   readonly #numbering = new StreamNumbering();
@@ -204,20 +199,12 @@ export class JetStreamFeed implements Feed {
   }
 
   async #consume(manager: JetStreamManager, stream: string): Promise<void> {
-    const start: Partial<ConsumerConfig> =
-      this.#numbering.lastSeq === 0
-        ? { deliver_policy: DeliverPolicy.LastPerSubject }
-        : { deliver_policy: DeliverPolicy.StartSequence, opt_start_seq: this.#numbering.lastSeq + 1 };
-    const info = await manager.consumers.add(stream, {
-      ...start,
-      ...(this.#share === undefined ? {} : { filter_subject: this.#share.filter }),
-      ack_policy: AckPolicy.None,
-      mem_storage: true,
-      num_replicas: 1,
-      inactive_threshold: nanos(CONSUMER_IDLE_MS),
-    });
+    const { lastSeq } = this.#numbering;
+    const info = await manager.consumers.add(stream, consumerConfig(lastSeq, this.#share?.filter ?? '>'));
     this.#caughtUpSeq = info.num_pending;
     this.#behind = info.num_pending;
+    // The last messages of all subjects leave out what came before them.
+    this.#holesUpTo = lastSeq === 0 ? info.num_pending : 0;
     let consumer: ConsumerMessages | undefined;
     consumer = await manager
       .jetstream()
@@ -260,8 +247,11 @@ export class JetStreamFeed implements Feed {
     this.#deliverySeq = deliverySequence;
     this.#behind = pending;
     if (deliverySequence === this.#caughtUpSeq) this.#caughtUp?.();
-    if (streamSequence <= this.#numbering.lastSeq) return;
-    this.#numbering.lastSeq = streamSequence;
+    const readsAll = this.#share?.readsAll === true && deliverySequence > this.#holesUpTo;
+    const taken = this.#numbering.take(streamSequence, readsAll);
+    if (taken === 'old') return;
+    if (taken === 'behind_hole')
+      sink.notice?.('messages left the stream before they could be read', `before ${streamSequence}`);
     const headers = headersOf(received);
     const message = this.#message;
     message.subject = received.subject;

@@ -29,8 +29,27 @@ export class StreamNumbering {
       return remark;
     }
     if (this.lastSeq === 0 || firstSeq <= this.lastSeq + 1) return '';
-    // Of which subjects is not known, so no chain may be continued.
-    this.epoch = `${epoch}.${firstSeq.toString(36)}`;
-    return `up to ${firstSeq - this.lastSeq - 1} messages left the stream before they could be read`;
+    const lost = firstSeq - this.lastSeq - 1;
+    this.#leaveOut(firstSeq);
+    return `up to ${lost} messages left the stream before they could be read`;
+  }
+
+  /**
+   * Takes the next message that the stream delivers: `old` when it was taken before, `behind_hole` when those before it left
+   * the stream (by its limits, or deleted) before they could be read.
+   * @param readsAll every message that the stream stores is delivered here
+   */
+  take(seq: number, readsAll: boolean): 'next' | 'old' | 'behind_hole' {
+    if (seq <= this.lastSeq) return 'old';
+    const isBehindHole = readsAll && this.lastSeq !== 0 && seq > this.lastSeq + 1;
+    if (isBehindHole) this.#leaveOut(seq);
+    this.lastSeq = seq;
+    return isBehindHole ? 'behind_hole' : 'next';
+  }
+
+  /** Of which subjects the messages before `seq` were is not known, so no chain may be continued. */
+  #leaveOut(seq: number): void {
+    this.epoch = `${this.createdEpoch}.${seq.toString(36)}`;
+    this.lastSeq = seq - 1;
   }
 }

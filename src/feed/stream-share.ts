@@ -11,6 +11,8 @@ const OTHERS = ['orders.>', 'analytics.>', 'rooms.>'];
 export class StreamShare {
   readonly #core: NatsSubjects;
   #stored: readonly string[] = [];
+  /** True when the consumer gets every message of the stream, so that a hole in the stream's numbers is a loss. */
+  readsAll = false;
 
   constructor(core: NatsSubjects) {
     this.#core = core;
@@ -28,6 +30,9 @@ export class StreamShare {
   /** Looks at what the stream stores. The rest of what is followed whoever listens comes from core NATS. */
   divide(info: StreamInfo): void {
     this.#stored = OTHERS.filter(pattern => stores(info, pattern));
+    const subjects = info.config.subjects ?? [];
+    const isMarketDataOnly = subjects.length > 0 && subjects.every(subject => subject.startsWith('md.'));
+    this.readsAll = this.filter === '>' || isMarketDataOnly;
     if (this.isStored(ANALYTICS)) this.#core.unfollow(ANALYTICS);
     else void this.#core.follow(ANALYTICS);
   }

@@ -10,6 +10,7 @@ import { JetStreamFeed } from '../../src/feed/jetstream.js';
 import { NatsFeed } from '../../src/feed/nats.js';
 import { natsConnectionOptions } from '../../src/feed/nats-connection.js';
 import { type NatsServer, type NatsServerOptions, startNatsServer } from '../support/nats-server.js';
+import { TcpGate } from '../support/tcp-gate.js';
 import { until } from '../support/until.js';
 
 const RECOVERY_TIMEOUT_MS = 20_000;
@@ -296,6 +297,32 @@ describe('R3 JetStreamFeed', () => {
     await until(() => sink.messages.length === 3);
     expect(sink.messages.map(message => message.seq)).toEqual([1, 2, 1]);
     expect(sink.messages[2]?.epoch).not.toBe(sink.messages[0]?.epoch);
+  });
+
+  it('R43 begins a new epoch behind messages that the stream’s limits removed before they could be read', async () => {
+    const { url, port } = await server({ jetstream: true, storeDir });
+    const nats = await publisher(url);
+    const manager = await nats.jetstreamManager();
+    await manager.streams.add({ name: 'MILLRACE', subjects: ['md.>'], max_msgs: 50 });
+    const gate = await TcpGate.open(port);
+    ends.push(() => gate.close());
+    const sink = new Collector();
+    await started(jetStreamFeed(`nats://127.0.0.1:${gate.port}`), sink);
+    await nats.jetstream().publish('md.trades.A', '1');
+    await until(() => sink.messages.length === 1);
+    gate.holdServer();
+    // More than is on the way at a time: the rest is gone when the feed asks for it.
+    for (let n = 2; n <= 10_000; n++) nats.publish('md.trades.A', String(n));
+    await nats.flush();
+    gate.releaseServer();
+    await until(() => sink.messages.at(-1)?.seq === 10_000, RECOVERY_TIMEOUT_MS);
+    const places = sink.messages.map(({ epoch, seq }) => ({ epoch, seq }));
+    const holes = places.filter(({ seq }, i) => i > 0 && seq !== (places[i - 1]?.seq ?? 0) + 1);
+    expect(holes.length).toBeGreaterThan(0);
+    for (const hole of holes) {
+      expect(places[places.indexOf(hole) - 1]?.epoch).not.toBe(hole.epoch);
+    }
+    expect(new Set(places.map(({ epoch }) => epoch)).size).toBe(holes.length + 1);
   });
 
   it('R3 makes a new consumer when the server has dropped its own', async () => {

@@ -16,6 +16,7 @@ import { JetStreamFeed } from './feed/jetstream.js';
 import { NatsFeed } from './feed/nats.js';
 import { ReplayFeed } from './feed/replay.js';
 import { SimulatorFeed } from './feed/simulator/simulator.js';
+import { CertificateFiles } from './gateway/certificate-files.js';
 import { WorkerSupervisor } from './gateway/supervisor.js';
 import { startEncoderThread } from './hub/encoder-thread.js';
 import { Hub } from './hub/hub.js';
@@ -29,21 +30,39 @@ import type { ToWorker } from './protocol/thread-messages.js';
 const RING_BYTES = 8 * 1024 * 1024;
 const SAMPLE_LOG_MS = 1000;
 
+/** How long each part may take to close before the next one is closed; together less than the program's own limit. */
+const CLOSE_PART_MAX_MS = { workers: 2_000, feed: 1_000, hub: 700, admin: 300 };
+/** Beyond DRAIN_TIMEOUT: for connections that were let in just before the port was left. */
+const DRAIN_BEYOND_MS = 5_000;
+/** How long the process that is replaced may take to let go of its admin port. */
+const ADMIN_PORT_FREE_MS = 10_000;
+
 /** Everything that runs, to be closed again. */
 export interface Gateway {
   readonly url: string;
   readonly adminUrl: string;
+  /**
+   * Is not ready any more, leaves the port to others, and sends the clients elsewhere, spread over DRAIN_TIMEOUT; who is still
+   * here is served as before. Resolves when they are gone; `close` ends it at any time.
+   * @param isReplaced another process takes over here and wants the admin port
+   */
+  drain(isReplaced: boolean): Promise<void>;
+  /** Sends away whoever is left, all at once, and ends everything. */
   close(): Promise<void>;
+  /** Newcomers get the certificate that the files hold now. One that cannot be used is logged, and the present one stays. */
+  renewCertificate(): void;
 }
 
 /**
  * Starts a gateway. Resolves once it accepts connections and its feed is up.
+ * @param sendPredecessorAway where another process serves these ports: has it drain, and let go of the admin port. Called when
+ *   this one serves clients.
  * @throws {Error} when a port, the feed or a key cannot be had; nothing is left running then.
  */
-export async function startGateway(config: Config, log: Logger): Promise<Gateway> {
+export async function startGateway(config: Config, log: Logger, sendPredecessorAway?: () => void): Promise<Gateway> {
   const parts = new GatewayParts(config, log);
   try {
-    await parts.start();
+    await parts.start(sendPredecessorAway);
   } catch (cause) {
     await parts.close();
     throw cause;
@@ -68,7 +87,9 @@ class GatewayParts implements Gateway {
   readonly #revocations = new RevocationList();
   #isDraining = false;
   #feedStarted = false;
+  #draining: Promise<void> | undefined;
   #closing: Promise<void> | undefined;
+  readonly #certificate: CertificateFiles | undefined;
 
   constructor(config: Config, log: Logger) {
     this.#config = config;
@@ -90,6 +111,10 @@ class GatewayParts implements Gateway {
       },
       onFault: (worker, message) => this.#fault(`gateway worker ${worker}`, message),
     });
+    this.#certificate =
+      config.tls === undefined
+        ? undefined
+        : new CertificateFiles(config.tls, log, () => this.#workers.postAll({ type: 'certificate' }));
     const metrics = new Metrics({ main: () => this.#mainStats(), workers: () => this.#workers.stats() });
     this.#admin = new AdminServer({
       host: config.adminHost,
@@ -111,13 +136,30 @@ class GatewayParts implements Gateway {
     return `http://${reachableHost(this.#config.adminHost)}:${this.#adminPort}`;
   }
 
-  async start(): Promise<void> {
-    this.#adminPort = await this.#admin.listen();
+  async start(sendPredecessorAway: (() => void) | undefined): Promise<void> {
+    if (sendPredecessorAway === undefined) this.#adminPort = await this.#admin.listen();
     await this.#feed.start(this.#sink());
     this.#feedStarted = true;
     // Last: a client that is let in before the symbols are known would be told that there are none.
     await this.#workers.start();
+    this.#certificate?.watch();
+    if (sendPredecessorAway !== undefined) {
+      sendPredecessorAway();
+      this.#adminPort = await this.#admin.listen(ADMIN_PORT_FREE_MS);
+    }
     this.#log.info({ url: this.url, admin: this.adminUrl, feed: this.#feed.name }, 'ready');
+  }
+
+  drain(isReplaced: boolean): Promise<void> {
+    this.#draining ??= this.#drain(isReplaced);
+    return this.#draining;
+  }
+
+  async #drain(isReplaced: boolean): Promise<void> {
+    this.#isDraining = true;
+    if (isReplaced) await this.#admin.close();
+    const { drainTimeoutMs } = this.#config.times;
+    await inTime(this.#workers.retire(), drainTimeoutMs + DRAIN_BEYOND_MS, 'the clients are not gone in time');
   }
 
   close(): Promise<void> {
@@ -125,17 +167,32 @@ class GatewayParts implements Gateway {
     return this.#closing;
   }
 
-  /** Every part is closed, whatever another one says. @throws {AggregateError} of what went wrong */
+  /**
+   * Every part is closed, whatever another one does: clients first, as what is behind them would tell them that it is gone.
+   * @throws {AggregateError} of what went wrong
+   */
   async #close(): Promise<void> {
     const failures: unknown[] = [];
-    for (const part of [() => this.#feed.stop(), this.#workers, this.#hub, this.#admin]) {
+    const part = async (name: keyof typeof CLOSE_PART_MAX_MS, end: () => Promise<void>) => {
       try {
-        await (typeof part === 'function' ? part() : part.close());
+        await inTime(end(), CLOSE_PART_MAX_MS[name], `${name}: did not close in time`);
       } catch (cause) {
         failures.push(cause);
       }
-    }
+    };
+    this.#certificate?.unwatch();
+    const workers = this.#workers.close();
+    await part('workers', () => workers);
+    await part('feed', async () => this.#feed.stop());
+    await part('hub', () => this.#hub.close());
+    await part('admin', () => this.#admin.close());
+    // A process whose threads hold sockets cannot end in order.
+    await workers;
     if (failures.length > 0) throw new AggregateError(failures, 'not everything could be closed');
+  }
+
+  renewCertificate(): void {
+    void this.#certificate?.check('asked to');
   }
 
   #createHub(rings: readonly SharedArrayBuffer[], doorbells: SharedArrayBuffer): Hub {
@@ -228,7 +285,7 @@ class GatewayParts implements Gateway {
     for (const { by, value, atMs } of this.#revocations) {
       this.#workers.post(worker, { type: 'revoke', revocation: { [by]: value }, atMs });
     }
-    if (this.#isDraining) this.#workers.post(worker, { type: 'drain' });
+    if (this.#isDraining && this.#draining === undefined) this.#workers.post(worker, { type: 'drain' });
   }
 
   #fault(what: string, detail: string): void {
@@ -251,6 +308,7 @@ class GatewayParts implements Gateway {
     const workers = await this.#workers.stats();
     return statsOf({
       node: nodeName,
+      port: this.#workers.port,
       feed: { name: this.#feed.name, status, since },
       encoders,
       workers,
@@ -293,6 +351,19 @@ function createFeed(config: Config, log: Logger): Feed {
       return nats.jetstream
         ? new JetStreamFeed({ config: nats, nodeName, clock })
         : new NatsFeed({ config: nats, nodeName });
+  }
+}
+
+/** @throws {Error} saying what is late, after that time. */
+async function inTime(done: Promise<void>, maxMs: number, late: string): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const limit = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`${late} (${maxMs} ms)`)), maxMs);
+  });
+  try {
+    await Promise.race([done, limit]);
+  } finally {
+    clearTimeout(timer);
   }
 }
 

@@ -18,8 +18,8 @@ import type { Session } from './session.js';
 const APPS_MAX = 4;
 /** A turn of the loop that took longer may have left connections in the kernel's queue. */
 const QUIET_TURN_MS = 0.2;
-/** Turns that are waited for a quiet one. */
-const QUIET_TURNS_MAX = 200;
+/** How long a quiet one is waited for; a gateway that is always busy has none. */
+const QUIET_WAIT_MAX_MS = 250;
 
 /** What the typings leave out: an App that accepts for others. */
 interface WithChildren {
@@ -100,11 +100,13 @@ export class Apps {
    * of the loop in which uWS has just taken all of it. (native-notes/listening.md)
    */
   async leavePort(): Promise<void> {
-    let lastMs = performance.now();
-    for (let turn = 0; turn < QUIET_TURNS_MAX; turn++) {
+    const startedMs = performance.now();
+    for (let lastMs = startedMs; ; ) {
       await new Promise(resolve => setImmediate(resolve));
       const nowMs = performance.now();
-      if (turn > 0 && nowMs - lastMs <= QUIET_TURN_MS) break;
+      // The first turn is the one that this was called in.
+      const isQuiet = lastMs !== startedMs && nowMs - lastMs <= QUIET_TURN_MS;
+      if (isQuiet || nowMs - startedMs > QUIET_WAIT_MAX_MS) break;
       lastMs = nowMs;
     }
     this.closePort();

@@ -33,7 +33,7 @@ interface Visitor {
 }
 
 async function crowd(env: Record<string, string> = {}): Promise<{ gateway: TestGateway; visitors: Visitor[] }> {
-  const gateway = await startGateway({ WORKERS: '2', SIM_RATE: '200', DRAIN_TIMEOUT: '20s', ...env });
+  const gateway = await startGateway({ WORKERS: '2', SIM_RATE: '20', DRAIN_TIMEOUT: '20s', ...env });
   ends.push(() => gateway.stop('SIGINT'));
   const url = `${gateway.url}/ws/quotes?symbols=AAPL,MSFT,GOOGL&token=${await testToken()}`;
   const visitors: Visitor[] = [];
@@ -82,7 +82,7 @@ describe('R46 SIGTERM', () => {
     const closes = visitors.map(({ closedMs }) => closedMs).sort((a, b) => a - b);
     expect((closes.at(-1) as number) - (closes[0] as number)).toBeGreaterThan(700);
     // Besides going_away: the market went on.
-    expect(held.filter(({ client, had }) => client.frames.length > had + 5).length).toBeGreaterThan(0);
+    expect(held.filter(({ client, had }) => client.frames.length > had + 2).length).toBeGreaterThan(0);
     expect(gateway.log()).not.toMatch(/"level":[456]0/);
   });
 

@@ -10,12 +10,10 @@ import { fileURLToPath } from 'node:url';
 import { AdminServer } from './admin/server.js';
 import { statsOf } from './admin/stats.js';
 import { RevocationList } from './auth/revocations.js';
+import { CLOSE_PART_MAX_MS, inTime } from './closing.js';
 import type { Config } from './config/environment.js';
+import { createFeed } from './feed/create-feed.js';
 import { type Feed, type FeedSink, type FeedStatus, newFeedMessage, systemClock } from './feed/feed.js';
-import { JetStreamFeed } from './feed/jetstream.js';
-import { NatsFeed } from './feed/nats.js';
-import { ReplayFeed } from './feed/replay.js';
-import { SimulatorFeed } from './feed/simulator/simulator.js';
 import { CertificateFiles } from './gateway/certificate-files.js';
 import { WorkerSupervisor } from './gateway/supervisor.js';
 import { startEncoderThread } from './hub/encoder-thread.js';
@@ -30,8 +28,6 @@ import type { ToWorker } from './protocol/thread-messages.js';
 const RING_BYTES = 8 * 1024 * 1024;
 const SAMPLE_LOG_MS = 1000;
 
-/** How long each part may take to close before the next one is closed; together less than the program's own limit. */
-const CLOSE_PART_MAX_MS = { workers: 2_000, feed: 1_000, hub: 700, admin: 300 };
 /** Beyond DRAIN_TIMEOUT: for connections that were let in just before the port was left. */
 const DRAIN_BEYOND_MS = 5_000;
 /** How long the process that is replaced may take to let go of its admin port. */
@@ -334,36 +330,6 @@ class GatewayParts implements Gateway {
       replaysRecovered: this.#hub.replays.recovered,
       replaysUnrecovered: this.#hub.replays.unrecovered,
     };
-  }
-}
-
-function createFeed(config: Config, log: Logger): Feed {
-  const { nodeName, nats, simulator, replay, symbols } = config;
-  const clock = systemClock;
-  switch (config.feed) {
-    case 'simulator':
-      return new SimulatorFeed({ config: simulator, symbols, clock });
-    case 'replay': {
-      const onMalformed = (line: number, reason: string) => log.warn({ line, reason }, 'line of the recording skipped');
-      return new ReplayFeed({ config: replay, clock, onMalformed });
-    }
-    case 'nats':
-      return nats.jetstream
-        ? new JetStreamFeed({ config: nats, nodeName, clock })
-        : new NatsFeed({ config: nats, nodeName });
-  }
-}
-
-/** @throws {Error} saying what is late, after that time. */
-async function inTime(done: Promise<void>, maxMs: number, late: string): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const limit = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`${late} (${maxMs} ms)`)), maxMs);
-  });
-  try {
-    await Promise.race([done, limit]);
-  } finally {
-    clearTimeout(timer);
   }
 }
 

@@ -10,13 +10,11 @@ import { fileURLToPath } from 'node:url';
 import { AdminServer } from './admin/server.js';
 import { statsOf } from './admin/stats.js';
 import { RevocationList } from './auth/revocations.js';
+import { CLOSE_PART_MAX_MS, inTime } from './closing.js';
 import type { Config } from './config/environment.js';
-import { FailoverFeed } from './feed/failover.js';
+import { createFeed } from './feed/create-feed.js';
 import { type Feed, type FeedSink, type FeedStatus, newFeedMessage, systemClock } from './feed/feed.js';
-import { JetStreamFeed } from './feed/jetstream.js';
-import { NatsFeed } from './feed/nats.js';
-import { ReplayFeed } from './feed/replay.js';
-import { SimulatorFeed } from './feed/simulator/simulator.js';
+import { CertificateFiles } from './gateway/certificate-files.js';
 import { WorkerSupervisor } from './gateway/supervisor.js';
 import { startEncoderThread } from './hub/encoder-thread.js';
 import { Hub } from './hub/hub.js';
@@ -30,21 +28,37 @@ import type { ToWorker } from './protocol/thread-messages.js';
 const RING_BYTES = 8 * 1024 * 1024;
 const SAMPLE_LOG_MS = 1000;
 
+/** Beyond DRAIN_TIMEOUT: for connections that were let in just before the port was left. */
+const DRAIN_BEYOND_MS = 5_000;
+/** How long the process that is replaced may take to let go of its admin port. */
+const ADMIN_PORT_FREE_MS = 10_000;
+
 /** Everything that runs, to be closed again. */
 export interface Gateway {
   readonly url: string;
   readonly adminUrl: string;
+  /**
+   * Is not ready any more, leaves the port to others, and sends the clients elsewhere, spread over DRAIN_TIMEOUT; who is still
+   * here is served as before. Resolves when they are gone; `close` ends it at any time.
+   * @param isReplaced another process takes over here and wants the admin port
+   */
+  drain(isReplaced: boolean): Promise<void>;
+  /** Sends away whoever is left, all at once, and ends everything. */
   close(): Promise<void>;
+  /** Newcomers get the certificate that the files hold now. One that cannot be used is logged, and the present one stays. */
+  renewCertificate(): void;
 }
 
 /**
  * Starts a gateway. Resolves once it accepts connections and its feed is up.
+ * @param sendPredecessorAway where another process serves these ports: has it drain, and let go of the admin port. Called when
+ *   this one serves clients.
  * @throws {Error} when a port, the feed or a key cannot be had; nothing is left running then.
  */
-export async function startGateway(config: Config, log: Logger): Promise<Gateway> {
+export async function startGateway(config: Config, log: Logger, sendPredecessorAway?: () => void): Promise<Gateway> {
   const parts = new GatewayParts(config, log);
   try {
-    await parts.start();
+    await parts.start(sendPredecessorAway);
   } catch (cause) {
     await parts.close();
     throw cause;
@@ -69,7 +83,9 @@ class GatewayParts implements Gateway {
   readonly #revocations = new RevocationList();
   #isDraining = false;
   #feedStarted = false;
+  #draining: Promise<void> | undefined;
   #closing: Promise<void> | undefined;
+  readonly #certificate: CertificateFiles | undefined;
 
   constructor(config: Config, log: Logger) {
     this.#config = config;
@@ -91,6 +107,10 @@ class GatewayParts implements Gateway {
       },
       onFault: (worker, message) => this.#fault(`gateway worker ${worker}`, message),
     });
+    this.#certificate =
+      config.tls === undefined
+        ? undefined
+        : new CertificateFiles(config.tls, log, () => this.#workers.postAll({ type: 'certificate' }));
     const metrics = new Metrics({ main: () => this.#mainStats(), workers: () => this.#workers.stats() });
     this.#admin = new AdminServer({
       host: config.adminHost,
@@ -112,13 +132,30 @@ class GatewayParts implements Gateway {
     return `http://${reachableHost(this.#config.adminHost)}:${this.#adminPort}`;
   }
 
-  async start(): Promise<void> {
-    this.#adminPort = await this.#admin.listen();
+  async start(sendPredecessorAway: (() => void) | undefined): Promise<void> {
+    if (sendPredecessorAway === undefined) this.#adminPort = await this.#admin.listen();
     await this.#feed.start(this.#sink());
     this.#feedStarted = true;
     // Last: a client that is let in before the symbols are known would be told that there are none.
     await this.#workers.start();
+    this.#certificate?.watch();
+    if (sendPredecessorAway !== undefined) {
+      sendPredecessorAway();
+      this.#adminPort = await this.#admin.listen(ADMIN_PORT_FREE_MS);
+    }
     this.#log.info({ url: this.url, admin: this.adminUrl, feed: this.#feed.name }, 'ready');
+  }
+
+  drain(isReplaced: boolean): Promise<void> {
+    this.#draining ??= this.#drain(isReplaced);
+    return this.#draining;
+  }
+
+  async #drain(isReplaced: boolean): Promise<void> {
+    this.#isDraining = true;
+    if (isReplaced) await this.#admin.close();
+    const { drainTimeoutMs } = this.#config.times;
+    await inTime(this.#workers.retire(), drainTimeoutMs + DRAIN_BEYOND_MS, 'the clients are not gone in time');
   }
 
   close(): Promise<void> {
@@ -126,17 +163,32 @@ class GatewayParts implements Gateway {
     return this.#closing;
   }
 
-  /** Every part is closed, whatever another one says. @throws {AggregateError} of what went wrong */
+  /**
+   * Every part is closed, whatever another one does: clients first, as what is behind them would tell them that it is gone.
+   * @throws {AggregateError} of what went wrong
+   */
   async #close(): Promise<void> {
     const failures: unknown[] = [];
-    for (const part of [() => this.#feed.stop(), this.#workers, this.#hub, this.#admin]) {
+    const part = async (name: keyof typeof CLOSE_PART_MAX_MS, end: () => Promise<void>) => {
       try {
-        await (typeof part === 'function' ? part() : part.close());
+        await inTime(end(), CLOSE_PART_MAX_MS[name], `${name}: did not close in time`);
       } catch (cause) {
         failures.push(cause);
       }
-    }
+    };
+    this.#certificate?.unwatch();
+    const workers = this.#workers.close();
+    await part('workers', () => workers);
+    await part('feed', async () => this.#feed.stop());
+    await part('hub', () => this.#hub.close());
+    await part('admin', () => this.#admin.close());
+    // A process whose threads hold sockets cannot end in order.
+    await workers;
     if (failures.length > 0) throw new AggregateError(failures, 'not everything could be closed');
+  }
+
+  renewCertificate(): void {
+    void this.#certificate?.check('asked to');
   }
 
   #createHub(rings: readonly SharedArrayBuffer[], doorbells: SharedArrayBuffer): Hub {
@@ -230,7 +282,7 @@ class GatewayParts implements Gateway {
     for (const { by, value, atMs } of this.#revocations) {
       this.#workers.post(worker, { type: 'revoke', revocation: { [by]: value }, atMs });
     }
-    if (this.#isDraining) this.#workers.post(worker, { type: 'drain' });
+    if (this.#isDraining && this.#draining === undefined) this.#workers.post(worker, { type: 'drain' });
   }
 
   #fault(what: string, detail: string): void {
@@ -253,6 +305,7 @@ class GatewayParts implements Gateway {
     const workers = await this.#workers.stats();
     return statsOf({
       node: nodeName,
+      port: this.#workers.port,
       feed: { name: this.#feed.name, source: this.#feed.stats?.active, status, since },
       encoders,
       workers,
@@ -281,30 +334,6 @@ class GatewayParts implements Gateway {
       replaysRecovered: this.#hub.replays.recovered,
       replaysUnrecovered: this.#hub.replays.unrecovered,
     };
-  }
-}
-
-function createFeed(config: Config, log: Logger): Feed {
-  const { nodeName, nats, simulator, replay, symbols } = config;
-  const clock = systemClock;
-  switch (config.feed) {
-    case 'simulator':
-      return new SimulatorFeed({ config: simulator, symbols, clock });
-    case 'replay': {
-      const onMalformed = (line: number, reason: string) => log.warn({ line, reason }, 'line of the recording skipped');
-      return new ReplayFeed({ config: replay, clock, onMalformed });
-    }
-    case 'nats': {
-      const { backupUrl, staleAfterMs } = nats;
-      const openAt = (url: string) => () =>
-        nats.jetstream
-          ? new JetStreamFeed({ config: { ...nats, url }, nodeName, clock })
-          : new NatsFeed({ config: { ...nats, url }, nodeName });
-      const openPrimary = openAt(nats.url);
-      if (backupUrl === undefined) return openPrimary();
-      const name = nats.jetstream ? 'jetstream' : 'nats';
-      return new FailoverFeed({ name, openPrimary, openBackup: openAt(backupUrl), staleAfterMs, clock });
-    }
   }
 }
 

@@ -30,6 +30,7 @@ const PROBES = {
   'payload-views': 'deterministic',
   'thread-exit': 'deterministic',
   acceptor: 'deterministic',
+  'certificate-swap': 'deterministic',
   'ring-overrun': 'deterministic',
   'reuse-port': 'statistical',
   'batch-cost': 'rough',

@@ -4,6 +4,8 @@ import { timingSafeEqual } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
+const LISTEN_RETRY_MS = 50;
+
 export interface AdminOptions {
   readonly host: string;
   /** 0 for any free one. */
@@ -31,23 +33,48 @@ export class AdminServer {
         else response.destroy();
       });
     });
-  }
-
-  /** @returns the port. @throws {Error} with `cause` when it cannot be listened on. */
-  async listen(): Promise<number> {
-    const { host, port } = this.#options;
-    await new Promise<void>((resolve, reject) => {
-      this.#server.once('error', cause => {
-        reject(new Error(`ADMIN_PORT ${port} on ${host} cannot be listened on`, { cause }));
-      });
-      this.#server.listen(port, host, resolve);
+    this.#server.on('error', cause => {
+      // One that comes before it listens is `listen`'s.
+      if (this.#server.listening) options.onFault('the admin server failed', cause);
     });
-    return (this.#server.address() as AddressInfo).port;
   }
 
+  /**
+   * @param withinMs how long to try: the process that has the port is about to let go of it
+   * @returns the port. @throws {Error} with `cause` when it cannot be listened on.
+   */
+  async listen(withinMs = 0): Promise<number> {
+    const { host, port } = this.#options;
+    const deadlineMs = performance.now() + withinMs;
+    for (;;) {
+      try {
+        await this.#listenOnce(host, port);
+        return (this.#server.address() as AddressInfo).port;
+      } catch (cause) {
+        const isTaken = (cause as NodeJS.ErrnoException).code === 'EADDRINUSE';
+        if (!isTaken || performance.now() >= deadlineMs) {
+          throw new Error(`ADMIN_PORT ${port} on ${host} cannot be listened on`, { cause });
+        }
+      }
+      await new Promise(resolve => setTimeout(resolve, LISTEN_RETRY_MS));
+    }
+  }
+
+  #listenOnce(host: string, port: number): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#server.once('error', reject);
+      this.#server.listen(port, host, () => {
+        this.#server.off('error', reject);
+        resolve();
+      });
+    });
+  }
+
+  /** Lets go of the port; safe to call twice. */
   async close(): Promise<void> {
+    const closed = new Promise<void>(resolve => this.#server.close(() => resolve()));
     this.#server.closeAllConnections();
-    await new Promise<void>(resolve => this.#server.close(() => resolve()));
+    await closed;
   }
 
   async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {

@@ -3,6 +3,8 @@ import type { FeedState, WorkerStats } from '../protocol/thread-messages.js';
 
 export interface StatsInput {
   readonly node: string;
+  /** That clients connect to. */
+  readonly port: number;
   readonly feed: {
     readonly name: string;
     /** Which of two is read; undefined where there is one. */
@@ -30,6 +32,8 @@ export function statsOf(input: StatsInput): object {
   const { feed, messages, bytes } = input;
   return {
     node: input.node,
+    pid: process.pid,
+    port: input.port,
     uptime_seconds: Math.floor(process.uptime()),
     feed: { ...feed, messages, bytes, rejected: counts([...input.rejected]) },
     connections: {

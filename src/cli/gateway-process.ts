@@ -4,17 +4,20 @@ import { createServer } from 'node:net';
 import { type Config, readConfig } from '../config/environment.js';
 import { type Gateway, startGateway } from '../main.js';
 import { createLogger, type Logger } from '../observe/log.js';
+import { findPredecessor } from './takeover.js';
 import { welcome } from './welcome.js';
 
-/** All is to be closed in this time after a SIGTERM; what is not is given up. */
+/** All is to be closed in this time, once the clients have been sent away; what is not is given up. */
 const SHUTDOWN_MAX_MS = 4500;
 const PARENT_POLL_MS = 250;
 
 /**
  * The program: reads the environment, starts, prints how to connect, ends on SIGTERM or SIGINT with exit code 0.
+ * @param isTakeover in place of the process that serves these ports now, if there is one
  * @throws {ConfigError} when a setting cannot be used.
+ * @throws {CommandFailure} when the other process cannot be replaced.
  */
-export async function runGateway(env: NodeJS.ProcessEnv): Promise<void> {
+export async function runGateway(env: NodeJS.ProcessEnv, isTakeover = false): Promise<void> {
   const configured = readConfig(env);
   const auth = configured.auth;
   const hasKey = auth.secret !== undefined || auth.jwksFile !== undefined || auth.jwksUrl !== undefined;
@@ -23,9 +26,13 @@ export async function runGateway(env: NodeJS.ProcessEnv): Promise<void> {
   const port = configured.port === 0 ? await freePort(configured.host) : configured.port;
   const config: Config = { ...configured, port, auth: { ...auth, secret } };
   const log = createLogger(config.logLevel, config.nodeName);
-  const starting = startGateway(config, log);
+  const predecessor = isTakeover ? await findPredecessor(config) : undefined;
+  if (isTakeover) log.info({ replaces: predecessor?.pid }, 'takeover');
+  const starting = startGateway(config, log, predecessor?.sendAway);
   endOnSignals(starting, log);
   const gateway = await starting;
+  // Without a certificate a terminal that is closed ends the program, as it does by default.
+  if (config.tls !== undefined) process.on('SIGHUP', () => gateway.renewCertificate());
   process.stdout.write(await welcome(gateway, config, hasKey ? undefined : secret));
 }
 
@@ -44,8 +51,13 @@ function freePort(host: string): Promise<number> {
   });
 }
 
-/** A signal that comes while the gateway starts ends it as soon as it has started. */
+/**
+ * SIGTERM sends the clients elsewhere before it ends; SIGQUIT too, and frees the admin port for the process that takes over.
+ * SIGINT is a person at a terminal, who wants it to end; so does any second signal. One that comes while the gateway starts is
+ * obeyed as soon as it has started.
+ */
 function endOnSignals(starting: Promise<Gateway>, log: Logger): void {
+  let isDraining = false;
   let isEnding = false;
   const end = (reason: string, exitCode: number) => {
     if (isEnding) return;
@@ -70,8 +82,25 @@ function endOnSignals(starting: Promise<Gateway>, log: Logger): void {
       },
     );
   };
-  process.once('SIGTERM', () => end('SIGTERM', 0));
-  process.once('SIGINT', () => end('SIGINT', 0));
+  const drain = (signal: NodeJS.Signals) => {
+    if (isDraining) {
+      end(`${signal} again`, 0);
+      return;
+    }
+    isDraining = true;
+    log.info({ reason: signal }, 'draining');
+    const drained = starting.then(gateway => gateway.drain(signal === 'SIGQUIT'));
+    drained.then(
+      () => end('drained', 0),
+      (cause: unknown) => {
+        log.warn({ err: cause }, 'draining failed');
+        end('draining failed', 0);
+      },
+    );
+  };
+  process.on('SIGTERM', drain);
+  process.on('SIGQUIT', drain);
+  process.on('SIGINT', () => end('SIGINT', 0));
   if (process.env.npm_lifecycle_event !== undefined) endWithParent(() => end('npm ended', 0));
   process.on('uncaughtException', cause => {
     log.fatal({ err: cause }, 'defect on the main thread');

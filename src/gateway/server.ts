@@ -1,20 +1,14 @@
 /** The uWS App of one worker: routes, upgrades, sockets. What a socket is told is decided elsewhere. */
-import {
-  App,
-  SSLApp,
-  type TemplatedApp,
-  type us_listen_socket,
-  us_listen_socket_close,
-  us_socket_local_port,
-} from 'uWebSockets.js';
 import type { Config } from '../config/environment.js';
 import type { TimesConfig } from '../config/limits.js';
 import { CloseCode } from '../protocol/codes.js';
 import type { FeedState } from '../protocol/thread-messages.js';
 import type { Admissions } from './admission.js';
 import type { Answers } from './answers.js';
+import type { Apps, ServedApp } from './apps.js';
 import type { CommandHandler } from './command-handler.js';
 import type { ConnectionLimits } from './connection-limits.js';
+import { Departures } from './departures.js';
 import type { Fanout } from './fanout.js';
 import type { Keepalive } from './keepalive.js';
 import type { LaneTable } from './lane-table.js';
@@ -47,6 +41,10 @@ const SHARED_COMPRESSOR = 1;
 const UWS_IDLE_SECONDS = { min: 8, max: 960, beyondOurs: 30 };
 /** Sessions that are written to in one go when all of them are told something. */
 const TOLD_AT_ONCE_MAX = 1_000;
+/** How often clients are sent away while the gateway drains. */
+const DEPARTURE_INTERVAL_MS = 20;
+/** How long a socket that was accepted before the port was left gets to say what it wants. */
+const UNDECIDED_MAX_MS = 2_000;
 
 export interface ServerCounters {
   open: number;
@@ -80,17 +78,6 @@ export interface ServerParts {
   readonly onFault: (what: string, cause: unknown) => void;
 }
 
-/** Made before the parts that publish through it. @throws {Error} with `cause` when the certificate or key cannot be used */
-export function createApp(config: Config): TemplatedApp {
-  if (config.tls === undefined) return App();
-  const { certFile, keyFile } = config.tls;
-  try {
-    return SSLApp({ cert_file_name: certFile, key_file_name: keyFile });
-  } catch (cause) {
-    throw new Error(`TLS_CERT, TLS_KEY: ${certFile} and ${keyFile} cannot be used together, or not be read`, { cause });
-  }
-}
-
 export class GatewayServer {
   readonly counters: ServerCounters = {
     open: 0,
@@ -102,50 +89,94 @@ export class GatewayServer {
     closes: new Map(),
     refused: new Map(),
   };
-  readonly #app: TemplatedApp;
+  readonly #apps: Apps;
   readonly #parts: ServerParts;
   readonly #upgrades: Upgrades;
   #feed: FeedStatusFrame | undefined;
-  #listenSocket: us_listen_socket | undefined;
+  #departures: Departures | undefined;
+  #departing: NodeJS.Timeout | undefined;
+  #isLeft = false;
 
-  constructor(app: TemplatedApp, parts: ServerParts) {
-    this.#app = app;
+  constructor(apps: Apps, parts: ServerParts) {
+    this.#apps = apps;
     this.#parts = parts;
     this.#upgrades = new Upgrades({ ...parts, onRefused: status => this.#refused(status) });
-    this.#route();
+    apps.route(served => this.#route(served));
   }
 
-  /** @param port 0 for any free one. @returns the port; undefined when it cannot be had. */
-  listen(host: string, port: number): Promise<number | undefined> {
-    return new Promise(resolve => {
-      this.#app.listen(host, port, socket => {
-        if (socket === false) {
-          resolve(undefined);
-          return;
-        }
-        this.#listenSocket = socket;
-        // A listen socket is a socket; the typings keep them apart.
-        resolve(us_socket_local_port(socket as unknown as Parameters<typeof us_socket_local_port>[0]));
-      });
+  /** Refuses new connections, and sends the present ones elsewhere within DRAIN_TIMEOUT, not all at once. */
+  drain(): void {
+    this.#upgrades.isClosing = true;
+    this.#depart();
+  }
+
+  /**
+   * Leaves the port to others, and sends the clients elsewhere as `drain` does. Who got through before the port was left is
+   * served, as nobody else could: he is let in, and sent elsewhere behind the others.
+   * @param onEmpty nobody is left
+   */
+  async retire(onEmpty: () => void): Promise<void> {
+    await this.#apps.leavePort();
+    const leftMs = performance.now();
+    this.#depart();
+    const look = setInterval(() => {
+      const isLate = performance.now() - leftMs > UNDECIDED_MAX_MS;
+      if (isLate) this.#upgrades.isClosing = true;
+      if (this.#departures?.isOver !== true || (this.#apps.undecided > 0 && !isLate)) return;
+      clearInterval(look);
+      onEmpty();
+    }, DEPARTURE_INTERVAL_MS);
+  }
+
+  /** Leaves the port, refuses new connections, and ends the present ones now. @returns whether there were any */
+  leave(): boolean {
+    this.#apps.closePort();
+    this.#upgrades.isClosing = true;
+    clearInterval(this.#departing);
+    const departures = this.#departures ?? this.#newDepartures();
+    if (this.#departures === undefined) departures.begin(this.#parts.sessions);
+    departures.hurry();
+    return this.#isLeft;
+  }
+
+  /** Newcomers get the certificate that the files hold now. @throws {Error} when it cannot be used; the present one stays */
+  renewCertificate(): void {
+    const superfluous = this.#apps.renewCertificate();
+    if (superfluous.length === 0) return;
+    const departures = this.#newDepartures();
+    departures.begin(superfluous);
+    const sweep = setInterval(() => {
+      departures.sweep();
+      if (departures.isOver) clearInterval(sweep);
+    }, DEPARTURE_INTERVAL_MS);
+  }
+
+  #newDepartures(): Departures {
+    const { config } = this.#parts;
+    return new Departures({
+      withinMs: config.times.drainTimeoutMs,
+      attemptsPerSecondMax: config.limits.attemptsPerSecondMax,
+      workers: config.workers,
+      nowMs: () => performance.now(),
+      random: Math.random,
+      leave: (session, reconnectAfterMs) => this.#sendAway(session, reconnectAfterMs),
     });
   }
 
-  /** Refuses new connections and closes the present ones, each told when to come back: not all at once. */
-  drain(): void {
-    this.#upgrades.isClosing = true;
-    const { sessions, outbox, config } = this.#parts;
-    for (const session of [...sessions]) {
-      const reconnectAfterMs = Math.floor(Math.random() * config.times.drainTimeoutMs);
-      outbox.send(session, { type: 'going_away', reconnect_after_ms: reconnectAfterMs });
-      this.end(session, CloseCode.goingAway, 'going away');
-    }
+  #depart(): void {
+    if (this.#departures !== undefined) return;
+    const departures = this.#newDepartures();
+    this.#departures = departures;
+    departures.begin(this.#parts.sessions);
+    departures.sweep();
+    this.#departing = setInterval(() => departures.sweep(), DEPARTURE_INTERVAL_MS);
   }
 
-  /** As `drain`; nobody is listening here any more. */
-  leave(): void {
-    if (this.#listenSocket !== undefined) us_listen_socket_close(this.#listenSocket);
-    this.#listenSocket = undefined;
-    this.drain();
+  #sendAway(session: Session, reconnectAfterMs: number): void {
+    if (session.socket === undefined) return;
+    this.#isLeft = true;
+    this.#parts.outbox.send(session, { type: 'going_away', reconnect_after_ms: reconnectAfterMs });
+    this.end(session, CloseCode.goingAway, 'going away');
   }
 
   /** Tells all clients how the feed is doing. */
@@ -164,13 +195,8 @@ export class GatewayServer {
     session.socket.end(code, reason);
   }
 
-  /** Ends everything uWS holds; a thread may only end after it. */
-  close(): void {
-    this.#app.close();
-  }
-
-  #route(): void {
-    this.#app
+  #route(served: ServedApp): void {
+    served.app
       .ws<SocketData>('/*', {
         maxPayloadLength: UWS_PAYLOAD_BYTES_MAX,
         maxBackpressure: this.#parts.config.limits.backpressureBytesMax,
@@ -178,7 +204,7 @@ export class GatewayServer {
         sendPingsAutomatically: false,
         compression: this.#parts.config.compression ? SHARED_COMPRESSOR : NO_COMPRESSION,
         upgrade: (response, request, context) => this.#upgrades.upgrade(response, request, context),
-        open: socket => this.#open(socket),
+        open: socket => this.#open(served, socket),
         message: (socket, bytes, isBinary) => this.#message(socket, bytes, isBinary),
         // Nothing but flags may be touched in here.
         dropped: socket => {
@@ -188,17 +214,20 @@ export class GatewayServer {
         },
         pong: socket => this.#parts.keepalive.ponged(socket.getUserData().session),
         drain: socket => this.#parts.slow.drained(socket.getUserData().session),
-        close: socket => this.#close(socket),
+        close: socket => this.#close(served, socket),
       })
       .any('/*', (response, request) => {
         this.#upgrades.refusePlain(response, request.getUrl());
       });
   }
 
-  #open(socket: Socket): void {
+  #open(served: ServedApp, socket: Socket): void {
     const { session, admission } = socket.getUserData();
     session.socket = socket;
+    served.upgraded++;
+    served.sessions.add(session);
     this.#parts.sessions.add(session);
+    this.#departures?.add(session);
     this.counters.open++;
     this.counters.opened++;
     this.#parts.subscriptions.subscribe(session, admission.wanted, admission.warning);
@@ -250,8 +279,9 @@ export class GatewayServer {
     if (others.length > 0) setImmediate(() => this.#tell(others, message));
   }
 
-  #close(socket: Socket): void {
+  #close(served: ServedApp, socket: Socket): void {
     const { session } = socket.getUserData();
+    served.sessions.delete(session);
     this.#parts.sessions.delete(session);
     this.#parts.slow.closed(session);
     this.#parts.subscriptions.closed(session);

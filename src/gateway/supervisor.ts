@@ -55,7 +55,10 @@ export class WorkerSupervisor {
   readonly #ended: WorkerStats[] = [];
   #port: number;
   #lastStatsId = 0;
+  /** Threads that end are not replaced any more. */
   #isClosing = false;
+  /** Threads that have yet to say that their clients are gone. */
+  readonly #whenEmpty = new Map<Worker, () => void>();
 
   constructor(options: SupervisorOptions) {
     this.#options = options;
@@ -116,6 +119,18 @@ export class WorkerSupervisor {
     return [...stats.filter(present => present !== undefined), ...this.#ended];
   }
 
+  /**
+   * Leaves the port to others, and sends all clients elsewhere within DRAIN_TIMEOUT. Resolves when they are gone; the threads
+   * go on until `close`.
+   */
+  async retire(): Promise<void> {
+    this.#isClosing = true;
+    const threads = this.#slots.map(slot => slot.thread).filter(thread => thread !== undefined);
+    const empty = threads.map(thread => new Promise<void>(resolve => this.#whenEmpty.set(thread, resolve)));
+    this.postAll({ type: 'retire' });
+    await Promise.all(empty);
+  }
+
   /** Closes all sockets with 1001 and ends the threads. */
   async close(): Promise<void> {
     this.#isClosing = true;
@@ -152,7 +167,7 @@ export class WorkerSupervisor {
         } else if (message.type === 'listen_failed') {
           slot.lastError = `port ${message.port} cannot be listened on: another program has it, or it is not allowed`;
         } else {
-          this.#received(worker, slot, message);
+          this.#received(worker, slot, thread, message);
         }
       });
       thread.on('error', cause => {
@@ -160,6 +175,7 @@ export class WorkerSupervisor {
       });
       thread.on('exit', code => {
         this.#forgetCounts(worker);
+        this.#empty(thread);
         const reason = slot.lastError || `exit code ${code}`;
         // Whether it ever listened or not: nobody may wait for its end any more.
         slot.thread = undefined;
@@ -176,8 +192,16 @@ export class WorkerSupervisor {
     new AttemptRates(this.#attempts, worker, this.#options.config.limits.attemptsPerSecondMax).clear(worker);
   }
 
-  #received(worker: number, slot: Slot, message: FromWorker): void {
+  #empty(thread: Worker): void {
+    this.#whenEmpty.get(thread)?.();
+    this.#whenEmpty.delete(thread);
+  }
+
+  #received(worker: number, slot: Slot, thread: Worker, message: FromWorker): void {
     switch (message.type) {
+      case 'empty':
+        this.#empty(thread);
+        break;
       case 'stats':
         this.#pendingStats.get(message.id)?.(message.stats);
         this.#pendingStats.delete(message.id);

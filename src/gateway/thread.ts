@@ -14,6 +14,7 @@ import { RingReader } from '../protocol/ring.js';
 import type { FromWorker, GatewayThreadData, InterestChange, ToWorker } from '../protocol/thread-messages.js';
 import { Admissions } from './admission.js';
 import { Answers } from './answers.js';
+import { Apps } from './apps.js';
 import { CommandHandler } from './command-handler.js';
 import { ConnectionLimits } from './connection-limits.js';
 import { Credentials } from './credentials.js';
@@ -27,7 +28,7 @@ import { LaneTable, type SentCell } from './lane-table.js';
 import { Outbox, type Publish } from './outbox.js';
 import { Renewals } from './renewals.js';
 import { RoomMessages } from './room-messages.js';
-import { createApp, GatewayServer } from './server.js';
+import { GatewayServer } from './server.js';
 import type { Session } from './session.js';
 import { SAMPLE_INTERVAL_MS, SlowConsumers } from './slow-consumers.js';
 import { snapshotStats } from './stats.js';
@@ -37,6 +38,8 @@ import { TopicCommands } from './topic-commands.js';
 
 /** How long sockets get to take their close frame before the App is closed under them. */
 const CLOSE_GRACE_MS = 500;
+/** How often an App with an old certificate is asked whether anybody is left. */
+const APPS_SWEEP_MS = 1_000;
 
 /** Of the backpressure limit: what a client missed is sent as long as no more than this waits for its socket. */
 const REPLAY_SHARE = 0.25;
@@ -50,12 +53,12 @@ const nowMicros = () => (performance.timeOrigin + performance.now()) * 1000;
 const doorbell = new Int32Array(doorbells);
 let isEnding = false;
 
-const app = createApp(config);
+const apps = new Apps(config.tls);
 
 function finish(exitCode: number): void {
   if (isEnding) return;
   isEnding = true;
-  app.close();
+  apps.close();
   // Not at once: what was posted to the main thread is still to be sent.
   setImmediate(() => process.exit(exitCode));
 }
@@ -96,7 +99,7 @@ const fault = (what: string, cause: unknown) => {
 const eventSymbols = new Map<number, string>();
 const turnNumber = { current: 0 };
 const table = new LaneTable(rings.length, tell, sentCell);
-const publish: Publish = (topic, bytes, isBinary, compress) => app.publish(topic, bytes, isBinary, compress);
+const publish: Publish = (topic, bytes, isBinary, compress) => apps.publish(topic, bytes, isBinary, compress);
 const outbox = new Outbox(publish, nowMicros, sentCell, config.compression);
 const losses = new EventLosses(outbox, source => eventSymbols.get(source));
 const subscriptions = new Subscriptions({
@@ -181,7 +184,7 @@ const admissions = new Admissions({
   newKeepalive: expiresAtMs => keepalive.open(expiresAtMs),
   newMessageTokens: () => messageRate.fill(performance.now()),
 });
-const server = new GatewayServer(app, {
+const server = new GatewayServer(apps, {
   config,
   admissions,
   commands,
@@ -209,6 +212,14 @@ function endIfRemoved(session: Session, apiKeyIds: readonly string[]): void {
   const { apiKeyId } = session.credential;
   if (apiKeyId === undefined || !apiKeyIds.includes(apiKeyId)) return;
   server.end(session, CloseCode.revoked, 'API key removed');
+}
+
+function renewCertificate(): void {
+  try {
+    server.renewCertificate();
+  } catch (cause) {
+    fault('the new certificate cannot be used; the one before stays', cause);
+  }
 }
 
 apiKeys?.watch(result => {
@@ -251,10 +262,15 @@ port.on('message', (message: ToWorker) => {
     case 'drain':
       server.drain();
       break;
+    case 'retire':
+      void server.retire(() => post({ type: 'empty' }));
+      break;
+    case 'certificate':
+      renewCertificate();
+      break;
     case 'close':
-      server.leave();
-      post({ type: 'closed' });
-      setTimeout(() => finish(0), CLOSE_GRACE_MS);
+      // Who was told to go gets the time to take that in.
+      setTimeout(() => finish(0), server.leave() ? CLOSE_GRACE_MS : 0);
       break;
   }
 });
@@ -264,6 +280,7 @@ setInterval(() => {
   if (laneChanges.hasPending) wake();
 }, SAMPLE_INTERVAL_MS).unref();
 setInterval(() => keepalive.sweep(), keepalive.sweepIntervalMs).unref();
+setInterval(() => apps.sweep(), APPS_SWEEP_MS).unref();
 const heartbeats = new Heartbeats(table, outbox, config.times.heartbeatIntervalMs, nowMicros);
 setInterval(() => heartbeats.sweep(), heartbeats.sweepIntervalMs).unref();
 
@@ -298,7 +315,7 @@ async function pump(): Promise<void> {
   }
 }
 
-const listening = await server.listen(config.host, data.port);
+const listening = await apps.listen(config.host, data.port);
 if (listening === undefined) {
   post({ type: 'listen_failed', port: data.port });
   finish(1);

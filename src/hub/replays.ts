@@ -22,6 +22,10 @@ const WAIT_MS = 5;
 /** How often the store is asked for one replay: each time for what came while it answered. */
 const READS_MAX = 8;
 
+/** How long a client that stands ahead of this gateway waits for it to get there: it comes from one that is further on. */
+const AHEAD_MAX_MS = 2_000;
+const AHEAD_POLL_MS = 50;
+
 /** A message that the feed's store gave back. */
 export interface StoredMessage {
   readonly seq: number;
@@ -68,6 +72,8 @@ export class Replays {
   readonly counters = { recovered: 0, unrecovered: 0 };
   readonly #options: ReplaysOptions;
   readonly #active = new Set<Replay>();
+  /** Requests that have not begun; as many as may be under way. */
+  readonly #ahead = new Set<{ readonly source: Source; readonly worker: number }>();
 
   constructor(options: ReplaysOptions) {
     this.#options = options;
@@ -93,19 +99,44 @@ export class Replays {
     this.#step(replay);
   }
 
+  /** Calls `then` once `isHere`, or after a while all the same; not at all where worker or source are forgotten before. */
+  whenHere(source: Source, worker: number, isHere: () => boolean, then: () => void): void {
+    if (isHere() || this.#ahead.size >= REPLAYS_MAX) {
+      then();
+      return;
+    }
+    const waiting = { source, worker };
+    this.#ahead.add(waiting);
+    let leftMs = AHEAD_MAX_MS;
+    const look = (): void => {
+      if (!this.#ahead.has(waiting)) return;
+      leftMs -= AHEAD_POLL_MS;
+      if (leftMs > 0 && !isHere()) {
+        setTimeout(look, AHEAD_POLL_MS).unref();
+        return;
+      }
+      this.#ahead.delete(waiting);
+      then();
+    };
+    setTimeout(look, AHEAD_POLL_MS).unref();
+  }
+
   /** The worker is gone: nobody waits for its answers. */
   forgetWorker(worker: number): void {
+    for (const waiting of this.#ahead) if (waiting.worker === worker) this.#ahead.delete(waiting);
     for (const replay of this.#active) if (replay.worker === worker) this.#active.delete(replay);
   }
 
   /** The source is forgotten: those who asked for it have left. */
   forgetSource(source: Source): void {
+    for (const waiting of this.#ahead) if (waiting.source === source) this.#ahead.delete(waiting);
     for (const replay of this.#active) if (replay.source === source) this.#active.delete(replay);
   }
 
   /** The hub is closing. */
   close(): void {
     this.#active.clear();
+    this.#ahead.clear();
   }
 
   async #fetch(replay: Replay): Promise<void> {

@@ -77,10 +77,21 @@ export class WorkerRequests {
       for (const shard of shards) shard.control(RecordKind.snapshot, source.id, lane, worker, request);
       return;
     }
-    // Who stands further on in a numbering that counts other subjects too has missed nothing up to there.
     const { epoch, seq } = change.since;
-    const since = this.#isPast(source, change.since) ? { epoch, seq: Math.min(seq, source.seq) } : NOWHERE;
-    this.#options.replays.begin({ source, shard: shards[0] as Shard, lane, worker, request, since });
+    const { replays } = this.#options;
+    const begin = (): void => {
+      // Who stands further on in a numbering that counts other subjects too has missed nothing up to there.
+      const since = this.#isPast(source, change.since) ? { epoch, seq: Math.min(seq, source.seq) } : NOWHERE;
+      replays.begin({ source, shard: shards[0] as Shard, lane, worker, request, since });
+    };
+    replays.whenHere(source, worker, () => !this.#isAhead(source, change.since), begin);
+  }
+
+  /** True for a place that another gateway has reached, it may be, but this one not yet. */
+  #isAhead(source: Source, since: Position): boolean {
+    if (source.retention !== null || since.epoch !== source.epoch) return false;
+    const position = this.#options.feedPosition(source.subject);
+    return position?.epoch === since.epoch && since.seq > position.seq;
   }
 
   /** False for a place that the source never was at. */

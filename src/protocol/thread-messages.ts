@@ -86,7 +86,8 @@ export type FromWorker =
   /** Something that should not happen happened; the worker goes on. */
   | { readonly type: 'fault'; readonly message: string }
   | { readonly type: 'stats'; readonly id: number; readonly stats: WorkerStats }
-  | { readonly type: 'closed' };
+  /** All clients were sent elsewhere, after `retire`. */
+  | { readonly type: 'empty' };
 
 export type ToWorker =
   /** Symbols that became known. */
@@ -103,7 +104,11 @@ export type ToWorker =
   /** The payload of a `control.revoke` message, and when it came (ms since the Unix epoch). */
   | { readonly type: 'revoke'; readonly revocation: unknown; readonly atMs: number }
   | { readonly type: 'stats'; readonly id: number }
-  /** Refuse new connections, and tell the present ones to go elsewhere. The thread goes on. */
+  /** Refuse new connections, and send the present ones elsewhere within DRAIN_TIMEOUT. The thread goes on. */
   | { readonly type: 'drain' }
+  /** Leave the port to others and send the clients elsewhere, within DRAIN_TIMEOUT; then say `empty`. */
+  | { readonly type: 'retire' }
+  /** Give newcomers the certificate that the files hold now. */
+  | { readonly type: 'certificate' }
   /** Refuse new connections, close the present ones with 1001, then end. */
   | { readonly type: 'close' };

@@ -37,9 +37,12 @@ export interface TestGateway {
   metric(sample: string): Promise<number>;
 }
 
-/** Starts it with these settings and waits until it says that it is ready. */
-export async function startGateway(env: Readonly<Record<string, string>> = {}): Promise<TestGateway> {
-  const child = spawn(process.execPath, [PROGRAM, 'serve'], {
+/** Starts it with these settings, and options of `serve`, and waits until it says that it is ready. */
+export async function startGateway(
+  env: Readonly<Record<string, string>> = {},
+  options: readonly string[] = [],
+): Promise<TestGateway> {
+  const child = spawn(process.execPath, [PROGRAM, 'serve', ...options], {
     env: { PATH: process.env.PATH ?? '', ...TEST_ENVIRONMENT, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });

@@ -260,6 +260,35 @@ describe('R29 replays', () => {
     expect(notes()).not.toContain('end');
   });
 
+  it('R29 R46 who comes from a gateway that is further on waits until this one is there, but not for ever', () => {
+    const begun: string[] = [];
+    let position = 5;
+    const ask = (name: string, worker: number, seq: number) =>
+      replays.whenHere(
+        source,
+        worker,
+        () => position >= seq,
+        () => begun.push(name),
+      );
+    ask('here', 0, 5);
+    expect(begun).toEqual(['here']);
+    ask('ahead', 0, 6);
+    ask('of a worker that dies', 1, 6);
+    ask('far ahead', 0, 1e9);
+    vi.advanceTimersByTime(100);
+    expect(begun).toEqual(['here']);
+    replays.forgetWorker(1);
+    position = 6;
+    vi.advanceTimersByTime(100);
+    expect(begun).toEqual(['here', 'ahead']);
+    vi.advanceTimersByTime(2_000);
+    expect(begun).toEqual(['here', 'ahead', 'far ahead']);
+    ask('of a source that is forgotten', 0, 7);
+    replays.forgetSource(source);
+    vi.advanceTimersByTime(3_000);
+    expect(begun.length).toBe(3);
+  });
+
   it('R45 a worker that is gone is sent nothing more, and others are', async () => {
     publish(30, 8 * 1024);
     ask(0);

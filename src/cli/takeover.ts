@@ -1,0 +1,62 @@
+/** The process that serves these ports now, and is to make way. */
+import type { Config } from '../config/environment.js';
+import { CommandFailure, reasonOf } from './failure.js';
+
+const ANSWER_MAX_MS = 3_000;
+/** Drain, and let go of the admin port at once. */
+const MAKE_WAY: NodeJS.Signals = 'SIGQUIT';
+
+export interface Predecessor {
+  readonly pid: number;
+  readonly node: string;
+  /** Has it drain. What became of it meanwhile is its own affair. */
+  sendAway(): void;
+}
+
+/**
+ * Asks at the admin port who serves `PORT` on this machine; undefined where nobody answers.
+ * @throws {CommandFailure} where it is another program, serves another port, or may not be told to go.
+ */
+export async function findPredecessor(config: Config): Promise<Predecessor | undefined> {
+  const { adminHost, adminPort, adminToken } = config;
+  const any = adminHost === '0.0.0.0' || adminHost === '::';
+  const host = any ? '127.0.0.1' : adminHost.includes(':') ? `[${adminHost}]` : adminHost;
+  const who = `the program at ADMIN_PORT ${adminPort}`;
+  let response: Response;
+  try {
+    response = await fetch(`http://${host}:${adminPort}/api/v1/stats`, {
+      headers: adminToken === undefined ? {} : { authorization: `Bearer ${adminToken}` },
+      signal: AbortSignal.timeout(ANSWER_MAX_MS),
+    });
+  } catch (cause) {
+    const { code } = ((cause as Error).cause ?? {}) as NodeJS.ErrnoException;
+    if (code === 'ECONNREFUSED') return undefined;
+    throw new CommandFailure(`--takeover: ${who} does not answer (${reasonOf(cause)})`, { cause });
+  }
+  if (response.status === 401) throw new CommandFailure(`--takeover: ${who} has another ADMIN_TOKEN`);
+  const stats = (await response.json().catch(() => undefined)) as Readonly<Record<string, unknown>> | undefined;
+  const { pid, node, port } = stats ?? {};
+  if (typeof pid !== 'number' || !Number.isInteger(pid) || pid <= 1 || typeof node !== 'string') {
+    throw new CommandFailure(`--takeover: ${who} is no Millrace, or one that is too old to be taken over from`);
+  }
+  if (port !== config.port) {
+    throw new CommandFailure(`--takeover: ${who} serves PORT ${String(port)}, and this one is to serve ${config.port}`);
+  }
+  try {
+    process.kill(pid, 0);
+  } catch (cause) {
+    throw new CommandFailure(`--takeover: process ${pid} cannot be told to make way (${reasonOf(cause)})`, { cause });
+  }
+  return {
+    pid,
+    node,
+    sendAway: () => {
+      try {
+        process.kill(pid, MAKE_WAY);
+      } catch (cause) {
+        // It ended by itself: the ports are free.
+        if ((cause as NodeJS.ErrnoException).code !== 'ESRCH') throw cause;
+      }
+    },
+  };
+}

@@ -14,7 +14,7 @@ export interface OpenLoopPlan {
    * included, for servers that hand bytes on.
    */
   readonly form: 'quotes' | 'frames';
-  /** A field of so many further bytes that changes with every update. */
+  /** Fields of so many further bytes in all, which change with every update. Of quotes only. */
   readonly paddingBytes: number;
 }
 

@@ -28,7 +28,7 @@ export function withHeader(subject: string, payload: string): WireMessage {
   const body = Buffer.from(payload);
   const command = `HPUB ${subject} ${head.length} ${head.length + body.length}\r\n`;
   const bytes = Buffer.concat([Buffer.from(command + head), body, Buffer.from('\r\n')]);
-  return { bytes, eventAt: command.length + head.indexOf(STAMP_PLACEHOLDER), sentAt: -1 };
+  return { bytes, eventAt: Buffer.byteLength(command) + head.indexOf(STAMP_PLACEHOLDER), sentAt: -1 };
 }
 
 /** A message whose payload holds `"ts_event":` and 16 digits (or nothing of the kind), for servers that hand bytes on. */

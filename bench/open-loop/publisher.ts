@@ -17,6 +17,9 @@ const UPDATES_AT_ONCE_MAX = 512;
 /** Shorter waits block the thread, which wakes within some 60 µs; a timer may come a millisecond late. */
 const BLOCKING_WAIT_MICROS_MAX = 2000;
 
+/** Within the longest text that Millrace takes in one field. */
+const PADDING_FIELD_BYTES_MAX = 4000;
+
 class Publisher {
   readonly #connection: WireConnection;
   readonly #layout: Layout;
@@ -29,6 +32,8 @@ class Publisher {
   /** Deliveries reported so far, and at the pacer's start, from which it counts. */
   #total = 0;
   #received = 0;
+  /** Ticks of earlier stretches: a stretch goes on where the one before ended, so that every update is a change. */
+  #ticks = 0;
 
   constructor(connection: WireConnection, plan: OpenLoopPlan) {
     this.#connection = connection;
@@ -80,6 +85,7 @@ class Publisher {
 
   stop(): Extract<OpenLoopAnswer, { type: 'stopped' }> {
     const updates = this.#schedule?.taken ?? this.#pacer?.updates ?? 0;
+    this.#ticks += Math.ceil(updates / this.#messages.length);
     this.#schedule = undefined;
     this.#pacer?.stop();
     this.#pacer = undefined;
@@ -112,7 +118,7 @@ class Publisher {
     const pieces: Buffer[] = [];
     for (let update = from; update < from + count; update++) {
       const cycle = this.#messages[update % this.#messages.length] ?? [];
-      const message = cycle[Math.floor(update / this.#messages.length) % cycle.length];
+      const message = cycle[(this.#ticks + Math.floor(update / this.#messages.length)) % cycle.length];
       if (message !== undefined) pieces.push(stamped(message, intended(update)));
     }
     this.#connection.write(pieces.length === 1 ? (pieces[0] ?? Buffer.alloc(0)) : Buffer.concat(pieces));
@@ -128,8 +134,14 @@ function stamped(message: WireMessage, micros: number): Buffer {
 
 function encode({ layout, shape, form, paddingBytes }: OpenLoopPlan): WireMessage[][] {
   const symbols = symbolsOf(layout);
+  const fields = Math.ceil(paddingBytes / PADDING_FIELD_BYTES_MAX);
   const padding = (tick: number): object =>
-    paddingBytes === 0 ? {} : { note: String(tick % 10).repeat(paddingBytes) };
+    Object.fromEntries(
+      Array.from({ length: fields }, (_, field) => [
+        `note${field}`,
+        String(tick % 10).repeat(Math.round(paddingBytes / fields)),
+      ]),
+    );
   if (form === 'frames') {
     return buildFrames(layout, shape).map((cycle, index) =>
       cycle.map(frame => withoutHeader(`md.quotes.${symbols[index]}`, stampedFrame(frame))),

@@ -22,6 +22,8 @@ export interface ScaleRound {
   /** By gateway: resident memory without a client, and with all of them after the bursts. */
   readonly residentBefore: readonly number[];
   readonly residentAfter: readonly number[];
+  /** Of that, what no other process shares: without the program's own pages. */
+  readonly privateAfter: readonly number[];
   readonly userBytesPerConnection: number;
   /** Both ends of all connections, and whatever else moved the kernel's slabs. */
   readonly kernelBytesPerConnection: number;
@@ -59,6 +61,7 @@ export async function runScaleRound(
     progress(`round ${round}: ${times.bursts} bursts of ${plan.symbols} symbols`);
     const { cpu, reports, missing, deliveries, lateness } = await bursts(crowd, plan, times);
     const residentAfter = resident();
+    const privateAfter = crowd.gateways.map(({ child }) => processMemory(child.pid).privateBytes);
     const kernelAfter = kernelMemory();
     const grown = residentAfter.reduce((sum, bytes, at) => sum + bytes - (residentBefore[at] ?? 0), 0);
     const kernelGrown =
@@ -70,6 +73,7 @@ export async function runScaleRound(
       upgrade: worst(upgrades),
       residentBefore,
       residentAfter,
+      privateAfter,
       userBytesPerConnection: grown / connections,
       kernelBytesPerConnection: kernelGrown / connections,
       socketBufferBytes: kernelAfter.socketBufferBytes,

@@ -73,12 +73,13 @@ export function scaleTable(plan: CrowdPlan, results: readonly ScaleRound[]): Tab
   return {
     title: `${plan.gateways} gateway(s) × ${plan.clientsPerGateway} connections × ${plan.symbolsPerClient} of ${plan.symbols} symbols, median of ${results.length} rounds`,
     columns: [
-      ...['resident MB', 'without clients', 'user B/connection', 'kernel B/connection', 'connect s'],
+      ...['resident MB', 'private MB', 'without clients MB', 'user B/connection', 'kernel B/connection', 'connect s'],
       ...['connect p99 ms', 'p50 ms', 'p95 ms', 'p99 ms', 'busiest gateway, cores', 'deliveries', 'missing', 'lost'],
     ],
     rows: [
       [
         middle(r => residentOf(r) / 1e6, 1),
+        middle(r => sum(r.privateAfter) / 1e6, 1),
         middle(r => sum(r.residentBefore) / 1e6, 1),
         middle(r => r.userBytesPerConnection, 0),
         middle(r => r.kernelBytesPerConnection, 0),

@@ -21,8 +21,8 @@ export interface SlowRound extends LoadResult {
   readonly growthBytes: number;
 }
 
-const FULL = { rounds: 5, clients: 1000, seconds: 8, warmupSeconds: 3, rate: 100, paddingBytes: 1024 };
-const QUICK = { rounds: 2, clients: 40, seconds: 2, warmupSeconds: 0.5, rate: 100, paddingBytes: 8192 };
+const FULL = { rounds: 5, clients: 500, seconds: 8, warmupSeconds: 3, rate: 100, paddingBytes: 4000 };
+const QUICK = { rounds: 1, clients: 12, seconds: 1, warmupSeconds: 0.3, rate: 200, paddingBytes: 12_000 };
 const SYMBOLS = 4;
 const OBSERVERS = 32;
 const STALLED_ONE_IN = 10;
@@ -31,6 +31,8 @@ const SUSPENDED_WITHIN_SECONDS = 60;
 const P99_RATIO_MAX = 1.2;
 /** Millrace's default (`WS_MAX_BACKPRESSURE`), here set so that the bound is known. */
 const BACKPRESSURE_BYTES_MAX = 1024 * 1024;
+/** Heaps of two processes under the same load differ by so much without any stall. */
+const HEAP_SCATTER_BYTES = 32e6;
 
 type Settings = ReturnType<typeof settingsOf>;
 
@@ -102,7 +104,7 @@ function report(settings: Settings, rounds: readonly SlowRound[]): SuiteReport {
   const p99 = (r: SlowRound): number => r.observers.latency.total.p99;
   const ratios = stalled.map((r, at) => p99(r) / p99(none[at] ?? r));
   const extra = stalled.map((r, at) => r.growthBytes - (none[at]?.growthBytes ?? 0));
-  const boundBytes = (stalled[0]?.stalledClients ?? 0) * BACKPRESSURE_BYTES_MAX;
+  const boundBytes = (stalled[0]?.stalledClients ?? 0) * BACKPRESSURE_BYTES_MAX + HEAP_SCATTER_BYTES;
   const worst = Math.max(...extra);
   const notSuspended = stalled.filter(r => r.suspended < r.stalledClients);
   return {
@@ -150,7 +152,7 @@ function report(settings: Settings, rounds: readonly SlowRound[]): SuiteReport {
       },
       {
         row: 'R55',
-        text: `memory bounded: they cost at most ${fixed(boundBytes / 1e6, 0)} MB (WS_MAX_BACKPRESSURE each): ${fixed(worst / 1e6, 1)} MB`,
+        text: `memory bounded: they cost at most ${fixed(boundBytes / 1e6, 0)} MB (WS_MAX_BACKPRESSURE each, and the scatter of heaps): ${fixed(worst / 1e6, 1)} MB`,
         measured: worst,
         met: worst <= boundBytes,
       },

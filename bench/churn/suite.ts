@@ -32,7 +32,7 @@ type Settings = ReturnType<typeof settingsOf>;
 
 export const churn: Suite = {
   name: 'churn',
-  summary: '1000 connects and disconnects a second: what steady clients notice (R49)',
+  summary: '1000 connects and disconnects a second (R49)',
   run: runChurn,
 };
 

@@ -52,7 +52,7 @@ export const GOAL_LOAD = 'fixed';
 
 export const latency: Suite = {
   name: 'latency',
-  summary: 'open-loop latency by stage against relays behind NATS (R52)',
+  summary: 'open-loop latency against relays (R52)',
   run: runLatency,
 };
 

@@ -12,7 +12,7 @@ const CONNECTIONS_PER_PROCESS_MAX = 19_000;
 
 export const scaleOut: Suite = {
   name: 'scale-out',
-  summary: '100,000 connections to several gateways joined by NATS (R54)',
+  summary: '100,000 connections, several gateways (R54)',
   run: runScaleOut,
 };
 

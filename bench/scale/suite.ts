@@ -17,7 +17,7 @@ const CPU_MAX = 0.5;
 
 export const scale: Suite = {
   name: 'scale',
-  summary: '10,000 connections in one process: memory, connect, latency, CPU (R53)',
+  summary: '10,000 connections in one process (R53)',
   run: runScale,
 };
 

@@ -4,13 +4,21 @@ import { dirname, join } from 'node:path';
 import { inspect } from 'node:util';
 import { Command, InvalidArgumentError } from 'commander';
 import { bytes } from './bytes/suite.js';
+import { churn } from './churn/suite.js';
+import { coldStart } from './cold-start/suite.js';
 import { fanout } from './fanout/suite.js';
 import { ChildFailure } from './harness/children.js';
 import { MissingPrerequisite } from './harness/prerequisite.js';
+import { ingest } from './ingest/suite.js';
+import { latency } from './latency/suite.js';
 import { asMarkdown, asText, describeMachine, type RunReport, type SuiteReport } from './report/report.js';
+import { scaleOut } from './scale/out.js';
+import { scale } from './scale/suite.js';
+import { scaleSweep } from './scale/sweep.js';
+import { slow } from './slow/suite.js';
 import { type BenchOptions, type Suite, UsageError } from './suite.js';
 
-const SUITES: readonly Suite[] = [fanout, bytes];
+const SUITES: readonly Suite[] = [fanout, latency, ingest, slow, churn, coldStart, scale, scaleSweep, scaleOut, bytes];
 const RESULTS_FOLDER = 'bench/results';
 const EXIT_FAILED = 1;
 const EXIT_USAGE = 2;
@@ -23,7 +31,7 @@ interface Output {
 }
 
 function command(): Command {
-  const list = SUITES.map(suite => `  ${suite.name.padEnd(10)}${suite.summary}`).join('\n');
+  const list = SUITES.map(suite => `  ${suite.name.padEnd(12)}${suite.summary}`).join('\n');
   return new Command('npm run bench --')
     .description(`Measures Millrace against other servers and its own goals.\n\nSuites (default: all):\n${list}`)
     .argument('[suite...]', 'suites to run')
@@ -43,6 +51,8 @@ function command(): Command {
     .option('--workers <n>', 'fanout: gateway worker threads; bare uWS has one', '1')
     .option('--encoders <n>', 'fanout: encoder threads', '1')
     .option('--only <names>', 'contenders to run, separated by commas', (text: string) => text.split(','))
+    .option('--rate <n>', 'latency, slow, churn: updates a second, at this one load', decimal)
+    .option('--gateways <n>', 'scale-out: gateway processes', whole)
     .option('--order', 'fanout: check every prev_seq chain in the generator (slower)', false)
     .option('--json <file>', 'write everything measured to a file')
     .option('--out [folder]', `write <suite>.md and <suite>.json (default folder: ${RESULTS_FOLDER})`)
@@ -90,7 +100,7 @@ function chosen(names: readonly string[]): readonly Suite[] {
 
 function optionsOf(given: Record<string, unknown>): BenchOptions {
   const { quick, rounds, seconds, warmup, clients, symbols, perClient, window, batch, order } = given;
-  const { shape, workers, encoders, only } = given;
+  const { shape, workers, encoders, only, rate, gateways } = given;
   return {
     quick,
     rounds,
@@ -106,6 +116,8 @@ function optionsOf(given: Record<string, unknown>): BenchOptions {
     encoders,
     only,
     checkOrder: order,
+    rate,
+    gateways,
   } as BenchOptions;
 }
 

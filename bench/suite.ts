@@ -19,6 +19,10 @@ export interface BenchOptions {
   /** Contenders to run; undefined: all. */
   readonly only: readonly string[] | undefined;
   readonly checkOrder: boolean;
+  /** Updates a second of an open loop. */
+  readonly rate?: number | undefined;
+  /** Gateway processes of scale-out. */
+  readonly gateways?: number | undefined;
 }
 
 export interface SuiteContext {

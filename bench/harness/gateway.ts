@@ -30,6 +30,16 @@ const OPEN_LIMITS = {
  * @throws {MissingPrerequisite} when it was not built.
  */
 export async function startGateway(children: Children, env: Readonly<Record<string, string>>): Promise<Gateway> {
+  const gateway = await spawnGateway(children, env);
+  await gateway.child.during(ready(gateway.adminPort));
+  return gateway;
+}
+
+/**
+ * Starts the gateway and waits for nothing.
+ * @throws {MissingPrerequisite} when it was not built.
+ */
+export async function spawnGateway(children: Children, env: Readonly<Record<string, string>>): Promise<Gateway> {
   if (!existsSync(PROGRAM)) throw new MissingPrerequisite('the gateway is not built: run `npm run build` first');
   const [port, adminPort] = [await freePort(), await freePort()];
   const child = children.spawn('millrace', process.execPath, [PROGRAM, 'serve'], {
@@ -40,7 +50,6 @@ export async function startGateway(children: Children, env: Readonly<Record<stri
     LOG_LEVEL: 'warn',
     ...env,
   });
-  await child.during(ready(adminPort));
   return { child, port, adminPort };
 }
 

@@ -25,7 +25,22 @@ export class LoadGenerator {
 
   /** Opens every client of the plan. Returns how long that took, in ms. */
   async connect(plan: LoadPlan): Promise<number> {
-    return (await this.#channel.ask({ type: 'connect', plan }, 'connected')).elapsedMs;
+    return (await this.connectTimed(plan)).elapsedMs;
+  }
+
+  /** The same, with how long each client's upgrade took. */
+  connectTimed(plan: LoadPlan): Promise<Extract<LoadAnswer, { type: 'connected' }>> {
+    return this.#channel.ask({ type: 'connect', plan }, 'connected');
+  }
+
+  /** Every k-th client reads no further. Returns how many that are. */
+  async stall(every: number): Promise<number> {
+    return (await this.#channel.ask({ type: 'stall', every }, 'stalled')).clients;
+  }
+
+  /** Every client subscribes within `overMs`; answers when all have their snapshot, or none has come for a while. */
+  subscribe(text: string, overMs: number): Promise<Extract<LoadAnswer, { type: 'subscribed' }>> {
+    return this.#channel.ask({ type: 'subscribe', text, overMs }, 'subscribed');
   }
 
   /** What came in since the last call (or since `connect`). */

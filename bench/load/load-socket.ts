@@ -3,6 +3,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { connect, type Socket } from 'node:net';
 import { type ConnectionEvents, type FrameInspector, FrameReader } from './frame-reader.js';
 import type { ClientPlan } from './messages.js';
+import type { ReadTurns } from './read-turns.js';
 import type { Tally } from './tally.js';
 
 const HEAD_BYTES_MAX = 16 * 1024;
@@ -16,7 +17,9 @@ export interface LoadSocketContext {
   readonly host: string;
   readonly port: number;
   readonly tally: Tally;
+  /** Looks into the frames of every socket that has none of its own. */
   readonly inspector: FrameInspector | undefined;
+  readonly turns?: ReadTurns | undefined;
   /** One buffer for all sockets: a read is handled before the next one starts. */
   readonly buffer: Uint8Array;
   /** The connection is gone after it was open; `code` when a close frame told why. */
@@ -39,13 +42,15 @@ export class LoadSocket implements ConnectionEvents {
     readonly index: number,
     plan: ClientPlan,
     context: LoadSocketContext,
+    own: { readonly inspector?: FrameInspector | undefined; readonly localAddress?: string } = context,
   ) {
     this.#plan = plan;
     this.#context = context;
-    this.#reader = new FrameReader(index, context.tally, this, context.inspector);
+    this.#reader = new FrameReader(index, context.tally, this, own.inspector);
     const { host, port, buffer } = context;
     const callback = (length: number, bytes: Uint8Array): boolean => this.#read(bytes, length);
-    this.#socket = connect({ host, port, noDelay: true, onread: { buffer, callback } });
+    const from = own.localAddress === undefined ? {} : { localAddress: own.localAddress };
+    this.#socket = connect({ host, port, ...from, noDelay: true, onread: { buffer, callback } });
     this.#socket.once('connect', () => this.#socket.write(this.#request()));
     this.#socket.once('error', error => this.#over(`socket error: ${error.message}`));
     this.#socket.once('end', () => this.#socket.end());
@@ -74,6 +79,16 @@ export class LoadSocket implements ConnectionEvents {
     this.#over(`protocol error: ${reason}`);
   }
 
+  /** Sends a text frame. */
+  send(text: string): void {
+    this.#socket.write(clientFrame(TEXT, Buffer.from(text)));
+  }
+
+  /** Reads no further: from now on the kernel's buffers fill, then the server's. */
+  stall(): void {
+    this.#socket.pause();
+  }
+
   /** Ends the connection without a close handshake. */
   destroy(): void {
     this.#settled = true;
@@ -96,6 +111,7 @@ export class LoadSocket implements ConnectionEvents {
     if (this.#head !== undefined) {
       this.#readHead(Buffer.concat([this.#head, bytes.subarray(0, length)]));
     } else {
+      this.#context.turns?.enter();
       this.#context.tally.read(length);
       this.#reader.read(bytes, 0, length);
     }
@@ -124,7 +140,7 @@ export class LoadSocket implements ConnectionEvents {
     const rest = head.subarray(end + END_OF_HEAD.length);
     this.#context.tally.read(rest.length);
     this.#reader.read(rest, 0, rest.length);
-    if (this.#plan.command !== undefined) this.#socket.write(clientFrame(TEXT, Buffer.from(this.#plan.command)));
+    if (this.#plan.command !== undefined) this.send(this.#plan.command);
     this.#opened();
   }
 

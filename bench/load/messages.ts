@@ -1,5 +1,6 @@
 /** What a benchmark and its load generator say to each other over IPC. */
-import type { LatencyReport } from './latency-inspector.js';
+import type { LatencyReport } from './latency-histogram.js';
+import type { LatencyReports } from './latency-inspector.js';
 import type { OrderReport } from './order-inspector.js';
 import type { DeliveryMark } from './tally.js';
 
@@ -23,11 +24,23 @@ export interface LoadPlan {
   readonly progress?: { readonly port: number; readonly intervalMs: number };
   /** Check every chain, for these symbols. */
   readonly orderOf?: readonly string[];
-  readonly latency?: boolean;
+  /** Every k-th client records the latency of all that it gets, so that the rest costs the generator next to nothing. */
+  readonly latencyEvery?: number;
+  /** Connections begun a second, whatever becomes of them; undefined: as fast as they are accepted. */
+  readonly connectsPerSecond?: number;
+  /** Connect from 127.0.0.2 and so on, so many addresses in turn: one address has about 28,000 ports. */
+  readonly sourceAddresses?: number;
 }
 
-/** `measure` answers for the time since the last `measure`, and begins the next stretch. */
-export type LoadCommand = { readonly type: 'connect'; readonly plan: LoadPlan } | { readonly type: 'measure' };
+/**
+ * `measure` answers for the time since the last `measure`, and begins the next stretch. `stall`: every k-th client reads
+ * no further. `subscribe`: every client sends `text`, spread over `overMs`, and waits for its snapshot.
+ */
+export type LoadCommand =
+  | { readonly type: 'connect'; readonly plan: LoadPlan }
+  | { readonly type: 'measure' }
+  | { readonly type: 'stall'; readonly every: number }
+  | { readonly type: 'subscribe'; readonly text: string; readonly overMs: number };
 
 export interface LoadReport {
   readonly elapsedMs: number;
@@ -48,9 +61,20 @@ export interface LoadReport {
   /** Why connections were lost, the first few. */
   readonly faults: readonly string[];
   readonly order?: OrderReport;
-  readonly latency?: LatencyReport;
+  readonly latency?: LatencyReports;
+  /** This process's clock less CLOCK_REALTIME. */
+  readonly clockOffsetMicros: number;
 }
 
 export type LoadAnswer =
-  | { readonly type: 'connected'; readonly elapsedMs: number }
-  | { readonly type: 'measured'; readonly report: LoadReport };
+  /** `upgrade`: from when a client was to connect to its 101. */
+  | { readonly type: 'connected'; readonly elapsedMs: number; readonly upgrade: LatencyReport }
+  | { readonly type: 'measured'; readonly report: LoadReport }
+  | { readonly type: 'stalled'; readonly clients: number }
+  /** `snapshot`: from a client's subscribe to its snapshot. */
+  | {
+      readonly type: 'subscribed';
+      readonly elapsedMs: number;
+      readonly missing: number;
+      readonly snapshot: LatencyReport;
+    };

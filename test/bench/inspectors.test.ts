@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { LatencyInspector } from '../../bench/load/latency-inspector.js';
 import { OrderInspector } from '../../bench/load/order-inspector.js';
+import { ReadTurns } from '../../bench/load/read-turns.js';
 
 function inspecting(symbols: readonly string[]) {
   const inspector = new OrderInspector(2, symbols);
@@ -42,18 +43,20 @@ describe('R6: the generator checks every chain', () => {
 
 describe('R52: the generator measures latency', () => {
   it('takes it from ts_event, and starts anew after each report', () => {
-    const inspector = new LatencyInspector();
+    const turns = new ReadTurns();
+    turns.enter();
+    const inspector = new LatencyInspector(turns);
     const now = (performance.timeOrigin + performance.now()) * 1000;
     for (const agoMicros of [5000, 5000, 5000, 80_000]) {
       const bytes = Buffer.from(`{"seq":2,"operations":[],"ts_event":${Math.round(now - agoMicros)}}`);
       inspector.inspect(0, bytes, 0, bytes.length);
     }
     inspector.inspect(0, Buffer.from('{"seq":2}'), 0, 9);
-    const report = inspector.take();
+    const report = inspector.take().total;
     expect(report.count).toBe(4);
     expect(report.p50).toBeGreaterThanOrEqual(4990);
     expect(report.p50).toBeLessThan(75_000);
     expect(report.max).toBeGreaterThanOrEqual(79_900);
-    expect(inspector.take().count).toBe(0);
+    expect(inspector.take().total.count).toBe(0);
   });
 });

@@ -1,0 +1,171 @@
+/**
+ * Stalled clients: a tenth of the clients reads nothing any more. What the others notice, and what it costs in memory. R55.
+ */
+import type { Layout } from '../fanout/layout.js';
+import { processMemory } from '../harness/memory.js';
+import { millrace } from '../latency/contender.js';
+import { doubtsOf } from '../latency/doubts.js';
+import { type LoadResult, Session, type SessionPlan } from '../latency/session.js';
+import { count, fixed, spread } from '../report/figures.js';
+import type { SuiteReport } from '../report/report.js';
+import { median, spreadOf } from '../report/statistics.js';
+import type { BenchOptions, Suite, SuiteContext } from '../suite.js';
+
+/** `stalled` of one round: the same load, with and without them. */
+export interface SlowRound extends LoadResult {
+  readonly contender: 'none stalled' | 'stalled';
+  readonly round: number;
+  readonly stalledClients: number;
+  /** Sockets that the gateway suspended, so that nothing more is queued for them. */
+  readonly suspended: number;
+  readonly growthBytes: number;
+}
+
+const FULL = { rounds: 5, clients: 500, seconds: 8, warmupSeconds: 3, rate: 100, paddingBytes: 4000 };
+const QUICK = { rounds: 1, clients: 12, seconds: 1, warmupSeconds: 0.3, rate: 200, paddingBytes: 12_000 };
+const SYMBOLS = 4;
+const OBSERVERS = 32;
+const STALLED_ONE_IN = 10;
+/** The kernel's buffers hold some 4 MiB a socket before the gateway sees anything. */
+const SUSPENDED_WITHIN_SECONDS = 60;
+const P99_RATIO_MAX = 1.2;
+/** Millrace's default (`WS_MAX_BACKPRESSURE`), here set so that the bound is known. */
+const BACKPRESSURE_BYTES_MAX = 1024 * 1024;
+/** Heaps of two processes under the same load differ by so much without any stall. */
+const HEAP_SCATTER_BYTES = 32e6;
+
+type Settings = ReturnType<typeof settingsOf>;
+
+export const slow: Suite = {
+  name: 'slow',
+  summary: 'a tenth of the clients stalled (R55)',
+  run: runSlow,
+};
+
+async function runSlow({ options, progress, signal }: SuiteContext): Promise<SuiteReport> {
+  const settings = settingsOf(options);
+  const rounds: SlowRound[] = [];
+  for (let round = 1; round <= settings.rounds; round++) {
+    for (const contender of ['none stalled', 'stalled'] as const) {
+      progress(`round ${round} of ${settings.rounds}: ${contender}`);
+      rounds.push({ contender, round, ...(await runRound(settings, contender === 'stalled', signal)) });
+    }
+  }
+  return report(settings, rounds);
+}
+
+async function runRound(settings: Settings, isStalled: boolean, signal: AbortSignal) {
+  const { clients, symbols, observers, rate: updatesPerSecond, paddingBytes } = settings;
+  const layout: Layout = { clients, symbolsPerClient: symbols, universe: symbols };
+  const plan: SessionPlan = { layout, shape: 'price', paddingBytes, observers };
+  const env = { WS_MAX_BACKPRESSURE: String(BACKPRESSURE_BYTES_MAX) };
+  const session = await Session.open(millrace(settings, env), plan, signal);
+  try {
+    const rate = { updatesPerSecond, burst: 1 };
+    const { pid } = session.server.child;
+    // Once under load without any stall, so that the growth of a fresh heap is not taken for theirs.
+    await session.load(rate, { warmupSeconds: 0, seconds: settings.warmupSeconds });
+    const before = processMemory(pid).residentBytes;
+    const stalledClients = isStalled ? await session.stall(STALLED_ONE_IN) : 0;
+    const areSuspended = async (): Promise<boolean> => (await suspendedIn(session)) >= stalledClients;
+    await session.loadUntil(rate, areSuspended, SUSPENDED_WITHIN_SECONDS);
+    const result = await session.load(rate, settings);
+    const growthBytes = processMemory(pid).residentBytes - before;
+    return { ...result, stalledClients, suspended: await suspendedIn(session), growthBytes };
+  } finally {
+    await session.close();
+  }
+}
+
+async function suspendedIn(session: Session): Promise<number> {
+  return (await session.metrics())?.get('millrace_stalls_total') ?? 0;
+}
+
+function settingsOf(options: BenchOptions) {
+  const defaults = options.quick ? QUICK : FULL;
+  const clients = options.clients ?? defaults.clients;
+  return {
+    rounds: options.rounds ?? defaults.rounds,
+    clients,
+    symbols: options.symbols ?? SYMBOLS,
+    observers: Math.min(OBSERVERS, Math.ceil(clients / 4)),
+    seconds: options.seconds ?? defaults.seconds,
+    warmupSeconds: options.warmupSeconds ?? defaults.warmupSeconds,
+    rate: options.rate ?? defaults.rate,
+    paddingBytes: defaults.paddingBytes,
+    workers: options.workers,
+    encoders: options.encoders,
+  };
+}
+
+function report(settings: Settings, rounds: readonly SlowRound[]): SuiteReport {
+  const of = (contender: SlowRound['contender']): SlowRound[] => rounds.filter(r => r.contender === contender);
+  const [none, stalled] = [of('none stalled'), of('stalled')];
+  const p99 = (r: SlowRound): number => r.observers.latency.total.p99;
+  const ratios = stalled.map((r, at) => p99(r) / p99(none[at] ?? r));
+  const extra = stalled.map((r, at) => r.growthBytes - (none[at]?.growthBytes ?? 0));
+  const boundBytes = (stalled[0]?.stalledClients ?? 0) * BACKPRESSURE_BYTES_MAX + HEAP_SCATTER_BYTES;
+  const worst = Math.max(...extra);
+  const notSuspended = stalled.filter(r => r.suspended < r.stalledClients);
+  return {
+    suite: 'slow',
+    settings,
+    tables: [
+      {
+        title: `${settings.clients} clients, ${settings.rate} updates/s of ${settings.paddingBytes} B and more: the others, ms, median of ${settings.rounds} rounds`,
+        columns: ['', 'deliveries/s', 'p50', 'p99', 'max', 'stalled', 'suspended', 'growth MB', 'server cores'],
+        rows: (['none stalled', 'stalled'] as const).map(name => {
+          const middle = (figure: (r: SlowRound) => number): number => median(of(name).map(figure));
+          const total = (figure: 'p50' | 'p99' | 'max') =>
+            fixed(middle(r => r.observers.latency.total[figure]) / 1000, 2);
+          return [
+            name,
+            count(middle(r => r.deliveriesPerSecond)),
+            ...[total('p50'), total('p99'), total('max')],
+            ...[
+              fixed(
+                middle(r => r.stalledClients),
+                0,
+              ),
+              fixed(
+                middle(r => r.suspended),
+                0,
+              ),
+            ],
+            ...[
+              fixed(middle(r => r.growthBytes) / 1e6, 1),
+              fixed(
+                middle(r => r.cpu.server),
+                2,
+              ),
+            ],
+          ];
+        }),
+      },
+    ],
+    goals: [
+      {
+        row: 'R55',
+        text: `with 10 % stalled the others' p99 at most ${P99_RATIO_MAX}x: ${spread(spreadOf(ratios), v => fixed(v, 2))}`,
+        measured: median(ratios),
+        met: median(ratios) <= P99_RATIO_MAX,
+      },
+      {
+        row: 'R55',
+        text: `memory bounded: they cost at most ${fixed(boundBytes / 1e6, 0)} MB (WS_MAX_BACKPRESSURE each, and the scatter of heaps): ${fixed(worst / 1e6, 1)} MB`,
+        measured: worst,
+        met: worst <= boundBytes,
+      },
+    ],
+    metrics: [
+      { name: 'ratio of p99 with stalled clients', unit: '', better: 'lower', samples: ratios },
+      { name: 'memory for stalled clients', unit: 'MB', better: 'lower', samples: extra.map(bytes => bytes / 1e6) },
+    ],
+    notes: [
+      ...(notSuspended.length === 0 ? [] : ['not all stalled clients were suspended before the measurement began']),
+      // What is owed to stalled clients never comes, on purpose.
+      ...doubtsOf(rounds.map(r => (r.contender === 'stalled' ? { ...r, missing: 0, lostConnections: 0 } : r))),
+    ],
+    rounds,
+  };
+}

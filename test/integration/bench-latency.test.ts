@@ -1,0 +1,94 @@
+/** The latency benchmark proves its own clockwork: delays that are put in on purpose must come out, with all that waited. */
+import { describe, expect, it } from 'vitest';
+import { type LatencyContender, relay } from '../../bench/latency/contender.js';
+import { type LoadResult, Session } from '../../bench/latency/session.js';
+import { type LatencyRound, latency } from '../../bench/latency/suite.js';
+import { OPTIONS } from '../support/bench-options.js';
+
+const TIMEOUT_MS = 120_000;
+const LAYOUT = { clients: 4, symbolsPerClient: 2, universe: 2 };
+const PLAN = { layout: LAYOUT, shape: 'price', paddingBytes: 0, observers: 2 } as const;
+const RATE = { updatesPerSecond: 200, burst: 1 };
+
+async function measured(contender: LatencyContender, seconds: number): Promise<LoadResult> {
+  const session = await Session.open(contender, PLAN, new AbortController().signal);
+  try {
+    return await session.load(RATE, { warmupSeconds: 0.2, seconds });
+  } finally {
+    await session.close();
+  }
+}
+
+describe('R52: the latency benchmark', () => {
+  it(
+    'sees a delay of every message, and where no other part has one',
+    async () => {
+      const DELAY_MS = 250;
+      const result = await measured(relay('bare-relay', { delayMs: DELAY_MS }), 1);
+      expect(result).toMatchObject({ missing: 0, surplus: 0, lostConnections: 0, faults: [] });
+      for (const { latency } of [result.observers, result.bulk]) {
+        expect(latency.total.count).toBeGreaterThan(50);
+        // Timers count whole milliseconds, and may be one early.
+        expect(latency.total.min).toBeGreaterThan((DELAY_MS - 2) * 1000);
+        expect(latency.total.p50 - latency.readDelay.p50).toBeGreaterThan((DELAY_MS - 2) * 1000);
+        expect(latency.readDelay.p50).toBeLessThan((DELAY_MS / 2) * 1000);
+      }
+      expect(result.lateness.p50).toBeLessThan((DELAY_MS / 2) * 1000);
+    },
+    TIMEOUT_MS,
+  );
+
+  it(
+    'counts a server’s pause for every message that waited in it, not for one',
+    async () => {
+      const result = await measured(relay('bare-relay', { stallMs: 400, stallEveryMs: 1000 }), 2);
+      const { total } = result.observers.latency;
+      // Two of five messages meet the pause, and wait half of it on average. One in flight would make two of hundreds.
+      expect(total.p90).toBeGreaterThan(150_000);
+      expect(total.p99).toBeGreaterThan(300_000);
+      expect(total.p50).toBeLessThan(total.p90 / 2);
+      expect(result).toMatchObject({ missing: 0, surplus: 0 });
+    },
+    TIMEOUT_MS,
+  );
+
+  it(
+    'finds the capacity, measures shares of it, and splits Millrace’s latency into stages that add up',
+    async () => {
+      const report = await latency.run({
+        options: {
+          ...OPTIONS,
+          clients: 6,
+          symbols: 2,
+          seconds: 0.4,
+          warmupSeconds: 0.2,
+          only: ['millrace', 'bare-relay'],
+        },
+        progress: () => undefined,
+        signal: new AbortController().signal,
+      });
+      const rounds = report.rounds.filter(round => 'observers' in (round as object)) as LatencyRound[];
+      expect(rounds.map(({ contender, load }) => `${contender} ${load}`)).toEqual(
+        ['millrace', 'bare-relay'].flatMap(name => ['fixed', '10 %', '50 %', '90 %'].map(load => `${name} ${load}`)),
+      );
+      for (const { contender, observers, stages, ...result } of rounds) {
+        expect(result).toMatchObject({ missing: 0, surplus: 0, lostConnections: 0, faults: [] });
+        const { total, toServer, fromServer } = observers.latency;
+        expect(total.count).toBeGreaterThan(20);
+        expect([toServer.count, fromServer.count]).toEqual([total.count, total.count]);
+        expect(toServer.mean + fromServer.mean).toBeCloseTo(total.mean, 0);
+        expect(Math.min(toServer.min, fromServer.min)).toBeGreaterThan(-1000);
+        if (contender !== 'millrace') continue;
+        expect(stages?.hubToPublish.mean).toBeGreaterThan(0);
+        expect(stages?.hubToPublish.mean).toBeLessThan(toServer.max);
+        expect(stages?.encodeMeanOfBatch).toBeGreaterThan(0);
+        expect(stages?.recordsPerBatch).toBeGreaterThanOrEqual(1);
+      }
+      const shares = rounds.slice(1, 4).map(round => round.updatesPerSecond);
+      expect(shares[2]).toBeGreaterThan((shares[0] ?? 0) * 8);
+      expect(report.rounds.at(-1)).toMatchObject({ load: 'idle', bareSubscriber: { count: expect.any(Number) } });
+      expect(report.goals.map(({ row }) => row)).toEqual(['R52', 'R52', 'R52', 'R52']);
+    },
+    TIMEOUT_MS,
+  );
+});

@@ -1,0 +1,143 @@
+/** The suites beside fanout and latency, run tiny: that they deliver, notice what is wrong and report; never how fast. */
+import { describe, expect, it } from 'vitest';
+import { type ChurnRound, churn } from '../../bench/churn/suite.js';
+import { type ColdStart, coldStart, type Storm } from '../../bench/cold-start/suite.js';
+import type { IngestRound } from '../../bench/ingest/round.js';
+import { ingest } from '../../bench/ingest/suite.js';
+import type { SuiteReport } from '../../bench/report/report.js';
+import { asMarkdown, describeMachine } from '../../bench/report/report.js';
+import { scaleOut } from '../../bench/scale/out.js';
+import type { ScaleRound } from '../../bench/scale/round.js';
+import { scale } from '../../bench/scale/suite.js';
+import { type Sweep, scaleSweep } from '../../bench/scale/sweep.js';
+import { type SlowRound, slow } from '../../bench/slow/suite.js';
+import { type BenchOptions, type Suite, UsageError } from '../../bench/suite.js';
+import { OPTIONS } from '../support/bench-options.js';
+
+const TIMEOUT_MS = 120_000;
+
+async function run(suite: Suite, options: Partial<BenchOptions>): Promise<SuiteReport> {
+  const signal = new AbortController().signal;
+  const report = await suite.run({ options: { ...OPTIONS, ...options }, progress: () => undefined, signal });
+  expect(report.suite).toBe(suite.name);
+  const markdown = asMarkdown(report, { startedAt: '', machine: describeMachine() });
+  for (const { title } of report.tables) expect(markdown).toContain(title);
+  return report;
+}
+
+const whole = { missing: 0, surplus: 0, lostConnections: 0, faults: [] };
+
+describe('R55: npm run bench -- slow', () => {
+  it(
+    'stalls a tenth until the gateway has suspended them, and the others get everything',
+    async () => {
+      const report = await run(slow, { seconds: 0.5 });
+      const [none, stalled] = report.rounds as SlowRound[];
+      expect(none).toMatchObject({ contender: 'none stalled', stalledClients: 0, suspended: 0, ...whole });
+      expect(stalled).toMatchObject({ contender: 'stalled', stalledClients: 1, surplus: 0 });
+      expect(stalled?.suspended).toBeGreaterThanOrEqual(1);
+      // It counts from the intended time, so those of one observer are as many as were published.
+      expect(stalled?.observers.latency.total.count).toBeGreaterThan(50);
+      expect(stalled?.missing).toBeGreaterThan(0);
+      expect(report.goals.map(({ row }) => row)).toEqual(['R55', 'R55']);
+    },
+    TIMEOUT_MS,
+  );
+});
+
+describe('R49: npm run bench -- churn', () => {
+  it(
+    'opens and ends connections beside steady clients that miss nothing',
+    async () => {
+      const report = await run(churn, { clients: 6, seconds: 0.6, warmupSeconds: 0.2 });
+      const [quiet, churning] = report.rounds as ChurnRound[];
+      expect(quiet).toMatchObject({ contender: 'quiet', ...whole });
+      expect(churning).toMatchObject({ contender: 'churning', ...whole, churn: { failed: 0, firstFailure: '' } });
+      expect(churning?.churn?.opened).toBeGreaterThan(10);
+      expect(churning?.churn?.upgrade.count).toBe(churning?.churn?.opened);
+    },
+    TIMEOUT_MS,
+  );
+});
+
+describe('R56: npm run bench -- cold-start', () => {
+  it(
+    'times the first message of a process, and a storm in which every client gets its snapshot',
+    async () => {
+      const report = await run(coldStart, { clients: 40 });
+      const [start, storm] = report.rounds as [ColdStart, Storm];
+      expect(start.acceptedMs).toBeGreaterThan(0);
+      expect(start.firstMessageMs).toBeGreaterThanOrEqual(start.acceptedMs);
+      expect(storm).toMatchObject({ clients: 40, missing: 0, snapshot: { count: 40 } });
+      expect(storm.allMs).toBeGreaterThan(900);
+    },
+    TIMEOUT_MS,
+  );
+});
+
+describe('R56: npm run bench -- ingest', () => {
+  it(
+    'takes in every update, of Millrace and of the bare subscriber',
+    async () => {
+      const report = await run(ingest, { symbols: 200, seconds: 0.4, warmupSeconds: 0.2, windowUpdates: 500 });
+      const rounds = report.rounds as IngestRound[];
+      expect(rounds.map(({ contender }) => contender)).toEqual(['millrace', 'bare-ingest']);
+      for (const round of rounds) {
+        expect(round).toMatchObject({ lost: 0, skipped: 0, missing: 0 });
+        expect(round.updatesPerSecond).toBeGreaterThan(0);
+        expect(round.cpu.server).toBeGreaterThan(0);
+      }
+      await expect(run(ingest, { symbols: 150 })).rejects.toThrow(UsageError);
+    },
+    TIMEOUT_MS,
+  );
+});
+
+describe('R53, R54: npm run bench -- scale, scale-out, scale-sweep', () => {
+  const everything = { missing: 0, lostConnections: 0, faults: [] };
+
+  it(
+    'serves a crowd in one process, and weighs it',
+    async () => {
+      const report = await run(scale, { clients: 60, seconds: 1 });
+      const [round] = report.rounds as ScaleRound[];
+      // Two bursts: 5 symbols of each client, twice.
+      expect(round).toMatchObject({ connections: 60, deliveries: 600, upgrade: { count: 60 }, ...everything });
+      expect(round?.residentAfter[0]).toBeGreaterThan(10e6);
+      expect(round?.privateAfter[0]).toBeLessThan(round?.residentAfter[0] ?? 0);
+      expect(round?.latency.count).toBe(60);
+      expect(report.goals.map(({ row }) => row)).toEqual(['R53', 'R53', 'R53', 'R53']);
+    },
+    TIMEOUT_MS,
+  );
+
+  it(
+    'serves a crowd at two gateways that one NATS joins, and refuses more than a process can open',
+    async () => {
+      const report = await run(scaleOut, { clients: 60, seconds: 0.5 });
+      const [round] = report.rounds as ScaleRound[];
+      expect(round).toMatchObject({ connections: 60, deliveries: 300, ...everything });
+      expect(round?.residentAfter).toHaveLength(2);
+      expect(report.goals).toEqual([expect.objectContaining({ row: 'R54', met: true })]);
+      await expect(run(scaleOut, { clients: 100_000, gateways: 2 })).rejects.toThrow(/use more --gateways/);
+    },
+    TIMEOUT_MS,
+  );
+
+  it(
+    'fits lines through points of connections, subscriptions and symbols',
+    async () => {
+      const sweeps = (await run(scaleSweep, {})).rounds as Sweep[];
+      expect(sweeps.map(({ name, points }) => `${name} ${points.length}`)).toEqual([
+        'connections 2',
+        'subscriptions 2',
+        'symbols 2',
+      ]);
+      for (const { points, line } of sweeps) {
+        expect(Math.min(...points.map(point => point.residentBytes))).toBeGreaterThan(10e6);
+        expect(Number.isFinite(line.slope)).toBe(true);
+      }
+    },
+    TIMEOUT_MS,
+  );
+});

@@ -12,6 +12,7 @@ import { statsOf } from './admin/stats.js';
 import { RevocationList } from './auth/revocations.js';
 import { CLOSE_PART_MAX_MS, inTime } from './closing.js';
 import type { Config } from './config/environment.js';
+import { reachableHost } from './config/reachable-host.js';
 import { createFeed } from './feed/create-feed.js';
 import { type Feed, type FeedSink, type FeedStatus, newFeedMessage, systemClock } from './feed/feed.js';
 import { CertificateFiles } from './gateway/certificate-files.js';
@@ -345,10 +346,4 @@ function jsonObject(payload: Uint8Array): Readonly<Record<string, unknown>> | un
     // The caller says that it is none.
     return undefined;
   }
-}
-
-/** An address that a client on this machine can use. */
-function reachableHost(host: string): string {
-  if (host === '0.0.0.0' || host === '::') return '127.0.0.1';
-  return host.includes(':') ? `[${host}]` : host;
 }

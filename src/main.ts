@@ -154,6 +154,7 @@ class GatewayParts implements Gateway {
       toWorker: (worker, message) => this.#workers.post(worker, message),
       feed: this.#hubFeed(),
       historyBytes: config.historyBytes,
+      clientSourcesMax: config.limits.clientTopicsMax,
       batchIntervalMs: config.times.batchIntervalMs,
       onRejected: (subject, payload, reason) => {
         this.#feed.deadLetter(subject, payload, reason);

@@ -97,6 +97,8 @@ const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'
 const SECRET_BYTES_MIN = 32;
 /** uWS ends a socket that it has not heard of for 960 s; a pong comes before that. */
 const PING_INTERVAL_MS_MAX = 600_000;
+/** Publishers need places in the table of sources too (500,000, hub/source-table.ts). */
+const CLIENT_TOPICS_MAX = 400_000;
 const variables = z.object({
   NODE_NAME: z
     .string()
@@ -146,6 +148,8 @@ const variables = z.object({
   WS_MAX_CONNECTIONS_PER_IP: integer(1, 10_000_000).default(1000),
   WS_MAX_CONNECTIONS_PER_USER: integer(1, 10_000_000).default(20),
   WS_CONNECT_RATE_PER_IP: integer(1, 1_000_000).default(200),
+  WS_AUTH_FAILURES_PER_IP: integer(1, 1_000_000).default(20),
+  WS_MAX_CLIENT_TOPICS: integer(1, CLIENT_TOPICS_MAX).default(50_000),
   WS_MAX_SUBSCRIPTIONS: integer(1, 1_000_000).default(1024),
   WS_MAX_MESSAGE_SIZE: bytes
     .pipe(
@@ -251,7 +255,9 @@ export function readConfig(
       connectionsPerAddressMax: v.WS_MAX_CONNECTIONS_PER_IP,
       connectionsPerUserMax: v.WS_MAX_CONNECTIONS_PER_USER,
       attemptsPerSecondMax: v.WS_CONNECT_RATE_PER_IP,
+      authFailuresMax: v.WS_AUTH_FAILURES_PER_IP,
       subscriptionsMax: v.WS_MAX_SUBSCRIPTIONS,
+      clientTopicsMax: v.WS_MAX_CLIENT_TOPICS,
       messagesPerSecondMax: v.WS_MESSAGE_RATE,
       messageBytesMax: v.WS_MAX_MESSAGE_SIZE,
       backpressureBytesMax: v.WS_MAX_BACKPRESSURE,

@@ -4,6 +4,7 @@ import { Worker } from 'node:worker_threads';
 import type { Config } from '../config/environment.js';
 import type { FromWorker, GatewayThreadData, ToWorker, WorkerStats } from '../protocol/thread-messages.js';
 import { AttemptRates, createAttemptRates } from './attempt-rates.js';
+import { createFailedCredentials, FailedCredentials } from './failed-credentials.js';
 import type { HashSeed } from './key-hash.js';
 import { countSlotsFor, createSharedCounts, SharedCounts } from './shared-counts.js';
 
@@ -50,6 +51,7 @@ export class WorkerSupervisor {
   readonly #addresses: SharedArrayBuffer;
   readonly #users: SharedArrayBuffer;
   readonly #attempts: SharedArrayBuffer;
+  readonly #failures: SharedArrayBuffer;
   readonly #pendingStats = new Map<number, (stats: WorkerStats) => void>();
   /** Last counters of workers that were replaced. */
   readonly #ended: WorkerStats[] = [];
@@ -67,6 +69,7 @@ export class WorkerSupervisor {
     this.#addresses = createSharedCounts(workers, slots, seed);
     this.#users = createSharedCounts(workers, slots, seed);
     this.#attempts = createAttemptRates(workers, seed);
+    this.#failures = createFailedCredentials(workers, seed);
     this.#slots = Array.from({ length: workers }, () => {
       return {
         lastStats: undefined,
@@ -138,6 +141,7 @@ export class WorkerSupervisor {
       addresses: this.#addresses,
       users: this.#users,
       attempts: this.#attempts,
+      failures: this.#failures,
     };
     const thread = new Worker(threadFile, { workerData, name: `gateway-${worker}` });
     slot.thread = thread;
@@ -173,7 +177,9 @@ export class WorkerSupervisor {
   #forgetCounts(worker: number): void {
     Atomics.store(new Int32Array(this.#connections), worker, 0);
     for (const counts of [this.#addresses, this.#users]) new SharedCounts(counts, worker).clear(worker);
-    new AttemptRates(this.#attempts, worker, this.#options.config.limits.attemptsPerSecondMax).clear(worker);
+    const { attemptsPerSecondMax, authFailuresMax } = this.#options.config.limits;
+    new AttemptRates(this.#attempts, worker, attemptsPerSecondMax).clear(worker);
+    new FailedCredentials(this.#failures, worker, authFailuresMax).clear(worker);
   }
 
   #received(worker: number, slot: Slot, message: FromWorker): void {

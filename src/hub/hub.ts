@@ -32,6 +32,7 @@ export class Hub {
     messages: 0,
     bytes: 0,
     ignored: 0,
+    sourcesRefused: 0,
     duplicates: 0,
     gaps: 0,
     batches: 0,
@@ -54,6 +55,7 @@ export class Hub {
   readonly #isListed: (symbol: string) => boolean;
   readonly #lastSeqs = new LastSeqs();
   readonly #requests: WorkerRequests;
+  #clientSources = 0;
 
   constructor(options: HubOptions) {
     this.#options = options;
@@ -76,6 +78,7 @@ export class Hub {
       replays: this.#replays,
       publications: this.#publications,
       sourceNamed: name => this.#sourceNamed(name),
+      sourceFound: name => this.#sources.find(subjectOf(...partsOf(name))),
       shardsOf: source => this.#shardsOf(source),
       feedPosition: subject => feed.position(subject),
       toWorker: options.toWorker,
@@ -116,6 +119,7 @@ export class Hub {
       this.counters.ignored++;
       return;
     }
+    if (source.isClientMade && !isOnDemand(source.kind)) this.#notClientMade(source);
     this.counters.messages++;
     this.counters.bytes += m.payload.length;
     const shard = this.shards[source.shard] as Shard;
@@ -213,6 +217,7 @@ export class Hub {
     if (position?.epoch === source.epoch && source.seq > 0) this.#lastSeqs.note(source.subject, source);
     this.#replays.forgetSource(source);
     this.shards[source.shard]?.control(RecordKind.drop, source.id, 0, 0);
+    if (source.isClientMade) this.#notClientMade(source);
     this.#sources.drop(source);
   }
 
@@ -245,13 +250,31 @@ export class Hub {
 
   /** What may be wanted before its first message; a worker has checked that it may be. */
   #sourceNamed(name: string): Source | undefined {
-    const colon = name.indexOf(':');
-    const kind = name.slice(0, colon) as SourceKind;
-    const symbol = name.slice(colon + 1);
+    const [kind, symbol] = partsOf(name);
     const found = this.#sources.find(subjectOf(kind, symbol));
     if (found !== undefined) return found;
     const isKnown = isOnDemand(kind) || kind === 'analytics' ? isSymbol(symbol) : this.knows(symbol);
-    return isKnown ? this.#create(kind, symbol) : undefined;
+    return isKnown ? this.#createForClient(kind, symbol) : undefined;
+  }
+
+  /** Clients must not fill the table that publishers need. A user's orders are not counted: a user is not made by asking. */
+  #createForClient(kind: SourceKind, symbol: string): Source | undefined {
+    const isCounted = kind !== 'orders' && kind !== 'analytics';
+    if (isCounted && this.#clientSources >= this.#options.clientSourcesMax) {
+      this.counters.sourcesRefused++;
+      return undefined;
+    }
+    const source = this.#create(kind, symbol);
+    if (source === undefined || !isCounted) return source;
+    source.isClientMade = true;
+    this.#clientSources++;
+    return source;
+  }
+
+  /** The feed has it too, or nobody any more. */
+  #notClientMade(source: Source): void {
+    source.isClientMade = false;
+    this.#clientSources--;
   }
 
   #onResult(result: BatchResult): void {
@@ -295,6 +318,12 @@ export class Hub {
       for (const [id, range] of lost) shard.gap(id, range, 'encoder_restart');
     });
   }
+}
+
+/** `<kind>:<symbol>`. */
+function partsOf(name: string): [SourceKind, string] {
+  const colon = name.indexOf(':');
+  return [name.slice(0, colon) as SourceKind, name.slice(colon + 1)];
 }
 
 /** The sequence that an event follows. */

@@ -35,6 +35,8 @@ export interface Source {
   opening: Promise<void> | undefined;
   /** Event sources: where the newest message stands in the history; −1 nowhere. */
   historyAt: number;
+  /** It is there only because a client asked for it, and counts as such. */
+  isClientMade: boolean;
 }
 
 export class SourceTable {
@@ -107,6 +109,7 @@ export class SourceTable {
       holds: 0,
       opening: undefined,
       historyAt: -1,
+      isClientMade: false,
     };
     this.#all[source.id] = source;
     this.#bySubject.set(source.subject, source);

@@ -10,6 +10,7 @@ export interface MainStats {
   readonly messages: number;
   readonly bytes: number;
   readonly ignored: number;
+  readonly sourcesRefused: number;
   readonly duplicates: number;
   readonly gaps: number;
   readonly batches: number;
@@ -93,6 +94,7 @@ export class Metrics {
       this.#count('millrace_feed_rejected_total', 'Invalid messages, put on deadletter', count, { reason });
     }
     this.#set('millrace_sources', 'Subjects followed', main.sources);
+    this.#count('millrace_sources_refused_total', 'Topics refused to clients', main.sourcesRefused);
     this.#set('millrace_queue_bytes', 'Bytes that wait for an encoder', main.queuedBytes);
     this.#set('millrace_workers_listening', 'Gateway workers that accept connections', main.workersListening);
     this.#set('millrace_feed_live', '1 while the feed delivers, 0 while it has lost its source', main.feedLive ? 1 : 0);

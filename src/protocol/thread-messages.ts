@@ -29,6 +29,8 @@ export interface GatewayThreadData {
   readonly addresses: SharedArrayBuffer;
   readonly users: SharedArrayBuffer;
   readonly attempts: SharedArrayBuffer;
+  /** Credentials that were refused, by address; a table a worker. */
+  readonly failures: SharedArrayBuffer;
 }
 
 /** Counters of one worker since its start; gauges where the name is not a past participle. */

@@ -114,6 +114,7 @@ class World {
       },
       feed: this.#feed,
       historyBytes: 8192,
+      clientSourcesMax: 1024,
       batchIntervalMs: 16,
       onRejected: (_subject, _payload, reason) => {
         throw new Error(reason);

@@ -220,6 +220,7 @@ export class OneThreadGateway {
       toWorker: (_worker, message) => this.#fromHub(message),
       feed,
       historyBytes,
+      clientSourcesMax: 1024,
       batchIntervalMs: 16,
       onRejected: (subject, payload, reason) => {
         if (!isRefused(payload)) this.faults.push(`rejected ${subject}: ${reason}`);

@@ -20,6 +20,7 @@ import { WorkerSupervisor } from './gateway/supervisor.js';
 import { startEncoderThread } from './hub/encoder-thread.js';
 import { Hub } from './hub/hub.js';
 import type { HubFeed } from './hub/hub-options.js';
+import { DescriptorWatch } from './observe/descriptors.js';
 import { type Logger, LogSampler } from './observe/log.js';
 import { Metrics } from './observe/metrics.js';
 import { createDoorbells, createRing } from './protocol/ring.js';
@@ -36,12 +37,19 @@ export interface Gateway {
   close(): Promise<void>;
 }
 
+/** The process that a gateway runs in. */
+export interface GatewayHost {
+  /** The gateway cannot go on: it is to be closed, and the process to end. */
+  readonly onFatal: () => void;
+  readonly logLinesLost: () => number;
+}
+
 /**
  * Starts a gateway. Resolves once it accepts connections and its feed is up.
  * @throws {Error} when a port, the feed or a key cannot be had; nothing is left running then.
  */
-export async function startGateway(config: Config, log: Logger): Promise<Gateway> {
-  const parts = new GatewayParts(config, log);
+export async function startGateway(config: Config, log: Logger, host: GatewayHost): Promise<Gateway> {
+  const parts = new GatewayParts(config, log, host);
   try {
     await parts.start();
   } catch (cause) {
@@ -54,11 +62,17 @@ export async function startGateway(config: Config, log: Logger): Promise<Gateway
 class GatewayParts implements Gateway {
   readonly #config: Config;
   readonly #log: Logger;
+  readonly #host: GatewayHost;
   readonly #sampler = new LogSampler(SAMPLE_LOG_MS);
   readonly #feed: Feed;
   readonly #hub: Hub;
   readonly #workers: WorkerSupervisor;
   readonly #admin: AdminServer;
+  readonly #descriptors = new DescriptorWatch(isShort => {
+    if (isShort) this.#log.error('file descriptors are short: nobody is let in until connections close');
+    else this.#log.warn('there are file descriptors again: clients are let in');
+    this.#workers.postAll({ type: 'accept', isAccepting: !isShort });
+  });
   #adminPort = 0;
   #feedState: Extract<ToWorker, { type: 'status' }> = {
     type: 'status',
@@ -70,7 +84,8 @@ class GatewayParts implements Gateway {
   #feedStarted = false;
   #closing: Promise<void> | undefined;
 
-  constructor(config: Config, log: Logger) {
+  constructor(config: Config, log: Logger, host: GatewayHost) {
+    this.#host = host;
     this.#config = config;
     this.#log = log;
     this.#feed = createFeed(config, log);
@@ -89,6 +104,10 @@ class GatewayParts implements Gateway {
         this.#hub.forgetWorker(worker);
       },
       onFault: (worker, message) => this.#fault(`gateway worker ${worker}`, message),
+      onStuck: (worker, reason) => {
+        log.fatal({ worker, reason }, 'a gateway worker cannot be ended: the process has to be');
+        host.onFatal();
+      },
     });
     const metrics = new Metrics({ main: () => this.#mainStats(), workers: () => this.#workers.stats() });
     this.#admin = new AdminServer({
@@ -117,6 +136,7 @@ class GatewayParts implements Gateway {
     this.#feedStarted = true;
     // Last: a client that is let in before the symbols are known would be told that there are none.
     await this.#workers.start();
+    this.#descriptors.start();
     this.#log.info({ url: this.url, admin: this.adminUrl, feed: this.#feed.name }, 'ready');
   }
 
@@ -127,6 +147,7 @@ class GatewayParts implements Gateway {
 
   /** Every part is closed, whatever another one says. @throws {AggregateError} of what went wrong */
   async #close(): Promise<void> {
+    this.#descriptors.stop();
     const failures: unknown[] = [];
     for (const part of [() => this.#feed.stop(), this.#workers, this.#hub, this.#admin]) {
       try {
@@ -155,6 +176,8 @@ class GatewayParts implements Gateway {
       feed: this.#hubFeed(),
       historyBytes: config.historyBytes,
       batchIntervalMs: config.times.batchIntervalMs,
+      hungAfterMs: config.times.hungAfterMs,
+      stableAfterMs: config.times.stableAfterMs,
       onRejected: (subject, payload, reason) => {
         this.#feed.deadLetter(subject, payload, reason);
         const suppressed = this.#sampler.pass(`rejected ${reason}`);
@@ -229,6 +252,7 @@ class GatewayParts implements Gateway {
       this.#workers.post(worker, { type: 'revoke', revocation: { [by]: value }, atMs });
     }
     if (this.#isDraining) this.#workers.post(worker, { type: 'drain' });
+    if (this.#descriptors.isShort) this.#workers.post(worker, { type: 'accept', isAccepting: false });
   }
 
   #fault(what: string, detail: string): void {
@@ -242,6 +266,9 @@ class GatewayParts implements Gateway {
     if (this.#isDraining) missing.push('draining');
     if (!this.#feedStarted) missing.push('feed');
     if (this.#workers.listening < this.#config.workers) missing.push('workers');
+    if (this.#descriptors.isShort) missing.push('descriptors');
+    if (this.#workers.crashLoops > 0) missing.push('workers_stable');
+    if (this.#hub.crashLoops > 0) missing.push('encoders_stable');
     return missing;
   }
 
@@ -272,6 +299,12 @@ class GatewayParts implements Gateway {
       encoderRestarts: sum(s => s.restarts),
       workerRestarts: this.#workers.restarts,
       workersListening: this.#workers.listening,
+      descriptorsShort: this.#descriptors.isShort,
+      logLinesLost: this.#host.logLinesLost(),
+      workersHung: this.#workers.hung,
+      workerCrashLoops: this.#workers.crashLoops,
+      encodersHung: sum(s => s.hung),
+      encoderCrashLoops: this.#hub.crashLoops,
       feedLive: this.#feedState.feed === 'live',
       replaysRecovered: this.#hub.replays.recovered,
       replaysUnrecovered: this.#hub.replays.unrecovered,

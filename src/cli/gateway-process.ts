@@ -4,6 +4,7 @@ import { createServer } from 'node:net';
 import { type Config, readConfig } from '../config/environment.js';
 import { type Gateway, startGateway } from '../main.js';
 import { createLogger, type Logger } from '../observe/log.js';
+import { LogDestination } from '../observe/log-destination.js';
 import { welcome } from './welcome.js';
 
 /** All is to be closed in this time after a SIGTERM; what is not is given up. */
@@ -22,9 +23,16 @@ export async function runGateway(env: NodeJS.ProcessEnv): Promise<void> {
   const secret = hasKey ? auth.secret : randomBytes(32).toString('hex');
   const port = configured.port === 0 ? await freePort(configured.host) : configured.port;
   const config: Config = { ...configured, port, auth: { ...auth, secret } };
-  const log = createLogger(config.logLevel, config.nodeName);
-  const starting = startGateway(config, log);
-  endOnSignals(starting, log);
+  const lines = new LogDestination();
+  const log = createLogger(config.logLevel, config.nodeName, lines);
+  // Nobody reads what is printed, or it finds no room: other commands end by that, a gateway does not.
+  process.stdout.removeAllListeners('error');
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on('error', cause => log.warn({ reason: String(cause) }, 'what was printed is lost'));
+  }
+  let fatal = () => {};
+  const starting = startGateway(config, log, { onFatal: () => fatal(), logLinesLost: () => lines.lost });
+  fatal = endOnSignals(starting, log);
   const gateway = await starting;
   process.stdout.write(await welcome(gateway, config, hasKey ? undefined : secret));
 }
@@ -44,8 +52,11 @@ function freePort(host: string): Promise<number> {
   });
 }
 
-/** A signal that comes while the gateway starts ends it as soon as it has started. */
-function endOnSignals(starting: Promise<Gateway>, log: Logger): void {
+/**
+ * A signal that comes while the gateway starts ends it as soon as it has started.
+ * @returns what ends it with exit code 1, for when it cannot go on
+ */
+function endOnSignals(starting: Promise<Gateway>, log: Logger): () => void {
   let isEnding = false;
   const end = (reason: string, exitCode: number) => {
     if (isEnding) return;
@@ -77,6 +88,7 @@ function endOnSignals(starting: Promise<Gateway>, log: Logger): void {
     log.fatal({ err: cause }, 'defect on the main thread');
     end('defect', 1);
   });
+  return () => end('a thread is stuck', 1);
 }
 
 /** npm does not hand a SIGTERM on: it ends, and its shell, and what they ran would go on alone. */

@@ -97,6 +97,7 @@ const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'
 const SECRET_BYTES_MIN = 32;
 /** uWS ends a socket that it has not heard of for 960 s; a pong comes before that. */
 const PING_INTERVAL_MS_MAX = 600_000;
+const HUNG_AFTER_MS_MIN = 500;
 const variables = z.object({
   NODE_NAME: z
     .string()
@@ -177,6 +178,8 @@ const variables = z.object({
   BATCH_INTERVAL: durationMs.default(16),
   HISTORY_BYTES: bytes.pipe(z.number().max(4 * 1024 ** 3)).default(16 * 1024 ** 2),
   DRAIN_TIMEOUT: durationMs.default(30_000),
+  THREAD_HUNG_AFTER: durationMs.default(5000),
+  THREAD_STABLE_AFTER: durationMs.default(30_000),
   LOG_LEVEL: z.enum(LOG_LEVELS).default('info'),
 });
 
@@ -269,6 +272,8 @@ export function readConfig(
       heartbeatIntervalMs: v.HEARTBEAT_INTERVAL,
       drainTimeoutMs: v.DRAIN_TIMEOUT,
       batchIntervalMs: v.BATCH_INTERVAL,
+      hungAfterMs: v.THREAD_HUNG_AFTER,
+      stableAfterMs: v.THREAD_STABLE_AFTER,
     },
     batchMax: v.BATCH_MAX,
     historyBytes: v.HISTORY_BYTES,
@@ -301,6 +306,9 @@ function checkRelations(v: Variables, feed: Config['feed']): void {
   }
   const keys = [v.AUTH_JWT_SECRET, v.AUTH_JWKS_URL, v.AUTH_JWKS_FILE].filter(key => key !== undefined);
   if (keys.length > 1) wrong.push('AUTH_JWT_SECRET, AUTH_JWKS_URL, AUTH_JWKS_FILE: set one of them, not several');
+  if (v.THREAD_HUNG_AFTER < HUNG_AFTER_MS_MIN) {
+    wrong.push('THREAD_HUNG_AFTER: must be at least 500ms, or threads that are only busy are taken for hung');
+  }
   if (v.WS_PING_INTERVAL > PING_INTERVAL_MS_MAX) {
     wrong.push('WS_PING_INTERVAL: must be at most 10m, or sockets that are alive are taken for dead');
   }

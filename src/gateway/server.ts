@@ -143,9 +143,18 @@ export class GatewayServer {
 
   /** As `drain`; nobody is listening here any more. */
   leave(): void {
+    this.pause();
+    this.drain();
+  }
+
+  /** Nobody is listening here until the next `listen`; who is connected stays. */
+  pause(): void {
     if (this.#listenSocket !== undefined) us_listen_socket_close(this.#listenSocket);
     this.#listenSocket = undefined;
-    this.drain();
+  }
+
+  get isListening(): boolean {
+    return this.#listenSocket !== undefined;
   }
 
   /** Tells all clients how the feed is doing. */

@@ -11,7 +11,13 @@ import { CLOCK_TOLERANCE_MS, createTokenVerifier } from '../auth/token.js';
 import type { Config } from '../config/environment.js';
 import { CloseCode } from '../protocol/codes.js';
 import { RingReader } from '../protocol/ring.js';
-import type { FromWorker, GatewayThreadData, InterestChange, ToWorker } from '../protocol/thread-messages.js';
+import type {
+  FromWorker,
+  GatewayThreadData,
+  InterestChange,
+  ToWorker,
+  WorkerStats,
+} from '../protocol/thread-messages.js';
 import { Admissions } from './admission.js';
 import { Answers } from './answers.js';
 import { CommandHandler } from './command-handler.js';
@@ -20,6 +26,7 @@ import { Credentials } from './credentials.js';
 import { EventLosses } from './event-losses.js';
 import { Fanout } from './fanout.js';
 import { Heartbeats } from './heartbeats.js';
+import { ABANDON_EVENT } from './hung-thread.js';
 import { Keepalive } from './keepalive.js';
 import { KnownSymbols } from './known-symbols.js';
 import { LaneChanges } from './lane-changes.js';
@@ -34,6 +41,7 @@ import { snapshotStats } from './stats.js';
 import { Subscriptions } from './subscriptions.js';
 import { MessageRate } from './token-bucket.js';
 import { TopicCommands } from './topic-commands.js';
+import { BEAT_INTERVAL_MS, beat } from './watchdog.js';
 
 /** How long sockets get to take their close frame before the App is closed under them. */
 const CLOSE_GRACE_MS = 500;
@@ -49,6 +57,8 @@ const post = (message: FromWorker) => port.postMessage(message);
 const nowMicros = () => (performance.timeOrigin + performance.now()) * 1000;
 const doorbell = new Int32Array(doorbells);
 let isEnding = false;
+/** Set once there is something to count. */
+let countersNow: (() => WorkerStats) | undefined;
 
 const app = createApp(config);
 
@@ -61,8 +71,16 @@ function finish(exitCode: number): void {
 }
 
 process.on('uncaughtException', cause => {
-  post({ type: 'failed', message: cause.stack ?? cause.message });
+  post({ type: 'failed', message: cause.stack ?? cause.message, stats: countersNow?.() });
   finish(1);
+});
+
+// From the supervisor, in the middle of whatever this thread hangs in, which ends when this returns.
+process.on(ABANDON_EVENT, () => {
+  if (isEnding) return;
+  isEnding = true;
+  post({ type: 'abandoned', stats: countersNow?.() });
+  app.close();
 });
 
 let changes: InterestChange[] = [];
@@ -197,10 +215,24 @@ const server = new GatewayServer(app, {
   sessions,
   onFault: fault,
 });
+countersNow = () => snapshotStats(server, fanout, slow, outbox, table, sent, limits, keepalive.counters.pings);
 
 function revoke(message: unknown, atMs: number): void {
   for (const session of credentials.revoke(message, atMs, sessions) ?? []) {
     server.end(session, CloseCode.revoked, 'credential revoked');
+  }
+}
+
+let ownPort = data.port;
+let isLeaving = false;
+
+/** Whether this thread listens: not while there are no descriptors for those who would come. */
+async function accept(isAccepting: boolean): Promise<void> {
+  if (!isAccepting) server.pause();
+  else if (!isLeaving && !server.isListening && (await server.listen(config.host, ownPort)) === undefined) {
+    fault('it cannot listen again', `port ${ownPort} cannot be had`);
+    // The supervisor starts one that tries again.
+    finish(1);
   }
 }
 
@@ -228,11 +260,7 @@ port.on('message', (message: ToWorker) => {
       symbols.answer(message.id, message.symbols);
       break;
     case 'stats':
-      post({
-        type: 'stats',
-        id: message.id,
-        stats: snapshotStats(server, fanout, slow, outbox, table, sent, limits, keepalive.counters.pings),
-      });
+      if (countersNow !== undefined) post({ type: 'stats', id: message.id, stats: countersNow() });
       break;
     case 'refused': {
       const refused = table.asked(message.request);
@@ -248,10 +276,14 @@ port.on('message', (message: ToWorker) => {
     case 'revoke':
       revoke(message.revocation, message.atMs);
       break;
+    case 'accept':
+      void accept(message.isAccepting);
+      break;
     case 'drain':
       server.drain();
       break;
     case 'close':
+      isLeaving = true;
       server.leave();
       post({ type: 'closed' });
       setTimeout(() => finish(0), CLOSE_GRACE_MS);
@@ -263,6 +295,8 @@ setInterval(() => {
   slow.sample();
   if (laneChanges.hasPending) wake();
 }, SAMPLE_INTERVAL_MS).unref();
+const beats = new Int32Array(data.beats);
+setInterval(() => beat(beats, worker), BEAT_INTERVAL_MS).unref();
 setInterval(() => keepalive.sweep(), keepalive.sweepIntervalMs).unref();
 const heartbeats = new Heartbeats(table, outbox, config.times.heartbeatIntervalMs, nowMicros);
 setInterval(() => heartbeats.sweep(), heartbeats.sweepIntervalMs).unref();
@@ -303,6 +337,7 @@ if (listening === undefined) {
   post({ type: 'listen_failed', port: data.port });
   finish(1);
 } else {
+  ownPort = listening;
   post({ type: 'listening', port: listening });
   await pump();
 }

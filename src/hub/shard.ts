@@ -6,10 +6,14 @@
  * The batch being filled is bounded. When it is full, state sources keep only their newest message (which the hub
  * retains anyway) and events are counted and announced as a `gap`.
  */
+import { RestartPace } from '../observe/restart-pace.js';
 import type { BatchResult } from '../protocol/batch.js';
 import { BATCHES_DUE, CLASS_INTERVAL_MS } from '../protocol/lanes.js';
+import type { RecordPlace } from '../protocol/progress.js';
 import { BatchWriter, RecordKind } from '../protocol/records.js';
 import type { EncoderThread } from './encoder-thread.js';
+import { EncoderWatch, WATCH_INTERVAL_MS } from './encoder-watch.js';
+import { type LostRange, noteLost } from './lost-ranges.js';
 import { requeue } from './requeue.js';
 import type { Source } from './source-table.js';
 
@@ -18,7 +22,6 @@ export const QUEUE_BYTES_MAX = 32 * 1024 * 1024;
 const BATCH_BYTES_INITIAL = 256 * 1024;
 /** Batch memory larger than this is given up after use rather than filled again. */
 const BATCH_BYTES_KEPT_MAX = 4 * 1024 * 1024;
-const REBUILD_DELAY_MS = 100;
 
 export interface ShardOptions {
   readonly index: number;
@@ -27,16 +30,15 @@ export interface ShardOptions {
   readonly source: (id: number) => Source | undefined;
   readonly nowMicros: () => number;
   readonly onResult: (result: BatchResult) => void;
-  /** The thread died: the events of the batch it held are lost, its state is to be rebuilt. */
-  readonly onCrash: (cause: Error, lost: ReadonlyMap<number, LostRange>) => void;
+  /** The thread died, at this record if any: the events of its batch are lost, its state is to be rebuilt. */
+  readonly onCrash: (cause: Error, lost: ReadonlyMap<number, LostRange>, at: RecordPlace | undefined) => void;
+  /** Of a thread that stays at one record, before it is replaced, ms. */
+  readonly hungAfterMs: number;
+  /** A thread that ran this long is no longer held to be in a crash loop, ms. */
+  readonly stableAfterMs: number;
   /** Longest that an event of a batched kind waits for others. */
   readonly batchIntervalMs: number;
   readonly queueBytesMax?: number;
-}
-
-export interface LostRange {
-  from: number;
-  to: number;
 }
 
 export class Shard {
@@ -45,12 +47,17 @@ export class Shard {
   /** State messages skipped in favour of a newer one because the queue was full. */
   statesSkipped = 0;
   restarts = 0;
+  /** Those of them that did not die, but hung. */
+  hung = 0;
   /** Records and bytes handed to the encoder. */
   encodedRecords = 0;
   encodedBytes = 0;
   readonly index: number;
   readonly #options: ShardOptions;
   readonly #queueBytesMax: number;
+  readonly #pace: RestartPace;
+  readonly #watch: EncoderWatch;
+  readonly #watching: NodeJS.Timeout;
   #thread: EncoderThread;
   #batch = new BatchWriter(new ArrayBuffer(BATCH_BYTES_INITIAL));
   #spare: ArrayBuffer | undefined;
@@ -74,7 +81,16 @@ export class Shard {
     this.index = options.index;
     this.#options = options;
     this.#queueBytesMax = options.queueBytesMax ?? QUEUE_BYTES_MAX;
+    this.#pace = new RestartPace(options.stableAfterMs);
     this.#thread = this.#startThread();
+    this.#watch = new EncoderWatch(options.hungAfterMs);
+    this.#watching = setInterval(() => this.#look(), WATCH_INTERVAL_MS);
+    this.#watching.unref();
+  }
+
+  /** Its threads keep dying. */
+  get isCrashLoop(): boolean {
+    return this.#pace.isCrashLoop;
   }
 
   get queuedBytes(): number {
@@ -184,12 +200,14 @@ export class Shard {
 
   async close(): Promise<void> {
     this.#closed = true;
+    clearInterval(this.#watching);
     for (const timer of this.#classTimers) clearTimeout(timer);
     await this.#thread.destroy();
   }
 
   #startThread(): EncoderThread {
     const thread = this.#options.startThread();
+    this.#pace.started();
     thread.onDeath = cause => {
       if (thread === this.#thread) this.#crashed(cause);
     };
@@ -268,18 +286,28 @@ export class Shard {
     this.#eventsInFlight.length = 0;
     this.#statesInFlight.length = 0;
     const error = cause instanceof Error ? cause : new Error(String(cause));
-    // One writer a ring: the pool may have put a new thread, which knows nothing, in the place of the dead one.
     void this.#replaceThread().then(
-      () => this.#options.onCrash(error, lost),
+      at => this.#options.onCrash(error, lost, at),
       (failure: unknown) =>
-        this.#options.onCrash(new Error('the dead encoder cannot be closed', { cause: failure }), lost),
+        this.#options.onCrash(new Error('the dead encoder cannot be closed', { cause: failure }), lost, undefined),
     );
   }
 
-  async #replaceThread(): Promise<void> {
+  /** @returns the record that the thread died at */
+  async #replaceThread(): Promise<RecordPlace | undefined> {
+    const { progress } = this.#thread;
+    const delayMs = this.#pace.died();
+    // One writer a ring: the pool may have put a new thread, which knows nothing, in the place of the dead one.
     await this.#thread.destroy();
-    await new Promise(resolve => setTimeout(resolve, REBUILD_DELAY_MS));
+    await new Promise(resolve => setTimeout(resolve, delayMs));
     if (!this.#closed) this.#thread = this.#startThread();
+    return progress.place;
+  }
+
+  #look(): void {
+    if (!this.#watch.isHung(this.#busy && !this.#rebuilding ? this.#thread : undefined)) return;
+    this.hung++;
+    this.#crashed(new Error(`hung: no progress for ${this.#options.hungAfterMs} ms`));
   }
 
   #armClasses(dueClasses: number): void {
@@ -318,14 +346,5 @@ export class Shard {
       this.#batch.append(kind, source.id, seq, tsEventMicros, hubMicros, payload, flags);
       if (isNewest) this.#states.push(source.id, order);
     });
-  }
-}
-
-function noteLost(lost: Map<number, LostRange>, source: number, seq: number): void {
-  const range = lost.get(source);
-  if (range === undefined) lost.set(source, { from: seq, to: seq });
-  else {
-    range.from = Math.min(range.from, seq);
-    range.to = Math.max(range.to, seq);
   }
 }

@@ -27,6 +27,15 @@ export interface MainStats {
   readonly encoderRestarts: number;
   readonly workerRestarts: number;
   readonly workersListening: number;
+  /** Nobody listens: too few file descriptors are free. */
+  readonly descriptorsShort: boolean;
+  /** Lines that standard error did not take. */
+  readonly logLinesLost: number;
+  readonly workersHung: number;
+  readonly encodersHung: number;
+  /** Threads that keep dying. */
+  readonly workerCrashLoops: number;
+  readonly encoderCrashLoops: number;
   readonly feedLive: boolean;
   readonly replaysRecovered: number;
   readonly replaysUnrecovered: number;
@@ -85,6 +94,16 @@ export class Metrics {
     );
     this.#count('millrace_queue_states_skipped_total', 'State messages skipped for newer ones', main.statesSkipped);
     this.#count('millrace_worker_restarts_total', 'Gateway workers replaced', main.workerRestarts);
+    this.#count('millrace_log_lines_lost_total', 'Log lines that found no reader or no room', main.logLinesLost);
+    this.#set('millrace_descriptors_short', '1 while nobody is let in for want of them', main.descriptorsShort ? 1 : 0);
+    const hung = { worker: main.workersHung, encoder: main.encodersHung };
+    for (const [thread, count] of Object.entries(hung)) {
+      this.#count('millrace_threads_hung_total', 'Threads ended for making no progress', count, { thread });
+    }
+    const crashLoops = { worker: main.workerCrashLoops, encoder: main.encoderCrashLoops };
+    for (const [thread, n] of Object.entries(crashLoops)) {
+      this.#set('millrace_crash_loops', 'Threads that keep dying', n, { thread });
+    }
     const replays = { recovered: main.replaysRecovered, unrecovered: main.replaysUnrecovered };
     for (const [outcome, count] of Object.entries(replays)) {
       this.#count('millrace_replays_total', 'Topics that a client resumed', count, { outcome });

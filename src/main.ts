@@ -20,8 +20,10 @@ import { WorkerSupervisor } from './gateway/supervisor.js';
 import { startEncoderThread } from './hub/encoder-thread.js';
 import { Hub } from './hub/hub.js';
 import type { HubFeed } from './hub/hub-options.js';
+import { Loads } from './hub/loads.js';
 import { type Logger, LogSampler } from './observe/log.js';
 import { Metrics } from './observe/metrics.js';
+import { stretchOf } from './protocol/load.js';
 import { createDoorbells, createRing } from './protocol/ring.js';
 import type { ToWorker } from './protocol/thread-messages.js';
 
@@ -65,6 +67,7 @@ class GatewayParts implements Gateway {
     feed: 'stale',
     since: new Date().toISOString(),
   };
+  readonly #loads = new Loads(level => this.#loadChanged(level));
   readonly #revocations = new RevocationList();
   #isDraining = false;
   #feedStarted = false;
@@ -82,11 +85,15 @@ class GatewayParts implements Gateway {
       threadFile: new URL('./gateway/thread.js', import.meta.url),
       rings,
       doorbells,
-      onMessage: (worker, message) => this.#hub.fromWorker(worker, message),
+      onMessage: (worker, message) => {
+        if (message.type === 'load') this.#loads.set(worker, message.level);
+        else this.#hub.fromWorker(worker, message);
+      },
       onUp: worker => this.#welcome(worker),
       onDown: (worker, reason) => {
         log.error({ worker, reason }, 'gateway worker died and is replaced');
         this.#hub.forgetWorker(worker);
+        this.#loads.forgetWorker(worker);
       },
       onFault: (worker, message) => this.#fault(`gateway worker ${worker}`, message),
     });
@@ -192,7 +199,17 @@ class GatewayParts implements Gateway {
     if (status === 'stale') this.#hub.feedLost();
     this.#log[status === 'live' ? 'info' : 'warn']({ feed: this.#feed.name, status, detail }, 'feed status');
     if (!hasChanged) return;
-    this.#feedState = { type: 'status', feed: status, since: new Date().toISOString() };
+    this.#feedState = { ...this.#feedState, feed: status, since: new Date().toISOString() };
+    this.#workers.postAll(this.#feedState);
+  }
+
+  /** Retail first: it is sent less often, then takes nobody more; institutional clients keep their latency. */
+  #loadChanged(level: number): void {
+    const { load } = this.#loads;
+    this.#log.warn({ level, load }, 'load');
+    this.#hub.stretchRetail(stretchOf(level));
+    if ((this.#feedState.load ?? 'normal') === load) return;
+    this.#feedState = { ...this.#feedState, load };
     this.#workers.postAll(this.#feedState);
   }
 
@@ -272,6 +289,8 @@ class GatewayParts implements Gateway {
       encoderRestarts: sum(s => s.restarts),
       workerRestarts: this.#workers.restarts,
       workersListening: this.#workers.listening,
+      loadLevel: this.#loads.level,
+      loadChanges: this.#loads.changes,
       feedLive: this.#feedState.feed === 'live',
       replaysRecovered: this.#hub.replays.recovered,
       replaysUnrecovered: this.#hub.replays.unrecovered,

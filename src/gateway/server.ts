@@ -196,14 +196,18 @@ export class GatewayServer {
   }
 
   #open(socket: Socket): void {
-    const { session, admission } = socket.getUserData();
+    const socketData = socket.getUserData();
+    const { session, admission } = socketData;
+    socketData.admission = undefined;
     session.socket = socket;
     this.#parts.sessions.add(session);
     this.counters.open++;
     this.counters.opened++;
-    this.#parts.subscriptions.subscribe(session, admission.wanted, admission.warning);
-    // The session holds its lanes itself now.
-    this.#upgrades.releaseLanes(admission);
+    if (admission !== undefined) {
+      this.#parts.subscriptions.subscribe(session, admission.wanted, admission.warning);
+      // The session holds its lanes itself now.
+      this.#upgrades.releaseLanes(admission);
+    }
     if (this.#feed !== undefined && this.#feed.feed !== 'live') this.#tellBehindSnapshots(session, this.#feed);
   }
 

@@ -4,7 +4,6 @@
  * The snapshot of a lane comes through the same ring as its deltas, so where it stands among them is exact: what came
  * before it is in it, what comes behind it follows it. A socket is subscribed natively at that very place.
  */
-import { topicOf } from '../protocol/topics.js';
 import { ALL_TRADES, type EventLosses } from './event-losses.js';
 import { type LaneEntry, type LaneTable, NO_DATA, type Part } from './lane-table.js';
 import { hasAllTrades, NativeTopics, type Turn } from './native-topics.js';
@@ -181,15 +180,15 @@ export class Subscriptions {
   #make(session: Session, wanted: readonly Wanted[], keeps: boolean): Subscription[] {
     const made: Subscription[] = [];
     for (const { stream, symbol, lane } of wanted) {
-      const topic = topicOf(stream, symbol);
-      const present = session.subscriptions.get(topic);
       const entry = this.#table.acquire(stream, symbol, lane, session.tier);
+      const { topic } = entry;
+      const present = session.subscriptions.get(topic);
       if (keeps && present?.entry === entry) {
         this.#table.release(entry);
         continue;
       }
       if (present !== undefined) this.#remove(present);
-      const subscription = newSubscription(session, topic, stream, symbol, entry);
+      const subscription = newSubscription(session, entry);
       session.subscriptions.set(topic, subscription);
       made.push(subscription);
     }

@@ -18,6 +18,12 @@ const ENDED_MAX = 1000;
 /** Longest head of a request. uWS's own 4 KiB are too short for a token and all symbols that a connection may name. */
 const REQUEST_HEAD_BYTES_MAX = 32 * 1024;
 
+/**
+ * Nothing is allocated for a message that is fanned out, so a large young generation gains nothing; V8's own 48 MB would
+ * fill with what connecting leaves behind, and stay resident. (native-notes/memory.md)
+ */
+const YOUNG_GENERATION_MB = 6;
+
 export interface SupervisorOptions {
   readonly config: Config;
   readonly threadFile: URL;
@@ -139,7 +145,8 @@ export class WorkerSupervisor {
       users: this.#users,
       attempts: this.#attempts,
     };
-    const thread = new Worker(threadFile, { workerData, name: `gateway-${worker}` });
+    const resourceLimits = { maxYoungGenerationSizeMb: YOUNG_GENERATION_MB };
+    const thread = new Worker(threadFile, { workerData, name: `gateway-${worker}`, resourceLimits });
     slot.thread = thread;
     slot.startedAtMs = Date.now();
     return new Promise((resolve, reject) => {

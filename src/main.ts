@@ -12,8 +12,6 @@ import { statsOf } from './admin/stats.js';
 import { RevocationList } from './auth/revocations.js';
 import type { Config } from './config/environment.js';
 import { type Feed, type FeedSink, type FeedStatus, newFeedMessage, systemClock } from './feed/feed.js';
-import { JetStreamFeed } from './feed/jetstream.js';
-import { NatsFeed } from './feed/nats.js';
 import { ReplayFeed } from './feed/replay.js';
 import { SimulatorFeed } from './feed/simulator/simulator.js';
 import { WorkerSupervisor } from './gateway/supervisor.js';
@@ -41,7 +39,7 @@ export interface Gateway {
  * @throws {Error} when a port, the feed or a key cannot be had; nothing is left running then.
  */
 export async function startGateway(config: Config, log: Logger): Promise<Gateway> {
-  const parts = new GatewayParts(config, log);
+  const parts = new GatewayParts(config, log, await createFeed(config, log));
   try {
     await parts.start();
   } catch (cause) {
@@ -70,10 +68,10 @@ class GatewayParts implements Gateway {
   #feedStarted = false;
   #closing: Promise<void> | undefined;
 
-  constructor(config: Config, log: Logger) {
+  constructor(config: Config, log: Logger, feed: Feed) {
     this.#config = config;
     this.#log = log;
-    this.#feed = createFeed(config, log);
+    this.#feed = feed;
     const rings = Array.from({ length: config.encoders }, () => createRing(RING_BYTES));
     const doorbells = createDoorbells(config.workers);
     this.#hub = this.#createHub(rings, doorbells);
@@ -279,7 +277,8 @@ class GatewayParts implements Gateway {
   }
 }
 
-function createFeed(config: Config, log: Logger): Feed {
+/** Who needs no NATS does not load it. */
+async function createFeed(config: Config, log: Logger): Promise<Feed> {
   const { nodeName, nats, simulator, replay, symbols } = config;
   const clock = systemClock;
   switch (config.feed) {
@@ -290,9 +289,13 @@ function createFeed(config: Config, log: Logger): Feed {
       return new ReplayFeed({ config: replay, clock, onMalformed });
     }
     case 'nats':
-      return nats.jetstream
-        ? new JetStreamFeed({ config: nats, nodeName, clock })
-        : new NatsFeed({ config: nats, nodeName });
+      if (nats.jetstream) {
+        const { JetStreamFeed } = await import('./feed/jetstream.js');
+        return new JetStreamFeed({ config: nats, nodeName, clock });
+      } else {
+        const { NatsFeed } = await import('./feed/nats.js');
+        return new NatsFeed({ config: nats, nodeName });
+      }
   }
 }
 

@@ -4,6 +4,7 @@
  */
 import { availableParallelism } from 'node:os';
 import { z } from 'zod';
+import { ConfigError } from './config-error.js';
 import type { CircuitConfig, LimitsConfig, TimesConfig } from './limits.js';
 import {
   bytes,
@@ -17,11 +18,6 @@ import {
   THREADS_MAX,
   threads,
 } from './values.js';
-
-/** A setting that cannot be used. The message names the environment variable. */
-export class ConfigError extends Error {
-  override readonly name = 'ConfigError';
-}
 
 export interface NatsConfig {
   readonly url: string;

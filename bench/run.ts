@@ -10,8 +10,9 @@ import { compareRuns, comparisonTable } from './report/compare.js';
 import { asText, describeMachine, type RunReport, type SuiteReport, tableAsText } from './report/report.js';
 import { readRun, writeRun, writeSuite } from './report/results.js';
 import { type BenchOptions, type Suite, UsageError } from './suite.js';
+import { throughput } from './throughput/suite.js';
 
-const SUITES: readonly Suite[] = [fanout, bytes];
+const SUITES: readonly Suite[] = [fanout, throughput, bytes];
 const RESULTS_FOLDER = 'bench/results';
 const EXIT_FAILED = 1;
 const EXIT_USAGE = 2;
@@ -44,6 +45,7 @@ function command(): Command {
       '--shape <price|tick>',
       'fanout: what changes in an update, the price only or every field that a trade moves',
     )
+    .option('--format <json|msgpack>', 'fanout: what the clients ask for')
     .option('--workers <n>', 'fanout: gateway worker threads; bare uWS has one', '1')
     .option('--encoders <n>', 'fanout: encoder threads', '1')
     .option('--only <names>', 'contenders to run, separated by commas', names)
@@ -113,7 +115,7 @@ function chosen(names: readonly string[]): readonly Suite[] {
 
 function optionsOf(given: Record<string, unknown>): BenchOptions {
   const { quick, full, rounds, seconds, warmup, clients, symbols, perClient, window, batch, order } = given;
-  const { shape, workers, encoders, only, peers } = given;
+  const { shape, format, workers, encoders, only, peers } = given;
   return {
     quick,
     full,
@@ -126,6 +128,7 @@ function optionsOf(given: Record<string, unknown>): BenchOptions {
     windowUpdates: window,
     batchUpdates: batch,
     shape,
+    format,
     workers,
     encoders,
     only: only ?? peers,

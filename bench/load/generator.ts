@@ -7,7 +7,7 @@ import { ProgressSender } from '../pacing/progress.js';
 import type { FrameInspector } from './frame-reader.js';
 import { LatencyInspector } from './latency-inspector.js';
 import { LoadSocket, type LoadSocketContext } from './load-socket.js';
-import type { LoadAnswer, LoadCommand, LoadPlan, LoadReport } from './messages.js';
+import type { Dialect, LoadAnswer, LoadCommand, LoadPlan, LoadReport } from './messages.js';
 import { OrderInspector } from './order-inspector.js';
 import { Tally } from './tally.js';
 
@@ -21,6 +21,7 @@ class Generator implements LoadSocketContext {
   readonly port: number;
   readonly tally: Tally;
   readonly inspector: FrameInspector | undefined;
+  readonly dialect: Dialect;
   readonly buffer = new Uint8Array(READ_BUFFER_BYTES);
   readonly #sockets: LoadSocket[] = [];
   readonly #order: OrderInspector | undefined;
@@ -35,6 +36,7 @@ class Generator implements LoadSocketContext {
     this.#plan = plan;
     this.host = plan.host;
     this.port = plan.port;
+    this.dialect = plan.dialect ?? 'plain';
     this.tally = new Tally(plan.delivery);
     if (plan.orderOf !== undefined) this.#order = new OrderInspector(plan.clients.length, plan.orderOf);
     if (plan.latency === true) this.#latency = new LatencyInspector();
@@ -44,7 +46,7 @@ class Generator implements LoadSocketContext {
 
   /** Opens every client, a bounded number at a time. */
   async connect(): Promise<void> {
-    const { clients, awaitFirstFrame, progress } = this.#plan;
+    const { clients, awaitFirstFrame, firstFrames = 1, progress } = this.#plan;
     const waiting = clients.entries();
     const openNext = async (): Promise<void> => {
       for (const [index, client] of waiting) {
@@ -56,7 +58,7 @@ class Generator implements LoadSocketContext {
       }
     };
     await Promise.all(Array.from({ length: CONNECTS_IN_FLIGHT_MAX }, openNext));
-    if (awaitFirstFrame) await this.#firstFrames(clients.length);
+    if (awaitFirstFrame) await this.#firstFrames(clients.length, firstFrames);
     if (progress !== undefined) await this.#reportProgress(progress.port, progress.intervalMs);
     this.#before = now(this.tally);
   }
@@ -93,14 +95,14 @@ class Generator implements LoadSocketContext {
     };
   }
 
-  /** Waits until as many data frames have come as there are clients: each gets exactly one before anything is published. */
-  async #firstFrames(clients: number): Promise<void> {
+  /** Waits until all clients' first frames have come: each gets exactly so many before anything is published. */
+  async #firstFrames(clients: number, each: number): Promise<void> {
     const deadline = performance.now() + FIRST_FRAME_TIMEOUT_MS;
     const frames = (): number => this.tally.deliveries + this.tally.otherFrames;
-    while (frames() < clients) {
+    while (frames() < clients * each) {
       if (this.#lostCount > 0 || performance.now() > deadline) {
         const lost = this.#lostCount === 0 ? '' : `; ${this.#lostCount} were lost: ${this.#faults.join(', ')}`;
-        throw new Error(`${frames()} of ${clients} clients had a first frame${lost}`);
+        throw new Error(`${frames()} of ${clients * each} first frames came${lost}`);
       }
       await new Promise(resolve => setTimeout(resolve, 5));
     }

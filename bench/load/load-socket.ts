@@ -2,13 +2,18 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { connect, type Socket } from 'node:net';
 import { type ConnectionEvents, type FrameInspector, FrameReader } from './frame-reader.js';
-import type { ClientPlan } from './messages.js';
+import type { ClientPlan, Dialect } from './messages.js';
+import { type NatsEvents, NatsStream } from './nats-stream.js';
 import type { Tally } from './tally.js';
 
 const HEAD_BYTES_MAX = 16 * 1024;
 const ACCEPT_GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
 const END_OF_HEAD = '\r\n\r\n';
 const TEXT = 1;
+const BINARY = 2;
+/** Engine.IO 4: the server's ping and the client's answer, each a text frame of one character. */
+const ENGINE_PING = '2'.charCodeAt(0);
+const ENGINE_PONG = Buffer.from('3');
 const PONG = 10;
 
 /** What the sockets of one generator share. */
@@ -16,6 +21,8 @@ export interface LoadSocketContext {
   readonly host: string;
   readonly port: number;
   readonly tally: Tally;
+  /** Undefined: `plain`. */
+  readonly dialect?: Dialect;
   readonly inspector: FrameInspector | undefined;
   /** One buffer for all sockets: a read is handled before the next one starts. */
   readonly buffer: Uint8Array;
@@ -23,7 +30,7 @@ export interface LoadSocketContext {
   lost(socket: LoadSocket, reason: string, code: number | undefined): void;
 }
 
-export class LoadSocket implements ConnectionEvents {
+export class LoadSocket implements ConnectionEvents, NatsEvents {
   readonly #socket: Socket;
   readonly #reader: FrameReader;
   readonly #key = randomBytes(16).toString('base64');
@@ -42,7 +49,8 @@ export class LoadSocket implements ConnectionEvents {
   ) {
     this.#plan = plan;
     this.#context = context;
-    this.#reader = new FrameReader(index, context.tally, this, context.inspector);
+    const stream = context.dialect === 'nats' ? new NatsStream(context.tally, this) : undefined;
+    this.#reader = new FrameReader(index, context.tally, this, context.inspector, stream);
     const { host, port, buffer } = context;
     const callback = (length: number, bytes: Uint8Array): boolean => this.#read(bytes, length);
     this.#socket = connect({ host, port, noDelay: true, onread: { buffer, callback } });
@@ -62,6 +70,18 @@ export class LoadSocket implements ConnectionEvents {
 
   ping(payload: Uint8Array): void {
     this.#socket.write(clientFrame(PONG, payload));
+  }
+
+  /** Engine.IO's heartbeat; a client that does not answer is closed. Other dialects have no such frame. */
+  aside(payload: Uint8Array): void {
+    const { dialect } = this.#context;
+    if (dialect !== 'socket.io' && dialect !== 'socket.io-msgpack') return;
+    if (payload.length === 1 && payload[0] === ENGINE_PING) this.#socket.write(clientFrame(TEXT, ENGINE_PONG));
+  }
+
+  /** What NATS's protocol wants answered. */
+  reply(bytes: Uint8Array): void {
+    this.#socket.write(clientFrame(BINARY, bytes));
   }
 
   close(code: number): void {
@@ -124,8 +144,16 @@ export class LoadSocket implements ConnectionEvents {
     const rest = head.subarray(end + END_OF_HEAD.length);
     this.#context.tally.read(rest.length);
     this.#reader.read(rest, 0, rest.length);
-    if (this.#plan.command !== undefined) this.#socket.write(clientFrame(TEXT, Buffer.from(this.#plan.command)));
+    if (this.#plan.command !== undefined) this.#sendCommand(this.#plan.command);
     this.#opened();
+  }
+
+  /** As text; `latin1` where the dialect is binary, so that a command may hold any byte. */
+  #sendCommand(command: string): void {
+    const isBinary = this.#context.dialect === 'nats' || this.#context.dialect === 'socket.io-msgpack';
+    this.#socket.write(
+      isBinary ? clientFrame(BINARY, Buffer.from(command, 'latin1')) : clientFrame(TEXT, Buffer.from(command)),
+    );
   }
 
   /** The connection is over, once: before the upgrade it was refused, afterwards it is lost. */

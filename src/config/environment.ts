@@ -180,6 +180,7 @@ const variables = z.object({
   WS_CIRCUIT_BREAKER_THRESHOLD: integer(1, 1_000_000).default(5),
   WS_CIRCUIT_BREAKER_RECOVERY: durationMs.default(30_000),
   WS_CIRCUIT_BREAKER_HALF_OPEN_CALLS: integer(1, 1000).default(3),
+  WS_CONFLATION_RECOVERY: durationMs.default(5000),
   WS_COMPRESSION: onOff.default(false),
   HEARTBEAT_INTERVAL: durationMs.default(1000),
   BATCH_MAX: integer(1, 1000).default(50),
@@ -271,6 +272,7 @@ export function readConfig(
       opensMax: v.WS_CIRCUIT_BREAKER_THRESHOLD,
       recoveryMs: v.WS_CIRCUIT_BREAKER_RECOVERY,
       probes: v.WS_CIRCUIT_BREAKER_HALF_OPEN_CALLS,
+      restoreAfterMs: v.WS_CONFLATION_RECOVERY,
     },
     times: {
       pingIntervalMs: v.WS_PING_INTERVAL,

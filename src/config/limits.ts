@@ -20,6 +20,8 @@ export interface CircuitConfig {
   readonly opensMax: number;
   /** How long it may take to drain, ms. */
   readonly recoveryMs: number;
+  /** How long it has to keep up before its state topics are sent in a faster class again, ms. */
+  readonly restoreAfterMs: number;
   /** Looks that it has to stand before it counts as keeping up again. */
   readonly probes: number;
 }

@@ -2,7 +2,7 @@
  * An event source: a log, never conflated. Its messages leave as they come, or, where the kind is batched, as arrays some
  * time later. What somebody missed is sent to him alone, from the hub's memory of raw messages (a **replay**).
  */
-import { detailOfLane, REALTIME, TRADES_FULL, VARIANTS } from '../protocol/lanes.js';
+import { detailOfLane, laneWith, REALTIME, TRADES_FULL, VARIANTS } from '../protocol/lanes.js';
 import { FrameKind } from '../protocol/ring.js';
 import { topicOf } from '../protocol/topics.js';
 import type { AllTrades } from './all-trades.js';
@@ -235,7 +235,7 @@ export class EventSource implements SourceEncoder {
     const { allTrades } = this.#parts;
     const isTrades = this.#isTrades;
     for (let variant = 0; variant < VARIANTS; variant++) {
-      const all = isTrades ? allTrades.mask((variant << 2) | (view << 4)) : 0;
+      const all = isTrades ? allTrades.mask(laneWith(REALTIME, view, variant)) : 0;
       this.#receivers[variant] = (this.#views[view]?.[variant] ?? 0) | all;
     }
     return isWantedByAny(this.#receivers);

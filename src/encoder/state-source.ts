@@ -3,7 +3,7 @@
  * Every delta is taken between what the track sent last and the document now, so a chain of deltas always ends in the
  * encoder's document whatever was skipped in between.
  */
-import { classOfLane, detailOfLane } from '../protocol/lanes.js';
+import { CLASS_COUNT, classOfLane, detailOfLane } from '../protocol/lanes.js';
 import { FrameKind } from '../protocol/ring.js';
 import type { PlainObject } from './decode.js';
 import {
@@ -34,15 +34,17 @@ interface Track<View> {
   needsSnapshot: boolean;
 }
 
-/** Tracks of a source: 4 classes × 4 details. */
-const TRACKS = 16;
+/** Details of a class: best level, and three depths. */
+const DETAILS = 4;
+/** Tracks of a source. */
+const TRACKS = CLASS_COUNT * DETAILS;
 /** `View` is an immutable picture of the document at one detail. */
 export abstract class StateSource<View> implements SourceEncoder {
   readonly symbol: string;
   readonly #out: FrameEncoder;
   readonly #markDue: MarkDue;
   readonly #tracks: (Track<View> | undefined)[] = new Array(TRACKS).fill(undefined);
-  readonly #dueClasses = [false, false, false, false];
+  readonly #dueClasses = new Array<boolean>(CLASS_COUNT).fill(false);
   readonly #requester = newVariantMasks();
   readonly #origin: Mutable<FrameOrigin>;
   #epoch = '';
@@ -146,8 +148,8 @@ export abstract class StateSource<View> implements SourceEncoder {
 
   flush(rateClass: number): void {
     this.#dueClasses[rateClass] = false;
-    for (let detail = 0; detail < 4; detail++) {
-      const track = this.#tracks[rateClass | (detail << 2)];
+    for (let detail = 0; detail < DETAILS; detail++) {
+      const track = this.#tracks[rateClass * DETAILS + detail];
       if (track !== undefined && isWantedByAny(track.masks)) this.#send(track);
     }
   }
@@ -205,5 +207,5 @@ export abstract class StateSource<View> implements SourceEncoder {
 }
 
 function trackIndex(lane: number): number {
-  return classOfLane(lane) | (detailOfLane(lane) << 2);
+  return classOfLane(lane) * DETAILS + detailOfLane(lane);
 }

@@ -6,6 +6,7 @@ import type { Credentials } from './credentials.js';
 import type { KeepaliveState } from './keepalive.js';
 import type { KnownSymbols } from './known-symbols.js';
 import type { LaneEntry } from './lane-table.js';
+import { newPace } from './pace.js';
 import { PRIVATE_ENDPOINTS, type Refusal, refusal, shorten, type UpgradeRequest } from './request.js';
 import type { Session, Wanted } from './session.js';
 import { newCircuit } from './slow-consumers.js';
@@ -120,6 +121,7 @@ export class Admissions {
       isStalled: false,
       droppedInTurn: 0,
       circuit: newCircuit(),
+      pace: newPace(),
       sampledBytes: 0,
       isBusy: false,
       backlog: [],

@@ -2,7 +2,7 @@
  * What this worker's sockets are subscribed to: one entry per lane and tier, with its native uWS topic. An entry exists
  * while a session holds it; the hub is told of the first and the last.
  */
-import { CLASSES, classOfLane, isMsgpackLane, isStampedLane, type Tier } from '../protocol/lanes.js';
+import { classNameOfLane, isMsgpackLane, isStampedLane, servedLane, type Tier } from '../protocol/lanes.js';
 import type { InterestChange } from '../protocol/thread-messages.js';
 import { ALL_SYMBOLS, isStateStream, type Stream, sourceKindOf } from '../protocol/topics.js';
 import { EventSeqs, type Place } from './event-seqs.js';
@@ -157,8 +157,12 @@ export class LaneTable {
     return this.#asking.get(request);
   }
 
-  /** The entry for a lane, made and asked for when it is new. Each call must be matched by one `release`. */
-  acquire(stream: Stream, symbol: string, lane: number, tier: Tier): LaneEntry {
+  /**
+   * The entry for a lane, made and asked for when it is new. Each call must be matched by one `release`.
+   * @param asked of a state topic: the tier and `steps` decide which lane serves it
+   */
+  acquire(stream: Stream, symbol: string, asked: number, tier: Tier, steps = 0): LaneEntry {
+    const lane = isStateStream(stream) ? servedLane(asked, tier, steps) : asked;
     const key = `${tier}|${stream}|${lane}|${symbol}`;
     let entry = this.#entries.get(key);
     if (entry === undefined) {
@@ -251,7 +255,7 @@ export class LaneTable {
       // Arrays are stamped by the encoder, which alone can reach into them.
       isStamped: isStampedLane(lane) && stream !== 'analytics',
       nativeTopic: (++this.#lastNative).toString(36),
-      sent: this.#sentCell(stream, format, isState ? (CLASSES[classOfLane(lane)] ?? '') : 'event'),
+      sent: this.#sentCell(stream, format, isState ? classNameOfLane(lane) : 'event'),
       holders: 0,
       subscribers: 0,
       source: -1,

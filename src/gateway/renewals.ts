@@ -79,9 +79,9 @@ export class Renewals {
     const { subscriptions, laneChanges } = this.#options;
     const states: Wanted[] = [];
     const events: Wanted[] = [];
-    for (const { stream, symbol, entry } of session.subscriptions.values()) {
-      const rateClass = Math.max(classOfLane(entry.lane), session.fastestClass);
-      const detail = isStateStream(stream) ? detailOfLane(entry.lane) : 0;
+    for (const { stream, symbol, asked } of session.subscriptions.values()) {
+      const rateClass = Math.max(classOfLane(asked), session.fastestClass);
+      const detail = isStateStream(stream) ? detailOfLane(asked) : 0;
       const wanted = { stream, symbol, lane: laneFor(session, stream, detail, rateClass) };
       (isStateStream(stream) ? states : events).push(wanted);
     }

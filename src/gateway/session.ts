@@ -1,12 +1,13 @@
 /** One connected client, as the worker sees it. */
 import type { WebSocket } from 'uWebSockets.js';
 import type { Credential, Entitlements } from '../auth/credential.js';
-import type { Format, Tier } from '../protocol/lanes.js';
+import { type Format, servedLane, type Tier } from '../protocol/lanes.js';
 import type { Stream } from '../protocol/topics.js';
 import type { Admission } from './admission.js';
 import type { Place } from './event-seqs.js';
 import type { KeepaliveState } from './keepalive.js';
 import type { LaneEntry } from './lane-table.js';
+import type { Pace } from './pace.js';
 import type { Recovery } from './resumptions.js';
 import type { Circuit } from './slow-consumers.js';
 import type { SnapshotAssembly } from './snapshot-assembly.js';
@@ -33,6 +34,8 @@ export interface Subscription {
   readonly stream: Stream;
   readonly symbol: string;
   readonly entry: LaneEntry;
+  /** The lane asked for; of a state topic, `entry` may be another one. */
+  readonly asked: number;
   state: SubscriptionState;
   /** True while uWS delivers the native topic to the socket. */
   isNative: boolean;
@@ -71,6 +74,7 @@ export interface Session {
   /** uWS reported a drop in this turn (number of the turn), which is handled outside its callback; 0: none. */
   droppedInTurn: number;
   readonly circuit: Circuit;
+  readonly pace: Pace;
   /** Bytes waiting in user space when it was sampled last. */
   sampledBytes: number;
   /** A command is waiting for an answer of the hub; later ones wait in line. */
@@ -89,8 +93,7 @@ export interface Wanted {
 export function newSubscription(
   session: Session,
   topic: string,
-  stream: Stream,
-  symbol: string,
+  { stream, symbol, lane: asked }: Wanted,
   entry: LaneEntry,
 ): Subscription {
   return {
@@ -99,6 +102,7 @@ export function newSubscription(
     stream,
     symbol,
     entry,
+    asked,
     state: 'waiting',
     isNative: false,
     nativeInTurn: 0,
@@ -106,4 +110,12 @@ export function newSubscription(
     sentSeqs: undefined,
     recovery: undefined,
   };
+}
+
+/** What a subscription stands for. */
+export const wantedOf = ({ stream, symbol, asked }: Subscription): Wanted => ({ stream, symbol, lane: asked });
+
+/** False while another lane than the present one is to serve what was asked for. */
+export function isServed({ session, entry, asked }: Subscription): boolean {
+  return !entry.isState || entry.lane === servedLane(asked, session.tier, session.pace.steps);
 }

@@ -1,6 +1,8 @@
 /**
- * Sockets that do not keep up. uWS drops silently once a socket's user-space buffer is over its limit, and names no topic;
- * so one drop suspends all live topics of the socket. When it has drained it gets snapshots (states) and gaps (events).
+ * Sockets that do not keep up, rung by rung. Over the high-water mark, state topics end and go on in a slower class once
+ * the socket has drained (pace.ts). One that reads nothing even so, or of which uWS dropped something, has all its topics
+ * suspended: uWS drops silently once a socket's user-space buffer is over its limit, and names no topic. When it has
+ * drained it gets snapshots (states, a class slower) and gaps (events).
  *
  * Each socket has a circuit: closed · open, its topics suspended · half open, after it has drained, until it has kept up for
  * some looks in a row. One that opens too often, or stays open too long, has its connection closed with 4008; over uWS's
@@ -10,12 +12,24 @@
  */
 import type { CircuitConfig } from '../config/limits.js';
 import type { Outbox } from './outbox.js';
+import { isLeaving, Paces } from './pace.js';
 import type { Session } from './session.js';
 import type { Subscriptions } from './subscriptions.js';
 
-/** Of the backpressure limit: above the high mark a socket is suspended before it loses anything, below the low one resumed. */
-const HIGH_WATER_SHARE = 0.75;
+/**
+ * Of the backpressure limit: above the high mark state topics leave for a slower class, above the next one all topics are
+ * suspended before uWS drops anything, below the low one they go on.
+ */
+const HIGH_WATER_SHARE = 0.5;
+const SUSPEND_SHARE = 0.75;
 const LOW_WATER_SHARE = 0.125;
+/** A socket that read nothing so long after its state topics have left is suspended, however little waits. */
+const LEAVE_GRACE_MS = 1_000;
+/**
+ * What may wait for one socket beyond the backpressure limit: uWS looks at it before a message and not behind it, and
+ * writes what was published in one turn in pieces of up to 16 KiB; so one message, or one such piece.
+ */
+export const BACKPRESSURE_ALLOWANCE_BYTES = 64 * 1024;
 /** How often the sockets known to be buffered are looked at. */
 export const SAMPLE_INTERVAL_MS = 100;
 
@@ -45,7 +59,10 @@ export interface SlowConsumersOptions {
 export class SlowConsumers {
   readonly counters = { dropped: 0, stalls: 0, resumes: 0, closed: 0 };
   readonly #options: SlowConsumersOptions;
+  /** Clients that are sent their state topics in a slower class. */
+  readonly paces: Paces;
   readonly #highWaterBytes: number;
+  readonly #suspendBytes: number;
   readonly #lowWaterBytes: number;
   /** Sessions whose circuit is open or half open. */
   readonly #watched = new Set<Session>();
@@ -54,6 +71,9 @@ export class SlowConsumers {
   constructor(options: SlowConsumersOptions) {
     this.#options = options;
     this.#highWaterBytes = options.backpressureBytesMax * HIGH_WATER_SHARE;
+    this.#suspendBytes = options.backpressureBytesMax * SUSPEND_SHARE;
+    const { restoreAfterMs } = options.circuit;
+    this.paces = new Paces({ ...options, restoreAfterMs });
     this.#lowWaterBytes = options.backpressureBytesMax * LOW_WATER_SHARE;
   }
 
@@ -64,6 +84,18 @@ export class SlowConsumers {
 
   get buffered(): number {
     return this.#options.outbox.buffered.size;
+  }
+
+  /** Bytes that wait in user space now: of all sockets, and of the one for which most do. */
+  get waitingBytes(): { readonly all: number; readonly most: number } {
+    let all = 0;
+    let most = 0;
+    for (const { socket } of this.#options.outbox.buffered) {
+      const waiting = socket?.getBufferedAmount() ?? 0;
+      all += waiting;
+      most = Math.max(most, waiting);
+    }
+    return { all, most };
   }
 
   /** Circuits that are open now. */
@@ -92,8 +124,10 @@ export class SlowConsumers {
     const waiting = session.socket?.getBufferedAmount() ?? 0;
     if (waiting > 0) outbox.buffered.add(session);
     else outbox.buffered.delete(session);
-    if (!session.isStalled) subscriptions.resumptions.drained(session);
-    else if (waiting > this.#lowWaterBytes) return;
+    if (!session.isStalled) {
+      subscriptions.resumptions.drained(session);
+      if (isLeaving(session) && waiting <= this.#lowWaterBytes) this.#goOn(session);
+    } else if (waiting > this.#lowWaterBytes) return;
     // Not before: a close frame passes the same limit as any message.
     else if (session.circuit.opens >= this.#options.circuit.opensMax) this.#close(session);
     else this.#resume(session);
@@ -119,17 +153,36 @@ export class SlowConsumers {
     for (const session of [...this.#options.outbox.buffered]) {
       const waiting = session.socket?.getBufferedAmount() ?? 0;
       // A large snapshot on its way shrinks from sample to sample; what does not is a socket that does not read.
-      const isStuck = waiting > this.#highWaterBytes && session.sampledBytes > 0 && waiting >= session.sampledBytes;
+      const isStuck = session.sampledBytes > 0 && waiting >= session.sampledBytes;
       session.sampledBytes = waiting;
-      if (isStuck && !session.isStalled) this.#stall(session, 0);
-      else this.drained(session);
+      if (session.isStalled || !isStuck || !this.#escalate(session, waiting)) this.drained(session);
     }
     for (const session of [...this.#watched]) this.#watch(session);
+    this.paces.sample(this.#lowWaterBytes);
   }
 
   closed(session: Session): void {
+    this.paces.closed(session);
     this.#options.outbox.buffered.delete(session);
     this.#watched.delete(session);
+  }
+
+  /** More waits for the socket than at the last look. False when nothing is done about it. */
+  #escalate(session: Session, waiting: number): boolean {
+    const isLong = isLeaving(session) && this.#options.nowMs() - session.pace.leavingSinceMs >= LEAVE_GRACE_MS;
+    if (!isLong && waiting <= this.#highWaterBytes) return false;
+    if (!isLeaving(session) && this.paces.leave(session)) return true;
+    if (!isLong && waiting <= this.#suspendBytes) return false;
+    this.#stall(session, 0);
+    return true;
+  }
+
+  /** State topics go on in a slower class. */
+  #goOn(session: Session): void {
+    this.paces.tell(session);
+    if (this.#options.subscriptions.resume(session)) this.paces.left(session);
+    // The rest of them goes on at the next sample, or when it drains again.
+    else this.#options.outbox.buffered.add(session);
   }
 
   #watch(session: Session): void {
@@ -151,12 +204,16 @@ export class SlowConsumers {
       circuit.opens++;
       circuit.openedAtMs = this.#options.nowMs();
       this.#watched.add(session);
+      // It comes back a class slower, unless it was on its way there already.
+      if (!isLeaving(session)) this.paces.slow(session);
     }
+    this.paces.left(session);
     this.#options.subscriptions.stall(session, turn);
   }
 
   #resume(session: Session): void {
     this.counters.resumes++;
+    this.paces.tell(session);
     this.#options.subscriptions.resume(session);
     // The rest of its topics is resumed at the next sample, or when it drains again.
     if (session.isStalled) {

@@ -9,8 +9,9 @@ import { ALL_TRADES, type EventLosses } from './event-losses.js';
 import { type LaneEntry, type LaneTable, NO_DATA, type Part } from './lane-table.js';
 import { hasAllTrades, NativeTopics, type Turn } from './native-topics.js';
 import type { Outbox } from './outbox.js';
+import { mustWait } from './pace.js';
 import { type Resumption, Resumptions, type TopicPosition } from './resumptions.js';
-import { newSubscription, type Session, type Subscription, type Wanted } from './session.js';
+import { isServed, newSubscription, type Session, type Subscription, type Wanted, wantedOf } from './session.js';
 import { emptyAssembly, leaveAssembly, newAssembly, queueBehind, type SnapshotAssembly } from './snapshot-assembly.js';
 
 /** Topics of one socket that are resumed together. */
@@ -46,7 +47,11 @@ export class Subscriptions {
       outbox: options.outbox,
       bufferedBytesMax: options.bufferedBytesMax,
       isCovered: ({ session, stream }) => stream === 'trades' && hasAllTrades(session),
-      goLive: subscription => this.#recovered(subscription),
+      // What a client missed is sent, and what came meanwhile; where that was too much, it is told.
+      goLive: subscription => {
+        this.#losses.announce(subscription);
+        this.#goLive(subscription);
+      },
     });
   }
 
@@ -56,11 +61,10 @@ export class Subscriptions {
    */
   subscribe(session: Session, wanted: readonly Wanted[], after?: object): void {
     const added = this.#make(session, wanted, true);
-    if (session.isStalled) {
-      for (const subscription of added) this.#pause(subscription, 0);
-      return;
-    }
-    this.#begin(session, added, after);
+    for (const subscription of added) if (mustWait(subscription)) this.#pause(subscription, 0);
+    if (session.isStalled) return;
+    const begun = added.filter(({ state }) => state !== 'paused');
+    this.#begin(session, begun, after);
   }
 
   /**
@@ -113,22 +117,39 @@ export class Subscriptions {
     }
   }
 
+  /** The socket cannot take more of its state topics: they end here until `resume`. Events go on. */
+  suspendStates(session: Session): void {
+    for (const subscription of session.subscriptions.values())
+      if (subscription.entry.isState) this.#pause(subscription, 0);
+  }
+
+  /** Moves some state topics to the lanes that serve the session now, by snapshot. True when all are on theirs. */
+  changeLanes(session: Session): boolean {
+    const others = [...session.subscriptions.values()].filter(subscription => !isServed(subscription));
+    const next = others.filter(({ state }) => state === 'live').slice(0, this.#resumedAtOnceMax);
+    this.#begin(session, this.#make(session, next.map(wantedOf), true));
+    return others.length === next.length;
+  }
+
   /**
    * The socket has drained: losses of events are announced, states come anew as snapshots, then they are live. Some
-   * topics at a time, so that the snapshots of many do not stall it again; it stays stalled until none is left.
+   * topics at a time, so that the snapshots of many do not stall it again; it stays stalled until none is left (true).
    */
-  resume(session: Session): void {
+  resume(session: Session): boolean {
     const paused = [...session.subscriptions.values()].filter(subscription => subscription.state === 'paused');
     const next = paused.slice(0, this.#resumedAtOnceMax);
-    session.isStalled = paused.length > next.length;
+    const isLast = paused.length === next.length;
+    if (isLast) session.isStalled = false;
     for (const subscription of next) {
       // To the end of the line: should it stall once more, those that were not live yet come first.
       session.subscriptions.delete(subscription.topic);
       session.subscriptions.set(subscription.topic, subscription);
     }
-    this.#begin(session, next);
+    const others = next.filter(subscription => !isServed(subscription)).map(wantedOf);
+    this.#begin(session, [...next.filter(isServed), ...this.#make(session, others, true)]);
     // What was missed waited for this.
     if (!session.isStalled) this.resumptions.drained(session);
+    return isLast;
   }
 
   /** The answer to a lane's request has come; `part` is undefined for event lanes. */
@@ -159,9 +180,7 @@ export class Subscriptions {
     entry.part = undefined;
     this.#table.askAgain(entry);
     this.resumptions.broken(entry);
-    for (const subscription of [...entry.held]) {
-      if (subscription.assembly !== undefined) this.#restart(subscription.assembly);
-    }
+    for (const { assembly } of [...entry.held]) if (assembly !== undefined) this.#restart(assembly);
   }
 
   /**
@@ -180,16 +199,16 @@ export class Subscriptions {
   /** Makes subscriptions in the place of those that the session has. @param keeps those on the same lane stay as they are */
   #make(session: Session, wanted: readonly Wanted[], keeps: boolean): Subscription[] {
     const made: Subscription[] = [];
-    for (const { stream, symbol, lane } of wanted) {
-      const topic = topicOf(stream, symbol);
+    for (const one of wanted) {
+      const topic = topicOf(one.stream, one.symbol);
       const present = session.subscriptions.get(topic);
-      const entry = this.#table.acquire(stream, symbol, lane, session.tier);
-      if (keeps && present?.entry === entry) {
+      const entry = this.#table.acquire(one.stream, one.symbol, one.lane, session.tier, session.pace.steps);
+      if (keeps && present?.entry === entry && present.asked === one.lane) {
         this.#table.release(entry);
         continue;
       }
       if (present !== undefined) this.#remove(present);
-      const subscription = newSubscription(session, topic, stream, symbol, entry);
+      const subscription = newSubscription(session, topic, one, entry);
       session.subscriptions.set(topic, subscription);
       made.push(subscription);
     }
@@ -241,7 +260,7 @@ export class Subscriptions {
     if (part !== undefined && part.bytes.length > 0 && !this.#outbox.sendPart(session, entry, part)) return;
     if (subscription.stream === 'trades') this.#losses.adopt(subscription);
     // Only a live lane knows what went by meanwhile.
-    if (subscription.sentSeqs !== undefined) this.#losses.announce(subscription);
+    this.#losses.announce(subscription);
     this.#goLive(subscription);
   }
 
@@ -271,12 +290,6 @@ export class Subscriptions {
       return;
     }
     this.#native.set(subscription, subscription.stream !== 'trades' || !hasAllTrades(subscription.session));
-  }
-
-  /** What a client missed is sent, and what came meanwhile; where that was too much, it is told. */
-  #recovered(subscription: Subscription): void {
-    if (subscription.sentSeqs !== undefined) this.#losses.announce(subscription);
-    this.#goLive(subscription);
   }
 
   #restart(assembly: SnapshotAssembly): void {

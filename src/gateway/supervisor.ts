@@ -18,6 +18,16 @@ const ENDED_MAX = 1000;
 /** Longest head of a request. uWS's own 4 KiB are too short for a token and all symbols that a connection may name. */
 const REQUEST_HEAD_BYTES_MAX = 32 * 1024;
 
+/** What a worker that has ended has no more of. */
+const NOTHING_OPEN = {
+  open: 0,
+  lanes: 0,
+  buffered: 0,
+  circuits: { open: 0, halfOpen: 0 },
+  conflated: 0,
+  waitingBytes: { all: 0, most: 0 },
+};
+
 export interface SupervisorOptions {
   readonly config: Config;
   readonly threadFile: URL;
@@ -220,7 +230,7 @@ export class WorkerSupervisor {
   #exited(worker: number, slot: Slot, reason: string): void {
     slot.isListening = false;
     // Totals must not fall when a worker is replaced; what it had open is closed.
-    if (slot.lastStats !== undefined) this.#ended.push({ ...slot.lastStats, open: 0, lanes: 0, buffered: 0 });
+    if (slot.lastStats !== undefined) this.#ended.push({ ...slot.lastStats, ...NOTHING_OPEN });
     if (this.#ended.length > ENDED_MAX) this.#ended.shift();
     slot.lastStats = undefined;
     if (this.#isClosing) return;

@@ -1,7 +1,7 @@
 /** `subscribe`, `unsubscribe` and `resync`: each is answered once for all the topics that it names. */
 import type { ErrorCode } from '../protocol/codes.js';
 import type { CommandId, ResyncCommand, SubscribeCommand, UnsubscribeCommand } from '../protocol/commands.js';
-import { CLASSES, classNumber, DEPTHS, depthDetail } from '../protocol/lanes.js';
+import { CLASSES, classNumber, DEPTHS, depthDetail, slowerClass } from '../protocol/lanes.js';
 import { isStateStream, topicOf } from '../protocol/topics.js';
 import { andThen, laneFor } from './admission.js';
 import type { Answers } from './answers.js';
@@ -163,7 +163,7 @@ export class TopicCommands {
       type: 'subscribed',
       stream,
       topics: wanted.map(({ symbol }) => topicOf(stream, symbol)),
-      ...(isStateStream(stream) ? { class: CLASSES[rateClass] } : undefined),
+      ...(isStateStream(stream) ? { class: CLASSES[slowerClass(rateClass, session.pace.steps)] } : undefined),
       ...(isRecovered === undefined ? undefined : { recovered: isRecovered }),
       ...(positions === undefined || positions.size === 0 ? undefined : { positions: Object.fromEntries(positions) }),
     });

@@ -184,6 +184,7 @@ export class Metrics {
       'Sockets suspended for not keeping up',
       sum(w => w.stalls),
     );
+    this.#setPaces(workers, sum);
     const circuits = { open: sum(w => w.circuits.open), half_open: sum(w => w.circuits.halfOpen) };
     for (const [state, n] of Object.entries(circuits)) {
       this.#set('millrace_circuits', 'Clients that do not, or did not, keep up', n, { state });
@@ -221,6 +222,20 @@ export class Metrics {
       buckets: Array.from({ length: width }, (_, i) => buckets.reduce((total, b) => total + (b[i] ?? 0), 0)),
       sumMicros: sum(w => w.latencySumMicros),
     };
+  }
+
+  #setPaces(workers: readonly WorkerStats[], sum: (pick: (w: WorkerStats) => number) => number): void {
+    const conflated = sum(w => w.conflated);
+    this.#set('millrace_clients_conflated', 'Clients sent state topics slower than they asked for', conflated);
+    const causes = { high_water: sum(w => w.paces.overHighWater), suspended: sum(w => w.paces.suspended) };
+    for (const [cause, n] of Object.entries(causes)) {
+      this.#count('millrace_conflations_total', 'Steps of a client to a slower class', n, { cause });
+    }
+    const restores = sum(w => w.paces.restores);
+    this.#count('millrace_conflation_restores_total', 'Steps of a client back to a faster class', restores);
+    const waiting = { all: sum(w => w.waitingBytes.all), most: Math.max(0, ...workers.map(w => w.waitingBytes.most)) };
+    this.#set('millrace_buffered_bytes', 'Bytes that wait for sockets in user space', waiting.all);
+    this.#set('millrace_buffered_bytes_max', 'Of those, bytes that wait for the one with most', waiting.most);
   }
 
   #setRefused(workers: readonly WorkerStats[]): void {

@@ -3,12 +3,23 @@
  * subscriber of a lane gets the same bytes, so a lane is what is encoded once and published once.
  *
  * A lane is a number below `LANES`, so that it fits a frame header and indexes an array:
- * bits 0–1 class · bit 2 format · bit 3 stamped · bits 4–5 detail.
+ * bits 0–2 class · bit 3 format · bit 4 stamped · bits 5–6 detail.
  */
 export const CLASSES = ['realtime', '16ms', '100ms', '1000ms'] as const;
 export type RateClass = (typeof CLASSES)[number];
+/**
+ * The class that serves `100ms` to retail clients: nobody names it. It is one of its own so that under overload retail can
+ * be sent less often while institutional clients that chose `100ms` keep it. Each class is diffed from what it sent
+ * last, so its interval may change at any time without a hole in any chain.
+ */
+export const RETAIL_100MS = CLASSES.length;
+/** Class numbers: those that have a name, and `RETAIL_100MS`. */
+export const CLASS_COUNT = CLASSES.length + 1;
 /** Milliseconds between two sends of a class; 0: at once. Indexed by class number. */
-export const CLASS_INTERVAL_MS = [0, 16, 100, 1000] as const;
+export const CLASS_INTERVAL_MS = [0, 16, 100, 1000, 100] as const;
+/** The slowest class that there is, and the one that retail clients get unless they ask for a slower one. */
+export const SLOWEST = 3;
+export const HUNDRED_MS = 2;
 
 export const FORMATS = ['json', 'msgpack'] as const;
 export type Format = (typeof FORMATS)[number];
@@ -24,27 +35,41 @@ export type Depth = (typeof DEPTHS)[number];
 export const TRADES_PUBLIC = 0;
 export const TRADES_FULL = 1;
 
-export const LANES = 64;
+export const LANES = 128;
 /** Lanes that share class and detail: one diff, several encodings (json, msgpack, each stamped or not). */
 export const VARIANTS = 4;
 
 /** Class of event lanes: events are never conflated. */
 export const REALTIME = 0;
 /** Stands behind the classes where it is said which are due: the arrays that analytics leave in. */
-export const BATCHES_DUE = CLASSES.length;
+export const BATCHES_DUE = CLASS_COUNT;
 
 export function laneOf(rateClass: number, detail: number, format: Format, stamped: boolean): number {
-  return rateClass | (format === 'msgpack' ? 4 : 0) | (stamped ? 8 : 0) | (detail << 4);
+  return laneWith(rateClass, detail, (format === 'msgpack' ? 1 : 0) | (stamped ? 2 : 0));
 }
 
-export const classOfLane = (lane: number): number => lane & 3;
-export const detailOfLane = (lane: number): number => lane >> 4;
+export const classOfLane = (lane: number): number => lane & 7;
+export const detailOfLane = (lane: number): number => lane >> 5;
 /** 0 json · 1 msgpack · 2 json stamped · 3 msgpack stamped. */
-export const variantOfLane = (lane: number): number => (lane >> 2) & 3;
-export const isMsgpackLane = (lane: number): boolean => (lane & 4) !== 0;
-export const isStampedLane = (lane: number): boolean => (lane & 8) !== 0;
+export const variantOfLane = (lane: number): number => (lane >> 3) & 3;
+export const isMsgpackLane = (lane: number): boolean => (lane & 8) !== 0;
+export const isStampedLane = (lane: number): boolean => (lane & 16) !== 0;
 export const laneWith = (rateClass: number, detail: number, variant: number): number =>
-  rateClass | (variant << 2) | (detail << 4);
+  rateClass | (variant << 3) | (detail << 5);
+
+/** The class of a client that is sent its state topics so many classes slower than it asked for. */
+export const slowerClass = (rateClass: number, steps: number): number => Math.min(SLOWEST, rateClass + steps);
+
+/** The lane of a state topic that serves one asked for (with a named class). @param steps classes slower than that */
+export function servedLane(asked: number, tier: Tier, steps: number): number {
+  const rateClass = slowerClass(classOfLane(asked), steps);
+  const isShared = tier === 'institutional' || rateClass !== HUNDRED_MS;
+  return laneWith(isShared ? rateClass : RETAIL_100MS, detailOfLane(asked), variantOfLane(asked));
+}
+
+/** The name of a lane's class, as clients know it. */
+export const classNameOfLane = (lane: number): RateClass =>
+  CLASSES[classOfLane(lane) === RETAIL_100MS ? HUNDRED_MS : classOfLane(lane)] as RateClass;
 
 /** `10` → 1, `25` → 2, `100` → 3; anything else → undefined. */
 export function depthDetail(depth: number): number | undefined {
@@ -59,7 +84,7 @@ export function levelsOfDetail(detail: number): number {
 
 /** The class a tier gets when it asks for none. A client may ask for a slower one (a higher number), never a faster one. */
 export function defaultClass(tier: Tier): number {
-  return tier === 'institutional' ? REALTIME : 2;
+  return tier === 'institutional' ? REALTIME : HUNDRED_MS;
 }
 
 /** Class number of its name; undefined for an unknown name. */

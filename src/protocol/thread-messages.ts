@@ -57,6 +57,12 @@ export interface WorkerStats {
   /** Circuits that are not closed. */
   readonly circuits: { readonly open: number; readonly halfOpen: number };
   readonly resumes: number;
+  /** Clients whose state topics are sent slower than they asked for. */
+  readonly conflated: number;
+  /** Steps to a slower class, over the high-water mark or by a suspension, and back. */
+  readonly paces: { readonly overHighWater: number; readonly suspended: number; readonly restores: number };
+  /** Bytes that wait for sockets in user space: for all of them, and for the one for which most do. */
+  readonly waitingBytes: { readonly all: number; readonly most: number };
   readonly turns: number;
   readonly overruns: number;
   /** Bucket b: frames that took less than 2^b µs from the hub to their publish. */

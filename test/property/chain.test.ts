@@ -13,7 +13,17 @@ const TIMEOUT_MS = 120_000;
 const STEPS_MIN = 60;
 const STEPS_MAX = 400;
 
-const totals = () => ({ steps: 0, overruns: 0, stalls: 0, events: 0, gaps: 0, recovered: 0, unrecovered: 0 });
+const totals = () => ({
+  steps: 0,
+  overruns: 0,
+  stalls: 0,
+  events: 0,
+  gaps: 0,
+  recovered: 0,
+  unrecovered: 0,
+  overHighWater: 0,
+  restores: 0,
+});
 
 /** Runs generated scripts; everything that clients are promised is checked all the time, and at the end. */
 async function assertScripts(
@@ -38,6 +48,8 @@ async function assertScripts(
       sums.steps += script.length;
       sums.overruns += world.gateway.overruns;
       sums.stalls += world.gateway.stalls;
+      sums.overHighWater += world.gateway.paces.overHighWater;
+      sums.restores += world.gateway.paces.restores;
       for (const { model } of world.peers) {
         sums.events += model.events.events;
         sums.gaps += model.events.gaps;
@@ -68,11 +80,13 @@ afterEach(() => {
 test(
   'R6 invariant 1: every client holds the publishers’ documents, on unbroken chains, whatever happens in between',
   async () => {
-    const { steps, overruns, stalls } = await assertScripts(anything, scenery);
+    const { steps, overruns, stalls, overHighWater, restores } = await assertScripts(anything, scenery);
     // The property is only worth something when the hard cases were really met.
     expect(steps).toBeGreaterThan(RUNS * STEPS_MIN);
     expect(overruns).toBeGreaterThan(0);
     expect(stalls).toBeGreaterThan(0);
+    expect(overHighWater).toBeGreaterThan(0);
+    expect(restores).toBeGreaterThan(0);
   },
   TIMEOUT_MS,
 );

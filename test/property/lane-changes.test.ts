@@ -139,7 +139,12 @@ class World {
       subscriptions,
       outbox,
       backpressureBytesMax: BACKPRESSURE_BYTES,
-      circuit: { opensMax: Number.POSITIVE_INFINITY, recoveryMs: Number.POSITIVE_INFINITY, probes: 1 },
+      circuit: {
+        opensMax: Number.POSITIVE_INFINITY,
+        recoveryMs: Number.POSITIVE_INFINITY,
+        probes: 1,
+        restoreAfterMs: Number.POSITIVE_INFINITY,
+      },
       nowMs: () => performance.now(),
       close: () => {},
     });

@@ -220,7 +220,10 @@ export class World {
   get isBusy(): boolean {
     const open = this.peers.filter(({ socket }) => socket.isOpen);
     const isWaiting = ({ socket, model }: Peer) =>
-      socket.session.isStalled || socket.bufferedBytes > 0 || model.events.unanswered > 0;
+      socket.session.isStalled ||
+      socket.session.pace.steps > 0 ||
+      socket.bufferedBytes > 0 ||
+      model.events.unanswered > 0;
     return this.gateway.isBusy || open.some(isWaiting);
   }
 

@@ -17,6 +17,8 @@ interface Held {
 const packr = new Packr({ useRecords: false, mapsAsObjects: true, int64AsType: 'number' });
 
 export class ModelClient {
+  /** Classes that the gateway said its state topics are slower than asked for. */
+  steps = 0;
   readonly violations: string[] = [];
   readonly quotes: { quotes: Record<string, unknown> } = { quotes: {} };
   readonly depth = new Map<string, { bids: Record<string, string>; asks: Record<string, string> }>();
@@ -66,6 +68,9 @@ export class ModelClient {
       case 'orderbook_update':
         if (!isLost) this.#orderbook(frame);
         break;
+      case 'warning':
+        if (!isLost) this.#paced(frame);
+        break;
       case 'heartbeat':
         if (isStateTopic(frame.topic as string)) {
           if (!isLost) this.#heartbeat(frame);
@@ -76,6 +81,13 @@ export class ModelClient {
       default:
         this.events.frame(frame, isLost);
     }
+  }
+
+  /** Slower when it does not keep up, and back again, never by what was said before. */
+  #paced({ code, steps }: Frame): void {
+    const isSlower = Number(steps) > this.steps;
+    if (code !== (isSlower ? 'conflated' : 'restored')) this.violations.push(`${code} to ${steps} from ${this.steps}`);
+    this.steps = Number(steps);
   }
 
   /** Says where the topic stands; of one that was left and entered again, or waits for its snapshot, nothing is held. */

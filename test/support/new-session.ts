@@ -1,5 +1,6 @@
 /** A session as the gateway makes it, for tests that admit nobody. */
 import { type Credential, compileEntitlements } from '../../src/auth/credential.js';
+import { newPace } from '../../src/gateway/pace.js';
 import type { Session } from '../../src/gateway/session.js';
 import { newCircuit } from '../../src/gateway/slow-consumers.js';
 import { MessageRate } from '../../src/gateway/token-bucket.js';
@@ -60,6 +61,7 @@ export function newSession(options: NewSession): Session {
     isStalled: false,
     droppedInTurn: 0,
     circuit: newCircuit(),
+    pace: newPace(),
     sampledBytes: 0,
     isBusy: false,
     backlog: [],

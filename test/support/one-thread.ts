@@ -11,6 +11,7 @@ import { Heartbeats } from '../../src/gateway/heartbeats.js';
 import { KnownSymbols } from '../../src/gateway/known-symbols.js';
 import { LaneTable } from '../../src/gateway/lane-table.js';
 import { Outbox } from '../../src/gateway/outbox.js';
+import type { Paces } from '../../src/gateway/pace.js';
 import type { Renewals } from '../../src/gateway/renewals.js';
 import { RoomMessages } from '../../src/gateway/room-messages.js';
 import type { Socket } from '../../src/gateway/session.js';
@@ -28,6 +29,8 @@ import { KILLED, StepThread } from './step-thread.js';
 const RING_BYTES = 64 * 1024;
 const SUBSCRIPTIONS_MAX = 64;
 const HEARTBEAT_MS = 1000;
+/** Short, so that clients are slowed and given back their class again and again. */
+const RESTORE_AFTER_MS = 100;
 /** When the clock begins, µs since the Unix epoch. */
 const START_MICROS = 1_700_000_000_000_000;
 
@@ -86,7 +89,12 @@ export class OneThreadGateway {
       outbox,
       backpressureBytesMax: backpressureBytes,
       // Slow clients are never given up here: what they are told is the question.
-      circuit: { opensMax: Number.POSITIVE_INFINITY, recoveryMs: Number.POSITIVE_INFINITY, probes: 1 },
+      circuit: {
+        opensMax: Number.POSITIVE_INFINITY,
+        recoveryMs: Number.POSITIVE_INFINITY,
+        probes: 1,
+        restoreAfterMs: RESTORE_AFTER_MS,
+      },
       nowMs: () => nowMicros() / 1000,
       close: () => {},
     });
@@ -127,6 +135,10 @@ export class OneThreadGateway {
 
   get stalls(): number {
     return this.#slow.counters.stalls;
+  }
+
+  get paces(): Readonly<Paces['counters']> {
+    return this.#slow.paces.counters;
   }
 
   connect(client: Omit<NewSession, 'id'>, receive: Receive): FakeSocket {

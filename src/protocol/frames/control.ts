@@ -90,8 +90,16 @@ export const controlFrames = {
         .strictObject({ type: z.literal('warning'), code: z.literal('token_expiring'), message, expires_at: time })
         .describe('Send auth with a new token before that, or the connection is closed with 4001'),
       z
-        .strictObject({ type: z.literal('warning'), code: z.literal('conflated'), message, topics: topics.optional() })
-        .describe('The client does not keep up: its state topics are sent less often'),
+        .strictObject({
+          type: z.literal('warning'),
+          code: z.enum(['conflated', 'restored']),
+          message,
+          class: rateClass,
+          steps: z.int().min(0).describe('Classes that its state topics are slower now than asked for'),
+        })
+        .describe(
+          'conflated: the client does not keep up, its state topics are sent less often, none faster than class. restored: it kept up, and they are sent more often again',
+        ),
     ]),
     'Something that the client should know',
     { type: 'warning', code: 'invalid_symbol', message: 'unknown, left out: NOPE', symbols: ['NOPE'] },

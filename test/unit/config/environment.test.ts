@@ -59,7 +59,7 @@ describe('without settings', () => {
       drainTimeoutMs: 30_000,
       batchIntervalMs: 16,
     });
-    expect(config.circuit).toEqual({ opensMax: 5, recoveryMs: 30_000, probes: 3 });
+    expect(config.circuit).toEqual({ opensMax: 5, recoveryMs: 30_000, probes: 3, restoreAfterMs: 5000 });
     expect(config).toMatchObject({ batchMax: 50, compression: false });
   });
 

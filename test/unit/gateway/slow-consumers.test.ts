@@ -6,7 +6,7 @@ import type { Subscriptions } from '../../../src/gateway/subscriptions.js';
 import { newSession } from '../../support/new-session.js';
 
 const LIMIT_BYTES = 1000;
-const CIRCUIT = { opensMax: 5, recoveryMs: 30_000, probes: 3 };
+const CIRCUIT = { opensMax: 5, recoveryMs: 30_000, probes: 3, restoreAfterMs: 5000 };
 
 let nowMs: number;
 let waitingBytes: number;

@@ -20,8 +20,10 @@ import { WorkerSupervisor } from './gateway/supervisor.js';
 import { startEncoderThread } from './hub/encoder-thread.js';
 import { Hub } from './hub/hub.js';
 import type { HubFeed } from './hub/hub-options.js';
+import { Loads } from './hub/loads.js';
 import { type Logger, LogSampler } from './observe/log.js';
 import { Metrics } from './observe/metrics.js';
+import { stretchOf } from './protocol/load.js';
 import { createDoorbells, createRing } from './protocol/ring.js';
 import type { ToWorker } from './protocol/thread-messages.js';
 
@@ -81,6 +83,7 @@ class GatewayParts implements Gateway {
     feed: 'stale',
     since: new Date().toISOString(),
   };
+  readonly #loads = new Loads(level => this.#loadChanged(level));
   readonly #revocations = new RevocationList();
   #isDraining = false;
   #feedStarted = false;
@@ -100,11 +103,15 @@ class GatewayParts implements Gateway {
       threadFile: new URL('./gateway/thread.js', import.meta.url),
       rings,
       doorbells,
-      onMessage: (worker, message) => this.#hub.fromWorker(worker, message),
+      onMessage: (worker, message) => {
+        if (message.type === 'load') this.#loads.set(worker, message.level);
+        else this.#hub.fromWorker(worker, message);
+      },
       onUp: worker => this.#welcome(worker),
       onDown: (worker, reason) => {
         log.error({ worker, reason }, 'gateway worker died and is replaced');
         this.#hub.forgetWorker(worker);
+        this.#loads.forgetWorker(worker);
       },
       onFault: (worker, message) => this.#fault(`gateway worker ${worker}`, message),
     });
@@ -247,7 +254,17 @@ class GatewayParts implements Gateway {
     if (status !== 'live' || this.#feedState.feed === 'failover') this.#hub.feedLost();
     this.#log[status === 'live' ? 'info' : 'warn']({ feed: this.#feed.name, status, detail }, 'feed status');
     if (!hasChanged) return;
-    this.#feedState = { type: 'status', feed: status, since: new Date().toISOString() };
+    this.#feedState = { ...this.#feedState, feed: status, since: new Date().toISOString() };
+    this.#workers.postAll(this.#feedState);
+  }
+
+  /** Retail first: it is sent less often, then takes nobody more; institutional clients keep their latency. */
+  #loadChanged(level: number): void {
+    const { load } = this.#loads;
+    this.#log.warn({ level, load }, 'load');
+    this.#hub.stretchRetail(stretchOf(level));
+    if ((this.#feedState.load ?? 'normal') === load) return;
+    this.#feedState = { ...this.#feedState, load };
     this.#workers.postAll(this.#feedState);
   }
 
@@ -332,6 +349,8 @@ class GatewayParts implements Gateway {
       feedSilentMs: this.#hub.silentMs,
       feedBehind: this.#feed.behind?.() ?? 0,
       feedSources: this.#feed.stats,
+      loadLevel: this.#loads.level,
+      loadChanges: this.#loads.changes,
       replaysRecovered: this.#hub.replays.recovered,
       replaysUnrecovered: this.#hub.replays.unrecovered,
     };

@@ -100,6 +100,9 @@ export interface Warning {
   readonly message: string;
   readonly symbols?: readonly string[];
   readonly topics?: readonly string[];
+  /** Of `conflated` and `restored`: no state topic is sent faster, and how many classes slower than asked for that is. */
+  readonly class?: string;
+  readonly steps?: number;
   /** RFC 3339; of `token_expiring`. */
   readonly expires_at?: string;
 }

@@ -4,7 +4,7 @@
  */
 import { availableParallelism } from 'node:os';
 import { z } from 'zod';
-import type { CircuitConfig, LimitsConfig, TimesConfig } from './limits.js';
+import type { CircuitConfig, LimitsConfig, OverloadConfig, TimesConfig } from './limits.js';
 import {
   bytes,
   decimal,
@@ -87,6 +87,7 @@ export interface Config {
   readonly allowedOrigins: readonly string[];
   readonly limits: LimitsConfig;
   readonly circuit: CircuitConfig;
+  readonly overload: OverloadConfig;
   readonly times: TimesConfig;
   /** Most analytics messages in one frame. */
   readonly batchMax: number;
@@ -181,6 +182,9 @@ const variables = z.object({
   WS_CIRCUIT_BREAKER_RECOVERY: durationMs.default(30_000),
   WS_CIRCUIT_BREAKER_HALF_OPEN_CALLS: integer(1, 1000).default(3),
   WS_CONFLATION_RECOVERY: durationMs.default(5000),
+  OVERLOAD_LATENCY: durationMs.default(100),
+  OVERLOAD_AFTER: durationMs.default(1000),
+  OVERLOAD_RECOVERY: durationMs.default(5000),
   WS_COMPRESSION: onOff.default(false),
   HEARTBEAT_INTERVAL: durationMs.default(1000),
   BATCH_MAX: integer(1, 1000).default(50),
@@ -273,6 +277,11 @@ export function readConfig(
       recoveryMs: v.WS_CIRCUIT_BREAKER_RECOVERY,
       probes: v.WS_CIRCUIT_BREAKER_HALF_OPEN_CALLS,
       restoreAfterMs: v.WS_CONFLATION_RECOVERY,
+    },
+    overload: {
+      latencyMs: v.OVERLOAD_LATENCY,
+      afterMs: v.OVERLOAD_AFTER,
+      recoveryMs: v.OVERLOAD_RECOVERY,
     },
     times: {
       pingIntervalMs: v.WS_PING_INTERVAL,

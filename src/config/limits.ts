@@ -26,6 +26,16 @@ export interface CircuitConfig {
   readonly probes: number;
 }
 
+/** When the gateway holds itself to be overloaded. */
+export interface OverloadConfig {
+  /** Delay of a worker's event loop, or of what it publishes, ms. */
+  readonly latencyMs: number;
+  /** How long it must be exceeded before anything is done, and each further step, ms. */
+  readonly afterMs: number;
+  /** How long it must be kept well before a step is undone, ms. */
+  readonly recoveryMs: number;
+}
+
 /** How long things may take or last, ms. */
 export interface TimesConfig {
   readonly pingIntervalMs: number;

@@ -8,11 +8,11 @@ import { SharedCounts } from './shared-counts.js';
 const RETRY_AFTER_SECONDS = 5;
 
 /** A limit that a connection was refused for; a metric label. */
-export type ConnectionLimit = 'connections' | 'address' | 'user' | 'rate';
+export type ConnectionLimit = 'connections' | 'address' | 'user' | 'rate' | 'overload';
 
 export class ConnectionLimits {
   /** Refusals by limit. */
-  readonly refused: Record<ConnectionLimit, number> = { connections: 0, address: 0, user: 0, rate: 0 };
+  readonly refused: Record<ConnectionLimit, number> = { connections: 0, address: 0, user: 0, rate: 0, overload: 0 };
   readonly #limits: LimitsConfig;
   /** Connections of each worker. */
   readonly #connections: Int32Array;

@@ -3,7 +3,15 @@
  * the next turn of the event loop, all retail lanes. uWS writes the sockets it was asked to publish to last first within
  * one loop turn, so only a turn of its own puts institutional sockets first on the wire (native-notes/uws.md).
  */
-import { detailOfLane, laneWith, REALTIME, type Tier, TRADES_FULL, variantOfLane } from '../protocol/lanes.js';
+import {
+  classOfLane,
+  detailOfLane,
+  laneWith,
+  REALTIME,
+  type Tier,
+  TRADES_FULL,
+  variantOfLane,
+} from '../protocol/lanes.js';
 import { epochTagOf, FrameKind, type RingReader } from '../protocol/ring.js';
 import { ALL_SYMBOLS, ALL_TRADES_SOURCE } from '../protocol/topics.js';
 import type { EventLosses } from './event-losses.js';
@@ -11,6 +19,7 @@ import { NOTHING_SENT, type Place } from './event-seqs.js';
 import type { LaneEntry, LaneTable } from './lane-table.js';
 import type { Turn } from './native-topics.js';
 import type { Outbox } from './outbox.js';
+import type { Published } from './overload.js';
 import type { SlowConsumers } from './slow-consumers.js';
 import type { Subscriptions } from './subscriptions.js';
 
@@ -21,9 +30,8 @@ export const LATENCY_BUCKETS = 26;
 
 const textDecoder = new TextDecoder();
 
-export interface FanoutCounters {
+export interface FanoutCounters extends Published {
   turns: number;
-  overruns: number;
   readonly latencyBuckets: Float64Array;
   latencySumMicros: number;
 }
@@ -32,6 +40,7 @@ export class Fanout {
   readonly counters: FanoutCounters = {
     turns: 0,
     overruns: 0,
+    youngestMicros: Number.POSITIVE_INFINITY,
     latencyBuckets: new Float64Array(LATENCY_BUCKETS),
     latencySumMicros: 0,
   };
@@ -119,7 +128,7 @@ export class Fanout {
         entry.part = undefined;
         if (ring.kind === FrameKind.snapshot) entry.epoch = this.#epochText(ring);
         entry.lastSeq = ring.seq;
-        this.#observe(ring.hubMicros, nowMicros);
+        this.#observe(ring, nowMicros);
         this.#publishTo(entry, ring, nowMicros);
         return;
       }
@@ -147,7 +156,7 @@ export class Fanout {
     const entry = this.#table.get(tier, ring.source, lane);
     const all = isTrade ? this.#table.allTrades(tier, lane) : undefined;
     if (entry === undefined && all === undefined) return;
-    this.#observe(ring.hubMicros, nowMicros);
+    this.#observe(ring, nowMicros);
     if (entry !== undefined) this.#publishEvent(entry, ring, nowMicros);
     if (all !== undefined) this.#publishEvent(all, ring, nowMicros);
   }
@@ -233,11 +242,13 @@ export class Fanout {
     return textDecoder.decode(ring.copy.subarray(ring.epochStart, ring.payloadStart));
   }
 
-  #observe(hubMicros: number, nowMicros: number): void {
+  #observe({ hubMicros, lane }: RingReader, nowMicros: number): void {
     if (hubMicros === 0) return;
     const micros = Math.max(0, nowMicros - hubMicros);
     const bucket = Math.min(LATENCY_BUCKETS - 1, 32 - Math.clz32(micros));
     this.counters.latencyBuckets[bucket] = (this.counters.latencyBuckets[bucket] ?? 0) + 1;
     this.counters.latencySumMicros += micros;
+    // Those of slower classes are older by design.
+    if (micros < this.counters.youngestMicros && classOfLane(lane) === REALTIME) this.counters.youngestMicros = micros;
   }
 }

@@ -2,6 +2,7 @@
 import type { Config } from '../config/environment.js';
 import type { TimesConfig } from '../config/limits.js';
 import { CloseCode } from '../protocol/codes.js';
+import type { Load } from '../protocol/load.js';
 import type { FeedState } from '../protocol/thread-messages.js';
 import type { Admissions } from './admission.js';
 import type { Answers } from './answers.js';
@@ -24,7 +25,11 @@ export interface FeedStatusFrame {
   readonly type: 'status';
   readonly feed: FeedState;
   readonly since: string;
+  /** Left out as long as it never was other than normal. */
+  readonly load?: Load;
 }
+
+const isAllWell = ({ feed, load }: FeedStatusFrame): boolean => feed === 'live' && (load ?? 'normal') === 'normal';
 
 /**
  * uWS ends a socket without a close frame when a message exceeds its own limit, so that limit stands above ours, up to
@@ -183,8 +188,9 @@ export class GatewayServer {
   feedStatus(status: FeedStatusFrame): void {
     const isFirst = this.#feed === undefined;
     this.#feed = status;
+    this.#upgrades.isShedding = status.load === 'shedding';
     // That all is well goes without saying.
-    if (!isFirst || status.feed !== 'live') this.#tell([...this.#parts.sessions], status);
+    if (!isFirst || !isAllWell(status)) this.#tell([...this.#parts.sessions], status);
   }
 
   /** Begins the close handshake. */
@@ -233,7 +239,7 @@ export class GatewayServer {
     this.#parts.subscriptions.subscribe(session, admission.wanted, admission.warning);
     // The session holds its lanes itself now.
     this.#upgrades.releaseLanes(admission);
-    if (this.#feed !== undefined && this.#feed.feed !== 'live') this.#tellBehindSnapshots(session, this.#feed);
+    if (this.#feed !== undefined && !isAllWell(this.#feed)) this.#tellBehindSnapshots(session, this.#feed);
   }
 
   /** Tells a newcomer how the feed is doing, behind what it asked for. */

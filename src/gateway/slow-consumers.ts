@@ -123,7 +123,10 @@ export class SlowConsumers {
     const { outbox, subscriptions } = this.#options;
     const waiting = session.socket?.getBufferedAmount() ?? 0;
     if (waiting > 0) outbox.buffered.add(session);
-    else outbox.buffered.delete(session);
+    else {
+      outbox.buffered.delete(session);
+      session.sampledBytes = 0;
+    }
     if (!session.isStalled) {
       subscriptions.resumptions.drained(session);
       if (isLeaving(session) && waiting <= this.#lowWaterBytes) this.#goOn(session);

@@ -147,7 +147,6 @@ export class Subscriptions {
     }
     const others = next.filter(subscription => !isServed(subscription)).map(wantedOf);
     this.#begin(session, [...next.filter(isServed), ...this.#make(session, others, true)]);
-    // What was missed waited for this.
     if (!session.isStalled) this.resumptions.drained(session);
     return isLast;
   }

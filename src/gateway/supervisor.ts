@@ -26,6 +26,8 @@ const NOTHING_OPEN = {
   circuits: { open: 0, halfOpen: 0 },
   conflated: 0,
   waitingBytes: { all: 0, most: 0 },
+  loopDelayMs: 0,
+  frameAgeMs: 0,
 };
 
 export interface SupervisorOptions {

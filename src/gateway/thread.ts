@@ -26,6 +26,7 @@ import { KnownSymbols } from './known-symbols.js';
 import { LaneChanges } from './lane-changes.js';
 import { LaneTable, type SentCell } from './lane-table.js';
 import { Outbox, type Publish } from './outbox.js';
+import { LOOK_INTERVAL_MS, Overload } from './overload.js';
 import { Renewals } from './renewals.js';
 import { RoomMessages } from './room-messages.js';
 import { GatewayServer } from './server.js';
@@ -161,8 +162,9 @@ const wake = () => {
   Atomics.notify(doorbell, worker);
 };
 const laneChanges = new LaneChanges({ table, subscriptions, losses, nowMs: () => performance.now(), wake });
+const topics = new TopicCommands({ subscriptions, symbols, answers, subscriptionsMax });
 const commands = new CommandHandler({
-  topics: new TopicCommands({ subscriptions, symbols, answers, subscriptionsMax }),
+  topics,
   rooms,
   renewals: new Renewals({
     credentials,
@@ -242,7 +244,12 @@ port.on('message', (message: ToWorker) => {
       post({
         type: 'stats',
         id: message.id,
-        stats: snapshotStats(server, fanout, slow, outbox, table, sent, limits, keepalive.counters.pings),
+        stats: {
+          ...snapshotStats(server, fanout, slow, outbox, table, sent, limits, keepalive.counters.pings),
+          loopDelayMs: overload.loopDelayMs,
+          frameAgeMs: overload.frameAgeMs,
+          commandsShed: topics.shed,
+        },
       });
       break;
     case 'refused': {
@@ -254,7 +261,8 @@ port.on('message', (message: ToWorker) => {
       rooms.published(message);
       break;
     case 'status':
-      server.feedStatus({ type: 'status', feed: message.feed, since: message.since });
+      topics.isShedding = message.load === 'shedding';
+      server.feedStatus(message);
       break;
     case 'revoke':
       revoke(message.revocation, message.atMs);
@@ -281,6 +289,12 @@ setInterval(() => {
 }, SAMPLE_INTERVAL_MS).unref();
 setInterval(() => keepalive.sweep(), keepalive.sweepIntervalMs).unref();
 setInterval(() => apps.sweep(), APPS_SWEEP_MS).unref();
+const overload = new Overload({
+  ...config.overload,
+  nowMs: () => performance.now(),
+  onLevel: level => post({ type: 'load', level }),
+});
+setInterval(() => overload.look(fanout.counters), LOOK_INTERVAL_MS).unref();
 const heartbeats = new Heartbeats(table, outbox, config.times.heartbeatIntervalMs, nowMicros);
 setInterval(() => heartbeats.sweep(), heartbeats.sweepIntervalMs).unref();
 

@@ -22,7 +22,14 @@ interface Subscribing {
   readonly detail: number;
 }
 
+/** When a client that is refused under overload may try again. */
+const RETRY_AFTER_MS = 5_000;
+
 export class TopicCommands {
+  /** Under overload, retail clients are subscribed to nothing more. */
+  isShedding = false;
+  /** Commands that were refused for it. */
+  shed = 0;
   readonly #subscriptions: Subscriptions;
   readonly #symbols: KnownSymbols;
   readonly #answers: Answers;
@@ -41,6 +48,13 @@ export class TopicCommands {
   }
 
   subscribe(session: Session, command: SubscribeCommand): Handled {
+    if (this.isShedding && session.tier === 'retail') {
+      this.shed++;
+      const message = 'the gateway is overloaded';
+      const refusal = { type: 'error', code: 'rate_limited', message, retry_after_ms: RETRY_AFTER_MS };
+      this.#answers.send(session, command.id, refusal);
+      return undefined;
+    }
     const target = this.#target(session, command);
     if (target === undefined) return undefined;
     const rateClass = this.#classOf(session, command);

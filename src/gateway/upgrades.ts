@@ -25,6 +25,8 @@ export interface UpgradesParts {
 export class Upgrades {
   /** New connections are sent elsewhere. */
   isClosing = false;
+  /** New connections of retail clients are to come later. */
+  isShedding = false;
   readonly #parts: UpgradesParts;
 
   constructor(parts: UpgradesParts) {
@@ -108,6 +110,10 @@ export class Upgrades {
     if (this.isClosing) return unavailable('this gateway is closing');
     const { table, limits } = this.#parts;
     const { session, wanted, lanes } = admitted;
+    if (this.isShedding && session.tier === 'retail') {
+      limits.refused.overload++;
+      return unavailable('the gateway is overloaded');
+    }
     const refused = limits.enter(session.address, session.credential.sub);
     if (refused !== undefined) return refused;
     const live: Promise<boolean>[] = [];

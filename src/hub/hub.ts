@@ -105,6 +105,11 @@ export class Hub {
     return this.#replays.counters;
   }
 
+  /** Sends the class of retail clients so many times less often. */
+  stretchRetail(factor: number): void {
+    for (const shard of this.shards) shard.retailStretch = factor;
+  }
+
   /** The feed lost its source: what it does not number itself may have holes from here on. */
   feedLost(): void {
     this.#epochs.outage();

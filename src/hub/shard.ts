@@ -7,7 +7,7 @@
  * retains anyway) and events are counted and announced as a `gap`.
  */
 import type { BatchResult } from '../protocol/batch.js';
-import { BATCHES_DUE, CLASS_INTERVAL_MS } from '../protocol/lanes.js';
+import { BATCHES_DUE, CLASS_INTERVAL_MS, RETAIL_100MS } from '../protocol/lanes.js';
 import { BatchWriter, RecordKind } from '../protocol/records.js';
 import type { EncoderThread } from './encoder-thread.js';
 import { requeue } from './requeue.js';
@@ -45,6 +45,8 @@ export class Shard {
   /** State messages skipped in favour of a newer one because the queue was full. */
   statesSkipped = 0;
   restarts = 0;
+  /** By how much retail's class is sent less often than it should be. */
+  retailStretch = 1;
   /** Records and bytes handed to the encoder. */
   encodedRecords = 0;
   encodedBytes = 0;
@@ -285,7 +287,7 @@ export class Shard {
   #armClasses(dueClasses: number): void {
     for (let c = 1; c <= BATCHES_DUE; c++) {
       if ((dueClasses & (1 << c)) === 0 || this.#classTimers[c] !== undefined) continue;
-      const interval = c === BATCHES_DUE ? this.#options.batchIntervalMs : (CLASS_INTERVAL_MS[c] ?? 0);
+      const interval = this.#intervalMs(c);
       // On a common grid, so that all topics of a class leave together.
       const delay = interval - (performance.now() % interval);
       this.#classTimers[c] = setTimeout(() => {
@@ -293,6 +295,11 @@ export class Shard {
         this.control(RecordKind.flush, 0, c, 0);
       }, delay);
     }
+  }
+
+  #intervalMs(rateClass: number): number {
+    if (rateClass === BATCHES_DUE) return this.#options.batchIntervalMs;
+    return (CLASS_INTERVAL_MS[rateClass] ?? 0) * (rateClass === RETAIL_100MS ? this.retailStretch : 1);
   }
 
   /** First in the new batch: what the full queue before it had no room for, up to what a batch may hold. */

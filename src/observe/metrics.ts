@@ -33,6 +33,9 @@ export interface MainStats {
   readonly feedBehind: number;
   /** Undefined where there is no backup. */
   readonly feedSources: FeedSources | undefined;
+  /** 0: normal, then stretched, at last shedding. */
+  readonly loadLevel: number;
+  readonly loadChanges: { readonly up: number; readonly down: number };
   readonly replaysRecovered: number;
   readonly replaysUnrecovered: number;
 }
@@ -112,6 +115,10 @@ export class Metrics {
     this.#set('millrace_sources', 'Subjects followed', main.sources);
     this.#set('millrace_queue_bytes', 'Bytes that wait for an encoder', main.queuedBytes);
     this.#set('millrace_workers_listening', 'Gateway workers that accept connections', main.workersListening);
+    this.#set('millrace_load_level', '0 normal, 1 to 3 retail stretched, 4 retail refused', main.loadLevel);
+    for (const [direction, n] of Object.entries(main.loadChanges)) {
+      this.#count('millrace_load_changes_total', 'Changes of the load level', n, { direction });
+    }
     this.#set('millrace_feed_live', '1 while the feed delivers, 0 while it has lost its source', main.feedLive ? 1 : 0);
     this.#set('millrace_feed_behind_messages', 'Messages of the stream that are not read yet', main.feedBehind);
     if (main.feedSilentMs !== undefined) {
@@ -184,6 +191,19 @@ export class Metrics {
       'Sockets suspended for not keeping up',
       sum(w => w.stalls),
     );
+    const most = (pick: (w: WorkerStats) => number) => Math.max(0, ...workers.map(pick)) / 1000;
+    this.#set(
+      'millrace_loop_delay_seconds',
+      'Event-loop delay of the latest worker',
+      most(w => w.loopDelayMs),
+    );
+    this.#set(
+      'millrace_frame_age_seconds',
+      'Age of the youngest realtime frame',
+      most(w => w.frameAgeMs),
+    );
+    const shed = sum(w => w.commandsShed);
+    this.#count('millrace_commands_shed_total', 'Retail subscribes refused under overload', shed);
     this.#setPaces(workers, sum);
     const circuits = { open: sum(w => w.circuits.open), half_open: sum(w => w.circuits.halfOpen) };
     for (const [state, n] of Object.entries(circuits)) {

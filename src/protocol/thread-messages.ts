@@ -1,4 +1,5 @@
 /** What gateway workers and the main thread say to each other besides market data. */
+import type { Load } from './load.js';
 
 /** Worker → main: changes of interest, in order. Numbers are those of the source's name. */
 export type InterestChange =
@@ -68,6 +69,11 @@ export interface WorkerStats {
   /** Bucket b: frames that took less than 2^b µs from the hub to their publish. */
   readonly latencyBuckets: readonly number[];
   readonly latencySumMicros: number;
+  /** How late the event loop, and the youngest realtime frame, was at the last look. */
+  readonly loopDelayMs: number;
+  readonly frameAgeMs: number;
+  /** Commands of retail clients refused under overload. */
+  readonly commandsShed: number;
 }
 
 /** How the feed is doing, as clients are told. */
@@ -87,6 +93,8 @@ export type FromWorker =
       readonly payload: Uint8Array;
       readonly key: string;
     }
+  /** How loaded the worker is, when that changes; 0: it keeps up. */
+  | { readonly type: 'load'; readonly level: number }
   /** The thread is about to end because of this. */
   | { readonly type: 'failed'; readonly message: string }
   /** Something that should not happen happened; the worker goes on. */
@@ -105,8 +113,8 @@ export type ToWorker =
   | { readonly type: 'refused'; readonly request: number }
   | { readonly type: 'published'; readonly id: number; readonly epoch: string; readonly seq: number }
   | { readonly type: 'published'; readonly id: number; readonly failure: string }
-  /** The feed's status changed, or a new worker is told. `since`: RFC 3339. */
-  | { readonly type: 'status'; readonly feed: FeedState; readonly since: string }
+  /** The feed's status changed, or a new worker is told. `since`: RFC 3339; `load`: left out as long as it never was other than normal. */
+  | { readonly type: 'status'; readonly feed: FeedState; readonly since: string; readonly load?: Load }
   /** The payload of a `control.revoke` message, and when it came (ms since the Unix epoch). */
   | { readonly type: 'revoke'; readonly revocation: unknown; readonly atMs: number }
   | { readonly type: 'stats'; readonly id: number }

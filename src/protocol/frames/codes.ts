@@ -15,7 +15,7 @@ export const ERROR_CODES: Readonly<Record<ErrorCode, string>> = {
   forbidden: 'the credential does not allow it',
   not_subscribed: 'the topic is not subscribed',
   too_many_subscriptions: 'beyond WS_MAX_SUBSCRIPTIONS; nothing of the command was subscribed',
-  rate_limited: 'too many messages or connections',
+  rate_limited: 'too many messages or connections, or the gateway is overloaded',
   payload_too_large: 'longer than a message may be',
   internal: 'a defect; try again',
 };
@@ -84,7 +84,7 @@ export const REFUSALS: Readonly<Record<number, RefusalMeaning>> = {
     retryAfter: true,
   },
   503: {
-    summary: 'At WS_MAX_CONNECTIONS, draining, or not ready',
+    summary: 'At WS_MAX_CONNECTIONS, draining, not ready, or overloaded (retail clients)',
     codes: ['unavailable'],
     retryAfter: true,
   },

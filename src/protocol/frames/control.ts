@@ -1,5 +1,6 @@
 /** Frames that are about the connection and its topics. No member of theirs is a publisher's, so they have no other than these. */
 import { z } from 'zod';
+import { LOADS } from '../load.js';
 import { errorCode, gapReason } from './codes.js';
 import { commandId, define, epoch, position, rateClass, seq, stamps, stream, time, topic } from './members.js';
 
@@ -111,6 +112,15 @@ export const controlFrames = {
         .strictObject({ type: z.literal('error'), id, code: errorCode, message, symbols: names.optional() })
         .describe('Answers a command that was refused, in whole or in part'),
       z
+        .strictObject({
+          type: z.literal('error'),
+          id,
+          code: z.literal('rate_limited'),
+          message,
+          retry_after_ms: z.int().positive(),
+        })
+        .describe('A subscribe that is refused because the gateway is overloaded: try again after that time'),
+      z
         .strictObject({ type: z.literal('error'), code: z.literal('too_many_subscriptions'), message, topics })
         .describe('Subscribed, and ended now: the gateway follows as many topics as it can'),
     ]),
@@ -143,6 +153,12 @@ export const controlFrames = {
       type: z.literal('status'),
       feed: z.enum(['live', 'stale', 'failover']).describe('stale: the last values are still served'),
       since: time,
+      load: z
+        .enum(LOADS)
+        .optional()
+        .describe(
+          'stretched: retail clients are sent the class 100ms less often; shedding: and may subscribe to nothing more. normal where it is left out',
+        ),
     }),
     'How the gateway’s own source is',
     { type: 'status', feed: 'stale', since: '2026-11-20T22:50:12.178Z' },

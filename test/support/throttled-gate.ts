@@ -3,8 +3,6 @@ import { once } from 'node:events';
 import { type AddressInfo, createServer, type Server, Socket } from 'node:net';
 
 const PORTION_INTERVAL_MS = 20;
-/** Small, so that what is held up waits at the server. */
-const HELD_BYTES_MAX = 16 * 1024;
 
 export class ThrottledGate {
   readonly port: number;
@@ -36,7 +34,7 @@ export class ThrottledGate {
   }
 
   #open(client: Socket, targetPort: number): void {
-    const target = new Socket({ highWaterMark: HELD_BYTES_MAX });
+    const target = new Socket();
     target.connect({ host: '127.0.0.1', port: targetPort, noDelay: true });
     for (const socket of [client, target]) {
       this.#sockets.add(socket);

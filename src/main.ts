@@ -13,6 +13,7 @@ import { RevocationList } from './auth/revocations.js';
 import { CLOSE_PART_MAX_MS, inTime } from './closing.js';
 import type { Config } from './config/environment.js';
 import { reachableHost } from './config/reachable-host.js';
+import { parseOrder } from './control-order.js';
 import { createFeed } from './feed/create-feed.js';
 import { type Feed, type FeedSink, type FeedStatus, newFeedMessage, systemClock } from './feed/feed.js';
 import { CertificateFiles } from './gateway/certificate-files.js';
@@ -21,9 +22,9 @@ import { startEncoderThread } from './hub/encoder-thread.js';
 import { Hub } from './hub/hub.js';
 import type { HubFeed } from './hub/hub-options.js';
 import { Loads } from './hub/loads.js';
+import { shardTotals } from './hub/shard-totals.js';
 import { type Logger, LogSampler } from './observe/log.js';
 import { Metrics } from './observe/metrics.js';
-import { stretchOf } from './protocol/load.js';
 import { createDoorbells, createRing } from './protocol/ring.js';
 import type { ToWorker } from './protocol/thread-messages.js';
 
@@ -103,10 +104,8 @@ class GatewayParts implements Gateway {
       threadFile: new URL('./gateway/thread.js', import.meta.url),
       rings,
       doorbells,
-      onMessage: (worker, message) => {
-        if (message.type === 'load') this.#loads.set(worker, message.level);
-        else this.#hub.fromWorker(worker, message);
-      },
+      onMessage: (worker, message) =>
+        message.type === 'load' ? this.#loads.set(worker, message.level) : this.#hub.fromWorker(worker, message),
       onUp: worker => this.#welcome(worker),
       onDown: (worker, reason) => {
         log.error({ worker, reason }, 'gateway worker died and is replaced');
@@ -262,7 +261,7 @@ class GatewayParts implements Gateway {
   #loadChanged(level: number): void {
     const { load } = this.#loads;
     this.#log.warn({ level, load }, 'load');
-    this.#hub.stretchRetail(stretchOf(level));
+    this.#hub.stretchRetail(level);
     if ((this.#feedState.load ?? 'normal') === load) return;
     this.#feedState = { ...this.#feedState, load };
     this.#workers.postAll(this.#feedState);
@@ -270,7 +269,7 @@ class GatewayParts implements Gateway {
 
   /** An order over NATS: to all gateways (`control.revoke`), or to the one that is named (`control.drain`). */
   #control(subject: string, payload: Uint8Array): void {
-    const order = jsonObject(payload);
+    const order = parseOrder(payload);
     if (order === undefined) {
       this.#log.warn({ subject }, 'order ignored: not a JSON object');
     } else if (subject === 'control.revoke') {
@@ -333,36 +332,19 @@ class GatewayParts implements Gateway {
 
   #mainStats() {
     const { shards, counters, sources } = this.#hub;
-    const sum = (pick: (shard: (typeof shards)[number]) => number) => shards.reduce((total, s) => total + pick(s), 0);
     return {
       ...counters,
       sources,
-      queuedBytes: sum(s => s.queuedBytes),
-      eventsDropped: sum(s => s.eventsDropped),
-      statesSkipped: sum(s => s.statesSkipped),
-      batchRecords: sum(s => s.encodedRecords),
-      batchBytes: sum(s => s.encodedBytes),
-      encoderRestarts: sum(s => s.restarts),
+      ...shardTotals(shards),
       workerRestarts: this.#workers.restarts,
       workersListening: this.#workers.listening,
       feedLive: this.#feedState.feed !== 'stale',
       feedSilentMs: this.#hub.silentMs,
       feedBehind: this.#feed.behind?.() ?? 0,
       feedSources: this.#feed.stats,
-      loadLevel: this.#loads.level,
-      loadChanges: this.#loads.changes,
+      ...this.#loads.stats,
       replaysRecovered: this.#hub.replays.recovered,
       replaysUnrecovered: this.#hub.replays.unrecovered,
     };
-  }
-}
-
-function jsonObject(payload: Uint8Array): Readonly<Record<string, unknown>> | undefined {
-  try {
-    const value: unknown = JSON.parse(Buffer.from(payload).toString());
-    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : undefined;
-  } catch {
-    // The caller says that it is none.
-    return undefined;
   }
 }

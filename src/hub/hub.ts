@@ -3,6 +3,7 @@
  * source, and keeps who wants what. It never looks into a payload.
  */
 import type { BatchResult } from '../protocol/batch.js';
+import { stretchOf } from '../protocol/load.js';
 import { FLAG_LOSS_BEFORE, RecordKind } from '../protocol/records.js';
 import type { FromWorker } from '../protocol/thread-messages.js';
 import {
@@ -105,9 +106,9 @@ export class Hub {
     return this.#replays.counters;
   }
 
-  /** Sends the class of retail clients so many times less often. */
-  stretchRetail(factor: number): void {
-    for (const shard of this.shards) shard.retailStretch = factor;
+  /** Sends the class of retail clients as often as the load level says. */
+  stretchRetail(level: number): void {
+    for (const shard of this.shards) shard.retailStretch = stretchOf(level);
   }
 
   /** The feed lost its source: what it does not number itself may have holes from here on. */

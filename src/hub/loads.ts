@@ -16,6 +16,10 @@ export class Loads {
     return loadOf(this.level);
   }
 
+  get stats() {
+    return { loadLevel: this.level, loadChanges: this.changes };
+  }
+
   set(worker: number, level: number): void {
     this.#levels.set(worker, level);
     this.#changed();

@@ -1,0 +1,14 @@
+/** What the shards of a hub count, over all of them. */
+import type { Shard } from './shard.js';
+
+export function shardTotals(shards: readonly Shard[]) {
+  const sum = (pick: (shard: Shard) => number) => shards.reduce((total, shard) => total + pick(shard), 0);
+  return {
+    queuedBytes: sum(s => s.queuedBytes),
+    eventsDropped: sum(s => s.eventsDropped),
+    statesSkipped: sum(s => s.statesSkipped),
+    batchRecords: sum(s => s.encodedRecords),
+    batchBytes: sum(s => s.encodedBytes),
+    encoderRestarts: sum(s => s.restarts),
+  };
+}

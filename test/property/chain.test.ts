@@ -1,6 +1,16 @@
 import fc from 'fast-check';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { anything, calmScenery, eventsOnly, eventsWithoutTrouble, run, type Step, scenery } from './steps.js';
+import {
+  anything,
+  calmScenery,
+  eventsOnly,
+  eventsWithoutTrouble,
+  run,
+  type Step,
+  scenery,
+  slowAndFast,
+  slowScenery,
+} from './steps.js';
 import { type Scenery, World } from './world.js';
 
 /** To look into a failure: how long to search for a smaller script. */
@@ -87,6 +97,17 @@ test(
     expect(stalls).toBeGreaterThan(0);
     expect(overHighWater).toBeGreaterThan(0);
     expect(restores).toBeGreaterThan(0);
+  },
+  TIMEOUT_MS,
+);
+
+test(
+  'R40 R6 invariant 1 where clients are sent their state topics in slower classes, and in faster ones again',
+  async () => {
+    const { stalls, overHighWater, restores } = await assertScripts(slowAndFast, slowScenery);
+    expect(stalls).toBeGreaterThan(RUNS);
+    expect(overHighWater).toBeGreaterThan(RUNS);
+    expect(restores).toBeGreaterThan(RUNS);
   },
   TIMEOUT_MS,
 );

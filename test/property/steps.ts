@@ -25,6 +25,8 @@ const client = fc.record({
 });
 
 const SECOND_MS = 1000;
+/** Between two looks at sockets. */
+const PACE_ROUND_MS = 50;
 
 const is = <T extends string>(op: T) => ({ op: fc.constant(op) });
 
@@ -125,6 +127,25 @@ const TIME_STEPS = [
   { weight: 10, arbitrary: fc.record({ ...is('time'), ms: fc.constantFrom(5, 5, 5, 20, 20, 150, 1100, 3500) }) },
 ] as const;
 
+/** Clients that fall behind by and by, and that keep up for a while: the gateway looks at them in between. */
+const PACE_STEPS = [
+  ...EVENT_STEPS.filter(({ weight }) => weight >= 16),
+  {
+    weight: 30,
+    arbitrary: fc.record({
+      ...is('fall_behind'),
+      peerIndex,
+      rounds: fc.integer({ min: 2, max: 10 }),
+      quotes: fc.integer({ min: 1, max: 8 }),
+    }),
+  },
+  {
+    weight: 20,
+    arbitrary: fc.record({ ...is('keep_up'), peerIndex, rounds: fc.integer({ min: 1, max: 8 }), quotes: fc.nat(2) }),
+  },
+] as const;
+
+export const slowAndFast = fc.oneof(...STATE_STEPS, ...PACE_STEPS, ...TIME_STEPS);
 export const anything = fc.oneof(...STATE_STEPS, ...EVENT_STEPS, ...TROUBLE_STEPS, ...TIME_STEPS);
 export const eventsOnly = fc.oneof(...EVENT_STEPS, ...TROUBLE_STEPS, ...EPOCH_STEPS, ...TIME_STEPS);
 export const eventsWithoutTrouble = fc.oneof(...EVENT_STEPS, ...TIME_STEPS);
@@ -135,6 +156,13 @@ export const scenery = fc.record({
   isStream: fc.boolean(),
   historyBytes: fc.constantFrom(0, 2048, 8192, HISTORY_BYTES_ENOUGH, HISTORY_BYTES_ENOUGH),
   backpressureBytes: fc.constantFrom(400, 1024, 4096),
+  isCalm: fc.constant(false),
+});
+export const slowScenery = fc.record({
+  encoders: fc.constant(2),
+  isStream: fc.boolean(),
+  historyBytes: fc.constant(HISTORY_BYTES_ENOUGH),
+  backpressureBytes: fc.constantFrom(4096, 8192),
   isCalm: fc.constant(false),
 });
 export const calmScenery = fc.record({
@@ -150,6 +178,7 @@ export type Step =
   | StepOf<typeof STATE_STEPS>
   | StepOf<typeof EVENT_STEPS>
   | StepOf<typeof TROUBLE_STEPS>
+  | StepOf<typeof PACE_STEPS>
   | StepOf<typeof EPOCH_STEPS>
   | StepOf<typeof TIME_STEPS>;
 
@@ -157,13 +186,33 @@ export async function run(world: World, s: Step): Promise<void> {
   if ('peerIndex' in s) {
     const open = world.peers.filter(({ socket }) => socket.isOpen);
     const peer = open[s.peerIndex % Math.max(1, open.length)];
-    if (peer !== undefined) runOfPeer(world, peer, s);
+    if (peer === undefined) return;
+    if (s.op === 'fall_behind' || s.op === 'keep_up') await runOfPace(world, peer, s);
+    else runOfPeer(world, peer, s);
   } else if ('topic' in s) runOfTopic(world, s);
   else await runOfWorld(world, s);
   await vi.advanceTimersByTimeAsync(0);
 }
 
-function runOfPeer(world: World, peer: Peer, s: Extract<Step, { peerIndex: number }>): void {
+type PaceStep = Extract<Step, { op: 'fall_behind' | 'keep_up' }>;
+
+async function runOfPace(world: World, peer: Peer, s: PaceStep): Promise<void> {
+  if (s.op === 'fall_behind') peer.socket.isReading = false;
+  else peer.socket.drain();
+  for (let round = 0; round < s.rounds; round++) {
+    for (let n = 0; n < s.quotes; n++) {
+      for (const name of SYMBOLS) {
+        world.quote(name, n, round, false);
+        world.book(name, [[n + 1, round]], false);
+      }
+    }
+    await world.work();
+    world.gateway.sample();
+    await vi.advanceTimersByTimeAsync(PACE_ROUND_MS);
+  }
+}
+
+function runOfPeer(world: World, peer: Peer, s: Exclude<Extract<Step, { peerIndex: number }>, PaceStep>): void {
   const { gateway } = world;
   switch (s.op) {
     case 'subscribe':

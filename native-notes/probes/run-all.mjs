@@ -28,6 +28,7 @@ const PROBES = {
   'publish-before-route': 'deterministic',
   'idle-timeout': 'deterministic',
   'payload-views': 'deterministic',
+  'hung-thread': 'deterministic',
   'thread-exit': 'deterministic',
   acceptor: 'deterministic',
   'certificate-swap': 'deterministic',

@@ -9,11 +9,11 @@ import { randomBytes } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import { AdminServer } from './admin/server.js';
 import { statsOf } from './admin/stats.js';
-import { RevocationList } from './auth/revocations.js';
+import type { Revocation } from './auth/revocations.js';
 import { CLOSE_PART_MAX_MS, inTime } from './closing.js';
 import type { Config } from './config/environment.js';
 import { reachableHost } from './config/reachable-host.js';
-import { parseOrder } from './control-order.js';
+import { ControlOrders } from './control-orders.js';
 import { createFeed } from './feed/create-feed.js';
 import { type Feed, type FeedSink, type FeedStatus, newFeedMessage, systemClock } from './feed/feed.js';
 import { CertificateFiles } from './gateway/certificate-files.js';
@@ -23,35 +23,20 @@ import { Hub } from './hub/hub.js';
 import type { HubFeed } from './hub/hub-options.js';
 import { Loads } from './hub/loads.js';
 import { shardTotals } from './hub/shard-totals.js';
+import { DescriptorWatch } from './observe/descriptors.js';
 import { type Logger, LogSampler } from './observe/log.js';
 import { Metrics } from './observe/metrics.js';
 import { createDoorbells, createRing } from './protocol/ring.js';
 import type { ToWorker } from './protocol/thread-messages.js';
+import type { Gateway, GatewayHost } from './running-gateway.js';
 
 /** Frames of one encoder that its readers may be behind: several hundred milliseconds at full speed. */
 const RING_BYTES = 8 * 1024 * 1024;
 const SAMPLE_LOG_MS = 1000;
-
 /** Beyond DRAIN_TIMEOUT: for connections that were let in just before the port was left. */
 const DRAIN_BEYOND_MS = 5_000;
 /** How long the process that is replaced may take to let go of its admin port. */
 const ADMIN_PORT_FREE_MS = 10_000;
-
-/** Everything that runs, to be closed again. */
-export interface Gateway {
-  readonly url: string;
-  readonly adminUrl: string;
-  /**
-   * Is not ready any more, leaves the port to others, and sends the clients elsewhere, spread over DRAIN_TIMEOUT; who is still
-   * here is served as before. Resolves when they are gone; `close` ends it at any time.
-   * @param isReplaced another process takes over here and wants the admin port
-   */
-  drain(isReplaced: boolean): Promise<void>;
-  /** Sends away whoever is left, all at once, and ends everything. */
-  close(): Promise<void>;
-  /** Newcomers get the certificate that the files hold now. One that cannot be used is logged, and the present one stays. */
-  renewCertificate(): void;
-}
 
 /**
  * Starts a gateway. Resolves once it accepts connections and its feed is up.
@@ -59,8 +44,13 @@ export interface Gateway {
  *   this one serves clients.
  * @throws {Error} when a port, the feed or a key cannot be had; nothing is left running then.
  */
-export async function startGateway(config: Config, log: Logger, sendPredecessorAway?: () => void): Promise<Gateway> {
-  const parts = new GatewayParts(config, log);
+export async function startGateway(
+  config: Config,
+  log: Logger,
+  host: GatewayHost,
+  sendPredecessorAway?: () => void,
+): Promise<Gateway> {
+  const parts = new GatewayParts(config, log, host);
   try {
     await parts.start(sendPredecessorAway);
   } catch (cause) {
@@ -73,11 +63,17 @@ export async function startGateway(config: Config, log: Logger, sendPredecessorA
 class GatewayParts implements Gateway {
   readonly #config: Config;
   readonly #log: Logger;
+  readonly #host: GatewayHost;
   readonly #sampler = new LogSampler(SAMPLE_LOG_MS);
   readonly #feed: Feed;
   readonly #hub: Hub;
   readonly #workers: WorkerSupervisor;
   readonly #admin: AdminServer;
+  readonly #descriptors = new DescriptorWatch(isShort => {
+    if (isShort) this.#log.error('file descriptors are short: nobody is let in until connections close');
+    else this.#log.warn('there are file descriptors again: clients are let in');
+    this.#workers.postAll({ type: 'accept', isAccepting: !isShort });
+  });
   #adminPort = 0;
   #feedState: Extract<ToWorker, { type: 'status' }> = {
     type: 'status',
@@ -85,17 +81,27 @@ class GatewayParts implements Gateway {
     since: new Date().toISOString(),
   };
   readonly #loads = new Loads(level => this.#loadChanged(level));
-  readonly #revocations = new RevocationList();
+  readonly #orders: ControlOrders;
   #isDraining = false;
   #feedStarted = false;
   #draining: Promise<void> | undefined;
   #closing: Promise<void> | undefined;
   readonly #certificate: CertificateFiles | undefined;
 
-  constructor(config: Config, log: Logger) {
+  constructor(config: Config, log: Logger, host: GatewayHost) {
+    this.#host = host;
     this.#config = config;
     this.#log = log;
     this.#feed = createFeed(config, log);
+    this.#orders = new ControlOrders({
+      nodeName: config.nodeName,
+      log,
+      onDrain: () => {
+        this.#isDraining = true;
+        this.#workers.postAll({ type: 'drain' });
+      },
+      onRevoked: revocation => this.#workers.postAll(revokeMessage(revocation)),
+    });
     const rings = Array.from({ length: config.encoders }, () => createRing(RING_BYTES));
     const doorbells = createDoorbells(config.workers);
     this.#hub = this.#createHub(rings, doorbells);
@@ -113,6 +119,10 @@ class GatewayParts implements Gateway {
         this.#loads.forgetWorker(worker);
       },
       onFault: (worker, message) => this.#fault(`gateway worker ${worker}`, message),
+      onStuck: (worker, reason) => {
+        log.fatal({ worker, reason }, 'a gateway worker cannot be ended: the process has to be');
+        host.onFatal();
+      },
     });
     this.#certificate =
       config.tls === undefined
@@ -145,6 +155,7 @@ class GatewayParts implements Gateway {
     this.#feedStarted = true;
     // Last: a client that is let in before the symbols are known would be told that there are none.
     await this.#workers.start();
+    this.#descriptors.start();
     this.#certificate?.watch();
     if (sendPredecessorAway !== undefined) {
       sendPredecessorAway();
@@ -175,6 +186,7 @@ class GatewayParts implements Gateway {
    * @throws {AggregateError} of what went wrong
    */
   async #close(): Promise<void> {
+    this.#descriptors.stop();
     const failures: unknown[] = [];
     const part = async (name: keyof typeof CLOSE_PART_MAX_MS, end: () => Promise<void>) => {
       try {
@@ -215,6 +227,8 @@ class GatewayParts implements Gateway {
       feed: this.#hubFeed(),
       historyBytes: config.historyBytes,
       batchIntervalMs: config.times.batchIntervalMs,
+      hungAfterMs: config.times.hungAfterMs,
+      stableAfterMs: config.times.stableAfterMs,
       onRejected: (subject, payload, reason) => {
         this.#feed.deadLetter(subject, payload, reason);
         const suppressed = this.#sampler.pass(`rejected ${reason}`);
@@ -242,7 +256,7 @@ class GatewayParts implements Gateway {
     return {
       message: message => this.#hub.message(message),
       status: (status, detail) => this.#feedStatus(status, detail),
-      control: (subject, payload) => this.#control(subject, payload),
+      control: (subject, payload) => this.#orders.receive(subject, payload),
       notice: (what, detail) => this.#log.warn({ what, detail }, 'feed notice'),
     };
   }
@@ -267,39 +281,13 @@ class GatewayParts implements Gateway {
     this.#workers.postAll(this.#feedState);
   }
 
-  /** An order over NATS: to all gateways (`control.revoke`), or to the one that is named (`control.drain`). */
-  #control(subject: string, payload: Uint8Array): void {
-    const order = parseOrder(payload);
-    if (order === undefined) {
-      this.#log.warn({ subject }, 'order ignored: not a JSON object');
-    } else if (subject === 'control.revoke') {
-      this.#revoke(order);
-    } else if (order.node === this.#config.nodeName) {
-      this.#log.warn({ subject }, 'draining');
-      this.#isDraining = true;
-      this.#workers.postAll({ type: 'drain' });
-    }
-  }
-
-  #revoke(order: Readonly<Record<string, unknown>>): void {
-    const atMs = Date.now();
-    const revocation = this.#revocations.add(order, atMs);
-    if (revocation === undefined) {
-      this.#log.warn('revocation ignored: it names neither sub, jti nor api_key, or several');
-      return;
-    }
-    this.#log.warn({ by: revocation.by }, 'credential revoked');
-    this.#workers.postAll({ type: 'revoke', revocation: { [revocation.by]: revocation.value }, atMs });
-  }
-
   /** What a worker that starts must know. */
   #welcome(worker: number): void {
     this.#hub.welcome(worker);
     this.#workers.post(worker, this.#feedState);
-    for (const { by, value, atMs } of this.#revocations) {
-      this.#workers.post(worker, { type: 'revoke', revocation: { [by]: value }, atMs });
-    }
+    for (const revocation of this.#orders.revocations) this.#workers.post(worker, revokeMessage(revocation));
     if (this.#isDraining && this.#draining === undefined) this.#workers.post(worker, { type: 'drain' });
+    if (this.#descriptors.isShort) this.#workers.post(worker, { type: 'accept', isAccepting: false });
   }
 
   #fault(what: string, detail: string): void {
@@ -313,6 +301,9 @@ class GatewayParts implements Gateway {
     if (this.#isDraining) missing.push('draining');
     if (!this.#feedStarted) missing.push('feed');
     if (this.#workers.listening < this.#config.workers) missing.push('workers');
+    if (this.#descriptors.isShort) missing.push('descriptors');
+    if (this.#workers.crashLoops > 0) missing.push('workers_stable');
+    if (this.#hub.crashLoops > 0) missing.push('encoders_stable');
     return missing;
   }
 
@@ -338,6 +329,11 @@ class GatewayParts implements Gateway {
       ...shardTotals(shards),
       workerRestarts: this.#workers.restarts,
       workersListening: this.#workers.listening,
+      descriptorsShort: this.#descriptors.isShort,
+      logLinesLost: this.#host.logLinesLost(),
+      workersHung: this.#workers.hung,
+      workerCrashLoops: this.#workers.crashLoops,
+      encoderCrashLoops: this.#hub.crashLoops,
       feedLive: this.#feedState.feed !== 'stale',
       feedSilentMs: this.#hub.silentMs,
       feedBehind: this.#feed.behind?.() ?? 0,
@@ -347,4 +343,8 @@ class GatewayParts implements Gateway {
       replaysUnrecovered: this.#hub.replays.unrecovered,
     };
   }
+}
+
+function revokeMessage({ by, value, atMs }: Revocation): ToWorker {
+  return { type: 'revoke', revocation: { [by]: value }, atMs };
 }

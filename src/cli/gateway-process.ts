@@ -2,8 +2,10 @@
 import { randomBytes } from 'node:crypto';
 import { createServer } from 'node:net';
 import { type Config, readConfig } from '../config/environment.js';
-import { type Gateway, startGateway } from '../main.js';
+import { startGateway } from '../main.js';
 import { createLogger, type Logger } from '../observe/log.js';
+import { LogDestination } from '../observe/log-destination.js';
+import type { Gateway } from '../running-gateway.js';
 import { findPredecessor } from './takeover.js';
 import { welcome } from './welcome.js';
 
@@ -25,11 +27,19 @@ export async function runGateway(env: NodeJS.ProcessEnv, isTakeover = false): Pr
   const secret = hasKey ? auth.secret : randomBytes(32).toString('hex');
   const port = configured.port === 0 ? await freePort(configured.host) : configured.port;
   const config: Config = { ...configured, port, auth: { ...auth, secret } };
-  const log = createLogger(config.logLevel, config.nodeName);
+  const lines = new LogDestination();
+  const log = createLogger(config.logLevel, config.nodeName, lines);
+  // Nobody reads what is printed, or it finds no room: other commands end by that, a gateway does not.
+  process.stdout.removeAllListeners('error');
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on('error', cause => log.warn({ reason: String(cause) }, 'what was printed is lost'));
+  }
   const predecessor = isTakeover ? await findPredecessor(config) : undefined;
   if (isTakeover) log.info({ replaces: predecessor?.pid }, 'takeover');
-  const starting = startGateway(config, log, predecessor?.sendAway);
-  endOnSignals(starting, log);
+  let fatal = () => {};
+  const host = { onFatal: () => fatal(), logLinesLost: () => lines.lost };
+  const starting = startGateway(config, log, host, predecessor?.sendAway);
+  fatal = endOnSignals(starting, log);
   const gateway = await starting;
   // Without a certificate a terminal that is closed ends the program, as it does by default.
   if (config.tls !== undefined) process.on('SIGHUP', () => gateway.renewCertificate());
@@ -55,8 +65,9 @@ function freePort(host: string): Promise<number> {
  * SIGTERM sends the clients elsewhere before it ends; SIGQUIT too, and frees the admin port for the process that takes over.
  * SIGINT is a person at a terminal, who wants it to end; so does any second signal. One that comes while the gateway starts is
  * obeyed as soon as it has started.
+ * @returns what ends it with exit code 1, for when it cannot go on
  */
-function endOnSignals(starting: Promise<Gateway>, log: Logger): void {
+function endOnSignals(starting: Promise<Gateway>, log: Logger): () => void {
   let isDraining = false;
   let isEnding = false;
   const end = (reason: string, exitCode: number) => {
@@ -106,6 +117,7 @@ function endOnSignals(starting: Promise<Gateway>, log: Logger): void {
     log.fatal({ err: cause }, 'defect on the main thread');
     end('defect', 1);
   });
+  return () => end('a thread is stuck', 1);
 }
 
 /** npm does not hand a SIGTERM on: it ends, and its shell, and what they ran would go on alone. */

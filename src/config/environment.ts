@@ -5,6 +5,7 @@
 import { availableParallelism } from 'node:os';
 import { z } from 'zod';
 import type { CircuitConfig, LimitsConfig, OverloadConfig, TimesConfig } from './limits.js';
+import type { NatsConfig, ReplayConfig, SimulatorConfig } from './sources.js';
 import {
   bytes,
   decimal,
@@ -18,41 +19,11 @@ import {
   threads,
 } from './values.js';
 
+export type { NatsConfig, ReplayConfig, SimulatorConfig } from './sources.js';
+
 /** A setting that cannot be used. The message names the environment variable. */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError';
-}
-
-export interface NatsConfig {
-  readonly url: string;
-  /** A second source of the same messages, for when the first fails. */
-  readonly backupUrl: string | undefined;
-  /** How long the first may be lost or silent. */
-  readonly staleAfterMs: number;
-  readonly user: string | undefined;
-  readonly password: string | undefined;
-  readonly token: string | undefined;
-  /** Path of a .creds file. */
-  readonly credsFile: string | undefined;
-  readonly tlsCaFile: string | undefined;
-  readonly tlsCertFile: string | undefined;
-  readonly tlsKeyFile: string | undefined;
-  readonly jetstream: boolean;
-  readonly stream: string;
-}
-
-export interface SimulatorConfig {
-  readonly symbols: number;
-  /** Updates per second over all symbols; 0: the calm market, a random subset every `intervalMs`. */
-  readonly updatesPerSecond: number;
-  readonly intervalMs: number;
-  readonly seed: number;
-}
-
-export interface ReplayConfig {
-  readonly file: string;
-  /** 1 = as recorded, 10 = ten times as fast, 0 = as fast as it goes. */
-  readonly speed: number;
 }
 
 export interface AuthConfig {
@@ -105,6 +76,7 @@ const PING_INTERVAL_MS_MAX = 600_000;
 const NATS_URL_DEFAULT = 'nats://127.0.0.1:4222';
 /** Less would call a source silent that the machine has merely not come round to. */
 const STALE_AFTER_MS_MIN = 100;
+const HUNG_AFTER_MS_MIN = 500;
 const variables = z.object({
   NODE_NAME: z
     .string()
@@ -191,6 +163,8 @@ const variables = z.object({
   BATCH_INTERVAL: durationMs.default(16),
   HISTORY_BYTES: bytes.pipe(z.number().max(4 * 1024 ** 3)).default(16 * 1024 ** 2),
   DRAIN_TIMEOUT: durationMs.default(30_000),
+  THREAD_HUNG_AFTER: durationMs.default(5000),
+  THREAD_STABLE_AFTER: durationMs.default(30_000),
   LOG_LEVEL: z.enum(LOG_LEVELS).default('info'),
 });
 
@@ -291,6 +265,8 @@ export function readConfig(
       heartbeatIntervalMs: v.HEARTBEAT_INTERVAL,
       drainTimeoutMs: v.DRAIN_TIMEOUT,
       batchIntervalMs: v.BATCH_INTERVAL,
+      hungAfterMs: v.THREAD_HUNG_AFTER,
+      stableAfterMs: v.THREAD_STABLE_AFTER,
     },
     batchMax: v.BATCH_MAX,
     historyBytes: v.HISTORY_BYTES,
@@ -323,6 +299,9 @@ function checkRelations(v: Variables, feed: Config['feed']): void {
   }
   const keys = [v.AUTH_JWT_SECRET, v.AUTH_JWKS_URL, v.AUTH_JWKS_FILE].filter(key => key !== undefined);
   if (keys.length > 1) wrong.push('AUTH_JWT_SECRET, AUTH_JWKS_URL, AUTH_JWKS_FILE: set one of them, not several');
+  if (v.THREAD_HUNG_AFTER < HUNG_AFTER_MS_MIN) {
+    wrong.push('THREAD_HUNG_AFTER: must be at least 500ms, or threads that are only busy are taken for hung');
+  }
   if (v.WS_PING_INTERVAL > PING_INTERVAL_MS_MAX) {
     wrong.push('WS_PING_INTERVAL: must be at most 10m, or sockets that are alive are taken for dead');
   }

@@ -49,4 +49,8 @@ export interface TimesConfig {
   readonly drainTimeoutMs: number;
   /** Longest that an analytics message waits for others. */
   readonly batchIntervalMs: number;
+  /** Of a thread that makes no progress, before it is replaced. */
+  readonly hungAfterMs: number;
+  /** A thread that ran this long is no longer held to be in a crash loop. */
+  readonly stableAfterMs: number;
 }

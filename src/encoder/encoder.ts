@@ -1,6 +1,7 @@
 /** One shard: the state of its sources, driven by the hub's batches, writing frames into its ring. */
 import type { BatchResult, EncoderThreadData, RejectReason } from '../protocol/batch.js';
 import { BATCHES_DUE } from '../protocol/lanes.js';
+import { ProgressWriter } from '../protocol/progress.js';
 import { BatchReader, FLAG_INCOMPLETE, FLAG_LOSS_BEFORE, RecordKind } from '../protocol/records.js';
 import { FrameKind, RingWriter } from '../protocol/ring.js';
 import { ALL_TRADES_SOURCE, type SourceKind } from '../protocol/topics.js';
@@ -37,10 +38,12 @@ export class ShardEncoder {
   readonly #events: EventSourceParts;
   /** Sources with something to send at the next flush, by class; last, those with a batch of events. */
   readonly #due: { flush(rateClass: number): void }[][] = Array.from({ length: BATCHES_DUE + 1 }, () => []);
+  readonly #progress: ProgressWriter;
   readonly #times = { seq: 0, tsEventMicros: 0, hubMicros: 0 };
 
   /** @param nowMicros µs since the Unix epoch */
-  constructor({ ring, doorbells, batchMax }: EncoderThreadData, nowMicros: () => number) {
+  constructor({ ring, doorbells, batchMax, progress }: EncoderThreadData, nowMicros: () => number) {
+    this.#progress = new ProgressWriter(progress);
     this.#ring = new RingWriter(ring, doorbells);
     this.#out = new FrameEncoder(this.#ring, nowMicros);
     this.#events = {
@@ -49,6 +52,7 @@ export class ShardEncoder {
       batchMax,
       markBatch: source => this.#due[BATCHES_DUE]?.push(source),
     };
+    this.#progress.idle();
     // Whoever reads this ring may hold documents of an encoder that is no more.
     const nothing = new Uint8Array(0);
     this.#ring.append(FrameKind.rebuilt, 0, 0, EVERY_WORKER, 0, 0, 0, nothing, nothing, 0, 0);
@@ -75,12 +79,14 @@ export class ShardEncoder {
     };
     this.#reader.open(buffer, bytes);
     while (this.#reader.next()) {
+      this.#progress.at(this.#reader.kind, this.#reader.source, this.#reader.a);
       try {
         this.#record(payloads, result);
       } catch (cause) {
         this.#failed(payloads, cause, result);
       }
     }
+    this.#progress.idle();
     this.#ring.commit();
     for (let c = 1; c <= BATCHES_DUE; c++) if ((this.#due[c]?.length ?? 0) > 0) result.dueClasses |= 1 << c;
     result.frames = this.#out.frames - framesBefore;

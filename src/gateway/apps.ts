@@ -112,6 +112,11 @@ export class Apps {
     this.closePort();
   }
 
+  get isListening(): boolean {
+    return this.#listenSocket !== undefined;
+  }
+
+  /** Nobody is listening here until the next `listen`; who is connected stays. */
   closePort(): void {
     if (this.#listenSocket !== undefined) us_listen_socket_close(this.#listenSocket);
     this.#listenSocket = undefined;

@@ -2,17 +2,18 @@
 import { randomInt } from 'node:crypto';
 import { Worker } from 'node:worker_threads';
 import type { Config } from '../config/environment.js';
+import { RestartPace } from '../observe/restart-pace.js';
 import type { FromWorker, GatewayThreadData, ToWorker, WorkerStats } from '../protocol/thread-messages.js';
 import { AttemptRates, createAttemptRates } from './attempt-rates.js';
+import { endHungThread } from './hung-thread.js';
 import type { HashSeed } from './key-hash.js';
 import { countSlotsFor, createSharedCounts, SharedCounts } from './shared-counts.js';
+import { BEAT_INTERVAL_MS, createBeats, Watchdog } from './watchdog.js';
 
 const SEED_MAX = 2 ** 32;
-const RESTART_DELAY_MS = 100;
-const RESTART_DELAY_MAX_MS = 2000;
-/** A worker that ran this long is no longer held to be in a crash loop. */
-const STABLE_AFTER_MS = 30_000;
 const STATS_TIMEOUT_MS = 1000;
+/** A thread that hangs closes its App in this time, or it hangs where nobody can reach it. */
+const ABANDON_TIMEOUT_MS = 1000;
 /** Replaced workers whose totals are remembered. */
 const ENDED_MAX = 1000;
 /** Longest head of a request. uWS's own 4 KiB are too short for a token and all symbols that a connection may name. */
@@ -41,6 +42,8 @@ export interface SupervisorOptions {
   /** A worker is gone; it is replaced. */
   readonly onDown: (worker: number, reason: string) => void;
   readonly onFault: (worker: number, message: string) => void;
+  /** A worker hangs and cannot be ended: the process has to be. */
+  readonly onStuck: (worker: number, reason: string) => void;
 }
 
 interface Slot {
@@ -48,20 +51,24 @@ interface Slot {
   lastStats: WorkerStats | undefined;
   thread: Worker | undefined;
   isListening: boolean;
-  startedAtMs: number;
-  failures: number;
+  readonly pace: RestartPace;
   lastError: string;
 }
 
 export class WorkerSupervisor {
   /** Workers replaced since the start. */
   restarts = 0;
+  /** Those of them that did not die, but hung. */
+  hung = 0;
   readonly #options: SupervisorOptions;
   readonly #slots: Slot[];
   readonly #connections: SharedArrayBuffer;
   readonly #addresses: SharedArrayBuffer;
   readonly #users: SharedArrayBuffer;
   readonly #attempts: SharedArrayBuffer;
+  readonly #beats: SharedArrayBuffer;
+  readonly #watchdog: Watchdog;
+  readonly #watching: NodeJS.Timeout;
   readonly #pendingStats = new Map<number, (stats: WorkerStats) => void>();
   /** Last counters of workers that were replaced. */
   readonly #ended: WorkerStats[] = [];
@@ -83,15 +90,13 @@ export class WorkerSupervisor {
     this.#users = createSharedCounts(workers, slots, seed);
     this.#attempts = createAttemptRates(workers, seed);
     this.#slots = Array.from({ length: workers }, () => {
-      return {
-        lastStats: undefined,
-        thread: undefined,
-        isListening: false,
-        startedAtMs: 0,
-        failures: 0,
-        lastError: '',
-      };
+      const pace = new RestartPace(options.config.times.stableAfterMs);
+      return { lastStats: undefined, thread: undefined, isListening: false, pace, lastError: '' };
     });
+    this.#beats = createBeats(workers);
+    this.#watchdog = new Watchdog(this.#beats, options.config.times.hungAfterMs);
+    this.#watching = setInterval(() => this.#look(), BEAT_INTERVAL_MS);
+    this.#watching.unref();
   }
 
   /** The port that the workers share. */
@@ -101,6 +106,11 @@ export class WorkerSupervisor {
 
   get listening(): number {
     return this.#slots.filter(slot => slot.isListening).length;
+  }
+
+  /** Workers that keep dying. */
+  get crashLoops(): number {
+    return this.#slots.filter(slot => slot.pace.isCrashLoop).length;
   }
 
   /** Starts all workers. @throws {Error} when one cannot start, e.g. because the port is taken. */
@@ -146,6 +156,7 @@ export class WorkerSupervisor {
   /** Closes all sockets with 1001 and ends the threads. */
   async close(): Promise<void> {
     this.#isClosing = true;
+    clearInterval(this.#watching);
     const threads = this.#slots.map(slot => slot.thread).filter(thread => thread !== undefined);
     const ended = threads.map(thread => new Promise<void>(resolve => thread.once('exit', () => resolve())));
     for (const thread of threads) thread.postMessage({ type: 'close' } satisfies ToWorker);
@@ -165,15 +176,17 @@ export class WorkerSupervisor {
       addresses: this.#addresses,
       users: this.#users,
       attempts: this.#attempts,
+      beats: this.#beats,
     };
     const thread = new Worker(threadFile, { workerData, name: `gateway-${worker}` });
     slot.thread = thread;
-    slot.startedAtMs = performance.now();
     return new Promise((resolve, reject) => {
       thread.on('message', (message: FromWorker) => {
         if (message.type === 'listening') {
           this.#port = message.port;
           slot.isListening = true;
+          slot.pace.started();
+          this.#watchdog.watch(worker);
           this.#options.onUp(worker);
           resolve();
         } else if (message.type === 'listen_failed') {
@@ -220,6 +233,10 @@ export class WorkerSupervisor {
         break;
       case 'failed':
         slot.lastError = message.message;
+        slot.lastStats = message.stats ?? slot.lastStats;
+        break;
+      case 'abandoned':
+        slot.lastStats = message.stats ?? slot.lastStats;
         break;
       case 'fault':
         this.#options.onFault(worker, message.message);
@@ -241,9 +258,7 @@ export class WorkerSupervisor {
   }
 
   #restartLater(worker: number, slot: Slot): void {
-    slot.failures = performance.now() - slot.startedAtMs > STABLE_AFTER_MS ? 0 : slot.failures + 1;
     slot.lastError = '';
-    const delayMs = Math.min(RESTART_DELAY_MAX_MS, RESTART_DELAY_MS * 2 ** slot.failures);
     setTimeout(() => {
       if (this.#isClosing) return;
       this.restarts++;
@@ -251,7 +266,24 @@ export class WorkerSupervisor {
         this.#options.onDown(worker, cause instanceof Error ? cause.message : String(cause));
         this.#restartLater(worker, slot);
       });
-    }, delayMs);
+    }, slot.pace.died());
+  }
+
+  #look(): void {
+    this.#slots.forEach((slot, worker) => {
+      if (slot.isListening && this.#watchdog.isHung(worker)) void this.#abandon(worker, slot);
+    });
+  }
+
+  async #abandon(worker: number, slot: Slot): Promise<void> {
+    const { thread } = slot;
+    if (thread === undefined) return;
+    this.hung++;
+    slot.lastError = `hung: no turn of its event loop for ${this.#options.config.times.hungAfterMs} ms`;
+    const failure = await endHungThread(thread, ABANDON_TIMEOUT_MS);
+    if (failure !== undefined && slot.thread === thread) {
+      this.#options.onStuck(worker, `${slot.lastError}, and ${failure}`);
+    }
   }
 
   #askStats(worker: number): Promise<WorkerStats | undefined> {

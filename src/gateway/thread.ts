@@ -11,7 +11,13 @@ import { CLOCK_TOLERANCE_MS, createTokenVerifier } from '../auth/token.js';
 import type { Config } from '../config/environment.js';
 import { CloseCode } from '../protocol/codes.js';
 import { RingReader } from '../protocol/ring.js';
-import type { FromWorker, GatewayThreadData, InterestChange, ToWorker } from '../protocol/thread-messages.js';
+import type {
+  FromWorker,
+  GatewayThreadData,
+  InterestChange,
+  ToWorker,
+  WorkerStats,
+} from '../protocol/thread-messages.js';
 import { Admissions } from './admission.js';
 import { Answers } from './answers.js';
 import { Apps } from './apps.js';
@@ -21,12 +27,14 @@ import { Credentials } from './credentials.js';
 import { EventLosses } from './event-losses.js';
 import { Fanout } from './fanout.js';
 import { Heartbeats } from './heartbeats.js';
+import { ABANDON_EVENT } from './hung-thread.js';
 import { Keepalive } from './keepalive.js';
 import { KnownSymbols } from './known-symbols.js';
 import { LaneChanges } from './lane-changes.js';
 import { LaneTable, type SentCell } from './lane-table.js';
 import { Outbox, type Publish } from './outbox.js';
 import { LOOK_INTERVAL_MS, Overload } from './overload.js';
+import { pump } from './pump.js';
 import { Renewals } from './renewals.js';
 import { RoomMessages } from './room-messages.js';
 import { GatewayServer } from './server.js';
@@ -36,6 +44,7 @@ import { snapshotStats } from './stats.js';
 import { Subscriptions } from './subscriptions.js';
 import { MessageRate } from './token-bucket.js';
 import { TopicCommands } from './topic-commands.js';
+import { BEAT_INTERVAL_MS, beat } from './watchdog.js';
 
 /** How long sockets get to take their close frame before the App is closed under them. */
 const CLOSE_GRACE_MS = 500;
@@ -53,6 +62,8 @@ const post = (message: FromWorker) => port.postMessage(message);
 const nowMicros = () => (performance.timeOrigin + performance.now()) * 1000;
 const doorbell = new Int32Array(doorbells);
 let isEnding = false;
+/** Set once there is something to count. */
+let countersNow: (() => WorkerStats) | undefined;
 
 const apps = new Apps(config.tls);
 
@@ -65,8 +76,16 @@ function finish(exitCode: number): void {
 }
 
 process.on('uncaughtException', cause => {
-  post({ type: 'failed', message: cause.stack ?? cause.message });
+  post({ type: 'failed', message: cause.stack ?? cause.message, stats: countersNow?.() });
   finish(1);
+});
+
+// From the supervisor, in the middle of whatever this thread hangs in, which ends when this returns.
+process.on(ABANDON_EVENT, () => {
+  if (isEnding) return;
+  isEnding = true;
+  post({ type: 'abandoned', stats: countersNow?.() });
+  apps.close();
 });
 
 let changes: InterestChange[] = [];
@@ -202,10 +221,22 @@ const server = new GatewayServer(apps, {
   sessions,
   onFault: fault,
 });
-
 function revoke(message: unknown, atMs: number): void {
   for (const session of credentials.revoke(message, atMs, sessions) ?? []) {
     server.end(session, CloseCode.revoked, 'credential revoked');
+  }
+}
+
+let ownPort = data.port;
+let isLeaving = false;
+
+/** Whether this thread listens: not while there are no descriptors for those who would come. */
+async function accept(isAccepting: boolean): Promise<void> {
+  if (!isAccepting) apps.closePort();
+  else if (!isLeaving && !apps.isListening && (await apps.listen(config.host, ownPort)) === undefined) {
+    fault('it cannot listen again', `port ${ownPort} cannot be had`);
+    // The supervisor starts one that tries again.
+    finish(1);
   }
 }
 
@@ -241,16 +272,7 @@ port.on('message', (message: ToWorker) => {
       symbols.answer(message.id, message.symbols);
       break;
     case 'stats':
-      post({
-        type: 'stats',
-        id: message.id,
-        stats: {
-          ...snapshotStats(server, fanout, slow, outbox, table, sent, limits, keepalive.counters.pings),
-          loopDelayMs: overload.loopDelayMs,
-          frameAgeMs: overload.frameAgeMs,
-          commandsShed: topics.shed,
-        },
-      });
+      if (countersNow !== undefined) post({ type: 'stats', id: message.id, stats: countersNow() });
       break;
     case 'refused': {
       const refused = table.asked(message.request);
@@ -267,16 +289,21 @@ port.on('message', (message: ToWorker) => {
     case 'revoke':
       revoke(message.revocation, message.atMs);
       break;
+    case 'accept':
+      void accept(message.isAccepting);
+      break;
     case 'drain':
       server.drain();
       break;
     case 'retire':
+      isLeaving = true;
       void server.retire(() => post({ type: 'empty' }));
       break;
     case 'certificate':
       renewCertificate();
       break;
     case 'close':
+      isLeaving = true;
       // Who was told to go gets the time to take that in.
       setTimeout(() => finish(0), server.leave() ? CLOSE_GRACE_MS : 0);
       break;
@@ -287,6 +314,8 @@ setInterval(() => {
   slow.sample();
   if (laneChanges.hasPending) wake();
 }, SAMPLE_INTERVAL_MS).unref();
+const beats = new Int32Array(data.beats);
+setInterval(() => beat(beats, worker), BEAT_INTERVAL_MS).unref();
 setInterval(() => keepalive.sweep(), keepalive.sweepIntervalMs).unref();
 setInterval(() => apps.sweep(), APPS_SWEEP_MS).unref();
 const overload = new Overload({
@@ -294,46 +323,22 @@ const overload = new Overload({
   nowMs: () => performance.now(),
   onLevel: level => post({ type: 'load', level }),
 });
+countersNow = () => ({
+  ...snapshotStats(server, fanout, slow, outbox, table, sent, limits, keepalive.counters.pings),
+  loopDelayMs: overload.loopDelayMs,
+  frameAgeMs: overload.frameAgeMs,
+  commandsShed: topics.shed,
+});
 setInterval(() => overload.look(fanout.counters), LOOK_INTERVAL_MS).unref();
 const heartbeats = new Heartbeats(table, outbox, config.times.heartbeatIntervalMs, nowMicros);
 setInterval(() => heartbeats.sweep(), heartbeats.sweepIntervalMs).unref();
-
-const nextLoopTurn = () => new Promise<void>(resolve => setImmediate(resolve));
-
-/** One turn's worth of frames, institutional sockets first. */
-async function turn(): Promise<void> {
-  slow.settle();
-  laneChanges.settle();
-  if (!fanout.read()) return;
-  fanout.publish('institutional');
-  if (table.count('retail') === 0) return;
-  if (table.count('institutional') > 0) {
-    // uWS writes what was published at the end of the loop turn: institutional sockets get theirs before retail ones.
-    await nextLoopTurn();
-    slow.settle();
-  }
-  fanout.publish('retail');
-}
-
-async function pump(): Promise<void> {
-  while (!isEnding) {
-    const seen = Atomics.load(doorbell, worker);
-    await turn();
-    if (fanout.hasMore) {
-      await nextLoopTurn();
-      continue;
-    }
-    const ring = Atomics.waitAsync(doorbell, worker, seen);
-    // At once or later, but in another turn of the loop: uWS writes what was published between the two.
-    await (ring.async ? ring.value : nextLoopTurn());
-  }
-}
 
 const listening = await apps.listen(config.host, data.port);
 if (listening === undefined) {
   post({ type: 'listen_failed', port: data.port });
   finish(1);
 } else {
+  ownPort = listening;
   post({ type: 'listening', port: listening });
-  await pump();
+  await pump({ fanout, slow, laneChanges, table, doorbell, worker, isEnding: () => isEnding });
 }

@@ -6,6 +6,7 @@
  * `0 f64 seq · 8 f64 seq before · 16 f64 event time µs · 24 f64 place of the source's record before, −1 none ·
  *  32 u32 payload bytes`. Places count bytes from the beginning of time and are taken modulo the capacity.
  */
+import type { HubMessage } from './hub-options.js';
 import type { Source } from './source-table.js';
 
 const HEADER_BYTES = 48;
@@ -100,4 +101,11 @@ export class EventHistory {
     this.#u32 = new Uint32Array(buffer);
     return new Uint8Array(buffer);
   }
+}
+
+/** The sequence that an event follows. */
+export function prevSeqOf(source: Source, m: HubMessage): number {
+  if (source.seq > 0 || m.epoch === '') return source.seq;
+  // The first of a numbering that leaves none out.
+  return m.contiguous ? m.seq - 1 : UNKNOWN_SEQ;
 }

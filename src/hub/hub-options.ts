@@ -62,6 +62,10 @@ export interface HubOptions {
   readonly toWorker: (worker: number, message: ToWorker) => void;
   readonly workers: number;
   readonly feed: HubFeed;
+  /** @see ShardOptions.hungAfterMs */
+  readonly hungAfterMs: number;
+  /** @see ShardOptions.stableAfterMs */
+  readonly stableAfterMs: number;
   /** Memory for what clients may have missed of events. */
   readonly historyBytes: number;
   /** Longest that an analytics message waits for others. */

@@ -2,8 +2,9 @@
  * The hub, on the main thread: gives every message its source, sequence and epoch, hands raw bytes to the shard of the
  * source, and keeps who wants what. It never looks into a payload.
  */
-import type { BatchResult } from '../protocol/batch.js';
+import type { BatchResult, RejectReason } from '../protocol/batch.js';
 import { stretchOf } from '../protocol/load.js';
+import type { RecordPlace } from '../protocol/progress.js';
 import { FLAG_LOSS_BEFORE, RecordKind } from '../protocol/records.js';
 import type { FromWorker } from '../protocol/thread-messages.js';
 import {
@@ -17,14 +18,16 @@ import {
   symbolMatcher,
 } from '../protocol/topics.js';
 import { Announcements } from './announcements.js';
-import { EventHistory, UNKNOWN_SEQ } from './event-history.js';
+import { EventHistory, prevSeqOf, UNKNOWN_SEQ } from './event-history.js';
 import type { HubCounters, HubMessage, HubOptions } from './hub-options.js';
 import { Interest } from './interest.js';
 import { LastSeqs } from './last-seqs.js';
+import type { LostRange } from './lost-ranges.js';
 import { OwnEpochs } from './own-epochs.js';
+import { Poison } from './poison.js';
 import { Publications } from './publications.js';
 import { Replays } from './replays.js';
-import { type LostRange, Shard } from './shard.js';
+import { Shard } from './shard.js';
 import { type Source, SourceTable } from './source-table.js';
 import { WorkerRequests } from './worker-requests.js';
 
@@ -48,6 +51,7 @@ export class Hub {
   readonly #interest: Interest;
   readonly #epochs: OwnEpochs;
   readonly #history: EventHistory;
+  readonly #poison: Poison;
   readonly #replays: Replays;
   readonly #publications: Publications;
   readonly #announcements: Announcements;
@@ -68,7 +72,13 @@ export class Hub {
     });
     this.#epochs = new OwnEpochs(options.epoch);
     this.#history = new EventHistory(options.historyBytes);
-    this.#replays = new Replays({ history: this.#history, stored: feed.stored.bind(feed), onFault });
+    this.#poison = new Poison(this.#history);
+    this.#replays = new Replays({
+      history: this.#history,
+      stored: feed.stored.bind(feed),
+      onFault,
+      isPoison: (source, seq) => this.#poison.has(source, seq),
+    });
     this.#publications = new Publications({ origin: options.epoch, publish: feed.publish.bind(feed) });
     this.#announcements = new Announcements(message => {
       for (let worker = 0; worker < options.workers; worker++) options.toWorker(worker, message);
@@ -92,7 +102,9 @@ export class Hub {
         nowMicros: options.nowMicros,
         batchIntervalMs: options.batchIntervalMs,
         onResult: result => this.#onResult(result),
-        onCrash: (cause, lost) => this.#rebuild(index, cause, lost),
+        onCrash: (cause, lost, at) => this.#rebuild(index, cause, lost, at),
+        hungAfterMs: options.hungAfterMs,
+        stableAfterMs: options.stableAfterMs,
       });
     });
     for (const shard of this.shards) this.#define(shard, this.#sources.allTrades);
@@ -100,6 +112,11 @@ export class Hub {
 
   get sources(): number {
     return this.#sources.size - 1;
+  }
+
+  /** Encoders whose threads keep dying. */
+  get crashLoops(): number {
+    return this.shards.filter(shard => shard.isCrashLoop).length;
   }
 
   get replays(): Replays['counters'] {
@@ -133,6 +150,10 @@ export class Hub {
       this.counters.duplicates++;
       return;
     } else if (m.contiguous && m.seq !== source.seq + 1) flags = this.#publisherGap(shard, source, m.seq);
+    if (source.hasHole) {
+      source.hasHole = false;
+      flags |= FLAG_LOSS_BEFORE;
+    }
     const seq = m.epoch === '' ? source.seq + 1 : m.seq;
     if (source.retention === null) {
       this.#history.add(source, m.payload, seq, flags === 0 ? prevSeqOf(source, m) : UNKNOWN_SEQ, m.tsEventMicros);
@@ -275,12 +296,10 @@ export class Hub {
     c.encodeMicros += result.busyMicros;
     c.withoutBase += result.withoutBase;
     for (const { source, reason, payload } of result.rejected) {
-      c.rejected.set(reason, (c.rejected.get(reason) ?? 0) + 1);
+      this.#countRejected(reason, 1);
       this.#options.onRejected(this.#sources.get(source)?.subject ?? '', payload, reason);
     }
-    for (const [reason, count] of result.rejectedMore ?? []) {
-      c.rejected.set(reason, (c.rejected.get(reason) ?? 0) + count);
-    }
+    for (const [reason, count] of result.rejectedMore ?? []) this.#countRejected(reason, count);
     for (const { source, epoch, seq, payload } of result.checkpoints) {
       const s = this.#sources.get(source);
       if (s?.epoch === epoch) s.retention?.checkpoint(payload, seq);
@@ -288,9 +307,23 @@ export class Hub {
     for (const failure of result.failures) this.#options.onFault('encoder failed on a record', failure);
   }
 
+  /** The message that an encoder hung on or died of: given to the next one, it would end that too. */
+  #giveUp(at: RecordPlace): void {
+    const source = this.#sources.get(at.source);
+    const payload = source === undefined ? undefined : this.#poison.take(source, at);
+    if (source === undefined || payload === undefined) return;
+    this.#countRejected('internal', 1);
+    this.#options.onRejected(source.subject, payload, 'internal');
+  }
+
+  #countRejected(reason: RejectReason, count: number): void {
+    this.counters.rejected.set(reason, (this.counters.rejected.get(reason) ?? 0) + count);
+  }
+
   /** Gives a new encoder thread everything the lost one knew, then announces the events that were lost with it. */
-  #rebuild(index: number, cause: Error, lost: ReadonlyMap<number, LostRange>): void {
+  #rebuild(index: number, cause: Error, lost: ReadonlyMap<number, LostRange>, at: RecordPlace | undefined): void {
     this.#options.onFault('encoder thread died and is replaced', cause.message);
+    if (at !== undefined) this.#giveUp(at);
     const shard = this.shards[index] as Shard;
     shard.resume(() => {
       for (const source of this.#sources) {
@@ -308,11 +341,4 @@ export class Hub {
       for (const [id, range] of lost) shard.gap(id, range, 'encoder_restart');
     });
   }
-}
-
-/** The sequence that an event follows. */
-function prevSeqOf(source: Source, m: HubMessage): number {
-  if (source.seq > 0 || m.epoch === '') return source.seq;
-  // The first of a numbering that leaves none out.
-  return m.contiguous ? m.seq - 1 : UNKNOWN_SEQ;
 }

@@ -53,6 +53,8 @@ interface Replay extends ReplayRequest {
   bytes: number;
   /** How often the store was asked. */
   reads: number;
+  /** It came to a message that no encoder survives. */
+  isPoisoned: boolean;
 }
 
 export interface ReplaysOptions {
@@ -65,6 +67,8 @@ export interface ReplaysOptions {
     messagesMax: number,
   ) => Promise<readonly StoredMessage[] | undefined>;
   readonly onFault: (what: string, detail: string) => void;
+  /** No encoder is given this message again: who asks for it begins anew. */
+  readonly isPoison: (source: Source, seq: number) => boolean;
 }
 
 export class Replays {
@@ -89,6 +93,7 @@ export class Replays {
       messages: 0,
       bytes: 0,
       reads: 0,
+      isPoisoned: false,
     };
     shard.control(RecordKind.replayBegin, source.id, replay.lane, replay.worker, since.seq, replay.request);
     if (since.epoch !== source.epoch || this.#active.size >= REPLAYS_MAX) {
@@ -168,11 +173,11 @@ export class Replays {
     }
     const bytesBefore = replay.bytes;
     const isFull = () => replay.bytes - bytesBefore >= PIECE_BYTES;
-    while (replay.nextStored < replay.stored.length && !isFull()) {
+    while (replay.nextStored < replay.stored.length && !isFull() && !replay.isPoisoned) {
       this.#append(replay, replay.stored[replay.nextStored++] as StoredMessage);
     }
     let isDone = false;
-    if (!isFull()) {
+    if (!isFull() && !replay.isPoisoned) {
       const places = this.#placesAfter(replay);
       if (places === undefined) {
         // Where more came meanwhile than the history holds, the store is asked again for the rest.
@@ -181,13 +186,14 @@ export class Replays {
         return;
       }
       let next = 0;
-      while (next < places.length && !isFull()) {
+      while (next < places.length && !isFull() && !replay.isPoisoned) {
         const message = this.#options.history.read(places[next++] as number);
         if (message !== undefined) this.#append(replay, message);
       }
       isDone = next === places.length;
     }
-    if (replay.messages > REPLAY_MESSAGES_MAX || replay.bytes > REPLAY_BYTES_MAX) this.#end(replay, false);
+    if (replay.isPoisoned || replay.messages > REPLAY_MESSAGES_MAX || replay.bytes > REPLAY_BYTES_MAX)
+      this.#end(replay, false);
     else if (isDone) this.#end(replay, true);
     else this.#continueLater(replay);
   }
@@ -206,6 +212,10 @@ export class Replays {
 
   #append(replay: Replay, message: StoredMessage): void {
     if (message.seq <= replay.afterSeq) return;
+    if (this.#options.isPoison(replay.source, message.seq)) {
+      replay.isPoisoned = true;
+      return;
+    }
     replay.shard.replay(replay.source, message.payload, message.seq, message.tsEventMicros, replay.lane, replay);
     replay.afterSeq = message.seq;
     replay.messages++;

@@ -77,6 +77,21 @@ export class Retention {
     this.#count();
   }
 
+  /**
+   * Gives up a message that no encoder survives; what follows it is applied as behind a loss.
+   * @returns undefined where it is not kept; `isNewest`: nothing follows it yet
+   */
+  remove(seq: number): { readonly payload: Uint8Array; readonly isNewest: boolean } | undefined {
+    const at = this.#messages.findIndex(message => message.seq === seq);
+    const removed = this.#messages[at];
+    if (removed === undefined) return undefined;
+    this.#messages.splice(at, 1);
+    const next = this.#messages[at];
+    if (next !== undefined) next.flags |= FLAG_LOSS_BEFORE;
+    this.#count();
+    return { payload: removed.payload, isNewest: next === undefined };
+  }
+
   /** Another epoch begins: the sequences so far are lower than all that follow. */
   beginEpoch(): void {
     for (const message of this.#messages) message.seq = 0;

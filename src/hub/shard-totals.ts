@@ -10,5 +10,6 @@ export function shardTotals(shards: readonly Shard[]) {
     batchRecords: sum(s => s.encodedRecords),
     batchBytes: sum(s => s.encodedBytes),
     encoderRestarts: sum(s => s.restarts),
+    encodersHung: sum(s => s.hung),
   };
 }

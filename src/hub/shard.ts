@@ -6,11 +6,16 @@
  * The batch being filled is bounded. When it is full, state sources keep only their newest message (which the hub
  * retains anyway) and events are counted and announced as a `gap`.
  */
+import { RestartPace } from '../observe/restart-pace.js';
 import type { BatchResult } from '../protocol/batch.js';
 import { BATCHES_DUE, CLASS_INTERVAL_MS, RETAIL_100MS } from '../protocol/lanes.js';
+import type { RecordPlace } from '../protocol/progress.js';
 import { BatchWriter, RecordKind } from '../protocol/records.js';
 import type { EncoderThread } from './encoder-thread.js';
+import { EncoderWatch, WATCH_INTERVAL_MS } from './encoder-watch.js';
+import { type LostRange, noteLost } from './lost-ranges.js';
 import { requeue } from './requeue.js';
+import type { ShardOptions } from './shard-options.js';
 import type { Source } from './source-table.js';
 
 /** Bytes that may wait for a busy encoder. */
@@ -18,26 +23,6 @@ export const QUEUE_BYTES_MAX = 32 * 1024 * 1024;
 const BATCH_BYTES_INITIAL = 256 * 1024;
 /** Batch memory larger than this is given up after use rather than filled again. */
 const BATCH_BYTES_KEPT_MAX = 4 * 1024 * 1024;
-const REBUILD_DELAY_MS = 100;
-
-export interface ShardOptions {
-  readonly index: number;
-  readonly startThread: () => EncoderThread;
-  /** Sources by number, to tell events from states. */
-  readonly source: (id: number) => Source | undefined;
-  readonly nowMicros: () => number;
-  readonly onResult: (result: BatchResult) => void;
-  /** The thread died: the events of the batch it held are lost, its state is to be rebuilt. */
-  readonly onCrash: (cause: Error, lost: ReadonlyMap<number, LostRange>) => void;
-  /** Longest that an event of a batched kind waits for others. */
-  readonly batchIntervalMs: number;
-  readonly queueBytesMax?: number;
-}
-
-export interface LostRange {
-  from: number;
-  to: number;
-}
 
 export class Shard {
   /** Events refused because the queue was full. */
@@ -47,12 +32,17 @@ export class Shard {
   restarts = 0;
   /** By how much retail's class is sent less often than it should be. */
   retailStretch = 1;
+  /** Those of them that did not die, but hung. */
+  hung = 0;
   /** Records and bytes handed to the encoder. */
   encodedRecords = 0;
   encodedBytes = 0;
   readonly index: number;
   readonly #options: ShardOptions;
   readonly #queueBytesMax: number;
+  readonly #pace: RestartPace;
+  readonly #watch: EncoderWatch;
+  readonly #watching: NodeJS.Timeout;
   #thread: EncoderThread;
   #batch = new BatchWriter(new ArrayBuffer(BATCH_BYTES_INITIAL));
   #spare: ArrayBuffer | undefined;
@@ -76,7 +66,16 @@ export class Shard {
     this.index = options.index;
     this.#options = options;
     this.#queueBytesMax = options.queueBytesMax ?? QUEUE_BYTES_MAX;
+    this.#pace = new RestartPace(options.stableAfterMs);
     this.#thread = this.#startThread();
+    this.#watch = new EncoderWatch(options.hungAfterMs);
+    this.#watching = setInterval(() => this.#look(), WATCH_INTERVAL_MS);
+    this.#watching.unref();
+  }
+
+  /** Its threads keep dying. */
+  get isCrashLoop(): boolean {
+    return this.#pace.isCrashLoop;
   }
 
   get queuedBytes(): number {
@@ -186,12 +185,14 @@ export class Shard {
 
   async close(): Promise<void> {
     this.#closed = true;
+    clearInterval(this.#watching);
     for (const timer of this.#classTimers) clearTimeout(timer);
     await this.#thread.destroy();
   }
 
   #startThread(): EncoderThread {
     const thread = this.#options.startThread();
+    this.#pace.started();
     thread.onDeath = cause => {
       if (thread === this.#thread) this.#crashed(cause);
     };
@@ -270,18 +271,28 @@ export class Shard {
     this.#eventsInFlight.length = 0;
     this.#statesInFlight.length = 0;
     const error = cause instanceof Error ? cause : new Error(String(cause));
-    // One writer a ring: the pool may have put a new thread, which knows nothing, in the place of the dead one.
     void this.#replaceThread().then(
-      () => this.#options.onCrash(error, lost),
+      at => this.#options.onCrash(error, lost, at),
       (failure: unknown) =>
-        this.#options.onCrash(new Error('the dead encoder cannot be closed', { cause: failure }), lost),
+        this.#options.onCrash(new Error('the dead encoder cannot be closed', { cause: failure }), lost, undefined),
     );
   }
 
-  async #replaceThread(): Promise<void> {
+  /** @returns the record that the thread died at */
+  async #replaceThread(): Promise<RecordPlace | undefined> {
+    const { progress } = this.#thread;
+    const delayMs = this.#pace.died();
+    // One writer a ring: the pool may have put a new thread, which knows nothing, in the place of the dead one.
     await this.#thread.destroy();
-    await new Promise(resolve => setTimeout(resolve, REBUILD_DELAY_MS));
+    await new Promise(resolve => setTimeout(resolve, delayMs));
     if (!this.#closed) this.#thread = this.#startThread();
+    return progress.place;
+  }
+
+  #look(): void {
+    if (!this.#watch.isHung(this.#busy && !this.#rebuilding ? this.#thread : undefined)) return;
+    this.hung++;
+    this.#crashed(new Error(`hung: no progress for ${this.#options.hungAfterMs} ms`));
   }
 
   #armClasses(dueClasses: number): void {
@@ -325,14 +336,5 @@ export class Shard {
       this.#batch.append(kind, source.id, seq, tsEventMicros, hubMicros, payload, flags);
       if (isNewest) this.#states.push(source.id, order);
     });
-  }
-}
-
-function noteLost(lost: Map<number, LostRange>, source: number, seq: number): void {
-  const range = lost.get(source);
-  if (range === undefined) lost.set(source, { from: seq, to: seq });
-  else {
-    range.from = Math.min(range.from, seq);
-    range.to = Math.max(range.to, seq);
   }
 }

@@ -35,6 +35,8 @@ export interface Source {
   opening: Promise<void> | undefined;
   /** Event sources: where the newest message stands in the history; −1 nowhere. */
   historyAt: number;
+  /** State sources: the newest message was given up, so the next one follows a loss. */
+  hasHole: boolean;
 }
 
 export class SourceTable {
@@ -107,6 +109,7 @@ export class SourceTable {
       holds: 0,
       opening: undefined,
       historyAt: -1,
+      hasHole: false,
     };
     this.#all[source.id] = source;
     this.#bySubject.set(source.subject, source);

@@ -1,5 +1,5 @@
 /** Structured logs: JSON lines on standard error, so that standard output stays for people and pipes. */
-import { destination, type Logger, pino } from 'pino';
+import { type DestinationStream, type Logger, pino } from 'pino';
 
 export type { Logger } from 'pino';
 
@@ -15,11 +15,8 @@ const SECRET_PATHS = [
   '*.authorization',
 ];
 
-export function createLogger(level: string, nodeName: string): Logger {
-  return pino(
-    { level, base: { node: nodeName }, timestamp: pino.stdTimeFunctions.isoTime, redact: SECRET_PATHS },
-    destination({ fd: 2, sync: true }),
-  );
+export function createLogger(level: string, nodeName: string, to: DestinationStream): Logger {
+  return pino({ level, base: { node: nodeName }, timestamp: pino.stdTimeFunctions.isoTime, redact: SECRET_PATHS }, to);
 }
 
 /**

@@ -4,53 +4,7 @@
  */
 import { Counter, collectDefaultMetrics, Gauge, type Metric, Registry } from 'prom-client';
 import type { WorkerStats } from '../protocol/thread-messages.js';
-
-/** What the main thread knows at a scrape. */
-export interface MainStats {
-  readonly messages: number;
-  readonly bytes: number;
-  readonly ignored: number;
-  readonly duplicates: number;
-  readonly gaps: number;
-  readonly batches: number;
-  readonly batchRecords: number;
-  readonly batchBytes: number;
-  readonly frames: number;
-  readonly frameBytes: number;
-  readonly encodeMicros: number;
-  readonly withoutBase: number;
-  readonly rejected: ReadonlyMap<string, number>;
-  readonly sources: number;
-  readonly queuedBytes: number;
-  readonly eventsDropped: number;
-  readonly statesSkipped: number;
-  readonly encoderRestarts: number;
-  readonly workerRestarts: number;
-  readonly workersListening: number;
-  readonly feedLive: boolean;
-  /** Since the last message; undefined before the first. */
-  readonly feedSilentMs: number | undefined;
-  readonly feedBehind: number;
-  /** Undefined where there is no backup. */
-  readonly feedSources: FeedSources | undefined;
-  /** 0: normal, then stretched, at last shedding. */
-  readonly loadLevel: number;
-  readonly loadChanges: { readonly up: number; readonly down: number };
-  readonly replaysRecovered: number;
-  readonly replaysUnrecovered: number;
-}
-
-/** What there is to say of a feed with a backup. */
-export interface FeedSources {
-  readonly active: string;
-  readonly failovers: number;
-  readonly duplicates: number;
-  readonly sources: readonly {
-    readonly name: string;
-    readonly isLive: boolean;
-    readonly silentMs: number | undefined;
-  }[];
-}
+import type { FeedSources, MainStats } from './main-stats.js';
 
 export interface StatsSource {
   main(): MainStats;
@@ -105,6 +59,16 @@ export class Metrics {
     );
     this.#count('millrace_queue_states_skipped_total', 'State messages skipped for newer ones', main.statesSkipped);
     this.#count('millrace_worker_restarts_total', 'Gateway workers replaced', main.workerRestarts);
+    this.#count('millrace_log_lines_lost_total', 'Log lines that found no reader or no room', main.logLinesLost);
+    this.#set('millrace_descriptors_short', '1 while nobody is let in for want of them', main.descriptorsShort ? 1 : 0);
+    const hung = { worker: main.workersHung, encoder: main.encodersHung };
+    for (const [thread, count] of Object.entries(hung)) {
+      this.#count('millrace_threads_hung_total', 'Threads ended for making no progress', count, { thread });
+    }
+    const crashLoops = { worker: main.workerCrashLoops, encoder: main.encoderCrashLoops };
+    for (const [thread, n] of Object.entries(crashLoops)) {
+      this.#set('millrace_crash_loops', 'Threads that keep dying', n, { thread });
+    }
     const replays = { recovered: main.replaysRecovered, unrecovered: main.replaysUnrecovered };
     for (const [outcome, count] of Object.entries(replays)) {
       this.#count('millrace_replays_total', 'Topics that a client resumed', count, { outcome });

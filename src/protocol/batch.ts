@@ -6,6 +6,8 @@ export interface EncoderThreadData {
   readonly doorbells: SharedArrayBuffer;
   /** Most messages in one array of analytics. */
   readonly batchMax: number;
+  /** Where it says which record it is at (see progress.ts). */
+  readonly progress: SharedArrayBuffer;
 }
 
 /** Records (see records.ts) in `buffer[0..bytes)`. */

@@ -30,6 +30,8 @@ export interface GatewayThreadData {
   readonly addresses: SharedArrayBuffer;
   readonly users: SharedArrayBuffer;
   readonly attempts: SharedArrayBuffer;
+  /** One Int32 a worker: turns of its event loop, some of them. */
+  readonly beats: SharedArrayBuffer;
 }
 
 /** Counters of one worker since its start; gauges where the name is not a past participle. */
@@ -95,8 +97,10 @@ export type FromWorker =
     }
   /** How loaded the worker is, when that changes; 0: it keeps up. */
   | { readonly type: 'load'; readonly level: number }
-  /** The thread is about to end because of this. */
-  | { readonly type: 'failed'; readonly message: string }
+  /** The thread is about to end because of this; with its last counters, where there are any. */
+  | { readonly type: 'failed'; readonly message: string; readonly stats: WorkerStats | undefined }
+  /** The thread hung and is about to be terminated. */
+  | { readonly type: 'abandoned'; readonly stats: WorkerStats | undefined }
   /** Something that should not happen happened; the worker goes on. */
   | { readonly type: 'fault'; readonly message: string }
   | { readonly type: 'stats'; readonly id: number; readonly stats: WorkerStats }
@@ -124,5 +128,7 @@ export type ToWorker =
   | { readonly type: 'retire' }
   /** Give newcomers the certificate that the files hold now. */
   | { readonly type: 'certificate' }
+  /** Listen, or do not: there are no descriptors for those who would come. */
+  | { readonly type: 'accept'; readonly isAccepting: boolean }
   /** Refuse new connections, close the present ones with 1001, then end. */
   | { readonly type: 'close' };

@@ -318,6 +318,7 @@ function newLimits(): ConnectionLimits {
     addresses: createSharedCounts(1, 1024, seed),
     users: createSharedCounts(1, 1024, seed),
     attempts: createAttemptRates(1, seed),
+    beats: new SharedArrayBuffer(4),
   });
 }
 

@@ -15,6 +15,7 @@ import { SlowConsumers } from '../../src/gateway/slow-consumers.js';
 import { Subscriptions } from '../../src/gateway/subscriptions.js';
 import { Hub } from '../../src/hub/hub.js';
 import { laneOf, REALTIME, type Tier, TRADES_FULL, TRADES_PUBLIC } from '../../src/protocol/lanes.js';
+import { createProgress } from '../../src/protocol/progress.js';
 import { createDoorbells, createRing, RingReader } from '../../src/protocol/ring.js';
 import type { InterestChange } from '../../src/protocol/thread-messages.js';
 import { FakeSocket, FakeUws } from '../support/fake-uws.js';
@@ -102,7 +103,9 @@ class World {
       encoders: rings.length,
       startEncoder: shard => {
         const ring = rings[shard] as SharedArrayBuffer;
-        this.#threads[shard] = new StepThread(new ShardEncoder({ ring, doorbells, batchMax: 3 }, nowMicros));
+        this.#threads[shard] = new StepThread(
+          new ShardEncoder({ ring, doorbells, batchMax: 3, progress: createProgress() }, nowMicros),
+        );
         return this.#threads[shard];
       },
       symbols: SYMBOLS,
@@ -115,6 +118,8 @@ class World {
       feed: this.#feed,
       historyBytes: 8192,
       batchIntervalMs: 16,
+      hungAfterMs: Number.POSITIVE_INFINITY,
+      stableAfterMs: 0,
       onRejected: (_subject, _payload, reason) => {
         throw new Error(reason);
       },

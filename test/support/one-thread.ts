@@ -19,6 +19,7 @@ import { SlowConsumers } from '../../src/gateway/slow-consumers.js';
 import { Subscriptions } from '../../src/gateway/subscriptions.js';
 import { TopicCommands } from '../../src/gateway/topic-commands.js';
 import { Hub } from '../../src/hub/hub.js';
+import { createProgress } from '../../src/protocol/progress.js';
 import { createDoorbells, createRing, RingReader } from '../../src/protocol/ring.js';
 import type { FromWorker, InterestChange, ToWorker } from '../../src/protocol/thread-messages.js';
 import { FakeSocket, FakeUws, type Receive } from './fake-uws.js';
@@ -221,7 +222,9 @@ export class OneThreadGateway {
       encoders,
       startEncoder: shard => {
         const ring = rings[shard] as SharedArrayBuffer;
-        const thread = new StepThread(new ShardEncoder({ ring, doorbells, batchMax: 3 }, nowMicros));
+        const thread = new StepThread(
+          new ShardEncoder({ ring, doorbells, batchMax: 3, progress: createProgress() }, nowMicros),
+        );
         this.#threads[shard] = thread;
         return thread;
       },
@@ -233,6 +236,8 @@ export class OneThreadGateway {
       feed,
       historyBytes,
       batchIntervalMs: 16,
+      hungAfterMs: Number.POSITIVE_INFINITY,
+      stableAfterMs: 0,
       onRejected: (subject, payload, reason) => {
         if (!isRefused(payload)) this.faults.push(`rejected ${subject}: ${reason}`);
       },

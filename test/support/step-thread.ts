@@ -2,12 +2,15 @@
 import type { ShardEncoder } from '../../src/encoder/encoder.js';
 import type { EncoderThread } from '../../src/hub/encoder-thread.js';
 import type { BatchResult, EncoderTask } from '../../src/protocol/batch.js';
+import { createProgress, ProgressReader } from '../../src/protocol/progress.js';
 
 /** What a crash is reported with. */
 export const KILLED = 'the test killed the encoder';
 
 export class StepThread implements EncoderThread {
   onDeath: (cause: unknown) => void = () => {};
+  /** Of nothing: what hangs is the test's choice too. */
+  readonly progress = new ProgressReader(createProgress());
   #waiting: { task: EncoderTask; resolve: (r: BatchResult) => void; reject: (cause: unknown) => void } | undefined;
   readonly #encoder: ShardEncoder;
 

@@ -14,9 +14,9 @@ const WALL_CLOCK: Readonly<Record<string, string>> = {
   'auth/api-keys.ts': 'keys end at a time of day',
   'auth/token.ts': 'tokens end at a time of day',
   'cli/api-key.ts': 'keys are given one',
+  'control-orders.ts': 'a revocation counts for tokens issued before it',
   'gateway/certificate-files.ts': 'certificates end at a time of day',
   'gateway/thread.ts': 'handed to what ends tokens',
-  'main.ts': 'a revocation counts for tokens issued before it',
 };
 
 afterEach(() => {

@@ -55,6 +55,8 @@ describe('without settings', () => {
       pongTimeoutMs: 60_000,
       idleTimeoutMs: 1_800_000,
       healthCheckIntervalMs: 30_000,
+      hungAfterMs: 5000,
+      stableAfterMs: 30_000,
       heartbeatIntervalMs: 1000,
       drainTimeoutMs: 30_000,
       batchIntervalMs: 16,

@@ -79,6 +79,7 @@ function build(historyBytes: number): void {
       return stored(afterSeq, toSeq);
     },
     onFault: (what, detail) => faults.push(`${what}: ${detail}`),
+    isPoison: () => false,
   });
 }
 

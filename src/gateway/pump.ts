@@ -1,0 +1,50 @@
+/** The loop of a gateway thread: waits for the doorbell, then publishes what is in the rings, turn by turn. */
+import type { Fanout } from './fanout.js';
+import type { LaneChanges } from './lane-changes.js';
+import type { LaneTable } from './lane-table.js';
+import type { SlowConsumers } from './slow-consumers.js';
+
+export interface PumpParts {
+  readonly fanout: Fanout;
+  readonly slow: SlowConsumers;
+  readonly laneChanges: LaneChanges;
+  readonly table: LaneTable;
+  /** One cell a worker, counted up at every wake-up. */
+  readonly doorbell: Int32Array;
+  readonly worker: number;
+  /** True once the thread is to end. */
+  readonly isEnding: () => boolean;
+}
+
+const nextLoopTurn = () => new Promise<void>(resolve => setImmediate(resolve));
+
+/** Resolves when the thread is to end. */
+export async function pump(parts: PumpParts): Promise<void> {
+  const { fanout, doorbell, worker, isEnding } = parts;
+  while (!isEnding()) {
+    const seen = Atomics.load(doorbell, worker);
+    await turn(parts);
+    if (fanout.hasMore) {
+      await nextLoopTurn();
+      continue;
+    }
+    const ring = Atomics.waitAsync(doorbell, worker, seen);
+    // At once or later, but in another turn of the loop: uWS writes what was published between the two.
+    await (ring.async ? ring.value : nextLoopTurn());
+  }
+}
+
+/** One turn's worth of frames, institutional sockets first. */
+async function turn({ fanout, slow, laneChanges, table }: PumpParts): Promise<void> {
+  slow.settle();
+  laneChanges.settle();
+  if (!fanout.read()) return;
+  fanout.publish('institutional');
+  if (table.count('retail') === 0) return;
+  if (table.count('institutional') > 0) {
+    // uWS writes what was published at the end of the loop turn: institutional sockets get theirs before retail ones.
+    await nextLoopTurn();
+    slow.settle();
+  }
+  fanout.publish('retail');
+}

@@ -1,0 +1,15 @@
+/** Sequences of events that are lost, as one range a source. */
+export interface LostRange {
+  from: number;
+  to: number;
+}
+
+/** Widens the source's range by one sequence. */
+export function noteLost(lost: Map<number, LostRange>, source: number, seq: number): void {
+  const range = lost.get(source);
+  if (range === undefined) lost.set(source, { from: seq, to: seq });
+  else {
+    range.from = Math.min(range.from, seq);
+    range.to = Math.max(range.to, seq);
+  }
+}

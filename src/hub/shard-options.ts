@@ -1,0 +1,24 @@
+/** What a shard is made of. */
+import type { BatchResult } from '../protocol/batch.js';
+import type { RecordPlace } from '../protocol/progress.js';
+import type { EncoderThread } from './encoder-thread.js';
+import type { LostRange } from './lost-ranges.js';
+import type { Source } from './source-table.js';
+
+export interface ShardOptions {
+  readonly index: number;
+  readonly startThread: () => EncoderThread;
+  /** Sources by number, to tell events from states. */
+  readonly source: (id: number) => Source | undefined;
+  readonly nowMicros: () => number;
+  readonly onResult: (result: BatchResult) => void;
+  /** The thread died, at this record if any: the events of its batch are lost, its state is to be rebuilt. */
+  readonly onCrash: (cause: Error, lost: ReadonlyMap<number, LostRange>, at: RecordPlace | undefined) => void;
+  /** Of a thread that stays at one record, before it is replaced, ms. */
+  readonly hungAfterMs: number;
+  /** A thread that ran this long is no longer held to be in a crash loop, ms. */
+  readonly stableAfterMs: number;
+  /** Longest that an event of a batched kind waits for others. */
+  readonly batchIntervalMs: number;
+  readonly queueBytesMax?: number;
+}

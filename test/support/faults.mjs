@@ -1,0 +1,59 @@
+// Preloaded into a gateway (`NODE_OPTIONS=--import <this>`): its threads fail as the file FAULT_FILE says, `<thread> <fault>`.
+//   thread: `worker` (the first gateway worker) or `encoder`
+//   fault:  `throw`, `exit`, `hang` (an endless loop), `stuck` (in native code), once; `loop`: throws as long as the file is there
+// And an encoder hangs or exits on a message with the field `"poison":"hang"` or `"poison":"exit"`.
+import { spawnSync } from 'node:child_process';
+import { readFileSync, rmSync } from 'node:fs';
+import { isMainThread, workerData } from 'node:worker_threads';
+
+const POLL_MS = 20;
+const file = process.env.FAULT_FILE;
+
+function fail(fault) {
+  if (fault === 'hang') for (;;);
+  if (fault === 'exit') process.exit(3);
+  if (fault === 'stuck') spawnSync('sleep', ['8']);
+  else throw new Error('the test wants it dead');
+}
+
+function wantedOf(thread) {
+  try {
+    const [wanted, fault] = readFileSync(file, 'utf8').trim().split(' ');
+    return wanted === thread ? fault : undefined;
+  } catch {
+    // There is none most of the time.
+    return undefined;
+  }
+}
+
+function poll(thread) {
+  const fault = wantedOf(thread);
+  if (fault !== undefined && fault !== 'loop') rmSync(file);
+  return fault;
+}
+
+/** An encoder's loop does not turn between batches, so it looks at the file when it decodes. */
+function spoilEncoder() {
+  const parse = JSON.parse;
+  let polledAtMs = 0;
+  JSON.parse = (text, ...rest) => {
+    const poison = /"poison":"(\w+)"/.exec(text)?.[1];
+    if (poison !== undefined) fail(poison);
+    if (performance.now() - polledAtMs > POLL_MS) {
+      polledAtMs = performance.now();
+      const fault = poll('encoder');
+      if (fault === 'throw' || fault === 'loop') queueMicrotask(() => fail(fault));
+      else if (fault !== undefined) fail(fault);
+    }
+    return parse(text, ...rest);
+  };
+}
+
+const isGatewayWorker = typeof workerData?.worker === 'number';
+if (!isMainThread && !isGatewayWorker) spoilEncoder();
+if (isGatewayWorker && workerData.worker === 0) {
+  setInterval(() => {
+    const fault = poll('worker');
+    if (fault !== undefined) fail(fault);
+  }, POLL_MS).unref();
+}

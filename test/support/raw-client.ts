@@ -20,7 +20,7 @@ export interface RawFrame {
   readonly payload: Buffer;
 }
 
-export const OPCODE = { text: 1, binary: 2, close: 8, ping: 9 } as const;
+export const OPCODE = { text: 1, binary: 2, close: 8, ping: 9, pong: 10 } as const;
 
 export class RawClient {
   readonly frames: RawFrame[] = [];
@@ -47,10 +47,10 @@ export class RawClient {
     });
   }
 
-  /** @param url `ws://host:port/path` @param extensions offered; '' for none */
-  static async connect(url: string, extensions = ''): Promise<RawClient> {
+  /** @param url `ws://host:port/path` @param extensions offered; '' for none @param localAddress that it comes from */
+  static async connect(url: string, extensions = '', localAddress = '127.0.0.1'): Promise<RawClient> {
     const { hostname, port, pathname, search } = new URL(url);
-    const socket = connect(Number(port), hostname);
+    const socket = connect({ port: Number(port), host: hostname, localAddress, noDelay: true });
     await once(socket, 'connect');
     const lines = [
       `GET ${pathname}${search} HTTP/1.1`,
@@ -84,7 +84,9 @@ export class RawClient {
 
   /** The code of the close frame that came, if one did. */
   get closeCode(): number | undefined {
-    return this.frames.find(({ opcode }) => opcode === OPCODE.close)?.payload.readUInt16BE(0);
+    const payload = this.frames.find(({ opcode }) => opcode === OPCODE.close)?.payload;
+    // A close frame may be empty (RFC 6455 section 7.1.5).
+    return payload === undefined || payload.length < 2 ? undefined : payload.readUInt16BE(0);
   }
 
   sendFrame(payload: Buffer, opcode: number, rsv1: boolean): void {
@@ -94,6 +96,21 @@ export class RawClient {
     head.writeBigUInt64BE(BigInt(payload.length), 2);
     // A mask of zeros changes nothing.
     this.#socket.write(Buffer.concat([shortest(head, payload.length), Buffer.alloc(4), payload]));
+  }
+
+  /** Bytes as they are; whether the other side still takes them is not said. */
+  write(bytes: Buffer): void {
+    if (!this.#socket.destroyed) this.#socket.write(bytes);
+  }
+
+  /** Says that nothing more will be sent. */
+  end(): void {
+    this.#socket.end();
+  }
+
+  /** Reads nothing from here on; the kernel's buffers fill. */
+  pause(): void {
+    this.#socket.pause();
   }
 
   async arrived(count: number): Promise<void> {

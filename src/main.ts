@@ -226,6 +226,7 @@ class GatewayParts implements Gateway {
       toWorker: (worker, message) => this.#workers.post(worker, message),
       feed: this.#hubFeed(),
       historyBytes: config.historyBytes,
+      clientSourcesMax: config.limits.clientTopicsMax,
       batchIntervalMs: config.times.batchIntervalMs,
       hungAfterMs: config.times.hungAfterMs,
       stableAfterMs: config.times.stableAfterMs,
@@ -310,13 +311,12 @@ class GatewayParts implements Gateway {
   async #stats(): Promise<object> {
     const { nodeName, encoders } = this.#config;
     const { feed: status, since } = this.#feedState;
-    const workers = await this.#workers.stats();
     return statsOf({
       node: nodeName,
       port: this.#workers.port,
       feed: { name: this.#feed.name, source: this.#feed.stats?.active, status, since },
       encoders,
-      workers,
+      workers: await this.#workers.stats(),
       ...this.#mainStats(),
     });
   }

@@ -77,6 +77,8 @@ const NATS_URL_DEFAULT = 'nats://127.0.0.1:4222';
 /** Less would call a source silent that the machine has merely not come round to. */
 const STALE_AFTER_MS_MIN = 100;
 const HUNG_AFTER_MS_MIN = 500;
+/** Publishers need places in the table of sources too (500,000, hub/source-table.ts). */
+const CLIENT_TOPICS_MAX = 400_000;
 const variables = z.object({
   NODE_NAME: z
     .string()
@@ -128,6 +130,8 @@ const variables = z.object({
   WS_MAX_CONNECTIONS_PER_IP: integer(1, 10_000_000).default(1000),
   WS_MAX_CONNECTIONS_PER_USER: integer(1, 10_000_000).default(20),
   WS_CONNECT_RATE_PER_IP: integer(1, 1_000_000).default(200),
+  WS_AUTH_FAILURES_PER_IP: integer(1, 1_000_000).default(20),
+  WS_MAX_CLIENT_TOPICS: integer(1, CLIENT_TOPICS_MAX).default(50_000),
   WS_MAX_SUBSCRIPTIONS: integer(1, 1_000_000).default(1024),
   WS_MAX_MESSAGE_SIZE: bytes
     .pipe(
@@ -241,7 +245,9 @@ export function readConfig(
       connectionsPerAddressMax: v.WS_MAX_CONNECTIONS_PER_IP,
       connectionsPerUserMax: v.WS_MAX_CONNECTIONS_PER_USER,
       attemptsPerSecondMax: v.WS_CONNECT_RATE_PER_IP,
+      authFailuresMax: v.WS_AUTH_FAILURES_PER_IP,
       subscriptionsMax: v.WS_MAX_SUBSCRIPTIONS,
+      clientTopicsMax: v.WS_MAX_CLIENT_TOPICS,
       messagesPerSecondMax: v.WS_MESSAGE_RATE,
       messageBytesMax: v.WS_MAX_MESSAGE_SIZE,
       backpressureBytesMax: v.WS_MAX_BACKPRESSURE,

@@ -6,7 +6,11 @@ export interface LimitsConfig {
   readonly connectionsPerUserMax: number;
   /** Attempts to connect, from one address in a second. */
   readonly attemptsPerSecondMax: number;
+  /** Credentials of one address that may be refused before it has to wait. */
+  readonly authFailuresMax: number;
   readonly subscriptionsMax: number;
+  /** Topics that are followed only because clients ask for them: symbols without data, and rooms; over all connections. */
+  readonly clientTopicsMax: number;
   /** Messages of one client in a second. */
   readonly messagesPerSecondMax: number;
   readonly messageBytesMax: number;

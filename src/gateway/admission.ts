@@ -48,7 +48,7 @@ export class Admissions {
 
   /** A promise only where a signature has to be checked, or the hub asked for a symbol. */
   admit(request: UpgradeRequest, address: string): MaybePromise<Admission | Refusal> {
-    return andThen(this.#options.credentials.of(request.token, request.apiKey), credential => {
+    return andThen(this.#options.credentials.of(request.token, request.apiKey, address), credential => {
       if ('status' in credential) return credential;
       if (credential.sub === '' && PRIVATE_ENDPOINTS.has(request.endpoint)) {
         return refusal(401, 'unauthorized', 'a token or an API key is required');

@@ -2,17 +2,25 @@
 import type { LimitsConfig } from '../config/limits.js';
 import type { GatewayThreadData } from '../protocol/thread-messages.js';
 import { AttemptRates } from './attempt-rates.js';
+import { FailedCredentials } from './failed-credentials.js';
 import { type Refusal, refusal } from './request.js';
 import { SharedCounts } from './shared-counts.js';
 
 const RETRY_AFTER_SECONDS = 5;
 
 /** A limit that a connection was refused for; a metric label. */
-export type ConnectionLimit = 'connections' | 'address' | 'user' | 'rate' | 'overload';
+export type ConnectionLimit = 'connections' | 'address' | 'user' | 'rate' | 'credentials' | 'overload';
 
 export class ConnectionLimits {
   /** Refusals by limit. */
-  readonly refused: Record<ConnectionLimit, number> = { connections: 0, address: 0, user: 0, rate: 0, overload: 0 };
+  readonly refused: Record<ConnectionLimit, number> = {
+    connections: 0,
+    address: 0,
+    user: 0,
+    rate: 0,
+    credentials: 0,
+    overload: 0,
+  };
   readonly #limits: LimitsConfig;
   /** Connections of each worker. */
   readonly #connections: Int32Array;
@@ -20,14 +28,16 @@ export class ConnectionLimits {
   readonly #addresses: SharedCounts;
   readonly #users: SharedCounts;
   readonly #attempts: AttemptRates;
+  readonly #failures: FailedCredentials;
 
-  constructor(limits: LimitsConfig, { worker, connections, addresses, users, attempts }: GatewayThreadData) {
+  constructor(limits: LimitsConfig, { worker, connections, addresses, users, attempts, failures }: GatewayThreadData) {
     this.#limits = limits;
     this.#worker = worker;
     this.#connections = new Int32Array(connections);
     this.#addresses = new SharedCounts(addresses, worker);
     this.#users = new SharedCounts(users, worker);
     this.#attempts = new AttemptRates(attempts, worker, limits.attemptsPerSecondMax);
+    this.#failures = new FailedCredentials(failures, worker, limits.authFailuresMax);
   }
 
   /** Counts an attempt to connect, whatever becomes of it. */
@@ -36,6 +46,19 @@ export class ConnectionLimits {
     this.refused.rate++;
     const message = `at most ${this.#limits.attemptsPerSecondMax} attempts a second from one address`;
     return tooMany(message, this.#attempts.retryAfterSeconds);
+  }
+
+  /** Says whether a credential from this address is looked at now; where too many were refused, it has to wait. */
+  mayTry(address: string, nowMs: number): Refusal | undefined {
+    const waitMs = this.#failures.waitMs(address, nowMs);
+    if (waitMs <= 0) return undefined;
+    this.refused.credentials++;
+    return tooMany('too many credentials from this address were refused', Math.ceil(waitMs / 1000));
+  }
+
+  /** A credential from this address was no good. */
+  tryFailed(address: string, nowMs: number): void {
+    this.#failures.failed(address, nowMs);
   }
 
   /** Takes a place for a connection, to be given back by `leave`; or says why there is none. @param user '' for nobody */

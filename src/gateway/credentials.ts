@@ -9,30 +9,55 @@ import type { Session } from './session.js';
 
 const RETRY_AFTER_SECONDS = 5;
 
+/** Keeps those who guess credentials waiting. */
+export interface Guard {
+  /** Why a credential from this address is not looked at now. */
+  mayTry(address: string, nowMs: number): Refusal | undefined;
+  tryFailed(address: string, nowMs: number): void;
+}
+
+/** Of a token or key that was good once, whoever has it: nobody guesses those. */
+const NOT_GUESSED: ReadonlySet<string> = new Set(['expired', 'keys_unavailable']);
+
 export class Credentials {
   readonly #tokens: TokenVerifier;
   /** Undefined where no file of API keys is configured. */
   readonly #apiKeys: ApiKeyVerifier | undefined;
   readonly #policy: TopicPolicy;
+  readonly #guard: Guard;
   readonly #revocations = new RevocationList();
   /** Compiled once per credential: a verifier hands out the same object for the same token or key. */
   readonly #entitlements = new WeakMap<Credential, Entitlements>();
 
-  constructor(tokens: TokenVerifier, apiKeys: ApiKeyVerifier | undefined, policy: TopicPolicy) {
+  constructor(tokens: TokenVerifier, apiKeys: ApiKeyVerifier | undefined, policy: TopicPolicy, guard: Guard) {
+    this.#guard = guard;
     this.#tokens = tokens;
     this.#apiKeys = apiKeys;
     this.#policy = policy;
   }
 
-  /** Who comes with these; `ANONYMOUS` with none. A promise only where a signature has to be checked. */
-  of(token: string | undefined, apiKey: string | undefined): Credential | Refusal | Promise<Credential | Refusal> {
-    if (token !== undefined) {
-      const remembered = this.#tokens.remembered(token);
-      return remembered === undefined ? this.#verified(token) : this.#unlessRevoked(remembered);
-    }
-    if (apiKey === undefined) return ANONYMOUS;
+  /**
+   * Who comes with these; `ANONYMOUS` with none. A promise only where a signature has to be checked.
+   * @param address where it comes from, as `clientAddress` has it
+   */
+  of(
+    token: string | undefined,
+    apiKey: string | undefined,
+    address: string,
+  ): Credential | Refusal | Promise<Credential | Refusal> {
+    if (token === undefined && apiKey === undefined) return ANONYMOUS;
+    const remembered = token === undefined ? undefined : this.#tokens.remembered(token);
+    if (remembered !== undefined) return this.#unlessRevoked(remembered);
+    // Before it is looked at: else a guess that is right would be told from one that is wrong.
+    const wait = this.#guard.mayTry(address, Date.now());
+    if (wait !== undefined) return wait;
+    return token === undefined ? this.#ofKey(apiKey ?? '', address) : this.#verified(token, address);
+  }
+
+  #ofKey(apiKey: string, address: string): Credential | Refusal {
     const result = this.#apiKeys?.verify(apiKey);
     if (result?.ok === true) return this.#unlessRevoked(result.credential);
+    this.#failed(address, result?.reason ?? 'unknown');
     return refusal(401, 'unauthorized', `the API key was refused: ${result?.reason ?? 'unknown'}`);
   }
 
@@ -60,13 +85,18 @@ export class Credentials {
     return credential.apiKeyId === undefined || apiKey === undefined || this.#apiKeys?.verify(apiKey).ok === true;
   }
 
-  async #verified(token: string): Promise<Credential | Refusal> {
+  #failed(address: string, reason: string): void {
+    if (!NOT_GUESSED.has(reason)) this.#guard.tryFailed(address, Date.now());
+  }
+
+  async #verified(token: string, address: string): Promise<Credential | Refusal> {
     const result = await this.#tokens.verify(token);
     if (result.ok) return this.#unlessRevoked(result.credential);
     if (result.reason === 'keys_unavailable') {
       const unavailable = refusal(503, 'unavailable', 'the keys that verify tokens cannot be had');
       return { ...unavailable, retryAfterSeconds: RETRY_AFTER_SECONDS };
     }
+    this.#failed(address, result.reason);
     return refusal(401, 'unauthorized', `the token was refused: ${result.reason}`);
   }
 

@@ -1,5 +1,6 @@
 /** `auth`: another credential for a live connection. What it does not allow any more ends; the rest goes on. */
 import type { Credential } from '../auth/credential.js';
+import type { ErrorCode } from '../protocol/codes.js';
 import type { AuthCommand } from '../protocol/commands.js';
 import { classOfLane, defaultClass, detailOfLane } from '../protocol/lanes.js';
 import { isStateStream } from '../protocol/topics.js';
@@ -9,6 +10,7 @@ import type { Handled } from './command-handler.js';
 import type { ConnectionLimits } from './connection-limits.js';
 import type { Credentials } from './credentials.js';
 import type { LaneChanges } from './lane-changes.js';
+import type { Refusal } from './request.js';
 import type { Session, Wanted } from './session.js';
 import type { Subscriptions } from './subscriptions.js';
 
@@ -22,6 +24,12 @@ export interface RenewalsOptions {
   readonly onRenewed: (session: Session) => void;
 }
 
+/** What a live connection is told where an upgrade would be refused. */
+function codeOf({ status }: Refusal): ErrorCode {
+  if (status === 401) return 'unauthorized';
+  return status === 429 ? 'rate_limited' : 'internal';
+}
+
 export class Renewals {
   readonly #options: RenewalsOptions;
 
@@ -31,11 +39,10 @@ export class Renewals {
 
   renew(session: Session, { id, token }: AuthCommand): Handled {
     const { credentials, answers } = this.#options;
-    return andThen(credentials.of(token, undefined), credential => {
+    return andThen(credentials.of(token, undefined, session.address), credential => {
       if (session.socket === undefined) return;
       if ('status' in credential) {
-        const isTheirs = credential.status === 401;
-        answers.fail(session, id, isTheirs ? 'unauthorized' : 'internal', credential.message);
+        answers.fail(session, id, codeOf(credential), credential.message);
         return;
       }
       if (!this.#options.limits.changeUser(session.credential.sub, credential.sub)) {

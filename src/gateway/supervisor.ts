@@ -5,6 +5,7 @@ import type { Config } from '../config/environment.js';
 import { RestartPace } from '../observe/restart-pace.js';
 import type { FromWorker, GatewayThreadData, ToWorker, WorkerStats } from '../protocol/thread-messages.js';
 import { AttemptRates, createAttemptRates } from './attempt-rates.js';
+import { createFailedCredentials, FailedCredentials } from './failed-credentials.js';
 import { endHungThread } from './hung-thread.js';
 import type { HashSeed } from './key-hash.js';
 import { countSlotsFor, createSharedCounts, SharedCounts } from './shared-counts.js';
@@ -69,6 +70,7 @@ export class WorkerSupervisor {
   readonly #beats: SharedArrayBuffer;
   readonly #watchdog: Watchdog;
   readonly #watching: NodeJS.Timeout;
+  readonly #failures: SharedArrayBuffer;
   readonly #pendingStats = new Map<number, (stats: WorkerStats) => void>();
   /** Last counters of workers that were replaced. */
   readonly #ended: WorkerStats[] = [];
@@ -89,6 +91,7 @@ export class WorkerSupervisor {
     this.#addresses = createSharedCounts(workers, slots, seed);
     this.#users = createSharedCounts(workers, slots, seed);
     this.#attempts = createAttemptRates(workers, seed);
+    this.#failures = createFailedCredentials(workers, seed);
     this.#slots = Array.from({ length: workers }, () => {
       const pace = new RestartPace(options.config.times.stableAfterMs);
       return { lastStats: undefined, thread: undefined, isListening: false, pace, lastError: '' };
@@ -177,6 +180,7 @@ export class WorkerSupervisor {
       users: this.#users,
       attempts: this.#attempts,
       beats: this.#beats,
+      failures: this.#failures,
     };
     const thread = new Worker(threadFile, { workerData, name: `gateway-${worker}` });
     slot.thread = thread;
@@ -214,7 +218,9 @@ export class WorkerSupervisor {
   #forgetCounts(worker: number): void {
     Atomics.store(new Int32Array(this.#connections), worker, 0);
     for (const counts of [this.#addresses, this.#users]) new SharedCounts(counts, worker).clear(worker);
-    new AttemptRates(this.#attempts, worker, this.#options.config.limits.attemptsPerSecondMax).clear(worker);
+    const { attemptsPerSecondMax, authFailuresMax } = this.#options.config.limits;
+    new AttemptRates(this.#attempts, worker, attemptsPerSecondMax).clear(worker);
+    new FailedCredentials(this.#failures, worker, authFailuresMax).clear(worker);
   }
 
   #empty(thread: Worker): void {

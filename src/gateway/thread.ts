@@ -150,10 +150,12 @@ const fanout = new Fanout({
 const symbols = new KnownSymbols(config.symbols, post);
 const { subscriptionsMax, messagesPerSecondMax } = config.limits;
 const apiKeys = config.auth.apiKeysFile === undefined ? undefined : await openApiKeys(config.auth.apiKeysFile);
+const limits = new ConnectionLimits(config.limits, data);
 const credentials = new Credentials(
   await createTokenVerifier(config.auth),
   apiKeys,
   await openPolicy(config.auth.policyFile),
+  limits,
 );
 const sessions = new Set<Session>();
 const keepalive = new Keepalive<Session>({
@@ -172,7 +174,6 @@ const keepalive = new Keepalive<Session>({
   },
 });
 const messageRate = new MessageRate(messagesPerSecondMax);
-const limits = new ConnectionLimits(config.limits, data);
 const answers = new Answers(outbox);
 const rooms = new RoomMessages(answers, post);
 /** Has the pump take a turn, whether there is something in the rings or not. */

@@ -39,6 +39,8 @@ export interface HubCounters {
   bytes: number;
   /** Messages on subjects that are not market data, or of new sources beyond the table's limit. */
   ignored: number;
+  /** Sources that clients asked for beyond the limit. */
+  sourcesRefused: number;
   /** Messages that a publisher's own sequence showed to be old. */
   duplicates: number;
   /** Holes in a publisher's own sequence. */
@@ -66,6 +68,8 @@ export interface HubOptions {
   readonly hungAfterMs: number;
   /** @see ShardOptions.stableAfterMs */
   readonly stableAfterMs: number;
+  /** Sources that are there only because clients ask for them: symbols without data, and rooms. */
+  readonly clientSourcesMax: number;
   /** Memory for what clients may have missed of events. */
   readonly historyBytes: number;
   /** Longest that an analytics message waits for others. */

@@ -18,6 +18,7 @@ import {
   symbolMatcher,
 } from '../protocol/topics.js';
 import { Announcements } from './announcements.js';
+import { ClientSources } from './client-sources.js';
 import { EventHistory, prevSeqOf, UNKNOWN_SEQ } from './event-history.js';
 import type { HubCounters, HubMessage, HubOptions } from './hub-options.js';
 import { Interest } from './interest.js';
@@ -26,9 +27,10 @@ import type { LostRange } from './lost-ranges.js';
 import { OwnEpochs } from './own-epochs.js';
 import { Poison } from './poison.js';
 import { Publications } from './publications.js';
+import { defineSource, rebuildSource } from './rebuild.js';
 import { Replays } from './replays.js';
 import { Shard } from './shard.js';
-import { type Source, SourceTable } from './source-table.js';
+import { partsOf, type Source, SourceTable } from './source-table.js';
 import { WorkerRequests } from './worker-requests.js';
 
 export class Hub {
@@ -36,6 +38,7 @@ export class Hub {
     messages: 0,
     bytes: 0,
     ignored: 0,
+    sourcesRefused: 0,
     duplicates: 0,
     gaps: 0,
     batches: 0,
@@ -60,6 +63,7 @@ export class Hub {
   readonly #lastSeqs = new LastSeqs();
   readonly #requests: WorkerRequests;
   #messageMicros = 0;
+  readonly #clientSources: ClientSources;
 
   constructor(options: HubOptions) {
     this.#options = options;
@@ -70,6 +74,7 @@ export class Hub {
       follow: (subject, wanted) => feed.follow(subject, wanted),
       forget: source => this.#drop(source),
     });
+    this.#clientSources = new ClientSources(options.clientSourcesMax);
     this.#epochs = new OwnEpochs(options.epoch);
     this.#history = new EventHistory(options.historyBytes);
     this.#poison = new Poison(this.#history);
@@ -88,6 +93,7 @@ export class Hub {
       replays: this.#replays,
       publications: this.#publications,
       sourceNamed: name => this.#sourceNamed(name),
+      sourceFound: name => this.#sources.find(subjectOf(...partsOf(name))),
       shardsOf: source => this.#shardsOf(source),
       feedPosition: subject => feed.position(subject),
       toWorker: options.toWorker,
@@ -107,7 +113,7 @@ export class Hub {
         stableAfterMs: options.stableAfterMs,
       });
     });
-    for (const shard of this.shards) this.#define(shard, this.#sources.allTrades);
+    for (const shard of this.shards) defineSource(shard, this.#sources.allTrades);
   }
 
   get sources(): number {
@@ -140,6 +146,7 @@ export class Hub {
       this.counters.ignored++;
       return;
     }
+    if (source.isClientMade && !isOnDemand(source.kind)) this.#clientSources.remove(source);
     this.counters.messages++;
     this.counters.bytes += m.payload.length;
     const shard = this.shards[source.shard] as Shard;
@@ -228,7 +235,7 @@ export class Hub {
     const source = this.#sources.create(kind, symbol);
     if (source === undefined) return undefined;
     const shard = this.shards[source.shard] as Shard;
-    this.#define(shard, source);
+    defineSource(shard, source);
     if (kind === 'trades') this.#announcements.tradesSource(source);
     if (isStateSource(kind)) return source;
     const position = this.#options.feed.position(source.subject);
@@ -247,11 +254,8 @@ export class Hub {
     if (position?.epoch === source.epoch && source.seq > 0) this.#lastSeqs.note(source.subject, source);
     this.#replays.forgetSource(source);
     this.shards[source.shard]?.control(RecordKind.drop, source.id, 0, 0);
+    this.#clientSources.remove(source);
     this.#sources.drop(source);
-  }
-
-  #define(shard: Shard, source: Source): void {
-    shard.text(RecordKind.define, source.id, `${source.kind}:${source.symbol}`);
   }
 
   #beginEpoch(shard: Shard, source: Source, epoch: string): number {
@@ -279,13 +283,22 @@ export class Hub {
 
   /** What may be wanted before its first message; a worker has checked that it may be. */
   #sourceNamed(name: string): Source | undefined {
-    const colon = name.indexOf(':');
-    const kind = name.slice(0, colon) as SourceKind;
-    const symbol = name.slice(colon + 1);
+    const [kind, symbol] = partsOf(name);
     const found = this.#sources.find(subjectOf(kind, symbol));
     if (found !== undefined) return found;
     const isKnown = isOnDemand(kind) || kind === 'analytics' ? isSymbol(symbol) : this.knows(symbol);
-    return isKnown ? this.#create(kind, symbol) : undefined;
+    return isKnown ? this.#createForClient(kind, symbol) : undefined;
+  }
+
+  #createForClient(kind: SourceKind, symbol: string): Source | undefined {
+    const isCounted = this.#clientSources.counts(kind);
+    if (isCounted && this.#clientSources.isFull) {
+      this.counters.sourcesRefused++;
+      return undefined;
+    }
+    const source = this.#create(kind, symbol);
+    if (source !== undefined && isCounted) this.#clientSources.add(source);
+    return source;
   }
 
   #onResult(result: BatchResult): void {
@@ -329,14 +342,7 @@ export class Hub {
       for (const source of this.#sources) {
         const isEverywhere = source === this.#sources.allTrades;
         if (source.shard !== index && !isEverywhere) continue;
-        this.#define(shard, source);
-        if (source.epoch !== '') shard.text(RecordKind.epoch, source.id, source.epoch);
-        shard.restore(source);
-        for (const [lane, workers] of source.wants ?? []) {
-          for (let worker = 0, mask = workers; mask !== 0; worker++, mask >>>= 1) {
-            if ((mask & 1) !== 0) shard.control(RecordKind.want, source.id, lane, worker);
-          }
-        }
+        rebuildSource(shard, source);
       }
       for (const [id, range] of lost) shard.gap(id, range, 'encoder_restart');
     });

@@ -37,6 +37,8 @@ export interface Source {
   historyAt: number;
   /** State sources: the newest message was given up, so the next one follows a loss. */
   hasHole: boolean;
+  /** It is there only because a client asked for it, and counts as such. */
+  isClientMade: boolean;
 }
 
 export class SourceTable {
@@ -110,6 +112,7 @@ export class SourceTable {
       opening: undefined,
       historyAt: -1,
       hasHole: false,
+      isClientMade: false,
     };
     this.#all[source.id] = source;
     this.#bySubject.set(source.subject, source);
@@ -123,4 +126,10 @@ function shardOf(kind: SourceKind, symbol: string, shards: number): number {
   let hash = 0x811c9dc5;
   for (let i = 0; i < name.length; i++) hash = Math.imul(hash ^ name.charCodeAt(i), 0x01000193);
   return (hash >>> 0) % shards;
+}
+
+/** Of a source's name, `<kind>:<symbol>`. */
+export function partsOf(name: string): [SourceKind, string] {
+  const colon = name.indexOf(':');
+  return [name.slice(0, colon) as SourceKind, name.slice(colon + 1)];
 }

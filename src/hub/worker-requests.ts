@@ -16,6 +16,8 @@ export interface WorkerRequestsOptions {
   readonly publications: Publications;
   /** The source of a name that may be wanted, `<kind>:<symbol>`, made if it is new; undefined when it cannot be had. */
   readonly sourceNamed: (name: string) => Source | undefined;
+  /** The same, where it is there. */
+  readonly sourceFound: (name: string) => Source | undefined;
   /** The shards that serve a source: one, but all of them the trades of all symbols. */
   readonly shardsOf: (source: Source) => readonly Shard[];
   /** Where the feed's own numbering stands that counts this subject. */
@@ -31,7 +33,9 @@ export class WorkerRequests {
   }
 
   change(worker: number, change: InterestChange): void {
-    const source = this.#options.sourceNamed(change.source);
+    const { sourceNamed, sourceFound } = this.#options;
+    // What was refused is given up too: that must not make it.
+    const source = change.op === 'unwant' ? sourceFound(change.source) : sourceNamed(change.source);
     if (source === undefined) {
       // Of one that is full or unknown nothing is wanted, and nothing was.
       if (change.op !== 'unwant') this.#options.toWorker(worker, { type: 'refused', request: change.request });

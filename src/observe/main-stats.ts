@@ -5,6 +5,7 @@ export interface MainStats {
   readonly messages: number;
   readonly bytes: number;
   readonly ignored: number;
+  readonly sourcesRefused: number;
   readonly duplicates: number;
   readonly gaps: number;
   readonly batches: number;

@@ -77,6 +77,7 @@ export class Metrics {
       this.#count('millrace_feed_rejected_total', 'Invalid messages, put on deadletter', count, { reason });
     }
     this.#set('millrace_sources', 'Subjects followed', main.sources);
+    this.#count('millrace_sources_refused_total', 'Topics refused to clients', main.sourcesRefused);
     this.#set('millrace_queue_bytes', 'Bytes that wait for an encoder', main.queuedBytes);
     this.#set('millrace_workers_listening', 'Gateway workers that accept connections', main.workersListening);
     this.#set('millrace_load_level', '0 normal, 1 to 3 retail stretched, 4 retail refused', main.loadLevel);

@@ -32,6 +32,8 @@ export interface GatewayThreadData {
   readonly attempts: SharedArrayBuffer;
   /** One Int32 a worker: turns of its event loop, some of them. */
   readonly beats: SharedArrayBuffer;
+  /** Credentials that were refused, by address; a table a worker. */
+  readonly failures: SharedArrayBuffer;
 }
 
 /** Counters of one worker since its start; gauges where the name is not a past participle. */

@@ -10,6 +10,7 @@ import { CommandHandler } from '../../src/gateway/command-handler.js';
 import { ConnectionLimits } from '../../src/gateway/connection-limits.js';
 import { Credentials } from '../../src/gateway/credentials.js';
 import { EventLosses } from '../../src/gateway/event-losses.js';
+import { createFailedCredentials } from '../../src/gateway/failed-credentials.js';
 import { KnownSymbols } from '../../src/gateway/known-symbols.js';
 import { LaneChanges } from '../../src/gateway/lane-changes.js';
 import { LaneTable } from '../../src/gateway/lane-table.js';
@@ -235,7 +236,7 @@ class Worker {
       }),
       rooms: this.#rooms,
       renewals: new Renewals({
-        credentials: new Credentials(tokens, undefined, policy),
+        credentials: new Credentials(tokens, undefined, policy, { mayTry: () => undefined, tryFailed: () => {} }),
         subscriptions: this.#subscriptions,
         laneChanges: this.#changes,
         limits: newLimits(),
@@ -319,6 +320,7 @@ function newLimits(): ConnectionLimits {
     users: createSharedCounts(1, 1024, seed),
     attempts: createAttemptRates(1, seed),
     beats: new SharedArrayBuffer(4),
+    failures: createFailedCredentials(1, seed),
   });
 }
 

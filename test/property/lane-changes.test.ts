@@ -117,6 +117,7 @@ class World {
       },
       feed: this.#feed,
       historyBytes: 8192,
+      clientSourcesMax: 1024,
       batchIntervalMs: 16,
       hungAfterMs: Number.POSITIVE_INFINITY,
       stableAfterMs: 0,

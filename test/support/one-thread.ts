@@ -235,6 +235,7 @@ export class OneThreadGateway {
       toWorker: (_worker, message) => this.#fromHub(message),
       feed,
       historyBytes,
+      clientSourcesMax: 1024,
       batchIntervalMs: 16,
       hungAfterMs: Number.POSITIVE_INFINITY,
       stableAfterMs: 0,

@@ -26,12 +26,13 @@ export function tsEventOf(headers: MsgHdrs): number {
 }
 
 /**
- * Fills in the publisher's own numbering, if `Seq` (a safe integer, 0 or more) and `Epoch` (1 to 64 visible ASCII
+ * Fills in the publisher's own numbering, if `Seq` (a safe integer, 1 or more: 0 stands for
+ * 'before the first message') and `Epoch` (1 to 64 visible ASCII
  * characters) are both there and valid.
  */
 function readSequence(headers: MsgHdrs, into: FeedMessage): void {
   const seq = wholeNumber(headers.get('Seq'));
-  if (seq < 0) return;
+  if (seq < 1) return;
   const epoch = headers.get('Epoch');
   if (!isEpoch(epoch)) return;
   into.seq = seq;

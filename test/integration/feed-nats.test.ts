@@ -111,6 +111,7 @@ describe('R3 NatsFeed', () => {
     const invalid: Record<string, string>[] = [
       { Seq: '1' },
       { Epoch: 'e1' },
+      { Seq: '0', Epoch: 'e1' },
       { Seq: '-1', Epoch: 'e1' },
       { Seq: '1.5', Epoch: 'e1' },
       { Seq: '0x10', Epoch: 'e1' },
@@ -121,14 +122,14 @@ describe('R3 NatsFeed', () => {
       { 'Ts-Event': 'yesterday' },
     ];
     for (const members of invalid) nats.publish('md.quotes.A', '{}', withHeaders(members));
-    nats.publish('md.quotes.A', '{}', withHeaders({ Seq: '0', Epoch: 'e'.repeat(64) }));
+    nats.publish('md.quotes.A', '{}', withHeaders({ Seq: '1', Epoch: 'e'.repeat(64) }));
     await nats.flush();
     await publishRawHeader(port, 'md.quotes.B', 'bad name: x\r\nSeq: 1\r\nEpoch: e1');
     await until(() => sink.messages.length === invalid.length + 2);
     for (const message of [...sink.messages.slice(0, invalid.length), sink.messages.at(-1)]) {
       expect(message).toMatchObject({ tsEventMicros: 0, seq: 0, epoch: '', contiguous: false });
     }
-    expect(sink.messages[invalid.length]).toMatchObject({ seq: 0, epoch: 'e'.repeat(64), contiguous: true });
+    expect(sink.messages[invalid.length]).toMatchObject({ seq: 1, epoch: 'e'.repeat(64), contiguous: true });
   });
 
   it('R3 puts an invalid message on deadletter.<subject> as it came, with the reason', async () => {

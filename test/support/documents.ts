@@ -11,6 +11,8 @@ export interface BookDocument {
   asks: Record<string, string>;
 }
 
+const FOLLOWED = /^(quotes|trades|orderbook|depth):/;
+
 export class Documents {
   readonly document: { quotes: Record<string, Record<string, unknown>> } = { quotes: {} };
   readonly books = new Map<string, BookDocument>();
@@ -87,6 +89,8 @@ export class Documents {
 
   #gap(frame: Frame): void {
     const topic = String(frame.topic);
+    // Of other streams the messages are not followed here, so their gaps cannot be either.
+    if (!FOLLOWED.test(topic)) return;
     const held = this.positions.get(topic);
     const epoch = frame.epoch ?? held?.epoch;
     if (held !== undefined && held.epoch === epoch && frame.from !== held.seq + 1) {

@@ -15,9 +15,9 @@ export const publisherHeaders = z
       .describe('When it happened, µs since the Unix epoch'),
     Seq: z
       .string()
-      .regex(/^\d{1,16}$/)
+      .regex(/^[1-9]\d{0,15}$/)
       .optional()
-      .describe('The publisher’s own number, without holes within the subject; counts only with Epoch'),
+      .describe('The publisher’s own number, from 1, without holes within the subject; counts only with Epoch'),
     Epoch: z
       .string()
       .regex(/^[!-~]{1,64}$/)

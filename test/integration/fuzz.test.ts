@@ -1,0 +1,54 @@
+/** Generated input over real sockets and a real nats-server. By hand, for longer: `npm run fuzz -- --frames N --seed S`. */
+import { describe, expect, it } from 'vitest';
+import { AnswerCheck } from '../fuzz/answers.js';
+import { fuzzFeed } from '../fuzz/feed-fuzzer.js';
+import { FuzzTarget } from '../fuzz/target.js';
+import { fuzzWire } from '../fuzz/wire-fuzzer.js';
+
+const FRAMES = Number(process.env.MILLRACE_FUZZ_FRAMES ?? 100_000);
+const MESSAGES = Number(process.env.MILLRACE_FUZZ_FEED_MESSAGES ?? 20_000);
+const SEED = Number(process.env.MILLRACE_FUZZ_SEED ?? 1);
+const TIMEOUT_MS = 240_000;
+
+describe('R47 fuzzing', () => {
+  it(
+    `R47 ${FRAMES} frames over sockets (seed ${SEED}): only answers that the protocol names, nobody else hurt`,
+    async () => {
+      const target = await FuzzTarget.start([]);
+      const answers = new AnswerCheck();
+      const { url } = target.gateway;
+      const result = await fuzzWire({ url, frames: FRAMES, seed: SEED, tokens: target.tokens, answers });
+      const problems = [...result.problems, ...(await target.problems())];
+      const code = await target.end();
+      expect({ seed: SEED, problems }).toEqual({ seed: SEED, problems: [] });
+      expect(result.framesSent).toBeGreaterThanOrEqual(FRAMES);
+      expect(code).toBe(0);
+      // It went through all of it, not past it.
+      const expected = ['subscribed', 'unsubscribed', 'pong', 'ack', 'error invalid_json', 'error invalid_symbol'];
+      expect(expected.filter(kind => !answers.seen.has(kind))).toEqual([]);
+      expect([...answers.seen.keys()].filter(kind => kind.startsWith('close '))).not.toEqual([]);
+    },
+    TIMEOUT_MS,
+  );
+
+  it(
+    `R47 ${MESSAGES} messages over NATS (seed ${SEED}): every chain whole, nothing wrong in the log`,
+    async () => {
+      const symbols = ['F1', 'F2', 'F3'];
+      const target = await FuzzTarget.start(symbols);
+      await fuzzFeed({ nats: target.publisher.nats, messages: MESSAGES, seed: SEED, symbols });
+      const rejected = await target.gateway.metrics();
+      const problems = await target.problems();
+      const code = await target.end();
+      expect({ seed: SEED, problems }).toEqual({ seed: SEED, problems: [] });
+      expect(code).toBe(0);
+      // It was taken in part, and refused for many reasons.
+      const reasons = [...rejected.matchAll(/millrace_feed_rejected_total\{reason="(\w+)"\} [1-9]/g)].map(
+        match => match[1],
+      );
+      expect(reasons.length).toBeGreaterThan(5);
+      expect(({} as { polluted?: unknown }).polluted).toBeUndefined();
+    },
+    TIMEOUT_MS,
+  );
+});

@@ -57,7 +57,7 @@ export function trendOf(samples: readonly Point[]): Trend {
   const degrees = Math.floor(Math.min(n, independent)) - 2;
   if (degrees < 1) return { points: n, mean, growth: slope * span, growthAtLeast: Number.NEGATIVE_INFINITY };
   // The spread of the times is n samples' too: as many of them as are independent.
-  const error = Math.sqrt(squares / degrees / (spread * (Math.min(n, independent) / n)));
+  const error = Math.sqrt(squares / (n - 2) / (spread * (Math.min(n, independent) / n)));
   return { points: n, mean, growth: slope * span, growthAtLeast: (slope - t99(degrees) * error) * span };
 }
 

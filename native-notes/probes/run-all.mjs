@@ -25,6 +25,7 @@ const PROBES = {
   'close-frame': 'deterministic',
   'close-handler': 'deterministic',
   'too-long-frame': 'deterministic',
+  'protocol-errors': 'deterministic',
   'publish-before-route': 'deterministic',
   'idle-timeout': 'deterministic',
   'payload-views': 'deterministic',

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { FIGURE_NAMES, judge, sampleOf } from '../../bench/soak/samples.js';
 import { isGrowing, type Point, trendOf } from '../../bench/soak/trend.js';
 import { Dice } from '../fuzz/dice.js';
 
@@ -77,5 +78,34 @@ describe('R49 the test for a growing trend', () => {
     expect(trend.mean).toBeCloseTo(150);
     expect(trend.growth).toBeCloseTo(200);
     expect(trend.growthAtLeast).toBeCloseTo(200);
+  });
+});
+
+describe('R49 the verdict on a run', () => {
+  const MIB = 1024 ** 2;
+  const metrics = (rss: number, fds: number) =>
+    `millrace_process_resident_memory_bytes ${rss * MIB}\nmillrace_process_open_fds ${fds}\nmillrace_lanes 20\n`;
+
+  it('names the figure that grows, and no other', () => {
+    const samples = Array.from({ length: 120 }, (_, i) =>
+      sampleOf(i, metrics(150 + i, 100 + (i % 7)), { p50: 1, p99: 5 + (i % 3) }),
+    );
+    const growing = judge(samples, 30).filter(({ isGrowing: grows }) => grows);
+    expect(growing.map(({ name }) => name)).toEqual(['rss']);
+  });
+
+  it('leaves the warm-up out', () => {
+    const samples = Array.from({ length: 120 }, (_, i) =>
+      sampleOf(i, metrics(Math.min(300, 90 + i * 7), 90), { p50: 1, p99: 5 }),
+    );
+    const rss = judge(samples, 30).find(({ name }) => name === 'rss');
+    expect(rss?.trend).toMatchObject({ points: 90, mean: 300, growth: 0 });
+    expect(rss?.isGrowing).toBe(false);
+  });
+
+  it('reads every figure, and knows when one is not there', () => {
+    const sample = sampleOf(7, metrics(150, 90), { p50: 1, p99: 5 });
+    expect(sample).toMatchObject({ atS: 7, rss: 150, fds: 90, lanes: 20, p50: 1, p99: 5, sources: Number.NaN });
+    expect(judge([sample], 0).map(({ name }) => name)).toEqual(FIGURE_NAMES);
   });
 });

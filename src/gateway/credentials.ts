@@ -6,6 +6,7 @@ import { matches, RevocationList } from '../auth/revocations.js';
 import type { TokenVerifier } from '../auth/token.js';
 import { type Refusal, refusal } from './request.js';
 import type { Session } from './session.js';
+import { sharedNowMs } from './shared-clock.js';
 
 const RETRY_AFTER_SECONDS = 5;
 
@@ -49,7 +50,7 @@ export class Credentials {
     const remembered = token === undefined ? undefined : this.#tokens.remembered(token);
     if (remembered !== undefined) return this.#unlessRevoked(remembered);
     // Before it is looked at: else a guess that is right would be told from one that is wrong.
-    const wait = this.#guard.mayTry(address, Date.now());
+    const wait = this.#guard.mayTry(address, sharedNowMs());
     if (wait !== undefined) return wait;
     return token === undefined ? this.#ofKey(apiKey ?? '', address) : this.#verified(token, address);
   }
@@ -86,7 +87,7 @@ export class Credentials {
   }
 
   #failed(address: string, reason: string): void {
-    if (!NOT_GUESSED.has(reason)) this.#guard.tryFailed(address, Date.now());
+    if (!NOT_GUESSED.has(reason)) this.#guard.tryFailed(address, sharedNowMs());
   }
 
   async #verified(token: string, address: string): Promise<Credential | Refusal> {

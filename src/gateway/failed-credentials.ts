@@ -72,7 +72,7 @@ export class FailedCredentials {
     return Math.min(longest, WAIT_MS_MAX);
   }
 
-  /** Counts a refused credential. @param nowMs of a clock that all workers share, such as `Date.now()` */
+  /** Counts a refused credential. @param nowMs of a clock that all workers share, such as `sharedNowMs` */
   failed(key: string, nowMs: number): void {
     this.#seek(key, nowMs);
     let failures = 1;

@@ -8,6 +8,7 @@ import type { ConnectionLimits } from './connection-limits.js';
 import type { LaneTable } from './lane-table.js';
 import { endpointOf, isOriginAllowed, parseRequest, type Refusal, refusal } from './request.js';
 import type { SocketData } from './session.js';
+import { sharedNowMs } from './shared-clock.js';
 
 const RETRY_AFTER_SECONDS = 5;
 /** Of the WebSocket protocol (RFC 6455 section 4.2.2). */
@@ -175,10 +176,4 @@ function unavailable(message: string): Refusal {
 
 function isWebSocket(upgrade: string): boolean {
   return upgrade.toLowerCase() === 'websocket';
-}
-
-/** Of the clock that all threads share and nobody sets: set back, the wall clock would make one second last an hour. */
-function sharedNowMs(): number {
-  const [seconds, nanos] = process.hrtime();
-  return seconds * 1000 + Math.floor(nanos / 1e6);
 }

@@ -1,6 +1,4 @@
 /** `npm run bench`: runs suites, prints what they measured, and writes it to files when asked. */
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
 import { inspect } from 'node:util';
 import { Command, InvalidArgumentError } from 'commander';
 import { bytes } from './bytes/suite.js';
@@ -9,9 +7,12 @@ import { coldStart } from './cold-start/suite.js';
 import { fanout } from './fanout/suite.js';
 import { ChildFailure } from './harness/children.js';
 import { MissingPrerequisite } from './harness/prerequisite.js';
+import { ProgressLine } from './harness/progress-line.js';
 import { ingest } from './ingest/suite.js';
 import { latency } from './latency/suite.js';
-import { asMarkdown, asText, describeMachine, type RunReport, type SuiteReport } from './report/report.js';
+import { compareRuns, comparisonTable } from './report/compare.js';
+import { asText, describeMachine, type RunReport, type SuiteReport, tableAsText } from './report/report.js';
+import { readRun, writeRun, writeSuite } from './report/results.js';
 import { scaleOut } from './scale/out.js';
 import { scale } from './scale/suite.js';
 import { scaleSweep } from './scale/sweep.js';
@@ -26,7 +27,9 @@ const EXIT_INTERRUPTED = 130;
 
 interface Output {
   readonly json: string | undefined;
-  readonly out: string | true | undefined;
+  readonly compare: string | undefined;
+  /** A folder; true: the usual one; false: no files. */
+  readonly out: string | boolean | undefined;
   readonly check: boolean;
 }
 
@@ -35,6 +38,7 @@ function command(): Command {
   return new Command('npm run bench --')
     .description(`Measures Millrace against other servers and its own goals.\n\nSuites (default: all):\n${list}`)
     .argument('[suite...]', 'suites to run')
+    .option('--full', 'fanout: the whole matrix of clients, topics and formats', false)
     .option('--quick', 'short rounds and few clients: shows that it works, not how fast', false)
     .option('--rounds <n>', 'rounds of each contender', whole)
     .option('--seconds <s>', 'measured time of a round', decimal)
@@ -50,13 +54,19 @@ function command(): Command {
     )
     .option('--workers <n>', 'fanout: gateway worker threads; bare uWS has one', '1')
     .option('--encoders <n>', 'fanout: encoder threads', '1')
-    .option('--only <names>', 'contenders to run, separated by commas', (text: string) => text.split(','))
+    .option('--only <names>', 'contenders to run, separated by commas', names)
+    .option('--peers <names>', 'the same as --only', names)
     .option('--rate <n>', 'latency, slow, churn: updates a second, at this one load', decimal)
     .option('--gateways <n>', 'scale-out: gateway processes', whole)
     .option('--order', 'fanout: check every prev_seq chain in the generator (slower)', false)
     .option('--json <file>', 'write everything measured to a file')
-    .option('--out [folder]', `write <suite>.md and <suite>.json (default folder: ${RESULTS_FOLDER})`)
-    .option('--check', 'exit with 1 when a goal is not met', false);
+    .option('--compare <file>', 'show what moved against an earlier --json file, and whether that is outside the noise')
+    .option(
+      '--out [folder]',
+      `write <suite>.md, .json and plots (${RESULTS_FOLDER}: unasked when the sizes are the usual)`,
+    )
+    .option('--no-out', 'write no files of suites')
+    .option('--check', 'exit with 1 when a goal is missed, or a figure of --compare is worse beyond the noise', false);
 }
 
 async function main(): Promise<number> {
@@ -67,9 +77,11 @@ async function main(): Promise<number> {
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => interrupted.abort());
 
   const options = optionsOf(given);
-  const startedAt = new Date().toISOString();
-  const machine = describeMachine();
+  const output = given as Output;
+  const before = output.compare === undefined ? undefined : earlierRun(output.compare);
+  const folder = folderOf(output.out, options);
   const reports: SuiteReport[] = [];
+  const run: RunReport = { startedAt: new Date().toISOString(), machine: describeMachine(), suites: reports };
   for (const suite of suites) {
     const line = new ProgressLine(suite.name);
     const progress = (text: string): void => line.show(text);
@@ -82,12 +94,23 @@ async function main(): Promise<number> {
       line.end();
     }
     const report = reports.at(-1);
-    if (report !== undefined) process.stdout.write(`\n${asText(report)}\n`);
+    if (report === undefined) continue;
+    process.stdout.write(`\n${asText(report)}\n`);
+    // After each suite: a later one that fails takes nothing with it.
+    if (folder !== undefined) writeSuite(folder, report, run);
+    if (output.json !== undefined) writeRun(output.json, run);
   }
-  const output = { json: given.json, out: given.out, check: given.check } as Output;
-  write({ startedAt, machine, suites: reports }, output);
-  const failed = reports.some(report => report.goals.some(goal => !goal.met));
-  return output.check && failed ? EXIT_FAILED : 0;
+  const isWorse = before !== undefined && showChanges(before, run, output.compare ?? '');
+  const isMissed = reports.some(report => report.goals.some(goal => !goal.met));
+  return output.check && (isMissed || isWorse) ? EXIT_FAILED : 0;
+}
+
+/** Prints what moved. True when a figure is worse beyond the noise. */
+function showChanges(before: RunReport, run: RunReport, file: string): boolean {
+  const comparison = compareRuns(before, run);
+  const cautions = comparison.cautions.map(caution => `caution: ${caution}\n`).join('');
+  process.stdout.write(`\n${tableAsText(comparisonTable(comparison, `Against ${file}`))}\n${cautions}`);
+  return comparison.changes.some(({ verdict }) => verdict === 'worse');
 }
 
 function chosen(names: readonly string[]): readonly Suite[] {
@@ -99,10 +122,11 @@ function chosen(names: readonly string[]): readonly Suite[] {
 }
 
 function optionsOf(given: Record<string, unknown>): BenchOptions {
-  const { quick, rounds, seconds, warmup, clients, symbols, perClient, window, batch, order } = given;
-  const { shape, workers, encoders, only, rate, gateways } = given;
+  const { quick, full, rounds, seconds, warmup, clients, symbols, perClient, window, batch, order } = given;
+  const { shape, workers, encoders, only, peers, rate, gateways } = given;
   return {
     quick,
+    full,
     rounds,
     seconds,
     warmupSeconds: warmup,
@@ -114,47 +138,37 @@ function optionsOf(given: Record<string, unknown>): BenchOptions {
     shape,
     workers,
     encoders,
-    only,
+    only: only ?? peers,
     checkOrder: order,
     rate,
     gateways,
   } as BenchOptions;
 }
 
-function write(run: RunReport, output: Output): void {
-  const json = (report: RunReport): string => `${JSON.stringify(report, null, 2)}\n`;
-  if (output.json !== undefined) {
-    mkdirSync(dirname(output.json), { recursive: true });
-    writeFileSync(output.json, json(run));
-  }
-  if (output.out === undefined) return;
-  const folder = output.out === true ? RESULTS_FOLDER : output.out;
-  mkdirSync(folder, { recursive: true });
-  for (const report of run.suites) {
-    writeFileSync(join(folder, `${report.suite}.md`), asMarkdown(report, run));
-    writeFileSync(join(folder, `${report.suite}.json`), json({ ...run, suites: [report] }));
+/**
+ * Where the files go: where `--out` says, else into {@link RESULTS_FOLDER} when the suites ran in their own sizes. A quick
+ * run, or one in other sizes, never replaces a published result unasked.
+ */
+function folderOf(
+  out: Output['out'],
+  { quick, full, checkOrder, workers, encoders, ...sizes }: BenchOptions,
+): string | undefined {
+  if (typeof out === 'string') return out;
+  if (out === false) return undefined;
+  const isPublished = !quick && Object.values(sizes).every(size => size === undefined);
+  return out === true || isPublished ? RESULTS_FOLDER : undefined;
+}
+
+function earlierRun(file: string): RunReport {
+  try {
+    return readRun(file);
+  } catch (cause) {
+    throw new UsageError(`--compare: ${(cause as Error).message}`, { cause });
   }
 }
 
-/** What is going on: one line that is rewritten on a terminal, one line each time elsewhere. */
-class ProgressLine {
-  #shown = '';
-  readonly #suite: string;
-
-  constructor(suite: string) {
-    this.#suite = suite;
-  }
-
-  show(text: string): void {
-    const line = `${this.#suite}: ${text}`;
-    if (!process.stderr.isTTY) process.stderr.write(`${line}\n`);
-    else process.stderr.write(`\r${line.padEnd(this.#shown.length)}`);
-    this.#shown = line;
-  }
-
-  end(): void {
-    if (process.stderr.isTTY && this.#shown !== '') process.stderr.write('\n');
-  }
+function names(text: string): string[] {
+  return text.split(',');
 }
 
 function whole(text: string): number {

@@ -4,6 +4,8 @@ import type { SuiteReport } from './report/report.js';
 /** The command line, as every suite sees it; a suite uses what concerns it. Undefined: the suite's default. */
 export interface BenchOptions {
   readonly quick: boolean;
+  /** The whole matrix, where a suite measures a part of one by default. */
+  readonly full: boolean;
   readonly rounds: number | undefined;
   /** Measured seconds of a round. */
   readonly seconds: number | undefined;

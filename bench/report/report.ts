@@ -24,12 +24,21 @@ export interface Goal {
   readonly met: boolean;
 }
 
+/** A plot, drawn by {@link barChart} or {@link lineChart}; written to `<suite>-<name>.svg`. */
+export interface Plot {
+  /** Part of a file name: lower case, digits and hyphens. */
+  readonly name: string;
+  readonly title: string;
+  readonly svg: string;
+}
+
 export interface SuiteReport {
   readonly suite: string;
   readonly settings: Readonly<Record<string, unknown>>;
   readonly tables: readonly Table[];
   readonly goals: readonly Goal[];
   readonly metrics: readonly Metric[];
+  readonly plots?: readonly Plot[];
   /** What a reader must know to judge the figures. */
   readonly notes: readonly string[];
   /** Everything measured, round by round. */
@@ -57,10 +66,15 @@ export function describeMachine(): RunReport['machine'] {
 
 /** For the terminal: aligned columns. */
 export function asText(report: SuiteReport): string {
-  const tables = report.tables.map(table => `${table.title}\n${aligned(table)}`);
+  const tables = report.tables.map(tableAsText);
   const goals = report.goals.map(goal => `${goalWord(goal)}  ${goal.row}: ${goal.text}`);
   const notes = report.notes.map(note => `note: ${note}`);
   return [...tables, [...goals, ...notes].join('\n')].filter(part => part !== '').join('\n\n');
+}
+
+/** Name of the file that a plot is written to. */
+export function plotFile(report: SuiteReport, plot: Plot): string {
+  return `${report.suite}-${plot.name}.svg`;
 }
 
 /** One suite's section of a Markdown report. */
@@ -75,10 +89,12 @@ export function asMarkdown(report: SuiteReport, run: Pick<RunReport, 'startedAt'
   const goals = report.goals.map(goal => `- **${goalWord(goal)}** ${goal.row}: ${goal.text}`);
   const about = `${run.startedAt} · ${machine.cores} × ${machine.processor} · ${machine.platform} · Node ${machine.node}`;
   const notes = report.notes.map(note => `- ${note}`);
+  const plots = (report.plots ?? []).map(plot => `![${plot.title}](${plotFile(report, plot)})`);
   const parts = [
     `## ${report.suite}`,
     about,
     `Settings: ${settings.join(', ')}`,
+    ...plots,
     ...tables,
     goals.join('\n'),
     notes.join('\n'),
@@ -86,8 +102,13 @@ export function asMarkdown(report: SuiteReport, run: Pick<RunReport, 'startedAt'
   return `${parts.filter(part => part !== '').join('\n\n')}\n`;
 }
 
+/** One table for the terminal. */
+export function tableAsText(table: Table): string {
+  return `${table.title}\n${aligned(table)}`;
+}
+
 function goalWord(goal: Goal): string {
-  return goal.met ? 'PASS' : 'FAIL';
+  return goal.met ? 'PASS' : 'MISS';
 }
 
 function shown(value: unknown): string {

@@ -18,8 +18,21 @@ import { scale } from './scale/suite.js';
 import { scaleSweep } from './scale/sweep.js';
 import { slow } from './slow/suite.js';
 import { type BenchOptions, type Suite, UsageError } from './suite.js';
+import { throughput } from './throughput/suite.js';
 
-const SUITES: readonly Suite[] = [fanout, latency, ingest, slow, churn, coldStart, scale, scaleSweep, scaleOut, bytes];
+const SUITES: readonly Suite[] = [
+  fanout,
+  throughput,
+  latency,
+  ingest,
+  slow,
+  churn,
+  coldStart,
+  scale,
+  scaleSweep,
+  scaleOut,
+  bytes,
+];
 const RESULTS_FOLDER = 'bench/results';
 const EXIT_FAILED = 1;
 const EXIT_USAGE = 2;
@@ -52,6 +65,7 @@ function command(): Command {
       '--shape <price|tick>',
       'fanout: what changes in an update, the price only or every field that a trade moves',
     )
+    .option('--format <json|msgpack>', 'fanout: what the clients ask for')
     .option('--workers <n>', 'fanout: gateway worker threads; bare uWS has one', '1')
     .option('--encoders <n>', 'fanout: encoder threads', '1')
     .option('--only <names>', 'contenders to run, separated by commas', names)
@@ -123,7 +137,7 @@ function chosen(names: readonly string[]): readonly Suite[] {
 
 function optionsOf(given: Record<string, unknown>): BenchOptions {
   const { quick, full, rounds, seconds, warmup, clients, symbols, perClient, window, batch, order } = given;
-  const { shape, workers, encoders, only, peers, rate, gateways } = given;
+  const { shape, format, workers, encoders, only, peers, rate, gateways } = given;
   return {
     quick,
     full,
@@ -136,6 +150,7 @@ function optionsOf(given: Record<string, unknown>): BenchOptions {
     windowUpdates: window,
     batchUpdates: batch,
     shape,
+    format,
     workers,
     encoders,
     only: only ?? peers,

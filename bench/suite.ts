@@ -16,6 +16,7 @@ export interface BenchOptions {
   readonly windowUpdates: number | undefined;
   readonly batchUpdates: number | undefined;
   readonly shape: string | undefined;
+  readonly format: string | undefined;
   readonly workers: string;
   readonly encoders: string;
   /** Contenders to run; undefined: all. */

@@ -1,10 +1,10 @@
 /** What takes part in the fan-out benchmark. A further peer is one more value of {@link Contender}. */
 import type { Channel } from '../harness/channel.js';
 import type { Child, Children } from '../harness/children.js';
-import type { ClientPlan } from '../load/messages.js';
+import type { ClientPlan, Dialect } from '../load/messages.js';
 import type { DeliveryMark } from '../load/tally.js';
 import type { Pace } from '../pacing/pacer.js';
-import type { FrameSet } from './frames.js';
+import type { Format, FrameSet } from './frames.js';
 import type { Layout } from './layout.js';
 import type { PaceAnswer, PaceCommand } from './messages.js';
 import type { TickShape } from './ticks.js';
@@ -13,6 +13,7 @@ import type { TickShape } from './ticks.js';
 export interface RoundPlan {
   readonly layout: Layout;
   readonly shape: TickShape;
+  readonly format: Format;
   readonly pace: Pace;
   /** The bytes that peers publish. */
   readonly frames: FrameSet;
@@ -20,6 +21,11 @@ export interface RoundPlan {
 
 export interface Contender {
   readonly name: string;
+  /**
+   * Builds what the contender needs, once a run; returns what removes it again.
+   * @throws {MissingPrerequisite} when this machine cannot run it: it is then left out, and the report says so.
+   */
+  prepare?(signal: AbortSignal): Promise<() => void>;
   /** Starts fresh processes for one round. */
   start(children: Children, plan: RoundPlan): Promise<RunningContender>;
 }
@@ -33,6 +39,9 @@ export interface RunningContender {
   readonly delivery: DeliveryMark;
   /** True: the server sends every client a snapshot first and numbers its deltas; false: it repeats recorded ones. */
   readonly isStateful: boolean;
+  /** Frames that every client gets before anything is published; default: one where the server is stateful, else none. */
+  readonly firstFrames?: number;
+  readonly dialect?: Dialect;
   readonly progressPort: number;
   readonly processes: readonly { readonly role: Role; readonly child: Child }[];
   /** The process that publishes: only `run` and `stop` are sent to it. */

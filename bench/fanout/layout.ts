@@ -1,4 +1,5 @@
 /** Who is subscribed to what: clients × symbols, the same for every contender. */
+import type { TickShape } from './ticks.js';
 
 export interface Layout {
   readonly clients: number;
@@ -47,4 +48,9 @@ export function fanoutOf(layout: Layout): number[] {
     fanout[symbol] = (fanout[symbol] ?? 0) + 1;
   }
   return fanout;
+}
+
+/** Where the updates of a symbol are published. */
+export function subjectOf(symbol: string, shape: TickShape): string {
+  return shape === 'depth' ? `md.books.${symbol}` : `md.quotes.${symbol}`;
 }

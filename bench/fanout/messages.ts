@@ -1,12 +1,14 @@
 /** What a benchmark says to a process that publishes: the NATS publisher, or a peer that publishes by itself. */
 
 import type { Pace } from '../pacing/pacer.js';
+import type { Format, FrameSet } from './frames.js';
 import type { Layout } from './layout.js';
 import type { TickShape } from './ticks.js';
 
 export interface PublishPlan {
   readonly layout: Layout;
   readonly shape: TickShape;
+  readonly format: Format;
   readonly pace: Pace;
 }
 
@@ -14,12 +16,14 @@ export interface PublishPlan {
 export interface NatsStart extends PublishPlan {
   readonly type: 'start';
   readonly natsUrl: string;
+  /** What to publish instead of quotes: a peer's NATS carries the frames themselves. */
+  readonly frames?: FrameSet;
 }
 
 /** What a peer publishes: for each symbol the frames to send, over and over. */
 export interface PeerStart extends PublishPlan {
   readonly type: 'start';
-  readonly frames: readonly (readonly string[])[];
+  readonly frames: FrameSet;
 }
 
 /** `run` publishes, paced, until `stop`. */

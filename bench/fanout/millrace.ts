@@ -5,12 +5,13 @@ import type { Children } from '../harness/children.js';
 import { startGateway } from '../harness/gateway.js';
 import { startNatsServer } from '../harness/nats-server.js';
 import { mintTokens, newSecret } from '../harness/tokens.js';
+import type { ClientPlan } from '../load/messages.js';
 import { ProgressSender } from '../pacing/progress.js';
 import type { Contender, RunningContender } from './contender.js';
-import { type FrameSet, frameSetOf, isDelta, QUOTES_DELTA } from './frames.js';
+import { deliveryMark, type Format, type FrameSet, frameSetOf, isDelta } from './frames.js';
 import { type Layout, symbolsOf, symbolsOfClient } from './layout.js';
 import type { NatsStart, PaceAnswer, PaceCommand, PublishPlan } from './messages.js';
-import { TICKS_PER_CYCLE, type TickShape } from './ticks.js';
+import { DEPTH_LEVELS, TICKS_PER_CYCLE, type TickShape } from './ticks.js';
 
 /** Threads of the gateway; the benchmark's claim is about one gateway worker against one uWS thread. */
 export interface GatewayThreads {
@@ -29,7 +30,7 @@ interface Pipeline extends RunningContender {
 
 async function startPipeline(children: Children, plan: PublishPlan, threads: GatewayThreads): Promise<Pipeline> {
   const secret = newSecret();
-  const { layout, shape, pace } = plan;
+  const { layout, shape, format, pace } = plan;
   const nats = await startNatsServer(children);
   const gateway = await startGateway(children, {
     FEED: 'nats',
@@ -41,14 +42,16 @@ async function startPipeline(children: Children, plan: PublishPlan, threads: Gat
   });
   const child = children.fork('publisher', new URL('./publisher.ts', import.meta.url));
   const publisher = new Channel<PaceCommand<NatsStart>, PaceAnswer>(child);
-  const start: NatsStart = { type: 'start', natsUrl: nats.url, layout, shape, pace };
+  const start: NatsStart = { type: 'start', natsUrl: nats.url, layout, shape, format, pace };
   const { progressPort } = await publisher.ask(start, 'started');
   const tokens = await mintTokens(secret, layout.clients);
   return {
     port: gateway.port,
-    clients: tokens.map((token, client) => ({ path: path(symbolsOfClient(layout, client), token) })),
-    delivery: QUOTES_DELTA,
+    clients: tokens.map((token, client) => clientPlan(plan, symbolsOfClient(layout, client), token)),
+    delivery: deliveryMark(shape, format),
     isStateful: true,
+    // Books: the answer to the command and a snapshot of each symbol. Quotes: one snapshot of all.
+    firstFrames: shape === 'depth' ? 1 + layout.symbolsPerClient : 1,
     progressPort,
     processes: [
       { role: 'server', child: gateway.child },
@@ -59,8 +62,12 @@ async function startPipeline(children: Children, plan: PublishPlan, threads: Gat
   };
 }
 
-function path(symbols: readonly string[], token: string): string {
-  return `/ws/quotes?symbols=${symbols.join(',')}&class=realtime&token=${token}`;
+/** Quotes by their endpoint; books by a command, since their endpoint serves one symbol. */
+function clientPlan({ shape, format }: PublishPlan, symbols: readonly string[], token: string): ClientPlan {
+  const common = `class=realtime&format=${format}&token=${token}`;
+  if (shape !== 'depth') return { path: `/ws/quotes?symbols=${symbols.join(',')}&${common}` };
+  const command = { action: 'subscribe', stream: 'depth', depth: DEPTH_LEVELS, symbols };
+  return { path: `/ws?${common}`, command: JSON.stringify(command) };
 }
 
 /** Cycles that pass before recording starts: sequence numbers are then as long as in most of a round. */
@@ -75,7 +82,7 @@ const RECORDING_WINDOW_TICKS = 8;
 export async function recordFrames(
   children: Children,
   layout: Layout,
-  shape: TickShape,
+  { shape, format }: { readonly shape: TickShape; readonly format: Format },
   threads: GatewayThreads,
 ): Promise<FrameSet> {
   const { universe } = layout;
@@ -85,18 +92,27 @@ export async function recordFrames(
   const pace = { windowUpdates, batchUpdates: universe, fanout, stallMs: 1000 };
   const wanted = universe * TICKS_PER_CYCLE * (CYCLES_BEFORE_RECORDING + 1);
   try {
-    const pipeline = await startPipeline(children, { layout: single, shape, pace }, threads);
-    const recording = record(pipeline, wanted, universe * TICKS_PER_CYCLE);
+    const pipeline = await startPipeline(children, { layout: single, shape, format, pace }, threads);
+    const isWanted = (frame: Buffer): boolean => isDelta(frame, shape, format);
+    const recording = record(pipeline, { wanted, kept: universe * TICKS_PER_CYCLE, isWanted });
     const frames = await pipeline.processes.reduce((outcome, { child }) => child.during(outcome), recording);
-    return frameSetOf(layout, frames);
+    return frameSetOf(layout, frames, format);
   } finally {
     await children.endAll();
   }
 }
 
-async function record(pipeline: Pipeline, wanted: number, kept: number): Promise<string[]> {
-  const url = `ws://127.0.0.1:${pipeline.port}${pipeline.clients[0]?.path}`;
-  const frames: string[] = [];
+interface Recording {
+  readonly wanted: number;
+  /** How many of the last ones are kept. */
+  readonly kept: number;
+  isWanted(frame: Buffer): boolean;
+}
+
+async function record(pipeline: Pipeline, { wanted, kept, isWanted }: Recording): Promise<Buffer[]> {
+  const [client] = pipeline.clients;
+  const url = `ws://127.0.0.1:${pipeline.port}${client?.path}`;
+  const frames: Buffer[] = [];
   const progress = await ProgressSender.connect(pipeline.progressPort);
   const socket = new WebSocket(url, { perMessageDeflate: false });
   const timeout = AbortSignal.timeout(RECORDING_TIMEOUT_MS);
@@ -107,10 +123,15 @@ async function record(pipeline: Pipeline, wanted: number, kept: number): Promise
         reject(new Error(`${received} of ${wanted} frames recorded in ${RECORDING_TIMEOUT_MS} ms`));
       socket.once('error', reject);
       socket.once('close', code => reject(new Error(`the gateway closed the recording client with ${code}`)));
-      socket.once('message', () => pipeline.publisher.ask({ type: 'run' }, 'running').catch(reject));
-      socket.on('message', (data: Buffer) => {
-        const frame = data.toString('utf8');
-        if (!isDelta(frame)) return;
+      let early = 0;
+      socket.once('open', () => {
+        if (client?.command !== undefined) socket.send(client.command);
+      });
+      socket.on('message', (frame: Buffer) => {
+        if (!isWanted(frame)) {
+          if (++early === pipeline.firstFrames) pipeline.publisher.ask({ type: 'run' }, 'running').catch(reject);
+          return;
+        }
         received++;
         progress.send(received);
         if (received > wanted - kept) frames.push(frame);

@@ -25,6 +25,8 @@ export interface RoundTimes {
 export type Limit = 'generator' | 'server' | 'neither';
 
 export interface RoundResult {
+  /** Which row of the matrix, see matrix.ts. */
+  readonly row: string;
   readonly contender: string;
   readonly round: number;
   readonly seconds: number;
@@ -58,7 +60,7 @@ export async function runRound(
   contender: Contender,
   plan: RoundPlan,
   times: RoundTimes,
-  options: { readonly round: number; readonly checkOrder: boolean; readonly signal: AbortSignal },
+  options: { readonly row: string; readonly round: number; readonly checkOrder: boolean; readonly signal: AbortSignal },
 ): Promise<RoundResult> {
   const children = new Children(options.signal);
   try {
@@ -69,7 +71,9 @@ export async function runRound(
       port: running.port,
       clients: running.clients,
       delivery: running.delivery,
-      awaitFirstFrame: running.isStateful,
+      awaitFirstFrame: running.isStateful || running.firstFrames !== undefined,
+      firstFrames: running.firstFrames ?? 1,
+      dialect: running.dialect ?? 'plain',
       progress: { port: running.progressPort, intervalMs: PROGRESS_INTERVAL_MS },
       ...(options.checkOrder ? { orderOf: symbolsOf(plan.layout) } : {}),
     });
@@ -82,6 +86,7 @@ export async function runRound(
     const after = await drain(generator, before + owed);
     const balance = before + owed - after.totalDeliveries;
     return {
+      row: options.row,
       contender: contender.name,
       round: options.round,
       ...stretch,

@@ -95,16 +95,25 @@ export class Children {
    * Starts a program with exactly `env`, PATH and HOME: settings of the shell that runs the benchmark (`NATS_URL`,
    * `WORKERS`, …) must not change what is measured.
    */
-  spawn(name: string, command: string, args: readonly string[], env: Readonly<Record<string, string>> = {}): Child {
+  spawn(
+    name: string,
+    command: string,
+    args: readonly string[],
+    env: Readonly<Record<string, string>> = {},
+    stdin: 'ignore' | 'pipe' = 'ignore',
+  ): Child {
     const { PATH = '', HOME = '' } = process.env;
-    const child = spawn(command, args, { env: { PATH, HOME, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(command, args, { env: { PATH, HOME, ...env }, stdio: [stdin, 'pipe', 'pipe'] });
+    // A child that ends while it is written to is reported by how it ended, not by the broken pipe.
+    child.stdin?.on('error', () => undefined);
     return this.#adopt(new Child(name, child));
   }
 
-  /** Starts a TypeScript module of this benchmark with an IPC channel. */
-  fork(name: string, module: URL): Child {
+  /** Starts a TypeScript module of this benchmark with an IPC channel, in Node or in a program that takes its place. */
+  fork(name: string, module: URL, program?: string): Child {
     const child = fork(fileURLToPath(module), [], {
-      execArgv: ['--import', import.meta.resolve('tsx')],
+      ...(program === undefined ? {} : { execPath: program }),
+      execArgv: program === undefined ? ['--import', import.meta.resolve('tsx')] : [],
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     });
     return this.#adopt(new Child(name, child));

@@ -1,10 +1,11 @@
 /** A real nats-server for one round: `NATS_SERVER_BIN`, else on PATH, else where Debian puts it. */
-import { accessSync, constants, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Child, Children } from './children.js';
 import { MissingPrerequisite } from './prerequisite.js';
+import { isExecutable } from './programs.js';
 
 const START_TIMEOUT_MS = 10_000;
 const DEBIAN_PATH = '/usr/sbin/nats-server';
@@ -32,37 +33,49 @@ export function findNatsServer(env: Readonly<Record<string, string | undefined>>
 
 /** Starts nats-server on a free loopback port, which the server picks itself and writes into its ports file. */
 export async function startNatsServer(children: Children): Promise<NatsServer> {
+  const { child, ports } = await start(children, '');
+  return { child, url: ports.nats?.[0] ?? '' };
+}
+
+/** A server that takes clients over WebSocket as well. */
+export interface NatsWebSocketServer extends NatsServer {
+  readonly webSocketPort: number;
+}
+
+const WEB_SOCKET_CONFIGURATION = 'websocket { host: "127.0.0.1", port: -1, no_tls: true, compression: false }\n';
+
+/** The same with nats-server's own WebSocket, without TLS and compression. */
+export async function startNatsWebSocket(children: Children): Promise<NatsWebSocketServer> {
+  const { child, ports } = await start(children, WEB_SOCKET_CONFIGURATION);
+  const webSocket = ports.websocket?.[0];
+  if (webSocket === undefined) throw new Error('nats-server names no WebSocket port');
+  return { child, url: ports.nats?.[0] ?? '', webSocketPort: Number(new URL(webSocket).port) };
+}
+
+/** Addresses by kind, as nats-server writes them. */
+type Ports = Readonly<Record<string, readonly string[] | undefined>>;
+
+async function start(children: Children, configuration: string): Promise<{ child: Child; ports: Ports }> {
   const folder = mkdtempSync(join(tmpdir(), 'millrace-bench-nats-'));
   try {
-    const args = ['--addr', '127.0.0.1', '--port', '-1', '--ports_file_dir', folder];
+    const file = join(folder, 'nats.conf');
+    if (configuration !== '') writeFileSync(file, configuration);
+    const configured = configuration === '' ? [] : ['--config', file];
+    const args = [...configured, '--addr', '127.0.0.1', '--port', '-1', '--ports_file_dir', folder];
     const child = children.spawn('nats-server', findNatsServer(), args);
-    return { child, url: await child.during(clientUrl(folder)) };
+    return { child, ports: await child.during(portsIn(folder)) };
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
 }
 
-async function clientUrl(folder: string): Promise<string> {
+async function portsIn(folder: string): Promise<Ports> {
   const deadline = performance.now() + START_TIMEOUT_MS;
   while (performance.now() < deadline) {
     const file = readdirSync(folder).find(name => name.endsWith('.ports'));
-    const url = file === undefined ? undefined : urlIn(readFileSync(join(folder, file), 'utf8'));
-    if (url !== undefined) return url;
+    const text = file === undefined ? '' : readFileSync(join(folder, file), 'utf8');
+    if (text.trimEnd().endsWith('}')) return JSON.parse(text) as Ports;
     await sleep(20);
   }
   throw new Error(`nats-server did not name its port within ${START_TIMEOUT_MS} ms`);
-}
-
-function urlIn(portsFile: string): string | undefined {
-  if (!portsFile.trimEnd().endsWith('}')) return undefined;
-  return (JSON.parse(portsFile) as { nats?: string[] }).nats?.[0];
-}
-
-function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
 }

@@ -1,6 +1,6 @@
 /** One round of taking updates in: Millrace, or a bare subscriber, kept as busy as it can be without loss. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { QUOTES_DELTA } from '../fanout/frames.js';
+import { deliveryMark } from '../fanout/frames.js';
 import { symbolAt } from '../fanout/layout.js';
 import { Channel } from '../harness/channel.js';
 import { type Child, Children } from '../harness/children.js';
@@ -158,7 +158,7 @@ async function startMillrace(
     host: '127.0.0.1',
     port: gateway.port,
     clients: [{ path: `/ws/quotes?symbols=${wanted.join(',')}&class=realtime&token=${token}` }],
-    delivery: QUOTES_DELTA,
+    delivery: deliveryMark('price', 'json'),
     awaitFirstFrame: true,
     progress: { port: progressPort, intervalMs: PROGRESS_INTERVAL_MS },
   });

@@ -1,6 +1,6 @@
 /** What takes part in the latency benchmark: servers behind NATS. A further peer is one more value of {@link relay}. */
 
-import { QUOTES_DELTA } from '../fanout/frames.js';
+import { deliveryMark } from '../fanout/frames.js';
 import { type Layout, symbolsOf, symbolsOfClient } from '../fanout/layout.js';
 import type { GatewayThreads } from '../fanout/millrace.js';
 import { Channel } from '../harness/channel.js';
@@ -29,7 +29,7 @@ export interface LatencyContender {
 }
 
 /** All of them send deltas of quotes, and nothing else that looks like one. */
-export const DELIVERY = QUOTES_DELTA;
+export const DELIVERY = deliveryMark('price', 'json');
 
 /** Millrace with so many threads; `env` beyond the benchmark's own settings. */
 export function millrace(threads: GatewayThreads, env: Readonly<Record<string, string>> = {}): LatencyContender {

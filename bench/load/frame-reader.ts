@@ -9,15 +9,26 @@ export interface FrameInspector {
   inspect(socket: number, bytes: Uint8Array, from: number, to: number): void;
 }
 
+/**
+ * Takes the payloads of all data frames as one stream of bytes, for protocols whose messages do not end where frames do.
+ * It does the counting then. `bytes` is valid during the call.
+ */
+export interface PayloadStream {
+  take(bytes: Uint8Array, from: number, to: number): void;
+}
+
 /** What a reader says about its connection. `payload` is valid during the call. */
 export interface ConnectionEvents {
   ping(payload: Uint8Array): void;
   close(code: number): void;
   broken(reason: string): void;
+  /** A data frame of at most 125 bytes that is no delivery: a protocol's own ping, for instance. */
+  aside?(payload: Uint8Array): void;
 }
 
 const HEADER_BYTES_MAX = 10;
 const FRAME_BYTES_MAX = 64 * 1024 * 1024;
+/** Control frames are never longer (RFC 6455 section 5.5), nor are the frames that protocols use for themselves. */
 const CONTROL_BYTES_MAX = 125;
 const FIN = 0x80;
 const MASKED = 0x80;
@@ -44,8 +55,16 @@ export class FrameReader {
   readonly #tally: Tally;
   readonly #events: ConnectionEvents;
   readonly #inspector: FrameInspector | undefined;
+  readonly #stream: PayloadStream | undefined;
 
-  constructor(socket: number, tally: Tally, events: ConnectionEvents, inspector: FrameInspector | undefined) {
+  constructor(
+    socket: number,
+    tally: Tally,
+    events: ConnectionEvents,
+    inspector: FrameInspector | undefined,
+    stream?: PayloadStream,
+  ) {
+    this.#stream = stream;
     this.#socket = socket;
     this.#tally = tally;
     this.#events = events;
@@ -75,8 +94,15 @@ export class FrameReader {
   }
 
   #wholeFrame(chunk: Uint8Array, from: number, to: number): void {
+    if (this.#stream !== undefined) {
+      this.#stream.take(chunk, from, to);
+      return;
+    }
     const mark = this.#tally.markOffset;
-    this.#tally.frame(mark >= 0 && mark < to - from ? (chunk[from + mark] ?? -1) : -1, to - from);
+    const byte = mark >= 0 && mark < to - from ? (chunk[from + mark] ?? -1) : -1;
+    if (!this.#tally.frame(byte, to - from) && to - from <= CONTROL_BYTES_MAX) {
+      this.#events.aside?.(chunk.subarray(from, to));
+    }
     this.#inspector?.inspect(this.#socket, chunk, from, to);
   }
 
@@ -106,13 +132,16 @@ export class FrameReader {
     this.#payloadBytes = size;
     this.#payloadLeft = size;
     this.#markedByte = -1;
-    this.#keeping = isControl || this.#inspector !== undefined;
+    const isAside = this.#events.aside !== undefined && size <= CONTROL_BYTES_MAX;
+    this.#keeping = isControl || (this.#stream === undefined && (isAside || this.#inspector !== undefined));
     if (this.#keeping && (this.#kept === undefined || this.#kept.length < size)) this.#kept = new Uint8Array(size);
     return this.#continuePayload(chunk, from, end);
   }
 
   #continuePayload(chunk: Uint8Array, at: number, end: number): number {
     const take = Math.min(this.#payloadLeft, end - at);
+    const isData = this.#opcode === TEXT || this.#opcode === BINARY;
+    if (isData && take > 0) this.#stream?.take(chunk, at, at + take);
     const offset = this.#payloadBytes - this.#payloadLeft;
     const mark = this.#tally.markOffset - offset;
     if (mark >= 0 && mark < take) this.#markedByte = chunk[at + mark] ?? -1;
@@ -128,7 +157,11 @@ export class FrameReader {
   #finish(): void {
     const payload = this.#kept;
     if (this.#opcode === TEXT || this.#opcode === BINARY) {
-      this.#tally.frame(this.#markedByte, this.#payloadBytes);
+      if (this.#stream !== undefined) return;
+      const isDelivery = this.#tally.frame(this.#markedByte, this.#payloadBytes);
+      if (!isDelivery && this.#keeping && this.#payloadBytes <= CONTROL_BYTES_MAX) {
+        this.#events.aside?.((payload ?? this.#header).subarray(0, this.#payloadBytes));
+      }
       if (payload !== undefined) this.#inspector?.inspect(this.#socket, payload, 0, this.#payloadBytes);
     } else if (this.#opcode === PING) {
       this.#events.ping((payload ?? this.#header).subarray(0, this.#payloadBytes));

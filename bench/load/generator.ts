@@ -10,7 +10,7 @@ import type { FrameInspector } from './frame-reader.js';
 import { LatencyHistogram, type LatencyReport } from './latency-histogram.js';
 import { LatencyInspector } from './latency-inspector.js';
 import { LoadSocket, type LoadSocketContext } from './load-socket.js';
-import type { LoadAnswer, LoadCommand, LoadPlan, LoadReport } from './messages.js';
+import type { Dialect, LoadAnswer, LoadCommand, LoadPlan, LoadReport } from './messages.js';
 import { OrderInspector } from './order-inspector.js';
 import { ReadTurns } from './read-turns.js';
 import { SnapshotInspector } from './snapshot-inspector.js';
@@ -30,6 +30,7 @@ class Generator implements LoadSocketContext {
   readonly tally: Tally;
   readonly inspector: FrameInspector | undefined;
   readonly turns: ReadTurns | undefined;
+  readonly dialect: Dialect;
   readonly buffer = new Uint8Array(READ_BUFFER_BYTES);
   readonly #sockets: LoadSocket[] = [];
   readonly #order: OrderInspector | undefined;
@@ -45,6 +46,7 @@ class Generator implements LoadSocketContext {
     this.#plan = plan;
     this.host = plan.host;
     this.port = plan.port;
+    this.dialect = plan.dialect ?? 'plain';
     this.tally = new Tally(plan.delivery);
     if (plan.orderOf !== undefined) this.#order = new OrderInspector(plan.clients.length, plan.orderOf);
     if (plan.latencyEvery !== undefined) {
@@ -59,11 +61,11 @@ class Generator implements LoadSocketContext {
 
   /** Opens every client: as many a second as the plan says, or a bounded number at a time. */
   async connect(): Promise<LatencyReport> {
-    const { clients, awaitFirstFrame, progress, connectsPerSecond } = this.#plan;
+    const { clients, awaitFirstFrame, firstFrames = 1, progress, connectsPerSecond } = this.#plan;
     const upgrades = new LatencyHistogram();
     if (connectsPerSecond === undefined) await this.#connectInTurn(upgrades);
     else await this.#connectAtRate(connectsPerSecond, upgrades);
-    if (awaitFirstFrame) await this.#firstFrames(clients.length);
+    if (awaitFirstFrame) await this.#firstFrames(clients.length, firstFrames);
     if (progress !== undefined) await this.#reportProgress(progress.port, progress.intervalMs);
     this.#before = now(this.tally);
     return upgrades.take();
@@ -178,14 +180,14 @@ class Generator implements LoadSocketContext {
     };
   }
 
-  /** Waits until as many data frames have come as there are clients: each gets exactly one before anything is published. */
-  async #firstFrames(clients: number): Promise<void> {
+  /** Waits until all clients' first frames have come: each gets exactly so many before anything is published. */
+  async #firstFrames(clients: number, each: number): Promise<void> {
     const deadline = performance.now() + FIRST_FRAME_TIMEOUT_MS;
     const frames = (): number => this.tally.deliveries + this.tally.otherFrames;
-    while (frames() < clients) {
+    while (frames() < clients * each) {
       if (this.#lostCount > 0 || performance.now() > deadline) {
         const lost = this.#lostCount === 0 ? '' : `; ${this.#lostCount} were lost: ${this.#faults.join(', ')}`;
-        throw new Error(`${frames()} of ${clients} clients had a first frame${lost}`);
+        throw new Error(`${frames()} of ${clients * each} first frames came${lost}`);
       }
       await new Promise(resolve => setTimeout(resolve, 5));
     }

@@ -2,7 +2,8 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { connect, type Socket } from 'node:net';
 import { type ConnectionEvents, type FrameInspector, FrameReader } from './frame-reader.js';
-import type { ClientPlan } from './messages.js';
+import type { ClientPlan, Dialect } from './messages.js';
+import { type NatsEvents, NatsStream } from './nats-stream.js';
 import type { ReadTurns } from './read-turns.js';
 import type { Tally } from './tally.js';
 
@@ -10,6 +11,10 @@ const HEAD_BYTES_MAX = 16 * 1024;
 const ACCEPT_GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
 const END_OF_HEAD = '\r\n\r\n';
 const TEXT = 1;
+const BINARY = 2;
+/** Engine.IO 4: the server's ping and the client's answer, each a text frame of one character. */
+const ENGINE_PING = '2'.charCodeAt(0);
+const ENGINE_PONG = Buffer.from('3');
 const PONG = 10;
 
 /** What the sockets of one generator share. */
@@ -17,6 +22,8 @@ export interface LoadSocketContext {
   readonly host: string;
   readonly port: number;
   readonly tally: Tally;
+  /** Undefined: `plain`. */
+  readonly dialect?: Dialect;
   /** Looks into the frames of every socket that has none of its own. */
   readonly inspector: FrameInspector | undefined;
   readonly turns?: ReadTurns | undefined;
@@ -26,7 +33,7 @@ export interface LoadSocketContext {
   lost(socket: LoadSocket, reason: string, code: number | undefined): void;
 }
 
-export class LoadSocket implements ConnectionEvents {
+export class LoadSocket implements ConnectionEvents, NatsEvents {
   readonly #socket: Socket;
   readonly #reader: FrameReader;
   readonly #key = randomBytes(16).toString('base64');
@@ -46,7 +53,8 @@ export class LoadSocket implements ConnectionEvents {
   ) {
     this.#plan = plan;
     this.#context = context;
-    this.#reader = new FrameReader(index, context.tally, this, own.inspector);
+    const stream = context.dialect === 'nats' ? new NatsStream(context.tally, this) : undefined;
+    this.#reader = new FrameReader(index, context.tally, this, own.inspector, stream);
     const { host, port, buffer } = context;
     const callback = (length: number, bytes: Uint8Array): boolean => this.#read(bytes, length);
     const from = own.localAddress === undefined ? {} : { localAddress: own.localAddress };
@@ -69,6 +77,18 @@ export class LoadSocket implements ConnectionEvents {
     this.#socket.write(clientFrame(PONG, payload));
   }
 
+  /** Engine.IO's heartbeat; a client that does not answer is closed. Other dialects have no such frame. */
+  aside(payload: Uint8Array): void {
+    const { dialect } = this.#context;
+    if (dialect !== 'socket.io' && dialect !== 'socket.io-msgpack') return;
+    if (payload.length === 1 && payload[0] === ENGINE_PING) this.#socket.write(clientFrame(TEXT, ENGINE_PONG));
+  }
+
+  /** What NATS's protocol wants answered. */
+  reply(bytes: Uint8Array): void {
+    this.#socket.write(clientFrame(BINARY, bytes));
+  }
+
   close(code: number): void {
     this.#closeCode = code;
     this.#socket.end();
@@ -79,9 +99,12 @@ export class LoadSocket implements ConnectionEvents {
     this.#over(`protocol error: ${reason}`);
   }
 
-  /** Sends a text frame. */
-  send(text: string): void {
-    this.#socket.write(clientFrame(TEXT, Buffer.from(text)));
+  /** As text; `latin1` where the dialect is binary, so that a command may hold any byte. */
+  send(command: string): void {
+    const isBinary = this.#context.dialect === 'nats' || this.#context.dialect === 'socket.io-msgpack';
+    this.#socket.write(
+      isBinary ? clientFrame(BINARY, Buffer.from(command, 'latin1')) : clientFrame(TEXT, Buffer.from(command)),
+    );
   }
 
   /** Reads no further: from now on the kernel's buffers fill, then the server's. */

@@ -8,9 +8,15 @@ import type { DeliveryMark } from './tally.js';
 export interface ClientPlan {
   /** Path and query of the upgrade request, credentials included. */
   readonly path: string;
-  /** Text frame to send once the connection is open. */
+  /** Frame to send once the connection is open: text; binary in the dialects that want it. */
   readonly command?: string;
 }
+
+/**
+ * What is spoken inside the WebSocket frames. `plain`: one message a frame. `socket.io`: the same, and Engine.IO's own
+ * pings are answered. `nats`: the frames carry NATS's client protocol as a stream of bytes.
+ */
+export type Dialect = 'plain' | 'socket.io' | 'socket.io-msgpack' | 'nats';
 
 export interface LoadPlan {
   readonly host: string;
@@ -20,6 +26,10 @@ export interface LoadPlan {
   readonly delivery?: DeliveryMark;
   /** True: a client counts as connected only when its first data frame (the snapshot) has come. */
   readonly awaitFirstFrame: boolean;
+  /** How many frames a client gets before it counts as connected; default 1. */
+  readonly firstFrames?: number;
+  /** Default: `plain`. */
+  readonly dialect?: Dialect;
   /** Where to report the running number of deliveries, see pacing/progress.ts. */
   readonly progress?: { readonly port: number; readonly intervalMs: number };
   /** Check every chain, for these symbols. */

@@ -21,14 +21,26 @@ export class Tally {
     this.#markByte = mark?.byte ?? -1;
   }
 
-  /** One complete data frame of `payloadBytes`, with the byte at `markOffset` (-1 when the frame is shorter). */
-  frame(byte: number, payloadBytes: number): void {
-    if (this.markOffset < 0 || byte === this.#markByte) {
-      this.#counts[0] = (this.#counts[0] ?? 0) + 1;
-      this.#counts[1] = (this.#counts[1] ?? 0) + payloadBytes;
-    } else {
-      this.#counts[2] = (this.#counts[2] ?? 0) + 1;
-    }
+  /**
+   * One complete data frame of `payloadBytes`, with the byte at `markOffset` (-1 when the frame is shorter). True when it
+   * is a delivery.
+   */
+  frame(byte: number, payloadBytes: number): boolean {
+    const isDelivery = this.markOffset < 0 || byte === this.#markByte;
+    if (isDelivery) this.delivery(payloadBytes);
+    else this.other();
+    return isDelivery;
+  }
+
+  /** One delivery of `payloadBytes`, however it was told. */
+  delivery(payloadBytes: number): void {
+    this.#counts[0] = (this.#counts[0] ?? 0) + 1;
+    this.#counts[1] = (this.#counts[1] ?? 0) + payloadBytes;
+  }
+
+  /** One message that is no delivery. */
+  other(): void {
+    this.#counts[2] = (this.#counts[2] ?? 0) + 1;
   }
 
   /** Bytes read from a socket, frame headers included. */

@@ -143,7 +143,7 @@ function encode({ layout, shape, form, paddingBytes }: OpenLoopPlan): WireMessag
       ]),
     );
   if (form === 'frames') {
-    return buildFrames(layout, shape).map((cycle, index) =>
+    return buildFrames(layout, shape, 'json').map((cycle, index) =>
       cycle.map(frame => withoutHeader(`md.quotes.${symbols[index]}`, stampedFrame(frame))),
     );
   }

@@ -26,6 +26,7 @@ export class Pacer {
   #received = 0;
   #running = false;
   #stallTimer: NodeJS.Timeout | undefined;
+  #stallCheck: NodeJS.Immediate | undefined;
   readonly #windowDeliveries: number;
   readonly #pace: Pace;
   readonly #publish: (from: number, count: number) => void;
@@ -52,7 +53,9 @@ export class Pacer {
   stop(): void {
     this.#running = false;
     clearTimeout(this.#stallTimer);
+    clearImmediate(this.#stallCheck);
     this.#stallTimer = undefined;
+    this.#stallCheck = undefined;
   }
 
   /** The clients have received `total` deliveries since the start. */
@@ -82,14 +85,23 @@ export class Pacer {
     return deliveries;
   }
 
+  #giveUp(): void {
+    this.#stallCheck = undefined;
+    if (!this.#running) return;
+    this.givenUp = Math.max(this.givenUp, this.owed - this.#received);
+    this.#watch();
+    this.#advance();
+  }
+
   #watch(): void {
+    clearImmediate(this.#stallCheck);
+    this.#stallCheck = undefined;
     if (!this.#running) return;
     if (this.#stallTimer === undefined) {
       this.#stallTimer = setTimeout(() => {
         this.#stallTimer = undefined;
-        this.givenUp = Math.max(this.givenUp, this.owed - this.#received);
-        this.#watch();
-        this.#advance();
+        // A slow server may be late itself: reports that wait to be read are read before anything is given up.
+        this.#stallCheck = setImmediate(() => this.#giveUp());
       }, this.#pace.stallMs);
     } else {
       this.#stallTimer.refresh();

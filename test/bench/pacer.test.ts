@@ -38,9 +38,18 @@ describe('R50: the closed loop', () => {
     pacer.start();
     pacer.progress(100);
     expect(pacer.updates).toBe(120);
-    vi.advanceTimersByTime(1000);
+    vi.advanceTimersByTime(1001);
     expect(pacer.givenUp).toBe(500);
     expect(pacer.updates).toBe(220);
+  });
+
+  it('gives up nothing when a report came in the very turn in which it would', () => {
+    const pacer = new Pacer(PACE, () => undefined);
+    pacer.start();
+    vi.advanceTimersByTime(1000);
+    pacer.progress(100);
+    vi.advanceTimersByTime(999);
+    expect(pacer.givenUp).toBe(0);
   });
 
   it('publishes nothing after it was stopped', () => {

@@ -56,13 +56,13 @@ describe('R56: npm run bench', () => {
     expect(help.stdout).toMatch(/slow .*R55/);
     const unknown = await bench('fan-out');
     expect(unknown.code).toBe(2);
-    expect(unknown.stderr).toMatch(/^no suite named fan-out; there are: fanout, latency, .*bytes\n$/);
+    expect(unknown.stderr).toMatch(/^no suite named fan-out; there are: fanout, throughput, latency, .*bytes\n$/);
   });
 
   it('says which option cannot be', async () => {
     expect(await bench('fanout', '--only', 'nginx')).toMatchObject({
       code: 2,
-      stderr: 'no contender named nginx; there are: millrace, bare-uws\n',
+      stderr: 'no contender named nginx; there are: millrace, bare-uws, nats-websocket, bun, gorilla, ws, socket.io\n',
     });
     expect((await bench('fanout', '--clients', '1', '--symbols', '40')).stderr).toMatch(/40 symbols, but/);
     expect((await bench('fanout', '--rounds', 'many')).stderr).toMatch(/--rounds.*whole number above 0/);
@@ -109,7 +109,7 @@ describe('R50: npm run bench -- fanout', () => {
     'delivers every owed message of both contenders, in order, and reports pairs, CPU and the ratio',
     async () => {
       const sizes = ['--clients', '12', '--symbols', '4', '--per-client', '2', '--window', '40', '--batch', '4'];
-      const times = ['--rounds', '2', '--seconds', '0.5', '--warmup', '0.2'];
+      const times = ['--rounds', '2', '--seconds', '0.5', '--warmup', '0.2', '--peers', 'millrace,bare-uws'];
       const { run, finished } = await benchReport('fanout', ...sizes, ...times, '--order');
       const [report] = run.suites;
       const rounds = report?.rounds as RoundResult[];
@@ -131,9 +131,66 @@ describe('R50: npm run bench -- fanout', () => {
       const sizesSent = rounds.map(round => round.bytesPerDelivery);
       expect(Math.max(...sizesSent) / Math.min(...sizesSent)).toBeLessThan(1.05);
       expect(report?.goals).toEqual([expect.objectContaining({ row: 'R50', measured: expect.any(Number) })]);
-      expect(report?.metrics.map(metric => metric.name)).toContain('ratio millrace/bare-uws');
+      expect(report?.metrics.map(metric => metric.name)).toContain(
+        '12 clients × 2 of 4 topics, json: ratio millrace/bare-uws',
+      );
       expect(finished.stderr).toMatch(/round 2 of 2: bare-uws/);
-      expect(readdirSync(folder)).toEqual(expect.arrayContaining(['fanout.md', 'fanout.json']));
+      expect(readdirSync(folder)).toEqual(expect.arrayContaining(['fanout.md', 'fanout.json', 'fanout-row-1.svg']));
+    },
+    RUN_TIMEOUT_MS,
+  );
+});
+
+/** Always here: packages of this repository, and the nats-server that every test needs. */
+const PEERS_ALWAYS = ['bare-uws', 'nats-websocket', 'ws', 'socket.io'];
+
+describe('R50: npm run bench -- fanout, every peer', () => {
+  it.each(['json', 'msgpack'])(
+    'gets every owed message through each peer that this machine has, in %s, and says which it has not',
+    async format => {
+      const sizes = ['--clients', '8', '--symbols', '4', '--per-client', '2', '--window', '40', '--batch', '4'];
+      const times = ['--rounds', '1', '--seconds', '0.3', '--warmup', '0.1'];
+      const peers = 'bare-uws,nats-websocket,bun,gorilla,ws,socket.io';
+      const { run, finished } = await benchReport('fanout', ...sizes, ...times, '--format', format, '--peers', peers);
+      const [report] = run.suites;
+      const rounds = report?.rounds as RoundResult[];
+      const skipped = (report?.notes ?? []).filter(note => note.startsWith('SKIPPED '));
+      expect(rounds.map(({ contender }) => contender)).toEqual(expect.arrayContaining(PEERS_ALWAYS));
+      expect(rounds.length + skipped.length).toBe(peers.split(',').length);
+      for (const note of skipped) {
+        expect(note).toMatch(/^SKIPPED (bun|gorilla): no /);
+        expect(finished.stderr).toContain(note);
+      }
+      for (const round of rounds) {
+        expect(round.deliveries, round.contender).toBeGreaterThan(0);
+        expect(round).toMatchObject({ missing: 0, surplus: 0, lostConnections: 0, faults: [] });
+        expect(round.cpu.server, round.contender).toBeGreaterThan(0);
+      }
+    },
+    RUN_TIMEOUT_MS,
+  );
+});
+
+describe('R51: npm run bench -- throughput', () => {
+  it(
+    'delivers depth deltas of 1 kB whole, and compares with an earlier run',
+    async () => {
+      const sizes = ['--clients', '4', '--symbols', '2', '--window', '40', '--batch', '4'];
+      const times = ['--rounds', '1', '--seconds', '0.3', '--warmup', '0.1'];
+      const { run } = await benchReport('throughput', ...sizes, ...times);
+      const rounds = run.suites[0]?.rounds as RoundResult[];
+      expect(rounds.map(({ contender }) => contender)).toEqual(['millrace', 'bare-uws']);
+      for (const round of rounds) {
+        expect(round.deliveries).toBeGreaterThan(0);
+        expect(round).toMatchObject({ missing: 0, surplus: 0, lostConnections: 0, faults: [] });
+        expect(round.bytesPerDelivery).toBeGreaterThan(900);
+        expect(round.bytesPerDelivery).toBeLessThan(1200);
+      }
+      expect(run.suites[0]?.goals).toEqual([expect.objectContaining({ row: 'R51' })]);
+      const before = join(folder, 'throughput.json');
+      const again = await bench('throughput', ...sizes, ...times, '--only', 'bare-uws', '--compare', before);
+      expect(again.stdout).toMatch(/Against .*throughput\.json/);
+      expect(again.stdout).toMatch(/throughput: bare-uws payload, MB\/s .*too few rounds to tell/);
     },
     RUN_TIMEOUT_MS,
   );

@@ -3,6 +3,7 @@ import type { BenchOptions } from '../../bench/suite.js';
 
 export const OPTIONS: BenchOptions = {
   quick: true,
+  full: false,
   rounds: 1,
   seconds: undefined,
   warmupSeconds: undefined,
@@ -12,6 +13,7 @@ export const OPTIONS: BenchOptions = {
   windowUpdates: undefined,
   batchUpdates: undefined,
   shape: undefined,
+  format: undefined,
   workers: '1',
   encoders: '1',
   only: undefined,

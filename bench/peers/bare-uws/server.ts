@@ -1,10 +1,8 @@
 /** Bare uWebSockets.js, one thread: prepared frames to native topics, paced like every contender. See README.md. */
 import { App, type TemplatedApp, us_socket_local_port, type WebSocket } from 'uWebSockets.js';
+import { payloadOf } from '../../fanout/frames.js';
 import { symbolsOf } from '../../fanout/layout.js';
-import type { PaceAnswer, PaceCommand, PeerStart } from '../../fanout/messages.js';
-import { serve } from '../../harness/channel.js';
-import { Pacer } from '../../pacing/pacer.js';
-import { ProgressReceiver } from '../../pacing/progress.js';
+import { servePeer } from '../peer.js';
 
 interface Session {
   readonly topics: readonly string[];
@@ -46,37 +44,17 @@ function listen(app: TemplatedApp): Promise<number> {
   });
 }
 
-async function start(command: PeerStart): Promise<{ pacer: Pacer; progressPort: number; port: number }> {
+servePeer(async ({ layout, frames, format }) => {
   const app = routes(App());
-  const encoder = new TextEncoder();
-  const topics = symbolsOf(command.layout).map(symbol => `quotes:${symbol}`);
-  const frames = command.frames.map(cycle => cycle.map(frame => encoder.encode(frame)));
-  const pacer = new Pacer(command.pace, (from, count) => {
-    for (let update = from; update < from + count; update++) {
-      const symbol = update % topics.length;
-      const cycle = frames[symbol] ?? [];
-      const frame = cycle[Math.floor(update / topics.length) % cycle.length];
+  const isBinary = format === 'msgpack';
+  const topics = symbolsOf(layout).map(symbol => `quotes:${symbol}`);
+  const payloads = frames.map(cycle => cycle.map(frame => payloadOf(frame, format)));
+  return {
+    port: await listen(app),
+    publish: (symbol, tick) => {
       const topic = topics[symbol];
-      if (topic !== undefined && frame !== undefined) app.publish(topic, frame, false, false);
-    }
-  });
-  const receiver = await ProgressReceiver.listen(total => pacer.progress(total));
-  return { pacer, progressPort: receiver.port, port: await listen(app) };
-}
-
-let running: Pacer | undefined;
-
-serve<PaceCommand<PeerStart>, PaceAnswer>(async command => {
-  if (command.type === 'start') {
-    const { pacer, progressPort, port } = await start(command);
-    running = pacer;
-    return { type: 'started', progressPort, port };
-  }
-  if (running === undefined) throw new Error(`${command.type} before start`);
-  if (command.type === 'run') {
-    running.start();
-    return { type: 'running' };
-  }
-  running.stop();
-  return { type: 'stopped', updates: running.updates, owed: running.owed, givenUp: running.givenUp };
+      const payload = payloads[symbol]?.[tick];
+      if (topic !== undefined && payload !== undefined) app.publish(topic, payload, isBinary, false);
+    },
+  };
 });

@@ -1,0 +1,21 @@
+/** Where programs are that a benchmark can use but does not need. */
+import { accessSync, constants } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const INSTALLED = fileURLToPath(new URL('../../node_modules/.bin', import.meta.url));
+
+/** The program on PATH or in node_modules/.bin; undefined where there is none. */
+export function findProgram(name: string, path: string = process.env.PATH ?? ''): string | undefined {
+  const folders = [...path.split(delimiter).filter(folder => folder !== ''), INSTALLED];
+  return folders.map(folder => join(folder, name)).find(isExecutable);
+}
+
+export function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}

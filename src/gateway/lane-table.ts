@@ -4,7 +4,7 @@
  */
 import { classNameOfLane, isMsgpackLane, isStampedLane, servedLane, type Tier } from '../protocol/lanes.js';
 import type { InterestChange } from '../protocol/thread-messages.js';
-import { ALL_SYMBOLS, isStateStream, type Stream, sourceKindOf } from '../protocol/topics.js';
+import { ALL_SYMBOLS, isStateStream, type Stream, sourceKindOf, topicOf } from '../protocol/topics.js';
 import { EventSeqs, type Place } from './event-seqs.js';
 import type { Subscription } from './session.js';
 
@@ -20,6 +20,8 @@ export interface LaneEntry {
   readonly stream: Stream;
   /** The topic's name in its stream: a symbol, or a user, a channel, a room. */
   readonly symbol: string;
+  /** `stream:symbol`. */
+  readonly topic: string;
   /** `<kind>:<symbol>`, as the hub names it. */
   readonly sourceName: string;
   readonly lane: number;
@@ -247,6 +249,7 @@ export class LaneTable {
     return {
       stream,
       symbol,
+      topic: topicOf(stream, symbol),
       sourceName: `${sourceKindOf(stream)}:${symbol}`,
       lane,
       tier,

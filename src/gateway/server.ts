@@ -228,7 +228,9 @@ export class GatewayServer {
   }
 
   #open(served: ServedApp, socket: Socket): void {
-    const { session, admission } = socket.getUserData();
+    const socketData = socket.getUserData();
+    const { session, admission } = socketData;
+    socketData.admission = undefined;
     session.socket = socket;
     served.upgraded++;
     served.sessions.add(session);
@@ -236,9 +238,11 @@ export class GatewayServer {
     this.#departures?.add(session);
     this.counters.open++;
     this.counters.opened++;
-    this.#parts.subscriptions.subscribe(session, admission.wanted, admission.warning);
-    // The session holds its lanes itself now.
-    this.#upgrades.releaseLanes(admission);
+    if (admission !== undefined) {
+      this.#parts.subscriptions.subscribe(session, admission.wanted, admission.warning);
+      // The session holds its lanes itself now.
+      this.#upgrades.releaseLanes(admission);
+    }
     if (this.#feed !== undefined && !isAllWell(this.#feed)) this.#tellBehindSnapshots(session, this.#feed);
   }
 

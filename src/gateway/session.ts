@@ -16,7 +16,8 @@ import type { TokenBucket } from './token-bucket.js';
 /** What uWS keeps with the socket. */
 export interface SocketData {
   readonly session: Session;
-  readonly admission: Admission;
+  /** What the socket begins with; gone once it is open, and its memory with it. */
+  admission: Admission | undefined;
 }
 
 export type Socket = WebSocket<SocketData>;
@@ -90,17 +91,13 @@ export interface Wanted {
 }
 
 /** A subscription that waits for its lane. */
-export function newSubscription(
-  session: Session,
-  topic: string,
-  { stream, symbol, lane: asked }: Wanted,
-  entry: LaneEntry,
-): Subscription {
+export function newSubscription(session: Session, asked: number, entry: LaneEntry): Subscription {
   return {
     session,
-    topic,
-    stream,
-    symbol,
+    // The lane's texts: those of the request would be one copy for each subscriber, and may keep the whole request.
+    topic: entry.topic,
+    stream: entry.stream,
+    symbol: entry.symbol,
     entry,
     asked,
     state: 'waiting',

@@ -4,7 +4,6 @@
  * The snapshot of a lane comes through the same ring as its deltas, so where it stands among them is exact: what came
  * before it is in it, what comes behind it follows it. A socket is subscribed natively at that very place.
  */
-import { topicOf } from '../protocol/topics.js';
 import { ALL_TRADES, type EventLosses } from './event-losses.js';
 import { type LaneEntry, type LaneTable, NO_DATA, type Part } from './lane-table.js';
 import { hasAllTrades, NativeTopics, type Turn } from './native-topics.js';
@@ -198,16 +197,16 @@ export class Subscriptions {
   /** Makes subscriptions in the place of those that the session has. @param keeps those on the same lane stay as they are */
   #make(session: Session, wanted: readonly Wanted[], keeps: boolean): Subscription[] {
     const made: Subscription[] = [];
-    for (const one of wanted) {
-      const topic = topicOf(one.stream, one.symbol);
+    for (const { stream, symbol, lane } of wanted) {
+      const entry = this.#table.acquire(stream, symbol, lane, session.tier, session.pace.steps);
+      const { topic } = entry;
       const present = session.subscriptions.get(topic);
-      const entry = this.#table.acquire(one.stream, one.symbol, one.lane, session.tier, session.pace.steps);
-      if (keeps && present?.entry === entry && present.asked === one.lane) {
+      if (keeps && present?.entry === entry && present.asked === lane) {
         this.#table.release(entry);
         continue;
       }
       if (present !== undefined) this.#remove(present);
-      const subscription = newSubscription(session, topic, one, entry);
+      const subscription = newSubscription(session, lane, entry);
       session.subscriptions.set(topic, subscription);
       made.push(subscription);
     }

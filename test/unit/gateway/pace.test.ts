@@ -21,9 +21,9 @@ let slow: SlowConsumers;
 
 function follow(stream: 'quotes' | 'trades', rateClass: number): void {
   const lane = laneOf(rateClass, 0, 'json', false);
-  const entry = { isState: stream === 'quotes', lane } as LaneEntry;
   const topic = `${stream}:A`;
-  session.subscriptions.set(topic, newSubscription(session, topic, { stream, symbol: 'A', lane }, entry));
+  const entry = { isState: stream === 'quotes', stream, symbol: 'A', topic, lane } as LaneEntry;
+  session.subscriptions.set(topic, newSubscription(session, lane, entry));
 }
 
 beforeEach(() => {

@@ -31,6 +31,11 @@ const NOTHING_OPEN = {
   loopDelayMs: 0,
   frameAgeMs: 0,
 };
+/**
+ * Nothing is allocated for a message that is fanned out, so a large young generation gains nothing; V8's own 48 MB would
+ * fill with what connecting leaves behind, and stay resident. (native-notes/memory.md)
+ */
+const YOUNG_GENERATION_MB = 6;
 
 export interface SupervisorOptions {
   readonly config: Config;
@@ -182,7 +187,8 @@ export class WorkerSupervisor {
       beats: this.#beats,
       failures: this.#failures,
     };
-    const thread = new Worker(threadFile, { workerData, name: `gateway-${worker}` });
+    const resourceLimits = { maxYoungGenerationSizeMb: YOUNG_GENERATION_MB };
+    const thread = new Worker(threadFile, { workerData, name: `gateway-${worker}`, resourceLimits });
     slot.thread = thread;
     return new Promise((resolve, reject) => {
       thread.on('message', (message: FromWorker) => {

@@ -50,7 +50,7 @@ export async function startGateway(
   host: GatewayHost,
   sendPredecessorAway?: () => void,
 ): Promise<Gateway> {
-  const parts = new GatewayParts(config, log, host);
+  const parts = new GatewayParts(config, log, host, await createFeed(config, log));
   try {
     await parts.start(sendPredecessorAway);
   } catch (cause) {
@@ -88,11 +88,11 @@ class GatewayParts implements Gateway {
   #closing: Promise<void> | undefined;
   readonly #certificate: CertificateFiles | undefined;
 
-  constructor(config: Config, log: Logger, host: GatewayHost) {
+  constructor(config: Config, log: Logger, host: GatewayHost, feed: Feed) {
     this.#host = host;
     this.#config = config;
     this.#log = log;
-    this.#feed = createFeed(config, log);
+    this.#feed = feed;
     this.#orders = new ControlOrders({
       nodeName: config.nodeName,
       log,

@@ -6,20 +6,18 @@
  * would have to slow down, and guessing is hopeless at any speed. A slow one would only let strangers burn the gateway's
  * time with made-up keys.
  */
-import { createHash, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import type { Stats } from 'node:fs';
 import { type FileHandle, open, realpath, rename, stat, unlink } from 'node:fs/promises';
 import { z } from 'zod';
-import { ConfigError } from '../config/environment.js';
+import { ConfigError } from '../config/config-error.js';
 import { TIERS } from '../protocol/lanes.js';
+import { API_KEY_ID, apiKeyDigest } from './api-key-text.js';
 import { isEntitlement, SUBJECT_LENGTH_MAX } from './credential.js';
 import { JSON_FILE_BYTES_MAX, readJsonFile } from './json-file.js';
 
 const ID_BYTES = 8;
 const SECRET_BYTES = 32;
-/** Base64url of the secret has always 43 characters, and an id no `_` after its prefix: a key splits in one way. */
-const API_KEY = /^mr_(k_[0-9A-Za-z]{1,32})_[\w-]{43}$/;
-const API_KEY_ID = /^k_[0-9A-Za-z]{1,32}$/;
 const HASH = /^sha256:[0-9a-f]{64}$/;
 /** Only its owner may read a file that is new. */
 const FILE_MODE = 0o600;
@@ -52,20 +50,6 @@ export function newApiKey(): NewApiKey {
   const id = `k_${randomBytes(ID_BYTES).toString('hex')}`;
   const key = `mr_${id}_${randomBytes(SECRET_BYTES).toString('base64url')}`;
   return { id, key, hash: `sha256:${apiKeyDigest(key).toString('hex')}` };
-}
-
-export function apiKeyDigest(key: string): Buffer {
-  return createHash('sha256').update(key).digest();
-}
-
-/** The id of a key, or an id itself; undefined for any other text. */
-export function apiKeyIdOf(text: string): string | undefined {
-  return API_KEY_ID.test(text) ? text : idOfKey(text);
-}
-
-/** The id within a whole key; undefined for a text that is none. */
-export function idOfKey(key: string): string | undefined {
-  return API_KEY.exec(key)?.[1];
 }
 
 /**

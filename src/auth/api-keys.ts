@@ -1,8 +1,9 @@
 /** API keys → credentials, from the file of their hashes that AUTH_API_KEYS_FILE names. */
 import { timingSafeEqual } from 'node:crypto';
 import { stat } from 'node:fs/promises';
-import { ConfigError } from '../config/environment.js';
-import { type ApiKeyEntry, apiKeyDigest, idOfKey, readApiKeyFile } from './api-key-file.js';
+import { ConfigError } from '../config/config-error.js';
+import type { ApiKeyEntry } from './api-key-file.js';
+import { apiKeyDigest, idOfKey } from './api-key-text.js';
 import type { Credential } from './credential.js';
 
 /** How often a watched file is looked at. */
@@ -112,6 +113,8 @@ class ApiKeys implements ApiKeyVerifier {
   async #read(): Promise<ApiKeyReload> {
     // Taken before the file is read: a change meanwhile is seen as one.
     this.#stamp = await stampOf(this.#path);
+    // Who has no such file does not load what reads it.
+    const { readApiKeyFile } = await import('./api-key-file.js');
     try {
       return this.#replace(await readApiKeyFile(`AUTH_API_KEYS_FILE=${JSON.stringify(this.#path)}`, this.#path));
     } catch (error) {

@@ -1,6 +1,6 @@
 /** JSON files that the configuration names. */
 import { readFile, stat } from 'node:fs/promises';
-import { ConfigError } from '../config/environment.js';
+import { ConfigError } from '../config/config-error.js';
 
 /** A longer file is refused unread: it would hold up whoever parses it. Room for some 15 000 API keys. */
 export const JSON_FILE_BYTES_MAX = 4 * 1024 ** 2;

@@ -1,6 +1,7 @@
 /** The key that tokens are verified with, from the configuration. */
 import { createLocalJWKSet, type JSONWebKeySet, type JWTVerifyGetKey } from 'jose';
-import { type AuthConfig, ConfigError } from '../config/environment.js';
+import { ConfigError } from '../config/config-error.js';
+import type { AuthConfig } from '../config/environment.js';
 import { readJsonFile } from './json-file.js';
 import { remoteKeySet } from './remote-key-set.js';
 

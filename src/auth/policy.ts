@@ -1,5 +1,5 @@
 /** Which roles the operator demands for which topics, on top of what a credential is entitled to. */
-import { ConfigError } from '../config/environment.js';
+import { ConfigError } from '../config/config-error.js';
 import { ALL_SYMBOLS, CHANNELS, isStream, STREAMS, type Stream, symbolMatcher } from '../protocol/topics.js';
 import { FULL_TRADES, isEntitlement } from './credential.js';
 import { readJsonFile } from './json-file.js';

@@ -1,5 +1,5 @@
 /** Credentials that were taken back before their time: what `control.revoke` says, kept as long as there is room. */
-import { apiKeyIdOf } from './api-key-file.js';
+import { apiKeyIdOf } from './api-key-text.js';
 import { type Credential, SUBJECT_LENGTH_MAX } from './credential.js';
 
 /** Revocations kept at once; beyond, the oldest is forgotten, and counted. */

@@ -2,32 +2,32 @@
 /** The command line, `millrace <command>`: one file per command. */
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
-import { ConfigError } from '../config/environment.js';
-import { apiKeyCommand } from './api-key.js';
-import { asyncApiCommand } from './asyncapi.js';
+import { ConfigError } from '../config/config-error.js';
 import { CommandFailure, reasonOf } from './failure.js';
-import { publishCommand } from './publish.js';
-import { recordCommand } from './record.js';
-import { serveCommand } from './serve.js';
-import { simulateCommand } from './simulate.js';
-import { tailCommand } from './tail.js';
-import { tokenCommand } from './token.js';
+
+/** The gateway runs for weeks and needs none of the other commands: a file is loaded when its command is asked for. */
+const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map([
+  ['serve', async () => (await import('./serve.js')).serveCommand()],
+  ['tail', async () => (await import('./tail.js')).tailCommand()],
+  ['publish', async () => (await import('./publish.js')).publishCommand()],
+  ['token', async () => (await import('./token.js')).tokenCommand()],
+  ['api-key', async () => (await import('./api-key.js')).apiKeyCommand()],
+  ['record', async () => (await import('./record.js')).recordCommand()],
+  ['simulate', async () => (await import('./simulate.js')).simulateCommand()],
+  ['asyncapi', async () => (await import('./asyncapi.js')).asyncApiCommand(packageVersion())],
+]);
 
 const program = new Command('millrace')
   .description('Market-data streaming: NATS in, ordered deltas out over WebSocket')
   .version(packageVersion())
-  .addCommand(serveCommand())
-  .addCommand(tailCommand())
-  .addCommand(publishCommand())
-  .addCommand(tokenCommand())
-  .addCommand(apiKeyCommand())
-  .addCommand(recordCommand())
-  .addCommand(simulateCommand())
-  .addCommand(asyncApiCommand(packageVersion()))
   .addHelpText(
     'after',
     '\nSettings come from the environment; README.md lists them. `millrace <command> --help` shows examples.',
   );
+
+const asked = COMMANDS.get(process.argv[2] ?? '');
+// All of them where none is named: for help, or to say that there is no such command.
+for (const load of asked === undefined ? COMMANDS.values() : [asked]) program.addCommand(await load());
 
 // `millrace tail … | head` closes our output: that is an end, not an error.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {

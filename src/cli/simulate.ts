@@ -1,6 +1,7 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { Events, headers, type NatsConnection } from 'nats';
-import { ConfigError, readConfig, type SimulatorConfig } from '../config/environment.js';
+import { ConfigError } from '../config/config-error.js';
+import { readConfig, type SimulatorConfig } from '../config/environment.js';
 import { type FeedMessage, type FeedSink, systemClock } from '../feed/feed.js';
 import { SimulatorFeed } from '../feed/simulator/simulator.js';
 import { ALL_SYMBOLS, isSymbol, MARKET_DATA_KINDS, parseSubject, subjectOf } from '../protocol/topics.js';

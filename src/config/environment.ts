@@ -4,6 +4,7 @@
  */
 import { availableParallelism } from 'node:os';
 import { z } from 'zod';
+import { ConfigError } from './config-error.js';
 import type { CircuitConfig, LimitsConfig, OverloadConfig, TimesConfig } from './limits.js';
 import type { NatsConfig, ReplayConfig, SimulatorConfig } from './sources.js';
 import {
@@ -20,11 +21,6 @@ import {
 } from './values.js';
 
 export type { NatsConfig, ReplayConfig, SimulatorConfig } from './sources.js';
-
-/** A setting that cannot be used. The message names the environment variable. */
-export class ConfigError extends Error {
-  override readonly name = 'ConfigError';
-}
 
 export interface AuthConfig {
   readonly secret: string | undefined;

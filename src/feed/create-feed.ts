@@ -1,15 +1,13 @@
 /** The feed that the configuration names. */
 import type { Config } from '../config/environment.js';
 import type { Logger } from '../observe/log.js';
-import { FailoverFeed } from './failover.js';
 import { type Feed, systemClock } from './feed.js';
-import { JetStreamFeed } from './jetstream.js';
-import { NatsFeed } from './nats.js';
 import { ReplayFeed } from './replay.js';
 import { SimulatorFeed } from './simulator/simulator.js';
 
-export function createFeed(config: Config, log: Logger): Feed {
-  const { nodeName, nats, simulator, replay, symbols } = config;
+/** Who needs no NATS does not load its client. */
+export async function createFeed(config: Config, log: Logger): Promise<Feed> {
+  const { simulator, replay, symbols } = config;
   const clock = systemClock;
   switch (config.feed) {
     case 'simulator':
@@ -19,15 +17,8 @@ export function createFeed(config: Config, log: Logger): Feed {
       return new ReplayFeed({ config: replay, clock, onMalformed });
     }
     case 'nats': {
-      const { backupUrl, staleAfterMs } = nats;
-      const openAt = (url: string) => () =>
-        nats.jetstream
-          ? new JetStreamFeed({ config: { ...nats, url }, nodeName, clock })
-          : new NatsFeed({ config: { ...nats, url }, nodeName });
-      const openPrimary = openAt(nats.url);
-      if (backupUrl === undefined) return openPrimary();
-      const name = nats.jetstream ? 'jetstream' : 'nats';
-      return new FailoverFeed({ name, openPrimary, openBackup: openAt(backupUrl), staleAfterMs, clock });
+      const { createNatsFeed } = await import('./create-nats-feed.js');
+      return createNatsFeed(config);
     }
   }
 }

@@ -1,59 +1,26 @@
-/** What clients may send. Checked by shape here; whether it is allowed is the gateway's to say. */
-import { z } from 'zod';
+/**
+ * What clients may send. Checked by shape here; whether it is allowed is the gateway's to say.
+ *
+ * Checked by hand, because zod costs each thread that loads it 6 MB (native-notes/memory.md). The schemas that documents and
+ * tests use stand in command-schemas.ts, and their types are the types here.
+ */
+import type { z } from 'zod';
 import type { ErrorCode } from './codes.js';
+import type { commandSchemas } from './command-schemas.js';
 
 /** Echoed in the answer, as it came. */
 export type CommandId = string | number;
 
 /** Longest token of an `auth` command, in UTF-16 code units; what a verifier takes may be shorter. */
-const TOKEN_LENGTH_MAX = 16_384;
+export const TOKEN_LENGTH_MAX = 16_384;
 
-const id = z.union([z.string().max(128), z.number()]).optional();
-const name = z.string().max(256);
-/** Where a client stands in a topic. */
-const position = z.object({ epoch: name, seq: z.number() });
-
-/** What a command is about: a stream and names in it. Each stream also has a word of its own for its names. */
-const topics = {
-  id,
-  stream: z.string().max(64).optional(),
-  symbol: name.optional(),
-  symbols: z.array(name).max(100_000).optional(),
-  channel: name.optional(),
-  channels: z.array(name).max(1000).optional(),
-  room: name.optional(),
-  rooms: z.array(name).max(1000).optional(),
-};
-/** Members of a subscription, which an `unsubscribe` may repeat. */
-const subscription = {
-  ...topics,
-  class: z.string().max(64).optional(),
-  depth: z.number().optional(),
-  since: position.optional(),
-};
-
-/** Each action's schema; the AsyncAPI document is checked against them. */
-export const commandSchemas = {
-  subscribe: z.object({ action: z.literal('subscribe'), ...subscription }),
-  unsubscribe: z.object({ action: z.literal('unsubscribe'), ...subscription }),
-  resync: z.object({ action: z.literal('resync'), ...topics }),
-  publish: z.object({
-    action: z.literal('publish'),
-    id,
-    stream: z.string().max(64),
-    room: name,
-    data: z.unknown(),
-  }),
-  auth: z.object({ action: z.literal('auth'), id, token: z.string().max(TOKEN_LENGTH_MAX) }),
-  ping: z.object({ action: z.literal('ping'), id }),
-} as const;
-
-export type SubscribeCommand = z.infer<typeof commandSchemas.subscribe>;
-export type UnsubscribeCommand = z.infer<typeof commandSchemas.unsubscribe>;
-export type ResyncCommand = z.infer<typeof commandSchemas.resync>;
-export type PublishCommand = z.infer<typeof commandSchemas.publish>;
-export type AuthCommand = z.infer<typeof commandSchemas.auth>;
-export type PingCommand = z.infer<typeof commandSchemas.ping>;
+type Schemas = typeof commandSchemas;
+export type SubscribeCommand = z.infer<Schemas['subscribe']>;
+export type UnsubscribeCommand = z.infer<Schemas['unsubscribe']>;
+export type ResyncCommand = z.infer<Schemas['resync']>;
+export type PublishCommand = z.infer<Schemas['publish']>;
+export type AuthCommand = z.infer<Schemas['auth']>;
+export type PingCommand = z.infer<Schemas['ping']>;
 export type Command =
   | SubscribeCommand
   | UnsubscribeCommand
@@ -66,24 +33,96 @@ export type CommandResult =
   | { readonly ok: true; readonly command: Command }
   | { readonly ok: false; readonly id: CommandId | undefined; readonly code: ErrorCode; readonly message: string };
 
+/** What a member must be, in words; undefined: it is. */
+type Check = (value: unknown) => string | undefined;
+
+interface Member {
+  readonly name: string;
+  readonly check: Check;
+  readonly isRequired: boolean;
+}
+
+const anything: Check = () => undefined;
+const number: Check = value => (Number.isFinite(value) ? undefined : 'must be a number');
+const text =
+  (max: number): Check =>
+  value =>
+    typeof value === 'string' && value.length <= max ? undefined : `must be a string of at most ${max} characters`;
+const name = text(256);
+const names =
+  (max: number): Check =>
+  value =>
+    Array.isArray(value) && value.length <= max && value.every(item => name(item) === undefined)
+      ? undefined
+      : `must be an array of at most ${max} strings of at most 256 characters`;
+const id: Check = value =>
+  Number.isFinite(value) || (typeof value === 'string' && value.length <= 128)
+    ? undefined
+    : 'must be a number or a string of at most 128 characters';
+/** Where a client stands in a topic. */
+const position: Check = value => {
+  if (!isObject(value) || name(value.epoch) !== undefined || number(value.seq) !== undefined) {
+    return 'must be an object with an epoch (a string) and a seq (a number)';
+  }
+  return undefined;
+};
+
+const may = (member: string, check: Check): Member => ({ name: member, check, isRequired: false });
+const must = (member: string, check: Check): Member => ({ name: member, check, isRequired: true });
+
+const TOPICS: readonly Member[] = [
+  may('id', id),
+  may('stream', text(64)),
+  may('symbol', name),
+  may('symbols', names(100_000)),
+  may('channel', name),
+  may('channels', names(1000)),
+  may('room', name),
+  may('rooms', names(1000)),
+];
+const SUBSCRIPTION: readonly Member[] = [
+  ...TOPICS,
+  may('class', text(64)),
+  may('depth', number),
+  may('since', position),
+];
+const MEMBERS: ReadonlyMap<string, readonly Member[]> = new Map([
+  ['subscribe', SUBSCRIPTION],
+  ['unsubscribe', SUBSCRIPTION],
+  ['resync', TOPICS],
+  ['publish', [may('id', id), must('stream', text(64)), must('room', name), must('data', anything)]],
+  ['auth', [may('id', id), must('token', text(TOKEN_LENGTH_MAX))]],
+  ['ping', [may('id', id)]],
+]);
+
 /** Checks a decoded client message. Members it does not know are ignored. */
 export function parseCommand(value: unknown): CommandResult {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+  if (!isObject(value)) {
     return { ok: false, id: undefined, code: 'invalid_message', message: 'a command is an object' };
   }
-  const given = id.safeParse((value as { id?: unknown }).id);
-  const echoed = given.success ? given.data : undefined;
-  const action = (value as { action?: unknown }).action;
+  const echoed = id(value.id) === undefined ? (value.id as CommandId) : undefined;
+  const { action } = value;
   if (typeof action !== 'string') {
     return { ok: false, id: echoed, code: 'invalid_message', message: 'action: must be a string' };
   }
-  if (!Object.hasOwn(commandSchemas, action)) {
-    const known = Object.keys(commandSchemas).join(', ');
+  const members = MEMBERS.get(action);
+  if (members === undefined) {
+    const known = [...MEMBERS.keys()].join(', ');
     return { ok: false, id: echoed, code: 'unknown_action', message: `unknown action; known: ${known}` };
   }
-  const parsed = commandSchemas[action as keyof typeof commandSchemas].safeParse(value);
-  if (parsed.success) return { ok: true, command: parsed.data };
-  const issue = parsed.error.issues[0];
-  const message = `${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'invalid'}`;
-  return { ok: false, id: echoed, code: 'invalid_message', message };
+  const command: Record<string, unknown> = { action };
+  for (const member of members) {
+    const given = value[member.name];
+    if (given === undefined && !member.isRequired) continue;
+    const wrong = member.name in value ? member.check(given) : 'is missing';
+    if (wrong !== undefined) {
+      return { ok: false, id: echoed, code: 'invalid_message', message: `${member.name}: ${wrong}` };
+    }
+    command[member.name] = given;
+  }
+  return { ok: true, command: command as unknown as Command };
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

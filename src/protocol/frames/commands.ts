@@ -1,6 +1,6 @@
 /** Client commands as they are served: the shapes that commands.ts takes, narrowed to the values that can be good. */
 import { z } from 'zod';
-import { commandSchemas } from '../commands.js';
+import { commandSchemas } from '../command-schemas.js';
 import { define, depth, json, name, position, rateClass, stream } from './members.js';
 
 const subscription = {

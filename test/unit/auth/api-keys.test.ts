@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type NewApiKey, newApiKey } from '../../../src/auth/api-key-file.js';
 import { type ApiKeyReload, openApiKeys } from '../../../src/auth/api-keys.js';
 import type { Credential } from '../../../src/auth/credential.js';
-import { ConfigError } from '../../../src/config/environment.js';
+import { ConfigError } from '../../../src/config/config-error.js';
 import { until } from '../../support/until.js';
 
 const NOW_MS = Date.parse('2030-01-01T00:00:00Z');

@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { type CryptoKey, exportJWK, exportSPKI, generateKeyPair, UnsecuredJWT } from 'jose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createTokenVerifier } from '../../../src/auth/token.js';
-import { type AuthConfig, ConfigError } from '../../../src/config/environment.js';
+import { ConfigError } from '../../../src/config/config-error.js';
+import type { AuthConfig } from '../../../src/config/environment.js';
 import { GOOD, NO_AUTH, NOW, refused, signed, verify, withSecret } from './signed.js';
 
 let directory = '';

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openPolicy, POLICY_ENTRIES_MAX } from '../../../src/auth/policy.js';
-import { ConfigError } from '../../../src/config/environment.js';
+import { ConfigError } from '../../../src/config/config-error.js';
 
 let directory = '';
 beforeAll(async () => {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { ConfigError } from '../../../src/config/config-error.js';
 import { parseDurationMs } from '../../../src/config/duration.js';
-import { ConfigError, readConfig } from '../../../src/config/environment.js';
+import { readConfig } from '../../../src/config/environment.js';
 
 const SECRET = 'a secret of at least thirty-two bytes';
 

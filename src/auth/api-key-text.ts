@@ -1,0 +1,20 @@
+/** API keys as texts: their form, their ids, their digests. What reads the file of them is not needed on every thread. */
+import { createHash } from 'node:crypto';
+
+/** Base64url of the secret has always 43 characters, and an id no `_` after its prefix: a key splits in one way. */
+const API_KEY = /^mr_(k_[0-9A-Za-z]{1,32})_[\w-]{43}$/;
+export const API_KEY_ID = /^k_[0-9A-Za-z]{1,32}$/;
+
+export function apiKeyDigest(key: string): Buffer {
+  return createHash('sha256').update(key).digest();
+}
+
+/** The id of a key, or an id itself; undefined for any other text. */
+export function apiKeyIdOf(text: string): string | undefined {
+  return API_KEY_ID.test(text) ? text : idOfKey(text);
+}
+
+/** The id within a whole key; undefined for a text that is none. */
+export function idOfKey(key: string): string | undefined {
+  return API_KEY.exec(key)?.[1];
+}

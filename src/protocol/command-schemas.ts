@@ -1,0 +1,46 @@
+/**
+ * The shape of client commands as zod schemas: what documents and tests check commands by. A gateway checks them with
+ * {@link parseCommand}, which accepts the same and needs no zod; a test holds the two together.
+ */
+import { z } from 'zod';
+import { TOKEN_LENGTH_MAX } from './commands.js';
+
+const id = z.union([z.string().max(128), z.number()]).optional();
+const name = z.string().max(256);
+/** Where a client stands in a topic. */
+const position = z.object({ epoch: name, seq: z.number() });
+
+/** What a command is about: a stream and names in it. Each stream also has a word of its own for its names. */
+const topics = {
+  id,
+  stream: z.string().max(64).optional(),
+  symbol: name.optional(),
+  symbols: z.array(name).max(100_000).optional(),
+  channel: name.optional(),
+  channels: z.array(name).max(1000).optional(),
+  room: name.optional(),
+  rooms: z.array(name).max(1000).optional(),
+};
+/** Members of a subscription, which an `unsubscribe` may repeat. */
+const subscription = {
+  ...topics,
+  class: z.string().max(64).optional(),
+  depth: z.number().optional(),
+  since: position.optional(),
+};
+
+/** Each action's schema; the AsyncAPI document is checked against them. */
+export const commandSchemas = {
+  subscribe: z.object({ action: z.literal('subscribe'), ...subscription }),
+  unsubscribe: z.object({ action: z.literal('unsubscribe'), ...subscription }),
+  resync: z.object({ action: z.literal('resync'), ...topics }),
+  publish: z.object({
+    action: z.literal('publish'),
+    id,
+    stream: z.string().max(64),
+    room: name,
+    data: z.unknown(),
+  }),
+  auth: z.object({ action: z.literal('auth'), id, token: z.string().max(TOKEN_LENGTH_MAX) }),
+  ping: z.object({ action: z.literal('ping'), id }),
+} as const;

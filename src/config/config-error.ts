@@ -1,4 +1,4 @@
-/** A setting that cannot be used. The message names the environment variable. In a file of its own, without imports: every thread has it. */
+/** A setting that cannot be used. The message names the environment variable. (A file without imports: every thread loads it.) */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError';
 }

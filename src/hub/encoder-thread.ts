@@ -3,9 +3,6 @@ import { Piscina } from 'piscina';
 import type { BatchResult, EncoderTask, EncoderThreadData } from '../protocol/batch.js';
 import { createProgress, ProgressReader } from '../protocol/progress.js';
 
-/** What an encoder allocates is dead at the end of the batch, so a third of V8's own 48 MB is enough. (native-notes/memory.md) */
-const YOUNG_GENERATION_MB = 16;
-
 export interface EncoderThread {
   /** Encodes one batch; the task's buffer is gone afterwards. Rejects when the thread died. One at a time. */
   run(task: EncoderTask): Promise<BatchResult>;
@@ -28,7 +25,6 @@ export function startEncoderThread(taskFile: string, data: Omit<EncoderThreadDat
     concurrentTasksPerWorker: 1,
     idleTimeout: Number.POSITIVE_INFINITY,
     workerData,
-    resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION_MB },
   });
   const thread: EncoderThread = {
     run: task => pool.run(task, { transferList: [task.buffer] }),

@@ -4,8 +4,6 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
-    // Not proven on a quiet machine yet: run by name with --exclude ''.
-    exclude: ['node_modules/**', 'test/integration/bench-latency.test.ts', 'test/integration/bench-suites.test.ts'],
     globalSetup: ['test/support/setup.ts'],
     testTimeout: 30_000,
     hookTimeout: 60_000,

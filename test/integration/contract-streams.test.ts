@@ -501,14 +501,27 @@ describe('R6 the publisher’s own numbers', () => {
     }
   });
 
-  it('R6 show a hole also behind sequence 0', async () => {
+  it('R6 show a hole also behind the first', async () => {
     const symbol = newSymbol();
-    numbered(`md.trades.${symbol}`, trade(symbol, 0), 0, 'e');
+    numbered(`md.trades.${symbol}`, trade(symbol, 1), 1, 'e');
     await publisher.settled(gateway);
     const client = await open('/ws/trades', { symbols: symbol });
-    numbered(`md.trades.${symbol}`, trade(symbol, 3), 3, 'e');
+    numbered(`md.trades.${symbol}`, trade(symbol, 4), 4, 'e');
     await client.arrived('trade_executed');
-    expect(client.frames[0]).toMatchObject({ type: 'gap', from: 1, to: 2 });
+    expect(client.frames[0]).toMatchObject({ type: 'gap', from: 2, to: 3 });
+  });
+
+  it('R6 begin at 1: a 0 counts as no number, and nothing is lost by it', async () => {
+    const symbol = newSymbol();
+    numbered(`md.quotes.${symbol}`, quote(symbol, 1), 1, 'e');
+    await publisher.settled(gateway);
+    const client = await open('/ws/trades', { symbols: symbol });
+    numbered(`md.trades.${symbol}`, trade(symbol, 0), 0, 'e');
+    numbered(`md.trades.${symbol}`, trade(symbol, 1), 1, 'e');
+    const trades = await client.arrived('trade_executed', 2);
+    expect(trades.map(({ seq }) => seq)).toEqual([1, 1]);
+    expect(trades[1]).toMatchObject({ epoch: 'e' });
+    expect(trades[0]?.epoch).not.toBe('e');
   });
 
   it('R6 show a hole, after which changes wait for a whole document', async () => {

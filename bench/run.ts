@@ -8,8 +8,10 @@ import { fanout } from './fanout/suite.js';
 import { ChildFailure } from './harness/children.js';
 import { MissingPrerequisite } from './harness/prerequisite.js';
 import { ProgressLine } from './harness/progress-line.js';
+import { http } from './http/suite.js';
 import { ingest } from './ingest/suite.js';
 import { latency } from './latency/suite.js';
+import { micro } from './micro/suite.js';
 import { compareRuns, comparisonTable } from './report/compare.js';
 import { asText, describeMachine, type RunReport, type SuiteReport, tableAsText } from './report/report.js';
 import { readRun, writeRun, writeSuite } from './report/results.js';
@@ -21,6 +23,8 @@ import { type BenchOptions, type Suite, UsageError } from './suite.js';
 import { throughput } from './throughput/suite.js';
 
 const SUITES: readonly Suite[] = [
+  micro,
+  http,
   fanout,
   throughput,
   latency,

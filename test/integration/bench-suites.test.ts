@@ -1,9 +1,12 @@
 /** The suites beside fanout and latency, run tiny: that they deliver, notice what is wrong and report; never how fast. */
+import { readFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 import { type ChurnRound, churn } from '../../bench/churn/suite.js';
 import { type ColdStart, coldStart, type Storm } from '../../bench/cold-start/suite.js';
+import { type HttpRound, http } from '../../bench/http/suite.js';
 import type { IngestRound } from '../../bench/ingest/round.js';
 import { ingest } from '../../bench/ingest/suite.js';
+import { type MicroRound, micro } from '../../bench/micro/suite.js';
 import type { SuiteReport } from '../../bench/report/report.js';
 import { asMarkdown, describeMachine } from '../../bench/report/report.js';
 import { scaleOut } from '../../bench/scale/out.js';
@@ -137,6 +140,37 @@ describe('R53, R54: npm run bench -- scale, scale-out, scale-sweep', () => {
         expect(Math.min(...points.map(point => point.residentBytes))).toBeGreaterThan(10e6);
         expect(Number.isFinite(line.slope)).toBe(true);
       }
+    },
+    TIMEOUT_MS,
+  );
+});
+
+describe('R56: npm run bench -- micro', () => {
+  it('measures every operation of the budgets, and no other', async () => {
+    const report = await run(micro, {});
+    const budgets = JSON.parse(await readFile('bench/budgets.json', 'utf8')) as object;
+    const rounds = report.rounds as MicroRound[];
+    expect(rounds.map(({ name }) => name).sort()).toEqual(Object.keys(budgets).sort());
+    for (const { nanos, referenceNanos } of rounds) expect(Math.min(nanos, referenceNanos)).toBeGreaterThan(0);
+    expect(report.goals).toHaveLength(rounds.length);
+  });
+});
+
+describe('R56: npm run bench -- http', () => {
+  it(
+    'asks every page beside clients that miss nothing',
+    async () => {
+      const report = await run(http, { seconds: 1 });
+      const rounds = report.rounds as HttpRound[];
+      expect(rounds.map(({ traffic }) => traffic)).toEqual([
+        'none',
+        '/healthz',
+        '/metrics',
+        '/api/v1/stats',
+        'upgrades',
+      ]);
+      for (const round of rounds) expect(round).toMatchObject({ ...whole, failed: 0 });
+      for (const { traffic, answered } of rounds) expect(answered > 0).toBe(traffic !== 'none');
     },
     TIMEOUT_MS,
   );

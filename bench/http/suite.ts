@@ -1,0 +1,178 @@
+/**
+ * The operators' pages and upgrades, beside clients that are served: how many requests a second they take (autocannon), and
+ * whether clients notice when they are asked at a steady rate. R56.
+ */
+import autocannon from 'autocannon';
+import { Channel } from '../harness/channel.js';
+import { millrace } from '../latency/contender.js';
+import { doubtsOf } from '../latency/doubts.js';
+import { type LoadResult, Session, type SessionPlan } from '../latency/session.js';
+import type { ChurnAnswer, ChurnCommand } from '../load/churner.js';
+import { count, fixed, spread } from '../report/figures.js';
+import type { SuiteReport } from '../report/report.js';
+import { median, spreadOf } from '../report/statistics.js';
+import type { BenchOptions, Suite, SuiteContext } from '../suite.js';
+
+/** Requests a second that clients must not notice: many operators' worth. */
+const PAGES = { '/healthz': 100, '/metrics': 10, '/api/v1/stats': 10 } as const;
+const UPGRADES_PER_SECOND = 100;
+const UPGRADE_HOLD_MS = 100;
+const SOURCE_ADDRESSES = 8;
+const CONNECTIONS = 10;
+const SYMBOLS = 5;
+const OBSERVERS = 32;
+const P99_RATIO_MAX = 1.1;
+const FULL = { rounds: 5, clients: 500, seconds: 8, warmupSeconds: 2, rate: 100 };
+const QUICK = { rounds: 1, clients: 8, seconds: 0.5, warmupSeconds: 0.2, rate: 100 };
+
+type Traffic = 'none' | keyof typeof PAGES | 'upgrades';
+const TRAFFIC: readonly Traffic[] = ['none', '/healthz', '/metrics', '/api/v1/stats', 'upgrades'];
+
+export interface HttpRound extends LoadResult {
+  readonly traffic: Traffic;
+  readonly round: number;
+  /** Answers, and those that were errors. */
+  readonly answered: number;
+  readonly failed: number;
+  /** As many a second as it takes, without regard to clients; NaN for `none`. */
+  readonly perSecondMax: number;
+}
+
+export const http: Suite = {
+  name: 'http',
+  summary: 'operators’ pages and upgrades beside served clients (R56)',
+  run: runHttp,
+};
+
+async function runHttp({ options, progress, signal }: SuiteContext): Promise<SuiteReport> {
+  const settings = settingsOf(options);
+  const rounds: HttpRound[] = [];
+  for (let round = 1; round <= settings.rounds; round++) {
+    for (const traffic of TRAFFIC) {
+      progress(`round ${round} of ${settings.rounds}: ${traffic}`);
+      rounds.push({ traffic, round, ...(await runRound(settings, traffic, signal)) });
+    }
+  }
+  return report(settings, rounds);
+}
+
+async function runRound(settings: Settings, traffic: Traffic, signal: AbortSignal) {
+  const { clients, symbols, observers, rate: updatesPerSecond, seconds } = settings;
+  const layout = { clients, symbolsPerClient: symbols, universe: symbols };
+  const plan: SessionPlan = { layout, shape: 'price', paddingBytes: 0, observers };
+  const session = await Session.open(millrace(settings), plan, signal);
+  try {
+    const rate = { updatesPerSecond, burst: 1 };
+    await session.load(rate, { warmupSeconds: 0, seconds: settings.warmupSeconds });
+    if (traffic === 'upgrades') return await withUpgrades(session, rate, settings);
+    if (traffic === 'none')
+      return { ...(await session.load(rate, settings)), answered: 0, failed: 0, perSecondMax: Number.NaN };
+    const url = `http://127.0.0.1:${session.server.adminPort}${traffic}`;
+    const duration = seconds + settings.warmupSeconds;
+    const [result, asked] = await Promise.all([
+      session.load(rate, settings),
+      autocannon({ url, connections: 1, duration, overallRate: PAGES[traffic] }),
+    ]);
+    const most = await autocannon({ url, connections: CONNECTIONS, duration: seconds });
+    const failed = asked.non2xx + asked.errors + most.non2xx + most.errors;
+    return { ...result, answered: asked['2xx'], failed, perSecondMax: most.requests.average };
+  } finally {
+    await session.close();
+  }
+}
+
+async function withUpgrades(session: Session, rate: { updatesPerSecond: number; burst: number }, settings: Settings) {
+  const { port, clients } = session.server;
+  const churner = new Channel<ChurnCommand, ChurnAnswer>(
+    session.fork('churner', new URL('../load/churner.ts', import.meta.url)),
+  );
+  const target = { host: '127.0.0.1', port, paths: clients.map(({ path }) => path) };
+  const churn = (connectsPerSecond: number) =>
+    churner.ask(
+      { type: 'churn', ...target, connectsPerSecond, holdMs: UPGRADE_HOLD_MS, sourceAddresses: SOURCE_ADDRESSES },
+      'churning',
+    );
+  await churn(UPGRADES_PER_SECOND);
+  const result = await session.load(rate, settings);
+  const stopped = await churner.ask({ type: 'stop' }, 'stopped');
+  return { ...result, answered: stopped.opened, failed: stopped.failed, perSecondMax: Number.NaN };
+}
+
+type Settings = ReturnType<typeof settingsOf>;
+
+function settingsOf(options: BenchOptions) {
+  const defaults = options.quick ? QUICK : FULL;
+  const clients = options.clients ?? defaults.clients;
+  return {
+    rounds: options.rounds ?? defaults.rounds,
+    clients,
+    symbols: options.symbols ?? SYMBOLS,
+    observers: Math.min(OBSERVERS, Math.ceil(clients / 4)),
+    seconds: options.seconds ?? defaults.seconds,
+    warmupSeconds: options.warmupSeconds ?? defaults.warmupSeconds,
+    rate: options.rate ?? defaults.rate,
+    workers: options.workers,
+    encoders: options.encoders,
+  };
+}
+
+function report(settings: Settings, rounds: readonly HttpRound[]): SuiteReport {
+  const of = (traffic: Traffic) => rounds.filter(round => round.traffic === traffic);
+  const p99 = (round: HttpRound): number => round.observers.latency.total.p99;
+  const quiet = of('none');
+  const ratios = (traffic: Traffic) => of(traffic).map((round, at) => p99(round) / p99(quiet[at] ?? round));
+  const failed = rounds.reduce((sum, round) => sum + round.failed, 0);
+  const busy = TRAFFIC.filter(traffic => traffic !== 'none');
+  return {
+    suite: 'http',
+    settings,
+    tables: [
+      {
+        title: `${settings.clients} clients, ${settings.rate} updates/s; median of ${settings.rounds} rounds`,
+        columns: [
+          'beside them',
+          'p50 ms',
+          'p99 ms',
+          'p99 of none',
+          'answered',
+          'failed',
+          'requests/s at most',
+          'server cores',
+        ],
+        rows: TRAFFIC.map(traffic => {
+          const middle = (figure: (round: HttpRound) => number): number => median(of(traffic).map(figure));
+          return [
+            traffic === 'none' || traffic === 'upgrades' ? traffic : `${traffic}, ${PAGES[traffic]}/s`,
+            fixed(middle(r => r.observers.latency.total.p50) / 1000, 2),
+            fixed(middle(p99) / 1000, 2),
+            fixed(median(ratios(traffic)), 2),
+            count(middle(r => r.answered)),
+            count(middle(r => r.failed)),
+            count(middle(r => r.perSecondMax)),
+            fixed(
+              middle(r => r.cpu.server),
+              2,
+            ),
+          ];
+        }),
+      },
+    ],
+    goals: [
+      ...busy.map(traffic => ({
+        row: 'R56',
+        text: `clients' p99 beside ${traffic} at most ${P99_RATIO_MAX}x: ${spread(spreadOf(ratios(traffic)), v => fixed(v, 2))}`,
+        measured: median(ratios(traffic)),
+        met: median(ratios(traffic)) <= P99_RATIO_MAX,
+      })),
+      { row: 'R56', text: `every request answered: ${failed} failed`, measured: failed, met: failed === 0 },
+    ],
+    metrics: busy.map(traffic => ({
+      name: `p99 ratio beside ${traffic}`,
+      unit: '',
+      better: 'lower',
+      samples: ratios(traffic),
+    })),
+    notes: doubtsOf(rounds.map(round => ({ ...round, contender: round.traffic }))),
+    rounds,
+  };
+}

@@ -1,4 +1,5 @@
 /** `npm run bench`: runs suites, prints what they measured, and writes it to files when asked. */
+import { resolve } from 'node:path';
 import { inspect } from 'node:util';
 import { Command, InvalidArgumentError } from 'commander';
 import { bytes } from './bytes/suite.js';
@@ -6,6 +7,7 @@ import { churn } from './churn/suite.js';
 import { coldStart } from './cold-start/suite.js';
 import { fanout } from './fanout/suite.js';
 import { ChildFailure } from './harness/children.js';
+import { profileGateways } from './harness/gateway.js';
 import { MissingPrerequisite } from './harness/prerequisite.js';
 import { ProgressLine } from './harness/progress-line.js';
 import { http } from './http/suite.js';
@@ -77,6 +79,7 @@ function command(): Command {
     .option('--rate <n>', 'latency, slow, churn: updates a second, at this one load', decimal)
     .option('--gateways <n>', 'scale-out: gateway processes', whole)
     .option('--order', 'fanout: check every prev_seq chain in the generator (slower)', false)
+    .option('--profile <folder>', 'every thread of the gateway writes a V8 CPU profile there (slower)')
     .option('--json <file>', 'write everything measured to a file')
     .option('--compare <file>', 'show what moved against an earlier --json file, and whether that is outside the noise')
     .option(
@@ -95,9 +98,10 @@ async function main(): Promise<number> {
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => interrupted.abort());
 
   const options = optionsOf(given);
+  if (typeof given.profile === 'string') profileGateways(resolve(given.profile));
   const output = given as Output;
   const before = output.compare === undefined ? undefined : earlierRun(output.compare);
-  const folder = folderOf(output.out, options);
+  const folder = given.profile === undefined ? folderOf(output.out, options) : undefined;
   const reports: SuiteReport[] = [];
   const run: RunReport = { startedAt: new Date().toISOString(), machine: describeMachine(), suites: reports };
   for (const suite of suites) {

@@ -5,7 +5,8 @@ import { isDecimal, isZeroDecimal } from '../protocol/decimal.js';
 import { levelsOfDetail } from '../protocol/lanes.js';
 import { BookSide, diffLevels, LEVELS_MAX, type Level, type LevelOperation } from './book.js';
 import type { PlainObject } from './decode.js';
-import type { FrameOrigin, Message } from './frame-encoder.js';
+import { DepthPatch } from './depth-patch.js';
+import { BuiltMessage, type FrameOrigin, type Message } from './frame-encoder.js';
 import type { DataOutcome, Rebuild } from './source.js';
 import { StateSource } from './state-source.js';
 
@@ -68,14 +69,16 @@ export class BooksSource extends StateSource<BookView> {
   protected override delta(detail: number, from: BookView, to: BookView, prevSeq: number, at: FrameOrigin) {
     if (detail === BEST) {
       if (sameLevel(from.bids[0], to.bids[0]) && sameLevel(from.asks[0], to.asks[0])) return undefined;
-      return this.#bestLevel(to, prevSeq, at, false);
+      return new BuiltMessage(this.#bestLevel(to, prevSeq, at, false));
     }
     const operations: LevelOperation[] = [];
     diffLevels('bids', from.bids, to.bids, operations);
     diffLevels('asks', from.asks, to.asks, operations);
     if (operations.length === 0) return undefined;
     const isLong = operations.length > (to.bids.length + to.asks.length) * OPERATIONS_PER_LEVEL_MAX;
-    return this.#depth(to, prevSeq, at, isLong ? wholeSides('replace', to) : operations, false);
+    if (isLong) return new BuiltMessage(this.#depth(to, prevSeq, at, wholeSides('replace', to), false));
+    const checksum = bookChecksum(to.asks, to.bids);
+    return new DepthPatch({ symbol: this.symbol, epoch: this.epoch, prevSeq, seq: at.seq, operations, checksum });
   }
 
   protected override whole(detail: number, view: BookView, prevSeq: number, at: FrameOrigin): Message {

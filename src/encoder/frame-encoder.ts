@@ -13,6 +13,30 @@ import type { VariantMasks } from './variant-masks.js';
 /** A client message under construction: plain members only. */
 export type Message = Record<string, unknown>;
 
+/** A client message that can be written in each format; only what somebody wants is. */
+export interface Encodable {
+  json(): string;
+  /** Its members, for MessagePack. */
+  members(): Message;
+}
+
+/** A message that is built whole, whatever it is written in. */
+export class BuiltMessage implements Encodable {
+  readonly #message: Message;
+
+  constructor(message: Message) {
+    this.#message = message;
+  }
+
+  json(): string {
+    return JSON.stringify(this.#message);
+  }
+
+  members(): Message {
+    return this.#message;
+  }
+}
+
 /** A message that leaves in an array with others. */
 export interface BatchedMessage {
   readonly message: Message;
@@ -58,7 +82,8 @@ export class FrameEncoder {
   readonly #ring: RingWriter;
   readonly #nowMicros: () => number;
   readonly #packr = new Packr({ useRecords: false, variableMapSize: true, encodeUndefinedAsNil: true });
-  #scratch = Buffer.allocUnsafeSlow(64 * 1024);
+  /** No Buffer: a view of one costs more. */
+  #scratch = new Uint8Array(64 * 1024);
   /** Frames written since the start. */
   frames = 0;
   /** Bytes of their payloads. */
@@ -79,22 +104,25 @@ export class FrameEncoder {
     detail: number,
     masks: VariantMasks,
     origin: FrameOrigin,
-    message: Message,
+    message: Encodable,
     isFrame = true,
   ): void {
     let json: string | undefined;
+    let members: Message | undefined;
     for (let variant = 0; variant < VARIANTS; variant++) {
       const workers = masks[variant] ?? 0;
       if (workers === 0) continue;
       const lane = laneWith(rateClass, detail, variant);
       if ((variant & 1) === 0) {
-        json ??= JSON.stringify(message);
+        json ??= message.json();
         const text = variant === 2 && isFrame ? stampedJson(json, origin.tsEventMicros) : json;
         this.#writeText(kind, lane, workers, origin, text);
       } else {
-        const stamped =
-          variant === 3 && isFrame ? stampedMessage(message, origin.tsEventMicros, TS_SENT_PLACEHOLDER) : message;
-        const packed = this.#packr.pack(stamped);
+        members ??= message.members();
+        const isStamped = variant === 3 && isFrame;
+        const packed = this.#packr.pack(
+          isStamped ? stampedMessage(members, origin.tsEventMicros, TS_SENT_PLACEHOLDER) : members,
+        );
         this.#write(kind, lane, workers, origin, packed, 0, packed.length);
       }
     }
@@ -134,9 +162,9 @@ export class FrameEncoder {
 
   #writeText(kind: FrameKind, lane: number, workers: number, origin: FrameOrigin, text: string): void {
     const bytesMax = text.length * 3;
-    if (bytesMax > this.#scratch.length) this.#scratch = Buffer.allocUnsafeSlow(bytesMax * 2);
-    const size = this.#scratch.write(text, 0, 'utf8');
-    this.#write(kind, lane, workers, origin, this.#scratch, 0, size);
+    if (bytesMax > this.#scratch.length) this.#scratch = new Uint8Array(bytesMax * 2);
+    const { written } = textEncoder.encodeInto(text, this.#scratch);
+    this.#write(kind, lane, workers, origin, this.#scratch, 0, written);
   }
 
   #write(

@@ -3,18 +3,10 @@
 import { isCarriable } from '../protocol/plain.js';
 import { pointerToken } from '../protocol/topics.js';
 import { isAmount, type PlainObject } from './decode.js';
-import type { FrameEncoder, FrameOrigin, Message } from './frame-encoder.js';
+import type { FrameOrigin, Message } from './frame-encoder.js';
+import { type PatchBeginnings, patchBeginnings, type Quote, QuotePatch } from './quote-patch.js';
 import type { DataOutcome, Rebuild } from './source.js';
-import { type MarkDue, StateSource } from './state-source.js';
-
-/** One symbol's quote: the members of AssetQuote and the publisher's own. Never changed, only replaced. */
-type Quote = PlainObject;
-
-interface Operation {
-  op: 'add' | 'replace' | 'remove';
-  path: string;
-  value?: unknown;
-}
+import { StateSource } from './state-source.js';
 
 /** AssetQuote's members that hold a price, an amount or a ratio. */
 const AMOUNT_FIELDS = ['current_price', 'base_price', 'change', 'change_percent', 'bid', 'ask', 'volume'] as const;
@@ -26,17 +18,11 @@ const FIELD_CHARS_MAX = 4096;
 
 export class QuotesSource extends StateSource<Quote> {
   protected override readonly partIsFrame = false;
-  readonly #paths = new Map<string, string>();
-  readonly #path: string;
+  #beginnings: PatchBeginnings | undefined;
   #quote: Quote | undefined;
   #awaitsWhole = false;
   /** True once a partial message was merged: the last raw message alone no longer rebuilds the quote. */
   #needsCheckpoints = false;
-
-  constructor(source: number, symbol: string, out: FrameEncoder, markDue: MarkDue) {
-    super(source, symbol, out, markDue);
-    this.#path = `/quotes/${pointerToken(symbol)}`;
-  }
 
   protected override apply(value: PlainObject, lossBefore: boolean): DataOutcome {
     if (value.symbol !== this.symbol) return 'wrong_symbol';
@@ -65,16 +51,9 @@ export class QuotesSource extends StateSource<Quote> {
   }
 
   protected override delta(_detail: number, from: Quote, to: Quote, prevSeq: number, at: FrameOrigin) {
-    const operations = this.#operations(from, to);
-    if (operations.length === 0) return undefined;
-    return {
-      type: 'quotes_patch',
-      symbol: this.symbol,
-      epoch: this.epoch,
-      prev_seq: prevSeq,
-      seq: at.seq,
-      operations,
-    };
+    if (this.#beginnings?.epoch !== this.epoch) this.#beginnings = patchBeginnings(this.symbol, this.epoch);
+    const patch = new QuotePatch(from, to, this.#beginnings, prevSeq, at.seq);
+    return patch.isEmpty ? undefined : patch;
   }
 
   protected override whole(_detail: number, quote: Quote, _prevSeq: number, at: FrameOrigin): Message {
@@ -88,7 +67,7 @@ export class QuotesSource extends StateSource<Quote> {
   }
 
   protected override part(_detail: number, quote: Quote): Message {
-    return { op: 'add', path: this.#path, value: quote };
+    return { op: 'add', path: `/quotes/${pointerToken(this.symbol)}`, value: quote };
   }
 
   override checkpoint(isNeeded: boolean): Rebuild | undefined {
@@ -96,30 +75,6 @@ export class QuotesSource extends StateSource<Quote> {
     this.#needsCheckpoints ||= isNeeded;
     if (!this.#needsCheckpoints) return undefined;
     return { epoch: this.epoch, seq: this.seq, text: JSON.stringify(this.#quote) };
-  }
-
-  /** What changed, found by asking each member: a quote has few, and nearly always the same ones. */
-  #operations(from: Quote, to: Quote): Operation[] {
-    const operations: Operation[] = [];
-    for (const name in to) {
-      const before = memberOf(from, name);
-      const after = to[name];
-      if (before === after || (typeof after === 'object' && sameValue(before, after))) continue;
-      operations.push({ op: before === undefined ? 'add' : 'replace', path: this.#fieldPath(name), value: after });
-    }
-    for (const name in from) {
-      if (memberOf(to, name) === undefined) operations.push({ op: 'remove', path: this.#fieldPath(name) });
-    }
-    return operations;
-  }
-
-  #fieldPath(name: string): string {
-    let path = this.#paths.get(name);
-    if (path === undefined) {
-      path = `${this.#path}/${pointerToken(name)}`;
-      if (this.#paths.size < FIELDS_MAX) this.#paths.set(name, path);
-    }
-    return path;
   }
 }
 
@@ -145,15 +100,4 @@ function withoutPartial(value: PlainObject): Quote {
   if (value.partial === undefined) return value;
   const { partial: _, ...quote } = value;
   return quote;
-}
-
-/** The member, not what every object inherits: a publisher may name one `toString`, but can send no function. */
-function memberOf(quote: Quote, name: string): unknown {
-  const value = quote[name];
-  return typeof value === 'function' ? undefined : value;
-}
-
-/** For the publisher's own nested members only: replaced whole when their JSON differs. */
-function sameValue(a: unknown, b: unknown): boolean {
-  return JSON.stringify(a) === JSON.stringify(b);
 }

@@ -7,6 +7,8 @@ import { CLASS_COUNT, classOfLane, detailOfLane } from '../protocol/lanes.js';
 import { FrameKind } from '../protocol/ring.js';
 import type { PlainObject } from './decode.js';
 import {
+  BuiltMessage,
+  type Encodable,
   type FrameEncoder,
   type FrameOrigin,
   type Message,
@@ -65,7 +67,13 @@ export abstract class StateSource<View> implements SourceEncoder {
   /** The document at a detail now; undefined while there is none. */
   protected abstract view(detail: number): View | undefined;
   /** The delta message between two views; undefined when nothing changed. */
-  protected abstract delta(detail: number, from: View, to: View, prevSeq: number, at: FrameOrigin): Message | undefined;
+  protected abstract delta(
+    detail: number,
+    from: View,
+    to: View,
+    prevSeq: number,
+    at: FrameOrigin,
+  ): Encodable | undefined;
   /** A complete frame that holds the whole view. */
   protected abstract whole(detail: number, view: View, prevSeq: number, at: FrameOrigin): Message;
   /** False where a part is put into one frame with others. */
@@ -142,7 +150,7 @@ export abstract class StateSource<View> implements SourceEncoder {
     }
     this.#requester.fill(0);
     setWanted(this.#requester, lane, worker, true);
-    const message = this.part(track.detail, view, origin);
+    const message = new BuiltMessage(this.part(track.detail, view, origin));
     this.#out.emit(FrameKind.part, track.rateClass, track.detail, this.#requester, origin, message, this.partIsFrame);
   }
 
@@ -183,7 +191,7 @@ export abstract class StateSource<View> implements SourceEncoder {
       if (message === undefined) return;
       this.#out.emit(FrameKind.delta, track.rateClass, track.detail, track.masks, this.#origin, message);
     } else {
-      const message = this.whole(track.detail, now, lastSeq, this.#origin);
+      const message = new BuiltMessage(this.whole(track.detail, now, lastSeq, this.#origin));
       this.#out.emit(FrameKind.snapshot, track.rateClass, track.detail, track.masks, this.#origin, message);
       track.needsSnapshot = false;
     }

@@ -22,7 +22,7 @@ const CONNECTIONS = 10;
 const SYMBOLS = 5;
 const OBSERVERS = 32;
 const P99_RATIO_MAX = 1.1;
-const FULL = { rounds: 5, clients: 500, seconds: 8, warmupSeconds: 2, rate: 100 };
+const FULL = { rounds: 5, clients: 500, seconds: 8, warmupSeconds: 3, rate: 100 };
 const QUICK = { rounds: 1, clients: 8, seconds: 0.5, warmupSeconds: 0.2, rate: 100 };
 
 type Traffic = 'none' | keyof typeof PAGES | 'upgrades';
@@ -47,38 +47,48 @@ export const http: Suite = {
 async function runHttp({ options, progress, signal }: SuiteContext): Promise<SuiteReport> {
   const settings = settingsOf(options);
   const rounds: HttpRound[] = [];
-  for (let round = 1; round <= settings.rounds; round++) {
-    for (const traffic of TRAFFIC) {
-      progress(`round ${round} of ${settings.rounds}: ${traffic}`);
-      rounds.push({ traffic, round, ...(await runRound(settings, traffic, signal)) });
-    }
-  }
+  for (let round = 1; round <= settings.rounds; round++)
+    rounds.push(...(await runRound(settings, round, { progress, signal })));
   return report(settings, rounds);
 }
 
-async function runRound(settings: Settings, traffic: Traffic, signal: AbortSignal) {
-  const { clients, symbols, observers, rate: updatesPerSecond, seconds } = settings;
+/** One gateway with its clients, and each kind of traffic in turn beside them. */
+async function runRound(
+  settings: Settings,
+  round: number,
+  { progress, signal }: Pick<SuiteContext, 'progress' | 'signal'>,
+): Promise<HttpRound[]> {
+  const { clients, symbols, observers } = settings;
   const layout = { clients, symbolsPerClient: symbols, universe: symbols };
   const plan: SessionPlan = { layout, shape: 'price', paddingBytes: 0, observers };
   const session = await Session.open(millrace(settings), plan, signal);
+  const results: HttpRound[] = [];
   try {
-    const rate = { updatesPerSecond, burst: 1 };
-    await session.load(rate, { warmupSeconds: 0, seconds: settings.warmupSeconds });
-    if (traffic === 'upgrades') return await withUpgrades(session, rate, settings);
-    if (traffic === 'none')
-      return { ...(await session.load(rate, settings)), answered: 0, failed: 0, perSecondMax: Number.NaN };
-    const url = `http://127.0.0.1:${session.server.adminPort}${traffic}`;
-    const duration = seconds + settings.warmupSeconds;
-    const [result, asked] = await Promise.all([
-      session.load(rate, settings),
-      autocannon({ url, connections: 1, duration, overallRate: PAGES[traffic] }),
-    ]);
-    const most = await autocannon({ url, connections: CONNECTIONS, duration: seconds });
-    const failed = asked.non2xx + asked.errors + most.non2xx + most.errors;
-    return { ...result, answered: asked['2xx'], failed, perSecondMax: most.requests.average };
+    for (const traffic of TRAFFIC) {
+      progress(`round ${round} of ${settings.rounds}: ${traffic}`);
+      results.push({ traffic, round, ...(await beside(session, traffic, settings)) });
+    }
+    return results;
   } finally {
     await session.close();
   }
+}
+
+async function beside(session: Session, traffic: Traffic, settings: Settings) {
+  const rate = { updatesPerSecond: settings.rate, burst: 1 };
+  const { seconds, warmupSeconds } = settings;
+  if (traffic === 'upgrades') return withUpgrades(session, rate, settings);
+  if (traffic === 'none') {
+    return { ...(await session.load(rate, settings)), answered: 0, failed: 0, perSecondMax: Number.NaN };
+  }
+  const url = `http://127.0.0.1:${session.server.adminPort}${traffic}`;
+  const [result, asked] = await Promise.all([
+    session.load(rate, settings),
+    autocannon({ url, connections: 1, duration: seconds + warmupSeconds, overallRate: PAGES[traffic] }),
+  ]);
+  const most = await autocannon({ url, connections: CONNECTIONS, duration: seconds });
+  const failed = asked.non2xx + asked.errors + most.non2xx + most.errors;
+  return { ...result, answered: asked['2xx'], failed, perSecondMax: most.requests.average };
 }
 
 async function withUpgrades(session: Session, rate: { updatesPerSecond: number; burst: number }, settings: Settings) {

@@ -1,11 +1,11 @@
 /** The gateway as a program: settings, signals, and an orderly end. */
 import { randomBytes } from 'node:crypto';
-import { createServer } from 'node:net';
 import { type Config, readConfig } from '../config/environment.js';
 import { startGateway } from '../main.js';
 import { createLogger, type Logger } from '../observe/log.js';
 import { LogDestination } from '../observe/log-destination.js';
 import type { Gateway } from '../running-gateway.js';
+import { ownFreePort } from './free-port.js';
 import { findPredecessor } from './takeover.js';
 import { welcome } from './welcome.js';
 
@@ -25,7 +25,7 @@ export async function runGateway(env: NodeJS.ProcessEnv, isTakeover = false): Pr
   const hasKey = auth.secret !== undefined || auth.jwksFile !== undefined || auth.jwksUrl !== undefined;
   // Without a key nobody could connect: one that ends with this process lets a newcomer in and nobody else.
   const secret = hasKey ? auth.secret : randomBytes(32).toString('hex');
-  const port = configured.port === 0 ? await freePort(configured.host) : configured.port;
+  const port = configured.port === 0 ? await ownFreePort(configured.host) : configured.port;
   const config: Config = { ...configured, port, auth: { ...auth, secret } };
   const lines = new LogDestination();
   const log = createLogger(config.logLevel, config.nodeName, lines);
@@ -44,21 +44,6 @@ export async function runGateway(env: NodeJS.ProcessEnv, isTakeover = false): Pr
   // Without a certificate a terminal that is closed ends the program, as it does by default.
   if (config.tls !== undefined) process.on('SIGHUP', () => gateway.renewCertificate());
   process.stdout.write(await welcome(gateway, config, hasKey ? undefined : secret));
-}
-
-/**
- * A port that is free now. The workers share one port through SO_REUSEPORT, which uWS asks for only with a port that is
- * named, so "any free one" has to become a number first.
- */
-function freePort(host: string): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const probe = createServer();
-    probe.once('error', cause => reject(new Error(`no port can be had on HOST ${host}`, { cause })));
-    probe.listen(0, host, () => {
-      const address = probe.address();
-      probe.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0));
-    });
-  });
 }
 
 /**

@@ -1,0 +1,55 @@
+/** `PORT=0`: a port that nobody has, and that no other gateway which starts at the same time gets as well. */
+import { createServer, type Server } from 'node:net';
+
+const ATTEMPTS_MAX = 100;
+
+/**
+ * A port that is free now, and this process's own among gateways until it ends. The workers share one port through
+ * SO_REUSEPORT, which uWS asks for only with a port that is named, so "any free one" has to become a number first. Until the
+ * first worker listens there, two gateways could be given the same number, and would then silently share their clients.
+ * @throws {Error} when the host has no port.
+ */
+export async function ownFreePort(host: string): Promise<number> {
+  for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
+    const port = await freePort(host);
+    if (await claimPort(port)) return port;
+  }
+  throw new Error(`no port can be had on HOST ${host}: other gateways have claimed all that are free`);
+}
+
+/**
+ * Claims the port for this process, by a name in Linux's abstract socket namespace, which ends with the process and belongs to
+ * the same network namespace as the port. Elsewhere there is no such thing, and nothing is claimed.
+ * @returns false when another process has claimed it.
+ */
+export async function claimPort(port: number): Promise<boolean> {
+  if (process.platform !== 'linux') return true;
+  const claim = createServer(socket => socket.destroy());
+  try {
+    await listen(claim, { path: `\0millrace-port-${port}` });
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === 'EADDRINUSE') return false;
+    throw cause;
+  }
+  claim.unref();
+  return true;
+}
+
+async function freePort(host: string): Promise<number> {
+  const probe = createServer();
+  try {
+    await listen(probe, { host, port: 0 });
+  } catch (cause) {
+    throw new Error(`no port can be had on HOST ${host}`, { cause });
+  }
+  const address = probe.address();
+  await new Promise(resolve => probe.close(resolve));
+  return typeof address === 'object' && address !== null ? address.port : 0;
+}
+
+function listen(server: Server, where: { readonly host: string; readonly port: number } | { readonly path: string }) {
+  return new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(where, () => resolve());
+  });
+}

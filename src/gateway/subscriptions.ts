@@ -11,7 +11,7 @@ import type { Outbox } from './outbox.js';
 import { mustWait } from './pace.js';
 import { type Resumption, Resumptions, type TopicPosition } from './resumptions.js';
 import { isServed, newSubscription, type Session, type Subscription, type Wanted, wantedOf } from './session.js';
-import { emptyAssembly, leaveAssembly, newAssembly, queueBehind, type SnapshotAssembly } from './snapshot-assembly.js';
+import { SnapshotAssembly } from './snapshot-assembly.js';
 
 /** Topics of one socket that are resumed together. */
 const RESUMED_AT_ONCE_MAX = 32;
@@ -21,7 +21,7 @@ export interface SubscriptionsOptions {
   readonly outbox: Outbox;
   readonly losses: EventLosses;
   readonly turn: Turn;
-  /** More than this waiting for a socket, and what it missed is sent to it later. */
+  /** More than this waiting for a socket or behind a snapshot, and the rest is sent later. */
   readonly bufferedBytesMax: number;
   readonly resumedAtOnceMax?: number;
 }
@@ -31,20 +31,20 @@ export class Subscriptions {
   readonly #outbox: Outbox;
   readonly #losses: EventLosses;
   readonly #native: NativeTopics;
+  readonly #options: SubscriptionsOptions;
   readonly #resumedAtOnceMax: number;
   /** Clients that come back to event topics. */
   readonly resumptions: Resumptions;
 
   constructor(options: SubscriptionsOptions) {
+    this.#options = options;
     this.#table = options.table;
     this.#outbox = options.outbox;
     this.#losses = options.losses;
     this.#native = new NativeTopics(options.turn);
     this.#resumedAtOnceMax = options.resumedAtOnceMax ?? RESUMED_AT_ONCE_MAX;
     this.resumptions = new Resumptions({
-      table: options.table,
-      outbox: options.outbox,
-      bufferedBytesMax: options.bufferedBytesMax,
+      ...options,
       isCovered: ({ session, stream }) => stream === 'trades' && hasAllTrades(session),
       // What a client missed is sent, and what came meanwhile; where that was too much, it is told.
       goLive: subscription => {
@@ -178,11 +178,18 @@ export class Subscriptions {
     entry.part = undefined;
     this.#table.askAgain(entry);
     this.resumptions.broken(entry);
-    for (const { assembly } of [...entry.held]) if (assembly !== undefined) this.#restart(assembly);
+    for (const { assembly } of [...entry.held]) {
+      for (const subscription of assembly?.empty() ?? []) {
+        subscription.entry.held.delete(subscription);
+        subscription.entry.part = undefined;
+        this.#await(subscription);
+      }
+    }
   }
 
   /**
-   * A delta of the lane passed by: those that hold their part already get it behind the snapshot.
+   * A delta of the lane is about to be published: those that hold their part already get it behind the snapshot. With too
+   * much behind it, a snapshot leaves with the parts that it has: a fast feed could keep it from ever being whole.
    * @param tag stands for the epoch of `seq`
    */
   queueForHeld(entry: LaneEntry, bytes: Uint8Array, seq: number, tag: number): void {
@@ -190,7 +197,9 @@ export class Subscriptions {
     for (const subscription of [...entry.held]) {
       const { assembly } = subscription;
       if (subscription.recovery !== undefined) this.resumptions.queue(subscription, copy, seq, tag);
-      if (assembly !== undefined && !queueBehind(assembly, entry, copy)) this.#restart(assembly);
+      if (assembly === undefined || assembly.queueBehind(entry, copy, this.#options.bufferedBytesMax)) continue;
+      // Live from here on, it gets this delta as everybody does.
+      this.#complete(assembly.takeBegun());
     }
   }
 
@@ -216,7 +225,7 @@ export class Subscriptions {
   #begin(session: Session, subscriptions: readonly Subscription[], after?: object): void {
     const quotes = subscriptions.filter(subscription => subscription.stream === 'quotes');
     if (quotes.length > 0) {
-      const assembly = newAssembly(session, quotes.length, after);
+      const assembly = new SnapshotAssembly(session, quotes.length, after);
       for (const subscription of quotes) subscription.assembly = assembly;
     } else if (after !== undefined) {
       this.#outbox.send(session, after);
@@ -290,14 +299,6 @@ export class Subscriptions {
     this.#native.set(subscription, subscription.stream !== 'trades' || !hasAllTrades(subscription.session));
   }
 
-  #restart(assembly: SnapshotAssembly): void {
-    for (const subscription of emptyAssembly(assembly)) {
-      subscription.entry.held.delete(subscription);
-      subscription.entry.part = undefined;
-      this.#await(subscription);
-    }
-  }
-
   #pause(subscription: Subscription, turn: number): void {
     if (subscription.state === 'paused') return;
     const { entry, state, recovery } = subscription;
@@ -330,8 +331,8 @@ export class Subscriptions {
   #refuse(subscription: Subscription): void {
     const { session, topic } = subscription;
     this.#remove(subscription);
-    const message = `not served here: ${topic}`;
-    this.#outbox.send(session, { type: 'error', code: 'too_many_subscriptions', message, topics: [topic] });
+    const refusal = { code: 'too_many_subscriptions', message: `not served here: ${topic}`, topics: [topic] };
+    this.#outbox.send(session, { type: 'error', ...refusal });
   }
 
   #remove(subscription: Subscription): void {
@@ -343,7 +344,7 @@ export class Subscriptions {
     entry.held.delete(subscription);
     this.#losses.inherit(subscription);
     this.#table.release(entry);
-    if (assembly === undefined || !leaveAssembly(assembly, subscription)) return;
+    if (assembly === undefined || !assembly.leave(subscription)) return;
     if (session.socket !== undefined) this.#complete(assembly);
   }
 }

@@ -1,5 +1,6 @@
 /** How a gateway goes: clients are sent elsewhere one after another, or at once where somebody is in a hurry. */
-import { createServer } from 'node:net';
+import { createServer as createHttpServer } from 'node:http';
+import { type AddressInfo, createServer } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import { TestClient } from '../support/client.js';
 import { startGateway, type TestGateway, testToken } from '../support/gateway.js';
@@ -119,7 +120,15 @@ describe('R46 SIGTERM', () => {
 });
 
 describe('R46 serve --takeover', () => {
-  it('R46 refuses to replace what is no Millrace, and one that serves another port', async () => {
+  it('R46 refuses to replace what is no Millrace', async () => {
+    const program = createHttpServer((_request, response) => response.end('{}'));
+    await new Promise<void>(resolve => program.listen(0, '127.0.0.1', resolve));
+    ends.push(async () => program.close());
+    const env = { PORT: '1', ADMIN_PORT: String((program.address() as AddressInfo).port) };
+    await expect(startGateway(env, ['--takeover'])).rejects.toThrow(/ended with 1 .*\n.*is no Millrace/);
+  });
+
+  it('R46 refuses to replace one that serves another port', async () => {
     const other = await startGateway({ WORKERS: '1' });
     ends.push(() => other.stop('SIGINT'));
     const env = { PORT: '1', ADMIN_PORT: new URL(other.adminUrl).port };
@@ -131,5 +140,20 @@ describe('R46 serve --takeover', () => {
     const gateway = await startGateway({ WORKERS: '1', ADMIN_PORT: await freePort() }, ['--takeover']);
     ends.push(() => gateway.stop('SIGINT'));
     expect((await fetch(`${gateway.adminUrl}/readyz`)).status).toBe(200);
+  });
+});
+
+describe('R46 an end at which a part of it', () => {
+  it.each([
+    ['fails', 'throw', 'the test wants it open'],
+    ['never ends', 'hang', 'did not close in time'],
+  ])('R46 %s closes the others all the same, says so, and has exit code 1', async (_what, fault, reason) => {
+    const NODE_OPTIONS = `--import ${new URL('../support/shutdown-fault.mjs', import.meta.url).href}`;
+    const gateway = await startGateway({ WORKERS: '1', NODE_OPTIONS, SHUTDOWN_FAULT: fault });
+    const client = await TestClient.connect(`${gateway.url}/ws/trades`);
+    expect(await gateway.stop('SIGINT')).toBe(1);
+    await until(() => client.closed !== undefined);
+    expect(client.closed?.code).toBe(1001);
+    expect(gateway.log()).toContain(reason);
   });
 });

@@ -59,13 +59,16 @@ export function millrace(threads: GatewayThreads, env: Readonly<Record<string, s
   };
 }
 
-/** A program under peers/ that hands NATS messages on. */
-export function relay(name: string, fault?: RelayFault): LatencyContender {
+/**
+ * A program under peers/ that hands NATS messages on.
+ * @param program runs it in place of Node
+ */
+export function relay(name: string, fault?: RelayFault, program?: string): LatencyContender {
   return {
     name,
     form: 'frames',
     start: async (children, natsUrl, layout) => {
-      const child = children.fork(name, new URL(`../peers/${name}/server.ts`, import.meta.url));
+      const child = children.fork(name, new URL(`../peers/${name}/server.ts`, import.meta.url), program);
       const channel = new Channel<RelayStart, RelayAnswer>(child);
       const start: RelayStart = { type: 'start', natsUrl, ...(fault === undefined ? {} : { fault }) };
       const { port } = await channel.ask(start, 'started');

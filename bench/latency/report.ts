@@ -9,6 +9,8 @@ import { GOAL_LOAD, type IdleRound, type LatencyRound, type LatencySettings, typ
 
 const SUBJECT = 'millrace';
 const REFERENCE = 'bare-relay';
+/** The peer that not every machine has. */
+const BUN = 'bun-relay';
 const RATIO_TO_RELAY_MAX = 1.3;
 const RATIO_TO_PEERS_MAX = 0.5;
 const RATIO_TO_SUBSCRIBER_MAX = 3;
@@ -35,6 +37,7 @@ export function reportLatency(
     notes: [
       "latencies count from the intended time of publishing, at observing clients in a process of their own; the publisher's lateness is part of them",
       'clocks: performance.timeOrigin + performance.now() of each process, that is CLOCK_MONOTONIC anchored to CLOCK_REALTIME at its start; the offsets are in the rounds',
+      ...(settings.contenders.includes(BUN) ? [] : [`${BUN} was not measured: not asked for, or no \`bun\` here`]),
       ...doubtsOf(rounds),
     ],
     rounds: [...rounds, ...idle.map(round => ({ load: 'idle', ...round }))],

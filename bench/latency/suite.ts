@@ -3,6 +3,7 @@
  * whole pipeline against servers that hand the same bytes on from NATS. R52.
  */
 import { checkLayout, type Layout } from '../fanout/layout.js';
+import { findProgram } from '../harness/programs.js';
 import type { LatencyReport } from '../load/latency-histogram.js';
 import type { SuiteReport } from '../report/report.js';
 import { type BenchOptions, type Suite, type SuiteContext, UsageError } from '../suite.js';
@@ -110,7 +111,9 @@ async function capacityOf(
 }
 
 function chosen({ workers, encoders, only }: BenchOptions): LatencyContender[] {
+  const bun = findProgram('bun');
   const all = [millrace({ workers, encoders }), relay('bare-relay'), relay('ws-relay')];
+  if (bun !== undefined) all.push(relay('bun-relay', undefined, bun));
   const unknown = only?.filter(name => !all.some(contender => contender.name === name)) ?? [];
   const names = all.map(({ name }) => name).join(', ');
   if (unknown.length > 0) throw new UsageError(`no contender named ${unknown.join(', ')}; there are: ${names}`);

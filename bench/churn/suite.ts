@@ -5,6 +5,7 @@ import { processMemory } from '../harness/memory.js';
 import { millrace } from '../latency/contender.js';
 import { doubtsOf } from '../latency/doubts.js';
 import { type LoadResult, Session, type SessionPlan } from '../latency/session.js';
+import { sessionSettings } from '../latency/session-settings.js';
 import type { ChurnAnswer, ChurnCommand } from '../load/churner.js';
 import { count, fixed, spread } from '../report/figures.js';
 import type { SuiteReport } from '../report/report.js';
@@ -20,8 +21,6 @@ export interface ChurnRound extends LoadResult {
 
 const FULL = { rounds: 5, clients: 500, seconds: 10, warmupSeconds: 3, rate: 100, connectsPerSecond: 1000 };
 const QUICK = { rounds: 1, clients: 20, seconds: 1, warmupSeconds: 0.5, rate: 100, connectsPerSecond: 100 };
-const SYMBOLS = 5;
-const OBSERVERS = 32;
 const HOLD_MS = 100;
 /** Each connection leaves a port in TIME_WAIT for a minute. */
 const SOURCE_ADDRESSES = 32;
@@ -77,19 +76,7 @@ async function runRound(settings: Settings, isChurning: boolean, signal: AbortSi
 
 function settingsOf(options: BenchOptions) {
   const defaults = options.quick ? QUICK : FULL;
-  const clients = options.clients ?? defaults.clients;
-  return {
-    rounds: options.rounds ?? defaults.rounds,
-    clients,
-    symbols: options.symbols ?? SYMBOLS,
-    observers: Math.min(OBSERVERS, Math.ceil(clients / 4)),
-    seconds: options.seconds ?? defaults.seconds,
-    warmupSeconds: options.warmupSeconds ?? defaults.warmupSeconds,
-    rate: options.rate ?? defaults.rate,
-    connectsPerSecond: defaults.connectsPerSecond,
-    workers: options.workers,
-    encoders: options.encoders,
-  };
+  return { ...sessionSettings(options, defaults), connectsPerSecond: defaults.connectsPerSecond };
 }
 
 function report(settings: Settings, rounds: readonly ChurnRound[]): SuiteReport {

@@ -7,6 +7,7 @@ import { Channel } from '../harness/channel.js';
 import { millrace } from '../latency/contender.js';
 import { doubtsOf } from '../latency/doubts.js';
 import { type LoadResult, Session, type SessionPlan } from '../latency/session.js';
+import { sessionSettings } from '../latency/session-settings.js';
 import type { ChurnAnswer, ChurnCommand } from '../load/churner.js';
 import { count, fixed, spread } from '../report/figures.js';
 import type { SuiteReport } from '../report/report.js';
@@ -19,8 +20,6 @@ const UPGRADES_PER_SECOND = 100;
 const UPGRADE_HOLD_MS = 100;
 const SOURCE_ADDRESSES = 8;
 const CONNECTIONS = 10;
-const SYMBOLS = 5;
-const OBSERVERS = 32;
 const P99_RATIO_MAX = 1.1;
 const FULL = { rounds: 5, clients: 500, seconds: 8, warmupSeconds: 3, rate: 100 };
 const QUICK = { rounds: 1, clients: 8, seconds: 0.5, warmupSeconds: 0.2, rate: 100 };
@@ -111,19 +110,7 @@ async function withUpgrades(session: Session, rate: { updatesPerSecond: number; 
 type Settings = ReturnType<typeof settingsOf>;
 
 function settingsOf(options: BenchOptions) {
-  const defaults = options.quick ? QUICK : FULL;
-  const clients = options.clients ?? defaults.clients;
-  return {
-    rounds: options.rounds ?? defaults.rounds,
-    clients,
-    symbols: options.symbols ?? SYMBOLS,
-    observers: Math.min(OBSERVERS, Math.ceil(clients / 4)),
-    seconds: options.seconds ?? defaults.seconds,
-    warmupSeconds: options.warmupSeconds ?? defaults.warmupSeconds,
-    rate: options.rate ?? defaults.rate,
-    workers: options.workers,
-    encoders: options.encoders,
-  };
+  return sessionSettings(options, options.quick ? QUICK : FULL);
 }
 
 function report(settings: Settings, rounds: readonly HttpRound[]): SuiteReport {

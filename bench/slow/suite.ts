@@ -6,6 +6,7 @@ import { processMemory } from '../harness/memory.js';
 import { millrace } from '../latency/contender.js';
 import { doubtsOf } from '../latency/doubts.js';
 import { type LoadResult, Session, type SessionPlan } from '../latency/session.js';
+import { sessionSettings } from '../latency/session-settings.js';
 import { count, fixed, spread } from '../report/figures.js';
 import type { SuiteReport } from '../report/report.js';
 import { median, spreadOf } from '../report/statistics.js';
@@ -23,8 +24,6 @@ export interface SlowRound extends LoadResult {
 
 const FULL = { rounds: 5, clients: 500, seconds: 8, warmupSeconds: 3, rate: 100, paddingBytes: 4000 };
 const QUICK = { rounds: 1, clients: 12, seconds: 1, warmupSeconds: 0.3, rate: 200, paddingBytes: 12_000 };
-const SYMBOLS = 4;
-const OBSERVERS = 32;
 const STALLED_ONE_IN = 10;
 /** The kernel's buffers hold some 4 MiB a socket before the gateway sees anything. */
 const SUSPENDED_WITHIN_SECONDS = 60;
@@ -83,19 +82,7 @@ async function suspendedIn(session: Session): Promise<number> {
 
 function settingsOf(options: BenchOptions) {
   const defaults = options.quick ? QUICK : FULL;
-  const clients = options.clients ?? defaults.clients;
-  return {
-    rounds: options.rounds ?? defaults.rounds,
-    clients,
-    symbols: options.symbols ?? SYMBOLS,
-    observers: Math.min(OBSERVERS, Math.ceil(clients / 4)),
-    seconds: options.seconds ?? defaults.seconds,
-    warmupSeconds: options.warmupSeconds ?? defaults.warmupSeconds,
-    rate: options.rate ?? defaults.rate,
-    paddingBytes: defaults.paddingBytes,
-    workers: options.workers,
-    encoders: options.encoders,
-  };
+  return { ...sessionSettings(options, defaults), paddingBytes: defaults.paddingBytes };
 }
 
 function report(settings: Settings, rounds: readonly SlowRound[]): SuiteReport {

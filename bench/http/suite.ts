@@ -21,7 +21,7 @@ const UPGRADE_HOLD_MS = 100;
 const SOURCE_ADDRESSES = 8;
 const CONNECTIONS = 10;
 const P99_RATIO_MAX = 1.1;
-const FULL = { rounds: 5, clients: 500, seconds: 8, warmupSeconds: 3, rate: 100 };
+const FULL = { rounds: 5, clients: 500, seconds: 5, warmupSeconds: 2, rate: 100 };
 const QUICK = { rounds: 1, clients: 8, seconds: 0.5, warmupSeconds: 0.2, rate: 100 };
 
 type Traffic = 'none' | keyof typeof PAGES | 'upgrades';

@@ -41,7 +41,7 @@ export interface IdleRound {
   readonly bareSubscriber: LatencyReport;
 }
 
-const FULL = { rounds: 5, clients: 1000, seconds: 8, warmupSeconds: 4 };
+const FULL = { rounds: 5, clients: 1000, seconds: 5, warmupSeconds: 3 };
 const QUICK = { rounds: 1, clients: 50, seconds: 1, warmupSeconds: 0.5 };
 const SYMBOLS = 20;
 const OBSERVERS = 32;

@@ -17,7 +17,7 @@ import { spreadOf } from '../report/statistics.js';
 import { type BenchOptions, type Suite, type SuiteContext, UsageError } from '../suite.js';
 
 const GOAL_MEGABYTES = 1000;
-const FULL = { rounds: 5, seconds: 4, warmupSeconds: 2, clients: 500 };
+const FULL = { rounds: 5, seconds: 4, warmupSeconds: 4, clients: 500 };
 const QUICK = { rounds: 2, seconds: 2, warmupSeconds: 1, clients: 50 };
 const SYMBOLS = 10;
 /** Updates of 1 kB: a socket's share of the window stays far below `WS_MAX_BACKPRESSURE`. */

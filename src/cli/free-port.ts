@@ -1,4 +1,4 @@
-/** `PORT=0`: a port that nobody has, and that no other gateway which starts at the same time gets as well. */
+/** `PORT=0`: a port that nobody has, and that is given to no other gateway which starts at the same time. */
 import { createServer, type Server } from 'node:net';
 
 const ATTEMPTS_MAX = 100;
@@ -19,7 +19,7 @@ export async function ownFreePort(host: string): Promise<number> {
 
 /**
  * Claims the port for this process, by a name in Linux's abstract socket namespace, which ends with the process and belongs to
- * the same network namespace as the port. Elsewhere there is no such thing, and nothing is claimed.
+ * the same network namespace as the port. Where there is no such thing, or it may not be used, nothing is claimed.
  * @returns false when another process has claimed it.
  */
 export async function claimPort(port: number): Promise<boolean> {
@@ -28,9 +28,10 @@ export async function claimPort(port: number): Promise<boolean> {
   try {
     await listen(claim, { path: `\0millrace-port-${port}` });
   } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code === 'EADDRINUSE') return false;
-    throw cause;
+    return (cause as NodeJS.ErrnoException).code !== 'EADDRINUSE';
   }
+  // Nobody connects to it, and nothing depends on it once the workers listen.
+  claim.on('error', () => undefined);
   claim.unref();
   return true;
 }
@@ -50,6 +51,9 @@ async function freePort(host: string): Promise<number> {
 function listen(server: Server, where: { readonly host: string; readonly port: number } | { readonly path: string }) {
   return new Promise<void>((resolve, reject) => {
     server.once('error', reject);
-    server.listen(where, () => resolve());
+    server.listen(where, () => {
+      server.removeListener('error', reject);
+      resolve();
+    });
   });
 }

@@ -5,7 +5,7 @@ import { startGateway } from '../main.js';
 import { createLogger, type Logger } from '../observe/log.js';
 import { LogDestination } from '../observe/log-destination.js';
 import type { Gateway } from '../running-gateway.js';
-import { ownFreePort } from './free-port.js';
+import { claimPort, ownFreePort } from './free-port.js';
 import { findPredecessor } from './takeover.js';
 import { welcome } from './welcome.js';
 
@@ -26,6 +26,8 @@ export async function runGateway(env: NodeJS.ProcessEnv, isTakeover = false): Pr
   // Without a key nobody could connect: one that ends with this process lets a newcomer in and nobody else.
   const secret = hasKey ? auth.secret : randomBytes(32).toString('hex');
   const port = configured.port === 0 ? await ownFreePort(configured.host) : configured.port;
+  // A port that is named may be another's (it takes over); claimed, it is at least given to no one who asks for a free one.
+  if (configured.port !== 0) await claimPort(port);
   const config: Config = { ...configured, port, auth: { ...auth, secret } };
   const lines = new LogDestination();
   const log = createLogger(config.logLevel, config.nodeName, lines);

@@ -9,6 +9,18 @@ import type { Encodable, Message } from './frame-encoder.js';
 /** One symbol's quote: the members of AssetQuote and the publisher's own. Never changed, only replaced. */
 export type Quote = PlainObject;
 
+/** AssetQuote's members that hold a price, an amount or a ratio. */
+export const AMOUNT_FIELDS = [
+  'current_price',
+  'base_price',
+  'change',
+  'change_percent',
+  'bid',
+  'ask',
+  'volume',
+] as const;
+export const ASSET_QUOTE_FIELDS: readonly string[] = [...AMOUNT_FIELDS, 'symbol', 'last_updated'];
+
 /** What all patches of a symbol in one epoch begin with, and their operations. */
 export interface PatchBeginnings {
   readonly symbol: string;
@@ -29,9 +41,9 @@ interface Operation {
   value?: unknown;
 }
 
-/** Field names whose text is kept: those of AssetQuote, and what publishers add of their own. */
+/** Field names whose text is kept: those of AssetQuote, and the first that publishers add of their own. */
 const NAMES_MAX = 256;
-const nameTexts = new Map<string, string>();
+const nameTexts = new Map<string, string>(ASSET_QUOTE_FIELDS.map(name => [name, name]));
 
 export function patchBeginnings(symbol: string, epoch: string): PatchBeginnings {
   const path = `/quotes/${pointerToken(symbol)}`;

@@ -4,13 +4,18 @@ import { isCarriable } from '../protocol/plain.js';
 import { pointerToken } from '../protocol/topics.js';
 import { isAmount, type PlainObject } from './decode.js';
 import type { FrameOrigin, Message } from './frame-encoder.js';
-import { type PatchBeginnings, patchBeginnings, type Quote, QuotePatch } from './quote-patch.js';
+import {
+  AMOUNT_FIELDS,
+  ASSET_QUOTE_FIELDS,
+  type PatchBeginnings,
+  patchBeginnings,
+  type Quote,
+  QuotePatch,
+} from './quote-patch.js';
 import type { DataOutcome, Rebuild } from './source.js';
 import { StateSource } from './state-source.js';
 
-/** AssetQuote's members that hold a price, an amount or a ratio. */
-const AMOUNT_FIELDS = ['current_price', 'base_price', 'change', 'change_percent', 'bid', 'ask', 'volume'] as const;
-const KNOWN_FIELDS: ReadonlySet<string> = new Set([...AMOUNT_FIELDS, 'symbol', 'last_updated']);
+const KNOWN_FIELDS: ReadonlySet<string> = new Set(ASSET_QUOTE_FIELDS);
 /** Members one quote can have, so that partial messages cannot grow it without bound. */
 const FIELDS_MAX = 64;
 /** Longest value of a publisher's own member, as JSON text. */

@@ -21,9 +21,10 @@ export interface SubscriptionsOptions {
   readonly outbox: Outbox;
   readonly losses: EventLosses;
   readonly turn: Turn;
-  /** More than this waiting for a socket or behind a snapshot, and the rest is sent later. */
+  /** More than this waiting for a socket, and what it missed is sent to it later. */
   readonly bufferedBytesMax: number;
   readonly resumedAtOnceMax?: number;
+  readonly assemblyBytesMax?: number;
 }
 
 export class Subscriptions {
@@ -32,7 +33,6 @@ export class Subscriptions {
   readonly #losses: EventLosses;
   readonly #native: NativeTopics;
   readonly #options: SubscriptionsOptions;
-  readonly #resumedAtOnceMax: number;
   /** Clients that come back to event topics. */
   readonly resumptions: Resumptions;
 
@@ -42,7 +42,6 @@ export class Subscriptions {
     this.#outbox = options.outbox;
     this.#losses = options.losses;
     this.#native = new NativeTopics(options.turn);
-    this.#resumedAtOnceMax = options.resumedAtOnceMax ?? RESUMED_AT_ONCE_MAX;
     this.resumptions = new Resumptions({
       ...options,
       isCovered: ({ session, stream }) => stream === 'trades' && hasAllTrades(session),
@@ -56,7 +55,7 @@ export class Subscriptions {
 
   /**
    * Subscribes the session; a topic it has on the same lane already stays as it is, on another lane it changes over.
-   * Quotes asked for together come in one snapshot frame, with `after` behind it.
+   * Quotes asked for together come in one snapshot frame (see `queueForHeld`), with `after` behind it.
    */
   subscribe(session: Session, wanted: readonly Wanted[], after?: object): void {
     const added = this.#make(session, wanted, true);
@@ -125,7 +124,9 @@ export class Subscriptions {
   /** Moves some state topics to the lanes that serve the session now, by snapshot. True when all are on theirs. */
   changeLanes(session: Session): boolean {
     const others = [...session.subscriptions.values()].filter(subscription => !isServed(subscription));
-    const next = others.filter(({ state }) => state === 'live').slice(0, this.#resumedAtOnceMax);
+    const next = others
+      .filter(({ state }) => state === 'live')
+      .slice(0, this.#options.resumedAtOnceMax ?? RESUMED_AT_ONCE_MAX);
     this.#begin(session, this.#make(session, next.map(wantedOf), true));
     return others.length === next.length;
   }
@@ -136,7 +137,7 @@ export class Subscriptions {
    */
   resume(session: Session): boolean {
     const paused = [...session.subscriptions.values()].filter(subscription => subscription.state === 'paused');
-    const next = paused.slice(0, this.#resumedAtOnceMax);
+    const next = paused.slice(0, this.#options.resumedAtOnceMax ?? RESUMED_AT_ONCE_MAX);
     const isLast = paused.length === next.length;
     if (isLast) session.isStalled = false;
     for (const subscription of next) {
@@ -188,16 +189,15 @@ export class Subscriptions {
   }
 
   /**
-   * A delta of the lane is about to be published: those that hold their part already get it behind the snapshot. With too
-   * much behind it, a snapshot leaves with the parts that it has: a fast feed could keep it from ever being whole.
-   * @param tag stands for the epoch of `seq`
+   * A delta of the lane is about to be published: those that hold their part already get it behind the snapshot. With too much
+   * behind it, that leaves with the parts it has: a fast feed could keep it from being whole. @param tag of the epoch of `seq`
    */
   queueForHeld(entry: LaneEntry, bytes: Uint8Array, seq: number, tag: number): void {
     const copy = bytes.slice();
     for (const subscription of [...entry.held]) {
       const { assembly } = subscription;
       if (subscription.recovery !== undefined) this.resumptions.queue(subscription, copy, seq, tag);
-      if (assembly === undefined || assembly.queueBehind(entry, copy, this.#options.bufferedBytesMax)) continue;
+      if (assembly === undefined || assembly.queueBehind(entry, copy, this.#options.assemblyBytesMax)) continue;
       // Live from here on, it gets this delta as everybody does.
       this.#complete(assembly.takeBegun());
     }
@@ -272,9 +272,9 @@ export class Subscriptions {
   }
 
   #complete(assembly: SnapshotAssembly): void {
-    const { session, parts, queue, after } = assembly;
+    const { session, parts, queue, after, isContinued, isWithoutData } = assembly;
     // Empty when every topic was unsubscribed before its part came.
-    let isSent = parts.size === 0 || this.#outbox.sendQuotes(session, parts);
+    let isSent = parts.size === 0 || (isContinued && isWithoutData) || this.#outbox.sendQuotes(session, parts);
     for (const { entry, bytes } of queue) isSent &&= this.#outbox.sendEncoded(session, entry, bytes);
     for (const subscription of parts.keys()) {
       subscription.assembly = undefined;

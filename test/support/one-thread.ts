@@ -29,6 +29,8 @@ import { KILLED, StepThread } from './step-thread.js';
 
 const RING_BYTES = 64 * 1024;
 const SUBSCRIPTIONS_MAX = 64;
+/** A few deltas: snapshots of several symbols leave in parts now and then. */
+const ASSEMBLY_BYTES_MAX = 512;
 const HEARTBEAT_MS = 1000;
 /** Short, so that clients are slowed and given back their class again and again. */
 const RESTORE_AFTER_MS = 100;
@@ -84,6 +86,7 @@ export class OneThreadGateway {
       turn,
       bufferedBytesMax: backpressureBytes / 4,
       resumedAtOnceMax: 3,
+      assemblyBytesMax: ASSEMBLY_BYTES_MAX,
     });
     this.#slow = new SlowConsumers({
       subscriptions: this.subscriptions,

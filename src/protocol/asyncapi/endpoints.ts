@@ -43,7 +43,7 @@ const ENDPOINTS: Readonly<Record<string, Endpoint>> = {
     address: '/ws/quotes',
     title: 'Quotes',
     description:
-      'Subscribed on open to the quotes of the symbols named; the first frame is one snapshot of all. Unknown symbols are left out and named in a warning behind it.',
+      'Subscribed on open to the quotes of the symbols named; the first frame is one snapshot of all (where a fast feed keeps changing them meanwhile, of some, with the others in a further one). Unknown symbols are left out and named in a warning behind it.',
     needsCredential: true,
     query: { symbols: list('Symbols') },
   },

@@ -15,6 +15,7 @@ export interface Mark {
 }
 
 const WIDTH = 900;
+const POINTS_MAX = 600;
 const PANEL = { height: 130, left: 70, right: 20, top: 24, bottom: 20 };
 
 export function plot(title: string, panels: readonly Panel[], marks: readonly Mark[]): string {
@@ -44,8 +45,7 @@ function panelOf({ title, unit, points, line }: Panel, marks: readonly Mark[], x
   const bottom = PANEL.height - PANEL.bottom;
   const y = (value: number) => bottom - (value / top) * (bottom - PANEL.top);
   const at = ({ atS, value }: Point) => `${x(atS).toFixed(1)},${y(value).toFixed(1)}`;
-  const course = points
-    .filter(({ value }) => Number.isFinite(value))
+  const course = thinned(points.filter(({ value }) => Number.isFinite(value)))
     .map(at)
     .join(' ');
   const axis = [0, top / 2, top].map(value => {
@@ -66,6 +66,16 @@ function panelOf({ title, unit, points, line }: Panel, marks: readonly Mark[], x
     `<polyline points="${course}" fill="none" stroke="#36c"/>`,
     regression,
   ].join('');
+}
+
+/** What a picture can show: of each run of points the highest, so that no peak is lost. */
+function thinned(points: readonly Point[]): Point[] {
+  const run = Math.ceil(points.length / POINTS_MAX);
+  const kept: Point[] = [];
+  for (let i = 0; i < points.length; i += run) {
+    kept.push(points.slice(i, i + run).reduce((highest, point) => (point.value > highest.value ? point : highest)));
+  }
+  return kept;
 }
 
 function escaped(text: string): string {

@@ -48,6 +48,8 @@ async function benchReport(...args: string[]): Promise<{ run: RunReport; finishe
 describe('R56: npm run bench', () => {
   it('names its suites in --help, and when asked for one that does not exist', async () => {
     const help = await bench('--help');
+    expect(help.stdout).toMatch(/micro .*R56/);
+    expect(help.stdout).toMatch(/http .*R56/);
     expect(help.stdout).toMatch(/fanout .*R50/);
     expect(help.stdout).toMatch(/bytes .*R7/);
     expect(help.stdout).toMatch(/latency .*R52/);
@@ -56,7 +58,9 @@ describe('R56: npm run bench', () => {
     expect(help.stdout).toMatch(/slow .*R55/);
     const unknown = await bench('fan-out');
     expect(unknown.code).toBe(2);
-    expect(unknown.stderr).toMatch(/^no suite named fan-out; there are: fanout, throughput, latency, .*bytes\n$/);
+    expect(unknown.stderr).toMatch(
+      /^no suite named fan-out; there are: micro, http, fanout, throughput, latency, .*bytes\n$/,
+    );
   });
 
   it('says which option cannot be', async () => {

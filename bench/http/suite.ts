@@ -16,9 +16,7 @@ import type { BenchOptions, Suite, SuiteContext } from '../suite.js';
 
 /** Requests a second that clients must not notice: many operators' worth. */
 const PAGES = { '/healthz': 100, '/metrics': 10, '/api/v1/stats': 10 } as const;
-const UPGRADES_PER_SECOND = 100;
-const UPGRADE_HOLD_MS = 100;
-const SOURCE_ADDRESSES = 8;
+const UPGRADES = { connectsPerSecond: 100, holdMs: 100, sourceAddresses: 8 };
 const CONNECTIONS = 10;
 const P99_RATIO_MAX = 1.1;
 const FULL = { rounds: 5, clients: 500, seconds: 5, warmupSeconds: 2, rate: 100 };
@@ -43,20 +41,17 @@ export const http: Suite = {
   run: runHttp,
 };
 
-async function runHttp({ options, progress, signal }: SuiteContext): Promise<SuiteReport> {
-  const settings = settingsOf(options);
+async function runHttp(context: SuiteContext): Promise<SuiteReport> {
+  const settings = settingsOf(context.options);
   const rounds: HttpRound[] = [];
-  for (let round = 1; round <= settings.rounds; round++)
-    rounds.push(...(await runRound(settings, round, { progress, signal })));
+  for (let round = 1; round <= settings.rounds; round++) {
+    rounds.push(...(await runRound(settings, round, context)));
+  }
   return report(settings, rounds);
 }
 
 /** One gateway with its clients, and each kind of traffic in turn beside them. */
-async function runRound(
-  settings: Settings,
-  round: number,
-  { progress, signal }: Pick<SuiteContext, 'progress' | 'signal'>,
-): Promise<HttpRound[]> {
+async function runRound(settings: Settings, round: number, { progress, signal }: SuiteContext): Promise<HttpRound[]> {
   const { clients, symbols, observers } = settings;
   const layout = { clients, symbolsPerClient: symbols, universe: symbols };
   const plan: SessionPlan = { layout, shape: 'price', paddingBytes: 0, observers };
@@ -102,12 +97,7 @@ async function withUpgrades(session: Session, rate: { updatesPerSecond: number; 
     session.fork('churner', new URL('../load/churner.ts', import.meta.url)),
   );
   const target = { host: '127.0.0.1', port, paths: clients.map(({ path }) => path) };
-  const churn = (connectsPerSecond: number) =>
-    churner.ask(
-      { type: 'churn', ...target, connectsPerSecond, holdMs: UPGRADE_HOLD_MS, sourceAddresses: SOURCE_ADDRESSES },
-      'churning',
-    );
-  await churn(UPGRADES_PER_SECOND);
+  await churner.ask({ type: 'churn', ...target, ...UPGRADES }, 'churning');
   const result = await session.load(rate, settings);
   const stopped = await churner.ask({ type: 'stop' }, 'stopped');
   return { ...result, answered: stopped.opened, failed: stopped.failed, perSecondMax: Number.NaN };

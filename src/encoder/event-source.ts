@@ -10,7 +10,6 @@ import type { PlainObject } from './decode.js';
 import type { EventKind } from './event-kinds.js';
 import {
   type BatchedMessage,
-  BuiltMessage,
   type FrameEncoder,
   type FrameOrigin,
   type Message,
@@ -82,14 +81,7 @@ export class EventSource implements SourceEncoder {
     for (let view = 0; view < this.#views.length; view++) {
       if (!this.#findReceivers(view)) continue;
       const message = this.#message(value, view, prevSeq, at.seq);
-      this.#parts.out.emit(
-        FrameKind.event,
-        REALTIME,
-        this.#detail(view),
-        this.#receivers,
-        this.#origin,
-        new BuiltMessage(message),
-      );
+      this.#parts.out.emit(FrameKind.event, REALTIME, this.#detail(view), this.#receivers, this.#origin, message);
     }
     return 'applied';
   }
@@ -142,14 +134,7 @@ export class EventSource implements SourceEncoder {
     for (let view = 0; view < this.#views.length; view++) {
       if (!this.#findReceivers(view)) continue;
       const message: Message = { type: 'gap', topic, from: first, to, reason, epoch: this.#epoch };
-      this.#parts.out.emit(
-        FrameKind.gap,
-        REALTIME,
-        this.#detail(view),
-        this.#receivers,
-        this.#origin,
-        new BuiltMessage(message),
-      );
+      this.#parts.out.emit(FrameKind.gap, REALTIME, this.#detail(view), this.#receivers, this.#origin, message);
     }
   }
 
@@ -205,7 +190,7 @@ export class EventSource implements SourceEncoder {
     const receivers = newVariantMasks();
     setWanted(receivers, lane, worker, true);
     const origin = { ...this.#origin, request, tsEventMicros: 0, hubMicros: 0 };
-    this.#parts.out.emit(FrameKind.replay, REALTIME, detailOfLane(lane), receivers, origin, new BuiltMessage(message));
+    this.#parts.out.emit(FrameKind.replay, REALTIME, detailOfLane(lane), receivers, origin, message);
   }
 
   #sendReplayed(replay: Replay, request: number, seq: number): void {
@@ -220,14 +205,7 @@ export class EventSource implements SourceEncoder {
     }
     for (const { message, tsEventMicros } of batch) {
       origin.tsEventMicros = tsEventMicros;
-      this.#parts.out.emit(
-        FrameKind.replay,
-        REALTIME,
-        detailOfLane(lane),
-        receivers,
-        origin,
-        new BuiltMessage(message),
-      );
+      this.#parts.out.emit(FrameKind.replay, REALTIME, detailOfLane(lane), receivers, origin, message);
     }
   }
 

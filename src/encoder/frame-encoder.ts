@@ -95,10 +95,23 @@ export class FrameEncoder {
   }
 
   /**
-   * Encodes the message in each variant whose mask is not empty.
+   * Encodes a message that is built whole in each variant whose mask is not empty.
    * @param isFrame false for a piece of a frame, which is never stamped itself
    */
   emit(
+    kind: FrameKind,
+    rateClass: number,
+    detail: number,
+    masks: VariantMasks,
+    origin: FrameOrigin,
+    message: Message,
+    isFrame = true,
+  ): void {
+    this.emitEncodable(kind, rateClass, detail, masks, origin, new BuiltMessage(message), isFrame);
+  }
+
+  /** As `emit`, of a message that writes itself. */
+  emitEncodable(
     kind: FrameKind,
     rateClass: number,
     detail: number,

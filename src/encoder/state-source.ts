@@ -7,7 +7,6 @@ import { CLASS_COUNT, classOfLane, detailOfLane } from '../protocol/lanes.js';
 import { FrameKind } from '../protocol/ring.js';
 import type { PlainObject } from './decode.js';
 import {
-  BuiltMessage,
   type Encodable,
   type FrameEncoder,
   type FrameOrigin,
@@ -150,7 +149,7 @@ export abstract class StateSource<View> implements SourceEncoder {
     }
     this.#requester.fill(0);
     setWanted(this.#requester, lane, worker, true);
-    const message = new BuiltMessage(this.part(track.detail, view, origin));
+    const message = this.part(track.detail, view, origin);
     this.#out.emit(FrameKind.part, track.rateClass, track.detail, this.#requester, origin, message, this.partIsFrame);
   }
 
@@ -189,9 +188,9 @@ export abstract class StateSource<View> implements SourceEncoder {
     if (last !== undefined && !track.needsSnapshot) {
       const message = this.delta(track.detail, last, now, lastSeq, this.#origin);
       if (message === undefined) return;
-      this.#out.emit(FrameKind.delta, track.rateClass, track.detail, track.masks, this.#origin, message);
+      this.#out.emitEncodable(FrameKind.delta, track.rateClass, track.detail, track.masks, this.#origin, message);
     } else {
-      const message = new BuiltMessage(this.whole(track.detail, now, lastSeq, this.#origin));
+      const message = this.whole(track.detail, now, lastSeq, this.#origin);
       this.#out.emit(FrameKind.snapshot, track.rateClass, track.detail, track.masks, this.#origin, message);
       track.needsSnapshot = false;
     }

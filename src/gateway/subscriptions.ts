@@ -32,18 +32,20 @@ export class Subscriptions {
   readonly #outbox: Outbox;
   readonly #losses: EventLosses;
   readonly #native: NativeTopics;
-  readonly #options: SubscriptionsOptions;
+  readonly #options: SubscriptionsOptions & { readonly resumedAtOnceMax: number };
   /** Clients that come back to event topics. */
   readonly resumptions: Resumptions;
 
   constructor(options: SubscriptionsOptions) {
-    this.#options = options;
+    this.#options = { resumedAtOnceMax: RESUMED_AT_ONCE_MAX, ...options };
     this.#table = options.table;
     this.#outbox = options.outbox;
     this.#losses = options.losses;
     this.#native = new NativeTopics(options.turn);
     this.resumptions = new Resumptions({
-      ...options,
+      table: options.table,
+      outbox: options.outbox,
+      bufferedBytesMax: options.bufferedBytesMax,
       isCovered: ({ session, stream }) => stream === 'trades' && hasAllTrades(session),
       // What a client missed is sent, and what came meanwhile; where that was too much, it is told.
       goLive: subscription => {
@@ -124,9 +126,7 @@ export class Subscriptions {
   /** Moves some state topics to the lanes that serve the session now, by snapshot. True when all are on theirs. */
   changeLanes(session: Session): boolean {
     const others = [...session.subscriptions.values()].filter(subscription => !isServed(subscription));
-    const next = others
-      .filter(({ state }) => state === 'live')
-      .slice(0, this.#options.resumedAtOnceMax ?? RESUMED_AT_ONCE_MAX);
+    const next = others.filter(({ state }) => state === 'live').slice(0, this.#options.resumedAtOnceMax);
     this.#begin(session, this.#make(session, next.map(wantedOf), true));
     return others.length === next.length;
   }
@@ -137,7 +137,7 @@ export class Subscriptions {
    */
   resume(session: Session): boolean {
     const paused = [...session.subscriptions.values()].filter(subscription => subscription.state === 'paused');
-    const next = paused.slice(0, this.#options.resumedAtOnceMax ?? RESUMED_AT_ONCE_MAX);
+    const next = paused.slice(0, this.#options.resumedAtOnceMax);
     const isLast = paused.length === next.length;
     if (isLast) session.isStalled = false;
     for (const subscription of next) {

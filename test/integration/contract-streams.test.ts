@@ -419,14 +419,13 @@ describe('R10 classes', () => {
       publisher.put(`md.quotes.${symbol}`, quote(symbol, ++n));
       return client.ofType('quotes_patch').length >= 9;
     });
-    const sent = client
-      .ofType('quotes_patch')
-      .slice(1)
-      .map(frame => Number(frame.ts_sent));
+    // A tenth may have come between two looks.
+    const nine = client.ofType('quotes_patch').slice(0, 9);
+    const sent = nine.slice(1).map(frame => Number(frame.ts_sent));
     const last = sent.at(-1) ?? 0;
     // Eight sends span seven intervals, less what the first was late.
     expect((last - (sent[0] ?? 0)) / 1000).toBeGreaterThan(450);
-    expect(new Documents().follow(client).chained).toBe(8);
+    expect(new Documents().follow(client, nine.at(-1)).chained).toBe(8);
   });
 
   it('R10 says nothing of a change that was undone within the interval', async () => {

@@ -23,9 +23,14 @@ export class Documents {
   chained = 0;
   #taken = 0;
 
-  /** Applies the frames that came since the last call. @throws {Error} where one does not follow what is held. */
-  follow(client: TestClient): this {
-    for (; this.#taken < client.frames.length; this.#taken++) {
+  /**
+   * Applies the frames that came since the last call.
+   * @param last the frame to end with; left out: the newest
+   * @throws {Error} where one does not follow what is held.
+   */
+  follow(client: TestClient, last = client.frames.at(-1)): this {
+    const end = last === undefined ? 0 : client.frames.lastIndexOf(last) + 1;
+    for (; this.#taken < end; this.#taken++) {
       const frame = client.frames[this.#taken] as Frame;
       try {
         this.#apply(frame);

@@ -10,6 +10,8 @@ export const LEVELS_MAX = 5000;
 export class BookSide {
   readonly #sign: 1 | -1;
   #levels: Level[] = [];
+  /** By how many levels it holds; those that a change leaves as they are stay the same arrays. */
+  readonly #tops = new Map<number, readonly Level[]>();
 
   /** @param side bids are best at the highest price, asks at the lowest. */
   constructor(side: 'bids' | 'asks') {
@@ -20,8 +22,19 @@ export class BookSide {
     return this.#levels;
   }
 
+  /** So many of the best levels; the same array as before where none of them has changed. */
+  top(count: number): readonly Level[] {
+    let top = this.#tops.get(count);
+    if (top === undefined) {
+      top = this.#levels.slice(0, count);
+      this.#tops.set(count, top);
+    }
+    return top;
+  }
+
   clear(): void {
     this.#levels = [];
+    this.#tops.clear();
   }
 
   /** Puts or replaces the level at its price. */
@@ -29,15 +42,23 @@ export class BookSide {
     const at = this.#find(level[0]);
     if (at >= 0) {
       this.#levels[at] = level;
+      this.#changedAt(at);
     } else if (~at < LEVELS_MAX) {
       this.#levels.splice(~at, 0, level);
       if (this.#levels.length > LEVELS_MAX) this.#levels.pop();
+      this.#changedAt(~at);
     }
   }
 
   remove(price: string): void {
     const at = this.#find(price);
-    if (at >= 0) this.#levels.splice(at, 1);
+    if (at < 0) return;
+    this.#levels.splice(at, 1);
+    this.#changedAt(at);
+  }
+
+  #changedAt(index: number): void {
+    for (const count of this.#tops.keys()) if (index < count) this.#tops.delete(count);
   }
 
   /** The index of the price, or the complement (`~`) of where it would go. */
@@ -55,23 +76,26 @@ export class BookSide {
   }
 }
 
-/** A JSON Patch operation on `{"bids":{…},"asks":{…}}`. */
-export interface LevelOperation {
-  op: 'add' | 'replace' | 'remove';
-  path: string;
-  value?: string;
+/** What becomes of the member `price` of one side of `{"bids":{…},"asks":{…}}`. */
+export interface LevelChange {
+  readonly op: 'add' | 'replace' | 'remove';
+  readonly side: 'bids' | 'asks';
+  readonly price: string;
+  /** Undefined where it is removed. */
+  readonly quantity: string | undefined;
 }
 
 /**
- * Appends the operations that turn one window of levels into another; both sorted from the best. Levels that did not
+ * Appends the changes that turn one window of levels into another; both sorted from the best. Levels that did not
  * change are the same objects, so most of the walk is one comparison a level.
  */
 export function diffLevels(
   side: 'bids' | 'asks',
   from: readonly Level[],
   to: readonly Level[],
-  operations: LevelOperation[],
+  changes: LevelChange[],
 ): void {
+  if (from === to) return;
   const sign = side === 'asks' ? 1 : -1;
   let i = 0;
   let j = 0;
@@ -85,25 +109,26 @@ export function diffLevels(
     }
     const order = before === undefined ? 1 : after === undefined ? -1 : compareDecimal(before[0], after[0]) * sign;
     if (order === 0 && before !== undefined && after !== undefined) {
-      replaceLevel(side, before, after, operations);
+      replaceLevel(side, before, after, changes);
       i++;
       j++;
     } else if (order < 0 && before !== undefined) {
-      operations.push({ op: 'remove', path: `/${side}/${before[0]}` });
+      changes.push({ op: 'remove', side, price: before[0], quantity: undefined });
       i++;
     } else if (after !== undefined) {
-      operations.push({ op: 'add', path: `/${side}/${after[0]}`, value: after[1] });
+      changes.push({ op: 'add', side, price: after[0], quantity: after[1] });
       j++;
     }
   }
 }
 
-function replaceLevel(side: string, before: Level, after: Level, operations: LevelOperation[]): void {
-  if (before[0] === after[0]) {
-    if (before[1] !== after[1]) operations.push({ op: 'replace', path: `/${side}/${after[0]}`, value: after[1] });
+function replaceLevel(side: 'bids' | 'asks', before: Level, after: Level, changes: LevelChange[]): void {
+  const [price, quantity] = after;
+  if (before[0] === price) {
+    if (before[1] !== quantity) changes.push({ op: 'replace', side, price, quantity });
     return;
   }
   // The same price written in another way is another member of the document.
-  operations.push({ op: 'remove', path: `/${side}/${before[0]}` });
-  operations.push({ op: 'add', path: `/${side}/${after[0]}`, value: after[1] });
+  changes.push({ op: 'remove', side, price: before[0], quantity: undefined });
+  changes.push({ op: 'add', side, price, quantity });
 }

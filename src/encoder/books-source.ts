@@ -3,7 +3,7 @@ import Big from 'big.js';
 import { bookChecksum } from '../protocol/checksum.js';
 import { isDecimal, isZeroDecimal } from '../protocol/decimal.js';
 import { levelsOfDetail } from '../protocol/lanes.js';
-import { BookSide, diffLevels, LEVELS_MAX, type Level, type LevelOperation } from './book.js';
+import { BookSide, diffLevels, LEVELS_MAX, type Level, type LevelChange } from './book.js';
 import type { PlainObject } from './decode.js';
 import { DepthPatch } from './depth-patch.js';
 import { BuiltMessage, type FrameOrigin, type Message } from './frame-encoder.js';
@@ -59,8 +59,8 @@ export class BooksSource extends StateSource<BookView> {
     if (!this.#hasBook) return undefined;
     const levels = levelsOfDetail(detail);
     this.#views[detail] ??= {
-      bids: this.#bids.levels.slice(0, levels),
-      asks: this.#asks.levels.slice(0, levels),
+      bids: this.#bids.top(levels),
+      asks: this.#asks.top(levels),
       timestamp: this.#timestamp,
     };
     return this.#views[detail];
@@ -71,14 +71,14 @@ export class BooksSource extends StateSource<BookView> {
       if (sameLevel(from.bids[0], to.bids[0]) && sameLevel(from.asks[0], to.asks[0])) return undefined;
       return new BuiltMessage(this.#bestLevel(to, prevSeq, at, false));
     }
-    const operations: LevelOperation[] = [];
-    diffLevels('bids', from.bids, to.bids, operations);
-    diffLevels('asks', from.asks, to.asks, operations);
-    if (operations.length === 0) return undefined;
-    const isLong = operations.length > (to.bids.length + to.asks.length) * OPERATIONS_PER_LEVEL_MAX;
+    const changes: LevelChange[] = [];
+    diffLevels('bids', from.bids, to.bids, changes);
+    diffLevels('asks', from.asks, to.asks, changes);
+    if (changes.length === 0) return undefined;
+    const isLong = changes.length > (to.bids.length + to.asks.length) * OPERATIONS_PER_LEVEL_MAX;
     if (isLong) return new BuiltMessage(this.#depth(to, prevSeq, at, wholeSides('replace', to), false));
     const checksum = bookChecksum(to.asks, to.bids);
-    return new DepthPatch({ symbol: this.symbol, epoch: this.epoch, prevSeq, seq: at.seq, operations, checksum });
+    return new DepthPatch({ symbol: this.symbol, epoch: this.epoch, prevSeq, seq: at.seq, changes, checksum });
   }
 
   protected override whole(detail: number, view: BookView, prevSeq: number, at: FrameOrigin): Message {

@@ -4,10 +4,12 @@
  * A stamped variant ends with `ts_event` and `ts_sent`; `ts_sent` is a placeholder of fixed width that the gateway worker
  * overwrites in its own copy just before it publishes (see protocol/stamp.ts).
  */
-import { Packr } from 'msgpackr';
 import { laneWith, REALTIME, VARIANTS } from '../protocol/lanes.js';
 import { epochTagOf, type FrameKind, type RingWriter } from '../protocol/ring.js';
 import { TS_SENT_PLACEHOLDER } from '../protocol/stamp.js';
+import { type ByteWriter, encoded } from './byte-writer.js';
+import { JsonWriter } from './json-writer.js';
+import { MsgpackWriter } from './msgpack-writer.js';
 import type { VariantMasks } from './variant-masks.js';
 
 /** A client message under construction: plain members only. */
@@ -15,9 +17,45 @@ export type Message = Record<string, unknown>;
 
 /** A client message that can be written in each format; only what somebody wants is. */
 export interface Encodable {
-  json(): string;
-  /** Its members, for MessagePack. */
-  members(): Message;
+  json(out: JsonWriter): void;
+  /** `stamps` are the last members, where the message is stamped. */
+  msgpack(out: MsgpackWriter, stamps: Stamps | undefined): void;
+}
+
+/** `ts_event`, where the publisher told it, and the placeholder of `ts_sent`. */
+export class Stamps {
+  readonly #tsEventMicros: number;
+
+  constructor(tsEventMicros: number) {
+    this.#tsEventMicros = Math.floor(tsEventMicros);
+  }
+
+  get members(): number {
+    return this.#tsEventMicros > 0 ? 2 : 1;
+  }
+
+  /** In place of the message's closing brace. */
+  json(out: JsonWriter): void {
+    const event = this.#tsEventMicros > 0 ? `,"ts_event":${this.#tsEventMicros}` : '';
+    out.ascii(`${event},"ts_sent":${TS_SENT_PLACEHOLDER}}`);
+  }
+
+  msgpack(out: MsgpackWriter): void {
+    if (this.#tsEventMicros > 0) {
+      out.string('ts_event');
+      out.number(this.#tsEventMicros);
+    }
+    out.string('ts_sent');
+    out.number(TS_SENT_PLACEHOLDER);
+  }
+
+  /** A copy of the message that ends with them. */
+  addedTo(message: Message, tsSentMicros = TS_SENT_PLACEHOLDER): Message {
+    const stamped: Message = { ...message };
+    if (this.#tsEventMicros > 0) stamped.ts_event = this.#tsEventMicros;
+    stamped.ts_sent = tsSentMicros;
+    return stamped;
+  }
 }
 
 /** A message that is built whole, whatever it is written in. */
@@ -28,12 +66,12 @@ export class BuiltMessage implements Encodable {
     this.#message = message;
   }
 
-  json(): string {
-    return JSON.stringify(this.#message);
+  json(out: JsonWriter): void {
+    out.text(JSON.stringify(this.#message));
   }
 
-  members(): Message {
-    return this.#message;
+  msgpack(out: MsgpackWriter, stamps: Stamps | undefined): void {
+    out.packed(stamps === undefined ? this.#message : stamps.addedTo(this.#message));
   }
 }
 
@@ -72,18 +110,17 @@ export const newOrigin = (source: number): Mutable<FrameOrigin> => ({
 
 /** Sequences of the source count in this epoch from here on. */
 export function setEpoch(origin: Mutable<FrameOrigin>, epoch: string): void {
-  origin.epochBytes = textEncoder.encode(epoch);
+  origin.epochBytes = encoded(epoch);
   origin.epochTag = epochTagOf(origin.epochBytes);
 }
 
-const textEncoder = new TextEncoder();
+const NOTHING = new Uint8Array(0);
 
 export class FrameEncoder {
   readonly #ring: RingWriter;
   readonly #nowMicros: () => number;
-  readonly #packr = new Packr({ useRecords: false, variableMapSize: true, encodeUndefinedAsNil: true });
-  /** No Buffer: a view of one costs more. */
-  #scratch = new Uint8Array(64 * 1024);
+  readonly #json = new JsonWriter();
+  readonly #msgpack = new MsgpackWriter();
   /** Frames written since the start. */
   frames = 0;
   /** Bytes of their payloads. */
@@ -120,23 +157,28 @@ export class FrameEncoder {
     message: Encodable,
     isFrame = true,
   ): void {
-    let json: string | undefined;
-    let members: Message | undefined;
+    const stamps = isFrame && ((masks[2] ?? 0) | (masks[3] ?? 0)) !== 0 ? new Stamps(origin.tsEventMicros) : undefined;
+    let jsonEnd = 0;
     for (let variant = 0; variant < VARIANTS; variant++) {
       const workers = masks[variant] ?? 0;
       if (workers === 0) continue;
       const lane = laneWith(rateClass, detail, variant);
+      const stamped = variant < 2 ? undefined : stamps;
       if ((variant & 1) === 0) {
-        json ??= message.json();
-        const text = variant === 2 && isFrame ? stampedJson(json, origin.tsEventMicros) : json;
-        this.#writeText(kind, lane, workers, origin, text);
+        if (jsonEnd === 0) {
+          this.#json.clear();
+          message.json(this.#json);
+          jsonEnd = this.#json.length;
+        }
+        if (stamped !== undefined) {
+          this.#json.length = jsonEnd - 1;
+          stamped.json(this.#json);
+        }
+        this.#write(kind, lane, workers, origin, this.#json);
       } else {
-        members ??= message.members();
-        const isStamped = variant === 3 && isFrame;
-        const packed = this.#packr.pack(
-          isStamped ? stampedMessage(members, origin.tsEventMicros, TS_SENT_PLACEHOLDER) : members,
-        );
-        this.#write(kind, lane, workers, origin, packed, 0, packed.length);
+        this.#msgpack.clear();
+        message.msgpack(this.#msgpack, stamped);
+        this.#write(kind, lane, workers, origin, this.#msgpack);
       }
     }
   }
@@ -156,38 +198,33 @@ export class FrameEncoder {
       const workers = masks[variant] ?? 0;
       if (workers === 0) continue;
       const messages = batch.map(({ message, tsEventMicros }) => {
-        return variant < 2 ? message : stampedMessage(message, tsEventMicros, Math.floor(this.#nowMicros()));
+        return variant < 2 ? message : new Stamps(tsEventMicros).addedTo(message, Math.floor(this.#nowMicros()));
       });
       const lane = laneWith(REALTIME, detail, variant);
-      if ((variant & 1) === 0) {
-        this.#writeText(kind, lane, workers, origin, JSON.stringify(messages));
-      } else {
-        const packed = this.#packr.pack(messages);
-        this.#write(kind, lane, workers, origin, packed, 0, packed.length);
-      }
+      const out = (variant & 1) === 0 ? this.#json : this.#msgpack;
+      out.clear();
+      if (out instanceof JsonWriter) out.text(JSON.stringify(messages));
+      else out.packed(messages);
+      this.#write(kind, lane, workers, origin, out);
     }
   }
 
   /** A frame without payload. */
   emitEmpty(kind: FrameKind, lane: number, workers: number, origin: FrameOrigin): void {
-    this.#write(kind, lane, workers, origin, this.#scratch, 0, 0);
+    this.#append(kind, lane, workers, origin, NOTHING, 0);
   }
 
-  #writeText(kind: FrameKind, lane: number, workers: number, origin: FrameOrigin, text: string): void {
-    const bytesMax = text.length * 3;
-    if (bytesMax > this.#scratch.length) this.#scratch = new Uint8Array(bytesMax * 2);
-    const { written } = textEncoder.encodeInto(text, this.#scratch);
-    this.#write(kind, lane, workers, origin, this.#scratch, 0, written);
+  #write(kind: FrameKind, lane: number, workers: number, origin: FrameOrigin, { bytes, length }: ByteWriter): void {
+    this.#append(kind, lane, workers, origin, bytes, length);
   }
 
-  #write(
+  #append(
     kind: FrameKind,
     lane: number,
     workers: number,
     origin: FrameOrigin,
     payload: Uint8Array,
-    start: number,
-    end: number,
+    size: number,
   ): void {
     this.#ring.append(
       kind,
@@ -199,22 +236,10 @@ export class FrameEncoder {
       origin.request === 0 ? origin.epochTag : origin.request,
       origin.epochBytes,
       payload,
-      start,
-      end,
+      0,
+      size,
     );
     this.frames++;
-    this.bytes += end - start;
+    this.bytes += size;
   }
-}
-
-function stampedJson(json: string, tsEventMicros: number): string {
-  const event = tsEventMicros > 0 ? `,"ts_event":${Math.floor(tsEventMicros)}` : '';
-  return `${json.slice(0, -1)}${event},"ts_sent":${TS_SENT_PLACEHOLDER}}`;
-}
-
-function stampedMessage(message: Message, tsEventMicros: number, tsSentMicros: number): Message {
-  const stamped: Message = { ...message };
-  if (tsEventMicros > 0) stamped.ts_event = Math.floor(tsEventMicros);
-  stamped.ts_sent = tsSentMicros;
-  return stamped;
 }

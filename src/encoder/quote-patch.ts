@@ -1,10 +1,13 @@
 /**
- * The change of one quote: JSON Patch operations on `{"quotes":{…}}`. As JSON it is written straight from what changed,
- * without building the operations first (native-notes/measurements.md).
+ * The change of one quote: JSON Patch operations on `{"quotes":{…}}`, written straight from what changed, without building
+ * the operations first (native-notes/measurements.md).
  */
 import { pointerToken } from '../protocol/topics.js';
+import { encoded } from './byte-writer.js';
 import type { PlainObject } from './decode.js';
-import type { Encodable, Message } from './frame-encoder.js';
+import type { Encodable, Stamps } from './frame-encoder.js';
+import type { JsonWriter } from './json-writer.js';
+import type { MsgpackWriter } from './msgpack-writer.js';
 
 /** One symbol's quote: the members of AssetQuote and the publisher's own. Never changed, only replaced. */
 export type Quote = PlainObject;
@@ -21,42 +24,78 @@ export const AMOUNT_FIELDS = [
 ] as const;
 export const ASSET_QUOTE_FIELDS: readonly string[] = [...AMOUNT_FIELDS, 'symbol', 'last_updated'];
 
-/** What all patches of a symbol in one epoch begin with, and their operations. */
-export interface PatchBeginnings {
-  readonly symbol: string;
-  readonly epoch: string;
-  /** The symbol's place in the client's document (JSON Pointer). */
-  readonly path: string;
-  /** JSON up to the value of `prev_seq`. */
-  readonly frame: string;
-  /** JSON of an operation up to the field's name. */
-  readonly add: string;
-  readonly replace: string;
-  readonly remove: string;
+/** A field's name as it stands at the end of an operation's path. */
+interface FieldName {
+  /** JSON, up to the value. */
+  readonly json: Uint8Array;
+  /** JSON of an operation without a value, to its end. */
+  readonly jsonRemoved: Uint8Array;
+  readonly utf8: Uint8Array;
 }
 
-interface Operation {
-  op: 'add' | 'replace' | 'remove';
-  path: string;
-  value?: unknown;
-}
-
-/** Field names whose text is kept: those of AssetQuote, and the first that publishers add of their own. */
 const NAMES_MAX = 256;
-const nameTexts = new Map<string, string>(ASSET_QUOTE_FIELDS.map(name => [name, name]));
+/** AssetQuote's fields, and the first that publishers add of their own. */
+const fieldNames = new Map<string, FieldName>(ASSET_QUOTE_FIELDS.map(name => [name, newFieldName(name)]));
 
-export function patchBeginnings(symbol: string, epoch: string): PatchBeginnings {
-  const path = `/quotes/${pointerToken(symbol)}`;
-  const operation = (op: Operation['op']) => `{"op":"${op}","path":"${inJson(path)}/`;
-  return {
-    symbol,
-    epoch,
-    path,
-    frame: `{"type":"quotes_patch","symbol":${JSON.stringify(symbol)},"epoch":${JSON.stringify(epoch)},"prev_seq":`,
-    add: operation('add'),
-    replace: operation('replace'),
-    remove: operation('remove'),
-  };
+const JSON_SEQ = encoded(',"seq":');
+const JSON_OPERATIONS = encoded(',"operations":[');
+const JSON_END = encoded(']}');
+const COMMA = 0x2c;
+const CLOSING_BRACE = 0x7d;
+/** `type`, `symbol`, `epoch`, `prev_seq`, `seq`, `operations`. */
+const MEMBERS = 6;
+const MSGPACK_SEQ = packedTexts('seq');
+const MSGPACK_OPERATIONS = packedTexts('operations');
+const MSGPACK_VALUE = packedTexts('value');
+const MSGPACK_OPERATION = {
+  add: Uint8Array.of(0x83, ...packedTexts('op', 'add', 'path')),
+  replace: Uint8Array.of(0x83, ...packedTexts('op', 'replace', 'path')),
+  remove: Uint8Array.of(0x82, ...packedTexts('op', 'remove', 'path')),
+};
+
+/** What all patches of a symbol in one epoch begin with, and their operations. */
+export class PatchBeginnings {
+  /** JSON up to the value of `prev_seq`. */
+  readonly frame: Uint8Array;
+  /** JSON of an operation up to the field's name. */
+  readonly replace: Uint8Array;
+  #msgpack: { readonly frame: Uint8Array; readonly path: Uint8Array } | undefined;
+  readonly #symbol: string;
+  readonly #path: string;
+
+  constructor(
+    symbol: string,
+    readonly epoch: string,
+  ) {
+    this.#symbol = symbol;
+    this.#path = `/quotes/${pointerToken(symbol)}/`;
+    this.frame = encoded(
+      `{"type":"quotes_patch","symbol":${JSON.stringify(symbol)},"epoch":${JSON.stringify(epoch)},"prev_seq":`,
+    );
+    this.replace = this.#operation('replace');
+  }
+
+  /** Rarer than `replace`, so not kept. */
+  get add(): Uint8Array {
+    return this.#operation('add');
+  }
+
+  get remove(): Uint8Array {
+    return this.#operation('remove');
+  }
+
+  /** The same in MessagePack: the frame's members without the map's header, and the operation's path without its own. */
+  get msgpack(): { readonly frame: Uint8Array; readonly path: Uint8Array } {
+    this.#msgpack ??= {
+      frame: packedTexts('type', 'quotes_patch', 'symbol', this.#symbol, 'epoch', this.epoch, 'prev_seq'),
+      path: encoded(this.#path),
+    };
+    return this.#msgpack;
+  }
+
+  #operation(op: 'add' | 'replace' | 'remove'): Uint8Array {
+    return encoded(`{"op":"${op}","path":"${inJson(this.#path)}`);
+  }
 }
 
 export class QuotePatch implements Encodable {
@@ -77,53 +116,89 @@ export class QuotePatch implements Encodable {
     this.#seq = seq;
     // Each member is asked: a quote has few, and nearly always the same ones.
     for (const name in to) {
-      const before = memberOf(from, name);
+      const before = from[name];
       const after = to[name];
       if (before === after || (typeof after === 'object' && sameValue(before, after))) continue;
       this.#changed.push(name);
     }
-    for (const name in from) if (memberOf(to, name) === undefined) this.#removed.push(name);
+    for (const name in from) if (isAbsent(to[name])) this.#removed.push(name);
   }
 
   get isEmpty(): boolean {
     return this.#changed.length === 0 && this.#removed.length === 0;
   }
 
-  json(): string {
-    const { frame, add, replace, remove } = this.#beginnings;
-    let operations = '';
+  json(out: JsonWriter): void {
+    const { frame, replace } = this.#beginnings;
+    out.copy(frame);
+    out.number(this.#prevSeq);
+    out.copy(JSON_SEQ);
+    out.number(this.#seq);
+    out.copy(JSON_OPERATIONS);
+    let isFirst = true;
     for (const name of this.#changed) {
-      const begin = memberOf(this.#from, name) === undefined ? add : replace;
-      const value = this.#to[name];
-      const text = typeof value === 'number' ? value : JSON.stringify(value);
-      operations += `${operations === '' ? '' : ','}${begin}${nameText(name)}","value":${text}}`;
+      if (!isFirst) out.byte(COMMA);
+      isFirst = false;
+      out.copy(isAbsent(this.#from[name]) ? this.#beginnings.add : replace);
+      out.copy(fieldName(name).json);
+      out.value(this.#to[name]);
+      out.byte(CLOSING_BRACE);
     }
     for (const name of this.#removed) {
-      operations += `${operations === '' ? '' : ','}${remove}${nameText(name)}"}`;
+      if (!isFirst) out.byte(COMMA);
+      isFirst = false;
+      out.copy(this.#beginnings.remove);
+      out.copy(fieldName(name).jsonRemoved);
     }
-    return `${frame}${this.#prevSeq},"seq":${this.#seq},"operations":[${operations}]}`;
+    out.copy(JSON_END);
   }
 
-  members(): Message {
-    const { symbol, epoch, path } = this.#beginnings;
-    const operations: Operation[] = [];
+  msgpack(out: MsgpackWriter, stamps: Stamps | undefined): void {
+    const { frame, path } = this.#beginnings.msgpack;
+    out.map(MEMBERS + (stamps?.members ?? 0));
+    out.copy(frame);
+    out.number(this.#prevSeq);
+    out.copy(MSGPACK_SEQ);
+    out.number(this.#seq);
+    out.copy(MSGPACK_OPERATIONS);
+    out.array(this.#changed.length + this.#removed.length);
     for (const name of this.#changed) {
-      const op = memberOf(this.#from, name) === undefined ? 'add' : 'replace';
-      operations.push({ op, path: `${path}/${pointerToken(name)}`, value: this.#to[name] });
+      out.copy(isAbsent(this.#from[name]) ? MSGPACK_OPERATION.add : MSGPACK_OPERATION.replace);
+      writePath(out, path, name);
+      out.copy(MSGPACK_VALUE);
+      out.value(this.#to[name]);
     }
-    for (const name of this.#removed) operations.push({ op: 'remove', path: `${path}/${pointerToken(name)}` });
-    return { type: 'quotes_patch', symbol, epoch, prev_seq: this.#prevSeq, seq: this.#seq, operations };
+    for (const name of this.#removed) {
+      out.copy(MSGPACK_OPERATION.remove);
+      writePath(out, path, name);
+    }
+    stamps?.msgpack(out);
   }
 }
 
-/** The field's name as it stands in the path, in JSON. */
-function nameText(name: string): string {
-  let text = nameTexts.get(name);
-  if (text === undefined) {
-    text = inJson(pointerToken(name));
-    if (nameTexts.size < NAMES_MAX) nameTexts.set(name, text);
+function writePath(out: MsgpackWriter, path: Uint8Array, name: string): void {
+  const { utf8 } = fieldName(name);
+  out.textHeader(path.length + utf8.length);
+  out.copy(path);
+  out.copy(utf8);
+}
+
+function fieldName(name: string): FieldName {
+  let known = fieldNames.get(name);
+  if (known === undefined) {
+    known = newFieldName(name);
+    if (fieldNames.size < NAMES_MAX) fieldNames.set(name, known);
   }
-  return text;
+  return known;
+}
+
+function newFieldName(name: string): FieldName {
+  const text = inJson(pointerToken(name));
+  return {
+    json: encoded(`${text}","value":`),
+    jsonRemoved: encoded(`${text}"}`),
+    utf8: encoded(pointerToken(name)),
+  };
 }
 
 /** The text as it stands between the quotation marks. */
@@ -131,10 +206,18 @@ function inJson(text: string): string {
   return JSON.stringify(text).slice(1, -1);
 }
 
-/** The member, not what every object inherits: a publisher may name one `toString`, but can send no function. */
-function memberOf(quote: Quote, name: string): unknown {
-  const value = quote[name];
-  return typeof value === 'function' ? undefined : value;
+/** Texts in MessagePack, each of fewer than 256 bytes, one after the other. */
+function packedTexts(...texts: readonly string[]): Uint8Array {
+  const pieces = texts.map(text => {
+    const bytes = encoded(text);
+    return bytes.length < 32 ? [0xa0 | bytes.length, ...bytes] : [0xd9, bytes.length, ...bytes];
+  });
+  return Uint8Array.from(pieces.flat());
+}
+
+/** Not there, whatever every object inherits: a publisher may name a member `toString`, but can send no function. */
+function isAbsent(value: unknown): boolean {
+  return value === undefined || typeof value === 'function';
 }
 
 /** For the publisher's own nested members only: replaced whole when their JSON differs. */

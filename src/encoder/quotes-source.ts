@@ -4,14 +4,7 @@ import { isCarriable } from '../protocol/plain.js';
 import { pointerToken } from '../protocol/topics.js';
 import { isAmount, type PlainObject } from './decode.js';
 import type { FrameOrigin, Message } from './frame-encoder.js';
-import {
-  AMOUNT_FIELDS,
-  ASSET_QUOTE_FIELDS,
-  type PatchBeginnings,
-  patchBeginnings,
-  type Quote,
-  QuotePatch,
-} from './quote-patch.js';
+import { AMOUNT_FIELDS, ASSET_QUOTE_FIELDS, PatchBeginnings, type Quote, QuotePatch } from './quote-patch.js';
 import type { DataOutcome, Rebuild } from './source.js';
 import { StateSource } from './state-source.js';
 
@@ -56,7 +49,9 @@ export class QuotesSource extends StateSource<Quote> {
   }
 
   protected override delta(_detail: number, from: Quote, to: Quote, prevSeq: number, at: FrameOrigin) {
-    if (this.#beginnings?.epoch !== this.epoch) this.#beginnings = patchBeginnings(this.symbol, this.epoch);
+    if (this.#beginnings?.epoch !== this.epoch) {
+      this.#beginnings = new PatchBeginnings(this.symbol, this.epoch);
+    }
     const patch = new QuotePatch(from, to, this.#beginnings, prevSeq, at.seq);
     return patch.isEmpty ? undefined : patch;
   }

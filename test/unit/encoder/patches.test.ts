@@ -1,10 +1,15 @@
 import fc from 'fast-check';
+import { Packr, Unpackr } from 'msgpackr';
 import { applyPatch } from 'rfc6902';
 import { describe, expect, it } from 'vitest';
-import type { LevelOperation } from '../../../src/encoder/book.js';
+import type { LevelChange } from '../../../src/encoder/book.js';
 import { DepthPatch } from '../../../src/encoder/depth-patch.js';
-import { patchBeginnings, type Quote, QuotePatch } from '../../../src/encoder/quote-patch.js';
-import { isSymbol } from '../../../src/protocol/topics.js';
+import { type Encodable, Stamps } from '../../../src/encoder/frame-encoder.js';
+import { JsonWriter } from '../../../src/encoder/json-writer.js';
+import { MsgpackWriter } from '../../../src/encoder/msgpack-writer.js';
+import { PatchBeginnings, type Quote, QuotePatch } from '../../../src/encoder/quote-patch.js';
+import { TS_SENT_PLACEHOLDER } from '../../../src/protocol/stamp.js';
+import { isSymbol, pointerToken } from '../../../src/protocol/topics.js';
 
 const SYMBOL_CHARS = [...'AZ09/~"\\.-'];
 const symbols = fc
@@ -25,15 +30,48 @@ const values = fc.oneof(
 );
 const quotes: fc.Arbitrary<Quote> = fc.dictionary(names, values, { maxKeys: 6 });
 
+const packr = new Packr({ useRecords: false, variableMapSize: true });
+const unpackr = new Unpackr({ useRecords: false, mapsAsObjects: true });
+
+function jsonOf(patch: Encodable): string {
+  const out = new JsonWriter();
+  patch.json(out);
+  return Buffer.from(out.bytes.subarray(0, out.length)).toString();
+}
+
+function msgpackOf(patch: Encodable, stamps?: Stamps): Buffer {
+  const out = new MsgpackWriter();
+  patch.msgpack(out, stamps);
+  return Buffer.from(out.bytes.subarray(0, out.length));
+}
+
+const absent = (value: unknown): boolean => value === undefined || typeof value === 'function';
+
+/** What the patch is to say, by the plain way. */
+function expected(symbol: string, epoch: string, from: Quote, to: Quote, seq: number) {
+  const path = (name: string): string => `/quotes/${pointerToken(symbol)}/${pointerToken(name)}`;
+  const operations: { op: string; path: string; value?: unknown }[] = [];
+  for (const [name, value] of Object.entries(to)) {
+    if (from[name] === value || (typeof value === 'object' && JSON.stringify(from[name]) === JSON.stringify(value)))
+      continue;
+    operations.push({ op: absent(from[name]) ? 'add' : 'replace', path: path(name), value });
+  }
+  for (const name of Object.keys(from)) if (absent(to[name])) operations.push({ op: 'remove', path: path(name) });
+  return { type: 'quotes_patch', symbol, epoch, prev_seq: seq, seq: seq + 1, operations };
+}
+
 describe('R7: the change of a quote', () => {
-  it('is the same written out and as members, and leads from one quote to the other', () => {
+  it('is written as JSON and MessagePack would be from its members, and leads from one quote to the other', () => {
     fc.assert(
       fc.property(symbols, quotes, quotes, fc.nat(), (symbol, from, to, seq) => {
-        const patch = new QuotePatch(from, to, patchBeginnings(symbol, 'e"1'), seq, seq + 1);
-        // What a client reads: no -0, no lone surrogates.
-        const read = JSON.parse(JSON.stringify(patch.members()));
-        expect(JSON.parse(patch.json())).toEqual(read);
-        expect(patch.json()).toBe(JSON.stringify(patch.members()));
+        const patch = new QuotePatch(from, to, new PatchBeginnings(symbol, 'e"1'), seq, seq + 1);
+        const members = expected(symbol, 'e"1', from, to, seq);
+        expect(jsonOf(patch)).toBe(JSON.stringify(members));
+        // MessagePack has no lone surrogates.
+        if (JSON.stringify(members).includes('\\ud')) return;
+        expect(unpackr.unpack(msgpackOf(patch))).toEqual(unpackr.unpack(packr.pack(members)));
+        // What a client reads: no -0.
+        const read = JSON.parse(jsonOf(patch));
         const document = { quotes: { [symbol]: JSON.parse(JSON.stringify(from)) } };
         const failures = applyPatch(document, read.operations).filter(failure => failure !== null);
         expect(failures).toEqual([]);
@@ -45,9 +83,9 @@ describe('R7: the change of a quote', () => {
   });
 
   it('adds what was not there, replaces what was, and removes what is gone', () => {
-    const beginnings = patchBeginnings('BTC/USDT', 'e1');
+    const beginnings = new PatchBeginnings('BTC/USDT', 'e1');
     const patch = new QuotePatch({ bid: 1, ask: 2, note: 'x' }, { bid: 1, ask: 3, venue: 'N' }, beginnings, 4, 5);
-    expect(patch.members()).toEqual({
+    const members = {
       type: 'quotes_patch',
       symbol: 'BTC/USDT',
       epoch: 'e1',
@@ -58,21 +96,44 @@ describe('R7: the change of a quote', () => {
         { op: 'add', path: '/quotes/BTC~1USDT/venue', value: 'N' },
         { op: 'remove', path: '/quotes/BTC~1USDT/note' },
       ],
-    });
+    };
+    expect(JSON.parse(jsonOf(patch))).toEqual(members);
+    expect(unpackr.unpack(msgpackOf(patch))).toEqual(members);
+  });
+
+  it('ends with its times where they are wanted', () => {
+    const patch = new QuotePatch({ bid: 1 }, { bid: 2 }, new PatchBeginnings('A', 'e1'), 4, 5);
+    const keys = Object.keys(unpackr.unpack(msgpackOf(patch, new Stamps(1_700_000_000_000_000.5))));
+    expect(keys.slice(-2)).toEqual(['ts_event', 'ts_sent']);
+    const unknown = unpackr.unpack(msgpackOf(patch, new Stamps(0)));
+    expect([Object.keys(unknown).at(-1), unknown.ts_sent, unknown.ts_event]).toEqual([
+      'ts_sent',
+      TS_SENT_PLACEHOLDER,
+      undefined,
+    ]);
   });
 });
 
 describe('R4: the change of a book', () => {
-  it('is the same written out and as members', () => {
-    const operations: LevelOperation[] = [
-      { op: 'replace', path: '/bids/101.50', value: '2.5' },
-      { op: 'add', path: '/asks/102.00', value: '1' },
-      { op: 'remove', path: '/asks/103.00' },
+  it('is written as JSON and MessagePack would be from its members', () => {
+    const changes: LevelChange[] = [
+      { op: 'replace', side: 'bids', price: '101.50', quantity: '2.5' },
+      { op: 'add', side: 'asks', price: '102.00', quantity: '1' },
+      { op: 'remove', side: 'asks', price: '103.00', quantity: undefined },
     ];
-    for (const some of [operations, operations.slice(0, 1), []]) {
-      const change = { symbol: 'A"B', epoch: 'e"1', prevSeq: 8, seq: 9, operations: some, checksum: 4_294_967_295 };
+    const many = Array.from({ length: 20 }, () => changes).flat();
+    for (const some of [changes, changes.slice(0, 1), many, []]) {
+      const change = { symbol: 'A"B', epoch: 'e"1', prevSeq: 8, seq: 9, changes: some, checksum: 4_294_967_295 };
       const patch = new DepthPatch(change);
-      expect(patch.json()).toBe(JSON.stringify(patch.members()));
+      const operations = some.map(({ op, side, price, quantity }) => {
+        return { op, path: `/${side}/${price}`, ...(quantity === undefined ? {} : { value: quantity }) };
+      });
+      const { symbol, epoch, checksum } = change;
+      const members = { type: 'depth_patch', symbol, epoch, prev_seq: 8, seq: 9, operations, checksum };
+      expect(jsonOf(patch)).toBe(JSON.stringify(members));
+      expect(unpackr.unpack(msgpackOf(patch))).toEqual(members);
+      expect(msgpackOf(patch).equals(packr.pack(members))).toBe(true);
+      expect(Object.keys(unpackr.unpack(msgpackOf(patch, new Stamps(1)))).slice(-2)).toEqual(['ts_event', 'ts_sent']);
     }
   });
 });

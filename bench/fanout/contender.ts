@@ -1,6 +1,7 @@
 /** What takes part in the fan-out benchmark. A further peer is one more value of {@link Contender}. */
 import type { Channel } from '../harness/channel.js';
 import type { Child, Children } from '../harness/children.js';
+import type { Preparable } from '../harness/contenders.js';
 import type { ClientPlan, Dialect } from '../load/messages.js';
 import type { DeliveryMark } from '../load/tally.js';
 import type { Pace } from '../pacing/pacer.js';
@@ -19,13 +20,7 @@ export interface RoundPlan {
   readonly frames: FrameSet;
 }
 
-export interface Contender {
-  readonly name: string;
-  /**
-   * Builds what the contender needs, once a run; returns what removes it again.
-   * @throws {MissingPrerequisite} when this machine cannot run it: it is then left out, and the report says so.
-   */
-  prepare?(signal: AbortSignal): Promise<() => void>;
+export interface Contender extends Preparable {
   /** Starts fresh processes for one round. */
   start(children: Children, plan: RoundPlan): Promise<RunningContender>;
 }

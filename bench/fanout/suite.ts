@@ -2,9 +2,9 @@
  * Fan-out: how many deliveries a second reach the clients of Millrace's whole pipeline (publisher → nats-server → gateway)
  * against other servers publishing the same bytes to the same clients. R50.
  */
+import { prepareContenders, selected } from '../harness/contenders.js';
 import type { SuiteReport } from '../report/report.js';
 import { type BenchOptions, type Suite, type SuiteContext, UsageError } from '../suite.js';
-import { prepareContenders, selected } from './contenders.js';
 import { rowsOf } from './matrix.js';
 import { millrace } from './millrace.js';
 import { allPeers } from './peers.js';

@@ -1,10 +1,18 @@
 /** Which contenders take part: those asked for, less those that this machine cannot run. */
-import { MissingPrerequisite } from '../harness/prerequisite.js';
 import { type SuiteContext, UsageError } from '../suite.js';
-import type { Contender } from './contender.js';
+import { MissingPrerequisite } from './prerequisite.js';
 
-export interface Prepared {
-  readonly contenders: readonly Contender[];
+export interface Preparable {
+  readonly name: string;
+  /**
+   * Builds what the contender needs, once a run; returns what removes it again.
+   * @throws {MissingPrerequisite} when this machine cannot run it: it is then left out, and the report says so.
+   */
+  prepare?(signal: AbortSignal): Promise<() => void>;
+}
+
+export interface Prepared<C extends Preparable> {
+  readonly contenders: readonly C[];
   /** `name: why`, for the report. */
   readonly skipped: readonly string[];
   /** Removes what was built. */
@@ -12,7 +20,7 @@ export interface Prepared {
 }
 
 /** @throws {UsageError} when a name is unknown. */
-export function selected(all: readonly Contender[], only: readonly string[] | undefined): Contender[] {
+export function selected<C extends Preparable>(all: readonly C[], only: readonly string[] | undefined): C[] {
   const unknown = (only ?? []).filter(name => !all.some(contender => contender.name === name));
   const names = all.map(({ name }) => name).join(', ');
   if (unknown.length > 0) throw new UsageError(`no contender named ${unknown.join(', ')}; there are: ${names}`);
@@ -20,11 +28,11 @@ export function selected(all: readonly Contender[], only: readonly string[] | un
 }
 
 /** Builds what is to be built. A contender that cannot be run here is left out, visibly. */
-export async function prepareContenders(
-  wanted: readonly Contender[],
+export async function prepareContenders<C extends Preparable>(
+  wanted: readonly C[],
   { progress, signal }: Pick<SuiteContext, 'progress' | 'signal'>,
-): Promise<Prepared> {
-  const contenders: Contender[] = [];
+): Promise<Prepared<C>> {
+  const contenders: C[] = [];
   const skipped: string[] = [];
   const releases: (() => void)[] = [];
   const release = (): void => {

@@ -2,6 +2,7 @@
 import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { MissingPrerequisite } from './prerequisite.js';
 
 const INSTALLED = fileURLToPath(new URL('../../node_modules/.bin', import.meta.url));
 
@@ -18,4 +19,11 @@ export function isExecutable(path: string): boolean {
   } catch {
     return false;
   }
+}
+
+/** @throws {MissingPrerequisite} */
+export function bunProgram(): string {
+  const program = findProgram('bun');
+  if (program === undefined) throw new MissingPrerequisite('no `bun` on PATH or in node_modules/.bin');
+  return program;
 }

@@ -34,7 +34,8 @@ export function doubtsOf(rounds: readonly Named[]): string[] {
     const offsets = Object.values(clockOffsetsMicros);
     return Math.max(...offsets) - Math.min(...offsets) > CLOCK_DISAGREEMENT_MICROS_MAX;
   }, `clocks of the benchmark's processes are more than ${CLOCK_DISAGREEMENT_MICROS_MAX} µs apart`);
-  add(r => r.missing > 0, 'deliveries are missing');
+  add(r => !r.keptUp, 'the server did not keep up, so that its latencies are those of its queue');
+  add(r => r.keptUp && r.missing > 0, 'deliveries are missing');
   add(r => r.surplus > 0, 'more deliveries than were owed');
   add(r => r.lostConnections > 0, 'connections were lost');
   add(r => r.otherLoad > OTHER_LOAD_NOTED, `other work took more than ${OTHER_LOAD_NOTED} of a core`);

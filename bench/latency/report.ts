@@ -9,19 +9,26 @@ import { GOAL_LOAD, type IdleRound, type LatencyRound, type LatencySettings, typ
 
 const SUBJECT = 'millrace';
 const REFERENCE = 'bare-relay';
-/** The peer that not every machine has. */
-const BUN = 'bun-relay';
 const RATIO_TO_RELAY_MAX = 1.3;
 const RATIO_TO_PEERS_MAX = 0.5;
 const RATIO_TO_SUBSCRIBER_MAX = 3;
 const P99_MICROS_MAX = 10_000;
+const GC_ROLES = ['hub', 'encoder', 'worker'] as const;
+/** In place of figures. */
+const NOT_ASKED = 'did not keep up with less';
 const PERCENTILES = ['p50', 'p90', 'p99', 'p999', 'max'] as const;
+
+export interface LatencyResults {
+  readonly loads: readonly Load[];
+  readonly rounds: readonly LatencyRound[];
+  readonly idle: readonly IdleRound[];
+  /** `name: why`, of contenders that this machine cannot run. */
+  readonly skipped: readonly string[];
+}
 
 export function reportLatency(
   settings: LatencySettings,
-  loads: readonly Load[],
-  rounds: readonly LatencyRound[],
-  idle: readonly IdleRound[],
+  { loads, rounds, idle, skipped }: LatencyResults,
 ): SuiteReport {
   return {
     suite: 'latency',
@@ -29,6 +36,7 @@ export function reportLatency(
     tables: [
       ...loads.map(load => loadTable(settings, load, rounds)),
       stageTable(loads, rounds),
+      gcTable(loads, rounds),
       generatorTable(settings, loads, rounds),
       ...(idle.length === 0 ? [] : [idleTable(idle)]),
     ],
@@ -37,7 +45,7 @@ export function reportLatency(
     notes: [
       "latencies count from the intended time of publishing, at observing clients in a process of their own; the publisher's lateness is part of them",
       'clocks: performance.timeOrigin + performance.now() of each process, that is CLOCK_MONOTONIC anchored to CLOCK_REALTIME at its start; the offsets are in the rounds',
-      ...(settings.contenders.includes(BUN) ? [] : [`${BUN} was not measured: not asked for, or no \`bun\` here`]),
+      ...skipped.map(each => `SKIPPED ${each}`),
       ...doubtsOf(rounds),
     ],
     rounds: [...rounds, ...idle.map(round => ({ load: 'idle', ...round }))],
@@ -51,6 +59,7 @@ function loadTable(settings: LatencySettings, load: Load, rounds: readonly Laten
     columns: ['contender', 'deliveries/s', ...PERCENTILES, 'server cores', 'missing'],
     rows: settings.contenders.map(contender => {
       const of = roundsOf(rounds, contender, load.name);
+      if (of.length === 0) return [contender, NOT_ASKED, ...PERCENTILES.map(() => ''), '', ''];
       const totals = of.map(round => round.observers.latency.total);
       return [
         contender,
@@ -92,6 +101,33 @@ function stageTable(loads: readonly Load[], rounds: readonly LatencyRound[]): Ta
   };
 }
 
+/** Beside the p99, which they must not be felt in. */
+function gcTable(loads: readonly Load[], rounds: readonly LatencyRound[]): Table {
+  const rows = loads.flatMap(({ name }) => {
+    const of = roundsOf(rounds, SUBJECT, name);
+    return GC_ROLES.flatMap(role => {
+      const threads = of.map(({ gc = [], seconds }) => ({ seconds, each: gc.filter(thread => thread.role === role) }));
+      if (threads.every(({ each }) => each.length === 0)) return [];
+      const middle = (figure: (round: (typeof threads)[number]) => number): number => median(threads.map(figure));
+      const perSecond = middle(({ each, seconds }) => each.reduce((sum, { pauses }) => sum + pauses, 0) / seconds);
+      const share = middle(({ each }) => Math.max(0, ...each.map(thread => thread.share)));
+      const longest = threads.map(({ each }) => Math.max(0, ...each.map(thread => thread.maxMs)));
+      return [
+        [
+          ...[name, role, fixed(perSecond, 1), `${fixed(share * 100, 2)} %`],
+          ...[fixed(median(longest), 2), fixed(Math.max(...longest), 2)],
+          millis(median(of.map(round => round.observers.latency.total.p99))),
+        ],
+      ];
+    });
+  });
+  return {
+    title: "Pauses of Millrace's garbage collectors, ms",
+    columns: ['load', 'threads', 'pauses/s', 'of the time', 'longest, median', 'longest', 'p99 of the latency'],
+    rows,
+  };
+}
+
 /** Only as a mean: what is left of the way to the publish without the hub's part. */
 function toHub({ observers, stages }: LatencyRound): Partial<LatencyReport> {
   return { mean: observers.latency.toServer.mean - (stages?.hubToPublish.mean ?? Number.NaN) };
@@ -99,10 +135,11 @@ function toHub({ observers, stages }: LatencyRound): Partial<LatencyReport> {
 
 function generatorTable(settings: LatencySettings, loads: readonly Load[], rounds: readonly LatencyRound[]): Table {
   const rows = loads.flatMap(({ name }) =>
-    settings.contenders.map(contender => {
+    settings.contenders.flatMap(contender => {
       const of = roundsOf(rounds, contender, name);
+      if (of.length === 0) return [];
       const middle = (figure: (round: LatencyRound) => number): number => median(of.map(figure));
-      return [
+      const row = [
         name,
         contender,
         fixed(
@@ -122,6 +159,7 @@ function generatorTable(settings: LatencySettings, loads: readonly Load[], round
           2,
         ),
       ];
+      return [row];
     }),
   );
   return {

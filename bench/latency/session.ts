@@ -8,21 +8,26 @@ import type { TickShape } from '../fanout/ticks.js';
 import { Channel } from '../harness/channel.js';
 import { type Child, Children } from '../harness/children.js';
 import { type CpuSample, cpuShare, machineBusySeconds, sampleCpu } from '../harness/cpu.js';
+import { GC_LOG_DELAY_MS, type GcReport } from '../harness/gc-log.js';
 import { type MetricValues, scrape } from '../harness/metrics.js';
-import { startNatsServer } from '../harness/nats-server.js';
+import { startNatsWebSocket } from '../harness/nats-server.js';
 import type { LatencyReport } from '../load/latency-histogram.js';
 import type { LatencyReports } from '../load/latency-inspector.js';
 import { LoadGenerator } from '../load/load-generator.js';
 import type { ClientPlan, LoadReport } from '../load/messages.js';
 import type { OpenLoopAnswer, OpenLoopCommand } from '../open-loop/messages.js';
 import type { Rate } from '../open-loop/schedule.js';
-import { DELIVERY, type LatencyContender, type RunningServer } from './contender.js';
+import type { LatencyContender, RunningServer } from './contender.js';
 import { type ServerStages, stagesBetween } from './stages.js';
 
 const PROGRESS_INTERVAL_MS = 5;
 const DRAIN_POLL_MS = 50;
 /** Without a further delivery for so long, what is still owed is missing. */
 const DRAIN_PATIENCE_MS = 2000;
+/** A server that is so far behind is not waited for any longer. */
+const DRAIN_MS_MAX = 15_000;
+/** Fewer deliveries than this share of those due: the server did not keep up. */
+const KEPT_UP_SHARE_MIN = 0.95;
 /** Clients of the bulk that record latencies, to compare with the observers. */
 const SAMPLED_OF_BULK = 20;
 const SATURATION = { windowUpdates: 500, batchUpdates: 50, stallMs: 2000 };
@@ -52,6 +57,8 @@ export interface LoadResult {
   readonly publishedPerSecond: number;
   readonly deliveriesPerSecond: number;
   readonly bytesPerDelivery: number;
+  /** False: its latencies are those of a queue that grows, and say nothing but that. */
+  readonly keptUp: boolean;
   readonly missing: number;
   readonly surplus: number;
   readonly lostConnections: number;
@@ -62,6 +69,8 @@ export interface LoadResult {
   readonly lateness: LatencyReport;
   /** Inside the server, where it tells. */
   readonly stages: ServerStages | undefined;
+  /** The server's threads' garbage collectors, where they are watched. */
+  readonly gc: readonly GcReport[] | undefined;
   /** Shares of one core. */
   readonly cpu: { readonly server: number; readonly nats: number; readonly publisher: number };
   readonly busiestServerThread: number;
@@ -113,27 +122,27 @@ export class Session {
     const children = new Children(signal);
     try {
       const { layout, shape, paddingBytes } = plan;
-      const { child: nats, url: natsUrl } = await startNatsServer(children);
-      const server = await contender.start(children, natsUrl, layout);
+      const nats = await startNatsWebSocket(children);
+      const server = await contender.start(children, nats, layout);
       const publisher: Publisher = new Channel(
         children.fork('publisher', new URL('../open-loop/publisher.ts', import.meta.url)),
       );
-      const start = { type: 'start', natsUrl, layout, shape, form: contender.form, paddingBytes } as const;
+      const start = { type: 'start', natsUrl: nats.url, layout, shape, form: contender.form, paddingBytes } as const;
       const { progressPort } = await publisher.ask(start, 'started');
       const [bulk, observers] = [LoadGenerator.start(children), LoadGenerator.start(children)];
       const groups = split(server.clients, plan.observers);
       const common = {
         host: '127.0.0.1',
         port: server.port,
-        delivery: DELIVERY,
-        awaitFirstFrame: server.isStateful,
+        ...{ delivery: server.delivery, dialect: server.dialect, firstFrames: server.firstFrames },
+        awaitFirstFrame: server.isStateful || server.firstFrames !== undefined,
         progress: { port: progressPort, intervalMs: PROGRESS_INTERVAL_MS },
       };
       const every = Math.max(1, Math.floor(groups.bulk.length / SAMPLED_OF_BULK));
       const connectMs =
         (await bulk.connect({ ...common, clients: groups.bulk, latencyEvery: every })) +
         (await observers.connect({ ...common, clients: groups.observers, latencyEvery: 1 }));
-      return new Session({ children, server, nats, publisher, bulk, observers }, layout, connectMs);
+      return new Session({ children, server, nats: nats.child, publisher, bulk, observers }, layout, connectMs);
     } catch (error) {
       await children.endAll();
       throw error;
@@ -171,8 +180,7 @@ export class Session {
       const { bulk, observers } = await this.#measureBoth();
       await this.#publisher.ask({ type: 'stop' }, 'stopped');
       await this.#quiet();
-      const mean = fanout.reduce((sum, clients) => sum + clients, 0) / fanout.length;
-      return ((bulk.deliveries + observers.deliveries) * 1000) / bulk.elapsedMs / mean;
+      return ((bulk.deliveries + observers.deliveries) * 1000) / bulk.elapsedMs / meanFanout(this.#layout);
     });
   }
 
@@ -209,7 +217,9 @@ export class Session {
     await this.#measureBoth();
     await this.#publisher.ask({ type: 'mark' }, 'marked');
     const cpuBefore = this.#sampleCpu();
+    const measuredFrom = Date.now();
     await sleep(seconds * 1000);
+    const measuredTo = Date.now();
     const { bulk, observers } = await this.#measureBoth();
     const cpuAfter = this.#sampleCpu();
     const stopped = await this.#publisher.ask({ type: 'stop' }, 'stopped');
@@ -219,12 +229,14 @@ export class Session {
     const balance = startTotal + stopped.owed - end.bulk.totalDeliveries - end.observers.totalDeliveries;
     const deliveries = bulk.deliveries + observers.deliveries;
     const perSecond = 1000 / bulk.elapsedMs;
+    const due = rate.updatesPerSecond * meanFanout(this.#layout);
     return {
       updatesPerSecond: rate.updatesPerSecond,
       seconds: bulk.elapsedMs / 1000,
       publishedPerSecond: (stopped.lateness.count * 1000) / (cpuAfter.server.atMs - cpuBefore.server.atMs),
       deliveriesPerSecond: deliveries * perSecond,
       bytesPerDelivery: (bulk.payloadBytes + observers.payloadBytes) / deliveries,
+      keptUp: deliveries * perSecond >= due * KEPT_UP_SHARE_MIN && end.bulk.lost + end.observers.lost === 0,
       missing: Math.max(0, balance),
       surplus: Math.max(0, -balance),
       lostConnections: end.bulk.lost + end.observers.lost,
@@ -232,6 +244,7 @@ export class Session {
       observers: generatorResult(observers),
       bulk: generatorResult(bulk),
       lateness: stopped.lateness,
+      gc: await this.#pauses(measuredFrom, measuredTo),
       stages: before === undefined || after === undefined ? undefined : stagesBetween(before, after),
       ...this.#cpuBetween(cpuBefore, cpuAfter, bulk, observers),
       clockOffsetsMicros: {
@@ -240,6 +253,13 @@ export class Session {
         observers: observers.clockOffsetMicros,
       },
     };
+  }
+
+  async #pauses(fromMs: number, toMs: number): Promise<GcReport[] | undefined> {
+    const { gcLog, child } = this.#server;
+    if (gcLog === undefined) return undefined;
+    await sleep(Math.max(0, toMs + GC_LOG_DELAY_MS - Date.now()));
+    return gcLog.between(child.pid, fromMs, toMs);
   }
 
   #sampleCpu(): CpuSamples {
@@ -253,7 +273,8 @@ export class Session {
 
   #cpuBetween(before: CpuSamples, after: CpuSamples, bulk: LoadReport, observers: LoadReport) {
     const server = cpuShare(before.server, after.server);
-    const nats = cpuShare(before.nats, after.nats).process;
+    // Where nats-server itself is the contender, it is counted once.
+    const nats = this.#nats === this.#server.child ? 0 : cpuShare(before.nats, after.nats).process;
     const publisher = cpuShare(before.publisher, after.publisher).process;
     const elapsed = (after.server.atMs - before.server.atMs) / 1000;
     const machine = (after.machineSeconds - before.machineSeconds) / elapsed;
@@ -270,12 +291,13 @@ export class Session {
     return { bulk, observers };
   }
 
-  /** Waits until all that is owed has arrived, or nothing more comes. */
+  /** Waits until all that is owed has arrived, or nothing more comes, or it takes too long. */
   async #drain(owedTotal: number): Promise<{ bulk: LoadReport; observers: LoadReport }> {
     let last = await this.#measureBoth();
     let lastTotal = last.bulk.totalDeliveries + last.observers.totalDeliveries;
+    const deadline = performance.now() + DRAIN_MS_MAX;
     let lastChange = performance.now();
-    while (lastTotal < owedTotal && performance.now() - lastChange < DRAIN_PATIENCE_MS) {
+    while (lastTotal < owedTotal && performance.now() < Math.min(deadline, lastChange + DRAIN_PATIENCE_MS)) {
       await sleep(DRAIN_POLL_MS);
       last = await this.#measureBoth();
       const total = last.bulk.totalDeliveries + last.observers.totalDeliveries;
@@ -304,6 +326,12 @@ export class Session {
 function generatorResult(report: LoadReport): GeneratorResult {
   if (report.latency === undefined) throw new Error('the generator was not asked for latencies');
   return { latency: report.latency, loopUtilisation: report.eventLoopUtilisation, cpu: report.cpuShare };
+}
+
+/** Clients of an update, on average. */
+function meanFanout(layout: Layout): number {
+  const fanout = fanoutOf(layout);
+  return fanout.reduce((sum, clients) => sum + clients, 0) / fanout.length;
 }
 
 /** The observers are spread over all clients. At least one client stays in each group. */

@@ -3,14 +3,14 @@
  * whole pipeline against servers that hand the same bytes on from NATS. R52.
  */
 import { checkLayout, type Layout } from '../fanout/layout.js';
-import { findProgram } from '../harness/programs.js';
+import { prepareContenders, selected } from '../harness/contenders.js';
 import type { LatencyReport } from '../load/latency-histogram.js';
 import type { SuiteReport } from '../report/report.js';
 import { type BenchOptions, type Suite, type SuiteContext, UsageError } from '../suite.js';
-import { type LatencyContender, millrace, relay } from './contender.js';
+import { type LatencyContender, latencyContenders } from './contender.js';
 import { bareSubscriberLatency, idleLatency } from './idle.js';
 import { reportLatency } from './report.js';
-import { type LoadResult, type LoadTimes, Session } from './session.js';
+import { type LoadResult, type LoadTimes, Session, type SessionPlan } from './session.js';
 
 export interface LatencySettings extends Layout, LoadTimes {
   readonly rounds: number;
@@ -57,8 +57,20 @@ export const latency: Suite = {
   run: runLatency,
 };
 
-async function runLatency({ options, progress, signal }: SuiteContext): Promise<SuiteReport> {
-  const contenders = chosen(options);
+async function runLatency(context: SuiteContext): Promise<SuiteReport> {
+  const prepared = await prepareContenders(selected(latencyContenders(context.options), context.options.only), context);
+  try {
+    return await measure(context, prepared.contenders, prepared.skipped);
+  } finally {
+    prepared.release();
+  }
+}
+
+async function measure(
+  { options, progress, signal }: SuiteContext,
+  contenders: readonly LatencyContender[],
+  skipped: readonly string[],
+): Promise<SuiteReport> {
   const settings = settingsOf(options, contenders);
   const plan = { layout: settings, shape: settings.shape, paddingBytes: 0, observers: settings.observers };
   const loads: Load[] = [{ name: GOAL_LOAD, updatesPerSecond: options.rate ?? RATE }];
@@ -74,30 +86,56 @@ async function runLatency({ options, progress, signal }: SuiteContext): Promise<
   const rounds: LatencyRound[] = [];
   const idle: IdleRound[] = [];
   for (let round = 1; round <= settings.rounds; round++) {
+    const turn = `round ${round} of ${settings.rounds}`;
     for (const contender of contenders) {
-      const session = await Session.open(contender, plan, signal);
-      try {
-        for (const load of loads) {
-          progress(`round ${round} of ${settings.rounds}: ${contender.name} at ${load.updatesPerSecond} updates/s`);
-          const result = await session.load({ updatesPerSecond: load.updatesPerSecond, burst: 1 }, settings);
-          rounds.push({ contender: contender.name, round, load: load.name, ...result });
-        }
-      } finally {
-        await session.close();
-      }
+      const say = (load: Load): void => progress(`${turn}: ${contender.name} at ${load.updatesPerSecond} updates/s`);
+      const results = await underEach(loads, contender, plan, settings, { say, signal });
+      rounds.push(...results.map(result => ({ contender: contender.name, round, ...result })));
     }
     const subject = contenders.find(({ name }) => name === 'millrace');
     if (subject === undefined) continue;
-    progress(`round ${round} of ${settings.rounds}: one client on an idle system`);
+    progress(`${turn}: one client on an idle system`);
     const bareSubscriber = await bareSubscriberLatency(settings, signal);
     idle.push({ round, millrace: await idleLatency(subject, settings, signal), bareSubscriber });
   }
-  return reportLatency(settings, loads, rounds, idle);
+  return reportLatency(settings, { loads, rounds, idle, skipped });
+}
+
+/**
+ * One contender under one load after another. What it did not keep up with once, it is not asked again, nor more: it
+ * would only be waited for.
+ */
+export async function underEach(
+  loads: readonly Load[],
+  contender: LatencyContender,
+  plan: SessionPlan,
+  times: LoadTimes,
+  { say, signal }: { say(load: Load): void; signal: AbortSignal },
+): Promise<(LoadResult & { readonly load: string })[]> {
+  const results: (LoadResult & { readonly load: string })[] = [];
+  let tooMuch = Number.POSITIVE_INFINITY;
+  let session: Session | undefined;
+  try {
+    for (const load of loads) {
+      if (load.updatesPerSecond >= tooMuch) continue;
+      session ??= await Session.open(contender, plan, signal);
+      say(load);
+      const result = await session.load({ updatesPerSecond: load.updatesPerSecond, burst: 1 }, times);
+      results.push({ load: load.name, ...result });
+      if (result.keptUp) continue;
+      tooMuch = load.updatesPerSecond;
+      await session.close();
+      session = undefined;
+    }
+  } finally {
+    await session?.close();
+  }
+  return results;
 }
 
 async function capacityOf(
   contender: LatencyContender | undefined,
-  plan: Parameters<typeof Session.open>[1],
+  plan: SessionPlan,
   times: LoadTimes,
   signal: AbortSignal,
 ): Promise<number> {
@@ -108,16 +146,6 @@ async function capacityOf(
   } finally {
     await session.close();
   }
-}
-
-function chosen({ workers, encoders, only }: BenchOptions): LatencyContender[] {
-  const bun = findProgram('bun');
-  const all = [millrace({ workers, encoders }), relay('bare-relay'), relay('ws-relay')];
-  if (bun !== undefined) all.push(relay('bun-relay', undefined, bun));
-  const unknown = only?.filter(name => !all.some(contender => contender.name === name)) ?? [];
-  const names = all.map(({ name }) => name).join(', ');
-  if (unknown.length > 0) throw new UsageError(`no contender named ${unknown.join(', ')}; there are: ${names}`);
-  return all.filter(({ name }) => only?.includes(name) ?? true);
 }
 
 function settingsOf(options: BenchOptions, contenders: readonly LatencyContender[]): LatencySettings {

@@ -53,7 +53,7 @@ export class LoadSocket implements ConnectionEvents, NatsEvents {
   ) {
     this.#plan = plan;
     this.#context = context;
-    const stream = context.dialect === 'nats' ? new NatsStream(context.tally, this) : undefined;
+    const stream = context.dialect === 'nats' ? new NatsStream(index, context.tally, this, own.inspector) : undefined;
     this.#reader = new FrameReader(index, context.tally, this, own.inspector, stream);
     const { host, port, buffer } = context;
     const callback = (length: number, bytes: Uint8Array): boolean => this.#read(bytes, length);

@@ -27,9 +27,9 @@ export interface LoadPlan {
   /** True: a client counts as connected only when its first data frame (the snapshot) has come. */
   readonly awaitFirstFrame: boolean;
   /** How many frames a client gets before it counts as connected; default 1. */
-  readonly firstFrames?: number;
+  readonly firstFrames?: number | undefined;
   /** Default: `plain`. */
-  readonly dialect?: Dialect;
+  readonly dialect?: Dialect | undefined;
   /** Where to report the running number of deliveries, see pacing/progress.ts. */
   readonly progress?: { readonly port: number; readonly intervalMs: number };
   /** Check every chain, for these symbols. */

@@ -1,8 +1,8 @@
 /**
  * Reads NATS's client protocol (docs.nats.io, "Client Protocol") from one connection: counts the payload of every `MSG`,
- * answers `PING`. Lines may be cut anywhere; nothing is allocated per message.
+ * answers `PING`. Lines and payloads may be cut anywhere; nothing is allocated per message. An inspector gets the payloads.
  */
-import type { PayloadStream } from './frame-reader.js';
+import type { FrameInspector, PayloadStream } from './frame-reader.js';
 import { number } from './order-inspector.js';
 import type { Tally } from './tally.js';
 
@@ -30,22 +30,25 @@ export class NatsStream implements PayloadStream {
   /** The start of a line that a read boundary has cut. */
   #line = new Uint8Array(LINE_BYTES_FIRST);
   #held = 0;
+  /** The start of a payload that a read boundary has cut, for the inspector. */
+  #payload = new Uint8Array(LINE_BYTES_FIRST);
+  readonly #socket: number;
   readonly #tally: Tally;
   readonly #events: NatsEvents;
+  readonly #inspector: FrameInspector | undefined;
 
-  constructor(tally: Tally, events: NatsEvents) {
+  constructor(socket: number, tally: Tally, events: NatsEvents, inspector?: FrameInspector) {
+    this.#socket = socket;
     this.#tally = tally;
     this.#events = events;
+    this.#inspector = inspector;
   }
 
   take(bytes: Uint8Array, from: number, to: number): void {
     let at = from;
     while (at < to) {
       if (this.#skip > 0) {
-        const step = Math.min(this.#skip, to - at);
-        this.#skip -= step;
-        at += step;
-        if (this.#skip === 0) this.#tally.delivery(this.#payloadBytes);
+        at += this.#takePayload(bytes, at, to);
         continue;
       }
       const end = bytes.indexOf(NEW_LINE, at);
@@ -56,6 +59,25 @@ export class NatsStream implements PayloadStream {
       else if (isWhole) this.#takeHeld();
       at = next;
     }
+  }
+
+  /** Returns how many bytes of the current message there are. */
+  #takePayload(bytes: Uint8Array, at: number, to: number): number {
+    const step = Math.min(this.#skip, to - at);
+    const isWhole = step === this.#payloadBytes + END_OF_MESSAGE_BYTES;
+    if (this.#inspector !== undefined && !isWhole) this.#keepPayload(bytes, at, step);
+    this.#skip -= step;
+    if (this.#skip > 0) return step;
+    this.#tally.delivery(this.#payloadBytes);
+    if (isWhole) this.#inspector?.inspect(this.#socket, bytes, at, at + this.#payloadBytes);
+    else this.#inspector?.inspect(this.#socket, this.#payload, 0, this.#payloadBytes);
+    return step;
+  }
+
+  #keepPayload(bytes: Uint8Array, at: number, step: number): void {
+    const size = this.#payloadBytes + END_OF_MESSAGE_BYTES;
+    if (this.#payload.length < size) this.#payload = new Uint8Array(size);
+    this.#payload.set(bytes.subarray(at, at + step), size - this.#skip);
   }
 
   #takeHeld(): void {

@@ -4,6 +4,8 @@
 export interface RelayFault {
   /** Every message is held for so long. */
   readonly delayMs?: number;
+  /** Every message keeps the thread busy for so long. */
+  readonly busyMs?: number;
   /** The thread does nothing for so long … */
   readonly stallMs?: number;
   /** … so often. */
@@ -13,7 +15,9 @@ export interface RelayFault {
 export interface RelayStart {
   readonly type: 'start';
   readonly natsUrl: string;
-  readonly fault?: RelayFault;
+  /** All that clients may ask for. */
+  readonly symbols: readonly string[];
+  readonly fault?: RelayFault | undefined;
 }
 
 export interface RelayAnswer {

@@ -2,7 +2,7 @@
  * Throughput: bytes a second that reach the clients when messages are large. Depth deltas of about 1 kB through the whole
  * pipeline, against bare uWebSockets.js publishing the same bytes. R51: 1 GB/s.
  */
-import { prepareContenders, selected } from '../fanout/contenders.js';
+
 import type { Row } from '../fanout/matrix.js';
 import { rowName } from '../fanout/matrix.js';
 import { millrace } from '../fanout/millrace.js';
@@ -10,6 +10,7 @@ import { bareUws } from '../fanout/peers.js';
 import type { RoundResult } from '../fanout/round.js';
 import { cpuTable, doubts, perCpuSecond, rateTable } from '../fanout/round-tables.js';
 import { type MatrixSettings, runMatrix } from '../fanout/run-matrix.js';
+import { prepareContenders, selected } from '../harness/contenders.js';
 import { barChart } from '../report/bar-chart.js';
 import { fixed, spread } from '../report/figures.js';
 import type { Goal, Metric, Plot, SuiteReport } from '../report/report.js';

@@ -5,10 +5,14 @@ import { Tally } from '../../bench/load/tally.js';
 
 function reading() {
   const tally = new Tally(undefined);
-  const seen = { replies: [] as string[], faults: [] as string[] };
-  const stream = new NatsStream(tally, {
-    reply: bytes => void seen.replies.push(Buffer.from(bytes).toString()),
-    broken: reason => void seen.faults.push(reason),
+  const seen = { replies: [] as string[], faults: [] as string[], payloads: [] as string[] };
+  const events = {
+    reply: (bytes: Uint8Array) => void seen.replies.push(Buffer.from(bytes).toString()),
+    broken: (reason: string) => void seen.faults.push(reason),
+  };
+  const stream = new NatsStream(7, tally, events, {
+    inspect: (socket, bytes, from, to) =>
+      void seen.payloads.push(`${socket} ${Buffer.from(bytes.subarray(from, to)).toString()}`),
   });
   return { tally, seen, stream };
 }
@@ -35,6 +39,7 @@ describe("R50: the load generator reads NATS's protocol", () => {
         expect(tally.deliveries).toBe(payloads.length);
         expect(tally.payloadBytes).toBe(payloads.reduce((sum, text) => sum + Buffer.byteLength(text), 0));
         expect(seen.replies).toEqual(payloads.map(() => 'PONG\r\n'));
+        expect(seen.payloads).toEqual(payloads.map(text => `7 ${text}`));
         expect(seen.faults).toEqual([]);
       }),
     );

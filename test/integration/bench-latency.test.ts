@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { type LatencyContender, relay } from '../../bench/latency/contender.js';
 import { type LoadResult, Session } from '../../bench/latency/session.js';
-import { type LatencyRound, latency } from '../../bench/latency/suite.js';
+import { type LatencyRound, latency, underEach } from '../../bench/latency/suite.js';
 import { OPTIONS } from '../support/bench-options.js';
 
 const TIMEOUT_MS = 120_000;
@@ -48,6 +48,54 @@ describe('R52: the latency benchmark', () => {
       expect(total.p99).toBeGreaterThan(300_000);
       expect(total.p50).toBeLessThan(total.p90 / 2);
       expect(result).toMatchObject({ missing: 0, surplus: 0 });
+    },
+    TIMEOUT_MS,
+  );
+
+  it(
+    'measures every server at the same load, and says which this machine cannot run',
+    async () => {
+      const report = await latency.run({
+        options: { ...OPTIONS, clients: 6, symbols: 2, seconds: 0.5, warmupSeconds: 0.3, rate: 100 },
+        progress: () => undefined,
+        signal: new AbortController().signal,
+      });
+      const rounds = report.rounds.filter(round => 'observers' in (round as object)) as LatencyRound[];
+      const names = rounds.map(({ contender }) => contender);
+      const absent = report.notes.filter(note => note.startsWith('SKIPPED'));
+      for (const note of absent) expect(note).toMatch(/^SKIPPED (bun|gorilla)-relay: no /);
+      expect(names.length + absent.length).toBe(7);
+      expect(names).toEqual(
+        expect.arrayContaining(['millrace', 'bare-relay', 'nats-websocket', 'ws-relay', 'socket.io-relay']),
+      );
+      for (const { contender, observers, bulk, ...result } of rounds) {
+        const seen = { contender, ...result };
+        expect(seen).toMatchObject({ keptUp: true, missing: 0, surplus: 0, lostConnections: 0, faults: [] });
+        for (const { latency } of [observers, bulk]) expect(latency.total.count).toBeGreaterThan(20);
+      }
+      expect(report.tables.map(({ title }) => title)).toContain("Pauses of Millrace's garbage collectors, ms");
+    },
+    TIMEOUT_MS,
+  );
+
+  it(
+    'asks no more of a server that did not keep up, and says so',
+    async () => {
+      const loads = [600, 50, 2000, 100].map(updatesPerSecond => ({ name: `${updatesPerSecond}`, updatesPerSecond }));
+      const asked: number[] = [];
+      const results = await underEach(
+        loads,
+        relay('bare-relay', { busyMs: 5 }),
+        PLAN,
+        { warmupSeconds: 0.2, seconds: 0.5 },
+        { say: ({ updatesPerSecond }) => asked.push(updatesPerSecond), signal: new AbortController().signal },
+      );
+      expect(asked).toEqual([600, 50, 100]);
+      expect(results.map(({ load, keptUp }) => [load, keptUp])).toEqual([
+        ['600', false],
+        ['50', true],
+        ['100', true],
+      ]);
     },
     TIMEOUT_MS,
   );

@@ -61,6 +61,7 @@ serve<RelayStart, RelayAnswer>(async ({ natsUrl, fault }) => {
   connection.subscribe(`${SUBJECT_PREFIX}*`, {
     callback: (error, message) => {
       if (error !== null) throw error;
+      if (fault?.busyMs !== undefined) block(fault.busyMs);
       if (fault?.delayMs === undefined) publish(message.subject, message.data);
       else setTimeout(publish, fault.delayMs, message.subject, Uint8Array.from(message.data));
     },

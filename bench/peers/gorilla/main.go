@@ -1,4 +1,4 @@
-// A hub after gorilla/websocket's chat example, with PreparedMessage. See README.md.
+// A hub of gorilla/websocket that publishes by itself, paced like every contender. See README.md.
 //
 // The benchmark talks to it in lines of JSON: start, run, stop on stdin; started, running, stopped on stdout.
 package main
@@ -10,61 +10,38 @@ import (
 	"fmt"
 	"log"
 	"net"
-	"net/http"
 	"os"
-	"strings"
-	"sync"
-	"time"
 
+	"./hub"
 	"github.com/gorilla/websocket"
 )
 
 const (
 	commandBytesMax = 256 << 20
 	queueWindows    = 4
-	writeWait       = 10 * time.Second
 )
 
 type command struct {
-	Type   string     `json:"type"`
-	Format string     `json:"format"`
-	Frames [][]string `json:"frames"`
-	Layout struct {
-		Universe int `json:"universe"`
-	} `json:"layout"`
-	Pace    pace     `json:"pace"`
-	Symbols []string `json:"symbols"`
+	Type    string     `json:"type"`
+	Format  string     `json:"format"`
+	Frames  [][]string `json:"frames"`
+	Pace    pace       `json:"pace"`
+	Symbols []string   `json:"symbols"`
 }
 
-type client struct {
-	conn *websocket.Conn
-	send chan *websocket.PreparedMessage
-}
-
-type topic struct {
-	sync.RWMutex
-	clients map[*client]struct{}
-}
-
-type hub struct {
-	topics      map[string]*topic
-	order       []*topic
+type source struct {
+	topics      []*hub.Topic
 	payloads    [][][]byte
 	messageType int
-	queue       int
-	upgrader    websocket.Upgrader
 }
 
-func newHub(c *command) (*hub, error) {
-	h := &hub{topics: map[string]*topic{}, messageType: websocket.TextMessage, queue: queueWindows * c.Pace.WindowUpdates}
-	h.upgrader.WriteBufferPool = &sync.Pool{}
+func newSource(c *command, h *hub.Hub) (*source, error) {
+	s := &source{messageType: websocket.TextMessage}
 	if c.Format == "msgpack" {
-		h.messageType = websocket.BinaryMessage
+		s.messageType = websocket.BinaryMessage
 	}
 	for i, symbol := range c.Symbols {
-		t := &topic{clients: map[*client]struct{}{}}
-		h.topics[symbol] = t
-		h.order = append(h.order, t)
+		s.topics = append(s.topics, h.Topic(symbol))
 		cycle := make([][]byte, len(c.Frames[i]))
 		for tick, frame := range c.Frames[i] {
 			cycle[tick] = []byte(frame)
@@ -76,76 +53,16 @@ func newHub(c *command) (*hub, error) {
 				cycle[tick] = bytes
 			}
 		}
-		h.payloads = append(h.payloads, cycle)
+		s.payloads = append(s.payloads, cycle)
 	}
-	return h, nil
+	return s, nil
 }
 
-// publish sends the update to every client of its topic; one that does not keep up is closed.
-func (h *hub) publish(update int) {
-	symbol := update % len(h.order)
-	cycle := h.payloads[symbol]
-	message, err := websocket.NewPreparedMessage(h.messageType, cycle[update/len(h.order)%len(cycle)])
-	if err != nil {
+func (s *source) publish(update int) {
+	symbol := update % len(s.topics)
+	cycle := s.payloads[symbol]
+	if err := s.topics[symbol].Publish(s.messageType, cycle[update/len(s.topics)%len(cycle)]); err != nil {
 		log.Fatal(err)
-	}
-	t := h.order[symbol]
-	t.RLock()
-	defer t.RUnlock()
-	for c := range t.clients {
-		select {
-		case c.send <- message:
-		default:
-			c.conn.Close()
-		}
-	}
-}
-
-func (h *hub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	wanted := strings.Split(r.URL.Query().Get("symbols"), ",")
-	c := &client{send: make(chan *websocket.PreparedMessage, h.queue)}
-	conn, err := h.upgrader.Upgrade(w, r, nil)
-	if err != nil {
-		return
-	}
-	c.conn = conn
-	for _, symbol := range wanted {
-		if t := h.topics[symbol]; t != nil {
-			t.Lock()
-			t.clients[c] = struct{}{}
-			t.Unlock()
-		}
-	}
-	done := make(chan struct{})
-	go c.write(done)
-	for {
-		if _, _, err := conn.NextReader(); err != nil {
-			break
-		}
-	}
-	for _, symbol := range wanted {
-		if t := h.topics[symbol]; t != nil {
-			t.Lock()
-			delete(t.clients, c)
-			t.Unlock()
-		}
-	}
-	close(done)
-	conn.Close()
-}
-
-func (c *client) write(done <-chan struct{}) {
-	for {
-		select {
-		case message := <-c.send:
-			c.conn.SetWriteDeadline(time.Now().Add(writeWait))
-			if err := c.conn.WritePreparedMessage(message); err != nil {
-				c.conn.Close()
-				return
-			}
-		case <-done:
-			return
-		}
 	}
 }
 
@@ -157,14 +74,9 @@ func answer(value interface{}) {
 	fmt.Println(string(line))
 }
 
-func portOf(l net.Listener) int { return l.Addr().(*net.TCPAddr).Port }
-
 func start(c *command) (*pacer, map[string]interface{}, error) {
-	h, err := newHub(c)
-	if err != nil {
-		return nil, nil, err
-	}
-	clients, err := net.Listen("tcp", "127.0.0.1:0")
+	h := hub.New(c.Symbols, queueWindows*c.Pace.WindowUpdates)
+	s, err := newSource(c, h)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -172,11 +84,16 @@ func start(c *command) (*pacer, map[string]interface{}, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	p := newPacer(c.Pace, h.publish)
+	failed := make(chan error)
+	go func() { log.Fatal(<-failed) }()
+	port, err := h.Listen(failed)
+	if err != nil {
+		return nil, nil, err
+	}
+	p := newPacer(c.Pace, s.publish)
 	go p.listen(reports)
-	go func() { log.Fatal(http.Serve(clients, h)) }()
-	started := map[string]interface{}{"type": "started", "port": portOf(clients), "progressPort": portOf(reports)}
-	return p, started, nil
+	progressPort := reports.Addr().(*net.TCPAddr).Port
+	return p, map[string]interface{}{"type": "started", "port": port, "progressPort": progressPort}, nil
 }
 
 func main() {

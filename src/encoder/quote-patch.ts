@@ -22,13 +22,13 @@ export const AMOUNT_FIELDS = [
   'ask',
   'volume',
 ] as const;
-export const ASSET_QUOTE_FIELDS: readonly string[] = [...AMOUNT_FIELDS, 'symbol', 'last_updated'];
+const ASSET_QUOTE_FIELDS: readonly string[] = [...AMOUNT_FIELDS, 'symbol', 'last_updated'];
 
 /** A field's name as it stands at the end of an operation's path. */
 interface FieldName {
   /** JSON, up to the value. */
   readonly json: Uint8Array;
-  /** JSON of an operation without a value, to its end. */
+  /** JSON of an operation without a value, to its end and the comma behind it. */
   readonly jsonRemoved: Uint8Array;
   readonly utf8: Uint8Array;
 }
@@ -40,8 +40,7 @@ const fieldNames = new Map<string, FieldName>(ASSET_QUOTE_FIELDS.map(name => [na
 const JSON_SEQ = encoded(',"seq":');
 const JSON_OPERATIONS = encoded(',"operations":[');
 const JSON_END = encoded(']}');
-const COMMA = 0x2c;
-const CLOSING_BRACE = 0x7d;
+const JSON_END_OF_OPERATION = encoded('},');
 /** `type`, `symbol`, `epoch`, `prev_seq`, `seq`, `operations`. */
 const MEMBERS = 6;
 const MSGPACK_SEQ = packedTexts('seq');
@@ -99,17 +98,16 @@ export class PatchBeginnings {
 }
 
 export class QuotePatch implements Encodable {
-  readonly #from: Quote;
   readonly #to: Quote;
   readonly #beginnings: PatchBeginnings;
   readonly #prevSeq: number;
   readonly #seq: number;
-  /** Names of members that are new or have another value. */
-  readonly #changed: string[] = [];
+  /** Names of members that have another value, are new, or are gone. */
+  readonly #replaced: string[] = [];
+  readonly #added: string[] = [];
   readonly #removed: string[] = [];
 
   constructor(from: Quote, to: Quote, beginnings: PatchBeginnings, prevSeq: number, seq: number) {
-    this.#from = from;
     this.#to = to;
     this.#beginnings = beginnings;
     this.#prevSeq = prevSeq;
@@ -119,13 +117,18 @@ export class QuotePatch implements Encodable {
       const before = from[name];
       const after = to[name];
       if (before === after || (typeof after === 'object' && sameValue(before, after))) continue;
-      this.#changed.push(name);
+      if (isAbsent(before)) this.#added.push(name);
+      else this.#replaced.push(name);
     }
     for (const name in from) if (isAbsent(to[name])) this.#removed.push(name);
   }
 
   get isEmpty(): boolean {
-    return this.#changed.length === 0 && this.#removed.length === 0;
+    return this.#operations === 0;
+  }
+
+  get #operations(): number {
+    return this.#replaced.length + this.#added.length + this.#removed.length;
   }
 
   json(out: JsonWriter): void {
@@ -135,21 +138,14 @@ export class QuotePatch implements Encodable {
     out.copy(JSON_SEQ);
     out.number(this.#seq);
     out.copy(JSON_OPERATIONS);
-    let isFirst = true;
-    for (const name of this.#changed) {
-      if (!isFirst) out.byte(COMMA);
-      isFirst = false;
-      out.copy(isAbsent(this.#from[name]) ? this.#beginnings.add : replace);
-      out.copy(fieldName(name).json);
-      out.value(this.#to[name]);
-      out.byte(CLOSING_BRACE);
-    }
+    for (const name of this.#replaced) this.#writeJson(out, replace, name);
+    for (const name of this.#added) this.#writeJson(out, this.#beginnings.add, name);
     for (const name of this.#removed) {
-      if (!isFirst) out.byte(COMMA);
-      isFirst = false;
       out.copy(this.#beginnings.remove);
       out.copy(fieldName(name).jsonRemoved);
     }
+    // Each operation ends with a comma.
+    if (!this.isEmpty) out.length--;
     out.copy(JSON_END);
   }
 
@@ -161,18 +157,28 @@ export class QuotePatch implements Encodable {
     out.copy(MSGPACK_SEQ);
     out.number(this.#seq);
     out.copy(MSGPACK_OPERATIONS);
-    out.array(this.#changed.length + this.#removed.length);
-    for (const name of this.#changed) {
-      out.copy(isAbsent(this.#from[name]) ? MSGPACK_OPERATION.add : MSGPACK_OPERATION.replace);
-      writePath(out, path, name);
-      out.copy(MSGPACK_VALUE);
-      out.value(this.#to[name]);
-    }
+    out.array(this.#operations);
+    for (const name of this.#replaced) this.#writeMsgpack(out, MSGPACK_OPERATION.replace, path, name);
+    for (const name of this.#added) this.#writeMsgpack(out, MSGPACK_OPERATION.add, path, name);
     for (const name of this.#removed) {
       out.copy(MSGPACK_OPERATION.remove);
       writePath(out, path, name);
     }
     stamps?.msgpack(out);
+  }
+
+  #writeJson(out: JsonWriter, operation: Uint8Array, name: string): void {
+    out.copy(operation);
+    out.copy(fieldName(name).json);
+    out.value(this.#to[name]);
+    out.copy(JSON_END_OF_OPERATION);
+  }
+
+  #writeMsgpack(out: MsgpackWriter, operation: Uint8Array, path: Uint8Array, name: string): void {
+    out.copy(operation);
+    writePath(out, path, name);
+    out.copy(MSGPACK_VALUE);
+    out.value(this.#to[name]);
   }
 }
 
@@ -196,7 +202,7 @@ function newFieldName(name: string): FieldName {
   const text = inJson(pointerToken(name));
   return {
     json: encoded(`${text}","value":`),
-    jsonRemoved: encoded(`${text}"}`),
+    jsonRemoved: encoded(`${text}"},`),
     utf8: encoded(pointerToken(name)),
   };
 }

@@ -4,13 +4,14 @@ import { isCarriable } from '../protocol/plain.js';
 import { pointerToken } from '../protocol/topics.js';
 import { isAmount, type PlainObject } from './decode.js';
 import type { FrameOrigin, Message } from './frame-encoder.js';
-import { AMOUNT_FIELDS, ASSET_QUOTE_FIELDS, PatchBeginnings, type Quote, QuotePatch } from './quote-patch.js';
+import { AMOUNT_FIELDS, PatchBeginnings, type Quote, QuotePatch } from './quote-patch.js';
 import type { DataOutcome, Rebuild } from './source.js';
 import { StateSource } from './state-source.js';
 
-const KNOWN_FIELDS: ReadonlySet<string> = new Set(ASSET_QUOTE_FIELDS);
+const AMOUNTS: ReadonlySet<string> = new Set(AMOUNT_FIELDS);
 /** Members one quote can have, so that partial messages cannot grow it without bound. */
 const FIELDS_MAX = 64;
+const FIELD_NAME_CHARS_MAX = 128;
 /** Longest value of a publisher's own member, as JSON text. */
 const FIELD_CHARS_MAX = 4096;
 
@@ -79,21 +80,27 @@ export class QuotesSource extends StateSource<Quote> {
 }
 
 function checkFields(value: PlainObject): 'invalid_field' | undefined {
-  for (const name of AMOUNT_FIELDS) {
-    const amount = value[name];
-    if (amount !== undefined && !isAmount(amount)) return 'invalid_field';
-  }
-  if (value.last_updated !== undefined && typeof value.last_updated !== 'string') return 'invalid_field';
   let fields = 0;
   for (const name in value) {
     if (++fields > FIELDS_MAX) return 'invalid_field';
-    if (KNOWN_FIELDS.has(name) || name === 'partial') continue;
-    const own = value[name];
-    if (name.length > 128 || !isCarriable(own)) return 'invalid_field';
-    if (typeof own === 'string' && own.length > FIELD_CHARS_MAX) return 'invalid_field';
-    if (typeof own === 'object' && JSON.stringify(own).length > FIELD_CHARS_MAX) return 'invalid_field';
+    const field = value[name];
+    if (name === 'symbol' || name === 'partial') continue;
+    if (AMOUNTS.has(name)) {
+      if (!isAmount(field)) return 'invalid_field';
+    } else if (name === 'last_updated') {
+      if (typeof field !== 'string') return 'invalid_field';
+    } else if (!isOwnField(name, field)) {
+      return 'invalid_field';
+    }
   }
   return undefined;
+}
+
+/** A member that the publisher has added to AssetQuote's. */
+function isOwnField(name: string, field: unknown): boolean {
+  if (name.length > FIELD_NAME_CHARS_MAX || !isCarriable(field)) return false;
+  if (typeof field === 'string') return field.length <= FIELD_CHARS_MAX;
+  return typeof field !== 'object' || JSON.stringify(field).length <= FIELD_CHARS_MAX;
 }
 
 function withoutPartial(value: PlainObject): Quote {

@@ -50,13 +50,14 @@ const absent = (value: unknown): boolean => value === undefined || typeof value 
 /** What the patch is to say, by the plain way. */
 function expected(symbol: string, epoch: string, from: Quote, to: Quote, seq: number) {
   const path = (name: string): string => `/quotes/${pointerToken(symbol)}/${pointerToken(name)}`;
-  const operations: { op: string; path: string; value?: unknown }[] = [];
-  for (const [name, value] of Object.entries(to)) {
-    if (from[name] === value || (typeof value === 'object' && JSON.stringify(from[name]) === JSON.stringify(value)))
-      continue;
-    operations.push({ op: absent(from[name]) ? 'add' : 'replace', path: path(name), value });
-  }
-  for (const name of Object.keys(from)) if (absent(to[name])) operations.push({ op: 'remove', path: path(name) });
+  const isSame = (a: unknown, b: unknown) => a === b || (typeof b === 'object' && JSON.stringify(a) === JSON.stringify(b));
+  const changed = Object.keys(to).filter(name => !isSame(from[name], to[name]));
+  const put = (op: string, name: string) => ({ op, path: path(name), value: to[name] });
+  const operations = [
+    ...changed.filter(name => !absent(from[name])).map(name => put('replace', name)),
+    ...changed.filter(name => absent(from[name])).map(name => put('add', name)),
+    ...Object.keys(from).flatMap(name => (absent(to[name]) ? [{ op: 'remove', path: path(name) }] : [])),
+  ];
   return { type: 'quotes_patch', symbol, epoch, prev_seq: seq, seq: seq + 1, operations };
 }
 

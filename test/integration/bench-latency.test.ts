@@ -81,7 +81,7 @@ describe('R52: the latency benchmark', () => {
   it(
     'asks no more of a server that did not keep up, and says so',
     async () => {
-      const loads = [600, 50, 2000, 100].map(updatesPerSecond => ({ name: `${updatesPerSecond}`, updatesPerSecond }));
+      const loads = [50, 600, 2000, 100].map(updatesPerSecond => ({ name: `${updatesPerSecond}`, updatesPerSecond }));
       const asked: number[] = [];
       const results = await underEach(
         loads,
@@ -90,10 +90,10 @@ describe('R52: the latency benchmark', () => {
         { warmupSeconds: 0.2, seconds: 0.5 },
         { say: ({ updatesPerSecond }) => asked.push(updatesPerSecond), signal: new AbortController().signal },
       );
-      expect(asked).toEqual([600, 50, 100]);
+      expect(asked).toEqual([50, 600, 100]);
       expect(results.map(({ load, keptUp }) => [load, keptUp])).toEqual([
-        ['600', false],
         ['50', true],
+        ['600', false],
         ['100', true],
       ]);
     },
@@ -116,9 +116,12 @@ describe('R52: the latency benchmark', () => {
         signal: new AbortController().signal,
       });
       const rounds = report.rounds.filter(round => 'observers' in (round as object)) as LatencyRound[];
-      expect(rounds.map(({ contender, load }) => `${contender} ${load}`)).toEqual(
-        ['millrace', 'bare-relay'].flatMap(name => ['fixed', '10 %', '50 %', '90 %'].map(load => `${name} ${load}`)),
-      );
+      for (const name of ['millrace', 'bare-relay']) {
+        const own = rounds.filter(({ contender }) => contender === name);
+        expect(own.map(({ load }) => load).sort()).toEqual(['10 %', '50 %', '90 %', 'fixed']);
+        const rates = own.map(round => round.updatesPerSecond);
+        expect(rates).toEqual([...rates].sort((a, b) => a - b));
+      }
       for (const { contender, observers, stages, ...result } of rounds) {
         expect(result).toMatchObject({ missing: 0, surplus: 0, lostConnections: 0, faults: [] });
         const { total, toServer, fromServer } = observers.latency;
@@ -132,8 +135,8 @@ describe('R52: the latency benchmark', () => {
         expect(stages?.encodeMeanOfBatch).toBeGreaterThan(0);
         expect(stages?.recordsPerBatch).toBeGreaterThanOrEqual(1);
       }
-      const shares = rounds.slice(1, 4).map(round => round.updatesPerSecond);
-      expect(shares[2]).toBeGreaterThan((shares[0] ?? 0) * 8);
+      const rateOf = (name: string) => rounds.find(({ load }) => load === name)?.updatesPerSecond ?? 0;
+      expect(rateOf('90 %')).toBeGreaterThan(rateOf('10 %') * 8);
       expect(report.rounds.at(-1)).toMatchObject({ load: 'idle', bareSubscriber: { count: expect.any(Number) } });
       expect(report.goals.map(({ row }) => row)).toEqual(['R52', 'R52', 'R52', 'R52']);
     },

@@ -104,7 +104,6 @@ class GatewayParts implements Gateway {
     });
     const rings = Array.from({ length: config.encoders }, () => createRing(RING_BYTES));
     const doorbells = createDoorbells(config.workers);
-    this.#hub = this.#createHub(rings, doorbells);
     this.#workers = new WorkerSupervisor({
       config,
       threadFile: new URL('./gateway/thread.js', import.meta.url),
@@ -124,6 +123,7 @@ class GatewayParts implements Gateway {
         host.onFatal();
       },
     });
+    this.#hub = this.#createHub(rings, doorbells);
     this.#certificate =
       config.tls === undefined
         ? undefined
@@ -227,9 +227,8 @@ class GatewayParts implements Gateway {
       feed: this.#hubFeed(),
       historyBytes: config.historyBytes,
       clientSourcesMax: config.limits.clientTopicsMax,
-      batchIntervalMs: config.times.batchIntervalMs,
-      hungAfterMs: config.times.hungAfterMs,
-      stableAfterMs: config.times.stableAfterMs,
+      ...config.times,
+      isBehind: () => this.#workers.isBehind,
       onRejected: (subject, payload, reason) => {
         this.#feed.deadLetter(subject, payload, reason);
         const suppressed = this.#sampler.pass(`rejected ${reason}`);

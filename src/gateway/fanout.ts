@@ -25,6 +25,8 @@ import type { Subscriptions } from './subscriptions.js';
 
 /** Bytes of frames published in one turn, so that commands and drains get their turns under load. */
 export const TURN_BYTES_MAX = 32 * 1024;
+/** A queue this old is one: what else is on its way is a turn or two. */
+const BEHIND_MICROS = 20_000;
 /** Bucket b counts frames that took less than 2^b µs from the hub to their publish. */
 export const LATENCY_BUCKETS = 26;
 
@@ -34,6 +36,8 @@ export interface FanoutCounters extends Published {
   turns: number;
   readonly latencyBuckets: Float64Array;
   latencySumMicros: number;
+  /** Of the last realtime frame that was published. */
+  lastMicros: number;
 }
 
 export class Fanout {
@@ -43,6 +47,7 @@ export class Fanout {
     youngestMicros: Number.POSITIVE_INFINITY,
     latencyBuckets: new Float64Array(LATENCY_BUCKETS),
     latencySumMicros: 0,
+    lastMicros: 0,
   };
   readonly #rings: readonly RingReader[];
   readonly #filled: boolean[];
@@ -82,6 +87,11 @@ export class Fanout {
 
   get hasMore(): boolean {
     return this.#rings.some(ring => ring.hasMore);
+  }
+
+  /** More frames wait, and what was published last had waited long: the newest of a turn, so that there is a queue. */
+  get isBehind(): boolean {
+    return this.hasMore && this.counters.lastMicros > BEHIND_MICROS;
   }
 
   /** Copies the next frames of every ring; false when there are none. */
@@ -249,6 +259,8 @@ export class Fanout {
     this.counters.latencyBuckets[bucket] = (this.counters.latencyBuckets[bucket] ?? 0) + 1;
     this.counters.latencySumMicros += micros;
     // Those of slower classes are older by design.
-    if (micros < this.counters.youngestMicros && classOfLane(lane) === REALTIME) this.counters.youngestMicros = micros;
+    if (classOfLane(lane) !== REALTIME) return;
+    this.counters.lastMicros = micros;
+    if (micros < this.counters.youngestMicros) this.counters.youngestMicros = micros;
   }
 }

@@ -11,6 +11,8 @@ export interface PumpParts {
   readonly table: LaneTable;
   /** One cell a worker, counted up at every wake-up. */
   readonly doorbell: Int32Array;
+  /** One cell a worker: 1 while it is behind. */
+  readonly behind: Int32Array;
   readonly worker: number;
   /** True once the thread is to end. */
   readonly isEnding: () => boolean;
@@ -20,10 +22,11 @@ const nextLoopTurn = () => new Promise<void>(resolve => setImmediate(resolve));
 
 /** Resolves when the thread is to end. */
 export async function pump(parts: PumpParts): Promise<void> {
-  const { fanout, doorbell, worker, isEnding } = parts;
+  const { fanout, doorbell, behind, worker, isEnding } = parts;
   while (!isEnding()) {
     const seen = Atomics.load(doorbell, worker);
     await turn(parts);
+    Atomics.store(behind, worker, fanout.isBehind ? 1 : 0);
     if (fanout.hasMore) {
       await nextLoopTurn();
       continue;

@@ -69,6 +69,7 @@ export class WorkerSupervisor {
   readonly #options: SupervisorOptions;
   readonly #slots: Slot[];
   readonly #connections: SharedArrayBuffer;
+  readonly #behind: SharedArrayBuffer;
   readonly #addresses: SharedArrayBuffer;
   readonly #users: SharedArrayBuffer;
   readonly #attempts: SharedArrayBuffer;
@@ -91,6 +92,7 @@ export class WorkerSupervisor {
     this.#port = options.config.port;
     const workers = options.config.workers;
     this.#connections = new SharedArrayBuffer(4 * workers);
+    this.#behind = new SharedArrayBuffer(4 * workers);
     const seed: HashSeed = [randomInt(SEED_MAX), randomInt(SEED_MAX)];
     const slots = countSlotsFor(options.config.limits.connectionsMax);
     this.#addresses = createSharedCounts(workers, slots, seed);
@@ -105,6 +107,11 @@ export class WorkerSupervisor {
     this.#watchdog = new Watchdog(this.#beats, options.config.times.hungAfterMs);
     this.#watching = setInterval(() => this.#look(), BEAT_INTERVAL_MS);
     this.#watching.unref();
+  }
+
+  /** A worker is behind with what it is given. */
+  get isBehind(): boolean {
+    return new Int32Array(this.#behind).includes(1);
   }
 
   /** The port that the workers share. */
@@ -181,6 +188,7 @@ export class WorkerSupervisor {
       rings,
       doorbells,
       connections: this.#connections,
+      behind: this.#behind,
       addresses: this.#addresses,
       users: this.#users,
       attempts: this.#attempts,
@@ -222,7 +230,7 @@ export class WorkerSupervisor {
 
   /** What a thread counted has gone with its sockets. */
   #forgetCounts(worker: number): void {
-    Atomics.store(new Int32Array(this.#connections), worker, 0);
+    for (const cells of [this.#connections, this.#behind]) Atomics.store(new Int32Array(cells), worker, 0);
     for (const counts of [this.#addresses, this.#users]) new SharedCounts(counts, worker).clear(worker);
     const { attemptsPerSecondMax, authFailuresMax } = this.#options.config.limits;
     new AttemptRates(this.#attempts, worker, attemptsPerSecondMax).clear(worker);

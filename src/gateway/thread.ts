@@ -341,5 +341,6 @@ if (listening === undefined) {
 } else {
   ownPort = listening;
   post({ type: 'listening', port: listening });
-  await pump({ fanout, slow, laneChanges, table, doorbell, worker, isEnding: () => isEnding });
+  const behind = new Int32Array(data.behind);
+  await pump({ fanout, slow, laneChanges, table, doorbell, behind, worker, isEnding: () => isEnding });
 }

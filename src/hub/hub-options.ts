@@ -74,6 +74,8 @@ export interface HubOptions {
   readonly historyBytes: number;
   /** Longest that an analytics message waits for others. */
   readonly batchIntervalMs: number;
+  /** @see ShardOptions.isBehind */
+  readonly isBehind: () => boolean;
   readonly onRejected: (subject: string, payload: Uint8Array, reason: RejectReason) => void;
   /** Something that should not happen happened; the hub goes on. */
   readonly onFault: (what: string, detail: string) => void;

@@ -102,15 +102,12 @@ export class Hub {
     for (const symbol of options.symbols) if (!symbol.includes('*')) this.#symbols.add(symbol);
     this.shards = Array.from({ length: options.encoders }, (_, index) => {
       return new Shard({
+        ...options,
         index,
         startThread: () => options.startEncoder(index),
         source: id => this.#sources.get(id),
-        nowMicros: options.nowMicros,
-        batchIntervalMs: options.batchIntervalMs,
         onResult: result => this.#onResult(result),
         onCrash: (cause, lost, at) => this.#rebuild(index, cause, lost, at),
-        hungAfterMs: options.hungAfterMs,
-        stableAfterMs: options.stableAfterMs,
       });
     });
     for (const shard of this.shards) defineSource(shard, this.#sources.allTrades);

@@ -21,4 +21,6 @@ export interface ShardOptions {
   /** Longest that an event of a batched kind waits for others. */
   readonly batchIntervalMs: number;
   readonly queueBytesMax?: number;
+  /** True while a worker is behind with what the encoders have made. */
+  readonly isBehind: () => boolean;
 }

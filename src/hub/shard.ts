@@ -1,7 +1,8 @@
 /**
  * The hub's end of one encoder thread: a batch being filled, at most one being encoded. What arrives while the encoder
- * is busy is the next batch, so batches are small when there is little to do and large when there is much; no timer
- * stands on the realtime path.
+ * is busy is the next batch, so batches are small when there is little to do and large when there is much. No timer
+ * stands on the realtime path, but where a worker is behind: what would wait for it in the ring waits here for a moment
+ * instead, and is the next batch together, which leaves that worker more of the processor.
  *
  * The batch being filled is bounded. When it is full, state sources keep only their newest message (which the hub
  * retains anyway) and events are counted and announced as a `gap`.
@@ -20,6 +21,8 @@ import type { Source } from './source-table.js';
 
 /** Bytes that may wait for a busy encoder. */
 export const QUEUE_BYTES_MAX = 32 * 1024 * 1024;
+/** How long messages wait for each other while a worker is behind. */
+const BEHIND_WAIT_MS = 4;
 const BATCH_BYTES_INITIAL = 256 * 1024;
 /** Batch memory larger than this is given up after use rather than filled again. */
 const BATCH_BYTES_KEPT_MAX = 4 * 1024 * 1024;
@@ -202,11 +205,13 @@ export class Shard {
   #schedule(): void {
     if (this.#scheduled || this.#busy || this.#closed) return;
     this.#scheduled = true;
-    // A microtask runs when the feed has handed over all messages of one network read: they share a batch.
-    queueMicrotask(() => {
+    const dispatch = (): void => {
       this.#scheduled = false;
       if (!this.#busy && this.#batch.records > 0) this.#dispatch();
-    });
+    };
+    if (this.#options.isBehind()) setTimeout(dispatch, BEHIND_WAIT_MS);
+    // A microtask runs when the feed has handed over all messages of one network read: they share a batch.
+    else queueMicrotask(dispatch);
   }
 
   #dispatch(): void {
@@ -239,7 +244,9 @@ export class Shard {
     // Checkpoints first: what they make needless need not be confirmed.
     this.#options.onResult(result);
     this.#confirm();
-    if (this.#batch.records > 0) this.#dispatch();
+    if (this.#batch.records === 0) return;
+    if (this.#options.isBehind()) this.#schedule();
+    else this.#dispatch();
   }
 
   #confirm(): void {

@@ -26,6 +26,8 @@ export interface GatewayThreadData {
   readonly doorbells: SharedArrayBuffer;
   /** One Int32 a worker: its connections. */
   readonly connections: SharedArrayBuffer;
+  /** One Int32 a worker: 1 while it is behind (see Fanout.isBehind). */
+  readonly behind: SharedArrayBuffer;
   /** Connections by address and by user, and attempts to connect by address; a table a worker. */
   readonly addresses: SharedArrayBuffer;
   readonly users: SharedArrayBuffer;

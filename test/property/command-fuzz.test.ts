@@ -175,6 +175,7 @@ function newLimits(): ConnectionLimits {
     rings: [],
     doorbells: new SharedArrayBuffer(4),
     connections: new SharedArrayBuffer(4),
+    behind: new SharedArrayBuffer(4),
     addresses: createSharedCounts(1, 1024, seed),
     users: createSharedCounts(1, 1024, seed),
     attempts: createAttemptRates(1, seed),

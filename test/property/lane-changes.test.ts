@@ -119,6 +119,7 @@ class World {
       historyBytes: 8192,
       clientSourcesMax: 1024,
       batchIntervalMs: 16,
+      isBehind: () => false,
       hungAfterMs: Number.POSITIVE_INFINITY,
       stableAfterMs: 0,
       onRejected: (_subject, _payload, reason) => {

@@ -240,6 +240,7 @@ export class OneThreadGateway {
       historyBytes,
       clientSourcesMax: 1024,
       batchIntervalMs: 16,
+      isBehind: () => false,
       hungAfterMs: Number.POSITIVE_INFINITY,
       stableAfterMs: 0,
       onRejected: (subject, payload, reason) => {

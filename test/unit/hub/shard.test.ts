@@ -1,0 +1,79 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterEach, describe, expect, it } from 'vitest';
+import type { EncoderThread } from '../../../src/hub/encoder-thread.js';
+import { Shard } from '../../../src/hub/shard.js';
+import type { EncoderTask } from '../../../src/protocol/batch.js';
+import { createProgress, ProgressReader } from '../../../src/protocol/progress.js';
+import { RecordKind } from '../../../src/protocol/records.js';
+
+/** An encoder that takes every batch and says at once that it is done. */
+class TakingThread implements EncoderThread {
+  readonly batches: number[] = [];
+  readonly progress = new ProgressReader(createProgress());
+  onDeath = (): void => undefined;
+  destroy = async (): Promise<void> => undefined;
+  async run({ buffer, bytes }: EncoderTask) {
+    this.batches.push(bytes);
+    return { buffer, dueClasses: 0 } as Awaited<ReturnType<EncoderThread['run']>>;
+  }
+}
+
+let shard: Shard;
+const thread = new TakingThread();
+let isBehind = false;
+
+function start(): void {
+  thread.batches.length = 0;
+  shard = new Shard({
+    index: 0,
+    startThread: () => thread,
+    source: () => undefined,
+    nowMicros: () => 0,
+    batchIntervalMs: 16,
+    isBehind: () => isBehind,
+    onResult: () => undefined,
+    onCrash: cause => {
+      throw cause;
+    },
+    hungAfterMs: Number.POSITIVE_INFINITY,
+    stableAfterMs: 0,
+  });
+}
+
+const flush = (): void => shard.control(RecordKind.flush, 0, 1, 0);
+const nextTurn = () => new Promise(resolve => setImmediate(resolve));
+
+describe('R52: what a shard hands to its encoder', () => {
+  afterEach(async () => {
+    await shard.close();
+    isBehind = false;
+  });
+
+  it('is a batch for every turn of the loop while the workers keep up', async () => {
+    start();
+    for (let i = 0; i < 3; i++) {
+      flush();
+      flush();
+      await nextTurn();
+    }
+    expect(thread.batches).toHaveLength(3);
+  });
+
+  it('waits for what comes next while a worker is behind, and no longer than a few milliseconds', async () => {
+    start();
+    isBehind = true;
+    for (let i = 0; i < 3; i++) {
+      flush();
+      await nextTurn();
+    }
+    expect(thread.batches).toHaveLength(0);
+    const startedMs = performance.now();
+    while (thread.batches.length === 0 && performance.now() - startedMs < 5_000) await sleep(1);
+    expect(thread.batches).toHaveLength(1);
+    const one = thread.batches[0] ?? 0;
+    isBehind = false;
+    flush();
+    await nextTurn();
+    expect(thread.batches).toEqual([one, one / 3]);
+  });
+});

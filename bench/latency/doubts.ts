@@ -15,8 +15,8 @@ type Named = LoadResult & { readonly contender: string; readonly round: number; 
 export function doubtsOf(rounds: readonly Named[]): string[] {
   const notes: string[] = [];
   const add = (condition: (round: Named) => boolean, text: string): void => {
-    const found = rounds.filter(condition).map(({ contender, round, load }) => `${contender} ${round}${at(load)}`);
-    if (found.length > 0) notes.push(`${text}: ${found.join(', ')}`);
+    const found = rounds.filter(condition);
+    if (found.length > 0) notes.push(`${text}: ${placesOf(found).join(', ')}`);
   };
   add(
     ({ observers: { latency, loopUtilisation } }) =>
@@ -42,6 +42,12 @@ export function doubtsOf(rounds: readonly Named[]): string[] {
   return notes;
 }
 
-function at(load: string | undefined): string {
-  return load === undefined ? '' : ` at ${load}`;
+/** `millrace at fixed (1, 4)`: by contender and load, in which rounds. */
+function placesOf(rounds: readonly Named[]): string[] {
+  const places = new Map<string, number[]>();
+  for (const { contender, round, load } of rounds) {
+    const place = load === undefined ? contender : `${contender} at ${load}`;
+    places.set(place, [...(places.get(place) ?? []), round]);
+  }
+  return [...places].map(([place, numbers]) => `${place} (${numbers.join(', ')})`);
 }

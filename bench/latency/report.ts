@@ -1,7 +1,8 @@
 /** The latency rounds as tables: percentiles per contender and load, the stages, and the ratios of the goals. */
 import type { LatencyReport } from '../load/latency-histogram.js';
+import { barChart } from '../report/bar-chart.js';
 import { count, fixed, spread } from '../report/figures.js';
-import type { Goal, Metric, SuiteReport, Table } from '../report/report.js';
+import type { Goal, Metric, Plot, SuiteReport, Table } from '../report/report.js';
 import { median, spreadOf } from '../report/statistics.js';
 import { doubtsOf } from './doubts.js';
 import { IDLE_UPDATES_PER_SECOND } from './idle.js';
@@ -40,6 +41,7 @@ export function reportLatency(
       generatorTable(settings, loads, rounds),
       ...(idle.length === 0 ? [] : [idleTable(idle)]),
     ],
+    plots: (['p50', 'p99'] as const).map(figure => plotOf(settings, loads, rounds, figure)),
     goals: [...goalsOf(settings, rounds), ...idleGoals(idle)],
     metrics: metricsOf(settings, loads, rounds, idle),
     notes: [
@@ -70,6 +72,26 @@ function loadTable(settings: LatencySettings, load: Load, rounds: readonly Laten
       ];
     }),
   };
+}
+
+/** Of contenders that kept up in every round: the others' latencies are those of their queues. */
+function plotOf(
+  { contenders }: LatencySettings,
+  loads: readonly Load[],
+  rounds: readonly LatencyRound[],
+  figure: 'p50' | 'p99',
+): Plot {
+  const rows = loads.flatMap(({ name, updatesPerSecond }) =>
+    contenders.flatMap(label => {
+      const of = roundsOf(rounds, label, name);
+      if (of.length === 0 || of.some(({ keptUp }) => !keptUp)) return [];
+      const samples = of.map(round => round.observers.latency.total[figure] / 1000);
+      const group = `${name}: ${count(updatesPerSecond)} updates/s`;
+      return [{ label, group, isSubject: label === SUBJECT, ...spreadOf(samples) }];
+    }),
+  );
+  const title = `Latency ${figure}, of servers that kept up`;
+  return { name: figure, title, svg: barChart({ title, unit: 'ms', rows, isLog: true, show: ms => fixed(ms, 1) }) };
 }
 
 /** Where the time goes in Millrace. */

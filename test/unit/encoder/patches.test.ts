@@ -50,7 +50,8 @@ const absent = (value: unknown): boolean => value === undefined || typeof value 
 /** What the patch is to say, by the plain way. */
 function expected(symbol: string, epoch: string, from: Quote, to: Quote, seq: number) {
   const path = (name: string): string => `/quotes/${pointerToken(symbol)}/${pointerToken(name)}`;
-  const isSame = (a: unknown, b: unknown) => a === b || (typeof b === 'object' && JSON.stringify(a) === JSON.stringify(b));
+  const isSame = (a: unknown, b: unknown) =>
+    a === b || (typeof b === 'object' && JSON.stringify(a) === JSON.stringify(b));
   const changed = Object.keys(to).filter(name => !isSame(from[name], to[name]));
   const put = (op: string, name: string) => ({ op, path: path(name), value: to[name] });
   const operations = [

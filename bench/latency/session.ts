@@ -24,8 +24,9 @@ const PROGRESS_INTERVAL_MS = 5;
 const DRAIN_POLL_MS = 50;
 /** Without a further delivery for so long, what is still owed is missing. */
 const DRAIN_PATIENCE_MS = 2000;
-/** Fewer deliveries than this share of those due: the server did not keep up. */
+/** Fewer deliveries than this share of those due, and more than so much of a second still to come: it did not keep up. */
 const KEPT_UP_SHARE_MIN = 0.95;
+const KEPT_UP_SECONDS_MAX = 0.25;
 /** Clients of the bulk that record latencies, to compare with the observers. */
 const SAMPLED_OF_BULK = 20;
 const SATURATION = { windowUpdates: 500, batchUpdates: 50, stallMs: 2000 };
@@ -92,6 +93,8 @@ export class Session {
   readonly #bulk: LoadGenerator;
   readonly #observers: LoadGenerator;
   readonly #layout: Layout;
+  /** Clients that read no further, so that nothing is due to them. */
+  #stalled = 0;
   readonly connectMs: number;
 
   private constructor(
@@ -163,8 +166,9 @@ export class Session {
   }
 
   /** Every k-th client of the bulk reads no further. Returns how many that are. */
-  stall(every: number): Promise<number> {
-    return this.#bulk.stall(every);
+  async stall(every: number): Promise<number> {
+    this.#stalled = await this.#bulk.stall(every);
+    return this.#stalled;
   }
 
   /** Updates a second that this contender takes when it is kept busy. */
@@ -226,8 +230,10 @@ export class Session {
     const startTotal = start.bulk.totalDeliveries + start.observers.totalDeliveries;
     const deliveries = bulk.deliveries + observers.deliveries;
     const perSecond = 1000 / bulk.elapsedMs;
-    const due = rate.updatesPerSecond * meanFanout(this.#layout);
-    const isFastEnough = deliveries * perSecond >= due * KEPT_UP_SHARE_MIN;
+    const reading = 1 - this.#stalled / this.#layout.clients;
+    const due = rate.updatesPerSecond * meanFanout(this.#layout) * reading;
+    const waiting = startTotal + stopped.owed * reading - bulk.totalDeliveries - observers.totalDeliveries;
+    const isFastEnough = deliveries * perSecond >= due * KEPT_UP_SHARE_MIN || waiting < due * KEPT_UP_SECONDS_MAX;
     const end = isFastEnough ? await this.#drain(startTotal + stopped.owed) : { bulk, observers };
     const keptUp = isFastEnough && end.bulk.lost + end.observers.lost === 0;
     const balance = startTotal + stopped.owed - end.bulk.totalDeliveries - end.observers.totalDeliveries;

@@ -4,7 +4,7 @@ import type { Child, Children } from '../harness/children.js';
 import { GORILLA, GoProgram } from '../harness/go-program.js';
 import { LineChannel } from '../harness/line-channel.js';
 import { startNatsWebSocket } from '../harness/nats-server.js';
-import { bunProgram } from '../harness/programs.js';
+import { bunProgram, prepareBun } from '../harness/programs.js';
 import type { Contender, RoundPlan, RunningContender } from './contender.js';
 import { deliveryMark } from './frames.js';
 import { subjectOf, symbolsOf } from './layout.js';
@@ -22,10 +22,7 @@ export const socketIo = nodePeer('socket.io', ({ format }) => socketIoSpeech(for
 /** Needs `bun` on PATH or in node_modules/.bin. */
 export const bun: Contender = {
   name: 'bun',
-  prepare: async () => {
-    bunProgram();
-    return () => undefined;
-  },
+  prepare: prepareBun,
   start: (children, plan) => {
     const child = children.fork('bun', new URL('bun/server.ts', PROGRAMS), bunProgram());
     return startPeer(plan, new Channel<PaceCommand<PeerStart>, PaceAnswer>(child), plain(plan));

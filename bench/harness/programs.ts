@@ -27,3 +27,9 @@ export function bunProgram(): string {
   if (program === undefined) throw new MissingPrerequisite('no `bun` on PATH or in node_modules/.bin');
   return program;
 }
+
+/** What a contender that is run by Bun prepares: nothing is built, it only has to be there. */
+export async function prepareBun(): Promise<() => void> {
+  bunProgram();
+  return () => undefined;
+}

@@ -20,7 +20,7 @@ import { GcLog } from '../harness/gc-log.js';
 import { GORILLA, GoProgram, NATS_GO } from '../harness/go-program.js';
 import { LineChannel } from '../harness/line-channel.js';
 import type { NatsWebSocketServer } from '../harness/nats-server.js';
-import { bunProgram } from '../harness/programs.js';
+import { bunProgram, prepareBun } from '../harness/programs.js';
 import { mintTokens, newSecret } from '../harness/tokens.js';
 import type { ClientPlan, Dialect } from '../load/messages.js';
 import type { DeliveryMark } from '../load/tally.js';
@@ -93,10 +93,7 @@ const bunRelay: LatencyContender = {
   ...relayOf('bun-relay', PLAIN, children => {
     return new Channel(children.fork('bun-relay', serverOf('bun-relay'), bunProgram()));
   }),
-  prepare: async () => {
-    bunProgram();
-    return () => undefined;
-  },
+  prepare: prepareBun,
 };
 
 /** Go and gorilla/websocket behind nats.go; built once a run. */

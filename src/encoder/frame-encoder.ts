@@ -114,8 +114,6 @@ export function setEpoch(origin: Mutable<FrameOrigin>, epoch: string): void {
   origin.epochTag = epochTagOf(origin.epochBytes);
 }
 
-const NOTHING = new Uint8Array(0);
-
 export class FrameEncoder {
   readonly #ring: RingWriter;
   readonly #nowMicros: () => number;
@@ -201,31 +199,25 @@ export class FrameEncoder {
         return variant < 2 ? message : new Stamps(tsEventMicros).addedTo(message, Math.floor(this.#nowMicros()));
       });
       const lane = laneWith(REALTIME, detail, variant);
-      const out = (variant & 1) === 0 ? this.#json : this.#msgpack;
-      out.clear();
-      if (out instanceof JsonWriter) out.text(JSON.stringify(messages));
-      else out.packed(messages);
-      this.#write(kind, lane, workers, origin, out);
+      if ((variant & 1) === 0) {
+        this.#json.clear();
+        this.#json.text(JSON.stringify(messages));
+        this.#write(kind, lane, workers, origin, this.#json);
+      } else {
+        this.#msgpack.clear();
+        this.#msgpack.packed(messages);
+        this.#write(kind, lane, workers, origin, this.#msgpack);
+      }
     }
   }
 
   /** A frame without payload. */
   emitEmpty(kind: FrameKind, lane: number, workers: number, origin: FrameOrigin): void {
-    this.#append(kind, lane, workers, origin, NOTHING, 0);
+    this.#json.clear();
+    this.#write(kind, lane, workers, origin, this.#json);
   }
 
   #write(kind: FrameKind, lane: number, workers: number, origin: FrameOrigin, { bytes, length }: ByteWriter): void {
-    this.#append(kind, lane, workers, origin, bytes, length);
-  }
-
-  #append(
-    kind: FrameKind,
-    lane: number,
-    workers: number,
-    origin: FrameOrigin,
-    payload: Uint8Array,
-    size: number,
-  ): void {
     this.#ring.append(
       kind,
       lane,
@@ -235,11 +227,11 @@ export class FrameEncoder {
       origin.hubMicros,
       origin.request === 0 ? origin.epochTag : origin.request,
       origin.epochBytes,
-      payload,
+      bytes,
       0,
-      size,
+      length,
     );
     this.frames++;
-    this.bytes += size;
+    this.bytes += length;
   }
 }

@@ -7,7 +7,7 @@ import { encoded } from './byte-writer.js';
 import type { PlainObject } from './decode.js';
 import type { Encodable, Stamps } from './frame-encoder.js';
 import type { JsonWriter } from './json-writer.js';
-import type { MsgpackWriter } from './msgpack-writer.js';
+import { MsgpackWriter } from './msgpack-writer.js';
 
 /** One symbol's quote: the members of AssetQuote and the publisher's own. Never changed, only replaced. */
 export type Quote = PlainObject;
@@ -33,6 +33,7 @@ interface FieldName {
   readonly utf8: Uint8Array;
 }
 
+const texts = new MsgpackWriter();
 const NAMES_MAX = 256;
 /** AssetQuote's fields, and the first that publishers add of their own. */
 const fieldNames = new Map<string, FieldName>(ASSET_QUOTE_FIELDS.map(name => [name, newFieldName(name)]));
@@ -212,13 +213,11 @@ function inJson(text: string): string {
   return JSON.stringify(text).slice(1, -1);
 }
 
-/** Texts in MessagePack, each of fewer than 256 bytes, one after the other. */
-function packedTexts(...texts: readonly string[]): Uint8Array {
-  const pieces = texts.map(text => {
-    const bytes = encoded(text);
-    return bytes.length < 32 ? [0xa0 | bytes.length, ...bytes] : [0xd9, bytes.length, ...bytes];
-  });
-  return Uint8Array.from(pieces.flat());
+/** Texts in MessagePack, one after the other. */
+function packedTexts(...all: readonly string[]): Uint8Array {
+  texts.clear();
+  for (const text of all) texts.string(text);
+  return texts.bytes.slice(0, texts.length);
 }
 
 /** Not there, whatever every object inherits: a publisher may name a member `toString`, but can send no function. */

@@ -91,7 +91,7 @@ export class Fanout {
 
   /** More frames wait, and what was published last had waited long: the newest of a turn, so that there is a queue. */
   get isBehind(): boolean {
-    return this.hasMore && this.counters.lastMicros > BEHIND_MICROS;
+    return this.counters.lastMicros > BEHIND_MICROS && this.hasMore;
   }
 
   /** Copies the next frames of every ring; false when there are none. */

@@ -69,7 +69,7 @@ export class WorkerSupervisor {
   readonly #options: SupervisorOptions;
   readonly #slots: Slot[];
   readonly #connections: SharedArrayBuffer;
-  readonly #behind: SharedArrayBuffer;
+  readonly #behind: Int32Array<SharedArrayBuffer>;
   readonly #addresses: SharedArrayBuffer;
   readonly #users: SharedArrayBuffer;
   readonly #attempts: SharedArrayBuffer;
@@ -92,7 +92,7 @@ export class WorkerSupervisor {
     this.#port = options.config.port;
     const workers = options.config.workers;
     this.#connections = new SharedArrayBuffer(4 * workers);
-    this.#behind = new SharedArrayBuffer(4 * workers);
+    this.#behind = new Int32Array(new SharedArrayBuffer(4 * workers));
     const seed: HashSeed = [randomInt(SEED_MAX), randomInt(SEED_MAX)];
     const slots = countSlotsFor(options.config.limits.connectionsMax);
     this.#addresses = createSharedCounts(workers, slots, seed);
@@ -111,7 +111,7 @@ export class WorkerSupervisor {
 
   /** A worker is behind with what it is given. */
   get isBehind(): boolean {
-    return new Int32Array(this.#behind).includes(1);
+    return this.#behind.includes(1);
   }
 
   /** The port that the workers share. */
@@ -188,7 +188,7 @@ export class WorkerSupervisor {
       rings,
       doorbells,
       connections: this.#connections,
-      behind: this.#behind,
+      behind: this.#behind.buffer,
       addresses: this.#addresses,
       users: this.#users,
       attempts: this.#attempts,
@@ -230,7 +230,8 @@ export class WorkerSupervisor {
 
   /** What a thread counted has gone with its sockets. */
   #forgetCounts(worker: number): void {
-    for (const cells of [this.#connections, this.#behind]) Atomics.store(new Int32Array(cells), worker, 0);
+    Atomics.store(new Int32Array(this.#connections), worker, 0);
+    Atomics.store(this.#behind, worker, 0);
     for (const counts of [this.#addresses, this.#users]) new SharedCounts(counts, worker).clear(worker);
     const { attemptsPerSecondMax, authFailuresMax } = this.#options.config.limits;
     new AttemptRates(this.#attempts, worker, attemptsPerSecondMax).clear(worker);

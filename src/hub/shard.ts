@@ -244,9 +244,7 @@ export class Shard {
     // Checkpoints first: what they make needless need not be confirmed.
     this.#options.onResult(result);
     this.#confirm();
-    if (this.#batch.records === 0) return;
-    if (this.#options.isBehind()) this.#schedule();
-    else this.#dispatch();
+    if (this.#batch.records > 0) this.#schedule();
   }
 
   #confirm(): void {

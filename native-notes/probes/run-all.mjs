@@ -41,6 +41,7 @@ const PROBES = {
   'wait-async': 'rough',
   'hand-off': 'rough',
   'piscina-round-trip': 'rough',
+  'attended-mailbox': 'rough',
   codecs: 'rough',
 };
 

@@ -1,5 +1,5 @@
 /** One shard: the state of its sources, driven by the hub's batches, writing frames into its ring. */
-import type { BatchResult, EncoderThreadData, RejectReason } from '../protocol/batch.js';
+import type { BatchOutcome, EncoderThreadData, RejectReason } from '../protocol/batch.js';
 import { BATCHES_DUE } from '../protocol/lanes.js';
 import { ProgressWriter } from '../protocol/progress.js';
 import { BatchReader, FLAG_INCOMPLETE, FLAG_LOSS_BEFORE, RecordKind } from '../protocol/records.js';
@@ -38,11 +38,13 @@ export class ShardEncoder {
   readonly #events: EventSourceParts;
   /** Sources with something to send at the next flush, by class; last, those with a batch of events. */
   readonly #due: { flush(rateClass: number): void }[][] = Array.from({ length: BATCHES_DUE + 1 }, () => []);
+  /** Classes that the hub knows to be due, as bits: it flushes them in time. */
+  #dueKnown = 0;
   readonly #progress: ProgressWriter;
   readonly #times = { seq: 0, tsEventMicros: 0, hubMicros: 0 };
 
   /** @param nowMicros µs since the Unix epoch */
-  constructor({ ring, doorbells, batchMax, progress }: EncoderThreadData, nowMicros: () => number) {
+  constructor({ ring, doorbells, batchMax, progress }: Omit<EncoderThreadData, 'mailbox'>, nowMicros: () => number) {
     this.#progress = new ProgressWriter(progress);
     this.#ring = new RingWriter(ring, doorbells);
     this.#out = new FrameEncoder(this.#ring, nowMicros);
@@ -60,13 +62,12 @@ export class ShardEncoder {
   }
 
   /** Processes the records in order and commits the frames. One bad record never affects another. */
-  process(buffer: ArrayBuffer, bytes: number): BatchResult {
+  process(buffer: ArrayBuffer, bytes: number): BatchOutcome {
     const started = performance.now();
     const framesBefore = this.#out.frames;
     const bytesBefore = this.#out.bytes;
     const payloads = Buffer.from(buffer);
-    const result: BatchResult = {
-      buffer,
+    const result: BatchOutcome = {
       dueClasses: 0,
       rejected: [],
       rejectedMore: null,
@@ -88,14 +89,22 @@ export class ShardEncoder {
     }
     this.#progress.idle();
     this.#ring.commit();
-    for (let c = 1; c <= BATCHES_DUE; c++) if ((this.#due[c]?.length ?? 0) > 0) result.dueClasses |= 1 << c;
+    result.dueClasses = this.#newlyDue();
     result.frames = this.#out.frames - framesBefore;
     result.frameBytes = this.#out.bytes - bytesBefore;
     result.busyMicros = (performance.now() - started) * 1000;
     return result;
   }
 
-  #record(payloads: Buffer, result: BatchResult): void {
+  #newlyDue(): number {
+    let due = 0;
+    for (let c = 1; c <= BATCHES_DUE; c++) if ((this.#due[c]?.length ?? 0) > 0) due |= 1 << c;
+    const newly = due & ~this.#dueKnown;
+    this.#dueKnown |= newly;
+    return newly;
+  }
+
+  #record(payloads: Buffer, result: BatchOutcome): void {
     const r = this.#reader;
     const end = r.payloadStart + r.payloadBytes;
     switch (r.kind) {
@@ -146,7 +155,7 @@ export class ShardEncoder {
     }
   }
 
-  #data(payloads: Buffer, quiet: boolean, result: BatchResult): void {
+  #data(payloads: Buffer, quiet: boolean, result: BatchOutcome): void {
     const r = this.#reader;
     const entry = this.#sources[r.source];
     if (entry === undefined) throw new Error(`data for source ${r.source}, which was never defined`);
@@ -185,13 +194,13 @@ export class ShardEncoder {
     }
   }
 
-  #failed(payloads: Buffer, cause: unknown, result: BatchResult): void {
+  #failed(payloads: Buffer, cause: unknown, result: BatchOutcome): void {
     const failure = cause instanceof Error ? (cause.stack ?? cause.message) : String(cause);
     if (result.failures.length < FAILURES_MAX) result.failures.push(failure);
     if (this.#reader.kind === RecordKind.data) this.#reject('internal', payloads, result);
   }
 
-  #reject(reason: RejectReason, payloads: Buffer, result: BatchResult): void {
+  #reject(reason: RejectReason, payloads: Buffer, result: BatchOutcome): void {
     if (result.rejected.length < REJECTED_MAX) {
       result.rejected.push({ source: this.#reader.source, reason, payload: this.#payloadCopy(payloads) });
       return;
@@ -206,7 +215,7 @@ export class ShardEncoder {
     );
   }
 
-  #checkpoint(entry: Entry, isNeeded: boolean, result: BatchResult): void {
+  #checkpoint(entry: Entry, isNeeded: boolean, result: BatchOutcome): void {
     const checkpoint = entry.encoder.checkpoint(isNeeded);
     // Whole messages only, so far: asked again at the next one.
     if (checkpoint === undefined) return;
@@ -234,6 +243,7 @@ export class ShardEncoder {
   #flush(rateClass: number): void {
     const due = this.#due[rateClass];
     if (due === undefined) return;
+    this.#dueKnown &= ~(1 << rateClass);
     for (const source of due.splice(0)) source.flush(rateClass);
   }
 

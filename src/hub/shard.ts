@@ -203,7 +203,11 @@ export class Shard {
   }
 
   #schedule(): void {
-    if (this.#scheduled || this.#busy || this.#closed) return;
+    if (this.#scheduled || this.#closed) return;
+    if (this.#busy) {
+      if (!this.#rebuilding) this.#thread.hurry();
+      return;
+    }
     this.#scheduled = true;
     const dispatch = (): void => {
       this.#scheduled = false;
@@ -295,6 +299,7 @@ export class Shard {
   }
 
   #look(): void {
+    if (this.#busy && !this.#rebuilding) this.#thread.hurry();
     if (!this.#watch.isHung(this.#busy && !this.#rebuilding ? this.#thread : undefined)) return;
     this.hung++;
     this.#crashed(new Error(`hung: no progress for ${this.#options.hungAfterMs} ms`));

@@ -8,6 +8,8 @@ export interface EncoderThreadData {
   readonly batchMax: number;
   /** Where it says which record it is at (see progress.ts). */
   readonly progress: SharedArrayBuffer;
+  /** Where batches are put while it attends (see mailbox.ts). */
+  readonly mailbox: SharedArrayBuffer;
 }
 
 /** Records (see records.ts) in `buffer[0..bytes)`. */
@@ -46,10 +48,8 @@ export interface Checkpoint {
 }
 
 /** What a batch came to. */
-export interface BatchResult {
-  /** The batch's memory, given back for the next one. */
-  buffer: ArrayBuffer;
-  /** Bit c: class c has something to send at its next flush; bit `BATCHES_DUE`: batches of events have. */
+export interface BatchOutcome {
+  /** Bit c: class c now has something to send at its next flush; bit `BATCHES_DUE`: batches of events have. Said once until that flush. */
   dueClasses: number;
   rejected: Rejected[];
   /** Further refused messages, counted only. Null: none. */
@@ -62,4 +62,9 @@ export interface BatchResult {
   frames: number;
   frameBytes: number;
   busyMicros: number;
+}
+
+export interface BatchResult extends BatchOutcome {
+  /** The batch's memory, given back for the next one. */
+  readonly buffer: ArrayBuffer;
 }

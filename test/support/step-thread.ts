@@ -24,6 +24,8 @@ export class StepThread implements EncoderThread {
     });
   }
 
+  hurry(): void {}
+
   get isWaiting(): boolean {
     return this.#waiting !== undefined;
   }
@@ -31,7 +33,9 @@ export class StepThread implements EncoderThread {
   step(): void {
     const waiting = this.#waiting;
     this.#waiting = undefined;
-    waiting?.resolve(this.#encoder.process(waiting.task.buffer, waiting.task.bytes));
+    if (waiting === undefined) return;
+    const { buffer, bytes } = waiting.task;
+    waiting.resolve({ buffer, ...this.#encoder.process(buffer, bytes) });
   }
 
   /** Dies with the batch it holds, if any. */

@@ -11,9 +11,21 @@ class TakingThread implements EncoderThread {
   readonly batches: number[] = [];
   readonly progress = new ProgressReader(createProgress());
   onDeath = (): void => undefined;
+  /** True: it takes its time, until `finish`. */
+  isSlow = false;
+  hurried = 0;
+  finish = (): void => undefined;
+  hurry = (): void => {
+    this.hurried++;
+  };
   destroy = async (): Promise<void> => undefined;
   async run({ buffer, bytes }: EncoderTask) {
     this.batches.push(bytes);
+    if (this.isSlow) {
+      await new Promise<void>(resolve => {
+        this.finish = resolve;
+      });
+    }
     return { buffer, dueClasses: 0 } as Awaited<ReturnType<EncoderThread['run']>>;
   }
 }
@@ -24,6 +36,7 @@ let isBehind = false;
 
 function start(): void {
   thread.batches.length = 0;
+  thread.hurried = 0;
   shard = new Shard({
     index: 0,
     startThread: () => thread,
@@ -75,5 +88,20 @@ describe('R52: what a shard hands to its encoder', () => {
     flush();
     await nextTurn();
     expect(thread.batches).toEqual([one, one / 3]);
+  });
+
+  it('is asked about when more has come meanwhile, and not before', async () => {
+    start();
+    thread.isSlow = true;
+    flush();
+    await nextTurn();
+    expect(thread.batches).toHaveLength(1);
+    expect(thread.hurried).toBe(0);
+    flush();
+    expect(thread.hurried).toBe(1);
+    thread.isSlow = false;
+    thread.finish();
+    await nextTurn();
+    expect(thread.batches).toHaveLength(2);
   });
 });

@@ -1,0 +1,149 @@
+/**
+ * What the hub hands to one encoder thread while that attends: one batch at a time, in shared memory, so that a batch costs one
+ * wake-up and no message between threads. Attending is a matter of moments: a thread with nothing to do goes back to its
+ * pool, and so does one with more to say about a batch than a few numbers. (native-notes/threads.md)
+ *
+ * `0 i32 posted: the ticket of the newest batch, or CLOSED: nobody attends · 4 i32 done: of the batch done last`
+ * `8 f64 bytes · 16 f64 frames · 24 f64 frame bytes · 32 f64 without base · 40 f64 busy µs · 64 the batch`
+ */
+import type { BatchOutcome } from './batch.js';
+
+/** A larger batch goes to the thread by transfer. */
+export const MAILBOX_BATCH_BYTES_MAX = 256 * 1024;
+/** How long a thread attends an empty box. */
+const LINGER_MS = 50;
+
+const POSTED = 0;
+const DONE = 1;
+const CELLS = 2;
+const NUMBERS_AT = 8;
+const BYTES = 0;
+const FRAMES = 1;
+const FRAME_BYTES = 2;
+const WITHOUT_BASE = 3;
+const BUSY_MICROS = 4;
+const NUMBERS = 5;
+const BATCH_AT = 64;
+const CLOSED = -1;
+const TICKET_MAX = 0x3fff_ffff;
+
+export function createMailbox(): SharedArrayBuffer {
+  const box = new SharedArrayBuffer(BATCH_AT + MAILBOX_BATCH_BYTES_MAX);
+  cellsOf(box)[POSTED] = CLOSED;
+  return box;
+}
+
+const next = (ticket: number): number => (ticket % TICKET_MAX) + 1;
+
+/** True when numbers say all there is to say. */
+function isQuiet({ dueClasses, rejected, rejectedMore, failures, checkpoints }: BatchOutcome): boolean {
+  const texts = rejected.length + failures.length + checkpoints.length;
+  return dueClasses === 0 && texts === 0 && rejectedMore === null;
+}
+
+/** The hub's end. A batch must be done before the next one is posted. */
+export class MailboxSender {
+  readonly #cells: Int32Array;
+  readonly #numbers: Float64Array;
+  readonly #batch: Uint8Array;
+  #ticket = 0;
+
+  constructor(box: SharedArrayBuffer) {
+    this.#cells = cellsOf(box);
+    this.#numbers = numbersOf(box);
+    this.#batch = new Uint8Array(box, BATCH_AT);
+  }
+
+  /** Copies the batch. @returns false when no thread attends: the next one that does will find it */
+  post(buffer: ArrayBuffer, bytes: number): boolean {
+    this.#batch.set(new Uint8Array(buffer, 0, bytes));
+    this.#numbers[BYTES] = bytes;
+    const before = this.#ticket;
+    this.#ticket = next(before);
+    const isAttended = Atomics.compareExchange(this.#cells, POSTED, before, this.#ticket) === before;
+    if (isAttended) Atomics.notify(this.#cells, POSTED, 1);
+    else Atomics.store(this.#cells, POSTED, this.#ticket);
+    return isAttended;
+  }
+
+  /** Sends a thread that attends, and has nothing to do, back to its pool. What was posted last has no outcome any more. */
+  dismiss(): void {
+    Atomics.compareExchange(this.#cells, POSTED, this.#ticket, CLOSED);
+    Atomics.notify(this.#cells, POSTED, 1);
+    this.#ticket = next(this.#ticket);
+  }
+
+  /** What the batch posted last came to; undefined while it is not done, or not by numbers alone. */
+  outcome(): BatchOutcome | undefined {
+    if (Atomics.load(this.#cells, DONE) !== this.#ticket) return undefined;
+    const [, frames = 0, frameBytes = 0, withoutBase = 0, busyMicros = 0] = this.#numbers;
+    return {
+      ...{ dueClasses: 0, rejected: [], rejectedMore: null, failures: [], checkpoints: [] },
+      ...{ frames, frameBytes, withoutBase, busyMicros },
+    };
+  }
+
+  /** Resolves once `outcome` may have changed. */
+  async changed(): Promise<void> {
+    const seen = Atomics.load(this.#cells, DONE);
+    if (seen === this.#ticket) return;
+    const wait = Atomics.waitAsync(this.#cells, DONE, seen);
+    if (wait.async) await wait.value;
+  }
+}
+
+/** The encoder's end. */
+export class MailboxReceiver {
+  readonly #cells: Int32Array;
+  readonly #numbers: Float64Array;
+  readonly #shared: Uint8Array;
+  /** Of its own: decoders do not take shared memory. */
+  readonly #batch = new Uint8Array(MAILBOX_BATCH_BYTES_MAX);
+
+  constructor(box: SharedArrayBuffer) {
+    this.#cells = cellsOf(box);
+    this.#numbers = numbersOf(box);
+    this.#shared = new Uint8Array(box, BATCH_AT);
+  }
+
+  /**
+   * Processes the batch that was posted and those that follow while there are some.
+   *
+   * @returns what the last one came to when numbers do not say it all; undefined: the sender has been told of all
+   */
+  attend(process: (buffer: ArrayBuffer, bytes: number) => BatchOutcome): BatchOutcome | undefined {
+    let ticket = Atomics.load(this.#cells, POSTED);
+    while (ticket !== CLOSED) {
+      const bytes = this.#numbers[BYTES] ?? 0;
+      this.#batch.set(this.#shared.subarray(0, bytes));
+      const outcome = process(this.#batch.buffer, bytes);
+      if (!isQuiet(outcome)) {
+        // The sender waits for this one: it posts nothing meanwhile.
+        Atomics.store(this.#cells, POSTED, CLOSED);
+        return outcome;
+      }
+      this.#done(ticket, outcome);
+      Atomics.wait(this.#cells, POSTED, ticket, LINGER_MS);
+      const posted = Atomics.compareExchange(this.#cells, POSTED, ticket, CLOSED);
+      ticket = posted === ticket ? CLOSED : posted;
+    }
+    return undefined;
+  }
+
+  #done(ticket: number, { frames, frameBytes, withoutBase, busyMicros }: BatchOutcome): void {
+    this.#numbers[FRAMES] = frames;
+    this.#numbers[FRAME_BYTES] = frameBytes;
+    this.#numbers[WITHOUT_BASE] = withoutBase;
+    this.#numbers[BUSY_MICROS] = busyMicros;
+    Atomics.store(this.#cells, DONE, ticket);
+    Atomics.notify(this.#cells, DONE);
+  }
+}
+
+function cellsOf(box: SharedArrayBuffer): Int32Array {
+  return new Int32Array(box, 0, CELLS);
+}
+
+function numbersOf(box: SharedArrayBuffer): Float64Array {
+  return new Float64Array(box, NUMBERS_AT, NUMBERS);
+}

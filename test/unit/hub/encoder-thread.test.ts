@@ -1,0 +1,125 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { buildSync } from 'esbuild';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { type EncoderThread, startEncoderThread } from '../../../src/hub/encoder-thread.js';
+import type { BatchResult } from '../../../src/protocol/batch.js';
+import { MAILBOX_BATCH_BYTES_MAX } from '../../../src/protocol/mailbox.js';
+import { until } from '../../support/until.js';
+
+/** What a batch's first byte tells the thread (test/support/echo-encoder.ts). */
+const Batch = { quiet: 0, due: 1, die: 2, dieWaiting: 3 } as const;
+
+const folder = mkdtempSync(join(tmpdir(), 'millrace-encoder-'));
+const taskFile = join(folder, 'echo-encoder.cjs');
+const memory = () => new SharedArrayBuffer(64);
+
+let thread: EncoderThread;
+let deaths: unknown[];
+
+function batch(bytes: number, first: number = Batch.quiet) {
+  const buffer = new ArrayBuffer(bytes);
+  new Uint8Array(buffer)[0] = first;
+  return { buffer, bytes };
+}
+
+/** What has become of a run by now. */
+function watched(run: Promise<BatchResult>): { result: BatchResult | undefined; cause: unknown } {
+  const seen: { result: BatchResult | undefined; cause: unknown } = { result: undefined, cause: undefined };
+  run.then(
+    result => {
+      seen.result = result;
+    },
+    (cause: unknown) => {
+      seen.cause = cause;
+    },
+  );
+  return seen;
+}
+
+async function hurried(run: Promise<BatchResult>): Promise<BatchResult> {
+  thread.hurry();
+  return await run;
+}
+
+describe('R4 R52: batches for an encoder thread', () => {
+  beforeAll(() => {
+    const entry = fileURLToPath(new URL('../../support/echo-encoder.ts', import.meta.url));
+    const packages = fileURLToPath(new URL('../../../node_modules/piscina/dist/main.js', import.meta.url));
+    const alias = { piscina: packages };
+    buildSync({
+      entryPoints: [entry],
+      outfile: taskFile,
+      bundle: true,
+      platform: 'node',
+      format: 'cjs',
+      alias,
+      external: [packages],
+    });
+  });
+
+  afterAll(() => rmSync(folder, { recursive: true }));
+
+  beforeEach(() => {
+    const seen: unknown[] = [];
+    deaths = seen;
+    thread = startEncoderThread(taskFile, { ring: memory(), doorbells: memory(), batchMax: 1 });
+    thread.onDeath = cause => seen.push(cause);
+  });
+
+  afterEach(() => thread.destroy());
+
+  it('are each encoded once and in order, however their sizes take turns', async () => {
+    const sizes = [8, 16, MAILBOX_BATCH_BYTES_MAX, MAILBOX_BATCH_BYTES_MAX + 8, 24, MAILBOX_BATCH_BYTES_MAX + 16, 32];
+    for (let round = 0, count = 0; round < 50; round++) {
+      for (const bytes of sizes) {
+        const { frames, frameBytes, buffer } = await hurried(thread.run(batch(bytes)));
+        expect({ frames, frameBytes, given: buffer.byteLength }).toEqual({
+          frames: ++count,
+          frameBytes: bytes,
+          given: bytes,
+        });
+      }
+    }
+  });
+
+  it('are told of at once when there is something to do about them, and else when somebody asks', async () => {
+    await hurried(thread.run(batch(8)));
+    const quiet = watched(thread.run(batch(8)));
+    await sleep(20);
+    expect(quiet.result).toBeUndefined();
+    thread.hurry();
+    await until(() => quiet.result !== undefined);
+    const due = watched(thread.run(batch(8, Batch.due)));
+    await until(() => due.result !== undefined);
+    expect(due.result).toMatchObject({ dueClasses: 2, frames: 3 });
+    // The thread has gone back to its pool to say so, and comes again.
+    expect(await hurried(thread.run(batch(8)))).toMatchObject({ dueClasses: 0, frames: 4 });
+  });
+
+  it('are told of when the thread has had nothing to do for a while, and wake it afterwards', async () => {
+    for (let frames = 1; frames <= 3; frames++) {
+      const run = watched(thread.run(batch(8)));
+      await until(() => run.result !== undefined);
+      expect(run.result).toMatchObject({ frames });
+    }
+  });
+
+  it('are lost with a thread that dies of one', async () => {
+    await hurried(thread.run(batch(8)));
+    await expect(hurried(thread.run(batch(8, Batch.die)))).rejects.toThrow('told to die');
+    expect(deaths).toEqual([]);
+  });
+
+  it('are known to be done before their thread’s death is', async () => {
+    const run = watched(thread.run(batch(8, Batch.dieWaiting)));
+    const atDeath: unknown[] = [];
+    thread.onDeath = () => atDeath.push(run.result);
+    await until(() => atDeath.length > 0);
+    expect(atDeath[0]).toMatchObject({ frames: 1 });
+    expect(run.cause).toBeUndefined();
+  });
+});

@@ -1,12 +1,10 @@
 /** Clients that come and go, a thousand a second: what those that stay notice, and whether memory comes back. R49. */
-
-import { Channel } from '../harness/channel.js';
 import { processMemory } from '../harness/memory.js';
 import { millrace } from '../latency/contender.js';
 import { doubtsOf } from '../latency/doubts.js';
 import { type LoadResult, Session, type SessionPlan } from '../latency/session.js';
 import { sessionSettings } from '../latency/session-settings.js';
-import type { ChurnAnswer, ChurnCommand } from '../load/churner.js';
+import type { Churned } from '../load/churner.js';
 import { count, fixed, spread } from '../report/figures.js';
 import type { SuiteReport } from '../report/report.js';
 import { median, spreadOf } from '../report/statistics.js';
@@ -15,7 +13,7 @@ import type { BenchOptions, Suite, SuiteContext } from '../suite.js';
 export interface ChurnRound extends LoadResult {
   readonly contender: 'quiet' | 'churning';
   readonly round: number;
-  readonly churn: Extract<ChurnAnswer, { type: 'stopped' }> | undefined;
+  readonly churn: Churned | undefined;
   readonly growthBytes: number;
 }
 
@@ -54,21 +52,15 @@ async function runRound(settings: Settings, isChurning: boolean, signal: AbortSi
   const session = await Session.open(millrace(settings), plan, signal);
   try {
     const rate = { updatesPerSecond, burst: 1 };
-    const { child, port, clients: paths } = session.server;
+    const { child } = session.server;
     await session.load(rate, { warmupSeconds: 0, seconds: settings.warmupSeconds });
     const before = processMemory(child.pid).residentBytes;
-    const churner = new Channel<ChurnCommand, ChurnAnswer>(
-      session.fork('churner', new URL('../load/churner.ts', import.meta.url)),
-    );
-    if (isChurning) {
-      const target = { host: '127.0.0.1', port, paths: paths.map(({ path }) => path) };
-      const how = { connectsPerSecond, holdMs: HOLD_MS, sourceAddresses: SOURCE_ADDRESSES };
-      await churner.ask({ type: 'churn', ...target, ...how }, 'churning');
-    }
+    const how = { connectsPerSecond, holdMs: HOLD_MS, sourceAddresses: SOURCE_ADDRESSES };
+    const stop = isChurning ? await session.churn(how) : undefined;
     const result = await session.load(rate, settings);
-    const stopped = isChurning ? await churner.ask({ type: 'stop' }, 'stopped') : undefined;
+    const churned = await stop?.();
     const growthBytes = processMemory(child.pid).residentBytes - before;
-    return { ...result, churn: stopped, growthBytes };
+    return { ...result, churn: churned, growthBytes };
   } finally {
     await session.close();
   }

@@ -3,12 +3,10 @@
  * whether clients notice when they are asked at a steady rate. R56.
  */
 import autocannon from 'autocannon';
-import { Channel } from '../harness/channel.js';
 import { millrace } from '../latency/contender.js';
 import { doubtsOf } from '../latency/doubts.js';
 import { type LoadResult, Session, type SessionPlan } from '../latency/session.js';
 import { sessionSettings } from '../latency/session-settings.js';
-import type { ChurnAnswer, ChurnCommand } from '../load/churner.js';
 import { count, fixed, spread } from '../report/figures.js';
 import type { SuiteReport } from '../report/report.js';
 import { median, spreadOf } from '../report/statistics.js';
@@ -92,15 +90,10 @@ async function beside(session: Session, traffic: Traffic, settings: Settings) {
 }
 
 async function withUpgrades(session: Session, rate: { updatesPerSecond: number; burst: number }, settings: Settings) {
-  const { port, clients } = session.server;
-  const churner = new Channel<ChurnCommand, ChurnAnswer>(
-    session.fork('churner', new URL('../load/churner.ts', import.meta.url)),
-  );
-  const target = { host: '127.0.0.1', port, paths: clients.map(({ path }) => path) };
-  await churner.ask({ type: 'churn', ...target, ...UPGRADES }, 'churning');
+  const stop = await session.churn(UPGRADES);
   const result = await session.load(rate, settings);
-  const stopped = await churner.ask({ type: 'stop' }, 'stopped');
-  return { ...result, answered: stopped.opened, failed: stopped.failed, perSecondMax: Number.NaN };
+  const { opened, failed } = await stop();
+  return { ...result, answered: opened, failed, perSecondMax: Number.NaN };
 }
 
 type Settings = ReturnType<typeof settingsOf>;

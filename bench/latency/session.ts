@@ -11,6 +11,7 @@ import { type CpuSample, cpuShare, machineBusySeconds, sampleCpu } from '../harn
 import { GC_LOG_DELAY_MS, type GcReport } from '../harness/gc-log.js';
 import { type MetricValues, scrape } from '../harness/metrics.js';
 import { startNatsWebSocket } from '../harness/nats-server.js';
+import type { ChurnAnswer, ChurnCommand, Churned, ChurnPlan } from '../load/churner.js';
 import type { LatencyReport } from '../load/latency-histogram.js';
 import type { LatencyReports } from '../load/latency-inspector.js';
 import { LoadGenerator } from '../load/load-generator.js';
@@ -22,6 +23,7 @@ import { type ServerStages, stagesBetween } from './stages.js';
 
 const PROGRESS_INTERVAL_MS = 5;
 const DRAIN_POLL_MS = 50;
+const DONE_POLL_MS = 250;
 /** Without a further delivery for so long, what is still owed is missing. */
 const DRAIN_PATIENCE_MS = 2000;
 /** Fewer deliveries than this share of those due, and more than so much of a second still to come: it did not keep up. */
@@ -155,9 +157,15 @@ export class Session {
     return this.#server;
   }
 
-  /** A further process of this round; it is ended with the others. */
-  fork(name: string, module: URL): Child {
-    return this.#children.fork(name, module);
+  /** Clients that come and go from here on, from a process of their own. Returns how to stop them, and what became of them. */
+  async churn(how: ChurnPlan): Promise<() => Promise<Churned>> {
+    const churner = new Channel<ChurnCommand, ChurnAnswer>(
+      this.#children.fork('churner', new URL('../load/churner.ts', import.meta.url)),
+    );
+    const { port, clients } = this.#server;
+    const target = { host: '127.0.0.1', port, paths: clients.map(({ path }) => path) };
+    await churner.ask({ type: 'churn', ...target, ...how }, 'churning');
+    return () => churner.ask({ type: 'stop' }, 'stopped');
   }
 
   /** The gateway's metrics; undefined for a server without. */
@@ -187,19 +195,21 @@ export class Session {
     });
   }
 
-  /** Publishes without a measurement until `done`, e.g. until what `stall` began has come about. */
-  async loadUntil(rate: Rate, done: () => Promise<boolean>, secondsMax: number): Promise<boolean> {
+  /**
+   * Publishes without a measurement until `done`, e.g. until what `stall` began has come about.
+   *
+   * @returns the seconds that it published
+   */
+  async loadUntil(rate: Rate, done: () => Promise<boolean>, secondsMax: number): Promise<number> {
     return await this.#watched(async () => {
       await this.#publisher.ask({ type: 'run', rate }, 'running');
-      const deadline = performance.now() + secondsMax * 1000;
-      let isDone = await done();
-      while (!isDone && performance.now() < deadline) {
-        await sleep(DRAIN_POLL_MS);
-        isDone = await done();
-      }
+      const startedAt = performance.now();
+      const deadline = startedAt + secondsMax * 1000;
+      while (!(await done()) && performance.now() < deadline) await sleep(DONE_POLL_MS);
+      const seconds = (performance.now() - startedAt) / 1000;
       await this.#publisher.ask({ type: 'stop' }, 'stopped');
       await this.#quiet();
-      return isDone;
+      return seconds;
     });
   }
 

@@ -4,32 +4,32 @@ import { LatencyHistogram, type LatencyReport } from './latency-histogram.js';
 import { LoadSocket, type LoadSocketContext } from './load-socket.js';
 import { Tally } from './tally.js';
 
-export type ChurnCommand =
-  | {
-      readonly type: 'churn';
-      readonly host: string;
-      readonly port: number;
-      /** Taken in turn. */
-      readonly paths: readonly string[];
-      readonly connectsPerSecond: number;
-      /** From the 101 to the end of the connection. */
-      readonly holdMs: number;
-      readonly sourceAddresses: number;
-    }
-  | { readonly type: 'stop' };
+export interface ChurnPlan {
+  readonly connectsPerSecond: number;
+  /** From the 101 to the end of the connection. */
+  readonly holdMs: number;
+  readonly sourceAddresses: number;
+}
 
-export type ChurnAnswer =
-  | { readonly type: 'churning' }
-  | {
-      readonly type: 'stopped';
-      readonly begun: number;
-      readonly opened: number;
-      readonly failed: number;
-      /** Why the first one failed; '' where none did. */
-      readonly firstFailure: string;
-      /** From when it was to begin to the 101. */
-      readonly upgrade: LatencyReport;
-    };
+interface ChurnTarget {
+  readonly host: string;
+  readonly port: number;
+  /** Taken in turn. */
+  readonly paths: readonly string[];
+}
+
+export interface Churned {
+  readonly begun: number;
+  readonly opened: number;
+  readonly failed: number;
+  /** Why the first one failed; '' where none did. */
+  readonly firstFailure: string;
+  /** From when it was to begin to the 101. */
+  readonly upgrade: LatencyReport;
+}
+
+export type ChurnCommand = ({ readonly type: 'churn' } & ChurnPlan & ChurnTarget) | { readonly type: 'stop' };
+export type ChurnAnswer = { readonly type: 'churning' } | ({ readonly type: 'stopped' } & Churned);
 
 const TICK_MS = 2;
 const READ_BUFFER_BYTES = 64 * 1024;
@@ -41,10 +41,10 @@ class Churner {
   #firstFailure = '';
   #isStopped = false;
   readonly #upgrades = new LatencyHistogram();
-  readonly #plan: Extract<ChurnCommand, { type: 'churn' }>;
+  readonly #plan: ChurnPlan & ChurnTarget;
   readonly #context: LoadSocketContext;
 
-  constructor(plan: Extract<ChurnCommand, { type: 'churn' }>) {
+  constructor(plan: ChurnPlan & ChurnTarget) {
     this.#plan = plan;
     this.#context = {
       host: plan.host,
@@ -68,15 +68,15 @@ class Churner {
     tick();
   }
 
-  stop(): Extract<ChurnAnswer, { type: 'stopped' }> {
+  stop(): Churned {
     this.#isStopped = true;
-    const { begun, opened, failed, firstFailure } = {
+    return {
       begun: this.#begun,
       opened: this.#opened,
       failed: this.#failed,
       firstFailure: this.#firstFailure,
+      upgrade: this.#upgrades.take(),
     };
-    return { type: 'stopped', begun, opened, failed, firstFailure, upgrade: this.#upgrades.take() };
   }
 
   #open(dueMs: number): void {
@@ -109,5 +109,5 @@ serve<ChurnCommand, ChurnAnswer>(command => {
     return { type: 'churning' };
   }
   if (running === undefined) throw new Error('stop before churn');
-  return running.stop();
+  return { type: 'stopped', ...running.stop() };
 });

@@ -19,6 +19,10 @@ export interface SlowRound extends LoadResult {
   readonly stalledClients: number;
   /** Sockets that the gateway suspended, so that nothing more is queued for them. */
   readonly suspended: number;
+  /** How long the load before the measurement lasted: as long in both. */
+  readonly settleSeconds: number;
+  /** Bytes that waited in the gateway for the stalled clients' sockets. */
+  readonly bufferedBytes: number;
   readonly growthBytes: number;
 }
 
@@ -45,15 +49,25 @@ async function runSlow({ options, progress, signal }: SuiteContext): Promise<Sui
   const settings = settingsOf(options);
   const rounds: SlowRound[] = [];
   for (let round = 1; round <= settings.rounds; round++) {
-    for (const contender of ['none stalled', 'stalled'] as const) {
-      progress(`round ${round} of ${settings.rounds}: ${contender}`);
-      rounds.push({ contender, round, ...(await runRound(settings, contender === 'stalled', signal)) });
-    }
+    const of = (contender: SlowRound['contender']): string => `round ${round} of ${settings.rounds}: ${contender}`;
+    progress(of('stalled'));
+    const stalled = await runRound(settings, { isStalled: true, settleSeconds: SUSPENDED_WITHIN_SECONDS }, signal);
+    progress(of('none stalled'));
+    // Under load for as long: a heap grows with the time that it is used.
+    const { settleSeconds } = stalled;
+    const none = await runRound(settings, { isStalled: false, settleSeconds }, signal);
+    rounds.push({ contender: 'none stalled', round, ...none }, { contender: 'stalled', round, ...stalled });
   }
   return report(settings, rounds);
 }
 
-async function runRound(settings: Settings, isStalled: boolean, signal: AbortSignal) {
+interface Settling {
+  readonly isStalled: boolean;
+  /** With stalled clients: at most. */
+  readonly settleSeconds: number;
+}
+
+async function runRound(settings: Settings, { isStalled, settleSeconds }: Settling, signal: AbortSignal) {
   const { clients, symbols, observers, rate: updatesPerSecond, paddingBytes } = settings;
   const layout: Layout = { clients, symbolsPerClient: symbols, universe: symbols };
   const plan: SessionPlan = { layout, shape: 'price', paddingBytes, observers };
@@ -66,18 +80,28 @@ async function runRound(settings: Settings, isStalled: boolean, signal: AbortSig
     await session.load(rate, { warmupSeconds: 0, seconds: settings.warmupSeconds });
     const before = processMemory(pid).residentBytes;
     const stalledClients = isStalled ? await session.stall(STALLED_ONE_IN) : 0;
-    const areSuspended = async (): Promise<boolean> => (await suspendedIn(session)) >= stalledClients;
-    await session.loadUntil(rate, areSuspended, SUSPENDED_WITHIN_SECONDS);
+    // Asked without stalled clients too: scraping is work, and the main thread's heap grows with it.
+    const areSuspended = async (): Promise<boolean> => {
+      const suspended = await metricOf(session, 'millrace_stalls_total');
+      return isStalled && suspended >= stalledClients;
+    };
+    const settledSeconds = await session.loadUntil(rate, areSuspended, settleSeconds);
     const result = await session.load(rate, settings);
-    const growthBytes = processMemory(pid).residentBytes - before;
-    return { ...result, stalledClients, suspended: await suspendedIn(session), growthBytes };
+    return {
+      ...result,
+      stalledClients,
+      suspended: await metricOf(session, 'millrace_stalls_total'),
+      settleSeconds: settledSeconds,
+      bufferedBytes: await metricOf(session, 'millrace_buffered_bytes'),
+      growthBytes: processMemory(pid).residentBytes - before,
+    };
   } finally {
     await session.close();
   }
 }
 
-async function suspendedIn(session: Session): Promise<number> {
-  return (await session.metrics())?.get('millrace_stalls_total') ?? 0;
+async function metricOf(session: Session, name: string): Promise<number> {
+  return (await session.metrics())?.get(name) ?? 0;
 }
 
 function settingsOf(options: BenchOptions) {
@@ -100,32 +124,29 @@ function report(settings: Settings, rounds: readonly SlowRound[]): SuiteReport {
     tables: [
       {
         title: `${settings.clients} clients, ${settings.rate} updates/s of ${settings.paddingBytes} B and more: the others, ms, median of ${settings.rounds} rounds`,
-        columns: ['', 'deliveries/s', 'p50', 'p99', 'max', 'stalled', 'suspended', 'growth MB', 'server cores'],
+        columns: [
+          '',
+          'deliveries/s',
+          'p50',
+          'p99',
+          'max',
+          'stalled',
+          'suspended',
+          'waiting MB',
+          'growth MB',
+          'server cores',
+        ],
         rows: (['none stalled', 'stalled'] as const).map(name => {
           const middle = (figure: (r: SlowRound) => number): number => median(of(name).map(figure));
-          const total = (figure: 'p50' | 'p99' | 'max') =>
-            fixed(middle(r => r.observers.latency.total[figure]) / 1000, 2);
+          const shown = (digits: number, figure: (r: SlowRound) => number): string => fixed(middle(figure), digits);
+          const total = (figure: 'p50' | 'p99' | 'max') => shown(2, r => r.observers.latency.total[figure] / 1000);
           return [
             name,
             count(middle(r => r.deliveriesPerSecond)),
             ...[total('p50'), total('p99'), total('max')],
-            ...[
-              fixed(
-                middle(r => r.stalledClients),
-                0,
-              ),
-              fixed(
-                middle(r => r.suspended),
-                0,
-              ),
-            ],
-            ...[
-              fixed(middle(r => r.growthBytes) / 1e6, 1),
-              fixed(
-                middle(r => r.cpu.server),
-                2,
-              ),
-            ],
+            ...[shown(0, r => r.stalledClients), shown(0, r => r.suspended)],
+            ...[shown(1, r => r.bufferedBytes / 1e6), shown(1, r => r.growthBytes / 1e6)],
+            shown(2, r => r.cpu.server),
           ];
         }),
       },

@@ -22,6 +22,8 @@ export interface CrowdPlan {
   readonly connectsPerSecond: number;
   readonly workers: string;
   readonly encoders: string;
+  /** Of topics without messages; each is a write to every socket. */
+  readonly heartbeatInterval: string;
 }
 
 /** Of each gateway, every so many-th client records latencies. */
@@ -69,6 +71,7 @@ export class Crowd {
         AUTH_JWT_SECRET: secret,
         WORKERS: plan.workers,
         ENCODERS: plan.encoders,
+        HEARTBEAT_INTERVAL: plan.heartbeatInterval,
         SYMBOLS: symbolsOf(layout).join(','),
       });
       gateways.push(gateway);

@@ -6,8 +6,9 @@ import type { BenchOptions, Suite, SuiteContext } from '../suite.js';
 import type { CrowdPlan } from './crowd.js';
 import { runScaleRound, type ScaleRound, type ScaleTimes } from './round.js';
 
-const FULL = { rounds: 3, clients: 10_000, connectsPerSecond: 1000, intervalSeconds: 4, bursts: 5 };
-const QUICK = { rounds: 1, clients: 200, connectsPerSecond: 400, intervalSeconds: 0.5, bursts: 2 };
+const HEARTBEATS = { heartbeatInterval: '1s' };
+const FULL = { ...HEARTBEATS, rounds: 3, clients: 10_000, connectsPerSecond: 1000, intervalSeconds: 4, bursts: 5 };
+const QUICK = { ...HEARTBEATS, rounds: 1, clients: 200, connectsPerSecond: 400, intervalSeconds: 0.5, bursts: 2 };
 const SYMBOLS = 50;
 const SYMBOLS_PER_CLIENT = 5;
 const RESIDENT_BYTES_MAX = 100e6;
@@ -24,7 +25,7 @@ export const scale: Suite = {
 async function runScale({ options, progress, signal }: SuiteContext): Promise<SuiteReport> {
   const defaults = options.quick ? QUICK : FULL;
   const rounds = options.rounds ?? defaults.rounds;
-  const plan = planOf(options, 1, options.clients ?? defaults.clients, defaults.connectsPerSecond);
+  const plan = planOf(options, 1, options.clients ?? defaults.clients, defaults);
   const results: ScaleRound[] = [];
   for (let round = 1; round <= rounds; round++) {
     results.push(await runScaleRound(round, plan, timesOf(options, defaults), progress, signal));
@@ -46,10 +47,16 @@ async function runScale({ options, progress, signal }: SuiteContext): Promise<Su
 }
 
 /** The crowd that the options ask for. */
-export function planOf(options: BenchOptions, gateways: number, clients: number, connectsPerSecond: number): CrowdPlan {
+export function planOf(
+  options: BenchOptions,
+  gateways: number,
+  clients: number,
+  { connectsPerSecond, heartbeatInterval }: Pick<CrowdPlan, 'connectsPerSecond' | 'heartbeatInterval'>,
+): CrowdPlan {
   const symbols = options.symbols ?? SYMBOLS;
   return {
     gateways,
+    heartbeatInterval,
     clientsPerGateway: Math.ceil(clients / gateways),
     symbols,
     symbolsPerClient: options.symbolsPerClient ?? Math.min(SYMBOLS_PER_CLIENT, symbols),

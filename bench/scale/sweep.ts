@@ -10,7 +10,8 @@ import { mintTokens, newSecret } from '../harness/tokens.js';
 import { LoadGenerator } from '../load/load-generator.js';
 import { WireConnection, withoutHeader } from '../open-loop/nats-wire.js';
 import { fixed } from '../report/figures.js';
-import type { SuiteReport } from '../report/report.js';
+import { lineChart } from '../report/line-chart.js';
+import type { Plot, SuiteReport } from '../report/report.js';
 import type { BenchOptions, Suite, SuiteContext } from '../suite.js';
 import { fitLine, type Line } from './fit.js';
 
@@ -31,7 +32,8 @@ export interface SweepPoint extends Size {
 /** One thing varied, the others held. */
 export interface Sweep {
   readonly name: 'connections' | 'subscriptions' | 'symbols';
-  readonly points: readonly SweepPoint[];
+  /** `x`: how many there are of what is varied. */
+  readonly points: readonly (SweepPoint & { readonly x: number })[];
   /** Bytes of resident memory by one more. */
   readonly line: Line;
   /** Bytes in the kernel by one more. */
@@ -86,16 +88,16 @@ async function runSweep({ options, progress, signal }: SuiteContext): Promise<Su
   /** What several sweeps share is measured once. */
   const measured = new Map<string, SweepPoint>();
   for (const plan of plans) {
-    const points: SweepPoint[] = [];
+    const points: (SweepPoint & { x: number })[] = [];
     for (const size of plan.sizes) {
       progress(`${plan.name}: ${plan.x(size)}`);
       const key = JSON.stringify(size);
       const point = measured.get(key) ?? (await measure(size, options, signal));
       measured.set(key, point);
-      points.push(point);
+      points.push({ ...point, x: plan.x(size) });
     }
-    const line = fitLine(points.map(point => ({ x: plan.x(point), y: point.residentBytes })));
-    const kernelLine = fitLine(points.map(point => ({ x: plan.x(point), y: point.kernelBytes })));
+    const line = fitLine(points.map(({ x, residentBytes }) => ({ x, y: residentBytes })));
+    const kernelLine = fitLine(points.map(({ x, kernelBytes }) => ({ x, y: kernelBytes })));
     sweeps.push({ name: plan.name, points, line, kernelLine });
   }
   return report(sweeps, options);
@@ -196,6 +198,7 @@ function report(sweeps: readonly Sweep[], options: BenchOptions): SuiteReport {
         ),
       },
     ],
+    plots: sweeps.map(plotOf),
     goals: [],
     metrics: sweeps.map(({ name, line }) => ({
       name: `resident memory by one of ${name}`,
@@ -208,4 +211,16 @@ function report(sweeps: readonly Sweep[], options: BenchOptions): SuiteReport {
     ],
     rounds: sweeps,
   };
+}
+
+function plotOf({ name, points, line, kernelLine }: Sweep): Plot {
+  const fitted = ({ slope, intercept }: Line) => points.map(({ x }) => ({ x, y: (intercept + slope * x) / 1e6 }));
+  const title = `Memory of one gateway over its ${name}`;
+  const series = [
+    { name: 'resident', points: points.map(({ x, residentBytes }) => ({ x, y: residentBytes / 1e6 })) },
+    { name: `${fixed(line.slope, 0)} B each`, points: fitted(line), isFit: true },
+    { name: 'kernel', points: points.map(({ x, kernelBytes }) => ({ x, y: kernelBytes / 1e6 })) },
+    { name: `${fixed(kernelLine.slope, 0)} B each`, points: fitted(kernelLine), isFit: true },
+  ];
+  return { name, title, svg: lineChart({ title, xLabel: name, yLabel: 'MB', series }) };
 }

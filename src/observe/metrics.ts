@@ -4,12 +4,15 @@
  */
 import { Counter, collectDefaultMetrics, Gauge, type Metric, Registry } from 'prom-client';
 import type { WorkerStats } from '../protocol/thread-messages.js';
+import { openDescriptors } from './descriptors.js';
 import type { FeedSources, MainStats } from './main-stats.js';
 
 export interface StatsSource {
   main(): MainStats;
   workers(): Promise<readonly WorkerStats[]>;
 }
+
+const OPEN_DESCRIPTORS = 'millrace_process_open_fds';
 
 type LabelValues = Record<string, string>;
 
@@ -23,6 +26,8 @@ export class Metrics {
   constructor(source: StatsSource) {
     this.#source = source;
     collectDefaultMetrics({ register: this.#registry, prefix: 'millrace_' });
+    // It lists one file name for each socket while the hub waits.
+    this.#registry.removeSingleMetric(OPEN_DESCRIPTORS);
     this.#registry.registerMetric(this.#latencyMetric());
   }
 
@@ -33,6 +38,8 @@ export class Metrics {
   /** The exposition text, with the threads' numbers of now. */
   async scrape(): Promise<string> {
     const workers = await this.#source.workers();
+    const descriptors = await openDescriptors();
+    if (descriptors !== undefined) this.#set(OPEN_DESCRIPTORS, 'Number of open file descriptors.', descriptors);
     this.#setMain(this.#source.main());
     this.#setWorkers(workers);
     return this.#registry.metrics();

@@ -24,15 +24,17 @@ export class Channel<Command extends Message, Answer extends Message> {
 
   /**
    * Sends `command` and waits for the answer of type `type`.
-   * @throws {ChildFailure} when the child ends, says that it failed, or says nothing for a minute.
+   *
+   * @param workMs what the child is asked for takes so long by itself
+   * @throws {ChildFailure} when the child ends, says that it failed, or says nothing for a minute more than that.
    */
-  async ask<T extends Answer['type']>(command: Command, type: T): Promise<Extract<Answer, { type: T }>> {
-    const answer = this.child.during(this.#next(type));
+  async ask<T extends Answer['type']>(command: Command, type: T, workMs = 0): Promise<Extract<Answer, { type: T }>> {
+    const answer = this.child.during(this.#next(type, ANSWER_TIMEOUT_MS + workMs));
     this.child.process.send(command, () => undefined);
     return await answer;
   }
 
-  #next<T extends Answer['type']>(type: T): Promise<Extract<Answer, { type: T }>> {
+  #next<T extends Answer['type']>(type: T, timeoutMs: number): Promise<Extract<Answer, { type: T }>> {
     return new Promise((resolve, reject) => {
       const { process } = this.child;
       const settle = (): void => {
@@ -41,8 +43,8 @@ export class Channel<Command extends Message, Answer extends Message> {
       };
       const timer = setTimeout(() => {
         settle();
-        reject(this.child.failure(`did not say '${type}' within ${ANSWER_TIMEOUT_MS} ms`));
-      }, ANSWER_TIMEOUT_MS);
+        reject(this.child.failure(`did not say '${type}' within ${timeoutMs} ms`));
+      }, timeoutMs);
       const listener = (message: unknown): void => {
         const answer = message as Answer | Failed;
         if (answer.type !== type && answer.type !== 'failed') return;

@@ -30,7 +30,9 @@ export class LoadGenerator {
 
   /** The same, with how long each client's upgrade took. */
   connectTimed(plan: LoadPlan): Promise<Extract<LoadAnswer, { type: 'connected' }>> {
-    return this.#channel.ask({ type: 'connect', plan }, 'connected');
+    const { clients, connectsPerSecond } = plan;
+    const openingMs = connectsPerSecond === undefined ? 0 : (clients.length * 1000) / connectsPerSecond;
+    return this.#channel.ask({ type: 'connect', plan }, 'connected', openingMs);
   }
 
   /** Every k-th client reads no further. Returns how many that are. */

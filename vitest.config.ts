@@ -13,8 +13,6 @@ const SIDE_BY_SIDE = [
   'unit/cli/commands',
   'unit/cli/api-key',
   'property/command-fuzz',
-  'integration/bench-suites',
-  'integration/bench',
   'integration/limits',
   'integration/credentials-live',
   'integration/heartbeats',

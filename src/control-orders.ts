@@ -1,6 +1,7 @@
 /** What operators order over NATS: of all gateways (`control.revoke`), or of the one that is named (`control.drain`). */
 import { type Revocation, RevocationList } from './auth/revocations.js';
 import type { Logger } from './observe/log.js';
+import type { ToWorker } from './protocol/thread-messages.js';
 
 export interface ControlOrdersOptions {
   readonly nodeName: string;
@@ -53,4 +54,8 @@ function parseOrder(payload: Uint8Array): Readonly<Record<string, unknown>> | un
     // The caller says that it is none.
     return undefined;
   }
+}
+
+export function revokeMessage({ by, value, atMs }: Revocation): ToWorker {
+  return { type: 'revoke', revocation: { [by]: value }, atMs };
 }

@@ -9,11 +9,10 @@ import { randomBytes } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import { AdminServer } from './admin/server.js';
 import { statsOf } from './admin/stats.js';
-import type { Revocation } from './auth/revocations.js';
 import { CLOSE_PART_MAX_MS, inTime } from './closing.js';
 import type { Config } from './config/environment.js';
 import { reachableHost } from './config/reachable-host.js';
-import { ControlOrders } from './control-orders.js';
+import { ControlOrders, revokeMessage } from './control-orders.js';
 import { createFeed } from './feed/create-feed.js';
 import { type Feed, type FeedSink, type FeedStatus, newFeedMessage, systemClock } from './feed/feed.js';
 import { CertificateFiles } from './gateway/certificate-files.js';
@@ -128,7 +127,7 @@ class GatewayParts implements Gateway {
       config.tls === undefined
         ? undefined
         : new CertificateFiles(config.tls, log, () => this.#workers.postAll({ type: 'certificate' }));
-    const metrics = new Metrics({ main: () => this.#mainStats(), workers: () => this.#workers.stats() });
+    const metrics = new Metrics({ main: () => this.#mainStats(), workers: () => this.#workerStats() });
     this.#admin = new AdminServer({
       host: config.adminHost,
       port: config.adminPort,
@@ -315,9 +314,15 @@ class GatewayParts implements Gateway {
       port: this.#workers.port,
       feed: { name: this.#feed.name, source: this.#feed.stats?.active, status, since },
       encoders,
-      workers: await this.#workers.stats(),
+      workers: await this.#workerStats(),
       ...this.#mainStats(),
     });
+  }
+
+  /** Once they are there, the hub too knows what has been encoded. */
+  #workerStats() {
+    for (const shard of this.#hub.shards) shard.look();
+    return this.#workers.stats();
   }
 
   #mainStats() {
@@ -342,8 +347,4 @@ class GatewayParts implements Gateway {
       replaysUnrecovered: this.#hub.replays.unrecovered,
     };
   }
-}
-
-function revokeMessage({ by, value, atMs }: Revocation): ToWorker {
-  return { type: 'revoke', revocation: { [by]: value }, atMs };
 }

@@ -35,7 +35,7 @@ export class Shard {
   restarts = 0;
   /** By how much retail's class is sent less often than it should be. */
   retailStretch = 1;
-  /** Those of them that did not die, but hung. */
+  /** Those that did not die, but hung. */
   hung = 0;
   /** Records and bytes handed to the encoder. */
   encodedRecords = 0;
@@ -72,7 +72,7 @@ export class Shard {
     this.#pace = new RestartPace(options.stableAfterMs);
     this.#thread = this.#startThread();
     this.#watch = new EncoderWatch(options.hungAfterMs);
-    this.#watching = setInterval(() => this.#look(), WATCH_INTERVAL_MS);
+    this.#watching = setInterval(() => this.#watchThread(), WATCH_INTERVAL_MS);
     this.#watching.unref();
   }
 
@@ -148,6 +148,11 @@ export class Shard {
     this.text(RecordKind.epoch, source.id, epoch);
   }
 
+  /** Learns of a batch that is done, in a microtask. */
+  look(): void {
+    if (this.#busy && !this.#rebuilding) this.#thread.hurry();
+  }
+
   /** Announces that events are lost; announced again should the encoder die of it. */
   gap(source: number, range: LostRange, reason: string): void {
     const epochs = this.#options.source(source)?.epochs ?? 0;
@@ -204,10 +209,8 @@ export class Shard {
 
   #schedule(): void {
     if (this.#scheduled || this.#closed) return;
-    if (this.#busy) {
-      if (!this.#rebuilding) this.#thread.hurry();
-      return;
-    }
+    this.look();
+    if (this.#busy) return;
     this.#scheduled = true;
     const dispatch = (): void => {
       this.#scheduled = false;
@@ -226,14 +229,10 @@ export class Shard {
     this.encodedBytes += bytes;
     this.#batch = new BatchWriter(this.#spare ?? new ArrayBuffer(BATCH_BYTES_INITIAL));
     this.#spare = undefined;
-    const events = this.#eventsInFlight;
-    this.#eventsInFlight = this.#events;
-    events.length = 0;
-    this.#events = events;
-    const states = this.#statesInFlight;
-    this.#statesInFlight = this.#states;
-    states.length = 0;
-    this.#states = states;
+    [this.#events, this.#eventsInFlight] = [this.#eventsInFlight, this.#events];
+    this.#events.length = 0;
+    [this.#states, this.#statesInFlight] = [this.#statesInFlight, this.#states];
+    this.#states.length = 0;
     this.#thread.run({ buffer, bytes }).then(
       result => this.#completed(result),
       (cause: unknown) => this.#crashed(cause),
@@ -298,8 +297,8 @@ export class Shard {
     return progress.place;
   }
 
-  #look(): void {
-    if (this.#busy && !this.#rebuilding) this.#thread.hurry();
+  #watchThread(): void {
+    this.look();
     if (!this.#watch.isHung(this.#busy && !this.#rebuilding ? this.#thread : undefined)) return;
     this.hung++;
     this.#crashed(new Error(`hung: no progress for ${this.#options.hungAfterMs} ms`));

@@ -17,7 +17,7 @@ import { createFeed } from './feed/create-feed.js';
 import { type Feed, type FeedSink, type FeedStatus, newFeedMessage, systemClock } from './feed/feed.js';
 import { CertificateFiles } from './gateway/certificate-files.js';
 import { WorkerSupervisor } from './gateway/supervisor.js';
-import { startEncoderThread } from './hub/encoder-thread.js';
+import { PooledEncoderThread } from './hub/encoder-thread.js';
 import { Hub } from './hub/hub.js';
 import type { HubFeed } from './hub/hub-options.js';
 import { Loads } from './hub/loads.js';
@@ -217,7 +217,7 @@ class GatewayParts implements Gateway {
       workers: config.workers,
       startEncoder: shard => {
         const ring = rings[shard] as SharedArrayBuffer;
-        return startEncoderThread(taskFile, { ring, doorbells, batchMax: config.batchMax });
+        return new PooledEncoderThread(taskFile, { ring, doorbells, batchMax: config.batchMax });
       },
       symbols: config.symbols,
       epoch: randomBytes(4).toString('hex'),

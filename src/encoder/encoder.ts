@@ -1,5 +1,5 @@
 /** One shard: the state of its sources, driven by the hub's batches, writing frames into its ring. */
-import type { BatchOutcome, EncoderThreadData, RejectReason } from '../protocol/batch.js';
+import { type BatchOutcome, type EncoderThreadData, newOutcome, type RejectReason } from '../protocol/batch.js';
 import { BATCHES_DUE } from '../protocol/lanes.js';
 import { ProgressWriter } from '../protocol/progress.js';
 import { BatchReader, FLAG_INCOMPLETE, FLAG_LOSS_BEFORE, RecordKind } from '../protocol/records.js';
@@ -67,17 +67,7 @@ export class ShardEncoder {
     const framesBefore = this.#out.frames;
     const bytesBefore = this.#out.bytes;
     const payloads = Buffer.from(buffer);
-    const result: BatchOutcome = {
-      dueClasses: 0,
-      rejected: [],
-      rejectedMore: null,
-      failures: [],
-      checkpoints: [],
-      withoutBase: 0,
-      frames: 0,
-      frameBytes: 0,
-      busyMicros: 0,
-    };
+    const result = newOutcome();
     this.#reader.open(buffer, bytes);
     while (this.#reader.next()) {
       this.#progress.at(this.#reader.kind, this.#reader.source, this.#reader.a);

@@ -27,7 +27,7 @@ interface InFlight {
 }
 
 /** A pool of one: the sources of a shard live in its thread, so no other may take its batches. */
-class PooledThread implements EncoderThread {
+export class PooledEncoderThread implements EncoderThread {
   onDeath: (cause: unknown) => void = () => {};
   readonly progress: ProgressReader;
   readonly #pool: Piscina;
@@ -116,11 +116,4 @@ class PooledThread implements EncoderThread {
     if (inFlight === undefined) queueMicrotask(() => this.onDeath(cause));
     else inFlight.reject(cause);
   }
-}
-
-export function startEncoderThread(
-  taskFile: string,
-  data: Omit<EncoderThreadData, 'progress' | 'mailbox'>,
-): EncoderThread {
-  return new PooledThread(taskFile, data);
 }

@@ -64,6 +64,19 @@ export interface BatchOutcome {
   busyMicros: number;
 }
 
+/** Of a batch of which there is nothing to say. */
+export const newOutcome = (): BatchOutcome => ({
+  dueClasses: 0,
+  rejected: [],
+  rejectedMore: null,
+  failures: [],
+  checkpoints: [],
+  withoutBase: 0,
+  frames: 0,
+  frameBytes: 0,
+  busyMicros: 0,
+});
+
 export interface BatchResult extends BatchOutcome {
   /** The batch's memory, given back for the next one. */
   readonly buffer: ArrayBuffer;

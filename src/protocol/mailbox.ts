@@ -6,7 +6,7 @@
  * `0 i32 posted: the ticket of the newest batch, or CLOSED: nobody attends · 4 i32 done: of the batch done last`
  * `8 f64 bytes · 16 f64 frames · 24 f64 frame bytes · 32 f64 without base · 40 f64 busy µs · 64 the batch`
  */
-import type { BatchOutcome } from './batch.js';
+import { type BatchOutcome, newOutcome } from './batch.js';
 
 /** A larger batch goes to the thread by transfer. */
 export const MAILBOX_BATCH_BYTES_MAX = 256 * 1024;
@@ -76,11 +76,12 @@ export class MailboxSender {
   /** What the batch posted last came to; undefined while it is not done, or not by numbers alone. */
   outcome(): BatchOutcome | undefined {
     if (Atomics.load(this.#cells, DONE) !== this.#ticket) return undefined;
-    const [, frames = 0, frameBytes = 0, withoutBase = 0, busyMicros = 0] = this.#numbers;
-    return {
-      ...{ dueClasses: 0, rejected: [], rejectedMore: null, failures: [], checkpoints: [] },
-      ...{ frames, frameBytes, withoutBase, busyMicros },
-    };
+    const outcome = newOutcome();
+    outcome.frames = this.#numbers[FRAMES] ?? 0;
+    outcome.frameBytes = this.#numbers[FRAME_BYTES] ?? 0;
+    outcome.withoutBase = this.#numbers[WITHOUT_BASE] ?? 0;
+    outcome.busyMicros = this.#numbers[BUSY_MICROS] ?? 0;
+    return outcome;
   }
 
   /** Resolves once `outcome` may have changed. */

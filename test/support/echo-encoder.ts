@@ -3,8 +3,9 @@
  * byte says (see `Batch`). Built and run as a thread of a pool.
  */
 import { workerData } from 'piscina';
-import type { BatchOutcome, EncoderTask, EncoderThreadData } from '../../src/protocol/batch.js';
+import { type BatchOutcome, type EncoderTask, type EncoderThreadData, newOutcome } from '../../src/protocol/batch.js';
 import { MailboxReceiver } from '../../src/protocol/mailbox.js';
+import { Batch } from './echo-batches.js';
 
 const data = workerData as EncoderThreadData;
 const mailbox = new MailboxReceiver(data.mailbox);
@@ -12,14 +13,10 @@ let batches = 0;
 
 function process(buffer: ArrayBuffer, bytes: number): BatchOutcome {
   const [first = 0] = new Uint8Array(buffer, 0, bytes);
-  if (first === 2) throw new Error('told to die');
+  if (first === Batch.die) throw new Error('told to die');
   // As soon as it waits for the next one.
-  if (first === 3) Atomics.wait = () => globalThis.process.exit();
-  return {
-    dueClasses: first === 1 ? 2 : 0,
-    ...{ rejected: [], rejectedMore: null, failures: [], checkpoints: [], withoutBase: 0, busyMicros: 0 },
-    ...{ frames: ++batches, frameBytes: bytes },
-  };
+  if (first === Batch.dieWaiting) Atomics.wait = () => globalThis.process.exit();
+  return { ...newOutcome(), dueClasses: first === Batch.due ? 2 : 0, frames: ++batches, frameBytes: bytes };
 }
 
 export default function echo(task: EncoderTask | undefined): unknown {

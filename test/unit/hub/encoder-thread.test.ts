@@ -5,13 +5,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { buildSync } from 'esbuild';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { type EncoderThread, startEncoderThread } from '../../../src/hub/encoder-thread.js';
+import { type EncoderThread, PooledEncoderThread } from '../../../src/hub/encoder-thread.js';
 import type { BatchResult } from '../../../src/protocol/batch.js';
 import { MAILBOX_BATCH_BYTES_MAX } from '../../../src/protocol/mailbox.js';
+import { Batch } from '../../support/echo-batches.js';
 import { until } from '../../support/until.js';
-
-/** What a batch's first byte tells the thread (test/support/echo-encoder.ts). */
-const Batch = { quiet: 0, due: 1, die: 2, dieWaiting: 3 } as const;
 
 const folder = mkdtempSync(join(tmpdir(), 'millrace-encoder-'));
 const taskFile = join(folder, 'echo-encoder.cjs');
@@ -66,7 +64,7 @@ describe('R4 R52: batches for an encoder thread', () => {
   beforeEach(() => {
     const seen: unknown[] = [];
     deaths = seen;
-    thread = startEncoderThread(taskFile, { ring: memory(), doorbells: memory(), batchMax: 1 });
+    thread = new PooledEncoderThread(taskFile, { ring: memory(), doorbells: memory(), batchMax: 1 });
     thread.onDeath = cause => seen.push(cause);
   });
 

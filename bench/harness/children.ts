@@ -42,6 +42,11 @@ export class Child {
     });
   }
 
+  /** The end of what it wrote, stdout and stderr. */
+  get lastOutput(): string {
+    return this.#output.trim();
+  }
+
   get pid(): number {
     return this.process.pid ?? 0;
   }
@@ -61,7 +66,7 @@ export class Child {
 
   /** The failure that says how this child ended and what it wrote last. */
   failure(how: string): ChildFailure {
-    const said = this.#output.trim();
+    const said = this.lastOutput;
     return new ChildFailure(`${this.name} ${how}${said === '' ? '' : `; its last output:\n${said}`}`);
   }
 

@@ -1,24 +1,28 @@
-/** The pauses of gateways' garbage collectors, thread by thread, as gc-watch.mjs writes them. */
+/** Pauses of gateways' garbage collectors, and what they collect, thread by thread, as gc-watch.mjs writes them. */
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-interface Pause {
+interface Entry {
   readonly pid: number;
   readonly role: 'hub' | 'encoder' | 'worker';
   readonly threadId: number;
   /** When the watcher was told of it, since the Unix epoch: soon afterwards. */
   readonly seenMs: number;
-  readonly durationMs: number;
+  /** Of a pause. */
+  readonly durationMs?: number;
+  /** On the thread's heap, in the second before. */
+  readonly allocatedBytes?: number;
 }
 
-/** One thread's pauses in a stretch of time. */
+/** One thread in a stretch of time. */
 export interface GcReport {
-  readonly role: Pause['role'];
+  readonly role: Entry['role'];
   readonly pauses: number;
   /** Share of the time that the thread did nothing else. */
   readonly share: number;
   readonly maxMs: number;
+  readonly allocatedBytesPerSecond: number;
 }
 
 /** The watcher writes once a second: what it has not written yet is waited for. */
@@ -41,22 +45,27 @@ export class GcLog {
     return join(this.#folder, 'pauses');
   }
 
-  /** Every thread of that process that has ever paused; times in ms since the Unix epoch. */
+  /** Every thread of that process; times in ms since the Unix epoch. */
   between(pid: number, fromMs: number, toMs: number): GcReport[] {
-    const threads = new Map<number, Pause[]>();
+    const threads = new Map<number, Entry[]>();
     for (const line of readFileSync(this.#file, { encoding: 'utf8', flag: 'a+' }).trimEnd().split('\n')) {
       if (line === '') continue;
-      const pause = JSON.parse(line) as Pause;
-      if (pause.pid !== pid) continue;
-      threads.set(pause.threadId, [...(threads.get(pause.threadId) ?? []), pause]);
+      const entry = JSON.parse(line) as Entry;
+      if (entry.pid !== pid) continue;
+      const own = threads.get(entry.threadId);
+      if (own === undefined) threads.set(entry.threadId, [entry]);
+      else own.push(entry);
     }
     return [...threads.values()].map(all => {
-      const durations = all.filter(({ seenMs }) => seenMs >= fromMs && seenMs < toMs).map(p => p.durationMs);
+      const within = all.filter(({ seenMs }) => seenMs >= fromMs && seenMs < toMs);
+      const durations = within.flatMap(({ durationMs = [] }) => durationMs);
+      const allocations = within.flatMap(({ allocatedBytes = [] }) => allocatedBytes);
       return {
         role: all[0]?.role ?? 'hub',
         pauses: durations.length,
         share: durations.reduce((sum, ms) => sum + ms, 0) / (toMs - fromMs),
         maxMs: Math.max(0, ...durations),
+        allocatedBytesPerSecond: allocations.reduce((sum, bytes) => sum + bytes, 0) / allocations.length,
       };
     });
   }

@@ -1,27 +1,43 @@
 /**
- * Preloaded into every thread of a gateway (`--import`): writes each pause of its garbage collector, one line of JSON, into
- * the file that MILLRACE_BENCH_GC_LOG names. A second's lines at once, so that the writing is no pause of its own.
+ * Preloaded into every thread of a gateway (`--import`): writes each pause of its garbage collector, and what the thread
+ * allocated on its heap each second, one line of JSON, into the file that MILLRACE_BENCH_GC_LOG names. A second's lines at
+ * once, so that the writing is no pause of its own.
  */
 import { appendFileSync } from 'node:fs';
 import { PerformanceObserver } from 'node:perf_hooks';
+import { getHeapStatistics } from 'node:v8';
 import { isMainThread, threadId, workerData } from 'node:worker_threads';
 
 const WRITE_INTERVAL_MS = 1000;
+/** The heap's growth is added up from looks at it; what grew between the last look and a collection is not seen. */
+const LOOK_INTERVAL_MS = 20;
 
 const file = process.env.MILLRACE_BENCH_GC_LOG;
 const role = isMainThread ? 'hub' : workerData?.worker === undefined ? 'encoder' : 'worker';
 const lines = [];
+let used = 0;
+let allocatedBytes = 0;
+
+function note(what) {
+  lines.push(`${JSON.stringify({ pid: process.pid, role, threadId, seenMs: Date.now(), ...what })}\n`);
+}
+
+function look() {
+  const now = getHeapStatistics().used_heap_size;
+  allocatedBytes += Math.max(0, now - used);
+  used = now;
+}
 
 function write() {
-  if (lines.length > 0) appendFileSync(file, lines.splice(0).join(''));
+  note({ allocatedBytes });
+  allocatedBytes = 0;
+  appendFileSync(file, lines.splice(0).join(''));
 }
 
 if (file !== undefined) {
   new PerformanceObserver(list => {
-    for (const { duration } of list.getEntries()) {
-      const pause = { pid: process.pid, role, threadId, seenMs: Date.now(), durationMs: duration };
-      lines.push(`${JSON.stringify(pause)}\n`);
-    }
+    for (const { duration } of list.getEntries()) note({ durationMs: duration });
   }).observe({ entryTypes: ['gc'] });
+  setInterval(look, LOOK_INTERVAL_MS).unref();
   setInterval(write, WRITE_INTERVAL_MS).unref();
 }

@@ -134,18 +134,24 @@ function gcTable(loads: readonly Load[], rounds: readonly LatencyRound[]): Table
       const perSecond = middle(({ each, seconds }) => each.reduce((sum, { pauses }) => sum + pauses, 0) / seconds);
       const share = middle(({ each }) => Math.max(0, ...each.map(thread => thread.share)));
       const longest = threads.map(({ each }) => Math.max(0, ...each.map(thread => thread.maxMs)));
+      const allocated = middle(({ each }) => each.reduce((sum, thread) => sum + thread.allocatedBytesPerSecond, 0));
+      const updates = median(of.map(round => round.publishedPerSecond));
       return [
         [
           ...[name, role, fixed(perSecond, 1), `${fixed(share * 100, 2)} %`],
           ...[fixed(median(longest), 2), fixed(Math.max(...longest), 2)],
           millis(median(of.map(round => round.observers.latency.total.p99))),
+          ...[fixed(allocated / 1024, 0), fixed(allocated / updates, 0)],
         ],
       ];
     });
   });
   return {
-    title: "Pauses of Millrace's garbage collectors, ms",
-    columns: ['load', 'threads', 'pauses/s', 'of the time', 'longest, median', 'longest', 'p99 of the latency'],
+    title: "Pauses of Millrace's garbage collectors, ms, and what is allocated on V8's heaps",
+    columns: [
+      ...['load', 'threads', 'pauses/s', 'of the time', 'longest, median', 'longest', 'p99 of the latency'],
+      ...['kB/s', 'B an update'],
+    ],
     rows,
   };
 }

@@ -49,13 +49,19 @@ export class LoadSocket implements ConnectionEvents, NatsEvents {
     readonly index: number,
     plan: ClientPlan,
     context: LoadSocketContext,
-    own: { readonly inspector?: FrameInspector | undefined; readonly localAddress?: string } = context,
+    own: {
+      readonly inspector?: FrameInspector | undefined;
+      readonly localAddress?: string;
+      /** In place of the context's. */
+      readonly host?: string;
+    } = context,
   ) {
     this.#plan = plan;
     this.#context = context;
     const stream = context.dialect === 'nats' ? new NatsStream(index, context.tally, this, own.inspector) : undefined;
     this.#reader = new FrameReader(index, context.tally, this, own.inspector, stream);
-    const { host, port, buffer } = context;
+    const { port, buffer } = context;
+    const host = own.host ?? context.host;
     const callback = (length: number, bytes: Uint8Array): boolean => this.#read(bytes, length);
     const from = own.localAddress === undefined ? {} : { localAddress: own.localAddress };
     this.#socket = connect({ host, port, ...from, noDelay: true, onread: { buffer, callback } });

@@ -38,8 +38,8 @@ export interface LoadPlan {
   readonly latencyEvery?: number;
   /** Connections begun a second, whatever becomes of them; undefined: as fast as they are accepted. */
   readonly connectsPerSecond?: number;
-  /** Connect from 127.0.0.2 and so on, so many addresses in turn: one address has about 28,000 ports. */
-  readonly sourceAddresses?: number;
+  /** Connect to 127.0.0.1, 127.0.0.2 and so on in place of `host`, so many addresses in turn. */
+  readonly destinationAddresses?: number;
 }
 
 /**

@@ -1,6 +1,6 @@
 /**
  * A crowd of connections to several gateways that one NATS joins: each gateway gets client processes of its own, as a
- * process may have only so many files open, and 127.0.0.1 so many ports towards one port.
+ * process may have only so many files open.
  */
 import { symbolsOf, symbolsOfClient } from '../fanout/layout.js';
 import { Channel } from '../harness/channel.js';
@@ -28,6 +28,11 @@ export interface CrowdPlan {
 
 /** Of each gateway, every so many-th client records latencies. */
 const LATENCY_EVERY = 10;
+/**
+ * Towards one address and port the kernel has 28,232 ports by default. Once the even half is taken it looks through that half
+ * for each connection, one port after another: 0.7 ms each, with 100,000 connections both cores. So many go to one address.
+ */
+const CONNECTIONS_PER_ADDRESS = 10_000;
 /** Tokens are made once and used by several clients; making 100,000 would take longer than connecting them. */
 const TOKENS_MAX = 1000;
 
@@ -66,6 +71,7 @@ export class Crowd {
     for (let node = 0; node < plan.gateways; node++) {
       const gateway = await startGateway(children, {
         NODE_NAME: `bench-${node}`,
+        HOST: '0.0.0.0',
         FEED: 'nats',
         NATS_URL: natsUrl,
         AUTH_JWT_SECRET: secret,
@@ -107,6 +113,7 @@ export class Crowd {
             awaitFirstFrame: true,
             latencyEvery: LATENCY_EVERY,
             connectsPerSecond: connectsPerSecond / gateways,
+            destinationAddresses: Math.ceil(clientsPerGateway / CONNECTIONS_PER_ADDRESS),
           }),
         ),
       ),
@@ -119,14 +126,21 @@ export class Crowd {
     return this.#watched(Promise.all(this.#generators.map(generator => generator.measure())));
   }
 
-  #watched<T>(work: Promise<T>): Promise<T> {
+  async #watched<T>(work: Promise<T>): Promise<T> {
     const processes = [
       ...this.gateways.map(({ child }) => child),
       ...this.#generators.map(({ child }) => child),
       this.#natsChild,
       this.publisher.child,
     ];
-    return processes.reduce((outcome, child) => child.during(outcome), work);
+    try {
+      return await processes.reduce((outcome, child) => child.during(outcome), work);
+    } catch (error) {
+      const said = this.gateways.flatMap(({ child }, node) => {
+        return child.lastOutput === '' ? [] : [`gateway ${node} wrote last:\n${child.lastOutput}`];
+      });
+      throw new Error(['the crowd failed', ...said].join('\n'), { cause: error });
+    }
   }
 }
 

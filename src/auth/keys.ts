@@ -1,16 +1,16 @@
 /** The key that tokens are verified with, from the configuration. */
+import { createSecretKey, type KeyObject } from 'node:crypto';
 import { createLocalJWKSet, type JSONWebKeySet, type JWTVerifyGetKey } from 'jose';
 import { ConfigError } from '../config/config-error.js';
 import type { AuthConfig } from '../config/environment.js';
 import { readJsonFile } from './json-file.js';
 import { remoteKeySet } from './remote-key-set.js';
 
-/** A key and the algorithms it may be used with. A public key is never taken for a secret, nor the other way round. */
+/** A key, and the algorithms that public ones may be used with. A public key is never taken for a secret, nor the other way round. */
 export type TokenKey =
-  | { readonly kind: 'secret'; readonly algorithms: readonly string[]; readonly secret: Uint8Array }
+  | { readonly kind: 'secret'; readonly secret: KeyObject }
   | { readonly kind: 'keySet'; readonly algorithms: readonly string[]; readonly find: JWTVerifyGetKey };
 
-const SECRET_ALGORITHMS = ['HS256'];
 const KEY_SET_ALGORITHMS = ['RS256', 'ES256', 'EdDSA'];
 
 /** @throws {ConfigError} naming the variable, with `cause`. */
@@ -23,7 +23,7 @@ export async function tokenKey(config: AuthConfig, nowMs: () => number): Promise
     return { kind: 'keySet', algorithms: KEY_SET_ALGORITHMS, find: remoteKeySet(keySetUrl(config.jwksUrl), nowMs) };
   }
   if (config.secret !== undefined) {
-    return { kind: 'secret', algorithms: SECRET_ALGORITHMS, secret: secretBytes(config.secret) };
+    return { kind: 'secret', secret: secretKey(config.secret) };
   }
   throw new ConfigError(
     'AUTH_JWT_SECRET, AUTH_JWKS_FILE, AUTH_JWKS_URL: set one of them, so that tokens can be verified',
@@ -31,11 +31,11 @@ export async function tokenKey(config: AuthConfig, nowMs: () => number): Promise
 }
 
 /** As a secret, a public key would let everyone who has it sign tokens. */
-function secretBytes(secret: string): Uint8Array {
+function secretKey(secret: string): KeyObject {
   if (/-----BEGIN (?:[A-Z]+ )?(?:PUBLIC KEY|CERTIFICATE)-----/.test(secret)) {
     throw new ConfigError('AUTH_JWT_SECRET: is a public key; name a key set with AUTH_JWKS_FILE or AUTH_JWKS_URL');
   }
-  return new TextEncoder().encode(secret);
+  return createSecretKey(secret, 'utf8');
 }
 
 function keySetUrl(text: string): URL {

@@ -3,11 +3,19 @@
  * from the token: a secret means HS256, a key set RS256, ES256 or EdDSA (RFC 8725, section 3.1).
  */
 import { randomUUID } from 'node:crypto';
-import { errors, type JWTPayload, type JWTVerifyOptions, jwtVerify, SignJWT } from 'jose';
+import {
+  errors,
+  type JWTClaimVerificationOptions,
+  type JWTPayload,
+  type JWTVerifyOptions,
+  jwtVerify,
+  SignJWT,
+} from 'jose';
 import type { AuthConfig } from '../config/environment.js';
 import { TIERS, type Tier } from '../protocol/lanes.js';
 import { type Credential, isEntitlement, SUBJECT_LENGTH_MAX } from './credential.js';
 import { type TokenKey, tokenKey } from './keys.js';
+import { verifiedBySecret } from './secret-token.js';
 import { TokenCache } from './token-cache.js';
 
 /** How far the issuer's clock may be off. A token ends this long after its `exp`. */
@@ -40,11 +48,14 @@ export type TokenResult =
   | { readonly ok: false; readonly code: 'unauthorized'; readonly reason: TokenRefusal };
 
 export interface TokenVerifier {
-  /** Never rejects: a refusal is a value. The same token gives the same credential object while it is remembered. */
-  verify(token: string): Promise<TokenResult>;
   /**
-   * The credential of a token that was verified lately and has not expired, without a promise; undefined for every other, which
-   * {@link verify} may still accept. Whether it was revoked since is for the caller to ask, here as there.
+   * A promise only where a key set is asked. Never rejects or throws: a refusal is a value. The same token gives the same
+   * credential object while it is remembered. Whether it was revoked is for the caller to ask, here and of `remembered`.
+   */
+  verify(token: string): TokenResult | Promise<TokenResult>;
+  /**
+   * The credential of a token that was verified lately and has not expired; undefined for every other, which {@link verify} may
+   * still accept.
    */
   remembered(token: string): Credential | undefined;
 }
@@ -59,18 +70,23 @@ export async function createTokenVerifier(config: AuthConfig, nowMs: () => numbe
   const cache = new TokenCache(CLOCK_TOLERANCE_MS);
   return {
     remembered: token => cache.get(token, nowMs()),
-    async verify(token) {
+    verify(token) {
       const remembered = cache.get(token, nowMs());
       if (remembered !== undefined) return { ok: true, credential: remembered };
       if (token.length > TOKEN_BYTES_MAX || !COMPACT.test(token)) return refused('malformed');
-      try {
-        const payload = await verifiedPayload(token, key, verifyOptions(config, key, nowMs()));
+      const accept = (payload: JWTPayload): TokenResult => {
         const credential = credentialOf(payload, nowMs());
         if (credential === undefined) return refused('claims');
         cache.set(token, credential, nowMs());
         return { ok: true, credential };
+      };
+      const refuse = (error: unknown): TokenResult => refused(refusalOf(error));
+      const claims = claimsExpected(config, nowMs());
+      if (key.kind === 'keySet') return verifiedByKeySet(token, key, claims).then(accept).catch(refuse);
+      try {
+        return accept(verifiedBySecret(token, key.secret, claims));
       } catch (error) {
-        return refused(refusalOf(error));
+        return refuse(error);
       }
     },
   };
@@ -108,9 +124,8 @@ export async function mintToken(request: TokenRequest, nowMs: () => number = Dat
   return token.sign(new TextEncoder().encode(request.secret));
 }
 
-function verifyOptions(config: AuthConfig, key: TokenKey, nowMs: number): JWTVerifyOptions {
+function claimsExpected(config: AuthConfig, nowMs: number): JWTClaimVerificationOptions {
   return {
-    algorithms: [...key.algorithms],
     clockTolerance: CLOCK_TOLERANCE_MS / 1000,
     currentDate: new Date(nowMs),
     requiredClaims: ['sub', 'exp'],
@@ -119,10 +134,14 @@ function verifyOptions(config: AuthConfig, key: TokenKey, nowMs: number): JWTVer
   };
 }
 
-async function verifiedPayload(token: string, key: TokenKey, options: JWTVerifyOptions): Promise<JWTPayload> {
-  if (key.kind === 'secret') return (await jwtVerify(token, key.secret, options)).payload;
+async function verifiedByKeySet(
+  token: string,
+  { algorithms, find }: Extract<TokenKey, { kind: 'keySet' }>,
+  claims: JWTClaimVerificationOptions,
+): Promise<JWTPayload> {
+  const options: JWTVerifyOptions = { ...claims, algorithms: [...algorithms] };
   try {
-    return (await jwtVerify(token, key.find, options)).payload;
+    return (await jwtVerify(token, find, options)).payload;
   } catch (error) {
     if (!(error instanceof errors.JWKSMultipleMatchingKeys)) throw error;
     return verifiedByOneOf(error, token, options);

@@ -46,7 +46,7 @@ export class Admissions {
     this.#options = options;
   }
 
-  /** A promise only where a signature has to be checked, or the hub asked for a symbol. */
+  /** A promise only where a key set has to be asked for a key, or the hub for a symbol. */
   admit(request: UpgradeRequest, address: string): MaybePromise<Admission | Refusal> {
     return andThen(this.#options.credentials.of(request.token, request.apiKey, address), credential => {
       if ('status' in credential) return credential;

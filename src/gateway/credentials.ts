@@ -3,7 +3,8 @@ import type { ApiKeyVerifier } from '../auth/api-keys.js';
 import { ANONYMOUS, type Credential, compileEntitlements, type Entitlements } from '../auth/credential.js';
 import type { TopicPolicy } from '../auth/policy.js';
 import { matches, RevocationList } from '../auth/revocations.js';
-import type { TokenVerifier } from '../auth/token.js';
+import type { TokenResult, TokenVerifier } from '../auth/token.js';
+import { andThen, type MaybePromise } from './admission.js';
 import { type Refusal, refusal } from './request.js';
 import type { Session } from './session.js';
 import { sharedNowMs } from './shared-clock.js';
@@ -38,21 +39,18 @@ export class Credentials {
   }
 
   /**
-   * Who comes with these; `ANONYMOUS` with none. A promise only where a signature has to be checked.
+   * Who comes with these; `ANONYMOUS` with none. A promise only where a key set has to be asked.
    * @param address where it comes from, as `clientAddress` has it
    */
-  of(
-    token: string | undefined,
-    apiKey: string | undefined,
-    address: string,
-  ): Credential | Refusal | Promise<Credential | Refusal> {
+  of(token: string | undefined, apiKey: string | undefined, address: string): MaybePromise<Credential | Refusal> {
     if (token === undefined && apiKey === undefined) return ANONYMOUS;
     const remembered = token === undefined ? undefined : this.#tokens.remembered(token);
     if (remembered !== undefined) return this.#unlessRevoked(remembered);
     // Before it is looked at: else a guess that is right would be told from one that is wrong.
     const wait = this.#guard.mayTry(address, sharedNowMs());
     if (wait !== undefined) return wait;
-    return token === undefined ? this.#ofKey(apiKey ?? '', address) : this.#verified(token, address);
+    if (token === undefined) return this.#ofKey(apiKey ?? '', address);
+    return andThen(this.#tokens.verify(token), result => this.#ofToken(result, address));
   }
 
   #ofKey(apiKey: string, address: string): Credential | Refusal {
@@ -90,8 +88,7 @@ export class Credentials {
     if (!NOT_GUESSED.has(reason)) this.#guard.tryFailed(address, sharedNowMs());
   }
 
-  async #verified(token: string, address: string): Promise<Credential | Refusal> {
-    const result = await this.#tokens.verify(token);
+  #ofToken(result: TokenResult, address: string): Credential | Refusal {
     if (result.ok) return this.#unlessRevoked(result.credential);
     if (result.reason === 'keys_unavailable') {
       const unavailable = refusal(503, 'unavailable', 'the keys that verify tokens cannot be had');

@@ -83,7 +83,7 @@ export class Upgrades {
       response.upgrade<SocketData>({ session: admission.session, admission }, key, subprotocol, extensions, context);
     };
     const admitted = andThen(this.#parts.admissions.admit(parsed, address), admission => this.#enter(admission));
-    // At once where the credential is known already: uWS then writes the whole answer in one go.
+    // At once where nobody has to be asked: uWS then writes the whole answer in one go.
     if (!(admitted instanceof Promise)) {
       finish(admitted);
       return;

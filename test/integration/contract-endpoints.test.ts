@@ -411,3 +411,18 @@ describe('R20 limits', () => {
     expect(await gateway.metric('millrace_connections_refused_total{status="404"}')).toBe(before + 1);
   });
 });
+
+describe('R62 standard error', () => {
+  it('R62 is not filled with a warning of uWebSockets for each token that is verified', async () => {
+    const one = await startGateway({ NATS_URL: nats.url, SYMBOLS: 'A', WORKERS: '1' });
+    try {
+      for (const sub of ['alice', 'bob', 'carol']) {
+        const client = await open(`/ws/quotes?symbols=A&token=${await testToken({ sub })}`, {}, [], one);
+        await client.next('the snapshot', frame => frame.type === 'quotes_patch');
+      }
+      expect(one.log()).not.toContain('corked');
+    } finally {
+      await one.stop();
+    }
+  });
+});

@@ -11,7 +11,7 @@ interface Entry {
   readonly seenMs: number;
   /** Of a pause. */
   readonly durationMs?: number;
-  /** On the thread's heap, in the second before. */
+  /** On the thread's heap, since the last such entry. */
   readonly allocatedBytes?: number;
 }
 
@@ -65,7 +65,7 @@ export class GcLog {
         pauses: durations.length,
         share: durations.reduce((sum, ms) => sum + ms, 0) / (toMs - fromMs),
         maxMs: Math.max(0, ...durations),
-        allocatedBytesPerSecond: allocations.reduce((sum, bytes) => sum + bytes, 0) / allocations.length,
+        allocatedBytesPerSecond: (allocations.reduce((sum, bytes) => sum + bytes, 0) * 1000) / (toMs - fromMs),
       };
     });
   }

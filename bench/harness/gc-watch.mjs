@@ -1,6 +1,6 @@
 /**
  * Preloaded into every thread of a gateway (`--import`): writes each pause of its garbage collector, and what the thread
- * allocated on its heap each second, one line of JSON, into the file that MILLRACE_BENCH_GC_LOG names. A second's lines at
+ * allocated on its heap, one line of JSON, into the file that MILLRACE_BENCH_GC_LOG names. A second's lines at
  * once, so that the writing is no pause of its own.
  */
 import { appendFileSync } from 'node:fs';
@@ -11,6 +11,8 @@ import { isMainThread, threadId, workerData } from 'node:worker_threads';
 const WRITE_INTERVAL_MS = 1000;
 /** The heap's growth is added up from looks at it; what grew between the last look and a collection is not seen. */
 const LOOK_INTERVAL_MS = 20;
+/** What it came to is noted this often. */
+const TOTAL_INTERVAL_MS = 100;
 
 const file = process.env.MILLRACE_BENCH_GC_LOG;
 const role = isMainThread ? 'hub' : workerData?.worker === undefined ? 'encoder' : 'worker';
@@ -28,10 +30,13 @@ function look() {
   used = now;
 }
 
-function write() {
+function total() {
   note({ allocatedBytes });
   allocatedBytes = 0;
-  appendFileSync(file, lines.splice(0).join(''));
+}
+
+function write() {
+  if (lines.length > 0) appendFileSync(file, lines.splice(0).join(''));
 }
 
 if (file !== undefined) {
@@ -39,5 +44,6 @@ if (file !== undefined) {
     for (const { duration } of list.getEntries()) note({ durationMs: duration });
   }).observe({ entryTypes: ['gc'] });
   setInterval(look, LOOK_INTERVAL_MS).unref();
+  setInterval(total, TOTAL_INTERVAL_MS).unref();
   setInterval(write, WRITE_INTERVAL_MS).unref();
 }

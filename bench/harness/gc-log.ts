@@ -11,7 +11,7 @@ interface Entry {
   readonly seenMs: number;
   /** Of a pause. */
   readonly durationMs?: number;
-  /** On the thread's heap, since the last such entry. */
+  /** On the thread's heap since the last look at it. */
   readonly allocatedBytes?: number;
 }
 
@@ -45,7 +45,7 @@ export class GcLog {
     return join(this.#folder, 'pauses');
   }
 
-  /** Every thread of that process; times in ms since the Unix epoch. */
+  /** Every thread of that process whose event loop turns; times in ms since the Unix epoch. */
   between(pid: number, fromMs: number, toMs: number): GcReport[] {
     const threads = new Map<number, Entry[]>();
     for (const line of readFileSync(this.#file, { encoding: 'utf8', flag: 'a+' }).trimEnd().split('\n')) {
@@ -63,9 +63,9 @@ export class GcLog {
       return {
         role: all[0]?.role ?? 'hub',
         pauses: durations.length,
-        share: durations.reduce((sum, ms) => sum + ms, 0) / (toMs - fromMs),
+        share: sumOf(durations) / (toMs - fromMs),
         maxMs: Math.max(0, ...durations),
-        allocatedBytesPerSecond: (allocations.reduce((sum, bytes) => sum + bytes, 0) * 1000) / (toMs - fromMs),
+        allocatedBytesPerSecond: (sumOf(allocations) * 1000) / (toMs - fromMs),
       };
     });
   }
@@ -74,4 +74,8 @@ export class GcLog {
     if (this.#folder === '') return;
     rmSync(this.#folder, { recursive: true, force: true });
   }
+}
+
+function sumOf(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0);
 }

@@ -1,7 +1,8 @@
 /**
  * Preloaded into every thread of a gateway (`--import`): writes each pause of its garbage collector, and what the thread
  * allocated on its heap, one line of JSON, into the file that MILLRACE_BENCH_GC_LOG names. A second's lines at
- * once, so that the writing is no pause of its own.
+ * once, so that the writing is no pause of its own. An encoder says nothing: it waits inside of its task for the next batch,
+ * and its event loop does not turn.
  */
 import { appendFileSync } from 'node:fs';
 import { PerformanceObserver } from 'node:perf_hooks';
@@ -10,15 +11,12 @@ import { isMainThread, threadId, workerData } from 'node:worker_threads';
 
 const WRITE_INTERVAL_MS = 1000;
 /** The heap's growth is added up from looks at it; what grew between the last look and a collection is not seen. */
-const LOOK_INTERVAL_MS = 20;
-/** What it came to is noted this often. */
-const TOTAL_INTERVAL_MS = 100;
+const LOOK_INTERVAL_MS = 100;
 
 const file = process.env.MILLRACE_BENCH_GC_LOG;
 const role = isMainThread ? 'hub' : workerData?.worker === undefined ? 'encoder' : 'worker';
 const lines = [];
 let used = 0;
-let allocatedBytes = 0;
 
 function note(what) {
   lines.push(`${JSON.stringify({ pid: process.pid, role, threadId, seenMs: Date.now(), ...what })}\n`);
@@ -26,13 +24,8 @@ function note(what) {
 
 function look() {
   const now = getHeapStatistics().used_heap_size;
-  allocatedBytes += Math.max(0, now - used);
+  note({ allocatedBytes: Math.max(0, now - used) });
   used = now;
-}
-
-function total() {
-  note({ allocatedBytes });
-  allocatedBytes = 0;
 }
 
 function write() {
@@ -44,6 +37,5 @@ if (file !== undefined) {
     for (const { duration } of list.getEntries()) note({ durationMs: duration });
   }).observe({ entryTypes: ['gc'] });
   setInterval(look, LOOK_INTERVAL_MS).unref();
-  setInterval(total, TOTAL_INTERVAL_MS).unref();
   setInterval(write, WRITE_INTERVAL_MS).unref();
 }

@@ -102,13 +102,12 @@ class Generator implements LoadSocketContext {
   }
 
   async #open(index: number, dueMs: number, upgrades: LatencyHistogram): Promise<void> {
-    const { clients, latencyEvery, destinationAddresses } = this.#plan;
+    const { clients, latencyEvery } = this.#plan;
     const client = clients[index];
     if (client === undefined) return;
     const isSampled = latencyEvery !== undefined && index % latencyEvery === 0;
     const inspector = isSampled ? both(this.inspector, this.#latency) : this.inspector;
-    const own = destinationAddresses === undefined ? {} : { host: `127.0.0.${1 + (index % destinationAddresses)}` };
-    const socket = new LoadSocket(index, client, this, { inspector, ...own });
+    const socket = new LoadSocket(index, client, this, { inspector });
     this.#sockets.push(socket);
     await socket.open().catch((error: unknown) => {
       throw new Error(`client ${index} of ${clients.length}`, { cause: error });

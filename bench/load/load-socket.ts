@@ -49,26 +49,24 @@ export class LoadSocket implements ConnectionEvents, NatsEvents {
     readonly index: number,
     plan: ClientPlan,
     context: LoadSocketContext,
-    own: {
-      readonly inspector?: FrameInspector | undefined;
-      readonly localAddress?: string;
-      /** In place of the context's. */
-      readonly host?: string;
-    } = context,
+    own: { readonly inspector?: FrameInspector | undefined; readonly localAddress?: string } = context,
   ) {
     this.#plan = plan;
     this.#context = context;
     const stream = context.dialect === 'nats' ? new NatsStream(index, context.tally, this, own.inspector) : undefined;
     this.#reader = new FrameReader(index, context.tally, this, own.inspector, stream);
     const { port, buffer } = context;
-    const host = own.host ?? context.host;
     const callback = (length: number, bytes: Uint8Array): boolean => this.#read(bytes, length);
     const from = own.localAddress === undefined ? {} : { localAddress: own.localAddress };
-    this.#socket = connect({ host, port, ...from, noDelay: true, onread: { buffer, callback } });
+    this.#socket = connect({ host: this.#host, port, ...from, noDelay: true, onread: { buffer, callback } });
     this.#socket.once('connect', () => this.#socket.write(this.#request()));
     this.#socket.once('error', error => this.#over(`socket error: ${error.message}`));
     this.#socket.once('end', () => this.#socket.end());
     this.#socket.once('close', () => this.#over('the server closed the connection'));
+  }
+
+  get #host(): string {
+    return this.#plan.host ?? this.#context.host;
   }
 
   /** Resolves when the server has accepted the upgrade. @throws {Error} with its answer when it has not. */
@@ -127,7 +125,7 @@ export class LoadSocket implements ConnectionEvents, NatsEvents {
   #request(): string {
     return [
       `GET ${this.#plan.path} HTTP/1.1`,
-      `Host: ${this.#context.host}:${this.#context.port}`,
+      `Host: ${this.#host}:${this.#context.port}`,
       'Upgrade: websocket',
       'Connection: Upgrade',
       `Sec-WebSocket-Key: ${this.#key}`,

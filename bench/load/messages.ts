@@ -8,6 +8,8 @@ import type { DeliveryMark } from './tally.js';
 export interface ClientPlan {
   /** Path and query of the upgrade request, credentials included. */
   readonly path: string;
+  /** Where to connect to; undefined: the plan's host. */
+  readonly host?: string;
   /** Frame to send once the connection is open: text; binary in the dialects that want it. */
   readonly command?: string;
 }
@@ -38,8 +40,6 @@ export interface LoadPlan {
   readonly latencyEvery?: number;
   /** Connections begun a second, whatever becomes of them; undefined: as fast as they are accepted. */
   readonly connectsPerSecond?: number;
-  /** Connect to 127.0.0.1, 127.0.0.2 and so on in place of `host`, so many addresses in turn. */
-  readonly destinationAddresses?: number;
 }
 
 /**

@@ -4,7 +4,7 @@
  */
 import { symbolsOf, symbolsOfClient } from '../fanout/layout.js';
 import { Channel } from '../harness/channel.js';
-import type { Child, Children } from '../harness/children.js';
+import { type Child, ChildFailure, type Children } from '../harness/children.js';
 import { type Gateway, startGateway } from '../harness/gateway.js';
 import { startNatsServer } from '../harness/nats-server.js';
 import { mintTokens, newSecret } from '../harness/tokens.js';
@@ -107,13 +107,13 @@ export class Crowd {
               const client = node * clientsPerGateway + i;
               const token = this.#tokens[client % this.#tokens.length];
               const symbols = symbolsOfClient(layout, client).join(',');
-              return { path: `/ws/quotes?symbols=${symbols}&class=realtime&timestamps=1&token=${token}` };
+              const host = `127.0.0.${1 + Math.floor(i / CONNECTIONS_PER_ADDRESS)}`;
+              return { host, path: `/ws/quotes?symbols=${symbols}&class=realtime&timestamps=1&token=${token}` };
             }),
             delivery: DELIVERY,
             awaitFirstFrame: true,
             latencyEvery: LATENCY_EVERY,
             connectsPerSecond: connectsPerSecond / gateways,
-            destinationAddresses: Math.ceil(clientsPerGateway / CONNECTIONS_PER_ADDRESS),
           }),
         ),
       ),
@@ -136,10 +136,11 @@ export class Crowd {
     try {
       return await processes.reduce((outcome, child) => child.during(outcome), work);
     } catch (error) {
+      if (!(error instanceof ChildFailure)) throw error;
       const said = this.gateways.flatMap(({ child }, node) => {
         return child.lastOutput === '' ? [] : [`gateway ${node} wrote last:\n${child.lastOutput}`];
       });
-      throw new Error(['the crowd failed', ...said].join('\n'), { cause: error });
+      throw new ChildFailure([error.message, ...said].join('\n'), { cause: error });
     }
   }
 }

@@ -1,8 +1,8 @@
 /** The operators' HTTP side, on a port of its own: liveness, readiness, metrics, statistics. */
 
-import { timingSafeEqual } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { isSameText } from '../auth/same-text.js';
 
 const LISTEN_RETRY_MS = 50;
 
@@ -103,10 +103,7 @@ export class AdminServer {
 
   #isAuthorized(request: IncomingMessage): boolean {
     const { token } = this.#options;
-    if (token === undefined) return true;
-    const given = Buffer.from(request.headers.authorization ?? '');
-    const expected = Buffer.from(`Bearer ${token}`);
-    return given.length === expected.length && timingSafeEqual(given, expected);
+    return token === undefined || isSameText(request.headers.authorization ?? '', `Bearer ${token}`);
   }
 }
 

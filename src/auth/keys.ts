@@ -6,21 +6,19 @@ import type { AuthConfig } from '../config/environment.js';
 import { readJsonFile } from './json-file.js';
 import { remoteKeySet } from './remote-key-set.js';
 
-/** A key, and the algorithms that public ones may be used with. A public key is never taken for a secret, nor the other way round. */
+/** A public key is never taken for a secret, nor the other way round. */
 export type TokenKey =
   | { readonly kind: 'secret'; readonly secret: KeyObject }
-  | { readonly kind: 'keySet'; readonly algorithms: readonly string[]; readonly find: JWTVerifyGetKey };
-
-const KEY_SET_ALGORITHMS = ['RS256', 'ES256', 'EdDSA'];
+  | { readonly kind: 'keySet'; readonly find: JWTVerifyGetKey };
 
 /** @throws {ConfigError} naming the variable, with `cause`. */
 export async function tokenKey(config: AuthConfig, nowMs: () => number): Promise<TokenKey> {
   if (config.jwksFile !== undefined) {
     const keys = await readKeySet(config.jwksFile);
-    return { kind: 'keySet', algorithms: KEY_SET_ALGORITHMS, find: createLocalJWKSet(keys) };
+    return { kind: 'keySet', find: createLocalJWKSet(keys) };
   }
   if (config.jwksUrl !== undefined) {
-    return { kind: 'keySet', algorithms: KEY_SET_ALGORITHMS, find: remoteKeySet(keySetUrl(config.jwksUrl), nowMs) };
+    return { kind: 'keySet', find: remoteKeySet(keySetUrl(config.jwksUrl), nowMs) };
   }
   if (config.secret !== undefined) {
     return { kind: 'secret', secret: secretKey(config.secret) };

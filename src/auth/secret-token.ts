@@ -3,8 +3,9 @@
  * leaves an upgrade to be answered later (native-notes/uws.md, "Upgrade outside `cork`"). The signature is checked with Node's
  * HMAC, the claims are checked by jose.
  */
-import { createHmac, type KeyObject, timingSafeEqual } from 'node:crypto';
+import { createHmac, type KeyObject } from 'node:crypto';
 import { errors, type JWTClaimVerificationOptions, type JWTPayload, UnsecuredJWT } from 'jose';
+import { isSameText } from './same-text.js';
 
 /** The one algorithm that a secret is good for. */
 const ALGORITHM = 'HS256';
@@ -21,7 +22,7 @@ export function verifiedBySecret(token: string, secret: KeyObject, options: JWTC
   checkHeader(token.slice(0, headerEnd));
   const signature = createHmac('sha256', secret).update(token.slice(0, payloadEnd)).digest('base64url');
   // As texts: the same bytes in another spelling would be another token to remember.
-  if (!isSame(signature, token.slice(payloadEnd + 1))) throw new errors.JWSSignatureVerificationFailed();
+  if (!isSameText(token.slice(payloadEnd + 1), signature)) throw new errors.JWSSignatureVerificationFailed();
   return UnsecuredJWT.decode(`${UNSECURED_HEADER}${token.slice(headerEnd, payloadEnd)}.`, options).payload;
 }
 
@@ -41,9 +42,4 @@ function parsed(encoded: string): unknown {
   } catch (cause) {
     throw new errors.JWSInvalid('the header is no JSON', { cause });
   }
-}
-
-function isSame(expected: string, given: string): boolean {
-  // Both are ASCII, so that texts of one length are bytes of one length.
-  return given.length === expected.length && timingSafeEqual(Buffer.from(given), Buffer.from(expected));
 }

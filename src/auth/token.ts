@@ -7,6 +7,7 @@ import {
   errors,
   type JWTClaimVerificationOptions,
   type JWTPayload,
+  type JWTVerifyGetKey,
   type JWTVerifyOptions,
   jwtVerify,
   SignJWT,
@@ -14,12 +15,14 @@ import {
 import type { AuthConfig } from '../config/environment.js';
 import { TIERS, type Tier } from '../protocol/lanes.js';
 import { type Credential, isEntitlement, SUBJECT_LENGTH_MAX } from './credential.js';
-import { type TokenKey, tokenKey } from './keys.js';
+import { tokenKey } from './keys.js';
 import { verifiedBySecret } from './secret-token.js';
 import { TokenCache } from './token-cache.js';
 
 /** How far the issuer's clock may be off. A token ends this long after its `exp`. */
 export const CLOCK_TOLERANCE_MS = 5_000;
+/** What a key set's keys may be used with. */
+const KEY_SET_ALGORITHMS = ['RS256', 'ES256', 'EdDSA'];
 /** Longer tokens are refused unread, in bytes. */
 export const TOKEN_BYTES_MAX = 8_192;
 /**
@@ -82,7 +85,7 @@ export async function createTokenVerifier(config: AuthConfig, nowMs: () => numbe
       };
       const refuse = (error: unknown): TokenResult => refused(refusalOf(error));
       const claims = claimsExpected(config, nowMs());
-      if (key.kind === 'keySet') return verifiedByKeySet(token, key, claims).then(accept).catch(refuse);
+      if (key.kind === 'keySet') return verifiedByKeySet(token, key.find, claims).then(accept).catch(refuse);
       try {
         return accept(verifiedBySecret(token, key.secret, claims));
       } catch (error) {
@@ -136,10 +139,10 @@ function claimsExpected(config: AuthConfig, nowMs: number): JWTClaimVerification
 
 async function verifiedByKeySet(
   token: string,
-  { algorithms, find }: Extract<TokenKey, { kind: 'keySet' }>,
+  find: JWTVerifyGetKey,
   claims: JWTClaimVerificationOptions,
 ): Promise<JWTPayload> {
-  const options: JWTVerifyOptions = { ...claims, algorithms: [...algorithms] };
+  const options: JWTVerifyOptions = { ...claims, algorithms: KEY_SET_ALGORITHMS };
   try {
     return (await jwtVerify(token, find, options)).payload;
   } catch (error) {

@@ -25,8 +25,8 @@ export interface Contender extends Preparable {
   start(children: Children, plan: RoundPlan): Promise<RunningContender>;
 }
 
-/** What a process does in the system under test. `server` is the contender itself. */
-export type Role = 'server' | 'nats-server' | 'publisher';
+/** What a process does in the system under test. `server` is the contender itself, `neighbour` one that works beside it. */
+export type Role = 'server' | 'nats-server' | 'publisher' | 'neighbour';
 
 export interface RunningContender {
   readonly port: number;
@@ -37,7 +37,8 @@ export interface RunningContender {
   /** Frames that every client gets before anything is published; default: one where the server is stateful, else none. */
   readonly firstFrames?: number;
   readonly dialect?: Dialect;
-  readonly progressPort: number;
+  /** Of every process that is paced by the deliveries. */
+  readonly progressPorts: readonly number[];
   readonly processes: readonly { readonly role: Role; readonly child: Child }[];
   /** The process that publishes: only `run` and `stop` are sent to it. */
   readonly publisher: Pick<Channel<PaceCommand<never>, PaceAnswer>, 'ask'>;

@@ -20,7 +20,7 @@ const BATCH_UPDATES = 50;
 const WINDOW_DELIVERIES_MAX = 500_000;
 const BATCHES_IN_WINDOW = 10;
 /** Peers that come near: the larger rows of the usual run leave the slower ones to `--full`. */
-const FAST = ['millrace', 'bare-uws', 'nats-websocket'];
+const FAST = ['millrace', 'bare-uws-beside', 'bare-uws', 'nats-websocket'];
 
 /** A row's name in tables, plots and `--compare`. */
 export function rowName({ clients, symbolsPerClient, universe, format }: Row): string {

@@ -25,10 +25,12 @@ export function millrace(threads: GatewayThreads): Contender {
 }
 
 interface Pipeline extends RunningContender {
+  readonly progressPorts: readonly [number];
   readonly publisher: Channel<PaceCommand<NatsStart>, PaceAnswer>;
 }
 
-async function startPipeline(children: Children, plan: PublishPlan, threads: GatewayThreads): Promise<Pipeline> {
+/** nats-server, gateway and publisher for one round. */
+export async function startPipeline(children: Children, plan: PublishPlan, threads: GatewayThreads): Promise<Pipeline> {
   const secret = newSecret();
   const { layout, shape, format, pace } = plan;
   const nats = await startNatsServer(children);
@@ -52,7 +54,7 @@ async function startPipeline(children: Children, plan: PublishPlan, threads: Gat
     isStateful: true,
     // Books: the answer to the command and a snapshot of each symbol. Quotes: one snapshot of all.
     firstFrames: shape === 'depth' ? 1 + layout.symbolsPerClient : 1,
-    progressPort,
+    progressPorts: [progressPort],
     processes: [
       { role: 'server', child: gateway.child },
       { role: 'nats-server', child: nats.child },
@@ -113,7 +115,7 @@ async function record(pipeline: Pipeline, { wanted, kept, isWanted }: Recording)
   const [client] = pipeline.clients;
   const url = `ws://127.0.0.1:${pipeline.port}${client?.path}`;
   const frames: Buffer[] = [];
-  const progress = await ProgressSender.connect(pipeline.progressPort);
+  const progress = await ProgressSender.connect(pipeline.progressPorts[0]);
   const socket = new WebSocket(url, { perMessageDeflate: false });
   const timeout = AbortSignal.timeout(RECORDING_TIMEOUT_MS);
   try {

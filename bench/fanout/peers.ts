@@ -53,7 +53,7 @@ async function startPeer(
     port,
     clients: clientsOf(plan.layout, speech),
     isStateful: false,
-    progressPort,
+    progressPorts: [progressPort],
     processes: [{ role: 'server', child: channel.child }],
     publisher: channel,
     ...spoken(speech),
@@ -73,7 +73,7 @@ async function startNats(children: Children, plan: RoundPlan): Promise<RunningCo
     delivery: deliveryMark(shape, format),
     ...NATS_SPEECH,
     isStateful: false,
-    progressPort,
+    progressPorts: [progressPort],
     processes: [
       { role: 'server', child: nats.child },
       { role: 'publisher', child },

@@ -74,7 +74,7 @@ export async function runRound(
       awaitFirstFrame: running.isStateful || running.firstFrames !== undefined,
       firstFrames: running.firstFrames ?? 1,
       dialect: running.dialect ?? 'plain',
-      progress: { port: running.progressPort, intervalMs: PROGRESS_INTERVAL_MS },
+      progress: { ports: running.progressPorts, intervalMs: PROGRESS_INTERVAL_MS },
       ...(options.checkOrder ? { orderOf: symbolsOf(plan.layout) } : {}),
     });
     const before = (await generator.measure()).totalDeliveries;
@@ -112,7 +112,13 @@ async function measureStretch(generator: LoadGenerator, running: RunningContende
   const report = await generator.measure();
   const after = sampleAll(generator, running);
 
-  const cpu: Record<Role | 'generator', number> = { server: 0, 'nats-server': 0, publisher: 0, generator: 0 };
+  const cpu: Record<Role | 'generator', number> = {
+    server: 0,
+    'nats-server': 0,
+    publisher: 0,
+    neighbour: 0,
+    generator: 0,
+  };
   let server: CpuShare | undefined;
   for (const [at, { role }] of after.processes.entries()) {
     const share = cpuShare(before.processes[at]?.sample ?? NO_SAMPLE, after.processes[at]?.sample ?? NO_SAMPLE);

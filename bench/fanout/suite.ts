@@ -5,6 +5,7 @@
 import { prepareContenders, selected } from '../harness/contenders.js';
 import type { SuiteReport } from '../report/report.js';
 import { type BenchOptions, type Suite, type SuiteContext, UsageError } from '../suite.js';
+import { bareUwsBeside } from './beside.js';
 import { rowsOf } from './matrix.js';
 import { millrace } from './millrace.js';
 import { allPeers } from './peers.js';
@@ -23,7 +24,7 @@ export const fanout: Suite = {
 
 async function runFanout(context: SuiteContext): Promise<SuiteReport> {
   const { options } = context;
-  const wanted = selected([millrace(options), ...allPeers()], options.only);
+  const wanted = selected([millrace(options), bareUwsBeside(options), ...allPeers()], options.only);
   const settings = settingsOf(options);
   const prepared = await prepareContenders(wanted, context);
   try {

@@ -160,7 +160,7 @@ async function startMillrace(
     clients: [{ path: `/ws/quotes?symbols=${wanted.join(',')}&class=realtime&token=${token}` }],
     delivery: deliveryMark('price', 'json'),
     awaitFirstFrame: true,
-    progress: { port: progressPort, intervalMs: PROGRESS_INTERVAL_MS },
+    progress: { ports: [progressPort], intervalMs: PROGRESS_INTERVAL_MS },
   });
   return {
     child: gateway.child,

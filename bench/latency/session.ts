@@ -140,7 +140,7 @@ export class Session {
         port: server.port,
         ...{ delivery: server.delivery, dialect: server.dialect, firstFrames: server.firstFrames },
         awaitFirstFrame: server.isStateful || server.firstFrames !== undefined,
-        progress: { port: progressPort, intervalMs: PROGRESS_INTERVAL_MS },
+        progress: { ports: [progressPort], intervalMs: PROGRESS_INTERVAL_MS },
       };
       const every = Math.max(1, Math.floor(groups.bulk.length / SAMPLED_OF_BULK));
       const connectMs =

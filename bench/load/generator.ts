@@ -66,7 +66,7 @@ class Generator implements LoadSocketContext {
     if (connectsPerSecond === undefined) await this.#connectInTurn(upgrades);
     else await this.#connectAtRate(connectsPerSecond, upgrades);
     if (awaitFirstFrame) await this.#firstFrames(clients.length, firstFrames);
-    if (progress !== undefined) await this.#reportProgress(progress.port, progress.intervalMs);
+    if (progress !== undefined) await this.#reportProgress(progress.ports, progress.intervalMs);
     this.#before = now(this.tally);
     return upgrades.take();
   }
@@ -192,14 +192,14 @@ class Generator implements LoadSocketContext {
     }
   }
 
-  async #reportProgress(port: number, intervalMs: number): Promise<void> {
-    const sender = await ProgressSender.connect(port);
+  async #reportProgress(ports: readonly number[], intervalMs: number): Promise<void> {
+    const senders = await Promise.all(ports.map(port => ProgressSender.connect(port)));
     let reported = 0;
     setInterval(() => {
       const { deliveries } = this.tally;
       if (deliveries === reported) return;
       reported = deliveries;
-      sender.send(deliveries);
+      for (const sender of senders) sender.send(deliveries);
     }, intervalMs);
   }
 }

@@ -32,8 +32,8 @@ export interface LoadPlan {
   readonly firstFrames?: number | undefined;
   /** Default: `plain`. */
   readonly dialect?: Dialect | undefined;
-  /** Where to report the running number of deliveries, see pacing/progress.ts. */
-  readonly progress?: { readonly port: number; readonly intervalMs: number };
+  /** Whom to tell the running number of deliveries, see pacing/progress.ts. */
+  readonly progress?: { readonly ports: readonly number[]; readonly intervalMs: number };
   /** Check every chain, for these symbols. */
   readonly orderOf?: readonly string[];
   /** Every k-th client records the latency of all that it gets, so that the rest costs the generator next to nothing. */

@@ -66,7 +66,8 @@ describe('R56: npm run bench', () => {
   it('says which option cannot be', async () => {
     expect(await bench('fanout', '--only', 'nginx')).toMatchObject({
       code: 2,
-      stderr: 'no contender named nginx; there are: millrace, bare-uws, nats-websocket, bun, gorilla, ws, socket.io\n',
+      stderr:
+        'no contender named nginx; there are: millrace, bare-uws-beside, bare-uws, nats-websocket, bun, gorilla, ws, socket.io\n',
     });
     expect((await bench('fanout', '--clients', '1', '--symbols', '40')).stderr).toMatch(/40 symbols, but/);
     expect((await bench('fanout', '--rounds', 'many')).stderr).toMatch(/--rounds.*whole number above 0/);
@@ -146,7 +147,7 @@ describe('R50: npm run bench -- fanout', () => {
 });
 
 /** Always here: packages of this repository, and the nats-server that every test needs. */
-const PEERS_ALWAYS = ['bare-uws', 'nats-websocket', 'ws', 'socket.io'];
+const PEERS_ALWAYS = ['bare-uws-beside', 'bare-uws', 'nats-websocket', 'ws', 'socket.io'];
 
 describe('R50: npm run bench -- fanout, every peer', () => {
   const sizes = ['--clients', '8', '--symbols', '4', '--per-client', '2', '--window', '40', '--batch', '4'];
@@ -163,7 +164,7 @@ describe('R50: npm run bench -- fanout, every peer', () => {
   it(
     'gets every owed message through each peer that this machine has, says which it has not, and compares runs',
     async () => {
-      const peers = 'bare-uws,nats-websocket,bun,gorilla,ws,socket.io';
+      const peers = 'bare-uws-beside,bare-uws,nats-websocket,bun,gorilla,ws,socket.io';
       const { run, finished } = await benchReport('fanout', ...sizes, ...times, '--peers', peers);
       const [report] = run.suites;
       const rounds = report?.rounds as RoundResult[];

@@ -112,7 +112,9 @@ function report(settings: Settings, rounds: readonly HttpRound[]): SuiteReport {
   const of = (traffic: Traffic) => rounds.filter(round => round.traffic === traffic);
   const p99 = (round: HttpRound): number => round.observers.latency.total.p99;
   const quiet = of('none');
-  const ratios = (traffic: Traffic) => of(traffic).map((round, at) => p99(round) / p99(quiet[at] ?? round));
+  const sent = (round: HttpRound): number => round.observers.latency.fromServer.p99;
+  const ratios = (traffic: Traffic, figure = p99) =>
+    of(traffic).map((round, at) => figure(round) / figure(quiet[at] ?? round));
   const failed = rounds.reduce((sum, round) => sum + round.failed, 0);
   const busy = TRAFFIC.filter(traffic => traffic !== 'none');
   return {
@@ -126,6 +128,8 @@ function report(settings: Settings, rounds: readonly HttpRound[]): SuiteReport {
           'p50 ms',
           'p99 ms',
           'p99 of none',
+          '… from published to client',
+          'publisher late, p99 ms',
           'answered',
           'failed',
           'requests/s at most',
@@ -138,6 +142,8 @@ function report(settings: Settings, rounds: readonly HttpRound[]): SuiteReport {
             fixed(middle(r => r.observers.latency.total.p50) / 1000, 2),
             fixed(middle(p99) / 1000, 2),
             fixed(median(ratios(traffic)), 2),
+            fixed(median(ratios(traffic, sent)), 2),
+            fixed(middle(r => r.lateness.p99) / 1000, 2),
             count(middle(r => r.answered)),
             count(middle(r => r.failed)),
             count(middle(r => r.perSecondMax)),

@@ -3,14 +3,16 @@
  * moments and encodes them, but has one client, so that what it costs is the hub, the encoder, nats-server and the
  * publisher. Where cores are few this tells what sharing them costs from what Millrace's fan-out itself costs.
  */
-import { request } from 'node:http';
 import type { Children } from '../harness/children.js';
-import type { ClientPlan } from '../load/messages.js';
+import { LoadSocket } from '../load/load-socket.js';
+import { Tally } from '../load/tally.js';
 import type { Contender, RoundPlan, RunningContender } from './contender.js';
 import type { Layout } from './layout.js';
 import type { PaceAnswer, PaceCommand } from './messages.js';
 import { type GatewayThreads, startPipeline } from './millrace.js';
 import { bareUws } from './peers.js';
+
+const READ_BUFFER_BYTES = 64 * 1024;
 
 /** Bare uWS beside a pipeline with so many threads. */
 export function bareUwsBeside(threads: GatewayThreads): Contender {
@@ -22,7 +24,10 @@ async function startBeside(children: Children, plan: RoundPlan, threads: Gateway
   const single: Layout = { clients: 1, symbolsPerClient: universe, universe };
   // Paced by what the clients of bare uWS receive: the pace stays that of the whole layout.
   const pipeline = await startPipeline(children, { ...plan, layout: single }, threads);
-  await keepOneClient(pipeline);
+  let lost: string | undefined;
+  await keepOneClient(pipeline, reason => {
+    lost = reason;
+  });
   const bare = await bareUws.start(children, plan);
   return {
     ...bare,
@@ -35,6 +40,7 @@ async function startBeside(children: Children, plan: RoundPlan, threads: Gateway
     ],
     publisher: {
       ask: async <T extends PaceAnswer['type']>(command: PaceCommand<never>, wanted: T) => {
+        if (lost !== undefined) throw new Error(`the pipeline beside lost its client: ${lost}`);
         const [answer] = await Promise.all([
           bare.publisher.ask(command, wanted),
           pipeline.publisher.ask(command, wanted),
@@ -45,24 +51,22 @@ async function startBeside(children: Children, plan: RoundPlan, threads: Gateway
   };
 }
 
-/** One client that wants every symbol, so that all is encoded. Its bytes are thrown away unread. */
-function keepOneClient({ port, clients }: { readonly port: number; readonly clients: readonly ClientPlan[] }) {
-  return new Promise<void>((resolve, reject) => {
-    const key = Buffer.alloc(16).toString('base64');
-    const headers = {
-      connection: 'Upgrade',
-      upgrade: 'websocket',
-      'sec-websocket-version': '13',
-      'sec-websocket-key': key,
-    };
-    request({ host: '127.0.0.1', port, path: clients[0]?.path, headers })
-      .once('error', reject)
-      .once('response', ({ statusCode }) => reject(new Error(`the pipeline beside answered ${statusCode}`)))
-      .once('upgrade', (_response, socket) => {
-        // The gateway ends before the round does.
-        socket.on('error', () => undefined).resume();
-        resolve();
-      })
-      .end();
+/**
+ * One client that wants every symbol, so that all is encoded. It counts what it gets and answers pings.
+ * @param onLost it was closed: with nobody subscribed the pipeline encodes nothing more
+ */
+async function keepOneClient(
+  { port, clients: [plan], delivery }: RunningContender,
+  onLost: (reason: string) => void,
+): Promise<void> {
+  if (plan === undefined) throw new Error('a pipeline without a client');
+  const client = new LoadSocket(0, plan, {
+    host: '127.0.0.1',
+    port,
+    tally: new Tally(delivery),
+    inspector: undefined,
+    buffer: new Uint8Array(READ_BUFFER_BYTES),
+    lost: (_, reason) => onLost(reason),
   });
+  await client.open();
 }

@@ -14,7 +14,7 @@ export interface Row extends Layout {
 
 const CLIENTS = [200, 1000, 5000];
 const TOPICS = [1, 20, 200];
-const WINDOW_UPDATES = 500;
+const WINDOW_UPDATES_MAX = 2500;
 const BATCH_UPDATES = 50;
 /** Deliveries under way: a slow server must be able to work them off within seconds. */
 const WINDOW_DELIVERIES_MAX = 500_000;
@@ -54,7 +54,7 @@ function row(clients: number, topics: number, format: Format): Row {
 
 /** The same for every contender of a row; fewer updates are under way where each is for more clients. */
 function paceOf(subscribers: number): Pick<Row, 'windowUpdates' | 'batchUpdates'> {
-  const windowUpdates = Math.max(BATCHES_IN_WINDOW, Math.min(WINDOW_UPDATES, WINDOW_DELIVERIES_MAX / subscribers));
+  const windowUpdates = Math.max(BATCHES_IN_WINDOW, Math.min(WINDOW_UPDATES_MAX, WINDOW_DELIVERIES_MAX / subscribers));
   const whole = Math.floor(windowUpdates);
   return { windowUpdates: whole, batchUpdates: Math.min(BATCH_UPDATES, Math.floor(whole / BATCHES_IN_WINDOW)) };
 }

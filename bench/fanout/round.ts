@@ -10,6 +10,8 @@ import { symbolsOf } from './layout.js';
 
 /** How often the generator reports to the publishing process. */
 const PROGRESS_INTERVAL_MS = 5;
+/** Short beside the window: what is under way lasts for 100 ms and more. */
+const REST_MS_MAX = 10;
 const DRAIN_POLL_MS = 50;
 /** Without a further delivery for so long, what is still owed is missing. */
 const DRAIN_PATIENCE_MS = 2000;
@@ -74,6 +76,7 @@ export async function runRound(
       awaitFirstFrame: running.isStateful || running.firstFrames !== undefined,
       firstFrames: running.firstFrames ?? 1,
       dialect: running.dialect ?? 'plain',
+      restMsMax: REST_MS_MAX,
       progress: { ports: running.progressPorts, intervalMs: PROGRESS_INTERVAL_MS },
       ...(options.checkOrder ? { orderOf: symbolsOf(plan.layout) } : {}),
     });

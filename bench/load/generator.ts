@@ -13,6 +13,7 @@ import { LoadSocket, type LoadSocketContext } from './load-socket.js';
 import type { Dialect, LoadAnswer, LoadCommand, LoadPlan, LoadReport } from './messages.js';
 import { OrderInspector } from './order-inspector.js';
 import { ReadTurns } from './read-turns.js';
+import { Rests } from './rests.js';
 import { SnapshotInspector } from './snapshot-inspector.js';
 import { Tally } from './tally.js';
 
@@ -29,7 +30,7 @@ class Generator implements LoadSocketContext {
   readonly port: number;
   readonly tally: Tally;
   readonly inspector: FrameInspector | undefined;
-  readonly turns: ReadTurns | undefined;
+  readonly turns: Pick<ReadTurns, 'enter'> | undefined;
   readonly dialect: Dialect;
   readonly buffer = new Uint8Array(READ_BUFFER_BYTES);
   readonly #sockets: LoadSocket[] = [];
@@ -38,6 +39,7 @@ class Generator implements LoadSocketContext {
   readonly #snapshots: SnapshotInspector | undefined;
   readonly #closeCodes: Record<string, number> = {};
   readonly #faults: string[] = [];
+  readonly #rests: Rests | undefined;
   #lostCount = 0;
   #before: Before;
   readonly #plan: LoadPlan;
@@ -50,13 +52,17 @@ class Generator implements LoadSocketContext {
     this.tally = new Tally(plan.delivery);
     if (plan.orderOf !== undefined) this.#order = new OrderInspector(plan.clients.length, plan.orderOf);
     if (plan.latencyEvery !== undefined) {
-      this.turns = new ReadTurns();
-      this.#latency = new LatencyInspector(this.turns);
+      const turns = new ReadTurns();
+      this.turns = turns;
+      this.#latency = new LatencyInspector(turns);
+    } else if (plan.restMsMax !== undefined) {
+      this.#rests = new Rests(plan.restMsMax);
+      this.turns = this.#rests;
     }
     if (plan.delivery === undefined && !plan.awaitFirstFrame)
       this.#snapshots = new SnapshotInspector(plan.clients.length);
     this.inspector = both(this.#order, this.#snapshots);
-    this.#before = now(this.tally);
+    this.#before = now(this.tally, this.#rests);
   }
 
   /** Opens every client: as many a second as the plan says, or a bounded number at a time. */
@@ -67,7 +73,7 @@ class Generator implements LoadSocketContext {
     else await this.#connectAtRate(connectsPerSecond, upgrades);
     if (awaitFirstFrame) await this.#firstFrames(clients.length, firstFrames);
     if (progress !== undefined) await this.#reportProgress(progress.ports, progress.intervalMs);
-    this.#before = now(this.tally);
+    this.#before = now(this.tally, this.#rests);
     return upgrades.take();
   }
 
@@ -156,9 +162,10 @@ class Generator implements LoadSocketContext {
   /** What happened since the last call. */
   measure(): LoadReport {
     const from = this.#before;
-    const to = now(this.tally);
+    const to = now(this.tally, this.#rests);
     this.#before = to;
     const elapsedMs = to.atMs - from.atMs;
+    const loop = performance.eventLoopUtilization(to.loop, from.loop);
     const cpuMicros = to.cpu.user + to.cpu.system - from.cpu.user - from.cpu.system;
     return {
       elapsedMs,
@@ -167,7 +174,8 @@ class Generator implements LoadSocketContext {
       wireBytes: to.wireBytes - from.wireBytes,
       otherFrames: to.otherFrames - from.otherFrames,
       cpuShare: cpuMicros / 1000 / elapsedMs,
-      eventLoopUtilisation: performance.eventLoopUtilization(to.loop, from.loop).utilization,
+      // To the loop a rest is work.
+      eventLoopUtilisation: (loop.active - (to.sleptMs - from.sleptMs)) / (loop.active + loop.idle),
       totalDeliveries: to.deliveries,
       connected: this.#sockets.length - this.#lostCount,
       lost: this.#lostCount,
@@ -207,8 +215,8 @@ class Generator implements LoadSocketContext {
 type Before = ReturnType<typeof now>;
 
 /** Every figure that a stretch is the difference of. */
-function now({ deliveries, payloadBytes, wireBytes, otherFrames }: Tally) {
-  const counts = { deliveries, payloadBytes, wireBytes, otherFrames };
+function now({ deliveries, payloadBytes, wireBytes, otherFrames }: Tally, rests: Rests | undefined) {
+  const counts = { deliveries, payloadBytes, wireBytes, otherFrames, sleptMs: rests?.sleptMs ?? 0 };
   return { atMs: performance.now(), ...counts, cpu: process.cpuUsage(), loop: performance.eventLoopUtilization() };
 }
 

@@ -26,7 +26,8 @@ export interface LoadSocketContext {
   readonly dialect?: Dialect;
   /** Looks into the frames of every socket that has none of its own. */
   readonly inspector: FrameInspector | undefined;
-  readonly turns?: ReadTurns | undefined;
+  /** Told before each read. */
+  readonly turns?: Pick<ReadTurns, 'enter'> | undefined;
   /** One buffer for all sockets: a read is handled before the next one starts. */
   readonly buffer: Uint8Array;
   /** The connection is gone after it was open; `code` when a close frame told why. */

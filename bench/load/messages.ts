@@ -32,6 +32,8 @@ export interface LoadPlan {
   readonly firstFrames?: number | undefined;
   /** Default: `plain`. */
   readonly dialect?: Dialect | undefined;
+  /** Longest that it sleeps after a turn of reading, see rests.ts; default: it never does. */
+  readonly restMsMax?: number;
   /** Whom to tell the running number of deliveries, see pacing/progress.ts. */
   readonly progress?: { readonly ports: readonly number[]; readonly intervalMs: number };
   /** Check every chain, for these symbols. */

@@ -7,7 +7,7 @@ import type { Children } from '../harness/children.js';
 import { LoadSocket } from '../load/load-socket.js';
 import { Tally } from '../load/tally.js';
 import type { Contender, RoundPlan, RunningContender } from './contender.js';
-import type { Layout } from './layout.js';
+import { oneClientOf } from './layout.js';
 import type { PaceAnswer, PaceCommand } from './messages.js';
 import { type GatewayThreads, startPipeline } from './millrace.js';
 import { bareUws } from './peers.js';
@@ -20,10 +20,8 @@ export function bareUwsBeside(threads: GatewayThreads): Contender {
 }
 
 async function startBeside(children: Children, plan: RoundPlan, threads: GatewayThreads): Promise<RunningContender> {
-  const { universe } = plan.layout;
-  const single: Layout = { clients: 1, symbolsPerClient: universe, universe };
   // Paced by what the clients of bare uWS receive: the pace stays that of the whole layout.
-  const pipeline = await startPipeline(children, { ...plan, layout: single }, threads);
+  const pipeline = await startPipeline(children, { ...plan, layout: oneClientOf(plan.layout) }, threads);
   let lost: string | undefined;
   await keepOneClient(pipeline, reason => {
     lost = reason;

@@ -25,6 +25,11 @@ export function checkLayout(layout: Layout): Layout {
   return layout;
 }
 
+/** The same symbols, all of them for one client. */
+export function oneClientOf({ universe }: Layout): Layout {
+  return { clients: 1, symbolsPerClient: universe, universe };
+}
+
 /** Symbol `index` of the universe: `S000`, `S001`, … (as long as a stock's symbol). */
 export function symbolAt(index: number): string {
   return `S${String(index).padStart(3, '0')}`;

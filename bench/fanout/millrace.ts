@@ -9,7 +9,7 @@ import type { ClientPlan } from '../load/messages.js';
 import { ProgressSender } from '../pacing/progress.js';
 import type { Contender, RunningContender } from './contender.js';
 import { deliveryMark, type Format, type FrameSet, frameSetOf, isDelta } from './frames.js';
-import { type Layout, symbolsOf, symbolsOfClient } from './layout.js';
+import { type Layout, oneClientOf, symbolsOf, symbolsOfClient } from './layout.js';
 import type { NatsStart, PaceAnswer, PaceCommand, PublishPlan } from './messages.js';
 import { DEPTH_LEVELS, TICKS_PER_CYCLE, type TickShape } from './ticks.js';
 
@@ -88,13 +88,12 @@ export async function recordFrames(
   threads: GatewayThreads,
 ): Promise<FrameSet> {
   const { universe } = layout;
-  const single: Layout = { clients: 1, symbolsPerClient: universe, universe };
   const windowUpdates = universe * RECORDING_WINDOW_TICKS;
   const fanout = new Array<number>(universe).fill(1);
   const pace = { windowUpdates, batchUpdates: universe, fanout, stallMs: 1000 };
   const wanted = universe * TICKS_PER_CYCLE * (CYCLES_BEFORE_RECORDING + 1);
   try {
-    const pipeline = await startPipeline(children, { layout: single, shape, format, pace }, threads);
+    const pipeline = await startPipeline(children, { layout: oneClientOf(layout), shape, format, pace }, threads);
     const isWanted = (frame: Buffer): boolean => isDelta(frame, shape, format);
     const recording = record(pipeline, { wanted, kept: universe * TICKS_PER_CYCLE, isWanted });
     const frames = await pipeline.processes.reduce((outcome, { child }) => child.during(outcome), recording);

@@ -4,6 +4,7 @@
  */
 import { type ChildProcess, fork, spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { compiled } from './compiled.js';
 
 const OUTPUT_CHARS_KEPT = 8192;
 const TERM_GRACE_MS = 5000;
@@ -116,9 +117,10 @@ export class Children {
 
   /** Starts a TypeScript module of this benchmark with an IPC channel, in Node or in a program that takes its place. */
   fork(name: string, module: URL, program?: string): Child {
-    const child = fork(fileURLToPath(module), [], {
+    const child = fork(program === undefined ? compiled(module) : fileURLToPath(module), [], {
       ...(program === undefined ? {} : { execPath: program }),
-      execArgv: program === undefined ? ['--import', import.meta.resolve('tsx')] : [],
+      // Not what the benchmark itself was started with.
+      execArgv: [],
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     });
     return this.#adopt(new Child(name, child));

@@ -15,24 +15,17 @@ const SECRET = 'a secret of the benchmark, of at least 32 bytes';
 const FRAME_BYTES = 200;
 const MESSAGES_PER_SECOND = 1_000;
 
-export interface GatewayCases {
-  readonly cases: readonly MicroCase[];
-  /** Ends what uWS holds. */
-  close(): void;
-}
-
-export async function gatewayCases(): Promise<GatewayCases> {
+export async function gatewayCases(): Promise<MicroCase[]> {
   const app = App();
   // uWS publishes only once there is a WebSocket route.
   app.ws('/*', {});
   const { remembered, verified, hmac } = await upgrades();
-  const cases: MicroCase[] = [
+  return [
     { name: 'publish, no socket subscribed', run: publishing(app), reference: stringifying() },
     { name: 'token bucket', run: taking(), reference: () => performance.now() },
     { name: 'upgrade check, token known', run: remembered, reference: hmac },
     { name: 'upgrade check, token new', run: verified, reference: hmac },
   ];
-  return { cases, close: () => app.close() };
 }
 
 /** The outbox's own part of publishing a frame, with uWS's; what sockets cost is measured by fanout. */

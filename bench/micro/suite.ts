@@ -3,15 +3,14 @@
  * that they hold on any machine.
  */
 import { readFileSync } from 'node:fs';
-import { Bench } from 'tinybench';
+import { Channel } from '../harness/channel.js';
+import { Children } from '../harness/children.js';
 import { barChart } from '../report/bar-chart.js';
 import { fixed, spread } from '../report/figures.js';
 import type { SuiteReport } from '../report/report.js';
 import { median, spreadOf } from '../report/statistics.js';
 import type { BenchOptions, Suite, SuiteContext } from '../suite.js';
-import { encoderCases } from './encoder-cases.js';
-import { gatewayCases } from './gateway-cases.js';
-import type { MicroCase } from './micro-case.js';
+import type { MicroAnswer, MicroCommand } from './runner.js';
 
 /** What an operation may cost. */
 interface Budget {
@@ -31,6 +30,7 @@ export interface MicroRound {
 
 const FULL = { rounds: 5, seconds: 0.3, warmupSeconds: 0.1 };
 const QUICK = { rounds: 1, seconds: 0.02, warmupSeconds: 0.005 };
+const RUNNER = new URL('./runner.ts', import.meta.url);
 const BUDGETS = new URL('../budgets.json', import.meta.url);
 
 export const micro: Suite = {
@@ -42,35 +42,25 @@ export const micro: Suite = {
 async function runMicro({ options, progress, signal }: SuiteContext): Promise<SuiteReport> {
   const settings = settingsOf(options);
   const budgets = JSON.parse(readFileSync(BUDGETS, 'utf8')) as Record<string, Budget>;
-  const gateway = await gatewayCases();
+  const children = new Children(signal);
   try {
-    const cases = [...encoderCases(), ...gateway.cases];
+    const runner = new Channel<MicroCommand, MicroAnswer>(children.fork('operations', RUNNER));
+    const { names } = await runner.ask({ type: 'list' }, 'listed');
+    const { seconds, warmupSeconds } = settings;
     const rounds: MicroRound[] = [];
     for (let round = 1; round <= settings.rounds; round++) {
-      for (const one of cases) {
+      for (const name of names) {
         signal.throwIfAborted();
-        progress(`round ${round} of ${settings.rounds}: ${one.name}`);
-        rounds.push({ round, ...(await measure(one, settings)) });
+        progress(`round ${round} of ${settings.rounds}: ${name}`);
+        const command = { type: 'measure', name, seconds, warmupSeconds } as const;
+        const { nanos, referenceNanos } = await runner.ask(command, 'measured', 2 * (seconds + warmupSeconds) * 1000);
+        rounds.push({ round, name, nanos, referenceNanos });
       }
     }
     return report(settings, budgets, rounds);
   } finally {
-    gateway.close();
+    await children.endAll();
   }
-}
-
-/** Both of a pair one after the other, so that a slow moment of the machine hits both. */
-async function measure({ name, run, reference }: MicroCase, settings: Settings): Promise<Omit<MicroRound, 'round'>> {
-  const bench = new Bench({ time: settings.seconds * 1000, warmupTime: settings.warmupSeconds * 1000, throws: true });
-  bench.add(name, () => run() as Promise<void>).add('reference', () => reference() as Promise<void>);
-  const [own, other] = await bench.run();
-  return { name, nanos: nanosOf(own), referenceNanos: nanosOf(other) };
-}
-
-function nanosOf(task: Bench['tasks'][number] | undefined): number {
-  const result = task?.result;
-  if (result === undefined || !('latency' in result)) throw new Error(`${task?.name ?? 'a task'} was not measured`);
-  return result.latency.mean * 1e6;
 }
 
 type Settings = ReturnType<typeof settingsOf>;

@@ -1,8 +1,50 @@
 /** One side of an order book: levels sorted from the best, prices compared as decimals. */
+import { CHECKSUM_LEVELS, LevelSum } from '../protocol/checksum.js';
 import { compareDecimal } from '../protocol/decimal.js';
 
 /** Price and quantity as the publisher wrote them. Never changed, only replaced: views share levels by reference. */
-export type Level = readonly [price: string, quantity: string];
+export class Level {
+  readonly price: string;
+  readonly quantity: string;
+  /** Known once it was asked for: of the best levels only. */
+  #sum: LevelSum | undefined;
+
+  constructor(price: string, quantity: string) {
+    this.price = price;
+    this.quantity = quantity;
+  }
+
+  get pair(): [price: string, quantity: string] {
+    return [this.price, this.quantity];
+  }
+
+  /** The checksum's register behind this level. */
+  addedTo(crc: number): number {
+    this.#sum ??= new LevelSum(this.price, this.quantity);
+    return this.#sum.addedTo(crc);
+  }
+}
+
+/** `bookChecksum` of levels that remember what they add; where the asks are the same array as before, of the bids alone. */
+export class BookChecksum {
+  #asks: readonly Level[] | undefined;
+  #asksAdded = 0;
+
+  of(asks: readonly Level[], bids: readonly Level[]): number {
+    if (this.#asks !== asks) {
+      this.#asks = asks;
+      this.#asksAdded = addLevels(-1, asks);
+    }
+    return ~addLevels(this.#asksAdded, bids) >>> 0;
+  }
+}
+
+function addLevels(crc: number, levels: readonly Level[]): number {
+  const count = Math.min(levels.length, CHECKSUM_LEVELS);
+  let sum = crc;
+  for (let i = 0; i < count; i++) sum = levels[i]?.addedTo(sum) ?? sum;
+  return sum;
+}
 
 /** Levels kept a side; the worst beyond it are forgotten. The deepest view has 100. */
 export const LEVELS_MAX = 5000;
@@ -10,8 +52,8 @@ export const LEVELS_MAX = 5000;
 export class BookSide {
   readonly #sign: 1 | -1;
   #levels: Level[] = [];
-  /** By how many levels it holds; those that a change leaves as they are stay the same arrays. */
-  readonly #tops = new Map<number, readonly Level[]>();
+  /** Those that a change leaves as they are stay the same arrays. */
+  readonly #tops: { readonly count: number; levels: readonly Level[] | undefined }[] = [];
 
   /** @param side bids are best at the highest price, asks at the lowest. */
   constructor(side: 'bids' | 'asks') {
@@ -24,55 +66,78 @@ export class BookSide {
 
   /** So many of the best levels; the same array as before where none of them has changed. */
   top(count: number): readonly Level[] {
-    let top = this.#tops.get(count);
+    let top = this.#tops.find(known => known.count === count);
     if (top === undefined) {
-      top = this.#levels.slice(0, count);
-      this.#tops.set(count, top);
+      top = { count, levels: undefined };
+      this.#tops.push(top);
     }
-    return top;
+    top.levels ??= this.#levels.slice(0, count);
+    return top.levels;
   }
 
   clear(): void {
     this.#levels = [];
-    this.#tops.clear();
+    this.#changedAt(-1);
   }
 
-  /** Puts or replaces the level at its price. */
-  set(level: Level): void {
-    const at = this.#find(level[0]);
-    if (at >= 0) {
+  /**
+   * Puts or replaces the level at its price.
+   * @param near where to look first
+   * @returns where its neighbour on the worse side is
+   */
+  set(level: Level, near = 0): number {
+    const found = this.#find(level.price, near);
+    const at = found >= 0 ? found : ~found;
+    if (found >= 0) {
       this.#levels[at] = level;
-      this.#changedAt(at);
-    } else if (~at < LEVELS_MAX) {
-      this.#levels.splice(~at, 0, level);
+    } else {
+      if (at >= LEVELS_MAX) return at;
+      this.#levels.splice(at, 0, level);
       if (this.#levels.length > LEVELS_MAX) this.#levels.pop();
-      this.#changedAt(~at);
     }
+    this.#changedAt(at);
+    return at + 1;
   }
 
-  remove(price: string): void {
-    const at = this.#find(price);
-    if (at < 0) return;
+  /** As `set`. */
+  remove(price: string, near = 0): number {
+    const at = this.#find(price, near);
+    if (at < 0) return ~at;
     this.#levels.splice(at, 1);
     this.#changedAt(at);
+    return at;
   }
 
   #changedAt(index: number): void {
-    for (const count of this.#tops.keys()) if (index < count) this.#tops.delete(count);
+    for (const top of this.#tops) if (index < top.count) top.levels = undefined;
   }
 
-  /** The index of the price, or the complement (`~`) of where it would go. */
-  #find(price: string): number {
+  /**
+   * The index of the price, or the complement (`~`) of where it would go. Looks at `near` first and from there on in steps
+   * that double: most changes are close to the best level and to each other.
+   */
+  #find(price: string, near: number): number {
     let low = 0;
     let high = this.#levels.length - 1;
+    for (let at = near, step = 1; low <= high && at <= high; at += step, step *= 2) {
+      const order = this.#order(at, price);
+      if (order === 0) return at;
+      if (order > 0) high = at - 1;
+      else low = at + 1;
+    }
     while (low <= high) {
       const middle = (low + high) >> 1;
-      const order = compareDecimal((this.#levels[middle] as Level)[0], price) * this.#sign;
+      const order = this.#order(middle, price);
       if (order === 0) return middle;
       if (order < 0) low = middle + 1;
       else high = middle - 1;
     }
     return ~low;
+  }
+
+  /** Negative: the level at the index is better than the price. */
+  #order(index: number, price: string): number {
+    return compareDecimal((this.#levels[index] as Level).price, price) * this.#sign;
   }
 }
 
@@ -97,9 +162,14 @@ export function diffLevels(
 ): void {
   if (from === to) return;
   const sign = side === 'asks' ? 1 : -1;
+  const shorter = Math.min(from.length, to.length);
   let i = 0;
   let j = 0;
   while (i < from.length || j < to.length) {
+    if (i === j) {
+      while (i < shorter && from[i] === to[i]) i++;
+      j = i;
+    }
     const before = from[i];
     const after = to[j];
     if (before === after) {
@@ -107,28 +177,29 @@ export function diffLevels(
       j++;
       continue;
     }
-    const order = before === undefined ? 1 : after === undefined ? -1 : compareDecimal(before[0], after[0]) * sign;
+    const order =
+      before === undefined ? 1 : after === undefined ? -1 : compareDecimal(before.price, after.price) * sign;
     if (order === 0 && before !== undefined && after !== undefined) {
       replaceLevel(side, before, after, changes);
       i++;
       j++;
     } else if (order < 0 && before !== undefined) {
-      changes.push({ op: 'remove', side, price: before[0], quantity: undefined });
+      changes.push({ op: 'remove', side, price: before.price, quantity: undefined });
       i++;
     } else if (after !== undefined) {
-      changes.push({ op: 'add', side, price: after[0], quantity: after[1] });
+      changes.push({ op: 'add', side, price: after.price, quantity: after.quantity });
       j++;
     }
   }
 }
 
 function replaceLevel(side: 'bids' | 'asks', before: Level, after: Level, changes: LevelChange[]): void {
-  const [price, quantity] = after;
-  if (before[0] === price) {
-    if (before[1] !== quantity) changes.push({ op: 'replace', side, price, quantity });
+  const { price, quantity } = after;
+  if (before.price === price) {
+    if (before.quantity !== quantity) changes.push({ op: 'replace', side, price, quantity });
     return;
   }
   // The same price written in another way is another member of the document.
-  changes.push({ op: 'remove', side, price: before[0], quantity: undefined });
+  changes.push({ op: 'remove', side, price: before.price, quantity: undefined });
   changes.push({ op: 'add', side, price, quantity });
 }

@@ -1,12 +1,12 @@
 /** `md.books.<symbol>` → `orderbook_update` (best level) and `depth_patch` (10, 25, 100 levels, with checksum). */
 import Big from 'big.js';
-import { bookChecksum } from '../protocol/checksum.js';
 import { isDecimal, isZeroDecimal } from '../protocol/decimal.js';
 import { levelsOfDetail } from '../protocol/lanes.js';
-import { BookSide, diffLevels, LEVELS_MAX, type Level, type LevelChange } from './book.js';
+import { BookChecksum, BookSide, diffLevels, LEVELS_MAX, Level, type LevelChange } from './book.js';
 import type { PlainObject } from './decode.js';
 import { DepthPatch } from './depth-patch.js';
 import { BuiltMessage, type FrameOrigin, type Message } from './frame-encoder.js';
+import { PatchHead } from './patch-head.js';
 import type { DataOutcome, Rebuild } from './source.js';
 import { StateSource } from './state-source.js';
 
@@ -25,11 +25,13 @@ export class BooksSource extends StateSource<BookView> {
   protected override readonly partIsFrame = true;
   readonly #bids = new BookSide('bids');
   readonly #asks = new BookSide('asks');
+  readonly #checksum = new BookChecksum();
   readonly #views: (BookView | undefined)[] = [undefined, undefined, undefined, undefined];
   #hasBook = false;
   #awaitsWhole = false;
   #needsCheckpoints = false;
   #timestamp = '';
+  #head: PatchHead | undefined;
 
   protected override apply(value: PlainObject, lossBefore: boolean): DataOutcome {
     if (value.symbol !== this.symbol) return 'wrong_symbol';
@@ -51,7 +53,7 @@ export class BooksSource extends StateSource<BookView> {
     applyLevels(this.#bids, bids);
     applyLevels(this.#asks, asks);
     this.#timestamp = typeof value.timestamp === 'string' ? value.timestamp : '';
-    this.#views.fill(undefined);
+    for (let detail = 0; detail < this.#views.length; detail++) this.#views[detail] = undefined;
     return 'applied';
   }
 
@@ -77,8 +79,8 @@ export class BooksSource extends StateSource<BookView> {
     if (changes.length === 0) return undefined;
     const isLong = changes.length > (to.bids.length + to.asks.length) * OPERATIONS_PER_LEVEL_MAX;
     if (isLong) return new BuiltMessage(this.#depth(to, prevSeq, at, wholeSides('replace', to), false));
-    const checksum = bookChecksum(to.asks, to.bids);
-    return new DepthPatch({ symbol: this.symbol, epoch: this.epoch, prevSeq, seq: at.seq, changes, checksum });
+    const checksum = this.#checksum.of(to.asks, to.bids);
+    return new DepthPatch({ head: this.#headNow(), prevSeq, seq: at.seq, changes, checksum });
   }
 
   protected override whole(detail: number, view: BookView, prevSeq: number, at: FrameOrigin): Message {
@@ -94,8 +96,16 @@ export class BooksSource extends StateSource<BookView> {
     if (!this.#hasBook) return undefined;
     this.#needsCheckpoints ||= isNeeded;
     if (!this.#needsCheckpoints) return undefined;
-    const book = { symbol: this.symbol, bids: this.#bids.levels, asks: this.#asks.levels, snapshot: true };
+    const [bids, asks] = [pairs(this.#bids.levels), pairs(this.#asks.levels)];
+    const book = { symbol: this.symbol, bids, asks, snapshot: true };
     return { epoch: this.epoch, seq: this.seq, text: JSON.stringify(book) };
+  }
+
+  #headNow(): PatchHead {
+    if (this.#head?.epoch !== this.epoch) {
+      this.#head = new PatchHead('depth_patch', this.symbol, this.epoch);
+    }
+    return this.#head;
   }
 
   #bestLevel(view: BookView, prevSeq: number, at: FrameOrigin, snapshot: boolean): Message {
@@ -105,11 +115,11 @@ export class BooksSource extends StateSource<BookView> {
       type: 'orderbook_update',
       ...(snapshot ? { snapshot: true } : undefined),
       symbol: this.symbol,
-      best_bid: bid?.[0] ?? null,
-      best_ask: ask?.[0] ?? null,
-      bid_quantity: bid?.[1] ?? null,
-      ask_quantity: ask?.[1] ?? null,
-      spread: bid === undefined || ask === undefined ? null : spreadOf(bid[0], ask[0]),
+      best_bid: bid?.price ?? null,
+      best_ask: ask?.price ?? null,
+      bid_quantity: bid?.quantity ?? null,
+      ask_quantity: ask?.quantity ?? null,
+      spread: bid === undefined || ask === undefined ? null : spreadOf(bid.price, ask.price),
       timestamp: view.timestamp === '' ? timeOf(at) : view.timestamp,
       epoch: this.epoch,
       prev_seq: prevSeq,
@@ -126,15 +136,19 @@ export class BooksSource extends StateSource<BookView> {
       prev_seq: prevSeq,
       seq: at.seq,
       operations,
-      checksum: bookChecksum(view.asks, view.bids),
+      checksum: this.#checksum.of(view.asks, view.bids),
     };
   }
 }
 
+function pairs(levels: readonly Level[]): (readonly [price: string, quantity: string])[] {
+  return levels.map(({ pair }) => pair);
+}
+
 function wholeSides(op: 'add' | 'replace', view: BookView) {
   return [
-    { op, path: '/bids', value: Object.fromEntries(view.bids) },
-    { op, path: '/asks', value: Object.fromEntries(view.asks) },
+    { op, path: '/bids', value: Object.fromEntries(pairs(view.bids)) },
+    { op, path: '/asks', value: Object.fromEntries(pairs(view.asks)) },
   ];
 }
 
@@ -153,14 +167,13 @@ function timeOf(at: FrameOrigin): string {
 }
 
 function sameLevel(a: Level | undefined, b: Level | undefined): boolean {
-  return a === b || (a !== undefined && b !== undefined && a[0] === b[0] && a[1] === b[1]);
+  return a === b || (a !== undefined && b !== undefined && a.price === b.price && a.quantity === b.quantity);
 }
 
 function applyLevels(side: BookSide, levels: readonly Level[]): void {
-  for (const level of levels) {
-    if (isZeroDecimal(level[1])) side.remove(level[0]);
-    else side.set(level);
-  }
+  let near = 0;
+  for (const level of levels)
+    near = isZeroDecimal(level.quantity) ? side.remove(level.price, near) : side.set(level, near);
 }
 
 /** `[[price, quantity], …]` with decimal texts (numbers are written out as they stand); absent → no levels. */
@@ -173,7 +186,7 @@ function parseLevels(value: unknown): Level[] | undefined {
     const price = decimalText(item[0]);
     const quantity = decimalText(item[1]);
     if (price === undefined || quantity === undefined) return undefined;
-    levels.push([price, quantity]);
+    levels.push(new Level(price, quantity));
   }
   return levels;
 }

@@ -7,10 +7,12 @@
 import { laneWith, REALTIME, VARIANTS } from '../protocol/lanes.js';
 import { epochTagOf, type FrameKind, type RingWriter } from '../protocol/ring.js';
 import { TS_SENT_PLACEHOLDER } from '../protocol/stamp.js';
-import { type ByteWriter, encoded } from './byte-writer.js';
+import type { ByteWriter } from './byte-writer.js';
 import { JsonWriter } from './json-writer.js';
 import { MsgpackWriter } from './msgpack-writer.js';
 import type { VariantMasks } from './variant-masks.js';
+
+const textEncoder = new TextEncoder();
 
 /** A client message under construction: plain members only. */
 export type Message = Record<string, unknown>;
@@ -110,7 +112,7 @@ export const newOrigin = (source: number): Mutable<FrameOrigin> => ({
 
 /** Sequences of the source count in this epoch from here on. */
 export function setEpoch(origin: Mutable<FrameOrigin>, epoch: string): void {
-  origin.epochBytes = encoded(epoch);
+  origin.epochBytes = textEncoder.encode(epoch);
   origin.epochTag = epochTagOf(origin.epochBytes);
 }
 
@@ -217,7 +219,7 @@ export class FrameEncoder {
     this.#write(kind, lane, workers, origin, this.#json);
   }
 
-  #write(kind: FrameKind, lane: number, workers: number, origin: FrameOrigin, { bytes, length }: ByteWriter): void {
+  #write(kind: FrameKind, lane: number, workers: number, origin: FrameOrigin, { written }: ByteWriter): void {
     this.#ring.append(
       kind,
       lane,
@@ -227,11 +229,11 @@ export class FrameEncoder {
       origin.hubMicros,
       origin.request === 0 ? origin.epochTag : origin.request,
       origin.epochBytes,
-      bytes,
+      written,
       0,
-      length,
+      written.length,
     );
     this.frames++;
-    this.bytes += length;
+    this.bytes += written.length;
   }
 }

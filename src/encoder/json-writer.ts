@@ -1,5 +1,5 @@
 /** JSON, written as bytes: what `JSON.stringify` makes of the same values, without the texts between. */
-import { ByteWriter, encoded } from './byte-writer.js';
+import { ByteWriter, Known } from './byte-writer.js';
 
 const QUOTATION_MARK = 0x22;
 const REVERSE_SOLIDUS = 0x5c;
@@ -14,13 +14,15 @@ const SHORT_CHARS = 64;
 const DECIMALS_MAX = 6;
 /** So many digits a double holds exactly: two decimal numbers of that length are never the same double. */
 const EXACT_MAX = 1e15;
-const DIGITS_MAX = 18;
-/** What 32-bit arithmetic splits off at once. */
-const LOW_DIGITS = 7;
-const LOW = 1e7;
-const TRUE = encoded('true');
-const FALSE = encoded('false');
-const NULL = encoded('null');
+const UINT32_END = 2 ** 32;
+/** Of a number of 32 bits, with its point. */
+const DIGITS_MAX = 11;
+/** Two digits each, as big-endian ASCII. */
+const PAIRS = Uint16Array.from({ length: 100 }, (_, i) => ((ZERO + Math.floor(i / 10)) << 8) | (ZERO + (i % 10)));
+const POWERS_OF_TEN = Float64Array.from({ length: 11 }, (_, exponent) => 10 ** exponent);
+const TRUE = Known.text('true');
+const FALSE = Known.text('false');
+const NULL = Known.text('null');
 
 export class JsonWriter extends ByteWriter {
   /** A value of a JSON object. */
@@ -54,24 +56,26 @@ export class JsonWriter extends ByteWriter {
 
   number(value: number): void {
     // A number with few decimals is a whole one and a point: shorter than the general way, and the same digits.
-    let scale = 1;
-    for (let decimals = 0; decimals <= DECIMALS_MAX; decimals++, scale *= 10) {
-      const scaled = Math.round(value * scale);
-      if (scaled >= EXACT_MAX || scaled <= -EXACT_MAX) break;
-      if (scaled / scale !== value) continue;
-      this.#digits(scaled, decimals);
-      return;
+    if (value >= EXACT_MAX || value <= -EXACT_MAX) {
+      this.#other(value);
+    } else if (value === Math.trunc(value)) {
+      this.#digits(value, 0);
+    } else {
+      for (let decimals = 2, scale = 100; decimals <= DECIMALS_MAX; decimals += 2, scale *= 100) {
+        const scaled = Math.round(value * scale);
+        if (scaled >= EXACT_MAX || scaled <= -EXACT_MAX) break;
+        if (scaled / scale !== value) continue;
+        if (scaled % 10 === 0) this.#digits(scaled / 10, decimals - 1);
+        else this.#digits(scaled, decimals);
+        return;
+      }
+      this.#other(value);
     }
-    this.text(JSON.stringify(value));
   }
 
-  /** A text that is known to be ASCII, as it is. */
-  ascii(text: string): void {
-    this.reserve(text.length);
-    const { bytes } = this;
-    let at = this.length;
-    for (let i = 0; i < text.length; i++) bytes[at++] = text.charCodeAt(i);
-    this.length = at;
+  /** As V8 writes it. */
+  #other(value: number): void {
+    this.ascii(Number.isFinite(value) ? String(value) : 'null');
   }
 
   /** A text of printable ASCII that needs no escape; else false, with some of it written. */
@@ -91,35 +95,48 @@ export class JsonWriter extends ByteWriter {
 
   /** `scaled`, a whole number, with a point before its last `decimals` digits. */
   #digits(scaled: number, decimals: number): void {
-    this.reserve(DIGITS_MAX + 2);
-    let size = scaled;
-    if (scaled < 0) {
-      this.bytes[this.length++] = MINUS;
-      size = -scaled;
+    if (scaled < 0) this.byte(MINUS);
+    const size = Math.abs(scaled);
+    if (size >= UINT32_END) {
+      // Longer than any number of decimals.
+      const text = String(size);
+      const whole = text.length - decimals;
+      this.ascii(decimals === 0 ? text : `${text.slice(0, whole)}.${text.slice(whole)}`);
+      return;
     }
-    const high = Math.floor(size / LOW);
-    const digits = Math.max(high === 0 ? digitsOf(size) : digitsOf(high) + LOW_DIGITS, decimals + 1);
-    const pointAt = decimals === 0 ? -1 : this.length + digits - decimals;
-    const end = this.length + digits + (decimals === 0 ? 0 : 1);
-    let at = end - 1;
-    let left = size - high * LOW;
-    let above = high;
-    for (let written = 0; written < digits; written++) {
-      if (written === LOW_DIGITS || written === 2 * LOW_DIGITS) {
-        left = above % LOW;
-        above = Math.floor(above / LOW);
-      }
-      if (at === pointAt) this.bytes[at--] = POINT;
-      const rest = (left / 10) | 0;
-      this.bytes[at--] = ZERO + (left - rest * 10);
+    this.reserve(DIGITS_MAX);
+    const { bytes, view } = this;
+    let left = size >>> 0;
+    const start = this.length;
+    let at = start + Math.max(digitsOf(left), decimals + 1) + (decimals === 0 ? 0 : 1);
+    this.length = at;
+    // From the end on, two digits at once.
+    let more = decimals;
+    if ((more & 1) === 1) {
+      const rest = (left / 10) >>> 0;
+      bytes[--at] = ZERO + (left - rest * 10);
       left = rest;
     }
-    this.length = end;
+    for (; more > 1; more -= 2) {
+      const rest = (left / 100) >>> 0;
+      at -= 2;
+      view.setUint16(at, PAIRS[left - rest * 100] as number);
+      left = rest;
+    }
+    if (decimals > 0) bytes[--at] = POINT;
+    while (left > 9) {
+      const rest = (left / 100) >>> 0;
+      at -= 2;
+      view.setUint16(at, PAIRS[left - rest * 100] as number);
+      left = rest;
+    }
+    // The last one, unless pairs were all there was.
+    if (at > start) bytes[--at] = ZERO + left;
   }
 }
 
+/** Decimal digits of a whole number of 32 bits: 1233/4096 is a little more than log10(2). */
 function digitsOf(size: number): number {
-  let digits = 1;
-  for (let bound = 10; size >= bound; bound *= 10) digits++;
-  return digits;
+  const digits = ((32 - Math.clz32(size | 1)) * 1233) >> 12;
+  return size >= (POWERS_OF_TEN[digits] ?? 0) ? digits + 1 : digits;
 }

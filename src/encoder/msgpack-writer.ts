@@ -1,6 +1,6 @@
 /** MessagePack, written as bytes, as far as patches need it; every other value is left to msgpackr. */
 import { Packr } from 'msgpackr';
-import { ByteWriter } from './byte-writer.js';
+import { ByteWriter, Known } from './byte-writer.js';
 
 const FIXMAP = 0x80;
 const FIXARRAY = 0x90;
@@ -21,7 +21,6 @@ const ARRAY16 = 0xdc;
 /** Longer texts are left to the library. */
 const SHORT_CHARS = 255;
 const LAST_ASCII = 0x7f;
-const float = new DataView(new ArrayBuffer(8));
 
 export class MsgpackWriter extends ByteWriter {
   readonly #packr = new Packr({ useRecords: false, variableMapSize: true, encodeUndefinedAsNil: true });
@@ -82,16 +81,16 @@ export class MsgpackWriter extends ByteWriter {
       else if (value >= -32_768) this.#sized(INT16, value, 2);
       else this.#sized(INT32, value, 4);
     } else {
-      float.setFloat64(0, value);
       this.reserve(9);
-      this.bytes[this.length++] = FLOAT64;
-      for (let i = 0; i < 8; i++) this.bytes[this.length++] = float.getUint8(i);
+      this.bytes[this.length] = FLOAT64;
+      this.view.setFloat64(this.length + 1, value);
+      this.length += 9;
     }
   }
 
   /** Anything. */
   packed(value: unknown): void {
-    this.copy(this.#packr.pack(value));
+    this.append(this.#packr.pack(value));
   }
 
   /** Writes the text when it is ASCII; else false, with some of it written. */
@@ -118,4 +117,13 @@ export class MsgpackWriter extends ByteWriter {
     this.reserve(bytes);
     for (let shift = (bytes - 1) * 8; shift >= 0; shift -= 8) this.bytes[this.length++] = (value >>> shift) & 0xff;
   }
+}
+
+const knownTexts = new MsgpackWriter();
+
+/** Texts, one after the other. */
+export function packedTexts(...texts: readonly string[]): Known {
+  knownTexts.clear();
+  for (const text of texts) knownTexts.string(text);
+  return new Known(knownTexts.written.slice());
 }

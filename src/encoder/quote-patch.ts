@@ -3,229 +3,145 @@
  * the operations first (native-notes/measurements.md).
  */
 import { pointerToken } from '../protocol/topics.js';
-import { encoded } from './byte-writer.js';
-import type { PlainObject } from './decode.js';
+import { Known } from './byte-writer.js';
 import type { Encodable, Stamps } from './frame-encoder.js';
 import type { JsonWriter } from './json-writer.js';
-import { MsgpackWriter } from './msgpack-writer.js';
+import type { MsgpackWriter } from './msgpack-writer.js';
+import { MSGPACK_OPERATION, MSGPACK_VALUE, PatchHead } from './patch-head.js';
+import { type Field, indexOfField, type Quote } from './quote.js';
 
-/** One symbol's quote: the members of AssetQuote and the publisher's own. Never changed, only replaced. */
-export type Quote = PlainObject;
-
-/** AssetQuote's members that hold a price, an amount or a ratio. */
-export const AMOUNT_FIELDS = [
-  'current_price',
-  'base_price',
-  'change',
-  'change_percent',
-  'bid',
-  'ask',
-  'volume',
-] as const;
-const ASSET_QUOTE_FIELDS: readonly string[] = [...AMOUNT_FIELDS, 'symbol', 'last_updated'];
-
-/** A field's name as it stands at the end of an operation's path. */
-interface FieldName {
-  /** JSON, up to the value. */
-  readonly json: Uint8Array;
-  /** JSON of an operation without a value, to its end and the comma behind it. */
-  readonly jsonRemoved: Uint8Array;
-  readonly utf8: Uint8Array;
-}
-
-const texts = new MsgpackWriter();
-const NAMES_MAX = 256;
-/** AssetQuote's fields, and the first that publishers add of their own. */
-const fieldNames = new Map<string, FieldName>(ASSET_QUOTE_FIELDS.map(name => [name, newFieldName(name)]));
-
-const JSON_SEQ = encoded(',"seq":');
-const JSON_OPERATIONS = encoded(',"operations":[');
-const JSON_END = encoded(']}');
-const JSON_END_OF_OPERATION = encoded('},');
-/** `type`, `symbol`, `epoch`, `prev_seq`, `seq`, `operations`. */
-const MEMBERS = 6;
-const MSGPACK_SEQ = packedTexts('seq');
-const MSGPACK_OPERATIONS = packedTexts('operations');
-const MSGPACK_VALUE = packedTexts('value');
-const MSGPACK_OPERATION = {
-  add: Uint8Array.of(0x83, ...packedTexts('op', 'add', 'path')),
-  replace: Uint8Array.of(0x83, ...packedTexts('op', 'replace', 'path')),
-  remove: Uint8Array.of(0x82, ...packedTexts('op', 'remove', 'path')),
-};
+const CLOSING_BRACE = 0x7d;
+const COMMA = 0x2c;
+const JSON_END = Known.text(']}');
 
 /** What all patches of a symbol in one epoch begin with, and their operations. */
 export class PatchBeginnings {
-  /** JSON up to the value of `prev_seq`. */
-  readonly frame: Uint8Array;
+  readonly head: PatchHead;
   /** JSON of an operation up to the field's name. */
-  readonly replace: Uint8Array;
-  #msgpack: { readonly frame: Uint8Array; readonly path: Uint8Array } | undefined;
-  readonly #symbol: string;
+  readonly replace: Known;
+  /** Of an operation, up to the field's name: as UTF-8. */
+  readonly path: Known;
   readonly #path: string;
 
   constructor(
     symbol: string,
     readonly epoch: string,
   ) {
-    this.#symbol = symbol;
     this.#path = `/quotes/${pointerToken(symbol)}/`;
-    this.frame = encoded(
-      `{"type":"quotes_patch","symbol":${JSON.stringify(symbol)},"epoch":${JSON.stringify(epoch)},"prev_seq":`,
-    );
+    this.head = new PatchHead('quotes_patch', symbol, epoch);
     this.replace = this.#operation('replace');
+    this.path = Known.text(this.#path);
   }
 
   /** Rarer than `replace`, so not kept. */
-  get add(): Uint8Array {
+  get add(): Known {
     return this.#operation('add');
   }
 
-  get remove(): Uint8Array {
+  get remove(): Known {
     return this.#operation('remove');
   }
 
-  /** The same in MessagePack: the frame's members without the map's header, and the operation's path without its own. */
-  get msgpack(): { readonly frame: Uint8Array; readonly path: Uint8Array } {
-    this.#msgpack ??= {
-      frame: packedTexts('type', 'quotes_patch', 'symbol', this.#symbol, 'epoch', this.epoch, 'prev_seq'),
-      path: encoded(this.#path),
-    };
-    return this.#msgpack;
-  }
-
-  #operation(op: 'add' | 'replace' | 'remove'): Uint8Array {
-    return encoded(`{"op":"${op}","path":"${inJson(this.#path)}`);
+  #operation(op: 'add' | 'replace' | 'remove'): Known {
+    return Known.text(`{"op":"${op}","path":"${inJson(this.#path)}`);
   }
 }
 
+/** Where a quote has no such member. */
+const ABSENT = Symbol('absent');
+const NO_FIELDS: readonly Field[] = [];
+
 export class QuotePatch implements Encodable {
   readonly #to: Quote;
+  /** What each member of `to` was before. */
+  readonly #before: readonly unknown[];
+  readonly #removed: readonly Field[];
+  readonly #operations: number;
   readonly #beginnings: PatchBeginnings;
   readonly #prevSeq: number;
   readonly #seq: number;
-  /** Names of members that have another value, are new, or are gone. */
-  readonly #replaced: string[] = [];
-  readonly #added: string[] = [];
-  readonly #removed: string[] = [];
 
   constructor(from: Quote, to: Quote, beginnings: PatchBeginnings, prevSeq: number, seq: number) {
     this.#to = to;
     this.#beginnings = beginnings;
     this.#prevSeq = prevSeq;
     this.#seq = seq;
-    // Each member is asked: a quote has few, and nearly always the same ones.
-    for (const name in to) {
-      const before = from[name];
-      const after = to[name];
-      if (before === after || (typeof after === 'object' && sameValue(before, after))) continue;
-      if (isAbsent(before)) this.#added.push(name);
-      else this.#replaced.push(name);
-    }
-    for (const name in from) if (isAbsent(to[name])) this.#removed.push(name);
+    const isAlike = from.layout === to.layout;
+    this.#before = isAlike ? from.values : to.layout.map(({ name }) => valueIn(from, name));
+    this.#removed = isAlike ? NO_FIELDS : from.layout.filter(({ name }) => indexOfField(to.layout, name) < 0);
+    let operations = this.#removed.length;
+    for (let at = 0; at < to.values.length; at++) if (!isSame(this.#before[at], to.values[at])) operations++;
+    this.#operations = operations;
   }
 
   get isEmpty(): boolean {
     return this.#operations === 0;
   }
 
-  get #operations(): number {
-    return this.#replaced.length + this.#added.length + this.#removed.length;
-  }
-
   json(out: JsonWriter): void {
-    const { frame, replace } = this.#beginnings;
-    out.copy(frame);
-    out.number(this.#prevSeq);
-    out.copy(JSON_SEQ);
-    out.number(this.#seq);
-    out.copy(JSON_OPERATIONS);
-    for (const name of this.#replaced) this.#writeJson(out, replace, name);
-    for (const name of this.#added) this.#writeJson(out, this.#beginnings.add, name);
-    for (const name of this.#removed) {
+    const { head, replace } = this.#beginnings;
+    const { layout, values } = this.#to;
+    head.json(out, this.#prevSeq, this.#seq);
+    for (let at = 0; at < values.length; at++) {
+      const before = this.#before[at];
+      const after = values[at];
+      if (isSame(before, after)) continue;
+      out.copy(before === ABSENT ? this.#beginnings.add : replace);
+      out.copy((layout[at] as Field).json);
+      out.value(after);
+      out.byte(CLOSING_BRACE);
+      out.byte(COMMA);
+    }
+    for (const { jsonRemoved } of this.#removed) {
       out.copy(this.#beginnings.remove);
-      out.copy(fieldName(name).jsonRemoved);
+      out.copy(jsonRemoved);
     }
     // Each operation ends with a comma.
-    if (!this.isEmpty) out.length--;
+    if (this.#operations > 0) out.length--;
     out.copy(JSON_END);
   }
 
   msgpack(out: MsgpackWriter, stamps: Stamps | undefined): void {
-    const { frame, path } = this.#beginnings.msgpack;
-    out.map(MEMBERS + (stamps?.members ?? 0));
-    out.copy(frame);
-    out.number(this.#prevSeq);
-    out.copy(MSGPACK_SEQ);
-    out.number(this.#seq);
-    out.copy(MSGPACK_OPERATIONS);
-    out.array(this.#operations);
-    for (const name of this.#replaced) this.#writeMsgpack(out, MSGPACK_OPERATION.replace, path, name);
-    for (const name of this.#added) this.#writeMsgpack(out, MSGPACK_OPERATION.add, path, name);
-    for (const name of this.#removed) {
+    const { head, path } = this.#beginnings;
+    const { layout, values } = this.#to;
+    head.msgpack(out, this.#prevSeq, this.#seq, this.#operations, stamps?.members ?? 0);
+    for (let at = 0; at < values.length; at++) {
+      const before = this.#before[at];
+      const after = values[at];
+      if (isSame(before, after)) continue;
+      out.copy(before === ABSENT ? MSGPACK_OPERATION.add : MSGPACK_OPERATION.replace);
+      writePath(out, path, layout[at] as Field);
+      out.copy(MSGPACK_VALUE);
+      out.value(after);
+    }
+    for (const field of this.#removed) {
       out.copy(MSGPACK_OPERATION.remove);
-      writePath(out, path, name);
+      writePath(out, path, field);
     }
     stamps?.msgpack(out);
   }
-
-  #writeJson(out: JsonWriter, operation: Uint8Array, name: string): void {
-    out.copy(operation);
-    out.copy(fieldName(name).json);
-    out.value(this.#to[name]);
-    out.copy(JSON_END_OF_OPERATION);
-  }
-
-  #writeMsgpack(out: MsgpackWriter, operation: Uint8Array, path: Uint8Array, name: string): void {
-    out.copy(operation);
-    writePath(out, path, name);
-    out.copy(MSGPACK_VALUE);
-    out.value(this.#to[name]);
-  }
 }
 
-function writePath(out: MsgpackWriter, path: Uint8Array, name: string): void {
-  const { utf8 } = fieldName(name);
-  out.textHeader(path.length + utf8.length);
+function valueIn({ layout, values }: Quote, name: string): unknown {
+  const at = indexOfField(layout, name);
+  return at < 0 ? ABSENT : values[at];
+}
+
+/** The publisher's own members may hold objects: those are replaced whole when their JSON differs. */
+function isSame(before: unknown, after: unknown): boolean {
+  // Apart from each other, so that each is compiled for its own type.
+  if (typeof after === 'number') return typeof before === 'number' && before === after;
+  if (typeof after === 'string') return typeof before === 'string' && before === after;
+  return before === after || (typeof after === 'object' && JSON.stringify(before) === JSON.stringify(after));
+}
+
+function writePath(out: MsgpackWriter, path: Known, { utf8 }: Field): void {
+  out.textHeader(path.bytes.length + utf8.bytes.length);
   out.copy(path);
   out.copy(utf8);
-}
-
-function fieldName(name: string): FieldName {
-  let known = fieldNames.get(name);
-  if (known === undefined) {
-    known = newFieldName(name);
-    if (fieldNames.size < NAMES_MAX) fieldNames.set(name, known);
-  }
-  return known;
-}
-
-function newFieldName(name: string): FieldName {
-  const text = inJson(pointerToken(name));
-  return {
-    json: encoded(`${text}","value":`),
-    jsonRemoved: encoded(`${text}"},`),
-    utf8: encoded(pointerToken(name)),
-  };
 }
 
 /** The text as it stands between the quotation marks. */
 function inJson(text: string): string {
   return JSON.stringify(text).slice(1, -1);
-}
-
-/** Texts in MessagePack, one after the other. */
-function packedTexts(...all: readonly string[]): Uint8Array {
-  texts.clear();
-  for (const text of all) texts.string(text);
-  return texts.bytes.slice(0, texts.length);
-}
-
-/** Not there, whatever every object inherits: a publisher may name a member `toString`, but can send no function. */
-function isAbsent(value: unknown): boolean {
-  return value === undefined || typeof value === 'function';
-}
-
-/** For the publisher's own nested members only: replaced whole when their JSON differs. */
-function sameValue(a: unknown, b: unknown): boolean {
-  return JSON.stringify(a) === JSON.stringify(b);
 }

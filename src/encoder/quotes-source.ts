@@ -1,19 +1,12 @@
 /** `md.quotes.<symbol>` → `quotes_patch`: JSON Patch (RFC 6902) over the client's document `{"quotes":{}}`. */
 
-import { isCarriable } from '../protocol/plain.js';
 import { pointerToken } from '../protocol/topics.js';
-import { isAmount, type PlainObject } from './decode.js';
+import type { PlainObject } from './decode.js';
 import type { FrameOrigin, Message } from './frame-encoder.js';
-import { AMOUNT_FIELDS, PatchBeginnings, type Quote, QuotePatch } from './quote-patch.js';
+import { EMPTY_QUOTE, mergeQuote, objectOf, type Quote, readQuote } from './quote.js';
+import { PatchBeginnings, QuotePatch } from './quote-patch.js';
 import type { DataOutcome, Rebuild } from './source.js';
 import { StateSource } from './state-source.js';
-
-const AMOUNTS: ReadonlySet<string> = new Set(AMOUNT_FIELDS);
-/** Members one quote can have, so that partial messages cannot grow it without bound. */
-const FIELDS_MAX = 64;
-const FIELD_NAME_CHARS_MAX = 128;
-/** Longest value of a publisher's own member, as JSON text. */
-const FIELD_CHARS_MAX = 4096;
 
 export class QuotesSource extends StateSource<Quote> {
   protected override readonly partIsFrame = false;
@@ -25,22 +18,22 @@ export class QuotesSource extends StateSource<Quote> {
 
   protected override apply(value: PlainObject, lossBefore: boolean): DataOutcome {
     if (value.symbol !== this.symbol) return 'wrong_symbol';
-    const partial = value.partial === true;
-    const reason = checkFields(value);
-    if (reason !== undefined) return reason;
-    if (partial) return this.#merge(value, lossBefore);
+    if (value.partial === true) return this.#merge(value, lossBefore);
+    const quote = readQuote(value, (this.#quote ?? EMPTY_QUOTE).layout);
+    if (quote === 'invalid_field') return quote;
     if (value.current_price === undefined) return 'missing_field';
-    this.#quote = withoutPartial(value);
+    this.#quote = quote;
     this.#awaitsWhole = false;
     return 'applied';
   }
 
   #merge(value: PlainObject, lossBefore: boolean): DataOutcome {
+    // A message that is refused for its own fault says so, whatever it would have been merged into.
+    const quote = mergeQuote(this.#quote ?? EMPTY_QUOTE, value);
+    if (quote === 'invalid_field') return quote;
     if (lossBefore) this.#awaitsWhole = true;
     if (this.#quote === undefined || this.#awaitsWhole) return 'no_base';
-    const merged = { ...this.#quote, ...withoutPartial(value) };
-    if (Object.keys(merged).length > FIELDS_MAX) return 'invalid_field';
-    this.#quote = merged;
+    this.#quote = quote;
     this.#needsCheckpoints = true;
     return 'applied';
   }
@@ -68,43 +61,13 @@ export class QuotesSource extends StateSource<Quote> {
   }
 
   protected override part(_detail: number, quote: Quote): Message {
-    return { op: 'add', path: `/quotes/${pointerToken(this.symbol)}`, value: quote };
+    return { op: 'add', path: `/quotes/${pointerToken(this.symbol)}`, value: objectOf(quote) };
   }
 
   override checkpoint(isNeeded: boolean): Rebuild | undefined {
     if (this.#quote === undefined) return undefined;
     this.#needsCheckpoints ||= isNeeded;
     if (!this.#needsCheckpoints) return undefined;
-    return { epoch: this.epoch, seq: this.seq, text: JSON.stringify(this.#quote) };
+    return { epoch: this.epoch, seq: this.seq, text: JSON.stringify(objectOf(this.#quote)) };
   }
-}
-
-function checkFields(value: PlainObject): 'invalid_field' | undefined {
-  let fields = 0;
-  for (const name in value) {
-    if (++fields > FIELDS_MAX) return 'invalid_field';
-    const field = value[name];
-    if (name === 'symbol' || name === 'partial') continue;
-    if (AMOUNTS.has(name)) {
-      if (!isAmount(field)) return 'invalid_field';
-    } else if (name === 'last_updated') {
-      if (typeof field !== 'string') return 'invalid_field';
-    } else if (!isOwnField(name, field)) {
-      return 'invalid_field';
-    }
-  }
-  return undefined;
-}
-
-/** A member that the publisher has added to AssetQuote's. */
-function isOwnField(name: string, field: unknown): boolean {
-  if (name.length > FIELD_NAME_CHARS_MAX || !isCarriable(field)) return false;
-  if (typeof field === 'string') return field.length <= FIELD_CHARS_MAX;
-  return typeof field !== 'object' || JSON.stringify(field).length <= FIELD_CHARS_MAX;
-}
-
-function withoutPartial(value: PlainObject): Quote {
-  if (value.partial === undefined) return value;
-  const { partial: _, ...quote } = value;
-  return quote;
 }

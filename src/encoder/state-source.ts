@@ -35,18 +35,17 @@ interface Track<View> {
   needsSnapshot: boolean;
 }
 
-/** Details of a class: best level, and three depths. */
-const DETAILS = 4;
-/** Tracks of a source. */
-const TRACKS = CLASS_COUNT * DETAILS;
+/** Who has asked for a snapshot, while it is written. */
+const requester = newVariantMasks();
+
 /** `View` is an immutable picture of the document at one detail. */
 export abstract class StateSource<View> implements SourceEncoder {
   readonly symbol: string;
   readonly #out: FrameEncoder;
   readonly #markDue: MarkDue;
-  readonly #tracks: (Track<View> | undefined)[] = new Array(TRACKS).fill(undefined);
+  /** Those that somebody wants or has wanted: mostly one. */
+  readonly #tracks: Track<View>[] = [];
   readonly #dueClasses = new Array<boolean>(CLASS_COUNT).fill(false);
-  readonly #requester = newVariantMasks();
   readonly #origin: Mutable<FrameOrigin>;
   #epoch = '';
 
@@ -98,12 +97,11 @@ export abstract class StateSource<View> implements SourceEncoder {
   beginEpoch(epoch: string): void {
     this.#epoch = epoch;
     setEpoch(this.#origin, epoch);
-    for (const track of this.#tracks) if (track !== undefined) track.needsSnapshot = true;
+    for (const track of this.#tracks) track.needsSnapshot = true;
   }
 
   want(lane: number, worker: number): void {
-    const at = trackIndex(lane);
-    let track = this.#tracks[at];
+    let track = this.#trackOf(lane);
     if (track === undefined) {
       track = {
         rateClass: classOfLane(lane),
@@ -115,23 +113,23 @@ export abstract class StateSource<View> implements SourceEncoder {
         lastHubMicros: 0,
         needsSnapshot: false,
       };
-      this.#tracks[at] = track;
+      this.#tracks.push(track);
     }
     if (!isWantedByAny(track.masks)) this.#rewindTo(track);
     setWanted(track.masks, lane, worker, true);
   }
 
   unwant(lane: number, worker: number): void {
-    const track = this.#tracks[trackIndex(lane)];
+    const track = this.#trackOf(lane);
     if (track !== undefined) setWanted(track.masks, lane, worker, false);
   }
 
   forget(worker: number): void {
-    for (const track of this.#tracks) if (track !== undefined) forgetWorker(track.masks, worker);
+    for (const track of this.#tracks) forgetWorker(track.masks, worker);
   }
 
   snapshot(lane: number, worker: number, request: number): void {
-    const track = this.#tracks[trackIndex(lane)];
+    const track = this.#trackOf(lane);
     if (track === undefined) return;
     // What the track's subscribers hold is what the next delta follows, even where the document is further on. Where
     // the next send is a whole document anyway, the document as it is now is as good.
@@ -147,17 +145,16 @@ export abstract class StateSource<View> implements SourceEncoder {
       this.#out.emitEmpty(FrameKind.part, lane, 1 << worker, origin);
       return;
     }
-    this.#requester.fill(0);
-    setWanted(this.#requester, lane, worker, true);
+    requester.fill(0);
+    setWanted(requester, lane, worker, true);
     const message = this.part(track.detail, view, origin);
-    this.#out.emit(FrameKind.part, track.rateClass, track.detail, this.#requester, origin, message, this.partIsFrame);
+    this.#out.emit(FrameKind.part, track.rateClass, track.detail, requester, origin, message, this.partIsFrame);
   }
 
   flush(rateClass: number): void {
     this.#dueClasses[rateClass] = false;
-    for (let detail = 0; detail < DETAILS; detail++) {
-      const track = this.#tracks[rateClass * DETAILS + detail];
-      if (track !== undefined && isWantedByAny(track.masks)) this.#send(track);
+    for (const track of this.#tracks) {
+      if (track.rateClass === rateClass && isWantedByAny(track.masks)) this.#send(track);
     }
   }
 
@@ -169,9 +166,14 @@ export abstract class StateSource<View> implements SourceEncoder {
     // A state source is rebuilt from messages, which carry their sequences.
   }
 
+  #trackOf(lane: number): Track<View> | undefined {
+    const [rateClass, detail] = [classOfLane(lane), detailOfLane(lane)];
+    return this.#tracks.find(track => track.rateClass === rateClass && track.detail === detail);
+  }
+
   #advanceTracks(): void {
     for (const track of this.#tracks) {
-      if (track === undefined || !isWantedByAny(track.masks)) continue;
+      if (!isWantedByAny(track.masks)) continue;
       if (track.rateClass === 0) {
         this.#send(track);
       } else if (!this.#dueClasses[track.rateClass]) {
@@ -211,8 +213,4 @@ export abstract class StateSource<View> implements SourceEncoder {
     track.lastTsEventMicros = this.#origin.tsEventMicros;
     track.lastHubMicros = this.#origin.hubMicros;
   }
-}
-
-function trackIndex(lane: number): number {
-  return classOfLane(lane) * DETAILS + detailOfLane(lane);
 }

@@ -2,8 +2,8 @@
  * The Piscina task of one shard's thread: frames into the ring, a batch's outcome back. Without a batch of its own it takes
  * what is posted in the mailbox, until that stays empty or an outcome is more than numbers.
  */
-import { move, transferableSymbol, valueSymbol, workerData } from 'piscina';
-import type { BatchOutcome, BatchResult, EncoderTask, EncoderThreadData } from '../protocol/batch.js';
+import { workerData } from 'piscina';
+import type { BatchOutcome, EncoderTask, EncoderThreadData } from '../protocol/batch.js';
 import { MailboxReceiver } from '../protocol/mailbox.js';
 import { ShardEncoder } from './encoder.js';
 
@@ -13,19 +13,6 @@ const encoder = new ShardEncoder(data, nowMicros);
 const mailbox = new MailboxReceiver(data.mailbox);
 const process = (buffer: ArrayBuffer, bytes: number): BatchOutcome => encoder.process(buffer, bytes);
 
-export default function encode(task: EncoderTask | undefined): unknown {
-  return task === undefined ? mailbox.attend(process) : encodeBatch(task);
-}
-
-/** The batch's memory goes back by transfer: the hub fills it again. */
-function encodeBatch({ buffer, bytes }: EncoderTask): unknown {
-  const result: BatchResult = { buffer, ...encoder.process(buffer, bytes) };
-  return move({
-    get [transferableSymbol]() {
-      return result.buffer;
-    },
-    get [valueSymbol]() {
-      return result;
-    },
-  });
+export default function encode(task: EncoderTask | undefined): BatchOutcome | undefined {
+  return task === undefined ? mailbox.attend(process) : process(task.buffer, task.bytes);
 }

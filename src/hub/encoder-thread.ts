@@ -59,9 +59,10 @@ export class PooledEncoderThread implements EncoderThread {
       this.#inFlight = { buffer, resolve, reject };
       if (bytes > MAILBOX_BATCH_BYTES_MAX) {
         this.#mailbox.dismiss();
+        // Copied, not transferred: a buffer that is detached slows all typed arrays of its thread (native-notes/threads.md).
         const task: EncoderTask = { buffer, bytes };
-        this.#pool.run(task, { transferList: [buffer] }).then(
-          (result: BatchResult) => this.#settle(result, result.buffer),
+        this.#pool.run(task).then(
+          (outcome: BatchOutcome) => this.#settle(outcome),
           (cause: unknown) => this.#died(cause),
         );
       } else if (!this.#mailbox.post(buffer, bytes)) {
@@ -101,11 +102,11 @@ export class PooledEncoderThread implements EncoderThread {
     return outcome !== undefined;
   }
 
-  #settle(outcome: BatchOutcome, buffer = this.#inFlight?.buffer): void {
+  #settle(outcome: BatchOutcome): void {
     const inFlight = this.#inFlight;
     this.#inFlight = undefined;
     this.#isHurried = false;
-    if (inFlight !== undefined && buffer !== undefined) inFlight.resolve({ ...outcome, buffer });
+    inFlight?.resolve({ ...outcome, buffer: inFlight.buffer });
   }
 
   #died(cause: unknown): void {

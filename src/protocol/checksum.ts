@@ -51,3 +51,57 @@ function addDecimal(crc: number, text: string): number {
   }
   return sum;
 }
+
+/** What a level adds to a checksum wherever it stands: worked out once, however often its book changes. */
+export class LevelSum {
+  /** From a register of zero. */
+  #sum = 0;
+  #digits = 0;
+
+  constructor(price: string, quantity: string) {
+    this.#add(price);
+    this.#add(quantity);
+  }
+
+  /** The register behind the level: bit by bit what as many bytes of zero make of it, and the level's own sum. */
+  addedTo(crc: number): number {
+    return addZeros(crc, this.#digits) ^ this.#sum;
+  }
+
+  /** As `addDecimal`, and counts. */
+  #add(text: string): void {
+    let sum = this.#sum;
+    let digits = 0;
+    for (let i = 0; i < text.length; i++) {
+      const c = text.charCodeAt(i);
+      if (c === DOT || (digits === 0 && c === ZERO)) continue;
+      digits++;
+      sum = (sum >>> 8) ^ (CRC_TABLE[(sum ^ c) & 0xff] ?? 0);
+    }
+    this.#sum = sum;
+    this.#digits += digits;
+  }
+}
+
+/** Registers after so many bytes of zero, for each value of each of the register's four bytes. */
+const zeroTables: (Int32Array | undefined)[] = [];
+
+function addZeros(crc: number, count: number): number {
+  let table = zeroTables[count];
+  if (table === undefined) {
+    table = Int32Array.from({ length: 4 * 256 }, (_, at) => addZerosByStep((at & 0xff) << (8 * (at >> 8)), count));
+    zeroTables[count] = table;
+  }
+  return (
+    (table[crc & 0xff] ?? 0) ^
+    (table[0x100 | ((crc >>> 8) & 0xff)] ?? 0) ^
+    (table[0x200 | ((crc >>> 16) & 0xff)] ?? 0) ^
+    (table[0x300 | (crc >>> 24)] ?? 0)
+  );
+}
+
+function addZerosByStep(crc: number, count: number): number {
+  let sum = crc;
+  for (let i = 0; i < count; i++) sum = (sum >>> 8) ^ (CRC_TABLE[sum & 0xff] ?? 0);
+  return sum;
+}

@@ -36,8 +36,29 @@ export function isZeroDecimal(text: string): boolean {
  * positive when a > b. Exact at any length; allocates nothing.
  */
 export function compareDecimal(a: string, b: string): number {
-  const aDot = integerEnd(a);
-  const bDot = integerEnd(b);
+  if (a === b) return 0;
+  if (a.charCodeAt(0) === ZERO || b.charCodeAt(0) === ZERO) return compareParts(a, b);
+  const shorter = Math.min(a.length, b.length);
+  let isFraction = false;
+  let at = 0;
+  for (; at < shorter; at++) {
+    const c = a.charCodeAt(at);
+    if (c !== b.charCodeAt(at)) break;
+    if (c === DOT) isFraction = true;
+  }
+  // Where neither has ended, the first digits that differ decide, unless one has more digits before its dot.
+  if (at === shorter) return compareParts(a, b);
+  if (!isFraction) {
+    const lengths = integerEnd(a, at) - integerEnd(b, at);
+    if (lengths !== 0) return lengths;
+  }
+  return a.charCodeAt(at) - b.charCodeAt(at);
+}
+
+/** The general way: numbers may begin with zeros, and be longer than each other. */
+function compareParts(a: string, b: string): number {
+  const aDot = integerEnd(a, 0);
+  const bDot = integerEnd(b, 0);
   let i = leadingZeros(a, aDot);
   let j = leadingZeros(b, bDot);
   const lengths = aDot - i - (bDot - j);
@@ -56,9 +77,10 @@ export function compareDecimal(a: string, b: string): number {
   return 0;
 }
 
-function integerEnd(text: string): number {
-  const dot = text.indexOf('.');
-  return dot < 0 ? text.length : dot;
+function integerEnd(text: string, start: number): number {
+  let end = start;
+  while (end < text.length && text.charCodeAt(end) !== DOT) end++;
+  return end;
 }
 
 function leadingZeros(text: string, end: number): number {

@@ -8,7 +8,7 @@
  */
 import { type BatchOutcome, newOutcome } from './batch.js';
 
-/** A larger batch goes to the thread by transfer. */
+/** A larger batch goes to the thread as the copy that a task of its own carries. */
 export const MAILBOX_BATCH_BYTES_MAX = 256 * 1024;
 /** How long a thread attends an empty box. */
 const LINGER_MS = 50;

@@ -1,6 +1,6 @@
 /**
  * The batch that the hub hands to an encoder: records one after another in one ArrayBuffer, so that a batch crosses
- * threads by transfer, without a copy or an object per message. All integers are in the machine's byte order.
+ * threads without an object per message. All integers are in the machine's byte order.
  *
  * Record: 40-byte header, payload, padding to 8 bytes.
  * `0 u8 kind · 1 u8 flags · 2 u8 lane · 3 u8 worker · 4 u32 source · 8 u32 payload bytes · 16 f64 a · 24 f64 b · 32 f64 c`
@@ -100,7 +100,7 @@ export class BatchWriter {
     this.append(kind, source, a, b, 0, encoder.encode(text));
   }
 
-  /** Hands over the buffer (to be transferred) and how much of it is filled. The writer must not be used afterwards. */
+  /** Hands over the buffer and how much of it is filled. The writer must not be used afterwards. */
   take(): { buffer: ArrayBuffer; bytes: number; records: number } {
     return { buffer: this.#bytes.buffer as ArrayBuffer, bytes: this.#at, records: this.#records };
   }

@@ -19,7 +19,6 @@ function process(buffer: ArrayBuffer, bytes: number): BatchOutcome {
   return { ...newOutcome(), dueClasses: first === Batch.due ? 2 : 0, frames: ++batches, frameBytes: bytes };
 }
 
-export default function echo(task: EncoderTask | undefined): unknown {
-  if (task === undefined) return mailbox.attend(process);
-  return { buffer: task.buffer, ...process(task.buffer, task.bytes) };
+export default function echo(task: EncoderTask | undefined): BatchOutcome | undefined {
+  return task === undefined ? mailbox.attend(process) : process(task.buffer, task.bytes);
 }

@@ -3,11 +3,14 @@ import { Packr, Unpackr } from 'msgpackr';
 import { applyPatch } from 'rfc6902';
 import { describe, expect, it } from 'vitest';
 import type { LevelChange } from '../../../src/encoder/book.js';
+import type { PlainObject } from '../../../src/encoder/decode.js';
 import { DepthPatch } from '../../../src/encoder/depth-patch.js';
 import { type Encodable, Stamps } from '../../../src/encoder/frame-encoder.js';
 import { JsonWriter } from '../../../src/encoder/json-writer.js';
 import { MsgpackWriter } from '../../../src/encoder/msgpack-writer.js';
-import { PatchBeginnings, type Quote, QuotePatch } from '../../../src/encoder/quote-patch.js';
+import { PatchHead } from '../../../src/encoder/patch-head.js';
+import { type Layout, type Quote, readQuote } from '../../../src/encoder/quote.js';
+import { PatchBeginnings, QuotePatch } from '../../../src/encoder/quote-patch.js';
 import { TS_SENT_PLACEHOLDER } from '../../../src/protocol/stamp.js';
 import { isSymbol, pointerToken } from '../../../src/protocol/topics.js';
 
@@ -28,7 +31,24 @@ const values = fc.oneof(
   fc.constant(null),
   fc.array(fc.integer(), { maxLength: 3 }),
 );
-const quotes: fc.Arbitrary<Quote> = fc.dictionary(names, values, { maxKeys: 6 });
+/** Members that a publisher may send: a price is no array. */
+const quotes = fc
+  .dictionary(names, values, { maxKeys: 6 })
+  .map(members => Object.fromEntries(Object.entries(members).filter(([name, value]) => isMember(name, value))));
+
+const isMember = (name: string, value: unknown): boolean => readQuote({ [name]: value }, []) !== 'invalid_field';
+
+function quoteOf(members: PlainObject, likely: Layout = []): Quote {
+  const quote = readQuote(members, likely);
+  if (quote === 'invalid_field') throw new Error('a member that is refused');
+  return quote;
+}
+
+/** The patch as a source makes it: the later quote is read in the light of the earlier. */
+function quotePatch(symbol: string, epoch: string, from: PlainObject, to: PlainObject, seq: number): QuotePatch {
+  const before = quoteOf(from);
+  return new QuotePatch(before, quoteOf(to, before.layout), new PatchBeginnings(symbol, epoch), seq, seq + 1);
+}
 
 const packr = new Packr({ useRecords: false, variableMapSize: true });
 const unpackr = new Unpackr({ useRecords: false, mapsAsObjects: true });
@@ -45,19 +65,16 @@ function msgpackOf(patch: Encodable, stamps?: Stamps): Buffer {
   return Buffer.from(out.bytes.subarray(0, out.length));
 }
 
-const absent = (value: unknown): boolean => value === undefined || typeof value === 'function';
-
 /** What the patch is to say, by the plain way. */
-function expected(symbol: string, epoch: string, from: Quote, to: Quote, seq: number) {
+function expected(symbol: string, epoch: string, from: PlainObject, to: PlainObject, seq: number) {
   const path = (name: string): string => `/quotes/${pointerToken(symbol)}/${pointerToken(name)}`;
   const isSame = (a: unknown, b: unknown) =>
     a === b || (typeof b === 'object' && JSON.stringify(a) === JSON.stringify(b));
-  const changed = Object.keys(to).filter(name => !isSame(from[name], to[name]));
-  const put = (op: string, name: string) => ({ op, path: path(name), value: to[name] });
+  const has = (quote: PlainObject, name: string) => Object.hasOwn(quote, name);
+  const changed = Object.keys(to).filter(name => !has(from, name) || !isSame(from[name], to[name]));
   const operations = [
-    ...changed.filter(name => !absent(from[name])).map(name => put('replace', name)),
-    ...changed.filter(name => absent(from[name])).map(name => put('add', name)),
-    ...Object.keys(from).flatMap(name => (absent(to[name]) ? [{ op: 'remove', path: path(name) }] : [])),
+    ...changed.map(name => ({ op: has(from, name) ? 'replace' : 'add', path: path(name), value: to[name] })),
+    ...Object.keys(from).flatMap(name => (has(to, name) ? [] : [{ op: 'remove', path: path(name) }])),
   ];
   return { type: 'quotes_patch', symbol, epoch, prev_seq: seq, seq: seq + 1, operations };
 }
@@ -66,7 +83,7 @@ describe('R7: the change of a quote', () => {
   it('is written as JSON and MessagePack would be from its members, and leads from one quote to the other', () => {
     fc.assert(
       fc.property(symbols, quotes, quotes, fc.nat(), (symbol, from, to, seq) => {
-        const patch = new QuotePatch(from, to, new PatchBeginnings(symbol, 'e"1'), seq, seq + 1);
+        const patch = quotePatch(symbol, 'e"1', from, to, seq);
         const members = expected(symbol, 'e"1', from, to, seq);
         expect(jsonOf(patch)).toBe(JSON.stringify(members));
         // MessagePack has no lone surrogates.
@@ -85,8 +102,7 @@ describe('R7: the change of a quote', () => {
   });
 
   it('adds what was not there, replaces what was, and removes what is gone', () => {
-    const beginnings = new PatchBeginnings('BTC/USDT', 'e1');
-    const patch = new QuotePatch({ bid: 1, ask: 2, note: 'x' }, { bid: 1, ask: 3, venue: 'N' }, beginnings, 4, 5);
+    const patch = quotePatch('BTC/USDT', 'e1', { bid: 1, ask: 2, note: 'x' }, { bid: 1, ask: 3, venue: 'N' }, 4);
     const members = {
       type: 'quotes_patch',
       symbol: 'BTC/USDT',
@@ -104,7 +120,7 @@ describe('R7: the change of a quote', () => {
   });
 
   it('ends with its times where they are wanted', () => {
-    const patch = new QuotePatch({ bid: 1 }, { bid: 2 }, new PatchBeginnings('A', 'e1'), 4, 5);
+    const patch = quotePatch('A', 'e1', { bid: 1 }, { bid: 2 }, 4);
     const keys = Object.keys(unpackr.unpack(msgpackOf(patch, new Stamps(1_700_000_000_000_000.5))));
     expect(keys.slice(-2)).toEqual(['ts_event', 'ts_sent']);
     const unknown = unpackr.unpack(msgpackOf(patch, new Stamps(0)));
@@ -125,12 +141,12 @@ describe('R4: the change of a book', () => {
     ];
     const many = Array.from({ length: 20 }, () => changes).flat();
     for (const some of [changes, changes.slice(0, 1), many, []]) {
-      const change = { symbol: 'A"B', epoch: 'e"1', prevSeq: 8, seq: 9, changes: some, checksum: 4_294_967_295 };
-      const patch = new DepthPatch(change);
+      const [symbol, epoch, checksum] = ['A"B', 'e"1', 4_294_967_295];
+      const head = new PatchHead('depth_patch', symbol, epoch);
+      const patch = new DepthPatch({ head, prevSeq: 8, seq: 9, changes: some, checksum });
       const operations = some.map(({ op, side, price, quantity }) => {
         return { op, path: `/${side}/${price}`, ...(quantity === undefined ? {} : { value: quantity }) };
       });
-      const { symbol, epoch, checksum } = change;
       const members = { type: 'depth_patch', symbol, epoch, prev_seq: 8, seq: 9, operations, checksum };
       expect(jsonOf(patch)).toBe(JSON.stringify(members));
       expect(unpackr.unpack(msgpackOf(patch))).toEqual(members);

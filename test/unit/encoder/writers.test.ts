@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { Packr } from 'msgpackr';
 import { describe, expect, it } from 'vitest';
+import { Known } from '../../../src/encoder/byte-writer.js';
 import { JsonWriter } from '../../../src/encoder/json-writer.js';
 import { MsgpackWriter } from '../../../src/encoder/msgpack-writer.js';
 
@@ -55,9 +56,29 @@ describe('R7: what the writers write', () => {
     const out = new JsonWriter();
     out.string('a');
     out.string('x'.repeat(300_000));
-    out.copy(new Uint8Array(300_000).fill(0x20));
+    out.copy(new Known(new Uint8Array(300_000).fill(0x20)));
     out.number(1.25);
     const text = Buffer.from(out.bytes.subarray(0, out.length)).toString();
     expect(text).toBe(`"a""${'x'.repeat(300_000)}"${' '.repeat(300_000)}1.25`);
+  });
+
+  it('is copied whole, whatever its length', () => {
+    const out = new JsonWriter();
+    fc.assert(
+      fc.property(fc.array(fc.string({ maxLength: 40 }), { maxLength: 8 }), all => {
+        out.clear();
+        for (const text of all) out.copy(Known.text(text));
+        expect(Buffer.from(out.written).toString()).toBe(all.join(''));
+      }),
+    );
+  });
+
+  it('is shown as it is now, in messages of all lengths', () => {
+    const out = new JsonWriter();
+    for (const text of ['ab', 'cd', 'x'.repeat(200_000), 'ef', 'é'.repeat(1500)]) {
+      out.clear();
+      out.text(text);
+      expect(Buffer.from(out.written).toString()).toBe(text);
+    }
   });
 });

@@ -1,0 +1,164 @@
+/**
+ * One symbol's quote: the members of AssetQuote and the publisher's own, kept as columns. Quotes whose members come in
+ * the same order share their fields, so that what changed between two is seen by comparing values alone.
+ */
+import { isCarriable } from '../protocol/plain.js';
+import { pointerToken } from '../protocol/topics.js';
+import { Known } from './byte-writer.js';
+import { isAmount, type PlainObject } from './decode.js';
+
+/** AssetQuote's members that hold a price, an amount or a ratio. */
+const AMOUNT_FIELDS = ['current_price', 'base_price', 'change', 'change_percent', 'bid', 'ask', 'volume'];
+/** Members one quote can have, so that partial messages cannot grow it without bound. */
+const FIELDS_MAX = 64;
+const FIELD_NAME_CHARS_MAX = 128;
+/** Longest value of a publisher's own member, as JSON text. */
+const FIELD_CHARS_MAX = 4096;
+/** Fields and orders of fields that are remembered, so that publishers' own cannot fill the memory. */
+const FIELDS_REMEMBERED = 256;
+const LAYOUTS_REMEMBERED = 256;
+
+/** A member of quotes: its name as it stands at the end of an operation's path. */
+export interface Field {
+  readonly name: string;
+  readonly holds: 'symbol' | 'amount' | 'text' | 'anything';
+  /** JSON, up to the value. */
+  readonly json: Known;
+  /** JSON of an operation without a value, to its end and the comma behind it. */
+  readonly jsonRemoved: Known;
+  readonly utf8: Known;
+}
+
+/** Fields in the order in which they came. The same array for all quotes that have them so, unless there are too many. */
+export type Layout = readonly Field[];
+
+/** Never changed, only replaced. */
+export interface Quote {
+  readonly layout: Layout;
+  /** Of each field; never undefined. */
+  readonly values: readonly unknown[];
+}
+
+const fields = new Map<string, Field>();
+const layouts = new Map<string, Layout>();
+export const EMPTY_QUOTE: Quote = { layout: [], values: [] };
+
+/** The quote that a message holds. @param likely its layout, if it is as that of the message before */
+export function readQuote(message: PlainObject, likely: Layout): Quote | 'invalid_field' {
+  // Of one size from the beginning, so that it need not grow.
+  const values: unknown[] = new Array(likely.length);
+  let members = 0;
+  let other: Field[] | undefined;
+  for (const name in message) {
+    if (name === 'partial') continue;
+    const at = members++;
+    let field = other === undefined ? likely[at] : undefined;
+    if (field === undefined || field.name !== name) {
+      if (at === FIELDS_MAX || name.length > FIELD_NAME_CHARS_MAX) return 'invalid_field';
+      field = fieldOf(name);
+      other ??= likely.slice(0, at);
+      other.push(field);
+    }
+    const value = message[name];
+    if (!fits(value, field)) return 'invalid_field';
+    values[at] = value;
+  }
+  if (members < values.length) values.length = members;
+  if (other === undefined && members < likely.length) other = likely.slice(0, members);
+  return { layout: other === undefined ? likely : layoutOf(other), values };
+}
+
+/** The quote with the members of a partial message in place of its own. */
+export function mergeQuote(quote: Quote, message: PlainObject): Quote | 'invalid_field' {
+  const { layout } = quote;
+  const values = quote.values.slice();
+  let longer: Field[] | undefined;
+  let next = 0;
+  for (const name in message) {
+    if (name === 'partial') continue;
+    const at = indexFrom(layout, name, next);
+    const field = layout[at] ?? (name.length > FIELD_NAME_CHARS_MAX ? undefined : fieldOf(name));
+    const value = message[name];
+    if (field === undefined || !fits(value, field)) return 'invalid_field';
+    if (at >= 0) {
+      values[at] = value;
+      next = at + 1;
+    } else {
+      if (values.length === FIELDS_MAX) return 'invalid_field';
+      longer ??= layout.slice();
+      longer.push(field);
+      values.push(value);
+    }
+  }
+  return { layout: longer === undefined ? layout : layoutOf(longer), values };
+}
+
+/** As a client's document holds it. */
+export function objectOf({ layout, values }: Quote): PlainObject {
+  const object: Record<string, unknown> = {};
+  for (const [at, { name }] of layout.entries()) object[name] = values[at];
+  return object;
+}
+
+/** Where a layout has the field; -1 nowhere. */
+export function indexOfField(layout: Layout, name: string): number {
+  return indexFrom(layout, name, 0);
+}
+
+/** Partial messages mostly have their members in the quote's order, so the next one is not far. */
+function indexFrom(layout: Layout, name: string, start: number): number {
+  for (let i = start; i < layout.length; i++) if (layout[i]?.name === name) return i;
+  for (let i = 0; i < start; i++) if (layout[i]?.name === name) return i;
+  return -1;
+}
+
+function layoutOf(some: Layout): Layout {
+  const key = JSON.stringify(some.map(({ name }) => name));
+  const known = layouts.get(key);
+  if (known !== undefined) return known;
+  if (layouts.size < LAYOUTS_REMEMBERED) layouts.set(key, some);
+  return some;
+}
+
+function fieldOf(name: string): Field {
+  let known = fields.get(name);
+  if (known === undefined) {
+    const text = JSON.stringify(pointerToken(name)).slice(1, -1);
+    known = {
+      name,
+      holds: contentOf(name),
+      json: Known.text(`${text}","value":`),
+      jsonRemoved: Known.text(`${text}"},`),
+      utf8: Known.text(pointerToken(name)),
+    };
+    if (fields.size < FIELDS_REMEMBERED) fields.set(name, known);
+  }
+  return known;
+}
+
+function contentOf(name: string): Field['holds'] {
+  if (AMOUNT_FIELDS.includes(name)) return 'amount';
+  if (name === 'last_updated') return 'text';
+  return name === 'symbol' ? 'symbol' : 'anything';
+}
+
+function fits(value: unknown, { holds }: Field): boolean {
+  switch (holds) {
+    case 'amount':
+      return isAmount(value);
+    case 'text':
+      return typeof value === 'string';
+    case 'symbol':
+      // The source has compared it.
+      return true;
+    case 'anything':
+      return isOwnValue(value);
+  }
+}
+
+/** Of a member that the publisher has added to AssetQuote's. */
+function isOwnValue(value: unknown): boolean {
+  if (!isCarriable(value)) return false;
+  if (typeof value === 'string') return value.length <= FIELD_CHARS_MAX;
+  return typeof value !== 'object' || JSON.stringify(value).length <= FIELD_CHARS_MAX;
+}

@@ -42,6 +42,7 @@ const PROBES = {
   'hand-off': 'rough',
   'piscina-round-trip': 'rough',
   'attended-mailbox': 'rough',
+  'detached-buffer': 'rough',
   codecs: 'rough',
 };
 

@@ -1,8 +1,10 @@
+import { execFile } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { buildSync } from 'esbuild';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type EncoderThread, PooledEncoderThread } from '../../../src/hub/encoder-thread.js';
@@ -22,6 +24,25 @@ function batch(bytes: number, first: number = Batch.quiet) {
   const buffer = new ArrayBuffer(bytes);
   new Uint8Array(buffer)[0] = first;
   return { buffer, bytes };
+}
+
+function bundle(name: string, outfile: string): void {
+  const piscina = fileURLToPath(new URL('../../../node_modules/piscina/dist/main.js', import.meta.url));
+  buildSync({
+    entryPoints: [fileURLToPath(new URL(`../../support/${name}.ts`, import.meta.url))],
+    outfile,
+    bundle: true,
+    platform: 'node',
+    format: 'cjs',
+    alias: { piscina },
+    external: [piscina],
+  });
+}
+
+/** What V8 says of typed arrays that it must look after from now on, and what the program prints. */
+async function traced(...args: readonly string[]): Promise<string> {
+  const { stdout } = await promisify(execFile)(process.execPath, ['--trace-protector-invalidation', ...args]);
+  return stdout;
 }
 
 /** What has become of a run by now. */
@@ -45,18 +66,7 @@ async function hurried(run: Promise<BatchResult>): Promise<BatchResult> {
 
 describe('R4 R52: batches for an encoder thread', () => {
   beforeAll(() => {
-    const entry = fileURLToPath(new URL('../../support/echo-encoder.ts', import.meta.url));
-    const packages = fileURLToPath(new URL('../../../node_modules/piscina/dist/main.js', import.meta.url));
-    const alias = { piscina: packages };
-    buildSync({
-      entryPoints: [entry],
-      outfile: taskFile,
-      bundle: true,
-      platform: 'node',
-      format: 'cjs',
-      alias,
-      external: [packages],
-    });
+    bundle('echo-encoder', taskFile);
   });
 
   afterAll(() => rmSync(folder, { recursive: true }));
@@ -119,5 +129,17 @@ describe('R4 R52: batches for an encoder thread', () => {
     await until(() => atDeath.length > 0);
     expect(atDeath[0]).toMatchObject({ frames: 1 });
     expect(run.cause).toBeUndefined();
+  });
+
+  it('detach no memory, however large they are: it would slow all typed arrays of both threads', async () => {
+    const detached = 'ArrayBufferDetaching';
+    const transfer = 'const lent = new ArrayBuffer(8); structuredClone(lent, { transfer: [lent] })';
+    expect(await traced('--eval', transfer)).toContain(detached);
+    const program = join(folder, 'large-batch.cjs');
+    bundle('large-batch', program);
+    const said = await traced(program, taskFile);
+    const bytes = MAILBOX_BATCH_BYTES_MAX + 8;
+    expect(said).toContain(`encoded ${bytes} bytes, has ${bytes} back`);
+    expect(said).not.toContain(detached);
   });
 });

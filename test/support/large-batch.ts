@@ -1,0 +1,16 @@
+/** Has one batch encoded that is too large for the mailbox. Built and run as a process of its own: `<task file>`. */
+import { PooledEncoderThread } from '../../src/hub/encoder-thread.js';
+import { MAILBOX_BATCH_BYTES_MAX } from '../../src/protocol/mailbox.js';
+
+const [, , taskFile = ''] = process.argv;
+const thread = new PooledEncoderThread(taskFile, {
+  ring: new SharedArrayBuffer(64),
+  doorbells: new SharedArrayBuffer(64),
+  batchMax: 1,
+});
+const bytes = MAILBOX_BATCH_BYTES_MAX + 8;
+
+void thread.run({ buffer: new ArrayBuffer(bytes), bytes }).then(({ frameBytes, buffer }) => {
+  console.log(`encoded ${frameBytes} bytes, has ${buffer.byteLength} back`);
+  return thread.destroy();
+});

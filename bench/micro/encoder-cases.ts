@@ -40,14 +40,14 @@ function quotesTarget(format: Format): Target {
   const source = new QuotesSource(1, SYMBOL, newEncoder(), () => undefined);
   source.beginEpoch('b6a02026');
   source.want(laneOf(REALTIME, 0, format, false), 0);
-  return { data: (value, at) => void source.data(value as Record<string, unknown>, at, false, false) };
+  return { data: (value, at) => void source.data(value as Record<string, unknown>, at, false) };
 }
 
 function booksTarget(format: Format): Target {
   const source = new BooksSource(1, BOOK_SYMBOL, newEncoder(), () => undefined);
   source.beginEpoch('b6a02026');
   source.want(laneOf(REALTIME, DEPTH_100, format, false), 0);
-  return { data: (value, at) => void source.data(value as Record<string, unknown>, at, false, false) };
+  return { data: (value, at) => void source.data(value as Record<string, unknown>, at, false) };
 }
 
 function newEncoder(): FrameEncoder {

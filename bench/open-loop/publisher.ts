@@ -159,7 +159,8 @@ let running: Publisher | undefined;
 serve<OpenLoopCommand, OpenLoopAnswer>(async command => {
   if (command.type === 'start') {
     const publisher = new Publisher(await WireConnection.open(command.natsUrl), command);
-    await publisher.seed();
+    // Who hands frames on keeps none, and one that is slow would still have them when its clients come.
+    if (command.form === 'quotes') await publisher.seed();
     running = publisher;
     const receiver = await ProgressReceiver.listen(total => publisher.progress(total));
     return { type: 'started', progressPort: receiver.port };

@@ -28,12 +28,11 @@ export class BooksSource extends StateSource<BookView> {
   readonly #checksum = new BookChecksum();
   readonly #views: (BookView | undefined)[] = [undefined, undefined, undefined, undefined];
   #hasBook = false;
-  #awaitsWhole = false;
   #needsCheckpoints = false;
   #timestamp = '';
   #head: PatchHead | undefined;
 
-  protected override apply(value: PlainObject, lossBefore: boolean): DataOutcome {
+  protected override apply(value: PlainObject): DataOutcome {
     if (value.symbol !== this.symbol) return 'wrong_symbol';
     const bids = parseLevels(value.bids);
     const asks = parseLevels(value.asks);
@@ -41,14 +40,13 @@ export class BooksSource extends StateSource<BookView> {
     const whole = value.snapshot === true;
     if (!whole) {
       if (value.bids === undefined && value.asks === undefined) return 'missing_field';
-      if (lossBefore) this.#awaitsWhole = true;
-      if (!this.#hasBook || this.#awaitsWhole) return 'no_base';
+      if (!this.#hasBook || this.awaitsWhole) return 'no_base';
       this.#needsCheckpoints = true;
     } else {
       this.#bids.clear();
       this.#asks.clear();
       this.#hasBook = true;
-      this.#awaitsWhole = false;
+      this.awaitsWhole = false;
     }
     applyLevels(this.#bids, bids);
     applyLevels(this.#asks, asks);

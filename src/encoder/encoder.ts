@@ -152,6 +152,7 @@ export class ShardEncoder {
     // What is restored was accepted once, or is a checkpoint, which may be longer than any message.
     const bytesMax = quiet ? Number.POSITIVE_INFINITY : PAYLOAD_BYTES_MAX;
     const decoded = decodePayload(payloads, r.payloadStart, r.payloadBytes, bytesMax);
+    if ((r.flags & FLAG_LOSS_BEFORE) !== 0) entry.encoder.lost();
     let outcome: ReturnType<SourceEncoder['data']>;
     if (typeof decoded === 'string') {
       outcome = decoded;
@@ -160,7 +161,7 @@ export class ShardEncoder {
       times.seq = r.a;
       times.tsEventMicros = r.b;
       times.hubMicros = r.c;
-      outcome = entry.encoder.data(decoded, times, (r.flags & FLAG_LOSS_BEFORE) !== 0, quiet);
+      outcome = entry.encoder.data(decoded, times, quiet);
     }
     const isApplied = outcome === 'applied';
     if (outcome === 'no_base') result.withoutBase++;

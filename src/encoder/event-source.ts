@@ -66,7 +66,11 @@ export class EventSource implements SourceEncoder {
     this.#origin = newOrigin(source);
   }
 
-  data(value: PlainObject, at: MessageTimes, _lossBefore: boolean, quiet: boolean): DataOutcome {
+  lost(): void {
+    // Events do not build on each other; what is missing is announced by `gap`.
+  }
+
+  data(value: PlainObject, at: MessageTimes, quiet: boolean): DataOutcome {
     const reason = this.kind.check(value, this.name);
     if (reason !== undefined) return reason;
     const prevSeq = this.#origin.seq;

@@ -12,27 +12,26 @@ export class QuotesSource extends StateSource<Quote> {
   protected override readonly partIsFrame = false;
   #beginnings: PatchBeginnings | undefined;
   #quote: Quote | undefined;
-  #awaitsWhole = false;
   /** True once a partial message was merged: the last raw message alone no longer rebuilds the quote. */
   #needsCheckpoints = false;
 
-  protected override apply(value: PlainObject, lossBefore: boolean): DataOutcome {
+  protected override apply(value: PlainObject): DataOutcome {
     if (value.symbol !== this.symbol) return 'wrong_symbol';
-    if (value.partial === true) return this.#merge(value, lossBefore);
+    if (value.partial === true) return this.#merge(value);
     const quote = readQuote(value, (this.#quote ?? EMPTY_QUOTE).layout);
     if (quote === 'invalid_field') return quote;
     if (value.current_price === undefined) return 'missing_field';
     this.#quote = quote;
-    this.#awaitsWhole = false;
+    this.awaitsWhole = false;
     return 'applied';
   }
 
-  #merge(value: PlainObject, lossBefore: boolean): DataOutcome {
+  #merge(value: PlainObject): DataOutcome {
     // A message that is refused for its own fault says so, whatever it would have been merged into.
-    const quote = mergeQuote(this.#quote ?? EMPTY_QUOTE, value);
+    const base = this.awaitsWhole ? undefined : this.#quote;
+    const quote = mergeQuote(base ?? EMPTY_QUOTE, value);
     if (quote === 'invalid_field') return quote;
-    if (lossBefore) this.#awaitsWhole = true;
-    if (this.#quote === undefined || this.#awaitsWhole) return 'no_base';
+    if (base === undefined) return 'no_base';
     this.#quote = quote;
     this.#needsCheckpoints = true;
     return 'applied';

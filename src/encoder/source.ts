@@ -8,10 +8,11 @@ export type DataOutcome = 'applied' | 'no_base' | RejectReason;
 export interface SourceEncoder {
   /**
    * Takes one decoded message.
-   * @param lossBefore messages of this source before this one were lost
    * @param quiet rebuilds the state without sending
    */
-  data(value: PlainObject, at: MessageTimes, lossBefore: boolean, quiet: boolean): DataOutcome;
+  data(value: PlainObject, at: MessageTimes, quiet: boolean): DataOutcome;
+  /** Messages before the next one were lost, whatever becomes of that one. */
+  lost(): void;
   /** Sequences from here on count in this epoch. */
   beginEpoch(epoch: string): void;
   want(lane: number, worker: number): void;

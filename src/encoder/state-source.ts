@@ -48,6 +48,8 @@ export abstract class StateSource<View> implements SourceEncoder {
   readonly #dueClasses = new Array<boolean>(CLASS_COUNT).fill(false);
   readonly #origin: Mutable<FrameOrigin>;
   #epoch = '';
+  /** No change can be merged until a message holds the whole. */
+  protected awaitsWhole = false;
 
   constructor(source: number, symbol: string, out: FrameEncoder, markDue: MarkDue) {
     this.symbol = symbol;
@@ -61,7 +63,7 @@ export abstract class StateSource<View> implements SourceEncoder {
   }
 
   /** Merges a message into the document. Returns without having changed anything unless 'applied'. */
-  protected abstract apply(value: PlainObject, lossBefore: boolean): DataOutcome;
+  protected abstract apply(value: PlainObject): DataOutcome;
   /** The document at a detail now; undefined while there is none. */
   protected abstract view(detail: number): View | undefined;
   /** The delta message between two views; undefined when nothing changed. */
@@ -84,14 +86,18 @@ export abstract class StateSource<View> implements SourceEncoder {
     return this.#origin.seq;
   }
 
-  data(value: PlainObject, at: MessageTimes, lossBefore: boolean, quiet: boolean): DataOutcome {
-    const outcome = this.apply(value, lossBefore);
+  data(value: PlainObject, at: MessageTimes, quiet: boolean): DataOutcome {
+    const outcome = this.apply(value);
     if (outcome !== 'applied') return outcome;
     this.#origin.seq = at.seq;
     this.#origin.tsEventMicros = at.tsEventMicros;
     this.#origin.hubMicros = at.hubMicros;
     if (!quiet) this.#advanceTracks();
     return 'applied';
+  }
+
+  lost(): void {
+    this.awaitsWhole = true;
   }
 
   beginEpoch(epoch: string): void {

@@ -135,6 +135,11 @@ export class JsonWriter extends ByteWriter {
   }
 }
 
+/** The text as it stands between the quotation marks. */
+export function inJson(text: string): string {
+  return JSON.stringify(text).slice(1, -1);
+}
+
 /** Decimal digits of a whole number of 32 bits: 1233/4096 is a little more than log10(2). */
 function digitsOf(size: number): number {
   const digits = ((32 - Math.clz32(size | 1)) * 1233) >> 12;

@@ -5,7 +5,7 @@
 import { pointerToken } from '../protocol/topics.js';
 import { Known } from './byte-writer.js';
 import type { Encodable, Stamps } from './frame-encoder.js';
-import type { JsonWriter } from './json-writer.js';
+import { inJson, type JsonWriter } from './json-writer.js';
 import type { MsgpackWriter } from './msgpack-writer.js';
 import { MSGPACK_OPERATION, MSGPACK_VALUE, PatchHead } from './patch-head.js';
 import { type Field, indexOfField, type Quote } from './quote.js';
@@ -19,9 +19,8 @@ export class PatchBeginnings {
   readonly head: PatchHead;
   /** JSON of an operation up to the field's name. */
   readonly replace: Known;
-  /** Of an operation, up to the field's name: as UTF-8. */
-  readonly path: Known;
   readonly #path: string;
+  #utf8Path: Known | undefined;
 
   constructor(
     symbol: string,
@@ -30,7 +29,12 @@ export class PatchBeginnings {
     this.#path = `/quotes/${pointerToken(symbol)}/`;
     this.head = new PatchHead('quotes_patch', symbol, epoch);
     this.replace = this.#operation('replace');
-    this.path = Known.text(this.#path);
+  }
+
+  /** Of an operation, up to the field's name: as UTF-8, which only MessagePack needs. */
+  get path(): Known {
+    this.#utf8Path ??= Known.text(this.#path);
+    return this.#utf8Path;
   }
 
   /** Rarer than `replace`, so not kept. */
@@ -139,9 +143,4 @@ function writePath(out: MsgpackWriter, path: Known, { utf8 }: Field): void {
   out.textHeader(path.bytes.length + utf8.bytes.length);
   out.copy(path);
   out.copy(utf8);
-}
-
-/** The text as it stands between the quotation marks. */
-function inJson(text: string): string {
-  return JSON.stringify(text).slice(1, -1);
 }

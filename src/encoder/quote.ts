@@ -6,6 +6,7 @@ import { isCarriable } from '../protocol/plain.js';
 import { pointerToken } from '../protocol/topics.js';
 import { Known } from './byte-writer.js';
 import { isAmount, type PlainObject } from './decode.js';
+import { inJson } from './json-writer.js';
 
 /** AssetQuote's members that hold a price, an amount or a ratio. */
 const AMOUNT_FIELDS = ['current_price', 'base_price', 'change', 'change_percent', 'bid', 'ask', 'volume'];
@@ -123,13 +124,14 @@ function layoutOf(some: Layout): Layout {
 function fieldOf(name: string): Field {
   let known = fields.get(name);
   if (known === undefined) {
-    const text = JSON.stringify(pointerToken(name)).slice(1, -1);
+    const token = pointerToken(name);
+    const text = inJson(token);
     known = {
       name,
       holds: contentOf(name),
       json: Known.text(`${text}","value":`),
       jsonRemoved: Known.text(`${text}"},`),
-      utf8: Known.text(pointerToken(name)),
+      utf8: Known.text(token),
     };
     if (fields.size < FIELDS_REMEMBERED) fields.set(name, known);
   }

@@ -28,6 +28,7 @@ const NAMES_REMEMBERED = 512;
 const TIMESTAMP = 0xff;
 const UINT32_SIZE = 2 ** 32;
 const UINT64_SIZE = 2 ** 64;
+const INT64_MIN = -(2 ** 63);
 
 interface KnownName {
   readonly text: string;
@@ -240,7 +241,7 @@ export class MsgpackReader {
 
 /** A float that is a whole number beyond 2^53 means that number, which JavaScript would write with other digits. */
 function whole(value: number): number | bigint {
-  const isLarge = Math.abs(value) > Number.MAX_SAFE_INTEGER && Math.abs(value) < UINT64_SIZE;
+  const isLarge = Math.abs(value) > Number.MAX_SAFE_INTEGER && value >= INT64_MIN && value < UINT64_SIZE;
   return isLarge ? BigInt(value) : value;
 }
 

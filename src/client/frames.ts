@@ -1,5 +1,6 @@
 /** The messages of each stream as the server sends them; they may have members that are not named here. */
 import type { CHANNELS, Channel } from '../protocol/topics.js';
+import type { Staleness } from './outcome.js';
 
 /** A price or a quantity, as the publisher wrote it: a text is exact and never became a float. */
 export type Numeric = number | string;
@@ -131,6 +132,11 @@ export interface StateChange<Document> {
   readonly document: Document;
   /** True where the document begins anew rather than goes on from the one before. */
   readonly isSnapshot: boolean;
+  /**
+   * True while the gateway holds the topic back, because it lacks a message of the publisher: the document is old. An
+   * iteration gets one such change, without operations, when that begins.
+   */
+  readonly isStale: boolean;
   /** What the frame did to this document (paths as on the wire); empty for `orderbook`, whose frames are whole. */
   readonly operations: readonly PatchOperation[];
   readonly epoch: string;
@@ -158,6 +164,8 @@ export type GapReason =
   | 'overrun'
   | 'encoder_restart'
   | 'publisher'
+  /** The gateway refused messages of the publisher. */
+  | 'refused'
   /** The sequences begin anew; whether something was lost is not known. */
   | 'new_epoch'
   /** The connection was interrupted, and the gateway could not give back what was missed. */
@@ -182,4 +190,19 @@ export interface Resync {
   readonly symbol: string;
   /** `broken`: frames are missing. */
   readonly reason: 'broken' | 'checksum_mismatch' | 'patch_failed';
+}
+
+/**
+ * The gateway lacks a message of this symbol's publisher, so it sends nothing until it has something whole: the document
+ * stays as it is, and is old. Told again where the gateway has more to say, and at once to a stream that begins meanwhile.
+ */
+export interface Stale extends Staleness {
+  readonly topic: string;
+  readonly symbol: string;
+}
+
+/** The document of a symbol that was stale is the publisher's again. */
+export interface Whole {
+  readonly topic: string;
+  readonly symbol: string;
 }

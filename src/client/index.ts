@@ -32,10 +32,12 @@ export type {
   PatchOperation,
   Resync,
   RoomMessage,
+  Stale,
   StateChange,
   StreamEvent,
   Trade,
   Warning,
+  Whole,
 } from './frames.js';
 export type {
   ClientClock,
@@ -44,6 +46,7 @@ export type {
   WebSocketConstructor,
   WebSocketLike,
 } from './options.js';
+export type { StaleReason } from './outcome.js';
 export type { Published } from './publications.js';
 export type { StreamEvents } from './stream.js';
 export type {

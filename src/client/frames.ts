@@ -2,8 +2,14 @@
 import type { CHANNELS, Channel } from '../protocol/topics.js';
 import type { Staleness } from './outcome.js';
 
-/** A price or a quantity, as the publisher wrote it: a text is exact and never became a float. */
-export type Numeric = number | string;
+/**
+ * A price or a quantity, as the publisher wrote it: a text is exact and never became a float. A whole number is what the
+ * option `integers` says: unless that is `bigint`, a bigint stands for one beyond ±(2^53 − 1) only.
+ */
+export type Numeric = number | bigint | string;
+
+/** A number or a name of the publisher's own: an exchange may number its trades beyond 2^53. */
+export type Reference = number | bigint | string;
 
 /** What every message of a stream ends with. */
 export interface Chained {
@@ -16,16 +22,16 @@ export interface Chained {
   readonly ts_sent?: number;
 }
 
-/** The document of `quotes`. */
+/** The document of `quotes`. An amount is null where the publisher says that there is none. */
 export interface AssetQuote {
   readonly symbol: string;
-  readonly current_price: Numeric;
-  readonly base_price?: Numeric;
-  readonly change?: Numeric;
-  readonly change_percent?: Numeric;
-  readonly bid?: Numeric;
-  readonly ask?: Numeric;
-  readonly volume?: Numeric;
+  readonly current_price?: Numeric | null;
+  readonly base_price?: Numeric | null;
+  readonly change?: Numeric | null;
+  readonly change_percent?: Numeric | null;
+  readonly bid?: Numeric | null;
+  readonly ask?: Numeric | null;
+  readonly volume?: Numeric | null;
   readonly last_updated?: string;
   /** Members of the publisher's own. */
   readonly [member: string]: unknown;
@@ -52,14 +58,14 @@ export interface Book {
 
 export interface Trade extends Chained {
   readonly type: 'trade_executed';
-  readonly trade_id: string;
+  readonly trade_id: Reference;
   readonly symbol: string;
   readonly price: Numeric;
   readonly quantity: Numeric;
   readonly executed_at?: string;
   /** These four only to a credential entitled to `trades:full`. */
-  readonly buyer_id?: string;
-  readonly seller_id?: string;
+  readonly buyer_id?: Reference;
+  readonly seller_id?: Reference;
   readonly buyer_fee?: Numeric;
   readonly seller_fee?: Numeric;
 }
@@ -67,7 +73,7 @@ export interface Trade extends Chained {
 export interface OrderUpdate extends Chained {
   readonly type: 'order_update';
   readonly action: 'created' | 'filled' | 'partially_filled' | 'cancelled' | 'rejected';
-  readonly order_id: string;
+  readonly order_id: Reference;
   readonly user_id: string;
   readonly symbol?: string;
   readonly side?: string;

@@ -30,6 +30,7 @@ export type {
   Numeric,
   OrderUpdate,
   PatchOperation,
+  Reference,
   Resync,
   RoomMessage,
   Stale,
@@ -39,6 +40,7 @@ export type {
   Warning,
   Whole,
 } from './frames.js';
+export type { Integers } from './integers.js';
 export type {
   ClientClock,
   MillraceOptions,

@@ -244,6 +244,16 @@ describe('R34 depth', () => {
     expect(stream.best('X', 'bids').length).toBe(12);
   });
 
+  it('D12: sorts negative prices by value', async () => {
+    const { socket, stream } = await depth();
+    const side = { '-37.63': '1', '0': '2', '5': '3', '-100': '4', '-5.0': '5' };
+    const operations = ['bids', 'asks'].map(name => ({ op: 'add', path: `/${name}`, value: side }));
+    socket.frames({ ...book(5, 1), operations });
+    const prices = ['-100', '-37.63', '-5.0', '0', '5'];
+    expect(stream.best('X', 'asks').map(([price]) => price)).toEqual(prices);
+    expect(stream.best('X', 'bids').map(([price]) => price)).toEqual(prices.toReversed());
+  });
+
   it('whose checksum is another asks for a snapshot, and holds no wrong book', async () => {
     const { socket, stream, changes, resyncs } = await depth();
     const checksum = bookChecksum(

@@ -81,7 +81,8 @@ export function tradePayload(trade: Trade, time: string): Members {
   checkName('trade.symbol', members.symbol);
   checkId('trade.trade_id', members.trade_id);
   checkAmounts('trade', members, AMOUNTS_OF_TRADE);
-  return { ...members, type: 'trade_executed', executed_at: timeOr('trade.executed_at', members.executed_at, time) };
+  // A type of the publisher's own reaches clients as `source_type`.
+  return { type: 'trade_executed', ...members, executed_at: timeOr('trade.executed_at', members.executed_at, time) };
 }
 
 export function orderPayload(userId: string, update: OrderUpdate, time: string): Members {
@@ -94,7 +95,8 @@ export function orderPayload(userId: string, update: OrderUpdate, time: string):
   checkText('update.status', members.status);
   checkAmounts('update', members, AMOUNTS_OF_ORDER);
   const timestamp = timeOr('update.timestamp', members.timestamp, time);
-  return { ...members, type: 'order_update', user_id: userId, timestamp };
+  if (members.user_id !== undefined) checkOneOf('update.user_id', members.user_id, [userId]);
+  return { type: 'order_update', ...members, user_id: userId, timestamp };
 }
 
 export function analyticsPayload(channel: Channel, given: unknown, time: string): Members {

@@ -241,6 +241,13 @@ describe('R38 the publisher', () => {
       expect(last()[1]).toMatchObject({ price: -37.63 });
     });
 
+    it('D14: leaves a type of the publisher’s own as it is', () => {
+      publisher.trade({ ...trade, type: 'match', seq: 7 } as never);
+      expect(last()[1]).toMatchObject({ type: 'match', seq: 7 });
+      publisher.order('alice', { ...update, type: 'fill', user_id: 'alice' } as never);
+      expect(last()[1]).toMatchObject({ type: 'fill', user_id: 'alice' });
+    });
+
     it('D16: takes times as numbers since the Unix epoch', () => {
       publisher.quote({ symbol: 'AAPL', bid: 1, last_updated: 1_795_000_000_123 });
       expect(last()[1]).toMatchObject({ last_updated: 1_795_000_000_123 });
@@ -350,6 +357,11 @@ describe('R38 the publisher refuses', () => {
       'an unknown action',
       () => publisher.order('alice', given(update, 'action', 'lost')),
       /update\.action 'lost'.*created/,
+    ],
+    [
+      'an order of another user',
+      () => publisher.order('alice', given(update, 'user_id', 'bob')),
+      /user_id 'bob'.*alice/,
     ],
     ['an unknown side', () => publisher.order('alice', given(update, 'side', 'long')), /update\.side 'long'/],
     ['an unknown channel', () => publisher.analytics('news' as never, {}), /channel 'news'.*alerts/],

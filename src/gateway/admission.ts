@@ -124,6 +124,7 @@ export class Admissions {
       pace: newPace(),
       sampledBytes: 0,
       isBusy: false,
+      backlogBytes: 0,
       backlog: [],
     };
   }

@@ -58,6 +58,8 @@ export interface LaneEntry {
   readonly waiting: Set<Subscription>;
   /** Subscriptions that have their part and wait for those of other symbols; they get what follows queued. */
   readonly held: Set<Subscription>;
+  /** Event lanes: subscriptions that resume and have not come to their mark. */
+  readonly recovering: Set<Subscription>;
   /** The last part, while no frame has followed it. */
   part: Part | undefined;
   /** Run when the lane becomes live, or (false) when it cannot be had. */
@@ -273,6 +275,7 @@ export class LaneTable {
       sentAtMicros: 0,
       waiting: new Set(),
       held: new Set(),
+      recovering: new Set(),
       part: undefined,
       whenLive: [],
     };

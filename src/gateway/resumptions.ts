@@ -122,17 +122,11 @@ export class Resumptions {
     return this.#byRequest.get(request);
   }
 
-  /** Subscriptions of the entry that have not come to their mark. */
-  awaiting(entry: LaneEntry): Subscription[] {
-    return [...this.#byRequest.values()].filter(subscription => subscription.entry === entry);
-  }
-
   /** The mark: what comes behind it in the ring is live. */
   ended(subscription: Subscription, isRecovered: boolean, end: TopicPosition, endTag: number): void {
     const { recovery } = subscription;
     if (recovery === undefined) return;
-    this.#byRequest.delete(recovery.request);
-    recovery.request = 0;
+    this.#answered(subscription, recovery);
     recovery.isRecovered = isRecovered;
     recovery.end = end;
     recovery.endTag = endTag;
@@ -163,10 +157,10 @@ export class Resumptions {
    * called when the lane has been asked for again: the mark must stand behind its answer, where messages are queued.
    */
   broken(entry: LaneEntry): void {
-    for (const subscription of this.awaiting(entry)) {
+    for (const subscription of [...entry.recovering]) {
       const { recovery } = subscription;
       if (recovery === undefined) continue;
-      this.#byRequest.delete(recovery.request);
+      this.#answered(subscription, recovery);
       this.#discard(recovery);
       this.#ask(subscription, recovery);
     }
@@ -188,10 +182,10 @@ export class Resumptions {
     const { resumption } = recovery;
     this.#abandon(subscription, recovery);
     if (resumption.isDone) return;
-    this.#byRequest.delete(recovery.request);
     resumption.subscriptions.delete(subscription);
     resumption.isFailed = true;
     if (recovery.request !== 0) resumption.missing--;
+    this.#answered(subscription, recovery);
     if (session.socket !== undefined) this.#settle(resumption);
   }
 
@@ -210,7 +204,8 @@ export class Resumptions {
 
   /** The socket can take more. */
   drained(session: Session): void {
-    for (const subscription of [...(this.#sending.get(session) ?? [])]) {
+    // One that is sent leaves the set, which its iterator allows.
+    for (const subscription of this.#sending.get(session) ?? []) {
       if (!this.#send(subscription)) return;
     }
   }
@@ -220,6 +215,14 @@ export class Resumptions {
     const isHopeless = isFailed || ++recovery.attempts > ATTEMPTS_MAX || this.#options.isCovered(subscription);
     recovery.request = this.#options.table.replay(subscription.entry, isHopeless ? NOWHERE : since);
     this.#byRequest.set(recovery.request, subscription);
+    subscription.entry.recovering.add(subscription);
+  }
+
+  /** No answer is awaited. */
+  #answered(subscription: Subscription, recovery: Recovery): void {
+    this.#byRequest.delete(recovery.request);
+    subscription.entry.recovering.delete(subscription);
+    recovery.request = 0;
   }
 
   /** Ends the recovery where it is. What was surely sent is remembered. */

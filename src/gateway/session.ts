@@ -80,6 +80,7 @@ export interface Session {
   sampledBytes: number;
   /** A command is waiting for an answer of the hub; later ones wait in line. */
   isBusy: boolean;
+  backlogBytes: number;
   readonly backlog: { readonly bytes: ArrayBuffer; readonly isBinary: boolean }[];
 }
 

@@ -167,7 +167,7 @@ export class Subscriptions {
 
   /** The hub cannot serve the lane. Those that wait for it end. */
   refused(entry: LaneEntry): void {
-    const ended = new Set([...entry.waiting, ...entry.held, ...this.resumptions.awaiting(entry)]);
+    const ended = new Set([...entry.waiting, ...entry.held, ...entry.recovering]);
     for (const subscription of ended) this.#refuse(subscription);
     for (const run of entry.whenLive.splice(0)) run(false);
   }

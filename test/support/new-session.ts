@@ -64,6 +64,7 @@ export function newSession(options: NewSession): Session {
     pace: newPace(),
     sampledBytes: 0,
     isBusy: false,
+    backlogBytes: 0,
     backlog: [],
   };
 }

@@ -189,6 +189,22 @@ export class ShardEncoder {
     const failure = cause instanceof Error ? (cause.stack ?? cause.message) : String(cause);
     if (result.failures.length < FAILURES_MAX) result.failures.push(failure);
     if (this.#reader.kind === RecordKind.data) this.#reject('internal', payloads, result);
+    else this.#answerFailed();
+  }
+
+  /** Whoever waits for an answer gets one, whatever failed on the way to it. */
+  #answerFailed(): void {
+    const r = this.#reader;
+    const source = this.#sources[r.source]?.encoder;
+    if (!(source instanceof EventSource)) return;
+    try {
+      if (r.kind === RecordKind.replayBegin || r.kind === RecordKind.replay) source.failReplay(r.c);
+      else if (r.kind === RecordKind.replayEnd) source.endReplay(r.lane, r.worker, r.c, false);
+      // What could not be sent before the answer is out of its way now.
+      else if (r.kind === RecordKind.snapshot) source.snapshot(r.lane, r.worker, r.a);
+    } catch {
+      // It was reported when it failed first; the worker's own limit ends what is not answered.
+    }
   }
 
   #reject(reason: RejectReason, payloads: Buffer, result: BatchOutcome): void {

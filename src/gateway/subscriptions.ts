@@ -52,6 +52,11 @@ export class Subscriptions {
         this.#losses.announce(subscription);
         this.#goLive(subscription);
       },
+      goOn: subscription => {
+        // Of a lane that never answered, all is lost until it does.
+        if (subscription.entry.source < 0) subscription.sentSeqs ??= new Map();
+        this.#await(subscription);
+      },
     });
   }
 

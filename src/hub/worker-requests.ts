@@ -48,9 +48,10 @@ export class WorkerRequests {
       for (const shard of this.#options.shardsOf(source)) shard.control(kind, source.id, change.lane, worker);
     }
     if (change.op === 'unwant') return;
+    const ask = () => this.#ask(worker, source, change);
     // An answer says that every message from here on will come: not before the feed follows the subject.
-    if (source.opening === undefined) this.#ask(worker, source, change);
-    else void source.opening.then(() => this.#ask(worker, source, change));
+    if (source.opening === undefined) ask();
+    else void source.opening.then(ask, ask);
   }
 
   async publish(worker: number, message: Extract<FromWorker, { type: 'publish' }>): Promise<void> {

@@ -146,6 +146,11 @@ export class Hub {
     if (source.isClientMade && !isOnDemand(source.kind)) this.#clientSources.remove(source);
     this.counters.messages++;
     this.counters.bytes += m.payload.length;
+    // The feed's own store takes a client's message of one id once by itself.
+    if (m.publication !== '' && m.epoch === '' && this.#publications.isRepeat(m.subject, m.publication)) {
+      this.counters.duplicates++;
+      return;
+    }
     const shard = this.shards[source.shard] as Shard;
     const epoch = m.epoch === '' ? this.#epochs.of(source) : m.epoch;
     let flags = 0;
@@ -165,7 +170,7 @@ export class Hub {
     source.seq = seq;
     this.#messageMicros = this.#options.nowMicros();
     shard.data(source, m.payload, seq, m.tsEventMicros, this.#messageMicros, flags);
-    if (m.publication !== '') this.#publications.arrived(m.publication, { epoch, seq });
+    if (m.publication !== '') this.#publications.arrived(m.subject, m.publication, { epoch, seq });
   }
 
   /** @param worker its index: the bit in frame masks */

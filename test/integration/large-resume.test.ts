@@ -35,27 +35,30 @@ const alert = (bytes: number) => {
 };
 const numbers = (client: TestClient) => client.ofType('alert').map(({ data }) => (data as { n: number }).n);
 
-it.each(['json', 'msgpack'])('K2: a resume over 3 MB of missed alerts is answered, whole or not at all (%s)', async format => {
-  const before = await connect(format);
-  before.send({ action: 'subscribe', channels: ['alerts'], id: 's' });
-  await before.next('answer', frame => frame.id === 's');
-  alert(10);
-  const [seen] = await before.arrived('alert');
-  await before.close();
-  const first = published;
-  for (let i = 0; i < ALERTS; i++) alert(ALERT_BYTES);
-  await publisher.settled(gateway);
+it.each(['json', 'msgpack'])(
+  'K2: a resume over 3 MB of missed alerts is answered, whole or not at all (%s)',
+  async format => {
+    const before = await connect(format);
+    before.send({ action: 'subscribe', channels: ['alerts'], id: 's' });
+    await before.next('answer', frame => frame.id === 's');
+    alert(10);
+    const [seen] = await before.arrived('alert');
+    await before.close();
+    const first = published;
+    for (let i = 0; i < ALERTS; i++) alert(ALERT_BYTES);
+    await publisher.settled(gateway);
 
-  const back = await connect(format);
-  const since = { epoch: seen?.epoch, seq: seen?.seq };
-  back.send({ action: 'subscribe', channels: ['alerts'], since, id: 'r' });
-  back.send({ action: 'ping', id: 'p' });
-  const answer = await back.next('answer', frame => frame.id === 'r', ANSWER_MS_MAX);
-  await back.next('pong', frame => frame.id === 'p');
-  alert(10);
-  const last = published;
-  await back.next('live alert', frame => (frame.data as { n?: number } | undefined)?.n === last, ANSWER_MS_MAX);
-  const missed = Array.from({ length: ALERTS }, (_, i) => first + 1 + i);
-  expect(numbers(back)).toEqual(answer.recovered === true ? [...missed, last] : [last]);
-  await back.close();
-});
+    const back = await connect(format);
+    const since = { epoch: seen?.epoch, seq: seen?.seq };
+    back.send({ action: 'subscribe', channels: ['alerts'], since, id: 'r' });
+    back.send({ action: 'ping', id: 'p' });
+    const answer = await back.next('answer', frame => frame.id === 'r', ANSWER_MS_MAX);
+    await back.next('pong', frame => frame.id === 'p');
+    alert(10);
+    const last = published;
+    await back.next('live alert', frame => (frame.data as { n?: number } | undefined)?.n === last, ANSWER_MS_MAX);
+    const missed = Array.from({ length: ALERTS }, (_, i) => first + 1 + i);
+    expect(numbers(back)).toEqual(answer.recovered === true ? [...missed, last] : [last]);
+    await back.close();
+  },
+);

@@ -27,6 +27,8 @@ export interface LaneEntry {
   readonly lane: number;
   readonly tier: Tier;
   readonly isState: boolean;
+  /** The trades of all symbols. (A user may be called `*`.) */
+  readonly isAllTrades: boolean;
   readonly isMsgpack: boolean;
   readonly isStamped: boolean;
   /** The uWS topic. */
@@ -101,7 +103,7 @@ class TierTable {
   }
 
   remove(entry: LaneEntry): void {
-    if (entry.symbol === ALL_SYMBOLS) this.#allTrades[entry.lane] = undefined;
+    if (entry.isAllTrades) this.#allTrades[entry.lane] = undefined;
     if (entry.source < 0) return;
     const lanes = this.#bySource[entry.source];
     if (lanes !== undefined) lanes[entry.lane] = undefined;
@@ -173,7 +175,7 @@ export class LaneTable {
       entry = this.#create(stream, symbol, lane, tier);
       this.#entries.set(key, entry);
       this.#counts[tier]++;
-      if (symbol === ALL_SYMBOLS) this.#tables[tier].putAllTrades(entry);
+      if (entry.isAllTrades) this.#tables[tier].putAllTrades(entry);
       this.#want(entry);
     }
     entry.holders++;
@@ -218,7 +220,7 @@ export class LaneTable {
 
   /** Takes an answer; true when it was the last one due and the lane is live from here on. */
   answered(entry: LaneEntry, source: number, ring: number): boolean {
-    if (entry.symbol === ALL_SYMBOLS && --entry.answersDue > 0) return false;
+    if (entry.isAllTrades && --entry.answersDue > 0) return false;
     this.#asking.delete(entry.request);
     entry.request = 0;
     if (entry.source < 0) {
@@ -232,7 +234,7 @@ export class LaneTable {
   #newRequest(entry: LaneEntry): number {
     const request = ++this.#lastRequest;
     entry.request = request;
-    entry.answersDue = entry.symbol === ALL_SYMBOLS ? this.#rings : 1;
+    entry.answersDue = entry.isAllTrades ? this.#rings : 1;
     this.#asking.set(request, entry);
     return request;
   }
@@ -256,6 +258,7 @@ export class LaneTable {
       lane,
       tier,
       isState,
+      isAllTrades: stream === 'trades' && symbol === ALL_SYMBOLS,
       isMsgpack: isMsgpackLane(lane),
       // Arrays are stamped by the encoder, which alone can reach into them.
       isStamped: isStampedLane(lane) && stream !== 'analytics',

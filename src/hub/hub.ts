@@ -9,9 +9,9 @@ import { FLAG_LOSS_BEFORE, RecordKind } from '../protocol/records.js';
 import type { FromWorker } from '../protocol/thread-messages.js';
 import {
   ALL_SYMBOLS,
+  isName,
   isOnDemand,
   isStateSource,
-  isSymbol,
   parseSubject,
   type SourceKind,
   subjectOf,
@@ -288,7 +288,7 @@ export class Hub {
     const [kind, symbol] = partsOf(name);
     const found = this.#sources.find(subjectOf(kind, symbol));
     if (found !== undefined) return found;
-    const isKnown = isOnDemand(kind) || kind === 'analytics' ? isSymbol(symbol) : this.knows(symbol);
+    const isKnown = isOnDemand(kind) || kind === 'analytics' ? isName(kind, symbol) : this.knows(symbol);
     return isKnown ? this.#createForClient(kind, symbol) : undefined;
   }
 

@@ -13,6 +13,8 @@ export type CommandId = string | number;
 
 /** Longest token of an `auth` command, in UTF-16 code units; what a verifier takes may be shorter. */
 export const TOKEN_LENGTH_MAX = 16_384;
+/** Longest name of a topic, in UTF-16 code units: a user's, as no symbol or room is that long. */
+export const NAME_LENGTH_MAX = 512;
 
 type Schemas = typeof commandSchemas;
 export type SubscribeCommand = z.infer<Schemas['subscribe']>;
@@ -48,13 +50,13 @@ const text =
   (max: number): Check =>
   value =>
     typeof value === 'string' && value.length <= max ? undefined : `must be a string of at most ${max} characters`;
-const name = text(256);
+const name = text(NAME_LENGTH_MAX);
 const names =
   (max: number): Check =>
   value =>
     Array.isArray(value) && value.length <= max && value.every(item => name(item) === undefined)
       ? undefined
-      : `must be an array of at most ${max} strings of at most 256 characters`;
+      : `must be an array of at most ${max} strings of at most ${NAME_LENGTH_MAX} characters`;
 const id: Check = value =>
   Number.isFinite(value) || (typeof value === 'string' && value.length <= 128)
     ? undefined

@@ -2,6 +2,7 @@
 import { inspect } from 'node:util';
 import { DECIMAL_LENGTH_MAX, isDecimal } from '../protocol/decimal.js';
 import { CHANNELS, type Channel, isChannel, isSymbol } from '../protocol/topics.js';
+import { isUser, USER_RULE } from '../protocol/user-subject.js';
 import type { BookLevel, PublishOptions } from './messages.js';
 
 /** Levels of one side that a gateway takes. */
@@ -20,6 +21,11 @@ const NAME_RULE = '1 to 64 visible ASCII characters without * and >, no dot at a
  */
 export function checkName(what: string, name: unknown): asserts name is string {
   if (!isSymbol(name)) throw new TypeError(`${what} ${shown(name)}: must be ${NAME_RULE}`);
+}
+
+/** @throws {TypeError} for what is no user: any other text has a subject (protocol/user-subject.ts). */
+export function checkUser(what: string, user: unknown): asserts user is string {
+  if (!isUser(user)) throw new TypeError(`${what} ${shown(user)}: ${USER_RULE}`);
 }
 
 export function checkChannel(channel: unknown): asserts channel is Channel {

@@ -10,6 +10,7 @@ import {
   checkName,
   checkOneOf,
   checkText,
+  checkUser,
 } from './checks.js';
 import {
   type AssetQuote,
@@ -59,7 +60,7 @@ export function tradePayload(trade: Trade, time: string): Members {
 }
 
 export function orderPayload(userId: string, update: OrderUpdate, time: string): Members {
-  checkName('userId', userId);
+  checkUser('userId', userId);
   const members = carried('update', update);
   checkOneOf('update.action', members.action, ORDER_ACTIONS);
   checkId('update.order_id', members.order_id);

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { CHANNELS } from '../topics.js';
 import { analyticsMembers, orderMembers, partyMembers, roomMembers, tradeMembers } from './events.js';
-import { amount, decimal, define, name, time } from './members.js';
+import { amount, decimal, define, name, time, user } from './members.js';
 import { quoteMembers } from './state.js';
 
 /** Headers of a publisher's message; NATS has texts only. */
@@ -72,7 +72,7 @@ export const publisherMessages = {
   ),
   order: define(
     undefined,
-    z.looseObject({ type: z.literal('order_update').optional(), user_id: name.optional(), ...orderMembers }),
+    z.looseObject({ type: z.literal('order_update').optional(), user_id: user.optional(), ...orderMembers }),
     'What became of an order of the user whom the subject names',
     { action: 'created', order_id: 'o-17', symbol: 'AAPL', side: 'buy', quantity: '100', price: '229.60' },
   ),

@@ -6,7 +6,7 @@ import { isUser, USER_RULE } from '../protocol/user-subject.js';
 import type { BookLevel, PublishOptions } from './messages.js';
 
 /** Levels of one side that a gateway takes. */
-export const LEVELS_MAX = 5000;
+export const LEVELS_MAX = 20_000;
 /** Deepest nesting of a member that a gateway takes. */
 const DEPTH_MAX = 8;
 const MESSAGE_ID_LENGTH_MAX = 128;

@@ -301,7 +301,7 @@ export class ShardEncoder {
   #snapshot(): void {
     const r = this.#reader;
     if (r.source !== ALL_TRADES_SOURCE) {
-      this.#sources[r.source]?.encoder.snapshot(r.lane, r.worker, r.a);
+      this.#sources[r.source]?.encoder.snapshot(r.lane, r.worker, r.a, r.c);
       return;
     }
     // Where every trades topic stands, then the answer itself.

@@ -117,6 +117,7 @@ export class Admissions {
       keepalive: newKeepalive(credential.expiresAtMs),
       messageTokens: newMessageTokens(),
       subscriptions: new Map(),
+      left: undefined,
       socket: undefined,
       isStalled: false,
       droppedInTurn: 0,

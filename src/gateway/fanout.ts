@@ -144,6 +144,7 @@ export class Fanout {
         entry.lastSeq = ring.seq;
         this.#observe(ring, nowMicros);
         this.#publishTo(entry, ring, nowMicros);
+        if (entry.behind.size > 0) this.#subscriptions.advanced(entry);
         return;
       }
       case FrameKind.stale:

@@ -58,6 +58,8 @@ export interface LaneEntry {
   sentAtMicros: number;
   /** Subscriptions that wait for the answer. */
   readonly waiting: Set<Subscription>;
+  /** Subscriptions that hold more of the topic than the lane was sent, and wait until it gets there. */
+  readonly behind: Set<Subscription>;
   /** Subscriptions that have their part and wait for those of other symbols; they get what follows queued. */
   readonly held: Set<Subscription>;
   /** Event lanes: subscriptions that resume and have not come to their mark. */
@@ -68,6 +70,12 @@ export interface LaneEntry {
   stale: Uint8Array | undefined;
   /** Run when the lane becomes live, or (false) when it cannot be had. */
   readonly whenLive: ((isLive: boolean) => void)[];
+}
+
+/** Up to where a session holds a state topic. */
+export interface HeldPlace {
+  readonly epoch: string;
+  readonly seq: number;
 }
 
 /** The answer to a snapshot request. */
@@ -200,10 +208,14 @@ export class LaneTable {
     this.#tell({ op: 'unwant', source: entry.sourceName, lane: entry.lane });
   }
 
-  /** Asks the encoder for the lane's document or sequence anew; an answer to an earlier request no longer counts. */
-  ask(entry: LaneEntry): void {
-    if (entry.request !== 0) return;
-    this.#tell({ op: 'ask', source: entry.sourceName, lane: entry.lane, request: this.#newRequest(entry) });
+  /**
+   * Asks the encoder for the lane's document or sequence anew, unless that is under way (false).
+   * @param held what whoever asks holds of the topic, from another lane
+   */
+  ask(entry: LaneEntry, held?: HeldPlace): boolean {
+    if (entry.request !== 0) return false;
+    this.#tell({ op: 'ask', source: entry.sourceName, lane: entry.lane, request: this.#newRequest(entry), held });
+    return true;
   }
 
   /** As `ask`, where an answer that is on its way may have been lost. */
@@ -279,6 +291,7 @@ export class LaneTable {
       lastSeq: 0,
       sentAtMicros: 0,
       waiting: new Set(),
+      behind: new Set(),
       held: new Set(),
       recovering: new Set(),
       part: undefined,

@@ -82,7 +82,9 @@ export class WorkerRequests {
     const { lane, request } = change;
     const shards = this.#options.shardsOf(source);
     if (change.op !== 'replay') {
-      for (const shard of shards) shard.control(RecordKind.snapshot, source.id, lane, worker, request);
+      const held = change.op === 'ask' ? change.held : undefined;
+      const heldSeq = held?.epoch === source.epoch ? held.seq : 0;
+      for (const shard of shards) shard.control(RecordKind.snapshot, source.id, lane, worker, request, heldSeq);
       return;
     }
     const { epoch, seq } = change.since;

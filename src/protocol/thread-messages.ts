@@ -6,8 +6,17 @@ import type { Load } from './load.js';
 export type InterestChange =
   | { readonly op: 'want'; readonly source: string; readonly lane: number; readonly request: number }
   | { readonly op: 'unwant'; readonly source: string; readonly lane: number }
-  /** Asks for the lane's document (state) or last sequence (event); the answer comes through the ring. */
-  | { readonly op: 'ask'; readonly source: string; readonly lane: number; readonly request: number }
+  /**
+   * Asks for the lane's document (state) or last sequence (event); the answer comes through the ring. `held`: what whoever asks
+   * holds of it already, from another lane.
+   */
+  | {
+      readonly op: 'ask';
+      readonly source: string;
+      readonly lane: number;
+      readonly request: number;
+      readonly held?: { readonly epoch: string; readonly seq: number } | undefined;
+    }
   /** Asks for all events behind a place; they and the end come through the ring. */
   | {
       readonly op: 'replay';

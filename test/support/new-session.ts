@@ -57,6 +57,7 @@ export function newSession(options: NewSession): Session {
     defaultClass: defaultClass(tier),
     fastestClass: defaultClass(tier),
     subscriptions: new Map(),
+    left: undefined,
     socket: undefined,
     isStalled: false,
     droppedInTurn: 0,

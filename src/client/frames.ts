@@ -158,6 +158,8 @@ export type GapReason =
   | 'overrun'
   | 'encoder_restart'
   | 'publisher'
+  /** Messages left the JetStream stream before the gateway could read them. */
+  | 'stream_limits'
   /** The sequences begin anew; whether something was lost is not known. */
   | 'new_epoch'
   /** The connection was interrupted, and the gateway could not give back what was missed. */

@@ -65,6 +65,7 @@ export interface ReplaysOptions {
     afterSeq: number,
     toSeq: number,
     messagesMax: number,
+    epoch: string,
   ) => Promise<readonly StoredMessage[] | undefined>;
   readonly onFault: (what: string, detail: string) => void;
   /** No encoder is given this message again: who asks for it begins anew. */
@@ -149,7 +150,8 @@ export class Replays {
     const toSeq = source.seq;
     replay.reads++;
     try {
-      const stored = await this.#options.stored(source.subject, afterSeq, toSeq, REPLAY_MESSAGES_MAX);
+      const { epoch } = replay.since;
+      const stored = await this.#options.stored(source.subject, afterSeq, toSeq, REPLAY_MESSAGES_MAX, epoch);
       if (!this.#active.has(replay)) return;
       if (stored === undefined) {
         this.#end(replay, false);

@@ -10,7 +10,7 @@ import type { JetStreamManager } from 'nats';
 export const AUDITED_MAX = 1_000;
 /** Questions on the way at a time. */
 const ASKED_MAX = 16;
-/** Between two audits: holes of this time are asked about together. */
+/** Between two audits of more subjects than can be asked about at once: holes of this time are asked about together. */
 const PAUSE_MS = 20;
 
 export interface HoleAuditOptions {
@@ -73,7 +73,7 @@ export class HoleAudit {
     for (let upTo = this.#options.position().holeSeq, done = 0; upTo > done && !this.#isStopped; ) {
       await this.#audit(upTo);
       done = upTo;
-      await new Promise(resolve => setTimeout(resolve, PAUSE_MS).unref());
+      if (this.#clean.size > ASKED_MAX) await new Promise(resolve => setTimeout(resolve, PAUSE_MS).unref());
       upTo = this.#options.position().holeSeq;
     }
   }

@@ -172,6 +172,8 @@ export type GapReason =
   | 'publisher'
   /** The gateway refused messages of the publisher. */
   | 'refused'
+  /** Messages left the JetStream stream before the gateway could read them. */
+  | 'stream_limits'
   /** The sequences begin anew; whether something was lost is not known. */
   | 'new_epoch'
   /** The connection was interrupted, and the gateway could not give back what was missed. */

@@ -41,6 +41,8 @@ export interface Source {
   opening: Promise<void> | undefined;
   /** Event sources: where the newest message stands in the history; −1 nowhere. */
   historyAt: number;
+  /** Event sources: where the feed's numbering stood when the source was made: what was lost before concerns no client of it. */
+  sinceSeq: number;
   /** State sources: the newest message was given up, so the next one follows a loss. */
   hasHole: boolean;
   /** It is there only because a client asked for it, and counts as such. */
@@ -122,6 +124,7 @@ export class SourceTable {
       holds: 0,
       opening: undefined,
       historyAt: -1,
+      sinceSeq: 0,
       hasHole: false,
       isClientMade: false,
     };

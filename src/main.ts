@@ -221,7 +221,7 @@ class GatewayParts implements Gateway {
       },
       symbols: config.symbols,
       epoch: randomBytes(4).toString('hex'),
-      nowMicros: systemClock.nowMicros,
+      nowMicros: systemClock.monotonicMicros,
       toWorker: (worker, message) => this.#workers.post(worker, message),
       feed: this.#hubFeed(),
       historyBytes: config.historyBytes,

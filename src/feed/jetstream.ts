@@ -189,7 +189,7 @@ export class JetStreamFeed implements Feed {
   async #findOrCreate(manager: JetStreamManager, stream: string): Promise<StreamInfo> {
     const info = await findStream(manager, stream);
     if (info === undefined && this.#numbering.createdEpoch !== '') {
-      const nowMicros = this.#options.clock.nowMicros();
+      const nowMicros = this.#options.clock.monotonicMicros();
       this.#absentSinceMicros ??= nowMicros;
       if (nowMicros - this.#absentSinceMicros < STREAM_ABSENT_MS * 1000)
         throw new Error(`stream ${stream} does not exist`);

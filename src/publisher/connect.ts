@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { Packr } from 'msgpackr';
 import { type ConnectionOptions, connect, type NatsConnection } from 'nats';
+import { WallClock } from '../protocol/wall-clock.js';
 import { checkEpoch } from './checks.js';
 import { CoreSender } from './core-sender.js';
 import { JetStreamSender } from './jetstream-sender.js';
@@ -75,13 +76,14 @@ export async function connectPublisher(
 ): Promise<Publisher> {
   const checked = withDefaults(options);
   const isConnected = 'jetstream' in nats;
+  const clock = new WallClock();
   const connection = isConnected ? nats : await connect({ ...CONNECTION_DEFAULTS, ...nats });
   return new Publisher({
     connection,
     ownsConnection: !isConnected,
     sender: options.jetstream ? new JetStreamSender(connection, checked) : new CoreSender(connection, checked),
     encode: encoderOf(options.format ?? 'json'),
-    nowMicros: () => (performance.timeOrigin + performance.now()) * 1000,
+    nowMicros: () => clock.nowMicros(),
   });
 }
 

@@ -33,3 +33,29 @@ export function isDecimalText(text: string): boolean {
     return false;
   }
 }
+
+export interface DecimalValue {
+  /** See {@link scaled}. */
+  readonly scaled: bigint;
+  /** See {@link canonical}. */
+  readonly canonical: string;
+}
+
+/** Texts that are remembered; a book has the same ones again and again. */
+const REMEMBERED_MAX = 200_000;
+
+/** Values of texts, worked out once. */
+export class DecimalValues {
+  readonly #values = new Map<string, DecimalValue>();
+
+  /** @throws {RangeError} for what is no decimal number */
+  of(text: string): DecimalValue {
+    let value = this.#values.get(text);
+    if (value === undefined) {
+      value = { scaled: scaled(text), canonical: canonical(text) };
+      if (this.#values.size >= REMEMBERED_MAX) this.#values.clear();
+      this.#values.set(text, value);
+    }
+    return value;
+  }
+}

@@ -2,7 +2,7 @@
  * A book as the exchange's own documentation says that it is kept: the judge of what Millrace's clients hold. It shares nothing
  * with Millrace, and little with what publishes: the exchange's checksums prove it right where there are any.
  */
-import { canonical, scaled } from './decimal.js';
+import { DecimalValues, isDecimalText } from './decimal.js';
 import type { BookEvent, ExchangeChecksum, Level } from './market-event.js';
 
 interface HeldLevel {
@@ -15,21 +15,23 @@ interface HeldLevel {
 /** Levels sorted from the best. */
 class Side {
   readonly levels: HeldLevel[] = [];
-  readonly #sign: bigint;
+  readonly #isBids: boolean;
+  readonly #values: DecimalValues;
 
-  constructor(side: 'bids' | 'asks') {
-    this.#sign = side === 'bids' ? -1n : 1n;
+  constructor(side: 'bids' | 'asks', values: DecimalValues) {
+    this.#isBids = side === 'bids';
+    this.#values = values;
   }
 
   apply(text: Level): void {
-    const price = scaled(text[0]);
+    const [{ scaled: price, canonical: priceText }, quantity] = [this.#values.of(text[0]), this.#values.of(text[1])];
     const at = this.#placeOf(price);
     const isHeld = this.levels[at]?.price === price;
-    if (scaled(text[1]) === 0n) {
+    if (quantity.scaled === 0n) {
       if (isHeld) this.levels.splice(at, 1);
       return;
     }
-    const value = `${canonical(text[0])}=${canonical(text[1])}`;
+    const value = `${priceText}=${quantity.canonical}`;
     this.levels.splice(at, isHeld ? 1 : 0, { price, text, value });
   }
 
@@ -39,7 +41,7 @@ class Side {
     while (low < high) {
       const middle = (low + high) >> 1;
       const held = this.levels[middle];
-      if (held !== undefined && held.price * this.#sign < price * this.#sign) low = middle + 1;
+      if (held !== undefined && (this.#isBids ? held.price > price : held.price < price)) low = middle + 1;
       else high = middle;
     }
     return low;
@@ -50,8 +52,9 @@ class Side {
 export type BookState = 'whole' | 'unknown';
 
 export class ExchangeBook {
-  #bids = new Side('bids');
-  #asks = new Side('asks');
+  readonly #values = new DecimalValues();
+  #bids = new Side('bids', this.#values);
+  #asks = new Side('asks', this.#values);
   #state: BookState = 'unknown';
   #number: string | undefined;
 
@@ -61,15 +64,20 @@ export class ExchangeBook {
 
   apply(event: BookEvent): void {
     if (event.isWhole) {
-      this.#bids = new Side('bids');
-      this.#asks = new Side('asks');
+      this.#bids = new Side('bids', this.#values);
+      this.#asks = new Side('asks', this.#values);
       this.#state = 'whole';
     } else if (event.follows !== undefined && event.follows !== this.#number) {
       this.#state = 'unknown';
     }
     this.#number = event.number;
-    for (const level of event.bids) this.#bids.apply(level);
-    for (const level of event.asks) this.#asks.apply(level);
+    for (const side of ['bids', 'asks'] as const) {
+      for (const level of event[side]) {
+        // A level that is none makes the whole message worthless, to a gateway too.
+        if (!level.every(isDecimalText)) this.#state = 'unknown';
+        else (side === 'bids' ? this.#bids : this.#asks).apply(level);
+      }
+    }
     if (event.depthMax === undefined) return;
     for (const side of [this.#bids, this.#asks]) side.levels.splice(event.depthMax);
   }
@@ -98,9 +106,11 @@ export function checksumOf(rule: ExchangeChecksum['rule'], bids: readonly Level[
   return crc32(parts.join(':'));
 }
 
-/** Kraken's: without the dot, then without leading zeros. */
+/** Kraken's: without the dot, then without leading zeros. An exponent is a capture's own, and is written out. */
 function digits(text: string): string {
-  return text.replace('.', '').replace(/^0+/, '');
+  const [plain = '', power = '0'] = text.split(/[eE]/);
+  const [whole = '', fraction = ''] = plain.split('.');
+  return (whole + fraction).replace(/^0+/, '') + '0'.repeat(Math.max(0, Number(power) - fraction.length));
 }
 
 /** CRC-32 (IEEE 802.3) of ASCII text, as a signed number. */

@@ -2,7 +2,7 @@
  * Exchange events to what a publisher sends: subject, payload and headers (PROTOCOL.md section 3). The whole mapping is told in
  * ops/examples/captured/README.md.
  */
-import { canonical, scaled } from './decimal.js';
+import { canonical, isDecimalText, scaled } from './decimal.js';
 import { type Parsed, writeKeepingDigits } from './exchange-json.js';
 import { type BookEvent, type Level, type MarketEvent, timeText } from './market-event.js';
 
@@ -97,6 +97,7 @@ const NOTHING: Sides = { bids: [], asks: [] };
 /** The text of each price, by its value: an exchange may write one price in two ways. */
 function keep(side: Map<string, string>, levels: readonly Level[]): void {
   for (const [price, quantity] of levels) {
+    if (!isDecimalText(price) || !isDecimalText(quantity)) continue;
     if (scaled(quantity) === 0n) side.delete(canonical(price));
     else side.set(canonical(price), price);
   }

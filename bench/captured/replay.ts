@@ -10,6 +10,7 @@ import { type TopicState, Watcher } from './watcher.js';
 
 /** Messages between two looks at how far the server is. */
 const WINDOW_MESSAGES = 256;
+const PROGRESS_EVERY = 32 * WINDOW_MESSAGES;
 /** A run is over when clients hold everything, or when nothing has come for so long. */
 const SILENCE_MS = 5_000;
 const SUBSCRIBED_WITHIN_MS = 30_000;
@@ -126,7 +127,7 @@ async function publishAll({ file, progress }: ReplayOptions, connection: NatsCon
       connection.publish(publication.subject, publication.payload, { headers: headersOf(publication, epoch) });
       if (++published % WINDOW_MESSAGES !== 0) continue;
       await connection.flush();
-      progress?.(`${published} messages`);
+      if (published % PROGRESS_EVERY === 0) progress?.(`${published} messages`);
       // The clients are in this process, too.
       await new Promise(resolve => setImmediate(resolve));
     }

@@ -3,7 +3,7 @@ import { Packr } from 'msgpackr';
 import WebSocket from 'ws';
 import { type FrameOutcome, type ServerFrame, TopicChains } from '../../src/client/chain.js';
 import type { Format } from '../../src/protocol/lanes.js';
-import { canonical, scaled } from './decimal.js';
+import { DecimalValues } from './decimal.js';
 import { NumberText, parseKeepingDigits } from './exchange-json.js';
 import { DEPTH, digest, type Expectations, membersText } from './expectations.js';
 
@@ -23,6 +23,7 @@ export class Watcher {
   readonly #expected: Expectations;
   readonly #socket: WebSocket;
   readonly #chains = new TopicChains();
+  readonly #values = new DecimalValues();
   readonly #packr = new Packr({ useRecords: false, mapsAsObjects: true, int64AsType: 'bigint' });
   /** Topics of which the client was told that they lack messages. */
   readonly #stale = new Set<string>();
@@ -170,10 +171,18 @@ export class Watcher {
     if (document === undefined) return undefined;
     if (topic.startsWith('depth:')) {
       const { bids, asks } = document as Record<'bids' | 'asks', Record<string, string>>;
-      return digest(`${sideText(bids, -1)}|${sideText(asks, 1)}`);
+      return digest(`${this.#sideText(bids, true)}|${this.#sideText(asks, false)}`);
     }
     const { symbol: _, ...members } = document;
     return digest(membersText(members));
+  }
+
+  #sideText(side: Record<string, string>, isBids: boolean): string {
+    return Object.entries(side)
+      .map(([price, quantity]) => ({ price: this.#values.of(price), quantity: this.#values.of(quantity) }))
+      .sort((a, b) => (a.price.scaled < b.price.scaled === isBids ? 1 : -1))
+      .map(({ price, quantity }) => `${price.canonical}=${quantity.canonical}`)
+      .join(' ');
   }
 
   #problem(text: string): void {
@@ -184,14 +193,6 @@ export class Watcher {
 function partsOf(topic: string): [stream: string, symbol: string] {
   const colon = topic.indexOf(':');
   return [topic.slice(0, colon), topic.slice(colon + 1)];
-}
-
-function sideText(side: Record<string, string>, sign: 1 | -1): string {
-  return Object.entries(side)
-    .map(([price, quantity]) => ({ price: scaled(price), text: `${canonical(price)}=${canonical(quantity)}` }))
-    .sort((a, b) => (a.price < b.price ? -sign : a.price > b.price ? sign : 0))
-    .map(({ text }) => text)
-    .join(' ');
 }
 
 /** Numbers where a double holds them exactly; the others keep their digits. */

@@ -57,10 +57,15 @@ function book(content: readonly Parsed[], symbol: string): MarketEvent {
     const [price, count, amount] = level.map(textOf);
     if (price === undefined || amount === undefined) continue;
     const isAsk = amount.startsWith('-');
-    const quantity = count === '0' ? '0' : amount.replace('-', '');
+    const quantity = count === '0' ? '0' : unsigned(amount);
     (isAsk ? asks : bids).push([price, quantity]);
   }
   return { kind: 'book', symbol, isWhole, bids, asks };
+}
+
+/** Without a leading minus: one of the exponent stays. */
+function unsigned(text: string): string {
+  return text.replace(/^-/, '');
 }
 
 /** A trade comes as `te` when it is executed, and once more as `tu`. The snapshot has the newest first. */
@@ -80,7 +85,7 @@ function trade([id, time, amount, price]: readonly Parsed[], symbol: string): Ma
   const members = membersOf({
     trade_id: id,
     price,
-    quantity: new NumberText(signed.replace('-', '')),
+    quantity: new NumberText(unsigned(signed)),
     side: signed.startsWith('-') ? 'sell' : 'buy',
     executed_at: timeText(timeMicros),
   });

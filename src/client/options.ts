@@ -1,6 +1,6 @@
 /** What an application gives to a client, checked once, with every default filled in. */
 import { CLASSES, FORMATS, type Format, type RateClass } from '../protocol/lanes.js';
-import { monotonicMicros, WallClock } from '../protocol/wall-clock.js';
+import { monotonicMicros, timeOfDayAt } from '../protocol/wall-clock.js';
 import type { BackoffOptions } from './backoff.js';
 import type { MessagePack } from './codec.js';
 import { MillraceError } from './errors.js';
@@ -114,7 +114,7 @@ export function readOptions(options: MillraceOptions): Settings {
     reconnect: { baseMs, maxMs, random },
     watchdog: { silenceMs, answerMs },
     eventBufferMax,
-    clock: options.clock === undefined ? newSystemClock() : wholeClock(options.clock),
+    clock: options.clock === undefined ? SYSTEM_CLOCK : wholeClock(options.clock),
   };
 }
 
@@ -144,18 +144,15 @@ function invalid(message: string, cause?: unknown): MillraceError {
 function wholeClock(clock: ClientClock): WholeClock {
   return {
     nowMicros: () => clock.nowMicros(),
-    monotonicMicros: () => clock.monotonicMicros?.() ?? clock.nowMicros(),
+    monotonicMicros: () => (clock.monotonicMicros ?? clock.nowMicros).call(clock),
     setTimeout: (run, delayMs) => clock.setTimeout(run, delayMs),
     clearTimeout: handle => clock.clearTimeout(handle),
   };
 }
 
-function newSystemClock(): WholeClock {
-  const wallClock = new WallClock();
-  return {
-    nowMicros: () => wallClock.nowMicros(),
-    monotonicMicros,
-    setTimeout: (run, delayMs) => setTimeout(run, delayMs),
-    clearTimeout: handle => clearTimeout(handle as number),
-  };
-}
+const SYSTEM_CLOCK: WholeClock = {
+  nowMicros: () => timeOfDayAt(monotonicMicros()),
+  monotonicMicros,
+  setTimeout: (run, delayMs) => setTimeout(run, delayMs),
+  clearTimeout: handle => clearTimeout(handle as number),
+};

@@ -11,6 +11,9 @@ export const STEP_MIN_MS = 1;
 /** Readings of both clocks that are further apart than this: the thread was interrupted between them. */
 const READING_MAX_MS = 0.05;
 const READINGS_MAX = 4;
+/** Of {@link timeOfDayAt}: with this and half a millisecond, it stays within 1 ms. */
+const DRIFT_MICROS_MAX = 500;
+const HALF_MS_MICROS = 500;
 
 /** Where a {@link WallClock} gets its time from. */
 export interface TimeSource {
@@ -22,11 +25,11 @@ export interface TimeSource {
   readonly originMs: number;
 }
 
-const SYSTEM_SOURCE: TimeSource = {
+const systemSource = (): TimeSource => ({
   monotonicMs: () => performance.now(),
   systemMs: () => Date.now(),
   originMs: performance.timeOrigin,
-};
+});
 
 /**
  * Time of day with microseconds. Between two anchors it is the monotonic clock plus an offset; the anchors keep the offset
@@ -39,7 +42,7 @@ export class WallClock {
   #anchorDueMs = Number.NEGATIVE_INFINITY;
   #lastMicros = 0;
 
-  constructor(source: TimeSource = SYSTEM_SOURCE) {
+  constructor(source: TimeSource = systemSource()) {
     this.#source = source;
     this.#offsetMs = source.originMs;
   }
@@ -85,9 +88,16 @@ export function monotonicMicros(): number {
 
 /**
  * The time of day, µs since the Unix epoch, at which {@link monotonicMicros} was `micros`, by the system clock as it is set
- * now. For what is written rarely: it asks the system clock each time.
+ * now: within 1 ms. It asks the system clock each time, so it is for what is written or measured rarely; and once the clock was
+ * set, two results may be 1 ms closer or further apart than their moments.
  */
 export function timeOfDayAt(micros: number): number {
-  const setByMs = Date.now() + 0.5 - monotonicMicros() / 1000;
-  return Math.abs(setByMs) <= STEP_MIN_MS ? micros : micros + setByMs * 1000;
+  const before = monotonicMicros();
+  // It stood in [systemMicros, systemMicros + 1000) between the two.
+  const systemMicros = Date.now() * 1000;
+  const after = monotonicMicros();
+  const aheadMicros = before - (systemMicros + 1000);
+  const behindMicros = systemMicros - after;
+  if (behindMicros > DRIFT_MICROS_MAX) return micros + behindMicros + HALF_MS_MICROS;
+  return aheadMicros > DRIFT_MICROS_MAX ? micros - aheadMicros - HALF_MS_MICROS : micros;
 }

@@ -36,7 +36,8 @@ let library: ChildProcess;
 let publisher: TestPublisher;
 const clients: TestClient[] = [];
 let ownSimulated: TestClient;
-let connectedAtMs = 0;
+/** Before the only message of SILENT. */
+let publishedAtMs = 0;
 
 async function connect(at: TestGateway, format: string): Promise<TestClient> {
   const token = await testToken({ roles: ['trader'] });
@@ -55,7 +56,8 @@ beforeAll(async () => {
   ]);
   library = spawn(process.execPath, [PUBLISHER, nats.url], {
     env: { PATH: process.env.PATH ?? '', ...clock.env },
-    stdio: 'inherit',
+    // Ends with this process, whatever happens to it.
+    stdio: ['pipe', 'inherit', 'inherit'],
   });
   publisher = await TestPublisher.connect(nats.url);
   for (let i = 0; i < CLIENTS; i++) await connect(gateway, i % 2 === 0 ? 'json' : 'msgpack');
@@ -67,11 +69,11 @@ beforeAll(async () => {
     client.send({ action: 'subscribe', stream: 'rooms', room: 'desk' });
     await client.arrived('subscribed', 5, FOLLOWED_WITHIN_MS);
   }
+  publishedAtMs = performance.now();
   publisher.put('md.quotes.SILENT', { symbol: 'SILENT', current_price: 1 });
   ownSimulated = await connect(simulator, 'json');
   ownSimulated.send({ action: 'subscribe', stream: 'quotes', symbols: ['AAPL'] });
   ownSimulated.send({ action: 'subscribe', stream: 'trades' });
-  connectedAtMs = performance.now();
 }, 60_000);
 
 afterAll(async () => {
@@ -179,7 +181,7 @@ describe('D10: the system clock is set while everything runs', () => {
   it('heartbeats keep their interval', async () => {
     const silent = (client: TestClient) => client.heartbeats.filter(({ topic }) => topic === 'quotes:SILENT').length;
     const most = clients.slice(0, CLIENTS).map(silent);
-    const elapsedMs = performance.now() - connectedAtMs;
+    const elapsedMs = performance.now() - publishedAtMs;
     for (const count of most) expect(count).toBeLessThanOrEqual(elapsedMs / HEARTBEAT_MS + 1);
     for (const count of most) expect(count).toBeGreaterThanOrEqual(1);
   });

@@ -1,7 +1,8 @@
-/** Publishes with the library, several times a second, until it is ended: `node steady-publisher.mjs <NATS URL>`. */
+/** Publishes with the library, several times a second, until standard input ends: `node steady-publisher.mjs <NATS URL>`. */
 import { connectPublisher } from '../../dist/publisher/index.js';
 
 const publisher = await connectPublisher({ servers: process.argv[2] });
+process.stdin.resume().on('end', () => process.exit());
 let n = 0;
 setInterval(() => {
   n++;

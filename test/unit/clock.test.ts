@@ -49,7 +49,7 @@ describe('R43 a clock that jumps', () => {
   });
 
   it.each([-HOUR_MS, HOUR_MS])('R43 by %i ms does not silence the log', async byMs => {
-    const sampler = new LogSampler(20);
+    const sampler = new LogSampler(300);
     expect(sampler.pass('trouble')).toBe(0);
     setWallClock(byMs);
     expect(sampler.pass('trouble')).toBeUndefined();

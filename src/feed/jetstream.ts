@@ -99,7 +99,7 @@ export class JetStreamFeed implements Feed {
       connection,
       stream: config.stream,
       headerFaults: this.#subjects.headerFaults,
-      nowMs: () => this.#options.clock.nowMicros() / 1000,
+      nowMs: () => this.#options.clock.monotonicMicros() / 1000,
     });
     watchConnection(connection, {
       disconnected: () => this.#onDisconnect(),
@@ -232,7 +232,7 @@ export class JetStreamFeed implements Feed {
   async #findOrCreate(manager: JetStreamManager, stream: string): Promise<StreamInfo> {
     const info = await findStream(manager, stream);
     if (info === undefined && this.#numbering.createdEpoch !== '') {
-      const nowMicros = this.#options.clock.nowMicros();
+      const nowMicros = this.#options.clock.monotonicMicros();
       this.#absentSinceMicros ??= nowMicros;
       if (nowMicros - this.#absentSinceMicros < STREAM_ABSENT_MS * 1000)
         throw new Error(`stream ${stream} does not exist`);

@@ -1,0 +1,362 @@
+"""What a publisher's messages mean, worked out from their bytes alone and without any of Millrace's own code: for every
+state topic the document after each message, or that it cannot be known; for every event topic what is to arrive."""
+import re
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from decimal import Decimal
+
+from wire import BOM, Malformed, Time, read_json, read_msgpack
+
+AMOUNT_DIGITS_MAX = 64
+AMOUNT_EXPONENT_MAX = 64
+QUOTE_AMOUNTS = ("current_price", "base_price", "change", "change_percent", "bid", "ask", "volume")
+TRADE_PARTIES = ("buyer_id", "seller_id", "buyer_fee", "seller_fee")
+CHANNEL_TYPES = {
+    "routing-metrics": "routing-decision",
+    "lp-performance": "lp-metrics",
+    "exposure-updates": "exposure-update",
+    "alerts": "alert",
+}
+ORDER_ACTIONS = ("created", "filled", "partially_filled", "cancelled", "rejected")
+RESERVED = ("type", "epoch", "seq", "prev_seq", "ts_event", "ts_sent")
+PLAIN = re.compile(r"-?[0-9]+(\.[0-9]+)?")
+AMOUNT = re.compile(r"[+-]?([0-9]*)(?:\.([0-9]*))?(?:[eE]([+-]?[0-9]+))?")
+
+
+class Refused(Exception):
+    """The message counts as lost."""
+
+
+class Amount:
+    """Text that stands for an amount: as it came where that is plain, else in any plain form of the same value."""
+
+    def __init__(self, text):
+        self.text = text
+        self.value = Decimal(text)
+        self.is_plain = PLAIN.fullmatch(text) is not None and not (text.startswith("-") and self.value == 0)
+
+    def __repr__(self):
+        return f"Amount({self.text})"
+
+
+class Instant:
+    """A time; its text may have any number of decimals that does not lose any."""
+
+    def __init__(self, nanos):
+        self.nanos = nanos
+
+    def __repr__(self):
+        return f"Instant({self.nanos})"
+
+
+def amount_of(value):
+    """An Amount, a number or None: as a client gets it."""
+    if value is None or value == "":
+        return None
+    if isinstance(value, bool):
+        raise Refused("no amount")
+    if isinstance(value, (int, float, Decimal)):
+        return value
+    if not isinstance(value, str):
+        raise Refused("no amount")
+    match = AMOUNT.fullmatch(value)
+    if match is None:
+        raise Refused("no amount")
+    digits = (match[1] or "") + (match[2] or "")
+    if not 0 < len(digits) <= AMOUNT_DIGITS_MAX:
+        raise Refused("no amount")
+    if digits.strip("0") and abs(int(match[3] or 0)) > AMOUNT_EXPONENT_MAX:
+        raise Refused("no amount")
+    # However far its exponent goes, zero is zero.
+    return Amount(value if digits.strip("0") else value[: match.start(3) - 1] if match[3] else value)
+
+
+def amount_value(amount):
+    return amount.value if isinstance(amount, Amount) else Decimal(repr(amount)) if isinstance(amount, float) else Decimal(amount)
+
+
+def quantity_of(value):
+    amount = amount_of(value)
+    if amount is not None and amount_value(amount) < 0:
+        raise Refused("a negative quantity")
+    return amount
+
+
+def instant_of(value):
+    """Text in RFC 3339, or a number since 1970 whose size says its unit."""
+    if isinstance(value, Time):
+        return Instant(value.nanos)
+    if isinstance(value, str):
+        nanos = nanos_of_text(value)
+        if nanos is None:
+            raise Refused("no time")
+        return value if value.endswith("Z") and "T" in value else Instant(nanos)
+    if isinstance(value, bool) or not isinstance(value, (int, float, Decimal)):
+        raise Refused("no time")
+    number = Decimal(repr(value)) if isinstance(value, float) else Decimal(value)
+    for minimum, factor in ((10**18, 1), (10**15, 10**3), (10**12, 10**6), (10**9, 10**9)):
+        if number >= minimum:
+            return Instant(int(number * factor))
+    raise Refused("no time")
+
+
+def nanos_of_text(text):
+    match = re.fullmatch(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d+))?(Z|[+-]\d\d:\d\d)", text)
+    if match is None:
+        return None
+    zone = "+00:00" if match[3] == "Z" else match[3]
+    whole = datetime.fromisoformat(match[1] + zone).astimezone(timezone.utc)
+    return int(whole.timestamp()) * 10**9 + int((match[2] or "0")[:9].ljust(9, "0"))
+
+
+def carried(value):
+    """Any value of a publisher's own."""
+    if isinstance(value, Time):
+        return Instant(value.nanos)
+    if isinstance(value, dict):
+        return {name: carried(item) for name, item in value.items()}
+    return [carried(item) for item in value] if isinstance(value, list) else value
+
+
+def agrees(expected, held):
+    """Exactly, by value and by type: text is not a number, and a whole number is an integer."""
+    if isinstance(expected, Amount):
+        if not isinstance(held, str) or PLAIN.fullmatch(held) is None:
+            return False
+        return held == expected.text if expected.is_plain else Decimal(held) == expected.value
+    if isinstance(expected, Instant):
+        return isinstance(held, str) and held.endswith("Z") and nanos_of_text(held) == expected.nanos
+    if isinstance(expected, dict):
+        is_alike = isinstance(held, dict) and expected.keys() == held.keys()
+        return is_alike and all(agrees(value, held[name]) for name, value in expected.items())
+    if isinstance(expected, list):
+        return isinstance(held, list) and len(expected) == len(held) and all(map(agrees, expected, held))
+    if isinstance(expected, (bool, str)) or expected is None:
+        return type(expected) is type(held) and expected == held
+    return same_number(expected, held)
+
+
+def same_number(expected, held):
+    value = amount_value(expected)
+    is_64 = value == value.to_integral_value() and -(2**63) <= value < 2**64
+    if isinstance(held, str):
+        # Only what neither an integer type nor a float of MessagePack holds.
+        is_double = Decimal(repr(float(value))) == value
+        return PLAIN.match(held) is not None and Decimal(held) == value and not (is_64 or (is_double and not isinstance(expected, int)))
+    if isinstance(held, bool) or not isinstance(held, (int, float, Decimal)):
+        return False
+    if isinstance(held, float) and is_64:
+        return False
+    return amount_value(held) == value
+
+
+def decode(payload):
+    if payload.startswith(BOM):
+        payload = payload[len(BOM) :]
+    first = payload[:1]
+    try:
+        if first and (first[0] & 0xF0 == 0x80 or first[0] in (0xDE, 0xDF)):
+            value = read_msgpack(payload, is_strict=False)
+        else:
+            value = read_json(payload.decode())
+    except (Malformed, ValueError) as error:
+        raise Refused("cannot be read") from error
+    if not isinstance(value, dict):
+        raise Refused("not an object")
+    return value
+
+
+@dataclass
+class State:
+    """Of one state subject."""
+
+    document: object = None
+    """The document by count of the numbering's restarts and sequence; None where it cannot be known."""
+    after: dict = field(default_factory=dict)
+    refused: list = field(default_factory=list)
+    published: int = 0
+    run: int = 0
+    seq: int = 0
+    """Of an event subject: what each sequence brings; None: it is lost."""
+    messages: dict = field(default_factory=dict)
+
+
+class Model:
+    """Takes what was published, in order. Subjects are independent of each other."""
+
+    def __init__(self):
+        self.subjects = {}
+
+    def subject(self, name):
+        return self.subjects.setdefault(name, State())
+
+    def publish(self, subject, payload, headers):
+        """Returns True when the message counts, False when it is refused."""
+        state = self.subject(subject)
+        seq = int(headers["Seq"]) if "Seq" in headers else state.seq + 1
+        is_lossy = seq != state.seq + 1
+        if seq == 1 and state.seq > 1:
+            state.run += 1
+        elif is_lossy and state.published > 0:
+            for lost in range(state.seq + 1, seq):
+                state.messages[state.run, lost] = None
+        if is_lossy or seq == 1:
+            state.document = None
+        state.published += 1
+        state.seq = seq
+        kind, _, name = subject.removeprefix("md.").partition(".")
+        try:
+            value = decode(payload)
+            if kind in ("quotes", "books"):
+                state.document = (quote_after if kind == "quotes" else book_after)(state.document, value, name)
+            else:
+                state.messages[state.run, seq] = event_of(kind, value, name)
+            is_good = True
+        except Refused:
+            state.document = None
+            state.messages[state.run, seq] = None
+            is_good = False
+        state.refused.append(not is_good)
+        state.after[state.run, seq] = state.document
+        return is_good
+
+
+def flag(value, name):
+    given = value.get(name, False)
+    if not isinstance(given, bool):
+        raise Refused(f"{name} is no boolean")
+    return given
+
+
+def quote_after(quote, value, symbol):
+    """The quote after the message; None where a change finds nothing to change."""
+    if value.get("symbol") != symbol:
+        raise Refused("another symbol")
+    members = {}
+    for name, member in value.items():
+        if name == "partial":
+            continue
+        if name in QUOTE_AMOUNTS:
+            members[name] = amount_of(member)
+        elif name == "last_updated":
+            members[name] = None if member is None or member == "" else instant_of(member)
+        else:
+            members[name] = carried(member)
+    if len(members) < 2:
+        raise Refused("nothing but a symbol")
+    if not flag(value, "partial"):
+        return members
+    return None if quote is None else {**quote, **members}
+
+
+def book_after(book, value, symbol):
+    """Both sides by value of the price; each level as (price, quantity), both amounts."""
+    if value.get("symbol") != symbol:
+        raise Refused("another symbol")
+    is_whole = flag(value, "snapshot")
+    sides = {side: levels_of(value.get(side, [])) for side in ("bids", "asks")}
+    if not is_whole and "bids" not in value and "asks" not in value:
+        raise Refused("no levels")
+    timestamp = value.get("timestamp")
+    instant = None if timestamp in (None, "") else instant_of(timestamp)
+    if not is_whole and book is None:
+        return None
+    after = {"bids": {}, "asks": {}} if is_whole else {side: dict(book[side]) for side in ("bids", "asks")}
+    for side, levels in sides.items():
+        for price, quantity in levels:
+            if amount_value(quantity) == 0:
+                after[side].pop(amount_value(price), None)
+            else:
+                after[side][amount_value(price)] = (price, quantity)
+    return {**after, "timestamp": instant}
+
+
+def levels_of(levels):
+    if not isinstance(levels, list):
+        raise Refused("no levels")
+    parsed = []
+    for level in levels:
+        if not isinstance(level, list) or len(level) < 2:
+            raise Refused("no level")
+        price, quantity = amount_of(level[0]), quantity_of(level[1])
+        if price is None or quantity is None:
+            raise Refused("no level")
+        parsed.append((price, quantity))
+    return parsed
+
+
+def best(book, side, count):
+    prices = sorted(book[side], reverse=side == "bids")[:count]
+    return [book[side][price] for price in prices]
+
+
+def agrees_depth(book, held, depth):
+    """The best levels of both sides, however their prices are written."""
+    for side in ("bids", "asks"):
+        levels = {amount_value(price): (price, quantity) for price, quantity in best(book, side, depth)}
+        own = {Decimal(price): (price, quantity) for price, quantity in held[side].items()}
+        if levels.keys() != own.keys() or len(own) != len(held[side]):
+            return False
+        for price, level in levels.items():
+            if not all(agrees(as_text(mine), theirs) for mine, theirs in zip(level, own[price])):
+                return False
+    return True
+
+
+def as_text(amount):
+    """In books, numbers are written out."""
+    return amount if isinstance(amount, Amount) else Amount(format(amount_value(amount), "f"))
+
+
+def agrees_best(book, held):
+    (bid,), (ask,) = (best(book, side, 1) or [None] for side in ("bids", "asks"))
+    expected = {
+        "best_bid": bid and as_text(bid[0]),
+        "bid_quantity": bid and as_text(bid[1]),
+        "best_ask": ask and as_text(ask[0]),
+        "ask_quantity": ask and as_text(ask[1]),
+    }
+    if book["timestamp"] is not None:
+        expected["timestamp"] = book["timestamp"]
+    if not all(agrees(value, held[name]) for name, value in expected.items()):
+        return False
+    if bid is None or ask is None:
+        return held["spread"] is None
+    return Decimal(held["spread"]) == amount_value(ask[0]) - amount_value(bid[0])
+
+
+def event_of(kind, value, name):
+    """The members of the client's message besides its chain."""
+    owner = {"trades": "symbol", "orders": "user_id", "analytics": "channel", "rooms": "room"}[kind]
+    given = value.get(owner)
+    if given != name and (kind == "trades" or given is not None):
+        raise Refused("another name")
+    if kind == "trades":
+        if value.get("trade_id") is None or amount_of(value.get("price")) is None or quantity_of(value.get("quantity")) is None:
+            raise Refused("a member is missing")
+    elif kind == "orders":
+        if value.get("action") not in ORDER_ACTIONS or value.get("order_id") is None:
+            raise Refused("a member is missing")
+    elif "data" not in value or (kind == "rooms" and not isinstance(value.get("from"), str)):
+        raise Refused("a member is missing")
+    own_type = {"trades": "trade_executed", "orders": "order_update", "rooms": "room_message"}.get(kind) or CHANNEL_TYPES[name]
+    message = {}
+    for member, item in value.items():
+        if member in RESERVED:
+            if not (member == "type" and item == own_type):
+                message[f"source_{member}"] = carried(item)
+        elif kind == "trades" and member in TRADE_PARTIES:
+            continue
+        elif member in ("price", "quantity", "filled_quantity") and kind in ("trades", "orders"):
+            message[member] = (amount_of if member == "price" else quantity_of)(item)
+        elif member in ("executed_at", "timestamp"):
+            message[member] = None if item is None or item == "" else instant_of(item)
+        else:
+            message[member] = carried(item)
+    return {**message, "type": own_type, owner: name}
+
+
+def agrees_event(expected, frame):
+    """The frame has these members, its chain and its times, and nothing else."""
+    chain = ("epoch", "prev_seq", "seq", "ts_event", "ts_sent")
+    return agrees(expected, {name: value for name, value in frame.items() if name not in chain})

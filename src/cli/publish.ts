@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { Command } from 'commander';
 import { Events, type NatsConnection } from 'nats';
-import { isPlainMsgpack } from '../protocol/msgpack.js';
+import { MsgpackReader } from '../protocol/msgpack-reader.js';
 import { parseSubject } from '../protocol/topics.js';
 import { CommandFailure, reasonOf } from './failure.js';
 import { connectOnce, natsConfig, natsOption, shownNatsUrl } from './nats-connection.js';
@@ -58,7 +58,11 @@ async function fileBytes(path: string): Promise<Uint8Array> {
   }
   const isMap = ((bytes[0] ?? 0) & 0xf0) === 0x80 || bytes[0] === 0xde || bytes[0] === 0xdf;
   if (!isMap) return checkedJson(bytes.toString('utf8'), path);
-  if (!isPlainMsgpack(bytes, 0, bytes.length)) throw new CommandFailure(`${path}: is not one whole MessagePack map`);
+  try {
+    new MsgpackReader().read(bytes, 0, bytes.length);
+  } catch (cause) {
+    throw new CommandFailure(`${path}: is not one whole MessagePack map`, { cause });
+  }
   return bytes;
 }
 

@@ -2,11 +2,13 @@
  * The change of one quote: JSON Patch operations on `{"quotes":{…}}`, written straight from what changed, without building
  * the operations first (native-notes/measurements.md).
  */
+
+import { Known } from '../protocol/byte-writer.js';
+import { stringifyExact } from '../protocol/exact-json.js';
+import type { MsgpackWriter } from '../protocol/msgpack-writer.js';
 import { pointerToken } from '../protocol/topics.js';
-import { Known } from './byte-writer.js';
 import type { Encodable, Stamps } from './frame-encoder.js';
 import { inJson, type JsonWriter } from './json-writer.js';
-import type { MsgpackWriter } from './msgpack-writer.js';
 import { MSGPACK_OPERATION, MSGPACK_VALUE, PatchHead } from './patch-head.js';
 import { type Field, indexOfField, type Quote } from './quote.js';
 
@@ -136,7 +138,11 @@ function isSame(before: unknown, after: unknown): boolean {
   // Apart from each other, so that each is compiled for its own type.
   if (typeof after === 'number') return typeof before === 'number' && before === after;
   if (typeof after === 'string') return typeof before === 'string' && before === after;
-  return before === after || (typeof after === 'object' && JSON.stringify(before) === JSON.stringify(after));
+  return before === after || (typeof after === 'object' && isAlike(before, after));
+}
+
+function isAlike(before: unknown, after: unknown): boolean {
+  return typeof before === 'object' && stringifyExact(before) === stringifyExact(after);
 }
 
 function writePath(out: MsgpackWriter, path: Known, { utf8 }: Field): void {

@@ -136,12 +136,20 @@ export class Fanout {
         const entry = this.#table.get(tier, ring.source, ring.lane);
         if (entry === undefined || entry.isBroken) return;
         entry.part = undefined;
-        if (ring.kind === FrameKind.snapshot) entry.epoch = this.#epochText(ring);
+        if (ring.kind === FrameKind.snapshot) {
+          entry.epoch = this.#epochText(ring);
+          // A whole document ends it.
+          entry.stale = undefined;
+        }
         entry.lastSeq = ring.seq;
         this.#observe(ring, nowMicros);
         this.#publishTo(entry, ring, nowMicros);
         return;
       }
+      case FrameKind.stale:
+      case FrameKind.held:
+        this.#stale(ring, tier);
+        return;
       case FrameKind.event:
       case FrameKind.gap:
         this.#event(ring, tier, nowMicros);
@@ -158,6 +166,15 @@ export class Fanout {
       case FrameKind.rebuilt:
         this.#repair(ringIndex, tier);
     }
+  }
+
+  /** The topic is held back; or it is, as whoever asked for its document is about to be told. */
+  #stale(ring: RingReader, tier: Tier): void {
+    const isAnswer = ring.kind === FrameKind.held;
+    const entry = isAnswer ? this.#table.asked(ring.tag) : this.#table.get(tier, ring.source, ring.lane);
+    if (entry === undefined || entry.tier !== tier || (entry.isBroken && !isAnswer)) return;
+    entry.stale = ring.copy.slice(ring.payloadStart, ring.payloadEnd);
+    if (!isAnswer) this.#outbox.publishStale(entry);
   }
 
   #event(ring: RingReader, tier: Tier, nowMicros: number): void {

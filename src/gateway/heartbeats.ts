@@ -39,7 +39,8 @@ export class Heartbeats {
       if (nowMicros - entry.sentAtMicros < this.#intervalMicros || !isAlive(entry)) continue;
       entry.sentAtMicros = nowMicros;
       const { epoch, lastSeq: seq } = entry;
-      this.#outbox.publishControl(entry, { type: 'heartbeat', topic: topicOf(entry.stream, entry.symbol), epoch, seq });
+      const heartbeat = { type: 'heartbeat', topic: topicOf(entry.stream, entry.symbol), epoch, seq };
+      this.#outbox.publishControl(entry, entry.stale === undefined ? heartbeat : { ...heartbeat, stale: true });
       sent++;
     }
   }

@@ -60,6 +60,8 @@ export interface LaneEntry {
   readonly held: Set<Subscription>;
   /** The last part, while no frame has followed it. */
   part: Part | undefined;
+  /** State topics that are held back: the frame that says so, for whoever is sent their document. */
+  stale: Uint8Array | undefined;
   /** Run when the lane becomes live, or (false) when it cannot be had. */
   readonly whenLive: ((isLive: boolean) => void)[];
 }
@@ -274,6 +276,7 @@ export class LaneTable {
       waiting: new Set(),
       held: new Set(),
       part: undefined,
+      stale: undefined,
       whenLive: [],
     };
   }

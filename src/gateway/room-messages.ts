@@ -1,6 +1,7 @@
 /** `publish`: a client's message to a room, by way of the feed, so that every gateway has it in the same place. */
 import type { ErrorCode } from '../protocol/codes.js';
 import type { CommandId, PublishCommand } from '../protocol/commands.js';
+import { stringifyExact } from '../protocol/exact-json.js';
 import { isCarriable } from '../protocol/plain.js';
 import type { FromWorker, ToWorker } from '../protocol/thread-messages.js';
 import { isSymbol, topicOf } from '../protocol/topics.js';
@@ -36,7 +37,7 @@ export class RoomMessages {
     const { sub } = session.credential;
     const message = { type: 'room_message', room, from: sub, data, timestamp: new Date().toISOString() };
     const problem = problemOf(session, stream, room, data);
-    const payload = problem === undefined ? Buffer.from(JSON.stringify(message)) : NOTHING;
+    const payload = problem === undefined ? Buffer.from(stringifyExact(message)) : NOTHING;
     const refused = problem ?? this.#refusalOf(payload);
     if (refused !== undefined) {
       this.#answers.fail(session, id, ...refused);
@@ -45,7 +46,7 @@ export class RoomMessages {
     const request = ++this.#last;
     this.#pending.set(request, { session, id, topic: topicOf('rooms', room) });
     // One user's message with one id is one message, however often it is sent, and over whichever connection.
-    const key = id === undefined ? '' : JSON.stringify([sub, room, id]);
+    const key = id === undefined ? '' : stringifyExact([sub, room, id]);
     this.#post({ type: 'publish', id: request, room, payload: new Uint8Array(payload), key });
   }
 

@@ -158,6 +158,7 @@ export class Subscriptions {
       entry.isBroken = false;
       entry.sentSeqs = undefined;
       if (part !== undefined && part.bytes.length > 0) this.#outbox.publishPart(entry, part);
+      this.#outbox.publishStale(entry);
     }
     const waiting = [...entry.waiting];
     entry.waiting.clear();
@@ -177,6 +178,8 @@ export class Subscriptions {
     if (!entry.isBroken && !entry.isState) entry.sentSeqs = entry.seqs.surelySent(0);
     entry.isBroken = entry.source >= 0;
     entry.part = undefined;
+    // The answer says whether it is still held back.
+    entry.stale = undefined;
     this.#table.askAgain(entry);
     this.resumptions.broken(entry);
     for (const { assembly } of [...entry.held]) {
@@ -265,6 +268,7 @@ export class Subscriptions {
     }
     // A dropped snapshot leaves the subscription waiting: the drop suspends the session, and its resumption begins anew.
     if (part !== undefined && part.bytes.length > 0 && !this.#outbox.sendPart(session, entry, part)) return;
+    if (!this.#outbox.sendStale(session, entry)) return;
     if (subscription.stream === 'trades') this.#losses.adopt(subscription);
     // Only a live lane knows what went by meanwhile.
     this.#losses.announce(subscription);
@@ -276,6 +280,7 @@ export class Subscriptions {
     // Empty when every topic was unsubscribed before its part came.
     let isSent = parts.size === 0 || (isContinued && isWithoutData) || this.#outbox.sendQuotes(session, parts);
     for (const { entry, bytes } of queue) isSent &&= this.#outbox.sendEncoded(session, entry, bytes);
+    for (const { entry } of parts.keys()) isSent &&= this.#outbox.sendStale(session, entry);
     for (const subscription of parts.keys()) {
       subscription.assembly = undefined;
       subscription.entry.held.delete(subscription);

@@ -1,5 +1,5 @@
 /** What the hub is given, what it is asked for, and what it counts. */
-import type { RejectReason } from '../protocol/batch.js';
+import type { Hold, RejectReason } from '../protocol/batch.js';
 import type { ToWorker } from '../protocol/thread-messages.js';
 import type { EncoderThread } from './encoder-thread.js';
 import type { Position } from './publications.js';
@@ -76,6 +76,8 @@ export interface HubOptions {
   readonly batchIntervalMs: number;
   /** @see ShardOptions.isBehind */
   readonly isBehind: () => boolean;
+  /** A state subject lacks a message and is held back, or (null) is whole again. */
+  readonly onHold: (subject: string, hold: Hold | null) => void;
   readonly onRejected: (subject: string, payload: Uint8Array, reason: RejectReason) => void;
   /** Something that should not happen happened; the hub goes on. */
   readonly onFault: (what: string, detail: string) => void;

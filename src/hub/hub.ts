@@ -5,10 +5,11 @@
 import type { BatchResult, RejectReason } from '../protocol/batch.js';
 import { stretchOf } from '../protocol/load.js';
 import type { RecordPlace } from '../protocol/progress.js';
-import { FLAG_LOSS_BEFORE, RecordKind } from '../protocol/records.js';
+import { FLAG_LOSS_BEFORE, FLAG_NEW_EPOCH, RecordKind } from '../protocol/records.js';
 import type { FromWorker } from '../protocol/thread-messages.js';
 import {
   ALL_SYMBOLS,
+  hasUnusableName,
   isOnDemand,
   isStateSource,
   isSymbol,
@@ -20,6 +21,7 @@ import {
 import { Announcements } from './announcements.js';
 import { ClientSources } from './client-sources.js';
 import { EventHistory, prevSeqOf, UNKNOWN_SEQ } from './event-history.js';
+import { Holds } from './holds.js';
 import type { HubCounters, HubMessage, HubOptions } from './hub-options.js';
 import { Interest } from './interest.js';
 import { LastSeqs } from './last-seqs.js';
@@ -27,6 +29,7 @@ import type { LostRange } from './lost-ranges.js';
 import { OwnEpochs } from './own-epochs.js';
 import { Poison } from './poison.js';
 import { Publications } from './publications.js';
+import { PublisherEpochs } from './publisher-epochs.js';
 import { defineSource, rebuildSource } from './rebuild.js';
 import { Replays } from './replays.js';
 import { Shard } from './shard.js';
@@ -53,6 +56,8 @@ export class Hub {
   readonly #sources: SourceTable;
   readonly #interest: Interest;
   readonly #epochs: OwnEpochs;
+  readonly #publisherEpochs = new PublisherEpochs();
+  readonly holds: Holds;
   readonly #history: EventHistory;
   readonly #poison: Poison;
   readonly #replays: Replays;
@@ -76,6 +81,7 @@ export class Hub {
     });
     this.#clientSources = new ClientSources(options.clientSourcesMax);
     this.#epochs = new OwnEpochs(options.epoch);
+    this.holds = new Holds(options.onHold);
     this.#history = new EventHistory(options.historyBytes);
     this.#poison = new Poison(this.#history);
     this.#replays = new Replays({
@@ -134,6 +140,7 @@ export class Hub {
   /** The feed lost its source: what it does not number itself may have holes from here on. */
   feedLost(): void {
     this.#epochs.outage();
+    this.#publisherEpochs.outage();
   }
 
   /** Takes one message of the feed. The payload is copied before it returns. */
@@ -147,7 +154,7 @@ export class Hub {
     this.counters.messages++;
     this.counters.bytes += m.payload.length;
     const shard = this.shards[source.shard] as Shard;
-    const epoch = m.epoch === '' ? this.#epochs.of(source) : m.epoch;
+    const epoch = m.epoch === '' ? this.#epochs.of(source) : this.#publisherEpochs.of(source, m);
     let flags = 0;
     if (epoch !== source.epoch) flags = this.#beginEpoch(shard, source, epoch);
     else if (m.epoch !== '' && m.seq <= source.seq) {
@@ -213,7 +220,10 @@ export class Hub {
 
   #discover(m: HubMessage): Source | undefined {
     const parsed = parseSubject(m.subject);
-    if (parsed === undefined) return undefined;
+    if (parsed === undefined) {
+      if (hasUnusableName(m.subject)) this.#refuse(m, 'invalid_symbol');
+      return undefined;
+    }
     const { kind, symbol } = parsed;
     if (isOnDemand(kind)) {
       // Nobody here wants it; but where it stands, whoever comes is told.
@@ -250,6 +260,7 @@ export class Hub {
     const position = this.#options.feed.position(source.subject);
     if (position?.epoch === source.epoch && source.seq > 0) this.#lastSeqs.note(source.subject, source);
     this.#replays.forgetSource(source);
+    this.holds.forget(source);
     this.shards[source.shard]?.control(RecordKind.drop, source.id, 0, 0);
     this.#clientSources.remove(source);
     this.#sources.drop(source);
@@ -265,7 +276,7 @@ export class Hub {
     source.historyAt = -1;
     shard.beginEpoch(source, epoch);
     // Nothing proves that the first message of an epoch continues the document of the one before.
-    return isFirst ? 0 : FLAG_LOSS_BEFORE;
+    return isFirst ? 0 : FLAG_LOSS_BEFORE | FLAG_NEW_EPOCH;
   }
 
   #publisherGap(shard: Shard, source: Source, seq: number): number {
@@ -310,9 +321,13 @@ export class Hub {
       this.#options.onRejected(this.#sources.get(source)?.subject ?? '', payload, reason);
     }
     for (const [reason, count] of result.rejectedMore ?? []) this.#countRejected(reason, count);
-    for (const { source, epoch, seq, payload } of result.checkpoints) {
+    for (const { source, epoch, seq, payload, hold } of result.checkpoints) {
       const s = this.#sources.get(source);
-      if (s?.epoch === epoch) s.retention?.checkpoint(payload, seq);
+      if (s?.epoch === epoch) s.retention?.checkpoint(payload, seq, hold);
+    }
+    for (const { source, hold } of result.holds) {
+      const s = this.#sources.get(source);
+      if (s !== undefined) this.holds.change(s, hold);
     }
     for (const failure of result.failures) this.#options.onFault('encoder failed on a record', failure);
   }
@@ -324,6 +339,12 @@ export class Hub {
     if (source === undefined || payload === undefined) return;
     this.#countRejected('internal', 1);
     this.#options.onRejected(source.subject, payload, 'internal');
+  }
+
+  /** What no encoder gets to see. */
+  #refuse({ subject, payload }: HubMessage, reason: RejectReason): void {
+    this.#countRejected(reason, 1);
+    this.#options.onRejected(subject, payload, reason);
   }
 
   #countRejected(reason: RejectReason, count: number): void {

@@ -23,6 +23,12 @@ export interface Source {
   ownEpoch: string;
   /** Outages of the feed before `ownEpoch`. */
   outages: number;
+  /** The epoch that its publisher names; '' while it numbers nothing. */
+  publisherEpoch: string;
+  /** How often it has begun in that epoch. */
+  publisherLife: number;
+  /** Outages of the feed before its newest message. */
+  publisherOutages: number;
   /** Sequence of the newest message; 0 before the first. */
   seq: number;
   /** Event sources: sequence of the newest message that the encoder has taken; 0 before the first. */
@@ -105,6 +111,9 @@ export class SourceTable {
       epochs: 0,
       ownEpoch: '',
       outages: 0,
+      publisherEpoch: '',
+      publisherLife: 1,
+      publisherOutages: 0,
       seq: 0,
       encodedSeq: 0,
       wants: null,

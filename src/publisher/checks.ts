@@ -5,7 +5,7 @@ import { CHANNELS, type Channel, isChannel, isSymbol } from '../protocol/topics.
 import type { BookLevel, PublishOptions } from './messages.js';
 
 /** Levels of one side that a gateway takes. */
-export const LEVELS_MAX = 5000;
+export const LEVELS_MAX = 20_000;
 /** Deepest nesting of a member that a gateway takes. */
 const DEPTH_MAX = 8;
 const MESSAGE_ID_LENGTH_MAX = 128;

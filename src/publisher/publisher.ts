@@ -23,7 +23,7 @@ import {
 import { closedError, type Sender } from './sender.js';
 
 /** Longest message that a gateway takes, in bytes. */
-export const PAYLOAD_BYTES_MAX = 256 * 1024;
+export const PAYLOAD_BYTES_MAX = 1024 * 1024;
 /** How long `close` waits for what is still on its way. */
 const CLOSE_TIMEOUT_MS = 5_000;
 

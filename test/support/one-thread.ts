@@ -233,7 +233,10 @@ export class OneThreadGateway {
       startEncoder: shard => {
         const ring = rings[shard] as SharedArrayBuffer;
         const thread = new StepThread(
-          new ShardEncoder({ ring, doorbells, batchMax: 3, progress: createProgress() }, nowMicros),
+          new ShardEncoder(
+            { ring, doorbells, messageBytesMax: 1024 * 1024, batchMax: 3, progress: createProgress() },
+            nowMicros,
+          ),
         );
         this.#threads[shard] = thread;
         return thread;
@@ -250,6 +253,7 @@ export class OneThreadGateway {
       isBehind: () => false,
       hungAfterMs: Number.POSITIVE_INFINITY,
       stableAfterMs: 0,
+      onHold: () => {},
       onRejected: (subject, payload, reason) => {
         options.onRejected?.(reason);
         if (!isRefused(payload)) this.faults.push(`rejected ${subject}: ${reason}`);

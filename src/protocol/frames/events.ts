@@ -9,14 +9,14 @@ export const tradeMembers = {
   symbol: name,
   price: amount,
   quantity: amount,
-  executed_at: time.optional(),
+  executed_at: time.nullable().optional(),
 };
 /** Members that only a credential entitled to `trades:full` is shown. */
 export const partyMembers = {
   buyer_id: reference.optional(),
   seller_id: reference.optional(),
-  buyer_fee: amount.optional(),
-  seller_fee: amount.optional(),
+  buyer_fee: amount.nullable().optional(),
+  seller_fee: amount.nullable().optional(),
 };
 export const orderMembers = {
   action: z.enum(['created', 'filled', 'partially_filled', 'cancelled', 'rejected']),
@@ -24,16 +24,16 @@ export const orderMembers = {
   symbol: name.optional(),
   side: z.string().optional(),
   status: z.string().optional(),
-  quantity: amount.optional(),
-  filled_quantity: amount.optional(),
+  quantity: amount.nullable().optional(),
+  filled_quantity: amount.nullable().optional(),
   price: amount.nullable().optional().describe('null or absent where the order has none'),
-  timestamp: time.optional(),
+  timestamp: time.nullable().optional(),
 };
-export const analyticsMembers = { timestamp: time.optional(), data: json };
+export const analyticsMembers = { timestamp: time.nullable().optional(), data: json };
 export const roomMembers = {
   from: z.string().describe('The user who says it'),
   data: json,
-  timestamp: time.optional(),
+  timestamp: time.nullable().optional(),
 };
 
 const channels = Object.keys(CHANNELS) as Channel[];

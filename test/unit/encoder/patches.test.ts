@@ -7,10 +7,10 @@ import type { PlainObject } from '../../../src/encoder/decode.js';
 import { DepthPatch } from '../../../src/encoder/depth-patch.js';
 import { type Encodable, Stamps } from '../../../src/encoder/frame-encoder.js';
 import { JsonWriter } from '../../../src/encoder/json-writer.js';
-import { MsgpackWriter } from '../../../src/encoder/msgpack-writer.js';
 import { PatchHead } from '../../../src/encoder/patch-head.js';
 import { type Layout, type Quote, readQuote } from '../../../src/encoder/quote.js';
 import { PatchBeginnings, QuotePatch } from '../../../src/encoder/quote-patch.js';
+import { MsgpackWriter } from '../../../src/protocol/msgpack-writer.js';
 import { TS_SENT_PLACEHOLDER } from '../../../src/protocol/stamp.js';
 import { isSymbol, pointerToken } from '../../../src/protocol/topics.js';
 

@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { Packr } from 'msgpackr';
 import { describe, expect, it } from 'vitest';
-import { Known } from '../../../src/encoder/byte-writer.js';
 import { JsonWriter } from '../../../src/encoder/json-writer.js';
-import { MsgpackWriter } from '../../../src/encoder/msgpack-writer.js';
+import { Known } from '../../../src/protocol/byte-writer.js';
+import { MsgpackWriter } from '../../../src/protocol/msgpack-writer.js';
 
 const packr = new Packr({ useRecords: false, variableMapSize: true, encodeUndefinedAsNil: true });
 /** Prices, ratios, amounts and what else a number may be. */

@@ -2,8 +2,11 @@
 import { unpack } from 'msgpackr';
 import type { NatsConnection } from 'nats';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { LEVELS_MAX as GATEWAY_LEVELS_MAX } from '../../../src/encoder/book.js';
-import { decodePayload, PAYLOAD_BYTES_MAX as GATEWAY_BYTES_MAX } from '../../../src/encoder/decode.js';
+import { decodePayload } from '../../../src/encoder/decode.js';
+import {
+  MESSAGE_BYTES_DEFAULT as GATEWAY_BYTES_MAX,
+  LEVELS_MAX as GATEWAY_LEVELS_MAX,
+} from '../../../src/protocol/content-limits.js';
 import { LEVELS_MAX } from '../../../src/publisher/checks.js';
 import { encoderOf } from '../../../src/publisher/connect.js';
 import type { OrderUpdate, Trade } from '../../../src/publisher/index.js';
@@ -241,7 +244,7 @@ describe('R38 the publisher refuses', () => {
     ],
     ['an id with a line break', () => publisher.trade(trade, { messageId: 'a\r\nb' }), /messageId/],
     ['no trace context', () => publisher.trade(trade, { traceparent: 'x' }), /traceparent/],
-    ['what is too long', () => publisher.room('r', 'alice', 'x'.repeat(PAYLOAD_BYTES_MAX)), /rooms\.r: 2622\d\d bytes/],
+    ['what is too long', () => publisher.room('r', 'alice', 'x'.repeat(PAYLOAD_BYTES_MAX)), /rooms\.r: 10486\d\d bytes/],
   ])('%s', (_what, publish, message) => {
     expect(publish).toThrow(TypeError);
     expect(publish).toThrow(message);

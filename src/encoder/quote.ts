@@ -6,6 +6,7 @@ import { normalAmount, normalQuantity } from '../protocol/amount.js';
 import { Known } from '../protocol/byte-writer.js';
 import { MEMBER_NAME_LENGTH_MAX, MEMBER_VALUE_LENGTH_MAX, QUOTE_MEMBERS_MAX } from '../protocol/content-limits.js';
 import { stringifyExact } from '../protocol/exact-json.js';
+import { packedTexts } from '../protocol/msgpack-writer.js';
 import { isCarriable } from '../protocol/plain.js';
 import { timeText } from '../protocol/time-text.js';
 import { pointerToken } from '../protocol/topics.js';
@@ -27,6 +28,9 @@ export interface Field {
   /** JSON of an operation without a value, to its end and the comma behind it. */
   readonly jsonRemoved: Known;
   readonly utf8: Known;
+  /** JSON of the member itself, up to the value; and its name in MessagePack. */
+  readonly jsonMember: Known;
+  readonly msgpackName: Known;
 }
 
 /** Fields in the order in which they came. The same array for all quotes that have them so, unless there are too many. */
@@ -131,6 +135,8 @@ function fieldOf(name: string): Field {
       json: Known.text(`${text}","value":`),
       jsonRemoved: Known.text(`${text}"},`),
       utf8: Known.text(token),
+      jsonMember: Known.text(`${JSON.stringify(name)}:`),
+      msgpackName: packedTexts(name),
     };
     if (fields.size < FIELDS_REMEMBERED) fields.set(name, known);
   }

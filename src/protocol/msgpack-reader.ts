@@ -27,6 +27,8 @@ const NAMES_REMEMBERED = 512;
 /** The extension type of timestamps, −1, as a byte. */
 const TIMESTAMP = 0xff;
 const UINT32_SIZE = 2 ** 32;
+const UINT64_SIZE = 2 ** 64;
+const INT64_MIN = -(2 ** 63);
 
 interface KnownName {
   readonly text: string;
@@ -72,9 +74,9 @@ export class MsgpackReader {
       case 0xc3:
         return true;
       case 0xca:
-        return this.#view.getFloat32(this.#take(4));
+        return whole(this.#view.getFloat32(this.#take(4)));
       case 0xcb:
-        return this.#view.getFloat64(this.#take(8));
+        return whole(this.#view.getFloat64(this.#take(8)));
       case 0xcc:
       case 0xcd:
       case 0xce:
@@ -235,6 +237,12 @@ export class MsgpackReader {
     if (text === undefined) throw new MsgpackError('invalid_msgpack');
     return text;
   }
+}
+
+/** A float that is a whole number beyond 2^53 means that number, which JavaScript would write with other digits. */
+function whole(value: number): number | bigint {
+  const isLarge = Math.abs(value) > Number.MAX_SAFE_INTEGER && value >= INT64_MIN && value < UINT64_SIZE;
+  return isLarge ? BigInt(value) : value;
 }
 
 function narrowed(value: bigint): number | bigint {

@@ -104,6 +104,11 @@ export class MsgpackWriter extends ByteWriter {
   }
 
   #integer64(value: number): void {
+    if (!Number.isSafeInteger(value)) {
+      // The digits that JSON has for it, which need not be those of the double.
+      this.#bigint(BigInt(String(value)));
+      return;
+    }
     this.reserve(9);
     const at = this.length;
     this.bytes[at] = value < 0 ? INT64 : UINT64;

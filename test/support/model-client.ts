@@ -25,6 +25,8 @@ export class ModelClient {
   readonly orderbook = new Map<string, Frame>();
   /** Position on each state topic's chain. */
   readonly held = new Map<string, Held>();
+  /** State topics that the gateway said are held back, until their next snapshot. */
+  readonly stale = new Set<string>();
   /** State topics asked for. */
   readonly wanted = new Set<string>();
   readonly events: EventClient;
@@ -53,6 +55,7 @@ export class ModelClient {
   forget(topic: string): void {
     this.wanted.delete(topic);
     this.held.delete(topic);
+    this.stale.delete(topic);
   }
 
   #frame(frame: Frame, isLost: boolean): void {
@@ -67,6 +70,9 @@ export class ModelClient {
         break;
       case 'orderbook_update':
         if (!isLost) this.#orderbook(frame);
+        break;
+      case 'stale':
+        if (!isLost && this.wanted.has(frame.topic as string)) this.#stale(frame);
         break;
       case 'warning':
         if (!isLost) this.#paced(frame);
@@ -90,9 +96,21 @@ export class ModelClient {
     this.steps = Number(steps);
   }
 
-  /** Says where the topic stands; of one that was left and entered again, or waits for its snapshot, nothing is held. */
-  #heartbeat({ topic, epoch, seq }: Frame): void {
+  /** What is held is the newest that is known to be right. */
+  #stale({ topic, epoch, seq }: Frame): void {
     const held = this.held.get(topic as string);
+    if (held !== undefined && (held.epoch !== epoch || held.seq > Number(seq))) {
+      this.violations.push(`stale ${topic} at ${epoch} ${seq} after ${held.epoch} ${held.seq}`);
+    }
+    this.stale.add(topic as string);
+  }
+
+  /** Says where the topic stands; of one that was left and entered again, or waits for its snapshot, nothing is held. */
+  #heartbeat({ topic, epoch, seq, stale }: Frame): void {
+    const held = this.held.get(topic as string);
+    if (held !== undefined && (stale === true) !== this.stale.has(topic as string)) {
+      this.violations.push(`heartbeat of ${topic} says stale ${stale}`);
+    }
     if (held === undefined || (held.epoch === epoch && held.seq === seq)) return;
     this.violations.push(`heartbeat of ${topic} at ${epoch} ${seq} after ${held.epoch} ${held.seq}`);
   }
@@ -107,6 +125,7 @@ export class ModelClient {
         `quotes:${symbol}`,
       );
       this.held.set(`quotes:${symbol}`, { epoch: frame.epoch as string, seq });
+      this.stale.delete(`quotes:${symbol}`);
     }
   }
 
@@ -122,6 +141,7 @@ export class ModelClient {
     if (frame.snapshot === true) {
       this.depth.set(symbol, { bids: {}, asks: {} });
       this.held.set(topic, { epoch: frame.epoch as string, seq: frame.seq as number });
+      this.stale.delete(topic);
     } else if (!this.#follows(topic, frame)) return;
     const book = this.depth.get(symbol);
     if (book === undefined) return;
@@ -137,6 +157,7 @@ export class ModelClient {
     const topic = `orderbook:${frame.symbol}`;
     if (!this.wanted.has(topic)) return;
     if (frame.snapshot !== true && !this.#follows(topic, frame)) return;
+    if (frame.snapshot === true) this.stale.delete(topic);
     this.held.set(topic, { epoch: frame.epoch as string, seq: frame.seq as number });
     this.orderbook.set(frame.symbol as string, frame);
   }
@@ -151,6 +172,7 @@ export class ModelClient {
       );
       return false;
     }
+    if (this.stale.has(topic)) this.violations.push(`${topic}: a delta while it is stale`);
     held.seq = frame.seq as number;
     return true;
   }

@@ -244,7 +244,11 @@ describe('R38 the publisher refuses', () => {
     ],
     ['an id with a line break', () => publisher.trade(trade, { messageId: 'a\r\nb' }), /messageId/],
     ['no trace context', () => publisher.trade(trade, { traceparent: 'x' }), /traceparent/],
-    ['what is too long', () => publisher.room('r', 'alice', 'x'.repeat(PAYLOAD_BYTES_MAX)), /rooms\.r: 10486\d\d bytes/],
+    [
+      'what is too long',
+      () => publisher.room('r', 'alice', 'x'.repeat(PAYLOAD_BYTES_MAX)),
+      /rooms\.r: 10486\d\d bytes/,
+    ],
   ])('%s', (_what, publish, message) => {
     expect(publish).toThrow(TypeError);
     expect(publish).toThrow(message);

@@ -109,7 +109,7 @@ class History:
         quote = {"symbol": symbol}
         names = ["current_price", "base_price", "change", "change_percent", "bid", "ask", "volume"]
         for name in rng.sample(names, rng.randint(1, len(names) if is_whole else 3)):
-            quote[name] = rng.choice((None, "")) if rng.random() < 0.1 else self._amount()
+            quote[name] = rng.choice((None, "")) if rng.random() < 0.1 else self._amount(name == "volume")
         if rng.random() < 0.4:
             quote[f"own{rng.randint(0, 3)}/~"] = self._own()
         if not is_whole:

@@ -9,7 +9,7 @@ from wire import BOM, Malformed, Time, read_json, read_msgpack
 
 AMOUNT_DIGITS_MAX = 64
 AMOUNT_EXPONENT_MAX = 64
-QUOTE_AMOUNTS = ("current_price", "base_price", "change", "change_percent", "bid", "ask", "volume")
+QUOTE_PRICES = ("current_price", "base_price", "change", "change_percent", "bid", "ask")
 TRADE_PARTIES = ("buyer_id", "seller_id", "buyer_fee", "seller_fee")
 CHANNEL_TYPES = {
     "routing-metrics": "routing-decision",
@@ -19,6 +19,7 @@ CHANNEL_TYPES = {
 }
 ORDER_ACTIONS = ("created", "filled", "partially_filled", "cancelled", "rejected")
 RESERVED = ("type", "epoch", "seq", "prev_seq", "ts_event", "ts_sent")
+OWN_RESERVED = {"trades": (), "orders": ("user_id",), "analytics": ("channel",), "rooms": ("room", "from")}
 PLAIN = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 AMOUNT = re.compile(r"[+-]?([0-9]*)(?:\.([0-9]*))?(?:[eE]([+-]?[0-9]+))?")
 
@@ -28,15 +29,30 @@ class Refused(Exception):
 
 
 class Amount:
-    """Text that stands for an amount: as it came where that is plain, else in any plain form of the same value."""
+    """Text that stands for an amount: as it came where that is plain, else as Python's decimals are written out."""
 
     def __init__(self, text):
-        self.text = text
         self.value = Decimal(text)
-        self.is_plain = PLAIN.fullmatch(text) is not None and not (text.startswith("-") and self.value == 0)
+        is_plain = PLAIN.fullmatch(text) is not None
+        self.text = text if is_plain and not (text.startswith("-") and self.value == 0) else written_out(self.value)
 
     def __repr__(self):
         return f"Amount({self.text})"
+
+
+def written_out(value):
+    """No exponent, no plus, a digit on both sides of the dot, zeros at the end kept; zero has no sign."""
+    return format(abs(value) if value == 0 else value, "f")
+
+
+class Written:
+    """A number that is written out as text: in any plain form of its value."""
+
+    def __init__(self, value):
+        self.value = value
+
+    def __repr__(self):
+        return f"Written({self.value})"
 
 
 class Instant:
@@ -68,7 +84,7 @@ def amount_of(value):
     if digits.strip("0") and abs(int(match[3] or 0)) > AMOUNT_EXPONENT_MAX:
         raise Refused("no amount")
     # However far its exponent goes, zero is zero.
-    return Amount(value if digits.strip("0") else value[: match.start(3) - 1] if match[3] else value)
+    return Amount("0" if abs(int(match[3] or 0)) > AMOUNT_EXPONENT_MAX else value)
 
 
 def amount_value(amount):
@@ -121,9 +137,9 @@ def carried(value):
 def agrees(expected, held):
     """Exactly, by value and by type: text is not a number, and a whole number is an integer."""
     if isinstance(expected, Amount):
-        if not isinstance(held, str) or PLAIN.fullmatch(held) is None:
-            return False
-        return held == expected.text if expected.is_plain else Decimal(held) == expected.value
+        return isinstance(held, str) and held == expected.text
+    if isinstance(expected, Written):
+        return isinstance(held, str) and PLAIN.fullmatch(held) is not None and Decimal(held) == expected.value
     if isinstance(expected, Instant):
         return isinstance(held, str) and held.endswith("Z") and nanos_of_text(held) == expected.nanos
     if isinstance(expected, dict):
@@ -222,10 +238,10 @@ class Model:
 
 
 def flag(value, name):
-    given = value.get(name, False)
-    if not isinstance(given, bool):
+    given = value.get(name)
+    if given is not None and not isinstance(given, bool):
         raise Refused(f"{name} is no boolean")
-    return given
+    return given is True
 
 
 def quote_after(quote, value, symbol):
@@ -236,8 +252,10 @@ def quote_after(quote, value, symbol):
     for name, member in value.items():
         if name == "partial":
             continue
-        if name in QUOTE_AMOUNTS:
+        if name in QUOTE_PRICES:
             members[name] = amount_of(member)
+        elif name == "volume":
+            members[name] = quantity_of(member)
         elif name == "last_updated":
             members[name] = None if member is None or member == "" else instant_of(member)
         else:
@@ -254,8 +272,8 @@ def book_after(book, value, symbol):
     if value.get("symbol") != symbol:
         raise Refused("another symbol")
     is_whole = flag(value, "snapshot")
-    sides = {side: levels_of(value.get(side, [])) for side in ("bids", "asks")}
-    if not is_whole and "bids" not in value and "asks" not in value:
+    sides = {side: levels_of(value.get(side)) for side in ("bids", "asks")}
+    if not is_whole and value.get("bids") is None and value.get("asks") is None:
         raise Refused("no levels")
     timestamp = value.get("timestamp")
     instant = None if timestamp in (None, "") else instant_of(timestamp)
@@ -272,6 +290,8 @@ def book_after(book, value, symbol):
 
 
 def levels_of(levels):
+    if levels is None:
+        return []
     if not isinstance(levels, list):
         raise Refused("no levels")
     parsed = []
@@ -305,7 +325,7 @@ def agrees_depth(book, held, depth):
 
 def as_text(amount):
     """In books, numbers are written out."""
-    return amount if isinstance(amount, Amount) else Amount(format(amount_value(amount), "f"))
+    return amount if isinstance(amount, Amount) else Written(amount_value(amount))
 
 
 def agrees_best(book, held):
@@ -327,33 +347,48 @@ def agrees_best(book, held):
 
 def event_of(kind, value, name):
     """The members of the client's message besides its chain."""
+    if kind == "trades" and value.get("symbol") != name:
+        raise Refused("another symbol")
+    if kind == "orders" and value.get("user_id", name) != name:
+        raise Refused("another user")
+    check_event(kind, value)
     owner = {"trades": "symbol", "orders": "user_id", "analytics": "channel", "rooms": "room"}[kind]
-    given = value.get(owner)
-    if given != name and (kind == "trades" or given is not None):
-        raise Refused("another name")
-    if kind == "trades":
-        if value.get("trade_id") is None or amount_of(value.get("price")) is None or quantity_of(value.get("quantity")) is None:
-            raise Refused("a member is missing")
-    elif kind == "orders":
-        if value.get("action") not in ORDER_ACTIONS or value.get("order_id") is None:
-            raise Refused("a member is missing")
-    elif "data" not in value or (kind == "rooms" and not isinstance(value.get("from"), str)):
-        raise Refused("a member is missing")
     own_type = {"trades": "trade_executed", "orders": "order_update", "rooms": "room_message"}.get(kind) or CHANNEL_TYPES[name]
-    message = {}
+    message = {"type": own_type, owner: name}
+    if kind == "rooms":
+        message["from"] = value["from"] if isinstance(value["from"], str) else ""
     for member, item in value.items():
-        if member in RESERVED:
-            if not (member == "type" and item == own_type):
-                message[f"source_{member}"] = carried(item)
+        if member in RESERVED or member in OWN_RESERVED[kind]:
+            if item != message.get(member, object):
+                message[source_name(member, value)] = carried(item)
         elif kind == "trades" and member in TRADE_PARTIES:
             continue
         elif member in ("price", "quantity", "filled_quantity") and kind in ("trades", "orders"):
             message[member] = (amount_of if member == "price" else quantity_of)(item)
-        elif member in ("executed_at", "timestamp"):
+        elif member == ("executed_at" if kind == "trades" else "timestamp"):
             message[member] = None if item is None or item == "" else instant_of(item)
         else:
             message[member] = carried(item)
-    return {**message, "type": own_type, owner: name}
+    return message
+
+
+def check_event(kind, value):
+    if kind == "trades":
+        is_whole = value.get("trade_id") is not None
+        is_whole = is_whole and amount_of(value.get("price")) is not None and quantity_of(value.get("quantity")) is not None
+    elif kind == "orders":
+        is_whole = value.get("action") in ORDER_ACTIONS and value.get("order_id") is not None
+    else:
+        is_whole = "data" in value and (kind == "analytics" or "from" in value)
+    if not is_whole:
+        raise Refused("a member is missing")
+
+
+def source_name(member, value):
+    name = f"source_{member}"
+    while name in value:
+        name = f"source_{name}"
+    return name
 
 
 def agrees_event(expected, frame):

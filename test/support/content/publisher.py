@@ -85,7 +85,8 @@ def d4(name):
     yield quote(name, current_price=1, count=0)
     for at, number in enumerate(INTEGERS + [Wide(5), Wide(2**53 + 1), Wide(-5), Wide(-(2**63))] + BEYOND):
         deep = {"id": number, "list": [number, {"again": number}], "text": str(at)}
-        yield quote(name, volume=number, count=number, own=deep, partial=True)
+        amount = number.value if isinstance(number, Wide) else number
+        yield quote(name, volume=number if amount >= 0 else 0, change=number, count=number, own=deep, partial=True)
         yield trade(name, number, venue_time=number, own=deep)
         yield order(name, number, exchange_id=number)
         yield "analytics.alerts", {"type": "alert", "timestamp": "2026-01-02T03:04:05Z", "data": deep, "of": name}
@@ -95,7 +96,7 @@ def d4(name):
 def d5(name):
     """Whole numbers from 2^32 on, floats of whole value, and floats that are none."""
     for at, number in enumerate([2**32, 2**33, 5000000001, 2**53, 2.0, 4294967296.0, 1e15, -1e15, 1.25, -0.5, Float32(0.5), Float32(3.0)]):
-        yield quote(name, current_price=1, volume=number, own={"number": number})
+        yield quote(name, current_price=number, own={"number": number})
         yield trade(name, f"t{at}", venue=number)
         yield book(name, [["1", "1"]], [["2", str(at + 1)]], snapshot=True)
 

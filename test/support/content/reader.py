@@ -98,8 +98,8 @@ class Reader:
                 return expected is not None and self._agrees(topic, expected, document)
 
             run = runs.of(epoch, fits)
-            # Where nothing can be known, a newcomer's snapshot comes before its `stale`: it holds what was known last.
-            if not fits(run) and state.after.get((run, seq)) is not None:
+            # A newcomer's snapshot of what is held back has the sequence of what was known last.
+            if not fits(run):
                 yield f"{document} at {seq}, not {state.after.get((run, seq))}"
         if state.published == 0:
             return

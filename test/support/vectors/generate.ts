@@ -1,10 +1,10 @@
 /** Vectors: what published bytes become, by the real hub, encoder and gateway modules in one thread. */
 import { headers, type Msg } from 'nats';
-import { readCoreMessage } from '../../../src/feed/nats-headers.js';
 import type { FeedMessage } from '../../../src/feed/feed.js';
+import { readCoreMessage } from '../../../src/feed/nats-headers.js';
+import type { FakeSocket } from '../fake-uws.js';
 import { OneThreadGateway } from '../one-thread.js';
 import { OneThreadFeed } from '../one-thread-feed.js';
-import type { FakeSocket } from '../fake-uws.js';
 import type { PublishedMessage, VectorSpec } from './spec.js';
 
 /** A vector without what Python works out: what it is expected to lead to. */

@@ -121,7 +121,10 @@ def nanos_of_text(text):
     if match is None:
         return None
     zone = "+00:00" if match[3] == "Z" else match[3]
-    whole = datetime.fromisoformat(match[1] + zone).astimezone(timezone.utc)
+    try:
+        whole = datetime.fromisoformat(match[1] + zone).astimezone(timezone.utc)
+    except ValueError:
+        return None
     return int(whole.timestamp()) * 10**9 + int((match[2] or "0")[:9].ljust(9, "0"))
 
 
@@ -130,8 +133,15 @@ def carried(value):
     if isinstance(value, Time):
         return Instant(value.nanos)
     if isinstance(value, dict):
-        return {name: carried(item) for name, item in value.items()}
+        return {checked(name): carried(item) for name, item in value.items()}
     return [carried(item) for item in value] if isinstance(value, list) else value
+
+
+def checked(name):
+    """The one name that JavaScript's objects cannot have as a member like any other."""
+    if name == "__proto__":
+        raise Refused("a name that clients cannot hold")
+    return name
 
 
 def agrees(expected, held):
@@ -184,16 +194,18 @@ def decode(payload):
 
 @dataclass
 class State:
-    """Of one state subject."""
+    """Of one subject."""
 
+    # The document as it is now; None where it cannot be known. And the last one that could.
     document: object = None
-    """The document by count of the numbering's restarts and sequence; None where it cannot be known."""
+    known: object = None
+    # The document by count of the numbering's restarts and sequence.
     after: dict = field(default_factory=dict)
-    refused: list = field(default_factory=list)
     published: int = 0
     run: int = 0
+    epoch: str = ""
     seq: int = 0
-    """Of an event subject: what each sequence brings; None: it is lost."""
+    # Of events: what each sequence brings; None: it is lost.
     messages: dict = field(default_factory=dict)
 
 
@@ -207,16 +219,21 @@ class Model:
         return self.subjects.setdefault(name, State())
 
     def publish(self, subject, payload, headers):
-        """Returns True when the message counts, False when it is refused."""
+        """Returns False when the message is refused."""
         state = self.subject(subject)
         seq = int(headers["Seq"]) if "Seq" in headers else state.seq + 1
-        is_lossy = seq != state.seq + 1
-        if seq == 1 and state.seq > 1:
+        epoch = headers.get("Epoch", "")
+        is_restart = state.published > 0 and (epoch != state.epoch or (seq == 1 and state.seq > 1))
+        if not is_restart and seq <= state.seq:
+            return True  # A copy of what came before.
+        is_lossy = is_restart or seq != state.seq + 1
+        state.epoch = epoch
+        if is_restart:
             state.run += 1
         elif is_lossy and state.published > 0:
             for lost in range(state.seq + 1, seq):
                 state.messages[state.run, lost] = None
-        if is_lossy or seq == 1:
+        if is_lossy:
             state.document = None
         state.published += 1
         state.seq = seq
@@ -232,8 +249,8 @@ class Model:
             state.document = None
             state.messages[state.run, seq] = None
             is_good = False
-        state.refused.append(not is_good)
         state.after[state.run, seq] = state.document
+        state.known = state.known if state.document is None else state.document
         return is_good
 
 
@@ -259,7 +276,7 @@ def quote_after(quote, value, symbol):
         elif name == "last_updated":
             members[name] = None if member is None or member == "" else instant_of(member)
         else:
-            members[name] = carried(member)
+            members[checked(name)] = carried(member)
     if len(members) < 2:
         raise Refused("nothing but a symbol")
     if not flag(value, "partial"):
@@ -368,7 +385,7 @@ def event_of(kind, value, name):
         elif member == ("executed_at" if kind == "trades" else "timestamp"):
             message[member] = None if item is None or item == "" else instant_of(item)
         else:
-            message[member] = carried(item)
+            message[checked(member)] = carried(item)
     return message
 
 

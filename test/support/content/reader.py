@@ -107,6 +107,8 @@ class Reader:
         if state.document is None:
             if held is not None and topic not in self.documents.stale:
                 yield f"{held} is held and it is not told that messages are missing"
+            elif held is not None and not self._agrees(topic, state.known, held):
+                yield f"{held} is held while it is stale, not {state.known}"
         elif held is None or not self._agrees(topic, state.document, held):
             yield f"{held} is held in the end, not {state.document}"
         elif topic in self.documents.stale:

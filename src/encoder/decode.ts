@@ -103,7 +103,7 @@ function isWellFormed(value: unknown): boolean {
 }
 
 function isPlainObject(value: unknown): value is PlainObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
+  return typeof value === 'object' && value !== null && !Array.isArray(value) && !Object.hasOwn(value, '__proto__');
 }
 
 function hasByteOrderMark(bytes: Buffer, start: number, end: number): boolean {

@@ -96,7 +96,7 @@ function isReference(value: unknown): boolean {
   return kind === 'string' || kind === 'number' || kind === 'bigint' || value instanceof ExactNumber;
 }
 
-const isGiven = (value: unknown): boolean => value !== undefined && value !== null && value !== '';
+const isGiven = (value: unknown): boolean => value !== null && value !== '';
 const asItIs = (message: Message): Message => message;
 
 const trades: EventKind = {
@@ -106,8 +106,10 @@ const trades: EventKind = {
   read(value, name) {
     if (value.symbol !== name) return 'wrong_symbol';
     const { trade_id: id, price, quantity } = value;
-    if (id === undefined || !isGiven(price) || !isGiven(quantity)) return 'missing_field';
-    return isReference(id) ? passOn('trades', value, { type: 'trade_executed' }) : 'invalid_field';
+    if (id === undefined || price === undefined || quantity === undefined) return 'missing_field';
+    return isReference(id) && isGiven(price) && isGiven(quantity)
+      ? passOn('trades', value, { type: 'trade_executed' })
+      : 'invalid_field';
   },
   view(message, view) {
     const shown = { ...message };

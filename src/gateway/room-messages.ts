@@ -79,7 +79,11 @@ const NOTHING = new Uint8Array(0);
 function problemOf(session: Session, stream: string, room: string, data: unknown): Problem | undefined {
   if (stream !== 'rooms') return ['unknown_stream', 'clients publish to rooms only'];
   if (session.credential.sub === '') return ['unauthorized', 'rooms: a credential is required'];
-  if (!isSymbol(room)) return ['invalid_message', 'room: 1 to 64 visible ASCII characters without * and >'];
+  if (!isSymbol(room))
+    return [
+      'invalid_message',
+      'room: 1 to 128 bytes of UTF-8 without blanks, control characters, * and >, no empty part between dots',
+    ];
   if (!session.entitlements.maySubscribe('rooms', room)) return ['forbidden', `not entitled to room ${room}`];
   if (data !== undefined && isCarriable(data)) return undefined;
   return ['invalid_message', 'data: must be plain JSON, at most 8 levels deep'];

@@ -56,7 +56,7 @@ export class Hub {
   readonly #sources: SourceTable;
   readonly #interest: Interest;
   readonly #epochs: OwnEpochs;
-  readonly #publisherEpochs = new PublisherEpochs();
+  readonly #publisherEpochs = new PublisherEpochs((source, m, epoch) => this.#take(source, m, epoch));
   readonly holds: Holds;
   readonly #history: EventHistory;
   readonly #poison: Poison;
@@ -153,8 +153,12 @@ export class Hub {
     if (source.isClientMade && !isOnDemand(source.kind)) this.#clientSources.remove(source);
     this.counters.messages++;
     this.counters.bytes += m.payload.length;
+    if (m.epoch === '') this.#take(source, m, this.#epochs.of(source));
+    else this.#publisherEpochs.receive(source, m);
+  }
+
+  #take(source: Source, m: HubMessage, epoch: string): void {
     const shard = this.shards[source.shard] as Shard;
-    const epoch = m.epoch === '' ? this.#epochs.of(source) : this.#publisherEpochs.of(source, m);
     let flags = 0;
     if (epoch !== source.epoch) flags = this.#beginEpoch(shard, source, epoch);
     else if (m.epoch !== '' && m.seq <= source.seq) {
@@ -210,6 +214,7 @@ export class Hub {
   async close(): Promise<void> {
     this.#replays.close();
     this.#interest.close();
+    this.#publisherEpochs.close();
     await Promise.all(this.shards.map(shard => shard.close()));
   }
 
@@ -261,6 +266,7 @@ export class Hub {
     if (position?.epoch === source.epoch && source.seq > 0) this.#lastSeqs.note(source.subject, source);
     this.#replays.forgetSource(source);
     this.holds.forget(source);
+    this.#publisherEpochs.forget(source);
     this.shards[source.shard]?.control(RecordKind.drop, source.id, 0, 0);
     this.#clientSources.remove(source);
     this.#sources.drop(source);

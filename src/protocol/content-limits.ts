@@ -54,3 +54,20 @@ export const CONTENT_LIMITS: readonly ContentLimit[] = [
   },
   { what: 'Nesting of a MessagePack message', limit: `${MSGPACK_DEPTH_MAX} levels`, beyond: 'invalid_msgpack' },
 ];
+
+/** The list as a document: ops/limits.md. */
+export function limitsDocument(): string {
+  const rows = CONTENT_LIMITS.map(({ what, limit, beyond }) => `| ${what} | ${limit} | \`${beyond}\` |`);
+  return `# What a message may hold
+Beyond a limit, a message is refused: it is counted (\`millrace_feed_rejected_total\`, by reason), logged, and put on \`deadletter.<subject>\` with
+its reason. A refused message is a lost message: clients of a quote or a book are told \`stale\` until a whole message comes, clients of
+trades, orders, analytics and rooms are told \`gap\`. Numbers have no limit of their own: whole numbers of any size, and decimals with any
+number of digits in a member that is no amount, reach clients as they were written.
+
+| what | limit | reason beyond it |
+|---|---|---|
+${rows.join('\n')}
+
+This file is written by \`npm run docs\`, from \`src/protocol/content-limits.ts\`.
+`;
+}

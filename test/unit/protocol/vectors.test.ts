@@ -5,9 +5,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { TopicChains } from '../../../src/client/chain.js';
-import { parseExact, stringifyExact } from '../../../src/protocol/exact-json.js';
-import { ExactNumber } from '../../../src/protocol/exact-number.js';
-import { MsgpackReader } from '../../../src/protocol/msgpack-reader.js';
+import { parseExact } from '../../../src/protocol/exact-json.js';
+import { asHeld, documentText, exactFrames } from '../../support/exact-values.js';
 import { foreignPython } from '../../support/foreign/python.js';
 import { VECTOR_FILES, vectorTexts } from '../../support/vectors/files.js';
 
@@ -89,7 +88,7 @@ describe('the vectors of the protocol', () => {
         }
       }
       for (const [topic, document] of Object.entries(vector.expected.documents ?? {})) {
-        const [held, expected] = [textOf(chains.documentOf(topic)), textOf(asHeld(document))];
+        const [held, expected] = [documentText(chains.documentOf(topic)), documentText(asHeld(document))];
         if (held !== expected) broken.push(`${vector.name}: ${held}, not ${expected}`);
       }
       return broken;
@@ -99,36 +98,9 @@ describe('the vectors of the protocol', () => {
 });
 
 function framesOf({ frames }: Vector, format: 'json' | 'msgpack'): Record<string, unknown>[] {
-  const reader = new MsgpackReader();
-  const read = ({ hex }: { readonly hex: string }) => {
-    const bytes = Buffer.from(hex, 'hex');
-    return reader.read(bytes, 0, bytes.length);
-  };
-  const messages =
-    format === 'json' ? frames.json.map(({ text }) => asHeld(parseExact(text))) : frames.msgpack.map(read);
-  return messages.flat() as Record<string, unknown>[];
-}
-
-/** As MessagePack has it: what neither an integer of 64 bits nor a double holds is text. */
-function asHeld(value: unknown): unknown {
-  if (value instanceof ExactNumber) return value.text;
-  if (typeof value === 'bigint')
-    return BigInt.asIntN(64, value) === value || BigInt.asUintN(64, value) === value ? value : String(value);
-  if (Array.isArray(value)) return value.map(asHeld);
-  if (typeof value !== 'object' || value === null) return value;
-  return Object.fromEntries(Object.entries(value).map(([name, member]) => [name, asHeld(member)]));
-}
-
-/** The same text for the same document: the order of members means nothing. */
-function textOf(value: unknown): string {
-  return stringifyExact(sorted(value)) ?? 'nothing';
-}
-
-function sorted(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(sorted);
-  if (typeof value !== 'object' || value === null) return value;
-  const members = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
-  return Object.fromEntries(members.map(([name, member]) => [name, sorted(member)]));
+  return format === 'json'
+    ? frames.json.flatMap(({ text }) => exactFrames(text))
+    : frames.msgpack.flatMap(({ hex }) => exactFrames(Buffer.from(hex, 'hex')));
 }
 
 function firstDifference(written: string, now: string): string {

@@ -1,13 +1,15 @@
 #!/usr/bin/env python3
-"""A Millrace client in one file, to copy and change. Python 3.9 or newer and `websockets`; `msgpack` only for format msgpack.
+"""A Millrace client in one file, to copy and change. It needs Python 3.9 or newer and `websockets`; `msgpack` only for
+format msgpack.
 
     python3 millrace.py --url ws://127.0.0.1:8080 --token … quotes:AAPL depth:BTC/USDT 'trades:*'
 
-It has two halves. `Documents` does no I/O: give it each frame in order, and it keeps every document, proves that nothing
-is missing and says what happened. `Client` connects, subscribes, asks for what is missing and comes back after an outage.
+It has two halves. `Documents` does no I/O: give it each frame in order, and it keeps every document, proves that
+nothing is missing and says what happened. `Client` connects, subscribes, asks for what is missing and comes back after
+an outage.
 
-Numbers are exact. JSON numbers become `int` or `decimal.Decimal`, never `float`; MessagePack integers become `int`, and its
-floats stay `float`. Prices and quantities that are text stay text: `Decimal(text)` when you calculate with them.
+Numbers are exact. JSON numbers become `int` or `decimal.Decimal`, never `float`; MessagePack integers become `int`, and
+its floats stay `float`. Prices and quantities that are text stay text: `Decimal(text)` when you calculate with them.
 """
 
 from __future__ import annotations
@@ -234,8 +236,8 @@ class Documents:
         self.broken.discard(topic)
 
     def reconnecting(self, resumed: Set[str]) -> None:
-        """Another connection takes over. Documents stay as they are, but take no delta before their next snapshot; of the
-        event topics, those that are `resumed` continue their chains."""
+        """Another connection takes over. Documents stay as they are, but take no delta before their next snapshot; of
+        the event topics, those that are `resumed` continue their chains."""
         for topic in list(self.positions):
             if is_state(topic):
                 self._lose(topic)
@@ -440,7 +442,7 @@ class Client:
         self.documents = Documents()
 
     async def subscribe(self, *topics: str) -> None:
-        """`quotes:AAPL`, `trades:*`, `analytics:alerts`, `rooms:desk-7`; `orders` for your own. Also while disconnected."""
+        """`quotes:AAPL`, `trades:*`, `analytics:alerts`, `rooms:desk-7`; `orders` for your own. At any time."""
         added = [topic for topic in topics if topic not in self._topics]
         self._topics.update(dict.fromkeys(added))
         for command in self._commands("subscribe", added):
@@ -600,15 +602,8 @@ def describe(event: Event) -> str:
 
 
 async def follow(options: argparse.Namespace) -> None:
-    client = Client(
-        options.url,
-        token=options.token,
-        api_key=options.api_key,
-        format=options.format,
-        rate_class=options.rate_class,
-        timestamps=options.timestamps,
-        depth=options.depth,
-    )
+    names = ("url", "token", "api_key", "format", "rate_class", "timestamps", "depth")
+    client = Client(**{name: getattr(options, name) for name in names})
     await client.subscribe(*options.topics)
     async for event in client.events():
         if not options.json:
@@ -649,8 +644,8 @@ def check_case(case: Frame, format: str) -> List[str]:
 
 
 def is_same(expected: Any, held: Any) -> bool:
-    """By value, exactly. A whole number must be an `int`; a MessagePack float stands for its shortest digits; where a number
-    has more of them than a float holds, MessagePack has text."""
+    """By value, exactly. A whole number must be an `int`; a MessagePack float stands for its shortest digits; a number
+    that neither holds is text in MessagePack."""
     if isinstance(expected, dict):
         is_alike = isinstance(held, dict) and expected.keys() == held.keys()
         return is_alike and all(is_same(value, held[name]) for name, value in expected.items())
@@ -662,9 +657,8 @@ def is_same(expected: Any, held: Any) -> bool:
     if isinstance(held, (bool, dict, list)) or held is None:
         return False
     if isinstance(held, str):
-        # Only what neither an integer of 64 bits nor a float can hold.
         is_int64 = isinstance(expected, int) and -(2**63) <= expected < 2**64
-        return held == str(expected) and not is_int64
+        return not is_int64 and Decimal(held) == expected
     number = Decimal(repr(held)) if isinstance(held, float) else Decimal(held)
     return number == expected and isinstance(held, int) >= isinstance(expected, int)
 
@@ -690,7 +684,8 @@ def check_vectors(folder: str) -> int:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description="Follows topics of a Millrace gateway.")
-    parser.add_argument("topics", nargs="*", help="quotes:AAPL depth:BTC/USDT trades:* orders analytics:alerts rooms:desk-7")
+    topics = "quotes:AAPL depth:BTC/USDT orderbook:BTC/USDT trades:* orders analytics:alerts rooms:desk-7"
+    parser.add_argument("topics", nargs="*", help=topics)
     parser.add_argument("--url", default="ws://127.0.0.1:8080")
     parser.add_argument("--token")
     parser.add_argument("--api-key")

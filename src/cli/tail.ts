@@ -1,6 +1,6 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { CLASSES, DEPTHS, FORMATS, type Format, type RateClass } from '../protocol/lanes.js';
-import { ALL_SYMBOLS, isStream, isSymbol, STREAMS, type Stream } from '../protocol/topics.js';
+import { ALL_SYMBOLS, isName, isStream, STREAMS, type Stream, sourceKindOf } from '../protocol/topics.js';
 import { TailSession } from './tail-session.js';
 
 const EXAMPLES = `
@@ -67,7 +67,7 @@ function topicArgument(text: string, before: readonly TopicArgument[] = []): rea
   if (!isStream(stream)) {
     throw new InvalidArgumentError(`It must be stream:name with a stream of ${STREAMS.join(', ')}.`);
   }
-  if (!isSymbol(symbol) && !(symbol === ALL_SYMBOLS && stream === 'trades')) {
+  if (!isName(sourceKindOf(stream), symbol) && !(symbol === ALL_SYMBOLS && stream === 'trades')) {
     throw new InvalidArgumentError(
       `${JSON.stringify(symbol)} is not a symbol or another name (only trades can be followed for all: trades:*).`,
     );

@@ -246,13 +246,31 @@ export class ShardEncoder {
   #failed(payloads: Buffer, cause: unknown, result: BatchOutcome): void {
     const failure = cause instanceof Error ? (cause.stack ?? cause.message) : String(cause);
     if (result.failures.length < FAILURES_MAX) result.failures.push(failure);
-    if (this.#reader.kind !== RecordKind.data) return;
+    if (this.#reader.kind !== RecordKind.data) {
+      this.#answerFailed();
+      return;
+    }
     this.#reject('internal', payloads, result);
     const entry = this.#sources[this.#reader.source];
     if (entry === undefined) return;
     // What became of it is not known: it counts as lost.
     entry.encoder.refused('internal', this.#timesOf(0), false);
     this.#noteHold(entry, result);
+  }
+
+  /** Whoever waits for an answer gets one, whatever failed on the way to it. */
+  #answerFailed(): void {
+    const r = this.#reader;
+    const source = this.#sources[r.source]?.encoder;
+    if (!(source instanceof EventSource)) return;
+    try {
+      if (r.kind === RecordKind.replayBegin || r.kind === RecordKind.replay) source.failReplay(r.c);
+      else if (r.kind === RecordKind.replayEnd) source.endReplay(r.lane, r.worker, r.c, false);
+      // What could not be sent before the answer is out of its way now.
+      else if (r.kind === RecordKind.snapshot) source.snapshot(r.lane, r.worker, r.a);
+    } catch {
+      // It was reported when it failed first; the worker's own limit ends what is not answered.
+    }
   }
 
   #reject(reason: RejectReason, payloads: Buffer, result: BatchOutcome): void {
@@ -283,7 +301,7 @@ export class ShardEncoder {
   #snapshot(): void {
     const r = this.#reader;
     if (r.source !== ALL_TRADES_SOURCE) {
-      this.#sources[r.source]?.encoder.snapshot(r.lane, r.worker, r.a);
+      this.#sources[r.source]?.encoder.snapshot(r.lane, r.worker, r.a, r.c);
       return;
     }
     // Where every trades topic stands, then the answer itself.

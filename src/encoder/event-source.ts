@@ -218,6 +218,11 @@ export class EventSource implements SourceEncoder {
     if (!this.kind.isBatched || replay.batch.length >= this.#parts.batchMax) this.#sendReplayed(replay, request);
   }
 
+  /** A message of the replay could not be written: the replay counts for nothing, and its end says so. */
+  failReplay(request: number): void {
+    this.#replays.delete(request);
+  }
+
   /**
    * All that was missed is sent: what follows in the ring follows it. Or it cannot be had, and the replay counts for
    * nothing.

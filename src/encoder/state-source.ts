@@ -32,6 +32,8 @@ interface Track<View> {
   /** What this track's subscribers hold; undefined: nothing yet. */
   last: View | undefined;
   lastSeq: number;
+  /** Who asked for the document holds it up to here, from another track: this one has to get there with its next send. */
+  awaitedSeq: number;
   /** Times of the message that it was sent for. */
   lastTsEventMicros: number;
   lastHubMicros: number;
@@ -165,6 +167,7 @@ export abstract class StateSource<View> implements SourceEncoder {
         masks: newVariantMasks(),
         last: undefined,
         lastSeq: 0,
+        awaitedSeq: 0,
         lastTsEventMicros: 0,
         lastHubMicros: 0,
         needsSnapshot: false,
@@ -185,9 +188,10 @@ export abstract class StateSource<View> implements SourceEncoder {
     for (const track of this.#tracks) forgetWorker(track.masks, worker);
   }
 
-  snapshot(lane: number, worker: number, request: number): void {
+  snapshot(lane: number, worker: number, request: number, heldSeq = 0): void {
     const track = this.#trackOf(lane);
     if (track === undefined) return;
+    if (track.lastSeq < heldSeq) this.#awaited(track, heldSeq);
     // What the track's subscribers hold is what the next delta follows, even where the document is further on. Where
     // the next send is a whole document anyway, the document as it is now is as good.
     const chained = track.last !== undefined && !track.needsSnapshot;
@@ -251,15 +255,28 @@ export abstract class StateSource<View> implements SourceEncoder {
     const { last, lastSeq } = track;
     if (last !== undefined && !track.needsSnapshot) {
       const message = this.delta(track.detail, last, now, lastSeq, this.#origin);
-      if (message === undefined) return;
-      this.#out.emitEncodable(FrameKind.delta, track.rateClass, track.detail, track.masks, this.#origin, message);
-    } else {
-      const message = this.whole(track.detail, now, lastSeq, this.#origin);
-      this.#out.emit(FrameKind.snapshot, track.rateClass, track.detail, track.masks, this.#origin, message);
-      track.needsSnapshot = false;
-    }
+      if (message !== undefined) {
+        this.#out.emitEncodable(FrameKind.delta, track.rateClass, track.detail, track.masks, this.#origin, message);
+      } else if (lastSeq < track.awaitedSeq) this.#sendWhole(track, now);
+      else return;
+    } else this.#sendWhole(track, now);
     track.last = now;
     this.#noteSent(track);
+  }
+
+  #sendWhole(track: Track<View>, now: View): void {
+    const message = this.whole(track.detail, now, track.lastSeq, this.#origin);
+    this.#out.emit(FrameKind.snapshot, track.rateClass, track.detail, track.masks, this.#origin, message);
+    track.needsSnapshot = false;
+  }
+
+  /**
+   * Somebody comes from a track that is ahead of this one. What is due brings it there; where nothing is, as it changed back or is
+   * no part of this detail, the whole document does. At once only then: a class is not sent more often than it says.
+   */
+  #awaited(track: Track<View>, heldSeq: number): void {
+    track.awaitedSeq = heldSeq;
+    if (this.#hold === null && !this.#dueClasses[track.rateClass] && !track.needsSnapshot) this.#send(track);
   }
 
   /** Nobody holds anything of a track that nobody wanted: it starts at the document as it is now. */
@@ -267,6 +284,7 @@ export abstract class StateSource<View> implements SourceEncoder {
     track.last = this.view(track.detail);
     this.#noteSent(track);
     if (track.last === undefined) track.lastSeq = 0;
+    track.awaitedSeq = 0;
     track.needsSnapshot = false;
     track.isHoldTold = false;
   }

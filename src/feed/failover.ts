@@ -112,10 +112,10 @@ export class FailoverFeed implements Feed {
     this.#line.feed?.deadLetter(subject, payload, reason);
   }
 
-  async publish(subject: string, payload: Uint8Array, id: string, key: string): Promise<FeedPosition | undefined> {
+  async publish(subject: string, payload: Uint8Array, mark: string, key: string): Promise<FeedPosition | undefined> {
     const { feed } = this.#line;
-    if (feed?.publish === undefined) throw new Error('NATS cannot be reached');
-    return feed.publish(subject, payload, id, key);
+    if (feed?.publish === undefined) throw new Error('not published: NATS cannot be reached');
+    return feed.publish(subject, payload, mark, key);
   }
 
   position(subject: string): FeedPosition | undefined {

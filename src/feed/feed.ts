@@ -17,7 +17,7 @@ export interface FeedMessage {
   epoch: string;
   /** True when `seq` is contiguous per subject (publisher's own), so that a hole in it is a loss. JetStream's is not. */
   contiguous: boolean;
-  /** The id that this process published it under (`Feed.publish`); '' for all others. */
+  /** The mark that a gateway published it with (`Feed.publish`); '' for all others, and where the feed numbers itself. */
   publication: string;
 }
 
@@ -52,6 +52,8 @@ export type FeedStatus = 'live' | 'stale' | 'failover';
 export interface FeedPosition {
   readonly epoch: string;
   readonly seq: number;
+  /** Of a publication whose key the feed's store had already: the content of the mark stored with it, '' if unreadable. */
+  readonly content?: string | undefined;
 }
 
 /** A message of the past. */
@@ -89,10 +91,10 @@ export interface Feed {
   deadLetter(subject: string, payload: Uint8Array, reason: string): void;
   /**
    * Publishes a message for all gateways. Resolves with its place where that is known then; with undefined where it comes
-   * back through the sink with `publication` = `id`. Messages with one `key` ('' none) are one message.
-   * A feed without it has no other gateways. @throws {Error} when it cannot be published.
+   * back through the sink with `publication` = `mark` (protocol/publication-mark.ts). Messages with one `key` ('' none) are one
+   * message. A feed without it has no other gateways. @throws {Error} whose text says whether it may have been published.
    */
-  publish?(subject: string, payload: Uint8Array, id: string, key: string): Promise<FeedPosition | undefined>;
+  publish?(subject: string, payload: Uint8Array, mark: string, key: string): Promise<FeedPosition | undefined>;
   /** Where the feed's own numbering stands that counts this subject. A feed without it does not number. */
   position?(subject: string): FeedPosition | undefined;
   /**

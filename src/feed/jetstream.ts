@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import {
   ConsumerEvents,
   type ConsumerMessages,
@@ -11,6 +10,7 @@ import type { NatsConfig } from '../config/environment.js';
 import { publishDeadLetter } from './dead-letter.js';
 import { textOf } from './error-text.js';
 import { type Clock, type Feed, type FeedPosition, type FeedSink, newFeedMessage, type StoredMessage } from './feed.js';
+import { publishToStream } from './jetstream-publish.js';
 import { JetStreamStore } from './jetstream-store.js';
 import { consumerConfig, createStream, epochOf, findStream, jetStreamTextOf } from './jetstream-stream.js';
 import { connectNats, rethrowOutside, watchConnection } from './nats-connection.js';
@@ -117,16 +117,15 @@ export class JetStreamFeed implements Feed {
       : undefined;
   }
 
-  async publish(subject: string, payload: Uint8Array, id: string, key: string): Promise<FeedPosition | undefined> {
-    if (this.#connection === undefined || !this.#connected) throw new Error('NATS cannot be reached');
+  async publish(subject: string, payload: Uint8Array, mark: string, key: string): Promise<FeedPosition | undefined> {
+    if (this.#connection === undefined || !this.#connected) throw new Error('not published: NATS cannot be reached');
     if (this.#share?.isStored(subject) !== true) {
-      this.#subjects?.publish(subject, payload, id);
+      this.#subjects?.publish(subject, payload, mark);
       return undefined;
     }
-    // The stream takes a message of one id once; any text may be a key, but not a header.
-    const msgID = key === '' ? id : createHash('sha256').update(key).digest('base64url');
-    const { seq } = await this.#connection.jetstream().publish(subject, payload, { msgID });
-    return { epoch: this.#numbering.epoch, seq };
+    const { stream } = this.#options.config;
+    const at = await publishToStream(this.#connection, stream, { subject, payload, mark, key });
+    return { epoch: this.#numbering.epoch, ...at };
   }
 
   async stored(

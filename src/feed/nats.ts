@@ -78,9 +78,9 @@ export class NatsFeed implements Feed {
     publishDeadLetter(this.#connection, subject, payload, reason);
   }
 
-  async publish(subject: string, payload: Uint8Array, id: string): Promise<undefined> {
-    if (this.#subjects?.isConnected !== true) throw new Error('NATS cannot be reached');
-    this.#subjects.publish(subject, payload, id);
+  async publish(subject: string, payload: Uint8Array, mark: string): Promise<undefined> {
+    if (this.#subjects?.isConnected !== true) throw new Error('not published: NATS cannot be reached');
+    this.#subjects.publish(subject, payload, mark);
   }
 
   async stop(): Promise<void> {

@@ -36,11 +36,12 @@ export class CommandHandler {
   /** Takes one client message. The bytes are only valid during the call. */
   receive(session: Session, bytes: ArrayBuffer, isBinary: boolean): void {
     if (session.isBusy) {
-      const waiting = session.backlog.reduce((total, next) => total + next.bytes.byteLength, 0);
-      if (session.backlog.length >= BACKLOG_MAX || waiting + bytes.byteLength > BACKLOG_BYTES_MAX) {
+      const waiting = session.backlogBytes + bytes.byteLength;
+      if (session.backlog.length >= BACKLOG_MAX || waiting > BACKLOG_BYTES_MAX) {
         this.#options.answers.fail(session, undefined, 'rate_limited', 'too many commands are waiting to be answered');
       } else {
         session.backlog.push({ bytes: bytes.slice(0), isBinary });
+        session.backlogBytes = waiting;
       }
       return;
     }
@@ -52,6 +53,7 @@ export class CommandHandler {
     session.isBusy = true;
     await first;
     for (let next = session.backlog.shift(); next !== undefined; next = session.backlog.shift()) {
+      session.backlogBytes -= next.bytes.byteLength;
       await this.#serve(session, next.bytes, next.isBinary);
     }
     session.isBusy = false;

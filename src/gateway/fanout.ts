@@ -13,7 +13,7 @@ import {
   variantOfLane,
 } from '../protocol/lanes.js';
 import { epochTagOf, FrameKind, type RingReader } from '../protocol/ring.js';
-import { ALL_SYMBOLS, ALL_TRADES_SOURCE } from '../protocol/topics.js';
+import { ALL_TRADES_SOURCE } from '../protocol/topics.js';
 import type { EventLosses } from './event-losses.js';
 import { NOTHING_SENT, type Place } from './event-seqs.js';
 import type { LaneEntry, LaneTable } from './lane-table.js';
@@ -144,6 +144,7 @@ export class Fanout {
         entry.lastSeq = ring.seq;
         this.#observe(ring, nowMicros);
         this.#publishTo(entry, ring, nowMicros);
+        if (entry.behind.size > 0) this.#subscriptions.advanced(entry);
         return;
       }
       case FrameKind.stale:
@@ -232,7 +233,7 @@ export class Fanout {
     if (isReady && ring.source !== ALL_TRADES_SOURCE) {
       entry.seqs.reach(ring.source, ring.seq, epochTagOf(epochBytes), epoch);
       // Told on behalf of the trades of all symbols; their own answer follows.
-      if (entry.symbol === ALL_SYMBOLS) return;
+      if (entry.isAllTrades) return;
     }
     if (!this.#table.answered(entry, ring.source, ringIndex)) return;
     entry.epoch = epoch;
@@ -260,7 +261,7 @@ export class Fanout {
   /** Frames of this ring were missed: every lane that it feeds asks for a new beginning. */
   #repair(ringIndex: number, tier: Tier): void {
     for (const entry of this.#table.entries()) {
-      const isFed = entry.ring === ringIndex || entry.source < 0 || entry.symbol === ALL_SYMBOLS;
+      const isFed = entry.ring === ringIndex || entry.source < 0 || entry.isAllTrades;
       if (entry.tier === tier && isFed) this.#subscriptions.broken(entry);
     }
   }

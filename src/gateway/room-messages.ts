@@ -1,4 +1,5 @@
 /** `publish`: a client's message to a room, by way of the feed, so that every gateway has it in the same place. */
+import { createHash } from 'node:crypto';
 import type { ErrorCode } from '../protocol/codes.js';
 import type { CommandId, PublishCommand } from '../protocol/commands.js';
 import { stringifyExact } from '../protocol/exact-json.js';
@@ -46,8 +47,9 @@ export class RoomMessages {
     const request = ++this.#last;
     this.#pending.set(request, { session, id, topic: topicOf('rooms', room) });
     // One user's message with one id is one message, however often it is sent, and over whichever connection.
-    const key = id === undefined ? '' : stringifyExact([sub, room, id]);
-    this.#post({ type: 'publish', id: request, room, payload: new Uint8Array(payload), key });
+    const key = id === undefined ? '' : hashOf(stringifyExact([sub, room, id]));
+    const content = id === undefined ? '' : hashOf(stringifyExact(data));
+    this.#post({ type: 'publish', id: request, room, payload: new Uint8Array(payload), key, content });
   }
 
   /** The hub's answer. */
@@ -57,7 +59,7 @@ export class RoomMessages {
     if (pending === undefined || pending.session.socket === undefined) return;
     const { session, id, topic } = pending;
     if ('failure' in answer) {
-      this.#answers.fail(session, id, 'internal', `not published: ${answer.failure}`);
+      this.#answers.fail(session, id, answer.code, answer.failure);
       return;
     }
     const { epoch, seq } = answer;
@@ -74,6 +76,9 @@ export class RoomMessages {
 type Problem = readonly [code: ErrorCode, message: string];
 
 const NOTHING = new Uint8Array(0);
+
+/** Any text may be a client's id, but not part of a header. */
+const hashOf = (text: string): string => createHash('sha256').update(text).digest('base64url');
 
 /** Why this session cannot publish that, whatever its length. */
 function problemOf(session: Session, stream: string, room: string, data: unknown): Problem | undefined {

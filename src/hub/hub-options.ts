@@ -2,7 +2,7 @@
 import type { Hold, RejectReason } from '../protocol/batch.js';
 import type { ToWorker } from '../protocol/thread-messages.js';
 import type { EncoderThread } from './encoder-thread.js';
-import type { Position } from './publications.js';
+import type { Position, StoredPosition } from './publications.js';
 import type { StoredMessage } from './replays.js';
 
 /** One message as a feed delivers it. */
@@ -13,7 +13,7 @@ export interface HubMessage {
   readonly seq: number;
   readonly epoch: string;
   readonly contiguous: boolean;
-  /** The id under which this process published it; '' for all others. */
+  /** The mark that a gateway published it with (protocol/publication-mark.ts); '' for all others. */
   readonly publication: string;
 }
 
@@ -22,7 +22,7 @@ export interface HubFeed {
   /** Somebody began or ceased to want a subject (`md.trades.*`: the trades of all symbols); resolves once it is followed. */
   follow(subject: string, wanted: boolean): Promise<void> | undefined;
   /** @see PublicationsOptions.publish */
-  publish(subject: string, payload: Uint8Array, id: string, key: string): Promise<Position | undefined>;
+  publish(subject: string, payload: Uint8Array, mark: string, key: string): Promise<StoredPosition | undefined>;
   /** Where the feed's own numbering stands that counts this subject; undefined where it has none. */
   position(subject: string): Position | undefined;
   /** @see ReplaysOptions.stored */
@@ -41,7 +41,7 @@ export interface HubCounters {
   ignored: number;
   /** Sources that clients asked for beyond the limit. */
   sourcesRefused: number;
-  /** Messages that a publisher's own sequence showed to be old. */
+  /** Messages that came before, as their publisher's own sequence or a client's id shows. */
   duplicates: number;
   /** Holes in a publisher's own sequence. */
   gaps: number;

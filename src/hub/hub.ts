@@ -10,9 +10,9 @@ import type { FromWorker } from '../protocol/thread-messages.js';
 import {
   ALL_SYMBOLS,
   hasUnusableName,
+  isName,
   isOnDemand,
   isStateSource,
-  isSymbol,
   parseSubject,
   type SourceKind,
   subjectOf,
@@ -153,6 +153,11 @@ export class Hub {
     if (source.isClientMade && !isOnDemand(source.kind)) this.#clientSources.remove(source);
     this.counters.messages++;
     this.counters.bytes += m.payload.length;
+    // The feed's own store takes a client's message of one id once by itself.
+    if (m.publication !== '' && m.epoch === '' && this.#publications.isRepeat(m.subject, m.publication)) {
+      this.counters.duplicates++;
+      return;
+    }
     if (m.epoch === '') this.#take(source, m, this.#epochs.of(source));
     else this.#publisherEpochs.receive(source, m);
   }
@@ -176,7 +181,7 @@ export class Hub {
     source.seq = seq;
     this.#messageMicros = this.#options.nowMicros();
     shard.data(source, m.payload, seq, m.tsEventMicros, this.#messageMicros, flags);
-    if (m.publication !== '') this.#publications.arrived(m.publication, { epoch, seq });
+    if (m.publication !== '') this.#publications.arrived(m.subject, m.publication, { epoch, seq });
   }
 
   /** @param worker its index: the bit in frame masks */
@@ -300,7 +305,7 @@ export class Hub {
     const [kind, symbol] = partsOf(name);
     const found = this.#sources.find(subjectOf(kind, symbol));
     if (found !== undefined) return found;
-    const isKnown = isOnDemand(kind) || kind === 'analytics' ? isSymbol(symbol) : this.knows(symbol);
+    const isKnown = isOnDemand(kind) || kind === 'analytics' ? isName(kind, symbol) : this.knows(symbol);
     return isKnown ? this.#createForClient(kind, symbol) : undefined;
   }
 

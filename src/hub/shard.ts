@@ -259,7 +259,8 @@ export class Shard {
 
   #confirm(): void {
     for (const { source, seq } of this.#inFlight()) source.encodedSeq = seq;
-    for (let i = 0; i < this.#statesInFlight.length; i += 2) {
+    // The newest first: with it, all older ones of its source are done.
+    for (let i = this.#statesInFlight.length - 2; i >= 0; i -= 2) {
       this.#options.source(this.#statesInFlight[i] ?? 0)?.retention?.confirm(this.#statesInFlight[i + 1] ?? 0);
     }
     this.#eventsInFlight.length = 0;

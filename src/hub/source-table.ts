@@ -52,7 +52,7 @@ export class SourceTable {
   /** By number. */
   readonly #all: (Source | undefined)[] = [];
   /** Numbers that are free, and since when; the oldest first. */
-  readonly #resting: { readonly id: number; readonly sinceMs: number }[] = [];
+  readonly #resting = new Map<number, number>();
   readonly #shards: number;
   readonly #nowMs: () => number;
   /** Stands for the trades of all symbols; it lives in every shard. */
@@ -85,7 +85,7 @@ export class SourceTable {
   drop(source: Source): void {
     this.#bySubject.delete(source.subject);
     this.#all[source.id] = undefined;
-    this.#resting.push({ id: source.id, sinceMs: this.#nowMs() });
+    this.#resting.set(source.id, this.#nowMs());
   }
 
   [Symbol.iterator](): IterableIterator<Source> {
@@ -93,10 +93,12 @@ export class SourceTable {
   }
 
   #newId(): number {
-    const [oldest] = this.#resting;
-    if (oldest === undefined || this.#nowMs() - oldest.sinceMs < NUMBER_REST_MS) return this.#all.length;
-    this.#resting.shift();
-    return oldest.id;
+    for (const [id, sinceMs] of this.#resting) {
+      if (this.#nowMs() - sinceMs < NUMBER_REST_MS) break;
+      this.#resting.delete(id);
+      return id;
+    }
+    return this.#all.length;
   }
 
   #add(kind: SourceKind, symbol: string): Source {

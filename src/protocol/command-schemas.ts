@@ -3,10 +3,10 @@
  * {@link parseCommand}, which accepts the same and needs no zod; a test holds the two together.
  */
 import { z } from 'zod';
-import { type CommandId, isCommandId, TOKEN_LENGTH_MAX } from './commands.js';
+import { type CommandId, isCommandId, NAME_LENGTH_MAX, TOKEN_LENGTH_MAX } from './commands.js';
 
 const id = z.custom<CommandId>(isCommandId).optional();
-const name = z.string().max(256);
+const name = z.string().max(NAME_LENGTH_MAX);
 /** Where a client stands in a topic. */
 const position = z.object({ epoch: name, seq: z.number() });
 

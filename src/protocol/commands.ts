@@ -14,6 +14,8 @@ export type CommandId = string | number | bigint | ExactNumber;
 
 /** Longest token of an `auth` command, in UTF-16 code units; what a verifier takes may be shorter. */
 export const TOKEN_LENGTH_MAX = 16_384;
+/** Longest name of a topic, in UTF-16 code units: a user's, as no symbol or room is that long. */
+export const NAME_LENGTH_MAX = 512;
 
 const COMMAND_ID_LENGTH_MAX = 128;
 
@@ -58,13 +60,13 @@ const text =
   (max: number): Check =>
   value =>
     typeof value === 'string' && value.length <= max ? undefined : `must be a string of at most ${max} characters`;
-const name = text(256);
+const name = text(NAME_LENGTH_MAX);
 const names =
   (max: number): Check =>
   value =>
     Array.isArray(value) && value.length <= max && value.every(item => name(item) === undefined)
       ? undefined
-      : `must be an array of at most ${max} strings of at most 256 characters`;
+      : `must be an array of at most ${max} strings of at most ${NAME_LENGTH_MAX} characters`;
 const id: Check = value => (isCommandId(value) ? undefined : 'must be a number or a string of at most 128 characters');
 /** Where a client stands in a topic. */
 const position: Check = value => {

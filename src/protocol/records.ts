@@ -21,7 +21,10 @@ export const RecordKind = {
   /** A worker wants (or no longer wants) a lane of a source. */
   want: 5,
   unwant: 6,
-  /** A worker asks for the current document (or last sequence) of a lane. a = its request's number. */
+  /**
+   * A worker asks for the current document (or last sequence) of a lane. a = its request's number, c = the sequence up to which
+   * whoever asks holds it from another lane; 0 nothing.
+   */
   snapshot: 7,
   /** A class is due: lane is its number. Or the batches of events: `BATCHES_DUE`. */
   flush: 8,

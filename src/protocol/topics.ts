@@ -5,6 +5,7 @@
  */
 
 import { SYMBOL_BYTES_MAX } from './content-limits.js';
+import { isUser, userOfToken, userToken } from './user-subject.js';
 
 export const STREAMS = ['quotes', 'trades', 'orderbook', 'depth', 'orders', 'analytics', 'rooms'] as const;
 export type Stream = (typeof STREAMS)[number];
@@ -102,7 +103,7 @@ export interface Source {
 
 /**
  * `md.books.BTC/USDT` → `{kind:'books', symbol:'BTC/USDT'}`, `orders.alice` → `{kind:'orders', symbol:'alice'}`; a name may hold
- * dots. Anything else → undefined.
+ * dots, and a user is escaped (user-subject.ts). Anything else → undefined.
  */
 export function parseSubject(subject: string): Source | undefined {
   const isMarket = subject.startsWith(MARKET_DATA_PREFIX);
@@ -110,8 +111,9 @@ export function parseSubject(subject: string): Source | undefined {
   const dot = subject.indexOf('.', start);
   if (dot < 0) return undefined;
   const kind = subject.slice(start, dot) as SourceKind;
-  const symbol = subject.slice(dot + 1);
-  if (!SOURCE_KINDS.includes(kind) || isMarketDataSource(kind) !== isMarket || !isSymbol(symbol)) return undefined;
+  const symbol = kind === 'orders' ? userOfToken(subject.slice(dot + 1)) : subject.slice(dot + 1);
+  if (!SOURCE_KINDS.includes(kind) || isMarketDataSource(kind) !== isMarket) return undefined;
+  if (symbol === undefined || !isName(kind, symbol)) return undefined;
   return kind === 'analytics' && !isChannel(symbol) ? undefined : { kind, symbol };
 }
 
@@ -122,7 +124,13 @@ export function hasUnusableName(subject: string): boolean {
 }
 
 export function subjectOf(kind: SourceKind, symbol: string): string {
+  if (kind === 'orders') return `orders.${userToken(symbol)}`;
   return isMarketDataSource(kind) ? `${MARKET_DATA_PREFIX}${kind}.${symbol}` : `${kind}.${symbol}`;
+}
+
+/** True for what can be the name of a topic of the kind: users are called otherwise than symbols and rooms. */
+export function isName(kind: SourceKind, name: string): boolean {
+  return kind === 'orders' ? isUser(name) : isSymbol(name);
 }
 
 export function topicOf(stream: Stream, symbol: string): string {

@@ -4,6 +4,7 @@ import { type Amount, normalAmount, normalQuantity } from '../protocol/amount.js
 import { LEVELS_MAX, NESTING_MAX, SYMBOL_BYTES_MAX } from '../protocol/content-limits.js';
 import { timeText } from '../protocol/time-text.js';
 import { CHANNELS, type Channel, isChannel, isSymbol } from '../protocol/topics.js';
+import { isUser, USER_RULE } from '../protocol/user-subject.js';
 import type { BookLevel, PublishOptions } from './messages.js';
 
 const MESSAGE_ID_LENGTH_MAX = 128;
@@ -19,6 +20,11 @@ const NAME_RULE = `1 to ${SYMBOL_BYTES_MAX} bytes of UTF-8 without blanks, contr
  */
 export function checkName(what: string, name: unknown): asserts name is string {
   if (!isSymbol(name)) throw new TypeError(`${what} ${shown(name)}: must be ${NAME_RULE}`);
+}
+
+/** @throws {TypeError} for what is no user: any other text has a subject (protocol/user-subject.ts). */
+export function checkUser(what: string, user: unknown): asserts user is string {
+  if (!isUser(user)) throw new TypeError(`${what} ${shown(user)}: ${USER_RULE}`);
 }
 
 export function checkChannel(channel: unknown): asserts channel is Channel {

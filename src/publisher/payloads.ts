@@ -14,6 +14,7 @@ import {
   checkOneOf,
   checkText,
   checkTime,
+  checkUser,
 } from './checks.js';
 import {
   type AssetQuote,
@@ -86,7 +87,7 @@ export function tradePayload(trade: Trade, time: string): Members {
 }
 
 export function orderPayload(userId: string, update: OrderUpdate, time: string): Members {
-  checkName('userId', userId);
+  checkUser('userId', userId);
   const members = carried('update', update);
   checkOneOf('update.action', members.action, ORDER_ACTIONS);
   checkId('update.order_id', members.order_id);

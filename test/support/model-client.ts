@@ -30,6 +30,8 @@ export class ModelClient {
   /** State topics asked for. */
   readonly wanted = new Set<string>();
   readonly events: EventClient;
+  /** The newest place that each state topic was ever at here, whatever became of the subscription. */
+  readonly #newest = new Map<string, Held>();
 
   constructor(log: EventLog) {
     this.events = new EventClient(log);
@@ -124,7 +126,7 @@ export class ModelClient {
         operations.filter(op => op.path === `/quotes/${symbol.replaceAll('/', '~1')}`),
         `quotes:${symbol}`,
       );
-      this.held.set(`quotes:${symbol}`, { epoch: frame.epoch as string, seq });
+      this.#reach(`quotes:${symbol}`, frame.epoch as string, seq);
       this.stale.delete(`quotes:${symbol}`);
     }
   }
@@ -140,7 +142,7 @@ export class ModelClient {
     if (!this.wanted.has(topic)) return;
     if (frame.snapshot === true) {
       this.depth.set(symbol, { bids: {}, asks: {} });
-      this.held.set(topic, { epoch: frame.epoch as string, seq: frame.seq as number });
+      this.#reach(topic, frame.epoch as string, frame.seq as number);
       this.stale.delete(topic);
     } else if (!this.#follows(topic, frame)) return;
     const book = this.depth.get(symbol);
@@ -158,8 +160,20 @@ export class ModelClient {
     if (!this.wanted.has(topic)) return;
     if (frame.snapshot !== true && !this.#follows(topic, frame)) return;
     if (frame.snapshot === true) this.stale.delete(topic);
-    this.held.set(topic, { epoch: frame.epoch as string, seq: frame.seq as number });
+    this.#reach(topic, frame.epoch as string, frame.seq as number);
     this.orderbook.set(frame.symbol as string, frame);
+  }
+
+  /** Within an epoch a topic never runs back, over classes, tiers, pauses and subscriptions. */
+  #reach(topic: string, epoch: string, seq: number): void {
+    const newest = this.#newest.get(topic);
+    if (newest?.epoch === epoch && seq < newest.seq) {
+      this.violations.push(`K8: ${topic} runs back from ${newest.seq} to ${seq} in ${epoch}`);
+    }
+    // One object: deltas move both.
+    const place = { epoch, seq };
+    this.#newest.set(topic, place);
+    this.held.set(topic, place);
   }
 
   /** True when the delta is to be applied; a topic without a snapshot yet ignores it. */

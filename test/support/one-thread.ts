@@ -273,7 +273,8 @@ export class OneThreadGateway {
       this.#symbols.answer(message.id, message.symbols);
     } else if (message.type === 'refused') {
       const refused = this.#table.asked(message.request);
-      if (refused !== undefined) this.subscriptions.refused(refused);
+      if (refused === undefined) this.subscriptions.resumptions.refused(message.request);
+      else this.subscriptions.refused(refused);
     }
   }
 }

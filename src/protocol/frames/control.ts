@@ -1,5 +1,6 @@
 /** Frames that are about the connection and its topics. No member of theirs is a publisher's, so they have no other than these. */
 import { z } from 'zod';
+import { NAME_LENGTH_MAX } from '../commands.js';
 import { LOADS } from '../load.js';
 import { errorCode, gapReason, staleReason } from './codes.js';
 import { commandId, define, epoch, position, rateClass, seq, stamps, stream, time, topic } from './members.js';
@@ -9,7 +10,7 @@ const message = z.string().describe('For people');
 const topics = z.array(topic).min(1);
 /** As the client gave them: they need not be names that a topic could have. */
 const names = z
-  .array(z.string().max(256))
+  .array(z.string().max(NAME_LENGTH_MAX))
   .min(1)
   .describe('The names that it is about; others of the command were served');
 

@@ -1,7 +1,7 @@
 /** Frames of event topics: each message once, in order, or a gap in its place. Publishers may add members of their own. */
 import { z } from 'zod';
 import { CHANNELS, type Channel } from '../topics.js';
-import { amount, chain, define, json, name, reference, stamps, time } from './members.js';
+import { amount, chain, define, json, name, reference, stamps, time, user } from './members.js';
 
 /** Members of a trade that everybody is shown. */
 export const tradeMembers = {
@@ -72,7 +72,7 @@ export const eventFrames = {
   ),
   order_update: define(
     'order_update',
-    z.looseObject({ type: z.literal('order_update'), user_id: name, ...orderMembers, ...chain, ...stamps }),
+    z.looseObject({ type: z.literal('order_update'), user_id: user, ...orderMembers, ...chain, ...stamps }),
     'What became of an order of the connection’s own user',
     {
       type: 'order_update',

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { SYMBOL_BYTES_MAX } from '../content-limits.js';
 import { CLASSES, DEPTHS } from '../lanes.js';
 import { STREAMS } from '../topics.js';
+import { USER_BYTES_MAX } from '../user-subject.js';
 
 /** One kind of message: its shape, what it says, and what it looks like. */
 export interface MessageDefinition {
@@ -37,8 +38,13 @@ export const name = z
   .max(SYMBOL_BYTES_MAX)
   .regex(NAME)
   .describe(
-    'A symbol; in other streams a user, a channel or a room. UTF-8 of at most 128 bytes without blanks, control characters, * and >; no empty part between dots.',
+    'A symbol; in other streams a channel or a room. UTF-8 of at most 128 bytes without blanks, control characters, * and >; no empty part between dots.',
   );
+export const user = z
+  .string()
+  .min(1)
+  .max(USER_BYTES_MAX)
+  .describe('The sub of a credential, 1 to 512 bytes of UTF-8; escaped in the NATS subject of the orders');
 export const stream = z.enum(STREAMS).describe('A kind of data');
 export const topic = z
   .string()

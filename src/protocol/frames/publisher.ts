@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { LEVELS_MAX } from '../content-limits.js';
 import { analyticsMembers, orderMembers, roomMembers, tradeMembers } from './events.js';
-import { define, name } from './members.js';
+import { define, name, user } from './members.js';
 
 /** Headers of a publisher's message; NATS has texts only. */
 export const publisherHeaders = z
@@ -115,7 +115,7 @@ export const publisherMessages = {
   order: define(
     undefined,
     z.looseObject({
-      user_id: name.optional(),
+      user_id: user.optional(),
       action: orderMembers.action,
       order_id: orderMembers.order_id,
       symbol: z.unknown().optional(),

@@ -1,5 +1,6 @@
 /** Frames decoded exactly, and documents compared so, whatever format they came in. */
 
+import { decimalOf } from '../../src/protocol/amount.js';
 import { parseExact, stringifyExact } from '../../src/protocol/exact-json.js';
 import { ExactNumber } from '../../src/protocol/exact-number.js';
 import { MsgpackReader } from '../../src/protocol/msgpack-reader.js';
@@ -13,9 +14,9 @@ export function exactFrames(message: string | Uint8Array): Record<string, unknow
   return (Array.isArray(value) ? value : [value]) as Record<string, unknown>[];
 }
 
-/** As MessagePack has it: what neither an integer of 64 bits nor a double holds is text. */
+/** As MessagePack has it: what neither an integer of 64 bits nor a double holds is text, written plainly. */
 export function asHeld(value: unknown): unknown {
-  if (value instanceof ExactNumber) return value.text;
+  if (value instanceof ExactNumber) return decimalOf(value) ?? value.text;
   if (typeof value === 'bigint') return is64Bit(value) ? value : String(value);
   if (Array.isArray(value)) return value.map(asHeld);
   if (typeof value !== 'object' || value === null) return value;

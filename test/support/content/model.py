@@ -45,6 +45,22 @@ def written_out(value):
     return format(abs(value) if value == 0 else value, "f")
 
 
+class Figure:
+    """A number that stands for an amount: a number of its value, or text in plain form where no type holds it."""
+
+    def __init__(self, number):
+        self.number = number
+        self.value = exact(number)
+
+    def __repr__(self):
+        return f"Figure({self.number})"
+
+
+def exact(number):
+    """A float stands for its shortest digits."""
+    return Decimal(repr(number)) if isinstance(number, float) else Decimal(number)
+
+
 class Written:
     """A number that is written out as text: in any plain form of its value."""
 
@@ -72,7 +88,7 @@ def amount_of(value):
     if isinstance(value, bool):
         raise Refused("no amount")
     if isinstance(value, (int, float, Decimal)):
-        return value
+        return Figure(value)
     if not isinstance(value, str):
         raise Refused("no amount")
     match = AMOUNT.fullmatch(value)
@@ -87,13 +103,9 @@ def amount_of(value):
     return Amount("0" if abs(int(match[3] or 0)) > AMOUNT_EXPONENT_MAX else value)
 
 
-def amount_value(amount):
-    return amount.value if isinstance(amount, Amount) else Decimal(repr(amount)) if isinstance(amount, float) else Decimal(amount)
-
-
 def quantity_of(value):
     amount = amount_of(value)
-    if amount is not None and amount_value(amount) < 0:
+    if amount is not None and amount.value < 0:
         raise Refused("a negative quantity")
     return amount
 
@@ -148,6 +160,9 @@ def agrees(expected, held):
     """Exactly, by value and by type: text is not a number, and a whole number is an integer."""
     if isinstance(expected, Amount):
         return isinstance(held, str) and held == expected.text
+    if isinstance(expected, Figure):
+        is_plain = not isinstance(held, str) or PLAIN.fullmatch(held) is not None
+        return is_plain and same_number(expected.number, held)
     if isinstance(expected, Written):
         return isinstance(held, str) and PLAIN.fullmatch(held) is not None and Decimal(held) == expected.value
     if isinstance(expected, Instant):
@@ -163,7 +178,7 @@ def agrees(expected, held):
 
 
 def same_number(expected, held):
-    value = amount_value(expected)
+    value = exact(expected)
     is_64 = value == value.to_integral_value() and -(2**63) <= value < 2**64
     if isinstance(held, str):
         # Only what neither an integer type nor a float of MessagePack holds.
@@ -173,7 +188,7 @@ def same_number(expected, held):
         return False
     if isinstance(held, float) and is_64:
         return False
-    return amount_value(held) == value
+    return exact(held) == value
 
 
 def decode(payload):
@@ -299,10 +314,10 @@ def book_after(book, value, symbol):
     after = {"bids": {}, "asks": {}} if is_whole else {side: dict(book[side]) for side in ("bids", "asks")}
     for side, levels in sides.items():
         for price, quantity in levels:
-            if amount_value(quantity) == 0:
-                after[side].pop(amount_value(price), None)
+            if quantity.value == 0:
+                after[side].pop(price.value, None)
             else:
-                after[side][amount_value(price)] = (price, quantity)
+                after[side][price.value] = (price, quantity)
     return {**after, "timestamp": instant}
 
 
@@ -330,7 +345,7 @@ def best(book, side, count):
 def agrees_depth(book, held, depth):
     """The best levels of both sides, however their prices are written."""
     for side in ("bids", "asks"):
-        levels = {amount_value(price): (price, quantity) for price, quantity in best(book, side, depth)}
+        levels = {price.value: (price, quantity) for price, quantity in best(book, side, depth)}
         own = {Decimal(price): (price, quantity) for price, quantity in held[side].items()}
         if levels.keys() != own.keys() or len(own) != len(held[side]):
             return False
@@ -342,7 +357,7 @@ def agrees_depth(book, held, depth):
 
 def as_text(amount):
     """In books, numbers are written out."""
-    return amount if isinstance(amount, Amount) else Written(amount_value(amount))
+    return amount if isinstance(amount, Amount) else Written(amount.value)
 
 
 def agrees_best(book, held):
@@ -359,7 +374,7 @@ def agrees_best(book, held):
         return False
     if bid is None or ask is None:
         return held["spread"] is None
-    return Decimal(held["spread"]) == amount_value(ask[0]) - amount_value(bid[0])
+    return Decimal(held["spread"]) == ask[0].value - bid[0].value
 
 
 def event_of(kind, value, name):

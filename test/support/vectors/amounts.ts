@@ -27,6 +27,7 @@ const NUMBERS: readonly (readonly [what: string, digits: string])[] = [
   ['zero with an exponent', '0E-8'],
   ['below any double’s normal range', '5e-324'],
   ['with more digits than a double holds', '0.10000000000000000001'],
+  ['with more digits than a double holds, and an exponent', '1.29804459551018929e-7'],
   ['whole, beyond 2^53', '9007199254740993'],
   ['with zeros at the end', '100.50'],
 ];

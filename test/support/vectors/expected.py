@@ -11,7 +11,7 @@ from decimal import Decimal
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "content"))
 
-from model import Model, amount_value, best
+from model import Model, best
 from reader import Reader, subject_of
 from wire import Malformed
 from millrace import check_case, encode
@@ -75,7 +75,7 @@ def checksum(book, document):
     for side in ("asks", "bids"):
         held = {Decimal(price): (price, quantity) for price, quantity in document[side].items()}
         for price, _ in best(book, side, 10):
-            texts += held[amount_value(price)]
+            texts += held[price.value]
     return zlib.crc32("".join(text.replace(".", "").lstrip("0") for text in texts).encode())
 
 

@@ -14,12 +14,12 @@ import type { Config } from './config/environment.js';
 import { reachableHost } from './config/reachable-host.js';
 import { ControlOrders, revokeMessage } from './control-orders.js';
 import { createFeed } from './feed/create-feed.js';
-import { type Feed, type FeedSink, type FeedStatus, newFeedMessage, systemClock } from './feed/feed.js';
+import { type Feed, type FeedSink, type FeedStatus, systemClock } from './feed/feed.js';
+import { feedOfHub } from './feed-of-hub.js';
 import { CertificateFiles } from './gateway/certificate-files.js';
 import { WorkerSupervisor } from './gateway/supervisor.js';
 import { PooledEncoderThread } from './hub/encoder-thread.js';
 import { Hub } from './hub/hub.js';
-import type { HubFeed } from './hub/hub-options.js';
 import { Loads } from './hub/loads.js';
 import { shardTotals } from './hub/shard-totals.js';
 import { DescriptorWatch } from './observe/descriptors.js';
@@ -224,7 +224,7 @@ class GatewayParts implements Gateway {
       epoch: randomBytes(4).toString('hex'),
       nowMicros: systemClock.nowMicros,
       toWorker: (worker, message) => this.#workers.post(worker, message),
-      feed: this.#hubFeed(),
+      feed: feedOfHub(this.#feed, message => this.#hub.message(message)),
       historyBytes: config.historyBytes,
       clientSourcesMax: config.limits.clientTopicsMax,
       symbolsMax: config.limits.symbolsMax,
@@ -245,20 +245,6 @@ class GatewayParts implements Gateway {
       },
       onFault: (what, detail) => this.#fault(what, detail),
     });
-  }
-
-  /** The feed as the hub sees it. One without other gateways gives back at once what clients publish. */
-  #hubFeed(): HubFeed {
-    const feed = this.#feed;
-    const loopback = async (subject: string, payload: Uint8Array, publication: string): Promise<undefined> => {
-      this.#hub.message({ ...newFeedMessage(), subject, payload, publication });
-    };
-    return {
-      follow: (subject, wanted) => feed.interest(subject, wanted),
-      publish: (subject, payload, id, key) => (feed.publish?.bind(feed) ?? loopback)(subject, payload, id, key),
-      position: subject => feed.position?.(subject),
-      stored: async (subject, afterSeq, toSeq, max) => feed.stored?.(subject, afterSeq, toSeq, max),
-    };
   }
 
   #sink(): FeedSink {
@@ -353,6 +339,7 @@ class GatewayParts implements Gateway {
       feedLive: this.#feedState.feed !== 'stale',
       feedSilentMs: this.#hub.silentMs,
       feedBehind: this.#feed.behind?.() ?? 0,
+      feedHeadersIgnored: this.#feed.headersIgnored ?? 0,
       feedSources: this.#feed.stats,
       ...this.#loads.stats,
       replaysRecovered: this.#hub.replays.recovered,

@@ -1,5 +1,5 @@
 import { Command } from 'commander';
-import { limitsDocument } from '../protocol/content-limits.js';
+import { limitsDocument } from '../protocol/limits-document.js';
 
 /** `millrace limits`: what a publisher's message may hold. */
 export function limitsCommand(): Command {

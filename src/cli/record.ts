@@ -8,6 +8,7 @@ import { natsConfig, natsOption, shownNatsUrl } from './nats-connection.js';
 
 const EXAMPLES = `
 Records what is published on md.> until Ctrl-C. An existing recording is not overwritten.
+Where the file cannot be written any more, as on a full disk, it ends with exit code 1; what was recorded so far can be replayed.
 
 Examples:
   $ millrace record monday.rec --nats nats://127.0.0.1:4222
@@ -25,7 +26,7 @@ export function recordCommand(): Command {
     });
 }
 
-/** Resolves with the exit code after SIGINT or SIGTERM: 1 when the recording has a hole. */
+/** Resolves with the exit code after SIGINT or SIGTERM, or when the disk is full: 1 when the recording lacks something. */
 async function record(file: string, url: string): Promise<number> {
   const config = natsConfig(url, process.env);
   let isComplete = true;
@@ -46,7 +47,7 @@ async function record(file: string, url: string): Promise<number> {
     throw new CommandFailure(reasonOf(cause), { cause });
   }
   note(`recording md.> from ${shownNatsUrl(config.url)} into ${file}; Ctrl-C ends it`);
-  await interrupted();
+  await Promise.race([interrupted(), recorder.failed]);
   await feed.stop();
   await recorder.close();
   const { messagesWritten, messagesDropped } = recorder;

@@ -7,7 +7,8 @@ const EXAMPLES = `
 Topics are stream:name with a stream of ${STREAMS.join(', ')}. \`trades\` alone means the trades of all symbols,
 \`orders\` alone one's own.
 Messages go to standard output, one line each; what concerns the connection goes to standard error. Every delta is
-applied and its chain is checked: a hole is reported as CHAIN BROKEN and repaired with a resync.
+applied and its chain is checked: a hole is reported as CHAIN BROKEN and repaired with a resync. STALE is a topic whose
+prices are old, because the gateway lacks a message of its publisher; WHOLE again ends it. GAP names lost events.
 
 Examples:
   $ millrace tail quotes:AAPL orderbook:BTC/USDT --token "$TOKEN"

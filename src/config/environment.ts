@@ -121,6 +121,7 @@ const variables = z.object({
   PRICE_UPDATE_INTERVAL: durationMs.default(4000),
   REPLAY_FILE: z.string().optional(),
   REPLAY_SPEED: decimal(0, 1_000_000).default(1),
+  REPLAY_FOLLOW: onOff.default(false),
   AUTH_JWT_SECRET: z.string().optional(),
   AUTH_JWKS_URL: z.string().optional(),
   AUTH_JWKS_FILE: z.string().optional(),
@@ -239,7 +240,7 @@ export function readConfig(
       intervalMs: v.PRICE_UPDATE_INTERVAL,
       seed: v.SIM_SEED,
     },
-    replay: { file: v.REPLAY_FILE ?? '', speed: v.REPLAY_SPEED },
+    replay: { file: v.REPLAY_FILE ?? '', speed: v.REPLAY_SPEED, follow: v.REPLAY_FOLLOW },
     symbols: v.SYMBOLS,
     auth: {
       secret: v.AUTH_JWT_SECRET,

@@ -30,4 +30,6 @@ export interface ReplayConfig {
   readonly file: string;
   /** 1 = as recorded, 10 = ten times as fast, 0 = as fast as it goes. */
   readonly speed: number;
+  /** At the end of the recording, wait for what is still being recorded. */
+  readonly follow?: boolean;
 }

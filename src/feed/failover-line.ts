@@ -1,6 +1,8 @@
 /** One of the two sources of a failover: kept connected, and tried again for as long as it has not started. */
+
+import type { FeedOutcome } from '../protocol/feed-outcome.js';
 import { textOf } from './error-text.js';
-import type { SourceState } from './failover-judge.js';
+import type { SourceIndex, SourceState } from './failover-judge.js';
 import type { Clock, Feed, FeedMessage, FeedSink } from './feed.js';
 
 const RETRY_DELAY_MS_MIN = 500;
@@ -18,6 +20,7 @@ export interface LineOwner {
 
 export interface LineOptions {
   readonly name: 'primary' | 'backup';
+  readonly index: SourceIndex;
   /** A new one for every attempt: a feed that could not start is not used again. */
   readonly open: () => Feed;
   readonly owner: LineOwner;
@@ -26,6 +29,7 @@ export interface LineOptions {
 
 export class FailoverLine {
   readonly name: LineOptions['name'];
+  readonly index: SourceIndex;
   readonly #options: LineOptions;
   /** Undefined until it has started. */
   feed: Feed | undefined;
@@ -43,6 +47,7 @@ export class FailoverLine {
   constructor(options: LineOptions) {
     this.#options = options;
     this.name = options.name;
+    this.index = options.index;
   }
 
   /** How it is, at a look. */
@@ -64,7 +69,7 @@ export class FailoverLine {
     }
     if (this.#isStopped) return feed.stop();
     this.feed = feed;
-    for (const subject of this.#wanted) void feed.interest(subject, true);
+    for (const subject of this.#wanted) feed.interest(subject, true);
   }
 
   /** Starts in the background, however long it takes. */
@@ -72,7 +77,7 @@ export class FailoverLine {
     this.#starting ??= this.#tryOn();
   }
 
-  interest(subject: string, wanted: boolean): Promise<void> | undefined {
+  interest(subject: string, wanted: boolean): Promise<FeedOutcome> | undefined {
     if (wanted) this.#wanted.add(subject);
     else this.#wanted.delete(subject);
     return this.feed?.interest(subject, wanted);

@@ -1,10 +1,12 @@
 /**
  * Two sources that carry the same messages, both connected from the start: one is read, the other stands by. Which one is
  * `FailoverJudge`'s to say; what the publisher numbers is taken from whichever has it first (`Arbiter`), so that it has no
- * hole at a switch. What it does not number comes from the active source alone: a switch then begins a new epoch.
+ * hole at a switch, and none either where the other source is only late. What it does not number comes from the active source alone: a switch then begins a new epoch.
  *
  * Two JetStream streams number each for itself, so that there a switch begins a new epoch always.
  */
+
+import { type FeedOutcome, failed } from '../protocol/feed-outcome.js';
 import { Arbiter } from './arbitration.js';
 import { textOf } from './error-text.js';
 import { BACKUP, FailoverJudge, otherOf, PRIMARY, type SourceIndex } from './failover-judge.js';
@@ -17,7 +19,9 @@ import type {
   FeedSink,
   FeedSourceStats,
   FeedStatus,
-  StoredMessage,
+  PublishOutcome,
+  StoredOutcome,
+  StoredRange,
 } from './feed.js';
 import { HeldMessages } from './held-messages.js';
 
@@ -39,7 +43,7 @@ export class FailoverFeed implements Feed {
   readonly #options: FailoverFeedOptions;
   readonly #lines: readonly [FailoverLine, FailoverLine];
   readonly #judge: FailoverJudge;
-  readonly #arbiter = new Arbiter();
+  readonly #arbiter: Arbiter;
   readonly #held = new HeldMessages();
   #isHolding = false;
   #active: SourceIndex = PRIMARY;
@@ -63,9 +67,14 @@ export class FailoverFeed implements Feed {
       notice: (what, detail) => this.#sink?.notice?.(what, detail),
     };
     this.#lines = [
-      new FailoverLine({ name: 'primary', open: openPrimary, owner, clock }),
-      new FailoverLine({ name: 'backup', open: openBackup, owner, clock }),
+      new FailoverLine({ name: 'primary', index: PRIMARY, open: openPrimary, owner, clock }),
+      new FailoverLine({ name: 'backup', index: BACKUP, open: openBackup, owner, clock }),
     ];
+    this.#arbiter = new Arbiter({
+      nowMs: () => clock.nowMicros() / 1000,
+      isLive: line => this.#lines[line].isLive,
+      deliver: message => this.#sink?.message(message),
+    });
   }
 
   /** Starts with the backup where only that can be reached. @throws {Error} when none of the two can. */
@@ -102,9 +111,9 @@ export class FailoverFeed implements Feed {
   }
 
   /** Both sources are asked: the other one is to have the messages when it is switched to. */
-  interest(subject: string, wanted: boolean): Promise<void> | undefined {
+  interest(subject: string, wanted: boolean): Promise<FeedOutcome> | undefined {
     if (!wanted) this.#arbiter.forget(subject);
-    void this.#lines[otherOf(this.#active)].interest(subject, wanted);
+    this.#lines[otherOf(this.#active)].interest(subject, wanted);
     return this.#line.interest(subject, wanted);
   }
 
@@ -112,23 +121,23 @@ export class FailoverFeed implements Feed {
     this.#line.feed?.deadLetter(subject, payload, reason);
   }
 
-  async publish(subject: string, payload: Uint8Array, mark: string, key: string): Promise<FeedPosition | undefined> {
+  async publish(subject: string, payload: Uint8Array, mark: string, key: string): Promise<PublishOutcome> {
     const { feed } = this.#line;
-    if (feed?.publish === undefined) throw new Error('not published: NATS cannot be reached');
+    if (feed?.publish === undefined) return failed('unreachable', 'not published: NATS cannot be reached');
     return feed.publish(subject, payload, mark, key);
+  }
+
+  get headersIgnored(): number {
+    return this.#lines.reduce((sum, { feed }) => sum + (feed?.headersIgnored ?? 0), 0);
   }
 
   position(subject: string): FeedPosition | undefined {
     return this.#line.feed?.position?.(subject);
   }
 
-  async stored(
-    subject: string,
-    afterSeq: number,
-    toSeq: number,
-    messagesMax: number,
-  ): Promise<readonly StoredMessage[] | undefined> {
-    return this.#line.feed?.stored?.(subject, afterSeq, toSeq, messagesMax);
+  async stored(range: StoredRange): Promise<StoredOutcome> {
+    const outcome = await this.#line.feed?.stored?.(range);
+    return outcome ?? failed('not_stored', 'the source keeps no messages');
   }
 
   behind(): number {
@@ -160,22 +169,14 @@ export class FailoverFeed implements Feed {
   }
 
   #received(line: FailoverLine, m: FeedMessage): void {
-    if (line === this.#line) {
-      this.#take(m);
-      return;
-    }
-    const arbitration = this.#arbiter.standby(m);
-    if (arbitration === 'take') this.#sink?.message(m);
-    else if (arbitration === 'duplicate') this.#duplicates++;
-    else if (this.#isHolding) this.#held.add(m);
-  }
-
-  #take(m: FeedMessage): void {
-    if (this.#arbiter.active(m) === 'duplicate') this.#duplicates++;
-    else this.#sink?.message(m);
+    const arbitration = this.#arbiter.received(line.index, m, line === this.#line);
+    if (arbitration === 'duplicate') this.#duplicates++;
+    else if (arbitration === 'pass' && this.#isHolding) this.#held.add(m);
   }
 
   #onStatus(line: FailoverLine, detail: string): void {
+    if (line.isLive) this.#arbiter.reconnected(line.index);
+    else this.#arbiter.maintain();
     if (line !== this.#line) {
       this.#sink?.notice?.(`the ${line.name} source is ${line.isLive ? 'live' : 'lost'}`, detail);
       return;
@@ -207,6 +208,7 @@ export class FailoverFeed implements Feed {
     if (reason !== '') this.#switch(reason);
     this.#isHolding = !this.#judge.isDelivering(this.#active);
     if (!this.#isHolding) this.#held.clear();
+    this.#arbiter.maintain();
     this.#watch();
   }
 
@@ -216,6 +218,9 @@ export class FailoverFeed implements Feed {
     if (this.#active === BACKUP) this.#failovers++;
     // Before the messages: what the publisher does not number begins a new epoch with them.
     this.#say(`reading from the ${this.#line.name}; the ${left}: ${reason}`);
-    for (const message of this.#held.takeAll()) this.#take(message);
+    for (const message of this.#held.takeAll()) {
+      if (this.#arbiter.takeHeld(this.#active, message) === 'duplicate') this.#duplicates++;
+    }
+    this.#arbiter.maintain();
   }
 }

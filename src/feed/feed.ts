@@ -2,6 +2,7 @@
  * Where market data comes in. Every feed (NATS, JetStream, simulator, replay) hands the same thing to the same sink, so
  * nothing downstream knows which one runs.
  */
+import type { FeedOutcome } from '../protocol/feed-outcome.js';
 
 /** One publisher message. `payload` is only valid during the call: the sink copies what it keeps. */
 export interface FeedMessage {
@@ -17,6 +18,11 @@ export interface FeedMessage {
   epoch: string;
   /** True when `seq` is contiguous per subject (publisher's own), so that a hole in it is a loss. JetStream's is not. */
   contiguous: boolean;
+  /**
+   * In the feed's own numbering: the newest number before `seq` that was never delivered and may have been this subject's;
+   * undefined for none. A subject whose message before is older than that may lack one.
+   */
+  holeSeq?: number | undefined;
   /** The mark that a gateway published it with (`Feed.publish`); '' for all others, and where the feed numbers itself. */
   publication: string;
 }
@@ -29,6 +35,7 @@ export const newFeedMessage = (): FeedMessage => ({
   seq: 0,
   epoch: '',
   contiguous: false,
+  holeSeq: undefined,
   publication: '',
 });
 
@@ -63,6 +70,19 @@ export interface StoredMessage {
   readonly payload: Uint8Array;
 }
 
+/** Messages of one subject with `afterSeq < seq ≤ toSeq`, in the feed's numbering `epoch`. */
+export interface StoredRange {
+  readonly subject: string;
+  readonly epoch: string;
+  readonly afterSeq: number;
+  readonly toSeq: number;
+  /** More than these are a failure. */
+  readonly messagesMax: number;
+}
+
+export type StoredOutcome = FeedOutcome<{ readonly messages: readonly StoredMessage[] }>;
+export type PublishOutcome = FeedOutcome<{ readonly position: FeedPosition | undefined }>;
+
 /** What is known of the sources of a feed that has two. */
 export interface FeedSourceStats {
   readonly active: 'primary' | 'backup';
@@ -84,31 +104,30 @@ export interface Feed {
   start(sink: FeedSink): Promise<void>;
   /**
    * Somebody began (`true`) or ceased (`false`) to want a source, e.g. subject `md.quotes.AAPL`. Resolves once what is
-   * published on it is delivered; undefined where it is already.
+   * published on it is delivered, or that cannot be had now: the feed then tries again by itself when it reconnects. Undefined
+   * where it is delivered already. Never rejects.
    */
-  interest(subject: string, wanted: boolean): Promise<void> | undefined;
+  interest(subject: string, wanted: boolean): Promise<FeedOutcome> | undefined;
   /** Puts an invalid message where its publisher can find it; a feed without a back channel drops it. */
   deadLetter(subject: string, payload: Uint8Array, reason: string): void;
   /**
-   * Publishes a message for all gateways. Resolves with its place where that is known then; with undefined where it comes
-   * back through the sink with `publication` = `mark` (protocol/publication-mark.ts). Messages with one `key` ('' none) are one
-   * message. A feed without it has no other gateways. @throws {Error} whose text says whether it may have been published.
+   * Publishes a message for all gateways. Resolves with its position where that is known then; with an undefined one where it
+   * comes back through the sink with `publication` = `mark` (protocol/publication-mark.ts). Messages with one `key` ('' none)
+   * are one message. A failure's detail says whether it may have been published. A feed without it has no other gateways.
+   * Never rejects.
    */
-  publish?(subject: string, payload: Uint8Array, mark: string, key: string): Promise<FeedPosition | undefined>;
+  publish?(subject: string, payload: Uint8Array, mark: string, key: string): Promise<PublishOutcome>;
   /** Where the feed's own numbering stands that counts this subject. A feed without it does not number. */
   position?(subject: string): FeedPosition | undefined;
   /**
-   * All messages of a subject with `afterSeq < seq ≤ toSeq` in the feed's own numbering; undefined when they cannot be had,
-   * or not surely all. A feed without it keeps nothing.
+   * All messages of a subject with `afterSeq < seq ≤ toSeq` in the feed's own numbering `epoch`, or a failure: never some of
+   * them. A feed without it keeps nothing. Never rejects.
    */
-  stored?(
-    subject: string,
-    afterSeq: number,
-    toSeq: number,
-    messagesMax: number,
-  ): Promise<readonly StoredMessage[] | undefined>;
+  stored?(range: StoredRange): Promise<StoredOutcome>;
   /** Messages that the source holds and has not delivered yet; 0 where that cannot be known. */
   behind?(): number;
+  /** Publishers' headers that could not be used so far. */
+  readonly headersIgnored?: number;
   /** Of a feed with a backup. */
   readonly stats?: FeedSourceStats;
   /** Stops delivery; no call reaches the sink after it resolves. */

@@ -1,7 +1,9 @@
 /** What a JetStream stream still holds of one subject: all of it, or nothing that anybody may rely on. */
 import { AckPolicy, DeliverPolicy, type JetStreamManager, type NatsConnection, nanos, type StreamInfo } from 'nats';
-import type { StoredMessage } from './feed.js';
-import { headersOf, tsEventOf } from './nats-headers.js';
+import { failed } from '../protocol/feed-outcome.js';
+import type { StoredMessage, StoredOutcome, StoredRange } from './feed.js';
+import { type HeaderFaults, headersOf, tsEventOf } from './nats-headers.js';
+import { detailsOf, StreamDeletes } from './stream-deletes.js';
 
 /** Reads under way at once; others wait in line. */
 const READS_MAX = 16;
@@ -14,62 +16,70 @@ const FETCH_EXPIRES_MS = 5_000;
 /** The server removes a consumer that was not deleted after this time. */
 const CONSUMER_IDLE_MS = 10_000;
 
-/** One subject's messages with `afterSeq < seq ≤ toSeq`. */
-export interface StoredRange {
-  readonly subject: string;
-  readonly afterSeq: number;
-  readonly toSeq: number;
-  readonly messagesMax: number;
+const INCOMPLETE = failed('incomplete', 'messages left the stream, or may have');
+const TOO_MANY = failed('incomplete', 'more messages than one read may have');
+
+export interface JetStreamStoreOptions {
+  readonly connection: NatsConnection;
+  readonly stream: string;
+  readonly headerFaults: HeaderFaults;
+  readonly nowMs: () => number;
 }
 
 export class JetStreamStore {
-  readonly #connection: NatsConnection;
-  readonly #stream: string;
+  readonly #options: JetStreamStoreOptions;
+  readonly #deletes: StreamDeletes;
   #reading = 0;
   readonly #waiting: (() => void)[] = [];
 
-  constructor(connection: NatsConnection, stream: string) {
-    this.#connection = connection;
-    this.#stream = stream;
+  constructor(options: JetStreamStoreOptions) {
+    this.#options = options;
+    const details = async () => detailsOf(await options.connection.jetstreamManager(), options.stream);
+    this.#deletes = new StreamDeletes({ detailsOf: details, nowMs: options.nowMs });
   }
 
   /**
-   * Resolves with all messages of the range in order; undefined when one of them may be gone, or there are too many.
+   * Resolves with all messages of the range in order, or fails: then one of them may be missing, or there are too many.
    * @param isSame says whether it is the stream that the range is counted in
    * @throws {NatsError} when the server does not answer.
    */
-  async read(range: StoredRange, isSame: (info: StreamInfo) => boolean): Promise<readonly StoredMessage[] | undefined> {
+  async read(range: StoredRange, isSame: (info: StreamInfo) => boolean): Promise<StoredOutcome> {
     if (this.#reading >= READS_MAX) {
-      if (this.#waiting.length >= WAITING_MAX) return undefined;
+      if (this.#waiting.length >= WAITING_MAX) return failed('overloaded', 'too many reads are waiting');
       await new Promise<void>(resolve => this.#waiting.push(resolve));
     }
     this.#reading++;
     try {
-      const manager = await this.#connection.jetstreamManager();
-      return (await this.#holdsAll(manager, range, isSame)) ? await this.#fetch(manager, range) : undefined;
+      return await this.#readNow(range, isSame);
     } finally {
       this.#reading--;
       this.#waiting.shift()?.();
     }
   }
 
-  /** False when a message of the range may have been deleted: of which subject it was is not known any more. */
-  async #holdsAll(
-    manager: JetStreamManager,
-    { afterSeq, toSeq }: StoredRange,
-    isSame: (info: StreamInfo) => boolean,
-  ): Promise<boolean> {
-    const info = await manager.streams.info(this.#stream, { deleted_details: true });
-    const { first_seq: firstSeq, last_seq: lastSeq, deleted = [] } = info.state;
-    if (!isSame(info) || lastSeq < toSeq || firstSeq > afterSeq + 1) return false;
-    return !deleted.some(seq => seq > afterSeq && seq <= toSeq);
+  /**
+   * What the limits take while it is read is noticed, as the stream is looked at afterwards: whatever it holds then, it held before.
+   * That it is looked at before as well only spares a read in vain.
+   */
+  async #readNow(range: StoredRange, isSame: (info: StreamInfo) => boolean): Promise<StoredOutcome> {
+    const { connection, stream } = this.#options;
+    const manager = await connection.jetstreamManager();
+    const before = await manager.streams.info(stream);
+    if (!isSame(before) || !spans(before, range)) return INCOMPLETE;
+    const outcome = await this.#fetch(manager, range);
+    if (!outcome.ok) return outcome;
+    const after = await manager.streams.info(stream);
+    const isWhole =
+      isSame(after) && spans(after, range) && (await this.#deletes.isWhole(after, range.afterSeq, range.toSeq));
+    return isWhole ? outcome : INCOMPLETE;
   }
 
   async #fetch(
     manager: JetStreamManager,
     { subject, afterSeq, toSeq, messagesMax }: StoredRange,
-  ): Promise<readonly StoredMessage[] | undefined> {
-    const info = await manager.consumers.add(this.#stream, {
+  ): Promise<StoredOutcome> {
+    const { stream, headerFaults } = this.#options;
+    const info = await manager.consumers.add(stream, {
       deliver_policy: DeliverPolicy.StartSequence,
       opt_start_seq: afterSeq + 1,
       filter_subject: subject,
@@ -80,31 +90,38 @@ export class JetStreamStore {
     });
     try {
       const consumer = manager.jetstream().consumers.getPullConsumerFor(info);
-      const found: StoredMessage[] = [];
+      const messages: StoredMessage[] = [];
       let bytes = 0;
       let left = info.num_pending;
       while (left > 0) {
-        const messages = await consumer.fetch({
+        const fetched = await consumer.fetch({
           max_messages: Math.min(left, FETCH_MESSAGES_MAX),
           expires: FETCH_EXPIRES_MS,
         });
         const leftBefore = left;
-        for await (const message of messages) {
-          left--;
-          if (message.seq > toSeq) return found;
+        for await (const message of fetched) {
+          // Fewer than at first, where the limits took some of them.
+          left = Math.min(left - 1, message.info.pending);
+          if (message.seq > toSeq) return { ok: true, messages };
           bytes += message.data.length;
-          if (found.length >= messagesMax || bytes > READ_BYTES_MAX) return undefined;
+          if (messages.length >= messagesMax || bytes > READ_BYTES_MAX) return TOO_MANY;
           const headers = headersOf(message);
-          const tsEventMicros = headers === undefined ? 0 : tsEventOf(headers);
-          found.push({ seq: message.seq, tsEventMicros, payload: message.data });
+          const tsEventMicros = headers === undefined ? 0 : tsEventOf(headers, subject, headerFaults);
+          messages.push({ seq: message.seq, tsEventMicros, payload: message.data });
+          if (left <= 0) break;
         }
         // The server promised more, and did not send it in time.
-        if (left === leftBefore) return undefined;
+        if (left === leftBefore) return INCOMPLETE;
       }
-      return found;
+      return { ok: true, messages };
     } finally {
       // One that is left behind ends by itself.
-      manager.consumers.delete(this.#stream, info.name).catch(() => undefined);
+      manager.consumers.delete(stream, info.name).catch(() => undefined);
     }
   }
+}
+
+/** True when the stream's limits have not reached the range, and it has come as far. */
+function spans({ state }: StreamInfo, { afterSeq, toSeq }: StoredRange): boolean {
+  return state.last_seq >= toSeq && state.first_seq <= afterSeq + 1;
 }

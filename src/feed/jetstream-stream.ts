@@ -72,13 +72,6 @@ export function consumerConfig(lastSeq: number, filter: string): Partial<Consume
   };
 }
 
-/** True when the stream stores everything that is published on `pattern` (`orders.>`). */
-export function stores(info: StreamInfo, pattern: string): boolean {
-  const root = pattern.slice(0, pattern.indexOf('.'));
-  // A mirror has no subjects of its own.
-  return (info.config.subjects ?? []).some(subject => subject === '>' || subject === `${root}.>`);
-}
-
 /** An error's message, also where nats.js has nothing but a number to say. */
 export function jetStreamTextOf(error: unknown): string {
   if (error instanceof NatsError && error.code === '503') return 'JetStream is not available at this server';

@@ -1,30 +1,32 @@
-import {
-  ConsumerEvents,
-  type ConsumerMessages,
-  type JetStreamManager,
-  type JsMsg,
-  type NatsConnection,
-  type StreamInfo,
-} from 'nats';
+import type { JetStreamManager, JsMsg, MsgHdrs, NatsConnection, StreamInfo } from 'nats';
 import type { NatsConfig } from '../config/environment.js';
+import { type FeedOutcome, failed, outcomeOf } from '../protocol/feed-outcome.js';
+import { isEventSubject } from '../protocol/topics.js';
 import { publishDeadLetter } from './dead-letter.js';
 import { textOf } from './error-text.js';
-import { type Clock, type Feed, type FeedPosition, type FeedSink, newFeedMessage, type StoredMessage } from './feed.js';
+import {
+  type Clock,
+  type Feed,
+  type FeedPosition,
+  type FeedSink,
+  newFeedMessage,
+  type PublishOutcome,
+  type StoredOutcome,
+  type StoredRange,
+} from './feed.js';
+import { HoleAudit, newestOf } from './hole-audit.js';
 import { publishToStream } from './jetstream-publish.js';
 import { JetStreamStore } from './jetstream-store.js';
-import { consumerConfig, createStream, epochOf, findStream, jetStreamTextOf } from './jetstream-stream.js';
-import { connectNats, rethrowOutside, watchConnection } from './nats-connection.js';
+import { createStream, findStream, jetStreamTextOf } from './jetstream-stream.js';
+import { connectNats, watchConnection } from './nats-connection.js';
 import { headersOf, tsEventOf } from './nats-headers.js';
 import { NatsSubjects } from './nats-subjects.js';
-import { StreamNumbering } from './stream-numbering.js';
+import { storedPatterns } from './stored-subjects.js';
+import { StreamConsumer } from './stream-consumer.js';
+import { continuityOf } from './stream-continuity.js';
+import { type Continuity, StreamNumbering } from './stream-numbering.js';
 import { StreamShare } from './stream-share.js';
 
-/** Messages that the server may have on the way to this feed at a time. */
-const PULL_MESSAGES_MAX = 4_096;
-/** How long one request for messages lasts; nats.js renews it. */
-const PULL_EXPIRES_MS = 10_000;
-/** Two of these missed, and the consumer is taken for lost. */
-const HEARTBEAT_MS = 2_000;
 /**
  * A stream that vanishes is created anew only after this time: its operator may be about to do that, and nats-server
  * 2.9 leaves a stream without subjects when it is created while its deletion is still under way.
@@ -63,10 +65,13 @@ export class JetStreamFeed implements Feed {
   #connected = false;
   /** Counts disconnections, so that an attempt can tell whether one fell into it. */
   #disconnections = 0;
-  #consumer: ConsumerMessages | undefined;
-  /** Position in the current consumer's own numbering, which has no holes. */
-  #deliverySeq = 0;
-  /** Where that is to be for the start to be complete, and up to where the stream's numbers have holes that mean nothing. */
+  #consumer: StreamConsumer | undefined;
+  /** The one that read the last message; '' before the first. */
+  #consumerName = '';
+  #audit: HoleAudit | undefined;
+  /** Which parts of what is followed the stream does not store, as last said. */
+  #fromCore = '';
+  /** Where the consumer is to be in its own numbering for the start to be complete, and up to where the stream's numbers have holes that mean nothing. */
   #caughtUpSeq = 0;
   #holesUpTo = 0;
   #caughtUp: (() => void) | undefined;
@@ -86,11 +91,16 @@ export class JetStreamFeed implements Feed {
     this.#connection = connection;
     this.#sink = sink;
     this.#connected = true;
-    this.#store = new JetStreamStore(connection, config.stream);
     this.#subjects = new NatsSubjects(connection, sink, (subject, error) =>
       sink.notice?.(`subscription to ${subject} refused`, error.message),
     );
     this.#share = new StreamShare(this.#subjects);
+    this.#store = new JetStreamStore({
+      connection,
+      stream: config.stream,
+      headerFaults: this.#subjects.headerFaults,
+      nowMs: () => this.#options.clock.nowMicros() / 1000,
+    });
     watchConnection(connection, {
       disconnected: () => this.#onDisconnect(),
       reconnected: () => this.#onReconnect(),
@@ -107,7 +117,11 @@ export class JetStreamFeed implements Feed {
     else sink.status('live', `stream ${config.stream} at ${connection.getServer()}`);
   }
 
-  interest(subject: string, wanted: boolean): Promise<void> | undefined {
+  get headersIgnored(): number {
+    return this.#subjects?.headerFaults.count ?? 0;
+  }
+
+  interest(subject: string, wanted: boolean): Promise<FeedOutcome> | undefined {
     return this.#share?.interest(subject, wanted);
   }
 
@@ -117,26 +131,23 @@ export class JetStreamFeed implements Feed {
       : undefined;
   }
 
-  async publish(subject: string, payload: Uint8Array, mark: string, key: string): Promise<FeedPosition | undefined> {
-    if (this.#connection === undefined || !this.#connected) throw new Error('not published: NATS cannot be reached');
-    if (this.#share?.isStored(subject) !== true) {
-      this.#subjects?.publish(subject, payload, mark);
-      return undefined;
-    }
-    const { stream } = this.#options.config;
-    const at = await publishToStream(this.#connection, stream, { subject, payload, mark, key });
-    return { epoch: this.#numbering.epoch, ...at };
+  publish(subject: string, payload: Uint8Array, mark: string, key: string): Promise<PublishOutcome> {
+    return outcomeOf(() => this.#publish(subject, payload, mark, key));
   }
 
-  async stored(
-    subject: string,
-    afterSeq: number,
-    toSeq: number,
-    messagesMax: number,
-  ): Promise<readonly StoredMessage[] | undefined> {
-    if (!this.#connected || this.#share?.isStored(subject) !== true) return undefined;
-    const created = this.#numbering.createdEpoch;
-    return this.#store?.read({ subject, afterSeq, toSeq, messagesMax }, info => epochOf(info) === created);
+  async stored(range: StoredRange): Promise<StoredOutcome> {
+    // While the stream is opened again it may be another one, or an older copy.
+    if (this.#consumer === undefined) return failed('unreachable', 'the stream cannot be read now');
+    if (this.#share?.isStored(range.subject) !== true || this.#store === undefined) {
+      return failed('not_stored', `the stream does not store ${range.subject}`);
+    }
+    const isReadable = (): boolean => this.#consumer !== undefined && this.#numbering.isOfThisLife(range.epoch);
+    if (!isReadable()) return failed('incomplete', 'it was counted in another epoch');
+    try {
+      return await this.#store.read(range, info => isReadable() && this.#numbering.isSameStream(info));
+    } catch (error) {
+      return failed('unreachable', jetStreamTextOf(error));
+    }
   }
 
   deadLetter(subject: string, payload: Uint8Array, reason: string): void {
@@ -153,15 +164,27 @@ export class JetStreamFeed implements Feed {
     this.#sink = undefined;
     this.#subjects?.stop();
     this.#connected = false;
+    this.#audit?.stop();
     this.#closeConsumer();
     this.#endWait?.();
     await this.#connection?.close();
     await this.#recovering;
   }
 
+  async #publish(subject: string, payload: Uint8Array, mark: string, key: string) {
+    if (this.#connection === undefined || !this.#connected) throw new Error('not published: NATS cannot be reached');
+    if (this.#share?.isStored(subject) !== true) {
+      this.#subjects?.publish(subject, payload, mark);
+      return { position: undefined };
+    }
+    const { stream } = this.#options.config;
+    const at = await publishToStream(this.#connection, stream, { subject, payload, mark, key });
+    return { position: { epoch: this.#numbering.epoch, ...at } };
+  }
+
   /** Who says that it is ready must know the symbols and have their last values. */
   async #catchUp(): Promise<void> {
-    if (this.#consumer === undefined || this.#deliverySeq >= this.#caughtUpSeq) return;
+    if (this.#consumer === undefined || this.#consumer.deliverySeq >= this.#caughtUpSeq) return;
     const { clock } = this.#options;
     await new Promise<void>(resolve => {
       const timer = clock.setTimeout(resolve, CATCH_UP_MS_MAX);
@@ -178,11 +201,32 @@ export class JetStreamFeed implements Feed {
     const { stream } = this.#options.config;
     const manager = await connection.jetstreamManager();
     const info = await this.#findOrCreate(manager, stream);
-    this.#share?.divide(info);
-    const remark = this.#numbering.adopt(info);
-    this.#deliverySeq = 0;
+    await this.#divide(manager, info);
+    const remark = this.#numbering.adopt(info, await this.#continuity(manager, info));
     await this.#consume(manager, stream);
     return remark;
+  }
+
+  /** What the stream does not store comes from core NATS; and that is said. */
+  async #divide(manager: JetStreamManager, info: StreamInfo): Promise<void> {
+    const { stream } = this.#options.config;
+    const infoOf = (name: string) => findStream(manager, name).catch(() => undefined);
+    const fromCore = this.#share?.divide(await storedPatterns(info, infoOf)) ?? [];
+    const text = fromCore.join(', ');
+    if (text === this.#fromCore) return;
+    this.#fromCore = text;
+    if (text !== '') {
+      this.#sink?.notice?.(
+        `stream ${stream} does not store all of ${text}`,
+        'what it does not store comes from core NATS',
+      );
+    }
+  }
+
+  async #continuity(manager: JetStreamManager, info: StreamInfo): Promise<Continuity> {
+    const { mark } = this.#numbering;
+    if (mark === undefined || !this.#numbering.isSameStream(info)) return 'same';
+    return continuityOf(manager, this.#options.config.stream, info, mark, this.#consumerName);
   }
 
   async #findOrCreate(manager: JetStreamManager, stream: string): Promise<StreamInfo> {
@@ -199,72 +243,61 @@ export class JetStreamFeed implements Feed {
 
   async #consume(manager: JetStreamManager, stream: string): Promise<void> {
     const { lastSeq } = this.#numbering;
-    const info = await manager.consumers.add(stream, consumerConfig(lastSeq, this.#share?.filter ?? '>'));
-    this.#caughtUpSeq = info.num_pending;
-    this.#behind = info.num_pending;
-    // The last messages of all subjects leave out what came before them.
-    this.#holesUpTo = lastSeq === 0 ? info.num_pending : 0;
-    let consumer: ConsumerMessages | undefined;
-    consumer = await manager
-      .jetstream()
-      .consumers.getPullConsumerFor(info)
-      .consume({
-        max_messages: PULL_MESSAGES_MAX,
-        expires: PULL_EXPIRES_MS,
-        idle_heartbeat: HEARTBEAT_MS,
-        abort_on_missing_resource: true,
-        callback: message => {
-          if (consumer === this.#consumer) this.#onMessage(message);
-        },
-      });
-    this.#consumer = consumer;
-    this.#watch(consumer);
-  }
-
-  #watch(consumer: ConsumerMessages): void {
-    const follow = async (): Promise<void> => {
-      for await (const status of await consumer.status()) {
-        if (status.type === ConsumerEvents.HeartbeatsMissed && consumer === this.#consumer) {
-          this.#lost('heartbeats missed');
-        }
-      }
-    };
-    void follow();
-    void consumer.closed().then(error => {
-      if (consumer === this.#consumer) this.#lost(error instanceof Error ? error.message : 'consumer closed');
+    const consumer = await StreamConsumer.open(manager, {
+      stream,
+      filter: this.#share?.filter ?? '>',
+      lastSeq,
+      onMessage: (message, from) => this.#onMessage(message, from),
+      onLost: reason => this.#lost(reason),
     });
+    // One that was lost at once is tried again.
+    if (consumer.isClosed || this.#sink === undefined) return consumer.close();
+    this.#caughtUpSeq = consumer.pendingAtStart;
+    this.#behind = consumer.pendingAtStart;
+    // The last messages of all subjects leave out what came before them.
+    this.#holesUpTo = lastSeq === 0 ? consumer.pendingAtStart : 0;
+    this.#consumerName = consumer.name;
+    this.#consumer = consumer;
+    this.#audit?.stop();
+    this.#audit = new HoleAudit({ newestOf: newestOf(manager, stream), position: () => this.#numbering });
+    if (this.#numbering.holeSeq > 0) this.#audit.start();
   }
 
-  #onMessage(received: JsMsg): void {
+  #onMessage(received: JsMsg, { deliverySeq }: StreamConsumer): void {
     const sink = this.#sink;
     if (sink === undefined) return;
-    const { deliverySequence, streamSequence, pending } = received.info;
-    if (deliverySequence !== this.#deliverySeq + 1) {
-      this.#lost('messages lost on the way');
-      return;
-    }
-    this.#deliverySeq = deliverySequence;
+    const { streamSequence, timestampNanos, pending } = received.info;
+    const { subject } = received;
     this.#behind = pending;
-    if (deliverySequence === this.#caughtUpSeq) this.#caughtUp?.();
-    const readsAll = this.#share?.readsAll === true && deliverySequence > this.#holesUpTo;
-    const taken = this.#numbering.take(streamSequence, readsAll);
+    if (deliverySeq === this.#caughtUpSeq) this.#caughtUp?.();
+    const readsAll = this.#share?.readsAll === true && deliverySeq > this.#holesUpTo;
+    const numbering = this.#numbering;
+    const taken = numbering.take(streamSequence, subject, timestampNanos, pending, readsAll);
     if (taken === 'old') return;
     if (taken === 'behind_hole')
       sink.notice?.('messages left the stream before they could be read', `before ${streamSequence}`);
+    else if (taken === 'behind_own_hole') this.#audit?.start();
     const headers = headersOf(received);
     const message = this.#message;
-    message.subject = received.subject;
+    message.subject = subject;
     message.payload = received.data;
-    message.tsEventMicros = headers === undefined ? 0 : tsEventOf(headers);
+    message.tsEventMicros = this.#tsEvent(headers, subject);
     message.seq = streamSequence;
-    message.epoch = this.#numbering.epoch;
-    message.contiguous = false;
-    message.publication = '';
-    try {
-      sink.message(message);
-    } catch (error) {
-      rethrowOutside(error);
-    }
+    message.epoch = numbering.epoch;
+    message.holeSeq = this.#holeOf(subject) || undefined;
+    sink.message(message);
+  }
+
+  #tsEvent(headers: MsgHdrs | undefined, subject: string): number {
+    const faults = this.#subjects?.headerFaults;
+    return headers === undefined || faults === undefined ? 0 : tsEventOf(headers, subject, faults);
+  }
+
+  /** The newest hole that the subject may have lost a message in; 0 for none. */
+  #holeOf(subject: string): number {
+    const { holeSeq, limits } = this.#numbering;
+    const isAudited = (holeSeq > 0 || limits.isBySubject) && isEventSubject(subject);
+    return isAudited ? (this.#audit?.holeOf(subject, holeSeq) ?? holeSeq) : holeSeq;
   }
 
   #onDisconnect(): void {
@@ -335,6 +368,6 @@ export class JetStreamFeed implements Feed {
     const consumer = this.#consumer;
     this.#consumer = undefined;
     this.#caughtUp?.();
-    void consumer?.close();
+    consumer?.close();
   }
 }

@@ -45,12 +45,16 @@ export class LineReader {
       : undefined;
   }
 
-  /** Reads on. False when the file has ended and `take` has returned its last line. */
-  async fill(): Promise<boolean> {
+  /**
+   * Reads on. False when the file has ended and `take` has returned its last line.
+   * @param mayGrow it has not ended for good: a line without its line feed is not whole yet, and a later call may find more
+   */
+  async fill(mayGrow = false): Promise<boolean> {
     if (this.#ended) return false;
     const rest = this.#bytes.subarray(this.#at);
     const { bytesRead } = await this.#handle.read(this.#block, 0, READ_BYTES);
     if (bytesRead === 0) {
+      if (mayGrow) return false;
       this.#ended = true;
       return rest.length > 0 || this.#passing;
     }

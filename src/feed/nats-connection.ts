@@ -74,8 +74,12 @@ export function watchConnection(connection: NatsConnection, watcher: ConnectionW
       else if (status.type === Events.Reconnect) watcher.reconnected();
     }
   };
-  void follow();
-  void connection.closed().then(error => watcher.closed(error));
+  // The iteration ends with the connection; only a defect of the watcher throws.
+  follow().catch(rethrowOutside);
+  connection.closed().then(
+    error => watcher.closed(error),
+    (error: unknown) => watcher.closed(error),
+  );
 }
 
 /**

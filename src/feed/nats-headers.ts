@@ -1,7 +1,36 @@
 import { headers, type Msg, type MsgHdrs } from 'nats';
-import type { FeedMessage } from './feed.js';
+import type { FeedMessage, FeedSink } from './feed.js';
 
 const EPOCH_LENGTH_MAX = 64;
+/** Longest number read: nanoseconds need 19 digits. */
+const DIGITS_MAX = 20;
+/** From here on a number is a time since 1970 in seconds, and from the next ones on in ms, µs and ns. Each reaches to the year 5138. */
+const SECONDS_MIN = 1e8;
+const MILLIS_MIN = 1e11;
+const MICROS_MIN = 1e14;
+const NANOS_MIN = 1e17;
+
+/** Headers that could not be used: counted, and each kind logged once. */
+export class HeaderFaults {
+  readonly #sink: FeedSink;
+  readonly #noticed = new Set<string>();
+  count = 0;
+
+  constructor(sink: FeedSink) {
+    this.#sink = sink;
+  }
+
+  /** @param header of Ts-Event, Seq or Epoch, its name */
+  note(header: string, value: string, subject: string): void {
+    this.count++;
+    if (this.#noticed.has(header)) return;
+    this.#noticed.add(header);
+    this.#sink.notice?.(
+      `header ${header} cannot be used and is ignored`,
+      `${JSON.stringify(value.slice(0, 64))} on ${subject}`,
+    );
+  }
+}
 
 /** A message of nats.js, core or JetStream. `headers` is parsed when read, and throws when its bytes are no headers. */
 interface WithHeaders {
@@ -20,9 +49,38 @@ export function headersOf(message: WithHeaders): MsgHdrs | undefined {
   }
 }
 
-/** `Ts-Event`, µs since the Unix epoch; 0 when absent or not a whole number. */
-export function tsEventOf(headers: MsgHdrs): number {
-  return Math.max(0, wholeNumber(headers.get('Ts-Event')));
+/**
+ * `Ts-Event` in µs since the Unix epoch, 0 when it is absent or no time. Seconds, milliseconds and nanoseconds are told from µs by
+ * their magnitude, as no two of them meet within a thousand years; a smaller number is taken as it is.
+ */
+export function tsEventOf(headers: MsgHdrs, subject: string, faults: HeaderFaults): number {
+  const text = headers.get('Ts-Event');
+  if (text === '') return 0;
+  const micros = microsOf(text);
+  if (micros < 0) faults.note('Ts-Event', text, subject);
+  return Math.max(0, micros);
+}
+
+/** −1 for what is no time. */
+function microsOf(text: string): number {
+  const dot = text.indexOf('.');
+  const whole = dot < 0 ? text : text.slice(0, dot);
+  if (!isDigits(whole) || whole.length > DIGITS_MAX) return -1;
+  // Without a fraction the digits are exact as they are, up to µs.
+  if (dot < 0 && Number(whole) >= MICROS_MIN && Number(whole) < NANOS_MIN) return wholeNumber(whole);
+  if (dot >= 0 && !isDigits(text.slice(dot + 1))) return -1;
+  const value = Number(text);
+  if (value >= NANOS_MIN) return wholeNumber(whole.slice(0, -3));
+  if (value < SECONDS_MIN || value >= MICROS_MIN) return Math.floor(value);
+  return Math.round(value < MILLIS_MIN ? value * 1e6 : value * 1e3);
+}
+
+function isDigits(text: string): boolean {
+  for (let i = 0; i < text.length; i++) {
+    const c = text.charCodeAt(i);
+    if (c < 0x30 || c > 0x39) return false;
+  }
+  return text.length > 0;
 }
 
 /**
@@ -30,11 +88,19 @@ export function tsEventOf(headers: MsgHdrs): number {
  * 'before the first message') and `Epoch` (1 to 64 visible ASCII
  * characters) are both there and valid.
  */
-function readSequence(headers: MsgHdrs, into: FeedMessage): void {
-  const seq = wholeNumber(headers.get('Seq'));
-  if (seq < 1) return;
+function readSequence(headers: MsgHdrs, into: FeedMessage, faults: HeaderFaults): void {
+  const text = headers.get('Seq');
+  if (text === '') return;
+  const seq = wholeNumber(text);
+  if (seq < 1) {
+    faults.note('Seq', text, into.subject);
+    return;
+  }
   const epoch = headers.get('Epoch');
-  if (!isEpoch(epoch)) return;
+  if (!isEpoch(epoch)) {
+    faults.note('Epoch', epoch, into.subject);
+    return;
+  }
   into.seq = seq;
   into.epoch = epoch;
   into.contiguous = true;
@@ -56,19 +122,20 @@ export function publicationOf(received: MsgHdrs): string {
 }
 
 /** Fills in a message of core NATS, as its publisher numbered it, or not at all. */
-export function readCoreMessage(received: Msg, into: FeedMessage): FeedMessage {
+export function readCoreMessage(received: Msg, into: FeedMessage, faults: HeaderFaults): FeedMessage {
   into.subject = received.subject;
   into.payload = received.data;
   into.tsEventMicros = 0;
   into.seq = 0;
   into.epoch = '';
   into.contiguous = false;
+  into.holeSeq = undefined;
   into.publication = '';
   const headers = headersOf(received);
   if (headers === undefined) return into;
-  into.tsEventMicros = tsEventOf(headers);
+  into.tsEventMicros = tsEventOf(headers, into.subject, faults);
   into.publication = publicationOf(headers);
-  readSequence(headers, into);
+  readSequence(headers, into, faults);
   return into;
 }
 

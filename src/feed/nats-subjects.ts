@@ -3,10 +3,11 @@
  * gateway, and what the gateway publishes itself.
  */
 import type { Msg, NatsConnection, NatsError, Subscription } from 'nats';
+import { DONE, type FeedOutcome, outcomeOf } from '../protocol/feed-outcome.js';
 import { textOf } from './error-text.js';
 import { type FeedSink, newFeedMessage } from './feed.js';
 import { rethrowOutside } from './nats-connection.js';
-import { publicationHeaders, readCoreMessage } from './nats-headers.js';
+import { HeaderFaults, publicationHeaders, readCoreMessage } from './nats-headers.js';
 
 const CONTROL_SUBJECTS = ['control.revoke', 'control.drain'];
 
@@ -17,6 +18,11 @@ export class NatsSubjects {
   readonly #onRefused: (subject: string, error: NatsError) => void;
   readonly #message = newFeedMessage();
   readonly #subscriptions = new Map<string, Subscription>();
+  readonly headerFaults: HeaderFaults;
+  /** True for subjects that come from elsewhere: a message of one of them is passed over. */
+  isFromElsewhere: (subject: string) => boolean = () => false;
+  /** A call failed since the last reconnect, and that was said. */
+  #hasNoticed = false;
   /** False while the connection is lost: nats.js then queues what is sent, without a bound. */
   isConnected = true;
 
@@ -28,14 +34,22 @@ export class NatsSubjects {
     this.#connection = connection;
     this.#sink = sink;
     this.#onRefused = onRefused;
+    this.headerFaults = new HeaderFaults(sink);
     for (const subject of CONTROL_SUBJECTS) this.follow(subject);
   }
 
-  /** Subscribes, unless that is done. Resolves once what is published is delivered; undefined while that cannot be known. */
-  follow(subject: string): Promise<void> | undefined {
+  /**
+   * Subscribes, unless that is done. Resolves once what is published is delivered, or the connection broke; undefined while
+   * that cannot be known. What is followed is subscribed to again at every reconnect.
+   */
+  follow(subject: string): Promise<FeedOutcome> | undefined {
     if (this.#connection.isClosed()) return undefined;
     if (!this.#subscriptions.has(subject)) this.#subscriptions.set(subject, this.#subscribe(subject));
-    return this.isConnected ? this.#connection.flush() : undefined;
+    return this.isConnected ? this.#flushed(subject) : undefined;
+  }
+
+  isFollowed(subject: string): boolean {
+    return this.#subscriptions.has(subject);
   }
 
   unfollow(subject: string): undefined {
@@ -56,6 +70,7 @@ export class NatsSubjects {
   /** The permission for what was refused may be back. */
   reconnected(): void {
     this.isConnected = true;
+    this.#hasNoticed = false;
     for (const [subject, subscription] of this.#subscriptions) {
       if (subscription.isClosed()) this.#subscriptions.set(subject, this.#subscribe(subject));
     }
@@ -65,6 +80,21 @@ export class NatsSubjects {
   stop(): void {
     this.#sink = undefined;
     this.isConnected = false;
+  }
+
+  async #flushed(subject: string): Promise<FeedOutcome> {
+    const outcome = await outcomeOf(async () => {
+      await this.#connection.flush();
+      return DONE;
+    });
+    if (!outcome.ok && !this.#hasNoticed) {
+      this.#hasNoticed = true;
+      this.#sink?.notice?.(
+        `the connection broke while ${subject} was opened; it opens again on reconnect`,
+        outcome.detail,
+      );
+    }
+    return outcome;
   }
 
   #subscribe(subject: string): Subscription {
@@ -85,6 +115,7 @@ export class NatsSubjects {
 
   #received(received: Msg): void {
     if (CONTROL_SUBJECTS.includes(received.subject)) this.#sink?.control?.(received.subject, received.data);
-    else this.#sink?.message(readCoreMessage(received, this.#message));
+    else if (!this.isFromElsewhere(received.subject))
+      this.#sink?.message(readCoreMessage(received, this.#message, this.headerFaults));
   }
 }

@@ -1,8 +1,9 @@
 import type { NatsConnection, NatsError } from 'nats';
 import type { NatsConfig } from '../config/environment.js';
+import { type FeedOutcome, outcomeOf } from '../protocol/feed-outcome.js';
 import { publishDeadLetter } from './dead-letter.js';
 import { textOf } from './error-text.js';
-import type { Feed, FeedSink } from './feed.js';
+import type { Feed, FeedSink, FeedStatus, PublishOutcome } from './feed.js';
 import { connectNats, watchConnection } from './nats-connection.js';
 import { NatsSubjects } from './nats-subjects.js';
 
@@ -27,6 +28,7 @@ export class NatsFeed implements Feed {
   /** Undefined before the start and after the stop. */
   #subjects: NatsSubjects | undefined;
   #refused: NatsError | undefined;
+  #hasStarted = false;
   /** Undefined before the start and after the stop: then nothing reaches it. */
   #sink: FeedSink | undefined;
 
@@ -40,35 +42,37 @@ export class NatsFeed implements Feed {
     this.#sink = sink;
     const subjects = new NatsSubjects(connection, sink, (subject, error) => this.#onRefused(subject, error));
     this.#subjects = subjects;
+    // Before anything is waited for: the connection may break while it is.
+    watchConnection(connection, {
+      disconnected: () => this.#onDisconnect(subjects, 'disconnected from NATS'),
+      reconnected: () => {
+        this.#refused = undefined;
+        subjects.reconnected();
+        this.#say('live', `reconnected to ${connection.getServer()}`);
+      },
+      closed: error => this.#onDisconnect(subjects, `connection to NATS closed: ${textOf(error)}`),
+    });
     subjects.follow(ANALYTICS);
     try {
       // The server's answer to a refused subscription comes before its answer to the flush that is waited for here.
-      await subjects.follow(MARKET_DATA);
+      const outcome = await subjects.follow(MARKET_DATA);
+      if (outcome?.ok !== true) throw new Error(outcome?.detail ?? 'disconnected from NATS');
       if (this.#refused !== undefined) throw this.#refused;
     } catch (error) {
       await this.stop();
       throw new Error(`cannot subscribe to ${MARKET_DATA} at NATS: ${textOf(error)}`, { cause: error });
     }
-    sink.status('live', `connected to ${connection.getServer()}`);
-    watchConnection(connection, {
-      disconnected: () => {
-        subjects.isConnected = false;
-        this.#sink?.status('stale', 'disconnected from NATS');
-      },
-      reconnected: () => {
-        this.#refused = undefined;
-        subjects.reconnected();
-        this.#sink?.status('live', `reconnected to ${connection.getServer()}`);
-      },
-      closed: error => {
-        subjects.isConnected = false;
-        this.#sink?.status('stale', `connection to NATS closed: ${textOf(error)}`);
-      },
-    });
+    this.#hasStarted = true;
+    if (subjects.isConnected) this.#say('live', `connected to ${connection.getServer()}`);
+    else this.#say('stale', 'disconnected from NATS');
+  }
+
+  get headersIgnored(): number {
+    return this.#subjects?.headerFaults.count ?? 0;
   }
 
   /** Of market data everything is followed all the time. */
-  interest(subject: string, wanted: boolean): Promise<void> | undefined {
+  interest(subject: string, wanted: boolean): Promise<FeedOutcome> | undefined {
     if (subject.startsWith('md.') || subject.startsWith('analytics.')) return undefined;
     return wanted ? this.#subjects?.follow(subject) : this.#subjects?.unfollow(subject);
   }
@@ -78,15 +82,28 @@ export class NatsFeed implements Feed {
     publishDeadLetter(this.#connection, subject, payload, reason);
   }
 
-  async publish(subject: string, payload: Uint8Array, mark: string): Promise<undefined> {
-    if (this.#subjects?.isConnected !== true) throw new Error('not published: NATS cannot be reached');
-    this.#subjects.publish(subject, payload, mark);
+  publish(subject: string, payload: Uint8Array, mark: string): Promise<PublishOutcome> {
+    return outcomeOf(async () => {
+      if (this.#subjects?.isConnected !== true) throw new Error('not published: NATS cannot be reached');
+      this.#subjects.publish(subject, payload, mark);
+      return { position: undefined };
+    });
   }
 
   async stop(): Promise<void> {
     this.#sink = undefined;
     this.#subjects?.stop();
     await this.#connection?.close();
+  }
+
+  #onDisconnect(subjects: NatsSubjects, detail: string): void {
+    subjects.isConnected = false;
+    this.#say('stale', detail);
+  }
+
+  /** A start that has not succeeded is its caller's to tell. */
+  #say(status: FeedStatus, detail: string): void {
+    if (this.#hasStarted) this.#sink?.status(status, detail);
   }
 
   #onRefused(subject: string, error: NatsError): void {

@@ -36,6 +36,13 @@ export class Recorder implements FeedSink {
   #messagesWritten = 0;
   #messagesDropped = 0;
   #closed: Promise<void> | undefined;
+  /** Up to the end of the last line that was written whole. */
+  #bytesWritten = 0;
+  #tellFailed = (): void => {};
+  /** Resolves when writing fails for good: nothing is recorded any more. */
+  readonly failed = new Promise<void>(resolve => {
+    this.#tellFailed = resolve;
+  });
 
   /** Use `Recorder.open`. */
   private constructor(handle: FileHandle, options: RecorderOptions) {
@@ -132,21 +139,26 @@ export class Recorder implements FeedSink {
       this.#queue = '';
       this.#queuedMessages = 0;
       try {
-        await this.#handle.appendFile(text);
+        const bytes = Buffer.from(text);
+        await this.#handle.appendFile(bytes);
+        this.#bytesWritten += bytes.length;
         this.#messagesWritten += messages;
       } catch (error) {
-        this.#fail(messages, error);
+        await this.#fail(messages, error);
         return;
       }
     }
   }
 
-  #fail(messages: number, error: unknown): void {
+  async #fail(messages: number, error: unknown): Promise<void> {
     this.#failed = true;
     this.#messagesDropped += messages + this.#queuedMessages;
     this.#queue = '';
     this.#queuedMessages = 0;
+    // A replay would stumble over half a line; a pipe cannot be cut.
+    await this.#handle.truncate(this.#bytesWritten).catch(() => undefined);
     this.#report('the recording ends here', error);
+    this.#tellFailed();
   }
 
   #report(consequence: string, error: unknown): void {

@@ -15,7 +15,7 @@
  * A reader ignores members it does not know.
  */
 import { isUtf8 } from 'node:buffer';
-import type { FeedMessage } from './feed.js';
+import { type FeedMessage, newFeedMessage } from './feed.js';
 
 const VERSION = 1;
 /** A longer line is malformed. Room for a 2 MiB payload of which every byte needs an escape of six. */
@@ -68,7 +68,8 @@ export function parseMessageLine(line: Uint8Array): RecordedMessage | string {
   const payload = payloadOf(entry);
   if (payload === undefined) return 'neither a "payload" text nor valid "base64"';
   const contiguous = entry.contiguous === true;
-  return { tMicros: t, message: { subject, payload, tsEventMicros: tsEvent, seq, epoch, contiguous, publication: '' } };
+  const message = { ...newFeedMessage(), subject, payload, tsEventMicros: tsEvent, seq, epoch, contiguous };
+  return { tMicros: t, message };
 }
 
 /** A first byte from 0x80 on begins MessagePack, not JSON, even where the whole happens to be valid UTF-8. */

@@ -6,6 +6,8 @@ import { headerFault, parseMessageLine, RECORDING_LINE_BYTES_MAX } from './recor
 
 /** Messages delivered before other work of the event loop has its turn. */
 const SLICE_MESSAGES = 512;
+/** How often a recording that is followed is looked at for more. */
+const FOLLOW_POLL_MS = 200;
 /** Longest single wait; Node's timers fire at once when asked for more than 2^31 − 1 ms. */
 const SLEEP_MS_MAX = 60_000;
 
@@ -18,13 +20,15 @@ export interface ReplayFeedOptions {
 
 /**
  * Replays a recording (see recording.ts) at `speed` times its pace; 0 is as fast as it goes. Never early, and at most
- * about a timer's granularity (1 ms) late. Ends with status `stale`, 'end of recording'.
+ * about a timer's granularity (1 ms) late. At its end it is `stale`, and says so; with `follow` it waits for what is still being
+ * recorded.
  */
 export class ReplayFeed implements Feed {
   readonly name = 'replay';
   readonly #options: ReplayFeedOptions;
   #stopped = false;
   #malformedLines = 0;
+  #messages = 0;
   #finished: Promise<void> = Promise.resolve();
   #endSleep: (() => void) | undefined;
 
@@ -71,6 +75,7 @@ export class ReplayFeed implements Feed {
     let end = 'end of recording';
     try {
       await this.#deliver(reader, sink);
+      if (this.#messages === 0) end += ': it holds no messages; REPLAY_FOLLOW=on waits for more';
     } catch (error) {
       end = `replay of ${this.#options.config.file} failed after line ${reader.lineNumber}: ${textOf(error)}`;
     }
@@ -93,9 +98,16 @@ export class ReplayFeed implements Feed {
         while (!this.#stopped && dueMicros > clock.nowMicros()) await this.#sleep(dueMicros - clock.nowMicros());
         if (++slice % SLICE_MESSAGES === 0) await new Promise(resolve => setImmediate(resolve));
         if (this.#stopped) return;
+        this.#messages++;
         sink.message(entry.message);
       }
-    } while (!this.#stopped && (await reader.fill()));
+    } while (!this.#stopped && (await this.#hasMore(reader)));
+  }
+
+  async #hasMore(reader: LineReader): Promise<boolean> {
+    if (!this.#options.config.follow) return reader.fill();
+    while (!this.#stopped && !(await reader.fill(true))) await this.#sleep(FOLLOW_POLL_MS * 1000);
+    return !this.#stopped;
   }
 
   #skip(lineNumber: number, reason: string): void {

@@ -13,14 +13,19 @@ export interface HubMessage {
   readonly seq: number;
   readonly epoch: string;
   readonly contiguous: boolean;
+  /** The newest number before `seq` that the feed never delivered and that may have been this subject's. */
+  readonly holeSeq?: number | undefined;
   /** The mark that a gateway published it with (protocol/publication-mark.ts); '' for all others. */
   readonly publication: string;
 }
 
 /** What the hub asks of the feed. */
 export interface HubFeed {
-  /** Somebody began or ceased to want a subject (`md.trades.*`: the trades of all symbols); resolves once it is followed. */
-  follow(subject: string, wanted: boolean): Promise<void> | undefined;
+  /**
+   * Somebody began or ceased to want a subject (`md.trades.*`: the trades of all symbols); resolves once it is followed, or that
+   * cannot be had now. Never rejects.
+   */
+  follow(subject: string, wanted: boolean): Promise<unknown> | undefined;
   /** @see PublicationsOptions.publish */
   publish(subject: string, payload: Uint8Array, mark: string, key: string): Promise<StoredPosition | undefined>;
   /** Where the feed's own numbering stands that counts this subject; undefined where it has none. */
@@ -31,6 +36,7 @@ export interface HubFeed {
     afterSeq: number,
     toSeq: number,
     messagesMax: number,
+    epoch: string,
   ): Promise<readonly StoredMessage[] | undefined>;
 }
 

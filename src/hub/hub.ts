@@ -187,6 +187,10 @@ export class Hub {
       this.counters.duplicates++;
       return;
     } else if (m.contiguous && m.seq !== source.seq + 1) flags = this.#publisherGap(shard, source, m.seq);
+    else if (m.holeSeq !== undefined && m.holeSeq > Math.max(source.seq, source.sinceSeq)) {
+      if (source.retention === null) shard.gap(source.id, { from: source.seq + 1, to: m.seq - 1 }, 'stream_limits');
+      flags = FLAG_LOSS_BEFORE;
+    }
     if (source.hasHole) {
       source.hasHole = false;
       flags |= FLAG_LOSS_BEFORE;
@@ -277,6 +281,7 @@ export class Hub {
     if (position !== undefined) this.#beginEpoch(shard, source, position.epoch);
     else if (kind === 'rooms') this.#beginEpoch(shard, source, this.#epochs.of(source));
     if (position === undefined) return source;
+    source.sinceSeq = position.seq;
     source.seq = this.#lastSeqs.of(source.subject, position.epoch);
     source.encodedSeq = source.seq;
     if (source.seq > 0) shard.control(RecordKind.resume, source.id, 0, 0, source.seq);

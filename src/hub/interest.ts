@@ -15,8 +15,8 @@ const OPEN_MS_MAX = 2_000;
 
 export interface InterestOptions {
   readonly sources: SourceTable;
-  /** Somebody began or ceased to want a subject; resolves once the feed follows it. */
-  readonly follow: (subject: string, wanted: boolean) => Promise<void> | undefined;
+  /** Somebody began or ceased to want a subject; resolves once the feed follows it, or cannot now. Never rejects. */
+  readonly follow: (subject: string, wanted: boolean) => Promise<unknown> | undefined;
   /** Nobody wants the source, and nothing is known of it that would have to be kept. */
   readonly forget: (source: Source) => void;
 }
@@ -78,7 +78,7 @@ export class Interest {
         setTimeout(() => this.#end(source), LINGER_MS),
       );
     } else {
-      void this.#options.follow(source.subject, false);
+      this.#unfollow(source);
     }
   }
 
@@ -89,16 +89,22 @@ export class Interest {
     const patience = new Promise<void>(resolve => {
       timer = setTimeout(resolve, OPEN_MS_MAX);
     });
-    const opening = Promise.race([followed, patience]).finally(() => {
+    const settle = (): void => {
       clearTimeout(timer);
       if (source.opening === opening) source.opening = undefined;
-    });
+    };
+    // A feed that fails follows again by itself when it reconnects; the clients are told by its status.
+    const opening: Promise<void> = Promise.race([followed, patience]).then(settle, settle);
     source.opening = opening;
+  }
+
+  #unfollow(source: Source): void {
+    this.#options.follow(source.subject, false)?.catch(() => undefined);
   }
 
   #end(source: Source): void {
     this.#lingering.delete(source);
-    void this.#options.follow(source.subject, false);
+    this.#unfollow(source);
     // Of market data that came meanwhile, the last value is kept.
     if (isTemporary(source)) this.#options.forget(source);
   }

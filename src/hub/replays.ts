@@ -76,6 +76,7 @@ export interface ReplaysOptions {
     afterSeq: number,
     toSeq: number,
     messagesMax: number,
+    epoch: string,
   ) => Promise<readonly StoredMessage[] | undefined>;
   readonly onFault: (what: string, detail: string) => void;
   /** No encoder is given this message again: who asks for it begins anew. */
@@ -192,8 +193,9 @@ export class Replays {
       timer = setTimeout(() => resolve(undefined), STORE_MS_MAX);
     });
     try {
+      const { epoch } = replay.since;
       const stored = await Promise.race([
-        this.#options.stored(source.subject, afterSeq, toSeq, REPLAY_MESSAGES_MAX),
+        this.#options.stored(source.subject, afterSeq, toSeq, REPLAY_MESSAGES_MAX, epoch),
         silence,
       ]);
       if (!this.#active.has(replay)) return;

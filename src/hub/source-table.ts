@@ -44,6 +44,8 @@ export interface Source {
   /** Of its newest message: the number among all, and when it came (see Symbols.nowMs). */
   seenOrder: number;
   seenAtMs: number;
+  /** Event sources: where the feed's numbering stood when the source was made: what was lost before concerns no client of it. */
+  sinceSeq: number;
   /** State sources: the newest message was given up, so the next one follows a loss. */
   hasHole: boolean;
   /** It is there only because a client asked for it, and counts as such. */
@@ -127,6 +129,7 @@ export class SourceTable {
       historyAt: -1,
       seenOrder: 0,
       seenAtMs: 0,
+      sinceSeq: 0,
       hasHole: false,
       isClientMade: false,
     };

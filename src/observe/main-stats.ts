@@ -39,6 +39,7 @@ export interface MainStats {
   /** Since the last message; undefined before the first. */
   readonly feedSilentMs: number | undefined;
   readonly feedBehind: number;
+  readonly feedHeadersIgnored: number;
   /** Undefined where there is no backup. */
   readonly feedSources: FeedSources | undefined;
   /** 0: normal, then stretched, at last shedding. */

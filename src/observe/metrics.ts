@@ -98,6 +98,11 @@ export class Metrics {
       this.#count('millrace_load_changes_total', 'Changes of the load level', n, { direction });
     }
     this.#set('millrace_feed_live', '1 while the feed delivers, 0 while it has lost its source', main.feedLive ? 1 : 0);
+    this.#count(
+      'millrace_feed_headers_ignored_total',
+      'Headers Ts-Event, Seq or Epoch that could not be used',
+      main.feedHeadersIgnored,
+    );
     this.#set('millrace_feed_behind_messages', 'Messages of the stream that are not read yet', main.feedBehind);
     if (main.feedSilentMs !== undefined) {
       this.#set('millrace_feed_silence_seconds', 'Since the last message', main.feedSilentMs / 1000);

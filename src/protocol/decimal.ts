@@ -7,14 +7,6 @@ const MINUS = 0x2d;
 const DOT = 0x2e;
 const ZERO = 0x30;
 
-/** Longest decimal text accepted, dot included. */
-export const DECIMAL_LENGTH_MAX = 40;
-
-/** True for digits with at most one dot between digits: no sign, no exponent, at most 40 characters. */
-export function isDecimal(text: unknown): text is string {
-  return typeof text === 'string' && text.length <= DECIMAL_LENGTH_MAX && /^\d+(\.\d+)?$/.test(text);
-}
-
 /** True when the decimal is zero, however written (`0`, `0.000`). */
 export function isZeroDecimal(text: string): boolean {
   for (let i = 0; i < text.length; i++) {

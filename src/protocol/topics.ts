@@ -64,6 +64,11 @@ export function isOnDemand(kind: SourceKind): boolean {
   return kind === 'orders' || kind === 'rooms';
 }
 
+/** True for a subject of a log: what is missing of it must be announced. */
+export function isEventSubject(subject: string): boolean {
+  return subject.startsWith('md.') ? subject.startsWith('md.trades.') : true;
+}
+
 function isMarketDataSource(kind: SourceKind): boolean {
   return isStateSource(kind) || kind === 'trades';
 }

@@ -1,5 +1,11 @@
 /** A feed that does what the test says. */
-import { type Feed, type FeedMessage, type FeedSink, newFeedMessage } from '../../src/feed/feed.js';
+import {
+  type Feed,
+  type FeedMessage,
+  type FeedSink,
+  newFeedMessage,
+  type PublishOutcome,
+} from '../../src/feed/feed.js';
 
 export class ScriptedFeed implements Feed {
   readonly name = 'nats';
@@ -41,8 +47,9 @@ export class ScriptedFeed implements Feed {
     throw new Error('no dead letter was to be expected');
   }
 
-  async publish(subject: string): Promise<undefined> {
+  async publish(subject: string): Promise<PublishOutcome> {
     this.published.push(subject);
+    return { ok: true, position: undefined };
   }
 
   behind(): number {

@@ -1,6 +1,6 @@
 import type { SimulatorConfig } from '../../config/environment.js';
 import { MARKET_DATA_KINDS, type SourceKind, subjectOf } from '../../protocol/topics.js';
-import type { Clock, Feed, FeedMessage, FeedSink } from '../feed.js';
+import { type Clock, type Feed, type FeedMessage, type FeedSink, newFeedMessage } from '../feed.js';
 import { Instrument } from './instrument.js';
 import { Interest } from './interest.js';
 import { Random } from './random.js';
@@ -46,15 +46,7 @@ export class SimulatorFeed implements Feed {
   readonly #instruments: Instrument[];
   readonly #interest: Interest;
   readonly #buffer = Buffer.allocUnsafe(PAYLOAD_BYTES_MAX);
-  readonly #message: FeedMessage = {
-    subject: '',
-    payload: this.#buffer,
-    tsEventMicros: 0,
-    seq: 0,
-    epoch: '',
-    contiguous: false,
-    publication: '',
-  };
+  readonly #message: FeedMessage = { ...newFeedMessage(), payload: this.#buffer };
   #sink: FeedSink | undefined;
   #started = false;
   #timer: unknown;

@@ -28,6 +28,7 @@ export const GAP_REASONS = {
   encoder_restart: 'an encoder thread died and was replaced',
   publisher: 'there is a hole in the publisher’s own numbering',
   refused: 'the publisher’s messages were refused: they are invalid',
+  stream_limits: 'messages left the JetStream stream before the gateway could read them, perhaps of this topic',
   new_epoch: 'the sequences begin anew: whether something was lost is not known',
 } as const;
 

@@ -1,0 +1,25 @@
+/** The feed as the hub sees it. */
+import { type Feed, type FeedMessage, newFeedMessage } from './feed/feed.js';
+import type { HubFeed } from './hub/hub-options.js';
+
+/** @param loopback takes what clients publish where the feed has no other gateways, and so gives it back at once */
+export function feedOfHub(feed: Feed, loopback: (message: FeedMessage) => void): HubFeed {
+  return {
+    follow: (subject, wanted) => feed.interest(subject, wanted),
+    position: subject => feed.position?.(subject),
+    async publish(subject, payload, mark, key) {
+      if (feed.publish === undefined) {
+        loopback({ ...newFeedMessage(), subject, payload, publication: id });
+        return undefined;
+      }
+      const outcome = await feed.publish(subject, payload, id, key);
+      // The hub answers the client with the text.
+      if (!outcome.ok) throw new Error(outcome.detail);
+      return outcome.position;
+    },
+    async stored(subject, afterSeq, toSeq, messagesMax, epoch) {
+      const outcome = await feed.stored?.({ subject, epoch, afterSeq, toSeq, messagesMax });
+      return outcome?.ok === true ? outcome.messages : undefined;
+    },
+  };
+}

@@ -1,0 +1,63 @@
+/** How much later each of two lines brings what the other has brought: measured on one message at a time. */
+
+import type { SourceIndex } from './failover-judge.js';
+import type { FeedMessage } from './feed.js';
+
+/** No line is waited for longer. */
+export const LAG_MS_MAX = 5_000;
+/** While nothing was measured. */
+export const LAG_MS_UNKNOWN = 1_000;
+/** A line is waited for twice as long as it was late, and this much more. */
+const MARGIN_MS = 50;
+/** What a measurement keeps of a longer lag before. */
+const DECAY = 0.8;
+
+export class LineLags {
+  readonly #nowMs: () => number;
+  readonly #lagMs: [number, number] = [LAG_MS_UNKNOWN, LAG_MS_UNKNOWN];
+  readonly #isMeasured: [boolean, boolean] = [false, false];
+  /** The message that the other line is to bring; `#subject` '' for none. */
+  #line: SourceIndex = 0;
+  #subject = '';
+  #epoch = '';
+  #seq = 0;
+  #sinceMs = 0;
+
+  constructor(nowMs: () => number) {
+    this.#nowMs = nowMs;
+  }
+
+  /** How long a line may take to bring what the other one has brought. */
+  waitMs(line: SourceIndex): number {
+    return this.#isMeasured[line] ? Math.min(LAG_MS_MAX, 2 * this.#lagMs[line] + MARGIN_MS) : LAG_MS_UNKNOWN;
+  }
+
+  /** A line was the first to bring a message. */
+  brought(line: SourceIndex, { subject, epoch, seq }: FeedMessage): void {
+    if (this.#subject !== '') return;
+    this.#line = line;
+    this.#subject = subject;
+    this.#epoch = epoch;
+    this.#seq = seq;
+    this.#sinceMs = this.#nowMs();
+  }
+
+  /** Any message of a line. */
+  seen(line: SourceIndex, { subject, epoch, seq }: FeedMessage): void {
+    if (subject !== this.#subject || line === this.#line || epoch !== this.#epoch || seq < this.#seq) return;
+    this.#note(line, this.#nowMs() - this.#sinceMs);
+    this.#note(this.#line, 0);
+    this.#subject = '';
+  }
+
+  /** Gives up on a message that the other line does not bring. */
+  maintain(): void {
+    if (this.#subject !== '' && this.#nowMs() - this.#sinceMs >= LAG_MS_MAX) this.#subject = '';
+  }
+
+  #note(line: SourceIndex, lagMs: number): void {
+    const before = this.#isMeasured[line] ? this.#lagMs[line] : 0;
+    this.#lagMs[line] = Math.max(lagMs, before * DECAY);
+    this.#isMeasured[line] = true;
+  }
+}

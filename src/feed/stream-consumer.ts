@@ -1,0 +1,93 @@
+/** One ephemeral consumer of a stream: its messages in order, without a hole in its own numbering, until it is lost. */
+import { ConsumerEvents, type ConsumerMessages, type JetStreamManager, type JsMsg } from 'nats';
+import { consumerConfig } from './jetstream-stream.js';
+import { rethrowOutside } from './nats-connection.js';
+
+/** Messages that the server may have on the way to this feed at a time. */
+const PULL_MESSAGES_MAX = 4_096;
+/** How long one request for messages lasts; nats.js renews it. */
+const PULL_EXPIRES_MS = 10_000;
+/** Two of these missed, and the consumer is taken for lost. */
+const HEARTBEAT_MS = 2_000;
+
+export interface StreamConsumerOptions {
+  readonly stream: string;
+  readonly filter: string;
+  /** It begins behind this sequence; where that is 0, with the last message of every subject. */
+  readonly lastSeq: number;
+  readonly onMessage: (message: JsMsg, consumer: StreamConsumer) => void;
+  /** Called once, unless it was closed before. */
+  readonly onLost: (reason: string, consumer: StreamConsumer) => void;
+}
+
+export class StreamConsumer {
+  readonly name: string;
+  /** Messages that the stream held for it when it began. */
+  readonly pendingAtStart: number;
+  readonly #options: StreamConsumerOptions;
+  #messages: ConsumerMessages | undefined;
+  isClosed = false;
+  /** Position in its own numbering, which has no holes. */
+  deliverySeq = 0;
+
+  private constructor(name: string, pending: number, options: StreamConsumerOptions) {
+    this.name = name;
+    this.pendingAtStart = pending;
+    this.#options = options;
+  }
+
+  /** @throws {NatsError} when the server does not make one */
+  static async open(manager: JetStreamManager, options: StreamConsumerOptions): Promise<StreamConsumer> {
+    const info = await manager.consumers.add(options.stream, consumerConfig(options.lastSeq, options.filter));
+    const consumer = new StreamConsumer(info.name, info.num_pending, options);
+    const messages = await manager
+      .jetstream()
+      .consumers.getPullConsumerFor(info)
+      .consume({
+        max_messages: PULL_MESSAGES_MAX,
+        expires: PULL_EXPIRES_MS,
+        idle_heartbeat: HEARTBEAT_MS,
+        abort_on_missing_resource: true,
+        callback: message => consumer.#received(message),
+      });
+    consumer.#messages = messages;
+    consumer.#watch(messages);
+    return consumer;
+  }
+
+  close(): void {
+    this.isClosed = true;
+    this.#messages?.close().catch(() => undefined);
+  }
+
+  #received(message: JsMsg): void {
+    if (this.isClosed) return;
+    if (message.info.deliverySequence !== this.deliverySeq + 1) {
+      this.#lost('messages lost on the way');
+      return;
+    }
+    this.deliverySeq++;
+    try {
+      this.#options.onMessage(message, this);
+    } catch (error) {
+      rethrowOutside(error);
+    }
+  }
+
+  #watch(messages: ConsumerMessages): void {
+    const follow = async (): Promise<void> => {
+      for await (const status of await messages.status()) {
+        if (status.type === ConsumerEvents.HeartbeatsMissed) this.#lost('heartbeats missed');
+      }
+    };
+    const ended = (error: unknown): void => this.#lost(error instanceof Error ? error.message : 'consumer closed');
+    follow().catch(ended);
+    messages.closed().then(ended, ended);
+  }
+
+  #lost(reason: string): void {
+    if (this.isClosed) return;
+    this.close();
+    this.#options.onLost(reason, this);
+  }
+}

@@ -1,0 +1,95 @@
+/**
+ * Whether a stream that is opened again still is what was read before. A server that comes back with an older copy of its store, or
+ * an operator who restores a backup, keeps the stream's name and creation time, and numbers other messages with the same sequences.
+ */
+import { AckPolicy, DeliverPolicy, type JetStreamManager, NatsError, nanos, type StreamInfo } from 'nats';
+import type { Continuity, StreamMark } from './stream-numbering.js';
+
+/** Times are exact to 256 ns here; no two lives of a stream are as close as twice that. */
+const NANOS_ERROR_MAX = 512;
+/** The server removes the consumer that finds a place in time, which is deleted at once, after this time anyway. */
+const CONSUMER_IDLE_MS = 5_000;
+/** JetStream API error code. */
+const CONSUMER_NOT_FOUND = 10_014;
+
+/**
+ * Says whether the stream holds the message that was read last. Where its limits took that message, it is the same stream as long
+ * as the consumer that read it is there: one does not outlive the server's store. Where neither is there, nothing proves it.
+ * @throws {NatsError} when the server does not answer
+ */
+export async function continuityOf(
+  manager: JetStreamManager,
+  stream: string,
+  info: StreamInfo,
+  mark: StreamMark,
+  consumerName: string,
+): Promise<Continuity> {
+  if (info.state.last_seq >= mark.seq) {
+    const found = await messageAt(manager, stream, mark.seq);
+    if (found !== undefined && isSame(found, mark)) return 'same';
+    if (found === undefined && (await hasConsumer(manager, stream, consumerName))) return 'same';
+  }
+  return firstAfter(manager, stream, mark.nanos);
+}
+
+interface FoundMessage {
+  readonly subject: string;
+  /** RFC 3339 with up to nine decimals. */
+  readonly timestamp: string;
+}
+
+/** Undefined also where this user may not ask for messages: then it proves nothing, and must not stop the reading. */
+async function messageAt(manager: JetStreamManager, stream: string, seq: number): Promise<FoundMessage | undefined> {
+  try {
+    const { subject, timestamp } = await manager.streams.getMessage(stream, { seq });
+    return { subject, timestamp };
+  } catch {
+    return undefined;
+  }
+}
+
+function isSame(found: FoundMessage, mark: StreamMark): boolean {
+  return found.subject === mark.subject && Math.abs(nanosOf(found.timestamp) - mark.nanos) <= NANOS_ERROR_MAX;
+}
+
+/** ns since the Unix epoch of an RFC 3339 time, as far as a double is exact. */
+export function nanosOf(timestamp: string): number {
+  const fraction = /\.(\d+)/.exec(timestamp)?.[1] ?? '';
+  const seconds = Date.parse(timestamp.replace(/\.\d+/, '')) / 1000;
+  return Number(BigInt(seconds) * 1_000_000_000n + BigInt(fraction.padEnd(9, '0').slice(0, 9)));
+}
+
+async function hasConsumer(manager: JetStreamManager, stream: string, name: string): Promise<boolean> {
+  if (name === '') return false;
+  try {
+    await manager.consumers.info(stream, name);
+    return true;
+  } catch (error) {
+    if (error instanceof NatsError && error.api_error?.err_code === CONSUMER_NOT_FOUND) return false;
+    throw error;
+  }
+}
+
+/**
+ * The sequence of the first message that was stored behind a time, or of the next one. Every gateway that had read up to where the
+ * stream fell back finds the same, wherever it stood itself.
+ */
+async function firstAfter(manager: JetStreamManager, stream: string, afterNanos: number): Promise<number> {
+  const { name, delivered } = await manager.consumers.add(stream, {
+    deliver_policy: DeliverPolicy.StartTime,
+    opt_start_time: timestampOf(afterNanos + 2 * NANOS_ERROR_MAX),
+    ack_policy: AckPolicy.None,
+    mem_storage: true,
+    num_replicas: 1,
+    inactive_threshold: nanos(CONSUMER_IDLE_MS),
+  });
+  manager.consumers.delete(stream, name).catch(() => undefined);
+  return delivered.stream_seq + 1;
+}
+
+function timestampOf(sinceEpochNanos: number): string {
+  const whole = BigInt(Math.floor(sinceEpochNanos));
+  const seconds = Number(whole / 1_000_000_000n);
+  const fraction = String(whole % 1_000_000_000n).padStart(9, '0');
+  return `${new Date(seconds * 1000).toISOString().slice(0, 19)}.${fraction}Z`;
+}

@@ -7,12 +7,12 @@ export function feedOfHub(feed: Feed, loopback: (message: FeedMessage) => void):
   return {
     follow: (subject, wanted) => feed.interest(subject, wanted),
     position: subject => feed.position?.(subject),
-    async publish(subject, payload, id, key) {
+    async publish(subject, payload, mark, key) {
       if (feed.publish === undefined) {
-        loopback({ ...newFeedMessage(), subject, payload, publication: id });
+        loopback({ ...newFeedMessage(), subject, payload, publication: mark });
         return undefined;
       }
-      const outcome = await feed.publish(subject, payload, id, key);
+      const outcome = await feed.publish(subject, payload, mark, key);
       // The hub answers the client with the text.
       if (!outcome.ok) throw new Error(outcome.detail);
       return outcome.position;

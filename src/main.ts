@@ -217,7 +217,8 @@ class GatewayParts implements Gateway {
       workers: config.workers,
       startEncoder: shard => {
         const ring = rings[shard] as SharedArrayBuffer;
-        return new PooledEncoderThread(taskFile, { ring, doorbells, batchMax: config.batchMax });
+        const { batchMax, messageBytesMax } = config;
+        return new PooledEncoderThread(taskFile, { ring, doorbells, batchMax, messageBytesMax });
       },
       symbols: config.symbols,
       epoch: randomBytes(4).toString('hex'),
@@ -228,6 +229,13 @@ class GatewayParts implements Gateway {
       clientSourcesMax: config.limits.clientTopicsMax,
       ...config.times,
       isBehind: () => this.#workers.isBehind,
+      onHold: (subject, hold) => {
+        const suppressed = this.#sampler.pass(hold === null ? 'whole' : 'held back');
+        if (suppressed === undefined) return;
+        if (hold === null) this.#log.info({ subject, suppressed }, 'topic is whole again');
+        else
+          this.#log.warn({ subject, reason: hold.reason, suppressed }, 'topic held back: waiting for a whole message');
+      },
       onRejected: (subject, payload, reason) => {
         this.#feed.deadLetter(subject, payload, reason);
         const suppressed = this.#sampler.pass(`rejected ${reason}`);
@@ -312,9 +320,11 @@ class GatewayParts implements Gateway {
   }
 
   #mainStats() {
-    const { shards, counters, sources } = this.#hub;
+    const { shards, counters, sources, holds } = this.#hub;
     return {
       ...counters,
+      held: holds.current,
+      holdsTotal: holds.counts,
       sources,
       ...shardTotals(shards),
       workerRestarts: this.#workers.restarts,

@@ -2,9 +2,10 @@
 import fastJsonPatch from 'fast-json-patch';
 import { Packr } from 'msgpackr';
 import { BooksSource } from '../../src/encoder/books-source.js';
-import { decodePayload, PAYLOAD_BYTES_MAX } from '../../src/encoder/decode.js';
+import { decodePayload } from '../../src/encoder/decode.js';
 import { FrameEncoder, newOrigin } from '../../src/encoder/frame-encoder.js';
 import { QuotesSource } from '../../src/encoder/quotes-source.js';
+import { MESSAGE_BYTES_DEFAULT } from '../../src/protocol/content-limits.js';
 import { type Format, laneOf, REALTIME } from '../../src/protocol/lanes.js';
 import { createDoorbells, createRing, FrameKind, RingReader, RingWriter } from '../../src/protocol/ring.js';
 import type { MicroCase } from './micro-case.js';
@@ -32,7 +33,7 @@ const HAND_OFF_FRAMES = 32;
 const HAND_OFF_BYTES = 200;
 
 interface Target {
-  data(value: object, at: { seq: number; tsEventMicros: number; hubMicros: number }): void;
+  data(value: object, at: { seq: number; tsEventMicros: number; hubMicros: number; bytes: number }): void;
 }
 
 /** A source that one worker wants in one format, as the encoder thread has it. */
@@ -56,7 +57,7 @@ function newEncoder(): FrameEncoder {
 
 /** Hands over one message after another, each with the next sequence. */
 function feeding(target: Target, messages: readonly object[]): () => void {
-  const at = { seq: 0, tsEventMicros: 0, hubMicros: 0 };
+  const at = { seq: 0, tsEventMicros: 0, hubMicros: 0, bytes: 0 };
   return () => {
     at.seq++;
     target.data(messages[at.seq % messages.length] as object, at);
@@ -77,7 +78,7 @@ function bookTarget(format: Format): Target {
   const target = booksTarget(format);
   const asks = Array.from({ length: LEVELS }, (_, i) => [(50_001 + i).toFixed(2), '1.0']);
   const snapshot = { symbol: BOOK_SYMBOL, bids: asLevels('1.0'), asks, snapshot: true };
-  target.data(snapshot, { seq: 0, tsEventMicros: 0, hubMicros: 0 });
+  target.data(snapshot, { seq: 0, tsEventMicros: 0, hubMicros: 0, bytes: 0 });
   return target;
 }
 
@@ -105,7 +106,7 @@ function bookDocument(size: string): object {
 }
 
 function decoding(bytes: Buffer): () => void {
-  return () => void decodePayload(bytes, 0, bytes.length, PAYLOAD_BYTES_MAX);
+  return () => void decodePayload(bytes, 0, bytes.length, MESSAGE_BYTES_DEFAULT);
 }
 
 /** A batch of frames through the ring to one reader that walks them. */

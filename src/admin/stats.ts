@@ -18,6 +18,8 @@ export interface StatsInput {
   /** Subjects followed. */
   readonly sources: number;
   readonly rejected: ReadonlyMap<string, number>;
+  /** State subjects that are held back, by reason. */
+  readonly held: ReadonlyMap<string, number>;
   readonly workersListening: number;
   readonly workerRestarts: number;
   readonly encoders: number;
@@ -47,7 +49,7 @@ export function statsOf(input: StatsInput): object {
       sent: sum(w => w.sent.reduce((total, cell) => total + cell.messages, 0)),
       sent_bytes: sum(w => w.sent.reduce((total, cell) => total + cell.bytes, 0)),
     },
-    topics: { followed: input.sources, lanes: sum(w => w.lanes) },
+    topics: { followed: input.sources, stale: counts([...input.held]), lanes: sum(w => w.lanes) },
     slow_clients: { buffered: sum(w => w.buffered), stalls: sum(w => w.stalls), resumes: sum(w => w.resumes) },
     workers: { listening: input.workersListening, restarts: input.workerRestarts },
     encoders: { threads: input.encoders, restarts: input.encoderRestarts },

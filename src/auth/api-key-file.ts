@@ -12,8 +12,9 @@ import { type FileHandle, open, realpath, rename, stat, unlink } from 'node:fs/p
 import { z } from 'zod';
 import { ConfigError } from '../config/config-error.js';
 import { TIERS } from '../protocol/lanes.js';
+import { isUser, USER_RULE } from '../protocol/user-subject.js';
 import { API_KEY_ID, apiKeyDigest } from './api-key-text.js';
-import { isEntitlement, SUBJECT_LENGTH_MAX } from './credential.js';
+import { isEntitlement } from './credential.js';
 import { JSON_FILE_BYTES_MAX, readJsonFile } from './json-file.js';
 
 const ID_BYTES = 8;
@@ -27,7 +28,7 @@ const time = z.iso.datetime({ offset: true, error: 'must be a time such as 2030-
 const entrySchema = z.strictObject({
   id: z.string().regex(API_KEY_ID, 'must be k_ and 1 to 32 letters or digits'),
   hash: z.string().regex(HASH, 'must be sha256: and 64 hexadecimal digits in lower case'),
-  sub: z.string().min(1).max(SUBJECT_LENGTH_MAX),
+  sub: z.string().refine(isUser, USER_RULE),
   tier: z.enum(TIERS).default('retail'),
   roles: z.array(z.string().min(1)).default([]),
   entitlements: z.array(z.string().refine(isEntitlement, 'must be stream:pattern, such as depth:BTC/*')).optional(),

@@ -1,9 +1,10 @@
 /** Who a connection belongs to, and what it may subscribe to. */
 import type { Tier } from '../protocol/lanes.js';
-import { isStream, isSymbol, STREAMS, type Stream, symbolMatcher } from '../protocol/topics.js';
+import { isName, isStream, STREAMS, type Stream, sourceKindOf, symbolMatcher } from '../protocol/topics.js';
+import { isUser } from '../protocol/user-subject.js';
 import type { TopicPolicy } from './policy.js';
 
-/** Longest user name and longest token id, in UTF-16 code units. */
+/** Longest token id, in UTF-16 code units. */
 export const SUBJECT_LENGTH_MAX = 256;
 
 export interface Credential {
@@ -42,23 +43,26 @@ export const ANONYMOUS: Credential = Object.freeze({
 export const FULL_TRADES = 'trades:full';
 
 const PATTERN_LENGTH_MAX = 256;
+/** Control characters, white space, and NATS's wildcard for the rest of a subject. */
+const NO_PATTERN = /[\p{Cc}\s>]/u;
 /** What nobody sees without a credential, whatever an entitlement says. */
 const NEEDS_USER: ReadonlySet<Stream> = new Set(['quotes', 'orders', 'analytics', 'rooms']);
 /** Their names go into NATS subjects as clients spell them, where a wildcard would be everybody's. */
 const NAMED_BY_CLIENTS: ReadonlySet<Stream> = new Set(['orders', 'rooms']);
 
-/** True for `stream:pattern` with a stream of the protocol and a pattern of visible ASCII that a subject can hold. */
+/**
+ * True for `stream:pattern` with a stream of the protocol and a pattern of valid UTF-8 without blanks, control characters and
+ * `>`; of `orders`, whose names are users, any text that a user can be.
+ */
 export function isEntitlement(value: unknown): value is string {
   if (typeof value !== 'string') return false;
   const colon = value.indexOf(':');
   const patternLength = value.length - colon - 1;
-  if (!isStream(value.slice(0, Math.max(colon, 0)))) return false;
-  if (patternLength < 1 || patternLength > PATTERN_LENGTH_MAX) return false;
-  for (let i = colon + 1; i < value.length; i++) {
-    const c = value.charCodeAt(i);
-    if (c <= 0x20 || c >= 0x7f || c === 0x3e) return false;
-  }
-  return true;
+  const stream = value.slice(0, Math.max(colon, 0));
+  if (!isStream(stream)) return false;
+  const pattern = value.slice(colon + 1);
+  if (stream === 'orders') return isUser(pattern);
+  return patternLength >= 1 && patternLength <= PATTERN_LENGTH_MAX && isUser(pattern) && !NO_PATTERN.test(pattern);
 }
 
 /** What a credential may see, compiled once per credential so that a check is a few comparisons. */
@@ -84,7 +88,7 @@ export function compileEntitlements(credential: Credential, policy?: TopicPolicy
     maySubscribe(stream, name) {
       if (sub === '' && NEEDS_USER.has(stream)) return false;
       if (stream === 'orders' && name !== sub) return false;
-      if (NAMED_BY_CLIENTS.has(stream) && !isSymbol(name)) return false;
+      if (NAMED_BY_CLIENTS.has(stream) && !isName(sourceKindOf(stream), name)) return false;
       return isGranted(stream, name) && (policy?.allows(roles, stream, name) ?? true);
     },
   };

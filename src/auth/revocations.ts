@@ -1,4 +1,5 @@
 /** Credentials that were taken back before their time: what `control.revoke` says, kept as long as there is room. */
+import { isUser } from '../protocol/user-subject.js';
 import { apiKeyIdOf } from './api-key-text.js';
 import { type Credential, SUBJECT_LENGTH_MAX } from './credential.js';
 
@@ -103,7 +104,8 @@ function targetOf(message: unknown): Pick<Revocation, 'by' | 'value'> | undefine
   const [by, ...others] = KINDS.filter(kind => Object.hasOwn(message, kind));
   if (by === undefined || others.length > 0) return undefined;
   const given = (message as Readonly<Record<string, unknown>>)[by];
-  if (typeof given !== 'string' || given === '' || given.length > SUBJECT_LENGTH_MAX) return undefined;
+  if (typeof given !== 'string' || given === '') return undefined;
+  if (by === 'sub' ? !isUser(given) : given.length > SUBJECT_LENGTH_MAX) return undefined;
   const value = by === 'api_key' ? apiKeyIdOf(given) : given;
   return value === undefined ? undefined : { by, value };
 }

@@ -14,6 +14,7 @@ import {
 } from 'jose';
 import type { AuthConfig } from '../config/environment.js';
 import { TIERS, type Tier } from '../protocol/lanes.js';
+import { isUser } from '../protocol/user-subject.js';
 import { type Credential, isEntitlement, SUBJECT_LENGTH_MAX } from './credential.js';
 import { tokenKey } from './keys.js';
 import { verifiedBySecret } from './secret-token.js';
@@ -44,6 +45,8 @@ export type TokenRefusal =
   | 'audience'
   | 'issuer'
   | 'claims'
+  /** The user is none: empty, too long, or no valid UTF-8. */
+  | 'sub'
   | 'keys_unavailable';
 
 export type TokenResult =
@@ -78,6 +81,7 @@ export async function createTokenVerifier(config: AuthConfig, nowMs: () => numbe
       if (remembered !== undefined) return { ok: true, credential: remembered };
       if (token.length > TOKEN_BYTES_MAX || !COMPACT.test(token)) return refused('malformed');
       const accept = (payload: JWTPayload): TokenResult => {
+        if (typeof payload.sub === 'string' && !isUser(payload.sub)) return refused('sub');
         const credential = credentialOf(payload, nowMs());
         if (credential === undefined) return refused('claims');
         cache.set(token, credential, nowMs());
@@ -170,7 +174,7 @@ async function verifiedByOneOf(
 function credentialOf(payload: JWTPayload, nowMs: number): Credential | undefined {
   const { sub, exp, iat, jti } = payload;
   const { tier = 'retail', roles = [], entitlements } = payload as { tier?: unknown; roles?: unknown } & JWTPayload;
-  if (typeof sub !== 'string' || sub === '' || sub.length > SUBJECT_LENGTH_MAX) return undefined;
+  if (typeof sub !== 'string') return undefined;
   // jose has checked that `exp` and `iat` are numbers. A time that cannot be shown is none.
   const expiresAtMs = Number(exp) * 1000;
   if (!(expiresAtMs <= TIME_MS_MAX)) return undefined;

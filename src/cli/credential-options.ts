@@ -1,8 +1,9 @@
 /** Options that say what a new credential is for: `millrace token` and `millrace api-key create`. */
 import { InvalidArgumentError, Option } from 'commander';
-import { isEntitlement, SUBJECT_LENGTH_MAX } from '../auth/credential.js';
+import { isEntitlement } from '../auth/credential.js';
 import { parseDurationMs } from '../config/duration.js';
 import { TIERS } from '../protocol/lanes.js';
+import { isUser, USER_RULE } from '../protocol/user-subject.js';
 
 /** Longest life of a credential, 100 years: its end is still a date that every client can read. */
 const TTL_MS_MAX = 36_500 * 86_400_000;
@@ -34,8 +35,8 @@ export function ttlMs(text: string): number {
 }
 
 function subject(text: string): string {
-  if (text !== '' && text.length <= SUBJECT_LENGTH_MAX) return text;
-  throw new InvalidArgumentError(`It must be 1 to ${SUBJECT_LENGTH_MAX} characters`);
+  if (isUser(text)) return text;
+  throw new InvalidArgumentError(`It ${USER_RULE}`);
 }
 
 function role(text: string, before: readonly string[]): readonly string[] {

@@ -1,6 +1,7 @@
 /** One line of text per data frame: its topic, its sequence and what changed, short enough to read while it scrolls. */
 import { bestLevels } from '../client/book.js';
-import type { ClientDocuments, ServerFrame } from '../client/chain.js';
+import type { ClientDocuments, ServerFrame, Staleness } from '../client/chain.js';
+import { stringifyExact } from '../protocol/exact-json.js';
 
 /** Changes shown before the rest is only counted. */
 const CHANGES_SHOWN_MAX = 8;
@@ -10,6 +11,11 @@ const VALUE_LENGTH_MAX = 48;
 /** The line, without time or line end. `documents` hold the state after the frame. */
 export function describeFrame(frame: ServerFrame, documents: ClientDocuments): string {
   return printable(describe(frame, documents));
+}
+
+/** What is said of a topic that is held back. */
+export function describeStale(topic: string, { since, reason }: Staleness): string {
+  return `STALE ${topic}${since === undefined ? '' : ` since ${since}`} (${reason}): prices are old`;
 }
 
 /** The text on one line, without control characters: what a server sends must not steer the terminal. */
@@ -114,8 +120,8 @@ function unescapeToken(token: string): string {
   return token.replaceAll('~1', '/').replaceAll('~0', '~');
 }
 
-/** Text as it is, anything else as JSON, cut to a length that leaves room for the others. */
+/** Text as it is, anything else as JSON with all its digits, cut to a length that leaves room for the others. */
 function value(content: unknown): string {
-  const text = typeof content === 'string' ? content : (JSON.stringify(content) ?? '-');
+  const text = typeof content === 'string' ? content : (stringifyExact(content) ?? '-');
   return text.length <= VALUE_LENGTH_MAX ? text : `${text.slice(0, VALUE_LENGTH_MAX - 1)}…`;
 }

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { Command } from 'commander';
 import { Events, type NatsConnection } from 'nats';
-import { isPlainMsgpack } from '../protocol/msgpack.js';
+import { MsgpackReader } from '../protocol/msgpack-reader.js';
 import { parseSubject } from '../protocol/topics.js';
 import { CommandFailure, reasonOf } from './failure.js';
 import { connectOnce, natsConfig, natsOption, shownNatsUrl } from './nats-connection.js';
@@ -41,7 +41,7 @@ function checkSubject(subject: string): void {
   }
 }
 
-/** The bytes to send, unchanged, once they proved to be JSON or MessagePack. */
+/** The bytes to send, unchanged, so with all digits, once they proved to be JSON or MessagePack. */
 async function payloadOf(argument: string): Promise<Uint8Array> {
   if (argument.startsWith('@')) return fileBytes(argument.slice(1));
   const isJson = jsonError(argument) === undefined;
@@ -57,9 +57,22 @@ async function fileBytes(path: string): Promise<Uint8Array> {
     throw new CommandFailure(`${path}: neither JSON nor a file that can be read (${reasonOf(cause)})`, { cause });
   }
   const isMap = ((bytes[0] ?? 0) & 0xf0) === 0x80 || bytes[0] === 0xde || bytes[0] === 0xdf;
-  if (!isMap) return checkedJson(bytes.toString('utf8'), path);
-  if (!isPlainMsgpack(bytes, 0, bytes.length)) throw new CommandFailure(`${path}: is not one whole MessagePack map`);
+  if (!isMap) return checkedJson(textOf(bytes, path), path);
+  try {
+    new MsgpackReader().read(bytes, 0, bytes.length);
+  } catch (cause) {
+    throw new CommandFailure(`${path}: is not one whole MessagePack map (${reasonOf(cause)})`, { cause });
+  }
   return bytes;
+}
+
+/** Without a byte order mark. What is no UTF-8 would be replaced without a word. */
+function textOf(bytes: Uint8Array, path: string): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch (cause) {
+    throw new CommandFailure(`${path}: is not UTF-8`, { cause });
+  }
 }
 
 function checkedJson(text: string, name: string): Uint8Array {

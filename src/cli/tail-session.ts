@@ -1,11 +1,13 @@
 /** One connection of `millrace tail`: subscribes, keeps the documents, prints, and repairs broken chains. */
 import type { IncomingMessage } from 'node:http';
-import { Packr, Unpackr } from 'msgpackr';
+import { Packr } from 'msgpackr';
 import { type RawData, WebSocket } from 'ws';
 import { type ChainPosition, type FrameOutcome, type ServerFrame, TopicChains } from '../client/chain.js';
+import { parseExact, stringifyExact } from '../protocol/exact-json.js';
+import { MsgpackReader } from '../protocol/msgpack-reader.js';
 import { ALL_SYMBOLS, isStateStream, isStream } from '../protocol/topics.js';
 import { CommandFailure, reasonOf } from './failure.js';
-import { describeFrame, printable } from './frame-line.js';
+import { describeFrame, describeStale, printable } from './frame-line.js';
 import type { TailOptions, TopicArgument } from './tail.js';
 
 const CONNECT_TIMEOUT_MS = 10_000;
@@ -20,7 +22,8 @@ export class TailSession {
   readonly #options: TailOptions;
   readonly #chains = new TopicChains();
   readonly #packr = new Packr({ useRecords: false });
-  readonly #unpackr = new Unpackr({ useRecords: false, mapsAsObjects: true });
+  /** Reads exactly: an id beyond 2^53 is printed as it is. */
+  readonly #reader = new MsgpackReader();
   readonly #pending = new Set<string>();
   readonly #socket: WebSocket;
   #messages = 0;
@@ -109,7 +112,8 @@ export class TailSession {
     if (this.#ending) return;
     let decoded: unknown;
     try {
-      decoded = isBinary ? this.#unpackr.unpack(bytesOf(data)) : JSON.parse(bytesOf(data).toString('utf8'));
+      const bytes = bytesOf(data);
+      decoded = isBinary ? this.#reader.read(bytes, 0, bytes.length) : parseExact(bytes.toString('utf8'));
     } catch (error) {
       note(`MALFORMED FRAME: ${reasonOf(error)}`);
       return;
@@ -125,9 +129,8 @@ export class TailSession {
       this.#control(frame);
       return;
     }
-    this.#report(outcome);
-    if (outcome.kind === 'ignored' || outcome.kind === 'malformed') return;
-    if (outcome.kind === 'gap') return;
+    this.#report(outcome, frame);
+    if (!isData(frame) || outcome.kind === 'ignored' || outcome.kind === 'malformed') return;
     process.stdout.write(`${clock()} ${describeFrame(frame, this.#chains.documents)}\n`);
     this.#messages++;
     if (this.#messages === this.#options.count) this.#end();
@@ -135,11 +138,11 @@ export class TailSession {
 
   #control(frame: ServerFrame): void {
     const { type, id } = frame;
-    if (type === 'heartbeat' || type === 'pong') return;
+    if (type === 'heartbeat' || type === 'stale' || type === 'pong') return;
     const { code, message, ...rest } = frame;
     if (type === 'error') note(`error ${code}: ${message}`);
     else if (type === 'warning') note(`warning ${code}: ${message}`);
-    else note(JSON.stringify(code === undefined && message === undefined ? rest : frame));
+    else note(stringifyExact(code === undefined && message === undefined ? rest : frame));
     if (typeof id !== 'string' || !this.#pending.delete(id)) return;
     if (type === 'subscribed') this.#accepted++;
     if (this.#pending.size > 0 || this.#accepted > 0) return;
@@ -149,16 +152,26 @@ export class TailSession {
   }
 
   /** Says loudly what is wrong with a chain, and asks for a snapshot where one repairs it. */
-  #report(outcome: FrameOutcome): void {
+  #report(outcome: FrameOutcome, { reason }: ServerFrame): void {
     switch (outcome.kind) {
       case 'gap':
-        note(`GAP ${outcome.topics.join(' ')}: the gateway lost ${outcome.from} to ${outcome.to}`);
+        note(`GAP ${outcome.topics.join(' ')}: ${outcome.from} to ${outcome.to} are lost (${reason})`);
         return;
+      case 'stale':
+        note(describeStale(outcome.topics[0], outcome.staleness));
+        return;
+      case 'snapshot':
+        for (const topic of outcome.whole ?? []) note(`WHOLE again ${topic}`);
+        return;
+      case 'whole_missed':
+        note(`SNAPSHOT MISSED ${outcome.topic}: the gateway has it whole again`);
+        break;
       case 'malformed':
         note(`MALFORMED FRAME: ${outcome.reason}`);
         return;
       case 'broken':
         note(`CHAIN BROKEN ${outcome.topic}: ${difference(outcome.expected, outcome.got)}`);
+        if (outcome.staleness !== undefined) note(describeStale(outcome.topic, outcome.staleness));
         break;
       case 'checksum_mismatch':
         note(`CHECKSUM WRONG ${outcome.topic}: expected ${outcome.expected}, got ${outcome.got}`);
@@ -187,6 +200,11 @@ export class TailSession {
     this.#socket.close(NORMAL_CLOSE);
     setTimeout(() => this.#socket.terminate(), CLOSE_TIMEOUT_MS).unref();
   }
+}
+
+/** False for what only tells about topics. */
+function isData({ type }: ServerFrame): boolean {
+  return type !== 'gap' && type !== 'heartbeat' && type !== 'stale';
 }
 
 function connectUrl(options: TailOptions): URL {

@@ -1,13 +1,14 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { CLASSES, DEPTHS, FORMATS, type Format, type RateClass } from '../protocol/lanes.js';
-import { ALL_SYMBOLS, isStream, isSymbol, STREAMS, type Stream } from '../protocol/topics.js';
+import { ALL_SYMBOLS, isName, isStream, STREAMS, type Stream, sourceKindOf } from '../protocol/topics.js';
 import { TailSession } from './tail-session.js';
 
 const EXAMPLES = `
 Topics are stream:name with a stream of ${STREAMS.join(', ')}. \`trades\` alone means the trades of all symbols,
 \`orders\` alone one's own.
 Messages go to standard output, one line each; what concerns the connection goes to standard error. Every delta is
-applied and its chain is checked: a hole is reported as CHAIN BROKEN and repaired with a resync.
+applied and its chain is checked: a hole is reported as CHAIN BROKEN and repaired with a resync. STALE is a topic whose
+prices are old, because the gateway lacks a message of its publisher; WHOLE again ends it. GAP names lost events.
 
 Examples:
   $ millrace tail quotes:AAPL orderbook:BTC/USDT --token "$TOKEN"
@@ -66,7 +67,7 @@ function topicArgument(text: string, before: readonly TopicArgument[] = []): rea
   if (!isStream(stream)) {
     throw new InvalidArgumentError(`It must be stream:name with a stream of ${STREAMS.join(', ')}.`);
   }
-  if (!isSymbol(symbol) && !(symbol === ALL_SYMBOLS && stream === 'trades')) {
+  if (!isName(sourceKindOf(stream), symbol) && !(symbol === ALL_SYMBOLS && stream === 'trades')) {
     throw new InvalidArgumentError(
       `${JSON.stringify(symbol)} is not a symbol or another name (only trades can be followed for all: trades:*).`,
     );

@@ -12,6 +12,7 @@ import {
   type FrameOutcome,
   follows,
   isRecord,
+  isSameStaleness,
   isSeq,
   isStateTopic,
   type Link,
@@ -19,10 +20,12 @@ import {
   malformed,
   positionOf,
   type ServerFrame,
+  type Staleness,
+  stalenessOf,
   texts,
 } from './outcome.js';
 
-export type { ChainPosition, FrameOutcome, ServerFrame } from './outcome.js';
+export type { ChainPosition, FrameOutcome, ServerFrame, Staleness, StaleReason } from './outcome.js';
 
 export interface ClientDocuments {
   /** The document that `quotes_patch` operations apply to. */
@@ -33,6 +36,9 @@ export interface ClientDocuments {
   readonly orderbook: Map<string, ServerFrame>;
 }
 
+/** Where a topic stands that never had anything. */
+const NOWHERE: ChainPosition = { epoch: '', seq: 0 };
+
 /** The topics of one connection after another. It holds as much as the server sends subscribed topics. */
 export class TopicChains {
   /** A document that is known to be wrong is not in here; one that is merely old, while its chain is broken, is. */
@@ -40,10 +46,17 @@ export class TopicChains {
   readonly #positions = new Map<string, ChainPosition>();
   /** State topics that have no valid position until their next snapshot. */
   readonly #broken = new Set<string>();
+  /** State topics that the server holds back. */
+  readonly #stale = new Map<string, Staleness>();
 
   /** What is held of a topic; undefined before its first snapshot or event, and while its chain is broken. */
   position(topic: string): ChainPosition | undefined {
     return this.#positions.get(topic);
+  }
+
+  /** What the server last said of a state topic that it holds back; undefined for any other. */
+  staleness(topic: string): Staleness | undefined {
+    return this.#stale.get(topic);
   }
 
   /** The present document of a state topic, as far as there is one. */
@@ -64,8 +77,8 @@ export class TopicChains {
   }
 
   /**
-   * The connection is gone and another takes its place. Documents stay, but take nothing before their next snapshot.
-   * Only the event topics that are `resumed`, with `since`, go on where they were.
+   * The connection is gone and another takes its place. Documents stay, and so does their staleness, but they take nothing
+   * before their next snapshot. Only the event topics that are `resumed`, with `since`, go on where they were.
    */
   reconnecting(resumed: ReadonlySet<string>): void {
     for (const topic of [...this.#positions.keys()]) {
@@ -93,6 +106,8 @@ export class TopicChains {
         return this.#gap(frame);
       case 'heartbeat':
         return this.#heartbeat(frame);
+      case 'stale':
+        return this.#heldBack(frame);
       case 'subscribed':
         return this.#subscribed(frame);
       case 'unsubscribed':
@@ -115,6 +130,7 @@ export class TopicChains {
     }
     this.#positions.delete(topic);
     this.#broken.delete(topic);
+    this.#stale.delete(topic);
     this.#deleteDocument(topic);
   }
 
@@ -134,7 +150,7 @@ export class TopicChains {
       topics.push(topic);
     }
     const failure = this.#patchQuotes(operations);
-    if (failure === undefined) return { kind: 'snapshot', topics };
+    if (failure === undefined) return this.#whole(topics);
     for (const topic of topics) this.#discard(topic);
     return { kind: 'patch_failed', topic: topics[0] ?? 'quotes', reason: failure };
   }
@@ -172,7 +188,7 @@ export class TopicChains {
     }
     this.documents.depth.set(link.name, book);
     this.#hold(link.topic, link.position);
-    return { kind: whole ? 'snapshot' : 'delta', topics: [link.topic] };
+    return whole ? this.#whole([link.topic]) : { kind: 'delta', topics: [link.topic] };
   }
 
   #orderbook(frame: ServerFrame): FrameOutcome {
@@ -181,7 +197,7 @@ export class TopicChains {
     const expected = this.#positions.get(link.topic);
     this.documents.orderbook.set(link.name, frame);
     this.#hold(link.topic, link.position);
-    if (frame.snapshot === true) return { kind: 'snapshot', topics: [link.topic] };
+    if (frame.snapshot === true) return this.#whole([link.topic]);
     return follows(link, expected) ? { kind: 'delta', topics: [link.topic] } : brokenAt(link, expected);
   }
 
@@ -208,11 +224,34 @@ export class TopicChains {
     const { topic } = frame;
     const got = positionOf(frame);
     if (typeof topic !== 'string' || got === undefined) return malformed('a bare heartbeat');
+    const isState = isStateTopic(topic);
+    const isStale = isState && frame.stale === true;
+    const staleness = isStale && !this.#stale.has(topic) ? stalenessOf(frame, got) : undefined;
+    if (staleness !== undefined) this.#stale.set(topic, staleness);
     const expected = this.#positions.get(topic);
-    if (expected === undefined || (expected.epoch === got.epoch && expected.seq === got.seq)) return CONTROL;
-    if (isStateTopic(topic)) this.#lose(topic);
-    else this.#hold(topic, got);
-    return { kind: 'broken', topic, expected, got };
+    if (expected !== undefined && (expected.epoch !== got.epoch || expected.seq !== got.seq)) {
+      if (isState) this.#lose(topic);
+      else this.#hold(topic, got);
+      return { kind: 'broken', topic, expected, got, ...(staleness === undefined ? {} : { staleness }) };
+    }
+    if (staleness !== undefined) return { kind: 'stale', topics: [topic], staleness };
+    return !isStale && this.#stale.has(topic) ? { kind: 'whole_missed', topic } : CONTROL;
+  }
+
+  /** Told again where nothing else was said before, it is no news. */
+  #heldBack(frame: ServerFrame): FrameOutcome {
+    const { topic } = frame;
+    if (typeof topic !== 'string' || !isStateTopic(topic)) return malformed('a stale frame without a state topic');
+    const staleness = stalenessOf(frame, positionOf(frame) ?? NOWHERE);
+    if (isSameStaleness(staleness, this.#stale.get(topic))) return CONTROL;
+    this.#stale.set(topic, staleness);
+    return { kind: 'stale', topics: [topic], staleness };
+  }
+
+  /** A snapshot of these topics was applied: none of them is stale any more. */
+  #whole(topics: readonly string[]): FrameOutcome {
+    const whole = topics.filter(topic => this.#stale.delete(topic));
+    return whole.length === 0 ? { kind: 'snapshot', topics } : { kind: 'snapshot', topics, whole };
   }
 
   /** Event topics begin where the server says that they stand, unless they were resumed: then at what is held. */

@@ -1,7 +1,12 @@
+import { parseLong, stringifyExact } from '../protocol/exact-json.js';
 import { MillraceError } from './errors.js';
+import { IntegerReader, type Integers, mayHoldAlteredNumber, packable } from './integers.js';
 import type { ServerFrame } from './outcome.js';
 
-/** MessagePack of the application's choice; the module `msgpackr` itself satisfies it. Maps become plain objects. */
+/**
+ * MessagePack of the application's choice; the module `msgpackr` itself satisfies it. Maps become plain objects. Whole
+ * numbers beyond 2^53 are exact where the library reads and writes them as `bigint`, as `msgpackr` does.
+ */
 export interface MessagePack {
   pack(value: unknown): Uint8Array;
   unpack(bytes: Uint8Array): unknown;
@@ -10,35 +15,44 @@ export interface MessagePack {
 /** How one connection's messages are written and read. */
 export class Codec {
   readonly #messagePack: MessagePack | undefined;
+  readonly #integers: IntegerReader;
 
   /** @param messagePack undefined: JSON */
-  constructor(messagePack: MessagePack | undefined) {
+  constructor(messagePack: MessagePack | undefined, integers: Integers) {
     this.#messagePack = messagePack;
+    this.#integers = new IntegerReader(integers);
   }
 
-  /** @throws {MillraceError} `invalid_message` for what the format cannot hold, such as an object that contains itself. */
+  /** A `bigint` is written as the whole number that it is. @throws {MillraceError} `invalid_message` for what the format cannot hold, such as an object that contains itself. */
   encode(command: object): string | Uint8Array {
     try {
-      return this.#messagePack === undefined ? JSON.stringify(command) : this.#messagePack.pack(command);
+      return this.#messagePack === undefined ? stringifyExact(command) : this.#messagePack.pack(packable(command));
     } catch (cause) {
       throw new MillraceError('invalid_message', 'the command cannot be encoded', { cause });
     }
   }
 
   /**
-   * The frames of one WebSocket message: analytics come as an array of them.
+   * The frames of one WebSocket message: analytics come as an array of them. Whole numbers in their content are what the
+   * option `integers` says.
    * @throws {MillraceError} `malformed_frame`
    */
   decode(data: unknown): readonly ServerFrame[] {
-    let value: unknown;
     try {
-      value = typeof data === 'string' ? JSON.parse(data) : this.#unpack(data);
+      // Most messages hold no number that a double would alter: those are left to the platform alone.
+      if (typeof data !== 'string') return this.#exact(framesOf(this.#unpack(data)));
+      if (mayHoldAlteredNumber(data)) return this.#exact(framesOf(parseLong(data)));
+      const frames = framesOf(JSON.parse(data));
+      return this.#integers.changesNumbers ? this.#exact(frames) : frames;
     } catch (cause) {
+      if (cause instanceof MillraceError) throw cause;
       throw new MillraceError('malformed_frame', 'a message cannot be decoded', { cause });
     }
-    const frames: readonly unknown[] = Array.isArray(value) ? value : [value];
-    if (frames.every(isFrame)) return frames;
-    throw new MillraceError('malformed_frame', 'a message is neither an object nor an array of objects');
+  }
+
+  #exact(frames: readonly ServerFrame[]): readonly ServerFrame[] {
+    for (const frame of frames) this.#integers.apply(frame);
+    return frames;
   }
 
   #unpack(data: unknown): unknown {
@@ -46,6 +60,12 @@ export class Codec {
     if (!(data instanceof ArrayBuffer)) throw new Error('the WebSocket does not give an ArrayBuffer');
     return this.#messagePack.unpack(new Uint8Array(data));
   }
+}
+
+function framesOf(value: unknown): readonly ServerFrame[] {
+  const frames: readonly unknown[] = Array.isArray(value) ? value : [value];
+  if (frames.every(isFrame)) return frames;
+  throw new MillraceError('malformed_frame', 'a message is neither an object nor an array of objects');
 }
 
 function isFrame(value: unknown): value is ServerFrame {

@@ -64,7 +64,7 @@ export class Connection {
   constructor(settings: Settings, hooks: ConnectionHooks) {
     this.#settings = settings;
     this.#hooks = hooks;
-    this.codec = new Codec(settings.messagePack);
+    this.codec = new Codec(settings.messagePack, settings.integers);
     this.#backoff = new Backoff(settings.reconnect);
     this.#watchdog = new Watchdog(
       settings.watchdog,

@@ -2,9 +2,9 @@
 import { ALL_SYMBOLS, pointerToken } from '../protocol/topics.js';
 import type { TopicChains } from './chain.js';
 import { MillraceError } from './errors.js';
-import type { Gap, GapReason, Lag, PatchOperation, Resync, StateChange, StreamEvent } from './frames.js';
+import type { Gap, GapReason, Lag, PatchOperation, Resync, Stale, StateChange, StreamEvent } from './frames.js';
 import type { ClientClock } from './options.js';
-import type { ChainPosition, ServerFrame } from './outcome.js';
+import { type ChainPosition, positionOf, type ServerFrame, type Staleness } from './outcome.js';
 import type { Requests } from './requests.js';
 import type { Topic, TopicTable } from './topic-table.js';
 
@@ -42,6 +42,15 @@ export class Delivery {
       case 'snapshot':
       case 'delta':
         this.#changed(outcome.topics, frame, outcome.kind === 'snapshot');
+        if (outcome.kind === 'snapshot') for (const wire of outcome.whole ?? []) this.#whole(wire);
+        return;
+      case 'stale':
+        this.#stale(outcome.topics[0], outcome.staleness);
+        if (frame.type === 'heartbeat') this.#alive(outcome.topics[0], frame);
+        return;
+      case 'whole_missed':
+        this.#heard(outcome.topic);
+        this.#repair(outcome.topic, 'broken');
         return;
       case 'event':
         for (const wire of outcome.topics) this.#event(wire, frame);
@@ -63,7 +72,8 @@ export class Delivery {
         this.#onFault(new MillraceError('malformed_frame', outcome.reason));
         return;
       case 'control':
-        if (frame.type === 'heartbeat') this.#alive(String(frame.topic));
+        if (frame.type === 'heartbeat') this.#alive(String(frame.topic), frame);
+        else if (frame.type === 'stale') this.#heard(String(frame.topic));
     }
   }
 
@@ -79,6 +89,12 @@ export class Delivery {
     const position = this.#chains.position(topic.wire);
     if (!topic.isState || position === undefined) return undefined;
     return this.#change(topic, position, true, NO_OPERATIONS, undefined);
+  }
+
+  /** What the topic's streams are told while the gateway holds it back; undefined while it does not. */
+  staleOf({ wire, name: symbol }: Topic): Stale | undefined {
+    const staleness = this.#chains.staleness(wire);
+    return staleness === undefined ? undefined : { topic: wire, symbol, ...staleness };
   }
 
   #changed(wires: readonly string[], frame: ServerFrame, isSnapshot: boolean): void {
@@ -108,7 +124,8 @@ export class Delivery {
     const document = this.#chains.documentOf(topic.wire);
     if (document === undefined) return undefined;
     const { wire, name: symbol } = topic;
-    return { topic: wire, symbol, document, isSnapshot, operations, epoch, seq, lag, skipped: 0 };
+    const isStale = this.#chains.staleness(wire) !== undefined;
+    return { topic: wire, symbol, document, isSnapshot, isStale, operations, epoch, seq, lag, skipped: 0 };
   }
 
   #event(wire: string, frame: ServerFrame): void {
@@ -141,11 +158,13 @@ export class Delivery {
     });
   }
 
-  #broken({ topic: wire, expected, got }: Broken, frame: ServerFrame): void {
+  #broken({ topic: wire, expected, got, staleness }: Broken, frame: ServerFrame): void {
     const topic = this.#heard(wire);
     if (topic?.isState === true) {
+      if (staleness !== undefined) this.#stale(wire, staleness);
       // A whole frame is its own snapshot: nothing is left to repair.
       if (frame.type === 'orderbook_update') this.#changed([wire], frame, true);
+      else if (frame.stale === true) this.#repairStale(topic, got);
       else this.#repair(wire, 'broken');
       return;
     }
@@ -167,20 +186,49 @@ export class Delivery {
     if (all !== undefined && all !== own) for (const sink of all.sinks) sink.gap(gap);
   }
 
-  /** A heartbeat that agrees with what is held, or that cannot be compared as nothing is. */
-  #alive(wire: string): void {
+  #stale(wire: string, staleness: Staleness): void {
     const topic = this.#heard(wire);
-    if (topic?.isState === true && this.#chains.position(wire) === undefined) this.#repair(wire, 'broken');
+    if (topic === undefined) return;
+    const stale = { topic: wire, symbol: topic.name, ...staleness };
+    const { epoch, seq } = staleness;
+    const change = this.#change(topic, this.#chains.position(wire) ?? { epoch, seq }, false, NO_OPERATIONS, undefined);
+    for (const sink of topic.sinks) sink.stale(stale, change);
   }
 
-  #repair(wire: string, reason: Resync['reason']): void {
+  #whole(wire: string): void {
+    const topic = this.#table.byWire(wire);
+    if (topic === undefined) return;
+    for (const sink of topic.sinks) sink.whole({ topic: wire, symbol: topic.name });
+  }
+
+  /** A heartbeat that agrees with what is held, or that cannot be compared as nothing is. */
+  #alive(wire: string, frame: ServerFrame): void {
+    const topic = this.#heard(wire);
+    if (topic?.isState !== true || this.#chains.position(wire) !== undefined) return;
+    if (frame.stale === true) this.#repairStale(topic, positionOf(frame));
+    else this.#repair(wire, 'broken');
+  }
+
+  /**
+   * While a topic is held back its heartbeats go on for as long as that takes, and no snapshot makes it whole. So each
+   * place where it stands is asked for once: what was lost before is had, and nothing is asked for again and again.
+   */
+  #repairStale(topic: Topic, got: ChainPosition | undefined): void {
+    const { staleAsked } = topic;
+    if (got === undefined || (staleAsked?.epoch === got.epoch && staleAsked.seq === got.seq)) return;
+    if (this.#repair(topic.wire, 'broken')) topic.staleAsked = got;
+  }
+
+  /** Asks for a snapshot; false where the topic is not subscribed, or one was asked for just now. */
+  #repair(wire: string, reason: Resync['reason']): boolean {
     const topic = this.#table.byWire(wire);
     const now = this.#clock.nowMicros();
-    if (topic?.state !== 'live' || now - topic.resyncMicros < RESYNC_INTERVAL_MS * 1000) return;
+    if (topic?.state !== 'live' || now - topic.resyncMicros < RESYNC_INTERVAL_MS * 1000) return false;
     topic.resyncMicros = now;
     const { stream, name: symbol } = topic;
     this.#requests.tell({ action: 'resync', stream, symbol, id: RESYNC_ID + wire });
     for (const sink of topic.sinks) sink.resync({ topic: wire, symbol, reason });
+    return true;
   }
 
   #heard(wire: string): Topic | undefined {
@@ -210,6 +258,7 @@ interface Broken {
   readonly topic: string;
   readonly expected: ChainPosition | undefined;
   readonly got: ChainPosition;
+  readonly staleness?: Staleness;
 }
 
 function nameOf(wire: string): string {

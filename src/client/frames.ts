@@ -1,8 +1,15 @@
 /** The messages of each stream as the server sends them; they may have members that are not named here. */
 import type { CHANNELS, Channel } from '../protocol/topics.js';
+import type { Staleness } from './outcome.js';
 
-/** A price or a quantity, as the publisher wrote it: a text is exact and never became a float. */
-export type Numeric = number | string;
+/**
+ * A price or a quantity, as the publisher wrote it: a text is exact and never became a float. A whole number is what the
+ * option `integers` says: unless that is `bigint`, a bigint stands for one beyond ±(2^53 − 1) only.
+ */
+export type Numeric = number | bigint | string;
+
+/** A number or a name of the publisher's own: an exchange may number its trades beyond 2^53. */
+export type Reference = number | bigint | string;
 
 /** What every message of a stream ends with. */
 export interface Chained {
@@ -15,16 +22,16 @@ export interface Chained {
   readonly ts_sent?: number;
 }
 
-/** The document of `quotes`. */
+/** The document of `quotes`. An amount is null where the publisher says that there is none. */
 export interface AssetQuote {
   readonly symbol: string;
-  readonly current_price: Numeric;
-  readonly base_price?: Numeric;
-  readonly change?: Numeric;
-  readonly change_percent?: Numeric;
-  readonly bid?: Numeric;
-  readonly ask?: Numeric;
-  readonly volume?: Numeric;
+  readonly current_price?: Numeric | null;
+  readonly base_price?: Numeric | null;
+  readonly change?: Numeric | null;
+  readonly change_percent?: Numeric | null;
+  readonly bid?: Numeric | null;
+  readonly ask?: Numeric | null;
+  readonly volume?: Numeric | null;
   readonly last_updated?: string;
   /** Members of the publisher's own. */
   readonly [member: string]: unknown;
@@ -51,14 +58,14 @@ export interface Book {
 
 export interface Trade extends Chained {
   readonly type: 'trade_executed';
-  readonly trade_id: string;
+  readonly trade_id: Reference;
   readonly symbol: string;
   readonly price: Numeric;
   readonly quantity: Numeric;
   readonly executed_at?: string;
   /** These four only to a credential entitled to `trades:full`. */
-  readonly buyer_id?: string;
-  readonly seller_id?: string;
+  readonly buyer_id?: Reference;
+  readonly seller_id?: Reference;
   readonly buyer_fee?: Numeric;
   readonly seller_fee?: Numeric;
 }
@@ -66,7 +73,7 @@ export interface Trade extends Chained {
 export interface OrderUpdate extends Chained {
   readonly type: 'order_update';
   readonly action: 'created' | 'filled' | 'partially_filled' | 'cancelled' | 'rejected';
-  readonly order_id: string;
+  readonly order_id: Reference;
   readonly user_id: string;
   readonly symbol?: string;
   readonly side?: string;
@@ -131,6 +138,11 @@ export interface StateChange<Document> {
   readonly document: Document;
   /** True where the document begins anew rather than goes on from the one before. */
   readonly isSnapshot: boolean;
+  /**
+   * True while the gateway holds the topic back, because it lacks a message of the publisher: the document is old. An
+   * iteration gets one such change, without operations, when that begins.
+   */
+  readonly isStale: boolean;
   /** What the frame did to this document (paths as on the wire); empty for `orderbook`, whose frames are whole. */
   readonly operations: readonly PatchOperation[];
   readonly epoch: string;
@@ -158,6 +170,8 @@ export type GapReason =
   | 'overrun'
   | 'encoder_restart'
   | 'publisher'
+  /** The gateway refused messages of the publisher. */
+  | 'refused'
   /** Messages left the JetStream stream before the gateway could read them. */
   | 'stream_limits'
   /** The sequences begin anew; whether something was lost is not known. */
@@ -184,4 +198,19 @@ export interface Resync {
   readonly symbol: string;
   /** `broken`: frames are missing. */
   readonly reason: 'broken' | 'checksum_mismatch' | 'patch_failed';
+}
+
+/**
+ * The gateway lacks a message of this symbol's publisher, so it sends nothing until it has something whole: the document
+ * stays as it is, and is old. Told again where the gateway has more to say, and at once to a stream that begins meanwhile.
+ */
+export interface Stale extends Staleness {
+  readonly topic: string;
+  readonly symbol: string;
+}
+
+/** The document of a symbol that was stale is the publisher's again. */
+export interface Whole {
+  readonly topic: string;
+  readonly symbol: string;
 }

@@ -2,6 +2,7 @@
 import { ALL_SYMBOLS, type Stream } from '../protocol/topics.js';
 import type { TopicChains } from './chain.js';
 import type { Delivery } from './delivery.js';
+import type { Stale } from './frames.js';
 import type { ClientClock } from './options.js';
 import type { Lease } from './stream.js';
 import type { Subscriber } from './subscriber.js';
@@ -61,6 +62,20 @@ export class Handle implements Lease {
   documentOf(symbol: string): unknown {
     const topic = this.#parts.table.find(this.#stream, symbol);
     return topic !== undefined && this.#topics.has(topic) ? this.#parts.chains.documentOf(topic.wire) : undefined;
+  }
+
+  stale(): readonly Stale[] {
+    const all: Stale[] = [];
+    for (const topic of this.#topics) {
+      const stale = this.#parts.delivery.staleOf(topic);
+      if (stale !== undefined) all.push(stale);
+    }
+    return all;
+  }
+
+  isStale(symbol: string): boolean {
+    const topic = this.#parts.table.find(this.#stream, symbol);
+    return topic !== undefined && this.#topics.has(topic) && this.#parts.chains.staleness(topic.wire) !== undefined;
   }
 
   stalenessMs(name: string | undefined): number | undefined {

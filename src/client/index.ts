@@ -30,13 +30,17 @@ export type {
   Numeric,
   OrderUpdate,
   PatchOperation,
+  Reference,
   Resync,
   RoomMessage,
+  Stale,
   StateChange,
   StreamEvent,
   Trade,
   Warning,
+  Whole,
 } from './frames.js';
+export type { Integers } from './integers.js';
 export type {
   ClientClock,
   MillraceOptions,
@@ -44,6 +48,7 @@ export type {
   WebSocketConstructor,
   WebSocketLike,
 } from './options.js';
+export type { StaleReason } from './outcome.js';
 export type { Published } from './publications.js';
 export type { StreamEvents } from './stream.js';
 export type {

@@ -1,6 +1,6 @@
 /**
  * JSON Patch (RFC 6902, over the pointers of RFC 6901) from the wire onto a document that the client holds. Strict: what
- * the RFCs call an error fails. A document is plain JSON, so the names of an object's own machinery are never followed.
+ * the RFCs call an error fails. Pointers follow only members that an object has of its own: `constructor` is a name like any other.
  */
 
 /** The document may be a new one: an operation on the path '' replaces it whole. */
@@ -8,8 +8,8 @@ export type PatchResult =
   | { readonly ok: true; readonly document: unknown }
   | { readonly ok: false; readonly reason: string };
 
-/** Tokens that name no member of an object here, so that no patch reaches a prototype. */
-const UNSAFE_TOKENS: ReadonlySet<string> = new Set(['__proto__', 'constructor', 'prototype']);
+/** The one name that leads to a prototype even where it is assigned to, so it is never a member here. */
+const PROTOTYPE_TOKEN = '__proto__';
 
 /**
  * Applies the operations in their order, in place. Values that they add are copied, so the frame stays as it came. After a
@@ -121,7 +121,7 @@ function indexOf(token: string, max: number): number {
 }
 
 function recordOf(parent: unknown, token: string): Record<string, unknown> {
-  if (UNSAFE_TOKENS.has(token)) throw new Error(`${token} is no member`);
+  if (token === PROTOTYPE_TOKEN) throw new Error(`${token} is no member`);
   if (isRecord(parent)) return parent;
   throw new Error(`${token} of what is neither object nor array`);
 }
@@ -137,7 +137,7 @@ function copyOf(value: unknown): unknown {
   if (!isRecord(value)) return value;
   const copy: Record<string, unknown> = {};
   for (const name of Object.keys(value)) {
-    if (name === '__proto__') throw new Error(`${name} is no member`);
+    if (name === PROTOTYPE_TOKEN) throw new Error(`${name} is no member`);
     copy[name] = copyOf(value[name]);
   }
   return copy;

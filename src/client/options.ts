@@ -3,6 +3,7 @@ import { CLASSES, FORMATS, type Format, type RateClass } from '../protocol/lanes
 import type { BackoffOptions } from './backoff.js';
 import type { MessagePack } from './codec.js';
 import { MillraceError } from './errors.js';
+import { INTEGERS, type Integers } from './integers.js';
 import type { WatchdogOptions } from './watchdog.js';
 
 /** What this client needs of a WebSocket; that of browsers, of Node from 22 on and of the package `ws` have it. */
@@ -41,6 +42,12 @@ export interface MillraceOptions {
   readonly format?: Format | undefined;
   /** `import * as messagePack from 'msgpackr'`, or another implementation. */
   readonly messagePack?: MessagePack | undefined;
+  /**
+   * What whole numbers in content are (members of quotes, trades and orders, the `data` of analytics and rooms): `auto`: a
+   * number, beyond ±(2^53 − 1) a bigint; `number`: always a number, rounded beyond; `bigint`; `string`: its digits. Default
+   * `auto`. The protocol's own (`seq`, `ts_sent`, …) are always numbers. A decimal that a number would alter is a string.
+   */
+  readonly integers?: Integers | undefined;
   /** How often state topics are sent; default: the one of the credential's tier. */
   readonly class?: RateClass | undefined;
   /** Asks the gateway to stamp frames, so that changes and events have a `lag`. Default false. */
@@ -67,6 +74,7 @@ export interface Settings {
   readonly token: TokenSource | undefined;
   readonly apiKey: string | undefined;
   readonly messagePack: MessagePack | undefined;
+  readonly integers: Integers;
   readonly WebSocket: WebSocketConstructor;
   readonly reconnect: BackoffOptions;
   readonly watchdog: WatchdogOptions;
@@ -77,6 +85,7 @@ export interface Settings {
 /** @throws {MillraceError} `invalid_options`, naming the option and what would be right. */
 export function readOptions(options: MillraceOptions): Settings {
   const { format = 'json', messagePack, token, apiKey, eventBufferMax = EVENT_BUFFER_MAX } = options;
+  const { integers = 'auto' } = options;
   if (!FORMATS.includes(format)) throw invalid(`format: must be one of ${FORMATS.join(', ')}`);
   if (options.class !== undefined && !CLASSES.includes(options.class)) {
     throw invalid(`class: must be one of ${CLASSES.join(', ')}`);
@@ -84,6 +93,7 @@ export function readOptions(options: MillraceOptions): Settings {
   if (format === 'msgpack' && messagePack === undefined) {
     throw invalid("format: msgpack needs the option messagePack, such as `import * as messagePack from 'msgpackr'`");
   }
+  if (!INTEGERS.includes(integers)) throw invalid(`integers: must be one of ${INTEGERS.join(', ')}`);
   if (token !== undefined && apiKey !== undefined) throw invalid('token and apiKey: give one of them');
   if (!(eventBufferMax >= 1)) throw invalid('eventBufferMax: must be 1 at least');
   const WebSocket = options.WebSocket ?? (globalThis as { WebSocket?: WebSocketConstructor }).WebSocket;
@@ -101,6 +111,7 @@ export function readOptions(options: MillraceOptions): Settings {
     token,
     apiKey,
     messagePack: format === 'msgpack' ? messagePack : undefined,
+    integers,
     WebSocket,
     reconnect: { baseMs, maxMs, random },
     watchdog: { silenceMs, answerMs },

@@ -9,13 +9,42 @@ export interface ChainPosition {
   readonly seq: number;
 }
 
+/** Why a state topic is held back: the gateway's reasons. */
+export type StaleReason =
+  /** The publisher's own numbering has a hole. */
+  | 'publisher_gap'
+  /** A message of the publisher was refused. */
+  | 'refused'
+  /** The document grew beyond what a gateway keeps. */
+  | 'too_large'
+  /** Changes came, and nothing whole to apply them to. */
+  | 'no_snapshot'
+  /** A heartbeat said it: the frame with the reason was missed. */
+  | 'unknown';
+
+/** A state topic is held back: what is held of it is old. */
+export interface Staleness {
+  /** Where the topic stands. */
+  readonly epoch: string;
+  readonly seq: number;
+  /** RFC 3339, UTC; undefined where it is not known. */
+  readonly since: string | undefined;
+  readonly reason: StaleReason;
+}
+
 /** What a frame did. After `broken`, `checksum_mismatch` or `patch_failed` ask the server to `resync` the state topic. */
 export type FrameOutcome =
   /**
    * `snapshot`, `delta`, `event`: applied, for these topics. `ignored`: a delta of a topic whose chain broke before and
    * that waits for its snapshot. `control`: carries no data.
    */
-  | { readonly kind: 'snapshot' | 'delta' | 'event' | 'ignored' | 'control'; readonly topics: readonly string[] }
+  | { readonly kind: 'delta' | 'event' | 'ignored' | 'control'; readonly topics: readonly string[] }
+  /** `whole`: those of the topics that were stale until now. */
+  | { readonly kind: 'snapshot'; readonly topics: readonly string[]; readonly whole?: readonly string[] }
+  /** The topic is held back. Its document stays, and is old; its next snapshot ends that. */
+  | { readonly kind: 'stale'; readonly topics: readonly [string]; readonly staleness: Staleness }
+  /** A heartbeat says that a topic that is held as stale is whole again: the snapshot was missed. Ask for one. */
+  | { readonly kind: 'whole_missed'; readonly topic: string }
   /** The server announced that it lost these events; the chain goes on after `to`. */
   | { readonly kind: 'gap'; readonly topics: readonly string[]; readonly from: number; readonly to: number }
   /**
@@ -27,6 +56,8 @@ export type FrameOutcome =
       readonly topic: string;
       readonly expected: ChainPosition | undefined;
       readonly got: ChainPosition;
+      /** The heartbeat that showed it says as well that the topic is held back, which was not known. */
+      readonly staleness?: Staleness;
     }
   /** The book after the frame is not the server's. */
   | {
@@ -81,6 +112,22 @@ export function positionOf(value: unknown): ChainPosition | undefined {
   if (!isRecord(value)) return undefined;
   const { epoch, seq } = value;
   return typeof epoch === 'string' && isSeq(seq) ? { epoch, seq } : undefined;
+}
+
+/** What a `stale` frame, or a heartbeat of a topic that is held back, says of it. */
+export function stalenessOf(frame: ServerFrame, { epoch, seq }: ChainPosition): Staleness {
+  const { since, reason } = frame;
+  return {
+    epoch,
+    seq,
+    since: typeof since === 'string' ? since : undefined,
+    // A newer gateway may have reasons that are not in the union.
+    reason: typeof reason === 'string' ? (reason as StaleReason) : 'unknown',
+  };
+}
+
+export function isSameStaleness(a: Staleness, b: Staleness | undefined): boolean {
+  return a.epoch === b?.epoch && a.seq === b.seq && a.since === b.since && a.reason === b.reason;
 }
 
 export function isStateTopic(topic: string): boolean {

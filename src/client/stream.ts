@@ -1,7 +1,7 @@
 /** What all streams of a client have in common: their topics, how they begin and end, and iteration. */
 import { Emitter } from './emitter.js';
 import { MillraceError } from './errors.js';
-import type { Gap, Resync } from './frames.js';
+import type { Gap, Resync, Stale, Whole } from './frames.js';
 import { Iteration, type IterationBuffer } from './iteration.js';
 import type { Sink, Topic } from './topic-table.js';
 
@@ -14,6 +14,9 @@ export interface Lease {
   /** Present documents, as changes. */
   current(): readonly object[];
   documentOf(symbol: string): unknown;
+  /** What is known of the symbols that the gateway holds back. */
+  stale(): readonly Stale[];
+  isStale(symbol: string): boolean;
   /** Milliseconds since anything about the name came, of all names where none is given. */
   stalenessMs(name: string | undefined): number | undefined;
 }
@@ -106,6 +109,8 @@ export abstract class TopicStream<Item extends object, Events extends StreamEven
   protected abstract hasListeners(): boolean;
   protected tellGap(_gap: Gap): void {}
   protected tellResync(_resync: Resync): void {}
+  protected tellStale(_stale: Stale): void {}
+  protected tellWhole(_whole: Whole): void {}
 
   #sink(): Sink {
     return {
@@ -118,14 +123,21 @@ export abstract class TopicStream<Item extends object, Events extends StreamEven
       },
       gap: gap => this.tellGap(gap),
       resync: resync => this.tellResync(resync),
+      stale: (stale, change) => {
+        // Its consumer has no other way to learn of it.
+        if (change !== undefined) for (const iteration of this.#iterations) iteration.push(change as Item);
+        this.tellStale(stale);
+      },
+      whole: whole => this.tellWhole(whole),
       ended: error => this.#end(error),
     };
   }
 
-  /** Topics that another stream follows already are answered, and have documents. */
+  /** Topics that another stream follows already are answered, and have documents, or are stale. */
   #begin(): void {
     for (const topic of this.lease.topics) if (topic.state === 'live') this.#answered(topic, undefined);
     if (!this.#isClosed) for (const item of this.lease.current()) this.tellItem(item as Item);
+    if (!this.#isClosed) for (const stale of this.lease.stale()) this.tellStale(stale);
   }
 
   #answered(topic: Topic, refusal: MillraceError | undefined): void {

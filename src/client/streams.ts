@@ -1,7 +1,18 @@
 /** The streams that a client hands out. */
 import { type BookDocument, bestLevels } from './book.js';
 import { MillraceError } from './errors.js';
-import type { AssetQuote, BestLevel, Book, Gap, Resync, RoomMessage, StateChange, StreamEvent } from './frames.js';
+import type {
+  AssetQuote,
+  BestLevel,
+  Book,
+  Gap,
+  Resync,
+  RoomMessage,
+  Stale,
+  StateChange,
+  StreamEvent,
+  Whole,
+} from './frames.js';
 import { EventBuffer, type IterationBuffer, NewestBuffer } from './iteration.js';
 import type { Publications, Published } from './publications.js';
 import { type Origin, type StreamEvents, TopicStream } from './stream.js';
@@ -10,6 +21,10 @@ export interface StateStreamEvents<Document> extends StreamEvents {
   change: StateChange<Document>;
   /** A document was found to be wrong or old; its next change is a snapshot. */
   resync: Resync;
+  /** The gateway holds a symbol back: its document is old until `whole`. */
+  stale: Stale;
+  /** The symbol's document is the publisher's again; it comes as a `change` just before. */
+  whole: Whole;
 }
 
 /**
@@ -26,6 +41,14 @@ export class StateStream<Document> extends TopicStream<StateChange<Document>, St
     return this.lease.documentOf(symbol) as Document | undefined;
   }
 
+  /**
+   * True while the gateway holds the symbol back because it lacks a message of its publisher: the document is old. It stays
+   * so over a reconnect, until a snapshot comes.
+   */
+  isStale(symbol: string): boolean {
+    return this.lease.isStale(symbol);
+  }
+
   protected newBuffer(): IterationBuffer<StateChange<Document>> {
     return new NewestBuffer();
   }
@@ -40,6 +63,14 @@ export class StateStream<Document> extends TopicStream<StateChange<Document>, St
 
   protected override tellResync(resync: Resync): void {
     this.emit('resync', resync);
+  }
+
+  protected override tellStale(stale: Stale): void {
+    this.emit('stale', stale);
+  }
+
+  protected override tellWhole(whole: Whole): void {
+    this.emit('whole', whole);
   }
 }
 

@@ -149,6 +149,7 @@ export class Subscriber {
       topic.state = 'live';
       topic.wasLive = true;
       topic.heardMicros = this.#clock.nowMicros();
+      topic.staleAsked = undefined;
       for (const sink of topic.sinks) sink.accepted(topic);
       if (isAgain && !topic.isState && frame.recovered !== true) tellLoss(topic, since, frame);
     }

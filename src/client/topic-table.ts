@@ -1,7 +1,8 @@
 /** The topics that streams of this client follow, each once, however many streams share it. */
 import { isStateStream, type Stream, topicOf } from '../protocol/topics.js';
 import type { MillraceError } from './errors.js';
-import type { Gap, Resync } from './frames.js';
+import type { Gap, Resync, Stale, Whole } from './frames.js';
+import type { ChainPosition } from './outcome.js';
 
 /** What a stream is told about its topics. */
 export interface Sink {
@@ -13,6 +14,9 @@ export interface Sink {
   item(item: object): void;
   gap(gap: Gap): void;
   resync(resync: Resync): void;
+  /** @param change the old document, as the newest that there is; undefined where there is none */
+  stale(stale: Stale, change: object | undefined): void;
+  whole(whole: Whole): void;
   /** The client is closed; undefined where the application closed it. */
   ended(error: MillraceError | undefined): void;
 }
@@ -35,6 +39,8 @@ export interface Topic {
   heardMicros: number | undefined;
   /** When a snapshot was last asked for. */
   resyncMicros: number;
+  /** Of a topic that is held back: where its heartbeats stood when a snapshot was last asked for because of one. */
+  staleAsked: ChainPosition | undefined;
 }
 
 export class TopicTable {
@@ -72,6 +78,7 @@ export class TopicTable {
       wasLive: false,
       heardMicros: undefined,
       resyncMicros: Number.NEGATIVE_INFINITY,
+      staleAsked: undefined,
     };
     this.#topics.set(wire, topic);
     this.#byWire.set(wire, topic);

@@ -4,6 +4,7 @@
  */
 import { availableParallelism } from 'node:os';
 import { z } from 'zod';
+import { MESSAGE_BYTES_DEFAULT } from '../protocol/content-limits.js';
 import { ConfigError } from './config-error.js';
 import type { CircuitConfig, LimitsConfig, OverloadConfig, TimesConfig } from './limits.js';
 import type { NatsConfig, ReplayConfig, SimulatorConfig } from './sources.js';
@@ -58,6 +59,8 @@ export interface Config {
   readonly times: TimesConfig;
   /** Most analytics messages in one frame. */
   readonly batchMax: number;
+  /** Longest payload of a publisher. */
+  readonly messageBytesMax: number;
   /** Memory for what clients may have missed of events. */
   readonly historyBytes: number;
   /** permessage-deflate for clients that offer it. */
@@ -162,6 +165,14 @@ const variables = z.object({
   HEARTBEAT_INTERVAL: durationMs.default(1000),
   BATCH_MAX: integer(1, 1000).default(50),
   BATCH_INTERVAL: durationMs.default(16),
+  MESSAGE_BYTES_MAX: bytes
+    .pipe(
+      z
+        .number()
+        .min(1024)
+        .max(64 * 1024 ** 2),
+    )
+    .default(MESSAGE_BYTES_DEFAULT),
   HISTORY_BYTES: bytes.pipe(z.number().max(4 * 1024 ** 3)).default(16 * 1024 ** 2),
   DRAIN_TIMEOUT: durationMs.default(30_000),
   THREAD_HUNG_AFTER: durationMs.default(5000),
@@ -272,6 +283,7 @@ export function readConfig(
       stableAfterMs: v.THREAD_STABLE_AFTER,
     },
     batchMax: v.BATCH_MAX,
+    messageBytesMax: v.MESSAGE_BYTES_MAX,
     historyBytes: v.HISTORY_BYTES,
     compression: v.WS_COMPRESSION,
     logLevel: v.LOG_LEVEL,

@@ -46,9 +46,6 @@ function addLevels(crc: number, levels: readonly Level[]): number {
   return sum;
 }
 
-/** Levels kept a side; the worst beyond it are forgotten. The deepest view has 100. */
-export const LEVELS_MAX = 5000;
-
 export class BookSide {
   readonly #sign: 1 | -1;
   #levels: Level[] = [];
@@ -75,8 +72,14 @@ export class BookSide {
     return top.levels;
   }
 
-  clear(): void {
-    this.#levels = [];
+  /** The levels as an array of their own, to go back to. */
+  copy(): Level[] {
+    return this.#levels.slice();
+  }
+
+  /** Puts these levels, sorted from the best, in the place of all. */
+  restore(levels: Level[]): void {
+    this.#levels = levels;
     this.#changedAt(-1);
   }
 
@@ -91,9 +94,7 @@ export class BookSide {
     if (found >= 0) {
       this.#levels[at] = level;
     } else {
-      if (at >= LEVELS_MAX) return at;
       this.#levels.splice(at, 0, level);
-      if (this.#levels.length > LEVELS_MAX) this.#levels.pop();
     }
     this.#changedAt(at);
     return at + 1;

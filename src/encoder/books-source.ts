@@ -1,10 +1,15 @@
 /** `md.books.<symbol>` → `orderbook_update` (best level) and `depth_patch` (10, 25, 100 levels, with checksum). */
 import Big from 'big.js';
-import { isDecimal, isZeroDecimal } from '../protocol/decimal.js';
+import { decimalOf } from '../protocol/amount.js';
+import { LEVELS_MAX } from '../protocol/content-limits.js';
+import { isZeroDecimal } from '../protocol/decimal.js';
 import { levelsOfDetail } from '../protocol/lanes.js';
-import { BookChecksum, BookSide, diffLevels, LEVELS_MAX, Level, type LevelChange } from './book.js';
+import { timeText } from '../protocol/time-text.js';
+import { topicOf } from '../protocol/topics.js';
+import { BookChecksum, BookSide, diffLevels, Level, type LevelChange } from './book.js';
 import type { PlainObject } from './decode.js';
 import { DepthPatch } from './depth-patch.js';
+import { flagOf } from './flag.js';
 import { BuiltMessage, type FrameOrigin, type Message } from './frame-encoder.js';
 import { PatchHead } from './patch-head.js';
 import type { DataOutcome, Rebuild } from './source.js';
@@ -34,25 +39,40 @@ export class BooksSource extends StateSource<BookView> {
 
   protected override apply(value: PlainObject): DataOutcome {
     if (value.symbol !== this.symbol) return 'wrong_symbol';
+    const isWhole = flagOf(value.snapshot);
     const bids = parseLevels(value.bids);
     const asks = parseLevels(value.asks);
-    if (bids === undefined || asks === undefined) return 'invalid_field';
-    const whole = value.snapshot === true;
-    if (!whole) {
-      if (value.bids === undefined && value.asks === undefined) return 'missing_field';
+    const timestamp = timeOrNone(value.timestamp);
+    if (isWhole === undefined || timestamp === undefined) return 'invalid_field';
+    if (typeof bids === 'string') return bids;
+    if (typeof asks === 'string') return asks;
+    if (!isWhole) {
+      if (!hasLevels(value.bids) && !hasLevels(value.asks)) return 'missing_field';
       if (!this.#hasBook || this.awaitsWhole) return 'no_base';
       this.#needsCheckpoints = true;
-    } else {
-      this.#bids.clear();
-      this.#asks.clear();
-      this.#hasBook = true;
-      this.awaitsWhole = false;
+    }
+    if (!this.#applySides(bids, asks, isWhole)) return 'too_large';
+    this.#hasBook = true;
+    this.#timestamp = timestamp;
+    for (let detail = 0; detail < this.#views.length; detail++) this.#views[detail] = undefined;
+    return 'applied';
+  }
+
+  /** False, with the book as it was, where a side would have too many levels. */
+  #applySides(bids: readonly Level[], asks: readonly Level[], isWhole: boolean): boolean {
+    const mayBeTooLong =
+      this.#bids.levels.length + bids.length > LEVELS_MAX || this.#asks.levels.length + asks.length > LEVELS_MAX;
+    const before = mayBeTooLong ? [this.#bids.copy(), this.#asks.copy()] : undefined;
+    if (isWhole) {
+      this.#bids.restore([]);
+      this.#asks.restore([]);
     }
     applyLevels(this.#bids, bids);
     applyLevels(this.#asks, asks);
-    this.#timestamp = typeof value.timestamp === 'string' ? value.timestamp : '';
-    for (let detail = 0; detail < this.#views.length; detail++) this.#views[detail] = undefined;
-    return 'applied';
+    if (before === undefined || Math.max(this.#bids.levels.length, this.#asks.levels.length) <= LEVELS_MAX) return true;
+    this.#bids.restore(before[0] ?? []);
+    this.#asks.restore(before[1] ?? []);
+    return false;
   }
 
   protected override view(detail: number): BookView | undefined {
@@ -90,13 +110,17 @@ export class BooksSource extends StateSource<BookView> {
     return this.whole(detail, view, at.seq, at);
   }
 
+  protected override topic(detail: number): string {
+    return topicOf(detail === BEST ? 'orderbook' : 'depth', this.symbol);
+  }
+
   override checkpoint(isNeeded: boolean): Rebuild | undefined {
     if (!this.#hasBook) return undefined;
     this.#needsCheckpoints ||= isNeeded;
     if (!this.#needsCheckpoints) return undefined;
     const [bids, asks] = [pairs(this.#bids.levels), pairs(this.#asks.levels)];
     const book = { symbol: this.symbol, bids, asks, snapshot: true };
-    return { epoch: this.epoch, seq: this.seq, text: JSON.stringify(book) };
+    return this.rebuild(JSON.stringify(book));
   }
 
   #headNow(): PatchHead {
@@ -174,24 +198,28 @@ function applyLevels(side: BookSide, levels: readonly Level[]): void {
     near = isZeroDecimal(level.quantity) ? side.remove(level.price, near) : side.set(level, near);
 }
 
-/** `[[price, quantity], …]` with decimal texts (numbers are written out as they stand); absent → no levels. */
-function parseLevels(value: unknown): Level[] | undefined {
-  if (value === undefined) return [];
-  if (!Array.isArray(value) || value.length > LEVELS_MAX) return undefined;
+/** `[[price, quantity], …]`; more items of a level are left out. Absent: no levels. A text is why they are refused. */
+function parseLevels(value: unknown): Level[] | 'invalid_field' | 'too_large' {
+  if (!hasLevels(value)) return [];
+  if (!Array.isArray(value)) return 'invalid_field';
+  if (value.length > LEVELS_MAX) return 'too_large';
   const levels: Level[] = [];
   for (const item of value) {
-    if (!Array.isArray(item) || item.length < 2) return undefined;
-    const price = decimalText(item[0]);
-    const quantity = decimalText(item[1]);
-    if (price === undefined || quantity === undefined) return undefined;
+    if (!Array.isArray(item) || item.length < 2) return 'invalid_field';
+    const price = decimalOf(item[0]);
+    const quantity = decimalOf(item[1]);
+    // Of decimals, only negative ones begin with a minus.
+    if (price === undefined || quantity === undefined || quantity.startsWith('-')) return 'invalid_field';
     levels.push(new Level(price, quantity));
   }
   return levels;
 }
 
-function decimalText(value: unknown): string | undefined {
-  if (isDecimal(value)) return value;
-  if (typeof value !== 'number' || !Number.isFinite(value) || value < 0) return undefined;
-  const text = new Big(value).toFixed();
-  return isDecimal(text) ? text : undefined;
+function hasLevels(value: unknown): boolean {
+  return value !== undefined && value !== null;
+}
+
+/** '' where there is none; undefined: it is no time. */
+function timeOrNone(value: unknown): string | undefined {
+  return value === undefined || value === null || value === '' ? '' : timeText(value);
 }

@@ -1,9 +1,10 @@
 /** A `depth_patch`, written straight from what changed: prices and quantities are decimal texts, which need no escapes. */
+
+import { Known } from '../protocol/byte-writer.js';
+import { type MsgpackWriter, packedTexts } from '../protocol/msgpack-writer.js';
 import type { LevelChange } from './book.js';
-import { Known } from './byte-writer.js';
 import type { Encodable, Stamps } from './frame-encoder.js';
 import type { JsonWriter } from './json-writer.js';
-import { type MsgpackWriter, packedTexts } from './msgpack-writer.js';
 import { MSGPACK_OPERATION, MSGPACK_VALUE, type PatchHead } from './patch-head.js';
 
 export interface DepthChange {

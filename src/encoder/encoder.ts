@@ -1,21 +1,36 @@
 /** One shard: the state of its sources, driven by the hub's batches, writing frames into its ring. */
-import { type BatchOutcome, type EncoderThreadData, newOutcome, type RejectReason } from '../protocol/batch.js';
+import {
+  type BatchOutcome,
+  type EncoderThreadData,
+  type Hold,
+  newOutcome,
+  type RejectReason,
+} from '../protocol/batch.js';
 import { BATCHES_DUE } from '../protocol/lanes.js';
 import { ProgressWriter } from '../protocol/progress.js';
-import { BatchReader, FLAG_INCOMPLETE, FLAG_LOSS_BEFORE, RecordKind } from '../protocol/records.js';
+import {
+  BatchReader,
+  FLAG_INCOMPLETE,
+  FLAG_LOSS_BEFORE,
+  FLAG_NEW_EPOCH,
+  holdOf,
+  RecordKind,
+} from '../protocol/records.js';
 import { FrameKind, RingWriter } from '../protocol/ring.js';
 import { ALL_TRADES_SOURCE, type SourceKind } from '../protocol/topics.js';
 import { AllTrades } from './all-trades.js';
 import { BooksSource } from './books-source.js';
-import { decodePayload, PAYLOAD_BYTES_MAX } from './decode.js';
+import { decodePayload } from './decode.js';
 import { EVENT_KINDS } from './event-kinds.js';
 import { EventSource, type EventSourceParts } from './event-source.js';
 import { FrameEncoder, newOrigin } from './frame-encoder.js';
 import { QuotesSource } from './quotes-source.js';
-import type { SourceEncoder } from './source.js';
+import type { MessageTimes, SourceEncoder } from './source.js';
 
 /** Messages of a source between two checkpoints, which bounds what the hub retains of it. */
 export const CHECKPOINT_EVERY = 64;
+/** A document longer than this is written as a checkpoint as much less often. */
+const CHECKPOINT_LENGTH = 64 * 1024;
 /** Refused messages of one batch that are dead-lettered; further ones are only counted. */
 const REJECTED_MAX = 4096;
 const FAILURES_MAX = 8;
@@ -27,6 +42,10 @@ interface Entry {
   readonly encoder: SourceEncoder;
   /** Messages since the last checkpoint; 0: none was needed yet. */
   sinceCheckpoint: number;
+  /** Messages until the next one. */
+  checkpointEvery: number;
+  /** As the hub knows it. */
+  hold: Hold | null;
 }
 
 export class ShardEncoder {
@@ -41,10 +60,15 @@ export class ShardEncoder {
   /** Classes that the hub knows to be due, as bits: it flushes them in time. */
   #dueKnown = 0;
   readonly #progress: ProgressWriter;
-  readonly #times = { seq: 0, tsEventMicros: 0, hubMicros: 0 };
+  readonly #times = { seq: 0, tsEventMicros: 0, hubMicros: 0, bytes: 0 };
+  readonly #messageBytesMax: number;
 
   /** @param nowMicros µs since the Unix epoch */
-  constructor({ ring, doorbells, batchMax, progress }: Omit<EncoderThreadData, 'mailbox'>, nowMicros: () => number) {
+  constructor(
+    { ring, doorbells, batchMax, messageBytesMax, progress }: Omit<EncoderThreadData, 'mailbox'>,
+    nowMicros: () => number,
+  ) {
+    this.#messageBytesMax = messageBytesMax;
     this.#progress = new ProgressWriter(progress);
     this.#ring = new RingWriter(ring, doorbells);
     this.#out = new FrameEncoder(this.#ring, nowMicros);
@@ -136,6 +160,9 @@ export class ShardEncoder {
       case RecordKind.drop:
         this.#sources[r.source] = undefined;
         break;
+      case RecordKind.lost:
+        this.#lost(result);
+        break;
       case RecordKind.forget:
         this.#allTrades.forget(r.worker);
         for (const entry of this.#sources) entry?.encoder.forget(r.worker);
@@ -149,26 +176,57 @@ export class ShardEncoder {
     const r = this.#reader;
     const entry = this.#sources[r.source];
     if (entry === undefined) throw new Error(`data for source ${r.source}, which was never defined`);
+    const { encoder } = entry;
     // What is restored was accepted once, or is a checkpoint, which may be longer than any message.
-    const bytesMax = quiet ? Number.POSITIVE_INFINITY : PAYLOAD_BYTES_MAX;
+    const bytesMax = quiet ? Number.POSITIVE_INFINITY : this.#messageBytesMax;
     const decoded = decodePayload(payloads, r.payloadStart, r.payloadBytes, bytesMax);
-    if ((r.flags & FLAG_LOSS_BEFORE) !== 0) entry.encoder.lost();
+    const hold = holdOf(r.flags, r.b);
+    if ((r.flags & FLAG_LOSS_BEFORE) !== 0) {
+      encoder.lost((r.flags & FLAG_NEW_EPOCH) !== 0 ? 'no_snapshot' : 'publisher_gap');
+    }
+    const times = this.#timesOf(hold === null ? r.b : 0);
     let outcome: ReturnType<SourceEncoder['data']>;
     if (typeof decoded === 'string') {
       outcome = decoded;
+      encoder.refused(decoded, times, quiet);
     } else {
-      const times = this.#times;
-      times.seq = r.a;
-      times.tsEventMicros = r.b;
-      times.hubMicros = r.c;
-      outcome = entry.encoder.data(decoded, times, quiet);
+      outcome = encoder.data(decoded, times, quiet);
     }
+    if (hold !== null) encoder.holdBack(hold, true);
     const isApplied = outcome === 'applied';
     if (outcome === 'no_base') result.withoutBase++;
     else if (outcome !== 'applied' && !quiet) this.#reject(outcome, payloads, result);
+    this.#noteHold(entry, result);
     // The hub holds the newest message to be what rebuilds the source: one that was not applied does not.
     if (entry.sinceCheckpoint === 0) this.#checkpoint(entry, !isApplied, result);
-    else if (++entry.sinceCheckpoint >= CHECKPOINT_EVERY) this.#checkpoint(entry, false, result);
+    else if (++entry.sinceCheckpoint >= entry.checkpointEvery) this.#checkpoint(entry, false, result);
+  }
+
+  #timesOf(tsEventMicros: number): MessageTimes {
+    const r = this.#reader;
+    const times = this.#times;
+    times.seq = r.a;
+    times.tsEventMicros = tsEventMicros;
+    times.hubMicros = r.c;
+    times.bytes = r.payloadBytes;
+    return times;
+  }
+
+  #lost(result: BatchOutcome): void {
+    const r = this.#reader;
+    const entry = this.#sources[r.source];
+    const hold = holdOf(r.flags, r.b);
+    if (entry === undefined || hold === null) return;
+    entry.encoder.holdBack(hold, false);
+    this.#noteHold(entry, result);
+  }
+
+  /** The hub counts what is held back. */
+  #noteHold(entry: Entry, result: BatchOutcome): void {
+    const { hold } = entry.encoder;
+    if (hold === entry.hold) return;
+    entry.hold = hold;
+    result.holds.push({ source: this.#reader.source, hold });
   }
 
   #replay(payloads: Buffer): void {
@@ -178,8 +236,8 @@ export class ShardEncoder {
     if (r.kind === RecordKind.replayBegin) {
       source.beginReplay(r.lane, r.worker, r.c, r.a);
     } else if (r.kind === RecordKind.replay) {
-      const decoded = decodePayload(payloads, r.payloadStart, r.payloadBytes, PAYLOAD_BYTES_MAX);
-      if (typeof decoded !== 'string') source.replay(decoded, r.a, r.b, r.c);
+      const decoded = decodePayload(payloads, r.payloadStart, r.payloadBytes, this.#messageBytesMax);
+      source.replay(typeof decoded === 'string' ? undefined : decoded, r.a, r.b, r.payloadBytes, r.c);
     } else {
       source.endReplay(r.lane, r.worker, r.c, (r.flags & FLAG_INCOMPLETE) === 0);
     }
@@ -188,7 +246,31 @@ export class ShardEncoder {
   #failed(payloads: Buffer, cause: unknown, result: BatchOutcome): void {
     const failure = cause instanceof Error ? (cause.stack ?? cause.message) : String(cause);
     if (result.failures.length < FAILURES_MAX) result.failures.push(failure);
-    if (this.#reader.kind === RecordKind.data) this.#reject('internal', payloads, result);
+    if (this.#reader.kind !== RecordKind.data) {
+      this.#answerFailed();
+      return;
+    }
+    this.#reject('internal', payloads, result);
+    const entry = this.#sources[this.#reader.source];
+    if (entry === undefined) return;
+    // What became of it is not known: it counts as lost.
+    entry.encoder.refused('internal', this.#timesOf(0), false);
+    this.#noteHold(entry, result);
+  }
+
+  /** Whoever waits for an answer gets one, whatever failed on the way to it. */
+  #answerFailed(): void {
+    const r = this.#reader;
+    const source = this.#sources[r.source]?.encoder;
+    if (!(source instanceof EventSource)) return;
+    try {
+      if (r.kind === RecordKind.replayBegin || r.kind === RecordKind.replay) source.failReplay(r.c);
+      else if (r.kind === RecordKind.replayEnd) source.endReplay(r.lane, r.worker, r.c, false);
+      // What could not be sent before the answer is out of its way now.
+      else if (r.kind === RecordKind.snapshot) source.snapshot(r.lane, r.worker, r.a);
+    } catch {
+      // It was reported when it failed first; the worker's own limit ends what is not answered.
+    }
   }
 
   #reject(reason: RejectReason, payloads: Buffer, result: BatchOutcome): void {
@@ -210,15 +292,16 @@ export class ShardEncoder {
     const checkpoint = entry.encoder.checkpoint(isNeeded);
     // Whole messages only, so far: asked again at the next one.
     if (checkpoint === undefined) return;
+    const { epoch, seq, text, hold } = checkpoint;
     entry.sinceCheckpoint = 1;
-    const payload = textEncoder.encode(checkpoint.text);
-    result.checkpoints.push({ source: this.#reader.source, epoch: checkpoint.epoch, seq: checkpoint.seq, payload });
+    entry.checkpointEvery = CHECKPOINT_EVERY * Math.ceil(text.length / CHECKPOINT_LENGTH);
+    result.checkpoints.push({ source: this.#reader.source, epoch, seq, payload: textEncoder.encode(text), hold });
   }
 
   #snapshot(): void {
     const r = this.#reader;
     if (r.source !== ALL_TRADES_SOURCE) {
-      this.#sources[r.source]?.encoder.snapshot(r.lane, r.worker, r.a);
+      this.#sources[r.source]?.encoder.snapshot(r.lane, r.worker, r.a, r.c);
       return;
     }
     // Where every trades topic stands, then the answer itself.
@@ -243,7 +326,12 @@ export class ShardEncoder {
     const kind = name.slice(0, colon) as SourceKind;
     const symbol = name.slice(colon + 1);
     if (id === ALL_TRADES_SOURCE || this.#sources[id] !== undefined) return;
-    this.#sources[id] = { encoder: this.#create(kind, id, symbol), sinceCheckpoint: 0 };
+    this.#sources[id] = {
+      encoder: this.#create(kind, id, symbol),
+      sinceCheckpoint: 0,
+      checkpointEvery: CHECKPOINT_EVERY,
+      hold: null,
+    };
   }
 
   #create(kind: SourceKind, id: number, symbol: string): SourceEncoder {

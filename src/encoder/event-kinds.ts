@@ -1,9 +1,12 @@
 /** What a publisher's message of each event stream must be, and what clients get of it. */
+import { normalAmount, normalQuantity } from '../protocol/amount.js';
 import type { RejectReason } from '../protocol/batch.js';
+import { ExactNumber } from '../protocol/exact-number.js';
 import { TRADES_FULL } from '../protocol/lanes.js';
 import { isCarriable } from '../protocol/plain.js';
+import { timeText } from '../protocol/time-text.js';
 import { CHANNELS, type Channel, type SourceKind, type Stream } from '../protocol/topics.js';
-import { isAmount, type PlainObject } from './decode.js';
+import type { PlainObject } from './decode.js';
 import type { Message } from './frame-encoder.js';
 
 export interface EventKind {
@@ -12,97 +15,145 @@ export interface EventKind {
   readonly views: number;
   /** Sent as arrays, some time after they came. */
   readonly isBatched: boolean;
-  /** Why the message of this topic is refused; undefined: it is good. */
-  check(value: PlainObject, name: string): RejectReason | undefined;
-  /** The client's message, less its place in the chain. */
-  message(value: PlainObject, name: string, view: number): Message;
+  /** The publisher's message as clients get it, less its place in the chain; a text is why it is refused. */
+  read(value: PlainObject, name: string): Message | RejectReason;
+  /** What a view shows of that: a message of its own. */
+  view(message: Message, view: number): Message;
 }
 
-/** Members that are set here, whatever a publisher sends by these names. */
-const OWN_MEMBERS = ['type', 'ts_event', 'ts_sent', 'epoch', 'prev_seq', 'seq'];
+/** Members that the gateway sets: of any stream, and of one. A publisher's own go out as `source_<name>`. */
+const RESERVED = ['type', 'epoch', 'prev_seq', 'seq', 'ts_event', 'ts_sent'];
+const RESERVED_OF: Readonly<Record<string, ReadonlySet<string>>> = {
+  trades: new Set(RESERVED),
+  orders: new Set([...RESERVED, 'user_id']),
+  analytics: new Set([...RESERVED, 'channel']),
+  rooms: new Set([...RESERVED, 'room', 'from']),
+};
 /** Members that only the full view of trades shows (entitlement `trades:full`). */
 const PARTY_MEMBERS = ['buyer_id', 'seller_id', 'buyer_fee', 'seller_fee'];
 const ORDER_ACTIONS: ReadonlySet<unknown> = new Set(['created', 'filled', 'partially_filled', 'cancelled', 'rejected']);
 
-/** The publisher's members, but for those left out, behind `head`. */
-function passOn(value: PlainObject, head: Message, leftOut: ReadonlySet<string>): Message {
-  for (const member in value) {
-    if (!leftOut.has(member)) head[member] = value[member];
+/** What members of these names hold, in whatever stream. */
+const CONTENT: Readonly<Record<string, ReadonlyMap<string, (value: unknown) => unknown>>> = {
+  trades: new Map([
+    ['price', normalAmount],
+    ['quantity', normalQuantity],
+    ['buyer_fee', normalAmount],
+    ['seller_fee', normalAmount],
+    ['executed_at', timeOrNull],
+  ]),
+  orders: new Map([
+    ['price', normalAmount],
+    ['quantity', normalQuantity],
+    ['filled_quantity', normalQuantity],
+    ['timestamp', timeOrNull],
+  ]),
+  analytics: new Map([['timestamp', timeOrNull]]),
+  rooms: new Map([['timestamp', timeOrNull]]),
+};
+
+function timeOrNull(value: unknown): string | null | undefined {
+  return value === null || value === '' ? null : timeText(value);
+}
+
+/**
+ * Puts the publisher's members behind those that `message` has already, which are the gateway's own: a publisher that sends
+ * the same value under such a name has said nothing else.
+ */
+function passOn(stream: string, value: PlainObject, message: Message): Message | 'invalid_field' {
+  const reserved = RESERVED_OF[stream];
+  const content = CONTENT[stream];
+  for (const name in value) {
+    const member = value[name];
+    if (reserved?.has(name) === true) {
+      if (member === message[name]) continue;
+      if (!isCarriable(member)) return 'invalid_field';
+      message[sourceName(name, value)] = member;
+      continue;
+    }
+    const normal = content?.get(name);
+    const held = normal === undefined ? ownValue(name, member) : normal(member);
+    if (held === undefined) return 'invalid_field';
+    message[name] = held;
   }
-  return head;
+  return message;
 }
 
-function checkMembers(value: PlainObject): RejectReason | undefined {
-  for (const member in value) if (!isCarriable(value[member])) return 'invalid_field';
-  return undefined;
+function ownValue(name: string, value: unknown): unknown {
+  return name !== '__proto__' && isCarriable(value) ? value : undefined;
 }
 
-const PUBLIC_LEFT_OUT: ReadonlySet<string> = new Set([...OWN_MEMBERS, ...PARTY_MEMBERS]);
-const LEFT_OUT: ReadonlySet<string> = new Set(OWN_MEMBERS);
+/** Of a reserved member of the publisher's; it may use that name, too. */
+function sourceName(name: string, value: PlainObject): string {
+  let source = `source_${name}`;
+  while (Object.hasOwn(value, source)) source = `source_${source}`;
+  return source;
+}
+
+/** A text, or a number of any size. */
+function isReference(value: unknown): boolean {
+  const kind = typeof value;
+  return kind === 'string' || kind === 'number' || kind === 'bigint' || value instanceof ExactNumber;
+}
+
+const isGiven = (value: unknown): boolean => value !== null && value !== '';
+const asItIs = (message: Message): Message => message;
 
 const trades: EventKind = {
   stream: 'trades',
   views: 2,
   isBatched: false,
-  check(value, name) {
+  read(value, name) {
     if (value.symbol !== name) return 'wrong_symbol';
-    if (value.type !== undefined && value.type !== 'trade_executed') return 'wrong_type';
     const { trade_id: id, price, quantity } = value;
     if (id === undefined || price === undefined || quantity === undefined) return 'missing_field';
-    if (typeof id !== 'string' && typeof id !== 'number') return 'invalid_field';
-    return isAmount(price) && isAmount(quantity) ? checkMembers(value) : 'invalid_field';
+    return isReference(id) && isGiven(price) && isGiven(quantity)
+      ? passOn('trades', value, { type: 'trade_executed' })
+      : 'invalid_field';
   },
-  message: (value, _name, view) =>
-    passOn(value, { type: 'trade_executed' }, view === TRADES_FULL ? LEFT_OUT : PUBLIC_LEFT_OUT),
+  view(message, view) {
+    const shown = { ...message };
+    if (view !== TRADES_FULL) for (const member of PARTY_MEMBERS) delete shown[member];
+    return shown;
+  },
 };
 
 const orders: EventKind = {
   stream: 'orders',
   views: 1,
   isBatched: false,
-  check(value, name) {
+  read(value, name) {
     // The subject says whose order it is; a message that says otherwise must not reach anybody.
     if (value.user_id !== undefined && value.user_id !== name) return 'wrong_symbol';
-    if (value.type !== undefined && value.type !== 'order_update') return 'wrong_type';
     const { action, order_id: id } = value;
     if (action === undefined || id === undefined) return 'missing_field';
-    if (!ORDER_ACTIONS.has(action) || (typeof id !== 'string' && typeof id !== 'number')) return 'invalid_field';
-    return checkMembers(value);
+    if (!ORDER_ACTIONS.has(action) || !isReference(id)) return 'invalid_field';
+    return passOn('orders', value, { type: 'order_update', user_id: name });
   },
-  message: (value, name) => passOn({ ...value, user_id: name }, { type: 'order_update' }, LEFT_OUT),
+  view: asItIs,
 };
-
-const CHANNEL_LEFT_OUT: ReadonlySet<string> = new Set([...OWN_MEMBERS, 'channel']);
 
 const analytics: EventKind = {
   stream: 'analytics',
   views: 1,
   isBatched: true,
-  check(value, name) {
-    if (value.type !== undefined && value.type !== CHANNELS[name as Channel]) return 'wrong_type';
-    if (value.channel !== undefined && value.channel !== name) return 'wrong_symbol';
-    return value.data === undefined ? 'missing_field' : checkMembers(value);
+  read(value, name) {
+    if (value.data === undefined) return 'missing_field';
+    return passOn('analytics', value, { type: CHANNELS[name as Channel], channel: name });
   },
-  message(value, name) {
-    const message = passOn(value, { type: CHANNELS[name as Channel] }, CHANNEL_LEFT_OUT);
-    message.channel = name;
-    return message;
-  },
+  view: asItIs,
 };
-
-const ROOM_LEFT_OUT: ReadonlySet<string> = new Set([...OWN_MEMBERS, 'room']);
 
 const rooms: EventKind = {
   stream: 'rooms',
   views: 1,
   isBatched: false,
-  check(value, name) {
-    if (value.type !== undefined && value.type !== 'room_message') return 'wrong_type';
-    if (value.room !== undefined && value.room !== name) return 'wrong_symbol';
-    if (value.from === undefined || value.data === undefined) return 'missing_field';
-    return typeof value.from === 'string' ? checkMembers(value) : 'invalid_field';
+  read(value, name) {
+    const { from, data } = value;
+    if (from === undefined || data === undefined) return 'missing_field';
+    return passOn('rooms', value, { type: 'room_message', room: name, from: typeof from === 'string' ? from : '' });
   },
-  message: (value, name) => passOn(value, { type: 'room_message', room: name }, ROOM_LEFT_OUT),
+  view: asItIs,
 };
 
 export const EVENT_KINDS: Readonly<Record<Exclude<SourceKind, 'quotes' | 'books'>, EventKind>> = {

@@ -2,6 +2,7 @@
  * An event source: a log, never conflated. Its messages leave as they come, or, where the kind is batched, as arrays some
  * time later. What somebody missed is sent to him alone, from the hub's memory of raw messages (a **replay**).
  */
+import type { RejectReason } from '../protocol/batch.js';
 import { detailOfLane, laneWith, REALTIME, TRADES_FULL, VARIANTS } from '../protocol/lanes.js';
 import { FrameKind } from '../protocol/ring.js';
 import { topicOf } from '../protocol/topics.js';
@@ -26,6 +27,13 @@ import { forgetWorker, isWantedByAny, newVariantMasks, setWanted, type VariantMa
  */
 const NO_TRADES = TRADES_FULL + 1;
 
+/** Published bytes of one array of messages. */
+const BATCH_BYTES_MAX = 256 * 1024;
+/** A character that JSON escapes takes six bytes. */
+const ESCAPE_GROWTH_MAX = 6;
+/** What a gateway adds to a message: the members of its chain, its times, its topic. */
+const FRAME_MEMBERS_BYTES = 2048;
+
 /** What a shard's event sources share. */
 export interface EventSourceParts {
   readonly out: FrameEncoder;
@@ -42,7 +50,10 @@ interface Replay {
   readonly worker: number;
   readonly since: number;
   prevSeq: number;
+  /** The newest message that was refused, while that is not announced; 0: none. */
+  refusedSeq: number;
   batch: BatchedMessage[];
+  batchBytes: number;
 }
 
 export class EventSource implements SourceEncoder {
@@ -56,7 +67,13 @@ export class EventSource implements SourceEncoder {
   #epoch = '';
   /** Messages of a batched kind that are not sent yet, and when the hub received the first. */
   #batch: BatchedMessage[] = [];
+  #batchBytes = 0;
   #batchHubMicros = 0;
+  /** Messages that were refused and are not announced yet; 0: none. */
+  #refusedFrom = 0;
+  #refusedTo = 0;
+  /** A source of events builds on no message before. */
+  readonly hold = null;
 
   constructor(source: number, name: string, kind: EventKind, parts: EventSourceParts) {
     this.kind = kind;
@@ -70,22 +87,41 @@ export class EventSource implements SourceEncoder {
     // Events do not build on each other; what is missing is announced by `gap`.
   }
 
+  holdBack(): void {
+    // Events are never held back.
+  }
+
+  /** Announced once for all that are refused in a row, and before anything that follows them. */
+  refused(_reason: RejectReason, at: MessageTimes, quiet: boolean): void {
+    if (quiet) return;
+    if (this.#refusedFrom === 0) {
+      this.#refusedFrom = at.seq;
+      this.#parts.markBatch(this);
+    }
+    this.#refusedTo = at.seq;
+  }
+
   data(value: PlainObject, at: MessageTimes, quiet: boolean): DataOutcome {
-    const reason = this.kind.check(value, this.name);
-    if (reason !== undefined) return reason;
+    const message = this.kind.read(value, this.name);
+    const reason = typeof message === 'string' ? message : this.#sizeProblem(message, at.bytes);
+    if (typeof message === 'string' || reason !== undefined) {
+      this.refused(reason ?? 'internal', at, quiet);
+      return reason ?? 'internal';
+    }
+    if (this.#refusedFrom > 0) this.flush();
     const prevSeq = this.#origin.seq;
     this.#origin.seq = at.seq;
     this.#origin.tsEventMicros = at.tsEventMicros;
     this.#origin.hubMicros = at.hubMicros;
     if (quiet) return 'applied';
     if (this.kind.isBatched) {
-      this.#addToBatch(this.#message(value, 0, prevSeq, at.seq), at);
+      this.#addToBatch(this.#placed(message, prevSeq, at.seq), at);
       return 'applied';
     }
     for (let view = 0; view < this.#views.length; view++) {
       if (!this.#findReceivers(view)) continue;
-      const message = this.#message(value, view, prevSeq, at.seq);
-      this.#parts.out.emit(FrameKind.event, REALTIME, this.#detail(view), this.#receivers, this.#origin, message);
+      const shown = this.#placed(this.kind.view(message, view), prevSeq, at.seq);
+      this.#parts.out.emit(FrameKind.event, REALTIME, this.#detail(view), this.#receivers, this.#origin, shown);
     }
     return 'applied';
   }
@@ -119,11 +155,20 @@ export class EventSource implements SourceEncoder {
     this.#parts.out.emitEmpty(FrameKind.ready, lane, 1 << worker, { ...this.#origin, request });
   }
 
-  /** Sends the batch begun. */
+  /** Sends the batch begun, and announces what was refused behind it. */
   flush(): void {
+    this.#flushBatch();
+    if (this.#refusedFrom === 0) return;
+    const [from, to] = [this.#refusedFrom, this.#refusedTo];
+    this.#refusedFrom = 0;
+    this.gap(from, to, 'refused');
+  }
+
+  #flushBatch(): void {
     if (this.#batch.length === 0) return;
     const batch = this.#batch;
     this.#batch = [];
+    this.#batchBytes = 0;
     if (!this.#findReceivers(0)) return;
     this.#origin.hubMicros = this.#batchHubMicros;
     this.#parts.out.emitBatch(FrameKind.event, this.#detail(0), this.#receivers, this.#origin, batch);
@@ -151,17 +196,31 @@ export class EventSource implements SourceEncoder {
   }
 
   beginReplay(lane: number, worker: number, request: number, since: number): void {
-    this.#replays.set(request, { lane, worker, since, prevSeq: since, batch: [] });
+    const replay = { lane, worker, since, prevSeq: since, refusedSeq: 0, batch: [], batchBytes: 0 };
+    this.#replays.set(request, replay);
   }
 
-  /** One message that was missed. Those that were refused when they came are left out, as they were then. */
-  replay(value: PlainObject, seq: number, tsEventMicros: number, request: number): void {
+  /** One message that was missed; undefined: it cannot be read. One that is refused is announced, as it was when it came. */
+  replay(value: PlainObject | undefined, seq: number, tsEventMicros: number, bytes: number, request: number): void {
     const replay = this.#replays.get(request);
-    if (replay === undefined || this.kind.check(value, this.name) !== undefined) return;
-    const message = this.#message(value, detailOfLane(replay.lane), replay.prevSeq, seq);
+    if (replay === undefined) return;
+    const message = value === undefined ? 'invalid_field' : this.kind.read(value, this.name);
+    if (typeof message === 'string' || this.#sizeProblem(message, bytes) !== undefined) {
+      replay.refusedSeq = seq;
+      return;
+    }
+    this.#tellRefused(replay, request);
+    if (replay.batchBytes + bytes > BATCH_BYTES_MAX) this.#sendReplayed(replay, request);
+    const shown = this.kind.view(message, detailOfLane(replay.lane));
+    replay.batch.push({ message: this.#placed(shown, replay.prevSeq, seq), tsEventMicros });
+    replay.batchBytes += bytes;
     replay.prevSeq = seq;
-    replay.batch.push({ message, tsEventMicros });
-    if (!this.kind.isBatched || replay.batch.length >= this.#parts.batchMax) this.#sendReplayed(replay, request, seq);
+    if (!this.kind.isBatched || replay.batch.length >= this.#parts.batchMax) this.#sendReplayed(replay, request);
+  }
+
+  /** A message of the replay could not be written: the replay counts for nothing, and its end says so. */
+  failReplay(request: number): void {
+    this.#replays.delete(request);
   }
 
   /**
@@ -174,33 +233,46 @@ export class EventSource implements SourceEncoder {
     const replay = this.#replays.get(request);
     this.#replays.delete(request);
     const isRecovered = isWhole && replay !== undefined;
-    if (isRecovered && replay.batch.length > 0) this.#sendReplayed(replay, request, replay.prevSeq);
+    if (isRecovered) {
+      this.#tellRefused(replay, request);
+      this.#sendReplayed(replay, request);
+    }
     // Of messages that a full queue had no room for, the topic is told later; who missed them has them now.
     if (isRecovered && replay.prevSeq > replay.since) this.#origin.seq = Math.max(this.#origin.seq, replay.prevSeq);
-    if (isRecovered && replay.prevSeq < this.#origin.seq) this.#replayGap(replay, request);
+    // An encoder that has replaced another one, or begins in the middle, stands at the newest message that there was, even
+    // where that had been refused: what comes next follows it.
+    if (isRecovered && replay.prevSeq < this.#origin.seq) {
+      this.#replayGap(replay, request, this.#origin.seq, 'encoder_restart');
+    }
     const kind = isRecovered ? FrameKind.recovered : FrameKind.unrecovered;
     this.#parts.out.emitEmpty(kind, lane, 1 << worker, { ...this.#origin, request });
   }
 
-  /**
-   * An encoder that has replaced another one, or begins in the middle, stands at the newest message that there was, even
-   * where that had been refused: what comes next follows it.
-   */
-  #replayGap({ lane, worker, prevSeq }: Replay, request: number): void {
-    const { seq } = this.#origin;
+  #tellRefused(replay: Replay, request: number): void {
+    if (replay.refusedSeq === 0) return;
+    const to = replay.refusedSeq;
+    replay.refusedSeq = 0;
+    this.#sendReplayed(replay, request);
+    this.#replayGap(replay, request, to, 'refused');
+    replay.prevSeq = to;
+  }
+
+  #replayGap({ lane, worker, prevSeq }: Replay, request: number, to: number, reason: string): void {
     const topic = topicOf(this.kind.stream, this.name);
     const epoch = this.#epoch;
-    const message = { type: 'gap', topic, from: prevSeq + 1, to: seq, reason: 'encoder_restart', epoch };
+    const message = { type: 'gap', topic, from: prevSeq + 1, to, reason, epoch };
     const receivers = newVariantMasks();
     setWanted(receivers, lane, worker, true);
-    const origin = { ...this.#origin, request, tsEventMicros: 0, hubMicros: 0 };
+    const origin = { ...this.#origin, seq: to, request, tsEventMicros: 0, hubMicros: 0 };
     this.#parts.out.emit(FrameKind.replay, REALTIME, detailOfLane(lane), receivers, origin, message);
   }
 
-  #sendReplayed(replay: Replay, request: number, seq: number): void {
+  #sendReplayed(replay: Replay, request: number): void {
     const { lane, worker, batch } = replay;
+    if (batch.length === 0) return;
     replay.batch = [];
-    const origin = { ...this.#origin, request, seq, hubMicros: 0 };
+    replay.batchBytes = 0;
+    const origin = { ...this.#origin, request, seq: replay.prevSeq, hubMicros: 0 };
     const receivers = newVariantMasks();
     setWanted(receivers, lane, worker, true);
     if (this.kind.isBatched) {
@@ -214,12 +286,31 @@ export class EventSource implements SourceEncoder {
   }
 
   #addToBatch(message: Message, at: MessageTimes): void {
+    if (this.#batchBytes + at.bytes > BATCH_BYTES_MAX) this.#flushBefore(at);
     if (this.#batch.length === 0) {
       this.#batchHubMicros = at.hubMicros;
       this.#parts.markBatch(this);
     }
     this.#batch.push({ message, tsEventMicros: at.tsEventMicros });
+    this.#batchBytes += at.bytes;
     if (this.#batch.length >= this.#parts.batchMax) this.flush();
+  }
+
+  /** Sends what came before this message, which stands at the sequence before. */
+  #flushBefore(at: MessageTimes): void {
+    const last = this.#batch[this.#batch.length - 1];
+    if (last === undefined) return;
+    this.#origin.seq = last.message.seq as number;
+    this.#flushBatch();
+    this.#origin.seq = at.seq;
+    this.#origin.hubMicros = at.hubMicros;
+  }
+
+  /** A message that would not fit a frame in one of the formats. Escapes make a payload at most six times as long. */
+  #sizeProblem(message: Message, bytes: number): 'too_large' | undefined {
+    const { out } = this.#parts;
+    const isSmall = (bytes + FRAME_MEMBERS_BYTES) * ESCAPE_GROWTH_MAX <= out.frameBytesMax;
+    return isSmall || out.lengthOf(message) + FRAME_MEMBERS_BYTES <= out.frameBytesMax ? undefined : 'too_large';
   }
 
   #setWanted(lane: number, worker: number, isWanted: boolean): void {
@@ -245,8 +336,8 @@ export class EventSource implements SourceEncoder {
     return isWantedByAny(this.#receivers);
   }
 
-  #message(value: PlainObject, view: number, prevSeq: number, seq: number): Message {
-    const message = this.kind.message(value, this.name, view);
+  /** The message with its place in the chain. */
+  #placed(message: Message, prevSeq: number, seq: number): Message {
     message.epoch = this.#epoch;
     message.prev_seq = prevSeq;
     message.seq = seq;

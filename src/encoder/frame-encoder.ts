@@ -4,12 +4,14 @@
  * A stamped variant ends with `ts_event` and `ts_sent`; `ts_sent` is a placeholder of fixed width that the gateway worker
  * overwrites in its own copy just before it publishes (see protocol/stamp.ts).
  */
+
+import type { ByteWriter } from '../protocol/byte-writer.js';
+import { stringifyExact } from '../protocol/exact-json.js';
 import { laneWith, REALTIME, VARIANTS } from '../protocol/lanes.js';
+import { MsgpackWriter } from '../protocol/msgpack-writer.js';
 import { epochTagOf, type FrameKind, type RingWriter } from '../protocol/ring.js';
 import { TS_SENT_PLACEHOLDER } from '../protocol/stamp.js';
-import type { ByteWriter } from './byte-writer.js';
 import { JsonWriter } from './json-writer.js';
-import { MsgpackWriter } from './msgpack-writer.js';
 import type { VariantMasks } from './variant-masks.js';
 
 const textEncoder = new TextEncoder();
@@ -69,11 +71,11 @@ export class BuiltMessage implements Encodable {
   }
 
   json(out: JsonWriter): void {
-    out.text(JSON.stringify(this.#message));
+    out.text(stringifyExact(this.#message));
   }
 
   msgpack(out: MsgpackWriter, stamps: Stamps | undefined): void {
-    out.packed(stamps === undefined ? this.#message : stamps.addedTo(this.#message));
+    out.value(stamps === undefined ? this.#message : stamps.addedTo(this.#message));
   }
 }
 
@@ -118,7 +120,8 @@ export function setEpoch(origin: Mutable<FrameOrigin>, epoch: string): void {
 
 export class FrameEncoder {
   readonly #ring: RingWriter;
-  readonly #nowMicros: () => number;
+  /** µs since the Unix epoch. */
+  readonly nowMicros: () => number;
   readonly #json = new JsonWriter();
   readonly #msgpack = new MsgpackWriter();
   /** Frames written since the start. */
@@ -128,7 +131,7 @@ export class FrameEncoder {
 
   constructor(ring: RingWriter, nowMicros: () => number) {
     this.#ring = ring;
-    this.#nowMicros = nowMicros;
+    this.nowMicros = nowMicros;
   }
 
   /**
@@ -198,19 +201,33 @@ export class FrameEncoder {
       const workers = masks[variant] ?? 0;
       if (workers === 0) continue;
       const messages = batch.map(({ message, tsEventMicros }) => {
-        return variant < 2 ? message : new Stamps(tsEventMicros).addedTo(message, Math.floor(this.#nowMicros()));
+        return variant < 2 ? message : new Stamps(tsEventMicros).addedTo(message, Math.floor(this.nowMicros()));
       });
       const lane = laneWith(REALTIME, detail, variant);
       if ((variant & 1) === 0) {
         this.#json.clear();
-        this.#json.text(JSON.stringify(messages));
+        this.#json.text(stringifyExact(messages));
         this.#write(kind, lane, workers, origin, this.#json);
       } else {
         this.#msgpack.clear();
-        this.#msgpack.packed(messages);
+        this.#msgpack.value(messages);
         this.#write(kind, lane, workers, origin, this.#msgpack);
       }
     }
+  }
+
+  /** Longest payload of a frame. */
+  get frameBytesMax(): number {
+    return this.#ring.payloadBytesMax;
+  }
+
+  /** Bytes of the message in the format in which it is longer. */
+  lengthOf(message: Message): number {
+    this.#json.clear();
+    this.#json.text(stringifyExact(message));
+    this.#msgpack.clear();
+    this.#msgpack.value(message);
+    return Math.max(this.#json.length, this.#msgpack.length);
   }
 
   /** A frame without payload. */

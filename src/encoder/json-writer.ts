@@ -1,5 +1,6 @@
 /** JSON, written as bytes: what `JSON.stringify` makes of the same values, without the texts between. */
-import { ByteWriter, Known } from './byte-writer.js';
+import { ByteWriter, Known } from '../protocol/byte-writer.js';
+import { stringifyExact } from '../protocol/exact-json.js';
 
 const QUOTATION_MARK = 0x22;
 const REVERSE_SOLIDUS = 0x5c;
@@ -39,7 +40,7 @@ export class JsonWriter extends ByteWriter {
         break;
       default:
         if (value === null) this.copy(NULL);
-        else this.text(JSON.stringify(value));
+        else this.text(stringifyExact(value));
     }
   }
 

@@ -1,7 +1,7 @@
 /** What patches of quotes and of books have in common: how they begin, and how MessagePack says an operation. */
-import { Known } from './byte-writer.js';
+import { Known } from '../protocol/byte-writer.js';
+import { type MsgpackWriter, packedTexts } from '../protocol/msgpack-writer.js';
 import type { JsonWriter } from './json-writer.js';
-import { type MsgpackWriter, packedTexts } from './msgpack-writer.js';
 
 /** `type`, `symbol`, `epoch`, `prev_seq`, `seq`, `operations`. */
 const MEMBERS = 6;

@@ -2,11 +2,13 @@
  * The change of one quote: JSON Patch operations on `{"quotes":{…}}`, written straight from what changed, without building
  * the operations first (native-notes/measurements.md).
  */
+
+import { Known } from '../protocol/byte-writer.js';
+import { stringifyExact } from '../protocol/exact-json.js';
+import { type MsgpackWriter, packedTexts } from '../protocol/msgpack-writer.js';
 import { pointerToken } from '../protocol/topics.js';
-import { Known } from './byte-writer.js';
 import type { Encodable, Stamps } from './frame-encoder.js';
 import { inJson, type JsonWriter } from './json-writer.js';
-import type { MsgpackWriter } from './msgpack-writer.js';
 import { MSGPACK_OPERATION, MSGPACK_VALUE, PatchHead } from './patch-head.js';
 import { type Field, indexOfField, type Quote } from './quote.js';
 
@@ -19,14 +21,18 @@ export class PatchBeginnings {
   readonly head: PatchHead;
   /** JSON of an operation up to the field's name. */
   readonly replace: Known;
+  readonly #quotePath: string;
   readonly #path: string;
   #utf8Path: Known | undefined;
+  #whole: Known | undefined;
+  #packedPath: Known | undefined;
 
   constructor(
     symbol: string,
     readonly epoch: string,
   ) {
-    this.#path = `/quotes/${pointerToken(symbol)}/`;
+    this.#quotePath = `/quotes/${pointerToken(symbol)}`;
+    this.#path = `${this.#quotePath}/`;
     this.head = new PatchHead('quotes_patch', symbol, epoch);
     this.replace = this.#operation('replace');
   }
@@ -35,6 +41,18 @@ export class PatchBeginnings {
   get path(): Known {
     this.#utf8Path ??= Known.text(this.#path);
     return this.#utf8Path;
+  }
+
+  /** JSON of an operation on the whole quote, up to its first member. */
+  get whole(): Known {
+    this.#whole ??= Known.text(`{"op":"replace","path":"${inJson(this.#quotePath)}","value":{`);
+    return this.#whole;
+  }
+
+  /** The path of the whole quote, in MessagePack. */
+  get packedPath(): Known {
+    this.#packedPath ??= packedTexts(this.#quotePath);
+    return this.#packedPath;
   }
 
   /** Rarer than `replace`, so not kept. */
@@ -55,12 +73,27 @@ export class PatchBeginnings {
 const ABSENT = Symbol('absent');
 const NO_FIELDS: readonly Field[] = [];
 
+/** Bytes that an operation takes beyond its path's beginning, its field's name and its value; and a member of a quote. */
+const JSON_OPERATION = 12;
+const JSON_MEMBER = 4;
+const MSGPACK_OPERATION_BYTES = 25;
+const MSGPACK_MEMBER = 2;
+/** The shortest value. */
+const VALUE_MIN = 1;
+
+/**
+ * A change of one quote: an operation a field, or one `replace` of the whole quote where that is shorter. So no change is
+ * ever longer than the whole.
+ */
 export class QuotePatch implements Encodable {
   readonly #to: Quote;
   /** What each member of `to` was before. */
   readonly #before: readonly unknown[];
   readonly #removed: readonly Field[];
   readonly #operations: number;
+  /** Bytes of the names of the fields that stay, and how many these are. */
+  readonly #keptNames: number;
+  readonly #kept: number;
   readonly #beginnings: PatchBeginnings;
   readonly #prevSeq: number;
   readonly #seq: number;
@@ -73,9 +106,16 @@ export class QuotePatch implements Encodable {
     const isAlike = from.layout === to.layout;
     this.#before = isAlike ? from.values : to.layout.map(({ name }) => valueIn(from, name));
     this.#removed = isAlike ? NO_FIELDS : from.layout.filter(({ name }) => indexOfField(to.layout, name) < 0);
-    let operations = this.#removed.length;
-    for (let at = 0; at < to.values.length; at++) if (!isSame(this.#before[at], to.values[at])) operations++;
-    this.#operations = operations;
+    let keptNames = 0;
+    let kept = 0;
+    for (let at = 0; at < to.values.length; at++) {
+      if (!isSame(this.#before[at], to.values[at])) continue;
+      kept++;
+      keptNames += (to.layout[at] as Field).utf8.bytes.length;
+    }
+    this.#kept = kept;
+    this.#keptNames = keptNames;
+    this.#operations = this.#removed.length + to.values.length - kept;
   }
 
   get isEmpty(): boolean {
@@ -83,6 +123,54 @@ export class QuotePatch implements Encodable {
   }
 
   json(out: JsonWriter): void {
+    const size = this.#beginnings.replace.bytes.length + JSON_OPERATION;
+    if (this.#isShort(size, JSON_MEMBER)) {
+      this.#jsonOperations(out);
+      return;
+    }
+    const begin = out.length;
+    this.#jsonWhole(out);
+    const end = out.length;
+    if (this.#operations * size >= end - begin) return;
+    this.#jsonOperations(out);
+    out.keepShorter(begin, end);
+  }
+
+  msgpack(out: MsgpackWriter, stamps: Stamps | undefined): void {
+    const size = this.#beginnings.path.bytes.length + MSGPACK_OPERATION_BYTES;
+    const moreMembers = stamps?.members ?? 0;
+    const begin = out.length;
+    if (this.#isShort(size, MSGPACK_MEMBER)) {
+      this.#msgpackOperations(out, moreMembers);
+    } else {
+      this.#msgpackWhole(out, moreMembers);
+      const end = out.length;
+      if (this.#operations * size < end - begin) {
+        this.#msgpackOperations(out, moreMembers);
+        out.keepShorter(begin, end);
+      }
+    }
+    stamps?.msgpack(out);
+  }
+
+  /**
+   * True when single operations are surely not longer than the whole, which holds besides them the fields that stay. Where
+   * this does not decide it, both are written and compared.
+   * @param operation bytes of one without its field's name and its value. @param member the same of a quote's member
+   */
+  #isShort(operation: number, member: number): boolean {
+    const spared = this.#keptNames + this.#kept * (member + VALUE_MIN);
+    // One operation names the quote, as the whole does.
+    return (this.#operations - 1) * operation + this.#removedNames() <= spared;
+  }
+
+  #removedNames(): number {
+    let bytes = 0;
+    for (const { utf8 } of this.#removed) bytes += utf8.bytes.length;
+    return bytes;
+  }
+
+  #jsonOperations(out: JsonWriter): void {
     const { head, replace } = this.#beginnings;
     const { layout, values } = this.#to;
     head.json(out, this.#prevSeq, this.#seq);
@@ -105,10 +193,24 @@ export class QuotePatch implements Encodable {
     out.copy(JSON_END);
   }
 
-  msgpack(out: MsgpackWriter, stamps: Stamps | undefined): void {
+  #jsonWhole(out: JsonWriter): void {
+    const { layout, values } = this.#to;
+    this.#beginnings.head.json(out, this.#prevSeq, this.#seq);
+    out.copy(this.#beginnings.whole);
+    for (let at = 0; at < values.length; at++) {
+      if (at > 0) out.byte(COMMA);
+      out.copy((layout[at] as Field).jsonMember);
+      out.value(values[at]);
+    }
+    out.byte(CLOSING_BRACE);
+    out.byte(CLOSING_BRACE);
+    out.copy(JSON_END);
+  }
+
+  #msgpackOperations(out: MsgpackWriter, moreMembers: number): void {
     const { head, path } = this.#beginnings;
     const { layout, values } = this.#to;
-    head.msgpack(out, this.#prevSeq, this.#seq, this.#operations, stamps?.members ?? 0);
+    head.msgpack(out, this.#prevSeq, this.#seq, this.#operations, moreMembers);
     for (let at = 0; at < values.length; at++) {
       const before = this.#before[at];
       const after = values[at];
@@ -122,7 +224,19 @@ export class QuotePatch implements Encodable {
       out.copy(MSGPACK_OPERATION.remove);
       writePath(out, path, field);
     }
-    stamps?.msgpack(out);
+  }
+
+  #msgpackWhole(out: MsgpackWriter, moreMembers: number): void {
+    const { layout, values } = this.#to;
+    this.#beginnings.head.msgpack(out, this.#prevSeq, this.#seq, 1, moreMembers);
+    out.copy(MSGPACK_OPERATION.replace);
+    out.copy(this.#beginnings.packedPath);
+    out.copy(MSGPACK_VALUE);
+    out.map(values.length);
+    for (let at = 0; at < values.length; at++) {
+      out.copy((layout[at] as Field).msgpackName);
+      out.value(values[at]);
+    }
   }
 }
 
@@ -136,7 +250,11 @@ function isSame(before: unknown, after: unknown): boolean {
   // Apart from each other, so that each is compiled for its own type.
   if (typeof after === 'number') return typeof before === 'number' && before === after;
   if (typeof after === 'string') return typeof before === 'string' && before === after;
-  return before === after || (typeof after === 'object' && JSON.stringify(before) === JSON.stringify(after));
+  return before === after || (typeof after === 'object' && isAlike(before, after));
+}
+
+function isAlike(before: unknown, after: unknown): boolean {
+  return typeof before === 'object' && stringifyExact(before) === stringifyExact(after);
 }
 
 function writePath(out: MsgpackWriter, path: Known, { utf8 }: Field): void {

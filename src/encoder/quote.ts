@@ -2,19 +2,19 @@
  * One symbol's quote: the members of AssetQuote and the publisher's own, kept as columns. Quotes whose members come in
  * the same order share their fields, so that what changed between two is seen by comparing values alone.
  */
+import { normalAmount, normalQuantity } from '../protocol/amount.js';
+import { Known } from '../protocol/byte-writer.js';
+import { MEMBER_NAME_LENGTH_MAX, MEMBER_VALUE_LENGTH_MAX, QUOTE_MEMBERS_MAX } from '../protocol/content-limits.js';
+import { stringifyExact } from '../protocol/exact-json.js';
+import { packedTexts } from '../protocol/msgpack-writer.js';
 import { isCarriable } from '../protocol/plain.js';
+import { timeText } from '../protocol/time-text.js';
 import { pointerToken } from '../protocol/topics.js';
-import { Known } from './byte-writer.js';
-import { isAmount, type PlainObject } from './decode.js';
+import type { PlainObject } from './decode.js';
 import { inJson } from './json-writer.js';
 
-/** AssetQuote's members that hold a price, an amount or a ratio. */
-const AMOUNT_FIELDS = ['current_price', 'base_price', 'change', 'change_percent', 'bid', 'ask', 'volume'];
-/** Members one quote can have, so that partial messages cannot grow it without bound. */
-const FIELDS_MAX = 64;
-const FIELD_NAME_CHARS_MAX = 128;
-/** Longest value of a publisher's own member, as JSON text. */
-const FIELD_CHARS_MAX = 4096;
+/** AssetQuote's members that hold a price, a difference of prices or a ratio. */
+const AMOUNT_FIELDS = ['current_price', 'base_price', 'change', 'change_percent', 'bid', 'ask'];
 /** Fields and orders of fields that are remembered, so that publishers' own cannot fill the memory. */
 const FIELDS_REMEMBERED = 256;
 const LAYOUTS_REMEMBERED = 256;
@@ -22,12 +22,15 @@ const LAYOUTS_REMEMBERED = 256;
 /** A member of quotes: its name as it stands at the end of an operation's path. */
 export interface Field {
   readonly name: string;
-  readonly holds: 'symbol' | 'amount' | 'text' | 'anything';
+  readonly holds: 'symbol' | 'amount' | 'quantity' | 'time' | 'anything';
   /** JSON, up to the value. */
   readonly json: Known;
   /** JSON of an operation without a value, to its end and the comma behind it. */
   readonly jsonRemoved: Known;
   readonly utf8: Known;
+  /** JSON of the member itself, up to the value; and its name in MessagePack. */
+  readonly jsonMember: Known;
+  readonly msgpackName: Known;
 }
 
 /** Fields in the order in which they came. The same array for all quotes that have them so, unless there are too many. */
@@ -55,13 +58,13 @@ export function readQuote(message: PlainObject, likely: Layout): Quote | 'invali
     const at = members++;
     let field = other === undefined ? likely[at] : undefined;
     if (field === undefined || field.name !== name) {
-      if (at === FIELDS_MAX || name.length > FIELD_NAME_CHARS_MAX) return 'invalid_field';
+      if (at === QUOTE_MEMBERS_MAX || name.length > MEMBER_NAME_LENGTH_MAX) return 'invalid_field';
       field = fieldOf(name);
       other ??= likely.slice(0, at);
       other.push(field);
     }
-    const value = message[name];
-    if (!fits(value, field)) return 'invalid_field';
+    const value = heldValue(message[name], field);
+    if (value === undefined) return 'invalid_field';
     values[at] = value;
   }
   if (members < values.length) values.length = members;
@@ -78,14 +81,14 @@ export function mergeQuote(quote: Quote, message: PlainObject): Quote | 'invalid
   for (const name in message) {
     if (name === 'partial') continue;
     const at = indexFrom(layout, name, next);
-    const field = layout[at] ?? (name.length > FIELD_NAME_CHARS_MAX ? undefined : fieldOf(name));
-    const value = message[name];
-    if (field === undefined || !fits(value, field)) return 'invalid_field';
+    const field = layout[at] ?? (name.length > MEMBER_NAME_LENGTH_MAX ? undefined : fieldOf(name));
+    const value = field === undefined ? undefined : heldValue(message[name], field);
+    if (field === undefined || value === undefined) return 'invalid_field';
     if (at >= 0) {
       values[at] = value;
       next = at + 1;
     } else {
-      if (values.length === FIELDS_MAX) return 'invalid_field';
+      if (values.length === QUOTE_MEMBERS_MAX) return 'invalid_field';
       longer ??= layout.slice();
       longer.push(field);
       values.push(value);
@@ -132,6 +135,8 @@ function fieldOf(name: string): Field {
       json: Known.text(`${text}","value":`),
       jsonRemoved: Known.text(`${text}"},`),
       utf8: Known.text(token),
+      jsonMember: Known.text(`${JSON.stringify(name)}:`),
+      msgpackName: packedTexts(name),
     };
     if (fields.size < FIELDS_REMEMBERED) fields.set(name, known);
   }
@@ -140,27 +145,31 @@ function fieldOf(name: string): Field {
 
 function contentOf(name: string): Field['holds'] {
   if (AMOUNT_FIELDS.includes(name)) return 'amount';
-  if (name === 'last_updated') return 'text';
+  if (name === 'volume') return 'quantity';
+  if (name === 'last_updated') return 'time';
   return name === 'symbol' ? 'symbol' : 'anything';
 }
 
-function fits(value: unknown, { holds }: Field): boolean {
+/** As a quote holds the value: amounts and times in one form, null where there is none. Undefined: it is refused. */
+function heldValue(value: unknown, { name, holds }: Field): unknown {
   switch (holds) {
     case 'amount':
-      return isAmount(value);
-    case 'text':
-      return typeof value === 'string';
+      return normalAmount(value);
+    case 'quantity':
+      return normalQuantity(value);
+    case 'time':
+      return value === null || value === '' ? null : timeText(value);
     case 'symbol':
       // The source has compared it.
-      return true;
+      return value;
     case 'anything':
-      return isOwnValue(value);
+      return name !== '__proto__' && isOwnValue(value) ? value : undefined;
   }
 }
 
 /** Of a member that the publisher has added to AssetQuote's. */
 function isOwnValue(value: unknown): boolean {
   if (!isCarriable(value)) return false;
-  if (typeof value === 'string') return value.length <= FIELD_CHARS_MAX;
-  return typeof value !== 'object' || JSON.stringify(value).length <= FIELD_CHARS_MAX;
+  if (typeof value === 'string') return value.length <= MEMBER_VALUE_LENGTH_MAX;
+  return typeof value !== 'object' || stringifyExact(value).length <= MEMBER_VALUE_LENGTH_MAX;
 }

@@ -1,12 +1,16 @@
 /** `md.quotes.<symbol>` → `quotes_patch`: JSON Patch (RFC 6902) over the client's document `{"quotes":{}}`. */
-
-import { pointerToken } from '../protocol/topics.js';
+import { stringifyExact } from '../protocol/exact-json.js';
+import { pointerToken, topicOf } from '../protocol/topics.js';
 import type { PlainObject } from './decode.js';
+import { flagOf } from './flag.js';
 import type { FrameOrigin, Message } from './frame-encoder.js';
 import { EMPTY_QUOTE, mergeQuote, objectOf, type Quote, readQuote } from './quote.js';
 import { PatchBeginnings, QuotePatch } from './quote-patch.js';
 import type { DataOutcome, Rebuild } from './source.js';
 import { StateSource } from './state-source.js';
+
+/** The symbol, and something about it. */
+const MEMBERS_MIN = 2;
 
 export class QuotesSource extends StateSource<Quote> {
   protected override readonly partIsFrame = false;
@@ -17,12 +21,13 @@ export class QuotesSource extends StateSource<Quote> {
 
   protected override apply(value: PlainObject): DataOutcome {
     if (value.symbol !== this.symbol) return 'wrong_symbol';
-    if (value.partial === true) return this.#merge(value);
+    const isPartial = flagOf(value.partial);
+    if (isPartial === undefined) return 'invalid_field';
+    if (isPartial) return this.#merge(value);
     const quote = readQuote(value, (this.#quote ?? EMPTY_QUOTE).layout);
     if (quote === 'invalid_field') return quote;
-    if (value.current_price === undefined) return 'missing_field';
+    if (quote.layout.length < MEMBERS_MIN) return 'missing_field';
     this.#quote = quote;
-    this.awaitsWhole = false;
     return 'applied';
   }
 
@@ -63,10 +68,14 @@ export class QuotesSource extends StateSource<Quote> {
     return { op: 'add', path: `/quotes/${pointerToken(this.symbol)}`, value: objectOf(quote) };
   }
 
+  protected override topic(): string {
+    return topicOf('quotes', this.symbol);
+  }
+
   override checkpoint(isNeeded: boolean): Rebuild | undefined {
     if (this.#quote === undefined) return undefined;
     this.#needsCheckpoints ||= isNeeded;
     if (!this.#needsCheckpoints) return undefined;
-    return { epoch: this.epoch, seq: this.seq, text: JSON.stringify(objectOf(this.#quote)) };
+    return this.rebuild(stringifyExact(objectOf(this.#quote)));
   }
 }

@@ -1,5 +1,5 @@
 /** What every source (one subject's encoder state) does, whatever it carries. */
-import type { RejectReason } from '../protocol/batch.js';
+import type { Hold, HoldReason, RejectReason } from '../protocol/batch.js';
 import type { PlainObject } from './decode.js';
 
 /** Outcome of one publisher message. `no_base`: a partial message that no whole one precedes; it is skipped. */
@@ -11,14 +11,20 @@ export interface SourceEncoder {
    * @param quiet rebuilds the state without sending
    */
   data(value: PlainObject, at: MessageTimes, quiet: boolean): DataOutcome;
-  /** Messages before the next one were lost, whatever becomes of that one. */
-  lost(): void;
+  /** Messages before the next one were lost. Clients are told unless that one is whole. */
+  lost(reason: HoldReason): void;
+  /** The message was refused: it counts as lost. */
+  refused(reason: RejectReason, at: MessageTimes, quiet: boolean): void;
+  /** Of a state source that lacks a message: why. */
+  readonly hold: Hold | null;
+  /** Holds a state source back, if it is not yet. @param quiet tells no client */
+  holdBack(hold: Hold, quiet: boolean): void;
   /** Sequences from here on count in this epoch. */
   beginEpoch(epoch: string): void;
   want(lane: number, worker: number): void;
   unwant(lane: number, worker: number): void;
   /** Answers one worker with the lane's current document (state) or last sequence (event). */
-  snapshot(lane: number, worker: number, request: number): void;
+  snapshot(lane: number, worker: number, request: number, heldSeq?: number): void;
   /** Sends what the class has not sent yet. */
   flush(rateClass: number): void;
   gap(from: number, to: number, reason: string): void;
@@ -37,6 +43,8 @@ export interface MessageTimes {
   readonly tsEventMicros: number;
   /** When the hub received it, µs since the epoch. */
   readonly hubMicros: number;
+  /** Length of its payload. */
+  readonly bytes: number;
 }
 
 /** A whole message, as a publisher could have sent it, that stands for everything up to `seq`. */
@@ -44,4 +52,5 @@ export interface Rebuild {
   readonly epoch: string;
   readonly seq: number;
   readonly text: string;
+  readonly hold: Hold | null;
 }

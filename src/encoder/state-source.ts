@@ -2,7 +2,11 @@
  * Conflation of a state source: one document, and per class and detail a **track** that remembers what it sent last.
  * Every delta is taken between what the track sent last and the document now, so a chain of deltas always ends in the
  * encoder's document whatever was skipped in between.
+ *
+ * A source that lacks a message is **held back**: its document stays as it was, its clients are told that it is stale, and
+ * the next whole message ends that with a snapshot.
  */
+import type { Hold, HoldReason, RejectReason } from '../protocol/batch.js';
 import { CLASS_COUNT, classOfLane, detailOfLane } from '../protocol/lanes.js';
 import { FrameKind } from '../protocol/ring.js';
 import type { PlainObject } from './decode.js';
@@ -28,15 +32,29 @@ interface Track<View> {
   /** What this track's subscribers hold; undefined: nothing yet. */
   last: View | undefined;
   lastSeq: number;
+  /** Who asked for the document holds it up to here, from another track: this one has to get there with its next send. */
+  awaitedSeq: number;
   /** Times of the message that it was sent for. */
   lastTsEventMicros: number;
   lastHubMicros: number;
   /** The next send must be a whole document: the epoch is a new one. */
   needsSnapshot: boolean;
+  /** Its subscribers know that the source is held back. */
+  isHoldTold: boolean;
 }
 
 /** Who has asked for a snapshot, while it is written. */
 const requester = newVariantMasks();
+
+function requesterOf(lane: number, worker: number): VariantMasks {
+  requester.fill(0);
+  setWanted(requester, lane, worker, true);
+  return requester;
+}
+
+function holdReasonOf(reason: RejectReason): HoldReason {
+  return reason === 'too_large' ? 'too_large' : 'refused';
+}
 
 /** `View` is an immutable picture of the document at one detail. */
 export abstract class StateSource<View> implements SourceEncoder {
@@ -48,8 +66,11 @@ export abstract class StateSource<View> implements SourceEncoder {
   readonly #dueClasses = new Array<boolean>(CLASS_COUNT).fill(false);
   readonly #origin: Mutable<FrameOrigin>;
   #epoch = '';
-  /** No change can be merged until a message holds the whole. */
-  protected awaitsWhole = false;
+  /** What the next document counts in; the present one is still of the epoch before. */
+  #nextEpoch: string | undefined;
+  #hold: Hold | null = null;
+  /** Sequence of the newest message, whatever became of it. */
+  #seenSeq = 0;
 
   constructor(source: number, symbol: string, out: FrameEncoder, markDue: MarkDue) {
     this.symbol = symbol;
@@ -60,6 +81,15 @@ export abstract class StateSource<View> implements SourceEncoder {
 
   get epoch(): string {
     return this.#epoch;
+  }
+
+  get hold(): Hold | null {
+    return this.#hold;
+  }
+
+  /** No change can be merged until a message holds the whole. */
+  protected get awaitsWhole(): boolean {
+    return this.#hold !== null;
   }
 
   /** Merges a message into the document. Returns without having changed anything unless 'applied'. */
@@ -80,15 +110,29 @@ export abstract class StateSource<View> implements SourceEncoder {
   protected abstract readonly partIsFrame: boolean;
   /** What answers a worker's snapshot request. */
   protected abstract part(detail: number, view: View, at: FrameOrigin): Message;
+  /** As clients name what has this detail. */
+  protected abstract topic(detail: number): string;
   abstract checkpoint(isNeeded: boolean): Rebuild | undefined;
 
-  protected get seq(): number {
-    return this.#origin.seq;
+  /**
+   * The document as what rebuilds this source. Of a source that is held back, everything up to now is left out: no change
+   * can be merged any more.
+   */
+  protected rebuild(text: string): Rebuild {
+    const hold = this.#hold;
+    if (hold === null) return { epoch: this.#epoch, seq: this.#origin.seq, text, hold };
+    return { epoch: this.#nextEpoch ?? this.#epoch, seq: this.#seenSeq, text, hold };
   }
 
   data(value: PlainObject, at: MessageTimes, quiet: boolean): DataOutcome {
+    this.#seenSeq = at.seq;
     const outcome = this.apply(value);
-    if (outcome !== 'applied') return outcome;
+    if (outcome !== 'applied') {
+      this.#missed(outcome === 'no_base' ? 'no_snapshot' : holdReasonOf(outcome), quiet);
+      return outcome;
+    }
+    this.#enterEpoch();
+    if (this.#hold !== null) this.#endHold();
     this.#origin.seq = at.seq;
     this.#origin.tsEventMicros = at.tsEventMicros;
     this.#origin.hubMicros = at.hubMicros;
@@ -96,14 +140,22 @@ export abstract class StateSource<View> implements SourceEncoder {
     return 'applied';
   }
 
-  lost(): void {
-    this.awaitsWhole = true;
+  lost(reason: HoldReason): void {
+    this.#hold ??= { reason, sinceMicros: this.#out.nowMicros() };
+  }
+
+  refused(reason: RejectReason, at: MessageTimes, quiet: boolean): void {
+    this.#seenSeq = at.seq;
+    this.#missed(holdReasonOf(reason), quiet);
+  }
+
+  holdBack(hold: Hold, quiet: boolean): void {
+    this.#hold ??= hold;
+    if (!quiet) this.#tellHold();
   }
 
   beginEpoch(epoch: string): void {
-    this.#epoch = epoch;
-    setEpoch(this.#origin, epoch);
-    for (const track of this.#tracks) track.needsSnapshot = true;
+    this.#nextEpoch = epoch;
   }
 
   want(lane: number, worker: number): void {
@@ -115,9 +167,11 @@ export abstract class StateSource<View> implements SourceEncoder {
         masks: newVariantMasks(),
         last: undefined,
         lastSeq: 0,
+        awaitedSeq: 0,
         lastTsEventMicros: 0,
         lastHubMicros: 0,
         needsSnapshot: false,
+        isHoldTold: false,
       };
       this.#tracks.push(track);
     }
@@ -134,14 +188,19 @@ export abstract class StateSource<View> implements SourceEncoder {
     for (const track of this.#tracks) forgetWorker(track.masks, worker);
   }
 
-  snapshot(lane: number, worker: number, request: number): void {
+  snapshot(lane: number, worker: number, request: number, heldSeq = 0): void {
     const track = this.#trackOf(lane);
     if (track === undefined) return;
+    if (track.lastSeq < heldSeq) this.#awaited(track, heldSeq);
     // What the track's subscribers hold is what the next delta follows, even where the document is further on. Where
     // the next send is a whole document anyway, the document as it is now is as good.
     const chained = track.last !== undefined && !track.needsSnapshot;
     const view = chained ? track.last : this.view(track.detail);
     const origin = { ...this.#origin, request };
+    if (this.#hold !== null) {
+      this.#emitHold(FrameKind.held, track, requesterOf(lane, worker), request, this.#hold);
+      track.isHoldTold = true;
+    }
     if (chained) {
       origin.seq = track.lastSeq;
       origin.tsEventMicros = track.lastTsEventMicros;
@@ -151,14 +210,15 @@ export abstract class StateSource<View> implements SourceEncoder {
       this.#out.emitEmpty(FrameKind.part, lane, 1 << worker, origin);
       return;
     }
-    requester.fill(0);
-    setWanted(requester, lane, worker, true);
     const message = this.part(track.detail, view, origin);
-    this.#out.emit(FrameKind.part, track.rateClass, track.detail, requester, origin, message, this.partIsFrame);
+    const asker = requesterOf(lane, worker);
+    this.#out.emit(FrameKind.part, track.rateClass, track.detail, asker, origin, message, this.partIsFrame);
   }
 
   flush(rateClass: number): void {
     this.#dueClasses[rateClass] = false;
+    // What was due when it began to be held back was sent then.
+    if (this.#hold !== null) return;
     for (const track of this.#tracks) {
       if (track.rateClass === rateClass && isWantedByAny(track.masks)) this.#send(track);
     }
@@ -195,15 +255,28 @@ export abstract class StateSource<View> implements SourceEncoder {
     const { last, lastSeq } = track;
     if (last !== undefined && !track.needsSnapshot) {
       const message = this.delta(track.detail, last, now, lastSeq, this.#origin);
-      if (message === undefined) return;
-      this.#out.emitEncodable(FrameKind.delta, track.rateClass, track.detail, track.masks, this.#origin, message);
-    } else {
-      const message = this.whole(track.detail, now, lastSeq, this.#origin);
-      this.#out.emit(FrameKind.snapshot, track.rateClass, track.detail, track.masks, this.#origin, message);
-      track.needsSnapshot = false;
-    }
+      if (message !== undefined) {
+        this.#out.emitEncodable(FrameKind.delta, track.rateClass, track.detail, track.masks, this.#origin, message);
+      } else if (lastSeq < track.awaitedSeq) this.#sendWhole(track, now);
+      else return;
+    } else this.#sendWhole(track, now);
     track.last = now;
     this.#noteSent(track);
+  }
+
+  #sendWhole(track: Track<View>, now: View): void {
+    const message = this.whole(track.detail, now, track.lastSeq, this.#origin);
+    this.#out.emit(FrameKind.snapshot, track.rateClass, track.detail, track.masks, this.#origin, message);
+    track.needsSnapshot = false;
+  }
+
+  /**
+   * Somebody comes from a track that is ahead of this one. What is due brings it there; where nothing is, as it changed back or is
+   * no part of this detail, the whole document does. At once only then: a class is not sent more often than it says.
+   */
+  #awaited(track: Track<View>, heldSeq: number): void {
+    track.awaitedSeq = heldSeq;
+    if (this.#hold === null && !this.#dueClasses[track.rateClass] && !track.needsSnapshot) this.#send(track);
   }
 
   /** Nobody holds anything of a track that nobody wanted: it starts at the document as it is now. */
@@ -211,7 +284,61 @@ export abstract class StateSource<View> implements SourceEncoder {
     track.last = this.view(track.detail);
     this.#noteSent(track);
     if (track.last === undefined) track.lastSeq = 0;
+    track.awaitedSeq = 0;
     track.needsSnapshot = false;
+    track.isHoldTold = false;
+  }
+
+  /** Behind a hold, only a whole message is applied. Whoever was told of the hold sees by a snapshot that it has ended. */
+  #endHold(): void {
+    this.#hold = null;
+    for (const track of this.#tracks) {
+      if (track.isHoldTold) track.needsSnapshot = true;
+      track.isHoldTold = false;
+    }
+  }
+
+  /** The document is the first one of its epoch. */
+  #enterEpoch(): void {
+    if (this.#nextEpoch === undefined) return;
+    // The document before it is not sent any more: its sequences mean nothing from here on.
+    for (const track of this.#tracks) track.needsSnapshot = true;
+    this.#epoch = this.#nextEpoch;
+    this.#nextEpoch = undefined;
+    setEpoch(this.#origin, this.#epoch);
+  }
+
+  #missed(reason: HoldReason, quiet: boolean): void {
+    this.lost(reason);
+    if (!quiet) this.#tellHold();
+  }
+
+  /** Whatever is not sent yet goes first: what clients hold is then the newest document that is known to be right. */
+  #tellHold(): void {
+    const hold = this.#hold;
+    if (hold === null) return;
+    for (const track of this.#tracks) {
+      if (track.isHoldTold || !isWantedByAny(track.masks)) continue;
+      this.#send(track);
+      this.#emitHold(FrameKind.stale, track, track.masks, 0, hold);
+      track.isHoldTold = true;
+    }
+  }
+
+  /** @param request of a worker that asks for the document; 0 where all are told */
+  #emitHold(kind: FrameKind, track: Track<View>, masks: VariantMasks, request: number, hold: Hold): void {
+    const { rateClass, detail } = track;
+    const hasDocument = this.view(detail) !== undefined;
+    const message: Message = {
+      type: 'stale',
+      topic: this.topic(detail),
+      epoch: hasDocument ? this.#epoch : (this.#nextEpoch ?? this.#epoch),
+      seq: hasDocument ? this.#origin.seq : 0,
+      since: new Date(hold.sinceMicros / 1000).toISOString(),
+      reason: hold.reason,
+    };
+    const origin = { ...this.#origin, tsEventMicros: 0, hubMicros: 0, request };
+    this.#out.emit(kind, rateClass, detail, masks, origin, message);
   }
 
   #noteSent(track: Track<View>): void {

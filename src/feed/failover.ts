@@ -121,10 +121,10 @@ export class FailoverFeed implements Feed {
     this.#line.feed?.deadLetter(subject, payload, reason);
   }
 
-  async publish(subject: string, payload: Uint8Array, id: string, key: string): Promise<PublishOutcome> {
+  async publish(subject: string, payload: Uint8Array, mark: string, key: string): Promise<PublishOutcome> {
     const { feed } = this.#line;
-    if (feed?.publish === undefined) return failed('unreachable', 'NATS cannot be reached');
-    return feed.publish(subject, payload, id, key);
+    if (feed?.publish === undefined) return failed('unreachable', 'not published: NATS cannot be reached');
+    return feed.publish(subject, payload, mark, key);
   }
 
   get headersIgnored(): number {

@@ -23,7 +23,7 @@ export interface FeedMessage {
    * undefined for none. A subject whose message before is older than that may lack one.
    */
   holeSeq?: number | undefined;
-  /** The id that this process published it under (`Feed.publish`); '' for all others. */
+  /** The mark that a gateway published it with (`Feed.publish`); '' for all others, and where the feed numbers itself. */
   publication: string;
 }
 
@@ -59,6 +59,8 @@ export type FeedStatus = 'live' | 'stale' | 'failover';
 export interface FeedPosition {
   readonly epoch: string;
   readonly seq: number;
+  /** Of a publication whose key the feed's store had already: the content of the mark stored with it, '' if unreadable. */
+  readonly content?: string | undefined;
 }
 
 /** A message of the past. */
@@ -110,10 +112,11 @@ export interface Feed {
   deadLetter(subject: string, payload: Uint8Array, reason: string): void;
   /**
    * Publishes a message for all gateways. Resolves with its position where that is known then; with an undefined one where it
-   * comes back through the sink with `publication` = `id`. Messages with one `key` ('' none) are one message.
-   * A feed without it has no other gateways. Never rejects.
+   * comes back through the sink with `publication` = `mark` (protocol/publication-mark.ts). Messages with one `key` ('' none)
+   * are one message. A failure's detail says whether it may have been published. A feed without it has no other gateways.
+   * Never rejects.
    */
-  publish?(subject: string, payload: Uint8Array, id: string, key: string): Promise<PublishOutcome>;
+  publish?(subject: string, payload: Uint8Array, mark: string, key: string): Promise<PublishOutcome>;
   /** Where the feed's own numbering stands that counts this subject. A feed without it does not number. */
   position?(subject: string): FeedPosition | undefined;
   /**

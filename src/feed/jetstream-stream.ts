@@ -1,11 +1,9 @@
-import { createHash } from 'node:crypto';
 import {
   AckPolicy,
   type ConsumerConfig,
   DeliverPolicy,
   DiscardPolicy,
   type JetStreamManager,
-  type NatsConnection,
   NatsError,
   nanos,
   RetentionPolicy,
@@ -72,22 +70,6 @@ export function consumerConfig(lastSeq: number, filter: string): Partial<Consume
     num_replicas: 1,
     inactive_threshold: nanos(CONSUMER_IDLE_MS),
   };
-}
-
-/**
- * Publishes to the stream that stores the subject; resolves with the message's sequence. The stream takes messages with one `key`
- * once, and those without ('') by their `id`. @throws {NatsError} when it does not say that it has stored it
- */
-export async function publishToStream(
-  connection: NatsConnection,
-  subject: string,
-  payload: Uint8Array,
-  id: string,
-  key: string,
-): Promise<number> {
-  // Any text may be a key, but not a header.
-  const msgID = key === '' ? id : createHash('sha256').update(key).digest('base64url');
-  return (await connection.jetstream().publish(subject, payload, { msgID })).seq;
 }
 
 /** An error's message, also where nats.js has nothing but a number to say. */

@@ -15,8 +15,9 @@ import {
   type StoredRange,
 } from './feed.js';
 import { HoleAudit, newestOf } from './hole-audit.js';
+import { publishToStream } from './jetstream-publish.js';
 import { JetStreamStore } from './jetstream-store.js';
-import { findStream, jetStreamTextOf, publishToStream } from './jetstream-stream.js';
+import { findStream, jetStreamTextOf } from './jetstream-stream.js';
 import { connectNats, failureCodeOf, watchConnection } from './nats-connection.js';
 import { headersOf, tsEventOf } from './nats-headers.js';
 import { NatsSubjects } from './nats-subjects.js';
@@ -127,8 +128,8 @@ export class JetStreamFeed implements Feed {
       : undefined;
   }
 
-  publish(subject: string, payload: Uint8Array, id: string, key: string): Promise<PublishOutcome> {
-    return outcomeOf(() => this.#publish(subject, payload, id, key), failureCodeOf);
+  publish(subject: string, payload: Uint8Array, mark: string, key: string): Promise<PublishOutcome> {
+    return outcomeOf(() => this.#publish(subject, payload, mark, key), failureCodeOf);
   }
 
   async stored(range: StoredRange): Promise<StoredOutcome> {
@@ -167,14 +168,15 @@ export class JetStreamFeed implements Feed {
     await this.#recovering;
   }
 
-  async #publish(subject: string, payload: Uint8Array, id: string, key: string) {
-    if (this.#connection === undefined || !this.#connected) throw new Error('NATS cannot be reached');
+  async #publish(subject: string, payload: Uint8Array, mark: string, key: string) {
+    if (this.#connection === undefined || !this.#connected) throw new Error('not published: NATS cannot be reached');
     if (this.#share?.isStored(subject) !== true) {
-      this.#subjects?.publish(subject, payload, id);
+      this.#subjects?.publish(subject, payload, mark);
       return { position: undefined };
     }
-    const seq = await publishToStream(this.#connection, subject, payload, id, key);
-    return { position: { epoch: this.#numbering.epoch, seq } };
+    const { stream } = this.#options.config;
+    const at = await publishToStream(this.#connection, stream, { subject, payload, mark, key });
+    return { position: { epoch: this.#numbering.epoch, ...at } };
   }
 
   /** Who says that it is ready must know the symbols and have their last values. */

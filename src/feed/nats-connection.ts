@@ -92,7 +92,8 @@ export function watchConnection(connection: NatsConnection, watcher: ConnectionW
 }
 
 /** What kind of failure a call of nats.js ended with. */
-export function failureCodeOf(error: unknown): FeedFailureCode {
+export function failureCodeOf(thrown: unknown): FeedFailureCode {
+  const error = thrown instanceof Error && thrown.cause !== undefined ? thrown.cause : thrown;
   const isRefused =
     error instanceof NatsError &&
     (error.isJetStreamError() || error.isPermissionError() || error.code === ErrorCode.MaxPayloadExceeded);

@@ -106,14 +106,19 @@ function readSequence(headers: MsgHdrs, into: FeedMessage, faults: HeaderFaults)
   into.contiguous = true;
 }
 
-/** Marks what this process publishes itself, so that it knows it again. */
+/** Marks what gateways publish for clients, so that they know it again. */
 const PUBLICATION_HEADER = 'Millrace-Publication';
 
-/** The headers of a message that this process publishes under an id. */
-export function publicationHeaders(id: string): MsgHdrs {
+/** The headers of a message that this process publishes. @param mark see protocol/publication-mark.ts */
+export function publicationHeaders(mark: string): MsgHdrs {
   const result = headers();
-  result.set(PUBLICATION_HEADER, id);
+  result.set(PUBLICATION_HEADER, mark);
   return result;
+}
+
+/** The mark of a message that a gateway published; '' for all others. */
+export function publicationOf(received: MsgHdrs): string {
+  return received.get(PUBLICATION_HEADER);
 }
 
 /** Fills in a message of core NATS, as its publisher numbered it, or not at all. */
@@ -129,7 +134,7 @@ export function readCoreMessage(received: Msg, into: FeedMessage, faults: Header
   const headers = headersOf(received);
   if (headers === undefined) return into;
   into.tsEventMicros = tsEventOf(headers, into.subject, faults);
-  into.publication = headers.get(PUBLICATION_HEADER);
+  into.publication = publicationOf(headers);
   readSequence(headers, into, faults);
   return into;
 }

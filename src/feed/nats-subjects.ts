@@ -4,6 +4,7 @@
  */
 import type { Msg, NatsConnection, NatsError, Subscription } from 'nats';
 import { DONE, type FeedOutcome, outcomeOf } from '../protocol/feed-outcome.js';
+import { textOf } from './error-text.js';
 import { type FeedSink, newFeedMessage } from './feed.js';
 import { rethrowOutside } from './nats-connection.js';
 import { HeaderFaults, publicationHeaders, readCoreMessage } from './nats-headers.js';
@@ -57,9 +58,13 @@ export class NatsSubjects {
     if (subscription?.isClosed() === false && !this.#connection.isClosed()) subscription.unsubscribe();
   }
 
-  /** Publishes what comes back with this id. @throws {Error} without a connection */
-  publish(subject: string, payload: Uint8Array, id: string): void {
-    this.#connection.publish(subject, payload, { headers: publicationHeaders(id) });
+  /** Publishes what comes back with this mark. @throws {Error} when it is surely not published */
+  publish(subject: string, payload: Uint8Array, mark: string): void {
+    try {
+      this.#connection.publish(subject, payload, { headers: publicationHeaders(mark) });
+    } catch (error) {
+      throw new Error(`not published: ${textOf(error)}`, { cause: error });
+    }
   }
 
   /** The permission for what was refused may be back. */

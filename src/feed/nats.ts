@@ -82,10 +82,10 @@ export class NatsFeed implements Feed {
     publishDeadLetter(this.#connection, subject, payload, reason);
   }
 
-  publish(subject: string, payload: Uint8Array, id: string): Promise<PublishOutcome> {
+  publish(subject: string, payload: Uint8Array, mark: string): Promise<PublishOutcome> {
     return outcomeOf(async () => {
-      if (this.#subjects?.isConnected !== true) throw new Error('NATS cannot be reached');
-      this.#subjects.publish(subject, payload, id);
+      if (this.#subjects?.isConnected !== true) throw new Error('not published: NATS cannot be reached');
+      this.#subjects.publish(subject, payload, mark);
       return { position: undefined };
     }, failureCodeOf);
   }

@@ -117,6 +117,7 @@ export class Admissions {
       keepalive: newKeepalive(credential.expiresAtMs),
       messageTokens: newMessageTokens(),
       subscriptions: new Map(),
+      left: undefined,
       socket: undefined,
       isStalled: false,
       droppedInTurn: 0,
@@ -124,6 +125,7 @@ export class Admissions {
       pace: newPace(),
       sampledBytes: 0,
       isBusy: false,
+      backlogBytes: 0,
       backlog: [],
     };
   }

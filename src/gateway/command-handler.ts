@@ -1,7 +1,7 @@
 /** Client commands of one worker: each is answered, and answered in the order in which it came. */
-import { Unpackr } from 'msgpackr';
 import { type Command, parseCommand } from '../protocol/commands.js';
-import { isPlainMsgpack } from '../protocol/msgpack.js';
+import { parseExact } from '../protocol/exact-json.js';
+import { MsgpackReader } from '../protocol/msgpack-reader.js';
 import type { Answers } from './answers.js';
 import type { Renewals } from './renewals.js';
 import type { RoomMessages } from './room-messages.js';
@@ -26,7 +26,7 @@ export interface CommandHandlerOptions {
 
 export class CommandHandler {
   readonly #options: CommandHandlerOptions;
-  readonly #unpackr = new Unpackr({ useRecords: false, mapsAsObjects: true, int64AsType: 'number' });
+  readonly #msgpack = new MsgpackReader();
   readonly #textDecoder = new TextDecoder();
 
   constructor(options: CommandHandlerOptions) {
@@ -36,11 +36,12 @@ export class CommandHandler {
   /** Takes one client message. The bytes are only valid during the call. */
   receive(session: Session, bytes: ArrayBuffer, isBinary: boolean): void {
     if (session.isBusy) {
-      const waiting = session.backlog.reduce((total, next) => total + next.bytes.byteLength, 0);
-      if (session.backlog.length >= BACKLOG_MAX || waiting + bytes.byteLength > BACKLOG_BYTES_MAX) {
+      const waiting = session.backlogBytes + bytes.byteLength;
+      if (session.backlog.length >= BACKLOG_MAX || waiting > BACKLOG_BYTES_MAX) {
         this.#options.answers.fail(session, undefined, 'rate_limited', 'too many commands are waiting to be answered');
       } else {
         session.backlog.push({ bytes: bytes.slice(0), isBinary });
+        session.backlogBytes = waiting;
       }
       return;
     }
@@ -52,6 +53,7 @@ export class CommandHandler {
     session.isBusy = true;
     await first;
     for (let next = session.backlog.shift(); next !== undefined; next = session.backlog.shift()) {
+      session.backlogBytes -= next.bytes.byteLength;
       await this.#serve(session, next.bytes, next.isBinary);
     }
     session.isBusy = false;
@@ -88,10 +90,9 @@ export class CommandHandler {
 
   #decode(session: Session, bytes: ArrayBuffer, isBinary: boolean): unknown {
     try {
-      if (!isBinary) return JSON.parse(this.#textDecoder.decode(bytes));
+      if (!isBinary) return parseExact(this.#textDecoder.decode(bytes));
       const view = new Uint8Array(bytes);
-      if (session.format !== 'msgpack' || !isPlainMsgpack(view, 0, view.length)) return undefined;
-      return this.#unpackr.unpack(view);
+      return session.format === 'msgpack' ? this.#msgpack.read(view, 0, view.length) : undefined;
     } catch {
       // Not decodable is an answer to the client, not a fault.
       return undefined;

@@ -1,6 +1,6 @@
 /** Builds a `quotes_patch` snapshot frame out of parts encoded by the encoder: concatenation, nothing is encoded twice. */
-import { Packr } from 'msgpackr';
 import type { Format } from '../protocol/lanes.js';
+import { packedBytes } from '../protocol/msgpack-writer.js';
 import { TS_SENT_PLACEHOLDER } from '../protocol/stamp.js';
 import type { Part } from './lane-table.js';
 
@@ -8,8 +8,6 @@ export interface QuotePart {
   readonly symbol: string;
   readonly part: Part;
 }
-
-const packr = new Packr({ useRecords: false, variableMapSize: true });
 
 /** All parts must be of one epoch. Parts without data are left out. */
 export function composeQuotes(epoch: string, quotes: readonly QuotePart[], format: Format, isStamped: boolean): Buffer {
@@ -33,25 +31,21 @@ function composeJson(epoch: string, seqs: object, quotes: readonly QuotePart[], 
 }
 
 function composeMsgpack(epoch: string, seqs: object, quotes: readonly QuotePart[], isStamped: boolean): Buffer {
-  const pieces: Uint8Array[] = [Buffer.from([0x80 | (isStamped ? 6 : 5)])];
-  const pack = (value: unknown) => pieces.push(Buffer.from(packr.pack(value)));
-  pack('type');
-  pack('quotes_patch');
-  pack('snapshot');
-  pack(true);
-  pack('epoch');
-  pack(epoch);
-  pack('seqs');
-  pack(seqs);
-  pack('operations');
-  const arrayHead = Buffer.alloc(5);
-  arrayHead[0] = 0xdd;
-  arrayHead.writeUInt32BE(quotes.length, 1);
-  pieces.push(arrayHead);
-  for (const { part } of quotes) pieces.push(part.bytes);
+  const head = packedBytes(out => {
+    out.map(isStamped ? 6 : 5);
+    for (const item of ['type', 'quotes_patch', 'snapshot', true, 'epoch', epoch, 'seqs', seqs, 'operations']) {
+      out.value(item);
+    }
+    out.array(quotes.length);
+  });
+  const pieces: Uint8Array[] = [head, ...quotes.map(({ part }) => part.bytes)];
   if (isStamped) {
-    pack('ts_sent');
-    pack(TS_SENT_PLACEHOLDER);
+    pieces.push(
+      packedBytes(out => {
+        out.string('ts_sent');
+        out.number(TS_SENT_PLACEHOLDER);
+      }),
+    );
   }
   return Buffer.concat(pieces);
 }

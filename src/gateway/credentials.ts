@@ -4,6 +4,7 @@ import { ANONYMOUS, type Credential, compileEntitlements, type Entitlements } fr
 import type { TopicPolicy } from '../auth/policy.js';
 import { matches, RevocationList } from '../auth/revocations.js';
 import type { TokenResult, TokenVerifier } from '../auth/token.js';
+import { USER_RULE } from '../protocol/user-subject.js';
 import { andThen, type MaybePromise } from './admission.js';
 import { type Refusal, refusal } from './request.js';
 import type { Session } from './session.js';
@@ -19,7 +20,7 @@ export interface Guard {
 }
 
 /** Of a token or key that was good once, whoever has it: nobody guesses those. */
-const NOT_GUESSED: ReadonlySet<string> = new Set(['expired', 'keys_unavailable']);
+const NOT_GUESSED: ReadonlySet<string> = new Set(['expired', 'keys_unavailable', 'sub']);
 
 export class Credentials {
   readonly #tokens: TokenVerifier;
@@ -95,7 +96,8 @@ export class Credentials {
       return { ...unavailable, retryAfterSeconds: RETRY_AFTER_SECONDS };
     }
     this.#failed(address, result.reason);
-    return refusal(401, 'unauthorized', `the token was refused: ${result.reason}`);
+    const why = result.reason === 'sub' ? `its sub ${USER_RULE}` : result.reason;
+    return refusal(401, 'unauthorized', `the token was refused: ${why}`);
   }
 
   #unlessRevoked(credential: Credential): Credential | Refusal {

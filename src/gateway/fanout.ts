@@ -13,7 +13,7 @@ import {
   variantOfLane,
 } from '../protocol/lanes.js';
 import { epochTagOf, FrameKind, type RingReader } from '../protocol/ring.js';
-import { ALL_SYMBOLS, ALL_TRADES_SOURCE } from '../protocol/topics.js';
+import { ALL_TRADES_SOURCE } from '../protocol/topics.js';
 import type { EventLosses } from './event-losses.js';
 import { NOTHING_SENT, type Place } from './event-seqs.js';
 import type { LaneEntry, LaneTable } from './lane-table.js';
@@ -136,12 +136,21 @@ export class Fanout {
         const entry = this.#table.get(tier, ring.source, ring.lane);
         if (entry === undefined || entry.isBroken) return;
         entry.part = undefined;
-        if (ring.kind === FrameKind.snapshot) entry.epoch = this.#epochText(ring);
+        if (ring.kind === FrameKind.snapshot) {
+          entry.epoch = this.#epochText(ring);
+          // A whole document ends it.
+          entry.stale = undefined;
+        }
         entry.lastSeq = ring.seq;
         this.#observe(ring, nowMicros);
         this.#publishTo(entry, ring, nowMicros);
+        if (entry.behind.size > 0) this.#subscriptions.advanced(entry);
         return;
       }
+      case FrameKind.stale:
+      case FrameKind.held:
+        this.#stale(ring, tier);
+        return;
       case FrameKind.event:
       case FrameKind.gap:
         this.#event(ring, tier, nowMicros);
@@ -158,6 +167,15 @@ export class Fanout {
       case FrameKind.rebuilt:
         this.#repair(ringIndex, tier);
     }
+  }
+
+  /** The topic is held back; or it is, as whoever asked for its document is about to be told. */
+  #stale(ring: RingReader, tier: Tier): void {
+    const isAnswer = ring.kind === FrameKind.held;
+    const entry = isAnswer ? this.#table.asked(ring.tag) : this.#table.get(tier, ring.source, ring.lane);
+    if (entry === undefined || entry.tier !== tier || (entry.isBroken && !isAnswer)) return;
+    entry.stale = ring.copy.slice(ring.payloadStart, ring.payloadEnd);
+    if (!isAnswer) this.#outbox.publishStale(entry);
   }
 
   #event(ring: RingReader, tier: Tier, nowMicros: number): void {
@@ -215,7 +233,7 @@ export class Fanout {
     if (isReady && ring.source !== ALL_TRADES_SOURCE) {
       entry.seqs.reach(ring.source, ring.seq, epochTagOf(epochBytes), epoch);
       // Told on behalf of the trades of all symbols; their own answer follows.
-      if (entry.symbol === ALL_SYMBOLS) return;
+      if (entry.isAllTrades) return;
     }
     if (!this.#table.answered(entry, ring.source, ringIndex)) return;
     entry.epoch = epoch;
@@ -243,7 +261,7 @@ export class Fanout {
   /** Frames of this ring were missed: every lane that it feeds asks for a new beginning. */
   #repair(ringIndex: number, tier: Tier): void {
     for (const entry of this.#table.entries()) {
-      const isFed = entry.ring === ringIndex || entry.source < 0 || entry.symbol === ALL_SYMBOLS;
+      const isFed = entry.ring === ringIndex || entry.source < 0 || entry.isAllTrades;
       if (entry.tier === tier && isFed) this.#subscriptions.broken(entry);
     }
   }

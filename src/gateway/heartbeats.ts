@@ -1,5 +1,5 @@
 /** Topics on which nothing happens say so: where they stand, so that a client sees the loss of a last message. */
-import { ALL_SYMBOLS, topicOf } from '../protocol/topics.js';
+import { topicOf } from '../protocol/topics.js';
 import type { LaneEntry, LaneTable } from './lane-table.js';
 import type { Outbox } from './outbox.js';
 
@@ -39,7 +39,8 @@ export class Heartbeats {
       if (nowMicros - entry.sentAtMicros < this.#intervalMicros || !isAlive(entry)) continue;
       entry.sentAtMicros = nowMicros;
       const { epoch, lastSeq: seq } = entry;
-      this.#outbox.publishControl(entry, { type: 'heartbeat', topic: topicOf(entry.stream, entry.symbol), epoch, seq });
+      const heartbeat = { type: 'heartbeat', topic: topicOf(entry.stream, entry.symbol), epoch, seq };
+      this.#outbox.publishControl(entry, entry.stale === undefined ? heartbeat : { ...heartbeat, stale: true });
       sent++;
     }
   }
@@ -55,6 +56,6 @@ export class Heartbeats {
   }
 }
 
-function isAlive({ subscribers, isBroken, epoch, symbol }: LaneEntry): boolean {
-  return subscribers > 0 && !isBroken && epoch !== '' && symbol !== ALL_SYMBOLS;
+function isAlive({ subscribers, isBroken, epoch, isAllTrades }: LaneEntry): boolean {
+  return subscribers > 0 && !isBroken && epoch !== '' && !isAllTrades;
 }

@@ -5,7 +5,6 @@
  */
 import { topicOf } from '../protocol/topics.js';
 import type { EventLosses } from './event-losses.js';
-import type { EventSeqs } from './event-seqs.js';
 import type { LaneEntry, LaneTable } from './lane-table.js';
 import type { Session, Subscription, Wanted } from './session.js';
 import type { Subscriptions } from './subscriptions.js';
@@ -31,6 +30,9 @@ interface Change {
   readonly dueMs: number;
   readonly done: () => void;
 }
+
+/** Of two lanes whether the first is behind the second, as far as one pass has asked. */
+type Compared = Map<LaneEntry, Map<LaneEntry, boolean>>;
 
 export interface LaneChangesOptions {
   readonly table: LaneTable;
@@ -66,9 +68,11 @@ export class LaneChanges {
 
   /** Changes over what can be. Must not run while a turn's frames are published to one tier and not to the other yet. */
   settle(): void {
+    // Many sessions change between the same two lanes, and a lane of all symbols stands at as many places as there are.
+    const compared: Compared = new Map();
     for (const change of this.#pending) {
       this.#forgetEnded(change);
-      if (!this.#isReady(change)) continue;
+      if (!this.#isReady(change, compared)) continue;
       this.#pending.delete(change);
       for (const move of change.moves) {
         this.#move(change.session, move);
@@ -99,7 +103,7 @@ export class LaneChanges {
     change.moves = moves.filter(isThere);
   }
 
-  #isReady({ session, moves, dueMs }: Change): boolean {
+  #isReady({ session, moves, dueMs }: Change, compared: Compared): boolean {
     // What a stalled socket was sent is remembered until it goes on.
     if (session.isStalled && moves.length > 0) return false;
     const isDue = this.#options.nowMs() >= dueMs;
@@ -107,7 +111,7 @@ export class LaneChanges {
       const { entry: former, state } = subscription;
       if (state !== 'live' || former.isBroken || entry.source < 0 || entry.isBroken) return false;
       // What is still to come on a lane that is behind would come twice.
-      return !isBehind(entry.seqs, former.seqs) && (isDue || !isBehind(former.seqs, entry.seqs));
+      return !isBehind(entry, former, compared) && (isDue || !isBehind(former, entry, compared));
     });
   }
 
@@ -125,6 +129,13 @@ export class LaneChanges {
 }
 
 /** True when something was published on the other lane that was not on this one. */
-function isBehind(lane: EventSeqs, other: EventSeqs): boolean {
-  return other.lossesSince(lane.surelySent(0)).next().done !== true;
+function isBehind(lane: LaneEntry, other: LaneEntry, compared: Compared): boolean {
+  const ofLane = compared.get(lane) ?? new Map<LaneEntry, boolean>();
+  compared.set(lane, ofLane);
+  let is = ofLane.get(other);
+  if (is === undefined) {
+    is = other.seqs.lossesSince(lane.seqs.surelySent(0)).next().done !== true;
+    ofLane.set(other, is);
+  }
+  return is;
 }

@@ -27,6 +27,8 @@ export interface LaneEntry {
   readonly lane: number;
   readonly tier: Tier;
   readonly isState: boolean;
+  /** The trades of all symbols. (A user may be called `*`.) */
+  readonly isAllTrades: boolean;
   readonly isMsgpack: boolean;
   readonly isStamped: boolean;
   /** The uWS topic. */
@@ -56,12 +58,24 @@ export interface LaneEntry {
   sentAtMicros: number;
   /** Subscriptions that wait for the answer. */
   readonly waiting: Set<Subscription>;
+  /** Subscriptions that hold more of the topic than the lane was sent, and wait until it gets there. */
+  readonly behind: Set<Subscription>;
   /** Subscriptions that have their part and wait for those of other symbols; they get what follows queued. */
   readonly held: Set<Subscription>;
+  /** Event lanes: subscriptions that resume and have not come to their mark. */
+  readonly recovering: Set<Subscription>;
   /** The last part, while no frame has followed it. */
   part: Part | undefined;
+  /** State topics that are held back: the frame that says so, for whoever is sent their document. */
+  stale: Uint8Array | undefined;
   /** Run when the lane becomes live, or (false) when it cannot be had. */
   readonly whenLive: ((isLive: boolean) => void)[];
+}
+
+/** Up to where a session holds a state topic. */
+export interface HeldPlace {
+  readonly epoch: string;
+  readonly seq: number;
 }
 
 /** The answer to a snapshot request. */
@@ -99,7 +113,7 @@ class TierTable {
   }
 
   remove(entry: LaneEntry): void {
-    if (entry.symbol === ALL_SYMBOLS) this.#allTrades[entry.lane] = undefined;
+    if (entry.isAllTrades) this.#allTrades[entry.lane] = undefined;
     if (entry.source < 0) return;
     const lanes = this.#bySource[entry.source];
     if (lanes !== undefined) lanes[entry.lane] = undefined;
@@ -171,7 +185,7 @@ export class LaneTable {
       entry = this.#create(stream, symbol, lane, tier);
       this.#entries.set(key, entry);
       this.#counts[tier]++;
-      if (symbol === ALL_SYMBOLS) this.#tables[tier].putAllTrades(entry);
+      if (entry.isAllTrades) this.#tables[tier].putAllTrades(entry);
       this.#want(entry);
     }
     entry.holders++;
@@ -194,10 +208,14 @@ export class LaneTable {
     this.#tell({ op: 'unwant', source: entry.sourceName, lane: entry.lane });
   }
 
-  /** Asks the encoder for the lane's document or sequence anew; an answer to an earlier request no longer counts. */
-  ask(entry: LaneEntry): void {
-    if (entry.request !== 0) return;
-    this.#tell({ op: 'ask', source: entry.sourceName, lane: entry.lane, request: this.#newRequest(entry) });
+  /**
+   * Asks the encoder for the lane's document or sequence anew, unless that is under way (false).
+   * @param held what whoever asks holds of the topic, from another lane
+   */
+  ask(entry: LaneEntry, held?: HeldPlace): boolean {
+    if (entry.request !== 0) return false;
+    this.#tell({ op: 'ask', source: entry.sourceName, lane: entry.lane, request: this.#newRequest(entry), held });
+    return true;
   }
 
   /** As `ask`, where an answer that is on its way may have been lost. */
@@ -216,7 +234,7 @@ export class LaneTable {
 
   /** Takes an answer; true when it was the last one due and the lane is live from here on. */
   answered(entry: LaneEntry, source: number, ring: number): boolean {
-    if (entry.symbol === ALL_SYMBOLS && --entry.answersDue > 0) return false;
+    if (entry.isAllTrades && --entry.answersDue > 0) return false;
     this.#asking.delete(entry.request);
     entry.request = 0;
     if (entry.source < 0) {
@@ -230,7 +248,7 @@ export class LaneTable {
   #newRequest(entry: LaneEntry): number {
     const request = ++this.#lastRequest;
     entry.request = request;
-    entry.answersDue = entry.symbol === ALL_SYMBOLS ? this.#rings : 1;
+    entry.answersDue = entry.isAllTrades ? this.#rings : 1;
     this.#asking.set(request, entry);
     return request;
   }
@@ -254,6 +272,7 @@ export class LaneTable {
       lane,
       tier,
       isState,
+      isAllTrades: stream === 'trades' && symbol === ALL_SYMBOLS,
       isMsgpack: isMsgpackLane(lane),
       // Arrays are stamped by the encoder, which alone can reach into them.
       isStamped: isStampedLane(lane) && stream !== 'analytics',
@@ -272,8 +291,11 @@ export class LaneTable {
       lastSeq: 0,
       sentAtMicros: 0,
       waiting: new Set(),
+      behind: new Set(),
       held: new Set(),
+      recovering: new Set(),
       part: undefined,
+      stale: undefined,
       whenLive: [],
     };
   }

@@ -1,5 +1,6 @@
 /** Everything that leaves for sockets, native publishes included: counted here, stamped here. */
-import { Packr } from 'msgpackr';
+import { stringifyExact } from '../protocol/exact-json.js';
+import { MsgpackWriter } from '../protocol/msgpack-writer.js';
 import { stampTsSent } from '../protocol/stamp.js';
 import { composeQuotes, type QuotePart } from './compose.js';
 import type { LaneEntry, LaneTable, Part } from './lane-table.js';
@@ -18,7 +19,7 @@ export class Outbox {
   readonly control = { messages: 0, bytes: 0 };
   /** Sockets that were seen with bytes waiting in user space; sampled until they are empty. */
   readonly buffered = new Set<Session>();
-  readonly #packr = new Packr({ useRecords: false, variableMapSize: true });
+  readonly #writer = new MsgpackWriter();
   readonly #publish: Publish;
   readonly #nowMicros: () => number;
   readonly #sentCell: LaneTable['sentCell'];
@@ -35,7 +36,7 @@ export class Outbox {
   /** Sends a control message in the session's format; false when it was dropped. */
   send(session: Session, message: object): boolean {
     const isJson = session.format === 'json';
-    const bytes = isJson ? JSON.stringify(message) : this.#packr.pack(message);
+    const bytes = isJson ? stringifyExact(message) : this.#packed(message);
     this.control.messages++;
     this.control.bytes += bytes.length;
     return this.#write(session, bytes, !isJson);
@@ -44,7 +45,7 @@ export class Outbox {
   /** Publishes a control message to the lane's sockets. */
   publishControl(entry: LaneEntry, message: object): void {
     if (entry.subscribers === 0) return;
-    const bytes = entry.isMsgpack ? this.#packr.pack(message) : Buffer.from(JSON.stringify(message));
+    const bytes = entry.isMsgpack ? this.#packed(message) : Buffer.from(stringifyExact(message));
     this.control.messages += entry.subscribers;
     this.control.bytes += entry.subscribers * bytes.length;
     this.#publish(entry.nativeTopic, bytes, entry.isMsgpack, this.#compression && !entry.isMsgpack);
@@ -62,6 +63,17 @@ export class Outbox {
     );
     entry.sent.messages += entry.subscribers;
     entry.sent.bytes += entry.subscribers * (end - start);
+  }
+
+  /** Tells all sockets of a lane that its topic is held back, where it is. */
+  publishStale(entry: LaneEntry): void {
+    const frame = entry.stale?.slice();
+    if (frame !== undefined) this.publish(entry, frame, 0, frame.length);
+  }
+
+  /** The same for one socket; false when it was dropped. */
+  sendStale(session: Session, entry: LaneEntry): boolean {
+    return entry.stale === undefined || this.sendEncoded(session, entry, entry.stale.slice());
   }
 
   /** Repairs the chain of all sockets of a lane with one whole document. */
@@ -114,6 +126,13 @@ export class Outbox {
     entry.sent.messages++;
     entry.sent.bytes += frame.length;
     return this.#write(session, frame, session.format === 'msgpack');
+  }
+
+  /** Valid until the next one. */
+  #packed(message: object): Uint8Array {
+    this.#writer.clear();
+    this.#writer.value(message);
+    return this.#writer.written;
   }
 
   /** A drop is reported by uWS's `dropped` callback, here as for publishes; what it means for topics is decided there. */

@@ -96,8 +96,9 @@ export class Paces {
   tell(session: Session): void {
     const { pace } = session;
     const { steps, toldSteps } = pace;
+    if (steps === toldSteps) return;
     const fastest = fastestServed(session);
-    if (steps === toldSteps || fastest === undefined) return;
+    if (fastest === undefined) return;
     const isSlower = steps > toldSteps;
     const message = isSlower
       ? 'the client does not keep up: its state topics are sent less often'

@@ -1,4 +1,5 @@
 /** The upgrade request as text → what it asks for, or why it is refused. Nothing here knows uWS. */
+import { decimalOf } from '../protocol/amount.js';
 import type { ErrorCode } from '../protocol/codes.js';
 import { CLASSES, classNumber, depthDetail, type Format } from '../protocol/lanes.js';
 import { isChannel, type Stream } from '../protocol/topics.js';
@@ -144,7 +145,7 @@ function marketOf(path: string, members: URLSearchParams): Topics | Refusal {
   }
   const depth = members.get('depth');
   if (depth === null) return { stream: 'orderbook', symbols: [symbol], bookDetail: 0 };
-  const detail = depthDetail(Number(depth));
+  const detail = depthDetail(Number(decimalOf(depth)));
   if (detail === undefined) return refusal(400, 'invalid_message', 'depth: must be 10, 25 or 100');
   return { stream: 'depth', symbols: [symbol], bookDetail: detail };
 }

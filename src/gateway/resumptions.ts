@@ -3,10 +3,12 @@
  * marks the place there behind which everything is live; so what is collected up to the mark, and what is queued behind
  * it, is the whole. It is sent when all topics of the command have come to their mark: all or nothing.
  */
-import type { Place } from './event-seqs.js';
 import type { LaneEntry, LaneTable } from './lane-table.js';
 import type { Outbox } from './outbox.js';
+import { type Frame, newRecovery, type Recovery, type Resumption, standing, type TopicPosition } from './recovery.js';
 import type { Session, Subscription } from './session.js';
+
+export type { Recovery, Resumption, TopicPosition } from './recovery.js';
 
 /** Live messages queued for one topic behind what was missed; beyond it the rest is lost, and announced. */
 export const QUEUE_BYTES_MAX = 1024 * 1024;
@@ -14,57 +16,10 @@ export const QUEUE_BYTES_MAX = 1024 * 1024;
 export const HELD_BYTES_MAX = 256 * 1024 * 1024;
 /** How often what was missed is asked for when the ring was overrun meanwhile; then only the mark is. */
 export const ATTEMPTS_MAX = 3;
+/** How long a recovery may be without progress; then it ends with nothing recovered, and the topic goes on live. */
+export const RECOVERY_SILENT_MS_MAX = 10_000;
 /** A place in no epoch: what came behind it cannot be had, which is marked all the same. */
 const NOWHERE: TopicPosition = { epoch: '\0', seq: 0 };
-
-interface Frame {
-  readonly bytes: Uint8Array;
-  readonly seq: number;
-  /** Stands for the epoch; 0 for that of the mark. */
-  readonly tag: number;
-}
-
-/** Where an event topic stands, as clients are told. */
-export interface TopicPosition {
-  readonly epoch: string;
-  readonly seq: number;
-}
-
-/** What a client missed of one topic. */
-export interface Recovery {
-  readonly resumption: Resumption;
-  /** Of the request under way; 0: it was answered. */
-  request: number;
-  attempts: number;
-  isRecovered: boolean;
-  /** What is to be sent, in order: so many that were missed, then what came behind the mark. */
-  frames: Frame[];
-  missed: number;
-  /** Of those that came behind the mark. */
-  queuedBytes: number;
-  /** Where the topic stood at the mark. */
-  end: TopicPosition;
-  endTag: number;
-  /** The newest that was sent, or was sent before. */
-  sent: Place;
-  /** Live messages were lost behind what is queued. */
-  isCut: boolean;
-  /** The trades of all symbols deliver for the topic: nothing is queued for it. */
-  isCovered: boolean;
-}
-
-export interface Resumption {
-  readonly session: Session;
-  readonly since: TopicPosition;
-  readonly subscriptions: Set<Subscription>;
-  /** Topics that have not come to their mark. */
-  missing: number;
-  /** One of the topics cannot be recovered, so that none is. */
-  isFailed: boolean;
-  isDone: boolean;
-  /** Answers the command. @param positions where the topics begin when nothing is recovered */
-  readonly answer: (isRecovered: boolean, positions: ReadonlyMap<string, TopicPosition>) => void;
-}
 
 export interface ResumptionsOptions {
   readonly table: LaneTable;
@@ -75,6 +30,8 @@ export interface ResumptionsOptions {
   readonly isCovered: (subscription: Subscription) => boolean;
   /** All is sent: the subscription goes on natively. `sentSeqs` is set where something was lost. */
   readonly goLive: (subscription: Subscription) => void;
+  /** The same for one whose mark never came: it goes on with its lane, live or once it is. */
+  readonly goOn: (subscription: Subscription) => void;
 }
 
 export class Resumptions {
@@ -113,7 +70,9 @@ export class Resumptions {
   /** A replayed frame of the ring. */
   frame(request: number, bytes: Uint8Array, seq: number): void {
     const recovery = this.#byRequest.get(request)?.recovery;
-    if (recovery === undefined || recovery.resumption.isFailed) return;
+    if (recovery === undefined) return;
+    recovery.hasMoved = true;
+    if (recovery.resumption.isFailed) return;
     if (!this.#hold(recovery, { bytes, seq, tag: 0 })) recovery.resumption.isFailed = true;
   }
 
@@ -122,17 +81,11 @@ export class Resumptions {
     return this.#byRequest.get(request);
   }
 
-  /** Subscriptions of the entry that have not come to their mark. */
-  awaiting(entry: LaneEntry): Subscription[] {
-    return [...this.#byRequest.values()].filter(subscription => subscription.entry === entry);
-  }
-
   /** The mark: what comes behind it in the ring is live. */
   ended(subscription: Subscription, isRecovered: boolean, end: TopicPosition, endTag: number): void {
     const { recovery } = subscription;
     if (recovery === undefined) return;
-    this.#byRequest.delete(recovery.request);
-    recovery.request = 0;
+    this.#answered(subscription, recovery);
     recovery.isRecovered = isRecovered;
     recovery.end = end;
     recovery.endTag = endTag;
@@ -150,6 +103,24 @@ export class Resumptions {
     this.#settle(recovery.resumption);
   }
 
+  /** The hub does not serve the request. */
+  refused(request: number): void {
+    const subscription = this.#byRequest.get(request);
+    if (subscription !== undefined) this.#giveUp(subscription);
+  }
+
+  /** Ends what is without progress for too long. To be called now and then. @param nowMs of a monotonic clock */
+  sweep(nowMs: number): void {
+    for (const subscription of this.#byRequest.values()) {
+      const { recovery } = subscription;
+      if (recovery === undefined) continue;
+      if (recovery.hasMoved) {
+        recovery.hasMoved = false;
+        recovery.movedAtMs = nowMs;
+      } else if (nowMs - recovery.movedAtMs >= RECOVERY_SILENT_MS_MAX) this.#giveUp(subscription);
+    }
+  }
+
   /** A live message passed by: it is sent behind what was missed. */
   queue(subscription: Subscription, bytes: Uint8Array, seq: number, tag: number): void {
     const { recovery } = subscription;
@@ -163,10 +134,10 @@ export class Resumptions {
    * called when the lane has been asked for again: the mark must stand behind its answer, where messages are queued.
    */
   broken(entry: LaneEntry): void {
-    for (const subscription of this.awaiting(entry)) {
+    for (const subscription of [...entry.recovering]) {
       const { recovery } = subscription;
       if (recovery === undefined) continue;
-      this.#byRequest.delete(recovery.request);
+      this.#answered(subscription, recovery);
       this.#discard(recovery);
       this.#ask(subscription, recovery);
     }
@@ -188,10 +159,10 @@ export class Resumptions {
     const { resumption } = recovery;
     this.#abandon(subscription, recovery);
     if (resumption.isDone) return;
-    this.#byRequest.delete(recovery.request);
     resumption.subscriptions.delete(subscription);
     resumption.isFailed = true;
     if (recovery.request !== 0) resumption.missing--;
+    this.#answered(subscription, recovery);
     if (session.socket !== undefined) this.#settle(resumption);
   }
 
@@ -210,16 +181,37 @@ export class Resumptions {
 
   /** The socket can take more. */
   drained(session: Session): void {
-    for (const subscription of [...(this.#sending.get(session) ?? [])]) {
+    // One that is sent leaves the set, which its iterator allows.
+    for (const subscription of this.#sending.get(session) ?? []) {
       if (!this.#send(subscription)) return;
     }
+  }
+
+  /** The mark will not come: nothing is recovered, and the topic goes on where its lane stands. */
+  #giveUp(subscription: Subscription): void {
+    const { recovery, entry } = subscription;
+    if (recovery === undefined) return;
+    recovery.isOverdue = true;
+    const end = standing(entry);
+    const tag = end === undefined ? 0 : (entry.seqs.find(entry.source)?.tag ?? 0);
+    this.ended(subscription, false, end ?? { epoch: '', seq: 0 }, tag);
   }
 
   #ask(subscription: Subscription, recovery: Recovery): void {
     const { isFailed, since } = recovery.resumption;
     const isHopeless = isFailed || ++recovery.attempts > ATTEMPTS_MAX || this.#options.isCovered(subscription);
+    // What is only asked for the mark again and again makes no progress.
+    if (!isHopeless) recovery.hasMoved = true;
     recovery.request = this.#options.table.replay(subscription.entry, isHopeless ? NOWHERE : since);
     this.#byRequest.set(recovery.request, subscription);
+    subscription.entry.recovering.add(subscription);
+  }
+
+  /** No answer is awaited. */
+  #answered(subscription: Subscription, recovery: Recovery): void {
+    this.#byRequest.delete(recovery.request);
+    subscription.entry.recovering.delete(subscription);
+    recovery.request = 0;
   }
 
   /** Ends the recovery where it is. What was surely sent is remembered. */
@@ -290,7 +282,8 @@ export class Resumptions {
     }
     this.#leave(subscription);
     if (recovery.isCut) subscription.sentSeqs = new Map([[entry.source, recovery.sent]]);
-    this.#options.goLive(subscription);
+    if (recovery.isOverdue) this.#options.goOn(subscription);
+    else this.#options.goLive(subscription);
     return true;
   }
 
@@ -320,27 +313,4 @@ export class Resumptions {
       if (tag !== 0) recovery.queuedBytes -= bytes.length;
     }
   }
-}
-
-/** Where a lane's topic stands now; undefined where that is not known. */
-function standing({ source, seqs, isBroken }: LaneEntry): TopicPosition | undefined {
-  const position = isBroken ? undefined : seqs.find(source);
-  return position && { epoch: position.epoch, seq: position.newest };
-}
-
-function newRecovery(resumption: Resumption): Recovery {
-  return {
-    resumption,
-    request: 0,
-    attempts: 0,
-    isRecovered: false,
-    frames: [],
-    missed: 0,
-    queuedBytes: 0,
-    end: { epoch: '', seq: 0 },
-    endTag: 0,
-    sent: { tag: 0, seq: 0 },
-    isCut: false,
-    isCovered: false,
-  };
 }

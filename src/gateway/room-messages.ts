@@ -1,6 +1,8 @@
 /** `publish`: a client's message to a room, by way of the feed, so that every gateway has it in the same place. */
+import { createHash } from 'node:crypto';
 import type { ErrorCode } from '../protocol/codes.js';
 import type { CommandId, PublishCommand } from '../protocol/commands.js';
+import { stringifyExact } from '../protocol/exact-json.js';
 import { isCarriable } from '../protocol/plain.js';
 import type { FromWorker, ToWorker } from '../protocol/thread-messages.js';
 import { isSymbol, topicOf } from '../protocol/topics.js';
@@ -36,7 +38,7 @@ export class RoomMessages {
     const { sub } = session.credential;
     const message = { type: 'room_message', room, from: sub, data, timestamp: new Date().toISOString() };
     const problem = problemOf(session, stream, room, data);
-    const payload = problem === undefined ? Buffer.from(JSON.stringify(message)) : NOTHING;
+    const payload = problem === undefined ? Buffer.from(stringifyExact(message)) : NOTHING;
     const refused = problem ?? this.#refusalOf(payload);
     if (refused !== undefined) {
       this.#answers.fail(session, id, ...refused);
@@ -45,8 +47,9 @@ export class RoomMessages {
     const request = ++this.#last;
     this.#pending.set(request, { session, id, topic: topicOf('rooms', room) });
     // One user's message with one id is one message, however often it is sent, and over whichever connection.
-    const key = id === undefined ? '' : JSON.stringify([sub, room, id]);
-    this.#post({ type: 'publish', id: request, room, payload: new Uint8Array(payload), key });
+    const key = id === undefined ? '' : hashOf(stringifyExact([sub, room, id]));
+    const content = id === undefined ? '' : hashOf(stringifyExact(data));
+    this.#post({ type: 'publish', id: request, room, payload: new Uint8Array(payload), key, content });
   }
 
   /** The hub's answer. */
@@ -56,7 +59,7 @@ export class RoomMessages {
     if (pending === undefined || pending.session.socket === undefined) return;
     const { session, id, topic } = pending;
     if ('failure' in answer) {
-      this.#answers.fail(session, id, 'internal', `not published: ${answer.failure}`);
+      this.#answers.fail(session, id, answer.code, answer.failure);
       return;
     }
     const { epoch, seq } = answer;
@@ -74,11 +77,18 @@ type Problem = readonly [code: ErrorCode, message: string];
 
 const NOTHING = new Uint8Array(0);
 
+/** Any text may be a client's id, but not part of a header. */
+const hashOf = (text: string): string => createHash('sha256').update(text).digest('base64url');
+
 /** Why this session cannot publish that, whatever its length. */
 function problemOf(session: Session, stream: string, room: string, data: unknown): Problem | undefined {
   if (stream !== 'rooms') return ['unknown_stream', 'clients publish to rooms only'];
   if (session.credential.sub === '') return ['unauthorized', 'rooms: a credential is required'];
-  if (!isSymbol(room)) return ['invalid_message', 'room: 1 to 64 visible ASCII characters without * and >'];
+  if (!isSymbol(room))
+    return [
+      'invalid_message',
+      'room: 1 to 128 bytes of UTF-8 without blanks, control characters, * and >, no empty part between dots',
+    ];
   if (!session.entitlements.maySubscribe('rooms', room)) return ['forbidden', `not entitled to room ${room}`];
   if (data !== undefined && isCarriable(data)) return undefined;
   return ['invalid_message', 'data: must be plain JSON, at most 8 levels deep'];

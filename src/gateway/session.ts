@@ -6,7 +6,7 @@ import type { Stream } from '../protocol/topics.js';
 import type { Admission } from './admission.js';
 import type { Place } from './event-seqs.js';
 import type { KeepaliveState } from './keepalive.js';
-import type { LaneEntry } from './lane-table.js';
+import type { HeldPlace, LaneEntry } from './lane-table.js';
 import type { Pace } from './pace.js';
 import type { Recovery } from './resumptions.js';
 import type { Circuit } from './slow-consumers.js';
@@ -46,6 +46,10 @@ export interface Subscription {
   assembly: SnapshotAssembly | undefined;
   /** Event subscriptions that were paused: the last place surely sent, by source number. */
   sentSeqs: Map<number, Place> | undefined;
+  /** State topics: up to where the session was sent it before this subscription began, or was paused. It never goes back. */
+  heldAt: HeldPlace | undefined;
+  /** The encoder has been told so. */
+  hasAskedHeld: boolean;
   /** What the client missed and is being sent; the subscription is `held` behind it. */
   recovery: Recovery | undefined;
 }
@@ -68,6 +72,8 @@ export interface Session {
   readonly keepalive: KeepaliveState;
   readonly messageTokens: TokenBucket;
   readonly subscriptions: Map<string, Subscription>;
+  /** State topics that it left, and up to where it was sent them; the oldest are forgotten first. */
+  left: Map<string, HeldPlace> | undefined;
   /** Undefined before the upgrade completes and after the close. */
   socket: Socket | undefined;
   /** Live topics are suspended until the socket has drained. */
@@ -80,6 +86,7 @@ export interface Session {
   sampledBytes: number;
   /** A command is waiting for an answer of the hub; later ones wait in line. */
   isBusy: boolean;
+  backlogBytes: number;
   readonly backlog: { readonly bytes: ArrayBuffer; readonly isBinary: boolean }[];
 }
 
@@ -91,7 +98,7 @@ export interface Wanted {
 }
 
 /** A subscription that waits for its lane. */
-export function newSubscription(session: Session, asked: number, entry: LaneEntry): Subscription {
+export function newSubscription(session: Session, asked: number, entry: LaneEntry, heldAt?: HeldPlace): Subscription {
   return {
     session,
     // The lane's texts: those of the request would be one copy for each subscriber, and may keep the whole request.
@@ -105,6 +112,8 @@ export function newSubscription(session: Session, asked: number, entry: LaneEntr
     nativeInTurn: 0,
     assembly: undefined,
     sentSeqs: undefined,
+    heldAt,
+    hasAskedHeld: false,
     recovery: undefined,
   };
 }

@@ -162,6 +162,7 @@ export class SlowConsumers {
     }
     for (const session of [...this.#watched]) this.#watch(session);
     this.paces.sample(this.#lowWaterBytes);
+    this.#options.subscriptions.resumptions.sweep(this.#options.nowMs());
   }
 
   closed(session: Session): void {

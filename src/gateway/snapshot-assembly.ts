@@ -11,12 +11,13 @@ export class SnapshotAssembly {
   readonly parts = new Map<Subscription, Part>();
   /** Parts still awaited. */
   missing: number;
-  /** Deltas that came behind a part already here, to be sent behind the snapshot. */
-  queue: { readonly entry: LaneEntry; readonly bytes: Uint8Array }[] = [];
   /** Sent behind the snapshot: warnings about symbols that were left out. */
   after: object | undefined;
   /** True once some of the quotes have been sent. */
   isContinued = false;
+  #queue: { readonly entry: LaneEntry; readonly bytes: Uint8Array }[] = [];
+  /** Bytes queued of each topic; one that has left is not here, and nothing of it is sent. */
+  #bytesOf = new Map<LaneEntry, number>();
   #queueBytes = 0;
 
   constructor(session: Session, missing: number, after: object | undefined) {
@@ -25,10 +26,16 @@ export class SnapshotAssembly {
     this.after = after;
   }
 
+  /** Deltas that came behind a part already here, to be sent behind the snapshot. */
+  get queue(): readonly { readonly entry: LaneEntry; readonly bytes: Uint8Array }[] {
+    return this.#queue.filter(({ entry }) => this.#bytesOf.has(entry));
+  }
+
   /** A delta came behind a part that is there. False, and it is not queued, when that would be too many. */
   queueBehind(entry: LaneEntry, bytes: Uint8Array, bytesMax = QUEUE_BYTES_MAX): boolean {
     if (this.#queueBytes + bytes.length > bytesMax) return false;
-    this.queue.push({ entry, bytes });
+    this.#queue.push({ entry, bytes });
+    this.#bytesOf.set(entry, (this.#bytesOf.get(entry) ?? 0) + bytes.length);
     this.#queueBytes += bytes.length;
     return true;
   }
@@ -37,7 +44,8 @@ export class SnapshotAssembly {
   takeBegun(): SnapshotAssembly {
     const begun = new SnapshotAssembly(this.session, 0, this.after);
     for (const [subscription, part] of this.parts) begun.parts.set(subscription, part);
-    begun.queue = this.queue;
+    begun.#queue = this.#queue;
+    begun.#bytesOf = this.#bytesOf;
     begun.isContinued = this.isContinued;
     this.after = undefined;
     this.isContinued ||= !begun.isWithoutData;
@@ -63,14 +71,16 @@ export class SnapshotAssembly {
   leave(subscription: Subscription): boolean {
     subscription.assembly = undefined;
     if (!this.parts.delete(subscription)) this.missing--;
-    this.queue = this.queue.filter(({ entry }) => entry !== subscription.entry);
-    this.#queueBytes = this.queue.reduce((sum, { bytes }) => sum + bytes.length, 0);
+    // The queue itself stays as it is: a thousand topics may leave at once.
+    this.#queueBytes -= this.#bytesOf.get(subscription.entry) ?? 0;
+    this.#bytesOf.delete(subscription.entry);
     return this.missing === 0;
   }
 
   #clear(): void {
     this.parts.clear();
-    this.queue = [];
+    this.#queue = [];
+    this.#bytesOf = new Map();
     this.#queueBytes = 0;
   }
 }

@@ -5,6 +5,7 @@
  * before it is in it, what comes behind it follows it. A socket is subscribed natively at that very place.
  */
 import { ALL_TRADES, type EventLosses } from './event-losses.js';
+import { heldPlaceOf, isOlder, noteLeft, placeOfLane, takeLeft } from './held-places.js';
 import { type LaneEntry, type LaneTable, NO_DATA, type Part } from './lane-table.js';
 import { hasAllTrades, NativeTopics, type Turn } from './native-topics.js';
 import type { Outbox } from './outbox.js';
@@ -52,6 +53,11 @@ export class Subscriptions {
         this.#losses.announce(subscription);
         this.#goLive(subscription);
       },
+      goOn: subscription => {
+        // Of a lane that never answered, all is lost until it does.
+        if (subscription.entry.source < 0) subscription.sentSeqs ??= new Map();
+        this.#await(subscription);
+      },
     });
   }
 
@@ -83,6 +89,7 @@ export class Subscriptions {
     const subscription = session.subscriptions.get(topic);
     if (subscription === undefined) return false;
     const heirs = topic === ALL_TRADES ? this.#losses.handBack(subscription) : [];
+    noteLeft(session, subscription);
     this.#remove(subscription);
     for (const heir of heirs) this.#await(heir);
     if (subscription.topic === ALL_TRADES) this.#native.settleTrades(session);
@@ -158,6 +165,7 @@ export class Subscriptions {
       entry.isBroken = false;
       entry.sentSeqs = undefined;
       if (part !== undefined && part.bytes.length > 0) this.#outbox.publishPart(entry, part);
+      this.#outbox.publishStale(entry);
     }
     const waiting = [...entry.waiting];
     entry.waiting.clear();
@@ -167,7 +175,7 @@ export class Subscriptions {
 
   /** The hub cannot serve the lane. Those that wait for it end. */
   refused(entry: LaneEntry): void {
-    const ended = new Set([...entry.waiting, ...entry.held, ...this.resumptions.awaiting(entry)]);
+    const ended = new Set([...entry.waiting, ...entry.behind, ...entry.held, ...entry.recovering]);
     for (const subscription of ended) this.#refuse(subscription);
     for (const run of entry.whenLive.splice(0)) run(false);
   }
@@ -177,7 +185,11 @@ export class Subscriptions {
     if (!entry.isBroken && !entry.isState) entry.sentSeqs = entry.seqs.surelySent(0);
     entry.isBroken = entry.source >= 0;
     entry.part = undefined;
+    // The answer says whether it is still held back.
+    entry.stale = undefined;
     this.#table.askAgain(entry);
+    for (const subscription of entry.behind) entry.waiting.add(subscription);
+    entry.behind.clear();
     this.resumptions.broken(entry);
     for (const { assembly } of [...entry.held]) {
       for (const subscription of assembly?.empty() ?? []) {
@@ -214,8 +226,9 @@ export class Subscriptions {
         this.#table.release(entry);
         continue;
       }
+      const heldAt = present === undefined ? takeLeft(session, topic) : heldPlaceOf(present);
       if (present !== undefined) this.#remove(present);
-      const subscription = newSubscription(session, lane, entry);
+      const subscription = newSubscription(session, lane, entry, heldAt);
       session.subscriptions.set(topic, subscription);
       made.push(subscription);
     }
@@ -247,12 +260,37 @@ export class Subscriptions {
     entry.waiting.add(subscription);
     // An answer that is on its way may stand in the ring before this subscription began: it is as good, as the chain
     // goes on from it.
-    this.#table.ask(entry);
+    if (this.#table.ask(entry, subscription.heldAt)) subscription.hasAskedHeld = true;
+  }
+
+  /** The lane is behind what the session holds: it is asked to get there, and waited for. */
+  #awaitNewer(subscription: Subscription): void {
+    const { entry, heldAt } = subscription;
+    const isAsked = entry.request !== 0;
+    if (!isAsked && subscription.hasAskedHeld) {
+      entry.behind.add(subscription);
+      return;
+    }
+    entry.waiting.add(subscription);
+    if (!isAsked) subscription.hasAskedHeld = this.#table.ask(entry, heldAt);
+  }
+
+  /** A frame of a state lane was published: those who held more than it may go on. */
+  advanced(entry: LaneEntry): void {
+    for (const subscription of [...entry.behind]) {
+      if (isOlder(placeOfLane(entry), subscription.heldAt)) continue;
+      entry.behind.delete(subscription);
+      this.#await(subscription);
+    }
   }
 
   #deliver(subscription: Subscription, part: Part | undefined): void {
     const { session, assembly, entry } = subscription;
     if (session.socket === undefined || subscription.state === 'paused' || subscription.recovery !== undefined) return;
+    if (part !== undefined && subscription.state !== 'live' && isOlder(part, subscription.heldAt)) {
+      this.#awaitNewer(subscription);
+      return;
+    }
     if (assembly !== undefined) {
       assembly.parts.set(subscription, part ?? NO_DATA);
       // A live one that is being resynchronised goes on receiving natively, in order; only new ones are held.
@@ -265,6 +303,7 @@ export class Subscriptions {
     }
     // A dropped snapshot leaves the subscription waiting: the drop suspends the session, and its resumption begins anew.
     if (part !== undefined && part.bytes.length > 0 && !this.#outbox.sendPart(session, entry, part)) return;
+    if (!this.#outbox.sendStale(session, entry)) return;
     if (subscription.stream === 'trades') this.#losses.adopt(subscription);
     // Only a live lane knows what went by meanwhile.
     this.#losses.announce(subscription);
@@ -276,6 +315,7 @@ export class Subscriptions {
     // Empty when every topic was unsubscribed before its part came.
     let isSent = parts.size === 0 || (isContinued && isWithoutData) || this.#outbox.sendQuotes(session, parts);
     for (const { entry, bytes } of queue) isSent &&= this.#outbox.sendEncoded(session, entry, bytes);
+    for (const { entry } of parts.keys()) isSent &&= this.#outbox.sendStale(session, entry);
     for (const subscription of parts.keys()) {
       subscription.assembly = undefined;
       subscription.entry.held.delete(subscription);
@@ -302,11 +342,14 @@ export class Subscriptions {
   #pause(subscription: Subscription, turn: number): void {
     if (subscription.state === 'paused') return;
     const { entry, state, recovery } = subscription;
+    subscription.heldAt = heldPlaceOf(subscription);
+    subscription.hasAskedHeld = false;
     const wasNative = subscription.isNative || (turn !== 0 && subscription.nativeInTurn === turn);
     if (!entry.isState && wasNative) this.#losses.remember(subscription, turn);
     this.#native.set(subscription, false);
     this.resumptions.pause(subscription);
     entry.waiting.delete(subscription);
+    entry.behind.delete(subscription);
     entry.held.delete(subscription);
     subscription.assembly = undefined;
     subscription.state = 'paused';
@@ -341,6 +384,7 @@ export class Subscriptions {
     this.#native.set(subscription, false);
     this.resumptions.drop(subscription);
     entry.waiting.delete(subscription);
+    entry.behind.delete(subscription);
     entry.held.delete(subscription);
     this.#losses.inherit(subscription);
     this.#table.release(entry);

@@ -277,7 +277,8 @@ port.on('message', (message: ToWorker) => {
       break;
     case 'refused': {
       const refused = table.asked(message.request);
-      if (refused !== undefined) subscriptions.refused(refused);
+      if (refused === undefined) subscriptions.resumptions.refused(message.request);
+      else subscriptions.refused(refused);
       break;
     }
     case 'published':

@@ -1,8 +1,8 @@
 /** What the hub is given, what it is asked for, and what it counts. */
-import type { RejectReason } from '../protocol/batch.js';
+import type { Hold, RejectReason } from '../protocol/batch.js';
 import type { ToWorker } from '../protocol/thread-messages.js';
 import type { EncoderThread } from './encoder-thread.js';
-import type { Position } from './publications.js';
+import type { Position, StoredPosition } from './publications.js';
 import type { StoredMessage } from './replays.js';
 
 /** One message as a feed delivers it. */
@@ -15,7 +15,7 @@ export interface HubMessage {
   readonly contiguous: boolean;
   /** The newest number before `seq` that the feed never delivered and that may have been this subject's. */
   readonly holeSeq?: number | undefined;
-  /** The id under which this process published it; '' for all others. */
+  /** The mark that a gateway published it with (protocol/publication-mark.ts); '' for all others. */
   readonly publication: string;
 }
 
@@ -27,7 +27,7 @@ export interface HubFeed {
    */
   follow(subject: string, wanted: boolean): Promise<unknown> | undefined;
   /** @see PublicationsOptions.publish */
-  publish(subject: string, payload: Uint8Array, id: string, key: string): Promise<Position | undefined>;
+  publish(subject: string, payload: Uint8Array, mark: string, key: string): Promise<StoredPosition | undefined>;
   /** Where the feed's own numbering stands that counts this subject; undefined where it has none. */
   position(subject: string): Position | undefined;
   /** @see ReplaysOptions.stored */
@@ -47,7 +47,7 @@ export interface HubCounters {
   ignored: number;
   /** Sources that clients asked for beyond the limit. */
   sourcesRefused: number;
-  /** Messages that a publisher's own sequence showed to be old. */
+  /** Messages that came before, as their publisher's own sequence or a client's id shows. */
   duplicates: number;
   /** Holes in a publisher's own sequence. */
   gaps: number;
@@ -82,6 +82,8 @@ export interface HubOptions {
   readonly batchIntervalMs: number;
   /** @see ShardOptions.isBehind */
   readonly isBehind: () => boolean;
+  /** A state subject lacks a message and is held back, or (null) is whole again. */
+  readonly onHold: (subject: string, hold: Hold | null) => void;
   readonly onRejected: (subject: string, payload: Uint8Array, reason: RejectReason) => void;
   /** Something that should not happen happened; the hub goes on. */
   readonly onFault: (what: string, detail: string) => void;

@@ -5,13 +5,14 @@
 import type { BatchResult, RejectReason } from '../protocol/batch.js';
 import { stretchOf } from '../protocol/load.js';
 import type { RecordPlace } from '../protocol/progress.js';
-import { FLAG_LOSS_BEFORE, RecordKind } from '../protocol/records.js';
+import { FLAG_LOSS_BEFORE, FLAG_NEW_EPOCH, RecordKind } from '../protocol/records.js';
 import type { FromWorker } from '../protocol/thread-messages.js';
 import {
   ALL_SYMBOLS,
+  hasUnusableName,
+  isName,
   isOnDemand,
   isStateSource,
-  isSymbol,
   parseSubject,
   type SourceKind,
   subjectOf,
@@ -20,6 +21,7 @@ import {
 import { Announcements } from './announcements.js';
 import { ClientSources } from './client-sources.js';
 import { EventHistory, prevSeqOf, UNKNOWN_SEQ } from './event-history.js';
+import { Holds } from './holds.js';
 import type { HubCounters, HubMessage, HubOptions } from './hub-options.js';
 import { Interest } from './interest.js';
 import { LastSeqs } from './last-seqs.js';
@@ -27,6 +29,7 @@ import type { LostRange } from './lost-ranges.js';
 import { OwnEpochs } from './own-epochs.js';
 import { Poison } from './poison.js';
 import { Publications } from './publications.js';
+import { PublisherEpochs } from './publisher-epochs.js';
 import { defineSource, rebuildSource } from './rebuild.js';
 import { Replays } from './replays.js';
 import { Shard } from './shard.js';
@@ -53,6 +56,8 @@ export class Hub {
   readonly #sources: SourceTable;
   readonly #interest: Interest;
   readonly #epochs: OwnEpochs;
+  readonly #publisherEpochs = new PublisherEpochs((source, m, epoch) => this.#take(source, m, epoch));
+  readonly holds: Holds;
   readonly #history: EventHistory;
   readonly #poison: Poison;
   readonly #replays: Replays;
@@ -76,6 +81,7 @@ export class Hub {
     });
     this.#clientSources = new ClientSources(options.clientSourcesMax);
     this.#epochs = new OwnEpochs(options.epoch);
+    this.holds = new Holds(options.onHold);
     this.#history = new EventHistory(options.historyBytes);
     this.#poison = new Poison(this.#history);
     this.#replays = new Replays({
@@ -134,6 +140,7 @@ export class Hub {
   /** The feed lost its source: what it does not number itself may have holes from here on. */
   feedLost(): void {
     this.#epochs.outage();
+    this.#publisherEpochs.outage();
   }
 
   /** Takes one message of the feed. The payload is copied before it returns. */
@@ -146,8 +153,17 @@ export class Hub {
     if (source.isClientMade && !isOnDemand(source.kind)) this.#clientSources.remove(source);
     this.counters.messages++;
     this.counters.bytes += m.payload.length;
+    // The feed's own store takes a client's message of one id once by itself.
+    if (m.publication !== '' && m.epoch === '' && this.#publications.isRepeat(m.subject, m.publication)) {
+      this.counters.duplicates++;
+      return;
+    }
+    if (m.epoch === '') this.#take(source, m, this.#epochs.of(source));
+    else this.#publisherEpochs.receive(source, m);
+  }
+
+  #take(source: Source, m: HubMessage, epoch: string): void {
     const shard = this.shards[source.shard] as Shard;
-    const epoch = m.epoch === '' ? this.#epochs.of(source) : m.epoch;
     let flags = 0;
     if (epoch !== source.epoch) flags = this.#beginEpoch(shard, source, epoch);
     else if (m.epoch !== '' && m.seq <= source.seq) {
@@ -166,7 +182,7 @@ export class Hub {
     source.seq = seq;
     this.#messageMicros = this.#options.nowMicros();
     shard.data(source, m.payload, seq, m.tsEventMicros, this.#messageMicros, flags);
-    if (m.publication !== '') this.#publications.arrived(m.publication, { epoch, seq });
+    if (m.publication !== '') this.#publications.arrived(m.subject, m.publication, { epoch, seq });
   }
 
   /** @param worker its index: the bit in frame masks */
@@ -204,6 +220,7 @@ export class Hub {
   async close(): Promise<void> {
     this.#replays.close();
     this.#interest.close();
+    this.#publisherEpochs.close();
     await Promise.all(this.shards.map(shard => shard.close()));
   }
 
@@ -214,7 +231,10 @@ export class Hub {
 
   #discover(m: HubMessage): Source | undefined {
     const parsed = parseSubject(m.subject);
-    if (parsed === undefined) return undefined;
+    if (parsed === undefined) {
+      if (hasUnusableName(m.subject)) this.#refuse(m, 'invalid_symbol');
+      return undefined;
+    }
     const { kind, symbol } = parsed;
     if (isOnDemand(kind)) {
       // Nobody here wants it; but where it stands, whoever comes is told.
@@ -252,6 +272,8 @@ export class Hub {
     const position = this.#options.feed.position(source.subject);
     if (position?.epoch === source.epoch && source.seq > 0) this.#lastSeqs.note(source.subject, source);
     this.#replays.forgetSource(source);
+    this.holds.forget(source);
+    this.#publisherEpochs.forget(source);
     this.shards[source.shard]?.control(RecordKind.drop, source.id, 0, 0);
     this.#clientSources.remove(source);
     this.#sources.drop(source);
@@ -267,7 +289,7 @@ export class Hub {
     source.historyAt = -1;
     shard.beginEpoch(source, epoch);
     // Nothing proves that the first message of an epoch continues the document of the one before.
-    return isFirst ? 0 : FLAG_LOSS_BEFORE;
+    return isFirst ? 0 : FLAG_LOSS_BEFORE | FLAG_NEW_EPOCH;
   }
 
   #gapBefore(shard: Shard, source: Source, seq: number, reason: 'publisher' | 'stream_limits'): number {
@@ -285,7 +307,7 @@ export class Hub {
     const [kind, symbol] = partsOf(name);
     const found = this.#sources.find(subjectOf(kind, symbol));
     if (found !== undefined) return found;
-    const isKnown = isOnDemand(kind) || kind === 'analytics' ? isSymbol(symbol) : this.knows(symbol);
+    const isKnown = isOnDemand(kind) || kind === 'analytics' ? isName(kind, symbol) : this.knows(symbol);
     return isKnown ? this.#createForClient(kind, symbol) : undefined;
   }
 
@@ -312,9 +334,13 @@ export class Hub {
       this.#options.onRejected(this.#sources.get(source)?.subject ?? '', payload, reason);
     }
     for (const [reason, count] of result.rejectedMore ?? []) this.#countRejected(reason, count);
-    for (const { source, epoch, seq, payload } of result.checkpoints) {
+    for (const { source, epoch, seq, payload, hold } of result.checkpoints) {
       const s = this.#sources.get(source);
-      if (s?.epoch === epoch) s.retention?.checkpoint(payload, seq);
+      if (s?.epoch === epoch) s.retention?.checkpoint(payload, seq, hold);
+    }
+    for (const { source, hold } of result.holds) {
+      const s = this.#sources.get(source);
+      if (s !== undefined) this.holds.change(s, hold);
     }
     for (const failure of result.failures) this.#options.onFault('encoder failed on a record', failure);
   }
@@ -326,6 +352,12 @@ export class Hub {
     if (source === undefined || payload === undefined) return;
     this.#countRejected('internal', 1);
     this.#options.onRejected(source.subject, payload, 'internal');
+  }
+
+  /** What no encoder gets to see. */
+  #refuse({ subject, payload }: HubMessage, reason: RejectReason): void {
+    this.#countRejected(reason, 1);
+    this.#options.onRejected(subject, payload, reason);
   }
 
   #countRejected(reason: RejectReason, count: number): void {

@@ -2,7 +2,7 @@
  * Who wants what: workers by lane, and publications that wait for their echo. The feed is told of the first and the last of
  * each source, so that it follows at NATS what somebody wants, and nothing else.
  */
-import { ALL_SYMBOLS, isOnDemand } from '../protocol/topics.js';
+import { ALL_TRADES_SOURCE, isOnDemand } from '../protocol/topics.js';
 import type { Source, SourceTable } from './source-table.js';
 
 /**
@@ -111,8 +111,8 @@ export class Interest {
 }
 
 /** Nothing is lost with the source; the trades of all symbols are no source of their own, and stay. */
-function isTemporary({ kind, seq, symbol }: Source): boolean {
-  return isOnDemand(kind) || (seq === 0 && symbol !== ALL_SYMBOLS);
+function isTemporary({ kind, seq, id }: Source): boolean {
+  return isOnDemand(kind) || (seq === 0 && id !== ALL_TRADES_SOURCE);
 }
 
 function isWanted(source: Source): boolean {

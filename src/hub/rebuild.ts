@@ -12,6 +12,7 @@ export function rebuildSource(shard: Shard, source: Source): void {
   defineSource(shard, source);
   if (source.epoch !== '') shard.text(RecordKind.epoch, source.id, source.epoch);
   shard.restore(source);
+  if (source.hasHole) shard.lost(source, 'refused');
   for (const [lane, workers] of source.wants ?? []) {
     for (let worker = 0, mask = workers; mask !== 0; worker++, mask >>>= 1) {
       if ((mask & 1) !== 0) shard.control(RecordKind.want, source.id, lane, worker);

@@ -19,6 +19,10 @@ const PIECE_BYTES = 64 * 1024;
 /** The next piece waits while more than this waits for the encoder. */
 const QUEUED_BYTES_MAX = 1024 * 1024;
 const WAIT_MS = 5;
+/** How long a replay waits for the encoder to take what waits for it; then the client begins at the present. */
+const WAIT_MS_MAX = 8_000;
+/** How long the store may take to answer; less than workers wait for progress (gateway/resumptions.ts). */
+export const STORE_MS_MAX = 8_000;
 /** How often the store is asked for one replay: each time for what came while it answered. */
 const READS_MAX = 8;
 
@@ -57,6 +61,13 @@ interface Replay extends ReplayRequest {
   isPoisoned: boolean;
 }
 
+/** A request that waits for this gateway to get where the client stands. */
+interface Waiting {
+  readonly source: Source;
+  readonly worker: number;
+  readonly then: () => void;
+}
+
 export interface ReplaysOptions {
   readonly history: EventHistory;
   /** All messages of a subject with `afterSeq < seq ≤ toSeq`; undefined when they cannot be had, or not surely all. */
@@ -77,8 +88,10 @@ export class Replays {
   readonly counters = { recovered: 0, unrecovered: 0 };
   readonly #options: ReplaysOptions;
   readonly #active = new Set<Replay>();
+  /** The same by source, and requests that have not begun: to be answered when the source is forgotten. */
+  readonly #bySource = new Map<Source, Set<Replay | Waiting>>();
   /** Requests that have not begun; as many as may be under way. */
-  readonly #ahead = new Set<{ readonly source: Source; readonly worker: number }>();
+  readonly #ahead = new Set<Waiting>();
 
   constructor(options: ReplaysOptions) {
     this.#options = options;
@@ -102,17 +115,22 @@ export class Replays {
       return;
     }
     this.#active.add(replay);
+    this.#note(replay);
     this.#step(replay);
   }
 
-  /** Calls `then` once `isHere`, or after a while all the same; not at all where worker or source are forgotten before. */
+  /**
+   * Calls `then` once `isHere`, or after a while all the same, or when the source is about to be forgotten; not at all where
+   * the worker is gone before.
+   */
   whenHere(source: Source, worker: number, isHere: () => boolean, then: () => void): void {
     if (isHere() || this.#ahead.size >= REPLAYS_MAX) {
       then();
       return;
     }
-    const waiting = { source, worker };
+    const waiting: Waiting = { source, worker, then };
     this.#ahead.add(waiting);
+    this.#note(waiting);
     let leftMs = AHEAD_MAX_MS;
     const look = (): void => {
       if (!this.#ahead.has(waiting)) return;
@@ -122,6 +140,7 @@ export class Replays {
         return;
       }
       this.#ahead.delete(waiting);
+      this.#unnote(waiting);
       then();
     };
     setTimeout(look, AHEAD_POLL_MS).unref();
@@ -129,29 +148,56 @@ export class Replays {
 
   /** The worker is gone: nobody waits for its answers. */
   forgetWorker(worker: number): void {
-    for (const waiting of this.#ahead) if (waiting.worker === worker) this.#ahead.delete(waiting);
-    for (const replay of this.#active) if (replay.worker === worker) this.#active.delete(replay);
+    for (const waiting of this.#ahead) {
+      if (waiting.worker !== worker) continue;
+      this.#ahead.delete(waiting);
+      this.#unnote(waiting);
+    }
+    for (const replay of this.#active) {
+      if (replay.worker !== worker) continue;
+      this.#active.delete(replay);
+      this.#unnote(replay);
+    }
   }
 
-  /** The source is forgotten: those who asked for it have left. */
+  /** The source is about to be forgotten: who asked for it has left, or is told that nothing can be had. */
   forgetSource(source: Source): void {
-    for (const waiting of this.#ahead) if (waiting.source === source) this.#ahead.delete(waiting);
-    for (const replay of this.#active) if (replay.source === source) this.#active.delete(replay);
+    const asked = this.#bySource.get(source);
+    this.#bySource.delete(source);
+    for (const each of asked ?? []) {
+      if ('then' in each) {
+        this.#ahead.delete(each);
+        each.then();
+      } else {
+        this.#end(each, false);
+      }
+    }
+    // What `then` has begun.
+    for (const each of this.#bySource.get(source) ?? []) if (!('then' in each)) this.#end(each, false);
+    this.#bySource.delete(source);
   }
 
   /** The hub is closing. */
   close(): void {
     this.#active.clear();
     this.#ahead.clear();
+    this.#bySource.clear();
   }
 
   async #fetch(replay: Replay): Promise<void> {
     const { source, afterSeq } = replay;
     const toSeq = source.seq;
     replay.reads++;
+    let timer: NodeJS.Timeout | undefined;
+    const silence = new Promise<undefined>(resolve => {
+      timer = setTimeout(() => resolve(undefined), STORE_MS_MAX);
+    });
     try {
       const { epoch } = replay.since;
-      const stored = await this.#options.stored(source.subject, afterSeq, toSeq, REPLAY_MESSAGES_MAX, epoch);
+      const stored = await Promise.race([
+        this.#options.stored(source.subject, afterSeq, toSeq, REPLAY_MESSAGES_MAX, epoch),
+        silence,
+      ]);
       if (!this.#active.has(replay)) return;
       if (stored === undefined) {
         this.#end(replay, false);
@@ -163,6 +209,8 @@ export class Replays {
     } catch (cause) {
       this.#options.onFault('missed messages could not be read', String(cause));
       if (this.#active.has(replay)) this.#end(replay, false);
+    } finally {
+      clearTimeout(timer);
     }
   }
 
@@ -205,9 +253,12 @@ export class Replays {
   }
 
   #continueLater(replay: Replay): void {
+    let leftMs = WAIT_MS_MAX;
     const wait = (): void => {
+      leftMs -= WAIT_MS;
       if (replay.shard.queuedBytes <= QUEUED_BYTES_MAX) this.#step(replay);
-      else setTimeout(wait, WAIT_MS).unref();
+      else if (leftMs > 0) setTimeout(wait, WAIT_MS).unref();
+      else if (this.#active.has(replay)) this.#end(replay, false);
     };
     setImmediate(wait);
   }
@@ -227,9 +278,21 @@ export class Replays {
   #end(replay: Replay, isWhole: boolean): void {
     const { source, shard, lane, worker, request } = replay;
     this.#active.delete(replay);
+    this.#unnote(replay);
     if (isWhole) this.counters.recovered++;
     else this.counters.unrecovered++;
     const flags = isWhole ? 0 : FLAG_INCOMPLETE;
     shard.control(RecordKind.replayEnd, source.id, lane, worker, 0, request, flags);
+  }
+
+  #note(asked: Replay | Waiting): void {
+    const ofSource = this.#bySource.get(asked.source) ?? new Set();
+    this.#bySource.set(asked.source, ofSource.add(asked));
+  }
+
+  #unnote(asked: Replay | Waiting): void {
+    const ofSource = this.#bySource.get(asked.source);
+    ofSource?.delete(asked);
+    if (ofSource?.size === 0) this.#bySource.delete(asked.source);
   }
 }

@@ -2,7 +2,8 @@
  * What rebuilds a state source in a new encoder: its last whole raw message and everything since that the encoder has
  * not confirmed; or, where the publisher sends changes, the encoder's last checkpoint and every change since.
  */
-import { FLAG_LOSS_BEFORE } from '../protocol/records.js';
+import type { Hold } from '../protocol/batch.js';
+import { FLAG_LOSS_BEFORE, holdFlags } from '../protocol/records.js';
 
 export interface RetainedMessage {
   payload: Uint8Array;
@@ -68,12 +69,17 @@ export class Retention {
     this.#count();
   }
 
-  /** The encoder's document at `seq` of the present epoch, as a whole message: earlier messages are no longer needed. */
-  checkpoint(payload: Uint8Array, seq: number): void {
+  /**
+   * The encoder's document at `seq` of the present epoch, as a whole message: earlier messages are no longer needed.
+   * @param hold why the source was held back then
+   */
+  checkpoint(payload: Uint8Array, seq: number, hold: Hold | null): void {
     this.#keepsChanges = true;
     const kept = this.#messages.findIndex(message => message.seq > seq);
     const changes = kept < 0 ? [] : this.#messages.slice(kept);
-    this.#messages = [{ payload, seq, tsEventMicros: 0, flags: 0, order: 0, isSkipped: false }, ...changes];
+    // Of a document that is held back, the record says since when in the place of an event's time.
+    const [flags, tsEventMicros] = [holdFlags(hold), hold?.sinceMicros ?? 0];
+    this.#messages = [{ payload, seq, tsEventMicros, flags, order: 0, isSkipped: false }, ...changes];
     this.#count();
   }
 

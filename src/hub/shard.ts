@@ -8,10 +8,10 @@
  * retains anyway) and events are counted and announced as a `gap`.
  */
 import { RestartPace } from '../observe/restart-pace.js';
-import type { BatchResult } from '../protocol/batch.js';
+import type { BatchResult, HoldReason } from '../protocol/batch.js';
 import { BATCHES_DUE, CLASS_INTERVAL_MS, RETAIL_100MS } from '../protocol/lanes.js';
 import type { RecordPlace } from '../protocol/progress.js';
-import { BatchWriter, RecordKind } from '../protocol/records.js';
+import { BatchWriter, holdFlags, RecordKind } from '../protocol/records.js';
 import type { EncoderThread } from './encoder-thread.js';
 import { EncoderWatch, WATCH_INTERVAL_MS } from './encoder-watch.js';
 import { type LostRange, noteLost } from './lost-ranges.js';
@@ -120,6 +120,13 @@ export class Shard {
 
   control(kind: RecordKind, source: number, lane: number, worker: number, a = 0, c = 0, flags = 0): void {
     this.#batch.append(kind, source, a, 0, c, undefined, flags, lane, worker);
+    this.#schedule();
+  }
+
+  /** A message of a state source is lost, and none follows it yet. */
+  lost(source: Source, reason: HoldReason): void {
+    const hold = { reason, sinceMicros: this.#options.nowMicros() };
+    this.#batch.append(RecordKind.lost, source.id, 0, hold.sinceMicros, 0, undefined, holdFlags(hold));
     this.#schedule();
   }
 
@@ -252,7 +259,8 @@ export class Shard {
 
   #confirm(): void {
     for (const { source, seq } of this.#inFlight()) source.encodedSeq = seq;
-    for (let i = 0; i < this.#statesInFlight.length; i += 2) {
+    // The newest first: with it, all older ones of its source are done.
+    for (let i = this.#statesInFlight.length - 2; i >= 0; i -= 2) {
       this.#options.source(this.#statesInFlight[i] ?? 0)?.retention?.confirm(this.#statesInFlight[i + 1] ?? 0);
     }
     this.#eventsInFlight.length = 0;

@@ -23,6 +23,12 @@ export interface Source {
   ownEpoch: string;
   /** Outages of the feed before `ownEpoch`. */
   outages: number;
+  /** The epoch that its publisher names; '' while it numbers nothing. */
+  publisherEpoch: string;
+  /** How often it has begun in that epoch. */
+  publisherLife: number;
+  /** Outages of the feed before its newest message. */
+  publisherOutages: number;
   /** Sequence of the newest message; 0 before the first. */
   seq: number;
   /** Event sources: sequence of the newest message that the encoder has taken; 0 before the first. */
@@ -48,7 +54,7 @@ export class SourceTable {
   /** By number. */
   readonly #all: (Source | undefined)[] = [];
   /** Numbers that are free, and since when; the oldest first. */
-  readonly #resting: { readonly id: number; readonly sinceMs: number }[] = [];
+  readonly #resting = new Map<number, number>();
   readonly #shards: number;
   readonly #nowMs: () => number;
   /** Stands for the trades of all symbols; it lives in every shard. */
@@ -81,7 +87,7 @@ export class SourceTable {
   drop(source: Source): void {
     this.#bySubject.delete(source.subject);
     this.#all[source.id] = undefined;
-    this.#resting.push({ id: source.id, sinceMs: this.#nowMs() });
+    this.#resting.set(source.id, this.#nowMs());
   }
 
   [Symbol.iterator](): IterableIterator<Source> {
@@ -89,10 +95,12 @@ export class SourceTable {
   }
 
   #newId(): number {
-    const [oldest] = this.#resting;
-    if (oldest === undefined || this.#nowMs() - oldest.sinceMs < NUMBER_REST_MS) return this.#all.length;
-    this.#resting.shift();
-    return oldest.id;
+    for (const [id, sinceMs] of this.#resting) {
+      if (this.#nowMs() - sinceMs < NUMBER_REST_MS) break;
+      this.#resting.delete(id);
+      return id;
+    }
+    return this.#all.length;
   }
 
   #add(kind: SourceKind, symbol: string): Source {
@@ -107,6 +115,9 @@ export class SourceTable {
       epochs: 0,
       ownEpoch: '',
       outages: 0,
+      publisherEpoch: '',
+      publisherLife: 1,
+      publisherOutages: 0,
       seq: 0,
       encodedSeq: 0,
       wants: null,

@@ -2,7 +2,7 @@
 import { RecordKind } from '../protocol/records.js';
 import type { FromWorker, InterestChange, ToWorker } from '../protocol/thread-messages.js';
 import type { Interest } from './interest.js';
-import type { Position, Publications } from './publications.js';
+import { OtherContent, type Position, type Publications } from './publications.js';
 import type { Replays } from './replays.js';
 import type { Shard } from './shard.js';
 import type { Source } from './source-table.js';
@@ -48,27 +48,31 @@ export class WorkerRequests {
       for (const shard of this.#options.shardsOf(source)) shard.control(kind, source.id, change.lane, worker);
     }
     if (change.op === 'unwant') return;
+    const ask = () => this.#ask(worker, source, change);
     // An answer says that every message from here on will come: not before the feed follows the subject.
-    if (source.opening === undefined) this.#ask(worker, source, change);
-    else void source.opening.then(() => this.#ask(worker, source, change));
+    if (source.opening === undefined) ask();
+    else void source.opening.then(ask, ask);
   }
 
   async publish(worker: number, message: Extract<FromWorker, { type: 'publish' }>): Promise<void> {
-    const { id, room, payload, key } = message;
+    const { id, room, payload, key, content } = message;
     const { interest, publications, sourceNamed, toWorker } = this.#options;
     const source = sourceNamed(`rooms:${room}`);
     if (source === undefined) {
-      toWorker(worker, { type: 'published', id, failure: 'too many topics are followed here' });
+      const failure = 'not published: too many topics are followed here';
+      toWorker(worker, { type: 'published', id, code: 'internal', failure });
       return;
     }
     // Followed until the message has come back, so that it has a place among the others.
     interest.hold(source);
     try {
       await source.opening;
-      const position = await publications.publish({ subject: source.subject, payload, key });
+      const position = await publications.publish({ subject: source.subject, payload, key, content });
       toWorker(worker, { type: 'published', id, ...position });
     } catch (cause) {
-      toWorker(worker, { type: 'published', id, failure: cause instanceof Error ? cause.message : String(cause) });
+      const code = cause instanceof OtherContent ? 'invalid_message' : 'internal';
+      const failure = cause instanceof Error ? cause.message : String(cause);
+      toWorker(worker, { type: 'published', id, code, failure });
     } finally {
       interest.release(source);
     }
@@ -78,7 +82,9 @@ export class WorkerRequests {
     const { lane, request } = change;
     const shards = this.#options.shardsOf(source);
     if (change.op !== 'replay') {
-      for (const shard of shards) shard.control(RecordKind.snapshot, source.id, lane, worker, request);
+      const held = change.op === 'ask' ? change.held : undefined;
+      const heldSeq = held?.epoch === source.epoch ? held.seq : 0;
+      for (const shard of shards) shard.control(RecordKind.snapshot, source.id, lane, worker, request, heldSeq);
       return;
     }
     const { epoch, seq } = change.since;

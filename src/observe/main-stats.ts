@@ -16,6 +16,9 @@ export interface MainStats {
   readonly encodeMicros: number;
   readonly withoutBase: number;
   readonly rejected: ReadonlyMap<string, number>;
+  /** State subjects that are held back now, and times that one was, by reason. */
+  readonly held: ReadonlyMap<string, number>;
+  readonly holdsTotal: ReadonlyMap<string, number>;
   readonly sources: number;
   readonly queuedBytes: number;
   readonly eventsDropped: number;

@@ -83,6 +83,12 @@ export class Metrics {
     for (const [reason, count] of main.rejected) {
       this.#count('millrace_feed_rejected_total', 'Invalid messages, put on deadletter', count, { reason });
     }
+    for (const [reason, n] of main.held) {
+      this.#set('millrace_topics_stale', 'State subjects held back: they wait for a whole message', n, { reason });
+    }
+    for (const [reason, n] of main.holdsTotal) {
+      this.#count('millrace_topics_stale_total', 'Times that a state subject was held back', n, { reason });
+    }
     this.#set('millrace_sources', 'Subjects followed', main.sources);
     this.#count('millrace_sources_refused_total', 'Topics refused to clients', main.sourcesRefused);
     this.#set('millrace_queue_bytes', 'Bytes that wait for an encoder', main.queuedBytes);

@@ -6,6 +6,8 @@ export interface EncoderThreadData {
   readonly doorbells: SharedArrayBuffer;
   /** Most messages in one array of analytics. */
   readonly batchMax: number;
+  /** Longest payload of a publisher. */
+  readonly messageBytesMax: number;
   /** Where it says which record it is at (see progress.ts). */
   readonly progress: SharedArrayBuffer;
   /** Where batches are put while it attends (see mailbox.ts). */
@@ -24,6 +26,7 @@ export type RejectReason =
   | 'invalid_json'
   | 'invalid_msgpack'
   | 'not_an_object'
+  | 'invalid_symbol'
   | 'wrong_symbol'
   | 'wrong_type'
   | 'missing_field'
@@ -31,6 +34,23 @@ export type RejectReason =
   | 'too_large'
   /** The encoder failed on it: a defect of Millrace, logged as an error. */
   | 'internal';
+
+/** Why a state topic is held back; as clients are told. */
+export const HOLD_REASONS = ['publisher_gap', 'refused', 'too_large', 'no_snapshot'] as const;
+export type HoldReason = (typeof HOLD_REASONS)[number];
+
+/** A state source lacks a message, and waits for a whole one. */
+export interface Hold {
+  readonly reason: HoldReason;
+  /** µs since the Unix epoch. */
+  readonly sinceMicros: number;
+}
+
+/** A source that is held back from now on, or (null) is whole again. */
+export interface HoldChange {
+  readonly source: number;
+  readonly hold: Hold | null;
+}
 
 /** A message that was refused, to be put on `deadletter.<subject>`. */
 export interface Rejected {
@@ -45,6 +65,8 @@ export interface Checkpoint {
   readonly epoch: string;
   readonly seq: number;
   readonly payload: Uint8Array;
+  /** The source is held back: what it holds is older than what was published. */
+  readonly hold: Hold | null;
 }
 
 /** What a batch came to. */
@@ -57,6 +79,7 @@ export interface BatchOutcome {
   /** What was thrown: defects, not bad input. */
   failures: string[];
   checkpoints: Checkpoint[];
+  holds: HoldChange[];
   /** Partial messages skipped because no whole one came before. */
   withoutBase: number;
   frames: number;
@@ -71,6 +94,7 @@ export const newOutcome = (): BatchOutcome => ({
   rejectedMore: null,
   failures: [],
   checkpoints: [],
+  holds: [],
   withoutBase: 0,
   frames: 0,
   frameBytes: 0,

@@ -3,10 +3,10 @@
  * {@link parseCommand}, which accepts the same and needs no zod; a test holds the two together.
  */
 import { z } from 'zod';
-import { TOKEN_LENGTH_MAX } from './commands.js';
+import { type CommandId, isCommandId, NAME_LENGTH_MAX, TOKEN_LENGTH_MAX } from './commands.js';
 
-const id = z.union([z.string().max(128), z.number()]).optional();
-const name = z.string().max(256);
+const id = z.custom<CommandId>(isCommandId).optional();
+const name = z.string().max(NAME_LENGTH_MAX);
 /** Where a client stands in a topic. */
 const position = z.object({ epoch: name, seq: z.number() });
 

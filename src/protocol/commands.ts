@@ -7,12 +7,24 @@
 import type { z } from 'zod';
 import type { ErrorCode } from './codes.js';
 import type { commandSchemas } from './command-schemas.js';
+import { ExactNumber } from './exact-number.js';
 
 /** Echoed in the answer, as it came. */
-export type CommandId = string | number;
+export type CommandId = string | number | bigint | ExactNumber;
 
 /** Longest token of an `auth` command, in UTF-16 code units; what a verifier takes may be shorter. */
 export const TOKEN_LENGTH_MAX = 16_384;
+/** Longest name of a topic, in UTF-16 code units: a user's, as no symbol or room is that long. */
+export const NAME_LENGTH_MAX = 512;
+
+const COMMAND_ID_LENGTH_MAX = 128;
+
+/** A text, or a number of any size; none longer than 128 characters. */
+export function isCommandId(value: unknown): value is CommandId {
+  if (Number.isFinite(value)) return true;
+  const isLong = typeof value === 'bigint' || value instanceof ExactNumber;
+  return (typeof value === 'string' || isLong) && String(value).length <= COMMAND_ID_LENGTH_MAX;
+}
 
 type Schemas = typeof commandSchemas;
 export type SubscribeCommand = z.infer<Schemas['subscribe']>;
@@ -48,17 +60,14 @@ const text =
   (max: number): Check =>
   value =>
     typeof value === 'string' && value.length <= max ? undefined : `must be a string of at most ${max} characters`;
-const name = text(256);
+const name = text(NAME_LENGTH_MAX);
 const names =
   (max: number): Check =>
   value =>
     Array.isArray(value) && value.length <= max && value.every(item => name(item) === undefined)
       ? undefined
-      : `must be an array of at most ${max} strings of at most 256 characters`;
-const id: Check = value =>
-  Number.isFinite(value) || (typeof value === 'string' && value.length <= 128)
-    ? undefined
-    : 'must be a number or a string of at most 128 characters';
+      : `must be an array of at most ${max} strings of at most ${NAME_LENGTH_MAX} characters`;
+const id: Check = value => (isCommandId(value) ? undefined : 'must be a number or a string of at most 128 characters');
 /** Where a client stands in a topic. */
 const position: Check = value => {
   if (!isObject(value) || name(value.epoch) !== undefined || number(value.seq) !== undefined) {

@@ -1,28 +1,13 @@
 /**
- * Decimal text as a number: prices and quantities that arrive as strings are compared exactly and never become floats.
+ * Plain decimal texts (`150.25`, `-37.630`, `007`: what amount.ts makes of amounts) as numbers: compared exactly, whatever
+ * their length. They never become floats.
  */
 
-/** Longest decimal text accepted, dot included. */
-export const DECIMAL_LENGTH_MAX = 40;
-
+const MINUS = 0x2d;
 const DOT = 0x2e;
 const ZERO = 0x30;
-const NINE = 0x39;
 
-/** True for digits with at most one dot between digits (`0`, `150.25`, `007.10`): no sign, no exponent, at most 40 characters. */
-export function isDecimal(text: unknown): text is string {
-  if (typeof text !== 'string' || text.length === 0 || text.length > DECIMAL_LENGTH_MAX) return false;
-  let dotAt = -1;
-  for (let i = 0; i < text.length; i++) {
-    const c = text.charCodeAt(i);
-    if (c >= ZERO && c <= NINE) continue;
-    if (c !== DOT || dotAt >= 0) return false;
-    dotAt = i;
-  }
-  return dotAt !== 0 && dotAt !== text.length - 1;
-}
-
-/** True when the decimal is zero, however written (`0`, `0.000`). The text must satisfy {@link isDecimal}. */
+/** True when the decimal is zero, however written (`0`, `0.000`). */
 export function isZeroDecimal(text: string): boolean {
   for (let i = 0; i < text.length; i++) {
     const c = text.charCodeAt(i);
@@ -32,12 +17,13 @@ export function isZeroDecimal(text: string): boolean {
 }
 
 /**
- * Compares two texts that satisfy {@link isDecimal} by value: negative when a < b, 0 when equal (`1.50` and `01.5`),
- * positive when a > b. Exact at any length; allocates nothing.
+ * Compares by value: negative when a < b, 0 when equal (`1.50` and `01.5`), positive when a > b. Exact at any length;
+ * allocates nothing.
  */
 export function compareDecimal(a: string, b: string): number {
   if (a === b) return 0;
-  if (a.charCodeAt(0) === ZERO || b.charCodeAt(0) === ZERO) return compareParts(a, b);
+  // A minus or a zero.
+  if (a.charCodeAt(0) <= ZERO || b.charCodeAt(0) <= ZERO) return compareSigned(a, b);
   const shorter = Math.min(a.length, b.length);
   let isFraction = false;
   let at = 0;
@@ -47,7 +33,7 @@ export function compareDecimal(a: string, b: string): number {
     if (c === DOT) isFraction = true;
   }
   // Where neither has ended, the first digits that differ decide, unless one has more digits before its dot.
-  if (at === shorter) return compareParts(a, b);
+  if (at === shorter) return compareParts(a, b, 0);
   if (!isFraction) {
     const lengths = integerEnd(a, at) - integerEnd(b, at);
     if (lengths !== 0) return lengths;
@@ -55,12 +41,18 @@ export function compareDecimal(a: string, b: string): number {
   return a.charCodeAt(at) - b.charCodeAt(at);
 }
 
-/** The general way: numbers may begin with zeros, and be longer than each other. */
-function compareParts(a: string, b: string): number {
-  const aDot = integerEnd(a, 0);
-  const bDot = integerEnd(b, 0);
-  let i = leadingZeros(a, aDot);
-  let j = leadingZeros(b, bDot);
+function compareSigned(a: string, b: string): number {
+  const isNegative = a.charCodeAt(0) === MINUS;
+  if (isNegative !== (b.charCodeAt(0) === MINUS)) return isNegative ? -1 : 1;
+  return isNegative ? -compareParts(a, b, 1) : compareParts(a, b, 0);
+}
+
+/** The general way: numbers may begin with zeros, and be longer than each other. @param start behind their signs */
+function compareParts(a: string, b: string, start: number): number {
+  const aDot = integerEnd(a, start);
+  const bDot = integerEnd(b, start);
+  let i = leadingZeros(a, start, aDot);
+  let j = leadingZeros(b, start, bDot);
   const lengths = aDot - i - (bDot - j);
   if (lengths !== 0) return lengths;
   while (i < aDot) {
@@ -83,8 +75,9 @@ function integerEnd(text: string, start: number): number {
   return end;
 }
 
-function leadingZeros(text: string, end: number): number {
-  let i = 0;
+/** Where the zeros that a number begins with end. */
+function leadingZeros(text: string, start: number, end: number): number {
+  let i = start;
   while (i < end && text.charCodeAt(i) === ZERO) i++;
   return i;
 }

@@ -2,7 +2,7 @@
  * The shapes of all messages, for the AsyncAPI document and for tests. The data path does not look at them: what they
  * say is what it does, and a test holds one against the other.
  */
-import { closeCode, errorCode, gapReason } from './frames/codes.js';
+import { closeCode, errorCode, gapReason, staleReason } from './frames/codes.js';
 import { controlFrames } from './frames/control.js';
 import { analyticsMessage, eventFrames } from './frames/events.js';
 import * as members from './frames/members.js';
@@ -30,10 +30,12 @@ export const sharedSchemas = {
   Micros: members.micros,
   Amount: members.amount,
   Decimal: members.decimal,
+  Quantity: members.quantity,
   Reference: members.reference,
   CommandId: members.commandId,
   ErrorCode: errorCode,
   GapReason: gapReason,
+  StaleReason: staleReason,
   CloseCode: closeCode,
   AssetQuote: assetQuote,
   QuoteAddition: quoteAddition,

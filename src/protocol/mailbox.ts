@@ -36,8 +36,8 @@ export function createMailbox(): SharedArrayBuffer {
 const next = (ticket: number): number => (ticket % TICKET_MAX) + 1;
 
 /** True when numbers say all there is to say. */
-function isQuiet({ dueClasses, rejected, rejectedMore, failures, checkpoints }: BatchOutcome): boolean {
-  const texts = rejected.length + failures.length + checkpoints.length;
+function isQuiet({ dueClasses, rejected, rejectedMore, failures, checkpoints, holds }: BatchOutcome): boolean {
+  const texts = rejected.length + failures.length + checkpoints.length + holds.length;
   return dueClasses === 0 && texts === 0 && rejectedMore === null;
 }
 

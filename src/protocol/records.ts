@@ -5,6 +5,8 @@
  * Record: 40-byte header, payload, padding to 8 bytes.
  * `0 u8 kind · 1 u8 flags · 2 u8 lane · 3 u8 worker · 4 u32 source · 8 u32 payload bytes · 16 f64 a · 24 f64 b · 32 f64 c`
  */
+import { HOLD_REASONS, type Hold } from './batch.js';
+
 export const RECORD_HEADER_BYTES = 40;
 
 export const RecordKind = {
@@ -19,7 +21,10 @@ export const RecordKind = {
   /** A worker wants (or no longer wants) a lane of a source. */
   want: 5,
   unwant: 6,
-  /** A worker asks for the current document (or last sequence) of a lane. a = its request's number. */
+  /**
+   * A worker asks for the current document (or last sequence) of a lane. a = its request's number, c = the sequence up to which
+   * whoever asks holds it from another lane; 0 nothing.
+   */
   snapshot: 7,
   /** A class is due: lane is its number. Or the batches of events: `BATCHES_DUE`. */
   flush: 8,
@@ -37,11 +42,28 @@ export const RecordKind = {
   replayEnd: 14,
   /** The source is forgotten: nobody wants it, and its number will stand for another one. */
   drop: 15,
+  /** A message of a state source was lost, and nothing follows it yet. Its hold is in the flags. */
+  lost: 16,
 } as const;
 export type RecordKind = (typeof RecordKind)[keyof typeof RecordKind];
 
 /** `data` flag: messages of this source before this one were lost, so a partial message cannot be applied. */
 export const FLAG_LOSS_BEFORE = 1;
+/** With it: the message begins an epoch, of which nothing was published before. */
+export const FLAG_NEW_EPOCH = 2;
+/** `restore` and `lost`: the source is held back. Its reason is in the bits above; b holds since when, µs. */
+export const FLAG_HELD = 8;
+const HOLD_SHIFT = 4;
+
+export function holdFlags(hold: Hold | null): number {
+  return hold === null ? 0 : FLAG_HELD | (HOLD_REASONS.indexOf(hold.reason) << HOLD_SHIFT);
+}
+
+export function holdOf(flags: number, sinceMicros: number): Hold | null {
+  const reason = HOLD_REASONS[flags >> HOLD_SHIFT];
+  return (flags & FLAG_HELD) === 0 || reason === undefined ? null : { reason, sinceMicros };
+}
+
 /** `replayEnd` flag. */
 export const FLAG_INCOMPLETE = 1;
 

@@ -42,6 +42,10 @@ export const FrameKind = {
   recovered: 10,
   /** It cannot be had: the replay so far counts for nothing. The topic stands at seq. */
   unrecovered: 11,
+  /** A state topic is held back: publish to the lane, and to whoever is sent its document before the next whole one. */
+  stale: 12,
+  /** The same before the answer to one worker's snapshot request. */
+  held: 13,
 } as const;
 export type FrameKind = (typeof FrameKind)[keyof typeof FrameKind];
 

@@ -1,12 +1,22 @@
 /** What gateway workers and the main thread say to each other besides market data. */
+import type { ErrorCode } from './codes.js';
 import type { Load } from './load.js';
 
 /** Worker → main: changes of interest, in order. Numbers are those of the source's name. */
 export type InterestChange =
   | { readonly op: 'want'; readonly source: string; readonly lane: number; readonly request: number }
   | { readonly op: 'unwant'; readonly source: string; readonly lane: number }
-  /** Asks for the lane's document (state) or last sequence (event); the answer comes through the ring. */
-  | { readonly op: 'ask'; readonly source: string; readonly lane: number; readonly request: number }
+  /**
+   * Asks for the lane's document (state) or last sequence (event); the answer comes through the ring. `held`: what whoever asks
+   * holds of it already, from another lane.
+   */
+  | {
+      readonly op: 'ask';
+      readonly source: string;
+      readonly lane: number;
+      readonly request: number;
+      readonly held?: { readonly epoch: string; readonly seq: number } | undefined;
+    }
   /** Asks for all events behind a place; they and the end come through the ring. */
   | {
       readonly op: 'replay';
@@ -91,13 +101,17 @@ export type FromWorker =
   | { readonly type: 'interest'; readonly changes: readonly InterestChange[] }
   /** Are these symbols known? Answered by `known`. */
   | { readonly type: 'lookup'; readonly id: number; readonly symbols: readonly string[] }
-  /** A client's message to a room, in JSON; publications with one key ('' none) are one. Answered by `published`. */
+  /**
+   * A client's message to a room, in JSON; publications with one key ('' none) are one, which `content` stands for. Both are
+   * hashes. Answered by `published`.
+   */
   | {
       readonly type: 'publish';
       readonly id: number;
       readonly room: string;
       readonly payload: Uint8Array;
       readonly key: string;
+      readonly content: string;
     }
   /** How loaded the worker is, when that changes; 0: it keeps up. */
   | { readonly type: 'load'; readonly level: number }
@@ -120,7 +134,7 @@ export type ToWorker =
   /** The source of this request cannot be had: it is not known, or there are too many. */
   | { readonly type: 'refused'; readonly request: number }
   | { readonly type: 'published'; readonly id: number; readonly epoch: string; readonly seq: number }
-  | { readonly type: 'published'; readonly id: number; readonly failure: string }
+  | { readonly type: 'published'; readonly id: number; readonly code: ErrorCode; readonly failure: string }
   /** The feed's status changed, or a new worker is told. `since`: RFC 3339; `load`: left out as long as it never was other than normal. */
   | { readonly type: 'status'; readonly feed: FeedState; readonly since: string; readonly load?: Load }
   /** The payload of a `control.revoke` message, and when it came (ms since the Unix epoch). */

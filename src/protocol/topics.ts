@@ -4,6 +4,9 @@
  * source of `orderbook:AAPL` and of every depth of `depth:AAPL`).
  */
 
+import { SYMBOL_BYTES_MAX } from './content-limits.js';
+import { isUser, userOfToken, userToken } from './user-subject.js';
+
 export const STREAMS = ['quotes', 'trades', 'orderbook', 'depth', 'orders', 'analytics', 'rooms'] as const;
 export type Stream = (typeof STREAMS)[number];
 
@@ -29,8 +32,6 @@ export const ALL_SYMBOLS = '*';
 export const ALL_TRADES_SOURCE = 0;
 
 const MARKET_DATA_PREFIX = 'md.';
-/** Longest symbol accepted from a feed or a client, in UTF-16 code units. */
-export const SYMBOL_LENGTH_MAX = 64;
 
 export function isStream(value: unknown): value is Stream {
   return STREAMS.includes(value as Stream);
@@ -72,21 +73,32 @@ function isMarketDataSource(kind: SourceKind): boolean {
   return isStateSource(kind) || kind === 'trades';
 }
 
-/** Names that documents of JavaScript clients cannot hold as members safely. */
-const UNSAFE_NAMES: ReadonlySet<string> = new Set(['__proto__', 'constructor', 'prototype']);
+/** The one name that documents of JavaScript clients cannot hold as a member. */
+const UNSAFE_NAME = '__proto__';
+/** Neither blanks nor control characters nor NATS's wildcards, and no half of a UTF-16 pair. */
+const USABLE = /^[^\s\p{Cc}\p{Surrogate}*>]+$/u;
+const LAST_ASCII = 0x7f;
 
-/** A symbol, or another topic's name: 1–64 visible ASCII characters that NATS accepts inside a subject: no space, control character, `*` or `>`, no empty token. */
+/**
+ * A symbol, or another topic's name: 1 to 128 bytes of UTF-8 that NATS accepts inside a subject: no blank, control character,
+ * `*` or `>`, no empty part between dots.
+ */
 export function isSymbol(value: unknown): value is string {
-  if (typeof value !== 'string' || value.length === 0 || value.length > SYMBOL_LENGTH_MAX) return false;
-  if (UNSAFE_NAMES.has(value)) return false;
+  if (typeof value !== 'string' || value.length === 0 || value.length > SYMBOL_BYTES_MAX) return false;
   let previous = 0x2e;
+  let bytes = 0;
+  let isAscii = true;
   for (let i = 0; i < value.length; i++) {
     const c = value.charCodeAt(i);
-    if (c <= 0x20 || c >= 0x7f || c === 0x2a || c === 0x3e) return false;
+    if (c <= 0x20 || c === LAST_ASCII || c === 0x2a || c === 0x3e) return false;
     if (c === 0x2e && previous === 0x2e) return false;
+    // Each half of a pair is counted as two of its four bytes.
+    bytes += c <= LAST_ASCII ? 1 : c < 0x800 || (c >= 0xd800 && c <= 0xdfff) ? 2 : 3;
+    isAscii &&= c <= LAST_ASCII;
     previous = c;
   }
-  return previous !== 0x2e;
+  if (previous === 0x2e || bytes > SYMBOL_BYTES_MAX || value === UNSAFE_NAME) return false;
+  return isAscii || USABLE.test(value);
 }
 
 export interface Source {
@@ -96,7 +108,7 @@ export interface Source {
 
 /**
  * `md.books.BTC/USDT` → `{kind:'books', symbol:'BTC/USDT'}`, `orders.alice` → `{kind:'orders', symbol:'alice'}`; a name may hold
- * dots. Anything else → undefined.
+ * dots, and a user is escaped (user-subject.ts). Anything else → undefined.
  */
 export function parseSubject(subject: string): Source | undefined {
   const isMarket = subject.startsWith(MARKET_DATA_PREFIX);
@@ -104,13 +116,26 @@ export function parseSubject(subject: string): Source | undefined {
   const dot = subject.indexOf('.', start);
   if (dot < 0) return undefined;
   const kind = subject.slice(start, dot) as SourceKind;
-  const symbol = subject.slice(dot + 1);
-  if (!SOURCE_KINDS.includes(kind) || isMarketDataSource(kind) !== isMarket || !isSymbol(symbol)) return undefined;
+  const symbol = kind === 'orders' ? userOfToken(subject.slice(dot + 1)) : subject.slice(dot + 1);
+  if (!SOURCE_KINDS.includes(kind) || isMarketDataSource(kind) !== isMarket) return undefined;
+  if (symbol === undefined || !isName(kind, symbol)) return undefined;
   return kind === 'analytics' && !isChannel(symbol) ? undefined : { kind, symbol };
 }
 
+/** A subject of market data whose last part is no symbol: what is published on it reaches no client. */
+export function hasUnusableName(subject: string): boolean {
+  const kind = MARKET_DATA_KINDS.find(name => subject.startsWith(`${MARKET_DATA_PREFIX}${name}.`));
+  return kind !== undefined && !isSymbol(subject.slice(MARKET_DATA_PREFIX.length + kind.length + 1));
+}
+
 export function subjectOf(kind: SourceKind, symbol: string): string {
+  if (kind === 'orders') return `orders.${userToken(symbol)}`;
   return isMarketDataSource(kind) ? `${MARKET_DATA_PREFIX}${kind}.${symbol}` : `${kind}.${symbol}`;
+}
+
+/** True for what can be the name of a topic of the kind: users are called otherwise than symbols and rooms. */
+export function isName(kind: SourceKind, name: string): boolean {
+  return kind === 'orders' ? isUser(name) : isSymbol(name);
 }
 
 export function topicOf(stream: Stream, symbol: string): string {

@@ -1,19 +1,19 @@
 /** The edge: what a gateway would refuse is a `TypeError` at the publisher, which says what is wrong. */
 import { inspect } from 'node:util';
-import { DECIMAL_LENGTH_MAX, isDecimal } from '../protocol/decimal.js';
+import { type Amount, normalAmount, normalQuantity } from '../protocol/amount.js';
+import { LEVELS_MAX, NESTING_MAX, SYMBOL_BYTES_MAX } from '../protocol/content-limits.js';
+import { timeText } from '../protocol/time-text.js';
 import { CHANNELS, type Channel, isChannel, isSymbol } from '../protocol/topics.js';
+import { isUser, USER_RULE } from '../protocol/user-subject.js';
 import type { BookLevel, PublishOptions } from './messages.js';
 
-/** Levels of one side that a gateway takes. */
-export const LEVELS_MAX = 5000;
-/** Deepest nesting of a member that a gateway takes. */
-const DEPTH_MAX = 8;
 const MESSAGE_ID_LENGTH_MAX = 128;
+const LONE_SURROGATE = /\p{Surrogate}/u;
 const EPOCH_LENGTH_MAX = 64;
 /** 2001 in µs: a time in seconds or milliseconds is below it. */
 const TS_EVENT_MICROS_MIN = 1e15;
 
-const NAME_RULE = '1 to 64 visible ASCII characters without * and >, no dot at an end and no two in a row';
+const NAME_RULE = `1 to ${SYMBOL_BYTES_MAX} bytes of UTF-8 without blanks, control characters, * and >, no dot at an end and no two in a row`;
 
 /**
  * @param what the name's part in the message, e.g. `symbol`. @throws {TypeError} when it cannot be part of a subject.
@@ -22,27 +22,52 @@ export function checkName(what: string, name: unknown): asserts name is string {
   if (!isSymbol(name)) throw new TypeError(`${what} ${shown(name)}: must be ${NAME_RULE}`);
 }
 
+/** @throws {TypeError} for what is no user: any other text has a subject (protocol/user-subject.ts). */
+export function checkUser(what: string, user: unknown): asserts user is string {
+  if (!isUser(user)) throw new TypeError(`${what} ${shown(user)}: ${USER_RULE}`);
+}
+
 export function checkChannel(channel: unknown): asserts channel is Channel {
   if (isChannel(channel)) return;
   throw new TypeError(`channel ${shown(channel)}: must be one of ${Object.keys(CHANNELS).join(', ')}`);
 }
 
-/** A finite number or a decimal text, signed or not. @param name of the member of `what`. */
-export function checkAmount(what: string, name: string, amount: unknown): void {
-  if (typeof amount === 'number' && Number.isFinite(amount)) return;
-  const isText = typeof amount === 'string' && amount.length <= DECIMAL_LENGTH_MAX;
-  if (isText && isDecimal(amount.startsWith('-') ? amount.slice(1) : amount)) return;
-  throw new TypeError(`${what}.${name} ${shown(amount)}: must be a finite number or a decimal text`);
+/** What a member that holds an amount may be. */
+export interface AmountRule {
+  /** A quantity is not negative. */
+  readonly isQuantity?: boolean;
+  /** There must be a value. */
+  readonly isRequired?: boolean;
+}
+
+/** An amount as `src/protocol/amount.ts` says; null, '' and a member that is not there: no value. @param name of the member of `what` */
+export function checkAmount(what: string, name: string, amount: unknown, rule: AmountRule = {}): void {
+  const normal = amount === undefined ? null : amountOf(amount, rule.isQuantity === true);
+  if (normal !== undefined && (normal !== null || rule.isRequired !== true)) return;
+  const bound = rule.isQuantity === true ? ' from 0' : '';
+  throw new TypeError(`${what}.${name} ${shown(amount)}: must be a finite number, a bigint or a decimal text${bound}`);
+}
+
+function amountOf(amount: unknown, isQuantity: boolean): Amount | null | undefined {
+  return isQuantity ? normalQuantity(amount) : normalAmount(amount);
+}
+
+/** RFC 3339, or a number since the Unix epoch. */
+export function checkTime(what: string, time: unknown): void {
+  if (timeText(time) !== undefined) return;
+  throw new TypeError(
+    `${what} ${shown(time)}: must be RFC 3339, or seconds, milliseconds, µs or nanoseconds since the Unix epoch`,
+  );
 }
 
 export function checkText(what: string, text: unknown): asserts text is string {
   if (typeof text !== 'string') throw new TypeError(`${what} ${shown(text)}: must be a string`);
 }
 
-/** A text or a finite number. */
+/** A text or a number of any size. */
 export function checkId(what: string, id: unknown): void {
-  if (typeof id === 'string' || Number.isFinite(id)) return;
-  throw new TypeError(`${what} ${shown(id)}: must be a string or a finite number`);
+  if (typeof id === 'string' || typeof id === 'bigint' || Number.isFinite(id)) return;
+  throw new TypeError(`${what} ${shown(id)}: must be a string, a finite number or a bigint`);
 }
 
 export function checkOneOf(what: string, value: unknown, known: readonly string[]): void {
@@ -50,20 +75,23 @@ export function checkOneOf(what: string, value: unknown, known: readonly string[
     throw new TypeError(`${what} ${shown(value)}: must be one of ${known.join(', ')}`);
 }
 
-/** One side of a book: at most `LEVELS_MAX` levels, prices and quantities not negative. */
+/** One side of a book: at most `LEVELS_MAX` levels, quantities not negative. */
 export function checkLevels(side: string, levels: unknown): asserts levels is readonly BookLevel[] {
   if (!Array.isArray(levels)) throw new TypeError(`${side} ${shown(levels)}: must be an array of [price, quantity]`);
   if (levels.length > LEVELS_MAX) throw new TypeError(`${side}: ${levels.length} levels, at most ${LEVELS_MAX}`);
   for (let i = 0; i < levels.length; i++) {
     const level: unknown = levels[i];
-    if (!Array.isArray(level) || level.length !== 2 || !isLevelAmount(level[0]) || !isLevelAmount(level[1])) {
-      throw new TypeError(`${side}[${i}] ${shown(level)}: must be [price, quantity], numbers or decimal texts from 0`);
+    if (!Array.isArray(level) || level.length !== 2 || !isAmount(level[0], false) || !isAmount(level[1], true)) {
+      throw new TypeError(
+        `${side}[${i}] ${shown(level)}: must be [price, quantity], numbers, bigints or decimal texts, the quantity from 0`,
+      );
     }
   }
 }
 
-function isLevelAmount(amount: unknown): boolean {
-  return typeof amount === 'number' ? Number.isFinite(amount) && amount >= 0 : isDecimal(amount);
+function isAmount(value: unknown, isQuantity: boolean): boolean {
+  const amount = amountOf(value, isQuantity);
+  return amount !== undefined && amount !== null;
 }
 
 /** @throws {TypeError} when an option of one message cannot be a header. */
@@ -100,7 +128,7 @@ export function carried(what: string, value: unknown): Record<string, unknown> {
 /** As {@link carried}, of any value. */
 export function carriedValue(what: string, value: unknown, depth = 0): unknown {
   if (isScalar(value)) return value;
-  if (depth >= DEPTH_MAX) throw new TypeError(`${what}: nested too deep, at most ${DEPTH_MAX}`);
+  if (depth >= NESTING_MAX) throw new TypeError(`${what}: nested too deep, at most ${NESTING_MAX}`);
   if (Array.isArray(value)) return value.map((item, i) => carriedValue(`${what}[${i}]`, item, depth + 1));
   if (isPlainObject(value)) return carriedMembers(what, value, depth);
   throw new TypeError(`${what} ${shown(value)}: cannot be carried`);
@@ -112,18 +140,35 @@ function carriedMembers(what: string, value: Record<string, unknown>, depth: num
     const member = value[name];
     if (member === undefined) continue;
     if (name === '__proto__') throw new TypeError(`${what}: a member cannot be called __proto__`);
+    if (!isText(name)) throw new TypeError(`${what}: the name ${shown(name)} has half a surrogate pair`);
     copy[name] = isScalar(member) ? member : carriedValue(`${what}.${name}`, member, depth + 1);
   }
   return copy;
 }
 
 function isScalar(value: unknown): boolean {
-  return typeof value === 'string' || typeof value === 'boolean' || value === null || Number.isFinite(value);
+  switch (typeof value) {
+    case 'string':
+      return isText(value);
+    case 'boolean':
+    case 'bigint':
+      return true;
+    case 'number':
+      return Number.isFinite(value);
+    default:
+      return value === null;
+  }
+}
+
+/** False where half of a surrogate pair stands alone: UTF-8 has none. */
+function isText(text: string): boolean {
+  return !LONE_SURROGATE.test(text);
 }
 
 /** No array, date, map, typed array, nor a decimal that writes itself out. */
 function isPlainObject(value: unknown): value is Record<string, unknown> {
-  return Object.prototype.toString.call(value) === '[object Object]' && !('toJSON' in (value as object));
+  if (Object.prototype.toString.call(value) !== '[object Object]') return false;
+  return typeof (value as { readonly toJSON?: unknown }).toJSON !== 'function';
 }
 
 const SHOWN_LENGTH_MAX = 80;

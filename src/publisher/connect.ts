@@ -1,13 +1,16 @@
 import { randomBytes } from 'node:crypto';
-import { Packr } from 'msgpackr';
 import { type ConnectionOptions, connect, type NatsConnection } from 'nats';
+import { MESSAGE_BYTES_DEFAULT } from '../protocol/content-limits.js';
+import { stringifyExact } from '../protocol/exact-json.js';
+import { MsgpackWriter } from '../protocol/msgpack-writer.js';
 import { checkEpoch } from './checks.js';
 import { CoreSender } from './core-sender.js';
 import { JetStreamSender } from './jetstream-sender.js';
-import { PAYLOAD_BYTES_MAX, Publisher } from './publisher.js';
+import { Publisher } from './publisher.js';
 
 /** Some 28 000 quotes. */
 const WAITING_BYTES_MAX_DEFAULT = 32 * 1024 * 1024;
+const WAITING_BYTES_MIN = 512 * 1024;
 const IN_FLIGHT_MAX_DEFAULT = 256;
 const ACK_TIMEOUT_MS_DEFAULT = 2_000;
 /** Well within the two minutes that are a stream's duplicate window unless it is told otherwise. */
@@ -50,6 +53,11 @@ export interface PublisherOptions {
    */
   readonly waitingBytesMax?: number;
   /**
+   * Longest message, in bytes, half of `waitingBytesMax` at most. As gateways take it (`MESSAGE_BYTES_MAX`): 1 MiB when left
+   * out.
+   */
+  readonly messageBytesMax?: number;
+  /**
    * JetStream: messages on their way at a time, on different subjects; of one subject, there is one. 256 when left out.
    */
   readonly inFlightMax?: number;
@@ -81,6 +89,7 @@ export async function connectPublisher(
     ownsConnection: !isConnected,
     sender: options.jetstream ? new JetStreamSender(connection, checked) : new CoreSender(connection, checked),
     encode: encoderOf(options.format ?? 'json'),
+    messageBytesMax: checked.messageBytesMax,
     nowMicros: () => (performance.timeOrigin + performance.now()) * 1000,
   });
 }
@@ -91,14 +100,17 @@ function withDefaults(options: PublisherOptions) {
   if (jetstream && numbered) throw new TypeError('numbered true: under JetStream the stream numbers');
   if (!numbered && epoch !== undefined) throw new TypeError('epoch: is of no use, as nothing is numbered');
   if (epoch !== undefined) checkEpoch(epoch);
+  const waitingBytesMax = atLeast(
+    WAITING_BYTES_MIN,
+    'waitingBytesMax',
+    options.waitingBytesMax,
+    WAITING_BYTES_MAX_DEFAULT,
+  );
+  const messageBytesMax = atLeast(1, 'messageBytesMax', options.messageBytesMax, MESSAGE_BYTES_DEFAULT);
   return {
     epoch: numbered ? (epoch ?? randomBytes(EPOCH_BYTES).toString('hex')) : undefined,
-    waitingBytesMax: atLeast(
-      2 * PAYLOAD_BYTES_MAX,
-      'waitingBytesMax',
-      options.waitingBytesMax,
-      WAITING_BYTES_MAX_DEFAULT,
-    ),
+    waitingBytesMax,
+    messageBytesMax: Math.min(messageBytesMax, waitingBytesMax / 2),
     inFlightMax: atLeast(1, 'inFlightMax', options.inFlightMax, IN_FLIGHT_MAX_DEFAULT),
     ackTimeoutMs: atLeast(1, 'ackTimeoutMs', options.ackTimeoutMs, ACK_TIMEOUT_MS_DEFAULT),
     retryForMs: atLeast(1, 'retryForMs', options.retryForMs, RETRY_FOR_MS_DEFAULT),
@@ -111,10 +123,13 @@ function atLeast(min: number, name: string, value: number | undefined, otherwise
   throw new TypeError(`${name} ${value}: must be a whole number from ${min}`);
 }
 
-/** Payloads of the format. */
+/** Payloads of the format, every number in them exact. */
 export function encoderOf(format: 'json' | 'msgpack'): (message: object) => Uint8Array {
-  if (format === 'json') return message => Buffer.from(JSON.stringify(message));
-  // Plain maps: a gateway takes no extension types.
-  const packr = new Packr({ useRecords: false });
-  return message => packr.pack(message);
+  if (format === 'json') return message => Buffer.from(stringifyExact(message));
+  const writer = new MsgpackWriter();
+  return message => {
+    writer.clear();
+    writer.value(message);
+    return writer.written.slice();
+  };
 }

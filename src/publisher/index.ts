@@ -20,6 +20,7 @@ export type {
   PublishOptions,
   QuoteChanges,
   Side,
+  Time,
   Trade,
 } from './messages.js';
 export type { Publisher, PublisherStats } from './publisher.js';

@@ -1,35 +1,40 @@
 /**
  * What a publisher sends, as types. Quotes, trades and orders may have members of the publisher's own, of anything that
- * JSON can carry: they are passed on to clients.
+ * JSON can carry, bigints included: they are passed on to clients, exactly.
  */
 import type { Channel } from '../protocol/topics.js';
 
 /**
- * A price, quantity or ratio: a finite number, or its decimal text (`"150.25"`, `"-0.12"`), which reaches clients as it
- * was written, never through a float.
+ * A price, quantity or ratio: a finite number, a bigint, or a decimal text (`"150.25"`, `"-0.12"`, `"1E-8"`), whose digits
+ * reach clients as they were written, without an exponent, and never through a float. Quantities are not negative.
  */
-export type Amount = number | string;
+export type Amount = number | bigint | string;
+
+/** RFC 3339, or seconds, milliseconds, µs or nanoseconds since the Unix epoch: which of them, the size says. */
+export type Time = string | number | bigint;
 
 /** One price level. Quantity 0 removes the level, in a change. */
 export type BookLevel = readonly [price: Amount, quantity: Amount];
 
-/** A whole quote. Prices in the instrument's quote currency. */
+/**
+ * A whole quote: at least one member besides the symbol. Prices in the instrument's quote currency; `null` where there is no
+ * value.
+ */
 export interface AssetQuote {
   readonly symbol: string;
   /** Last price. */
-  readonly current_price: Amount;
+  readonly current_price?: Amount | null;
   /** What `change` is counted from, e.g. the last close. */
-  readonly base_price?: Amount;
+  readonly base_price?: Amount | null;
   /** `current_price` − `base_price`. */
-  readonly change?: Amount;
+  readonly change?: Amount | null;
   /** The same in percent of `base_price`: 1.5 is 1.5 %. */
-  readonly change_percent?: Amount;
-  readonly bid?: Amount;
-  readonly ask?: Amount;
+  readonly change_percent?: Amount | null;
+  readonly bid?: Amount | null;
+  readonly ask?: Amount | null;
   /** Units traded so far in the session. */
-  readonly volume?: Amount;
-  /** RFC 3339, UTC. */
-  readonly last_updated?: string;
+  readonly volume?: Amount | null;
+  readonly last_updated?: Time | null;
 }
 
 /** Changed members of a quote. A member cannot be removed by one; a whole quote without it does that. */
@@ -38,17 +43,17 @@ export type QuoteChanges = Partial<Omit<AssetQuote, 'symbol'>>;
 /** One execution. */
 export interface Trade {
   /** Unique among the symbol's trades. */
-  readonly trade_id: string | number;
+  readonly trade_id: string | number | bigint;
   readonly symbol: string;
   readonly price: Amount;
   readonly quantity: Amount;
   /** Parties and their fees: shown only to clients entitled to `trades:full`. */
   readonly buyer_id?: string;
   readonly seller_id?: string;
-  readonly buyer_fee?: Amount;
-  readonly seller_fee?: Amount;
-  /** RFC 3339, UTC. Left out: the message's event time. */
-  readonly executed_at?: string;
+  readonly buyer_fee?: Amount | null;
+  readonly seller_fee?: Amount | null;
+  /** Left out: the message's event time. */
+  readonly executed_at?: Time;
 }
 
 export const ORDER_ACTIONS = ['created', 'filled', 'partially_filled', 'cancelled', 'rejected'] as const;
@@ -60,7 +65,7 @@ export type Side = (typeof SIDES)[number];
 /** What happened to an order, and how it stands after it. Only its user sees it. */
 export interface OrderUpdate {
   readonly action: OrderAction;
-  readonly order_id: string | number;
+  readonly order_id: string | number | bigint;
   readonly symbol: string;
   readonly side: Side;
   /** The order's state in the publisher's own words, e.g. `open`. */
@@ -68,19 +73,19 @@ export interface OrderUpdate {
   readonly quantity: Amount;
   /** In all so far, not by this update. */
   readonly filled_quantity: Amount;
-  /** Limit price. Left out where the order has none. */
-  readonly price?: Amount;
-  /** RFC 3339, UTC. Left out: the message's event time. */
-  readonly timestamp?: string;
+  /** Limit price. Left out, or null, where the order has none. */
+  readonly price?: Amount | null;
+  /** Left out: the message's event time. */
+  readonly timestamp?: Time;
 }
 
 /** One message of an analytics channel. */
 export interface AnalyticsMessage {
   /** The channel's type (`alert` of `alerts`); left out, it is filled in. */
   readonly type?: string;
-  /** RFC 3339, UTC. Left out: the message's event time. */
-  readonly timestamp?: string;
-  /** Anything that JSON can carry. */
+  /** Left out: the message's event time. */
+  readonly timestamp?: Time;
+  /** Anything that JSON can carry, whole numbers of any size (bigint) included. */
   readonly data: unknown;
 }
 

@@ -1,6 +1,9 @@
 /** Payloads of each subject: what was given, checked, with the members that it leaves to be filled in. */
+import { MEMBER_NAME_LENGTH_MAX, MEMBER_VALUE_LENGTH_MAX, QUOTE_MEMBERS_MAX } from '../protocol/content-limits.js';
+import { stringifyExact } from '../protocol/exact-json.js';
 import { CHANNELS, type Channel } from '../protocol/topics.js';
 import {
+  type AmountRule,
   carried,
   carriedValue,
   checkAmount,
@@ -10,6 +13,8 @@ import {
   checkName,
   checkOneOf,
   checkText,
+  checkTime,
+  checkUser,
 } from './checks.js';
 import {
   type AssetQuote,
@@ -23,22 +28,44 @@ import {
 
 type Members = Readonly<Record<string, unknown>>;
 
-const AMOUNTS_OF_QUOTE = ['current_price', 'base_price', 'change', 'change_percent', 'bid', 'ask', 'volume'];
-const AMOUNTS_OF_TRADE = ['price', 'quantity', 'buyer_fee', 'seller_fee'];
-const AMOUNTS_OF_ORDER = ['quantity', 'filled_quantity', 'price'];
+type AmountRules = readonly (readonly [name: string, rule: AmountRule])[];
+
+const QUANTITY: AmountRule = { isQuantity: true };
+const REQUIRED_QUANTITY: AmountRule = { isQuantity: true, isRequired: true };
+
+const AMOUNTS_OF_QUOTE: AmountRules = [
+  ['current_price', {}],
+  ['base_price', {}],
+  ['change', {}],
+  ['change_percent', {}],
+  ['bid', {}],
+  ['ask', {}],
+  ['volume', QUANTITY],
+];
+const AMOUNTS_OF_TRADE: AmountRules = [
+  ['price', { isRequired: true }],
+  ['quantity', REQUIRED_QUANTITY],
+  ['buyer_fee', {}],
+  ['seller_fee', {}],
+];
+const AMOUNTS_OF_ORDER: AmountRules = [
+  ['quantity', REQUIRED_QUANTITY],
+  ['filled_quantity', REQUIRED_QUANTITY],
+  ['price', {}],
+];
 
 export function quotePayload(quote: AssetQuote): Members {
   const members = carried('quote', quote);
   checkName('quote.symbol', members.symbol);
   if (members.partial !== undefined) throw new TypeError('quote.partial: changes are published by partialQuote');
-  checkQuoteMembers('quote', members, ['current_price']);
+  checkQuoteMembers('quote', members);
   return members;
 }
 
 export function quoteChangesPayload(symbol: string, changes: QuoteChanges): Members {
   checkName('symbol', symbol);
   const members = carried('changes', changes);
-  checkQuoteMembers('changes', members, []);
+  checkQuoteMembers('changes', { ...members, symbol });
   return { ...members, symbol, partial: true };
 }
 
@@ -54,21 +81,23 @@ export function tradePayload(trade: Trade, time: string): Members {
   const members = carried('trade', trade);
   checkName('trade.symbol', members.symbol);
   checkId('trade.trade_id', members.trade_id);
-  checkAmounts('trade', members, AMOUNTS_OF_TRADE, ['price', 'quantity']);
-  return { ...members, type: 'trade_executed', executed_at: timeOr('trade.executed_at', members.executed_at, time) };
+  checkAmounts('trade', members, AMOUNTS_OF_TRADE);
+  // A type of the publisher's own reaches clients as `source_type`.
+  return { type: 'trade_executed', ...members, executed_at: timeOr('trade.executed_at', members.executed_at, time) };
 }
 
 export function orderPayload(userId: string, update: OrderUpdate, time: string): Members {
-  checkName('userId', userId);
+  checkUser('userId', userId);
   const members = carried('update', update);
   checkOneOf('update.action', members.action, ORDER_ACTIONS);
   checkId('update.order_id', members.order_id);
   checkName('update.symbol', members.symbol);
   checkOneOf('update.side', members.side, SIDES);
   checkText('update.status', members.status);
-  checkAmounts('update', members, AMOUNTS_OF_ORDER, ['quantity', 'filled_quantity']);
+  checkAmounts('update', members, AMOUNTS_OF_ORDER);
   const timestamp = timeOr('update.timestamp', members.timestamp, time);
-  return { ...members, type: 'order_update', user_id: userId, timestamp };
+  if (members.user_id !== undefined) checkOneOf('update.user_id', members.user_id, [userId]);
+  return { type: 'order_update', ...members, user_id: userId, timestamp };
 }
 
 export function analyticsPayload(channel: Channel, given: unknown, time: string): Members {
@@ -87,20 +116,39 @@ export function roomPayload(room: string, from: string, data: unknown, time: str
   return { type: 'room_message', room, from, data: carriedValue('data', data), timestamp: time };
 }
 
-function checkQuoteMembers(what: string, members: Members, required: readonly string[]): void {
-  checkAmounts(what, members, AMOUNTS_OF_QUOTE, required);
-  if (members.last_updated !== undefined) checkText(`${what}.last_updated`, members.last_updated);
-}
-
-function checkAmounts(what: string, members: Members, names: readonly string[], required: readonly string[]): void {
+/** @param members the symbol among them */
+function checkQuoteMembers(what: string, members: Members): void {
+  checkAmounts(what, members, AMOUNTS_OF_QUOTE);
+  const { last_updated: time } = members;
+  if (time !== undefined && time !== null) checkTime(`${what}.last_updated`, time);
+  const names = Object.keys(members);
+  if (names.length < 2) throw new TypeError(`${what}: must have a member besides the symbol`);
+  if (names.length > QUOTE_MEMBERS_MAX) {
+    throw new TypeError(`${what}: ${names.length} members, at most ${QUOTE_MEMBERS_MAX}`);
+  }
   for (const name of names) {
-    const amount = members[name];
-    if (amount !== undefined || required.includes(name)) checkAmount(what, name, amount);
+    if (name.length > MEMBER_NAME_LENGTH_MAX) {
+      throw new TypeError(`${what}: a name of ${name.length} characters, at most ${MEMBER_NAME_LENGTH_MAX}`);
+    }
+    const length = lengthOf(members[name]);
+    if (length > MEMBER_VALUE_LENGTH_MAX) {
+      throw new TypeError(`${what}.${name}: ${length} characters, at most ${MEMBER_VALUE_LENGTH_MAX}`);
+    }
   }
 }
 
-function timeOr(what: string, given: unknown, time: string): string {
+/** Characters of a text, or of an object's JSON. Other values are short. */
+function lengthOf(value: unknown): number {
+  if (typeof value === 'string') return value.length;
+  return typeof value === 'object' && value !== null ? stringifyExact(value).length : 0;
+}
+
+function checkAmounts(what: string, members: Members, rules: AmountRules): void {
+  for (const [name, rule] of rules) checkAmount(what, name, members[name], rule);
+}
+
+function timeOr(what: string, given: unknown, time: string): unknown {
   if (given === undefined) return time;
-  checkText(what, given);
+  checkTime(what, given);
   return given;
 }

@@ -22,8 +22,6 @@ import {
 } from './payloads.js';
 import { closedError, type Sender } from './sender.js';
 
-/** Longest message that a gateway takes, in bytes. */
-export const PAYLOAD_BYTES_MAX = 256 * 1024;
 /** How long `close` waits for what is still on its way. */
 const CLOSE_TIMEOUT_MS = 5_000;
 
@@ -45,6 +43,8 @@ export interface PublisherParts {
   readonly ownsConnection: boolean;
   readonly sender: Sender;
   readonly encode: (message: object) => Uint8Array;
+  /** Longest message, in bytes. */
+  readonly messageBytesMax: number;
   /** µs since the Unix epoch. */
   readonly nowMicros: () => number;
 }
@@ -130,7 +130,7 @@ export class Publisher {
   }
 
   /**
-   * @param data what the message says, anything that JSON can carry; or, with a member `data`, an {@link
+   * @param data what the message says, anything that JSON can carry, and bigints; or, with a member `data`, an {@link
    * AnalyticsMessage}.
    */
   analytics(channel: Channel, data: unknown, options: PublishOptions = {}): Promise<PublishAck> {
@@ -184,11 +184,11 @@ export class Publisher {
     tsEventMicros: number,
   ): Promise<PublishAck> {
     if (this.#closing !== undefined) throw closedError();
-    const { encode, sender } = this.#parts;
+    const { encode, messageBytesMax, sender } = this.#parts;
     const subject = subjectOf(kind, name);
     const payload = encode(message);
-    if (payload.length > PAYLOAD_BYTES_MAX) {
-      throw new TypeError(`${subject}: ${payload.length} bytes, at most ${PAYLOAD_BYTES_MAX}`);
+    if (payload.length > messageBytesMax) {
+      throw new TypeError(`${subject}: ${payload.length} bytes, at most ${messageBytesMax}`);
     }
     const ack = sender.send({
       subject,

@@ -5,10 +5,14 @@ import type { AddressInfo } from 'node:net';
 import { extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
+import { connect, headers } from 'nats';
 import { type Browser, chromium, type Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { connectPublisher } from '../../src/publisher/index.js';
 import { chromiumBinary } from '../support/chromium.js';
 import { startGateway, type TestGateway, testToken } from '../support/gateway.js';
+import { startNatsServer } from '../support/nats-server.js';
+import { until } from '../support/until.js';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const PAGE_DIR = join(ROOT, 'ops/examples/browser');
@@ -25,6 +29,7 @@ let origin: string;
 let browser: Browser;
 const gateways: TestGateway[] = [];
 const pages: Page[] = [];
+const ends: (() => unknown)[] = [];
 
 beforeAll(async () => {
   const { outputFiles } = await build({
@@ -53,6 +58,7 @@ beforeAll(async () => {
 afterEach(async () => {
   await Promise.all(pages.splice(0).map(page => page.close()));
   await Promise.all(gateways.splice(0).map(gateway => gateway.stop('SIGKILL')));
+  for (let end = ends.pop(); end !== undefined; end = ends.pop()) await end();
 });
 
 afterAll(async () => {
@@ -120,6 +126,50 @@ describe('R34 a page in a browser', () => {
     },
     RETURN_TIMEOUT_MS * 2,
   );
+
+  it('D4: shows ids of trades above 2^53 with all their digits', async () => {
+    const nats = await startNatsServer();
+    ends.push(() => nats.stop());
+    const gateway = await gatewayWith({ NATS_URL: nats.url });
+    const publisher = await connectPublisher({ servers: nats.url });
+    ends.push(() => publisher.close());
+    const { page, faults } = await openPage(gateway);
+    const trade = { symbol: 'AAPL', trade_id: 8389766145050670869n, price: '10.51', quantity: '50' };
+    const shown = page.locator('#trades li');
+    await until(
+      async () => {
+        void publisher.trade(trade);
+        return (await shown.count()) > 0;
+      },
+      LIVE_TIMEOUT_MS,
+      'a trade',
+    );
+    expect(await shown.first().textContent()).toBe('AAPL 8389766145050670869: 50 at 10.51');
+    expect(faults).toEqual([]);
+  });
+
+  it('D6: shows that the quotes of a symbol are old while a message of its publisher is missing', async () => {
+    const nats = await startNatsServer();
+    ends.push(() => nats.stop());
+    const gateway = await gatewayWith({ NATS_URL: nats.url });
+    const connection = await connect({ servers: nats.url });
+    ends.push(() => connection.close());
+    const publish = (seq: number, quote: object) => {
+      const numbered = headers();
+      numbered.set('Epoch', 'p1');
+      numbered.set('Seq', String(seq));
+      connection.publish('md.quotes.AAPL', JSON.stringify({ symbol: 'AAPL', ...quote }), { headers: numbered });
+    };
+    publish(1, { current_price: 10 });
+    await connection.flush();
+    const { page } = await openPage(gateway);
+    await price(page, 'AAPL').filter({ hasText: '10' }).waitFor({ timeout: LIVE_TIMEOUT_MS });
+    publish(3, { bid: 9, partial: true });
+    await page.locator('tr[data-symbol="AAPL"][data-stale="true"]').waitFor({ timeout: LIVE_TIMEOUT_MS });
+    publish(4, { current_price: 12 });
+    await page.locator('tr[data-symbol="AAPL"][data-stale="false"]').waitFor({ timeout: LIVE_TIMEOUT_MS });
+    expect(await price(page, 'AAPL').textContent()).toBe('12');
+  });
 
   it('R34 of an origin that is not allowed keeps trying, visibly', async () => {
     const gateway = await gatewayWith({ ALLOWED_ORIGINS: 'https://elsewhere.example.com' });

@@ -103,8 +103,15 @@ describe.each(FORMATS)('R36 in %s', format => {
       publish('publishedQuotes.send', `md.quotes.${symbol}`, { symbol, bid: Date.now(), partial: true }, format);
       return client.frames.some(({ message }) => message === 'quotes_delta');
     });
-    publish('publishedQuotes.send', `md.quotes.${symbol}`, { symbol, current_price: 1 }, format);
+    // A change of much is sent as the whole; one of little, as the members that changed.
+    const note = 'x'.repeat(500);
+    publish('publishedQuotes.send', `md.quotes.${symbol}`, { symbol, current_price: 1, note, bid: 1 }, format);
+    publish('publishedQuotes.send', `md.quotes.${symbol}`, { symbol, current_price: 1, note }, format);
     await until(() => JSON.stringify(client.frames).includes('"op":"remove"'));
+    publish('publishedQuotes.send', `md.quotes.${symbol}`, { symbol, bid: 1e-7, ask: 2, volume: 3 }, format);
+    await until(() => JSON.stringify(client.frames).includes(`"path":"/quotes/${symbol}","value"`));
+    publisher.nats.publish(`md.quotes.${symbol}`, 'not JSON');
+    await client.arrived('stale');
     const topic = { stream: 'quotes', symbol };
     expect(await client.ask({ action: 'subscribe', ...topic, class: '100ms' })).toMatchObject({ class: '100ms' });
     const snapshots = () => client.frames.filter(({ message }) => message === 'quotes_snapshot').length;

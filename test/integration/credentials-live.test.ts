@@ -402,7 +402,7 @@ describe.each([
       let n = 0;
       const timer = setInterval(() => {
         publisher.put('orders.olga', order(`o${n}`));
-        publisher.put('analytics.alerts', { data: n, timestamp: 't' });
+        publisher.put('analytics.alerts', { data: n, timestamp: '2026-11-20T22:50:02.316Z' });
         client.send({ action: 'publish', stream: 'rooms', room: 'whole', data: n });
         n++;
       }, 3);

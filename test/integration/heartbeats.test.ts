@@ -119,7 +119,7 @@ describe.each([
 
       publisher.put('md.trades.EV', trade('EV', 1));
       publisher.put(`orders.${sub}`, { action: 'created', order_id: 'o1' });
-      publisher.put('analytics.alerts', { data: 'x', timestamp: 't' });
+      publisher.put('analytics.alerts', { data: 'x', timestamp: '2026-11-20T22:50:02.316Z' });
       client.send({ action: 'publish', stream: 'rooms', room: format, data: 1, id: 'm' });
       const frames = [
         await client.next('trade', frame => frame.trade_id === 1),

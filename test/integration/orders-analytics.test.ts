@@ -160,7 +160,8 @@ describe('R25 analytics', () => {
     client.send({ action: 'subscribe', channels: ['lp-performance'], id: 's' });
     const subscribed = await client.next('answer', frame => frame.id === 's');
     expect(subscribed).toMatchObject({ type: 'subscribed', stream: 'analytics', topics: ['analytics:lp-performance'] });
-    for (let n = 0; n < 220; n++) publisher.put('analytics.lp-performance', { data: { n }, timestamp: 't' });
+    for (let n = 0; n < 220; n++)
+      publisher.put('analytics.lp-performance', { data: { n }, timestamp: '2026-11-20T22:50:02.316Z' });
     const frames = await client.arrived('lp-metrics', 220);
     expect(frames.map(frame => (frame.data as { n: number }).n)).toEqual(Array.from({ length: 220 }, (_, n) => n));
     expect(Math.max(...client.batches)).toBeLessThanOrEqual(50);
@@ -179,7 +180,7 @@ describe('R25 analytics', () => {
     trader.send({ action: 'subscribe', channels: ['exposure-updates', 'alerts'], id: 'e' });
     expect(await trader.next('refusal', frame => frame.type === 'error')).toMatchObject({ code: 'forbidden' });
     const risk = await connect('/ws/analytics?channels=exposure-updates', { roles: ['risk'] });
-    publisher.put('analytics.exposure-updates', { data: { net: '5' }, timestamp: 't' });
+    publisher.put('analytics.exposure-updates', { data: { net: '5' }, timestamp: '2026-11-20T22:50:02.316Z' });
     expect((await risk.arrived('exposure-update'))[0]).toMatchObject({ data: { net: '5' } });
   });
 

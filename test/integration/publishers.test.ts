@@ -8,9 +8,11 @@ import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { isDeepStrictEqual, promisify } from 'node:util';
-import { unpack } from 'msgpackr';
+import * as messagePack from 'msgpackr';
 import { connect, type Msg, type NatsConnection } from 'nats';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { WebSocket } from 'ws';
+import { MillraceClient } from '../../src/client/index.js';
 import { connectPublisher } from '../../src/publisher/index.js';
 import { TestClient } from '../support/client.js';
 import { Documents } from '../support/documents.js';
@@ -25,6 +27,8 @@ const NATS_CLI_STAND_IN = join(ROOT, 'test/support/nats-cli.mjs');
 const EXAMPLE_TIMEOUT_MS = 20_000;
 /** 2001 in µs: times in any other unit are below it. */
 const TS_EVENT_MICROS_MIN = 1e15;
+/** What the examples give their trade: no JavaScript number holds it. */
+const TRADE_ID = 8389766145050670869n;
 /** `{`; what begins otherwise is MessagePack. */
 const JSON_START = 0x7b;
 
@@ -39,6 +43,9 @@ let toolsDir: string;
 /** Everything that is published, dead letters included. */
 const published: Msg[] = [];
 const clients: TestClient[] = [];
+const sdkClients: MillraceClient[] = [];
+/** Ids of the trades that a client of the SDK got, by symbol and format. */
+const trades = new Map<string, unknown[]>();
 
 beforeAll(async () => {
   toolsDir = await mkdtemp(join(tmpdir(), 'millrace-tools-'));
@@ -52,6 +59,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   for (const client of clients) await client.close();
+  for (const client of sdkClients) client.close();
   await listener?.close();
   await gateway?.stop();
   await nats?.stop();
@@ -71,9 +79,22 @@ async function watch(symbol: string): Promise<TestClient> {
   return client;
 }
 
+/** Clients of the SDK that follow the symbol's trades, one in each format. */
+async function followTrades(symbol: string): Promise<void> {
+  for (const format of ['json', 'msgpack'] as const) {
+    const client = new MillraceClient({ url: gateway.url, WebSocket, format, messagePack });
+    sdkClients.push(client);
+    const ids: unknown[] = [];
+    trades.set(`${symbol} ${format}`, ids);
+    const stream = client.trades([symbol]).on('event', ({ message }) => ids.push(message.trade_id));
+    await stream.ready;
+  }
+}
+
 /** Payloads that were published on the subject. */
 function on(subject: string): Record<string, unknown>[] {
-  const decode = ({ data }: Msg) => (data[0] === JSON_START ? JSON.parse(Buffer.from(data).toString()) : unpack(data));
+  const decode = ({ data }: Msg) =>
+    data[0] === JSON_START ? JSON.parse(Buffer.from(data).toString()) : messagePack.unpack(data);
   return published.filter(message => message.subject === subject).map(decode);
 }
 
@@ -96,6 +117,7 @@ describe('R38 the example', () => {
     let client: TestClient;
     beforeAll(async () => {
       client = await watch(symbol);
+      await followTrades(symbol);
       await run(program, [join(EXAMPLES, file)], { env: env(symbol), timeout: EXAMPLE_TIMEOUT_MS });
     });
 
@@ -107,8 +129,17 @@ describe('R38 the example', () => {
       expect(held.document.quotes[symbol]).toEqual(quote);
       expect(held.books.get(symbol)).toEqual({ bids: { '10.49': '300', '10.48': '150' }, asks: { '10.52': '75' } });
       const [trade] = await client.arrived('trade_executed');
-      expect(trade).toMatchObject({ trade_id: `${symbol}-1`, symbol, price: '10.51', quantity: '50' });
+      expect(trade).toMatchObject({ symbol, price: '10.51', quantity: '50' });
     });
+
+    it.each(['json', 'msgpack'] as const)(
+      'D4: brings the id of its trade to a client with all digits, in %s',
+      async format => {
+        const ids = () => trades.get(`${symbol} ${format}`) ?? [];
+        await until(() => ids().length > 0);
+        expect(ids()).toEqual([TRADE_ID]);
+      },
+    );
 
     it('R38 brings its order, its alert and what it says in a room to a client', async () => {
       const [order] = await client.arrived('order_update');

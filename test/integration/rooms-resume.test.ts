@@ -188,11 +188,11 @@ describe.each([
     const before = await connect(first, '/ws/analytics');
     before.send({ action: 'subscribe', channels: ['alerts'], id: 's' });
     const { positions } = await answer(before, 's');
-    publisher.put('analytics.alerts', { data: 'a1', timestamp: 't' });
+    publisher.put('analytics.alerts', { data: 'a1', timestamp: '2026-11-20T22:50:02.316Z' });
     const [seen] = await before.arrived('alert');
     await before.close();
-    publisher.put('analytics.alerts', { data: 'a2', timestamp: 't' });
-    publisher.put('analytics.alerts', { data: 'a3', timestamp: 't' });
+    publisher.put('analytics.alerts', { data: 'a2', timestamp: '2026-11-20T22:50:02.316Z' });
+    publisher.put('analytics.alerts', { data: 'a3', timestamp: '2026-11-20T22:50:02.316Z' });
     const gateway = jetstream === 'on' ? second : first;
     await publisher.settled(gateway);
     const back = await connect(gateway, '/ws/analytics');

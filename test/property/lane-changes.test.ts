@@ -104,7 +104,10 @@ class World {
       startEncoder: shard => {
         const ring = rings[shard] as SharedArrayBuffer;
         this.#threads[shard] = new StepThread(
-          new ShardEncoder({ ring, doorbells, batchMax: 3, progress: createProgress() }, nowMicros),
+          new ShardEncoder(
+            { ring, doorbells, messageBytesMax: 1024 * 1024, batchMax: 3, progress: createProgress() },
+            nowMicros,
+          ),
         );
         return this.#threads[shard];
       },
@@ -122,6 +125,7 @@ class World {
       isBehind: () => false,
       hungAfterMs: Number.POSITIVE_INFINITY,
       stableAfterMs: 0,
+      onHold: () => {},
       onRejected: (_subject, _payload, reason) => {
         throw new Error(reason);
       },

@@ -56,6 +56,15 @@ const STATE_STEPS = [
       depth: fc.nat(2),
     }),
   },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      ...is('bad_state'),
+      kind: fc.constantFrom('quotes' as const, 'books' as const),
+      symbol,
+      isPartial: fc.boolean(),
+    }),
+  },
   { weight: 6, arbitrary: fc.record({ ...is('unsubscribe'), peerIndex, stream: stateStream, symbol }) },
   { weight: 4, arbitrary: fc.record({ ...is('resync'), peerIndex, stream: stateStream, symbol }) },
   { weight: 2, arbitrary: fc.record({ ...is('quote_burst'), symbol, count: fc.integer({ min: 50, max: 400 }) }) },
@@ -284,6 +293,9 @@ function runOfTopic(world: World, s: Extract<Step, { topic: object }>): void {
 async function runOfWorld(world: World, s: Exclude<Step, { peerIndex: number } | { topic: object }>): Promise<void> {
   const { gateway, feed } = world;
   switch (s.op) {
+    case 'bad_state':
+      world.badState(s.kind, s.symbol, s.isPartial);
+      return;
     case 'quote':
       world.quote(s.symbol, s.price, s.field, s.isPartial);
       break;

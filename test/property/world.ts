@@ -65,7 +65,9 @@ export class World {
   readonly log = new EventLog();
   readonly quotes = new Map<string, Record<string, unknown>>();
   readonly books = new Map<string, { bids: Map<number, string>; asks: Map<number, string> }>();
-  /** Documents that changes no longer apply to, as some may have been lost: they wait for a whole one. */
+  /** Documents of which something may be lost: the next change shows it, unless that is whole. */
+  readonly #doubtful = new Set<string>();
+  /** Documents that lack a change: they wait for a whole one, and clients are told. */
   readonly #stale = new Set<string>();
   readonly #isCalm: boolean;
   #events = 0;
@@ -83,11 +85,11 @@ export class World {
     const before = this.quotes.get(symbol);
     if (isPartial) {
       this.feed.put(`md.quotes.${symbol}`, { symbol, partial: true, bid: price, ...own });
-      const isApplied = before !== undefined && !this.#stale.has(`quotes:${symbol}`);
+      const isApplied = this.#changes(`quotes:${symbol}`, before !== undefined);
       if (isApplied) this.quotes.set(symbol, { ...before, bid: price, ...own });
       return;
     }
-    this.#stale.delete(`quotes:${symbol}`);
+    this.#isWhole(`quotes:${symbol}`);
     const whole = { symbol, current_price: price, ...own };
     this.feed.put(`md.quotes.${symbol}`, whole);
     this.quotes.set(symbol, whole);
@@ -101,9 +103,9 @@ export class World {
     this.feed.put(`md.books.${symbol}`, message);
     if (isSnapshot) {
       book = { bids: new Map(), asks: new Map() };
-      this.#stale.delete(`books:${symbol}`);
-    }
-    if (book === undefined || this.#stale.has(`books:${symbol}`)) return;
+      this.#isWhole(`books:${symbol}`);
+    } else if (!this.#changes(`books:${symbol}`, book !== undefined)) return;
+    if (book === undefined) return;
     this.books.set(symbol, book);
     for (const [side, changes] of [
       ['bids', bids],
@@ -114,6 +116,25 @@ export class World {
         else book[side].set(price, String(quantity));
       }
     }
+  }
+
+  /** A change that is refused, whatever it is of: it counts as lost. */
+  badState(kind: 'quotes' | 'books', symbol: string, isPartial: boolean): void {
+    if (this.#isCalm) return;
+    const bad = { symbol, bad: true, bid: '0x10', bids: [['1', '-1']] };
+    this.feed.put(subjectOf(kind, symbol), { ...bad, partial: isPartial, snapshot: !isPartial });
+    this.#stale.add(`${kind}:${symbol}`);
+  }
+
+  /** True where a change applies; else the document lacks it. */
+  #changes(document: string, isThere: boolean): boolean {
+    if (!isThere || this.#doubtful.has(document)) this.#stale.add(document);
+    return !this.#stale.has(document);
+  }
+
+  #isWhole(document: string): void {
+    this.#doubtful.delete(document);
+    this.#stale.delete(document);
   }
 
   event(stream: EventStream, name: string, isToBeRefused = false, isLarge = false): void {
@@ -268,8 +289,7 @@ export class World {
   }
 
   #doubtDocuments(): void {
-    for (const symbol of this.quotes.keys()) this.#stale.add(`quotes:${symbol}`);
-    for (const symbol of this.books.keys()) this.#stale.add(`books:${symbol}`);
+    for (const symbol of SYMBOLS) for (const kind of ['quotes', 'books']) this.#doubtful.add(`${kind}:${symbol}`);
   }
 
   #command(
@@ -323,6 +343,8 @@ export class World {
       const subscription = socket.session.subscriptions.get(topic);
       const where = `${topic} ${subscription?.state} ${subscription?.entry.isBroken ? 'broken' : ''}`;
       const book = this.books.get(symbol);
+      const isStale = this.#stale.has(`${stream === 'quotes' ? 'quotes' : 'books'}:${symbol}`);
+      expect(model.stale.has(topic), `stale ${where}`).toBe(isStale);
       if (stream === 'quotes' && this.quotes.has(symbol)) {
         expect(model.quotes.quotes[symbol], where).toEqual(this.quotes.get(symbol));
       } else if (stream === 'depth' && book !== undefined) {
@@ -353,9 +375,9 @@ function payloadOf(stream: EventStream, name: string, id: string, isRefused: boo
     case 'orders':
       return { order_id: id, user_id: isRefused ? 'another' : name, action: 'created' };
     case 'analytics':
-      return { data: id, channel: isRefused ? 'another' : name };
+      return { data: id, channel: name, timestamp: isRefused ? 'yesterday' : '2026-11-20T22:50:02.316Z' };
     case 'rooms':
-      return { from: 'x', data: id, room: isRefused ? 'another' : name };
+      return { from: 'x', data: id, room: name, timestamp: isRefused ? 'yesterday' : null };
   }
 }
 

@@ -33,7 +33,7 @@ export class EventLog {
     }
     if (topic.epoch !== epoch) topic.last = undefined;
     topic.epoch = epoch;
-    if (published.isValid) topic.last = { epoch, seq: published.seq };
+    topic.last = { epoch, seq: published.seq };
   }
 
   /** Nobody is owed what there was so far: what comes next counts anew. */
@@ -51,13 +51,13 @@ export class EventLog {
       ?.find(published => published.seq === seq);
   }
 
-  /** Messages that clients were to get, behind one place and before another of the same epoch. */
+  /** Messages that clients were to get, or to be told of, behind one place and before another of the same epoch. */
   between(name: string, epoch: string, after: number, before: number): readonly Published[] {
     const owed = this.#topics.get(name)?.owed.get(epoch) ?? [];
-    return owed.filter(({ seq, isValid }) => isValid && seq > after && seq < before);
+    return owed.filter(({ seq }) => seq > after && seq < before);
   }
 
-  /** The newest message that clients were to get, in the newest epoch. */
+  /** The newest message that clients were to get, or to be told of, in the newest epoch. */
   last(name: string): Place | undefined {
     return this.#topics.get(name)?.last;
   }

@@ -6,6 +6,7 @@ const [, , taskFile = ''] = process.argv;
 const thread = new PooledEncoderThread(taskFile, {
   ring: new SharedArrayBuffer(64),
   doorbells: new SharedArrayBuffer(64),
+  messageBytesMax: 1024 * 1024,
   batchMax: 1,
 });
 const bytes = MAILBOX_BATCH_BYTES_MAX + 8;

@@ -3,7 +3,8 @@
  * `millrace/publisher`.
  */
 import Big from 'big.js';
-import { isDecimal, isZeroDecimal } from '../../src/protocol/decimal.js';
+import { decimalOf } from '../../src/protocol/amount.js';
+import { isZeroDecimal } from '../../src/protocol/decimal.js';
 import type { OrderAction, Publisher, Side } from '../../src/publisher/index.js';
 
 const FEE_RATE_DEFAULT = '0.001';
@@ -139,15 +140,15 @@ export class MatchingEngine {
 
   #whyNot({ price, quantity }: NewOrder, book: Book | undefined): string | undefined {
     if (book === undefined) return 'unknown symbol';
-    if (!isDecimal(price) || isZeroDecimal(price)) return 'the price is not a decimal above 0';
-    if (!isDecimal(quantity) || isZeroDecimal(quantity)) return 'the quantity is not a decimal above 0';
+    if (!isPlain(price) || isZeroDecimal(price)) return 'the price is not a decimal above 0';
+    if (!isPlain(quantity) || isZeroDecimal(quantity)) return 'the quantity is not a decimal above 0';
     return book.resting >= RESTING_MAX ? 'the book is full' : undefined;
   }
 
   #reject(request: NewOrder, reason: string): PlacedOrder {
     const { userId, symbol, side, price, quantity } = request;
     const orderId = `O${++this.#orders}`;
-    const isAmount = isDecimal(quantity) && isDecimal(price);
+    const isAmount = isPlain(quantity) && isPlain(price);
     void this.#publisher.order(userId, {
       action: 'rejected',
       order_id: orderId,
@@ -249,4 +250,9 @@ function placed(order: Order): PlacedOrder {
   const { id: orderId, userId, symbol, side, price, quantity, filled, status } = order;
   const [limit, total] = [price.toFixed(), quantity.toFixed()];
   return { orderId, userId, symbol, side, price: limit, quantity: total, filledQuantity: filled.toFixed(), status };
+}
+
+/** A decimal text as the engine's own: without sign and exponent. */
+function isPlain(text: unknown): text is string {
+  return typeof text === 'string' && decimalOf(text) === text && !text.startsWith('-');
 }

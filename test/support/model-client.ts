@@ -25,9 +25,13 @@ export class ModelClient {
   readonly orderbook = new Map<string, Frame>();
   /** Position on each state topic's chain. */
   readonly held = new Map<string, Held>();
+  /** State topics that the gateway said are held back, until their next snapshot. */
+  readonly stale = new Set<string>();
   /** State topics asked for. */
   readonly wanted = new Set<string>();
   readonly events: EventClient;
+  /** The newest place that each state topic was ever at here, whatever became of the subscription. */
+  readonly #newest = new Map<string, Held>();
 
   constructor(log: EventLog) {
     this.events = new EventClient(log);
@@ -53,6 +57,7 @@ export class ModelClient {
   forget(topic: string): void {
     this.wanted.delete(topic);
     this.held.delete(topic);
+    this.stale.delete(topic);
   }
 
   #frame(frame: Frame, isLost: boolean): void {
@@ -67,6 +72,9 @@ export class ModelClient {
         break;
       case 'orderbook_update':
         if (!isLost) this.#orderbook(frame);
+        break;
+      case 'stale':
+        if (!isLost && this.wanted.has(frame.topic as string)) this.#stale(frame);
         break;
       case 'warning':
         if (!isLost) this.#paced(frame);
@@ -90,9 +98,21 @@ export class ModelClient {
     this.steps = Number(steps);
   }
 
-  /** Says where the topic stands; of one that was left and entered again, or waits for its snapshot, nothing is held. */
-  #heartbeat({ topic, epoch, seq }: Frame): void {
+  /** What is held is the newest that is known to be right. */
+  #stale({ topic, epoch, seq }: Frame): void {
     const held = this.held.get(topic as string);
+    if (held !== undefined && (held.epoch !== epoch || held.seq > Number(seq))) {
+      this.violations.push(`stale ${topic} at ${epoch} ${seq} after ${held.epoch} ${held.seq}`);
+    }
+    this.stale.add(topic as string);
+  }
+
+  /** Says where the topic stands; of one that was left and entered again, or waits for its snapshot, nothing is held. */
+  #heartbeat({ topic, epoch, seq, stale }: Frame): void {
+    const held = this.held.get(topic as string);
+    if (held !== undefined && (stale === true) !== this.stale.has(topic as string)) {
+      this.violations.push(`heartbeat of ${topic} says stale ${stale}`);
+    }
     if (held === undefined || (held.epoch === epoch && held.seq === seq)) return;
     this.violations.push(`heartbeat of ${topic} at ${epoch} ${seq} after ${held.epoch} ${held.seq}`);
   }
@@ -106,7 +126,8 @@ export class ModelClient {
         operations.filter(op => op.path === `/quotes/${symbol.replaceAll('/', '~1')}`),
         `quotes:${symbol}`,
       );
-      this.held.set(`quotes:${symbol}`, { epoch: frame.epoch as string, seq });
+      this.#reach(`quotes:${symbol}`, frame.epoch as string, seq);
+      this.stale.delete(`quotes:${symbol}`);
     }
   }
 
@@ -121,7 +142,8 @@ export class ModelClient {
     if (!this.wanted.has(topic)) return;
     if (frame.snapshot === true) {
       this.depth.set(symbol, { bids: {}, asks: {} });
-      this.held.set(topic, { epoch: frame.epoch as string, seq: frame.seq as number });
+      this.#reach(topic, frame.epoch as string, frame.seq as number);
+      this.stale.delete(topic);
     } else if (!this.#follows(topic, frame)) return;
     const book = this.depth.get(symbol);
     if (book === undefined) return;
@@ -137,8 +159,21 @@ export class ModelClient {
     const topic = `orderbook:${frame.symbol}`;
     if (!this.wanted.has(topic)) return;
     if (frame.snapshot !== true && !this.#follows(topic, frame)) return;
-    this.held.set(topic, { epoch: frame.epoch as string, seq: frame.seq as number });
+    if (frame.snapshot === true) this.stale.delete(topic);
+    this.#reach(topic, frame.epoch as string, frame.seq as number);
     this.orderbook.set(frame.symbol as string, frame);
+  }
+
+  /** Within an epoch a topic never runs back, over classes, tiers, pauses and subscriptions. */
+  #reach(topic: string, epoch: string, seq: number): void {
+    const newest = this.#newest.get(topic);
+    if (newest?.epoch === epoch && seq < newest.seq) {
+      this.violations.push(`K8: ${topic} runs back from ${newest.seq} to ${seq} in ${epoch}`);
+    }
+    // One object: deltas move both.
+    const place = { epoch, seq };
+    this.#newest.set(topic, place);
+    this.held.set(topic, place);
   }
 
   /** True when the delta is to be applied; a topic without a snapshot yet ignores it. */
@@ -151,6 +186,7 @@ export class ModelClient {
       );
       return false;
     }
+    if (this.stale.has(topic)) this.violations.push(`${topic}: a delta while it is stale`);
     held.seq = frame.seq as number;
     return true;
   }

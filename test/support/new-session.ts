@@ -57,6 +57,7 @@ export function newSession(options: NewSession): Session {
     defaultClass: defaultClass(tier),
     fastestClass: defaultClass(tier),
     subscriptions: new Map(),
+    left: undefined,
     socket: undefined,
     isStalled: false,
     droppedInTurn: 0,
@@ -64,6 +65,7 @@ export function newSession(options: NewSession): Session {
     pace: newPace(),
     sampledBytes: 0,
     isBusy: false,
+    backlogBytes: 0,
     backlog: [],
   };
 }

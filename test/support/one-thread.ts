@@ -226,7 +226,10 @@ export class OneThreadGateway {
       startEncoder: shard => {
         const ring = rings[shard] as SharedArrayBuffer;
         const thread = new StepThread(
-          new ShardEncoder({ ring, doorbells, batchMax: 3, progress: createProgress() }, nowMicros),
+          new ShardEncoder(
+            { ring, doorbells, messageBytesMax: 1024 * 1024, batchMax: 3, progress: createProgress() },
+            nowMicros,
+          ),
         );
         this.#threads[shard] = thread;
         return thread;
@@ -243,6 +246,7 @@ export class OneThreadGateway {
       isBehind: () => false,
       hungAfterMs: Number.POSITIVE_INFINITY,
       stableAfterMs: 0,
+      onHold: () => {},
       onRejected: (subject, payload, reason) => {
         if (!isRefused(payload)) this.faults.push(`rejected ${subject}: ${reason}`);
       },
@@ -261,7 +265,8 @@ export class OneThreadGateway {
       this.#symbols.answer(message.id, message.symbols);
     } else if (message.type === 'refused') {
       const refused = this.#table.asked(message.request);
-      if (refused !== undefined) this.subscriptions.refused(refused);
+      if (refused === undefined) this.subscriptions.resumptions.refused(message.request);
+      else this.subscriptions.refused(refused);
     }
   }
 }

@@ -153,8 +153,8 @@ function rebuilt(messages: readonly Published[]) {
     for (const side of ['bids', 'asks'] as const) {
       if (message.isWhole) book[side] = {};
       for (const [price, quantity] of message[side]) {
-        if (quantity === '0') delete book[side][price];
-        else book[side][price] = quantity;
+        if (quantity === '0') delete book[side][String(price)];
+        else book[side][String(price)] = quantity;
       }
     }
   }
@@ -163,7 +163,7 @@ function rebuilt(messages: readonly Published[]) {
 
 /** What the trades moved is what the orders say that was filled, and no order was filled beyond its quantity. */
 function conserved(messages: readonly Published[], orders: ReadonlyMap<string, string>): boolean {
-  const filled = new Map<string | number, Big>();
+  const filled = new Map<unknown, Big>();
   let traded = new Big(0);
   for (const message of messages) {
     if (message.kind === 'trade') traded = traded.plus(message.trade.quantity);

@@ -1,9 +1,10 @@
-// A table of live quotes. The page's query names ?symbols=AAPL,MSFT&token=…, and &url=… for a gateway elsewhere than at
+// A table of live quotes, and the latest trades. The page's query names ?symbols=AAPL,MSFT&token=…, and &url=… for a gateway elsewhere than at
 // ws://127.0.0.1:8080.
 import { MillraceClient } from './millrace-client.js';
 
 // The gateway tells about a silent symbol every second, so what is older than this may be out of date.
 const OLD_MS = 3_000;
+const TRADES_SHOWN = 10;
 
 const query = new URLSearchParams(location.search);
 const symbols = (query.get('symbols') ?? 'AAPL').split(',');
@@ -33,9 +34,25 @@ quotes.on('change', ({ symbol, document: quote }) => {
   row.ask.textContent = quote.ask ?? '';
   row.changes.textContent = Number(row.changes.textContent) + 1;
 });
+// The gateway lacks a message of the symbol's publisher: its prices are old until it is whole again.
+quotes.on('stale', ({ symbol }) => {
+  rows.get(symbol).element.dataset.stale = true;
+});
+quotes.on('whole', ({ symbol }) => {
+  rows.get(symbol).element.dataset.stale = false;
+});
 setInterval(() => {
   for (const [symbol, { element }] of rows) element.dataset.old = (quotes.stalenessMs(symbol) ?? OLD_MS) >= OLD_MS;
 }, 500);
+
+const list = document.querySelector('#trades');
+client.trades(symbols).on('event', ({ message: { symbol, trade_id, quantity, price } }) => {
+  const item = document.createElement('li');
+  // An id beyond 2^53 is a bigint: written as text, it has all its digits.
+  item.textContent = `${symbol} ${trade_id}: ${quantity} at ${price}`;
+  list.prepend(item);
+  if (list.children.length > TRADES_SHOWN) list.lastChild.remove();
+});
 
 function newRow(symbol) {
   const element = document.querySelector('#quotes').insertRow();

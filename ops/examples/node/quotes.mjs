@@ -27,6 +27,9 @@ process.once('SIGTERM', () => client.close());
 
 const quotes = client.quotes(symbols);
 quotes.on('error', error => console.error(`${error.names.join(', ')}: ${error.code}: ${error.message}`));
+// While the gateway lacks a message of a symbol's publisher, it sends nothing of it and says so: the prices are old.
+quotes.on('stale', ({ symbol, since, reason }) => console.error(`${symbol}: old since ${since}: ${reason}`));
+quotes.on('whole', ({ symbol }) => console.error(`${symbol}: whole again`));
 try {
   // The document is kept up to date by the client; a slow consumer gets the newest of each symbol.
   for await (const { symbol, document, seq, skipped } of quotes) {

@@ -18,7 +18,7 @@ nats pub "md.books.$symbol" '{"symbol":"'"$symbol"'","bids":[["10.49","300"]],"a
 nats pub "md.books.$symbol" '{"symbol":"'"$symbol"'","bids":[["10.48","150"]],"asks":[["10.51","0"],["10.52","75"]]}'
 
 nats pub "md.trades.$symbol" \
-  '{"symbol":"'"$symbol"'","trade_id":"'"$symbol"'-1","price":"10.51","quantity":"50","buyer_id":"alice","seller_id":"bob"}' \
+  '{"symbol":"'"$symbol"'","trade_id":8389766145050670869,"price":"10.51","quantity":"50","buyer_id":"alice","seller_id":"bob"}' \
   -H "Ts-Event:$(now_micros)"
 
 nats pub orders.alice \

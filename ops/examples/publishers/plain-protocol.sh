@@ -48,7 +48,7 @@ hpub "md.quotes.$symbol" '{"symbol":"'"$symbol"'","volume":1250,"partial":true}'
 pub "md.books.$symbol" '{"symbol":"'"$symbol"'","bids":[["10.49","300"]],"asks":[["10.51","200"]],"snapshot":true}'
 pub "md.books.$symbol" '{"symbol":"'"$symbol"'","bids":[["10.48","150"]],"asks":[["10.51","0"],["10.52","75"]]}'
 hpub "md.trades.$symbol" \
-  '{"symbol":"'"$symbol"'","trade_id":"'"$symbol"'-1","price":"10.51","quantity":"50","buyer_id":"alice","seller_id":"bob"}' \
+  '{"symbol":"'"$symbol"'","trade_id":8389766145050670869,"price":"10.51","quantity":"50","buyer_id":"alice","seller_id":"bob"}' \
   "Ts-Event: $(now_micros)"
 pub orders.alice \
   '{"action":"filled","order_id":"A-1","symbol":"'"$symbol"'","side":"buy","status":"filled","quantity":"50","filled_quantity":"50","price":"10.51"}'

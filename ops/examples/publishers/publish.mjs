@@ -17,7 +17,8 @@ publisher.bookChange(
 );
 publisher.trade({
   symbol,
-  trade_id: `${symbol}-1`,
+  // An id that a JavaScript number cannot hold: clients get all its digits.
+  trade_id: 8389766145050670869n,
   price: '10.51',
   quantity: '50',
   buyer_id: 'alice',

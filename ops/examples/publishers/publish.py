@@ -91,7 +91,8 @@ def main() -> None:
         f"md.trades.{symbol}",
         {
             "symbol": symbol,
-            "trade_id": f"{symbol}-1",
+            # Beyond 2^53: json.dumps writes an int of any size, and clients get all its digits.
+            "trade_id": 8389766145050670869,
             "price": "10.51",
             "quantity": "50",
             "buyer_id": "alice",

@@ -1,5 +1,6 @@
 /** Every code that a client can meet, and what it means. */
 import { z } from 'zod';
+import type { HoldReason } from '../batch.js';
 import { CloseCode, type ErrorCode } from '../codes.js';
 import { describedCodes } from './members.js';
 
@@ -26,9 +27,17 @@ export const GAP_REASONS = {
   overrun: 'a gateway thread fell behind the encoders',
   encoder_restart: 'an encoder thread died and was replaced',
   publisher: 'there is a hole in the publisher’s own numbering',
+  refused: 'the publisher’s messages were refused: they are invalid',
   stream_limits: 'messages left the JetStream stream before the gateway could read them, perhaps of this topic',
   new_epoch: 'the sequences begin anew: whether something was lost is not known',
 } as const;
+
+export const STALE_REASONS: Readonly<Record<HoldReason, string>> = {
+  publisher_gap: 'messages of the publisher are missing',
+  refused: 'a message of the publisher was refused: it is invalid',
+  too_large: 'a message, or the book that it leads to, is beyond a limit',
+  no_snapshot: 'changes came without a whole message before them',
+};
 
 export const CLOSE_CODES: Readonly<Record<CloseCode, string>> = {
   [CloseCode.goingAway]: 'the gateway is closing: reconnect after the time that going_away gave',
@@ -48,6 +57,9 @@ export const errorCode = describedCodes(ERROR_CODES, Object.keys(ERROR_CODES) as
 );
 export const gapReason = describedCodes(GAP_REASONS, Object.keys(GAP_REASONS) as (keyof typeof GAP_REASONS)[]).describe(
   'Why events are missing',
+);
+export const staleReason = describedCodes(STALE_REASONS, Object.keys(STALE_REASONS) as HoldReason[]).describe(
+  'Why a topic is held back',
 );
 export const closeCode = describedCodes(CLOSE_CODES, Object.values(CloseCode)).describe(
   'Close codes of the gateway’s own. 4000 to 4499: the client may reconnect; 4500 to 4999: it must not.',

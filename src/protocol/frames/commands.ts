@@ -1,13 +1,14 @@
 /** Client commands as they are served: the shapes that commands.ts takes, narrowed to the values that can be good. */
 import { z } from 'zod';
 import { commandSchemas } from '../command-schemas.js';
-import { define, depth, json, name, position, rateClass, stream } from './members.js';
+import { commandId, define, depth, json, name, position, rateClass, stream } from './members.js';
 
 const subscription = {
   stream: stream.optional(),
   class: rateClass.optional(),
   depth: depth.optional(),
 };
+const id = commandId.optional();
 const since = position
   .optional()
   .describe('Where the client stands in the topic: what it missed since is sent, if it can be had');
@@ -15,32 +16,32 @@ const since = position
 export const clientCommands = {
   subscribe: define(
     'subscribe',
-    commandSchemas.subscribe.extend({ ...subscription, since }),
+    commandSchemas.subscribe.extend({ ...subscription, id, since }),
     'Subscribes to topics, or moves them to another class or depth. The stream may be left out where channels are named.',
     { action: 'subscribe', stream: 'quotes', symbols: ['AAPL', 'MSFT'], class: '100ms', id: '1' },
   ),
   unsubscribe: define(
     'unsubscribe',
-    commandSchemas.unsubscribe.extend(subscription),
+    commandSchemas.unsubscribe.extend({ ...subscription, id }),
     'Ends subscriptions; those that are none are no error',
     { action: 'unsubscribe', stream: 'quotes', symbols: ['AAPL', 'MSFT'], id: '9' },
   ),
   resync: define(
     'resync',
-    commandSchemas.resync.extend({ stream: stream.optional() }),
+    commandSchemas.resync.extend({ id, stream: stream.optional() }),
     'Asks for a fresh snapshot of a state topic, without ending it',
     { action: 'resync', stream: 'quotes', symbol: 'AAPL' },
   ),
   publish: define(
     'publish',
-    commandSchemas.publish.extend({ stream: z.literal('rooms'), room: name, data: json }),
+    commandSchemas.publish.extend({ id, stream: z.literal('rooms'), room: name, data: json }),
     'Says something in a room. Repeated with the same id by the same user, it is sent once and acknowledged again.',
     { action: 'publish', stream: 'rooms', room: 'desk-7', data: { text: 'good morning' }, id: 'm1' },
   ),
-  auth: define('auth', commandSchemas.auth, 'Replaces the credential of the live connection', {
+  auth: define('auth', commandSchemas.auth.extend({ id }), 'Replaces the credential of the live connection', {
     action: 'auth',
     token: '<token>',
     id: '4',
   }),
-  ping: define('ping', commandSchemas.ping, 'Asks for a pong', { action: 'ping', id: '7' }),
+  ping: define('ping', commandSchemas.ping.extend({ id }), 'Asks for a pong', { action: 'ping', id: '7' }),
 };

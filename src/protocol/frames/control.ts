@@ -1,7 +1,8 @@
 /** Frames that are about the connection and its topics. No member of theirs is a publisher's, so they have no other than these. */
 import { z } from 'zod';
+import { NAME_LENGTH_MAX } from '../commands.js';
 import { LOADS } from '../load.js';
-import { errorCode, gapReason } from './codes.js';
+import { errorCode, gapReason, staleReason } from './codes.js';
 import { commandId, define, epoch, position, rateClass, seq, stamps, stream, time, topic } from './members.js';
 
 const id = commandId.optional();
@@ -9,7 +10,7 @@ const message = z.string().describe('For people');
 const topics = z.array(topic).min(1);
 /** As the client gave them: they need not be names that a topic could have. */
 const names = z
-  .array(z.string().max(256))
+  .array(z.string().max(NAME_LENGTH_MAX))
   .min(1)
   .describe('The names that it is about; others of the command were served');
 
@@ -143,9 +144,36 @@ export const controlFrames = {
   ),
   heartbeat: define(
     'heartbeat',
-    z.strictObject({ type: z.literal('heartbeat'), topic, epoch, seq }),
+    z.strictObject({
+      type: z.literal('heartbeat'),
+      topic,
+      epoch,
+      seq,
+      stale: z.literal(true).optional().describe('The topic is held back: see stale'),
+    }),
     'The topic was silent for HEARTBEAT_INTERVAL, and stands there',
     { type: 'heartbeat', topic: 'quotes:AAPL', epoch: 'b6a02026', seq: 12 },
+  ),
+  stale: define(
+    'stale',
+    z.strictObject({
+      type: z.literal('stale'),
+      topic,
+      epoch: z.union([epoch, z.literal('').describe('Nothing was published yet')]),
+      seq: seq.describe('Of the document that the client holds; 0 where there is none'),
+      since: time.describe('When the first message was missed'),
+      reason: staleReason,
+      ...stamps,
+    }),
+    'The state topic lacks a message: what the client holds is old until the next snapshot of the topic',
+    {
+      type: 'stale',
+      topic: 'depth:BTC/USDT',
+      epoch: 'b6a02026',
+      seq: 12,
+      since: '2026-11-20T22:50:12.178Z',
+      reason: 'publisher_gap',
+    },
   ),
   status: define(
     'status',

@@ -1,7 +1,7 @@
 /** Frames of event topics: each message once, in order, or a gap in its place. Publishers may add members of their own. */
 import { z } from 'zod';
 import { CHANNELS, type Channel } from '../topics.js';
-import { amount, chain, define, json, name, reference, stamps, time } from './members.js';
+import { amount, chain, define, json, name, reference, stamps, time, user } from './members.js';
 
 /** Members of a trade that everybody is shown. */
 export const tradeMembers = {
@@ -9,14 +9,14 @@ export const tradeMembers = {
   symbol: name,
   price: amount,
   quantity: amount,
-  executed_at: time.optional(),
+  executed_at: time.nullable().optional(),
 };
 /** Members that only a credential entitled to `trades:full` is shown. */
 export const partyMembers = {
   buyer_id: reference.optional(),
   seller_id: reference.optional(),
-  buyer_fee: amount.optional(),
-  seller_fee: amount.optional(),
+  buyer_fee: amount.nullable().optional(),
+  seller_fee: amount.nullable().optional(),
 };
 export const orderMembers = {
   action: z.enum(['created', 'filled', 'partially_filled', 'cancelled', 'rejected']),
@@ -24,16 +24,16 @@ export const orderMembers = {
   symbol: name.optional(),
   side: z.string().optional(),
   status: z.string().optional(),
-  quantity: amount.optional(),
-  filled_quantity: amount.optional(),
+  quantity: amount.nullable().optional(),
+  filled_quantity: amount.nullable().optional(),
   price: amount.nullable().optional().describe('null or absent where the order has none'),
-  timestamp: time.optional(),
+  timestamp: time.nullable().optional(),
 };
-export const analyticsMembers = { timestamp: time.optional(), data: json };
+export const analyticsMembers = { timestamp: time.nullable().optional(), data: json };
 export const roomMembers = {
   from: z.string().describe('The user who says it'),
   data: json,
-  timestamp: time.optional(),
+  timestamp: time.nullable().optional(),
 };
 
 const channels = Object.keys(CHANNELS) as Channel[];
@@ -72,7 +72,7 @@ export const eventFrames = {
   ),
   order_update: define(
     'order_update',
-    z.looseObject({ type: z.literal('order_update'), user_id: name, ...orderMembers, ...chain, ...stamps }),
+    z.looseObject({ type: z.literal('order_update'), user_id: user, ...orderMembers, ...chain, ...stamps }),
     'What became of an order of the connection’s own user',
     {
       type: 'order_update',

@@ -1,8 +1,9 @@
 /** What the messages of the protocol are made of. Only for documents and tests: nothing that carries a message validates it with these. */
 import { z } from 'zod';
-import { DECIMAL_LENGTH_MAX } from '../decimal.js';
+import { SYMBOL_BYTES_MAX } from '../content-limits.js';
 import { CLASSES, DEPTHS } from '../lanes.js';
-import { STREAMS, SYMBOL_LENGTH_MAX } from '../topics.js';
+import { STREAMS } from '../topics.js';
+import { USER_BYTES_MAX } from '../user-subject.js';
 
 /** One kind of message: its shape, what it says, and what it looks like. */
 export interface MessageDefinition {
@@ -29,16 +30,21 @@ export function describedCodes<Code extends string | number>(meanings: Readonly<
 }
 
 /** As `isSymbol` in topics.ts: NATS can carry it in a subject, and every client's documents as a member. */
-const NAME = /^(?!(?:__proto__|constructor|prototype)$)(?!\.)(?!.*\.\.)(?!.*\.$)[!-)+-=?-~]+$/;
+const NAME = /^(?!__proto__$)(?!\.)(?!.*\.\.)(?!.*\.$)[^\s\p{Cc}\p{Surrogate}*>]+$/u;
 
 export const name = z
   .string()
   .min(1)
-  .max(SYMBOL_LENGTH_MAX)
+  .max(SYMBOL_BYTES_MAX)
   .regex(NAME)
   .describe(
-    'A symbol; in other streams a user, a channel or a room. Visible ASCII without * and >, no empty part between dots.',
+    'A symbol; in other streams a channel or a room. UTF-8 of at most 128 bytes without blanks, control characters, * and >; no empty part between dots.',
   );
+export const user = z
+  .string()
+  .min(1)
+  .max(USER_BYTES_MAX)
+  .describe('The sub of a credential, 1 to 512 bytes of UTF-8; escaped in the NATS subject of the orders');
 export const stream = z.enum(STREAMS).describe('A kind of data');
 export const topic = z
   .string()
@@ -50,7 +56,7 @@ export const depth = z.literal([...DEPTHS]).describe('Levels of each side of a b
 export const epoch = z
   .string()
   .min(1)
-  .max(64)
+  .max(80)
   .describe('What seq counts in; a new one begins where continuity cannot be proved');
 export const seq = z.int().nonnegative().describe('Grows within a topic, and means nothing without its epoch');
 export const prevSeq = z.int().nonnegative().describe('The seq that this message follows');
@@ -71,13 +77,20 @@ export const stamps = {
 };
 
 export const amount = z
-  .union([z.number(), z.string().min(1).max(DECIMAL_LENGTH_MAX)])
-  .describe('As the publisher wrote it: a number, or a text that holds one. Texts stay texts, no float touches them.');
+  .union([z.number(), z.string().regex(/^-?\d+(?:\.\d+)?$/)])
+  .describe(
+    'As the publisher wrote it: a number, or a decimal text without exponent. Texts stay texts, no float touches them. In MessagePack, a number that no type of it holds is such a text, too.',
+  );
 export const decimal = z
   .string()
-  .max(DECIMAL_LENGTH_MAX)
+  .regex(/^-?\d+(?:\.\d+)?$/)
+  .describe('A decimal without exponent');
+export const quantity = z
+  .string()
   .regex(/^\d+(?:\.\d+)?$/)
   .describe('A decimal without sign and exponent');
+/** A price or a quantity that need not be there. */
+export const amountOrNone = amount.nullable().describe('null: there is no value');
 export const reference = z.union([z.string(), z.number()]).describe('A number or name of the publisher’s own');
 export const json = z.unknown().describe('Any JSON value');
 

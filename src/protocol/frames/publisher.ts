@@ -1,9 +1,8 @@
 /** What publishers and operators put on NATS, and what they find there. */
 import { z } from 'zod';
-import { CHANNELS } from '../topics.js';
-import { analyticsMembers, orderMembers, partyMembers, roomMembers, tradeMembers } from './events.js';
-import { amount, decimal, define, name, time } from './members.js';
-import { quoteMembers } from './state.js';
+import { LEVELS_MAX } from '../content-limits.js';
+import { analyticsMembers, orderMembers, roomMembers, tradeMembers } from './events.js';
+import { define, name, user } from './members.js';
 
 /** Headers of a publisher's message; NATS has texts only. */
 export const publisherHeaders = z
@@ -28,66 +27,117 @@ export const publisherHeaders = z
   })
   .describe('All optional');
 
+/** As publishers may write them: see protocol/amount.ts and time-text.ts. */
+const amount = z
+  .union([z.number(), z.string().regex(/^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/)])
+  .describe('A number, or a text that holds one: with a sign, a fraction or an exponent, or without');
+const quantity = z
+  .union([z.number().nonnegative(), z.string().regex(/^\+?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/)])
+  .describe('An amount that is not negative');
+const none = z.union([z.null(), z.literal('')]).describe('There is no value');
+const amountOrNone = z.union([amount, none]).optional();
+const quantityOrNone = z.union([quantity, none]).optional();
+const time = z
+  .union([z.string(), z.number(), none])
+  .optional()
+  .describe('RFC 3339, or a number since the Unix epoch in s, ms, µs or ns, told apart by its size');
+const flag = z.union([z.literal(false), z.null()]).optional();
+
 const level = z
-  .tuple([z.union([decimal, z.number().nonnegative()]), z.union([decimal, z.number().nonnegative()])])
+  .tuple([amount, quantity])
   .rest(z.unknown())
   .describe('Price and quantity; a quantity of zero deletes the level');
-const levels = z.array(level).max(5000);
-const book = { symbol: name, timestamp: time.optional() };
+const levels = z.array(level).max(LEVELS_MAX);
+const noLevels = z.union([levels, z.null()]).optional();
+const book = { symbol: name, timestamp: time };
+const quoteMembers = {
+  symbol: name,
+  current_price: amountOrNone,
+  base_price: amountOrNone,
+  change: amountOrNone,
+  change_percent: amountOrNone,
+  bid: amountOrNone,
+  ask: amountOrNone,
+  volume: quantityOrNone,
+  last_updated: time,
+};
 
 export const publisherMessages = {
-  quote: define(undefined, z.looseObject({ ...quoteMembers, partial: z.literal(false).optional() }), 'A whole quote', {
-    symbol: 'AAPL',
-    current_price: 229.73,
-    bid: 229.71,
-    ask: 229.75,
-    last_updated: '2026-11-20T22:49:58.313Z',
-  }),
+  quote: define(
+    undefined,
+    z.looseObject({ ...quoteMembers, partial: flag }),
+    'A whole quote: one member at least besides its symbol',
+    {
+      symbol: 'AAPL',
+      current_price: 229.73,
+      bid: 229.71,
+      ask: 229.75,
+      last_updated: '2026-11-20T22:49:58.313Z',
+    },
+  ),
   quote_partial: define(
     undefined,
-    z.looseObject({ ...quoteMembers, current_price: amount.optional(), partial: z.literal(true) }),
+    z.looseObject({ ...quoteMembers, partial: z.literal(true) }),
     'Changed members of a quote; waits for a whole one where something before it was lost',
     { symbol: 'AAPL', current_price: 229.51, partial: true },
   ),
   book: define(
     undefined,
-    z.looseObject({ ...book, bids: levels.optional(), asks: levels.optional(), snapshot: z.literal(true) }),
+    z.looseObject({ ...book, bids: noLevels, asks: noLevels, snapshot: z.literal(true) }),
     'A whole book',
     { symbol: 'BTC/USDT', bids: [['64993.00', '231.72']], asks: [['65007.00', '847.63']], snapshot: true },
   ),
   book_partial: define(
     undefined,
     z.union([
-      z.looseObject({ ...book, bids: levels, asks: levels.optional(), snapshot: z.literal(false).optional() }),
-      z.looseObject({ ...book, bids: levels.optional(), asks: levels, snapshot: z.literal(false).optional() }),
+      z.looseObject({ ...book, bids: levels, asks: noLevels, snapshot: flag }),
+      z.looseObject({ ...book, bids: noLevels, asks: levels, snapshot: flag }),
     ]),
     'Changed levels of a book, with their new quantities',
     { symbol: 'BTC/USDT', bids: [['64993.00', '0']] },
   ),
   trade: define(
     undefined,
-    z.looseObject({ type: z.literal('trade_executed').optional(), ...tradeMembers, ...partyMembers }),
+    z.looseObject({
+      trade_id: tradeMembers.trade_id,
+      symbol: name,
+      price: amount,
+      quantity,
+      executed_at: time,
+      buyer_id: z.unknown().optional(),
+      seller_id: z.unknown().optional(),
+      buyer_fee: amountOrNone,
+      seller_fee: amountOrNone,
+    }),
     'A trade',
     { trade_id: 'AAPL-2', symbol: 'AAPL', price: '229.60', quantity: '57.83', buyer_id: 'bob', seller_id: 'sue' },
   ),
   order: define(
     undefined,
-    z.looseObject({ type: z.literal('order_update').optional(), user_id: name.optional(), ...orderMembers }),
+    z.looseObject({
+      user_id: user.optional(),
+      action: orderMembers.action,
+      order_id: orderMembers.order_id,
+      symbol: z.unknown().optional(),
+      side: z.unknown().optional(),
+      status: z.unknown().optional(),
+      quantity: quantityOrNone,
+      filled_quantity: quantityOrNone,
+      price: amountOrNone,
+      timestamp: time,
+    }),
     'What became of an order of the user whom the subject names',
     { action: 'created', order_id: 'o-17', symbol: 'AAPL', side: 'buy', quantity: '100', price: '229.60' },
   ),
   analytics_message: define(
     undefined,
-    z.looseObject({
-      type: z.enum(Object.values(CHANNELS)).optional().describe('That of the channel'),
-      ...analyticsMembers,
-    }),
+    z.looseObject({ timestamp: time, data: analyticsMembers.data }),
     'A message of the channel that the subject names',
     { type: 'alert', timestamp: '2026-11-20T22:50:02.316Z', data: { severity: 'high' } },
   ),
   room_post: define(
     undefined,
-    z.looseObject({ type: z.literal('room_message').optional(), room: name.optional(), ...roomMembers }),
+    z.looseObject({ from: roomMembers.from, data: roomMembers.data, timestamp: time }),
     'What somebody says in the room that the subject names',
     { from: 'alice', data: { text: 'good morning' }, timestamp: '2026-11-20T22:50:02.316Z' },
   ),

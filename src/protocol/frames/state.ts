@@ -1,18 +1,18 @@
 /** Frames of state topics: quotes, best levels, depth. A snapshot first, then what changed. */
 import { z } from 'zod';
-import { amount, chain, decimal, define, epoch, json, name, seq, stamps, time } from './members.js';
+import { amountOrNone, chain, decimal, define, epoch, json, name, quantity, seq, stamps, time } from './members.js';
 
 /** Members of a quote that publishers agree on; they may add their own. */
 export const quoteMembers = {
   symbol: name,
-  current_price: amount,
-  base_price: amount.optional(),
-  change: amount.optional(),
-  change_percent: amount.optional(),
-  bid: amount.optional(),
-  ask: amount.optional(),
-  volume: amount.optional(),
-  last_updated: time.optional(),
+  current_price: amountOrNone.optional(),
+  base_price: amountOrNone.optional(),
+  change: amountOrNone.optional(),
+  change_percent: amountOrNone.optional(),
+  bid: amountOrNone.optional(),
+  ask: amountOrNone.optional(),
+  volume: amountOrNone.optional(),
+  last_updated: time.nullable().optional(),
 };
 export const assetQuote = z
   .looseObject(quoteMembers)
@@ -27,18 +27,19 @@ export const quoteChange = z
   .union([
     z.strictObject({ op: z.enum(['add', 'replace']), path: quoteFieldPath, value: json }),
     z.strictObject({ op: z.literal('remove'), path: quoteFieldPath }),
+    z.strictObject({ op: z.literal('replace'), path: quotePath, value: assetQuote }),
   ])
-  .describe('Changes one member of a quote');
+  .describe('Changes one member of a quote, or the whole quote where that is shorter');
 
-const side = z.record(decimal, decimal).describe('Quantity by price');
+const side = z.record(decimal, quantity).describe('Quantity by price');
 const sidePath = z.enum(['/bids', '/asks']);
-const levelPath = z.string().regex(/^\/(?:bids|asks)\/\d+(?:\.\d+)?$/);
+const levelPath = z.string().regex(/^\/(?:bids|asks)\/-?\d+(?:\.\d+)?$/);
 export const sideAddition = z
   .strictObject({ op: z.literal('add'), path: sidePath, value: side })
   .describe('Puts a whole side');
 export const levelChange = z
   .union([
-    z.strictObject({ op: z.enum(['add', 'replace']), path: levelPath, value: decimal }),
+    z.strictObject({ op: z.enum(['add', 'replace']), path: levelPath, value: quantity }),
     z.strictObject({ op: z.literal('remove'), path: levelPath }),
     z.strictObject({ op: z.literal('replace'), path: sidePath, value: side }),
   ])
@@ -52,7 +53,7 @@ const checksum = z
     'Of the document after this frame: unsigned CRC-32 over the ten best asks, then the ten best bids, of each the price and then the quantity, without their dot and leading zeros',
   );
 const depthPatch = { type: z.literal('depth_patch'), symbol: name, ...chain, checksum, ...stamps };
-const bestLevel = { price: decimal.nullable(), quantity: decimal.nullable() };
+const bestLevel = { price: decimal.nullable(), quantity: quantity.nullable() };
 
 export const stateFrames = {
   quotes_snapshot: define(

@@ -147,7 +147,7 @@ describe('R21 a file of API keys that cannot be used stops the start, naming AUT
     ['hash', { hash: 'sha256:abc' }],
     ['hash', { hash: `sha1:${'a'.repeat(64)}` }],
     ['sub', { sub: '' }],
-    ['sub', { sub: 'x'.repeat(257) }],
+    ['sub', { sub: 'x'.repeat(513) }],
     ['tier', { tier: 'gold' }],
     ['roles', { roles: 'trader' }],
     ['roles[1]', { roles: ['trader', 7] }],

@@ -71,14 +71,19 @@ describe('R22 R32 orders', () => {
     expect(entitled([text]).maySubscribe('orders', '*')).toBe(false);
   });
 
-  it.each(['*', '>', 'a.*', 'a b', 'alice\n'])(
-    'are closed to a user whose name %j would be others’ in a subject',
+  it.each(['*', '>', 'a.*', 'a b', 'alice\n', 'José', 'CN=John Smith,O=Foo', 'spiffe://example.org/ns/x'])(
+    'K12: are open to a user who is called %j, and to nobody else',
     sub => {
-      for (const entitlements of [undefined, ['orders:*']]) {
-        expect(compileEntitlements(credentialOf({ sub, entitlements })).maySubscribe('orders', sub)).toBe(false);
+      for (const entitlements of [undefined, ['orders:*'], [`orders:${sub}`]]) {
+        expect(compileEntitlements(credentialOf({ sub, entitlements })).maySubscribe('orders', sub)).toBe(true);
+        expect(compileEntitlements(credentialOf({ entitlements })).maySubscribe('orders', sub)).toBe(false);
       }
     },
   );
+
+  it.each(['', 'x'.repeat(513), '\ud83d'])('K12: are closed to %j, which is no user', sub => {
+    expect(compileEntitlements(credentialOf({ sub })).maySubscribe('orders', sub)).toBe(false);
+  });
 });
 
 describe('R32 roles that the policy demands', () => {
@@ -150,6 +155,9 @@ describe('isEntitlement', () => {
     'orders:alice',
     'analytics:alerts',
     'rooms:desk-*',
+    'quotes:币安*',
+    'orders:CN=John Smith,O=Foo',
+    'orders:a>b*',
   ])('accepts %s', text => {
     expect(isEntitlement(text)).toBe(true);
   });
@@ -166,7 +174,10 @@ describe('isEntitlement', () => {
     'quotes:A B',
     'quotes:A\n',
     'quotes:>',
-    'quotes:Ä',
+    'quotes:Ä\u00a0B',
+    'quotes:\ud83d',
+    'orders:',
+    `orders:${'x'.repeat(513)}`,
     `quotes:${'x'.repeat(257)}`,
     7,
     null,

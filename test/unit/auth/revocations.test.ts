@@ -102,7 +102,7 @@ describe('R33 what is no revocation', () => {
     ['an empty token', { jti: '' }],
     ['a number', { sub: 7 }],
     ['a pattern as an object', { sub: { $ne: '' } }],
-    ['a user too long', { sub: 'x'.repeat(257) }],
+    ['a user too long', { sub: 'x'.repeat(513) }],
     ['a key that is none', { api_key: 'hello' }],
     ['a key without its secret', { api_key: 'mr_k_1_' }],
     ['an inherited member', Object.create({ sub: 'alice' })],

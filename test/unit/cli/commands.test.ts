@@ -106,6 +106,24 @@ describe('millrace publish', () => {
     expect(stderr).toBe('');
   });
 
+  it('D4: sends numbers with all their digits', async () => {
+    const text =
+      '{"symbol":"AAPL","current_price":0.12345678901234567890,"volume":9007199254740993,"id":18446744073709551616}';
+    const { bytes } = await published('md.quotes.AAPL', text);
+    expect(Buffer.from(bytes).toString()).toBe(text);
+  });
+
+  it('D16: sends a file without its byte order mark, and refuses one that is no UTF-8', async () => {
+    const file = join(directory, 'marked.json');
+    await writeFile(file, '\ufeff{"symbol":"AAPL"}');
+    const { bytes } = await published('md.quotes.AAPL', file);
+    expect(Buffer.from(bytes).toString()).toBe('{"symbol":"AAPL"}');
+    await writeFile(file, Buffer.from('{"symbol":"caf\u00e9"}', 'latin1'));
+    const { code, stderr } = await runCli(['publish', 'md.quotes.AAPL', file], { NATS_URL: server.url });
+    expect(code).toBe(1);
+    expect(stderr).toContain('is not UTF-8');
+  });
+
   it('sends a file of JSON, with or without @', async () => {
     const file = join(directory, 'book.json');
     await writeFile(file, '{"symbol":"BTC/USDT"}\n');

@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { Packr, unpack } from 'msgpackr';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type WebSocket, WebSocketServer } from 'ws';
+import { stringifyExact } from '../../../src/protocol/exact-json.js';
 import { until } from '../../support/until.js';
 import { runCli, startCli } from './run-cli.js';
 
@@ -123,6 +124,53 @@ describe('millrace tail', () => {
     expect(gateway.commands[1]).toEqual({ action: 'resync', stream: 'quotes', symbol: 'AAPL' });
     expect(gateway.commands).toHaveLength(2);
     expect(stdout.trimEnd().split('\n').at(-1)).toContain('seq 18');
+  });
+
+  it('D6: says loudly that a topic is stale, what events are lost and why, and when a topic is whole again', async () => {
+    const stale = { type: 'stale', topic: 'quotes:AAPL', epoch: 'e1', seq: 12, since: '2026-01-02T03:04:05Z' };
+    gateway.onCommand = ({ action }, socket) => {
+      if (action !== 'subscribe') return;
+      say(socket, snapshot(12), { ...stale, reason: 'publisher_gap' });
+      say(socket, { type: 'heartbeat', topic: 'quotes:AAPL', epoch: 'e1', seq: 12, stale: true });
+      say(socket, { type: 'gap', topic: 'trades:X', from: 3, to: 6, reason: 'refused', epoch: 'e1' });
+      say(socket, snapshot(20), { type: 'heartbeat', topic: 'quotes:AAPL', epoch: 'e1', seq: 20, stale: true });
+      say(socket, snapshot(21));
+    };
+    const { code, stderr, stdout } = await runCli(['tail', 'quotes:AAPL', '--count', '3', '--url', gateway.url]);
+    expect(code).toBe(0);
+    const said = stderr.split('\n').map(line => line.slice('hh:mm:ss.mmm '.length));
+    expect(said.filter(line => /STALE|WHOLE|GAP/.test(line))).toEqual([
+      'STALE quotes:AAPL since 2026-01-02T03:04:05Z (publisher_gap): prices are old',
+      'GAP trades:X: 3 to 6 are lost (refused)',
+      'WHOLE again quotes:AAPL',
+      'STALE quotes:AAPL (unknown): prices are old',
+      'WHOLE again quotes:AAPL',
+    ]);
+    expect(
+      stdout
+        .trimEnd()
+        .split('\n')
+        .map(line => line.split(' ').slice(1, 4).join(' ')),
+    ).toEqual(['quotes:AAPL seq 12', 'quotes:AAPL seq 20', 'quotes:AAPL seq 21']);
+    expect(gateway.commands.map(({ action }) => action)).toEqual(['subscribe']);
+  });
+
+  it.each(['json', 'msgpack'])('D4: shows numbers with all their digits, in %s', async format => {
+    const head = { type: 'trade_executed', symbol: 'X', quantity: '2', epoch: 'e', prev_seq: 0, seq: 5_000_000_001 };
+    const trade = { ...head, trade_id: 8389766145050670869n, price: 1.5 };
+    const order = { type: 'order_update', user_id: 'u', action: 'filled', order_id: 2n ** 63n, epoch: 'e', seq: 1 };
+    const packr = new Packr({ useRecords: false });
+    gateway.onCommand = (_, socket) => {
+      for (const frame of [trade, order]) {
+        if (format === 'json') socket.send(stringifyExact(frame));
+        else socket.send(packr.pack({ ...frame, seq: BigInt(frame.seq) }));
+      }
+    };
+    const args = ['tail', 'trades', 'orders', '--format', format, '--count', '2', '--url', gateway.url];
+    const { code, stdout } = await runCli(args);
+    expect(code).toBe(0);
+    expect(stdout).toContain('trades:X seq 5000000001 2 at 1.5 (trade 8389766145050670869)');
+    expect(stdout).toContain('orders:u seq 1 filled 9223372036854775808');
   });
 
   it('says why it cannot connect, from the answer’s body', async () => {

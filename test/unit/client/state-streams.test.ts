@@ -59,7 +59,7 @@ describe('R34 quotes', () => {
     expect(stream.get('AAPL')).toBeUndefined();
     socket.frames(quotesSnapshot({ AAPL: 12, 'BTC/USDT': 7 }), quotesDelta('AAPL', 12, 101));
     const quote = { symbol: 'AAPL', current_price: 101 };
-    const place = { epoch: 'e1', lag: undefined, skipped: 0 };
+    const place = { isStale: false, epoch: 'e1', lag: undefined, skipped: 0 };
     expect(changes).toEqual([
       {
         topic: 'quotes:AAPL',
@@ -95,6 +95,32 @@ describe('R34 quotes', () => {
   it('give no document of a name that objects have by themselves', async () => {
     const { stream } = await following();
     for (const name of ['constructor', '__proto__', 'toString']) expect(stream.get(name)).toBeUndefined();
+  });
+
+  it('D17: have symbols and members that are called as those every object has', async () => {
+    const { client, socket } = await connected();
+    const names = ['constructor', 'prototype', 'toString', 'hasOwnProperty'];
+    const stream = client.quotes(names);
+    const resyncs: Resync[] = [];
+    stream.on('resync', resync => resyncs.push(resync));
+    await stream.ready;
+    const add = (name: string) => ({
+      op: 'add',
+      path: `/quotes/${name}`,
+      value: { symbol: name, [name]: { [name]: 1 } },
+    });
+    const seqs = Object.fromEntries(names.map(name => [name, 12]));
+    socket.frames({ type: 'quotes_patch', snapshot: true, epoch: 'e1', seqs, operations: names.map(add) });
+    for (const name of names) {
+      const operations = [
+        { op: 'replace', path: `/quotes/${name}/${name}/${name}`, value: 2 },
+        { op: 'add', path: `/quotes/${name}/current_price`, value: 5 },
+      ];
+      socket.frames({ type: 'quotes_patch', symbol: name, epoch: 'e1', prev_seq: 12, seq: 13, operations });
+      expect(stream.get(name)).toEqual({ symbol: name, [name]: { [name]: 2 }, current_price: 5 });
+    }
+    expect(resyncs).toEqual([]);
+    expect(({} as Record<string, unknown>).current_price).toBeUndefined();
   });
 
   it('that miss a frame ask for a snapshot, keep the old document until then and go on from it', async () => {
@@ -216,6 +242,16 @@ describe('R34 depth', () => {
     ]);
     expect(stream.best('X', 'asks').map(([price]) => price)).toEqual(['100.0', '101.0', '9999.0']);
     expect(stream.best('X', 'bids').length).toBe(12);
+  });
+
+  it('D12: sorts negative prices by value', async () => {
+    const { socket, stream } = await depth();
+    const side = { '-37.63': '1', '0': '2', '5': '3', '-100': '4', '-5.0': '5' };
+    const operations = ['bids', 'asks'].map(name => ({ op: 'add', path: `/${name}`, value: side }));
+    socket.frames({ ...book(5, 1), operations });
+    const prices = ['-100', '-37.63', '-5.0', '0', '5'];
+    expect(stream.best('X', 'asks').map(([price]) => price)).toEqual(prices);
+    expect(stream.best('X', 'bids').map(([price]) => price)).toEqual(prices.toReversed());
   });
 
   it('whose checksum is another asks for a snapshot, and holds no wrong book', async () => {

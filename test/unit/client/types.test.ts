@@ -41,6 +41,19 @@ const [level] = client.depth(['X'], { levels: 25 }).best('X', 'bids', 3);
 const price: string | undefined = level?.[0];
 const { seq }: { seq: number } = await client.rooms('desk-7').publish({ text: 'hi', price });
 client.on('status', ({ state, feed }) => console.log(state === 'waiting', feed === 'stale', seq));
+client.quotes(['AAPL']).on('stale', ({ symbol, since, reason }) => console.log(symbol, since, reason === 'refused'));
+const isOld: boolean = client.depth(['X']).on('whole', ({ topic }) => console.log(topic)).isStale('X');
+client.orderbook(['X']).on('change', ({ isStale }) => console.log(isStale && isOld));
+client.trades().on('gap', ({ reason }) => console.log(reason === 'refused'));
+for await (const { message } of client.trades()) {
+  const id: string | number | bigint = message.trade_id;
+  await client.rooms('desk-7').publish({ id });
+}
+new MillraceClient({ url: 'wss://feed.example.com', WebSocket, integers: 'bigint' });
+// @ts-expect-error whole numbers are none of these
+new MillraceClient({ url: 'wss://feed.example.com', WebSocket, integers: 'float' });
+// @ts-expect-error events are never stale
+client.trades().on('stale', () => {});
 // @ts-expect-error symbols are a list
 client.quotes('AAPL');
 // @ts-expect-error no such event

@@ -30,7 +30,7 @@ describe('R4: one side of a book', () => {
             book.remove(step.price, step.near);
             model.delete(step.price);
           } else {
-            book.clear();
+            book.restore([]);
             model.clear();
           }
           const sorted = [...model].sort((a, b) => (Number(a[0]) - Number(b[0])) * (side === 'asks' ? 1 : -1));

@@ -5,7 +5,7 @@ import { EMPTY_QUOTE, mergeQuote, objectOf, type Quote, readQuote } from '../../
 const names = fc.constantFrom('symbol', 'bid', 'ask', 'volume', 'venue', 'note', 'toString', '1', 'é');
 const messages = fc.record({
   isPartial: fc.boolean(),
-  members: fc.dictionary(names, fc.integer(), { maxKeys: 6 }),
+  members: fc.dictionary(names, fc.nat(), { maxKeys: 6 }),
 });
 
 function accepted(quote: Quote | 'invalid_field'): Quote {

@@ -5,7 +5,7 @@ import { QuotesSource } from '../../../src/encoder/quotes-source.js';
 import { createDoorbells, createRing, RingWriter } from '../../../src/protocol/ring.js';
 
 const out = () => new FrameEncoder(new RingWriter(createRing(64 * 1024), createDoorbells(1)), () => 0);
-const at = { seq: 1, tsEventMicros: 0, hubMicros: 0 };
+const at = { seq: 1, tsEventMicros: 0, hubMicros: 0, bytes: 0 };
 
 describe.each([
   {
@@ -28,10 +28,10 @@ describe.each([
     const take = (value: object) => one.data(value as Record<string, unknown>, at, false);
     expect(take(change)).toBe('no_base');
     expect([take(whole), take(change)]).toEqual(['applied', 'applied']);
-    one.lost();
+    one.lost('publisher_gap');
     expect([take(refused), take(change), take(change)]).toEqual(['invalid_field', 'no_base', 'no_base']);
     expect([take(whole), take(change)]).toEqual(['applied', 'applied']);
-    one.lost();
+    one.lost('publisher_gap');
     expect([take(whole), take(change)]).toEqual(['applied', 'applied']);
   });
 });

@@ -157,8 +157,9 @@ describe('R29 resume', () => {
     trade('A');
     await settle();
     expect(answer(client, id)).toMatchObject({ recovered: true });
-    expect(chain(other, 'A')).toEqual(['0→1', '1→5']);
-    expect(chain(client, 'A')).toEqual(['1→5']);
+    expect(chain(other, 'A')).toEqual(['0→1', '4→5']);
+    expect(gaps(other)).toEqual(['trades:A 2–4 refused']);
+    expect(chain(client, 'A')).toEqual(['4→5']);
   });
 
   it('R29 a place in the future begins anew', async () => {
@@ -384,7 +385,7 @@ describe('R6 epochs and gaps', () => {
     ]);
   });
 
-  it('R6 a gap begins where the chain ends, though a message was refused in between', async () => {
+  it('R6 R15 what was refused is told of before the gap behind it', async () => {
     feed.renumber('md.trades.A', true);
     const client = connect();
     subscribe(client, 'trades', ['A']);
@@ -394,7 +395,7 @@ describe('R6 epochs and gaps', () => {
     feed.lose('md.trades.A', 2);
     trade('A');
     await settle();
-    expect(gaps(client)).toEqual(['trades:A 2–4 publisher']);
+    expect(gaps(client)).toEqual(['trades:A 2–2 refused', 'trades:A 3–4 publisher']);
     expect(chain(client, 'A')).toEqual(['0→1', '4→5']);
   });
 });

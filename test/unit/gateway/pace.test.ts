@@ -50,7 +50,7 @@ beforeEach(() => {
       calls.push('change lanes');
       return true;
     },
-    resumptions: { drained: () => {} },
+    resumptions: { sweep() {}, drained: () => {} },
   };
   const outbox = {
     buffered,

@@ -28,7 +28,7 @@ beforeEach(() => {
     resume: () => {
       session.isStalled = false;
     },
-    resumptions: { drained: () => {} },
+    resumptions: { sweep() {}, drained: () => {} },
   };
   slow = new SlowConsumers({
     subscriptions: subscriptions as unknown as Subscriptions,

@@ -74,7 +74,12 @@ describe('R4 R52: batches for an encoder thread', () => {
   beforeEach(() => {
     const seen: unknown[] = [];
     deaths = seen;
-    thread = new PooledEncoderThread(taskFile, { ring: memory(), doorbells: memory(), batchMax: 1 });
+    thread = new PooledEncoderThread(taskFile, {
+      ring: memory(),
+      doorbells: memory(),
+      messageBytesMax: 1024 * 1024,
+      batchMax: 1,
+    });
     thread.onDeath = cause => seen.push(cause);
   });
 

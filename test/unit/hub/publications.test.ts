@@ -1,17 +1,19 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import {
   ANSWERS_MAX,
+  OtherContent,
   PENDING_MAX,
-  type Position,
   PUBLISH_TIMEOUT_MS,
   Publications,
+  type StoredPosition,
 } from '../../../src/hub/publications.js';
+import { KEYS_MAX, KEYS_PER_SUBJECT_MAX, RecentKeys } from '../../../src/hub/recent-keys.js';
 
 interface Sent {
   readonly subject: string;
   readonly id: string;
   readonly key: string;
-  readonly resolve: (position: Position | undefined) => void;
+  readonly resolve: (position: StoredPosition | undefined) => void;
   readonly reject: (cause: Error) => void;
 }
 
@@ -32,8 +34,9 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-const publish = (key: string, subject = 'rooms.r1') =>
-  publications.publish({ subject, payload: new Uint8Array([1]), key });
+const ROOM = 'rooms.r1';
+const publish = (key: string, content = key === '' ? '' : 'same') =>
+  publications.publish({ subject: ROOM, payload: new Uint8Array([1]), key, content });
 
 /** The nth message that was handed to the feed. */
 function nth(n: number): Sent {
@@ -52,14 +55,14 @@ describe('R26 publications of clients', () => {
   it('R26 are answered with the place under which they come back', async () => {
     const answer = publish('a');
     nth(0).resolve(undefined);
-    publications.arrived('gw1.999', { epoch: 'e', seq: 1 });
-    publications.arrived(nth(0).id, { epoch: 'e', seq: 2 });
+    publications.arrived(ROOM, 'gw1.999', { epoch: 'e', seq: 1 });
+    publications.arrived(ROOM, nth(0).id, { epoch: 'e', seq: 2 });
     expect(await answer).toEqual({ epoch: 'e', seq: 2 });
   });
 
   it('R26 may come back before the feed says that it took them', async () => {
     const answer = publish('a');
-    publications.arrived(nth(0).id, { epoch: 'e', seq: 2 });
+    publications.arrived(ROOM, nth(0).id, { epoch: 'e', seq: 2 });
     nth(0).resolve(undefined);
     expect(await answer).toEqual({ epoch: 'e', seq: 2 });
   });
@@ -92,7 +95,7 @@ describe('R26 publications of clients', () => {
     nth(1).resolve({ epoch: 'e', seq: 3 });
     expect((await again).seq).toBe(3);
     // The first may come late; nobody waits for it any more.
-    publications.arrived(nth(0).id, { epoch: 'e', seq: 9 });
+    publications.arrived(ROOM, nth(0).id, { epoch: 'e', seq: 9 });
     expect((await publish('a')).seq).toBe(3);
   });
 
@@ -142,5 +145,88 @@ describe('R26 publications of clients', () => {
     await expect(first).rejects.toThrow('too late');
     expect((await publish('k')).seq).toBe(5);
     expect(sent).toHaveLength(ANSWERS_MAX + 2);
+  });
+
+  it('K5: one key stands for one content, under way and once it is answered', async () => {
+    const first = publish('a');
+    await expect(publish('a', 'other')).rejects.toThrow(OtherContent);
+    nth(0).resolve({ epoch: 'e', seq: 1 });
+    expect((await first).seq).toBe(1);
+    await expect(publish('a', 'other')).rejects.toThrow('already used for another message');
+    expect((await publish('a')).seq).toBe(1);
+    expect(sent).toHaveLength(1);
+  });
+
+  it.each([
+    ['the same content', 'same', ''],
+    ['other content', 'other', 'already used'],
+    ['content that cannot be read any more', '', 'cannot be read'],
+  ])('K5: what the store had already under the key is compared: %s', async (_, content, problem) => {
+    const answer = publish('a');
+    nth(0).resolve({ epoch: 'js', seq: 4, content });
+    if (problem === '') expect(await answer).toEqual({ epoch: 'js', seq: 4 });
+    else await expect(answer).rejects.toThrow(problem);
+  });
+
+  it('K5: who was refused for other content may publish the first one again', async () => {
+    const refused = publish('a', 'other');
+    nth(0).resolve({ epoch: 'js', seq: 4, content: 'same' });
+    await expect(refused).rejects.toThrow(OtherContent);
+    const again = publish('a');
+    nth(1).resolve({ epoch: 'js', seq: 4, content: 'same' });
+    expect(await again).toEqual({ epoch: 'js', seq: 4 });
+  });
+
+  it('K6: a message that came under its key before is a repeat, whichever gateway published it', async () => {
+    expect(publications.isRepeat(ROOM, 'gw2.1 a same')).toBe(false);
+    publications.arrived(ROOM, 'gw2.1 a same', { epoch: 'e', seq: 3 });
+    expect(publications.isRepeat(ROOM, 'gw3.1 a same')).toBe(true);
+    expect(publications.isRepeat('rooms.r2', 'gw3.1 a same')).toBe(false);
+    expect(publications.isRepeat(ROOM, 'gw3.2')).toBe(false);
+    // Nothing is published that has come already.
+    expect(await publish('a')).toEqual({ epoch: 'e', seq: 3 });
+    await expect(publish('a', 'other')).rejects.toThrow(OtherContent);
+    expect(sent).toEqual([]);
+  });
+
+  it('K6: who waits for a message that turns out to be a repeat gets the place of the first, or is told', async () => {
+    const [same, other] = [publish('a'), publish('b')];
+    for (const n of [0, 1]) nth(n).resolve(undefined);
+    publications.arrived(ROOM, 'gw2.1 a same', { epoch: 'e', seq: 3 });
+    publications.arrived(ROOM, 'gw2.2 b other', { epoch: 'e', seq: 4 });
+    expect(publications.isRepeat(ROOM, nth(0).id)).toBe(true);
+    expect(publications.isRepeat(ROOM, nth(1).id)).toBe(true);
+    expect(await same).toEqual({ epoch: 'e', seq: 3 });
+    await expect(other).rejects.toThrow(OtherContent);
+  });
+
+  it('K6: one that came too late for its answer is not published again', async () => {
+    const answer = publish('a');
+    const failed = expect(answer).rejects.toThrow('may have been published; repeat it with the same id');
+    nth(0).resolve(undefined);
+    await vi.advanceTimersByTimeAsync(PUBLISH_TIMEOUT_MS);
+    await failed;
+    publications.arrived(ROOM, nth(0).id, { epoch: 'e', seq: 3 });
+    expect(await publish('a')).toEqual({ epoch: 'e', seq: 3 });
+    expect(sent).toHaveLength(1);
+  });
+});
+
+describe('K6: keys that were seen', () => {
+  it('K6: are remembered up to a limit for each subject; the oldest are forgotten first', () => {
+    const keys = new RecentKeys();
+    for (let i = 0; i <= KEYS_PER_SUBJECT_MAX; i++) keys.add('r1', `k${i}`, { epoch: 'e', seq: i, content: 'c' });
+    keys.add('r2', 'k0', { epoch: 'e', seq: 1, content: 'c' });
+    expect(keys.size).toBe(KEYS_PER_SUBJECT_MAX + 1);
+    expect([keys.find('r1', 'k0'), keys.find('r1', 'k1')?.seq, keys.find('r2', 'k0')?.seq]).toEqual([undefined, 1, 1]);
+  });
+
+  it('K6: are remembered up to a limit in all; those of silent subjects are forgotten first', () => {
+    const keys = new RecentKeys();
+    for (let i = 0; i < KEYS_MAX; i++) keys.add(`r${i}`, 'k', { epoch: 'e', seq: i, content: 'c' });
+    keys.add('r0', 'k', { epoch: 'e', seq: 5, content: 'c' });
+    keys.add('new', 'k', { epoch: 'e', seq: 1, content: 'c' });
+    expect(keys.size).toBe(KEYS_MAX);
+    expect([keys.find('r0', 'k')?.seq, keys.find('r1', 'k'), keys.find('r2', 'k')?.seq]).toEqual([5, undefined, 2]);
   });
 });

@@ -5,6 +5,7 @@ import {
   REPLAY_MESSAGES_MAX,
   REPLAYS_MAX,
   Replays,
+  STORE_MS_MAX,
   type StoredMessage,
 } from '../../../src/hub/replays.js';
 import type { Shard } from '../../../src/hub/shard.js';
@@ -286,8 +287,9 @@ describe('R29 replays', () => {
     expect(begun).toEqual(['here', 'ahead', 'far ahead']);
     ask('of a source that is forgotten', 0, 7);
     replays.forgetSource(source);
+    expect(begun.at(-1)).toBe('of a source that is forgotten');
     vi.advanceTimersByTime(3_000);
-    expect(begun.length).toBe(3);
+    expect(begun.length).toBe(4);
   });
 
   it('R45 a worker that is gone is sent nothing more, and others are', async () => {
@@ -304,7 +306,27 @@ describe('R29 replays', () => {
     expect([notes().length, notes(2).length]).toEqual([first, second]);
   });
 
-  it('R29 a source that is forgotten while the store answers is not replayed', async () => {
+  it('K2: a store that never answers ends the replay with nothing recovered', async () => {
+    build(0);
+    publish(5);
+    stored = () => new Promise(() => {});
+    ask(3);
+    await vi.advanceTimersByTimeAsync(STORE_MS_MAX - 1);
+    expect(notes()).toEqual(['begin 3']);
+    await vi.advanceTimersByTimeAsync(1);
+    expect(notes()).toEqual(['begin 3', 'incomplete']);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  it('K2: an encoder that takes nothing ends the replay with nothing recovered', async () => {
+    publish(30, 8 * 1024);
+    shard.queuedBytes = 2 * MIB;
+    ask(0);
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(notes().at(-1)).toBe('incomplete');
+  });
+
+  it('K2: a source that is forgotten while the store answers is not replayed, and that is said', async () => {
     build(0);
     publish(5);
     let answer = (_: readonly StoredMessage[]) => {};
@@ -316,6 +338,18 @@ describe('R29 replays', () => {
     replays.forgetSource(source);
     answer(messages(4, 5));
     await vi.advanceTimersByTimeAsync(0);
-    expect(notes()).toEqual(['begin 3']);
+    expect(notes()).toEqual(['begin 3', 'incomplete']);
+  });
+
+  it('K2: of many sources that are forgotten, each looks at its own replays only', () => {
+    build(0);
+    publish(5);
+    stored = () => new Promise(() => {});
+    for (let request = 1; request <= 100; request++) ask(3, request);
+    const others = new SourceTable(1, () => 0);
+    for (let i = 0; i < 100; i++) replays.forgetSource(others.create('trades', `O${i}`) as Source);
+    expect(notes(1)).toEqual(['begin 3']);
+    replays.forgetSource(source);
+    for (let request = 1; request <= 100; request++) expect(notes(request)).toEqual(['begin 3', 'incomplete']);
   });
 });

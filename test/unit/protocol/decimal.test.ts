@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { compareDecimal, DECIMAL_LENGTH_MAX, isDecimal, isZeroDecimal } from '../../../src/protocol/decimal.js';
+import { compareDecimal, isZeroDecimal } from '../../../src/protocol/decimal.js';
 
 const digits = (min: number, max: number) =>
   fc.array(fc.integer({ min: 0, max: 9 }), { minLength: min, maxLength: max }).map(list => list.map(String).join(''));
@@ -18,37 +18,6 @@ function scaled(text: string): bigint {
   const [whole = '', part = ''] = text.split('.');
   return BigInt(whole + part.padEnd(40, '0'));
 }
-
-describe('isDecimal', () => {
-  it.each(['0', '1', '007', '0.0', '150.25', '00.10', '9'.repeat(DECIMAL_LENGTH_MAX)])('accepts %s', text => {
-    expect(isDecimal(text)).toBe(true);
-  });
-
-  it.each([
-    ['empty text', ''],
-    ['a lone dot', '.'],
-    ['no digit before the dot', '.5'],
-    ['no digit after the dot', '5.'],
-    ['two dots', '1.2.3'],
-    ['a minus sign', '-1'],
-    ['a plus sign', '+1'],
-    ['an exponent', '1e5'],
-    ['a space', ' 1'],
-    ['a comma', '1,5'],
-    ['another script’s digits', '١'],
-    ['a hexadecimal number', '0x10'],
-    ['41 characters', '9'.repeat(DECIMAL_LENGTH_MAX + 1)],
-    ['a number', 1.5],
-    ['null', null],
-    ['undefined', undefined],
-  ])('refuses %s', (_, value) => {
-    expect(isDecimal(value)).toBe(false);
-  });
-
-  it('accepts every generated plain decimal', () => {
-    fc.assert(fc.property(decimalText, text => isDecimal(text)));
-  });
-});
 
 describe('isZeroDecimal', () => {
   it.each(['0', '00', '0.0', '00.000'])('says that %s is zero', text => {

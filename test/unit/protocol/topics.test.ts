@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { SYMBOL_BYTES_MAX } from '../../../src/protocol/content-limits.js';
 import {
   CHANNELS,
   isSymbol,
@@ -7,7 +8,6 @@ import {
   pointerToken,
   SOURCE_KINDS,
   STREAMS,
-  SYMBOL_LENGTH_MAX,
   sourceKindOf,
   subjectOf,
   symbolMatcher,
@@ -15,13 +15,25 @@ import {
 } from '../../../src/protocol/topics.js';
 
 describe('isSymbol', () => {
-  it.each(['AAPL', 'BTC/USDT', 'BRK.B', 'ES=F', '^GSPC', 'a:b', 'x'.repeat(SYMBOL_LENGTH_MAX)])('accepts %s', text => {
+  it.each([
+    'AAPL',
+    '币安人生USDT',
+    'Ä',
+    '💹',
+    'constructor',
+    'BTC/USDT',
+    'BRK.B',
+    'ES=F',
+    '^GSPC',
+    'a:b',
+    'x'.repeat(SYMBOL_BYTES_MAX),
+  ])('accepts %s', text => {
     expect(isSymbol(text)).toBe(true);
   });
 
   it.each([
     ['empty text', ''],
-    ['65 characters', 'x'.repeat(SYMBOL_LENGTH_MAX + 1)],
+    ['129 characters', 'x'.repeat(SYMBOL_BYTES_MAX + 1)],
     ['a space', 'A B'],
     ['a control character', 'A\n'],
     ['DEL', 'A\x7f'],
@@ -30,7 +42,10 @@ describe('isSymbol', () => {
     ['a leading dot', '.A'],
     ['a trailing dot', 'A.'],
     ['an empty token', 'A..B'],
-    ['a letter outside ASCII', 'Ä'],
+    ['half of a UTF-16 pair', '\ud83d'],
+    ['a blank outside ASCII', 'A\u00a0B'],
+    ['a control character outside ASCII', 'A\u0085'],
+    ['more bytes than characters', '币'.repeat(43)],
     ['a number', 7],
   ])('refuses %s', (_, value) => {
     expect(isSymbol(value)).toBe(false);
@@ -127,6 +142,6 @@ describe('symbolMatcher', () => {
 
   it('stays linear for a pattern that would make backtracking explode', () => {
     const matches = symbolMatcher([`${'*a'.repeat(30)}*b`]);
-    expect(matches('a'.repeat(SYMBOL_LENGTH_MAX))).toBe(false);
+    expect(matches('a'.repeat(SYMBOL_BYTES_MAX))).toBe(false);
   });
 });

@@ -1,17 +1,24 @@
 /** What each method of the publisher puts on which subject, and what it refuses. */
-import { unpack } from 'msgpackr';
 import type { NatsConnection } from 'nats';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { LEVELS_MAX as GATEWAY_LEVELS_MAX } from '../../../src/encoder/book.js';
-import { decodePayload, PAYLOAD_BYTES_MAX as GATEWAY_BYTES_MAX } from '../../../src/encoder/decode.js';
-import { LEVELS_MAX } from '../../../src/publisher/checks.js';
+import {
+  LEVELS_MAX,
+  MEMBER_VALUE_LENGTH_MAX,
+  MESSAGE_BYTES_DEFAULT,
+  QUOTE_MEMBERS_MAX,
+} from '../../../src/protocol/content-limits.js';
+import { parseExact } from '../../../src/protocol/exact-json.js';
+import { MsgpackReader } from '../../../src/protocol/msgpack-reader.js';
 import { encoderOf } from '../../../src/publisher/connect.js';
-import type { OrderUpdate, Trade } from '../../../src/publisher/index.js';
-import { PAYLOAD_BYTES_MAX, Publisher } from '../../../src/publisher/publisher.js';
+import type { BookLevel, OrderUpdate, Trade } from '../../../src/publisher/index.js';
+import { Publisher } from '../../../src/publisher/publisher.js';
 import { type Outgoing, type Sender, Waiting } from '../../../src/publisher/sender.js';
 
 const NOW_MICROS = 1_795_000_000_123_456;
 const NOW_TEXT = '2026-11-18T11:06:40.123Z';
+
+/** `{`; what begins otherwise is MessagePack. */
+const JSON_START = 0x7b;
 
 /** Keeps what it is given. */
 class KeepingSender implements Sender {
@@ -43,6 +50,7 @@ function publisherOf(format: 'json' | 'msgpack'): Publisher {
     ownsConnection: true,
     sender,
     encode: encoderOf(format),
+    messageBytesMax: MESSAGE_BYTES_DEFAULT,
     nowMicros: () => NOW_MICROS,
   });
 }
@@ -50,7 +58,12 @@ function publisherOf(format: 'json' | 'msgpack'): Publisher {
 /** Subject and decoded payload of the last message. */
 function last(): [string, unknown] {
   const { subject = '', payload = new Uint8Array(0) } = sender.kept.at(-1) ?? {};
-  return [subject, JSON.parse(Buffer.from(payload).toString())];
+  return [subject, decoded(payload)];
+}
+
+function decoded(payload: Uint8Array): unknown {
+  if (payload[0] === JSON_START) return parseExact(Buffer.from(payload).toString());
+  return new MsgpackReader().read(payload, 0, payload.length);
 }
 
 const quote = { symbol: 'BTC/USDT', current_price: 64993.5, bid: '64993.00', venue: { id: 7, open: true } };
@@ -85,7 +98,6 @@ describe('R38 the publisher', () => {
     expect(() => publisher.quote({ symbol: 'AAPL', current_price: true })).toThrow(TypeError);
     // @ts-expect-error: so is a changed one
     expect(() => publisher.partialQuote('AAPL', { bid: true })).toThrow(TypeError);
-    // @ts-expect-error: a whole quote has a price
     expect(() => publisher.quote({ symbol: 'AAPL' })).toThrow(TypeError);
   });
 
@@ -169,20 +181,119 @@ describe('R38 the publisher', () => {
   it.each(['json', 'msgpack'] as const)('leaves out members that are undefined, as %s', format => {
     publisher = publisherOf(format);
     publisher.quote({ symbol: 'AAPL', current_price: 1, own: { a: undefined, b: [null, true] } });
-    const payload = Buffer.from(sender.kept[0]?.payload ?? []);
-    const decoded: unknown = format === 'json' ? JSON.parse(payload.toString()) : unpack(payload);
-    expect(decoded).toStrictEqual({ symbol: 'AAPL', current_price: 1, own: { b: [null, true] } });
-    expect(decodePayload(payload, 0, payload.length, GATEWAY_BYTES_MAX)).toEqual(decoded);
+    expect(last()[1]).toStrictEqual({ symbol: 'AAPL', current_price: 1, own: { b: [null, true] } });
   });
 
-  it('knows the limits of a gateway', () => {
-    expect(PAYLOAD_BYTES_MAX).toBe(GATEWAY_BYTES_MAX);
-    expect(LEVELS_MAX).toBe(GATEWAY_LEVELS_MAX);
+  describe.each(['json', 'msgpack'] as const)('as %s', format => {
+    beforeEach(() => {
+      publisher = publisherOf(format);
+    });
+
+    it('D4: writes whole numbers of any size exactly', () => {
+      const trade_id = 8389766145050670869n;
+      publisher.trade({ ...trade, trade_id, price: 9007199254740993n, executed_at: 1_795_000_000_123_456_789n });
+      expect(last()[1]).toMatchObject({ trade_id, price: 9007199254740993n, executed_at: 1795000000123456789n });
+      publisher.order('alice', { ...update, order_id: trade_id + 1n });
+      expect(last()[1]).toMatchObject({ order_id: trade_id + 1n });
+      publisher.quote({ symbol: 'AAPL', volume: 2n ** 63n, own: { deep: [-(2n ** 62n), 2 ** 53 - 1] } });
+      expect(last()[1]).toEqual({ symbol: 'AAPL', volume: 2n ** 63n, own: { deep: [-(2n ** 62n), 2 ** 53 - 1] } });
+      publisher.room('desk-7', 'alice', { id: 2n ** 64n - 1n });
+      expect(last()[1]).toMatchObject({ data: { id: 2n ** 64n - 1n } });
+      publisher.analytics('alerts', trade_id);
+      expect(last()[1]).toMatchObject({ data: trade_id });
+    });
+
+    it('D5: writes a whole number from 2^32 on as one', () => {
+      publisher.quote({ symbol: 'AAPL', volume: 5_000_000_001 });
+      const text = Buffer.from(sender.kept[0]?.payload ?? []).toString(format === 'json' ? 'utf8' : 'hex');
+      // uint 64
+      expect(text).toContain(format === 'json' ? '5000000001' : 'cf000000012a05f201');
+    });
+
+    it('D3: takes amounts in every form, as they are written', () => {
+      const forms = ['0E-8', '1E-7', '1.5E+3', '.5', '100.', '+1', '-0', `1${'0'.repeat(63)}`];
+      for (const form of forms) {
+        publisher.quote({ symbol: 'AAPL', current_price: form });
+        publisher.trade({ ...trade, price: form, quantity: form });
+        publisher.bookChange('AAPL', [[form, form]], [[form, 5e-324]]);
+        expect(last()[1]).toMatchObject({ bids: [[form, form]], asks: [[form, 5e-324]] });
+      }
+    });
+
+    it('D11: takes quotes without a price, and amounts without a value', () => {
+      const quote = { symbol: 'EUR/USD', bid: '1.0812', ask: null, current_price: '' };
+      publisher.quote(quote);
+      expect(last()[1]).toEqual(quote);
+      publisher.partialQuote('EUR/USD', { bid: null });
+      expect(last()[1]).toEqual({ symbol: 'EUR/USD', bid: null, partial: true });
+      publisher.order('alice', { ...update, price: null });
+      expect(last()[1]).toMatchObject({ price: null });
+      publisher.trade({ ...trade, buyer_fee: null });
+      expect(last()[1]).toMatchObject({ buyer_fee: null });
+    });
+
+    it('D12: takes negative prices in books, quotes and trades', () => {
+      const level: BookLevel = [-37.63, '5'];
+      publisher.bookSnapshot('CL', [level], [['-37.60', 2n]]);
+      expect(last()[1]).toMatchObject({ bids: [level], asks: [['-37.60', 2]] });
+      publisher.quote({ symbol: 'CL', current_price: '-37.63' });
+      publisher.trade({ ...trade, price: -37.63 });
+      expect(last()[1]).toMatchObject({ price: -37.63 });
+    });
+
+    it('D14: leaves a type of the publisher’s own as it is', () => {
+      publisher.trade({ ...trade, type: 'match', seq: 7 } as never);
+      expect(last()[1]).toMatchObject({ type: 'match', seq: 7 });
+      publisher.order('alice', { ...update, type: 'fill', user_id: 'alice' } as never);
+      expect(last()[1]).toMatchObject({ type: 'fill', user_id: 'alice' });
+    });
+
+    it('D16: takes times as numbers since the Unix epoch', () => {
+      publisher.quote({ symbol: 'AAPL', bid: 1, last_updated: 1_795_000_000_123 });
+      expect(last()[1]).toMatchObject({ last_updated: 1_795_000_000_123 });
+      publisher.analytics('alerts', { data: 1, timestamp: 1_795_000_000_123_456 });
+      expect(last()[1]).toMatchObject({ timestamp: 1_795_000_000_123_456 });
+    });
+
+    it('D17: takes members that are called as those every object has', () => {
+      const own = { constructor: 1, prototype: 2, toString: 'x', hasOwnProperty: [3], toJSON: 'no function' };
+      publisher.quote({ symbol: 'AAPL', bid: 1, own, ...own } as never);
+      expect(last()[1]).toEqual({ symbol: 'AAPL', bid: 1, own, ...own });
+    });
   });
 
   it('takes nothing once it is closed', async () => {
     await publisher.close();
     expect(() => publisher.quote(quote)).toThrow(expect.objectContaining({ name: 'PublisherError', code: 'closed' }));
+  });
+});
+
+describe('D18: what is no amount', () => {
+  const wrong = [
+    '  ',
+    '0x10',
+    '0b11',
+    ' 5\n',
+    '1_000',
+    '1,5',
+    'NaN',
+    'Infinity',
+    '.',
+    '-',
+    '1e',
+    '٣',
+    '1'.repeat(65),
+    '1e65',
+  ];
+
+  it.each(wrong)('D18: is refused everywhere: %j', text => {
+    expect(() => publisher.quote({ symbol: 'AAPL', bid: text })).toThrow(/quote\.bid/);
+    expect(() => publisher.partialQuote('AAPL', { volume: text })).toThrow(/changes\.volume/);
+    expect(() => publisher.trade({ ...trade, price: text })).toThrow(/trade\.price/);
+    expect(() => publisher.order('alice', { ...update, filled_quantity: text })).toThrow(/update\.filled_quantity/);
+    expect(() => publisher.bookChange('AAPL', [[text, '1']], [])).toThrow(/bids\[0\]/);
+    expect(() => publisher.bookChange('AAPL', [], [['1', text]])).toThrow(/asks\[0\]/);
+    expect(sender.kept).toEqual([]);
   });
 });
 
@@ -197,10 +308,36 @@ describe('R38 the publisher refuses', () => {
     ['a symbol that is a wildcard', () => publisher.partialQuote('>', { bid: 1 }), /symbol '>'/],
     ['a symbol that ends in a dot', () => publisher.bookChange('BRK.', [], []), /symbol 'BRK\.'/],
     ['no symbol', () => publisher.trade(given(trade, 'symbol', undefined)), /symbol undefined/],
+    ['a quote of nothing', () => publisher.quote({ symbol: 'AAPL' }), /quote: must have a member besides the symbol/],
+    ['a change of nothing', () => publisher.partialQuote('AAPL', {}), /changes: must have a member besides the symbol/],
+    ['a negative volume', () => publisher.partialQuote('AAPL', { volume: -1 }), /changes\.volume -1.*from 0/],
+    ['a trade without a price', () => publisher.trade(given(trade, 'price', null)), /trade\.price null/],
+    ['a trade of a negative quantity', () => publisher.trade({ ...trade, quantity: '-1' }), /trade\.quantity '-1'/],
+    ['a time that is none', () => publisher.trade({ ...trade, executed_at: 'yesterday' }), /executed_at 'yesterday'/],
+    ['half a character', () => publisher.room('r', 'alice', '\ud83d'), /data '\\uD83D'/i],
     [
-      'a quote without a price',
-      () => publisher.quote(given(quote, 'current_price', undefined)),
-      /quote\.current_price/,
+      'too many members',
+      () =>
+        publisher.quote({
+          symbol: 'A',
+          ...Object.fromEntries(Array.from({ length: QUOTE_MEMBERS_MAX }, (_, n) => [n, n])),
+        }),
+      /65 members, at most 64/,
+    ],
+    [
+      'a member that is too long',
+      () => publisher.quote({ ...quote, note: 'x'.repeat(MEMBER_VALUE_LENGTH_MAX + 1) }),
+      /quote\.note: 4097 characters, at most 4096/,
+    ],
+    [
+      'too many levels',
+      () =>
+        publisher.bookSnapshot(
+          'A',
+          Array.from({ length: LEVELS_MAX + 1 }, (_, n) => [n, 1] as const),
+          [],
+        ),
+      /20001 levels, at most 20000/,
     ],
     ['a price that is no number', () => publisher.quote({ ...quote, current_price: Number.NaN }), /current_price NaN/],
     ['an infinite bid', () => publisher.partialQuote('AAPL', { bid: 1 / 0 }), /changes\.bid Infinity/],
@@ -211,14 +348,20 @@ describe('R38 the publisher refuses', () => {
       /trade\.quantity undefined/,
     ],
     ['a trade without an id', () => publisher.trade(given(trade, 'trade_id', null)), /trade\.trade_id null/],
-    ['a negative level', () => publisher.bookSnapshot('AAPL', level(-1, 1), []), /bids\[0\]/],
+    ['a negative quantity', () => publisher.bookSnapshot('AAPL', level(1, -1), []), /bids\[0\]/],
+    ['a level without a price', () => publisher.bookSnapshot('AAPL', level(null, 1), []), /bids\[0\]/],
     ['half a level', () => publisher.bookSnapshot('AAPL', [], [['1']] as never), /asks\[0\]/],
     ['a side that is missing', () => publisher.bookChange('AAPL', [], undefined as never), /asks undefined/],
-    ['a user that is no subject', () => publisher.order('a b', update), /userId 'a b'/],
+    ['a user that is none', () => publisher.order('', update), /userId ''/],
     [
       'an unknown action',
       () => publisher.order('alice', given(update, 'action', 'lost')),
       /update\.action 'lost'.*created/,
+    ],
+    [
+      'an order of another user',
+      () => publisher.order('alice', given(update, 'user_id', 'bob')),
+      /user_id 'bob'.*alice/,
     ],
     ['an unknown side', () => publisher.order('alice', given(update, 'side', 'long')), /update\.side 'long'/],
     ['an unknown channel', () => publisher.analytics('news' as never, {}), /channel 'news'.*alerts/],
@@ -231,7 +374,7 @@ describe('R38 the publisher refuses', () => {
       /data\.deep\[1\] NaN/,
     ],
     ['a date', () => publisher.quote({ ...quote, opened: new Date(0) }), /quote\.opened 1970/],
-    ['a bigint', () => publisher.room('r', 'alice', 1n), /data 1n/],
+    ['a function', () => publisher.room('r', 'alice', () => 1), /data/],
     ['what is nested too deep', () => publisher.room('r', 'alice', deep), /nested too deep/],
     ['a member called __proto__', () => publisher.room('r', 'a', JSON.parse('{"__proto__":1}')), /__proto__/],
     [
@@ -241,7 +384,11 @@ describe('R38 the publisher refuses', () => {
     ],
     ['an id with a line break', () => publisher.trade(trade, { messageId: 'a\r\nb' }), /messageId/],
     ['no trace context', () => publisher.trade(trade, { traceparent: 'x' }), /traceparent/],
-    ['what is too long', () => publisher.room('r', 'alice', 'x'.repeat(PAYLOAD_BYTES_MAX)), /rooms\.r: 2622\d\d bytes/],
+    [
+      'what is too long',
+      () => publisher.room('r', 'alice', 'x'.repeat(MESSAGE_BYTES_DEFAULT)),
+      /rooms\.r: 10486\d\d bytes/,
+    ],
   ])('%s', (_what, publish, message) => {
     expect(publish).toThrow(TypeError);
     expect(publish).toThrow(message);

@@ -93,6 +93,17 @@ export class ByteWriter {
     this.length = at;
   }
 
+  /** Two ways to say the same were written, from `begin` and from `middle` on: the longer one is taken out. */
+  keepShorter(begin: number, middle: number): void {
+    const second = this.length - middle;
+    if (second >= middle - begin) {
+      this.length = middle;
+      return;
+    }
+    this.bytes.copyWithin(begin, middle, this.length);
+    this.length = begin + second;
+  }
+
   /** As UTF-8. */
   text(text: string): void {
     this.reserve(text.length * BYTES_PER_CHAR_MAX);

@@ -1,0 +1,108 @@
+/**
+ * Numbers of a frame as the application sees them. What JSON and MessagePack libraries give for one number differs (a
+ * `number`, a `bigint`, an exact one); here the protocol's own counts become numbers, and whole numbers in content what the
+ * option `integers` says.
+ */
+import { ExactNumber } from '../protocol/exact-number.js';
+import type { ServerFrame } from './outcome.js';
+
+export const INTEGERS = ['auto', 'number', 'bigint', 'string'] as const;
+/** What whole numbers in content are: see the option `integers`. */
+export type Integers = (typeof INTEGERS)[number];
+
+/** Frames whose content is in their operations. All others of their members are the protocol's. */
+const STATE_TYPES: ReadonlySet<unknown> = new Set(['quotes_patch', 'depth_patch', 'orderbook_update']);
+/** Frames that are a publisher's message. Those of analytics are known by their channel. */
+const EVENT_TYPES: ReadonlySet<unknown> = new Set(['trade_executed', 'order_update', 'room_message']);
+/** Members of an event that are the protocol's: small numbers, and times that a double holds. */
+const COUNTS: ReadonlySet<string> = new Set(['seq', 'prev_seq', 'ts_event', 'ts_sent']);
+
+/** Digits and exponents in JSON from which on a double may not hold a number; in texts, too. */
+const LONG_NUMBERS = /[\d.]{16,}[eE]?|\d[eE][+-]?\d{3}/g;
+/** Sixteen digits that a double holds, as in a time in µs, which every frame may have. */
+const SAFE_DIGITS = /^\d{16}$/;
+const SAFE_MAX = String(Number.MAX_SAFE_INTEGER);
+
+/** False for almost all JSON: `JSON.parse` alone reads it exactly. */
+export function mayHoldAlteredNumber(text: string): boolean {
+  const found = text.match(LONG_NUMBERS);
+  return found !== null && !found.every(digits => SAFE_DIGITS.test(digits) && digits <= SAFE_MAX);
+}
+
+type Convert = (value: unknown) => unknown;
+
+export class IntegerReader {
+  /** False: frames that hold plain numbers only are as they shall be already. */
+  readonly changesNumbers: boolean;
+  readonly #ofContent: Convert;
+
+  constructor(integers: Integers) {
+    this.changesNumbers = integers === 'bigint' || integers === 'string';
+    this.#ofContent = CONVERSIONS[integers];
+  }
+
+  /** In place: the frame was made for this client. */
+  apply(frame: ServerFrame): void {
+    const isState = STATE_TYPES.has(frame.type);
+    const isEvent = !isState && (EVENT_TYPES.has(frame.type) || typeof frame.channel === 'string');
+    const members = frame as Record<string, unknown>;
+    for (const name of Object.keys(members)) {
+      const isContent = isState ? name === 'operations' : isEvent && !COUNTS.has(name);
+      const value = members[name];
+      const converted = convert(value, isContent ? this.#ofContent : CONVERSIONS.number);
+      if (converted !== value) members[name] = converted;
+    }
+  }
+}
+
+const CONVERSIONS: Readonly<Record<Integers, Convert>> = {
+  auto: value => (typeof value === 'bigint' ? narrowed(value) : value),
+  number: value => (typeof value === 'bigint' ? Number(value) : value),
+  bigint: value => (typeof value === 'number' && Number.isInteger(value) ? BigInt(value) : value),
+  string: value => {
+    if (typeof value === 'bigint') return String(value);
+    return typeof value === 'number' && Number.isInteger(value) ? String(BigInt(value)) : value;
+  },
+};
+
+function narrowed(value: bigint): number | bigint {
+  const number = Number(value);
+  return Number.isSafeInteger(number) ? number : value;
+}
+
+function convert(value: unknown, ofNumber: Convert): unknown {
+  if (typeof value !== 'object' || value === null) return ofNumber(value);
+  // A decimal that a double would alter.
+  if (value instanceof ExactNumber) return value.text;
+  if (Array.isArray(value)) {
+    for (let i = 0; i < value.length; i++) {
+      const item: unknown = value[i];
+      const converted = convert(item, ofNumber);
+      if (converted !== item) value[i] = converted;
+    }
+  } else if (!ArrayBuffer.isView(value)) {
+    const members = value as Record<string, unknown>;
+    for (const name of Object.keys(members)) {
+      const member = members[name];
+      const converted = convert(member, ofNumber);
+      if (converted !== member) members[name] = converted;
+    }
+  }
+  return value;
+}
+
+const INT64_MIN = -(2n ** 63n);
+const UINT64_MAX = 2n ** 64n - 1n;
+
+/** As MessagePack can carry it: a whole number beyond 64 bits becomes its text. What needs no change is not copied. */
+export function packable(value: unknown): unknown {
+  if (typeof value === 'bigint') return value >= INT64_MIN && value <= UINT64_MAX ? value : String(value);
+  if (Array.isArray(value)) {
+    const items = value.map(packable);
+    return items.some((item, i) => item !== value[i]) ? items : value;
+  }
+  if (Object.prototype.toString.call(value) !== '[object Object]') return value;
+  const members = Object.entries(value as object);
+  const packed = members.map(([name, member]) => [name, packable(member)] as const);
+  return packed.some(([, member], i) => member !== members[i]?.[1]) ? Object.fromEntries(packed) : value;
+}

@@ -1,0 +1,40 @@
+/** Up to where a session was sent its state topics: whatever lane serves them next, it never runs back within an epoch. */
+import type { HeldPlace, LaneEntry } from './lane-table.js';
+import type { Session, Subscription } from './session.js';
+
+/** Topics that a session left and whose places are remembered; the oldest are forgotten first. */
+export const LEFT_TOPICS_MAX = 128;
+
+/** Never too low: what the lane published last counts as sent. */
+export function heldPlaceOf({ entry, state, heldAt }: Subscription): HeldPlace | undefined {
+  if (!entry.isState || state !== 'live' || entry.epoch === '') return heldAt;
+  return { epoch: entry.epoch, seq: entry.lastSeq };
+}
+
+/** True for a document, or a lane, that is older than what is held. */
+export function isOlder({ epoch, seq }: HeldPlace, held: HeldPlace | undefined): boolean {
+  return held !== undefined && held.epoch === epoch && seq < held.seq;
+}
+
+export const placeOfLane = ({ epoch, lastSeq: seq }: LaneEntry): HeldPlace => ({ epoch, seq });
+
+/** The session leaves the topic, and may come back to it. */
+export function noteLeft(session: Session, subscription: Subscription): void {
+  const held = heldPlaceOf(subscription);
+  if (held === undefined) return;
+  session.left ??= new Map();
+  session.left.delete(subscription.topic);
+  session.left.set(subscription.topic, held);
+  if (session.left.size <= LEFT_TOPICS_MAX) return;
+  for (const oldest of session.left.keys()) {
+    session.left.delete(oldest);
+    return;
+  }
+}
+
+/** Where it left the topic; forgotten with that. */
+export function takeLeft(session: Session, topic: string): HeldPlace | undefined {
+  const held = session.left?.get(topic);
+  session.left?.delete(topic);
+  return held;
+}

@@ -1,0 +1,42 @@
+/** State sources that lack a message and are held back, as their encoders say. */
+import { HOLD_REASONS, type Hold, type HoldReason } from '../protocol/batch.js';
+import type { Source } from './source-table.js';
+
+export class Holds {
+  readonly #held = new Map<Source, Hold>();
+  /** Times that a source was held back, by reason. */
+  readonly counts: ReadonlyMap<HoldReason, number>;
+  readonly #counts: Map<HoldReason, number>;
+  readonly #onChange: (subject: string, hold: Hold | null) => void;
+
+  /** @param onChange told when a source is held back, and (null) when it is whole again */
+  constructor(onChange: (subject: string, hold: Hold | null) => void) {
+    this.#onChange = onChange;
+    this.#counts = new Map(HOLD_REASONS.map(reason => [reason, 0]));
+    this.counts = this.#counts;
+  }
+
+  /** Sources that are held back now, by reason. */
+  get current(): ReadonlyMap<HoldReason, number> {
+    const current = new Map<HoldReason, number>(HOLD_REASONS.map(reason => [reason, 0]));
+    for (const { reason } of this.#held.values()) current.set(reason, (current.get(reason) ?? 0) + 1);
+    return current;
+  }
+
+  change(source: Source, hold: Hold | null): void {
+    if (hold === null) {
+      if (this.#held.delete(source)) this.#onChange(source.subject, null);
+      return;
+    }
+    const isNew = !this.#held.has(source);
+    this.#held.set(source, hold);
+    // A new encoder says again what the one before it had said.
+    if (!isNew) return;
+    this.#counts.set(hold.reason, (this.#counts.get(hold.reason) ?? 0) + 1);
+    this.#onChange(source.subject, hold);
+  }
+
+  forget(source: Source): void {
+    this.#held.delete(source);
+  }
+}

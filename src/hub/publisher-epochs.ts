@@ -1,0 +1,108 @@
+/**
+ * What the sequences of a publisher that numbers its messages count in. A publisher that restarts should name another epoch;
+ * one that does not is recognised by its sequence, which falls back to 1. So does that of a late copy of its first message:
+ * what comes next tells the two apart, or that nothing does for a while.
+ */
+import type { HubMessage } from './hub-options.js';
+import type { Source } from './source-table.js';
+
+/** How long a message that may be the first of a restarted publisher waits for what comes next. */
+export const RESTART_WAIT_MS = 250;
+/** Such messages that wait at once; beyond it the publisher is taken at its word. */
+const WAITING_MAX = 10_000;
+
+/** Takes a message in an epoch that clients are told. */
+export type Take = (source: Source, m: HubMessage, epoch: string) => void;
+
+interface Waiting {
+  readonly message: HubMessage;
+  readonly timer: NodeJS.Timeout;
+}
+
+export class PublisherEpochs {
+  readonly #take: Take;
+  readonly #waiting = new Map<Source, Waiting>();
+  #outages = 0;
+
+  constructor(take: Take) {
+    this.#take = take;
+  }
+
+  /** The feed lost its source: a publisher may restart unseen. */
+  outage(): void {
+    this.#outages++;
+  }
+
+  /** Takes a message that its publisher, or the feed, has numbered; now, or once it is known what it is. */
+  receive(source: Source, m: HubMessage): void {
+    // A stream's own numbering never falls back: whoever reads it sees to that.
+    if (!m.contiguous) {
+      this.#take(source, m, m.epoch);
+      return;
+    }
+    if (source.publisherEpoch !== m.epoch) {
+      this.forget(source);
+      source.publisherEpoch = m.epoch;
+      source.publisherLife = 1;
+    } else {
+      this.#settle(source, m);
+      if (this.#mayHaveRestarted(source, m.seq)) {
+        this.#await(source, m);
+        return;
+      }
+      // The first messages of the new life were lost with the outage.
+      if (m.seq < source.seq && source.publisherOutages !== this.#outages) source.publisherLife++;
+    }
+    source.publisherOutages = this.#outages;
+    this.#take(source, m, epochOf(source));
+  }
+
+  /** Nothing of the source is waited for any more. */
+  forget(source: Source): void {
+    clearTimeout(this.#waiting.get(source)?.timer);
+    this.#waiting.delete(source);
+  }
+
+  close(): void {
+    for (const { timer } of this.#waiting.values()) clearTimeout(timer);
+    this.#waiting.clear();
+  }
+
+  #mayHaveRestarted(source: Source, seq: number): boolean {
+    return seq === 1 && source.seq > 1 && !this.#waiting.has(source);
+  }
+
+  #await(source: Source, m: HubMessage): void {
+    if (this.#waiting.size >= WAITING_MAX) {
+      this.#restart(source, m);
+      return;
+    }
+    const message = { ...m, payload: new Uint8Array(m.payload) };
+    const timer = setTimeout(() => {
+      this.#waiting.delete(source);
+      this.#restart(source, message);
+    }, RESTART_WAIT_MS);
+    this.#waiting.set(source, { message, timer });
+  }
+
+  /** What comes next says whether a message that waits was the first of a new life or a late copy. */
+  #settle(source: Source, m: HubMessage): void {
+    const waiting = this.#waiting.get(source);
+    if (waiting === undefined) return;
+    const isNext = m.seq === waiting.message.seq + 1;
+    if (!isNext && m.seq <= source.seq) return;
+    this.forget(source);
+    if (isNext) this.#restart(source, waiting.message);
+    else this.#take(source, waiting.message, epochOf(source));
+  }
+
+  #restart(source: Source, m: HubMessage): void {
+    source.publisherLife++;
+    source.publisherOutages = this.#outages;
+    this.#take(source, m, epochOf(source));
+  }
+}
+
+function epochOf({ publisherEpoch, publisherLife }: Source): string {
+  return publisherLife === 1 ? publisherEpoch : `${publisherEpoch}~${publisherLife}`;
+}

@@ -1,0 +1,52 @@
+/** Clients' messages that have come, by subject and key: one that comes again is dropped. */
+import type { Position } from './publications.js';
+
+/** Keys remembered of one subject; the oldest are forgotten first. */
+export const KEYS_PER_SUBJECT_MAX = 1_000;
+/** Keys remembered of all subjects; those of the subject that was silent longest are forgotten first. */
+export const KEYS_MAX = 100_000;
+
+/** A message that came, and where it stands. */
+export interface Arrival extends Position {
+  readonly content: string;
+}
+
+export class RecentKeys {
+  /** The subject that was silent longest is first. */
+  readonly #bySubject = new Map<string, Map<string, Arrival>>();
+  #size = 0;
+
+  get size(): number {
+    return this.#size;
+  }
+
+  find(subject: string, key: string): Arrival | undefined {
+    return this.#bySubject.get(subject)?.get(key);
+  }
+
+  add(subject: string, key: string, arrival: Arrival): void {
+    const keys = this.#bySubject.get(subject) ?? new Map<string, Arrival>();
+    this.#bySubject.delete(subject);
+    this.#bySubject.set(subject, keys);
+    if (!keys.has(key)) this.#size++;
+    keys.set(key, arrival);
+    if (keys.size > KEYS_PER_SUBJECT_MAX) this.#forgetOldest(keys);
+    if (this.#size > KEYS_MAX) this.#forgetSilent();
+  }
+
+  #forgetSilent(): void {
+    for (const [subject, keys] of this.#bySubject) {
+      this.#forgetOldest(keys);
+      if (keys.size === 0) this.#bySubject.delete(subject);
+      return;
+    }
+  }
+
+  #forgetOldest(keys: Map<string, Arrival>): void {
+    for (const oldest of keys.keys()) {
+      keys.delete(oldest);
+      this.#size--;
+      return;
+    }
+  }
+}

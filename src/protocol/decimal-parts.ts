@@ -1,0 +1,28 @@
+/** A decimal number's text, taken apart: digits without zeros at either end, and the power of ten that they count in. */
+export interface DecimalParts {
+  readonly isNegative: boolean;
+  /** '' for zero. */
+  readonly digits: string;
+  /** 0 for zero. */
+  readonly exponent: number;
+}
+
+const DECIMAL = /^([+-]?)(\d*)(?:\.(\d*))?(?:[eE]([+-]?\d+))?$/;
+
+/** Undefined where the text is no decimal number. Its own sign, zeros, dot and exponent may be written in any form. */
+export function decimalParts(text: string): DecimalParts | undefined {
+  const match = DECIMAL.exec(text);
+  if (match === null) return undefined;
+  const [, sign, whole = '', fraction = '', power = '0'] = match;
+  if (whole.length + fraction.length === 0) return undefined;
+  const all = whole + fraction;
+  let start = 0;
+  let end = all.length;
+  while (start < end && all.charCodeAt(start) === ZERO) start++;
+  while (end > start && all.charCodeAt(end - 1) === ZERO) end--;
+  if (start === end) return { isNegative: false, digits: '', exponent: 0 };
+  const exponent = Number(power) - fraction.length + (all.length - end);
+  return { isNegative: sign === '-', digits: all.slice(start, end), exponent };
+}
+
+const ZERO = 0x30;

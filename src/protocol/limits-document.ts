@@ -1,0 +1,67 @@
+/** The limits of content as a document: ops/limits.md (`npm run docs` writes it). */
+import { AMOUNT_DIGITS_MAX, AMOUNT_EXPONENT_MAX } from './amount.js';
+import {
+  LEVELS_MAX,
+  MEMBER_NAME_LENGTH_MAX,
+  MEMBER_VALUE_LENGTH_MAX,
+  MESSAGE_BYTES_DEFAULT,
+  NESTING_MAX,
+  QUOTE_MEMBERS_MAX,
+  SYMBOL_BYTES_MAX,
+} from './content-limits.js';
+import { MSGPACK_DEPTH_MAX } from './msgpack-reader.js';
+
+export interface ContentLimit {
+  readonly what: string;
+  readonly limit: string;
+  /** Reason of the refusal beyond it. */
+  readonly beyond: string;
+}
+
+const count = (value: number): string => value.toLocaleString('en-US');
+
+export const CONTENT_LIMITS: readonly ContentLimit[] = [
+  {
+    what: 'Payload of one message',
+    limit: `${count(MESSAGE_BYTES_DEFAULT)} bytes (setting \`MESSAGE_BYTES_MAX\`)`,
+    beyond: 'too_large',
+  },
+  { what: 'Symbol', limit: `1 to ${SYMBOL_BYTES_MAX} bytes of UTF-8`, beyond: 'invalid_symbol' },
+  { what: 'Digits of an amount, leading zeros included', limit: count(AMOUNT_DIGITS_MAX), beyond: 'invalid_field' },
+  {
+    what: 'Exponent of an amount',
+    limit: `−${AMOUNT_EXPONENT_MAX} to ${AMOUNT_EXPONENT_MAX}`,
+    beyond: 'invalid_field',
+  },
+  { what: 'Levels on one side of a book, in a message or in all', limit: count(LEVELS_MAX), beyond: 'too_large' },
+  { what: 'Members of a quote', limit: count(QUOTE_MEMBERS_MAX), beyond: 'invalid_field' },
+  { what: 'Name of a quote’s member', limit: `${MEMBER_NAME_LENGTH_MAX} characters`, beyond: 'invalid_field' },
+  {
+    what: 'Value of a quote’s own member, as JSON',
+    limit: `${count(MEMBER_VALUE_LENGTH_MAX)} characters`,
+    beyond: 'invalid_field',
+  },
+  {
+    what: 'Nesting of arrays and objects in a member’s value',
+    limit: `${NESTING_MAX} levels`,
+    beyond: 'invalid_field',
+  },
+  { what: 'Nesting of a MessagePack message', limit: `${MSGPACK_DEPTH_MAX} levels`, beyond: 'invalid_msgpack' },
+];
+
+/** The list as a document: ops/limits.md. */
+export function limitsDocument(): string {
+  const rows = CONTENT_LIMITS.map(({ what, limit, beyond }) => `| ${what} | ${limit} | \`${beyond}\` |`);
+  return `# What a message may hold
+Beyond a limit, a message is refused: it is counted (\`millrace_feed_rejected_total\`, by reason), logged, and put on \`deadletter.<subject>\` with
+its reason. A refused message is a lost message: clients of a quote or a book are told \`stale\` until a whole message comes, clients of
+trades, orders, analytics and rooms are told \`gap\`. Numbers have no limit of their own: whole numbers of any size, and decimals with any
+number of digits in a member that is no amount, reach clients as they were written.
+
+| what | limit | reason beyond it |
+|---|---|---|
+${rows.join('\n')}
+
+This file is written by \`npm run docs\`, from the constants in \`src/protocol\`.
+`;
+}

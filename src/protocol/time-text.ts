@@ -1,0 +1,102 @@
+/**
+ * Times as publishers write them → RFC 3339, UTC. A number counts from the Unix epoch in seconds, milliseconds, microseconds or
+ * nanoseconds: which of them, its size says (the years 2001 to 2286 read one way only).
+ */
+import { ExactNumber } from './exact-number.js';
+
+const SECONDS_MIN = 1e9;
+/** Each unit is a thousand of the next. */
+const MILLIS_MIN = 1e12;
+const MICROS_MIN = 1e15;
+const NANOS_MIN = 1e18;
+const NANOS_END = 1e19;
+/** 9999-12-31, the last day that RFC 3339 can write; and the first. */
+const UNIX_SECONDS_MAX = 253_402_300_799;
+const UNIX_SECONDS_MIN = -62_167_219_200;
+
+const TEXT =
+  /^(\d{4})-(\d\d)-(\d\d)(?:[Tt ](\d\d):(\d\d)(?::(\d\d)(?:[.,](\d{1,12}))?)?(?: ?([Zz]|[+-]\d\d(?::?\d\d)?))?)?$/;
+const RFC_3339_UTC = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z$/;
+
+/** The time as clients get it; undefined: it is none. A text that is RFC 3339 in UTC already stays as it came. */
+export function timeText(value: unknown): string | undefined {
+  switch (typeof value) {
+    case 'string':
+      return textOfText(value);
+    case 'number':
+      return textOfNumber(value);
+    case 'bigint':
+      return textOfBigint(value);
+    default:
+      return value instanceof ExactNumber ? textOfNumber(Number(value.text)) : undefined;
+  }
+}
+
+/** @param nanos of the second. Undefined beyond the years 0 to 9999. */
+export function timestampText(unixSeconds: number, nanos: number): string | undefined {
+  if (!(unixSeconds >= UNIX_SECONDS_MIN && unixSeconds <= UNIX_SECONDS_MAX && nanos < 1e9)) return undefined;
+  const whole = new Date(unixSeconds * 1000).toISOString();
+  const digits = String(Math.floor(nanos)).padStart(9, '0');
+  // Milliseconds always, finer ones where there are any.
+  const fraction = digits.endsWith('000000')
+    ? digits.slice(0, 3)
+    : digits.endsWith('000')
+      ? digits.slice(0, 6)
+      : digits;
+  return `${whole.slice(0, 19)}.${fraction}Z`;
+}
+
+/** µs since the Unix epoch of a number in any of the four units; undefined where its size fits none. */
+export function microsOf(time: number): number | undefined {
+  if (time >= NANOS_MIN && time < NANOS_END) return Math.floor(time / 1000);
+  if (time >= MICROS_MIN) return time < NANOS_MIN ? Math.floor(time) : undefined;
+  if (time >= MILLIS_MIN) return Math.round(time * 1000);
+  return time >= SECONDS_MIN ? Math.round(time * 1e6) : undefined;
+}
+
+function textOfNumber(value: number): string | undefined {
+  const micros = microsOf(value);
+  if (micros === undefined) return undefined;
+  const seconds = Math.floor(micros / 1e6);
+  return timestampText(seconds, (micros - seconds * 1e6) * 1000);
+}
+
+/** Only nanoseconds need one. */
+function textOfBigint(value: bigint): string | undefined {
+  if (value < BigInt(NANOS_MIN) || value >= BigInt(NANOS_END)) return undefined;
+  return timestampText(Number(value / 1_000_000_000n), Number(value % 1_000_000_000n));
+}
+
+function textOfText(text: string): string | undefined {
+  const match = TEXT.exec(text);
+  if (match === null) return /^\d{10,19}$/.test(text) ? textOfDigits(text) : undefined;
+  const [, year = '', month = '', day = '', hour = '00', minute = '00', second = '00', fraction = '', zone = 'Z'] =
+    match;
+  // A leap second is the next minute's first.
+  const leap = second === '60' ? 1 : 0;
+  const base = Date.parse(`${year}-${month}-${day}T${hour}:${minute}:${leap === 1 ? '59' : second}Z`);
+  if (Number.isNaN(base) || !isDay(year, month, day) || hour === '24') return undefined;
+  const offset = offsetMinutes(zone);
+  if (offset === undefined) return undefined;
+  if (leap === 0 && RFC_3339_UTC.test(text)) return text;
+  const nanos = Number(fraction.slice(0, 9).padEnd(9, '0'));
+  return timestampText(base / 1000 + leap - offset * 60, nanos);
+}
+
+function textOfDigits(digits: string): string | undefined {
+  return textOfBigint(BigInt(digits)) ?? textOfNumber(Number(digits));
+}
+
+/** `Date.parse` takes a 31st of every month. */
+function isDay(year: string, month: string, day: string): boolean {
+  const date = new Date(Date.UTC(Number(year), Number(month) - 1, Number(day)));
+  return date.getUTCMonth() === Number(month) - 1 && date.getUTCDate() === Number(day);
+}
+
+function offsetMinutes(zone: string): number | undefined {
+  if (zone === 'Z' || zone === 'z') return 0;
+  const hours = Number(zone.slice(1, 3));
+  const minutes = Number(zone.slice(3).replace(':', '') || '0');
+  if (hours > 23 || minutes > 59) return undefined;
+  return (zone.startsWith('-') ? -1 : 1) * (hours * 60 + minutes);
+}

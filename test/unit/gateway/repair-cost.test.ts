@@ -1,0 +1,89 @@
+/** What one repair costs when an encoder restarts: it must grow with lanes and clients, not with their product. */
+import { expect, it } from 'vitest';
+import { EventLosses } from '../../../src/gateway/event-losses.js';
+import { type LaneEntry, LaneTable } from '../../../src/gateway/lane-table.js';
+import { Outbox } from '../../../src/gateway/outbox.js';
+import type { Session } from '../../../src/gateway/session.js';
+import { SnapshotAssembly } from '../../../src/gateway/snapshot-assembly.js';
+import { Subscriptions } from '../../../src/gateway/subscriptions.js';
+import { laneOf, REALTIME } from '../../../src/protocol/lanes.js';
+import type { InterestChange } from '../../../src/protocol/thread-messages.js';
+import { newSession } from '../../support/new-session.js';
+
+const LANE = laneOf(REALTIME, 0, 'json', false);
+const sentCell = () => ({ messages: 0, bytes: 0 });
+
+/** A worker with so many lanes, and clients that resume one topic each. */
+function build(lanes: number, clients: number) {
+  const told: InterestChange[] = [];
+  const table = new LaneTable(1, change => told.push(change), sentCell);
+  const outbox = new Outbox(
+    () => true,
+    () => 0,
+    sentCell,
+    false,
+  );
+  const losses = new EventLosses(outbox, () => undefined);
+  const subscriptions = new Subscriptions({ table, outbox, losses, turn: { current: 0 }, bufferedBytesMax: 1024 });
+  for (let i = 0; i < lanes; i++) table.acquire('quotes', `S${i}`, LANE, 'institutional');
+  /** How often anybody asked which lane a subscription is on. */
+  const looks = { count: 0 };
+  for (let i = 0; i < clients; i++) {
+    const session: Session = newSession({ id: i, sub: `u${i}`, format: 'json', tier: 'institutional' });
+    const wanted = [{ stream: 'rooms', symbol: `R${i}`, lane: LANE } as const];
+    subscriptions.resumeFrom(session, wanted, { epoch: 'e', seq: 1 }, () => {});
+    for (const subscription of session.subscriptions.values()) {
+      const { entry } = subscription;
+      Object.defineProperty(subscription, 'entry', {
+        get: (): LaneEntry => {
+          looks.count++;
+          return entry;
+        },
+      });
+    }
+  }
+  return { table, subscriptions, told, looks };
+}
+
+it('S5: an encoder restart asks each lane and each client that resumes once, whatever their product', () => {
+  const [lanes, clients] = [4_000, 1_000];
+  const { table, subscriptions, told, looks } = build(lanes, clients);
+  told.length = 0;
+  for (const entry of table.entries()) subscriptions.broken(entry);
+  expect(told.filter(({ op }) => op === 'ask')).toHaveLength(lanes + clients);
+  expect(told.filter(({ op }) => op === 'replay')).toHaveLength(clients);
+  expect(looks.count).toBeLessThan(10 * (lanes + clients));
+});
+
+it('S5: a refusal of each lane ends those that wait for it, and looks at no others', () => {
+  const clients = 1_000;
+  const { table, subscriptions, looks } = build(4_000, clients);
+  for (const entry of [...table.entries()]) subscriptions.refused(entry);
+  expect(looks.count).toBeLessThan(30 * clients);
+  expect([...table.entries()].every(({ stream }) => stream === 'quotes')).toBe(true);
+});
+
+it('S5: a thousand topics that leave a snapshot together do not walk what is queued behind it each', () => {
+  const session = newSession({ id: 1, sub: 'u', format: 'json', tier: 'institutional' });
+  const topics = 1_000;
+  const assembly = new SnapshotAssembly(session, topics + 1, undefined);
+  const entries = Array.from({ length: topics }, () => ({}) as LaneEntry);
+  const subscriptions = entries.map(entry => ({ entry, assembly, session }) as never);
+  for (const subscription of subscriptions) {
+    assembly.parts.set(subscription, { seq: 1, epoch: 'e', bytes: new Uint8Array(1) });
+    assembly.missing--;
+  }
+  let looks = 0;
+  const bytes = new Uint8Array(64);
+  Object.defineProperty(bytes, 'length', {
+    get: () => {
+      looks++;
+      return 64;
+    },
+  });
+  for (const entry of entries) assembly.queueBehind(entry, bytes);
+  looks = 0;
+  for (const subscription of subscriptions.slice(1)) assembly.leave(subscription);
+  expect(looks).toBeLessThan(10 * topics);
+  expect(assembly.queue.map(({ entry }) => entry)).toEqual([entries[0]]);
+});

@@ -32,7 +32,7 @@ import { PublisherEpochs } from './publisher-epochs.js';
 import { defineSource, rebuildSource } from './rebuild.js';
 import { Replays } from './replays.js';
 import { Shard } from './shard.js';
-import { partsOf, type Source, SourceTable } from './source-table.js';
+import { mayLack, partsOf, type Source, SourceTable } from './source-table.js';
 import { Symbols } from './symbols.js';
 import { WorkerRequests } from './worker-requests.js';
 
@@ -186,11 +186,8 @@ export class Hub {
     else if (m.epoch !== '' && m.seq <= source.seq) {
       this.counters.duplicates++;
       return;
-    } else if (m.contiguous && m.seq !== source.seq + 1) flags = this.#publisherGap(shard, source, m.seq);
-    else if (m.holeSeq !== undefined && m.holeSeq > Math.max(source.seq, source.sinceSeq)) {
-      if (source.retention === null) shard.gap(source.id, { from: source.seq + 1, to: m.seq - 1 }, 'stream_limits');
-      flags = FLAG_LOSS_BEFORE;
-    }
+    } else if (m.contiguous && m.seq !== source.seq + 1) flags = this.#gapBefore(shard, source, m.seq, 'publisher');
+    else if (mayLack(source, m.holeSeq)) flags = this.#gapBefore(shard, source, m.seq, 'stream_limits');
     if (source.hasHole) {
       source.hasHole = false;
       flags |= FLAG_LOSS_BEFORE;
@@ -312,9 +309,9 @@ export class Hub {
     return isFirst ? 0 : FLAG_LOSS_BEFORE | FLAG_NEW_EPOCH;
   }
 
-  #publisherGap(shard: Shard, source: Source, seq: number): number {
-    this.counters.gaps++;
-    if (source.retention === null) shard.gap(source.id, { from: source.seq + 1, to: seq - 1 }, 'publisher');
+  #gapBefore(shard: Shard, source: Source, seq: number, reason: 'publisher' | 'stream_limits'): number {
+    if (reason === 'publisher') this.counters.gaps++;
+    if (source.retention === null) shard.gap(source.id, { from: source.seq + 1, to: seq - 1 }, reason);
     return FLAG_LOSS_BEFORE;
   }
 

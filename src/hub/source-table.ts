@@ -147,6 +147,11 @@ function shardOf(kind: SourceKind, symbol: string, shards: number): number {
   return (hash >>> 0) % shards;
 }
 
+/** True when a message of the source may be missing behind its newest: the feed passed over this sequence. */
+export function mayLack({ seq, sinceSeq }: Source, holeSeq: number | undefined): boolean {
+  return holeSeq !== undefined && holeSeq > seq && holeSeq > sinceSeq;
+}
+
 /** Of a source's name, `<kind>:<symbol>`. */
 export function partsOf(name: string): [SourceKind, string] {
   const colon = name.indexOf(':');

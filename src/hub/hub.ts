@@ -2,7 +2,6 @@
  * The hub, on the main thread: gives every message its source, sequence and epoch, hands raw bytes to the shard of the
  * source, and keeps who wants what. It never looks into a payload.
  */
-import type { BatchResult, RejectReason } from '../protocol/batch.js';
 import { stretchOf } from '../protocol/load.js';
 import type { RecordPlace } from '../protocol/progress.js';
 import { FLAG_LOSS_BEFORE, FLAG_NEW_EPOCH, RecordKind } from '../protocol/records.js';
@@ -31,6 +30,7 @@ import { Publications } from './publications.js';
 import { PublisherEpochs } from './publisher-epochs.js';
 import { defineSource, rebuildSource } from './rebuild.js';
 import { Replays } from './replays.js';
+import { Results } from './results.js';
 import { Shard } from './shard.js';
 import { mayLack, partsOf, type Source, SourceTable } from './source-table.js';
 import { Symbols } from './symbols.js';
@@ -58,6 +58,7 @@ export class Hub {
   readonly #epochs: OwnEpochs;
   readonly #publisherEpochs = new PublisherEpochs((source, m, epoch) => this.#take(source, m, epoch));
   readonly holds: Holds;
+  readonly #results: Results;
   readonly #history: EventHistory;
   readonly #poison: Poison;
   readonly #replays: Replays;
@@ -84,6 +85,7 @@ export class Hub {
     this.#clientSources = new ClientSources(options.clientSourcesMax);
     this.#epochs = new OwnEpochs(options.epoch);
     this.holds = new Holds(options.onHold);
+    this.#results = new Results({ ...options, counters: this.counters, holds: this.holds, sources: this.#sources });
     this.#history = new EventHistory(options.historyBytes);
     this.#poison = new Poison(this.#history);
     this.#replays = new Replays({
@@ -124,7 +126,7 @@ export class Hub {
         index,
         startThread: () => options.startEncoder(index),
         source: id => this.#sources.get(id),
-        onResult: result => this.#onResult(result),
+        onResult: result => this.#results.take(result),
         onCrash: (cause, lost, at) => this.#rebuild(index, cause, lost, at),
       });
     });
@@ -250,7 +252,7 @@ export class Hub {
   #discover(m: HubMessage): Source | undefined {
     const parsed = parseSubject(m.subject);
     if (parsed === undefined) {
-      if (hasUnusableName(m.subject)) this.#refuse(m, 'invalid_symbol');
+      if (hasUnusableName(m.subject)) this.#results.refuse(m.subject, m.payload, 'invalid_symbol');
       return undefined;
     }
     const { kind, symbol } = parsed;
@@ -260,7 +262,7 @@ export class Hub {
       return undefined;
     }
     if (kind !== 'analytics' && !this.#symbols.admit(symbol)) {
-      this.#refuse(m, 'too_many_symbols');
+      this.#results.refuse(m.subject, m.payload, 'too_many_symbols');
       return undefined;
     }
     return this.#create(kind, symbol);
@@ -339,46 +341,12 @@ export class Hub {
     return source;
   }
 
-  #onResult(result: BatchResult): void {
-    const c = this.counters;
-    c.batches++;
-    c.frames += result.frames;
-    c.frameBytes += result.frameBytes;
-    c.encodeMicros += result.busyMicros;
-    c.withoutBase += result.withoutBase;
-    for (const { source, reason, payload } of result.rejected) {
-      this.#countRejected(reason, 1);
-      this.#options.onRejected(this.#sources.get(source)?.subject ?? '', payload, reason);
-    }
-    for (const [reason, count] of result.rejectedMore ?? []) this.#countRejected(reason, count);
-    for (const { source, epoch, seq, payload, hold } of result.checkpoints) {
-      const s = this.#sources.get(source);
-      if (s?.epoch === epoch) s.retention?.checkpoint(payload, seq, hold);
-    }
-    for (const { source, hold } of result.holds) {
-      const s = this.#sources.get(source);
-      if (s !== undefined) this.holds.change(s, hold);
-    }
-    for (const failure of result.failures) this.#options.onFault('encoder failed on a record', failure);
-  }
-
   /** The message that an encoder hung on or died of: given to the next one, it would end that too. */
   #giveUp(at: RecordPlace): void {
     const source = this.#sources.get(at.source);
     const payload = source === undefined ? undefined : this.#poison.take(source, at);
     if (source === undefined || payload === undefined) return;
-    this.#countRejected('internal', 1);
-    this.#options.onRejected(source.subject, payload, 'internal');
-  }
-
-  /** What no encoder gets to see. */
-  #refuse({ subject, payload }: HubMessage, reason: RejectReason): void {
-    this.#countRejected(reason, 1);
-    this.#options.onRejected(subject, payload, reason);
-  }
-
-  #countRejected(reason: RejectReason, count: number): void {
-    this.counters.rejected.set(reason, (this.counters.rejected.get(reason) ?? 0) + count);
+    this.#results.refuse(source.subject, payload, 'internal');
   }
 
   /** Gives a new encoder thread everything the lost one knew, then announces the events that were lost with it. */

@@ -1,0 +1,52 @@
+/** What encoders say of the batches that they are done with: counted, kept, passed on. */
+import type { BatchResult, RejectReason } from '../protocol/batch.js';
+import type { Holds } from './holds.js';
+import type { HubCounters, HubOptions } from './hub-options.js';
+import type { SourceTable } from './source-table.js';
+
+export interface ResultsOptions extends Pick<HubOptions, 'onRejected' | 'onFault'> {
+  readonly counters: HubCounters;
+  readonly holds: Holds;
+  readonly sources: SourceTable;
+}
+
+export class Results {
+  readonly #options: ResultsOptions;
+
+  constructor(options: ResultsOptions) {
+    this.#options = options;
+  }
+
+  take(result: BatchResult): void {
+    const { counters: c, holds, sources, onFault } = this.#options;
+    c.batches++;
+    c.frames += result.frames;
+    c.frameBytes += result.frameBytes;
+    c.encodeMicros += result.busyMicros;
+    c.withoutBase += result.withoutBase;
+    for (const { source, reason, payload } of result.rejected) {
+      this.refuse(sources.get(source)?.subject ?? '', payload, reason);
+    }
+    for (const [reason, count] of result.rejectedMore ?? []) this.#count(reason, count);
+    for (const { source, epoch, seq, payload, hold } of result.checkpoints) {
+      const s = sources.get(source);
+      if (s?.epoch === epoch) s.retention?.checkpoint(payload, seq, hold);
+    }
+    for (const { source, hold } of result.holds) {
+      const s = sources.get(source);
+      if (s !== undefined) holds.change(s, hold);
+    }
+    for (const failure of result.failures) onFault('encoder failed on a record', failure);
+  }
+
+  /** A message that is refused, by an encoder or before one sees it. */
+  refuse(subject: string, payload: Uint8Array, reason: RejectReason): void {
+    this.#count(reason, 1);
+    this.#options.onRejected(subject, payload, reason);
+  }
+
+  #count(reason: RejectReason, count: number): void {
+    const { rejected } = this.#options.counters;
+    rejected.set(reason, (rejected.get(reason) ?? 0) + count);
+  }
+}

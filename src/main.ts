@@ -222,7 +222,7 @@ class GatewayParts implements Gateway {
       },
       symbols: config.symbols,
       epoch: randomBytes(4).toString('hex'),
-      nowMicros: systemClock.nowMicros,
+      nowMicros: systemClock.monotonicMicros,
       toWorker: (worker, message) => this.#workers.post(worker, message),
       feed: feedOfHub(this.#feed, message => this.#hub.message(message)),
       historyBytes: config.historyBytes,

@@ -12,13 +12,13 @@ export type TokenKey =
   | { readonly kind: 'keySet'; readonly find: JWTVerifyGetKey };
 
 /** @throws {ConfigError} naming the variable, with `cause`. */
-export async function tokenKey(config: AuthConfig, nowMs: () => number): Promise<TokenKey> {
+export async function tokenKey(config: AuthConfig, monotonicMs: () => number): Promise<TokenKey> {
   if (config.jwksFile !== undefined) {
     const keys = await readKeySet(config.jwksFile);
     return { kind: 'keySet', find: createLocalJWKSet(keys) };
   }
   if (config.jwksUrl !== undefined) {
-    return { kind: 'keySet', find: remoteKeySet(keySetUrl(config.jwksUrl), nowMs) };
+    return { kind: 'keySet', find: remoteKeySet(keySetUrl(config.jwksUrl), monotonicMs) };
   }
   if (config.secret !== undefined) {
     return { kind: 'secret', secret: secretKey(config.secret) };

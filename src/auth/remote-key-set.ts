@@ -2,7 +2,14 @@
  * A JSON Web Key Set at a URL. jose keeps it, fetches it again when it is old or lacks a key that a token names, and lets
  * tokens that wait for the same fetch share it. Added here: how much is read, and how often a URL that fails is tried.
  */
-import { createRemoteJWKSet, customFetch, type FetchImplementation, type JWTVerifyGetKey } from 'jose';
+import {
+  createRemoteJWKSet,
+  customFetch,
+  type ExportedJWKSCache,
+  type FetchImplementation,
+  type JWTVerifyGetKey,
+  jwksCache,
+} from 'jose';
 
 /** A fetch that takes longer has failed. Whoever connects waits for it, so it is short. */
 export const KEY_SET_TIMEOUT_MS = 3_000;
@@ -14,21 +21,43 @@ export const KEY_SET_AGE_MAX_MS = 5 * 60_000;
 export const KEY_SET_RETRY_MS = 1_000;
 /** A longer answer is a failed fetch. */
 export const KEY_SET_BYTES_MAX = 1024 ** 2;
+/** The system clock has been set when it moved by more than this against the monotonic one. */
+const CLOCK_STEP_MIN_MS = 1_000;
 
-/** @param nowMs the retry time is measured with it; jose measures its own times with the system's clock. */
-export function remoteKeySet(url: URL, nowMs: () => number): JWTVerifyGetKey {
-  return createRemoteJWKSet(url, {
-    timeoutDuration: KEY_SET_TIMEOUT_MS,
-    cooldownDuration: KEY_SET_COOLDOWN_MS,
-    cacheMaxAge: KEY_SET_AGE_MAX_MS,
-    [customFetch]: restrainedFetch(nowMs),
-  });
+/**
+ * @param monotonicMs of a clock that is never set. jose measures ages with the system clock: where that is set, its keys are
+ *   handed on with the same age, so that neither a withdrawn key nor a cooldown lasts longer.
+ */
+export function remoteKeySet(url: URL, monotonicMs: () => number): JWTVerifyGetKey {
+  const fetchKeys = restrainedFetch(monotonicMs);
+  const difference = () => Date.now() - monotonicMs();
+  let kept: ExportedJWKSCache | Record<string, never> = {};
+  let differenceMs = difference();
+  let find = keySet();
+  function keySet() {
+    return createRemoteJWKSet(url, {
+      timeoutDuration: KEY_SET_TIMEOUT_MS,
+      cooldownDuration: KEY_SET_COOLDOWN_MS,
+      cacheMaxAge: KEY_SET_AGE_MAX_MS,
+      [jwksCache]: kept,
+      [customFetch]: fetchKeys,
+    });
+  }
+  return (header, token) => {
+    const setByMs = difference() - differenceMs;
+    if (Math.abs(setByMs) > CLOCK_STEP_MIN_MS) {
+      differenceMs += setByMs;
+      kept = 'uat' in kept ? { jwks: kept.jwks, uat: kept.uat + setByMs } : {};
+      find = keySet();
+    }
+    return find(header, token);
+  };
 }
 
-function restrainedFetch(nowMs: () => number): FetchImplementation {
+function restrainedFetch(monotonicMs: () => number): FetchImplementation {
   let failedAtMs = Number.NEGATIVE_INFINITY;
   return async (url, options) => {
-    if (nowMs() - failedAtMs < KEY_SET_RETRY_MS) throw new Error('the last fetch of the key set failed just now');
+    if (monotonicMs() - failedAtMs < KEY_SET_RETRY_MS) throw new Error('the last fetch of the key set failed just now');
     try {
       const response = await fetch(url, options);
       if (response.status !== 200) throw new Error(`the key set was answered by HTTP ${response.status}`);
@@ -36,7 +65,7 @@ function restrainedFetch(nowMs: () => number): FetchImplementation {
       if (!hasKeys(JSON.parse(text))) throw new Error('the answer is no key set: it has no "keys"');
       return new Response(text);
     } catch (error) {
-      failedAtMs = nowMs();
+      failedAtMs = monotonicMs();
       throw error;
     }
   };

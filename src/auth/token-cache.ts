@@ -14,7 +14,10 @@ export const TOKEN_CACHE_AGE_MAX_MS = 5 * 60_000;
 
 interface Entry {
   readonly credential: Credential;
-  readonly untilMs: number;
+  /** Ms since the Unix epoch. */
+  readonly expiresAtMs: number;
+  /** Of the monotonic clock. */
+  readonly oldAtMs: number;
 }
 
 export class TokenCache {
@@ -31,19 +34,21 @@ export class TokenCache {
     return this.#entries.size;
   }
 
-  get(token: string, nowMs: number): Credential | undefined {
+  /** @param nowMs ms since the Unix epoch. @param monotonicMs of a clock that is never set: ages are intervals. */
+  get(token: string, nowMs: number, monotonicMs: number): Credential | undefined {
     const entry = this.#entries.get(token);
     if (entry === undefined) return undefined;
     this.#entries.delete(token);
-    if (nowMs >= entry.untilMs) return undefined;
+    if (nowMs >= entry.expiresAtMs || monotonicMs >= entry.oldAtMs) return undefined;
     this.#entries.set(token, entry);
     return entry.credential;
   }
 
-  set(token: string, credential: Credential, nowMs: number): void {
-    const untilMs = Math.min(credential.expiresAtMs + this.#toleranceMs, nowMs + TOKEN_CACHE_AGE_MAX_MS);
+  set(token: string, credential: Credential, monotonicMs: number): void {
+    const expiresAtMs = credential.expiresAtMs + this.#toleranceMs;
+    const oldAtMs = monotonicMs + TOKEN_CACHE_AGE_MAX_MS;
     this.#entries.delete(token);
-    this.#entries.set(token, { credential, untilMs });
+    this.#entries.set(token, { credential, expiresAtMs, oldAtMs });
     if (this.#entries.size <= TOKEN_CACHE_ENTRIES_MAX) return;
     for (const oldest of this.#entries.keys()) {
       this.#entries.delete(oldest);

@@ -68,23 +68,28 @@ export interface TokenVerifier {
 
 /**
  * Makes a verifier for the configured key; a key file is read now, a key URL when the first token comes.
- * @param nowMs ms since the Unix epoch.
+ * @param nowMs ms since the Unix epoch: what `exp` and `iat` are compared with.
+ * @param monotonicMs of a clock that is never set: how old keys and remembered tokens are.
  * @throws {ConfigError} naming the variable when the key cannot be used, with its `cause`.
  */
-export async function createTokenVerifier(config: AuthConfig, nowMs: () => number = Date.now): Promise<TokenVerifier> {
-  const key = await tokenKey(config, nowMs);
+export async function createTokenVerifier(
+  config: AuthConfig,
+  nowMs: () => number = Date.now,
+  monotonicMs: () => number = () => performance.now(),
+): Promise<TokenVerifier> {
+  const key = await tokenKey(config, monotonicMs);
   const cache = new TokenCache(CLOCK_TOLERANCE_MS);
   return {
-    remembered: token => cache.get(token, nowMs()),
+    remembered: token => cache.get(token, nowMs(), monotonicMs()),
     verify(token) {
-      const remembered = cache.get(token, nowMs());
+      const remembered = cache.get(token, nowMs(), monotonicMs());
       if (remembered !== undefined) return { ok: true, credential: remembered };
       if (token.length > TOKEN_BYTES_MAX || !COMPACT.test(token)) return refused('malformed');
       const accept = (payload: JWTPayload): TokenResult => {
         if (typeof payload.sub === 'string' && !isUser(payload.sub)) return refused('sub');
         const credential = credentialOf(payload, nowMs());
         if (credential === undefined) return refused('claims');
-        cache.set(token, credential, nowMs());
+        cache.set(token, credential, monotonicMs());
         return { ok: true, credential };
       };
       const refuse = (error: unknown): TokenResult => refused(refusalOf(error));

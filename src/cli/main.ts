@@ -14,6 +14,7 @@ const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map([
   ['api-key', async () => (await import('./api-key.js')).apiKeyCommand()],
   ['record', async () => (await import('./record.js')).recordCommand()],
   ['simulate', async () => (await import('./simulate.js')).simulateCommand()],
+  ['vectors', async () => (await import('./vectors.js')).vectorsCommand()],
   ['limits', async () => (await import('./limits.js')).limitsCommand()],
   ['asyncapi', async () => (await import('./asyncapi.js')).asyncApiCommand(packageVersion())],
 ]);

@@ -86,13 +86,13 @@ export class Connection {
   /** Milliseconds until the next attempt, while waiting. */
   get reconnectInMs(): number | undefined {
     if (this.#state !== 'waiting') return undefined;
-    return Math.max(0, (this.#retryMicros - this.#settings.clock.nowMicros()) / 1000);
+    return Math.max(0, (this.#retryMicros - this.#settings.clock.monotonicMicros()) / 1000);
   }
 
   /** Milliseconds since anything arrived, over all connections. */
   get lastFrameAgeMs(): number | undefined {
     if (this.#heardMicros === undefined) return undefined;
-    return Math.max(0, (this.#settings.clock.nowMicros() - this.#heardMicros) / 1000);
+    return Math.max(0, (this.#settings.clock.monotonicMicros() - this.#heardMicros) / 1000);
   }
 
   start(): void {
@@ -168,7 +168,7 @@ export class Connection {
   #opened(): void {
     const { clock } = this.#settings;
     clock.clearTimeout(this.#timer);
-    this.#openedMicros = clock.nowMicros();
+    this.#openedMicros = clock.monotonicMicros();
     this.#goingAwayMs = undefined;
     this.#watchdog.start();
     this.#enter('open');
@@ -176,7 +176,7 @@ export class Connection {
   }
 
   #receive(socket: WebSocketLike, data: unknown): void {
-    this.#heardMicros = this.#settings.clock.nowMicros();
+    this.#heardMicros = this.#settings.clock.monotonicMicros();
     this.#watchdog.heard();
     try {
       for (const frame of this.codec.decode(data)) {
@@ -225,7 +225,7 @@ export class Connection {
     if (this.#socket !== undefined) discard(this.#socket, code);
     this.#socket = undefined;
     if (this.#state !== 'open') return;
-    if (clock.nowMicros() - this.#openedMicros >= STABLE_MS * 1000) this.#backoff.reset();
+    if (clock.monotonicMicros() - this.#openedMicros >= STABLE_MS * 1000) this.#backoff.reset();
     this.#hooks.down(code);
   }
 
@@ -236,7 +236,7 @@ export class Connection {
     const backoffMs = this.#backoff.nextDelayMs();
     const delayMs = this.#goingAwayMs ?? backoffMs;
     this.#goingAwayMs = undefined;
-    this.#retryMicros = clock.nowMicros() + delayMs * 1000;
+    this.#retryMicros = clock.monotonicMicros() + delayMs * 1000;
     this.#timer = clock.setTimeout(() => void this.#connect(), delayMs);
     this.#enter('waiting');
   }

@@ -3,7 +3,7 @@ import { ALL_SYMBOLS, pointerToken } from '../protocol/topics.js';
 import type { TopicChains } from './chain.js';
 import { MillraceError } from './errors.js';
 import type { Gap, GapReason, Lag, PatchOperation, Resync, Stale, StateChange, StreamEvent } from './frames.js';
-import type { ClientClock } from './options.js';
+import type { WholeClock } from './options.js';
 import { type ChainPosition, positionOf, type ServerFrame, type Staleness } from './outcome.js';
 import type { Requests } from './requests.js';
 import type { Topic, TopicTable } from './topic-table.js';
@@ -19,14 +19,14 @@ export class Delivery {
   readonly #table: TopicTable;
   readonly #chains: TopicChains;
   readonly #requests: Requests;
-  readonly #clock: ClientClock;
+  readonly #clock: WholeClock;
   readonly #onFault: (error: MillraceError) => void;
 
   constructor(
     table: TopicTable,
     chains: TopicChains,
     requests: Requests,
-    clock: ClientClock,
+    clock: WholeClock,
     onFault: (error: MillraceError) => void,
   ) {
     this.#table = table;
@@ -222,7 +222,7 @@ export class Delivery {
   /** Asks for a snapshot; false where the topic is not subscribed, or one was asked for just now. */
   #repair(wire: string, reason: Resync['reason']): boolean {
     const topic = this.#table.byWire(wire);
-    const now = this.#clock.nowMicros();
+    const now = this.#clock.monotonicMicros();
     if (topic?.state !== 'live' || now - topic.resyncMicros < RESYNC_INTERVAL_MS * 1000) return false;
     topic.resyncMicros = now;
     const { stream, name: symbol } = topic;
@@ -233,7 +233,7 @@ export class Delivery {
 
   #heard(wire: string): Topic | undefined {
     const topic = this.#table.byWire(wire);
-    const now = this.#clock.nowMicros();
+    const now = this.#clock.monotonicMicros();
     if (topic !== undefined) topic.heardMicros = now;
     const all = this.#allOf(wire);
     if (all !== undefined) all.heardMicros = now;

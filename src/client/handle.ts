@@ -3,7 +3,7 @@ import { ALL_SYMBOLS, type Stream } from '../protocol/topics.js';
 import type { TopicChains } from './chain.js';
 import type { Delivery } from './delivery.js';
 import type { Stale } from './frames.js';
-import type { ClientClock } from './options.js';
+import type { WholeClock } from './options.js';
 import type { Lease } from './stream.js';
 import type { Subscriber } from './subscriber.js';
 import type { Sink, Topic, TopicTable } from './topic-table.js';
@@ -13,7 +13,7 @@ export interface HandleParts {
   readonly subscriber: Subscriber;
   readonly chains: TopicChains;
   readonly delivery: Delivery;
-  readonly clock: ClientClock;
+  readonly clock: WholeClock;
 }
 
 export class Handle implements Lease {
@@ -85,7 +85,7 @@ export class Handle implements Lease {
       if (topic.heardMicros !== undefined) heardMicros = Math.max(topic.heardMicros, heardMicros ?? 0);
     }
     if (heardMicros === undefined) return undefined;
-    return Math.max(0, (this.#parts.clock.nowMicros() - heardMicros) / 1000);
+    return Math.max(0, (this.#parts.clock.monotonicMicros() - heardMicros) / 1000);
   }
 
   #join(name: string, levels: number | undefined): Topic {

@@ -1,5 +1,6 @@
 /** What an application gives to a client, checked once, with every default filled in. */
 import { CLASSES, FORMATS, type Format, type RateClass } from '../protocol/lanes.js';
+import { monotonicMicros, timeOfDayAt } from '../protocol/wall-clock.js';
 import type { BackoffOptions } from './backoff.js';
 import type { MessagePack } from './codec.js';
 import { MillraceError } from './errors.js';
@@ -23,11 +24,19 @@ export type WebSocketConstructor = new (url: string) => WebSocketLike;
 
 /** Time and timers, handed in so that tests can drive them. */
 export interface ClientClock {
-  /** µs since the Unix epoch. */
+  /** Time of day, µs since the Unix epoch: what `lag` is measured with. */
   nowMicros(): number;
+  /**
+   * µs of a clock that is never set: what silence and delays are measured with. `nowMicros` where it is left out; then
+   * a dead connection stays unnoticed for as long as the clock was set back.
+   */
+  monotonicMicros?(): number;
   setTimeout(run: () => void, delayMs: number): unknown;
   clearTimeout(handle: unknown): void;
 }
+
+/** A clock with every member. */
+export type WholeClock = Required<ClientClock>;
 
 /** A JWT, or what gives one: asked before each connection, and again when the token is about to expire. */
 export type TokenSource = string | (() => string | Promise<string>);
@@ -79,7 +88,7 @@ export interface Settings {
   readonly reconnect: BackoffOptions;
   readonly watchdog: WatchdogOptions;
   readonly eventBufferMax: number;
-  readonly clock: ClientClock;
+  readonly clock: WholeClock;
 }
 
 /** @throws {MillraceError} `invalid_options`, naming the option and what would be right. */
@@ -116,7 +125,7 @@ export function readOptions(options: MillraceOptions): Settings {
     reconnect: { baseMs, maxMs, random },
     watchdog: { silenceMs, answerMs },
     eventBufferMax,
-    clock: options.clock ?? systemClock,
+    clock: options.clock === undefined ? SYSTEM_CLOCK : wholeClock(options.clock),
   };
 }
 
@@ -143,9 +152,18 @@ function invalid(message: string, cause?: unknown): MillraceError {
   return new MillraceError('invalid_options', message, { cause });
 }
 
-const systemClock: ClientClock = {
-  // Not `Date.now`: when the clock is set back, a dead connection would be taken for alive as long.
-  nowMicros: () => (performance.timeOrigin + performance.now()) * 1000,
+function wholeClock(clock: ClientClock): WholeClock {
+  return {
+    nowMicros: () => clock.nowMicros(),
+    monotonicMicros: () => (clock.monotonicMicros ?? clock.nowMicros).call(clock),
+    setTimeout: (run, delayMs) => clock.setTimeout(run, delayMs),
+    clearTimeout: handle => clock.clearTimeout(handle),
+  };
+}
+
+const SYSTEM_CLOCK: WholeClock = {
+  nowMicros: () => timeOfDayAt(monotonicMicros()),
+  monotonicMicros,
   setTimeout: (run, delayMs) => setTimeout(run, delayMs),
   clearTimeout: handle => clearTimeout(handle as number),
 };

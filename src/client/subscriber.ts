@@ -4,7 +4,7 @@ import { Backoff } from './backoff.js';
 import type { TopicChains } from './chain.js';
 import { errorCodeOf, MillraceError, type MillraceErrorCode } from './errors.js';
 import type { Gap } from './frames.js';
-import type { ClientClock } from './options.js';
+import type { WholeClock } from './options.js';
 import { type ChainPosition, isRecord, positionOf, type ServerFrame, texts } from './outcome.js';
 import type { Requests } from './requests.js';
 import type { Topic, TopicTable } from './topic-table.js';
@@ -28,7 +28,7 @@ export class Subscriber {
   readonly #table: TopicTable;
   readonly #chains: TopicChains;
   readonly #requests: Requests;
-  readonly #clock: ClientClock;
+  readonly #clock: WholeClock;
   readonly #backoff: Backoff;
   #isOpen = false;
   #isScheduled = false;
@@ -38,7 +38,7 @@ export class Subscriber {
     table: TopicTable,
     chains: TopicChains,
     requests: Requests,
-    { clock, random }: { readonly clock: ClientClock; readonly random: () => number },
+    { clock, random }: { readonly clock: WholeClock; readonly random: () => number },
   ) {
     this.#table = table;
     this.#chains = chains;
@@ -148,7 +148,7 @@ export class Subscriber {
       const isAgain = topic.wasLive;
       topic.state = 'live';
       topic.wasLive = true;
-      topic.heardMicros = this.#clock.nowMicros();
+      topic.heardMicros = this.#clock.monotonicMicros();
       topic.staleAsked = undefined;
       for (const sink of topic.sinks) sink.accepted(topic);
       if (isAgain && !topic.isState && frame.recovered !== true) tellLoss(topic, since, frame);

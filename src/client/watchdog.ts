@@ -1,5 +1,5 @@
 /** Notices a connection that is dead without having been closed: nothing arrives, and nobody answers. */
-import type { ClientClock } from './options.js';
+import type { WholeClock } from './options.js';
 
 export interface WatchdogOptions {
   /** Silence after which a `ping` is sent, in milliseconds. */
@@ -10,14 +10,14 @@ export interface WatchdogOptions {
 
 export class Watchdog {
   readonly #options: WatchdogOptions;
-  readonly #clock: ClientClock;
+  readonly #clock: WholeClock;
   readonly #ping: () => void;
   readonly #dead: () => void;
   #timer: unknown;
   #heardMicros = 0;
   #isAnswered = false;
 
-  constructor(options: WatchdogOptions, clock: ClientClock, ping: () => void, dead: () => void) {
+  constructor(options: WatchdogOptions, clock: WholeClock, ping: () => void, dead: () => void) {
     this.#options = options;
     this.#clock = clock;
     this.#ping = ping;
@@ -37,7 +37,7 @@ export class Watchdog {
 
   /** Something arrived. Sets no timer: this runs for every message. */
   heard(): void {
-    this.#heardMicros = this.#clock.nowMicros();
+    this.#heardMicros = this.#clock.monotonicMicros();
     this.#isAnswered = true;
   }
 
@@ -59,6 +59,6 @@ export class Watchdog {
   }
 
   #silentMs(): number {
-    return (this.#clock.nowMicros() - this.#heardMicros) / 1000;
+    return (this.#clock.monotonicMicros() - this.#heardMicros) / 1000;
   }
 }

@@ -6,6 +6,7 @@ import { isZeroDecimal } from '../protocol/decimal.js';
 import { levelsOfDetail } from '../protocol/lanes.js';
 import { timeText } from '../protocol/time-text.js';
 import { topicOf } from '../protocol/topics.js';
+import { timeOfDayAt } from '../protocol/wall-clock.js';
 import { BookChecksum, BookSide, diffLevels, Level, type LevelChange } from './book.js';
 import type { PlainObject } from './decode.js';
 import { DepthPatch } from './depth-patch.js';
@@ -185,7 +186,7 @@ function decimals(text: string): number {
 }
 
 function timeOf(at: FrameOrigin): string {
-  return new Date((at.tsEventMicros > 0 ? at.tsEventMicros : at.hubMicros) / 1000).toISOString();
+  return new Date((at.tsEventMicros > 0 ? at.tsEventMicros : timeOfDayAt(at.hubMicros)) / 1000).toISOString();
 }
 
 function sameLevel(a: Level | undefined, b: Level | undefined): boolean {

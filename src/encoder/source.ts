@@ -41,7 +41,7 @@ export interface MessageTimes {
   readonly seq: number;
   /** Publisher's event time, µs since the epoch; 0 unknown. */
   readonly tsEventMicros: number;
-  /** When the hub received it, µs since the epoch. */
+  /** When the hub received it, of `monotonicMicros`. */
   readonly hubMicros: number;
   /** Length of its payload. */
   readonly bytes: number;

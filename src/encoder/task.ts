@@ -5,11 +5,12 @@
 import { workerData } from 'piscina';
 import type { BatchOutcome, EncoderTask, EncoderThreadData } from '../protocol/batch.js';
 import { MailboxReceiver } from '../protocol/mailbox.js';
+import { WallClock } from '../protocol/wall-clock.js';
 import { ShardEncoder } from './encoder.js';
 
-const nowMicros = () => (performance.timeOrigin + performance.now()) * 1000;
+const clock = new WallClock();
 const data = workerData as EncoderThreadData;
-const encoder = new ShardEncoder(data, nowMicros);
+const encoder = new ShardEncoder(data, () => clock.nowMicros());
 const mailbox = new MailboxReceiver(data.mailbox);
 const process = (buffer: ArrayBuffer, bytes: number): BatchOutcome => encoder.process(buffer, bytes);
 

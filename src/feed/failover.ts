@@ -71,7 +71,7 @@ export class FailoverFeed implements Feed {
       new FailoverLine({ name: 'backup', index: BACKUP, open: openBackup, owner, clock }),
     ];
     this.#arbiter = new Arbiter({
-      nowMs: () => clock.nowMicros() / 1000,
+      nowMs: () => clock.monotonicMicros() / 1000,
       isLive: line => this.#lines[line].isLive,
       deliver: message => this.#sink?.message(message),
     });
@@ -99,7 +99,7 @@ export class FailoverFeed implements Feed {
   }
 
   get stats(): FeedSourceStats {
-    const nowMicros = this.#options.clock.nowMicros();
+    const nowMicros = this.#options.clock.monotonicMicros();
     return {
       active: this.#line.name,
       failovers: this.#failovers,
@@ -194,14 +194,14 @@ export class FailoverFeed implements Feed {
 
   #watch(): void {
     const { clock, staleAfterMs } = this.#options;
-    this.#lookedMicros = clock.nowMicros();
+    this.#lookedMicros = clock.monotonicMicros();
     this.#timer = clock.setTimeout(() => this.#look(), staleAfterMs / LOOKS);
   }
 
   #look(): void {
     if (this.#sink === undefined) return;
     const { clock, staleAfterMs } = this.#options;
-    const nowMicros = clock.nowMicros();
+    const nowMicros = clock.monotonicMicros();
     const awakeMs = Math.min((nowMicros - this.#lookedMicros) / 1000, (LATE_LOOKS_MAX * staleAfterMs) / LOOKS);
     const [primary, backup] = this.#lines;
     const reason = this.#judge.look(this.#active, awakeMs, primary.look(nowMicros), backup.look(nowMicros));

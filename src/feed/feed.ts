@@ -3,6 +3,7 @@
  * nothing downstream knows which one runs.
  */
 import type { FeedOutcome } from '../protocol/feed-outcome.js';
+import { monotonicMicros, WallClock } from '../protocol/wall-clock.js';
 
 /** One publisher message. `payload` is only valid during the call: the sink copies what it keeps. */
 export interface FeedMessage {
@@ -134,16 +135,21 @@ export interface Feed {
   stop(): Promise<void>;
 }
 
-/** Time source, handed in so that tests can drive it. Both are from one clock. */
+/** Time source, handed in so that tests can drive it. */
 export interface Clock {
-  /** µs since the Unix epoch, fractional. */
+  /** Time of day, µs since the Unix epoch, fractional. It follows the system clock, also when that is set. */
   nowMicros(): number;
+  /** For intervals: µs of a clock that cannot be set, fractional. The timers run by it. */
+  monotonicMicros(): number;
   setTimeout(run: () => void, delayMs: number): unknown;
   clearTimeout(handle: unknown): void;
 }
 
+const wallClock = new WallClock();
+
 export const systemClock: Clock = {
-  nowMicros: () => (performance.timeOrigin + performance.now()) * 1000,
+  nowMicros: () => wallClock.nowMicros(),
+  monotonicMicros,
   setTimeout: (run, delayMs) => setTimeout(run, delayMs),
   clearTimeout: handle => clearTimeout(handle as NodeJS.Timeout),
 };

@@ -96,7 +96,7 @@ export class JetStreamFeed implements Feed {
       connection,
       stream: config.stream,
       headerFaults: this.#subjects.headerFaults,
-      nowMs: () => this.#options.clock.nowMicros() / 1000,
+      nowMs: () => this.#options.clock.monotonicMicros() / 1000,
     });
     watchConnection(connection, {
       disconnected: () => this.#onDisconnect(),
@@ -213,10 +213,7 @@ export class JetStreamFeed implements Feed {
     if (text === this.#fromCore) return;
     this.#fromCore = text;
     if (text !== '') {
-      this.#sink?.notice?.(
-        `stream ${stream} does not store all of ${text}`,
-        'what it does not store comes from core NATS',
-      );
+      this.#sink?.notice?.(`stream ${stream} does not store all of ${text}`, 'the rest comes from core NATS');
     }
   }
 

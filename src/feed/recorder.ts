@@ -49,8 +49,8 @@ export class Recorder implements FeedSink {
     this.#handle = handle;
     this.#options = options;
     this.#queueCharactersMax = options.queueCharactersMax ?? RECORDER_QUEUE_CHARACTERS_MAX;
-    this.#startMicros = options.clock.nowMicros();
-    this.#queue = headerLine(this.#startMicros);
+    this.#startMicros = options.clock.monotonicMicros();
+    this.#queue = headerLine(options.clock.nowMicros());
     this.#write();
   }
 
@@ -89,7 +89,7 @@ export class Recorder implements FeedSink {
       return;
     }
     this.#dropping = false;
-    const tMicros = Math.round(this.#options.clock.nowMicros() - this.#startMicros);
+    const tMicros = Math.round(this.#options.clock.monotonicMicros() - this.#startMicros);
     this.#queue += messageLine(message, tMicros);
     this.#queuedMessages++;
     this.#write();

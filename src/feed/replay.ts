@@ -85,7 +85,7 @@ export class ReplayFeed implements Feed {
 
   async #deliver(reader: LineReader, sink: FeedSink): Promise<void> {
     const { clock, config } = this.#options;
-    const startMicros = clock.nowMicros();
+    const startMicros = clock.monotonicMicros();
     let slice = 0;
     do {
       for (let line = reader.take(); line !== undefined; line = reader.take()) {
@@ -95,7 +95,8 @@ export class ReplayFeed implements Feed {
           continue;
         }
         const dueMicros = config.speed === 0 ? 0 : startMicros + entry.tMicros / config.speed;
-        while (!this.#stopped && dueMicros > clock.nowMicros()) await this.#sleep(dueMicros - clock.nowMicros());
+        while (!this.#stopped && dueMicros > clock.monotonicMicros())
+          await this.#sleep(dueMicros - clock.monotonicMicros());
         if (++slice % SLICE_MESSAGES === 0) await new Promise(resolve => setImmediate(resolve));
         if (this.#stopped) return;
         this.#messages++;

@@ -23,7 +23,7 @@ export class StreamFinder {
   async find(manager: JetStreamManager, wasThere: boolean): Promise<StreamInfo> {
     const info = await findStream(manager, this.#stream);
     if (info === undefined && wasThere) {
-      const nowMicros = this.#clock.nowMicros();
+      const nowMicros = this.#clock.monotonicMicros();
       this.#absentSinceMicros ??= nowMicros;
       if (nowMicros - this.#absentSinceMicros < STREAM_ABSENT_MS * 1000)
         throw new Error(`stream ${this.#stream} does not exist`);

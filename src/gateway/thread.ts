@@ -18,6 +18,7 @@ import type {
   ToWorker,
   WorkerStats,
 } from '../protocol/thread-messages.js';
+import { monotonicMicros, WallClock } from '../protocol/wall-clock.js';
 import { Admissions } from './admission.js';
 import { Answers } from './answers.js';
 import { Apps } from './apps.js';
@@ -59,7 +60,7 @@ if (port === null) throw new Error('gateway/thread is a worker thread, not a pro
 const data = workerData as GatewayThreadData & { readonly config: Config };
 const { config, worker, rings, doorbells } = data;
 const post = (message: FromWorker) => port.postMessage(message);
-const nowMicros = () => (performance.timeOrigin + performance.now()) * 1000;
+const wallClock = new WallClock();
 const doorbell = new Int32Array(doorbells);
 let isEnding = false;
 /** Set once there is something to count. */
@@ -120,7 +121,7 @@ const eventSymbols = new Map<number, string>();
 const turnNumber = { current: 0 };
 const table = new LaneTable(rings.length, tell, sentCell);
 const publish: Publish = (topic, bytes, isBinary, compress) => apps.publish(topic, bytes, isBinary, compress);
-const outbox = new Outbox(publish, nowMicros, sentCell, config.compression);
+const outbox = new Outbox(publish, () => wallClock.nowMicros(), sentCell, config.compression);
 const losses = new EventLosses(outbox, source => eventSymbols.get(source));
 const subscriptions = new Subscriptions({
   table,
@@ -143,7 +144,7 @@ const fanout = new Fanout({
   subscriptions,
   outbox,
   losses,
-  nowMicros,
+  nowMicros: monotonicMicros,
   slow,
   turn: turnNumber,
 });
@@ -332,7 +333,7 @@ countersNow = () => ({
   commandsShed: topics.shed,
 });
 setInterval(() => overload.look(fanout.counters), LOOK_INTERVAL_MS).unref();
-const heartbeats = new Heartbeats(table, outbox, config.times.heartbeatIntervalMs, nowMicros);
+const heartbeats = new Heartbeats(table, outbox, config.times.heartbeatIntervalMs, monotonicMicros);
 setInterval(() => heartbeats.sweep(), heartbeats.sweepIntervalMs).unref();
 
 const listening = await apps.listen(config.host, data.port);

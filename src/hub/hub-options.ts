@@ -66,6 +66,7 @@ export interface HubOptions {
   readonly symbols: readonly string[];
   /** What the gateway's own sequences count in; a new one for every start. */
   readonly epoch: string;
+  /** `monotonicMicros`, which the workers subtract from. */
   readonly nowMicros: () => number;
   readonly toWorker: (worker: number, message: ToWorker) => void;
   readonly workers: number;

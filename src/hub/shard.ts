@@ -12,6 +12,7 @@ import type { BatchResult, HoldReason } from '../protocol/batch.js';
 import { BATCHES_DUE, CLASS_INTERVAL_MS, RETAIL_100MS } from '../protocol/lanes.js';
 import type { RecordPlace } from '../protocol/progress.js';
 import { BatchWriter, holdFlags, RecordKind } from '../protocol/records.js';
+import { timeOfDayAt } from '../protocol/wall-clock.js';
 import type { EncoderThread } from './encoder-thread.js';
 import { EncoderWatch, WATCH_INTERVAL_MS } from './encoder-watch.js';
 import { type LostRange, noteLost } from './lost-ranges.js';
@@ -125,7 +126,7 @@ export class Shard {
 
   /** A message of a state source is lost, and none follows it yet. */
   lost(source: Source, reason: HoldReason): void {
-    const hold = { reason, sinceMicros: this.#options.nowMicros() };
+    const hold = { reason, sinceMicros: timeOfDayAt(this.#options.nowMicros()) };
     this.#batch.append(RecordKind.lost, source.id, 0, hold.sinceMicros, 0, undefined, holdFlags(hold));
     this.#schedule();
   }

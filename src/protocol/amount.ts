@@ -37,8 +37,15 @@ export function normalAmount(value: unknown): Amount | null | undefined {
       return writtenOut(String(value)) === undefined ? undefined : value;
     default:
       if (value === null) return null;
-      return value instanceof ExactNumber && writtenOut(value.text) !== undefined ? value : undefined;
+      return value instanceof ExactNumber ? plainExact(value) : undefined;
   }
+}
+
+/** Without an exponent: MessagePack carries it as text, which has to be plain. */
+function plainExact(value: ExactNumber): ExactNumber | undefined {
+  const plain = writtenOut(value.text);
+  if (plain === undefined) return undefined;
+  return plain === value.text ? value : new ExactNumber(plain);
 }
 
 /** As {@link normalAmount}, for what cannot be negative. */

@@ -10,7 +10,7 @@ import { HOLD_REASONS, type Hold } from './batch.js';
 export const RECORD_HEADER_BYTES = 40;
 
 export const RecordKind = {
-  /** A publisher's message. a = seq, b = event time µs (0 unknown), c = time the hub received it, µs. */
+  /** A publisher's message. a = seq, b = event time µs (0 unknown), c = when the hub received it, of `monotonicMicros`. */
   data: 1,
   /** As `data`, replayed from the hub's retention into a new encoder: rebuilds the state, sends nothing. */
   restore: 2,

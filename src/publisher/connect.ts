@@ -3,6 +3,7 @@ import { type ConnectionOptions, connect, type NatsConnection } from 'nats';
 import { MESSAGE_BYTES_DEFAULT } from '../protocol/content-limits.js';
 import { stringifyExact } from '../protocol/exact-json.js';
 import { MsgpackWriter } from '../protocol/msgpack-writer.js';
+import { WallClock } from '../protocol/wall-clock.js';
 import { checkEpoch } from './checks.js';
 import { CoreSender } from './core-sender.js';
 import { JetStreamSender } from './jetstream-sender.js';
@@ -83,6 +84,7 @@ export async function connectPublisher(
 ): Promise<Publisher> {
   const checked = withDefaults(options);
   const isConnected = 'jetstream' in nats;
+  const clock = new WallClock();
   const connection = isConnected ? nats : await connect({ ...CONNECTION_DEFAULTS, ...nats });
   return new Publisher({
     connection,
@@ -90,7 +92,7 @@ export async function connectPublisher(
     sender: options.jetstream ? new JetStreamSender(connection, checked) : new CoreSender(connection, checked),
     encode: encoderOf(options.format ?? 'json'),
     messageBytesMax: checked.messageBytesMax,
-    nowMicros: () => (performance.timeOrigin + performance.now()) * 1000,
+    nowMicros: () => clock.nowMicros(),
   });
 }
 

@@ -12,6 +12,7 @@ const START_MICROS_DEFAULT = Date.UTC(2024, 0, 2, 3, 4, 5) * 1000;
 /** A clock that stands still until the test advances it; its timers fire inside `advanceMs`, in order of time. */
 export class FakeClock implements Clock {
   #nowMicros: number;
+  #setByMicros = 0;
   #order = 0;
   readonly #timers = new Set<Timer>();
 
@@ -25,7 +26,16 @@ export class FakeClock implements Clock {
   }
 
   nowMicros(): number {
+    return this.#nowMicros + this.#setByMicros;
+  }
+
+  monotonicMicros(): number {
     return this.#nowMicros;
+  }
+
+  /** Sets the time of day, as an operator does; no interval and no timer is changed. */
+  stepMs(ms: number): void {
+    this.#setByMicros += ms * 1000;
   }
 
   setTimeout(run: () => void, delayMs: number): Timer {

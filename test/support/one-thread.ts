@@ -45,6 +45,12 @@ export interface OneThreadOptions {
   readonly backpressureBytes: number;
   /** Messages that are to be refused. */
   readonly isRefused: (payload: Uint8Array) => boolean;
+  /** Told of each refused message. */
+  readonly onRejected?: (reason: string) => void;
+  readonly ringBytes?: number;
+  readonly assemblyBytesMax?: number;
+  /** A clock of the test's own. */
+  readonly nowMicros?: () => number;
 }
 
 export class OneThreadGateway {
@@ -68,9 +74,10 @@ export class OneThreadGateway {
   constructor(options: OneThreadOptions) {
     const { backpressureBytes } = options;
     this.#uws = new FakeUws(backpressureBytes);
-    const rings = Array.from({ length: options.encoders }, () => createRing(RING_BYTES));
+    const rings = Array.from({ length: options.encoders }, () => createRing(options.ringBytes ?? RING_BYTES));
     // Two readings are never alike.
-    const nowMicros = () => START_MICROS + Math.floor(performance.now() * 1000) + this.#ticks++;
+    const ownMicros = () => START_MICROS + Math.floor(performance.now() * 1000) + this.#ticks++;
+    const nowMicros = options.nowMicros ?? ownMicros;
     this.hub = this.#newHub(options, rings, nowMicros);
     options.feed.deliver = message => this.hub.message(message);
     const sentCell = () => ({ messages: 0, bytes: 0 });
@@ -86,7 +93,7 @@ export class OneThreadGateway {
       turn,
       bufferedBytesMax: backpressureBytes / 4,
       resumedAtOnceMax: 3,
-      assemblyBytesMax: ASSEMBLY_BYTES_MAX,
+      assemblyBytesMax: options.assemblyBytesMax ?? ASSEMBLY_BYTES_MAX,
     });
     this.#slow = new SlowConsumers({
       subscriptions: this.subscriptions,
@@ -248,6 +255,7 @@ export class OneThreadGateway {
       stableAfterMs: 0,
       onHold: () => {},
       onRejected: (subject, payload, reason) => {
+        options.onRejected?.(reason);
         if (!isRefused(payload)) this.faults.push(`rejected ${subject}: ${reason}`);
       },
       onFault: (what, detail) => {

@@ -1,10 +1,12 @@
 /** Programs that the tests need and npm cannot bring: where they are, and what to do where they are not. */
 import { spawnSync } from 'node:child_process';
+import { existsSync, readdirSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { chromiumBinary } from './chromium.js';
 import { foreignPython } from './foreign/python.js';
 
 const DEBIAN_NATS_SERVER = '/usr/sbin/nats-server';
+const LIBRARIES = '/usr/lib';
 
 interface Program {
   /** @throws {Error} saying how to get it. */
@@ -16,6 +18,7 @@ interface Program {
 const PROGRAMS: readonly Program[] = [
   { find: natsServerBinary, packages: ['nats-server'] },
   { find: chromiumBinary, packages: ['chromium'] },
+  { find: faketimeLibrary, packages: ['faketime'] },
   { find: foreignPython, packages: ['python3', 'python3-websockets', 'python3-msgpack'] },
 ];
 
@@ -48,6 +51,23 @@ export function natsServerBinary(): string {
       '  Debian, Ubuntu:  apt-get install nats-server\n' +
       '  macOS:           brew install nats-server\n' +
       '  elsewhere:       https://github.com/nats-io/nats-server/releases, then set NATS_SERVER_BIN to its path',
+  );
+}
+
+/**
+ * `FAKETIME_LIB`, else Debian's: the library that, preloaded, gives a process a clock that a test can set.
+ * @throws {Error} saying how to get it.
+ */
+export function faketimeLibrary(): string {
+  const named = process.env.FAKETIME_LIB;
+  const folders = existsSync(LIBRARIES) ? readdirSync(LIBRARIES).map(folder => join(LIBRARIES, folder)) : [];
+  const candidates = [LIBRARIES, ...folders].map(folder => join(folder, 'faketime', 'libfaketime.so.1'));
+  const found = (named === undefined || named === '' ? candidates : [named]).find(file => existsSync(file));
+  if (found !== undefined) return found;
+  throw new Error(
+    'The tests need libfaketime, and it was not found.\n' +
+      '  Debian, Ubuntu:  apt-get install faketime\n' +
+      '  elsewhere:       https://github.com/wolfcw/libfaketime, then set FAKETIME_LIB to the path of the library',
   );
 }
 

@@ -12,11 +12,13 @@ const HOUR_MS = 3_600_000;
 /** Where the time of day is what is meant, and why. */
 const WALL_CLOCK: Readonly<Record<string, string>> = {
   'auth/api-keys.ts': 'keys end at a time of day',
+  'auth/remote-key-set.ts': 'jose measures by it, so that it has to be told when it was set',
   'auth/token.ts': 'tokens end at a time of day',
   'cli/api-key.ts': 'keys are given one',
   'control-orders.ts': 'a revocation counts for tokens issued before it',
   'gateway/certificate-files.ts': 'certificates end at a time of day',
   'gateway/thread.ts': 'handed to what ends tokens',
+  'protocol/wall-clock.ts': 'the time of day, for all others',
 };
 
 afterEach(() => {
@@ -40,8 +42,14 @@ describe('R43 a clock that jumps', () => {
     expect(users.map(file => file.replaceAll('\\', '/')).sort()).toEqual(Object.keys(WALL_CLOCK));
   });
 
+  it('D10: the time of day at the start of a process is known to one module, which follows the clock', () => {
+    const files = readdirSync(SRC, { recursive: true, encoding: 'utf8' }).filter(file => file.endsWith('.ts'));
+    const users = files.filter(file => /\btimeOrigin\b/.test(readFileSync(join(SRC, file), 'utf8')));
+    expect(users.map(file => file.replaceAll('\\', '/'))).toEqual(['protocol/wall-clock.ts']);
+  });
+
   it.each([-HOUR_MS, HOUR_MS])('R43 by %i ms does not silence the log', async byMs => {
-    const sampler = new LogSampler(20);
+    const sampler = new LogSampler(300);
     expect(sampler.pass('trouble')).toBe(0);
     setWallClock(byMs);
     expect(sampler.pass('trouble')).toBeUndefined();

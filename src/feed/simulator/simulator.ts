@@ -103,12 +103,12 @@ export class SimulatorFeed implements Feed {
     if (this.#interest.activeCount === 0) return;
     if (this.#config.updatesPerSecond > 0) {
       this.#credit = 0;
-      this.#creditMicros = this.#clock.nowMicros();
+      this.#creditMicros = this.#clock.monotonicMicros();
       this.#schedule(this.#runSlice, this.#sliceDelayMs());
       return;
     }
     // Interest that comes and goes must not make the market move faster than its interval.
-    const sinceTickMs = (this.#clock.nowMicros() - this.#lastTickMicros) / 1000;
+    const sinceTickMs = (this.#clock.monotonicMicros() - this.#lastTickMicros) / 1000;
     const soonestMs = Math.min(WAKE_DELAY_MS, this.#config.intervalMs);
     this.#schedule(this.#runTick, Math.max(soonestMs, this.#config.intervalMs - sinceTickMs));
   }
@@ -125,7 +125,7 @@ export class SimulatorFeed implements Feed {
   /** The calm market: a random subset of the active symbols moves, and all that is wanted of them is published. */
   readonly #runTick = (): void => {
     this.#timer = undefined;
-    this.#lastTickMicros = this.#clock.nowMicros();
+    this.#lastTickMicros = this.#clock.monotonicMicros();
     const interest = this.#interest;
     const certain = this.#random.below(interest.activeCount);
     // Downwards, because the sink may end an interest, and its place is then taken by the last one.
@@ -144,7 +144,7 @@ export class SimulatorFeed implements Feed {
   /** Market speed: sends what is due, each message one source of one active symbol. */
   readonly #runSlice = (): void => {
     this.#timer = undefined;
-    const nowMicros = this.#clock.nowMicros();
+    const nowMicros = this.#clock.monotonicMicros();
     const rate = this.#config.updatesPerSecond;
     const creditMax = Math.max(1, (rate * CATCH_UP_MS_MAX) / 1000);
     this.#credit = Math.min(creditMax, this.#credit + ((nowMicros - this.#creditMicros) / 1e6) * rate);

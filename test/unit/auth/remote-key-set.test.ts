@@ -23,6 +23,9 @@ let url = '';
 let requests = 0;
 let respond: RequestListener;
 let nowMs = NOW_MS;
+/** By how much somebody has set the system clock. */
+let setByMs = 0;
+const monotonicMs = () => nowMs - setByMs;
 let verifier: TokenVerifier;
 let minted = 0;
 
@@ -36,6 +39,7 @@ beforeEach(async () => {
   // jose asks the system's clock how old its keys are.
   vi.spyOn(Date, 'now').mockImplementation(() => nowMs);
   nowMs = NOW_MS;
+  setByMs = 0;
   requests = 0;
   publish('old');
   server = createServer((request, response) => {
@@ -44,7 +48,7 @@ beforeEach(async () => {
   });
   await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
   url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/keys`;
-  verifier = await createTokenVerifier({ ...NO_AUTH, jwksUrl: url }, () => nowMs);
+  verifier = await createTokenVerifier({ ...NO_AUTH, jwksUrl: url }, () => nowMs, monotonicMs);
 });
 afterEach(async () => {
   vi.restoreAllMocks();
@@ -125,6 +129,33 @@ describe('R21 a key set at a URL', () => {
     expect(await verify('old')).toEqual(refused('signature'));
   });
 
+  it.each([
+    ['back', -3_600_000],
+    ['forward', 3_600_000],
+  ])('D10: measures ages on a clock that is never set, when the system clock is set %s', async (_way, byMs) => {
+    await verify('old');
+    const token = await tokenOf('old');
+    await verifier.verify(token);
+    setByMs = byMs;
+    nowMs += byMs;
+    expect((await verify('old')).ok).toBe(true);
+    expect(verifier.remembered(token)).toBeDefined();
+    expect(requests).toBe(1);
+    publish('new');
+    nowMs += KEY_SET_COOLDOWN_MS;
+    expect((await verify('new')).ok).toBe(true);
+    nowMs += TOKEN_CACHE_AGE_MAX_MS;
+    expect(verifier.remembered(token)).toBeUndefined();
+    answer(503, '');
+    nowMs += KEY_SET_AGE_MAX_MS;
+    expect(await verify('new')).toEqual(refused('keys_unavailable'));
+    publish('new');
+    nowMs -= 60_000;
+    setByMs -= 60_000;
+    nowMs += KEY_SET_RETRY_MS;
+    expect((await verify('new')).ok).toBe(true);
+  });
+
   it('is not fetched for every made-up key', async () => {
     await verify('old');
     nowMs += KEY_SET_COOLDOWN_MS;
@@ -187,7 +218,11 @@ describe('R21 a key set that cannot be had', () => {
   });
 
   it('is not blamed on the token when nobody listens', async () => {
-    const gone = await createTokenVerifier({ ...NO_AUTH, jwksUrl: 'http://127.0.0.1:1/keys' }, () => nowMs);
+    const gone = await createTokenVerifier(
+      { ...NO_AUTH, jwksUrl: 'http://127.0.0.1:1/keys' },
+      () => nowMs,
+      monotonicMs,
+    );
     expect(await gone.verify(await tokenOf('old'))).toEqual(refused('keys_unavailable'));
   });
 

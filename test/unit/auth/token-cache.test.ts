@@ -11,25 +11,25 @@ describe('R21 TokenCache', () => {
   it('forgets a token when the token ends, tolerance included', () => {
     const cache = new TokenCache(5);
     cache.set('t', credential(100), 0);
-    expect(cache.get('t', 104)).toBeDefined();
-    expect(cache.get('t', 105)).toBeUndefined();
+    expect(cache.get('t', 104, 4)).toBeDefined();
+    expect(cache.get('t', 105, 5)).toBeUndefined();
     expect(cache.size).toBe(0);
   });
 
   it('forgets a token that lives long after five minutes', () => {
     const cache = new TokenCache(5);
     cache.set('t', credential(Number.MAX_SAFE_INTEGER), 1_000);
-    expect(cache.get('t', 1_000 + TOKEN_CACHE_AGE_MAX_MS - 1)).toBeDefined();
-    expect(cache.get('t', 1_000 + TOKEN_CACHE_AGE_MAX_MS)).toBeUndefined();
+    expect(cache.get('t', 0, 1_000 + TOKEN_CACHE_AGE_MAX_MS - 1)).toBeDefined();
+    expect(cache.get('t', 0, 1_000 + TOKEN_CACHE_AGE_MAX_MS)).toBeUndefined();
   });
 
   it('never holds more than its bound, and forgets the least recently used first', () => {
     const cache = new TokenCache(0);
     for (let i = 0; i < TOKEN_CACHE_ENTRIES_MAX; i++) cache.set(`t${i}`, credential(1_000), 0);
-    expect(cache.get('t0', 1)).toBeDefined();
+    expect(cache.get('t0', 1, 1)).toBeDefined();
     cache.set('one more', credential(1_000), 1);
     expect(cache.size).toBe(TOKEN_CACHE_ENTRIES_MAX);
-    expect(cache.get('t0', 2)).toBeDefined();
-    expect(cache.get('t1', 2)).toBeUndefined();
+    expect(cache.get('t0', 2, 2)).toBeDefined();
+    expect(cache.get('t1', 2, 2)).toBeUndefined();
   });
 });

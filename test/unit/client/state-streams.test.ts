@@ -204,6 +204,20 @@ describe('R34 quotes', () => {
     expect(stream.stalenessMs('AAPL')).toBe(100);
   });
 
+  it('D10: have a lag by the time of day, and an age by no clock that can be set', async () => {
+    const { client, clock, socket } = await connected({ timestamps: true });
+    const stream = client.quotes(['AAPL']);
+    const lags: unknown[] = [];
+    stream.on('change', ({ lag }) => lags.push(lag?.sinceSentMs));
+    await stream.ready;
+    clock.stepMs(-5_000);
+    socket.frames({ ...quotesSnapshot({ AAPL: 1 }), ts_sent: clock.nowMicros() - 7_000 });
+    clock.stepMs(3_600_000);
+    clock.advanceMs(20);
+    expect(lags).toEqual([7]);
+    expect(stream.stalenessMs('AAPL')).toBe(20);
+  });
+
   it('have a lag where frames are stamped', async () => {
     const { client, clock, socket } = await connected({ timestamps: true });
     const stream = client.quotes(['AAPL']);

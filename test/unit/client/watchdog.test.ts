@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { connected } from '../../support/client-harness.js';
+import { FakeClock } from '../../support/fake-clock.js';
 
 describe('R34 the watchdog', () => {
   it('pings a silent connection and keeps it when anything comes', async () => {
@@ -34,6 +35,34 @@ describe('R34 the watchdog', () => {
       socket.frames({ type: 'heartbeat', topic: 'quotes:X', epoch: 'e', seq: 1 });
     }
     expect(socket.sent('ping')).toEqual([]);
+  });
+
+  it.each([3_600_000, -3_600_000])('D10: measures silence by no clock that can be set, here by %i ms', async byMs => {
+    const { client, socket, clock } = await connected();
+    socket.frames({ type: 'heartbeat', topic: 'quotes:X', epoch: 'e', seq: 1 });
+    clock.stepMs(byMs);
+    clock.advanceMs(9_999);
+    expect(socket.sent('ping')).toEqual([]);
+    expect(client.status.lastFrameAgeMs).toBe(9_999);
+    clock.advanceMs(1);
+    expect(socket.sent('ping').length).toBe(1);
+    clock.advanceMs(5_000);
+    expect(client.status.state).toBe('waiting');
+  });
+
+  it('D10: takes a clock of the application that tells only the time of day', async () => {
+    const whole = new FakeClock();
+    const { nowMicros, setTimeout, clearTimeout } = whole;
+    const clock = {
+      nowMicros: nowMicros.bind(whole),
+      setTimeout: setTimeout.bind(whole),
+      clearTimeout: clearTimeout.bind(whole),
+    };
+    const { client, socket } = await connected({ clock });
+    whole.advanceMs(10_000);
+    expect(socket.sent('ping').length).toBe(1);
+    whole.advanceMs(5_000);
+    expect(client.status.state).toBe('waiting');
   });
 
   it('takes the intervals of the options', async () => {

@@ -160,6 +160,25 @@ describe('R44 FailoverFeed', () => {
     expect(heard.status_).toBe('failover');
   });
 
+  it.each([5_000, -5_000])('D10: measures silence by no clock that can be set, here by %i ms', async byMs => {
+    const { feed, heard, primary, backup, clock } = await started();
+    for (let n = 0; n < 10; n++) {
+      primary.put('both');
+      backup.put('both');
+      clock.advanceMs(100);
+    }
+    clock.stepMs(byMs);
+    backup.put('one');
+    clock.advanceMs(200);
+    expect(heard.status_).toBe('live');
+    expect(feed.stats.sources.map(({ silentMs }) => silentMs !== undefined && silentMs <= 1_200)).toEqual([true, true]);
+    for (let waitedMs = 0; waitedMs < STALE_AFTER_MS + 300; waitedMs += 100) {
+      backup.put('one');
+      clock.advanceMs(100);
+    }
+    expect(heard.status_).toBe('failover');
+  });
+
   it('R44 does not leave a feed that is merely quiet, whichever source is a little earlier', async () => {
     const { heard, primary, backup, clock } = await started();
     for (let hour = 0; hour < 24; hour++) {

@@ -162,6 +162,19 @@ describe('R12 recorder', () => {
     expect((await readFile(file, 'utf8')).trimEnd().split('\n')).toHaveLength(3);
   });
 
+  it('D10: records the time between messages, whatever the clock is set to', async () => {
+    const clock = new FakeClock();
+    const recording = await recorder({ clock });
+    clock.advanceMs(10);
+    recording.message(MESSAGE);
+    clock.stepMs(-5_000);
+    clock.advanceMs(10);
+    recording.message(MESSAGE);
+    await recording.close();
+    const [, ...lines] = (await readFile(file, 'utf8')).trimEnd().split('\n');
+    expect(lines.map(text => (JSON.parse(text) as { t: number }).t)).toEqual([10_000, 20_000]);
+  });
+
   it('R12 reports a full disk once and goes on without recording', async () => {
     const errors: Error[] = [];
     const recording = await recorder({ file: '/dev/full', onError: error => errors.push(error) });
@@ -220,6 +233,20 @@ describe('R12 replay', () => {
       await until(() => sink.statuses.length === 2);
       expect(numbers(sink)).toEqual([1, 2, 3]);
     }
+  });
+
+  it.each([5_000, -5_000])('D10: keeps its pace when the clock is set by %i ms', async byMs => {
+    await writeFile(file, headerLine(0) + line(1, 0) + line(2, 10_000));
+    const clock = new FakeClock();
+    const sink = new Collector();
+    await replay(1, { clock }).start(sink);
+    await until(() => clock.timerCount === 1);
+    clock.stepMs(byMs);
+    clock.advanceMs(9);
+    expect(numbers(sink)).toEqual([1]);
+    clock.advanceMs(1);
+    await until(() => sink.statuses.length === 2);
+    expect(numbers(sink)).toEqual([1, 2]);
   });
 
   it('R12 skips a malformed line, and reports its number and what is wrong with it', async () => {

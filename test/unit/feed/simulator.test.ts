@@ -271,6 +271,21 @@ describe('R11 simulator: when it works', () => {
     }
   });
 
+  it.each([5_000, -5_000])('D10: keeps its rate when the clock is set by %i ms, and says the new time', async byMs => {
+    const { feed, clock, sink } = await simulator({ rate: 1_000 });
+    feed.interest('md.quotes.AAPL', true);
+    clock.advanceMs(1_000);
+    sink.take();
+    clock.stepMs(byMs);
+    clock.advanceMs(1_000);
+    const messages = sink.take();
+    expect(messages.length).toBeGreaterThanOrEqual(990);
+    expect(messages.length).toBeLessThanOrEqual(1_000);
+    expect(Math.abs((messages.at(-1)?.tsEventMicros ?? 0) - clock.nowMicros())).toBeLessThan(100_000);
+    const { last_updated } = JSON.parse(messages.at(-1)?.text ?? '') as { last_updated: string };
+    expect(Math.abs(Date.parse(last_updated) - clock.nowMicros() / 1000)).toBeLessThan(100);
+  });
+
   it('R11 answers a stalled event loop with a bounded burst', async () => {
     const { feed, clock, sink } = await simulator({ rate: 10_000 });
     feed.interest('md.quotes.AAPL', true);

@@ -213,10 +213,7 @@ export class JetStreamFeed implements Feed {
     if (text === this.#fromCore) return;
     this.#fromCore = text;
     if (text !== '') {
-      this.#sink?.notice?.(
-        `stream ${stream} does not store all of ${text}`,
-        'what it does not store comes from core NATS',
-      );
+      this.#sink?.notice?.(`stream ${stream} does not store all of ${text}`, 'the rest comes from core NATS');
     }
   }
 

@@ -88,17 +88,17 @@ function isDigits(text: string): boolean {
  * 'before the first message') and `Epoch` (1 to 64 visible ASCII
  * characters) are both there and valid.
  */
-function readSequence(headers: MsgHdrs, into: FeedMessage, faults: HeaderFaults): void {
+function readSequence(headers: MsgHdrs, into: FeedMessage, faults: HeaderFaults | undefined): void {
   const text = headers.get('Seq');
   if (text === '') return;
   const seq = wholeNumber(text);
   if (seq < 1) {
-    faults.note('Seq', text, into.subject);
+    faults?.note('Seq', text, into.subject);
     return;
   }
   const epoch = headers.get('Epoch');
   if (!isEpoch(epoch)) {
-    faults.note('Epoch', epoch, into.subject);
+    faults?.note('Epoch', epoch, into.subject);
     return;
   }
   into.seq = seq;
@@ -122,7 +122,7 @@ export function publicationOf(received: MsgHdrs): string {
 }
 
 /** Fills in a message of core NATS, as its publisher numbered it, or not at all. */
-export function readCoreMessage(received: Msg, into: FeedMessage, faults: HeaderFaults): FeedMessage {
+export function readCoreMessage(received: Msg, into: FeedMessage, faults?: HeaderFaults): FeedMessage {
   into.subject = received.subject;
   into.payload = received.data;
   into.tsEventMicros = 0;

@@ -148,7 +148,7 @@ export class Hub {
 
   /** Sends the class of retail clients as often as the load level says. */
   stretchRetail(level: number): void {
-    for (const shard of this.shards) shard.retailStretch = stretchOf(level);
+    for (const shard of this.shards) shard.classes.retailStretch = stretchOf(level);
   }
 
   /** The feed lost its source: what it does not number itself may have holes from here on. */

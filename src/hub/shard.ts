@@ -9,10 +9,10 @@
  */
 import { RestartPace } from '../observe/restart-pace.js';
 import type { BatchResult, HoldReason } from '../protocol/batch.js';
-import { BATCHES_DUE, CLASS_INTERVAL_MS, RETAIL_100MS } from '../protocol/lanes.js';
 import type { RecordPlace } from '../protocol/progress.js';
 import { BatchWriter, holdFlags, RecordKind } from '../protocol/records.js';
 import { timeOfDayAt } from '../protocol/wall-clock.js';
+import { ClassTimers } from './class-timers.js';
 import type { EncoderThread } from './encoder-thread.js';
 import { EncoderWatch, WATCH_INTERVAL_MS } from './encoder-watch.js';
 import { type LostRange, noteLost } from './lost-ranges.js';
@@ -34,8 +34,7 @@ export class Shard {
   /** State messages skipped in favour of a newer one because the queue was full. */
   statesSkipped = 0;
   restarts = 0;
-  /** By how much retail's class is sent less often than it should be. */
-  retailStretch = 1;
+  readonly classes: ClassTimers;
   /** Those that did not die, but hung. */
   hung = 0;
   /** Records and bytes handed to the encoder. */
@@ -54,7 +53,6 @@ export class Shard {
   #rebuilding = false;
   #scheduled = false;
   #closed = false;
-  readonly #classTimers: (NodeJS.Timeout | undefined)[] = [];
   /** Event sequences in the batch being filled and in the one being encoded, as source, seq, epoch (its count) triples. */
   #events: number[] = [];
   #eventsInFlight: number[] = [];
@@ -70,6 +68,7 @@ export class Shard {
     this.index = options.index;
     this.#options = options;
     this.#queueBytesMax = options.queueBytesMax ?? QUEUE_BYTES_MAX;
+    this.classes = new ClassTimers(options.batchIntervalMs, c => this.control(RecordKind.flush, 0, c, 0));
     this.#pace = new RestartPace(options.stableAfterMs);
     this.#thread = this.#startThread();
     this.#watch = new EncoderWatch(options.hungAfterMs);
@@ -209,7 +208,7 @@ export class Shard {
   async close(): Promise<void> {
     this.#closed = true;
     clearInterval(this.#watching);
-    for (const timer of this.#classTimers) clearTimeout(timer);
+    this.classes.close();
     await this.#thread.destroy();
   }
 
@@ -258,7 +257,7 @@ export class Shard {
   #completed(result: BatchResult): void {
     if (result.buffer.byteLength <= BATCH_BYTES_KEPT_MAX) this.#spare = result.buffer;
     this.#busy = false;
-    this.#armClasses(result.dueClasses);
+    this.classes.arm(result.dueClasses);
     // Checkpoints first: what they make needless need not be confirmed.
     this.#options.onResult(result);
     this.#confirm();
@@ -318,24 +317,6 @@ export class Shard {
     if (!this.#watch.isHung(this.#busy && !this.#rebuilding ? this.#thread : undefined)) return;
     this.hung++;
     this.#crashed(new Error(`hung: no progress for ${this.#options.hungAfterMs} ms`));
-  }
-
-  #armClasses(dueClasses: number): void {
-    for (let c = 1; c <= BATCHES_DUE; c++) {
-      if ((dueClasses & (1 << c)) === 0 || this.#classTimers[c] !== undefined) continue;
-      const interval = this.#intervalMs(c);
-      // On a common grid, so that all topics of a class leave together.
-      const delay = interval - (performance.now() % interval);
-      this.#classTimers[c] = setTimeout(() => {
-        this.#classTimers[c] = undefined;
-        this.control(RecordKind.flush, 0, c, 0);
-      }, delay);
-    }
-  }
-
-  #intervalMs(rateClass: number): number {
-    if (rateClass === BATCHES_DUE) return this.#options.batchIntervalMs;
-    return (CLASS_INTERVAL_MS[rateClass] ?? 0) * (rateClass === RETAIL_100MS ? this.retailStretch : 1);
   }
 
   /** First in the new batch: what the full queue before it had no room for, up to what a batch may hold. */

@@ -227,6 +227,8 @@ class GatewayParts implements Gateway {
       feed: feedOfHub(this.#feed, message => this.#hub.message(message)),
       historyBytes: config.historyBytes,
       clientSourcesMax: config.limits.clientTopicsMax,
+      symbolsMax: config.limits.symbolsMax,
+      symbolIdleMs: config.limits.symbolIdleMs,
       ...config.times,
       isBehind: () => this.#workers.isBehind,
       onHold: (subject, hold) => {

@@ -78,6 +78,8 @@ const STALE_AFTER_MS_MIN = 100;
 const HUNG_AFTER_MS_MIN = 500;
 /** Publishers need places in the table of sources too (500,000, hub/source-table.ts). */
 const CLIENT_TOPICS_MAX = 400_000;
+/** Each symbol may have three sources there. */
+const SYMBOLS_MAX_MAX = 150_000;
 const variables = z.object({
   NODE_NAME: z
     .string()
@@ -111,6 +113,8 @@ const variables = z.object({
   SYMBOLS: list
     .refine(items => items.every(isSymbolPattern), 'must be symbols or patterns such as AAPL,BTC/*')
     .default([]),
+  SYMBOLS_MAX: integer(1, SYMBOLS_MAX_MAX).default(100_000),
+  SYMBOL_IDLE_TIMEOUT: z.union([z.literal('0').transform(() => 0), durationMs]).default(86_400_000),
   SIM_SYMBOLS: integer(1, 100_000).default(50),
   SIM_RATE: decimal(0, 10_000_000).default(0),
   SIM_SEED: integer(0, 2 ** 32 - 1).default(1),
@@ -255,6 +259,8 @@ export function readConfig(
       attemptsPerSecondMax: v.WS_CONNECT_RATE_PER_IP,
       authFailuresMax: v.WS_AUTH_FAILURES_PER_IP,
       subscriptionsMax: v.WS_MAX_SUBSCRIPTIONS,
+      symbolsMax: v.SYMBOLS_MAX,
+      symbolIdleMs: v.SYMBOL_IDLE_TIMEOUT,
       clientTopicsMax: v.WS_MAX_CLIENT_TOPICS,
       messagesPerSecondMax: v.WS_MESSAGE_RATE,
       messageBytesMax: v.WS_MAX_MESSAGE_SIZE,

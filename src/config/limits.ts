@@ -9,6 +9,10 @@ export interface LimitsConfig {
   /** Credentials of one address that may be refused before it has to wait. */
   readonly authFailuresMax: number;
   readonly subscriptionsMax: number;
+  /** Symbols that were published and are known at once. */
+  readonly symbolsMax: number;
+  /** How long one is silent, and wanted by no client, until it is forgotten, ms; 0: never. */
+  readonly symbolIdleMs: number;
   /** Topics that are followed only because clients ask for them: symbols without data, and rooms; over all connections. */
   readonly clientTopicsMax: number;
   /** Messages of one client in a second. */

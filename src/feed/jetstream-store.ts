@@ -105,8 +105,7 @@ export class JetStreamStore {
           if (message.seq > toSeq) return { ok: true, messages };
           bytes += message.data.length;
           if (messages.length >= messagesMax || bytes > READ_BYTES_MAX) return TOO_MANY;
-          const headers = headersOf(message);
-          const tsEventMicros = headers === undefined ? 0 : tsEventOf(headers, subject, headerFaults);
+          const tsEventMicros = tsEventOf(headersOf(message), subject, headerFaults);
           messages.push({ seq: message.seq, tsEventMicros, payload: message.data });
           if (left <= 0) break;
         }

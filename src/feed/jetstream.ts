@@ -1,4 +1,4 @@
-import type { JetStreamManager, JsMsg, MsgHdrs, NatsConnection, StreamInfo } from 'nats';
+import type { JetStreamManager, JsMsg, NatsConnection, StreamInfo } from 'nats';
 import type { NatsConfig } from '../config/environment.js';
 import { type FeedOutcome, failed, outcomeOf } from '../protocol/feed-outcome.js';
 import { isEventSubject } from '../protocol/topics.js';
@@ -17,21 +17,17 @@ import {
 import { HoleAudit, newestOf } from './hole-audit.js';
 import { publishToStream } from './jetstream-publish.js';
 import { JetStreamStore } from './jetstream-store.js';
-import { createStream, findStream, jetStreamTextOf } from './jetstream-stream.js';
-import { connectNats, watchConnection } from './nats-connection.js';
+import { findStream, jetStreamTextOf } from './jetstream-stream.js';
+import { connectNats, failureCodeOf, watchConnection } from './nats-connection.js';
 import { headersOf, tsEventOf } from './nats-headers.js';
 import { NatsSubjects } from './nats-subjects.js';
 import { storedPatterns } from './stored-subjects.js';
 import { StreamConsumer } from './stream-consumer.js';
 import { continuityOf } from './stream-continuity.js';
+import { StreamFinder } from './stream-finder.js';
 import { type Continuity, StreamNumbering } from './stream-numbering.js';
 import { StreamShare } from './stream-share.js';
 
-/**
- * A stream that vanishes is created anew only after this time: its operator may be about to do that, and nats-server
- * 2.9 leaves a stream without subjects when it is created while its deletion is still under way.
- */
-const STREAM_ABSENT_MS = 3_000;
 /** The start waits this long for the last message of every subject; then the rest comes while clients are served. */
 const CATCH_UP_MS_MAX = 30_000;
 const RETRY_DELAY_MS_MIN = 100;
@@ -77,12 +73,13 @@ export class JetStreamFeed implements Feed {
   #caughtUp: (() => void) | undefined;
   #behind = 0;
   readonly #numbering = new StreamNumbering();
-  #absentSinceMicros: number | undefined;
+  readonly #finder: StreamFinder;
   #recovering: Promise<void> | undefined;
   #endWait: (() => void) | undefined;
 
   constructor(options: JetStreamFeedOptions) {
     this.#options = options;
+    this.#finder = new StreamFinder(options.config.stream, options.clock);
   }
 
   async start(sink: FeedSink): Promise<void> {
@@ -132,7 +129,7 @@ export class JetStreamFeed implements Feed {
   }
 
   publish(subject: string, payload: Uint8Array, mark: string, key: string): Promise<PublishOutcome> {
-    return outcomeOf(() => this.#publish(subject, payload, mark, key));
+    return outcomeOf(() => this.#publish(subject, payload, mark, key), failureCodeOf);
   }
 
   async stored(range: StoredRange): Promise<StoredOutcome> {
@@ -200,7 +197,7 @@ export class JetStreamFeed implements Feed {
   async #open(connection: NatsConnection): Promise<string> {
     const { stream } = this.#options.config;
     const manager = await connection.jetstreamManager();
-    const info = await this.#findOrCreate(manager, stream);
+    const info = await this.#finder.find(manager, this.#numbering.createdEpoch !== '');
     await this.#divide(manager, info);
     const remark = this.#numbering.adopt(info, await this.#continuity(manager, info));
     await this.#consume(manager, stream);
@@ -227,18 +224,6 @@ export class JetStreamFeed implements Feed {
     const { mark } = this.#numbering;
     if (mark === undefined || !this.#numbering.isSameStream(info)) return 'same';
     return continuityOf(manager, this.#options.config.stream, info, mark, this.#consumerName);
-  }
-
-  async #findOrCreate(manager: JetStreamManager, stream: string): Promise<StreamInfo> {
-    const info = await findStream(manager, stream);
-    if (info === undefined && this.#numbering.createdEpoch !== '') {
-      const nowMicros = this.#options.clock.monotonicMicros();
-      this.#absentSinceMicros ??= nowMicros;
-      if (nowMicros - this.#absentSinceMicros < STREAM_ABSENT_MS * 1000)
-        throw new Error(`stream ${stream} does not exist`);
-    }
-    this.#absentSinceMicros = undefined;
-    return info ?? (await createStream(manager, stream));
   }
 
   async #consume(manager: JetStreamManager, stream: string): Promise<void> {
@@ -277,20 +262,14 @@ export class JetStreamFeed implements Feed {
     if (taken === 'behind_hole')
       sink.notice?.('messages left the stream before they could be read', `before ${streamSequence}`);
     else if (taken === 'behind_own_hole') this.#audit?.start();
-    const headers = headersOf(received);
     const message = this.#message;
     message.subject = subject;
     message.payload = received.data;
-    message.tsEventMicros = this.#tsEvent(headers, subject);
+    message.tsEventMicros = tsEventOf(headersOf(received), subject, this.#subjects?.headerFaults);
     message.seq = streamSequence;
     message.epoch = numbering.epoch;
     message.holeSeq = this.#holeOf(subject) || undefined;
     sink.message(message);
-  }
-
-  #tsEvent(headers: MsgHdrs | undefined, subject: string): number {
-    const faults = this.#subjects?.headerFaults;
-    return headers === undefined || faults === undefined ? 0 : tsEventOf(headers, subject, faults);
   }
 
   /** The newest hole that the subject may have lost a message in; 0 for none. */

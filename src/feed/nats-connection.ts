@@ -1,6 +1,15 @@
 import { readFile } from 'node:fs/promises';
-import { type ConnectionOptions, connect, credsAuthenticator, Events, type NatsConnection } from 'nats';
+import {
+  type ConnectionOptions,
+  connect,
+  credsAuthenticator,
+  ErrorCode,
+  Events,
+  type NatsConnection,
+  NatsError,
+} from 'nats';
 import type { NatsConfig } from '../config/environment.js';
+import type { FeedFailureCode } from '../protocol/feed-outcome.js';
 import { textOf } from './error-text.js';
 
 /** A server that does not answer within this time counts as unreachable, at the start and at each new attempt. */
@@ -80,6 +89,15 @@ export function watchConnection(connection: NatsConnection, watcher: ConnectionW
     error => watcher.closed(error),
     (error: unknown) => watcher.closed(error),
   );
+}
+
+/** What kind of failure a call of nats.js ended with. */
+export function failureCodeOf(thrown: unknown): FeedFailureCode {
+  const error = thrown instanceof Error && thrown.cause !== undefined ? thrown.cause : thrown;
+  const isRefused =
+    error instanceof NatsError &&
+    (error.isJetStreamError() || error.isPermissionError() || error.code === ErrorCode.MaxPayloadExceeded);
+  return isRefused ? 'refused' : 'unreachable';
 }
 
 /**

@@ -53,11 +53,11 @@ export function headersOf(message: WithHeaders): MsgHdrs | undefined {
  * `Ts-Event` in µs since the Unix epoch, 0 when it is absent or no time. Seconds, milliseconds and nanoseconds are told from µs by
  * their magnitude, as no two of them meet within a thousand years; a smaller number is taken as it is.
  */
-export function tsEventOf(headers: MsgHdrs, subject: string, faults: HeaderFaults): number {
-  const text = headers.get('Ts-Event');
+export function tsEventOf(headers: MsgHdrs | undefined, subject: string, faults: HeaderFaults | undefined): number {
+  const text = headers?.get('Ts-Event') ?? '';
   if (text === '') return 0;
   const micros = microsOf(text);
-  if (micros < 0) faults.note('Ts-Event', text, subject);
+  if (micros < 0) faults?.note('Ts-Event', text, subject);
   return Math.max(0, micros);
 }
 

@@ -4,7 +4,7 @@ import { type FeedOutcome, outcomeOf } from '../protocol/feed-outcome.js';
 import { publishDeadLetter } from './dead-letter.js';
 import { textOf } from './error-text.js';
 import type { Feed, FeedSink, FeedStatus, PublishOutcome } from './feed.js';
-import { connectNats, watchConnection } from './nats-connection.js';
+import { connectNats, failureCodeOf, watchConnection } from './nats-connection.js';
 import { NatsSubjects } from './nats-subjects.js';
 
 const MARKET_DATA = 'md.>';
@@ -87,7 +87,7 @@ export class NatsFeed implements Feed {
       if (this.#subjects?.isConnected !== true) throw new Error('not published: NATS cannot be reached');
       this.#subjects.publish(subject, payload, mark);
       return { position: undefined };
-    });
+    }, failureCodeOf);
   }
 
   async stop(): Promise<void> {

@@ -104,6 +104,11 @@ export class EventSeqs {
     position.newest = Math.max(position.newest, seq);
   }
 
+  /** The source's number will stand for another one. */
+  forget(source: number): void {
+    this.#positions.delete(source);
+  }
+
   find(source: number): Position | undefined {
     return this.#positions.get(source);
   }

@@ -1,5 +1,5 @@
 /** Up to where a session was sent its state topics: whatever lane serves them next, it never runs back within an epoch. */
-import type { HeldPlace, LaneEntry } from './lane-table.js';
+import type { HeldPlace, LaneEntry, LaneTable } from './lane-table.js';
 import type { Session, Subscription } from './session.js';
 
 /** Topics that a session left and whose places are remembered; the oldest are forgotten first. */
@@ -15,8 +15,6 @@ export function heldPlaceOf({ entry, state, heldAt }: Subscription): HeldPlace |
 export function isOlder({ epoch, seq }: HeldPlace, held: HeldPlace | undefined): boolean {
   return held !== undefined && held.epoch === epoch && seq < held.seq;
 }
-
-export const placeOfLane = ({ epoch, lastSeq: seq }: LaneEntry): HeldPlace => ({ epoch, seq });
 
 /** The session leaves the topic, and may come back to it. */
 export function noteLeft(session: Session, subscription: Subscription): void {
@@ -37,4 +35,30 @@ export function takeLeft(session: Session, topic: string): HeldPlace | undefined
   const held = session.left?.get(topic);
   session.left?.delete(topic);
   return held;
+}
+
+/** The lane is behind what the session holds: it is asked to get there, and waited for. */
+export function awaitNewer(table: LaneTable, subscription: Subscription): void {
+  const { entry, heldAt } = subscription;
+  const isAsked = entry.request !== 0;
+  if (!isAsked && subscription.hasAskedHeld) {
+    entry.behind.add(subscription);
+    return;
+  }
+  entry.waiting.add(subscription);
+  if (!isAsked) subscription.hasAskedHeld = table.ask(entry, heldAt);
+}
+
+/** Those whose lane has got to where they were. */
+export function takeCaughtUp(entry: LaneEntry): Subscription[] {
+  const place = { epoch: entry.epoch, seq: entry.lastSeq };
+  const caughtUp = [...entry.behind].filter(({ heldAt }) => !isOlder(place, heldAt));
+  for (const subscription of caughtUp) entry.behind.delete(subscription);
+  return caughtUp;
+}
+
+/** Frames of the lane were missed: they wait for the answer that repairs it. */
+export function awaitRepair(entry: LaneEntry): void {
+  for (const subscription of entry.behind) entry.waiting.add(subscription);
+  entry.behind.clear();
 }

@@ -22,6 +22,11 @@ export class KnownSymbols {
     for (const symbol of symbols) this.#known.add(symbol);
   }
 
+  /** Not known any more, but for those that the configuration names. */
+  forget(symbols: readonly string[]): void {
+    for (const symbol of symbols) this.#known.delete(symbol);
+  }
+
   has(symbol: string): boolean {
     return this.#known.has(symbol) || (isSymbol(symbol) && this.#isListed(symbol));
   }

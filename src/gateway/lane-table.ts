@@ -107,6 +107,10 @@ class TierTable {
     this.#allTrades[entry.lane] = entry;
   }
 
+  forgetTrades(sources: readonly number[]): void {
+    for (const entry of this.#allTrades) for (const source of sources) entry?.seqs.forget(source);
+  }
+
   put(entry: LaneEntry): void {
     this.#bySource[entry.source] ??= [];
     (this.#bySource[entry.source] as LaneEntry[])[entry.lane] = entry;
@@ -158,6 +162,11 @@ export class LaneTable {
 
   entries(): IterableIterator<LaneEntry> {
     return this.#entries.values();
+  }
+
+  /** Sources that are no more: the trades of all symbols stand nowhere in them. */
+  forgetSources(sources: readonly number[]): void {
+    for (const table of Object.values(this.#tables)) table.forgetTrades(sources);
   }
 
   get(tier: Tier, source: number, lane: number): LaneEntry | undefined {

@@ -5,7 +5,7 @@
  * before it is in it, what comes behind it follows it. A socket is subscribed natively at that very place.
  */
 import { ALL_TRADES, type EventLosses } from './event-losses.js';
-import { heldPlaceOf, isOlder, noteLeft, placeOfLane, takeLeft } from './held-places.js';
+import { awaitNewer, awaitRepair, heldPlaceOf, isOlder, noteLeft, takeCaughtUp, takeLeft } from './held-places.js';
 import { type LaneEntry, type LaneTable, NO_DATA, type Part } from './lane-table.js';
 import { hasAllTrades, NativeTopics, type Turn } from './native-topics.js';
 import type { Outbox } from './outbox.js';
@@ -188,8 +188,7 @@ export class Subscriptions {
     // The answer says whether it is still held back.
     entry.stale = undefined;
     this.#table.askAgain(entry);
-    for (const subscription of entry.behind) entry.waiting.add(subscription);
-    entry.behind.clear();
+    awaitRepair(entry);
     this.resumptions.broken(entry);
     for (const { assembly } of [...entry.held]) {
       for (const subscription of assembly?.empty() ?? []) {
@@ -263,32 +262,16 @@ export class Subscriptions {
     if (this.#table.ask(entry, subscription.heldAt)) subscription.hasAskedHeld = true;
   }
 
-  /** The lane is behind what the session holds: it is asked to get there, and waited for. */
-  #awaitNewer(subscription: Subscription): void {
-    const { entry, heldAt } = subscription;
-    const isAsked = entry.request !== 0;
-    if (!isAsked && subscription.hasAskedHeld) {
-      entry.behind.add(subscription);
-      return;
-    }
-    entry.waiting.add(subscription);
-    if (!isAsked) subscription.hasAskedHeld = this.#table.ask(entry, heldAt);
-  }
-
   /** A frame of a state lane was published: those who held more than it may go on. */
   advanced(entry: LaneEntry): void {
-    for (const subscription of [...entry.behind]) {
-      if (isOlder(placeOfLane(entry), subscription.heldAt)) continue;
-      entry.behind.delete(subscription);
-      this.#await(subscription);
-    }
+    for (const subscription of takeCaughtUp(entry)) this.#await(subscription);
   }
 
   #deliver(subscription: Subscription, part: Part | undefined): void {
     const { session, assembly, entry } = subscription;
     if (session.socket === undefined || subscription.state === 'paused' || subscription.recovery !== undefined) return;
     if (part !== undefined && subscription.state !== 'live' && isOlder(part, subscription.heldAt)) {
-      this.#awaitNewer(subscription);
+      awaitNewer(this.#table, subscription);
       return;
     }
     if (assembly !== undefined) {

@@ -270,6 +270,11 @@ port.on('message', (message: ToWorker) => {
     case 'event_sources':
       for (const [id, symbol] of message.sources) eventSymbols.set(id, symbol);
       break;
+    case 'forgotten':
+      symbols.forget(message.symbols);
+      table.forgetSources(message.sources);
+      for (const id of message.sources) eventSymbols.delete(id);
+      break;
     case 'known':
       symbols.answer(message.id, message.symbols);
       break;

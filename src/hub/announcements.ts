@@ -4,7 +4,9 @@ import type { Source } from './source-table.js';
 
 export class Announcements {
   readonly #toAll: (message: ToWorker) => void;
-  #symbols: string[] = [];
+  readonly #symbols = new Set<string>();
+  readonly #forgotten = new Set<string>();
+  #forgottenSources: number[] = [];
   #eventSources: [number, string][] = [];
   #isScheduled = false;
 
@@ -13,7 +15,16 @@ export class Announcements {
   }
 
   symbol(symbol: string): void {
-    this.#symbols.push(symbol);
+    this.#symbols.add(symbol);
+    this.#schedule();
+  }
+
+  /** Of one that becomes known again in the same turn, the workers hear last that it is known. */
+  forgotten(symbol: string, sources: readonly number[]): void {
+    this.#symbols.delete(symbol);
+    this.#forgotten.add(symbol);
+    for (const id of sources) this.#forgottenSources.push(id);
+    this.#eventSources = this.#eventSources.filter(([id]) => !sources.includes(id));
     this.#schedule();
   }
 
@@ -28,10 +39,14 @@ export class Announcements {
     this.#isScheduled = true;
     setImmediate(() => {
       this.#isScheduled = false;
-      const symbols = this.#symbols;
+      const [symbols, forgotten] = [[...this.#symbols], [...this.#forgotten]];
+      const forgottenSources = this.#forgottenSources;
       const sources = this.#eventSources;
-      this.#symbols = [];
+      this.#symbols.clear();
+      this.#forgotten.clear();
+      this.#forgottenSources = [];
       this.#eventSources = [];
+      if (forgotten.length > 0) this.#toAll({ type: 'forgotten', symbols: forgotten, sources: forgottenSources });
       if (symbols.length > 0) this.#toAll({ type: 'symbols', symbols });
       if (sources.length > 0) this.#toAll({ type: 'event_sources', sources });
     });

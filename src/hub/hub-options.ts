@@ -77,6 +77,10 @@ export interface HubOptions {
   readonly stableAfterMs: number;
   /** Sources that are there only because clients ask for them: symbols without data, and rooms. */
   readonly clientSourcesMax: number;
+  /** Symbols that were published and are known at once; left out: no limit. */
+  readonly symbolsMax?: number;
+  /** How long one is silent, and wanted by no client, until it is forgotten, ms; 0 or left out: never. */
+  readonly symbolIdleMs?: number;
   /** Memory for what clients may have missed of events. */
   readonly historyBytes: number;
   /** Longest that an analytics message waits for others. */

@@ -16,7 +16,6 @@ import {
   parseSubject,
   type SourceKind,
   subjectOf,
-  symbolMatcher,
 } from '../protocol/topics.js';
 import { Announcements } from './announcements.js';
 import { ClientSources } from './client-sources.js';
@@ -33,7 +32,8 @@ import { PublisherEpochs } from './publisher-epochs.js';
 import { defineSource, rebuildSource } from './rebuild.js';
 import { Replays } from './replays.js';
 import { Shard } from './shard.js';
-import { partsOf, type Source, SourceTable } from './source-table.js';
+import { mayLack, partsOf, type Source, SourceTable } from './source-table.js';
+import { Symbols } from './symbols.js';
 import { WorkerRequests } from './worker-requests.js';
 
 export class Hub {
@@ -63,8 +63,7 @@ export class Hub {
   readonly #replays: Replays;
   readonly #publications: Publications;
   readonly #announcements: Announcements;
-  readonly #symbols = new Set<string>();
-  readonly #isListed: (symbol: string) => boolean;
+  readonly #symbols: Symbols;
   readonly #lastSeqs = new LastSeqs();
   readonly #requests: WorkerRequests;
   #messageMicros = 0;
@@ -77,7 +76,10 @@ export class Hub {
     this.#interest = new Interest({
       sources: this.#sources,
       follow: (subject, wanted) => feed.follow(subject, wanted),
-      forget: source => this.#drop(source),
+      forget: source => {
+        // Its symbol may have been forgotten before.
+        if (this.#sources.get(source.id) === source) this.#drop(source);
+      },
     });
     this.#clientSources = new ClientSources(options.clientSourcesMax);
     this.#epochs = new OwnEpochs(options.epoch);
@@ -104,8 +106,18 @@ export class Hub {
       feedPosition: subject => feed.position(subject),
       toWorker: options.toWorker,
     });
-    this.#isListed = symbolMatcher(options.symbols);
-    for (const symbol of options.symbols) if (!symbol.includes('*')) this.#symbols.add(symbol);
+    this.#symbols = new Symbols({
+      listed: options.symbols,
+      max: options.symbolsMax ?? Number.POSITIVE_INFINITY,
+      idleMs: options.symbolIdleMs ?? 0,
+      sourceOf: subject => this.#sources.find(subject),
+      dropSource: source => {
+        this.#epochs.hasForgotten = true;
+        this.#drop(source);
+      },
+      announce: symbol => this.#announcements.symbol(symbol),
+      announceForgotten: (symbol, sources) => this.#announcements.forgotten(symbol, sources),
+    });
     this.shards = Array.from({ length: options.encoders }, (_, index) => {
       return new Shard({
         ...options,
@@ -150,8 +162,13 @@ export class Hub {
       this.counters.ignored++;
       return;
     }
-    if (source.isClientMade && !isOnDemand(source.kind)) this.#clientSources.remove(source);
+    if (source.isClientMade && !isOnDemand(source.kind)) {
+      this.#clientSources.remove(source);
+      this.#symbols.add(source.symbol);
+    }
     this.counters.messages++;
+    source.seenOrder = this.counters.messages;
+    source.seenAtMs = this.#symbols.nowMs;
     this.counters.bytes += m.payload.length;
     // The feed's own store takes a client's message of one id once by itself.
     if (m.publication !== '' && m.epoch === '' && this.#publications.isRepeat(m.subject, m.publication)) {
@@ -169,11 +186,8 @@ export class Hub {
     else if (m.epoch !== '' && m.seq <= source.seq) {
       this.counters.duplicates++;
       return;
-    } else if (m.contiguous && m.seq !== source.seq + 1) flags = this.#publisherGap(shard, source, m.seq);
-    else if (m.holeSeq !== undefined && m.holeSeq > Math.max(source.seq, source.sinceSeq)) {
-      if (source.retention === null) shard.gap(source.id, { from: source.seq + 1, to: m.seq - 1 }, 'stream_limits');
-      flags = FLAG_LOSS_BEFORE;
-    }
+    } else if (m.contiguous && m.seq !== source.seq + 1) flags = this.#gapBefore(shard, source, m.seq, 'publisher');
+    else if (mayLack(source, m.holeSeq)) flags = this.#gapBefore(shard, source, m.seq, 'stream_limits');
     if (source.hasHole) {
       source.hasHole = false;
       flags |= FLAG_LOSS_BEFORE;
@@ -204,7 +218,7 @@ export class Hub {
   welcome(worker: number): void {
     const sources: [number, string][] = [];
     for (const s of this.#sources) if (s.kind === 'trades' && s.symbol !== ALL_SYMBOLS) sources.push([s.id, s.symbol]);
-    this.#options.toWorker(worker, { type: 'symbols', symbols: [...this.#symbols] });
+    this.#options.toWorker(worker, { type: 'symbols', symbols: [...this.#symbols.names()] });
     this.#options.toWorker(worker, { type: 'event_sources', sources });
   }
 
@@ -217,12 +231,13 @@ export class Hub {
 
   /** A symbol is known once the feed has published it or the configuration names it. */
   knows(symbol: string): boolean {
-    return this.#symbols.has(symbol) || this.#isListed(symbol);
+    return this.#symbols.knows(symbol);
   }
 
   async close(): Promise<void> {
     this.#replays.close();
     this.#interest.close();
+    this.#symbols.close();
     this.#publisherEpochs.close();
     await Promise.all(this.shards.map(shard => shard.close()));
   }
@@ -244,12 +259,11 @@ export class Hub {
       if (m.epoch !== '' && !m.contiguous) this.#lastSeqs.note(m.subject, m);
       return undefined;
     }
-    const source = this.#create(kind, symbol);
-    if (source !== undefined && kind !== 'analytics' && !this.#symbols.has(symbol)) {
-      this.#symbols.add(symbol);
-      this.#announcements.symbol(symbol);
+    if (kind !== 'analytics' && !this.#symbols.admit(symbol)) {
+      this.#refuse(m, 'too_many_symbols');
+      return undefined;
     }
-    return source;
+    return this.#create(kind, symbol);
   }
 
   #create(kind: SourceKind, symbol: string): Source | undefined {
@@ -277,7 +291,7 @@ export class Hub {
     this.#replays.forgetSource(source);
     this.holds.forget(source);
     this.#publisherEpochs.forget(source);
-    this.shards[source.shard]?.control(RecordKind.drop, source.id, 0, 0);
+    this.shards[source.shard]?.drop(source);
     this.#clientSources.remove(source);
     this.#sources.drop(source);
   }
@@ -295,9 +309,9 @@ export class Hub {
     return isFirst ? 0 : FLAG_LOSS_BEFORE | FLAG_NEW_EPOCH;
   }
 
-  #publisherGap(shard: Shard, source: Source, seq: number): number {
-    this.counters.gaps++;
-    if (source.retention === null) shard.gap(source.id, { from: source.seq + 1, to: seq - 1 }, 'publisher');
+  #gapBefore(shard: Shard, source: Source, seq: number, reason: 'publisher' | 'stream_limits'): number {
+    if (reason === 'publisher') this.counters.gaps++;
+    if (source.retention === null) shard.gap(source.id, { from: source.seq + 1, to: seq - 1 }, reason);
     return FLAG_LOSS_BEFORE;
   }
 

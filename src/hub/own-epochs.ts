@@ -7,6 +7,8 @@ export class OwnEpochs {
   #outages = 0;
   /** Epochs of single sources so far. */
   #singles = 0;
+  /** Sources were forgotten that may come back: one that is new must not count where its forerunner did. */
+  hasForgotten = false;
 
   /** @param epoch differs from that of every other start */
   constructor(epoch: string) {
@@ -27,7 +29,8 @@ export class OwnEpochs {
     if (isSamePeriod && source.epoch === source.ownEpoch) return source.ownEpoch;
     const period = this.#outages === 0 ? this.#epoch : `${this.#epoch}.${this.#outages}`;
     source.outages = this.#outages;
-    source.ownEpoch = isSamePeriod || isOnDemand(source.kind) ? `${period}-${++this.#singles}` : period;
+    source.ownEpoch =
+      isSamePeriod || this.hasForgotten || isOnDemand(source.kind) ? `${period}-${++this.#singles}` : period;
     return source.ownEpoch;
   }
 }

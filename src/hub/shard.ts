@@ -150,6 +150,13 @@ export class Shard {
     this.#schedule();
   }
 
+  /** The source is forgotten. */
+  drop(source: Source): void {
+    this.#skipped.delete(source);
+    this.#lost.delete(source.id);
+    this.control(RecordKind.drop, source.id, 0, 0);
+  }
+
   /** The source's sequences count in another epoch from here on. What was to be announced as lost before says nothing in it. */
   beginEpoch(source: Source, epoch: string): void {
     this.#lost.delete(source.id);

@@ -41,6 +41,9 @@ export interface Source {
   opening: Promise<void> | undefined;
   /** Event sources: where the newest message stands in the history; −1 nowhere. */
   historyAt: number;
+  /** Of its newest message: the number among all, and when it came (see Symbols.nowMs). */
+  seenOrder: number;
+  seenAtMs: number;
   /** Event sources: where the feed's numbering stood when the source was made: what was lost before concerns no client of it. */
   sinceSeq: number;
   /** State sources: the newest message was given up, so the next one follows a loss. */
@@ -124,6 +127,8 @@ export class SourceTable {
       holds: 0,
       opening: undefined,
       historyAt: -1,
+      seenOrder: 0,
+      seenAtMs: 0,
       sinceSeq: 0,
       hasHole: false,
       isClientMade: false,
@@ -140,6 +145,11 @@ function shardOf(kind: SourceKind, symbol: string, shards: number): number {
   let hash = 0x811c9dc5;
   for (let i = 0; i < name.length; i++) hash = Math.imul(hash ^ name.charCodeAt(i), 0x01000193);
   return (hash >>> 0) % shards;
+}
+
+/** True when a message of the source may be missing behind its newest: the feed passed over this sequence. */
+export function mayLack({ seq, sinceSeq }: Source, holeSeq: number | undefined): boolean {
+  return holeSeq !== undefined && holeSeq > seq && holeSeq > sinceSeq;
 }
 
 /** Of a source's name, `<kind>:<symbol>`. */

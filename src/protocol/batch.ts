@@ -32,6 +32,8 @@ export type RejectReason =
   | 'missing_field'
   | 'invalid_field'
   | 'too_large'
+  /** More symbols than `SYMBOLS_MAX`, all of them wanted by clients. */
+  | 'too_many_symbols'
   /** The encoder failed on it: a defect of Millrace, logged as an error. */
   | 'internal';
 

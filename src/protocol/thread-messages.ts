@@ -128,6 +128,8 @@ export type FromWorker =
 export type ToWorker =
   /** Symbols that became known. */
   | { readonly type: 'symbols'; readonly symbols: readonly string[] }
+  /** Symbols that are not known any more, and the numbers of their sources, which will stand for others. */
+  | { readonly type: 'forgotten'; readonly symbols: readonly string[]; readonly sources: readonly number[] }
   /** Numbers of sources of events, so that losses can be named. */
   | { readonly type: 'event_sources'; readonly sources: readonly (readonly [id: number, symbol: string])[] }
   | { readonly type: 'known'; readonly id: number; readonly symbols: readonly string[] }

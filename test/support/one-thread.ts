@@ -269,6 +269,10 @@ export class OneThreadGateway {
       for (const [id, symbol] of message.sources) this.#eventSymbols.set(id, symbol);
     } else if (message.type === 'symbols') {
       this.#symbols.add(message.symbols);
+    } else if (message.type === 'forgotten') {
+      this.#symbols.forget(message.symbols);
+      this.#table.forgetSources(message.sources);
+      for (const id of message.sources) this.#eventSymbols.delete(id);
     } else if (message.type === 'known') {
       this.#symbols.answer(message.id, message.symbols);
     } else if (message.type === 'refused') {

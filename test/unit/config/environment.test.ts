@@ -48,6 +48,8 @@ describe('without settings', () => {
       attemptsPerSecondMax: 200,
       authFailuresMax: 20,
       clientTopicsMax: 50_000,
+      symbolsMax: 100_000,
+      symbolIdleMs: 86_400_000,
       subscriptionsMax: 1024,
       messagesPerSecondMax: 1000,
       messageBytesMax: 1_048_576,

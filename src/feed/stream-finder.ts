@@ -1,0 +1,34 @@
+/** Finds the stream that is read, or makes it. */
+import type { JetStreamManager, StreamInfo } from 'nats';
+import type { Clock } from './feed.js';
+import { createStream, findStream } from './jetstream-stream.js';
+
+/**
+ * A stream that vanishes is created anew only after this time: its operator may be about to do that, and nats-server
+ * 2.9 leaves a stream without subjects when it is created while its deletion is still under way.
+ */
+const STREAM_ABSENT_MS = 3_000;
+
+export class StreamFinder {
+  readonly #stream: string;
+  readonly #clock: Clock;
+  #absentSinceMicros: number | undefined;
+
+  constructor(stream: string, clock: Clock) {
+    this.#stream = stream;
+    this.#clock = clock;
+  }
+
+  /** @param wasThere it was found before @throws {Error} when it is not there, and may not be made, or not yet */
+  async find(manager: JetStreamManager, wasThere: boolean): Promise<StreamInfo> {
+    const info = await findStream(manager, this.#stream);
+    if (info === undefined && wasThere) {
+      const nowMicros = this.#clock.monotonicMicros();
+      this.#absentSinceMicros ??= nowMicros;
+      if (nowMicros - this.#absentSinceMicros < STREAM_ABSENT_MS * 1000)
+        throw new Error(`stream ${this.#stream} does not exist`);
+    }
+    this.#absentSinceMicros = undefined;
+    return info ?? (await createStream(manager, this.#stream));
+  }
+}

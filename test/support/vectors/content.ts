@@ -226,7 +226,10 @@ const times: readonly VectorSpec[] = [
   },
   ...(
     [
+      ['seconds', '1767323044'],
+      ['milliseconds', '1767323044123'],
       ['microseconds', '1767323044123456'],
+      ['nanoseconds', '1767323044123456789'],
       ['no unit', 'yesterday'],
     ] as const
   ).map(

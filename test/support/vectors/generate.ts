@@ -1,7 +1,7 @@
 /** Vectors: what published bytes become, by the real hub, encoder and gateway modules in one thread. */
 import { headers, type Msg } from 'nats';
-import type { FeedMessage } from '../../../src/feed/feed.js';
-import { readCoreMessage } from '../../../src/feed/nats-headers.js';
+import type { FeedMessage, FeedSink } from '../../../src/feed/feed.js';
+import { HeaderFaults, readCoreMessage } from '../../../src/feed/nats-headers.js';
 import type { FakeSocket } from '../fake-uws.js';
 import { OneThreadGateway } from '../one-thread.js';
 import { OneThreadFeed } from '../one-thread-feed.js';
@@ -54,6 +54,8 @@ class VectorWorld {
   readonly #advance: (ms: number) => Promise<unknown>;
   readonly #gateway: OneThreadGateway;
   readonly #feed = new OneThreadFeed(false);
+  /** A header that cannot be used is no fault of the vector's. */
+  readonly #faults = new HeaderFaults({} as FeedSink);
   readonly #frames: GeneratedVector['frames'] = { json: [], msgpack: [] };
   #nowMicros = START_MICROS;
   #refused: string | null = null;
@@ -129,7 +131,7 @@ class VectorWorld {
     this.#nowMicros += MICROS_PER_MESSAGE;
     this.#refused = null;
     const { subject, payload, headers: given } = message;
-    this.#feed.deliver(readCoreMessage(received(message), {} as FeedMessage));
+    this.#feed.deliver(readCoreMessage(received(message), {} as FeedMessage, this.#faults));
     await this.#work();
     const text = Buffer.from(payload).toString();
     const isText = Buffer.from(text).equals(payload);

@@ -16,6 +16,7 @@ const PYTHON_CLIENT = join(ROOT, 'ops/examples/clients/python/millrace.py');
 const VECTORS_MIN = 150;
 /** Cases of data.md; D10 is the clock's, which no message says. */
 const CASES = Array.from({ length: 21 }, (_, i) => `D${i + 1}`).filter(name => name !== 'D10');
+const FAKED_FROM_MS = Date.UTC(2026, 0, 2);
 const GENERATION_TIMEOUT_MS = 120_000;
 
 interface Vector {
@@ -32,8 +33,12 @@ interface Vector {
 let generated: Readonly<Record<string, string>>;
 
 beforeAll(async () => {
-  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setImmediate', 'clearImmediate', 'performance'] });
+  const toFake = ['setTimeout', 'clearTimeout', 'setImmediate', 'clearImmediate', 'performance', 'Date'] as const;
+  vi.useFakeTimers({ now: FAKED_FROM_MS, toFake: [...toFake] });
+  // Both clocks agree, so that no time in a frame is corrected by the machine's own.
+  Object.defineProperty(performance, 'timeOrigin', { value: FAKED_FROM_MS, configurable: true });
   generated = await vectorTexts(ms => vi.advanceTimersByTimeAsync(ms));
+  Reflect.deleteProperty(performance, 'timeOrigin');
   vi.useRealTimers();
   if (process.env.MILLRACE_VECTORS !== 'write') return;
   mkdirSync(FOLDER, { recursive: true });

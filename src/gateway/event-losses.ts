@@ -34,6 +34,21 @@ export class EventLosses {
     subscription.sentSeqs = sent;
   }
 
+  /**
+   * The lane of a paused subscription is not live yet. Who is told that it is subscribed is told of all from then on, or that it
+   * is lost.
+   */
+  rememberWhenLive(subscription: Subscription, onRefused: () => void): void {
+    const { session, topic, entry } = subscription;
+    entry.whenLive.push(isLive => {
+      if (session.subscriptions.get(topic) !== subscription) return;
+      if (!isLive) onRefused();
+      else if (!entry.isState && subscription.state === 'paused' && subscription.recovery === undefined) {
+        this.remember(subscription, 0);
+      }
+    });
+  }
+
   /** Tells the socket what its lane published, or missed, beyond what was remembered. */
   announce(subscription: Subscription): void {
     if (subscription.topic === ALL_TRADES) this.#gather(subscription);

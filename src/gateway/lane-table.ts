@@ -16,6 +16,19 @@ export interface SentCell {
   bytes: number;
 }
 
+/** Finds the cell of a stream, format and class in the map, or makes it there. */
+export function sentCellsIn(cells: Map<string, SentCell>): LaneTable['sentCell'] {
+  return (stream, format, rateClass) => {
+    const key = `${stream}|${format}|${rateClass}`;
+    let cell = cells.get(key);
+    if (cell === undefined) {
+      cell = { messages: 0, bytes: 0 };
+      cells.set(key, cell);
+    }
+    return cell;
+  };
+}
+
 export interface LaneEntry {
   readonly stream: Stream;
   /** The topic's name in its stream: a symbol, or a user, a channel, a room. */

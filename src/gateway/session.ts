@@ -125,3 +125,19 @@ export const wantedOf = ({ stream, symbol, asked }: Subscription): Wanted => ({ 
 export function isServed({ session, entry, asked }: Subscription): boolean {
   return !entry.isState || entry.lane === servedLane(asked, session.tier, session.pace.steps);
 }
+
+/** It waits for nothing of its lane any more. */
+export function leaveLane(subscription: Subscription): void {
+  const { waiting, behind, held } = subscription.entry;
+  waiting.delete(subscription);
+  behind.delete(subscription);
+  held.delete(subscription);
+}
+
+/** Puts these subscriptions behind all others of their session. */
+export function moveToEnd({ subscriptions }: Session, some: readonly Subscription[]): void {
+  for (const subscription of some) {
+    subscriptions.delete(subscription.topic);
+    subscriptions.set(subscription.topic, subscription);
+  }
+}

@@ -84,3 +84,16 @@ export class SnapshotAssembly {
     this.#queueBytes = 0;
   }
 }
+
+/** Begins the snapshots anew that parts of this lane are in. @returns those whose parts had come */
+export function emptyBegun(entry: LaneEntry): Subscription[] {
+  const begun: Subscription[] = [];
+  for (const { assembly } of [...entry.held]) {
+    for (const subscription of assembly?.empty() ?? []) {
+      subscription.entry.held.delete(subscription);
+      subscription.entry.part = undefined;
+      begun.push(subscription);
+    }
+  }
+  return begun;
+}

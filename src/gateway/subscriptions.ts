@@ -7,26 +7,22 @@
 import { ALL_TRADES, type EventLosses } from './event-losses.js';
 import { awaitNewer, awaitRepair, heldPlaceOf, isOlder, noteLeft, takeCaughtUp, takeLeft } from './held-places.js';
 import { type LaneEntry, type LaneTable, NO_DATA, type Part } from './lane-table.js';
-import { hasAllTrades, NativeTopics, type Turn } from './native-topics.js';
+import { hasAllTrades, NativeTopics } from './native-topics.js';
 import type { Outbox } from './outbox.js';
 import { mustWait } from './pace.js';
 import { type Resumption, Resumptions, type TopicPosition } from './resumptions.js';
-import { isServed, newSubscription, type Session, type Subscription, type Wanted, wantedOf } from './session.js';
-import { SnapshotAssembly } from './snapshot-assembly.js';
-
-/** Topics of one socket that are resumed together. */
-const RESUMED_AT_ONCE_MAX = 32;
-
-export interface SubscriptionsOptions {
-  readonly table: LaneTable;
-  readonly outbox: Outbox;
-  readonly losses: EventLosses;
-  readonly turn: Turn;
-  /** More than this waiting for a socket, and what it missed is sent to it later. */
-  readonly bufferedBytesMax: number;
-  readonly resumedAtOnceMax?: number;
-  readonly assemblyBytesMax?: number;
-}
+import {
+  isServed,
+  leaveLane,
+  moveToEnd,
+  newSubscription,
+  type Session,
+  type Subscription,
+  type Wanted,
+  wantedOf,
+} from './session.js';
+import { emptyBegun, SnapshotAssembly } from './snapshot-assembly.js';
+import { RESUMED_AT_ONCE_MAX, type SubscriptionsOptions } from './subscriptions-options.js';
 
 export class Subscriptions {
   readonly #table: LaneTable;
@@ -147,11 +143,8 @@ export class Subscriptions {
     const next = paused.slice(0, this.#options.resumedAtOnceMax);
     const isLast = paused.length === next.length;
     if (isLast) session.isStalled = false;
-    for (const subscription of next) {
-      // To the end of the line: should it stall once more, those that were not live yet come first.
-      session.subscriptions.delete(subscription.topic);
-      session.subscriptions.set(subscription.topic, subscription);
-    }
+    // Should it stall once more, those that were not live yet come first.
+    moveToEnd(session, next);
     const others = next.filter(subscription => !isServed(subscription)).map(wantedOf);
     this.#begin(session, [...next.filter(isServed), ...this.#make(session, others, true)]);
     if (!session.isStalled) this.resumptions.drained(session);
@@ -190,13 +183,7 @@ export class Subscriptions {
     this.#table.askAgain(entry);
     awaitRepair(entry);
     this.resumptions.broken(entry);
-    for (const { assembly } of [...entry.held]) {
-      for (const subscription of assembly?.empty() ?? []) {
-        subscription.entry.held.delete(subscription);
-        subscription.entry.part = undefined;
-        this.#await(subscription);
-      }
-    }
+    for (const subscription of emptyBegun(entry)) this.#await(subscription);
   }
 
   /**
@@ -331,27 +318,13 @@ export class Subscriptions {
     if (!entry.isState && wasNative) this.#losses.remember(subscription, turn);
     this.#native.set(subscription, false);
     this.resumptions.pause(subscription);
-    entry.waiting.delete(subscription);
-    entry.behind.delete(subscription);
-    entry.held.delete(subscription);
+    leaveLane(subscription);
     subscription.assembly = undefined;
     subscription.state = 'paused';
-    if (entry.source < 0) this.#awaitPaused(subscription);
+    if (entry.source < 0) this.#losses.rememberWhenLive(subscription, () => this.#refuse(subscription));
     else if (!entry.isState && state === 'waiting' && recovery === undefined) {
       this.#losses.remember(subscription, 0);
     }
-  }
-
-  /** Its lane is not live yet. Who is told that it is subscribed is told of all from then on, or that it is lost. */
-  #awaitPaused(subscription: Subscription): void {
-    const { session, topic, entry } = subscription;
-    entry.whenLive.push(isLive => {
-      if (session.subscriptions.get(topic) !== subscription) return;
-      if (!isLive) this.#refuse(subscription);
-      else if (!entry.isState && subscription.state === 'paused' && subscription.recovery === undefined) {
-        this.#losses.remember(subscription, 0);
-      }
-    });
   }
 
   #refuse(subscription: Subscription): void {
@@ -366,9 +339,7 @@ export class Subscriptions {
     session.subscriptions.delete(subscription.topic);
     this.#native.set(subscription, false);
     this.resumptions.drop(subscription);
-    entry.waiting.delete(subscription);
-    entry.behind.delete(subscription);
-    entry.held.delete(subscription);
+    leaveLane(subscription);
     this.#losses.inherit(subscription);
     this.#table.release(entry);
     if (assembly === undefined || !assembly.leave(subscription)) return;

@@ -32,7 +32,7 @@ import { ABANDON_EVENT } from './hung-thread.js';
 import { Keepalive } from './keepalive.js';
 import { KnownSymbols } from './known-symbols.js';
 import { LaneChanges } from './lane-changes.js';
-import { LaneTable, type SentCell } from './lane-table.js';
+import { LaneTable, type SentCell, sentCellsIn } from './lane-table.js';
 import { Outbox, type Publish } from './outbox.js';
 import { LOOK_INTERVAL_MS, Overload } from './overload.js';
 import { pump } from './pump.js';
@@ -102,15 +102,7 @@ function tell(change: InterestChange): void {
 }
 
 const sent = new Map<string, SentCell>();
-function sentCell(stream: string, format: string, rateClass: string): SentCell {
-  const key = `${stream}|${format}|${rateClass}`;
-  let cell = sent.get(key);
-  if (cell === undefined) {
-    cell = { messages: 0, bytes: 0 };
-    sent.set(key, cell);
-  }
-  return cell;
-}
+const sentCell = sentCellsIn(sent);
 
 const fault = (what: string, cause: unknown) => {
   const detail = cause instanceof Error ? (cause.stack ?? cause.message) : String(cause);

@@ -28,7 +28,7 @@ import { OwnEpochs } from './own-epochs.js';
 import { Poison } from './poison.js';
 import { Publications } from './publications.js';
 import { PublisherEpochs } from './publisher-epochs.js';
-import { defineSource, rebuildSource } from './rebuild.js';
+import { defineSource, rebuildShard } from './rebuild.js';
 import { Replays } from './replays.js';
 import { Results } from './results.js';
 import { Shard } from './shard.js';
@@ -104,7 +104,7 @@ export class Hub {
       publications: this.#publications,
       sourceNamed: name => this.#sourceNamed(name),
       sourceFound: name => this.#sources.find(subjectOf(...partsOf(name))),
-      shardsOf: source => this.#shardsOf(source),
+      shardsOf: source => (source === this.#sources.allTrades ? this.shards : [this.shards[source.shard] as Shard]),
       feedPosition: subject => feed.position(subject),
       toWorker: options.toWorker,
     });
@@ -317,10 +317,6 @@ export class Hub {
     return FLAG_LOSS_BEFORE;
   }
 
-  #shardsOf(source: Source): readonly Shard[] {
-    return source === this.#sources.allTrades ? this.shards : [this.shards[source.shard] as Shard];
-  }
-
   /** What may be wanted before its first message; a worker has checked that it may be. */
   #sourceNamed(name: string): Source | undefined {
     const [kind, symbol] = partsOf(name);
@@ -341,26 +337,12 @@ export class Hub {
     return source;
   }
 
-  /** The message that an encoder hung on or died of: given to the next one, it would end that too. */
-  #giveUp(at: RecordPlace): void {
-    const source = this.#sources.get(at.source);
-    const payload = source === undefined ? undefined : this.#poison.take(source, at);
-    if (source === undefined || payload === undefined) return;
-    this.#results.refuse(source.subject, payload, 'internal');
-  }
-
   /** Gives a new encoder thread everything the lost one knew, then announces the events that were lost with it. */
   #rebuild(index: number, cause: Error, lost: ReadonlyMap<number, LostRange>, at: RecordPlace | undefined): void {
     this.#options.onFault('encoder thread died and is replaced', cause.message);
-    if (at !== undefined) this.#giveUp(at);
-    const shard = this.shards[index] as Shard;
-    shard.resume(() => {
-      for (const source of this.#sources) {
-        const isEverywhere = source === this.#sources.allTrades;
-        if (source.shard !== index && !isEverywhere) continue;
-        rebuildSource(shard, source);
-      }
-      for (const [id, range] of lost) shard.gap(id, range, 'encoder_restart');
-    });
+    const poison = at === undefined ? undefined : this.#poison.take(this.#sources.get(at.source), at);
+    // Given to the next encoder, it would end that too.
+    if (poison !== undefined) this.#results.refuse(poison.subject, poison.payload, 'internal');
+    rebuildShard(this.shards[index] as Shard, this.#sources, lost);
   }
 }

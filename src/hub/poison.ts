@@ -12,6 +12,11 @@ const WITH_MESSAGE: ReadonlySet<number> = new Set([RecordKind.data, RecordKind.r
 
 const NOTHING = new Uint8Array(0);
 
+export interface Poisoned {
+  readonly subject: string;
+  readonly payload: Uint8Array;
+}
+
 export class Poison {
   readonly #history: EventHistory;
   readonly #events = new Set<string>();
@@ -27,15 +32,16 @@ export class Poison {
 
   /**
    * Takes the message out of what rebuilds the encoder.
-   * @returns its payload, empty where it is not kept; undefined where the record carries no message
+   * @returns its subject and payload, which is empty where it is not kept; undefined where the record carries no message
    */
-  take(source: Source, { kind, seq }: RecordPlace): Uint8Array | undefined {
-    if (!WITH_MESSAGE.has(kind)) return undefined;
-    if (source.retention === null) return this.#takeEvent(source, seq);
+  take(source: Source | undefined, { kind, seq }: RecordPlace): Poisoned | undefined {
+    if (source === undefined || !WITH_MESSAGE.has(kind)) return undefined;
+    const { subject } = source;
+    if (source.retention === null) return { subject, payload: this.#takeEvent(source, seq) };
     const removed = source.retention.remove(seq);
     // Nobody knows what the document would be with it: changes wait for a whole message.
     if (removed?.isNewest !== false) source.hasHole = true;
-    return removed?.payload ?? NOTHING;
+    return { subject, payload: removed?.payload ?? NOTHING };
   }
 
   #takeEvent(source: Source, seq: number): Uint8Array {

@@ -1,8 +1,10 @@
 /**
  * What the sequences of a publisher that numbers its messages count in. A publisher that restarts should name another epoch;
- * one that does not is recognised by its sequence, which falls back to 1. So does that of a late copy of its first message:
- * what comes next tells the two apart, or that nothing does for a while.
+ * one that does not is recognised by its sequence, which falls back to 1. So does that of a late copy of its first message,
+ * which has the same bytes. Where a restarted publisher begins with the same bytes, too, its second message tells, or that
+ * nothing comes for a while.
  */
+import { fnv1a } from '../protocol/fnv.js';
 import type { HubMessage } from './hub-options.js';
 import type { Source } from './source-table.js';
 
@@ -44,16 +46,19 @@ export class PublisherEpochs {
       this.forget(source);
       source.publisherEpoch = m.epoch;
       source.publisherLife = 1;
+      source.publisherBegan = [0, 0];
     } else {
       this.#settle(source, m);
-      if (this.#mayHaveRestarted(source, m.seq)) {
-        this.#await(source, m);
+      if (m.seq === 1 && source.seq > 1 && !this.#waiting.has(source)) {
+        if (source.publisherBegan[0] === 0 || isCopy(source, m)) this.#await(source, m);
+        else this.#restart(source, m);
         return;
       }
       // The first messages of the new life were lost with the outage.
       if (m.seq < source.seq && source.publisherOutages !== this.#outages) source.publisherLife++;
     }
     source.publisherOutages = this.#outages;
+    if (m.seq <= 2) noteBeginning(source, m);
     this.#take(source, m, epochOf(source));
   }
 
@@ -66,10 +71,6 @@ export class PublisherEpochs {
   close(): void {
     for (const { timer } of this.#waiting.values()) clearTimeout(timer);
     this.#waiting.clear();
-  }
-
-  #mayHaveRestarted(source: Source, seq: number): boolean {
-    return seq === 1 && source.seq > 1 && !this.#waiting.has(source);
   }
 
   #await(source: Source, m: HubMessage): void {
@@ -90,17 +91,30 @@ export class PublisherEpochs {
     const waiting = this.#waiting.get(source);
     if (waiting === undefined) return;
     const isNext = m.seq === waiting.message.seq + 1;
+    const isRestart = isNext && !isCopy(source, m);
     if (!isNext && m.seq <= source.seq) return;
     this.forget(source);
-    if (isNext) this.#restart(source, waiting.message);
+    if (isRestart) this.#restart(source, waiting.message);
     else this.#take(source, waiting.message, epochOf(source));
   }
 
   #restart(source: Source, m: HubMessage): void {
     source.publisherLife++;
     source.publisherOutages = this.#outages;
+    source.publisherBegan = [0, 0];
+    noteBeginning(source, m);
     this.#take(source, m, epochOf(source));
   }
+}
+
+/** True for the bytes with which the publisher's present life began: of its first or second message. */
+function isCopy({ publisherBegan }: Source, { seq, payload }: HubMessage): boolean {
+  return publisherBegan[seq - 1] === fnv1a(payload);
+}
+
+/** Remembers the first message of each number: what comes again under it is a copy, or of another life. */
+function noteBeginning({ publisherBegan }: Source, { seq, payload }: HubMessage): void {
+  if (publisherBegan[seq - 1] === 0) publisherBegan[seq - 1] = fnv1a(payload);
 }
 
 function epochOf({ publisherEpoch, publisherLife }: Source): string {

@@ -1,14 +1,15 @@
 /** Tells an encoder thread of a source. */
 import { RecordKind } from '../protocol/records.js';
+import type { LostRange } from './lost-ranges.js';
 import type { Shard } from './shard.js';
-import type { Source } from './source-table.js';
+import type { Source, SourceTable } from './source-table.js';
 
 export function defineSource(shard: Shard, source: Source): void {
   shard.text(RecordKind.define, source.id, `${source.kind}:${source.symbol}`);
 }
 
 /** Everything that a thread knew of it which is no more: its epoch, its state, and who wants it. */
-export function rebuildSource(shard: Shard, source: Source): void {
+function rebuildSource(shard: Shard, source: Source): void {
   defineSource(shard, source);
   if (source.epoch !== '') shard.text(RecordKind.epoch, source.id, source.epoch);
   shard.restore(source);
@@ -18,4 +19,14 @@ export function rebuildSource(shard: Shard, source: Source): void {
       if ((mask & 1) !== 0) shard.control(RecordKind.want, source.id, lane, worker);
     }
   }
+}
+
+/** Gives a new thread everything that the lost one knew, then announces the events that were lost with it. */
+export function rebuildShard(shard: Shard, sources: SourceTable, lost: ReadonlyMap<number, LostRange>): void {
+  shard.resume(() => {
+    for (const source of sources) {
+      if (source.shard === shard.index || source === sources.allTrades) rebuildSource(shard, source);
+    }
+    for (const [id, range] of lost) shard.gap(id, range, 'encoder_restart');
+  });
 }

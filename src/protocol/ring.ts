@@ -14,6 +14,8 @@
  *  16 f64 seq · 24 f64 hub time µs · 32 u32 payload bytes · 36 u32 tag`. The epoch stands before the payload. The tag
  * of an answer is the request's number, that of all other frames stands for the epoch (`epochTagOf`).
  */
+import { fnv1a } from './fnv.js';
+
 export const FRAME_HEADER_BYTES = 40;
 
 export const FrameKind = {
@@ -58,10 +60,7 @@ const align8 = (bytes: number): number => (bytes + 7) & ~7;
 
 /** A number that stands for an epoch: FNV-1a of its text. 0 only for none. */
 export function epochTagOf(epoch: Uint8Array): number {
-  if (epoch.length === 0) return 0;
-  let hash = 0x811c9dc5;
-  for (let i = 0; i < epoch.length; i++) hash = Math.imul(hash ^ (epoch[i] ?? 0), 0x01000193);
-  return hash >>> 0 || 1;
+  return epoch.length === 0 ? 0 : fnv1a(epoch);
 }
 
 /** Allocates a ring of `dataBytes` (a power of two, at least 64 KiB). */

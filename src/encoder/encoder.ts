@@ -292,10 +292,10 @@ export class ShardEncoder {
     const checkpoint = entry.encoder.checkpoint(isNeeded);
     // Whole messages only, so far: asked again at the next one.
     if (checkpoint === undefined) return;
-    const { epoch, seq, text, hold } = checkpoint;
+    const { text, ...place } = checkpoint;
     entry.sinceCheckpoint = 1;
     entry.checkpointEvery = CHECKPOINT_EVERY * Math.ceil(text.length / CHECKPOINT_LENGTH);
-    result.checkpoints.push({ source: this.#reader.source, epoch, seq, payload: textEncoder.encode(text), hold });
+    result.checkpoints.push({ source: this.#reader.source, ...place, payload: textEncoder.encode(text) });
   }
 
   #snapshot(): void {

@@ -51,6 +51,8 @@ export interface MessageTimes {
 export interface Rebuild {
   readonly epoch: string;
   readonly seq: number;
+  /** Messages up to this sequence are no longer needed. */
+  readonly upTo: number;
   readonly text: string;
   readonly hold: Hold | null;
 }

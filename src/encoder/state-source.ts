@@ -120,8 +120,12 @@ export abstract class StateSource<View> implements SourceEncoder {
    */
   protected rebuild(text: string): Rebuild {
     const hold = this.#hold;
-    if (hold === null) return { epoch: this.#epoch, seq: this.#origin.seq, text, hold };
-    return { epoch: this.#nextEpoch ?? this.#epoch, seq: this.#seenSeq, text, hold };
+    const { seq } = this.#origin;
+    if (hold === null) return { epoch: this.#epoch, seq, upTo: seq, text, hold };
+    const upTo = this.#seenSeq;
+    // Of an epoch that has begun behind it, the document has no sequence.
+    if (this.#nextEpoch !== undefined) return { epoch: this.#nextEpoch, seq: 0, upTo, text, hold };
+    return { epoch: this.#epoch, seq, upTo, text, hold };
   }
 
   data(value: PlainObject, at: MessageTimes, quiet: boolean): DataOutcome {
@@ -192,8 +196,9 @@ export abstract class StateSource<View> implements SourceEncoder {
     const track = this.#trackOf(lane);
     if (track === undefined) return;
     if (track.lastSeq < heldSeq) this.#awaited(track, heldSeq);
-    // What the track's subscribers hold is what the next delta follows, even where the document is further on. Where
-    // the next send is a whole document anyway, the document as it is now is as good.
+    // All are told at once that a hold, or an epoch, has ended: whoever asks could not be told before them.
+    if (track.needsSnapshot && this.#hold === null) this.#send(track);
+    // What the track's subscribers hold is what the next delta follows, even where the document is further on.
     const chained = track.last !== undefined && !track.needsSnapshot;
     const view = chained ? track.last : this.view(track.detail);
     const origin = { ...this.#origin, request };
@@ -206,10 +211,7 @@ export abstract class StateSource<View> implements SourceEncoder {
       origin.tsEventMicros = track.lastTsEventMicros;
       origin.hubMicros = track.lastHubMicros;
     }
-    if (view === undefined) {
-      this.#out.emitEmpty(FrameKind.part, lane, 1 << worker, origin);
-      return;
-    }
+    if (view === undefined) return this.#out.emitEmpty(FrameKind.part, lane, 1 << worker, origin);
     const message = this.part(track.detail, view, origin);
     const asker = requesterOf(lane, worker);
     this.#out.emit(FrameKind.part, track.rateClass, track.detail, asker, origin, message, this.partIsFrame);
@@ -224,9 +226,8 @@ export abstract class StateSource<View> implements SourceEncoder {
     }
   }
 
-  gap(): void {
-    // A state topic announces no gaps: its next whole document is the repair.
-  }
+  /** A state topic announces no gaps: its next whole document is the repair. */
+  gap(): void {}
 
   resume(): void {
     // A state source is rebuilt from messages, which carry their sequences.

@@ -72,7 +72,7 @@ export class JetStreamFeed implements Feed {
   #holesUpTo = 0;
   #caughtUp: (() => void) | undefined;
   #behind = 0;
-  readonly #numbering = new StreamNumbering();
+  readonly #numbering = new StreamNumbering(() => this.#options.clock.nowMicros() / 1000);
   readonly #finder: StreamFinder;
   #recovering: Promise<void> | undefined;
   #endWait: (() => void) | undefined;

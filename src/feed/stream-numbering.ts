@@ -40,7 +40,7 @@ export class StreamNumbering {
   holeSeq = 0;
   #subjects = 0;
 
-  constructor(nowMs: () => number = Date.now) {
+  constructor(nowMs: () => number) {
     this.#nowMs = nowMs;
   }
 

@@ -28,9 +28,9 @@ export class Results {
       this.refuse(sources.get(source)?.subject ?? '', payload, reason);
     }
     for (const [reason, count] of result.rejectedMore ?? []) this.#count(reason, count);
-    for (const { source, epoch, seq, payload, hold } of result.checkpoints) {
-      const s = sources.get(source);
-      if (s?.epoch === epoch) s.retention?.checkpoint(payload, seq, hold);
+    for (const checkpoint of result.checkpoints) {
+      const s = sources.get(checkpoint.source);
+      if (s?.epoch === checkpoint.epoch) s.retention?.checkpoint(checkpoint);
     }
     for (const { source, hold } of result.holds) {
       const s = sources.get(source);

@@ -2,7 +2,7 @@
  * What rebuilds a state source in a new encoder: its last whole raw message and everything since that the encoder has
  * not confirmed; or, where the publisher sends changes, the encoder's last checkpoint and every change since.
  */
-import type { Hold } from '../protocol/batch.js';
+import type { Checkpoint } from '../protocol/batch.js';
 import { FLAG_LOSS_BEFORE, holdFlags } from '../protocol/records.js';
 
 export interface RetainedMessage {
@@ -69,13 +69,10 @@ export class Retention {
     this.#count();
   }
 
-  /**
-   * The encoder's document at `seq` of the present epoch, as a whole message: earlier messages are no longer needed.
-   * @param hold why the source was held back then
-   */
-  checkpoint(payload: Uint8Array, seq: number, hold: Hold | null): void {
+  /** The encoder's document in the present epoch, as a whole message: earlier ones are no longer needed. */
+  checkpoint({ payload, seq, upTo, hold }: Pick<Checkpoint, 'payload' | 'seq' | 'upTo' | 'hold'>): void {
     this.#keepsChanges = true;
-    const kept = this.#messages.findIndex(message => message.seq > seq);
+    const kept = this.#messages.findIndex(message => message.seq > upTo);
     const changes = kept < 0 ? [] : this.#messages.slice(kept);
     // Of a document that is held back, the record says since when in the place of an event's time.
     const [flags, tsEventMicros] = [holdFlags(hold), hold?.sinceMicros ?? 0];

@@ -66,6 +66,8 @@ export interface Checkpoint {
   readonly source: number;
   readonly epoch: string;
   readonly seq: number;
+  /** Messages up to this sequence are no longer needed. */
+  readonly upTo: number;
   readonly payload: Uint8Array;
   /** The source is held back: what it holds is older than what was published. */
   readonly hold: Hold | null;

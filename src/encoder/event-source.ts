@@ -1,6 +1,6 @@
 /**
  * An event source: a log, never conflated. Its messages leave as they come, or, where the kind is batched, as arrays some
- * time later. What somebody missed is sent to him alone, from the hub's memory of raw messages (a **replay**).
+ * time later. What somebody missed is sent to him alone (`event-replays.ts`).
  */
 import type { RejectReason } from '../protocol/batch.js';
 import { detailOfLane, laneWith, REALTIME, TRADES_FULL, VARIANTS } from '../protocol/lanes.js';
@@ -9,6 +9,7 @@ import { topicOf } from '../protocol/topics.js';
 import type { AllTrades } from './all-trades.js';
 import type { PlainObject } from './decode.js';
 import type { EventKind } from './event-kinds.js';
+import { BATCH_BYTES_MAX, EventReplays, placed } from './event-replays.js';
 import {
   type BatchedMessage,
   type FrameEncoder,
@@ -27,8 +28,6 @@ import { forgetWorker, isWantedByAny, newVariantMasks, setWanted, type VariantMa
  */
 const NO_TRADES = TRADES_FULL + 1;
 
-/** Published bytes of one array of messages. */
-const BATCH_BYTES_MAX = 256 * 1024;
 /** A character that JSON escapes takes six bytes. */
 const ESCAPE_GROWTH_MAX = 6;
 /** What a gateway adds to a message: the members of its chain, its times, its topic. */
@@ -44,18 +43,6 @@ export interface EventSourceParts {
   readonly markBatch: (source: EventSource) => void;
 }
 
-/** A replay under way: who gets it, behind which sequence, and the sequence that the next message follows. */
-interface Replay {
-  readonly lane: number;
-  readonly worker: number;
-  readonly since: number;
-  prevSeq: number;
-  /** The newest message that was refused, while that is not announced; 0: none. */
-  refusedSeq: number;
-  batch: BatchedMessage[];
-  batchBytes: number;
-}
-
 export class EventSource implements SourceEncoder {
   readonly kind: EventKind;
   readonly name: string;
@@ -63,8 +50,7 @@ export class EventSource implements SourceEncoder {
   readonly #views: readonly VariantMasks[];
   readonly #receivers = newVariantMasks();
   readonly #origin: Mutable<FrameOrigin>;
-  readonly #replays = new Map<number, Replay>();
-  #epoch = '';
+  readonly #replays: EventReplays;
   /** Messages of a batched kind that are not sent yet, and when the hub received the first. */
   #batch: BatchedMessage[] = [];
   #batchBytes = 0;
@@ -81,15 +67,14 @@ export class EventSource implements SourceEncoder {
     this.#parts = parts;
     this.#views = Array.from({ length: kind.views }, newVariantMasks);
     this.#origin = newOrigin(source);
+    this.#replays = new EventReplays(this.#origin, kind, topicOf(kind.stream, name), parts);
   }
 
-  lost(): void {
-    // Events do not build on each other; what is missing is announced by `gap`.
-  }
+  /** Events do not build on each other; what is missing is announced by `gap`. */
+  lost(): void {}
 
-  holdBack(): void {
-    // Events are never held back.
-  }
+  /** Events are never held back. */
+  holdBack(): void {}
 
   /** Announced once for all that are refused in a row, and before anything that follows them. */
   refused(_reason: RejectReason, at: MessageTimes, quiet: boolean): void {
@@ -103,7 +88,7 @@ export class EventSource implements SourceEncoder {
 
   data(value: PlainObject, at: MessageTimes, quiet: boolean): DataOutcome {
     const message = this.kind.read(value, this.name);
-    const reason = typeof message === 'string' ? message : this.#sizeProblem(message, at.bytes);
+    const reason = typeof message === 'string' ? message : this.#refusal(message, at.bytes);
     if (typeof message === 'string' || reason !== undefined) {
       this.refused(reason ?? 'internal', at, quiet);
       return reason ?? 'internal';
@@ -115,12 +100,12 @@ export class EventSource implements SourceEncoder {
     this.#origin.hubMicros = at.hubMicros;
     if (quiet) return 'applied';
     if (this.kind.isBatched) {
-      this.#addToBatch(this.#placed(message, prevSeq, at.seq), at);
+      this.#addToBatch(placed(message, this.#origin, prevSeq, at.seq), at);
       return 'applied';
     }
     for (let view = 0; view < this.#views.length; view++) {
       if (!this.#findReceivers(view)) continue;
-      const shown = this.#placed(this.kind.view(message, view), prevSeq, at.seq);
+      const shown = placed(this.kind.view(message, view), this.#origin, prevSeq, at.seq);
       this.#parts.out.emit(FrameKind.event, REALTIME, this.#detail(view), this.#receivers, this.#origin, shown);
     }
     return 'applied';
@@ -128,8 +113,7 @@ export class EventSource implements SourceEncoder {
 
   beginEpoch(epoch: string): void {
     this.flush();
-    const isFirst = this.#epoch === '';
-    this.#epoch = epoch;
+    const isFirst = this.#origin.epoch === '';
     setEpoch(this.#origin, epoch);
     // Sequences of another epoch precede nothing here.
     this.#origin.seq = 0;
@@ -147,7 +131,7 @@ export class EventSource implements SourceEncoder {
 
   forget(worker: number): void {
     for (const masks of this.#views) forgetWorker(masks, worker);
-    for (const [request, replay] of this.#replays) if (replay.worker === worker) this.#replays.delete(request);
+    this.#replays.forget(worker);
   }
 
   snapshot(lane: number, worker: number, request: number): void {
@@ -182,7 +166,7 @@ export class EventSource implements SourceEncoder {
     const topic = topicOf(this.kind.stream, this.name);
     for (let view = 0; view < this.#views.length; view++) {
       if (!this.#findReceivers(view)) continue;
-      const message: Message = { type: 'gap', topic, from: first, to, reason, epoch: this.#epoch };
+      const message: Message = { type: 'gap', topic, from: first, to, reason, epoch: this.#origin.epoch };
       this.#parts.out.emit(FrameKind.gap, REALTIME, this.#detail(view), this.#receivers, this.#origin, message);
     }
   }
@@ -196,8 +180,7 @@ export class EventSource implements SourceEncoder {
   }
 
   beginReplay(lane: number, worker: number, request: number, since: number): void {
-    const replay = { lane, worker, since, prevSeq: since, refusedSeq: 0, batch: [], batchBytes: 0 };
-    this.#replays.set(request, replay);
+    this.#replays.begin(lane, worker, request, since);
   }
 
   /** One message that was missed; undefined: it cannot be read. One that is refused is announced, as it was when it came. */
@@ -205,17 +188,12 @@ export class EventSource implements SourceEncoder {
     const replay = this.#replays.get(request);
     if (replay === undefined) return;
     const message = value === undefined ? 'invalid_field' : this.kind.read(value, this.name);
-    if (typeof message === 'string' || this.#sizeProblem(message, bytes) !== undefined) {
+    if (typeof message === 'string' || !(this.#isSurelyShort(bytes) || this.#fits(message))) {
       replay.refusedSeq = seq;
       return;
     }
-    this.#tellRefused(replay, request);
-    if (replay.batchBytes + bytes > BATCH_BYTES_MAX) this.#sendReplayed(replay, request);
     const shown = this.kind.view(message, detailOfLane(replay.lane));
-    replay.batch.push({ message: this.#placed(shown, replay.prevSeq, seq), tsEventMicros });
-    replay.batchBytes += bytes;
-    replay.prevSeq = seq;
-    if (!this.kind.isBatched || replay.batch.length >= this.#parts.batchMax) this.#sendReplayed(replay, request);
+    this.#replays.add(replay, request, shown, { seq, tsEventMicros, bytes });
   }
 
   /** A message of the replay could not be written: the replay counts for nothing, and its end says so. */
@@ -223,66 +201,10 @@ export class EventSource implements SourceEncoder {
     this.#replays.delete(request);
   }
 
-  /**
-   * All that was missed is sent: what follows in the ring follows it. Or it cannot be had, and the replay counts for
-   * nothing.
-   */
   endReplay(lane: number, worker: number, request: number, isWhole: boolean): void {
     // What waits for its batch was replayed already.
     this.flush();
-    const replay = this.#replays.get(request);
-    this.#replays.delete(request);
-    const isRecovered = isWhole && replay !== undefined;
-    if (isRecovered) {
-      this.#tellRefused(replay, request);
-      this.#sendReplayed(replay, request);
-    }
-    // Of messages that a full queue had no room for, the topic is told later; who missed them has them now.
-    if (isRecovered && replay.prevSeq > replay.since) this.#origin.seq = Math.max(this.#origin.seq, replay.prevSeq);
-    // An encoder that has replaced another one, or begins in the middle, stands at the newest message that there was, even
-    // where that had been refused: what comes next follows it.
-    if (isRecovered && replay.prevSeq < this.#origin.seq) {
-      this.#replayGap(replay, request, this.#origin.seq, 'encoder_restart');
-    }
-    const kind = isRecovered ? FrameKind.recovered : FrameKind.unrecovered;
-    this.#parts.out.emitEmpty(kind, lane, 1 << worker, { ...this.#origin, request });
-  }
-
-  #tellRefused(replay: Replay, request: number): void {
-    if (replay.refusedSeq === 0) return;
-    const to = replay.refusedSeq;
-    replay.refusedSeq = 0;
-    this.#sendReplayed(replay, request);
-    this.#replayGap(replay, request, to, 'refused');
-    replay.prevSeq = to;
-  }
-
-  #replayGap({ lane, worker, prevSeq }: Replay, request: number, to: number, reason: string): void {
-    const topic = topicOf(this.kind.stream, this.name);
-    const epoch = this.#epoch;
-    const message = { type: 'gap', topic, from: prevSeq + 1, to, reason, epoch };
-    const receivers = newVariantMasks();
-    setWanted(receivers, lane, worker, true);
-    const origin = { ...this.#origin, seq: to, request, tsEventMicros: 0, hubMicros: 0 };
-    this.#parts.out.emit(FrameKind.replay, REALTIME, detailOfLane(lane), receivers, origin, message);
-  }
-
-  #sendReplayed(replay: Replay, request: number): void {
-    const { lane, worker, batch } = replay;
-    if (batch.length === 0) return;
-    replay.batch = [];
-    replay.batchBytes = 0;
-    const origin = { ...this.#origin, request, seq: replay.prevSeq, hubMicros: 0 };
-    const receivers = newVariantMasks();
-    setWanted(receivers, lane, worker, true);
-    if (this.kind.isBatched) {
-      this.#parts.out.emitBatch(FrameKind.replay, 0, receivers, origin, batch);
-      return;
-    }
-    for (const { message, tsEventMicros } of batch) {
-      origin.tsEventMicros = tsEventMicros;
-      this.#parts.out.emit(FrameKind.replay, REALTIME, detailOfLane(lane), receivers, origin, message);
-    }
+    this.#replays.end(lane, worker, request, isWhole);
   }
 
   #addToBatch(message: Message, at: MessageTimes): void {
@@ -306,11 +228,22 @@ export class EventSource implements SourceEncoder {
     this.#origin.hubMicros = at.hubMicros;
   }
 
-  /** A message that would not fit a frame in one of the formats. Escapes make a payload at most six times as long. */
-  #sizeProblem(message: Message, bytes: number): 'too_large' | undefined {
+  /** Why a message that somebody is to get now cannot be sent. */
+  #refusal(message: Message, bytes: number): 'too_large' | undefined {
+    if (this.#isSurelyShort(bytes)) return undefined;
+    const isWritten = this.kind.isBatched || this.#views.some((_masks, view) => this.#findReceivers(view));
+    return isWritten && !this.#fits(message) ? 'too_large' : undefined;
+  }
+
+  /** Escapes make a payload at most six times as long. */
+  #isSurelyShort(bytes: number): boolean {
+    return (bytes + FRAME_MEMBERS_BYTES) * ESCAPE_GROWTH_MAX <= this.#parts.out.frameBytesMax;
+  }
+
+  /** True for what has room in a frame in both formats. */
+  #fits(message: Message): boolean {
     const { out } = this.#parts;
-    const isSmall = (bytes + FRAME_MEMBERS_BYTES) * ESCAPE_GROWTH_MAX <= out.frameBytesMax;
-    return isSmall || out.lengthOf(message) + FRAME_MEMBERS_BYTES <= out.frameBytesMax ? undefined : 'too_large';
+    return out.lengthOf(message) + FRAME_MEMBERS_BYTES <= out.frameBytesMax;
   }
 
   #setWanted(lane: number, worker: number, isWanted: boolean): void {
@@ -334,13 +267,5 @@ export class EventSource implements SourceEncoder {
       this.#receivers[variant] = (this.#views[view]?.[variant] ?? 0) | all;
     }
     return isWantedByAny(this.#receivers);
-  }
-
-  /** The message with its place in the chain. */
-  #placed(message: Message, prevSeq: number, seq: number): Message {
-    message.epoch = this.#epoch;
-    message.prev_seq = prevSeq;
-    message.seq = seq;
-    return message;
   }
 }

@@ -88,6 +88,7 @@ export interface BatchedMessage {
 /** What a frame's header says besides its lane. */
 export interface FrameOrigin {
   readonly source: number;
+  readonly epoch: string;
   readonly epochBytes: Uint8Array;
   readonly seq: number;
   /** Publisher's event time, µs; 0 unknown. */
@@ -104,6 +105,7 @@ export type Mutable<T> = { -readonly [member in keyof T]: T[member] };
 /** The origin of a source of which nothing has come yet; its owner keeps it up to date. */
 export const newOrigin = (source: number): Mutable<FrameOrigin> => ({
   source,
+  epoch: '',
   epochBytes: new Uint8Array(0),
   seq: 0,
   tsEventMicros: 0,
@@ -114,6 +116,7 @@ export const newOrigin = (source: number): Mutable<FrameOrigin> => ({
 
 /** Sequences of the source count in this epoch from here on. */
 export function setEpoch(origin: Mutable<FrameOrigin>, epoch: string): void {
+  origin.epoch = epoch;
   origin.epochBytes = textEncoder.encode(epoch);
   origin.epochTag = epochTagOf(origin.epochBytes);
 }

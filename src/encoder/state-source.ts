@@ -20,37 +20,11 @@ import {
   setEpoch,
 } from './frame-encoder.js';
 import type { DataOutcome, MessageTimes, Rebuild, SourceEncoder } from './source.js';
-import { forgetWorker, isWantedByAny, newVariantMasks, setWanted, type VariantMasks } from './variant-masks.js';
+import { newTrack, requesterOf, type Track } from './track.js';
+import { forgetWorker, isWantedByAny, setWanted, type VariantMasks } from './variant-masks.js';
 
 /** Called when a track of the class has something to send at its next flush. */
 export type MarkDue = (rateClass: number, source: StateSource<unknown>) => void;
-
-interface Track<View> {
-  readonly rateClass: number;
-  readonly detail: number;
-  readonly masks: VariantMasks;
-  /** What this track's subscribers hold; undefined: nothing yet. */
-  last: View | undefined;
-  lastSeq: number;
-  /** Who asked for the document holds it up to here, from another track: this one has to get there with its next send. */
-  awaitedSeq: number;
-  /** Times of the message that it was sent for. */
-  lastTsEventMicros: number;
-  lastHubMicros: number;
-  /** The next send must be a whole document: the epoch is a new one. */
-  needsSnapshot: boolean;
-  /** Its subscribers know that the source is held back. */
-  isHoldTold: boolean;
-}
-
-/** Who has asked for a snapshot, while it is written. */
-const requester = newVariantMasks();
-
-function requesterOf(lane: number, worker: number): VariantMasks {
-  requester.fill(0);
-  setWanted(requester, lane, worker, true);
-  return requester;
-}
 
 function holdReasonOf(reason: RejectReason): HoldReason {
   return reason === 'too_large' ? 'too_large' : 'refused';
@@ -165,18 +139,7 @@ export abstract class StateSource<View> implements SourceEncoder {
   want(lane: number, worker: number): void {
     let track = this.#trackOf(lane);
     if (track === undefined) {
-      track = {
-        rateClass: classOfLane(lane),
-        detail: detailOfLane(lane),
-        masks: newVariantMasks(),
-        last: undefined,
-        lastSeq: 0,
-        awaitedSeq: 0,
-        lastTsEventMicros: 0,
-        lastHubMicros: 0,
-        needsSnapshot: false,
-        isHoldTold: false,
-      };
+      track = newTrack(classOfLane(lane), detailOfLane(lane));
       this.#tracks.push(track);
     }
     if (!isWantedByAny(track.masks)) this.#rewindTo(track);
@@ -211,10 +174,13 @@ export abstract class StateSource<View> implements SourceEncoder {
       origin.tsEventMicros = track.lastTsEventMicros;
       origin.hubMicros = track.lastHubMicros;
     }
-    if (view === undefined) return this.#out.emitEmpty(FrameKind.part, lane, 1 << worker, origin);
-    const message = this.part(track.detail, view, origin);
+    if (view === undefined) {
+      this.#out.emitEmpty(FrameKind.part, lane, 1 << worker, origin);
+      return;
+    }
     const asker = requesterOf(lane, worker);
-    this.#out.emit(FrameKind.part, track.rateClass, track.detail, asker, origin, message, this.partIsFrame);
+    const part = this.part(track.detail, view, origin);
+    this.#out.emit(FrameKind.part, track.rateClass, track.detail, asker, origin, part, this.partIsFrame);
   }
 
   flush(rateClass: number): void {
@@ -229,9 +195,8 @@ export abstract class StateSource<View> implements SourceEncoder {
   /** A state topic announces no gaps: its next whole document is the repair. */
   gap(): void {}
 
-  resume(): void {
-    // A state source is rebuilt from messages, which carry their sequences.
-  }
+  /** A state source is rebuilt from messages, which carry their sequences. */
+  resume(): void {}
 
   #trackOf(lane: number): Track<View> | undefined {
     const [rateClass, detail] = [classOfLane(lane), detailOfLane(lane)];

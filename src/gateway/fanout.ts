@@ -207,7 +207,9 @@ export class Fanout {
       const bytes = ring.copy.subarray(ring.payloadStart, ring.payloadEnd);
       this.#subscriptions.queueForHeld(entry, bytes, ring.seq, ring.tag);
     }
-    this.#outbox.publish(entry, ring.copy, ring.payloadStart, ring.payloadEnd);
+    const { control } = this.#outbox;
+    const counted = ring.kind === FrameKind.gap ? control : entry.sent;
+    this.#outbox.publish(entry, ring.copy, ring.payloadStart, ring.payloadEnd, counted);
   }
 
   /** What one client missed, and the mark that it was all. */

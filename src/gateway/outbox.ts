@@ -52,7 +52,7 @@ export class Outbox {
   }
 
   /** Publishes `frame[start..end)` to the lane's sockets. The bytes may be overwritten (they are stamped in place). */
-  publish(entry: LaneEntry, frame: Uint8Array, start: number, end: number): void {
+  publish(entry: LaneEntry, frame: Uint8Array, start: number, end: number, counted = entry.sent): void {
     if (entry.subscribers === 0) return;
     if (entry.isStamped) stampTsSent(frame, end, entry.isMsgpack, this.#nowMicros());
     this.#publish(
@@ -61,14 +61,14 @@ export class Outbox {
       entry.isMsgpack,
       this.#compression && !entry.isMsgpack,
     );
-    entry.sent.messages += entry.subscribers;
-    entry.sent.bytes += entry.subscribers * (end - start);
+    counted.messages += entry.subscribers;
+    counted.bytes += entry.subscribers * (end - start);
   }
 
   /** Tells all sockets of a lane that its topic is held back, where it is. */
   publishStale(entry: LaneEntry): void {
     const frame = entry.stale?.slice();
-    if (frame !== undefined) this.publish(entry, frame, 0, frame.length);
+    if (frame !== undefined) this.publish(entry, frame, 0, frame.length, this.control);
   }
 
   /** The same for one socket; false when it was dropped. */

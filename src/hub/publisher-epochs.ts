@@ -1,8 +1,8 @@
 /**
  * What the sequences of a publisher that numbers its messages count in. A publisher that restarts should name another epoch;
  * one that does not is recognised by its sequence, which falls back to 1. So does that of a late copy of its first message,
- * which has the same bytes. Where a restarted publisher begins with the same bytes, too, its second message tells, or that
- * nothing comes for a while.
+ * which has the same bytes. Where a restarted publisher begins with the same bytes, too, what comes next tells: the sequence
+ * that the old life stood at goes on, or it does not.
  */
 import { fnv1a } from '../protocol/fnv.js';
 import type { HubMessage } from './hub-options.js';
@@ -46,11 +46,11 @@ export class PublisherEpochs {
       this.forget(source);
       source.publisherEpoch = m.epoch;
       source.publisherLife = 1;
-      source.publisherBegan = [0, 0];
+      source.publisherBegan = 0;
     } else {
       this.#settle(source, m);
       if (m.seq === 1 && source.seq > 1 && !this.#waiting.has(source)) {
-        if (source.publisherBegan[0] === 0 || isCopy(source, m)) this.#await(source, m);
+        if (mayBeCopy(source, m)) this.#await(source, m);
         else this.#restart(source, m);
         return;
       }
@@ -58,7 +58,7 @@ export class PublisherEpochs {
       if (m.seq < source.seq && source.publisherOutages !== this.#outages) source.publisherLife++;
     }
     source.publisherOutages = this.#outages;
-    if (m.seq <= 2) noteBeginning(source, m);
+    if (m.seq === 1 && source.publisherBegan === 0) source.publisherBegan = fnv1a(m.payload);
     this.#take(source, m, epochOf(source));
   }
 
@@ -90,31 +90,23 @@ export class PublisherEpochs {
   #settle(source: Source, m: HubMessage): void {
     const waiting = this.#waiting.get(source);
     if (waiting === undefined) return;
-    const isNext = m.seq === waiting.message.seq + 1;
-    const isRestart = isNext && !isCopy(source, m);
-    if (!isNext && m.seq <= source.seq) return;
+    if (m.seq === waiting.message.seq) return;
     this.forget(source);
-    if (isRestart) this.#restart(source, waiting.message);
+    if (m.seq <= source.seq) this.#restart(source, waiting.message);
     else this.#take(source, waiting.message, epochOf(source));
   }
 
   #restart(source: Source, m: HubMessage): void {
     source.publisherLife++;
     source.publisherOutages = this.#outages;
-    source.publisherBegan = [0, 0];
-    noteBeginning(source, m);
+    source.publisherBegan = fnv1a(m.payload);
     this.#take(source, m, epochOf(source));
   }
 }
 
-/** True for the bytes with which the publisher's present life began: of its first or second message. */
-function isCopy({ publisherBegan }: Source, { seq, payload }: HubMessage): boolean {
-  return publisherBegan[seq - 1] === fnv1a(payload);
-}
-
-/** Remembers the first message of each number: what comes again under it is a copy, or of another life. */
-function noteBeginning({ publisherBegan }: Source, { seq, payload }: HubMessage): void {
-  if (publisherBegan[seq - 1] === 0) publisherBegan[seq - 1] = fnv1a(payload);
+/** False where the bytes are others than those of the first message of the publisher's present life. */
+function mayBeCopy({ publisherBegan }: Source, { payload }: HubMessage): boolean {
+  return publisherBegan === 0 || publisherBegan === fnv1a(payload);
 }
 
 function epochOf({ publisherEpoch, publisherLife }: Source): string {

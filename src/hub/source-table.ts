@@ -27,8 +27,8 @@ export interface Source {
   publisherEpoch: string;
   /** How often it has begun in that epoch. */
   publisherLife: number;
-  /** Hashes of the first two messages of that life; 0 where it was not seen. */
-  publisherBegan: [number, number];
+  /** Hash of the first message of that life; 0 where it was not seen. */
+  publisherBegan: number;
   /** Outages of the feed before its newest message. */
   publisherOutages: number;
   /** Sequence of the newest message; 0 before the first. */
@@ -122,7 +122,7 @@ export class SourceTable {
       outages: 0,
       publisherEpoch: '',
       publisherLife: 1,
-      publisherBegan: [0, 0],
+      publisherBegan: 0,
       publisherOutages: 0,
       seq: 0,
       encodedSeq: 0,

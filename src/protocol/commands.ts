@@ -15,7 +15,7 @@ export type CommandId = string | number | bigint | ExactNumber;
 /** Longest token of an `auth` command, in UTF-16 code units; what a verifier takes may be shorter. */
 export const TOKEN_LENGTH_MAX = 16_384;
 /** Longest name of a topic, in UTF-16 code units: a user's, as no symbol or room is that long. */
-export const NAME_LENGTH_MAX = 512;
+export const NAME_LENGTH_MAX = 256;
 
 const COMMAND_ID_LENGTH_MAX = 128;
 

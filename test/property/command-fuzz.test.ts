@@ -23,6 +23,7 @@ import { Subscriptions } from '../../src/gateway/subscriptions.js';
 import { TopicCommands } from '../../src/gateway/topic-commands.js';
 import { parseCommand } from '../../src/protocol/commands.js';
 import { isMsgpackLane } from '../../src/protocol/lanes.js';
+import { MsgpackReader } from '../../src/protocol/msgpack-reader.js';
 import type { FromWorker, InterestChange } from '../../src/protocol/thread-messages.js';
 import { CommandGenerator } from '../fuzz/commands.js';
 import { Dice } from '../fuzz/dice.js';
@@ -38,6 +39,7 @@ const TURNS_MAX = 50;
 
 const packr = new Packr({ useRecords: false });
 const unpackr = new Unpackr({ useRecords: false, mapsAsObjects: true, int64AsType: 'number' });
+const reader = new MsgpackReader();
 
 /** One worker's command side with a hub that answers at once. */
 class Worker {
@@ -271,7 +273,8 @@ async function settled(worker: Worker, session: Session): Promise<void> {
 function decoded(session: Session, bytes: Uint8Array, isBinary: boolean): unknown {
   try {
     if (!isBinary) return JSON.parse(new TextDecoder().decode(bytes));
-    return session.format === 'msgpack' ? unpackr.unpack(bytes) : undefined;
+    // Not msgpackr, which takes texts that are no UTF-8.
+    return session.format === 'msgpack' ? reader.read(bytes, 0, bytes.length) : undefined;
   } catch {
     // It is no command; the answer says so.
     return undefined;
@@ -279,7 +282,9 @@ function decoded(session: Session, bytes: Uint8Array, isBinary: boolean): unknow
 }
 
 function idOf(command: unknown): unknown {
-  const { id } = (command ?? {}) as { id?: unknown };
+  const { id: given } = (command ?? {}) as { id?: unknown };
+  // As the answers are read here.
+  const id = typeof given === 'bigint' ? Number(given) : given;
   return (typeof id === 'string' && id.length <= 128) || (typeof id === 'number' && Number.isFinite(id))
     ? id
     : undefined;

@@ -161,7 +161,7 @@ export const controlFrames = {
       topic,
       epoch: z.union([epoch, z.literal('').describe('Nothing was published yet')]),
       seq: seq.describe('Of the document that the client holds; 0 where there is none'),
-      since: time.describe('When the first message was missed'),
+      since: time,
       reason: staleReason,
       ...stamps,
     }),

@@ -5,12 +5,16 @@ import type { AddressInfo } from 'node:net';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
-import { pack, unpack } from 'msgpackr';
+import { pack, Unpackr } from 'msgpackr';
 import { type Browser, chromium, type Page } from 'playwright-core';
 import WebSocket from 'ws';
 import { chromiumBinary } from '../chromium.js';
 import { foreignPython } from './python.js';
 import { follow } from './standard-client.mjs';
+
+/** Whole numbers beyond 32 bits as numbers: the default is bigint. */
+const unpackr = new Unpackr({ useRecords: false, mapsAsObjects: true, int64AsType: 'number' });
+const CODEC = { pack, unpack: (bytes: Uint8Array): unknown => unpackr.unpack(bytes) };
 
 export interface ForeignRequest {
   readonly url: string;
@@ -64,7 +68,7 @@ export class WsRuntime implements ForeignRuntime {
 
   async connect({ format, ...request }: ForeignRequest): Promise<ForeignClient> {
     const client = new ForeignClient();
-    const codec = format === 'msgpack' ? { pack, unpack } : undefined;
+    const codec = format === 'msgpack' ? CODEC : undefined;
     const socket = follow({ WebSocket, ...request, codec, report: client.report });
     client.end = async () => socket.close();
     return client;

@@ -1,0 +1,152 @@
+/**
+ * What some connections missed of a source of events: sent to them alone, from the hub's memory of raw messages, before they
+ * go on with what is sent to all (a **replay**).
+ */
+import { detailOfLane, REALTIME } from '../protocol/lanes.js';
+import { FrameKind } from '../protocol/ring.js';
+import type { EventKind } from './event-kinds.js';
+import type { BatchedMessage, FrameEncoder, FrameOrigin, Message, Mutable } from './frame-encoder.js';
+import { newVariantMasks, setWanted, type VariantMasks } from './variant-masks.js';
+
+/** Published bytes of one array of messages. */
+export const BATCH_BYTES_MAX = 256 * 1024;
+
+/** A replay under way: who gets it, behind which sequence, and the sequence that the next message follows. */
+interface Replay {
+  readonly lane: number;
+  readonly worker: number;
+  readonly since: number;
+  prevSeq: number;
+  /** The newest message that was refused, while that is not announced; 0: none. */
+  refusedSeq: number;
+  batch: BatchedMessage[];
+  batchBytes: number;
+}
+
+/** A missed message's place, its event's time, and its published bytes. */
+interface MissedAt {
+  readonly seq: number;
+  readonly tsEventMicros: number;
+  readonly bytes: number;
+}
+
+/** The message with its place in the source's chain. */
+export function placed(message: Message, { epoch }: FrameOrigin, prevSeq: number, seq: number): Message {
+  message.epoch = epoch;
+  message.prev_seq = prevSeq;
+  message.seq = seq;
+  return message;
+}
+
+export class EventReplays {
+  /** Where the source stands. */
+  readonly #origin: Mutable<FrameOrigin>;
+  readonly #kind: EventKind;
+  readonly #topic: string;
+  readonly #out: FrameEncoder;
+  readonly #batchMax: number;
+  /** By the number of the worker's request. */
+  readonly #replays = new Map<number, Replay>();
+
+  constructor(
+    origin: Mutable<FrameOrigin>,
+    kind: EventKind,
+    topic: string,
+    { out, batchMax }: { readonly out: FrameEncoder; readonly batchMax: number },
+  ) {
+    this.#origin = origin;
+    this.#kind = kind;
+    this.#topic = topic;
+    this.#out = out;
+    this.#batchMax = batchMax;
+  }
+
+  begin(lane: number, worker: number, request: number, since: number): void {
+    const replay = { lane, worker, since, prevSeq: since, refusedSeq: 0, batch: [], batchBytes: 0 };
+    this.#replays.set(request, replay);
+  }
+
+  get(request: number): Replay | undefined {
+    return this.#replays.get(request);
+  }
+
+  delete(request: number): void {
+    this.#replays.delete(request);
+  }
+
+  /** The worker is gone. */
+  forget(worker: number): void {
+    for (const [request, replay] of this.#replays) if (replay.worker === worker) this.#replays.delete(request);
+  }
+
+  /** The next message of the replay, as its lane shows it. */
+  add(replay: Replay, request: number, message: Message, { seq, tsEventMicros, bytes }: MissedAt): void {
+    this.#tellRefused(replay, request);
+    if (replay.batchBytes + bytes > BATCH_BYTES_MAX) this.#send(replay, request);
+    replay.batch.push({ message: placed(message, this.#origin, replay.prevSeq, seq), tsEventMicros });
+    replay.batchBytes += bytes;
+    replay.prevSeq = seq;
+    if (!this.#kind.isBatched || replay.batch.length >= this.#batchMax) this.#send(replay, request);
+  }
+
+  /**
+   * All that was missed is sent: what follows in the ring follows it. Or it cannot be had, and the replay counts for
+   * nothing.
+   */
+  end(lane: number, worker: number, request: number, isWhole: boolean): void {
+    const replay = this.#replays.get(request);
+    this.#replays.delete(request);
+    const origin = this.#origin;
+    const isRecovered = isWhole && replay !== undefined;
+    if (isRecovered) {
+      this.#tellRefused(replay, request);
+      this.#send(replay, request);
+      // Of messages that a full queue had no room for, the topic is told later; who missed them has them now.
+      if (replay.prevSeq > replay.since) origin.seq = Math.max(origin.seq, replay.prevSeq);
+      // An encoder that has replaced another one, or begins in the middle, stands at the newest message that there was,
+      // even where that had been refused: what comes next follows it.
+      if (replay.prevSeq < origin.seq) this.#tellGap(replay, request, origin.seq, 'encoder_restart');
+    }
+    const kind = isRecovered ? FrameKind.recovered : FrameKind.unrecovered;
+    this.#out.emitEmpty(kind, lane, 1 << worker, { ...origin, request });
+  }
+
+  #tellRefused(replay: Replay, request: number): void {
+    if (replay.refusedSeq === 0) return;
+    const to = replay.refusedSeq;
+    replay.refusedSeq = 0;
+    this.#send(replay, request);
+    this.#tellGap(replay, request, to, 'refused');
+    replay.prevSeq = to;
+  }
+
+  #tellGap(replay: Replay, request: number, to: number, reason: string): void {
+    const { epoch } = this.#origin;
+    const message = { type: 'gap', topic: this.#topic, from: replay.prevSeq + 1, to, reason, epoch };
+    const origin = { ...this.#origin, seq: to, request, tsEventMicros: 0, hubMicros: 0 };
+    this.#out.emit(FrameKind.replay, REALTIME, detailOfLane(replay.lane), receiversOf(replay), origin, message);
+  }
+
+  #send(replay: Replay, request: number): void {
+    const { lane, batch } = replay;
+    if (batch.length === 0) return;
+    replay.batch = [];
+    replay.batchBytes = 0;
+    const origin = { ...this.#origin, request, seq: replay.prevSeq, hubMicros: 0 };
+    const receivers = receiversOf(replay);
+    if (this.#kind.isBatched) {
+      this.#out.emitBatch(FrameKind.replay, 0, receivers, origin, batch);
+      return;
+    }
+    for (const { message, tsEventMicros } of batch) {
+      origin.tsEventMicros = tsEventMicros;
+      this.#out.emit(FrameKind.replay, REALTIME, detailOfLane(lane), receivers, origin, message);
+    }
+  }
+}
+
+function receiversOf({ lane, worker }: Replay): VariantMasks {
+  const receivers = newVariantMasks();
+  setWanted(receivers, lane, worker, true);
+  return receivers;
+}

@@ -22,20 +22,29 @@ interface PatchFrame {
 export interface StreamShape {
   readonly type: 'quotes_patch' | 'depth_patch';
   readonly empty: () => unknown;
-  /** The object that an update of `symbol` changes. */
-  readonly objectOf: (document: unknown, symbol: string) => unknown;
+  /** The operations that send whole what an update of `symbol` changes. */
+  readonly wholeOf: (document: unknown, symbol: string) => Operation[];
 }
 
 export const QUOTES: StreamShape = {
   type: 'quotes_patch',
   empty: () => ({ quotes: {} }),
-  objectOf: (document, symbol) => (document as { quotes: Record<string, unknown> }).quotes[symbol],
+  wholeOf: (document, symbol) => {
+    const path = `/quotes/${symbol.replaceAll('~', '~0').replaceAll('/', '~1')}`;
+    return [{ op: 'replace', path, value: (document as { quotes: Record<string, unknown> }).quotes[symbol] }];
+  },
 };
 
 export const DEPTH: StreamShape = {
   type: 'depth_patch',
   empty: () => ({ bids: {}, asks: {} }),
-  objectOf: document => document,
+  wholeOf: document => {
+    const { bids, asks } = document as { bids: unknown; asks: unknown };
+    return [
+      { op: 'replace', path: '/bids', value: bids },
+      { op: 'replace', path: '/asks', value: asks },
+    ];
+  },
 };
 
 /** Sums over the updates that came in both formats. */
@@ -46,8 +55,10 @@ export interface WireBytes {
   readonly ticks: number;
   readonly jsonPatch: number;
   readonly msgpackPatch: number;
-  /** The changed object of every update whole, in the envelope that the patch has. */
+  /** The changed object of every update whole, as a patch of the same frame would replace it. */
   readonly wholeObjects: number;
+  /** Updates whose JSON Patch is longer than that. */
+  readonly longerThanWhole: number;
   /** At every tick one frame with every object of the document. */
   readonly wholeLists: number;
 }
@@ -125,6 +136,7 @@ export class Ledger {
       jsonPatch: sum(update => update.patchBytes),
       msgpackPatch: sum(update => this.#msgpackBytes.get(update.key) ?? 0),
       wholeObjects: sum(update => update.wholeBytes),
+      longerThanWhole: common.filter(update => update.patchBytes > update.wholeBytes).length,
       wholeLists: [...ticks].reduce((total, tick) => total + (this.#listBytes[tick] ?? 0), 0),
     };
   }
@@ -136,8 +148,7 @@ export class Ledger {
   }
 
   #wholeFrame(frame: PatchFrame): unknown {
-    const { operations: _, ...envelope } = frame;
-    return { ...envelope, value: this.#shape.objectOf(this.#document, frame.symbol) };
+    return { ...frame, operations: this.#shape.wholeOf(this.#document, frame.symbol) };
   }
 }
 

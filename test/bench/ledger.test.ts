@@ -28,7 +28,8 @@ describe('R7: what updates cost', () => {
     }
     const whole = (symbol: string, seq: number, bid: number): number => {
       const envelope = { type: 'quotes_patch', symbol, epoch: 'e1', prev_seq: seq - 1, seq };
-      return JSON.stringify({ ...envelope, value: { ...AAPL, symbol, bid } }).length;
+      const operations = [{ op: 'replace', path: `/quotes/${symbol}`, value: { ...AAPL, symbol, bid } }];
+      return JSON.stringify({ ...envelope, operations }).length;
     };
     const list = (aapl: number): number =>
       JSON.stringify({
@@ -42,8 +43,26 @@ describe('R7: what updates cost', () => {
       jsonPatch: updates.reduce((sum, update) => sum + JSON.stringify(update).length, 0),
       msgpackPatch: updates.reduce((sum, update) => sum + pack(update).length, 0),
       wholeObjects: whole('AAPL', 2, 150.2) + whole('MSFT', 2, 150.21) + whole('AAPL', 3, 150.22),
+      longerThanWhole: 0,
       wholeLists: list(150.2) + list(150.22),
     });
+  });
+
+  it('counts the patches that are longer than what they change', () => {
+    const ledger = new Ledger(QUOTES, TICK_GAP_MS);
+    const change = (seq: number) => {
+      const fields = { current_price: 151 + seq, bid: 150 + seq };
+      const operations = Object.entries(fields).map(([field, value]) => {
+        return { op: 'replace', path: `/quotes/AAPL/${field}`, value };
+      });
+      return { ...delta('AAPL', seq, 0), operations };
+    };
+    ledger.json(JSON.stringify(SNAPSHOT), 0);
+    for (const update of [change(2), delta('AAPL', 3, 150.5), change(4)]) {
+      ledger.json(JSON.stringify(update), 100);
+      ledger.msgpack(pack(update));
+    }
+    expect(ledger.close()).toMatchObject({ updates: 3, longerThanWhole: 2 });
   });
 
   it('leaves out updates that came in one format only', () => {

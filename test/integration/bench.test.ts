@@ -228,7 +228,8 @@ describe('R7: npm run bench -- bytes', () => {
         }
       }
       expect(feeds[0]?.depth.updates).toBeGreaterThan(0);
-      expect(report?.goals.map(({ row }) => row)).toEqual(['R7', 'R7']);
+      expect(report?.goals.map(({ row }) => row)).toEqual(['R7', 'R7', 'R7', 'R7', 'R7']);
+      for (const { quotes } of feeds) expect(quotes.longerThanWhole).toBe(0);
     },
     RUN_TIMEOUT_MS,
   );

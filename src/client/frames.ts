@@ -202,7 +202,7 @@ export interface Resync {
 
 /**
  * The gateway lacks a message of this symbol's publisher, so it sends nothing until it has something whole: the document
- * stays as it is, and is old. Told again where the gateway has more to say, and at once to a stream that begins meanwhile.
+ * stays as it is, and is old. Told again where the gateway has more to say, and at once to a stream that begins while it lasts.
  */
 export interface Stale extends Staleness {
   readonly topic: string;

@@ -29,7 +29,7 @@ export function requesterOf(lane: number, worker: number): VariantMasks {
   return requester;
 }
 
-/** Nobody holds anything of it. */
+/** No client holds anything of it. */
 export const newTrack = (rateClass: number, detail: number): Track<never> => ({
   rateClass,
   detail,

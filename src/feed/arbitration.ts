@@ -192,7 +192,7 @@ export class Arbiter {
 
   #take(place: Place, line: SourceIndex, m: FeedMessage, isActive: boolean, relation: Relation): Arbitration {
     if (relation === 'old') return 'duplicate';
-    // The active source alone begins an epoch: of two that alternate, nobody could say which is the newer one.
+    // The active source alone begins an epoch: of two that alternate, neither is known to be the newer one.
     if (relation === 'other' && !isActive) return 'pass';
     if (relation !== 'same') {
       this.#beginLife(place, m, place.lines[line].restarts);

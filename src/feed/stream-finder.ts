@@ -4,7 +4,7 @@ import type { Clock } from './feed.js';
 import { createStream, findStream } from './jetstream-stream.js';
 
 /**
- * A stream that vanishes is created anew only after this time: its operator may be about to do that, and nats-server
+ * A stream that vanishes is created again only after this time: its operator may be about to do that, and nats-server
  * 2.9 leaves a stream without subjects when it is created while its deletion is still under way.
  */
 const STREAM_ABSENT_MS = 3_000;

@@ -231,7 +231,7 @@ export class LaneTable {
   }
 
   /**
-   * Asks the encoder for the lane's document or sequence anew, unless that is under way (false).
+   * Asks the encoder for the lane's document or sequence again, unless that is under way (false).
    * @param held what whoever asks holds of the topic, from another lane
    */
   ask(entry: LaneEntry, held?: HeldPlace): boolean {

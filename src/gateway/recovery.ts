@@ -42,7 +42,7 @@ export interface Recovery {
   hasMoved: boolean;
   /** When a sweep last saw that (monotonic ms). */
   movedAtMs: number;
-  /** Its mark never came: where it goes on is where its lane stands. */
+  /** Its mark never came: it continues where its lane stands. */
   isOverdue: boolean;
 }
 

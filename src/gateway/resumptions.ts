@@ -16,7 +16,7 @@ export const QUEUE_BYTES_MAX = 1024 * 1024;
 export const HELD_BYTES_MAX = 256 * 1024 * 1024;
 /** How often what was missed is asked for when the ring was overrun meanwhile; then only the mark is. */
 export const ATTEMPTS_MAX = 3;
-/** How long a recovery may be without progress; then it ends with nothing recovered, and the topic goes on live. */
+/** How long a recovery may be without progress; then it ends with nothing recovered, and the topic continues live. */
 export const RECOVERY_SILENT_MS_MAX = 10_000;
 /** A place in no epoch: what came behind it cannot be had, which is marked all the same. */
 const NOWHERE: TopicPosition = { epoch: '\0', seq: 0 };
@@ -30,7 +30,7 @@ export interface ResumptionsOptions {
   readonly isCovered: (subscription: Subscription) => boolean;
   /** All is sent: the subscription goes on natively. `sentSeqs` is set where something was lost. */
   readonly goLive: (subscription: Subscription) => void;
-  /** The same for one whose mark never came: it goes on with its lane, live or once it is. */
+  /** The same for one whose mark never came: it continues with its lane, once that is live. */
   readonly goOn: (subscription: Subscription) => void;
 }
 
@@ -187,7 +187,7 @@ export class Resumptions {
     }
   }
 
-  /** The mark will not come: nothing is recovered, and the topic goes on where its lane stands. */
+  /** The mark will not come: nothing is recovered, and the topic continues where its lane stands. */
   #giveUp(subscription: Subscription): void {
     const { recovery, entry } = subscription;
     if (recovery === undefined) return;

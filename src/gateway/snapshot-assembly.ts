@@ -85,7 +85,7 @@ export class SnapshotAssembly {
   }
 }
 
-/** Begins the snapshots anew that parts of this lane are in. @returns those whose parts had come */
+/** Restarts the snapshots that parts of this lane are in. @returns those whose parts had come */
 export function emptyBegun(entry: LaneEntry): Subscription[] {
   const begun: Subscription[] = [];
   for (const { assembly } of [...entry.held]) {

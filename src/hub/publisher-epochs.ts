@@ -1,8 +1,8 @@
 /**
  * What the sequences of a publisher that numbers its messages count in. A publisher that restarts should name another epoch;
  * one that does not is recognised by its sequence, which falls back to 1. So does that of a late copy of its first message,
- * which has the same bytes. Where a restarted publisher begins with the same bytes, too, what comes next tells: the sequence
- * that the old life stood at goes on, or it does not.
+ * which has the same bytes. Where a restarted publisher begins with the same bytes, too, the next message decides: it
+ * continues the old numbering, or it does not.
  */
 import { fnv1a } from '../protocol/fnv.js';
 import type { HubMessage } from './hub-options.js';

@@ -116,7 +116,7 @@ export class Symbols {
     }
   }
 
-  /** Round and round; a Set's iterator goes on whatever is added and deleted meanwhile. */
+  /** Round and round; a Set's iterator survives additions and deletions. */
   #next(): string | undefined {
     let next = this.#sweeping.next();
     if (next.done === true) {

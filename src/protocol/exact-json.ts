@@ -1,5 +1,5 @@
 /**
- * JSON whose numbers keep their value. `JSON.parse` rounds what a double cannot hold, and tells nobody; here such numbers
+ * JSON whose numbers keep their value. `JSON.parse` silently rounds what a double cannot hold; here such numbers
  * become a `bigint` or an `ExactNumber`. Texts without them, almost all, take the platform's own parser and writer as they are.
  */
 import { ExactNumber, numberOf } from './exact-number.js';

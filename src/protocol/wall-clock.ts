@@ -1,7 +1,7 @@
 /**
  * Time, of two kinds that must not be mixed. **Time of day** (`ts_sent`, `ts_event`, RFC 3339 texts) follows the system
  * clock, which somebody may set. **Intervals** (timeouts, ages, latencies, rates) are measured on the monotonic clock, which
- * nobody can set.
+ * cannot be set.
  */
 
 /** The system clock is asked at most this often: how long a thread may be wrong after the clock was set. */
@@ -79,7 +79,7 @@ export class WallClock {
 }
 
 /**
- * µs of the clock that all threads of a process share and nobody can set, for intervals. It counts from the Unix epoch by
+ * µs of the clock that all threads of a process share and that cannot be set, for intervals. It counts from the Unix epoch by
  * the system clock as it was when the process started, so it is no time of day.
  */
 export function monotonicMicros(): number {

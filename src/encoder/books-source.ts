@@ -13,7 +13,7 @@ import { DepthPatch } from './depth-patch.js';
 import { flagOf } from './flag.js';
 import { BuiltMessage, type FrameOrigin, type Message } from './frame-encoder.js';
 import { PatchHead } from './patch-head.js';
-import type { DataOutcome, Rebuild } from './source.js';
+import type { DataOutcome, MessageTimes, Rebuild } from './source.js';
 import { StateSource } from './state-source.js';
 
 /** The best levels of both sides, from the best. */
@@ -37,6 +37,13 @@ export class BooksSource extends StateSource<BookView> {
   #needsCheckpoints = false;
   #timestamp = '';
   #head: PatchHead | undefined;
+
+  override data(value: PlainObject, at: MessageTimes, quiet: boolean): DataOutcome {
+    const outcome = super.data(value, at, quiet);
+    // What is restored is as old as it was, whenever a client is told of it.
+    if (quiet && outcome === 'applied' && this.#timestamp === '') this.#timestamp = timeOf(at);
+    return outcome;
+  }
 
   protected override apply(value: PlainObject): DataOutcome {
     if (value.symbol !== this.symbol) return 'wrong_symbol';
@@ -120,7 +127,8 @@ export class BooksSource extends StateSource<BookView> {
     this.#needsCheckpoints ||= isNeeded;
     if (!this.#needsCheckpoints) return undefined;
     const [bids, asks] = [pairs(this.#bids.levels), pairs(this.#asks.levels)];
-    const book = { symbol: this.symbol, bids, asks, snapshot: true };
+    const timestamp = this.#timestamp === '' ? timeOf(this.origin) : this.#timestamp;
+    const book = { symbol: this.symbol, bids, asks, snapshot: true, timestamp };
     return this.rebuild(JSON.stringify(book));
   }
 
@@ -185,7 +193,7 @@ function decimals(text: string): number {
   return dot < 0 ? 0 : text.length - dot - 1;
 }
 
-function timeOf(at: FrameOrigin): string {
+function timeOf(at: Pick<FrameOrigin, 'tsEventMicros' | 'hubMicros'>): string {
   return new Date((at.tsEventMicros > 0 ? at.tsEventMicros : timeOfDayAt(at.hubMicros)) / 1000).toISOString();
 }
 

@@ -1,4 +1,6 @@
 /** One shard: the state of its sources, driven by the hub's batches, writing frames into its ring. */
+
+import { readWrittenOut } from '../protocol/amount.js';
 import {
   type BatchOutcome,
   type EncoderThreadData,
@@ -10,6 +12,7 @@ import { BATCHES_DUE } from '../protocol/lanes.js';
 import { ProgressWriter } from '../protocol/progress.js';
 import {
   BatchReader,
+  FLAG_CHECKPOINT,
   FLAG_INCOMPLETE,
   FLAG_LOSS_BEFORE,
   FLAG_NEW_EPOCH,
@@ -20,17 +23,14 @@ import { FrameKind, RingWriter } from '../protocol/ring.js';
 import { ALL_TRADES_SOURCE, type SourceKind } from '../protocol/topics.js';
 import { AllTrades } from './all-trades.js';
 import { BooksSource } from './books-source.js';
+import { CheckpointPace } from './checkpoint-pace.js';
 import { decodePayload } from './decode.js';
 import { EVENT_KINDS } from './event-kinds.js';
 import { EventSource, type EventSourceParts } from './event-source.js';
 import { FrameEncoder, newOrigin } from './frame-encoder.js';
 import { QuotesSource } from './quotes-source.js';
-import type { MessageTimes, SourceEncoder } from './source.js';
+import { applied, type MessageTimes, type SourceEncoder } from './source.js';
 
-/** Messages of a source between two checkpoints, which bounds what the hub retains of it. */
-export const CHECKPOINT_EVERY = 64;
-/** A document longer than this is written as a checkpoint as much less often. */
-const CHECKPOINT_LENGTH = 64 * 1024;
 /** Refused messages of one batch that are dead-lettered; further ones are only counted. */
 const REJECTED_MAX = 4096;
 const FAILURES_MAX = 8;
@@ -40,10 +40,7 @@ const textEncoder = new TextEncoder();
 
 interface Entry {
   readonly encoder: SourceEncoder;
-  /** Messages since the last checkpoint; 0: none was needed yet. */
-  sinceCheckpoint: number;
-  /** Messages until the next one. */
-  checkpointEvery: number;
+  readonly pace: CheckpointPace;
   /** As the hub knows it. */
   hold: Hold | null;
 }
@@ -185,21 +182,18 @@ export class ShardEncoder {
       encoder.lost((r.flags & FLAG_NEW_EPOCH) !== 0 ? 'no_snapshot' : 'publisher_gap');
     }
     const times = this.#timesOf(hold === null ? r.b : 0);
-    let outcome: ReturnType<SourceEncoder['data']>;
-    if (typeof decoded === 'string') {
-      outcome = decoded;
-      encoder.refused(decoded, times, quiet);
-    } else {
-      outcome = encoder.data(decoded, times, quiet);
-    }
+    const isCheckpoint = (r.flags & FLAG_CHECKPOINT) !== 0;
+    const outcome = isCheckpoint
+      ? readWrittenOut(() => applied(encoder, decoded, times, quiet))
+      : applied(encoder, decoded, times, quiet);
     if (hold !== null) encoder.holdBack(hold, true);
     const isApplied = outcome === 'applied';
     if (outcome === 'no_base') result.withoutBase++;
     else if (outcome !== 'applied' && !quiet) this.#reject(outcome, payloads, result);
     this.#noteHold(entry, result);
     // The hub holds the newest message to be what rebuilds the source: one that was not applied does not.
-    if (entry.sinceCheckpoint === 0) this.#checkpoint(entry, !isApplied, result);
-    else if (++entry.sinceCheckpoint >= entry.checkpointEvery) this.#checkpoint(entry, false, result);
+    if (entry.pace.isFirst) this.#checkpoint(entry, !isApplied, result);
+    else if (entry.pace.isDue(r.payloadBytes)) this.#checkpoint(entry, false, result);
   }
 
   #timesOf(tsEventMicros: number): MessageTimes {
@@ -293,8 +287,7 @@ export class ShardEncoder {
     // Whole messages only, so far: asked again at the next one.
     if (checkpoint === undefined) return;
     const { text, ...place } = checkpoint;
-    entry.sinceCheckpoint = 1;
-    entry.checkpointEvery = CHECKPOINT_EVERY * Math.ceil(text.length / CHECKPOINT_LENGTH);
+    entry.pace.written(text.length);
     result.checkpoints.push({ source: this.#reader.source, ...place, payload: textEncoder.encode(text) });
   }
 
@@ -328,8 +321,7 @@ export class ShardEncoder {
     if (id === ALL_TRADES_SOURCE || this.#sources[id] !== undefined) return;
     this.#sources[id] = {
       encoder: this.#create(kind, id, symbol),
-      sinceCheckpoint: 0,
-      checkpointEvery: CHECKPOINT_EVERY,
+      pace: new CheckpointPace(),
       hold: null,
     };
   }

@@ -124,7 +124,9 @@ export class EventReplays {
     const { epoch } = this.#origin;
     const message = { type: 'gap', topic: this.#topic, from: replay.prevSeq + 1, to, reason, epoch };
     const origin = { ...this.#origin, seq: to, request, tsEventMicros: 0, hubMicros: 0 };
-    this.#out.emit(FrameKind.replay, REALTIME, detailOfLane(replay.lane), receiversOf(replay), origin, message);
+    if (this.#kind.isBatched) {
+      this.#out.emitBesideBatches(FrameKind.replay, 0, receiversOf(replay), origin, message);
+    } else this.#out.emit(FrameKind.replay, REALTIME, detailOfLane(replay.lane), receiversOf(replay), origin, message);
   }
 
   #send(replay: Replay, request: number): void {

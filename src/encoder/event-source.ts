@@ -167,7 +167,10 @@ export class EventSource implements SourceEncoder {
     for (let view = 0; view < this.#views.length; view++) {
       if (!this.#findReceivers(view)) continue;
       const message: Message = { type: 'gap', topic, from: first, to, reason, epoch: this.#origin.epoch };
-      this.#parts.out.emit(FrameKind.gap, REALTIME, this.#detail(view), this.#receivers, this.#origin, message);
+      const detail = this.#detail(view);
+      if (this.kind.isBatched) {
+        this.#parts.out.emitBesideBatches(FrameKind.gap, detail, this.#receivers, this.#origin, message);
+      } else this.#parts.out.emit(FrameKind.gap, REALTIME, detail, this.#receivers, this.#origin, message);
     }
   }
 

@@ -200,20 +200,37 @@ export class FrameEncoder {
     origin: FrameOrigin,
     batch: readonly BatchedMessage[],
   ): void {
+    this.#emitDated(kind, detail, masks, origin, stamped =>
+      batch.map(({ message, tsEventMicros }) => stamped(message, tsEventMicros)),
+    );
+  }
+
+  /** Encodes one message of a topic whose messages leave in arrays, stamped as these are. */
+  emitBesideBatches(kind: FrameKind, detail: number, masks: VariantMasks, origin: FrameOrigin, message: Message): void {
+    this.#emitDated(kind, detail, masks, origin, stamped => stamped(message, 0));
+  }
+
+  #emitDated(
+    kind: FrameKind,
+    detail: number,
+    masks: VariantMasks,
+    origin: FrameOrigin,
+    contentOf: (stamped: (message: Message, tsEventMicros: number) => Message) => unknown,
+  ): void {
     for (let variant = 0; variant < VARIANTS; variant++) {
       const workers = masks[variant] ?? 0;
       if (workers === 0) continue;
-      const messages = batch.map(({ message, tsEventMicros }) => {
+      const content = contentOf((message, tsEventMicros) => {
         return variant < 2 ? message : new Stamps(tsEventMicros).addedTo(message, Math.floor(this.nowMicros()));
       });
       const lane = laneWith(REALTIME, detail, variant);
       if ((variant & 1) === 0) {
         this.#json.clear();
-        this.#json.text(stringifyExact(messages));
+        this.#json.text(stringifyExact(content));
         this.#write(kind, lane, workers, origin, this.#json);
       } else {
         this.#msgpack.clear();
-        this.#msgpack.value(messages);
+        this.#msgpack.value(content);
         this.#write(kind, lane, workers, origin, this.#msgpack);
       }
     }

@@ -91,7 +91,7 @@ export class QuotePatch implements Encodable {
   readonly #before: readonly unknown[];
   readonly #removed: readonly Field[];
   readonly #operations: number;
-  /** Bytes of the names of the fields that stay, and how many these are. */
+  /** Bytes of the names of the fields that stay, less what paths escape in the others' names; and how many stay. */
   readonly #keptNames: number;
   readonly #kept: number;
   readonly #beginnings: PatchBeginnings;
@@ -108,13 +108,18 @@ export class QuotePatch implements Encodable {
     this.#removed = isAlike ? NO_FIELDS : from.layout.filter(({ name }) => indexOfField(to.layout, name) < 0);
     let keptNames = 0;
     let kept = 0;
+    let escapes = 0;
     for (let at = 0; at < to.values.length; at++) {
-      if (!isSame(this.#before[at], to.values[at])) continue;
+      const field = to.layout[at] as Field;
+      if (!isSame(this.#before[at], to.values[at])) {
+        escapes += field.escapes;
+        continue;
+      }
       kept++;
-      keptNames += (to.layout[at] as Field).utf8.bytes.length;
+      keptNames += field.nameBytes;
     }
     this.#kept = kept;
-    this.#keptNames = keptNames;
+    this.#keptNames = keptNames - escapes;
     this.#operations = this.#removed.length + to.values.length - kept;
   }
 
@@ -166,7 +171,7 @@ export class QuotePatch implements Encodable {
 
   #removedNames(): number {
     let bytes = 0;
-    for (const { utf8 } of this.#removed) bytes += utf8.bytes.length;
+    for (const { nameBytes, escapes } of this.#removed) bytes += nameBytes + escapes;
     return bytes;
   }
 

@@ -31,6 +31,9 @@ export interface Field {
   /** JSON of the member itself, up to the value; and its name in MessagePack. */
   readonly jsonMember: Known;
   readonly msgpackName: Known;
+  /** UTF-8 bytes of the name, and how many more a path takes for it at most. */
+  readonly nameBytes: number;
+  readonly escapes: number;
 }
 
 /** Fields in the order in which they came. The same array for all quotes that have them so, unless there are too many. */
@@ -129,6 +132,7 @@ function fieldOf(name: string): Field {
   if (known === undefined) {
     const token = pointerToken(name);
     const text = inJson(token);
+    const nameBytes = Buffer.byteLength(name);
     known = {
       name,
       holds: contentOf(name),
@@ -137,6 +141,8 @@ function fieldOf(name: string): Field {
       utf8: Known.text(token),
       jsonMember: Known.text(`${JSON.stringify(name)}:`),
       msgpackName: packedTexts(name),
+      nameBytes,
+      escapes: Buffer.byteLength(text) - nameBytes,
     };
     if (fields.size < FIELDS_REMEMBERED) fields.set(name, known);
   }

@@ -54,5 +54,19 @@ export interface Rebuild {
   /** Messages up to this sequence are no longer needed. */
   readonly upTo: number;
   readonly text: string;
+  /** Publisher's event time of the document, µs; 0 unknown. */
+  readonly tsEventMicros: number;
   readonly hold: Hold | null;
+}
+
+/** Gives a source what was decoded, or the reason why that could not be. */
+export function applied(
+  encoder: SourceEncoder,
+  decoded: PlainObject | RejectReason,
+  times: MessageTimes,
+  quiet: boolean,
+): DataOutcome {
+  if (typeof decoded !== 'string') return encoder.data(decoded, times, quiet);
+  encoder.refused(decoded, times, quiet);
+  return decoded;
 }

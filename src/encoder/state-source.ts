@@ -94,12 +94,17 @@ export abstract class StateSource<View> implements SourceEncoder {
    */
   protected rebuild(text: string): Rebuild {
     const hold = this.#hold;
-    const { seq } = this.#origin;
-    if (hold === null) return { epoch: this.#epoch, seq, upTo: seq, text, hold };
+    const { seq, tsEventMicros } = this.#origin;
+    if (hold === null) return { epoch: this.#epoch, seq, upTo: seq, text, tsEventMicros, hold };
     const upTo = this.#seenSeq;
     // Of an epoch that has begun behind it, the document has no sequence.
-    if (this.#nextEpoch !== undefined) return { epoch: this.#nextEpoch, seq: 0, upTo, text, hold };
-    return { epoch: this.#epoch, seq, upTo, text, hold };
+    if (this.#nextEpoch !== undefined) return { epoch: this.#nextEpoch, seq: 0, upTo, text, tsEventMicros, hold };
+    return { epoch: this.#epoch, seq, upTo, text, tsEventMicros, hold };
+  }
+
+  /** Where the document stands. */
+  protected get origin(): FrameOrigin {
+    return this.#origin;
   }
 
   data(value: PlainObject, at: MessageTimes, quiet: boolean): DataOutcome {
@@ -113,7 +118,7 @@ export abstract class StateSource<View> implements SourceEncoder {
     if (this.#hold !== null) this.#endHold();
     this.#origin.seq = at.seq;
     this.#origin.tsEventMicros = at.tsEventMicros;
-    this.#origin.hubMicros = at.hubMicros;
+    this.#origin.hubMicros = quiet ? 0 : at.hubMicros;
     if (!quiet) this.#advanceTracks();
     return 'applied';
   }
@@ -285,6 +290,8 @@ export abstract class StateSource<View> implements SourceEncoder {
     if (hold === null) return;
     for (const track of this.#tracks) {
       if (track.isHoldTold || !isWantedByAny(track.masks)) continue;
+      // Nothing moves while it lasts: whoever comes from another track finds this one as far on.
+      track.awaitedSeq = this.#origin.seq;
       this.#send(track);
       this.#emitHold(FrameKind.stale, track, track.masks, 0, hold);
       track.isHoldTold = true;

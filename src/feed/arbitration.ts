@@ -9,6 +9,7 @@
  * A publisher that begins again with 1 in the same epoch begins a new **life** of its numbering. Each line shows that by itself,
  * when its own numbers fall back to 1: late copies of the life before, from the other line, stay duplicates.
  */
+import { fnv1a } from '../protocol/fnv.js';
 import { AheadMessages } from './ahead-messages.js';
 import type { SourceIndex } from './failover-judge.js';
 import type { FeedMessage } from './feed.js';
@@ -35,6 +36,8 @@ interface LinePlace {
   /** '' before its first message. */
   epoch: string;
   seq: number;
+  /** Stands for the bytes of its newest message 1. */
+  began: number;
   /** Lives of the epoch before this one. */
   restarts: number;
   /** Connections of the line before that it came on. */
@@ -58,7 +61,7 @@ interface Place {
 
 type Relation = 'same' | 'old' | 'restart' | 'other';
 
-const newLinePlace = (): LinePlace => ({ epoch: '', seq: 0, restarts: 0, connection: 0 });
+const newLinePlace = (): LinePlace => ({ epoch: '', seq: 0, began: 0, restarts: 0, connection: 0 });
 
 export class Arbiter {
   readonly #options: ArbiterOptions;
@@ -137,6 +140,7 @@ export class Arbiter {
       own.epoch = m.epoch;
       own.seq = m.seq;
       own.connection = this.#connections[line];
+      if (m.seq === 1) own.began = fnv1a(m.payload);
     } else if (!isActive) return 'pass';
     this.#options.deliver(m);
     return 'taken';
@@ -167,7 +171,7 @@ export class Arbiter {
     if (m.epoch !== own.epoch) {
       // A line that is new here is taken for one that keeps up.
       own.restarts = isOfEpoch && (own.epoch === '' || isReconnected) ? place.restarts : 0;
-    } else if (m.seq === 1 && own.seq > 1) {
+    } else if (m.seq === 1 && (own.seq > 1 || (own.seq === 1 && own.began !== fnv1a(m.payload)))) {
       own.restarts++;
       if (isOfEpoch && isReconnected) own.restarts = Math.max(own.restarts, place.restarts);
     } else if (isOfEpoch && (isReconnected || m.seq < own.seq)) {
@@ -177,6 +181,7 @@ export class Arbiter {
     own.epoch = m.epoch;
     own.seq = m.seq;
     own.connection = this.#connections[line];
+    if (m.seq === 1) own.began = fnv1a(m.payload);
     if (!isOfEpoch) return m.epoch === place.epochBefore && !this.#isLongOver(place) ? 'old' : 'other';
     if (own.restarts > place.restarts) return 'restart';
     if (own.restarts === place.restarts) return 'same';

@@ -292,7 +292,7 @@ export class Hub {
     if (position?.epoch === source.epoch && source.seq > 0) this.#lastSeqs.note(source.subject, source);
     this.#replays.forgetSource(source);
     this.holds.forget(source);
-    this.#publisherEpochs.forget(source);
+    this.#publisherEpochs.dropped(source);
     this.shards[source.shard]?.drop(source);
     this.#clientSources.remove(source);
     this.#sources.drop(source);

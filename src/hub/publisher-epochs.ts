@@ -12,6 +12,8 @@ import type { Source } from './source-table.js';
 export const RESTART_WAIT_MS = 250;
 /** Such messages that wait at once; beyond it the publisher is taken at its word. */
 const WAITING_MAX = 10_000;
+/** Dropped sources of which that is remembered. */
+const DROPPED_MAX = 100_000;
 
 /** Takes a message in an epoch that clients are told. */
 export type Take = (source: Source, m: HubMessage, epoch: string) => void;
@@ -21,9 +23,18 @@ interface Waiting {
   readonly timer: NodeJS.Timeout;
 }
 
+interface Dropped {
+  readonly epoch: string;
+  readonly life: number;
+  readonly began: number;
+  readonly seq: number;
+}
+
 export class PublisherEpochs {
   readonly #take: Take;
   readonly #waiting = new Map<Source, Waiting>();
+  /** Where the publishers of dropped sources stood, by subject. */
+  readonly #dropped = new Map<string, Dropped>();
   #outages = 0;
 
   constructor(take: Take) {
@@ -44,15 +55,22 @@ export class PublisherEpochs {
     }
     if (source.publisherEpoch !== m.epoch) {
       this.forget(source);
+      const before = source.publisherEpoch === '' ? this.#dropped.get(source.subject) : undefined;
+      const isSame = before?.epoch === m.epoch;
+      const hasRestarted = isSame && m.seq <= before.seq;
       source.publisherEpoch = m.epoch;
-      source.publisherLife = 1;
-      source.publisherBegan = 0;
+      source.publisherLife = isSame ? before.life + (hasRestarted ? 1 : 0) : 1;
+      source.publisherBegan = isSame && !hasRestarted ? before.began : 0;
     } else {
       this.#settle(source, m);
-      if (m.seq === 1 && source.seq > 1 && !this.#waiting.has(source)) {
-        if (mayBeCopy(source, m)) this.#await(source, m);
-        else this.#restart(source, m);
-        return;
+      if (m.seq === 1 && source.seq > 0 && !this.#waiting.has(source)) {
+        const isCopy = mayBeCopy(source, m);
+        // Of two first messages that are alike, nothing is missed where one counts for both.
+        if (source.seq > 1 || !isCopy) {
+          if (isCopy) this.#await(source, m);
+          else this.#restart(source, m);
+          return;
+        }
       }
       // The first messages of the new life were lost with the outage.
       if (m.seq < source.seq && source.publisherOutages !== this.#outages) source.publisherLife++;
@@ -60,6 +78,18 @@ export class PublisherEpochs {
     source.publisherOutages = this.#outages;
     if (m.seq === 1 && source.publisherBegan === 0) source.publisherBegan = fnv1a(m.payload);
     this.#take(source, m, epochOf(source));
+  }
+
+  /** The source is dropped. Should its subject come back, it does not count again in what was over. */
+  dropped(source: Source): void {
+    this.forget(source);
+    const { subject, publisherEpoch: epoch, publisherLife: life, publisherBegan: began, seq } = source;
+    if (epoch === '') return;
+    this.#dropped.delete(subject);
+    this.#dropped.set(subject, { epoch, life, began, seq });
+    if (this.#dropped.size <= DROPPED_MAX) return;
+    const oldest = this.#dropped.keys().next();
+    if (oldest.done !== true) this.#dropped.delete(oldest.value);
   }
 
   /** Nothing of the source is waited for any more. */

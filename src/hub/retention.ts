@@ -3,12 +3,14 @@
  * not confirmed; or, where the publisher sends changes, the encoder's last checkpoint and every change since.
  */
 import type { Checkpoint } from '../protocol/batch.js';
-import { FLAG_LOSS_BEFORE, holdFlags } from '../protocol/records.js';
+import { FLAG_CHECKPOINT, FLAG_LOSS_BEFORE, holdFlags } from '../protocol/records.js';
 
 export interface RetainedMessage {
   payload: Uint8Array;
   seq: number;
   tsEventMicros: number;
+  /** When the hub received it, of `monotonicMicros`; 0 for a checkpoint. */
+  hubMicros: number;
   /** Record flags to apply it with. */
   flags: number;
   /** Position among the source's messages, growing over epochs. */
@@ -16,6 +18,9 @@ export interface RetainedMessage {
   /** True while it stands in no batch: the queue was full. */
   isSkipped: boolean;
 }
+
+/** µs, as the record of a message has them. */
+type RetainedTimes = Pick<RetainedMessage, 'tsEventMicros' | 'hubMicros'>;
 
 /** Messages kept of one source. The encoder makes a checkpoint every 64 changes; more means that it lags far behind. */
 export const MESSAGES_MAX = 4096;
@@ -33,8 +38,8 @@ export class Retention {
   #spare: Uint8Array | undefined;
 
   /** Copies a message in; returns its order, to be confirmed once it is encoded. */
-  add(payload: Uint8Array, seq: number, tsEventMicros: number, flags: number): number {
-    this.#push(payload, seq, tsEventMicros, flags, false);
+  add(payload: Uint8Array, seq: number, times: RetainedTimes, flags: number): number {
+    this.#push(payload, seq, times, flags, false);
     return this.#order;
   }
 
@@ -47,14 +52,14 @@ export class Retention {
    * The queue is full. Of messages that find no room, the newest is kept; the encoder is told that others are missing.
    * @param isTooMuch of changes, which would all be kept, there are too many: the source begins anew with a whole message
    */
-  addSkipped(payload: Uint8Array, seq: number, tsEventMicros: number, flags: number, isTooMuch: boolean): void {
+  addSkipped(payload: Uint8Array, seq: number, times: RetainedTimes, flags: number, isTooMuch: boolean): void {
     if (isTooMuch && this.#keepsChanges) this.#bytes = Number.POSITIVE_INFINITY;
     const newest = this.#messages[this.#messages.length - 1];
     if (newest?.isSkipped === true && !this.#keepsChanges) {
       this.#messages.pop();
-      this.#push(payload, seq, tsEventMicros, flags | FLAG_LOSS_BEFORE, true);
+      this.#push(payload, seq, times, flags | FLAG_LOSS_BEFORE, true);
     } else {
-      this.#push(payload, seq, tsEventMicros, flags, true);
+      this.#push(payload, seq, times, flags, true);
     }
   }
 
@@ -70,13 +75,14 @@ export class Retention {
   }
 
   /** The encoder's document in the present epoch, as a whole message: earlier ones are no longer needed. */
-  checkpoint({ payload, seq, upTo, hold }: Pick<Checkpoint, 'payload' | 'seq' | 'upTo' | 'hold'>): void {
+  checkpoint({ payload, seq, upTo, hold, ...at }: Omit<Checkpoint, 'source' | 'epoch'>): void {
     this.#keepsChanges = true;
     const kept = this.#messages.findIndex(message => message.seq > upTo);
     const changes = kept < 0 ? [] : this.#messages.slice(kept);
     // Of a document that is held back, the record says since when in the place of an event's time.
-    const [flags, tsEventMicros] = [holdFlags(hold), hold?.sinceMicros ?? 0];
-    this.#messages = [{ payload, seq, tsEventMicros, flags, order: 0, isSkipped: false }, ...changes];
+    const flags = FLAG_CHECKPOINT | holdFlags(hold);
+    const tsEventMicros = hold?.sinceMicros ?? at.tsEventMicros;
+    this.#messages = [{ payload, seq, tsEventMicros, hubMicros: 0, flags, order: 0, isSkipped: false }, ...changes];
     this.#count();
   }
 
@@ -106,7 +112,13 @@ export class Retention {
     return this.#messages;
   }
 
-  #push(payload: Uint8Array, seq: number, tsEventMicros: number, flags: number, isSkipped: boolean): void {
+  #push(
+    payload: Uint8Array,
+    seq: number,
+    { tsEventMicros, hubMicros }: RetainedTimes,
+    flags: number,
+    isSkipped: boolean,
+  ): void {
     this.#bytes += payload.length;
     const isFull = this.#messages.length >= MESSAGES_MAX || this.#bytes > BYTES_MAX;
     if (isFull) {
@@ -118,6 +130,7 @@ export class Retention {
       payload: this.#copy(payload),
       seq,
       tsEventMicros,
+      hubMicros,
       flags: kept,
       order: ++this.#order,
       isSkipped,

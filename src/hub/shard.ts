@@ -107,13 +107,13 @@ export class Shard {
       } else {
         this.statesSkipped++;
         this.#skipped.add(source);
-        retention.addSkipped(payload, seq, tsEventMicros, flags, this.#heldBytes >= this.#queueBytesMax);
+        retention.addSkipped(payload, seq, { tsEventMicros, hubMicros }, flags, this.#heldBytes >= this.#queueBytesMax);
         if (retention.keepsChanges) this.#heldBytes += payload.length;
       }
       return;
     }
     if (retention === null) this.#events.push(source.id, seq, source.epochs);
-    else this.#states.push(source.id, retention.add(payload, seq, tsEventMicros, flags));
+    else this.#states.push(source.id, retention.add(payload, seq, { tsEventMicros, hubMicros }, flags));
     this.#batch.append(RecordKind.data, source.id, seq, tsEventMicros, hubMicros, payload, flags);
     this.#schedule();
   }
@@ -180,8 +180,8 @@ export class Shard {
       if (source.encodedSeq > 0) this.control(RecordKind.resume, source.id, 0, 0, source.encodedSeq);
       return;
     }
-    for (const { payload, seq, tsEventMicros, flags } of source.retention.takeAll()) {
-      this.#batch.append(RecordKind.restore, source.id, seq, tsEventMicros, 0, payload, flags);
+    for (const { payload, seq, tsEventMicros, hubMicros, flags } of source.retention.takeAll()) {
+      this.#batch.append(RecordKind.restore, source.id, seq, tsEventMicros, hubMicros, payload, flags);
     }
     this.#schedule();
   }
@@ -335,8 +335,7 @@ export class Shard {
   /** The retained messages, all but the last quietly: one delta leads from what was sent to the newest. */
   #appendNewest(source: Source): void {
     const messages = source.retention?.takeAll() ?? [];
-    const hubMicros = this.#options.nowMicros();
-    messages.forEach(({ payload, seq, tsEventMicros, flags, order }, i) => {
+    messages.forEach(({ payload, seq, tsEventMicros, hubMicros, flags, order }, i) => {
       const isNewest = i === messages.length - 1;
       const kind = isNewest ? RecordKind.data : RecordKind.restore;
       this.#batch.append(kind, source.id, seq, tsEventMicros, hubMicros, payload, flags);

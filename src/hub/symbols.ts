@@ -39,6 +39,8 @@ export class Symbols {
   #sweeping: IterableIterator<string> = this.#published.values();
   /** Those that make room next, and how new their newest message was when they were marked. */
   #marked: { readonly symbol: string; readonly order: number }[] = [];
+  /** The sweep since which there is none that could make room. */
+  #fullAtMs = Number.NaN;
   readonly #timer: NodeJS.Timeout;
 
   constructor(options: SymbolsOptions) {
@@ -84,7 +86,16 @@ export class Symbols {
   }
 
   #makeRoom(): boolean {
-    if (this.#marked.length === 0) this.#mark();
+    if (this.#forgetMarked()) return true;
+    // All are wanted: that is not looked up again for each message.
+    if (this.nowMs === this.#fullAtMs) return false;
+    this.#mark();
+    if (this.#forgetMarked()) return true;
+    this.#fullAtMs = this.nowMs;
+    return false;
+  }
+
+  #forgetMarked(): boolean {
     for (let next = this.#marked.pop(); next !== undefined; next = this.#marked.pop()) {
       const { symbol, order } = next;
       // It may have been published, or wanted, since.

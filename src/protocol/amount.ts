@@ -18,6 +18,22 @@ const TEXT_LENGTH_MAX = 256;
 /** An amount as clients get it. */
 export type Amount = number | bigint | string | ExactNumber;
 
+/** What is read was accepted before, and written out by this module: see {@link readWrittenOut}. */
+let isWrittenOut = false;
+
+/**
+ * Reads with `read` what holds amounts that this module has written out: these may have more digits than a publisher's (`1e64`
+ * has 65), and a double up to 325 of them.
+ */
+export function readWrittenOut<Result>(read: () => Result): Result {
+  isWrittenOut = true;
+  try {
+    return read();
+  } finally {
+    isWrittenOut = false;
+  }
+}
+
 const DOT = 0x2e;
 const MINUS = 0x2d;
 const ZERO = 0x30;
@@ -73,7 +89,7 @@ export function isNegative(amount: Amount): boolean {
  */
 function isPlain(text: string): boolean {
   const { length } = text;
-  if (length === 0 || length > AMOUNT_DIGITS_MAX + 2) return false;
+  if (length === 0 || (length > AMOUNT_DIGITS_MAX + 2 && !isWrittenOut)) return false;
   const start = text.charCodeAt(0) === MINUS ? 1 : 0;
   let dotAt = -1;
   let isZero = true;
@@ -88,7 +104,8 @@ function isPlain(text: string): boolean {
     }
   }
   const digits = length - start - (dotAt < 0 ? 0 : 1);
-  if (dotAt === start || dotAt === length - 1 || digits === 0 || digits > AMOUNT_DIGITS_MAX) return false;
+  if (dotAt === start || dotAt === length - 1 || digits === 0 || (digits > AMOUNT_DIGITS_MAX && !isWrittenOut))
+    return false;
   return start === 0 || !isZero;
 }
 

@@ -68,6 +68,8 @@ export interface Checkpoint {
   readonly seq: number;
   /** Messages up to this sequence are no longer needed. */
   readonly upTo: number;
+  /** Publisher's event time of the document, µs; 0 unknown. */
+  readonly tsEventMicros: number;
   readonly payload: Uint8Array;
   /** The source is held back: what it holds is older than what was published. */
   readonly hold: Hold | null;

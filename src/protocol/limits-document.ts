@@ -37,7 +37,7 @@ export const CONTENT_LIMITS: readonly ContentLimit[] = [
   { what: 'Members of a quote', limit: count(QUOTE_MEMBERS_MAX), beyond: 'invalid_field' },
   { what: 'Name of a quote’s member', limit: `${MEMBER_NAME_LENGTH_MAX} characters`, beyond: 'invalid_field' },
   {
-    what: 'Value of a quote’s own member, as JSON',
+    what: 'Value of a quote’s own member: a text, or anything else as JSON',
     limit: `${count(MEMBER_VALUE_LENGTH_MAX)} characters`,
     beyond: 'invalid_field',
   },
@@ -55,8 +55,8 @@ export function limitsDocument(): string {
   return `# What a message may hold
 Beyond a limit, a message is refused: it is counted (\`millrace_feed_rejected_total\`, by reason), logged, and put on \`deadletter.<subject>\` with
 its reason. A refused message is a lost message: clients of a quote or a book are told \`stale\` until a whole message comes, clients of
-trades, orders, analytics and rooms are told \`gap\`. Numbers have no limit of their own: whole numbers of any size, and decimals with any
-number of digits in a member that is no amount, reach clients as they were written.
+trades, orders, analytics and rooms are told \`gap\`. Numbers of up to 300 digits, whole ones and decimals in a
+member that is no amount, reach clients as they were written.
 
 | what | limit | reason beyond it |
 |---|---|---|

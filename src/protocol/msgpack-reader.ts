@@ -27,8 +27,8 @@ const NAMES_REMEMBERED = 512;
 /** The extension type of timestamps, −1, as a byte. */
 const TIMESTAMP = 0xff;
 const UINT32_SIZE = 2 ** 32;
-const UINT64_SIZE = 2 ** 64;
-const INT64_MIN = -(2 ** 63);
+/** From here on, JSON writes a double with an exponent: it stays one. */
+const WRITTEN_OUT_END = 1e21;
 
 interface KnownName {
   readonly text: string;
@@ -241,7 +241,8 @@ export class MsgpackReader {
 
 /** A float that is a whole number beyond 2^53 means that number, which JavaScript would write with other digits. */
 function whole(value: number): number | bigint {
-  const isLarge = Math.abs(value) > Number.MAX_SAFE_INTEGER && value >= INT64_MIN && value < UINT64_SIZE;
+  const isLarge =
+    Number.isInteger(value) && Math.abs(value) > Number.MAX_SAFE_INTEGER && Math.abs(value) < WRITTEN_OUT_END;
   return isLarge ? BigInt(value) : value;
 }
 

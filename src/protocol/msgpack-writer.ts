@@ -32,8 +32,8 @@ const SHORT_CHARS = 255;
 const LAST_ASCII = 0x7f;
 const BYTES_PER_CHAR_MAX = 3;
 const UINT32_SIZE = 2 ** 32;
-const UINT64_END = 2 ** 64;
-const INT64_MIN = -(2 ** 63);
+/** From here on, JSON writes a double with an exponent: it stays one. */
+const WRITTEN_OUT_END = 1e21;
 const BIG_UINT64_END = 1n << 64n;
 const BIG_INT64_MIN = -(1n << 63n);
 
@@ -93,7 +93,7 @@ export class MsgpackWriter extends ByteWriter {
       else if (value >= -128) this.#sized(INT8, value, 1);
       else if (value >= -32_768) this.#sized(INT16, value, 2);
       else this.#sized(INT32, value, 4);
-    } else if (value === Math.trunc(value) && value >= INT64_MIN && value < UINT64_END) {
+    } else if (value === Math.trunc(value) && Math.abs(value) < WRITTEN_OUT_END) {
       this.#integer64(value);
     } else {
       this.reserve(9);

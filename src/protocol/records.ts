@@ -51,6 +51,8 @@ export type RecordKind = (typeof RecordKind)[keyof typeof RecordKind];
 export const FLAG_LOSS_BEFORE = 1;
 /** With it: the message begins an epoch, of which nothing was published before. */
 export const FLAG_NEW_EPOCH = 2;
+/** `restore`: an encoder's own document, which holds amounts written out. */
+export const FLAG_CHECKPOINT = 4;
 /** `restore` and `lost`: the source is held back. Its reason is in the bits above; b holds since when, µs. */
 export const FLAG_HELD = 8;
 const HOLD_SHIFT = 4;

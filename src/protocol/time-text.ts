@@ -24,11 +24,11 @@ export function timeText(value: unknown): string | undefined {
     case 'string':
       return textOfText(value);
     case 'number':
-      return textOfNumber(value);
+      return Number.isInteger(value) ? textOfNumber(value) : textOfDecimal(String(value));
     case 'bigint':
       return textOfBigint(value);
     default:
-      return value instanceof ExactNumber ? textOfNumber(Number(value.text)) : undefined;
+      return value instanceof ExactNumber ? textOfDecimal(value.text) : undefined;
   }
 }
 
@@ -61,15 +61,31 @@ function textOfNumber(value: number): string | undefined {
   return timestampText(seconds, (micros - seconds * 1e6) * 1000);
 }
 
+/** The digits behind the dot count, down to a nanosecond; time that is written finer is none that can be told. */
+function textOfDecimal(text: string): string | undefined {
+  const match = /^(\d{10,19})(?:\.(\d+?)0*)?$/.exec(text);
+  if (match === null) return undefined;
+  const [, whole = '', fraction = ''] = match;
+  if (whole.startsWith('0')) return undefined;
+  // Digits of the fraction that the unit leaves above a nanosecond.
+  const digits = whole.length < 13 ? 9 : whole.length < 16 ? 6 : whole.length < 19 ? 3 : 0;
+  if (fraction.length > digits) return undefined;
+  return textOfNanos(BigInt(whole + fraction.padEnd(digits, '0')));
+}
+
 /** Only nanoseconds need one. */
 function textOfBigint(value: bigint): string | undefined {
   if (value < BigInt(NANOS_MIN) || value >= BigInt(NANOS_END)) return undefined;
+  return textOfNanos(value);
+}
+
+function textOfNanos(value: bigint): string | undefined {
   return timestampText(Number(value / 1_000_000_000n), Number(value % 1_000_000_000n));
 }
 
 function textOfText(text: string): string | undefined {
   const match = TEXT.exec(text);
-  if (match === null) return /^\d{10,19}$/.test(text) ? textOfDigits(text) : undefined;
+  if (match === null) return textOfDecimal(text);
   const [, year = '', month = '', day = '', hour = '00', minute = '00', second = '00', fraction = '', zone = 'Z'] =
     match;
   // A leap second is the next minute's first.
@@ -79,12 +95,10 @@ function textOfText(text: string): string | undefined {
   const offset = offsetMinutes(zone);
   if (offset === undefined) return undefined;
   if (leap === 0 && RFC_3339_UTC.test(text)) return text;
-  const nanos = Number(fraction.slice(0, 9).padEnd(9, '0'));
-  return timestampText(base / 1000 + leap - offset * 60, nanos);
-}
-
-function textOfDigits(digits: string): string | undefined {
-  return textOfBigint(BigInt(digits)) ?? textOfNumber(Number(digits));
+  const nanos = fraction.slice(0, 9).padEnd(9, '0');
+  const written = timestampText(base / 1000 + leap - offset * 60, Number(nanos));
+  const finer = fraction.slice(9).replace(/0+$/, '');
+  return finer === '' || written === undefined ? written : `${written.slice(0, 19)}.${nanos}${finer}Z`;
 }
 
 /** `Date.parse` takes a 31st of every month. */

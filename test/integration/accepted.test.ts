@@ -182,13 +182,14 @@ describe.each(FORMATS)('in %s', format => {
   });
 
   it('K1: a message that no frame can hold is a gap, and what comes behind it still comes', async () => {
-    const client = await open('/ws/analytics', { channels: 'alerts', format });
+    const client = await open('/ws/analytics', { channels: 'alerts', format, timestamps: '1' });
     // Each control character takes six bytes in JSON.
     publisher.put('analytics.alerts', { data: '\u0001'.repeat(150_000) });
     publisher.raw('analytics.alerts', packr.pack({ data: '\u0001'.repeat(500_000) }));
     publisher.put('analytics.alerts', { data: `behind ${format}` });
     await client.next('alert', ({ data }) => data === `behind ${format}`);
     expect(client.ofType('gap')).toMatchObject([{ reason: 'refused', topic: 'analytics:alerts' }]);
+    expect(Math.abs(Number(client.ofType('gap')[0]?.ts_sent) / 1000 - Date.now())).toBeLessThan(60_000);
     expect(client.ofType('alert')).toHaveLength(2);
   });
 });

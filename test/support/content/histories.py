@@ -36,8 +36,6 @@ class History:
         self.actions = actions
         self.counts = dict.fromkeys(ACTIONS, 0)
         self._trades = 0
-        # Where a subject's publisher stood after its last restart.
-        self._restarted = {}
 
     def next(self):
         """The subject, the payload and the headers of the next message."""
@@ -51,12 +49,7 @@ class History:
         # At its first or second message, a publisher that restarts repeats itself, for all that anybody can see.
         if action == "restarted" and self.seqs[subject] < 2:
             action = "change"
-        # What is lost right behind a restart makes its first message look like a late copy.
-        if action == "missing" and self._restarted.get(subject) == self.seqs[subject]:
-            action = "change"
         self.counts[action] += 1
-        if action == "restarted":
-            self._restarted[subject] = 1
         if action == "missing":
             self.seqs[subject] += rng.randint(1, 3)
         self.seqs[subject] = 1 if action == "restarted" else self.seqs[subject] + 1

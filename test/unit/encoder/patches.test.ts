@@ -21,6 +21,7 @@ const symbols = fc
   .filter(isSymbol);
 const names = fc.oneof(
   fc.constantFrom('bid', 'ask', 'last_updated', 'toString', 'a/b', 'a~b', 'quo"te', 'é', '価格', '\u2028'),
+  fc.string({ unit: fc.constantFrom('/', '~', '\u0001', '"', 'x'), minLength: 20, maxLength: 120 }),
   fc.string({ maxLength: 6 }).filter(name => name !== '__proto__'),
 );
 const values = fc.oneof(

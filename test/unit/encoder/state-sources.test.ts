@@ -2,6 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { BooksSource } from '../../../src/encoder/books-source.js';
 import { FrameEncoder } from '../../../src/encoder/frame-encoder.js';
 import { QuotesSource } from '../../../src/encoder/quotes-source.js';
+import { readWrittenOut } from '../../../src/protocol/amount.js';
+import { parseExact } from '../../../src/protocol/exact-json.js';
 import { createDoorbells, createRing, RingWriter } from '../../../src/protocol/ring.js';
 
 const out = () => new FrameEncoder(new RingWriter(createRing(64 * 1024), createDoorbells(1)), () => 0);
@@ -33,5 +35,35 @@ describe.each([
     expect([take(whole), take(change)]).toEqual(['applied', 'applied']);
     one.lost('publisher_gap');
     expect([take(whole), take(change)]).toEqual(['applied', 'applied']);
+  });
+});
+
+describe('D3: what rebuilds a source', () => {
+  const read = (text: string) => parseExact(text) as Record<string, unknown>;
+
+  it.each(['1e64', '1e-64', '1.50e-64', 5e-324, 1e300])('holds the amount %s as it was accepted', amount => {
+    const book = { symbol: 'A', bids: [[amount, '1']], asks: [], snapshot: true };
+    const quote = { symbol: 'A', bid: amount };
+    for (const { Source, message } of [
+      { Source: BooksSource, message: book },
+      { Source: QuotesSource, message: quote },
+    ]) {
+      const one = new Source(1, 'A', out(), () => undefined);
+      expect(one.data(message, at, false)).toBe('applied');
+      const { text } = one.checkpoint(true) ?? { text: '' };
+      const other = new Source(1, 'A', out(), () => undefined);
+      expect(readWrittenOut(() => other.data(read(text), at, true))).toBe('applied');
+      expect(other.checkpoint(true)?.text).toBe(text);
+    }
+  });
+
+  it('says when the newest message of the book was published, or came', () => {
+    const book = { symbol: 'A', bids: [['1', '1']], asks: [], snapshot: true };
+    const one = new BooksSource(1, 'A', out(), () => undefined);
+    const times = { ...at, tsEventMicros: 1_700_000_000_123_456 };
+    one.data(book, times, false);
+    const checkpoint = one.checkpoint(true);
+    expect(checkpoint?.tsEventMicros).toBe(times.tsEventMicros);
+    expect(read(checkpoint?.text ?? '').timestamp).toBe('2023-11-14T22:13:20.123Z');
   });
 });

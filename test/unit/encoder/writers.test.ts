@@ -24,7 +24,10 @@ const values = fc.oneof(
   fc.constantFrom('', '"', '\\', '\u007f', 'x'.repeat(64), 'x'.repeat(65), 'x'.repeat(255), 'x'.repeat(256)),
   fc.boolean(),
   fc.constant(null),
-  fc.jsonValue(),
+  // Whole numbers beyond 64 bits are text: those have a case of their own.
+  fc
+    .jsonValue()
+    .filter(value => !/\d{20}/.test(JSON.stringify(value))),
 );
 
 describe('R7: what the writers write', () => {
@@ -48,13 +51,18 @@ describe('R7: what the writers write', () => {
         out.clear();
         out.value(value);
         const written = Buffer.from(out.bytes.subarray(0, out.length));
+        const whole = typeof value === 'number' && Number.isInteger(value) ? value : Number.NaN;
+        if (whole < -(2 ** 63) || whole >= 2 ** 64) {
+          // Text of JSON's digits, unless JSON has an exponent too.
+          const text = Math.abs(whole) < 1e21 ? String(whole) : whole;
+          expect(new MsgpackReader().read(written, 0, written.length)).toBe(text);
+          return;
+        }
         // As long, and the same where msgpackr has no float for a whole number.
         expect(written.length).toBe(packr.pack(value).length);
         const read: unknown = JSON.parse(stringifyExact(new MsgpackReader().read(written, 0, written.length)));
         expect(read).toEqual(JSON.parse(JSON.stringify(value)));
-        expect(typeof value === 'number' && Number.isInteger(value) && value < 2 ** 64 && value >= -(2 ** 63)).toBe(
-          typeof value === 'number' && written[0] !== 0xcb && Number.isInteger(value),
-        );
+        expect(Number.isNaN(whole)).toBe(typeof value !== 'number' || written[0] === 0xcb);
       }),
       { numRuns: 3000 },
     );

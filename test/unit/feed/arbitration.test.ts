@@ -24,11 +24,11 @@ beforeEach(() => {
   });
 });
 
-function put(line: 0 | 1, seq: number, epoch = 'e', bytes = 1): string {
+function put(line: 0 | 1, seq: number, epoch = 'e', bytes = 1, content = 0): string {
   const m = {
     ...newFeedMessage(),
     subject: 'md.trades.A',
-    payload: new Uint8Array(bytes),
+    payload: new Uint8Array(bytes).fill(content),
     seq,
     epoch,
     contiguous: true,
@@ -42,6 +42,13 @@ function passes(ms: number): void {
 }
 
 const range = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, i) => `e/${from + i}`);
+
+it('D7 a publisher that begins again behind one message begins a life, and the copy of the other line does not', () => {
+  expect([put(A, 1, 'e', 1, 1), put(B, 1, 'e', 1, 1)]).toEqual(['taken', 'duplicate']);
+  expect([put(A, 1, 'e', 1, 2), put(B, 1, 'e', 1, 2)]).toEqual(['taken', 'duplicate']);
+  expect([put(A, 1, 'e', 1, 2), put(A, 2), put(B, 2)]).toEqual(['duplicate', 'taken', 'duplicate']);
+  expect(taken).toEqual(['e/1', 'e/1', 'e/2']);
+});
 
 describe('K7 a later line', () => {
   /** Both bring 1–10, B 400 ms later. */

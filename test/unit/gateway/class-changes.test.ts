@@ -14,17 +14,19 @@ const ROUNDS = 6;
 
 let feed: OneThreadFeed;
 let gateway: OneThreadGateway;
+let refuses: boolean;
 
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setImmediate', 'clearImmediate', 'performance'] });
   feed = new OneThreadFeed(false);
+  refuses = false;
   gateway = new OneThreadGateway({
     encoders: 1,
-    symbols: ['A'],
+    symbols: ['A', 'B'],
     feed,
     historyBytes: 1024,
     backpressureBytes: 65_536,
-    isRefused: () => false,
+    isRefused: () => refuses,
   });
 });
 
@@ -65,6 +67,35 @@ async function interval(): Promise<void> {
 
 const updates = ({ frames }: Client) => frames.filter(({ type }) => type === 'quotes_patch');
 const seqs = (client: Client) => updates(client).map(({ seq, seqs: of }) => seq ?? (of as { A?: number }).A);
+
+it('K8: who changes class while a topic is held back is answered, and gets the other symbols of the command', async () => {
+  const [alice, bob] = [connect('alice'), connect('bob')];
+  const symbols = { symbol: undefined, symbols: ['A', 'B'] };
+  quote(1);
+  feed.put('md.quotes.B', { symbol: 'B', current_price: 1 });
+  await settle();
+  subscribe(bob, 'quotes', { ...symbols, class: '1000ms' });
+  await settle();
+  // The same again: Bob's class has nothing to send.
+  quote(1);
+  await settle();
+  subscribe(alice, 'quotes', { ...symbols, class: 'realtime' });
+  await settle();
+  refuses = true;
+  feed.put('md.quotes.A', { symbol: 'A', current_price: 'no number' });
+  await settle();
+  const before = alice.frames.length;
+  subscribe(alice, 'quotes', { ...symbols, class: '1000ms' });
+  await settle();
+  expect(alice.frames.slice(before)).toMatchObject([
+    { type: 'subscribed' },
+    { type: 'quotes_patch', snapshot: true, seqs: { A: 2, B: 1 } },
+    { type: 'stale', topic: 'quotes:A', seq: 2, reason: 'refused' },
+  ]);
+  feed.put('md.quotes.B', { symbol: 'B', current_price: 2 });
+  await interval();
+  expect(alice.frames.at(-1)).toMatchObject({ type: 'quotes_patch', symbol: 'B', prev_seq: 1, seq: 2 });
+});
 
 it('K8: who changes to a slow class that is behind gets its next state, and its other subscribers get nothing more for it', async () => {
   const [alice, carol] = [connect('alice'), connect('carol')];

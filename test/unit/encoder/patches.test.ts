@@ -24,8 +24,11 @@ const names = fc.oneof(
   fc.string({ unit: fc.constantFrom('/', '~', '\u0001', '"', 'x'), minLength: 20, maxLength: 120 }),
   fc.string({ maxLength: 6 }).filter(name => name !== '__proto__'),
 );
+/** Whole numbers beyond 64 bits are text in MessagePack: see writers.test.ts. */
+const isText = (value: number): boolean =>
+  Number.isInteger(value) && Math.abs(value) >= 2 ** 63 && Math.abs(value) < 1e21;
 const values = fc.oneof(
-  fc.double({ noNaN: true, noDefaultInfinity: true }),
+  fc.double({ noNaN: true, noDefaultInfinity: true }).filter(value => !isText(value)),
   fc.integer(),
   fc.string({ unit: 'binary', maxLength: 8 }),
   fc.boolean(),

@@ -1,6 +1,6 @@
-import { parseLong, stringifyExact } from '../protocol/exact-json.js';
+import { mayHoldLongNumber, parseLong, stringifyExact } from '../protocol/exact-json.js';
 import { MillraceError } from './errors.js';
-import { IntegerReader, type Integers, mayHoldAlteredNumber, packable } from './integers.js';
+import { IntegerReader, type Integers, packable } from './integers.js';
 import type { ServerFrame } from './outcome.js';
 
 /**
@@ -41,7 +41,7 @@ export class Codec {
     try {
       // Most messages hold no number that a double would alter: those are left to the platform alone.
       if (typeof data !== 'string') return this.#exact(framesOf(this.#unpack(data)));
-      if (mayHoldAlteredNumber(data)) return this.#exact(framesOf(parseLong(data)));
+      if (mayHoldLongNumber(data)) return this.#exact(framesOf(parseLong(data)));
       const frames = framesOf(JSON.parse(data));
       return this.#integers.changesNumbers ? this.#exact(frames) : frames;
     } catch (cause) {

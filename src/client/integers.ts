@@ -17,18 +17,6 @@ const EVENT_TYPES: ReadonlySet<unknown> = new Set(['trade_executed', 'order_upda
 /** Members of an event that are the protocol's: small numbers, and times that a double holds. */
 const COUNTS: ReadonlySet<string> = new Set(['seq', 'prev_seq', 'ts_event', 'ts_sent']);
 
-/** Digits and exponents in JSON from which on a double may not hold a number; in texts, too. */
-const LONG_NUMBERS = /[\d.]{16,}[eE]?|\d[eE][+-]?\d{3}/g;
-/** Sixteen digits that a double holds, as in a time in µs, which every frame may have. */
-const SAFE_DIGITS = /^\d{16}$/;
-const SAFE_MAX = String(Number.MAX_SAFE_INTEGER);
-
-/** False for almost all JSON: `JSON.parse` alone reads it exactly. */
-export function mayHoldAlteredNumber(text: string): boolean {
-  const found = text.match(LONG_NUMBERS);
-  return found !== null && !found.every(digits => SAFE_DIGITS.test(digits) && digits <= SAFE_MAX);
-}
-
 type Convert = (value: unknown) => unknown;
 
 export class IntegerReader {

@@ -1,21 +1,12 @@
 /** Publisher payload → plain object, exactly. JSON and MessagePack are told apart by the first byte. */
 import { isUtf8 } from 'node:buffer';
 import type { RejectReason } from '../protocol/batch.js';
-import { LONG_DIGITS, parseLong } from '../protocol/exact-json.js';
+import { parseExact } from '../protocol/exact-json.js';
 import { MsgpackError, MsgpackReader } from '../protocol/msgpack-reader.js';
 
 export type PlainObject = { readonly [key: string]: unknown };
 
-const REVERSE_SOLIDUS = 0x5c;
-const PLUS = 0x2b;
-const MINUS = 0x2d;
-const DOT = 0x2e;
-const ZERO = 0x30;
-const NINE = 0x39;
-const LOWER_E = 0x65;
-const LOWER = 0x20;
-const FIRST_NON_ASCII = 0x80;
-
+const REPLACEMENT = '\ufffd';
 /** An escape of half a UTF-16 pair, which may lack its other half. */
 const SURROGATE_ESCAPE = /\\u[dD][89a-fA-F]/;
 /** A half without the other. */
@@ -54,43 +45,13 @@ export function decodePayload(
 
 const INVALID = Symbol('invalid text');
 
-/**
- * Looks at each byte once: what is plain ASCII without long numbers, as almost all is, takes the platform's shortest way.
- * @throws {SyntaxError}
- */
+/** @throws {SyntaxError} */
 function decodeJson(bytes: Buffer, start: number, end: number): unknown {
-  let seen = 0;
-  let digits = 0;
-  let isLong = false;
-  let hasEscape = false;
-  for (let i = start; i < end; i++) {
-    const c = bytes[i] as number;
-    seen |= c;
-    if (c >= ZERO && c <= NINE) {
-      if (++digits >= LONG_DIGITS) isLong = true;
-    } else if (c !== DOT) {
-      if (c === REVERSE_SOLIDUS) hasEscape = true;
-      else if (digits > 0 && (c | LOWER) === LOWER_E && hasLongExponent(bytes, i + 1, end)) isLong = true;
-      digits = 0;
-    }
-  }
-  const isAscii = seen < FIRST_NON_ASCII;
-  if (!isAscii && !isUtf8(bytes.subarray(start, end))) return INVALID;
-  const text = bytes.toString(isAscii ? 'latin1' : 'utf8', start, end);
-  const value = isLong ? parseLong(text) : JSON.parse(text);
-  return hasEscape && SURROGATE_ESCAPE.test(text) && !isWellFormed(value) ? INVALID : value;
-}
-
-/** Three digits: beyond what a double holds, or at its end, where it holds fewer. */
-function hasLongExponent(bytes: Buffer, start: number, end: number): boolean {
-  const sign = bytes[start];
-  const first = sign === PLUS || sign === MINUS ? start + 1 : start;
-  if (first + 3 > end) return false;
-  for (let i = first; i < first + 3; i++) {
-    const c = bytes[i] as number;
-    if (c < ZERO || c > NINE) return false;
-  }
-  return true;
+  const text = bytes.toString('utf8', start, end);
+  // What is no UTF-8 is decoded as this, which may also have been published.
+  if (text.includes(REPLACEMENT) && !isUtf8(bytes.subarray(start, end))) return INVALID;
+  const value = parseExact(text);
+  return text.includes('\\') && SURROGATE_ESCAPE.test(text) && !isWellFormed(value) ? INVALID : value;
 }
 
 function isWellFormed(value: unknown): boolean {

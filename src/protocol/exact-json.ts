@@ -5,18 +5,21 @@
 import { ExactNumber, numberOf } from './exact-number.js';
 
 /** Digits in a row, dots left out, from which on a double may not hold a number. */
-export const LONG_DIGITS = 16;
+const LONG_DIGITS = 16;
 
 const QUOTATION_MARK = 0x22;
 const REVERSE_SOLIDUS = 0x5c;
-const PLUS = 0x2b;
 const MINUS = 0x2d;
 const DOT = 0x2e;
 const ZERO = 0x30;
 const NINE = 0x39;
-const LOWER_E = 0x65;
-/** Turns an ASCII letter into its lower case. */
-const LOWER = 0x20;
+/** Three digits: beyond what a double holds, or at its end, where it holds fewer. */
+const LONG_EXPONENT = /\d[eE][+-]?\d{3}/;
+/** Digits and exponents from which on a double may not hold a number. */
+const LONG_NUMBERS = /[\d.]{16,}[eE]?|\d[eE][+-]?\d{3}/g;
+/** Sixteen digits that a double holds, as in a time in µs, which every frame may have. */
+const SAFE_DIGITS = /^\d{16}$/;
+const SAFE_MAX = String(Number.MAX_SAFE_INTEGER);
 
 const NUMBER = /-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/y;
 
@@ -38,31 +41,30 @@ export function stringifyExact(value: unknown): string {
   }
 }
 
-/** True where a number may have more digits, or a longer exponent, than a double is sure to hold. Texts count, too. */
+/** False for almost all JSON: `JSON.parse` alone reads it exactly. What looks like such a number inside of a text counts, too. */
 export function mayHoldLongNumber(text: string): boolean {
-  let digits = 0;
-  for (let i = 0; i < text.length; i++) {
-    const c = text.charCodeAt(i);
-    if (c >= ZERO && c <= NINE) {
-      if (++digits >= LONG_DIGITS) return true;
-    } else if (c !== DOT) {
-      if (digits > 0 && (c | LOWER) === LOWER_E && hasLongExponent(text, i + 1)) return true;
-      digits = 0;
-    }
+  if (!mayHoldDigitRow(text) && !LONG_EXPONENT.test(text)) return false;
+  const found = text.match(LONG_NUMBERS);
+  return found !== null && !found.every(digits => SAFE_DIGITS.test(digits) && digits <= SAFE_MAX);
+}
+
+/** Of `LONG_DIGITS` in a row, two characters that are looked at are neighbours, with nothing else between them. */
+function mayHoldDigitRow(text: string): boolean {
+  let wasDigit = false;
+  for (let at = 0; at < text.length; at += LONG_DIGITS / 2) {
+    const isDigit = isDigitOrDot(text.charCodeAt(at));
+    if (isDigit && wasDigit && areDigits(text, at - LONG_DIGITS / 2, at)) return true;
+    wasDigit = isDigit;
   }
   return false;
 }
 
-/** Three digits: beyond what a double holds, or at its end, where it holds fewer. */
-function hasLongExponent(text: string, start: number): boolean {
-  const sign = text.charCodeAt(start);
-  const first = sign === PLUS || sign === MINUS ? start + 1 : start;
-  for (let i = first; i < first + 3; i++) {
-    const c = text.charCodeAt(i);
-    if (!(c >= ZERO && c <= NINE)) return false;
-  }
+function areDigits(text: string, start: number, end: number): boolean {
+  for (let i = start; i < end; i++) if (!isDigitOrDot(text.charCodeAt(i))) return false;
   return true;
 }
+
+const isDigitOrDot = (c: number): boolean => (c >= ZERO && c <= NINE) || c === DOT;
 
 /**
  * Parses a text with long numbers: the platform's parser is given them as texts that begin with a mark, and they are made

@@ -2,6 +2,7 @@
  * Credentials of tokens that were verified lately, so that clients that all reconnect at once cost no signatures.
  * A refusal is not remembered: an attacker must not be able to push good tokens out.
  */
+import { putNewest } from '../protocol/newest.js';
 import type { Credential } from './credential.js';
 
 /** Tokens remembered at once; when full, the one that was used longest ago is forgotten. */
@@ -47,12 +48,6 @@ export class TokenCache {
   set(token: string, credential: Credential, monotonicMs: number): void {
     const expiresAtMs = credential.expiresAtMs + this.#toleranceMs;
     const oldAtMs = monotonicMs + TOKEN_CACHE_AGE_MAX_MS;
-    this.#entries.delete(token);
-    this.#entries.set(token, { credential, expiresAtMs, oldAtMs });
-    if (this.#entries.size <= TOKEN_CACHE_ENTRIES_MAX) return;
-    for (const oldest of this.#entries.keys()) {
-      this.#entries.delete(oldest);
-      break;
-    }
+    putNewest(this.#entries, token, { credential, expiresAtMs, oldAtMs }, TOKEN_CACHE_ENTRIES_MAX);
   }
 }

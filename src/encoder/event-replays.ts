@@ -38,6 +38,20 @@ export function placed(message: Message, { epoch }: FrameOrigin, prevSeq: number
   return message;
 }
 
+/** A worker stamps no frames of a topic whose messages leave in arrays: what leaves beside them is stamped here, too. */
+export function emitGap(
+  out: FrameEncoder,
+  { isBatched }: EventKind,
+  kind: FrameKind,
+  detail: number,
+  masks: VariantMasks,
+  origin: FrameOrigin,
+  message: Message,
+): void {
+  if (isBatched) out.emitBesideBatches(kind, detail, masks, origin, message);
+  else out.emit(kind, REALTIME, detail, masks, origin, message);
+}
+
 export class EventReplays {
   /** Where the source stands. */
   readonly #origin: Mutable<FrameOrigin>;
@@ -124,9 +138,8 @@ export class EventReplays {
     const { epoch } = this.#origin;
     const message = { type: 'gap', topic: this.#topic, from: replay.prevSeq + 1, to, reason, epoch };
     const origin = { ...this.#origin, seq: to, request, tsEventMicros: 0, hubMicros: 0 };
-    if (this.#kind.isBatched) {
-      this.#out.emitBesideBatches(FrameKind.replay, 0, receiversOf(replay), origin, message);
-    } else this.#out.emit(FrameKind.replay, REALTIME, detailOfLane(replay.lane), receiversOf(replay), origin, message);
+    const detail = detailOfLane(replay.lane);
+    emitGap(this.#out, this.#kind, FrameKind.replay, detail, receiversOf(replay), origin, message);
   }
 
   #send(replay: Replay, request: number): void {

@@ -9,7 +9,7 @@ import { topicOf } from '../protocol/topics.js';
 import type { AllTrades } from './all-trades.js';
 import type { PlainObject } from './decode.js';
 import type { EventKind } from './event-kinds.js';
-import { BATCH_BYTES_MAX, EventReplays, placed } from './event-replays.js';
+import { BATCH_BYTES_MAX, EventReplays, emitGap, placed } from './event-replays.js';
 import {
   type BatchedMessage,
   type FrameEncoder,
@@ -87,11 +87,10 @@ export class EventSource implements SourceEncoder {
   }
 
   data(value: PlainObject, at: MessageTimes, quiet: boolean): DataOutcome {
-    const message = this.kind.read(value, this.name);
-    const reason = typeof message === 'string' ? message : this.#refusal(message, at.bytes);
-    if (typeof message === 'string' || reason !== undefined) {
-      this.refused(reason ?? 'internal', at, quiet);
-      return reason ?? 'internal';
+    const message = this.#sendable(value, at.bytes);
+    if (typeof message === 'string') {
+      this.refused(message, at, quiet);
+      return message;
     }
     if (this.#refusedFrom > 0) this.flush();
     const prevSeq = this.#origin.seq;
@@ -167,10 +166,7 @@ export class EventSource implements SourceEncoder {
     for (let view = 0; view < this.#views.length; view++) {
       if (!this.#findReceivers(view)) continue;
       const message: Message = { type: 'gap', topic, from: first, to, reason, epoch: this.#origin.epoch };
-      const detail = this.#detail(view);
-      if (this.kind.isBatched) {
-        this.#parts.out.emitBesideBatches(FrameKind.gap, detail, this.#receivers, this.#origin, message);
-      } else this.#parts.out.emit(FrameKind.gap, REALTIME, detail, this.#receivers, this.#origin, message);
+      emitGap(this.#parts.out, this.kind, FrameKind.gap, this.#detail(view), this.#receivers, this.#origin, message);
     }
   }
 
@@ -231,11 +227,12 @@ export class EventSource implements SourceEncoder {
     this.#origin.hubMicros = at.hubMicros;
   }
 
-  /** Why a message that somebody is to get now cannot be sent. */
-  #refusal(message: Message, bytes: number): 'too_large' | undefined {
-    if (this.#isSurelyShort(bytes)) return undefined;
+  /** What clients get, or why a message that somebody is to get now cannot be sent. */
+  #sendable(value: PlainObject, bytes: number): Message | RejectReason {
+    const message = this.kind.read(value, this.name);
+    if (typeof message === 'string' || this.#isSurelyShort(bytes)) return message;
     const isWritten = this.kind.isBatched || this.#views.some((_masks, view) => this.#findReceivers(view));
-    return isWritten && !this.#fits(message) ? 'too_large' : undefined;
+    return isWritten && !this.#fits(message) ? 'too_large' : message;
   }
 
   /** Escapes make a payload at most six times as long. */

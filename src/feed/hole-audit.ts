@@ -5,6 +5,7 @@
  * State subjects need no such proof: their next whole message is all there is to know.
  */
 import type { JetStreamManager } from 'nats';
+import { putNewest } from '../protocol/newest.js';
 
 /** Subjects asked about after a hole: those that had messages last. The others are told that something may be missing. */
 export const AUDITED_MAX = 1_000;
@@ -44,14 +45,7 @@ export class HoleAudit {
   /** A message of an event subject was read. Returns the newest hole that it may have lost something in; 0 for none. */
   holeOf(subject: string, holeSeq: number): number {
     const cleanUpTo = this.#clean.get(subject) ?? 0;
-    this.#clean.delete(subject);
-    this.#clean.set(subject, cleanUpTo);
-    if (this.#clean.size > AUDITED_MAX) {
-      for (const oldest of this.#clean.keys()) {
-        this.#clean.delete(oldest);
-        break;
-      }
-    }
+    putNewest(this.#clean, subject, cleanUpTo, AUDITED_MAX);
     return holeSeq > cleanUpTo ? holeSeq : 0;
   }
 

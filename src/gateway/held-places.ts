@@ -1,4 +1,5 @@
 /** Up to where a session was sent its state topics: whatever lane serves them next, it never runs back within an epoch. */
+import { putNewest } from '../protocol/newest.js';
 import type { HeldPlace, LaneEntry, LaneTable } from './lane-table.js';
 import type { Session, Subscription } from './session.js';
 
@@ -21,13 +22,7 @@ export function noteLeft(session: Session, subscription: Subscription): void {
   const held = heldPlaceOf(subscription);
   if (held === undefined) return;
   session.left ??= new Map();
-  session.left.delete(subscription.topic);
-  session.left.set(subscription.topic, held);
-  if (session.left.size <= LEFT_TOPICS_MAX) return;
-  for (const oldest of session.left.keys()) {
-    session.left.delete(oldest);
-    return;
-  }
+  putNewest(session.left, subscription.topic, held, LEFT_TOPICS_MAX);
 }
 
 /** Where it left the topic; forgotten with that. */

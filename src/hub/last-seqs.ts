@@ -1,4 +1,5 @@
 /** Where subjects that nobody follows here stand in the feed's own numbering: whoever comes is told. */
+import { putNewest } from '../protocol/newest.js';
 import type { Position } from './publications.js';
 
 /** Subjects remembered; the oldest are forgotten first. */
@@ -11,13 +12,7 @@ export class LastSeqs {
   note(subject: string, { epoch, seq }: Position): void {
     if (epoch !== this.#epoch) this.#seqs.clear();
     this.#epoch = epoch;
-    this.#seqs.delete(subject);
-    this.#seqs.set(subject, seq);
-    if (this.#seqs.size <= SUBJECTS_MAX) return;
-    for (const oldest of this.#seqs.keys()) {
-      this.#seqs.delete(oldest);
-      break;
-    }
+    putNewest(this.#seqs, subject, seq, SUBJECTS_MAX);
   }
 
   /** The newest sequence of the subject in this epoch; 0 when none is known. */

@@ -3,6 +3,7 @@
  * the feed. A client that repeats itself, because the answer did not reach it, gets the same answer and publishes once; with
  * other content under the same id, it is told so.
  */
+import { putNewest } from '../protocol/newest.js';
 import { markText, parseMark } from '../protocol/publication-mark.js';
 import { RecentKeys } from './recent-keys.js';
 
@@ -109,13 +110,7 @@ export class Publications {
     const { key, content } = publication;
     const position = this.#publish(publication);
     const answer = { content, position };
-    this.#answers.set(key, answer);
-    if (this.#answers.size > ANSWERS_MAX) {
-      for (const oldest of this.#answers.keys()) {
-        this.#answers.delete(oldest);
-        break;
-      }
-    }
+    putNewest(this.#answers, key, answer, ANSWERS_MAX);
     position.catch(() => {
       // What failed may be tried again; it may have been forgotten, and another stand in its place.
       if (this.#answers.get(key) === answer) this.#answers.delete(key);

@@ -5,6 +5,7 @@
  * continues the old numbering, or it does not.
  */
 import { fnv1a } from '../protocol/fnv.js';
+import { putNewest } from '../protocol/newest.js';
 import type { HubMessage } from './hub-options.js';
 import type { Source } from './source-table.js';
 
@@ -85,11 +86,7 @@ export class PublisherEpochs {
     this.forget(source);
     const { subject, publisherEpoch: epoch, publisherLife: life, publisherBegan: began, seq } = source;
     if (epoch === '') return;
-    this.#dropped.delete(subject);
-    this.#dropped.set(subject, { epoch, life, began, seq });
-    if (this.#dropped.size <= DROPPED_MAX) return;
-    const oldest = this.#dropped.keys().next();
-    if (oldest.done !== true) this.#dropped.delete(oldest.value);
+    putNewest(this.#dropped, subject, { epoch, life, began, seq }, DROPPED_MAX);
   }
 
   /** Nothing of the source is waited for any more. */

@@ -6,6 +6,7 @@
  * out, without exponent or plus, with a digit on both sides of the dot; zeros at the end are kept. Zero has no sign. `null`
  * and `""` mean that there is no value.
  */
+import { DECIMAL } from './decimal-parts.js';
 import { ExactNumber } from './exact-number.js';
 
 /** Digits that an amount's text may have, leading zeros included. */
@@ -38,8 +39,6 @@ const DOT = 0x2e;
 const MINUS = 0x2d;
 const ZERO = 0x30;
 const NINE = 0x39;
-
-const TEXT = /^([+-]?)(\d*)(?:\.(\d*))?(?:[eE]([+-]?\d+))?$/;
 
 /** The amount as clients get it; null: there is no value; undefined: it is no amount. */
 export function normalAmount(value: unknown): Amount | null | undefined {
@@ -112,7 +111,7 @@ function isPlain(text: string): boolean {
 /** Any form of an amount's text, written plainly; undefined for what is none. */
 function writtenOut(text: string): string | undefined {
   if (text.length > TEXT_LENGTH_MAX) return undefined;
-  const match = TEXT.exec(text);
+  const match = DECIMAL.exec(text);
   if (match === null) return undefined;
   const [, sign, whole = '', fraction = '', power] = match;
   const digits = whole + fraction;
@@ -128,7 +127,7 @@ function writtenOut(text: string): string | undefined {
 function plainNumber(value: number): string {
   const text = String(value);
   if (!text.includes('e')) return value === 0 ? '0' : text;
-  const [, sign = '', whole = '', fraction = '', power] = TEXT.exec(text) ?? [];
+  const [, sign = '', whole = '', fraction = '', power] = DECIMAL.exec(text) ?? [];
   return sign + placed(whole + fraction, whole.length + Number(power), false);
 }
 

@@ -7,7 +7,8 @@ export interface DecimalParts {
   readonly exponent: number;
 }
 
-const DECIMAL = /^([+-]?)(\d*)(?:\.(\d*))?(?:[eE]([+-]?\d+))?$/;
+/** A decimal's sign, digits before and behind its dot, and power of ten; all digits may be missing. */
+export const DECIMAL = /^([+-]?)(\d*)(?:\.(\d*))?(?:[eE]([+-]?\d+))?$/;
 
 /** Undefined where the text is no decimal number. Its own sign, zeros, dot and exponent may be written in any form. */
 export function decimalParts(text: string): DecimalParts | undefined {

@@ -5,37 +5,20 @@ import { pack, unpack } from 'msgpackr';
 import { connect, headers, type Msg, type NatsConnection } from 'nats';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { readConfig } from '../../src/config/environment.js';
-import { type Feed, type FeedMessage, type FeedSink, systemClock } from '../../src/feed/feed.js';
+import { type Feed, type FeedSink, systemClock } from '../../src/feed/feed.js';
 import { JetStreamFeed } from '../../src/feed/jetstream.js';
 import { NatsFeed } from '../../src/feed/nats.js';
 import { natsConnectionOptions } from '../../src/feed/nats-connection.js';
+import { Collector } from '../support/collector.js';
 import { type NatsServer, type NatsServerOptions, startNatsServer } from '../support/nats-server.js';
 import { TcpGate } from '../support/tcp-gate.js';
 import { until } from '../support/until.js';
 
 const RECOVERY_TIMEOUT_MS = 20_000;
 
-class Collector implements FeedSink {
-  readonly messages: FeedMessage[] = [];
-  readonly statuses: string[] = [];
-
-  message(message: FeedMessage): void {
-    this.messages.push({ ...message, payload: Buffer.from(message.payload) });
-  }
-
-  status(status: string, detail: string): void {
-    this.statuses.push(`${status}: ${detail}`);
-  }
-
-  get live(): boolean {
-    return this.statuses.at(-1)?.startsWith('live') === true;
-  }
-
-  /** What a test looks at most: subject and text. */
-  get texts(): string[] {
-    return this.messages.map(message => `${message.subject} ${Buffer.from(message.payload).toString()}`);
-  }
-}
+/** What a test looks at most: subject and text. */
+const textsOf = ({ messages }: Collector): string[] =>
+  messages.map(({ subject, payload }) => `${subject} ${Buffer.from(payload).toString()}`);
 
 /** Ends what a test has started, in the opposite order, also when the test fails. */
 const ends: (() => Promise<unknown>)[] = [];
@@ -234,7 +217,7 @@ describe('R3 JetStreamFeed', () => {
     await js.publish('orders.alice', 'private');
     await js.publish('md.quotes.A', 'a2', withHeaders({ 'Ts-Event': '9' }));
     await until(() => first.messages.length === 4);
-    expect(first.texts).toEqual(['md.quotes.A a1', 'md.quotes.B b1', 'orders.alice private', 'md.quotes.A a2']);
+    expect(textsOf(first)).toEqual(['md.quotes.A a1', 'md.quotes.B b1', 'orders.alice private', 'md.quotes.A a2']);
     expect(first.messages.map(message => message.seq)).toEqual([1, 2, 3, 4]);
     expect(first.messages.map(message => message.tsEventMicros)).toEqual([7, 0, 0, 9]);
 
@@ -243,7 +226,7 @@ describe('R3 JetStreamFeed', () => {
     await until(() => second.messages.length === 3);
     await js.publish('md.trades.C/D', 'c1');
     await until(() => second.messages.length === 4 && first.messages.length === 5);
-    expect(second.texts).toEqual(['md.quotes.B b1', 'orders.alice private', 'md.quotes.A a2', 'md.trades.C/D c1']);
+    expect(textsOf(second)).toEqual(['md.quotes.B b1', 'orders.alice private', 'md.quotes.A a2', 'md.trades.C/D c1']);
     expect(second.messages.map(message => message.seq)).toEqual([2, 3, 4, 5]);
 
     const epochs = new Set([...first.messages, ...second.messages].map(message => message.epoch));
@@ -278,7 +261,7 @@ describe('R3 JetStreamFeed', () => {
     const after = (await publisher(before.url)).jetstream();
     for (const text of ['4', '5']) await after.publish('md.trades.A', text);
     await until(() => sink.messages.length === 5);
-    expect(sink.texts).toEqual(['1', '2', '3', '4', '5'].map(text => `md.trades.A ${text}`));
+    expect(textsOf(sink)).toEqual(['1', '2', '3', '4', '5'].map(text => `md.trades.A ${text}`));
     expect(sink.messages.map(message => message.seq)).toEqual([1, 2, 3, 4, 5]);
     expect(new Set(sink.messages.map(message => message.epoch)).size).toBe(1);
     expect(sink.statuses.at(-1)).toBe('live: reading on');

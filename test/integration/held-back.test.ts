@@ -1,48 +1,21 @@
 /** PROTOCOL.md section 5.1: a message that is missing or refused is a loss, and everybody is told of it. */
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { LEVELS_MAX } from '../../src/protocol/content-limits.js';
-import { type Frame, TestClient } from '../support/client.js';
+import type { Frame, TestClient } from '../support/client.js';
 import { Documents } from '../support/documents.js';
-import { startGateway, type TestGateway, testToken } from '../support/gateway.js';
-import { type NatsServer, startNatsServer } from '../support/nats-server.js';
-import { TestPublisher } from '../support/publisher.js';
+import { liveGateway } from '../support/live-gateway.js';
 import { until } from '../support/until.js';
 
-let nats: NatsServer;
-let gateway: TestGateway;
-let publisher: TestPublisher;
-let token: string;
-const clients: TestClient[] = [];
-
-beforeAll(async () => {
-  nats = await startNatsServer();
-  gateway = await startGateway({ NATS_URL: nats.url, SYMBOLS: 'S*', ENCODERS: '2', HEARTBEAT_INTERVAL: '100ms' });
-  publisher = await TestPublisher.connect(nats.url);
-  token = await testToken();
-});
-
-afterEach(async () => {
-  await Promise.all(clients.splice(0).map(client => client.close()));
-});
-
-afterAll(async () => {
-  await publisher?.close();
-  await gateway?.stop();
-  await nats?.stop();
-});
+const live = liveGateway({ SYMBOLS: 'S*', ENCODERS: '2', HEARTBEAT_INTERVAL: '100ms' });
 
 let symbols = 0;
 const newSymbol = (): string => `S${++symbols}`;
 const FORMATS = ['json', 'msgpack'] as const;
 
-async function open(path: string, query: Record<string, string> = {}): Promise<TestClient> {
-  const client = await TestClient.connect(`${gateway.url}${path}?${new URLSearchParams({ token, ...query })}`);
-  clients.push(client);
-  return client;
-}
+const { open } = live;
 
-const book = (symbol: string, members: object) => publisher.put(`md.books.${symbol}`, { symbol, ...members });
-const quote = (symbol: string, members: object) => publisher.put(`md.quotes.${symbol}`, { symbol, ...members });
+const book = (symbol: string, members: object) => live.publisher.put(`md.books.${symbol}`, { symbol, ...members });
+const quote = (symbol: string, members: object) => live.publisher.put(`md.quotes.${symbol}`, { symbol, ...members });
 const whole = { bids: [['100', '1'], ['99', '1']], asks: [['101', '1'], ['102', '1']], snapshot: true }; // biome-ignore format: one line
 const isSnapshot = (frame: Frame) => frame.type !== 'stale' && frame.snapshot === true;
 
@@ -53,7 +26,7 @@ describe.each(FORMATS)('in %s', format => {
   it('D1: a change of a book that is refused holds it back, until a whole book comes', async () => {
     const symbol = newSymbol();
     book(symbol, whole);
-    await publisher.settled(gateway);
+    await live.publisher.settled(live.gateway);
     const depth = await open(`/ws/markets/${symbol}`, { depth: '10', format });
     const best = await open(`/ws/markets/${symbol}`, { format });
     await depth.arrived('depth_patch');
@@ -63,7 +36,7 @@ describe.each(FORMATS)('in %s', format => {
     const stale = { type: 'stale', seq: 1, reason: 'refused', since: expect.stringMatching(/^20.*Z$/) };
     expect(await depth.arrived('stale')).toMatchObject([{ ...stale, topic: `depth:${symbol}` }]);
     expect(await best.arrived('stale')).toMatchObject([{ ...stale, topic: `orderbook:${symbol}` }]);
-    await publisher.settled(gateway);
+    await live.publisher.settled(live.gateway);
     expect(heldBy(depth).books.get(symbol)).toEqual({ bids: { 99: '1', 100: '1' }, asks: { 101: '1', 102: '1' } });
     // Whoever comes meanwhile gets the same, and is told the same.
     const late = await open(`/ws/markets/${symbol}`, { depth: '10', format });
@@ -84,7 +57,7 @@ describe.each(FORMATS)('in %s', format => {
   it('D1: what is accepted there is applied: deletes, tiny prices and all', async () => {
     const symbol = newSymbol();
     book(symbol, whole);
-    await publisher.settled(gateway);
+    await live.publisher.settled(live.gateway);
     const depth = await open(`/ws/markets/${symbol}`, { depth: '10', format });
     await depth.arrived('depth_patch');
     book(symbol, { bids: [['100', '0'], ['99', '0'], ['0.0000001', '1E-8'], ['98', '3']] }); // biome-ignore format: one line
@@ -99,13 +72,13 @@ describe.each(FORMATS)('in %s', format => {
   it('D2: a change of a quote that is refused holds it back', async () => {
     const symbol = newSymbol();
     quote(symbol, { current_price: 10, bid: 9, ask: 11 });
-    await publisher.settled(gateway);
+    await live.publisher.settled(live.gateway);
     const client = await open('/ws/quotes', { symbols: symbol, format });
     await client.arrived('quotes_patch');
     quote(symbol, { current_price: 20, bid: 'none', partial: true });
     quote(symbol, { ask: 21, partial: true });
     expect(await client.arrived('stale')).toMatchObject([{ topic: `quotes:${symbol}`, seq: 1, reason: 'refused' }]);
-    await publisher.settled(gateway);
+    await live.publisher.settled(live.gateway);
     expect(heldBy(client).document.quotes[symbol]).toEqual({ symbol, current_price: 10, bid: 9, ask: 11 });
     quote(symbol, { current_price: 20, bid: null, ask: 21 });
     await client.arrived('quotes_patch', 2);
@@ -117,9 +90,9 @@ describe.each(FORMATS)('in %s', format => {
     const symbol = newSymbol();
     const subject = `md.books.${symbol}`;
     const numbered = (seq: number, members: object) =>
-      publisher.put(subject, { symbol, ...members }, 'json', { seq, epoch: 'e' });
+      live.publisher.put(subject, { symbol, ...members }, 'json', { seq, epoch: 'e' });
     numbered(1, whole);
-    await publisher.settled(gateway);
+    await live.publisher.settled(live.gateway);
     const client = await open(`/ws/markets/${symbol}`, { depth: '10', format, class: '100ms' });
     await client.arrived('depth_patch');
     for (let seq = 3; seq <= 20; seq++) numbered(seq, { bids: [['100', String(seq)]] });
@@ -129,14 +102,14 @@ describe.each(FORMATS)('in %s', format => {
     const late = await open(`/ws/markets/${symbol}`, { depth: '10', format });
     await late.arrived('stale');
     expect(heldBy(late).books.get(symbol)?.bids).toEqual({ 99: '1', 100: '1' });
-    expect(await gateway.metric('millrace_topics_stale{reason="publisher_gap"}')).toBe(1);
+    expect(await live.gateway.metric('millrace_topics_stale{reason="publisher_gap"}')).toBe(1);
     numbered(21, { ...whole, bids: [['90', '1']] });
     for (const one of [client, late]) {
       await until(() => one.frames.filter(isSnapshot).length === 2);
       expect(heldBy(one).books.get(symbol)?.bids).toEqual({ 90: '1' });
     }
-    await until(async () => (await gateway.metric('millrace_topics_stale{reason="publisher_gap"}')) === 0);
-    expect(gateway.log()).toContain('topic held back');
+    await until(async () => (await live.gateway.metric('millrace_topics_stale{reason="publisher_gap"}')) === 0);
+    expect(live.gateway.log()).toContain('topic held back');
   });
 
   it('D6: changes that no whole book precedes are told, though there is no document', async () => {
@@ -157,10 +130,10 @@ describe.each(FORMATS)('in %s', format => {
     const symbol = newSymbol();
     const numbered = (seq: number, price: number, partial = false) => {
       const headers = { seq, epoch: 'e' };
-      publisher.put(`md.quotes.${symbol}`, { symbol, current_price: price, partial }, 'json', headers);
+      live.publisher.put(`md.quotes.${symbol}`, { symbol, current_price: price, partial }, 'json', headers);
     };
     for (let seq = 1; seq <= 50; seq++) numbered(seq, seq);
-    await publisher.settled(gateway);
+    await live.publisher.settled(live.gateway);
     const client = await open('/ws/quotes', { symbols: symbol, format });
     await client.arrived('quotes_patch');
     for (let seq = 1; seq <= 5; seq++) numbered(seq, 1000 + seq);
@@ -180,10 +153,10 @@ describe.each(FORMATS)('in %s', format => {
     const symbol = newSymbol();
     const numbered = (seq: number, price: string) => {
       const trade = { symbol, trade_id: seq, price, quantity: '1' };
-      publisher.put(`md.trades.${symbol}`, trade, 'json', { seq, epoch: 'e' });
+      live.publisher.put(`md.trades.${symbol}`, trade, 'json', { seq, epoch: 'e' });
     };
     numbered(1, '1');
-    await publisher.settled(gateway);
+    await live.publisher.settled(live.gateway);
     const client = await open('/ws/trades', { symbols: symbol, format });
     const all = await open('/ws/trades', { format });
     for (let seq = 2; seq <= 7; seq++) numbered(seq, seq > 2 && seq < 7 ? '0x10' : '1');
@@ -213,7 +186,7 @@ it('D9: a book of 7000 levels keeps them all; one that grows beyond the limit is
   const level = (i: number) => [String(10_000_000 - i), '1'];
   const bids = Array.from({ length: 7000 }, (_, i) => level(i));
   book(symbol, { bids, asks: [], snapshot: true });
-  await publisher.settled(gateway);
+  await live.publisher.settled(live.gateway);
   const client = await open(`/ws/markets/${symbol}`, { depth: '100' });
   await client.arrived('depth_patch');
   book(symbol, { bids: bids.slice(0, 4999).map(([price]) => [price, '0']) });
@@ -225,7 +198,7 @@ it('D9: a book of 7000 levels keeps them all; one that grows beyond the limit is
   for (let from = 7000; from < LEVELS_MAX + 5000; from += 6000) book(symbol, { bids: more(from, from + 6000) });
   expect(await client.arrived('stale')).toMatchObject([{ topic: `depth:${symbol}`, reason: 'too_large' }]);
   // Clients are told before the hub learns of it.
-  await until(async () => (await gateway.metric('millrace_feed_rejected_total{reason="too_large"}')) > 0);
+  await until(async () => (await live.gateway.metric('millrace_feed_rejected_total{reason="too_large"}')) > 0);
   const before = client.frames.filter(isSnapshot).length;
   book(symbol, whole);
   await until(() => client.frames.filter(isSnapshot).length > before);

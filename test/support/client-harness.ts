@@ -73,3 +73,15 @@ export async function settled(): Promise<void> {
 afterEach(() => {
   for (const client of clients.splice(0)) client.close();
 });
+
+/** A frame of the best level of `X`. */
+export const bestLevel = (prevSeq: number, seq: number, more: object = {}) => ({
+  type: 'orderbook_update',
+  symbol: 'X',
+  best_bid: String(seq),
+  best_ask: null,
+  epoch: 'e1',
+  prev_seq: prevSeq,
+  seq,
+  ...more,
+});

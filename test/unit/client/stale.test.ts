@@ -1,7 +1,7 @@
 /** D6: topics that the gateway holds back because it lacks a message of their publisher. */
 import { describe, expect, it } from 'vitest';
 import type { Resync, StateChange } from '../../../src/client/index.js';
-import { connected, settled } from '../../support/client-harness.js';
+import { bestLevel, connected, settled } from '../../support/client-harness.js';
 import type { FakeSocket } from '../../support/fake-socket.js';
 import { quotesDelta, quotesSnapshot } from '../../support/market-frames.js';
 
@@ -36,17 +36,6 @@ const book = (seq: number) => ({
     { op: 'add', path: '/bids', value: { '99': '1' } },
     { op: 'add', path: '/asks', value: { '100': '2' } },
   ],
-});
-
-const bestLevel = (prevSeq: number, seq: number, more: object = {}) => ({
-  type: 'orderbook_update',
-  symbol: 'X',
-  best_bid: String(seq),
-  best_ask: null,
-  epoch: 'e1',
-  prev_seq: prevSeq,
-  seq,
-  ...more,
 });
 
 async function following(symbols: readonly string[] = ['AAPL', 'MSFT']) {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Book, Resync, StateChange } from '../../../src/client/index.js';
 import { bookChecksum } from '../../../src/protocol/checksum.js';
-import { connected, settled } from '../../support/client-harness.js';
+import { bestLevel, connected, settled } from '../../support/client-harness.js';
 import { quotesDelta, quotesSnapshot } from '../../support/market-frames.js';
 
 const book = (seq: number, levels: number, checksum?: number) => ({
@@ -30,17 +30,6 @@ const bookDelta = (prevSeq: number, path: string, value: string, checksum: numbe
   seq: prevSeq + 1,
   operations: [{ op: 'add', path, value }],
   checksum,
-});
-
-const bestLevel = (prevSeq: number, seq: number, more: object = {}) => ({
-  type: 'orderbook_update',
-  symbol: 'X',
-  best_bid: String(seq),
-  best_ask: null,
-  epoch: 'e1',
-  prev_seq: prevSeq,
-  seq,
-  ...more,
 });
 
 async function following() {

@@ -4,11 +4,12 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { pack } from 'msgpackr';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { FeedMessage, FeedSink } from '../../../src/feed/feed.js';
+import type { FeedMessage } from '../../../src/feed/feed.js';
 import { Recorder } from '../../../src/feed/recorder.js';
 import { headerLine, messageLine, parseMessageLine } from '../../../src/feed/recording.js';
 import { ReplayFeed, type ReplayFeedOptions } from '../../../src/feed/replay.js';
 import { SimulatorFeed } from '../../../src/feed/simulator/simulator.js';
+import { Collector } from '../../support/collector.js';
 import { FakeClock } from '../../support/fake-clock.js';
 import { until } from '../../support/until.js';
 
@@ -21,19 +22,6 @@ const MESSAGE: FeedMessage = {
   contiguous: false,
   publication: '',
 };
-
-class Collector implements FeedSink {
-  readonly messages: FeedMessage[] = [];
-  readonly statuses: string[] = [];
-
-  message(message: FeedMessage): void {
-    this.messages.push({ ...message, payload: Buffer.from(message.payload) });
-  }
-
-  status(status: string, detail: string): void {
-    this.statuses.push(`${status}: ${detail}`);
-  }
-}
 
 let directory: string;
 let file: string;

@@ -65,6 +65,17 @@ async function interval(): Promise<void> {
   await settle();
 }
 
+/** Alice follows the quote in real time, Carol once a second. */
+async function following(): Promise<{ readonly alice: Client; readonly carol: Client }> {
+  const [alice, carol] = [connect('alice'), connect('carol')];
+  quote(1);
+  await settle();
+  subscribe(alice, 'quotes', { class: 'realtime' });
+  subscribe(carol, 'quotes', { class: '1000ms' });
+  await settle();
+  return { alice, carol };
+}
+
 const updates = ({ frames }: Client) => frames.filter(({ type }) => type === 'quotes_patch');
 const seqs = (client: Client) => updates(client).map(({ seq, seqs: of }) => seq ?? (of as { A?: number }).A);
 
@@ -98,12 +109,7 @@ it('K8: who changes class while a topic is held back is answered, and gets the o
 });
 
 it('K8: who changes to a slow class that is behind gets its next state, and its other subscribers get nothing more for it', async () => {
-  const [alice, carol] = [connect('alice'), connect('carol')];
-  quote(1);
-  await settle();
-  subscribe(alice, 'quotes', { class: 'realtime' });
-  subscribe(carol, 'quotes', { class: '1000ms' });
-  await settle();
+  const { alice, carol } = await following();
   for (let price = 2; price <= 10; price++) {
     quote(price);
     await settle();
@@ -121,12 +127,7 @@ it('K8: who changes to a slow class that is behind gets its next state, and its 
 });
 
 it('K8: it gets its snapshot also where the document changed back, so that the class has nothing to send', async () => {
-  const [alice, carol] = [connect('alice'), connect('carol')];
-  quote(1);
-  await settle();
-  subscribe(alice, 'quotes', { class: 'realtime' });
-  subscribe(carol, 'quotes', { class: '1000ms' });
-  await settle();
+  const { alice, carol } = await following();
   for (const price of [2, 1]) {
     quote(price);
     await settle();
@@ -154,12 +155,7 @@ it('K8: it gets its snapshot also where the document changed back, so that the c
 });
 
 it('K8: who left a topic and comes back in a slower class is not sent what is older than he had', async () => {
-  const [alice, carol] = [connect('alice'), connect('carol')];
-  quote(1);
-  await settle();
-  subscribe(alice, 'quotes', { class: 'realtime' });
-  subscribe(carol, 'quotes', { class: '1000ms' });
-  await settle();
+  const { alice } = await following();
   quote(2);
   await settle();
   gateway.command(alice.socket, { action: 'unsubscribe', stream: 'quotes', symbol: 'A' });

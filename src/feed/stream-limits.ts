@@ -30,8 +30,15 @@ export class StreamLimits {
     const { max_msgs: messagesMax, max_bytes: bytesMax, max_age: ageMaxNanos } = info.config;
     // Half of it: `streamSeq` may be a little older than the message that is looked at.
     if (messagesMax > 0 && 2 * (streamSeq - lastSeq) >= messagesMax) return true;
+    // While a server drops messages, it may count fewer behind the one it delivers than there are: a full stream proves nothing.
+    if (messagesMax > 0 && !this.isBySubject && 2 * this.#heldBy(info, streamSeq) >= messagesMax) return true;
     // How many bytes came behind `lastSeq` is not known; a stream that is half empty has dropped none of them.
     if (bytesMax > 0 && info.state.bytes > bytesMax / 2) return true;
     return ageMaxNanos > 0 && nowMs * NANOS_PER_MS - lastNanos >= ageMaxNanos;
+  }
+
+  /** How many messages it would hold by now if none had left since it was looked at. */
+  #heldBy({ state }: StreamInfo, streamSeq: number): number {
+    return state.messages + Math.max(0, streamSeq - state.last_seq);
   }
 }

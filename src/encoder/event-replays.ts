@@ -104,8 +104,8 @@ export class EventReplays {
   }
 
   /**
-   * All that was missed is sent: what follows in the ring follows it. Or it cannot be had, and the replay counts for
-   * nothing.
+   * Ends the replay: what comes next in the ring continues it. Without all missed messages (`isWhole` is false, or one failed)
+   * the client is told that nothing was recovered.
    */
   end(lane: number, worker: number, request: number, isWhole: boolean): void {
     const replay = this.#replays.get(request);

@@ -105,7 +105,7 @@ export interface Feed {
   start(sink: FeedSink): Promise<void>;
   /**
    * Somebody began (`true`) or ceased (`false`) to want a source, e.g. subject `md.quotes.AAPL`. Resolves once what is
-   * published on it is delivered, or that cannot be had now: the feed then tries again by itself when it reconnects. Undefined
+   * published on it is delivered, or the source is unavailable: the feed then retries when it reconnects. Undefined
    * where it is delivered already. Never rejects.
    */
   interest(subject: string, wanted: boolean): Promise<FeedOutcome> | undefined;

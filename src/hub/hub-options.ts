@@ -23,7 +23,7 @@ export interface HubMessage {
 export interface HubFeed {
   /**
    * Somebody began or ceased to want a subject (`md.trades.*`: the trades of all symbols); resolves once it is followed, or that
-   * cannot be had now. Never rejects.
+   * is unavailable now. Never rejects.
    */
   follow(subject: string, wanted: boolean): Promise<unknown> | undefined;
   /** @see PublicationsOptions.publish */

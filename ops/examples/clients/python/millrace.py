@@ -69,7 +69,7 @@ class Event:
     whole       state   the snapshot that ends `stale`
     message     event   one message, next in the chain
     gap         event   the gateway announces lost messages, `from` to `to`
-    broken      any     something is missing and nobody said so; `Client` sends `resync` for a state topic
+    broken      any     frames are missing without a `gap` or `stale`; `Client` sends `resync` for a state topic
     proven      any     a heartbeat confirms what is held
     recovered   event   the answer to a resume: every missed message follows, in order
     unrecovered event   the answer to a resume: missed messages are lost, the chain begins again

@@ -5,23 +5,20 @@
  *                        ▲                                              │
  *                        └──────────── interest, snapshot requests ─────┘
  */
-import { randomBytes } from 'node:crypto';
-import { fileURLToPath } from 'node:url';
 import { AdminServer } from './admin/server.js';
 import { statsOf } from './admin/stats.js';
 import { CLOSE_PART_MAX_MS, inTime } from './closing.js';
 import type { Config } from './config/environment.js';
 import { reachableHost } from './config/reachable-host.js';
 import { ControlOrders, revokeMessage } from './control-orders.js';
+import { createHub } from './create-hub.js';
 import { createFeed } from './feed/create-feed.js';
-import { type Feed, type FeedSink, type FeedStatus, systemClock } from './feed/feed.js';
-import { feedOfHub } from './feed-of-hub.js';
+import type { Feed, FeedSink, FeedStatus } from './feed/feed.js';
 import { CertificateFiles } from './gateway/certificate-files.js';
 import { WorkerSupervisor } from './gateway/supervisor.js';
-import { PooledEncoderThread } from './hub/encoder-thread.js';
-import { Hub } from './hub/hub.js';
+import type { Hub } from './hub/hub.js';
 import { Loads } from './hub/loads.js';
-import { shardTotals } from './hub/shard-totals.js';
+import { type MainParts, mainStatsOf } from './main-stats.js';
 import { DescriptorWatch } from './observe/descriptors.js';
 import { type Logger, LogSampler } from './observe/log.js';
 import { Metrics } from './observe/metrics.js';
@@ -122,12 +119,21 @@ class GatewayParts implements Gateway {
         host.onFatal();
       },
     });
-    this.#hub = this.#createHub(rings, doorbells);
+    this.#hub = createHub({
+      config,
+      log,
+      sampler: this.#sampler,
+      feed,
+      workers: this.#workers,
+      rings,
+      doorbells,
+      onFault: (what, detail) => this.#fault(what, detail),
+    });
     this.#certificate =
       config.tls === undefined
         ? undefined
         : new CertificateFiles(config.tls, log, () => this.#workers.postAll({ type: 'certificate' }));
-    const metrics = new Metrics({ main: () => this.#mainStats(), workers: () => this.#workerStats() });
+    const metrics = new Metrics({ main: () => mainStatsOf(this.#mainParts()), workers: () => this.#workerStats() });
     this.#admin = new AdminServer({
       host: config.adminHost,
       port: config.adminPort,
@@ -209,44 +215,6 @@ class GatewayParts implements Gateway {
     void this.#certificate?.check('asked to');
   }
 
-  #createHub(rings: readonly SharedArrayBuffer[], doorbells: SharedArrayBuffer): Hub {
-    const config = this.#config;
-    const taskFile = fileURLToPath(new URL('./encoder/task.js', import.meta.url));
-    return new Hub({
-      encoders: config.encoders,
-      workers: config.workers,
-      startEncoder: shard => {
-        const ring = rings[shard] as SharedArrayBuffer;
-        const { batchMax, messageBytesMax } = config;
-        return new PooledEncoderThread(taskFile, { ring, doorbells, batchMax, messageBytesMax });
-      },
-      symbols: config.symbols,
-      epoch: randomBytes(4).toString('hex'),
-      nowMicros: systemClock.monotonicMicros,
-      toWorker: (worker, message) => this.#workers.post(worker, message),
-      feed: feedOfHub(this.#feed, message => this.#hub.message(message)),
-      historyBytes: config.historyBytes,
-      clientSourcesMax: config.limits.clientTopicsMax,
-      symbolsMax: config.limits.symbolsMax,
-      symbolIdleMs: config.limits.symbolIdleMs,
-      ...config.times,
-      isBehind: () => this.#workers.isBehind,
-      onHold: (subject, hold) => {
-        const suppressed = this.#sampler.pass(hold === null ? 'whole' : 'held back');
-        if (suppressed === undefined) return;
-        if (hold === null) this.#log.info({ subject, suppressed }, 'topic is whole again');
-        else
-          this.#log.warn({ subject, reason: hold.reason, suppressed }, 'topic held back: waiting for a whole message');
-      },
-      onRejected: (subject, payload, reason) => {
-        this.#feed.deadLetter(subject, payload, reason);
-        const suppressed = this.#sampler.pass(`rejected ${reason}`);
-        if (suppressed !== undefined) this.#log.warn({ subject, reason, suppressed }, 'invalid message dead-lettered');
-      },
-      onFault: (what, detail) => this.#fault(what, detail),
-    });
-  }
-
   #sink(): FeedSink {
     return {
       message: message => this.#hub.message(message),
@@ -311,7 +279,7 @@ class GatewayParts implements Gateway {
       feed: { name: this.#feed.name, source: this.#feed.stats?.active, status, since },
       encoders,
       workers: await this.#workerStats(),
-      ...this.#mainStats(),
+      ...mainStatsOf(this.#mainParts()),
     });
   }
 
@@ -321,29 +289,15 @@ class GatewayParts implements Gateway {
     return this.#workers.stats();
   }
 
-  #mainStats() {
-    const { shards, counters, sources, holds } = this.#hub;
+  #mainParts(): MainParts {
     return {
-      ...counters,
-      held: holds.current,
-      holdsTotal: holds.counts,
-      sources,
-      ...shardTotals(shards),
-      workerRestarts: this.#workers.restarts,
-      workersListening: this.#workers.listening,
-      descriptorsShort: this.#descriptors.isShort,
-      logLinesLost: this.#host.logLinesLost(),
-      workersHung: this.#workers.hung,
-      workerCrashLoops: this.#workers.crashLoops,
-      encoderCrashLoops: this.#hub.crashLoops,
-      feedLive: this.#feedState.feed !== 'stale',
-      feedSilentMs: this.#hub.silentMs,
-      feedBehind: this.#feed.behind?.() ?? 0,
-      feedHeadersIgnored: this.#feed.headersIgnored ?? 0,
-      feedSources: this.#feed.stats,
-      ...this.#loads.stats,
-      replaysRecovered: this.#hub.replays.recovered,
-      replaysUnrecovered: this.#hub.replays.unrecovered,
+      hub: this.#hub,
+      workers: this.#workers,
+      feed: this.#feed,
+      feedState: this.#feedState.feed,
+      loads: this.#loads,
+      descriptors: this.#descriptors,
+      host: this.#host,
     };
   }
 }

@@ -33,6 +33,7 @@ import { Keepalive } from './keepalive.js';
 import { KnownSymbols } from './known-symbols.js';
 import { LaneChanges } from './lane-changes.js';
 import { LaneTable, type SentCell, sentCellsIn } from './lane-table.js';
+import { Orders } from './orders.js';
 import { Outbox, type Publish } from './outbox.js';
 import { LOOK_INTERVAL_MS, Overload } from './overload.js';
 import { pump } from './pump.js';
@@ -47,8 +48,6 @@ import { MessageRate } from './token-bucket.js';
 import { TopicCommands } from './topic-commands.js';
 import { BEAT_INTERVAL_MS, beat } from './watchdog.js';
 
-/** How long sockets get to take their close frame before the App is closed under them. */
-const CLOSE_GRACE_MS = 500;
 /** How often an App with an old certificate is asked whether anybody is left. */
 const APPS_SWEEP_MS = 1_000;
 
@@ -215,100 +214,31 @@ const server = new GatewayServer(apps, {
   sessions,
   onFault: fault,
 });
-function revoke(message: unknown, atMs: number): void {
-  for (const session of credentials.revoke(message, atMs, sessions) ?? []) {
-    server.end(session, CloseCode.revoked, 'credential revoked');
-  }
-}
-
-let ownPort = data.port;
-let isLeaving = false;
-
-/** Whether this thread listens: not while there are no descriptors for those who would come. */
-async function accept(isAccepting: boolean): Promise<void> {
-  if (!isAccepting) apps.closePort();
-  else if (!isLeaving && !apps.isListening && (await apps.listen(config.host, ownPort)) === undefined) {
-    fault('it cannot listen again', `port ${ownPort} cannot be had`);
-    // The supervisor starts one that tries again.
-    finish(1);
-  }
-}
-
-/** Not a revocation: the id may come back, with another secret or the same. */
-function endIfRemoved(session: Session, apiKeyIds: readonly string[]): void {
-  const { apiKeyId } = session.credential;
-  if (apiKeyId === undefined || !apiKeyIds.includes(apiKeyId)) return;
-  server.end(session, CloseCode.revoked, 'API key removed');
-}
-
-function renewCertificate(): void {
-  try {
-    server.renewCertificate();
-  } catch (cause) {
-    fault('the new certificate cannot be used; the one before stays', cause);
-  }
-}
+const orders = new Orders({
+  apps,
+  config,
+  port: data.port,
+  server,
+  sessions,
+  symbols,
+  eventSymbols,
+  table,
+  subscriptions,
+  rooms,
+  topics,
+  credentials,
+  post,
+  countersNow: () => countersNow?.(),
+  onFault: fault,
+  finish,
+});
 
 apiKeys?.watch(result => {
   if (!result.ok) fault('the file of API keys cannot be used; those known stay', result.error);
-  else for (const session of sessions) endIfRemoved(session, result.removed);
+  else orders.endRemovedKeys(result.removed);
 });
 
-port.on('message', (message: ToWorker) => {
-  switch (message.type) {
-    case 'symbols':
-      symbols.add(message.symbols);
-      break;
-    case 'event_sources':
-      for (const [id, symbol] of message.sources) eventSymbols.set(id, symbol);
-      break;
-    case 'forgotten':
-      symbols.forget(message.symbols);
-      table.forgetSources(message.sources);
-      for (const id of message.sources) eventSymbols.delete(id);
-      break;
-    case 'known':
-      symbols.answer(message.id, message.symbols);
-      break;
-    case 'stats':
-      if (countersNow !== undefined) post({ type: 'stats', id: message.id, stats: countersNow() });
-      break;
-    case 'refused': {
-      const refused = table.asked(message.request);
-      if (refused === undefined) subscriptions.resumptions.refused(message.request);
-      else subscriptions.refused(refused);
-      break;
-    }
-    case 'published':
-      rooms.published(message);
-      break;
-    case 'status':
-      topics.isShedding = message.load === 'shedding';
-      server.feedStatus(message);
-      break;
-    case 'revoke':
-      revoke(message.revocation, message.atMs);
-      break;
-    case 'accept':
-      void accept(message.isAccepting);
-      break;
-    case 'drain':
-      server.drain();
-      break;
-    case 'retire':
-      isLeaving = true;
-      void server.retire(() => post({ type: 'empty' }));
-      break;
-    case 'certificate':
-      renewCertificate();
-      break;
-    case 'close':
-      isLeaving = true;
-      // Who was told to go gets the time to take that in.
-      setTimeout(() => finish(0), server.leave() ? CLOSE_GRACE_MS : 0);
-      break;
-  }
-});
+port.on('message', (message: ToWorker) => orders.receive(message));
 
 setInterval(() => {
   slow.sample();
@@ -338,7 +268,7 @@ if (listening === undefined) {
   post({ type: 'listen_failed', port: data.port });
   finish(1);
 } else {
-  ownPort = listening;
+  orders.ownPort = listening;
   post({ type: 'listening', port: listening });
   const behind = new Int32Array(data.behind);
   await pump({ fanout, slow, laneChanges, table, doorbell, behind, worker, isEnding: () => isEnding });

@@ -143,21 +143,21 @@ describe('README.md', () => {
     return new Map(rows.map(([, name = '', value = '']) => [name, value]));
   }
 
-  /** Names that environment.ts reads, and whether each has a default that means something. */
+  /** Names that the configuration reads, and whether each has a default that means something. */
   function declared(): ReadonlyMap<string, boolean> {
-    const source = ts.createSourceFile(
-      'environment.ts',
-      read('src/config/environment.ts'),
-      ts.ScriptTarget.Latest,
-      true,
-    );
+    const folder = 'src/config/variables';
+    return new Map(readdirSync(join(ROOT, folder)).flatMap(file => [...declaredIn(`${folder}/${file}`)]));
+  }
+
+  function declaredIn(file: string): ReadonlyMap<string, boolean> {
+    const source = ts.createSourceFile(file, read(file), ts.ScriptTarget.Latest, true);
     const names = new Map<string, boolean>();
     const visit = (node: ts.Node): void => {
-      if (ts.isVariableDeclaration(node) && node.name.getText() === 'variables') {
+      if (ts.isVariableDeclaration(node) && node.name.getText().endsWith('Variables')) {
         const shape = node.initializer;
-        if (shape === undefined || !ts.isCallExpression(shape)) throw new Error('variables: not z.object(…)');
+        if (shape === undefined || !ts.isCallExpression(shape)) throw new Error(`${file}: not z.object(…)`);
         const [members] = shape.arguments;
-        if (members === undefined || !ts.isObjectLiteralExpression(members)) throw new Error('variables: no members');
+        if (members === undefined || !ts.isObjectLiteralExpression(members)) throw new Error(`${file}: no members`);
         for (const member of members.properties) {
           const value = /\.default\((.*?)\)$/s.exec(member.getText())?.[1];
           names.set(member.name?.getText() ?? '', value !== undefined && value !== '[]');

@@ -1,0 +1,151 @@
+/** What the main thread tells a gateway thread: news of the hub, answers to its requests, and when to listen and to leave. */
+import type { Config } from '../config/environment.js';
+import { CloseCode } from '../protocol/codes.js';
+import type { FromWorker, ToWorker, WorkerStats } from '../protocol/thread-messages.js';
+import type { Apps } from './apps.js';
+import type { Credentials } from './credentials.js';
+import type { KnownSymbols } from './known-symbols.js';
+import type { LaneTable } from './lane-table.js';
+import type { RoomMessages } from './room-messages.js';
+import type { GatewayServer } from './server.js';
+import type { Session } from './session.js';
+import type { Subscriptions } from './subscriptions.js';
+import type { TopicCommands } from './topic-commands.js';
+
+/** How long sockets get to take their close frame before the App is closed under them. */
+const CLOSE_GRACE_MS = 500;
+
+export interface OrdersParts {
+  readonly apps: Apps;
+  readonly config: Config;
+  /** To listen on; 0 for any free one. */
+  readonly port: number;
+  readonly server: GatewayServer;
+  readonly sessions: ReadonlySet<Session>;
+  readonly symbols: KnownSymbols;
+  /** Symbols of the sources of events, by number. */
+  readonly eventSymbols: Map<number, string>;
+  readonly table: LaneTable;
+  readonly subscriptions: Subscriptions;
+  readonly rooms: RoomMessages;
+  readonly topics: TopicCommands;
+  readonly credentials: Credentials;
+  readonly post: (message: FromWorker) => void;
+  /** Undefined while there is nothing to count. */
+  readonly countersNow: () => WorkerStats | undefined;
+  readonly onFault: (what: string, cause: unknown) => void;
+  /** Ends the thread. */
+  readonly finish: (exitCode: number) => void;
+}
+
+export class Orders {
+  /** That it listens on, once it does. */
+  ownPort: number;
+  readonly #parts: OrdersParts;
+  #isLeaving = false;
+
+  constructor(parts: OrdersParts) {
+    this.#parts = parts;
+    this.ownPort = parts.port;
+  }
+
+  receive(message: ToWorker): void {
+    const { symbols, table, server, topics, rooms, post, countersNow, finish } = this.#parts;
+    switch (message.type) {
+      case 'symbols':
+        symbols.add(message.symbols);
+        break;
+      case 'event_sources':
+        for (const [id, symbol] of message.sources) this.#parts.eventSymbols.set(id, symbol);
+        break;
+      case 'forgotten':
+        symbols.forget(message.symbols);
+        table.forgetSources(message.sources);
+        for (const id of message.sources) this.#parts.eventSymbols.delete(id);
+        break;
+      case 'known':
+        symbols.answer(message.id, message.symbols);
+        break;
+      case 'stats': {
+        const stats = countersNow();
+        if (stats !== undefined) post({ type: 'stats', id: message.id, stats });
+        break;
+      }
+      case 'refused':
+        this.#refused(message.request);
+        break;
+      case 'published':
+        rooms.published(message);
+        break;
+      case 'status':
+        topics.isShedding = message.load === 'shedding';
+        server.feedStatus(message);
+        break;
+      case 'revoke':
+        this.#revoke(message.revocation, message.atMs);
+        break;
+      case 'accept':
+        void this.#accept(message.isAccepting);
+        break;
+      case 'drain':
+        server.drain();
+        break;
+      case 'retire':
+        this.#isLeaving = true;
+        void server.retire(() => post({ type: 'empty' }));
+        break;
+      case 'certificate':
+        this.#renewCertificate();
+        break;
+      case 'close':
+        this.#isLeaving = true;
+        // Who was told to go gets the time to take that in.
+        setTimeout(() => finish(0), server.leave() ? CLOSE_GRACE_MS : 0);
+        break;
+    }
+  }
+
+  /** Not a revocation: an id may come back, with another secret or the same. */
+  endRemovedKeys(apiKeyIds: readonly string[]): void {
+    const { sessions, server } = this.#parts;
+    for (const session of sessions) {
+      const { apiKeyId } = session.credential;
+      if (apiKeyId === undefined || !apiKeyIds.includes(apiKeyId)) continue;
+      server.end(session, CloseCode.revoked, 'API key removed');
+    }
+  }
+
+  #refused(request: number): void {
+    const { table, subscriptions } = this.#parts;
+    const refused = table.asked(request);
+    if (refused === undefined) subscriptions.resumptions.refused(request);
+    else subscriptions.refused(refused);
+  }
+
+  #revoke(message: unknown, atMs: number): void {
+    const { credentials, sessions, server } = this.#parts;
+    for (const session of credentials.revoke(message, atMs, sessions) ?? []) {
+      server.end(session, CloseCode.revoked, 'credential revoked');
+    }
+  }
+
+  /** Whether this thread listens: not while there are no descriptors for those who would come. */
+  async #accept(isAccepting: boolean): Promise<void> {
+    const { apps, config, onFault, finish } = this.#parts;
+    if (!isAccepting) apps.closePort();
+    else if (!this.#isLeaving && !apps.isListening && (await apps.listen(config.host, this.ownPort)) === undefined) {
+      onFault('it cannot listen again', `port ${this.ownPort} cannot be had`);
+      // The supervisor starts one that tries again.
+      finish(1);
+    }
+  }
+
+  #renewCertificate(): void {
+    const { server, onFault } = this.#parts;
+    try {
+      server.renewCertificate();
+    } catch (cause) {
+      onFault('the new certificate cannot be used; the one before stays', cause);
+    }
+  }
+}

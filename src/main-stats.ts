@@ -1,0 +1,46 @@
+/** What the main thread's parts count, put together for metrics and statistics. */
+import type { Feed } from './feed/feed.js';
+import type { WorkerSupervisor } from './gateway/supervisor.js';
+import type { Hub } from './hub/hub.js';
+import type { Loads } from './hub/loads.js';
+import { shardTotals } from './hub/shard-totals.js';
+import type { DescriptorWatch } from './observe/descriptors.js';
+import type { MainStats } from './observe/main-stats.js';
+import type { FeedState } from './protocol/thread-messages.js';
+import type { GatewayHost } from './running-gateway.js';
+
+export interface MainParts {
+  readonly hub: Hub;
+  readonly workers: WorkerSupervisor;
+  readonly feed: Feed;
+  readonly feedState: FeedState;
+  readonly loads: Loads;
+  readonly descriptors: DescriptorWatch;
+  readonly host: GatewayHost;
+}
+
+export function mainStatsOf({ hub, workers, feed, feedState, loads, descriptors, host }: MainParts): MainStats {
+  const { shards, counters, sources, holds } = hub;
+  return {
+    ...counters,
+    held: holds.current,
+    holdsTotal: holds.counts,
+    sources,
+    ...shardTotals(shards),
+    workerRestarts: workers.restarts,
+    workersListening: workers.listening,
+    descriptorsShort: descriptors.isShort,
+    logLinesLost: host.logLinesLost(),
+    workersHung: workers.hung,
+    workerCrashLoops: workers.crashLoops,
+    encoderCrashLoops: hub.crashLoops,
+    feedLive: feedState !== 'stale',
+    feedSilentMs: hub.silentMs,
+    feedBehind: feed.behind?.() ?? 0,
+    feedHeadersIgnored: feed.headersIgnored ?? 0,
+    feedSources: feed.stats,
+    ...loads.stats,
+    replaysRecovered: hub.replays.recovered,
+    replaysUnrecovered: hub.replays.unrecovered,
+  };
+}

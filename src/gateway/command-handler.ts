@@ -1,5 +1,5 @@
 /** Client commands of one worker: each is answered, and answered in the order in which it came. */
-import { type Command, parseCommand } from '../protocol/commands.js';
+import { type Command, type CommandId, isCommandId, parseCommand } from '../protocol/commands.js';
 import { commandUnits } from '../protocol/costs.js';
 import { parseExact } from '../protocol/exact-json.js';
 import { isNestedDeeper } from '../protocol/json-depth.js';
@@ -17,6 +17,8 @@ export const BACKLOG_MAX = 200;
 export const BACKLOG_BYTES_MAX = 2 * 1024 * 1024;
 /** Arrays and objects in each other, in a client's message: what a room message may hold, and a few more. */
 const NESTING_MAX = 16;
+/** Longest command whose id is read although it is refused. */
+const REFUSED_BYTES_MAX = 16 * 1024;
 
 /** Undefined: answered at once. A promise: later commands of the session wait for it. */
 export type Handled = undefined | Promise<void>;
@@ -55,6 +57,14 @@ export class CommandHandler {
     }
     const handled = this.#serve(session, bytes, isBinary);
     if (handled !== undefined) void this.#serveInOrder(session, handled);
+  }
+
+  /** The id of a command that is not executed, so that its sender knows which it was; undefined for a long one. */
+  idOf(session: Session, bytes: ArrayBuffer, isBinary: boolean): CommandId | undefined {
+    if (bytes.byteLength > REFUSED_BYTES_MAX) return undefined;
+    const value = this.#decode(session, bytes, isBinary);
+    if (typeof value !== 'object' || value === null || !('id' in value)) return undefined;
+    return isCommandId(value.id) ? value.id : undefined;
   }
 
   async #serveInOrder(session: Session, first: Promise<void>): Promise<void> {

@@ -294,8 +294,9 @@ export class GatewayServer {
       return;
     }
     const { messagesPerSecondMax } = config.limits;
-    if (isInRate === 'accepted') answers.rateLimited(session, undefined, 'the budget is used up', waitMs);
-    else answers.rateLimited(session, undefined, `at most ${messagesPerSecondMax} a second`, RATE_RETRY_MS);
+    const id = commands.idOf(session, bytes, isBinary);
+    if (isInRate === 'accepted') answers.rateLimited(session, id, 'the budget is used up', waitMs);
+    else answers.rateLimited(session, id, `at most ${messagesPerSecondMax} a second`, RATE_RETRY_MS);
   }
 
   /** A part of them in each turn of the loop. */

@@ -101,7 +101,7 @@ describe('J2 R41 a client pays for what it makes the gateway do', () => {
       expect(sent).toBeLessThan(500);
     }
     const [refused] = errors(client);
-    expect(refused).toMatchObject({ type: 'error', code: 'rate_limited' });
+    expect(refused).toMatchObject({ type: 'error', id: sent, code: 'rate_limited' });
     const waitMs = refused?.retry_after_ms as number;
     expect(waitMs).toBeGreaterThan(0);
     expect(waitMs).toBeLessThan(5_000);

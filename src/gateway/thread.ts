@@ -115,11 +115,17 @@ const table = new LaneTable(rings.length, tell, sentCell);
 const publish: Publish = (topic, bytes, isBinary, compress) => apps.publish(topic, bytes, isBinary, compress);
 const outbox = new Outbox(publish, () => wallClock.nowMicros(), sentCell, config.compression);
 const losses = new EventLosses(outbox, source => eventSymbols.get(source));
+/** Has the pump take a turn, whether there is something in the rings or not. */
+const wake = () => {
+  Atomics.add(doorbell, worker, 1);
+  Atomics.notify(doorbell, worker);
+};
 const subscriptions = new Subscriptions({
   table,
   outbox,
   losses,
   turn: turnNumber,
+  wake,
   bufferedBytesMax: config.limits.backpressureBytesMax * REPLAY_SHARE,
 });
 const slow = new SlowConsumers({
@@ -175,11 +181,6 @@ const budgets = new WorkBudgets({
 });
 const answers = new Answers(outbox);
 const rooms = new RoomMessages(answers, post);
-/** Has the pump take a turn, whether there is something in the rings or not. */
-const wake = () => {
-  Atomics.add(doorbell, worker, 1);
-  Atomics.notify(doorbell, worker);
-};
 const laneChanges = new LaneChanges({ table, subscriptions, losses, nowMs: () => performance.now(), wake });
 const topics = new TopicCommands({ subscriptions, symbols, answers, subscriptionsMax });
 const commands = new CommandHandler({
@@ -253,6 +254,7 @@ port.on('message', (message: ToWorker) => orders.receive(message));
 
 setInterval(() => {
   slow.sample();
+  table.requests.look();
   if (laneChanges.hasPending) wake();
 }, SAMPLE_INTERVAL_MS).unref();
 const beats = new Int32Array(data.beats);
@@ -283,5 +285,6 @@ if (listening === undefined) {
   orders.ownPort = listening;
   post({ type: 'listening', port: listening });
   const behind = new Int32Array(data.behind);
-  await pump({ fanout, slow, laneChanges, table, doorbell, behind, worker, isEnding: () => isEnding });
+  const { deliveries } = subscriptions;
+  await pump({ fanout, slow, laneChanges, deliveries, table, doorbell, behind, worker, isEnding: () => isEnding });
 }

@@ -79,7 +79,7 @@ export class TopicCommands {
     if (target === undefined) return undefined;
     if (target.names.length > this.#subscriptionsMax) return this.#tooMany(session, command.id);
     const topics = target.names.map(name => topicOf(target.stream, name));
-    const missing = topics.filter(topic => !this.#subscriptions.resync(session, topic));
+    const missing = this.#subscriptions.resync(session, topics);
     if (missing.length > 0) this.#fail(session, command.id, 'not_subscribed', `not subscribed: ${shorten(missing)}`);
     return undefined;
   }
@@ -127,7 +127,8 @@ export class TopicCommands {
     this.#subscriptions.subscribe(session, wanted);
     // Who is told that nothing was recovered is promised a snapshot.
     if (command.since === undefined) return;
-    for (const { stream, symbol } of present) this.#subscriptions.resync(session, topicOf(stream, symbol));
+    const topics = present.map(({ stream, symbol }) => topicOf(stream, symbol));
+    this.#subscriptions.resync(session, topics);
   }
 
   #resume(subscribing: Subscribing, wanted: readonly Wanted[], since: TopicPosition, refuse: () => void): Handled {

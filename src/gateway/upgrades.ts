@@ -127,7 +127,7 @@ export class Upgrades {
     for (const { stream } of wanted) budgets.charge(session, topicUnits(stream, 1));
     const live: Promise<boolean>[] = [];
     for (const { stream, symbol, lane } of wanted) {
-      const entry = table.acquire(stream, symbol, lane, session.tier);
+      const entry = table.acquire(stream, symbol, lane, session);
       lanes.push(entry);
       if (!entry.isState && entry.source < 0) live.push(new Promise(resolve => entry.whenLive.push(resolve)));
     }

@@ -1,5 +1,6 @@
 /** What gateway workers and the main thread say to each other besides market data. */
 import type { ErrorCode } from './codes.js';
+import type { Tier } from './lanes.js';
 import type { Load } from './load.js';
 
 /** Worker → main: changes of interest, in order. Numbers are those of the source's name. */
@@ -22,6 +23,8 @@ export type InterestChange =
       readonly op: 'replay';
       readonly source: string;
       readonly lane: number;
+      /** Whose: institutional clients come first. */
+      readonly tier: Tier;
       readonly request: number;
       readonly since: { readonly epoch: string; readonly seq: number };
     };

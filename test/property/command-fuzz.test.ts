@@ -78,6 +78,7 @@ class Worker {
       losses,
       turn: { current: 1 },
       bufferedBytesMax,
+      wake: () => {},
     });
     const post = (message: FromWorker) => this.#asked.push(message);
     this.#symbols = new KnownSymbols(['A', 'B', 'C', 'BTC/USDT', 'S*'], post);
@@ -145,19 +146,23 @@ class Worker {
       }
     }
     this.#changes.settle();
+    this.#subscriptions.deliveries.turn();
   }
 
   #answer(change: InterestChange): void {
     if (change.op === 'unwant') return;
     if (change.op === 'replay') {
       const { resumptions } = this.#subscriptions;
-      const subscription = resumptions.asked(change.request);
+      const replay = resumptions.asked(change.request);
       const isRecovered = change.since.epoch === 'e' && change.since.seq >= 0 && change.since.seq <= 1;
-      if (subscription !== undefined) resumptions.ended(subscription, isRecovered, { epoch: 'e', seq: 1 }, 7);
+      if (replay !== undefined) resumptions.ended(replay, isRecovered, { epoch: 'e', seq: 1 }, 7);
       return;
     }
     const entry = this.#table.asked(change.request);
-    if (entry === undefined) return;
+    if (entry === undefined) {
+      this.#table.requests.settled(change.request);
+      return;
+    }
     const source = this.#sources.get(entry.sourceName) ?? this.#sources.size + 1;
     this.#sources.set(entry.sourceName, source);
     entry.seqs.reach(source, 1, 7, 'e');

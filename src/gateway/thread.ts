@@ -120,6 +120,12 @@ const wake = () => {
   Atomics.add(doorbell, worker, 1);
   Atomics.notify(doorbell, worker);
 };
+const budgets = new WorkBudgets({
+  unitsPerSecond: config.limits.workUnitsPerSecond,
+  debts: data.debts.table,
+  seed: data.debts.seed,
+  nowMicros: monotonicMicros,
+});
 const subscriptions = new Subscriptions({
   table,
   outbox,
@@ -127,6 +133,7 @@ const subscriptions = new Subscriptions({
   turn: turnNumber,
   wake,
   bufferedBytesMax: config.limits.backpressureBytesMax * REPLAY_SHARE,
+  charge: (session, units) => budgets.charge(session, units),
 });
 const slow = new SlowConsumers({
   subscriptions,
@@ -173,12 +180,6 @@ const keepalive = new Keepalive<Session>({
   },
 });
 const messageRate = new MessageRate(messagesPerSecondMax);
-const budgets = new WorkBudgets({
-  unitsPerSecond: config.limits.workUnitsPerSecond,
-  debts: data.debts.table,
-  seed: data.debts.seed,
-  nowMicros: monotonicMicros,
-});
 const answers = new Answers(outbox);
 const rooms = new RoomMessages(answers, post);
 const laneChanges = new LaneChanges({ table, subscriptions, losses, nowMs: () => performance.now(), wake });

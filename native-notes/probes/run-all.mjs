@@ -30,6 +30,7 @@ const PROBES = {
   'idle-timeout': 'deterministic',
   'payload-views': 'deterministic',
   'hung-thread': 'deterministic',
+  'interrupted-turn': 'deterministic',
   'thread-exit': 'deterministic',
   acceptor: 'deterministic',
   'certificate-swap': 'deterministic',

@@ -14,6 +14,7 @@ import type { Fanout } from './fanout.js';
 import type { Keepalive } from './keepalive.js';
 import type { LaneTable } from './lane-table.js';
 import type { Outbox } from './outbox.js';
+import type { LongTurn, ServedTurns } from './served-turns.js';
 import type { Session, Socket, SocketData } from './session.js';
 import type { SlowConsumers } from './slow-consumers.js';
 import type { Subscriptions } from './subscriptions.js';
@@ -78,6 +79,7 @@ export interface ServerParts {
   readonly messageRate: MessageRate;
   readonly keepalive: Keepalive<Session>;
   readonly answers: Answers;
+  readonly turns: ServedTurns;
   /** Open sessions; filled here. */
   readonly sessions: Set<Session>;
   readonly onFault: (what: string, cause: unknown) => void;
@@ -193,6 +195,14 @@ export class GatewayServer {
     if (!isFirst || !isAllWell(status)) this.#tell([...this.#parts.sessions], status);
   }
 
+  /** Work for a session took too long: it is closed, with what waits of its commands. */
+  endLong({ session }: LongTurn): void {
+    if (session === undefined) return;
+    session.backlog.length = 0;
+    session.backlogBytes = 0;
+    this.end(session, CloseCode.rateLimited, 'took too long');
+  }
+
   /** Begins the close handshake. */
   end(session: Session, code: CloseCode, reason: string): void {
     if (session.socket === undefined) return;
@@ -202,6 +212,7 @@ export class GatewayServer {
   }
 
   #route(served: ServedApp): void {
+    const { turns } = this.#parts;
     served.app
       .ws<SocketData>('/*', {
         maxPayloadLength: UWS_PAYLOAD_BYTES_MAX,
@@ -209,9 +220,21 @@ export class GatewayServer {
         idleTimeout: uwsIdleSeconds(this.#parts.config.times),
         sendPingsAutomatically: false,
         compression: this.#parts.config.compression ? SHARED_COMPRESSOR : NO_COMPRESSION,
-        upgrade: (response, request, context) => this.#upgrades.upgrade(response, request, context),
-        open: socket => this.#open(served, socket),
-        message: (socket, bytes, isBinary) => this.#message(socket, bytes, isBinary),
+        upgrade: (response, request, context) => {
+          turns.begin(undefined, 'upgrade', false);
+          this.#upgrades.upgrade(response, request, context);
+          turns.end();
+        },
+        open: socket => {
+          turns.begin(socket.getUserData().session, 'open', false);
+          this.#open(served, socket);
+          turns.end();
+        },
+        message: (socket, bytes, isBinary) => {
+          turns.begin(socket.getUserData().session, 'message');
+          this.#message(socket, bytes, isBinary);
+          turns.end();
+        },
         // Nothing but flags may be touched in here.
         dropped: socket => {
           const { session } = socket.getUserData();
@@ -219,8 +242,16 @@ export class GatewayServer {
           setImmediate(() => this.#parts.slow.settle());
         },
         pong: socket => this.#parts.keepalive.ponged(socket.getUserData().session),
-        drain: socket => this.#parts.slow.drained(socket.getUserData().session),
-        close: socket => this.#close(served, socket),
+        drain: socket => {
+          turns.begin(socket.getUserData().session, 'drain');
+          this.#parts.slow.drained(socket.getUserData().session);
+          turns.end();
+        },
+        close: socket => {
+          turns.begin(socket.getUserData().session, 'close', false);
+          this.#close(served, socket);
+          turns.end();
+        },
       })
       .any('/*', (response, request) => {
         this.#upgrades.refusePlain(response, request.getUrl());

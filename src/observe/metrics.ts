@@ -72,6 +72,10 @@ export class Metrics {
     for (const [thread, count] of Object.entries(hung)) {
       this.#count('millrace_threads_hung_total', 'Threads ended for making no progress', count, { thread });
     }
+    this.#set('millrace_workers_stuck', 'Gateway workers that hang where they cannot be ended', main.workersStuck);
+    for (const [outcome, count] of Object.entries(main.longWork)) {
+      this.#count('millrace_long_work_total', 'Work for one connection that took too long', count, { outcome });
+    }
     const crashLoops = { worker: main.workerCrashLoops, encoder: main.encoderCrashLoops };
     for (const [thread, n] of Object.entries(crashLoops)) {
       this.#set('millrace_crash_loops', 'Threads that keep dying', n, { thread });

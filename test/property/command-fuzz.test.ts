@@ -105,6 +105,7 @@ class Worker {
         onRenewed: () => {},
       }),
       answers,
+      turns: { action: '', later: (session, serve) => queueMicrotask(() => serve(session)) },
       onFault: (what, cause) => this.faults.push(`${what}: ${cause instanceof Error ? cause.stack : cause}`),
     });
   }
@@ -181,7 +182,7 @@ function newLimits(): ConnectionLimits {
     addresses: createSharedCounts(1, 1024, seed),
     users: createSharedCounts(1, 1024, seed),
     attempts: createAttemptRates(1, seed),
-    beats: new SharedArrayBuffer(4),
+    turns: new SharedArrayBuffer(4),
     failures: createFailedCredentials(1, seed),
   });
 }

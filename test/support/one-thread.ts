@@ -134,6 +134,7 @@ export class OneThreadGateway {
       // Nobody sends `auth` here.
       renewals: undefined as unknown as Renewals,
       answers,
+      turns: { action: '', later: (session, serve) => queueMicrotask(() => serve(session)) },
       onFault: (what, cause) => this.faults.push(`${what}: ${cause}`),
     });
     this.#uws.onDropped = socket => this.#slow.dropped(socket.session, this.#fanout.turn);

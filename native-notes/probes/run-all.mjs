@@ -31,6 +31,7 @@ const PROBES = {
   'payload-views': 'deterministic',
   'hung-thread': 'deterministic',
   'interrupted-turn': 'deterministic',
+  'stuck-listener': 'statistical',
   'thread-exit': 'deterministic',
   acceptor: 'deterministic',
   'certificate-swap': 'deterministic',

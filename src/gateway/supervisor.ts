@@ -107,6 +107,8 @@ export class WorkerSupervisor {
     this.#watch = new ThreadWatch({
       workers,
       ...options.config.times,
+      reliefFile: new URL('./relief.js', options.threadFile),
+      port: () => this.#port,
       onHung: (worker, reason) => this.#hung(worker, reason),
       onStuck: (worker, reason) => this.#stuck(worker, reason),
       onFault: options.onFault,

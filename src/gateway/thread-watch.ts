@@ -1,7 +1,8 @@
 /** The main thread's care for gateway threads that make no progress: it stops the work, else ends the thread, else says that it is stuck. */
-import type { Worker } from 'node:worker_threads';
+import { Worker } from 'node:worker_threads';
 import { endHungThread } from './hung-thread.js';
 import { interrupt } from './interruption.js';
+import type { ReliefData, ReliefReport } from './relief.js';
 import { ThreadInspector } from './thread-inspector.js';
 import { BEAT_INTERVAL_MS, Cell, createTurnRows, turnRow, Watchdog } from './watchdog.js';
 
@@ -12,6 +13,10 @@ export interface ThreadWatchOptions {
   readonly workers: number;
   readonly busyAfterMs: number;
   readonly hungAfterMs: number;
+  /** The compiled relief.ts. */
+  readonly reliefFile: URL;
+  /** That the threads listen on. */
+  readonly port: () => number;
   /** The thread makes no progress and is being ended. */
   readonly onHung: (worker: number, reason: string) => void;
   /** It cannot be ended now. Once it can, it ends after all. */
@@ -19,6 +24,10 @@ export interface ThreadWatchOptions {
   /** Its work could not be stopped; it is tried again until the thread counts as hung. */
   readonly onFault: (worker: number, detail: string) => void;
 }
+
+/** Each stays until the process ends (relief.ts). */
+const RELIEFS_MAX = 16;
+const RELIEF_MEMORY = { maxYoungGenerationSizeMb: 1, maxOldGenerationSizeMb: 32 };
 
 interface Watched {
   readonly thread: Worker;
@@ -34,6 +43,7 @@ export class ThreadWatch {
   readonly #options: ThreadWatchOptions;
   readonly #watched = new Map<number, Watched>();
   readonly #checking: NodeJS.Timeout;
+  #reliefs = 0;
 
   constructor(options: ThreadWatchOptions) {
     this.#options = options;
@@ -92,17 +102,43 @@ export class ThreadWatch {
     const serving = at[1] === 0 ? '' : `, at work for connection ${session}`;
     const reason = `hung: no turn of its event loop for ${this.#options.hungAfterMs} ms${serving}`;
     this.#options.onHung(worker, reason);
+    const stuck = (detail: string) => {
+      this.#options.onStuck(worker, `${reason}; ${detail}`);
+      this.#relieve(worker);
+    };
     const timer = setTimeout(
-      () => this.#options.onStuck(worker, `${reason}; no answer within ${ANSWER_TIMEOUT_MS} ms: it is in native code`),
+      () => stuck(`no answer within ${ANSWER_TIMEOUT_MS} ms: it is in native code`),
       ANSWER_TIMEOUT_MS,
     );
     try {
       await endHungThread(thread);
     } catch (cause) {
-      this.#options.onStuck(worker, `${reason}; it cannot be ended: ${messageOf(cause)}`);
+      stuck(`it cannot be ended: ${messageOf(cause)}`);
     } finally {
       clearTimeout(timer);
     }
+  }
+
+  /** Newcomers that the kernel hands to a stuck thread are answered by another. */
+  #relieve(worker: number): void {
+    const unrelieved = (why: string) =>
+      this.#options.onFault(worker, `new connections that are handed to it wait for ever: ${why}`);
+    if (this.#reliefs === RELIEFS_MAX) {
+      unrelieved(`${RELIEFS_MAX} threads were relieved since the start`);
+      return;
+    }
+    this.#reliefs++;
+    const workerData: ReliefData = { rows: this.rows, worker, port: this.#options.port() };
+    const relief = new Worker(this.#options.reliefFile, {
+      workerData,
+      name: `relief-${worker}`,
+      resourceLimits: RELIEF_MEMORY,
+    });
+    relief.on('message', (report: ReliefReport) => {
+      if (!report.isServing) unrelieved(report.reason);
+    });
+    relief.on('error', cause => unrelieved(messageOf(cause)));
+    relief.unref();
   }
 }
 

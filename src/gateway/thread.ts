@@ -34,6 +34,7 @@ import { Keepalive } from './keepalive.js';
 import { KnownSymbols } from './known-symbols.js';
 import { LaneChanges } from './lane-changes.js';
 import { LaneTable, type SentCell, sentCellsIn } from './lane-table.js';
+import { notingListener } from './listening-socket.js';
 import { Orders } from './orders.js';
 import { Outbox, type Publish } from './outbox.js';
 import { LOOK_INTERVAL_MS, Overload } from './overload.js';
@@ -225,8 +226,10 @@ const server = new GatewayServer(apps, {
   sessions,
   onFault: fault,
 });
+const listen = (on: number) => notingListener(row, () => apps.listen(config.host, on));
 const orders = new Orders({
   apps,
+  listen,
   config,
   port: data.port,
   server,
@@ -273,7 +276,7 @@ setInterval(() => overload.look(fanout.counters), LOOK_INTERVAL_MS).unref();
 const heartbeats = new Heartbeats(table, outbox, config.times.heartbeatIntervalMs, monotonicMicros);
 setInterval(() => heartbeats.sweep(), heartbeats.sweepIntervalMs).unref();
 
-const listening = await apps.listen(config.host, data.port);
+const listening = await listen(data.port);
 if (listening === undefined) {
   post({ type: 'listen_failed', port: data.port });
   finish(1);

@@ -18,6 +18,9 @@ export const Cell = {
   blamed: 3,
   /** The interruption of that work (interruption.ts). */
   interruption: 4,
+  /** Its listening socket's descriptor and inode (listening-socket.ts); no inode: not known. */
+  listener: 5,
+  listenerInode: 6,
 } as const;
 const ROW_CELLS = 16;
 

@@ -1,10 +1,13 @@
 /** Gateway threads that are too long at one thing, under load: who loses what, and who is served on. */
 import { afterEach, describe, expect, it } from 'vitest';
-import type { TestClient } from '../support/client.js';
+import { type Refused, refusedUpgrade, type TestClient } from '../support/client.js';
+import { testToken } from '../support/gateway.js';
 import { MovingMarket } from '../support/moving-market.js';
 import { until } from '../support/until.js';
 
 const CLIENTS = 12;
+/** So many that a thread which has half of them has some, but for once in a million times. */
+const NEWCOMERS = 20;
 const NOTICED_TIMEOUT_MS = 10_000;
 const STUCK_SAMPLE = 'millrace_workers_stuck';
 /** Long enough that nothing counts as hung where a test is about busy threads. */
@@ -25,6 +28,16 @@ const logged = (message: string) => logLines().filter(({ msg }) => String(msg).i
 const closedBy = (client: TestClient, code: number) =>
   until(() => client.closed?.code === code, NOTICED_TIMEOUT_MS, `a client is closed with ${code}`);
 
+/** How an upgrade is answered; undefined: it is accepted, and the connection is closed again. */
+async function refusal(url: string): Promise<Refused | undefined> {
+  try {
+    return await refusedUpgrade(url);
+  } catch (error) {
+    if (error instanceof Error && error.message.startsWith('accepted')) return undefined;
+    throw error;
+  }
+}
+
 /** All threads are the same as at the start. */
 async function expectNoThreadReplaced(): Promise<void> {
   expect(await market.gateway.metric('millrace_worker_restarts_total')).toBe(0);
@@ -42,7 +55,7 @@ describe('J1 R47 R40a a thread that is busy with one client', () => {
         culprit.send({ action: 'ping', fault });
         await closedBy(culprit, 4029);
         await market.reaches(clients);
-        expect(logged('took too long')).toHaveLength(time);
+        await until(() => logged('took too long').length === time);
       }
       expect(logged('took too long')[0]).toMatchObject({
         worker: 0,
@@ -71,6 +84,7 @@ describe('J1 R47 R40a a thread that is busy with one client', () => {
     for (let i = 0; i < 5; i++) culprit.send({ action: 'ping', fault: 'hang' });
     await closedBy(culprit, 4029);
     await market.reaches(clients);
+    await until(() => logged('took too long').length > 0);
     expect(logged('took too long').map(({ action }) => action)).toEqual(['queued']);
     await expectNoThreadReplaced();
     await market.settle(clients);
@@ -82,7 +96,7 @@ describe('J1 R47 R40a a thread that is busy with one client', () => {
     const culprit = await market.connectOne();
     culprit.send({ action: 'ping', fault: 'slow' });
     await closedBy(culprit, 4029);
-    expect(logged('took too long')).toHaveLength(1);
+    await until(() => logged('took too long').length === 1);
     await expectNoThreadReplaced();
     await market.settle(clients);
   });
@@ -102,6 +116,17 @@ describe('J1 R47 a thread that is stuck in native code', () => {
       await until(() => clients.some(client => Number(client.ofType('trade_executed').at(-1)?.trade_id) > before));
     };
     await moving();
+    // New connections that are handed to it get an answer: come again.
+    const token = await testToken();
+    const url = `${market.gateway.url}/ws/quotes?symbols=A&token=${token}`;
+    const outcomes = await Promise.all(Array.from({ length: NEWCOMERS }, () => refusal(url)));
+    const refused = outcomes.filter(outcome => outcome !== undefined);
+    expect(refused.length).toBeGreaterThan(0);
+    expect(refused.length).toBeLessThan(NEWCOMERS);
+    for (const answer of refused) {
+      expect(answer).toMatchObject({ status: 503, body: { error: { code: 'unavailable' } } });
+      expect(answer.headers['retry-after']).toBe('1');
+    }
     // Its clients hold no places any more.
     expect(await market.gateway.metric('millrace_connections_open')).toBeLessThan(CLIENTS);
     await market.release();

@@ -151,7 +151,7 @@ class GatewayParts implements Gateway {
   }
 
   get mustBeKilled(): boolean {
-    return this.#workers.stuck > 0;
+    return this.#workers.stuck > 0 || this.#hub.shards.some(shard => shard.watch.isStuck);
   }
 
   get adminUrl(): string {
@@ -279,6 +279,7 @@ class GatewayParts implements Gateway {
     if (this.#workers.listening < this.#config.workers) missing.push('workers');
     if (this.#descriptors.isShort) missing.push('descriptors');
     if (this.#workers.stuck > 0) missing.push('workers_stuck');
+    if (this.#hub.shards.some(shard => shard.watch.isStuck)) missing.push('encoders_stuck');
     if (this.#workers.crashLoops > 0) missing.push('workers_stable');
     if (this.#hub.crashLoops > 0) missing.push('encoders_stable');
     return missing;

@@ -33,6 +33,7 @@ export interface MainStats {
   readonly workersHung: number;
   /** Hung where they cannot be ended. */
   readonly workersStuck: number;
+  readonly encodersStuck: number;
   /** Work for one session that took too long: came to its end, or was stopped. */
   readonly longWork: { readonly ended: number; readonly stopped: number };
   readonly encodersHung: number;

@@ -9,7 +9,8 @@ const CLIENTS = 12;
 /** So many that a thread which has half of them has some, but for once in a million times. */
 const NEWCOMERS = 20;
 const NOTICED_TIMEOUT_MS = 10_000;
-const STUCK_SAMPLE = 'millrace_workers_stuck';
+const STUCK_SAMPLE = 'millrace_threads_stuck{thread="worker"}';
+const STUCK_ENCODER_SAMPLE = 'millrace_threads_stuck{thread="encoder"}';
 /** Long enough that nothing counts as hung where a test is about busy threads. */
 const NEVER_HUNG = { THREAD_HUNG_AFTER: '60s' };
 
@@ -146,7 +147,8 @@ describe('J1 R47 a thread that is stuck in native code', () => {
     await until(async () => (await market.gateway.metric(STUCK_SAMPLE)) === 1, NOTICED_TIMEOUT_MS);
     const open = await market.gateway.metric('millrace_connections_open');
     // By SIGKILL in the end: an orderly exit would wait for the stuck thread.
-    expect(await market.gateway.stop()).toBeNull();
+    process.kill(market.gateway.pid, 'SIGTERM');
+    expect(await market.gateway.exited).toBeNull();
     expect(logLines().at(-1)).toMatchObject({ msg: 'closed' });
     await until(() => clients.every(client => client.closed !== undefined));
     expect(clients.filter(client => client.closed?.code === 1001)).toHaveLength(open);
@@ -163,5 +165,31 @@ describe('J1 R47 a thread that is stuck in native code', () => {
       reason: expect.stringMatching(/^no gateway worker can serve: .*at work for connection \d+; .*native code/),
     });
     await until(() => clients.every(client => client.closed !== undefined));
+  });
+});
+
+describe('R47 an encoder that is stuck in native code', () => {
+  it('R47 is said to be, and is replaced when it comes back; clients stay, and what is lost is announced', async () => {
+    market = await MovingMarket.open();
+    const clients = await market.connect(CLIENTS);
+    await market.fail('encoder', 'stuck');
+    await until(async () => (await market.gateway.metric(STUCK_ENCODER_SAMPLE)) === 1, NOTICED_TIMEOUT_MS);
+    expect((await market.ready()).missing).toContain('encoders_stuck');
+    expect(logged('fault')).toMatchObject([{ what: 'encoder 0 is stuck' }]);
+    await market.release();
+    await until(async () => (await market.ready()).status === 200, NOTICED_TIMEOUT_MS);
+    expect(await market.gateway.metric(STUCK_ENCODER_SAMPLE)).toBe(0);
+    await market.settle(clients);
+  });
+
+  it('R47 does not keep the process from ending', async () => {
+    market = await MovingMarket.open();
+    const clients = await market.connect(CLIENTS);
+    await market.fail('encoder', 'stuck');
+    await until(async () => (await market.gateway.metric(STUCK_ENCODER_SAMPLE)) === 1, NOTICED_TIMEOUT_MS);
+    process.kill(market.gateway.pid, 'SIGTERM');
+    expect(await market.gateway.exited).toBeNull();
+    await until(() => clients.every(client => client.closed?.code === 1001));
+    expect(logLines().at(-1)).toMatchObject({ reason: 'drained' });
   });
 });

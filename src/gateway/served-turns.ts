@@ -2,11 +2,12 @@
  * Which session a gateway thread works for, so that work that takes too long costs its own session and no other. What it says
  * in shared memory, the main thread's watchdog reads.
  */
+import type { WebSocketBehavior } from 'uWebSockets.js';
 import { createHash } from 'node:crypto';
 import { MessageChannel } from 'node:worker_threads';
 import type { LongWork } from '../protocol/thread-messages.js';
 import { awaitOrder, refuseOrder } from './interruption.js';
-import type { Session } from './session.js';
+import type { Session, SocketData } from './session.js';
 import { Cell } from './watchdog.js';
 
 /** Work that took too long. */
@@ -126,4 +127,40 @@ export class ServedTurns {
     next.serve(next.session);
     this.end();
   }
+}
+
+type Handlers = Required<Pick<WebSocketBehavior<SocketData>, 'upgrade' | 'open' | 'message' | 'drain' | 'close'>>;
+
+/**
+ * The same handlers of uWS's, each call of which is work for its session. What opens or closes a connection is never stopped: places
+ * and interest would be counted wrong for good, and uWS does not survive it in `close`.
+ */
+export function asWork(turns: ServedTurns, handlers: Handlers): Handlers {
+  return {
+    upgrade: (response, request, context) => {
+      turns.begin(undefined, 'upgrade', false);
+      handlers.upgrade(response, request, context);
+      turns.end();
+    },
+    open: socket => {
+      turns.begin(socket.getUserData().session, 'open', false);
+      void handlers.open(socket);
+      turns.end();
+    },
+    message: (socket, bytes, isBinary) => {
+      turns.begin(socket.getUserData().session, 'message');
+      void handlers.message(socket, bytes, isBinary);
+      turns.end();
+    },
+    drain: socket => {
+      turns.begin(socket.getUserData().session, 'drain');
+      handlers.drain(socket);
+      turns.end();
+    },
+    close: (socket, code, reason) => {
+      turns.begin(socket.getUserData().session, 'close', false);
+      handlers.close(socket, code, reason);
+      turns.end();
+    },
+  };
 }

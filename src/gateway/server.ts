@@ -2,6 +2,7 @@
 import type { Config } from '../config/environment.js';
 import type { TimesConfig } from '../config/limits.js';
 import { CloseCode } from '../protocol/codes.js';
+import { readUnits } from '../protocol/costs.js';
 import type { Load } from '../protocol/load.js';
 import type { FeedState } from '../protocol/thread-messages.js';
 import type { Admissions } from './admission.js';
@@ -13,8 +14,10 @@ import { Departures } from './departures.js';
 import type { Fanout } from './fanout.js';
 import type { Keepalive } from './keepalive.js';
 import type { LaneTable } from './lane-table.js';
+import { LARGE_REFUSED, mayBeTaken } from './limits/large-messages.js';
+import type { WorkBudgets } from './limits/work-budgets.js';
 import type { Outbox } from './outbox.js';
-import type { LongTurn, ServedTurns } from './served-turns.js';
+import { asWork, type LongTurn, type ServedTurns } from './served-turns.js';
 import type { Session, Socket, SocketData } from './session.js';
 import type { SlowConsumers } from './slow-consumers.js';
 import type { Subscriptions } from './subscriptions.js';
@@ -49,6 +52,8 @@ const UWS_IDLE_SECONDS = { min: 8, max: 960, beyondOurs: 30 };
 const TOLD_AT_ONCE_MAX = 1_000;
 /** How often clients are sent away while the gateway drains. */
 const DEPARTURE_INTERVAL_MS = 20;
+/** When a client that sends too fast may send again: its tokens come back within a second. */
+const RATE_RETRY_MS = 1_000;
 /** How long a socket that was accepted before the port was left gets to say what it wants. */
 const UNDECIDED_MAX_MS = 2_000;
 
@@ -77,6 +82,7 @@ export interface ServerParts {
   readonly outbox: Outbox;
   readonly limits: ConnectionLimits;
   readonly messageRate: MessageRate;
+  readonly budgets: WorkBudgets;
   readonly keepalive: Keepalive<Session>;
   readonly answers: Answers;
   readonly turns: ServedTurns;
@@ -212,7 +218,6 @@ export class GatewayServer {
   }
 
   #route(served: ServedApp): void {
-    const { turns } = this.#parts;
     served.app
       .ws<SocketData>('/*', {
         maxPayloadLength: UWS_PAYLOAD_BYTES_MAX,
@@ -220,21 +225,13 @@ export class GatewayServer {
         idleTimeout: uwsIdleSeconds(this.#parts.config.times),
         sendPingsAutomatically: false,
         compression: this.#parts.config.compression ? SHARED_COMPRESSOR : NO_COMPRESSION,
-        upgrade: (response, request, context) => {
-          turns.begin(undefined, 'upgrade', false);
-          this.#upgrades.upgrade(response, request, context);
-          turns.end();
-        },
-        open: socket => {
-          turns.begin(socket.getUserData().session, 'open', false);
-          this.#open(served, socket);
-          turns.end();
-        },
-        message: (socket, bytes, isBinary) => {
-          turns.begin(socket.getUserData().session, 'message');
-          this.#message(socket, bytes, isBinary);
-          turns.end();
-        },
+        ...asWork(this.#parts.turns, {
+          upgrade: (response, request, context) => this.#upgrades.upgrade(response, request, context),
+          open: socket => this.#open(served, socket),
+          message: (socket, bytes, isBinary) => this.#message(socket, bytes, isBinary),
+          drain: socket => this.#parts.slow.drained(socket.getUserData().session),
+          close: socket => this.#close(served, socket),
+        }),
         // Nothing but flags may be touched in here.
         dropped: socket => {
           const { session } = socket.getUserData();
@@ -242,16 +239,6 @@ export class GatewayServer {
           setImmediate(() => this.#parts.slow.settle());
         },
         pong: socket => this.#parts.keepalive.ponged(socket.getUserData().session),
-        drain: socket => {
-          turns.begin(socket.getUserData().session, 'drain');
-          this.#parts.slow.drained(socket.getUserData().session);
-          turns.end();
-        },
-        close: socket => {
-          turns.begin(socket.getUserData().session, 'close', false);
-          this.#close(served, socket);
-          turns.end();
-        },
       })
       .any('/*', (response, request) => {
         this.#upgrades.refusePlain(response, request.getUrl());
@@ -294,7 +281,7 @@ export class GatewayServer {
 
   #message(socket: Socket, bytes: ArrayBuffer, isBinary: boolean): void {
     const { session } = socket.getUserData();
-    const { messageRate, keepalive, answers, commands, config } = this.#parts;
+    const { messageRate, budgets, keepalive, answers, commands, config } = this.#parts;
     this.counters.received++;
     this.counters.receivedBytes += bytes.byteLength;
     const nowMs = performance.now();
@@ -303,14 +290,25 @@ export class GatewayServer {
       this.end(session, CloseCode.payloadTooLarge, 'payload too large');
       return;
     }
-    const verdict = messageRate.take(session.messageTokens, nowMs);
+    const isInRate = messageRate.take(session.messageTokens, nowMs);
+    const waitMs = budgets.waitMs(session);
+    // Reading it costs something, whatever becomes of it.
+    budgets.charge(session, readUnits(bytes.byteLength));
+    const verdict = isInRate === 'accepted' && waitMs > 0 ? messageRate.refuse(session.messageTokens) : isInRate;
     if (verdict === 'accepted') {
-      commands.receive(session, bytes, isBinary);
+      if (mayBeTaken(session, bytes)) commands.receive(session, bytes, isBinary);
+      else answers.fail(session, undefined, 'payload_too_large', LARGE_REFUSED);
       return;
     }
     this.counters.messagesRefused++;
-    if (verdict === 'abusive') this.end(session, CloseCode.rateLimited, 'rate limited');
-    else answers.fail(session, undefined, 'rate_limited', `at most ${config.limits.messagesPerSecondMax} a second`);
+    if (verdict === 'abusive') {
+      this.end(session, CloseCode.rateLimited, 'rate limited');
+      return;
+    }
+    const { messagesPerSecondMax } = config.limits;
+    const id = commands.idOf(session, bytes, isBinary);
+    if (isInRate === 'accepted') answers.rateLimited(session, id, 'the budget is used up', waitMs);
+    else answers.rateLimited(session, id, `at most ${messagesPerSecondMax} a second`, RATE_RETRY_MS);
   }
 
   /** A part of them in each turn of the loop. */

@@ -7,6 +7,7 @@ import type { FromWorker, GatewayThreadData, LongWork, ToWorker, WorkerStats } f
 import { AttemptRates, createAttemptRates } from './attempt-rates.js';
 import { createFailedCredentials, FailedCredentials } from './failed-credentials.js';
 import type { HashSeed } from './key-hash.js';
+import { createSharedDebts } from './limits/shared-debts.js';
 import { countSlotsFor, createSharedCounts, SharedCounts } from './shared-counts.js';
 import { ThreadWatch } from './thread-watch.js';
 
@@ -78,6 +79,7 @@ export class WorkerSupervisor {
   readonly #attempts: SharedArrayBuffer;
   readonly #watch: ThreadWatch;
   readonly #failures: SharedArrayBuffer;
+  readonly #debts: GatewayThreadData['debts'];
   readonly #pendingStats = new Map<number, (stats: WorkerStats) => void>();
   /** Last counters of workers that were replaced. */
   readonly #ended: WorkerStats[] = [];
@@ -100,6 +102,7 @@ export class WorkerSupervisor {
     this.#users = createSharedCounts(workers, slots, seed);
     this.#attempts = createAttemptRates(workers, seed);
     this.#failures = createFailedCredentials(workers, seed);
+    this.#debts = { table: createSharedDebts(), seed };
     this.#slots = Array.from({ length: workers }, () => {
       const pace = new RestartPace(options.config.times.stableAfterMs);
       return { lastStats: undefined, thread: undefined, isListening: false, isStuck: false, pace, lastError: '' };
@@ -109,7 +112,10 @@ export class WorkerSupervisor {
       ...options.config.times,
       reliefFile: new URL('./relief.js', options.threadFile),
       port: () => this.#port,
-      onHung: (worker, reason) => this.#hung(worker, reason),
+      onHung: (worker, reason) => {
+        this.hung++;
+        (this.#slots[worker] as Slot).lastError = reason;
+      },
       onStuck: (worker, reason) => this.#stuck(worker, reason),
       onFault: options.onFault,
     });
@@ -211,6 +217,7 @@ export class WorkerSupervisor {
       attempts: this.#attempts,
       turns: this.#watch.rows,
       failures: this.#failures,
+      debts: this.#debts,
     };
     const resourceLimits = { maxYoungGenerationSizeMb: YOUNG_GENERATION_MB };
     const thread = new Worker(threadFile, { workerData, name: `gateway-${worker}`, resourceLimits });
@@ -311,12 +318,6 @@ export class WorkerSupervisor {
         this.#restartLater(worker, slot);
       });
     }, slot.pace.died());
-  }
-
-  #hung(worker: number, reason: string): void {
-    const slot = this.#slots[worker] as Slot;
-    this.hung++;
-    slot.lastError = reason;
   }
 
   #stuck(worker: number, reason: string): void {

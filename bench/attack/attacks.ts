@@ -32,6 +32,11 @@ const ROOM_BYTES = [250_000, 16_000] as const;
 /** As many messages as a connection may send, by default. */
 const MESSAGE_RATE = 1000;
 const UNANSWERED_MAX = 32;
+/** Frames at once, and how often. */
+const FLOOD = 1000;
+const FLOODS_PER_SECOND = 100;
+/** Connections that use up what one user may. */
+const FEW = 5;
 
 const text = (command: object): Payload => ({ kind: 'text', text: JSON.stringify(command) });
 const named = (command: Readonly<Record<string, unknown>>, prefix: string, count: number): Payload => ({
@@ -61,13 +66,21 @@ const roomMessage = (bytes: number): Payload => ({
   bytes,
 });
 
-/** What most of them have in common: one connection without a prelude. */
+/** What most of them have in common: one connection, or several of one address, without a prelude. */
 const one = (
   { addresses, path }: About,
   messages: readonly Payload[],
   perSecond: number,
   more: Partial<AttackPlan> = {},
-): AttackPlan => ({ connections: 1, addresses, paths: [path()], prelude: [], messages, perSecond, ...more });
+): AttackPlan => ({
+  connections: 1,
+  addresses: addresses.slice(0, 1),
+  paths: [path()],
+  prelude: [],
+  messages,
+  perSecond,
+  ...more,
+});
 
 const followQuotes = ({ market }: About): Partial<AttackPlan> => ({
   prelude: [named({ action: 'subscribe', stream: 'quotes' }, QUOTE_PREFIX, market.topics)],
@@ -81,9 +94,9 @@ const followTrades = ({ market }: About): Partial<AttackPlan> => ({
 });
 const msgpack = ({ path }: About): Partial<AttackPlan> => ({ paths: [path('/ws?format=msgpack')] });
 const changeClasses =
-  (classes: readonly string[]) =>
+  (classes: readonly string[], connections: number) =>
   (about: About): AttackPlan =>
-    one(about, classChanges(about.market.topics, classes), 10);
+    one(about, classChanges(about.market.topics, classes), 10 * connections, { connections });
 
 export const ATTACKS: readonly Attack[] = [
   {
@@ -151,12 +164,12 @@ export const ATTACKS: readonly Attack[] = [
     by: 'anonymous',
     plan: about => one(about, [{ kind: 'msgpack', shape: 'wide', bytes: MESSAGE_BYTES_MAX }], 10, msgpack(about)),
   },
-  { id: 'J2', name: 'class changes of depth', by: 'retail', plan: changeClasses(['100ms', '1000ms']) },
+  { id: 'J2', name: 'class changes of depth', by: 'retail', plan: changeClasses(['100ms', '1000ms'], 1) },
   {
     id: 'J2',
-    name: 'class changes of depth',
+    name: 'class changes of depth, five connections',
     by: 'institutional',
-    plan: changeClasses(['realtime', '16ms', '100ms', '1000ms']),
+    plan: changeClasses(['realtime', '16ms', '100ms', '1000ms'], FEW),
   },
   {
     id: 'J2',
@@ -191,9 +204,14 @@ export const ATTACKS: readonly Attack[] = [
   },
   {
     id: 'J4',
-    name: 'since by an institutional user',
+    name: 'since, five connections',
     by: 'institutional',
-    plan: about => one(about, [since], MESSAGE_RATE, { ...followTrades(about), unansweredMax: UNANSWERED_MAX }),
+    plan: about =>
+      one(about, [since], FEW * MESSAGE_RATE, {
+        ...followTrades(about),
+        connections: FEW,
+        unansweredMax: UNANSWERED_MAX,
+      }),
   },
   {
     id: 'J4',
@@ -220,25 +238,47 @@ export const ATTACKS: readonly Attack[] = [
     id: 'J8',
     name: 'connections that fill the places',
     by: 'anonymous',
-    plan: about => one(about, [], 0, { connections: CONNECTIONS_MAX + 100 }),
+    plan: about => one(about, [], 0, { connections: CONNECTIONS_MAX + 100, addresses: about.addresses }),
   },
   {
     id: 'J8',
     name: 'connections that come and go',
     by: 'retail',
-    plan: about => one(about, [], 0, { paths: [about.path('/ws/trades')], storm: { perSecond: 400, holdMs: 50 } }),
+    plan: about =>
+      one(about, [], 0, {
+        paths: [about.path('/ws/trades')],
+        storm: { perSecond: 400, holdMs: 50 },
+        addresses: about.addresses,
+      }),
   },
   {
     id: 'J8',
     name: 'upgrades with wrong tokens',
     by: 'anonymous',
-    plan: about => one(about, [], 0, { paths: ['/ws?token=e30.e30.e30'], storm: { perSecond: 400, holdMs: 50 } }),
+    plan: about =>
+      one(about, [], 0, {
+        paths: ['/ws?token=e30.e30.e30'],
+        storm: { perSecond: 400, holdMs: 50 },
+        addresses: about.addresses,
+      }),
   },
   {
     id: 'R41',
     name: 'auth with wrong tokens',
     by: 'anonymous',
     plan: about => one(about, [text({ action: 'auth', token: 'e30.e30.{n}' })], MESSAGE_RATE),
+  },
+  {
+    id: 'R41',
+    name: '100,000 messages a second',
+    by: 'anonymous',
+    plan: about => one(about, [{ kind: 'flood', of: 'messages', count: FLOOD }], FLOODS_PER_SECOND),
+  },
+  {
+    id: 'R41',
+    name: '100,000 WebSocket pings a second',
+    by: 'anonymous',
+    plan: about => one(about, [{ kind: 'flood', of: 'pings', count: FLOOD }], FLOODS_PER_SECOND),
   },
   {
     id: 'R41',

@@ -1,7 +1,7 @@
 /** The gateway that is attacked: its limits are the defaults, so that they are what protects the others. */
 import { symbolsOf, symbolsOfClient } from '../fanout/layout.js';
 import type { GatewayThreads } from '../fanout/millrace.js';
-import { startGateway } from '../harness/gateway.js';
+import { OPEN_LIMITS, startGateway } from '../harness/gateway.js';
 import { mintTokens } from '../harness/tokens.js';
 import { DELIVERY, type LatencyContender } from '../latency/contender.js';
 import { type Market, publishMarket } from './market.js';
@@ -9,15 +9,15 @@ import { type Market, publishMarket } from './market.js';
 /** Few, so that one machine can fill them. */
 export const CONNECTIONS_MAX = 500;
 
-/** In place of the limits that other benchmarks and tests open; an empty value is the default. */
-export const DEFAULT_LIMITS = {
-  WS_MAX_CONNECTIONS: String(CONNECTIONS_MAX),
-  WS_MAX_CONNECTIONS_PER_IP: '',
-  WS_MAX_CONNECTIONS_PER_USER: '',
-  WS_CONNECT_RATE_PER_IP: '',
-  WS_AUTH_FAILURES_PER_IP: '',
-  AUTH_ANONYMOUS: 'on',
-};
+/** The limits of the attacked gateway, given those that other benchmarks or tests set: the defaults, as an empty value is. */
+export function defaultLimits(others: Readonly<Record<string, string>>): Record<string, string> {
+  const limits = Object.keys(others).filter(name => name.startsWith('WS_'));
+  return {
+    ...Object.fromEntries(limits.map(name => [name, ''])),
+    WS_MAX_CONNECTIONS: String(CONNECTIONS_MAX),
+    AUTH_ANONYMOUS: 'on',
+  };
+}
 
 /** Serves the clients of the layout, each an institutional user, and knows the market besides. */
 export function attackedGateway(
@@ -31,7 +31,7 @@ export function attackedGateway(
     form: 'quotes',
     start: async (children, nats, layout) => {
       const gateway = await startGateway(children, {
-        ...DEFAULT_LIMITS,
+        ...defaultLimits(OPEN_LIMITS),
         FEED: 'nats',
         NATS_URL: nats.url,
         AUTH_JWT_SECRET: secret,

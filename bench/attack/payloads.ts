@@ -6,6 +6,7 @@ import { clientFrame } from '../load/load-socket.js';
 
 const TEXT = 1;
 const BINARY = 2;
+const PING = 9;
 /** MessagePack's headers: a row of arrays of one element is a nest. */
 const FIXARRAY_OF_ONE = 0x91;
 const FIXMAP_OF_TWO = Buffer.from([0x82]);
@@ -35,7 +36,9 @@ export type Payload =
       readonly bytes: number;
     }
   /** MessagePack: arrays, one in another; or a ping with an array of so many elements. */
-  | { readonly kind: 'msgpack'; readonly shape: 'nested' | 'wide'; readonly bytes: number };
+  | { readonly kind: 'msgpack'; readonly shape: 'nested' | 'wide'; readonly bytes: number }
+  /** So many frames at once: messages of one byte that is no command, or WebSocket's own pings. */
+  | { readonly kind: 'flood'; readonly of: 'messages' | 'pings'; readonly count: number };
 
 /** What a connection knows that a message may hold. */
 export interface Blanks {
@@ -52,12 +55,15 @@ export function prepare(payload: Payload): PreparedFrame {
   if (payload.kind === 'text' && /\{(n|epoch|since)\}/.test(payload.text)) {
     return blanks => clientFrame(TEXT, Buffer.from(filledIn(payload.text, blanks)));
   }
-  const frame = clientFrame(payload.kind === 'msgpack' ? BINARY : TEXT, bytesOf(payload));
+  const frame =
+    payload.kind === 'flood'
+      ? flood(payload)
+      : clientFrame(payload.kind === 'msgpack' ? BINARY : TEXT, bytesOf(payload));
   return () => frame;
 }
 
 /** The bytes of a message without its frame. */
-export function bytesOf(payload: Payload): Buffer {
+export function bytesOf(payload: Exclude<Payload, { kind: 'flood' }>): Buffer {
   if (payload.kind === 'text') return Buffer.from(payload.text);
   if (payload.kind === 'msgpack') return payload.shape === 'nested' ? nested(payload.bytes) : wide(payload.bytes);
   if (payload.kind === 'names') {
@@ -68,6 +74,11 @@ export function bytesOf(payload: Payload): Buffer {
   const { head, fill, tail, bytes } = payload;
   const missing = Math.max(0, bytes - Buffer.byteLength(head) - Buffer.byteLength(tail));
   return Buffer.from(`${head}${fill.repeat(Math.floor(missing / fill.length))}${tail}`);
+}
+
+function flood({ of, count }: Extract<Payload, { kind: 'flood' }>): Buffer {
+  const frame = of === 'pings' ? clientFrame(PING, new Uint8Array(0)) : clientFrame(TEXT, Buffer.from('1'));
+  return Buffer.concat(Array.from({ length: count }, () => frame));
 }
 
 function filledIn(text: string, { n, epoch, since }: Blanks): string {

@@ -70,6 +70,12 @@ export function messageKinds({ topics, trades }: Market): MessageKind[] {
   return [
     { name: 'ping', by: 'anonymous', cycle: [PING] },
     { name: 'a number instead of a command', by: 'anonymous', cycle: [{ kind: 'text', text: '1' }] },
+    {
+      name: '100 WebSocket pings at once',
+      by: 'anonymous',
+      cycle: [{ kind: 'flood', of: 'pings', count: 100 }],
+      isAnswered: false,
+    },
     { name: '64 KiB of [', by: 'anonymous', cycle: [filled(64 * 1024, '', '[', '')] },
     { name: '1 MiB of [', by: 'anonymous', cycle: [filled(1024 * 1024, '', '[', '')], perSecond: SLOW_PER_SECOND },
     {

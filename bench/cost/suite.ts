@@ -29,7 +29,7 @@ export interface CostSettings extends MeterTimes {
 }
 
 const FULL = { rounds: 3, seconds: 2, secondsMax: 20, market: { topics: 1024, trades: 19_000 } };
-const QUICK = { rounds: 1, seconds: 0.5, secondsMax: 1, market: { topics: 256, trades: 4000 } };
+const QUICK = { rounds: 1, seconds: 0.5, secondsMax: 5, market: { topics: 256, trades: 4000 } };
 /** Heartbeats of the topics that a kind subscribes to are not its cost. */
 const QUIET_GATEWAY = { HEARTBEAT_INTERVAL: '30s' };
 

@@ -36,6 +36,23 @@ describe('R40a: what an attacker sends', () => {
     expect(new Packr({ useRecords: false }).unpack(wide)).toEqual({ action: 'ping', x: Array(20).fill(null) });
   });
 
+  it('R41 as many frames at once as it is told', () => {
+    const blanks = { n: 0, epoch: '', since: 0 };
+    const pings = prepare({ kind: 'flood', of: 'pings', count: 3 })(blanks);
+    expect(pings).toHaveLength(3 * 6);
+    expect([pings[0], pings[6], pings[12]]).toEqual([0x89, 0x89, 0x89]);
+    expect(prepare({ kind: 'flood', of: 'messages', count: 3 })(blanks)).toHaveLength(3 * 7);
+  });
+
+  it('J1 a message beyond 64 KiB says its length in 64 bits', () => {
+    const frame = Buffer.from(
+      prepare({ kind: 'filled', head: '', fill: '[', tail: '', bytes: 70_000 })({ n: 0, epoch: '', since: 0 }),
+    );
+    expect(frame.subarray(0, 2)).toEqual(Buffer.from([0x81, 0xff]));
+    expect(Number(frame.readBigUInt64BE(2))).toBe(70_000);
+    expect(frame).toHaveLength(2 + 8 + 4 + 70_000);
+  });
+
   it('J4 J7 blanks are filled in by what the connection knows', () => {
     const frame = prepare({ kind: 'text', text: '{n} {epoch} {since}' });
     const bytes = Buffer.from(frame({ n: 7, epoch: 'e1', since: 41 }));

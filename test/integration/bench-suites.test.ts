@@ -70,13 +70,11 @@ describe('R40a, R41: npm run bench -- attack', () => {
   it(
     'attacks the gateway and a server that does nothing in turn, beside clients that miss nothing',
     async () => {
-      const report = await run(attack, { only: ['ping', 'come and go'], seconds: 0.5 });
+      const report = await run(attack, { only: ['come and go', 'auth with'], seconds: 0.5 });
       const results = report.rounds as AttackResult[];
       expect(results.map(({ attack: title }) => title)).toEqual([
-        'J1 ping with 1 MB of numbers (anonymous)',
-        'J1 ping with 1 MB of MessagePack (anonymous)',
         'J8 connections that come and go (retail)',
-        'R41 ping (anonymous)',
+        'R41 auth with wrong tokens (anonymous)',
       ]);
       for (const { rounds, ended } of results) {
         expect(ended).toBeUndefined();
@@ -87,10 +85,10 @@ describe('R40a, R41: npm run bench -- attack', () => {
           expect(stretch.observers.latency.total.count).toBeGreaterThan(20);
           const isBeside = stretch.phase === 'attacked' || stretch.phase === 'null server';
           expect(stretch.attack === undefined).toBe(!isBeside);
-          if (stretch.attack !== undefined) expect(stretch.attack.sent + stretch.attack.opened).toBeGreaterThan(3);
+          if (stretch.attack !== undefined) expect(stretch.attack.sent + stretch.attack.opened).toBeGreaterThan(0);
         }
       }
-      expect(report.goals.map(({ row }) => row)).toEqual(['R40a', 'R40a', 'R40a', 'R40a', 'R41', 'R41', 'R40a']);
+      expect(report.goals.map(({ row }) => row)).toEqual(['R40a', 'R40a', 'R41', 'R41', 'R40a']);
       await expect(run(attack, { only: ['nothing of the kind'] })).rejects.toThrow(UsageError);
       await expect(run(attack, { clients: 1 })).rejects.toThrow(UsageError);
     },

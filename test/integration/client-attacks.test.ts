@@ -97,7 +97,7 @@ describe('R40a R41: beside an attack the others miss nothing', () => {
       named('the same by 100 connections in turn', 'anonymous'),
       named('resync of quotes', 'retail'),
       named('since', 'retail'),
-      named('since by an institutional user', 'institutional'),
+      named('since, five connections', 'institutional'),
       named('since without reading', 'retail'),
       named('large room messages', 'retail'),
       named('messages to new rooms', 'retail'),
@@ -137,9 +137,9 @@ describe('R40a R41: beside an attack the others miss nothing', () => {
 
   it.each([
     ['since', 'retail'],
-    ['since by an institutional user', 'institutional'],
+    ['since, five connections', 'institutional'],
   ] as const)(
-    'J4 %s over 19,000 trades by a user who is %s: budgeted',
+    'J4 %s (%s) over 19,000 trades: budgeted',
     async (name, by) => {
       const report = await attacked(named(name, by));
       expect(toldToWait(report)).toBeGreaterThan(0);

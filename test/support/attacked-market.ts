@@ -3,14 +3,14 @@
  * the programs of `npm run bench -- attack`.
  */
 import { type Attack, planOf } from '../../bench/attack/attacks.js';
-import { DEFAULT_LIMITS } from '../../bench/attack/gateway.js';
+import { defaultLimits } from '../../bench/attack/gateway.js';
 import { type Market, publishMarket } from '../../bench/attack/market.js';
 import type { AttackAnswer, AttackCommand, AttackReport } from '../../bench/attack/messages.js';
 import { Channel } from '../../bench/harness/channel.js';
 import { Children } from '../../bench/harness/children.js';
 import { TestClient } from './client.js';
 import { Documents } from './documents.js';
-import { startGateway, TEST_SECRET, type TestGateway, testToken } from './gateway.js';
+import { startGateway, TEST_ENVIRONMENT, TEST_SECRET, type TestGateway, testToken } from './gateway.js';
 import { TestPublisher } from './publisher.js';
 import { until } from './until.js';
 
@@ -46,7 +46,13 @@ export class AttackedMarket {
   }
 
   static async open(natsUrl: string, market: Market, env: Readonly<Record<string, string>>): Promise<AttackedMarket> {
-    const gateway = await startGateway({ NATS_URL: natsUrl, WORKERS: '1', ENCODERS: '1', ...DEFAULT_LIMITS, ...env });
+    const gateway = await startGateway({
+      ...defaultLimits(TEST_ENVIRONMENT),
+      NATS_URL: natsUrl,
+      WORKERS: '1',
+      ENCODERS: '1',
+      ...env,
+    });
     const publisher = await TestPublisher.connect(natsUrl);
     for (const symbol of SYMBOLS) put(publisher, symbol, 0);
     await publisher.settled(gateway);

@@ -41,7 +41,7 @@ export interface MeterTimes {
   readonly secondsMax: number;
 }
 
-/** What a message that nobody is charged for may cost any thread per kB sent, and bring back per byte. */
+/** The most that an uncharged message may cost any thread per kB sent, and return per byte. */
 export const UNCHARGED_MILLIS_PER_KB_MAX = 2;
 export const UNCHARGED_BYTES_OUT_PER_IN_MAX = 50;
 

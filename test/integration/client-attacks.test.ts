@@ -17,7 +17,7 @@ const ATTACK_MS = 2000;
 const TEST_MS = 120_000;
 const SERVED_MS = 20_000;
 const MEMORY_RETURNS_MS = 30_000;
-/** Heaps, and what is kept for the next burst: no measure of an attack that goes on for hours. */
+/** A heap grows by so much under load, attack or not. */
 const MEMORY_BYTES_MAX = 160 * 1024 * 1024;
 const MARKET = { topics: 256, trades: 19_000 };
 /**

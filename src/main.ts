@@ -105,8 +105,11 @@ class GatewayParts implements Gateway {
       threadFile: new URL('./gateway/thread.js', import.meta.url),
       rings,
       doorbells,
-      onMessage: (worker, message) =>
-        message.type === 'load' ? this.#loads.set(worker, message.level) : this.#hub.fromWorker(worker, message),
+      onMessage: (worker, message) => {
+        if (message.type === 'load') this.#loads.set(worker, message.level);
+        else if (message.type === 'shed') this.#shed(worker, message);
+        else this.#hub.fromWorker(worker, message);
+      },
       onUp: worker => this.#welcome(worker),
       onDown: (worker, reason) => {
         log.error({ worker, reason }, 'gateway worker died and is replaced');
@@ -251,6 +254,16 @@ class GatewayParts implements Gateway {
     for (const revocation of this.#orders.revocations) this.#workers.post(worker, revokeMessage(revocation));
     if (this.#isDraining && this.#draining === undefined) this.#workers.post(worker, { type: 'drain' });
     if (this.#descriptors.isShort) this.#workers.post(worker, { type: 'accept', isAccepting: false });
+  }
+
+  #shed(worker: number, { sockets, bytes }: { readonly sockets: number; readonly bytes: number }): void {
+    const suppressed = this.#sampler.pass('shed');
+    if (suppressed === undefined) return;
+    const limit = this.#config.limits.bufferedBytesMax;
+    this.#log.warn(
+      { worker, sockets, bytes, limit, suppressed },
+      'slow clients closed: WS_MAX_BUFFERED_TOTAL is exceeded',
+    );
   }
 
   #fault(what: string, detail: string): void {

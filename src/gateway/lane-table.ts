@@ -6,6 +6,7 @@ import { classNameOfLane, isMsgpackLane, isStampedLane, servedLane, type Tier } 
 import type { InterestChange } from '../protocol/thread-messages.js';
 import { ALL_SYMBOLS, isStateStream, type Stream, sourceKindOf, topicOf } from '../protocol/topics.js';
 import { EventSeqs, type Place } from './event-seqs.js';
+import { LaneOwners } from './lane-owners.js';
 import type { Subscription } from './session.js';
 
 const REQUESTS_FROM_MAX = 2 ** 31;
@@ -141,6 +142,7 @@ export class LaneTable {
   readonly #entries = new Map<string, LaneEntry>();
   readonly #asking = new Map<number, LaneEntry>();
   readonly #wants = new Map<string, number>();
+  readonly #owners = new LaneOwners();
   readonly #tables: Record<Tier, TierTable> = { institutional: new TierTable(), retail: new TierTable() };
   readonly #counts: Record<Tier, number> = { institutional: 0, retail: 0 };
   readonly #rings: number;
@@ -198,8 +200,9 @@ export class LaneTable {
   /**
    * The entry for a lane, made and asked for when it is new. Each call must be matched by one `release`.
    * @param asked of a state topic: the tier and `steps` decide which lane serves it
+   * @param owner on whose behalf (owner.ts)
    */
-  acquire(stream: Stream, symbol: string, asked: number, tier: Tier, steps = 0): LaneEntry {
+  acquire(stream: Stream, symbol: string, asked: number, tier: Tier, steps = 0, owner = 0): LaneEntry {
     const lane = isStateStream(stream) ? servedLane(asked, tier, steps) : asked;
     const key = `${tier}|${stream}|${lane}|${symbol}`;
     let entry = this.#entries.get(key);
@@ -208,13 +211,17 @@ export class LaneTable {
       this.#entries.set(key, entry);
       this.#counts[tier]++;
       if (entry.isAllTrades) this.#tables[tier].putAllTrades(entry);
-      this.#want(entry);
+      this.#want(entry, owner);
     }
+    if (stream === 'rooms') this.#owners.hold(wantKey(entry), owner);
     entry.holders++;
     return entry;
   }
 
-  release(entry: LaneEntry): void {
+  /** @param owner as it was given to `acquire` */
+  release(entry: LaneEntry, owner = 0): void {
+    const heir = entry.stream === 'rooms' ? this.#owners.leave(wantKey(entry), owner) : undefined;
+    if (heir !== undefined) this.#tell({ op: 'own', source: entry.sourceName, lane: entry.lane, owner: heir });
     if (--entry.holders > 0) return;
     this.#entries.delete(`${entry.tier}|${entry.stream}|${entry.lane}|${entry.symbol}`);
     this.#counts[entry.tier]--;
@@ -238,6 +245,13 @@ export class LaneTable {
     if (entry.request !== 0) return false;
     this.#tell({ op: 'ask', source: entry.sourceName, lane: entry.lane, request: this.#newRequest(entry), held });
     return true;
+  }
+
+  /** Wants a lane that was refused to one owner on behalf of another that holds it. */
+  wantFor(entry: LaneEntry, owner: number): void {
+    this.#asking.delete(entry.request);
+    this.#owners.charge(wantKey(entry), owner);
+    this.#tell({ op: 'want', source: entry.sourceName, lane: entry.lane, request: this.#newRequest(entry), owner });
   }
 
   /** As `ask`, where an answer that is on its way may have been lost. */
@@ -275,12 +289,13 @@ export class LaneTable {
     return request;
   }
 
-  #want(entry: LaneEntry): void {
+  #want(entry: LaneEntry, owner: number): void {
     const key = wantKey(entry);
-    const wants = this.#wants.get(key) ?? 0;
-    this.#wants.set(key, wants + 1);
-    const op = wants === 0 ? 'want' : 'ask';
-    this.#tell({ op, source: entry.sourceName, lane: entry.lane, request: this.#newRequest(entry) });
+    this.#wants.set(key, (this.#wants.get(key) ?? 0) + 1);
+    const { sourceName: source, lane } = entry;
+    // Where the other tier has it, this may be what has it made all the same: that may have been refused.
+    const charged = this.#owners.chargedFor(key) ?? owner;
+    this.#tell({ op: 'want', source, lane, request: this.#newRequest(entry), owner: charged });
   }
 
   #create(stream: Stream, symbol: string, lane: number, tier: Tier): LaneEntry {

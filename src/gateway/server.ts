@@ -295,7 +295,7 @@ export class GatewayServer {
     this.#parts.sessions.delete(session);
     this.#parts.slow.closed(session);
     this.#parts.subscriptions.closed(session);
-    this.#parts.limits.leave(session.address, session.credential.sub);
+    this.#parts.limits.leave(session.address, session.credential);
     this.counters.open--;
     this.counters.closed++;
   }

@@ -205,11 +205,11 @@ export class Subscriptions {
   #make(session: Session, wanted: readonly Wanted[], keeps: boolean): Subscription[] {
     const made: Subscription[] = [];
     for (const { stream, symbol, lane } of wanted) {
-      const entry = this.#table.acquire(stream, symbol, lane, session.tier, session.pace.steps);
+      const entry = this.#table.acquire(stream, symbol, lane, session.tier, session.pace.steps, session.owner);
       const { topic } = entry;
       const present = session.subscriptions.get(topic);
       if (keeps && present?.entry === entry && present.asked === lane) {
-        this.#table.release(entry);
+        this.#table.release(entry, session.owner);
         continue;
       }
       const heldAt = present === undefined ? takeLeft(session, topic) : heldPlaceOf(present);
@@ -341,7 +341,7 @@ export class Subscriptions {
     this.resumptions.drop(subscription);
     leaveLane(subscription);
     this.#losses.inherit(subscription);
-    this.#table.release(entry);
+    this.#table.release(entry, session.owner);
     if (assembly === undefined || !assembly.leave(subscription)) return;
     if (session.socket !== undefined) this.#complete(assembly);
   }

@@ -22,6 +22,7 @@ import { monotonicMicros, WallClock } from '../protocol/wall-clock.js';
 import { Admissions } from './admission.js';
 import { Answers } from './answers.js';
 import { Apps } from './apps.js';
+import { BufferedTotal } from './buffered-total.js';
 import { CommandHandler } from './command-handler.js';
 import { ConnectionLimits } from './connection-limits.js';
 import { Credentials } from './credentials.js';
@@ -36,7 +37,10 @@ import { LaneTable, type SentCell, sentCellsIn } from './lane-table.js';
 import { Orders } from './orders.js';
 import { Outbox, type Publish } from './outbox.js';
 import { LOOK_INTERVAL_MS, Overload } from './overload.js';
+import { Owners } from './owner.js';
+import { PublishedBytes } from './published-bytes.js';
 import { pump } from './pump.js';
+import { RankCells } from './rank.js';
 import { Renewals } from './renewals.js';
 import { RoomMessages } from './room-messages.js';
 import { GatewayServer } from './server.js';
@@ -121,13 +125,26 @@ const subscriptions = new Subscriptions({
   turn: turnNumber,
   bufferedBytesMax: config.limits.backpressureBytesMax * REPLAY_SHARE,
 });
+const sessions = new Set<Session>();
+const slowConsumer = (session: Session) => server.end(session, CloseCode.slowConsumer, 'slow consumer');
+const bufferedTotal = new BufferedTotal({
+  cells: new RankCells(data.waiting, worker),
+  bytesMax: config.limits.bufferedBytesMax,
+  sessions,
+  buffered: outbox.buffered,
+  nowMs: () => performance.now(),
+  close: slowConsumer,
+  terminate: session => session.socket?.close(),
+  onClosed: (sockets, bytes) => post({ type: 'shed', sockets, bytes }),
+});
 const slow = new SlowConsumers({
   subscriptions,
   outbox,
   backpressureBytesMax: config.limits.backpressureBytesMax,
   circuit: config.circuit,
   nowMs: () => performance.now(),
-  close: session => server.end(session, CloseCode.slowConsumer, 'slow consumer'),
+  close: slowConsumer,
+  total: bufferedTotal,
 });
 const fanout = new Fanout({
   rings: rings.map(ring => new RingReader(ring, worker)),
@@ -149,7 +166,6 @@ const credentials = new Credentials(
   await openPolicy(config.auth.policyFile),
   limits,
 );
-const sessions = new Set<Session>();
 const keepalive = new Keepalive<Session>({
   ...config.times,
   clockToleranceMs: CLOCK_TOLERANCE_MS,
@@ -167,7 +183,12 @@ const keepalive = new Keepalive<Session>({
 });
 const messageRate = new MessageRate(messagesPerSecondMax);
 const answers = new Answers(outbox);
-const rooms = new RoomMessages(answers, post);
+const rooms = new RoomMessages({
+  answers,
+  post,
+  messageBytesMax: config.limits.roomMessageBytesMax,
+  published: new PublishedBytes(data.published, worker, config.limits.roomBytesPerSecondMax),
+});
 /** Has the pump take a turn, whether there is something in the rings or not. */
 const wake = () => {
   Atomics.add(doorbell, worker, 1);
@@ -192,6 +213,8 @@ const commands = new CommandHandler({
 let lastSession = 0;
 const admissions = new Admissions({
   credentials,
+  isAnonymousAllowed: config.anonymous,
+  owners: new Owners(data.ownerSeed),
   symbols,
   subscriptionsMax,
   nextId: () => ++lastSession,
@@ -258,6 +281,8 @@ countersNow = () => ({
   loopDelayMs: overload.loopDelayMs,
   frameAgeMs: overload.frameAgeMs,
   commandsShed: topics.shed,
+  publishedOverRate: rooms.counters.overRate,
+  closedForTotal: Object.entries(bufferedTotal.closed),
 });
 setInterval(() => overload.look(fanout.counters), LOOK_INTERVAL_MS).unref();
 const heartbeats = new Heartbeats(table, outbox, config.times.heartbeatIntervalMs, monotonicMicros);

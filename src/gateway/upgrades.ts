@@ -115,11 +115,11 @@ export class Upgrades {
       limits.refused.overload++;
       return unavailable('the gateway is overloaded');
     }
-    const refused = limits.enter(session.address, session.credential.sub);
+    const refused = limits.enter(session.address, session.credential);
     if (refused !== undefined) return refused;
     const live: Promise<boolean>[] = [];
     for (const { stream, symbol, lane } of wanted) {
-      const entry = table.acquire(stream, symbol, lane, session.tier);
+      const entry = table.acquire(stream, symbol, lane, session.tier, 0, session.owner);
       lanes.push(entry);
       if (!entry.isState && entry.source < 0) live.push(new Promise(resolve => entry.whenLive.push(resolve)));
     }
@@ -135,12 +135,12 @@ export class Upgrades {
 
   #release(admission: Admission): void {
     const { address, credential } = admission.session;
-    this.#parts.limits.leave(address, credential.sub);
+    this.#parts.limits.leave(address, credential);
     this.releaseLanes(admission);
   }
 
-  releaseLanes({ lanes }: Admission): void {
-    for (const entry of lanes.splice(0)) this.#parts.table.release(entry);
+  releaseLanes({ lanes, session }: Admission): void {
+    for (const entry of lanes.splice(0)) this.#parts.table.release(entry, session.owner);
   }
 
   /** A plain request: 426 on an endpoint, else 404. */

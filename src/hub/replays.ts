@@ -5,7 +5,7 @@
  * newest then: in the queue, all that came before the end was replayed, and all that comes behind it is live.
  */
 import { FLAG_INCOMPLETE, RecordKind } from '../protocol/records.js';
-import type { EventHistory } from './event-history.js';
+import type { EventHistories } from './event-histories.js';
 import type { Shard } from './shard.js';
 import type { Source } from './source-table.js';
 
@@ -69,7 +69,7 @@ interface Waiting {
 }
 
 export interface ReplaysOptions {
-  readonly history: EventHistory;
+  readonly history: EventHistories;
   /** All messages of a subject with `afterSeq < seq ≤ toSeq`; undefined when they cannot be had, or not surely all. */
   readonly stored: (
     subject: string,
@@ -237,7 +237,7 @@ export class Replays {
       }
       let next = 0;
       while (next < places.length && !isFull() && !replay.isPoisoned) {
-        const message = this.#options.history.read(places[next++] as number);
+        const message = this.#options.history.read(replay.source, places[next++] as number);
         if (message !== undefined) this.#append(replay, message);
       }
       isDone = next === places.length;

@@ -43,17 +43,24 @@ describe('without settings', () => {
   it('has the limits of the contract', () => {
     expect(config.limits).toEqual({
       connectionsMax: 10_000,
+      anonymousMax: 10_000,
+      reservedForCredentials: 1000,
+      reservedForInstitutional: 500,
       connectionsPerAddressMax: 1000,
       connectionsPerUserMax: 20,
       attemptsPerSecondMax: 200,
       authFailuresMax: 20,
       clientTopicsMax: 50_000,
+      clientTopicsPerUserMax: 5000,
+      roomMessageBytesMax: 16_384,
+      roomBytesPerSecondMax: 262_144,
       symbolsMax: 100_000,
       symbolIdleMs: 86_400_000,
       subscriptionsMax: 1024,
       messagesPerSecondMax: 1000,
       messageBytesMax: 1_048_576,
       backpressureBytesMax: 1_048_576,
+      bufferedBytesMax: 536_870_912,
     });
     expect(config.times).toEqual({
       pingIntervalMs: 30_000,

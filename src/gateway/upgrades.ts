@@ -5,6 +5,7 @@ import type { Config } from '../config/environment.js';
 import { type Admission, type Admissions, andThen, type MaybePromise } from './admission.js';
 import { clientAddress } from './client-address.js';
 import type { ConnectionLimits } from './connection-limits.js';
+import type { Explained, Explanations } from './explanations.js';
 import type { LaneTable } from './lane-table.js';
 import { endpointOf, isOriginAllowed, parseRequest, type Refusal, refusal } from './request.js';
 import type { SocketData } from './session.js';
@@ -19,6 +20,7 @@ export interface UpgradesParts {
   readonly admissions: Admissions;
   readonly limits: ConnectionLimits;
   readonly table: LaneTable;
+  readonly explanations: Explanations;
   readonly onFault: (what: string, cause: unknown) => void;
   readonly onRefused: (status: number) => void;
 }
@@ -57,16 +59,25 @@ export class Upgrades {
       this.#refuse(response, parsed);
       return;
     }
+    const { subprotocol } = parsed;
+    const refuse = (why: Refusal): void => {
+      const explanation = parsed.isExplained ? this.#parts.explanations.of(why, parsed.format) : undefined;
+      if (explanation === undefined) {
+        this.#refuse(response, why);
+        return;
+      }
+      this.#parts.onRefused(why.status);
+      response.upgrade<Explained>({ explanation }, key, subprotocol, '', context);
+    };
     const address = clientAddress(new Uint8Array(response.getRemoteAddress()));
     const early = this.#earlyRefusal(address, origin, host);
     if (early !== undefined) {
-      this.#refuse(response, early);
+      refuse(early);
       return;
     }
-    const { subprotocol } = parsed;
     const finish = (admission: Admission | Refusal): void => {
       if ('status' in admission) {
-        if (!isAborted) this.#refuse(response, admission);
+        if (!isAborted) refuse(admission);
         return;
       }
       if (isAborted) {
@@ -75,7 +86,7 @@ export class Upgrades {
       }
       if (!this.#parts.admissions.isStillGood(admission, parsed)) {
         this.#release(admission);
-        this.#refuse(response, refusal(401, 'unauthorized', 'the credential was revoked'));
+        refuse(refusal(401, 'unauthorized', 'the credential was revoked'));
         return;
       }
       // Never inside `cork` once something was awaited: this uWS then reads the new socket's memory as that of an HTTP

@@ -10,10 +10,12 @@ import { MsgpackWriter } from '../protocol/msgpack-writer.js';
 import type { Refusal } from './request.js';
 import type { SocketData } from './session.js';
 
-/** Explained sockets of a worker that are open at once; beyond it, refusals are answered by HTTP. */
-export const EXPLAINED_MAX = 64;
-/** How long one gets to take its close frame. */
-const CLOSE_GRACE_MS = 1_000;
+/**
+ * Refusals that a worker explains in a second; further ones are answered by HTTP. Either way uWS ends a socket that stays
+ * behind its answer, after some ten seconds.
+ */
+export const EXPLAINED_PER_SECOND_MAX = 64;
+const SECOND_MS = 1_000;
 /** Of a close frame (RFC 6455 section 5.5): 125 bytes with the code. */
 const REASON_BYTES_MAX = 123;
 
@@ -44,18 +46,21 @@ function explanationOf(socket: Socket): Explanation | undefined {
 }
 
 export class Explanations {
-  readonly #open = new Map<Socket, NodeJS.Timeout>();
   readonly #onClose: (code: CloseCode) => void;
+  readonly #nowMs: () => number;
+  #sinceMs = Number.NEGATIVE_INFINITY;
+  #explained = 0;
 
-  /** @param onClose one is closed with this code */
-  constructor(onClose: (code: CloseCode) => void) {
+  /** @param onClose one is closed with this code @param nowMs a monotonic clock */
+  constructor(onClose: (code: CloseCode) => void, nowMs: () => number) {
     this.#onClose = onClose;
+    this.#nowMs = nowMs;
   }
 
-  /** How the refusal is explained; undefined where it is answered by HTTP. */
+  /** How the refusal is explained, which counts; undefined where it is answered by HTTP. */
   of({ status, message, retryAfterSeconds }: Refusal, format: Format): Explanation | undefined {
     const code = CODES[status];
-    if (code === undefined || this.#open.size >= EXPLAINED_MAX) return undefined;
+    if (code === undefined || !this.#mayExplain()) return undefined;
     const reconnectAfterMs = retryAfterSeconds === undefined ? undefined : retryAfterSeconds * 1000;
     return { code, reason: cut(message), format, reconnectAfterMs };
   }
@@ -84,18 +89,20 @@ export class Explanations {
       },
       close: (socket, code, reason) => {
         if (explanationOf(socket) === undefined) return sessions.close?.(socket, code, reason);
-        clearTimeout(this.#open.get(socket));
-        this.#open.delete(socket);
       },
     };
   }
 
+  #mayExplain(): boolean {
+    const nowMs = this.#nowMs();
+    if (nowMs - this.#sinceMs >= SECOND_MS) {
+      this.#sinceMs = nowMs;
+      this.#explained = 0;
+    }
+    return ++this.#explained <= EXPLAINED_PER_SECOND_MAX;
+  }
+
   #explain(socket: Socket, { code, reason, format, reconnectAfterMs }: Explanation): void {
-    // Before it ends: its end may be the last that is heard of it.
-    this.#open.set(
-      socket,
-      setTimeout(() => socket.close(), CLOSE_GRACE_MS),
-    );
     this.#onClose(code);
     if (reconnectAfterMs !== undefined) {
       const frame = { type: 'going_away', reconnect_after_ms: reconnectAfterMs };

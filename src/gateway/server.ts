@@ -98,7 +98,10 @@ export class GatewayServer {
   readonly #apps: Apps;
   readonly #parts: ServerParts;
   readonly #upgrades: Upgrades;
-  readonly #explanations = new Explanations(code => this.#closing(code));
+  readonly #explanations = new Explanations(
+    code => this.#closing(code),
+    () => performance.now(),
+  );
   #feed: FeedStatusFrame | undefined;
   #departures: Departures | undefined;
   #departing: NodeJS.Timeout | undefined;
@@ -205,6 +208,13 @@ export class GatewayServer {
     this.#closing(code);
     this.#parts.keepalive.closing(session);
     session.socket.end(code, reason);
+  }
+
+  /** Ends the socket at once, with what waits for it. @param code what it counts as; the client sees 1006 */
+  cut(session: Session, code: CloseCode): void {
+    if (session.socket === undefined) return;
+    this.#closing(code);
+    session.socket.close();
   }
 
   #closing(code: CloseCode): void {

@@ -171,7 +171,6 @@ export class SlowConsumers {
 
   closed(session: Session): void {
     this.paces.closed(session);
-    this.#options.total?.forget(session);
     this.#options.outbox.buffered.delete(session);
     this.#watched.delete(session);
   }

@@ -126,15 +126,12 @@ const subscriptions = new Subscriptions({
   bufferedBytesMax: config.limits.backpressureBytesMax * REPLAY_SHARE,
 });
 const sessions = new Set<Session>();
-const slowConsumer = (session: Session) => server.end(session, CloseCode.slowConsumer, 'slow consumer');
 const bufferedTotal = new BufferedTotal({
   cells: new RankCells(data.waiting, worker),
   bytesMax: config.limits.bufferedBytesMax,
   sessions,
   buffered: outbox.buffered,
-  nowMs: () => performance.now(),
-  close: slowConsumer,
-  terminate: session => session.socket?.close(),
+  cut: session => server.cut(session, CloseCode.slowConsumer),
   onClosed: (sockets, bytes) => post({ type: 'shed', sockets, bytes }),
 });
 const slow = new SlowConsumers({
@@ -143,7 +140,7 @@ const slow = new SlowConsumers({
   backpressureBytesMax: config.limits.backpressureBytesMax,
   circuit: config.circuit,
   nowMs: () => performance.now(),
-  close: slowConsumer,
+  close: session => server.end(session, CloseCode.slowConsumer, 'slow consumer'),
   total: bufferedTotal,
 });
 const fanout = new Fanout({

@@ -120,7 +120,9 @@ export const controlFrames = {
           message,
           retry_after_ms: z.int().positive(),
         })
-        .describe('A subscribe that is refused because the gateway is overloaded: try again after that time'),
+        .describe(
+          'A subscribe that is refused because the gateway is overloaded, or a publish because this user published too much: try again after that time',
+        ),
       z
         .strictObject({ type: z.literal('error'), code: z.literal('too_many_subscriptions'), message, topics })
         .describe('Subscribed, and ended now: the gateway follows as many topics as it can'),

@@ -29,6 +29,8 @@ export interface LimitsConfig {
   /** Messages of one client in a second. */
   readonly messagesPerSecondMax: number;
   readonly messageBytesMax: number;
+  /** Units of work of one connection in a second (protocol/costs.ts). */
+  readonly workUnitsPerSecond: number;
   /** User-space bytes queued for one socket before uWS drops. */
   readonly backpressureBytesMax: number;
   /** The same for all sockets of the process, before some are closed. */

@@ -52,7 +52,7 @@ export class Explanations {
   #explained = 0;
 
   /** @param onClose one is closed with this code @param nowMs a monotonic clock */
-  constructor(onClose: (code: CloseCode) => void, nowMs: () => number) {
+  constructor(onClose: (code: CloseCode) => void, nowMs = () => performance.now()) {
     this.#onClose = onClose;
     this.#nowMs = nowMs;
   }
@@ -65,14 +65,17 @@ export class Explanations {
     return { code, reason: cut(message), format, reconnectAfterMs };
   }
 
-  /** The behavior for sockets with a session, and beside it that of those that are only told why not. */
-  beside(sessions: WebSocketBehavior<SocketData>, onExplained: () => void): WebSocketBehavior<SocketData> {
+  /**
+   * The behavior for sockets with a session, and beside it that of those that are only told why not.
+   * @param served counts them all
+   */
+  beside(sessions: WebSocketBehavior<SocketData>, served: { upgraded: number }): WebSocketBehavior<SocketData> {
     return {
       ...sessions,
       open: socket => {
         const explanation = explanationOf(socket);
         if (explanation === undefined) return sessions.open?.(socket);
-        onExplained();
+        served.upgraded++;
         this.#explain(socket, explanation);
       },
       message: (socket, bytes, isBinary) => {

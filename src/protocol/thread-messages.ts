@@ -61,6 +61,8 @@ export interface GatewayThreadData {
   readonly beats: SharedArrayBuffer;
   /** Credentials that were refused, by address; a table a worker. */
   readonly failures: SharedArrayBuffer;
+  /** What users and addresses owe for work, one table for all workers, and what its keys are hashed with. */
+  readonly debts: { readonly table: SharedArrayBuffer; readonly seed: readonly [number, number] };
 }
 
 /** Counters of one worker since its start; gauges where the name is not a past participle. */
@@ -109,6 +111,8 @@ export interface WorkerStats {
   readonly publishedOverRate: number;
   /** Connections closed because too many bytes waited for all sockets, by rank. */
   readonly closedForTotal: readonly (readonly [rank: string, count: number])[];
+  /** Units of work charged to clients, times that something was refused for want of them, and debts not remembered. */
+  readonly work: { readonly units: number; readonly refused: number; readonly overflow: number };
 }
 
 /** How the feed is doing, as clients are told. */

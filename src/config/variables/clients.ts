@@ -62,6 +62,7 @@ export const clientVariables = z.object({
     )
     .default(256 * 1024),
   WS_MESSAGE_RATE: integer(1, 1_000_000).default(1000),
+  WS_COST_RATE: integer(1000, 1_000_000_000).default(50_000),
   WS_IDLE_TIMEOUT: durationMs.default(1_800_000),
   WS_PING_INTERVAL: durationMs.default(30_000),
   WS_PONG_TIMEOUT: durationMs.default(60_000),
@@ -109,6 +110,7 @@ export function clientsConfig(v: ClientVariables & FeedVariables & ProcessVariab
       roomBytesPerSecondMax: v.ROOM_BYTES_RATE,
       messagesPerSecondMax: v.WS_MESSAGE_RATE,
       messageBytesMax: v.WS_MAX_MESSAGE_SIZE,
+      workUnitsPerSecond: v.WS_COST_RATE,
       backpressureBytesMax: v.WS_MAX_BACKPRESSURE,
       bufferedBytesMax: v.WS_MAX_BUFFERED_TOTAL,
     },

@@ -121,7 +121,7 @@ export const controlFrames = {
           retry_after_ms: z.int().positive(),
         })
         .describe(
-          'A subscribe that is refused because the gateway is overloaded, or a publish because this user published too much: try again after that time',
+          'Refused because of its cost or number, or because the gateway is overloaded: try again after that time',
         ),
       z
         .strictObject({ type: z.literal('error'), code: z.literal('too_many_subscriptions'), message, topics })

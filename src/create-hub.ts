@@ -38,6 +38,7 @@ export function createHub({ config, log, sampler, feed, workers, rings, doorbell
     feed: feedOfHub(feed, message => hub.message(message)),
     historyBytes: config.historyBytes,
     clientSourcesMax: config.limits.clientTopicsMax,
+    clientSourcesPerOwnerMax: config.limits.clientTopicsPerUserMax,
     symbolsMax: config.limits.symbolsMax,
     symbolIdleMs: config.limits.symbolIdleMs,
     ...config.times,

@@ -23,6 +23,8 @@ export function mainStatsOf({ hub, workers, feed, feedState, loads, descriptors,
   const { shards, counters, sources, holds } = hub;
   return {
     ...counters,
+    sourcesRefused: hub.topicsRefused.refused,
+    topicSharesRefused: hub.topicsRefused.shares,
     held: holds.current,
     holdsTotal: holds.counts,
     sources,

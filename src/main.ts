@@ -105,8 +105,11 @@ class GatewayParts implements Gateway {
       threadFile: new URL('./gateway/thread.js', import.meta.url),
       rings,
       doorbells,
-      onMessage: (worker, message) =>
-        message.type === 'load' ? this.#loads.set(worker, message.level) : this.#hub.fromWorker(worker, message),
+      onMessage: (worker, message) => {
+        if (message.type === 'load') this.#loads.set(worker, message.level);
+        else if (message.type === 'shed') this.#shed(worker, message);
+        else this.#hub.fromWorker(worker, message);
+      },
       onUp: worker => this.#welcome(worker),
       onDown: (worker, reason) => {
         log.error({ worker, reason }, 'gateway worker died and is replaced');
@@ -264,6 +267,16 @@ class GatewayParts implements Gateway {
     this.#loads.forgetWorker(worker);
     if (this.#workers.stuck < this.#config.workers) return;
     this.#host.onFatal(`no gateway worker can serve: worker ${worker} ${reason}`);
+  }
+
+  #shed(worker: number, { sockets, bytes }: { readonly sockets: number; readonly bytes: number }): void {
+    const suppressed = this.#sampler.pass('shed');
+    if (suppressed === undefined) return;
+    const limit = this.#config.limits.bufferedBytesMax;
+    this.#log.warn(
+      { worker, sockets, bytes, limit, suppressed },
+      'slow clients closed: WS_MAX_BUFFERED_TOTAL is exceeded',
+    );
   }
 
   #fault(what: string, detail: string): void {

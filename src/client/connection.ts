@@ -58,6 +58,8 @@ export class Connection {
   #openedMicros = 0;
   #heardMicros: number | undefined;
   #goingAwayMs: number | undefined;
+  /** The last attempt failed before it was open: the next one asks why. */
+  #isUnexplained = false;
   /** Tells an attempt that was overtaken while it awaited its token. */
   #attempt = 0;
 
@@ -140,6 +142,8 @@ export class Connection {
     const token = await tokenOf(this.#settings.token);
     if (token !== undefined) address.searchParams.set('token', token);
     if (apiKey !== undefined) address.searchParams.set('api_key', apiKey);
+    // Browsers keep the answer to a refused upgrade from the page.
+    if (this.#isUnexplained) address.searchParams.set('explain', '1');
     return address.href;
   }
 
@@ -202,6 +206,7 @@ export class Connection {
   }
 
   #lost(code: number, reason: string): void {
+    this.#isUnexplained = this.#state !== 'open';
     if (!mayReconnect(code)) {
       this.#end({ code, reason });
       return;

@@ -5,7 +5,7 @@
  */
 import { availableParallelism } from 'node:os';
 import { ConfigError } from './config-error.js';
-import { type AuthConfig, authConfig, authProblems, authVariables } from './variables/auth.js';
+import { type AuthConfig, allowsAnonymous, authConfig, authProblems, authVariables } from './variables/auth.js';
 import { type ClientsConfig, clientProblems, clientsConfig, clientVariables } from './variables/clients.js';
 import { type FeedConfig, feedConfig, feedProblems, feedVariables } from './variables/feed.js';
 import { processConfig, processProblems, processVariables } from './variables/process.js';
@@ -15,6 +15,8 @@ export type { AuthConfig } from './variables/auth.js';
 
 export interface Config extends Readonly<ReturnType<typeof processConfig>>, FeedConfig, ClientsConfig {
   readonly auth: AuthConfig;
+  /** Whether a connection may come without a credential. */
+  readonly anonymous: boolean;
   readonly allowedOrigins: readonly string[];
 }
 
@@ -52,6 +54,7 @@ export function readConfig(
     ...feedConfig(v),
     ...clientsConfig(v),
     auth: authConfig(v),
+    anonymous: allowsAnonymous(v),
     allowedOrigins: v.ALLOWED_ORIGINS,
   });
 }

@@ -2,6 +2,11 @@
 
 export interface LimitsConfig {
   readonly connectionsMax: number;
+  /** Connections without a credential. */
+  readonly anonymousMax: number;
+  /** Of all connections, so many are only for those with a credential; of these, so many only for institutional users. */
+  readonly reservedForCredentials: number;
+  readonly reservedForInstitutional: number;
   readonly connectionsPerAddressMax: number;
   readonly connectionsPerUserMax: number;
   /** Attempts to connect, from one address in a second. */
@@ -15,6 +20,12 @@ export interface LimitsConfig {
   readonly symbolIdleMs: number;
   /** Topics that are followed only because clients ask for them: symbols without data, and rooms; over all connections. */
   readonly clientTopicsMax: number;
+  /** The same of one user, or of one address without a credential. */
+  readonly clientTopicsPerUserMax: number;
+  /** Longest message that a client publishes into a room. */
+  readonly roomMessageBytesMax: number;
+  /** Bytes of such messages, of one user in a second. */
+  readonly roomBytesPerSecondMax: number;
   /** Messages of one client in a second. */
   readonly messagesPerSecondMax: number;
   readonly messageBytesMax: number;
@@ -22,6 +33,8 @@ export interface LimitsConfig {
   readonly workUnitsPerSecond: number;
   /** User-space bytes queued for one socket before uWS drops. */
   readonly backpressureBytesMax: number;
+  /** The same for all sockets of the process, before some are closed. */
+  readonly bufferedBytesMax: number;
 }
 
 /** When a client that does not keep up is given up. */

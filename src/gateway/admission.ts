@@ -7,6 +7,7 @@ import type { KeepaliveState } from './keepalive.js';
 import type { KnownSymbols } from './known-symbols.js';
 import type { LaneEntry } from './lane-table.js';
 import type { Account } from './limits/work-budgets.js';
+import type { Owners } from './owner.js';
 import { newPace } from './pace.js';
 import { PRIVATE_ENDPOINTS, type Refusal, refusal, shorten, type UpgradeRequest } from './request.js';
 import type { Session, Wanted } from './session.js';
@@ -32,6 +33,9 @@ export function andThen<T, U>(value: MaybePromise<T>, next: (value: T) => MaybeP
 
 export interface AdmissionsOptions {
   readonly credentials: Credentials;
+  /** Whether a connection may come without a credential, where the endpoint needs none. */
+  readonly isAnonymousAllowed: boolean;
+  readonly owners: Owners;
   readonly symbols: KnownSymbols;
   readonly subscriptionsMax: number;
   readonly nextId: () => number;
@@ -52,7 +56,8 @@ export class Admissions {
   admit(request: UpgradeRequest, address: string): MaybePromise<Admission | Refusal> {
     return andThen(this.#options.credentials.of(request.token, request.apiKey, address), credential => {
       if ('status' in credential) return credential;
-      if (credential.sub === '' && PRIVATE_ENDPOINTS.has(request.endpoint)) {
+      const { isAnonymousAllowed } = this.#options;
+      if (credential.sub === '' && (!isAnonymousAllowed || PRIVATE_ENDPOINTS.has(request.endpoint))) {
         return refusal(401, 'unauthorized', 'a token or an API key is required');
       }
       return this.#admitAs(credential, request, address);
@@ -103,11 +108,12 @@ export class Admissions {
   }
 
   #newSession(request: UpgradeRequest, credential: Credential, address: string): Session {
-    const { credentials, nextId, newKeepalive, newMessageTokens, newAccount } = this.#options;
+    const { credentials, owners, nextId, newKeepalive, newMessageTokens, newAccount } = this.#options;
     const fastestClass = defaultClass(credential.tier);
     return {
       id: nextId(),
       address,
+      owner: owners.of(credential.sub, address),
       credential,
       entitlements: credentials.entitlementsOf(credential),
       format: request.format,

@@ -1,20 +1,33 @@
 /** How many connections there may be, in all, from one address and of one user; and how fast they may come. */
+
+import type { Credential } from '../auth/credential.js';
 import type { LimitsConfig } from '../config/limits.js';
 import type { GatewayThreadData } from '../protocol/thread-messages.js';
 import { AttemptRates } from './attempt-rates.js';
 import { FailedCredentials } from './failed-credentials.js';
+import { type Rank, RankCells, rankOf } from './rank.js';
 import { type Refusal, refusal } from './request.js';
 import { SharedCounts } from './shared-counts.js';
 
 const RETRY_AFTER_SECONDS = 5;
 
 /** A limit that a connection was refused for; a metric label. */
-export type ConnectionLimit = 'connections' | 'address' | 'user' | 'rate' | 'credentials' | 'overload';
+export type ConnectionLimit =
+  | 'connections'
+  | 'anonymous'
+  | 'reserved'
+  | 'address'
+  | 'user'
+  | 'rate'
+  | 'credentials'
+  | 'overload';
 
 export class ConnectionLimits {
   /** Refusals by limit. */
   readonly refused: Record<ConnectionLimit, number> = {
     connections: 0,
+    anonymous: 0,
+    reserved: 0,
     address: 0,
     user: 0,
     rate: 0,
@@ -22,9 +35,7 @@ export class ConnectionLimits {
     overload: 0,
   };
   readonly #limits: LimitsConfig;
-  /** Connections of each worker. */
-  readonly #connections: Int32Array;
-  readonly #worker: number;
+  readonly #connections: RankCells;
   readonly #addresses: SharedCounts;
   readonly #users: SharedCounts;
   readonly #attempts: AttemptRates;
@@ -32,8 +43,7 @@ export class ConnectionLimits {
 
   constructor(limits: LimitsConfig, { worker, connections, addresses, users, attempts, failures }: GatewayThreadData) {
     this.#limits = limits;
-    this.#worker = worker;
-    this.#connections = new Int32Array(connections);
+    this.#connections = new RankCells(connections, worker);
     this.#addresses = new SharedCounts(addresses, worker);
     this.#users = new SharedCounts(users, worker);
     this.#attempts = new AttemptRates(attempts, worker, limits.attemptsPerSecondMax);
@@ -61,21 +71,23 @@ export class ConnectionLimits {
     this.#failures.failed(address, nowMs);
   }
 
-  /** Takes a place for a connection, to be given back by `leave`; or says why there is none. @param user '' for nobody */
-  enter(address: string, user: string): Refusal | undefined {
-    const { connectionsMax, connectionsPerAddressMax, connectionsPerUserMax } = this.#limits;
-    Atomics.add(this.#connections, this.#worker, 1);
-    if (this.#total() > connectionsMax) {
-      Atomics.sub(this.#connections, this.#worker, 1);
-      this.refused.connections++;
-      const full = refusal(503, 'unavailable', `at most ${connectionsMax} connections`);
-      return { ...full, retryAfterSeconds: RETRY_AFTER_SECONDS };
+  /** Takes a place for a connection, to be given back by `leave`; or says why there is none. */
+  enter(address: string, credential: Credential): Refusal | undefined {
+    const { connectionsPerAddressMax, connectionsPerUserMax } = this.#limits;
+    const { sub: user } = credential;
+    const rank = rankOf(credential);
+    this.#connections.add(rank, 1);
+    const full = this.#fullFor(rank);
+    if (full !== undefined) {
+      this.#connections.add(rank, -1);
+      this.refused[full.limit]++;
+      return { ...refusal(503, 'unavailable', full.message), retryAfterSeconds: RETRY_AFTER_SECONDS };
     }
     const fromAddress = this.#addresses.add(address);
     if (fromAddress > connectionsPerAddressMax) {
       // A full table has counted nothing.
       if (Number.isFinite(fromAddress)) this.#addresses.remove(address);
-      Atomics.sub(this.#connections, this.#worker, 1);
+      this.#connections.add(rank, -1);
       this.refused.address++;
       return tooMany(`at most ${connectionsPerAddressMax} connections from one address`, RETRY_AFTER_SECONDS);
     }
@@ -83,34 +95,53 @@ export class ConnectionLimits {
     if (ofUser <= connectionsPerUserMax) return undefined;
     if (Number.isFinite(ofUser)) this.#users.remove(user);
     this.#addresses.remove(address);
-    Atomics.sub(this.#connections, this.#worker, 1);
+    this.#connections.add(rank, -1);
     this.refused.user++;
     return tooMany(`at most ${connectionsPerUserMax} connections of one user`, RETRY_AFTER_SECONDS);
   }
 
-  leave(address: string, user: string): void {
-    Atomics.sub(this.#connections, this.#worker, 1);
+  leave(address: string, credential: Credential): void {
+    this.#connections.add(rankOf(credential), -1);
     this.#addresses.remove(address);
-    if (user !== '') this.#users.remove(user);
+    if (credential.sub !== '') this.#users.remove(credential.sub);
   }
 
-  /** The connection is another user's from here on; false when that one has too many. */
-  changeUser(from: string, to: string): boolean {
-    if (from === to) return true;
-    const ofUser = to === '' ? 0 : this.#users.add(to);
-    if (ofUser > this.#limits.connectionsPerUserMax) {
-      if (Number.isFinite(ofUser)) this.#users.remove(to);
-      this.refused.user++;
-      return false;
+  /** The connection has another credential from here on; false when the user of that one has too many. */
+  change(from: Credential, to: Credential): boolean {
+    if (from.sub !== to.sub) {
+      const ofUser = to.sub === '' ? 0 : this.#users.add(to.sub);
+      if (ofUser > this.#limits.connectionsPerUserMax) {
+        if (Number.isFinite(ofUser)) this.#users.remove(to.sub);
+        this.refused.user++;
+        return false;
+      }
+      if (from.sub !== '') this.#users.remove(from.sub);
     }
-    if (from !== '') this.#users.remove(from);
+    // It has its place, whatever its rank is now.
+    this.#connections.add(rankOf(to), 1);
+    this.#connections.add(rankOf(from), -1);
     return true;
   }
 
-  #total(): number {
-    let total = 0;
-    for (let i = 0; i < this.#connections.length; i++) total += Atomics.load(this.#connections, i);
-    return total;
+  /** Which limit a connection of this rank, counted already, is beyond. */
+  #fullFor(rank: Rank): { readonly limit: ConnectionLimit; readonly message: string } | undefined {
+    const { connectionsMax, anonymousMax, reservedForCredentials, reservedForInstitutional } = this.#limits;
+    const anonymous = this.#connections.total('anonymous');
+    const others = anonymous + this.#connections.total('retail');
+    const all = others + this.#connections.total('institutional');
+    if (all > connectionsMax) return { limit: 'connections', message: `at most ${connectionsMax} connections` };
+    if (rank === 'institutional') return undefined;
+    if (others > connectionsMax - reservedForInstitutional) {
+      return { limit: 'reserved', message: 'the places that are left are for institutional users' };
+    }
+    if (rank === 'retail') return undefined;
+    if (anonymous > anonymousMax) {
+      return { limit: 'anonymous', message: `at most ${anonymousMax} connections without a credential` };
+    }
+    if (anonymous > connectionsMax - reservedForCredentials) {
+      return { limit: 'reserved', message: 'the places that are left are for connections with a credential' };
+    }
+    return undefined;
   }
 }
 

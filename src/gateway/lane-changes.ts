@@ -76,7 +76,7 @@ export class LaneChanges {
       this.#pending.delete(change);
       for (const move of change.moves) {
         this.#move(change.session, move);
-        this.#options.table.release(move.entry);
+        this.#options.table.release(move.entry, change.session.owner);
       }
       change.done();
     }
@@ -89,7 +89,7 @@ export class LaneChanges {
     if (subscription === undefined) return undefined;
     const entry = table.acquire(stream, symbol, lane, session);
     if (entry !== subscription.entry) return { subscription, wanted, entry };
-    table.release(entry);
+    table.release(entry, session.owner);
     return undefined;
   }
 
@@ -99,7 +99,7 @@ export class LaneChanges {
     const isThere = ({ subscription }: Move) =>
       session.socket !== undefined && session.subscriptions.get(subscription.topic) === subscription;
     if (moves.every(isThere)) return;
-    for (const move of moves) if (!isThere(move)) this.#options.table.release(move.entry);
+    for (const move of moves) if (!isThere(move)) this.#options.table.release(move.entry, session.owner);
     change.moves = moves.filter(isThere);
   }
 

@@ -46,6 +46,8 @@ export interface LaneEntry {
   readonly cost: number;
   /** The hub knows that it is wanted. */
   isWanted: boolean;
+  /** On whose behalf the hub is asked for it. */
+  owner: number;
   /** Number of the request that waits to be told, or for its answer; 0: none, the lane is live. */
   request: number;
   /** What whoever made that request holds of the topic, from another lane. */
@@ -105,11 +107,12 @@ export interface NewLane {
   readonly symbol: string;
   readonly lane: number;
   readonly tier: Tier;
+  readonly owner: number;
 }
 
 /** A lane that is neither wanted nor held. @param shards encoders */
 export function newLaneEntry(
-  { stream, symbol, lane, tier }: NewLane,
+  { stream, symbol, lane, tier, owner }: NewLane,
   nativeTopic: string,
   shards: number,
   sentCell: SentCells,
@@ -139,6 +142,7 @@ export function newLaneEntry(
     shard: shardOf(sourceName, shards),
     cost: isAllTrades ? ALL_TRADES_COST : costOf(stream, lane),
     isWanted: false,
+    owner,
     request: 0,
     askedHeld: undefined,
     answersDue: 0,

@@ -6,6 +6,7 @@
  */
 import type { InterestChange } from '../protocol/thread-messages.js';
 import type { HeldPlace, LaneEntry } from './lane-entry.js';
+import { LaneOwners } from './lane-owners.js';
 import { type Asker, type Queued, RequestQueue } from './request-queue.js';
 
 /** What may be under way to one encoder. */
@@ -37,6 +38,7 @@ export class LaneRequests {
   readonly #asking = new Map<number, LaneEntry>();
   /** Entries that the hub knows of, by what it knows: tiers share its interest, as the same bytes serve both. */
   readonly #wants = new Map<string, number>();
+  readonly #owners = new LaneOwners();
   readonly #tell: (change: InterestChange) => void;
   /** Begins anywhere: an answer to the thread that this one replaced must not pass for an answer to this one. */
   #last = Math.floor(Math.random() * REQUESTS_FROM_MAX);
@@ -80,6 +82,29 @@ export class LaneRequests {
     return isNew;
   }
 
+  /** A room's lane is held on behalf of this owner too. */
+  hold(entry: LaneEntry, owner: number): void {
+    this.#owners.hold(wantKey(entry), owner);
+  }
+
+  /** This owner holds it once less. */
+  leave(entry: LaneEntry, owner: number): void {
+    const heir = this.#owners.leave(wantKey(entry), owner);
+    if (heir === undefined) return;
+    entry.owner = heir;
+    if (entry.isWanted) this.#tell({ op: 'own', source: entry.sourceName, lane: entry.lane, owner: heir });
+  }
+
+  /** Wants a lane that was refused to one owner on behalf of another that holds it. */
+  wantFor(entry: LaneEntry, owner: number): void {
+    this.answered(entry);
+    this.#unwant(entry);
+    this.#owners.charge(wantKey(entry), owner);
+    entry.owner = owner;
+    this.#number(entry);
+    this.#laneQueue(entry).addRepair(entry.tier, entry);
+  }
+
   /** As `ask`, before what clients ask for, and where an answer that is on its way may have been lost. */
   askAgain(entry: LaneEntry): void {
     const queue = this.#laneQueue(entry);
@@ -113,16 +138,7 @@ export class LaneRequests {
     this.#laneQueue(entry).cancel(entry);
     // One that was told takes its room until it is answered.
     this.#forget(entry);
-    if (!entry.isWanted) return;
-    entry.isWanted = false;
-    const key = wantKey(entry);
-    const left = (this.#wants.get(key) ?? 1) - 1;
-    if (left > 0) {
-      this.#wants.set(key, left);
-      return;
-    }
-    this.#wants.delete(key);
-    this.#tell({ op: 'unwant', source: entry.sourceName, lane: entry.lane });
+    if (entry.isWanted && this.#unwant(entry)) this.#tell({ op: 'unwant', source: entry.sourceName, lane: entry.lane });
   }
 
   /** Asks for what was missed of an event lane behind a place, in the asker's turn. */
@@ -183,12 +199,26 @@ export class LaneRequests {
     const { sourceName: source, lane, request, askedHeld: held } = entry;
     const key = wantKey(entry);
     const wants = this.#wants.get(key) ?? 0;
-    if (!entry.isWanted) {
+    const isFirst = !entry.isWanted;
+    if (isFirst) {
       entry.isWanted = true;
       this.#wants.set(key, wants + 1);
     }
-    if (wants === 0) this.#tell({ op: 'want', source, lane, request });
+    // Where the other tier has it, this may be what has it made all the same: that may have been refused.
+    const owner = this.#owners.chargedFor(key) ?? entry.owner;
+    if (isFirst && (wants === 0 || held === undefined)) this.#tell({ op: 'want', source, lane, request, owner });
     else this.#tell({ op: 'ask', source, lane, request, held });
+  }
+
+  /** @returns whether that was the last entry that wanted what the hub knows of */
+  #unwant(entry: LaneEntry): boolean {
+    if (!entry.isWanted) return false;
+    entry.isWanted = false;
+    const key = wantKey(entry);
+    const left = (this.#wants.get(key) ?? 1) - 1;
+    if (left > 0) this.#wants.set(key, left);
+    else this.#wants.delete(key);
+    return left <= 0;
   }
 
   /** Not before the lane: what is live has to follow what was missed. */

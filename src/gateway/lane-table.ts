@@ -93,17 +93,25 @@ export class LaneTable {
     let entry = this.#entries.get(key);
     if (entry === undefined) {
       const nativeTopic = (++this.#lastNative).toString(36);
-      entry = newLaneEntry({ stream, symbol, lane, tier }, nativeTopic, this.#rings, this.sentCell);
+      entry = newLaneEntry(
+        { stream, symbol, lane, tier, owner: asker.owner ?? 0 },
+        nativeTopic,
+        this.#rings,
+        this.sentCell,
+      );
       this.#entries.set(key, entry);
       this.#counts[tier]++;
       if (entry.isAllTrades) this.#tables[tier].putAllTrades(entry);
     }
+    if (stream === 'rooms') this.requests.hold(entry, asker.owner ?? 0);
     if (entry.source < 0) this.requests.ask(entry, asker);
     entry.holders++;
     return entry;
   }
 
-  release(entry: LaneEntry): void {
+  /** @param owner of the asker that it was given to by `acquire` */
+  release(entry: LaneEntry, owner = 0): void {
+    if (entry.stream === 'rooms') this.requests.leave(entry, owner);
     if (--entry.holders > 0) {
       if (!isAwaited(entry)) this.requests.withdraw(entry);
       return;

@@ -5,7 +5,7 @@ import type { FromWorker, ToWorker, WorkerStats } from '../protocol/thread-messa
 import type { Apps } from './apps.js';
 import type { Credentials } from './credentials.js';
 import type { KnownSymbols } from './known-symbols.js';
-import type { LaneTable } from './lane-table.js';
+import type { LaneEntry, LaneTable } from './lane-table.js';
 import type { RoomMessages } from './room-messages.js';
 import type { GatewayServer } from './server.js';
 import type { Session } from './session.js';
@@ -44,6 +44,8 @@ export class Orders {
   /** That it listens on, once it does. */
   ownPort: number;
   readonly #parts: OrdersParts;
+  /** Lanes that were refused to an owner whose share is used up. */
+  readonly #refusedOwners = new WeakMap<LaneEntry, Set<number>>();
   #isLeaving = false;
 
   constructor(parts: OrdersParts) {
@@ -74,7 +76,7 @@ export class Orders {
         break;
       }
       case 'refused':
-        this.#refused(message.request);
+        this.#refused(message.request, message.owner);
         break;
       case 'published':
         rooms.published(message);
@@ -117,11 +119,25 @@ export class Orders {
     }
   }
 
-  #refused(request: number): void {
+  /** @param owner whose share is used up, where that is the reason: others that wait for the lane may have it */
+  #refused(request: number, owner: number | undefined): void {
     const { table, subscriptions } = this.#parts;
     const refused = table.asked(request);
-    if (refused === undefined) subscriptions.resumptions.refused(request);
-    else subscriptions.refused(refused);
+    if (refused === undefined) {
+      subscriptions.resumptions.refused(request);
+      return;
+    }
+    const other = owner === undefined ? undefined : this.#nextOwner(refused, owner);
+    if (other === undefined) subscriptions.refused(refused);
+    else table.requests.wantFor(refused, other);
+  }
+
+  /** Another of those that wait for the lane, for whom it was not asked for yet. */
+  #nextOwner(lane: LaneEntry, refused: number): number | undefined {
+    const tried = this.#refusedOwners.get(lane) ?? new Set();
+    this.#refusedOwners.set(lane, tried.add(refused));
+    for (const { session } of lane.waiting) if (!tried.has(session.owner)) return session.owner;
+    return undefined;
   }
 
   #revoke(message: unknown, atMs: number): void {

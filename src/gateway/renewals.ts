@@ -45,7 +45,7 @@ export class Renewals {
         answers.fail(session, id, codeOf(credential), credential.message);
         return;
       }
-      if (!this.#options.limits.changeUser(session.credential.sub, credential.sub)) {
+      if (!this.#options.limits.change(session.credential, credential)) {
         answers.fail(session, id, 'rate_limited', 'too many connections of this user');
         return;
       }

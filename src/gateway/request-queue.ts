@@ -21,6 +21,8 @@ export interface Queued {
 /** On whose behalf something is asked: a session. */
 export interface Asker {
   readonly tier: Tier;
+  /** Whose share of client-made topics it takes (owner.ts). */
+  readonly owner?: number;
 }
 
 interface UnderWay {

@@ -14,6 +14,8 @@ export interface UpgradeRequest {
   /** Class asked for, as its number. */
   readonly rateClass: number | undefined;
   readonly isStamped: boolean;
+  /** A refusal is to be told by a close code: browsers cannot read the answer to an upgrade. */
+  readonly isExplained: boolean;
   /** What to subscribe to at once: the stream, and the names in it that the request gives. */
   readonly stream: Stream | undefined;
   readonly symbols: readonly string[];
@@ -104,6 +106,7 @@ export function parseRequest(path: string, query: string, headers: RequestHeader
     subprotocol,
     rateClass,
     isStamped: members.get('timestamps') === '1',
+    isExplained: members.get('explain') === '1',
     ...('status' in topics ? NO_TOPICS : topics),
     problem,
   };

@@ -7,12 +7,22 @@ import { isCarriable } from '../protocol/plain.js';
 import type { FromWorker, ToWorker } from '../protocol/thread-messages.js';
 import { isSymbol, topicOf } from '../protocol/topics.js';
 import type { Answers } from './answers.js';
+import type { PublishedBytes } from './published-bytes.js';
 import type { Session } from './session.js';
+import { sharedNowMs } from './shared-clock.js';
 
 /** Publications of this worker waiting for their place; beyond it they are refused. */
 export const PENDING_MAX = 5_000;
-/** Longest message, in bytes of JSON: what encoders take. */
-export const MESSAGE_BYTES_MAX = 256 * 1024;
+/** When a client that is refused for it may try again. */
+const RETRY_AFTER_MS = 1_000;
+
+export interface RoomMessagesOptions {
+  readonly answers: Answers;
+  readonly post: (message: FromWorker) => void;
+  /** Longest message, in bytes of the JSON that the room gets. */
+  readonly messageBytesMax: number;
+  readonly published: PublishedBytes;
+}
 
 interface Pending {
   readonly session: Session;
@@ -21,14 +31,14 @@ interface Pending {
 }
 
 export class RoomMessages {
-  readonly #answers: Answers;
-  readonly #post: (message: FromWorker) => void;
+  /** Messages refused because their user published too many bytes. */
+  readonly counters = { overRate: 0 };
+  readonly #options: RoomMessagesOptions;
   readonly #pending = new Map<number, Pending>();
   #last = 0;
 
-  constructor(answers: Answers, post: (message: FromWorker) => void) {
-    this.#answers = answers;
-    this.#post = post;
+  constructor(options: RoomMessagesOptions) {
+    this.#options = options;
   }
 
   /** Answered with `ack` when the message has its place; later commands do not wait for that. */
@@ -39,9 +49,10 @@ export class RoomMessages {
     const message = { type: 'room_message', room, from: sub, data, timestamp: new Date().toISOString() };
     const problem = problemOf(session, stream, room, data);
     const payload = problem === undefined ? Buffer.from(stringifyExact(message)) : NOTHING;
-    const refused = problem ?? this.#refusalOf(payload);
+    const refused = problem ?? this.#refusalOf(payload, sub);
     if (refused !== undefined) {
-      this.#answers.fail(session, id, ...refused);
+      const [code, why, retryAfterMs] = refused;
+      this.#fail({ session, id, topic: '' }, code, why, retryAfterMs);
       return;
     }
     const request = ++this.#last;
@@ -49,7 +60,9 @@ export class RoomMessages {
     // One user's message with one id is one message, however often it is sent, and over whichever connection.
     const key = id === undefined ? '' : hashOf(stringifyExact([sub, room, id]));
     const content = id === undefined ? '' : hashOf(stringifyExact(data));
-    this.#post({ type: 'publish', id: request, room, payload: new Uint8Array(payload), key, content });
+    const { owner } = session;
+    const bytes = new Uint8Array(payload);
+    this.#options.post({ type: 'publish', id: request, room, payload: bytes, key, content, owner });
   }
 
   /** The hub's answer. */
@@ -57,23 +70,33 @@ export class RoomMessages {
     const pending = this.#pending.get(answer.id);
     this.#pending.delete(answer.id);
     if (pending === undefined || pending.session.socket === undefined) return;
-    const { session, id, topic } = pending;
     if ('failure' in answer) {
-      this.#answers.fail(session, id, answer.code, answer.failure);
+      this.#fail(pending, answer.code, answer.failure, answer.retryAfterMs);
       return;
     }
     const { epoch, seq } = answer;
-    this.#answers.send(session, id, { type: 'ack', topic, epoch, seq });
+    this.#options.answers.send(pending.session, pending.id, { type: 'ack', topic: pending.topic, epoch, seq });
   }
 
-  #refusalOf(payload: Uint8Array): Problem | undefined {
-    if (payload.length > MESSAGE_BYTES_MAX) return ['payload_too_large', `at most ${MESSAGE_BYTES_MAX} bytes`];
-    if (this.#pending.size >= PENDING_MAX) return ['rate_limited', 'too many messages are being published'];
-    return undefined;
+  #fail({ session, id }: Pending, code: ErrorCode, message: string, retryAfterMs: number | undefined): void {
+    const when = retryAfterMs === undefined ? undefined : { retry_after_ms: retryAfterMs };
+    this.#options.answers.send(session, id, { type: 'error', code, message, ...when });
+  }
+
+  #refusalOf(payload: Uint8Array, user: string): Problem | undefined {
+    const { messageBytesMax, published } = this.#options;
+    if (payload.length > messageBytesMax) return ['payload_too_large', `at most ${messageBytesMax} bytes`];
+    if (this.#pending.size >= PENDING_MAX) {
+      return ['rate_limited', 'too many messages are being published', RETRY_AFTER_MS];
+    }
+    const waitMs = published.take(user, payload.length, sharedNowMs());
+    if (waitMs === 0) return undefined;
+    this.counters.overRate++;
+    return ['rate_limited', 'this user publishes too many bytes a second', waitMs];
   }
 }
 
-type Problem = readonly [code: ErrorCode, message: string];
+type Problem = readonly [code: ErrorCode, message: string, retryAfterMs?: number];
 
 const NOTHING = new Uint8Array(0);
 

@@ -11,6 +11,7 @@ import type { Apps, ServedApp } from './apps.js';
 import type { CommandHandler } from './command-handler.js';
 import type { ConnectionLimits } from './connection-limits.js';
 import { Departures } from './departures.js';
+import { Explanations } from './explanations.js';
 import type { Fanout } from './fanout.js';
 import type { Keepalive } from './keepalive.js';
 import type { LaneTable } from './lane-table.js';
@@ -105,6 +106,7 @@ export class GatewayServer {
   readonly #apps: Apps;
   readonly #parts: ServerParts;
   readonly #upgrades: Upgrades;
+  readonly #explanations = new Explanations(code => this.#closing(code));
   #feed: FeedStatusFrame | undefined;
   #departures: Departures | undefined;
   #departing: NodeJS.Timeout | undefined;
@@ -113,7 +115,11 @@ export class GatewayServer {
   constructor(apps: Apps, parts: ServerParts) {
     this.#apps = apps;
     this.#parts = parts;
-    this.#upgrades = new Upgrades({ ...parts, onRefused: status => this.#refused(status) });
+    this.#upgrades = new Upgrades({
+      ...parts,
+      explanations: this.#explanations,
+      onRefused: status => this.#refused(status),
+    });
     apps.route(served => this.#route(served));
   }
 
@@ -212,34 +218,51 @@ export class GatewayServer {
   /** Begins the close handshake. */
   end(session: Session, code: CloseCode, reason: string): void {
     if (session.socket === undefined) return;
-    this.counters.closes.set(code, (this.counters.closes.get(code) ?? 0) + 1);
+    this.#closing(code);
     this.#parts.keepalive.closing(session);
     session.socket.end(code, reason);
   }
 
+  /** Ends the socket at once, with what waits for it. @param code what it counts as; the client sees 1006 */
+  cut(session: Session, code: CloseCode): void {
+    if (session.socket === undefined) return;
+    this.#closing(code);
+    session.socket.close();
+  }
+
+  #closing(code: CloseCode): void {
+    this.counters.closes.set(code, (this.counters.closes.get(code) ?? 0) + 1);
+  }
+
   #route(served: ServedApp): void {
     served.app
-      .ws<SocketData>('/*', {
-        maxPayloadLength: UWS_PAYLOAD_BYTES_MAX,
-        maxBackpressure: this.#parts.config.limits.backpressureBytesMax,
-        idleTimeout: uwsIdleSeconds(this.#parts.config.times),
-        sendPingsAutomatically: false,
-        compression: this.#parts.config.compression ? SHARED_COMPRESSOR : NO_COMPRESSION,
-        ...asWork(this.#parts.turns, {
-          upgrade: (response, request, context) => this.#upgrades.upgrade(response, request, context),
-          open: socket => this.#open(served, socket),
-          message: (socket, bytes, isBinary) => this.#message(socket, bytes, isBinary),
-          drain: socket => this.#parts.slow.drained(socket.getUserData().session),
-          close: socket => this.#close(served, socket),
-        }),
-        // Nothing but flags may be touched in here.
-        dropped: socket => {
-          const { session } = socket.getUserData();
-          this.#parts.slow.dropped(session, this.#parts.fanout.turn);
-          setImmediate(() => this.#parts.slow.settle());
-        },
-        pong: socket => this.#parts.keepalive.ponged(socket.getUserData().session),
-      })
+      .ws<SocketData>(
+        '/*',
+        this.#explanations.beside(
+          {
+            maxPayloadLength: UWS_PAYLOAD_BYTES_MAX,
+            maxBackpressure: this.#parts.config.limits.backpressureBytesMax,
+            idleTimeout: uwsIdleSeconds(this.#parts.config.times),
+            sendPingsAutomatically: false,
+            compression: this.#parts.config.compression ? SHARED_COMPRESSOR : NO_COMPRESSION,
+            ...asWork(this.#parts.turns, {
+              upgrade: (response, request, context) => this.#upgrades.upgrade(response, request, context),
+              open: socket => this.#open(served, socket),
+              message: (socket, bytes, isBinary) => this.#message(socket, bytes, isBinary),
+              drain: socket => this.#parts.slow.drained(socket.getUserData().session),
+              close: socket => this.#close(served, socket),
+            }),
+            // Nothing but flags may be touched in here.
+            dropped: socket => {
+              const { session } = socket.getUserData();
+              this.#parts.slow.dropped(session, this.#parts.fanout.turn);
+              setImmediate(() => this.#parts.slow.settle());
+            },
+            pong: socket => this.#parts.keepalive.ponged(socket.getUserData().session),
+          },
+          served,
+        ),
+      )
       .any('/*', (response, request) => {
         this.#upgrades.refusePlain(response, request.getUrl());
       });
@@ -324,7 +347,7 @@ export class GatewayServer {
     this.#parts.sessions.delete(session);
     this.#parts.slow.closed(session);
     this.#parts.subscriptions.closed(session);
-    this.#parts.limits.leave(session.address, session.credential.sub);
+    this.#parts.limits.leave(session.address, session.credential);
     this.counters.open--;
     this.counters.closed++;
   }

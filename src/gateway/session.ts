@@ -59,6 +59,8 @@ export interface Session {
   readonly id: number;
   /** What its address counts as (client-address.ts). */
   readonly address: string;
+  /** What it counts as where topics are shared among users (owner.ts): who it was when it opened. */
+  readonly owner: number;
   /** Replaced by `auth`, and with it what follows from it. */
   credential: Credential;
   entitlements: Entitlements;

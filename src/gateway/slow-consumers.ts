@@ -11,6 +11,7 @@
  * uWS's `dropped` callback may set flags and nothing else: closing, sending or (un)subscribing in it aborts the process.
  */
 import type { CircuitConfig } from '../config/limits.js';
+import type { BufferedTotal } from './buffered-total.js';
 import type { Outbox } from './outbox.js';
 import { isLeaving, Paces } from './pace.js';
 import type { Session } from './session.js';
@@ -54,6 +55,8 @@ export interface SlowConsumersOptions {
   readonly nowMs: () => number;
   /** Closes the connection of one that is too slow. */
   readonly close: (session: Session) => void;
+  /** What waits for all sockets; undefined: it has no bound. */
+  readonly total?: BufferedTotal;
 }
 
 export class SlowConsumers {
@@ -160,6 +163,7 @@ export class SlowConsumers {
       session.sampledBytes = waiting;
       if (session.isStalled || !isStuck || !this.#escalate(session, waiting)) this.drained(session);
     }
+    this.#options.total?.sampled();
     for (const session of [...this.#watched]) this.#watch(session);
     this.paces.sample(this.#lowWaterBytes);
     this.#options.subscriptions.resumptions.sweep(this.#options.nowMs());

@@ -228,7 +228,7 @@ export class Subscriptions {
       const { topic } = entry;
       const present = session.subscriptions.get(topic);
       if (keeps && present?.entry === entry && present.asked === lane) {
-        this.#table.release(entry);
+        this.#table.release(entry, session.owner);
         continue;
       }
       const heldAt = present === undefined ? takeLeft(session, topic) : heldPlaceOf(present);
@@ -337,7 +337,7 @@ export class Subscriptions {
     this.resumptions.drop(subscription);
     leaveLane(subscription);
     this.#losses.inherit(subscription);
-    this.#table.release(entry);
+    this.#table.release(entry, session.owner);
     this.#quotes.leave(subscription);
   }
 }

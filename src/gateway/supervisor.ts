@@ -8,7 +8,9 @@ import { AttemptRates, createAttemptRates } from './attempt-rates.js';
 import { createFailedCredentials, FailedCredentials } from './failed-credentials.js';
 import type { HashSeed } from './key-hash.js';
 import { createSharedDebts } from './limits/shared-debts.js';
+import { RankCells } from './rank.js';
 import { countSlotsFor, createSharedCounts, SharedCounts } from './shared-counts.js';
+import { createSharedRates, SharedRates } from './shared-rates.js';
 import { ThreadWatch } from './thread-watch.js';
 
 const SEED_MAX = 2 ** 32;
@@ -73,6 +75,9 @@ export class WorkerSupervisor {
   readonly #options: SupervisorOptions;
   readonly #slots: Slot[];
   readonly #connections: SharedArrayBuffer;
+  readonly #waiting: SharedArrayBuffer;
+  readonly #published: SharedArrayBuffer;
+  readonly #seed: HashSeed = [randomInt(SEED_MAX), randomInt(SEED_MAX)];
   readonly #behind: Int32Array<SharedArrayBuffer>;
   readonly #addresses: SharedArrayBuffer;
   readonly #users: SharedArrayBuffer;
@@ -94,12 +99,14 @@ export class WorkerSupervisor {
     this.#options = options;
     this.#port = options.config.port;
     const workers = options.config.workers;
-    this.#connections = new SharedArrayBuffer(4 * workers);
+    this.#connections = RankCells.create(workers);
+    this.#waiting = RankCells.create(workers);
     this.#behind = new Int32Array(new SharedArrayBuffer(4 * workers));
-    const seed: HashSeed = [randomInt(SEED_MAX), randomInt(SEED_MAX)];
+    const seed = this.#seed;
     const slots = countSlotsFor(options.config.limits.connectionsMax);
     this.#addresses = createSharedCounts(workers, slots, seed);
     this.#users = createSharedCounts(workers, slots, seed);
+    this.#published = createSharedRates(workers, seed, slots);
     this.#attempts = createAttemptRates(workers, seed);
     this.#failures = createFailedCredentials(workers, seed);
     this.#debts = { table: createSharedDebts(), seed };
@@ -211,6 +218,9 @@ export class WorkerSupervisor {
       rings,
       doorbells,
       connections: this.#connections,
+      waiting: this.#waiting,
+      published: this.#published,
+      ownerSeed: this.#seed,
       behind: this.#behind.buffer,
       addresses: this.#addresses,
       users: this.#users,
@@ -255,10 +265,11 @@ export class WorkerSupervisor {
 
   /** What a thread counted has gone with its sockets. */
   #forgetCounts(worker: number): void {
-    Atomics.store(new Int32Array(this.#connections), worker, 0);
+    for (const cells of [this.#connections, this.#waiting]) new RankCells(cells, worker).clear();
     Atomics.store(this.#behind, worker, 0);
     for (const counts of [this.#addresses, this.#users]) new SharedCounts(counts, worker).clear(worker);
     const { attemptsPerSecondMax, authFailuresMax } = this.#options.config.limits;
+    new SharedRates(this.#published, worker).clear(worker);
     new AttemptRates(this.#attempts, worker, attemptsPerSecondMax).clear(worker);
     new FailedCredentials(this.#failures, worker, authFailuresMax).clear(worker);
   }

@@ -22,6 +22,7 @@ import { monotonicMicros, WallClock } from '../protocol/wall-clock.js';
 import { Admissions } from './admission.js';
 import { Answers } from './answers.js';
 import { Apps } from './apps.js';
+import { BufferedTotal } from './buffered-total.js';
 import { CommandHandler } from './command-handler.js';
 import { ConnectionLimits } from './connection-limits.js';
 import { Credentials } from './credentials.js';
@@ -39,7 +40,10 @@ import { notingListener } from './listening-socket.js';
 import { Orders } from './orders.js';
 import { Outbox, type Publish } from './outbox.js';
 import { LOOK_INTERVAL_MS, Overload } from './overload.js';
+import { Owners } from './owner.js';
+import { PublishedBytes } from './published-bytes.js';
 import { pump } from './pump.js';
+import { RankCells } from './rank.js';
 import { Renewals } from './renewals.js';
 import { RoomMessages } from './room-messages.js';
 import { longWorkOf, ServedTurns } from './served-turns.js';
@@ -138,6 +142,15 @@ const subscriptions = new Subscriptions({
   bufferedBytesMax: config.limits.backpressureBytesMax * REPLAY_SHARE,
   charge: (session, units) => budgets.charge(session, units),
 });
+const sessions = new Set<Session>();
+const bufferedTotal = new BufferedTotal({
+  cells: new RankCells(data.waiting, worker),
+  bytesMax: config.limits.bufferedBytesMax,
+  sessions,
+  buffered: outbox.buffered,
+  cut: session => server.cut(session, CloseCode.slowConsumer),
+  onClosed: (sockets, bytes) => post({ type: 'shed', sockets, bytes }),
+});
 const slow = new SlowConsumers({
   subscriptions,
   outbox,
@@ -145,6 +158,7 @@ const slow = new SlowConsumers({
   circuit: config.circuit,
   nowMs: () => performance.now(),
   close: session => server.end(session, CloseCode.slowConsumer, 'slow consumer'),
+  total: bufferedTotal,
 });
 const fanout = new Fanout({
   rings: rings.map(ring => new RingReader(ring, worker)),
@@ -166,7 +180,6 @@ const credentials = new Credentials(
   await openPolicy(config.auth.policyFile),
   limits,
 );
-const sessions = new Set<Session>();
 const keepalive = new Keepalive<Session>({
   ...config.times,
   clockToleranceMs: CLOCK_TOLERANCE_MS,
@@ -191,7 +204,12 @@ const turns = new ServedTurns(row, turn => {
 process.on(INTERRUPT_EVENT, () => turns.interrupt());
 const messageRate = new MessageRate(messagesPerSecondMax);
 const answers = new Answers(outbox);
-const rooms = new RoomMessages(answers, post);
+const rooms = new RoomMessages({
+  answers,
+  post,
+  messageBytesMax: config.limits.roomMessageBytesMax,
+  published: new PublishedBytes(data.published, worker, config.limits.roomBytesPerSecondMax),
+});
 const laneChanges = new LaneChanges({ table, subscriptions, losses, nowMs: () => performance.now(), wake });
 const topics = new TopicCommands({ subscriptions, symbols, answers, subscriptionsMax });
 const commands = new CommandHandler({
@@ -214,6 +232,8 @@ const commands = new CommandHandler({
 let lastSession = 0;
 const admissions = new Admissions({
   credentials,
+  isAnonymousAllowed: config.anonymous,
+  owners: new Owners(data.ownerSeed),
   symbols,
   subscriptionsMax,
   nextId: () => ++lastSession,
@@ -285,6 +305,8 @@ countersNow = () => ({
   loopDelayMs: overload.loopDelayMs,
   frameAgeMs: overload.frameAgeMs,
   commandsShed: topics.shed,
+  publishedOverRate: rooms.counters.overRate,
+  closedForTotal: Object.entries(bufferedTotal.closed),
   work: { ...budgets.counters, overflow: budgets.overflow },
 });
 setInterval(() => overload.look(fanout.counters), LOOK_INTERVAL_MS).unref();

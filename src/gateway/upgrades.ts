@@ -6,6 +6,7 @@ import { CONNECT_UNITS, topicUnits } from '../protocol/costs.js';
 import { type Admission, type Admissions, andThen, type MaybePromise } from './admission.js';
 import { clientAddress } from './client-address.js';
 import type { ConnectionLimits } from './connection-limits.js';
+import type { Explained, Explanations } from './explanations.js';
 import type { LaneTable } from './lane-table.js';
 import type { WorkBudgets } from './limits/work-budgets.js';
 import { endpointOf, isOriginAllowed, parseRequest, type Refusal, refusal } from './request.js';
@@ -22,6 +23,7 @@ export interface UpgradesParts {
   readonly limits: ConnectionLimits;
   readonly budgets: WorkBudgets;
   readonly table: LaneTable;
+  readonly explanations: Explanations;
   readonly onFault: (what: string, cause: unknown) => void;
   readonly onRefused: (status: number) => void;
 }
@@ -60,16 +62,25 @@ export class Upgrades {
       this.#refuse(response, parsed);
       return;
     }
+    const { subprotocol } = parsed;
+    const refuse = (why: Refusal): void => {
+      const explanation = parsed.isExplained ? this.#parts.explanations.of(why, parsed.format) : undefined;
+      if (explanation === undefined) {
+        this.#refuse(response, why);
+        return;
+      }
+      this.#parts.onRefused(why.status);
+      response.upgrade<Explained>({ explanation }, key, subprotocol, '', context);
+    };
     const address = clientAddress(new Uint8Array(response.getRemoteAddress()));
     const early = this.#earlyRefusal(address, origin, host);
     if (early !== undefined) {
-      this.#refuse(response, early);
+      refuse(early);
       return;
     }
-    const { subprotocol } = parsed;
     const finish = (admission: Admission | Refusal): void => {
       if ('status' in admission) {
-        if (!isAborted) this.#refuse(response, admission);
+        if (!isAborted) refuse(admission);
         return;
       }
       if (isAborted) {
@@ -78,7 +89,7 @@ export class Upgrades {
       }
       if (!this.#parts.admissions.isStillGood(admission, parsed)) {
         this.#release(admission);
-        this.#refuse(response, refusal(401, 'unauthorized', 'the credential was revoked'));
+        refuse(refusal(401, 'unauthorized', 'the credential was revoked'));
         return;
       }
       // Never inside `cork` once something was awaited: this uWS then reads the new socket's memory as that of an HTTP
@@ -121,7 +132,7 @@ export class Upgrades {
     }
     const waitMs = budgets.waitMs(session);
     if (waitMs > 0) return overBudget(waitMs);
-    const refused = limits.enter(session.address, session.credential.sub);
+    const refused = limits.enter(session.address, session.credential);
     if (refused !== undefined) return refused;
     for (const { stream } of wanted) budgets.charge(session, topicUnits(stream, 1));
     const live: Promise<boolean>[] = [];
@@ -142,12 +153,12 @@ export class Upgrades {
 
   #release(admission: Admission): void {
     const { address, credential } = admission.session;
-    this.#parts.limits.leave(address, credential.sub);
+    this.#parts.limits.leave(address, credential);
     this.releaseLanes(admission);
   }
 
-  releaseLanes({ lanes }: Admission): void {
-    for (const entry of lanes.splice(0)) this.#parts.table.release(entry);
+  releaseLanes({ lanes, session }: Admission): void {
+    for (const entry of lanes.splice(0)) this.#parts.table.release(entry, session.owner);
   }
 
   /** A plain request: 426 on an endpoint, else 404. */

@@ -45,8 +45,6 @@ export interface HubCounters {
   bytes: number;
   /** Messages on subjects that are not market data, or of new sources beyond the table's limit. */
   ignored: number;
-  /** Sources that clients asked for beyond the limit. */
-  sourcesRefused: number;
   /** Messages that came before, as their publisher's own sequence or a client's id shows. */
   duplicates: number;
   /** Holes in a publisher's own sequence. */
@@ -77,6 +75,8 @@ export interface HubOptions {
   readonly stableAfterMs: number;
   /** Sources that are there only because clients ask for them: symbols without data, and rooms. */
   readonly clientSourcesMax: number;
+  /** The same of one user, or of one address without a credential. */
+  readonly clientSourcesPerOwnerMax: number;
   /** Symbols that were published and are known at once; left out: no limit. */
   readonly symbolsMax?: number;
   /** How long one is silent, and wanted by no client, until it is forgotten, ms; 0 or left out: never. */

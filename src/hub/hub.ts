@@ -9,16 +9,15 @@ import type { FromWorker } from '../protocol/thread-messages.js';
 import {
   ALL_SYMBOLS,
   hasUnusableName,
-  isName,
   isOnDemand,
   isStateSource,
   parseSubject,
   type SourceKind,
-  subjectOf,
 } from '../protocol/topics.js';
 import { Announcements } from './announcements.js';
-import { ClientSources } from './client-sources.js';
-import { EventHistory, prevSeqOf, UNKNOWN_SEQ } from './event-history.js';
+import { ClientTopics } from './client-topics.js';
+import { EventHistories } from './event-histories.js';
+import { prevSeqOf, UNKNOWN_SEQ } from './event-history.js';
 import { Holds } from './holds.js';
 import type { HubCounters, HubMessage, HubOptions } from './hub-options.js';
 import { Interest } from './interest.js';
@@ -32,7 +31,7 @@ import { defineSource, rebuildShard } from './rebuild.js';
 import { Replays } from './replays.js';
 import { Results } from './results.js';
 import { Shard } from './shard.js';
-import { mayLack, partsOf, type Source, SourceTable } from './source-table.js';
+import { mayLack, type Source, SourceTable } from './source-table.js';
 import { Symbols } from './symbols.js';
 import { WorkerRequests } from './worker-requests.js';
 
@@ -41,7 +40,6 @@ export class Hub {
     messages: 0,
     bytes: 0,
     ignored: 0,
-    sourcesRefused: 0,
     duplicates: 0,
     gaps: 0,
     batches: 0,
@@ -59,7 +57,7 @@ export class Hub {
   readonly #publisherEpochs = new PublisherEpochs((source, m, epoch) => this.#take(source, m, epoch));
   readonly holds: Holds;
   readonly #results: Results;
-  readonly #history: EventHistory;
+  readonly #history: EventHistories;
   readonly #poison: Poison;
   readonly #replays: Replays;
   readonly #publications: Publications;
@@ -68,7 +66,7 @@ export class Hub {
   readonly #lastSeqs = new LastSeqs();
   readonly #requests: WorkerRequests;
   #messageMicros = 0;
-  readonly #clientSources: ClientSources;
+  readonly #clientTopics: ClientTopics;
 
   constructor(options: HubOptions) {
     this.#options = options;
@@ -82,11 +80,18 @@ export class Hub {
         if (this.#sources.get(source.id) === source) this.#drop(source);
       },
     });
-    this.#clientSources = new ClientSources(options.clientSourcesMax);
+    this.#clientTopics = new ClientTopics({
+      max: options.clientSourcesMax,
+      perOwnerMax: options.clientSourcesPerOwnerMax,
+      find: subject => this.#sources.find(subject),
+      create: (kind, symbol) => this.#create(kind, symbol),
+      knowsSymbol: symbol => this.knows(symbol),
+      endNow: source => this.#interest.endNow(source),
+    });
     this.#epochs = new OwnEpochs(options.epoch);
     this.holds = new Holds(options.onHold);
     this.#results = new Results({ ...options, counters: this.counters, holds: this.holds, sources: this.#sources });
-    this.#history = new EventHistory(options.historyBytes);
+    this.#history = new EventHistories(options.historyBytes);
     this.#poison = new Poison(this.#history);
     this.#replays = new Replays({
       history: this.#history,
@@ -102,8 +107,7 @@ export class Hub {
       interest: this.#interest,
       replays: this.#replays,
       publications: this.#publications,
-      sourceNamed: name => this.#sourceNamed(name),
-      sourceFound: name => this.#sources.find(subjectOf(...partsOf(name))),
+      topics: this.#clientTopics,
       shardsOf: source => (source === this.#sources.allTrades ? this.shards : [this.shards[source.shard] as Shard]),
       feedPosition: subject => feed.position(subject),
       toWorker: options.toWorker,
@@ -142,6 +146,11 @@ export class Hub {
     return this.shards.filter(shard => shard.isCrashLoop).length;
   }
 
+  /** Topics that clients were refused. */
+  get topicsRefused(): ClientTopics['counters'] {
+    return this.#clientTopics.counters;
+  }
+
   get replays(): Replays['counters'] {
     return this.#replays.counters;
   }
@@ -165,7 +174,7 @@ export class Hub {
       return;
     }
     if (source.isClientMade && !isOnDemand(source.kind)) {
-      this.#clientSources.remove(source);
+      this.#clientTopics.release(source);
       this.#symbols.add(source.symbol);
     }
     this.counters.messages++;
@@ -229,6 +238,7 @@ export class Hub {
     for (const shard of this.shards) shard.control(RecordKind.forget, 0, 0, worker);
     this.#replays.forgetWorker(worker);
     this.#interest.forgetWorker(worker);
+    this.#clientTopics.forgetWorker(worker);
   }
 
   /** A symbol is known once the feed has published it or the configuration names it. */
@@ -294,7 +304,7 @@ export class Hub {
     this.holds.forget(source);
     this.#publisherEpochs.dropped(source);
     this.shards[source.shard]?.drop(source);
-    this.#clientSources.remove(source);
+    this.#clientTopics.release(source);
     this.#sources.drop(source);
   }
 
@@ -315,26 +325,6 @@ export class Hub {
     if (reason === 'publisher') this.counters.gaps++;
     if (source.retention === null) shard.gap(source.id, { from: source.seq + 1, to: seq - 1 }, reason);
     return FLAG_LOSS_BEFORE;
-  }
-
-  /** What may be wanted before its first message; a worker has checked that it may be. */
-  #sourceNamed(name: string): Source | undefined {
-    const [kind, symbol] = partsOf(name);
-    const found = this.#sources.find(subjectOf(kind, symbol));
-    if (found !== undefined) return found;
-    const isKnown = isOnDemand(kind) || kind === 'analytics' ? isName(kind, symbol) : this.knows(symbol);
-    return isKnown ? this.#createForClient(kind, symbol) : undefined;
-  }
-
-  #createForClient(kind: SourceKind, symbol: string): Source | undefined {
-    const isCounted = this.#clientSources.counts(kind);
-    if (isCounted && this.#clientSources.isFull) {
-      this.counters.sourcesRefused++;
-      return undefined;
-    }
-    const source = this.#create(kind, symbol);
-    if (source !== undefined && isCounted) this.#clientSources.add(source);
-    return source;
   }
 
   /** Gives a new encoder thread everything the lost one knew, then announces the events that were lost with it. */

@@ -51,6 +51,14 @@ export class Interest {
     this.#changed(source, true);
   }
 
+  /** Ends a source that lingers before its time. */
+  endNow(source: Source): void {
+    const timer = this.#lingering.get(source);
+    if (timer === undefined) return;
+    clearTimeout(timer);
+    this.#end(source);
+  }
+
   /** Nothing is wanted on behalf of the worker any more. */
   forgetWorker(worker: number): void {
     for (const source of this.#options.sources) {

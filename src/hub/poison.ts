@@ -1,7 +1,7 @@
 /** Messages that an encoder hung on or died of: no encoder is given them again. */
 import type { RecordPlace } from '../protocol/progress.js';
 import { RecordKind } from '../protocol/records.js';
-import type { EventHistory } from './event-history.js';
+import type { EventHistories } from './event-histories.js';
 import type { Source } from './source-table.js';
 
 /** Events remembered as poison; beyond it the oldest is forgotten. State messages are removed where they are retained. */
@@ -18,10 +18,10 @@ export interface Poisoned {
 }
 
 export class Poison {
-  readonly #history: EventHistory;
+  readonly #history: EventHistories;
   readonly #events = new Set<string>();
 
-  constructor(history: EventHistory) {
+  constructor(history: EventHistories) {
     this.#history = history;
   }
 
@@ -52,7 +52,7 @@ export class Poison {
     this.#events.add(keyOf(source, seq));
     // The one place behind its forerunner is its own.
     const [place] = this.#history.placesAfter(source, seq - 1, Number.POSITIVE_INFINITY) ?? [];
-    const message = place === undefined ? undefined : this.#history.read(place);
+    const message = place === undefined ? undefined : this.#history.read(source, place);
     return message?.seq === seq ? new Uint8Array(message.payload) : NOTHING;
   }
 }

@@ -6,7 +6,7 @@
  */
 import type { Tier } from '../protocol/lanes.js';
 import { FLAG_INCOMPLETE, RecordKind } from '../protocol/records.js';
-import type { EventHistory } from './event-history.js';
+import type { EventHistories } from './event-histories.js';
 import { ReplayTurns, type Turn } from './replay-turns.js';
 import type { Shard } from './shard.js';
 import type { Source } from './source-table.js';
@@ -69,7 +69,7 @@ interface Waiting {
 }
 
 export interface ReplaysOptions {
-  readonly history: EventHistory;
+  readonly history: EventHistories;
   /** All messages of a subject with `afterSeq < seq ≤ toSeq`; undefined when they cannot be had, or not surely all. */
   readonly stored: (
     subject: string,
@@ -253,7 +253,7 @@ export class Replays {
         replay.places = places;
         replay.nextPlace = 0;
       }
-      const message = history.read(replay.places[replay.nextPlace++] as number);
+      const message = history.read(replay.source, replay.places[replay.nextPlace++] as number);
       if (message !== undefined) this.#append(replay, message, turn);
       // It has left the buffer since: the history is asked again, and knows.
       else replay.places = [];

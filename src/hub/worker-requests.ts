@@ -1,11 +1,18 @@
 /** What the gateway workers ask for on behalf of their clients: topics, what was missed of them, and to publish. */
 import { RecordKind } from '../protocol/records.js';
 import type { FromWorker, InterestChange, ToWorker } from '../protocol/thread-messages.js';
+import type { ClientTopics } from './client-topics.js';
 import type { Interest } from './interest.js';
+import { OwnerCounts } from './owner-counts.js';
 import { OtherContent, type Position, type Publications } from './publications.js';
 import type { Replays } from './replays.js';
 import type { Shard } from './shard.js';
 import type { Source } from './source-table.js';
+
+/** Publications of one owner that wait for their place; beyond it they are refused. */
+export const PUBLICATIONS_PER_OWNER_MAX = 1_000;
+/** When a client whose publication found no room may try again: by then, rooms it published into are forgotten. */
+const RETRY_AFTER_MS = 1_000;
 
 /** A place in no epoch. */
 const NOWHERE: Position = { epoch: '\0', seq: 0 };
@@ -14,10 +21,7 @@ export interface WorkerRequestsOptions {
   readonly interest: Interest;
   readonly replays: Replays;
   readonly publications: Publications;
-  /** The source of a name that may be wanted, `<kind>:<symbol>`, made if it is new; undefined when it cannot be had. */
-  readonly sourceNamed: (name: string) => Source | undefined;
-  /** The same, where it is there. */
-  readonly sourceFound: (name: string) => Source | undefined;
+  readonly topics: ClientTopics;
   /** The shards that serve a source: one, but all of them the trades of all symbols. */
   readonly shardsOf: (source: Source) => readonly Shard[];
   /** Where the feed's own numbering stands that counts this subject. */
@@ -27,22 +31,28 @@ export interface WorkerRequestsOptions {
 
 export class WorkerRequests {
   readonly #options: WorkerRequestsOptions;
+  readonly #publishing = new OwnerCounts();
 
   constructor(options: WorkerRequestsOptions) {
     this.#options = options;
   }
 
   change(worker: number, change: InterestChange): void {
-    const { sourceNamed, sourceFound } = this.#options;
-    // What was refused is given up too: that must not make it.
-    const source = change.op === 'unwant' ? sourceFound(change.source) : sourceNamed(change.source);
-    if (source === undefined) {
-      // Of one that is full or unknown nothing is wanted, and nothing was.
-      if (change.op !== 'unwant') this.#options.toWorker(worker, { type: 'refused', request: change.request });
+    const { topics } = this.#options;
+    // Only who wants a topic has it made: what was refused is asked for and given up too.
+    const source = change.op === 'want' ? topics.follow(change.source, change.owner) : topics.find(change.source);
+    if (source === undefined || typeof source === 'string') {
+      this.#refuse(worker, change, source === 'share');
+      return;
+    }
+    if (change.op === 'own') {
+      topics.claim(source, change.lane, worker, change.owner);
       return;
     }
     if (change.op === 'want' || change.op === 'unwant') {
       const wanted = change.op === 'want';
+      if (wanted) topics.claim(source, change.lane, worker, change.owner);
+      else topics.unclaim(source, change.lane, worker);
       this.#options.interest.set(source, change.lane, worker, wanted);
       const kind = wanted ? RecordKind.want : RecordKind.unwant;
       for (const shard of this.#options.shardsOf(source)) shard.control(kind, source.id, change.lane, worker);
@@ -55,14 +65,17 @@ export class WorkerRequests {
   }
 
   async publish(worker: number, message: Extract<FromWorker, { type: 'publish' }>): Promise<void> {
-    const { id, room, payload, key, content } = message;
-    const { interest, publications, sourceNamed, toWorker } = this.#options;
-    const source = sourceNamed(`rooms:${room}`);
-    if (source === undefined) {
-      const failure = 'not published: too many topics are followed here';
-      toWorker(worker, { type: 'published', id, code: 'internal', failure });
+    const { id, room, payload, key, content, owner } = message;
+    const { interest, publications, topics, toWorker } = this.#options;
+    const isBusy = this.#publishing.of(owner) >= PUBLICATIONS_PER_OWNER_MAX;
+    const source = isBusy ? 'share' : topics.publishInto(room, owner);
+    if (typeof source === 'string') {
+      const whose = source === 'share' ? 'of yours ' : '';
+      const failure = `not published: too many messages ${whose}are being published`;
+      toWorker(worker, { type: 'published', id, code: 'rate_limited', failure, retryAfterMs: RETRY_AFTER_MS });
       return;
     }
+    this.#publishing.add(owner);
     // Followed until the message has come back, so that it has a place among the others.
     interest.hold(source);
     try {
@@ -75,10 +88,19 @@ export class WorkerRequests {
       toWorker(worker, { type: 'published', id, code, failure });
     } finally {
       interest.release(source);
+      this.#publishing.remove(owner);
     }
   }
 
-  #ask(worker: number, source: Source, change: Exclude<InterestChange, { op: 'unwant' }>): void {
+  /** @param isShare another owner may have it: only this one's share is used up */
+  #refuse(worker: number, change: InterestChange, isShare: boolean): void {
+    // Of one that is full or unknown nothing is wanted, and nothing was.
+    if (change.op === 'unwant' || change.op === 'own') return;
+    const owner = isShare && change.op === 'want' ? { owner: change.owner } : undefined;
+    this.#options.toWorker(worker, { type: 'refused', request: change.request, ...owner });
+  }
+
+  #ask(worker: number, source: Source, change: Exclude<InterestChange, { op: 'unwant' | 'own' }>): void {
     const { lane, request } = change;
     const shards = this.#options.shardsOf(source);
     if (change.op !== 'replay') {

@@ -5,7 +5,9 @@ export interface MainStats {
   readonly messages: number;
   readonly bytes: number;
   readonly ignored: number;
+  /** Topics that clients asked for beyond a limit; `topicSharesRefused`: those beyond one user's. */
   readonly sourcesRefused: number;
+  readonly topicSharesRefused: number;
   readonly duplicates: number;
   readonly gaps: number;
   readonly batches: number;

@@ -98,6 +98,8 @@ export class Metrics {
     }
     this.#set('millrace_sources', 'Subjects followed', main.sources);
     this.#count('millrace_sources_refused_total', 'Topics refused to clients', main.sourcesRefused);
+    const sharesRefused = main.topicSharesRefused;
+    this.#count('millrace_topic_shares_refused_total', "Of those, beyond one user's share", sharesRefused);
     this.#set('millrace_queue_bytes', 'Bytes that wait for an encoder', main.queuedBytes);
     this.#set('millrace_workers_listening', 'Gateway workers that accept connections', main.workersListening);
     this.#set('millrace_load_level', '0 normal, 1 to 3 retail stretched, 4 retail refused', main.loadLevel);
@@ -194,6 +196,8 @@ export class Metrics {
     );
     const shed = sum(w => w.commandsShed);
     this.#count('millrace_commands_shed_total', 'Retail subscribes refused under overload', shed);
+    const overRate = sum(w => w.publishedOverRate);
+    this.#count('millrace_publish_rate_refused_total', 'Room messages beyond ROOM_BYTES_RATE', overRate);
     this.#setPaces(workers, sum);
     const circuits = { open: sum(w => w.circuits.open), half_open: sum(w => w.circuits.halfOpen) };
     for (const [state, n] of Object.entries(circuits)) {
@@ -269,6 +273,9 @@ export class Metrics {
     }
     for (const [limit, n] of totals(w => w.limited)) {
       this.#count('millrace_connections_limited_total', 'Upgrades refused for a limit', n, { limit });
+    }
+    for (const [rank, n] of totals(w => w.closedForTotal)) {
+      this.#count('millrace_buffered_closes_total', 'Connections closed for WS_MAX_BUFFERED_TOTAL', n, { rank });
     }
     for (const [code, n] of totals(w => w.closes)) {
       this.#count('millrace_closes_total', 'Connections that the gateway closed', n, { code });

@@ -27,6 +27,7 @@ export const CloseCode = {
   insufficientState: 4010,
   rateLimited: 4029,
   revoked: 4500,
+  unauthorized: 4501,
   forbidden: 4503,
   protocolViolation: 4508,
 } as const;

@@ -5,7 +5,16 @@ import type { Load } from './load.js';
 
 /** Worker → main: changes of interest, in order. Numbers are those of the source's name. */
 export type InterestChange =
-  | { readonly op: 'want'; readonly source: string; readonly lane: number; readonly request: number }
+  /** `owner`: an opaque number of the user on whose behalf it is wanted, or of the address of one without a credential. */
+  | {
+      readonly op: 'want';
+      readonly source: string;
+      readonly lane: number;
+      readonly request: number;
+      readonly owner: number;
+    }
+  /** What was wanted on behalf of one owner, who has left, is wanted on behalf of this one. */
+  | { readonly op: 'own'; readonly source: string; readonly lane: number; readonly owner: number }
   | { readonly op: 'unwant'; readonly source: string; readonly lane: number }
   /**
    * Asks for the lane's document (state) or last sequence (event); the answer comes through the ring. `held`: what whoever asks
@@ -37,10 +46,16 @@ export interface GatewayThreadData {
   readonly port: number;
   readonly rings: readonly SharedArrayBuffer[];
   readonly doorbells: SharedArrayBuffer;
-  /** One Int32 a worker: its connections. */
+  /** Three Int32 a worker: its connections without a credential, of retail and of institutional users. */
   readonly connections: SharedArrayBuffer;
   /** One Int32 a worker: 1 while it is behind (see Fanout.isBehind). */
   readonly behind: SharedArrayBuffer;
+  /** The same three of bytes that wait for its sockets, in units of 1 KiB. */
+  readonly waiting: SharedArrayBuffer;
+  /** 64 random bits: what users and addresses are hashed with to the numbers that stand for them. */
+  readonly ownerSeed: readonly [number, number];
+  /** Bytes that users publish, by user; a table a worker. */
+  readonly published: SharedArrayBuffer;
   /** Connections by address and by user, and attempts to connect by address; a table a worker. */
   readonly addresses: SharedArrayBuffer;
   readonly users: SharedArrayBuffer;
@@ -95,6 +110,10 @@ export interface WorkerStats {
   readonly frameAgeMs: number;
   /** Commands of retail clients refused under overload. */
   readonly commandsShed: number;
+  /** Messages to rooms refused because their user published too many bytes. */
+  readonly publishedOverRate: number;
+  /** Connections closed because too many bytes waited for all sockets, by rank. */
+  readonly closedForTotal: readonly (readonly [rank: string, count: number])[];
   /** Units of work charged to clients, times that something was refused for want of them, and debts not remembered. */
   readonly work: { readonly units: number; readonly refused: number; readonly overflow: number };
 }
@@ -133,7 +152,11 @@ export type FromWorker =
       readonly payload: Uint8Array;
       readonly key: string;
       readonly content: string;
+      /** On whose behalf: see `InterestChange`. */
+      readonly owner: number;
     }
+  /** Connections were closed because too many bytes waited for all sockets; so many waited for these. */
+  | { readonly type: 'shed'; readonly sockets: number; readonly bytes: number }
   /** How loaded the worker is, when that changes; 0: it keeps up. */
   | { readonly type: 'load'; readonly level: number }
   /** The thread is about to end because of this; with its last counters, where there are any. */
@@ -156,10 +179,16 @@ export type ToWorker =
   /** Numbers of sources of events, so that losses can be named. */
   | { readonly type: 'event_sources'; readonly sources: readonly (readonly [id: number, symbol: string])[] }
   | { readonly type: 'known'; readonly id: number; readonly symbols: readonly string[] }
-  /** The source of this request cannot be had: it is not known, or there are too many. */
-  | { readonly type: 'refused'; readonly request: number }
+  /** The source of this request cannot be had: it is not known, or there are too many; of this owner, where one is named. */
+  | { readonly type: 'refused'; readonly request: number; readonly owner?: number }
   | { readonly type: 'published'; readonly id: number; readonly epoch: string; readonly seq: number }
-  | { readonly type: 'published'; readonly id: number; readonly code: ErrorCode; readonly failure: string }
+  | {
+      readonly type: 'published';
+      readonly id: number;
+      readonly code: ErrorCode;
+      readonly failure: string;
+      readonly retryAfterMs?: number;
+    }
   /** The feed's status changed, or a new worker is told. `since`: RFC 3339; `load`: left out as long as it never was other than normal. */
   | { readonly type: 'status'; readonly feed: FeedState; readonly since: string; readonly load?: Load }
   /** The payload of a `control.revoke` message, and when it came (ms since the Unix epoch). */

@@ -31,6 +31,7 @@ async function gatewayBehind(redirection: string, port: number, env: Record<stri
       PORT: String(port),
       ADMIN_PORT: String(port + 1),
       AUTH_JWT_SECRET: TEST_SECRET,
+      AUTH_ANONYMOUS: 'on',
       WORKERS: '1',
       SIM_RATE: '200',
       ...env,

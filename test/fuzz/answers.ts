@@ -8,7 +8,7 @@ const SAMPLE = 50;
 
 /** Close codes that a gateway may send, and those that it only gives back: PROTOCOL.md, and RFC 6455 section 7.4.1. */
 const GATEWAY_CODES: ReadonlySet<number> = new Set([
-  1000, 1001, 1002, 1007, 1009, 4001, 4008, 4009, 4010, 4029, 4500, 4503, 4508,
+  1000, 1001, 1002, 1007, 1009, 4001, 4008, 4009, 4010, 4029, 4500, 4501, 4503, 4508,
 ]);
 
 const unpackr = new Unpackr({ useRecords: false, mapsAsObjects: true, int64AsType: 'number' });

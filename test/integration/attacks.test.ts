@@ -236,6 +236,7 @@ describe('floods', () => {
       WORKERS: '2',
       SYMBOLS: '*',
       WS_MAX_CLIENT_TOPICS: '100',
+      WS_MAX_CLIENT_TOPICS_PER_USER: '100',
     });
     const publisher = await TestPublisher.connect(nats.url);
     ends.push(() => publisher.close());

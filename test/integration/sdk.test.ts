@@ -97,12 +97,15 @@ describe('R34 what a gateway refuses', () => {
     expect(partly.names).toEqual(['AAPL']);
   });
 
-  it('R34 before the upgrade is seen as attempts that go on, and as what ws says of it', async () => {
+  it('R34 J8 before the upgrade is seen as what ws says of it, then as the reason that ends the client', async () => {
     const gateway = await gatewayWith();
     const client = newClient(gateway, { token: 'no token at all' });
-    await until(() => client.status.attempts > 1);
+    const ended = new Promise(resolve => client.on('closed', resolve));
+    await until(() => client.status.attempts > 0);
     expect(client.status.lastError).toMatchObject({ code: 'connection_failed', isRetried: true });
     expect(client.status.lastError?.message).toContain('401');
+    expect(await ended).toMatchObject({ code: 4501, reason: expect.stringContaining('the token was refused') });
+    expect(client.status.state).toBe('closed');
   });
 });
 

@@ -16,10 +16,12 @@ import { LaneChanges } from '../../src/gateway/lane-changes.js';
 import { LaneTable } from '../../src/gateway/lane-table.js';
 import { createSharedDebts } from '../../src/gateway/limits/shared-debts.js';
 import { Outbox } from '../../src/gateway/outbox.js';
+import { RankCells } from '../../src/gateway/rank.js';
 import { Renewals } from '../../src/gateway/renewals.js';
 import { RoomMessages } from '../../src/gateway/room-messages.js';
 import type { Session, Socket } from '../../src/gateway/session.js';
 import { createSharedCounts } from '../../src/gateway/shared-counts.js';
+import { createSharedRates } from '../../src/gateway/shared-rates.js';
 import { Subscriptions } from '../../src/gateway/subscriptions.js';
 import { TopicCommands } from '../../src/gateway/topic-commands.js';
 import { parseCommand } from '../../src/protocol/commands.js';
@@ -29,7 +31,7 @@ import type { FromWorker, InterestChange } from '../../src/protocol/thread-messa
 import { CommandGenerator } from '../fuzz/commands.js';
 import { Dice } from '../fuzz/dice.js';
 import { frameValidator } from '../support/frame-validator.js';
-import { newSession } from '../support/new-session.js';
+import { newSession, unlimitedPublished } from '../support/new-session.js';
 import { newWorkBudgets } from '../support/work-budgets.js';
 
 const MESSAGES = Number(process.env.MILLRACE_FUZZ_MESSAGES ?? 100_000);
@@ -83,7 +85,12 @@ class Worker {
     const post = (message: FromWorker) => this.#asked.push(message);
     this.#symbols = new KnownSymbols(['A', 'B', 'C', 'BTC/USDT', 'S*'], post);
     const answers = new Answers(outbox);
-    this.#rooms = new RoomMessages(answers, post);
+    this.#rooms = new RoomMessages({
+      answers,
+      post,
+      messageBytesMax: 16 * 1024,
+      published: unlimitedPublished(),
+    });
     this.#changes = new LaneChanges({
       table: this.#table,
       subscriptions: this.#subscriptions,
@@ -151,7 +158,7 @@ class Worker {
   }
 
   #answer(change: InterestChange): void {
-    if (change.op === 'unwant') return;
+    if (change.op === 'unwant' || change.op === 'own') return;
     if (change.op === 'replay') {
       const { resumptions } = this.#subscriptions;
       const replay = resumptions.asked(change.request);
@@ -186,7 +193,10 @@ function newLimits(): ConnectionLimits {
     port: 0,
     rings: [],
     doorbells: new SharedArrayBuffer(4),
-    connections: new SharedArrayBuffer(4),
+    connections: RankCells.create(1),
+    waiting: RankCells.create(1),
+    published: createSharedRates(1, seed, 1024),
+    ownerSeed: seed,
     behind: new SharedArrayBuffer(4),
     addresses: createSharedCounts(1, 1024, seed),
     users: createSharedCounts(1, 1024, seed),

@@ -121,6 +121,7 @@ class World {
       feed: this.#feed,
       historyBytes: 8192,
       clientSourcesMax: 1024,
+      clientSourcesPerOwnerMax: 1024,
       batchIntervalMs: 16,
       isBehind: () => false,
       hungAfterMs: Number.POSITIVE_INFINITY,

@@ -15,6 +15,8 @@ export const TEST_ENVIRONMENT = {
   PORT: '0',
   ADMIN_PORT: '0',
   AUTH_JWT_SECRET: TEST_SECRET,
+  // Most tests that are not about credentials connect without one.
+  AUTH_ANONYMOUS: 'on',
   WS_CONNECT_RATE_PER_IP: '10000',
   WS_MAX_CONNECTIONS_PER_USER: '10000',
   WS_AUTH_FAILURES_PER_IP: '10000',

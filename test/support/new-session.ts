@@ -1,7 +1,9 @@
 /** A session as the gateway makes it, for tests that admit nobody. */
 import { type Credential, compileEntitlements } from '../../src/auth/credential.js';
 import { newPace } from '../../src/gateway/pace.js';
+import { PublishedBytes } from '../../src/gateway/published-bytes.js';
 import type { Session } from '../../src/gateway/session.js';
+import { createSharedRates } from '../../src/gateway/shared-rates.js';
 import { newCircuit } from '../../src/gateway/slow-consumers.js';
 import { MessageRate } from '../../src/gateway/token-bucket.js';
 import { defaultClass, type Format, type Tier } from '../../src/protocol/lanes.js';
@@ -15,6 +17,13 @@ export interface NewSession {
   readonly tier: Tier;
   readonly isStamped?: boolean;
   readonly entitlements?: readonly string[];
+  /** What it counts as among those who share topics; 0 where it is left out. */
+  readonly owner?: number;
+}
+
+/** For tests in which users publish as much as they like. */
+export function unlimitedPublished(): PublishedBytes {
+  return new PublishedBytes(createSharedRates(1, [1, 2], 64), 0, 2 ** 30);
 }
 
 export function newCredential({
@@ -40,6 +49,7 @@ export function newSession(options: NewSession): Session {
   return {
     id,
     address: '127.0.0.1',
+    owner: options.owner ?? 0,
     keepalive: {
       lastSeenMs: 0,
       lastPingMs: 0,

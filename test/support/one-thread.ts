@@ -24,7 +24,7 @@ import { createProgress } from '../../src/protocol/progress.js';
 import { createDoorbells, createRing, RingReader } from '../../src/protocol/ring.js';
 import type { FromWorker, InterestChange, ToWorker } from '../../src/protocol/thread-messages.js';
 import { FakeSocket, FakeUws, type Receive } from './fake-uws.js';
-import { type NewSession, newSession } from './new-session.js';
+import { type NewSession, newSession, unlimitedPublished } from './new-session.js';
 import type { OneThreadFeed } from './one-thread-feed.js';
 import { KILLED, StepThread } from './step-thread.js';
 import { newWorkBudgets } from './work-budgets.js';
@@ -146,7 +146,7 @@ export class OneThreadGateway {
         answers,
         subscriptionsMax: SUBSCRIPTIONS_MAX,
       }),
-      rooms: new RoomMessages(answers, post),
+      rooms: new RoomMessages({ answers, post, messageBytesMax: 16 * 1024, published: unlimitedPublished() }),
       // Nobody sends `auth` here.
       renewals: undefined as unknown as Renewals,
       answers,
@@ -277,6 +277,7 @@ export class OneThreadGateway {
       feed,
       historyBytes,
       clientSourcesMax: 1024,
+      clientSourcesPerOwnerMax: 1024,
       batchIntervalMs: 16,
       isBehind: () => false,
       hungAfterMs: Number.POSITIVE_INFINITY,

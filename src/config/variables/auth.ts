@@ -1,6 +1,6 @@
 /** Variables of who may connect, and how they show it. */
 import { z } from 'zod';
-import { list } from '../values.js';
+import { list, onOff } from '../values.js';
 
 const SECRET_BYTES_MIN = 32;
 
@@ -11,6 +11,7 @@ export const authVariables = z.object({
   AUTH_ISSUER: z.string().optional(),
   AUTH_AUDIENCE: z.string().optional(),
   AUTH_API_KEYS_FILE: z.string().optional(),
+  AUTH_ANONYMOUS: onOff.optional(),
   POLICY_FILE: z.string().optional(),
   ALLOWED_ORIGINS: list.default([]),
 });
@@ -39,6 +40,12 @@ export function authConfig(v: AuthVariables): AuthConfig {
     apiKeysFile: v.AUTH_API_KEYS_FILE,
     policyFile: v.POLICY_FILE,
   };
+}
+
+/** Whether a connection may come without a credential: unless told, only where there is no way to get one. */
+export function allowsAnonymous(v: AuthVariables): boolean {
+  const sources = [v.AUTH_JWT_SECRET, v.AUTH_JWKS_URL, v.AUTH_JWKS_FILE, v.AUTH_API_KEYS_FILE];
+  return v.AUTH_ANONYMOUS ?? sources.every(source => source === undefined);
 }
 
 /** What is wrong with the variables together. */

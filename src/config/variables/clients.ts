@@ -9,14 +9,24 @@ import type { ProcessVariables } from './process.js';
 const PING_INTERVAL_MS_MAX = 600_000;
 /** Publishers need places in the table of sources too (500,000, hub/source-table.ts). */
 const CLIENT_TOPICS_MAX = 400_000;
+/** Of the topics that clients may make, and of all connections: what one user may have, and what is kept for users. */
+const TOPICS_PER_USER_SHARE = 0.1;
+const RESERVED_CREDENTIALS_SHARE = 0.1;
+const RESERVED_INSTITUTIONAL_SHARE = 0.05;
+/** More than encoders take in one message of a client. */
+const ROOM_MESSAGE_BYTES_MAX_MAX = 256 * 1024;
 
 export const clientVariables = z.object({
   WS_MAX_CONNECTIONS: integer(1, 10_000_000).default(10_000),
+  WS_MAX_ANONYMOUS: integer(0, 10_000_000).optional(),
+  WS_RESERVED_CREDENTIALS: integer(0, 10_000_000).optional(),
+  WS_RESERVED_INSTITUTIONAL: integer(0, 10_000_000).optional(),
   WS_MAX_CONNECTIONS_PER_IP: integer(1, 10_000_000).default(1000),
   WS_MAX_CONNECTIONS_PER_USER: integer(1, 10_000_000).default(20),
   WS_CONNECT_RATE_PER_IP: integer(1, 1_000_000).default(200),
   WS_AUTH_FAILURES_PER_IP: integer(1, 1_000_000).default(20),
   WS_MAX_CLIENT_TOPICS: integer(1, CLIENT_TOPICS_MAX).default(50_000),
+  WS_MAX_CLIENT_TOPICS_PER_USER: integer(1, CLIENT_TOPICS_MAX).optional(),
   WS_MAX_SUBSCRIPTIONS: integer(1, 1_000_000).default(1024),
   WS_MAX_MESSAGE_SIZE: bytes
     .pipe(
@@ -34,6 +44,23 @@ export const clientVariables = z.object({
         .max(1024 ** 3),
     )
     .default(1024 ** 2),
+  WS_MAX_BUFFERED_TOTAL: bytes
+    .pipe(
+      z
+        .number()
+        .min(1024 ** 2)
+        .max(1024 ** 4),
+    )
+    .default(512 * 1024 ** 2),
+  ROOM_MESSAGE_BYTES_MAX: bytes.pipe(z.number().min(256).max(ROOM_MESSAGE_BYTES_MAX_MAX)).default(16 * 1024),
+  ROOM_BYTES_RATE: bytes
+    .pipe(
+      z
+        .number()
+        .min(1024)
+        .max(1024 ** 3),
+    )
+    .default(256 * 1024),
   WS_MESSAGE_RATE: integer(1, 1_000_000).default(1000),
   WS_COST_RATE: integer(1000, 1_000_000_000).default(50_000),
   WS_IDLE_TIMEOUT: durationMs.default(1_800_000),
@@ -66,6 +93,9 @@ export function clientsConfig(v: ClientVariables & FeedVariables & ProcessVariab
   return {
     limits: {
       connectionsMax: v.WS_MAX_CONNECTIONS,
+      anonymousMax: v.WS_MAX_ANONYMOUS ?? v.WS_MAX_CONNECTIONS,
+      reservedForCredentials: reservedForCredentials(v),
+      reservedForInstitutional: reservedForInstitutional(v),
       connectionsPerAddressMax: v.WS_MAX_CONNECTIONS_PER_IP,
       connectionsPerUserMax: v.WS_MAX_CONNECTIONS_PER_USER,
       attemptsPerSecondMax: v.WS_CONNECT_RATE_PER_IP,
@@ -74,10 +104,15 @@ export function clientsConfig(v: ClientVariables & FeedVariables & ProcessVariab
       symbolsMax: v.SYMBOLS_MAX,
       symbolIdleMs: v.SYMBOL_IDLE_TIMEOUT,
       clientTopicsMax: v.WS_MAX_CLIENT_TOPICS,
+      clientTopicsPerUserMax:
+        v.WS_MAX_CLIENT_TOPICS_PER_USER ?? Math.max(1, Math.floor(v.WS_MAX_CLIENT_TOPICS * TOPICS_PER_USER_SHARE)),
+      roomMessageBytesMax: v.ROOM_MESSAGE_BYTES_MAX,
+      roomBytesPerSecondMax: v.ROOM_BYTES_RATE,
       messagesPerSecondMax: v.WS_MESSAGE_RATE,
       messageBytesMax: v.WS_MAX_MESSAGE_SIZE,
       workUnitsPerSecond: v.WS_COST_RATE,
       backpressureBytesMax: v.WS_MAX_BACKPRESSURE,
+      bufferedBytesMax: v.WS_MAX_BUFFERED_TOTAL,
     },
     circuit: {
       opensMax: v.WS_CIRCUIT_BREAKER_THRESHOLD,
@@ -108,6 +143,33 @@ export function clientsConfig(v: ClientVariables & FeedVariables & ProcessVariab
 
 /** What is wrong with the variables together. */
 export function clientProblems(v: ClientVariables): string[] {
-  if (v.WS_PING_INTERVAL <= PING_INTERVAL_MS_MAX) return [];
-  return ['WS_PING_INTERVAL: must be at most 10m, or sockets that are alive are taken for dead'];
+  const wrong: string[] = [];
+  if (v.WS_PING_INTERVAL > PING_INTERVAL_MS_MAX) {
+    wrong.push('WS_PING_INTERVAL: must be at most 10m, or sockets that are alive are taken for dead');
+  }
+  if (reservedForInstitutional(v) > reservedForCredentials(v)) {
+    wrong.push(
+      'WS_RESERVED_INSTITUTIONAL, WS_RESERVED_CREDENTIALS: institutional places are some of those for credentials, ' +
+        `so at most as many (they are ${reservedForInstitutional(v)} and ${reservedForCredentials(v)})`,
+    );
+  }
+  if (reservedForCredentials(v) > v.WS_MAX_CONNECTIONS) {
+    wrong.push(`WS_RESERVED_CREDENTIALS: must be at most WS_MAX_CONNECTIONS (${v.WS_MAX_CONNECTIONS})`);
+  }
+  if (v.ROOM_BYTES_RATE < v.ROOM_MESSAGE_BYTES_MAX) {
+    wrong.push('ROOM_BYTES_RATE: must be at least ROOM_MESSAGE_BYTES_MAX, or the longest messages never pass');
+  }
+  return wrong;
+}
+
+function reservedForCredentials(v: ClientVariables): number {
+  const named = v.WS_RESERVED_CREDENTIALS;
+  // Who names only the places for institutional means at least these.
+  const usual = Math.floor(v.WS_MAX_CONNECTIONS * RESERVED_CREDENTIALS_SHARE);
+  return named ?? Math.max(usual, v.WS_RESERVED_INSTITUTIONAL ?? 0);
+}
+
+function reservedForInstitutional(v: ClientVariables): number {
+  const usual = Math.floor(v.WS_MAX_CONNECTIONS * RESERVED_INSTITUTIONAL_SHARE);
+  return v.WS_RESERVED_INSTITUTIONAL ?? Math.min(usual, v.WS_RESERVED_CREDENTIALS ?? usual);
 }

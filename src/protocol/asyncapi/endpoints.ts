@@ -27,6 +27,12 @@ const COMMON_QUERY = {
       'Text frames of JSON, or binary frames of MessagePack: the same members in the same shapes. Or the subprotocol millrace.json, millrace.msgpack',
     ),
   class: rateClass.optional().describe('The class of state topics that are subscribed without one'),
+  explain: z
+    .literal('1')
+    .optional()
+    .describe(
+      'In place of the answers 401, 403 and 429, which browsers keep from a page, the connection is accepted and closed at once with 4501, 4503 or 4029 (behind a going_away)',
+    ),
   timestamps: z.literal('1').optional().describe('Data frames carry ts_event, where it is known, and ts_sent'),
 };
 

@@ -40,6 +40,27 @@ describe('R34 a connection', () => {
     expect(new Set(errors)).toEqual(new Set(['connection_failed']));
   });
 
+  it('J8 asks why it is refused, which browsers do not see, only when an attempt failed before it was open', async () => {
+    const { client, network, clock } = newClient();
+    const asks = async (attempt: number) => (await network.socket(attempt)).url.searchParams.get('explain');
+    expect(await asks(1)).toBeNull();
+    (await network.socket(1)).fail();
+    clock.advanceMs(10_000);
+    expect(await asks(2)).toBe('1');
+    (await network.accepted(2)).end(1006);
+    clock.advanceMs(10_000);
+    expect(await asks(3)).toBeNull();
+    (await network.socket(3)).fail();
+    clock.advanceMs(10_000);
+    const explained = await network.accepted(4);
+    explained.frames({ type: 'going_away', reconnect_after_ms: 5000 });
+    explained.end(4029);
+    expect(client.status).toMatchObject({ state: 'waiting', reconnectInMs: 5000 });
+    clock.advanceMs(5000);
+    (await network.accepted(5)).end(4501);
+    expect(client.status.state).toBe('closed');
+  });
+
   it('says what ws says of a refusal', async () => {
     const { client, network } = newClient();
     (await network.socket(1)).fail('Unexpected server response: 401');

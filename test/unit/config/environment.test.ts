@@ -43,11 +43,17 @@ describe('without settings', () => {
   it('has the limits of the contract', () => {
     expect(config.limits).toEqual({
       connectionsMax: 10_000,
+      anonymousMax: 10_000,
+      reservedForCredentials: 1000,
+      reservedForInstitutional: 500,
       connectionsPerAddressMax: 1000,
       connectionsPerUserMax: 20,
       attemptsPerSecondMax: 200,
       authFailuresMax: 20,
       clientTopicsMax: 50_000,
+      clientTopicsPerUserMax: 5000,
+      roomMessageBytesMax: 16_384,
+      roomBytesPerSecondMax: 262_144,
       symbolsMax: 100_000,
       symbolIdleMs: 86_400_000,
       subscriptionsMax: 1024,
@@ -55,6 +61,7 @@ describe('without settings', () => {
       messageBytesMax: 1_048_576,
       workUnitsPerSecond: 50_000,
       backpressureBytesMax: 1_048_576,
+      bufferedBytesMax: 536_870_912,
     });
     expect(config.times).toEqual({
       pingIntervalMs: 30_000,
@@ -137,6 +144,35 @@ describe('with settings', () => {
   });
 });
 
+describe('shares', () => {
+  const SOURCES = ['AUTH_JWT_SECRET', 'AUTH_JWKS_URL', 'AUTH_JWKS_FILE', 'AUTH_API_KEYS_FILE'];
+
+  it.each(SOURCES)('J8 nobody comes without a credential where %s is set, unless told', name => {
+    expect(readConfig({}).anonymous).toBe(true);
+    expect(readConfig({ [name]: SECRET }).anonymous).toBe(false);
+    expect(readConfig({ [name]: SECRET, AUTH_ANONYMOUS: 'on' }).anonymous).toBe(true);
+    expect(readConfig({ AUTH_ANONYMOUS: 'off' }).anonymous).toBe(false);
+  });
+
+  it('J8 places are kept: a tenth of all for credentials, half of it for institutional users, or what is named', () => {
+    const kept = (env: Record<string, string>) => {
+      const { reservedForCredentials, reservedForInstitutional } = readConfig(env).limits;
+      return [reservedForCredentials, reservedForInstitutional];
+    };
+    expect(kept({ WS_MAX_CONNECTIONS: '200' })).toEqual([20, 10]);
+    expect(kept({ WS_MAX_CONNECTIONS: '200', WS_RESERVED_CREDENTIALS: '0' })).toEqual([0, 0]);
+    expect(kept({ WS_MAX_CONNECTIONS: '200', WS_RESERVED_INSTITUTIONAL: '50' })).toEqual([50, 50]);
+    expect(kept({ WS_RESERVED_CREDENTIALS: '100', WS_RESERVED_INSTITUTIONAL: '7' })).toEqual([100, 7]);
+  });
+
+  it('J7 a user makes a tenth of the topics that clients may make, or what is named', () => {
+    const share = (env: Record<string, string>) => readConfig(env).limits.clientTopicsPerUserMax;
+    expect(share({ WS_MAX_CLIENT_TOPICS: '300' })).toBe(30);
+    expect(share({ WS_MAX_CLIENT_TOPICS: '3' })).toBe(1);
+    expect(share({ WS_MAX_CLIENT_TOPICS_PER_USER: '7' })).toBe(7);
+  });
+});
+
 describe('R44 a backup source', () => {
   it('R44 takes over after five seconds, unless told otherwise', () => {
     const env = { NATS_URL: 'nats://a', NATS_BACKUP_URL: 'nats://b' };
@@ -174,6 +210,13 @@ describe('a setting that cannot be used', () => {
     ['WS_MAX_SUBSCRIPTIONS', '1e3'],
     ['WS_AUTH_FAILURES_PER_IP', '0'],
     ['WS_MAX_CLIENT_TOPICS', '400001'],
+    ['WS_MAX_CLIENT_TOPICS_PER_USER', '0'],
+    ['WS_MAX_ANONYMOUS', '-1'],
+    ['WS_RESERVED_CREDENTIALS', 'a tenth'],
+    ['WS_MAX_BUFFERED_TOTAL', '1KiB'],
+    ['ROOM_MESSAGE_BYTES_MAX', '1MiB'],
+    ['ROOM_BYTES_RATE', '100'],
+    ['AUTH_ANONYMOUS', 'yes'],
     ['WS_MAX_MESSAGE_SIZE', '1MB'],
     ['WS_MAX_MESSAGE_SIZE', '17MiB'],
     ['WS_MAX_BACKPRESSURE', '1KiB'],
@@ -204,6 +247,9 @@ describe('settings that do not fit together', () => {
     ['ADMIN_PORT', { PORT: '9090' }],
     ['AUTH_JWKS_FILE', { AUTH_JWT_SECRET: SECRET, AUTH_JWKS_FILE: 'keys.json' }],
     ['AUTH_JWKS_URL', { AUTH_JWKS_URL: 'https://a.example/keys', AUTH_JWKS_FILE: 'keys.json' }],
+    ['WS_RESERVED_INSTITUTIONAL', { WS_RESERVED_CREDENTIALS: '5', WS_RESERVED_INSTITUTIONAL: '6' }],
+    ['WS_RESERVED_CREDENTIALS', { WS_MAX_CONNECTIONS: '10', WS_RESERVED_CREDENTIALS: '11' }],
+    ['ROOM_BYTES_RATE', { ROOM_BYTES_RATE: '8KiB' }],
     ['JETSTREAM', { JETSTREAM: 'on' }],
     ['THREAD_BUSY_AFTER', { THREAD_BUSY_AFTER: '249ms' }],
     ['THREAD_BUSY_AFTER', { THREAD_BUSY_AFTER: '2s', THREAD_HUNG_AFTER: '2s' }],

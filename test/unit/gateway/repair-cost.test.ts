@@ -51,7 +51,7 @@ function build(lanes: number, clients: number) {
   }
   /** The hub answers whatever it is told, until it is told nothing more. */
   const answer = () => {
-    for (const change of told) if (change.op !== 'unwant') table.requests.settled(change.request);
+    for (const change of told) if ('request' in change) table.requests.settled(change.request);
   };
   answer();
   return { table, subscriptions, told, looks, answer };

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { EventHistory } from '../../../src/hub/event-history.js';
+import { EventHistories } from '../../../src/hub/event-histories.js';
 import {
   REPLAY_BYTES_MAX,
   REPLAY_MESSAGES_MAX,
@@ -49,7 +49,7 @@ class ShardLog {
 
 let shard: ShardLog;
 let source: Source;
-let history: EventHistory;
+let history: EventHistories;
 let replays: Replays;
 let reads: string[];
 let faults: string[];
@@ -73,7 +73,8 @@ afterEach(() => {
 function build(historyBytes: number): void {
   source = new SourceTable(1, () => 0).create('trades', 'A') as Source;
   source.epoch = 'e1';
-  history = new EventHistory(historyBytes);
+  // Trades have half of it.
+  history = new EventHistories(2 * historyBytes);
   replays = new Replays({
     history,
     stored: (subject, afterSeq, toSeq) => {

@@ -1,0 +1,97 @@
+/** The sources that clients ask for: those that are there already, and those that are made for them, within their shares. */
+import { isName, isOnDemand, type SourceKind, subjectOf } from '../protocol/topics.js';
+import { ClientSources, type Refusal } from './client-sources.js';
+import { PublishedRooms } from './published-rooms.js';
+import { partsOf, type Source } from './source-table.js';
+
+export interface ClientTopicsOptions {
+  /** Sources that clients follow without data, in all and of one owner. */
+  readonly max: number;
+  readonly perOwnerMax: number;
+  readonly find: (subject: string) => Source | undefined;
+  /** Undefined where the table of sources is full. */
+  readonly create: (kind: SourceKind, symbol: string) => Source | undefined;
+  readonly knowsSymbol: (symbol: string) => boolean;
+  /** Forgets a source that nobody wants, at once. */
+  readonly endNow: (source: Source) => void;
+}
+
+/** Why there is none: the name stands for nothing, the owner's share is used up, or there are too many in all. */
+export type NoSource = 'unknown' | Refusal;
+
+export class ClientTopics {
+  /** Requests beyond a limit; `shares`: those of them that were beyond one owner's. */
+  readonly counters = { refused: 0, shares: 0 };
+  readonly #options: ClientTopicsOptions;
+  readonly #followed: ClientSources;
+  readonly #published: PublishedRooms;
+
+  constructor(options: ClientTopicsOptions) {
+    this.#options = options;
+    this.#followed = new ClientSources(options.max, options.perOwnerMax);
+    this.#published = new PublishedRooms(options.endNow);
+  }
+
+  /** The source of a name, `<kind>:<symbol>`, where it is there. */
+  find(name: string): Source | undefined {
+    return this.#options.find(subjectOf(...partsOf(name)));
+  }
+
+  /** The source that somebody begins to follow on this owner's behalf; made if it is new. */
+  follow(name: string, owner: number): Source | NoSource {
+    const [kind, symbol] = partsOf(name);
+    const found = this.find(name);
+    if (found !== undefined && !this.#published.has(found)) return found;
+    if (found === undefined && !this.#mayExist(kind, symbol)) return 'unknown';
+    const isCounted = this.#followed.counts(kind);
+    const refusal = isCounted ? this.#followed.refusalOf(owner) : undefined;
+    if (refusal !== undefined) return this.#refuse(refusal);
+    const source = found ?? this.#options.create(kind, symbol);
+    if (source === undefined) return this.#refuse('full');
+    this.#published.remove(source);
+    if (isCounted) this.#followed.add(source, owner);
+    return source;
+  }
+
+  /** The room that is published into on this owner's behalf; followed until that is done, unless somebody follows it anyway. */
+  publishInto(room: string, owner: number): Source | Refusal {
+    const found = this.find(`rooms:${room}`);
+    if (found !== undefined) return found;
+    if (!this.#published.makeRoom(owner)) return this.#refuse('share');
+    const source = this.#options.create('rooms', room);
+    if (source === undefined) return this.#refuse('full');
+    this.#published.add(source, owner);
+    return source;
+  }
+
+  /** @see ClientSources.claim */
+  claim(source: Source, lane: number, worker: number, owner: number): void {
+    if (source.isClientMade) this.#followed.claim(source, lane, worker, owner);
+  }
+
+  /** @see ClientSources.unclaim */
+  unclaim(source: Source, lane: number, worker: number): void {
+    if (source.isClientMade) this.#followed.unclaim(source, lane, worker);
+  }
+
+  /** @see ClientSources.forgetWorker */
+  forgetWorker(worker: number): void {
+    this.#followed.forgetWorker(worker);
+  }
+
+  /** The feed has it too, or it is forgotten. */
+  release(source: Source): void {
+    this.#followed.remove(source);
+    this.#published.remove(source);
+  }
+
+  #mayExist(kind: SourceKind, symbol: string): boolean {
+    return isOnDemand(kind) || kind === 'analytics' ? isName(kind, symbol) : this.#options.knowsSymbol(symbol);
+  }
+
+  #refuse(refusal: Refusal): Refusal {
+    this.counters.refused++;
+    if (refusal === 'share') this.counters.shares++;
+    return refusal;
+  }
+}

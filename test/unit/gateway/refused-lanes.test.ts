@@ -1,0 +1,82 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import { type LaneEntry, LaneTable } from '../../../src/gateway/lane-table.js';
+import { Orders, type OrdersParts } from '../../../src/gateway/orders.js';
+import { newSubscription } from '../../../src/gateway/session.js';
+import type { InterestChange } from '../../../src/protocol/thread-messages.js';
+import { newSession } from '../../support/new-session.js';
+
+const [ALICE, BOB, EVE] = [1, 2, 3];
+
+let told: InterestChange[];
+let table: LaneTable;
+let refused: LaneEntry[];
+let orders: Orders;
+
+beforeEach(() => {
+  told = [];
+  refused = [];
+  table = new LaneTable(
+    1,
+    change => told.push(change),
+    () => ({ messages: 0, bytes: 0 }),
+  );
+  const subscriptions = { refused: (entry: LaneEntry) => refused.push(entry) };
+  orders = new Orders({ table, subscriptions, port: 0 } as unknown as OrdersParts);
+});
+
+/** A session of this owner that waits for the room's lane. */
+function join(owner: number, tier: 'retail' | 'institutional' = 'retail'): LaneEntry {
+  const session = newSession({ id: owner, sub: `u${owner}`, format: 'json', tier, owner });
+  const entry = table.acquire('rooms', 'R', 0, session);
+  entry.waiting.add(newSubscription(session, 0, entry));
+  return entry;
+}
+
+const wants = () => told.flatMap(change => (change.op === 'want' ? [[change.owner, change.request] as const] : []));
+const refuse = (owner?: number) => {
+  const request = wants().at(-1)?.[1] ?? 0;
+  orders.receive({ type: 'refused', request, ...(owner === undefined ? undefined : { owner }) });
+};
+
+describe('J7 a room that is refused because one user’s share is used up', () => {
+  it('J7 is asked for on behalf of each other that waits for it, once', () => {
+    const lane = join(ALICE);
+    join(BOB);
+    join(EVE);
+    expect(wants().map(([owner]) => owner)).toEqual([ALICE]);
+    refuse(ALICE);
+    expect(wants().map(([owner]) => owner)).toEqual([ALICE, BOB]);
+    refuse(BOB);
+    expect(wants().map(([owner]) => owner)).toEqual([ALICE, BOB, EVE]);
+    expect(refused).toEqual([]);
+    refuse(EVE);
+    expect(refused).toEqual([lane]);
+  });
+
+  it('J7 is refused to all at once when there are too many topics in all', () => {
+    const lane = join(ALICE);
+    join(BOB);
+    refuse();
+    expect(refused).toEqual([lane]);
+    expect(wants()).toHaveLength(1);
+  });
+
+  it('J7 is asked for by the other tier’s lane too, which may be refused in its turn', () => {
+    join(ALICE);
+    const other = join(BOB, 'institutional');
+    // On behalf of whom the hub knows of; that may be refused, and is then asked for on behalf of the other.
+    expect(wants().map(([owner]) => owner)).toEqual([ALICE, ALICE]);
+    refuse(ALICE);
+    expect(wants().at(-1)?.[0]).toBe(BOB);
+    expect(table.asked(wants().at(-1)?.[1] ?? 0)).toBe(other);
+  });
+});
+
+it('J7 the hub is told who holds a room when the one that made it leaves', () => {
+  const lane = join(ALICE);
+  join(BOB);
+  table.release(lane, ALICE);
+  expect(told.at(-1)).toEqual({ op: 'own', source: 'rooms:R', lane: 0, owner: BOB });
+  table.release(lane, BOB);
+  expect(told.at(-1)).toEqual({ op: 'unwant', source: 'rooms:R', lane: 0 });
+});

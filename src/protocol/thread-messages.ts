@@ -93,6 +93,10 @@ export interface WorkerStats {
   readonly frameAgeMs: number;
   /** Commands of retail clients refused under overload. */
   readonly commandsShed: number;
+  /** Requests for documents and for what was missed that wait for their turn. */
+  readonly requestsWaiting: number;
+  /** What clients missed: bytes that wait to be sent, or are kept for others; topics that took part in what others asked for. */
+  readonly missed: { readonly bytes: number; readonly shared: number };
 }
 
 /** How the feed is doing, as clients are told. */

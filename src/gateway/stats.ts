@@ -18,7 +18,7 @@ export function snapshotStats(
   limits: ConnectionLimits,
   pings: number,
   { heldBytes, counters }: Resumptions,
-): Omit<WorkerStats, 'loopDelayMs' | 'frameAgeMs' | 'commandsShed'> {
+): Omit<WorkerStats, 'loopDelayMs' | 'frameAgeMs' | 'commandsShed' | 'work'> {
   const { open, opened, closed, received, receivedBytes, refused, messagesRefused, closes } = server.counters;
   return {
     open,

@@ -33,6 +33,7 @@ import { Keepalive } from './keepalive.js';
 import { KnownSymbols } from './known-symbols.js';
 import { LaneChanges } from './lane-changes.js';
 import { LaneTable, type SentCell, sentCellsIn } from './lane-table.js';
+import { WorkBudgets } from './limits/work-budgets.js';
 import { Orders } from './orders.js';
 import { Outbox, type Publish } from './outbox.js';
 import { LOOK_INTERVAL_MS, Overload } from './overload.js';
@@ -172,6 +173,12 @@ const keepalive = new Keepalive<Session>({
   },
 });
 const messageRate = new MessageRate(messagesPerSecondMax);
+const budgets = new WorkBudgets({
+  unitsPerSecond: config.limits.workUnitsPerSecond,
+  debts: data.debts.table,
+  seed: data.debts.seed,
+  nowMicros: monotonicMicros,
+});
 const answers = new Answers(outbox);
 const rooms = new RoomMessages(answers, post);
 const laneChanges = new LaneChanges({ table, subscriptions, losses, nowMs: () => performance.now(), wake });
@@ -188,6 +195,8 @@ const commands = new CommandHandler({
     onRenewed: session => keepalive.renewed(session, session.credential.expiresAtMs),
   }),
   answers,
+  budgets,
+  namesMax: subscriptionsMax,
   onFault: fault,
 });
 let lastSession = 0;
@@ -198,6 +207,7 @@ const admissions = new Admissions({
   nextId: () => ++lastSession,
   newKeepalive: expiresAtMs => keepalive.open(expiresAtMs),
   newMessageTokens: () => messageRate.fill(performance.now()),
+  newAccount: address => budgets.open(address),
 });
 const server = new GatewayServer(apps, {
   config,
@@ -210,6 +220,7 @@ const server = new GatewayServer(apps, {
   outbox,
   limits,
   messageRate,
+  budgets,
   keepalive,
   answers,
   sessions,
@@ -270,6 +281,7 @@ countersNow = () => ({
   loopDelayMs: overload.loopDelayMs,
   frameAgeMs: overload.frameAgeMs,
   commandsShed: topics.shed,
+  work: { ...budgets.counters, overflow: budgets.overflow },
 });
 setInterval(() => overload.look(fanout.counters), LOOK_INTERVAL_MS).unref();
 const heartbeats = new Heartbeats(table, outbox, config.times.heartbeatIntervalMs, monotonicMicros);

@@ -49,6 +49,8 @@ export interface GatewayThreadData {
   readonly beats: SharedArrayBuffer;
   /** Credentials that were refused, by address; a table a worker. */
   readonly failures: SharedArrayBuffer;
+  /** What users and addresses owe for work, one table for all workers, and what its keys are hashed with. */
+  readonly debts: { readonly table: SharedArrayBuffer; readonly seed: readonly [number, number] };
 }
 
 /** Counters of one worker since its start; gauges where the name is not a past participle. */
@@ -93,6 +95,8 @@ export interface WorkerStats {
   readonly frameAgeMs: number;
   /** Commands of retail clients refused under overload. */
   readonly commandsShed: number;
+  /** Units of work charged to clients, times that something was refused for want of them, and debts not remembered. */
+  readonly work: { readonly units: number; readonly refused: number; readonly overflow: number };
   /** Requests for documents and for what was missed that wait for their turn. */
   readonly requestsWaiting: number;
   /** What clients missed: bytes that wait to be sent, or are kept for others; topics that took part in what others asked for. */

@@ -14,6 +14,7 @@ import { createFailedCredentials } from '../../src/gateway/failed-credentials.js
 import { KnownSymbols } from '../../src/gateway/known-symbols.js';
 import { LaneChanges } from '../../src/gateway/lane-changes.js';
 import { LaneTable } from '../../src/gateway/lane-table.js';
+import { createSharedDebts } from '../../src/gateway/limits/shared-debts.js';
 import { Outbox } from '../../src/gateway/outbox.js';
 import { Renewals } from '../../src/gateway/renewals.js';
 import { RoomMessages } from '../../src/gateway/room-messages.js';
@@ -29,6 +30,7 @@ import { CommandGenerator } from '../fuzz/commands.js';
 import { Dice } from '../fuzz/dice.js';
 import { frameValidator } from '../support/frame-validator.js';
 import { newSession } from '../support/new-session.js';
+import { newWorkBudgets } from '../support/work-budgets.js';
 
 const MESSAGES = Number(process.env.MILLRACE_FUZZ_MESSAGES ?? 100_000);
 const SEED = Number(process.env.MILLRACE_FUZZ_SEED ?? 1);
@@ -106,6 +108,8 @@ class Worker {
         onRenewed: () => {},
       }),
       answers,
+      budgets: newWorkBudgets(),
+      namesMax: SUBSCRIPTIONS_MAX,
       onFault: (what, cause) => this.faults.push(`${what}: ${cause instanceof Error ? cause.stack : cause}`),
     });
   }
@@ -188,6 +192,7 @@ function newLimits(): ConnectionLimits {
     attempts: createAttemptRates(1, seed),
     beats: new SharedArrayBuffer(4),
     failures: createFailedCredentials(1, seed),
+    debts: { table: createSharedDebts(64), seed },
   });
 }
 

@@ -27,6 +27,7 @@ import { FakeSocket, FakeUws, type Receive } from './fake-uws.js';
 import { type NewSession, newSession } from './new-session.js';
 import type { OneThreadFeed } from './one-thread-feed.js';
 import { KILLED, StepThread } from './step-thread.js';
+import { newWorkBudgets } from './work-budgets.js';
 
 const RING_BYTES = 64 * 1024;
 const SUBSCRIPTIONS_MAX = 64;
@@ -149,6 +150,8 @@ export class OneThreadGateway {
       // Nobody sends `auth` here.
       renewals: undefined as unknown as Renewals,
       answers,
+      budgets: newWorkBudgets(),
+      namesMax: SUBSCRIPTIONS_MAX,
       onFault: (what, cause) => this.faults.push(`${what}: ${cause}`),
     });
     this.#uws.onDropped = socket => this.#slow.dropped(socket.session, this.#fanout.turn);

@@ -108,6 +108,7 @@ class Worker {
         onRenewed: () => {},
       }),
       answers,
+      turns: { action: '', later: (session, serve) => queueMicrotask(() => serve(session)) },
       budgets: newWorkBudgets(),
       namesMax: SUBSCRIPTIONS_MAX,
       onFault: (what, cause) => this.faults.push(`${what}: ${cause instanceof Error ? cause.stack : cause}`),
@@ -190,7 +191,7 @@ function newLimits(): ConnectionLimits {
     addresses: createSharedCounts(1, 1024, seed),
     users: createSharedCounts(1, 1024, seed),
     attempts: createAttemptRates(1, seed),
-    beats: new SharedArrayBuffer(4),
+    turns: new SharedArrayBuffer(4),
     failures: createFailedCredentials(1, seed),
     debts: { table: createSharedDebts(64), seed },
   });

@@ -61,6 +61,7 @@ describe('without settings', () => {
       pongTimeoutMs: 60_000,
       idleTimeoutMs: 1_800_000,
       healthCheckIntervalMs: 30_000,
+      busyAfterMs: 1000,
       hungAfterMs: 5000,
       stableAfterMs: 30_000,
       heartbeatIntervalMs: 1000,
@@ -204,6 +205,8 @@ describe('settings that do not fit together', () => {
     ['AUTH_JWKS_FILE', { AUTH_JWT_SECRET: SECRET, AUTH_JWKS_FILE: 'keys.json' }],
     ['AUTH_JWKS_URL', { AUTH_JWKS_URL: 'https://a.example/keys', AUTH_JWKS_FILE: 'keys.json' }],
     ['JETSTREAM', { JETSTREAM: 'on' }],
+    ['THREAD_BUSY_AFTER', { THREAD_BUSY_AFTER: '249ms' }],
+    ['THREAD_BUSY_AFTER', { THREAD_BUSY_AFTER: '2s', THREAD_HUNG_AFTER: '2s' }],
     ['NATS_BACKUP_URL', { NATS_BACKUP_URL: 'nats://b' }],
     ['NATS_BACKUP_URL', { NATS_URL: 'nats://b', NATS_BACKUP_URL: 'nats://b' }],
   ])('stop the start, naming %s', (name, env) => {

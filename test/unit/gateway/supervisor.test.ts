@@ -17,6 +17,7 @@ test('R45 a gateway worker that dies is reported and replaced within 2 s, and th
     onUp: () => up++,
     onDown: (_worker, reason) => down.push(reason),
     onFault: () => {},
+    onLongWork: () => {},
     onStuck: () => {},
   });
   await supervisor.start();

@@ -76,10 +76,7 @@ export class SharedReplays {
     if (kept !== undefined) this.counters.shared++;
     const from = { epoch: since.epoch, seq: kept?.endSeq ?? since.seq };
     const replay = this.#ask(subscription, from, kept ?? this.#newLog(since));
-    // One that goes less far back, or names another epoch, serves fewer.
-    if (open?.log === undefined || reachesBack(replay.log as ReplayLog, open.log.epoch, open.log.fromSeq)) {
-      this.#open.set(entry, replay);
-    }
+    if (open?.log === undefined || servesMore(replay.log as ReplayLog, open.log, entry)) this.#open.set(entry, replay);
     return replay;
   }
 
@@ -239,6 +236,12 @@ function isWorthWaitingFor(log: ReplayLog, { epoch, seq }: HeldPlace, { seqs, so
   if (!reachesBack(log, epoch, seq)) return false;
   const newest = seqs.find(source)?.newest ?? Number.POSITIVE_INFINITY;
   return newest - log.fromSeq <= LONGER_MAX * (newest - seq) || newest === Number.POSITIVE_INFINITY;
+}
+
+/** True for what goes back at least as far, or is of the epoch that there is, where the other one is not. */
+function servesMore(log: ReplayLog, other: ReplayLog, { seqs, source }: LaneEntry): boolean {
+  if (log.epoch === other.epoch) return log.fromSeq <= other.fromSeq;
+  return log.epoch === seqs.find(source)?.epoch;
 }
 
 function reachesBack(log: ReplayLog, epoch: string, seq: number): boolean {

@@ -4,6 +4,7 @@ import type { ConnectionLimits } from './connection-limits.js';
 import type { Fanout } from './fanout.js';
 import type { LaneTable, SentCell } from './lane-table.js';
 import type { Outbox } from './outbox.js';
+import type { Resumptions } from './resumptions.js';
 import type { GatewayServer } from './server.js';
 import type { SlowConsumers } from './slow-consumers.js';
 
@@ -16,6 +17,7 @@ export function snapshotStats(
   sent: ReadonlyMap<string, SentCell>,
   limits: ConnectionLimits,
   pings: number,
+  { heldBytes, counters }: Resumptions,
 ): Omit<WorkerStats, 'loopDelayMs' | 'frameAgeMs' | 'commandsShed' | 'work' | 'publishedOverRate' | 'closedForTotal'> {
   const { open, opened, closed, received, receivedBytes, refused, messagesRefused, closes } = server.counters;
   return {
@@ -29,6 +31,8 @@ export function snapshotStats(
     messagesRefused,
     closes: [...closes],
     pings,
+    requestsWaiting: table.requests.waiting,
+    missed: { bytes: heldBytes, shared: counters.shared },
     sent: [...sent].map(([key, { messages, bytes }]) => ({ key, messages, bytes })),
     control: { ...outbox.control },
     lanes: table.size,

@@ -301,7 +301,17 @@ const overload = new Overload({
   onLevel: level => post({ type: 'load', level }),
 });
 countersNow = () => ({
-  ...snapshotStats(server, fanout, slow, outbox, table, sent, limits, keepalive.counters.pings),
+  ...snapshotStats(
+    server,
+    fanout,
+    slow,
+    outbox,
+    table,
+    sent,
+    limits,
+    keepalive.counters.pings,
+    subscriptions.resumptions,
+  ),
   loopDelayMs: overload.loopDelayMs,
   frameAgeMs: overload.frameAgeMs,
   commandsShed: topics.shed,

@@ -85,7 +85,7 @@ export class Metrics {
     }
     const replays = { recovered: main.replaysRecovered, unrecovered: main.replaysUnrecovered };
     for (const [outcome, count] of Object.entries(replays)) {
-      this.#count('millrace_replays_total', 'Topics that a client resumed', count, { outcome });
+      this.#count('millrace_replays_total', 'Replays of what clients missed of a topic', count, { outcome });
     }
     for (const [reason, count] of main.rejected) {
       this.#count('millrace_feed_rejected_total', 'Invalid messages, put on deadletter', count, { reason });
@@ -199,6 +199,11 @@ export class Metrics {
     const overRate = sum(w => w.publishedOverRate);
     this.#count('millrace_publish_rate_refused_total', 'Room messages beyond ROOM_BYTES_RATE', overRate);
     this.#setPaces(workers, sum);
+    const waiting = sum(w => w.requestsWaiting);
+    this.#set('millrace_requests_waiting', 'Requests for snapshots and replays that wait for their turn', waiting);
+    const { shared, bytes } = { shared: sum(w => w.missed.shared), bytes: sum(w => w.missed.bytes) };
+    this.#count('millrace_replays_shared_total', 'Resumed topics that shared the replay of another client', shared);
+    this.#set('millrace_replay_bytes', 'Missed messages that wait to be sent, or are kept for others', bytes);
     const circuits = { open: sum(w => w.circuits.open), half_open: sum(w => w.circuits.halfOpen) };
     for (const [state, n] of Object.entries(circuits)) {
       this.#set('millrace_circuits', 'Clients that do not, or did not, keep up', n, { state });

@@ -116,6 +116,10 @@ export interface WorkerStats {
   readonly closedForTotal: readonly (readonly [rank: string, count: number])[];
   /** Units of work charged to clients, times that something was refused for want of them, and debts not remembered. */
   readonly work: { readonly units: number; readonly refused: number; readonly overflow: number };
+  /** Requests for documents and for what was missed that wait for their turn. */
+  readonly requestsWaiting: number;
+  /** What clients missed: bytes that wait to be sent, or are kept for others; topics that took part in what others asked for. */
+  readonly missed: { readonly bytes: number; readonly shared: number };
 }
 
 /** Work for one session that took too long, as it is logged. */

@@ -257,6 +257,18 @@ describe('J4 R40a replays', () => {
     expect([replayed, trades(late)]).toEqual([[], upTo(TRADES, 11)]);
   });
 
+  it('are shared while somebody else names an epoch that there is not', async () => {
+    const follower = connect();
+    send(follower, { action: 'subscribe', stream: 'trades', symbol: 'S0' });
+    await settle();
+    const clients = Array.from({ length: 4 }, () => connect());
+    resume(connect(), 0, 'other');
+    for (const client of clients) resume(client, 0);
+    await settle();
+    expect(replayed).toEqual(upTo(TRADES));
+    for (const client of clients) expect(trades(client)).toEqual(upTo(TRADES));
+  });
+
   it('are asked for again by each client where an encoder dies meanwhile, and nothing comes twice', async () => {
     const clients = Array.from({ length: 3 }, () => connect());
     for (const client of clients) resume(client, 0);

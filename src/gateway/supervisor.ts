@@ -43,6 +43,8 @@ export interface SupervisorOptions {
   readonly threadFile: URL;
   readonly rings: readonly SharedArrayBuffer[];
   readonly doorbells: SharedArrayBuffer;
+  /** All that is revoked, for a thread that starts. What comes later is posted to it. */
+  readonly revocations: () => GatewayThreadData['revocations'];
   readonly onMessage: (worker: number, message: FromWorker) => void;
   /** A worker is up and listens. */
   readonly onUp: (worker: number) => void;
@@ -198,6 +200,7 @@ export class WorkerSupervisor {
       beats: this.#beats,
       failures: this.#failures,
       debts: this.#debts,
+      revocations: this.#options.revocations(),
     };
     const resourceLimits = { maxYoungGenerationSizeMb: YOUNG_GENERATION_MB };
     const thread = new Worker(threadFile, { workerData, name: `gateway-${worker}`, resourceLimits });

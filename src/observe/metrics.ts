@@ -5,7 +5,7 @@
 import { Counter, collectDefaultMetrics, Gauge, type Metric, Registry } from 'prom-client';
 import type { WorkerStats } from '../protocol/thread-messages.js';
 import { openDescriptors } from './descriptors.js';
-import type { FeedSources, MainStats } from './main-stats.js';
+import type { FeedSources, MainStats, RevocationStats } from './main-stats.js';
 
 export interface StatsSource {
   main(): MainStats;
@@ -68,6 +68,7 @@ export class Metrics {
     this.#count('millrace_worker_restarts_total', 'Gateway workers replaced', main.workerRestarts);
     this.#count('millrace_log_lines_lost_total', 'Log lines that found no reader or no room', main.logLinesLost);
     this.#set('millrace_descriptors_short', '1 while nobody is let in for want of them', main.descriptorsShort ? 1 : 0);
+    this.#setRevocations(main.revocations);
     const hung = { worker: main.workersHung, encoder: main.encodersHung };
     for (const [thread, count] of Object.entries(hung)) {
       this.#count('millrace_threads_hung_total', 'Threads ended for making no progress', count, { thread });
@@ -108,6 +109,16 @@ export class Metrics {
       this.#set('millrace_feed_silence_seconds', 'Since the last message', main.feedSilentMs / 1000);
     }
     if (main.feedSources !== undefined) this.#setSources(main.feedSources);
+  }
+
+  #setRevocations({ size, refused, corrupt, stores }: RevocationStats): void {
+    this.#set('millrace_revocations', 'Revocations kept', size);
+    this.#count('millrace_revocations_refused_total', 'Revocations for which there was no room', refused);
+    this.#count('millrace_revocations_corrupt_total', 'Entries of stores that cannot be read', corrupt);
+    for (const { name: store, state, unwritten } of stores) {
+      this.#set('millrace_revocations_readable', '1 while the store is read', state === 'read' ? 1 : 0, { store });
+      this.#set('millrace_revocations_unwritten', 'Revocations that the store lacks', unwritten, { store });
+    }
   }
 
   #setSources({ active, failovers, duplicates, sources }: FeedSources): void {

@@ -30,6 +30,7 @@ import { CommandGenerator } from '../fuzz/commands.js';
 import { Dice } from '../fuzz/dice.js';
 import { frameValidator } from '../support/frame-validator.js';
 import { newSession } from '../support/new-session.js';
+import { revocationList } from '../support/revocations.js';
 import { newWorkBudgets } from '../support/work-budgets.js';
 
 const MESSAGES = Number(process.env.MILLRACE_FUZZ_MESSAGES ?? 100_000);
@@ -91,6 +92,7 @@ class Worker {
       nowMs: () => Number.POSITIVE_INFINITY,
       wake: () => {},
     });
+    const guard = { mayTry: () => undefined, tryFailed: () => {} };
     this.commands = new CommandHandler({
       topics: new TopicCommands({
         subscriptions: this.#subscriptions,
@@ -100,7 +102,7 @@ class Worker {
       }),
       rooms: this.#rooms,
       renewals: new Renewals({
-        credentials: new Credentials(tokens, undefined, policy, { mayTry: () => undefined, tryFailed: () => {} }),
+        credentials: new Credentials(tokens, undefined, policy, guard, revocationList()),
         subscriptions: this.#subscriptions,
         laneChanges: this.#changes,
         limits: newLimits(),
@@ -193,6 +195,7 @@ function newLimits(): ConnectionLimits {
     beats: new SharedArrayBuffer(4),
     failures: createFailedCredentials(1, seed),
     debts: { table: createSharedDebts(64), seed },
+    revocations: [],
   });
 }
 

@@ -95,7 +95,10 @@ class GatewayParts implements Gateway {
     this.#revocations = new RevocationKeeper({
       config,
       log,
-      onRevoked: revocations => this.#workers.postAll({ type: 'revoke', revocations }),
+      onRevoked: revocations => {
+        this.#workers.postAll({ type: 'revoke', revocations });
+        return this.#workers.caughtUp();
+      },
       onOrder: (payload, atMs) => this.#orders.kept(payload, atMs),
     });
     this.#orders = new ControlOrders({

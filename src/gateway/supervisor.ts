@@ -149,6 +149,11 @@ export class WorkerSupervisor {
     for (const { thread } of this.#slots) thread?.postMessage(message);
   }
 
+  /** Resolves once all workers have taken what was posted to them; one that hangs is waited for a second only. */
+  async caughtUp(): Promise<void> {
+    await Promise.all(this.#slots.map((slot, worker) => (slot.isListening ? this.#askStats(worker) : undefined)));
+  }
+
   /** Counters of all workers, those that were replaced included; of one that does not answer in time, its last ones. */
   async stats(): Promise<WorkerStats[]> {
     const asked = this.#slots.map((slot, worker) => (slot.isListening ? this.#askStats(worker) : undefined));

@@ -3,6 +3,7 @@
  * others get. A union: nothing that is in force leaves it.
  */
 
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Revocation } from '../auth/revocation-text.js';
 import {
   type CredentialLives,
@@ -29,8 +30,8 @@ export type KeptIn = 'kv' | 'file' | 'memory';
 export interface KeeperOptions {
   readonly config: Config;
   readonly log: Logger;
-  /** Revocations that are new, or later than the one before, for all gateway threads. */
-  readonly onRevoked: (revocations: readonly Revocation[]) => void;
+  /** Revocations that are new, or later than the one before, for all gateway threads. Resolves once these refuse them. */
+  readonly onRevoked: (revocations: readonly Revocation[]) => Promise<void>;
   /** An order that a server kept while it could not be heard. @returns false where it has to be kept for later */
   readonly onOrder: (payload: Uint8Array, atMs: number) => boolean;
 }
@@ -51,6 +52,8 @@ export class RevocationKeeper {
   readonly #sampler = new LogSampler(SAMPLE_LOG_MS);
   #stores: readonly RevocationStore[] = [];
   #changed: Revocation[] = [];
+  /** Resolves once the threads know all of `#changed`, and what was changed before. */
+  #told: Promise<void> = Promise.resolve();
   #isClosed = false;
   #sweeping: NodeJS.Timeout | undefined;
   #refused = 0;
@@ -103,11 +106,13 @@ export class RevocationKeeper {
     if (!this.#hasTaken(revocation)) return undefined;
     const kept = this.#list.get(revocation) ?? revocation;
     let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<KeptIn>(resolve => {
-      timer = setTimeout(() => resolve('memory'), ACKNOWLEDGE_MS_MAX);
+    const late = new Promise<readonly [KeptIn]>(resolve => {
+      timer = setTimeout(() => resolve(['memory']), ACKNOWLEDGE_MS_MAX);
     });
     try {
-      return await Promise.race([this.#keep(kept), late]);
+      // Acknowledged, it is in effect here.
+      const [keptIn] = await Promise.race([Promise.all([this.#keep(kept), this.#told]), late]);
+      return keptIn;
     } finally {
       clearTimeout(timer);
     }
@@ -214,16 +219,18 @@ export class RevocationKeeper {
       return false;
     }
     if (outcome === 'known') return true;
-    if (this.#changed.length === 0) setImmediate(() => this.#tellThreads());
+    if (this.#changed.length === 0) this.#told = this.#tellThreads();
     this.#changed.push(bare(revocation));
     return true;
   }
 
   /** Those of one turn together: each costs the threads a look at all their clients. */
-  #tellThreads(): void {
+  async #tellThreads(): Promise<void> {
+    const before = this.#told;
+    await nextTurn();
     const changed = this.#changed;
     this.#changed = [];
-    this.#options.onRevoked(changed);
+    await Promise.all([this.#options.onRevoked(changed), before]);
   }
 
   *#inForce(): Iterable<Revocation> {

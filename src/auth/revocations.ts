@@ -153,7 +153,7 @@ export class RevocationList {
     );
   }
 
-  /** Forgets what has expired among the next `steps` entries. An expired entry harms nobody; it only takes room. */
+  /** Forgets what has expired among the next `steps` entries. An expired entry does no harm; it only takes room. */
   sweep(steps = SWEPT_AT_ONCE): void {
     this.#sweeping ??= this.#entries();
     for (let step = 0; step < steps; step++) {

@@ -98,7 +98,7 @@ async function ask(connection: NatsConnection, { by, value, author, reason }: Re
   let timer = setTimeout(finish, ANSWERS_MS);
   connection.subscribe(inbox, {
     callback: (error, message) => {
-      // Without data: the server says that nobody hears it.
+      // Without data: the server says that there are no responders.
       if (error !== null || message.data.length === 0) return finish();
       const answer = answerOf(message.data);
       // A stream of somebody's answers too.

@@ -196,7 +196,7 @@ export class RevocationBucket implements RevocationStore {
     if (this.#lost !== lost) return consumer.close();
     this.#consumer = consumer;
     lookWhetherAll(consumer);
-    // Where it is lost meanwhile, the caller has gone on without this.
+    // Where the consumer is lost first, the caller no longer waits for this.
     await reading;
   }
 

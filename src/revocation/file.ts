@@ -199,7 +199,7 @@ async function isStillAt(handle: FileHandle, path: string): Promise<boolean> {
   return found?.ino === mine.ino && found.dev === mine.dev;
 }
 
-/** Undefined where another process is writing the file; one that died meanwhile is cleaned up after. */
+/** Undefined where another process is writing the file. What a dead one left is removed. */
 async function openNew(path: string): Promise<FileHandle | undefined> {
   try {
     return await open(path, 'wx', FILE_MODE);

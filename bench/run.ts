@@ -2,9 +2,11 @@
 import { resolve } from 'node:path';
 import { inspect } from 'node:util';
 import { Command, InvalidArgumentError } from 'commander';
+import { attack } from './attack/suite.js';
 import { bytes } from './bytes/suite.js';
 import { churn } from './churn/suite.js';
 import { coldStart } from './cold-start/suite.js';
+import { cost } from './cost/suite.js';
 import { fanout } from './fanout/suite.js';
 import { ChildFailure } from './harness/children.js';
 import { profileGateways } from './harness/gateway.js';
@@ -33,6 +35,8 @@ const SUITES: readonly Suite[] = [
   ingest,
   slow,
   churn,
+  attack,
+  cost,
   coldStart,
   scale,
   scaleSweep,

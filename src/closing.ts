@@ -4,7 +4,7 @@
 export const CLOSE_PART_MAX_MS = { workers: 2_000, feed: 1_000, hub: 700, admin: 300 };
 
 /** @throws {Error} saying what is late, after that time. */
-export async function inTime(done: Promise<void>, maxMs: number, late: string): Promise<void> {
+export async function inTime(done: Promise<unknown>, maxMs: number, late: string): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
   const limit = new Promise<never>((_, reject) => {
     timer = setTimeout(() => reject(new Error(`${late} (${maxMs} ms)`)), maxMs);

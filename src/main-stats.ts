@@ -36,6 +36,8 @@ export function mainStatsOf(parts: MainParts): MainStats {
     revocations,
     logLinesLost: host.logLinesLost(),
     workersHung: workers.hung,
+    workersStuck: workers.stuck,
+    longWork: workers.longWork,
     workerCrashLoops: workers.crashLoops,
     encoderCrashLoops: hub.crashLoops,
     feedLive: feedState !== 'stale',

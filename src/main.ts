@@ -127,10 +127,10 @@ class GatewayParts implements Gateway {
         this.#loads.forgetWorker(worker);
       },
       onFault: (worker, message) => this.#fault(`gateway worker ${worker}`, message),
-      onStuck: (worker, reason) => {
-        log.fatal({ worker, reason }, 'a gateway worker cannot be ended: the process has to be');
-        host.onFatal();
+      onLongWork: (worker, work) => {
+        log.warn({ worker, ...work }, 'work for one connection took too long: the connection is closed');
       },
+      onStuck: (worker, reason) => this.#stuck(worker, reason),
     });
     this.#hub = createHub({
       config,
@@ -162,6 +162,10 @@ class GatewayParts implements Gateway {
   get url(): string {
     const scheme = this.#config.tls === undefined ? 'ws' : 'wss';
     return `${scheme}://${reachableHost(this.#config.host)}:${this.#workers.port}`;
+  }
+
+  get mustBeKilled(): boolean {
+    return this.#workers.stuck > 0 || this.#hub.shards.some(shard => shard.watch.isStuck);
   }
 
   get adminUrl(): string {
@@ -268,6 +272,15 @@ class GatewayParts implements Gateway {
     if (this.#descriptors.isShort) this.#workers.post(worker, { type: 'accept', isAccepting: false });
   }
 
+  /** As good as dead, but it cannot be replaced while it may come back: it is ended then. The others serve on. */
+  #stuck(worker: number, reason: string): void {
+    this.#log.fatal({ worker, reason }, 'gateway worker is stuck: its clients are lost, the other workers serve on');
+    this.#hub.forgetWorker(worker);
+    this.#loads.forgetWorker(worker);
+    if (this.#workers.stuck < this.#config.workers) return;
+    this.#host.onFatal(`no gateway worker can serve: worker ${worker} ${reason}`);
+  }
+
   #fault(what: string, detail: string): void {
     const suppressed = this.#sampler.pass(`fault ${what}`);
     if (suppressed !== undefined) this.#log.error({ what, detail, suppressed }, 'fault');
@@ -280,6 +293,8 @@ class GatewayParts implements Gateway {
     if (!this.#feedStarted) missing.push('feed');
     if (this.#workers.listening < this.#config.workers) missing.push('workers');
     if (this.#descriptors.isShort) missing.push('descriptors');
+    if (this.#workers.stuck > 0) missing.push('workers_stuck');
+    if (this.#hub.shards.some(shard => shard.watch.isStuck)) missing.push('encoders_stuck');
     if (this.#config.revocations.isRequired && !this.#revocations.isReadable) missing.push('revocations');
     if (this.#workers.crashLoops > 0) missing.push('workers_stable');
     if (this.#hub.crashLoops > 0) missing.push('encoders_stable');

@@ -5,6 +5,8 @@ import type { Revocation } from './auth/revocation-text.js';
 export interface Gateway {
   readonly url: string;
   readonly adminUrl: string;
+  /** A thread is stuck in native code: an orderly exit of the process would wait for it, perhaps for ever. */
+  readonly mustBeKilled: boolean;
   /**
    * Is not ready any more, leaves the port to others, and sends the clients elsewhere, spread over DRAIN_TIMEOUT; who is still
    * here is served as before. Resolves when they are gone; `close` ends it at any time.
@@ -28,6 +30,6 @@ export interface Predecessor {
 /** The process that a gateway runs in. */
 export interface GatewayHost {
   /** The gateway cannot go on: it is to be closed, and the process to end. */
-  readonly onFatal: () => void;
+  readonly onFatal: (reason: string) => void;
   readonly logLinesLost: () => number;
 }

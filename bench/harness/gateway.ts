@@ -17,7 +17,7 @@ export interface Gateway {
 }
 
 /** Limits out of the way of one machine that plays a thousand clients; every other setting is the default. */
-const OPEN_LIMITS = {
+export const OPEN_LIMITS = {
   WS_MAX_CONNECTIONS: '100000',
   WS_MAX_CONNECTIONS_PER_IP: '100000',
   WS_MAX_CONNECTIONS_PER_USER: '100000',

@@ -27,6 +27,12 @@ export function processMemory(pid: number): ProcessMemory {
   };
 }
 
+/** Resident memory alone: cheap enough to be read many times a second. */
+export function residentBytes(pid: number): number {
+  const pages = Number(read(`/proc/${pid}/statm`).split(' ')[1]);
+  return pages * PAGE_BYTES;
+}
+
 export function kernelMemory(): KernelMemory {
   const tcp = /^TCP: inuse (\d+) .* mem (\d+)/m.exec(read('/proc/net/sockstat'));
   return {

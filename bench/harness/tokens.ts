@@ -8,12 +8,12 @@ export function newSecret(): string {
 }
 
 /** One institutional token per client, each with a `sub` of its own, good for an hour. */
-export async function mintTokens(secret: string, count: number): Promise<string[]> {
-  const key = new TextEncoder().encode(secret);
-  const tokens: string[] = [];
-  for (let i = 0; i < count; i++) {
-    const jwt = new SignJWT({ tier: 'institutional' }).setProtectedHeader({ alg: 'HS256' }).setSubject(`bench-${i}`);
-    tokens.push(await jwt.setIssuedAt().setExpirationTime('1h').sign(key));
-  }
-  return tokens;
+export function mintTokens(secret: string, count: number): Promise<string[]> {
+  return Promise.all(Array.from({ length: count }, (_, i) => mintToken(secret, `bench-${i}`, 'institutional')));
+}
+
+/** A token of one user, good for an hour. */
+export function mintToken(secret: string, sub: string, tier: 'institutional' | 'retail'): Promise<string> {
+  const jwt = new SignJWT({ tier }).setProtectedHeader({ alg: 'HS256' }).setSubject(sub);
+  return jwt.setIssuedAt().setExpirationTime('1h').sign(new TextEncoder().encode(secret));
 }

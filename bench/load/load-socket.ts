@@ -112,6 +112,16 @@ export class LoadSocket implements ConnectionEvents, NatsEvents {
     );
   }
 
+  /** A frame as it is, header and mask included. */
+  write(frame: Uint8Array): void {
+    this.#socket.write(frame);
+  }
+
+  /** Bytes that the kernel has not taken yet. */
+  get unsentBytes(): number {
+    return this.#socket.writableLength;
+  }
+
   /** Reads no further: from now on the kernel's buffers fill, then the server's. */
   stall(): void {
     this.#socket.pause();
@@ -182,14 +192,15 @@ export class LoadSocket implements ConnectionEvents, NatsEvents {
   }
 }
 
-/** A final client frame of at most 65535 bytes, masked as RFC 6455 section 5.3 asks of clients. */
+/** A final client frame, masked as RFC 6455 section 5.3 asks of clients. */
 export function clientFrame(opcode: number, payload: Uint8Array): Buffer {
-  if (payload.length > 0xffff) throw new RangeError(`a client frame of ${payload.length} bytes`);
-  const extended = payload.length > 125;
-  const header = Buffer.alloc(extended ? 8 : 6);
+  const { length } = payload;
+  const extended = length <= 125 ? 0 : length <= 0xffff ? 2 : 8;
+  const header = Buffer.alloc(2 + extended + 4);
   header[0] = 0x80 | opcode;
-  header[1] = 0x80 | (extended ? 126 : payload.length);
-  if (extended) header.writeUInt16BE(payload.length, 2);
+  header[1] = 0x80 | (extended === 0 ? length : extended === 2 ? 126 : 127);
+  if (extended === 2) header.writeUInt16BE(length, 2);
+  if (extended === 8) header.writeBigUInt64BE(BigInt(length), 2);
   const mask = randomBytes(4);
   mask.copy(header, header.length - 4);
   const masked = Buffer.from(payload);

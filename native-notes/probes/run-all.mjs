@@ -30,6 +30,8 @@ const PROBES = {
   'idle-timeout': 'deterministic',
   'payload-views': 'deterministic',
   'hung-thread': 'deterministic',
+  'interrupted-turn': 'deterministic',
+  'stuck-listener': 'statistical',
   'thread-exit': 'deterministic',
   acceptor: 'deterministic',
   'certificate-swap': 'deterministic',

@@ -38,8 +38,8 @@ export async function runGateway(env: NodeJS.ProcessEnv, isTakeover = false): Pr
   }
   const predecessor = isTakeover ? await findPredecessor(config) : undefined;
   if (isTakeover) log.info({ replaces: predecessor?.pid }, 'takeover');
-  let fatal = () => {};
-  const host = { onFatal: () => fatal(), logLinesLost: () => lines.lost };
+  let fatal = (_reason: string) => {};
+  const host = { onFatal: (reason: string) => fatal(reason), logLinesLost: () => lines.lost };
   const starting = startGateway(config, log, host, predecessor);
   fatal = endOnSignals(starting, log);
   const gateway = await starting;
@@ -54,7 +54,7 @@ export async function runGateway(env: NodeJS.ProcessEnv, isTakeover = false): Pr
  * obeyed as soon as it has started.
  * @returns what ends it with exit code 1, for when it cannot go on
  */
-function endOnSignals(starting: Promise<Gateway>, log: Logger): () => void {
+function endOnSignals(starting: Promise<Gateway>, log: Logger): (reason: string) => void {
   let isDraining = false;
   let isEnding = false;
   const end = (reason: string, exitCode: number) => {
@@ -62,21 +62,29 @@ function endOnSignals(starting: Promise<Gateway>, log: Logger): () => void {
     isEnding = true;
     log.info({ reason }, 'closing');
     const late = setTimeout(() => {
-      log.error('closing took too long');
+      log.fatal({ reason }, 'closing took too long');
       // Threads that still hold sockets would abort an orderly exit.
       process.kill(process.pid, 'SIGKILL');
     }, SHUTDOWN_MAX_MS);
-    const closed = starting.then(gateway => gateway.close());
+    let mustBeKilled = false;
+    const closed = starting.then(async gateway => {
+      await gateway.close().finally(() => {
+        mustBeKilled = gateway.mustBeKilled;
+      });
+    });
+    const exit = (code: number) => {
+      clearTimeout(late);
+      if (mustBeKilled) process.kill(process.pid, 'SIGKILL');
+      process.exit(code);
+    };
     closed.then(
       () => {
-        clearTimeout(late);
-        log.info('closed');
-        process.exit(exitCode);
+        log[exitCode === 0 ? 'info' : 'fatal']({ reason }, 'closed');
+        exit(exitCode);
       },
       (cause: unknown) => {
-        clearTimeout(late);
-        log.error({ err: cause }, 'closing failed');
-        process.exit(1);
+        log.fatal({ reason, err: cause }, 'closing failed');
+        exit(1);
       },
     );
   };
@@ -104,7 +112,7 @@ function endOnSignals(starting: Promise<Gateway>, log: Logger): () => void {
     log.fatal({ err: cause }, 'defect on the main thread');
     end('defect', 1);
   });
-  return () => end('a thread is stuck', 1);
+  return reason => end(reason, 1);
 }
 
 /** npm does not hand a SIGTERM on: it ends, and its shell, and what they ran would go on alone. */

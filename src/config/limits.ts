@@ -59,6 +59,8 @@ export interface TimesConfig {
   readonly drainTimeoutMs: number;
   /** Longest that an analytics message waits for others. */
   readonly batchIntervalMs: number;
+  /** At work for one session, before that is stopped and the session closed. */
+  readonly busyAfterMs: number;
   /** Of a thread that makes no progress, before it is replaced. */
   readonly hungAfterMs: number;
   /** A thread that ran this long is no longer held to be in a crash loop. */

@@ -8,6 +8,7 @@ import type { Answers } from './answers.js';
 import type { WorkBudgets } from './limits/work-budgets.js';
 import type { Renewals } from './renewals.js';
 import type { RoomMessages } from './room-messages.js';
+import type { ServedTurns } from './served-turns.js';
 import type { Session } from './session.js';
 import type { TopicCommands } from './topic-commands.js';
 
@@ -28,6 +29,8 @@ export interface CommandHandlerOptions {
   readonly rooms: RoomMessages;
   readonly renewals: Renewals;
   readonly answers: Answers;
+  /** Which session this thread works for; serves commands that had to wait in turns of their own. */
+  readonly turns: Pick<ServedTurns, 'action' | 'later'>;
   readonly budgets: WorkBudgets;
   /** Names in one list of a command. */
   readonly namesMax: number;
@@ -56,7 +59,7 @@ export class CommandHandler {
       return;
     }
     const handled = this.#serve(session, bytes, isBinary);
-    if (handled !== undefined) void this.#serveInOrder(session, handled);
+    if (handled !== undefined) this.#serveBehind(session, handled);
   }
 
   /** The id of a command that is not executed, so that its sender knows which it was; undefined for a long one. */
@@ -67,15 +70,21 @@ export class CommandHandler {
     return isCommandId(value.id) ? value.id : undefined;
   }
 
-  async #serveInOrder(session: Session, first: Promise<void>): Promise<void> {
+  /** What waits is served one command a turn: others need not wait for all of it, and each can be stopped. */
+  #serveBehind(session: Session, handled: Promise<void>): void {
     session.isBusy = true;
-    await first;
-    for (let next = session.backlog.shift(); next !== undefined; next = session.backlog.shift()) {
-      session.backlogBytes -= next.bytes.byteLength;
-      await this.#serve(session, next.bytes, next.isBinary);
-    }
-    session.isBusy = false;
+    void handled.then(() => {
+      if (session.backlog.length > 0) this.#options.turns.later(session, this.#serveNext);
+      else session.isBusy = false;
+    });
   }
+
+  readonly #serveNext = (session: Session): void => {
+    const next = session.backlog.shift();
+    if (next !== undefined) session.backlogBytes -= next.bytes.byteLength;
+    const handled = next === undefined ? undefined : this.#serve(session, next.bytes, next.isBinary);
+    this.#serveBehind(session, handled ?? Promise.resolve());
+  };
 
   /** Whatever goes wrong with one command is answered, and does not touch the next. */
   #serve(session: Session, bytes: ArrayBuffer, isBinary: boolean): Handled {
@@ -101,7 +110,10 @@ export class CommandHandler {
       return undefined;
     }
     const parsed = parseCommand(value, this.#options.namesMax);
-    if (parsed.ok) return this.#affordable(session, parsed.command, bytes.byteLength);
+    if (parsed.ok) {
+      this.#options.turns.action = parsed.command.action;
+      return this.#affordable(session, parsed.command, bytes.byteLength);
+    }
     answers.fail(session, parsed.id, parsed.code, parsed.message);
     return undefined;
   }

@@ -24,8 +24,15 @@ export class Deliveries {
   readonly #bytesMax: number;
   #bytesLeft: number;
 
-  /** @param wake asks for a `turn` soon */
-  constructor(wake: () => void, bytesMax = DELIVERED_BYTES_MAX) {
+  /**
+   * @param wake asks for a `turn` soon
+   * @param charge charges a client for what it was sent (protocol/costs.ts)
+   */
+  constructor(
+    wake: () => void,
+    bytesMax = DELIVERED_BYTES_MAX,
+    readonly charge: (session: Session, units: number) => void = () => {},
+  ) {
     this.#wake = wake;
     this.#bytesMax = bytesMax;
     this.#bytesLeft = bytesMax;

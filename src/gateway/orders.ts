@@ -17,6 +17,8 @@ const CLOSE_GRACE_MS = 500;
 
 export interface OrdersParts {
   readonly apps: Apps;
+  /** Listens on that port. @returns the port; undefined when it cannot be had */
+  readonly listen: (port: number) => Promise<number | undefined>;
   readonly config: Config;
   /** To listen on; 0 for any free one. */
   readonly port: number;
@@ -131,9 +133,9 @@ export class Orders {
 
   /** Whether this thread listens: not while there are no descriptors for those who would come. */
   async #accept(isAccepting: boolean): Promise<void> {
-    const { apps, config, onFault, finish } = this.#parts;
+    const { apps, listen, onFault, finish } = this.#parts;
     if (!isAccepting) apps.closePort();
-    else if (!this.#isLeaving && !apps.isListening && (await apps.listen(config.host, this.ownPort)) === undefined) {
+    else if (!this.#isLeaving && !apps.isListening && (await listen(this.ownPort)) === undefined) {
       onFault('it cannot listen again', `port ${this.ownPort} cannot be had`);
       // The supervisor starts one that tries again.
       finish(1);

@@ -1,4 +1,5 @@
 /** Snapshots of several quotes in one frame: begun by a command, sent in the session's turn once all parts have come. */
+import { snapshotUnits } from '../protocol/costs.js';
 import type { Deliveries } from './deliveries.js';
 import { heldPlaceOf } from './held-places.js';
 import type { LaneEntry, Part } from './lane-entry.js';
@@ -80,6 +81,7 @@ export class QuoteSnapshots {
     let bytes = 0;
     for (const part of parts.values()) bytes += part.bytes.length;
     deliveries.spend(bytes);
+    deliveries.charge(session, snapshotUnits(bytes));
     // Empty when every topic was unsubscribed before its part came.
     let isSent = parts.size === 0 || (isContinued && isWithoutData) || outbox.sendQuotes(session, parts);
     for (const { entry, bytes: delta } of queue) isSent &&= outbox.sendEncoded(session, entry, delta);

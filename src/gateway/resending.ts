@@ -1,4 +1,5 @@
 /** What clients missed on its way to them: as much as their sockets and the turn take; and what of it may wait here. */
+import { replayUnits } from '../protocol/costs.js';
 import type { Deliveries } from './deliveries.js';
 import type { Outbox } from './outbox.js';
 import type { Recovery } from './recovery.js';
@@ -148,6 +149,7 @@ export class Resending {
     const { outbox, deliveries, bufferedBytesMax } = this.#options;
     const isFull = () => session.isStalled || socket.getBufferedAmount() > bufferedBytesMax;
     let sentBytes = 0;
+    let missedBytes = 0;
     let queuedSent = 0;
     let outcome: 'all' | 'more' | 'full' = 'all';
     for (;;) {
@@ -166,6 +168,7 @@ export class Resending {
       }
       sentBytes += bytes.length;
       if (isMissed) {
+        missedBytes += bytes.length;
         recovery.sent = { tag: recovery.endTag, seq: log.seq(next) };
         recovery.next++;
       } else {
@@ -174,6 +177,7 @@ export class Resending {
       }
     }
     deliveries.spend(sentBytes);
+    deliveries.charge(session, replayUnits(missedBytes));
     this.#dropQueued(subscription, recovery, queuedSent);
     if (recovery.next >= recovery.logEnd) this.dropMissed(subscription, recovery);
     return outcome;

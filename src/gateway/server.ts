@@ -17,6 +17,7 @@ import type { LaneTable } from './lane-table.js';
 import { LARGE_REFUSED, mayBeTaken } from './limits/large-messages.js';
 import type { WorkBudgets } from './limits/work-budgets.js';
 import type { Outbox } from './outbox.js';
+import { asWork, type LongTurn, type ServedTurns } from './served-turns.js';
 import type { Session, Socket, SocketData } from './session.js';
 import type { SlowConsumers } from './slow-consumers.js';
 import type { Subscriptions } from './subscriptions.js';
@@ -84,6 +85,7 @@ export interface ServerParts {
   readonly budgets: WorkBudgets;
   readonly keepalive: Keepalive<Session>;
   readonly answers: Answers;
+  readonly turns: ServedTurns;
   /** Open sessions; filled here. */
   readonly sessions: Set<Session>;
   readonly onFault: (what: string, cause: unknown) => void;
@@ -199,6 +201,14 @@ export class GatewayServer {
     if (!isFirst || !isAllWell(status)) this.#tell([...this.#parts.sessions], status);
   }
 
+  /** Work for a session took too long: it is closed, with what waits of its commands. */
+  endLong({ session }: LongTurn): void {
+    if (session === undefined) return;
+    session.backlog.length = 0;
+    session.backlogBytes = 0;
+    this.end(session, CloseCode.rateLimited, 'took too long');
+  }
+
   /** Begins the close handshake. */
   end(session: Session, code: CloseCode, reason: string): void {
     if (session.socket === undefined) return;
@@ -215,9 +225,13 @@ export class GatewayServer {
         idleTimeout: uwsIdleSeconds(this.#parts.config.times),
         sendPingsAutomatically: false,
         compression: this.#parts.config.compression ? SHARED_COMPRESSOR : NO_COMPRESSION,
-        upgrade: (response, request, context) => this.#upgrades.upgrade(response, request, context),
-        open: socket => this.#open(served, socket),
-        message: (socket, bytes, isBinary) => this.#message(socket, bytes, isBinary),
+        ...asWork(this.#parts.turns, {
+          upgrade: (response, request, context) => this.#upgrades.upgrade(response, request, context),
+          open: socket => this.#open(served, socket),
+          message: (socket, bytes, isBinary) => this.#message(socket, bytes, isBinary),
+          drain: socket => this.#parts.slow.drained(socket.getUserData().session),
+          close: socket => this.#close(served, socket),
+        }),
         // Nothing but flags may be touched in here.
         dropped: socket => {
           const { session } = socket.getUserData();
@@ -225,8 +239,6 @@ export class GatewayServer {
           setImmediate(() => this.#parts.slow.settle());
         },
         pong: socket => this.#parts.keepalive.ponged(socket.getUserData().session),
-        drain: socket => this.#parts.slow.drained(socket.getUserData().session),
-        close: socket => this.#close(served, socket),
       })
       .any('/*', (response, request) => {
         this.#upgrades.refusePlain(response, request.getUrl());

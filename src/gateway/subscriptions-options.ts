@@ -3,6 +3,7 @@ import type { EventLosses } from './event-losses.js';
 import type { LaneTable } from './lane-table.js';
 import type { Turn } from './native-topics.js';
 import type { Outbox } from './outbox.js';
+import type { Session } from './session.js';
 
 /** Topics of one socket that are resumed together. */
 export const RESUMED_AT_ONCE_MAX = 32;
@@ -16,6 +17,8 @@ export interface SubscriptionsOptions {
   readonly bufferedBytesMax: number;
   /** Asks for `deliveries.turn` soon. */
   readonly wake: () => void;
+  /** Charges a client for snapshots and missed messages (protocol/costs.ts). */
+  readonly charge?: (session: Session, units: number) => void;
   /** Bytes of snapshots and missed messages in one turn. */
   readonly deliveredBytesMax?: number;
   readonly resumedAtOnceMax?: number;

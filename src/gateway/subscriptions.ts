@@ -4,6 +4,7 @@
  * The snapshot of a lane comes through the same ring as its deltas, so where it stands among them is exact: what came
  * before it is in it, what comes behind it follows it. A socket is subscribed natively at that very place.
  */
+import { snapshotUnits } from '../protocol/costs.js';
 import { Deliveries } from './deliveries.js';
 import { ALL_TRADES, type EventLosses } from './event-losses.js';
 import { awaitNewer, awaitRepair, heldPlaceOf, isOlder, noteLeft, takeCaughtUp, takeLeft } from './held-places.js';
@@ -44,7 +45,7 @@ export class Subscriptions {
     this.#outbox = options.outbox;
     this.#losses = options.losses;
     this.#native = new NativeTopics(options.turn);
-    this.deliveries = new Deliveries(options.wake, options.deliveredBytesMax);
+    this.deliveries = new Deliveries(options.wake, options.deliveredBytesMax, options.charge);
     this.#quotes = new QuoteSnapshots({
       outbox: options.outbox,
       deliveries: this.deliveries,
@@ -280,7 +281,10 @@ export class Subscriptions {
       return;
     }
     // A dropped snapshot leaves the subscription waiting: the drop suspends the session, and its resumption begins anew.
-    if (part !== undefined && part.bytes.length > 0 && !this.#outbox.sendPart(session, entry, part)) return;
+    if (part !== undefined && part.bytes.length > 0) {
+      this.deliveries.charge(session, snapshotUnits(part.bytes.length));
+      if (!this.#outbox.sendPart(session, entry, part)) return;
+    }
     if (!this.#outbox.sendStale(session, entry)) return;
     if (subscription.stream === 'trades') this.#losses.adopt(subscription);
     // Only a live lane knows what went by meanwhile.

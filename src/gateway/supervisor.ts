@@ -3,35 +3,21 @@ import { randomInt } from 'node:crypto';
 import { Worker } from 'node:worker_threads';
 import type { Config } from '../config/environment.js';
 import { RestartPace } from '../observe/restart-pace.js';
-import type { FromWorker, GatewayThreadData, ToWorker, WorkerStats } from '../protocol/thread-messages.js';
+import type { FromWorker, GatewayThreadData, LongWork, ToWorker, WorkerStats } from '../protocol/thread-messages.js';
 import { AttemptRates, createAttemptRates } from './attempt-rates.js';
 import { createFailedCredentials, FailedCredentials } from './failed-credentials.js';
-import { endHungThread } from './hung-thread.js';
 import type { HashSeed } from './key-hash.js';
 import { createSharedDebts } from './limits/shared-debts.js';
+import { NOTHING_OPEN } from './nothing-open.js';
 import { countSlotsFor, createSharedCounts, SharedCounts } from './shared-counts.js';
-import { BEAT_INTERVAL_MS, createBeats, Watchdog } from './watchdog.js';
+import { ThreadWatch } from './thread-watch.js';
 
 const SEED_MAX = 2 ** 32;
 const STATS_TIMEOUT_MS = 1000;
-/** A thread that hangs closes its App in this time, or it hangs where nobody can reach it. */
-const ABANDON_TIMEOUT_MS = 1000;
 /** Replaced workers whose totals are remembered. */
 const ENDED_MAX = 1000;
 /** Longest head of a request. uWS's own 4 KiB are too short for a token and all symbols that a connection may name. */
 const REQUEST_HEAD_BYTES_MAX = 32 * 1024;
-
-/** What a worker that has ended has no more of. */
-const NOTHING_OPEN = {
-  open: 0,
-  lanes: 0,
-  buffered: 0,
-  circuits: { open: 0, halfOpen: 0 },
-  conflated: 0,
-  waitingBytes: { all: 0, most: 0 },
-  loopDelayMs: 0,
-  frameAgeMs: 0,
-};
 /**
  * Nothing is allocated for a message that is fanned out, so a large young generation gains nothing; V8's own 48 MB would
  * fill with what connecting leaves behind, and stay resident. (native-notes/memory.md)
@@ -51,7 +37,9 @@ export interface SupervisorOptions {
   /** A worker is gone; it is replaced. */
   readonly onDown: (worker: number, reason: string) => void;
   readonly onFault: (worker: number, message: string) => void;
-  /** A worker hangs and cannot be ended: the process has to be. */
+  /** A worker was at one session's work for too long. */
+  readonly onLongWork: (worker: number, work: LongWork) => void;
+  /** A worker hangs and cannot be ended now: its clients are lost, and it is not replaced before it has ended. */
   readonly onStuck: (worker: number, reason: string) => void;
 }
 
@@ -60,6 +48,8 @@ interface Slot {
   lastStats: WorkerStats | undefined;
   thread: Worker | undefined;
   isListening: boolean;
+  /** It hangs where it cannot be ended. */
+  isStuck: boolean;
   readonly pace: RestartPace;
   lastError: string;
 }
@@ -69,6 +59,8 @@ export class WorkerSupervisor {
   restarts = 0;
   /** Those of them that did not die, but hung. */
   hung = 0;
+  /** Work for one session that took too long: came to its end, or was stopped. */
+  readonly longWork = { ended: 0, stopped: 0 };
   readonly #options: SupervisorOptions;
   readonly #slots: Slot[];
   readonly #connections: SharedArrayBuffer;
@@ -76,9 +68,7 @@ export class WorkerSupervisor {
   readonly #addresses: SharedArrayBuffer;
   readonly #users: SharedArrayBuffer;
   readonly #attempts: SharedArrayBuffer;
-  readonly #beats: SharedArrayBuffer;
-  readonly #watchdog: Watchdog;
-  readonly #watching: NodeJS.Timeout;
+  readonly #watch: ThreadWatch;
   readonly #failures: SharedArrayBuffer;
   readonly #debts: GatewayThreadData['debts'];
   readonly #pendingStats = new Map<number, (stats: WorkerStats) => void>();
@@ -106,12 +96,20 @@ export class WorkerSupervisor {
     this.#debts = { table: createSharedDebts(), seed };
     this.#slots = Array.from({ length: workers }, () => {
       const pace = new RestartPace(options.config.times.stableAfterMs);
-      return { lastStats: undefined, thread: undefined, isListening: false, pace, lastError: '' };
+      return { lastStats: undefined, thread: undefined, isListening: false, isStuck: false, pace, lastError: '' };
     });
-    this.#beats = createBeats(workers);
-    this.#watchdog = new Watchdog(this.#beats, options.config.times.hungAfterMs);
-    this.#watching = setInterval(() => this.#look(), BEAT_INTERVAL_MS);
-    this.#watching.unref();
+    this.#watch = new ThreadWatch({
+      workers,
+      ...options.config.times,
+      reliefFile: new URL('./relief.js', options.threadFile),
+      port: () => this.#port,
+      onHung: (worker, reason) => {
+        this.hung++;
+        (this.#slots[worker] as Slot).lastError = reason;
+      },
+      onStuck: (worker, reason) => this.#stuck(worker, reason),
+      onFault: options.onFault,
+    });
   }
 
   /** A worker is behind with what it is given. */
@@ -128,6 +126,11 @@ export class WorkerSupervisor {
     return this.#slots.filter(slot => slot.isListening).length;
   }
 
+  /** Workers that hang where they cannot be ended. Once all do, nothing is served here any more. */
+  get stuck(): number {
+    return this.#slots.filter(slot => slot.isStuck).length;
+  }
+
   /** Workers that keep dying. */
   get crashLoops(): number {
     return this.#slots.filter(slot => slot.pace.isCrashLoop).length;
@@ -142,11 +145,13 @@ export class WorkerSupervisor {
   }
 
   post(worker: number, message: ToWorker): void {
-    this.#slots[worker]?.thread?.postMessage(message);
+    const slot = this.#slots[worker];
+    // What is posted to a stuck one would wait there, ever more of it.
+    if (slot?.isStuck === false) slot.thread?.postMessage(message);
   }
 
   postAll(message: ToWorker): void {
-    for (const { thread } of this.#slots) thread?.postMessage(message);
+    for (let worker = 0; worker < this.#slots.length; worker++) this.post(worker, message);
   }
 
   /** Resolves once all workers have taken what was posted to them; one that hangs is waited for a second only. */
@@ -172,20 +177,24 @@ export class WorkerSupervisor {
    */
   async retire(): Promise<void> {
     this.#isClosing = true;
-    const threads = this.#slots.map(slot => slot.thread).filter(thread => thread !== undefined);
+    const threads = this.#responsive();
     const empty = threads.map(thread => new Promise<void>(resolve => this.#whenEmpty.set(thread, resolve)));
     this.postAll({ type: 'retire' });
     await Promise.all(empty);
   }
 
-  /** Closes all sockets with 1001 and ends the threads. */
+  /** Closes all sockets with 1001 and ends the threads, but for those that are stuck. */
   async close(): Promise<void> {
     this.#isClosing = true;
-    clearInterval(this.#watching);
-    const threads = this.#slots.map(slot => slot.thread).filter(thread => thread !== undefined);
+    this.#watch.close();
+    const threads = this.#responsive();
     const ended = threads.map(thread => new Promise<void>(resolve => thread.once('exit', () => resolve())));
     for (const thread of threads) thread.postMessage({ type: 'close' } satisfies ToWorker);
     await Promise.all(ended);
+  }
+
+  #responsive(): Worker[] {
+    return this.#slots.flatMap(({ thread, isStuck }) => (thread === undefined || isStuck ? [] : [thread]));
   }
 
   #start(worker: number): Promise<void> {
@@ -202,7 +211,7 @@ export class WorkerSupervisor {
       addresses: this.#addresses,
       users: this.#users,
       attempts: this.#attempts,
-      beats: this.#beats,
+      turns: this.#watch.rows,
       failures: this.#failures,
       debts: this.#debts,
       revocations: this.#options.revocations(),
@@ -216,7 +225,7 @@ export class WorkerSupervisor {
           this.#port = message.port;
           slot.isListening = true;
           slot.pace.started();
-          this.#watchdog.watch(worker);
+          this.#watch.started(worker, thread);
           this.#options.onUp(worker);
           resolve();
         } else if (message.type === 'listen_failed') {
@@ -234,7 +243,8 @@ export class WorkerSupervisor {
         const reason = slot.lastError || `exit code ${code}`;
         // Whether it ever listened or not: nobody may wait for its end any more.
         slot.thread = undefined;
-        if (!slot.isListening) reject(new Error(`gateway worker ${worker} did not start: ${reason}`));
+        this.#watch.ended(worker);
+        if (!slot.isListening && !slot.isStuck) reject(new Error(`gateway worker ${worker} did not start: ${reason}`));
         else this.#exited(worker, slot, reason);
       });
     });
@@ -271,6 +281,10 @@ export class WorkerSupervisor {
       case 'abandoned':
         slot.lastStats = message.stats ?? slot.lastStats;
         break;
+      case 'long_work':
+        this.longWork[message.work.isStopped ? 'stopped' : 'ended']++;
+        this.#options.onLongWork(worker, message.work);
+        break;
       case 'fault':
         this.#options.onFault(worker, message.message);
         break;
@@ -281,6 +295,7 @@ export class WorkerSupervisor {
 
   #exited(worker: number, slot: Slot, reason: string): void {
     slot.isListening = false;
+    slot.isStuck = false;
     // Totals must not fall when a worker is replaced; what it had open is closed.
     if (slot.lastStats !== undefined) this.#ended.push({ ...slot.lastStats, ...NOTHING_OPEN });
     if (this.#ended.length > ENDED_MAX) this.#ended.shift();
@@ -302,21 +317,16 @@ export class WorkerSupervisor {
     }, slot.pace.died());
   }
 
-  #look(): void {
-    this.#slots.forEach((slot, worker) => {
-      if (slot.isListening && this.#watchdog.isHung(worker)) void this.#abandon(worker, slot);
-    });
-  }
-
-  async #abandon(worker: number, slot: Slot): Promise<void> {
-    const { thread } = slot;
-    if (thread === undefined) return;
-    this.hung++;
-    slot.lastError = `hung: no turn of its event loop for ${this.#options.config.times.hungAfterMs} ms`;
-    const failure = await endHungThread(thread, ABANDON_TIMEOUT_MS);
-    if (failure !== undefined && slot.thread === thread) {
-      this.#options.onStuck(worker, `${slot.lastError}, and ${failure}`);
-    }
+  #stuck(worker: number, reason: string): void {
+    const slot = this.#slots[worker] as Slot;
+    if (slot.thread === undefined) return;
+    slot.isListening = false;
+    slot.isStuck = true;
+    // Its clients hold no places any more, wherever they connect again.
+    if (slot.lastStats !== undefined) slot.lastStats = { ...slot.lastStats, ...NOTHING_OPEN };
+    this.#forgetCounts(worker);
+    this.#empty(slot.thread);
+    this.#options.onStuck(worker, reason);
   }
 
   #askStats(worker: number): Promise<WorkerStats | undefined> {

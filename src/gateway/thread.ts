@@ -30,17 +30,20 @@ import { EventLosses } from './event-losses.js';
 import { Fanout } from './fanout.js';
 import { Heartbeats } from './heartbeats.js';
 import { ABANDON_EVENT } from './hung-thread.js';
+import { INTERRUPT_EVENT } from './interruption.js';
 import { Keepalive } from './keepalive.js';
 import { KnownSymbols } from './known-symbols.js';
 import { LaneChanges } from './lane-changes.js';
 import { LaneTable, type SentCell, sentCellsIn } from './lane-table.js';
 import { WorkBudgets } from './limits/work-budgets.js';
+import { notingListener } from './listening-socket.js';
 import { Orders } from './orders.js';
 import { Outbox, type Publish } from './outbox.js';
 import { LOOK_INTERVAL_MS, Overload } from './overload.js';
 import { pump } from './pump.js';
 import { Renewals } from './renewals.js';
 import { RoomMessages } from './room-messages.js';
+import { longWorkOf, ServedTurns } from './served-turns.js';
 import { GatewayServer } from './server.js';
 import type { Session } from './session.js';
 import { SAMPLE_INTERVAL_MS, SlowConsumers } from './slow-consumers.js';
@@ -48,7 +51,7 @@ import { snapshotStats } from './stats.js';
 import { Subscriptions } from './subscriptions.js';
 import { MessageRate } from './token-bucket.js';
 import { TopicCommands } from './topic-commands.js';
-import { BEAT_INTERVAL_MS, beat } from './watchdog.js';
+import { BEAT_INTERVAL_MS, beat, turnRow } from './watchdog.js';
 
 /** How often an App with an old certificate is asked whether anybody is left. */
 const APPS_SWEEP_MS = 1_000;
@@ -121,6 +124,12 @@ const wake = () => {
   Atomics.add(doorbell, worker, 1);
   Atomics.notify(doorbell, worker);
 };
+const budgets = new WorkBudgets({
+  unitsPerSecond: config.limits.workUnitsPerSecond,
+  debts: data.debts.table,
+  seed: data.debts.seed,
+  nowMicros: monotonicMicros,
+});
 const subscriptions = new Subscriptions({
   table,
   outbox,
@@ -128,6 +137,7 @@ const subscriptions = new Subscriptions({
   turn: turnNumber,
   wake,
   bufferedBytesMax: config.limits.backpressureBytesMax * REPLAY_SHARE,
+  charge: (session, units) => budgets.charge(session, units),
 });
 const slow = new SlowConsumers({
   subscriptions,
@@ -176,13 +186,14 @@ const keepalive = new Keepalive<Session>({
     outbox.send(session, { type: 'warning', code: 'token_expiring', message, expires_at: expiresAt });
   },
 });
-const messageRate = new MessageRate(messagesPerSecondMax);
-const budgets = new WorkBudgets({
-  unitsPerSecond: config.limits.workUnitsPerSecond,
-  debts: data.debts.table,
-  seed: data.debts.seed,
-  nowMicros: monotonicMicros,
+const row = turnRow(data.turns, worker);
+const turns = new ServedTurns(row, turn => {
+  post({ type: 'long_work', work: longWorkOf(turn) });
+  server.endLong(turn);
 });
+// From the supervisor, in the middle of work that takes too long.
+process.on(INTERRUPT_EVENT, () => turns.interrupt());
+const messageRate = new MessageRate(messagesPerSecondMax);
 const answers = new Answers(outbox);
 const rooms = new RoomMessages(answers, post);
 const laneChanges = new LaneChanges({ table, subscriptions, losses, nowMs: () => performance.now(), wake });
@@ -199,6 +210,7 @@ const commands = new CommandHandler({
     onRenewed: session => keepalive.renewed(session, session.credential.expiresAtMs),
   }),
   answers,
+  turns,
   budgets,
   namesMax: subscriptionsMax,
   onFault: fault,
@@ -227,11 +239,14 @@ const server = new GatewayServer(apps, {
   budgets,
   keepalive,
   answers,
+  turns,
   sessions,
   onFault: fault,
 });
+const listen = (on: number) => notingListener(row, () => apps.listen(config.host, on));
 const orders = new Orders({
   apps,
+  listen,
   config,
   port: data.port,
   server,
@@ -261,8 +276,7 @@ setInterval(() => {
   table.requests.look();
   if (laneChanges.hasPending) wake();
 }, SAMPLE_INTERVAL_MS).unref();
-const beats = new Int32Array(data.beats);
-setInterval(() => beat(beats, worker), BEAT_INTERVAL_MS).unref();
+setInterval(() => beat(row), BEAT_INTERVAL_MS).unref();
 setInterval(() => keepalive.sweep(), keepalive.sweepIntervalMs).unref();
 setInterval(() => apps.sweep(), APPS_SWEEP_MS).unref();
 setInterval(() => revocations.sweep(), REVOCATIONS_SWEEP_MS).unref();
@@ -282,7 +296,7 @@ setInterval(() => overload.look(fanout.counters), LOOK_INTERVAL_MS).unref();
 const heartbeats = new Heartbeats(table, outbox, config.times.heartbeatIntervalMs, monotonicMicros);
 setInterval(() => heartbeats.sweep(), heartbeats.sweepIntervalMs).unref();
 
-const listening = await apps.listen(config.host, data.port);
+const listening = await listen(data.port);
 if (listening === undefined) {
   post({ type: 'listen_failed', port: data.port });
   finish(1);

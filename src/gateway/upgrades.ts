@@ -101,8 +101,7 @@ export class Upgrades {
     const { config, limits, budgets } = this.#parts;
     const tooFast = limits.attempt(address, sharedNowMs());
     if (tooFast !== undefined) return tooFast;
-    const waitMs = budgets.chargeAddress(address, CONNECT_UNITS);
-    if (waitMs > 0) return overBudget(waitMs);
+    budgets.chargeAddress(address, CONNECT_UNITS);
     if (!isOriginAllowed(origin, host, config.allowedOrigins)) {
       return refusal(403, 'forbidden', 'this origin is not allowed');
     }

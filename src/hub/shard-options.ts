@@ -14,6 +14,8 @@ export interface ShardOptions {
   readonly onResult: (result: BatchResult) => void;
   /** The thread died, at this record if any: the events of its batch are lost, its state is to be rebuilt. */
   readonly onCrash: (cause: Error, lost: ReadonlyMap<number, LostRange>, at: RecordPlace | undefined) => void;
+  /** Something that should not happen happened; the shard goes on. */
+  readonly onFault: (what: string, detail: string) => void;
   /** Of a thread that stays at one record, before it is replaced, ms. */
   readonly hungAfterMs: number;
   /** A thread that ran this long is no longer held to be in a crash loop, ms. */

@@ -11,5 +11,6 @@ export function shardTotals(shards: readonly Shard[]) {
     batchBytes: sum(s => s.encodedBytes),
     encoderRestarts: sum(s => s.restarts),
     encodersHung: sum(s => s.hung),
+    encodersStuck: sum(s => (s.watch.isStuck ? 1 : 0)),
   };
 }

@@ -41,10 +41,11 @@ export class Shard {
   encodedRecords = 0;
   encodedBytes = 0;
   readonly index: number;
+  /** Whether its thread hangs, or is stuck. */
+  readonly watch: EncoderWatch;
   readonly #options: ShardOptions;
   readonly #queueBytesMax: number;
   readonly #pace: RestartPace;
-  readonly #watch: EncoderWatch;
   readonly #watching: NodeJS.Timeout;
   #thread: EncoderThread;
   #batch = new BatchWriter(new ArrayBuffer(BATCH_BYTES_INITIAL));
@@ -71,7 +72,8 @@ export class Shard {
     this.classes = new ClassTimers(options.batchIntervalMs, c => this.control(RecordKind.flush, 0, c, 0));
     this.#pace = new RestartPace(options.stableAfterMs);
     this.#thread = this.#startThread();
-    this.#watch = new EncoderWatch(options.hungAfterMs);
+    const stuck = `encoder ${options.index} is stuck`;
+    this.watch = new EncoderWatch(options.hungAfterMs, () => options.onFault(stuck, 'in native code: its topics wait'));
     this.#watching = setInterval(() => this.#watchThread(), WATCH_INTERVAL_MS);
     this.#watching.unref();
   }
@@ -209,7 +211,7 @@ export class Shard {
     this.#closed = true;
     clearInterval(this.#watching);
     this.classes.close();
-    await this.#thread.destroy();
+    await this.watch.end(this.#thread);
   }
 
   #startThread(): EncoderThread {
@@ -306,7 +308,7 @@ export class Shard {
     const { progress } = this.#thread;
     const delayMs = this.#pace.died();
     // One writer a ring: the pool may have put a new thread, which knows nothing, in the place of the dead one.
-    await this.#thread.destroy();
+    await this.watch.end(this.#thread);
     await new Promise(resolve => setTimeout(resolve, delayMs));
     if (!this.#closed) this.#thread = this.#startThread();
     return progress.place;
@@ -314,7 +316,7 @@ export class Shard {
 
   #watchThread(): void {
     this.look();
-    if (!this.#watch.isHung(this.#busy && !this.#rebuilding ? this.#thread : undefined)) return;
+    if (!this.watch.isHung(this.#busy && !this.#rebuilding ? this.#thread : undefined)) return;
     this.hung++;
     this.#crashed(new Error(`hung: no progress for ${this.#options.hungAfterMs} ms`));
   }

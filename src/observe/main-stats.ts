@@ -32,6 +32,11 @@ export interface MainStats {
   /** Lines that standard error did not take. */
   readonly logLinesLost: number;
   readonly workersHung: number;
+  /** Hung where they cannot be ended. */
+  readonly workersStuck: number;
+  readonly encodersStuck: number;
+  /** Work for one session that took too long: came to its end, or was stopped. */
+  readonly longWork: { readonly ended: number; readonly stopped: number };
   readonly encodersHung: number;
   /** Threads that keep dying. */
   readonly workerCrashLoops: number;

@@ -73,6 +73,13 @@ export class Metrics {
     for (const [thread, count] of Object.entries(hung)) {
       this.#count('millrace_threads_hung_total', 'Threads ended for making no progress', count, { thread });
     }
+    const stuck = { worker: main.workersStuck, encoder: main.encodersStuck };
+    for (const [thread, n] of Object.entries(stuck)) {
+      this.#set('millrace_threads_stuck', 'Threads that hang where they cannot be ended', n, { thread });
+    }
+    for (const [outcome, count] of Object.entries(main.longWork)) {
+      this.#count('millrace_long_work_total', 'Work for one connection that took too long', count, { outcome });
+    }
     const crashLoops = { worker: main.workerCrashLoops, encoder: main.encoderCrashLoops };
     for (const [thread, n] of Object.entries(crashLoops)) {
       this.#set('millrace_crash_loops', 'Threads that keep dying', n, { thread });
@@ -135,11 +142,8 @@ export class Metrics {
 
   #setWorkers(workers: readonly WorkerStats[]): void {
     const sum = (pick: (w: WorkerStats) => number) => workers.reduce((total, w) => total + pick(w), 0);
-    this.#set(
-      'millrace_connections_open',
-      'Connections open now',
-      sum(w => w.open),
-    );
+    const open = sum(w => w.open);
+    this.#set('millrace_connections_open', 'Connections open now', open);
     this.#count(
       'millrace_connections_total',
       'Connections opened',

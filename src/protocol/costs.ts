@@ -38,7 +38,7 @@ export const TOPIC_UNITS: Readonly<Record<Stream, number>> = {
 /** A request for what was missed of a topic; what is sent again costs by its bytes. */
 export const REPLAY_UNITS = 500;
 /** Bytes sent again that cost one unit. */
-export const REPLAY_BYTES_PER_UNIT = 6;
+export const REPLAY_BYTES_PER_UNIT = 10;
 /** Bytes of snapshots that cost one unit. */
 export const SNAPSHOT_BYTES_PER_UNIT = 100;
 /** A message to a room, its way over the feed included. */

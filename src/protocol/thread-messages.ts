@@ -52,8 +52,8 @@ export interface GatewayThreadData {
   readonly addresses: SharedArrayBuffer;
   readonly users: SharedArrayBuffer;
   readonly attempts: SharedArrayBuffer;
-  /** One Int32 a worker: turns of its event loop, some of them. */
-  readonly beats: SharedArrayBuffer;
+  /** A row a worker: that its event loop turns, and what it works for (gateway/watchdog.ts). */
+  readonly turns: SharedArrayBuffer;
   /** Credentials that were refused, by address; a table a worker. */
   readonly failures: SharedArrayBuffer;
   /** What users and addresses owe for work, one table for all workers, and what its keys are hashed with. */
@@ -108,6 +108,20 @@ export interface WorkerStats {
   readonly work: { readonly units: number; readonly refused: number; readonly overflow: number };
 }
 
+/** Work for one session that took too long, as it is logged. */
+export interface LongWork {
+  /** The session's number in its thread; undefined where the connection was yet to be admitted. */
+  readonly connection: number | undefined;
+  readonly address: string | undefined;
+  /** The user's pseudonym; undefined for an anonymous connection. */
+  readonly user: string | undefined;
+  /** A command's action, or what the socket was served for. */
+  readonly action: string;
+  readonly ms: number;
+  /** It was stopped half-way; else it came to its end. */
+  readonly isStopped: boolean;
+}
+
 /** How the feed is doing, as clients are told. */
 export type FeedState = 'live' | 'stale' | 'failover';
 
@@ -135,6 +149,8 @@ export type FromWorker =
   | { readonly type: 'failed'; readonly message: string; readonly stats: WorkerStats | undefined }
   /** The thread hung and is about to be terminated. */
   | { readonly type: 'abandoned'; readonly stats: WorkerStats | undefined }
+  /** Work for one session took too long; its connection is closed. */
+  | { readonly type: 'long_work'; readonly work: LongWork }
   /** Something that should not happen happened; the worker goes on. */
   | { readonly type: 'fault'; readonly message: string }
   | { readonly type: 'stats'; readonly id: number; readonly stats: WorkerStats }

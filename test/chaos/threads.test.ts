@@ -54,26 +54,6 @@ describe('R45 a gateway worker', () => {
       await market.settle([...survivors, ...newcomers]);
     },
   );
-
-  it('R45 that hangs where nobody can reach it ends the process, with the reason in its log', async () => {
-    market = await MovingMarket.open();
-    const clients = await market.connect(CLIENTS);
-    await market.fail('worker', 'stuck');
-    // By SIGKILL: an orderly exit would abort for the sockets that the stuck thread holds.
-    expect(await market.gateway.exited).toBeNull();
-    const fatal =
-      market.gateway
-        .log()
-        .split('\n')
-        .find(line => line.includes('"level":60')) ?? '{}';
-    expect(JSON.parse(fatal)).toMatchObject({
-      worker: 0,
-      reason: expect.stringContaining('no turn of its event loop'),
-    });
-    await until(() => clients.every(client => client.closed !== undefined));
-    // The clients of the other thread were told to come back.
-    expect(clients.some(client => client.closed?.code === 1001)).toBe(true);
-  });
 });
 
 describe('R45 an encoder', () => {

@@ -1,8 +1,11 @@
 /** The suites beside fanout and latency, run tiny: that they deliver, notice what is wrong and report; never how fast. */
 import { readFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
+import { type AttackResult, attack, PHASES } from '../../bench/attack/suite.js';
 import { type ChurnRound, churn } from '../../bench/churn/suite.js';
 import { type ColdStart, coldStart, type Storm } from '../../bench/cold-start/suite.js';
+import type { MessageCost } from '../../bench/cost/meter.js';
+import { cost } from '../../bench/cost/suite.js';
 import { type HttpRound, http } from '../../bench/http/suite.js';
 import type { IngestRound } from '../../bench/ingest/round.js';
 import { ingest } from '../../bench/ingest/suite.js';
@@ -58,6 +61,56 @@ describe('R49: npm run bench -- churn', () => {
       expect(churning).toMatchObject({ contender: 'churning', ...whole, churn: { failed: 0, firstFailure: '' } });
       expect(churning?.churn?.opened).toBeGreaterThan(10);
       expect(churning?.churn?.upgrade.count).toBe(churning?.churn?.opened);
+    },
+    TIMEOUT_MS,
+  );
+});
+
+describe('R40a, R41: npm run bench -- attack', () => {
+  it(
+    'attacks the gateway and a server that does nothing in turn, beside clients that miss nothing',
+    async () => {
+      const report = await run(attack, { only: ['come and go', 'auth with'], seconds: 0.5 });
+      const results = report.rounds as AttackResult[];
+      expect(results.map(({ attack: title }) => title)).toEqual([
+        'J8 connections that come and go (retail)',
+        'R41 auth with wrong tokens (anonymous)',
+      ]);
+      for (const { rounds, ended } of results) {
+        expect(ended).toBeUndefined();
+        expect(rounds).toHaveLength(1);
+        expect(rounds[0]?.map(({ phase }) => phase)).toEqual(PHASES);
+        for (const stretch of rounds[0] ?? []) {
+          expect(stretch).toMatchObject({ missing: 0, surplus: 0, cutOff: 0, newcomers: { notServed: 0 } });
+          expect(stretch.observers.latency.total.count).toBeGreaterThan(20);
+          const isBeside = stretch.phase === 'attacked' || stretch.phase === 'null server';
+          expect(stretch.attack === undefined).toBe(!isBeside);
+          if (stretch.attack !== undefined) expect(stretch.attack.sent + stretch.attack.opened).toBeGreaterThan(0);
+        }
+      }
+      expect(report.goals.map(({ row }) => row)).toEqual(['R40a', 'R40a', 'R41', 'R41', 'R40a']);
+      await expect(run(attack, { only: ['nothing of the kind'] })).rejects.toThrow(UsageError);
+      await expect(run(attack, { clients: 1 })).rejects.toThrow(UsageError);
+    },
+    TIMEOUT_MS,
+  );
+});
+
+describe('R40a: npm run bench -- cost', () => {
+  it(
+    'measures what a message costs each thread, and its bytes',
+    async () => {
+      const report = await run(cost, { only: ['ping', 'resync of 1 quote'], seconds: 0.3 });
+      const costs = report.rounds as MessageCost[];
+      const ping = costs.find(({ name }) => name === 'ping');
+      expect(ping?.messages).toBeGreaterThan(10);
+      expect(ping).toMatchObject({ isCharged: false, bytesIn: 23 });
+      for (const { micros, busiestMicros, bytesOut } of costs) {
+        expect(busiestMicros).toBeGreaterThan(0);
+        expect(micros).toBeGreaterThanOrEqual(busiestMicros);
+        expect(bytesOut).toBeGreaterThan(0);
+      }
+      expect(report.goals.map(({ row }) => row)).toEqual(['R40a']);
     },
     TIMEOUT_MS,
   );

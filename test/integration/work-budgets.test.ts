@@ -146,3 +146,25 @@ describe('J2 R41 a client pays for what it makes the gateway do', () => {
     expect(errors(client)).toEqual([]);
   });
 });
+
+describe('J4 R40a what is sent again is paid for', () => {
+  it('by its bytes: who asks for the same past again and again has to wait', async () => {
+    const gateway = await gatewayWith({ SIM_RATE: '2000', WS_COST_RATE: '5000' });
+    const isServed = await victimOf(gateway);
+    const client = await open(await retail(gateway));
+    client.send({ action: 'subscribe', id: 0, stream: 'trades', symbol: 'AAPL' });
+    const [{ epoch, seq } = {}] = await client.arrived('trade_executed', 20, 20_000);
+    const since = { epoch, seq };
+    const before = await gateway.metric('millrace_work_units_total');
+    let asked = 0;
+    while (errors(client).length === 0) {
+      client.send({ action: 'subscribe', id: ++asked, stream: 'trades', symbol: 'AAPL', since });
+      await client.next('an answer', frame => frame.id === asked);
+      expect(asked).toBeLessThan(500);
+    }
+    expect(errors(client)[0]).toMatchObject({ id: asked, code: 'rate_limited' });
+    expect(client.ofType('subscribed').some(({ recovered }) => recovered === true)).toBe(true);
+    expect((await gateway.metric('millrace_work_units_total')) - before).toBeGreaterThan(5000);
+    await isServed();
+  });
+});

@@ -1,6 +1,9 @@
 // Preloaded into a gateway (`NODE_OPTIONS=--import <this>`): its threads fail as the file FAULT_FILE says, `<thread> <fault>`.
 //   thread: `worker` (the first gateway worker) or `encoder`
-//   fault:  `throw`, `exit`, `hang` (an endless loop), `stuck` (in native code), once; `loop`: throws as long as the file is there
+//   fault:  `throw`, `exit`, `hang` (an endless loop), once; `loop`: throws as long as the file is there;
+//           `stuck`: in native code, until something opens the named pipe `<FAULT_FILE>.pipe` to write
+// A gateway worker fails at a client's text message that has the member `"fault"`: `hang`, `catch` (an endless loop that catches
+// everything), `stuck`, or `slow` (two seconds in native code).
 // And an encoder hangs or exits on a message with the field `"poison":"hang"` or `"poison":"exit"`.
 import { spawnSync } from 'node:child_process';
 import { readFileSync, rmSync } from 'node:fs';
@@ -12,7 +15,15 @@ const file = process.env.FAULT_FILE;
 function fail(fault) {
   if (fault === 'hang') for (;;);
   if (fault === 'exit') process.exit(3);
-  if (fault === 'stuck') spawnSync('sleep', ['8']);
+  while (fault === 'catch') {
+    try {
+      for (;;);
+    } catch {
+      // That is the point.
+    }
+  }
+  if (fault === 'slow') spawnSync('sleep', ['2']);
+  else if (fault === 'stuck') readFileSync(`${file}.pipe`);
   else throw new Error('the test wants it dead');
 }
 
@@ -49,8 +60,19 @@ function spoilEncoder() {
   };
 }
 
+function spoilMessages() {
+  const { decode } = TextDecoder.prototype;
+  TextDecoder.prototype.decode = function (...bytes) {
+    const text = decode.apply(this, bytes);
+    const fault = /"fault":"(\w+)"/.exec(text)?.[1];
+    if (fault !== undefined) fail(fault);
+    return text;
+  };
+}
+
 const isGatewayWorker = typeof workerData?.worker === 'number';
 if (!isMainThread && !isGatewayWorker) spoilEncoder();
+if (isGatewayWorker) spoilMessages();
 if (isGatewayWorker && workerData.worker === 0) {
   setInterval(() => {
     const fault = poll('worker');

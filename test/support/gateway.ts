@@ -11,7 +11,7 @@ const STOP_TIMEOUT_MS = 10_000;
 export const TEST_SECRET = 'a-secret-that-only-tests-know-of-0123456789';
 
 /** Every client of a test comes from one address, and many are one user. */
-const TEST_ENVIRONMENT = {
+export const TEST_ENVIRONMENT = {
   PORT: '0',
   ADMIN_PORT: '0',
   AUTH_JWT_SECRET: TEST_SECRET,

@@ -1,5 +1,6 @@
 /** A market that moves while things break, and clients that hold the gateway to the contract all the while. */
-import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
+import { execFileSync } from 'node:child_process';
+import { mkdtemp, open, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { TestClient } from './client.js';
@@ -38,11 +39,13 @@ export class MovingMarket {
   static async open(env: Readonly<Record<string, string>> = {}): Promise<MovingMarket> {
     const nats = await startNatsServer();
     const folder = await mkdtemp(join(tmpdir(), 'millrace-faults-'));
+    execFileSync('mkfifo', [join(folder, 'fault.pipe')]);
     const startedMs = performance.now();
     const gateway = await startGateway({
       NATS_URL: nats.url,
       WORKERS: '2',
       ENCODERS: '1',
+      THREAD_BUSY_AFTER: '500ms',
       THREAD_HUNG_AFTER: '1s',
       SYMBOLS: 'A,B',
       NODE_OPTIONS: `--import ${FAULTS}`,
@@ -87,8 +90,19 @@ export class MovingMarket {
     await rename(`${file}.new`, file);
   }
 
+  /** Lets a thread that is `stuck` come back. */
+  async release(): Promise<void> {
+    await (await open(join(this.#folder, 'fault.pipe'), 'w')).close();
+  }
+
   async heal(): Promise<void> {
     await rm(join(this.#folder, 'fault'), { force: true });
+  }
+
+  /** One more client of everything, in JSON. */
+  async connectOne(): Promise<TestClient> {
+    const [client] = await this.connect(1);
+    return client as TestClient;
   }
 
   /** Clients of everything, in both formats, which have begun to receive. */

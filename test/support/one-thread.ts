@@ -150,6 +150,7 @@ export class OneThreadGateway {
       // Nobody sends `auth` here.
       renewals: undefined as unknown as Renewals,
       answers,
+      turns: { action: '', later: (session, serve) => queueMicrotask(() => serve(session)) },
       budgets: newWorkBudgets(),
       namesMax: SUBSCRIPTIONS_MAX,
       onFault: (what, cause) => this.faults.push(`${what}: ${cause}`),

@@ -98,6 +98,7 @@ export function clientsConfig(v: ClientVariables & FeedVariables & ProcessVariab
       heartbeatIntervalMs: v.HEARTBEAT_INTERVAL,
       drainTimeoutMs: v.DRAIN_TIMEOUT,
       batchIntervalMs: v.BATCH_INTERVAL,
+      busyAfterMs: v.THREAD_BUSY_AFTER,
       hungAfterMs: v.THREAD_HUNG_AFTER,
       stableAfterMs: v.THREAD_STABLE_AFTER,
     },

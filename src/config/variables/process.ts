@@ -8,6 +8,7 @@ export interface TlsConfig {
 }
 
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
+const BUSY_AFTER_MS_MIN = 250;
 const HUNG_AFTER_MS_MIN = 500;
 
 export const processVariables = z.object({
@@ -24,6 +25,7 @@ export const processVariables = z.object({
   ADMIN_TOKEN: z.string().optional(),
   WORKERS: threads.default('auto'),
   ENCODERS: threads.default('auto'),
+  THREAD_BUSY_AFTER: durationMs.default(1000),
   THREAD_HUNG_AFTER: durationMs.default(5000),
   THREAD_STABLE_AFTER: durationMs.default(30_000),
   DRAIN_TIMEOUT: durationMs.default(30_000),
@@ -61,6 +63,9 @@ export function processProblems(v: ProcessVariables): string[] {
   }
   if (v.THREAD_HUNG_AFTER < HUNG_AFTER_MS_MIN) {
     wrong.push('THREAD_HUNG_AFTER: must be at least 500ms, or threads that are only busy are taken for hung');
+  }
+  if (v.THREAD_BUSY_AFTER < BUSY_AFTER_MS_MIN || v.THREAD_BUSY_AFTER >= v.THREAD_HUNG_AFTER) {
+    wrong.push('THREAD_BUSY_AFTER: must be at least 250ms, and less than THREAD_HUNG_AFTER');
   }
   if (v.WORKERS !== 'auto' && v.WORKERS > 1 && process.platform !== 'linux') {
     wrong.push(`WORKERS=${v.WORKERS}: several workers share one port on Linux only; use 1 or auto here`);

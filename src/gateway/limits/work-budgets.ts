@@ -85,15 +85,11 @@ export class WorkBudgets {
     if (!isInstitutional) this.#debts.add(account.address, nowMicros, micros / ADDRESS_FACTOR);
   }
 
-  /** Charges an address for somebody who is not known yet. @returns as `waitMs`, with nothing charged when it is not 0 */
-  chargeAddress(address: string, units: number): number {
-    const nowMicros = this.#nowMicros();
-    const key = debtKeyOf(this.#hash, `address:${address}`);
-    const waitMs = this.#waitMs(this.#debts.owed(key, nowMicros));
-    if (waitMs > 0) return waitMs;
+  /** Charges an address for somebody who is not known yet, and may be institutional: `waitMs` refuses those who are not. */
+  chargeAddress(address: string, units: number): void {
     this.counters.units += units;
-    this.#debts.add(key, nowMicros, (units * 1e6) / (this.#unitsPerSecond * ADDRESS_FACTOR));
-    return 0;
+    const micros = (units * 1e6) / (this.#unitsPerSecond * ADDRESS_FACTOR);
+    this.#debts.add(debtKeyOf(this.#hash, `address:${address}`), this.#nowMicros(), micros);
   }
 
   #waitMs(owedMicros: number): number {

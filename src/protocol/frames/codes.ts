@@ -46,7 +46,7 @@ export const CLOSE_CODES: Readonly<Record<CloseCode, string>> = {
   [CloseCode.slowConsumer]: 'the client did not keep up: reconnect',
   [CloseCode.idle]: 'nothing came from the client for WS_IDLE_TIMEOUT: reconnect',
   [CloseCode.insufficientState]: 'the gateway cannot go on with what it holds of the connection: reconnect',
-  [CloseCode.rateLimited]: 'too many messages: reconnect later',
+  [CloseCode.rateLimited]: 'too many messages, or one that took too long: reconnect later',
   [CloseCode.revoked]: 'the credential was revoked: do not reconnect with it',
   [CloseCode.forbidden]: 'the credential allows nothing of this any more: do not reconnect with it',
   [CloseCode.protocolViolation]: 'what the client sends is no Millrace protocol: do not reconnect',

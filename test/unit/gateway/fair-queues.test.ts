@@ -216,7 +216,7 @@ describe('J4 R40a replays', () => {
 
   it('of one range are encoded once for all who ask at the same time, wherever in it they stood', async () => {
     const clients = Array.from({ length: 8 }, () => connect());
-    clients.forEach((client, i) => resume(client, i));
+    for (const [i, client] of clients.entries()) resume(client, i);
     await settle();
     trade(TRADES + 1);
     await settle();

@@ -18,6 +18,7 @@ test('R45 a gateway worker that dies is reported and replaced within 2 s, and th
     onUp: () => up++,
     onDown: (_worker, reason) => down.push(reason),
     onFault: () => {},
+    onLongWork: () => {},
     onStuck: () => {},
   });
   await supervisor.start();

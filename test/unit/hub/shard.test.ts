@@ -48,6 +48,9 @@ function start(): void {
     onCrash: cause => {
       throw cause;
     },
+    onFault: what => {
+      throw new Error(what);
+    },
     hungAfterMs: Number.POSITIVE_INFINITY,
     stableAfterMs: 0,
   });

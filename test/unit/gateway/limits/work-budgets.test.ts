@@ -3,13 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { HalfSipHash } from '../../../../src/gateway/key-hash.js';
 import { createSharedDebts, debtKeyOf, SharedDebts } from '../../../../src/gateway/limits/shared-debts.js';
 import { type Payer, WorkBudgets } from '../../../../src/gateway/limits/work-budgets.js';
-import {
-  ADDRESS_FACTOR,
-  BURST_SECONDS,
-  CONNECT_UNITS,
-  INSTITUTIONAL_FACTOR,
-  USER_FACTOR,
-} from '../../../../src/protocol/costs.js';
+import { ADDRESS_FACTOR, BURST_SECONDS, INSTITUTIONAL_FACTOR, USER_FACTOR } from '../../../../src/protocol/costs.js';
 import type { Tier } from '../../../../src/protocol/lanes.js';
 
 const SEED = [7, 8] as const;
@@ -74,8 +68,9 @@ describe('J1 J2 R40a budgets of work', () => {
     for (let i = 0; i < 2 * ADDRESS_FACTOR; i++) budgets.charge(payer(budgets, ''), (BURST_SECONDS * RATE) / 2);
     budgets.charge(payer(budgets, ''), ADDRESS_FACTOR * RATE);
     expect(budgets.waitMs(payer(budgets, ''))).toBe(1000);
-    expect(budgets.chargeAddress('10.0.0.1', CONNECT_UNITS)).toBe(1000);
-    expect(budgets.chargeAddress('10.0.0.2', CONNECT_UNITS)).toBe(0);
+    budgets.chargeAddress('10.0.0.1', ADDRESS_FACTOR * RATE);
+    expect(budgets.waitMs(payer(budgets, ''))).toBe(2000);
+    expect(budgets.waitMs(payer(budgets, '', 'retail', '10.0.0.2'))).toBe(0);
   });
 
   it('lets institutional clients use more, and come from an address that is used up', () => {

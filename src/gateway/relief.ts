@@ -1,0 +1,58 @@
+/**
+ * A thread that answers for a gateway thread which is stuck: the kernel still hands a share of the new connections to that one's
+ * listening socket, where they would wait for ever. They get 503, come again, and are then mostly another thread's.
+ *
+ * It never closes that socket, nor ends before the process does: the number may be another file's by then, once the stuck thread
+ * has come back and has closed it.
+ */
+import { createServer } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { parentPort, workerData } from 'node:worker_threads';
+import { listenerIn } from './listening-socket.js';
+import { turnRow } from './watchdog.js';
+
+/** What the relief is started with. */
+export interface ReliefData {
+  readonly rows: SharedArrayBuffer;
+  readonly worker: number;
+  readonly port: number;
+}
+
+/** Whether newcomers are answered now; else why not. */
+export type ReliefReport = { readonly isServing: true } | { readonly isServing: false; readonly reason: string };
+
+const RETRY_AFTER_SECONDS = 1;
+const REQUEST_TIMEOUT_MS = 10_000;
+const BODY = JSON.stringify({
+  error: { code: 'unavailable', message: 'this part of the gateway is stuck: try again' },
+});
+const HEADERS = {
+  'Content-Type': 'application/json',
+  'Cache-Control': 'no-store',
+  'Retry-After': String(RETRY_AFTER_SECONDS),
+  'Content-Length': String(Buffer.byteLength(BODY)),
+  Connection: 'close',
+};
+
+const report = (what: ReliefReport) => parentPort?.postMessage(what);
+const { rows, worker, port } = workerData as ReliefData;
+const descriptor = listenerIn(turnRow(rows, worker), port);
+if (descriptor === undefined) report({ isServing: false, reason: 'its listening socket is not known' });
+else serve(descriptor);
+
+function serve(fd: number): void {
+  const server = createServer((_request, response) => response.writeHead(503, HEADERS).end(BODY));
+  const lines = Object.entries(HEADERS).map(([name, value]) => `${name}: ${value}\r\n`);
+  const answer = `HTTP/1.1 503 Service Unavailable\r\n${lines.join('')}\r\n${BODY}`;
+  server.on('upgrade', (_request, socket: Duplex) => {
+    // It may be gone already.
+    socket.on('error', () => socket.destroy());
+    socket.end(answer);
+  });
+  // TLS among them: without the certificate there is no way to say it.
+  server.on('clientError', (_cause, socket) => socket.destroy());
+  server.requestTimeout = REQUEST_TIMEOUT_MS;
+  server.headersTimeout = REQUEST_TIMEOUT_MS;
+  server.on('error', cause => report({ isServing: false, reason: String(cause) }));
+  server.listen({ fd }, () => report({ isServing: true }));
+}

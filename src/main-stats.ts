@@ -7,6 +7,7 @@ import { shardTotals } from './hub/shard-totals.js';
 import type { DescriptorWatch } from './observe/descriptors.js';
 import type { MainStats } from './observe/main-stats.js';
 import type { FeedState } from './protocol/thread-messages.js';
+import type { KeeperStats } from './revocation/keeper.js';
 import type { GatewayHost } from './running-gateway.js';
 
 export interface MainParts {
@@ -16,10 +17,12 @@ export interface MainParts {
   readonly feedState: FeedState;
   readonly loads: Loads;
   readonly descriptors: DescriptorWatch;
+  readonly revocations: KeeperStats;
   readonly host: GatewayHost;
 }
 
-export function mainStatsOf({ hub, workers, feed, feedState, loads, descriptors, host }: MainParts): MainStats {
+export function mainStatsOf(parts: MainParts): MainStats {
+  const { hub, workers, feed, feedState, loads, descriptors, revocations, host } = parts;
   const { shards, counters, sources, holds } = hub;
   return {
     ...counters,
@@ -32,6 +35,7 @@ export function mainStatsOf({ hub, workers, feed, feedState, loads, descriptors,
     workerRestarts: workers.restarts,
     workersListening: workers.listening,
     descriptorsShort: descriptors.isShort,
+    revocations,
     logLinesLost: host.logLinesLost(),
     workersHung: workers.hung,
     workersStuck: workers.stuck,

@@ -10,7 +10,7 @@ import { statsOf } from './admin/stats.js';
 import { CLOSE_PART_MAX_MS, inTime } from './closing.js';
 import type { Config } from './config/environment.js';
 import { reachableHost } from './config/reachable-host.js';
-import { ControlOrders, revokeMessage } from './control-orders.js';
+import { ControlOrders } from './control-orders.js';
 import { createHub } from './create-hub.js';
 import { createFeed } from './feed/create-feed.js';
 import type { Feed, FeedSink, FeedStatus } from './feed/feed.js';
@@ -24,7 +24,9 @@ import { type Logger, LogSampler } from './observe/log.js';
 import { Metrics } from './observe/metrics.js';
 import { createDoorbells, createRing } from './protocol/ring.js';
 import type { ToWorker } from './protocol/thread-messages.js';
-import type { Gateway, GatewayHost } from './running-gateway.js';
+import { RevocationKeeper } from './revocation/keeper.js';
+import { revocationsPage } from './revocation/listing.js';
+import type { Gateway, GatewayHost, Predecessor } from './running-gateway.js';
 
 /** Frames of one encoder that its readers may be behind: several hundred milliseconds at full speed. */
 const RING_BYTES = 8 * 1024 * 1024;
@@ -36,19 +38,19 @@ const ADMIN_PORT_FREE_MS = 10_000;
 
 /**
  * Starts a gateway. Resolves once it accepts connections and its feed is up.
- * @param sendPredecessorAway where another process serves these ports: has it drain, and let go of the admin port. Called when
- *   this one serves clients.
- * @throws {Error} when a port, the feed or a key cannot be had; nothing is left running then.
+ * @param predecessor where another process serves these ports: hands over its revocations before this one listens, and is sent
+ *   away, which frees the admin port, when this one serves clients.
+ * @throws {Error} when a port, the feed, a key or the revocations cannot be had; nothing is left running then.
  */
 export async function startGateway(
   config: Config,
   log: Logger,
   host: GatewayHost,
-  sendPredecessorAway?: () => void,
+  predecessor?: Predecessor,
 ): Promise<Gateway> {
   const parts = new GatewayParts(config, log, host, await createFeed(config, log));
   try {
-    await parts.start(sendPredecessorAway);
+    await parts.start(predecessor);
   } catch (cause) {
     await parts.close();
     throw cause;
@@ -77,6 +79,7 @@ class GatewayParts implements Gateway {
     since: new Date().toISOString(),
   };
   readonly #loads = new Loads(level => this.#loadChanged(level));
+  readonly #revocations: RevocationKeeper;
   readonly #orders: ControlOrders;
   #isDraining = false;
   #feedStarted = false;
@@ -89,14 +92,23 @@ class GatewayParts implements Gateway {
     this.#config = config;
     this.#log = log;
     this.#feed = feed;
+    this.#revocations = new RevocationKeeper({
+      config,
+      log,
+      onRevoked: revocations => {
+        this.#workers.postAll({ type: 'revoke', revocations });
+        return this.#workers.caughtUp();
+      },
+      onOrder: (payload, atMs) => this.#orders.kept(payload, atMs),
+    });
     this.#orders = new ControlOrders({
       nodeName: config.nodeName,
       log,
+      revocations: this.#revocations,
       onDrain: () => {
         this.#isDraining = true;
         this.#workers.postAll({ type: 'drain' });
       },
-      onRevoked: revocation => this.#workers.postAll(revokeMessage(revocation)),
     });
     const rings = Array.from({ length: config.encoders }, () => createRing(RING_BYTES));
     const doorbells = createDoorbells(config.workers);
@@ -105,6 +117,7 @@ class GatewayParts implements Gateway {
       threadFile: new URL('./gateway/thread.js', import.meta.url),
       rings,
       doorbells,
+      revocations: () => this.#revocations.all,
       onMessage: (worker, message) => {
         if (message.type === 'load') this.#loads.set(worker, message.level);
         else if (message.type === 'shed') this.#shed(worker, message);
@@ -144,6 +157,7 @@ class GatewayParts implements Gateway {
       notReady: () => this.#notReady(),
       metrics: async () => ({ contentType: metrics.contentType, text: await metrics.scrape() }),
       stats: () => this.#stats(),
+      revocations: after => revocationsPage(this.#revocations, after),
       onFault: (what, cause) => this.#fault(what, String(cause)),
     });
   }
@@ -161,16 +175,18 @@ class GatewayParts implements Gateway {
     return `http://${reachableHost(this.#config.adminHost)}:${this.#adminPort}`;
   }
 
-  async start(sendPredecessorAway: (() => void) | undefined): Promise<void> {
-    if (sendPredecessorAway === undefined) this.#adminPort = await this.#admin.listen();
-    await this.#feed.start(this.#sink());
+  async start(predecessor: Predecessor | undefined): Promise<void> {
+    if (predecessor === undefined) this.#adminPort = await this.#admin.listen();
+    await Promise.all([this.#feed.start(this.#sink()), this.#revocations.open()]);
     this.#feedStarted = true;
+    // Behind the feed's start, from when on this process hears of new ones itself.
+    for (const revocation of (await predecessor?.revocations()) ?? []) this.#revocations.take(revocation);
     // Last: a client that is let in before the symbols are known would be told that there are none.
     await this.#workers.start();
     this.#descriptors.start();
     this.#certificate?.watch();
-    if (sendPredecessorAway !== undefined) {
-      sendPredecessorAway();
+    if (predecessor !== undefined) {
+      predecessor.sendAway();
       this.#adminPort = await this.#admin.listen(ADMIN_PORT_FREE_MS);
     }
     this.#log.info({ url: this.url, admin: this.adminUrl, feed: this.#feed.name }, 'ready');
@@ -210,7 +226,7 @@ class GatewayParts implements Gateway {
     this.#certificate?.unwatch();
     const workers = this.#workers.close();
     await part('workers', () => workers);
-    await part('feed', async () => this.#feed.stop());
+    await part('feed', async () => void (await Promise.all([this.#feed.stop(), this.#revocations.close()])));
     await part('hub', () => this.#hub.close());
     await part('admin', () => this.#admin.close());
     // A process whose threads hold sockets cannot end in order.
@@ -226,7 +242,7 @@ class GatewayParts implements Gateway {
     return {
       message: message => this.#hub.message(message),
       status: (status, detail) => this.#feedStatus(status, detail),
-      control: (subject, payload) => this.#orders.receive(subject, payload),
+      control: (subject, payload, respond) => this.#orders.receive(subject, payload, respond),
       notice: (what, detail) => this.#log.warn({ what, detail }, 'feed notice'),
     };
   }
@@ -255,7 +271,6 @@ class GatewayParts implements Gateway {
   #welcome(worker: number): void {
     this.#hub.welcome(worker);
     this.#workers.post(worker, this.#feedState);
-    for (const revocation of this.#orders.revocations) this.#workers.post(worker, revokeMessage(revocation));
     if (this.#isDraining && this.#draining === undefined) this.#workers.post(worker, { type: 'drain' });
     if (this.#descriptors.isShort) this.#workers.post(worker, { type: 'accept', isAccepting: false });
   }
@@ -293,6 +308,7 @@ class GatewayParts implements Gateway {
     if (this.#descriptors.isShort) missing.push('descriptors');
     if (this.#workers.stuck > 0) missing.push('workers_stuck');
     if (this.#hub.shards.some(shard => shard.watch.isStuck)) missing.push('encoders_stuck');
+    if (this.#config.revocations.isRequired && !this.#revocations.isReadable) missing.push('revocations');
     if (this.#workers.crashLoops > 0) missing.push('workers_stable');
     if (this.#hub.crashLoops > 0) missing.push('encoders_stable');
     return missing;
@@ -325,6 +341,7 @@ class GatewayParts implements Gateway {
       feedState: this.#feedState.feed,
       loads: this.#loads,
       descriptors: this.#descriptors,
+      revocations: this.#revocations.stats,
       host: this.#host,
     };
   }

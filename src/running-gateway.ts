@@ -1,4 +1,5 @@
 /** A gateway that runs, and what it runs in. */
+import type { Revocation } from './auth/revocation-text.js';
 
 /** Everything that runs, to be closed again. */
 export interface Gateway {
@@ -16,6 +17,14 @@ export interface Gateway {
   close(): Promise<void>;
   /** Newcomers get the certificate that the files hold now. One that cannot be used is logged, and the present one stays. */
   renewCertificate(): void;
+}
+
+/** The process that a gateway replaces. */
+export interface Predecessor {
+  /** All revocations that it keeps. @throws {Error} where they cannot be had */
+  revocations(): Promise<readonly Revocation[]>;
+  /** Has it drain, and let go of the admin port. What became of it meanwhile is its own affair. */
+  sendAway(): void;
 }
 
 /** The process that a gateway runs in. */

@@ -17,6 +17,8 @@ export interface AdminOptions {
   readonly metrics: () => Promise<{ readonly contentType: string; readonly text: string }>;
   /** The body of `/api/v1/stats`. */
   readonly stats: () => Promise<object>;
+  /** A page of `/api/v1/revocations`; undefined where `after` names none. */
+  readonly revocations: (after: string) => object | undefined;
   readonly onFault: (what: string, cause: unknown) => void;
 }
 
@@ -78,7 +80,7 @@ export class AdminServer {
   }
 
   async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const path = new URL(request.url ?? '/', 'http://admin').pathname;
+    const { pathname: path, searchParams } = new URL(request.url ?? '/', 'http://admin');
     if (request.method !== 'GET' && request.method !== 'HEAD') {
       return answerJson(response, 405, { error: { code: 'method_not_allowed', message: 'GET only' } });
     }
@@ -98,6 +100,11 @@ export class AdminServer {
       return;
     }
     if (path === '/api/v1/stats') return answerJson(response, 200, await this.#options.stats());
+    if (path === '/api/v1/revocations') {
+      const page = this.#options.revocations(searchParams.get('after') ?? '');
+      if (page !== undefined) return answerJson(response, 200, page);
+      return answerJson(response, 400, { error: { code: 'invalid', message: 'after is not the next of a page' } });
+    }
     answerJson(response, 404, { error: { code: 'not_found', message: 'no such resource' } });
   }
 

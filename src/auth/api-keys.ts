@@ -142,14 +142,14 @@ class ApiKeys implements ApiKeyVerifier {
 function knownOf(entry: ApiKeyEntry, before: Known | undefined): Known {
   const text = JSON.stringify(entry);
   if (before?.text === text) return before;
-  const { id, hash, sub, tier, roles, entitlements, expires_at } = entry;
+  const { id, hash, sub, tier, roles, entitlements, expires_at, created_at } = entry;
   const credential: Credential = Object.freeze({
     sub,
     tier,
     roles: Object.freeze(roles),
     entitlements: entitlements === undefined ? undefined : Object.freeze(entitlements),
     expiresAtMs: expires_at === undefined ? Number.POSITIVE_INFINITY : Date.parse(expires_at),
-    issuedAtMs: undefined,
+    issuedAtMs: created_at === undefined ? undefined : Date.parse(created_at),
     jti: undefined,
     apiKeyId: id,
   });

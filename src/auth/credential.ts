@@ -19,7 +19,7 @@ export interface Credential {
   readonly entitlements: readonly string[] | undefined;
   /** When the credential ends, ms since the Unix epoch and within the range of `Date`; Infinity for one without end. */
   readonly expiresAtMs: number;
-  /** When a token says that it was issued (`iat`), ms since the Unix epoch; undefined for one that does not, and for API keys. */
+  /** When it says that it was issued (a token's `iat`, an API key's `created_at`), ms since the Unix epoch; undefined where it does not. */
   readonly issuedAtMs: number | undefined;
   /** The token's id, by which it can be revoked. */
   readonly jti: string | undefined;

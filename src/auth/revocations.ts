@@ -1,25 +1,38 @@
-/** Credentials that were taken back before their time: what `control.revoke` says, kept as long as there is room. */
-import { isUser } from '../protocol/user-subject.js';
-import { apiKeyIdOf } from './api-key-text.js';
-import { type Credential, SUBJECT_LENGTH_MAX } from './credential.js';
+/** Credentials that were revoked: what each gateway thread refuses, kept as long as such a credential may live. */
+import type { AuthConfig } from '../config/environment.js';
+import type { Credential } from './credential.js';
+import { REVOCATION_KINDS, type Revocation, type RevocationKind } from './revocation-text.js';
 
-/** Revocations kept at once; beyond, the oldest is forgotten, and counted. */
-export const REVOCATIONS_MAX = 10_000;
+/** Revocations in force at once; one more is refused, because none of the others may be forgotten. */
+export const REVOCATIONS_MAX = 1_000_000;
+/** How often some are looked through for those that have expired, and how many. */
+export const REVOCATIONS_SWEEP_MS = 60_000;
+const SWEPT_AT_ONCE = 10_000;
+/** Beyond the longest life of a token: clocks differ, and a token ends some seconds after its `exp`. */
+const LIFE_MARGIN_MS = 60_000;
 
-export interface Revocation {
-  /** Whose: every credential of a user until now, one token, or one API key (its id). */
-  readonly by: 'sub' | 'jti' | 'api_key';
-  readonly value: string;
-  /** When it came, ms since the Unix epoch. */
-  readonly atMs: number;
+/** How long what is revoked may live. */
+export interface CredentialLives {
+  /** Longest life of a token; undefined: without bound. */
+  readonly tokenMaxAgeMs: number | undefined;
+  /** API keys are accepted too, which need not end. */
+  readonly hasApiKeys: boolean;
 }
 
-const KINDS: readonly Revocation['by'][] = ['sub', 'jti', 'api_key'];
+export function livesOf({ tokenMaxAgeMs, apiKeysFile }: AuthConfig): CredentialLives {
+  return { tokenMaxAgeMs, hasApiKeys: apiKeysFile !== undefined };
+}
+
+/** How long a revocation stays in force, in ms; Infinity: for good. */
+export function lifeMsOf(by: RevocationKind, { tokenMaxAgeMs, hasApiKeys }: CredentialLives): number {
+  if (tokenMaxAgeMs === undefined || by === 'api_key' || (by === 'sub' && hasApiKeys)) return Number.POSITIVE_INFINITY;
+  return tokenMaxAgeMs + LIFE_MARGIN_MS;
+}
 
 /**
- * True when the revocation ends the credential. One of a user leaves tokens alone that say they were issued later (`iat`
- * counts whole seconds, so a token of the same second is taken for an earlier one); API keys and tokens without `iat` cannot
- * say so.
+ * True when the revocation ends the credential. One of a user leaves alone what says that it was issued later (`iat`
+ * counts whole seconds, so a token of the same second is taken for an earlier one); what does not say when it was issued
+ * always ends.
  */
 export function matches(revocation: Revocation, credential: Credential): boolean {
   switch (revocation.by) {
@@ -34,43 +47,103 @@ export function matches(revocation: Revocation, credential: Credential): boolean
   }
 }
 
+/** `known`: nothing changed. `full`: there is no room for it. */
+export type TakeOutcome = 'new' | 'later' | 'known' | 'full';
+
+export interface RevocationListOptions {
+  readonly lives: CredentialLives;
+  /** Ms since the Unix epoch. */
+  readonly nowMs?: () => number;
+  /** Of a clock that is never set. */
+  readonly monotonicMs?: () => number;
+  readonly max?: number;
+}
+
+/** Some revocations, and where to read on; `next` is undefined behind the last one. */
+export interface RevocationPage {
+  readonly revocations: readonly Revocation[];
+  readonly next: string | undefined;
+}
+
+interface Entry {
+  revocation: Revocation;
+  /** Counts the entries of the list. */
+  readonly number: number;
+  /** Kept until this time at least, of the monotonic clock, whatever the clock of the day says. */
+  keptUntilMs: number;
+}
+
 export class RevocationList {
-  /** By {@link nameOf}, the oldest first: a Map keeps the order of insertion. */
-  readonly #revocations = new Map<string, Revocation>();
-  #forgotten = 0;
+  readonly #lives: CredentialLives;
+  readonly #nowMs: () => number;
+  readonly #monotonicMs: () => number;
+  readonly #max: number;
+  /** By value, in the order in which they came. */
+  readonly #byKind: Readonly<Record<RevocationKind, Map<string, Entry>>> = {
+    sub: new Map(),
+    jti: new Map(),
+    api_key: new Map(),
+  };
+  #lastNumber = 0;
+  #sweeping: IterableIterator<Entry> | undefined;
+
+  constructor(options: RevocationListOptions) {
+    this.#lives = options.lives;
+    this.#nowMs = options.nowMs ?? Date.now;
+    this.#monotonicMs = options.monotonicMs ?? (() => performance.now());
+    this.#max = options.max ?? REVOCATIONS_MAX;
+  }
 
   get size(): number {
-    return this.#revocations.size;
+    return REVOCATION_KINDS.reduce((sum, kind) => sum + this.#byKind[kind].size, 0);
   }
 
-  /** All that are kept, the oldest first. */
-  [Symbol.iterator](): IterableIterator<Revocation> {
-    return this.#revocations.values();
+  /** All that are kept. */
+  *[Symbol.iterator](): IterableIterator<Revocation> {
+    for (const { revocation } of this.#entries()) yield revocation;
   }
 
-  /** Revocations that left because there were too many; what they ended is accepted again where it has not expired. */
-  get forgotten(): number {
-    return this.#forgotten;
+  /** When the revocation ends by itself, ms since the Unix epoch; Infinity: never. */
+  expiresAtMs({ by, atMs }: Revocation): number {
+    return atMs + lifeMsOf(by, this.#lives);
+  }
+
+  isInForce(revocation: Revocation): boolean {
+    return this.#nowMs() <= this.expiresAtMs(revocation);
   }
 
   /**
-   * Takes a payload of `control.revoke`: exactly one of `sub`, `jti` and `api_key`, the last a key's id or a whole key.
-   * @returns what was revoked, for {@link matches} on live connections; undefined for anything else.
+   * True of what a store remembers longer than it needs to: for twice its life, because a clock that is ahead must not forget what
+   * is still in force.
    */
-  add(message: unknown, nowMs: number): Revocation | undefined {
-    const target = targetOf(message);
-    if (target === undefined) return undefined;
-    const name = nameOf(target.by, target.value);
-    const before = this.#revocations.get(name)?.atMs ?? nowMs;
-    // A clock that was set back must not shorten what is already revoked.
-    const revocation: Revocation = Object.freeze({ ...target, atMs: Math.max(before, nowMs) });
-    this.#revocations.delete(name);
-    this.#revocations.set(name, revocation);
-    if (this.#revocations.size > REVOCATIONS_MAX) this.#forgetOldest();
-    return revocation;
+  isLongOver({ by, atMs }: Revocation): boolean {
+    return this.#nowMs() > atMs + 2 * lifeMsOf(by, this.#lives);
   }
 
-  /** True when a revocation that is kept ends the credential. */
+  /** What the list holds of the same credential or user. */
+  get({ by, value }: Pick<Revocation, 'by' | 'value'>): Revocation | undefined {
+    return this.#byKind[by].get(value)?.revocation;
+  }
+
+  /** Of two revocations of one credential or user, the later one counts: it ends more. */
+  take(revocation: Revocation): TakeOutcome {
+    const { by, value, atMs } = revocation;
+    const lifeMs = lifeMsOf(by, this.#lives);
+    const entries = this.#byKind[by];
+    const keptUntilMs = this.#monotonicMs() + lifeMs;
+    const entry = entries.get(value);
+    if (entry === undefined) {
+      if (this.size >= this.#max) return 'full';
+      entries.set(value, { revocation, number: ++this.#lastNumber, keptUntilMs });
+      return 'new';
+    }
+    if (atMs <= entry.revocation.atMs) return 'known';
+    entry.revocation = revocation;
+    entry.keptUntilMs = keptUntilMs;
+    return 'later';
+  }
+
+  /** True when a revocation ends the credential. */
   covers(credential: Credential): boolean {
     const { sub, jti, apiKeyId } = credential;
     return (
@@ -80,32 +153,52 @@ export class RevocationList {
     );
   }
 
-  #ends(by: Revocation['by'], value: string | undefined, credential: Credential): boolean {
-    if (value === undefined) return false;
-    const revocation = this.#revocations.get(nameOf(by, value));
-    return revocation !== undefined && matches(revocation, credential);
-  }
-
-  #forgetOldest(): void {
-    for (const oldest of this.#revocations.keys()) {
-      this.#revocations.delete(oldest);
-      this.#forgotten++;
-      break;
+  /** Forgets what has expired among the next `steps` entries. An expired entry does no harm; it only takes room. */
+  sweep(steps = SWEPT_AT_ONCE): void {
+    this.#sweeping ??= this.#entries();
+    for (let step = 0; step < steps; step++) {
+      const { value: entry, done } = this.#sweeping.next();
+      if (done === true) {
+        this.#sweeping = undefined;
+        return;
+      }
+      const { revocation, keptUntilMs } = entry;
+      // By both clocks: one that was set ahead, or back, must not let a revoked token in.
+      if (this.#monotonicMs() > keptUntilMs && !this.isInForce(revocation)) {
+        this.#byKind[revocation.by].delete(revocation.value);
+      }
     }
   }
-}
 
-function nameOf(by: Revocation['by'], value: string): string {
-  return `${by}:${value}`;
-}
+  /**
+   * At most `max` of those that are kept. What is there during the whole reading is in one of the pages.
+   * @param after `next` of the page before; '' for the first one
+   * @returns undefined where `after` is none
+   */
+  page(after: string, max: number): RevocationPage | undefined {
+    const [, kind = 'sub', number = '0'] = /^(sub|jti|api_key)\.(\d{1,15})$/.exec(after) ?? [];
+    if (after !== '' && after !== `${kind}.${number}`) return undefined;
+    const revocations: Revocation[] = [];
+    const kinds = REVOCATION_KINDS.slice(REVOCATION_KINDS.indexOf(kind as RevocationKind));
+    let at = '';
+    for (const by of kinds) {
+      for (const entry of this.#byKind[by].values()) {
+        if (by === kind && entry.number <= Number(number)) continue;
+        if (revocations.length === max) return { revocations, next: at };
+        revocations.push(entry.revocation);
+        at = `${by}.${entry.number}`;
+      }
+    }
+    return { revocations, next: undefined };
+  }
 
-function targetOf(message: unknown): Pick<Revocation, 'by' | 'value'> | undefined {
-  if (typeof message !== 'object' || message === null) return undefined;
-  const [by, ...others] = KINDS.filter(kind => Object.hasOwn(message, kind));
-  if (by === undefined || others.length > 0) return undefined;
-  const given = (message as Readonly<Record<string, unknown>>)[by];
-  if (typeof given !== 'string' || given === '') return undefined;
-  if (by === 'sub' ? !isUser(given) : given.length > SUBJECT_LENGTH_MAX) return undefined;
-  const value = by === 'api_key' ? apiKeyIdOf(given) : given;
-  return value === undefined ? undefined : { by, value };
+  *#entries(): IterableIterator<Entry> {
+    for (const kind of REVOCATION_KINDS) yield* this.#byKind[kind].values();
+  }
+
+  #ends(by: RevocationKind, value: string | undefined, credential: Credential): boolean {
+    if (value === undefined) return false;
+    const entry = this.#byKind[by].get(value);
+    return entry !== undefined && matches(entry.revocation, credential);
+  }
 }

@@ -47,6 +47,8 @@ export type TokenRefusal =
   | 'claims'
   /** The user is none: empty, too long, or no valid UTF-8. */
   | 'sub'
+  /** It lives longer than `AUTH_TOKEN_MAX_AGE`, or does not say when it was issued, so that this cannot be told. */
+  | 'lifetime'
   | 'keys_unavailable';
 
 export type TokenResult =
@@ -89,6 +91,7 @@ export async function createTokenVerifier(
         if (typeof payload.sub === 'string' && !isUser(payload.sub)) return refused('sub');
         const credential = credentialOf(payload, nowMs());
         if (credential === undefined) return refused('claims');
+        if (!isShortLived(credential, config.tokenMaxAgeMs)) return refused('lifetime');
         cache.set(token, credential, monotonicMs());
         return { ok: true, credential };
       };
@@ -194,6 +197,12 @@ function credentialOf(payload: JWTPayload, nowMs: number): Credential | undefine
 /** A token from the future would outlive a revocation of its user, which ends what was issued before it. */
 function isPast(issuedAtMs: number, nowMs: number): boolean {
   return issuedAtMs >= -TIME_MS_MAX && issuedAtMs <= nowMs + CLOCK_TOLERANCE_MS;
+}
+
+/** A revocation is kept as long as a token may live: one that lives longer would be accepted again. */
+function isShortLived({ issuedAtMs, expiresAtMs }: Credential, maxAgeMs: number | undefined): boolean {
+  if (maxAgeMs === undefined) return true;
+  return issuedAtMs !== undefined && expiresAtMs - issuedAtMs <= maxAgeMs;
 }
 
 function isTier(value: unknown): value is Tier {

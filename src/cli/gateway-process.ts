@@ -40,7 +40,7 @@ export async function runGateway(env: NodeJS.ProcessEnv, isTakeover = false): Pr
   if (isTakeover) log.info({ replaces: predecessor?.pid }, 'takeover');
   let fatal = (_reason: string) => {};
   const host = { onFatal: (reason: string) => fatal(reason), logLinesLost: () => lines.lost };
-  const starting = startGateway(config, log, host, predecessor?.sendAway);
+  const starting = startGateway(config, log, host, predecessor);
   fatal = endOnSignals(starting, log);
   const gateway = await starting;
   // Without a certificate a terminal that is closed ends the program, as it does by default.

@@ -12,6 +12,8 @@ const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map([
   ['publish', async () => (await import('./publish.js')).publishCommand()],
   ['token', async () => (await import('./token.js')).tokenCommand()],
   ['api-key', async () => (await import('./api-key.js')).apiKeyCommand()],
+  ['revoke', async () => (await import('./revoke.js')).revokeCommand()],
+  ['revocations', async () => (await import('./revocations.js')).revocationsCommand()],
   ['record', async () => (await import('./record.js')).recordCommand()],
   ['simulate', async () => (await import('./simulate.js')).simulateCommand()],
   ['vectors', async () => (await import('./vectors.js')).vectorsCommand()],

@@ -1,30 +1,35 @@
 /** The process that serves these ports now, and is to make way. */
 import type { Config } from '../config/environment.js';
+import { reachableHost } from '../config/reachable-host.js';
+import { entriesOf, fetchRevocations } from '../revocation/listing.js';
+import type { Predecessor } from '../running-gateway.js';
 import { CommandFailure, reasonOf } from './failure.js';
 
 const ANSWER_MAX_MS = 3_000;
 /** Drain, and let go of the admin port at once. */
 const MAKE_WAY: NodeJS.Signals = 'SIGQUIT';
 
-export interface Predecessor {
+export interface FoundPredecessor extends Predecessor {
   readonly pid: number;
   readonly node: string;
-  /** Has it drain. What became of it meanwhile is its own affair. */
-  sendAway(): void;
+}
+
+/** Where the admin server of a gateway with these settings is reached from this machine. */
+export function adminAddress({ adminHost, adminPort }: Pick<Config, 'adminHost' | 'adminPort'>): string {
+  return `http://${reachableHost(adminHost)}:${adminPort}`;
 }
 
 /**
  * Asks at the admin port who serves `PORT` on this machine; undefined where nobody answers.
  * @throws {CommandFailure} where it is another program, serves another port, or may not be told to go.
  */
-export async function findPredecessor(config: Config): Promise<Predecessor | undefined> {
-  const { adminHost, adminPort, adminToken } = config;
-  const any = adminHost === '0.0.0.0' || adminHost === '::';
-  const host = any ? '127.0.0.1' : adminHost.includes(':') ? `[${adminHost}]` : adminHost;
+export async function findPredecessor(config: Config): Promise<FoundPredecessor | undefined> {
+  const { adminPort, adminToken } = config;
+  const admin = adminAddress(config);
   const who = `the program at ADMIN_PORT ${adminPort}`;
   let response: Response;
   try {
-    response = await fetch(`http://${host}:${adminPort}/api/v1/stats`, {
+    response = await fetch(`${admin}/api/v1/stats`, {
       headers: adminToken === undefined ? {} : { authorization: `Bearer ${adminToken}` },
       signal: AbortSignal.timeout(ANSWER_MAX_MS),
     });
@@ -50,6 +55,16 @@ export async function findPredecessor(config: Config): Promise<Predecessor | und
   return {
     pid,
     node,
+    revocations: async () => {
+      try {
+        // An older one has no list: what it was told before is not known here.
+        return entriesOf((await fetchRevocations(admin, adminToken)) ?? []);
+      } catch (cause) {
+        throw new CommandFailure(`--takeover: ${who} does not hand over its revocations (${reasonOf(cause)})`, {
+          cause,
+        });
+      }
+    },
     sendAway: () => {
       try {
         process.kill(pid, MAKE_WAY);

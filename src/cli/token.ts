@@ -42,14 +42,18 @@ export function tokenCommand(): Command {
 }
 
 async function mint(options: TokenOptions, env: NodeJS.ProcessEnv): Promise<string> {
-  const { AUTH_JWT_SECRET, AUTH_ISSUER, AUTH_AUDIENCE } = env;
+  const { AUTH_JWT_SECRET, AUTH_ISSUER, AUTH_AUDIENCE, AUTH_TOKEN_MAX_AGE } = env;
   // Only what signs: a server's other settings may be incomplete where tokens are minted.
-  const { secret, issuer, audience } = readConfig({ AUTH_JWT_SECRET, AUTH_ISSUER, AUTH_AUDIENCE }).auth;
+  const { auth } = readConfig({ AUTH_JWT_SECRET, AUTH_ISSUER, AUTH_AUDIENCE, AUTH_TOKEN_MAX_AGE });
+  const { secret, issuer, audience, tokenMaxAgeMs } = auth;
   if (secret === undefined) {
     throw new CommandFailure(
       'AUTH_JWT_SECRET: not set; a token needs the secret that the gateway verifies with (at least 32 bytes). ' +
         'A gateway started without it prints a token for that run itself.',
     );
+  }
+  if (tokenMaxAgeMs !== undefined && options.ttl > tokenMaxAgeMs) {
+    throw new CommandFailure('--ttl: longer than AUTH_TOKEN_MAX_AGE, so that a gateway refuses the token');
   }
   const token = await mintToken({
     secret,

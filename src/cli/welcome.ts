@@ -20,8 +20,8 @@ export async function welcome(gateway: Gateway, config: Config, secret: string |
     );
     return `${lines.join('\n')}\n`;
   }
-  const { issuer, audience } = config.auth;
-  const ttlMs = DEMO_TOKEN_TTL_MS;
+  const { issuer, audience, tokenMaxAgeMs = DEMO_TOKEN_TTL_MS } = config.auth;
+  const ttlMs = Math.min(DEMO_TOKEN_TTL_MS, tokenMaxAgeMs);
   const token = await mintToken({ secret, sub: 'demo', tier: 'institutional', ttlMs, issuer, audience });
   const symbols = config.feed === 'simulator' ? (config.symbols.find(s => !s.includes('*')) ?? 'AAPL') : 'AAPL';
   lines.push(

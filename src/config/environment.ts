@@ -5,7 +5,15 @@
  */
 import { availableParallelism } from 'node:os';
 import { ConfigError } from './config-error.js';
-import { type AuthConfig, allowsAnonymous, authConfig, authProblems, authVariables } from './variables/auth.js';
+import {
+  type AuthConfig,
+  allowsAnonymous,
+  authConfig,
+  authProblems,
+  authVariables,
+  type RevocationsConfig,
+  revocationsConfig,
+} from './variables/auth.js';
 import { type ClientsConfig, clientProblems, clientsConfig, clientVariables } from './variables/clients.js';
 import { type FeedConfig, feedConfig, feedProblems, feedVariables } from './variables/feed.js';
 import { processConfig, processProblems, processVariables } from './variables/process.js';
@@ -17,6 +25,7 @@ export interface Config extends Readonly<ReturnType<typeof processConfig>>, Feed
   readonly auth: AuthConfig;
   /** Whether a connection may come without a credential. */
   readonly anonymous: boolean;
+  readonly revocations: RevocationsConfig;
   readonly allowedOrigins: readonly string[];
 }
 
@@ -47,14 +56,16 @@ export function readConfig(
     throw new ConfigError(lines.join('\n'));
   }
   const v = parsed.data;
-  const wrong = [...processProblems(v), ...feedProblems(v), ...authProblems(v), ...clientProblems(v)];
+  const feed = feedConfig(v);
+  const wrong = [...processProblems(v), ...feedProblems(v), ...authProblems(v, feed.feed), ...clientProblems(v)];
   if (wrong.length > 0) throw new ConfigError(wrong.join('\n'));
   return Object.freeze({
     ...processConfig(v, cores),
-    ...feedConfig(v),
+    ...feed,
     ...clientsConfig(v),
     auth: authConfig(v),
     anonymous: allowsAnonymous(v),
+    revocations: revocationsConfig(v),
     allowedOrigins: v.ALLOWED_ORIGINS,
   });
 }

@@ -3,7 +3,7 @@
 import type { FeedOutcome } from '../protocol/feed-outcome.js';
 import { textOf } from './error-text.js';
 import type { SourceIndex, SourceState } from './failover-judge.js';
-import type { Clock, Feed, FeedMessage, FeedSink } from './feed.js';
+import type { Clock, Feed, FeedMessage, FeedSink, Respond } from './feed.js';
 
 const RETRY_DELAY_MS_MIN = 500;
 const RETRY_DELAY_MS_MAX = 5_000;
@@ -14,7 +14,7 @@ const BEHIND_MAX = 256;
 export interface LineOwner {
   message(line: FailoverLine, message: FeedMessage): void;
   status(line: FailoverLine, detail: string): void;
-  control(subject: string, payload: Uint8Array): void;
+  control(subject: string, payload: Uint8Array, respond?: Respond): void;
   notice(what: string, detail: string): void;
 }
 
@@ -130,7 +130,7 @@ export class FailoverLine {
         this.isLive = status === 'live';
         if (!this.#isStopped) owner.status(this, detail);
       },
-      control: (subject, payload) => owner.control(subject, payload),
+      control: (subject, payload, respond) => owner.control(subject, payload, respond),
       notice: (what, detail) => owner.notice(what, `${this.name}: ${detail}`),
     };
   }

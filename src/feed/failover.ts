@@ -63,7 +63,7 @@ export class FailoverFeed implements Feed {
     const owner: LineOwner = {
       message: (line, message) => this.#received(line, message),
       status: (line, detail) => this.#onStatus(line, detail),
-      control: (subject, payload) => this.#sink?.control?.(subject, payload),
+      control: (subject, payload, respond) => this.#sink?.control?.(subject, payload, respond),
       notice: (what, detail) => this.#sink?.notice?.(what, detail),
     };
     this.#lines = [

@@ -40,6 +40,9 @@ export const newFeedMessage = (): FeedMessage => ({
   publication: '',
 });
 
+/** Sends an answer, once. One that finds no connection is lost, and whoever waits for it is not answered. */
+export type Respond = (answer: string) => void;
+
 export interface FeedSink {
   message(message: FeedMessage): void;
   /**
@@ -47,8 +50,11 @@ export interface FeedSink {
    * numbers has no hole between two calls with `live`, and between two with `failover`.
    */
   status(status: FeedStatus, detail: string): void;
-  /** An order to the gateway: subject `control.revoke` or `control.drain`. The payload is valid during the call. */
-  control?(subject: string, payload: Uint8Array): void;
+  /**
+   * An order to the gateway: subject `control.revoke` or `control.drain`. The payload is valid during the call.
+   * @param respond answers whoever published it; undefined where no answer is waited for
+   */
+  control?(subject: string, payload: Uint8Array, respond?: Respond): void;
   /** Something of less weight is not as it should be, e.g. a subject that this user may not subscribe to. */
   notice?(what: string, detail: string): void;
 }

@@ -56,11 +56,11 @@ export async function createStream(manager: JetStreamManager, name: string): Pro
   }
 }
 
-/** A consumer behind `lastSeq`; where that is 0, one that begins with the last message of every subject. */
-export function consumerConfig(lastSeq: number, filter: string): Partial<ConsumerConfig> {
+/** A consumer behind `lastSeq`; where that is 0, one that begins with the last message of every subject, or, `isWhole`, with the first. */
+export function consumerConfig(lastSeq: number, filter: string, isWhole = false): Partial<ConsumerConfig> {
   const start: Partial<ConsumerConfig> =
     lastSeq === 0
-      ? { deliver_policy: DeliverPolicy.LastPerSubject }
+      ? { deliver_policy: isWhole ? DeliverPolicy.All : DeliverPolicy.LastPerSubject }
       : { deliver_policy: DeliverPolicy.StartSequence, opt_start_seq: lastSeq + 1 };
   return {
     ...start,

@@ -5,7 +5,7 @@
 import type { Msg, NatsConnection, NatsError, Subscription } from 'nats';
 import { DONE, type FeedOutcome, outcomeOf } from '../protocol/feed-outcome.js';
 import { textOf } from './error-text.js';
-import { type FeedSink, newFeedMessage } from './feed.js';
+import { type FeedSink, newFeedMessage, type Respond } from './feed.js';
 import { rethrowOutside } from './nats-connection.js';
 import { HeaderFaults, publicationHeaders, readCoreMessage } from './nats-headers.js';
 
@@ -113,8 +113,17 @@ export class NatsSubjects {
     });
   }
 
+  #control(received: Msg): void {
+    const respond: Respond = answer => {
+      // While the connection is lost nats.js would queue it without a bound.
+      if (this.isConnected && !this.#connection.isClosed()) received.respond(new TextEncoder().encode(answer));
+    };
+    const isAsked = received.reply !== undefined && received.reply !== '';
+    this.#sink?.control?.(received.subject, received.data, isAsked ? respond : undefined);
+  }
+
   #received(received: Msg): void {
-    if (CONTROL_SUBJECTS.includes(received.subject)) this.#sink?.control?.(received.subject, received.data);
+    if (CONTROL_SUBJECTS.includes(received.subject)) this.#control(received);
     else if (!this.isFromElsewhere(received.subject))
       this.#sink?.message(readCoreMessage(received, this.#message, this.headerFaults));
   }

@@ -15,6 +15,8 @@ export interface StreamConsumerOptions {
   readonly filter: string;
   /** It begins behind this sequence; where that is 0, with the last message of every subject. */
   readonly lastSeq: number;
+  /** With a `lastSeq` of 0: it begins with the first message. */
+  readonly isWhole?: boolean;
   readonly onMessage: (message: JsMsg, consumer: StreamConsumer) => void;
   /** Called once, unless it was closed before. */
   readonly onLost: (reason: string, consumer: StreamConsumer) => void;
@@ -38,7 +40,8 @@ export class StreamConsumer {
 
   /** @throws {NatsError} when the server does not make one */
   static async open(manager: JetStreamManager, options: StreamConsumerOptions): Promise<StreamConsumer> {
-    const info = await manager.consumers.add(options.stream, consumerConfig(options.lastSeq, options.filter));
+    const { stream, lastSeq, filter, isWhole } = options;
+    const info = await manager.consumers.add(stream, consumerConfig(lastSeq, filter, isWhole));
     const consumer = new StreamConsumer(info.name, info.num_pending, options);
     const messages = await manager
       .jetstream()

@@ -12,11 +12,13 @@ const STREAM_ABSENT_MS = 3_000;
 export class StreamFinder {
   readonly #stream: string;
   readonly #clock: Clock;
+  readonly #create: (manager: JetStreamManager, stream: string) => Promise<StreamInfo>;
   #absentSinceMicros: number | undefined;
 
-  constructor(stream: string, clock: Clock) {
+  constructor(stream: string, clock: Clock, create = createStream) {
     this.#stream = stream;
     this.#clock = clock;
+    this.#create = create;
   }
 
   /** @param wasThere it was found before @throws {Error} when it is not there, and may not be made, or not yet */
@@ -29,6 +31,6 @@ export class StreamFinder {
         throw new Error(`stream ${this.#stream} does not exist`);
     }
     this.#absentSinceMicros = undefined;
-    return info ?? (await createStream(manager, this.#stream));
+    return info ?? (await this.#create(manager, this.#stream));
   }
 }

@@ -2,8 +2,9 @@
 import type { ApiKeyVerifier } from '../auth/api-keys.js';
 import { ANONYMOUS, type Credential, compileEntitlements, type Entitlements } from '../auth/credential.js';
 import type { TopicPolicy } from '../auth/policy.js';
-import { matches, RevocationList } from '../auth/revocations.js';
-import type { TokenResult, TokenVerifier } from '../auth/token.js';
+import type { RevocationList } from '../auth/revocations.js';
+import type { TokenRefusal, TokenResult, TokenVerifier } from '../auth/token.js';
+import type { RevocationRecord } from '../protocol/thread-messages.js';
 import { USER_RULE } from '../protocol/user-subject.js';
 import { andThen, type MaybePromise } from './admission.js';
 import { type Refusal, refusal } from './request.js';
@@ -20,7 +21,12 @@ export interface Guard {
 }
 
 /** Of a token or key that was good once, whoever has it: nobody guesses those. */
-const NOT_GUESSED: ReadonlySet<string> = new Set(['expired', 'keys_unavailable', 'sub']);
+const NOT_GUESSED: ReadonlySet<string> = new Set(['expired', 'keys_unavailable', 'sub', 'lifetime']);
+/** What the client is told where the reason's name does not say it. */
+const WHY: Readonly<Partial<Record<TokenRefusal, string>>> = {
+  sub: `its sub ${USER_RULE}`,
+  lifetime: 'it has no iat, or lives longer from iat to exp than AUTH_TOKEN_MAX_AGE allows',
+};
 
 export class Credentials {
   readonly #tokens: TokenVerifier;
@@ -28,11 +34,18 @@ export class Credentials {
   readonly #apiKeys: ApiKeyVerifier | undefined;
   readonly #policy: TopicPolicy;
   readonly #guard: Guard;
-  readonly #revocations = new RevocationList();
+  readonly #revocations: RevocationList;
   /** Compiled once per credential: a verifier hands out the same object for the same token or key. */
   readonly #entitlements = new WeakMap<Credential, Entitlements>();
 
-  constructor(tokens: TokenVerifier, apiKeys: ApiKeyVerifier | undefined, policy: TopicPolicy, guard: Guard) {
+  constructor(
+    tokens: TokenVerifier,
+    apiKeys: ApiKeyVerifier | undefined,
+    policy: TopicPolicy,
+    guard: Guard,
+    revocations: RevocationList,
+  ) {
+    this.#revocations = revocations;
     this.#guard = guard;
     this.#tokens = tokens;
     this.#apiKeys = apiKeys;
@@ -70,11 +83,10 @@ export class Credentials {
     return entitlements;
   }
 
-  /** Takes a message of `control.revoke`. @returns the sessions whose credentials it ends; undefined: it is none */
-  revoke(message: unknown, atMs: number, sessions: Iterable<Session>): Session[] | undefined {
-    const revocation = this.#revocations.add(message, atMs);
-    if (revocation === undefined) return undefined;
-    return [...sessions].filter(session => matches(revocation, session.credential));
+  /** @returns the sessions whose credentials these end */
+  revoke(revocations: readonly RevocationRecord[], sessions: Iterable<Session>): Session[] {
+    for (const revocation of revocations) this.#revocations.take(revocation);
+    return [...sessions].filter(session => this.#revocations.covers(session.credential));
   }
 
   /**
@@ -96,8 +108,7 @@ export class Credentials {
       return { ...unavailable, retryAfterSeconds: RETRY_AFTER_SECONDS };
     }
     this.#failed(address, result.reason);
-    const why = result.reason === 'sub' ? `its sub ${USER_RULE}` : result.reason;
-    return refusal(401, 'unauthorized', `the token was refused: ${why}`);
+    return refusal(401, 'unauthorized', `the token was refused: ${WHY[result.reason] ?? result.reason}`);
   }
 
   #unlessRevoked(credential: Credential): Credential | Refusal {

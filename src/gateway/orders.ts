@@ -1,7 +1,7 @@
 /** What the main thread tells a gateway thread: news of the hub, answers to its requests, and when to listen and to leave. */
 import type { Config } from '../config/environment.js';
 import { CloseCode } from '../protocol/codes.js';
-import type { FromWorker, ToWorker, WorkerStats } from '../protocol/thread-messages.js';
+import type { FromWorker, RevocationRecord, ToWorker, WorkerStats } from '../protocol/thread-messages.js';
 import type { Apps } from './apps.js';
 import type { Credentials } from './credentials.js';
 import type { KnownSymbols } from './known-symbols.js';
@@ -86,7 +86,7 @@ export class Orders {
         server.feedStatus(message);
         break;
       case 'revoke':
-        this.#revoke(message.revocation, message.atMs);
+        this.#revoke(message.revocations);
         break;
       case 'accept':
         void this.#accept(message.isAccepting);
@@ -140,9 +140,9 @@ export class Orders {
     return undefined;
   }
 
-  #revoke(message: unknown, atMs: number): void {
+  #revoke(revocations: readonly RevocationRecord[]): void {
     const { credentials, sessions, server } = this.#parts;
-    for (const session of credentials.revoke(message, atMs, sessions) ?? []) {
+    for (const session of credentials.revoke(revocations, sessions)) {
       server.end(session, CloseCode.revoked, 'credential revoked');
     }
   }

@@ -9,6 +9,7 @@ import { createFailedCredentials, FailedCredentials } from './failed-credentials
 import type { HashSeed } from './key-hash.js';
 import { createSharedDebts } from './limits/shared-debts.js';
 import { RankCells } from './rank.js';
+import { NOTHING_OPEN } from './nothing-open.js';
 import { countSlotsFor, createSharedCounts, SharedCounts } from './shared-counts.js';
 import { createSharedRates, SharedRates } from './shared-rates.js';
 import { ThreadWatch } from './thread-watch.js';
@@ -19,18 +20,6 @@ const STATS_TIMEOUT_MS = 1000;
 const ENDED_MAX = 1000;
 /** Longest head of a request. uWS's own 4 KiB are too short for a token and all symbols that a connection may name. */
 const REQUEST_HEAD_BYTES_MAX = 32 * 1024;
-
-/** What a worker that has ended has no more of. */
-const NOTHING_OPEN = {
-  open: 0,
-  lanes: 0,
-  buffered: 0,
-  circuits: { open: 0, halfOpen: 0 },
-  conflated: 0,
-  waitingBytes: { all: 0, most: 0 },
-  loopDelayMs: 0,
-  frameAgeMs: 0,
-};
 /**
  * Nothing is allocated for a message that is fanned out, so a large young generation gains nothing; V8's own 48 MB would
  * fill with what connecting leaves behind, and stay resident. (native-notes/memory.md)
@@ -42,6 +31,8 @@ export interface SupervisorOptions {
   readonly threadFile: URL;
   readonly rings: readonly SharedArrayBuffer[];
   readonly doorbells: SharedArrayBuffer;
+  /** All that is revoked, for a thread that starts. What comes later is posted to it. */
+  readonly revocations: () => GatewayThreadData['revocations'];
   readonly onMessage: (worker: number, message: FromWorker) => void;
   /** A worker is up and listens. */
   readonly onUp: (worker: number) => void;
@@ -170,6 +161,11 @@ export class WorkerSupervisor {
     for (let worker = 0; worker < this.#slots.length; worker++) this.post(worker, message);
   }
 
+  /** Resolves once all workers have taken what was posted to them; one that hangs is waited for a second only. */
+  async caughtUp(): Promise<void> {
+    await Promise.all(this.#slots.map((slot, worker) => (slot.isListening ? this.#askStats(worker) : undefined)));
+  }
+
   /** Counters of all workers, those that were replaced included; of one that does not answer in time, its last ones. */
   async stats(): Promise<WorkerStats[]> {
     const asked = this.#slots.map((slot, worker) => (slot.isListening ? this.#askStats(worker) : undefined));
@@ -228,6 +224,7 @@ export class WorkerSupervisor {
       turns: this.#watch.rows,
       failures: this.#failures,
       debts: this.#debts,
+      revocations: this.#options.revocations(),
     };
     const resourceLimits = { maxYoungGenerationSizeMb: YOUNG_GENERATION_MB };
     const thread = new Worker(threadFile, { workerData, name: `gateway-${worker}`, resourceLimits });

@@ -7,6 +7,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { openApiKeys } from '../auth/api-keys.js';
 import { openPolicy } from '../auth/policy.js';
+import { livesOf, REVOCATIONS_SWEEP_MS, RevocationList } from '../auth/revocations.js';
 import { CLOCK_TOLERANCE_MS, createTokenVerifier } from '../auth/token.js';
 import type { Config } from '../config/environment.js';
 import { CloseCode } from '../protocol/codes.js';
@@ -174,11 +175,14 @@ const symbols = new KnownSymbols(config.symbols, post);
 const { subscriptionsMax, messagesPerSecondMax } = config.limits;
 const apiKeys = config.auth.apiKeysFile === undefined ? undefined : await openApiKeys(config.auth.apiKeysFile);
 const limits = new ConnectionLimits(config.limits, data);
+const revocations = new RevocationList({ lives: livesOf(config.auth) });
+for (const revocation of data.revocations) revocations.take(revocation);
 const credentials = new Credentials(
   await createTokenVerifier(config.auth),
   apiKeys,
   await openPolicy(config.auth.policyFile),
   limits,
+  revocations,
 );
 const keepalive = new Keepalive<Session>({
   ...config.times,
@@ -295,6 +299,7 @@ setInterval(() => {
 setInterval(() => beat(row), BEAT_INTERVAL_MS).unref();
 setInterval(() => keepalive.sweep(), keepalive.sweepIntervalMs).unref();
 setInterval(() => apps.sweep(), APPS_SWEEP_MS).unref();
+setInterval(() => revocations.sweep(), REVOCATIONS_SWEEP_MS).unref();
 const overload = new Overload({
   ...config.overload,
   nowMs: () => performance.now(),

@@ -30,6 +30,7 @@ export interface MainStats {
   readonly workersListening: number;
   /** Nobody listens: too few file descriptors are free. */
   readonly descriptorsShort: boolean;
+  readonly revocations: RevocationStats;
   /** Lines that standard error did not take. */
   readonly logLinesLost: number;
   readonly workersHung: number;
@@ -54,6 +55,16 @@ export interface MainStats {
   readonly loadChanges: { readonly up: number; readonly down: number };
   readonly replaysRecovered: number;
   readonly replaysUnrecovered: number;
+}
+
+/** What there is to say of credentials that were revoked. */
+export interface RevocationStats {
+  readonly size: number;
+  /** Orders for which there was no room. */
+  readonly refused: number;
+  /** Parts of stores that are no entries. */
+  readonly corrupt: number;
+  readonly stores: readonly { readonly name: string; readonly state: string; readonly unwritten: number }[];
 }
 
 /** What there is to say of a feed with a backup. */

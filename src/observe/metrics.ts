@@ -5,7 +5,7 @@
 import { Counter, collectDefaultMetrics, Gauge, type Metric, Registry } from 'prom-client';
 import type { WorkerStats } from '../protocol/thread-messages.js';
 import { openDescriptors } from './descriptors.js';
-import type { FeedSources, MainStats } from './main-stats.js';
+import type { FeedSources, MainStats, RevocationStats } from './main-stats.js';
 
 export interface StatsSource {
   main(): MainStats;
@@ -68,6 +68,7 @@ export class Metrics {
     this.#count('millrace_worker_restarts_total', 'Gateway workers replaced', main.workerRestarts);
     this.#count('millrace_log_lines_lost_total', 'Log lines that found no reader or no room', main.logLinesLost);
     this.#set('millrace_descriptors_short', '1 while nobody is let in for want of them', main.descriptorsShort ? 1 : 0);
+    this.#setRevocations(main.revocations);
     const hung = { worker: main.workersHung, encoder: main.encodersHung };
     for (const [thread, count] of Object.entries(hung)) {
       this.#count('millrace_threads_hung_total', 'Threads ended for making no progress', count, { thread });
@@ -119,6 +120,16 @@ export class Metrics {
     if (main.feedSources !== undefined) this.#setSources(main.feedSources);
   }
 
+  #setRevocations({ size, refused, corrupt, stores }: RevocationStats): void {
+    this.#set('millrace_revocations', 'Revocations kept', size);
+    this.#count('millrace_revocations_refused_total', 'Revocations for which there was no room', refused);
+    this.#count('millrace_revocations_corrupt_total', 'Entries of stores that cannot be read', corrupt);
+    for (const { name: store, state, unwritten } of stores) {
+      this.#set('millrace_revocations_readable', '1 while the store is read', state === 'read' ? 1 : 0, { store });
+      this.#set('millrace_revocations_unwritten', 'Revocations that the store lacks', unwritten, { store });
+    }
+  }
+
   #setSources({ active, failovers, duplicates, sources }: FeedSources): void {
     this.#count('millrace_feed_failovers_total', 'Times that the backup was switched to', failovers);
     this.#count('millrace_feed_source_duplicates_total', 'Second copies of numbered messages', duplicates);
@@ -133,11 +144,8 @@ export class Metrics {
 
   #setWorkers(workers: readonly WorkerStats[]): void {
     const sum = (pick: (w: WorkerStats) => number) => workers.reduce((total, w) => total + pick(w), 0);
-    this.#set(
-      'millrace_connections_open',
-      'Connections open now',
-      sum(w => w.open),
-    );
+    const open = sum(w => w.open);
+    this.#set('millrace_connections_open', 'Connections open now', open);
     this.#count(
       'millrace_connections_total',
       'Connections opened',

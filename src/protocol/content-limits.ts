@@ -14,3 +14,5 @@ export const MEMBER_NAME_LENGTH_MAX = 128;
 export const MEMBER_VALUE_LENGTH_MAX = 4096;
 /** Bytes of a symbol, as UTF-8. */
 export const SYMBOL_BYTES_MAX = 128;
+/** UTF-16 units of the author and of the reason of a revocation. */
+export const REVOCATION_NOTE_LENGTH_MAX = 256;

@@ -38,6 +38,13 @@ export type InterestChange =
       readonly since: { readonly epoch: string; readonly seq: number };
     };
 
+/** What a revocation ends; `atMs`: when it was ordered, ms since the Unix epoch. See auth/revocations.ts. */
+export interface RevocationRecord {
+  readonly by: 'sub' | 'jti' | 'api_key';
+  readonly value: string;
+  readonly atMs: number;
+}
+
 /** What the main thread gives a gateway worker at its start, besides the configuration. */
 export interface GatewayThreadData {
   /** The worker's index: its bit in frame masks, its doorbell. */
@@ -66,6 +73,8 @@ export interface GatewayThreadData {
   readonly failures: SharedArrayBuffer;
   /** What users and addresses owe for work, one table for all workers, and what its keys are hashed with. */
   readonly debts: { readonly table: SharedArrayBuffer; readonly seed: readonly [number, number] };
+  /** All revocations. The worker knows them before it listens. */
+  readonly revocations: readonly RevocationRecord[];
 }
 
 /** Counters of one worker since its start; gauges where the name is not a past participle. */
@@ -195,8 +204,8 @@ export type ToWorker =
     }
   /** The feed's status changed, or a new worker is told. `since`: RFC 3339; `load`: left out as long as it never was other than normal. */
   | { readonly type: 'status'; readonly feed: FeedState; readonly since: string; readonly load?: Load }
-  /** The payload of a `control.revoke` message, and when it came (ms since the Unix epoch). */
-  | { readonly type: 'revoke'; readonly revocation: unknown; readonly atMs: number }
+  /** Revocations that are new, or later than the one before. */
+  | { readonly type: 'revoke'; readonly revocations: readonly RevocationRecord[] }
   | { readonly type: 'stats'; readonly id: number }
   /** Refuse new connections, and send the present ones elsewhere within DRAIN_TIMEOUT. The thread goes on. */
   | { readonly type: 'drain' }

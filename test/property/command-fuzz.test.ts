@@ -32,6 +32,7 @@ import { CommandGenerator } from '../fuzz/commands.js';
 import { Dice } from '../fuzz/dice.js';
 import { frameValidator } from '../support/frame-validator.js';
 import { newSession, unlimitedPublished } from '../support/new-session.js';
+import { revocationList } from '../support/revocations.js';
 import { newWorkBudgets } from '../support/work-budgets.js';
 
 const MESSAGES = Number(process.env.MILLRACE_FUZZ_MESSAGES ?? 100_000);
@@ -98,6 +99,7 @@ class Worker {
       nowMs: () => Number.POSITIVE_INFINITY,
       wake: () => {},
     });
+    const guard = { mayTry: () => undefined, tryFailed: () => {} };
     this.commands = new CommandHandler({
       topics: new TopicCommands({
         subscriptions: this.#subscriptions,
@@ -107,7 +109,7 @@ class Worker {
       }),
       rooms: this.#rooms,
       renewals: new Renewals({
-        credentials: new Credentials(tokens, undefined, policy, { mayTry: () => undefined, tryFailed: () => {} }),
+        credentials: new Credentials(tokens, undefined, policy, guard, revocationList()),
         subscriptions: this.#subscriptions,
         laneChanges: this.#changes,
         limits: newLimits(),
@@ -204,6 +206,7 @@ function newLimits(): ConnectionLimits {
     turns: new SharedArrayBuffer(4),
     failures: createFailedCredentials(1, seed),
     debts: { table: createSharedDebts(64), seed },
+    revocations: [],
   });
 }
 

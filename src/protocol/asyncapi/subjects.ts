@@ -4,12 +4,15 @@ import { channelMessages, messageReferences } from './endpoints.js';
 import { type JsonObject, reference } from './schemas.js';
 
 interface Subject {
-  readonly address: string;
+  /** Null: it is the reply subject of a request. */
+  readonly address: string | null;
   readonly description: string;
   readonly messages: readonly string[];
   readonly parameters?: JsonObject;
   readonly action: 'send' | 'receive';
   readonly summary: string;
+  /** The channel of what a request is answered with. */
+  readonly reply?: { readonly channel: string; readonly messages: readonly string[] };
 }
 
 const symbol = { symbol: { description: 'Equals the symbol in the message', examples: ['AAPL', 'BTC/USDT'] } };
@@ -69,6 +72,14 @@ const SUBJECTS: Readonly<Record<string, Subject>> = {
     messages: ['revoke'],
     action: 'send',
     summary: 'Revokes a credential',
+    reply: { channel: 'revocationAnswers', messages: ['revoke_answer'] },
+  },
+  revocationAnswers: {
+    address: null,
+    description: 'The reply subject of a request on control.revoke; every gateway answers for itself',
+    messages: ['revoke_answer'],
+    action: 'receive',
+    summary: 'Receives what became of a revocation',
   },
   drains: {
     address: 'control.drain',
@@ -102,9 +113,19 @@ export function subjectChannels(): JsonObject {
 }
 
 export function subjectOperations(): JsonObject {
-  const operations = Object.entries(SUBJECTS).map(([key, { action, summary, messages }]) => [
+  const operations = Object.entries(SUBJECTS).map(([key, { action, summary, messages, reply }]) => [
     `${key}.${action}`,
-    { action, channel: reference('channels', key), summary, messages: channelMessages(key, messages) },
+    {
+      action,
+      channel: reference('channels', key),
+      summary,
+      messages: channelMessages(key, messages),
+      ...(reply === undefined ? undefined : { reply: replyOf(reply) }),
+    },
   ]);
   return Object.fromEntries(operations);
+}
+
+function replyOf({ channel, messages }: NonNullable<Subject['reply']>): JsonObject {
+  return { channel: reference('channels', channel), messages: channelMessages(channel, messages) };
 }

@@ -1,6 +1,6 @@
 /** What publishers and operators put on NATS, and what they find there. */
 import { z } from 'zod';
-import { LEVELS_MAX } from '../content-limits.js';
+import { LEVELS_MAX, REVOCATION_NOTE_LENGTH_MAX } from '../content-limits.js';
 import { analyticsMembers, orderMembers, roomMembers, tradeMembers } from './events.js';
 import { define, name, user } from './members.js';
 
@@ -143,16 +143,48 @@ export const publisherMessages = {
   ),
 };
 
+const cut = `what is longer than ${REVOCATION_NOTE_LENGTH_MAX} characters is cut`;
+const revocationNotes = {
+  author: z.string().optional().describe(`Who revokes; ${cut}`),
+  reason: z.string().optional().describe(`Why; ${cut}`),
+};
+const gateway = z.string().describe('NODE_NAME of the gateway that answers');
+
 export const controlMessages = {
   revoke: define(
     undefined,
     z.union([
-      z.strictObject({ sub: z.string().min(1) }),
-      z.strictObject({ jti: z.string().min(1) }),
-      z.strictObject({ api_key: z.string().min(1).describe('Its id, or the whole key') }),
+      z.strictObject({ sub: z.string().min(1), ...revocationNotes }),
+      z.strictObject({ jti: z.string().min(1), ...revocationNotes }),
+      z.strictObject({ api_key: z.string().min(1).describe('Its id, or the whole key'), ...revocationNotes }),
     ]),
     'Revokes a user, a token or an API key: its connections are closed with 4500, and new ones refused',
-    { sub: 'alice' },
+    { sub: 'alice', author: 'bob', reason: 'left the firm' },
+  ),
+  revoke_answer: define(
+    undefined,
+    z.union([
+      z.strictObject({
+        ok: z.literal(true),
+        by: z.enum(['sub', 'jti', 'api_key']),
+        value: z.string().describe('The user, the token’s id, or the API key’s id'),
+        at: z.iso.datetime(),
+        expires: z.iso.datetime().optional().describe('Left out: the revocation never ends'),
+        stored: z.enum(['kv', 'file', 'memory']).describe('Where it is kept; memory: until this gateway ends'),
+        gateway,
+      }),
+      z.strictObject({ ok: z.literal(false), error: z.string(), gateway }),
+    ]),
+    'What a gateway answers to a request on control.revoke',
+    {
+      ok: true,
+      by: 'sub',
+      value: 'alice',
+      at: '2026-11-20T22:49:58.313Z',
+      expires: '2026-11-21T22:50:58.313Z',
+      stored: 'kv',
+      gateway: 'millrace',
+    },
   ),
   drain: define(
     undefined,

@@ -49,7 +49,7 @@ describe('R21 an API key', () => {
         roles: ['trader'],
         entitlements: ['quotes:*'],
         expiresAtMs: NOW_MS + 1_800_000,
-        issuedAtMs: undefined,
+        issuedAtMs: NOW_MS - 1000,
         jti: undefined,
         apiKeyId: key.id,
       },

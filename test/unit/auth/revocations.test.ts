@@ -1,18 +1,28 @@
 import { describe, expect, it } from 'vitest';
 import { newApiKey } from '../../../src/auth/api-key-file.js';
 import { ANONYMOUS, type Credential } from '../../../src/auth/credential.js';
-import { matches, REVOCATIONS_MAX, RevocationList } from '../../../src/auth/revocations.js';
+import {
+  parseRevocation,
+  type Revocation,
+  revocationKey,
+  revocationOf,
+  revocationText,
+} from '../../../src/auth/revocation-text.js';
+import { matches, type RevocationList } from '../../../src/auth/revocations.js';
+import { REVOCATION_NOTE_LENGTH_MAX } from '../../../src/protocol/content-limits.js';
+import { revocationList, revoke } from '../../support/revocations.js';
 
 const NOW_MS = 1_700_000_000_000;
+const HOUR_MS = 3_600_000;
 
 function credentialOf(more: Partial<Credential> = {}): Credential {
   const none = { entitlements: undefined, issuedAtMs: undefined, jti: undefined, apiKeyId: undefined };
   return { sub: 'alice', tier: 'retail', roles: [], expiresAtMs: NOW_MS + 60_000, ...none, ...more };
 }
 
-function revoked(message: unknown, nowMs = NOW_MS): RevocationList {
-  const list = new RevocationList();
-  expect(list.add(message, nowMs)).toBeDefined();
+function revoked(order: unknown): RevocationList {
+  const list = revocationList();
+  expect(revoke(list, order, NOW_MS)).toBe('new');
   return list;
 }
 
@@ -43,14 +53,14 @@ describe('R33 a revocation', () => {
     const list = revoked({ sub: 'alice' });
     const between = credentialOf({ issuedAtMs: NOW_MS + 1000 });
     expect(list.covers(between)).toBe(false);
-    list.add({ sub: 'alice' }, NOW_MS + 2000);
+    expect(revoke(list, { sub: 'alice' }, NOW_MS + 2000)).toBe('later');
     expect(list.covers(between)).toBe(true);
     expect(list.size).toBe(1);
   });
 
   it('is not shortened by a clock that was set back', () => {
     const list = revoked({ sub: 'alice' });
-    list.add({ sub: 'alice' }, NOW_MS - 3_600_000);
+    expect(revoke(list, { sub: 'alice' }, NOW_MS - HOUR_MS)).toBe('known');
     expect(list.covers(credentialOf({ issuedAtMs: NOW_MS - 1 }))).toBe(true);
   });
 
@@ -79,12 +89,35 @@ describe('R33 a revocation', () => {
   });
 
   it('tells by itself which live credentials it ends', () => {
-    const revocation = new RevocationList().add({ sub: 'alice', reason: 'left the firm' }, NOW_MS);
+    const revocation = revocationOf({ sub: 'alice', team: 'risk' }, NOW_MS);
     if (revocation === undefined) throw new Error('not taken');
     expect(revocation).toEqual({ by: 'sub', value: 'alice', atMs: NOW_MS });
     expect(matches(revocation, credentialOf({ issuedAtMs: NOW_MS }))).toBe(true);
     expect(matches(revocation, credentialOf({ issuedAtMs: NOW_MS + 1 }))).toBe(false);
     expect(matches(revocation, credentialOf({ sub: 'bob' }))).toBe(false);
+  });
+
+  it('J5 of a user leaves alone an API key that was made after it', () => {
+    const list = revoked({ sub: 'alice' });
+    expect(list.covers(credentialOf({ apiKeyId: 'k_1', issuedAtMs: NOW_MS + 1 }))).toBe(false);
+    expect(list.covers(credentialOf({ apiKeyId: 'k_1', issuedAtMs: NOW_MS - 1 }))).toBe(true);
+  });
+
+  it('J5 has an author and a reason, of bounded length', () => {
+    const order = { jti: 't-1', author: 'a'.repeat(1000), reason: 'left the firm' };
+    expect(revocationOf(order, NOW_MS)).toEqual({
+      by: 'jti',
+      value: 't-1',
+      atMs: NOW_MS,
+      author: 'a'.repeat(REVOCATION_NOTE_LENGTH_MAX),
+      reason: 'left the firm',
+    });
+    // Whatever they are, the credential is revoked.
+    expect(revocationOf({ jti: 't-1', author: 7, reason: '' }, NOW_MS)).toEqual({
+      by: 'jti',
+      value: 't-1',
+      atMs: NOW_MS,
+    });
   });
 });
 
@@ -107,23 +140,159 @@ describe('R33 what is no revocation', () => {
     ['a key without its secret', { api_key: 'mr_k_1_' }],
     ['an inherited member', Object.create({ sub: 'alice' })],
   ])('is not taken: %s', (_, message) => {
-    const list = new RevocationList();
-    expect(list.add(message, NOW_MS)).toBeUndefined();
-    expect(list.size).toBe(0);
+    expect(revocationOf(message, NOW_MS)).toBeUndefined();
   });
 });
 
-describe('R33 the list of revocations', () => {
-  it('is bounded: the oldest leaves first, and is counted', () => {
-    const list = new RevocationList();
-    for (let i = 0; i < REVOCATIONS_MAX; i++) list.add({ jti: `t-${i}` }, NOW_MS + i);
-    expect(list.forgotten).toBe(0);
-    list.add({ jti: 't-0' }, NOW_MS + REVOCATIONS_MAX);
-    list.add({ jti: 'one more' }, NOW_MS + REVOCATIONS_MAX);
-    expect(list.size).toBe(REVOCATIONS_MAX);
-    expect(list.forgotten).toBe(1);
-    expect(list.covers(credentialOf({ jti: 't-1' }))).toBe(false);
-    expect(list.covers(credentialOf({ jti: 't-0' }))).toBe(true);
-    expect(list.covers(credentialOf({ jti: 'one more' }))).toBe(true);
+describe('J5 the text of a revocation', () => {
+  const { id, key } = newApiKey();
+
+  it.each([
+    ['of a user', { sub: 'Zoë \u2028 "x"' }],
+    ['of a token, with author and reason', { jti: 't-1', author: 'bob', reason: 'lost\nlaptop' }],
+    ['of a key', { api_key: key }],
+  ])('J5 is one line, and gives the same again: %s', (_, order) => {
+    const revocation = revocationOf(order, NOW_MS) as Revocation;
+    const text = revocationText(revocation);
+    expect(text).not.toContain('\n');
+    expect(text).not.toContain(key);
+    expect(parseRevocation(text)).toEqual(revocation);
+  });
+
+  it('J5 of a key names its id alone', () => {
+    expect(revocationOf({ api_key: key }, NOW_MS)?.value).toBe(id);
+  });
+
+  it.each([
+    ['no JSON', 'hello'],
+    ['a list', '[]'],
+    ['without a kind', '{"value":"x","at":"2026-01-01T00:00:00Z"}'],
+    ['of an unknown kind', '{"by":"iss","value":"x","at":"2026-01-01T00:00:00Z"}'],
+    ['without a time', '{"by":"jti","value":"x"}'],
+    ['with no time', '{"by":"jti","value":"x","at":"yesterday"}'],
+    ['of nobody', '{"by":"sub","value":"","at":"2026-01-01T00:00:00Z"}'],
+    ['of a whole key', JSON.stringify({ by: 'api_key', value: key, at: '2026-01-01T00:00:00Z' })],
+  ])('J5 is refused: %s', (_, text) => {
+    expect(parseRevocation(text)).toBeUndefined();
+  });
+
+  it('J5 has a key that a NATS bucket takes, one for each user, token and API key', () => {
+    const keys = [
+      revocationKey({ by: 'sub', value: 'a.b *>' }),
+      revocationKey({ by: 'jti', value: 'a.b *>' }),
+      revocationKey({ by: 'sub', value: 'A.b *>' }),
+    ];
+    for (const text of keys) expect(text).toMatch(/^(sub|jti|api_key)\.[\w-]{43}$/);
+    expect(new Set(keys).size).toBe(3);
+    expect(revocationKey({ by: 'sub', value: 'a.b *>' })).toBe(keys[0]);
+  });
+});
+
+describe('J5 R33 the list of revocations', () => {
+  /** Clocks that a test sets; the monotonic one only moves on. */
+  function timedList(lives: Parameters<typeof revocationList>[0], max?: number) {
+    const clocks = { nowMs: NOW_MS, monotonicMs: 0 };
+    const list = revocationList(lives, {
+      nowMs: () => clocks.nowMs,
+      monotonicMs: () => clocks.monotonicMs,
+      ...(max === undefined ? {} : { max }),
+    });
+    const pass = (ms: number) => {
+      clocks.nowMs += ms;
+      clocks.monotonicMs += ms;
+      list.sweep();
+    };
+    return { clocks, list, pass };
+  }
+  const token = credentialOf({ jti: 't-1' });
+
+  it('J5 R33 keeps a token’s revocation as long as a token may live, and not much longer', () => {
+    const { list, pass } = timedList({ tokenMaxAgeMs: HOUR_MS });
+    revoke(list, { jti: 't-1' }, NOW_MS);
+    pass(HOUR_MS);
+    expect(list.covers(token)).toBe(true);
+    pass(HOUR_MS);
+    expect(list.covers(token)).toBe(false);
+    expect(list.size).toBe(0);
+  });
+
+  it('J5 R33 keeps all for good where tokens may live for ever', () => {
+    const { list, pass } = timedList({ tokenMaxAgeMs: undefined });
+    revoke(list, { jti: 't-1' }, NOW_MS);
+    pass(10 * 365 * 24 * HOUR_MS);
+    expect(list.covers(token)).toBe(true);
+  });
+
+  it('J5 R33 keeps those of API keys for good, and those of users whose keys are accepted', () => {
+    const { list, pass } = timedList({ tokenMaxAgeMs: HOUR_MS, hasApiKeys: true });
+    for (const order of [{ api_key: 'k_1' }, { sub: 'alice' }, { jti: 't-1' }]) revoke(list, order, NOW_MS);
+    pass(1000 * HOUR_MS);
+    expect(list.covers(credentialOf({ sub: 'bob', apiKeyId: 'k_1' }))).toBe(true);
+    expect(list.covers(credentialOf({ apiKeyId: 'k_2' }))).toBe(true);
+    expect(list.covers(credentialOf({ sub: 'bob', jti: 't-1' }))).toBe(false);
+  });
+
+  it.each([
+    ['ahead, and back again', [100 * HOUR_MS, -100 * HOUR_MS]],
+    ['back', [-100 * HOUR_MS]],
+  ])('J5 R33 forgets nothing by a clock that is set %s', (_, steps) => {
+    const { clocks, list } = timedList({ tokenMaxAgeMs: HOUR_MS });
+    revoke(list, { jti: 't-1' }, NOW_MS);
+    for (const step of steps) {
+      clocks.nowMs += step;
+      list.sweep();
+    }
+    // A token that the clock brings back to life.
+    clocks.monotonicMs += 2 * HOUR_MS;
+    list.sweep();
+    expect(list.covers(token)).toBe(true);
+  });
+
+  it('J5 R33 takes what a store remembers, unless it has expired long ago', () => {
+    const { list } = timedList({ tokenMaxAgeMs: HOUR_MS, hasApiKeys: true });
+    const isLongOver = (by: Revocation['by'], hours: number) =>
+      list.isLongOver({ by, value: 'x', atMs: NOW_MS - hours * HOUR_MS });
+    expect([isLongOver('jti', 1), isLongOver('jti', 2), isLongOver('jti', 3)]).toEqual([false, false, true]);
+    expect([isLongOver('sub', 10_000), isLongOver('api_key', 10_000)]).toEqual([false, false]);
+  });
+
+  it('J5 R33 is bounded: one more is refused, and none of the others is forgotten', () => {
+    const { list, pass } = timedList({ tokenMaxAgeMs: HOUR_MS }, 3);
+    for (const jti of ['t-1', 't-2', 't-3']) expect(revoke(list, { jti }, NOW_MS)).toBe('new');
+    expect(revoke(list, { jti: 't-4' }, NOW_MS)).toBe('full');
+    expect(revoke(list, { jti: 't-1' }, NOW_MS + 1)).toBe('later');
+    expect(list.covers(token)).toBe(true);
+    pass(2 * HOUR_MS);
+    expect(revoke(list, { jti: 't-4' }, NOW_MS + 2 * HOUR_MS)).toBe('new');
+  });
+
+  it('J5 is swept in steps', () => {
+    const { clocks, list } = timedList({ tokenMaxAgeMs: HOUR_MS });
+    for (let i = 0; i < 10; i++) revoke(list, { jti: `t-${i}` }, NOW_MS);
+    clocks.nowMs += 2 * HOUR_MS;
+    clocks.monotonicMs += 2 * HOUR_MS;
+    list.sweep(4);
+    expect(list.size).toBe(6);
+    list.sweep(100);
+    expect(list.size).toBe(0);
+  });
+
+  it('J5 is read in pages, each entry once, also while others come and go', () => {
+    const { list } = timedList({ tokenMaxAgeMs: undefined });
+    for (let i = 0; i < 7; i++) revoke(list, { jti: `t-${i}` }, NOW_MS);
+    for (let i = 0; i < 4; i++) revoke(list, { sub: `u-${i}` }, NOW_MS);
+    const seen: string[] = [];
+    let after: string | undefined = '';
+    while (after !== undefined) {
+      const page = list.page(after, 3);
+      if (page === undefined) throw new Error('no page');
+      seen.push(...page.revocations.map(({ value }) => value));
+      after = page.next;
+      if (seen.length === 3) revoke(list, { sub: 'u-new' }, NOW_MS);
+    }
+    const all = [...Array.from({ length: 4 }, (_, i) => `u-${i}`), ...Array.from({ length: 7 }, (_, i) => `t-${i}`)];
+    expect(seen).toEqual(expect.arrayContaining(all));
+    expect(seen.length).toBe(new Set(seen).size);
+    for (const bad of ['x', 'jti', 'jti.', 'jti.1x', 'iss.1']) expect(list.page(bad, 3)).toBeUndefined();
   });
 });

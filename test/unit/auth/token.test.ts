@@ -2,8 +2,8 @@ import { createHmac } from 'node:crypto';
 import fc from 'fast-check';
 import { CompactEncrypt, EncryptJWT, UnsecuredJWT } from 'jose';
 import { describe, expect, it } from 'vitest';
-import { RevocationList } from '../../../src/auth/revocations.js';
 import { createTokenVerifier, mintToken, TOKEN_BYTES_MAX } from '../../../src/auth/token.js';
+import { revocationList, revoke } from '../../support/revocations.js';
 import { GOOD, NOW, NOW_MS, refused, SECRET, signed, signedText, verify, withSecret } from './signed.js';
 
 describe('R21 a token that is accepted', () => {
@@ -337,15 +337,28 @@ describe('R21 a token that comes again', () => {
     const verifier = await createTokenVerifier(withSecret(), () => NOW_MS);
     const token = await signed({ ...GOOD, jti: 't-1', iat: NOW });
     await verifier.verify(token);
-    const revocations = new RevocationList();
-    revocations.add({ jti: 't-1' }, NOW_MS);
+    const revocations = revocationList();
+    revoke(revocations, { jti: 't-1' }, NOW_MS);
     const credential = verifier.remembered(token);
     expect(credential !== undefined && revocations.covers(credential)).toBe(true);
   });
 
+  it('J5 R33 lives no longer than AUTH_TOKEN_MAX_AGE, and says since when', async () => {
+    const config = { ...withSecret(), tokenMaxAgeMs: 3_600_000 };
+    const reasonOf = async (claims: object) => {
+      const result = await verify(await signed({ sub: 'alice', ...claims }), config);
+      return result.ok ? 'accepted' : result.reason;
+    };
+    expect(await reasonOf({ iat: NOW - 10, exp: NOW + 3_590 })).toBe('accepted');
+    expect(await reasonOf({ iat: NOW - 10, exp: NOW + 3_591 })).toBe('lifetime');
+    // It may be older than it looks.
+    expect(await reasonOf({ exp: NOW + 60 })).toBe('lifetime');
+    expect(await reasonOf({ iat: NOW - 7_200, exp: NOW - 3_600 })).toBe('expired');
+  });
+
   it('R33 is good again when it was minted after its user was revoked', async () => {
-    const revocations = new RevocationList();
-    revocations.add({ sub: 'alice' }, NOW_MS);
+    const revocations = revocationList();
+    revoke(revocations, { sub: 'alice' }, NOW_MS);
     const covered = async (mintedMs: number) => {
       const token = await mintToken({ secret: SECRET, sub: 'alice', ttlMs: 60_000 }, () => mintedMs);
       const result = await verify(token, withSecret(), mintedMs);

@@ -26,18 +26,30 @@ describe('millrace --help', () => {
   it('names every command', async () => {
     const { code, stdout } = await runCli(['--help']);
     expect(code).toBe(0);
-    for (const command of ['serve', 'tail', 'publish', 'token', 'api-key', 'record'])
+    for (const command of ['serve', 'tail', 'publish', 'token', 'api-key', 'revoke', 'revocations', 'record'])
       expect(stdout).toContain(`\n  ${command} `);
   });
 
-  it.each(['serve', 'tail', 'publish', 'token', 'api-key', 'record'])('of %s shows an example', async command => {
-    const { code, stdout } = await runCli([command, '--help']);
-    expect(code).toBe(0);
-    expect(stdout).toMatch(new RegExp(`\\$ .*millrace ${command} ?`));
-  });
+  it.each(['serve', 'tail', 'publish', 'token', 'api-key', 'revoke', 'revocations', 'record'])(
+    'of %s shows an example',
+    async command => {
+      const { code, stdout } = await runCli([command, '--help']);
+      expect(code).toBe(0);
+      expect(stdout).toMatch(new RegExp(`\\$ .*millrace ${command} ?`));
+    },
+  );
 });
 
 describe('millrace token', () => {
+  it('J5 mints none that AUTH_TOKEN_MAX_AGE forbids', async () => {
+    const env = { AUTH_JWT_SECRET: SECRET, AUTH_TOKEN_MAX_AGE: '1h' };
+    expect(await runCli(['token', '--sub', 'alice', '--ttl', '61m'], env)).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('AUTH_TOKEN_MAX_AGE'),
+    });
+    expect(await runCli(['token', '--sub', 'alice', '--ttl', '1h'], env)).toMatchObject({ code: 0 });
+  });
+
   it('prints the token alone, as it was asked for', async () => {
     const { code, stdout, stderr } = await runCli(
       ['token', '--sub', 'alice', '--tier', 'institutional', '--role', 'trader', '--role', 'admin'].concat([
@@ -212,5 +224,23 @@ describe('millrace record', () => {
     expect(code).toBe(1);
     expect(stderr).toContain('not empty');
     expect(await readFile(file, 'utf8')).toBe('precious');
+  });
+});
+
+describe('millrace revoke', () => {
+  it.each([
+    ['nobody', []],
+    ['two', ['--sub', 'alice', '--jti', 't-1']],
+    ['what is no key', ['--api-key', 'hello']],
+  ])('J5 R33 revokes %s not at all', async (_, args) => {
+    const { code, stderr } = await runCli(['revoke', ...args], { NATS_URL: server.url });
+    expect([code, stderr]).toEqual([1, expect.stringContaining('exactly one of --sub, --jti and --api-key')]);
+  });
+});
+
+describe('millrace revocations', () => {
+  it('J5 says where no gateway answers', async () => {
+    const { code, stderr } = await runCli(['revocations', '--admin', 'http://127.0.0.1:1/']);
+    expect([code, stderr]).toEqual([1, expect.stringContaining('http://127.0.0.1:1 does not list its revocations')]);
   });
 });

@@ -182,6 +182,22 @@ describe('R44 a backup source', () => {
   });
 });
 
+describe('J5 revocations', () => {
+  it('J5 are kept in a bucket, and need not be readable, unless told otherwise', () => {
+    expect(readConfig({}).revocations).toEqual({
+      bucket: 'MILLRACE_REVOCATIONS',
+      file: undefined,
+      isRequired: false,
+    });
+    const env = { REVOCATIONS_BUCKET: 'off', REVOCATIONS_FILE: 'r.jsonl', REVOCATIONS_REQUIRED: 'on' };
+    expect(readConfig(env).revocations).toEqual({ bucket: undefined, file: 'r.jsonl', isRequired: true });
+  });
+
+  it('J5 last as long as a token may live, which may be longer than a timer', () => {
+    expect(readConfig({ AUTH_TOKEN_MAX_AGE: '90d' }).auth.tokenMaxAgeMs).toBe(90 * 86_400_000);
+  });
+});
+
 describe('a setting that cannot be used', () => {
   it.each([
     ['PORT', '65536'],
@@ -206,6 +222,10 @@ describe('a setting that cannot be used', () => {
     ['PRICE_UPDATE_INTERVAL', '4 parsecs'],
     ['PRICE_UPDATE_INTERVAL', '25d'],
     ['REPLAY_SPEED', '-2'],
+    ['AUTH_TOKEN_MAX_AGE', '0'],
+    ['AUTH_TOKEN_MAX_AGE', '36501d'],
+    ['REVOCATIONS_BUCKET', 'a.b'],
+    ['REVOCATIONS_REQUIRED', 'yes'],
     ['WS_MAX_CONNECTIONS', '0'],
     ['WS_MAX_SUBSCRIPTIONS', '1e3'],
     ['WS_AUTH_FAILURES_PER_IP', '0'],
@@ -253,6 +273,8 @@ describe('settings that do not fit together', () => {
     ['JETSTREAM', { JETSTREAM: 'on' }],
     ['THREAD_BUSY_AFTER', { THREAD_BUSY_AFTER: '249ms' }],
     ['THREAD_BUSY_AFTER', { THREAD_BUSY_AFTER: '2s', THREAD_HUNG_AFTER: '2s' }],
+    ['REVOCATIONS_FILE', { REVOCATIONS_REQUIRED: 'on' }],
+    ['REVOCATIONS_FILE', { NATS_URL: 'nats://a', REVOCATIONS_BUCKET: 'off', REVOCATIONS_REQUIRED: 'on' }],
     ['NATS_BACKUP_URL', { NATS_BACKUP_URL: 'nats://b' }],
     ['NATS_BACKUP_URL', { NATS_URL: 'nats://b', NATS_BACKUP_URL: 'nats://b' }],
   ])('stop the start, naming %s', (name, env) => {

@@ -13,6 +13,7 @@ test('R45 a gateway worker that dies is reported and replaced within 2 s, and th
     threadFile: THREAD_FILE,
     rings: [new SharedArrayBuffer(4)],
     doorbells: new SharedArrayBuffer(4),
+    revocations: () => [],
     onMessage: () => {},
     onUp: () => up++,
     onDown: (_worker, reason) => down.push(reason),

@@ -1,0 +1,47 @@
+import { Command, Option } from 'commander';
+import { readConfig } from '../config/environment.js';
+import { fetchRevocations, type RevocationsBody } from '../revocation/listing.js';
+import { CommandFailure, reasonOf } from './failure.js';
+import { printable } from './frame-line.js';
+import { adminAddress } from './takeover.js';
+
+const EXAMPLES = `
+A line each: what is revoked, when, until when, by whom and why. Asks a gateway's admin port, with ADMIN_TOKEN where it needs it.
+
+Examples:
+  $ millrace revocations
+  $ ADMIN_TOKEN=… millrace revocations --admin http://10.0.0.7:9090 --json`;
+
+/** `millrace revocations`: what a gateway refuses. */
+export function revocationsCommand(): Command {
+  return new Command('revocations')
+    .description('list the revocations that a gateway has in force')
+    .addOption(new Option('--admin <url>', 'its admin port (default: from ADMIN_HOST and ADMIN_PORT)'))
+    .option('--json', 'as JSON, an entry a line')
+    .addHelpText('after', EXAMPLES)
+    .action(async ({ admin, json = false }: { admin?: string; json?: boolean }) => {
+      const { ADMIN_HOST, ADMIN_PORT, ADMIN_TOKEN } = process.env;
+      const config = readConfig({ ADMIN_HOST, ADMIN_PORT, ADMIN_TOKEN });
+      const at = (admin ?? adminAddress(config)).replace(/\/+$/, '');
+      const entries = await list(at, config.adminToken);
+      for (const entry of entries) process.stdout.write(`${json ? JSON.stringify(entry) : printable(lineOf(entry))}\n`);
+    });
+}
+
+async function list(admin: string, token: string | undefined): Promise<RevocationsBody['revocations']> {
+  let entries: RevocationsBody['revocations'] | undefined;
+  try {
+    entries = await fetchRevocations(admin, token);
+  } catch (cause) {
+    const { cause: deeper } = cause as Error;
+    throw new CommandFailure(`${admin} does not list its revocations (${reasonOf(deeper ?? cause)})`, { cause });
+  }
+  if (entries === undefined) throw new CommandFailure(`${admin} has no list of revocations: it is too old`);
+  return entries;
+}
+
+function lineOf({ by, value, at, expires, author, reason }: RevocationsBody['revocations'][number]): string {
+  const end = expires === undefined ? 'for good' : `until ${expires}`;
+  const why = reason === undefined ? '' : `: ${reason}`;
+  return `${by} ${value}  ${at}  ${end}  by ${author ?? 'unknown'}${why}`;
+}

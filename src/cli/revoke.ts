@@ -1,0 +1,162 @@
+import { userInfo } from 'node:os';
+import { Command, Option } from 'commander';
+import { createInbox, type NatsConnection } from 'nats';
+import { type Revocation, revocationOf } from '../auth/revocation-text.js';
+import { type NatsConfig, readConfig } from '../config/environment.js';
+import { managerOf, openBucket, writeEntry } from '../revocation/bucket-entries.js';
+import { CommandFailure, reasonOf } from './failure.js';
+import { printable } from './frame-line.js';
+import { connectOnce, natsConfig, natsOption, shownNatsUrl } from './nats-connection.js';
+
+/** Gateways that can be reached answer within two seconds, stored or not. */
+const ANSWERS_MS = 3_000;
+/** After the first answer, the others are soon there. */
+const FURTHER_ANSWERS_MS = 500;
+
+const EXAMPLES = `
+Ends the credentials at every gateway, and has the NATS server keep that for gateways that are not connected now. It prints a
+line for each gateway that answers: its name, and where it keeps the revocation (kv, file, or memory: until it ends).
+
+Examples:
+  $ millrace revoke --sub alice --reason 'left the firm'
+  $ millrace revoke --jti 3f1c… --nats nats://127.0.0.1:4222
+  $ millrace revoke --api-key k_0123456789abcdef`;
+
+interface RevokeOptions {
+  readonly sub?: string;
+  readonly jti?: string;
+  readonly apiKey?: string;
+  readonly author: string;
+  readonly reason?: string;
+  readonly nats: string;
+}
+
+interface Answer {
+  readonly ok?: boolean;
+  readonly gateway?: string;
+  readonly stored?: string;
+  readonly error?: string;
+}
+
+/** `millrace revoke`: ends credentials before their time. */
+export function revokeCommand(): Command {
+  return new Command('revoke')
+    .description('revoke a user, a token or an API key at every gateway')
+    .option('--sub <user>', 'every credential of the user that was issued until now')
+    .option('--jti <id>', 'one token')
+    .option('--api-key <id>', 'one API key: its id, or the key')
+    .option('--author <name>', 'who revokes', userName())
+    .option('--reason <text>', 'why')
+    .addOption(natsOption())
+    .addOption(bucketOption())
+    .addHelpText('after', EXAMPLES)
+    .action(async (options: RevokeOptions & { readonly bucket: string }) => {
+      const revocation = asked(options);
+      const config = natsConfig(options.nats, process.env);
+      await revoke(revocation, config, options.bucket);
+    });
+}
+
+function bucketOption(): Option {
+  const { bucket } = readConfig({}).revocations;
+  return new Option('--bucket <name>', 'key-value bucket of the gateways').env('REVOCATIONS_BUCKET').default(bucket);
+}
+
+function asked({ sub, jti, apiKey, author, reason }: RevokeOptions): Revocation {
+  const order = {
+    ...(sub === undefined ? {} : { sub }),
+    ...(jti === undefined ? {} : { jti }),
+    ...(apiKey === undefined ? {} : { api_key: apiKey }),
+    author,
+    reason,
+  };
+  const revocation = revocationOf(order, Date.now());
+  if (revocation !== undefined) return revocation;
+  throw new CommandFailure('give exactly one of --sub, --jti and --api-key, each of a form that a credential can have');
+}
+
+async function revoke(revocation: Revocation, config: NatsConfig, bucket: string): Promise<void> {
+  const connection = await connectOnce(config);
+  try {
+    const answers = await ask(connection, revocation);
+    for (const answer of answers) process.stdout.write(`${printable(lineOf(answer))}\n`);
+    if (answers.some(({ ok, stored }) => ok === true && stored === 'kv')) return;
+    await store(connection, revocation, bucket, answers.filter(({ ok }) => ok === true).length, config);
+  } finally {
+    await connection.close();
+  }
+}
+
+/** Every gateway answers for itself; how many there are is not known. */
+async function ask(connection: NatsConnection, { by, value, author, reason }: Revocation): Promise<Answer[]> {
+  const answers: Answer[] = [];
+  const inbox = createInbox();
+  let finish = () => {};
+  const finished = new Promise<void>(resolve => {
+    finish = resolve;
+  });
+  let timer = setTimeout(finish, ANSWERS_MS);
+  connection.subscribe(inbox, {
+    callback: (error, message) => {
+      // Without data: the server says that there are no responders.
+      if (error !== null || message.data.length === 0) return finish();
+      const answer = answerOf(message.data);
+      // A stream of somebody's answers too.
+      if (answer === undefined) return;
+      answers.push(answer);
+      clearTimeout(timer);
+      timer = setTimeout(finish, FURTHER_ANSWERS_MS);
+    },
+  });
+  connection.publish('control.revoke', JSON.stringify({ [by]: value, author, reason }), { reply: inbox });
+  await finished;
+  clearTimeout(timer);
+  return answers;
+}
+
+function answerOf(data: Uint8Array): Answer | undefined {
+  try {
+    const answer = JSON.parse(new TextDecoder().decode(data)) as Answer;
+    return typeof answer.ok === 'boolean' ? answer : undefined;
+  } catch {
+    // It is no gateway's.
+    return undefined;
+  }
+}
+
+/** No gateway has it in the bucket: gateways that start later find it there. */
+async function store(
+  connection: NatsConnection,
+  revocation: Revocation,
+  bucket: string,
+  gateways: number,
+  config: NatsConfig,
+): Promise<void> {
+  try {
+    const manager = await managerOf(connection);
+    await openBucket(manager, bucket);
+    await writeEntry(manager, bucket, revocation, undefined);
+    process.stdout.write(`bucket ${bucket} has it, for gateways that connect later\n`);
+  } catch (cause) {
+    const where = `${shownNatsUrl(config.url)} does not keep it (${reasonOf(cause)})`;
+    if (gateways === 0) {
+      throw new CommandFailure(`no gateway answers, and ${where}: the credential is not revoked`, { cause });
+    }
+    process.stderr.write(`warning: ${where}: gateways that did not answer accept the credential\n`);
+  }
+}
+
+function lineOf({ gateway = '?', ok, stored, error }: Answer): string {
+  return ok === true
+    ? `${gateway} revoked it, kept in ${stored ?? '?'}`
+    : `${gateway} did not revoke it: ${error ?? '?'}`;
+}
+
+function userName(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    // The system has no name for this user.
+    return '';
+  }
+}

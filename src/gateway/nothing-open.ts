@@ -1,0 +1,13 @@
+/** The gauges of a gateway thread that has ended: its counts stay, what was open is closed. */
+
+/** What a worker that has ended has no more of. */
+export const NOTHING_OPEN = {
+  open: 0,
+  lanes: 0,
+  buffered: 0,
+  circuits: { open: 0, halfOpen: 0 },
+  conflated: 0,
+  waitingBytes: { all: 0, most: 0 },
+  loopDelayMs: 0,
+  frameAgeMs: 0,
+};

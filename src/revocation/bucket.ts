@@ -1,0 +1,299 @@
+/**
+ * Revocations in a key-value bucket of a NATS server, which all gateways there share: each hears what others write, and reads all
+ * of it again after every outage. Beside the bucket, a stream keeps the orders that no gateway could hear (order-inbox.ts).
+ */
+import type { JetStreamManager, JsMsg, NatsConnection } from 'nats';
+import { parseRevocation, type Revocation, revocationKey } from '../auth/revocation-text.js';
+import type { NatsConfig } from '../config/environment.js';
+import { systemClock } from '../feed/feed.js';
+import { jetStreamTextOf } from '../feed/jetstream-stream.js';
+import { connectNats, watchConnection } from '../feed/nats-connection.js';
+import { StreamConsumer } from '../feed/stream-consumer.js';
+import { StreamFinder } from '../feed/stream-finder.js';
+import { bucketStream, bucketSubject, createBucket, isAbsent, managerOf } from './bucket-entries.js';
+import { BucketWriter } from './bucket-writer.js';
+import { OrderInbox } from './order-inbox.js';
+import type { RevocationStore, StoreOwner, StoreState } from './store.js';
+
+const RETRY_MS_MIN = 100;
+const RETRY_MS_MAX = 5_000;
+/** How often a server without JetStream is asked again. A reconnect asks at once. */
+const ABSENT_RETRY_MS = 60_000;
+/** A reading that takes longer is begun again. */
+const READ_MS_MAX = 120_000;
+const INBOX_RETRY_MS = 10_000;
+/** What is written and cleared away at once after an order. */
+const TIDY_AFTER_MS = 1_000;
+
+export interface BucketOwner extends StoreOwner {
+  /** An order that the server kept. @returns false where it has to be kept for later */
+  order(payload: Uint8Array, atMs: number): boolean;
+  /** All revocations in force: what the bucket lacks of them is written into it after each reading. */
+  inForce(): Iterable<Revocation>;
+}
+
+export interface RevocationBucketOptions {
+  readonly name: 'bucket' | 'backup_bucket';
+  readonly nats: NatsConfig;
+  readonly nodeName: string;
+  readonly bucket: string;
+  /** How long the revocation of a token stays in force; older entries leave the bucket. */
+  readonly tokenLifeMs: number;
+  readonly owner: BucketOwner;
+}
+
+export class RevocationBucket implements RevocationStore {
+  readonly name: 'bucket' | 'backup_bucket';
+  state: StoreState = 'connecting';
+  readonly #options: RevocationBucketOptions;
+  readonly #writer: BucketWriter;
+  #connection: NatsConnection | undefined;
+  #isConnected = false;
+  #isClosed = false;
+  readonly #finder: StreamFinder;
+  #wasThere = false;
+  #consumer: StreamConsumer | undefined;
+  #inbox: OrderInbox | undefined;
+  #lost: ((reason: string) => void) | undefined;
+  #endWait: (() => void) | undefined;
+  #settled: (() => void) | undefined;
+  #detail = '';
+  #tidying: NodeJS.Timeout | undefined;
+
+  constructor(options: RevocationBucketOptions) {
+    this.name = options.name;
+    this.#options = options;
+    this.#finder = new StreamFinder(bucketStream(options.bucket), systemClock, createBucket);
+    this.#writer = new BucketWriter({
+      bucket: options.bucket,
+      tokenLifeMs: options.tokenLifeMs,
+      onFailure: detail => options.owner.notice(`revocations cannot be written into the ${this.#shown}`, detail),
+      onIdle: () => this.#tidySoon(),
+    });
+  }
+
+  get unwritten(): number {
+    return this.#writer.unwritten;
+  }
+
+  open(): Promise<void> {
+    const settled = new Promise<void>(resolve => {
+      this.#settled = resolve;
+    });
+    void this.#run();
+    return settled;
+  }
+
+  put(revocation: Revocation): Promise<boolean> {
+    return this.#writer.put(revocation);
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    clearTimeout(this.#tidying);
+    this.#settled?.();
+    this.#endWait?.();
+    this.#lost?.('closed');
+    await this.#connection?.close();
+  }
+
+  get #shown(): string {
+    return `bucket ${this.#options.bucket} (${this.name})`;
+  }
+
+  /** Connects, reads, and reads again after whatever ends the reading, until it is closed. */
+  async #run(): Promise<void> {
+    let delayMs = RETRY_MS_MIN;
+    while (!this.#isClosed) {
+      let isAbsentHere = false;
+      try {
+        await this.#connect();
+        if (this.#isConnected) {
+          const reason = await this.#readUntilLost();
+          delayMs = RETRY_MS_MIN;
+          this.#set('unreadable', reason);
+        }
+      } catch (error) {
+        isAbsentHere = isAbsent(error, this.#connection);
+        this.#set(isAbsentHere ? 'absent' : 'unreadable', jetStreamTextOf(error));
+      }
+      this.#stopReading();
+      await this.#wait(isAbsentHere ? ABSENT_RETRY_MS : delayMs * (0.5 + Math.random()));
+      delayMs = Math.min(RETRY_MS_MAX, delayMs * 2);
+    }
+  }
+
+  async #connect(): Promise<void> {
+    if (this.#connection !== undefined && !this.#connection.isClosed()) return;
+    const { nats, nodeName } = this.#options;
+    const connection = await connectNats(nats, `${nodeName}-revocations`);
+    if (this.#isClosed) return connection.close();
+    this.#connection = connection;
+    this.#isConnected = true;
+    const disconnected = (reason: string) => {
+      this.#isConnected = false;
+      this.#lost?.(reason);
+    };
+    watchConnection(connection, {
+      disconnected: () => disconnected('disconnected from NATS'),
+      reconnected: () => {
+        this.#isConnected = true;
+        this.#endWait?.();
+      },
+      closed: () => disconnected('connection to NATS closed'),
+    });
+  }
+
+  /** Resolves with what ended the reading. @throws {Error} where it could not begin. */
+  async #readUntilLost(): Promise<string> {
+    const lost = new Promise<string>(resolve => {
+      this.#lost = resolve;
+    });
+    const late = setTimeout(() => this.#lost?.(`not read within ${READ_MS_MAX} ms`), READ_MS_MAX);
+    try {
+      const begun = await Promise.race([this.#read(this.#connection as NatsConnection), lost]);
+      if (begun !== undefined) return begun;
+    } finally {
+      clearTimeout(late);
+    }
+    this.#set('read', '');
+    return lost;
+  }
+
+  async #read(connection: NatsConnection): Promise<undefined> {
+    const { owner } = this.#options;
+    const lost = this.#lost as (reason: string) => void;
+    const manager = await managerOf(connection);
+    const { config } = await this.#finder.find(manager, this.#wasThere);
+    this.#wasThere = true;
+    this.#checkAge(config.max_age / 1e6);
+    if (this.#lost !== lost) return;
+    this.#writer.begin(manager);
+    await this.#readEntries(manager, lost);
+    await this.#readOrders(manager, lost, '');
+    if (this.#lost === lost) await this.#writer.fill(owner.inForce());
+  }
+
+  async #readEntries(manager: JetStreamManager, lost: (reason: string) => void): Promise<void> {
+    const { bucket } = this.#options;
+    let caughtUp = () => {};
+    const reading = new Promise<void>(resolve => {
+      caughtUp = resolve;
+    });
+    const lookWhetherAll = (consumer: StreamConsumer): void => {
+      if (consumer.deliverySeq >= consumer.pendingAtStart) caughtUp();
+    };
+    const consumer = await StreamConsumer.open(manager, {
+      stream: bucketStream(bucket),
+      filter: bucketSubject(bucket, '>'),
+      lastSeq: 0,
+      onMessage: (message, from) => {
+        this.#entry(message);
+        lookWhetherAll(from);
+      },
+      onLost: lost,
+    });
+    if (this.#lost !== lost) return consumer.close();
+    this.#consumer = consumer;
+    lookWhetherAll(consumer);
+    // Where the consumer is lost first, the caller no longer waits for this.
+    await reading;
+  }
+
+  /** @param before why it failed before */
+  async #readOrders(manager: JetStreamManager, lost: (reason: string) => void, before: string): Promise<void> {
+    const { bucket, owner } = this.#options;
+    try {
+      const inbox = await OrderInbox.open(manager, {
+        bucket,
+        onOrder: (payload, atMs) => this.#order(payload, atMs),
+        onLost: lost,
+      });
+      if (this.#lost !== lost) return inbox.close();
+      this.#inbox = inbox;
+      await inbox.caughtUp;
+    } catch (error) {
+      if (this.#lost !== lost) return;
+      const text = jetStreamTextOf(error);
+      if (text !== before) owner.notice('no stream keeps the orders of control.revoke that no gateway hears', text);
+      setTimeout(() => {
+        if (this.#lost === lost) void this.#readOrders(manager, lost, text);
+      }, INBOX_RETRY_MS).unref();
+    }
+  }
+
+  #entry(message: JsMsg): void {
+    const { bucket, owner } = this.#options;
+    const key = message.subject.slice(bucketSubject(bucket, '').length);
+    const isDeleted = message.headers?.has('KV-Operation') === true;
+    const revocation = isDeleted ? undefined : parseRevocation(new TextDecoder().decode(message.data));
+    const isEntry = revocation !== undefined && revocationKey(revocation) === key;
+    const { streamSequence, timestampNanos } = message.info;
+    const atMs = isEntry ? revocation.atMs : Number.NEGATIVE_INFINITY;
+    this.#writer.stored(key, { atMs, seq: streamSequence, storedMs: timestampNanos / 1e6 });
+    if (isEntry) owner.entry(revocation);
+    else if (!isDeleted) owner.corrupt(`${key} in the ${this.#shown}`);
+  }
+
+  #order(payload: Uint8Array, atMs: number): boolean {
+    const isTaken = this.#options.owner.order(payload, atMs);
+    this.#tidySoon();
+    return isTaken;
+  }
+
+  /** What is in the bucket need not wait in the inbox; what has expired leaves the bucket. */
+  #tidySoon(): void {
+    if (this.#isClosed) return;
+    this.#tidying ??= setTimeout(() => {
+      this.#tidying = undefined;
+      void this.#tidy();
+    }, TIDY_AFTER_MS).unref();
+  }
+
+  async #tidy(): Promise<void> {
+    // The writer says when it is done.
+    if (this.state !== 'read' || this.#writer.unwritten > 0) return;
+    try {
+      await this.#inbox?.clear();
+      await this.#writer.expire();
+    } catch (error) {
+      this.#options.owner.notice(`old revocations cannot be removed from the ${this.#shown}`, jetStreamTextOf(error));
+    }
+  }
+
+  #checkAge(maxAgeMs: number): void {
+    if (maxAgeMs === 0 || maxAgeMs >= this.#options.tokenLifeMs) return;
+    const detail = `it forgets entries after ${Math.round(maxAgeMs / 1000)} s; make it without an age (TTL)`;
+    this.#options.owner.notice(`the ${this.#shown} forgets revocations too early`, detail);
+  }
+
+  #set(state: StoreState, detail: string): void {
+    if (this.#isClosed) return;
+    const hasChanged = state !== this.state || detail !== this.#detail;
+    this.state = state;
+    this.#detail = detail;
+    if (hasChanged) this.#options.owner.state(state, detail);
+    this.#settled?.();
+    this.#settled = undefined;
+  }
+
+  #stopReading(): void {
+    this.#lost = undefined;
+    this.#consumer?.close();
+    this.#consumer = undefined;
+    this.#inbox?.close();
+    this.#inbox = undefined;
+    this.#writer.end();
+  }
+
+  #wait(delayMs: number): Promise<void> {
+    return new Promise(resolve => {
+      if (this.#isClosed) return resolve();
+      const timer = setTimeout(resolve, delayMs);
+      this.#endWait = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+}

@@ -1,0 +1,103 @@
+/**
+ * A stream of the orders on `control.revoke`: what is ordered while no gateway can hear it waits there, and is taken when one can.
+ * What was taken, and is in the bucket, leaves the stream.
+ */
+import { DiscardPolicy, type JetStreamManager, type JsMsg, RetentionPolicy, StorageType } from 'nats';
+import { findStream } from '../feed/jetstream-stream.js';
+import { StreamConsumer } from '../feed/stream-consumer.js';
+import { codeOf } from './bucket-entries.js';
+
+const SUBJECT = 'control.revoke';
+/** More wait only where no gateway has been connected for very long. */
+const BYTES_MAX = 64 * 1024 ** 2;
+const SUBJECTS_OVERLAP = 10_065;
+
+export interface OrderInboxOptions {
+  readonly bucket: string;
+  /** @returns false where the order has to be kept for later */
+  readonly onOrder: (payload: Uint8Array, atMs: number) => boolean;
+  readonly onLost: (reason: string) => void;
+}
+
+export class OrderInbox {
+  /** Resolves once all orders that waited at the opening were taken; also when it is closed. */
+  readonly caughtUp: Promise<void>;
+  readonly #manager: JetStreamManager;
+  readonly #stream: string;
+  readonly #isOwn: boolean;
+  readonly #options: OrderInboxOptions;
+  #consumer: StreamConsumer | undefined;
+  #lastSeq = 0;
+  #clearedSeq = 0;
+  #isBlocked = false;
+  #resolve = (): void => {};
+
+  private constructor(manager: JetStreamManager, stream: string, isOwn: boolean, options: OrderInboxOptions) {
+    this.#manager = manager;
+    this.#stream = stream;
+    this.#isOwn = isOwn;
+    this.#options = options;
+    this.caughtUp = new Promise(resolve => {
+      this.#resolve = resolve;
+    });
+  }
+
+  /** Reads the stream from its beginning. @throws {NatsError} where that is not possible. */
+  static async open(manager: JetStreamManager, options: OrderInboxOptions): Promise<OrderInbox> {
+    const { name, isOwn } = await openStream(manager, `${options.bucket}_ORDERS`);
+    const inbox = new OrderInbox(manager, name, isOwn, options);
+    const consumer = await StreamConsumer.open(manager, {
+      stream: name,
+      filter: SUBJECT,
+      lastSeq: 0,
+      isWhole: true,
+      onMessage: (message, from) => inbox.#received(message, from),
+      onLost: reason => options.onLost(`orders: ${reason}`),
+    });
+    inbox.#consumer = consumer;
+    if (consumer.deliverySeq >= consumer.pendingAtStart) inbox.#resolve();
+    return inbox;
+  }
+
+  /** Removes what was taken. The caller has all of it in the bucket. */
+  async clear(): Promise<void> {
+    const seq = this.#lastSeq;
+    if (!this.#isOwn || this.#isBlocked || seq === this.#clearedSeq) return;
+    await this.#manager.streams.purge(this.#stream, { seq: seq + 1 });
+    this.#clearedSeq = seq;
+  }
+
+  close(): void {
+    this.#consumer?.close();
+    this.#resolve();
+  }
+
+  #received(message: JsMsg, consumer: StreamConsumer): void {
+    const { streamSequence, timestampNanos } = message.info;
+    // One that had to be kept keeps those behind it.
+    if (!this.#options.onOrder(message.data, timestampNanos / 1e6)) this.#isBlocked = true;
+    this.#lastSeq = streamSequence;
+    if (consumer.deliverySeq >= consumer.pendingAtStart) this.#resolve();
+  }
+}
+
+/** Operators may have a stream of their own that stores the subject: it is read, and left as it is. */
+async function openStream(manager: JetStreamManager, name: string): Promise<{ name: string; isOwn: boolean }> {
+  if ((await findStream(manager, name)) !== undefined) return { name, isOwn: true };
+  try {
+    await manager.streams.add({
+      name,
+      subjects: [SUBJECT],
+      storage: StorageType.File,
+      retention: RetentionPolicy.Limits,
+      discard: DiscardPolicy.New,
+      max_bytes: BYTES_MAX,
+      // The gateways answer whoever asks for an answer.
+      no_ack: true,
+    });
+    return { name, isOwn: true };
+  } catch (error) {
+    if (codeOf(error) !== SUBJECTS_OVERLAP) throw error;
+    return { name: await manager.streams.find(SUBJECT), isOwn: false };
+  }
+}

@@ -1,0 +1,17 @@
+import { revocationOf } from '../../src/auth/revocation-text.js';
+import { type CredentialLives, RevocationList, type RevocationListOptions } from '../../src/auth/revocations.js';
+
+/** What is revoked stays so, unless told otherwise. */
+export function revocationList(
+  lives: Partial<CredentialLives> = {},
+  options: Omit<RevocationListOptions, 'lives'> = {},
+): RevocationList {
+  return new RevocationList({ lives: { tokenMaxAgeMs: undefined, hasApiKeys: false, ...lives }, ...options });
+}
+
+/** Has the list take an order of `control.revoke`. @throws {Error} where it is none */
+export function revoke(list: RevocationList, order: unknown, atMs = Date.now()) {
+  const revocation = revocationOf(order, atMs);
+  if (revocation === undefined) throw new Error(`no revocation: ${JSON.stringify(order)}`);
+  return list.take(revocation);
+}

@@ -9,6 +9,7 @@ import type { Answers } from './answers.js';
 import type { Apps, ServedApp } from './apps.js';
 import type { CommandHandler } from './command-handler.js';
 import type { ConnectionLimits } from './connection-limits.js';
+import type { Corking } from './corking.js';
 import { Departures } from './departures.js';
 import type { Fanout } from './fanout.js';
 import type { Keepalive } from './keepalive.js';
@@ -75,6 +76,7 @@ export interface ServerParts {
   readonly table: LaneTable;
   readonly outbox: Outbox;
   readonly limits: ConnectionLimits;
+  readonly corking: Corking;
   readonly messageRate: MessageRate;
   readonly keepalive: Keepalive<Session>;
   readonly answers: Answers;

@@ -24,6 +24,7 @@ import { Answers } from './answers.js';
 import { Apps } from './apps.js';
 import { CommandHandler } from './command-handler.js';
 import { ConnectionLimits } from './connection-limits.js';
+import { Corking } from './corking.js';
 import { Credentials } from './credentials.js';
 import { EventLosses } from './event-losses.js';
 import { Fanout } from './fanout.js';
@@ -66,11 +67,13 @@ let isEnding = false;
 let countersNow: (() => WorkerStats) | undefined;
 
 const apps = new Apps(config.tls);
+const corking = new Corking();
 
 function finish(exitCode: number): void {
   if (isEnding) return;
   isEnding = true;
   apps.close();
+  corking.close();
   // Not at once: what was posted to the main thread is still to be sent.
   setImmediate(() => process.exit(exitCode));
 }
@@ -86,6 +89,7 @@ process.on(ABANDON_EVENT, () => {
   isEnding = true;
   post({ type: 'abandoned', stats: countersNow?.() });
   apps.close();
+  corking.close();
 });
 
 let changes: InterestChange[] = [];
@@ -208,6 +212,7 @@ const server = new GatewayServer(apps, {
   table,
   outbox,
   limits,
+  corking,
   messageRate,
   keepalive,
   answers,

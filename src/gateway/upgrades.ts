@@ -2,9 +2,11 @@
 import type { HttpRequest, HttpResponse, us_socket_context_t } from 'uWebSockets.js';
 import { STATUS_CODES } from 'node:http';
 import type { Config } from '../config/environment.js';
+import { isListedHost } from '../config/hosts.js';
 import { type Admission, type Admissions, andThen, type MaybePromise } from './admission.js';
 import { clientAddress } from './client-address.js';
 import type { ConnectionLimits } from './connection-limits.js';
+import type { Corking } from './corking.js';
 import type { LaneTable } from './lane-table.js';
 import { endpointOf, isOriginAllowed, parseRequest, type Refusal, refusal } from './request.js';
 import type { SocketData } from './session.js';
@@ -19,6 +21,7 @@ export interface UpgradesParts {
   readonly admissions: Admissions;
   readonly limits: ConnectionLimits;
   readonly table: LaneTable;
+  readonly corking: Corking;
   readonly onFault: (what: string, cause: unknown) => void;
   readonly onRefused: (status: number) => void;
 }
@@ -37,6 +40,7 @@ export class Upgrades {
   /** Reads what the request says before anything is awaited: uWS takes it back when this returns. */
   upgrade(response: HttpResponse, request: HttpRequest, context: us_socket_context_t): void {
     let isAborted = false;
+    let isAwaited = false;
     response.onAborted(() => {
       isAborted = true;
     });
@@ -63,6 +67,13 @@ export class Upgrades {
       this.#refuse(response, early);
       return;
     }
+    const certificate = certificateOf(response, this.#parts.config.tls);
+    if (certificate === '' && this.#parts.config.tls?.clientAuth === 'required') {
+      this.#refuse(response, refusal(401, 'unauthorized', 'a client certificate is required'));
+      return;
+    }
+    const asked =
+      this.#parts.config.tls?.clientAuth === 'user' && certificate !== '' ? { ...parsed, certificate } : parsed;
     const { subprotocol } = parsed;
     const finish = (admission: Admission | Refusal): void => {
       if ('status' in admission) {
@@ -73,22 +84,29 @@ export class Upgrades {
         this.#release(admission);
         return;
       }
-      if (!this.#parts.admissions.isStillGood(admission, parsed)) {
+      if (!this.#parts.admissions.isStillGood(admission, asked)) {
         this.#release(admission);
         this.#refuse(response, refusal(401, 'unauthorized', 'the credential was revoked'));
         return;
       }
-      // Never inside `cork` once something was awaited: this uWS then reads the new socket's memory as that of an HTTP
-      // response, and closes it where a bit of it happens to be set (uNetworking/uWebSockets#1929).
-      response.upgrade<SocketData>({ session: admission.session, admission }, key, subprotocol, extensions, context);
+      // Never inside the request's own `cork` once something was awaited (corking.ts).
+      const upgrade = () =>
+        response.upgrade<SocketData>({ session: admission.session, admission }, key, subprotocol, extensions, context);
+      if (isAwaited) this.#parts.corking.cork(response, upgrade);
+      else upgrade();
     };
-    const admitted = andThen(this.#parts.admissions.admit(parsed, address), admission => this.#enter(admission));
+    const admitted = andThen(this.#parts.admissions.admit(asked, address), admission => this.#enter(admission));
     // At once where nobody has to be asked: uWS then writes the whole answer in one go.
     if (!(admitted instanceof Promise)) {
       finish(admitted);
       return;
     }
-    admitted.then(finish, (cause: unknown) => {
+    isAwaited = true;
+    const corkable = admitted.then(async admission => {
+      await this.#parts.corking.ready();
+      return admission;
+    });
+    corkable.then(finish, (cause: unknown) => {
       this.#parts.onFault('an upgrade failed', cause);
       if (!isAborted) this.#refuse(response, unavailable('the connection could not be admitted'));
     });
@@ -98,7 +116,11 @@ export class Upgrades {
     const { config, limits } = this.#parts;
     const tooFast = limits.attempt(address, sharedNowMs());
     if (tooFast !== undefined) return tooFast;
-    if (!isOriginAllowed(origin, host, config.allowedOrigins)) {
+    const { allowedHosts, allowedOrigins } = config;
+    if (allowedHosts.length > 0 && !isListedHost(host, allowedHosts)) {
+      return refusal(403, 'forbidden', 'this host is not served here');
+    }
+    if (!isOriginAllowed(origin, host, allowedOrigins, allowedHosts)) {
       return refusal(403, 'forbidden', 'this origin is not allowed');
     }
     if (this.isClosing) return unavailable('this gateway is closing');
@@ -172,6 +194,17 @@ export class Upgrades {
 
 function unavailable(message: string): Refusal {
   return { ...refusal(503, 'unavailable', message), retryAfterSeconds: RETRY_AFTER_SECONDS };
+}
+
+/** What the typings leave out, and only an `SSLApp` has. */
+interface WithCertificate {
+  /** PEM of the certificate that the client showed; '' where it showed none. */
+  getX509Certificate(): string;
+}
+
+function certificateOf(response: HttpResponse, tls: Config['tls']): string {
+  if (tls?.clientCaFile === undefined) return '';
+  return (response as HttpResponse & WithCertificate).getX509Certificate();
 }
 
 function isWebSocket(upgrade: string): boolean {

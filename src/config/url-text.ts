@@ -14,7 +14,6 @@ export function withoutSecrets(urls: string): string {
 }
 
 function withoutParts(rest: string): string {
-  const at = rest.lastIndexOf('@');
-  const host = at < 0 ? rest : `${HIDDEN}@${rest.slice(at + 1)}`;
+  const host = rest.slice(rest.lastIndexOf('@') + 1);
   return host.replace(/[?#][^,]*/g, `?${HIDDEN}`);
 }

@@ -214,7 +214,7 @@ class Documents:
         """Takes one frame; says what it did. Raises ProtocolError for one that lacks what its type must have."""
         try:
             return self._feed(frame)
-        except (KeyError, TypeError, AttributeError, ValueError) as error:
+        except (KeyError, TypeError, AttributeError, ValueError, ArithmeticError) as error:
             raise ProtocolError(f"malformed {frame.get('type')}: {error!r}") from error
 
     def _feed(self, frame: Frame) -> List[Event]:

@@ -1,12 +1,13 @@
 /** J9: what a TLS scan finds, and certificates of clients. */
 import { execFileSync, spawn } from 'node:child_process';
-import { chmodSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, copyFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect, type TLSSocket } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type ClientOptions, WebSocket } from 'ws';
 import { startGateway, type TestGateway, testToken } from '../support/gateway.js';
+import { until } from '../support/until.js';
 
 let directory: string;
 const path = (name: string) => join(directory, name);
@@ -185,6 +186,24 @@ describe('R48 J9: client certificates', () => {
     expect(await upgrade(gateway, '/ws/quotes?symbols=AAPL', shows('mallory'))).toBe(0);
     // A token that comes beside it is the credential.
     expect(await upgrade(gateway, '/ws/quotes?symbols=AAPL&token=nonsense', shows('desk'))).toBe(401);
+  });
+
+  it('J9: of another authority are taken once TLS_CLIENT_CA names it, and a key that others may read is not', async () => {
+    const live = path('live-authority.pem');
+    const key = path('live.key');
+    copyFileSync(path('authority.pem'), live);
+    copyFileSync(path('ec.key'), key);
+    const gateway = await gatewayWith('ec', { TLS_KEY: key, TLS_CLIENT_CA: live, TLS_CLIENT_AUTH: 'required' });
+    const target = `/ws?token=${await testToken()}`;
+    expect(await upgrade(gateway, target, shows('desk'))).toBe(101);
+    chmodSync(key, 0o644);
+    process.kill(gateway.pid, 'SIGHUP');
+    await until(() => gateway.log().includes('every user of this machine may read it'), 10_000);
+    chmodSync(key, 0o600);
+    copyFileSync(path('mallory.pem'), live);
+    process.kill(gateway.pid, 'SIGHUP');
+    await until(async () => (await upgrade(gateway, target, shows('mallory'))) === 101, 10_000);
+    expect(await upgrade(gateway, target, shows('desk'))).toBe(0);
   });
 
   it.each(['TLSv1.2', 'TLSv1.3'] as const)('J9: are still those of a %s session that is resumed', async version => {

@@ -22,6 +22,7 @@ const OPEN_LIMITS = {
   WS_MAX_CONNECTIONS_PER_IP: '100000',
   WS_MAX_CONNECTIONS_PER_USER: '100000',
   WS_CONNECT_RATE_PER_IP: '100000',
+  WS_COST_RATE: '1000000000',
 };
 
 let profileFolder: string | undefined;

@@ -36,7 +36,7 @@ function publishing(app: TemplatedApp): () => void {
     () => undefined,
     () => cell,
   );
-  const entry = table.acquire('quotes', 'AAPL', laneOf(REALTIME, 0, 'json', false), 'institutional', 0);
+  const entry = table.acquire('quotes', 'AAPL', laneOf(REALTIME, 0, 'json', false), { tier: 'institutional' });
   entry.subscribers = 1;
   const outbox = new Outbox(
     (topic, bytes, isBinary, compress) => app.publish(topic, bytes, isBinary, compress),

@@ -21,7 +21,7 @@ import {
   RoomStream,
   StateStream,
 } from './streams.js';
-import { Subscriber } from './subscriber.js';
+import { retryAfterMs, Subscriber } from './subscriber.js';
 import { TopicTable } from './topic-table.js';
 
 const LEVELS_DEFAULT: Depth = 10;
@@ -194,6 +194,8 @@ export class MillraceClient extends Emitter<ClientEvents> {
     }
     const topic = this.#delivery.refusedResync(frame);
     if (topic === undefined) this.#fault(new MillraceError(errorCodeOf(frame.code), String(frame.message)));
+    else if (frame.code === 'rate_limited')
+      this.#subscriber.later(retryAfterMs(frame), () => this.#delivery.resync(topic));
     else this.#subscriber.want(topic);
   }
 

@@ -228,10 +228,14 @@ export class Delivery {
     const now = this.#clock.monotonicMicros();
     if (topic?.state !== 'live' || now - topic.resyncMicros < RESYNC_INTERVAL_MS * 1000) return false;
     topic.resyncMicros = now;
-    const { stream, name: symbol } = topic;
-    this.#requests.tell({ action: 'resync', stream, symbol, id: RESYNC_ID + wire });
-    for (const sink of topic.sinks) sink.resync({ topic: wire, symbol, reason });
+    this.resync(topic);
+    for (const sink of topic.sinks) sink.resync({ topic: wire, symbol: topic.name, reason });
     return true;
+  }
+
+  /** Asks for a snapshot, where the topic is still subscribed. */
+  resync({ state, stream, name: symbol, wire }: Topic): void {
+    if (state === 'live') this.#requests.tell({ action: 'resync', stream, symbol, id: RESYNC_ID + wire });
   }
 
   #heard(wire: string): Topic | undefined {

@@ -33,6 +33,8 @@ export class Subscriber {
   #isOpen = false;
   #isScheduled = false;
   #retryTimer: unknown;
+  /** What is to be sent once more, each behind a delay; forgotten with the connection. */
+  readonly #later = new Set<unknown>();
 
   constructor(
     table: TopicTable,
@@ -57,6 +59,8 @@ export class Subscriber {
     this.#isOpen = false;
     this.#clock.clearTimeout(this.#retryTimer);
     this.#retryTimer = undefined;
+    for (const timer of this.#later) this.#clock.clearTimeout(timer);
+    this.#later.clear();
     for (const topic of this.#table.values()) topic.state = 'idle';
   }
 
@@ -79,8 +83,29 @@ export class Subscriber {
     }
     if (!this.#isOpen) return;
     for (const batch of batches(topics.filter(({ state }) => state === 'live' || state === 'asked'))) {
-      this.#requests.ask(commandOf('unsubscribe', batch), () => true);
+      this.#unsubscribe(batch);
     }
+  }
+
+  /** Runs this after a while, unless the connection is gone by then. */
+  later(delayMs: number, run: () => void): void {
+    const timer = this.#clock.setTimeout(() => {
+      this.#later.delete(timer);
+      run();
+    }, delayMs);
+    this.#later.add(timer);
+  }
+
+  #unsubscribe(batch: readonly Topic[]): void {
+    this.#requests.ask(commandOf('unsubscribe', batch), frame => {
+      if (frame.type !== 'error' || errorCodeOf(frame.code) !== 'rate_limited') return true;
+      this.later(retryAfterMs(frame), () => {
+        // Some of them may have been asked for again.
+        const left = batch.filter(({ wire }) => this.#table.byWire(wire) === undefined);
+        for (const part of batches(left)) this.#unsubscribe(part);
+      });
+      return true;
+    });
   }
 
   /** The gateway took these away: the credential no longer allows them, or it follows too many. */
@@ -126,7 +151,7 @@ export class Subscriber {
       const named = new Set(texts(frame.symbols));
       const refused = named.size === 0 ? open : open.filter(({ name }) => named.has(name));
       open = open.filter(topic => !refused.includes(topic));
-      for (const topic of refused) this.#refused(topic, code, String(frame.message));
+      for (const topic of refused) this.#refused(topic, code, frame);
       return open.length === 0;
     });
   }
@@ -156,18 +181,20 @@ export class Subscriber {
     return open;
   }
 
-  #refused(topic: Topic, code: MillraceErrorCode, message: string): void {
+  #refused(topic: Topic, code: MillraceErrorCode, frame: ServerFrame): void {
     if (!this.#table.has(topic) || topic.state !== 'asked') return;
     // After a restart a gateway may not know a symbol before its next message.
     const isRetried = MOMENTARY.has(code) || (topic.wasLive && code === 'invalid_symbol');
-    const error = new MillraceError(code, message, { names: [topic.name], isRetried });
+    const error = new MillraceError(code, String(frame.message), { names: [topic.name], isRetried });
     if (!isRetried) {
       this.#refuse(topic, error);
       return;
     }
     topic.state = 'refused';
     for (const sink of topic.sinks) sink.refused(topic, error);
-    this.#retryTimer ??= this.#clock.setTimeout(() => this.#retry(), this.#backoff.nextDelayMs());
+    if (this.#retryTimer !== undefined) return;
+    const delayMs = Math.max(this.#backoff.nextDelayMs(), retryAfterMs(frame, 0));
+    this.#retryTimer = this.#clock.setTimeout(() => this.#retry(), delayMs);
   }
 
   #refuse(topic: Topic, error: MillraceError): void {
@@ -181,6 +208,11 @@ export class Subscriber {
     for (const topic of this.#table.values()) if (topic.state === 'refused') topic.state = 'idle';
     this.#flush();
   }
+}
+
+/** When a gateway will take again what it refused, ms. */
+export function retryAfterMs({ retry_after_ms: ms }: ServerFrame, otherwise = RETRY_BASE_MS): number {
+  return typeof ms === 'number' && ms >= 0 ? Math.min(ms, RETRY_MAX_MS) : otherwise;
 }
 
 /** What a reconnect cost an event topic that was not resumed whole. */

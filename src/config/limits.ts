@@ -18,6 +18,8 @@ export interface LimitsConfig {
   /** Messages of one client in a second. */
   readonly messagesPerSecondMax: number;
   readonly messageBytesMax: number;
+  /** Units of work of one connection in a second (protocol/costs.ts). */
+  readonly workUnitsPerSecond: number;
   /** User-space bytes queued for one socket before uWS drops. */
   readonly backpressureBytesMax: number;
 }

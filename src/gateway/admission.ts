@@ -6,6 +6,7 @@ import type { Credentials } from './credentials.js';
 import type { KeepaliveState } from './keepalive.js';
 import type { KnownSymbols } from './known-symbols.js';
 import type { LaneEntry } from './lane-table.js';
+import type { Account } from './limits/work-budgets.js';
 import { newPace } from './pace.js';
 import { PRIVATE_ENDPOINTS, type Refusal, refusal, shorten, type UpgradeRequest } from './request.js';
 import type { Session, Wanted } from './session.js';
@@ -37,6 +38,7 @@ export interface AdmissionsOptions {
   /** What a session that opens now begins with. */
   readonly newKeepalive: (expiresAtMs: number) => KeepaliveState;
   readonly newMessageTokens: () => TokenBucket;
+  readonly newAccount: (address: string) => Account;
 }
 
 export class Admissions {
@@ -109,7 +111,7 @@ export class Admissions {
   }
 
   #newSession(request: UpgradeRequest, credential: Credential, address: string): Session {
-    const { credentials, nextId, newKeepalive, newMessageTokens } = this.#options;
+    const { credentials, nextId, newKeepalive, newMessageTokens, newAccount } = this.#options;
     const fastestClass = defaultClass(credential.tier);
     return {
       id: nextId(),
@@ -124,6 +126,7 @@ export class Admissions {
       fastestClass,
       keepalive: newKeepalive(credential.expiresAtMs),
       messageTokens: newMessageTokens(),
+      account: newAccount(address),
       subscriptions: new Map(),
       left: undefined,
       socket: undefined,

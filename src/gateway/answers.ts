@@ -21,6 +21,11 @@ export class Answers {
     this.#outbox.send(session, id === undefined ? message : { type, id, ...rest });
   }
 
+  /** Nothing was done, as too much was asked for. @param retryAfterMs when it may be */
+  rateLimited(session: Session, id: CommandId | undefined, message: string, retryAfterMs: number): void {
+    this.send(session, id, { type: 'error', code: 'rate_limited', message, retry_after_ms: retryAfterMs });
+  }
+
   fail(session: Session, id: CommandId | undefined, code: ErrorCode, message: string): void {
     this.send(session, id, { type: 'error', code, message });
   }

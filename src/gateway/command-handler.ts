@@ -1,8 +1,11 @@
 /** Client commands of one worker: each is answered, and answered in the order in which it came. */
-import { type Command, parseCommand } from '../protocol/commands.js';
+import { type Command, type CommandId, isCommandId, parseCommand } from '../protocol/commands.js';
+import { commandUnits } from '../protocol/costs.js';
 import { parseExact } from '../protocol/exact-json.js';
+import { isNestedDeeper } from '../protocol/json-depth.js';
 import { MsgpackReader } from '../protocol/msgpack-reader.js';
 import type { Answers } from './answers.js';
+import type { WorkBudgets } from './limits/work-budgets.js';
 import type { Renewals } from './renewals.js';
 import type { RoomMessages } from './room-messages.js';
 import type { Session } from './session.js';
@@ -12,6 +15,10 @@ import type { TopicCommands } from './topic-commands.js';
 export const BACKLOG_MAX = 200;
 /** Their bytes. */
 export const BACKLOG_BYTES_MAX = 2 * 1024 * 1024;
+/** Arrays and objects in each other, in a client's message: what a room message may hold, and a few more. */
+const NESTING_MAX = 16;
+/** Longest command whose id is read although it is refused. */
+const REFUSED_BYTES_MAX = 16 * 1024;
 
 /** Undefined: answered at once. A promise: later commands of the session wait for it. */
 export type Handled = undefined | Promise<void>;
@@ -21,6 +28,9 @@ export interface CommandHandlerOptions {
   readonly rooms: RoomMessages;
   readonly renewals: Renewals;
   readonly answers: Answers;
+  readonly budgets: WorkBudgets;
+  /** Names in one list of a command. */
+  readonly namesMax: number;
   readonly onFault: (what: string, cause: unknown) => void;
 }
 
@@ -47,6 +57,14 @@ export class CommandHandler {
     }
     const handled = this.#serve(session, bytes, isBinary);
     if (handled !== undefined) void this.#serveInOrder(session, handled);
+  }
+
+  /** The id of a command that is not executed, so that its sender knows which it was; undefined for a long one. */
+  idOf(session: Session, bytes: ArrayBuffer, isBinary: boolean): CommandId | undefined {
+    if (bytes.byteLength > REFUSED_BYTES_MAX) return undefined;
+    const value = this.#decode(session, bytes, isBinary);
+    if (typeof value !== 'object' || value === null || !('id' in value)) return undefined;
+    return isCommandId(value.id) ? value.id : undefined;
   }
 
   async #serveInOrder(session: Session, first: Promise<void>): Promise<void> {
@@ -82,21 +100,35 @@ export class CommandHandler {
       answers.fail(session, undefined, 'invalid_json', `the message is not ${expected}`);
       return undefined;
     }
-    const parsed = parseCommand(value);
-    if (parsed.ok) return this.#execute(session, parsed.command);
+    const parsed = parseCommand(value, this.#options.namesMax);
+    if (parsed.ok) return this.#affordable(session, parsed.command, bytes.byteLength);
     answers.fail(session, parsed.id, parsed.code, parsed.message);
     return undefined;
   }
 
   #decode(session: Session, bytes: ArrayBuffer, isBinary: boolean): unknown {
     try {
-      if (!isBinary) return parseExact(this.#textDecoder.decode(bytes));
+      if (!isBinary) {
+        const text = this.#textDecoder.decode(bytes);
+        return isNestedDeeper(text, NESTING_MAX) ? undefined : parseExact(text);
+      }
       const view = new Uint8Array(bytes);
       return session.format === 'msgpack' ? this.#msgpack.read(view, 0, view.length) : undefined;
     } catch {
       // Not decodable is an answer to the client, not a fault.
       return undefined;
     }
+  }
+
+  #affordable(session: Session, command: Command, bytes: number): Handled {
+    const { budgets, answers } = this.#options;
+    const waitMs = budgets.waitMs(session);
+    if (waitMs > 0) {
+      answers.rateLimited(session, command.id, 'the budget is used up', waitMs);
+      return undefined;
+    }
+    budgets.charge(session, commandUnits(command, bytes));
+    return this.#execute(session, command);
   }
 
   #execute(session: Session, command: Command): Handled {

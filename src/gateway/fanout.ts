@@ -212,23 +212,29 @@ export class Fanout {
     this.#outbox.publish(entry, ring.copy, ring.payloadStart, ring.payloadEnd, counted);
   }
 
-  /** What one client missed, and the mark that it was all. */
+  /** What clients missed, and the mark that it was all. */
   #replay(ring: RingReader, tier: Tier): void {
     const { resumptions } = this.#subscriptions;
-    const subscription = resumptions.asked(ring.tag);
-    if (subscription === undefined || subscription.entry.tier !== tier) return;
+    const replay = resumptions.asked(ring.tag);
+    if (replay === undefined) {
+      if (ring.kind !== FrameKind.replay) this.#table.requests.settled(ring.tag);
+      return;
+    }
+    if (replay.entry.tier !== tier) return;
     if (ring.kind === FrameKind.replay) {
-      resumptions.frame(ring.tag, ring.copy.slice(ring.payloadStart, ring.payloadEnd), ring.seq);
+      resumptions.frame(replay, ring.copy.subarray(ring.payloadStart, ring.payloadEnd), ring.seq);
       return;
     }
     const epochBytes = ring.copy.subarray(ring.epochStart, ring.payloadStart);
     const end = { epoch: textDecoder.decode(epochBytes), seq: ring.seq };
-    resumptions.ended(subscription, ring.kind === FrameKind.recovered, end, epochTagOf(epochBytes));
+    resumptions.ended(replay, ring.kind === FrameKind.recovered, end, epochTagOf(epochBytes));
   }
 
   #answer(ring: RingReader, ringIndex: number, tier: Tier): void {
     const entry = this.#table.asked(ring.tag);
-    if (entry === undefined || entry.tier !== tier) return;
+    // Nobody waits for it any more.
+    if (entry === undefined) this.#table.requests.settled(ring.tag);
+    if (entry?.tier !== tier) return;
     const isReady = ring.kind === FrameKind.ready;
     const epochBytes = ring.copy.subarray(ring.epochStart, ring.payloadStart);
     const epoch = textDecoder.decode(epochBytes);
@@ -262,6 +268,8 @@ export class Fanout {
 
   /** Frames of this ring were missed: every lane that it feeds asks for a new beginning. */
   #repair(ringIndex: number, tier: Tier): void {
+    this.#table.requests.answersLost(ringIndex);
+    this.#subscriptions.resumptions.lost(ringIndex, tier);
     for (const entry of this.#table.entries()) {
       const isFed = entry.ring === ringIndex || entry.source < 0 || entry.isAllTrades;
       if (entry.tier === tier && isFed) this.#subscriptions.broken(entry);

@@ -34,14 +34,13 @@ export function takeLeft(session: Session, topic: string): HeldPlace | undefined
 
 /** The lane is behind what the session holds: it is asked to get there, and waited for. */
 export function awaitNewer(table: LaneTable, subscription: Subscription): void {
-  const { entry, heldAt } = subscription;
-  const isAsked = entry.request !== 0;
-  if (!isAsked && subscription.hasAskedHeld) {
+  const { entry, heldAt, session } = subscription;
+  if (entry.request === 0 && subscription.hasAskedHeld) {
     entry.behind.add(subscription);
     return;
   }
   entry.waiting.add(subscription);
-  if (!isAsked) subscription.hasAskedHeld = table.ask(entry, heldAt);
+  if (table.ask(entry, session, heldAt)) subscription.hasAskedHeld = true;
 }
 
 /** Those whose lane has got to where they were. */

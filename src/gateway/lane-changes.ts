@@ -87,7 +87,7 @@ export class LaneChanges {
     const { stream, symbol, lane } = wanted;
     const subscription = session.subscriptions.get(topicOf(stream, symbol));
     if (subscription === undefined) return undefined;
-    const entry = table.acquire(stream, symbol, lane, session.tier);
+    const entry = table.acquire(stream, symbol, lane, session);
     if (entry !== subscription.entry) return { subscription, wanted, entry };
     table.release(entry);
     return undefined;

@@ -1,4 +1,5 @@
 /** The loop of a gateway thread: waits for the doorbell, then publishes what is in the rings, turn by turn. */
+import type { Deliveries } from './deliveries.js';
 import type { Fanout } from './fanout.js';
 import type { LaneChanges } from './lane-changes.js';
 import type { LaneTable } from './lane-table.js';
@@ -8,6 +9,7 @@ export interface PumpParts {
   readonly fanout: Fanout;
   readonly slow: SlowConsumers;
   readonly laneChanges: LaneChanges;
+  readonly deliveries: Deliveries;
   readonly table: LaneTable;
   /** One cell a worker, counted up at every wake-up. */
   readonly doorbell: Int32Array;
@@ -22,12 +24,14 @@ const nextLoopTurn = () => new Promise<void>(resolve => setImmediate(resolve));
 
 /** Resolves when the thread is to end. */
 export async function pump(parts: PumpParts): Promise<void> {
-  const { fanout, doorbell, behind, worker, isEnding } = parts;
+  const { fanout, deliveries, doorbell, behind, worker, isEnding } = parts;
   while (!isEnding()) {
     const seen = Atomics.load(doorbell, worker);
     await turn(parts);
+    // Behind what is live, and not more than a turn's share.
+    deliveries.turn();
     Atomics.store(behind, worker, fanout.isBehind ? 1 : 0);
-    if (fanout.hasMore) {
+    if (fanout.hasMore || deliveries.hasMore) {
       await nextLoopTurn();
       continue;
     }

@@ -1,13 +1,16 @@
 /** What a client that comes back to event topics missed of each, and the command that it asked with. */
+import type { Delivery } from './deliveries.js';
 import type { Place } from './event-seqs.js';
 import type { LaneEntry } from './lane-table.js';
+import type { ReplayLog } from './replay-log.js';
 import type { Session, Subscription } from './session.js';
+import type { SharedReplay } from './shared-replays.js';
 
-/** One message to be sent again, or queued behind those. */
+/** A live message that came behind the mark. */
 export interface Frame {
   readonly bytes: Uint8Array;
   readonly seq: number;
-  /** Stands for the epoch; 0 for that of the mark. */
+  /** Stands for the epoch. */
   readonly tag: number;
 }
 
@@ -20,15 +23,23 @@ export interface TopicPosition {
 /** What a client missed of one topic. */
 export interface Recovery {
   readonly resumption: Resumption;
-  /** Of the request under way; 0: it was answered. */
-  request: number;
+  /** Under way; undefined: it has come to its mark. */
+  replay: SharedReplay | undefined;
   attempts: number;
+  /** It takes part in nobody else's replay: what the client lacks begins within a frame of that. */
+  isAlone: boolean;
   isRecovered: boolean;
-  /** What is to be sent, in order: so many that were missed, then what came behind the mark. */
-  frames: Frame[];
-  missed: number;
-  /** Of those that came behind the mark. */
+  /** What it missed and is still to be sent: from `next` up to `logEnd` of the log; undefined: none of it. */
+  log: ReplayLog | undefined;
+  next: number;
+  logEnd: number;
+  /** What came behind the mark, to be sent after that. */
+  queued: Frame[];
   queuedBytes: number;
+  /** What its session is charged for the log. */
+  logBytes: number;
+  /** Sends more of it; undefined while nothing has to wait. */
+  delivery: Delivery | undefined;
   /** Where the topic stood at the mark. */
   end: TopicPosition;
   endTag: number;
@@ -38,10 +49,6 @@ export interface Recovery {
   isCut: boolean;
   /** The trades of all symbols deliver for the topic: nothing is queued for it. */
   isCovered: boolean;
-  /** Something came of the request since the last sweep. */
-  hasMoved: boolean;
-  /** When a sweep last saw that (monotonic ms). */
-  movedAtMs: number;
   /** Its mark never came: it continues where its lane stands. */
   isOverdue: boolean;
 }
@@ -68,19 +75,22 @@ export function standing({ source, seqs, isBroken }: LaneEntry): TopicPosition |
 export function newRecovery(resumption: Resumption): Recovery {
   return {
     resumption,
-    request: 0,
+    replay: undefined,
     attempts: 0,
+    isAlone: false,
     isRecovered: false,
-    frames: [],
-    missed: 0,
+    log: undefined,
+    next: 0,
+    logEnd: 0,
+    queued: [],
     queuedBytes: 0,
+    logBytes: 0,
+    delivery: undefined,
     end: { epoch: '', seq: 0 },
     endTag: 0,
     sent: { tag: 0, seq: 0 },
     isCut: false,
     isCovered: false,
-    hasMoved: true,
-    movedAtMs: 0,
     isOverdue: false,
   };
 }

@@ -3,27 +3,28 @@
  * marks the place there behind which everything is live; so what is collected up to the mark, and what is queued behind
  * it, is the whole. It is sent when all topics of the command have come to their mark: all or nothing.
  */
+import type { Tier } from '../protocol/lanes.js';
+import type { Deliveries } from './deliveries.js';
 import type { LaneEntry, LaneTable } from './lane-table.js';
 import type { Outbox } from './outbox.js';
-import { type Frame, newRecovery, type Recovery, type Resumption, standing, type TopicPosition } from './recovery.js';
+import { newRecovery, type Recovery, type Resumption, standing, type TopicPosition } from './recovery.js';
+import { ReplayLog } from './replay-log.js';
+import { Resending } from './resending.js';
 import type { Session, Subscription } from './session.js';
+import { type SharedReplay, SharedReplays } from './shared-replays.js';
 
 export type { Recovery, Resumption, TopicPosition } from './recovery.js';
 
-/** Live messages queued for one topic behind what was missed; beyond it the rest is lost, and announced. */
-export const QUEUE_BYTES_MAX = 1024 * 1024;
-/** What all clients of a worker missed and have not been sent; beyond it, who comes back begins anew. */
-export const HELD_BYTES_MAX = 256 * 1024 * 1024;
 /** How often what was missed is asked for when the ring was overrun meanwhile; then only the mark is. */
 export const ATTEMPTS_MAX = 3;
 /** How long a recovery may be without progress; then it ends with nothing recovered, and the topic continues live. */
 export const RECOVERY_SILENT_MS_MAX = 10_000;
-/** A place in no epoch: what came behind it cannot be had, which is marked all the same. */
-const NOWHERE: TopicPosition = { epoch: '\0', seq: 0 };
 
 export interface ResumptionsOptions {
   readonly table: LaneTable;
   readonly outbox: Outbox;
+  readonly deliveries: Deliveries;
+  readonly replayKeptBytesMin?: number | undefined;
   /** More than this waiting for a socket, and the rest of what it missed waits too. */
   readonly bufferedBytesMax: number;
   /** Another subscription of the session delivers the topic's messages already. */
@@ -36,13 +37,30 @@ export interface ResumptionsOptions {
 
 export class Resumptions {
   readonly #options: ResumptionsOptions;
-  readonly #byRequest = new Map<number, Subscription>();
-  /** Sessions whose sockets are to take more of what they missed. */
-  readonly #sending = new Map<Session, Set<Subscription>>();
-  #heldBytes = 0;
+  readonly #replays: SharedReplays;
+  readonly #resending: Resending;
 
   constructor(options: ResumptionsOptions) {
+    const { outbox, deliveries, bufferedBytesMax } = options;
     this.#options = options;
+    this.#replays = new SharedReplays(options.table.requests, options.replayKeptBytesMin);
+    this.#resending = new Resending({
+      replays: this.#replays,
+      outbox,
+      deliveries,
+      bufferedBytesMax,
+      onSent: (subscription, recovery) => this.#sent(subscription, recovery),
+    });
+  }
+
+  /** Replays asked for, and topics that took part in what others had asked for. */
+  get counters(): Readonly<SharedReplays['counters']> {
+    return this.#replays.counters;
+  }
+
+  /** What waits to be sent, and what others may still read. */
+  get heldBytes(): number {
+    return this.#resending.heldBytes;
   }
 
   /** Begins for subscriptions that are new and wait for nothing else. */
@@ -67,66 +85,72 @@ export class Resumptions {
     }
   }
 
-  /** A replayed frame of the ring. */
-  frame(request: number, bytes: Uint8Array, seq: number): void {
-    const recovery = this.#byRequest.get(request)?.recovery;
-    if (recovery === undefined) return;
-    recovery.hasMoved = true;
-    if (recovery.resumption.isFailed) return;
-    if (!this.#hold(recovery, { bytes, seq, tag: 0 })) recovery.resumption.isFailed = true;
+  /** The replay that a frame of the ring is of. */
+  asked(request: number): SharedReplay | undefined {
+    return this.#replays.find(request);
   }
 
-  /** The subscription that a replay frame is for. */
-  asked(request: number): Subscription | undefined {
-    return this.#byRequest.get(request);
+  /** A replayed frame of the ring; it is copied. */
+  frame(replay: SharedReplay, bytes: Uint8Array, seq: number): void {
+    replay.hasMoved = true;
+    if (replay.isCut) return;
+    if (this.#resending.hasRoomFor(ReplayLog.cost(bytes.length))) this.#replays.append(replay, bytes, seq);
+    else replay.isCut = true;
   }
 
   /** The mark: what comes behind it in the ring is live. */
-  ended(subscription: Subscription, isRecovered: boolean, end: TopicPosition, endTag: number): void {
-    const { recovery } = subscription;
-    if (recovery === undefined) return;
-    this.#answered(subscription, recovery);
-    recovery.isRecovered = isRecovered;
-    recovery.end = end;
-    recovery.endTag = endTag;
-    recovery.sent = { tag: endTag, seq: isRecovered ? recovery.resumption.since.seq : end.seq };
-    if (!isRecovered) this.#discard(recovery);
-    recovery.missed = recovery.frames.length;
-    recovery.isCut = false;
-    if (this.#options.isCovered(subscription)) this.#cover(subscription, recovery);
-    else if (subscription.state === 'paused') this.#fail(subscription, recovery);
-    else {
-      subscription.state = 'held';
-      subscription.entry.held.add(subscription);
+  ended(replay: SharedReplay, isRecovered: boolean, end: TopicPosition, endTag: number): void {
+    const { log } = replay;
+    const readers = [...replay.readers];
+    const isWhole = isRecovered && !replay.isCut && log !== undefined;
+    // Not freed before its readers have begun.
+    if (log !== undefined) this.#replays.read(log);
+    this.#replays.end(replay, isWhole ? end.seq : undefined);
+    for (const subscription of readers) {
+      const { recovery } = subscription;
+      if (recovery?.replay !== replay) continue;
+      const { since, isFailed } = recovery.resumption;
+      const index = isWhole ? log.indexBehind(since.seq) : undefined;
+      // What cannot be had from further back may be from where this client stood; or that is within a frame.
+      const mayBeElsewhere = log !== undefined && !replay.isCut && (isWhole || replay.since.seq !== since.seq);
+      if (index === undefined && mayBeElsewhere && !isFailed) {
+        recovery.isAlone = true;
+        this.#answered(subscription, recovery);
+        this.#ask(subscription, recovery);
+        continue;
+      }
+      this.#end(subscription, recovery, end, endTag, index);
     }
-    recovery.resumption.missing--;
-    this.#settle(recovery.resumption);
+    if (log !== undefined) this.#replays.release(log);
   }
 
   /** The hub does not serve the request. */
   refused(request: number): void {
-    const subscription = this.#byRequest.get(request);
-    if (subscription !== undefined) this.#giveUp(subscription);
+    const replay = this.#replays.find(request);
+    if (replay !== undefined) this.#giveUp(replay);
   }
 
   /** Ends what is without progress for too long. To be called now and then. @param nowMs of a monotonic clock */
   sweep(nowMs: number): void {
-    for (const subscription of this.#byRequest.values()) {
-      const { recovery } = subscription;
-      if (recovery === undefined) continue;
-      if (recovery.hasMoved) {
-        recovery.hasMoved = false;
-        recovery.movedAtMs = nowMs;
-      } else if (nowMs - recovery.movedAtMs >= RECOVERY_SILENT_MS_MAX) this.#giveUp(subscription);
+    for (const replay of this.#replays.all()) {
+      if (replay.hasMoved || this.#replays.isWaiting(replay)) {
+        replay.hasMoved = false;
+        replay.movedAtMs = nowMs;
+      } else if (nowMs - replay.movedAtMs >= RECOVERY_SILENT_MS_MAX) this.#giveUp(replay);
     }
+    this.#replays.sweep(nowMs);
   }
 
   /** A live message passed by: it is sent behind what was missed. */
   queue(subscription: Subscription, bytes: Uint8Array, seq: number, tag: number): void {
     const { recovery } = subscription;
     if (recovery === undefined || recovery.isCut) return;
-    const isFull = recovery.queuedBytes + bytes.length > QUEUE_BYTES_MAX;
-    if (isFull || !this.#hold(recovery, { bytes, seq, tag })) recovery.isCut = true;
+    if (!this.#resending.queue(subscription, recovery, bytes, seq, tag)) recovery.isCut = true;
+  }
+
+  /** Frames of a ring were missed, as far as they are for the lanes of a tier. To be called before their `broken`. */
+  lost(ring: number, tier: Tier): void {
+    this.#replays.lost(ring, tier);
   }
 
   /**
@@ -134,11 +158,13 @@ export class Resumptions {
    * called when the lane has been asked for again: the mark must stand behind its answer, where messages are queued.
    */
   broken(entry: LaneEntry): void {
-    for (const subscription of [...entry.recovering]) {
+    const recovering = [...entry.recovering];
+    for (const { recovery } of recovering)
+      if (recovery?.replay !== undefined) this.#replays.end(recovery.replay, undefined);
+    for (const subscription of recovering) {
       const { recovery } = subscription;
       if (recovery === undefined) continue;
       this.#answered(subscription, recovery);
-      this.#discard(recovery);
       this.#ask(subscription, recovery);
     }
     for (const { recovery } of entry.held) if (recovery !== undefined) recovery.isCut = true;
@@ -161,7 +187,7 @@ export class Resumptions {
     if (resumption.isDone) return;
     resumption.subscriptions.delete(subscription);
     resumption.isFailed = true;
-    if (recovery.request !== 0) resumption.missing--;
+    if (recovery.replay !== undefined) resumption.missing--;
     this.#answered(subscription, recovery);
     if (session.socket !== undefined) this.#settle(resumption);
   }
@@ -174,50 +200,83 @@ export class Resumptions {
     const { recovery } = subscription;
     if (recovery === undefined) return false;
     const { isDone } = recovery.resumption;
-    if (isDone) this.#abandon(subscription, recovery);
-    else this.#cover(subscription, recovery);
+    if (isDone) {
+      this.#resending.hurry(subscription, recovery);
+      this.#abandon(subscription, recovery);
+    } else this.#cover(subscription, recovery);
     return isDone;
   }
 
   /** The socket can take more. */
   drained(session: Session): void {
-    // One that is sent leaves the set, which its iterator allows.
-    for (const subscription of this.#sending.get(session) ?? []) {
-      if (!this.#send(subscription)) return;
-    }
+    this.#resending.drained(session);
   }
 
-  /** The mark will not come: nothing is recovered, and the topic continues where its lane stands. */
-  #giveUp(subscription: Subscription): void {
-    const { recovery, entry } = subscription;
-    if (recovery === undefined) return;
-    recovery.isOverdue = true;
+  /** The mark will not come: nothing is recovered, and the topics continue where their lane stands. */
+  #giveUp(replay: SharedReplay): void {
+    const { entry } = replay;
+    const readers = [...replay.readers];
+    this.#replays.end(replay, undefined);
     const end = standing(entry);
     const tag = end === undefined ? 0 : (entry.seqs.find(entry.source)?.tag ?? 0);
-    this.ended(subscription, false, end ?? { epoch: '', seq: 0 }, tag);
+    for (const subscription of readers) {
+      const { recovery } = subscription;
+      if (recovery?.replay !== replay) continue;
+      recovery.isOverdue = true;
+      this.#end(subscription, recovery, end ?? { epoch: '', seq: 0 }, tag, undefined);
+    }
   }
 
   #ask(subscription: Subscription, recovery: Recovery): void {
     const { isFailed, since } = recovery.resumption;
     const isHopeless = isFailed || ++recovery.attempts > ATTEMPTS_MAX || this.#options.isCovered(subscription);
-    // What is only asked for the mark again and again makes no progress.
-    if (!isHopeless) recovery.hasMoved = true;
-    recovery.request = this.#options.table.replay(subscription.entry, isHopeless ? NOWHERE : since);
-    this.#byRequest.set(recovery.request, subscription);
+    if (isHopeless) recovery.replay = this.#replays.mark(subscription);
+    else if (recovery.isAlone) recovery.replay = this.#replays.joinNone(subscription, since);
+    else recovery.replay = this.#replays.join(subscription, since);
     subscription.entry.recovering.add(subscription);
+  }
+
+  /** The topic has come to its mark. @param index of the first message that was missed; undefined: none can be had */
+  #end(
+    subscription: Subscription,
+    recovery: Recovery,
+    end: TopicPosition,
+    endTag: number,
+    index: number | undefined,
+  ): void {
+    const { resumption, replay } = recovery;
+    const log = replay?.log;
+    this.#answered(subscription, recovery);
+    const isRecovered = index !== undefined && log !== undefined;
+    if (isRecovered && !resumption.isFailed && !this.#resending.attach(subscription, recovery, log, index)) {
+      resumption.isFailed = true;
+    }
+    recovery.isRecovered = isRecovered;
+    recovery.end = end;
+    recovery.endTag = endTag;
+    recovery.sent = { tag: endTag, seq: isRecovered ? resumption.since.seq : end.seq };
+    recovery.isCut = false;
+    if (this.#options.isCovered(subscription)) this.#cover(subscription, recovery);
+    else if (subscription.state === 'paused') this.#fail(subscription, recovery);
+    else {
+      subscription.state = 'held';
+      subscription.entry.held.add(subscription);
+    }
+    resumption.missing--;
+    this.#settle(resumption);
   }
 
   /** No answer is awaited. */
   #answered(subscription: Subscription, recovery: Recovery): void {
-    this.#byRequest.delete(recovery.request);
+    const { replay } = recovery;
     subscription.entry.recovering.delete(subscription);
-    recovery.request = 0;
+    recovery.replay = undefined;
+    if (replay !== undefined) this.#replays.leave(replay, subscription);
   }
 
   /** Ends the recovery where it is. What was surely sent is remembered. */
   #abandon(subscription: Subscription, recovery: Recovery): void {
-    this.#discard(recovery);
-    this.#leave(subscription);
+    this.#leave(subscription, recovery);
     if (!recovery.resumption.isDone || recovery.isCovered) return;
     subscription.sentSeqs = new Map([[subscription.entry.source, recovery.sent]]);
   }
@@ -225,7 +284,7 @@ export class Resumptions {
   /** Nothing is recovered, and what comes behind the mark is not queued. */
   #fail(subscription: Subscription, recovery: Recovery): void {
     recovery.resumption.isFailed = true;
-    this.#discard(recovery);
+    this.#resending.dropAll(subscription, recovery);
     recovery.isCut = true;
     subscription.entry.held.delete(subscription);
   }
@@ -233,7 +292,7 @@ export class Resumptions {
   #cover(subscription: Subscription, recovery: Recovery): void {
     recovery.resumption.isFailed = true;
     recovery.isCovered = true;
-    this.#discard(recovery);
+    this.#resending.dropAll(subscription, recovery);
     subscription.entry.held.delete(subscription);
   }
 
@@ -243,74 +302,37 @@ export class Resumptions {
     const subscriptions = [...resumption.subscriptions];
     const isRecovered = !resumption.isFailed && subscriptions.every(({ recovery }) => recovery?.isRecovered === true);
     const positions = new Map<string, TopicPosition>();
-    for (const { recovery, topic, entry } of subscriptions) {
+    for (const subscription of subscriptions) {
+      const { recovery, topic, entry } = subscription;
       if (recovery === undefined) continue;
       // Of one that is covered, messages have come behind the mark already.
       const end = recovery.isCovered ? standing(entry) : recovery.end;
       if (end !== undefined && end.epoch !== '') positions.set(topic, end);
       if (isRecovered) continue;
       // Of what is to be sent, only that stays which came behind the mark.
-      this.#discard(recovery, recovery.missed);
+      this.#resending.dropMissed(subscription, recovery);
       recovery.sent = { tag: recovery.endTag, seq: recovery.end.seq };
     }
     resumption.answer(isRecovered, positions);
     for (const subscription of subscriptions) {
+      const { recovery } = subscription;
       if (subscription.state === 'paused') this.pause(subscription);
-      else this.#send(subscription);
+      else if (recovery !== undefined) this.#resending.begin(subscription, recovery);
     }
   }
 
-  /** Sends as much as the socket takes; true when that was all. */
-  #send(subscription: Subscription): boolean {
-    const { session, recovery, entry } = subscription;
-    if (recovery === undefined || session.socket === undefined) return true;
-    const { outbox, bufferedBytesMax } = this.#options;
-    let next = 0;
-    for (; next < recovery.frames.length; next++) {
-      const frame = recovery.frames[next] as Frame;
-      if (session.isStalled || session.socket.getBufferedAmount() > bufferedBytesMax) break;
-      // A drop suspends the session, and with it this subscription: the rest is announced as lost.
-      if (!outbox.sendEncoded(session, entry, frame.bytes)) break;
-      recovery.sent = { tag: frame.tag === 0 ? recovery.endTag : frame.tag, seq: frame.seq };
-    }
-    this.#discard(recovery, next);
-    if (recovery.frames.length > 0) {
-      const sending = this.#sending.get(session) ?? new Set();
-      this.#sending.set(session, sending.add(subscription));
-      outbox.buffered.add(session);
-      return false;
-    }
-    this.#leave(subscription);
-    if (recovery.isCut) subscription.sentSeqs = new Map([[entry.source, recovery.sent]]);
+  /** All is sent, or the rest of it is lost. */
+  #sent(subscription: Subscription, recovery: Recovery): void {
+    this.#leave(subscription, recovery);
+    if (recovery.isCut) subscription.sentSeqs = new Map([[subscription.entry.source, recovery.sent]]);
     if (recovery.isOverdue) this.#options.goOn(subscription);
     else this.#options.goLive(subscription);
-    return true;
   }
 
   /** The recovery is over. */
-  #leave(subscription: Subscription): void {
-    const { session, entry } = subscription;
+  #leave(subscription: Subscription, recovery: Recovery): void {
+    this.#resending.end(subscription, recovery);
     subscription.recovery = undefined;
-    entry.held.delete(subscription);
-    const sending = this.#sending.get(session);
-    sending?.delete(subscription);
-    if (sending?.size === 0) this.#sending.delete(session);
-  }
-
-  /** False when there is no room for the frame. */
-  #hold(recovery: Recovery, frame: Frame): boolean {
-    if (this.#heldBytes + frame.bytes.length > HELD_BYTES_MAX) return false;
-    recovery.frames.push(frame);
-    this.#heldBytes += frame.bytes.length;
-    if (frame.tag !== 0) recovery.queuedBytes += frame.bytes.length;
-    return true;
-  }
-
-  /** Forgets the oldest frames, which are sent, or never will be. */
-  #discard(recovery: Recovery, count = recovery.frames.length): void {
-    for (const { bytes, tag } of recovery.frames.splice(0, count)) {
-      this.#heldBytes -= bytes.length;
-      if (tag !== 0) recovery.queuedBytes -= bytes.length;
-    }
+    subscription.entry.held.delete(subscription);
   }
 }

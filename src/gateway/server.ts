@@ -2,6 +2,7 @@
 import type { Config } from '../config/environment.js';
 import type { TimesConfig } from '../config/limits.js';
 import { CloseCode } from '../protocol/codes.js';
+import { readUnits } from '../protocol/costs.js';
 import type { Load } from '../protocol/load.js';
 import type { FeedState } from '../protocol/thread-messages.js';
 import type { Admissions } from './admission.js';
@@ -14,6 +15,8 @@ import { Departures } from './departures.js';
 import type { Fanout } from './fanout.js';
 import type { Keepalive } from './keepalive.js';
 import type { LaneTable } from './lane-table.js';
+import { LARGE_REFUSED, mayBeTaken } from './limits/large-messages.js';
+import type { WorkBudgets } from './limits/work-budgets.js';
 import type { Outbox } from './outbox.js';
 import type { Session, Socket, SocketData } from './session.js';
 import type { SlowConsumers } from './slow-consumers.js';
@@ -49,6 +52,8 @@ const UWS_IDLE_SECONDS = { min: 8, max: 960, beyondOurs: 30 };
 const TOLD_AT_ONCE_MAX = 1_000;
 /** How often clients are sent away while the gateway drains. */
 const DEPARTURE_INTERVAL_MS = 20;
+/** When a client that sends too fast may send again: its tokens come back within a second. */
+const RATE_RETRY_MS = 1_000;
 /** How long a socket that was accepted before the port was left gets to say what it wants. */
 const UNDECIDED_MAX_MS = 2_000;
 
@@ -78,6 +83,7 @@ export interface ServerParts {
   readonly limits: ConnectionLimits;
   readonly corking: Corking;
   readonly messageRate: MessageRate;
+  readonly budgets: WorkBudgets;
   readonly keepalive: Keepalive<Session>;
   readonly answers: Answers;
   /** Open sessions; filled here. */
@@ -265,7 +271,7 @@ export class GatewayServer {
 
   #message(socket: Socket, bytes: ArrayBuffer, isBinary: boolean): void {
     const { session } = socket.getUserData();
-    const { messageRate, keepalive, answers, commands, config } = this.#parts;
+    const { messageRate, budgets, keepalive, answers, commands, config } = this.#parts;
     this.counters.received++;
     this.counters.receivedBytes += bytes.byteLength;
     const nowMs = performance.now();
@@ -274,14 +280,25 @@ export class GatewayServer {
       this.end(session, CloseCode.payloadTooLarge, 'payload too large');
       return;
     }
-    const verdict = messageRate.take(session.messageTokens, nowMs);
+    const isInRate = messageRate.take(session.messageTokens, nowMs);
+    const waitMs = budgets.waitMs(session);
+    // Reading it costs something, whatever becomes of it.
+    budgets.charge(session, readUnits(bytes.byteLength));
+    const verdict = isInRate === 'accepted' && waitMs > 0 ? messageRate.refuse(session.messageTokens) : isInRate;
     if (verdict === 'accepted') {
-      commands.receive(session, bytes, isBinary);
+      if (mayBeTaken(session, bytes)) commands.receive(session, bytes, isBinary);
+      else answers.fail(session, undefined, 'payload_too_large', LARGE_REFUSED);
       return;
     }
     this.counters.messagesRefused++;
-    if (verdict === 'abusive') this.end(session, CloseCode.rateLimited, 'rate limited');
-    else answers.fail(session, undefined, 'rate_limited', `at most ${config.limits.messagesPerSecondMax} a second`);
+    if (verdict === 'abusive') {
+      this.end(session, CloseCode.rateLimited, 'rate limited');
+      return;
+    }
+    const { messagesPerSecondMax } = config.limits;
+    const id = commands.idOf(session, bytes, isBinary);
+    if (isInRate === 'accepted') answers.rateLimited(session, id, 'the budget is used up', waitMs);
+    else answers.rateLimited(session, id, `at most ${messagesPerSecondMax} a second`, RATE_RETRY_MS);
   }
 
   /** A part of them in each turn of the loop. */

@@ -7,6 +7,7 @@ import type { Admission } from './admission.js';
 import type { Place } from './event-seqs.js';
 import type { KeepaliveState } from './keepalive.js';
 import type { HeldPlace, LaneEntry } from './lane-table.js';
+import type { Account } from './limits/work-budgets.js';
 import type { Pace } from './pace.js';
 import type { Recovery } from './resumptions.js';
 import type { Circuit } from './slow-consumers.js';
@@ -71,6 +72,8 @@ export interface Session {
   readonly isStamped: boolean;
   readonly keepalive: KeepaliveState;
   readonly messageTokens: TokenBucket;
+  /** What it owes for work that it has made. */
+  readonly account: Account;
   readonly subscriptions: Map<string, Subscription>;
   /** State topics that it left, and up to where it was sent them; the oldest are forgotten first. */
   left: Map<string, HeldPlace> | undefined;

@@ -1,4 +1,5 @@
 /** The snapshot of several quotes, until all its parts have come: one frame, unless too much changes meanwhile. */
+import type { Delivery } from './deliveries.js';
 import type { LaneEntry, Part } from './lane-table.js';
 import type { Session, Subscription } from './session.js';
 
@@ -13,6 +14,9 @@ export class SnapshotAssembly {
   missing: number;
   /** Sent behind the snapshot: warnings about symbols that were left out. */
   after: object | undefined;
+  /** Sends it in its session's turn; undefined for one that is sent at once. */
+  delivery: Delivery | undefined;
+  isSent = false;
   /** True once some of the quotes have been sent. */
   isContinued = false;
   #queue: { readonly entry: LaneEntry; readonly bytes: Uint8Array }[] = [];
@@ -70,11 +74,17 @@ export class SnapshotAssembly {
   /** The others no longer wait for this one, and nothing of it is sent behind theirs. True when none is waited for now. */
   leave(subscription: Subscription): boolean {
     subscription.assembly = undefined;
-    if (!this.parts.delete(subscription)) this.missing--;
+    if (this.parts.has(subscription)) this.forget(subscription);
+    else this.missing--;
+    return this.missing === 0;
+  }
+
+  /** Nothing is sent of a topic whose part has come. */
+  forget(subscription: Subscription): void {
+    this.parts.delete(subscription);
     // The queue itself stays as it is: a thousand topics may leave at once.
     this.#queueBytes -= this.#bytesOf.get(subscription.entry) ?? 0;
     this.#bytesOf.delete(subscription.entry);
-    return this.missing === 0;
   }
 
   #clear(): void {

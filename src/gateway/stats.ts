@@ -16,7 +16,7 @@ export function snapshotStats(
   sent: ReadonlyMap<string, SentCell>,
   limits: ConnectionLimits,
   pings: number,
-): Omit<WorkerStats, 'loopDelayMs' | 'frameAgeMs' | 'commandsShed'> {
+): Omit<WorkerStats, 'loopDelayMs' | 'frameAgeMs' | 'commandsShed' | 'work'> {
   const { open, opened, closed, received, receivedBytes, refused, messagesRefused, closes } = server.counters;
   return {
     open,

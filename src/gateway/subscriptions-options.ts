@@ -14,6 +14,12 @@ export interface SubscriptionsOptions {
   readonly turn: Turn;
   /** More than this waiting for a socket, and what it missed is sent to it later. */
   readonly bufferedBytesMax: number;
+  /** Asks for `deliveries.turn` soon. */
+  readonly wake: () => void;
+  /** Bytes of snapshots and missed messages in one turn. */
+  readonly deliveredBytesMax?: number;
   readonly resumedAtOnceMax?: number;
   readonly assemblyBytesMax?: number;
+  /** What a replay must have held so that whoever comes later reads it too. */
+  readonly replayKeptBytesMin?: number;
 }

@@ -4,12 +4,14 @@
  * The snapshot of a lane comes through the same ring as its deltas, so where it stands among them is exact: what came
  * before it is in it, what comes behind it follows it. A socket is subscribed natively at that very place.
  */
+import { Deliveries } from './deliveries.js';
 import { ALL_TRADES, type EventLosses } from './event-losses.js';
 import { awaitNewer, awaitRepair, heldPlaceOf, isOlder, noteLeft, takeCaughtUp, takeLeft } from './held-places.js';
 import { type LaneEntry, type LaneTable, NO_DATA, type Part } from './lane-table.js';
 import { hasAllTrades, NativeTopics } from './native-topics.js';
 import type { Outbox } from './outbox.js';
 import { mustWait } from './pace.js';
+import { QuoteSnapshots } from './quote-snapshots.js';
 import { type Resumption, Resumptions, type TopicPosition } from './resumptions.js';
 import {
   isServed,
@@ -21,7 +23,7 @@ import {
   type Wanted,
   wantedOf,
 } from './session.js';
-import { emptyBegun, SnapshotAssembly } from './snapshot-assembly.js';
+import { emptyBegun } from './snapshot-assembly.js';
 import { RESUMED_AT_ONCE_MAX, type SubscriptionsOptions } from './subscriptions-options.js';
 
 export class Subscriptions {
@@ -30,6 +32,9 @@ export class Subscriptions {
   readonly #losses: EventLosses;
   readonly #native: NativeTopics;
   readonly #options: SubscriptionsOptions & { readonly resumedAtOnceMax: number };
+  readonly #quotes: QuoteSnapshots;
+  /** Snapshots and missed messages that wait for their turn. */
+  readonly deliveries: Deliveries;
   /** Clients that come back to event topics. */
   readonly resumptions: Resumptions;
 
@@ -39,9 +44,19 @@ export class Subscriptions {
     this.#outbox = options.outbox;
     this.#losses = options.losses;
     this.#native = new NativeTopics(options.turn);
+    this.deliveries = new Deliveries(options.wake, options.deliveredBytesMax);
+    this.#quotes = new QuoteSnapshots({
+      outbox: options.outbox,
+      deliveries: this.deliveries,
+      native: this.#native,
+      assemblyBytesMax: options.assemblyBytesMax,
+      goLive: subscription => this.#goLive(subscription),
+    });
     this.resumptions = new Resumptions({
       table: options.table,
       outbox: options.outbox,
+      deliveries: this.deliveries,
+      replayKeptBytesMin: options.replayKeptBytesMin,
       bufferedBytesMax: options.bufferedBytesMax,
       isCovered: ({ session, stream }) => stream === 'trades' && hasAllTrades(session),
       // What a client missed is sent, and what came meanwhile; where that was too much, it is told.
@@ -92,13 +107,20 @@ export class Subscriptions {
     return true;
   }
 
-  /** Sends a fresh snapshot of a state topic. False when the session has no such subscription. */
-  resync(session: Session, topic: string): boolean {
-    const subscription = session.subscriptions.get(topic);
-    if (subscription === undefined) return false;
-    // One that waits for its snapshot gets it anyway; an event topic has none.
-    if (subscription.state === 'live' && subscription.entry.isState) this.#begin(session, [subscription]);
-    return true;
+  /**
+   * Sends fresh snapshots of state topics, of quotes in one frame. A topic whose snapshot is under way gets that one; an event
+   * topic has none. @returns those that the session is not subscribed to
+   */
+  resync(session: Session, topics: readonly string[]): string[] {
+    const again = new Set<Subscription>();
+    const missing: string[] = [];
+    for (const topic of topics) {
+      const subscription = session.subscriptions.get(topic);
+      if (subscription === undefined) missing.push(topic);
+      else if (hasSnapshot(subscription)) again.add(subscription);
+    }
+    this.#begin(session, [...again]);
+    return missing;
   }
 
   /** The socket is gone; uWS has dropped its native subscriptions. */
@@ -168,6 +190,7 @@ export class Subscriptions {
 
   /** The hub cannot serve the lane. Those that wait for it end. */
   refused(entry: LaneEntry): void {
+    this.#table.requests.settled(entry.request);
     const ended = new Set([...entry.waiting, ...entry.behind, ...entry.held, ...entry.recovering]);
     for (const subscription of ended) this.#refuse(subscription);
     for (const run of entry.whenLive.splice(0)) run(false);
@@ -180,24 +203,19 @@ export class Subscriptions {
     entry.part = undefined;
     // The answer says whether it is still held back.
     entry.stale = undefined;
-    this.#table.askAgain(entry);
+    this.#table.requests.askAgain(entry);
     awaitRepair(entry);
     this.resumptions.broken(entry);
     for (const subscription of emptyBegun(entry)) this.#await(subscription);
   }
 
-  /**
-   * A delta of the lane is about to be published: those that hold their part already get it behind the snapshot. With too much
-   * behind it, that leaves with the parts it has: a fast feed could keep it from being whole. @param tag of the epoch of `seq`
-   */
+  /** A delta of the lane is about to be published: those that hold their part already get it behind the snapshot. @param tag of the epoch of `seq` */
   queueForHeld(entry: LaneEntry, bytes: Uint8Array, seq: number, tag: number): void {
     const copy = bytes.slice();
     for (const subscription of [...entry.held]) {
       const { assembly } = subscription;
       if (subscription.recovery !== undefined) this.resumptions.queue(subscription, copy, seq, tag);
-      if (assembly === undefined || assembly.queueBehind(entry, copy, this.#options.assemblyBytesMax)) continue;
-      // Live from here on, it gets this delta as everybody does.
-      this.#complete(assembly.takeBegun());
+      if (assembly !== undefined) this.#quotes.queueBehind(assembly, entry, copy);
     }
   }
 
@@ -205,7 +223,7 @@ export class Subscriptions {
   #make(session: Session, wanted: readonly Wanted[], keeps: boolean): Subscription[] {
     const made: Subscription[] = [];
     for (const { stream, symbol, lane } of wanted) {
-      const entry = this.#table.acquire(stream, symbol, lane, session.tier, session.pace.steps);
+      const entry = this.#table.acquire(stream, symbol, lane, session, session.pace.steps);
       const { topic } = entry;
       const present = session.subscriptions.get(topic);
       if (keeps && present?.entry === entry && present.asked === lane) {
@@ -223,12 +241,8 @@ export class Subscriptions {
 
   #begin(session: Session, subscriptions: readonly Subscription[], after?: object): void {
     const quotes = subscriptions.filter(subscription => subscription.stream === 'quotes');
-    if (quotes.length > 0) {
-      const assembly = new SnapshotAssembly(session, quotes.length, after);
-      for (const subscription of quotes) subscription.assembly = assembly;
-    } else if (after !== undefined) {
-      this.#outbox.send(session, after);
-    }
+    if (quotes.length > 0) this.#quotes.begin(session, quotes, after);
+    else if (after !== undefined) this.#outbox.send(session, after);
     for (const subscription of subscriptions) this.#await(subscription);
   }
 
@@ -246,7 +260,7 @@ export class Subscriptions {
     entry.waiting.add(subscription);
     // An answer that is on its way may stand in the ring before this subscription began: it is as good, as the chain
     // goes on from it.
-    if (this.#table.ask(entry, subscription.heldAt)) subscription.hasAskedHeld = true;
+    if (this.#table.ask(entry, subscription.session, subscription.heldAt)) subscription.hasAskedHeld = true;
   }
 
   /** A frame of a state lane was published: those who held more than it may go on. */
@@ -262,13 +276,7 @@ export class Subscriptions {
       return;
     }
     if (assembly !== undefined) {
-      assembly.parts.set(subscription, part ?? NO_DATA);
-      // A live one that is being resynchronised goes on receiving natively, in order; only new ones are held.
-      if (subscription.state !== 'live') {
-        subscription.state = 'held';
-        entry.held.add(subscription);
-      }
-      if (--assembly.missing === 0) this.#complete(assembly);
+      this.#quotes.take(subscription, assembly, part ?? NO_DATA);
       return;
     }
     // A dropped snapshot leaves the subscription waiting: the drop suspends the session, and its resumption begins anew.
@@ -278,22 +286,6 @@ export class Subscriptions {
     // Only a live lane knows what went by meanwhile.
     this.#losses.announce(subscription);
     this.#goLive(subscription);
-  }
-
-  #complete(assembly: SnapshotAssembly): void {
-    const { session, parts, queue, after, isContinued, isWithoutData } = assembly;
-    // Empty when every topic was unsubscribed before its part came.
-    let isSent = parts.size === 0 || (isContinued && isWithoutData) || this.#outbox.sendQuotes(session, parts);
-    for (const { entry, bytes } of queue) isSent &&= this.#outbox.sendEncoded(session, entry, bytes);
-    for (const { entry } of parts.keys()) isSent &&= this.#outbox.sendStale(session, entry);
-    for (const subscription of parts.keys()) {
-      subscription.assembly = undefined;
-      subscription.entry.held.delete(subscription);
-      // As above: what was dropped comes anew when the session is resumed.
-      if (isSent || subscription.state === 'live') this.#goLive(subscription);
-      else subscription.state = 'waiting';
-    }
-    if (after !== undefined) this.#outbox.send(session, after);
   }
 
   #goLive(subscription: Subscription): void {
@@ -335,14 +327,19 @@ export class Subscriptions {
   }
 
   #remove(subscription: Subscription): void {
-    const { session, entry, assembly } = subscription;
+    const { session, entry } = subscription;
     session.subscriptions.delete(subscription.topic);
     this.#native.set(subscription, false);
     this.resumptions.drop(subscription);
     leaveLane(subscription);
     this.#losses.inherit(subscription);
     this.#table.release(entry);
-    if (assembly === undefined || !assembly.leave(subscription)) return;
-    if (session.socket !== undefined) this.#complete(assembly);
+    this.#quotes.leave(subscription);
   }
+}
+
+/** It can be sent a snapshot, and waits for none. */
+function hasSnapshot(subscription: Subscription): boolean {
+  const { state, entry, assembly } = subscription;
+  return state === 'live' && entry.isState && assembly === undefined && !entry.waiting.has(subscription);
 }

@@ -8,6 +8,7 @@ import { AttemptRates, createAttemptRates } from './attempt-rates.js';
 import { createFailedCredentials, FailedCredentials } from './failed-credentials.js';
 import { endHungThread } from './hung-thread.js';
 import type { HashSeed } from './key-hash.js';
+import { createSharedDebts } from './limits/shared-debts.js';
 import { countSlotsFor, createSharedCounts, SharedCounts } from './shared-counts.js';
 import { BEAT_INTERVAL_MS, createBeats, Watchdog } from './watchdog.js';
 
@@ -77,6 +78,7 @@ export class WorkerSupervisor {
   readonly #watchdog: Watchdog;
   readonly #watching: NodeJS.Timeout;
   readonly #failures: SharedArrayBuffer;
+  readonly #debts: GatewayThreadData['debts'];
   readonly #pendingStats = new Map<number, (stats: WorkerStats) => void>();
   /** Last counters of workers that were replaced. */
   readonly #ended: WorkerStats[] = [];
@@ -99,6 +101,7 @@ export class WorkerSupervisor {
     this.#users = createSharedCounts(workers, slots, seed);
     this.#attempts = createAttemptRates(workers, seed);
     this.#failures = createFailedCredentials(workers, seed);
+    this.#debts = { table: createSharedDebts(), seed };
     this.#slots = Array.from({ length: workers }, () => {
       const pace = new RestartPace(options.config.times.stableAfterMs);
       return { lastStats: undefined, thread: undefined, isListening: false, pace, lastError: '' };
@@ -194,6 +197,7 @@ export class WorkerSupervisor {
       attempts: this.#attempts,
       beats: this.#beats,
       failures: this.#failures,
+      debts: this.#debts,
     };
     const resourceLimits = { maxYoungGenerationSizeMb: YOUNG_GENERATION_MB };
     const thread = new Worker(threadFile, { workerData, name: `gateway-${worker}`, resourceLimits });

@@ -34,6 +34,7 @@ import { Keepalive } from './keepalive.js';
 import { KnownSymbols } from './known-symbols.js';
 import { LaneChanges } from './lane-changes.js';
 import { LaneTable, type SentCell, sentCellsIn } from './lane-table.js';
+import { WorkBudgets } from './limits/work-budgets.js';
 import { Orders } from './orders.js';
 import { Outbox, type Publish } from './outbox.js';
 import { LOOK_INTERVAL_MS, Overload } from './overload.js';
@@ -118,11 +119,17 @@ const table = new LaneTable(rings.length, tell, sentCell);
 const publish: Publish = (topic, bytes, isBinary, compress) => apps.publish(topic, bytes, isBinary, compress);
 const outbox = new Outbox(publish, () => wallClock.nowMicros(), sentCell, config.compression);
 const losses = new EventLosses(outbox, source => eventSymbols.get(source));
+/** Has the pump take a turn, whether there is something in the rings or not. */
+const wake = () => {
+  Atomics.add(doorbell, worker, 1);
+  Atomics.notify(doorbell, worker);
+};
 const subscriptions = new Subscriptions({
   table,
   outbox,
   losses,
   turn: turnNumber,
+  wake,
   bufferedBytesMax: config.limits.backpressureBytesMax * REPLAY_SHARE,
 });
 const slow = new SlowConsumers({
@@ -170,13 +177,14 @@ const keepalive = new Keepalive<Session>({
   },
 });
 const messageRate = new MessageRate(messagesPerSecondMax);
+const budgets = new WorkBudgets({
+  unitsPerSecond: config.limits.workUnitsPerSecond,
+  debts: data.debts.table,
+  seed: data.debts.seed,
+  nowMicros: monotonicMicros,
+});
 const answers = new Answers(outbox);
 const rooms = new RoomMessages(answers, post);
-/** Has the pump take a turn, whether there is something in the rings or not. */
-const wake = () => {
-  Atomics.add(doorbell, worker, 1);
-  Atomics.notify(doorbell, worker);
-};
 const laneChanges = new LaneChanges({ table, subscriptions, losses, nowMs: () => performance.now(), wake });
 const topics = new TopicCommands({ subscriptions, symbols, answers, subscriptionsMax });
 const commands = new CommandHandler({
@@ -191,6 +199,8 @@ const commands = new CommandHandler({
     onRenewed: session => keepalive.renewed(session, session.credential.expiresAtMs),
   }),
   answers,
+  budgets,
+  namesMax: subscriptionsMax,
   onFault: fault,
 });
 let lastSession = 0;
@@ -201,6 +211,7 @@ const admissions = new Admissions({
   nextId: () => ++lastSession,
   newKeepalive: expiresAtMs => keepalive.open(expiresAtMs),
   newMessageTokens: () => messageRate.fill(performance.now()),
+  newAccount: address => budgets.open(address),
 });
 const server = new GatewayServer(apps, {
   config,
@@ -214,6 +225,7 @@ const server = new GatewayServer(apps, {
   limits,
   corking,
   messageRate,
+  budgets,
   keepalive,
   answers,
   sessions,
@@ -247,6 +259,7 @@ port.on('message', (message: ToWorker) => orders.receive(message));
 
 setInterval(() => {
   slow.sample();
+  table.requests.look();
   if (laneChanges.hasPending) wake();
 }, SAMPLE_INTERVAL_MS).unref();
 const beats = new Int32Array(data.beats);
@@ -263,6 +276,7 @@ countersNow = () => ({
   loopDelayMs: overload.loopDelayMs,
   frameAgeMs: overload.frameAgeMs,
   commandsShed: topics.shed,
+  work: { ...budgets.counters, overflow: budgets.overflow },
 });
 setInterval(() => overload.look(fanout.counters), LOOK_INTERVAL_MS).unref();
 const heartbeats = new Heartbeats(table, outbox, config.times.heartbeatIntervalMs, monotonicMicros);
@@ -276,5 +290,6 @@ if (listening === undefined) {
   orders.ownPort = listening;
   post({ type: 'listening', port: listening });
   const behind = new Int32Array(data.behind);
-  await pump({ fanout, slow, laneChanges, table, doorbell, behind, worker, isEnding: () => isEnding });
+  const { deliveries } = subscriptions;
+  await pump({ fanout, slow, laneChanges, deliveries, table, doorbell, behind, worker, isEnding: () => isEnding });
 }

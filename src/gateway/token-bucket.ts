@@ -51,6 +51,11 @@ export class MessageRate {
       bucket.tokens--;
       return 'accepted';
     }
+    return this.refuse(bucket);
+  }
+
+  /** A message is refused for another reason: what then becomes of the connection. */
+  refuse(bucket: TokenBucket): Exclude<MessageVerdict, 'accepted'> {
     if (bucket.refusalTokens < 1) return 'abusive';
     bucket.refusalTokens--;
     return 'refused';

@@ -50,9 +50,7 @@ export class TopicCommands {
   subscribe(session: Session, command: SubscribeCommand): Handled {
     if (this.isShedding && session.tier === 'retail') {
       this.shed++;
-      const message = 'the gateway is overloaded';
-      const refusal = { type: 'error', code: 'rate_limited', message, retry_after_ms: RETRY_AFTER_MS };
-      this.#answers.send(session, command.id, refusal);
+      this.#answers.rateLimited(session, command.id, 'the gateway is overloaded', RETRY_AFTER_MS);
       return undefined;
     }
     const target = this.#target(session, command);
@@ -69,6 +67,7 @@ export class TopicCommands {
   unsubscribe(session: Session, command: UnsubscribeCommand): Handled {
     const target = this.#target(session, command);
     if (target === undefined) return undefined;
+    if (target.names.length > this.#subscriptionsMax) return this.#tooMany(session, command.id);
     const topics = target.names.map(name => topicOf(target.stream, name));
     for (const topic of topics) this.#subscriptions.unsubscribe(session, topic);
     this.#answers.send(session, command.id, { type: 'unsubscribed', stream: target.stream, topics });
@@ -78,8 +77,9 @@ export class TopicCommands {
   resync(session: Session, command: ResyncCommand): Handled {
     const target = this.#target(session, command);
     if (target === undefined) return undefined;
+    if (target.names.length > this.#subscriptionsMax) return this.#tooMany(session, command.id);
     const topics = target.names.map(name => topicOf(target.stream, name));
-    const missing = topics.filter(topic => !this.#subscriptions.resync(session, topic));
+    const missing = this.#subscriptions.resync(session, topics);
     if (missing.length > 0) this.#fail(session, command.id, 'not_subscribed', `not subscribed: ${shorten(missing)}`);
     return undefined;
   }
@@ -127,7 +127,8 @@ export class TopicCommands {
     this.#subscriptions.subscribe(session, wanted);
     // Who is told that nothing was recovered is promised a snapshot.
     if (command.since === undefined) return;
-    for (const { stream, symbol } of present) this.#subscriptions.resync(session, topicOf(stream, symbol));
+    const topics = present.map(({ stream, symbol }) => topicOf(stream, symbol));
+    this.#subscriptions.resync(session, topics);
   }
 
   #resume(subscribing: Subscribing, wanted: readonly Wanted[], since: TopicPosition, refuse: () => void): Handled {

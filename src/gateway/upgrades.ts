@@ -3,11 +3,13 @@ import type { HttpRequest, HttpResponse, us_socket_context_t } from 'uWebSockets
 import { STATUS_CODES } from 'node:http';
 import type { Config } from '../config/environment.js';
 import { isListedHost } from '../config/hosts.js';
+import { CONNECT_UNITS, topicUnits } from '../protocol/costs.js';
 import { type Admission, type Admissions, andThen, type MaybePromise } from './admission.js';
 import { clientAddress } from './client-address.js';
 import type { ConnectionLimits } from './connection-limits.js';
 import type { Corking } from './corking.js';
 import type { LaneTable } from './lane-table.js';
+import type { WorkBudgets } from './limits/work-budgets.js';
 import { endpointOf, isOriginAllowed, parseRequest, type Refusal, refusal } from './request.js';
 import type { SocketData } from './session.js';
 import { sharedNowMs } from './shared-clock.js';
@@ -20,6 +22,7 @@ export interface UpgradesParts {
   readonly config: Config;
   readonly admissions: Admissions;
   readonly limits: ConnectionLimits;
+  readonly budgets: WorkBudgets;
   readonly table: LaneTable;
   readonly corking: Corking;
   readonly onFault: (what: string, cause: unknown) => void;
@@ -113,9 +116,11 @@ export class Upgrades {
   }
 
   #earlyRefusal(address: string, origin: string, host: string): Refusal | undefined {
-    const { config, limits } = this.#parts;
+    const { config, limits, budgets } = this.#parts;
     const tooFast = limits.attempt(address, sharedNowMs());
     if (tooFast !== undefined) return tooFast;
+    const waitMs = budgets.chargeAddress(address, CONNECT_UNITS);
+    if (waitMs > 0) return overBudget(waitMs);
     const { allowedHosts, allowedOrigins } = config;
     if (allowedHosts.length > 0 && !isListedHost(host, allowedHosts)) {
       return refusal(403, 'forbidden', 'this host is not served here');
@@ -131,17 +136,20 @@ export class Upgrades {
   #enter(admitted: Admission | Refusal): MaybePromise<Admission | Refusal> {
     if ('status' in admitted) return admitted;
     if (this.isClosing) return unavailable('this gateway is closing');
-    const { table, limits } = this.#parts;
+    const { table, limits, budgets } = this.#parts;
     const { session, wanted, lanes } = admitted;
     if (this.isShedding && session.tier === 'retail') {
       limits.refused.overload++;
       return unavailable('the gateway is overloaded');
     }
+    const waitMs = budgets.waitMs(session);
+    if (waitMs > 0) return overBudget(waitMs);
     const refused = limits.enter(session.address, session.credential.sub);
     if (refused !== undefined) return refused;
+    for (const { stream } of wanted) budgets.charge(session, topicUnits(stream, 1));
     const live: Promise<boolean>[] = [];
     for (const { stream, symbol, lane } of wanted) {
-      const entry = table.acquire(stream, symbol, lane, session.tier);
+      const entry = table.acquire(stream, symbol, lane, session);
       lanes.push(entry);
       if (!entry.isState && entry.source < 0) live.push(new Promise(resolve => entry.whenLive.push(resolve)));
     }
@@ -190,6 +198,11 @@ export class Upgrades {
       response.end(JSON.stringify({ error: { code, message } }));
     });
   }
+}
+
+function overBudget(waitMs: number): Refusal {
+  const message = 'the budget of this address or user is used up';
+  return { ...refusal(429, 'rate_limited', message), retryAfterSeconds: Math.ceil(waitMs / 1000) };
 }
 
 function unavailable(message: string): Refusal {

@@ -1,11 +1,13 @@
 /**
  * What a client missed of an event topic, from the history, or from the feed's own store where that reaches further back.
  *
- * A replay goes through the shard's queue in pieces, so that live messages keep their pace, and ends in one go with what is
+ * Replays go through the shard's queue in turn, a little at a time, so that live messages keep their pace. Each ends with what is
  * newest then: in the queue, all that came before the end was replayed, and all that comes behind it is live.
  */
+import type { Tier } from '../protocol/lanes.js';
 import { FLAG_INCOMPLETE, RecordKind } from '../protocol/records.js';
 import type { EventHistory } from './event-history.js';
+import { ReplayTurns, type Turn } from './replay-turns.js';
 import type { Shard } from './shard.js';
 import type { Source } from './source-table.js';
 
@@ -15,12 +17,6 @@ export const REPLAY_MESSAGES_MAX = 20_000;
 export const REPLAY_BYTES_MAX = 4 * 1024 * 1024;
 /** Replays under way at once; beyond it a client begins anew. */
 export const REPLAYS_MAX = 10_000;
-const PIECE_BYTES = 64 * 1024;
-/** The next piece waits while more than this waits for the encoder. */
-const QUEUED_BYTES_MAX = 1024 * 1024;
-const WAIT_MS = 5;
-/** How long a replay waits for the encoder to take what waits for it; then the client begins at the present. */
-const WAIT_MS_MAX = 8_000;
 /** How long the store may take to answer; less than workers wait for progress (gateway/resumptions.ts). */
 export const STORE_MS_MAX = 8_000;
 /** How often the store is asked for one replay: each time for what came while it answered. */
@@ -42,6 +38,7 @@ export interface ReplayRequest {
   readonly source: Source;
   readonly shard: Shard;
   readonly lane: number;
+  readonly tier: Tier;
   readonly worker: number;
   readonly request: number;
   readonly since: { readonly epoch: string; readonly seq: number };
@@ -55,6 +52,9 @@ interface Replay extends ReplayRequest {
   nextStored: number;
   messages: number;
   bytes: number;
+  /** Where the next messages are in the history, as far as it was asked. */
+  places: readonly number[];
+  nextPlace: number;
   /** How often the store was asked. */
   reads: number;
   /** It came to a message that no encoder survives. */
@@ -88,6 +88,10 @@ export class Replays {
   readonly counters = { recovered: 0, unrecovered: 0 };
   readonly #options: ReplaysOptions;
   readonly #active = new Set<Replay>();
+  readonly #turns = new ReplayTurns<Replay>(
+    (replay, turn) => this.#step(replay, turn),
+    replay => this.#end(replay, false),
+  );
   /** The same by source, and requests that have not begun: to be answered when the source is forgotten. */
   readonly #bySource = new Map<Source, Set<Replay | Waiting>>();
   /** Requests that have not begun; as many as may be under way. */
@@ -106,6 +110,8 @@ export class Replays {
       nextStored: 0,
       messages: 0,
       bytes: 0,
+      places: [],
+      nextPlace: 0,
       reads: 0,
       isPoisoned: false,
     };
@@ -116,7 +122,7 @@ export class Replays {
     }
     this.#active.add(replay);
     this.#note(replay);
-    this.#step(replay);
+    this.#turns.add(replay);
   }
 
   /**
@@ -156,6 +162,7 @@ export class Replays {
     for (const replay of this.#active) {
       if (replay.worker !== worker) continue;
       this.#active.delete(replay);
+      this.#turns.delete(replay);
       this.#unnote(replay);
     }
   }
@@ -179,6 +186,7 @@ export class Replays {
 
   /** The hub is closing. */
   close(): void {
+    this.#turns.close();
     this.#active.clear();
     this.#ahead.clear();
     this.#bySource.clear();
@@ -205,7 +213,7 @@ export class Replays {
       }
       replay.stored = stored;
       replay.nextStored = 0;
-      this.#step(replay);
+      this.#turns.add(replay);
     } catch (cause) {
       this.#options.onFault('missed messages could not be read', String(cause));
       if (this.#active.has(replay)) this.#end(replay, false);
@@ -214,56 +222,46 @@ export class Replays {
     }
   }
 
-  /** Puts the next piece into the queue; all that is left, and the end, once that fits a piece. */
-  #step(replay: Replay): void {
+  /** Puts what the turn has room for into the queue, and the end, once nothing is left. */
+  #step(replay: Replay, turn: Turn): void {
     if (!this.#active.has(replay)) return;
     if (replay.source.epoch !== replay.since.epoch) {
       this.#end(replay, false);
       return;
     }
-    const bytesBefore = replay.bytes;
-    const isFull = () => replay.bytes - bytesBefore >= PIECE_BYTES;
-    while (replay.nextStored < replay.stored.length && !isFull() && !replay.isPoisoned) {
-      this.#append(replay, replay.stored[replay.nextStored++] as StoredMessage);
+    while (replay.nextStored < replay.stored.length && turn.hasRoom && !replay.isPoisoned) {
+      this.#append(replay, replay.stored[replay.nextStored++] as StoredMessage, turn);
     }
-    let isDone = false;
-    if (!isFull() && !replay.isPoisoned) {
-      const places = this.#placesAfter(replay);
-      if (places === undefined) {
-        // Where more came meanwhile than the history holds, the store is asked again for the rest.
-        if (replay.reads < READS_MAX) void this.#fetch(replay);
-        else this.#end(replay, false);
-        return;
-      }
-      let next = 0;
-      while (next < places.length && !isFull() && !replay.isPoisoned) {
-        const message = this.#options.history.read(places[next++] as number);
-        if (message !== undefined) this.#append(replay, message);
-      }
-      isDone = next === places.length;
-    }
+    const isHistoryDue = turn.hasRoom && !replay.isPoisoned;
+    const outcome = isHistoryDue ? this.#fromHistory(replay, turn) : 'more';
     if (replay.isPoisoned || replay.messages > REPLAY_MESSAGES_MAX || replay.bytes > REPLAY_BYTES_MAX)
       this.#end(replay, false);
-    else if (isDone) this.#end(replay, true);
-    else this.#continueLater(replay);
+    else if (outcome === 'all') this.#end(replay, true);
+    else if (outcome === 'more') this.#turns.addBehind(replay);
+    // Where more came meanwhile than the history holds, the store is asked again for the rest.
+    else if (replay.reads < READS_MAX) void this.#fetch(replay);
+    else this.#end(replay, false);
   }
 
-  #placesAfter(replay: Replay): number[] | undefined {
-    return this.#options.history.placesAfter(replay.source, replay.afterSeq, REPLAY_MESSAGES_MAX);
+  #fromHistory(replay: Replay, turn: Turn): 'all' | 'more' | 'gone' {
+    const { history } = this.#options;
+    while (turn.hasRoom && !replay.isPoisoned) {
+      if (replay.nextPlace >= replay.places.length) {
+        const places = history.placesAfter(replay.source, replay.afterSeq, REPLAY_MESSAGES_MAX);
+        if (places === undefined) return 'gone';
+        if (places.length === 0) return 'all';
+        replay.places = places;
+        replay.nextPlace = 0;
+      }
+      const message = history.read(replay.places[replay.nextPlace++] as number);
+      if (message !== undefined) this.#append(replay, message, turn);
+      // It has left the buffer since: the history is asked again, and knows.
+      else replay.places = [];
+    }
+    return replay.source.seq <= replay.afterSeq ? 'all' : 'more';
   }
 
-  #continueLater(replay: Replay): void {
-    let leftMs = WAIT_MS_MAX;
-    const wait = (): void => {
-      leftMs -= WAIT_MS;
-      if (replay.shard.queuedBytes <= QUEUED_BYTES_MAX) this.#step(replay);
-      else if (leftMs > 0) setTimeout(wait, WAIT_MS).unref();
-      else if (this.#active.has(replay)) this.#end(replay, false);
-    };
-    setImmediate(wait);
-  }
-
-  #append(replay: Replay, message: StoredMessage): void {
+  #append(replay: Replay, message: StoredMessage, turn: Turn): void {
     if (message.seq <= replay.afterSeq) return;
     if (this.#options.isPoison(replay.source, message.seq)) {
       replay.isPoisoned = true;
@@ -273,11 +271,13 @@ export class Replays {
     replay.afterSeq = message.seq;
     replay.messages++;
     replay.bytes += message.payload.length;
+    turn.spend(message.payload.length);
   }
 
   #end(replay: Replay, isWhole: boolean): void {
     const { source, shard, lane, worker, request } = replay;
     this.#active.delete(replay);
+    this.#turns.delete(replay);
     this.#unnote(replay);
     if (isWhole) this.counters.recovered++;
     else this.counters.unrecovered++;

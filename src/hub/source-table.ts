@@ -1,4 +1,5 @@
 /** The sources the hub knows: one per NATS subject, with a small number that stands for it everywhere downstream. */
+import { shardOf } from '../protocol/shard-of.js';
 import { ALL_SYMBOLS, isStateSource, type SourceKind, subjectOf } from '../protocol/topics.js';
 import { Retention } from './retention.js';
 
@@ -114,7 +115,7 @@ export class SourceTable {
       kind,
       symbol,
       subject: subjectOf(kind, symbol),
-      shard: shardOf(kind, symbol, this.#shards),
+      shard: shardOf(`${kind}:${symbol}`, this.#shards),
       retention: isStateSource(kind) ? new Retention() : null,
       epoch: '',
       epochs: 0,
@@ -140,14 +141,6 @@ export class SourceTable {
     this.#bySubject.set(source.subject, source);
     return source;
   }
-}
-
-/** FNV-1a over the name: the same source always meets the same encoder. */
-function shardOf(kind: SourceKind, symbol: string, shards: number): number {
-  const name = `${kind}:${symbol}`;
-  let hash = 0x811c9dc5;
-  for (let i = 0; i < name.length; i++) hash = Math.imul(hash ^ name.charCodeAt(i), 0x01000193);
-  return (hash >>> 0) % shards;
 }
 
 /** True when a message of the source may be missing behind its newest: the feed passed over this sequence. */

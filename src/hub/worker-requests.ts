@@ -87,12 +87,13 @@ export class WorkerRequests {
       for (const shard of shards) shard.control(RecordKind.snapshot, source.id, lane, worker, request, heldSeq);
       return;
     }
+    const { tier } = change;
     const { epoch, seq } = change.since;
     const { replays } = this.#options;
     const begin = (): void => {
       // Who stands further on in a numbering that counts other subjects too has missed nothing up to there.
       const since = this.#isPast(source, change.since) ? { epoch, seq: Math.min(seq, source.seq) } : NOWHERE;
-      replays.begin({ source, shard: shards[0] as Shard, lane, worker, request, since });
+      replays.begin({ source, shard: shards[0] as Shard, lane, tier, worker, request, since });
     };
     replays.whenHere(source, worker, () => !this.#isAhead(source, change.since), begin);
   }

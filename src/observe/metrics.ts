@@ -209,8 +209,18 @@ export class Metrics {
     );
     this.#count(
       'millrace_messages_refused_total',
-      'Client messages over the rate',
+      'Client messages over the rate or the budget of work',
       sum(w => w.messagesRefused),
+    );
+    this.#count(
+      'millrace_work_units_total',
+      'Work charged to clients, in units of about 1 µs of CPU',
+      sum(w => w.work.units),
+    );
+    this.#count(
+      'millrace_work_refused_total',
+      'Upgrades, messages and commands refused because a budget of work was used up',
+      sum(w => w.work.refused),
     );
     this.#count(
       'millrace_pings_total',

@@ -3,7 +3,7 @@
  * {@link parseCommand}, which accepts the same and needs no zod; a test holds the two together.
  */
 import { z } from 'zod';
-import { type CommandId, isCommandId, NAME_LENGTH_MAX, TOKEN_LENGTH_MAX } from './commands.js';
+import { type CommandId, isCommandId, NAME_LENGTH_MAX, NAMES_MAX, TOKEN_LENGTH_MAX } from './commands.js';
 
 const id = z.custom<CommandId>(isCommandId).optional();
 const name = z.string().max(NAME_LENGTH_MAX);
@@ -15,7 +15,7 @@ const topics = {
   id,
   stream: z.string().max(64).optional(),
   symbol: name.optional(),
-  symbols: z.array(name).max(100_000).optional(),
+  symbols: z.array(name).max(NAMES_MAX).optional(),
   channel: name.optional(),
   channels: z.array(name).max(1000).optional(),
   room: name.optional(),

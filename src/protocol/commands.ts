@@ -17,6 +17,9 @@ export const TOKEN_LENGTH_MAX = 16_384;
 /** Longest name of a topic, in UTF-16 code units: a user's, as no symbol or room is that long. */
 export const NAME_LENGTH_MAX = 256;
 
+/** Most names in one list of a command; a gateway takes fewer, as many as a connection may have topics. */
+export const NAMES_MAX = 100_000;
+
 const COMMAND_ID_LENGTH_MAX = 128;
 
 /** A text, or a number of any size; none longer than 128 characters. */
@@ -45,8 +48,8 @@ export type CommandResult =
   | { readonly ok: true; readonly command: Command }
   | { readonly ok: false; readonly id: CommandId | undefined; readonly code: ErrorCode; readonly message: string };
 
-/** What a member must be, in words; undefined: it is. */
-type Check = (value: unknown) => string | undefined;
+/** What a member must be, in words; undefined: it is. @param namesMax names in one list */
+type Check = (value: unknown, namesMax: number) => string | undefined;
 
 interface Member {
   readonly name: string;
@@ -60,17 +63,21 @@ const text =
   (max: number): Check =>
   value =>
     typeof value === 'string' && value.length <= max ? undefined : `must be a string of at most ${max} characters`;
+const isName = (value: unknown) => typeof value === 'string' && value.length <= NAME_LENGTH_MAX;
 const name = text(NAME_LENGTH_MAX);
 const names =
   (max: number): Check =>
-  value =>
-    Array.isArray(value) && value.length <= max && value.every(item => name(item) === undefined)
+  (value, namesMax) => {
+    const most = Math.min(max, namesMax);
+    // Its length first: a list that is too long is not walked.
+    return Array.isArray(value) && value.length <= most && value.every(isName)
       ? undefined
-      : `must be an array of at most ${max} strings of at most ${NAME_LENGTH_MAX} characters`;
+      : `must be an array of at most ${most} strings of at most ${NAME_LENGTH_MAX} characters`;
+  };
 const id: Check = value => (isCommandId(value) ? undefined : 'must be a number or a string of at most 128 characters');
 /** Where a client stands in a topic. */
 const position: Check = value => {
-  if (!isObject(value) || name(value.epoch) !== undefined || number(value.seq) !== undefined) {
+  if (!isObject(value) || !isName(value.epoch) || !Number.isFinite(value.seq)) {
     return 'must be an object with an epoch (a string) and a seq (a number)';
   }
   return undefined;
@@ -83,7 +90,7 @@ const TOPICS: readonly Member[] = [
   may('id', id),
   may('stream', text(64)),
   may('symbol', name),
-  may('symbols', names(100_000)),
+  may('symbols', names(NAMES_MAX)),
   may('channel', name),
   may('channels', names(1000)),
   may('room', name),
@@ -104,12 +111,15 @@ const MEMBERS: ReadonlyMap<string, readonly Member[]> = new Map([
   ['ping', [may('id', id)]],
 ]);
 
-/** Checks a decoded client message. Members it does not know are ignored. */
-export function parseCommand(value: unknown): CommandResult {
+/**
+ * Checks a decoded client message. Members it does not know are ignored.
+ * @param namesMax names in one list; of a longer one, no name is looked at
+ */
+export function parseCommand(value: unknown, namesMax: number = NAMES_MAX): CommandResult {
   if (!isObject(value)) {
     return { ok: false, id: undefined, code: 'invalid_message', message: 'a command is an object' };
   }
-  const echoed = id(value.id) === undefined ? (value.id as CommandId) : undefined;
+  const echoed = isCommandId(value.id) ? value.id : undefined;
   const { action } = value;
   if (typeof action !== 'string') {
     return { ok: false, id: echoed, code: 'invalid_message', message: 'action: must be a string' };
@@ -123,8 +133,12 @@ export function parseCommand(value: unknown): CommandResult {
   for (const member of members) {
     const given = value[member.name];
     if (given === undefined && !member.isRequired) continue;
-    const wrong = member.name in value ? member.check(given) : 'is missing';
+    const wrong = member.name in value ? member.check(given, namesMax) : 'is missing';
     if (wrong !== undefined) {
+      if (Array.isArray(given) && given.length > namesMax) {
+        const message = `${member.name}: at most ${namesMax} names in a command`;
+        return { ok: false, id: echoed, code: 'too_many_subscriptions', message };
+      }
       return { ok: false, id: echoed, code: 'invalid_message', message: `${member.name}: ${wrong}` };
     }
     command[member.name] = given;

@@ -9,6 +9,24 @@ import {
   QUOTE_MEMBERS_MAX,
   SYMBOL_BYTES_MAX,
 } from './content-limits.js';
+import {
+  ADDRESS_FACTOR,
+  AUTH_UNITS,
+  BURST_SECONDS,
+  CONNECT_UNITS,
+  INSTITUTIONAL_FACTOR,
+  MESSAGE_UNITS,
+  NAME_UNITS,
+  PUBLISH_BYTES_PER_UNIT,
+  PUBLISH_UNITS,
+  READ_BYTES_PER_UNIT,
+  REPLAY_BYTES_PER_UNIT,
+  REPLAY_UNITS,
+  SNAPSHOT_BYTES_PER_UNIT,
+  TOPIC_UNITS,
+  UNSUBSCRIBE_UNITS,
+  USER_FACTOR,
+} from './costs.js';
 import { MSGPACK_DEPTH_MAX } from './msgpack-reader.js';
 
 export interface ContentLimit {
@@ -49,6 +67,21 @@ export const CONTENT_LIMITS: readonly ContentLimit[] = [
   { what: 'Nesting of a MessagePack message', limit: `${MSGPACK_DEPTH_MAX} levels`, beyond: 'invalid_msgpack' },
 ];
 
+/** What a client does, and its price in units. */
+export const COSTS: readonly (readonly [what: string, units: string])[] = [
+  ['Connecting, refused or not', String(CONNECT_UNITS)],
+  ['A message, whatever it says', `${MESSAGE_UNITS}, and 1 for every ${READ_BYTES_PER_UNIT} bytes`],
+  ['Each name in a command', String(NAME_UNITS)],
+  ...Object.entries(TOPIC_UNITS).map(
+    ([stream, units]) => [`A topic of \`${stream}\`: subscribe, another class, \`resync\``, String(units)] as const,
+  ),
+  ['… with `since`', `${REPLAY_UNITS} more, and 1 for every ${REPLAY_BYTES_PER_UNIT} bytes sent again`],
+  ['… its snapshots', `1 for every ${SNAPSHOT_BYTES_PER_UNIT} bytes`],
+  ['A topic that is left', String(UNSUBSCRIBE_UNITS)],
+  ['`publish`', `${PUBLISH_UNITS}, and 1 for every ${PUBLISH_BYTES_PER_UNIT} bytes`],
+  ['`auth`', String(AUTH_UNITS)],
+];
+
 /** The list as a document: ops/limits.md. */
 export function limitsDocument(): string {
   const rows = CONTENT_LIMITS.map(({ what, limit, beyond }) => `| ${what} | ${limit} | \`${beyond}\` |`);
@@ -61,6 +94,16 @@ member that is no amount, reach clients as they were written.
 | what | limit | reason beyond it |
 |---|---|---|
 ${rows.join('\n')}
+
+# What a client may make the gateway do
+Every command is charged by what it costs the gateway, in units of about 1 µs of CPU. A connection may use \`WS_COST_RATE\` units a
+second, a user ${USER_FACTOR} times as much over all connections, an address ${ADDRESS_FACTOR} times as much. Institutional clients have
+${INSTITUTIONAL_FACTOR} times as much of each, and their addresses are not charged. Who has used up the budget of ${BURST_SECONDS} seconds
+gets \`rate_limited\` with \`retry_after_ms\`, and nothing is done; who keeps sending regardless is closed with 4029.
+
+| what | units |
+|---|---|
+${COSTS.map(([what, units]) => `| ${what} | ${units} |`).join('\n')}
 
 This file is written by \`npm run docs\`, from the constants in \`src/protocol\`.
 `;

@@ -1,5 +1,6 @@
 /** What gateway workers and the main thread say to each other besides market data. */
 import type { ErrorCode } from './codes.js';
+import type { Tier } from './lanes.js';
 import type { Load } from './load.js';
 
 /** Worker → main: changes of interest, in order. Numbers are those of the source's name. */
@@ -22,6 +23,8 @@ export type InterestChange =
       readonly op: 'replay';
       readonly source: string;
       readonly lane: number;
+      /** Whose: institutional clients come first. */
+      readonly tier: Tier;
       readonly request: number;
       readonly since: { readonly epoch: string; readonly seq: number };
     };
@@ -46,6 +49,8 @@ export interface GatewayThreadData {
   readonly beats: SharedArrayBuffer;
   /** Credentials that were refused, by address; a table a worker. */
   readonly failures: SharedArrayBuffer;
+  /** What users and addresses owe for work, one table for all workers, and what its keys are hashed with. */
+  readonly debts: { readonly table: SharedArrayBuffer; readonly seed: readonly [number, number] };
 }
 
 /** Counters of one worker since its start; gauges where the name is not a past participle. */
@@ -90,6 +95,8 @@ export interface WorkerStats {
   readonly frameAgeMs: number;
   /** Commands of retail clients refused under overload. */
   readonly commandsShed: number;
+  /** Units of work charged to clients, times that something was refused for want of them, and debts not remembered. */
+  readonly work: { readonly units: number; readonly refused: number; readonly overflow: number };
 }
 
 /** How the feed is doing, as clients are told. */

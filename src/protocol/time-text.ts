@@ -16,13 +16,21 @@ const UNIX_SECONDS_MIN = -62_167_219_200;
 
 const TEXT =
   /^(\d{4})-(\d\d)-(\d\d)(?:[Tt ](\d\d):(\d\d)(?::(\d\d)(?:[.,](\d{1,12}))?)?(?: ?([Zz]|[+-]\d\d(?::?\d\d)?))?)?$/;
-const RFC_3339_UTC = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z$/;
+/** Characters of `YYYY-MM-DDThh:mm:ssZ`, and of the longest fraction with its dot. */
+const UTC_LENGTH_MIN = 20;
+const FRACTION_LENGTH_MAX = 13;
+const DASH = 0x2d;
+const DOT = 0x2e;
+const ZERO = 0x30;
+const COLON = 0x3a;
+const UPPER_T = 0x54;
+const UPPER_Z = 0x5a;
 
 /** The time as clients get it; undefined: it is none. A text that is RFC 3339 in UTC already stays as it came. */
 export function timeText(value: unknown): string | undefined {
   switch (typeof value) {
     case 'string':
-      return textOfText(value);
+      return isRfc3339Utc(value) ? value : textOfText(value);
     case 'number':
       return Number.isInteger(value) ? textOfNumber(value) : textOfDecimal(String(value));
     case 'bigint':
@@ -83,6 +91,50 @@ function textOfNanos(value: bigint): string | undefined {
   return timestampText(Number(value / 1_000_000_000n), Number(value % 1_000_000_000n));
 }
 
+/**
+ * `YYYY-MM-DDThh:mm:ss[.fraction]Z` of a day that there is, as almost all publishers write it. Every quote has one, and a
+ * regular expression and two dates for each took a sixth of an encoder's time. A leap second is left to `textOfText`.
+ */
+function isRfc3339Utc(text: string): boolean {
+  const end = text.length - 1;
+  if (end + 1 < UTC_LENGTH_MIN || end + 1 > UTC_LENGTH_MIN + FRACTION_LENGTH_MAX) return false;
+  if (
+    text.charCodeAt(4) !== DASH ||
+    text.charCodeAt(7) !== DASH ||
+    text.charCodeAt(10) !== UPPER_T ||
+    text.charCodeAt(13) !== COLON ||
+    text.charCodeAt(16) !== COLON ||
+    text.charCodeAt(end) !== UPPER_Z
+  ) {
+    return false;
+  }
+  if (end > 19) {
+    if (end === 20 || text.charCodeAt(19) !== DOT) return false;
+    for (let i = 20; i < end; i++) if (!(digitAt(text, i) >= 0)) return false;
+  }
+  const year = 100 * pairAt(text, 0) + pairAt(text, 2);
+  const month = pairAt(text, 5);
+  const day = pairAt(text, 8);
+  // NaN, where one is no digit, is in no range.
+  if (!(year >= 0 && month >= 1 && month <= 12 && day >= 1 && day <= daysOf(year, month))) return false;
+  return pairAt(text, 11) <= 23 && pairAt(text, 14) <= 59 && pairAt(text, 17) <= 59;
+}
+
+function daysOf(year: number, month: number): number {
+  if (month !== 2) return month === 4 || month === 6 || month === 9 || month === 11 ? 30 : 31;
+  return year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0) ? 29 : 28;
+}
+
+/** NaN where one of the two is no digit. */
+function pairAt(text: string, at: number): number {
+  return 10 * digitAt(text, at) + digitAt(text, at + 1);
+}
+
+function digitAt(text: string, at: number): number {
+  const digit = text.charCodeAt(at) - ZERO;
+  return digit >= 0 && digit <= 9 ? digit : Number.NaN;
+}
+
 function textOfText(text: string): string | undefined {
   const match = TEXT.exec(text);
   if (match === null) return textOfDecimal(text);
@@ -94,7 +146,6 @@ function textOfText(text: string): string | undefined {
   if (Number.isNaN(base) || !isDay(year, month, day) || hour === '24') return undefined;
   const offset = offsetMinutes(zone);
   if (offset === undefined) return undefined;
-  if (leap === 0 && RFC_3339_UTC.test(text)) return text;
   const nanos = fraction.slice(0, 9).padEnd(9, '0');
   const written = timestampText(base / 1000 + leap - offset * 60, Number(nanos));
   const finer = fraction.slice(9).replace(/0+$/, '');

@@ -49,6 +49,7 @@ export class FuzzTarget {
       SYMBOLS: `S*,A,B,C,BTC/USDT,${GOOD},${symbols.join(',')}`,
       WS_MESSAGE_RATE: '1000000',
       WS_CONNECT_RATE_PER_IP: '1000000',
+      WS_COST_RATE: '1000000000',
       WS_AUTH_FAILURES_PER_IP: '1000000',
     });
     const publisher = await TestPublisher.connect(nats.url);

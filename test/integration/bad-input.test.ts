@@ -313,11 +313,11 @@ describe('R47 client garbage', () => {
     expect(client.closed?.code).toBe(1009);
   });
 
-  it('R47 a message just over WS_MAX_MESSAGE_SIZE is answered by 1009, one of exactly that size is not', async () => {
+  it('R47 a message just over WS_MAX_MESSAGE_SIZE is answered by 1009, one of exactly that size by an error', async () => {
     const command = (bytes: number) => `${'{"action":"ping"}'.padEnd(bytes)}`;
     const client = await open('/ws');
     client.socket.send(command(MESSAGE_BYTES_MAX));
-    await client.arrived('pong');
+    await client.next('a refusal', frame => frame.code === 'payload_too_large');
     client.socket.send(command(MESSAGE_BYTES_MAX + 1));
     await until(() => client.closed !== undefined);
     expect(client.closed?.code).toBe(1009);
@@ -364,12 +364,14 @@ describe('R47 client garbage', () => {
   });
 
   it.each([
-    ['nested 100,000 deep', deepJson(100_000), 'invalid_message'],
-    ['nested 100,000 deep in a member', `{"action":"ping","id":"p","x":${deepJson(100_000)}}`, undefined],
+    ['nested 30,000 deep', deepJson(30_000), 'invalid_json'],
+    ['nested 30,000 deep in a member', `{"action":"ping","id":"p","x":${deepJson(30_000)}}`, 'invalid_json'],
+    ['nested 16 deep in a member', `{"action":"ping","id":"p","x":${deepJson(15)}}`, undefined],
+    ['nested 100,000 deep', deepJson(100_000), 'payload_too_large'],
     [
-      'nested 100,000 deep in symbols',
-      `{"action":"subscribe","stream":"quotes","symbols":${deepJson(100_000)}}`,
-      'invalid_message',
+      'nested 30,000 deep in symbols',
+      `{"action":"subscribe","stream":"quotes","symbols":${deepJson(30_000)}}`,
+      'invalid_json',
     ],
     [
       'with 100,000 symbols',
@@ -377,6 +379,15 @@ describe('R47 client garbage', () => {
         action: 'subscribe',
         stream: 'trades',
         symbols: Array.from({ length: 100_000 }, (_, i) => `X${i}`),
+      }),
+      'payload_too_large',
+    ],
+    [
+      'with 6,000 symbols',
+      JSON.stringify({
+        action: 'subscribe',
+        stream: 'trades',
+        symbols: Array.from({ length: 6_000 }, (_, i) => `X${i}`),
       }),
       'too_many_subscriptions',
     ],

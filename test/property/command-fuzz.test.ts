@@ -14,6 +14,7 @@ import { createFailedCredentials } from '../../src/gateway/failed-credentials.js
 import { KnownSymbols } from '../../src/gateway/known-symbols.js';
 import { LaneChanges } from '../../src/gateway/lane-changes.js';
 import { LaneTable } from '../../src/gateway/lane-table.js';
+import { createSharedDebts } from '../../src/gateway/limits/shared-debts.js';
 import { Outbox } from '../../src/gateway/outbox.js';
 import { Renewals } from '../../src/gateway/renewals.js';
 import { RoomMessages } from '../../src/gateway/room-messages.js';
@@ -29,6 +30,7 @@ import { CommandGenerator } from '../fuzz/commands.js';
 import { Dice } from '../fuzz/dice.js';
 import { frameValidator } from '../support/frame-validator.js';
 import { newSession } from '../support/new-session.js';
+import { newWorkBudgets } from '../support/work-budgets.js';
 
 const MESSAGES = Number(process.env.MILLRACE_FUZZ_MESSAGES ?? 100_000);
 const SEED = Number(process.env.MILLRACE_FUZZ_SEED ?? 1);
@@ -76,6 +78,7 @@ class Worker {
       losses,
       turn: { current: 1 },
       bufferedBytesMax,
+      wake: () => {},
     });
     const post = (message: FromWorker) => this.#asked.push(message);
     this.#symbols = new KnownSymbols(['A', 'B', 'C', 'BTC/USDT', 'S*'], post);
@@ -105,6 +108,8 @@ class Worker {
         onRenewed: () => {},
       }),
       answers,
+      budgets: newWorkBudgets(),
+      namesMax: SUBSCRIPTIONS_MAX,
       onFault: (what, cause) => this.faults.push(`${what}: ${cause instanceof Error ? cause.stack : cause}`),
     });
   }
@@ -141,19 +146,23 @@ class Worker {
       }
     }
     this.#changes.settle();
+    this.#subscriptions.deliveries.turn();
   }
 
   #answer(change: InterestChange): void {
     if (change.op === 'unwant') return;
     if (change.op === 'replay') {
       const { resumptions } = this.#subscriptions;
-      const subscription = resumptions.asked(change.request);
+      const replay = resumptions.asked(change.request);
       const isRecovered = change.since.epoch === 'e' && change.since.seq >= 0 && change.since.seq <= 1;
-      if (subscription !== undefined) resumptions.ended(subscription, isRecovered, { epoch: 'e', seq: 1 }, 7);
+      if (replay !== undefined) resumptions.ended(replay, isRecovered, { epoch: 'e', seq: 1 }, 7);
       return;
     }
     const entry = this.#table.asked(change.request);
-    if (entry === undefined) return;
+    if (entry === undefined) {
+      this.#table.requests.settled(change.request);
+      return;
+    }
     const source = this.#sources.get(entry.sourceName) ?? this.#sources.size + 1;
     this.#sources.set(entry.sourceName, source);
     entry.seqs.reach(source, 1, 7, 'e');
@@ -183,6 +192,7 @@ function newLimits(): ConnectionLimits {
     attempts: createAttemptRates(1, seed),
     beats: new SharedArrayBuffer(4),
     failures: createFailedCredentials(1, seed),
+    debts: { table: createSharedDebts(64), seed },
   });
 }
 

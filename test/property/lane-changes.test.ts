@@ -145,7 +145,15 @@ class World {
     );
     const losses = new EventLosses(outbox, source => eventSymbols.get(source));
     const bufferedBytesMax = BACKPRESSURE_BYTES / 4;
-    const subscriptions = new Subscriptions({ table, outbox, losses, turn, bufferedBytesMax, resumedAtOnceMax: 3 });
+    const subscriptions = new Subscriptions({
+      table,
+      outbox,
+      losses,
+      turn,
+      wake: () => {},
+      bufferedBytesMax,
+      resumedAtOnceMax: 3,
+    });
     const slow = new SlowConsumers({
       subscriptions,
       outbox,

@@ -231,7 +231,10 @@ function runOfPeer(world: World, peer: Peer, s: Exclude<Extract<Step, { peerInde
       world.unsubscribe(peer, `${s.stream}:${s.symbol}`);
       break;
     case 'resync':
-      gateway.subscriptions.resync(peer.socket.session, `${s.stream}:${s.symbol}`);
+      gateway.subscriptions.resync(
+        peer.socket.session,
+        [s.symbol, ...SYMBOLS].map(symbol => `${s.stream}:${symbol}`),
+      );
       break;
     case 'follow':
       world.follow(peer, s.topics.stream, s.topics.names);

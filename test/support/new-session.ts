@@ -5,6 +5,7 @@ import type { Session } from '../../src/gateway/session.js';
 import { newCircuit } from '../../src/gateway/slow-consumers.js';
 import { MessageRate } from '../../src/gateway/token-bucket.js';
 import { defaultClass, type Format, type Tier } from '../../src/protocol/lanes.js';
+import { newAccount } from './work-budgets.js';
 
 export interface NewSession {
   readonly id: number;
@@ -47,6 +48,7 @@ export function newSession(options: NewSession): Session {
       expiresAtMs: Number.POSITIVE_INFINITY,
       warnAtMs: Number.POSITIVE_INFINITY,
     },
+    account: newAccount(),
     messageTokens: new MessageRate(1000).fill(0),
     credential,
     entitlements: compileEntitlements(credential),

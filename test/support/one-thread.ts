@@ -9,6 +9,7 @@ import { EventLosses } from '../../src/gateway/event-losses.js';
 import { Fanout } from '../../src/gateway/fanout.js';
 import { Heartbeats } from '../../src/gateway/heartbeats.js';
 import { KnownSymbols } from '../../src/gateway/known-symbols.js';
+import type { RequestLimits } from '../../src/gateway/lane-requests.js';
 import { LaneTable } from '../../src/gateway/lane-table.js';
 import { Outbox } from '../../src/gateway/outbox.js';
 import type { Paces } from '../../src/gateway/pace.js';
@@ -26,11 +27,15 @@ import { FakeSocket, FakeUws, type Receive } from './fake-uws.js';
 import { type NewSession, newSession } from './new-session.js';
 import type { OneThreadFeed } from './one-thread-feed.js';
 import { KILLED, StepThread } from './step-thread.js';
+import { newWorkBudgets } from './work-budgets.js';
 
 const RING_BYTES = 64 * 1024;
 const SUBSCRIPTIONS_MAX = 64;
 /** A few deltas: snapshots of several symbols leave in parts now and then. */
 const ASSEMBLY_BYTES_MAX = 512;
+/** Little, so that requests, snapshots and replays wait for each other. */
+const REQUEST_LIMITS: RequestLimits = { requestsCostMax: 3, replaysAtOnceMax: 2 };
+const DELIVERED_BYTES_MAX = 600;
 const HEARTBEAT_MS = 1000;
 /** Short, so that clients are slowed and given back their class again and again. */
 const RESTORE_AFTER_MS = 100;
@@ -49,6 +54,8 @@ export interface OneThreadOptions {
   readonly onRejected?: (reason: string) => void;
   readonly ringBytes?: number;
   readonly assemblyBytesMax?: number;
+  readonly deliveredBytesMax?: number;
+  readonly requestLimits?: RequestLimits;
   /** A clock of the test's own. */
   readonly nowMicros?: () => number;
 }
@@ -82,7 +89,12 @@ export class OneThreadGateway {
     options.feed.deliver = message => this.hub.message(message);
     const sentCell = () => ({ messages: 0, bytes: 0 });
     const turn = { current: 0 };
-    this.#table = new LaneTable(options.encoders, change => this.#changes.push(change), sentCell);
+    this.#table = new LaneTable(
+      options.encoders,
+      change => this.#changes.push(change),
+      sentCell,
+      options.requestLimits ?? REQUEST_LIMITS,
+    );
     const publish = (topic: string, bytes: Uint8Array, isBinary: boolean) => this.#uws.publish(topic, bytes, isBinary);
     const outbox = new Outbox(publish, nowMicros, sentCell, false);
     const losses = new EventLosses(outbox, source => this.#eventSymbols.get(source));
@@ -91,6 +103,10 @@ export class OneThreadGateway {
       outbox,
       losses,
       turn,
+      // Somebody turns all the time.
+      wake: () => {},
+      deliveredBytesMax: options.deliveredBytesMax ?? DELIVERED_BYTES_MAX,
+      replayKeptBytesMin: 0,
       bufferedBytesMax: backpressureBytes / 4,
       resumedAtOnceMax: 3,
       assemblyBytesMax: options.assemblyBytesMax ?? ASSEMBLY_BYTES_MAX,
@@ -134,6 +150,8 @@ export class OneThreadGateway {
       // Nobody sends `auth` here.
       renewals: undefined as unknown as Renewals,
       answers,
+      budgets: newWorkBudgets(),
+      namesMax: SUBSCRIPTIONS_MAX,
       onFault: (what, cause) => this.faults.push(`${what}: ${cause}`),
     });
     this.#uws.onDropped = socket => this.#slow.dropped(socket.session, this.#fanout.turn);
@@ -196,11 +214,12 @@ export class OneThreadGateway {
     if (this.#retailDue) {
       this.#retailDue = false;
       this.#fanout.publish('retail');
+    } else if (this.#fanout.read()) {
+      this.#fanout.publish('institutional');
+      this.#retailDue = true;
       return;
     }
-    if (!this.#fanout.read()) return;
-    this.#fanout.publish('institutional');
-    this.#retailDue = true;
+    this.subscriptions.deliveries.turn();
   }
 
   /** uWS writes what was published. */
@@ -211,6 +230,7 @@ export class OneThreadGateway {
 
   sample(): void {
     this.#slow.sample();
+    this.#table.requests.look();
   }
 
   /** Topics on which nothing happened say where they stand. */
@@ -222,7 +242,14 @@ export class OneThreadGateway {
   get isBusy(): boolean {
     const queued = this.hub.shards.some(shard => shard.queuedBytes > 0);
     const encoding = this.#threads.some(thread => thread.isWaiting);
-    return queued || encoding || this.#changes.length > 0 || this.#retailDue || this.#fanout.hasMore;
+    return (
+      queued ||
+      encoding ||
+      this.#changes.length > 0 ||
+      this.#retailDue ||
+      this.#fanout.hasMore ||
+      this.subscriptions.deliveries.hasMore
+    );
   }
 
   #newHub(options: OneThreadOptions, rings: readonly SharedArrayBuffer[], nowMicros: () => number): Hub {

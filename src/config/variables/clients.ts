@@ -35,6 +35,7 @@ export const clientVariables = z.object({
     )
     .default(1024 ** 2),
   WS_MESSAGE_RATE: integer(1, 1_000_000).default(1000),
+  WS_COST_RATE: integer(1000, 1_000_000_000).default(50_000),
   WS_IDLE_TIMEOUT: durationMs.default(1_800_000),
   WS_PING_INTERVAL: durationMs.default(30_000),
   WS_PONG_TIMEOUT: durationMs.default(60_000),
@@ -75,6 +76,7 @@ export function clientsConfig(v: ClientVariables & FeedVariables & ProcessVariab
       clientTopicsMax: v.WS_MAX_CLIENT_TOPICS,
       messagesPerSecondMax: v.WS_MESSAGE_RATE,
       messageBytesMax: v.WS_MAX_MESSAGE_SIZE,
+      workUnitsPerSecond: v.WS_COST_RATE,
       backpressureBytesMax: v.WS_MAX_BACKPRESSURE,
     },
     circuit: {

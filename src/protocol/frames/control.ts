@@ -120,7 +120,9 @@ export const controlFrames = {
           message,
           retry_after_ms: z.int().positive(),
         })
-        .describe('A subscribe that is refused because the gateway is overloaded: try again after that time'),
+        .describe(
+          'Refused because of its cost or number, or because the gateway is overloaded: try again after that time',
+        ),
       z
         .strictObject({ type: z.literal('error'), code: z.literal('too_many_subscriptions'), message, topics })
         .describe('Subscribed, and ended now: the gateway follows as many topics as it can'),

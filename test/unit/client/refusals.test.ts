@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { answering, connected, newClient, refused, settled, subscribed } from '../../support/client-harness.js';
-import { quotesSnapshot } from '../../support/market-frames.js';
+import { quotesDelta, quotesSnapshot } from '../../support/market-frames.js';
 
 describe('R34 a refusal', () => {
   it('of every name ends the stream', async () => {
@@ -95,6 +95,42 @@ describe('R34 a refusal', () => {
     await settled();
     clock.advanceMs(1_000);
     await other.ready;
+  });
+
+  it('J2 says when to try again, and is not tried before', async () => {
+    const { client, network, clock } = newClient();
+    let tries = 0;
+    network.onCommand = answering(({ id }) =>
+      ++tries === 1 ? [refused(id, 'rate_limited', { retry_after_ms: 4_200 })] : [subscribed(id, ['quotes:AAPL'])],
+    );
+    const stream = client.quotes(['AAPL']);
+    const socket = await network.accepted(1);
+    clock.advanceMs(4_199);
+    expect(socket.commands.length).toBe(1);
+    clock.advanceMs(1);
+    await stream.ready;
+  });
+
+  it('J2 of a resync, or of leaving a topic, is repeated when it may be', async () => {
+    const { client, network, clock, socket } = await connected();
+    const stream = client.quotes(['AAPL']);
+    const other = client.quotes(['MSFT']);
+    await Promise.all([stream.ready, other.ready]);
+    socket.frames(quotesSnapshot({ AAPL: 1, MSFT: 1 }));
+    network.onCommand = answering(({ id }) => [refused(id, 'rate_limited', { retry_after_ms: 700 })]);
+    // A hole in the chain.
+    socket.frames(quotesDelta('AAPL', 8, 2));
+    other.close();
+    await settled();
+    const sent = () => socket.commands.filter(({ action }) => action !== 'subscribe').map(({ action }) => action);
+    expect(sent().sort()).toEqual(['resync', 'unsubscribe']);
+    clock.advanceMs(699);
+    expect(sent()).toHaveLength(2);
+    network.onCommand = () => {};
+    clock.advanceMs(1);
+    expect(sent().sort()).toEqual(['resync', 'resync', 'unsubscribe', 'unsubscribe']);
+    client.close();
+    expect(clock.timerCount).toBe(0);
   });
 
   it('that is to be tried again leaves no timer behind when the client closes', async () => {

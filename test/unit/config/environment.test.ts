@@ -55,6 +55,7 @@ describe('without settings', () => {
       subscriptionsMax: 1024,
       messagesPerSecondMax: 1000,
       messageBytesMax: 1_048_576,
+      workUnitsPerSecond: 50_000,
       backpressureBytesMax: 1_048_576,
     });
     expect(config.times).toEqual({

@@ -4,13 +4,14 @@ import { LaneTable } from '../../../src/gateway/lane-table.js';
 import { Outbox } from '../../../src/gateway/outbox.js';
 
 const INTERVAL_MS = 1_000;
+const RETAIL = { tier: 'retail' } as const;
 const cell = () => ({ messages: 0, bytes: 0 });
 
 /** Lanes that somebody is subscribed to, and what is published to them. */
 function silentLanes(count: number) {
   const table = new LaneTable(1, () => {}, cell);
   for (let i = 0; i < count; i++) {
-    const entry = table.acquire('quotes', `S${i}`, 0, 'retail');
+    const entry = table.acquire('quotes', `S${i}`, 0, RETAIL);
     Object.assign(entry, { subscribers: 1, epoch: 'e', lastSeq: i });
   }
   const told = new Map<string, number>();
@@ -48,7 +49,7 @@ test('R6 lanes that come and go between sweeps leave none out', () => {
   sweep();
   const [first] = table.entries();
   if (first !== undefined) table.release(first);
-  Object.assign(table.acquire('quotes', 'NEW', 0, 'retail'), { subscribers: 1, epoch: 'e' });
+  Object.assign(table.acquire('quotes', 'NEW', 0, RETAIL), { subscribers: 1, epoch: 'e' });
   sweep();
   sweep();
   expect(told.size).toBe(5_001);

@@ -10,6 +10,7 @@ import {
 } from '../../../src/hub/replays.js';
 import type { Shard } from '../../../src/hub/shard.js';
 import { type Source, SourceTable } from '../../../src/hub/source-table.js';
+import type { Tier } from '../../../src/protocol/lanes.js';
 import { FLAG_INCOMPLETE, RecordKind } from '../../../src/protocol/records.js';
 
 const MIB = 1024 * 1024;
@@ -92,9 +93,9 @@ function publish(count: number, bytes = 8): void {
   }
 }
 
-function ask(seq: number, request = 1, epoch = 'e1'): void {
+function ask(seq: number, request = 1, epoch = 'e1', tier: Tier = 'retail', worker = 0): void {
   // The log has what a replay uses of a shard.
-  const asker = { source, shard: shard as unknown as Shard, lane: 0, worker: 0, request };
+  const asker = { source, shard: shard as unknown as Shard, lane: 0, tier, worker, request };
   replays.begin({ ...asker, since: { epoch, seq } });
 }
 
@@ -297,7 +298,7 @@ describe('R29 replays', () => {
     ask(0);
     const before = notes().length;
     replays.forgetWorker(1);
-    await vi.advanceTimersByTimeAsync(0);
+    await vi.advanceTimersByTimeAsync(1);
     expect(notes().length).toBeGreaterThan(before);
     ask(0, 2);
     const [first, second] = [notes().length, notes(2).length];

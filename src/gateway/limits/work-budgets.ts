@@ -1,0 +1,113 @@
+/**
+ * How much work clients may make for the gateway (protocol/costs.ts says what costs how much): a budget per connection, per
+ * user and per address, each refilled steadily. What a client does is charged to all of its budgets; while one of them is
+ * overdrawn by more than the burst, nothing more is done for it.
+ */
+import { ADDRESS_FACTOR, BURST_SECONDS, INSTITUTIONAL_FACTOR, USER_FACTOR } from '../../protocol/costs.js';
+import type { Tier } from '../../protocol/lanes.js';
+import { HalfSipHash, type HashSeed } from '../key-hash.js';
+import { type DebtKey, debtKeyOf, SharedDebts } from './shared-debts.js';
+
+const BURST_MICROS = BURST_SECONDS * 1e6;
+
+/** What a connection owes, and on whose behalf. */
+export interface Account {
+  /** Up to when the connection's own debt is paid off, µs of the shared clock. */
+  paidAtMicros: number;
+  readonly address: DebtKey;
+  /** The user that `user` stands for. */
+  sub: string;
+  /** Undefined for an anonymous client. */
+  user: DebtKey | undefined;
+}
+
+/** A client that is charged. */
+export interface Payer {
+  readonly account: Account;
+  readonly tier: Tier;
+  readonly credential: { readonly sub: string };
+}
+
+export interface WorkBudgetsOptions {
+  /** Of one connection. */
+  readonly unitsPerSecond: number;
+  /** Shared by all workers (shared-debts.ts). */
+  readonly debts: SharedArrayBuffer;
+  readonly seed: HashSeed;
+  /** Of a clock that all workers share and that is never set, µs. */
+  readonly nowMicros: () => number;
+}
+
+export class WorkBudgets {
+  /** Units charged, and times that something was refused for want of them. */
+  readonly counters = { units: 0, refused: 0 };
+  readonly #unitsPerSecond: number;
+  readonly #debts: SharedDebts;
+  readonly #hash: HalfSipHash;
+  readonly #nowMicros: () => number;
+
+  constructor({ unitsPerSecond, debts, seed, nowMicros }: WorkBudgetsOptions) {
+    this.#unitsPerSecond = unitsPerSecond;
+    this.#debts = new SharedDebts(debts);
+    this.#hash = new HalfSipHash(seed);
+    this.#nowMicros = nowMicros;
+  }
+
+  /** Debts of users and addresses that were not remembered, as too many were active at once. */
+  get overflow(): number {
+    return this.#debts.overflow;
+  }
+
+  /** The account of a connection that opens. */
+  open(address: string): Account {
+    return { paidAtMicros: 0, address: debtKeyOf(this.#hash, `address:${address}`), sub: '', user: undefined };
+  }
+
+  /** How long until the client may have something done again, ms; 0: it may. */
+  waitMs({ account, tier, credential }: Payer): number {
+    const nowMicros = this.#nowMicros();
+    const user = this.#userOf(account, credential.sub);
+    let owed = account.paidAtMicros - nowMicros;
+    if (user !== undefined) owed = Math.max(owed, this.#debts.owed(user, nowMicros));
+    if (tier !== 'institutional') owed = Math.max(owed, this.#debts.owed(account.address, nowMicros));
+    return this.#waitMs(owed);
+  }
+
+  /** Charges what is done for the client, be it overdrawn or not. */
+  charge({ account, tier, credential }: Payer, units: number): void {
+    const nowMicros = this.#nowMicros();
+    const isInstitutional = tier === 'institutional';
+    const micros = (units * 1e6) / (this.#unitsPerSecond * (isInstitutional ? INSTITUTIONAL_FACTOR : 1));
+    this.counters.units += units;
+    account.paidAtMicros = Math.max(account.paidAtMicros, nowMicros) + micros;
+    const user = this.#userOf(account, credential.sub);
+    if (user !== undefined) this.#debts.add(user, nowMicros, micros / USER_FACTOR);
+    if (!isInstitutional) this.#debts.add(account.address, nowMicros, micros / ADDRESS_FACTOR);
+  }
+
+  /** Charges an address for somebody who is not known yet. @returns as `waitMs`, with nothing charged when it is not 0 */
+  chargeAddress(address: string, units: number): number {
+    const nowMicros = this.#nowMicros();
+    const key = debtKeyOf(this.#hash, `address:${address}`);
+    const waitMs = this.#waitMs(this.#debts.owed(key, nowMicros));
+    if (waitMs > 0) return waitMs;
+    this.counters.units += units;
+    this.#debts.add(key, nowMicros, (units * 1e6) / (this.#unitsPerSecond * ADDRESS_FACTOR));
+    return 0;
+  }
+
+  #waitMs(owedMicros: number): number {
+    if (owedMicros <= BURST_MICROS) return 0;
+    this.counters.refused++;
+    return Math.ceil((owedMicros - BURST_MICROS) / 1000);
+  }
+
+  /** Another one after `auth`. */
+  #userOf(account: Account, sub: string): DebtKey | undefined {
+    if (account.sub !== sub) {
+      account.sub = sub;
+      account.user = sub === '' ? undefined : debtKeyOf(this.#hash, `user:${sub}`);
+    }
+    return account.user;
+  }
+}

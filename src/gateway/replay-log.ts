@@ -1,0 +1,85 @@
+/** What was replayed of one lane, in order: one copy for all who missed some of it. */
+
+const CHUNK_BYTES = { min: 512, max: 64 * 1024 };
+/** What a frame takes besides its bytes. */
+const FRAME_OVERHEAD_BYTES = 64;
+
+export class ReplayLog {
+  readonly epoch: string;
+  /** The first frame follows this. */
+  readonly fromSeq: number;
+  /** All up to here is in the log; undefined until the first replay has come to its mark. */
+  endSeq: number | undefined;
+  /** Who still has to be sent some of it. */
+  readers = 0;
+  /** A replay under way adds to it. */
+  isGrowing = false;
+  /** Whoever comes back soon may read it too. */
+  isKept = false;
+  /** Nobody reads it any more, and nobody will. */
+  isFreed = false;
+  #chunk = new Uint8Array(0);
+  #chunkEnd = 0;
+  readonly #frames: Uint8Array[] = [];
+  readonly #seqs: number[] = [];
+  /** Bytes up to the end of each frame, its overhead included. */
+  readonly #ends: number[] = [];
+
+  constructor(epoch: string, fromSeq: number) {
+    this.epoch = epoch;
+    this.fromSeq = fromSeq;
+  }
+
+  get length(): number {
+    return this.#frames.length;
+  }
+
+  get bytes(): number {
+    return this.#ends[this.#ends.length - 1] ?? 0;
+  }
+
+  /** What a frame of so many bytes adds to `bytes`. */
+  static cost(bytes: number): number {
+    return bytes + FRAME_OVERHEAD_BYTES;
+  }
+
+  /** Copies the frame. */
+  append(frame: Uint8Array, seq: number): void {
+    if (this.#chunkEnd + frame.length > this.#chunk.length) {
+      const bytes = Math.min(CHUNK_BYTES.max, Math.max(CHUNK_BYTES.min, this.bytes));
+      this.#chunk = new Uint8Array(Math.max(bytes, frame.length));
+      this.#chunkEnd = 0;
+    }
+    this.#chunk.set(frame, this.#chunkEnd);
+    this.#frames.push(this.#chunk.subarray(this.#chunkEnd, this.#chunkEnd + frame.length));
+    this.#chunkEnd += frame.length;
+    this.#seqs.push(seq);
+    this.#ends.push(this.bytes + ReplayLog.cost(frame.length));
+  }
+
+  frame(index: number): Uint8Array {
+    return this.#frames[index] as Uint8Array;
+  }
+
+  seq(index: number): number {
+    return this.#seqs[index] as number;
+  }
+
+  /** Bytes of the frames from `index` on. */
+  bytesFrom(index: number): number {
+    return this.bytes - (index === 0 ? 0 : (this.#ends[index - 1] ?? 0));
+  }
+
+  /** The first frame behind a place; undefined where no frame ends just there: what follows it begins before, or after. */
+  indexBehind(seq: number): number | undefined {
+    let low = 0;
+    let high = this.#seqs.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (this.seq(middle) <= seq) low = middle + 1;
+      else high = middle;
+    }
+    const before = low === 0 ? this.fromSeq : this.seq(low - 1);
+    return before === seq ? low : undefined;
+  }
+}

@@ -1,0 +1,99 @@
+/**
+ * What a client's messages cost the gateway, in **units** of about 1 µs of CPU over all threads (measured by
+ * `npm run bench -- cost`). `ops/limits.md` shows this table.
+ */
+import type { Command } from './commands.js';
+import { isStream, type Stream } from './topics.js';
+
+/** How far a budget may be overdrawn, in seconds of its rate. */
+export const BURST_SECONDS = 5;
+/** A user's connections together, and an address's, as multiples of what one connection may use. */
+export const USER_FACTOR = 4;
+export const ADDRESS_FACTOR = 8;
+/** What an institutional connection may use, as a multiple of others'. Its address is not charged. */
+export const INSTITUTIONAL_FACTOR = 4;
+
+/** A message, whatever it says. */
+export const MESSAGE_UNITS = 40;
+/** Bytes of a client's message that cost one unit to read. */
+export const READ_BYTES_PER_UNIT = 16;
+/** An upgrade request, whatever becomes of it. */
+export const CONNECT_UNITS = 300;
+/** Verifying a token. */
+export const AUTH_UNITS = 500;
+/** A name in a command, whether it is a topic or not. */
+export const NAME_UNITS = 3;
+/** A topic that is left. */
+export const UNSUBSCRIBE_UNITS = 20;
+/** A topic that is subscribed to, changes its class, or is sent whole again: its first bytes included. */
+export const TOPIC_UNITS: Readonly<Record<Stream, number>> = {
+  quotes: 30,
+  depth: 160,
+  orderbook: 40,
+  trades: 40,
+  orders: 120,
+  analytics: 60,
+  rooms: 120,
+};
+/** A request for what was missed of a topic; what is sent again costs by its bytes. */
+export const REPLAY_UNITS = 500;
+/** Bytes sent again that cost one unit. */
+export const REPLAY_BYTES_PER_UNIT = 6;
+/** Bytes of snapshots that cost one unit. */
+export const SNAPSHOT_BYTES_PER_UNIT = 100;
+/** A message to a room, its way over the feed included. */
+export const PUBLISH_UNITS = 150;
+/** Bytes of a message to a room that cost one unit, besides being read. */
+export const PUBLISH_BYTES_PER_UNIT = 30;
+
+/** Reading a client's message of this length. */
+export function readUnits(bytes: number): number {
+  return MESSAGE_UNITS + bytes / READ_BYTES_PER_UNIT;
+}
+
+/** Sending this much of what was missed. */
+export function replayUnits(bytes: number): number {
+  return bytes / REPLAY_BYTES_PER_UNIT;
+}
+
+/** Sending this much of what a client asked to have whole. */
+export function snapshotUnits(bytes: number): number {
+  return bytes / SNAPSHOT_BYTES_PER_UNIT;
+}
+
+/** Subscribing to so many topics of a stream. */
+export function topicUnits(stream: Stream, topics: number): number {
+  return topics * (NAME_UNITS + TOPIC_UNITS[stream]);
+}
+
+/** Executing a command that has been read. @param bytes of the message that it came in */
+export function commandUnits(command: Command, bytes: number): number {
+  switch (command.action) {
+    case 'subscribe':
+      return namedUnits(command, TOPIC_UNITS) + (command.since === undefined ? 0 : REPLAY_UNITS * namesIn(command));
+    case 'resync':
+      return namedUnits(command, TOPIC_UNITS);
+    case 'unsubscribe':
+      return namesIn(command) * (NAME_UNITS + UNSUBSCRIBE_UNITS);
+    case 'publish':
+      return PUBLISH_UNITS + bytes / PUBLISH_BYTES_PER_UNIT;
+    case 'auth':
+      return AUTH_UNITS;
+    case 'ping':
+      return 0;
+  }
+}
+
+type Naming = Extract<Command, { action: 'subscribe' | 'unsubscribe' | 'resync' }>;
+
+function namedUnits(command: Naming, each: Readonly<Record<Stream, number>>): number {
+  const { stream = 'analytics' } = command;
+  // One of a stream that is not known is refused.
+  return namesIn(command) * (NAME_UNITS + (isStream(stream) ? each[stream] : 0));
+}
+
+/** Names that a command has, one at least: some streams have topics that need none. */
+export function namesIn({ symbol, symbols, channel, channels, room, rooms }: Naming): number {
+  const single = [symbol, channel, room].filter(name => name !== undefined).length;
+  return Math.max(1, single + (symbols?.length ?? 0) + (channels?.length ?? 0) + (rooms?.length ?? 0));
+}

@@ -1,0 +1,109 @@
+/**
+ * Work that waits for its turn. Lower ranks come first. Within a rank the owners take turns, so whoever asks for much waits
+ * behind their own work and not others behind it.
+ */
+
+/** Deleting from the front of a set, time and again, is only cheap for an iterator that stays where it is. */
+class Cursor<Value> {
+  readonly #all: Set<Value>;
+  #at: Iterator<Value>;
+
+  constructor(all: Set<Value>) {
+    this.#all = all;
+    this.#at = all.values();
+  }
+
+  /** The value behind the last one, the first behind the last of all; undefined when there is none. */
+  next(): Value | undefined {
+    let step = this.#at.next();
+    if (step.done === true) {
+      this.#at = this.#all.values();
+      step = this.#at.next();
+    }
+    return step.done === true ? undefined : step.value;
+  }
+}
+
+interface Line<Owner, Item> {
+  readonly owner: Owner;
+  readonly items: Set<Item>;
+  readonly first: Cursor<Item>;
+}
+
+class Rank<Owner, Item> {
+  readonly #byOwner = new Map<Owner, Line<Owner, Item>>();
+  readonly #lines = new Set<Line<Owner, Item>>();
+  readonly #turn = new Cursor(this.#lines);
+
+  /** False when it is there already. */
+  add(owner: Owner, item: Item): boolean {
+    let line = this.#byOwner.get(owner);
+    if (line === undefined) {
+      const items = new Set<Item>();
+      line = { owner, items, first: new Cursor(items) };
+      this.#byOwner.set(owner, line);
+      this.#lines.add(line);
+    }
+    if (line.items.has(item)) return false;
+    line.items.add(item);
+    return true;
+  }
+
+  delete(owner: Owner, item: Item): void {
+    const line = this.#byOwner.get(owner);
+    if (line === undefined || !line.items.delete(item) || line.items.size > 0) return;
+    this.#byOwner.delete(owner);
+    this.#lines.delete(line);
+  }
+
+  next(): Item | undefined {
+    return this.#turn.next()?.first.next();
+  }
+}
+
+export class FairQueue<Owner, Item> {
+  readonly #ranks: readonly Rank<Owner, Item>[];
+  /** The lines that each item stands in. */
+  readonly #places = new Map<Item, { readonly rank: number; readonly owner: Owner }[]>();
+
+  constructor(ranks: number) {
+    this.#ranks = Array.from({ length: ranks }, () => new Rank());
+  }
+
+  /** Items that wait. */
+  get size(): number {
+    return this.#places.size;
+  }
+
+  has(item: Item): boolean {
+    return this.#places.has(item);
+  }
+
+  /** Puts an item at the end of its owner's line. One that stands in several lines leaves at the first that comes up. */
+  add(rank: number, owner: Owner, item: Item): void {
+    if (this.#ranks[rank]?.add(owner, item) !== true) return;
+    const places = this.#places.get(item);
+    if (places === undefined) this.#places.set(item, [{ rank, owner }]);
+    else places.push({ rank, owner });
+  }
+
+  /** False when it did not wait. */
+  delete(item: Item): boolean {
+    const places = this.#places.get(item);
+    if (places === undefined) return false;
+    this.#places.delete(item);
+    for (const { rank, owner } of places) this.#ranks[rank]?.delete(owner, item);
+    return true;
+  }
+
+  /** The next item of a rank up to `rankMax`. */
+  take(rankMax = this.#ranks.length - 1): Item | undefined {
+    for (let rank = 0; rank <= rankMax; rank++) {
+      const item = this.#ranks[rank]?.next();
+      if (item === undefined) continue;
+      this.delete(item);
+      return item;
+    }
+    return undefined;
+  }
+}

@@ -1,0 +1,26 @@
+import { describe, expect, it } from 'vitest';
+import { ANY_MESSAGE_BYTES_MAX, mayBeTaken } from '../../../../src/gateway/limits/large-messages.js';
+import { newCredential } from '../../../support/new-session.js';
+
+const of = (sub: string) => ({ credential: newCredential({ sub, tier: 'retail' }) });
+const message = (head: string, bytes: number): ArrayBuffer => {
+  const text = Buffer.alloc(bytes, 'x');
+  text.write(head);
+  return text.buffer.slice(text.byteOffset, text.byteOffset + bytes);
+};
+const PUBLISH = '{"action":"publish","stream":"rooms"';
+
+describe('J1: what is over 64 KiB is read only where it can be a room message', () => {
+  it.each([
+    ['a subscribe of 64 KiB', '', '{"action":"subscribe"', ANY_MESSAGE_BYTES_MAX, true],
+    ['one byte more', 'alice', '{"action":"subscribe"', ANY_MESSAGE_BYTES_MAX + 1, false],
+    ['a publish', 'alice', PUBLISH, 200_000, true],
+    ['a publish in MessagePack', 'alice', '\x84\xa6action\xa7publish', 200_000, true],
+    ['a publish of somebody without a credential', '', PUBLISH, 200_000, false],
+    ['an unsubscribe', 'alice', '{"action":"unsubscribe"', 652_000, false],
+    ['brackets', 'alice', '[[[[[[[[[[', 1_000_000, false],
+    ['nothing', '', '', 0, true],
+  ])('%s', (_, sub, head, bytes, taken) => {
+    expect(mayBeTaken(of(sub), message(head, bytes))).toBe(taken);
+  });
+});

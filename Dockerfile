@@ -1,7 +1,13 @@
 # syntax=docker/dockerfile:1
 #
 #   docker build -t millrace .
-#   docker run --rm -p 8080:8080 -p 127.0.0.1:9090:9090 millrace
+#   docker run --rm -p 8080:8080 millrace
+#
+# The admin port is on the container's loopback, out of everybody's reach. To publish it, give it an address and a token:
+#
+#   docker run --rm -p 8080:8080 -p 127.0.0.1:9090:9090 -e ADMIN_HOST=0.0.0.0 -e ADMIN_TOKEN=$(openssl rand -hex 32) millrace
+#
+# A tag may be another image tomorrow: pin the base image by its digest (ops/security.md, "Supply chain").
 #
 # Debian, because uWebSockets comes as glibc binaries; 22, because they cover no newer Node (native-notes/uws.md).
 ARG NODE_IMAGE=node:22-bookworm-slim
@@ -10,8 +16,8 @@ ARG NODE_IMAGE=node:22-bookworm-slim
 FROM ${NODE_IMAGE} AS build
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
-# No install script is needed: every native package brings its binary.
-RUN npm ci --ignore-scripts
+# .npmrc keeps install scripts from running: every native package brings its binary.
+RUN npm ci
 COPY tsconfig.json tsconfig.build.json ./
 COPY src ./src
 RUN npm run build && rm dist/.tsbuildinfo
@@ -20,22 +26,19 @@ RUN npm run build && rm dist/.tsbuildinfo
 FROM ${NODE_IMAGE} AS dependencies
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
-RUN npm ci --omit=dev --ignore-scripts \
+RUN npm ci --omit=dev \
   && find node_modules/uWebSockets.js -name 'uws_*.node' \
     ! -name "uws_linux_$(node -p 'process.arch')_$(node -p 'process.versions.modules').node" -delete \
   && node -e "import('uWebSockets.js').then(uws => uws.App())"
 
 FROM ${NODE_IMAGE}
-# The admin port is for whoever reaches the container's network: loopback would leave it out of reach even for a
-# published port. Publish it where operators are only, or set ADMIN_TOKEN.
-ENV NODE_ENV=production \
-  ADMIN_HOST=0.0.0.0
+ENV NODE_ENV=production
 WORKDIR /app
 COPY --from=dependencies /app/node_modules ./node_modules
 COPY --from=build /app/dist ./dist
 COPY package.json ./
 USER node
-EXPOSE 8080 9090
+EXPOSE 8080
 HEALTHCHECK --interval=10s --timeout=3s --start-period=15s --retries=3 \
   CMD ["node", "-e", "fetch('http://127.0.0.1:' + (process.env.ADMIN_PORT || 9090) + '/healthz').then(r => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]
 # Node is process 1: it handles SIGTERM itself, closes its sockets with 1001 and exits with 0.

@@ -7,6 +7,7 @@
  */
 import { AdminServer } from './admin/server.js';
 import { statsOf } from './admin/stats.js';
+import { TokenGuard } from './admin/token-guard.js';
 import { CLOSE_PART_MAX_MS, inTime } from './closing.js';
 import type { Config } from './config/environment.js';
 import { reachableHost } from './config/reachable-host.js';
@@ -148,12 +149,15 @@ class GatewayParts implements Gateway {
     this.#certificate =
       config.tls === undefined
         ? undefined
-        : new CertificateFiles(config.tls, log, () => this.#workers.postAll({ type: 'certificate' }));
+        : new CertificateFiles(config.tls, config.secretReaders, log, () =>
+            this.#workers.postAll({ type: 'certificate' }),
+          );
     const metrics = new Metrics({ main: () => mainStatsOf(this.#mainParts()), workers: () => this.#workerStats() });
     this.#admin = new AdminServer({
       host: config.adminHost,
       port: config.adminPort,
-      token: config.adminToken,
+      allowedHosts: config.allowedHosts,
+      guard: this.#adminGuard(),
       notReady: () => this.#notReady(),
       metrics: async () => ({ contentType: metrics.contentType, text: await metrics.scrape() }),
       stats: () => this.#stats(),
@@ -292,6 +296,19 @@ class GatewayParts implements Gateway {
       { worker, sockets, bytes, limit, suppressed },
       'slow clients closed: WS_MAX_BUFFERED_TOTAL is exceeded',
     );
+  }
+
+  #adminGuard(): TokenGuard | undefined {
+    const { adminToken: token } = this.#config;
+    if (token === undefined) return undefined;
+    return new TokenGuard({
+      token,
+      nowMs: () => performance.now(),
+      onWrong: address => {
+        const suppressed = this.#sampler.pass('admin token');
+        if (suppressed !== undefined) this.#log.warn({ address, suppressed }, 'a wrong ADMIN_TOKEN was refused');
+      },
+    });
   }
 
   #fault(what: string, detail: string): void {

@@ -2,7 +2,8 @@
 
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { isSameText } from '../auth/same-text.js';
+import { hostNameOf, isFixedHost, isListedHost } from '../config/hosts.js';
+import type { TokenGuard } from './token-guard.js';
 
 const LISTEN_RETRY_MS = 50;
 
@@ -10,8 +11,10 @@ export interface AdminOptions {
   readonly host: string;
   /** 0 for any free one. */
   readonly port: number;
-  /** When set, everything but the probes asks for `Authorization: Bearer …`. */
-  readonly token: string | undefined;
+  /** Names that requests may have in `Host` besides addresses, `localhost` and `host`. */
+  readonly allowedHosts: readonly string[];
+  /** Where there is one, everything but the probes asks for `Authorization: Bearer …`. */
+  readonly guard: TokenGuard | undefined;
   /** Empty when ready, else what is missing. */
   readonly notReady: () => readonly string[];
   readonly metrics: () => Promise<{ readonly contentType: string; readonly text: string }>;
@@ -84,14 +87,25 @@ export class AdminServer {
     if (request.method !== 'GET' && request.method !== 'HEAD') {
       return answerJson(response, 405, { error: { code: 'method_not_allowed', message: 'GET only' } });
     }
+    // What a page learns by another name for this machine is nobody's but the operator's.
+    if (!this.#isHostAllowed(request)) {
+      const message = 'this Host is not served here; ALLOWED_HOSTS names those that are';
+      return answerJson(response, 403, { error: { code: 'forbidden', message } });
+    }
     if (path === '/healthz') return answerJson(response, 200, { status: 'ok' });
     if (path === '/readyz') {
       const missing = this.#options.notReady();
       return answerJson(response, missing.length === 0 ? 200 : 503, { ready: missing.length === 0, missing });
     }
-    if (!this.#isAuthorized(request)) {
+    const verdict = this.#verdict(request);
+    if (verdict === 'refused') {
       response.setHeader('WWW-Authenticate', 'Bearer');
       return answerJson(response, 401, { error: { code: 'unauthorized', message: 'ADMIN_TOKEN is required' } });
+    }
+    if (verdict !== 'accepted') {
+      response.setHeader('Retry-After', verdict.retryAfterSeconds);
+      const message = 'too many wrong tokens came from this address';
+      return answerJson(response, 429, { error: { code: 'rate_limited', message } });
     }
     if (path === '/metrics') {
       const { contentType, text } = await this.#options.metrics();
@@ -108,9 +122,14 @@ export class AdminServer {
     answerJson(response, 404, { error: { code: 'not_found', message: 'no such resource' } });
   }
 
-  #isAuthorized(request: IncomingMessage): boolean {
-    const { token } = this.#options;
-    return token === undefined || isSameText(request.headers.authorization ?? '', `Bearer ${token}`);
+  #isHostAllowed({ headers: { host = '' } }: IncomingMessage): boolean {
+    const name = hostNameOf(host);
+    const { host: own, allowedHosts } = this.#options;
+    return isFixedHost(name) || name === own.toLowerCase() || isListedHost(host, allowedHosts);
+  }
+
+  #verdict({ headers: { authorization }, socket }: IncomingMessage): ReturnType<TokenGuard['check']> {
+    return this.#options.guard?.check(authorization, socket.remoteAddress ?? '') ?? 'accepted';
   }
 }
 

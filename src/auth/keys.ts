@@ -3,6 +3,7 @@ import { createSecretKey, type KeyObject } from 'node:crypto';
 import { createLocalJWKSet, type JSONWebKeySet, type JWTVerifyGetKey } from 'jose';
 import { ConfigError } from '../config/config-error.js';
 import type { AuthConfig } from '../config/environment.js';
+import { withoutSecrets } from '../config/url-text.js';
 import { readJsonFile } from './json-file.js';
 import { remoteKeySet } from './remote-key-set.js';
 
@@ -39,7 +40,9 @@ function secretKey(secret: string): KeyObject {
 function keySetUrl(text: string): URL {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url?.protocol === 'https:' || url?.protocol === 'http:') return url;
-  throw new ConfigError(`AUTH_JWKS_URL=${JSON.stringify(text)}: must be an http(s) URL of a JSON Web Key Set`);
+  throw new ConfigError(
+    `AUTH_JWKS_URL=${JSON.stringify(withoutSecrets(text))}: must be an http(s) URL of a JSON Web Key Set`,
+  );
 }
 
 async function readKeySet(path: string): Promise<JSONWebKeySet> {

@@ -5,7 +5,7 @@ import { ConfigError } from '../config/config-error.js';
 import type { Tier } from '../protocol/lanes.js';
 import { entitlementOption, roleOption, subOption, tierOption, ttlMs } from './credential-options.js';
 import { CommandFailure, reasonOf } from './failure.js';
-import { printable } from './frame-line.js';
+import { note, say } from './output.js';
 
 const EXAMPLES = `
 The file is what AUTH_API_KEYS_FILE names; running gateways read it again within seconds.
@@ -47,8 +47,8 @@ function createCommand(): Command {
       const { file, sub } = options;
       const { id, key, hash } = newApiKey();
       await change(file, (entries = []) => [...entries, entryOf(id, hash, options)]);
-      process.stdout.write(`${key}\n`);
-      note(`${id} of ${printable(sub)} is in ${file}. The key itself is not stored: keep it now.`);
+      say(key);
+      note(`${id} of ${sub} is in ${file}. The key itself is not stored: keep it now.`);
     });
 }
 
@@ -59,7 +59,7 @@ function listCommand(): Command {
     .action(async ({ file }: { file: string }) => {
       const entries = await readApiKeyFile(shown(file), file);
       const nowMs = Date.now();
-      process.stdout.write(entries.map(entry => `${printable(lineOf(entry, nowMs))}\n`).join(''));
+      for (const entry of entries) say(lineOf(entry, nowMs));
     });
 }
 
@@ -128,8 +128,4 @@ async function change(
 
 function shown(file: string): string {
   return `--file=${JSON.stringify(file)}`;
-}
-
-function note(text: string): void {
-  process.stderr.write(`${text}\n`);
 }

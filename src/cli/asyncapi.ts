@@ -2,6 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { Command } from 'commander';
 import { asyncApiDocument } from '../protocol/asyncapi.js';
 import { CommandFailure, reasonOf } from './failure.js';
+import { sayDocument } from './output.js';
 
 const EXAMPLES = `
 Examples:
@@ -16,7 +17,7 @@ export function asyncApiCommand(version: string): Command {
     .addHelpText('after', EXAMPLES)
     .action(async ({ out }: { readonly out?: string }) => {
       const text = `${JSON.stringify(asyncApiDocument(version), undefined, 2)}\n`;
-      if (out === undefined) process.stdout.write(text);
+      if (out === undefined) sayDocument(text);
       else await write(out, text);
     });
 }

@@ -8,22 +8,13 @@ const CHANGES_SHOWN_MAX = 8;
 /** Longest value shown, in characters. */
 const VALUE_LENGTH_MAX = 48;
 
-/** The line, without time or line end. `documents` hold the state after the frame. */
-export function describeFrame(frame: ServerFrame, documents: ClientDocuments): string {
-  return printable(describe(frame, documents));
-}
-
 /** What is said of a topic that is held back. */
 export function describeStale(topic: string, { since, reason }: Staleness): string {
   return `STALE ${topic}${since === undefined ? '' : ` since ${since}`} (${reason}): prices are old`;
 }
 
-/** The text on one line, without control characters: what a server sends must not steer the terminal. */
-export function printable(text: string): string {
-  return text.replaceAll(/\p{Cc}/gu, '?');
-}
-
-function describe(frame: ServerFrame, documents: ClientDocuments): string {
+/** The line, without time or line end, as the server's text is. `documents` hold the state after the frame. */
+export function describeFrame(frame: ServerFrame, documents: ClientDocuments): string {
   switch (frame.type) {
     case 'quotes_patch':
       return frame.snapshot === true

@@ -1,11 +1,13 @@
 /** The gateway as a program: settings, signals, and an orderly end. */
 import { randomBytes } from 'node:crypto';
 import { type Config, readConfig } from '../config/environment.js';
+import { checkFiles } from '../config/secret-files.js';
 import { startGateway } from '../main.js';
 import { createLogger, type Logger } from '../observe/log.js';
 import { LogDestination } from '../observe/log-destination.js';
 import type { Gateway } from '../running-gateway.js';
 import { claimPort, ownFreePort } from './free-port.js';
+import { sayLines } from './output.js';
 import { findPredecessor } from './takeover.js';
 import { welcome } from './welcome.js';
 
@@ -21,6 +23,7 @@ const PARENT_POLL_MS = 250;
  */
 export async function runGateway(env: NodeJS.ProcessEnv, isTakeover = false): Promise<void> {
   const configured = readConfig(env);
+  await checkFiles(configured);
   const auth = configured.auth;
   const hasKey = auth.secret !== undefined || auth.jwksFile !== undefined || auth.jwksUrl !== undefined;
   // Without a key nobody could connect: one that ends with this process lets a newcomer in and nobody else.
@@ -45,7 +48,7 @@ export async function runGateway(env: NodeJS.ProcessEnv, isTakeover = false): Pr
   const gateway = await starting;
   // Without a certificate a terminal that is closed ends the program, as it does by default.
   if (config.tls !== undefined) process.on('SIGHUP', () => gateway.renewCertificate());
-  process.stdout.write(await welcome(gateway, config, hasKey ? undefined : secret));
+  sayLines(await welcome(gateway, config, hasKey ? undefined : secret));
 }
 
 /**

@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { ConfigError } from '../config/config-error.js';
 import { CommandFailure, reasonOf } from './failure.js';
+import { note, noteLines } from './output.js';
 
 /** The gateway runs for weeks and needs none of the other commands: a file is loaded when its command is asked for. */
 const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map([
@@ -32,6 +33,7 @@ const program = new Command('millrace')
 const asked = COMMANDS.get(process.argv[2] ?? '');
 // All of them where none is named: for help, or to say that there is no such command.
 for (const load of asked === undefined ? COMMANDS.values() : [asked]) program.addCommand(await load());
+cleanErrors(program);
 
 // `millrace tail … | head` closes our output: that is an end, not an error.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
@@ -41,9 +43,15 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 try {
   await program.parseAsync();
 } catch (error) {
-  const expected = error instanceof CommandFailure || error instanceof ConfigError;
-  process.stderr.write(`${expected || !(error instanceof Error) ? reasonOf(error) : error.stack}\n`);
+  if (error instanceof CommandFailure) note(error.message);
+  else noteLines(`${error instanceof ConfigError || !(error instanceof Error) ? reasonOf(error) : error.stack}\n`);
   process.exitCode = 1;
+}
+
+/** Arguments may come from outside too, as a script's do, and errors repeat them. */
+function cleanErrors(command: Command): void {
+  command.configureOutput({ writeErr: noteLines });
+  for (const inner of command.commands) cleanErrors(inner);
 }
 
 function packageVersion(): string {

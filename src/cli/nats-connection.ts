@@ -1,6 +1,8 @@
 import { Option } from 'commander';
 import { connect, type NatsConnection } from 'nats';
+import { ConfigError } from '../config/config-error.js';
 import { type NatsConfig, readConfig } from '../config/environment.js';
+import { withoutSecrets } from '../config/url-text.js';
 import { natsConnectionOptions } from '../feed/nats-connection.js';
 import { CommandFailure, reasonOf } from './failure.js';
 
@@ -11,17 +13,13 @@ export function natsOption(): Option {
   return new Option('--nats <url>', 'NATS server').env('NATS_URL').default(DEFAULT_NATS_URL);
 }
 
-/** The address without the user and password that it may hold. */
-export function shownNatsUrl(url: string): string {
-  return url.replaceAll(/[^/,@]*@/g, '');
-}
-
 /**
  * How to reach the server at `url`, with the gateway's own NATS_USER, NATS_PASSWORD, NATS_TOKEN, NATS_CREDS and NATS_TLS_*.
  * @throws {ConfigError} naming a variable that cannot be used.
  */
 export function natsConfig(url: string, env: NodeJS.ProcessEnv): NatsConfig {
   const { NATS_USER, NATS_PASSWORD, NATS_TOKEN, NATS_CREDS, NATS_TLS_CA, NATS_TLS_CERT, NATS_TLS_KEY } = env;
+  const { SECRET_FILE_READERS } = env;
   // Only what connects: a server's other settings may be incomplete here.
   return readConfig({
     NATS_URL: url || DEFAULT_NATS_URL,
@@ -32,6 +30,7 @@ export function natsConfig(url: string, env: NodeJS.ProcessEnv): NatsConfig {
     NATS_TLS_CA,
     NATS_TLS_CERT,
     NATS_TLS_KEY,
+    SECRET_FILE_READERS,
   }).nats;
 }
 
@@ -40,9 +39,12 @@ export function natsConfig(url: string, env: NodeJS.ProcessEnv): NatsConfig {
  * @throws {CommandFailure} when the server cannot be reached or refuses.
  */
 export async function connectOnce(config: NatsConfig): Promise<NatsConnection> {
+  const options = await natsConnectionOptions(config, 'millrace-cli').catch((cause: unknown) => {
+    throw cause instanceof ConfigError ? cause : new CommandFailure(reasonOf(cause), { cause });
+  });
   try {
-    return await connect({ ...(await natsConnectionOptions(config, 'millrace-cli')), reconnect: false });
+    return await connect({ ...options, reconnect: false });
   } catch (cause) {
-    throw new CommandFailure(`cannot connect to NATS at ${shownNatsUrl(config.url)}: ${reasonOf(cause)}`, { cause });
+    throw new CommandFailure(`cannot connect to NATS at ${withoutSecrets(config.url)}: ${reasonOf(cause)}`, { cause });
   }
 }

@@ -1,10 +1,12 @@
 import { readFile } from 'node:fs/promises';
 import { Command } from 'commander';
 import { Events, type NatsConnection } from 'nats';
+import { withoutSecrets } from '../config/url-text.js';
 import { MsgpackReader } from '../protocol/msgpack-reader.js';
 import { parseSubject } from '../protocol/topics.js';
 import { CommandFailure, reasonOf } from './failure.js';
-import { connectOnce, natsConfig, natsOption, shownNatsUrl } from './nats-connection.js';
+import { connectOnce, natsConfig, natsOption } from './nats-connection.js';
+import { note, say } from './output.js';
 
 const EXAMPLES = `
 The payload is JSON text, or the name of a file (with or without @) that holds JSON or one MessagePack map.
@@ -26,7 +28,7 @@ export function publishCommand(): Command {
       checkSubject(subject);
       const bytes = await payloadOf(payload);
       await publish(subject, bytes, options.nats);
-      process.stdout.write(`published ${bytes.length} bytes to ${subject}\n`);
+      say(`published ${bytes.length} bytes to ${subject}`);
     });
 }
 
@@ -35,8 +37,8 @@ function checkSubject(subject: string): void {
     throw new CommandFailure(`${subject}: not a subject one can publish to (no spaces, wildcards or empty tokens)`);
   }
   if (parseSubject(subject) === undefined) {
-    process.stderr.write(
-      `warning: Millrace does not read ${subject}; it reads md.quotes.<symbol>, md.trades.<symbol> and md.books.<symbol>\n`,
+    note(
+      `warning: Millrace does not read ${subject}; it reads md.quotes.<symbol>, md.trades.<symbol> and md.books.<symbol>`,
     );
   }
 }
@@ -101,11 +103,11 @@ async function publish(subject: string, bytes: Uint8Array, url: string): Promise
     // nats.js hands an error on through several promises.
     await new Promise(resolve => setImmediate(resolve));
   } catch (cause) {
-    throw new CommandFailure(`cannot publish to ${subject} at ${shownNatsUrl(url)}: ${reasonOf(cause)}`, { cause });
+    throw new CommandFailure(`cannot publish to ${subject} at ${withoutSecrets(url)}: ${reasonOf(cause)}`, { cause });
   } finally {
     await connection.close();
   }
-  if (refusals.length > 0) throw new CommandFailure(`${shownNatsUrl(url)} refused it: ${refusals.join('; ')}`);
+  if (refusals.length > 0) throw new CommandFailure(`${withoutSecrets(url)} refused it: ${refusals.join('; ')}`);
 }
 
 /** Never ends by itself: nats.js leaves this iterator waiting when the connection closes. */

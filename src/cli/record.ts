@@ -1,10 +1,13 @@
 import { stat, unlink } from 'node:fs/promises';
 import { Command } from 'commander';
+import { ConfigError } from '../config/config-error.js';
+import { withoutSecrets } from '../config/url-text.js';
 import { type FeedSink, systemClock } from '../feed/feed.js';
 import { NatsFeed } from '../feed/nats.js';
 import { Recorder } from '../feed/recorder.js';
 import { CommandFailure, reasonOf } from './failure.js';
-import { natsConfig, natsOption, shownNatsUrl } from './nats-connection.js';
+import { natsConfig, natsOption } from './nats-connection.js';
+import { note } from './output.js';
 
 const EXAMPLES = `
 Records what is published on md.> until Ctrl-C. An existing recording is not overwritten.
@@ -44,9 +47,9 @@ async function record(file: string, url: string): Promise<number> {
   } catch (cause) {
     await recorder.close();
     await removeEmpty(file);
-    throw new CommandFailure(reasonOf(cause), { cause });
+    throw cause instanceof ConfigError ? cause : new CommandFailure(reasonOf(cause), { cause });
   }
-  note(`recording md.> from ${shownNatsUrl(config.url)} into ${file}; Ctrl-C ends it`);
+  note(`recording md.> from ${withoutSecrets(config.url)} into ${file}; Ctrl-C ends it`);
   await Promise.race([interrupted(), recorder.failed]);
   await feed.stop();
   await recorder.close();
@@ -74,8 +77,4 @@ function interrupted(): Promise<void> {
     process.once('SIGINT', resolve);
     process.once('SIGTERM', resolve);
   });
-}
-
-function note(text: string): void {
-  process.stderr.write(`${text}\n`);
 }

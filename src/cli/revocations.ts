@@ -2,7 +2,7 @@ import { Command, Option } from 'commander';
 import { readConfig } from '../config/environment.js';
 import { fetchRevocations, type RevocationsBody } from '../revocation/listing.js';
 import { CommandFailure, reasonOf } from './failure.js';
-import { printable } from './frame-line.js';
+import { say } from './output.js';
 import { adminAddress } from './takeover.js';
 
 const EXAMPLES = `
@@ -24,7 +24,7 @@ export function revocationsCommand(): Command {
       const config = readConfig({ ADMIN_HOST, ADMIN_PORT, ADMIN_TOKEN });
       const at = (admin ?? adminAddress(config)).replace(/\/+$/, '');
       const entries = await list(at, config.adminToken);
-      for (const entry of entries) process.stdout.write(`${json ? JSON.stringify(entry) : printable(lineOf(entry))}\n`);
+      for (const entry of entries) say(json ? JSON.stringify(entry) : lineOf(entry));
     });
 }
 

@@ -3,10 +3,11 @@ import { Command, Option } from 'commander';
 import { createInbox, type NatsConnection } from 'nats';
 import { type Revocation, revocationOf } from '../auth/revocation-text.js';
 import { type NatsConfig, readConfig } from '../config/environment.js';
+import { withoutSecrets } from '../config/url-text.js';
 import { managerOf, openBucket, writeEntry } from '../revocation/bucket-entries.js';
 import { CommandFailure, reasonOf } from './failure.js';
-import { printable } from './frame-line.js';
-import { connectOnce, natsConfig, natsOption, shownNatsUrl } from './nats-connection.js';
+import { connectOnce, natsConfig, natsOption } from './nats-connection.js';
+import { note, say } from './output.js';
 
 /** Gateways that can be reached answer within two seconds, stored or not. */
 const ANSWERS_MS = 3_000;
@@ -79,7 +80,7 @@ async function revoke(revocation: Revocation, config: NatsConfig, bucket: string
   const connection = await connectOnce(config);
   try {
     const answers = await ask(connection, revocation);
-    for (const answer of answers) process.stdout.write(`${printable(lineOf(answer))}\n`);
+    for (const answer of answers) say(lineOf(answer));
     if (answers.some(({ ok, stored }) => ok === true && stored === 'kv')) return;
     await store(connection, revocation, bucket, answers.filter(({ ok }) => ok === true).length, config);
   } finally {
@@ -136,13 +137,13 @@ async function store(
     const manager = await managerOf(connection);
     await openBucket(manager, bucket);
     await writeEntry(manager, bucket, revocation, undefined);
-    process.stdout.write(`bucket ${bucket} has it, for gateways that connect later\n`);
+    say(`bucket ${bucket} has it, for gateways that connect later`);
   } catch (cause) {
-    const where = `${shownNatsUrl(config.url)} does not keep it (${reasonOf(cause)})`;
+    const where = `${withoutSecrets(config.url)} does not keep it (${reasonOf(cause)})`;
     if (gateways === 0) {
       throw new CommandFailure(`no gateway answers, and ${where}: the credential is not revoked`, { cause });
     }
-    process.stderr.write(`warning: ${where}: gateways that did not answer accept the credential\n`);
+    note(`warning: ${where}: gateways that did not answer accept the credential`);
   }
 }
 

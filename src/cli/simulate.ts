@@ -2,11 +2,13 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import { Events, headers, type NatsConnection } from 'nats';
 import { ConfigError } from '../config/config-error.js';
 import { readConfig, type SimulatorConfig } from '../config/environment.js';
+import { withoutSecrets } from '../config/url-text.js';
 import { type FeedMessage, type FeedSink, systemClock } from '../feed/feed.js';
 import { SimulatorFeed } from '../feed/simulator/simulator.js';
 import { ALL_SYMBOLS, isSymbol, MARKET_DATA_KINDS, parseSubject, subjectOf } from '../protocol/topics.js';
 import { CommandFailure, reasonOf } from './failure.js';
-import { connectOnce, natsConfig, natsOption, shownNatsUrl } from './nats-connection.js';
+import { connectOnce, natsConfig, natsOption } from './nats-connection.js';
+import { note } from './output.js';
 
 const EXAMPLES = `
 Publishes quotes, trades and books of all its symbols on md.> until Ctrl-C, as the built-in simulator makes them. Ends
@@ -77,7 +79,7 @@ async function simulate(options: SimulateOptions): Promise<void> {
   const feed = new SimulatorFeed({ config, symbols: names, clock: systemClock });
   const server = natsConfig(nats, process.env);
   const connection = await connectOnce(server);
-  const where = shownNatsUrl(server.url);
+  const where = withoutSecrets(server.url);
   const publisher = new Publisher(connection, wanted => wantEverything(feed, wanted));
   const failed = failureOf(connection);
   try {
@@ -252,8 +254,4 @@ function setting(variable: string, member: keyof SimulatorConfig) {
       throw new InvalidArgumentError(`It ${error.message.slice(error.message.indexOf(': ') + 2)}.`);
     }
   };
-}
-
-function note(text: string): void {
-  process.stderr.write(`${text}\n`);
 }

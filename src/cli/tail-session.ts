@@ -3,11 +3,13 @@ import type { IncomingMessage } from 'node:http';
 import { Packr } from 'msgpackr';
 import { type RawData, WebSocket } from 'ws';
 import { type ChainPosition, type FrameOutcome, type ServerFrame, TopicChains } from '../client/chain.js';
+import { withoutSecrets } from '../config/url-text.js';
 import { parseExact, stringifyExact } from '../protocol/exact-json.js';
 import { MsgpackReader } from '../protocol/msgpack-reader.js';
 import { ALL_SYMBOLS, isStateStream, isStream } from '../protocol/topics.js';
 import { CommandFailure, reasonOf } from './failure.js';
-import { describeFrame, describeStale, printable } from './frame-line.js';
+import { describeFrame, describeStale } from './frame-line.js';
+import * as output from './output.js';
 import type { TailOptions, TopicArgument } from './tail.js';
 
 const CONNECT_TIMEOUT_MS = 10_000;
@@ -131,7 +133,7 @@ export class TailSession {
     }
     this.#report(outcome, frame);
     if (!isData(frame) || outcome.kind === 'ignored' || outcome.kind === 'malformed') return;
-    process.stdout.write(`${clock()} ${describeFrame(frame, this.#chains.documents)}\n`);
+    output.say(`${clock()} ${describeFrame(frame, this.#chains.documents)}`);
     this.#messages++;
     if (this.#messages === this.#options.count) this.#end();
   }
@@ -224,7 +226,7 @@ function shownUrl(options: TailOptions): string {
 function gatewayUrl(options: TailOptions): URL {
   const url = URL.canParse(options.url) ? new URL(options.url) : undefined;
   if (url?.protocol !== 'ws:' && url?.protocol !== 'wss:') {
-    throw new CommandFailure(`--url ${options.url}: must be a ws:// or wss:// address`);
+    throw new CommandFailure(`--url ${withoutSecrets(options.url)}: must be a ws:// or wss:// address`);
   }
   if (!/(^|\/)ws(\/|$)/.test(url.pathname)) url.pathname = `${url.pathname.replace(/\/$/, '')}/ws`;
   return url;
@@ -267,5 +269,5 @@ function clock(): string {
 }
 
 function note(text: string): void {
-  process.stderr.write(`${clock()} ${printable(text)}\n`);
+  output.note(`${clock()} ${text}`);
 }

@@ -4,6 +4,7 @@ import { readConfig } from '../config/environment.js';
 import type { Tier } from '../protocol/lanes.js';
 import { entitlementOption, roleOption, subOption, tierOption, ttlMs } from './credential-options.js';
 import { CommandFailure } from './failure.js';
+import { say } from './output.js';
 
 const EXAMPLES = `
 Signs with AUTH_JWT_SECRET; AUTH_ISSUER and AUTH_AUDIENCE go into the token where they are set.
@@ -37,7 +38,7 @@ export function tokenCommand(): Command {
     )
     .addHelpText('after', EXAMPLES)
     .action(async (options: TokenOptions) => {
-      process.stdout.write(`${await mint(options, process.env)}\n`);
+      say(await mint(options, process.env));
     });
 }
 

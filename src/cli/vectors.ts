@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { CommandFailure } from './failure.js';
+import { sayDocument, sayLines } from './output.js';
 
 /** Beside the protocol's modules, in the sources as in the build. */
 const FOLDER = new URL('../protocol/vectors/', import.meta.url);
@@ -24,8 +25,8 @@ export function vectorsCommand(): Command {
     .addHelpText('after', EXAMPLES)
     .action((asked: readonly string[], { list = false }: { readonly list?: boolean }) => {
       const names = vectorNames();
-      if (list) process.stdout.write(`${names.join('\n')}\n`);
-      else process.stdout.write(textOf(asked.length === 0 ? names : asked, names));
+      if (list) sayLines(`${names.join('\n')}\n`);
+      else sayDocument(textOf(asked.length === 0 ? names : asked, names));
     });
 }
 

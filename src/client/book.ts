@@ -30,6 +30,9 @@ export function bookChecksumOf(book: BookDocument): number {
 
 function isSide(side: unknown): boolean {
   return (
-    typeof side === 'object' && side !== null && Object.values(side).every(quantity => typeof quantity === 'string')
+    typeof side === 'object' &&
+    side !== null &&
+    !Array.isArray(side) &&
+    Object.values(side).every(quantity => typeof quantity === 'string')
   );
 }

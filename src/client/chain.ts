@@ -4,7 +4,7 @@
  */
 import { topicOf } from '../protocol/topics.js';
 import { type BookDocument, bookChecksumOf, isBook } from './book.js';
-import { applyOperations } from './operations.js';
+import { applyOperations, isBounded } from './operations.js';
 import {
   brokenAt,
   type ChainPosition,
@@ -139,17 +139,17 @@ export class TopicChains {
     if (typeof epoch !== 'string' || !isRecord(seqs) || !Array.isArray(operations)) {
       return malformed('a quotes_patch snapshot without epoch, seqs or operations');
     }
-    const { quotes } = this.documents;
+    if (!Object.values(seqs).every(isSeq))
+      return malformed('a quotes_patch snapshot with a seq that is no whole number');
     const topics: string[] = [];
     for (const [symbol, seq] of Object.entries(seqs)) {
-      if (!isSeq(seq)) return malformed(`the seq of ${symbol} is not a whole number`);
       // What the snapshot does not add again is gone.
-      delete quotes.quotes[symbol];
+      delete this.documents.quotes.quotes[symbol];
       const topic = topicOf('quotes', symbol);
-      this.#hold(topic, { epoch, seq });
+      this.#hold(topic, { epoch, seq: seq as number });
       topics.push(topic);
     }
-    const failure = this.#patchQuotes(operations);
+    const failure = this.#patchQuotes(operations, seqs);
     if (failure === undefined) return this.#whole(topics);
     for (const topic of topics) this.#discard(topic);
     return { kind: 'patch_failed', topic: topics[0] ?? 'quotes', reason: failure };
@@ -160,7 +160,7 @@ export class TopicChains {
     if (link === undefined || !Array.isArray(frame.operations)) return malformed('a quotes_patch without its chain');
     const refused = this.#refuse(link);
     if (refused !== undefined) return refused;
-    const failure = this.#patchQuotes(frame.operations);
+    const failure = this.#patchQuotes(frame.operations, { [link.name]: true });
     if (failure !== undefined) return this.#patchFailed(link.topic, failure);
     this.#hold(link.topic, link.position);
     return { kind: 'delta', topics: [link.topic] };
@@ -174,11 +174,14 @@ export class TopicChains {
       const refused = this.#refuse(link);
       if (refused !== undefined) return refused;
     }
-    const held = (whole ? undefined : this.documents.depth.get(link.name)) ?? { bids: {}, asks: {} };
-    const result = applyOperations(held, frame.operations);
-    if (!result.ok) return this.#patchFailed(link.topic, result.reason);
-    const book = result.document;
-    if (!isBook(book)) return this.#patchFailed(link.topic, 'what is left is no book');
+    const book = (whole ? undefined : this.documents.depth.get(link.name)) ?? { bids: {}, asks: {} };
+    const failure = applyOperations(
+      book,
+      frame.operations,
+      path => path.length <= 2 && (path[0] === 'bids' || path[0] === 'asks'),
+    );
+    if (failure !== undefined) return this.#patchFailed(link.topic, failure);
+    if (!isBook(book) || !isBounded(book)) return this.#patchFailed(link.topic, 'what is left is no book');
     if (typeof frame.checksum === 'number') {
       const got = bookChecksumOf(book);
       if (got !== frame.checksum) {
@@ -266,18 +269,20 @@ export class TopicChains {
     return CONTROL;
   }
 
-  #patchQuotes(operations: readonly unknown[]): string | undefined {
+  /** @param symbols members are the symbols that the frame is about. @returns why it failed */
+  #patchQuotes(operations: readonly unknown[], symbols: object): string | undefined {
     const { quotes } = this.documents;
-    const result = applyOperations(quotes, operations);
-    if (!result.ok) {
-      if (isRecord(quotes.quotes)) return result.reason;
-    } else if (isRecord(result.document) && isRecord(result.document.quotes)) {
-      quotes.quotes = result.document.quotes;
-      return undefined;
+    const failure = applyOperations(
+      quotes,
+      operations,
+      ([root, symbol]) => root === 'quotes' && symbol !== undefined && Object.hasOwn(symbols, symbol),
+    );
+    if (failure !== undefined) return failure;
+    for (const symbol of Object.keys(symbols)) {
+      const quote = Object.hasOwn(quotes.quotes, symbol) ? quotes.quotes[symbol] : {};
+      if (!isRecord(quote) || !isBounded(quote)) return 'what is left is no quote';
     }
-    quotes.quotes = {};
-    for (const topic of [...this.#positions.keys()]) if (topic.startsWith('quotes:')) this.#lose(topic);
-    return result.ok ? 'it takes the quotes away' : result.reason;
+    return undefined;
   }
 
   /** Undefined when the delta may be applied. */

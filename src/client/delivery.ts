@@ -65,7 +65,10 @@ export class Delivery {
         for (const wire of outcome.topics) this.#repair(wire, 'broken');
         return;
       case 'checksum_mismatch':
+        this.#repair(outcome.topic, outcome.kind);
+        return;
       case 'patch_failed':
+        this.#onFault(new MillraceError('malformed_frame', `${outcome.topic}: ${outcome.reason}`));
         this.#repair(outcome.topic, outcome.kind);
         return;
       case 'malformed':

@@ -114,11 +114,10 @@ export interface Warning {
   readonly expires_at?: string;
 }
 
-/** One operation of a JSON Patch (RFC 6902). */
+/** One operation of a JSON Patch (RFC 6902): those that a gateway sends. A frame with another one is not applied. */
 export interface PatchOperation {
-  readonly op: 'add' | 'remove' | 'replace' | 'move' | 'copy' | 'test';
+  readonly op: 'add' | 'remove' | 'replace';
   readonly path: string;
-  readonly from?: string;
   readonly value?: unknown;
 }
 

@@ -1,159 +1,140 @@
 /**
- * JSON Patch (RFC 6902, over the pointers of RFC 6901) from the wire onto a document that the client holds. Strict: what
- * the RFCs call an error fails. Pointers follow only members that an object has of its own: `constructor` is a name like any other.
+ * The changes of a frame, onto a document that the client holds: of JSON Patch (RFC 6902, over the pointers of RFC 6901)
+ * the three operations that a gateway sends. Whoever answers at the address may be no gateway, so a frame changes nothing
+ * that is not its own, and adds no more than it brought: `move`, `copy` and `test` fail, as `copy` doubles a document with
+ * each operation. Pointers follow only members that an object has of its own: `constructor` is a name like any other.
  */
 
-/** The document may be a new one: an operation on the path '' replaces it whole. */
-export type PatchResult =
-  | { readonly ok: true; readonly document: unknown }
-  | { readonly ok: false; readonly reason: string };
+/** True for the path of a value that the frame may change, as its reference tokens. */
+export type IsOwn = (path: readonly string[]) => boolean;
 
+/** Levels of arrays and objects within a value. A gateway takes eight of a publisher. */
+export const NESTING_MAX = 32;
+/** What a document may come to, counted as {@link isBounded} does: four times the longest quote that a gateway takes. */
+export const DOCUMENT_SIZE_MAX = 1024 ** 2;
+
+/** What a number, an end of an array or another value of fixed size counts. */
+const VALUE_SIZE = 8;
+/** Of a server's text in a message. */
+const SHOWN_LENGTH_MAX = 100;
 /** The one name that leads to a prototype even where it is assigned to, so it is never a member here. */
 const PROTOTYPE_TOKEN = '__proto__';
 
 /**
- * Applies the operations in their order, in place. Values that they add are copied, so the frame stays as it came. After a
- * failure the document is neither the old nor the new one. Never throws.
+ * Applies the operations in their order, in place. Values that they add are copied, so the frame stays as it came. Never
+ * throws.
+ * @returns why one of them failed: the document is neither the old nor the new one then; undefined where all are applied
  */
-export function applyOperations(document: unknown, operations: readonly unknown[]): PatchResult {
-  let root = document;
+export function applyOperations(document: object, operations: readonly unknown[], isOwn: IsOwn): string | undefined {
   for (let at = 0; at < operations.length; at++) {
     try {
-      root = apply(root, operations[at]);
+      apply(document, operations[at], isOwn);
     } catch (error) {
-      // Ours, or a stack overflow: nesting is as deep as a server makes it.
-      const reason = error instanceof Error ? error.message : String(error);
-      return { ok: false, reason: `operation ${at}: ${reason}` };
+      return `operation ${at}: ${error instanceof Error ? error.message : error}`;
     }
   }
-  return { ok: true, document: root };
+  return undefined;
 }
 
-function apply(root: unknown, operation: unknown): unknown {
+/** True while a document is no larger, and nested no deeper, than any that a gateway sends. */
+export function isBounded(document: unknown): boolean {
+  return sizeOf(document, 0) <= DOCUMENT_SIZE_MAX;
+}
+
+function sizeOf(value: unknown, depth: number): number {
+  if (typeof value === 'string') return value.length;
+  if (typeof value !== 'object' || value === null) return VALUE_SIZE;
+  if (depth > NESTING_MAX) return Number.POSITIVE_INFINITY;
+  let size = VALUE_SIZE;
+  for (const name in value) size += name.length + sizeOf((value as Record<string, unknown>)[name], depth + 1);
+  return size;
+}
+
+function apply(document: object, operation: unknown, isOwn: IsOwn): void {
   if (!isRecord(operation)) throw new Error('is no object');
-  const path = tokensOf(operation.path);
-  switch (operation.op) {
-    case 'add':
-      return insert(root, path, copyOf(givenValue(operation)));
-    case 'remove':
-      return remove(root, path);
-    case 'replace':
-      return replace(root, path, copyOf(givenValue(operation)));
-    case 'move': {
-      const from = tokensOf(operation.from);
-      const value = walk(root, from, from.length);
-      if (from.every((token, at) => token === path[at])) {
-        if (from.length === path.length) return root;
-        throw new Error('moves a value into itself');
-      }
-      return insert(remove(root, from), path, value);
-    }
-    case 'copy': {
-      const from = tokensOf(operation.from);
-      return insert(root, path, copyOf(walk(root, from, from.length)));
-    }
-    case 'test':
-      if (isEqual(walk(root, path, path.length), givenValue(operation))) return root;
-      throw new Error(`test of ${operation.path}: another value`);
-    default:
-      throw new Error(`unknown op ${String(operation.op)}`);
-  }
+  const { op, path: pointer } = operation;
+  const path = tokensOf(pointer);
+  const token = path.at(-1);
+  if (token === undefined || !isOwn(path)) throw new Error(`${shown(pointer)} is not for this frame to change`);
+  const parent = parentOf(document, path);
+  if (op === 'add') insert(parent, token, givenValue(operation));
+  else if (op === 'replace') replace(parent, token, givenValue(operation));
+  else if (op === 'remove') remove(parent, token);
+  else throw new Error(`${shown(op)} is not applied here`);
 }
 
 function tokensOf(pointer: unknown): string[] {
   if (typeof pointer !== 'string') throw new Error('a pointer is missing');
   if (pointer === '') return [];
-  if (!pointer.startsWith('/')) throw new Error(`${pointer} is no pointer`);
+  if (!pointer.startsWith('/') || /~(?![01])/.test(pointer)) throw new Error(`${shown(pointer)} is no pointer`);
   const tokens = pointer.slice(1).split('/');
   if (!pointer.includes('~')) return tokens;
-  if (/~(?![01])/.test(pointer)) throw new Error(`${pointer} is no pointer`);
   return tokens.map(token => token.replaceAll('~1', '/').replaceAll('~0', '~'));
 }
 
 function givenValue(operation: Readonly<Record<string, unknown>>): unknown {
-  if (Object.hasOwn(operation, 'value')) return operation.value;
-  throw new Error(`${String(operation.op)} without a value`);
+  if (Object.hasOwn(operation, 'value')) return copyOf(operation.value, 0);
+  throw new Error('a value is missing');
 }
 
-/** The value that the first `count` tokens lead to. */
-function walk(root: unknown, tokens: readonly string[], count: number): unknown {
-  let value = root;
-  for (let i = 0; i < count; i++) {
+/** What holds the last of the tokens. */
+function parentOf(document: object, tokens: readonly string[]): unknown {
+  let value: unknown = document;
+  for (let i = 0; i < tokens.length - 1; i++) {
     const token = tokens[i] ?? '';
-    if (Array.isArray(value)) value = value[indexOf(token, value.length - 1)];
-    else value = memberOf(value, token)[token];
+    value = Array.isArray(value) ? value[indexOf(token, value.length - 1)] : memberOf(value, token)[token];
   }
   return value;
 }
 
-function insert(root: unknown, path: readonly string[], value: unknown): unknown {
-  if (path.length === 0) return value;
-  const parent = walk(root, path, path.length - 1);
-  const token = path[path.length - 1] ?? '';
+function insert(parent: unknown, token: string, value: unknown): void {
   if (Array.isArray(parent)) parent.splice(token === '-' ? parent.length : indexOf(token, parent.length), 0, value);
   else recordOf(parent, token)[token] = value;
-  return root;
 }
 
-function replace(root: unknown, path: readonly string[], value: unknown): unknown {
-  if (path.length === 0) return value;
-  const parent = walk(root, path, path.length - 1);
-  const token = path[path.length - 1] ?? '';
+function replace(parent: unknown, token: string, value: unknown): void {
   if (Array.isArray(parent)) parent[indexOf(token, parent.length - 1)] = value;
   else memberOf(parent, token)[token] = value;
-  return root;
 }
 
-function remove(root: unknown, path: readonly string[]): unknown {
-  if (path.length === 0) throw new Error('removes the whole document');
-  const parent = walk(root, path, path.length - 1);
-  const token = path[path.length - 1] ?? '';
+function remove(parent: unknown, token: string): void {
   if (Array.isArray(parent)) parent.splice(indexOf(token, parent.length - 1), 1);
   else delete memberOf(parent, token)[token];
-  return root;
 }
 
 /** An array index as RFC 6901 writes it (no sign, no leading zero), at most `max`. */
 function indexOf(token: string, max: number): number {
   const index = Number(token);
   if (/^(0|[1-9]\d*)$/.test(token) && index <= max) return index;
-  throw new Error(`nothing at index ${token}`);
+  throw new Error(`nothing at index ${shown(token)}`);
 }
 
 function recordOf(parent: unknown, token: string): Record<string, unknown> {
   if (token === PROTOTYPE_TOKEN) throw new Error(`${token} is no member`);
   if (isRecord(parent)) return parent;
-  throw new Error(`${token} of what is neither object nor array`);
+  throw new Error(`${shown(token)} of what is neither object nor array`);
 }
 
 function memberOf(parent: unknown, token: string): Record<string, unknown> {
   const record = recordOf(parent, token);
   if (Object.hasOwn(record, token)) return record;
-  throw new Error(`nothing at ${token}`);
+  throw new Error(`nothing at ${shown(token)}`);
 }
 
-function copyOf(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(copyOf);
-  if (!isRecord(value)) return value;
+function copyOf(value: unknown, depth: number): unknown {
+  if (typeof value !== 'object' || value === null) return value;
+  if (depth > NESTING_MAX) throw new Error('a value is nested too deeply');
+  if (Array.isArray(value)) return value.map(item => copyOf(item, depth + 1));
   const copy: Record<string, unknown> = {};
   for (const name of Object.keys(value)) {
     if (name === PROTOTYPE_TOKEN) throw new Error(`${name} is no member`);
-    copy[name] = copyOf(value[name]);
+    copy[name] = copyOf((value as Record<string, unknown>)[name], depth + 1);
   }
   return copy;
 }
 
-/** RFC 6902 section 4.6: by value; an object's order of members means nothing. */
-function isEqual(a: unknown, b: unknown): boolean {
-  if (a === b) return true;
-  if (Array.isArray(a)) {
-    return Array.isArray(b) && a.length === b.length && a.every((item, at) => isEqual(item, b[at]));
-  }
-  if (!isRecord(a) || !isRecord(b)) return false;
-  const names = Object.keys(a);
-  return (
-    names.length === Object.keys(b).length && names.every(name => Object.hasOwn(b, name) && isEqual(a[name], b[name]))
-  );
+function shown(text: unknown): string {
+  return String(text).slice(0, SHOWN_LENGTH_MAX);
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

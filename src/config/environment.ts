@@ -5,6 +5,7 @@
  */
 import { availableParallelism } from 'node:os';
 import { ConfigError } from './config-error.js';
+import { withoutSecrets } from './url-text.js';
 import {
   type AuthConfig,
   allowsAnonymous,
@@ -36,6 +37,9 @@ const variables = processVariables
 
 const SECRET_NAMES = new Set(['AUTH_JWT_SECRET', 'NATS_PASSWORD', 'NATS_TOKEN', 'ADMIN_TOKEN']);
 
+/** Addresses may hold a password. */
+const shownValue = (name: string, value: string) => (name.endsWith('_URL') ? withoutSecrets(value) : value);
+
 /**
  * Reads the configuration from `env` (an empty value counts as unset).
  * @param cores what `WORKERS=auto` and `ENCODERS=auto` share.
@@ -50,7 +54,7 @@ export function readConfig(
   if (!parsed.success) {
     const lines = parsed.error.issues.map(issue => {
       const name = String(issue.path[0]);
-      const shown = SECRET_NAMES.has(name) ? '(hidden)' : JSON.stringify(given[name]);
+      const shown = SECRET_NAMES.has(name) ? '(hidden)' : JSON.stringify(shownValue(name, given[name] ?? ''));
       return `${name}=${shown}: ${issue.message}`;
     });
     throw new ConfigError(lines.join('\n'));

@@ -1,4 +1,5 @@
 /** Where data comes from. */
+import type { SecretReaders } from './values.js';
 
 export interface NatsConfig {
   readonly url: string;
@@ -14,6 +15,8 @@ export interface NatsConfig {
   readonly tlsCaFile: string | undefined;
   readonly tlsCertFile: string | undefined;
   readonly tlsKeyFile: string | undefined;
+  /** Who may be able to read the files of this. */
+  readonly secretReaders: SecretReaders;
   readonly jetstream: boolean;
   readonly stream: string;
 }

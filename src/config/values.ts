@@ -5,6 +5,9 @@ import { parseDurationMs } from './duration.js';
 
 /** Most threads of a kind: which workers a frame is for is a bit mask of 32 bits. */
 export const THREADS_MAX = 32;
+/** Who besides its owner may be able to read a secret file: its group, or everybody. */
+export const SECRET_READERS = ['group', 'all'] as const;
+export type SecretReaders = (typeof SECRET_READERS)[number];
 /** Longest delay a Node timer keeps; a longer one would fire at once. */
 const TIMER_MS_MAX = 2 ** 31 - 1;
 

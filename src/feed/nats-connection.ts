@@ -9,6 +9,8 @@ import {
   NatsError,
 } from 'nats';
 import type { NatsConfig } from '../config/environment.js';
+import { checkNatsFiles } from '../config/secret-files.js';
+import { withoutSecrets } from '../config/url-text.js';
 import type { FeedFailureCode } from '../protocol/feed-outcome.js';
 import { textOf } from './error-text.js';
 
@@ -24,9 +26,10 @@ const PINGS_UNANSWERED_MAX = 2;
 /**
  * The connection options of every NATS client in this process: endless reconnects, credentials and TLS files of
  * `config` (`url` may list several servers, separated by commas), the connection named `nodeName`.
- * @throws {Error} with `cause` when the credentials file cannot be read.
+ * @throws {Error} with `cause` when the credentials file cannot be read; {ConfigError} when others may read it, or a key.
  */
 export async function natsConnectionOptions(config: NatsConfig, nodeName: string): Promise<ConnectionOptions> {
+  await checkNatsFiles(config);
   const options: ConnectionOptions = {
     servers: config.url.split(',').map(url => url.trim()),
     name: nodeName,
@@ -116,9 +119,4 @@ async function readCreds(file: string): Promise<Uint8Array> {
   } catch (error) {
     throw new Error(`cannot read the NATS credentials file ${file}: ${textOf(error)}`, { cause: error });
   }
-}
-
-/** A server's address without the user and password that a URL may hold. */
-function withoutSecrets(url: string): string {
-  return url.replaceAll(/[^/,\s]*@/g, '');
 }

@@ -54,7 +54,7 @@ export class Admissions {
 
   /** A promise only where a key set has to be asked for a key, or the hub for a symbol. */
   admit(request: UpgradeRequest, address: string): MaybePromise<Admission | Refusal> {
-    return andThen(this.#options.credentials.of(request.token, request.apiKey, address), credential => {
+    return andThen(this.#credentialOf(request, address), credential => {
       if ('status' in credential) return credential;
       const { isAnonymousAllowed } = this.#options;
       if (credential.sub === '' && (!isAnonymousAllowed || PRIVATE_ENDPOINTS.has(request.endpoint))) {
@@ -62,6 +62,14 @@ export class Admissions {
       }
       return this.#admitAs(credential, request, address);
     });
+  }
+
+  #credentialOf({ token, apiKey, certificate }: UpgradeRequest, address: string): MaybePromise<Credential | Refusal> {
+    const { credentials } = this.#options;
+    const isBare = token === undefined && apiKey === undefined;
+    return isBare && certificate !== undefined
+      ? credentials.ofCertificate(certificate)
+      : credentials.of(token, apiKey, address);
   }
 
   /** Asked again where something was awaited since: the credential may have been taken back. */

@@ -12,6 +12,7 @@ import {
   us_socket_local_port,
 } from 'uWebSockets.js';
 import type { Config } from '../config/environment.js';
+import { cipherList } from '../config/tls-ciphers.js';
 import type { Session } from './session.js';
 
 /** Certificates whose sockets are served at the same time; with a further one, those of the oldest are sent away. */
@@ -168,10 +169,19 @@ export class Apps {
   }
 }
 
-function createSslApp({ certFile, keyFile }: NonNullable<Config['tls']>): ServingApp {
+function createSslApp(tls: NonNullable<Config['tls']>): ServingApp {
+  const { certFile, keyFile, clientCaFile } = tls;
   try {
-    return SSLApp({ key_file_name: keyFile, cert_file_name: certFile }) as ServingApp;
+    return SSLApp({
+      key_file_name: keyFile,
+      cert_file_name: certFile,
+      ssl_ciphers: cipherList(tls.minVersion, tls.ciphers),
+      // A client may then present a certificate, and one of another authority fails its handshake.
+      ...(clientCaFile === undefined ? {} : { ca_file_name: clientCaFile }),
+    }) as ServingApp;
   } catch (cause) {
-    throw new Error(`TLS_CERT, TLS_KEY: ${certFile} and ${keyFile} cannot be used together, or not be read`, { cause });
+    const authority = clientCaFile === undefined ? '' : `, or TLS_CLIENT_CA ${clientCaFile} cannot be used`;
+    const message = `TLS_CERT, TLS_KEY: ${certFile} and ${keyFile} cannot be used together, or not be read${authority}`;
+    throw new Error(message, { cause });
   }
 }

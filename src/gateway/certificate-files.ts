@@ -1,8 +1,10 @@
-/** The files of the certificate and its key, on the main thread: looked at from time to time, and checked before anybody uses them. */
+/** The files of the certificate, its key and the clients' authority, on the main thread: looked at from time to time, and checked before anybody uses them. */
 import { X509Certificate } from 'node:crypto';
 import { readFile, stat } from 'node:fs/promises';
 import { createSecureContext } from 'node:tls';
-import type { Config } from '../config/environment.js';
+import { checkSecretFile } from '../config/secret-files.js';
+import type { SecretReaders } from '../config/values.js';
+import type { TlsConfig } from '../config/variables/process.js';
 
 /** How often the files are looked at. */
 const POLL_MS = 2_000;
@@ -14,7 +16,8 @@ export interface CertificateLog {
 }
 
 export class CertificateFiles {
-  readonly #files: NonNullable<Config['tls']>;
+  readonly #files: TlsConfig;
+  readonly #readers: SecretReaders;
   readonly #log: CertificateLog;
   readonly #onRenewed: () => void;
   readonly #pollMs: number;
@@ -24,8 +27,9 @@ export class CertificateFiles {
   #looking: Promise<void> = Promise.resolve();
 
   /** @param onRenewed the files hold another certificate, and it can be used */
-  constructor(files: NonNullable<Config['tls']>, log: CertificateLog, onRenewed: () => void, pollMs = POLL_MS) {
+  constructor(files: TlsConfig, readers: SecretReaders, log: CertificateLog, onRenewed: () => void, pollMs = POLL_MS) {
     this.#files = files;
+    this.#readers = readers;
     this.#log = log;
     this.#onRenewed = onRenewed;
     this.#pollMs = pollMs;
@@ -61,26 +65,28 @@ export class CertificateFiles {
   }
 
   async #renew(reason: string): Promise<void> {
-    const { certFile, keyFile } = this.#files;
+    const { certFile, keyFile, clientCaFile } = this.#files;
     // Before they are read: a change that comes later is seen by the next look.
     this.#seen = await this.#stamp();
     try {
-      const certificate = await usableCertificate(certFile, keyFile);
+      const certificate = await usableCertificate(this.#files, this.#readers);
       const { subject, validTo, fingerprint256 } = certificate;
       this.#log.info({ reason, subject, validTo, fingerprint256 }, 'certificate renewed');
       this.#onRenewed();
     } catch (cause) {
       const detail = cause instanceof Error ? cause.message : String(cause);
       this.#log.error(
-        { reason, certFile, keyFile, detail },
+        { reason, certFile, keyFile, clientCaFile, detail },
         'the new certificate cannot be used; the one before stays',
       );
     }
   }
 
-  /** Another one where either file was written or replaced. */
+  /** Another one where any of the files was written or replaced. */
   async #stamp(): Promise<string> {
-    const stamps = [this.#files.certFile, this.#files.keyFile].map(async file => {
+    const { certFile, keyFile, clientCaFile } = this.#files;
+    const files = clientCaFile === undefined ? [certFile, keyFile] : [certFile, keyFile, clientCaFile];
+    const stamps = files.map(async file => {
       try {
         const { ino, mtimeMs, ctimeMs, size } = await stat(file);
         return `${ino} ${mtimeMs} ${ctimeMs} ${size}`;
@@ -92,10 +98,14 @@ export class CertificateFiles {
   }
 }
 
-/** @throws {Error} where they do not belong together, cannot be read, or are out of date. */
-async function usableCertificate(certFile: string, keyFile: string): Promise<X509Certificate> {
+/** @throws {Error} where they do not belong together, cannot be read, may be read by others, or are out of date. */
+async function usableCertificate(files: TlsConfig, readers: SecretReaders): Promise<X509Certificate> {
+  const { certFile, keyFile, clientCaFile } = files;
+  await checkSecretFile('TLS_KEY', keyFile, readers);
   const [cert, key] = await Promise.all([readFile(certFile), readFile(keyFile)]);
   const certificate = new X509Certificate(cert);
+  // Its first certificate at least is one.
+  if (clientCaFile !== undefined) new X509Certificate(await readFile(clientCaFile));
   createSecureContext({ cert, key });
   const nowMs = Date.now();
   if (Date.parse(certificate.validTo) < nowMs) throw new Error(`it ended on ${certificate.validTo}`);

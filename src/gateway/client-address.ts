@@ -1,4 +1,5 @@
 /** What a client's address counts as, where connections of one address are counted. */
+import { isIP } from 'node:net';
 
 const IPV4_BYTES = 4;
 const IPV6_BYTES = 16;
@@ -16,4 +17,32 @@ export function clientAddress(bytes: Uint8Array): string {
   for (let i = 0; i < IPV6_COUNTED_BYTES; i += 2)
     groups.push((((bytes[i] ?? 0) << 8) | (bytes[i + 1] ?? 0)).toString(16));
   return `${groups.join(':')}::/64`;
+}
+
+/** The same of an address as text, as Node has it. */
+export function clientAddressOf(text: string): string {
+  const address = text.replace(/%.*$/, '');
+  if (isIP(address) === 4) return clientAddress(Uint8Array.from(address.split('.'), Number));
+  return isIP(address) === 6 ? clientAddress(ipv6Bytes(address)) : '';
+}
+
+function ipv6Bytes(address: string): Uint8Array {
+  // A mapped address may be written with dots at its end.
+  const dotted = /(\d+)\.(\d+)\.(\d+)\.(\d+)$/.exec(address);
+  const pair = (a = '0', b = '0') => ((Number(a) << 8) | Number(b)).toString(16);
+  const plain =
+    dotted === null
+      ? address
+      : `${address.slice(0, dotted.index)}${pair(dotted[1], dotted[2])}:${pair(dotted[3], dotted[4])}`;
+  const [left = '', right] = plain.split('::');
+  const head = left.split(':').filter(group => group !== '');
+  const tail = (right ?? '').split(':').filter(group => group !== '');
+  const zeros = Array<string>(IPV6_BYTES / 2 - head.length - tail.length).fill('0');
+  const bytes = new Uint8Array(IPV6_BYTES);
+  [...head, ...zeros, ...tail].forEach((group, i) => {
+    const value = Number.parseInt(group, 16);
+    bytes[2 * i] = value >> 8;
+    bytes[2 * i + 1] = value & 0xff;
+  });
+  return bytes;
 }

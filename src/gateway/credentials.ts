@@ -1,5 +1,6 @@
 /** Credentials as one worker sees them: tokens and API keys, what they may see, and which were taken back. */
 import type { ApiKeyVerifier } from '../auth/api-keys.js';
+import { certificateCredential } from '../auth/client-certificate.js';
 import { ANONYMOUS, type Credential, compileEntitlements, type Entitlements } from '../auth/credential.js';
 import type { TopicPolicy } from '../auth/policy.js';
 import type { RevocationList } from '../auth/revocations.js';
@@ -65,6 +66,13 @@ export class Credentials {
     if (wait !== undefined) return wait;
     if (token === undefined) return this.#ofKey(apiKey ?? '', address);
     return andThen(this.#tokens.verify(token), result => this.#ofToken(result, address));
+  }
+
+  /** Who shows this certificate. */
+  ofCertificate(pem: string): Credential | Refusal {
+    const result = certificateCredential(pem, Date.now());
+    if (result.ok) return this.#unlessRevoked(result.credential);
+    return refusal(401, 'unauthorized', `the client certificate was refused: ${result.reason}`);
   }
 
   #ofKey(apiKey: string, address: string): Credential | Refusal {

@@ -1,4 +1,5 @@
 /** The upgrade request as text → what it asks for, or why it is refused. Nothing here knows uWS. */
+import { hostNameOf, isFixedHost, isListedHost } from '../config/hosts.js';
 import { decimalOf } from '../protocol/amount.js';
 import type { ErrorCode } from '../protocol/codes.js';
 import { CLASSES, classNumber, depthDetail, type Format } from '../protocol/lanes.js';
@@ -8,6 +9,8 @@ export interface UpgradeRequest {
   readonly endpoint: Endpoint;
   readonly token: string | undefined;
   readonly apiKey: string | undefined;
+  /** PEM of the client's certificate, where that may stand for a token. */
+  readonly certificate?: string | undefined;
   readonly format: Format;
   /** The WebSocket subprotocol to confirm; '' for none. */
   readonly subprotocol: string;
@@ -179,8 +182,18 @@ function formatOf(member: string | null, subprotocol: string): Format | undefine
   return confirmed === undefined || confirmed === member ? member : undefined;
 }
 
-/** A browser's page may connect from its own host, or from an origin that is listed (`*` allows all). */
-export function isOriginAllowed(origin: string, host: string, allowed: readonly string[]): boolean {
-  if (origin === '' || allowed.includes('*') || allowed.includes(origin)) return true;
-  return URL.canParse(origin) && new URL(origin).host === host;
+/**
+ * A browser's page may connect from its own host, or from an origin that is listed (`*` allows all). Its own host is one that
+ * it cannot have made up by rebinding: it was proved by a certificate, it is a number, or `hosts` lists it.
+ */
+export function isOriginAllowed(
+  origin: string,
+  host: string,
+  origins: readonly string[],
+  hosts: readonly string[],
+): boolean {
+  if (origin === '' || origins.includes('*') || origins.includes(origin)) return true;
+  const url = URL.canParse(origin) ? new URL(origin) : undefined;
+  if (url?.host !== host) return false;
+  return url.protocol === 'https:' || isFixedHost(hostNameOf(host)) || isListedHost(host, hosts);
 }

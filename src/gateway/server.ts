@@ -10,6 +10,7 @@ import type { Answers } from './answers.js';
 import type { Apps, ServedApp } from './apps.js';
 import type { CommandHandler } from './command-handler.js';
 import type { ConnectionLimits } from './connection-limits.js';
+import type { Corking } from './corking.js';
 import { Departures } from './departures.js';
 import { Explanations } from './explanations.js';
 import type { Fanout } from './fanout.js';
@@ -82,6 +83,7 @@ export interface ServerParts {
   readonly table: LaneTable;
   readonly outbox: Outbox;
   readonly limits: ConnectionLimits;
+  readonly corking: Corking;
   readonly messageRate: MessageRate;
   readonly budgets: WorkBudgets;
   readonly keepalive: Keepalive<Session>;

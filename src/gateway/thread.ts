@@ -26,6 +26,7 @@ import { Apps } from './apps.js';
 import { BufferedTotal } from './buffered-total.js';
 import { CommandHandler } from './command-handler.js';
 import { ConnectionLimits } from './connection-limits.js';
+import { Corking } from './corking.js';
 import { Credentials } from './credentials.js';
 import { EventLosses } from './event-losses.js';
 import { Fanout } from './fanout.js';
@@ -75,11 +76,13 @@ let isEnding = false;
 let countersNow: (() => WorkerStats) | undefined;
 
 const apps = new Apps(config.tls);
+const corking = new Corking();
 
 function finish(exitCode: number): void {
   if (isEnding) return;
   isEnding = true;
   apps.close();
+  corking.close();
   // Not at once: what was posted to the main thread is still to be sent.
   setImmediate(() => process.exit(exitCode));
 }
@@ -95,6 +98,7 @@ process.on(ABANDON_EVENT, () => {
   isEnding = true;
   post({ type: 'abandoned', stats: countersNow?.() });
   apps.close();
+  corking.close();
 });
 
 let changes: InterestChange[] = [];
@@ -255,6 +259,7 @@ const server = new GatewayServer(apps, {
   table,
   outbox,
   limits,
+  corking,
   messageRate,
   budgets,
   keepalive,

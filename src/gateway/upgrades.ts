@@ -2,10 +2,12 @@
 import type { HttpRequest, HttpResponse, us_socket_context_t } from 'uWebSockets.js';
 import { STATUS_CODES } from 'node:http';
 import type { Config } from '../config/environment.js';
+import { isListedHost } from '../config/hosts.js';
 import { CONNECT_UNITS, topicUnits } from '../protocol/costs.js';
 import { type Admission, type Admissions, andThen, type MaybePromise } from './admission.js';
 import { clientAddress } from './client-address.js';
 import type { ConnectionLimits } from './connection-limits.js';
+import type { Corking } from './corking.js';
 import type { Explained, Explanations } from './explanations.js';
 import type { LaneTable } from './lane-table.js';
 import type { WorkBudgets } from './limits/work-budgets.js';
@@ -24,6 +26,7 @@ export interface UpgradesParts {
   readonly budgets: WorkBudgets;
   readonly table: LaneTable;
   readonly explanations: Explanations;
+  readonly corking: Corking;
   readonly onFault: (what: string, cause: unknown) => void;
   readonly onRefused: (status: number) => void;
 }
@@ -42,6 +45,7 @@ export class Upgrades {
   /** Reads what the request says before anything is awaited: uWS takes it back when this returns. */
   upgrade(response: HttpResponse, request: HttpRequest, context: us_socket_context_t): void {
     let isAborted = false;
+    let isAwaited = false;
     response.onAborted(() => {
       isAborted = true;
     });
@@ -70,7 +74,9 @@ export class Upgrades {
         return;
       }
       this.#parts.onRefused(why.status);
-      response.upgrade<Explained>({ explanation }, key, subprotocol, '', context);
+      const upgrade = () => response.upgrade<Explained>({ explanation }, key, subprotocol, '', context);
+      if (isAwaited) this.#parts.corking.cork(response, upgrade);
+      else upgrade();
     };
     const address = clientAddress(new Uint8Array(response.getRemoteAddress()));
     const early = this.#earlyRefusal(address, origin, host);
@@ -78,6 +84,13 @@ export class Upgrades {
       refuse(early);
       return;
     }
+    const certificate = certificateOf(response, this.#parts.config.tls);
+    if (certificate === '' && this.#parts.config.tls?.clientAuth === 'required') {
+      refuse(refusal(401, 'unauthorized', 'a client certificate is required'));
+      return;
+    }
+    const asked =
+      this.#parts.config.tls?.clientAuth === 'user' && certificate !== '' ? { ...parsed, certificate } : parsed;
     const finish = (admission: Admission | Refusal): void => {
       if ('status' in admission) {
         if (!isAborted) refuse(admission);
@@ -87,22 +100,29 @@ export class Upgrades {
         this.#release(admission);
         return;
       }
-      if (!this.#parts.admissions.isStillGood(admission, parsed)) {
+      if (!this.#parts.admissions.isStillGood(admission, asked)) {
         this.#release(admission);
         refuse(refusal(401, 'unauthorized', 'the credential was revoked'));
         return;
       }
-      // Never inside `cork` once something was awaited: this uWS then reads the new socket's memory as that of an HTTP
-      // response, and closes it where a bit of it happens to be set (uNetworking/uWebSockets#1929).
-      response.upgrade<SocketData>({ session: admission.session, admission }, key, subprotocol, extensions, context);
+      // Never inside the request's own `cork` once something was awaited (corking.ts).
+      const upgrade = () =>
+        response.upgrade<SocketData>({ session: admission.session, admission }, key, subprotocol, extensions, context);
+      if (isAwaited) this.#parts.corking.cork(response, upgrade);
+      else upgrade();
     };
-    const admitted = andThen(this.#parts.admissions.admit(parsed, address), admission => this.#enter(admission));
+    const admitted = andThen(this.#parts.admissions.admit(asked, address), admission => this.#enter(admission));
     // At once where nobody has to be asked: uWS then writes the whole answer in one go.
     if (!(admitted instanceof Promise)) {
       finish(admitted);
       return;
     }
-    admitted.then(finish, (cause: unknown) => {
+    isAwaited = true;
+    const corkable = admitted.then(async admission => {
+      await this.#parts.corking.ready();
+      return admission;
+    });
+    corkable.then(finish, (cause: unknown) => {
       this.#parts.onFault('an upgrade failed', cause);
       if (!isAborted) this.#refuse(response, unavailable('the connection could not be admitted'));
     });
@@ -113,7 +133,11 @@ export class Upgrades {
     const tooFast = limits.attempt(address, sharedNowMs());
     if (tooFast !== undefined) return tooFast;
     budgets.chargeAddress(address, CONNECT_UNITS);
-    if (!isOriginAllowed(origin, host, config.allowedOrigins)) {
+    const { allowedHosts, allowedOrigins } = config;
+    if (allowedHosts.length > 0 && !isListedHost(host, allowedHosts)) {
+      return refusal(403, 'forbidden', 'this host is not served here');
+    }
+    if (!isOriginAllowed(origin, host, allowedOrigins, allowedHosts)) {
       return refusal(403, 'forbidden', 'this origin is not allowed');
     }
     if (this.isClosing) return unavailable('this gateway is closing');
@@ -195,6 +219,17 @@ function overBudget(waitMs: number): Refusal {
 
 function unavailable(message: string): Refusal {
   return { ...refusal(503, 'unavailable', message), retryAfterSeconds: RETRY_AFTER_SECONDS };
+}
+
+/** What the typings leave out, and only an `SSLApp` has. */
+interface WithCertificate {
+  /** PEM of the certificate that the client showed; '' where it showed none. */
+  getX509Certificate(): string;
+}
+
+function certificateOf(response: HttpResponse, tls: Config['tls']): string {
+  if (tls?.clientCaFile === undefined) return '';
+  return (response as HttpResponse & WithCertificate).getX509Certificate();
 }
 
 function isWebSocket(upgrade: string): boolean {

@@ -4,6 +4,7 @@
  */
 import { fstatSync, writeSync } from 'node:fs';
 import { Socket } from 'node:net';
+import { printableJson } from './terminal-text.js';
 
 /** Bytes that wait for a reader that does not read. */
 export const LOG_BYTES_MAX = 1024 * 1024;
@@ -26,9 +27,9 @@ export class LogDestination {
     this.#write = write;
   }
 
-  /** Takes one line; pino calls it. */
+  /** Takes one line of JSON; pino calls it. */
   write(line: string): void {
-    const bytes = Buffer.from(line);
+    const bytes = Buffer.from(printableJson(line));
     if (this.#waiting.length > 0 && this.#waitingBytes + bytes.length > LOG_BYTES_MAX) {
       this.lost++;
       return;

@@ -20,29 +20,31 @@ const client = new MillraceClient({
   messagePack,
   WebSocket,
 });
-client.on('status', ({ state, feed, attempts }) => console.error(`${state}, feed ${feed}, attempts ${attempts}`));
-client.on('error', error => console.error(`${error.code}: ${error.message}`));
+client.on('status', ({ state, feed, attempts }) => say(console.error, `${state}, feed ${feed}, attempts ${attempts}`));
+client.on('error', error => say(console.error, `${error.code}: ${error.message}`));
 process.once('SIGINT', () => client.close());
 process.once('SIGTERM', () => client.close());
 
 const quotes = client.quotes(symbols);
-quotes.on('error', error => console.error(`${error.names.join(', ')}: ${error.code}: ${error.message}`));
+quotes.on('error', error => say(console.error, `${error.names.join(', ')}: ${error.code}: ${error.message}`));
 // While the gateway lacks a message of a symbol's publisher, it sends nothing of it and says so: the prices are old.
-quotes.on('stale', ({ symbol, since, reason }) => console.error(`${symbol}: old since ${since}: ${reason}`));
-quotes.on('whole', ({ symbol }) => console.error(`${symbol}: whole again`));
+quotes.on('stale', ({ symbol, since, reason }) => say(console.error, `${symbol}: old since ${since}: ${reason}`));
+quotes.on('whole', ({ symbol }) => say(console.error, `${symbol}: whole again`));
 try {
   // The document is kept up to date by the client; a slow consumer gets the newest of each symbol.
   for await (const { symbol, document, seq, skipped } of quotes) {
-    console.log(
-      symbol,
-      document.current_price,
-      `bid ${document.bid} ask ${document.ask} seq ${seq} skipped ${skipped}`,
-    );
+    const { current_price, bid, ask } = document;
+    say(console.log, `${symbol} ${current_price} bid ${bid} ask ${ask} seq ${seq} skipped ${skipped}`);
   }
 } catch (error) {
   // Every symbol was refused, or the gateway closed the connection for good.
-  console.error(`ended: ${error.message}`);
+  say(console.error, `ended: ${error.message}`);
   process.exitCode = 1;
 } finally {
   client.close();
+}
+
+// Text from outside must not steer the terminal: no control, format or separator characters.
+function say(print, text) {
+  print(text.replaceAll(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, '?'));
 }

@@ -16,22 +16,27 @@ const client = new MillraceClient({
   // Whole numbers that a JavaScript number cannot hold come as bigints. With 'string', all come as their digits.
   integers: 'auto',
 });
-client.on('error', error => console.error(`${error.code}: ${error.message}`));
+client.on('error', error => say(console.error, `${error.code}: ${error.message}`));
 process.once('SIGINT', () => client.close());
 process.once('SIGTERM', () => client.close());
 
 const trades = symbols.length === 0 ? client.trades() : client.trades(symbols);
-trades.on('error', error => console.error(`${error.names.join(', ')}: ${error.code}: ${error.message}`));
+trades.on('error', error => say(console.error, `${error.names.join(', ')}: ${error.code}: ${error.message}`));
 // Events that will not come, and why.
-trades.on('gap', ({ topic, from, to, reason }) => console.error(`${topic}: ${from} to ${to} are lost: ${reason}`));
+trades.on('gap', ({ topic, from, to, reason }) => say(console.error, `${topic}: ${from} to ${to} are lost: ${reason}`));
 try {
   // A text such as `${trade_id}` has all digits of an id, whether it is a number, a bigint or a string.
   for await (const { message } of trades) {
-    console.log(`${message.symbol} ${message.trade_id} ${message.quantity} at ${message.price}`);
+    say(console.log, `${message.symbol} ${message.trade_id} ${message.quantity} at ${message.price}`);
   }
 } catch (error) {
-  console.error(`ended: ${error.message}`);
+  say(console.error, `ended: ${error.message}`);
   process.exitCode = 1;
 } finally {
   client.close();
+}
+
+// Text from outside must not steer the terminal: no control, format or separator characters.
+function say(print, text) {
+  print(text.replaceAll(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, '?'));
 }

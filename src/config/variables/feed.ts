@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { MESSAGE_BYTES_DEFAULT } from '../../protocol/content-limits.js';
 import type { NatsConfig, ReplayConfig, SimulatorConfig } from '../sources.js';
 import { bytes, decimal, durationMs, integer, isSymbolPattern, list, onOff } from '../values.js';
+import type { ProcessVariables } from './process.js';
 
 const NATS_URL_DEFAULT = 'nats://127.0.0.1:4222';
 /** Less would call a source silent that the machine has merely not come round to. */
@@ -69,7 +70,7 @@ export interface FeedConfig {
   readonly historyBytes: number;
 }
 
-export function feedConfig(v: FeedVariables): FeedConfig {
+export function feedConfig(v: FeedVariables & ProcessVariables): FeedConfig {
   return {
     feed: feedOf(v),
     nats: {
@@ -83,6 +84,7 @@ export function feedConfig(v: FeedVariables): FeedConfig {
       tlsCaFile: v.NATS_TLS_CA,
       tlsCertFile: v.NATS_TLS_CERT,
       tlsKeyFile: v.NATS_TLS_KEY,
+      secretReaders: v.SECRET_FILE_READERS,
       jetstream: v.JETSTREAM,
       stream: v.NATS_STREAM,
     },

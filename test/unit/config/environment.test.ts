@@ -26,6 +26,8 @@ describe('without settings', () => {
       adminPort: 9090,
       adminToken: undefined,
       tls: undefined,
+      secretReaders: 'group',
+      allowedHosts: [],
       nodeName: 'millrace',
       logLevel: 'info',
       allowedOrigins: [],
@@ -125,7 +127,10 @@ describe('with settings', () => {
   });
 
   it('takes TLS files together', () => {
-    expect(readConfig({ TLS_CERT: 'c.pem', TLS_KEY: 'k.pem' }).tls).toEqual({ certFile: 'c.pem', keyFile: 'k.pem' });
+    expect(readConfig({ TLS_CERT: 'c.pem', TLS_KEY: 'k.pem' }).tls).toMatchObject({
+      certFile: 'c.pem',
+      keyFile: 'k.pem',
+    });
   });
 
   it.runIf(process.platform === 'linux')('leaves cores to the hub and the encoders when it counts workers', () => {
@@ -254,6 +259,56 @@ describe('a setting that cannot be used', () => {
 
   it('says what WORKERS may be', () => {
     expect(refusal({ WORKERS: 'many' })).toContain('auto or a whole number from 1 to 32');
+  });
+});
+
+describe('J9: TLS settings', () => {
+  const files = { TLS_CERT: 'c.pem', TLS_KEY: 'k.pem' };
+
+  it('are TLS 1.2 and higher, with forward secrecy and authenticated encryption, unless they say otherwise', () => {
+    const tls = readConfig(files).tls;
+    expect(tls).toMatchObject({ minVersion: '1.2', clientCaFile: undefined, clientAuth: 'optional' });
+    expect(tls?.ciphers.length).toBe(6);
+    for (const cipher of tls?.ciphers ?? []) expect(cipher).toMatch(/^ECDHE-(RSA|ECDSA)-.*(GCM|POLY1305)/);
+  });
+
+  it.each(['AES128-SHA', 'ECDHE-RSA-AES128-SHA', 'DES-CBC3-SHA', 'ALL', 'TLS_AES_128_GCM_SHA256', ',', 'nonsense'])(
+    'refuse the suite %s and name the way around',
+    cipher => {
+      const message = refusal({ ...files, TLS_CIPHERS: cipher });
+      expect(message).toMatch(/^TLS_CIPHERS=/);
+      expect(message).toContain('a proxy that ends TLS in front');
+    },
+  );
+
+  it.each([
+    ['TLS_MIN_VERSION', { ...files, TLS_MIN_VERSION: '1.1' }],
+    ['TLS_MIN_VERSION', { TLS_MIN_VERSION: '1.3' }],
+    ['TLS_CIPHERS', { TLS_CIPHERS: 'ECDHE-RSA-AES128-GCM-SHA256' }],
+    ['TLS_CIPHERS', { ...files, TLS_MIN_VERSION: '1.3', TLS_CIPHERS: 'ECDHE-RSA-AES128-GCM-SHA256' }],
+    ['TLS_CLIENT_CA', { TLS_CLIENT_CA: 'ca.pem' }],
+    ['TLS_CLIENT_AUTH', { ...files, TLS_CLIENT_AUTH: 'required' }],
+    ['TLS_CLIENT_AUTH', { ...files, TLS_CLIENT_CA: 'ca.pem', TLS_CLIENT_AUTH: 'always' }],
+  ])('that would have no effect stop the start: %s', (name, env) => {
+    expect(refusal(env)).toMatch(new RegExp(`^${name}`));
+  });
+});
+
+describe('J11: the admin port', () => {
+  const token = 'x'.repeat(32);
+
+  it('is on a loopback address where there is no token', () => {
+    for (const host of ['127.0.0.1', '::1', 'localhost']) expect(readConfig({ ADMIN_HOST: host }).adminHost).toBe(host);
+    for (const host of ['0.0.0.0', '::', '10.0.0.1', 'gateway-1']) {
+      expect(refusal({ ADMIN_HOST: host })).toContain('ADMIN_TOKEN');
+      expect(readConfig({ ADMIN_HOST: host, ADMIN_TOKEN: token }).adminToken).toBe(token);
+    }
+  });
+
+  it('needs a token that is not guessed', () => {
+    const message = refusal({ ADMIN_TOKEN: 'hunter2' });
+    expect(message).toContain('at least 32 bytes');
+    expect(message).not.toContain('hunter2');
   });
 });
 

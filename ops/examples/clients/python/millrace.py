@@ -22,6 +22,7 @@ import pathlib
 import random
 import sys
 import time
+import unicodedata
 import zlib
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -33,6 +34,9 @@ Frame = Dict[str, Any]
 STATE_STREAMS = ("quotes", "orderbook", "depth")
 CHECKSUM_LEVELS = 10
 FRAME_BYTES_MAX = 16 * 1024 * 1024
+# More than any gateway sends: what answers at the address may be no gateway.
+DOCUMENT_SIZE_MAX = 1024 * 1024
+NESTING_MAX = 32
 BACKOFF_FIRST_S = 0.5
 BACKOFF_MAX_S = 30.0
 # A connection that lasts this long ends the back-off; shorter ones lengthen it.
@@ -88,12 +92,15 @@ class Event:
 
 def decode(message: Union[str, bytes]) -> List[Frame]:
     """The frames in one WebSocket message: text is JSON, binary is MessagePack. Analytics come as arrays of frames."""
-    if isinstance(message, str):
-        value = json.loads(message, parse_float=Decimal, parse_constant=_no_constant)
-    else:
-        import msgpack  # Only where somebody asks for format msgpack.
+    try:
+        if isinstance(message, str):
+            value = json.loads(message, parse_float=Decimal, parse_constant=_no_constant)
+        else:
+            import msgpack  # Only where somebody asks for format msgpack.
 
-        value = msgpack.unpackb(message, raw=False, strict_map_key=True)
+            value = msgpack.unpackb(message, raw=False, strict_map_key=True)
+    except (ValueError, RecursionError, ArithmeticError) as error:
+        raise ProtocolError(f"cannot be decoded: {error}") from error
     frames = value if isinstance(value, list) else [value]
     for frame in frames:
         if not isinstance(frame, dict) or not isinstance(frame.get("type"), str):
@@ -148,6 +155,22 @@ def apply_patch(document: Frame, operations: Iterable[Frame], is_own: Callable[[
             raise PatchError(f"{name} without a value")
 
 
+def is_bounded(document: Any, depth: int = 0) -> bool:
+    """True while a document is no larger, and nested no deeper, than any that a gateway sends."""
+    return size_of(document, depth) <= DOCUMENT_SIZE_MAX
+
+
+def size_of(value: Any, depth: int = 0) -> float:
+    if isinstance(value, str):
+        return len(value)
+    if not isinstance(value, (dict, list)):
+        return 8
+    if depth > NESTING_MAX:
+        return float("inf")
+    items = value.items() if isinstance(value, dict) else enumerate(value)
+    return 8 + sum(len(str(name)) + size_of(item, depth + 1) for name, item in items)
+
+
 def best_levels(side: Dict[str, str], count: int, highest: bool) -> List[str]:
     """The best prices of a side, best first: the highest bids, the lowest asks. Prices may be negative."""
     pick = heapq.nlargest if highest else heapq.nsmallest
@@ -191,7 +214,7 @@ class Documents:
         """Takes one frame; says what it did. Raises ProtocolError for one that lacks what its type must have."""
         try:
             return self._feed(frame)
-        except (KeyError, TypeError, AttributeError, ValueError) as error:
+        except (KeyError, TypeError, AttributeError, ValueError, ArithmeticError) as error:
             raise ProtocolError(f"malformed {frame.get('type')}: {error!r}") from error
 
     def _feed(self, frame: Frame) -> List[Event]:
@@ -276,6 +299,10 @@ class Documents:
             return len(tokens) > 1 and tokens[0] == "quotes" and tokens[1] in symbols
 
         apply_patch({"quotes": self.quotes}, operations, is_own)
+        for symbol in symbols:
+            quote = self.quotes.get(symbol, {})
+            if not isinstance(quote, dict) or not is_bounded(quote):
+                raise PatchError(f"what is left of {symbol} is no quote")
 
     def _depth(self, frame: Frame) -> List[Event]:
         symbol = frame["symbol"]
@@ -289,6 +316,8 @@ class Documents:
         book = self.depth[symbol]
         try:
             apply_patch(book, frame["operations"], lambda tokens: tokens[0] in ("bids", "asks") and len(tokens) <= 2)
+            if not is_book(book) or not is_bounded(book):
+                raise PatchError("what is left is no book")
         except PatchError as error:
             return self._break(topic, frame, str(error), discard=True)
         own = checksum(book)
@@ -392,6 +421,11 @@ class Documents:
         """What is held is not old, but wrong."""
         stream, _, symbol = topic.partition(":")
         {"quotes": self.quotes, "depth": self.depth, "orderbook": self.orderbook}.get(stream, {}).pop(symbol, None)
+
+
+def is_book(book: Frame) -> bool:
+    sides = [book.get("bids"), book.get("asks")]
+    return all(isinstance(side, dict) and all(isinstance(text, str) for text in side.values()) for side in sides)
 
 
 def is_state(topic: str) -> bool:
@@ -586,8 +620,13 @@ class Client:
 # --- The command line -----------------------------------------------------------------------------------------------
 
 
+def printable(text: str) -> str:
+    """One line without control, format and separator characters: text from outside must not steer the terminal."""
+    return "".join("?" if unicodedata.category(c) in ("Cc", "Cf", "Zl", "Zp") else c for c in text)
+
+
 def describe(event: Event) -> str:
-    """One line for a person. What must not be overlooked begins with `!!`."""
+    """One line for a person, not yet printable. What must not be overlooked begins with `!!`."""
     frame, kind = event.frame, event.kind
     if kind == "delta" and "operations" in frame:
         changes = (f"{o['op']} {o['path']} {o.get('value', '')}".rstrip() for o in frame["operations"])
@@ -608,7 +647,7 @@ async def follow(options: argparse.Namespace) -> None:
     async for event in client.events():
         if not options.json:
             if event.kind != "proven":
-                print(describe(event), flush=True)
+                print(printable(describe(event)), flush=True)
             continue
         documents = client.documents
         told = {"kind": event.kind, "topic": event.topic, "detail": event.detail, "frame": event.frame}
@@ -703,7 +742,7 @@ def main() -> int:
     try:
         asyncio.run(follow(options))
     except TerminalError as error:
-        print(f"!! {error}", file=sys.stderr)
+        print(printable(f"!! {error}"), file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         pass

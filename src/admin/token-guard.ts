@@ -1,0 +1,49 @@
+/** ADMIN_TOKEN: who shows it, and how long those wait who guess it. */
+import { randomInt } from 'node:crypto';
+import { isSameText } from '../auth/same-text.js';
+import { clientAddressOf } from '../gateway/client-address.js';
+import { createFailedCredentials, FailedCredentials, WAIT_MS_MAX } from '../gateway/failed-credentials.js';
+
+/** Wrong tokens of one address that cost nothing: an operator's script may have the one before. */
+export const FREE_FAILURES = 10;
+/** Addresses whose failures are remembered at once. */
+const ADDRESS_SLOTS = 1024;
+const SEED_MAX = 2 ** 32;
+const ONLY_WORKER = 0;
+
+/** `refused`: no token, or a wrong one. */
+export type TokenVerdict = 'accepted' | 'refused' | { readonly retryAfterSeconds: number };
+
+export interface TokenGuardOptions {
+  readonly token: string;
+  readonly nowMs: () => number;
+  /** A wrong token came. @param address IPv6: its /64 */
+  readonly onWrong: (address: string) => void;
+}
+
+export class TokenGuard {
+  readonly #options: TokenGuardOptions;
+  readonly #expected: string;
+  readonly #failures: FailedCredentials;
+
+  constructor(options: TokenGuardOptions) {
+    this.#options = options;
+    this.#expected = `Bearer ${options.token}`;
+    const seed = [randomInt(SEED_MAX) | 0, randomInt(SEED_MAX) | 0] as const;
+    this.#failures = new FailedCredentials(createFailedCredentials(1, seed, ADDRESS_SLOTS), ONLY_WORKER, FREE_FAILURES);
+  }
+
+  /** @param authorization the header; without one nothing is counted. @param remoteAddress as Node's sockets have it */
+  check(authorization: string | undefined, remoteAddress: string): TokenVerdict {
+    if (authorization === undefined) return 'refused';
+    const address = clientAddressOf(remoteAddress);
+    const nowMs = this.#options.nowMs();
+    // Before it is compared: else a guess that is right would be told from one that is wrong.
+    const waitMs = this.#failures.waitMs(address, nowMs);
+    if (waitMs > 0) return { retryAfterSeconds: Math.ceil(Math.min(waitMs, WAIT_MS_MAX) / 1000) };
+    if (isSameText(authorization, this.#expected)) return 'accepted';
+    this.#failures.failed(address, nowMs);
+    this.#options.onWrong(address);
+    return 'refused';
+  }
+}

@@ -1,0 +1,78 @@
+/**
+ * Files that others must not read, as they hold keys, or must not write, as they say who gets in. Checked where the program
+ * starts, and whenever one of them is read again.
+ */
+import { stat } from 'node:fs/promises';
+import { ConfigError } from './config-error.js';
+import type { Config } from './environment.js';
+import type { NatsConfig } from './sources.js';
+import type { SecretReaders } from './values.js';
+
+const OTHERS_READ = 0o004;
+const OTHERS_WRITE = 0o002;
+const PERMISSIONS = 0o777;
+const OCTAL = 8;
+
+/** Variables and the files that they name. */
+type NamedFiles = Readonly<Record<string, string | undefined>>;
+
+/** @throws {ConfigError} naming every file of the configuration whose mode lets others do what they must not. */
+export async function checkFiles(config: Config): Promise<void> {
+  const { tls, auth, nats } = config;
+  await checkModes(
+    { TLS_KEY: tls?.keyFile, ...natsSecrets(nats) },
+    {
+      TLS_CERT: tls?.certFile,
+      TLS_CLIENT_CA: tls?.clientCaFile,
+      AUTH_JWKS_FILE: auth.jwksFile,
+      AUTH_API_KEYS_FILE: auth.apiKeysFile,
+      POLICY_FILE: auth.policyFile,
+      NATS_TLS_CA: nats.tlsCaFile,
+      NATS_TLS_CERT: nats.tlsCertFile,
+    },
+    config.secretReaders,
+  );
+}
+
+/** The same of what a connection to NATS needs. @throws {ConfigError} */
+export function checkNatsFiles(nats: NatsConfig): Promise<void> {
+  return checkModes(natsSecrets(nats), { NATS_TLS_CA: nats.tlsCaFile }, nats.secretReaders);
+}
+
+/** The same of one key. @throws {ConfigError} */
+export function checkSecretFile(variable: string, file: string, readers: SecretReaders): Promise<void> {
+  return checkModes({ [variable]: file }, {}, readers);
+}
+
+function natsSecrets({ credsFile, tlsKeyFile }: NatsConfig): NamedFiles {
+  return { NATS_CREDS: credsFile, NATS_TLS_KEY: tlsKeyFile };
+}
+
+/** @param secrets not to be read by others. @param trusted not to be written by them */
+async function checkModes(secrets: NamedFiles, trusted: NamedFiles, readers: SecretReaders): Promise<void> {
+  const forbidden = readers === 'all' ? OTHERS_WRITE : OTHERS_WRITE | OTHERS_READ;
+  const wrong = await Promise.all([
+    ...Object.entries(secrets).map(([name, file]) => problemOf(name, file, forbidden)),
+    ...Object.entries(trusted).map(([name, file]) => problemOf(name, file, OTHERS_WRITE)),
+  ]);
+  const lines = wrong.filter(line => line !== undefined);
+  if (lines.length > 0) throw new ConfigError(lines.join('\n'));
+}
+
+async function problemOf(name: string, file: string | undefined, forbidden: number): Promise<string | undefined> {
+  // Windows has no such modes.
+  if (file === undefined || process.platform === 'win32') return undefined;
+  let mode: number;
+  try {
+    ({ mode } = await stat(file));
+  } catch {
+    // Whoever reads it says better what is missing.
+    return undefined;
+  }
+  const found = mode & forbidden;
+  if (found === 0) return undefined;
+  const shown = `${name}=${JSON.stringify(file)}: every user of this machine may`;
+  const octal = (mode & PERMISSIONS).toString(OCTAL).padStart(3, '0');
+  if ((found & OTHERS_WRITE) !== 0) return `${shown} write it (mode ${octal}); run chmod o-w`;
+  return `${shown} read it (mode ${octal}); run chmod o-r, or set SECRET_FILE_READERS=all where a container's secrets are mounted so`;
+}

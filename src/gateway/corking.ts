@@ -1,0 +1,127 @@
+/**
+ * Upgrades that had to wait for something. uWebSockets wants `upgrade` called from within a cork, else it writes a warning to
+ * standard error each time, in the midst of the log. The cork of the request itself will not do once something was awaited:
+ * this uWS then reads the new socket's memory as that of an HTTP response (native-notes/uws.md, "Upgrade outside `cork`").
+ * While another socket is corked, the request's cork only calls what it is given. So each thread that needs it keeps a
+ * WebSocket to itself, over the loopback, which is corked meanwhile and never written to.
+ */
+
+import {
+  App,
+  type HttpResponse,
+  type TemplatedApp,
+  type us_listen_socket,
+  us_listen_socket_close,
+  us_socket_local_port,
+  type WebSocket,
+} from 'uWebSockets.js';
+import { randomBytes } from 'node:crypto';
+import { connect, type Socket } from 'node:net';
+
+const LOOPBACK = '127.0.0.1';
+/** uWS's `LIBUS_LISTEN_EXCLUSIVE_PORT`, which its typings leave out: no other thread is given the same free port. */
+const EXCLUSIVE_PORT = 1;
+const SECRET_BYTES = 16;
+const PAYLOAD_BYTES_MAX = 16;
+/** How long the connection to itself may take. */
+const OPEN_MAX_MS = 2_000;
+
+/** What the typings leave out: options in `listen` with a host. */
+interface WithOptions {
+  listen(host: string, port: number, options: number, onListening: (socket: us_listen_socket | false) => void): unknown;
+}
+
+export class Corking {
+  #opening: Promise<void> | undefined;
+  #app: TemplatedApp | undefined;
+  #client: Socket | undefined;
+  #holder: WebSocket<unknown> | undefined;
+  #isClosed = false;
+
+  /** Resolves when `cork` will do its work; at once after the first time. Never rejects: without it there is a warning. */
+  ready(): Promise<void> {
+    if (this.#holder !== undefined || this.#isClosed) return Promise.resolve();
+    this.#opening ??= this.#open().finally(() => {
+      this.#opening = undefined;
+    });
+    return this.#opening;
+  }
+
+  /** Calls `write`, which writes to `response` or upgrades it, as uWS wants it called. */
+  cork(response: HttpResponse, write: () => void): void {
+    if (this.#holder === undefined) write();
+    else this.#holder.cork(() => response.cork(write));
+  }
+
+  /** Before the thread ends. */
+  close(): void {
+    this.#isClosed = true;
+    this.#holder = undefined;
+    this.#client?.destroy();
+    this.#app?.close();
+    this.#app = undefined;
+  }
+
+  #open(): Promise<void> {
+    this.#app?.close();
+    const app = App();
+    this.#app = app;
+    // Whoever else comes to this port before it is closed again is sent away.
+    const path = `/${randomBytes(SECRET_BYTES).toString('hex')}`;
+    return new Promise(resolve => {
+      const late = setTimeout(resolve, OPEN_MAX_MS);
+      const done = () => {
+        clearTimeout(late);
+        resolve();
+      };
+      app
+        .ws(path, {
+          idleTimeout: 0,
+          maxLifetime: 0,
+          sendPingsAutomatically: false,
+          maxPayloadLength: PAYLOAD_BYTES_MAX,
+          open: socket => {
+            this.#holder = socket;
+            done();
+          },
+          close: () => {
+            this.#holder = undefined;
+          },
+        })
+        .any('/*', response => {
+          response.close();
+        });
+      (app as unknown as WithOptions).listen(LOOPBACK, 0, EXCLUSIVE_PORT, listening => {
+        if (listening === false) {
+          done();
+          return;
+        }
+        // A listen socket is a socket; the typings keep them apart.
+        const port = us_socket_local_port(listening as unknown as Parameters<typeof us_socket_local_port>[0]);
+        this.#client = upgraded(port, path, () => us_listen_socket_close(listening));
+      });
+    });
+  }
+}
+
+/** A connection that asks for an upgrade, and says no more. @param onEnd it is open, or will never be */
+function upgraded(port: number, path: string, onEnd: () => void): Socket {
+  const client = connect(port, LOOPBACK);
+  const key = randomBytes(SECRET_BYTES).toString('base64');
+  client.unref();
+  client.write(
+    `GET ${path} HTTP/1.1\r\nHost: ${LOOPBACK}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n` +
+      `Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${key}\r\n\r\n`,
+  );
+  let isEnded = false;
+  const end = () => {
+    if (!isEnded) onEnd();
+    isEnded = true;
+  };
+  client.once('data', end);
+  client.once('close', end);
+  // Followed by 'close'.
+  client.on('error', () => {});
+  client.resume();
+  return client;
+}

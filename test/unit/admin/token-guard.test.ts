@@ -1,0 +1,59 @@
+import { expect, it } from 'vitest';
+import { FREE_FAILURES, TokenGuard } from '../../../src/admin/token-guard.js';
+import { clientAddressOf } from '../../../src/gateway/client-address.js';
+
+const TOKEN = 'a-token-of-at-least-thirty-two-bytes';
+
+function guardAt(clock: { nowMs: number }) {
+  const wrong: string[] = [];
+  const guard = new TokenGuard({ token: TOKEN, nowMs: () => clock.nowMs, onWrong: address => wrong.push(address) });
+  return { guard, wrong };
+}
+
+it('J11: takes the token, refuses others and none, and tells of wrong ones', () => {
+  const { guard, wrong } = guardAt({ nowMs: 0 });
+  expect(guard.check(`Bearer ${TOKEN}`, '192.0.2.1')).toBe('accepted');
+  for (const authorization of [undefined, '', TOKEN, `Bearer ${TOKEN} `, `Bearer ${TOKEN.toUpperCase()}`, 'Bearer '])
+    expect(guard.check(authorization, '192.0.2.1')).toBe('refused');
+  expect(wrong).toEqual(Array(5).fill('192.0.2.1'));
+});
+
+it('J11: lets an address that guesses wait longer each time, and no other', () => {
+  const clock = { nowMs: 0 };
+  const { guard } = guardAt(clock);
+  for (let i = 0; i < FREE_FAILURES; i++) expect(guard.check('Bearer guess', '192.0.2.1')).toBe('refused');
+  expect(guard.check(`Bearer ${TOKEN}`, '192.0.2.1')).toBe('accepted');
+  const waits: unknown[] = [];
+  for (let i = 0; i < 4; i++) {
+    expect(guard.check('Bearer guess', '192.0.2.1')).toBe('refused');
+    // Not even the right one is told from others now.
+    const verdict = guard.check(`Bearer ${TOKEN}`, '192.0.2.1');
+    waits.push(verdict);
+    clock.nowMs += (verdict as { retryAfterSeconds: number }).retryAfterSeconds * 1000;
+  }
+  expect(waits).toEqual([1, 2, 4, 8].map(retryAfterSeconds => ({ retryAfterSeconds })));
+  expect(guard.check(undefined, '192.0.2.1')).toBe('refused');
+  expect(guard.check(`Bearer ${TOKEN}`, '192.0.2.2')).toBe('accepted');
+  expect(guard.check(`Bearer ${TOKEN}`, '192.0.2.1')).toBe('accepted');
+});
+
+it('J11: does not count requests without a token as guesses', () => {
+  const { guard, wrong } = guardAt({ nowMs: 0 });
+  for (let i = 0; i < 100; i++) expect(guard.check(undefined, '192.0.2.1')).toBe('refused');
+  expect(guard.check(`Bearer ${TOKEN}`, '192.0.2.1')).toBe('accepted');
+  expect(wrong).toEqual([]);
+});
+
+it.each([
+  ['192.0.2.1', '192.0.2.1'],
+  ['::ffff:192.0.2.1', '192.0.2.1'],
+  ['::ffff:c000:201', '192.0.2.1'],
+  ['2001:db8:1:2:3:4:5:6', '2001:db8:1:2::/64'],
+  ['2001:db8::1', '2001:db8:0:0::/64'],
+  ['fe80::1%eth0', 'fe80:0:0:0::/64'],
+  ['::1', '0:0:0:0::/64'],
+  ['', ''],
+  ['nonsense', ''],
+])('J11: counts %s as %j', (text, address) => {
+  expect(clientAddressOf(text)).toBe(address);
+});

@@ -25,9 +25,11 @@ import { type Logger, LogSampler } from './observe/log.js';
 import { Metrics } from './observe/metrics.js';
 import { createDoorbells, createRing } from './protocol/ring.js';
 import type { ToWorker } from './protocol/thread-messages.js';
+import { missingForReadiness } from './readiness.js';
 import { RevocationKeeper } from './revocation/keeper.js';
 import { revocationsPage } from './revocation/listing.js';
 import type { Gateway, GatewayHost, Predecessor } from './running-gateway.js';
+import { SampledNotes } from './sampled-notes.js';
 
 /** Frames of one encoder that its readers may be behind: several hundred milliseconds at full speed. */
 const RING_BYTES = 8 * 1024 * 1024;
@@ -64,6 +66,7 @@ class GatewayParts implements Gateway {
   readonly #log: Logger;
   readonly #host: GatewayHost;
   readonly #sampler = new LogSampler(SAMPLE_LOG_MS);
+  readonly #notes: SampledNotes;
   readonly #feed: Feed;
   readonly #hub: Hub;
   readonly #workers: WorkerSupervisor;
@@ -92,6 +95,7 @@ class GatewayParts implements Gateway {
     this.#host = host;
     this.#config = config;
     this.#log = log;
+    this.#notes = new SampledNotes(log, this.#sampler);
     this.#feed = feed;
     this.#revocations = new RevocationKeeper({
       config,
@@ -121,7 +125,7 @@ class GatewayParts implements Gateway {
       revocations: () => this.#revocations.all,
       onMessage: (worker, message) => {
         if (message.type === 'load') this.#loads.set(worker, message.level);
-        else if (message.type === 'shed') this.#shed(worker, message);
+        else if (message.type === 'shed') this.#notes.shed(worker, message.sockets, message.bytes);
         else this.#hub.fromWorker(worker, message);
       },
       onUp: worker => this.#welcome(worker),
@@ -130,7 +134,7 @@ class GatewayParts implements Gateway {
         this.#hub.forgetWorker(worker);
         this.#loads.forgetWorker(worker);
       },
-      onFault: (worker, message) => this.#fault(`gateway worker ${worker}`, message),
+      onFault: (worker, message) => this.#notes.fault(`gateway worker ${worker}`, message),
       onLongWork: (worker, work) => {
         log.warn({ worker, ...work }, 'work for one connection took too long: the connection is closed');
       },
@@ -144,7 +148,7 @@ class GatewayParts implements Gateway {
       workers: this.#workers,
       rings,
       doorbells,
-      onFault: (what, detail) => this.#fault(what, detail),
+      onFault: (what, detail) => this.#notes.fault(what, detail),
     });
     this.#certificate =
       config.tls === undefined
@@ -157,12 +161,29 @@ class GatewayParts implements Gateway {
       host: config.adminHost,
       port: config.adminPort,
       allowedHosts: config.allowedHosts,
-      guard: this.#adminGuard(),
-      notReady: () => this.#notReady(),
+      guard:
+        config.adminToken === undefined
+          ? undefined
+          : new TokenGuard({
+              token: config.adminToken,
+              nowMs: () => performance.now(),
+              onWrong: address => this.#notes.wrongAdminToken(address),
+            }),
+      notReady: () =>
+        missingForReadiness({
+          config,
+          workers: this.#workers,
+          hub: this.#hub,
+          isClosing: this.#closing !== undefined,
+          isDraining: this.#isDraining,
+          isFeedStarted: this.#feedStarted,
+          areDescriptorsShort: this.#descriptors.isShort,
+          areRevocationsReadable: this.#revocations.isReadable,
+        }),
       metrics: async () => ({ contentType: metrics.contentType, text: await metrics.scrape() }),
       stats: () => this.#stats(),
       revocations: after => revocationsPage(this.#revocations, after),
-      onFault: (what, cause) => this.#fault(what, String(cause)),
+      onFault: (what, cause) => this.#notes.fault(what, String(cause)),
     });
   }
 
@@ -286,49 +307,6 @@ class GatewayParts implements Gateway {
     this.#loads.forgetWorker(worker);
     if (this.#workers.stuck < this.#config.workers) return;
     this.#host.onFatal(`no gateway worker can serve: worker ${worker} ${reason}`);
-  }
-
-  #shed(worker: number, { sockets, bytes }: { readonly sockets: number; readonly bytes: number }): void {
-    const suppressed = this.#sampler.pass('shed');
-    if (suppressed === undefined) return;
-    const limit = this.#config.limits.bufferedBytesMax;
-    this.#log.warn(
-      { worker, sockets, bytes, limit, suppressed },
-      'slow clients closed: WS_MAX_BUFFERED_TOTAL is exceeded',
-    );
-  }
-
-  #adminGuard(): TokenGuard | undefined {
-    const { adminToken: token } = this.#config;
-    if (token === undefined) return undefined;
-    return new TokenGuard({
-      token,
-      nowMs: () => performance.now(),
-      onWrong: address => {
-        const suppressed = this.#sampler.pass('admin token');
-        if (suppressed !== undefined) this.#log.warn({ address, suppressed }, 'a wrong ADMIN_TOKEN was refused');
-      },
-    });
-  }
-
-  #fault(what: string, detail: string): void {
-    const suppressed = this.#sampler.pass(`fault ${what}`);
-    if (suppressed !== undefined) this.#log.error({ what, detail, suppressed }, 'fault');
-  }
-
-  #notReady(): string[] {
-    const missing: string[] = [];
-    if (this.#closing !== undefined) missing.push('closing');
-    if (this.#isDraining) missing.push('draining');
-    if (!this.#feedStarted) missing.push('feed');
-    if (this.#workers.listening < this.#config.workers) missing.push('workers');
-    if (this.#descriptors.isShort) missing.push('descriptors');
-    if (this.#workers.stuck > 0) missing.push('workers_stuck');
-    if (this.#hub.shards.some(shard => shard.watch.isStuck)) missing.push('encoders_stuck');
-    if (this.#config.revocations.isRequired && !this.#revocations.isReadable) missing.push('revocations');
-    if (this.#workers.crashLoops > 0) missing.push('workers_stable');
-    if (this.#hub.crashLoops > 0) missing.push('encoders_stable');
-    return missing;
   }
 
   async #stats(): Promise<object> {

@@ -2,11 +2,7 @@
 import type { Config } from '../config/environment.js';
 import type { TimesConfig } from '../config/limits.js';
 import { CloseCode } from '../protocol/codes.js';
-import { readUnits } from '../protocol/costs.js';
-import type { Load } from '../protocol/load.js';
-import type { FeedState } from '../protocol/thread-messages.js';
 import type { Admissions } from './admission.js';
-import type { Answers } from './answers.js';
 import type { Apps, ServedApp } from './apps.js';
 import type { CommandHandler } from './command-handler.js';
 import type { ConnectionLimits } from './connection-limits.js';
@@ -14,28 +10,17 @@ import type { Corking } from './corking.js';
 import { Departures } from './departures.js';
 import { Explanations } from './explanations.js';
 import type { Fanout } from './fanout.js';
+import { type FeedStatusFrame, isAllWell } from './feed-status.js';
 import type { Keepalive } from './keepalive.js';
 import type { LaneTable } from './lane-table.js';
-import { LARGE_REFUSED, mayBeTaken } from './limits/large-messages.js';
+import type { MessageGate } from './limits/message-gate.js';
 import type { WorkBudgets } from './limits/work-budgets.js';
 import type { Outbox } from './outbox.js';
 import { asWork, type LongTurn, type ServedTurns } from './served-turns.js';
 import type { Session, Socket, SocketData } from './session.js';
 import type { SlowConsumers } from './slow-consumers.js';
 import type { Subscriptions } from './subscriptions.js';
-import type { MessageRate } from './token-bucket.js';
 import { Upgrades } from './upgrades.js';
-
-/** How the feed is doing; `since` is RFC 3339. */
-export interface FeedStatusFrame {
-  readonly type: 'status';
-  readonly feed: FeedState;
-  readonly since: string;
-  /** Left out as long as it never was other than normal. */
-  readonly load?: Load;
-}
-
-const isAllWell = ({ feed, load }: FeedStatusFrame): boolean => feed === 'live' && (load ?? 'normal') === 'normal';
 
 /**
  * uWS ends a socket without a close frame when a message exceeds its own limit, so that limit stands above ours, up to
@@ -54,8 +39,6 @@ const UWS_IDLE_SECONDS = { min: 8, max: 960, beyondOurs: 30 };
 const TOLD_AT_ONCE_MAX = 1_000;
 /** How often clients are sent away while the gateway drains. */
 const DEPARTURE_INTERVAL_MS = 20;
-/** When a client that sends too fast may send again: its tokens come back within a second. */
-const RATE_RETRY_MS = 1_000;
 /** How long a socket that was accepted before the port was left gets to say what it wants. */
 const UNDECIDED_MAX_MS = 2_000;
 
@@ -84,10 +67,9 @@ export interface ServerParts {
   readonly outbox: Outbox;
   readonly limits: ConnectionLimits;
   readonly corking: Corking;
-  readonly messageRate: MessageRate;
+  readonly gate: MessageGate;
   readonly budgets: WorkBudgets;
   readonly keepalive: Keepalive<Session>;
-  readonly answers: Answers;
   readonly turns: ServedTurns;
   /** Open sessions; filled here. */
   readonly sessions: Set<Session>;
@@ -306,7 +288,7 @@ export class GatewayServer {
 
   #message(socket: Socket, bytes: ArrayBuffer, isBinary: boolean): void {
     const { session } = socket.getUserData();
-    const { messageRate, budgets, keepalive, answers, commands, config } = this.#parts;
+    const { gate, keepalive, commands, config } = this.#parts;
     this.counters.received++;
     this.counters.receivedBytes += bytes.byteLength;
     const nowMs = performance.now();
@@ -315,25 +297,20 @@ export class GatewayServer {
       this.end(session, CloseCode.payloadTooLarge, 'payload too large');
       return;
     }
-    const isInRate = messageRate.take(session.messageTokens, nowMs);
-    const waitMs = budgets.waitMs(session);
-    // Reading it costs something, whatever becomes of it.
-    budgets.charge(session, readUnits(bytes.byteLength));
-    const verdict = isInRate === 'accepted' && waitMs > 0 ? messageRate.refuse(session.messageTokens) : isInRate;
-    if (verdict === 'accepted') {
-      if (mayBeTaken(session, bytes)) commands.receive(session, bytes, isBinary);
-      else answers.fail(session, undefined, 'payload_too_large', LARGE_REFUSED);
-      return;
+    switch (gate.verdict(session, bytes, isBinary, nowMs)) {
+      case 'accepted':
+        commands.receive(session, bytes, isBinary);
+        break;
+      case 'abusive':
+        this.counters.messagesRefused++;
+        this.end(session, CloseCode.rateLimited, 'rate limited');
+        break;
+      case 'refused':
+        this.counters.messagesRefused++;
+        break;
+      case 'too_long':
+        break;
     }
-    this.counters.messagesRefused++;
-    if (verdict === 'abusive') {
-      this.end(session, CloseCode.rateLimited, 'rate limited');
-      return;
-    }
-    const { messagesPerSecondMax } = config.limits;
-    const id = commands.idOf(session, bytes, isBinary);
-    if (isInRate === 'accepted') answers.rateLimited(session, id, 'the budget is used up', waitMs);
-    else answers.rateLimited(session, id, `at most ${messagesPerSecondMax} a second`, RATE_RETRY_MS);
   }
 
   /** A part of them in each turn of the loop. */

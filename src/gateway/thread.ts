@@ -12,13 +12,7 @@ import { CLOCK_TOLERANCE_MS, createTokenVerifier } from '../auth/token.js';
 import type { Config } from '../config/environment.js';
 import { CloseCode } from '../protocol/codes.js';
 import { RingReader } from '../protocol/ring.js';
-import type {
-  FromWorker,
-  GatewayThreadData,
-  InterestChange,
-  ToWorker,
-  WorkerStats,
-} from '../protocol/thread-messages.js';
+import type { FromWorker, GatewayThreadData, ToWorker, WorkerStats } from '../protocol/thread-messages.js';
 import { monotonicMicros, WallClock } from '../protocol/wall-clock.js';
 import { Admissions } from './admission.js';
 import { Answers } from './answers.js';
@@ -32,11 +26,13 @@ import { EventLosses } from './event-losses.js';
 import { Fanout } from './fanout.js';
 import { Heartbeats } from './heartbeats.js';
 import { ABANDON_EVENT } from './hung-thread.js';
+import { interestTeller } from './interest-teller.js';
 import { INTERRUPT_EVENT } from './interruption.js';
 import { Keepalive } from './keepalive.js';
 import { KnownSymbols } from './known-symbols.js';
 import { LaneChanges } from './lane-changes.js';
 import { LaneTable, type SentCell, sentCellsIn } from './lane-table.js';
+import { MessageGate } from './limits/message-gate.js';
 import { WorkBudgets } from './limits/work-budgets.js';
 import { notingListener } from './listening-socket.js';
 import { Orders } from './orders.js';
@@ -101,17 +97,7 @@ process.on(ABANDON_EVENT, () => {
   corking.close();
 });
 
-let changes: InterestChange[] = [];
-function tell(change: InterestChange): void {
-  if (changes.length === 0) {
-    queueMicrotask(() => {
-      const due = changes;
-      changes = [];
-      post({ type: 'interest', changes: due });
-    });
-  }
-  changes.push(change);
-}
+const tell = interestTeller(changes => post({ type: 'interest', changes }));
 
 const sent = new Map<string, SentCell>();
 const sentCell = sentCellsIn(sent);
@@ -260,10 +246,15 @@ const server = new GatewayServer(apps, {
   outbox,
   limits,
   corking,
-  messageRate,
+  gate: new MessageGate({
+    messageRate,
+    messagesPerSecondMax,
+    budgets,
+    answers,
+    idOf: (session, bytes, isBinary) => commands.idOf(session, bytes, isBinary),
+  }),
   budgets,
   keepalive,
-  answers,
   turns,
   sessions,
   onFault: fault,

@@ -2,9 +2,10 @@
  * Every Prometheus metric of Millrace, by name. The threads count in plain numbers; a scrape reads them and merges, so
  * counting costs the hot path an addition.
  */
-import { Counter, collectDefaultMetrics, Gauge, type Metric, Registry } from 'prom-client';
+import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import type { WorkerStats } from '../protocol/thread-messages.js';
 import { openDescriptors } from './descriptors.js';
+import { type LatencyBuckets, latencyMetric } from './latency-metric.js';
 import type { FeedSources, MainStats, RevocationStats } from './main-stats.js';
 
 export interface StatsSource {
@@ -21,14 +22,14 @@ export class Metrics {
   readonly #source: StatsSource;
   readonly #counters = new Map<string, Counter>();
   readonly #gauges = new Map<string, Gauge>();
-  #latency: { buckets: readonly number[]; sumMicros: number } = { buckets: [], sumMicros: 0 };
+  #latency: LatencyBuckets = { buckets: [], sumMicros: 0 };
 
   constructor(source: StatsSource) {
     this.#source = source;
     collectDefaultMetrics({ register: this.#registry, prefix: 'millrace_' });
     // It lists one file name for each socket while the hub waits.
     this.#registry.removeSingleMetric(OPEN_DESCRIPTORS);
-    this.#registry.registerMetric(this.#latencyMetric());
+    this.#registry.registerMetric(latencyMetric(() => this.#latency));
   }
 
   get contentType(): string {
@@ -327,34 +328,5 @@ export class Metrics {
       this.#gauges.set(name, gauge);
     }
     gauge.set(labels, value);
-  }
-
-  /** A histogram whose buckets were filled in the workers; prom-client's own can only observe. */
-  #latencyMetric(): Metric {
-    const name = 'millrace_hub_to_publish_seconds';
-    return {
-      name,
-      get: async () => {
-        const { buckets, sumMicros } = this.#latency;
-        let below = 0;
-        const values = buckets.map((count, b) => {
-          below += count;
-          return { value: below, labels: { le: 2 ** b / 1e6 }, metricName: `${name}_bucket` };
-        });
-        values.push({ value: below, labels: { le: '+Inf' as unknown as number }, metricName: `${name}_bucket` });
-        return {
-          name,
-          help: 'From the hub receiving a message to a worker publishing its frame',
-          type: 'histogram',
-          aggregator: 'sum',
-          values: [
-            ...values,
-            { value: sumMicros / 1e6, labels: {}, metricName: `${name}_sum` },
-            { value: below, labels: {}, metricName: `${name}_count` },
-          ],
-        };
-      },
-      reset: () => {},
-    } as unknown as Metric;
   }
 }

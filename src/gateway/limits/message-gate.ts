@@ -1,0 +1,47 @@
+/** Whether a client's message is read: by its length, by how many come, and by what the client has cost before. */
+import type { CommandId } from '../../protocol/commands.js';
+import { readUnits } from '../../protocol/costs.js';
+import type { Answers } from '../answers.js';
+import type { Session } from '../session.js';
+import type { MessageRate, MessageVerdict } from '../token-bucket.js';
+import { LARGE_REFUSED, mayBeTaken } from './large-messages.js';
+import type { WorkBudgets } from './work-budgets.js';
+
+/** When a client that sends too fast may send again: its tokens come back within a second. */
+const RATE_RETRY_MS = 1_000;
+
+export interface MessageGateParts {
+  readonly messageRate: MessageRate;
+  readonly messagesPerSecondMax: number;
+  readonly budgets: WorkBudgets;
+  readonly answers: Answers;
+  /** The id of a command that is not executed; undefined where it has none, or is long. */
+  readonly idOf: (session: Session, bytes: ArrayBuffer, isBinary: boolean) => CommandId | undefined;
+}
+
+export class MessageGate {
+  readonly #parts: MessageGateParts;
+
+  constructor(parts: MessageGateParts) {
+    this.#parts = parts;
+  }
+
+  /** What becomes of the message. Who is refused, or sends what is too long, has been told. */
+  verdict(session: Session, bytes: ArrayBuffer, isBinary: boolean, nowMs: number): MessageVerdict | 'too_long' {
+    const { messageRate, messagesPerSecondMax, budgets, answers, idOf } = this.#parts;
+    const byRate = messageRate.take(session.messageTokens, nowMs);
+    const waitMs = budgets.waitMs(session);
+    // Reading it costs something, whatever becomes of it.
+    budgets.charge(session, readUnits(bytes.byteLength));
+    const verdict = byRate === 'accepted' && waitMs > 0 ? messageRate.refuse(session.messageTokens) : byRate;
+    if (verdict === 'accepted' && !mayBeTaken(session, bytes)) {
+      answers.fail(session, undefined, 'payload_too_large', LARGE_REFUSED);
+      return 'too_long';
+    }
+    if (verdict !== 'refused') return verdict;
+    const id = idOf(session, bytes, isBinary);
+    if (byRate === 'accepted') answers.rateLimited(session, id, 'the budget is used up', waitMs);
+    else answers.rateLimited(session, id, `at most ${messagesPerSecondMax} a second`, RATE_RETRY_MS);
+    return verdict;
+  }
+}

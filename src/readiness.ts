@@ -1,0 +1,32 @@
+/** What `/readyz` says: whether a load balancer may send clients here. */
+import type { Config } from './config/environment.js';
+import type { WorkerSupervisor } from './gateway/supervisor.js';
+import type { Hub } from './hub/hub.js';
+
+export interface ReadinessParts {
+  readonly config: Config;
+  readonly workers: WorkerSupervisor;
+  readonly hub: Hub;
+  readonly isClosing: boolean;
+  readonly isDraining: boolean;
+  readonly isFeedStarted: boolean;
+  readonly areDescriptorsShort: boolean;
+  readonly areRevocationsReadable: boolean;
+}
+
+/** Empty when the gateway is ready, else what it lacks. */
+export function missingForReadiness(parts: ReadinessParts): string[] {
+  const { config, workers, hub } = parts;
+  const missing: string[] = [];
+  if (parts.isClosing) missing.push('closing');
+  if (parts.isDraining) missing.push('draining');
+  if (!parts.isFeedStarted) missing.push('feed');
+  if (workers.listening < config.workers) missing.push('workers');
+  if (parts.areDescriptorsShort) missing.push('descriptors');
+  if (workers.stuck > 0) missing.push('workers_stuck');
+  if (hub.shards.some(shard => shard.watch.isStuck)) missing.push('encoders_stuck');
+  if (config.revocations.isRequired && !parts.areRevocationsReadable) missing.push('revocations');
+  if (workers.crashLoops > 0) missing.push('workers_stable');
+  if (hub.crashLoops > 0) missing.push('encoders_stable');
+  return missing;
+}

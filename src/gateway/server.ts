@@ -1,6 +1,5 @@
 /** The uWS App of one worker: routes, upgrades, sockets. What a socket is told is decided elsewhere. */
 import type { Config } from '../config/environment.js';
-import type { TimesConfig } from '../config/limits.js';
 import { CloseCode } from '../protocol/codes.js';
 import { readUnits } from '../protocol/costs.js';
 import type { Load } from '../protocol/load.js';
@@ -25,6 +24,7 @@ import type { SlowConsumers } from './slow-consumers.js';
 import type { Subscriptions } from './subscriptions.js';
 import type { MessageRate } from './token-bucket.js';
 import { Upgrades } from './upgrades.js';
+import { UWS_PAYLOAD_BYTES_MAX, uwsIdleSeconds } from './uws-limits.js';
 
 /** How the feed is doing; `since` is RFC 3339. */
 export interface FeedStatusFrame {
@@ -37,19 +37,9 @@ export interface FeedStatusFrame {
 
 const isAllWell = ({ feed, load }: FeedStatusFrame): boolean => feed === 'live' && (load ?? 'normal') === 'normal';
 
-/**
- * uWS ends a socket without a close frame when a message exceeds its own limit, so that limit stands above ours, up to
- * which a client gets the proper 1009. (native-notes/uws.md)
- */
-const UWS_PAYLOAD_BYTES_MAX = 16 * 1024 * 1024;
 /** uWS's `DISABLED` and `SHARED_COMPRESSOR`, which its typings declare as types only. */
 const NO_COMPRESSION = 0;
 const SHARED_COMPRESSOR = 1;
-/**
- * uWS's own idle limit stands behind ours, which say why they close; it also ends sockets that do not take their close
- * frame. What it accepts, seconds.
- */
-const UWS_IDLE_SECONDS = { min: 8, max: 960, beyondOurs: 30 };
 /** Sessions that are written to in one go when all of them are told something. */
 const TOLD_AT_ONCE_MAX = 1_000;
 /** How often clients are sent away while the gateway drains. */
@@ -353,10 +343,4 @@ export class GatewayServer {
     this.counters.open--;
     this.counters.closed++;
   }
-}
-
-function uwsIdleSeconds({ pingIntervalMs, pongTimeoutMs }: TimesConfig): number {
-  const { min, max, beyondOurs } = UWS_IDLE_SECONDS;
-  const ours = Math.ceil((pingIntervalMs + pongTimeoutMs) / 1000);
-  return Math.min(max, Math.max(min, ours + beyondOurs));
 }

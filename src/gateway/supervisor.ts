@@ -1,20 +1,12 @@
 /** Main-thread side of the gateway workers: starts them, replaces those that die, closes them. */
-import { randomInt } from 'node:crypto';
 import { Worker } from 'node:worker_threads';
 import type { Config } from '../config/environment.js';
 import { RestartPace } from '../observe/restart-pace.js';
 import type { FromWorker, GatewayThreadData, LongWork, ToWorker, WorkerStats } from '../protocol/thread-messages.js';
-import { AttemptRates, createAttemptRates } from './attempt-rates.js';
-import { createFailedCredentials, FailedCredentials } from './failed-credentials.js';
-import type { HashSeed } from './key-hash.js';
-import { createSharedDebts } from './limits/shared-debts.js';
-import { RankCells } from './rank.js';
 import { NOTHING_OPEN } from './nothing-open.js';
-import { countSlotsFor, createSharedCounts, SharedCounts } from './shared-counts.js';
-import { createSharedRates, SharedRates } from './shared-rates.js';
+import { SharedTables } from './shared-tables.js';
 import { ThreadWatch } from './thread-watch.js';
 
-const SEED_MAX = 2 ** 32;
 const STATS_TIMEOUT_MS = 1000;
 /** Replaced workers whose totals are remembered. */
 const ENDED_MAX = 1000;
@@ -65,17 +57,9 @@ export class WorkerSupervisor {
   readonly longWork = { ended: 0, stopped: 0 };
   readonly #options: SupervisorOptions;
   readonly #slots: Slot[];
-  readonly #connections: SharedArrayBuffer;
-  readonly #waiting: SharedArrayBuffer;
-  readonly #published: SharedArrayBuffer;
-  readonly #seed: HashSeed = [randomInt(SEED_MAX), randomInt(SEED_MAX)];
+  readonly #tables: SharedTables;
   readonly #behind: Int32Array<SharedArrayBuffer>;
-  readonly #addresses: SharedArrayBuffer;
-  readonly #users: SharedArrayBuffer;
-  readonly #attempts: SharedArrayBuffer;
   readonly #watch: ThreadWatch;
-  readonly #failures: SharedArrayBuffer;
-  readonly #debts: GatewayThreadData['debts'];
   readonly #pendingStats = new Map<number, (stats: WorkerStats) => void>();
   /** Last counters of workers that were replaced. */
   readonly #ended: WorkerStats[] = [];
@@ -90,17 +74,8 @@ export class WorkerSupervisor {
     this.#options = options;
     this.#port = options.config.port;
     const workers = options.config.workers;
-    this.#connections = RankCells.create(workers);
-    this.#waiting = RankCells.create(workers);
+    this.#tables = new SharedTables(workers, options.config.limits);
     this.#behind = new Int32Array(new SharedArrayBuffer(4 * workers));
-    const seed = this.#seed;
-    const slots = countSlotsFor(options.config.limits.connectionsMax);
-    this.#addresses = createSharedCounts(workers, slots, seed);
-    this.#users = createSharedCounts(workers, slots, seed);
-    this.#published = createSharedRates(workers, seed, slots);
-    this.#attempts = createAttemptRates(workers, seed);
-    this.#failures = createFailedCredentials(workers, seed);
-    this.#debts = { table: createSharedDebts(), seed };
     this.#slots = Array.from({ length: workers }, () => {
       const pace = new RestartPace(options.config.times.stableAfterMs);
       return { lastStats: undefined, thread: undefined, isListening: false, isStuck: false, pace, lastError: '' };
@@ -213,17 +188,9 @@ export class WorkerSupervisor {
       port: this.#port,
       rings,
       doorbells,
-      connections: this.#connections,
-      waiting: this.#waiting,
-      published: this.#published,
-      ownerSeed: this.#seed,
+      ...this.#tables.data,
       behind: this.#behind.buffer,
-      addresses: this.#addresses,
-      users: this.#users,
-      attempts: this.#attempts,
       turns: this.#watch.rows,
-      failures: this.#failures,
-      debts: this.#debts,
       revocations: this.#options.revocations(),
     };
     const resourceLimits = { maxYoungGenerationSizeMb: YOUNG_GENERATION_MB };
@@ -262,13 +229,8 @@ export class WorkerSupervisor {
 
   /** What a thread counted has gone with its sockets. */
   #forgetCounts(worker: number): void {
-    for (const cells of [this.#connections, this.#waiting]) new RankCells(cells, worker).clear();
+    this.#tables.forget(worker);
     Atomics.store(this.#behind, worker, 0);
-    for (const counts of [this.#addresses, this.#users]) new SharedCounts(counts, worker).clear(worker);
-    const { attemptsPerSecondMax, authFailuresMax } = this.#options.config.limits;
-    new SharedRates(this.#published, worker).clear(worker);
-    new AttemptRates(this.#attempts, worker, attemptsPerSecondMax).clear(worker);
-    new FailedCredentials(this.#failures, worker, authFailuresMax).clear(worker);
   }
 
   #empty(thread: Worker): void {

@@ -123,6 +123,8 @@ export class Orders {
   #refused(request: number, owner: number | undefined): void {
     const { table, subscriptions } = this.#parts;
     const refused = table.asked(request);
+    // It is answered: what others ask for need not wait for it.
+    table.requests.settled(request);
     if (refused === undefined) {
       subscriptions.resumptions.refused(request);
       return;

@@ -70,7 +70,7 @@ describe('J2 R40a what a worker asks for', () => {
     table.release(ours);
     expect(toldOf('A')).toEqual(['want', 'want']);
     table.release(theirs);
-    expect(toldOf('A')).toEqual(['want', 'ask', 'unwant']);
+    expect(toldOf('A')).toEqual(['want', 'want', 'unwant']);
   });
 
   it('is in the first turn of all who wait for it', () => {

@@ -72,6 +72,15 @@ describe('J7 a room that is refused because one user’s share is used up', () =
   });
 });
 
+it('J7 R40a refused lanes take no room of what others ask for', () => {
+  const ask = (n: number) => table.acquire('rooms', `R${n}`, 0, { tier: 'retail', owner: ALICE });
+  let asked = 0;
+  while (table.requests.waiting === 0) ask(asked++);
+  for (const [, request] of wants()) orders.receive({ type: 'refused', request });
+  expect(table.requests.waiting).toBe(0);
+  expect(wants()).toHaveLength(asked);
+});
+
 it('J7 the hub is told who holds a room when the one that made it leaves', () => {
   const lane = join(ALICE);
   join(BOB);

@@ -13,12 +13,16 @@ const HOUR_MS = 3_600_000;
 const WALL_CLOCK: Readonly<Record<string, string>> = {
   'auth/api-keys.ts': 'keys end at a time of day',
   'auth/remote-key-set.ts': 'jose measures by it, so that it has to be told when it was set',
+  'auth/revocations.ts': 'revocations last until a time of day',
   'auth/token.ts': 'tokens end at a time of day',
   'cli/api-key.ts': 'keys are given one',
+  'cli/revoke.ts': 'a revocation says when it was ordered',
   'control-orders.ts': 'a revocation counts for tokens issued before it',
   'gateway/certificate-files.ts': 'certificates end at a time of day',
+  'gateway/credentials.ts': 'certificates end at a time of day',
   'gateway/thread.ts': 'handed to what ends tokens',
   'protocol/wall-clock.ts': 'the time of day, for all others',
+  'revocation/file.ts': 'the file system says when a file was written by it',
 };
 
 afterEach(() => {

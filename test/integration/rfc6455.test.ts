@@ -16,6 +16,8 @@ import { chopped, closeFrame, fragments, frame, OP } from '../support/wire-frame
 let gateway: TestGateway;
 let witness: TestClient;
 let client: RawClient;
+/** Longer ones are taken from the socket, and refused unread unless they publish. */
+const READ_BYTES_MAX = 64 * 1024;
 const hex = (text: string) => Buffer.from(text.replaceAll(' ', ''), 'hex');
 const ping = (id: string) => `{"action":"ping","id":"${id}"}`;
 /** The same with bytes for an id. */
@@ -93,7 +95,7 @@ describe('R47 framing', () => {
   ])('R47 %s a text of %i bytes is taken', async (_case, length) => {
     await send(frame(OP.text, padded('a', length)));
     await lives();
-    expect(ids()).toEqual(['a', 'last']);
+    expect(ids()).toEqual([length > READ_BYTES_MAX ? 'payload_too_large' : 'a', 'last']);
   });
 
   it.each([
@@ -107,11 +109,11 @@ describe('R47 framing', () => {
   ])('R47 %s a message of opcode %i and %i bytes that is no command is answered by an error', async (_case, op, n) => {
     await send(frame(op, binary(n)));
     await lives();
-    expect(ids()).toEqual(['invalid_json', 'last']);
+    expect(ids()).toEqual([n > READ_BYTES_MAX ? 'payload_too_large' : 'invalid_json', 'last']);
   });
 
   it.each([
-    ['1.1.8', [padded('a', 70_000)], 997],
+    ['1.1.8', [padded('a', 60_000)], 997],
     ['9.3.1', [padded('a', 65_536)], 64],
     ['9.5.1', [padded('a', 1_048_576)], 65_536],
   ])('R47 %s one frame in many pieces of TCP is one message', async (_case, [text = ''], size) => {
@@ -121,7 +123,7 @@ describe('R47 framing', () => {
     );
     await send(...pieces);
     await lives();
-    expect(ids()).toEqual(['a', 'last']);
+    expect(ids()).toEqual([text.length > READ_BYTES_MAX ? 'payload_too_large' : 'a', 'last']);
   });
 
   it('R47 octet by octet a whole conversation is understood', async () => {
@@ -321,11 +323,11 @@ describe('R47 fragments', () => {
   });
 
   it('R47 9.3 9.4 a thousand fragments, and one message too long in all', async () => {
-    const text = padded('a', 100_000);
+    const text = padded('a', 50_000);
     await send(
       ...fragments(
         OP.text,
-        Array.from({ length: 1000 }, (_, i) => text.slice(i * 100, (i + 1) * 100)),
+        Array.from({ length: 1000 }, (_, i) => text.slice(i * 50, (i + 1) * 50)),
       ),
     );
     await lives();

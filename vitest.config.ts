@@ -16,7 +16,14 @@ const SIDE_BY_SIDE = [
   'integration/limits',
   'integration/credentials-live',
   'integration/heartbeats',
+  'integration/revocations',
+  'integration/room-ids',
+  'integration/cli-simulate',
+  'chaos/feed-calls',
 ].map(name => `test/${name}.test.ts`);
+
+/** Those that compute, in one process each. */
+const UNITS = ['test/unit/**/*.test.ts'];
 
 class ListedFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
@@ -40,13 +47,17 @@ export default defineConfig({
       },
       {
         extends: true,
+        test: { name: 'units', include: UNITS, exclude: SIDE_BY_SIDE, maxWorkers: 2, sequence: { groupOrder: 1 } },
+      },
+      {
+        extends: true,
         test: {
           name: 'one by one',
           include: ['test/**/*.test.ts'],
-          exclude: SIDE_BY_SIDE,
+          exclude: [...SIDE_BY_SIDE, ...UNITS],
           // Two cores: the integration tests start several processes each.
           maxWorkers: 1,
-          sequence: { groupOrder: 1 },
+          sequence: { groupOrder: 2 },
         },
       },
     ],

@@ -116,9 +116,14 @@ export function publicationHeaders(mark: string): MsgHdrs {
   return result;
 }
 
+/** Longest mark of a publication: a number of its gateway, and two hashes. */
+const PUBLICATION_LENGTH_MAX = 256;
+
 /** The mark of a message that a gateway published; '' for all others. */
 export function publicationOf(received: MsgHdrs): string {
-  return received.get(PUBLICATION_HEADER);
+  const mark = received.get(PUBLICATION_HEADER);
+  // Gateways write no longer ones, and each is remembered.
+  return mark.length <= PUBLICATION_LENGTH_MAX ? mark : '';
 }
 
 /** Fills in a message of core NATS, as its publisher numbered it, or not at all. */

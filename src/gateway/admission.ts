@@ -42,6 +42,7 @@ export interface AdmissionsOptions {
   /** What a session that opens now begins with. */
   readonly newKeepalive: (expiresAtMs: number) => KeepaliveState;
   readonly newMessageTokens: () => TokenBucket;
+  readonly newControlTokens: () => TokenBucket;
   readonly newAccount: (address: string) => Account;
 }
 
@@ -116,7 +117,7 @@ export class Admissions {
   }
 
   #newSession(request: UpgradeRequest, credential: Credential, address: string): Session {
-    const { credentials, owners, nextId, newKeepalive, newMessageTokens, newAccount } = this.#options;
+    const { credentials, owners, nextId, newKeepalive, newMessageTokens, newControlTokens, newAccount } = this.#options;
     const fastestClass = defaultClass(credential.tier);
     return {
       id: nextId(),
@@ -132,6 +133,7 @@ export class Admissions {
       fastestClass,
       keepalive: newKeepalive(credential.expiresAtMs),
       messageTokens: newMessageTokens(),
+      controlTokens: newControlTokens(),
       account: newAccount(address),
       subscriptions: new Map(),
       left: undefined,

@@ -1,7 +1,7 @@
 /** Client commands of one worker: each is answered, and answered in the order in which it came. */
 import { type Command, type CommandId, isCommandId, parseCommand } from '../protocol/commands.js';
-import { commandUnits } from '../protocol/costs.js';
-import { parseExact } from '../protocol/exact-json.js';
+import { commandUnits, exactUnits } from '../protocol/costs.js';
+import { mayHoldLongNumber, parseLong } from '../protocol/exact-json.js';
 import { isNestedDeeper } from '../protocol/json-depth.js';
 import { MsgpackReader } from '../protocol/msgpack-reader.js';
 import type { Answers } from './answers.js';
@@ -65,9 +65,12 @@ export class CommandHandler {
   /** The id of a command that is not executed, so that its sender knows which it was; undefined for a long one. */
   idOf(session: Session, bytes: ArrayBuffer, isBinary: boolean): CommandId | undefined {
     if (bytes.byteLength > REFUSED_BYTES_MAX) return undefined;
-    const value = this.#decode(session, bytes, isBinary);
+    const value = this.#decodeQuickly(session, bytes, isBinary);
     if (typeof value !== 'object' || value === null || !('id' in value)) return undefined;
-    return isCommandId(value.id) ? value.id : undefined;
+    const { id } = value;
+    // A number that was rounded is not the one that came.
+    if (typeof id === 'number' && !Number.isSafeInteger(id)) return undefined;
+    return isCommandId(id) ? id : undefined;
   }
 
   /** What waits is served one command a turn: others need not wait for all of it, and each can be stopped. */
@@ -118,11 +121,26 @@ export class CommandHandler {
     return undefined;
   }
 
+  /** Without keeping long numbers, which costs more. */
+  #decodeQuickly(session: Session, bytes: ArrayBuffer, isBinary: boolean): unknown {
+    if (isBinary) return this.#decode(session, bytes, isBinary);
+    try {
+      const text = this.#textDecoder.decode(bytes);
+      return isNestedDeeper(text, NESTING_MAX) ? undefined : JSON.parse(text);
+    } catch {
+      // As below.
+      return undefined;
+    }
+  }
+
   #decode(session: Session, bytes: ArrayBuffer, isBinary: boolean): unknown {
     try {
       if (!isBinary) {
         const text = this.#textDecoder.decode(bytes);
-        return isNestedDeeper(text, NESTING_MAX) ? undefined : parseExact(text);
+        if (isNestedDeeper(text, NESTING_MAX)) return undefined;
+        if (!mayHoldLongNumber(text)) return JSON.parse(text);
+        this.#options.budgets.charge(session, exactUnits(bytes.byteLength));
+        return parseLong(text);
       }
       const view = new Uint8Array(bytes);
       return session.format === 'msgpack' ? this.#msgpack.read(view, 0, view.length) : undefined;

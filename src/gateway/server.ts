@@ -1,6 +1,5 @@
 /** The uWS App of one worker: routes, upgrades, sockets. What a socket is told is decided elsewhere. */
 import type { Config } from '../config/environment.js';
-import type { TimesConfig } from '../config/limits.js';
 import { CloseCode } from '../protocol/codes.js';
 import type { Admissions } from './admission.js';
 import type { Apps, ServedApp } from './apps.js';
@@ -20,21 +19,10 @@ import { asWork, type LongTurn, type ServedTurns } from './served-turns.js';
 import type { Session, Socket, SocketData } from './session.js';
 import type { SlowConsumers } from './slow-consumers.js';
 import type { Subscriptions } from './subscriptions.js';
+import type { MessageRate } from './token-bucket.js';
 import { Upgrades } from './upgrades.js';
+import { NO_COMPRESSION, SHARED_COMPRESSOR, UWS_PAYLOAD_BYTES_MAX, uwsIdleSeconds } from './uws-limits.js';
 
-/**
- * uWS ends a socket without a close frame when a message exceeds its own limit, so that limit stands above ours, up to
- * which a client gets the proper 1009. (native-notes/uws.md)
- */
-const UWS_PAYLOAD_BYTES_MAX = 16 * 1024 * 1024;
-/** uWS's `DISABLED` and `SHARED_COMPRESSOR`, which its typings declare as types only. */
-const NO_COMPRESSION = 0;
-const SHARED_COMPRESSOR = 1;
-/**
- * uWS's own idle limit stands behind ours, which say why they close; it also ends sockets that do not take their close
- * frame. What it accepts, seconds.
- */
-const UWS_IDLE_SECONDS = { min: 8, max: 960, beyondOurs: 30 };
 /** Sessions that are written to in one go when all of them are told something. */
 const TOLD_AT_ONCE_MAX = 1_000;
 /** How often clients are sent away while the gateway drains. */
@@ -69,6 +57,8 @@ export interface ServerParts {
   readonly corking: Corking;
   readonly gate: MessageGate;
   readonly budgets: WorkBudgets;
+  /** Of pings and pongs. */
+  readonly controlRate: MessageRate;
   readonly keepalive: Keepalive<Session>;
   readonly turns: ServedTurns;
   /** Open sessions; filled here. */
@@ -242,7 +232,10 @@ export class GatewayServer {
               this.#parts.slow.dropped(session, this.#parts.fanout.turn);
               setImmediate(() => this.#parts.slow.settle());
             },
-            pong: socket => this.#parts.keepalive.ponged(socket.getUserData().session),
+            ping: socket => this.#control(socket),
+            pong: socket => {
+              if (this.#control(socket)) this.#parts.keepalive.ponged(socket.getUserData().session);
+            },
           },
           served,
         ),
@@ -284,6 +277,17 @@ export class GatewayServer {
 
   #refused(status: number): void {
     this.counters.refused.set(status, (this.counters.refused.get(status) ?? 0) + 1);
+  }
+
+  /**
+   * Pings and pongs cost little, but a flood of them keeps the thread from everything else, as uWS reads on while there is
+   * something to read. False: there were too many, and the socket is gone.
+   */
+  #control(socket: Socket): boolean {
+    const { session } = socket.getUserData();
+    if (this.#parts.controlRate.take(session.controlTokens, performance.now()) === 'accepted') return true;
+    this.cut(session, CloseCode.rateLimited);
+    return false;
   }
 
   #message(socket: Socket, bytes: ArrayBuffer, isBinary: boolean): void {
@@ -330,10 +334,4 @@ export class GatewayServer {
     this.counters.open--;
     this.counters.closed++;
   }
-}
-
-function uwsIdleSeconds({ pingIntervalMs, pongTimeoutMs }: TimesConfig): number {
-  const { min, max, beyondOurs } = UWS_IDLE_SECONDS;
-  const ours = Math.ceil((pingIntervalMs + pongTimeoutMs) / 1000);
-  return Math.min(max, Math.max(min, ours + beyondOurs));
 }

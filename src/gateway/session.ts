@@ -74,6 +74,8 @@ export interface Session {
   readonly isStamped: boolean;
   readonly keepalive: KeepaliveState;
   readonly messageTokens: TokenBucket;
+  /** Of pings and pongs. */
+  readonly controlTokens: TokenBucket;
   /** What it owes for work that it has made. */
   readonly account: Account;
   readonly subscriptions: Map<string, Subscription>;

@@ -50,7 +50,7 @@ import type { Session } from './session.js';
 import { SAMPLE_INTERVAL_MS, SlowConsumers } from './slow-consumers.js';
 import { snapshotStats } from './stats.js';
 import { Subscriptions } from './subscriptions.js';
-import { MessageRate } from './token-bucket.js';
+import { CONTROL_FRAMES_PER_SECOND, MessageRate } from './token-bucket.js';
 import { TopicCommands } from './topic-commands.js';
 import { BEAT_INTERVAL_MS, beat, turnRow } from './watchdog.js';
 
@@ -197,6 +197,7 @@ const turns = new ServedTurns(row, turn => {
 // From the supervisor, in the middle of work that takes too long.
 process.on(INTERRUPT_EVENT, () => turns.interrupt());
 const messageRate = new MessageRate(messagesPerSecondMax);
+const controlRate = new MessageRate(CONTROL_FRAMES_PER_SECOND);
 const answers = new Answers(outbox);
 const rooms = new RoomMessages({
   answers,
@@ -233,6 +234,7 @@ const admissions = new Admissions({
   nextId: () => ++lastSession,
   newKeepalive: expiresAtMs => keepalive.open(expiresAtMs),
   newMessageTokens: () => messageRate.fill(performance.now()),
+  newControlTokens: () => controlRate.fill(performance.now()),
   newAccount: address => budgets.open(address),
 });
 const server = new GatewayServer(apps, {
@@ -249,11 +251,13 @@ const server = new GatewayServer(apps, {
   gate: new MessageGate({
     messageRate,
     messagesPerSecondMax,
+    roomMessageBytesMax: config.limits.roomMessageBytesMax,
     budgets,
     answers,
     idOf: (session, bytes, isBinary) => commands.idOf(session, bytes, isBinary),
   }),
   budgets,
+  controlRate,
   keepalive,
   turns,
   sessions,

@@ -21,6 +21,9 @@ const REFUSED_SECONDS = 10;
 /** but never fewer than this: a client that sends all it has after a pause is no abuse, however low the rate. */
 const REFUSALS_MIN = 1000;
 
+/** Pings and pongs of one connection in a second, and as many at once; beyond it, the connection is cut. */
+export const CONTROL_FRAMES_PER_SECOND = 100;
+
 /** The rate that all connections share. */
 export class MessageRate {
   readonly #perSecond: number;

@@ -16,6 +16,8 @@ import type { SocketData } from './session.js';
 import { sharedNowMs } from './shared-clock.js';
 
 const RETRY_AFTER_SECONDS = 5;
+/** Longest query of a request that is refused for its rate and explained all the same. */
+const EXPLAINED_QUERY_LENGTH_MAX = 4096;
 /** Of the WebSocket protocol (RFC 6455 section 4.2.2). */
 const VERSION = '13';
 
@@ -53,17 +55,25 @@ export class Upgrades {
       this.#refuse(response, refusal(426, 'upgrade_required', `only WebSocket version ${VERSION} is spoken here`));
       return;
     }
+    const address = clientAddress(new Uint8Array(response.getRemoteAddress()));
+    const query = request.getQuery() ?? '';
+    // Before anything is read: a head may be 32 kB long.
+    const tooFast = this.#tooFast(address);
+    if (tooFast !== undefined && !mayBeExplained(query)) {
+      this.#refuse(response, tooFast);
+      return;
+    }
     const key = request.getHeader('sec-websocket-key');
     const extensions = request.getHeader('sec-websocket-extensions');
     const origin = request.getHeader('origin');
     const host = request.getHeader('host');
-    const parsed = parseRequest(request.getUrl(), request.getQuery() ?? '', {
+    const parsed = parseRequest(request.getUrl(), query, {
       authorization: request.getHeader('authorization'),
       apiKey: request.getHeader('x-api-key'),
       subprotocols: request.getHeader('sec-websocket-protocol'),
     });
     if ('status' in parsed) {
-      this.#refuse(response, parsed);
+      this.#refuse(response, tooFast ?? parsed);
       return;
     }
     const { subprotocol } = parsed;
@@ -78,8 +88,7 @@ export class Upgrades {
       if (isAwaited) this.#parts.corking.cork(response, upgrade);
       else upgrade();
     };
-    const address = clientAddress(new Uint8Array(response.getRemoteAddress()));
-    const early = this.#earlyRefusal(address, origin, host);
+    const early = tooFast ?? this.#earlyRefusal(origin, host);
     if (early !== undefined) {
       refuse(early);
       return;
@@ -128,11 +137,14 @@ export class Upgrades {
     });
   }
 
-  #earlyRefusal(address: string, origin: string, host: string): Refusal | undefined {
-    const { config, limits, budgets } = this.#parts;
-    const tooFast = limits.attempt(address, sharedNowMs());
-    if (tooFast !== undefined) return tooFast;
-    budgets.chargeAddress(address, CONNECT_UNITS);
+  #tooFast(address: string): Refusal | undefined {
+    const tooFast = this.#parts.limits.attempt(address, sharedNowMs());
+    if (tooFast === undefined) this.#parts.budgets.chargeAddress(address, CONNECT_UNITS);
+    return tooFast;
+  }
+
+  #earlyRefusal(origin: string, host: string): Refusal | undefined {
+    const { config } = this.#parts;
     const { allowedHosts, allowedOrigins } = config;
     if (allowedHosts.length > 0 && !isListedHost(host, allowedHosts)) {
       return refusal(403, 'forbidden', 'this host is not served here');
@@ -207,9 +219,15 @@ export class Upgrades {
         response.writeHeader('Sec-WebSocket-Version', VERSION);
       }
       if (retryAfterSeconds !== undefined) response.writeHeader('Retry-After', String(retryAfterSeconds));
-      response.end(JSON.stringify({ error: { code, message } }));
+      // Who comes too often has to connect anew, which is what is counted.
+      response.end(JSON.stringify({ error: { code, message } }), status === 429);
     });
   }
+}
+
+/** A refusal that may be told by a close code, and whose request costs little to read. */
+function mayBeExplained(query: string): boolean {
+  return query.length <= EXPLAINED_QUERY_LENGTH_MAX && query.includes('explain=1');
 }
 
 function overBudget(waitMs: number): Refusal {

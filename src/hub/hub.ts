@@ -182,7 +182,12 @@ export class Hub {
     source.seenAtMs = this.#symbols.nowMs;
     this.counters.bytes += m.payload.length;
     // The feed's own store takes a client's message of one id once by itself.
-    if (m.publication !== '' && m.epoch === '' && this.#publications.isRepeat(m.subject, m.publication)) {
+    if (
+      source.kind === 'rooms' &&
+      m.publication !== '' &&
+      m.epoch === '' &&
+      this.#publications.isRepeat(m.subject, m.publication)
+    ) {
       this.counters.duplicates++;
       return;
     }
@@ -210,7 +215,8 @@ export class Hub {
     source.seq = seq;
     this.#messageMicros = this.#options.nowMicros();
     shard.data(source, m.payload, seq, m.tsEventMicros, this.#messageMicros, flags);
-    if (m.publication !== '') this.#publications.arrived(m.subject, m.publication, { epoch, seq });
+    if (source.kind === 'rooms' && m.publication !== '')
+      this.#publications.arrived(m.subject, m.publication, { epoch, seq });
   }
 
   /** @param worker its index: the bit in frame masks */

@@ -14,6 +14,8 @@ export const PUBLICATIONS_PER_OWNER_MAX = 1_000;
 /** When a client whose publication found no room may try again: by then, rooms it published into are forgotten. */
 const RETRY_AFTER_MS = 1_000;
 
+/** Messages that one gateway may be behind another, at most; a client that stands further ahead was never there. */
+const AHEAD_MAX = 100_000;
 /** A place in no epoch. */
 const NOWHERE: Position = { epoch: '\0', seq: 0 };
 
@@ -124,7 +126,8 @@ export class WorkerRequests {
   #isAhead(source: Source, since: Position): boolean {
     if (source.retention !== null || since.epoch !== source.epoch) return false;
     const position = this.#options.feedPosition(source.subject);
-    return position?.epoch === since.epoch && since.seq > position.seq;
+    const aheadBy = since.seq - (position?.seq ?? 0);
+    return position?.epoch === since.epoch && aheadBy > 0 && aheadBy <= AHEAD_MAX;
   }
 
   /** False for a place that the source never was at. */

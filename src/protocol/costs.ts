@@ -17,6 +17,8 @@ export const INSTITUTIONAL_FACTOR = 4;
 export const MESSAGE_UNITS = 40;
 /** Bytes of a client's message that cost one unit to read. */
 export const READ_BYTES_PER_UNIT = 16;
+/** The same, besides, of a JSON message with a number longer than a double holds. */
+export const EXACT_BYTES_PER_UNIT = 1.3;
 /** An upgrade request, whatever becomes of it. */
 export const CONNECT_UNITS = 300;
 /** Verifying a token. */
@@ -49,6 +51,11 @@ export const PUBLISH_BYTES_PER_UNIT = 30;
 /** Reading a client's message of this length. */
 export function readUnits(bytes: number): number {
   return MESSAGE_UNITS + bytes / READ_BYTES_PER_UNIT;
+}
+
+/** Reading the numbers of a JSON message exactly, where one is long. */
+export function exactUnits(bytes: number): number {
+  return bytes / EXACT_BYTES_PER_UNIT;
 }
 
 /** Sending this much of what was missed. */

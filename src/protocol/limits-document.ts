@@ -14,6 +14,7 @@ import {
   AUTH_UNITS,
   BURST_SECONDS,
   CONNECT_UNITS,
+  EXACT_BYTES_PER_UNIT,
   INSTITUTIONAL_FACTOR,
   MESSAGE_UNITS,
   NAME_UNITS,
@@ -71,6 +72,7 @@ export const CONTENT_LIMITS: readonly ContentLimit[] = [
 export const COSTS: readonly (readonly [what: string, units: string])[] = [
   ['Connecting, refused or not', String(CONNECT_UNITS)],
   ['A message, whatever it says', `${MESSAGE_UNITS}, and 1 for every ${READ_BYTES_PER_UNIT} bytes`],
+  ['… of JSON with a number of more digits than a double holds', `1 more for every ${EXACT_BYTES_PER_UNIT} bytes`],
   ['Each name in a command', String(NAME_UNITS)],
   ...Object.entries(TOPIC_UNITS).map(
     ([stream, units]) => [`A topic of \`${stream}\`: subscribe, another class, \`resync\``, String(units)] as const,

@@ -2,7 +2,9 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { type Frame, type Refused, refusedUpgrade, TestClient } from '../support/client.js';
 import { startGateway, type TestGateway, testToken } from '../support/gateway.js';
+import { RawClient } from '../support/raw-client.js';
 import { until } from '../support/until.js';
+import { frame } from '../support/wire-frames.js';
 
 const ends: (() => Promise<unknown>)[] = [];
 afterEach(async () => {
@@ -74,6 +76,39 @@ describe('J1 names are bounded before they are walked', () => {
     // Each list is short enough, but not all together; or some of these are no channels.
     expect(second).toMatchObject({ id: 2 });
     expect(['too_many_subscriptions', 'unknown_channel']).toContain(second?.code);
+  });
+
+  it('JSON with a long number is charged for what reading it exactly costs', async () => {
+    const gateway = await gatewayWith();
+    const client = await open(`${gateway.url}/ws`);
+    const text = JSON.stringify({ action: 'ping', id: 1, x: [`#`, ...new Array(5000).fill(0)] });
+    const unitsOf = async (message: string, count: number): Promise<number> => {
+      const before = await gateway.metric('millrace_work_units_total');
+      client.socket.send(message);
+      await client.arrived('pong', count);
+      return (await gateway.metric('millrace_work_units_total')) - before;
+    };
+    const plain = await unitsOf(text, 1);
+    const long = await unitsOf(text.replace('"#"', '12345678901234567890'), 2);
+    expect(long).toBeGreaterThan(5 * plain);
+  });
+
+  it.each([
+    ['pings', 0x9],
+    ['pongs', 0xa],
+  ])('a flood of %s ends its connection alone', async (_what, opcode) => {
+    const gateway = await gatewayWith();
+    const isServed = await victimOf(gateway);
+    const attacker = await RawClient.connect(`${gateway.url}/ws`);
+    const flood = Buffer.concat(new Array(2000).fill(frame(opcode, '')));
+    for (let i = 0; i < 20 && !attacker.isClosed; i++) {
+      attacker.write(flood);
+      await new Promise(resolve => setTimeout(resolve, 20));
+    }
+    await until(() => attacker.isClosed, 5000, 'its end');
+    await isServed();
+    expect(await gateway.metric('millrace_worker_restarts_total')).toBe(0);
+    expect(await gateway.metric('millrace_closes_total{code="4029"}')).toBe(1);
   });
 
   it('arrays in each other are refused while they are read', async () => {

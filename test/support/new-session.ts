@@ -60,6 +60,7 @@ export function newSession(options: NewSession): Session {
     },
     account: newAccount(),
     messageTokens: new MessageRate(1000).fill(0),
+    controlTokens: new MessageRate(1000).fill(0),
     credential,
     entitlements: compileEntitlements(credential),
     format,

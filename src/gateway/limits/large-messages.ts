@@ -9,9 +9,17 @@ const PUBLISH = 'publish';
 
 export const LARGE_REFUSED = `over ${ANY_MESSAGE_BYTES_MAX} bytes, only "publish" is taken, with its action first, of who may publish`;
 
-/** Says so by its head, without reading the rest. */
-export function mayBeTaken({ credential }: Pick<Session, 'credential'>, message: ArrayBuffer): boolean {
+/** Every character of a text may be written as six. */
+const ESCAPED_FACTOR = 6;
+
+/** Says so by its head, without reading the rest. @param roomBytesMax longest message that a room is sent */
+export function mayBeTaken(
+  { credential }: Pick<Session, 'credential'>,
+  message: ArrayBuffer,
+  roomBytesMax: number,
+): boolean {
   if (message.byteLength <= ANY_MESSAGE_BYTES_MAX) return true;
+  if (message.byteLength > ESCAPED_FACTOR * roomBytesMax + HEAD_BYTES) return false;
   if (credential.sub === '') return false;
   return Buffer.from(message, 0, HEAD_BYTES).includes(PUBLISH);
 }

@@ -13,6 +13,7 @@ const RATE_RETRY_MS = 1_000;
 export interface MessageGateParts {
   readonly messageRate: MessageRate;
   readonly messagesPerSecondMax: number;
+  readonly roomMessageBytesMax: number;
   readonly budgets: WorkBudgets;
   readonly answers: Answers;
   /** The id of a command that is not executed; undefined where it has none, or is long. */
@@ -28,13 +29,16 @@ export class MessageGate {
 
   /** What becomes of the message. Who is refused, or sends what is too long, has been told. */
   verdict(session: Session, bytes: ArrayBuffer, isBinary: boolean, nowMs: number): MessageVerdict | 'too_long' {
-    const { messageRate, messagesPerSecondMax, budgets, answers, idOf } = this.#parts;
+    const { messageRate, messagesPerSecondMax, roomMessageBytesMax, budgets, answers, idOf } = this.#parts;
     const byRate = messageRate.take(session.messageTokens, nowMs);
     const waitMs = budgets.waitMs(session);
     // Reading it costs something, whatever becomes of it.
-    budgets.charge(session, readUnits(bytes.byteLength));
     const verdict = byRate === 'accepted' && waitMs > 0 ? messageRate.refuse(session.messageTokens) : byRate;
-    if (verdict === 'accepted' && !mayBeTaken(session, bytes)) {
+    const units = readUnits(bytes.byteLength);
+    // What is refused is the connection's own affair: its user and its address have others.
+    if (verdict === 'accepted') budgets.charge(session, units);
+    else budgets.chargeConnection(session, units);
+    if (verdict === 'accepted' && !mayBeTaken(session, bytes, roomMessageBytesMax)) {
       answers.fail(session, undefined, 'payload_too_large', LARGE_REFUSED);
       return 'too_long';
     }

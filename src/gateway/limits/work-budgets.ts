@@ -74,15 +74,23 @@ export class WorkBudgets {
   }
 
   /** Charges what is done for the client, be it overdrawn or not. */
-  charge({ account, tier, credential }: Payer, units: number): void {
+  charge(payer: Payer, units: number): void {
+    const { account, tier, credential } = payer;
     const nowMicros = this.#nowMicros();
     const isInstitutional = tier === 'institutional';
-    const micros = (units * 1e6) / (this.#unitsPerSecond * (isInstitutional ? INSTITUTIONAL_FACTOR : 1));
-    this.counters.units += units;
-    account.paidAtMicros = Math.max(account.paidAtMicros, nowMicros) + micros;
+    const micros = this.chargeConnection(payer, units);
     const user = this.#userOf(account, credential.sub);
     if (user !== undefined) this.#debts.add(user, nowMicros, micros / USER_FACTOR);
     if (!isInstitutional) this.#debts.add(account.address, nowMicros, micros / ADDRESS_FACTOR);
+  }
+
+  /** Charges the connection alone. @returns how long that takes to be paid off, µs */
+  chargeConnection({ account, tier }: Payer, units: number): number {
+    const rate = this.#unitsPerSecond * (tier === 'institutional' ? INSTITUTIONAL_FACTOR : 1);
+    const micros = (units * 1e6) / rate;
+    this.counters.units += units;
+    account.paidAtMicros = Math.max(account.paidAtMicros, this.#nowMicros()) + micros;
+    return micros;
   }
 
   /** Charges an address for somebody who is not known yet, and may be institutional: `waitMs` refuses those who are not. */

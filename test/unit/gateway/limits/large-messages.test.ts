@@ -8,6 +8,7 @@ const message = (head: string, bytes: number): ArrayBuffer => {
   text.write(head);
   return text.buffer.slice(text.byteOffset, text.byteOffset + bytes);
 };
+const ROOM_BYTES_MAX = 64 * 1024;
 const PUBLISH = '{"action":"publish","stream":"rooms"';
 
 describe('J1: what is over 64 KiB is read only where it can be a room message', () => {
@@ -15,12 +16,13 @@ describe('J1: what is over 64 KiB is read only where it can be a room message', 
     ['a subscribe of 64 KiB', '', '{"action":"subscribe"', ANY_MESSAGE_BYTES_MAX, true],
     ['one byte more', 'alice', '{"action":"subscribe"', ANY_MESSAGE_BYTES_MAX + 1, false],
     ['a publish', 'alice', PUBLISH, 200_000, true],
+    ['a publish that is too long whatever it says', 'alice', PUBLISH, 400_000, false],
     ['a publish in MessagePack', 'alice', '\x84\xa6action\xa7publish', 200_000, true],
     ['a publish of somebody without a credential', '', PUBLISH, 200_000, false],
     ['an unsubscribe', 'alice', '{"action":"unsubscribe"', 652_000, false],
     ['brackets', 'alice', '[[[[[[[[[[', 1_000_000, false],
     ['nothing', '', '', 0, true],
   ])('%s', (_, sub, head, bytes, taken) => {
-    expect(mayBeTaken(of(sub), message(head, bytes))).toBe(taken);
+    expect(mayBeTaken(of(sub), message(head, bytes), ROOM_BYTES_MAX)).toBe(taken);
   });
 });

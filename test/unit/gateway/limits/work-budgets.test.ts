@@ -73,6 +73,15 @@ describe('J1 J2 R40a budgets of work', () => {
     expect(budgets.waitMs(payer(budgets, '', 'retail', '10.0.0.2'))).toBe(0);
   });
 
+  it('charges what is refused to its connection alone', () => {
+    const budgets = budgetsOn(debts());
+    const greedy = payer(budgets, 'alice');
+    budgets.chargeConnection(greedy, 100 * BURST_SECONDS * RATE * ADDRESS_FACTOR);
+    expect(budgets.waitMs(greedy)).toBeGreaterThan(0);
+    expect(budgets.waitMs(payer(budgets, 'alice'))).toBe(0);
+    expect(budgets.waitMs(payer(budgets, ''))).toBe(0);
+  });
+
   it('lets institutional clients use more, and come from an address that is used up', () => {
     const budgets = budgetsOn(debts());
     const firm = payer(budgets, 'firm', 'institutional');

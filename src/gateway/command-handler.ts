@@ -18,8 +18,6 @@ export const BACKLOG_MAX = 200;
 export const BACKLOG_BYTES_MAX = 2 * 1024 * 1024;
 /** Arrays and objects in each other, in a client's message: what a room message may hold, and a few more. */
 const NESTING_MAX = 16;
-/** Longest command whose id is read although it is refused. */
-const REFUSED_BYTES_MAX = 16 * 1024;
 
 /** Undefined: answered at once. A promise: later commands of the session wait for it. */
 export type Handled = undefined | Promise<void>;
@@ -63,8 +61,8 @@ export class CommandHandler {
   }
 
   /** The id of a command that is not executed, so that its sender knows which it was; undefined for a long one. */
-  idOf(session: Session, bytes: ArrayBuffer, isBinary: boolean): CommandId | undefined {
-    if (bytes.byteLength > REFUSED_BYTES_MAX) return undefined;
+  idOf(session: Session, bytes: ArrayBuffer, isBinary: boolean, bytesMax: number): CommandId | undefined {
+    if (bytes.byteLength > bytesMax) return undefined;
     const value = this.#decodeQuickly(session, bytes, isBinary);
     if (typeof value !== 'object' || value === null || !('id' in value)) return undefined;
     const { id } = value;

@@ -254,7 +254,7 @@ const server = new GatewayServer(apps, {
     roomMessageBytesMax: config.limits.roomMessageBytesMax,
     budgets,
     answers,
-    idOf: (session, bytes, isBinary) => commands.idOf(session, bytes, isBinary),
+    idOf: (...message) => commands.idOf(...message),
   }),
   budgets,
   controlRate,

@@ -12,14 +12,16 @@ export const LARGE_REFUSED = `over ${ANY_MESSAGE_BYTES_MAX} bytes, only "publish
 /** Every character of a text may be written as six. */
 const ESCAPED_FACTOR = 6;
 
+/** `too_long`: it may be a message to a room, but no room takes one as long; its id is read, and no more. */
+export type LargeMessage = 'taken' | 'too_long' | 'refused';
+
 /** Says so by its head, without reading the rest. @param roomBytesMax longest message that a room is sent */
-export function mayBeTaken(
+export function largeMessage(
   { credential }: Pick<Session, 'credential'>,
   message: ArrayBuffer,
   roomBytesMax: number,
-): boolean {
-  if (message.byteLength <= ANY_MESSAGE_BYTES_MAX) return true;
-  if (message.byteLength > ESCAPED_FACTOR * roomBytesMax + HEAD_BYTES) return false;
-  if (credential.sub === '') return false;
-  return Buffer.from(message, 0, HEAD_BYTES).includes(PUBLISH);
+): LargeMessage {
+  if (message.byteLength <= ANY_MESSAGE_BYTES_MAX) return 'taken';
+  if (credential.sub === '' || !Buffer.from(message, 0, HEAD_BYTES).includes(PUBLISH)) return 'refused';
+  return message.byteLength <= ESCAPED_FACTOR * roomBytesMax + HEAD_BYTES ? 'taken' : 'too_long';
 }

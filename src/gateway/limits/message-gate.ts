@@ -4,11 +4,13 @@ import { readUnits } from '../../protocol/costs.js';
 import type { Answers } from '../answers.js';
 import type { Session } from '../session.js';
 import type { MessageRate, MessageVerdict } from '../token-bucket.js';
-import { LARGE_REFUSED, mayBeTaken } from './large-messages.js';
+import { LARGE_REFUSED, largeMessage } from './large-messages.js';
 import type { WorkBudgets } from './work-budgets.js';
 
 /** When a client that sends too fast may send again: its tokens come back within a second. */
 const RATE_RETRY_MS = 1_000;
+/** Longest command whose id is read although it is refused for what others have cost. */
+const REFUSED_BYTES_MAX = 16 * 1024;
 
 export interface MessageGateParts {
   readonly messageRate: MessageRate;
@@ -16,8 +18,8 @@ export interface MessageGateParts {
   readonly roomMessageBytesMax: number;
   readonly budgets: WorkBudgets;
   readonly answers: Answers;
-  /** The id of a command that is not executed; undefined where it has none, or is long. */
-  readonly idOf: (session: Session, bytes: ArrayBuffer, isBinary: boolean) => CommandId | undefined;
+  /** The id of a command that is not executed; undefined where it has none, or is longer than `bytesMax`. */
+  readonly idOf: (session: Session, bytes: ArrayBuffer, isBinary: boolean, bytesMax: number) => CommandId | undefined;
 }
 
 export class MessageGate {
@@ -38,12 +40,16 @@ export class MessageGate {
     // What is refused is the connection's own affair: its user and its address have others.
     if (verdict === 'accepted') budgets.charge(session, units);
     else budgets.chargeConnection(session, units);
-    if (verdict === 'accepted' && !mayBeTaken(session, bytes, roomMessageBytesMax)) {
-      answers.fail(session, undefined, 'payload_too_large', LARGE_REFUSED);
+    if (verdict === 'accepted') {
+      const large = largeMessage(session, bytes, roomMessageBytesMax);
+      if (large === 'taken') return verdict;
+      const id = large === 'too_long' ? idOf(session, bytes, isBinary, Number.POSITIVE_INFINITY) : undefined;
+      const message = large === 'too_long' ? `data: at most ${roomMessageBytesMax} bytes` : LARGE_REFUSED;
+      answers.fail(session, id, 'payload_too_large', message);
       return 'too_long';
     }
     if (verdict !== 'refused') return verdict;
-    const id = idOf(session, bytes, isBinary);
+    const id = idOf(session, bytes, isBinary, REFUSED_BYTES_MAX);
     if (byRate === 'accepted') answers.rateLimited(session, id, 'the budget is used up', waitMs);
     else answers.rateLimited(session, id, `at most ${messagesPerSecondMax} a second`, RATE_RETRY_MS);
     return verdict;

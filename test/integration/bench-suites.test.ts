@@ -105,10 +105,11 @@ describe('R40a: npm run bench -- cost', () => {
       const ping = costs.find(({ name }) => name === 'ping');
       expect(ping?.messages).toBeGreaterThan(10);
       expect(ping).toMatchObject({ isCharged: false, bytesIn: 23 });
-      for (const { micros, busiestMicros, bytesOut } of costs) {
+      for (const { micros, busiestMicros, bytesOut, isCharged } of costs) {
         expect(busiestMicros).toBeGreaterThan(0);
         expect(micros).toBeGreaterThanOrEqual(busiestMicros);
-        expect(bytesOut).toBeGreaterThan(0);
+        // Too many WebSocket pings are answered by the end.
+        if (!isCharged) expect(bytesOut).toBeGreaterThan(0);
       }
       expect(report.goals.map(({ row }) => row)).toEqual(['R40a']);
     },

@@ -4,7 +4,7 @@
  *
  * `Runtime.terminateExecution` must not come a moment late, in a timer. So the thread is asked first whether it is still in that
  * message (`Runtime.evaluate`), and if so it waits in there until the parent has sent the order: what is in the inspector's
- * queue is obeyed before the interrupted code goes on.
+ * queue is obeyed before the interrupted code continues.
  */
 import { once } from 'node:events';
 import { Session } from 'node:inspector';

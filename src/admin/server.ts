@@ -87,7 +87,7 @@ export class AdminServer {
     if (request.method !== 'GET' && request.method !== 'HEAD') {
       return answerJson(response, 405, { error: { code: 'method_not_allowed', message: 'GET only' } });
     }
-    // What a page learns by another name for this machine is nobody's but the operator's.
+    // Only the operator may learn this: a page may reach this machine by another name.
     if (!this.#isHostAllowed(request)) {
       const message = 'this Host is not served here; ALLOWED_HOSTS names those that are';
       return answerJson(response, 403, { error: { code: 'forbidden', message } });

@@ -4,17 +4,17 @@
  * as 4008, and see 1006: a close frame would wait behind what is to go.
  *
  * Each worker says in shared memory what waits for its sockets, by rank, and closes its part of what is too much: of a rank's
- * excess, as large a part as it has of the rank's bytes. Nobody waits for anybody; a few sockets more may be closed than had
- * to be, one a worker at most in each look.
+ * excess, as large a part as it has of the rank's bytes. Workers never wait for each other; each check may close one socket
+ * a worker more than necessary.
  */
 import { RANKS, type Rank, type RankCells, rankOf } from './rank.js';
 import type { Session } from './session.js';
 
 const CELL_BYTES = 1024;
 /**
- * Of all sockets, those that are looked at each time, whether they are known to be buffered or not: one that reads nothing and
- * is only published to is known to nobody before uWS drops something. Each is looked at every few seconds, which costs
- * 10 000 sockets some 0.02 ms a look.
+ * Of all sockets, those that are looked at each time, whether they are known to be buffered or not: a socket that
+ * reads nothing and is only published to stays unnoticed until uWS drops something. Each is checked every few seconds; with
+ * 10 000 sockets a check costs some 0.02 ms.
  */
 const WALKED_SHARE = 1 / 50;
 

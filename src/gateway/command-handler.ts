@@ -63,7 +63,7 @@ export class CommandHandler {
   /** The id of a command that is not executed, so that its sender knows which it was; undefined for a long one. */
   idOf(session: Session, bytes: ArrayBuffer, isBinary: boolean, bytesMax: number): CommandId | undefined {
     if (bytes.byteLength > bytesMax) return undefined;
-    const value = this.#decodeQuickly(session, bytes, isBinary);
+    const value = this.#decode(session, bytes, isBinary, false);
     if (typeof value !== 'object' || value === null || !('id' in value)) return undefined;
     const { id } = value;
     // A number that was rounded is not the one that came.
@@ -119,24 +119,13 @@ export class CommandHandler {
     return undefined;
   }
 
-  /** Without keeping long numbers, which costs more. */
-  #decodeQuickly(session: Session, bytes: ArrayBuffer, isBinary: boolean): unknown {
-    if (isBinary) return this.#decode(session, bytes, isBinary);
-    try {
-      const text = this.#textDecoder.decode(bytes);
-      return isNestedDeeper(text, NESTING_MAX) ? undefined : JSON.parse(text);
-    } catch {
-      // As below.
-      return undefined;
-    }
-  }
-
-  #decode(session: Session, bytes: ArrayBuffer, isBinary: boolean): unknown {
+  /** @param isExact keeps numbers longer than a double holds, which is charged */
+  #decode(session: Session, bytes: ArrayBuffer, isBinary: boolean, isExact = true): unknown {
     try {
       if (!isBinary) {
         const text = this.#textDecoder.decode(bytes);
         if (isNestedDeeper(text, NESTING_MAX)) return undefined;
-        if (!mayHoldLongNumber(text)) return JSON.parse(text);
+        if (!isExact || !mayHoldLongNumber(text)) return JSON.parse(text);
         this.#options.budgets.charge(session, exactUnits(bytes.byteLength));
         return parseLong(text);
       }

@@ -3,7 +3,7 @@
  * standard error each time, in the midst of the log. The cork of the request itself will not do once something was awaited:
  * this uWS then reads the new socket's memory as that of an HTTP response (native-notes/uws.md, "Upgrade outside `cork`").
  * While another socket is corked, the request's cork only calls what it is given. So each thread that needs it keeps a
- * WebSocket to itself, over the loopback, which is corked meanwhile and never written to.
+ * WebSocket to itself, over the loopback, which is corked for that call and never written to.
  */
 
 import {

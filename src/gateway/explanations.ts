@@ -45,6 +45,13 @@ function explanationOf(socket: Socket): Explanation | undefined {
   return (socket.getUserData() as Partial<Explained>).explanation;
 }
 
+/** The handler, for sockets with a session only. */
+function withSession<Rest extends unknown[], Result>(
+  handler: ((socket: Socket, ...rest: Rest) => Result) | undefined,
+): (socket: Socket, ...rest: Rest) => Result | undefined {
+  return (socket, ...rest) => (explanationOf(socket) === undefined ? handler?.(socket, ...rest) : undefined);
+}
+
 export class Explanations {
   readonly #onClose: (code: CloseCode) => void;
   readonly #nowMs: () => number;
@@ -78,21 +85,12 @@ export class Explanations {
         served.upgraded++;
         this.#explain(socket, explanation);
       },
-      message: (socket, bytes, isBinary) => {
-        if (explanationOf(socket) === undefined) return sessions.message?.(socket, bytes, isBinary);
-      },
-      dropped: (socket, bytes, isBinary) => {
-        if (explanationOf(socket) === undefined) return sessions.dropped?.(socket, bytes, isBinary);
-      },
-      drain: socket => {
-        if (explanationOf(socket) === undefined) return sessions.drain?.(socket);
-      },
-      pong: (socket, bytes) => {
-        if (explanationOf(socket) === undefined) return sessions.pong?.(socket, bytes);
-      },
-      close: (socket, code, reason) => {
-        if (explanationOf(socket) === undefined) return sessions.close?.(socket, code, reason);
-      },
+      message: withSession(sessions.message),
+      dropped: withSession(sessions.dropped),
+      drain: withSession(sessions.drain),
+      ping: withSession(sessions.ping),
+      pong: withSession(sessions.pong),
+      close: withSession(sessions.close),
     };
   }
 

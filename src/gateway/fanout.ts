@@ -232,7 +232,7 @@ export class Fanout {
 
   #answer(ring: RingReader, ringIndex: number, tier: Tier): void {
     const entry = this.#table.asked(ring.tag);
-    // Nobody waits for it any more.
+    // Whoever asked has left.
     if (entry === undefined) this.#table.requests.settled(ring.tag);
     if (entry?.tier !== tier) return;
     const isReady = ring.kind === FrameKind.ready;

@@ -219,7 +219,7 @@ export class Upgrades {
         response.writeHeader('Sec-WebSocket-Version', VERSION);
       }
       if (retryAfterSeconds !== undefined) response.writeHeader('Retry-After', String(retryAfterSeconds));
-      // Who comes too often has to connect anew, which is what is counted.
+      // A client that comes too often must open a new connection, as those are counted.
       response.end(JSON.stringify({ error: { code, message } }), status === 429);
     });
   }

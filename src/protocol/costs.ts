@@ -77,9 +77,9 @@ export function topicUnits(stream: Stream, topics: number): number {
 export function commandUnits(command: Command, bytes: number): number {
   switch (command.action) {
     case 'subscribe':
-      return namedUnits(command, TOPIC_UNITS) + (command.since === undefined ? 0 : REPLAY_UNITS * namesIn(command));
+      return topicsUnits(command) + (command.since === undefined ? 0 : REPLAY_UNITS * namesIn(command));
     case 'resync':
-      return namedUnits(command, TOPIC_UNITS);
+      return topicsUnits(command);
     case 'unsubscribe':
       return namesIn(command) * (NAME_UNITS + UNSUBSCRIBE_UNITS);
     case 'publish':
@@ -93,14 +93,15 @@ export function commandUnits(command: Command, bytes: number): number {
 
 type Naming = Extract<Command, { action: 'subscribe' | 'unsubscribe' | 'resync' }>;
 
-function namedUnits(command: Naming, each: Readonly<Record<Stream, number>>): number {
+function topicsUnits(command: Naming): number {
   const { stream = 'analytics' } = command;
   // One of a stream that is not known is refused.
-  return namesIn(command) * (NAME_UNITS + (isStream(stream) ? each[stream] : 0));
+  const names = namesIn(command);
+  return isStream(stream) ? topicUnits(stream, names) : names * NAME_UNITS;
 }
 
 /** Names that a command has, one at least: some streams have topics that need none. */
-export function namesIn({ symbol, symbols, channel, channels, room, rooms }: Naming): number {
+function namesIn({ symbol, symbols, channel, channels, room, rooms }: Naming): number {
   const single = [symbol, channel, room].filter(name => name !== undefined).length;
   return Math.max(1, single + (symbols?.length ?? 0) + (channels?.length ?? 0) + (rooms?.length ?? 0));
 }

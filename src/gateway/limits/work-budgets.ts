@@ -6,6 +6,7 @@
 import { ADDRESS_FACTOR, BURST_SECONDS, INSTITUTIONAL_FACTOR, USER_FACTOR } from '../../protocol/costs.js';
 import type { Tier } from '../../protocol/lanes.js';
 import { HalfSipHash, type HashSeed } from '../key-hash.js';
+import { Owners } from '../owner.js';
 import { type DebtKey, debtKeyOf, SharedDebts } from './shared-debts.js';
 
 const BURST_MICROS = BURST_SECONDS * 1e6;
@@ -60,7 +61,7 @@ export class WorkBudgets {
 
   /** The account of a connection that opens. */
   open(address: string): Account {
-    return { paidAtMicros: 0, address: debtKeyOf(this.#hash, `address:${address}`), sub: '', user: undefined };
+    return { paidAtMicros: 0, address: debtKeyOf(this.#hash, Owners.keyOf('', address)), sub: '', user: undefined };
   }
 
   /** How long until the client may have something done again, ms; 0: it may. */
@@ -97,7 +98,7 @@ export class WorkBudgets {
   chargeAddress(address: string, units: number): void {
     this.counters.units += units;
     const micros = (units * 1e6) / (this.#unitsPerSecond * ADDRESS_FACTOR);
-    this.#debts.add(debtKeyOf(this.#hash, `address:${address}`), this.#nowMicros(), micros);
+    this.#debts.add(debtKeyOf(this.#hash, Owners.keyOf('', address)), this.#nowMicros(), micros);
   }
 
   #waitMs(owedMicros: number): number {
@@ -110,7 +111,7 @@ export class WorkBudgets {
   #userOf(account: Account, sub: string): DebtKey | undefined {
     if (account.sub !== sub) {
       account.sub = sub;
-      account.user = sub === '' ? undefined : debtKeyOf(this.#hash, `user:${sub}`);
+      account.user = sub === '' ? undefined : debtKeyOf(this.#hash, Owners.keyOf(sub, ''));
     }
     return account.user;
   }

@@ -54,4 +54,21 @@ describe('J8 explained refusals', () => {
       expect(reason.isWellFormed()).toBe(true);
     }
   });
+
+  it('J8 R47 reach no handler of sessions, whatever their sockets send', () => {
+    const called: string[] = [];
+    const names = ['open', 'message', 'dropped', 'drain', 'ping', 'pong', 'close'] as const;
+    const sessions = Object.fromEntries(names.map(name => [name, () => called.push(name)]));
+    const explanations = new Explanations(() => {});
+    const beside = explanations.beside(sessions, { upgraded: 0 }) as Record<string, (socket: unknown) => void>;
+    const explained = {
+      getUserData: () => ({ explanation: explanations.of(UNAUTHORIZED, 'json') }),
+      send: () => 1,
+      end: () => {},
+    };
+    for (const name of names) beside[name]?.(explained);
+    expect(called).toEqual([]);
+    for (const name of names) beside[name]?.({ getUserData: () => ({ session: {} }) });
+    expect(called).toEqual(names);
+  });
 });

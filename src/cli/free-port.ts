@@ -1,18 +1,26 @@
 /** `PORT=0`: a port that nobody has, and that is given to no other gateway which starts at the same time. */
+import { randomInt } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:net';
 
 const ATTEMPTS_MAX = 100;
+/** Ports below are often reserved for well-known services. */
+const FIRST_PORT = 10_000;
 
 /**
  * A port that is free now, and this process's own among gateways until it ends. The workers share one port through
  * SO_REUSEPORT, which uWS asks for only with a port that is named, so "any free one" has to become a number first. Until the
  * first worker listens there, two gateways could be given the same number, and would then silently share their clients.
+ * Linux also hands out ports of its ephemeral range to outgoing connections, which would take one between now and then: the
+ * port is chosen below that range where there is room.
  * @throws {Error} when the host has no port.
  */
 export async function ownFreePort(host: string): Promise<number> {
+  const ephemeral = await firstEphemeralPort();
   for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
-    const port = await freePort(host);
-    if (await claimPort(port)) return port;
+    const wanted = ephemeral > FIRST_PORT ? randomInt(FIRST_PORT, ephemeral) : 0;
+    const port = await freePort(host, wanted);
+    if (port !== undefined && (await claimPort(port))) return port;
   }
   throw new Error(`no port can be had on HOST ${host}: other gateways have claimed all that are free`);
 }
@@ -36,16 +44,27 @@ export async function claimPort(port: number): Promise<boolean> {
   return true;
 }
 
-async function freePort(host: string): Promise<number> {
+/** The lowest port that outgoing connections may be given; 0 where the system does not tell. */
+async function firstEphemeralPort(): Promise<number> {
+  const range = await readFile('/proc/sys/net/ipv4/ip_local_port_range', 'utf8').catch(() => '');
+  return Number.parseInt(range, 10) || 0;
+}
+
+/**
+ * @param port 0 for any
+ * @returns the port, which was free a moment ago; nothing when another socket has it
+ */
+async function freePort(host: string, port: number): Promise<number | undefined> {
   const probe = createServer();
   try {
-    await listen(probe, { host, port: 0 });
+    await listen(probe, { host, port });
   } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === 'EADDRINUSE') return undefined;
     throw new Error(`no port can be had on HOST ${host}`, { cause });
   }
   const address = probe.address();
   await new Promise(resolve => probe.close(resolve));
-  return typeof address === 'object' && address !== null ? address.port : 0;
+  return typeof address === 'object' && address !== null ? address.port : undefined;
 }
 
 function listen(server: Server, where: { readonly host: string; readonly port: number } | { readonly path: string }) {

@@ -4,6 +4,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, it } from 'vitest';
+import { ownFreePort } from '../../src/cli/free-port.js';
 import { TestClient } from '../support/client.js';
 import { Documents } from '../support/documents.js';
 import { TEST_SECRET, testToken } from '../support/gateway.js';
@@ -24,12 +25,14 @@ afterEach(async () => {
 const isLinux = process.platform === 'linux';
 
 /** A gateway started by a shell, so that its standard error can be anything; its ports must be known beforehand. */
-async function gatewayBehind(redirection: string, port: number, env: Record<string, string> = {}) {
+async function gatewayBehind(redirection: string, env: Record<string, string> = {}) {
+  const port = await ownFreePort('127.0.0.1');
+  const adminPort = await ownFreePort('127.0.0.1');
   const child = spawn('bash', ['-c', `exec "$0" "$1" serve ${redirection}`, process.execPath, PROGRAM], {
     env: {
       PATH: process.env.PATH ?? '',
       PORT: String(port),
-      ADMIN_PORT: String(port + 1),
+      ADMIN_PORT: String(adminPort),
       AUTH_JWT_SECRET: TEST_SECRET,
       AUTH_ANONYMOUS: 'on',
       WORKERS: '1',
@@ -43,7 +46,7 @@ async function gatewayBehind(redirection: string, port: number, env: Record<stri
     code = exitCode;
   });
   ends.push(() => child.kill('SIGKILL'));
-  const adminUrl = `http://127.0.0.1:${port + 1}`;
+  const adminUrl = `http://127.0.0.1:${adminPort}`;
   await until(async () => (await fetch(`${adminUrl}/readyz`)).status === 200, START_TIMEOUT_MS);
   return {
     child,
@@ -56,13 +59,6 @@ async function gatewayBehind(redirection: string, port: number, env: Record<stri
     },
   };
 }
-
-/** Two ports in a row that nobody has, below those that the kernel gives out. */
-let nextPort = 20_000 + (process.pid % 4000) * 2;
-const freePorts = () => {
-  nextPort += 2;
-  return nextPort;
-};
 
 async function clientOf(url: string): Promise<TestClient> {
   const client = await TestClient.connect(`${url}/ws/quotes?symbols=AAPL&token=${await testToken()}`);
@@ -77,7 +73,7 @@ describe.runIf(isLinux)('R62 the log', () => {
     ['of which standard error is closed', '>&- 2>&-'],
     ['whose reader is gone', '2> >(exec true)'],
   ])('R62 %s stops nothing', async (_what, redirection) => {
-    const gateway = await gatewayBehind(redirection, freePorts(), { LOG_LEVEL: 'trace' });
+    const gateway = await gatewayBehind(redirection, { LOG_LEVEL: 'trace' });
     const client = await clientOf(gateway.url);
     if (!redirection.includes('&-')) expect(await gateway.lost()).toBeGreaterThan(0);
     await client.arrived('quotes_patch', 20, 10_000);
@@ -90,7 +86,7 @@ describe.runIf(isLinux)('R62 the log', () => {
 
 describe.runIf(isLinux)('R47 file descriptors', () => {
   it('R47 run out: who is connected stays, nothing spins, and newcomers are let in when there are some again', async () => {
-    const gateway = await gatewayBehind('', freePorts());
+    const gateway = await gatewayBehind('');
     const { pid = 0 } = gateway.child;
     const client = await clientOf(gateway.url);
     const used = readdirSync(`/proc/${pid}/fd`).length;

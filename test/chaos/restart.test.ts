@@ -1,10 +1,6 @@
-/**
- * Restarts without downtime: each new process starts beside the old one, which then drains. `RESTART_CLIENTS=2000 npx vitest
- * run test/chaos/restart.test.ts` is the size that the gateway is made for; the suite's own is what two busy cores bear.
- */
-import { createServer } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
+import { ownFreePort } from '../../src/cli/free-port.js';
 import { Fleet, type MemberReport } from '../support/fleet.js';
 import { startGateway, type TestGateway, testToken } from '../support/gateway.js';
 import { startNatsServer } from '../support/nats-server.js';
@@ -32,13 +28,7 @@ afterEach(async () => {
   for (let end = ends.pop(); end !== undefined; end = ends.pop()) await end();
 });
 
-async function freePort(): Promise<string> {
-  const server = createServer();
-  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  await new Promise<void>(resolve => server.close(() => resolve()));
-  return String(typeof address === 'object' ? address?.port : 0);
-}
+const freePort = async () => String(await ownFreePort('127.0.0.1'));
 
 /** Numbered trades and quotes of all symbols, as long as the test runs. */
 function publishing(publisher: TestPublisher) {

@@ -1,7 +1,8 @@
 /** How a gateway goes: clients are sent elsewhere one after another, or at once where somebody is in a hurry. */
 import { createServer as createHttpServer } from 'node:http';
-import { type AddressInfo, createServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
+import { ownFreePort } from '../../src/cli/free-port.js';
 import { TestClient } from '../support/client.js';
 import { startGateway, type TestGateway, testToken } from '../support/gateway.js';
 import { until } from '../support/until.js';
@@ -14,13 +15,7 @@ const CLIENTS = 150;
 /** What is over in a moment may take long on a machine that does much else. */
 const BUSY_MS = 20_000;
 
-async function freePort(): Promise<string> {
-  const server = createServer();
-  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  await new Promise<void>(resolve => server.close(() => resolve()));
-  return String(typeof address === 'object' ? address?.port : 0);
-}
+const freePort = async () => String(await ownFreePort('127.0.0.1'));
 
 /** Ends what a test has started, in the opposite order, also when the test fails. */
 const ends: (() => Promise<unknown>)[] = [];

@@ -1,6 +1,7 @@
 /** Start, run, stop: the program as an operator meets it. */
 import { createServer, type Server } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
+import { ownFreePort } from '../../src/cli/free-port.js';
 import { TestClient } from '../support/client.js';
 import { Documents } from '../support/documents.js';
 import { startGateway, type TestGateway, testToken } from '../support/gateway.js';
@@ -104,7 +105,7 @@ describe('R1 the start', () => {
 
 describe('R61 readiness', () => {
   it('R61 no client is refused for a symbol that the feed has yet to bring', async () => {
-    const port = await freePort();
+    const port = await ownFreePort('127.0.0.1');
     const token = await testToken();
     const starting = startGateway({ PORT: String(port), SIM_SYMBOLS: '5000' });
     ends.push(() => starting.then(gateway => gateway.stop()));
@@ -121,14 +122,6 @@ describe('R61 readiness', () => {
     expect([...answers].filter(answer => answer !== 'ECONNREFUSED' && answer !== 'refused with 503')).toEqual([]);
   });
 });
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  await closeServer(server);
-  return typeof address === 'object' && address !== null ? address.port : 0;
-}
 
 function closeServer(server: Server): Promise<void> {
   return new Promise(resolve => server.close(() => resolve()));

@@ -39,6 +39,16 @@ async function subscribe(client: TestClient, stream: string, symbol: string) {
   return client.next('answer', frame => frame.id === id);
 }
 
+/** The threads learn it a moment after the hub: a client that was quicker leaves again. */
+async function refusedOnceForgotten(client: TestClient, symbol: string): Promise<void> {
+  await until(async () => {
+    const answer = await subscribe(client, 'quotes', symbol);
+    if (answer.type === 'error') return answer.code === 'invalid_symbol';
+    client.send({ action: 'unsubscribe', stream: 'quotes', symbol });
+    return false;
+  }, WAIT_MS_MAX);
+}
+
 const quote = (symbol: string, price: number) => publisher.put(`md.quotes.${symbol}`, { symbol, current_price: price });
 const trade = (symbol: string, id: number) =>
   publisher.put(`md.trades.${symbol}`, { symbol, trade_id: `t${id}`, price: '1', quantity: '1' });
@@ -64,7 +74,7 @@ it('K13: of ten thousand symbols that come once, no more than SYMBOLS_MAX are ke
   await publisher.settled(gateway);
   // Each symbol has one source here, WANTED and LISTED included.
   await until(async () => (await sources()) <= 102, WAIT_MS_MAX);
-  expect(await subscribe(client, 'quotes', 'ONCE-5')).toMatchObject({ code: 'invalid_symbol' });
+  await refusedOnceForgotten(client, 'ONCE-5');
   expect(await subscribe(client, 'quotes', 'ONCE-9999')).toMatchObject({ type: 'subscribed' });
   expect(await subscribe(client, 'quotes', 'LISTED')).toMatchObject({ type: 'subscribed' });
   quote('WANTED', 2);
@@ -91,7 +101,7 @@ it('K13: a symbol that is silent for SYMBOL_IDLE_TIMEOUT is forgotten, unless it
   await subscribe(client, 'quotes', 'WANTED');
   expect(await sources()).toBe(6);
   await until(async () => (await sources()) === 4, WAIT_MS_MAX);
-  expect(await subscribe(client, 'quotes', 'SILENT')).toMatchObject({ code: 'invalid_symbol' });
+  await refusedOnceForgotten(client, 'SILENT');
   expect(await subscribe(client, 'quotes', 'LISTED')).toMatchObject({ type: 'subscribed' });
   quote('SILENT', 3);
   await publisher.settled(gateway);

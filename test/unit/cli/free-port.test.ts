@@ -1,4 +1,5 @@
 import { fork } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { claimPort, ownFreePort } from '../../../src/cli/free-port.js';
@@ -19,6 +20,11 @@ describe('R1 PORT=0', () => {
       expect(answer).toBe(false);
     },
   );
+
+  it.runIf(process.platform === 'linux')('is not one that an outgoing connection may be given', async () => {
+    const ephemeral = Number.parseInt(readFileSync('/proc/sys/net/ipv4/ip_local_port_range', 'utf8'), 10);
+    for (let i = 0; i < 20; i++) expect(await ownFreePort('127.0.0.1')).toBeLessThan(ephemeral);
+  });
 
   it('says which host has no port', async () => {
     await expect(ownFreePort('192.0.2.1')).rejects.toThrow('no port can be had on HOST 192.0.2.1');

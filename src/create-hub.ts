@@ -4,9 +4,9 @@ import { fileURLToPath } from 'node:url';
 import type { Config } from './config/environment.js';
 import { type Feed, systemClock } from './feed/feed.js';
 import { feedOfHub } from './feed-of-hub.js';
-import type { WorkerSupervisor } from './gateway/supervisor.js';
-import { PooledEncoderThread } from './hub/encoder-thread.js';
+import type { WorkerSupervisor } from './gateway/supervision/supervisor.js';
 import { Hub } from './hub/hub.js';
+import { PooledEncoderThread } from './hub/shards/encoder-thread.js';
 import type { Logger, LogSampler } from './observe/log.js';
 
 export interface HubParts {

@@ -1,14 +1,14 @@
 /** What the main thread's parts count, put together for metrics and statistics. */
 import type { Feed } from './feed/feed.js';
-import type { WorkerSupervisor } from './gateway/supervisor.js';
+import type { WorkerSupervisor } from './gateway/supervision/supervisor.js';
 import type { Hub } from './hub/hub.js';
-import type { Loads } from './hub/loads.js';
-import { shardTotals } from './hub/shard-totals.js';
+import type { Loads } from './hub/shards/loads.js';
+import { shardTotals } from './hub/shards/shard-totals.js';
 import type { DescriptorWatch } from './observe/descriptors.js';
 import type { MainStats } from './observe/main-stats.js';
-import type { FeedState } from './protocol/thread-messages.js';
 import type { KeeperStats } from './revocation/keeper.js';
 import type { GatewayHost } from './running-gateway.js';
+import type { FeedState } from './threads/thread-messages.js';
 
 export interface MainParts {
   readonly hub: Hub;

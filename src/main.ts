@@ -8,28 +8,28 @@
 import { AdminServer } from './admin/server.js';
 import { statsOf } from './admin/stats.js';
 import { TokenGuard } from './admin/token-guard.js';
-import { CLOSE_PART_MAX_MS, inTime } from './closing.js';
 import type { Config } from './config/environment.js';
 import { reachableHost } from './config/reachable-host.js';
-import { ControlOrders } from './control-orders.js';
 import { createHub } from './create-hub.js';
+import { CLOSE_PART_MAX_MS, inTime } from './deadline.js';
 import { createFeed } from './feed/create-feed.js';
 import type { Feed, FeedSink, FeedStatus } from './feed/feed.js';
-import { CertificateFiles } from './gateway/certificate-files.js';
-import { WorkerSupervisor } from './gateway/supervisor.js';
+import { ControlOrders } from './feed/operator-orders.js';
+import { CertificateFiles } from './gateway/supervision/certificate-files.js';
+import { WorkerSupervisor } from './gateway/supervision/supervisor.js';
 import type { Hub } from './hub/hub.js';
-import { Loads } from './hub/loads.js';
+import { Loads } from './hub/shards/loads.js';
 import { type MainParts, mainStatsOf } from './main-stats.js';
 import { DescriptorWatch } from './observe/descriptors.js';
 import { type Logger, LogSampler } from './observe/log.js';
 import { Metrics } from './observe/metrics.js';
-import { createDoorbells, createRing } from './protocol/ring.js';
-import type { ToWorker } from './protocol/thread-messages.js';
+import { SampledNotes } from './observe/sampled-notes.js';
 import { missingForReadiness } from './readiness.js';
 import { RevocationKeeper } from './revocation/keeper.js';
 import { revocationsPage } from './revocation/listing.js';
 import type { Gateway, GatewayHost, Predecessor } from './running-gateway.js';
-import { SampledNotes } from './sampled-notes.js';
+import { createDoorbells, createRing } from './threads/ring.js';
+import type { ToWorker } from './threads/thread-messages.js';
 
 /** Frames of one encoder that its readers may be behind: several hundred milliseconds at full speed. */
 const RING_BYTES = 8 * 1024 * 1024;

@@ -1,6 +1,6 @@
 /** What `/readyz` says: whether a load balancer may send clients here. */
 import type { Config } from './config/environment.js';
-import type { WorkerSupervisor } from './gateway/supervisor.js';
+import type { WorkerSupervisor } from './gateway/supervision/supervisor.js';
 import type { Hub } from './hub/hub.js';
 
 export interface ReadinessParts {

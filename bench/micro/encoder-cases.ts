@@ -7,7 +7,7 @@ import { FrameEncoder, newOrigin } from '../../src/encoder/frame-encoder.js';
 import { QuotesSource } from '../../src/encoder/quotes-source.js';
 import { MESSAGE_BYTES_DEFAULT } from '../../src/protocol/content-limits.js';
 import { type Format, laneOf, REALTIME } from '../../src/protocol/lanes.js';
-import { createDoorbells, createRing, FrameKind, RingReader, RingWriter } from '../../src/protocol/ring.js';
+import { createDoorbells, createRing, FrameKind, RingReader, RingWriter } from '../../src/threads/ring.js';
 import type { MicroCase } from './micro-case.js';
 
 const RING_BYTES = 1024 * 1024;

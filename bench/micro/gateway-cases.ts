@@ -5,9 +5,9 @@ import { createHmac } from 'node:crypto';
 import { createTokenVerifier, mintToken } from '../../src/auth/token.js';
 import { TOKEN_CACHE_ENTRIES_MAX } from '../../src/auth/token-cache.js';
 import type { AuthConfig } from '../../src/config/environment.js';
-import { LaneTable } from '../../src/gateway/lane-table.js';
-import { Outbox } from '../../src/gateway/outbox.js';
-import { MessageRate } from '../../src/gateway/token-bucket.js';
+import { MessageRate } from '../../src/gateway/limits/message-rate.js';
+import { Outbox } from '../../src/gateway/sending/outbox.js';
+import { LaneTable } from '../../src/gateway/views/views.js';
 import { laneOf, REALTIME } from '../../src/protocol/lanes.js';
 import type { MicroCase } from './micro-case.js';
 

@@ -1,5 +1,5 @@
 /** What `/api/v1/stats` says: the process in a few numbers, all threads together. */
-import type { FeedState, WorkerStats } from '../protocol/thread-messages.js';
+import type { FeedState, WorkerStats } from '../threads/thread-messages.js';
 
 export interface StatsInput {
   readonly node: string;

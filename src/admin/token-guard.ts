@@ -1,8 +1,8 @@
 /** ADMIN_TOKEN: who shows it, and how long those wait who guess it. */
 import { randomInt } from 'node:crypto';
 import { isSameText } from '../auth/same-text.js';
-import { clientAddressOf } from '../gateway/client-address.js';
-import { createFailedCredentials, FailedCredentials, WAIT_MS_MAX } from '../gateway/failed-credentials.js';
+import { clientAddressOf } from '../gateway/edge/client-address.js';
+import { createFailedCredentials, FailedCredentials, WAIT_MS_MAX } from '../gateway/limits/failed-credentials.js';
 
 /** Wrong tokens of one address that cost nothing: an operator's script may have the one before. */
 export const FREE_FAILURES = 10;

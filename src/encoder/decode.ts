@@ -1,8 +1,8 @@
 /** Publisher payload → plain object, exactly. JSON and MessagePack are told apart by the first byte. */
 import { isUtf8 } from 'node:buffer';
-import type { RejectReason } from '../protocol/batch.js';
 import { parseExact } from '../protocol/exact-json.js';
 import { MsgpackError, MsgpackReader } from '../protocol/msgpack-reader.js';
+import type { RejectReason } from '../threads/batch.js';
 
 export type PlainObject = { readonly [key: string]: unknown };
 

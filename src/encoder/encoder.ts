@@ -1,15 +1,16 @@
 /** One shard: the state of its sources, driven by the hub's batches, writing frames into its ring. */
 
 import { readWrittenOut } from '../protocol/amount.js';
+import { BATCHES_DUE } from '../protocol/lanes.js';
+import { ALL_TRADES_SOURCE, type SourceKind } from '../protocol/topics.js';
 import {
   type BatchOutcome,
   type EncoderThreadData,
   type Hold,
   newOutcome,
   type RejectReason,
-} from '../protocol/batch.js';
-import { BATCHES_DUE } from '../protocol/lanes.js';
-import { ProgressWriter } from '../protocol/progress.js';
+} from '../threads/batch.js';
+import { ProgressWriter } from '../threads/progress.js';
 import {
   BatchReader,
   FLAG_CHECKPOINT,
@@ -18,9 +19,8 @@ import {
   FLAG_NEW_EPOCH,
   holdOf,
   RecordKind,
-} from '../protocol/records.js';
-import { FrameKind, RingWriter } from '../protocol/ring.js';
-import { ALL_TRADES_SOURCE, type SourceKind } from '../protocol/topics.js';
+} from '../threads/records.js';
+import { FrameKind, RingWriter } from '../threads/ring.js';
 import { AllTrades } from './all-trades.js';
 import { BooksSource } from './books-source.js';
 import { CheckpointPace } from './checkpoint-pace.js';

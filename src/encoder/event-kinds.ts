@@ -1,11 +1,11 @@
 /** What a publisher's message of each event stream must be, and what clients get of it. */
 import { normalAmount, normalQuantity } from '../protocol/amount.js';
-import type { RejectReason } from '../protocol/batch.js';
 import { ExactNumber } from '../protocol/exact-number.js';
 import { TRADES_FULL } from '../protocol/lanes.js';
 import { isCarriable } from '../protocol/plain.js';
 import { timeText } from '../protocol/time-text.js';
 import { CHANNELS, type Channel, type SourceKind, type Stream } from '../protocol/topics.js';
+import type { RejectReason } from '../threads/batch.js';
 import type { PlainObject } from './decode.js';
 import type { Message } from './frame-encoder.js';
 

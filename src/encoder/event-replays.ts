@@ -3,7 +3,7 @@
  * go on with what is sent to all (a **replay**).
  */
 import { detailOfLane, REALTIME } from '../protocol/lanes.js';
-import { FrameKind } from '../protocol/ring.js';
+import { FrameKind } from '../threads/ring.js';
 import type { EventKind } from './event-kinds.js';
 import type { BatchedMessage, FrameEncoder, FrameOrigin, Message, Mutable } from './frame-encoder.js';
 import { newVariantMasks, setWanted, type VariantMasks } from './variant-masks.js';

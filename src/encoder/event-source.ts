@@ -2,10 +2,11 @@
  * An event source: a log, never conflated. Its messages leave as they come, or, where the kind is batched, as arrays some
  * time later. What somebody missed is sent to him alone (`event-replays.ts`).
  */
-import type { RejectReason } from '../protocol/batch.js';
+
 import { detailOfLane, laneWith, REALTIME, TRADES_FULL, VARIANTS } from '../protocol/lanes.js';
-import { FrameKind } from '../protocol/ring.js';
 import { topicOf } from '../protocol/topics.js';
+import type { RejectReason } from '../threads/batch.js';
+import { FrameKind } from '../threads/ring.js';
 import type { AllTrades } from './all-trades.js';
 import type { PlainObject } from './decode.js';
 import type { EventKind } from './event-kinds.js';

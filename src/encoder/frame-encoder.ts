@@ -2,15 +2,15 @@
  * Client messages → bytes in the ring, once per format that somebody wants.
  *
  * A stamped variant ends with `ts_event` and `ts_sent`; `ts_sent` is a placeholder of fixed width that the gateway worker
- * overwrites in its own copy just before it publishes (see protocol/stamp.ts).
+ * overwrites in its own copy just before it publishes (see threads/stamp.ts).
  */
 
 import type { ByteWriter } from '../protocol/byte-writer.js';
 import { stringifyExact } from '../protocol/exact-json.js';
 import { laneWith, REALTIME, VARIANTS } from '../protocol/lanes.js';
 import { MsgpackWriter } from '../protocol/msgpack-writer.js';
-import { epochTagOf, type FrameKind, type RingWriter } from '../protocol/ring.js';
-import { TS_SENT_PLACEHOLDER } from '../protocol/stamp.js';
+import { epochTagOf, type FrameKind, type RingWriter } from '../threads/ring.js';
+import { TS_SENT_PLACEHOLDER } from '../threads/stamp.js';
 import { JsonWriter } from './json-writer.js';
 import type { VariantMasks } from './variant-masks.js';
 

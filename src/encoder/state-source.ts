@@ -6,9 +6,11 @@
  * A source that lacks a message is **held back**: its document stays as it was, its clients are told that it is stale, and
  * the next whole message ends that with a snapshot.
  */
-import type { Hold, HoldReason, RejectReason } from '../protocol/batch.js';
+
+import type { HoldReason } from '../protocol/codes.js';
 import { CLASS_COUNT, classOfLane, detailOfLane } from '../protocol/lanes.js';
-import { FrameKind } from '../protocol/ring.js';
+import type { Hold, RejectReason } from '../threads/batch.js';
+import { FrameKind } from '../threads/ring.js';
 import type { PlainObject } from './decode.js';
 import {
   type Encodable,

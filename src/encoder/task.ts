@@ -3,9 +3,9 @@
  * what is posted in the mailbox, until that stays empty or an outcome is more than numbers.
  */
 import { workerData } from 'piscina';
-import type { BatchOutcome, EncoderTask, EncoderThreadData } from '../protocol/batch.js';
-import { MailboxReceiver } from '../protocol/mailbox.js';
 import { WallClock } from '../protocol/wall-clock.js';
+import type { BatchOutcome, EncoderTask, EncoderThreadData } from '../threads/batch.js';
+import { MailboxReceiver } from '../threads/mailbox.js';
 import { ShardEncoder } from './encoder.js';
 
 const clock = new WallClock();

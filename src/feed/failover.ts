@@ -6,7 +6,6 @@
  * Two JetStream streams number each for itself, so that there a switch begins a new epoch always.
  */
 
-import { type FeedOutcome, failed } from '../protocol/feed-outcome.js';
 import { Arbiter } from './arbitration.js';
 import { textOf } from './error-text.js';
 import { BACKUP, FailoverJudge, otherOf, PRIMARY, type SourceIndex } from './failover-judge.js';
@@ -23,6 +22,7 @@ import type {
   StoredOutcome,
   StoredRange,
 } from './feed.js';
+import { type FeedOutcome, failed } from './feed-outcome.js';
 import { HeldMessages } from './held-messages.js';
 
 /** Looks at the sources within `staleAfterMs`: as exact as a switch is in time. */

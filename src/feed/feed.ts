@@ -2,8 +2,9 @@
  * Where market data comes in. Every feed (NATS, JetStream, simulator, replay) hands the same thing to the same sink, so
  * nothing downstream knows which one runs.
  */
-import type { FeedOutcome } from '../protocol/feed-outcome.js';
+
 import { monotonicMicros, WallClock } from '../protocol/wall-clock.js';
+import type { FeedOutcome } from './feed-outcome.js';
 
 /** One publisher message. `payload` is only valid during the call: the sink copies what it keeps. */
 export interface FeedMessage {
@@ -119,7 +120,7 @@ export interface Feed {
   deadLetter(subject: string, payload: Uint8Array, reason: string): void;
   /**
    * Publishes a message for all gateways. Resolves with its position where that is known then; with an undefined one where it
-   * comes back through the sink with `publication` = `mark` (protocol/publication-mark.ts). Messages with one `key` ('' none)
+   * comes back through the sink with `publication` = `mark` (threads/publication-mark.ts). Messages with one `key` ('' none)
    * are one message. A failure's detail says whether it may have been published. A feed without it has no other gateways.
    * Never rejects.
    */

@@ -1,6 +1,6 @@
 /** A client's message into the stream, once for each key. */
 import type { NatsConnection } from 'nats';
-import { parseMark } from '../protocol/publication-mark.js';
+import { parseMark } from '../threads/publication-mark.js';
 import { publicationHeaders, publicationOf } from './nats-headers.js';
 
 /** Where the stream has it; `content` is there where it had it already (see FeedPosition). */

@@ -1,7 +1,7 @@
 /** What a JetStream stream still holds of one subject: all of it, or nothing that anybody may rely on. */
 import { AckPolicy, DeliverPolicy, type JetStreamManager, type NatsConnection, nanos, type StreamInfo } from 'nats';
-import { failed } from '../protocol/feed-outcome.js';
 import type { StoredMessage, StoredOutcome, StoredRange } from './feed.js';
+import { failed } from './feed-outcome.js';
 import { type HeaderFaults, headersOf, tsEventOf } from './nats-headers.js';
 import { detailsOf, StreamDeletes } from './stream-deletes.js';
 

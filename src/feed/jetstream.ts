@@ -1,6 +1,5 @@
 import type { JetStreamManager, JsMsg, NatsConnection, StreamInfo } from 'nats';
 import type { NatsConfig } from '../config/environment.js';
-import { type FeedOutcome, failed, outcomeOf } from '../protocol/feed-outcome.js';
 import { isEventSubject } from '../protocol/topics.js';
 import { publishDeadLetter } from './dead-letter.js';
 import { textOf } from './error-text.js';
@@ -14,6 +13,7 @@ import {
   type StoredOutcome,
   type StoredRange,
 } from './feed.js';
+import { type FeedOutcome, failed, outcomeOf } from './feed-outcome.js';
 import { HoleAudit, newestOf } from './hole-audit.js';
 import { publishToStream } from './jetstream-publish.js';
 import { JetStreamStore } from './jetstream-store.js';

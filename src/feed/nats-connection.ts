@@ -11,8 +11,8 @@ import {
 import type { NatsConfig } from '../config/environment.js';
 import { checkNatsFiles } from '../config/secret-files.js';
 import { withoutSecrets } from '../config/url-text.js';
-import type { FeedFailureCode } from '../protocol/feed-outcome.js';
 import { textOf } from './error-text.js';
+import type { FeedFailureCode } from './feed-outcome.js';
 
 /** A server that does not answer within this time counts as unreachable, at the start and at each new attempt. */
 const CONNECT_TIMEOUT_MS = 5_000;

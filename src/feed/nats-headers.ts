@@ -109,7 +109,7 @@ function readSequence(headers: MsgHdrs, into: FeedMessage, faults: HeaderFaults 
 /** Marks what gateways publish for clients, so that they know it again. */
 const PUBLICATION_HEADER = 'Millrace-Publication';
 
-/** The headers of a message that this process publishes. @param mark see protocol/publication-mark.ts */
+/** The headers of a message that this process publishes. @param mark see threads/publication-mark.ts */
 export function publicationHeaders(mark: string): MsgHdrs {
   const result = headers();
   result.set(PUBLICATION_HEADER, mark);

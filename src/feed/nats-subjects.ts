@@ -3,9 +3,9 @@
  * gateway, and what the gateway publishes itself.
  */
 import type { Msg, NatsConnection, NatsError, Subscription } from 'nats';
-import { DONE, type FeedOutcome, outcomeOf } from '../protocol/feed-outcome.js';
 import { textOf } from './error-text.js';
 import { type FeedSink, newFeedMessage, type Respond } from './feed.js';
+import { DONE, type FeedOutcome, outcomeOf } from './feed-outcome.js';
 import { rethrowOutside } from './nats-connection.js';
 import { HeaderFaults, publicationHeaders, readCoreMessage } from './nats-headers.js';
 

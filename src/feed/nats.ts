@@ -1,9 +1,9 @@
 import type { NatsConnection, NatsError } from 'nats';
 import type { NatsConfig } from '../config/environment.js';
-import { type FeedOutcome, outcomeOf } from '../protocol/feed-outcome.js';
 import { publishDeadLetter } from './dead-letter.js';
 import { textOf } from './error-text.js';
 import type { Feed, FeedSink, FeedStatus, PublishOutcome } from './feed.js';
+import { type FeedOutcome, outcomeOf } from './feed-outcome.js';
 import { connectNats, failureCodeOf, watchConnection } from './nats-connection.js';
 import { NatsSubjects } from './nats-subjects.js';
 

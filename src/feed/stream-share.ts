@@ -1,5 +1,5 @@
 /** What comes from a JetStream stream, and what, as the stream does not store it, from core NATS. */
-import type { FeedOutcome } from '../protocol/feed-outcome.js';
+import type { FeedOutcome } from './feed-outcome.js';
 import type { NatsSubjects } from './nats-subjects.js';
 import { covers, intersection, matches } from './subject-patterns.js';
 

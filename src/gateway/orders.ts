@@ -1,16 +1,16 @@
 /** What the main thread tells a gateway thread: news of the hub, answers to its requests, and when to listen and to leave. */
 import type { Config } from '../config/environment.js';
 import { CloseCode } from '../protocol/codes.js';
-import type { FromWorker, RevocationRecord, ToWorker, WorkerStats } from '../protocol/thread-messages.js';
-import type { Apps } from './apps.js';
-import type { Credentials } from './credentials.js';
-import type { KnownSymbols } from './known-symbols.js';
-import type { LaneEntry, LaneTable } from './lane-table.js';
-import type { RoomMessages } from './room-messages.js';
-import type { GatewayServer } from './server.js';
-import type { Session } from './session.js';
-import type { Subscriptions } from './subscriptions.js';
-import type { TopicCommands } from './topic-commands.js';
+import type { FromWorker, RevocationRecord, ToWorker, WorkerStats } from '../threads/thread-messages.js';
+import type { RoomMessages } from './commands/room-publishing.js';
+import type { KnownSymbols } from './commands/symbol-lookup.js';
+import type { TopicCommands } from './commands/topic-commands.js';
+import type { Apps } from './edge/listener.js';
+import type { GatewayServer } from './edge/server.js';
+import type { Session } from './model/session.js';
+import type { Credentials } from './sessions/credentials.js';
+import type { Subscriptions } from './subscriptions/subscriptions.js';
+import type { LaneEntry, LaneTable } from './views/views.js';
 
 /** How long sockets get to take their close frame before the App is closed under them. */
 const CLOSE_GRACE_MS = 500;

@@ -1,6 +1,6 @@
 /** Tells the workers what became known, at the end of the turn, once for all that is new in it. */
-import type { ToWorker } from '../protocol/thread-messages.js';
-import type { Source } from './source-table.js';
+import type { ToWorker } from '../threads/thread-messages.js';
+import type { Source } from './sources/source-table.js';
 
 export class Announcements {
   readonly #toAll: (message: ToWorker) => void;

@@ -1,8 +1,8 @@
 /** The sources that clients ask for: those that are there already, and those that are made for them, within their shares. */
 import { isName, isOnDemand, type SourceKind, subjectOf } from '../protocol/topics.js';
-import { ClientSources, type Refusal } from './client-sources.js';
-import { PublishedRooms } from './published-rooms.js';
-import { partsOf, type Source } from './source-table.js';
+import { PublishedRooms } from './events/published-rooms.js';
+import { ClientSources, type Refusal } from './sources/client-sources.js';
+import { partsOf, type Source } from './sources/source-table.js';
 
 export interface ClientTopicsOptions {
   /** Sources that clients follow without data, in all and of one owner. */

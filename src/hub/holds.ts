@@ -1,6 +1,7 @@
 /** State sources that lack a message and are held back, as their encoders say. */
-import { HOLD_REASONS, type Hold, type HoldReason } from '../protocol/batch.js';
-import type { Source } from './source-table.js';
+import { HOLD_REASONS, type HoldReason } from '../protocol/codes.js';
+import type { Hold } from '../threads/batch.js';
+import type { Source } from './sources/source-table.js';
 
 export class Holds {
   readonly #held = new Map<Source, Hold>();

@@ -1,9 +1,9 @@
 /** What the hub is given, what it is asked for, and what it counts. */
-import type { Hold, RejectReason } from '../protocol/batch.js';
-import type { ToWorker } from '../protocol/thread-messages.js';
-import type { EncoderThread } from './encoder-thread.js';
-import type { Position, StoredPosition } from './publications.js';
-import type { StoredMessage } from './replays.js';
+import type { Hold, RejectReason } from '../threads/batch.js';
+import type { ToWorker } from '../threads/thread-messages.js';
+import type { Position, StoredPosition } from './events/publications.js';
+import type { StoredMessage } from './events/replays.js';
+import type { EncoderThread } from './shards/encoder-thread.js';
 
 /** One message as a feed delivers it. */
 export interface HubMessage {
@@ -15,7 +15,7 @@ export interface HubMessage {
   readonly contiguous: boolean;
   /** The newest number before `seq` that the feed never delivered and that may have been this subject's. */
   readonly holeSeq?: number | undefined;
-  /** The mark that a gateway published it with (protocol/publication-mark.ts); '' for all others. */
+  /** The mark that a gateway published it with (threads/publication-mark.ts); '' for all others. */
   readonly publication: string;
 }
 

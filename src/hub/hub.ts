@@ -3,9 +3,6 @@
  * source, and keeps who wants what. It never looks into a payload.
  */
 import { stretchOf } from '../protocol/load.js';
-import type { RecordPlace } from '../protocol/progress.js';
-import { FLAG_LOSS_BEFORE, FLAG_NEW_EPOCH, RecordKind } from '../protocol/records.js';
-import type { FromWorker } from '../protocol/thread-messages.js';
 import {
   ALL_SYMBOLS,
   hasUnusableName,
@@ -14,25 +11,28 @@ import {
   parseSubject,
   type SourceKind,
 } from '../protocol/topics.js';
+import type { RecordPlace } from '../threads/progress.js';
+import { FLAG_LOSS_BEFORE, FLAG_NEW_EPOCH, RecordKind } from '../threads/records.js';
+import type { FromWorker } from '../threads/thread-messages.js';
 import { Announcements } from './announcements.js';
 import { ClientTopics } from './client-topics.js';
-import { EventHistories } from './event-histories.js';
-import { prevSeqOf, UNKNOWN_SEQ } from './event-history.js';
+import { EventHistories } from './events/event-histories.js';
+import { prevSeqOf, UNKNOWN_SEQ } from './events/event-history.js';
+import type { LostRange } from './events/lost-ranges.js';
+import { Poison } from './events/poison.js';
+import { Publications } from './events/publications.js';
+import { Replays } from './events/replays.js';
 import { Holds } from './holds.js';
 import type { HubCounters, HubMessage, HubOptions } from './hub-options.js';
-import { Interest } from './interest.js';
-import { LastSeqs } from './last-seqs.js';
-import type { LostRange } from './lost-ranges.js';
-import { OwnEpochs } from './own-epochs.js';
-import { Poison } from './poison.js';
-import { Publications } from './publications.js';
-import { PublisherEpochs } from './publisher-epochs.js';
-import { defineSource, rebuildShard } from './rebuild.js';
-import { Replays } from './replays.js';
 import { Results } from './results.js';
-import { Shard } from './shard.js';
-import { mayLack, type Source, SourceTable } from './source-table.js';
-import { Symbols } from './symbols.js';
+import { defineSource, rebuildShard } from './shards/rebuild.js';
+import { Shard } from './shards/shard.js';
+import { Interest } from './sources/interest.js';
+import { LastSeqs } from './sources/last-seqs.js';
+import { OwnEpochs } from './sources/own-epochs.js';
+import { PublisherEpochs } from './sources/publisher-epochs.js';
+import { mayLack, type Source, SourceTable } from './sources/source-table.js';
+import { Symbols } from './sources/symbols.js';
 import { WorkerRequests } from './worker-requests.js';
 
 export class Hub {

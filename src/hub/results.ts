@@ -1,8 +1,8 @@
 /** What encoders say of the batches that they are done with: counted, kept, passed on. */
-import type { BatchResult, RejectReason } from '../protocol/batch.js';
+import type { BatchResult, RejectReason } from '../threads/batch.js';
 import type { Holds } from './holds.js';
 import type { HubCounters, HubOptions } from './hub-options.js';
-import type { SourceTable } from './source-table.js';
+import type { SourceTable } from './sources/source-table.js';
 
 export interface ResultsOptions extends Pick<HubOptions, 'onRejected' | 'onFault'> {
   readonly counters: HubCounters;

@@ -1,13 +1,13 @@
 /** What the gateway workers ask for on behalf of their clients: topics, what was missed of them, and to publish. */
-import { RecordKind } from '../protocol/records.js';
-import type { FromWorker, InterestChange, ToWorker } from '../protocol/thread-messages.js';
+import { RecordKind } from '../threads/records.js';
+import type { FromWorker, InterestChange, ToWorker } from '../threads/thread-messages.js';
 import type { ClientTopics } from './client-topics.js';
-import type { Interest } from './interest.js';
-import { OwnerCounts } from './owner-counts.js';
-import { OtherContent, type Position, type Publications } from './publications.js';
-import type { Replays } from './replays.js';
-import type { Shard } from './shard.js';
-import type { Source } from './source-table.js';
+import { OtherContent, type Position, type Publications } from './events/publications.js';
+import type { Replays } from './events/replays.js';
+import type { Shard } from './shards/shard.js';
+import type { Interest } from './sources/interest.js';
+import { OwnerCounts } from './sources/owner-counts.js';
+import type { Source } from './sources/source-table.js';
 
 /** Publications of one owner that wait for their place; beyond it they are refused. */
 export const PUBLICATIONS_PER_OWNER_MAX = 1_000;

@@ -3,7 +3,7 @@
  * counting costs the hot path an addition.
  */
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
-import type { WorkerStats } from '../protocol/thread-messages.js';
+import type { WorkerStats } from '../threads/thread-messages.js';
 import { openDescriptors } from './descriptors.js';
 import { type LatencyBuckets, latencyMetric } from './latency-metric.js';
 import type { FeedSources, MainStats, RevocationStats } from './main-stats.js';

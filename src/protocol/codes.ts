@@ -37,3 +37,7 @@ export type CloseCode = (typeof CloseCode)[keyof typeof CloseCode];
 export function mayReconnect(code: number): boolean {
   return code < 4500 || code > 4999;
 }
+
+/** Why a state topic is held back; as clients are told. */
+export const HOLD_REASONS = ['publisher_gap', 'refused', 'too_large', 'no_snapshot'] as const;
+export type HoldReason = (typeof HOLD_REASONS)[number];

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { TopicChains } from '../../src/client/chain.js';
-import { BACKPRESSURE_ALLOWANCE_BYTES } from '../../src/gateway/slow-consumers.js';
+import { BACKPRESSURE_ALLOWANCE_BYTES } from '../../src/gateway/slow-consumers/ladder.js';
 import { TestClient } from '../support/client.js';
 import { startGateway, testToken } from '../support/gateway.js';
 import { ThrottledGate } from '../support/throttled-gate.js';

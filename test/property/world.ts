@@ -1,8 +1,8 @@
 /** A gateway in one thread, its publishers and its clients, and what all of it has to come to. */
 import { expect, vi } from 'vitest';
 import { DEPTHS, laneOf } from '../../src/protocol/lanes.js';
-import { RecordKind } from '../../src/protocol/records.js';
 import { isOnDemand, parseSubject, type Stream, subjectOf, topicOf } from '../../src/protocol/topics.js';
+import { RecordKind } from '../../src/threads/records.js';
 import { EventLog, type Place } from '../support/event-log.js';
 import type { FakeSocket } from '../support/fake-uws.js';
 import { ModelClient } from '../support/model-client.js';

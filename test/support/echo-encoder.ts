@@ -3,8 +3,8 @@
  * byte says (see `Batch`). Built and run as a thread of a pool.
  */
 import { workerData } from 'piscina';
-import { type BatchOutcome, type EncoderTask, type EncoderThreadData, newOutcome } from '../../src/protocol/batch.js';
-import { MailboxReceiver } from '../../src/protocol/mailbox.js';
+import { type BatchOutcome, type EncoderTask, type EncoderThreadData, newOutcome } from '../../src/threads/batch.js';
+import { MailboxReceiver } from '../../src/threads/mailbox.js';
 import { Batch } from './echo-batches.js';
 
 const data = workerData as EncoderThreadData;

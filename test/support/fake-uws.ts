@@ -2,7 +2,7 @@
  * uWS's way with sockets, played in one thread: publishes wait for the flush, sends drain them first, a full buffer drops in
  * silence, and the client reads when the test says so.
  */
-import type { Session } from '../../src/gateway/session.js';
+import type { Session } from '../../src/gateway/model/session.js';
 
 const SEND_OK = 1;
 const SEND_BACKPRESSURE = 0;

@@ -1,6 +1,6 @@
 /** Has one batch encoded that is too large for the mailbox. Built and run as a process of its own: `<task file>`. */
-import { PooledEncoderThread } from '../../src/hub/encoder-thread.js';
-import { MAILBOX_BATCH_BYTES_MAX } from '../../src/protocol/mailbox.js';
+import { PooledEncoderThread } from '../../src/hub/shards/encoder-thread.js';
+import { MAILBOX_BATCH_BYTES_MAX } from '../../src/threads/mailbox.js';
 
 const [, , taskFile = ''] = process.argv;
 const thread = new PooledEncoderThread(taskFile, {

@@ -1,7 +1,7 @@
 // A thread that can be sent into an endless loop, and that answers the inspector's question whether it is there.
 import { MessageChannel, parentPort, threadId, workerData } from 'node:worker_threads';
-import { awaitOrder, refuseOrder } from '../../dist/gateway/interruption.js';
-import { Cell } from '../../dist/gateway/watchdog.js';
+import { awaitOrder, refuseOrder } from '../../dist/gateway/supervision/interruption.js';
+import { Cell } from '../../dist/gateway/supervision/watchdog.js';
 
 const row = new Int32Array(workerData.row);
 const { port1, port2 } = new MessageChannel();

@@ -1,11 +1,11 @@
 /** A session as the gateway makes it, for tests that admit nobody. */
 import { type Credential, compileEntitlements } from '../../src/auth/credential.js';
-import { newPace } from '../../src/gateway/pace.js';
-import { PublishedBytes } from '../../src/gateway/published-bytes.js';
-import type { Session } from '../../src/gateway/session.js';
-import { createSharedRates } from '../../src/gateway/shared-rates.js';
-import { newCircuit } from '../../src/gateway/slow-consumers.js';
-import { MessageRate } from '../../src/gateway/token-bucket.js';
+import { MessageRate } from '../../src/gateway/limits/message-rate.js';
+import { PublishedBytes } from '../../src/gateway/limits/published-bytes.js';
+import { createSharedRates } from '../../src/gateway/limits/shared-rates.js';
+import type { Session } from '../../src/gateway/model/session.js';
+import { newPace } from '../../src/gateway/slow-consumers/conflation.js';
+import { newCircuit } from '../../src/gateway/slow-consumers/ladder.js';
 import { defaultClass, type Format, type Tier } from '../../src/protocol/lanes.js';
 import { newAccount } from './work-budgets.js';
 

@@ -2,8 +2,9 @@
  * A feed for one-thread tests: NATS as the gateway meets it, with or without JetStream, and publishers that number for
  * themselves, lose their count, repeat themselves, or none of it.
  */
+
+import type { StoredMessage } from '../../src/hub/events/replays.js';
 import type { HubFeed, HubMessage } from '../../src/hub/hub-options.js';
-import type { StoredMessage } from '../../src/hub/replays.js';
 import { isOnDemand, parseSubject } from '../../src/protocol/topics.js';
 
 const FOLLOW_MS = 3;

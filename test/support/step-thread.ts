@@ -1,8 +1,8 @@
 /** An encoder thread whose batches are encoded when the test says so. */
 import type { ShardEncoder } from '../../src/encoder/encoder.js';
-import type { EncoderThread } from '../../src/hub/encoder-thread.js';
-import type { BatchResult, EncoderTask } from '../../src/protocol/batch.js';
-import { createProgress, ProgressReader } from '../../src/protocol/progress.js';
+import type { EncoderThread } from '../../src/hub/shards/encoder-thread.js';
+import type { BatchResult, EncoderTask } from '../../src/threads/batch.js';
+import { createProgress, ProgressReader } from '../../src/threads/progress.js';
 
 /** What a crash is reported with. */
 export const KILLED = 'the test killed the encoder';

@@ -22,6 +22,7 @@ describe('imports', () => {
   /** The only parts that these may import besides themselves. */
   const ONLY: Readonly<Record<string, readonly string[]>> = {
     protocol: [],
+    threads: ['protocol'],
     client: ['protocol'],
     publisher: ['protocol'],
     dashboard: ['protocol', 'client'],
@@ -65,15 +66,15 @@ describe('imports', () => {
   });
 
   it.each([
-    ['src/protocol/ring.ts', '../hub/hub.js'],
-    ['src/protocol/ring.ts', 'node:fs'],
+    ['src/protocol/topics.ts', '../hub/hub.js'],
+    ['src/protocol/topics.ts', 'node:fs'],
     ['src/hub/hub.ts', '../encoder/encoder.js'],
     ['src/gateway/thread.ts', '../feed/feed.js'],
     ['src/feed/simulator/simulator.ts', '../../gateway/server.js'],
     ['src/client/chain.ts', '../config/environment.js'],
     ['src/dashboard/page.ts', '../observe/log.js'],
     ['src/cli/tail.ts', '../main.js'],
-    ['src/gateway/server.ts', '../main.js'],
+    ['src/gateway/edge/server.ts', '../../main.js'],
   ])('would not let %s import %s', (file, specifier) => {
     expect(forbidden(file, specifier)).toBeDefined();
   });

@@ -7,7 +7,7 @@ import type { ProcessVariables } from './process.js';
 
 /** uWS ends a socket that it has not heard of for 960 s; a pong comes before that. */
 const PING_INTERVAL_MS_MAX = 600_000;
-/** Publishers need places in the table of sources too (500,000, hub/source-table.ts). */
+/** Publishers need places in the table of sources too (500,000, hub/sources/source-table.ts). */
 const CLIENT_TOPICS_MAX = 400_000;
 /** Of the topics that clients may make, and of all connections: what one user may have, and what is kept for users. */
 const TOPICS_PER_USER_SHARE = 0.1;

@@ -8,7 +8,7 @@ import type { ProcessVariables } from './process.js';
 const NATS_URL_DEFAULT = 'nats://127.0.0.1:4222';
 /** Less would call a source silent that the machine has merely not come round to. */
 const STALE_AFTER_MS_MIN = 100;
-/** Each symbol may have three sources in the table of sources (500,000, hub/source-table.ts). */
+/** Each symbol may have three sources in the table of sources (500,000, hub/sources/source-table.ts). */
 const SYMBOLS_MAX_MAX = 150_000;
 
 export const feedVariables = z.object({

@@ -2,7 +2,7 @@
  * What keys (users, addresses) owe, over all workers of the process, in shared memory: for each the time up to when its
  * debt is paid off. A slot whose debt is paid is free, so the table holds those that were active in the last seconds.
  */
-import type { KeyHash } from '../key-hash.js';
+import type { KeyHash } from './key-hash.js';
 
 /** 24 bytes each: 1.5 MiB. */
 export const DEBT_SLOTS = 2 ** 16;

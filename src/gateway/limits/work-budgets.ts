@@ -5,8 +5,8 @@
  */
 import { ADDRESS_FACTOR, BURST_SECONDS, INSTITUTIONAL_FACTOR, USER_FACTOR } from '../../protocol/costs.js';
 import type { Tier } from '../../protocol/lanes.js';
-import { HalfSipHash, type HashSeed } from '../key-hash.js';
-import { Owners } from '../owner.js';
+import { HalfSipHash, type HashSeed } from './key-hash.js';
+import { Owners } from './owner.js';
 import { type DebtKey, debtKeyOf, SharedDebts } from './shared-debts.js';
 
 const BURST_MICROS = BURST_SECONDS * 1e6;

@@ -1,7 +1,6 @@
 /** Every code that a client can meet, and what it means. */
 import { z } from 'zod';
-import type { HoldReason } from '../batch.js';
-import { CloseCode, type ErrorCode } from '../codes.js';
+import { CloseCode, type ErrorCode, type HoldReason } from '../codes.js';
 import { describedCodes } from './members.js';
 
 export const ERROR_CODES: Readonly<Record<ErrorCode, string>> = {

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { FREE_FAILURES, TokenGuard } from '../../../src/admin/token-guard.js';
-import { clientAddressOf } from '../../../src/gateway/client-address.js';
+import { clientAddressOf } from '../../../src/gateway/edge/client-address.js';
 
 const TOKEN = 'a-token-of-at-least-thirty-two-bytes';
 

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { hostNameOf, isFixedHost, isListedHost, isLoopback } from '../../../src/config/hosts.js';
-import { isOriginAllowed } from '../../../src/gateway/request.js';
+import { isOriginAllowed } from '../../../src/gateway/edge/upgrade-request.js';
 
 it.each([
   ['feed.example', 'feed.example'],

@@ -11,8 +11,8 @@ import { PatchHead } from '../../../src/encoder/patch-head.js';
 import { type Layout, objectOf, type Quote, readQuote } from '../../../src/encoder/quote.js';
 import { PatchBeginnings, QuotePatch } from '../../../src/encoder/quote-patch.js';
 import { MsgpackWriter } from '../../../src/protocol/msgpack-writer.js';
-import { TS_SENT_PLACEHOLDER } from '../../../src/protocol/stamp.js';
 import { isSymbol, pointerToken } from '../../../src/protocol/topics.js';
+import { TS_SENT_PLACEHOLDER } from '../../../src/threads/stamp.js';
 
 const SYMBOL_CHARS = [...'AZ09/~"\\.-'];
 const symbols = fc

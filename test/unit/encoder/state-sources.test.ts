@@ -4,7 +4,7 @@ import { FrameEncoder } from '../../../src/encoder/frame-encoder.js';
 import { QuotesSource } from '../../../src/encoder/quotes-source.js';
 import { readWrittenOut } from '../../../src/protocol/amount.js';
 import { parseExact } from '../../../src/protocol/exact-json.js';
-import { createDoorbells, createRing, RingWriter } from '../../../src/protocol/ring.js';
+import { createDoorbells, createRing, RingWriter } from '../../../src/threads/ring.js';
 
 const out = () => new FrameEncoder(new RingWriter(createRing(64 * 1024), createDoorbells(1)), () => 0);
 const at = { seq: 1, tsEventMicros: 0, hubMicros: 0, bytes: 0 };

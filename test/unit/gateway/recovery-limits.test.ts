@@ -1,8 +1,8 @@
 /** Every resume is answered, whatever becomes of it on the way; over the real hub, encoder, ring and gateway modules. */
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { FrameEncoder } from '../../../src/encoder/frame-encoder.js';
-import { RECOVERY_SILENT_MS_MAX } from '../../../src/gateway/resumptions.js';
-import { FrameKind } from '../../../src/protocol/ring.js';
+import { RECOVERY_SILENT_MS_MAX } from '../../../src/gateway/events/recovery.js';
+import { FrameKind } from '../../../src/threads/ring.js';
 import type { FakeSocket } from '../../support/fake-uws.js';
 import { OneThreadGateway } from '../../support/one-thread.js';
 import { OneThreadFeed } from '../../support/one-thread-feed.js';

@@ -1,8 +1,8 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { type LaneEntry, LaneTable } from '../../../src/gateway/lane-table.js';
+import { newSubscription } from '../../../src/gateway/model/session.js';
 import { Orders, type OrdersParts } from '../../../src/gateway/orders.js';
-import { newSubscription } from '../../../src/gateway/session.js';
-import type { InterestChange } from '../../../src/protocol/thread-messages.js';
+import { type LaneEntry, LaneTable } from '../../../src/gateway/views/views.js';
+import type { InterestChange } from '../../../src/threads/thread-messages.js';
 import { newSession } from '../../support/new-session.js';
 
 const [ALICE, BOB, EVE] = [1, 2, 3];

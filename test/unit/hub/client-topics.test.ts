@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { ClientTopics } from '../../../src/hub/client-topics.js';
-import { PUBLISHED_ROOMS_MAX, PUBLISHED_ROOMS_PER_OWNER_MAX } from '../../../src/hub/published-rooms.js';
-import { type Source, SourceTable } from '../../../src/hub/source-table.js';
+import { PUBLISHED_ROOMS_MAX, PUBLISHED_ROOMS_PER_OWNER_MAX } from '../../../src/hub/events/published-rooms.js';
+import { type Source, SourceTable } from '../../../src/hub/sources/source-table.js';
 
 const MAX = 10;
 const PER_OWNER_MAX = 4;

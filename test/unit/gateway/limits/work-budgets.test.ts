@@ -1,6 +1,6 @@
 import { Worker } from 'node:worker_threads';
 import { describe, expect, it } from 'vitest';
-import { HalfSipHash } from '../../../../src/gateway/key-hash.js';
+import { HalfSipHash } from '../../../../src/gateway/limits/key-hash.js';
 import { createSharedDebts, debtKeyOf, SharedDebts } from '../../../../src/gateway/limits/shared-debts.js';
 import { type Payer, WorkBudgets } from '../../../../src/gateway/limits/work-budgets.js';
 import { ADDRESS_FACTOR, BURST_SECONDS, INSTITUTIONAL_FACTOR, USER_FACTOR } from '../../../../src/protocol/costs.js';

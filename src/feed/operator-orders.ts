@@ -1,0 +1,109 @@
+/** What operators order over NATS: of all gateways (`control.revoke`), or of the one that is named (`control.drain`). */
+import { createHash } from 'node:crypto';
+import { type Revocation, revocationOf } from '../auth/revocation-text.js';
+import type { Logger } from '../observe/log.js';
+import { putNewest } from '../protocol/newest.js';
+import type { RevocationKeeper } from '../revocation/keeper.js';
+import { timeText } from '../revocation/listing.js';
+import type { Respond } from './feed.js';
+
+/** A longer order is none. */
+const ORDER_BYTES_MAX = 16_384;
+/** Orders remembered, so that the log names one that comes in two ways once. */
+const RECENT_MAX = 1_000;
+const NO_REVOCATION = 'it must name exactly one of sub, jti and api_key, each a valid text';
+const NO_ROOM = 'this gateway has no room for another revocation';
+
+export interface ControlOrdersOptions {
+  readonly nodeName: string;
+  readonly log: Logger;
+  readonly onDrain: () => void;
+  readonly revocations: RevocationKeeper;
+}
+
+/** How often an order came: heard while connected, and kept by a server. */
+interface Copies {
+  heard: number;
+  kept: number;
+}
+
+export class ControlOrders {
+  readonly #options: ControlOrdersOptions;
+  readonly #recent = new Map<string, Copies>();
+
+  constructor(options: ControlOrdersOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Takes one message of a control subject; what is no order is logged and has no effect.
+   * @param respond answers whoever waits for an answer
+   */
+  receive(subject: string, payload: Uint8Array, respond?: Respond): void {
+    const { nodeName, log, onDrain } = this.#options;
+    if (subject === 'control.revoke') {
+      void this.#revoke(payload, respond);
+      return;
+    }
+    const order = parseOrder(payload);
+    if (order === undefined) {
+      log.warn({ subject }, 'order ignored: not a JSON object');
+    } else if (order.node === nodeName) {
+      log.warn({ subject }, 'draining');
+      onDrain();
+    }
+  }
+
+  /**
+   * Takes a message of `control.revoke` that a server kept. It may have been heard, and taken, when it was published.
+   * @param atMs when the server got it. @returns false where it has to be kept for later
+   */
+  kept(payload: Uint8Array, atMs: number): boolean {
+    const revocation = this.#revocationOf(payload, atMs, 'kept');
+    return revocation === undefined || this.#options.revocations.take(revocation);
+  }
+
+  async #revoke(payload: Uint8Array, respond: Respond | undefined): Promise<void> {
+    const { nodeName, revocations } = this.#options;
+    const answer = (members: object): void => respond?.(JSON.stringify({ ...members, gateway: nodeName }));
+    const revocation = this.#revocationOf(payload, Date.now(), 'heard');
+    if (revocation === undefined) return answer({ ok: false, error: NO_REVOCATION });
+    const stored = await revocations.revoke(revocation);
+    if (stored === undefined) return answer({ ok: false, error: NO_ROOM });
+    const { by, value, atMs } = revocation;
+    answer({ ok: true, by, value, at: timeText(atMs), expires: timeText(revocations.expiresAtMs(revocation)), stored });
+  }
+
+  #revocationOf(payload: Uint8Array, atMs: number, way: keyof Copies): Revocation | undefined {
+    const { log } = this.#options;
+    const isFirst = this.#isFirst(payload, way);
+    const order = parseOrder(payload);
+    const revocation = revocationOf(order, atMs);
+    if (!isFirst) return revocation;
+    if (order === undefined) log.warn({ subject: 'control.revoke' }, 'order ignored: not a JSON object');
+    else if (revocation === undefined) log.warn(`revocation ignored: ${NO_REVOCATION}`);
+    else log.warn({ by: revocation.by, author: revocation.author, reason: revocation.reason }, 'credential revoked');
+    return revocation;
+  }
+
+  /** False for the second copy of an order that comes both ways. */
+  #isFirst(payload: Uint8Array, way: keyof Copies): boolean {
+    const key = createHash('sha256').update(payload).digest('base64');
+    const copies = this.#recent.get(key) ?? { heard: 0, kept: 0 };
+    copies[way]++;
+    putNewest(this.#recent, key, copies, RECENT_MAX);
+    return copies[way] > copies[way === 'heard' ? 'kept' : 'heard'];
+  }
+}
+
+/** Undefined: the payload is no JSON object. */
+function parseOrder(payload: Uint8Array): Readonly<Record<string, unknown>> | undefined {
+  if (payload.length > ORDER_BYTES_MAX) return undefined;
+  try {
+    const value: unknown = JSON.parse(Buffer.from(payload).toString());
+    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : undefined;
+  } catch {
+    // The caller says that it is none.
+    return undefined;
+  }
+}

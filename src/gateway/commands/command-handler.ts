@@ -1,0 +1,170 @@
+/** Client commands of one worker: each is answered, and answered in the order in which it came. */
+import { type Command, type CommandId, isCommandId, parseCommand } from '../../protocol/commands.js';
+import { commandUnits, exactUnits } from '../../protocol/costs.js';
+import { mayHoldLongNumber, parseLong } from '../../protocol/exact-json.js';
+import { isNestedDeeper } from '../../protocol/json-depth.js';
+import { MsgpackReader } from '../../protocol/msgpack-reader.js';
+import type { WorkBudgets } from '../limits/work-budgets.js';
+import type { Session } from '../model/session.js';
+import type { Renewals } from '../sessions/reauthentication.js';
+import type { Answers } from '../sessions/replies.js';
+import type { ServedTurns } from '../supervision/served-turns.js';
+import type { RoomMessages } from './room-publishing.js';
+import type { TopicCommands } from './topic-commands.js';
+
+/** Commands that wait while an earlier one of the session waits for the hub. */
+export const BACKLOG_MAX = 200;
+/** Their bytes. */
+export const BACKLOG_BYTES_MAX = 2 * 1024 * 1024;
+/** Arrays and objects in each other, in a client's message: what a room message may hold, and a few more. */
+const NESTING_MAX = 16;
+
+/** Undefined: answered at once. A promise: later commands of the session wait for it. */
+export type Handled = undefined | Promise<void>;
+
+export interface CommandHandlerOptions {
+  readonly topics: TopicCommands;
+  readonly rooms: RoomMessages;
+  readonly renewals: Renewals;
+  readonly answers: Answers;
+  /** Which session this thread works for; serves commands that had to wait in turns of their own. */
+  readonly turns: Pick<ServedTurns, 'action' | 'later'>;
+  readonly budgets: WorkBudgets;
+  /** Names in one list of a command. */
+  readonly namesMax: number;
+  readonly onFault: (what: string, cause: unknown) => void;
+}
+
+export class CommandHandler {
+  readonly #options: CommandHandlerOptions;
+  readonly #msgpack = new MsgpackReader();
+  readonly #textDecoder = new TextDecoder();
+
+  constructor(options: CommandHandlerOptions) {
+    this.#options = options;
+  }
+
+  /** Takes one client message. The bytes are only valid during the call. */
+  receive(session: Session, bytes: ArrayBuffer, isBinary: boolean): void {
+    if (session.isBusy) {
+      const waiting = session.backlogBytes + bytes.byteLength;
+      if (session.backlog.length >= BACKLOG_MAX || waiting > BACKLOG_BYTES_MAX) {
+        this.#options.answers.fail(session, undefined, 'rate_limited', 'too many commands are waiting to be answered');
+      } else {
+        session.backlog.push({ bytes: bytes.slice(0), isBinary });
+        session.backlogBytes = waiting;
+      }
+      return;
+    }
+    const handled = this.#serve(session, bytes, isBinary);
+    if (handled !== undefined) this.#serveBehind(session, handled);
+  }
+
+  /** The id of a command that is not executed, so that its sender knows which it was; undefined for a long one. */
+  idOf(session: Session, bytes: ArrayBuffer, isBinary: boolean, bytesMax: number): CommandId | undefined {
+    if (bytes.byteLength > bytesMax) return undefined;
+    const value = this.#decode(session, bytes, isBinary, false);
+    if (typeof value !== 'object' || value === null || !('id' in value)) return undefined;
+    const { id } = value;
+    // A number that was rounded is not the one that came.
+    if (typeof id === 'number' && !Number.isSafeInteger(id)) return undefined;
+    return isCommandId(id) ? id : undefined;
+  }
+
+  /** What waits is served one command a turn: others need not wait for all of it, and each can be stopped. */
+  #serveBehind(session: Session, handled: Promise<void>): void {
+    session.isBusy = true;
+    void handled.then(() => {
+      if (session.backlog.length > 0) this.#options.turns.later(session, this.#serveNext);
+      else session.isBusy = false;
+    });
+  }
+
+  readonly #serveNext = (session: Session): void => {
+    const next = session.backlog.shift();
+    if (next !== undefined) session.backlogBytes -= next.bytes.byteLength;
+    const handled = next === undefined ? undefined : this.#serve(session, next.bytes, next.isBinary);
+    this.#serveBehind(session, handled ?? Promise.resolve());
+  };
+
+  /** Whatever goes wrong with one command is answered, and does not touch the next. */
+  #serve(session: Session, bytes: ArrayBuffer, isBinary: boolean): Handled {
+    try {
+      return this.#handle(session, bytes, isBinary)?.catch(cause => this.#failed(session, cause));
+    } catch (cause) {
+      this.#failed(session, cause);
+      return undefined;
+    }
+  }
+
+  #failed(session: Session, cause: unknown): void {
+    this.#options.onFault('a command failed', cause);
+    this.#options.answers.fail(session, undefined, 'internal', 'the command failed');
+  }
+
+  #handle(session: Session, bytes: ArrayBuffer, isBinary: boolean): Handled {
+    const { answers } = this.#options;
+    const value = this.#decode(session, bytes, isBinary);
+    if (value === undefined) {
+      const expected = session.format === 'json' ? 'JSON text' : 'one MessagePack map';
+      answers.fail(session, undefined, 'invalid_json', `the message is not ${expected}`);
+      return undefined;
+    }
+    const parsed = parseCommand(value, this.#options.namesMax);
+    if (parsed.ok) {
+      this.#options.turns.action = parsed.command.action;
+      return this.#affordable(session, parsed.command, bytes.byteLength);
+    }
+    answers.fail(session, parsed.id, parsed.code, parsed.message);
+    return undefined;
+  }
+
+  /** @param isExact keeps numbers longer than a double holds, which is charged */
+  #decode(session: Session, bytes: ArrayBuffer, isBinary: boolean, isExact = true): unknown {
+    try {
+      if (!isBinary) {
+        const text = this.#textDecoder.decode(bytes);
+        if (isNestedDeeper(text, NESTING_MAX)) return undefined;
+        if (!isExact || !mayHoldLongNumber(text)) return JSON.parse(text);
+        this.#options.budgets.charge(session, exactUnits(bytes.byteLength));
+        return parseLong(text);
+      }
+      const view = new Uint8Array(bytes);
+      return session.format === 'msgpack' ? this.#msgpack.read(view, 0, view.length) : undefined;
+    } catch {
+      // Not decodable is an answer to the client, not a fault.
+      return undefined;
+    }
+  }
+
+  #affordable(session: Session, command: Command, bytes: number): Handled {
+    const { budgets, answers } = this.#options;
+    const waitMs = budgets.waitMs(session);
+    if (waitMs > 0) {
+      answers.rateLimited(session, command.id, 'the budget is used up', waitMs);
+      return undefined;
+    }
+    budgets.charge(session, commandUnits(command, bytes));
+    return this.#execute(session, command);
+  }
+
+  #execute(session: Session, command: Command): Handled {
+    const { topics, rooms, renewals, answers } = this.#options;
+    switch (command.action) {
+      case 'subscribe':
+        return topics.subscribe(session, command);
+      case 'unsubscribe':
+        return topics.unsubscribe(session, command);
+      case 'resync':
+        return topics.resync(session, command);
+      case 'publish':
+        rooms.publish(session, command);
+        return undefined;
+      case 'auth':
+        return renewals.renew(session, command);
+      case 'ping':
+        answers.send(session, command.id, { type: 'pong', time: new Date().toISOString() });
+        return undefined;
+    }
+  }
+}

@@ -1,0 +1,57 @@
+/** Whether a client's message is read: by its length, by how many come, and by what the client has cost before. */
+import type { CommandId } from '../../protocol/commands.js';
+import { readUnits } from '../../protocol/costs.js';
+import type { MessageRate, MessageVerdict } from '../limits/message-rate.js';
+import type { WorkBudgets } from '../limits/work-budgets.js';
+import type { Session } from '../model/session.js';
+import type { Answers } from '../sessions/replies.js';
+import { LARGE_REFUSED, largeMessage } from './large-messages.js';
+
+/** When a client that sends too fast may send again: its tokens come back within a second. */
+const RATE_RETRY_MS = 1_000;
+/** Longest command whose id is read although it is refused for what others have cost. */
+const REFUSED_BYTES_MAX = 16 * 1024;
+
+export interface MessageGateParts {
+  readonly messageRate: MessageRate;
+  readonly messagesPerSecondMax: number;
+  readonly roomMessageBytesMax: number;
+  readonly budgets: WorkBudgets;
+  readonly answers: Answers;
+  /** The id of a command that is not executed; undefined where it has none, or is longer than `bytesMax`. */
+  readonly idOf: (session: Session, bytes: ArrayBuffer, isBinary: boolean, bytesMax: number) => CommandId | undefined;
+}
+
+export class MessageGate {
+  readonly #parts: MessageGateParts;
+
+  constructor(parts: MessageGateParts) {
+    this.#parts = parts;
+  }
+
+  /** What becomes of the message. Who is refused, or sends what is too long, has been told. */
+  verdict(session: Session, bytes: ArrayBuffer, isBinary: boolean, nowMs: number): MessageVerdict | 'too_long' {
+    const { messageRate, messagesPerSecondMax, roomMessageBytesMax, budgets, answers, idOf } = this.#parts;
+    const byRate = messageRate.take(session.messageTokens, nowMs);
+    const waitMs = budgets.waitMs(session);
+    // Reading it costs something, whatever becomes of it.
+    const verdict = byRate === 'accepted' && waitMs > 0 ? messageRate.refuse(session.messageTokens) : byRate;
+    const units = readUnits(bytes.byteLength);
+    // What is refused is the connection's own affair: its user and its address have others.
+    if (verdict === 'accepted') budgets.charge(session, units);
+    else budgets.chargeConnection(session, units);
+    if (verdict === 'accepted') {
+      const large = largeMessage(session, bytes, roomMessageBytesMax);
+      if (large === 'taken') return verdict;
+      const id = large === 'too_long' ? idOf(session, bytes, isBinary, Number.POSITIVE_INFINITY) : undefined;
+      const message = large === 'too_long' ? `data: at most ${roomMessageBytesMax} bytes` : LARGE_REFUSED;
+      answers.fail(session, id, 'payload_too_large', message);
+      return 'too_long';
+    }
+    if (verdict !== 'refused') return verdict;
+    const id = idOf(session, bytes, isBinary, REFUSED_BYTES_MAX);
+    if (byRate === 'accepted') answers.rateLimited(session, id, 'the budget is used up', waitMs);
+    else answers.rateLimited(session, id, `at most ${messagesPerSecondMax} a second`, RATE_RETRY_MS);
+    return verdict;
+  }
+}

@@ -1,0 +1,86 @@
+/** What a command is about: a stream and names in it, or why that cannot be. */
+import type { ErrorCode } from '../../protocol/codes.js';
+import type { ResyncCommand, SubscribeCommand, UnsubscribeCommand } from '../../protocol/commands.js';
+import { ALL_SYMBOLS, isChannel, isMarketData, isStream, isSymbol, type Stream } from '../../protocol/topics.js';
+import { shorten } from '../edge/upgrade-request.js';
+import type { Session } from '../model/session.js';
+
+export interface Target {
+  readonly stream: Stream;
+  readonly names: readonly string[];
+  /** The trades of all symbols. */
+  readonly isAll: boolean;
+}
+
+export interface NoTarget {
+  readonly code: ErrorCode;
+  readonly message: string;
+}
+
+type TopicCommand = SubscribeCommand | UnsubscribeCommand | ResyncCommand;
+
+/** Resolves a command's names; whether they are known and allowed is asked later. */
+export function targetOf(session: Session, command: TopicCommand): Target | NoTarget {
+  const stream = command.stream ?? (hasChannels(command) ? 'analytics' : undefined);
+  if (stream === undefined) return { code: 'invalid_message', message: 'stream: name one' };
+  if (!isStream(stream)) return { code: 'unknown_stream', message: `unknown stream ${shorten([stream])}` };
+  const names = namesOf(stream, command);
+  switch (stream) {
+    case 'trades': {
+      const isAll = names.length === 0 || names.includes(ALL_SYMBOLS);
+      return { stream, names: isAll ? [ALL_SYMBOLS] : names, isAll };
+    }
+    case 'orders':
+      return ordersTarget(session, names);
+    case 'analytics': {
+      const unknown = names.filter(name => !isChannel(name));
+      if (names.length === 0) return { code: 'unknown_channel', message: 'channels: name one' };
+      if (unknown.length > 0) return { code: 'unknown_channel', message: `unknown: ${shorten(unknown)}` };
+      return { stream, names, isAll: false };
+    }
+    case 'rooms':
+      return roomsTarget(names);
+    default:
+      if (names.length > 0) return { stream, names, isAll: false };
+      return { code: 'missing_symbol', message: `${stream}: name a symbol` };
+  }
+}
+
+/** A user's orders are his own: another name is not looked up, and not told apart from one that exists. */
+function ordersTarget(session: Session, names: readonly string[]): Target | NoTarget {
+  const { sub } = session.credential;
+  if (sub === '') return { code: 'unauthorized', message: 'orders: a credential is required' };
+  if (names.some(name => name !== sub)) return { code: 'forbidden', message: 'orders: only your own' };
+  return { stream: 'orders', names: [sub], isAll: false };
+}
+
+function roomsTarget(names: readonly string[]): Target | NoTarget {
+  if (names.length === 0) return { code: 'invalid_message', message: 'room: name one' };
+  if (names.every(isSymbol)) return { stream: 'rooms', names, isAll: false };
+  const message =
+    'room: 1 to 128 bytes of UTF-8 without blanks, control characters, * and >, no empty part between dots';
+  return { code: 'invalid_message', message };
+}
+
+function hasChannels({ channel, channels }: TopicCommand): boolean {
+  return channel !== undefined || channels !== undefined;
+}
+
+/** Each stream has a word of its own for its names; `symbol` is understood by all. */
+function namesOf(stream: Stream, command: TopicCommand): string[] {
+  const { symbol, symbols = [], channel, channels = [], room, rooms = [] } = command;
+  const named = [symbol, ...symbols];
+  if (stream === 'analytics') named.push(channel, ...channels);
+  if (stream === 'rooms') named.push(room, ...rooms);
+  return [...new Set(named.filter((name): name is string => name !== undefined && name !== ''))];
+}
+
+/** What is told of names that are not known. */
+export function unknownNames(names: readonly string[]): NoTarget {
+  return { code: 'invalid_symbol', message: `unknown: ${shorten(names)}` };
+}
+
+/** Only symbols are made known by a feed; every user has orders, and every room can be entered. */
+export function mustBeKnown({ stream, isAll }: Target): boolean {
+  return isMarketData(stream) && !isAll;
+}

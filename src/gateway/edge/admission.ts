@@ -1,0 +1,184 @@
+/** Who may connect, and to what: everything that is decided before the upgrade. */
+import type { Credential } from '../../auth/credential.js';
+import { CLASSES, defaultClass, laneOf, REALTIME, TRADES_FULL, TRADES_PUBLIC } from '../../protocol/lanes.js';
+import { ALL_SYMBOLS, isMarketData, isStateStream, type Stream } from '../../protocol/topics.js';
+import type { KnownSymbols } from '../commands/symbol-lookup.js';
+import type { TokenBucket } from '../limits/message-rate.js';
+import type { Owners } from '../limits/owner.js';
+import type { Account } from '../limits/work-budgets.js';
+import type { Session, Wanted } from '../model/session.js';
+import type { Credentials } from '../sessions/credentials.js';
+import type { KeepaliveState } from '../sessions/keepalive.js';
+import { newPace } from '../slow-consumers/conflation.js';
+import { newCircuit } from '../slow-consumers/ladder.js';
+import type { LaneEntry } from '../views/views.js';
+import { PRIVATE_ENDPOINTS, type Refusal, refusal, shorten, type UpgradeRequest } from './upgrade-request.js';
+
+export interface Admission {
+  readonly session: Session;
+  readonly wanted: readonly Wanted[];
+  /** Sent behind the first snapshot. */
+  readonly warning: object | undefined;
+  /** Lanes held on behalf of the session until it is open. */
+  readonly lanes: LaneEntry[];
+}
+
+/** A value, or a promise of it where somebody else has to be asked. */
+export type MaybePromise<T> = T | Promise<T>;
+
+/** Goes on with a value, at once where it is there. */
+export function andThen<T, U>(value: MaybePromise<T>, next: (value: T) => MaybePromise<U>): MaybePromise<U> {
+  return value instanceof Promise ? value.then(next) : next(value);
+}
+
+export interface AdmissionsOptions {
+  readonly credentials: Credentials;
+  /** Whether a connection may come without a credential, where the endpoint needs none. */
+  readonly isAnonymousAllowed: boolean;
+  readonly owners: Owners;
+  readonly symbols: KnownSymbols;
+  readonly subscriptionsMax: number;
+  readonly nextId: () => number;
+  /** What a session that opens now begins with. */
+  readonly newKeepalive: (expiresAtMs: number) => KeepaliveState;
+  readonly newMessageTokens: () => TokenBucket;
+  readonly newControlTokens: () => TokenBucket;
+  readonly newAccount: (address: string) => Account;
+}
+
+export class Admissions {
+  readonly #options: AdmissionsOptions;
+
+  constructor(options: AdmissionsOptions) {
+    this.#options = options;
+  }
+
+  /** A promise only where a key set has to be asked for a key, or the hub for a symbol. */
+  admit(request: UpgradeRequest, address: string): MaybePromise<Admission | Refusal> {
+    return andThen(this.#credentialOf(request, address), credential => {
+      if ('status' in credential) return credential;
+      const { isAnonymousAllowed } = this.#options;
+      if (credential.sub === '' && (!isAnonymousAllowed || PRIVATE_ENDPOINTS.has(request.endpoint))) {
+        return refusal(401, 'unauthorized', 'a token or an API key is required');
+      }
+      return this.#admitAs(credential, request, address);
+    });
+  }
+
+  #credentialOf({ token, apiKey, certificate }: UpgradeRequest, address: string): MaybePromise<Credential | Refusal> {
+    const { credentials } = this.#options;
+    const isBare = token === undefined && apiKey === undefined;
+    return isBare && certificate !== undefined
+      ? credentials.ofCertificate(certificate)
+      : credentials.of(token, apiKey, address);
+  }
+
+  /** Asked again where something was awaited since: the credential may have been taken back. */
+  isStillGood({ session }: Admission, { apiKey }: UpgradeRequest): boolean {
+    return this.#options.credentials.isStillGood(session.credential, apiKey);
+  }
+
+  #admitAs(credential: Credential, request: UpgradeRequest, address: string): MaybePromise<Admission | Refusal> {
+    // What is wrong with the request is told only to those who may ask.
+    if (request.problem !== undefined) return request.problem;
+    const session = this.#newSession(request, credential, address);
+    if (session.defaultClass < session.fastestClass) {
+      return refusal(403, 'forbidden', `class: the fastest for this credential is ${CLASSES[session.fastestClass]}`);
+    }
+    if (request.stream === undefined) return { session, wanted: [], warning: undefined, lanes: [] };
+    return this.#topics(session, request, request.stream);
+  }
+
+  #topics(session: Session, request: UpgradeRequest, stream: Stream): MaybePromise<Admission | Refusal> {
+    const { subscriptionsMax, symbols } = this.#options;
+    if (request.symbols.length > subscriptionsMax) {
+      return refusal(400, 'too_many_subscriptions', `at most ${subscriptionsMax} topics a connection`);
+    }
+    const isNamed = request.symbols.length > 0 && isMarketData(stream);
+    return andThen(isNamed ? symbols.unknown(request.symbols) : [], unknown =>
+      this.#known(session, request, stream, unknown),
+    );
+  }
+
+  #known(session: Session, request: UpgradeRequest, stream: Stream, unknown: readonly string[]): Admission | Refusal {
+    const asked = request.symbols.length === 0 ? [ownName(session, stream)] : request.symbols;
+    const unknownSet = new Set(unknown);
+    const known = asked.filter(symbol => !unknownSet.has(symbol));
+    const allowed = known.filter(symbol => session.entitlements.maySubscribe(stream, symbol));
+    const mayLeaveOut = stream === 'quotes';
+    if (known.length === 0 || (unknown.length > 0 && !mayLeaveOut)) {
+      return refusal(400, 'invalid_symbol', `unknown: ${shorten(unknown)}`);
+    }
+    if (allowed.length === 0 || (allowed.length < known.length && !mayLeaveOut)) {
+      return refusal(403, 'forbidden', `not entitled to ${stream} of ${shorten(known)}`);
+    }
+    const wanted = allowed.map(symbol => ({ stream, symbol, lane: laneFor(session, stream, request.bookDetail) }));
+    return { session, wanted, warning: warningFor(unknown, known, allowed), lanes: [] };
+  }
+
+  #newSession(request: UpgradeRequest, credential: Credential, address: string): Session {
+    const { credentials, owners, nextId, newKeepalive, newMessageTokens, newControlTokens, newAccount } = this.#options;
+    const fastestClass = defaultClass(credential.tier);
+    return {
+      id: nextId(),
+      address,
+      owner: owners.of(credential.sub, address),
+      credential,
+      entitlements: credentials.entitlementsOf(credential),
+      format: request.format,
+      isStamped: request.isStamped,
+      tier: credential.tier,
+      askedClass: request.rateClass,
+      defaultClass: request.rateClass ?? fastestClass,
+      fastestClass,
+      keepalive: newKeepalive(credential.expiresAtMs),
+      messageTokens: newMessageTokens(),
+      controlTokens: newControlTokens(),
+      account: newAccount(address),
+      subscriptions: new Map(),
+      left: undefined,
+      socket: undefined,
+      isStalled: false,
+      droppedInTurn: 0,
+      circuit: newCircuit(),
+      pace: newPace(),
+      sampledBytes: 0,
+      isBusy: false,
+      backlogBytes: 0,
+      backlog: [],
+    };
+  }
+}
+
+/** What is subscribed to where no name is given: all trades, one's own orders. */
+export function ownName(session: Session, stream: Stream): string {
+  return stream === 'orders' ? session.credential.sub : ALL_SYMBOLS;
+}
+
+/** The lane that serves this session a stream. @param rateClass for state streams; events have none */
+export function laneFor(
+  session: Session,
+  stream: Stream,
+  bookDetail: number,
+  rateClass = session.defaultClass,
+): number {
+  const { format, isStamped } = session;
+  if (isStateStream(stream)) return laneOf(rateClass, stream === 'depth' ? bookDetail : 0, format, isStamped);
+  const isFull = stream === 'trades' && session.entitlements.hasFullTrades;
+  return laneOf(REALTIME, isFull ? TRADES_FULL : TRADES_PUBLIC, format, isStamped);
+}
+
+function warningFor(unknown: readonly string[], known: readonly string[], allowed: readonly string[]) {
+  if (unknown.length > 0) {
+    return {
+      type: 'warning',
+      code: 'invalid_symbol',
+      message: `unknown, left out: ${shorten(unknown)}`,
+      symbols: unknown,
+    };
+  }
+  if (allowed.length === known.length) return undefined;
+  const allowedSet = new Set(allowed);
+  const denied = known.filter(symbol => !allowedSet.has(symbol));
+  return { type: 'warning', code: 'forbidden', message: `not entitled, left out: ${shorten(denied)}`, symbols: denied };
+}

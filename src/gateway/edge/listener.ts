@@ -1,0 +1,187 @@
+/**
+ * The uWS Apps of one worker. Without TLS there is one. With TLS an App is bound to its certificate, so a new certificate is a
+ * new App, and the present sockets stay with the old one; an App of its own, which serves nobody, holds the port and hands
+ * what it accepts to the newest. (native-notes/listening.md)
+ */
+import {
+  App,
+  SSLApp,
+  type TemplatedApp,
+  type us_listen_socket,
+  us_listen_socket_close,
+  us_socket_local_port,
+} from 'uWebSockets.js';
+import type { Config } from '../../config/environment.js';
+import { cipherList } from '../../config/tls-ciphers.js';
+import type { Session } from '../model/session.js';
+
+/** Certificates whose sockets are served at the same time; with a further one, those of the oldest are sent away. */
+const APPS_MAX = 4;
+/** A turn of the loop that took longer may have left connections in the kernel's queue. */
+const QUIET_TURN_MS = 0.2;
+/** How long a quiet one is waited for; a gateway that is always busy has none. */
+const QUIET_WAIT_MAX_MS = 250;
+
+/** What the typings leave out: an App that accepts for others. */
+interface WithChildren {
+  getDescriptor(): unknown;
+  addChildAppDescriptor(descriptor: unknown): void;
+  removeChildAppDescriptor(descriptor: unknown): void;
+}
+
+type ServingApp = TemplatedApp & WithChildren;
+
+/** One App and the sockets on it. */
+export interface ServedApp {
+  readonly app: ServingApp;
+  readonly sessions: Set<Session>;
+  /** Sockets that were accepted and not closed, but for those that had become WebSockets. */
+  accepted: number;
+  /** Sockets that became WebSockets: uWS's filter goes on counting them. */
+  upgraded: number;
+}
+
+export class Apps {
+  readonly #tls: Config['tls'];
+  readonly #acceptor: ServingApp | undefined;
+  /** Newest last. */
+  readonly #served: ServedApp[] = [];
+  #route: (served: ServedApp) => void = () => {};
+  #listenSocket: us_listen_socket | undefined;
+
+  /** @throws {Error} with `cause` when the certificate or key cannot be used */
+  constructor(tls: Config['tls']) {
+    this.#tls = tls;
+    this.#acceptor = tls === undefined ? undefined : createSslApp(tls);
+    const first = this.#create();
+    this.#served.push(first);
+    this.#acceptor?.addChildAppDescriptor(first.app.getDescriptor());
+  }
+
+  /** Sockets that have not said yet what they want, or wait for the answer. */
+  get undecided(): number {
+    let sum = 0;
+    for (const { accepted, upgraded } of this.#served) sum += accepted - upgraded;
+    return sum;
+  }
+
+  /** To be called once, before anything else: what an App serves, now and with every further certificate. */
+  route(route: (served: ServedApp) => void): void {
+    this.#route = route;
+    for (const served of this.#served) route(served);
+  }
+
+  /** uWS's `publish`, to the sockets of all Apps. */
+  publish(topic: string, message: Uint8Array, isBinary: boolean, compress: boolean): boolean {
+    let isHeard = false;
+    for (let i = 0; i < this.#served.length; i++) {
+      if (this.#served[i]?.app.publish(topic, message, isBinary, compress) === true) isHeard = true;
+    }
+    return isHeard;
+  }
+
+  /** @param port 0 for any free one. @returns the port; undefined when it cannot be had. */
+  listen(host: string, port: number): Promise<number | undefined> {
+    const listener = this.#acceptor ?? this.#newest.app;
+    return new Promise(resolve => {
+      listener.listen(host, port, socket => {
+        if (socket === false) {
+          resolve(undefined);
+          return;
+        }
+        this.#listenSocket = socket;
+        // A listen socket is a socket; the typings keep them apart.
+        resolve(us_socket_local_port(socket as unknown as Parameters<typeof us_socket_local_port>[0]));
+      });
+    });
+  }
+
+  /**
+   * Leaves the port to others. What the kernel has queued for a listener is reset when it closes, so this waits for a turn
+   * of the loop in which uWS has just taken all of it. (native-notes/listening.md)
+   */
+  async leavePort(): Promise<void> {
+    const startedMs = performance.now();
+    for (let lastMs = startedMs; ; ) {
+      await new Promise(resolve => setImmediate(resolve));
+      const nowMs = performance.now();
+      // The first turn is the one that this was called in.
+      const isQuiet = lastMs !== startedMs && nowMs - lastMs <= QUIET_TURN_MS;
+      if (isQuiet || nowMs - startedMs > QUIET_WAIT_MAX_MS) break;
+      lastMs = nowMs;
+    }
+    this.closePort();
+  }
+
+  get isListening(): boolean {
+    return this.#listenSocket !== undefined;
+  }
+
+  /** Nobody is listening here until the next `listen`; who is connected stays. */
+  closePort(): void {
+    if (this.#listenSocket !== undefined) us_listen_socket_close(this.#listenSocket);
+    this.#listenSocket = undefined;
+  }
+
+  /**
+   * Serves newcomers with what TLS_CERT and TLS_KEY hold now.
+   * @returns sessions to be sent away, as too many certificates are in use.
+   * @throws {Error} when they cannot be used; the ones before stay.
+   */
+  renewCertificate(): readonly Session[] {
+    if (this.#acceptor === undefined) return [];
+    const renewed = this.#create();
+    this.#route(renewed);
+    this.#acceptor.removeChildAppDescriptor(this.#newest.app.getDescriptor());
+    this.#acceptor.addChildAppDescriptor(renewed.app.getDescriptor());
+    this.#served.push(renewed);
+    return this.#served.length > APPS_MAX ? [...(this.#served[0] as ServedApp).sessions] : [];
+  }
+
+  /** Lets go of Apps with old certificates that nobody is connected to any more. Not from a uWS callback. */
+  sweep(): void {
+    for (const served of this.#served.slice(0, -1)) {
+      if (served.sessions.size > 0 || served.accepted > served.upgraded) continue;
+      this.#served.splice(this.#served.indexOf(served), 1);
+      served.app.close();
+    }
+  }
+
+  /** Ends everything uWS holds; a thread may only end after it. */
+  close(): void {
+    this.#acceptor?.close();
+    for (const { app } of this.#served) app.close();
+    this.#listenSocket = undefined;
+  }
+
+  get #newest(): ServedApp {
+    return this.#served.at(-1) as ServedApp;
+  }
+
+  #create(): ServedApp {
+    const app = this.#tls === undefined ? (App() as ServingApp) : createSslApp(this.#tls);
+    const served: ServedApp = { app, sessions: new Set(), accepted: 0, upgraded: 0 };
+    const count = (_: unknown, change: number) => {
+      served.accepted += change;
+    };
+    app.filter(count);
+    return served;
+  }
+}
+
+function createSslApp(tls: NonNullable<Config['tls']>): ServingApp {
+  const { certFile, keyFile, clientCaFile } = tls;
+  try {
+    return SSLApp({
+      key_file_name: keyFile,
+      cert_file_name: certFile,
+      ssl_ciphers: cipherList(tls.minVersion, tls.ciphers),
+      // A client may then present a certificate, and one of another authority fails its handshake.
+      ...(clientCaFile === undefined ? {} : { ca_file_name: clientCaFile }),
+    }) as ServingApp;
+  } catch (cause) {
+    const authority = clientCaFile === undefined ? '' : `, or TLS_CLIENT_CA ${clientCaFile} cannot be used`;
+    const message = `TLS_CERT, TLS_KEY: ${certFile} and ${keyFile} cannot be used together, or not be read${authority}`;
+    throw new Error(message, { cause });
+  }
+}

@@ -1,0 +1,337 @@
+/** The uWS App of one worker: routes, upgrades, sockets. What a socket is told is decided elsewhere. */
+import type { Config } from '../../config/environment.js';
+import { CloseCode } from '../../protocol/codes.js';
+import type { CommandHandler } from '../commands/command-handler.js';
+import type { MessageGate } from '../commands/message-gate.js';
+import type { Fanout } from '../delivery/fanout.js';
+import type { ConnectionLimits } from '../limits/connection-limits.js';
+import type { MessageRate } from '../limits/message-rate.js';
+import type { WorkBudgets } from '../limits/work-budgets.js';
+import type { Session, Socket, SocketData } from '../model/session.js';
+import { type FeedStatusFrame, isAllWell } from '../sending/feed-status.js';
+import type { Outbox } from '../sending/outbox.js';
+import type { Keepalive } from '../sessions/keepalive.js';
+import type { SlowConsumers } from '../slow-consumers/ladder.js';
+import type { Subscriptions } from '../subscriptions/subscriptions.js';
+import { asWork, type LongTurn, type ServedTurns } from '../supervision/served-turns.js';
+import type { LaneTable } from '../views/views.js';
+import type { Admissions } from './admission.js';
+import type { Corking } from './corking.js';
+import { Departures } from './draining.js';
+import { Explanations } from './explanations.js';
+import type { Apps, ServedApp } from './listener.js';
+import { Upgrades } from './upgrades.js';
+import { NO_COMPRESSION, SHARED_COMPRESSOR, UWS_PAYLOAD_BYTES_MAX, uwsIdleSeconds } from './uws-limits.js';
+
+/** Sessions that are written to in one go when all of them are told something. */
+const TOLD_AT_ONCE_MAX = 1_000;
+/** How often clients are sent away while the gateway drains. */
+const DEPARTURE_INTERVAL_MS = 20;
+/** How long a socket that was accepted before the port was left gets to say what it wants. */
+const UNDECIDED_MAX_MS = 2_000;
+
+export interface ServerCounters {
+  open: number;
+  opened: number;
+  closed: number;
+  received: number;
+  receivedBytes: number;
+  /** Client messages over the rate. */
+  messagesRefused: number;
+  /** Closes that the gateway began, by code. */
+  readonly closes: Map<number, number>;
+  /** Refused upgrades by HTTP status. */
+  readonly refused: Map<number, number>;
+}
+
+export interface ServerParts {
+  readonly config: Config;
+  readonly admissions: Admissions;
+  readonly commands: CommandHandler;
+  readonly subscriptions: Subscriptions;
+  readonly slow: SlowConsumers;
+  readonly fanout: Fanout;
+  readonly table: LaneTable;
+  readonly outbox: Outbox;
+  readonly limits: ConnectionLimits;
+  readonly corking: Corking;
+  readonly gate: MessageGate;
+  readonly budgets: WorkBudgets;
+  /** Of pings and pongs. */
+  readonly controlRate: MessageRate;
+  readonly keepalive: Keepalive<Session>;
+  readonly turns: ServedTurns;
+  /** Open sessions; filled here. */
+  readonly sessions: Set<Session>;
+  readonly onFault: (what: string, cause: unknown) => void;
+}
+
+export class GatewayServer {
+  readonly counters: ServerCounters = {
+    open: 0,
+    opened: 0,
+    closed: 0,
+    received: 0,
+    receivedBytes: 0,
+    messagesRefused: 0,
+    closes: new Map(),
+    refused: new Map(),
+  };
+  readonly #apps: Apps;
+  readonly #parts: ServerParts;
+  readonly #upgrades: Upgrades;
+  readonly #explanations = new Explanations(code => this.#closing(code));
+  #feed: FeedStatusFrame | undefined;
+  #departures: Departures | undefined;
+  #departing: NodeJS.Timeout | undefined;
+  #isLeft = false;
+
+  constructor(apps: Apps, parts: ServerParts) {
+    this.#apps = apps;
+    this.#parts = parts;
+    this.#upgrades = new Upgrades({
+      ...parts,
+      explanations: this.#explanations,
+      onRefused: status => this.#refused(status),
+    });
+    apps.route(served => this.#route(served));
+  }
+
+  /** Refuses new connections, and sends the present ones elsewhere within DRAIN_TIMEOUT, not all at once. */
+  drain(): void {
+    this.#upgrades.isClosing = true;
+    this.#depart();
+  }
+
+  /**
+   * Leaves the port to others, and sends the clients elsewhere as `drain` does. Who got through before the port was left is
+   * served, as nobody else could: he is let in, and sent elsewhere behind the others.
+   * @param onEmpty nobody is left
+   */
+  async retire(onEmpty: () => void): Promise<void> {
+    await this.#apps.leavePort();
+    const leftMs = performance.now();
+    this.#depart();
+    const look = setInterval(() => {
+      const isLate = performance.now() - leftMs > UNDECIDED_MAX_MS;
+      if (isLate) this.#upgrades.isClosing = true;
+      if (this.#departures?.isOver !== true || (this.#apps.undecided > 0 && !isLate)) return;
+      clearInterval(look);
+      onEmpty();
+    }, DEPARTURE_INTERVAL_MS);
+  }
+
+  /** Leaves the port, refuses new connections, and ends the present ones now. @returns whether there were any */
+  leave(): boolean {
+    this.#apps.closePort();
+    this.#upgrades.isClosing = true;
+    clearInterval(this.#departing);
+    const departures = this.#departures ?? this.#newDepartures();
+    if (this.#departures === undefined) departures.begin(this.#parts.sessions);
+    departures.hurry();
+    return this.#isLeft;
+  }
+
+  /** Newcomers get the certificate that the files hold now. @throws {Error} when it cannot be used; the present one stays */
+  renewCertificate(): void {
+    const superfluous = this.#apps.renewCertificate();
+    if (superfluous.length === 0) return;
+    const departures = this.#newDepartures();
+    departures.begin(superfluous);
+    const sweep = setInterval(() => {
+      departures.sweep();
+      if (departures.isOver) clearInterval(sweep);
+    }, DEPARTURE_INTERVAL_MS);
+  }
+
+  #newDepartures(): Departures {
+    const { config } = this.#parts;
+    return new Departures({
+      withinMs: config.times.drainTimeoutMs,
+      attemptsPerSecondMax: config.limits.attemptsPerSecondMax,
+      workers: config.workers,
+      nowMs: () => performance.now(),
+      random: Math.random,
+      leave: (session, reconnectAfterMs) => this.#sendAway(session, reconnectAfterMs),
+    });
+  }
+
+  #depart(): void {
+    if (this.#departures !== undefined) return;
+    const departures = this.#newDepartures();
+    this.#departures = departures;
+    departures.begin(this.#parts.sessions);
+    departures.sweep();
+    this.#departing = setInterval(() => departures.sweep(), DEPARTURE_INTERVAL_MS);
+  }
+
+  #sendAway(session: Session, reconnectAfterMs: number): void {
+    if (session.socket === undefined) return;
+    this.#isLeft = true;
+    this.#parts.outbox.send(session, { type: 'going_away', reconnect_after_ms: reconnectAfterMs });
+    this.end(session, CloseCode.goingAway, 'going away');
+  }
+
+  /** Tells all clients how the feed is doing. */
+  feedStatus(status: FeedStatusFrame): void {
+    const isFirst = this.#feed === undefined;
+    this.#feed = status;
+    this.#upgrades.isShedding = status.load === 'shedding';
+    // That all is well goes without saying.
+    if (!isFirst || !isAllWell(status)) this.#tell([...this.#parts.sessions], status);
+  }
+
+  /** Work for a session took too long: it is closed, with what waits of its commands. */
+  endLong({ session }: LongTurn): void {
+    if (session === undefined) return;
+    session.backlog.length = 0;
+    session.backlogBytes = 0;
+    this.end(session, CloseCode.rateLimited, 'took too long');
+  }
+
+  /** Begins the close handshake. */
+  end(session: Session, code: CloseCode, reason: string): void {
+    if (session.socket === undefined) return;
+    this.#closing(code);
+    this.#parts.keepalive.closing(session);
+    session.socket.end(code, reason);
+  }
+
+  /** Ends the socket at once, with what waits for it. @param code what it counts as; the client sees 1006 */
+  cut(session: Session, code: CloseCode): void {
+    if (session.socket === undefined) return;
+    this.#closing(code);
+    session.socket.close();
+  }
+
+  #closing(code: CloseCode): void {
+    this.counters.closes.set(code, (this.counters.closes.get(code) ?? 0) + 1);
+  }
+
+  #route(served: ServedApp): void {
+    served.app
+      .ws<SocketData>(
+        '/*',
+        this.#explanations.beside(
+          {
+            maxPayloadLength: UWS_PAYLOAD_BYTES_MAX,
+            maxBackpressure: this.#parts.config.limits.backpressureBytesMax,
+            idleTimeout: uwsIdleSeconds(this.#parts.config.times),
+            sendPingsAutomatically: false,
+            compression: this.#parts.config.compression ? SHARED_COMPRESSOR : NO_COMPRESSION,
+            ...asWork(this.#parts.turns, {
+              upgrade: (response, request, context) => this.#upgrades.upgrade(response, request, context),
+              open: socket => this.#open(served, socket),
+              message: (socket, bytes, isBinary) => this.#message(socket, bytes, isBinary),
+              drain: socket => this.#parts.slow.drained(socket.getUserData().session),
+              close: socket => this.#close(served, socket),
+            }),
+            // Nothing but flags may be touched in here.
+            dropped: socket => {
+              const { session } = socket.getUserData();
+              this.#parts.slow.dropped(session, this.#parts.fanout.turn);
+              setImmediate(() => this.#parts.slow.settle());
+            },
+            ping: socket => this.#control(socket),
+            pong: socket => {
+              if (this.#control(socket)) this.#parts.keepalive.ponged(socket.getUserData().session);
+            },
+          },
+          served,
+        ),
+      )
+      .any('/*', (response, request) => {
+        this.#upgrades.refusePlain(response, request.getUrl());
+      });
+  }
+
+  #open(served: ServedApp, socket: Socket): void {
+    const socketData = socket.getUserData();
+    const { session, admission } = socketData;
+    socketData.admission = undefined;
+    session.socket = socket;
+    served.upgraded++;
+    served.sessions.add(session);
+    this.#parts.sessions.add(session);
+    this.#departures?.add(session);
+    this.counters.open++;
+    this.counters.opened++;
+    if (admission !== undefined) {
+      this.#parts.subscriptions.subscribe(session, admission.wanted, admission.warning);
+      // The session holds its lanes itself now.
+      this.#upgrades.releaseLanes(admission);
+    }
+    if (this.#feed !== undefined && !isAllWell(this.#feed)) this.#tellBehindSnapshots(session, this.#feed);
+  }
+
+  /** Tells a newcomer how the feed is doing, behind what it asked for. */
+  #tellBehindSnapshots(session: Session, status: FeedStatusFrame): void {
+    const waiting = [...session.subscriptions.values()].filter(({ state }) => state === 'waiting');
+    const answers = waiting.map(({ entry }) => new Promise(resolve => entry.whenLive.push(resolve)));
+    const tell = () => {
+      if (this.#feed === status) this.#parts.outbox.send(session, status);
+    };
+    if (answers.length === 0) tell();
+    else void Promise.all(answers).then(tell);
+  }
+
+  #refused(status: number): void {
+    this.counters.refused.set(status, (this.counters.refused.get(status) ?? 0) + 1);
+  }
+
+  /**
+   * Pings and pongs cost little, but a flood of them keeps the thread from everything else, as uWS reads on while there is
+   * something to read. False: there were too many, and the socket is gone.
+   */
+  #control(socket: Socket): boolean {
+    const { session } = socket.getUserData();
+    if (this.#parts.controlRate.take(session.controlTokens, performance.now()) === 'accepted') return true;
+    this.cut(session, CloseCode.rateLimited);
+    return false;
+  }
+
+  #message(socket: Socket, bytes: ArrayBuffer, isBinary: boolean): void {
+    const { session } = socket.getUserData();
+    const { gate, keepalive, commands, config } = this.#parts;
+    this.counters.received++;
+    this.counters.receivedBytes += bytes.byteLength;
+    const nowMs = performance.now();
+    keepalive.received(session, nowMs);
+    if (bytes.byteLength > config.limits.messageBytesMax) {
+      this.end(session, CloseCode.payloadTooLarge, 'payload too large');
+      return;
+    }
+    switch (gate.verdict(session, bytes, isBinary, nowMs)) {
+      case 'accepted':
+        commands.receive(session, bytes, isBinary);
+        break;
+      case 'abusive':
+        this.counters.messagesRefused++;
+        this.end(session, CloseCode.rateLimited, 'rate limited');
+        break;
+      case 'refused':
+        this.counters.messagesRefused++;
+        break;
+      case 'too_long':
+        break;
+    }
+  }
+
+  /** A part of them in each turn of the loop. */
+  #tell(sessions: readonly Session[], message: object): void {
+    for (const session of sessions.slice(0, TOLD_AT_ONCE_MAX)) this.#parts.outbox.send(session, message);
+    const others = sessions.slice(TOLD_AT_ONCE_MAX);
+    if (others.length > 0) setImmediate(() => this.#tell(others, message));
+  }
+
+  #close(served: ServedApp, socket: Socket): void {
+    const { session } = socket.getUserData();
+    served.sessions.delete(session);
+    this.#parts.sessions.delete(session);
+    this.#parts.slow.closed(session);
+    this.#parts.subscriptions.closed(session);
+    this.#parts.limits.leave(session.address, session.credential);
+    this.counters.open--;
+    this.counters.closed++;
+  }
+}

@@ -1,0 +1,255 @@
+/** Upgrade requests: each becomes a connection, or gets an HTTP answer that says why not. */
+import type { HttpRequest, HttpResponse, us_socket_context_t } from 'uWebSockets.js';
+import { STATUS_CODES } from 'node:http';
+import type { Config } from '../../config/environment.js';
+import { isListedHost } from '../../config/hosts.js';
+import { CONNECT_UNITS, topicUnits } from '../../protocol/costs.js';
+import type { ConnectionLimits } from '../limits/connection-limits.js';
+import { sharedNowMs } from '../limits/shared-clock.js';
+import type { WorkBudgets } from '../limits/work-budgets.js';
+import type { SocketData } from '../model/session.js';
+import type { LaneTable } from '../views/views.js';
+import { type Admission, type Admissions, andThen, type MaybePromise } from './admission.js';
+import { clientAddress } from './client-address.js';
+import type { Corking } from './corking.js';
+import type { Explained, Explanations } from './explanations.js';
+import { endpointOf, isOriginAllowed, parseRequest, type Refusal, refusal } from './upgrade-request.js';
+
+const RETRY_AFTER_SECONDS = 5;
+/** Longest query of a request that is refused for its rate and explained all the same. */
+const EXPLAINED_QUERY_LENGTH_MAX = 4096;
+/** Of the WebSocket protocol (RFC 6455 section 4.2.2). */
+const VERSION = '13';
+
+export interface UpgradesParts {
+  readonly config: Config;
+  readonly admissions: Admissions;
+  readonly limits: ConnectionLimits;
+  readonly budgets: WorkBudgets;
+  readonly table: LaneTable;
+  readonly explanations: Explanations;
+  readonly corking: Corking;
+  readonly onFault: (what: string, cause: unknown) => void;
+  readonly onRefused: (status: number) => void;
+}
+
+export class Upgrades {
+  /** New connections are sent elsewhere. */
+  isClosing = false;
+  /** New connections of retail clients are to come later. */
+  isShedding = false;
+  readonly #parts: UpgradesParts;
+
+  constructor(parts: UpgradesParts) {
+    this.#parts = parts;
+  }
+
+  /** Reads what the request says before anything is awaited: uWS takes it back when this returns. */
+  upgrade(response: HttpResponse, request: HttpRequest, context: us_socket_context_t): void {
+    let isAborted = false;
+    let isAwaited = false;
+    response.onAborted(() => {
+      isAborted = true;
+    });
+    if (request.getHeader('sec-websocket-version') !== VERSION || !isWebSocket(request.getHeader('upgrade'))) {
+      this.#refuse(response, refusal(426, 'upgrade_required', `only WebSocket version ${VERSION} is spoken here`));
+      return;
+    }
+    const address = clientAddress(new Uint8Array(response.getRemoteAddress()));
+    const query = request.getQuery() ?? '';
+    // Before anything is read: a head may be 32 kB long.
+    const tooFast = this.#tooFast(address);
+    if (tooFast !== undefined && !mayBeExplained(query)) {
+      this.#refuse(response, tooFast);
+      return;
+    }
+    const key = request.getHeader('sec-websocket-key');
+    const extensions = request.getHeader('sec-websocket-extensions');
+    const origin = request.getHeader('origin');
+    const host = request.getHeader('host');
+    const parsed = parseRequest(request.getUrl(), query, {
+      authorization: request.getHeader('authorization'),
+      apiKey: request.getHeader('x-api-key'),
+      subprotocols: request.getHeader('sec-websocket-protocol'),
+    });
+    if ('status' in parsed) {
+      this.#refuse(response, tooFast ?? parsed);
+      return;
+    }
+    const { subprotocol } = parsed;
+    const refuse = (why: Refusal): void => {
+      const explanation = parsed.isExplained ? this.#parts.explanations.of(why, parsed.format) : undefined;
+      if (explanation === undefined) {
+        this.#refuse(response, why);
+        return;
+      }
+      this.#parts.onRefused(why.status);
+      const upgrade = () => response.upgrade<Explained>({ explanation }, key, subprotocol, '', context);
+      if (isAwaited) this.#parts.corking.cork(response, upgrade);
+      else upgrade();
+    };
+    const early = tooFast ?? this.#earlyRefusal(origin, host);
+    if (early !== undefined) {
+      refuse(early);
+      return;
+    }
+    const certificate = certificateOf(response, this.#parts.config.tls);
+    if (certificate === '' && this.#parts.config.tls?.clientAuth === 'required') {
+      refuse(refusal(401, 'unauthorized', 'a client certificate is required'));
+      return;
+    }
+    const asked =
+      this.#parts.config.tls?.clientAuth === 'user' && certificate !== '' ? { ...parsed, certificate } : parsed;
+    const finish = (admission: Admission | Refusal): void => {
+      if ('status' in admission) {
+        if (!isAborted) refuse(admission);
+        return;
+      }
+      if (isAborted) {
+        this.#release(admission);
+        return;
+      }
+      if (!this.#parts.admissions.isStillGood(admission, asked)) {
+        this.#release(admission);
+        refuse(refusal(401, 'unauthorized', 'the credential was revoked'));
+        return;
+      }
+      // Never inside the request's own `cork` once something was awaited (corking.ts).
+      const upgrade = () =>
+        response.upgrade<SocketData>({ session: admission.session, admission }, key, subprotocol, extensions, context);
+      if (isAwaited) this.#parts.corking.cork(response, upgrade);
+      else upgrade();
+    };
+    const admitted = andThen(this.#parts.admissions.admit(asked, address), admission => this.#enter(admission));
+    // At once where nobody has to be asked: uWS then writes the whole answer in one go.
+    if (!(admitted instanceof Promise)) {
+      finish(admitted);
+      return;
+    }
+    isAwaited = true;
+    const corkable = admitted.then(async admission => {
+      await this.#parts.corking.ready();
+      return admission;
+    });
+    corkable.then(finish, (cause: unknown) => {
+      this.#parts.onFault('an upgrade failed', cause);
+      if (!isAborted) this.#refuse(response, unavailable('the connection could not be admitted'));
+    });
+  }
+
+  #tooFast(address: string): Refusal | undefined {
+    const tooFast = this.#parts.limits.attempt(address, sharedNowMs());
+    if (tooFast === undefined) this.#parts.budgets.chargeAddress(address, CONNECT_UNITS);
+    return tooFast;
+  }
+
+  #earlyRefusal(origin: string, host: string): Refusal | undefined {
+    const { config } = this.#parts;
+    const { allowedHosts, allowedOrigins } = config;
+    if (allowedHosts.length > 0 && !isListedHost(host, allowedHosts)) {
+      return refusal(403, 'forbidden', 'this host is not served here');
+    }
+    if (!isOriginAllowed(origin, host, allowedOrigins, allowedHosts)) {
+      return refusal(403, 'forbidden', 'this origin is not allowed');
+    }
+    if (this.isClosing) return unavailable('this gateway is closing');
+    return undefined;
+  }
+
+  /** Takes a place among the connections; waits until the event lanes are live, so that 101 promises every event. */
+  #enter(admitted: Admission | Refusal): MaybePromise<Admission | Refusal> {
+    if ('status' in admitted) return admitted;
+    if (this.isClosing) return unavailable('this gateway is closing');
+    const { table, limits, budgets } = this.#parts;
+    const { session, wanted, lanes } = admitted;
+    if (this.isShedding && session.tier === 'retail') {
+      limits.refused.overload++;
+      return unavailable('the gateway is overloaded');
+    }
+    const waitMs = budgets.waitMs(session);
+    if (waitMs > 0) return overBudget(waitMs);
+    const refused = limits.enter(session.address, session.credential);
+    if (refused !== undefined) return refused;
+    for (const { stream } of wanted) budgets.charge(session, topicUnits(stream, 1));
+    const live: Promise<boolean>[] = [];
+    for (const { stream, symbol, lane } of wanted) {
+      const entry = table.acquire(stream, symbol, lane, session);
+      lanes.push(entry);
+      if (!entry.isState && entry.source < 0) live.push(new Promise(resolve => entry.whenLive.push(resolve)));
+    }
+    return live.length === 0 ? admitted : this.#whenLive(admitted, live);
+  }
+
+  async #whenLive(admitted: Admission, live: readonly Promise<boolean>[]): Promise<Admission | Refusal> {
+    const areLive = await Promise.all(live);
+    if (!this.isClosing && areLive.every(isLive => isLive)) return admitted;
+    this.#release(admitted);
+    return unavailable(this.isClosing ? 'this gateway is closing' : 'too many topics are followed here');
+  }
+
+  #release(admission: Admission): void {
+    const { address, credential } = admission.session;
+    this.#parts.limits.leave(address, credential);
+    this.releaseLanes(admission);
+  }
+
+  releaseLanes({ lanes, session }: Admission): void {
+    for (const entry of lanes.splice(0)) this.#parts.table.release(entry, session.owner);
+  }
+
+  /** A plain request: 426 on an endpoint, else 404. */
+  refusePlain(response: HttpResponse, path: string): void {
+    const isKnown = endpointOf(path) !== undefined;
+    this.#refuse(
+      response,
+      isKnown
+        ? refusal(426, 'upgrade_required', 'this is a WebSocket endpoint')
+        : refusal(404, 'not_found', 'no such endpoint'),
+    );
+  }
+
+  #refuse(response: HttpResponse, { status, code, message, retryAfterSeconds }: Refusal): void {
+    this.#parts.onRefused(status);
+    response.cork(() => {
+      response.writeStatus(`${status} ${STATUS_CODES[status] ?? ''}`);
+      response.writeHeader('Content-Type', 'application/json');
+      response.writeHeader('Cache-Control', 'no-store');
+      if (status === 426) {
+        response.writeHeader('Upgrade', 'websocket');
+        response.writeHeader('Sec-WebSocket-Version', VERSION);
+      }
+      if (retryAfterSeconds !== undefined) response.writeHeader('Retry-After', String(retryAfterSeconds));
+      // A client that comes too often must open a new connection, as those are counted.
+      response.end(JSON.stringify({ error: { code, message } }), status === 429);
+    });
+  }
+}
+
+/** A refusal that may be told by a close code, and whose request costs little to read. */
+function mayBeExplained(query: string): boolean {
+  return query.length <= EXPLAINED_QUERY_LENGTH_MAX && query.includes('explain=1');
+}
+
+function overBudget(waitMs: number): Refusal {
+  const message = 'the budget of this address or user is used up';
+  return { ...refusal(429, 'rate_limited', message), retryAfterSeconds: Math.ceil(waitMs / 1000) };
+}
+
+function unavailable(message: string): Refusal {
+  return { ...refusal(503, 'unavailable', message), retryAfterSeconds: RETRY_AFTER_SECONDS };
+}
+
+/** What the typings leave out, and only an `SSLApp` has. */
+interface WithCertificate {
+  /** PEM of the certificate that the client showed; '' where it showed none. */
+  getX509Certificate(): string;
+}
+
+function certificateOf(response: HttpResponse, tls: Config['tls']): string {
+  if (tls?.clientCaFile === undefined) return '';
+  return (response as HttpResponse & WithCertificate).getX509Certificate();
+}
+
+function isWebSocket(upgrade: string): boolean {
+  return upgrade.toLowerCase() === 'websocket';
+}

@@ -1,0 +1,338 @@
+/**
+ * Clients that come back to event topics and say where they stood. The encoder replays what they missed into the ring and
+ * marks the place there behind which everything is live; so what is collected up to the mark, and what is queued behind
+ * it, is the whole. It is sent when all topics of the command have come to their mark: all or nothing.
+ */
+import type { Tier } from '../../protocol/lanes.js';
+import type { Session, Subscription } from '../model/session.js';
+import type { Deliveries } from '../sending/deliveries.js';
+import type { Outbox } from '../sending/outbox.js';
+import type { LaneEntry, LaneTable } from '../views/views.js';
+import { newRecovery, type Recovery, type Resumption, standing, type TopicPosition } from './missed-events.js';
+import { ReplayLog } from './replay-log.js';
+import { Resending } from './resending.js';
+import { type SharedReplay, SharedReplays } from './shared-replays.js';
+
+export type { Recovery, Resumption, TopicPosition } from './missed-events.js';
+
+/** How often what was missed is asked for when the ring was overrun meanwhile; then only the mark is. */
+export const ATTEMPTS_MAX = 3;
+/** How long a recovery may be without progress; then it ends with nothing recovered, and the topic continues live. */
+export const RECOVERY_SILENT_MS_MAX = 10_000;
+
+export interface ResumptionsOptions {
+  readonly table: LaneTable;
+  readonly outbox: Outbox;
+  readonly deliveries: Deliveries;
+  readonly replayKeptBytesMin?: number | undefined;
+  /** More than this waiting for a socket, and the rest of what it missed waits too. */
+  readonly bufferedBytesMax: number;
+  /** Another subscription of the session delivers the topic's messages already. */
+  readonly isCovered: (subscription: Subscription) => boolean;
+  /** All is sent: the subscription goes on natively. `sentSeqs` is set where something was lost. */
+  readonly goLive: (subscription: Subscription) => void;
+  /** The same for one whose mark never came: it continues with its lane, once that is live. */
+  readonly goOn: (subscription: Subscription) => void;
+}
+
+export class Resumptions {
+  readonly #options: ResumptionsOptions;
+  readonly #replays: SharedReplays;
+  readonly #resending: Resending;
+
+  constructor(options: ResumptionsOptions) {
+    const { outbox, deliveries, bufferedBytesMax } = options;
+    this.#options = options;
+    this.#replays = new SharedReplays(options.table.requests, options.replayKeptBytesMin);
+    this.#resending = new Resending({
+      replays: this.#replays,
+      outbox,
+      deliveries,
+      bufferedBytesMax,
+      onSent: (subscription, recovery) => this.#sent(subscription, recovery),
+    });
+  }
+
+  /** Replays asked for, and topics that took part in what others had asked for. */
+  get counters(): Readonly<SharedReplays['counters']> {
+    return this.#replays.counters;
+  }
+
+  /** What waits to be sent, and what others may still read. */
+  get heldBytes(): number {
+    return this.#resending.heldBytes;
+  }
+
+  /** Begins for subscriptions that are new and wait for nothing else. */
+  begin(
+    session: Session,
+    subscriptions: readonly Subscription[],
+    since: TopicPosition,
+    answer: Resumption['answer'],
+  ): void {
+    const resumption: Resumption = {
+      session,
+      since,
+      subscriptions: new Set(subscriptions),
+      missing: subscriptions.length,
+      isFailed: session.isStalled,
+      isDone: false,
+      answer,
+    };
+    for (const subscription of subscriptions) {
+      subscription.recovery = newRecovery(resumption);
+      this.#ask(subscription, subscription.recovery);
+    }
+  }
+
+  /** The replay that a frame of the ring is of. */
+  asked(request: number): SharedReplay | undefined {
+    return this.#replays.find(request);
+  }
+
+  /** A replayed frame of the ring; it is copied. */
+  frame(replay: SharedReplay, bytes: Uint8Array, seq: number): void {
+    replay.hasMoved = true;
+    if (replay.isCut) return;
+    if (this.#resending.hasRoomFor(ReplayLog.cost(bytes.length))) this.#replays.append(replay, bytes, seq);
+    else replay.isCut = true;
+  }
+
+  /** The mark: what comes behind it in the ring is live. */
+  ended(replay: SharedReplay, isRecovered: boolean, end: TopicPosition, endTag: number): void {
+    const { log } = replay;
+    const readers = [...replay.readers];
+    const isWhole = isRecovered && !replay.isCut && log !== undefined;
+    // Not freed before its readers have begun.
+    if (log !== undefined) this.#replays.read(log);
+    this.#replays.end(replay, isWhole ? end.seq : undefined);
+    for (const subscription of readers) {
+      const { recovery } = subscription;
+      if (recovery?.replay !== replay) continue;
+      const { since, isFailed } = recovery.resumption;
+      const index = isWhole ? log.indexBehind(since.seq) : undefined;
+      // What cannot be had from further back may be from where this client stood; or that is within a frame.
+      const mayBeElsewhere = log !== undefined && !replay.isCut && (isWhole || replay.since.seq !== since.seq);
+      if (index === undefined && mayBeElsewhere && !isFailed) {
+        recovery.isAlone = true;
+        this.#answered(subscription, recovery);
+        this.#ask(subscription, recovery);
+        continue;
+      }
+      this.#end(subscription, recovery, end, endTag, index);
+    }
+    if (log !== undefined) this.#replays.release(log);
+  }
+
+  /** The hub does not serve the request. */
+  refused(request: number): void {
+    const replay = this.#replays.find(request);
+    if (replay !== undefined) this.#giveUp(replay);
+  }
+
+  /** Ends what is without progress for too long. To be called now and then. @param nowMs of a monotonic clock */
+  sweep(nowMs: number): void {
+    for (const replay of this.#replays.all()) {
+      if (replay.hasMoved || this.#replays.isWaiting(replay)) {
+        replay.hasMoved = false;
+        replay.movedAtMs = nowMs;
+      } else if (nowMs - replay.movedAtMs >= RECOVERY_SILENT_MS_MAX) this.#giveUp(replay);
+    }
+    this.#replays.sweep(nowMs);
+  }
+
+  /** A live message passed by: it is sent behind what was missed. */
+  queue(subscription: Subscription, bytes: Uint8Array, seq: number, tag: number): void {
+    const { recovery } = subscription;
+    if (recovery === undefined || recovery.isCut) return;
+    if (!this.#resending.queue(subscription, recovery, bytes, seq, tag)) recovery.isCut = true;
+  }
+
+  /** Frames of a ring were missed, as far as they are for the lanes of a tier. To be called before their `broken`. */
+  lost(ring: number, tier: Tier): void {
+    this.#replays.lost(ring, tier);
+  }
+
+  /**
+   * Frames of the entry's ring were missed: what is not complete is asked for again, what is goes on with a gap. To be
+   * called when the lane has been asked for again: the mark must stand behind its answer, where messages are queued.
+   */
+  broken(entry: LaneEntry): void {
+    const recovering = [...entry.recovering];
+    for (const { recovery } of recovering)
+      if (recovery?.replay !== undefined) this.#replays.end(recovery.replay, undefined);
+    for (const subscription of recovering) {
+      const { recovery } = subscription;
+      if (recovery === undefined) continue;
+      this.#answered(subscription, recovery);
+      this.#ask(subscription, recovery);
+    }
+    for (const { recovery } of entry.held) if (recovery !== undefined) recovery.isCut = true;
+  }
+
+  /** The socket takes nothing for now: nothing is recovered, but it is told where it stands, and what it loses. */
+  pause(subscription: Subscription): void {
+    const { recovery } = subscription;
+    if (recovery === undefined) return;
+    if (recovery.resumption.isDone) this.#abandon(subscription, recovery);
+    else this.#fail(subscription, recovery);
+  }
+
+  /** The subscription ends. */
+  drop(subscription: Subscription): void {
+    const { recovery, session } = subscription;
+    if (recovery === undefined) return;
+    const { resumption } = recovery;
+    this.#abandon(subscription, recovery);
+    if (resumption.isDone) return;
+    resumption.subscriptions.delete(subscription);
+    resumption.isFailed = true;
+    if (recovery.replay !== undefined) resumption.missing--;
+    this.#answered(subscription, recovery);
+    if (session.socket !== undefined) this.#settle(resumption);
+  }
+
+  /**
+   * Another subscription of the session delivers the topic's messages from here on; what was not sent is lost. True when
+   * the recovery ends with that.
+   */
+  cover(subscription: Subscription): boolean {
+    const { recovery } = subscription;
+    if (recovery === undefined) return false;
+    const { isDone } = recovery.resumption;
+    if (isDone) {
+      this.#resending.hurry(subscription, recovery);
+      this.#abandon(subscription, recovery);
+    } else this.#cover(subscription, recovery);
+    return isDone;
+  }
+
+  /** The socket can take more. */
+  drained(session: Session): void {
+    this.#resending.drained(session);
+  }
+
+  /** The mark will not come: nothing is recovered, and the topics continue where their lane stands. */
+  #giveUp(replay: SharedReplay): void {
+    const { entry } = replay;
+    const readers = [...replay.readers];
+    this.#replays.end(replay, undefined);
+    const end = standing(entry);
+    const tag = end === undefined ? 0 : (entry.seqs.find(entry.source)?.tag ?? 0);
+    for (const subscription of readers) {
+      const { recovery } = subscription;
+      if (recovery?.replay !== replay) continue;
+      recovery.isOverdue = true;
+      this.#end(subscription, recovery, end ?? { epoch: '', seq: 0 }, tag, undefined);
+    }
+  }
+
+  #ask(subscription: Subscription, recovery: Recovery): void {
+    const { isFailed, since } = recovery.resumption;
+    const isHopeless = isFailed || ++recovery.attempts > ATTEMPTS_MAX || this.#options.isCovered(subscription);
+    if (isHopeless) recovery.replay = this.#replays.mark(subscription);
+    else if (recovery.isAlone) recovery.replay = this.#replays.joinNone(subscription, since);
+    else recovery.replay = this.#replays.join(subscription, since);
+    subscription.entry.recovering.add(subscription);
+  }
+
+  /** The topic has come to its mark. @param index of the first message that was missed; undefined: none can be had */
+  #end(
+    subscription: Subscription,
+    recovery: Recovery,
+    end: TopicPosition,
+    endTag: number,
+    index: number | undefined,
+  ): void {
+    const { resumption, replay } = recovery;
+    const log = replay?.log;
+    this.#answered(subscription, recovery);
+    const isRecovered = index !== undefined && log !== undefined;
+    if (isRecovered && !resumption.isFailed && !this.#resending.attach(subscription, recovery, log, index)) {
+      resumption.isFailed = true;
+    }
+    recovery.isRecovered = isRecovered;
+    recovery.end = end;
+    recovery.endTag = endTag;
+    recovery.sent = { tag: endTag, seq: isRecovered ? resumption.since.seq : end.seq };
+    recovery.isCut = false;
+    if (this.#options.isCovered(subscription)) this.#cover(subscription, recovery);
+    else if (subscription.state === 'paused') this.#fail(subscription, recovery);
+    else {
+      subscription.state = 'held';
+      subscription.entry.held.add(subscription);
+    }
+    resumption.missing--;
+    this.#settle(resumption);
+  }
+
+  /** No answer is awaited. */
+  #answered(subscription: Subscription, recovery: Recovery): void {
+    const { replay } = recovery;
+    subscription.entry.recovering.delete(subscription);
+    recovery.replay = undefined;
+    if (replay !== undefined) this.#replays.leave(replay, subscription);
+  }
+
+  /** Ends the recovery where it is. What was surely sent is remembered. */
+  #abandon(subscription: Subscription, recovery: Recovery): void {
+    this.#leave(subscription, recovery);
+    if (!recovery.resumption.isDone || recovery.isCovered) return;
+    subscription.sentSeqs = new Map([[subscription.entry.source, recovery.sent]]);
+  }
+
+  /** Nothing is recovered, and what comes behind the mark is not queued. */
+  #fail(subscription: Subscription, recovery: Recovery): void {
+    recovery.resumption.isFailed = true;
+    this.#resending.dropAll(subscription, recovery);
+    recovery.isCut = true;
+    subscription.entry.held.delete(subscription);
+  }
+
+  #cover(subscription: Subscription, recovery: Recovery): void {
+    recovery.resumption.isFailed = true;
+    recovery.isCovered = true;
+    this.#resending.dropAll(subscription, recovery);
+    subscription.entry.held.delete(subscription);
+  }
+
+  #settle(resumption: Resumption): void {
+    if (resumption.missing > 0 || resumption.isDone) return;
+    resumption.isDone = true;
+    const subscriptions = [...resumption.subscriptions];
+    const isRecovered = !resumption.isFailed && subscriptions.every(({ recovery }) => recovery?.isRecovered === true);
+    const positions = new Map<string, TopicPosition>();
+    for (const subscription of subscriptions) {
+      const { recovery, topic, entry } = subscription;
+      if (recovery === undefined) continue;
+      // Of one that is covered, messages have come behind the mark already.
+      const end = recovery.isCovered ? standing(entry) : recovery.end;
+      if (end !== undefined && end.epoch !== '') positions.set(topic, end);
+      if (isRecovered) continue;
+      // Of what is to be sent, only that stays which came behind the mark.
+      this.#resending.dropMissed(subscription, recovery);
+      recovery.sent = { tag: recovery.endTag, seq: recovery.end.seq };
+    }
+    resumption.answer(isRecovered, positions);
+    for (const subscription of subscriptions) {
+      const { recovery } = subscription;
+      if (subscription.state === 'paused') this.pause(subscription);
+      else if (recovery !== undefined) this.#resending.begin(subscription, recovery);
+    }
+  }
+
+  /** All is sent, or the rest of it is lost. */
+  #sent(subscription: Subscription, recovery: Recovery): void {
+    this.#leave(subscription, recovery);
+    if (recovery.isCut) subscription.sentSeqs = new Map([[subscription.entry.source, recovery.sent]]);
+    if (recovery.isOverdue) this.#options.goOn(subscription);
+    else this.#options.goLive(subscription);
+  }
+
+  /** The recovery is over. */
+  #leave(subscription: Subscription, recovery: Recovery): void {
+    this.#resending.end(subscription, recovery);
+    subscription.recovery = undefined;
+    subscription.entry.held.delete(subscription);
+  }
+}

@@ -1,0 +1,249 @@
+/**
+ * What was missed of event lanes is asked for once for all who missed it: who comes while a replay is under way takes part in
+ * it, and who comes a little later reads what it left behind, so that only what is new has to be replayed.
+ */
+import type { Tier } from '../../protocol/lanes.js';
+import type { Subscription } from '../model/session.js';
+import type { HeldPlace, LaneEntry } from '../model/view.js';
+import type { LaneRequests, ReplayRequest } from '../views/view-requests.js';
+import { ReplayLog } from './replay-log.js';
+
+/** It is replayed as fast. */
+const KEPT_BYTES_MIN = 16 * 1024;
+/** A longer log is not added to: the next client begins one of its own. */
+const KEPT_BYTES_MAX = 8 * 1024 * 1024;
+/** How long a log is kept that nobody reads. */
+export const KEPT_MS_MAX = 5_000;
+/** A replay so many times as long as what a client lacks is not waited for. */
+const LONGER_MAX = 4;
+/** What a log takes besides its frames. */
+const LOG_OVERHEAD_BYTES = 1024;
+/** A place in no epoch: what came behind it cannot be had, which is marked all the same. */
+const NOWHERE: HeldPlace = { epoch: '\0', seq: 0 };
+
+/** A replay that was asked for, until its mark comes. */
+export interface SharedReplay {
+  readonly request: ReplayRequest;
+  readonly entry: LaneEntry;
+  readonly since: HeldPlace;
+  /** Undefined where only the mark is asked for. */
+  readonly log: ReplayLog | undefined;
+  /** Who waits for the mark. */
+  readonly readers: Set<Subscription>;
+  /** There was no room for some of it. */
+  isCut: boolean;
+  /** Something came of it since the last sweep. */
+  hasMoved: boolean;
+  /** When a sweep last saw that (monotonic ms). */
+  movedAtMs: number;
+}
+
+interface Kept {
+  readonly log: ReplayLog;
+  /** When a sweep last saw a reader. */
+  readAtMs: number;
+}
+
+export class SharedReplays {
+  readonly counters = { asked: 0, shared: 0 };
+  /** What all logs take. */
+  bytes = 0;
+  readonly #requests: LaneRequests;
+  readonly #keptBytesMin: number;
+  readonly #byRequest = new Map<number, SharedReplay>();
+  /** Of each lane the replay that others may take part in. */
+  readonly #open = new Map<LaneEntry, SharedReplay>();
+  /** Logs that others may read; the one that was read last stands last. */
+  readonly #kept = new Map<string, Kept>();
+
+  /** @param keptBytesMin a shorter log is not kept for others */
+  constructor(requests: LaneRequests, keptBytesMin = KEPT_BYTES_MIN) {
+    this.#requests = requests;
+    this.#keptBytesMin = keptBytesMin;
+  }
+
+  /** The replay that holds what the subscription missed behind a place, once it has come to its mark. */
+  join(subscription: Subscription, since: HeldPlace): SharedReplay {
+    const { entry, session } = subscription;
+    const open = this.#open.get(entry);
+    if (open?.log !== undefined && isWorthWaitingFor(open.log, since, entry)) {
+      open.readers.add(subscription);
+      this.#requests.joinReplay(open.request, session);
+      this.counters.shared++;
+      return open;
+    }
+    const kept = this.#keptFor(entry, since);
+    if (kept !== undefined) this.counters.shared++;
+    const from = { epoch: since.epoch, seq: kept?.endSeq ?? since.seq };
+    const replay = this.#ask(subscription, from, kept ?? this.#newLog(since));
+    if (open?.log === undefined || servesMore(replay.log as ReplayLog, open.log, entry)) this.#open.set(entry, replay);
+    return replay;
+  }
+
+  /** A replay that nobody takes part in. */
+  joinNone(subscription: Subscription, since: HeldPlace): SharedReplay {
+    return this.#ask(subscription, since, this.#newLog(since));
+  }
+
+  /** Nothing but the mark. */
+  mark(subscription: Subscription): SharedReplay {
+    return this.#ask(subscription, NOWHERE, undefined);
+  }
+
+  find(request: number): SharedReplay | undefined {
+    return this.#byRequest.get(request);
+  }
+
+  all(): IterableIterator<SharedReplay> {
+    return this.#byRequest.values();
+  }
+
+  /** True while the hub does not know of it. */
+  isWaiting({ request }: SharedReplay): boolean {
+    return this.#requests.isWaiting(request);
+  }
+
+  /** A frame of the replay; it is copied. */
+  append({ log }: SharedReplay, frame: Uint8Array, seq: number): void {
+    if (log === undefined) return;
+    const before = log.bytes;
+    log.append(frame, seq);
+    this.bytes += log.bytes - before;
+  }
+
+  /** Somebody no longer waits for the mark. */
+  leave(replay: SharedReplay, subscription: Subscription): void {
+    replay.readers.delete(subscription);
+    if (replay.readers.size > 0 || !this.#requests.isWaiting(replay.request)) return;
+    this.#requests.cancelReplay(replay.request);
+    this.#end(replay);
+  }
+
+  /** The mark has come, or will not come. @param endSeq where the topic stands there, when all before was replayed */
+  end(replay: SharedReplay, endSeq: number | undefined): void {
+    const { entry, log } = replay;
+    if (this.#byRequest.get(replay.request.request) !== replay) return;
+    if (log !== undefined && endSeq === undefined) this.#dropKept(keyOf(entry), log);
+    if (log !== undefined && endSeq !== undefined) {
+      log.endSeq = endSeq;
+      this.#keep(keyOf(entry), log);
+    }
+    this.#requests.settled(replay.request.request);
+    this.#end(replay);
+  }
+
+  /** Frames of this ring were missed: what is under way for the tier has holes, or no end. */
+  lost(ring: number, tier: Tier): void {
+    for (const replay of this.#byRequest.values()) {
+      if (replay.entry.shard === ring && replay.entry.tier === tier) this.end(replay, undefined);
+    }
+  }
+
+  /** The subscription begins to read what it missed. */
+  read(log: ReplayLog): void {
+    log.readers++;
+  }
+
+  /** It has read all that it will. */
+  release(log: ReplayLog): void {
+    log.readers--;
+    this.#free(log);
+  }
+
+  /** Gives up the log that nobody has read for longest; false when there is none. */
+  forgetOldest(): boolean {
+    for (const [key, { log }] of this.#kept) {
+      if (log.readers > 0 || log.isGrowing) continue;
+      this.#dropKept(key, log);
+      return true;
+    }
+    return false;
+  }
+
+  /** Gives up logs that nobody reads any more. To be called every now and then. @param nowMs of a monotonic clock */
+  sweep(nowMs: number): void {
+    for (const [key, kept] of this.#kept) {
+      if (kept.log.readers > 0 || kept.log.isGrowing || kept.readAtMs === 0) kept.readAtMs = nowMs;
+      else if (nowMs - kept.readAtMs >= KEPT_MS_MAX) this.#dropKept(key, kept.log);
+    }
+  }
+
+  #ask(subscription: Subscription, since: HeldPlace, log: ReplayLog | undefined): SharedReplay {
+    const { entry, session } = subscription;
+    if (log !== undefined) log.isGrowing = true;
+    const readers = new Set([subscription]);
+    const request = this.#requests.replay(entry, session, since);
+    const replay = { request, entry, since, log, readers, isCut: false, hasMoved: true, movedAtMs: 0 };
+    this.#byRequest.set(request.request, replay);
+    this.counters.asked++;
+    return replay;
+  }
+
+  #end(replay: SharedReplay): void {
+    const { entry, log, request } = replay;
+    this.#byRequest.delete(request.request);
+    if (this.#open.get(entry) === replay) this.#open.delete(entry);
+    if (log === undefined) return;
+    log.isGrowing = false;
+    this.#free(log);
+  }
+
+  #newLog({ epoch, seq }: HeldPlace): ReplayLog {
+    this.bytes += LOG_OVERHEAD_BYTES;
+    return new ReplayLog(epoch, seq);
+  }
+
+  #keptFor(entry: LaneEntry, since: HeldPlace): ReplayLog | undefined {
+    const key = keyOf(entry);
+    const kept = this.#kept.get(key);
+    if (kept === undefined || kept.log.isGrowing || kept.log.bytes > KEPT_BYTES_MAX) return undefined;
+    if (!reachesBack(kept.log, since.epoch, since.seq)) return undefined;
+    this.#kept.delete(key);
+    this.#kept.set(key, kept);
+    return kept.log;
+  }
+
+  #keep(key: string, log: ReplayLog): void {
+    const present = this.#kept.get(key)?.log;
+    if (log === present || log.bytes < this.#keptBytesMin) return;
+    if (present !== undefined) {
+      if (reachesBack(present, log.epoch, log.fromSeq) && present.bytes <= KEPT_BYTES_MAX) return;
+      this.#dropKept(key, present);
+    }
+    log.isKept = true;
+    this.#kept.set(key, { log, readAtMs: 0 });
+  }
+
+  #dropKept(key: string, log: ReplayLog): void {
+    if (this.#kept.get(key)?.log !== log) return;
+    this.#kept.delete(key);
+    log.isKept = false;
+    this.#free(log);
+  }
+
+  #free(log: ReplayLog): void {
+    if (log.readers > 0 || log.isKept || log.isGrowing || log.isFreed) return;
+    log.isFreed = true;
+    this.bytes -= log.bytes + LOG_OVERHEAD_BYTES;
+  }
+}
+
+/** Tiers get the same bytes. */
+const keyOf = ({ lane, topic }: LaneEntry): string => `${lane}|${topic}`;
+
+/** False where most of the replay is of no use to who stands at this place. */
+function isWorthWaitingFor(log: ReplayLog, { epoch, seq }: HeldPlace, { seqs, source }: LaneEntry): boolean {
+  if (!reachesBack(log, epoch, seq)) return false;
+  const newest = seqs.find(source)?.newest ?? Number.POSITIVE_INFINITY;
+  return newest - log.fromSeq <= LONGER_MAX * (newest - seq) || newest === Number.POSITIVE_INFINITY;
+}
+
+/** True for what goes back at least as far, or is of the epoch that there is, where the other one is not. */
+function servesMore(log: ReplayLog, other: ReplayLog, { seqs, source }: LaneEntry): boolean {
+  if (log.epoch === other.epoch) return log.fromSeq <= other.fromSeq;
+  return log.epoch === seqs.find(source)?.epoch;
+}
+
+function reachesBack(log: ReplayLog, epoch: string, seq: number): boolean {
+  return log.epoch === epoch && log.fromSeq <= seq;
+}

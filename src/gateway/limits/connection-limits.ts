@@ -1,0 +1,150 @@
+/** How many connections there may be, in all, from one address and of one user; and how fast they may come. */
+
+import type { Credential } from '../../auth/credential.js';
+import type { LimitsConfig } from '../../config/limits.js';
+import type { GatewayThreadData } from '../../threads/thread-messages.js';
+import { type Refusal, refusal } from '../edge/upgrade-request.js';
+import { AttemptRates } from './attempt-rates.js';
+import { FailedCredentials } from './failed-credentials.js';
+import { type Rank, RankCells, rankOf } from './rank.js';
+import { SharedCounts } from './shared-counts.js';
+
+const RETRY_AFTER_SECONDS = 5;
+
+/** A limit that a connection was refused for; a metric label. */
+export type ConnectionLimit =
+  | 'connections'
+  | 'anonymous'
+  | 'reserved'
+  | 'address'
+  | 'user'
+  | 'rate'
+  | 'credentials'
+  | 'overload';
+
+export class ConnectionLimits {
+  /** Refusals by limit. */
+  readonly refused: Record<ConnectionLimit, number> = {
+    connections: 0,
+    anonymous: 0,
+    reserved: 0,
+    address: 0,
+    user: 0,
+    rate: 0,
+    credentials: 0,
+    overload: 0,
+  };
+  readonly #limits: LimitsConfig;
+  readonly #connections: RankCells;
+  readonly #addresses: SharedCounts;
+  readonly #users: SharedCounts;
+  readonly #attempts: AttemptRates;
+  readonly #failures: FailedCredentials;
+
+  constructor(limits: LimitsConfig, { worker, connections, addresses, users, attempts, failures }: GatewayThreadData) {
+    this.#limits = limits;
+    this.#connections = new RankCells(connections, worker);
+    this.#addresses = new SharedCounts(addresses, worker);
+    this.#users = new SharedCounts(users, worker);
+    this.#attempts = new AttemptRates(attempts, worker, limits.attemptsPerSecondMax);
+    this.#failures = new FailedCredentials(failures, worker, limits.authFailuresMax);
+  }
+
+  /** Counts an attempt to connect, whatever becomes of it. */
+  attempt(address: string, nowMs: number): Refusal | undefined {
+    if (this.#attempts.attempt(address, nowMs)) return undefined;
+    this.refused.rate++;
+    const message = `at most ${this.#limits.attemptsPerSecondMax} attempts a second from one address`;
+    return tooMany(message, this.#attempts.retryAfterSeconds);
+  }
+
+  /** Says whether a credential from this address is looked at now; where too many were refused, it has to wait. */
+  mayTry(address: string, nowMs: number): Refusal | undefined {
+    const waitMs = this.#failures.waitMs(address, nowMs);
+    if (waitMs <= 0) return undefined;
+    this.refused.credentials++;
+    return tooMany('too many credentials from this address were refused', Math.ceil(waitMs / 1000));
+  }
+
+  /** A credential from this address was no good. */
+  tryFailed(address: string, nowMs: number): void {
+    this.#failures.failed(address, nowMs);
+  }
+
+  /** Takes a place for a connection, to be given back by `leave`; or says why there is none. */
+  enter(address: string, credential: Credential): Refusal | undefined {
+    const { connectionsPerAddressMax, connectionsPerUserMax } = this.#limits;
+    const { sub: user } = credential;
+    const rank = rankOf(credential);
+    this.#connections.add(rank, 1);
+    const full = this.#fullFor(rank);
+    if (full !== undefined) {
+      this.#connections.add(rank, -1);
+      this.refused[full.limit]++;
+      return { ...refusal(503, 'unavailable', full.message), retryAfterSeconds: RETRY_AFTER_SECONDS };
+    }
+    const fromAddress = this.#addresses.add(address);
+    if (fromAddress > connectionsPerAddressMax) {
+      // A full table has counted nothing.
+      if (Number.isFinite(fromAddress)) this.#addresses.remove(address);
+      this.#connections.add(rank, -1);
+      this.refused.address++;
+      return tooMany(`at most ${connectionsPerAddressMax} connections from one address`, RETRY_AFTER_SECONDS);
+    }
+    const ofUser = user === '' ? 0 : this.#users.add(user);
+    if (ofUser <= connectionsPerUserMax) return undefined;
+    if (Number.isFinite(ofUser)) this.#users.remove(user);
+    this.#addresses.remove(address);
+    this.#connections.add(rank, -1);
+    this.refused.user++;
+    return tooMany(`at most ${connectionsPerUserMax} connections of one user`, RETRY_AFTER_SECONDS);
+  }
+
+  leave(address: string, credential: Credential): void {
+    this.#connections.add(rankOf(credential), -1);
+    this.#addresses.remove(address);
+    if (credential.sub !== '') this.#users.remove(credential.sub);
+  }
+
+  /** The connection has another credential from here on; false when the user of that one has too many. */
+  change(from: Credential, to: Credential): boolean {
+    if (from.sub !== to.sub) {
+      const ofUser = to.sub === '' ? 0 : this.#users.add(to.sub);
+      if (ofUser > this.#limits.connectionsPerUserMax) {
+        if (Number.isFinite(ofUser)) this.#users.remove(to.sub);
+        this.refused.user++;
+        return false;
+      }
+      if (from.sub !== '') this.#users.remove(from.sub);
+    }
+    // It has its place, whatever its rank is now.
+    this.#connections.add(rankOf(to), 1);
+    this.#connections.add(rankOf(from), -1);
+    return true;
+  }
+
+  /** Which limit a connection of this rank, counted already, is beyond. */
+  #fullFor(rank: Rank): { readonly limit: ConnectionLimit; readonly message: string } | undefined {
+    const { connectionsMax, anonymousMax, reservedForCredentials, reservedForInstitutional } = this.#limits;
+    const anonymous = this.#connections.total('anonymous');
+    const others = anonymous + this.#connections.total('retail');
+    const all = others + this.#connections.total('institutional');
+    if (all > connectionsMax) return { limit: 'connections', message: `at most ${connectionsMax} connections` };
+    if (rank === 'institutional') return undefined;
+    if (others > connectionsMax - reservedForInstitutional) {
+      return { limit: 'reserved', message: 'the places that are left are for institutional users' };
+    }
+    if (rank === 'retail') return undefined;
+    if (anonymous > anonymousMax) {
+      return { limit: 'anonymous', message: `at most ${anonymousMax} connections without a credential` };
+    }
+    if (anonymous > connectionsMax - reservedForCredentials) {
+      return { limit: 'reserved', message: 'the places that are left are for connections with a credential' };
+    }
+    return undefined;
+  }
+}
+
+function tooMany(message: string, retryAfterSeconds: number): Refusal {
+  return { ...refusal(429, 'rate_limited', message), retryAfterSeconds };
+}

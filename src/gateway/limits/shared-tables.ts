@@ -1,0 +1,71 @@
+/** What gateway threads count together, in shared memory: places, rates, debts. Each thread writes its own part. */
+import { randomInt } from 'node:crypto';
+import type { LimitsConfig } from '../../config/limits.js';
+import type { GatewayThreadData } from '../../threads/thread-messages.js';
+import { AttemptRates, createAttemptRates } from './attempt-rates.js';
+import { createFailedCredentials, FailedCredentials } from './failed-credentials.js';
+import type { HashSeed } from './key-hash.js';
+import { RankCells } from './rank.js';
+import { countSlotsFor, createSharedCounts, SharedCounts } from './shared-counts.js';
+import { createSharedDebts } from './shared-debts.js';
+import { createSharedRates, SharedRates } from './shared-rates.js';
+
+const SEED_MAX = 2 ** 32;
+
+/** The part of a thread's data that all threads share. */
+export type SharedData = Pick<
+  GatewayThreadData,
+  | 'connections'
+  | 'waiting'
+  | 'published'
+  | 'ownerSeed'
+  | 'behind'
+  | 'addresses'
+  | 'users'
+  | 'attempts'
+  | 'failures'
+  | 'debts'
+>;
+
+export class SharedTables {
+  /** As each thread is given it. */
+  readonly data: SharedData;
+  readonly #limits: LimitsConfig;
+  readonly #behind: Int32Array;
+
+  constructor(workers: number, limits: LimitsConfig) {
+    const seed: HashSeed = [randomInt(SEED_MAX), randomInt(SEED_MAX)];
+    const slots = countSlotsFor(limits.connectionsMax);
+    this.#limits = limits;
+    this.data = {
+      connections: RankCells.create(workers),
+      waiting: RankCells.create(workers),
+      published: createSharedRates(workers, seed, slots),
+      ownerSeed: seed,
+      behind: new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT * workers),
+      addresses: createSharedCounts(workers, slots, seed),
+      users: createSharedCounts(workers, slots, seed),
+      attempts: createAttemptRates(workers, seed),
+      failures: createFailedCredentials(workers, seed),
+      debts: { table: createSharedDebts(), seed },
+    };
+    this.#behind = new Int32Array(this.data.behind);
+  }
+
+  /** A worker is behind with what it is given. */
+  get isBehind(): boolean {
+    return this.#behind.includes(1);
+  }
+
+  /** What a thread counted has gone with its sockets. Debts are no thread's own: they stay. */
+  forget(worker: number): void {
+    const { connections, waiting, addresses, users, published, attempts, failures } = this.data;
+    const { attemptsPerSecondMax, authFailuresMax } = this.#limits;
+    for (const cells of [connections, waiting]) new RankCells(cells, worker).clear();
+    Atomics.store(this.#behind, worker, 0);
+    for (const counts of [addresses, users]) new SharedCounts(counts, worker).clear(worker);
+    new SharedRates(published, worker).clear(worker);
+    new AttemptRates(attempts, worker, attemptsPerSecondMax).clear(worker);
+    new FailedCredentials(failures, worker, authFailuresMax).clear(worker);
+  }
+}

@@ -1,0 +1,144 @@
+/** Everything that leaves for sockets, native publishes included: counted here, stamped here. */
+import { stringifyExact } from '../../protocol/exact-json.js';
+import { MsgpackWriter } from '../../protocol/msgpack-writer.js';
+import { stampTsSent } from '../../threads/stamp.js';
+import type { Session, Subscription } from '../model/session.js';
+import type { LaneEntry, LaneTable, Part } from '../views/views.js';
+import { composeQuotes, type QuotePart } from './snapshot-frames.js';
+
+/** uWS's `app.publish`. */
+export type Publish = (topic: string, message: Uint8Array, isBinary: boolean, compress: boolean) => boolean;
+
+/** What `ws.send` of uWS returns when the message waits in user space. */
+const BACKPRESSURE = 0;
+/** The same when the message was dropped: the socket has too much waiting already. */
+const DROPPED = 2;
+
+export class Outbox {
+  /** Control frames sent: answers, warnings, errors, gaps. */
+  readonly control = { messages: 0, bytes: 0 };
+  /** Sockets that were seen with bytes waiting in user space; sampled until they are empty. */
+  readonly buffered = new Set<Session>();
+  readonly #writer = new MsgpackWriter();
+  readonly #publish: Publish;
+  readonly #nowMicros: () => number;
+  readonly #sentCell: LaneTable['sentCell'];
+  readonly #compression: boolean;
+
+  /** @param compression JSON is compressed for the sockets that agreed on it; MessagePack never */
+  constructor(publish: Publish, nowMicros: () => number, sentCell: LaneTable['sentCell'], compression: boolean) {
+    this.#publish = publish;
+    this.#nowMicros = nowMicros;
+    this.#sentCell = sentCell;
+    this.#compression = compression;
+  }
+
+  /** Sends a control message in the session's format; false when it was dropped. */
+  send(session: Session, message: object): boolean {
+    const isJson = session.format === 'json';
+    const bytes = isJson ? stringifyExact(message) : this.#packed(message);
+    this.control.messages++;
+    this.control.bytes += bytes.length;
+    return this.#write(session, bytes, !isJson);
+  }
+
+  /** Publishes a control message to the lane's sockets. */
+  publishControl(entry: LaneEntry, message: object): void {
+    if (entry.subscribers === 0) return;
+    const bytes = entry.isMsgpack ? this.#packed(message) : Buffer.from(stringifyExact(message));
+    this.control.messages += entry.subscribers;
+    this.control.bytes += entry.subscribers * bytes.length;
+    this.#publish(entry.nativeTopic, bytes, entry.isMsgpack, this.#compression && !entry.isMsgpack);
+  }
+
+  /** Publishes `frame[start..end)` to the lane's sockets. The bytes may be overwritten (they are stamped in place). */
+  publish(entry: LaneEntry, frame: Uint8Array, start: number, end: number, counted = entry.sent): void {
+    if (entry.subscribers === 0) return;
+    if (entry.isStamped) stampTsSent(frame, end, entry.isMsgpack, this.#nowMicros());
+    this.#publish(
+      entry.nativeTopic,
+      frame.subarray(start, end),
+      entry.isMsgpack,
+      this.#compression && !entry.isMsgpack,
+    );
+    counted.messages += entry.subscribers;
+    counted.bytes += entry.subscribers * (end - start);
+  }
+
+  /** Tells all sockets of a lane that its topic is held back, where it is. */
+  publishStale(entry: LaneEntry): void {
+    const frame = entry.stale?.slice();
+    if (frame !== undefined) this.publish(entry, frame, 0, frame.length, this.control);
+  }
+
+  /** The same for one socket; false when it was dropped. */
+  sendStale(session: Session, entry: LaneEntry): boolean {
+    return entry.stale === undefined || this.sendEncoded(session, entry, entry.stale.slice());
+  }
+
+  /** Repairs the chain of all sockets of a lane with one whole document. */
+  publishPart(entry: LaneEntry, part: Part): void {
+    const { symbol, isStamped } = entry;
+    const format = entry.isMsgpack ? 'msgpack' : 'json';
+    const frame =
+      entry.stream === 'quotes' ? composeQuotes(part.epoch, [{ symbol, part }], format, isStamped) : part.bytes.slice();
+    this.publish(entry, frame, 0, frame.length);
+  }
+
+  /** Sends the complete snapshot frame of one topic to one socket; false when it was dropped. */
+  sendPart(session: Session, entry: LaneEntry, part: Part): boolean {
+    const frame = entry.isStamped ? part.bytes.slice() : part.bytes;
+    if (entry.isStamped) stampTsSent(frame, frame.length, entry.isMsgpack, this.#nowMicros());
+    entry.sent.messages++;
+    entry.sent.bytes += frame.length;
+    return this.#write(session, frame, entry.isMsgpack);
+  }
+
+  /** Sends one `quotes_patch` snapshot; where the parts are of several epochs, one for each. False when one was dropped. */
+  sendQuotes(session: Session, parts: ReadonlyMap<Subscription, Part>): boolean {
+    const byEpoch = new Map<string, QuotePart[]>();
+    for (const [{ symbol }, part] of parts) {
+      if (part.bytes.length === 0) continue;
+      const quotes = byEpoch.get(part.epoch);
+      if (quotes === undefined) byEpoch.set(part.epoch, [{ symbol, part }]);
+      else quotes.push({ symbol, part });
+    }
+    // No symbol has data yet: the snapshot says just that.
+    if (byEpoch.size === 0) byEpoch.set('', []);
+    let isSent = true;
+    for (const [epoch, quotes] of byEpoch) {
+      const frame = composeQuotes(epoch, quotes, session.format, session.isStamped);
+      if (session.isStamped) stampTsSent(frame, frame.length, session.format === 'msgpack', this.#nowMicros());
+      const cell = this.#sentCell('quotes', session.format, 'snapshot');
+      cell.messages++;
+      cell.bytes += frame.length;
+      isSent = this.#write(session, frame, session.format === 'msgpack') && isSent;
+    }
+    return isSent;
+  }
+
+  /**
+   * Sends a frame that an encoder made for the session's lane; false when it was dropped. The frame may be overwritten
+   * (it is stamped in place).
+   */
+  sendEncoded(session: Session, entry: LaneEntry, frame: Uint8Array): boolean {
+    if (entry.isStamped) stampTsSent(frame, frame.length, entry.isMsgpack, this.#nowMicros());
+    entry.sent.messages++;
+    entry.sent.bytes += frame.length;
+    return this.#write(session, frame, session.format === 'msgpack');
+  }
+
+  /** Valid until the next one. */
+  #packed(message: object): Uint8Array {
+    this.#writer.clear();
+    this.#writer.value(message);
+    return this.#writer.written;
+  }
+
+  /** A drop is reported by uWS's `dropped` callback, here as for publishes; what it means for topics is decided there. */
+  #write(session: Session, bytes: Uint8Array | string, isBinary: boolean): boolean {
+    const status = session.socket?.send(bytes, isBinary, this.#compression && !isBinary);
+    if (status === BACKPRESSURE) this.buffered.add(session);
+    return status !== DROPPED;
+  }
+}

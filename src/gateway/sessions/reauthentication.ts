@@ -1,0 +1,98 @@
+/** `auth`: another credential for a live connection. What it does not allow any more ends; the rest goes on. */
+import type { Credential } from '../../auth/credential.js';
+import type { ErrorCode } from '../../protocol/codes.js';
+import type { AuthCommand } from '../../protocol/commands.js';
+import { classOfLane, defaultClass, detailOfLane } from '../../protocol/lanes.js';
+import { isStateStream } from '../../protocol/topics.js';
+import type { Handled } from '../commands/command-handler.js';
+import { andThen, laneFor } from '../edge/admission.js';
+import type { Refusal } from '../edge/upgrade-request.js';
+import type { ConnectionLimits } from '../limits/connection-limits.js';
+import type { Session, Wanted } from '../model/session.js';
+import type { Subscriptions } from '../subscriptions/subscriptions.js';
+import type { LaneChanges } from '../subscriptions/tier-changes.js';
+import type { Credentials } from './credentials.js';
+import type { Answers } from './replies.js';
+
+export interface RenewalsOptions {
+  readonly credentials: Credentials;
+  readonly subscriptions: Subscriptions;
+  readonly laneChanges: LaneChanges;
+  readonly limits: ConnectionLimits;
+  readonly answers: Answers;
+  /** The session's credential ends at another time. */
+  readonly onRenewed: (session: Session) => void;
+}
+
+/** What a live connection is told where an upgrade would be refused. */
+function codeOf({ status }: Refusal): ErrorCode {
+  if (status === 401) return 'unauthorized';
+  return status === 429 ? 'rate_limited' : 'internal';
+}
+
+export class Renewals {
+  readonly #options: RenewalsOptions;
+
+  constructor(options: RenewalsOptions) {
+    this.#options = options;
+  }
+
+  renew(session: Session, { id, token }: AuthCommand): Handled {
+    const { credentials, answers } = this.#options;
+    return andThen(credentials.of(token, undefined, session.address), credential => {
+      if (session.socket === undefined) return;
+      if ('status' in credential) {
+        answers.fail(session, id, codeOf(credential), credential.message);
+        return;
+      }
+      if (!this.#options.limits.change(session.credential, credential)) {
+        answers.fail(session, id, 'rate_limited', 'too many connections of this user');
+        return;
+      }
+      this.#adopt(session, credential);
+      const lost = this.#dropLost(session);
+      // Behind its answer, a client sees only what the new credential allows.
+      return andThen(this.#changeLanes(session), () => {
+        if (session.socket === undefined) return;
+        answers.send(session, id, { type: 'ack', expires_at: new Date(credential.expiresAtMs).toISOString() });
+        if (lost.length === 0) return;
+        const message = 'not allowed by the new credential; unsubscribed';
+        answers.send(session, undefined, { type: 'warning', code: 'forbidden', message, topics: lost });
+      });
+    }) as Handled;
+  }
+
+  #adopt(session: Session, credential: Credential): void {
+    const { credentials, onRenewed } = this.#options;
+    session.credential = credential;
+    session.entitlements = credentials.entitlementsOf(credential);
+    session.tier = credential.tier;
+    session.fastestClass = defaultClass(credential.tier);
+    session.defaultClass = Math.max(session.askedClass ?? session.fastestClass, session.fastestClass);
+    onRenewed(session);
+  }
+
+  /** Ends the topics that the session may not have any more, and returns them. */
+  #dropLost(session: Session): string[] {
+    const lost = [...session.subscriptions.values()].filter(
+      ({ stream, symbol }) => !session.entitlements.maySubscribe(stream, symbol),
+    );
+    for (const { topic } of lost) this.#options.subscriptions.unsubscribe(session, topic);
+    return lost.map(({ topic }) => topic);
+  }
+
+  /** Where tier, class or view are others now, topics are on another lane. */
+  #changeLanes(session: Session): Promise<void> | undefined {
+    const { subscriptions, laneChanges } = this.#options;
+    const states: Wanted[] = [];
+    const events: Wanted[] = [];
+    for (const { stream, symbol, asked } of session.subscriptions.values()) {
+      const rateClass = Math.max(classOfLane(asked), session.fastestClass);
+      const detail = isStateStream(stream) ? detailOfLane(asked) : 0;
+      const wanted = { stream, symbol, lane: laneFor(session, stream, detail, rateClass) };
+      (isStateStream(stream) ? states : events).push(wanted);
+    }
+    subscriptions.subscribe(session, states);
+    return laneChanges.change(session, events);
+  }
+}

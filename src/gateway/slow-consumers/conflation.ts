@@ -1,0 +1,172 @@
+/**
+ * The middle rung of the ladder for slow clients: state topics of one that does not keep up are sent in a slower class.
+ *
+ * Over the high-water mark they end at once, so that no more is queued; once the socket has drained they go on, one class
+ * slower, with a snapshot each. Who has kept up for a while is given back one class, and one more after another while; who
+ * falls back soon after waits longer the next time. Lanes stay shared: a slower class is a lane that others are on too.
+ */
+import { CLASSES, classOfLane, SLOWEST, slowerClass } from '../../protocol/lanes.js';
+import type { Session, Subscription } from '../model/session.js';
+import type { Outbox } from '../sending/outbox.js';
+import type { Subscriptions } from '../subscriptions/subscriptions.js';
+
+/** Longest time that a client has to keep up before it is given a faster class again, in those of the first time. */
+const PATIENCE_GROWTH_MAX = 16;
+
+/** How slow a session's state topics are sent. Times are of the monotonic clock. */
+export interface Pace {
+  /** Classes that they are slower than asked for; 0: none. */
+  steps: number;
+  /** What the client was told last. */
+  toldSteps: number;
+  /** Since when they wait for the socket to drain; 0: they do not. */
+  leavingSinceMs: number;
+  /** Some of them are still on the slower lanes that they were on before. */
+  isReturning: boolean;
+  /** Since when little waited for the socket whenever it was looked at. */
+  calmSinceMs: number;
+  /** How long that has to last. */
+  patienceMs: number;
+  /** When it was given a faster class last; 0: never. */
+  restoredAtMs: number;
+}
+
+export const newPace = (): Pace => ({
+  steps: 0,
+  toldSteps: 0,
+  leavingSinceMs: 0,
+  isReturning: false,
+  calmSinceMs: 0,
+  patienceMs: 0,
+  restoredAtMs: 0,
+});
+
+/** True while state topics wait for the socket to drain, to go on in a slower class. */
+export const isLeaving = ({ pace }: Session): boolean => pace.leavingSinceMs > 0;
+
+/** True while the subscription cannot begin: its socket has to drain first. */
+export const mustWait = ({ session, entry }: Subscription): boolean =>
+  session.isStalled || (entry.isState && isLeaving(session));
+
+export interface PacesOptions {
+  readonly subscriptions: Subscriptions;
+  readonly outbox: Outbox;
+  /** How long a client has to keep up before it is given a faster class again. */
+  readonly restoreAfterMs: number;
+  /** A monotonic clock, above 0. */
+  readonly nowMs: () => number;
+}
+
+export class Paces {
+  /** Steps down: of those over the high-water mark, and of those that were suspended; and steps up. */
+  readonly counters = { overHighWater: 0, suspended: 0, restores: 0 };
+  readonly #options: PacesOptions;
+  /** Sessions that are sent anything slower than they asked for. */
+  readonly #slowed = new Set<Session>();
+
+  constructor(options: PacesOptions) {
+    this.#options = options;
+  }
+
+  /** Clients whose state topics are sent slower than they asked for. */
+  get slowed(): number {
+    return this.#slowed.size;
+  }
+
+  /** A suspended session is to come back one class slower, where it has a state topic that can be. */
+  slow(session: Session): void {
+    if (this.#slow(session)) this.counters.suspended++;
+  }
+
+  /** Ends its state topics until it has drained. False when it has none that can be slower. */
+  leave(session: Session): boolean {
+    if (!this.#slow(session)) return false;
+    this.counters.overHighWater++;
+    session.pace.leavingSinceMs = this.#options.nowMs();
+    this.#options.subscriptions.suspendStates(session);
+    return true;
+  }
+
+  /** Its state topics no longer wait for it to drain; or they do with all others, as the socket is suspended. */
+  left({ pace }: Session): void {
+    pace.leavingSinceMs = 0;
+  }
+
+  /** Tells the client what changed, before anything that comes of it. */
+  tell(session: Session): void {
+    const { pace } = session;
+    const { steps, toldSteps } = pace;
+    if (steps === toldSteps) return;
+    const fastest = fastestServed(session);
+    if (fastest === undefined) return;
+    const isSlower = steps > toldSteps;
+    const message = isSlower
+      ? 'the client does not keep up: its state topics are sent less often'
+      : 'the client keeps up: its state topics are sent more often again';
+    const code = isSlower ? 'conflated' : 'restored';
+    const warning = { type: 'warning', code, message, class: CLASSES[fastest], steps };
+    // One that is dropped is said with the next change, or when the socket goes on.
+    if (this.#options.outbox.send(session, warning)) pace.toldSteps = steps;
+  }
+
+  /** Looks at those that were slowed. @param lowWaterBytes with no more waiting, a client keeps up */
+  sample(lowWaterBytes: number): void {
+    const nowMs = this.#options.nowMs();
+    for (const session of [...this.#slowed]) {
+      const { pace, isStalled } = session;
+      const waiting = session.socket?.getBufferedAmount() ?? 0;
+      if (isStalled || isLeaving(session) || waiting > lowWaterBytes) pace.calmSinceMs = nowMs;
+      else if (pace.isReturning) this.#return(session);
+      else if (nowMs - pace.calmSinceMs >= pace.patienceMs) this.#restore(session, nowMs);
+    }
+  }
+
+  closed(session: Session): void {
+    this.#slowed.delete(session);
+  }
+
+  #slow(session: Session): boolean {
+    const { pace } = session;
+    const fastest = fastestServed(session);
+    if (fastest === undefined || fastest === SLOWEST) return false;
+    const nowMs = this.#options.nowMs();
+    const isRelapse = pace.restoredAtMs > 0 && nowMs - pace.restoredAtMs < pace.patienceMs;
+    const { restoreAfterMs } = this.#options;
+    if (isRelapse) pace.patienceMs = Math.min(PATIENCE_GROWTH_MAX * restoreAfterMs, 2 * pace.patienceMs);
+    else if (pace.steps === 0) pace.patienceMs = restoreAfterMs;
+    pace.steps++;
+    pace.isReturning = false;
+    pace.calmSinceMs = nowMs;
+    this.#slowed.add(session);
+    return true;
+  }
+
+  #restore(session: Session, nowMs: number): void {
+    const { pace } = session;
+    pace.steps--;
+    pace.restoredAtMs = nowMs;
+    pace.calmSinceMs = nowMs;
+    pace.isReturning = true;
+    this.counters.restores++;
+    this.tell(session);
+    this.#return(session);
+  }
+
+  /** Some topics a look: the snapshots of many must not slow it again. */
+  #return(session: Session): void {
+    const { pace } = session;
+    pace.isReturning = !this.#options.subscriptions.changeLanes(session);
+    if (pace.steps === 0 && !pace.isReturning) this.#slowed.delete(session);
+  }
+}
+
+/** The fastest class in which any of its state topics is sent; undefined: it has none. */
+function fastestServed({ subscriptions, pace }: Session): number | undefined {
+  let fastest: number | undefined;
+  for (const { entry, asked } of subscriptions.values()) {
+    if (!entry.isState) continue;
+    const rateClass = slowerClass(classOfLane(asked), pace.steps);
+    if (fastest === undefined || rateClass < fastest) fastest = rateClass;
+  }
+  return fastest;
+}

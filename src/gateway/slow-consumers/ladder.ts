@@ -1,0 +1,240 @@
+/**
+ * Sockets that do not keep up, rung by rung. Over the high-water mark, state topics end and go on in a slower class once
+ * the socket has drained (conflation.ts). One that reads nothing even so, or of which uWS dropped something, has all its topics
+ * suspended: uWS drops silently once a socket's user-space buffer is over its limit, and names no topic. When it has
+ * drained it gets snapshots (states, a class slower) and gaps (events).
+ *
+ * Each socket has a circuit: closed · open, its topics suspended · half open, after it has drained, until it has kept up for
+ * some looks in a row. One that opens too often, or stays open too long, has its connection closed with 4008; over uWS's
+ * limit no close frame can be sent, so a client that reads nothing at all sees 1006.
+ *
+ * uWS's `dropped` callback may set flags and nothing else: closing, sending or (un)subscribing in it aborts the process.
+ */
+import type { CircuitConfig } from '../../config/limits.js';
+import type { Session } from '../model/session.js';
+import type { Outbox } from '../sending/outbox.js';
+import type { Subscriptions } from '../subscriptions/subscriptions.js';
+import type { BufferedTotal } from './buffered-total.js';
+import { isLeaving, Paces } from './conflation.js';
+
+/**
+ * Of the backpressure limit: above the high mark state topics leave for a slower class, above the next one all topics are
+ * suspended before uWS drops anything, below the low one they go on.
+ */
+const HIGH_WATER_SHARE = 0.5;
+const SUSPEND_SHARE = 0.75;
+const LOW_WATER_SHARE = 0.125;
+/** A socket that read nothing so long after its state topics have left is suspended, however little waits. */
+const LEAVE_GRACE_MS = 1_000;
+/**
+ * What may wait for one socket beyond the backpressure limit: uWS looks at it before a message and not behind it, and
+ * writes what was published in one turn in pieces of up to 16 KiB; so one message, or one such piece.
+ */
+export const BACKPRESSURE_ALLOWANCE_BYTES = 64 * 1024;
+/** How often the sockets known to be buffered are looked at. */
+export const SAMPLE_INTERVAL_MS = 100;
+
+/** How a socket has kept up. */
+export interface Circuit {
+  /** Times that it opened since it last was closed. */
+  opens: number;
+  /** When it opened; 0: it is not open. */
+  openedAtMs: number;
+  /** Looks that it has to stand until it is closed; 0: it is not half open. */
+  probesLeft: number;
+}
+
+export const newCircuit = (): Circuit => ({ opens: 0, openedAtMs: 0, probesLeft: 0 });
+
+export interface SlowConsumersOptions {
+  readonly subscriptions: Subscriptions;
+  readonly outbox: Outbox;
+  readonly backpressureBytesMax: number;
+  readonly circuit: CircuitConfig;
+  /** A monotonic clock, above 0. */
+  readonly nowMs: () => number;
+  /** Closes the connection of one that is too slow. */
+  readonly close: (session: Session) => void;
+  /** What waits for all sockets; undefined: it has no bound. */
+  readonly total?: BufferedTotal;
+}
+
+export class SlowConsumers {
+  readonly counters = { dropped: 0, stalls: 0, resumes: 0, closed: 0 };
+  readonly #options: SlowConsumersOptions;
+  /** Clients that are sent their state topics in a slower class. */
+  readonly paces: Paces;
+  readonly #highWaterBytes: number;
+  readonly #suspendBytes: number;
+  readonly #lowWaterBytes: number;
+  /** Sessions whose circuit is open or half open. */
+  readonly #watched = new Set<Session>();
+  #pending: Session[] = [];
+
+  constructor(options: SlowConsumersOptions) {
+    this.#options = options;
+    this.#highWaterBytes = options.backpressureBytesMax * HIGH_WATER_SHARE;
+    this.#suspendBytes = options.backpressureBytesMax * SUSPEND_SHARE;
+    const { restoreAfterMs } = options.circuit;
+    this.paces = new Paces({ ...options, restoreAfterMs });
+    this.#lowWaterBytes = options.backpressureBytesMax * LOW_WATER_SHARE;
+  }
+
+  /** True when `settle` has something to do. */
+  get hasPending(): boolean {
+    return this.#pending.length > 0;
+  }
+
+  get buffered(): number {
+    return this.#options.outbox.buffered.size;
+  }
+
+  /** Bytes that wait in user space now: of all sockets, and of the one for which most do. */
+  get waitingBytes(): { readonly all: number; readonly most: number } {
+    let all = 0;
+    let most = 0;
+    for (const { socket } of this.#options.outbox.buffered) {
+      const waiting = socket?.getBufferedAmount() ?? 0;
+      all += waiting;
+      most = Math.max(most, waiting);
+    }
+    return { all, most };
+  }
+
+  /** Circuits that are open now. */
+  get open(): number {
+    let open = 0;
+    for (const { circuit } of this.#watched) if (circuit.openedAtMs > 0) open++;
+    return open;
+  }
+
+  /** Circuits that are half open now. */
+  get halfOpen(): number {
+    return this.#watched.size - this.open;
+  }
+
+  /** From uWS's `dropped`. @param turn the turn whose publishes are being written */
+  dropped(session: Session, turn: number): void {
+    this.counters.dropped++;
+    if (session.droppedInTurn !== 0) return;
+    session.droppedInTurn = turn;
+    this.#pending.push(session);
+  }
+
+  /** From uWS's `drain`: the socket wrote something. */
+  drained(session: Session): void {
+    const { outbox, subscriptions } = this.#options;
+    const waiting = session.socket?.getBufferedAmount() ?? 0;
+    if (waiting > 0) outbox.buffered.add(session);
+    else {
+      outbox.buffered.delete(session);
+      session.sampledBytes = 0;
+    }
+    if (!session.isStalled) {
+      subscriptions.resumptions.drained(session);
+      if (isLeaving(session) && waiting <= this.#lowWaterBytes) this.#goOn(session);
+    } else if (waiting > this.#lowWaterBytes) return;
+    // Not before: a close frame passes the same limit as any message.
+    else if (session.circuit.opens >= this.#options.circuit.opensMax) this.#close(session);
+    else this.#resume(session);
+  }
+
+  /** Suspends the sockets that dropped something. Must run before the next turn publishes. */
+  settle(): void {
+    const pending = this.#pending;
+    this.#pending = [];
+    for (const session of pending) {
+      const turn = session.droppedInTurn;
+      session.droppedInTurn = 0;
+      if (session.socket === undefined) continue;
+      this.#stall(session, turn);
+      this.#options.outbox.buffered.add(session);
+      // It may have drained since; then no `drain` will come.
+      this.drained(session);
+    }
+  }
+
+  /** Looks at the sockets known to be buffered, and at those whose circuits are not closed. */
+  sample(): void {
+    for (const session of [...this.#options.outbox.buffered]) {
+      const waiting = session.socket?.getBufferedAmount() ?? 0;
+      // A large snapshot on its way shrinks from sample to sample; what does not is a socket that does not read.
+      const isStuck = session.sampledBytes > 0 && waiting >= session.sampledBytes;
+      session.sampledBytes = waiting;
+      if (session.isStalled || !isStuck || !this.#escalate(session, waiting)) this.drained(session);
+    }
+    this.#options.total?.sampled();
+    for (const session of [...this.#watched]) this.#watch(session);
+    this.paces.sample(this.#lowWaterBytes);
+    this.#options.subscriptions.resumptions.sweep(this.#options.nowMs());
+  }
+
+  closed(session: Session): void {
+    this.paces.closed(session);
+    this.#options.outbox.buffered.delete(session);
+    this.#watched.delete(session);
+  }
+
+  /** More waits for the socket than at the last look. False when nothing is done about it. */
+  #escalate(session: Session, waiting: number): boolean {
+    const isLong = isLeaving(session) && this.#options.nowMs() - session.pace.leavingSinceMs >= LEAVE_GRACE_MS;
+    if (!isLong && waiting <= this.#highWaterBytes) return false;
+    if (!isLeaving(session) && this.paces.leave(session)) return true;
+    if (!isLong && waiting <= this.#suspendBytes) return false;
+    this.#stall(session, 0);
+    return true;
+  }
+
+  /** State topics go on in a slower class. */
+  #goOn(session: Session): void {
+    this.paces.tell(session);
+    if (this.#options.subscriptions.resume(session)) this.paces.left(session);
+    // The rest of them goes on at the next sample, or when it drains again.
+    else this.#options.outbox.buffered.add(session);
+  }
+
+  #watch(session: Session): void {
+    const { circuit } = session;
+    if (circuit.openedAtMs > 0) {
+      if (this.#options.nowMs() - circuit.openedAtMs >= this.#options.circuit.recoveryMs) this.#close(session);
+      return;
+    }
+    const waiting = session.socket?.getBufferedAmount() ?? 0;
+    if (waiting > this.#lowWaterBytes || --circuit.probesLeft > 0) return;
+    circuit.opens = 0;
+    this.#watched.delete(session);
+  }
+
+  #stall(session: Session, turn: number): void {
+    const { circuit } = session;
+    if (circuit.openedAtMs === 0) {
+      this.counters.stalls++;
+      circuit.opens++;
+      circuit.openedAtMs = this.#options.nowMs();
+      this.#watched.add(session);
+      // It comes back a class slower, unless it was on its way there already.
+      if (!isLeaving(session)) this.paces.slow(session);
+    }
+    this.paces.left(session);
+    this.#options.subscriptions.stall(session, turn);
+  }
+
+  #resume(session: Session): void {
+    this.counters.resumes++;
+    this.paces.tell(session);
+    this.#options.subscriptions.resume(session);
+    // The rest of its topics is resumed at the next sample, or when it drains again.
+    if (session.isStalled) {
+      this.#options.outbox.buffered.add(session);
+      return;
+    }
+    session.sampledBytes = 0;
+    session.circuit.openedAtMs = 0;
+    session.circuit.probesLeft = this.#options.circuit.probes;
+  }
+
+  #close(session: Session): void {
+    this.counters.closed++;
+    this.#options.close(session);
+  }
+}

@@ -1,0 +1,310 @@
+/** Main-thread side of the gateway workers: starts them, replaces those that die, closes them. */
+import { Worker } from 'node:worker_threads';
+import type { Config } from '../../config/environment.js';
+import { RestartPace } from '../../observe/restart-pace.js';
+import type { FromWorker, GatewayThreadData, LongWork, ToWorker, WorkerStats } from '../../threads/thread-messages.js';
+import { SharedTables } from '../limits/shared-tables.js';
+import { NOTHING_OPEN } from './nothing-open.js';
+import { ThreadWatch } from './thread-watch.js';
+
+const STATS_TIMEOUT_MS = 1000;
+/** Replaced workers whose totals are remembered. */
+const ENDED_MAX = 1000;
+/** Longest head of a request. uWS's own 4 KiB are too short for a token and all symbols that a connection may name. */
+const REQUEST_HEAD_BYTES_MAX = 32 * 1024;
+/**
+ * Nothing is allocated for a message that is fanned out, so a large young generation gains nothing; V8's own 48 MB would
+ * fill with what connecting leaves behind, and stay resident. (native-notes/memory.md)
+ */
+const YOUNG_GENERATION_MB = 6;
+
+export interface SupervisorOptions {
+  readonly config: Config;
+  readonly threadFile: URL;
+  readonly rings: readonly SharedArrayBuffer[];
+  readonly doorbells: SharedArrayBuffer;
+  /** All that is revoked, for a thread that starts. What comes later is posted to it. */
+  readonly revocations: () => GatewayThreadData['revocations'];
+  readonly onMessage: (worker: number, message: FromWorker) => void;
+  /** A worker is up and listens. */
+  readonly onUp: (worker: number) => void;
+  /** A worker is gone; it is replaced. */
+  readonly onDown: (worker: number, reason: string) => void;
+  readonly onFault: (worker: number, message: string) => void;
+  /** A worker was at one session's work for too long. */
+  readonly onLongWork: (worker: number, work: LongWork) => void;
+  /** A worker hangs and cannot be ended now: its clients are lost, and it is not replaced before it has ended. */
+  readonly onStuck: (worker: number, reason: string) => void;
+}
+
+interface Slot {
+  /** The last counters it gave, for when it does not answer in time, or no more. */
+  lastStats: WorkerStats | undefined;
+  thread: Worker | undefined;
+  isListening: boolean;
+  /** It hangs where it cannot be ended. */
+  isStuck: boolean;
+  readonly pace: RestartPace;
+  lastError: string;
+}
+
+export class WorkerSupervisor {
+  /** Workers replaced since the start. */
+  restarts = 0;
+  /** Those of them that did not die, but hung. */
+  hung = 0;
+  /** Work for one session that took too long: came to its end, or was stopped. */
+  readonly longWork = { ended: 0, stopped: 0 };
+  readonly #options: SupervisorOptions;
+  readonly #slots: Slot[];
+  readonly #tables: SharedTables;
+  readonly #watch: ThreadWatch;
+  readonly #pendingStats = new Map<number, (stats: WorkerStats) => void>();
+  /** Last counters of workers that were replaced. */
+  readonly #ended: WorkerStats[] = [];
+  #port: number;
+  #lastStatsId = 0;
+  /** Threads that end are not replaced any more. */
+  #isClosing = false;
+  /** Threads that have yet to say that their clients are gone. */
+  readonly #whenEmpty = new Map<Worker, () => void>();
+
+  constructor(options: SupervisorOptions) {
+    this.#options = options;
+    this.#port = options.config.port;
+    const workers = options.config.workers;
+    this.#tables = new SharedTables(workers, options.config.limits);
+    this.#slots = Array.from({ length: workers }, () => {
+      const pace = new RestartPace(options.config.times.stableAfterMs);
+      return { lastStats: undefined, thread: undefined, isListening: false, isStuck: false, pace, lastError: '' };
+    });
+    this.#watch = new ThreadWatch({
+      workers,
+      ...options.config.times,
+      reliefFile: new URL('./supervision/relief.js', options.threadFile),
+      port: () => this.#port,
+      onHung: (worker, reason) => {
+        this.hung++;
+        (this.#slots[worker] as Slot).lastError = reason;
+      },
+      onStuck: (worker, reason) => this.#stuck(worker, reason),
+      onFault: options.onFault,
+    });
+  }
+
+  /** A worker is behind with what it is given. */
+  get isBehind(): boolean {
+    return this.#tables.isBehind;
+  }
+
+  /** The port that the workers share. */
+  get port(): number {
+    return this.#port;
+  }
+
+  get listening(): number {
+    return this.#slots.filter(slot => slot.isListening).length;
+  }
+
+  /** Workers that hang where they cannot be ended. Once all do, nothing is served here any more. */
+  get stuck(): number {
+    return this.#slots.filter(slot => slot.isStuck).length;
+  }
+
+  /** Workers that keep dying. */
+  get crashLoops(): number {
+    return this.#slots.filter(slot => slot.pace.isCrashLoop).length;
+  }
+
+  /** Starts all workers. @throws {Error} when one cannot start, e.g. because the port is taken. */
+  async start(): Promise<void> {
+    // uWS asks the process's environment, once, when the first thread loads it.
+    process.env.UWS_HTTP_MAX_HEADERS_SIZE ??= String(REQUEST_HEAD_BYTES_MAX);
+    // The first finds out the port where any free one is asked for.
+    for (let worker = 0; worker < this.#slots.length; worker++) await this.#start(worker);
+  }
+
+  post(worker: number, message: ToWorker): void {
+    const slot = this.#slots[worker];
+    // What is posted to a stuck one would wait there, ever more of it.
+    if (slot?.isStuck === false) slot.thread?.postMessage(message);
+  }
+
+  postAll(message: ToWorker): void {
+    for (let worker = 0; worker < this.#slots.length; worker++) this.post(worker, message);
+  }
+
+  /** Resolves once all workers have taken what was posted to them; one that hangs is waited for a second only. */
+  async caughtUp(): Promise<void> {
+    await Promise.all(this.#slots.map((slot, worker) => (slot.isListening ? this.#askStats(worker) : undefined)));
+  }
+
+  /** Counters of all workers, those that were replaced included; of one that does not answer in time, its last ones. */
+  async stats(): Promise<WorkerStats[]> {
+    const asked = this.#slots.map((slot, worker) => (slot.isListening ? this.#askStats(worker) : undefined));
+    const answers = await Promise.all(asked);
+    const stats = answers.map((answer, worker) => {
+      const slot = this.#slots[worker] as Slot;
+      slot.lastStats = answer ?? slot.lastStats;
+      return slot.lastStats;
+    });
+    return [...stats.filter(present => present !== undefined), ...this.#ended];
+  }
+
+  /**
+   * Leaves the port to others, and sends all clients elsewhere within DRAIN_TIMEOUT. Resolves when they are gone; the threads
+   * go on until `close`.
+   */
+  async retire(): Promise<void> {
+    this.#isClosing = true;
+    const threads = this.#responsive();
+    const empty = threads.map(thread => new Promise<void>(resolve => this.#whenEmpty.set(thread, resolve)));
+    this.postAll({ type: 'retire' });
+    await Promise.all(empty);
+  }
+
+  /** Closes all sockets with 1001 and ends the threads, but for those that are stuck. */
+  async close(): Promise<void> {
+    this.#isClosing = true;
+    this.#watch.close();
+    const threads = this.#responsive();
+    const ended = threads.map(thread => new Promise<void>(resolve => thread.once('exit', () => resolve())));
+    for (const thread of threads) thread.postMessage({ type: 'close' } satisfies ToWorker);
+    await Promise.all(ended);
+  }
+
+  #responsive(): Worker[] {
+    return this.#slots.flatMap(({ thread, isStuck }) => (thread === undefined || isStuck ? [] : [thread]));
+  }
+
+  #start(worker: number): Promise<void> {
+    const slot = this.#slots[worker] as Slot;
+    const { config, rings, doorbells, threadFile } = this.#options;
+    const workerData: GatewayThreadData & { config: Config } = {
+      config,
+      worker,
+      port: this.#port,
+      rings,
+      doorbells,
+      ...this.#tables.data,
+      turns: this.#watch.rows,
+      revocations: this.#options.revocations(),
+    };
+    const resourceLimits = { maxYoungGenerationSizeMb: YOUNG_GENERATION_MB };
+    const thread = new Worker(threadFile, { workerData, name: `gateway-${worker}`, resourceLimits });
+    slot.thread = thread;
+    return new Promise((resolve, reject) => {
+      thread.on('message', (message: FromWorker) => {
+        if (message.type === 'listening') {
+          this.#port = message.port;
+          slot.isListening = true;
+          slot.pace.started();
+          this.#watch.started(worker, thread);
+          this.#options.onUp(worker);
+          resolve();
+        } else if (message.type === 'listen_failed') {
+          slot.lastError = `port ${message.port} cannot be listened on: another program has it, or it is not allowed`;
+        } else {
+          this.#received(worker, slot, thread, message);
+        }
+      });
+      thread.on('error', cause => {
+        slot.lastError = cause instanceof Error ? (cause.stack ?? cause.message) : String(cause);
+      });
+      thread.on('exit', code => {
+        this.#tables.forget(worker);
+        this.#empty(thread);
+        const reason = slot.lastError || `exit code ${code}`;
+        // Whether it ever listened or not: nobody may wait for its end any more.
+        slot.thread = undefined;
+        this.#watch.ended(worker);
+        if (!slot.isListening && !slot.isStuck) reject(new Error(`gateway worker ${worker} did not start: ${reason}`));
+        else this.#exited(worker, slot, reason);
+      });
+    });
+  }
+
+  #empty(thread: Worker): void {
+    this.#whenEmpty.get(thread)?.();
+    this.#whenEmpty.delete(thread);
+  }
+
+  #received(worker: number, slot: Slot, thread: Worker, message: FromWorker): void {
+    switch (message.type) {
+      case 'empty':
+        this.#empty(thread);
+        break;
+      case 'stats':
+        this.#pendingStats.get(message.id)?.(message.stats);
+        this.#pendingStats.delete(message.id);
+        break;
+      case 'failed':
+        slot.lastError = message.message;
+        slot.lastStats = message.stats ?? slot.lastStats;
+        break;
+      case 'abandoned':
+        slot.lastStats = message.stats ?? slot.lastStats;
+        break;
+      case 'long_work':
+        this.longWork[message.work.isStopped ? 'stopped' : 'ended']++;
+        this.#options.onLongWork(worker, message.work);
+        break;
+      case 'fault':
+        this.#options.onFault(worker, message.message);
+        break;
+      default:
+        this.#options.onMessage(worker, message);
+    }
+  }
+
+  #exited(worker: number, slot: Slot, reason: string): void {
+    slot.isListening = false;
+    slot.isStuck = false;
+    // Totals must not fall when a worker is replaced; what it had open is closed.
+    if (slot.lastStats !== undefined) this.#ended.push({ ...slot.lastStats, ...NOTHING_OPEN });
+    if (this.#ended.length > ENDED_MAX) this.#ended.shift();
+    slot.lastStats = undefined;
+    if (this.#isClosing) return;
+    this.#options.onDown(worker, reason);
+    this.#restartLater(worker, slot);
+  }
+
+  #restartLater(worker: number, slot: Slot): void {
+    slot.lastError = '';
+    setTimeout(() => {
+      if (this.#isClosing) return;
+      this.restarts++;
+      this.#start(worker).catch((cause: unknown) => {
+        this.#options.onDown(worker, cause instanceof Error ? cause.message : String(cause));
+        this.#restartLater(worker, slot);
+      });
+    }, slot.pace.died());
+  }
+
+  #stuck(worker: number, reason: string): void {
+    const slot = this.#slots[worker] as Slot;
+    if (slot.thread === undefined) return;
+    slot.isListening = false;
+    slot.isStuck = true;
+    // Its clients hold no places any more, wherever they connect again.
+    if (slot.lastStats !== undefined) slot.lastStats = { ...slot.lastStats, ...NOTHING_OPEN };
+    this.#tables.forget(worker);
+    this.#empty(slot.thread);
+    this.#options.onStuck(worker, reason);
+  }
+
+  #askStats(worker: number): Promise<WorkerStats | undefined> {
+    const id = ++this.#lastStatsId;
+    return new Promise(resolve => {
+      const timer = setTimeout(() => {
+        this.#pendingStats.delete(id);
+        resolve(undefined);
+      }, STATS_TIMEOUT_MS);
+      this.#pendingStats.set(id, stats => {
+        clearTimeout(timer);
+        resolve(stats);
+      });
+      this.post(worker, { type: 'stats', id });
+    });
+  }
+}

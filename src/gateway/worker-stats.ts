@@ -1,0 +1,52 @@
+/** A worker's counters as plain data, for the main thread to merge. */
+import type { WorkerStats } from '../threads/thread-messages.js';
+import type { Fanout } from './delivery/fanout.js';
+import type { GatewayServer } from './edge/server.js';
+import type { Resumptions } from './events/recovery.js';
+import type { ConnectionLimits } from './limits/connection-limits.js';
+import type { Outbox } from './sending/outbox.js';
+import type { SlowConsumers } from './slow-consumers/ladder.js';
+import type { LaneTable, SentCell } from './views/views.js';
+
+export function snapshotStats(
+  server: GatewayServer,
+  fanout: Fanout,
+  slow: SlowConsumers,
+  outbox: Outbox,
+  table: LaneTable,
+  sent: ReadonlyMap<string, SentCell>,
+  limits: ConnectionLimits,
+  pings: number,
+  { heldBytes, counters }: Resumptions,
+): Omit<WorkerStats, 'loopDelayMs' | 'frameAgeMs' | 'commandsShed' | 'work' | 'publishedOverRate' | 'closedForTotal'> {
+  const { open, opened, closed, received, receivedBytes, refused, messagesRefused, closes } = server.counters;
+  return {
+    open,
+    opened,
+    closed,
+    received,
+    receivedBytes,
+    refused: [...refused],
+    limited: Object.entries(limits.refused),
+    messagesRefused,
+    closes: [...closes],
+    pings,
+    requestsWaiting: table.requests.waiting,
+    missed: { bytes: heldBytes, shared: counters.shared },
+    sent: [...sent].map(([key, { messages, bytes }]) => ({ key, messages, bytes })),
+    control: { ...outbox.control },
+    lanes: table.size,
+    buffered: slow.buffered,
+    dropped: slow.counters.dropped,
+    stalls: slow.counters.stalls,
+    circuits: { open: slow.open, halfOpen: slow.halfOpen },
+    resumes: slow.counters.resumes,
+    conflated: slow.paces.slowed,
+    paces: { ...slow.paces.counters },
+    waitingBytes: slow.waitingBytes,
+    turns: fanout.counters.turns,
+    overruns: fanout.counters.overruns,
+    latencyBuckets: [...fanout.counters.latencyBuckets],
+    latencySumMicros: fanout.counters.latencySumMicros,
+  };
+}

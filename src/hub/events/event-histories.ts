@@ -1,0 +1,54 @@
+/**
+ * What clients may have missed, by kind of event: each kind has a share of the memory, in a ring of its own, so that none
+ * can evict another. Rooms, which clients write, have the smallest.
+ */
+
+import type { Source } from '../sources/source-table.js';
+import { EventHistory, type PastMessage } from './event-history.js';
+
+/** Kinds that are logs, with their shares of the memory, in sixteenths. */
+const SHARES = { trades: 8, orders: 4, analytics: 3, rooms: 1 } as const;
+type EventKind = keyof typeof SHARES;
+
+const WHOLE = Object.values(SHARES).reduce((sum, share) => sum + share, 0);
+/** A share's memory is a multiple of it. */
+const UNIT_BYTES = 8;
+
+/** The memory of a kind, of `bytes` in all. */
+export function historyShareBytes(kind: EventKind, bytes: number): number {
+  return Math.floor((bytes * SHARES[kind]) / WHOLE / UNIT_BYTES) * UNIT_BYTES;
+}
+
+export class EventHistories {
+  readonly #byKind: Readonly<Record<EventKind, EventHistory>>;
+
+  /** @param bytes of all kinds together; each share is allocated at its first message. 0 keeps nothing. */
+  constructor(bytes: number) {
+    const ring = (kind: EventKind) => new EventHistory(historyShareBytes(kind, bytes));
+    this.#byKind = {
+      trades: ring('trades'),
+      orders: ring('orders'),
+      analytics: ring('analytics'),
+      rooms: ring('rooms'),
+    };
+  }
+
+  /** @see EventHistory.add */
+  add(source: Source, payload: Uint8Array, seq: number, prevSeq: number, tsEventMicros: number): void {
+    this.#of(source).add(source, payload, seq, prevSeq, tsEventMicros);
+  }
+
+  /** @see EventHistory.placesAfter */
+  placesAfter(source: Source, seq: number, max: number): number[] | undefined {
+    return this.#of(source).placesAfter(source, seq, max);
+  }
+
+  /** @see EventHistory.read @param place of this source */
+  read(source: Source, place: number): PastMessage | undefined {
+    return this.#of(source).read(place);
+  }
+
+  #of({ kind }: Source): EventHistory {
+    return this.#byKind[kind as EventKind];
+  }
+}

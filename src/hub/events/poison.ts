@@ -1,0 +1,62 @@
+/** Messages that an encoder hung on or died of: no encoder is given them again. */
+import type { RecordPlace } from '../../threads/progress.js';
+import { RecordKind } from '../../threads/records.js';
+import type { Source } from '../sources/source-table.js';
+import type { EventHistories } from './event-histories.js';
+
+/** Events remembered as poison; beyond it the oldest is forgotten. State messages are removed where they are retained. */
+export const POISON_MAX = 1000;
+
+/** Records that carry a publisher's message. */
+const WITH_MESSAGE: ReadonlySet<number> = new Set([RecordKind.data, RecordKind.restore, RecordKind.replay]);
+
+const NOTHING = new Uint8Array(0);
+
+export interface Poisoned {
+  readonly subject: string;
+  readonly payload: Uint8Array;
+}
+
+export class Poison {
+  readonly #history: EventHistories;
+  readonly #events = new Set<string>();
+
+  constructor(history: EventHistories) {
+    this.#history = history;
+  }
+
+  /** True for an event that is not to be replayed. */
+  has(source: Source, seq: number): boolean {
+    return this.#events.size > 0 && this.#events.has(keyOf(source, seq));
+  }
+
+  /**
+   * Takes the message out of what rebuilds the encoder.
+   * @returns its subject and payload, which is empty where it is not kept; undefined where the record carries no message
+   */
+  take(source: Source | undefined, { kind, seq }: RecordPlace): Poisoned | undefined {
+    if (source === undefined || !WITH_MESSAGE.has(kind)) return undefined;
+    const { subject } = source;
+    if (source.retention === null) return { subject, payload: this.#takeEvent(source, seq) };
+    const removed = source.retention.remove(seq);
+    // Nobody knows what the document would be with it: changes wait for a whole message.
+    if (removed?.isNewest !== false) source.hasHole = true;
+    return { subject, payload: removed?.payload ?? NOTHING };
+  }
+
+  #takeEvent(source: Source, seq: number): Uint8Array {
+    for (const oldest of this.#events) {
+      if (this.#events.size < POISON_MAX) break;
+      this.#events.delete(oldest);
+    }
+    this.#events.add(keyOf(source, seq));
+    // The one place behind its forerunner is its own.
+    const [place] = this.#history.placesAfter(source, seq - 1, Number.POSITIVE_INFINITY) ?? [];
+    const message = place === undefined ? undefined : this.#history.read(source, place);
+    return message?.seq === seq ? new Uint8Array(message.payload) : NOTHING;
+  }
+}
+
+function keyOf(source: Source, seq: number): string {
+  return `${source.subject} ${source.epoch} ${seq}`;
+}

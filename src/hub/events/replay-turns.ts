@@ -1,0 +1,122 @@
+/** Replays of a shard take turns: institutional ones first, and no worker's before another's; live messages before all of them. */
+
+import type { Tier } from '../../protocol/lanes.js';
+import { FairQueue } from '../../threads/fair-queue.js';
+import type { Shard } from '../shards/shard.js';
+
+/** What all replays of a shard put into its queue in one turn: about half a millisecond of its encoder's time. */
+const TURN_BYTES = 8 * 1024;
+/** What a message, or a replay's turn, counts besides its payload. */
+const OVERHEAD_BYTES = 64;
+/** No turn begins while more than this waits for the encoder. */
+const QUEUED_BYTES_MAX = 256 * 1024;
+/** Between two turns. */
+const WAIT_MS = 1;
+/** How long a replay waits for the encoder to take what waits for it; then the client begins at the present. */
+const WAIT_MS_MAX = 8_000;
+
+const RANK = { institutional: 0, retail: 1 } as const;
+const RANKS = 2;
+
+/** What takes turns. */
+export interface Waiting {
+  readonly shard: Shard;
+  readonly tier: Tier;
+  readonly worker: number;
+}
+
+/** The turn of one shard. */
+export interface Turn {
+  /** The shard takes more in this turn. */
+  readonly hasRoom: boolean;
+  /** A message was put into its queue. */
+  spend(payloadBytes: number): void;
+}
+
+class Turns<Item extends Waiting> implements Turn {
+  readonly waiting = new FairQueue<number, Item>(RANKS);
+  bytesLeft = TURN_BYTES;
+  /** How long the encoder has taken nothing. */
+  stuckMs = 0;
+  timer: NodeJS.Timeout | undefined;
+
+  get hasRoom(): boolean {
+    return this.bytesLeft > 0;
+  }
+
+  get isFresh(): boolean {
+    return this.bytesLeft === TURN_BYTES;
+  }
+
+  spend(payloadBytes: number): void {
+    this.bytesLeft -= payloadBytes + OVERHEAD_BYTES;
+  }
+}
+
+export class ReplayTurns<Item extends Waiting> {
+  readonly #turns = new Map<Shard, Turns<Item>>();
+  readonly #serve: (item: Item, turn: Turn) => void;
+  readonly #giveUp: (item: Item) => void;
+
+  /**
+   * @param serve takes as much of the turn as it has room for; what is left waits again
+   * @param giveUp the encoder takes nothing
+   */
+  constructor(serve: (item: Item, turn: Turn) => void, giveUp: (item: Item) => void) {
+    this.#serve = serve;
+    this.#giveUp = giveUp;
+  }
+
+  /** Is served now where the present turn has room, else in its turn. */
+  add(item: Item): void {
+    this.addBehind(item);
+    this.#advance(item.shard, this.#of(item.shard));
+  }
+
+  /** Is served in its turn. */
+  addBehind(item: Item): void {
+    this.#of(item.shard).waiting.add(RANK[item.tier], item.worker, item);
+  }
+
+  delete(item: Item): void {
+    this.#turns.get(item.shard)?.waiting.delete(item);
+  }
+
+  close(): void {
+    for (const { timer } of this.#turns.values()) clearTimeout(timer);
+    this.#turns.clear();
+  }
+
+  #of(shard: Shard): Turns<Item> {
+    let turns = this.#turns.get(shard);
+    if (turns === undefined) {
+      turns = new Turns();
+      this.#turns.set(shard, turns);
+    }
+    return turns;
+  }
+
+  #advance(shard: Shard, turns: Turns<Item>): void {
+    while (turns.hasRoom && shard.queuedBytes <= QUEUED_BYTES_MAX) {
+      const item = turns.waiting.take();
+      if (item === undefined) break;
+      turns.spend(0);
+      this.#serve(item, turns);
+    }
+    if (turns.timer !== undefined || (turns.waiting.size === 0 && turns.isFresh)) return;
+    turns.timer = setTimeout(() => this.#next(shard, turns), WAIT_MS).unref();
+  }
+
+  #next(shard: Shard, turns: Turns<Item>): void {
+    turns.timer = undefined;
+    turns.bytesLeft = TURN_BYTES;
+    turns.stuckMs = shard.queuedBytes <= QUEUED_BYTES_MAX ? 0 : turns.stuckMs + WAIT_MS;
+    if (turns.stuckMs >= WAIT_MS_MAX) this.#giveAllUp(turns);
+    this.#advance(shard, turns);
+  }
+
+  #giveAllUp(turns: Turns<Item>): void {
+    turns.stuckMs = 0;
+    for (let item = turns.waiting.take(); item !== undefined; item = turns.waiting.take()) this.#giveUp(item);
+  }
+}

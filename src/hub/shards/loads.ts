@@ -1,0 +1,41 @@
+/** How loaded the workers are, each by what it says of itself: the gateway is as loaded as the most loaded of them. */
+import { type Load, loadOf } from '../../protocol/load.js';
+
+export class Loads {
+  /** Changes of the gateway's level, up and down. */
+  readonly changes = { up: 0, down: 0 };
+  level = 0;
+  readonly #levels = new Map<number, number>();
+  readonly #onChange: (level: number) => void;
+
+  constructor(onChange: (level: number) => void) {
+    this.#onChange = onChange;
+  }
+
+  get load(): Load {
+    return loadOf(this.level);
+  }
+
+  get stats() {
+    return { loadLevel: this.level, loadChanges: this.changes };
+  }
+
+  set(worker: number, level: number): void {
+    this.#levels.set(worker, level);
+    this.#changed();
+  }
+
+  /** The worker is gone, and its load with it. */
+  forgetWorker(worker: number): void {
+    this.#levels.delete(worker);
+    this.#changed();
+  }
+
+  #changed(): void {
+    const level = Math.max(0, ...this.#levels.values());
+    if (level === this.level) return;
+    this.changes[level > this.level ? 'up' : 'down']++;
+    this.level = level;
+    this.#onChange(level);
+  }
+}

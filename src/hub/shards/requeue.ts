@@ -1,0 +1,57 @@
+/** What waited for an encoder that died, handed to the one that takes its place, behind the state that rebuilds it. */
+import { BatchReader, type BatchWriter, RecordKind } from '../../threads/records.js';
+import type { Source } from '../sources/source-table.js';
+
+/** Records besides events that still count when the encoder they waited for has died. */
+const REQUEUED: ReadonlySet<number> = new Set([
+  RecordKind.snapshot,
+  RecordKind.gap,
+  RecordKind.replayBegin,
+  RecordKind.replay,
+  RecordKind.replayEnd,
+]);
+
+/** Records that say something in the epoch in which they were made only. */
+const OF_ONE_EPOCH: ReadonlySet<number> = new Set([
+  RecordKind.data,
+  RecordKind.gap,
+  RecordKind.replayBegin,
+  RecordKind.replay,
+]);
+
+/**
+ * Appends what still counts of a batch: events and requests. State messages are left out, as the rebuilt state is newer.
+ * @param sourceOf the source of a number; undefined for one that was forgotten
+ */
+export function requeue(
+  buffer: ArrayBuffer,
+  bytes: number,
+  sourceOf: (id: number) => Source | undefined,
+  into: BatchWriter,
+): void {
+  const reader = new BatchReader();
+  const payloads = new Uint8Array(buffer);
+  const epochBegins = epochBeginsIn(reader, buffer, bytes);
+  reader.open(buffer, bytes);
+  while (reader.next()) {
+    const known = sourceOf(reader.source);
+    // Forgotten meanwhile: nobody waits for it, and the new encoder does not know it.
+    if (known === undefined) continue;
+    // Of an epoch that is over: in the one that the new encoder begins with, its sequences are others'.
+    const isOver = reader.payloadStart < (epochBegins.get(reader.source) ?? 0);
+    if (isOver && OF_ONE_EPOCH.has(reader.kind)) continue;
+    const isEvent = reader.kind === RecordKind.data && known.retention === null;
+    if (!isEvent && !REQUEUED.has(reader.kind)) continue;
+    const payload = payloads.subarray(reader.payloadStart, reader.payloadStart + reader.payloadBytes);
+    const { kind, source, a, b, c, flags, lane, worker } = reader;
+    into.append(kind as RecordKind, source, a, b, c, payload, flags, lane, worker);
+  }
+}
+
+/** Where the newest epoch of a source begins in a batch. */
+function epochBeginsIn(reader: BatchReader, buffer: ArrayBuffer, bytes: number): Map<number, number> {
+  const begins = new Map<number, number>();
+  reader.open(buffer, bytes);
+  while (reader.next()) if (reader.kind === RecordKind.epoch) begins.set(reader.source, reader.payloadStart);
+  return begins;
+}

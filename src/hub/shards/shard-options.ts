@@ -1,0 +1,28 @@
+/** What a shard is made of. */
+import type { BatchResult } from '../../threads/batch.js';
+import type { RecordPlace } from '../../threads/progress.js';
+import type { LostRange } from '../events/lost-ranges.js';
+import type { Source } from '../sources/source-table.js';
+import type { EncoderThread } from './encoder-thread.js';
+
+export interface ShardOptions {
+  readonly index: number;
+  readonly startThread: () => EncoderThread;
+  /** Sources by number, to tell events from states. */
+  readonly source: (id: number) => Source | undefined;
+  readonly nowMicros: () => number;
+  readonly onResult: (result: BatchResult) => void;
+  /** The thread died, at this record if any: the events of its batch are lost, its state is to be rebuilt. */
+  readonly onCrash: (cause: Error, lost: ReadonlyMap<number, LostRange>, at: RecordPlace | undefined) => void;
+  /** Something that should not happen happened; the shard goes on. */
+  readonly onFault: (what: string, detail: string) => void;
+  /** Of a thread that stays at one record, before it is replaced, ms. */
+  readonly hungAfterMs: number;
+  /** A thread that ran this long is no longer held to be in a crash loop, ms. */
+  readonly stableAfterMs: number;
+  /** Longest that an event of a batched kind waits for others. */
+  readonly batchIntervalMs: number;
+  readonly queueBytesMax?: number;
+  /** True while a worker is behind with what the encoders have made. */
+  readonly isBehind: () => boolean;
+}

@@ -1,0 +1,128 @@
+/**
+ * Who wants what: workers by lane, and publications that wait for their echo. The feed is told of the first and the last of
+ * each source, so that it follows at NATS what somebody wants, and nothing else.
+ */
+import { ALL_TRADES_SOURCE, isOnDemand } from '../../protocol/topics.js';
+import type { Source, SourceTable } from './source-table.js';
+
+/**
+ * A source that nobody wants any more is followed this much longer: a client that lost its connection comes back to the
+ * same numbering, and finds what it missed.
+ */
+export const LINGER_MS = 3_000;
+/** A feed that cannot say that it follows a subject, as it has no connection, is not waited for any longer. */
+const OPEN_MS_MAX = 2_000;
+
+export interface InterestOptions {
+  readonly sources: SourceTable;
+  /** Somebody began or ceased to want a subject; resolves once the feed follows it, or cannot now. Never rejects. */
+  readonly follow: (subject: string, wanted: boolean) => Promise<unknown> | undefined;
+  /** Nobody wants the source, and nothing is known of it that would have to be kept. */
+  readonly forget: (source: Source) => void;
+}
+
+export class Interest {
+  readonly #options: InterestOptions;
+  readonly #lingering = new Map<Source, NodeJS.Timeout>();
+
+  constructor(options: InterestOptions) {
+    this.#options = options;
+  }
+
+  set(source: Source, lane: number, worker: number, wanted: boolean): void {
+    source.wants ??= new Map();
+    const mask = source.wants.get(lane) ?? 0;
+    const next = wanted ? mask | (1 << worker) : mask & ~(1 << worker);
+    const before = isWanted(source);
+    if (next === 0) source.wants.delete(lane);
+    else source.wants.set(lane, next);
+    this.#changed(source, before);
+  }
+
+  /** Wants the source for something else than a lane, until `release`. */
+  hold(source: Source): void {
+    const before = isWanted(source);
+    source.holds++;
+    this.#changed(source, before);
+  }
+
+  release(source: Source): void {
+    source.holds--;
+    this.#changed(source, true);
+  }
+
+  /** Ends a source that lingers before its time. */
+  endNow(source: Source): void {
+    const timer = this.#lingering.get(source);
+    if (timer === undefined) return;
+    clearTimeout(timer);
+    this.#end(source);
+  }
+
+  /** Nothing is wanted on behalf of the worker any more. */
+  forgetWorker(worker: number): void {
+    for (const source of this.#options.sources) {
+      if (source.wants === null) continue;
+      for (const lane of [...source.wants.keys()]) this.set(source, lane, worker, false);
+    }
+  }
+
+  close(): void {
+    for (const timer of this.#lingering.values()) clearTimeout(timer);
+    this.#lingering.clear();
+  }
+
+  #changed(source: Source, before: boolean): void {
+    const after = isWanted(source);
+    if (before === after) return;
+    if (after) {
+      const lingering = this.#lingering.get(source);
+      clearTimeout(lingering);
+      // It was followed all the time.
+      if (!this.#lingering.delete(source)) this.#open(source);
+    } else if (isTemporary(source)) {
+      this.#lingering.set(
+        source,
+        setTimeout(() => this.#end(source), LINGER_MS),
+      );
+    } else {
+      this.#unfollow(source);
+    }
+  }
+
+  #open(source: Source): void {
+    const followed = this.#options.follow(source.subject, true);
+    if (followed === undefined) return;
+    let timer: NodeJS.Timeout | undefined;
+    const patience = new Promise<void>(resolve => {
+      timer = setTimeout(resolve, OPEN_MS_MAX);
+    });
+    const settle = (): void => {
+      clearTimeout(timer);
+      if (source.opening === opening) source.opening = undefined;
+    };
+    // A feed that fails follows again by itself when it reconnects; the clients are told by its status.
+    const opening: Promise<void> = Promise.race([followed, patience]).then(settle, settle);
+    source.opening = opening;
+  }
+
+  #unfollow(source: Source): void {
+    this.#options.follow(source.subject, false)?.catch(() => undefined);
+  }
+
+  #end(source: Source): void {
+    this.#lingering.delete(source);
+    this.#unfollow(source);
+    // Of market data that came meanwhile, the last value is kept.
+    if (isTemporary(source)) this.#options.forget(source);
+  }
+}
+
+/** Nothing is lost with the source; the trades of all symbols are no source of their own, and stay. */
+function isTemporary({ kind, seq, id }: Source): boolean {
+  return isOnDemand(kind) || (seq === 0 && id !== ALL_TRADES_SOURCE);
+}
+
+function isWanted(source: Source): boolean {
+  return source.holds > 0 || (source.wants !== null && source.wants.size > 0);
+}

@@ -1,0 +1,22 @@
+/** Where subjects that nobody follows here stand in the feed's own numbering: whoever comes is told. */
+import { putNewest } from '../../protocol/newest.js';
+import type { Position } from '../events/publications.js';
+
+/** Subjects remembered; the oldest are forgotten first. */
+const SUBJECTS_MAX = 100_000;
+
+export class LastSeqs {
+  readonly #seqs = new Map<string, number>();
+  #epoch = '';
+
+  note(subject: string, { epoch, seq }: Position): void {
+    if (epoch !== this.#epoch) this.#seqs.clear();
+    this.#epoch = epoch;
+    putNewest(this.#seqs, subject, seq, SUBJECTS_MAX);
+  }
+
+  /** The newest sequence of the subject in this epoch; 0 when none is known. */
+  of(subject: string, epoch: string): number {
+    return epoch === this.#epoch ? (this.#seqs.get(subject) ?? 0) : 0;
+  }
+}

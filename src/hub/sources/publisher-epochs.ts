@@ -1,0 +1,141 @@
+/**
+ * What the sequences of a publisher that numbers its messages count in. A publisher that restarts should name another epoch;
+ * one that does not is recognised by its sequence, which falls back to 1. So does that of a late copy of its first message,
+ * which has the same bytes. Where a restarted publisher begins with the same bytes, too, the next message decides: it
+ * continues the old numbering, or it does not.
+ */
+import { fnv1a } from '../../protocol/fnv.js';
+import { putNewest } from '../../protocol/newest.js';
+import type { HubMessage } from '../hub-options.js';
+import type { Source } from './source-table.js';
+
+/** How long a message that may be the first of a restarted publisher waits for what comes next. */
+export const RESTART_WAIT_MS = 250;
+/** Such messages that wait at once; beyond it the publisher is taken at its word. */
+const WAITING_MAX = 10_000;
+/** Dropped sources of which that is remembered. */
+const DROPPED_MAX = 100_000;
+
+/** Takes a message in an epoch that clients are told. */
+export type Take = (source: Source, m: HubMessage, epoch: string) => void;
+
+interface Waiting {
+  readonly message: HubMessage;
+  readonly timer: NodeJS.Timeout;
+}
+
+interface Dropped {
+  readonly epoch: string;
+  readonly life: number;
+  readonly began: number;
+  readonly seq: number;
+}
+
+export class PublisherEpochs {
+  readonly #take: Take;
+  readonly #waiting = new Map<Source, Waiting>();
+  /** Where the publishers of dropped sources stood, by subject. */
+  readonly #dropped = new Map<string, Dropped>();
+  #outages = 0;
+
+  constructor(take: Take) {
+    this.#take = take;
+  }
+
+  /** The feed lost its source: a publisher may restart unseen. */
+  outage(): void {
+    this.#outages++;
+  }
+
+  /** Takes a message that its publisher, or the feed, has numbered; now, or once it is known what it is. */
+  receive(source: Source, m: HubMessage): void {
+    // A stream's own numbering never falls back: whoever reads it sees to that.
+    if (!m.contiguous) {
+      this.#take(source, m, m.epoch);
+      return;
+    }
+    if (source.publisherEpoch !== m.epoch) {
+      this.forget(source);
+      const before = source.publisherEpoch === '' ? this.#dropped.get(source.subject) : undefined;
+      const isSame = before?.epoch === m.epoch;
+      const hasRestarted = isSame && m.seq <= before.seq;
+      source.publisherEpoch = m.epoch;
+      source.publisherLife = isSame ? before.life + (hasRestarted ? 1 : 0) : 1;
+      source.publisherBegan = isSame && !hasRestarted ? before.began : 0;
+    } else {
+      this.#settle(source, m);
+      if (m.seq === 1 && source.seq > 0 && !this.#waiting.has(source)) {
+        const isCopy = mayBeCopy(source, m);
+        // Of two first messages that are alike, nothing is missed where one counts for both.
+        if (source.seq > 1 || !isCopy) {
+          if (isCopy) this.#await(source, m);
+          else this.#restart(source, m);
+          return;
+        }
+      }
+      // The first messages of the new life were lost with the outage.
+      if (m.seq < source.seq && source.publisherOutages !== this.#outages) source.publisherLife++;
+    }
+    source.publisherOutages = this.#outages;
+    if (m.seq === 1 && source.publisherBegan === 0) source.publisherBegan = fnv1a(m.payload);
+    this.#take(source, m, epochOf(source));
+  }
+
+  /** The source is dropped. Should its subject come back, it does not count again in what was over. */
+  dropped(source: Source): void {
+    this.forget(source);
+    const { subject, publisherEpoch: epoch, publisherLife: life, publisherBegan: began, seq } = source;
+    if (epoch === '') return;
+    putNewest(this.#dropped, subject, { epoch, life, began, seq }, DROPPED_MAX);
+  }
+
+  /** Nothing of the source is waited for any more. */
+  forget(source: Source): void {
+    clearTimeout(this.#waiting.get(source)?.timer);
+    this.#waiting.delete(source);
+  }
+
+  close(): void {
+    for (const { timer } of this.#waiting.values()) clearTimeout(timer);
+    this.#waiting.clear();
+  }
+
+  #await(source: Source, m: HubMessage): void {
+    if (this.#waiting.size >= WAITING_MAX) {
+      this.#restart(source, m);
+      return;
+    }
+    const message = { ...m, payload: new Uint8Array(m.payload) };
+    const timer = setTimeout(() => {
+      this.#waiting.delete(source);
+      this.#restart(source, message);
+    }, RESTART_WAIT_MS);
+    this.#waiting.set(source, { message, timer });
+  }
+
+  /** What comes next says whether a message that waits was the first of a new life or a late copy. */
+  #settle(source: Source, m: HubMessage): void {
+    const waiting = this.#waiting.get(source);
+    if (waiting === undefined) return;
+    if (m.seq === waiting.message.seq) return;
+    this.forget(source);
+    if (m.seq <= source.seq) this.#restart(source, waiting.message);
+    else this.#take(source, waiting.message, epochOf(source));
+  }
+
+  #restart(source: Source, m: HubMessage): void {
+    source.publisherLife++;
+    source.publisherOutages = this.#outages;
+    source.publisherBegan = fnv1a(m.payload);
+    this.#take(source, m, epochOf(source));
+  }
+}
+
+/** False where the bytes are others than those of the first message of the publisher's present life. */
+function mayBeCopy({ publisherBegan }: Source, { payload }: HubMessage): boolean {
+  return publisherBegan === 0 || publisherBegan === fnv1a(payload);
+}
+
+function epochOf({ publisherEpoch, publisherLife }: Source): string {
+  return publisherLife === 1 ? publisherEpoch : `${publisherEpoch}~${publisherLife}`;
+}

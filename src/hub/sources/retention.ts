@@ -1,0 +1,153 @@
+/**
+ * What rebuilds a state source in a new encoder: its last whole raw message and everything since that the encoder has
+ * not confirmed; or, where the publisher sends changes, the encoder's last checkpoint and every change since.
+ */
+import type { Checkpoint } from '../../threads/batch.js';
+import { FLAG_CHECKPOINT, FLAG_LOSS_BEFORE, holdFlags } from '../../threads/records.js';
+
+export interface RetainedMessage {
+  payload: Uint8Array;
+  seq: number;
+  tsEventMicros: number;
+  /** When the hub received it, of `monotonicMicros`; 0 for a checkpoint. */
+  hubMicros: number;
+  /** Record flags to apply it with. */
+  flags: number;
+  /** Position among the source's messages, growing over epochs. */
+  order: number;
+  /** True while it stands in no batch: the queue was full. */
+  isSkipped: boolean;
+}
+
+/** µs, as the record of a message has them. */
+type RetainedTimes = Pick<RetainedMessage, 'tsEventMicros' | 'hubMicros'>;
+
+/** Messages kept of one source. The encoder makes a checkpoint every 64 changes; more means that it lags far behind. */
+export const MESSAGES_MAX = 4096;
+/** The same in bytes. */
+export const BYTES_MAX = 4 * 1024 * 1024;
+
+export class Retention {
+  #messages: RetainedMessage[] = [];
+  /** Of what was added since the messages were last made fewer; never too low. */
+  #bytes = 0;
+  #order = 0;
+  /** True once the encoder has said that single messages do not rebuild this source. */
+  #keepsChanges = false;
+  /** Memory of a message that is no longer needed. */
+  #spare: Uint8Array | undefined;
+
+  /** Copies a message in; returns its order, to be confirmed once it is encoded. */
+  add(payload: Uint8Array, seq: number, times: RetainedTimes, flags: number): number {
+    this.#push(payload, seq, times, flags, false);
+    return this.#order;
+  }
+
+  /** True where every message counts that came since the last checkpoint. */
+  get keepsChanges(): boolean {
+    return this.#keepsChanges;
+  }
+
+  /**
+   * The queue is full. Of messages that find no room, the newest is kept; the encoder is told that others are missing.
+   * @param isTooMuch of changes, which would all be kept, there are too many: the source begins anew with a whole message
+   */
+  addSkipped(payload: Uint8Array, seq: number, times: RetainedTimes, flags: number, isTooMuch: boolean): void {
+    if (isTooMuch && this.#keepsChanges) this.#bytes = Number.POSITIVE_INFINITY;
+    const newest = this.#messages[this.#messages.length - 1];
+    if (newest?.isSkipped === true && !this.#keepsChanges) {
+      this.#messages.pop();
+      this.#push(payload, seq, times, flags | FLAG_LOSS_BEFORE, true);
+    } else {
+      this.#push(payload, seq, times, flags, true);
+    }
+  }
+
+  /** The encoder has taken all messages up to this order. */
+  confirm(order: number): void {
+    if (this.#keepsChanges) return;
+    let older = 0;
+    while ((this.#messages[older]?.order ?? order) < order) older++;
+    if (older === 0) return;
+    this.#spare = this.#messages[older - 1]?.payload;
+    this.#messages.splice(0, older);
+    this.#count();
+  }
+
+  /** The encoder's document in the present epoch, as a whole message: earlier ones are no longer needed. */
+  checkpoint({ payload, seq, upTo, hold, ...at }: Omit<Checkpoint, 'source' | 'epoch'>): void {
+    this.#keepsChanges = true;
+    const kept = this.#messages.findIndex(message => message.seq > upTo);
+    const changes = kept < 0 ? [] : this.#messages.slice(kept);
+    // Of a document that is held back, the record says since when in the place of an event's time.
+    const flags = FLAG_CHECKPOINT | holdFlags(hold);
+    const tsEventMicros = hold?.sinceMicros ?? at.tsEventMicros;
+    this.#messages = [{ payload, seq, tsEventMicros, hubMicros: 0, flags, order: 0, isSkipped: false }, ...changes];
+    this.#count();
+  }
+
+  /**
+   * Gives up a message that no encoder survives; what follows it is applied as behind a loss.
+   * @returns undefined where it is not kept; `isNewest`: nothing follows it yet
+   */
+  remove(seq: number): { readonly payload: Uint8Array; readonly isNewest: boolean } | undefined {
+    const at = this.#messages.findIndex(message => message.seq === seq);
+    const removed = this.#messages[at];
+    if (removed === undefined) return undefined;
+    this.#messages.splice(at, 1);
+    const next = this.#messages[at];
+    if (next !== undefined) next.flags |= FLAG_LOSS_BEFORE;
+    this.#count();
+    return { payload: removed.payload, isNewest: next === undefined };
+  }
+
+  /** Another epoch begins: the sequences so far are lower than all that follow. */
+  beginEpoch(): void {
+    for (const message of this.#messages) message.seq = 0;
+  }
+
+  /** Oldest first; applying all of them gives the current document. Those that found no room count as handed over. */
+  takeAll(): readonly RetainedMessage[] {
+    for (const message of this.#messages) message.isSkipped = false;
+    return this.#messages;
+  }
+
+  #push(
+    payload: Uint8Array,
+    seq: number,
+    { tsEventMicros, hubMicros }: RetainedTimes,
+    flags: number,
+    isSkipped: boolean,
+  ): void {
+    this.#bytes += payload.length;
+    const isFull = this.#messages.length >= MESSAGES_MAX || this.#bytes > BYTES_MAX;
+    if (isFull) {
+      this.#messages = [];
+      this.#bytes = payload.length;
+    }
+    const kept = isFull ? flags | FLAG_LOSS_BEFORE : flags;
+    this.#messages.push({
+      payload: this.#copy(payload),
+      seq,
+      tsEventMicros,
+      hubMicros,
+      flags: kept,
+      order: ++this.#order,
+      isSkipped,
+    });
+  }
+
+  #count(): void {
+    this.#bytes = 0;
+    for (const { payload } of this.#messages) this.#bytes += payload.length;
+  }
+
+  #copy(payload: Uint8Array): Uint8Array {
+    const spare = this.#spare;
+    // Not `slice`: on a Buffer, which feeds hand over and fill again, that is a view.
+    if (spare?.length !== payload.length) return new Uint8Array(payload);
+    this.#spare = undefined;
+    spare.set(payload);
+    return spare;
+  }
+}

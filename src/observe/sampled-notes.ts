@@ -1,0 +1,31 @@
+/** What may happen very often, logged now and then: the first of a kind, then one a second, with the number left out. */
+import type { Logger, LogSampler } from './log.js';
+
+export class SampledNotes {
+  readonly #log: Logger;
+  readonly #sampler: LogSampler;
+
+  constructor(log: Logger, sampler: LogSampler) {
+    this.#log = log;
+    this.#sampler = sampler;
+  }
+
+  /** Something failed that should not. */
+  fault(what: string, detail: string): void {
+    const suppressed = this.#sampler.pass(`fault ${what}`);
+    if (suppressed !== undefined) this.#log.error({ what, detail, suppressed }, 'fault');
+  }
+
+  /** A worker closed slow clients, as too many bytes wait for all of them together. */
+  shed(worker: number, sockets: number, bytes: number): void {
+    const suppressed = this.#sampler.pass('shed');
+    if (suppressed === undefined) return;
+    const detail = { worker, sockets, bytes, suppressed };
+    this.#log.warn(detail, 'slow clients closed: WS_MAX_BUFFERED_TOTAL is exceeded');
+  }
+
+  wrongAdminToken(address: string): void {
+    const suppressed = this.#sampler.pass('admin token');
+    if (suppressed !== undefined) this.#log.warn({ address, suppressed }, 'a wrong ADMIN_TOKEN was refused');
+  }
+}

@@ -1,0 +1,113 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import type { Session, Socket } from '../../../../src/gateway/model/session.js';
+import type { Outbox } from '../../../../src/gateway/sending/outbox.js';
+import { SlowConsumers } from '../../../../src/gateway/slow-consumers/ladder.js';
+import type { Subscriptions } from '../../../../src/gateway/subscriptions/subscriptions.js';
+import { newSession } from '../../../support/new-session.js';
+
+const LIMIT_BYTES = 1000;
+const CIRCUIT = { opensMax: 5, recoveryMs: 30_000, probes: 3, restoreAfterMs: 5000 };
+
+let nowMs: number;
+let waitingBytes: number;
+let closed: Session[];
+let session: Session;
+let slow: SlowConsumers;
+
+beforeEach(() => {
+  nowMs = 1;
+  waitingBytes = 0;
+  closed = [];
+  session = newSession({ id: 1, sub: 'alice', format: 'json', tier: 'retail' });
+  session.socket = { getBufferedAmount: () => waitingBytes } as unknown as Socket;
+  // What the circuit asks of them, and no more.
+  const subscriptions = {
+    stall: () => {
+      session.isStalled = true;
+    },
+    resume: () => {
+      session.isStalled = false;
+    },
+    resumptions: { sweep() {}, drained: () => {} },
+  };
+  slow = new SlowConsumers({
+    subscriptions: subscriptions as unknown as Subscriptions,
+    outbox: { buffered: new Set<Session>() } as unknown as Outbox,
+    backpressureBytesMax: LIMIT_BYTES,
+    circuit: CIRCUIT,
+    nowMs: () => nowMs,
+    close: ended => {
+      closed.push(ended);
+      ended.socket = undefined;
+      slow.closed(ended);
+    },
+  });
+});
+
+/** uWS drops something for the socket, which has this much waiting. */
+function drop(bytes = LIMIT_BYTES): void {
+  waitingBytes = bytes;
+  slow.dropped(session, 1);
+  slow.settle();
+}
+
+function drain(): void {
+  waitingBytes = 0;
+  slow.drained(session);
+}
+
+describe('R40 the circuit of a client', () => {
+  it('R40 opens with a drop, is half open once it has drained, and closed after three looks that it stands', () => {
+    drop();
+    expect([slow.open, slow.halfOpen, session.isStalled]).toEqual([1, 0, true]);
+    drain();
+    expect([slow.open, slow.halfOpen, session.isStalled]).toEqual([0, 1, false]);
+    for (let look = 1; look <= CIRCUIT.probes; look++) {
+      expect(slow.halfOpen).toBe(1);
+      slow.sample();
+    }
+    expect([slow.open, slow.halfOpen, session.circuit.opens]).toEqual([0, 0, 0]);
+  });
+
+  it('R40 R41 that opens for the fifth time without having been closed ends the connection once it can be told', () => {
+    for (let opens = 1; opens < CIRCUIT.opensMax; opens++) {
+      drop();
+      drain();
+    }
+    drop();
+    // Over the limit, the close frame would be dropped too.
+    expect(closed).toEqual([]);
+    drain();
+    expect(closed).toEqual([session]);
+    expect([slow.open, slow.halfOpen, slow.counters.closed]).toEqual([0, 0, 1]);
+  });
+
+  it('R40 R41 that was closed in between begins to count anew', () => {
+    for (let opens = 1; opens < 3 * CIRCUIT.opensMax; opens++) {
+      drop();
+      drain();
+      for (let look = 0; look < CIRCUIT.probes; look++) slow.sample();
+    }
+    expect(closed).toEqual([]);
+  });
+
+  it('R40 R41 that stays open for the recovery time ends the connection, and not a moment earlier', () => {
+    drop();
+    nowMs += CIRCUIT.recoveryMs - 1;
+    slow.sample();
+    expect(closed).toEqual([]);
+    nowMs++;
+    slow.sample();
+    expect(closed).toEqual([session]);
+  });
+
+  it('R40 R41 does not count further drops while it is open, nor looks at which much waits', () => {
+    drop();
+    for (let n = 0; n < 10; n++) drop();
+    expect([session.circuit.opens, closed]).toEqual([1, []]);
+    drain();
+    waitingBytes = LIMIT_BYTES / 2;
+    for (let look = 0; look < 10; look++) slow.sample();
+    expect(slow.halfOpen).toBe(1);
+  });
+});

@@ -1,0 +1,63 @@
+import { expect, test } from 'vitest';
+import { Outbox } from '../../../../src/gateway/sending/outbox.js';
+import { Heartbeats } from '../../../../src/gateway/subscriptions/heartbeats.js';
+import { LaneTable } from '../../../../src/gateway/views/views.js';
+
+const INTERVAL_MS = 1_000;
+const RETAIL = { tier: 'retail' } as const;
+const cell = () => ({ messages: 0, bytes: 0 });
+
+/** Lanes that somebody is subscribed to, and what is published to them. */
+function silentLanes(count: number) {
+  const table = new LaneTable(1, () => {}, cell);
+  for (let i = 0; i < count; i++) {
+    const entry = table.acquire('quotes', `S${i}`, 0, RETAIL);
+    Object.assign(entry, { subscribers: 1, epoch: 'e', lastSeq: i });
+  }
+  const told = new Map<string, number>();
+  const publish = (_topic: string, bytes: Uint8Array) => {
+    const { topic } = JSON.parse(Buffer.from(bytes).toString()) as { topic: string };
+    told.set(topic, (told.get(topic) ?? 0) + 1);
+    return true;
+  };
+  let nowMicros = 1e9;
+  const heartbeats = new Heartbeats(
+    table,
+    new Outbox(publish, () => nowMicros, cell, false),
+    INTERVAL_MS,
+    () => nowMicros,
+  );
+  const sweep = () => {
+    nowMicros += heartbeats.sweepIntervalMs * 1000;
+    heartbeats.sweep();
+  };
+  return { table, told, sweep };
+}
+
+test('R6 more silent topics than one interval has room for all have their turn', () => {
+  const lanes = 20_000;
+  const { told, sweep } = silentLanes(lanes);
+  let swept = 0;
+  for (; told.size < lanes && swept < 12; swept++) sweep();
+  expect(told.size).toBe(lanes);
+  expect(swept).toBe(10);
+  expect(Math.max(...told.values())).toBe(1);
+});
+
+test('R6 lanes that come and go between sweeps leave none out', () => {
+  const { table, told, sweep } = silentLanes(5_000);
+  sweep();
+  const [first] = table.entries();
+  if (first !== undefined) table.release(first);
+  Object.assign(table.acquire('quotes', 'NEW', 0, RETAIL), { subscribers: 1, epoch: 'e' });
+  sweep();
+  sweep();
+  expect(told.size).toBe(5_001);
+  expect(told.get('quotes:NEW')).toBe(1);
+});
+
+test('R6 each silent topic is told once an interval', () => {
+  const { told, sweep } = silentLanes(100);
+  for (let i = 0; i < 8 * 5; i++) sweep();
+  expect([...told.values()]).toEqual(Array.from({ length: 100 }, () => 5));
+});

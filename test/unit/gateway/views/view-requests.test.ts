@@ -1,0 +1,113 @@
+/** What the hub is told of lanes, while it answers when the test says so. */
+import { beforeEach, describe, expect, it } from 'vitest';
+import type { LaneEntry } from '../../../../src/gateway/model/view.js';
+import { REQUEST_LIMITS } from '../../../../src/gateway/views/view-requests.js';
+import { LaneTable } from '../../../../src/gateway/views/views.js';
+import { depthDetail, laneOf, REALTIME } from '../../../../src/protocol/lanes.js';
+import type { InterestChange } from '../../../../src/threads/thread-messages.js';
+
+const LANE = laneOf(REALTIME, 0, 'json', false);
+const DEEP = laneOf(REALTIME, depthDetail(100) ?? 0, 'json', false);
+const MAX = REQUEST_LIMITS.requestsCostMax;
+const desk = { tier: 'institutional' } as const;
+
+let told: InterestChange[];
+let table: LaneTable;
+
+beforeEach(() => open(1));
+
+function open(encoders: number): void {
+  told = [];
+  const sentCell = () => ({ messages: 0, bytes: 0 });
+  table = new LaneTable(encoders, change => told.push(change), sentCell, { replaysAtOnceMax: 2 });
+}
+
+const quote = (symbol: string, asker: { readonly tier: 'institutional' | 'retail' } = desk) =>
+  table.acquire('quotes', symbol, LANE, asker);
+/** As many lanes as may be under way. */
+const fill = () => Array.from({ length: MAX }, (_, i) => quote(`F${i}`));
+const answer = (entry: LaneEntry) => table.answered(entry, 1, 0);
+const toldOf = (symbol: string) => told.filter(({ source }) => source.endsWith(`:${symbol}`)).map(({ op }) => op);
+
+describe('J2 R40a what a worker asks for', () => {
+  it('is a bounded number of documents, the deeper ones fewer', () => {
+    for (let i = 0; i < 1000; i++) quote(`S${i}`);
+    expect(told).toHaveLength(MAX);
+    open(1);
+    for (let i = 0; i < 1000; i++) table.acquire('depth', `S${i}`, DEEP, desk);
+    expect(told).toHaveLength(MAX / 8);
+  });
+
+  it('is not told of a lane that nobody wants any more before its turn, neither that it is wanted nor that it is not', () => {
+    const filling = fill();
+    const entry = quote('A');
+    table.release(entry);
+    for (const each of filling) answer(each);
+    expect(toldOf('A')).toEqual([]);
+    expect(table.requests.waiting).toBe(0);
+  });
+
+  it('never has an end of interest overtake its beginning', () => {
+    const filling = fill();
+    table.release(quote('A'));
+    const again = quote('A');
+    answer(filling[0] as LaneEntry);
+    expect(toldOf('A')).toEqual(['want']);
+    table.release(again);
+    expect(toldOf('A')).toEqual(['want', 'unwant']);
+    // It takes its room until it is answered, whoever waits for it.
+    quote('B');
+    expect(toldOf('B')).toEqual([]);
+    table.requests.settled(
+      told.flatMap(change => ('request' in change && change.source.endsWith(':A') ? change.request : []))[0] ?? 0,
+    );
+    expect(toldOf('B')).toEqual(['want']);
+  });
+
+  it('ends with the last of the tiers that share a lane', () => {
+    const [ours, theirs] = [quote('A'), quote('A', { tier: 'retail' })];
+    expect(toldOf('A')).toEqual(['want', 'want']);
+    table.release(ours);
+    expect(toldOf('A')).toEqual(['want', 'want']);
+    table.release(theirs);
+    expect(toldOf('A')).toEqual(['want', 'want', 'unwant']);
+  });
+
+  it('is in the first turn of all who wait for it', () => {
+    const filling = fill();
+    const [greedy, modest] = [{ ...desk }, { ...desk }];
+    for (let i = 0; i < 10; i++) quote(`G${i}`, greedy);
+    quote('G9', modest);
+    for (const entry of filling.slice(0, 2)) answer(entry);
+    expect([toldOf('G0'), toldOf('G9'), toldOf('G1')]).toEqual([['want'], ['want'], []]);
+  });
+
+  it('is no fresh document of a live lane that nobody waits for any more', () => {
+    const [entry, other] = [quote('A'), quote('A', { ...desk })];
+    answer(entry);
+    const filling = fill();
+    expect(table.ask(entry, desk)).toBe(true);
+    table.release(other);
+    for (const each of filling) answer(each);
+    expect(toldOf('A')).toEqual(['want']);
+    expect(entry.request).toBe(0);
+  });
+
+  it('of one encoder does not wait for another that stands still', () => {
+    open(2);
+    for (let i = 0; i < 1000; i++) quote(`S${i}`);
+    expect(told).toHaveLength(2 * MAX);
+    const ofFirst = () => [...table.entries()].filter(({ shard, isWanted }) => shard === 0 && isWanted);
+    for (const entry of ofFirst()) answer(entry);
+    expect(ofFirst()).toHaveLength(2 * MAX);
+    expect(told).toHaveLength(MAX + ofFirst().length);
+  });
+
+  it('is what was missed of a lane only behind the lane itself', () => {
+    fill();
+    const entry = table.acquire('trades', 'A', LANE, desk);
+    expect(toldOf('A')).toEqual([]);
+    table.requests.replay(entry, desk, { epoch: 'e', seq: 1 });
+    expect(toldOf('A')).toEqual(['want', 'replay']);
+  });
+});

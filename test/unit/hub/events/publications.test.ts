@@ -1,0 +1,232 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import {
+  ANSWERS_MAX,
+  OtherContent,
+  PENDING_MAX,
+  PUBLISH_TIMEOUT_MS,
+  Publications,
+  type StoredPosition,
+} from '../../../../src/hub/events/publications.js';
+import { KEYS_MAX, KEYS_PER_SUBJECT_MAX, RecentKeys } from '../../../../src/hub/events/recent-keys.js';
+
+interface Sent {
+  readonly subject: string;
+  readonly id: string;
+  readonly key: string;
+  readonly resolve: (position: StoredPosition | undefined) => void;
+  readonly reject: (cause: Error) => void;
+}
+
+const sent: Sent[] = [];
+let publications: Publications;
+
+beforeEach(() => {
+  vi.useFakeTimers();
+  sent.length = 0;
+  publications = new Publications({
+    origin: 'gw1',
+    publish: (subject, _payload, id, key) =>
+      new Promise((resolve, reject) => sent.push({ subject, id, key, resolve, reject })),
+  });
+});
+
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+const ROOM = 'rooms.r1';
+const publish = (key: string, content = key === '' ? '' : 'same') =>
+  publications.publish({ subject: ROOM, payload: new Uint8Array([1]), key, content });
+
+/** The nth message that was handed to the feed. */
+function nth(n: number): Sent {
+  const found = sent[n];
+  if (found === undefined) throw new Error(`only ${sent.length} messages were handed to the feed`);
+  return found;
+}
+
+describe('R26 publications of clients', () => {
+  it('R26 are answered with the place that the feed’s store gives them', async () => {
+    const answer = publish('a');
+    nth(0).resolve({ epoch: 'js', seq: 7 });
+    expect(await answer).toEqual({ epoch: 'js', seq: 7 });
+  });
+
+  it('R26 are answered with the place under which they come back', async () => {
+    const answer = publish('a');
+    nth(0).resolve(undefined);
+    publications.arrived(ROOM, 'gw1.999', { epoch: 'e', seq: 1 });
+    publications.arrived(ROOM, nth(0).id, { epoch: 'e', seq: 2 });
+    expect(await answer).toEqual({ epoch: 'e', seq: 2 });
+  });
+
+  it('R26 may come back before the feed says that it took them', async () => {
+    const answer = publish('a');
+    publications.arrived(ROOM, nth(0).id, { epoch: 'e', seq: 2 });
+    nth(0).resolve(undefined);
+    expect(await answer).toEqual({ epoch: 'e', seq: 2 });
+  });
+
+  it('R26 of one key are published once, and have one answer', async () => {
+    const answers = [publish('a'), publish('a'), publish('b')];
+    expect(sent.map(({ key }) => key)).toEqual(['a', 'b']);
+    nth(0).resolve({ epoch: 'e', seq: 1 });
+    nth(1).resolve({ epoch: 'e', seq: 2 });
+    expect((await Promise.all(answers)).map(({ seq }) => seq)).toEqual([1, 1, 2]);
+    expect((await publish('a')).seq).toBe(1);
+    expect(sent).toHaveLength(2);
+  });
+
+  it('R26 without a key are all different', async () => {
+    const answers = [publish(''), publish('')];
+    nth(0).resolve({ epoch: 'e', seq: 1 });
+    nth(1).resolve({ epoch: 'e', seq: 2 });
+    expect((await Promise.all(answers)).map(({ seq }) => seq)).toEqual([1, 2]);
+    expect(new Set(sent.map(({ id }) => id)).size).toBe(2);
+  });
+
+  it('R26 that do not come back in time have failed, and may be tried again', async () => {
+    const answer = publish('a');
+    const failed = expect(answer).rejects.toThrow('did not come back in time');
+    nth(0).resolve(undefined);
+    await vi.advanceTimersByTimeAsync(PUBLISH_TIMEOUT_MS);
+    await failed;
+    const again = publish('a');
+    nth(1).resolve({ epoch: 'e', seq: 3 });
+    expect((await again).seq).toBe(3);
+    // The first may come late; nobody waits for it any more.
+    publications.arrived(ROOM, nth(0).id, { epoch: 'e', seq: 9 });
+    expect((await publish('a')).seq).toBe(3);
+  });
+
+  it('R26 that the feed refuses have failed, and may be tried again', async () => {
+    const answer = publish('a');
+    nth(0).reject(new Error('NATS cannot be reached'));
+    await expect(answer).rejects.toThrow('NATS cannot be reached');
+    void publish('a').catch(() => undefined);
+    expect(sent).toHaveLength(2);
+    expect(vi.getTimerCount()).toBe(1);
+  });
+
+  it('R26 are refused while too many are under way, and accepted again when one is answered', async () => {
+    const answers = Array.from({ length: PENDING_MAX }, (_, i) => publish(`k${i}`));
+    await expect(publish('one more')).rejects.toThrow('too many');
+    nth(0).resolve({ epoch: 'e', seq: 1 });
+    await answers[0];
+    const accepted = publish('one more');
+    nth(PENDING_MAX).resolve({ epoch: 'e', seq: 2 });
+    expect((await accepted).seq).toBe(2);
+    for (const answer of answers) answer.catch(() => undefined);
+  });
+
+  it('R26 answers are remembered up to a limit; the oldest are forgotten first', async () => {
+    for (let i = 0; i <= ANSWERS_MAX; i++) {
+      const answer = publish(`k${i}`);
+      nth(i).resolve({ epoch: 'e', seq: i });
+      await answer;
+    }
+    expect((await publish(`k${ANSWERS_MAX}`)).seq).toBe(ANSWERS_MAX);
+    expect((await publish('k1')).seq).toBe(1);
+    void publish('k0').catch(() => undefined);
+    expect(sent).toHaveLength(ANSWERS_MAX + 2);
+  });
+
+  it('R26 the failure of one that was forgotten does not take the answer of its successor', async () => {
+    const first = publish('k');
+    for (let i = 0; i < ANSWERS_MAX; i++) {
+      const answer = publish(`other ${i}`);
+      nth(i + 1).resolve({ epoch: 'e', seq: i });
+      await answer;
+    }
+    const second = publish('k');
+    nth(ANSWERS_MAX + 1).resolve({ epoch: 'e', seq: 5 });
+    await second;
+    nth(0).reject(new Error('too late'));
+    await expect(first).rejects.toThrow('too late');
+    expect((await publish('k')).seq).toBe(5);
+    expect(sent).toHaveLength(ANSWERS_MAX + 2);
+  });
+
+  it('K5: one key stands for one content, under way and once it is answered', async () => {
+    const first = publish('a');
+    await expect(publish('a', 'other')).rejects.toThrow(OtherContent);
+    nth(0).resolve({ epoch: 'e', seq: 1 });
+    expect((await first).seq).toBe(1);
+    await expect(publish('a', 'other')).rejects.toThrow('already used for another message');
+    expect((await publish('a')).seq).toBe(1);
+    expect(sent).toHaveLength(1);
+  });
+
+  it.each([
+    ['the same content', 'same', ''],
+    ['other content', 'other', 'already used'],
+    ['content that cannot be read any more', '', 'cannot be read'],
+  ])('K5: what the store had already under the key is compared: %s', async (_, content, problem) => {
+    const answer = publish('a');
+    nth(0).resolve({ epoch: 'js', seq: 4, content });
+    if (problem === '') expect(await answer).toEqual({ epoch: 'js', seq: 4 });
+    else await expect(answer).rejects.toThrow(problem);
+  });
+
+  it('K5: who was refused for other content may publish the first one again', async () => {
+    const refused = publish('a', 'other');
+    nth(0).resolve({ epoch: 'js', seq: 4, content: 'same' });
+    await expect(refused).rejects.toThrow(OtherContent);
+    const again = publish('a');
+    nth(1).resolve({ epoch: 'js', seq: 4, content: 'same' });
+    expect(await again).toEqual({ epoch: 'js', seq: 4 });
+  });
+
+  it('K6: a message that came under its key before is a repeat, whichever gateway published it', async () => {
+    expect(publications.isRepeat(ROOM, 'gw2.1 a same')).toBe(false);
+    publications.arrived(ROOM, 'gw2.1 a same', { epoch: 'e', seq: 3 });
+    expect(publications.isRepeat(ROOM, 'gw3.1 a same')).toBe(true);
+    expect(publications.isRepeat('rooms.r2', 'gw3.1 a same')).toBe(false);
+    expect(publications.isRepeat(ROOM, 'gw3.2')).toBe(false);
+    // Nothing is published that has come already.
+    expect(await publish('a')).toEqual({ epoch: 'e', seq: 3 });
+    await expect(publish('a', 'other')).rejects.toThrow(OtherContent);
+    expect(sent).toEqual([]);
+  });
+
+  it('K6: who waits for a message that turns out to be a repeat gets the place of the first, or is told', async () => {
+    const [same, other] = [publish('a'), publish('b')];
+    for (const n of [0, 1]) nth(n).resolve(undefined);
+    publications.arrived(ROOM, 'gw2.1 a same', { epoch: 'e', seq: 3 });
+    publications.arrived(ROOM, 'gw2.2 b other', { epoch: 'e', seq: 4 });
+    expect(publications.isRepeat(ROOM, nth(0).id)).toBe(true);
+    expect(publications.isRepeat(ROOM, nth(1).id)).toBe(true);
+    expect(await same).toEqual({ epoch: 'e', seq: 3 });
+    await expect(other).rejects.toThrow(OtherContent);
+  });
+
+  it('K6: one that came too late for its answer is not published again', async () => {
+    const answer = publish('a');
+    const failed = expect(answer).rejects.toThrow('may have been published; repeat it with the same id');
+    nth(0).resolve(undefined);
+    await vi.advanceTimersByTimeAsync(PUBLISH_TIMEOUT_MS);
+    await failed;
+    publications.arrived(ROOM, nth(0).id, { epoch: 'e', seq: 3 });
+    expect(await publish('a')).toEqual({ epoch: 'e', seq: 3 });
+    expect(sent).toHaveLength(1);
+  });
+});
+
+describe('K6: keys that were seen', () => {
+  it('K6: are remembered up to a limit for each subject; the oldest are forgotten first', () => {
+    const keys = new RecentKeys();
+    for (let i = 0; i <= KEYS_PER_SUBJECT_MAX; i++) keys.add('r1', `k${i}`, { epoch: 'e', seq: i, content: 'c' });
+    keys.add('r2', 'k0', { epoch: 'e', seq: 1, content: 'c' });
+    expect(keys.size).toBe(KEYS_PER_SUBJECT_MAX + 1);
+    expect([keys.find('r1', 'k0'), keys.find('r1', 'k1')?.seq, keys.find('r2', 'k0')?.seq]).toEqual([undefined, 1, 1]);
+  });
+
+  it('K6: are remembered up to a limit in all; those of silent subjects are forgotten first', () => {
+    const keys = new RecentKeys();
+    for (let i = 0; i < KEYS_MAX; i++) keys.add(`r${i}`, 'k', { epoch: 'e', seq: i, content: 'c' });
+    keys.add('r0', 'k', { epoch: 'e', seq: 5, content: 'c' });
+    keys.add('new', 'k', { epoch: 'e', seq: 1, content: 'c' });
+    expect(keys.size).toBe(KEYS_MAX);
+    expect([keys.find('r0', 'k')?.seq, keys.find('r1', 'k'), keys.find('r2', 'k')?.seq]).toEqual([5, undefined, 2]);
+  });
+});

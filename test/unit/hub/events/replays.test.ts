@@ -1,0 +1,357 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { EventHistories } from '../../../../src/hub/events/event-histories.js';
+import {
+  REPLAY_BYTES_MAX,
+  REPLAY_MESSAGES_MAX,
+  REPLAYS_MAX,
+  Replays,
+  STORE_MS_MAX,
+  type StoredMessage,
+} from '../../../../src/hub/events/replays.js';
+import type { Shard } from '../../../../src/hub/shards/shard.js';
+import { type Source, SourceTable } from '../../../../src/hub/sources/source-table.js';
+import type { Tier } from '../../../../src/protocol/lanes.js';
+import { FLAG_INCOMPLETE, RecordKind } from '../../../../src/threads/records.js';
+
+const MIB = 1024 * 1024;
+
+/** Notes what a replay puts into the encoder's queue. */
+class ShardLog {
+  queuedBytes = 0;
+  /** `begin`, sequences, and `end` or `incomplete`, by request. */
+  readonly requests = new Map<number, (string | number)[]>();
+  /** Sequences of all requests in order, and `live` ones. */
+  readonly order: (string | number)[] = [];
+
+  control(kind: RecordKind, _source: number, _lane: number, _worker: number, a = 0, request = 0, flags = 0): void {
+    const text = kind === RecordKind.replayBegin ? `begin ${a}` : flags === FLAG_INCOMPLETE ? 'incomplete' : 'end';
+    this.#note(request, text);
+  }
+
+  replay(
+    _source: Source,
+    _payload: Uint8Array,
+    seq: number,
+    _ts: number,
+    _lane: number,
+    asker: { request: number },
+  ): void {
+    this.#note(asker.request, seq);
+  }
+
+  #note(request: number, what: string | number): void {
+    const notes = this.requests.get(request) ?? [];
+    notes.push(what);
+    this.requests.set(request, notes);
+    this.order.push(what);
+  }
+}
+
+let shard: ShardLog;
+let source: Source;
+let history: EventHistories;
+let replays: Replays;
+let reads: string[];
+let faults: string[];
+/** What the feed's store answers. */
+let stored: (afterSeq: number, toSeq: number) => Promise<readonly StoredMessage[] | undefined>;
+
+beforeEach(() => {
+  vi.useFakeTimers();
+  shard = new ShardLog();
+  reads = [];
+  faults = [];
+  stored = async () => undefined;
+  build(MIB);
+});
+
+afterEach(() => {
+  replays.close();
+  vi.useRealTimers();
+});
+
+function build(historyBytes: number): void {
+  source = new SourceTable(1, () => 0).create('trades', 'A') as Source;
+  source.epoch = 'e1';
+  // Trades have half of it.
+  history = new EventHistories(2 * historyBytes);
+  replays = new Replays({
+    history,
+    stored: (subject, afterSeq, toSeq) => {
+      reads.push(`${subject} ${afterSeq}–${toSeq}`);
+      return stored(afterSeq, toSeq);
+    },
+    onFault: (what, detail) => faults.push(`${what}: ${detail}`),
+    isPoison: () => false,
+  });
+}
+
+/** The source's next messages. */
+function publish(count: number, bytes = 8): void {
+  for (let i = 0; i < count; i++) {
+    history.add(source, new Uint8Array(bytes), source.seq + 1, source.seq, 0);
+    source.seq++;
+  }
+}
+
+function ask(seq: number, request = 1, epoch = 'e1', tier: Tier = 'retail', worker = 0): void {
+  // The log has what a replay uses of a shard.
+  const asker = { source, shard: shard as unknown as Shard, lane: 0, tier, worker, request };
+  replays.begin({ ...asker, since: { epoch, seq } });
+}
+
+const messages = (from: number, to: number): StoredMessage[] =>
+  Array.from({ length: to - from + 1 }, (_, i) => ({ seq: from + i, tsEventMicros: 0, payload: new Uint8Array(8) }));
+
+const notes = (request = 1): (string | number)[] => shard.requests.get(request) ?? [];
+
+describe('R29 replays', () => {
+  it('R29 what fits a piece is replayed at once, with its end', () => {
+    publish(5);
+    ask(2);
+    expect(notes()).toEqual(['begin 2', 3, 4, 5, 'end']);
+    expect(replays.counters).toEqual({ recovered: 1, unrecovered: 0 });
+  });
+
+  it('R29 who missed nothing is told so', () => {
+    publish(2);
+    ask(2);
+    expect(notes()).toEqual(['begin 2', 'end']);
+  });
+
+  it('R29 a place of another epoch begins anew', () => {
+    publish(2);
+    ask(1, 1, 'e0');
+    expect(notes()).toEqual(['begin 1', 'incomplete']);
+    expect(replays.counters).toEqual({ recovered: 0, unrecovered: 1 });
+  });
+
+  it('R29 goes through the queue in pieces, and takes in what comes meanwhile', async () => {
+    publish(30, 8 * 1024);
+    ask(0);
+    const first = notes().length - 1;
+    expect(first).toBeLessThan(30);
+    expect(notes()).not.toContain('end');
+    shard.order.push('live');
+    publish(1);
+    await vi.advanceTimersByTimeAsync(100);
+    expect(notes().slice(1)).toEqual([...Array.from({ length: 31 }, (_, i) => i + 1), 'end']);
+    // Others had their turn between two pieces.
+    expect(shard.order.indexOf('live')).toBe(first + 1);
+  });
+
+  it('R29 waits while much waits for the encoder', async () => {
+    publish(30, 8 * 1024);
+    shard.queuedBytes = 2 * MIB;
+    ask(0);
+    const first = notes().length;
+    await vi.advanceTimersByTimeAsync(1000);
+    expect(notes()).toHaveLength(first);
+    shard.queuedBytes = 0;
+    await vi.advanceTimersByTimeAsync(100);
+    expect(notes().at(-1)).toBe('end');
+  });
+
+  it('R29 more bytes than one client is sent again are not sent', async () => {
+    build(16 * MIB);
+    publish(REPLAY_BYTES_MAX / (64 * 1024) + 1, 64 * 1024);
+    ask(0);
+    await vi.advanceTimersByTimeAsync(1000);
+    expect(notes().at(-1)).toBe('incomplete');
+    ask(1, 2);
+    await vi.advanceTimersByTimeAsync(1000);
+    expect(notes(2).at(-1)).toBe('end');
+  });
+
+  it('R29 more messages than one client is sent again are not sent', async () => {
+    build(4 * MIB);
+    publish(REPLAY_MESSAGES_MAX + 1, 1);
+    ask(0);
+    await vi.advanceTimersByTimeAsync(1000);
+    expect(notes()).toEqual(['begin 0', 'incomplete']);
+    ask(1, 2);
+    await vi.advanceTimersByTimeAsync(1000);
+    expect(notes(2).at(-1)).toBe('end');
+    expect(notes(2)).toHaveLength(REPLAY_MESSAGES_MAX + 2);
+  });
+
+  it('R29 more at once than the hub keeps under way begin anew', async () => {
+    stored = () => new Promise(() => {});
+    source.seq = 5;
+    for (let request = 1; request <= REPLAYS_MAX; request++) ask(1, request);
+    expect(notes(REPLAYS_MAX)).toEqual(['begin 1']);
+    ask(1, REPLAYS_MAX + 1);
+    expect(notes(REPLAYS_MAX + 1)).toEqual(['begin 1', 'incomplete']);
+  });
+
+  it('R29 what the history no longer has comes from the feed’s store', async () => {
+    build(0);
+    publish(9);
+    stored = async (afterSeq, toSeq) => messages(afterSeq + 1, toSeq);
+    ask(4);
+    await vi.advanceTimersByTimeAsync(0);
+    expect(reads).toEqual(['md.trades.A 4–9']);
+    expect(notes()).toEqual(['begin 4', 5, 6, 7, 8, 9, 'end']);
+  });
+
+  it('R29 the store is asked again for what came while it answered', async () => {
+    build(0);
+    publish(5);
+    stored = async (afterSeq, toSeq) => {
+      if (reads.length < 3) publish(2);
+      return messages(afterSeq + 1, toSeq);
+    };
+    ask(3);
+    await vi.advanceTimersByTimeAsync(0);
+    expect(reads).toEqual(['md.trades.A 3–5', 'md.trades.A 5–7', 'md.trades.A 7–9']);
+    expect(notes()).toEqual(['begin 3', 4, 5, 6, 7, 8, 9, 'end']);
+  });
+
+  it('R29 a store that never catches up is given up', async () => {
+    build(0);
+    publish(5);
+    stored = async (afterSeq, toSeq) => {
+      publish(1);
+      return messages(afterSeq + 1, toSeq);
+    };
+    ask(3);
+    await vi.advanceTimersByTimeAsync(0);
+    expect(reads.length).toBeGreaterThan(3);
+    expect(notes().at(-1)).toBe('incomplete');
+  });
+
+  it('R29 what the history has behind the stored messages is not asked of the store', async () => {
+    build(MIB);
+    source.seq = 5;
+    stored = async (afterSeq, toSeq) => {
+      publish(3);
+      return messages(afterSeq + 1, toSeq);
+    };
+    ask(3);
+    await vi.advanceTimersByTimeAsync(0);
+    expect(reads).toEqual(['md.trades.A 3–5']);
+    expect(notes()).toEqual(['begin 3', 4, 5, 6, 7, 8, 'end']);
+  });
+
+  it('R29 a store that does not have all of it has nothing', async () => {
+    build(0);
+    publish(5);
+    ask(3);
+    await vi.advanceTimersByTimeAsync(0);
+    expect(notes()).toEqual(['begin 3', 'incomplete']);
+    expect(faults).toEqual([]);
+  });
+
+  it('R29 a store that fails is reported, and the client begins anew', async () => {
+    build(0);
+    publish(5);
+    stored = async () => {
+      throw new Error('no responders');
+    };
+    ask(3);
+    await vi.advanceTimersByTimeAsync(0);
+    expect(notes()).toEqual(['begin 3', 'incomplete']);
+    expect(faults).toEqual(['missed messages could not be read: Error: no responders']);
+  });
+
+  it('R29 an epoch that begins meanwhile ends it', async () => {
+    publish(30, 8 * 1024);
+    ask(0);
+    source.epoch = 'e2';
+    source.seq = 0;
+    await vi.advanceTimersByTimeAsync(10);
+    expect(notes().at(-1)).toBe('incomplete');
+    expect(notes()).not.toContain('end');
+  });
+
+  it('R29 R46 who comes from a gateway that is further on waits until this one is there, but not for ever', () => {
+    const begun: string[] = [];
+    let position = 5;
+    const ask = (name: string, worker: number, seq: number) =>
+      replays.whenHere(
+        source,
+        worker,
+        () => position >= seq,
+        () => begun.push(name),
+      );
+    ask('here', 0, 5);
+    expect(begun).toEqual(['here']);
+    ask('ahead', 0, 6);
+    ask('of a worker that dies', 1, 6);
+    ask('far ahead', 0, 1e9);
+    vi.advanceTimersByTime(100);
+    expect(begun).toEqual(['here']);
+    replays.forgetWorker(1);
+    position = 6;
+    vi.advanceTimersByTime(100);
+    expect(begun).toEqual(['here', 'ahead']);
+    vi.advanceTimersByTime(2_000);
+    expect(begun).toEqual(['here', 'ahead', 'far ahead']);
+    ask('of a source that is forgotten', 0, 7);
+    replays.forgetSource(source);
+    expect(begun.at(-1)).toBe('of a source that is forgotten');
+    vi.advanceTimersByTime(3_000);
+    expect(begun.length).toBe(4);
+  });
+
+  it('R45 a worker that is gone is sent nothing more, and others are', async () => {
+    publish(30, 8 * 1024);
+    ask(0);
+    const before = notes().length;
+    replays.forgetWorker(1);
+    await vi.advanceTimersByTimeAsync(1);
+    expect(notes().length).toBeGreaterThan(before);
+    ask(0, 2);
+    const [first, second] = [notes().length, notes(2).length];
+    replays.forgetWorker(0);
+    await vi.advanceTimersByTimeAsync(100);
+    expect([notes().length, notes(2).length]).toEqual([first, second]);
+  });
+
+  it('K2: a store that never answers ends the replay with nothing recovered', async () => {
+    build(0);
+    publish(5);
+    stored = () => new Promise(() => {});
+    ask(3);
+    await vi.advanceTimersByTimeAsync(STORE_MS_MAX - 1);
+    expect(notes()).toEqual(['begin 3']);
+    await vi.advanceTimersByTimeAsync(1);
+    expect(notes()).toEqual(['begin 3', 'incomplete']);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  it('K2: an encoder that takes nothing ends the replay with nothing recovered', async () => {
+    publish(30, 8 * 1024);
+    shard.queuedBytes = 2 * MIB;
+    ask(0);
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(notes().at(-1)).toBe('incomplete');
+  });
+
+  it('K2: a source that is forgotten while the store answers is not replayed, and that is said', async () => {
+    build(0);
+    publish(5);
+    let answer = (_: readonly StoredMessage[]) => {};
+    stored = () =>
+      new Promise(resolve => {
+        answer = resolve;
+      });
+    ask(3);
+    replays.forgetSource(source);
+    answer(messages(4, 5));
+    await vi.advanceTimersByTimeAsync(0);
+    expect(notes()).toEqual(['begin 3', 'incomplete']);
+  });
+
+  it('K2: of many sources that are forgotten, each looks at its own replays only', () => {
+    build(0);
+    publish(5);
+    stored = () => new Promise(() => {});
+    for (let request = 1; request <= 100; request++) ask(3, request);
+    const others = new SourceTable(1, () => 0);
+    for (let i = 0; i < 100; i++) replays.forgetSource(others.create('trades', `O${i}`) as Source);
+    expect(notes(1)).toEqual(['begin 3']);
+    replays.forgetSource(source);
+    for (let request = 1; request <= 100; request++) expect(notes(request)).toEqual(['begin 3', 'incomplete']);
+  });
+});

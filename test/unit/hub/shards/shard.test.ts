@@ -1,0 +1,110 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterEach, describe, expect, it } from 'vitest';
+import type { EncoderThread } from '../../../../src/hub/shards/encoder-thread.js';
+import { Shard } from '../../../../src/hub/shards/shard.js';
+import type { EncoderTask } from '../../../../src/threads/batch.js';
+import { createProgress, ProgressReader } from '../../../../src/threads/progress.js';
+import { RecordKind } from '../../../../src/threads/records.js';
+
+/** An encoder that takes every batch and says at once that it is done. */
+class TakingThread implements EncoderThread {
+  readonly batches: number[] = [];
+  readonly progress = new ProgressReader(createProgress());
+  onDeath = (): void => undefined;
+  /** True: it takes its time, until `finish`. */
+  isSlow = false;
+  hurried = 0;
+  finish = (): void => undefined;
+  hurry = (): void => {
+    this.hurried++;
+  };
+  destroy = async (): Promise<void> => undefined;
+  async run({ buffer, bytes }: EncoderTask) {
+    this.batches.push(bytes);
+    if (this.isSlow) {
+      await new Promise<void>(resolve => {
+        this.finish = resolve;
+      });
+    }
+    return { buffer, dueClasses: 0 } as Awaited<ReturnType<EncoderThread['run']>>;
+  }
+}
+
+let shard: Shard;
+const thread = new TakingThread();
+let isBehind = false;
+
+function start(): void {
+  thread.batches.length = 0;
+  thread.hurried = 0;
+  shard = new Shard({
+    index: 0,
+    startThread: () => thread,
+    source: () => undefined,
+    nowMicros: () => 0,
+    batchIntervalMs: 16,
+    isBehind: () => isBehind,
+    onResult: () => undefined,
+    onCrash: cause => {
+      throw cause;
+    },
+    onFault: what => {
+      throw new Error(what);
+    },
+    hungAfterMs: Number.POSITIVE_INFINITY,
+    stableAfterMs: 0,
+  });
+}
+
+const flush = (): void => shard.control(RecordKind.flush, 0, 1, 0);
+const nextTurn = () => new Promise(resolve => setImmediate(resolve));
+
+describe('R52: what a shard hands to its encoder', () => {
+  afterEach(async () => {
+    await shard.close();
+    isBehind = false;
+  });
+
+  it('is a batch for every turn of the loop while the workers keep up', async () => {
+    start();
+    for (let i = 0; i < 3; i++) {
+      flush();
+      flush();
+      await nextTurn();
+    }
+    expect(thread.batches).toHaveLength(3);
+  });
+
+  it('waits for what comes next while a worker is behind, and no longer than a few milliseconds', async () => {
+    start();
+    isBehind = true;
+    for (let i = 0; i < 3; i++) {
+      flush();
+      await nextTurn();
+    }
+    expect(thread.batches).toHaveLength(0);
+    const startedMs = performance.now();
+    while (thread.batches.length === 0 && performance.now() - startedMs < 5_000) await sleep(1);
+    expect(thread.batches).toHaveLength(1);
+    const one = thread.batches[0] ?? 0;
+    isBehind = false;
+    flush();
+    await nextTurn();
+    expect(thread.batches).toEqual([one, one / 3]);
+  });
+
+  it('is asked about when more has come meanwhile, and not before', async () => {
+    start();
+    thread.isSlow = true;
+    flush();
+    await nextTurn();
+    expect(thread.batches).toHaveLength(1);
+    expect(thread.hurried).toBe(0);
+    flush();
+    expect(thread.hurried).toBe(1);
+    thread.isSlow = false;
+    thread.finish();
+    await nextTurn();
+    expect(thread.batches).toHaveLength(2);
+  });
+});

@@ -1,0 +1,177 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { Interest, LINGER_MS } from '../../../../src/hub/sources/interest.js';
+import { type Source, SourceTable } from '../../../../src/hub/sources/source-table.js';
+import type { SourceKind } from '../../../../src/protocol/topics.js';
+
+/** Longer than Interest waits for a feed that does not say that it follows. */
+const PATIENCE_MS = 2_000;
+
+let table: SourceTable;
+let interest: Interest;
+let log: string[];
+/** What a subject's `follow` resolves with; undefined: it is followed at once. */
+let following: (subject: string) => Promise<void> | undefined;
+
+beforeEach(() => {
+  vi.useFakeTimers();
+  log = [];
+  following = () => undefined;
+  table = new SourceTable(1, () => Date.now());
+  interest = new Interest({
+    sources: table,
+    follow: (subject, wanted) => {
+      log.push(`${wanted ? 'follow' : 'leave'} ${subject}`);
+      return wanted ? following(subject) : undefined;
+    },
+    forget: source => {
+      log.push(`forget ${source.subject}`);
+      table.drop(source);
+    },
+  });
+});
+
+afterEach(() => {
+  interest.close();
+  vi.useRealTimers();
+});
+
+function newSource(kind: SourceKind, name: string): Source {
+  const source = table.create(kind, name);
+  if (source === undefined) throw new Error('the table is full');
+  return source;
+}
+
+describe('R13 interest', () => {
+  it('R13 the feed follows what the first wants, until the last has left', async () => {
+    const room = newSource('rooms', 'r1');
+    interest.set(room, 0, 0, true);
+    interest.set(room, 0, 1, true);
+    interest.set(room, 4, 1, true);
+    expect(log).toEqual(['follow rooms.r1']);
+    interest.set(room, 0, 0, false);
+    interest.set(room, 0, 1, false);
+    await vi.advanceTimersByTimeAsync(LINGER_MS * 2);
+    expect(log).toEqual(['follow rooms.r1']);
+    interest.set(room, 4, 1, false);
+    await vi.advanceTimersByTimeAsync(LINGER_MS);
+    expect(log).toEqual(['follow rooms.r1', 'leave rooms.r1', 'forget rooms.r1']);
+  });
+
+  it('R13 who comes back soon finds the source as it was', async () => {
+    const room = newSource('rooms', 'r1');
+    interest.set(room, 0, 0, true);
+    interest.set(room, 0, 0, false);
+    await vi.advanceTimersByTimeAsync(LINGER_MS - 1);
+    interest.set(room, 0, 0, true);
+    await vi.advanceTimersByTimeAsync(LINGER_MS * 2);
+    expect(log).toEqual(['follow rooms.r1']);
+    expect(table.find('rooms.r1')).toBe(room);
+  });
+
+  it('R13 the same worker wants a lane once, however often it says so', async () => {
+    const room = newSource('orders', 'alice');
+    interest.set(room, 0, 3, true);
+    interest.set(room, 0, 3, true);
+    interest.set(room, 0, 3, false);
+    await vi.advanceTimersByTimeAsync(LINGER_MS);
+    expect(log.at(-1)).toBe('forget orders.alice');
+  });
+
+  it('R13 market data that has come is left at once, and not forgotten', async () => {
+    const quotes = newSource('quotes', 'A');
+    quotes.seq = 1;
+    interest.set(quotes, 0, 0, true);
+    interest.set(quotes, 0, 0, false);
+    expect(log).toEqual(['follow md.quotes.A', 'leave md.quotes.A']);
+    await vi.advanceTimersByTimeAsync(LINGER_MS);
+    expect(log).toHaveLength(2);
+  });
+
+  it('R13 a symbol that was wanted and never published is forgotten', async () => {
+    const quotes = newSource('quotes', 'NONE');
+    interest.set(quotes, 0, 0, true);
+    interest.set(quotes, 0, 0, false);
+    await vi.advanceTimersByTimeAsync(LINGER_MS);
+    expect(log.at(-1)).toBe('forget md.quotes.NONE');
+  });
+
+  it('R13 a symbol that is published while it lingers is kept', async () => {
+    const quotes = newSource('quotes', 'LATE');
+    interest.set(quotes, 0, 0, true);
+    interest.set(quotes, 0, 0, false);
+    quotes.seq = 1;
+    await vi.advanceTimersByTimeAsync(LINGER_MS);
+    expect(log).toEqual(['follow md.quotes.LATE', 'leave md.quotes.LATE']);
+  });
+
+  it('R13 the trades of all symbols stay, whoever leaves', async () => {
+    interest.set(table.allTrades, 0, 0, true);
+    interest.set(table.allTrades, 0, 0, false);
+    await vi.advanceTimersByTimeAsync(LINGER_MS);
+    expect(log).toEqual(['follow md.trades.*', 'leave md.trades.*']);
+  });
+
+  it('R26 a publication under way keeps its room', async () => {
+    const room = newSource('rooms', 'r1');
+    interest.hold(room);
+    interest.set(room, 0, 0, true);
+    interest.set(room, 0, 0, false);
+    await vi.advanceTimersByTimeAsync(LINGER_MS * 2);
+    expect(log).toEqual(['follow rooms.r1']);
+    interest.release(room);
+    await vi.advanceTimersByTimeAsync(LINGER_MS);
+    expect(log.at(-1)).toBe('forget rooms.r1');
+  });
+
+  it('R13 a source is opening until the feed follows it', async () => {
+    let followed = () => {};
+    following = () =>
+      new Promise(resolve => {
+        followed = resolve;
+      });
+    const room = newSource('rooms', 'r1');
+    interest.set(room, 0, 0, true);
+    const opening = room.opening;
+    expect(opening).toBeInstanceOf(Promise);
+    followed();
+    await opening;
+    expect(room.opening).toBeUndefined();
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  it('R13 a feed that does not say that it follows is not waited for any longer', async () => {
+    following = () => new Promise(() => {});
+    const room = newSource('rooms', 'r1');
+    interest.set(room, 0, 0, true);
+    let isOpen = false;
+    void room.opening?.then(() => {
+      isOpen = true;
+    });
+    await vi.advanceTimersByTimeAsync(PATIENCE_MS - 1);
+    expect(isOpen).toBe(false);
+    await vi.advanceTimersByTimeAsync(1);
+    expect(isOpen).toBe(true);
+    expect(room.opening).toBeUndefined();
+  });
+
+  it('R13 a worker that is gone wants nothing any more', async () => {
+    const [room, other] = [newSource('rooms', 'r1'), newSource('rooms', 'r2')];
+    interest.set(room, 0, 0, true);
+    interest.set(room, 4, 0, true);
+    interest.set(other, 0, 0, true);
+    interest.set(other, 0, 1, true);
+    interest.forgetWorker(0);
+    await vi.advanceTimersByTimeAsync(LINGER_MS);
+    expect(log).toEqual(['follow rooms.r1', 'follow rooms.r2', 'leave rooms.r1', 'forget rooms.r1']);
+    expect([...(other.wants ?? [])]).toEqual([[0, 2]]);
+  });
+
+  it('R13 nothing is left or forgotten once the hub has closed', async () => {
+    const room = newSource('rooms', 'r1');
+    interest.set(room, 0, 0, true);
+    interest.set(room, 0, 0, false);
+    interest.close();
+    await vi.advanceTimersByTimeAsync(LINGER_MS * 2);
+    expect(log).toEqual(['follow rooms.r1']);
+  });
+});

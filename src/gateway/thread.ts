@@ -205,7 +205,7 @@ const rooms = new RoomMessages({
   messageBytesMax: config.limits.roomMessageBytesMax,
   published: new PublishedBytes(data.published, worker, config.limits.roomBytesPerSecondMax),
 });
-const laneChanges = new LaneChanges({ table, subscriptions, losses, nowMs: () => performance.now(), wake });
+const laneChanges = new LaneChanges({ table, subscriptions, nowMs: () => performance.now(), wake });
 const topics = new TopicCommands({ subscriptions, symbols, answers, subscriptionsMax });
 const commands = new CommandHandler({
   topics,

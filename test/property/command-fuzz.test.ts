@@ -95,7 +95,6 @@ class Worker {
     this.#changes = new LaneChanges({
       table: this.#table,
       subscriptions: this.#subscriptions,
-      losses,
       nowMs: () => Number.POSITIVE_INFINITY,
       wake: () => {},
     });

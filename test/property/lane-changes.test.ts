@@ -173,7 +173,6 @@ class World {
     this.#laneChanges = new LaneChanges({
       table,
       subscriptions,
-      losses,
       nowMs: () => performance.now(),
       wake: () => {},
     });

@@ -6,6 +6,7 @@ import { isNestedDeeper } from '../../protocol/json-depth.js';
 import { MsgpackReader } from '../../protocol/msgpack-reader.js';
 import type { WorkBudgets } from '../limits/work-budgets.js';
 import type { Session } from '../model/session.js';
+import type { Handled } from '../sessions/maybe-promise.js';
 import type { Renewals } from '../sessions/reauthentication.js';
 import type { Answers } from '../sessions/replies.js';
 import type { ServedTurns } from '../supervision/served-turns.js';
@@ -18,9 +19,6 @@ export const BACKLOG_MAX = 200;
 export const BACKLOG_BYTES_MAX = 2 * 1024 * 1024;
 /** Arrays and objects in each other, in a client's message: what a room message may hold, and a few more. */
 const NESTING_MAX = 16;
-
-/** Undefined: answered at once. A promise: later commands of the session wait for it. */
-export type Handled = undefined | Promise<void>;
 
 export interface CommandHandlerOptions {
   readonly topics: TopicCommands;

@@ -2,8 +2,8 @@
 import type { ErrorCode } from '../../protocol/codes.js';
 import type { ResyncCommand, SubscribeCommand, UnsubscribeCommand } from '../../protocol/commands.js';
 import { ALL_SYMBOLS, isChannel, isMarketData, isStream, isSymbol, type Stream } from '../../protocol/topics.js';
-import { shorten } from '../edge/upgrade-request.js';
 import type { Session } from '../model/session.js';
+import { shorten } from '../refusal.js';
 
 export interface Target {
   readonly stream: Stream;

@@ -3,13 +3,13 @@ import type { ErrorCode } from '../../protocol/codes.js';
 import type { CommandId, ResyncCommand, SubscribeCommand, UnsubscribeCommand } from '../../protocol/commands.js';
 import { CLASSES, classNumber, DEPTHS, depthDetail, slowerClass } from '../../protocol/lanes.js';
 import { isStateStream, topicOf } from '../../protocol/topics.js';
-import { andThen, laneFor } from '../edge/admission.js';
-import { shorten } from '../edge/upgrade-request.js';
 import type { TopicPosition } from '../events/recovery.js';
 import type { Session, Wanted } from '../model/session.js';
+import { shorten } from '../refusal.js';
+import { andThen, type Handled } from '../sessions/maybe-promise.js';
 import type { Answers } from '../sessions/replies.js';
 import type { Subscriptions } from '../subscriptions/subscriptions.js';
-import type { Handled } from './command-handler.js';
+import { laneFor } from '../views/view-of.js';
 import { mustBeKnown, type Target, targetOf, unknownNames } from './requested-topics.js';
 import type { KnownSymbols } from './symbol-lookup.js';
 

@@ -1,35 +1,19 @@
 /** Who may connect, and to what: everything that is decided before the upgrade. */
 import type { Credential } from '../../auth/credential.js';
-import { CLASSES, defaultClass, laneOf, REALTIME, TRADES_FULL, TRADES_PUBLIC } from '../../protocol/lanes.js';
-import { ALL_SYMBOLS, isMarketData, isStateStream, type Stream } from '../../protocol/topics.js';
+import { CLASSES, defaultClass } from '../../protocol/lanes.js';
+import { isMarketData, type Stream } from '../../protocol/topics.js';
 import type { KnownSymbols } from '../commands/symbol-lookup.js';
 import type { TokenBucket } from '../limits/message-rate.js';
 import type { Owners } from '../limits/owner.js';
 import type { Account } from '../limits/work-budgets.js';
-import type { Session, Wanted } from '../model/session.js';
+import type { KeepaliveState } from '../model/flow.js';
+import { newCircuit, newPace } from '../model/flow.js';
+import type { Admission, Session } from '../model/session.js';
+import { type Refusal, refusal, shorten } from '../refusal.js';
 import type { Credentials } from '../sessions/credentials.js';
-import type { KeepaliveState } from '../sessions/keepalive.js';
-import { newPace } from '../slow-consumers/conflation.js';
-import { newCircuit } from '../slow-consumers/ladder.js';
-import type { LaneEntry } from '../views/views.js';
-import { PRIVATE_ENDPOINTS, type Refusal, refusal, shorten, type UpgradeRequest } from './upgrade-request.js';
-
-export interface Admission {
-  readonly session: Session;
-  readonly wanted: readonly Wanted[];
-  /** Sent behind the first snapshot. */
-  readonly warning: object | undefined;
-  /** Lanes held on behalf of the session until it is open. */
-  readonly lanes: LaneEntry[];
-}
-
-/** A value, or a promise of it where somebody else has to be asked. */
-export type MaybePromise<T> = T | Promise<T>;
-
-/** Goes on with a value, at once where it is there. */
-export function andThen<T, U>(value: MaybePromise<T>, next: (value: T) => MaybePromise<U>): MaybePromise<U> {
-  return value instanceof Promise ? value.then(next) : next(value);
-}
+import { andThen, type MaybePromise } from '../sessions/maybe-promise.js';
+import { laneFor, ownName } from '../views/view-of.js';
+import { PRIVATE_ENDPOINTS, type UpgradeRequest } from './upgrade-request.js';
 
 export interface AdmissionsOptions {
   readonly credentials: Credentials;
@@ -148,24 +132,6 @@ export class Admissions {
       backlog: [],
     };
   }
-}
-
-/** What is subscribed to where no name is given: all trades, one's own orders. */
-export function ownName(session: Session, stream: Stream): string {
-  return stream === 'orders' ? session.credential.sub : ALL_SYMBOLS;
-}
-
-/** The lane that serves this session a stream. @param rateClass for state streams; events have none */
-export function laneFor(
-  session: Session,
-  stream: Stream,
-  bookDetail: number,
-  rateClass = session.defaultClass,
-): number {
-  const { format, isStamped } = session;
-  if (isStateStream(stream)) return laneOf(rateClass, stream === 'depth' ? bookDetail : 0, format, isStamped);
-  const isFull = stream === 'trades' && session.entitlements.hasFullTrades;
-  return laneOf(REALTIME, isFull ? TRADES_FULL : TRADES_PUBLIC, format, isStamped);
 }
 
 function warningFor(unknown: readonly string[], known: readonly string[], allowed: readonly string[]) {

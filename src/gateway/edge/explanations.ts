@@ -8,7 +8,7 @@ import { CloseCode } from '../../protocol/codes.js';
 import type { Format } from '../../protocol/lanes.js';
 import { MsgpackWriter } from '../../protocol/msgpack-writer.js';
 import type { SocketData } from '../model/session.js';
-import type { Refusal } from './upgrade-request.js';
+import type { Refusal } from '../refusal.js';
 
 /**
  * Refusals that a worker explains in a second; further ones are answered by HTTP. Either way uWS ends a socket that stays

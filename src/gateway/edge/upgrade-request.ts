@@ -1,9 +1,9 @@
 /** The upgrade request as text → what it asks for, or why it is refused. Nothing here knows uWS. */
 import { hostNameOf, isFixedHost, isListedHost } from '../../config/hosts.js';
 import { decimalOf } from '../../protocol/amount.js';
-import type { ErrorCode } from '../../protocol/codes.js';
 import { CLASSES, classNumber, depthDetail, type Format } from '../../protocol/lanes.js';
 import { isChannel, type Stream } from '../../protocol/topics.js';
+import { type Refusal, refusal, shorten } from '../refusal.js';
 
 export interface UpgradeRequest {
   readonly endpoint: Endpoint;
@@ -32,29 +32,6 @@ export type Endpoint = 'quotes' | 'trades' | 'markets' | 'orders' | 'analytics' 
 
 /** Endpoints that are nobody's without a credential. */
 export const PRIVATE_ENDPOINTS: ReadonlySet<Endpoint> = new Set(['quotes', 'orders', 'analytics']);
-
-/** An answer instead of an upgrade. */
-export interface Refusal {
-  readonly status: 400 | 401 | 403 | 404 | 426 | 429 | 503;
-  readonly code: ErrorCode | 'not_found' | 'upgrade_required' | 'unavailable';
-  readonly message: string;
-  readonly retryAfterSeconds?: number;
-}
-
-export const refusal = (status: Refusal['status'], code: Refusal['code'], message: string): Refusal => ({
-  status,
-  code,
-  message,
-});
-
-const NAMED_MAX = 20;
-
-/** The first few names, so that an answer stays short whatever was asked. */
-export function shorten(names: readonly string[]): string {
-  const named = names.slice(0, NAMED_MAX).map(name => name.slice(0, 64));
-  const more = names.length - named.length;
-  return more > 0 ? `${named.join(', ')} and ${more} more` : named.join(', ');
-}
 
 const MARKETS_PREFIX = '/ws/markets';
 const SUBPROTOCOLS: Readonly<Record<string, Format>> = { 'millrace.json': 'json', 'millrace.msgpack': 'msgpack' };

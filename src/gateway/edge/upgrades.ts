@@ -7,13 +7,15 @@ import { CONNECT_UNITS, topicUnits } from '../../protocol/costs.js';
 import type { ConnectionLimits } from '../limits/connection-limits.js';
 import { sharedNowMs } from '../limits/shared-clock.js';
 import type { WorkBudgets } from '../limits/work-budgets.js';
-import type { SocketData } from '../model/session.js';
+import type { Admission, SocketData } from '../model/session.js';
+import { type Refusal, refusal } from '../refusal.js';
+import { andThen, type MaybePromise } from '../sessions/maybe-promise.js';
 import type { LaneTable } from '../views/views.js';
-import { type Admission, type Admissions, andThen, type MaybePromise } from './admission.js';
+import type { Admissions } from './admission.js';
 import { clientAddress } from './client-address.js';
 import type { Corking } from './corking.js';
 import type { Explained, Explanations } from './explanations.js';
-import { endpointOf, isOriginAllowed, parseRequest, type Refusal, refusal } from './upgrade-request.js';
+import { endpointOf, isOriginAllowed, parseRequest } from './upgrade-request.js';
 
 const RETRY_AFTER_SECONDS = 5;
 /** Longest query of a request that is refused for its rate and explained all the same. */

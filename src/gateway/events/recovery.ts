@@ -39,6 +39,8 @@ export class Resumptions {
   readonly #options: ResumptionsOptions;
   readonly #replays: SharedReplays;
   readonly #resending: Resending;
+  /** What is being recovered; few subscriptions are at a time. */
+  readonly #recoveries = new Map<Subscription, Recovery>();
 
   constructor(options: ResumptionsOptions) {
     const { outbox, deliveries, bufferedBytesMax } = options;
@@ -49,6 +51,7 @@ export class Resumptions {
       outbox,
       deliveries,
       bufferedBytesMax,
+      recoveryOf: subscription => this.#recoveries.get(subscription),
       onSent: (subscription, recovery) => this.#sent(subscription, recovery),
     });
   }
@@ -80,9 +83,15 @@ export class Resumptions {
       answer,
     };
     for (const subscription of subscriptions) {
-      subscription.recovery = newRecovery(resumption);
-      this.#ask(subscription, subscription.recovery);
+      const recovery = newRecovery(resumption);
+      this.#recoveries.set(subscription, recovery);
+      this.#ask(subscription, recovery);
     }
+  }
+
+  /** True until the subscription was sent what it missed. */
+  isRecovering(subscription: Subscription): boolean {
+    return this.#recoveries.has(subscription);
   }
 
   /** The replay that a frame of the ring is of. */
@@ -107,7 +116,7 @@ export class Resumptions {
     if (log !== undefined) this.#replays.read(log);
     this.#replays.end(replay, isWhole ? end.seq : undefined);
     for (const subscription of readers) {
-      const { recovery } = subscription;
+      const recovery = this.#recoveries.get(subscription);
       if (recovery?.replay !== replay) continue;
       const { since, isFailed } = recovery.resumption;
       const index = isWhole ? log.indexBehind(since.seq) : undefined;
@@ -143,7 +152,7 @@ export class Resumptions {
 
   /** A live message passed by: it is sent behind what was missed. */
   queue(subscription: Subscription, bytes: Uint8Array, seq: number, tag: number): void {
-    const { recovery } = subscription;
+    const recovery = this.#recoveries.get(subscription);
     if (recovery === undefined || recovery.isCut) return;
     if (!this.#resending.queue(subscription, recovery, bytes, seq, tag)) recovery.isCut = true;
   }
@@ -159,20 +168,25 @@ export class Resumptions {
    */
   broken(entry: LaneEntry): void {
     const recovering = [...entry.recovering];
-    for (const { recovery } of recovering)
-      if (recovery?.replay !== undefined) this.#replays.end(recovery.replay, undefined);
     for (const subscription of recovering) {
-      const { recovery } = subscription;
+      const replay = this.#recoveries.get(subscription)?.replay;
+      if (replay !== undefined) this.#replays.end(replay, undefined);
+    }
+    for (const subscription of recovering) {
+      const recovery = this.#recoveries.get(subscription);
       if (recovery === undefined) continue;
       this.#answered(subscription, recovery);
       this.#ask(subscription, recovery);
     }
-    for (const { recovery } of entry.held) if (recovery !== undefined) recovery.isCut = true;
+    for (const subscription of entry.held) {
+      const recovery = this.#recoveries.get(subscription);
+      if (recovery !== undefined) recovery.isCut = true;
+    }
   }
 
   /** The socket takes nothing for now: nothing is recovered, but it is told where it stands, and what it loses. */
   pause(subscription: Subscription): void {
-    const { recovery } = subscription;
+    const recovery = this.#recoveries.get(subscription);
     if (recovery === undefined) return;
     if (recovery.resumption.isDone) this.#abandon(subscription, recovery);
     else this.#fail(subscription, recovery);
@@ -180,7 +194,8 @@ export class Resumptions {
 
   /** The subscription ends. */
   drop(subscription: Subscription): void {
-    const { recovery, session } = subscription;
+    const { session } = subscription;
+    const recovery = this.#recoveries.get(subscription);
     if (recovery === undefined) return;
     const { resumption } = recovery;
     this.#abandon(subscription, recovery);
@@ -197,7 +212,7 @@ export class Resumptions {
    * the recovery ends with that.
    */
   cover(subscription: Subscription): boolean {
-    const { recovery } = subscription;
+    const recovery = this.#recoveries.get(subscription);
     if (recovery === undefined) return false;
     const { isDone } = recovery.resumption;
     if (isDone) {
@@ -220,7 +235,7 @@ export class Resumptions {
     const end = standing(entry);
     const tag = end === undefined ? 0 : (entry.seqs.find(entry.source)?.tag ?? 0);
     for (const subscription of readers) {
-      const { recovery } = subscription;
+      const recovery = this.#recoveries.get(subscription);
       if (recovery?.replay !== replay) continue;
       recovery.isOverdue = true;
       this.#end(subscription, recovery, end ?? { epoch: '', seq: 0 }, tag, undefined);
@@ -300,10 +315,11 @@ export class Resumptions {
     if (resumption.missing > 0 || resumption.isDone) return;
     resumption.isDone = true;
     const subscriptions = [...resumption.subscriptions];
-    const isRecovered = !resumption.isFailed && subscriptions.every(({ recovery }) => recovery?.isRecovered === true);
+    const isRecovered = !resumption.isFailed && subscriptions.every(subscription => this.#recoveries.get(subscription)?.isRecovered === true);
     const positions = new Map<string, TopicPosition>();
     for (const subscription of subscriptions) {
-      const { recovery, topic, entry } = subscription;
+      const { topic, entry } = subscription;
+      const recovery = this.#recoveries.get(subscription);
       if (recovery === undefined) continue;
       // Of one that is covered, messages have come behind the mark already.
       const end = recovery.isCovered ? standing(entry) : recovery.end;
@@ -315,7 +331,7 @@ export class Resumptions {
     }
     resumption.answer(isRecovered, positions);
     for (const subscription of subscriptions) {
-      const { recovery } = subscription;
+      const recovery = this.#recoveries.get(subscription);
       if (subscription.state === 'paused') this.pause(subscription);
       else if (recovery !== undefined) this.#resending.begin(subscription, recovery);
     }
@@ -332,7 +348,7 @@ export class Resumptions {
   /** The recovery is over. */
   #leave(subscription: Subscription, recovery: Recovery): void {
     this.#resending.end(subscription, recovery);
-    subscription.recovery = undefined;
+    this.#recoveries.delete(subscription);
     subscription.entry.held.delete(subscription);
   }
 }

@@ -24,6 +24,8 @@ export interface ResendingOptions {
   readonly outbox: Outbox;
   /** More than this waiting for a socket, and the rest waits too. */
   readonly bufferedBytesMax: number;
+  /** What the subscription recovers now. */
+  readonly recoveryOf: (subscription: Subscription) => Recovery | undefined;
   /** All is sent, or the rest of it was cut. */
   readonly onSent: (subscription: Subscription, recovery: Recovery) => void;
 }
@@ -69,7 +71,7 @@ export class Resending {
     const cost = ReplayLog.cost(bytes.length);
     if (recovery.queuedBytes + cost > QUEUE_BYTES_MAX || !this.hasRoomFor(cost)) return false;
     // It was the slowest itself: it gets the message as everybody does.
-    if (subscription.recovery !== recovery) return true;
+    if (this.#options.recoveryOf(subscription) !== recovery) return true;
     if (!this.#charge(subscription.session, cost)) return false;
     recovery.queued.push({ bytes, seq, tag });
     recovery.queuedBytes += cost;
@@ -118,7 +120,8 @@ export class Resending {
   /** The socket can take more. */
   drained(session: Session): void {
     // One that is sent leaves the set, which its iterator allows.
-    for (const { recovery } of this.#sending.get(session) ?? []) {
+    for (const subscription of this.#sending.get(session) ?? []) {
+      const recovery = this.#options.recoveryOf(subscription);
       if (recovery?.delivery !== undefined) this.#options.deliveries.add(recovery.delivery);
     }
   }
@@ -135,7 +138,7 @@ export class Resending {
   #deliver(subscription: Subscription, recovery: Recovery): void {
     const { session } = subscription;
     const { socket } = session;
-    if (socket === undefined || subscription.recovery !== recovery) return;
+    if (socket === undefined || this.#options.recoveryOf(subscription) !== recovery) return;
     const { deliveries, outbox } = this.#options;
     const outcome = this.#sendPiece(subscription, recovery, socket);
     if (outcome === 'all') this.#options.onSent(subscription, recovery);
@@ -194,7 +197,7 @@ export class Resending {
     }
     if (slowest === undefined) return false;
     for (const subscription of [...(this.#sending.get(slowest) ?? [])]) {
-      const { recovery } = subscription;
+      const recovery = this.#options.recoveryOf(subscription);
       if (recovery === undefined) continue;
       this.dropAll(subscription, recovery);
       recovery.isCut = true;

@@ -3,7 +3,7 @@
 import type { Credential } from '../../auth/credential.js';
 import type { LimitsConfig } from '../../config/limits.js';
 import type { GatewayThreadData } from '../../threads/thread-messages.js';
-import { type Refusal, refusal } from '../edge/upgrade-request.js';
+import { type Refusal, refusal } from '../refusal.js';
 import { AttemptRates } from './attempt-rates.js';
 import { FailedCredentials } from './failed-credentials.js';
 import { type Rank, RankCells, rankOf } from './rank.js';

@@ -3,16 +3,21 @@ import type { WebSocket } from 'uWebSockets.js';
 import type { Credential, Entitlements } from '../../auth/credential.js';
 import { type Format, servedLane, type Tier } from '../../protocol/lanes.js';
 import type { Stream } from '../../protocol/topics.js';
-import type { Admission } from '../edge/admission.js';
-import type { Recovery } from '../events/recovery.js';
 import type { TokenBucket } from '../limits/message-rate.js';
 import type { Account } from '../limits/work-budgets.js';
-import type { KeepaliveState } from '../sessions/keepalive.js';
-import type { Pace } from '../slow-consumers/conflation.js';
-import type { Circuit } from '../slow-consumers/ladder.js';
-import type { SnapshotAssembly } from '../subscriptions/snapshot-assembly.js';
-import type { HeldPlace, LaneEntry } from '../views/views.js';
+import type { Circuit, KeepaliveState, Pace } from './flow.js';
 import type { Place } from './positions.js';
+import type { HeldPlace, LaneEntry } from './view.js';
+
+/** A connection that may open, and what it begins with. */
+export interface Admission {
+  readonly session: Session;
+  readonly wanted: readonly Wanted[];
+  /** Sent behind the first snapshot. */
+  readonly warning: object | undefined;
+  /** Lanes held on behalf of the session until it is open. */
+  readonly lanes: LaneEntry[];
+}
 
 /** What uWS keeps with the socket. */
 export interface SocketData {
@@ -43,16 +48,12 @@ export interface Subscription {
   isNative: boolean;
   /** The turn in which it last was: what was published to it in that turn may still be dropped. */
   nativeInTurn: number;
-  /** The snapshot frame that this subscription's part goes into; quotes only. */
-  assembly: SnapshotAssembly | undefined;
   /** Event subscriptions that were paused: the last place surely sent, by source number. */
   sentSeqs: Map<number, Place> | undefined;
   /** State topics: up to where the session was sent it before this subscription began, or was paused. It never goes back. */
   heldAt: HeldPlace | undefined;
   /** The encoder has been told so. */
   hasAskedHeld: boolean;
-  /** What the client missed and is being sent; the subscription is `held` behind it. */
-  recovery: Recovery | undefined;
 }
 
 export interface Session {
@@ -117,11 +118,9 @@ export function newSubscription(session: Session, asked: number, entry: LaneEntr
     state: 'waiting',
     isNative: false,
     nativeInTurn: 0,
-    assembly: undefined,
     sentSeqs: undefined,
     heldAt,
     hasAskedHeld: false,
-    recovery: undefined,
   };
 }
 
@@ -148,3 +147,10 @@ export function moveToEnd({ subscriptions }: Session, some: readonly Subscriptio
     subscriptions.set(subscription.topic, subscription);
   }
 }
+
+/** True while state topics wait for the socket to drain, to go on in a slower class. */
+export const isLeaving = ({ pace }: Session): boolean => pace.leavingSinceMs > 0;
+
+/** True while the subscription cannot begin: its socket has to drain first. */
+export const mustWait = ({ session, entry }: Subscription): boolean =>
+  session.isStalled || (entry.isState && isLeaving(session));

@@ -6,22 +6,7 @@
  * deadline is met at the first sweep that is not before it.
  */
 import { CloseCode } from '../../protocol/codes.js';
-
-/** What a sweep knows of a session. Times are of the monotonic clock where nothing else is said. */
-export interface KeepaliveState {
-  /** When the client was last heard: a message or a pong; before that, when the session opened. */
-  lastSeenMs: number;
-  /** When it was last sent a ping; before that, when the session opened. */
-  lastPingMs: number;
-  /** The oldest ping that no pong has followed; 0: none. */
-  pingedAtMs: number;
-  /** When its close began; 0: it is open. */
-  closingAtMs: number;
-  /** When the credential ends, ms since the Unix epoch; Infinity: never. */
-  expiresAtMs: number;
-  /** When the client is to be told so, ms since the Unix epoch; Infinity: it has been, or need not. */
-  warnAtMs: number;
-}
+import type { KeepaliveState } from '../model/flow.js';
 
 export interface KeepaliveOptions<S> {
   readonly pingIntervalMs: number;

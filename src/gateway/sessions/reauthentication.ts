@@ -4,14 +4,14 @@ import type { ErrorCode } from '../../protocol/codes.js';
 import type { AuthCommand } from '../../protocol/commands.js';
 import { classOfLane, defaultClass, detailOfLane } from '../../protocol/lanes.js';
 import { isStateStream } from '../../protocol/topics.js';
-import type { Handled } from '../commands/command-handler.js';
-import { andThen, laneFor } from '../edge/admission.js';
-import type { Refusal } from '../edge/upgrade-request.js';
 import type { ConnectionLimits } from '../limits/connection-limits.js';
 import type { Session, Wanted } from '../model/session.js';
+import type { Refusal } from '../refusal.js';
 import type { Subscriptions } from '../subscriptions/subscriptions.js';
 import type { LaneChanges } from '../subscriptions/tier-changes.js';
+import { laneFor } from '../views/view-of.js';
 import type { Credentials } from './credentials.js';
+import { andThen, type Handled } from './maybe-promise.js';
 import type { Answers } from './replies.js';
 
 export interface RenewalsOptions {

@@ -6,47 +6,12 @@
  * falls back soon after waits longer the next time. Lanes stay shared: a slower class is a lane that others are on too.
  */
 import { CLASSES, classOfLane, SLOWEST, slowerClass } from '../../protocol/lanes.js';
-import type { Session, Subscription } from '../model/session.js';
+import { isLeaving, type Session } from '../model/session.js';
 import type { Outbox } from '../sending/outbox.js';
 import type { Subscriptions } from '../subscriptions/subscriptions.js';
 
 /** Longest time that a client has to keep up before it is given a faster class again, in those of the first time. */
 const PATIENCE_GROWTH_MAX = 16;
-
-/** How slow a session's state topics are sent. Times are of the monotonic clock. */
-export interface Pace {
-  /** Classes that they are slower than asked for; 0: none. */
-  steps: number;
-  /** What the client was told last. */
-  toldSteps: number;
-  /** Since when they wait for the socket to drain; 0: they do not. */
-  leavingSinceMs: number;
-  /** Some of them are still on the slower lanes that they were on before. */
-  isReturning: boolean;
-  /** Since when little waited for the socket whenever it was looked at. */
-  calmSinceMs: number;
-  /** How long that has to last. */
-  patienceMs: number;
-  /** When it was given a faster class last; 0: never. */
-  restoredAtMs: number;
-}
-
-export const newPace = (): Pace => ({
-  steps: 0,
-  toldSteps: 0,
-  leavingSinceMs: 0,
-  isReturning: false,
-  calmSinceMs: 0,
-  patienceMs: 0,
-  restoredAtMs: 0,
-});
-
-/** True while state topics wait for the socket to drain, to go on in a slower class. */
-export const isLeaving = ({ pace }: Session): boolean => pace.leavingSinceMs > 0;
-
-/** True while the subscription cannot begin: its socket has to drain first. */
-export const mustWait = ({ session, entry }: Subscription): boolean =>
-  session.isStalled || (entry.isState && isLeaving(session));
 
 export interface PacesOptions {
   readonly subscriptions: Subscriptions;

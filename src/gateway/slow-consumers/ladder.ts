@@ -11,11 +11,11 @@
  * uWS's `dropped` callback may set flags and nothing else: closing, sending or (un)subscribing in it aborts the process.
  */
 import type { CircuitConfig } from '../../config/limits.js';
-import type { Session } from '../model/session.js';
+import { isLeaving, type Session } from '../model/session.js';
 import type { Outbox } from '../sending/outbox.js';
 import type { Subscriptions } from '../subscriptions/subscriptions.js';
 import type { BufferedTotal } from './buffered-total.js';
-import { isLeaving, Paces } from './conflation.js';
+import { Paces } from './conflation.js';
 
 /**
  * Of the backpressure limit: above the high mark state topics leave for a slower class, above the next one all topics are
@@ -33,18 +33,6 @@ const LEAVE_GRACE_MS = 1_000;
 export const BACKPRESSURE_ALLOWANCE_BYTES = 64 * 1024;
 /** How often the sockets known to be buffered are looked at. */
 export const SAMPLE_INTERVAL_MS = 100;
-
-/** How a socket has kept up. */
-export interface Circuit {
-  /** Times that it opened since it last was closed. */
-  opens: number;
-  /** When it opened; 0: it is not open. */
-  openedAtMs: number;
-  /** Looks that it has to stand until it is closed; 0: it is not half open. */
-  probesLeft: number;
-}
-
-export const newCircuit = (): Circuit => ({ opens: 0, openedAtMs: 0, probesLeft: 0 });
 
 export interface SlowConsumersOptions {
   readonly subscriptions: Subscriptions;

@@ -19,6 +19,8 @@ export interface QuoteSnapshotsOptions {
 
 export class QuoteSnapshots {
   readonly #options: QuoteSnapshotsOptions;
+  /** The frame that each subscription's part goes into. */
+  readonly #assemblies = new Map<Subscription, SnapshotAssembly>();
 
   constructor(options: QuoteSnapshotsOptions) {
     this.#options = options;
@@ -30,13 +32,23 @@ export class QuoteSnapshots {
     assembly.delivery = { session, deliver: () => this.#deliver(assembly) };
     for (const subscription of quotes) {
       this.leave(subscription);
-      subscription.assembly = assembly;
+      this.#assemblies.set(subscription, assembly);
     }
   }
 
-  /** The part of a topic has come: the deltas behind it wait until the snapshot is sent. */
-  take(subscription: Subscription, assembly: SnapshotAssembly, part: Part): void {
+  /** True while the subscription waits for a snapshot frame of several quotes. */
+  isAwaiting(subscription: Subscription): boolean {
+    return this.#assemblies.has(subscription);
+  }
+
+  /**
+   * The part of a topic has come: the deltas behind it wait until the snapshot is sent. False where the part is not for a
+   * frame of several.
+   */
+  take(subscription: Subscription, part: Part): boolean {
     const { entry } = subscription;
+    const assembly = this.#assemblies.get(subscription);
+    if (assembly === undefined) return false;
     // One that is resynchronised has what came before; it must not get what follows before the snapshot.
     if (subscription.state === 'live') {
       subscription.heldAt = heldPlaceOf(subscription);
@@ -46,18 +58,41 @@ export class QuoteSnapshots {
     entry.held.add(subscription);
     assembly.parts.set(subscription, part);
     if (--assembly.missing === 0) this.#ready(assembly);
+    return true;
   }
 
   /** A delta follows a part that is here. With too much behind it, what has come is sent without the others. */
-  queueBehind(assembly: SnapshotAssembly, entry: LaneEntry, bytes: Uint8Array): void {
+  queueBehind(subscription: Subscription, bytes: Uint8Array): void {
+    const { entry } = subscription;
+    const assembly = this.#assemblies.get(subscription);
+    if (assembly === undefined) return;
     // Live from here on, it gets this delta as everybody does.
     if (!assembly.queueBehind(entry, bytes, this.#options.assemblyBytesMax)) this.#complete(assembly.takeBegun());
   }
 
   /** The topic no longer waits for its snapshot. */
   leave(subscription: Subscription): void {
-    const { assembly, session } = subscription;
-    if (assembly?.leave(subscription) && session.socket !== undefined) this.#ready(assembly);
+    const assembly = this.#assemblies.get(subscription);
+    this.abandon(subscription);
+    if (assembly?.leave(subscription) && subscription.session.socket !== undefined) this.#ready(assembly);
+  }
+
+  /** The socket takes nothing for now: the frame is sent without the topic, if at all. */
+  abandon(subscription: Subscription): void {
+    this.#assemblies.delete(subscription);
+  }
+
+  /** Restarts the snapshots that parts of this view are in. @returns those whose parts had come */
+  restart(entry: LaneEntry): Subscription[] {
+    const begun: Subscription[] = [];
+    for (const held of [...entry.held]) {
+      for (const subscription of this.#assemblies.get(held)?.empty() ?? []) {
+        subscription.entry.held.delete(subscription);
+        subscription.entry.part = undefined;
+        begun.push(subscription);
+      }
+    }
+    return begun;
   }
 
   /** Sends it where this turn has room, else in its session's turn. */
@@ -71,7 +106,7 @@ export class QuoteSnapshots {
     if (assembly.session.socket === undefined || assembly.missing > 0 || assembly.isSent) return;
     assembly.isSent = true;
     for (const subscription of assembly.parts.keys())
-      if (subscription.assembly !== assembly) assembly.forget(subscription);
+      if (this.#assemblies.get(subscription) !== assembly) assembly.forget(subscription);
     this.#complete(assembly);
   }
 
@@ -87,7 +122,7 @@ export class QuoteSnapshots {
     for (const { entry, bytes: delta } of queue) isSent &&= outbox.sendEncoded(session, entry, delta);
     for (const { entry } of parts.keys()) isSent &&= outbox.sendStale(session, entry);
     for (const subscription of parts.keys()) {
-      subscription.assembly = undefined;
+      this.abandon(subscription);
       subscription.entry.held.delete(subscription);
       // What was dropped comes anew when the session is resumed: the drop suspends it.
       if (isSent) goLive(subscription);

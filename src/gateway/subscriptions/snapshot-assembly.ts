@@ -74,7 +74,6 @@ export class SnapshotAssembly {
 
   /** The others no longer wait for this one, and nothing of it is sent behind theirs. True when none is waited for now. */
   leave(subscription: Subscription): boolean {
-    subscription.assembly = undefined;
     if (this.parts.has(subscription)) this.forget(subscription);
     else this.missing--;
     return this.missing === 0;
@@ -94,17 +93,4 @@ export class SnapshotAssembly {
     this.#bytesOf = new Map();
     this.#queueBytes = 0;
   }
-}
-
-/** Restarts the snapshots that parts of this lane are in. @returns those whose parts had come */
-export function emptyBegun(entry: LaneEntry): Subscription[] {
-  const begun: Subscription[] = [];
-  for (const { assembly } of [...entry.held]) {
-    for (const subscription of assembly?.empty() ?? []) {
-      subscription.entry.held.delete(subscription);
-      subscription.entry.part = undefined;
-      begun.push(subscription);
-    }
-  }
-  return begun;
 }

@@ -5,12 +5,14 @@
  * before it is in it, what comes behind it follows it. A socket is subscribed natively at that very place.
  */
 import { snapshotUnits } from '../../protocol/costs.js';
-import { ALL_TRADES, type EventLosses } from '../events/gaps.js';
+import type { EventLosses } from '../events/gaps.js';
 import { type Resumption, Resumptions, type TopicPosition } from '../events/recovery.js';
+import { ALL_TRADES, hasAllTrades, singleTradesOf, TradesCoverage } from '../events/trades-coverage.js';
 import {
   isServed,
   leaveLane,
   moveToEnd,
+  mustWait,
   newSubscription,
   type Session,
   type Subscription,
@@ -19,12 +21,10 @@ import {
 } from '../model/session.js';
 import { Deliveries } from '../sending/deliveries.js';
 import type { Outbox } from '../sending/outbox.js';
-import { mustWait } from '../slow-consumers/conflation.js';
-import { hasAllTrades, NativeTopics } from '../views/native-topics.js';
+import { NativeTopics } from '../views/native-topics.js';
 import { type LaneEntry, type LaneTable, NO_DATA, type Part } from '../views/views.js';
 import { awaitNewer, awaitRepair, heldPlaceOf, isOlder, noteLeft, takeCaughtUp, takeLeft } from './held-places.js';
 import { QuoteSnapshots } from './quote-snapshots.js';
-import { emptyBegun } from './snapshot-assembly.js';
 import { RESUMED_AT_ONCE_MAX, type SubscriptionsOptions } from './subscriptions-options.js';
 
 export class Subscriptions {
@@ -34,6 +34,8 @@ export class Subscriptions {
   readonly #native: NativeTopics;
   readonly #options: SubscriptionsOptions & { readonly resumedAtOnceMax: number };
   readonly #quotes: QuoteSnapshots;
+  /** Which trades deliver for which. */
+  readonly trades: TradesCoverage;
   /** Snapshots and missed messages that wait for their turn. */
   readonly deliveries: Deliveries;
   /** Clients that come back to event topics. */
@@ -45,6 +47,7 @@ export class Subscriptions {
     this.#outbox = options.outbox;
     this.#losses = options.losses;
     this.#native = new NativeTopics(options.turn);
+    this.trades = new TradesCoverage(options.losses, this.#native);
     this.deliveries = new Deliveries(options.wake, options.deliveredBytesMax, options.charge);
     this.#quotes = new QuoteSnapshots({
       outbox: options.outbox,
@@ -62,7 +65,7 @@ export class Subscriptions {
       isCovered: ({ session, stream }) => stream === 'trades' && hasAllTrades(session),
       // What a client missed is sent, and what came meanwhile; where that was too much, it is told.
       goLive: subscription => {
-        this.#losses.announce(subscription);
+        this.trades.announce(subscription);
         this.#goLive(subscription);
       },
       goOn: subscription => {
@@ -100,11 +103,11 @@ export class Subscriptions {
   unsubscribe(session: Session, topic: string): boolean {
     const subscription = session.subscriptions.get(topic);
     if (subscription === undefined) return false;
-    const heirs = topic === ALL_TRADES ? this.#losses.handBack(subscription) : [];
+    const singles = topic === ALL_TRADES ? this.trades.uncover(subscription) : [];
     noteLeft(session, subscription);
     this.#remove(subscription);
-    for (const heir of heirs) this.#await(heir);
-    if (subscription.topic === ALL_TRADES) this.#native.settleTrades(session);
+    for (const single of singles) this.#await(single);
+    if (subscription.topic === ALL_TRADES) this.trades.settle(session);
     return true;
   }
 
@@ -118,7 +121,7 @@ export class Subscriptions {
     for (const topic of topics) {
       const subscription = session.subscriptions.get(topic);
       if (subscription === undefined) missing.push(topic);
-      else if (hasSnapshot(subscription)) again.add(subscription);
+      else if (this.#hasSnapshot(subscription)) again.add(subscription);
     }
     this.#begin(session, [...again]);
     return missing;
@@ -207,16 +210,15 @@ export class Subscriptions {
     this.#table.requests.askAgain(entry);
     awaitRepair(entry);
     this.resumptions.broken(entry);
-    for (const subscription of emptyBegun(entry)) this.#await(subscription);
+    for (const subscription of this.#quotes.restart(entry)) this.#await(subscription);
   }
 
   /** A delta of the lane is about to be published: those that hold their part already get it behind the snapshot. @param tag of the epoch of `seq` */
   queueForHeld(entry: LaneEntry, bytes: Uint8Array, seq: number, tag: number): void {
     const copy = bytes.slice();
     for (const subscription of [...entry.held]) {
-      const { assembly } = subscription;
-      if (subscription.recovery !== undefined) this.resumptions.queue(subscription, copy, seq, tag);
-      if (assembly !== undefined) this.#quotes.queueBehind(assembly, entry, copy);
+      if (this.resumptions.isRecovering(subscription)) this.resumptions.queue(subscription, copy, seq, tag);
+      this.#quotes.queueBehind(subscription, copy);
     }
   }
 
@@ -270,36 +272,34 @@ export class Subscriptions {
   }
 
   #deliver(subscription: Subscription, part: Part | undefined): void {
-    const { session, assembly, entry } = subscription;
-    if (session.socket === undefined || subscription.state === 'paused' || subscription.recovery !== undefined) return;
+    const { session, entry } = subscription;
+    if (session.socket === undefined || subscription.state === 'paused') return;
+    if (this.resumptions.isRecovering(subscription)) return;
     if (part !== undefined && subscription.state !== 'live' && isOlder(part, subscription.heldAt)) {
       awaitNewer(this.#table, subscription);
       return;
     }
-    if (assembly !== undefined) {
-      this.#quotes.take(subscription, assembly, part ?? NO_DATA);
-      return;
-    }
+    if (this.#quotes.take(subscription, part ?? NO_DATA)) return;
     // A dropped snapshot leaves the subscription waiting: the drop suspends the session, and its resumption begins anew.
     if (part !== undefined && part.bytes.length > 0) {
       this.deliveries.charge(session, snapshotUnits(part.bytes.length));
       if (!this.#outbox.sendPart(session, entry, part)) return;
     }
     if (!this.#outbox.sendStale(session, entry)) return;
-    if (subscription.stream === 'trades') this.#losses.adopt(subscription);
+    if (subscription.stream === 'trades') this.trades.mergeIntoSingle(subscription);
     // Only a live lane knows what went by meanwhile.
-    this.#losses.announce(subscription);
+    this.trades.announce(subscription);
     this.#goLive(subscription);
   }
 
   #goLive(subscription: Subscription): void {
     subscription.state = 'live';
     if (subscription.topic === ALL_TRADES) {
-      for (const former of subscription.session.subscriptions.values()) {
-        if (former.stream === 'trades' && this.resumptions.cover(former)) former.state = 'live';
+      for (const single of singleTradesOf(subscription.session)) {
+        if (this.resumptions.cover(single)) single.state = 'live';
       }
-      this.#losses.takeOver(subscription);
-      this.#native.settleTrades(subscription.session);
+      this.trades.cover(subscription);
+      this.trades.settle(subscription.session);
       return;
     }
     this.#native.set(subscription, subscription.stream !== 'trades' || !hasAllTrades(subscription.session));
@@ -307,7 +307,8 @@ export class Subscriptions {
 
   #pause(subscription: Subscription, turn: number): void {
     if (subscription.state === 'paused') return;
-    const { entry, state, recovery } = subscription;
+    const { entry, state } = subscription;
+    const isRecovering = this.resumptions.isRecovering(subscription);
     subscription.heldAt = heldPlaceOf(subscription);
     subscription.hasAskedHeld = false;
     const wasNative = subscription.isNative || (turn !== 0 && subscription.nativeInTurn === turn);
@@ -315,10 +316,15 @@ export class Subscriptions {
     this.#native.set(subscription, false);
     this.resumptions.pause(subscription);
     leaveLane(subscription);
-    subscription.assembly = undefined;
+    this.#quotes.abandon(subscription);
     subscription.state = 'paused';
-    if (entry.source < 0) this.#losses.rememberWhenLive(subscription, () => this.#refuse(subscription));
-    else if (!entry.isState && state === 'waiting' && recovery === undefined) {
+    if (entry.source < 0) {
+      this.#losses.rememberWhenLive(
+        subscription,
+        () => this.resumptions.isRecovering(subscription),
+        () => this.#refuse(subscription),
+      );
+    } else if (!entry.isState && state === 'waiting' && !isRecovering) {
       this.#losses.remember(subscription, 0);
     }
   }
@@ -336,14 +342,16 @@ export class Subscriptions {
     this.#native.set(subscription, false);
     this.resumptions.drop(subscription);
     leaveLane(subscription);
-    this.#losses.inherit(subscription);
+    this.trades.mergeIntoAll(subscription);
     this.#table.release(entry, session.owner);
     this.#quotes.leave(subscription);
   }
-}
 
-/** It can be sent a snapshot, and waits for none. */
-function hasSnapshot(subscription: Subscription): boolean {
-  const { state, entry, assembly } = subscription;
-  return state === 'live' && entry.isState && assembly === undefined && !entry.waiting.has(subscription);
+  /** It can be sent a snapshot, and waits for none. */
+  #hasSnapshot(subscription: Subscription): boolean {
+    const { state, entry } = subscription;
+    return (
+      state === 'live' && entry.isState && !this.#quotes.isAwaiting(subscription) && !entry.waiting.has(subscription)
+    );
+  }
 }

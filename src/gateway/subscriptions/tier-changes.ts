@@ -4,7 +4,6 @@
  * of this: they begin anew with a snapshot.)
  */
 import { topicOf } from '../../protocol/topics.js';
-import type { EventLosses } from '../events/gaps.js';
 import type { Session, Subscription, Wanted } from '../model/session.js';
 import type { LaneEntry, LaneTable } from '../views/views.js';
 import type { Subscriptions } from './subscriptions.js';
@@ -37,7 +36,6 @@ type Compared = Map<LaneEntry, Map<LaneEntry, boolean>>;
 export interface LaneChangesOptions {
   readonly table: LaneTable;
   readonly subscriptions: Subscriptions;
-  readonly losses: EventLosses;
   /** A monotonic clock. */
   readonly nowMs: () => number;
   /** Asks for a `settle` soon. */
@@ -116,7 +114,7 @@ export class LaneChanges {
   }
 
   #move(session: Session, { subscription, wanted }: Move): void {
-    const { subscriptions, losses } = this.#options;
+    const { subscriptions } = this.#options;
     const sentSeqs = subscription.entry.seqs.surelySent(0);
     subscriptions.unsubscribe(session, subscription.topic);
     // Live at once, as its lane is.
@@ -124,7 +122,7 @@ export class LaneChanges {
     const moved = session.subscriptions.get(subscription.topic);
     if (moved === undefined) return;
     moved.sentSeqs = sentSeqs;
-    losses.announce(moved);
+    subscriptions.trades.announce(moved);
   }
 }
 

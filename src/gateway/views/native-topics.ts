@@ -1,6 +1,5 @@
 /** Which topics uWS itself delivers to a socket. */
-import { ALL_TRADES } from '../events/gaps.js';
-import type { Session, Subscription } from '../model/session.js';
+import type { Subscription } from '../model/session.js';
 
 /** Number of the turn of publishes under way, shared by those who count it and those who ask. */
 export interface Turn {
@@ -14,15 +13,7 @@ export class NativeTopics {
     this.#turn = turn;
   }
 
-  /** A socket that has all trades must not get those of one symbol twice. */
-  settleTrades(session: Session): void {
-    const hasAll = hasAllTrades(session);
-    for (const subscription of session.subscriptions.values()) {
-      if (subscription.stream !== 'trades' || subscription.state !== 'live') continue;
-      this.set(subscription, subscription.topic === ALL_TRADES || !hasAll);
-    }
-  }
-
+  /** Makes uWS deliver the subscription's view to its socket, or stops it. */
   set(subscription: Subscription, isOn: boolean): void {
     if (subscription.isNative === isOn) return;
     subscription.isNative = isOn;
@@ -32,9 +23,4 @@ export class NativeTopics {
     if (isOn) session.socket?.subscribe(entry.nativeTopic);
     else session.socket?.unsubscribe(entry.nativeTopic);
   }
-}
-
-/** True while the trades of all symbols deliver for the single symbols of the session too. */
-export function hasAllTrades(session: Session): boolean {
-  return session.subscriptions.get(ALL_TRADES)?.state === 'live';
 }

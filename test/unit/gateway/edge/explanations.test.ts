@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { EXPLAINED_PER_SECOND_MAX, Explanations } from '../../../../src/gateway/edge/explanations.js';
-import { refusal } from '../../../../src/gateway/edge/upgrade-request.js';
+import { refusal } from '../../../../src/gateway/refusal.js';
 
 const UNAUTHORIZED = refusal(401, 'unauthorized', 'a token or an API key is required');
 

@@ -35,15 +35,17 @@ function open() {
   );
   const replays = new SharedReplays(table.requests);
   const ended: Subscription[] = [];
+  const recoveries = new Map<Subscription, Recovery>();
   const resending = new Resending({
     replays,
     outbox,
     deliveries: new Deliveries(() => {}),
     bufferedBytesMax: 1024,
+    recoveryOf: subscription => recoveries.get(subscription),
     onSent: (subscription, recovery) => {
       ended.push(subscription);
       resending.end(subscription, recovery);
-      subscription.recovery = undefined;
+      recoveries.delete(subscription);
     },
   });
   /** A client of a topic whose socket takes nothing. */
@@ -52,7 +54,7 @@ function open() {
     const subscription = newSubscription(session, LANE, entry);
     const resumption = { session, since: SINCE, subscriptions: new Set([subscription]), missing: 0 };
     const recovery = newRecovery({ ...resumption, isFailed: false, isDone: true, answer: () => {} });
-    subscription.recovery = recovery;
+    recoveries.set(subscription, recovery);
     return { subscription, recovery };
   };
   /** What the client missed: so many messages of a MiB each. */

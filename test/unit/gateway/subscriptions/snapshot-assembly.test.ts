@@ -6,7 +6,7 @@ import { type LaneEntry, NO_DATA, type Part } from '../../../../src/gateway/view
 const session = {} as Session;
 const AFTER = { type: 'warning' };
 const part: Part = { seq: 1, epoch: 'e', bytes: new Uint8Array(10) };
-const topic = () => ({ entry: {} as LaneEntry, assembly: undefined }) as Subscription;
+const topic = () => ({ entry: {} as LaneEntry }) as Subscription;
 
 /** Of three topics, the first has its part. */
 function begunOf(first: Subscription, its = part): SnapshotAssembly {

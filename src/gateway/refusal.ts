@@ -1,0 +1,25 @@
+/** How a request is refused, before the upgrade or behind it. */
+import type { ErrorCode } from '../protocol/codes.js';
+
+/** An answer instead of an upgrade. */
+export interface Refusal {
+  readonly status: 400 | 401 | 403 | 404 | 426 | 429 | 503;
+  readonly code: ErrorCode | 'not_found' | 'upgrade_required' | 'unavailable';
+  readonly message: string;
+  readonly retryAfterSeconds?: number;
+}
+
+export const refusal = (status: Refusal['status'], code: Refusal['code'], message: string): Refusal => ({
+  status,
+  code,
+  message,
+});
+
+const NAMED_MAX = 20;
+
+/** The first few names, so that an answer stays short whatever was asked. */
+export function shorten(names: readonly string[]): string {
+  const named = names.slice(0, NAMED_MAX).map(name => name.slice(0, 64));
+  const more = names.length - named.length;
+  return more > 0 ? `${named.join(', ')} and ${more} more` : named.join(', ');
+}

@@ -1,0 +1,22 @@
+/** Which view serves a session a topic. */
+import { laneOf, REALTIME, TRADES_FULL, TRADES_PUBLIC } from '../../protocol/lanes.js';
+import { ALL_SYMBOLS, isStateStream, type Stream } from '../../protocol/topics.js';
+import type { Session } from '../model/session.js';
+
+/** What is subscribed to where no name is given: all trades, one's own orders. */
+export function ownName(session: Session, stream: Stream): string {
+  return stream === 'orders' ? session.credential.sub : ALL_SYMBOLS;
+}
+
+/** The lane that serves this session a stream. @param rateClass for state streams; events have none */
+export function laneFor(
+  session: Session,
+  stream: Stream,
+  bookDetail: number,
+  rateClass = session.defaultClass,
+): number {
+  const { format, isStamped } = session;
+  if (isStateStream(stream)) return laneOf(rateClass, stream === 'depth' ? bookDetail : 0, format, isStamped);
+  const isFull = stream === 'trades' && session.entitlements.hasFullTrades;
+  return laneOf(REALTIME, isFull ? TRADES_FULL : TRADES_PUBLIC, format, isStamped);
+}

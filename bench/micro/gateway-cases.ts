@@ -37,7 +37,7 @@ function publishing(app: TemplatedApp): () => void {
     () => cell,
   );
   const entry = table.acquire('quotes', 'AAPL', laneOf(REALTIME, 0, 'json', false), { tier: 'institutional' });
-  entry.subscribers = 1;
+  entry.countSubscriber(true);
   const outbox = new Outbox(
     (topic, bytes, isBinary, compress) => app.publish(topic, bytes, isBinary, compress),
     () => 0,

@@ -7,10 +7,10 @@ import type { KnownSymbols } from './commands/symbol-lookup.js';
 import type { TopicCommands } from './commands/topic-commands.js';
 import type { Apps } from './edge/listener.js';
 import type { GatewayServer } from './edge/server.js';
-import type { Session } from './model/session.js';
+import type { LaneEntry, Session } from './model/session.js';
 import type { Credentials } from './sessions/credentials.js';
 import type { Subscriptions } from './subscriptions/subscriptions.js';
-import type { LaneEntry, LaneTable } from './views/views.js';
+import type { LaneTable } from './views/views.js';
 
 /** How long sockets get to take their close frame before the App is closed under them. */
 const CLOSE_GRACE_MS = 500;

@@ -176,7 +176,7 @@ class Worker {
     this.#sources.set(entry.sourceName, source);
     entry.seqs.reach(source, 1, 7, 'e');
     if (!this.#table.answered(entry, source, 0)) return;
-    entry.epoch = 'e';
+    entry.moveTo('e', 1);
     const bytes = new Uint8Array(
       isMsgpackLane(entry.lane) ? packr.pack(PART) : new TextEncoder().encode(JSON.stringify(PART)),
     );

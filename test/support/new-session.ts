@@ -3,9 +3,8 @@ import { type Credential, compileEntitlements } from '../../src/auth/credential.
 import { MessageRate } from '../../src/gateway/limits/message-rate.js';
 import { PublishedBytes } from '../../src/gateway/limits/published-bytes.js';
 import { createSharedRates } from '../../src/gateway/limits/shared-rates.js';
+import { newCircuit, newPace } from '../../src/gateway/model/flow.js';
 import type { Session } from '../../src/gateway/model/session.js';
-import { newPace } from '../../src/gateway/model/flow.js';
-import { newCircuit } from '../../src/gateway/model/flow.js';
 import { defaultClass, type Format, type Tier } from '../../src/protocol/lanes.js';
 import { newAccount } from './work-budgets.js';
 

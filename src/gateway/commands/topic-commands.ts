@@ -146,7 +146,7 @@ export class TopicCommands {
     for (const { stream, symbol } of wanted) {
       const entry = session.subscriptions.get(topicOf(stream, symbol))?.entry;
       if (entry === undefined || entry.source >= 0) continue;
-      pending.push(new Promise(resolve => entry.whenLive.push(resolve)));
+      pending.push(entry.live());
     }
     if (pending.length > 0) return Promise.all(pending).then(run);
     run();

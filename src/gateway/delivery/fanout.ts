@@ -16,12 +16,13 @@ import { ALL_TRADES_SOURCE } from '../../protocol/topics.js';
 import { epochTagOf, FrameKind, type RingReader } from '../../threads/ring.js';
 import type { EventLosses } from '../events/gaps.js';
 import { NOTHING_SENT, type Place } from '../model/positions.js';
+import type { LaneEntry } from '../model/session.js';
 import type { Outbox } from '../sending/outbox.js';
 import type { SlowConsumers } from '../slow-consumers/ladder.js';
 import type { Published } from '../slow-consumers/overload.js';
 import type { Subscriptions } from '../subscriptions/subscriptions.js';
 import type { Turn } from '../views/native-topics.js';
-import type { LaneEntry, LaneTable } from '../views/views.js';
+import type { LaneTable } from '../views/views.js';
 
 /** Bytes of frames published in one turn, so that commands and drains get their turns under load. */
 export const TURN_BYTES_MAX = 32 * 1024;
@@ -135,13 +136,8 @@ export class Fanout {
       case FrameKind.snapshot: {
         const entry = this.#table.get(tier, ring.source, ring.lane);
         if (entry === undefined || entry.isBroken) return;
-        entry.part = undefined;
-        if (ring.kind === FrameKind.snapshot) {
-          entry.epoch = this.#epochText(ring);
-          // A whole document ends it.
-          entry.stale = undefined;
-        }
-        entry.lastSeq = ring.seq;
+        if (ring.kind === FrameKind.snapshot) entry.beginEpoch(this.#epochText(ring));
+        entry.advance(ring.seq);
         this.#observe(ring, nowMicros);
         this.#publishTo(entry, ring, nowMicros);
         if (entry.behind.size > 0) this.#subscriptions.advanced(entry);
@@ -174,7 +170,7 @@ export class Fanout {
     const isAnswer = ring.kind === FrameKind.held;
     const entry = isAnswer ? this.#table.asked(ring.tag) : this.#table.get(tier, ring.source, ring.lane);
     if (entry === undefined || entry.tier !== tier || (entry.isBroken && !isAnswer)) return;
-    entry.stale = ring.copy.slice(ring.payloadStart, ring.payloadEnd);
+    entry.holdBack(ring.copy.slice(ring.payloadStart, ring.payloadEnd));
     if (!isAnswer) this.#outbox.publishStale(entry);
   }
 
@@ -195,13 +191,12 @@ export class Fanout {
     const position = entry.seqs.at(ring.source, ring.seq, turn);
     if (position.tag !== ring.tag) position.beginEpoch(ring.tag, this.#epochText(ring), turn);
     position.note(ring.seq, turn);
-    entry.epoch = position.epoch;
-    entry.lastSeq = ring.seq;
+    entry.moveTo(position.epoch, ring.seq);
     if (!entry.isBroken) this.#publishTo(entry, ring, nowMicros);
   }
 
   #publishTo(entry: LaneEntry, ring: RingReader, nowMicros: number): void {
-    entry.sentAtMicros = nowMicros;
+    entry.told(nowMicros);
     if (entry.held.size > 0) {
       // First: publishing stamps the bytes in place, which those who get them later need unstamped.
       const bytes = ring.copy.subarray(ring.payloadStart, ring.payloadEnd);
@@ -244,9 +239,8 @@ export class Fanout {
       if (entry.isAllTrades) return;
     }
     if (!this.#table.answered(entry, ring.source, ringIndex)) return;
-    entry.epoch = epoch;
-    entry.lastSeq = ring.seq;
-    entry.sentAtMicros = this.#nowMicros();
+    entry.moveTo(epoch, ring.seq);
+    entry.told(this.#nowMicros());
     if (isReady) {
       if (entry.isBroken) this.#announceLosses(entry);
       this.#subscriptions.answered(entry, undefined);

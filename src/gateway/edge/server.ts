@@ -267,7 +267,7 @@ export class GatewayServer {
   /** Tells a newcomer how the feed is doing, behind what it asked for. */
   #tellBehindSnapshots(session: Session, status: FeedStatusFrame): void {
     const waiting = [...session.subscriptions.values()].filter(({ state }) => state === 'waiting');
-    const answers = waiting.map(({ entry }) => new Promise(resolve => entry.whenLive.push(resolve)));
+    const answers = waiting.map(({ entry }) => entry.live());
     const tell = () => {
       if (this.#feed === status) this.#parts.outbox.send(session, status);
     };

@@ -177,7 +177,7 @@ export class Upgrades {
     for (const { stream, symbol, lane } of wanted) {
       const entry = table.acquire(stream, symbol, lane, session);
       lanes.push(entry);
-      if (!entry.isState && entry.source < 0) live.push(new Promise(resolve => entry.whenLive.push(resolve)));
+      if (!entry.isState && entry.source < 0) live.push(entry.live());
     }
     return live.length === 0 ? admitted : this.#whenLive(admitted, live);
   }

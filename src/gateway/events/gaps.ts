@@ -5,9 +5,8 @@
  */
 import { topicOf } from '../../protocol/topics.js';
 import { type Loss, NOTHING_SENT, type Place } from '../model/positions.js';
-import type { Subscription } from '../model/session.js';
+import type { LaneEntry, Subscription } from '../model/session.js';
 import type { Outbox } from '../sending/outbox.js';
-import type { LaneEntry } from '../views/views.js';
 
 export class EventLosses {
   readonly #outbox: Outbox;
@@ -37,7 +36,7 @@ export class EventLosses {
    */
   rememberWhenLive(subscription: Subscription, isRecovering: () => boolean, onRefused: () => void): void {
     const { session, topic, entry } = subscription;
-    entry.whenLive.push(isLive => {
+    entry.whenLive(isLive => {
       if (session.subscriptions.get(topic) !== subscription) return;
       if (!isLive) onRefused();
       else if (!entry.isState && subscription.state === 'paused' && !isRecovering()) {

@@ -1,9 +1,8 @@
 /** What a client that comes back to event topics missed of each, and the command that it asked with. */
 
 import type { Place } from '../model/positions.js';
-import type { Session, Subscription } from '../model/session.js';
+import type { LaneEntry, Session, Subscription } from '../model/session.js';
 import type { Delivery } from '../sending/deliveries.js';
-import type { LaneEntry } from '../views/views.js';
 import type { ReplayLog } from './replay-log.js';
 import type { SharedReplay } from './shared-replays.js';
 

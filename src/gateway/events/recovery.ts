@@ -4,10 +4,10 @@
  * it, is the whole. It is sent when all topics of the command have come to their mark: all or nothing.
  */
 import type { Tier } from '../../protocol/lanes.js';
-import type { Session, Subscription } from '../model/session.js';
+import type { LaneEntry, Session, Subscription } from '../model/session.js';
 import type { Deliveries } from '../sending/deliveries.js';
 import type { Outbox } from '../sending/outbox.js';
-import type { LaneEntry, LaneTable } from '../views/views.js';
+import type { LaneTable } from '../views/views.js';
 import { newRecovery, type Recovery, type Resumption, standing, type TopicPosition } from './missed-events.js';
 import { ReplayLog } from './replay-log.js';
 import { Resending } from './resending.js';
@@ -274,7 +274,7 @@ export class Resumptions {
     if (this.#options.isCovered(subscription)) this.#cover(subscription, recovery);
     else if (subscription.state === 'paused') this.#fail(subscription, recovery);
     else {
-      subscription.state = 'held';
+      subscription.moveTo('held');
       subscription.entry.held.add(subscription);
     }
     resumption.missing--;
@@ -315,7 +315,9 @@ export class Resumptions {
     if (resumption.missing > 0 || resumption.isDone) return;
     resumption.isDone = true;
     const subscriptions = [...resumption.subscriptions];
-    const isRecovered = !resumption.isFailed && subscriptions.every(subscription => this.#recoveries.get(subscription)?.isRecovered === true);
+    const isRecovered =
+      !resumption.isFailed &&
+      subscriptions.every(subscription => this.#recoveries.get(subscription)?.isRecovered === true);
     const positions = new Map<string, TopicPosition>();
     for (const subscription of subscriptions) {
       const { topic, entry } = subscription;

@@ -3,8 +3,8 @@
  * it, and who comes a little later reads what it left behind, so that only what is new has to be replayed.
  */
 import type { Tier } from '../../protocol/lanes.js';
-import type { Subscription } from '../model/session.js';
-import type { HeldPlace, LaneEntry } from '../model/view.js';
+import type { LaneEntry, Subscription } from '../model/session.js';
+import type { HeldPlace } from '../model/view.js';
 import type { LaneRequests, ReplayRequest } from '../views/view-requests.js';
 import { ReplayLog } from './replay-log.js';
 

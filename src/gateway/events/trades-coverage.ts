@@ -67,7 +67,7 @@ export class TradesCoverage {
       const delivered = all.entry.seqs.find(source);
       if (delivered !== undefined) single.entry.seqs.find(source)?.noteAs(delivered);
     }
-    for (const single of live) single.state = 'waiting';
+    for (const single of live) single.moveTo('waiting');
     return live;
   }
 

@@ -1,5 +1,7 @@
-/** One connected client, as the worker sees it. */
+/** One connected client, as the worker sees it, and its subscriptions. */
+
 import type { WebSocket } from 'uWebSockets.js';
+import assert from 'node:assert/strict';
 import type { Credential, Entitlements } from '../../auth/credential.js';
 import { type Format, servedLane, type Tier } from '../../protocol/lanes.js';
 import type { Stream } from '../../protocol/topics.js';
@@ -7,7 +9,7 @@ import type { TokenBucket } from '../limits/message-rate.js';
 import type { Account } from '../limits/work-budgets.js';
 import type { Circuit, KeepaliveState, Pace } from './flow.js';
 import type { Place } from './positions.js';
-import type { HeldPlace, LaneEntry } from './view.js';
+import type { HeldPlace, ViewOf } from './view.js';
 
 /** A connection that may open, and what it begins with. */
 export interface Admission {
@@ -28,13 +30,36 @@ export interface SocketData {
 
 export type Socket = WebSocket<SocketData>;
 
+/** A view whose waiters are subscriptions. */
+export type LaneEntry = ViewOf<Subscription>;
+
 /**
- * Where a subscription stands: `waiting` for its snapshot (or, for events, for the lane) · `held`: has its part, waits
- * for those of other symbols of the same snapshot frame, or for what was missed · `live` · `paused`: the socket is stalled.
+ * Where a subscription stands: `waiting` for its snapshot (or, for events, for the view) · `held`: has its part, waits for those
+ * of other symbols of the same snapshot frame, or for what was missed · `live` · `paused`: the socket is stalled.
  */
 export type SubscriptionState = 'waiting' | 'held' | 'live' | 'paused';
 
-export interface Subscription {
+/**
+ * | from | to | when |
+ * |---|---|---|
+ * | waiting | held | its part has come, or it has come to its mark |
+ * | waiting | live | its snapshot was sent, or its view is live |
+ * | held | live | all parts, or all that was missed, were sent |
+ * | held | waiting | its view was overrun, or the frame was dropped: it waits for a new part |
+ * | live | held | a resync of several quotes: its part has come |
+ * | live | waiting | the trades of all symbols end, and it delivers again |
+ * | any | paused | the socket takes no more |
+ * | paused | waiting | the socket has drained |
+ */
+export const TRANSITIONS: Readonly<Record<SubscriptionState, readonly SubscriptionState[]>> = {
+  waiting: ['waiting', 'held', 'live', 'paused'],
+  held: ['held', 'live', 'waiting', 'paused'],
+  live: ['live', 'held', 'waiting', 'paused'],
+  paused: ['waiting'],
+};
+
+/** One topic of a session. */
+export class Subscription {
   readonly session: Session;
   /** `stream:symbol`. */
   readonly topic: string;
@@ -43,17 +68,78 @@ export interface Subscription {
   readonly entry: LaneEntry;
   /** The lane asked for; of a state topic, `entry` may be another one. */
   readonly asked: number;
-  state: SubscriptionState;
-  /** True while uWS delivers the native topic to the socket. */
-  isNative: boolean;
-  /** The turn in which it last was: what was published to it in that turn may still be dropped. */
-  nativeInTurn: number;
-  /** Event subscriptions that were paused: the last place surely sent, by source number. */
+  /** Event subscriptions that were paused: the last place surely sent, by source number. Written by the room `events`. */
   sentSeqs: Map<number, Place> | undefined;
+  #state: SubscriptionState = 'waiting';
+  #isNative = false;
+  #nativeInTurn = 0;
+  #heldAt: HeldPlace | undefined;
+  #hasAskedHeld = false;
+
+  /** One that waits for its view. */
+  constructor(session: Session, asked: number, entry: LaneEntry, heldAt?: HeldPlace) {
+    this.session = session;
+    // The view's texts: those of the request would be one copy for each subscriber, and may keep the whole request.
+    this.topic = entry.topic;
+    this.stream = entry.stream;
+    this.symbol = entry.symbol;
+    this.entry = entry;
+    this.asked = asked;
+    this.#heldAt = heldAt;
+  }
+
+  get state(): SubscriptionState {
+    return this.#state;
+  }
+
+  /** True while uWS delivers the native topic to the socket. */
+  get isNative(): boolean {
+    return this.#isNative;
+  }
+
+  /** True where something published in this turn may still be dropped for the socket. */
+  wasNativeIn(turn: number): boolean {
+    return this.#isNative || (turn !== 0 && this.#nativeInTurn === turn);
+  }
+
   /** State topics: up to where the session was sent it before this subscription began, or was paused. It never goes back. */
-  heldAt: HeldPlace | undefined;
-  /** The encoder has been told so. */
-  hasAskedHeld: boolean;
+  get heldAt(): HeldPlace | undefined {
+    return this.#heldAt;
+  }
+
+  /** The encoder was told of `heldAt`. */
+  get hasAskedHeld(): boolean {
+    return this.#hasAskedHeld;
+  }
+
+  moveTo(next: SubscriptionState): void {
+    assert(TRANSITIONS[this.#state].includes(next), `a subscription does not go from ${this.#state} to ${next}`);
+    this.#state = next;
+  }
+
+  /** uWS delivers the native topic from this turn on, or no longer. */
+  setNative(isNative: boolean, turn: number): void {
+    this.#isNative = isNative;
+    this.#nativeInTurn = turn;
+  }
+
+  /** The session holds the topic up to there. */
+  holdAt(held: HeldPlace | undefined): void {
+    this.#heldAt = held;
+  }
+
+  /** The encoder is told of `heldAt`, or has to be told again. */
+  setAskedHeld(hasAsked: boolean): void {
+    this.#hasAskedHeld = hasAsked;
+  }
+
+  /** It waits for nothing of its view any more. */
+  leaveView(): void {
+    const { waiting, behind, held } = this.entry;
+    waiting.delete(this);
+    behind.delete(this);
+    held.delete(this);
+  }
 }
 
 export interface Session {
@@ -105,39 +191,12 @@ export interface Wanted {
   readonly lane: number;
 }
 
-/** A subscription that waits for its lane. */
-export function newSubscription(session: Session, asked: number, entry: LaneEntry, heldAt?: HeldPlace): Subscription {
-  return {
-    session,
-    // The lane's texts: those of the request would be one copy for each subscriber, and may keep the whole request.
-    topic: entry.topic,
-    stream: entry.stream,
-    symbol: entry.symbol,
-    entry,
-    asked,
-    state: 'waiting',
-    isNative: false,
-    nativeInTurn: 0,
-    sentSeqs: undefined,
-    heldAt,
-    hasAskedHeld: false,
-  };
-}
-
 /** What a subscription stands for. */
 export const wantedOf = ({ stream, symbol, asked }: Subscription): Wanted => ({ stream, symbol, lane: asked });
 
 /** False while another lane than the present one is to serve what was asked for. */
 export function isServed({ session, entry, asked }: Subscription): boolean {
   return !entry.isState || entry.lane === servedLane(asked, session.tier, session.pace.steps);
-}
-
-/** It waits for nothing of its lane any more. */
-export function leaveLane(subscription: Subscription): void {
-  const { waiting, behind, held } = subscription.entry;
-  waiting.delete(subscription);
-  behind.delete(subscription);
-  held.delete(subscription);
 }
 
 /** Puts these subscriptions behind all others of their session. */

@@ -1,4 +1,5 @@
-/** One lane of one tier, as this worker's sockets are subscribed to it, and what answers its requests. */
+/** A view: a topic at a class in a format, for one tier, as this worker's sockets are subscribed to it. */
+import assert from 'node:assert/strict';
 import {
   classNameOfLane,
   DEPTHS,
@@ -10,7 +11,9 @@ import {
 import { ALL_SYMBOLS, isStateStream, type Stream, sourceKindOf, topicOf } from '../../protocol/topics.js';
 import { shardOf } from '../../threads/shard-of.js';
 import { EventSeqs, type Place } from './positions.js';
-import type { Subscription } from './session.js';
+
+/** Of a source or a ring that is not known yet. */
+const UNBOUND = -1;
 
 /** Messages and bytes sent for one stream, format and class. */
 export interface SentCell {
@@ -21,7 +24,18 @@ export interface SentCell {
 /** The cell of a stream, format and class. */
 export type SentCells = (stream: Stream, format: string, rateClass: string) => SentCell;
 
-export interface LaneEntry {
+/**
+ * A view, and what waits for its answer. It alone writes what it holds.
+ *
+ * | a view is | until | by |
+ * |---|---|---|
+ * | unbound: its source and ring are not known | its first answer | `bind` |
+ * | whole: what it publishes follows what it published before | frames of its ring are missed | `break` |
+ * | broken: it publishes nothing | the answer that it asks for then | `repair` |
+ *
+ * @typeParam Waiter a subscription (session.ts), which knows its view
+ */
+export class ViewOf<Waiter> {
   readonly stream: Stream;
   /** The topic's name in its stream: a symbol, or a user, a channel, a room. */
   readonly symbol: string;
@@ -39,52 +53,254 @@ export interface LaneEntry {
   /** The uWS topic. */
   readonly nativeTopic: string;
   readonly sent: SentCell;
-  /** Sessions that hold this entry. */
-  holders: number;
-  /** Sockets subscribed to the native topic. */
-  subscribers: number;
-  /** Source number; -1 until the first answer. */
-  source: number;
-  /** The ring that feeds it; -1 until the first answer. */
-  ring: number;
   /** The encoder that answers for it. */
   readonly shard: number;
   /** What an answer costs that encoder, in the unit of a small document. */
   readonly cost: number;
+  /** Event views: where they stand. */
+  readonly seqs = new EventSeqs();
+  /** Those that wait for the answer. */
+  readonly waiting = new Set<Waiter>();
+  /** Those that hold more of the topic than the view was sent, and wait until it gets there. */
+  readonly behind = new Set<Waiter>();
+  /** Those that have their part and wait for those of other symbols; they get what follows queued. */
+  readonly held = new Set<Waiter>();
+  /** Event views: those that resume and have not come to their mark. */
+  readonly recovering = new Set<Waiter>();
+  readonly #whenLive: ((isLive: boolean) => void)[] = [];
+  #holders = 0;
+  #subscribers = 0;
+  #source = UNBOUND;
+  #ring = UNBOUND;
+  #isWanted = false;
+  #owner: number;
+  #request = 0;
+  #askedHeld: HeldPlace | undefined;
+  #answersDue = 0;
+  #isBroken = false;
+  #sentSeqs: ReadonlyMap<number, Place> | undefined;
+  #epoch = '';
+  #lastSeq = 0;
+  #sentAtMicros = 0;
+  #part: Part | undefined;
+  #stale: Uint8Array | undefined;
+
+  /** One that is neither wanted nor held. @param shards encoders */
+  constructor(
+    { stream, symbol, lane, tier, owner }: NewView,
+    nativeTopic: string,
+    shards: number,
+    sentCell: SentCells,
+  ) {
+    const format = isMsgpackLane(lane) ? 'msgpack' : 'json';
+    this.stream = stream;
+    this.symbol = symbol;
+    this.topic = topicOf(stream, symbol);
+    this.sourceName = `${sourceKindOf(stream)}:${symbol}`;
+    this.lane = lane;
+    this.tier = tier;
+    this.isState = isStateStream(stream);
+    this.isAllTrades = stream === 'trades' && symbol === ALL_SYMBOLS;
+    this.isMsgpack = isMsgpackLane(lane);
+    // Arrays are stamped by the encoder, which alone can reach into them.
+    this.isStamped = isStampedLane(lane) && stream !== 'analytics';
+    this.nativeTopic = nativeTopic;
+    this.sent = sentCell(stream, format, this.isState ? classNameOfLane(lane) : 'event');
+    this.shard = shardOf(this.sourceName, shards);
+    this.cost = this.isAllTrades ? ALL_TRADES_COST : costOf(stream, lane);
+    this.#owner = owner;
+  }
+
+  /** Source number; -1 until the first answer. */
+  get source(): number {
+    return this.#source;
+  }
+
+  /** The ring that feeds it; -1 until the first answer. */
+  get ring(): number {
+    return this.#ring;
+  }
+
+  /** Sockets subscribed to the native topic. */
+  get subscribers(): number {
+    return this.#subscribers;
+  }
+
   /** The hub knows that it is wanted. */
-  isWanted: boolean;
+  get isWanted(): boolean {
+    return this.#isWanted;
+  }
+
   /** On whose behalf the hub is asked for it. */
-  owner: number;
-  /** Number of the request that waits to be told, or for its answer; 0: none, the lane is live. */
-  request: number;
-  /** What whoever made that request holds of the topic, from another lane. */
-  askedHeld: HeldPlace | undefined;
-  /** Answers still due: one, but one from each encoder for the trades of all symbols. */
-  answersDue: number;
+  get owner(): number {
+    return this.#owner;
+  }
+
+  /** Number of the request that waits to be told, or for its answer; 0: none, the view is live. */
+  get request(): number {
+    return this.#request;
+  }
+
+  /** What whoever made that request holds of the topic, from another view. */
+  get askedHeld(): HeldPlace | undefined {
+    return this.#askedHeld;
+  }
+
   /** True while frames must not be published: the chain of those subscribed is broken until the answer comes. */
-  isBroken: boolean;
-  /** Event lanes: where they stand. */
-  readonly seqs: EventSeqs;
-  /** A broken event lane: the newest place published before, by source number. */
-  sentSeqs: Map<number, Place> | undefined;
-  /** Where the topic stands on this lane, and when that was last said to its subscribers (µs); epoch '' before any data. */
-  epoch: string;
-  lastSeq: number;
-  sentAtMicros: number;
-  /** Subscriptions that wait for the answer. */
-  readonly waiting: Set<Subscription>;
-  /** Subscriptions that hold more of the topic than the lane was sent, and wait until it gets there. */
-  readonly behind: Set<Subscription>;
-  /** Subscriptions that have their part and wait for those of other symbols; they get what follows queued. */
-  readonly held: Set<Subscription>;
-  /** Event lanes: subscriptions that resume and have not come to their mark. */
-  readonly recovering: Set<Subscription>;
+  get isBroken(): boolean {
+    return this.#isBroken;
+  }
+
+  /** A broken event view: the newest place published before, by source number. */
+  get sentSeqs(): ReadonlyMap<number, Place> | undefined {
+    return this.#sentSeqs;
+  }
+
+  /** Where the topic stands on this view; epoch '' before any data. */
+  get epoch(): string {
+    return this.#epoch;
+  }
+
+  get lastSeq(): number {
+    return this.#lastSeq;
+  }
+
+  /** When that was last said to its subscribers (µs). */
+  get sentAtMicros(): number {
+    return this.#sentAtMicros;
+  }
+
   /** The last part, while no frame has followed it. */
-  part: Part | undefined;
-  /** State topics that are held back: the frame that says so, for whoever is sent their document. */
-  stale: Uint8Array | undefined;
-  /** Run when the lane becomes live, or (false) when it cannot be had. */
-  readonly whenLive: ((isLive: boolean) => void)[];
+  get part(): Part | undefined {
+    return this.#part;
+  }
+
+  /** A state topic that is held back: the frame that says so, for whoever is sent its document. */
+  get stale(): Uint8Array | undefined {
+    return this.#stale;
+  }
+
+  /** Something waits for an answer, or for frames that only follow one. */
+  get isAwaited(): boolean {
+    const { waiting, behind, recovering } = this;
+    const pending = waiting.size + behind.size + recovering.size + this.#whenLive.length;
+    return this.#source === UNBOUND || this.#isBroken || pending > 0;
+  }
+
+  /** One session more holds it. */
+  hold(): void {
+    this.#holders++;
+  }
+
+  /** One less. @returns whether any is left */
+  release(): boolean {
+    assert(this.#holders > 0, 'a view is released as often as it is held');
+    return --this.#holders > 0;
+  }
+
+  /** A socket was subscribed to the native topic, or unsubscribed. */
+  countSubscriber(isMore: boolean): void {
+    this.#subscribers += isMore ? 1 : -1;
+    assert(this.#subscribers >= 0, 'a socket leaves a native topic that it is in');
+  }
+
+  /** The hub knows that it is wanted, or no longer. */
+  setWanted(isWanted: boolean): void {
+    this.#isWanted = isWanted;
+  }
+
+  /** From here on it is wanted on behalf of this owner. */
+  chargeTo(owner: number): void {
+    this.#owner = owner;
+  }
+
+  /** It is asked for. @param answersDue how many encoders answer @param held of the topic, from another view */
+  ask(request: number, answersDue: number, held?: HeldPlace): void {
+    this.#request = request;
+    this.#answersDue = answersDue;
+    this.#askedHeld = held;
+  }
+
+  /** No answer is awaited. */
+  settle(): void {
+    this.#request = 0;
+  }
+
+  /** One answer came. @returns whether it was the last one due */
+  countAnswer(): boolean {
+    return --this.#answersDue <= 0;
+  }
+
+  /** The first answer says where its frames come from. */
+  bind(source: number, ring: number): void {
+    assert(this.#source === UNBOUND, 'a view is bound once');
+    this.#source = source;
+    this.#ring = ring;
+  }
+
+  /** A whole document is published: the topic is held back no longer. */
+  beginEpoch(epoch: string): void {
+    this.#epoch = epoch;
+    this.#stale = undefined;
+  }
+
+  /** A frame of a state is published. */
+  advance(seq: number): void {
+    this.#part = undefined;
+    this.#lastSeq = seq;
+  }
+
+  /** It stands there, by an event or an answer. */
+  moveTo(epoch: string, seq: number): void {
+    this.#epoch = epoch;
+    this.#lastSeq = seq;
+  }
+
+  /** Its subscribers were told where it stands. */
+  told(nowMicros: number): void {
+    this.#sentAtMicros = nowMicros;
+  }
+
+  /** The topic is held back. @param stale the frame that says so */
+  holdBack(stale: Uint8Array): void {
+    this.#stale = stale;
+  }
+
+  /** @param part of the answer; undefined for events, and where what came is not to be used again */
+  setPart(part: Part | undefined): void {
+    this.#part = part;
+  }
+
+  /** Frames were missed. What was published before stays known, until it is repaired. */
+  break(): void {
+    if (!this.#isBroken && !this.isState) this.#sentSeqs = this.seqs.surelySent(0);
+    this.#isBroken = this.#source !== UNBOUND;
+    this.#part = undefined;
+    // The answer says whether it is still held back.
+    this.#stale = undefined;
+  }
+
+  /** The answer came that its chain continues from. */
+  repair(): void {
+    assert(this.#isBroken && this.#source !== UNBOUND, 'what is repaired was broken');
+    this.#isBroken = false;
+    this.#sentSeqs = undefined;
+  }
+
+  /** Runs it once the view becomes live, or (false) when it cannot be had. */
+  whenLive(run: (isLive: boolean) => void): void {
+    this.#whenLive.push(run);
+  }
+
+  /** Resolves as soon as the view is live, or (false) cannot be had. */
+  live(): Promise<boolean> {
+    return new Promise(resolve => this.whenLive(resolve));
+  }
+
+  /** Runs what waited for that. */
+  becameLive(isLive: boolean): void {
+    for (const run of this.#whenLive.splice(0)) run(isLive);
+  }
 }
 
 /** Up to where a session holds a state topic. */
@@ -109,64 +325,12 @@ const LEVELS_PER_COST = 12.5;
 /** The trades of all symbols are answered for topic by topic. */
 const ALL_TRADES_COST = 8;
 
-export interface NewLane {
+export interface NewView {
   readonly stream: Stream;
   readonly symbol: string;
   readonly lane: number;
   readonly tier: Tier;
   readonly owner: number;
-}
-
-/** A lane that is neither wanted nor held. @param shards encoders */
-export function newLaneEntry(
-  { stream, symbol, lane, tier, owner }: NewLane,
-  nativeTopic: string,
-  shards: number,
-  sentCell: SentCells,
-): LaneEntry {
-  const isState = isStateStream(stream);
-  const isAllTrades = stream === 'trades' && symbol === ALL_SYMBOLS;
-  const format = isMsgpackLane(lane) ? 'msgpack' : 'json';
-  const sourceName = `${sourceKindOf(stream)}:${symbol}`;
-  return {
-    stream,
-    symbol,
-    topic: topicOf(stream, symbol),
-    sourceName,
-    lane,
-    tier,
-    isState,
-    isAllTrades,
-    isMsgpack: isMsgpackLane(lane),
-    // Arrays are stamped by the encoder, which alone can reach into them.
-    isStamped: isStampedLane(lane) && stream !== 'analytics',
-    nativeTopic,
-    sent: sentCell(stream, format, isState ? classNameOfLane(lane) : 'event'),
-    holders: 0,
-    subscribers: 0,
-    source: -1,
-    ring: -1,
-    shard: shardOf(sourceName, shards),
-    cost: isAllTrades ? ALL_TRADES_COST : costOf(stream, lane),
-    isWanted: false,
-    owner,
-    request: 0,
-    askedHeld: undefined,
-    answersDue: 0,
-    isBroken: false,
-    seqs: new EventSeqs(),
-    sentSeqs: undefined,
-    epoch: '',
-    lastSeq: 0,
-    sentAtMicros: 0,
-    waiting: new Set(),
-    behind: new Set(),
-    held: new Set(),
-    recovering: new Set(),
-    part: undefined,
-    stale: undefined,
-    whenLive: [],
-  };
 }
 
 function costOf(stream: Stream, lane: number): number {

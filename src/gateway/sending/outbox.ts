@@ -2,8 +2,8 @@
 import { stringifyExact } from '../../protocol/exact-json.js';
 import { MsgpackWriter } from '../../protocol/msgpack-writer.js';
 import { stampTsSent } from '../../threads/stamp.js';
-import type { Session, Subscription } from '../model/session.js';
-import type { LaneEntry, LaneTable, Part } from '../views/views.js';
+import type { LaneEntry, Session, Subscription } from '../model/session.js';
+import type { LaneTable, Part } from '../views/views.js';
 import { composeQuotes, type QuotePart } from './snapshot-frames.js';
 
 /** uWS's `app.publish`. */

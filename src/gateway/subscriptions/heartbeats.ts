@@ -1,7 +1,8 @@
 /** Topics on which nothing happens say so: where they stand, so that a client sees the loss of a last message. */
 import { topicOf } from '../../protocol/topics.js';
+import type { LaneEntry } from '../model/session.js';
 import type { Outbox } from '../sending/outbox.js';
-import type { LaneEntry, LaneTable } from '../views/views.js';
+import type { LaneTable } from '../views/views.js';
 
 /** Looks at the lanes within one interval; more often, and the heartbeats of one socket come apart. */
 const SWEEPS_PER_INTERVAL = 8;
@@ -37,7 +38,7 @@ export class Heartbeats {
       const entry = this.#next();
       if (entry === undefined) return;
       if (nowMicros - entry.sentAtMicros < this.#intervalMicros || !isAlive(entry)) continue;
-      entry.sentAtMicros = nowMicros;
+      entry.told(nowMicros);
       const { epoch, lastSeq: seq } = entry;
       const heartbeat = { type: 'heartbeat', topic: topicOf(entry.stream, entry.symbol), epoch, seq };
       this.#outbox.publishControl(entry, entry.stale === undefined ? heartbeat : { ...heartbeat, stale: true });

@@ -1,7 +1,7 @@
 /** Up to where a session was sent its state topics: whatever lane serves them next, it never runs back within an epoch. */
 import { putNewest } from '../../protocol/newest.js';
-import type { Session, Subscription } from '../model/session.js';
-import type { HeldPlace, LaneEntry, LaneTable } from '../views/views.js';
+import type { LaneEntry, Session, Subscription } from '../model/session.js';
+import type { HeldPlace, LaneTable } from '../views/views.js';
 
 /** Topics that a session left and whose places are remembered; the oldest are forgotten first. */
 export const LEFT_TOPICS_MAX = 128;
@@ -40,7 +40,7 @@ export function awaitNewer(table: LaneTable, subscription: Subscription): void {
     return;
   }
   entry.waiting.add(subscription);
-  if (table.ask(entry, session, heldAt)) subscription.hasAskedHeld = true;
+  if (table.ask(entry, session, heldAt)) subscription.setAskedHeld(true);
 }
 
 /** Those whose lane has got to where they were. */

@@ -1,7 +1,7 @@
 /** Snapshots of several quotes in one frame: begun by a command, sent in the session's turn once all parts have come. */
 import { snapshotUnits } from '../../protocol/costs.js';
-import type { Session, Subscription } from '../model/session.js';
-import type { LaneEntry, Part } from '../model/view.js';
+import type { LaneEntry, Session, Subscription } from '../model/session.js';
+import type { Part } from '../model/view.js';
 import type { Deliveries } from '../sending/deliveries.js';
 import type { Outbox } from '../sending/outbox.js';
 import type { NativeTopics } from '../views/native-topics.js';
@@ -51,10 +51,10 @@ export class QuoteSnapshots {
     if (assembly === undefined) return false;
     // One that is resynchronised has what came before; it must not get what follows before the snapshot.
     if (subscription.state === 'live') {
-      subscription.heldAt = heldPlaceOf(subscription);
+      subscription.holdAt(heldPlaceOf(subscription));
       this.#options.native.set(subscription, false);
     }
-    subscription.state = 'held';
+    subscription.moveTo('held');
     entry.held.add(subscription);
     assembly.parts.set(subscription, part);
     if (--assembly.missing === 0) this.#ready(assembly);
@@ -88,7 +88,7 @@ export class QuoteSnapshots {
     for (const held of [...entry.held]) {
       for (const subscription of this.#assemblies.get(held)?.empty() ?? []) {
         subscription.entry.held.delete(subscription);
-        subscription.entry.part = undefined;
+        subscription.entry.setPart(undefined);
         begun.push(subscription);
       }
     }
@@ -126,7 +126,7 @@ export class QuoteSnapshots {
       subscription.entry.held.delete(subscription);
       // What was dropped comes anew when the session is resumed: the drop suspends it.
       if (isSent) goLive(subscription);
-      else subscription.state = 'waiting';
+      else subscription.moveTo('waiting');
     }
     if (after !== undefined) outbox.send(session, after);
   }

@@ -1,8 +1,8 @@
 /** The snapshot of several quotes, until all its parts have come: one frame, unless too much changes meanwhile. */
 
-import type { Session, Subscription } from '../model/session.js';
+import type { LaneEntry, Session, Subscription } from '../model/session.js';
 import type { Delivery } from '../sending/deliveries.js';
-import type { LaneEntry, Part } from '../views/views.js';
+import type { Part } from '../views/views.js';
 
 /** Deltas queued behind the first parts; beyond it those are sent as a snapshot of their own. */
 const QUEUE_BYTES_MAX = 256 * 1024;

@@ -10,19 +10,18 @@ import { type Resumption, Resumptions, type TopicPosition } from '../events/reco
 import { ALL_TRADES, hasAllTrades, singleTradesOf, TradesCoverage } from '../events/trades-coverage.js';
 import {
   isServed,
-  leaveLane,
+  type LaneEntry,
   moveToEnd,
   mustWait,
-  newSubscription,
   type Session,
-  type Subscription,
+  Subscription,
   type Wanted,
   wantedOf,
 } from '../model/session.js';
 import { Deliveries } from '../sending/deliveries.js';
 import type { Outbox } from '../sending/outbox.js';
 import { NativeTopics } from '../views/native-topics.js';
-import { type LaneEntry, type LaneTable, NO_DATA, type Part } from '../views/views.js';
+import { type LaneTable, NO_DATA, type Part } from '../views/views.js';
 import { awaitNewer, awaitRepair, heldPlaceOf, isOlder, noteLeft, takeCaughtUp, takeLeft } from './held-places.js';
 import { QuoteSnapshots } from './quote-snapshots.js';
 import { RESUMED_AT_ONCE_MAX, type SubscriptionsOptions } from './subscriptions-options.js';
@@ -179,17 +178,16 @@ export class Subscriptions {
 
   /** The answer to a lane's request has come; `part` is undefined for event lanes. */
   answered(entry: LaneEntry, part: Part | undefined): void {
-    entry.part = part;
+    entry.setPart(part);
     if (entry.isBroken) {
-      entry.isBroken = false;
-      entry.sentSeqs = undefined;
+      entry.repair();
       if (part !== undefined && part.bytes.length > 0) this.#outbox.publishPart(entry, part);
       this.#outbox.publishStale(entry);
     }
     const waiting = [...entry.waiting];
     entry.waiting.clear();
     for (const subscription of waiting) this.#deliver(subscription, part);
-    for (const run of entry.whenLive.splice(0)) run(true);
+    entry.becameLive(true);
   }
 
   /** The hub cannot serve the lane. Those that wait for it end. */
@@ -197,16 +195,12 @@ export class Subscriptions {
     this.#table.requests.settled(entry.request);
     const ended = new Set([...entry.waiting, ...entry.behind, ...entry.held, ...entry.recovering]);
     for (const subscription of ended) this.#refuse(subscription);
-    for (const run of entry.whenLive.splice(0)) run(false);
+    entry.becameLive(false);
   }
 
   /** Frames of this lane were missed: nothing is published until a new answer repairs the chain. */
   broken(entry: LaneEntry): void {
-    if (!entry.isBroken && !entry.isState) entry.sentSeqs = entry.seqs.surelySent(0);
-    entry.isBroken = entry.source >= 0;
-    entry.part = undefined;
-    // The answer says whether it is still held back.
-    entry.stale = undefined;
+    entry.break();
     this.#table.requests.askAgain(entry);
     awaitRepair(entry);
     this.resumptions.broken(entry);
@@ -235,7 +229,7 @@ export class Subscriptions {
       }
       const heldAt = present === undefined ? takeLeft(session, topic) : heldPlaceOf(present);
       if (present !== undefined) this.#remove(present);
-      const subscription = newSubscription(session, lane, entry, heldAt);
+      const subscription = new Subscription(session, lane, entry, heldAt);
       session.subscriptions.set(topic, subscription);
       made.push(subscription);
     }
@@ -252,7 +246,7 @@ export class Subscriptions {
   /** Serves the subscription at once where the lane allows, else puts it among those that wait. */
   #await(subscription: Subscription): void {
     const { entry } = subscription;
-    if (subscription.state !== 'live') subscription.state = 'waiting';
+    if (subscription.state !== 'live') subscription.moveTo('waiting');
     const isLive = entry.source >= 0 && !entry.isBroken;
     if (isLive && (!entry.isState || entry.part !== undefined)) {
       this.#deliver(subscription, entry.part);
@@ -263,7 +257,7 @@ export class Subscriptions {
     entry.waiting.add(subscription);
     // An answer that is on its way may stand in the ring before this subscription began: it is as good, as the chain
     // goes on from it.
-    if (this.#table.ask(entry, subscription.session, subscription.heldAt)) subscription.hasAskedHeld = true;
+    if (this.#table.ask(entry, subscription.session, subscription.heldAt)) subscription.setAskedHeld(true);
   }
 
   /** A frame of a state lane was published: those who held more than it may go on. */
@@ -293,10 +287,10 @@ export class Subscriptions {
   }
 
   #goLive(subscription: Subscription): void {
-    subscription.state = 'live';
+    subscription.moveTo('live');
     if (subscription.topic === ALL_TRADES) {
       for (const single of singleTradesOf(subscription.session)) {
-        if (this.resumptions.cover(single)) single.state = 'live';
+        if (this.resumptions.cover(single)) single.moveTo('live');
       }
       this.trades.cover(subscription);
       this.trades.settle(subscription.session);
@@ -309,15 +303,15 @@ export class Subscriptions {
     if (subscription.state === 'paused') return;
     const { entry, state } = subscription;
     const isRecovering = this.resumptions.isRecovering(subscription);
-    subscription.heldAt = heldPlaceOf(subscription);
-    subscription.hasAskedHeld = false;
-    const wasNative = subscription.isNative || (turn !== 0 && subscription.nativeInTurn === turn);
+    subscription.holdAt(heldPlaceOf(subscription));
+    subscription.setAskedHeld(false);
+    const wasNative = subscription.wasNativeIn(turn);
     if (!entry.isState && wasNative) this.#losses.remember(subscription, turn);
     this.#native.set(subscription, false);
     this.resumptions.pause(subscription);
-    leaveLane(subscription);
+    subscription.leaveView();
     this.#quotes.abandon(subscription);
-    subscription.state = 'paused';
+    subscription.moveTo('paused');
     if (entry.source < 0) {
       this.#losses.rememberWhenLive(
         subscription,
@@ -341,7 +335,7 @@ export class Subscriptions {
     session.subscriptions.delete(subscription.topic);
     this.#native.set(subscription, false);
     this.resumptions.drop(subscription);
-    leaveLane(subscription);
+    subscription.leaveView();
     this.trades.mergeIntoAll(subscription);
     this.#table.release(entry, session.owner);
     this.#quotes.leave(subscription);

@@ -4,8 +4,8 @@
  * of this: they begin anew with a snapshot.)
  */
 import { topicOf } from '../../protocol/topics.js';
-import type { Session, Subscription, Wanted } from '../model/session.js';
-import type { LaneEntry, LaneTable } from '../views/views.js';
+import type { LaneEntry, Session, Subscription, Wanted } from '../model/session.js';
+import type { LaneTable } from '../views/views.js';
 import type { Subscriptions } from './subscriptions.js';
 
 /** Lanes that have not met by then meet no more, as where nothing happens; what is between them is announced as a gap. */

@@ -16,10 +16,9 @@ export class NativeTopics {
   /** Makes uWS deliver the subscription's view to its socket, or stops it. */
   set(subscription: Subscription, isOn: boolean): void {
     if (subscription.isNative === isOn) return;
-    subscription.isNative = isOn;
-    subscription.nativeInTurn = this.#turn.current;
+    subscription.setNative(isOn, this.#turn.current);
     const { entry, session } = subscription;
-    entry.subscribers += isOn ? 1 : -1;
+    entry.countSubscriber(isOn);
     if (isOn) session.socket?.subscribe(entry.nativeTopic);
     else session.socket?.unsubscribe(entry.nativeTopic);
   }

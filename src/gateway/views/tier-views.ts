@@ -1,5 +1,5 @@
 /** The lanes of one tier as frames find them: by source and lane. */
-import type { LaneEntry } from '../model/view.js';
+import type { LaneEntry } from '../model/session.js';
 
 /** All trades of a lane, and the entries of one tier by source and lane. */
 export class TierTable {

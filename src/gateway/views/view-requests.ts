@@ -5,7 +5,8 @@
  * What is no longer wanted is said at once: only what the hub knows to be wanted can become so.
  */
 import type { InterestChange } from '../../threads/thread-messages.js';
-import type { HeldPlace, LaneEntry } from '../model/view.js';
+import type { LaneEntry } from '../model/session.js';
+import type { HeldPlace } from '../model/view.js';
 import { type Asker, type Queued, RequestQueue } from './request-queue.js';
 import { LaneOwners } from './view-owners.js';
 
@@ -75,8 +76,7 @@ export class LaneRequests {
     const queue = this.#laneQueue(entry);
     const isNew = entry.request === 0;
     if (isNew) {
-      this.#number(entry);
-      entry.askedHeld = held;
+      this.#number(entry, held);
     } else if (!queue.isWaiting(entry)) return false;
     queue.add(asker, entry);
     return isNew;
@@ -91,7 +91,7 @@ export class LaneRequests {
   leave(entry: LaneEntry, owner: number): void {
     const heir = this.#owners.leave(wantKey(entry), owner);
     if (heir === undefined) return;
-    entry.owner = heir;
+    entry.chargeTo(heir);
     if (entry.isWanted) this.#tell({ op: 'own', source: entry.sourceName, lane: entry.lane, owner: heir });
   }
 
@@ -100,7 +100,7 @@ export class LaneRequests {
     this.answered(entry);
     this.#unwant(entry);
     this.#owners.charge(wantKey(entry), owner);
-    entry.owner = owner;
+    entry.chargeTo(owner);
     this.#number(entry);
     this.#laneQueue(entry).addRepair(entry.tier, entry);
   }
@@ -183,16 +183,14 @@ export class LaneRequests {
     return this.#replays[entry.shard] as RequestQueue<ReplayRequest>;
   }
 
-  #number(entry: LaneEntry): void {
-    entry.request = ++this.#last;
-    entry.askedHeld = undefined;
-    entry.answersDue = entry.isAllTrades ? this.#lanes.length : 1;
+  #number(entry: LaneEntry, held?: HeldPlace): void {
+    entry.ask(++this.#last, entry.isAllTrades ? this.#lanes.length : 1, held);
     this.#asking.set(entry.request, entry);
   }
 
   #forget(entry: LaneEntry): void {
     this.#asking.delete(entry.request);
-    entry.request = 0;
+    entry.settle();
   }
 
   #tellLane(entry: LaneEntry): void {
@@ -201,7 +199,7 @@ export class LaneRequests {
     const wants = this.#wants.get(key) ?? 0;
     const isFirst = !entry.isWanted;
     if (isFirst) {
-      entry.isWanted = true;
+      entry.setWanted(true);
       this.#wants.set(key, wants + 1);
     }
     // Where the other tier has it, this may be what has it made all the same: that may have been refused.
@@ -213,7 +211,7 @@ export class LaneRequests {
   /** @returns whether that was the last entry that wanted what the hub knows of */
   #unwant(entry: LaneEntry): boolean {
     if (!entry.isWanted) return false;
-    entry.isWanted = false;
+    entry.setWanted(false);
     const key = wantKey(entry);
     const left = (this.#wants.get(key) ?? 1) - 1;
     if (left > 0) this.#wants.set(key, left);

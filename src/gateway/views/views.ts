@@ -5,12 +5,13 @@
 import { servedLane, type Tier } from '../../protocol/lanes.js';
 import { isStateStream, type Stream } from '../../protocol/topics.js';
 import type { InterestChange } from '../../threads/thread-messages.js';
-import { type HeldPlace, type LaneEntry, newLaneEntry, type SentCell, type SentCells } from '../model/view.js';
+import type { LaneEntry, Subscription } from '../model/session.js';
+import { type HeldPlace, type SentCell, type SentCells, ViewOf } from '../model/view.js';
 import type { Asker } from './request-queue.js';
 import { TierTable } from './tier-views.js';
 import { LaneRequests, type RequestLimits } from './view-requests.js';
 
-export { type HeldPlace, type LaneEntry, NO_DATA, type Part, type SentCell } from '../model/view.js';
+export { type HeldPlace, NO_DATA, type Part, type SentCell } from '../model/view.js';
 
 /** Finds the cell of a stream, format and class in the map, or makes it there. */
 export function sentCellsIn(cells: Map<string, SentCell>): SentCells {
@@ -93,7 +94,7 @@ export class LaneTable {
     let entry = this.#entries.get(key);
     if (entry === undefined) {
       const nativeTopic = (++this.#lastNative).toString(36);
-      entry = newLaneEntry(
+      entry = new ViewOf<Subscription>(
         { stream, symbol, lane, tier, owner: asker.owner ?? 0 },
         nativeTopic,
         this.#rings,
@@ -105,15 +106,15 @@ export class LaneTable {
     }
     if (stream === 'rooms') this.requests.hold(entry, asker.owner ?? 0);
     if (entry.source < 0) this.requests.ask(entry, asker);
-    entry.holders++;
+    entry.hold();
     return entry;
   }
 
   /** @param owner of the asker that it was given to by `acquire` */
   release(entry: LaneEntry, owner = 0): void {
     if (entry.stream === 'rooms') this.requests.leave(entry, owner);
-    if (--entry.holders > 0) {
-      if (!isAwaited(entry)) this.requests.withdraw(entry);
+    if (entry.release()) {
+      if (!entry.isAwaited) this.requests.withdraw(entry);
       return;
     }
     this.#entries.delete(`${entry.tier}|${entry.stream}|${entry.lane}|${entry.symbol}`);
@@ -132,18 +133,12 @@ export class LaneTable {
 
   /** Takes an answer; true when it was the last one due and the lane is live from here on. */
   answered(entry: LaneEntry, source: number, ring: number): boolean {
-    if (entry.isAllTrades && --entry.answersDue > 0) return false;
+    if (!entry.countAnswer()) return false;
     this.requests.answered(entry);
     if (entry.source < 0) {
-      entry.source = source;
-      entry.ring = ring;
+      entry.bind(source, ring);
       this.#tables[entry.tier].put(entry);
     }
     return true;
   }
-}
-
-/** Somebody waits for an answer, or for frames that only follow one. */
-function isAwaited({ source, isBroken, waiting, behind, recovering, whenLive }: LaneEntry): boolean {
-  return source < 0 || isBroken || waiting.size + behind.size + recovering.size + whenLive.length > 0;
 }

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { newSubscription } from '../../../src/gateway/model/session.js';
+import { type LaneEntry, Subscription } from '../../../src/gateway/model/session.js';
 import { Orders, type OrdersParts } from '../../../src/gateway/orders.js';
-import { type LaneEntry, LaneTable } from '../../../src/gateway/views/views.js';
+import { LaneTable } from '../../../src/gateway/views/views.js';
 import type { InterestChange } from '../../../src/threads/thread-messages.js';
 import { newSession } from '../../support/new-session.js';
 
@@ -28,7 +28,7 @@ beforeEach(() => {
 function join(owner: number, tier: 'retail' | 'institutional' = 'retail'): LaneEntry {
   const session = newSession({ id: owner, sub: `u${owner}`, format: 'json', tier, owner });
   const entry = table.acquire('rooms', 'R', 0, session);
-  entry.waiting.add(newSubscription(session, 0, entry));
+  entry.waiting.add(new Subscription(session, 0, entry));
   return entry;
 }
 

@@ -1,11 +1,11 @@
 /** What one repair costs when an encoder restarts: it must grow with lanes and clients, not with their product. */
 import { expect, it } from 'vitest';
 import { EventLosses } from '../../../src/gateway/events/gaps.js';
-import type { Session } from '../../../src/gateway/model/session.js';
+import type { LaneEntry, Session } from '../../../src/gateway/model/session.js';
 import { Outbox } from '../../../src/gateway/sending/outbox.js';
 import { SnapshotAssembly } from '../../../src/gateway/subscriptions/snapshot-assembly.js';
 import { Subscriptions } from '../../../src/gateway/subscriptions/subscriptions.js';
-import { type LaneEntry, LaneTable } from '../../../src/gateway/views/views.js';
+import { LaneTable } from '../../../src/gateway/views/views.js';
 import { laneOf, REALTIME } from '../../../src/protocol/lanes.js';
 import type { InterestChange } from '../../../src/threads/thread-messages.js';
 import { newSession } from '../../support/new-session.js';

@@ -8,12 +8,7 @@ import {
   SESSION_BYTES_MAX,
 } from '../../../../src/gateway/events/resending.js';
 import { KEPT_MS_MAX, type SharedReplay, SharedReplays } from '../../../../src/gateway/events/shared-replays.js';
-import {
-  newSubscription,
-  type Session,
-  type Socket,
-  type Subscription,
-} from '../../../../src/gateway/model/session.js';
+import { type Session, type Socket, Subscription } from '../../../../src/gateway/model/session.js';
 import { Deliveries } from '../../../../src/gateway/sending/deliveries.js';
 import { Outbox } from '../../../../src/gateway/sending/outbox.js';
 import { LaneTable } from '../../../../src/gateway/views/views.js';
@@ -51,7 +46,7 @@ function open() {
   /** A client of a topic whose socket takes nothing. */
   const client = (symbol: string, tier: 'institutional' | 'retail', session = sessionOf(tier)) => {
     const entry = table.acquire('rooms', symbol, LANE, session);
-    const subscription = newSubscription(session, LANE, entry);
+    const subscription = new Subscription(session, LANE, entry);
     const resumption = { session, since: SINCE, subscriptions: new Set([subscription]), missing: 0 };
     const recovery = newRecovery({ ...resumption, isFailed: false, isDone: true, answer: () => {} });
     recoveries.set(subscription, recovery);

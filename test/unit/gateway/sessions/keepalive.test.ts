@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
+import type { KeepaliveState } from '../../../../src/gateway/model/flow.js';
 import { CLOSE_TIMEOUT_MS, Keepalive, type KeepaliveOptions } from '../../../../src/gateway/sessions/keepalive.js';
-import { type KeepaliveState } from '../../../../src/gateway/model/flow.js';
 
 interface Client {
   readonly name: string;

@@ -1,9 +1,8 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { newSubscription, type Session, type Socket } from '../../../../src/gateway/model/session.js';
+import { type LaneEntry, type Session, type Socket, Subscription } from '../../../../src/gateway/model/session.js';
 import type { Outbox } from '../../../../src/gateway/sending/outbox.js';
 import { SlowConsumers } from '../../../../src/gateway/slow-consumers/ladder.js';
 import type { Subscriptions } from '../../../../src/gateway/subscriptions/subscriptions.js';
-import type { LaneEntry } from '../../../../src/gateway/views/views.js';
 import { laneOf, RETAIL_100MS, servedLane } from '../../../../src/protocol/lanes.js';
 import { newSession } from '../../../support/new-session.js';
 
@@ -23,7 +22,7 @@ function follow(stream: 'quotes' | 'trades', rateClass: number): void {
   const lane = laneOf(rateClass, 0, 'json', false);
   const topic = `${stream}:A`;
   const entry = { isState: stream === 'quotes', stream, symbol: 'A', topic, lane } as LaneEntry;
-  session.subscriptions.set(topic, newSubscription(session, lane, entry));
+  session.subscriptions.set(topic, new Subscription(session, lane, entry));
 }
 
 beforeEach(() => {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import type { Session, Subscription } from '../../../../src/gateway/model/session.js';
+import type { LaneEntry, Session, Subscription } from '../../../../src/gateway/model/session.js';
 import { SnapshotAssembly } from '../../../../src/gateway/subscriptions/snapshot-assembly.js';
-import { type LaneEntry, NO_DATA, type Part } from '../../../../src/gateway/views/views.js';
+import { NO_DATA, type Part } from '../../../../src/gateway/views/views.js';
 
 const session = {} as Session;
 const AFTER = { type: 'warning' };

@@ -1,6 +1,6 @@
 /** What the hub is told of lanes, while it answers when the test says so. */
 import { beforeEach, describe, expect, it } from 'vitest';
-import type { LaneEntry } from '../../../../src/gateway/model/view.js';
+import type { LaneEntry } from '../../../../src/gateway/model/session.js';
 import { REQUEST_LIMITS } from '../../../../src/gateway/views/view-requests.js';
 import { LaneTable } from '../../../../src/gateway/views/views.js';
 import { depthDetail, laneOf, REALTIME } from '../../../../src/protocol/lanes.js';

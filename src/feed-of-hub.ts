@@ -1,6 +1,6 @@
 /** The feed as the hub sees it. */
 import { type Feed, type FeedMessage, newFeedMessage } from './feed/feed.js';
-import type { HubFeed } from './hub/hub-options.js';
+import type { HubFeed } from './hub/hub-feed.js';
 
 /** @param loopback takes what clients publish where the feed has no other gateways, and so gives it back at once */
 export function feedOfHub(feed: Feed, loopback: (message: FeedMessage) => void): HubFeed {

@@ -14,7 +14,7 @@ import { createHub } from './create-hub.js';
 import { CLOSE_PART_MAX_MS, inTime } from './deadline.js';
 import { createFeed } from './feed/create-feed.js';
 import type { Feed, FeedSink, FeedStatus } from './feed/feed.js';
-import { ControlOrders } from './feed/operator-orders.js';
+import { ControlOrders } from './revocation/operator-orders.js';
 import { CertificateFiles } from './gateway/supervision/certificate-files.js';
 import { WorkerSupervisor } from './gateway/supervision/supervisor.js';
 import type { Hub } from './hub/hub.js';

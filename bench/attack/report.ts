@@ -5,8 +5,8 @@ import type { Goal, SuiteReport, Table } from '../report/report.js';
 import { median, spreadOf } from '../report/statistics.js';
 import { movedBy } from './limit.js';
 import type { AttackReport } from './messages.js';
+import type { AttackResult, AttackSettings } from './results.js';
 import { HEAP_SCATTER_BYTES, type Phase, type Stretch } from './scene.js';
-import type { AttackResult, AttackSettings } from './suite.js';
 
 const P99_RATIO_MAX = 2;
 /** Where the null server alone moves the victim so far, the machine is too small to tell. */

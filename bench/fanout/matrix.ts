@@ -1,6 +1,5 @@
 /** Which sizes are measured: clients × topics × format, each a row of the report. */
-import type { BenchOptions } from '../suite.js';
-import { UsageError } from '../suite.js';
+import { type BenchOptions, UsageError } from '../suite.js';
 import { FORMATS, type Format } from './frames.js';
 import { checkLayout, type Layout } from './layout.js';
 

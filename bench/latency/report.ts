@@ -6,7 +6,7 @@ import type { Goal, Metric, Plot, SuiteReport, Table } from '../report/report.js
 import { median, spreadOf } from '../report/statistics.js';
 import { doubtsOf } from './doubts.js';
 import { IDLE_UPDATES_PER_SECOND } from './idle.js';
-import { GOAL_LOAD, type IdleRound, type LatencyRound, type LatencySettings, type Load } from './suite.js';
+import { GOAL_LOAD, type IdleRound, type LatencyRound, type LatencySettings, type Load } from './results.js';
 
 const SUBJECT = 'millrace';
 const REFERENCE = 'bare-relay';

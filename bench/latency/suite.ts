@@ -2,44 +2,15 @@
  * Latency under an open loop: from the time at which an update was to be published to the client that reads it, of the
  * whole pipeline against servers that hand the same bytes on from NATS. R52.
  */
-import { checkLayout, type Layout } from '../fanout/layout.js';
+import { checkLayout } from '../fanout/layout.js';
 import { prepareContenders, selected } from '../harness/contenders.js';
-import type { LatencyReport } from '../load/latency-histogram.js';
 import type { SuiteReport } from '../report/report.js';
 import { type BenchOptions, type Suite, type SuiteContext, UsageError } from '../suite.js';
 import { type LatencyContender, latencyContenders } from './contender.js';
 import { bareSubscriberLatency, idleLatency } from './idle.js';
 import { reportLatency } from './report.js';
+import { GOAL_LOAD, type IdleRound, type LatencyRound, type LatencySettings, type Load } from './results.js';
 import { type LoadResult, type LoadTimes, Session, type SessionPlan } from './session.js';
-
-export interface LatencySettings extends Layout, LoadTimes {
-  readonly rounds: number;
-  readonly shape: 'price' | 'tick';
-  readonly observers: number;
-  readonly workers: string;
-  readonly encoders: string;
-  readonly contenders: readonly string[];
-}
-
-/** A load of the run: so many updates a second, the same for every contender. */
-export interface Load {
-  readonly name: string;
-  readonly updatesPerSecond: number;
-}
-
-/** One contender under one load in one round. */
-export interface LatencyRound extends LoadResult {
-  readonly contender: string;
-  readonly round: number;
-  readonly load: string;
-}
-
-/** One client on an idle system, and a bare subscriber. */
-export interface IdleRound {
-  readonly round: number;
-  readonly millrace: LatencyReport;
-  readonly bareSubscriber: LatencyReport;
-}
 
 const FULL = { rounds: 5, clients: 1000, seconds: 5, warmupSeconds: 3 };
 const QUICK = { rounds: 1, clients: 50, seconds: 1, warmupSeconds: 0.5 };
@@ -48,9 +19,6 @@ const OBSERVERS = 32;
 /** With 1000 clients on every symbol: the goal's 1 M deliveries a second. */
 const RATE = 1000;
 const SHARES_OF_CAPACITY = [0.1, 0.5, 0.9];
-/** The load at which the goals hold. */
-export const GOAL_LOAD = 'fixed';
-
 export const latency: Suite = {
   name: 'latency',
   summary: 'open-loop latency against relays (R52)',

@@ -1,7 +1,6 @@
 /** Scale-out: a hundred thousand connections on one machine, to several gateway processes that one NATS joins. R54. */
 import type { Goal, SuiteReport } from '../report/report.js';
-import type { Suite, SuiteContext } from '../suite.js';
-import { UsageError } from '../suite.js';
+import { type Suite, type SuiteContext, UsageError } from '../suite.js';
 import { runScaleRound, type ScaleRound } from './round.js';
 import { notesOf, planOf, scaleTable, timesOf } from './suite.js';
 

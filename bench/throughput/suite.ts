@@ -2,8 +2,7 @@
  * Throughput: bytes a second that reach the clients when messages are large. Depth deltas of about 1 kB through the whole
  * pipeline, against bare uWebSockets.js publishing the same bytes. R51: 1 GB/s.
  */
-import type { Row } from '../fanout/matrix.js';
-import { rowName } from '../fanout/matrix.js';
+import { type Row, rowName } from '../fanout/matrix.js';
 import { millrace } from '../fanout/millrace.js';
 import { bareUws } from '../fanout/peers.js';
 import type { RoundResult } from '../fanout/round.js';

@@ -2,7 +2,6 @@
 import type { Tier } from '../protocol/lanes.js';
 import { isName, isStream, STREAMS, type Stream, sourceKindOf, symbolMatcher } from '../protocol/topics.js';
 import { isUser } from '../protocol/user-subject.js';
-import type { TopicPolicy } from './policy.js';
 
 /** Longest token id, in UTF-16 code units. */
 export const SUBJECT_LENGTH_MAX = 256;
@@ -74,6 +73,15 @@ export interface Entitlements {
    * that is itself a wildcard for everything grants that. Orders are the credential's own, always.
    */
   maySubscribe(stream: Stream, name: string): boolean;
+}
+
+/** Which roles the operator demands for topics. */
+export interface TopicPolicy {
+  /**
+   * True when every pattern that matches the topic has one of `roles` among its own. `*` is every topic of the stream, so
+   * every pattern of the stream counts as one that matches it.
+   */
+  allows(roles: readonly string[], stream: Stream, name: string): boolean;
 }
 
 /**

@@ -1,19 +1,11 @@
 /** Which roles the operator demands for which topics, on top of what a credential is entitled to. */
 import { ConfigError } from '../config/config-error.js';
 import { ALL_SYMBOLS, CHANNELS, isStream, STREAMS, type Stream, symbolMatcher } from '../protocol/topics.js';
-import { FULL_TRADES, isEntitlement } from './credential.js';
+import { FULL_TRADES, isEntitlement, type TopicPolicy } from './credential.js';
 import { readJsonFile } from './json-file.js';
 
 /** Each is looked at when somebody subscribes, so they are few. */
 export const POLICY_ENTRIES_MAX = 256;
-
-export interface TopicPolicy {
-  /**
-   * True when every pattern that matches the topic has one of `roles` among its own. `*` is every topic of the stream, so
-   * every pattern of the stream counts as one that matches it.
-   */
-  allows(roles: readonly string[], stream: Stream, name: string): boolean;
-}
 
 interface Demand {
   readonly matches: (name: string) => boolean;

@@ -5,12 +5,29 @@ import { type RawData, WebSocket } from 'ws';
 import { type ChainPosition, type FrameOutcome, type ServerFrame, TopicChains } from '../client/chain.js';
 import { withoutSecrets } from '../config/url-text.js';
 import { parseExact, stringifyExact } from '../protocol/exact-json.js';
+import type { Format, RateClass } from '../protocol/lanes.js';
 import { MsgpackReader } from '../protocol/msgpack-reader.js';
-import { ALL_SYMBOLS, isStateStream, isStream } from '../protocol/topics.js';
+import { ALL_SYMBOLS, isStateStream, isStream, type Stream } from '../protocol/topics.js';
 import { CommandFailure, reasonOf } from './failure.js';
 import { describeFrame, describeStale } from './frame-line.js';
 import * as output from './output.js';
-import type { TailOptions, TopicArgument } from './tail.js';
+
+/** One topic named on the command line. */
+export interface TopicArgument {
+  readonly stream: Stream;
+  /** `*`: all symbols, and of orders one's own. */
+  readonly symbol: string;
+}
+
+export interface TailOptions {
+  readonly url: string;
+  readonly token?: string;
+  readonly apiKey?: string;
+  readonly format: Format;
+  readonly class?: RateClass;
+  readonly depth?: number;
+  readonly count?: number;
+}
 
 const CONNECT_TIMEOUT_MS = 10_000;
 /** How long the gateway may take to answer our close. */

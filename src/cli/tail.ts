@@ -1,7 +1,7 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
-import { CLASSES, DEPTHS, FORMATS, type Format, type RateClass } from '../protocol/lanes.js';
-import { ALL_SYMBOLS, isName, isStream, STREAMS, type Stream, sourceKindOf } from '../protocol/topics.js';
-import { TailSession } from './tail-session.js';
+import { CLASSES, DEPTHS, FORMATS } from '../protocol/lanes.js';
+import { ALL_SYMBOLS, isName, isStream, STREAMS, sourceKindOf } from '../protocol/topics.js';
+import { type TailOptions, TailSession, type TopicArgument } from './tail-session.js';
 
 const EXAMPLES = `
 Topics are stream:name with a stream of ${STREAMS.join(', ')}. \`trades\` alone means the trades of all symbols,
@@ -17,25 +17,8 @@ Examples:
   $ millrace tail depth:BTC/USDT --depth 25 --format msgpack --class 100ms
   $ MILLRACE_TOKEN=$TOKEN millrace tail quotes:MSFT --url wss://feed.example.com`;
 
-/** One topic named on the command line. */
-export interface TopicArgument {
-  readonly stream: Stream;
-  /** `*`: all symbols, and of orders one's own. */
-  readonly symbol: string;
-}
-
 /** Streams that can be followed without a name. */
 const WITHOUT_NAME: ReadonlySet<string> = new Set(['trades', 'orders']);
-
-export interface TailOptions {
-  readonly url: string;
-  readonly token?: string;
-  readonly apiKey?: string;
-  readonly format: Format;
-  readonly class?: RateClass;
-  readonly depth?: number;
-  readonly count?: number;
-}
 
 /** `millrace tail`: follows topics of a running gateway until Ctrl-C. */
 export function tailCommand(): Command {

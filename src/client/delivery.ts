@@ -1,9 +1,9 @@
 /** Frames to streams: each goes through its chain, and what it did is told to the streams of its topic. */
 import { ALL_SYMBOLS, pointerToken } from '../protocol/topics.js';
 import type { TopicChains } from './chain.js';
+import type { WholeClock } from './clock.js';
 import { MillraceError } from './errors.js';
 import type { Gap, GapReason, Lag, PatchOperation, Resync, Stale, StateChange, StreamEvent } from './frames.js';
-import type { WholeClock } from './options.js';
 import { type ChainPosition, positionOf, type ServerFrame, type Staleness } from './outcome.js';
 import type { Requests } from './requests.js';
 import type { Topic, TopicTable } from './topic-table.js';

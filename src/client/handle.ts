@@ -1,9 +1,9 @@
 /** One stream's share in the topics of its client. */
 import { ALL_SYMBOLS, type Stream } from '../protocol/topics.js';
 import type { TopicChains } from './chain.js';
+import type { WholeClock } from './clock.js';
 import type { Delivery } from './delivery.js';
 import type { Stale } from './frames.js';
-import type { WholeClock } from './options.js';
 import type { Lease } from './stream.js';
 import type { Subscriber } from './subscriber.js';
 import type { Sink, Topic, TopicTable } from './topic-table.js';

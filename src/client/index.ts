@@ -14,6 +14,7 @@ export type { Channel } from '../protocol/topics.js';
 export type { BackoffOptions } from './backoff.js';
 export { bestLevels } from './book.js';
 export { type ClientEvents, type ClientStatus, type FeedStatus, MillraceClient } from './client.js';
+export type { ClientClock } from './clock.js';
 export type { MessagePack } from './codec.js';
 export type { Closing, ConnectionState } from './connection.js';
 export type { Listener } from './emitter.js';
@@ -41,13 +42,7 @@ export type {
   Whole,
 } from './frames.js';
 export type { Integers } from './integers.js';
-export type {
-  ClientClock,
-  MillraceOptions,
-  TokenSource,
-  WebSocketConstructor,
-  WebSocketLike,
-} from './options.js';
+export type { MillraceOptions, TokenSource, WebSocketConstructor, WebSocketLike } from './options.js';
 export type { StaleReason } from './outcome.js';
 export type { Published } from './publications.js';
 export type { StreamEvents } from './stream.js';

@@ -1,7 +1,7 @@
 /** What an application gives to a client, checked once, with every default filled in. */
 import { CLASSES, FORMATS, type Format, type RateClass } from '../protocol/lanes.js';
-import { monotonicMicros, timeOfDayAt } from '../protocol/wall-clock.js';
 import type { BackoffOptions } from './backoff.js';
+import { type ClientClock, SYSTEM_CLOCK, type WholeClock, wholeClock } from './clock.js';
 import type { MessagePack } from './codec.js';
 import { MillraceError } from './errors.js';
 import { INTEGERS, type Integers } from './integers.js';
@@ -21,22 +21,6 @@ export interface WebSocketLike {
 }
 
 export type WebSocketConstructor = new (url: string) => WebSocketLike;
-
-/** Time and timers, handed in so that tests can drive them. */
-export interface ClientClock {
-  /** Time of day, µs since the Unix epoch: what `lag` is measured with. */
-  nowMicros(): number;
-  /**
-   * µs of a clock that is never set: what silence and delays are measured with. `nowMicros` where it is left out; then
-   * a dead connection stays unnoticed for as long as the clock was set back.
-   */
-  monotonicMicros?(): number;
-  setTimeout(run: () => void, delayMs: number): unknown;
-  clearTimeout(handle: unknown): void;
-}
-
-/** A clock with every member. */
-export type WholeClock = Required<ClientClock>;
 
 /** A JWT, or what gives one: asked before each connection, and again when the token is about to expire. */
 export type TokenSource = string | (() => string | Promise<string>);
@@ -151,19 +135,3 @@ function addressOf(options: MillraceOptions, format: Format): URL {
 function invalid(message: string, cause?: unknown): MillraceError {
   return new MillraceError('invalid_options', message, { cause });
 }
-
-function wholeClock(clock: ClientClock): WholeClock {
-  return {
-    nowMicros: () => clock.nowMicros(),
-    monotonicMicros: () => (clock.monotonicMicros ?? clock.nowMicros).call(clock),
-    setTimeout: (run, delayMs) => clock.setTimeout(run, delayMs),
-    clearTimeout: handle => clock.clearTimeout(handle),
-  };
-}
-
-const SYSTEM_CLOCK: WholeClock = {
-  nowMicros: () => timeOfDayAt(monotonicMicros()),
-  monotonicMicros,
-  setTimeout: (run, delayMs) => setTimeout(run, delayMs),
-  clearTimeout: handle => clearTimeout(handle as number),
-};

@@ -2,9 +2,9 @@
 import { ALL_SYMBOLS } from '../protocol/topics.js';
 import { Backoff } from './backoff.js';
 import type { TopicChains } from './chain.js';
+import type { WholeClock } from './clock.js';
 import { errorCodeOf, MillraceError, type MillraceErrorCode } from './errors.js';
 import type { Gap } from './frames.js';
-import type { WholeClock } from './options.js';
 import { type ChainPosition, isRecord, positionOf, type ServerFrame, texts } from './outcome.js';
 import type { Requests } from './requests.js';
 import type { Topic, TopicTable } from './topic-table.js';

@@ -1,5 +1,5 @@
 /** Notices a connection that is dead without having been closed: nothing arrives, and nobody answers. */
-import type { WholeClock } from './options.js';
+import type { WholeClock } from './clock.js';
 
 export interface WatchdogOptions {
   /** Silence after which a `ping` is sent, in milliseconds. */

@@ -1,44 +1,8 @@
 /** What the hub is given, what it is asked for, and what it counts. */
 import type { Hold, RejectReason } from '../threads/batch.js';
 import type { ToWorker } from '../threads/thread-messages.js';
-import type { Position, StoredPosition } from './events/publications.js';
-import type { StoredMessage } from './events/replays.js';
+import type { HubFeed } from './hub-feed.js';
 import type { EncoderThread } from './shards/encoder-thread.js';
-
-/** One message as a feed delivers it. */
-export interface HubMessage {
-  readonly subject: string;
-  readonly payload: Uint8Array;
-  readonly tsEventMicros: number;
-  readonly seq: number;
-  readonly epoch: string;
-  readonly contiguous: boolean;
-  /** The newest number before `seq` that the feed never delivered and that may have been this subject's. */
-  readonly holeSeq?: number | undefined;
-  /** The mark that a gateway published it with (threads/publication-mark.ts); '' for all others. */
-  readonly publication: string;
-}
-
-/** What the hub asks of the feed. */
-export interface HubFeed {
-  /**
-   * Somebody began or ceased to want a subject (`md.trades.*`: the trades of all symbols); resolves once it is followed, or that
-   * is unavailable now. Never rejects.
-   */
-  follow(subject: string, wanted: boolean): Promise<unknown> | undefined;
-  /** @see PublicationsOptions.publish */
-  publish(subject: string, payload: Uint8Array, mark: string, key: string): Promise<StoredPosition | undefined>;
-  /** Where the feed's own numbering stands that counts this subject; undefined where it has none. */
-  position(subject: string): Position | undefined;
-  /** @see ReplaysOptions.stored */
-  stored(
-    subject: string,
-    afterSeq: number,
-    toSeq: number,
-    messagesMax: number,
-    epoch: string,
-  ): Promise<readonly StoredMessage[] | undefined>;
-}
 
 export interface HubCounters {
   messages: number;

@@ -3,7 +3,7 @@
  * {@link parseCommand}, which accepts the same and needs no zod; a test holds the two together.
  */
 import { z } from 'zod';
-import { type CommandId, isCommandId, NAME_LENGTH_MAX, NAMES_MAX, TOKEN_LENGTH_MAX } from './commands.js';
+import { type CommandId, isCommandId, NAME_LENGTH_MAX, NAMES_MAX, TOKEN_LENGTH_MAX } from './command-limits.js';
 
 const id = z.custom<CommandId>(isCommandId).optional();
 const name = z.string().max(NAME_LENGTH_MAX);

@@ -2,7 +2,8 @@
 import { describe, expect, it } from 'vitest';
 import { type LatencyContender, relay } from '../../bench/latency/contender.js';
 import { type LoadResult, Session } from '../../bench/latency/session.js';
-import { type LatencyRound, latency, underEach } from '../../bench/latency/suite.js';
+import { latency, underEach } from '../../bench/latency/suite.js';
+import { type LatencyRound } from '../../bench/latency/results.js';
 import { OPTIONS } from '../support/bench-options.js';
 
 const TIMEOUT_MS = 120_000;

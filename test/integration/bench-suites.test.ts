@@ -1,7 +1,8 @@
 /** The suites beside fanout and latency, run tiny: that they deliver, notice what is wrong and report; never how fast. */
 import { readFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
-import { type AttackResult, attack, PHASES } from '../../bench/attack/suite.js';
+import { attack } from '../../bench/attack/suite.js';
+import { type AttackResult, PHASES } from '../../bench/attack/results.js';
 import { type ChurnRound, churn } from '../../bench/churn/suite.js';
 import { type ColdStart, coldStart, type Storm } from '../../bench/cold-start/suite.js';
 import type { MessageCost } from '../../bench/cost/meter.js';
@@ -10,8 +11,7 @@ import { type HttpRound, http } from '../../bench/http/suite.js';
 import type { IngestRound } from '../../bench/ingest/round.js';
 import { ingest } from '../../bench/ingest/suite.js';
 import { type MicroRound, micro } from '../../bench/micro/suite.js';
-import type { SuiteReport } from '../../bench/report/report.js';
-import { asMarkdown, describeMachine } from '../../bench/report/report.js';
+import { asMarkdown, describeMachine, type SuiteReport } from '../../bench/report/report.js';
 import { scaleOut } from '../../bench/scale/out.js';
 import type { ScaleRound } from '../../bench/scale/round.js';
 import { scale } from '../../bench/scale/suite.js';

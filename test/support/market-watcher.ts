@@ -1,6 +1,5 @@
 /** A client of the market of `MarketPump` that holds the gateway to its word: no wrong document, no silent hole. */
-import type { Frame } from './client.js';
-import { TestClient } from './client.js';
+import { type Frame, TestClient } from './client.js';
 import { Documents } from './documents.js';
 import { type TestGateway, testToken } from './gateway.js';
 import { NUMBERED, PLAIN } from './market-pump.js';

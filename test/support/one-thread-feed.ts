@@ -3,8 +3,7 @@
  * themselves, lose their count, repeat themselves, or none of it.
  */
 
-import type { StoredMessage } from '../../src/hub/events/replays.js';
-import type { HubFeed, HubMessage } from '../../src/hub/hub-options.js';
+import type { HubFeed, HubMessage, StoredMessage } from '../../src/hub/hub-feed.js';
 import { isOnDemand, parseSubject } from '../../src/protocol/topics.js';
 
 const FOLLOW_MS = 3;

@@ -17,12 +17,12 @@ const WALL_CLOCK: Readonly<Record<string, string>> = {
   'auth/token.ts': 'tokens end at a time of day',
   'cli/api-key.ts': 'keys are given one',
   'cli/revoke.ts': 'a revocation says when it was ordered',
-  'feed/operator-orders.ts': 'a revocation counts for tokens issued before it',
   'gateway/sessions/credentials.ts': 'certificates end at a time of day',
   'gateway/supervision/certificate-files.ts': 'certificates end at a time of day',
   'gateway/thread.ts': 'handed to what ends tokens',
   'protocol/wall-clock.ts': 'the time of day, for all others',
   'revocation/file.ts': 'the file system says when a file was written by it',
+  'revocation/operator-orders.ts': 'a revocation counts for tokens issued before it',
 };
 
 afterEach(() => {

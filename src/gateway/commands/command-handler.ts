@@ -1,5 +1,7 @@
 /** Client commands of one worker: each is answered, and answered in the order in which it came. */
-import { type Command, type CommandId, isCommandId, parseCommand } from '../../protocol/commands.js';
+
+import { type CommandId, isCommandId } from '../../protocol/command-limits.js';
+import { type Command, parseCommand } from '../../protocol/commands.js';
 import { commandUnits, exactUnits } from '../../protocol/costs.js';
 import { mayHoldLongNumber, parseLong } from '../../protocol/exact-json.js';
 import { isNestedDeeper } from '../../protocol/json-depth.js';

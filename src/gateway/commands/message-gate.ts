@@ -1,5 +1,5 @@
 /** Whether a client's message is read: by its length, by how many come, and by what the client has cost before. */
-import type { CommandId } from '../../protocol/commands.js';
+import type { CommandId } from '../../protocol/command-limits.js';
 import { readUnits } from '../../protocol/costs.js';
 import type { MessageRate, MessageVerdict } from '../limits/message-rate.js';
 import type { WorkBudgets } from '../limits/work-budgets.js';

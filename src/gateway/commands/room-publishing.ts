@@ -1,7 +1,8 @@
 /** `publish`: a client's message to a room, by way of the feed, so that every gateway has it in the same place. */
 import { createHash } from 'node:crypto';
 import type { ErrorCode } from '../../protocol/codes.js';
-import type { CommandId, PublishCommand } from '../../protocol/commands.js';
+import type { CommandId } from '../../protocol/command-limits.js';
+import type { PublishCommand } from '../../protocol/commands.js';
 import { stringifyExact } from '../../protocol/exact-json.js';
 import { isCarriable } from '../../protocol/plain.js';
 import { isSymbol, topicOf } from '../../protocol/topics.js';

@@ -1,6 +1,7 @@
 /** `subscribe`, `unsubscribe` and `resync`: each is answered once for all the topics that it names. */
 import type { ErrorCode } from '../../protocol/codes.js';
-import type { CommandId, ResyncCommand, SubscribeCommand, UnsubscribeCommand } from '../../protocol/commands.js';
+import type { CommandId } from '../../protocol/command-limits.js';
+import type { ResyncCommand, SubscribeCommand, UnsubscribeCommand } from '../../protocol/commands.js';
 import { CLASSES, classNumber, DEPTHS, depthDetail, slowerClass } from '../../protocol/lanes.js';
 import { isStateStream, topicOf } from '../../protocol/topics.js';
 import type { TopicPosition } from '../events/recovery.js';

@@ -5,10 +5,8 @@
  */
 import type { Tier } from '../../protocol/lanes.js';
 import type { LaneEntry, Session, Subscription } from '../model/session.js';
-import type { Deliveries } from '../sending/deliveries.js';
-import type { Outbox } from '../sending/outbox.js';
-import type { LaneTable } from '../views/views.js';
 import { newRecovery, type Recovery, type Resumption, standing, type TopicPosition } from './missed-events.js';
+import type { ResumptionsOptions } from './recovery-options.js';
 import { ReplayLog } from './replay-log.js';
 import { Resending } from './resending.js';
 import { type SharedReplay, SharedReplays } from './shared-replays.js';
@@ -19,21 +17,6 @@ export type { Recovery, Resumption, TopicPosition } from './missed-events.js';
 export const ATTEMPTS_MAX = 3;
 /** How long a recovery may be without progress; then it ends with nothing recovered, and the topic continues live. */
 export const RECOVERY_SILENT_MS_MAX = 10_000;
-
-export interface ResumptionsOptions {
-  readonly table: LaneTable;
-  readonly outbox: Outbox;
-  readonly deliveries: Deliveries;
-  readonly replayKeptBytesMin?: number | undefined;
-  /** More than this waiting for a socket, and the rest of what it missed waits too. */
-  readonly bufferedBytesMax: number;
-  /** Another subscription of the session delivers the topic's messages already. */
-  readonly isCovered: (subscription: Subscription) => boolean;
-  /** All is sent: the subscription goes on natively. `sentSeqs` is set where something was lost. */
-  readonly goLive: (subscription: Subscription) => void;
-  /** The same for one whose mark never came: it continues with its lane, once that is live. */
-  readonly goOn: (subscription: Subscription) => void;
-}
 
 export class Resumptions {
   readonly #options: ResumptionsOptions;

@@ -1,8 +1,13 @@
 /** Credentials as one worker sees them: tokens and API keys, what they may see, and which were taken back. */
 import type { ApiKeyVerifier } from '../../auth/api-keys.js';
 import { certificateCredential } from '../../auth/client-certificate.js';
-import { ANONYMOUS, type Credential, compileEntitlements, type Entitlements } from '../../auth/credential.js';
-import type { TopicPolicy } from '../../auth/policy.js';
+import {
+  ANONYMOUS,
+  type Credential,
+  compileEntitlements,
+  type Entitlements,
+  type TopicPolicy,
+} from '../../auth/credential.js';
 import type { RevocationList } from '../../auth/revocations.js';
 import type { TokenRefusal, TokenResult, TokenVerifier } from '../../auth/token.js';
 import { USER_RULE } from '../../protocol/user-subject.js';

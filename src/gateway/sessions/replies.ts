@@ -1,6 +1,6 @@
 /** What a command is answered with: its id comes first, as it was given. */
 import type { ErrorCode } from '../../protocol/codes.js';
-import type { CommandId } from '../../protocol/commands.js';
+import type { CommandId } from '../../protocol/command-limits.js';
 import type { Session } from '../model/session.js';
 import type { Outbox } from '../sending/outbox.js';
 

@@ -207,7 +207,7 @@ export class Subscriptions {
     for (const subscription of this.#quotes.restart(entry)) this.#await(subscription);
   }
 
-  /** A delta of the lane is about to be published: those that hold their part already get it behind the snapshot. @param tag of the epoch of `seq` */
+  /** A delta is about to be published: those that hold their part get it behind the snapshot. @param tag of the epoch of `seq` */
   queueForHeld(entry: LaneEntry, bytes: Uint8Array, seq: number, tag: number): void {
     const copy = bytes.slice();
     for (const subscription of [...entry.held]) {
@@ -344,8 +344,7 @@ export class Subscriptions {
   /** It can be sent a snapshot, and waits for none. */
   #hasSnapshot(subscription: Subscription): boolean {
     const { state, entry } = subscription;
-    return (
-      state === 'live' && entry.isState && !this.#quotes.isAwaiting(subscription) && !entry.waiting.has(subscription)
-    );
+    const isAwaiting = this.#quotes.isAwaiting(subscription) || entry.waiting.has(subscription);
+    return state === 'live' && entry.isState && !isAwaiting;
   }
 }

@@ -6,7 +6,7 @@
  * `0 f64 seq · 8 f64 seq before · 16 f64 event time µs · 24 f64 place of the source's record before, −1 none ·
  *  32 u32 payload bytes`. Places count bytes from the beginning of time and are taken modulo the capacity.
  */
-import type { HubMessage } from '../hub-options.js';
+import type { HubMessage } from '../hub-feed.js';
 import type { Source } from '../sources/source-table.js';
 
 const HEADER_BYTES = 48;

@@ -6,6 +6,7 @@
  */
 import type { Tier } from '../../protocol/lanes.js';
 import { FLAG_INCOMPLETE, RecordKind } from '../../threads/records.js';
+import type { StoredMessage } from '../hub-feed.js';
 import type { Shard } from '../shards/shard.js';
 import type { Source } from '../sources/source-table.js';
 import type { EventHistories } from './event-histories.js';
@@ -25,13 +26,6 @@ const READS_MAX = 8;
 /** How long a client that stands ahead of this gateway waits for it to get there: it comes from one that is further on. */
 const AHEAD_MAX_MS = 2_000;
 const AHEAD_POLL_MS = 50;
-
-/** A message that the feed's store gave back. */
-export interface StoredMessage {
-  readonly seq: number;
-  readonly tsEventMicros: number;
-  readonly payload: Uint8Array;
-}
 
 /** Who asks, and from where. */
 export interface ReplayRequest {

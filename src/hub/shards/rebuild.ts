@@ -1,6 +1,6 @@
 /** Tells an encoder thread of a source. */
 import { RecordKind } from '../../threads/records.js';
-import type { LostRange } from '../events/lost-ranges.js';
+import type { LostRange } from '../sources/lost-ranges.js';
 import type { Source, SourceTable } from '../sources/source-table.js';
 import type { Shard } from './shard.js';
 

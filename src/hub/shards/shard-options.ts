@@ -1,7 +1,7 @@
 /** What a shard is made of. */
 import type { BatchResult } from '../../threads/batch.js';
 import type { RecordPlace } from '../../threads/progress.js';
-import type { LostRange } from '../events/lost-ranges.js';
+import type { LostRange } from '../sources/lost-ranges.js';
 import type { Source } from '../sources/source-table.js';
 import type { EncoderThread } from './encoder-thread.js';
 

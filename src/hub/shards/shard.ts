@@ -13,7 +13,7 @@ import { timeOfDayAt } from '../../protocol/wall-clock.js';
 import type { BatchResult } from '../../threads/batch.js';
 import type { RecordPlace } from '../../threads/progress.js';
 import { BatchWriter, holdFlags, RecordKind } from '../../threads/records.js';
-import { type LostRange, noteLost } from '../events/lost-ranges.js';
+import { type LostRange, noteLost } from '../sources/lost-ranges.js';
 import type { Source } from '../sources/source-table.js';
 import { ClassTimers } from './class-timers.js';
 import type { EncoderThread } from './encoder-thread.js';

@@ -1,6 +1,6 @@
 /** Where subjects that nobody follows here stand in the feed's own numbering: whoever comes is told. */
 import { putNewest } from '../../protocol/newest.js';
-import type { Position } from '../events/publications.js';
+import type { StreamPosition } from '../../protocol/stream-position.js';
 
 /** Subjects remembered; the oldest are forgotten first. */
 const SUBJECTS_MAX = 100_000;
@@ -9,7 +9,7 @@ export class LastSeqs {
   readonly #seqs = new Map<string, number>();
   #epoch = '';
 
-  note(subject: string, { epoch, seq }: Position): void {
+  note(subject: string, { epoch, seq }: StreamPosition): void {
     if (epoch !== this.#epoch) this.#seqs.clear();
     this.#epoch = epoch;
     putNewest(this.#seqs, subject, seq, SUBJECTS_MAX);

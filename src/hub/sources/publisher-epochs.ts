@@ -6,7 +6,7 @@
  */
 import { fnv1a } from '../../protocol/fnv.js';
 import { putNewest } from '../../protocol/newest.js';
-import type { HubMessage } from '../hub-options.js';
+import type { HubMessage } from '../hub-feed.js';
 import type { Source } from './source-table.js';
 
 /** How long a message that may be the first of a restarted publisher waits for what comes next. */

@@ -1,6 +1,6 @@
 /** Frames that are about the connection and its topics. No member of theirs is a publisher's, so they have no other than these. */
 import { z } from 'zod';
-import { NAME_LENGTH_MAX } from '../commands.js';
+import { NAME_LENGTH_MAX } from '../command-limits.js';
 import { LOADS } from '../load.js';
 import { errorCode, gapReason, staleReason } from './codes.js';
 import { commandId, define, epoch, position, rateClass, seq, stamps, stream, time, topic } from './members.js';

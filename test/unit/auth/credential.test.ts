@@ -1,6 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { ANONYMOUS, type Credential, compileEntitlements, isEntitlement } from '../../../src/auth/credential.js';
-import type { TopicPolicy } from '../../../src/auth/policy.js';
+import {
+  ANONYMOUS,
+  type Credential,
+  compileEntitlements,
+  isEntitlement,
+  type TopicPolicy,
+} from '../../../src/auth/credential.js';
 import { STREAMS } from '../../../src/protocol/topics.js';
 
 function credentialOf(more: Partial<Credential> = {}): Credential {

@@ -1,7 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { FailoverFeed } from '../../../src/feed/failover.js';
-import type { FeedMessage, FeedSink } from '../../../src/feed/feed.js';
-import { newFeedMessage } from '../../../src/feed/feed.js';
+import { type FeedMessage, type FeedSink, newFeedMessage } from '../../../src/feed/feed.js';
 import { HeldMessages } from '../../../src/feed/held-messages.js';
 import { FakeClock } from '../../support/fake-clock.js';
 import { ScriptedFeed } from '../../support/scripted-feed.js';

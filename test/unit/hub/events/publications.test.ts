@@ -5,9 +5,9 @@ import {
   PENDING_MAX,
   PUBLISH_TIMEOUT_MS,
   Publications,
-  type StoredPosition,
 } from '../../../../src/hub/events/publications.js';
 import { KEYS_MAX, KEYS_PER_SUBJECT_MAX, RecentKeys } from '../../../../src/hub/events/recent-keys.js';
+import type { StoredPosition } from '../../../../src/hub/hub-feed.js';
 
 interface Sent {
   readonly subject: string;

@@ -6,8 +6,8 @@ import {
   REPLAYS_MAX,
   Replays,
   STORE_MS_MAX,
-  type StoredMessage,
 } from '../../../../src/hub/events/replays.js';
+import type { StoredMessage } from '../../../../src/hub/hub-feed.js';
 import type { Shard } from '../../../../src/hub/shards/shard.js';
 import { type Source, SourceTable } from '../../../../src/hub/sources/source-table.js';
 import type { Tier } from '../../../../src/protocol/lanes.js';

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { newFeedMessage } from '../../../../src/feed/feed.js';
-import type { HubMessage } from '../../../../src/hub/hub-options.js';
+import type { HubMessage } from '../../../../src/hub/hub-feed.js';
 import { PublisherEpochs } from '../../../../src/hub/sources/publisher-epochs.js';
 import { SourceTable } from '../../../../src/hub/sources/source-table.js';
 

@@ -3,9 +3,9 @@ import { createHash } from 'node:crypto';
 import { type Revocation, revocationOf } from '../auth/revocation-text.js';
 import type { Logger } from '../observe/log.js';
 import { putNewest } from '../protocol/newest.js';
-import type { RevocationKeeper } from '../revocation/keeper.js';
-import { timeText } from '../revocation/listing.js';
-import type { Respond } from './feed.js';
+import type { RevocationKeeper } from './keeper.js';
+import { timeText } from './listing.js';
+import type { Respond } from '../feed/feed.js';
 
 /** A longer order is none. */
 const ORDER_BYTES_MAX = 16_384;

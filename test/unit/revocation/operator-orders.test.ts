@@ -1,9 +1,9 @@
 /** What becomes of messages on `control.revoke`, with a store that takes its time, or has no room. */
 import { describe, expect, it } from 'vitest';
 import type { Revocation } from '../../../src/auth/revocation-text.js';
-import { ControlOrders } from '../../../src/feed/operator-orders.js';
 import { createLogger } from '../../../src/observe/log.js';
 import type { KeptIn, RevocationKeeper } from '../../../src/revocation/keeper.js';
+import { ControlOrders } from '../../../src/revocation/operator-orders.js';
 import { until } from '../../support/until.js';
 
 const AT_MS = Date.UTC(2026, 0, 2);

@@ -1,0 +1,20 @@
+/** What recovery is made of. */
+import type { Subscription } from '../model/session.js';
+import type { Deliveries } from '../sending/deliveries.js';
+import type { Outbox } from '../sending/outbox.js';
+import type { LaneTable } from '../views/views.js';
+
+export interface ResumptionsOptions {
+  readonly table: LaneTable;
+  readonly outbox: Outbox;
+  readonly deliveries: Deliveries;
+  readonly replayKeptBytesMin?: number | undefined;
+  /** More than this waiting for a socket, and the rest of what it missed waits too. */
+  readonly bufferedBytesMax: number;
+  /** Another subscription of the session delivers the topic's messages already. */
+  readonly isCovered: (subscription: Subscription) => boolean;
+  /** All is sent: the subscription goes on natively. `sentSeqs` is set where something was lost. */
+  readonly goLive: (subscription: Subscription) => void;
+  /** The same for one whose mark never came: it continues with its lane, once that is live. */
+  readonly goOn: (subscription: Subscription) => void;
+}

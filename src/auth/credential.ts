@@ -4,6 +4,8 @@ import { isName, isStream, STREAMS, type Stream, sourceKindOf, symbolMatcher } f
 import { isUser } from '../protocol/user-subject.js';
 import type { TopicPolicy } from './policy.js';
 
+/** How far a token's issuer's clock may be off. A token ends this long after its `exp`. */
+export const CLOCK_TOLERANCE_MS = 5_000;
 /** Longest token id, in UTF-16 code units. */
 export const SUBJECT_LENGTH_MAX = 256;
 

@@ -6,9 +6,10 @@
  */
 import { parentPort, workerData } from 'node:worker_threads';
 import { openApiKeys } from '../auth/api-keys.js';
+import { CLOCK_TOLERANCE_MS } from '../auth/credential.js';
 import { openPolicy } from '../auth/policy.js';
 import { livesOf, REVOCATIONS_SWEEP_MS, RevocationList } from '../auth/revocations.js';
-import { CLOCK_TOLERANCE_MS, createTokenVerifier } from '../auth/token.js';
+import { createTokenVerifier } from '../auth/token.js';
 import type { Config } from '../config/environment.js';
 import { CloseCode } from '../protocol/codes.js';
 import { monotonicMicros, WallClock } from '../protocol/wall-clock.js';

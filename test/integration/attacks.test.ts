@@ -169,7 +169,7 @@ describe('guessed credentials', () => {
     refusedUpgrade(`${gateway.url}/ws?api_key=mk_guess_${n}`, { localAddress });
   const retryAfter = ({ headers }: Refused) => Number(headers['retry-after']);
 
-  it('R33 WS_AUTH_FAILURES_PER_IP wrong ones are 401, then 429 with a Retry-After that doubles; other addresses go on', async () => {
+  it('J8 R33 WS_AUTH_FAILURES_PER_IP wrong ones are 401, then 429 with a Retry-After that doubles; right ones pass', async () => {
     const gateway = await gatewayWith({ WORKERS: '2', WS_AUTH_FAILURES_PER_IP: '5' });
     const known = await testToken();
     await (await open(`${gateway.url}/ws?token=${known}`)).close();

@@ -128,7 +128,7 @@ class GatewayParts implements Gateway {
         else if (message.type === 'shed') this.#notes.shed(worker, message.sockets, message.bytes);
         else this.#hub.fromWorker(worker, message);
       },
-      onUp: worker => this.#welcome(worker),
+      onStarting: worker => this.#welcome(worker),
       onDown: (worker, reason) => {
         log.error({ worker, reason }, 'gateway worker died and is replaced');
         this.#hub.forgetWorker(worker);
@@ -292,7 +292,7 @@ class GatewayParts implements Gateway {
     this.#workers.postAll(this.#feedState);
   }
 
-  /** What a worker that starts must know. */
+  /** What a worker that starts must know before it listens. */
   #welcome(worker: number): void {
     this.#hub.welcome(worker);
     this.#workers.post(worker, this.#feedState);

@@ -38,10 +38,10 @@ export class TokenGuard {
     if (authorization === undefined) return 'refused';
     const address = clientAddressOf(remoteAddress);
     const nowMs = this.#options.nowMs();
-    // Before it is compared: else a guess that is right would be told from one that is wrong.
+    // Whatever else comes from its address, which may be a proxy's: a token of 32 bytes is not guessed at any rate.
+    if (isSameText(authorization, this.#expected)) return 'accepted';
     const waitMs = this.#failures.waitMs(address, nowMs);
     if (waitMs > 0) return { retryAfterSeconds: Math.ceil(Math.min(waitMs, WAIT_MS_MAX) / 1000) };
-    if (isSameText(authorization, this.#expected)) return 'accepted';
     this.#failures.failed(address, nowMs);
     this.#options.onWrong(address);
     return 'refused';

@@ -3,6 +3,8 @@ import type { Tier } from '../protocol/lanes.js';
 import { isName, isStream, STREAMS, type Stream, sourceKindOf, symbolMatcher } from '../protocol/topics.js';
 import { isUser } from '../protocol/user-subject.js';
 
+/** How far a token's issuer's clock may be off. A token ends this long after its `exp`. */
+export const CLOCK_TOLERANCE_MS = 5_000;
 /** Longest token id, in UTF-16 code units. */
 export const SUBJECT_LENGTH_MAX = 256;
 

@@ -1,6 +1,6 @@
 /** Credentials that were revoked: what each gateway thread refuses, kept as long as such a credential may live. */
 import type { AuthConfig } from '../config/environment.js';
-import type { Credential } from './credential.js';
+import { CLOCK_TOLERANCE_MS, type Credential } from './credential.js';
 import { REVOCATION_KINDS, type Revocation, type RevocationKind } from './revocation-text.js';
 
 /** Revocations in force at once; one more is refused, because none of the others may be forgotten. */
@@ -30,9 +30,15 @@ export function lifeMsOf(by: RevocationKind, { tokenMaxAgeMs, hasApiKeys }: Cred
 }
 
 /**
- * True when the revocation ends the credential. One of a user leaves alone what says that it was issued later (`iat`
- * counts whole seconds, so a token of the same second is taken for an earlier one); what does not say when it was issued
- * always ends.
+ * True when the revocation ends the credential. One of a user leaves alone what was issued later; what does not say when it was
+ * issued always ends.
+ *
+ * `iat` is by the issuer's clock, which may be ahead of ours by `CLOCK_TOLERANCE_MS`: a token that says it was issued that soon
+ * after the revocation may have been issued before it, and nothing in it tells, least of all whether the gateway has seen it
+ * before. So such a token ends too. A user who logs in again within those seconds is refused, and needs another token;
+ * the other way round, a token that was kept back would outlive the revocation. (`iat` counts whole seconds, rounded down,
+ * which errs on the same side.) An API key's `created_at` is the operator's own word, and is taken as it is: a key that was made
+ * at once must not be dead for good.
  */
 export function matches(revocation: Revocation, credential: Credential): boolean {
   switch (revocation.by) {
@@ -40,11 +46,14 @@ export function matches(revocation: Revocation, credential: Credential): boolean
       return credential.jti === revocation.value;
     case 'api_key':
       return credential.apiKeyId === revocation.value;
-    case 'sub': {
-      const { issuedAtMs } = credential;
-      return credential.sub === revocation.value && (issuedAtMs === undefined || issuedAtMs <= revocation.atMs);
-    }
+    case 'sub':
+      return credential.sub === revocation.value && isIssuedUntil(revocation.atMs, credential);
   }
+}
+
+function isIssuedUntil(atMs: number, { issuedAtMs, apiKeyId }: Credential): boolean {
+  if (issuedAtMs === undefined) return true;
+  return issuedAtMs <= atMs + (apiKeyId === undefined ? CLOCK_TOLERANCE_MS : 0);
 }
 
 /** `known`: nothing changed. `full`: there is no room for it. */

@@ -15,13 +15,11 @@ import {
 import type { AuthConfig } from '../config/environment.js';
 import { TIERS, type Tier } from '../protocol/lanes.js';
 import { isUser } from '../protocol/user-subject.js';
-import { type Credential, isEntitlement, SUBJECT_LENGTH_MAX } from './credential.js';
+import { CLOCK_TOLERANCE_MS, type Credential, isEntitlement, SUBJECT_LENGTH_MAX } from './credential.js';
 import { tokenKey } from './keys.js';
 import { verifiedBySecret } from './secret-token.js';
 import { TokenCache } from './token-cache.js';
 
-/** How far the issuer's clock may be off. A token ends this long after its `exp`. */
-export const CLOCK_TOLERANCE_MS = 5_000;
 /** What a key set's keys may be used with. */
 const KEY_SET_ALGORITHMS = ['RS256', 'ES256', 'EdDSA'];
 /** Longer tokens are refused unread, in bytes. */
@@ -194,7 +192,7 @@ function credentialOf(payload: JWTPayload, nowMs: number): Credential | undefine
   return Object.freeze({ sub, tier, roles, entitlements, expiresAtMs, issuedAtMs, jti, apiKeyId: undefined });
 }
 
-/** A token from the future would outlive a revocation of its user, which ends what was issued before it. */
+/** A token from further ahead would outlive a revocation of its user, which ends what was issued before it (`matches`). */
 function isPast(issuedAtMs: number, nowMs: number): boolean {
   return issuedAtMs >= -TIME_MS_MAX && issuedAtMs <= nowMs + CLOCK_TOLERANCE_MS;
 }

@@ -2,7 +2,7 @@
  * The client's side of the delta protocol: holds the documents of the state topics by applying each frame, and proves
  * for every topic that nothing is missing between two frames. Runs in a browser as well as in Node.
  */
-import { topicOf } from '../protocol/topics.js';
+import { pointerToken, topicOf } from '../protocol/topics.js';
 import { type BookDocument, bookChecksumOf, isBook } from './book.js';
 import { applyOperations, isBounded } from './operations.js';
 import {
@@ -23,6 +23,7 @@ import {
   type Staleness,
   stalenessOf,
   texts,
+  topicNamedBy,
 } from './outcome.js';
 
 export type { ChainPosition, FrameOutcome, ServerFrame, Staleness, StaleReason } from './outcome.js';
@@ -39,7 +40,13 @@ export interface ClientDocuments {
 /** Where a topic stands that never had anything. */
 const NOWHERE: ChainPosition = { epoch: '', seq: 0 };
 
-/** The topics of one connection after another. It holds as much as the server sends subscribed topics. */
+/**
+ * Event topics whose place is held. A gateway has fewer symbols (`SYMBOLS_MAX`); beyond it, the trades of further ones are
+ * taken, but what is missing between them does not show.
+ */
+export const EVENT_CHAINS_MAX = 2 ** 17;
+
+/** The topics of one connection after another. It holds those that are followed, whatever the server names. */
 export class TopicChains {
   /** A document that is known to be wrong is not in here; one that is merely old, while its chain is broken, is. */
   readonly documents: ClientDocuments = { quotes: { quotes: {} }, depth: new Map(), orderbook: new Map() };
@@ -48,6 +55,12 @@ export class TopicChains {
   readonly #broken = new Set<string>();
   /** State topics that the server holds back. */
   readonly #stale = new Map<string, Staleness>();
+  readonly #isFollowed: (topic: string) => boolean;
+
+  /** @param isFollowed whether this topic is followed, by its name or with all of its stream; frames of others are `ignored` */
+  constructor(isFollowed: (topic: string) => boolean = () => true) {
+    this.#isFollowed = isFollowed;
+  }
 
   /** What is held of a topic; undefined before its first snapshot or event, and while its chain is broken. */
   position(topic: string): ChainPosition | undefined {
@@ -89,6 +102,8 @@ export class TopicChains {
 
   /** Takes the next frame of the connection (of an array, each element), in the order of arrival. Never throws. */
   feed(frame: ServerFrame): FrameOutcome {
+    const named = topicNamedBy(frame);
+    if (named !== undefined && !this.#isFollowed(named)) return { kind: 'ignored', topics: [named] };
     switch (frame.type) {
       case 'quotes_patch':
         return frame.snapshot === true ? this.#quotesSnapshot(frame) : this.#quotesDelta(frame);
@@ -97,11 +112,9 @@ export class TopicChains {
       case 'orderbook_update':
         return this.#orderbook(frame);
       case 'trade_executed':
-        return this.#event(frame, linkOf(frame, 'trades', 'symbol'));
       case 'order_update':
-        return this.#event(frame, linkOf(frame, 'orders', 'user_id'));
       case 'room_message':
-        return this.#event(frame, linkOf(frame, 'rooms', 'room'));
+        return this.#event(frame);
       case 'gap':
         return this.#gap(frame);
       case 'heartbeat':
@@ -114,8 +127,7 @@ export class TopicChains {
         for (const topic of texts(frame.topics)) this.forget(topic);
         return CONTROL;
       default:
-        // Analytics are known by their channel: each has types of its own.
-        return typeof frame.channel === 'string' ? this.#event(frame, linkOf(frame, 'analytics', 'channel')) : CONTROL;
+        return named === undefined ? CONTROL : this.#event(frame);
     }
   }
 
@@ -142,21 +154,27 @@ export class TopicChains {
     if (!Object.values(seqs).every(isSeq))
       return malformed('a quotes_patch snapshot with a seq that is no whole number');
     const topics: string[] = [];
+    const others = new Set<unknown>();
     for (const [symbol, seq] of Object.entries(seqs)) {
+      const topic = topicOf('quotes', symbol);
+      if (!this.#isFollowed(topic)) {
+        others.add(pointerToken(symbol));
+        continue;
+      }
       // What the snapshot does not add again is gone.
       delete this.documents.quotes.quotes[symbol];
-      const topic = topicOf('quotes', symbol);
       this.#hold(topic, { epoch, seq: seq as number });
       topics.push(topic);
     }
-    const failure = this.#patchQuotes(operations, seqs);
+    const own = operations.filter(operation => !others.has(String(operation?.path).split('/', 3)[2]));
+    const failure = this.#patchQuotes(own, seqs);
     if (failure === undefined) return this.#whole(topics);
     for (const topic of topics) this.#discard(topic);
     return { kind: 'patch_failed', topic: topics[0] ?? 'quotes', reason: failure };
   }
 
   #quotesDelta(frame: ServerFrame): FrameOutcome {
-    const link = linkOf(frame, 'quotes', 'symbol');
+    const link = linkOf(frame);
     if (link === undefined || !Array.isArray(frame.operations)) return malformed('a quotes_patch without its chain');
     const refused = this.#refuse(link);
     if (refused !== undefined) return refused;
@@ -167,7 +185,7 @@ export class TopicChains {
   }
 
   #depth(frame: ServerFrame): FrameOutcome {
-    const link = linkOf(frame, 'depth', 'symbol');
+    const link = linkOf(frame);
     if (link === undefined || !Array.isArray(frame.operations)) return malformed('a depth_patch without its chain');
     const whole = frame.snapshot === true;
     if (!whole) {
@@ -195,7 +213,7 @@ export class TopicChains {
   }
 
   #orderbook(frame: ServerFrame): FrameOutcome {
-    const link = linkOf(frame, 'orderbook', 'symbol');
+    const link = linkOf(frame);
     if (link === undefined) return malformed('an orderbook_update without its chain');
     const expected = this.#positions.get(link.topic);
     this.documents.orderbook.set(link.name, frame);
@@ -204,7 +222,8 @@ export class TopicChains {
     return follows(link, expected) ? { kind: 'delta', topics: [link.topic] } : brokenAt(link, expected);
   }
 
-  #event(frame: ServerFrame, link: Link | undefined): FrameOutcome {
+  #event(frame: ServerFrame): FrameOutcome {
+    const link = linkOf(frame);
     if (link === undefined) return malformed(`an event without its chain: ${String(frame.type)}`);
     const expected = this.#positions.get(link.topic);
     this.#hold(link.topic, link.position);
@@ -262,7 +281,7 @@ export class TopicChains {
     if (frame.recovered === true) return CONTROL;
     const positions = isRecord(frame.positions) ? frame.positions : {};
     for (const topic of texts(frame.topics)) {
-      const position = isStateTopic(topic) ? undefined : positionOf(positions[topic]);
+      const position = isStateTopic(topic) || !this.#isFollowed(topic) ? undefined : positionOf(positions[topic]);
       if (position !== undefined) this.#hold(topic, position);
       else if (frame.recovered === false) this.#positions.delete(topic);
     }
@@ -300,6 +319,8 @@ export class TopicChains {
   }
 
   #hold(topic: string, position: ChainPosition): void {
+    const isFull = this.#positions.size >= EVENT_CHAINS_MAX && !this.#positions.has(topic);
+    if (isFull && !isStateTopic(topic)) return;
     this.#positions.set(topic, position);
     this.#broken.delete(topic);
   }

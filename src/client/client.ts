@@ -25,6 +25,8 @@ import { retryAfterMs, Subscriber } from './subscriber.js';
 import { TopicTable } from './topic-table.js';
 
 const LEVELS_DEFAULT: Depth = 10;
+/** Of a name that is no topic of this client's. */
+const SHOWN_LENGTH_MAX = 100;
 
 /** `unknown` while there is no connection that could tell. */
 export type FeedStatus = 'live' | 'stale' | 'failover' | 'unknown';
@@ -60,14 +62,16 @@ export class MillraceClient extends Emitter<ClientEvents> {
   readonly #settings: Settings;
   readonly #connection: Connection;
   readonly #requests: Requests;
-  readonly #chains = new TopicChains();
   readonly #table = new TopicTable();
+  readonly #chains = new TopicChains(wire => this.#isFollowed(wire));
   readonly #subscriber: Subscriber;
   readonly #delivery: Delivery;
   readonly #publications: Publications;
   #feed: FeedStatus = 'unknown';
   #lastError: MillraceError | undefined;
   #isRenewing = false;
+  /** The application was told that the gateway sends what nobody asked for, on this connection. */
+  #isToldOfUnasked = false;
 
   /** @throws {MillraceError} `invalid_options` */
   constructor(options: MillraceOptions) {
@@ -180,6 +184,17 @@ export class MillraceClient extends Emitter<ClientEvents> {
     }
   }
 
+  /** False for topics that only the server names: nothing is kept of them, and the first one of a connection is a fault. */
+  #isFollowed(wire: string): boolean {
+    if (this.#table.isFollowed(wire)) return true;
+    if (!this.#isToldOfUnasked && !this.#table.isLeaving(wire)) {
+      this.#isToldOfUnasked = true;
+      const name = wire.slice(0, SHOWN_LENGTH_MAX);
+      this.#fault(new MillraceError('malformed_frame', `${name}: not subscribed; such frames are ignored`));
+    }
+    return false;
+  }
+
   #warned(frame: ServerFrame): void {
     if (frame.code === 'token_expiring') void this.#renew();
     if (frame.code === 'forbidden') this.#subscriber.lost(frame);
@@ -226,6 +241,7 @@ export class MillraceClient extends Emitter<ClientEvents> {
     this.#subscriber.down();
     this.#publications.down(code === CloseCode.payloadTooLarge);
     this.#feed = 'unknown';
+    this.#isToldOfUnasked = false;
   }
 
   #closed(closing: Closing): void {

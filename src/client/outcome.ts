@@ -83,13 +83,39 @@ export interface Link {
   readonly previous: number | undefined;
 }
 
-/** The link of a frame whose topic is `stream` and the text in `member`; undefined where a chained member is missing. */
-export function linkOf(frame: ServerFrame, stream: string, member: string): Link | undefined {
-  const { [member]: name, epoch, seq, prev_seq: previous } = frame;
-  if (typeof name !== 'string' || typeof epoch !== 'string' || !isSeq(seq)) return undefined;
+/** What a frame of one topic is about: its stream, and the member that names the topic within it. */
+const NAMED_BY: Readonly<Record<string, readonly [stream: string, member: string]>> = {
+  quotes_patch: ['quotes', 'symbol'],
+  depth_patch: ['depth', 'symbol'],
+  orderbook_update: ['orderbook', 'symbol'],
+  trade_executed: ['trades', 'symbol'],
+  order_update: ['orders', 'user_id'],
+  room_message: ['rooms', 'room'],
+};
+/** These name their topic as a whole. */
+const TOPIC_NAMED: ReadonlySet<unknown> = new Set(['gap', 'heartbeat', 'stale']);
+const ANSWERS: ReadonlySet<unknown> = new Set(['subscribed', 'unsubscribed']);
+
+/** The one topic that a frame is about; undefined where it names none, or several. */
+export function topicNamedBy(frame: ServerFrame): string | undefined {
+  const { type, topic } = frame;
+  if (ANSWERS.has(type)) return undefined;
+  if (TOPIC_NAMED.has(type)) return typeof topic === 'string' ? topic : undefined;
+  const key = String(type);
+  // Analytics are known by their channel: each has types of its own.
+  const [stream, member] = (Object.hasOwn(NAMED_BY, key) && NAMED_BY[key]) || ['analytics', 'channel'];
+  const name = frame[member];
+  return typeof name === 'string' ? `${stream}:${name}` : undefined;
+}
+
+/** The link of a frame of one topic; undefined where a chained member is missing. */
+export function linkOf(frame: ServerFrame): Link | undefined {
+  const { epoch, seq, prev_seq: previous } = frame;
+  const topic = topicNamedBy(frame);
+  if (topic === undefined || typeof epoch !== 'string' || !isSeq(seq)) return undefined;
   return {
-    topic: `${stream}:${name}`,
-    name,
+    topic,
+    name: topic.slice(topic.indexOf(':') + 1),
     position: { epoch, seq },
     previous: isSeq(previous) ? previous : undefined,
   };

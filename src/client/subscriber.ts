@@ -61,7 +61,7 @@ export class Subscriber {
     this.#retryTimer = undefined;
     for (const timer of this.#later) this.#clock.clearTimeout(timer);
     this.#later.clear();
-    for (const topic of this.#table.values()) topic.state = 'idle';
+    this.#table.down();
   }
 
   /** The topic is to be asked for; those of one turn go out together. */
@@ -97,9 +97,14 @@ export class Subscriber {
   }
 
   #unsubscribe(batch: readonly Topic[]): void {
+    this.#table.leaving(batch, 1);
     this.#requests.ask(commandOf('unsubscribe', batch), frame => {
-      if (frame.type !== 'error' || errorCodeOf(frame.code) !== 'rate_limited') return true;
+      if (frame.type !== 'error' || errorCodeOf(frame.code) !== 'rate_limited') {
+        this.#table.leaving(batch, -1);
+        return true;
+      }
       this.later(retryAfterMs(frame), () => {
+        this.#table.leaving(batch, -1);
         // Some of them may have been asked for again.
         const left = batch.filter(({ wire }) => this.#table.byWire(wire) === undefined);
         for (const part of batches(left)) this.#unsubscribe(part);
@@ -163,7 +168,9 @@ export class Subscriber {
     this.#backoff.reset();
     for (const topic of asked) {
       const [own] = accepted;
-      if (topic.stream === 'orders' && own !== undefined && this.#table.has(topic)) this.#table.rename(topic, own);
+      // Not a name of another stream: its frames would come as orders.
+      if (topic.stream === 'orders' && own?.startsWith('orders:') && this.#table.has(topic))
+        this.#table.rename(topic, own);
       if (!accepted.has(topic.wire)) {
         open.push(topic);
         continue;

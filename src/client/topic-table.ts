@@ -1,5 +1,5 @@
 /** The topics that streams of this client follow, each once, however many streams share it. */
-import { isStateStream, type Stream, topicOf } from '../protocol/topics.js';
+import { ALL_SYMBOLS, isStateStream, type Stream, topicOf } from '../protocol/topics.js';
 import type { MillraceError } from './errors.js';
 import type { Gap, Resync, Stale, Whole } from './frames.js';
 import type { ChainPosition } from './outcome.js';
@@ -43,8 +43,19 @@ export interface Topic {
   staleAsked: ChainPosition | undefined;
 }
 
+/** Of names that no stream of this client gave, but the gateway: symbols of all trades, and whose the orders are. */
+const GIVEN_WIRE_LENGTH_MAX = 640;
+
+/** The key of the topic that brings this one along, if there is such a one. */
+function wholeOf(wire: string): string {
+  if (wire.startsWith('trades:')) return topicOf('trades', ALL_SYMBOLS);
+  return wire.startsWith('orders:') ? 'orders:' : wire;
+}
+
 export class TopicTable {
   readonly #topics = new Map<string, Topic>();
+  /** How many requests to leave a topic are unanswered: its frames may still come. */
+  readonly #leaving = new Map<string, number>();
   readonly #byWire = new Map<string, Topic>();
 
   /** All topics. */
@@ -59,6 +70,32 @@ export class TopicTable {
   /** @param wire as frames name it */
   byWire(wire: string): Topic | undefined {
     return this.#byWire.get(wire);
+  }
+
+  /** True for a topic that streams follow, by its name or with all trades or orders. */
+  isFollowed(wire: string): boolean {
+    return this.#topics.has(wire) || (wire.length <= GIVEN_WIRE_LENGTH_MAX && this.#topics.has(wholeOf(wire)));
+  }
+
+  /** True while the gateway may send frames of a topic that nobody follows any more. */
+  isLeaving(wire: string): boolean {
+    return this.#leaving.has(wire) || this.#leaving.has(wholeOf(wire));
+  }
+
+  /** A request to leave these is sent (1), or answered (−1). */
+  leaving(topics: readonly Topic[], change: 1 | -1): void {
+    for (const { stream, name } of topics) {
+      const key = topicOf(stream, name);
+      const count = (this.#leaving.get(key) ?? 0) + change;
+      if (count > 0) this.#leaving.set(key, count);
+      else this.#leaving.delete(key);
+    }
+  }
+
+  /** The connection is gone, with all requests. */
+  down(): void {
+    this.#leaving.clear();
+    for (const topic of this.#topics.values()) topic.state = 'idle';
   }
 
   has(topic: Topic): boolean {

@@ -47,10 +47,32 @@ export class Orders {
   /** Lanes that were refused to an owner whose share is used up. */
   readonly #refusedOwners = new WeakMap<LaneEntry, Set<number>>();
   #isLeaving = false;
+  /** False while there are no descriptors for those who would come. */
+  #isAccepting = true;
+  /** It has been told what it must know, and listens when it is to. */
+  #isOpen = false;
 
   constructor(parts: OrdersParts) {
     this.#parts = parts;
     this.ownPort = parts.port;
+  }
+
+  /**
+   * Takes all that was posted since the thread was started (how the feed is doing, what is known, whether it is to drain) and only
+   * then listens, unless it is not to: who comes first is served as everybody else.
+   * @param posted the next message that waits
+   * @returns the port; undefined when it cannot be had
+   */
+  async open(posted: () => ToWorker | undefined): Promise<number | undefined> {
+    for (let message = posted(); message !== undefined; message = posted()) this.receive(message);
+    this.#isOpen = true;
+    const port = this.#mayListen ? await this.#parts.listen(this.ownPort) : this.ownPort;
+    if (port !== undefined) this.ownPort = port;
+    return port;
+  }
+
+  get #mayListen(): boolean {
+    return this.#isAccepting && !this.#isLeaving;
   }
 
   receive(message: ToWorker): void {
@@ -149,11 +171,12 @@ export class Orders {
     }
   }
 
-  /** Whether this thread listens: not while there are no descriptors for those who would come. */
   async #accept(isAccepting: boolean): Promise<void> {
     const { apps, listen, onFault, finish } = this.#parts;
+    this.#isAccepting = isAccepting;
+    if (!this.#isOpen) return;
     if (!isAccepting) apps.closePort();
-    else if (!this.#isLeaving && !apps.isListening && (await listen(this.ownPort)) === undefined) {
+    else if (this.#mayListen && !apps.isListening && (await listen(this.ownPort)) === undefined) {
       onFault('it cannot listen again', `port ${this.ownPort} cannot be had`);
       // The supervisor starts one that tries again.
       finish(1);

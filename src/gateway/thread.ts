@@ -4,11 +4,12 @@
  * A thread that ends while uWS holds an open handle aborts the whole process. So every way out leads through `finish`,
  * which closes the App first.
  */
-import { parentPort, workerData } from 'node:worker_threads';
+import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { openApiKeys } from '../auth/api-keys.js';
+import { CLOCK_TOLERANCE_MS } from '../auth/credential.js';
 import { openPolicy } from '../auth/policy.js';
 import { livesOf, REVOCATIONS_SWEEP_MS, RevocationList } from '../auth/revocations.js';
-import { CLOCK_TOLERANCE_MS, createTokenVerifier } from '../auth/token.js';
+import { createTokenVerifier } from '../auth/token.js';
 import type { Config } from '../config/environment.js';
 import { CloseCode } from '../protocol/codes.js';
 import { monotonicMicros, WallClock } from '../protocol/wall-clock.js';
@@ -328,12 +329,11 @@ setInterval(() => overload.look(fanout.counters), LOOK_INTERVAL_MS).unref();
 const heartbeats = new Heartbeats(table, outbox, config.times.heartbeatIntervalMs, monotonicMicros);
 setInterval(() => heartbeats.sweep(), heartbeats.sweepIntervalMs).unref();
 
-const listening = await listen(data.port);
+const listening = await orders.open(() => receiveMessageOnPort(port)?.message as ToWorker | undefined);
 if (listening === undefined) {
   post({ type: 'listen_failed', port: data.port });
   finish(1);
 } else {
-  orders.ownPort = listening;
   post({ type: 'listening', port: listening });
   const behind = new Int32Array(data.behind);
   const { deliveries } = subscriptions;

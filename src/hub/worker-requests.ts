@@ -84,7 +84,7 @@ export class WorkerRequests {
     interest.hold(source);
     try {
       await source.opening;
-      const position = await publications.publish({ subject: source.subject, payload, key, content });
+      const position = await publications.publish({ subject: source.subject, payload, key, content, owner });
       toWorker(worker, { type: 'published', id, ...position });
     } catch (cause) {
       const code = cause instanceof OtherContent ? 'invalid_message' : 'internal';

@@ -149,6 +149,7 @@ export interface LongWork {
 export type FeedState = 'live' | 'stale' | 'failover';
 
 export type FromWorker =
+  /** It serves: it listens on this port, or will when it is told to. */
   | { readonly type: 'listening'; readonly port: number }
   | { readonly type: 'listen_failed'; readonly port: number }
   | { readonly type: 'interest'; readonly changes: readonly InterestChange[] }
@@ -202,7 +203,7 @@ export type ToWorker =
       readonly failure: string;
       readonly retryAfterMs?: number;
     }
-  /** The feed's status changed, or a new worker is told. `since`: RFC 3339; `load`: left out as long as it never was other than normal. */
+  /** The feed's status changed, or a worker that starts is told. `since`: RFC 3339; `load`: left out as long as it never was other than normal. */
   | { readonly type: 'status'; readonly feed: FeedState; readonly since: string; readonly load?: Load }
   /** Revocations that are new, or later than the one before. */
   | { readonly type: 'revoke'; readonly revocations: readonly RevocationRecord[] }

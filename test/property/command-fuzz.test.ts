@@ -98,7 +98,7 @@ class Worker {
       nowMs: () => Number.POSITIVE_INFINITY,
       wake: () => {},
     });
-    const guard = { mayTry: () => undefined, tryFailed: () => {} };
+    const guard = { wrongCredential: () => undefined };
     this.commands = new CommandHandler({
       topics: new TopicCommands({
         subscriptions: this.#subscriptions,

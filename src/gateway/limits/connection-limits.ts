@@ -58,17 +58,18 @@ export class ConnectionLimits {
     return tooMany(message, this.#attempts.retryAfterSeconds);
   }
 
-  /** Says whether a credential from this address is looked at now; where too many were refused, it has to wait. */
-  mayTry(address: string, nowMs: number): Refusal | undefined {
+  /**
+   * Counts a credential from this address that was wrong. @returns where too many were: how long it has to wait; what comes
+   * before that is over costs it no more
+   */
+  wrongCredential(address: string, nowMs: number): Refusal | undefined {
     const waitMs = this.#failures.waitMs(address, nowMs);
-    if (waitMs <= 0) return undefined;
+    if (waitMs <= 0) {
+      this.#failures.failed(address, nowMs);
+      return undefined;
+    }
     this.refused.credentials++;
     return tooMany('too many credentials from this address were refused', Math.ceil(waitMs / 1000));
-  }
-
-  /** A credential from this address was no good. */
-  tryFailed(address: string, nowMs: number): void {
-    this.#failures.failed(address, nowMs);
   }
 
   /** Takes a place for a connection, to be given back by `leave`; or says why there is none. */

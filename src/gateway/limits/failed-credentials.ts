@@ -1,6 +1,6 @@
 /**
- * Credentials that were refused, by address, over all workers of the process: whoever guesses has to wait, twice as long with
- * every further failure.
+ * Credentials that were refused, by address, over all workers of the process: an address that guesses is told to wait, twice as
+ * long with every further failure. Who asks decides what waits: at an address that clients share, only what is wrong.
  *
  * A slot holds its worker's failures of the key and the time until which the key has to wait; an address's failures are the
  * sum over all tables, its wait the longest. Both are forgotten when the address has not failed for `MEMORY_MS`.
@@ -62,7 +62,7 @@ export class FailedCredentials {
     this.#freeFailures = freeFailures;
   }
 
-  /** How long `key` has to wait before another of its credentials is looked at; 0: not at all. @param nowMs see `failed` */
+  /** How long `key` has to wait before it may fail again; 0: not at all. @param nowMs see `failed` */
   waitMs(key: string, nowMs: number): number {
     this.#seek(key, nowMs);
     let longest = 0;

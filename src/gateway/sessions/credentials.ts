@@ -19,14 +19,16 @@ import { andThen, type MaybePromise } from './maybe-promise.js';
 
 const RETRY_AFTER_SECONDS = 5;
 
-/** Keeps those who guess credentials waiting. */
+/** Tells those who guess credentials to wait. */
 export interface Guard {
-  /** Why a credential from this address is not looked at now. */
-  mayTry(address: string, nowMs: number): Refusal | undefined;
-  tryFailed(address: string, nowMs: number): void;
+  /**
+   * Counts a wrong credential. @returns what the client is told where too many from this address were wrong; undefined: why this
+   * one was
+   */
+  wrongCredential(address: string, nowMs: number): Refusal | undefined;
 }
 
-/** Of a token or key that was good once, whoever has it: nobody guesses those. */
+/** Of a token or key that was good once, or may be: these are no guesses. */
 const NOT_GUESSED: ReadonlySet<string> = new Set(['expired', 'keys_unavailable', 'sub', 'lifetime']);
 /** What the client is told where the reason's name does not say it. */
 const WHY: Readonly<Partial<Record<TokenRefusal, string>>> = {
@@ -60,15 +62,17 @@ export class Credentials {
 
   /**
    * Who comes with these; `ANONYMOUS` with none. A promise only where a key set has to be asked.
+   *
+   * A right credential is let in whatever else comes from its address: many clients share one behind a proxy, and one of them
+   * that guesses must not lock out the others. So every credential is verified, at the rate that WS_CONNECT_RATE_PER_IP (upgrades) and
+   * WS_COST_RATE (`auth`) leave an address; only wrong ones are told to wait. Neither a key's secret of 256 bits nor a
+   * token's signature is guessed at such a rate.
    * @param address where it comes from, as `clientAddress` has it
    */
   of(token: string | undefined, apiKey: string | undefined, address: string): MaybePromise<Credential | Refusal> {
     if (token === undefined && apiKey === undefined) return ANONYMOUS;
     const remembered = token === undefined ? undefined : this.#tokens.remembered(token);
     if (remembered !== undefined) return this.#unlessRevoked(remembered);
-    // Before it is looked at: else a guess that is right would be told from one that is wrong.
-    const wait = this.#guard.mayTry(address, sharedNowMs());
-    if (wait !== undefined) return wait;
     if (token === undefined) return this.#ofKey(apiKey ?? '', address);
     return andThen(this.#tokens.verify(token), result => this.#ofToken(result, address));
   }
@@ -83,8 +87,8 @@ export class Credentials {
   #ofKey(apiKey: string, address: string): Credential | Refusal {
     const result = this.#apiKeys?.verify(apiKey);
     if (result?.ok === true) return this.#unlessRevoked(result.credential);
-    this.#failed(address, result?.reason ?? 'unknown');
-    return refusal(401, 'unauthorized', `the API key was refused: ${result?.reason ?? 'unknown'}`);
+    const reason = result?.reason ?? 'unknown';
+    return this.#refused(address, reason, `the API key was refused: ${reason}`);
   }
 
   entitlementsOf(credential: Credential): Entitlements {
@@ -110,8 +114,9 @@ export class Credentials {
     return credential.apiKeyId === undefined || apiKey === undefined || this.#apiKeys?.verify(apiKey).ok === true;
   }
 
-  #failed(address: string, reason: string): void {
-    if (!NOT_GUESSED.has(reason)) this.#guard.tryFailed(address, sharedNowMs());
+  #refused(address: string, reason: string, message: string): Refusal {
+    const wait = NOT_GUESSED.has(reason) ? undefined : this.#guard.wrongCredential(address, sharedNowMs());
+    return wait ?? refusal(401, 'unauthorized', message);
   }
 
   #ofToken(result: TokenResult, address: string): Credential | Refusal {
@@ -120,8 +125,7 @@ export class Credentials {
       const unavailable = refusal(503, 'unavailable', 'the keys that verify tokens cannot be had');
       return { ...unavailable, retryAfterSeconds: RETRY_AFTER_SECONDS };
     }
-    this.#failed(address, result.reason);
-    return refusal(401, 'unauthorized', `the token was refused: ${WHY[result.reason] ?? result.reason}`);
+    return this.#refused(address, result.reason, `the token was refused: ${WHY[result.reason] ?? result.reason}`);
   }
 
   #unlessRevoked(credential: Credential): Credential | Refusal {

@@ -1,7 +1,10 @@
 /**
  * A bound on what waits in user space for all sockets of the process together: each alone may be within its own limit, and
- * all of them still be more than there is memory. Beyond it the worst are closed, those without a credential first. They count
- * as 4008, and see 1006: a close frame would wait behind what is to go.
+ * all of them still be more than there is memory. Beyond it the worst are closed, those without a credential first.
+ *
+ * They count as 4008, but see 1006. Something waits for each of them, else there is nothing to gain. uWS cannot drop what waits:
+ * `end` puts the close frame behind it and keeps the socket with all its bytes until the client has read them or a timeout
+ * comes. Only `close`, which sends no frame, gives the memory back.
  *
  * Each worker says in shared memory what waits for its sockets, by rank, and closes its part of what is too much: of a rank's
  * excess, as large a part as it has of the rank's bytes. Workers never wait for each other; each check may close one socket

@@ -26,8 +26,8 @@ export interface SupervisorOptions {
   /** All that is revoked, for a thread that starts. What comes later is posted to it. */
   readonly revocations: () => GatewayThreadData['revocations'];
   readonly onMessage: (worker: number, message: FromWorker) => void;
-  /** A worker is up and listens. */
-  readonly onUp: (worker: number) => void;
+  /** A worker starts, for the first time or again: what is posted to it from here on, it takes before it listens. */
+  readonly onStarting: (worker: number) => void;
   /** A worker is gone; it is replaced. */
   readonly onDown: (worker: number, reason: string) => void;
   readonly onFault: (worker: number, message: string) => void;
@@ -193,6 +193,7 @@ export class WorkerSupervisor {
     const resourceLimits = { maxYoungGenerationSizeMb: YOUNG_GENERATION_MB };
     const thread = new Worker(threadFile, { workerData, name: `gateway-${worker}`, resourceLimits });
     slot.thread = thread;
+    this.#options.onStarting(worker);
     return new Promise((resolve, reject) => {
       thread.on('message', (message: FromWorker) => {
         if (message.type === 'listening') {
@@ -200,7 +201,6 @@ export class WorkerSupervisor {
           slot.isListening = true;
           slot.pace.started();
           this.#watch.started(worker, thread);
-          this.#options.onUp(worker);
           resolve();
         } else if (message.type === 'listen_failed') {
           slot.lastError = `port ${message.port} cannot be listened on: another program has it, or it is not allowed`;

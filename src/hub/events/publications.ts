@@ -3,16 +3,15 @@
  * the feed. A client that repeats itself, because the answer did not reach it, gets the same answer and publishes once; with
  * other content under the same id, it is told so.
  */
-import { putNewest } from '../../protocol/newest.js';
+
 import type { StreamPosition } from '../../protocol/stream-position.js';
 import { markText, parseMark } from '../../threads/publication-mark.js';
 import type { StoredPosition } from '../hub-feed.js';
+import { Answered } from './answered.js';
 import { RecentKeys } from './recent-keys.js';
 
 /** Publications waiting for their sequence; beyond it they are refused. */
 export const PENDING_MAX = 10_000;
-/** Answers remembered for clients that ask again; the oldest are forgotten first. */
-export const ANSWERS_MAX = 10_000;
 export const PUBLISH_TIMEOUT_MS = 5_000;
 
 export interface Publication {
@@ -22,6 +21,8 @@ export interface Publication {
   readonly key: string;
   /** Stands for what is published under the key. Without blanks. */
   readonly content: string;
+  /** On whose behalf: see `InterestChange` in threads/thread-messages.ts. */
+  readonly owner: number;
 }
 
 export interface PublicationsOptions {
@@ -55,8 +56,7 @@ export class Publications {
   readonly #options: PublicationsOptions;
   /** By the id that comes back with the message. */
   readonly #awaited = new Map<string, Awaited>();
-  /** By key: answers given, and those to come. */
-  readonly #answers = new Map<string, { readonly content: string; readonly position: Promise<StreamPosition> }>();
+  readonly #answers = new Answered();
   /** What came through the feed, whichever gateway published it. */
   readonly #recent = new RecentKeys();
   #last = 0;
@@ -71,9 +71,9 @@ export class Publications {
    * @throws {Error} when it is not published, or that is not known; the text says which
    */
   async publish(publication: Publication): Promise<StreamPosition> {
-    const { subject, key, content } = publication;
+    const { subject, key, content, owner } = publication;
     if (key === '') return this.#publish(publication);
-    const before = this.#answers.get(key) ?? this.#recent.find(subject, key);
+    const before = this.#answers.find(owner, key) ?? this.#recent.find(subject, key);
     if (before === undefined) return this.#publishKeyed(publication);
     if (before.content !== content) throw new OtherContent();
     return 'position' in before ? before.position : { epoch: before.epoch, seq: before.seq };
@@ -98,14 +98,12 @@ export class Publications {
   }
 
   #publishKeyed(publication: Publication): Promise<StreamPosition> {
-    const { key, content } = publication;
+    const { key, content, owner } = publication;
     const position = this.#publish(publication);
     const answer = { content, position };
-    putNewest(this.#answers, key, answer, ANSWERS_MAX);
-    position.catch(() => {
-      // What failed may be tried again; it may have been forgotten, and another stand in its place.
-      if (this.#answers.get(key) === answer) this.#answers.delete(key);
-    });
+    this.#answers.put(owner, key, answer);
+    // What failed may be tried again.
+    position.catch(() => this.#answers.remove(owner, key, answer));
     return position;
   }
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { newApiKey } from '../../../src/auth/api-key-file.js';
-import { ANONYMOUS, type Credential } from '../../../src/auth/credential.js';
+import { ANONYMOUS, CLOCK_TOLERANCE_MS, type Credential } from '../../../src/auth/credential.js';
 import {
   parseRevocation,
   type Revocation,
@@ -33,8 +33,16 @@ describe('R33 a revocation', () => {
     expect(list.covers(credentialOf({ issuedAtMs: NOW_MS }))).toBe(true);
   });
 
-  it('of a user leaves alone what was issued after it', () => {
-    expect(revoked({ sub: 'alice' }).covers(credentialOf({ issuedAtMs: NOW_MS + 1 }))).toBe(false);
+  it('J5 R33 of a user ends a token of an issuer whose clock is ahead by the tolerance', () => {
+    const list = revoked({ sub: 'alice' });
+    for (const aheadMs of [1, 1000, CLOCK_TOLERANCE_MS]) {
+      expect(list.covers(credentialOf({ issuedAtMs: NOW_MS + aheadMs }))).toBe(true);
+    }
+  });
+
+  it('J5 R33 of a user leaves alone a token that was issued after it, by any clock within the tolerance', () => {
+    const issuedAtMs = NOW_MS + CLOCK_TOLERANCE_MS + 1;
+    expect(revoked({ sub: 'alice' }).covers(credentialOf({ issuedAtMs }))).toBe(false);
   });
 
   it('of a user ends tokens that do not say when they were issued, and API keys', () => {
@@ -51,9 +59,9 @@ describe('R33 a revocation', () => {
 
   it('of a user again ends what was issued between the two', () => {
     const list = revoked({ sub: 'alice' });
-    const between = credentialOf({ issuedAtMs: NOW_MS + 1000 });
+    const between = credentialOf({ issuedAtMs: NOW_MS + CLOCK_TOLERANCE_MS + 1000 });
     expect(list.covers(between)).toBe(false);
-    expect(revoke(list, { sub: 'alice' }, NOW_MS + 2000)).toBe('later');
+    expect(revoke(list, { sub: 'alice' }, NOW_MS + CLOCK_TOLERANCE_MS + 2000)).toBe('later');
     expect(list.covers(between)).toBe(true);
     expect(list.size).toBe(1);
   });
@@ -93,7 +101,7 @@ describe('R33 a revocation', () => {
     if (revocation === undefined) throw new Error('not taken');
     expect(revocation).toEqual({ by: 'sub', value: 'alice', atMs: NOW_MS });
     expect(matches(revocation, credentialOf({ issuedAtMs: NOW_MS }))).toBe(true);
-    expect(matches(revocation, credentialOf({ issuedAtMs: NOW_MS + 1 }))).toBe(false);
+    expect(matches(revocation, credentialOf({ issuedAtMs: NOW_MS + CLOCK_TOLERANCE_MS + 1 }))).toBe(false);
     expect(matches(revocation, credentialOf({ sub: 'bob' }))).toBe(false);
   });
 

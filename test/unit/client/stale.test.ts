@@ -267,7 +267,8 @@ describe('D6: a stale topic', () => {
   });
 
   it('D6: a stale frame of what is no state topic is a malformed frame', async () => {
-    const { socket, errors } = await following();
+    const { client, socket, errors } = await connected();
+    await client.trades(['AAPL']).ready;
     socket.frames(stale('trades:AAPL', 1), stale('AAPL', 1), { type: 'stale' });
     expect(errors).toEqual(['malformed_frame', 'malformed_frame', 'malformed_frame']);
   });

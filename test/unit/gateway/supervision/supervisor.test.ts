@@ -1,35 +1,56 @@
 import { expect, test } from 'vitest';
 import { readConfig } from '../../../../src/config/environment.js';
-import { WorkerSupervisor } from '../../../../src/gateway/supervision/supervisor.js';
+import { type SupervisorOptions, WorkerSupervisor } from '../../../../src/gateway/supervision/supervisor.js';
 import { until } from '../../../support/until.js';
 
-const THREAD_FILE = new URL('../../../support/failing-worker.mjs', import.meta.url);
+const FAILING = new URL('../../../support/failing-worker.mjs', import.meta.url);
+const EARLY = new URL('../../../support/early-worker.mjs', import.meta.url);
 
-test('R45 a gateway worker that dies is reported and replaced within 2 s, and the process lives on', async () => {
-  const down: string[] = [];
-  let up = 0;
-  const supervisor = new WorkerSupervisor({
+function newSupervisor(threadFile: URL, more: Partial<SupervisorOptions>): WorkerSupervisor {
+  return new WorkerSupervisor({
     config: readConfig({ WORKERS: '1' }),
-    threadFile: THREAD_FILE,
+    threadFile,
     rings: [new SharedArrayBuffer(4)],
     doorbells: new SharedArrayBuffer(4),
     revocations: () => [],
     onMessage: () => {},
-    onUp: () => up++,
-    onDown: (_worker, reason) => down.push(reason),
+    onStarting: () => {},
+    onDown: () => {},
     onFault: () => {},
     onLongWork: () => {},
     onStuck: () => {},
+    ...more,
+  });
+}
+
+test('R45 a gateway worker that dies is reported and replaced within 2 s, and the process lives on', async () => {
+  const down: string[] = [];
+  let starts = 0;
+  const supervisor = newSupervisor(FAILING, {
+    onStarting: () => starts++,
+    onDown: (_worker, reason) => down.push(reason),
   });
   await supervisor.start();
-  expect(up).toBe(1);
+  expect(starts).toBe(1);
   for (let deaths = 1; deaths <= 2; deaths++) {
     await supervisor.stats();
     await until(() => down.length === deaths && supervisor.listening === 1, 2000, 'a new worker');
   }
   expect(down[0]).toContain('the test wants it dead');
   expect(supervisor.restarts).toBe(2);
-  expect(up).toBe(3);
+  expect(starts).toBe(3);
   await supervisor.close();
   expect(supervisor.listening).toBe(0);
+});
+
+test('R45 R46 what is posted to a gateway worker when it starts is there before it listens', async () => {
+  const supervisor: WorkerSupervisor = newSupervisor(EARLY, {
+    onStarting: worker => {
+      supervisor.post(worker, { type: 'drain' });
+      supervisor.post(worker, { type: 'accept', isAccepting: false });
+    },
+  });
+  await supervisor.start();
+  expect(supervisor.port).toBe(2);
+  await supervisor.close();
 });

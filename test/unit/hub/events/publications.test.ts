@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { ANSWERS_MAX, ANSWERS_PER_OWNER_MAX } from '../../../../src/hub/events/answered.js';
 import {
-  ANSWERS_MAX,
   OtherContent,
   PENDING_MAX,
   PUBLISH_TIMEOUT_MS,
@@ -35,8 +35,9 @@ afterEach(() => {
 });
 
 const ROOM = 'rooms.r1';
-const publish = (key: string, content = key === '' ? '' : 'same') =>
-  publications.publish({ subject: ROOM, payload: new Uint8Array([1]), key, content });
+const ALICE = 1;
+const publish = (key: string, content = key === '' ? '' : 'same', owner = ALICE) =>
+  publications.publish({ subject: ROOM, payload: new Uint8Array([1]), key, content, owner });
 
 /** The nth message that was handed to the feed. */
 function nth(n: number): Sent {
@@ -119,32 +120,54 @@ describe('R26 publications of clients', () => {
     for (const answer of answers) answer.catch(() => undefined);
   });
 
-  it('R26 answers are remembered up to a limit; the oldest are forgotten first', async () => {
-    for (let i = 0; i <= ANSWERS_MAX; i++) {
-      const answer = publish(`k${i}`);
-      nth(i).resolve({ epoch: 'e', seq: i });
-      await answer;
+  /** Publishes under this key on the owner's behalf, and has it answered. */
+  async function answered(key: string, owner: number): Promise<void> {
+    const answer = publish(key, 'same', owner);
+    sent.at(-1)?.resolve({ epoch: 'e', seq: sent.length });
+    await answer;
+  }
+  /** Whether it is published once more: its answer was forgotten. */
+  async function isForgotten(key: string, owner: number): Promise<boolean> {
+    const before = sent.length;
+    const answer = publish(key, 'same', owner);
+    if (sent.length === before) return false;
+    sent.at(-1)?.resolve({ epoch: 'e', seq: sent.length });
+    await answer;
+    return true;
+  }
+
+  it('R26 answers are remembered up to a limit for each user; the oldest are forgotten first', async () => {
+    for (let i = 0; i <= ANSWERS_PER_OWNER_MAX; i++) await answered(`k${i}`, ALICE);
+    expect(await isForgotten(`k${ANSWERS_PER_OWNER_MAX}`, ALICE)).toBe(false);
+    expect(await isForgotten('k1', ALICE)).toBe(false);
+    expect(await isForgotten('k0', ALICE)).toBe(true);
+  });
+
+  it('J7 R26 a user who publishes much pushes out no answer of others', async () => {
+    await answered('first', ALICE);
+    const eve = 2;
+    for (let i = 0; i < ANSWERS_MAX + 1; i++) await answered(`eve ${i}`, eve);
+    expect(await isForgotten('first', ALICE)).toBe(false);
+  });
+
+  it('J7 R26 where all users together have too many, whoever has most loses first', async () => {
+    await answered('first', ALICE);
+    const publishers = ANSWERS_MAX / ANSWERS_PER_OWNER_MAX;
+    for (let owner = 10; owner < 10 + publishers; owner++) {
+      for (let i = 0; i < ANSWERS_PER_OWNER_MAX; i++) await answered(`${owner} ${i}`, owner);
     }
-    expect((await publish(`k${ANSWERS_MAX}`)).seq).toBe(ANSWERS_MAX);
-    expect((await publish('k1')).seq).toBe(1);
-    void publish('k0').catch(() => undefined);
-    expect(sent).toHaveLength(ANSWERS_MAX + 2);
+    await answered('second', ALICE);
+    for (const key of ['first', 'second']) expect(await isForgotten(key, ALICE)).toBe(false);
+    expect(await isForgotten('10 0', 10)).toBe(true);
   });
 
   it('R26 the failure of one that was forgotten does not take the answer of its successor', async () => {
     const first = publish('k');
-    for (let i = 0; i < ANSWERS_MAX; i++) {
-      const answer = publish(`other ${i}`);
-      nth(i + 1).resolve({ epoch: 'e', seq: i });
-      await answer;
-    }
-    const second = publish('k');
-    nth(ANSWERS_MAX + 1).resolve({ epoch: 'e', seq: 5 });
-    await second;
+    for (let i = 0; i < ANSWERS_PER_OWNER_MAX; i++) await answered(`other ${i}`, ALICE);
+    await answered('k', ALICE);
     nth(0).reject(new Error('too late'));
     await expect(first).rejects.toThrow('too late');
-    expect((await publish('k')).seq).toBe(5);
-    expect(sent).toHaveLength(ANSWERS_MAX + 2);
+    expect(await isForgotten('k', ALICE)).toBe(false);
   });
 
   it('K5: one key stands for one content, under way and once it is answered', async () => {

@@ -1,0 +1,65 @@
+/**
+ * Answers to publications, those to come included, by user and key: a client that repeats itself gets the same one. Each user has a
+ * share, and in all the one who has most loses first: nobody pushes out the answers of others by publishing much.
+ */
+import { putNewest } from '../../protocol/newest.js';
+import type { StreamPosition } from '../../protocol/stream-position.js';
+
+/** Answers remembered in all; beyond it, the oldest of whoever has most is forgotten. */
+export const ANSWERS_MAX = 10_000;
+/** The same of one user; its oldest is forgotten first. */
+export const ANSWERS_PER_OWNER_MAX = 1_000;
+
+export interface Answer {
+  readonly content: string;
+  readonly position: Promise<StreamPosition>;
+}
+
+export class Answered {
+  /** The newest of an owner is last. */
+  readonly #byOwner = new Map<number, Map<string, Answer>>();
+  #size = 0;
+
+  get size(): number {
+    return this.#size;
+  }
+
+  find(owner: number, key: string): Answer | undefined {
+    return this.#byOwner.get(owner)?.get(key);
+  }
+
+  put(owner: number, key: string, answer: Answer): void {
+    const own = this.#byOwner.get(owner) ?? new Map<string, Answer>();
+    this.#byOwner.set(owner, own);
+    this.#size -= own.size;
+    putNewest(own, key, answer, ANSWERS_PER_OWNER_MAX);
+    this.#size += own.size;
+    if (this.#size > ANSWERS_MAX) this.#forgetOldestOfLargest();
+  }
+
+  /** Forgets this answer; another one that stands in its place by now stays. */
+  remove(owner: number, key: string, answer: Answer): void {
+    if (this.find(owner, key) === answer) this.#forget(owner, key);
+  }
+
+  #forgetOldestOfLargest(): void {
+    let largest = 0;
+    let most = 0;
+    for (const [owner, own] of this.#byOwner) {
+      if (own.size <= most) continue;
+      largest = owner;
+      most = own.size;
+    }
+    for (const oldest of this.#byOwner.get(largest)?.keys() ?? []) {
+      this.#forget(largest, oldest);
+      return;
+    }
+  }
+
+  #forget(owner: number, key: string): void {
+    const own = this.#byOwner.get(owner);
+    if (own?.delete(key) !== true) return;
+    this.#size--;
+    if (own.size === 0) this.#byOwner.delete(owner);
+  }
+}

@@ -100,10 +100,7 @@ class GatewayParts implements Gateway {
     this.#revocations = new RevocationKeeper({
       config,
       log,
-      onRevoked: revocations => {
-        this.#workers.postAll({ type: 'revoke', revocations });
-        return this.#workers.caughtUp();
-      },
+      onRevoked: revocations => this.#workers.revoke(revocations),
       onOrder: (payload, atMs) => this.#orders.kept(payload, atMs),
     });
     this.#orders = new ControlOrders({
@@ -111,6 +108,7 @@ class GatewayParts implements Gateway {
       log,
       revocations: this.#revocations,
       onDrain: () => {
+        if (this.#isDraining) return;
         this.#isDraining = true;
         this.#workers.postAll({ type: 'drain' });
       },

@@ -109,6 +109,7 @@ export class Orders {
         break;
       case 'revoke':
         this.#revoke(message.revocations);
+        post({ type: 'revoked' });
         break;
       case 'accept':
         void this.#accept(message.isAccepting);

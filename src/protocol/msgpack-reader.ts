@@ -38,6 +38,8 @@ interface KnownName {
 export class MsgpackReader {
   readonly #decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
   readonly #names = new Array<KnownName | undefined>(NAMES_REMEMBERED);
+  /** What was given, and the same memory as no Buffer: `slice` of a Buffer is a view, which would keep all of it. */
+  #given: Uint8Array | undefined;
   #bytes: Uint8Array = new Uint8Array(0);
   #view: DataView = new DataView(new ArrayBuffer(0));
   #at = 0;
@@ -49,13 +51,18 @@ export class MsgpackReader {
    * @throws {MsgpackError}
    */
   read(bytes: Uint8Array, start: number, end: number): unknown {
-    if (this.#bytes !== bytes) this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    this.#bytes = bytes;
+    if (this.#given !== bytes) this.#open(bytes);
     this.#at = start;
     this.#end = end;
     const value = this.#value(0);
     if (this.#at !== end) throw new MsgpackError('invalid_msgpack');
     return value;
+  }
+
+  #open(bytes: Uint8Array): void {
+    this.#given = bytes;
+    this.#bytes = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
 
   #value(depth: number): unknown {

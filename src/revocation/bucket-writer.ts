@@ -25,6 +25,11 @@ export interface Stored extends Known {
   readonly storedMs: number;
 }
 
+interface Written {
+  readonly promise: Promise<boolean>;
+  readonly resolve: (isWritten: boolean) => void;
+}
+
 export class BucketWriter {
   readonly #options: BucketWriterOptions;
   /** Undefined while the bucket cannot be reached. */
@@ -34,7 +39,8 @@ export class BucketWriter {
   readonly #unwritten = new Map<string, Revocation>();
   /** Keys of `#unwritten` whose turn has yet to come. */
   readonly #queue = new Set<string>();
-  readonly #waiting = new Map<string, ((isWritten: boolean) => void)[]>();
+  /** By key: who waits for the next writing of it, one for all of them. */
+  readonly #waiting = new Map<string, Written>();
   #atWork = 0;
   #failure = '';
   #retry: NodeJS.Timeout | undefined;
@@ -83,18 +89,21 @@ export class BucketWriter {
     this.#unwritten.set(key, revocation);
     if (this.#manager === undefined) return Promise.resolve(false);
     this.#queue.add(key);
-    const written = new Promise<boolean>(resolve => {
-      this.#waiting.set(key, [...(this.#waiting.get(key) ?? []), resolve]);
-    });
+    let written = this.#waiting.get(key);
+    if (written === undefined) {
+      written = newWritten();
+      this.#waiting.set(key, written);
+    }
     this.#work();
-    return written;
+    return written.promise;
   }
 
   end(): void {
     this.#manager = undefined;
     this.#queue.clear();
     clearTimeout(this.#retry);
-    for (const key of [...this.#waiting.keys()]) this.#tell(key, false);
+    for (const { resolve } of this.#waiting.values()) resolve(false);
+    this.#waiting.clear();
   }
 
   /**
@@ -128,7 +137,12 @@ export class BucketWriter {
       if (this.#atWork === AT_ONCE_MAX || this.#manager === undefined) return;
       this.#queue.delete(key);
       const revocation = this.#unwritten.get(key);
-      if (revocation === undefined) continue;
+      if (revocation === undefined) {
+        // Written since it was put here.
+        this.#waiting.get(key)?.resolve(true);
+        this.#waiting.delete(key);
+        continue;
+      }
       this.#atWork++;
       void this.#write(this.#manager, key, revocation).finally(() => {
         this.#atWork--;
@@ -139,6 +153,9 @@ export class BucketWriter {
   }
 
   async #write(manager: JetStreamManager, key: string, revocation: Revocation): Promise<void> {
+    // Whoever comes from here on waits for a writing that takes theirs.
+    const waiting = this.#waiting.get(key);
+    this.#waiting.delete(key);
     try {
       const { atMs, seq } = await writeEntry(manager, this.#options.bucket, revocation, this.#stored.get(key));
       // When it was stored is the bucket's to tell; until then it counts as new.
@@ -146,10 +163,10 @@ export class BucketWriter {
       if (this.#unwritten.get(key) === revocation) this.#unwritten.delete(key);
       else this.#queue.add(key);
       this.#failure = '';
-      this.#tell(key, true);
+      waiting?.resolve(true);
     } catch (error) {
       this.#failed(jetStreamTextOf(error));
-      this.#tell(key, false);
+      waiting?.resolve(false);
     }
   }
 
@@ -161,10 +178,12 @@ export class BucketWriter {
     clearTimeout(this.#retry);
     this.#retry = setTimeout(() => void this.fill([]), RETRY_MS).unref();
   }
+}
 
-  #tell(key: string, isWritten: boolean): void {
-    const waiting = this.#waiting.get(key) ?? [];
-    this.#waiting.delete(key);
-    for (const resolve of waiting) resolve(isWritten);
-  }
+function newWritten(): Written {
+  let resolve: Written['resolve'] = () => {};
+  const promise = new Promise<boolean>(done => {
+    resolve = done;
+  });
+  return { promise, resolve };
 }

@@ -34,6 +34,9 @@ export class RevocationFile implements RevocationStore {
   readonly #unwritten = new Map<string, Revocation>();
   /** By key: the time of the entry that the file holds. */
   readonly #heldAtMs = new Map<string, number>();
+  /** By key: of what the next writing takes, whether it succeeds. */
+  readonly #due = new Map<string, Promise<boolean>>();
+  #next: Promise<void> | undefined;
   #writing: Promise<void> | undefined;
   #retry: NodeJS.Timeout | undefined;
   #hasFailed = false;
@@ -74,17 +77,24 @@ export class RevocationFile implements RevocationStore {
     this.#owner.state('read', '');
   }
 
-  async put(revocation: Revocation): Promise<boolean> {
+  put(revocation: Revocation): Promise<boolean> {
     const key = revocationKey(revocation);
-    if ((this.#heldAtMs.get(key) ?? Number.NEGATIVE_INFINITY) >= revocation.atMs) return true;
+    if (this.#holds(key, revocation)) return Promise.resolve(true);
     this.#unwritten.set(key, revocation);
-    await this.#flush();
-    return !this.#unwritten.has(key);
+    const due = this.#due.get(key);
+    if (due !== undefined) return due;
+    const written = this.#flush().then(() => this.#holds(key, revocation));
+    this.#due.set(key, written);
+    return written;
   }
 
   async close(): Promise<void> {
     clearTimeout(this.#retry);
     await this.#writing;
+  }
+
+  #holds(key: string, { atMs }: Revocation): boolean {
+    return (this.#heldAtMs.get(key) ?? Number.NEGATIVE_INFINITY) >= atMs;
   }
 
   async #read(): Promise<{ entries: Map<string, Revocation>; lines: number }> {
@@ -107,10 +117,16 @@ export class RevocationFile implements RevocationStore {
 
   /** One writing at a time takes all that waits: a flood of orders costs one `fdatasync` after the other, not one each. */
   #flush(): Promise<void> {
+    if (this.#next !== undefined) return this.#next;
     const before = this.#writing ?? Promise.resolve();
-    const writing = before.then(() => this.#appendAll());
-    this.#writing = writing;
-    return writing;
+    const next = before.then(() => {
+      this.#next = undefined;
+      this.#due.clear();
+      return this.#appendAll();
+    });
+    this.#next = next;
+    this.#writing = next;
+    return next;
   }
 
   async #appendAll(): Promise<void> {

@@ -22,6 +22,8 @@ import type { RevocationStore, StoreState } from './store.js';
 const START_MS_MAX = 10_000;
 /** Whoever revoked is told by then, whether a store has it or not. */
 const ACKNOWLEDGE_MS_MAX = 2_000;
+/** Orders that wait for a store at once. What is ordered beyond them is taken, and counts as kept in memory. */
+export const ACKNOWLEDGED_AT_ONCE_MAX = 10_000;
 const SAMPLE_LOG_MS = 1_000;
 
 /** Where a revocation is kept; `memory`: in this process alone, until a store can be written. */
@@ -30,7 +32,10 @@ export type KeptIn = 'kv' | 'file' | 'memory';
 export interface KeeperOptions {
   readonly config: Config;
   readonly log: Logger;
-  /** Revocations that are new, or later than the one before, for all gateway threads. Resolves once these refuse them. */
+  /**
+   * Revocations that are new, or later than the one before, for all gateway threads. Resolves once these refuse them, and all that
+   * they were told before.
+   */
   readonly onRevoked: (revocations: readonly Revocation[]) => Promise<void>;
   /** An order that a server kept while it could not be heard. @returns false where it has to be kept for later */
   readonly onOrder: (payload: Uint8Array, atMs: number) => boolean;
@@ -51,7 +56,9 @@ export class RevocationKeeper {
   readonly #list: RevocationList;
   readonly #sampler = new LogSampler(SAMPLE_LOG_MS);
   #stores: readonly RevocationStore[] = [];
-  #changed: Revocation[] = [];
+  /** One of each credential or user. */
+  #changed = new Map<string, Revocation>();
+  #waiting = 0;
   /** Resolves once the threads know all of `#changed`, and what was changed before. */
   #told: Promise<void> = Promise.resolve();
   #isClosed = false;
@@ -105,6 +112,11 @@ export class RevocationKeeper {
   async revoke(revocation: Revocation): Promise<KeptIn | undefined> {
     if (!this.#hasTaken(revocation)) return undefined;
     const kept = this.#list.get(revocation) ?? revocation;
+    if (this.#waiting >= ACKNOWLEDGED_AT_ONCE_MAX) {
+      for (const store of this.#stores) void store.put(kept);
+      return 'memory';
+    }
+    this.#waiting++;
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<readonly [KeptIn]>(resolve => {
       timer = setTimeout(() => resolve(['memory']), ACKNOWLEDGE_MS_MAX);
@@ -114,6 +126,7 @@ export class RevocationKeeper {
       const [keptIn] = await Promise.race([Promise.all([this.#keep(kept), this.#told]), late]);
       return keptIn;
     } finally {
+      this.#waiting--;
       clearTimeout(timer);
     }
   }
@@ -219,18 +232,17 @@ export class RevocationKeeper {
       return false;
     }
     if (outcome === 'known') return true;
-    if (this.#changed.length === 0) this.#told = this.#tellThreads();
-    this.#changed.push(bare(revocation));
+    if (this.#changed.size === 0) this.#told = this.#tellThreads();
+    this.#changed.set(`${revocation.by}.${revocation.value}`, bare(revocation));
     return true;
   }
 
   /** Those of one turn together: each costs the threads a look at all their clients. */
   async #tellThreads(): Promise<void> {
-    const before = this.#told;
     await nextTurn();
-    const changed = this.#changed;
-    this.#changed = [];
-    await Promise.all([this.#options.onRevoked(changed), before]);
+    const changed = [...this.#changed.values()];
+    this.#changed = new Map();
+    await this.#options.onRevoked(changed);
   }
 
   *#inForce(): Iterable<Revocation> {

@@ -65,8 +65,13 @@ export class ControlOrders {
 
   async #revoke(payload: Uint8Array, respond: Respond | undefined): Promise<void> {
     const { nodeName, revocations } = this.#options;
-    const answer = (members: object): void => respond?.(JSON.stringify({ ...members, gateway: nodeName }));
     const revocation = this.#revocationOf(payload, Date.now(), 'heard');
+    if (respond === undefined) {
+      // Nothing waits for it: a flood of them takes no memory.
+      if (revocation !== undefined) revocations.take(revocation);
+      return;
+    }
+    const answer = (members: object): void => respond(JSON.stringify({ ...members, gateway: nodeName }));
     if (revocation === undefined) return answer({ ok: false, error: NO_REVOCATION });
     const stored = await revocations.revoke(revocation);
     if (stored === undefined) return answer({ ok: false, error: NO_ROOM });

@@ -182,6 +182,8 @@ export type FromWorker =
   /** Something that should not happen happened; the worker goes on. */
   | { readonly type: 'fault'; readonly message: string }
   | { readonly type: 'stats'; readonly id: number; readonly stats: WorkerStats }
+  /** The worker refuses what the last `revoke` named; the next one may come. */
+  | { readonly type: 'revoked' }
   /** All clients were sent elsewhere, after `retire`. */
   | { readonly type: 'empty' };
 
@@ -205,7 +207,7 @@ export type ToWorker =
     }
   /** The feed's status changed, or a worker that starts is told. `since`: RFC 3339; `load`: left out as long as it never was other than normal. */
   | { readonly type: 'status'; readonly feed: FeedState; readonly since: string; readonly load?: Load }
-  /** Revocations that are new, or later than the one before. */
+  /** Revocations that are new, or later than the one before. Answered by `revoked`. */
   | { readonly type: 'revoke'; readonly revocations: readonly RevocationRecord[] }
   | { readonly type: 'stats'; readonly id: number }
   /** Refuse new connections, and send the present ones elsewhere within DRAIN_TIMEOUT. The thread goes on. */

@@ -2,7 +2,7 @@
 import { parseArgs } from 'node:util';
 import { AnswerCheck } from './answers.js';
 import { fuzzFeed } from './feed-fuzzer.js';
-import { FuzzTarget } from './target.js';
+import { FuzzTarget, GROWTH_BYTES_MAX, MIB } from './target.js';
 import { fuzzWire } from './wire-fuzzer.js';
 
 const SYMBOLS = ['F1', 'F2', 'F3'];
@@ -46,6 +46,7 @@ for (const part of ['sockets', 'NATS'] as const) {
     });
   }
   problems.push(...(await target.problems()));
+  say(`${part}: memory has grown by ${Math.round(target.grownBytes / MIB)} MiB, limit ${GROWTH_BYTES_MAX / MIB} MiB`);
   const code = await target.end();
   if (code !== 0) problems.push(`the gateway ended with ${code}`);
 }
@@ -53,4 +54,5 @@ for (const [kind, count] of [...answers.seen].sort()) say(`${String(count).padSt
 for (const problem of problems) say(`PROBLEM ${problem}`);
 if (problems.length > 0)
   say(`again with: npm run fuzz -- --frames ${values.frames} --messages ${values.messages} --seed ${seed}`);
+else say('no problem found');
 process.exitCode = problems.length > 0 ? 1 : 0;

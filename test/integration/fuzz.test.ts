@@ -1,13 +1,19 @@
 /** Generated input over real sockets and a real nats-server. By hand, for longer: `npm run fuzz -- --frames N --seed S`. */
 import { describe, expect, it } from 'vitest';
+import { CloseCode } from '../../src/protocol/codes.js';
 import { AnswerCheck } from '../fuzz/answers.js';
 import { fuzzFeed } from '../fuzz/feed-fuzzer.js';
 import { FuzzTarget } from '../fuzz/target.js';
 import { fuzzWire } from '../fuzz/wire-fuzzer.js';
+import { TestClient } from '../support/client.js';
+import { testToken } from '../support/gateway.js';
+import { until } from '../support/until.js';
 
 const FRAMES = Number(process.env.MILLRACE_FUZZ_FRAMES ?? 100_000);
 const MESSAGES = Number(process.env.MILLRACE_FUZZ_FEED_MESSAGES ?? 20_000);
 const SEED = Number(process.env.MILLRACE_FUZZ_SEED ?? 1);
+const ORDERS = 50_000;
+const ORDERS_AT_ONCE = 500;
 const TIMEOUT_MS = 240_000;
 
 describe('R47 fuzzing', () => {
@@ -48,6 +54,35 @@ describe('R47 fuzzing', () => {
       );
       expect(reasons.length).toBeGreaterThan(5);
       expect(({} as { polluted?: unknown }).polluted).toBeUndefined();
+    },
+    TIMEOUT_MS,
+  );
+
+  it(
+    `R33 R47 ${ORDERS} orders over NATS, most of them the same: the last is in effect as the first, and nothing is left`,
+    async () => {
+      const target = await FuzzTarget.start([]);
+      const { nats } = target.publisher;
+      const orders = [
+        ['control.revoke', { sub: 'nobody' }],
+        ['control.revoke', { jti: 'none' }],
+        ['control.drain', { node: 'another' }],
+        ['control.revoke', 'garbage'],
+      ] as const;
+      const mallory = await TestClient.connect(`${target.gateway.url}/ws?token=${await testToken({ sub: 'mallory' })}`);
+      for (let n = 1; n <= ORDERS; n++) {
+        const [subject, order] = orders[n % orders.length] ?? orders[0];
+        nats.publish(subject, JSON.stringify(order));
+        if (n % ORDERS_AT_ONCE === 0) await nats.flush();
+      }
+      const answer = await nats.request('control.revoke', JSON.stringify({ sub: 'mallory' }), { timeout: 30_000 });
+      expect(answer.json()).toMatchObject({ ok: true, value: 'mallory' });
+      await until(() => mallory.closed !== undefined);
+      expect(mallory.closed).toMatchObject({ code: CloseCode.revoked });
+      const kept = await target.gateway.metric('millrace_revocations');
+      const problems = await target.problems();
+      const code = await target.end();
+      expect({ kept, problems, code }).toEqual({ kept: 3, problems: [], code: 0 });
     },
     TIMEOUT_MS,
   );

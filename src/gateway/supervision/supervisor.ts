@@ -2,9 +2,17 @@
 import { Worker } from 'node:worker_threads';
 import type { Config } from '../../config/environment.js';
 import { RestartPace } from '../../observe/restart-pace.js';
-import type { FromWorker, GatewayThreadData, LongWork, ToWorker, WorkerStats } from '../../threads/thread-messages.js';
+import type {
+  FromWorker,
+  GatewayThreadData,
+  LongWork,
+  RevocationRecord,
+  ToWorker,
+  WorkerStats,
+} from '../../threads/thread-messages.js';
 import { SharedTables } from '../limits/shared-tables.js';
 import { NOTHING_OPEN } from './nothing-open.js';
+import { RevocationPosts } from './revocation-posts.js';
 import { ThreadWatch } from './thread-watch.js';
 
 const STATS_TIMEOUT_MS = 1000;
@@ -59,6 +67,7 @@ export class WorkerSupervisor {
   readonly #slots: Slot[];
   readonly #tables: SharedTables;
   readonly #watch: ThreadWatch;
+  readonly #revocations: RevocationPosts;
   readonly #pendingStats = new Map<number, (stats: WorkerStats) => void>();
   /** Last counters of workers that were replaced. */
   readonly #ended: WorkerStats[] = [];
@@ -78,6 +87,9 @@ export class WorkerSupervisor {
       const pace = new RestartPace(options.config.times.stableAfterMs);
       return { lastStats: undefined, thread: undefined, isListening: false, isStuck: false, pace, lastError: '' };
     });
+    this.#revocations = new RevocationPosts(workers, (worker, revocations) =>
+      this.post(worker, { type: 'revoke', revocations }),
+    );
     this.#watch = new ThreadWatch({
       workers,
       ...options.config.times,
@@ -134,9 +146,9 @@ export class WorkerSupervisor {
     for (let worker = 0; worker < this.#slots.length; worker++) this.post(worker, message);
   }
 
-  /** Resolves once all workers have taken what was posted to them; one that hangs is waited for a second only. */
-  async caughtUp(): Promise<void> {
-    await Promise.all(this.#slots.map((slot, worker) => (slot.isListening ? this.#askStats(worker) : undefined)));
+  /** Resolves once all workers refuse these; one that hangs is waited for a second only. */
+  revoke(revocations: readonly RevocationRecord[]): Promise<void> {
+    return this.#revocations.tell(revocations);
   }
 
   /** Counters of all workers, those that were replaced included; of one that does not answer in time, its last ones. */
@@ -191,6 +203,7 @@ export class WorkerSupervisor {
       revocations: this.#options.revocations(),
     };
     const resourceLimits = { maxYoungGenerationSizeMb: YOUNG_GENERATION_MB };
+    this.#revocations.started(worker);
     const thread = new Worker(threadFile, { workerData, name: `gateway-${worker}`, resourceLimits });
     slot.thread = thread;
     this.#options.onStarting(worker);
@@ -213,6 +226,7 @@ export class WorkerSupervisor {
       });
       thread.on('exit', code => {
         this.#tables.forget(worker);
+        this.#revocations.ended(worker);
         this.#empty(thread);
         const reason = slot.lastError || `exit code ${code}`;
         // Whether it ever listened or not: nobody may wait for its end any more.
@@ -233,6 +247,9 @@ export class WorkerSupervisor {
     switch (message.type) {
       case 'empty':
         this.#empty(thread);
+        break;
+      case 'revoked':
+        this.#revocations.taken(worker);
         break;
       case 'stats':
         this.#pendingStats.get(message.id)?.(message.stats);
@@ -286,6 +303,7 @@ export class WorkerSupervisor {
     if (slot.thread === undefined) return;
     slot.isListening = false;
     slot.isStuck = true;
+    this.#revocations.ended(worker);
     // Its clients hold no places any more, wherever they connect again.
     if (slot.lastStats !== undefined) slot.lastStats = { ...slot.lastStats, ...NOTHING_OPEN };
     this.#tables.forget(worker);

@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import fc from 'fast-check';
 import { Packr } from 'msgpackr';
 import { expect, test } from 'vitest';
@@ -42,6 +44,23 @@ test('R47 lengths that are claimed and not there are refused before anything is 
     [0xdd, 0x00, 0x00],
   ];
   for (const claim of claims) expect(isReadable(Uint8Array.from(claim), 0, claim.length)).toBe(false);
+});
+
+test('R47 member names that are remembered do not keep the batches they came in', async () => {
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as () => void;
+  const batchOf = (n: number): WeakRef<ArrayBuffer> => {
+    const batch = Buffer.from(new Uint8Array(packr.pack({ [`name ${n}`]: n })).buffer);
+    expect(reader.read(batch, 0, batch.length)).toEqual({ [`name ${n}`]: n });
+    return new WeakRef(batch.buffer);
+  };
+  const batches = Array.from({ length: 50 }, (_, n) => batchOf(n));
+  // The reader holds the newest one.
+  batchOf(50);
+  // What a WeakRef gave in this turn stays until the turn ends.
+  await new Promise(resolve => setImmediate(resolve));
+  collect();
+  expect(batches.filter(batch => batch.deref() !== undefined)).toEqual([]);
 });
 
 test('R47 nesting beyond the limit, extensions and the unused type are refused', () => {

@@ -92,6 +92,25 @@ describe('J5 R33 the bucket of revocations', () => {
     expect(writer.unwritten).toBe(0);
   });
 
+  it('R33 R47 keeps few answers for many that put the same user while it is written', async () => {
+    const bucket = await newBucket();
+    const { writer } = newWriter(bucket);
+    writer.begin(manager);
+    const first = writer.put(user(NOW_MS));
+    const others = Array.from({ length: 1_000 }, (_, n) => writer.put(user(NOW_MS + 1 + n)));
+    // At most one for each writing under way.
+    expect(new Set(others).size).toBeLessThanOrEqual(16);
+    expect(await Promise.all([first, ...others])).not.toContain(false);
+    expect(await entryOf(bucket, user(0))).toEqual(user(NOW_MS + 1_000));
+    expect(writer.unwritten).toBe(0);
+  });
+
+  it('R33 R47 answers whoever puts again what is being written', async () => {
+    const { writer } = newWriter(await newBucket());
+    writer.begin(manager);
+    expect(await Promise.all([writer.put(user(NOW_MS)), writer.put(user(NOW_MS))])).toEqual([true, true]);
+  });
+
   it('J5 says once that it cannot be written, and whoever waits is told', async () => {
     const { writer, failures } = newWriter('MISSING');
     writer.begin(manager);

@@ -38,6 +38,15 @@ async function open(isInForce: (revocation: Revocation) => boolean = () => true)
 }
 
 describe('J5 R33 the file of revocations', () => {
+  it('R33 R47 writes one line of all that is put of one user before the next writing', async () => {
+    const { file } = await open();
+    const puts = Array.from({ length: 1_000 }, (_, n) => file.put({ by: 'sub', value: 'alice', atMs: NOW_MS + n }));
+    expect(new Set(puts).size).toBe(1);
+    expect(await puts[0]).toBe(true);
+    expect(await readFile(path, 'utf8')).toBe(lines([{ by: 'sub', value: 'alice', atMs: NOW_MS + 999 }]));
+    expect(file.unwritten).toBe(0);
+  });
+
   it('J5 R33 is made for its owner alone, and gives what was put into it', async () => {
     const { file } = await open();
     expect((await stat(path)).mode & 0o777).toBe(0o600);

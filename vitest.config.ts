@@ -40,7 +40,8 @@ class ListedFirst extends BaseSequencer {
 /** Unit tests run from source; integration tests start the built program, real nats-servers and real sockets. */
 export default defineConfig({
   test: {
-    globalSetup: ['test/support/setup.ts'],
+    globalSetup: ['test/support/processes/start-guard.ts', 'test/support/setup.ts'],
+    setupFiles: ['test/support/processes/register.ts'],
     sequence: { sequencer: ListedFirst },
     projects: [
       {

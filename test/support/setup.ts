@@ -2,11 +2,14 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import type { TestProject } from 'vitest/node';
 import { natsServerBinary, requirePrograms } from './programs.js';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
-export default function setup(): void {
+/** Once for all projects. */
+export default function setup(project: TestProject): void {
+  if (!project.isRootProject()) return;
   requirePrograms();
   process.env.NATS_SERVER_BIN = natsServerBinary();
   if (!existsSync(`${ROOT}dist/cli/main.js`))

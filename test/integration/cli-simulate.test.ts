@@ -146,8 +146,8 @@ describe('millrace simulate', () => {
       const client = await TestClient.connect(`${url}/ws?token=${await testToken()}`);
       client.send({ action: 'subscribe', stream: 'quotes', symbol: 'AAPL' });
       client.send({ action: 'subscribe', stream: 'orderbook', symbol: 'AAPL' });
-      await client.next('quote', frame => frame.type === 'quotes_patch' && frame.snapshot !== true, 15_000);
-      await client.next('best level', frame => frame.type === 'orderbook_update', 15_000);
+      await client.next('quote', frame => frame.type === 'quotes_patch' && frame.snapshot !== true, 20_000);
+      await client.next('best level', frame => frame.type === 'orderbook_update', 20_000);
       await client.close();
     };
     // The first gateway creates the stream.

@@ -12,7 +12,7 @@ import { TcpGate } from '../support/tcp-gate.js';
 import { until } from '../support/until.js';
 
 const INTERVAL_MS = 200;
-const RECONNECT_TIMEOUT_MS = 15_000;
+const RECONNECT_TIMEOUT_MS = 30_000;
 const WORKER_DEATH = new URL('../support/worker-death.mjs', import.meta.url).href;
 
 /** Ends what a test has started, in the opposite order, also when the test fails. */

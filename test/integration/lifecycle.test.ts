@@ -9,7 +9,7 @@ import { type NatsServer, type NatsServerOptions, startNatsServer } from '../sup
 import { TestPublisher } from '../support/publisher.js';
 import { until } from '../support/until.js';
 
-const RECONNECT_TIMEOUT_MS = 15_000;
+const RECONNECT_TIMEOUT_MS = 30_000;
 
 /** Ends what a test has started, in the opposite order, also when the test fails. */
 const ends: (() => Promise<unknown>)[] = [];

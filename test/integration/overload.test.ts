@@ -90,7 +90,7 @@ test(
         const deadlineMs = performance.now() + 1_500;
         await until(async () => performance.now() > deadlineMs || (await level()) > 0, 5_000);
       }
-      const stretched = await institutional.next('stretched', frame => frame.load === 'stretched', 10_000);
+      const stretched = await institutional.next('stretched', frame => frame.load === 'stretched', 20_000);
       expect(stretched).toMatchObject({ type: 'status', feed: 'live' });
       expect(retail.ofType('status')).toHaveLength(1);
       // Until it holds its own: the youngest frame is not late any more.
@@ -144,7 +144,7 @@ test(
       expect(error).toMatchObject({ type: 'error', code: 'rate_limited', retry_after_ms: expect.any(Number) });
       // What it has goes on.
       const from = retail.frames.length;
-      await until(() => retail.frames.slice(from).some(frame => frame.type === 'quotes_patch'), 10_000);
+      await until(() => retail.frames.slice(from).some(frame => frame.type === 'quotes_patch'), 20_000);
       retail.send({ action: 'unsubscribe', stream: 'quotes', symbol: 'S0', id: 8 });
       await retail.next('unsubscribed', frame => frame.id === 8);
 

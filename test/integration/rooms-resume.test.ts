@@ -124,7 +124,7 @@ describe.each([
     // While it is being replayed, more comes.
     for (let n = 500; n < 1500; n++) publisher.put('md.trades.BTC/USDT', trade(n));
     expect(await answer(back, 'r')).toMatchObject({ type: 'subscribed', recovered: true });
-    const frames = await back.arrived('trade_executed', 1495, 15_000);
+    const frames = await back.arrived('trade_executed', 1495, 20_000);
     expect(back.frames.indexOf(frames[0] as Frame)).toBeGreaterThan(back.frames.findIndex(f => f.id === 'r'));
     expect(frames.map(frame => frame.trade_id)).toEqual(Array.from({ length: 1495 }, (_, i) => `t${i + 5}`));
     expectChained(frames, at.seq as number);

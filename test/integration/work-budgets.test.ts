@@ -177,7 +177,7 @@ describe('J2 R41 a client pays for what it makes the gateway do', () => {
     const gateway = await gatewayWith();
     const client = await open(await retail(gateway));
     for (let i = 0; i < 1000; i++) client.send({ action: 'ping', id: i });
-    await until(() => client.ofType('pong').length === 1000, 10_000, 'all pongs');
+    await until(() => client.ofType('pong').length === 1000, 20_000, 'all pongs');
     expect(errors(client)).toEqual([]);
   });
 });

@@ -1,4 +1,7 @@
-/** The latency benchmark proves its own clockwork: delays that are put in on purpose must come out, with all that waited. */
+/**
+ * The latency benchmark proves its own clockwork: delays that are put in on purpose must come out, with all that waited.
+ * @module-tag slow
+ */
 import { describe, expect, it } from 'vitest';
 import { type LatencyContender, relay } from '../../bench/latency/contender.js';
 import { type LoadResult, Session } from '../../bench/latency/session.js';

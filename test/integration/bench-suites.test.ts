@@ -1,4 +1,7 @@
-/** The suites beside fanout and latency, run tiny: that they deliver, notice what is wrong and report; never how fast. */
+/**
+ * The suites beside fanout and latency, run tiny: that they deliver, notice what is wrong and report; never how fast.
+ * @module-tag slow
+ */
 import { readFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 import { type AttackResult, attack, PHASES } from '../../bench/attack/suite.js';

@@ -1,3 +1,4 @@
+/** @module-tag slow */
 import { expect, test } from 'vitest';
 import { TopicChains } from '../../src/client/chain.js';
 import { BACKPRESSURE_ALLOWANCE_BYTES } from '../../src/gateway/slow-consumers.js';

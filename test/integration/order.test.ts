@@ -1,3 +1,4 @@
+/** @module-tag slow */
 import { connect } from 'nats';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { LoadSocket, type LoadSocketContext } from '../../bench/load/load-socket.js';

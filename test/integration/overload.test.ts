@@ -1,4 +1,7 @@
-/** A gateway that really has more to do than it can: what becomes of its clients. */
+/**
+ * A gateway that really has more to do than it can: what becomes of its clients.
+ * @module-tag slow
+ */
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';

@@ -148,41 +148,47 @@ describe('R34 an interrupted connection', () => {
     }
   });
 
-  it('R34 again and again loses no trade, and shows no document that another client does not have', async () => {
-    const gateway = await gatewayWith({ SIM_RATE: '2000', SYMBOLS: 'AAPL,MSFT' });
-    const reference = newClient(gateway, { format: 'msgpack' });
-    const documents = new Map<string, string>();
-    const place = ({ topic, epoch, seq }: StateChange<unknown>) => `${topic} ${epoch} ${seq}`;
-    let compared = 0;
-    const differences: string[] = [];
-    // Whichever client is first at a place keeps what it has there; the other must have the same.
-    const compare = (change: StateChange<unknown>) => {
-      const text = sortedJson(change.document);
-      const other = documents.get(place(change));
-      if (other === undefined) documents.set(place(change), text);
-      else if (++compared && other !== text) differences.push(`${place(change)}: ${other} ${text}`);
-    };
-    const symbols = ['AAPL', 'MSFT'];
-    reference.quotes(symbols).on('change', compare);
-    reference.depth(symbols).on('change', compare);
-    await until(() => documents.size > 0);
+  it(
+    'R34 again and again loses no trade, and shows no document that another client does not have',
+    {
+      tags: ['slow'],
+    },
+    async () => {
+      const gateway = await gatewayWith({ SIM_RATE: '2000', SYMBOLS: 'AAPL,MSFT' });
+      const reference = newClient(gateway, { format: 'msgpack' });
+      const documents = new Map<string, string>();
+      const place = ({ topic, epoch, seq }: StateChange<unknown>) => `${topic} ${epoch} ${seq}`;
+      let compared = 0;
+      const differences: string[] = [];
+      // Whichever client is first at a place keeps what it has there; the other must have the same.
+      const compare = (change: StateChange<unknown>) => {
+        const text = sortedJson(change.document);
+        const other = documents.get(place(change));
+        if (other === undefined) documents.set(place(change), text);
+        else if (++compared && other !== text) differences.push(`${place(change)}: ${other} ${text}`);
+      };
+      const symbols = ['AAPL', 'MSFT'];
+      reference.quotes(symbols).on('change', compare);
+      reference.depth(symbols).on('change', compare);
+      await until(() => documents.size > 0);
 
-    const before = sockets.length;
-    const client = newClient(gateway);
-    client.quotes(symbols).on('change', compare);
-    client.depth(symbols).on('change', compare);
-    const { events, gaps } = followed(client.trades(['AAPL']));
-    for (let cuts = 0; cuts < 15; cuts++) {
-      const enough = { compared: compared + 100, events: events.length + 10 };
-      await until(() => compared > enough.compared && events.length > enough.events, 20_000, 'changes and trades');
-      sockets.at(-1)?.terminate();
-    }
-    expect(sockets.length).toBeGreaterThanOrEqual(before + 15);
-    expect(differences).toEqual([]);
-    expect(gaps).toEqual([]);
-    const [first] = events;
-    expect(events.map(({ seq }) => seq)).toEqual(events.map((_, n) => (first?.seq ?? 0) + n));
-  });
+      const before = sockets.length;
+      const client = newClient(gateway);
+      client.quotes(symbols).on('change', compare);
+      client.depth(symbols).on('change', compare);
+      const { events, gaps } = followed(client.trades(['AAPL']));
+      for (let cuts = 0; cuts < 15; cuts++) {
+        const enough = { compared: compared + 100, events: events.length + 10 };
+        await until(() => compared > enough.compared && events.length > enough.events, 20_000, 'changes and trades');
+        sockets.at(-1)?.terminate();
+      }
+      expect(sockets.length).toBeGreaterThanOrEqual(before + 15);
+      expect(differences).toEqual([]);
+      expect(gaps).toEqual([]);
+      const [first] = events;
+      expect(events.map(({ seq }) => seq)).toEqual(events.map((_, n) => (first?.seq ?? 0) + n));
+    },
+  );
 
   it('R34 resumes at a gateway that was started meanwhile, from JetStream', async () => {
     const { gateway, publisher, settings } = await market({ SYMBOLS: 'A', JETSTREAM: 'on' }, { jetstream: true });

@@ -6,7 +6,8 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
  * Tests come in two tiers. The first proves behaviour on any machine, in minutes: `npm test`, mode `first`. The second, tagged
  * `slow`, takes long or measures the machine: `npm run test:slow`, mode `slow`. Any other mode runs both.
  *
- * A file belongs to the second tier by `@module-tag slow` in its head comment, a single test by `{ tags: ['slow'] }`.
+ * A file belongs to the second tier by `@module-tag slow` in its head comment, a single test by `{ tags: ['slow'] }`. The mode
+ * chooses the files; of files that hold tests of both tiers, `--tags-filter` on the command line chooses the tests.
  */
 const MODULE_TAG = /^ \* @module-tag slow$|^\/\*\* @module-tag slow \*\/$/m;
 const TEST_TAG = /\btags: \['slow'\]/;
@@ -98,7 +99,6 @@ export default defineConfig(({ mode }) => ({
     globalSetup: ['test/support/processes/start-guard.ts', 'test/support/setup.ts'],
     setupFiles: ['test/support/processes/register.ts'],
     tags: [{ name: 'slow', description: 'Takes long or measures the machine: npm run test:slow.' }],
-    tagsFilter: mode === 'first' ? ['!slow'] : mode === 'slow' ? ['slow'] : undefined,
     sequence: { sequencer: LongFirst },
     projects:
       mode === 'first'

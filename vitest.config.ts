@@ -106,7 +106,7 @@ export default defineConfig(({ mode }) => ({
         : mode === 'slow'
           ? [slow([...SLOW, ...SLOW_IN_PART])]
           : [whole, units, slow(SLOW)],
-    testTimeout: 60_000,
+    testTimeout: 120_000,
     hookTimeout: 120_000,
     pool: 'forks',
   },

@@ -7,7 +7,7 @@ import { startGateway, type TestGateway, testToken } from '../support/gateway.js
 import { type NatsServer, type NatsServerOptions, startNatsServer } from '../support/nats-server.js';
 import { until } from '../support/until.js';
 
-const TIMEOUT_MS = 20_000;
+const TIMEOUT_MS = 30_000;
 
 /** Ends what a test has started, in the opposite order, also when the test fails. */
 const ends: (() => unknown)[] = [];

@@ -10,7 +10,7 @@ import { MarketWatcher, numbers } from '../support/market-watcher.js';
 import { type NatsServer, type NatsServerOptions, startNatsServer } from '../support/nats-server.js';
 import { until } from '../support/until.js';
 
-const TIMEOUT_MS = 20_000;
+const TIMEOUT_MS = 30_000;
 const MORE = 30;
 
 /** Ends what a test has started, in the opposite order, also when the test fails. */

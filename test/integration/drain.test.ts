@@ -13,7 +13,7 @@ const RECONNECT_JITTER_MS = 1_000;
 /** At a hundred a second it takes three seconds to send them away. */
 const CLIENTS = 300;
 /** What is over in a moment may take long on a machine that does much else. */
-const BUSY_MS = 20_000;
+const BUSY_MS = 30_000;
 
 const freePort = async () => String(await ownFreePort('127.0.0.1'));
 

@@ -15,7 +15,7 @@ import { type NatsServer, startNatsServer } from '../support/nats-server.js';
 import { until } from '../support/until.js';
 
 const PROGRAM = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
-const TIMEOUT_MS = 20_000;
+const TIMEOUT_MS = 30_000;
 
 let directory = '';
 let nats: NatsServer;

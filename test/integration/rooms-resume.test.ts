@@ -124,7 +124,7 @@ describe.each([
     // While it is being replayed, more comes.
     for (let n = 500; n < 1500; n++) publisher.put('md.trades.BTC/USDT', trade(n));
     expect(await answer(back, 'r')).toMatchObject({ type: 'subscribed', recovered: true });
-    const frames = await back.arrived('trade_executed', 1495, 20_000);
+    const frames = await back.arrived('trade_executed', 1495, 30_000);
     expect(back.frames.indexOf(frames[0] as Frame)).toBeGreaterThan(back.frames.findIndex(f => f.id === 'r'));
     expect(frames.map(frame => frame.trade_id)).toEqual(Array.from({ length: 1495 }, (_, i) => `t${i + 5}`));
     expectChained(frames, at.seq as number);
@@ -250,8 +250,8 @@ describe('over JetStream', () => {
             if (round > 0) expect(subscribed).toMatchObject({ type: 'subscribed', recovered: true });
           }
           publishedMax = published + AHEAD_MAX;
-          await client.arrived('trade_executed', 200, 20_000);
-          await client.arrived('order_update', 200, 20_000);
+          await client.arrived('trade_executed', 200, 30_000);
+          await client.arrived('order_update', 200, 30_000);
           if (round === 2) await first.stop('SIGKILL');
           else client.socket.terminate();
           await until(() => client.closed !== undefined);
@@ -266,17 +266,17 @@ describe('over JetStream', () => {
           // So much more happens that the memory of the gateway does not reach back.
           const now = published;
           publishedMax = now + AHEAD_MAX;
-          await until(() => published >= now + 300, 20_000);
+          await until(() => published >= now + 300, 30_000);
         }
         const last = await connect(gateway);
         last.send({ action: 'subscribe', stream: 'trades', symbol: 'LOAD', since: since.trades, id: 't' });
         const now = published;
         publishedMax = now + AHEAD_MAX;
-        await until(() => published >= now + 300, 20_000);
+        await until(() => published >= now + 300, 30_000);
         clearInterval(timer);
         const missing =
           published - collected.trades.length - Number((collected.trades[0]?.trade_id as string).slice(1));
-        await last.arrived('trade_executed', missing, 20_000);
+        await last.arrived('trade_executed', missing, 30_000);
         collected.trades.push(...last.ofType('trade_executed'));
       } finally {
         clearInterval(timer);

@@ -250,7 +250,7 @@ describe('with a matching engine', () => {
     for (let n = 0; n < 1000; n++) desk.trade(symbol, n);
     const everything = [...Array(1000).keys()];
     for (const client of clients) {
-      const frames = await client.arrived('trade_executed', 1000, 20_000);
+      const frames = await client.arrived('trade_executed', 1000, 30_000);
       expect(frames.map(frame => frame.trade_id)).toEqual(everything);
       expectChained(frames);
       expect(client.ofType('gap')).toEqual([]);

@@ -66,7 +66,9 @@ export async function startGateway(
     () => log,
   );
   const adminUrl = /admin +(http:\S+)\/metrics/.exec(stdout)?.[1] ?? '';
-  const metrics = async () => (await fetch(`${adminUrl}/metrics`)).text();
+  // A connection that is kept may end, idle for too long, just when a test that was held up asks again.
+  const headers = { connection: 'close' };
+  const metrics = async () => (await fetch(`${adminUrl}/metrics`, { headers })).text();
   return {
     url: /clients +(wss?:\/\/[^/\s]+)/.exec(stdout)?.[1] ?? '',
     adminUrl,

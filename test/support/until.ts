@@ -1,5 +1,5 @@
 /** How long a test waits for a condition before it fails. Generous: a condition that holds costs no wait, on a busy machine either. */
-export const PATIENCE_MS = 20_000;
+export const PATIENCE_MS = 30_000;
 /** At first, and after a long wait: asking may cost the gateway a page of metrics. */
 const POLL_INTERVAL_MS = 5;
 const POLL_INTERVAL_MS_MAX = 50;

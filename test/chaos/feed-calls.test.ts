@@ -87,7 +87,7 @@ describe.each([{ jetstream: false }, { jetstream: true }])('N1 with JetStream $j
     await expectWorking(await publisher(again.url), inRoom, withOrders);
     expect(it.log()).toContain('opens again on reconnect');
     expect(await it.stop()).toBe(0);
-  }, 60_000);
+  });
 });
 
 describe('N1 with a backup', () => {
@@ -105,7 +105,7 @@ describe('N1 with a backup', () => {
     await until(() => it.log().includes('the backup source is live'), TIMEOUT_MS);
     await expectWorking(await publisher(primary.url), inRoom, await client(it, '/ws/orders'));
     expect(await it.stop()).toBe(0);
-  }, 60_000);
+  });
 
   it('N1: a backup that breaks whenever it is asked for something does not end the start, nor the gateway', async () => {
     const primary = await server();
@@ -119,5 +119,5 @@ describe('N1 with a backup', () => {
     await expectWorking(await publisher(primary.url), inRoom, await client(it, '/ws/orders'));
     expect(it.log()).toContain('the backup source cannot be read');
     expect(await it.stop()).toBe(0);
-  }, 60_000);
+  });
 });

@@ -114,7 +114,7 @@ describe('R45 a crash loop', () => {
   ] as const)(
     'R45 of the %s slows down, makes /readyz fail with %s, and is over when one has stood',
     async (thread, missing, restarts) => {
-      market = await MovingMarket.open({ THREAD_STABLE_AFTER: '1s' });
+      market = await MovingMarket.open({ THREAD_STABLE_AFTER: '4s' });
       const clients = await market.connect(CLIENTS);
       await market.fail(thread, 'loop');
       const loops = () => market.gateway.metric(`millrace_crash_loops{thread="${thread}"}`);

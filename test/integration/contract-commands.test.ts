@@ -369,7 +369,7 @@ describe('R6 R23 under load', () => {
       isStopped = true;
       await flood;
     }
-  }, 60_000);
+  });
 
   /** Subscribes, changes and unsubscribes some rounds, then stays with all quotes and depths. */
   async function comeAndGo(k: number, retail: string) {

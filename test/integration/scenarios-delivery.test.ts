@@ -255,7 +255,7 @@ describe('with a matching engine', () => {
       expectChained(frames);
       expect(client.ofType('gap')).toEqual([]);
     }
-  }, 60_000);
+  });
 
   it('R37 Reconnection_HistoryNotReplayed: who comes back without saying where it stood begins with what is new', async () => {
     const symbol = desk.newSymbol();

@@ -198,7 +198,7 @@ describe('guessed credentials', () => {
         await client?.close();
         return client !== undefined;
       },
-      5_000,
+      30_000,
       'the wait ends',
     );
   });

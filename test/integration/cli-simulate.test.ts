@@ -82,7 +82,7 @@ describe('millrace simulate', () => {
     const subjects = ['AAPL', 'BTC/USDT'].flatMap(s => [`md.quotes.${s}`, `md.trades.${s}`, `md.books.${s}`]);
     await until(
       () => subjects.every(subject => messages.some(m => m.subject === subject)),
-      20_000,
+      30_000,
       'all subjects came',
     );
     expect(new Set(messages.map(message => message.subject))).toEqual(new Set(subjects));

@@ -117,7 +117,7 @@ describe('R61 readiness', () => {
         answers.add(/ECONNREFUSED|refused with \d+/.exec(String(cause))?.[0] ?? String(cause));
         return undefined;
       }
-    }, 20_000);
+    }, 90_000);
     ends.push(() => (client as TestClient).close());
     expect([...answers].filter(answer => answer !== 'ECONNREFUSED' && answer !== 'refused with 503')).toEqual([]);
   });

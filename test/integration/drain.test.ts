@@ -63,14 +63,14 @@ describe('R46 SIGTERM', () => {
     const { gateway, visitors } = await crowd();
     process.kill(gateway.pid, 'SIGTERM');
     await until(() => visitors.some(({ closedMs }) => closedMs > 0), BUSY_MS);
-    const ready = await fetch(`${gateway.adminUrl}/readyz`);
-    expect([ready.status, await ready.json()]).toEqual([503, { ready: false, missing: ['draining'] }]);
-    // Another process may have the port by now: nothing listens on it.
-    await expect(TestClient.connect(`${gateway.url}/ws`)).rejects.toThrow('ECONNREFUSED');
     const held = visitors
       .filter(({ closedMs }) => closedMs === 0)
       .map(({ client }) => ({ client, had: client.frames.length }));
     expect(held.length).toBeGreaterThan(0);
+    const ready = await fetch(`${gateway.adminUrl}/readyz`);
+    expect([ready.status, await ready.json()]).toEqual([503, { ready: false, missing: ['draining'] }]);
+    // Another process may have the port by now: nothing listens on it.
+    await expect(TestClient.connect(`${gateway.url}/ws`)).rejects.toThrow('ECONNREFUSED');
     expect(await gateway.exited).toBe(0);
     await until(() => visitors.every(({ closedMs }) => closedMs > 0), BUSY_MS);
 

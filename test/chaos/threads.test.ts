@@ -86,22 +86,22 @@ describe('R45 an encoder', () => {
     })();
     await market.publisher.nats.flush();
     const poison = (fields: object) => ({ symbol: 'A', poison: fault, ...fields });
-    market.publisher.put('md.quotes.A', poison({ current_price: 666 }));
+    market.publisher.put('md.quotes.A', poison({ current_price: 9_999_666 }));
     await until(
       async () => (await market.gateway.metric('millrace_encoder_restarts_total')) === 1,
       REPLACED_TIMEOUT_MS,
     );
-    market.publisher.put('md.trades.A', poison({ trade_id: 666, price: '1', quantity: '1' }));
+    market.publisher.put('md.trades.A', poison({ trade_id: 9_999_666, price: '1', quantity: '1' }));
     expect(await dead).toEqual([
-      `deadletter.md.quotes.A internal ${JSON.stringify(poison({ current_price: 666 }))}`,
-      `deadletter.md.trades.A internal ${JSON.stringify(poison({ trade_id: 666, price: '1', quantity: '1' }))}`,
+      `deadletter.md.quotes.A internal ${JSON.stringify(poison({ current_price: 9_999_666 }))}`,
+      `deadletter.md.trades.A internal ${JSON.stringify(poison({ trade_id: 9_999_666, price: '1', quantity: '1' }))}`,
     ]);
     expect(await market.gateway.metric('millrace_feed_rejected_total{reason="internal"}')).toBe(2);
     await until(async () => (await market.ready()).status === 200, REPLACED_TIMEOUT_MS);
     await market.settle(clients);
     expect(await market.gateway.metric('millrace_encoder_restarts_total')).toBe(2);
     for (const client of clients) {
-      expect(client.ofType('trade_executed').filter(trade => trade.trade_id === 666)).toEqual([]);
+      expect(client.ofType('trade_executed').filter(trade => trade.trade_id === 9_999_666)).toEqual([]);
       expect(client.ofType('gap').filter(({ topic }) => topic === 'trades:A').length).toBeGreaterThan(0);
     }
   });

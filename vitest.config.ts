@@ -1,76 +1,113 @@
+import { readdirSync, readFileSync } from 'node:fs';
 import { defineConfig } from 'vitest/config';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 /**
- * Files that can run side by side, in this order. The soak takes its three minutes. Those that only compute come beside its
- * beginning, so that what it measures cannot grow by them; then those that mostly wait for the product's own times
- * (heartbeats, expiry, back-off).
+ * Tests come in two tiers. The first proves behaviour on any machine, in minutes: `npm test`, mode `first`. The second, tagged
+ * `slow`, takes long or measures the machine: `npm run test:slow`, mode `slow`. Any other mode runs both.
+ *
+ * A file belongs to the second tier by `@module-tag slow` in its head comment, a single test by `{ tags: ['slow'] }`. The mode
+ * chooses the files; of files that hold tests of both tiers, `--tags-filter` on the command line chooses the tests.
  */
-const SIDE_BY_SIDE = [
+const MODULE_TAG = /^ \* @module-tag slow$|^\/\*\* @module-tag slow \*\/$/m;
+const TEST_TAG = /\btags: \['slow'\]/;
+
+/** Long ones first, so that none is left to run alone at the end; the soak first of all. */
+const LONG = [
   'integration/soak',
-  'integration/native-probes',
-  'integration/foreign-clients',
-  'unit/cli/commands',
-  'unit/cli/api-key',
-  'property/command-fuzz',
+  'integration/lifecycle',
+  'integration/revocations',
   'integration/limits',
   'integration/credentials-live',
+  'unit/cli/commands',
+  'chaos/threads',
+  'integration/shares',
   'integration/heartbeats',
-  'integration/revocations',
-  'integration/room-ids',
-  'integration/cli-simulate',
-  'chaos/feed-calls',
+  'integration/foreign-clients',
+  'integration/sdk',
+  'integration/sdk-recovery',
+  'integration/exact-content',
+  'unit/cli/api-key',
+  'browser/sdk-page',
+  'integration/work-budgets',
+  'integration/attacks',
+  'property/command-fuzz',
+  'integration/rooms-resume',
+  'property/chain',
+  'integration/two-gateways',
+  'integration/scenarios-operation',
+  'chaos/busy-threads',
+  'chaos/feed-failover',
+  'integration/drain',
 ].map(name => `test/${name}.test.ts`);
 
-/** Those that compute, in one process each. */
-const UNITS = ['test/unit/**/*.test.ts'];
-/** Needs a process that nothing interrupts while it starts: Node reads its two clocks then, one after the other. */
-const ALONE = ['test/unit/protocol/wall-clock.test.ts'];
+/** Most tests wait more than they compute: this many files at a time keep two cores busy. */
+const FILES_AT_ONCE = 6;
 
-class ListedFirst extends BaseSequencer {
+/** Paths of test files from the repository's root, with their text. */
+const FILES = readdirSync(new URL('test', import.meta.url), { recursive: true, encoding: 'utf8' })
+  .map(file => `test/${file.replaceAll('\\', '/')}`)
+  .filter(file => file.endsWith('.test.ts'))
+  .map(file => ({ file, text: readFileSync(new URL(file, import.meta.url), 'utf8') }));
+
+const SLOW = FILES.filter(({ text }) => MODULE_TAG.test(text)).map(({ file }) => file);
+const SLOW_IN_PART = FILES.filter(({ text }) => TEST_TAG.test(text)).map(({ file }) => file);
+
+class LongFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
     const place = ({ moduleId }: TestSpecification): number => {
-      const at = SIDE_BY_SIDE.findIndex(name => moduleId.endsWith(name));
-      return at < 0 ? SIDE_BY_SIDE.length : at;
+      const at = LONG.findIndex(file => moduleId.endsWith(file));
+      return at < 0 ? LONG.length : at;
     };
     return (await super.sort(files)).sort((a, b) => place(a) - place(b));
   }
 }
 
-/** Unit tests run from source; integration tests start the built program, real nats-servers and real sockets. */
-export default defineConfig({
+/** Integration tests start the built program, real nats-servers and real sockets. */
+const whole = {
+  extends: true as const,
   test: {
-    globalSetup: ['test/support/setup.ts'],
-    sequence: { sequencer: ListedFirst },
-    projects: [
-      {
-        extends: true,
-        test: { name: 'side by side', include: SIDE_BY_SIDE, maxWorkers: 4, sequence: { groupOrder: 0 } },
-      },
-      {
-        extends: true,
-        test: {
-          name: 'units',
-          include: UNITS,
-          exclude: [...SIDE_BY_SIDE, ...ALONE],
-          maxWorkers: 2,
-          sequence: { groupOrder: 1 },
-        },
-      },
-      {
-        extends: true,
-        test: {
-          name: 'one by one',
-          include: ['test/!(unit)/**/*.test.ts', ...ALONE],
-          exclude: SIDE_BY_SIDE,
-          // Two cores: the integration tests start several processes each.
-          maxWorkers: 1,
-          sequence: { groupOrder: 2 },
-        },
-      },
-    ],
-    testTimeout: 30_000,
-    hookTimeout: 60_000,
+    name: 'whole',
+    include: ['test/!(unit)/**/*.test.ts'],
+    exclude: SLOW,
+    maxWorkers: FILES_AT_ONCE,
+    sequence: { groupOrder: 0 },
+  },
+};
+
+/** Unit tests run from source, many files in one process. */
+const units = {
+  extends: true as const,
+  test: {
+    name: 'units',
+    include: ['test/unit/**/*.test.ts'],
+    exclude: SLOW,
+    maxWorkers: FILES_AT_ONCE,
+    isolate: false,
+    sequence: { groupOrder: 0 },
+  },
+};
+
+/** One file at a time: what one of them measures, another would disturb. */
+const slow = (include: string[]) => ({
+  extends: true as const,
+  test: { name: 'slow', include, maxWorkers: 1, sequence: { groupOrder: 1 } },
+});
+
+export default defineConfig(({ mode }) => ({
+  test: {
+    globalSetup: ['test/support/processes/start-guard.ts', 'test/support/setup.ts'],
+    setupFiles: ['test/support/processes/register.ts'],
+    tags: [{ name: 'slow', description: 'Takes long or measures the machine: npm run test:slow.' }],
+    sequence: { sequencer: LongFirst },
+    projects:
+      mode === 'first'
+        ? [whole, units]
+        : mode === 'slow'
+          ? [slow([...SLOW, ...SLOW_IN_PART])]
+          : [whole, units, slow(SLOW)],
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
     pool: 'forks',
   },
-});
+}));

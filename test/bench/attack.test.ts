@@ -1,4 +1,7 @@
-/** The attacker's parts: what it sends, how it reads its answers, and what is said of the machine. */
+/**
+ * The attacker's parts: what it sends, how it reads its answers, and what is said of the machine.
+ * @module-tag slow
+ */
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';

@@ -1,3 +1,4 @@
+/** @module-tag slow */
 import { describe, expect, it } from 'vitest';
 import { CaptureReader } from '../../bench/captured/capture.js';
 import { canonical } from '../../bench/captured/decimal.js';

@@ -1,3 +1,4 @@
+/** @module-tag slow */
 import { describe, expect, it } from 'vitest';
 import { LatencyInspector } from '../../bench/load/latency-inspector.js';
 import { OrderInspector } from '../../bench/load/order-inspector.js';

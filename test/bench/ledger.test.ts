@@ -1,3 +1,4 @@
+/** @module-tag slow */
 import { pack } from 'msgpackr';
 import { describe, expect, it } from 'vitest';
 import { Ledger, QUOTES } from '../../bench/bytes/ledger.js';

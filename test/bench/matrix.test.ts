@@ -1,3 +1,4 @@
+/** @module-tag slow */
 import { describe, expect, it } from 'vitest';
 import { rowName, rowsOf } from '../../bench/fanout/matrix.js';
 import { checkConnections } from '../../bench/harness/limits.js';

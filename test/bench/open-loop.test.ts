@@ -1,3 +1,4 @@
+/** @module-tag slow */
 import { describe, expect, it } from 'vitest';
 import { bucketsBetween, percentileOf } from '../../bench/harness/metrics.js';
 import { LatencyHistogram } from '../../bench/load/latency-histogram.js';

@@ -1,3 +1,4 @@
+/** @module-tag slow */
 import { describe, expect, it } from 'vitest';
 import { barChart } from '../../bench/report/bar-chart.js';
 import { lineChart } from '../../bench/report/line-chart.js';

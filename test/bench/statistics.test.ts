@@ -1,3 +1,4 @@
+/** @module-tag slow */
 import { describe, expect, it } from 'vitest';
 import { cpuShare, sampleCpu } from '../../bench/harness/cpu.js';
 import { median, spreadOf } from '../../bench/report/statistics.js';

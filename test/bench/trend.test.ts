@@ -1,3 +1,4 @@
+/** @module-tag slow */
 import { describe, expect, it } from 'vitest';
 import { FIGURE_NAMES, judge, sampleOf } from '../../bench/soak/samples.js';
 import { isGrowing, type Point, trendOf } from '../../bench/soak/trend.js';

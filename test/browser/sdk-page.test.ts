@@ -18,7 +18,7 @@ const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const PAGE_DIR = join(ROOT, 'ops/examples/browser');
 const BUNDLE = '/millrace-client.js';
 const TYPES: Readonly<Record<string, string>> = { '.html': 'text/html', '.js': 'text/javascript' };
-const LIVE_TIMEOUT_MS = 15_000;
+const LIVE_TIMEOUT_MS = 30_000;
 /** The SDK waits up to 30 s between two attempts, by its own default, once some of them have failed. */
 const RETURN_TIMEOUT_MS = 45_000;
 /** A market that moves all the time. */

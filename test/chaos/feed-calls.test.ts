@@ -7,7 +7,7 @@ import { startGateway, type TestGateway, testToken } from '../support/gateway.js
 import { type NatsServer, type NatsServerOptions, startNatsServer } from '../support/nats-server.js';
 import { until } from '../support/until.js';
 
-const TIMEOUT_MS = 20_000;
+const TIMEOUT_MS = 30_000;
 
 /** Ends what a test has started, in the opposite order, also when the test fails. */
 const ends: (() => unknown)[] = [];
@@ -87,7 +87,7 @@ describe.each([{ jetstream: false }, { jetstream: true }])('N1 with JetStream $j
     await expectWorking(await publisher(again.url), inRoom, withOrders);
     expect(it.log()).toContain('opens again on reconnect');
     expect(await it.stop()).toBe(0);
-  }, 60_000);
+  });
 });
 
 describe('N1 with a backup', () => {
@@ -105,7 +105,7 @@ describe('N1 with a backup', () => {
     await until(() => it.log().includes('the backup source is live'), TIMEOUT_MS);
     await expectWorking(await publisher(primary.url), inRoom, await client(it, '/ws/orders'));
     expect(await it.stop()).toBe(0);
-  }, 60_000);
+  });
 
   it('N1: a backup that breaks whenever it is asked for something does not end the start, nor the gateway', async () => {
     const primary = await server();
@@ -119,5 +119,5 @@ describe('N1 with a backup', () => {
     await expectWorking(await publisher(primary.url), inRoom, await client(it, '/ws/orders'));
     expect(it.log()).toContain('the backup source cannot be read');
     expect(await it.stop()).toBe(0);
-  }, 60_000);
+  });
 });

@@ -11,7 +11,7 @@ import { type NatsServer, startNatsServer } from '../support/nats-server.js';
 import { TcpGate } from '../support/tcp-gate.js';
 import { until } from '../support/until.js';
 
-const TIMEOUT_MS = 20_000;
+const TIMEOUT_MS = 30_000;
 const STREAM = 'MILLRACE';
 /** Published before, during and after a fault. */
 const SOME = 30;

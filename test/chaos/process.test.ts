@@ -63,7 +63,7 @@ async function gatewayBehind(redirection: string, env: Record<string, string> = 
 async function clientOf(url: string): Promise<TestClient> {
   const client = await TestClient.connect(`${url}/ws/quotes?symbols=AAPL&token=${await testToken()}`);
   ends.push(() => client.close());
-  await client.arrived('quotes_patch', 3, 10_000);
+  await client.arrived('quotes_patch', 3, 30_000);
   return client;
 }
 
@@ -76,10 +76,10 @@ describe.runIf(isLinux)('R62 the log', () => {
     const gateway = await gatewayBehind(redirection, { LOG_LEVEL: 'trace' });
     const client = await clientOf(gateway.url);
     if (!redirection.includes('&-')) expect(await gateway.lost()).toBeGreaterThan(0);
-    await client.arrived('quotes_patch', 20, 10_000);
+    await client.arrived('quotes_patch', 20, 30_000);
     new Documents().follow(client);
     gateway.child.kill('SIGTERM');
-    await until(() => gateway.code() !== undefined, 10_000);
+    await until(() => gateway.code() !== undefined, 30_000);
     expect(gateway.code()).toBe(0);
   });
 });
@@ -93,12 +93,12 @@ describe.runIf(isLinux)('R47 file descriptors', () => {
     execFileSync('prlimit', ['--pid', String(pid), `--nofile=${used + SPARE_DESCRIPTORS}`]);
     const flood = await Promise.all(Array.from({ length: FLOOD }, () => bareConnection(gateway.url)));
     const ready = async () => (await fetch(`${gateway.adminUrl}/readyz`)).json();
-    await until(async () => ((await ready()) as { missing: string[] }).missing.includes('descriptors'), 10_000);
+    await until(async () => ((await ready()) as { missing: string[] }).missing.includes('descriptors'), 30_000);
     const before = { cpu: cpuMs(pid), atMs: performance.now(), frames: client.frames.length };
-    await client.arrived('quotes_patch', client.ofType('quotes_patch').length + 100, 20_000);
+    await client.arrived('quotes_patch', client.ofType('quotes_patch').length + 100, 30_000);
     expect((cpuMs(pid) - before.cpu) / (performance.now() - before.atMs)).toBeLessThan(IDLE_SHARE_MAX);
     for (const socket of flood) socket?.destroy();
-    await until(async () => ((await ready()) as { ready: boolean }).ready, 10_000);
+    await until(async () => ((await ready()) as { ready: boolean }).ready, 30_000);
     await clientOf(gateway.url);
     new Documents().follow(client);
     expect(client.closed).toBeUndefined();

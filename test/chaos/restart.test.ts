@@ -1,3 +1,4 @@
+/** @module-tag slow */
 import { afterEach, describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
 import { ownFreePort } from '../../src/cli/free-port.js';
@@ -137,7 +138,7 @@ describe('R46 three restarts under load', () => {
       const { welcomed, refused } = await strangers.stop();
       const last = load.stop();
       const isCurrent = ({ lastTrade, price }: MemberReport) => lastTrade === last && price === last;
-      await until(async () => (await report()).every(isCurrent), 20_000, 'all have the last trade and quote');
+      await until(async () => (await report()).every(isCurrent), 30_000, 'all have the last trade and quote');
       const members = await report();
       expect(members.length).toBe(CLIENTS);
       expect(members.flatMap(({ faults }) => faults)).toEqual([]);

@@ -162,7 +162,7 @@ describe.each(FORMATS)('in %s', format => {
     const data = `${format} ${'x'.repeat(100_000)}`;
     for (let n = 0; n < 50; n++) live.publisher.put('analytics.alerts', { data: { n, data } });
     const isOurs = (frame: Frame) => (frame.data as { data?: string } | undefined)?.data === data;
-    await until(() => client.ofType('alert').filter(isOurs).length === 50, 10_000);
+    await until(() => client.ofType('alert').filter(isOurs).length === 50, 30_000);
     const alerts = client.ofType('alert').filter(isOurs);
     expect(alerts.slice(1).map(({ prev_seq }) => prev_seq)).toEqual(alerts.slice(0, -1).map(({ seq }) => seq));
     expect(Math.max(...client.batches)).toBeLessThanOrEqual(3);

@@ -385,10 +385,10 @@ describe('R36 with the simulator', () => {
       const trades = await open('/ws/trades', format, { timestamps: '1' }, simulated);
       const best = await open('/ws/markets/BTC%2FUSDT', format, { token }, simulated);
       const depth = await open('/ws/markets/AAPL', format, { ...stamped, depth: '10', class: '16ms' }, simulated);
-      await quotes.arrived('quotes_delta', 30, 10_000);
-      await trades.arrived('trade_executed', 30, 10_000);
-      await best.arrived('orderbook_update', 30, 10_000);
-      await depth.arrived('depth_delta', 30, 10_000);
+      await quotes.arrived('quotes_delta', 30, 30_000);
+      await trades.arrived('trade_executed', 30, 30_000);
+      await best.arrived('orderbook_update', 30, 30_000);
+      await depth.arrived('depth_delta', 30, 30_000);
       await Promise.all(clients.splice(0).map(client => client.close()));
     } finally {
       await simulated.stop();

@@ -261,7 +261,7 @@ describe('floods', () => {
     await until(async () => (await gateway.metric('millrace_sources')) === 103);
     // What nobody follows any more goes, and what was refused does not come back by it.
     await flooder.close();
-    await until(async () => (await gateway.metric('millrace_sources')) === 3, 15_000, 'the flood is forgotten');
+    await until(async () => (await gateway.metric('millrace_sources')) === 3, 30_000, 'the flood is forgotten');
   });
 
   it('R41 R47 a flood of connections of one address is refused cheaply, and other addresses are served throughout', async () => {

@@ -1,9 +1,12 @@
-/** The latency benchmark proves its own clockwork: delays that are put in on purpose must come out, with all that waited. */
+/**
+ * The latency benchmark proves its own clockwork: delays that are put in on purpose must come out, with all that waited.
+ * @module-tag slow
+ */
 import { describe, expect, it } from 'vitest';
 import { type LatencyContender, relay } from '../../bench/latency/contender.js';
+import type { LatencyRound } from '../../bench/latency/results.js';
 import { type LoadResult, Session } from '../../bench/latency/session.js';
 import { latency, underEach } from '../../bench/latency/suite.js';
-import { type LatencyRound } from '../../bench/latency/results.js';
 import { OPTIONS } from '../support/bench-options.js';
 
 const TIMEOUT_MS = 120_000;

@@ -1,8 +1,11 @@
-/** The suites beside fanout and latency, run tiny: that they deliver, notice what is wrong and report; never how fast. */
+/**
+ * The suites beside fanout and latency, run tiny: that they deliver, notice what is wrong and report; never how fast.
+ * @module-tag slow
+ */
 import { readFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
-import { attack } from '../../bench/attack/suite.js';
 import { type AttackResult, PHASES } from '../../bench/attack/results.js';
+import { attack } from '../../bench/attack/suite.js';
 import { type ChurnRound, churn } from '../../bench/churn/suite.js';
 import { type ColdStart, coldStart, type Storm } from '../../bench/cold-start/suite.js';
 import type { MessageCost } from '../../bench/cost/meter.js';

@@ -1,4 +1,7 @@
-/** The benchmark itself, run tiny: that it runs, delivers everything and reports in the agreed shape; never how fast. */
+/**
+ * The benchmark itself, run tiny: that it runs, delivers everything and reports in the agreed shape; never how fast.
+ * @module-tag slow
+ */
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';

@@ -82,7 +82,7 @@ describe('millrace simulate', () => {
     const subjects = ['AAPL', 'BTC/USDT'].flatMap(s => [`md.quotes.${s}`, `md.trades.${s}`, `md.books.${s}`]);
     await until(
       () => subjects.every(subject => messages.some(m => m.subject === subject)),
-      20_000,
+      30_000,
       'all subjects came',
     );
     expect(new Set(messages.map(message => message.subject))).toEqual(new Set(subjects));
@@ -105,7 +105,7 @@ describe('millrace simulate', () => {
       const messages = await collect('md.quotes.*');
       const { child, ended } = simulate('--symbols', '3', '--rate', '300', '--seed', seed);
       const ofAapl = () => messages.filter(message => message.subject === 'md.quotes.AAPL');
-      await until(() => ofAapl().length >= 20, 20_000, 'twenty quotes came');
+      await until(() => ofAapl().length >= 20, 30_000, 'twenty quotes came');
       child.kill('SIGTERM');
       expect(await ended).toBe(0);
       return ofAapl()
@@ -121,7 +121,7 @@ describe('millrace simulate', () => {
     const messages = await collect('md.books.AAPL');
     simulate('--symbols', '1', '--rate', '300');
     const wholes = () => messages.filter(message => bookOf(message).snapshot === true).length;
-    await until(() => wholes() >= 2, 20_000, 'a second whole book came');
+    await until(() => wholes() >= 2, 30_000, 'a second whole book came');
     const books = messages.map(bookOf);
     expect(books[0]?.snapshot).toBe(true);
     const second = books.findLastIndex(book => book.snapshot === true);
@@ -146,21 +146,21 @@ describe('millrace simulate', () => {
       const client = await TestClient.connect(`${url}/ws?token=${await testToken()}`);
       client.send({ action: 'subscribe', stream: 'quotes', symbol: 'AAPL' });
       client.send({ action: 'subscribe', stream: 'orderbook', symbol: 'AAPL' });
-      await client.next('quote', frame => frame.type === 'quotes_patch' && frame.snapshot !== true, 15_000);
-      await client.next('best level', frame => frame.type === 'orderbook_update', 15_000);
+      await client.next('quote', frame => frame.type === 'quotes_patch' && frame.snapshot !== true, 30_000);
+      await client.next('best level', frame => frame.type === 'orderbook_update', 30_000);
       await client.close();
     };
     // The first gateway creates the stream.
     const first = await gateway();
     simulate('--symbols', '2', '--rate', '100');
-    await until(async () => (await first.metric('millrace_sources')) >= 6, 20_000, 'the gateway follows all subjects');
+    await until(async () => (await first.metric('millrace_sources')) >= 6, 30_000, 'the gateway follows all subjects');
     await orderbook();
   });
 
   it('ends with an error when the server goes away', async () => {
     const messages = await collect('md.>');
     const { output, ended } = simulate('--symbols', '1', '--rate', '50');
-    await until(() => messages.length > 2, 20_000, 'it publishes');
+    await until(() => messages.length > 2, 30_000, 'it publishes');
     await server.kill();
     expect(await ended).toBe(1);
     expect(output.stderr).toContain(`${server.url}: connection lost`);

@@ -1,6 +1,7 @@
 /**
  * What one client can do to all others, by the programs of `npm run bench -- attack`: the others get every message in order,
  * none is cut off, newcomers are let in, and the gateway's memory returns. How fast it is, the benchmark measures.
+ * @module-tag slow
  */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { ATTACKS, type Attack, titleOf } from '../../bench/attack/attacks.js';

@@ -1,4 +1,7 @@
-/** What a client's messages cost the gateway, by the meter of `npm run bench -- cost`, in CPU time and not by the clock. */
+/**
+ * What a client's messages cost the gateway, by the meter of `npm run bench -- cost`, in CPU time and not by the clock.
+ * @module-tag slow
+ */
 import { expect, it } from 'vitest';
 import { measureCosts, unchargedAndDear } from '../../bench/cost/suite.js';
 

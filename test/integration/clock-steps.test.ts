@@ -74,7 +74,7 @@ beforeAll(async () => {
   ownSimulated = await connect(simulator, 'json');
   ownSimulated.send({ action: 'subscribe', stream: 'quotes', symbols: ['AAPL'] });
   ownSimulated.send({ action: 'subscribe', stream: 'trades' });
-}, 60_000);
+});
 
 afterAll(async () => {
   await Promise.all(clients.map(client => client.close()));

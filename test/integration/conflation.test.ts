@@ -1,3 +1,4 @@
+/** @module-tag slow */
 import { expect, test } from 'vitest';
 import { TopicChains } from '../../src/client/chain.js';
 import { BACKPRESSURE_ALLOWANCE_BYTES } from '../../src/gateway/slow-consumers/ladder.js';
@@ -49,14 +50,14 @@ test(
       expect(await gateway.metric('millrace_clients_conflated')).toBe(1);
       gate.bytesPerSecond = undefined;
 
-      const conflated = await client.next('conflated', frame => frame.code === 'conflated', 20_000);
+      const conflated = await client.next('conflated', frame => frame.code === 'conflated', 30_000);
       expect(conflated).toMatchObject({ type: 'warning', class: '16ms', steps: 1 });
       const restored = await client.next('restored', frame => frame.code === 'restored' && frame.steps === 0, 30_000);
       expect(restored).toMatchObject({ type: 'warning', class: 'realtime' });
       const behind = client.frames.slice(client.frames.indexOf(restored));
       expect(behind.length).toBeGreaterThan(0);
       const since = client.frames.length;
-      await until(() => client.frames.length > since + 2_000, 20_000, 'at full rate again');
+      await until(() => client.frames.length > since + 2_000, 30_000, 'at full rate again');
       // Every topic began anew in the slower class, and again in its own.
       const snapshots = client.frames.filter(frame => frame.type === 'depth_patch' && frame.snapshot === true);
       expect(snapshots.length).toBeGreaterThanOrEqual(3 * SYMBOLS.length);

@@ -361,7 +361,7 @@ describe('R6 R23 under load', () => {
       isStopped = true;
       await flood;
       for (const { client, documents } of all) {
-        await until(() => isCurrent(documents.follow(client), n), 10_000, 'every document is the newest');
+        await until(() => isCurrent(documents.follow(client), n), 30_000, 'every document is the newest');
       }
       const chained = all.reduce((sum, { documents }) => sum + documents.chained, 0);
       expect(chained).toBeGreaterThan(CLIENTS * ROUNDS * 2);
@@ -369,7 +369,7 @@ describe('R6 R23 under load', () => {
       isStopped = true;
       await flood;
     }
-  }, 60_000);
+  });
 
   /** Subscribes, changes and unsubscribes some rounds, then stays with all quotes and depths. */
   async function comeAndGo(k: number, retail: string) {
@@ -387,7 +387,7 @@ describe('R6 R23 under load', () => {
       const topic = { stream, symbols, class: isRetail ? '100ms' : CLASSES[(k * 3 + round) % CLASSES.length] };
       await ask(client, { action: 'subscribe', ...topic });
       const begun = documents.follow(client).chained;
-      await until(() => documents.follow(client).chained > begun + symbols.length, 10_000, `${stream} flows`);
+      await until(() => documents.follow(client).chained > begun + symbols.length, 30_000, `${stream} flows`);
       // Without waiting: changes of mind that overtake snapshots under way.
       if (stream !== 'trades') for (const symbol of symbols) client.send({ action: 'resync', stream, symbol });
       client.send({ action: 'subscribe', ...topic, class: '100ms' });

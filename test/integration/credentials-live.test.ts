@@ -144,9 +144,9 @@ describe('R21 R33 API keys', () => {
   it('R21 one that is made while the gateway runs is accepted within seconds, and ends with its time', async () => {
     const key = createKey(file, '--sub', 'temp', '--ttl', '4s');
     const client = await accepted(key);
-    const warning = await client.next('warning', frame => frame.code === 'token_expiring', 10_000);
+    const warning = await client.next('warning', frame => frame.code === 'token_expiring', 30_000);
     const endMs = Date.parse(warning.expires_at as string);
-    expect(await closeCode(client, 15_000)).toBe(4001);
+    expect(await closeCode(client, 30_000)).toBe(4001);
     expect(Date.now()).toBeGreaterThanOrEqual(endMs);
     await refused(key);
   });
@@ -232,7 +232,7 @@ describe('R33 the end of a token', () => {
   });
 
   it('R33 closes the connection with 4001 once clocks that differ cannot be the reason', async () => {
-    expect(await closeCode(expiring, 15_000)).toBe(4001);
+    expect(await closeCode(expiring, 30_000)).toBe(4001);
     expect(Date.now()).toBeGreaterThanOrEqual(expiresAtMs + CLOCK_TOLERANCE_MS - 100);
     expect(Date.now()).toBeLessThan(expiresAtMs + CLOCK_TOLERANCE_MS + 2_000);
     // The same token, on the same worker or the other: renewed, it lives on.
@@ -497,7 +497,7 @@ describe.each([
     async function expectRevoked(order: object, ended: readonly TestClient[]): Promise<void> {
       const startMs = performance.now();
       await revoke(order);
-      await until(() => ended.every(client => client.closed !== undefined), 3_000, 'all are closed');
+      await until(() => ended.every(client => client.closed !== undefined), 30_000, 'all are closed');
       expect(performance.now() - startMs).toBeLessThan(1_000);
       expect(ended.map(client => client.closed?.code)).toEqual(ended.map(() => 4500));
     }

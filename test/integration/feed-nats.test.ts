@@ -14,7 +14,7 @@ import { type NatsServer, type NatsServerOptions, startNatsServer } from '../sup
 import { TcpGate } from '../support/tcp-gate.js';
 import { until } from '../support/until.js';
 
-const RECOVERY_TIMEOUT_MS = 20_000;
+const RECOVERY_TIMEOUT_MS = 30_000;
 
 /** What a test looks at most: subject and text. */
 const textsOf = ({ messages }: Collector): string[] =>

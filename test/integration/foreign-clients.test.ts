@@ -17,7 +17,7 @@ import { TestPublisher } from '../support/publisher.js';
 import { until } from '../support/until.js';
 
 /** A browser's page takes its time. */
-const CLIENT_TIMEOUT_MS = 15_000;
+const CLIENT_TIMEOUT_MS = 30_000;
 /** Beyond the time that a client may leave them unanswered. */
 const PINGS = 10;
 const KEEPALIVE = { WS_PING_INTERVAL: '200ms', WS_PONG_TIMEOUT: '1s' };

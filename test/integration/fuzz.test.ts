@@ -1,4 +1,7 @@
-/** Generated input over real sockets and a real nats-server. By hand, for longer: `npm run fuzz -- --frames N --seed S`. */
+/**
+ * Generated input over real sockets and a real nats-server. By hand, for longer: `npm run fuzz -- --frames N --seed S`.
+ * @module-tag slow
+ */
 import { describe, expect, it } from 'vitest';
 import { CloseCode } from '../../src/protocol/codes.js';
 import { AnswerCheck } from '../fuzz/answers.js';

@@ -98,7 +98,7 @@ describe('K3 a stream at its limit', () => {
     }
     expect(counts.all).toBeGreaterThan(0);
     expect(counts.all + counts.none).toBe(60);
-  }, 60_000);
+  });
 
   it.each([
     ['deleted', (manager: JetStreamManager) => manager.streams.deleteMessage('MILLRACE', 5)],
@@ -135,7 +135,7 @@ describe('K3 a stream at its limit', () => {
     expect(outcomes.map(outcome => (outcome.ok ? outcome.messages.length : outcome.detail))).toEqual(numbers(1, 20));
     // Of a range with deleted messages nothing can be said.
     expect(await resume(10)).toMatchObject({ ok: false, code: 'incomplete' });
-  }, 60_000);
+  });
 });
 
 describe('K4 a server that comes back with an older copy of its store', () => {
@@ -209,7 +209,7 @@ describe('K4 a server that comes back with an older copy of its store', () => {
     await until(() => sink.texts('md.quotes.A').at(-1) === '5', TIMEOUT_MS);
     expect(sink.epochs()).toHaveLength(1);
     expect(sink.messages.at(-1)?.holeSeq).toBe(4);
-  }, 60_000);
+  });
 });
 
 describe('K9 a stream that stores only a part', () => {
@@ -290,5 +290,5 @@ describe('K10 a last-value stream', () => {
     const [executed] = await client.arrived('trade_executed', 1, TIMEOUT_MS);
     expect(executed).toMatchObject({ trade_id: 2, prev_seq: symbols.length + 1, epoch: patches[0]?.epoch });
     expect(client.ofType('gap')).toEqual([]);
-  }, 60_000);
+  });
 });

@@ -14,7 +14,7 @@ import { type NatsServer, startNatsServer } from '../support/nats-server.js';
 import { TestPublisher } from '../support/publisher.js';
 import { until } from '../support/until.js';
 
-const RECOVERY_TIMEOUT_MS = 20_000;
+const RECOVERY_TIMEOUT_MS = 30_000;
 /** More than the feed can have taken by the time it has begun to read. */
 const MANY_SUBJECTS = 3_000;
 

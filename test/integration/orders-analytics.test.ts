@@ -127,7 +127,7 @@ describe('R22 orders', () => {
     const dave = await connect('/ws/orders', { sub: 'dave' });
     expect(await followed()).toContain('orders.dave');
     await dave.close();
-    await until(async () => !(await followed()).includes('orders.dave'), 10_000);
+    await until(async () => !(await followed()).includes('orders.dave'), 30_000);
   });
 
   it('R27 come as MessagePack too', async () => {

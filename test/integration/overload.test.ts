@@ -1,4 +1,7 @@
-/** A gateway that really has more to do than it can: what becomes of its clients. */
+/**
+ * A gateway that really has more to do than it can: what becomes of its clients.
+ * @module-tag slow
+ */
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
@@ -90,14 +93,14 @@ test(
         const deadlineMs = performance.now() + 1_500;
         await until(async () => performance.now() > deadlineMs || (await level()) > 0, 5_000);
       }
-      const stretched = await institutional.next('stretched', frame => frame.load === 'stretched', 10_000);
+      const stretched = await institutional.next('stretched', frame => frame.load === 'stretched', 30_000);
       expect(stretched).toMatchObject({ type: 'status', feed: 'live' });
       expect(retail.ofType('status')).toHaveLength(1);
       // Until it holds its own: the youngest frame is not late any more.
       await until(async () => (await gateway.metric('millrace_frame_age_seconds')) < 0.04, 30_000, 'it keeps up again');
       delays.length = 0;
       expect(await frames(retail, 6)).toBeGreaterThan(150);
-      await until(() => delays.length > 1_000, 20_000, 'institutional frames');
+      await until(() => delays.length > 1_000, 30_000, 'institutional frames');
       expect(median(delays)).toBeLessThan(250);
       expect(institutional.ofType('warning')).toEqual([]);
 
@@ -133,8 +136,8 @@ test(
       const retail = await TestClient.connect(`${gateway.url}/ws?token=${retailToken}`);
       retail.send({ action: 'subscribe', stream: 'quotes', symbol: 'S0' });
       const institutional = await TestClient.connect(`${gateway.url}/ws/quotes?symbols=S0&token=${token}`);
-      await institutional.next('shedding', frame => frame.load === 'shedding', 20_000);
-      await retail.next('shedding', frame => frame.load === 'shedding', 20_000);
+      await institutional.next('shedding', frame => frame.load === 'shedding', 30_000);
+      await retail.next('shedding', frame => frame.load === 'shedding', 30_000);
 
       const refused = await refusedUpgrade(`${gateway.url}/ws?token=${retailToken}`);
       expect(refused).toMatchObject({ status: 503, body: { error: { code: 'unavailable' } } });
@@ -144,7 +147,7 @@ test(
       expect(error).toMatchObject({ type: 'error', code: 'rate_limited', retry_after_ms: expect.any(Number) });
       // What it has goes on.
       const from = retail.frames.length;
-      await until(() => retail.frames.slice(from).some(frame => frame.type === 'quotes_patch'), 10_000);
+      await until(() => retail.frames.slice(from).some(frame => frame.type === 'quotes_patch'), 30_000);
       retail.send({ action: 'unsubscribe', stream: 'quotes', symbol: 'S0', id: 8 });
       await retail.next('unsubscribed', frame => frame.id === 8);
 

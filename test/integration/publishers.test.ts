@@ -24,7 +24,7 @@ import { until } from '../support/until.js';
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const EXAMPLES = join(ROOT, 'ops/examples/publishers');
 const NATS_CLI_STAND_IN = join(ROOT, 'test/support/nats-cli.mjs');
-const EXAMPLE_TIMEOUT_MS = 20_000;
+const EXAMPLE_TIMEOUT_MS = 30_000;
 /** 2001 in µs: times in any other unit are below it. */
 const TS_EVENT_MICROS_MIN = 1e15;
 /** What the examples give their trade: no JavaScript number holds it. */

@@ -130,7 +130,7 @@ describe('J5 R33 control.revoke, where the server has JetStream', () => {
     control.publish('control.revoke', JSON.stringify({ sub: 'mallory' }));
     await control.flush();
     gate.restore();
-    await until(() => client.closed !== undefined, 10_000, 'the connection is closed');
+    await until(() => client.closed !== undefined, 30_000, 'the connection is closed');
     expect(client.closed?.code).toBe(4500);
     expect(await isRefused(gateway, token)).toBe(true);
     expect(bystander.closed).toBeUndefined();
@@ -151,7 +151,7 @@ describe('J5 R33 control.revoke, where the server has JetStream', () => {
     expect(await isRefused(gateway, token)).toBe(true);
     expect((await listed(gateway)).map(({ value }) => value).sort()).toEqual([id, 'mallory'].sort());
     const manager: JetStreamManager = await control.jetstreamManager();
-    await until(async () => (await manager.streams.info(INBOX)).state.messages === 0, 10_000);
+    await until(async () => (await manager.streams.info(INBOX)).state.messages === 0, 30_000);
     expect((await manager.streams.info(STREAM)).state.messages).toBe(2);
   });
 
@@ -167,9 +167,9 @@ describe('J5 R33 control.revoke, where the server has JetStream', () => {
     expect(await revoke(control, { sub: 'mallory', reason: 'lost laptop' })).toMatchObject({ ok: true, stored: 'kv' });
     // It may have left the stream of orders by now.
     const manager = await control.jetstreamManager();
-    await until(async () => (await manager.streams.info(INBOX)).state.messages === 0, 10_000);
+    await until(async () => (await manager.streams.info(INBOX)).state.messages === 0, 30_000);
     gate.restore();
-    await until(() => client.closed?.code === 4500, 10_000, 'the connection is closed');
+    await until(() => client.closed?.code === 4500, 30_000, 'the connection is closed');
     expect(await isRefused(far, token)).toBe(true);
     expect((await listed(far))[0]).toMatchObject({ value: 'mallory', reason: 'lost laptop' });
     expect(await listed(near)).toHaveLength(1);
@@ -187,7 +187,7 @@ describe('J5 R33 control.revoke, where the server has JetStream', () => {
         info => info.state.messages,
         () => 0,
       );
-    await until(async () => (await messages()) === 1, 20_000);
+    await until(async () => (await messages()) === 1, 30_000);
     expect(await listed(gateway)).toHaveLength(1);
   });
 
@@ -309,7 +309,7 @@ describe('J5 R33 a thread or process that takes over', () => {
       );
       if (!answer.includes('ECONN') && !answer.includes('socket hang up')) answers.push(answer);
       return answers.length === 20;
-    }, 10_000);
+    }, 30_000);
     expect(new Set(answers)).toEqual(new Set(['401']));
     await expectAccepted(gateway, other);
   });
@@ -345,7 +345,7 @@ describe('J5 R33 REVOCATIONS_REQUIRED', () => {
     gate.cut();
     await until(async () => (await missingAt(gateway)).includes('revocations'));
     gate.restore();
-    await until(async () => (await missingAt(gateway)).length === 0, 10_000);
+    await until(async () => (await missingAt(gateway)).length === 0, 30_000);
   });
 
   it('J5 R33 on: it does not start where there is neither JetStream nor a file', async () => {

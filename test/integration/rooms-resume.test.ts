@@ -124,7 +124,7 @@ describe.each([
     // While it is being replayed, more comes.
     for (let n = 500; n < 1500; n++) publisher.put('md.trades.BTC/USDT', trade(n));
     expect(await answer(back, 'r')).toMatchObject({ type: 'subscribed', recovered: true });
-    const frames = await back.arrived('trade_executed', 1495, 15_000);
+    const frames = await back.arrived('trade_executed', 1495, 30_000);
     expect(back.frames.indexOf(frames[0] as Frame)).toBeGreaterThan(back.frames.findIndex(f => f.id === 'r'));
     expect(frames.map(frame => frame.trade_id)).toEqual(Array.from({ length: 1495 }, (_, i) => `t${i + 5}`));
     expectChained(frames, at.seq as number);
@@ -215,76 +215,83 @@ describe.each([
 });
 
 describe('over JetStream', () => {
-  it('R29 R46 a client resumes at another gateway when its own was killed, under load and beyond its memory', async () => {
-    const nats = await startNatsServer({ jetstream: true });
-    // The history of the second holds a few hundred messages only: the rest comes from the stream.
-    const env = { NATS_URL: nats.url, JETSTREAM: 'on', SYMBOLS: '*', HISTORY_BYTES: '64KiB' };
-    const [first, second] = [await startGateway(env), await startGateway(env)];
-    const publisher = await TestPublisher.connect(nats.url);
-    let published = 0;
-    // So that a slow machine is not asked for more and more: each round may be this far ahead of its beginning.
-    const AHEAD_MAX = 2000;
-    let publishedMax = 0;
-    const timer = setInterval(() => {
-      for (let i = 0; i < 20 && published < publishedMax; i++) {
-        publisher.put('md.trades.LOAD', trade(published, 'LOAD'));
-        publisher.put('orders.alice', { action: 'created', order_id: `o${published++}` });
-      }
-    }, 5);
-    const collected = { trades: [] as Frame[], orders: [] as Frame[] };
-    try {
-      let gateway = first;
-      let since: { trades?: object; orders?: object } = {};
-      for (let round = 0; round < 6; round++) {
-        const client = await connect(gateway);
-        publishedMax = published + AHEAD_MAX;
-        client.send({ action: 'subscribe', stream: 'trades', symbol: 'LOAD', since: since.trades, id: 't' });
-        client.send({ action: 'subscribe', stream: 'orders', since: since.orders, id: 'o' });
-        for (const id of ['t', 'o']) {
-          const subscribed = await answer(client, id, 20_000);
-          if (round > 0) expect(subscribed).toMatchObject({ type: 'subscribed', recovered: true });
+  it(
+    'R29 R46 a client resumes at another gateway when its own was killed, under load and beyond its memory',
+    {
+      tags: ['slow'],
+    },
+    async () => {
+      const nats = await startNatsServer({ jetstream: true });
+      // The history of the second holds a few hundred messages only: the rest comes from the stream.
+      const env = { NATS_URL: nats.url, JETSTREAM: 'on', SYMBOLS: '*', HISTORY_BYTES: '64KiB' };
+      const [first, second] = [await startGateway(env), await startGateway(env)];
+      const publisher = await TestPublisher.connect(nats.url);
+      let published = 0;
+      // So that a slow machine is not asked for more and more: each round may be this far ahead of its beginning.
+      const AHEAD_MAX = 2000;
+      let publishedMax = 0;
+      const timer = setInterval(() => {
+        for (let i = 0; i < 20 && published < publishedMax; i++) {
+          publisher.put('md.trades.LOAD', trade(published, 'LOAD'));
+          publisher.put('orders.alice', { action: 'created', order_id: `o${published++}` });
         }
-        publishedMax = published + AHEAD_MAX;
-        await client.arrived('trade_executed', 200, 20_000);
-        await client.arrived('order_update', 200, 20_000);
-        if (round === 2) await first.stop('SIGKILL');
-        else client.socket.terminate();
-        await until(() => client.closed !== undefined);
-        collected.trades.push(...client.ofType('trade_executed'));
-        collected.orders.push(...client.ofType('order_update'));
-        const [trades, orders] = [collected.trades.at(-1), collected.orders.at(-1)];
-        since = {
-          trades: { epoch: trades?.epoch, seq: trades?.seq },
-          orders: { epoch: orders?.epoch, seq: orders?.seq },
-        };
-        gateway = round >= 2 ? second : first;
-        // So much more happens that the memory of the gateway does not reach back.
+      }, 5);
+      const collected = { trades: [] as Frame[], orders: [] as Frame[] };
+      try {
+        let gateway = first;
+        let since: { trades?: object; orders?: object } = {};
+        for (let round = 0; round < 6; round++) {
+          const client = await connect(gateway);
+          publishedMax = published + AHEAD_MAX;
+          client.send({ action: 'subscribe', stream: 'trades', symbol: 'LOAD', since: since.trades, id: 't' });
+          client.send({ action: 'subscribe', stream: 'orders', since: since.orders, id: 'o' });
+          for (const id of ['t', 'o']) {
+            const subscribed = await answer(client, id, 20_000);
+            if (round > 0) expect(subscribed).toMatchObject({ type: 'subscribed', recovered: true });
+          }
+          publishedMax = published + AHEAD_MAX;
+          await client.arrived('trade_executed', 200, 30_000);
+          await client.arrived('order_update', 200, 30_000);
+          if (round === 2) await first.stop('SIGKILL');
+          else client.socket.terminate();
+          await until(() => client.closed !== undefined);
+          collected.trades.push(...client.ofType('trade_executed'));
+          collected.orders.push(...client.ofType('order_update'));
+          const [trades, orders] = [collected.trades.at(-1), collected.orders.at(-1)];
+          since = {
+            trades: { epoch: trades?.epoch, seq: trades?.seq },
+            orders: { epoch: orders?.epoch, seq: orders?.seq },
+          };
+          gateway = round >= 2 ? second : first;
+          // So much more happens that the memory of the gateway does not reach back.
+          const now = published;
+          publishedMax = now + AHEAD_MAX;
+          await until(() => published >= now + 300, 30_000);
+        }
+        const last = await connect(gateway);
+        last.send({ action: 'subscribe', stream: 'trades', symbol: 'LOAD', since: since.trades, id: 't' });
         const now = published;
         publishedMax = now + AHEAD_MAX;
-        await until(() => published >= now + 300, 20_000);
+        await until(() => published >= now + 300, 30_000);
+        clearInterval(timer);
+        const missing =
+          published - collected.trades.length - Number((collected.trades[0]?.trade_id as string).slice(1));
+        await last.arrived('trade_executed', missing, 30_000);
+        collected.trades.push(...last.ofType('trade_executed'));
+      } finally {
+        clearInterval(timer);
+        await Promise.all([publisher.close(), second.stop(), first.stop()]);
+        await nats.stop();
       }
-      const last = await connect(gateway);
-      last.send({ action: 'subscribe', stream: 'trades', symbol: 'LOAD', since: since.trades, id: 't' });
-      const now = published;
-      publishedMax = now + AHEAD_MAX;
-      await until(() => published >= now + 300, 20_000);
-      clearInterval(timer);
-      const missing = published - collected.trades.length - Number((collected.trades[0]?.trade_id as string).slice(1));
-      await last.arrived('trade_executed', missing, 20_000);
-      collected.trades.push(...last.ofType('trade_executed'));
-    } finally {
-      clearInterval(timer);
-      await Promise.all([publisher.close(), second.stop(), first.stop()]);
-      await nats.stop();
-    }
-    for (const [frames, name] of [
-      [collected.trades, (frame: Frame) => Number((frame.trade_id as string).slice(1))],
-      [collected.orders, (frame: Frame) => Number((frame.order_id as string).slice(1))],
-    ] as const) {
-      const numbers = frames.map(name);
-      expect(numbers).toEqual(Array.from({ length: numbers.length }, (_, i) => (numbers[0] as number) + i));
-      expectChained(frames.slice(1), frames[0]?.seq as number);
-    }
-    expect(collected.orders.length).toBeGreaterThan(1000);
-  });
+      for (const [frames, name] of [
+        [collected.trades, (frame: Frame) => Number((frame.trade_id as string).slice(1))],
+        [collected.orders, (frame: Frame) => Number((frame.order_id as string).slice(1))],
+      ] as const) {
+        const numbers = frames.map(name);
+        expect(numbers).toEqual(Array.from({ length: numbers.length }, (_, i) => (numbers[0] as number) + i));
+        expectChained(frames.slice(1), frames[0]?.seq as number);
+      }
+      expect(collected.orders.length).toBeGreaterThan(1000);
+    },
+  );
 });

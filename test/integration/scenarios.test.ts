@@ -16,7 +16,7 @@ const HANDSHAKE = {
   'sec-websocket-key': 'AAECAwQFBgcICQoLDA0ODw==',
 };
 /** How long the sources of clients that left are followed, and more. */
-const CLEANUP_TIMEOUT_MS = 10_000;
+const CLEANUP_TIMEOUT_MS = 30_000;
 
 let desk: TradingDesk;
 

@@ -8,7 +8,7 @@ import { type NatsServer, startNatsServer } from '../support/nats-server.js';
 import { until } from '../support/until.js';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
-const RUN_TIMEOUT_MS = 15_000;
+const RUN_TIMEOUT_MS = 30_000;
 
 let gateway: TestGateway;
 const children: ChildProcess[] = [];

@@ -1,4 +1,7 @@
-/** A short soak; `npm run soak -- --minutes 60` is the long one. The trend test itself: test/bench/trend.test.ts. */
+/**
+ * A short soak; `npm run soak -- --minutes 60` is the long one. The trend test itself: test/bench/trend.test.ts.
+ * @module-tag slow
+ */
 import { expect, it } from 'vitest';
 import { soak } from '../../bench/soak/soak.js';
 

@@ -198,11 +198,11 @@ describe('R48 J9: client certificates', () => {
     expect(await upgrade(gateway, target, shows('desk'))).toBe(101);
     chmodSync(key, 0o644);
     process.kill(gateway.pid, 'SIGHUP');
-    await until(() => gateway.log().includes('every user of this machine may read it'), 10_000);
+    await until(() => gateway.log().includes('every user of this machine may read it'), 30_000);
     chmodSync(key, 0o600);
     copyFileSync(path('mallory.pem'), live);
     process.kill(gateway.pid, 'SIGHUP');
-    await until(async () => (await upgrade(gateway, target, shows('mallory'))) === 101, 10_000);
+    await until(async () => (await upgrade(gateway, target, shows('mallory'))) === 101, 30_000);
     expect(await upgrade(gateway, target, shows('desk'))).toBe(0);
   });
 

@@ -9,7 +9,7 @@ import { WebSocket } from 'ws';
 import { startGateway, type TestGateway, testToken } from '../support/gateway.js';
 import { until } from '../support/until.js';
 
-const BUSY_MS = 20_000;
+const BUSY_MS = 30_000;
 
 let directory: string;
 beforeAll(() => {

@@ -137,42 +137,49 @@ const heardBy = async (member: Member, count: number) => {
 };
 
 describe('R26 R29 R46 a gateway is killed', () => {
-  it('R26 R46 in the middle of a conversation: nobody misses a word or hears one twice, and every ack is true', async () => {
-    const COUNT = 400;
-    const [alice, bob, carol] = [new Member('alice'), new Member('bob', 'msgpack'), new Member('carol')];
-    const listener = new Member('listener', 'msgpack');
-    const atFirst = [alice, bob, listener];
-    for (const member of atFirst) await member.join(first.url);
-    await carol.join(second.url);
+  it(
+    'R26 R46 in the middle of a conversation: nobody misses a word or hears one twice, and every ack is true',
+    {
+      tags: ['slow'],
+      timeout: 60_000,
+    },
+    async () => {
+      const COUNT = 400;
+      const [alice, bob, carol] = [new Member('alice'), new Member('bob', 'msgpack'), new Member('carol')];
+      const listener = new Member('listener', 'msgpack');
+      const atFirst = [alice, bob, listener];
+      for (const member of atFirst) await member.join(first.url);
+      await carol.join(second.url);
 
-    const talkers = [alice, bob, carol];
-    const conversation = Promise.all(talkers.map(member => member.talk(COUNT)));
-    await until(() => alice.acks.size >= 100 && bob.acks.size >= 100 && alice.unacked > 0, CONVERSATION_TIMEOUT_MS);
-    await first.stop('SIGKILL');
-    for (const member of atFirst) await member.gone();
-    expect(alice.unacked + bob.unacked).toBeGreaterThan(0);
-    // It goes on while they are away.
-    await heardBy(carol, carol.heard.length + 50);
-    for (const member of atFirst) await member.join(second.url);
-    await conversation;
+      const talkers = [alice, bob, carol];
+      const conversation = Promise.all(talkers.map(member => member.talk(COUNT)));
+      await until(() => alice.acks.size >= 100 && bob.acks.size >= 100 && alice.unacked > 0, CONVERSATION_TIMEOUT_MS);
+      await first.stop('SIGKILL');
+      for (const member of atFirst) await member.gone();
+      expect(alice.unacked + bob.unacked).toBeGreaterThan(0);
+      // It goes on while they are away.
+      await heardBy(carol, carol.heard.length + 50);
+      for (const member of atFirst) await member.join(second.url);
+      await conversation;
 
-    const everything = talkers.flatMap(({ name }) => Array.from({ length: COUNT }, (_, n) => `${name}:${n}`));
-    for (const member of [...talkers, listener]) await heardBy(member, everything.length);
-    // Behind everything, so that what is doubled has come when this has.
-    carol.say('end');
-    for (const member of [...talkers, listener]) await heardBy(member, everything.length + 1);
-    const said = transcript(carol);
-    for (const member of [...atFirst]) expect(transcript(member)).toEqual(said);
-    expect(carol.heard.map(frame => frame.data as string).sort()).toEqual([...everything, 'end'].sort());
-    for (const { name, acks } of talkers) {
-      const own = carol.heard.filter(frame => frame.from === name);
-      for (const { data, seq } of own) expect([data, ...new Set(acks.get(data as string))]).toEqual([data, seq]);
-      // And everybody spoke in his own order.
-      expect(own.map(frame => frame.data).filter(data => data !== 'end')).toEqual(
-        Array.from({ length: COUNT }, (_, n) => `${name}:${n}`),
-      );
-    }
-  }, 60_000);
+      const everything = talkers.flatMap(({ name }) => Array.from({ length: COUNT }, (_, n) => `${name}:${n}`));
+      for (const member of [...talkers, listener]) await heardBy(member, everything.length);
+      // Behind everything, so that what is doubled has come when this has.
+      carol.say('end');
+      for (const member of [...talkers, listener]) await heardBy(member, everything.length + 1);
+      const said = transcript(carol);
+      for (const member of [...atFirst]) expect(transcript(member)).toEqual(said);
+      expect(carol.heard.map(frame => frame.data as string).sort()).toEqual([...everything, 'end'].sort());
+      for (const { name, acks } of talkers) {
+        const own = carol.heard.filter(frame => frame.from === name);
+        for (const { data, seq } of own) expect([data, ...new Set(acks.get(data as string))]).toEqual([data, seq]);
+        // And everybody spoke in his own order.
+        expect(own.map(frame => frame.data).filter(data => data !== 'end')).toEqual(
+          Array.from({ length: COUNT }, (_, n) => `${name}:${n}`),
+        );
+      }
+    },
+  );
 
   it('R26 R29 with nobody at the other one: who comes there has it all from the store', async () => {
     const COUNT = 250;

@@ -57,7 +57,7 @@ describe('J1 names are bounded before they are walked', () => {
     const isServed = await victimOf(gateway);
     const attacker = await open(`${gateway.url}/ws`);
     for (let i = 0; i < 10; i++) attacker.send({ action: 'unsubscribe', stream: 'quotes', symbols: names(100_000) });
-    await attacker.arrived('error', 10, 20_000);
+    await attacker.arrived('error', 10, 30_000);
     for (const { code } of errors(attacker)) expect(['payload_too_large', 'rate_limited']).toContain(code);
     await isServed();
     expect(await gateway.metric('millrace_worker_restarts_total')).toBe(0);
@@ -177,7 +177,7 @@ describe('J2 R41 a client pays for what it makes the gateway do', () => {
     const gateway = await gatewayWith();
     const client = await open(await retail(gateway));
     for (let i = 0; i < 1000; i++) client.send({ action: 'ping', id: i });
-    await until(() => client.ofType('pong').length === 1000, 10_000, 'all pongs');
+    await until(() => client.ofType('pong').length === 1000, 30_000, 'all pongs');
     expect(errors(client)).toEqual([]);
   });
 });
@@ -188,7 +188,7 @@ describe('J4 R40a what is sent again is paid for', () => {
     const isServed = await victimOf(gateway);
     const client = await open(await retail(gateway));
     client.send({ action: 'subscribe', id: 0, stream: 'trades', symbol: 'AAPL' });
-    const [{ epoch, seq } = {}] = await client.arrived('trade_executed', 20, 20_000);
+    const [{ epoch, seq } = {}] = await client.arrived('trade_executed', 20, 30_000);
     const since = { epoch, seq };
     const before = await gateway.metric('millrace_work_units_total');
     let asked = 0;

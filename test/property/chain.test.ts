@@ -19,7 +19,7 @@ const SHRINK_MS = Number(process.env.MILLRACE_PROPERTY_SHRINK_MS ?? 0);
 const RUNS = Number(process.env.MILLRACE_PROPERTY_RUNS ?? 40);
 /** The suite tries the same scripts each time; `random`, and others are searched by hand. */
 const SEED = process.env.MILLRACE_PROPERTY_SEED ?? '20261121';
-const TIMEOUT_MS = 120_000;
+const TIMEOUT_MS = 300_000;
 const STEPS_MIN = 60;
 const STEPS_MAX = 400;
 

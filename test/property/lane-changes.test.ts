@@ -26,7 +26,7 @@ import { StepThread } from '../support/step-thread.js';
 const RUNS = Number(process.env.MILLRACE_PROPERTY_RUNS ?? 60);
 /** To look into a failure: how long to search for a smaller script. */
 const SHRINK_MS = Number(process.env.MILLRACE_PROPERTY_SHRINK_MS ?? 0);
-const TIMEOUT_MS = 120_000;
+const TIMEOUT_MS = 300_000;
 const BACKPRESSURE_BYTES = 4096;
 /** One that is overrun by a few bursts, and one that never is. */
 const RING_BYTES = { small: 64 * 1024, ample: 16 * 1024 * 1024 };

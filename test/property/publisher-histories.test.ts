@@ -20,7 +20,7 @@ const HISTORIES = Number(process.env.MILLRACE_HISTORIES_RUNS ?? 6);
 const STEPS = Number(process.env.MILLRACE_HISTORIES_STEPS ?? 300);
 const FIRST = FIRST_SEED === 'random' ? Math.floor(Math.random() * 1e9) : Number(FIRST_SEED);
 const HISTORY_TIMEOUT_MS = 60_000;
-const COMES_MS = 15_000;
+const COMES_MS = 30_000;
 const STREAMS = ['quotes', 'orderbook', 'depth', 'trades'];
 /** As in histories.py. */
 const DEPTH = 25;

@@ -1,7 +1,7 @@
 /** A WebSocket client that remembers what it got, for tests. */
 import { Packr } from 'msgpackr';
 import WebSocket from 'ws';
-import { until } from './until.js';
+import { PATIENCE_MS, until } from './until.js';
 
 export type Frame = Record<string, unknown>;
 
@@ -74,13 +74,13 @@ export class TestClient {
   }
 
   /** Waits for the first frame that satisfies the condition. */
-  async next(what: string, wanted: (frame: Frame) => boolean, timeoutMs = 5000): Promise<Frame> {
+  async next(what: string, wanted: (frame: Frame) => boolean, timeoutMs = PATIENCE_MS): Promise<Frame> {
     await this.#await(what, () => this.frames.some(wanted), timeoutMs);
     return this.frames.find(wanted) as Frame;
   }
 
   /** Waits until that many frames of the type have come, and returns all of them. */
-  async arrived(type: string, count = 1, timeoutMs = 5000): Promise<Frame[]> {
+  async arrived(type: string, count = 1, timeoutMs = PATIENCE_MS): Promise<Frame[]> {
     await this.#await(`${type} (${count} of it)`, () => this.ofType(type).length >= count, timeoutMs);
     return this.ofType(type);
   }

@@ -5,7 +5,7 @@ import { type TestGateway, testToken } from './gateway.js';
 import { NUMBERED, PLAIN } from './market-pump.js';
 import { until } from './until.js';
 
-const TIMEOUT_MS = 20_000;
+const TIMEOUT_MS = 30_000;
 
 export class MarketWatcher {
   readonly client: TestClient;

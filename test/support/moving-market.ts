@@ -12,7 +12,7 @@ import { until } from './until.js';
 
 const FAULTS = new URL('./faults.mjs', import.meta.url).href;
 const INTERVAL_MS = 5;
-const SETTLE_TIMEOUT_MS = 15_000;
+const SETTLE_TIMEOUT_MS = 30_000;
 
 export class MovingMarket {
   readonly gateway: TestGateway;

@@ -8,11 +8,10 @@ import { natsServerBinary } from './programs.js';
 import { until } from './until.js';
 
 const HOST = '127.0.0.1';
-const START_TIMEOUT_MS = 10_000;
+const START_TIMEOUT_MS = 60_000;
 const STOP_TIMEOUT_MS = 10_000;
 /** Kept of the server's log, for the message of a failed start. */
 const LOG_CHARACTERS_MAX = 8_192;
-/** Where Debian's package puts it, which is not in every user's PATH. */
 
 export interface NatsServerOptions {
   /** Turns JetStream on, stored under `storeDir`. */

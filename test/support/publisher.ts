@@ -2,7 +2,7 @@
 import { Packr } from 'msgpackr';
 import { connect, headers, type MsgHdrs, type NatsConnection } from 'nats';
 import type { TestGateway } from './gateway.js';
-import { until } from './until.js';
+import { PATIENCE_MS, until } from './until.js';
 
 export type Encoding = 'json' | 'msgpack';
 
@@ -43,7 +43,7 @@ export class TestPublisher {
     await this.nats.flush();
     await until(
       async () => (await taken(gateway)) >= this.#published,
-      10_000,
+      PATIENCE_MS,
       `the gateway has taken ${this.#published} messages`,
     );
   }

@@ -1,6 +1,10 @@
-/** How long a test waits for a condition before it is called failed. */
-const TIMEOUT_MS_DEFAULT = 5_000;
+/** How long a test waits for a condition before it fails. Generous: a condition that holds costs no wait, on a busy machine either. */
+export const PATIENCE_MS = 30_000;
+/** At first, and after a long wait: asking may cost the gateway a page of metrics. */
 const POLL_INTERVAL_MS = 5;
+const POLL_INTERVAL_MS_MAX = 50;
+/** Of the time waited so far. */
+const POLL_INTERVAL_SHARE = 0.05;
 
 /**
  * Resolves with the first truthy result of `condition`, asked at once and then every few milliseconds of real time.
@@ -9,10 +13,10 @@ const POLL_INTERVAL_MS = 5;
  */
 export async function until<T>(
   condition: () => T | Promise<T>,
-  timeoutMs: number = TIMEOUT_MS_DEFAULT,
+  timeoutMs: number = PATIENCE_MS,
   awaited: string = condition.toString(),
 ): Promise<T> {
-  const deadlineMs = performance.now() + timeoutMs;
+  const startedMs = performance.now();
   let cause: unknown;
   for (;;) {
     try {
@@ -22,9 +26,11 @@ export async function until<T>(
     } catch (error) {
       cause = error;
     }
-    if (performance.now() >= deadlineMs) {
+    const waitedMs = performance.now() - startedMs;
+    if (waitedMs >= timeoutMs) {
       throw new Error(`not within ${timeoutMs} ms: ${awaited}`, cause === undefined ? undefined : { cause });
     }
-    await new Promise(resolve => setTimeout(resolve, POLL_INTERVAL_MS));
+    const intervalMs = Math.min(POLL_INTERVAL_MS_MAX, Math.max(POLL_INTERVAL_MS, waitedMs * POLL_INTERVAL_SHARE));
+    await new Promise(resolve => setTimeout(resolve, intervalMs));
   }
 }

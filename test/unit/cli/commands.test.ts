@@ -196,10 +196,10 @@ describe('millrace record', () => {
     const { child, output, ended } = startCli(['record', file, '--nats', server.url]);
     const connection = await connect({ servers: server.url });
     try {
-      await until(() => output.stderr.includes('recording md.>'), 15_000, 'the recording has begun');
+      await until(() => output.stderr.includes('recording md.>'), 30_000, 'the recording has begun');
       connection.publish('md.quotes.AAPL', '{"symbol":"AAPL","current_price":1}');
       await connection.flush();
-      await until(async () => (await readFile(file, 'utf8')).includes('md.quotes.AAPL'), 5_000, 'it is in the file');
+      await until(async () => (await readFile(file, 'utf8')).includes('md.quotes.AAPL'), 30_000, 'it is in the file');
       child.kill('SIGINT');
       expect(await ended).toBe(0);
       expect(output.stderr).toContain('1 messages recorded');

@@ -209,7 +209,7 @@ describe('millrace tail', () => {
   it('ends well at Ctrl-C', async () => {
     gateway.onCommand = (_, socket) => say(socket, snapshot(1));
     const { child, output, ended } = startCli(['tail', 'quotes:AAPL', '--url', gateway.url]);
-    await until(() => output.stdout.includes('seq 1'), 15_000, 'the snapshot is printed');
+    await until(() => output.stdout.includes('seq 1'), 30_000, 'the snapshot is printed');
     child.kill('SIGINT');
     expect(await ended).toBe(0);
   });

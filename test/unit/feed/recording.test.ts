@@ -38,7 +38,7 @@ function replay(speed: number, options: Partial<ReplayFeedOptions> = {}): Replay
 async function replayed(feed: ReplayFeed): Promise<Collector> {
   const sink = new Collector();
   await feed.start(sink);
-  await until(() => sink.statuses.length === 2, 10_000, 'the recording ends');
+  await until(() => sink.statuses.length === 2, 30_000, 'the recording ends');
   return sink;
 }
 

@@ -1,3 +1,4 @@
+/** @module-tag slow */
 import fc from 'fast-check';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { ANCHOR_INTERVAL_MS, monotonicMicros, timeOfDayAt, WallClock } from '../../../src/protocol/wall-clock.js';

@@ -138,7 +138,7 @@ describe('counts under concurrent workers', () => {
 
   /** Lets the threads go, all at once. */
   async function release(flags: Int32Array): Promise<void> {
-    await until(() => errors.length > 0 || Atomics.load(flags, 1) === WORKERS, 10_000, 'all threads up');
+    await until(() => errors.length > 0 || Atomics.load(flags, 1) === WORKERS, 30_000, 'all threads up');
     expect(errors).toEqual([]);
     Atomics.store(flags, 0, 1);
     Atomics.notify(flags, 0);
@@ -164,7 +164,7 @@ describe('counts under concurrent workers', () => {
        Atomics.add(flags, 3, admitted);`,
     );
     await release(flags);
-    await until(() => errors.length > 0 || Atomics.load(flags, 2) === WORKERS, 10_000, 'all attempts made');
+    await until(() => errors.length > 0 || Atomics.load(flags, 2) === WORKERS, 30_000, 'all attempts made');
     expect(errors).toEqual([]);
     expect(Atomics.load(flags, 3)).toBe(LIMIT);
     expect(new SharedCounts(buffer, 0, new LengthHash()).total('10.0.0.1')).toBe(LIMIT);
@@ -187,7 +187,7 @@ describe('counts under concurrent workers', () => {
        }`,
     );
     await release(flags);
-    await until(() => errors.length > 0 || Atomics.load(flags, 4) === WORKERS, 10_000, 'all threads counting');
+    await until(() => errors.length > 0 || Atomics.load(flags, 4) === WORKERS, 30_000, 'all threads counting');
     const reader = new SharedCounts(buffer, 0, new LengthHash());
     const seen = { steadyMin: Number.POSITIVE_INFINITY, steadyMax: 0, lowMax: 0, highMax: 0 };
     const endMs = performance.now() + 300;
@@ -200,7 +200,7 @@ describe('counts under concurrent workers', () => {
       }
     }
     Atomics.store(flags, 5, 1);
-    await until(() => errors.length > 0 || Atomics.load(flags, 2) === WORKERS, 10_000, 'all threads done');
+    await until(() => errors.length > 0 || Atomics.load(flags, 2) === WORKERS, 30_000, 'all threads done');
     expect(errors).toEqual([]);
     expect(seen).toMatchObject({ steadyMin: WORKERS, steadyMax: WORKERS });
     expect(seen.lowMax).toBeLessThanOrEqual(WORKERS);

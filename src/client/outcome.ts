@@ -1,5 +1,7 @@
 /** What a frame is to the chain of its topic. */
 
+import type { StaleReason as GatewayStaleReason } from '../protocol/codes.js';
+
 /** A decoded server frame: one JSON object or MessagePack map. */
 export type ServerFrame = Readonly<Record<string, unknown>>;
 
@@ -9,17 +11,10 @@ export interface ChainPosition {
   readonly seq: number;
 }
 
-/** Why a state topic is held back: the gateway's reasons. */
+/** Why a state topic is held back: the gateway's reasons, and one of the client's own. */
 export type StaleReason =
-  /** The publisher's own numbering has a hole. */
-  | 'publisher_gap'
-  /** A message of the publisher was refused. */
-  | 'refused'
-  /** The document grew beyond what a gateway keeps. */
-  | 'too_large'
-  /** Changes came, and nothing whole to apply them to. */
-  | 'no_snapshot'
-  /** A heartbeat said it: the frame with the reason was missed. */
+  | GatewayStaleReason
+  /** Only a heartbeat said it: the frame with the reason was missed. */
   | 'unknown';
 
 /** A state topic is held back: what is held of it is old. */

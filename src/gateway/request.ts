@@ -1,7 +1,7 @@
 /** The upgrade request as text → what it asks for, or why it is refused. Nothing here knows uWS. */
 import { hostNameOf, isFixedHost, isListedHost } from '../config/hosts.js';
 import { decimalOf } from '../protocol/amount.js';
-import type { ErrorCode } from '../protocol/codes.js';
+import type { ErrorCode, HttpCode, RefusalStatus } from '../protocol/codes.js';
 import { CLASSES, classNumber, depthDetail, type Format } from '../protocol/lanes.js';
 import { isChannel, type Stream } from '../protocol/topics.js';
 
@@ -35,8 +35,8 @@ export const PRIVATE_ENDPOINTS: ReadonlySet<Endpoint> = new Set(['quotes', 'orde
 
 /** An answer instead of an upgrade. */
 export interface Refusal {
-  readonly status: 400 | 401 | 403 | 404 | 426 | 429 | 503;
-  readonly code: ErrorCode | 'not_found' | 'upgrade_required' | 'unavailable';
+  readonly status: RefusalStatus;
+  readonly code: ErrorCode | HttpCode;
   readonly message: string;
   readonly retryAfterSeconds?: number;
 }

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { type Revocation, revocationOf } from './auth/revocation-text.js';
 import type { Respond } from './feed/feed.js';
 import type { Logger } from './observe/log.js';
-import { putNewest } from './protocol/newest.js';
+import { BoundedMap } from './protocol/bounded-map.js';
 import type { RevocationKeeper } from './revocation/keeper.js';
 import { timeText } from './revocation/listing.js';
 
@@ -29,7 +29,7 @@ interface Copies {
 
 export class ControlOrders {
   readonly #options: ControlOrdersOptions;
-  readonly #recent = new Map<string, Copies>();
+  readonly #recent = new BoundedMap<string, Copies>(RECENT_MAX);
 
   constructor(options: ControlOrdersOptions) {
     this.#options = options;
@@ -91,7 +91,7 @@ export class ControlOrders {
     const key = createHash('sha256').update(payload).digest('base64');
     const copies = this.#recent.get(key) ?? { heard: 0, kept: 0 };
     copies[way]++;
-    putNewest(this.#recent, key, copies, RECENT_MAX);
+    this.#recent.set(key, copies);
     return copies[way] > copies[way === 'heard' ? 'kept' : 'heard'];
   }
 }

@@ -1,8 +1,8 @@
 /** The topics that streams of this client follow, each once, however many streams share it. */
+import type { StreamPosition } from '../protocol/stream-position.js';
 import { isStateStream, type Stream, topicOf } from '../protocol/topics.js';
 import type { MillraceError } from './errors.js';
 import type { Gap, Resync, Stale, Whole } from './frames.js';
-import type { ChainPosition } from './outcome.js';
 
 /** What a stream is told about its topics. */
 export interface Sink {
@@ -40,7 +40,7 @@ export interface Topic {
   /** When a snapshot was last asked for. */
   resyncMicros: number;
   /** Of a topic that is held back: where its heartbeats stood when a snapshot was last asked for because of one. */
-  staleAsked: ChainPosition | undefined;
+  staleAsked: StreamPosition | undefined;
 }
 
 export class TopicTable {

@@ -1,12 +1,11 @@
 /** One of the two sources of a failover: kept connected, and tried again for as long as it has not started. */
-
 import type { FeedOutcome } from '../protocol/feed-outcome.js';
 import { textOf } from './error-text.js';
 import type { SourceIndex, SourceState } from './failover-judge.js';
 import type { Clock, Feed, FeedMessage, FeedSink, Respond } from './feed.js';
+import { RETRY_DELAY_MS_MAX } from './feed.js';
 
 const RETRY_DELAY_MS_MIN = 500;
-const RETRY_DELAY_MS_MAX = 5_000;
 /** Messages that a source may be behind its stream when it is gone back to: older values would replace newer ones. */
 const BEHIND_MAX = 256;
 

@@ -1,15 +1,13 @@
 /** How many connections there may be, in all, from one address and of one user; and how fast they may come. */
-
 import type { Credential } from '../auth/credential.js';
 import type { LimitsConfig } from '../config/limits.js';
 import type { GatewayThreadData } from '../protocol/thread-messages.js';
 import { AttemptRates } from './attempt-rates.js';
 import { FailedCredentials } from './failed-credentials.js';
+import { RETRY_AFTER_SECONDS } from './limits/retry-after.js';
 import { type Rank, RankCells, rankOf } from './rank.js';
 import { type Refusal, refusal } from './request.js';
 import { SharedCounts } from './shared-counts.js';
-
-const RETRY_AFTER_SECONDS = 5;
 
 /** A limit that a connection was refused for; a metric label. */
 export type ConnectionLimit =

@@ -8,11 +8,10 @@ import type { TokenRefusal, TokenResult, TokenVerifier } from '../auth/token.js'
 import type { RevocationRecord } from '../protocol/thread-messages.js';
 import { USER_RULE } from '../protocol/user-subject.js';
 import { andThen, type MaybePromise } from './admission.js';
+import { RETRY_AFTER_SECONDS } from './limits/retry-after.js';
 import { type Refusal, refusal } from './request.js';
 import type { Session } from './session.js';
 import { sharedNowMs } from './shared-clock.js';
-
-const RETRY_AFTER_SECONDS = 5;
 
 /** Keeps those who guess credentials waiting. */
 export interface Guard {

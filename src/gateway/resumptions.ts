@@ -4,16 +4,17 @@
  * it, is the whole. It is sent when all topics of the command have come to their mark: all or nothing.
  */
 import type { Tier } from '../protocol/lanes.js';
+import type { StreamPosition } from '../protocol/stream-position.js';
 import type { Deliveries } from './deliveries.js';
 import type { LaneEntry, LaneTable } from './lane-table.js';
 import type { Outbox } from './outbox.js';
-import { newRecovery, type Recovery, type Resumption, standing, type TopicPosition } from './recovery.js';
+import { newRecovery, type Recovery, type Resumption, standing } from './recovery.js';
 import { ReplayLog } from './replay-log.js';
 import { Resending } from './resending.js';
 import type { Session, Subscription } from './session.js';
 import { type SharedReplay, SharedReplays } from './shared-replays.js';
 
-export type { Recovery, Resumption, TopicPosition } from './recovery.js';
+export type { Recovery, Resumption } from './recovery.js';
 
 /** How often what was missed is asked for when the ring was overrun meanwhile; then only the mark is. */
 export const ATTEMPTS_MAX = 3;
@@ -67,7 +68,7 @@ export class Resumptions {
   begin(
     session: Session,
     subscriptions: readonly Subscription[],
-    since: TopicPosition,
+    since: StreamPosition,
     answer: Resumption['answer'],
   ): void {
     const resumption: Resumption = {
@@ -99,7 +100,7 @@ export class Resumptions {
   }
 
   /** The mark: what comes behind it in the ring is live. */
-  ended(replay: SharedReplay, isRecovered: boolean, end: TopicPosition, endTag: number): void {
+  ended(replay: SharedReplay, isRecovered: boolean, end: StreamPosition, endTag: number): void {
     const { log } = replay;
     const readers = [...replay.readers];
     const isWhole = isRecovered && !replay.isCut && log !== undefined;
@@ -240,7 +241,7 @@ export class Resumptions {
   #end(
     subscription: Subscription,
     recovery: Recovery,
-    end: TopicPosition,
+    end: StreamPosition,
     endTag: number,
     index: number | undefined,
   ): void {
@@ -301,7 +302,7 @@ export class Resumptions {
     resumption.isDone = true;
     const subscriptions = [...resumption.subscriptions];
     const isRecovered = !resumption.isFailed && subscriptions.every(({ recovery }) => recovery?.isRecovered === true);
-    const positions = new Map<string, TopicPosition>();
+    const positions = new Map<string, StreamPosition>();
     for (const subscription of subscriptions) {
       const { recovery, topic, entry } = subscription;
       if (recovery === undefined) continue;

@@ -5,6 +5,7 @@
  * before it is in it, what comes behind it follows it. A socket is subscribed natively at that very place.
  */
 import { snapshotUnits } from '../protocol/costs.js';
+import type { StreamPosition } from '../protocol/stream-position.js';
 import { Deliveries } from './deliveries.js';
 import { ALL_TRADES, type EventLosses } from './event-losses.js';
 import { awaitNewer, awaitRepair, heldPlaceOf, isOlder, noteLeft, takeCaughtUp, takeLeft } from './held-places.js';
@@ -13,7 +14,7 @@ import { hasAllTrades, NativeTopics } from './native-topics.js';
 import type { Outbox } from './outbox.js';
 import { mustWait } from './pace.js';
 import { QuoteSnapshots } from './quote-snapshots.js';
-import { type Resumption, Resumptions, type TopicPosition } from './resumptions.js';
+import { type Resumption, Resumptions } from './resumptions.js';
 import {
   isServed,
   leaveLane,
@@ -89,7 +90,7 @@ export class Subscriptions {
    * Subscribes the session to event topics, beginning with what was published behind `since`. One that it has already
    * begins anew there.
    */
-  resumeFrom(session: Session, wanted: readonly Wanted[], since: TopicPosition, answer: Resumption['answer']): void {
+  resumeFrom(session: Session, wanted: readonly Wanted[], since: StreamPosition, answer: Resumption['answer']): void {
     const begun = this.#make(session, wanted, false);
     this.resumptions.begin(session, begun, since, answer);
     if (!session.isStalled) return;

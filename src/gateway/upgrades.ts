@@ -10,12 +10,12 @@ import type { ConnectionLimits } from './connection-limits.js';
 import type { Corking } from './corking.js';
 import type { Explained, Explanations } from './explanations.js';
 import type { LaneTable } from './lane-table.js';
+import { RETRY_AFTER_SECONDS } from './limits/retry-after.js';
 import type { WorkBudgets } from './limits/work-budgets.js';
 import { endpointOf, isOriginAllowed, parseRequest, type Refusal, refusal } from './request.js';
 import type { SocketData } from './session.js';
 import { sharedNowMs } from './shared-clock.js';
 
-const RETRY_AFTER_SECONDS = 5;
 /** Longest query of a request that is refused for its rate and explained all the same. */
 const EXPLAINED_QUERY_LENGTH_MAX = 4096;
 /** Of the WebSocket protocol (RFC 6455 section 4.2.2). */

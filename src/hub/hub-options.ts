@@ -1,8 +1,9 @@
 /** What the hub is given, what it is asked for, and what it counts. */
 import type { Hold, RejectReason } from '../protocol/batch.js';
+import type { StreamPosition } from '../protocol/stream-position.js';
 import type { ToWorker } from '../protocol/thread-messages.js';
 import type { EncoderThread } from './encoder-thread.js';
-import type { Position, StoredPosition } from './publications.js';
+import type { StoredPosition } from './publications.js';
 import type { StoredMessage } from './replays.js';
 
 /** One message as a feed delivers it. */
@@ -29,7 +30,7 @@ export interface HubFeed {
   /** @see PublicationsOptions.publish */
   publish(subject: string, payload: Uint8Array, mark: string, key: string): Promise<StoredPosition | undefined>;
   /** Where the feed's own numbering stands that counts this subject; undefined where it has none. */
-  position(subject: string): Position | undefined;
+  position(subject: string): StreamPosition | undefined;
   /** @see ReplaysOptions.stored */
   stored(
     subject: string,

@@ -3,8 +3,9 @@
  * the feed. A client that repeats itself, because the answer did not reach it, gets the same answer and publishes once; with
  * other content under the same id, it is told so.
  */
-import { putNewest } from '../protocol/newest.js';
+import { BoundedMap } from '../protocol/bounded-map.js';
 import { markText, parseMark } from '../protocol/publication-mark.js';
+import type { StreamPosition } from '../protocol/stream-position.js';
 import { RecentKeys } from './recent-keys.js';
 
 /** Publications waiting for their sequence; beyond it they are refused. */
@@ -13,13 +14,8 @@ export const PENDING_MAX = 10_000;
 export const ANSWERS_MAX = 10_000;
 export const PUBLISH_TIMEOUT_MS = 5_000;
 
-export interface Position {
-  readonly epoch: string;
-  readonly seq: number;
-}
-
 /** Where the feed's store has it. */
-export interface StoredPosition extends Position {
+export interface StoredPosition extends StreamPosition {
   /** The store had a message of this key already: what `Publication.content` was then, '' where that cannot be read. */
   readonly content?: string | undefined;
 }
@@ -56,7 +52,7 @@ export class OtherContent extends Error {
 }
 
 interface Awaited {
-  readonly resolve: (position: Position) => void;
+  readonly resolve: (position: StreamPosition) => void;
   readonly reject: (cause: Error) => void;
 }
 
@@ -65,7 +61,9 @@ export class Publications {
   /** By the id that comes back with the message. */
   readonly #awaited = new Map<string, Awaited>();
   /** By key: answers given, and those to come. */
-  readonly #answers = new Map<string, { readonly content: string; readonly position: Promise<Position> }>();
+  readonly #answers = new BoundedMap<string, { readonly content: string; readonly position: Promise<StreamPosition> }>(
+    ANSWERS_MAX,
+  );
   /** What came through the feed, whichever gateway published it. */
   readonly #recent = new RecentKeys();
   #last = 0;
@@ -79,7 +77,7 @@ export class Publications {
    * @throws {OtherContent}
    * @throws {Error} when it is not published, or that is not known; the text says which
    */
-  async publish(publication: Publication): Promise<Position> {
+  async publish(publication: Publication): Promise<StreamPosition> {
     const { subject, key, content } = publication;
     if (key === '') return this.#publish(publication);
     const before = this.#answers.get(key) ?? this.#recent.find(subject, key);
@@ -100,17 +98,17 @@ export class Publications {
   }
 
   /** A message of the feed came with this mark and got this place. */
-  arrived(subject: string, mark: string, position: Position): void {
+  arrived(subject: string, mark: string, position: StreamPosition): void {
     const { id, key, content } = parseMark(mark);
     if (key !== '') this.#recent.add(subject, key, { ...position, content });
     this.#awaited.get(id)?.resolve(position);
   }
 
-  #publishKeyed(publication: Publication): Promise<Position> {
+  #publishKeyed(publication: Publication): Promise<StreamPosition> {
     const { key, content } = publication;
     const position = this.#publish(publication);
     const answer = { content, position };
-    putNewest(this.#answers, key, answer, ANSWERS_MAX);
+    this.#answers.set(key, answer);
     position.catch(() => {
       // What failed may be tried again; it may have been forgotten, and another stand in its place.
       if (this.#answers.get(key) === answer) this.#answers.delete(key);
@@ -118,11 +116,11 @@ export class Publications {
     return position;
   }
 
-  async #publish({ subject, payload, key, content }: Publication): Promise<Position> {
+  async #publish({ subject, payload, key, content }: Publication): Promise<StreamPosition> {
     if (this.#awaited.size >= PENDING_MAX) throw new Error('not published: too many publications are under way');
     const id = `${this.#options.origin}.${++this.#last}`;
     let timer: NodeJS.Timeout | undefined;
-    const echoed = new Promise<Position>((resolve, reject) => {
+    const echoed = new Promise<StreamPosition>((resolve, reject) => {
       this.#awaited.set(id, { resolve, reject });
       const late = new Error(`${MAY_BE_PUBLISHED}: it did not come back in time`);
       timer = setTimeout(() => reject(late), PUBLISH_TIMEOUT_MS);

@@ -1,5 +1,5 @@
 /** Clients' messages that have come, by subject and key: one that comes again is dropped. */
-import type { Position } from './publications.js';
+import type { StreamPosition } from '../protocol/stream-position.js';
 
 /** Keys remembered of one subject; the oldest are forgotten first. */
 export const KEYS_PER_SUBJECT_MAX = 1_000;
@@ -7,7 +7,7 @@ export const KEYS_PER_SUBJECT_MAX = 1_000;
 export const KEYS_MAX = 100_000;
 
 /** A message that came, and where it stands. */
-export interface Arrival extends Position {
+export interface Arrival extends StreamPosition {
   readonly content: string;
 }
 

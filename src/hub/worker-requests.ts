@@ -1,10 +1,11 @@
 /** What the gateway workers ask for on behalf of their clients: topics, what was missed of them, and to publish. */
 import { RecordKind } from '../protocol/records.js';
+import type { StreamPosition } from '../protocol/stream-position.js';
 import type { FromWorker, InterestChange, ToWorker } from '../protocol/thread-messages.js';
 import type { ClientTopics } from './client-topics.js';
 import type { Interest } from './interest.js';
 import { OwnerCounts } from './owner-counts.js';
-import { OtherContent, type Position, type Publications } from './publications.js';
+import { OtherContent, type Publications } from './publications.js';
 import type { Replays } from './replays.js';
 import type { Shard } from './shard.js';
 import type { Source } from './source-table.js';
@@ -17,7 +18,7 @@ const RETRY_AFTER_MS = 1_000;
 /** Messages that one gateway may be behind another, at most; a client that stands further ahead was never there. */
 const AHEAD_MAX = 100_000;
 /** A place in no epoch. */
-const NOWHERE: Position = { epoch: '\0', seq: 0 };
+const NOWHERE: StreamPosition = { epoch: '\0', seq: 0 };
 
 export interface WorkerRequestsOptions {
   readonly interest: Interest;
@@ -27,7 +28,7 @@ export interface WorkerRequestsOptions {
   /** The shards that serve a source: one, but all of them the trades of all symbols. */
   readonly shardsOf: (source: Source) => readonly Shard[];
   /** Where the feed's own numbering stands that counts this subject. */
-  readonly feedPosition: (subject: string) => Position | undefined;
+  readonly feedPosition: (subject: string) => StreamPosition | undefined;
   readonly toWorker: (worker: number, message: ToWorker) => void;
 }
 
@@ -123,7 +124,7 @@ export class WorkerRequests {
   }
 
   /** True for a place that another gateway has reached, it may be, but this one not yet. */
-  #isAhead(source: Source, since: Position): boolean {
+  #isAhead(source: Source, since: StreamPosition): boolean {
     if (source.retention !== null || since.epoch !== source.epoch) return false;
     const position = this.#options.feedPosition(source.subject);
     const aheadBy = since.seq - (position?.seq ?? 0);
@@ -131,7 +132,7 @@ export class WorkerRequests {
   }
 
   /** False for a place that the source never was at. */
-  #isPast(source: Source, since: Position): boolean {
+  #isPast(source: Source, since: StreamPosition): boolean {
     if (source.retention !== null || since.epoch !== source.epoch || since.seq < 0) return false;
     if (since.seq <= source.seq) return true;
     const position = this.#options.feedPosition(source.subject);

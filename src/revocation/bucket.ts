@@ -14,9 +14,9 @@ import { bucketStream, bucketSubject, createBucket, isAbsent, managerOf } from '
 import { BucketWriter } from './bucket-writer.js';
 import { OrderInbox } from './order-inbox.js';
 import type { RevocationStore, StoreOwner, StoreState } from './store.js';
+import { STORE_RETRY_MS_MAX } from './store.js';
 
 const RETRY_MS_MIN = 100;
-const RETRY_MS_MAX = 5_000;
 /** How often a server without JetStream is asked again. A reconnect asks at once. */
 const ABSENT_RETRY_MS = 60_000;
 /** A reading that takes longer is begun again. */
@@ -119,7 +119,7 @@ export class RevocationBucket implements RevocationStore {
       }
       this.#stopReading();
       await this.#wait(isAbsentHere ? ABSENT_RETRY_MS : delayMs * (0.5 + Math.random()));
-      delayMs = Math.min(RETRY_MS_MAX, delayMs * 2);
+      delayMs = Math.min(STORE_RETRY_MS_MAX, delayMs * 2);
     }
   }
 

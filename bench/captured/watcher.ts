@@ -3,6 +3,7 @@ import { Packr } from 'msgpackr';
 import WebSocket from 'ws';
 import { type FrameOutcome, type ServerFrame, TopicChains } from '../../src/client/chain.js';
 import type { Format } from '../../src/protocol/lanes.js';
+import { topicParts } from '../../src/protocol/topic-parts.js';
 import { DecimalValues } from './decimal.js';
 import { NumberText, parseKeepingDigits } from './exchange-json.js';
 import { DEPTH, digest, type Expectations, membersText } from './expectations.js';
@@ -57,7 +58,7 @@ export class Watcher {
   subscribe(topics: Iterable<string>): number {
     let asked = 0;
     for (const topic of topics) {
-      const [stream, symbol] = partsOf(topic);
+      const [stream, symbol] = topicParts(topic);
       const depth = stream === 'depth' ? { depth: DEPTH } : {};
       this.#send({ action: 'subscribe', stream, symbol, ...depth, id: topic });
       asked++;
@@ -126,7 +127,7 @@ export class Watcher {
       case 'patch_failed':
         this.#problem(`${outcome.topic}: ${outcome.kind}`);
         if (!outcome.topic.startsWith('trades:')) {
-          const [stream, symbol] = partsOf(outcome.topic);
+          const [stream, symbol] = topicParts(outcome.topic);
           this.#send({ action: 'resync', stream, symbol });
         } else if (frame.type === 'trade_executed') this.#event(outcome.topic, frame);
         return;
@@ -188,11 +189,6 @@ export class Watcher {
   #problem(text: string): void {
     if (this.problems.length < PROBLEMS_MAX) this.problems.push(`${this.format}: ${text}`);
   }
-}
-
-function partsOf(topic: string): [stream: string, symbol: string] {
-  const colon = topic.indexOf(':');
-  return [topic.slice(0, colon), topic.slice(colon + 1)];
 }
 
 /** Numbers where a double holds them exactly; the others keep their digits. */

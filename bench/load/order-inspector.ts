@@ -2,6 +2,7 @@
  * Checks each socket's chain: every delta's `prev_seq` is the `seq` that this socket saw last on that topic. Scans the
  * JSON text of quotes frames without parsing it; only snapshots, which are rare, are parsed.
  */
+import { fnv1a } from '../../src/protocol/fnv.js';
 import type { FrameInspector } from './frame-reader.js';
 
 const SYMBOL = ascii('"symbol":"');
@@ -38,7 +39,7 @@ export class OrderInspector implements FrameInspector {
     this.#symbols = symbols;
     for (const [index, symbol] of symbols.entries()) {
       const bytes = ascii(symbol);
-      this.#topicOf.set(hash(bytes, 0, bytes.length), index);
+      this.#topicOf.set(fnv1a(bytes, 0, bytes.length), index);
     }
     if (this.#topicOf.size !== symbols.length) throw new Error('two symbols have the same hash: rename one');
     this.#lastSeq = new Float64Array(sockets * symbols.length).fill(UNKNOWN);
@@ -55,7 +56,7 @@ export class OrderInspector implements FrameInspector {
     if (prevAt < 0 || symbolAt < 0 || seqAt < 0) return;
     let symbolEnd = symbolAt;
     while (symbolEnd < to && bytes[symbolEnd] !== QUOTE_MARK) symbolEnd++;
-    const topic = this.#topicOf.get(hash(bytes, symbolAt, symbolEnd));
+    const topic = this.#topicOf.get(fnv1a(bytes, symbolAt, symbolEnd));
     if (topic === undefined) return;
     this.#follow(socket, topic, number(bytes, prevAt, to), number(bytes, seqAt, to));
   }
@@ -111,11 +112,4 @@ export function number(bytes: Uint8Array, at: number, to: number): number {
 /** The bytes of an ASCII text. */
 export function ascii(text: string): Uint8Array {
   return Uint8Array.from(Buffer.from(text, 'latin1'));
-}
-
-/** FNV-1a, 32 bits. */
-function hash(bytes: Uint8Array, from: number, to: number): number {
-  let value = 0x811c9dc5;
-  for (let i = from; i < to; i++) value = Math.imul(value ^ (bytes[i] ?? 0), 0x01000193);
-  return value | 0;
 }

@@ -1,5 +1,6 @@
 /** Who a connection belongs to, and what it may subscribe to. */
 import type { Tier } from '../protocol/lanes.js';
+import { topicParts } from '../protocol/topic-parts.js';
 import { isName, isStream, STREAMS, type Stream, sourceKindOf, symbolMatcher } from '../protocol/topics.js';
 import { isUser } from '../protocol/user-subject.js';
 
@@ -57,13 +58,10 @@ const NAMED_BY_CLIENTS: ReadonlySet<Stream> = new Set(['orders', 'rooms']);
  */
 export function isEntitlement(value: unknown): value is string {
   if (typeof value !== 'string') return false;
-  const colon = value.indexOf(':');
-  const patternLength = value.length - colon - 1;
-  const stream = value.slice(0, Math.max(colon, 0));
+  const [stream, pattern] = topicParts(value);
   if (!isStream(stream)) return false;
-  const pattern = value.slice(colon + 1);
   if (stream === 'orders') return isUser(pattern);
-  return patternLength >= 1 && patternLength <= PATTERN_LENGTH_MAX && isUser(pattern) && !NO_PATTERN.test(pattern);
+  return pattern.length >= 1 && pattern.length <= PATTERN_LENGTH_MAX && isUser(pattern) && !NO_PATTERN.test(pattern);
 }
 
 /** What a credential may see, compiled once per credential so that a check is a few comparisons. */

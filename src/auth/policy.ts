@@ -1,5 +1,6 @@
 /** Which roles the operator demands for which topics, on top of what a credential is entitled to. */
 import { ConfigError } from '../config/config-error.js';
+import { topicParts } from '../protocol/topic-parts.js';
 import { ALL_SYMBOLS, CHANNELS, isStream, STREAMS, type Stream, symbolMatcher } from '../protocol/topics.js';
 import { FULL_TRADES, isEntitlement, type TopicPolicy } from './credential.js';
 import { readJsonFile } from './json-file.js';
@@ -49,7 +50,7 @@ function demandsOf(shown: string, file: unknown): ReadonlyMap<Stream, readonly D
   for (const [topic, roles] of entries) {
     const problem = topicProblem(topic) ?? rolesProblem(roles);
     if (problem !== undefined) throw new ConfigError(`${shown}: roles[${JSON.stringify(topic)}]: ${problem}`);
-    const [stream, pattern] = split(topic);
+    const [stream, pattern] = topicParts(topic);
     const demand = { matches: symbolMatcher([pattern]), roles: new Set(roles as readonly string[]) };
     demands.set(stream as Stream, [...(demands.get(stream as Stream) ?? []), demand]);
   }
@@ -58,7 +59,7 @@ function demandsOf(shown: string, file: unknown): ReadonlyMap<Stream, readonly D
 
 /** A demand that no topic can meet protects nothing: most likely a misspelling of one that should. */
 function topicProblem(topic: string): string | undefined {
-  const [stream, pattern] = split(topic);
+  const [stream, pattern] = topicParts(topic);
   if (!isStream(stream)) return `must begin with a stream: ${STREAMS.join(', ')}`;
   if (!isEntitlement(topic)) return 'must be stream:pattern, such as rooms:ops-*';
   if (topic === FULL_TRADES) return 'is no topic; who sees the parties of trades is for entitlements to say';
@@ -71,11 +72,6 @@ function rolesProblem(roles: unknown): string | undefined {
     return undefined;
   }
   return 'must be a list of roles, of which one is needed; at least one';
-}
-
-function split(topic: string): readonly [stream: string, pattern: string] {
-  const colon = topic.indexOf(':');
-  return colon < 0 ? [topic, ''] : [topic.slice(0, colon), topic.slice(colon + 1)];
 }
 
 function isObject(value: unknown): value is Readonly<Record<string, unknown>> {

@@ -2,7 +2,7 @@
  * Credentials of tokens that were verified lately, so that clients that all reconnect at once cost no signatures.
  * A refusal is not remembered: an attacker must not be able to push good tokens out.
  */
-import { putNewest } from '../protocol/newest.js';
+import { BoundedMap } from '../protocol/bounded-map.js';
 import type { Credential } from './credential.js';
 
 /** Tokens remembered at once; when full, the one that was used longest ago is forgotten. */
@@ -24,7 +24,7 @@ interface Entry {
 export class TokenCache {
   readonly #toleranceMs: number;
   /** In order of use, the least recent first: a Map keeps the order of insertion. */
-  readonly #entries = new Map<string, Entry>();
+  readonly #entries = new BoundedMap<string, Entry>(TOKEN_CACHE_ENTRIES_MAX);
 
   /** @param toleranceMs how long a token is accepted after its expiry. */
   constructor(toleranceMs: number) {
@@ -39,8 +39,10 @@ export class TokenCache {
   get(token: string, nowMs: number, monotonicMs: number): Credential | undefined {
     const entry = this.#entries.get(token);
     if (entry === undefined) return undefined;
-    this.#entries.delete(token);
-    if (nowMs >= entry.expiresAtMs || monotonicMs >= entry.oldAtMs) return undefined;
+    if (nowMs >= entry.expiresAtMs || monotonicMs >= entry.oldAtMs) {
+      this.#entries.delete(token);
+      return undefined;
+    }
     this.#entries.set(token, entry);
     return entry.credential;
   }
@@ -48,6 +50,6 @@ export class TokenCache {
   set(token: string, credential: Credential, monotonicMs: number): void {
     const expiresAtMs = credential.expiresAtMs + this.#toleranceMs;
     const oldAtMs = monotonicMs + TOKEN_CACHE_AGE_MAX_MS;
-    putNewest(this.#entries, token, { credential, expiresAtMs, oldAtMs }, TOKEN_CACHE_ENTRIES_MAX);
+    this.#entries.set(token, { credential, expiresAtMs, oldAtMs });
   }
 }

@@ -1,13 +1,13 @@
 /** The gateway as a program: settings, signals, and an orderly end. */
 import { randomBytes } from 'node:crypto';
 import { type Config, readConfig } from '../config/environment.js';
-import { checkFiles } from '../config/secret-files.js';
 import { startGateway } from '../main.js';
 import { createLogger, type Logger } from '../observe/log.js';
 import { LogDestination } from '../observe/log-destination.js';
 import type { Gateway } from '../running-gateway.js';
 import { claimPort, ownFreePort } from './free-port.js';
 import { sayLines } from './output.js';
+import { checkStart } from './start-checks.js';
 import { findPredecessor } from './takeover.js';
 import { welcome } from './welcome.js';
 
@@ -18,12 +18,12 @@ const PARENT_POLL_MS = 250;
 /**
  * The program: reads the environment, starts, prints how to connect, ends on SIGTERM or SIGINT with exit code 0.
  * @param isTakeover in place of the process that serves these ports now, if there is one
- * @throws {ConfigError} when a setting cannot be used.
+ * @throws {ConfigError} when a setting, or what it names, cannot be used.
  * @throws {CommandFailure} when the other process cannot be replaced.
  */
 export async function runGateway(env: NodeJS.ProcessEnv, isTakeover = false): Promise<void> {
   const configured = readConfig(env);
-  await checkFiles(configured);
+  await checkStart(configured);
   const auth = configured.auth;
   const hasKey = auth.secret !== undefined || auth.jwksFile !== undefined || auth.jwksUrl !== undefined;
   // Without a key nobody could connect: one that ends with this process lets a newcomer in and nobody else.

@@ -9,6 +9,7 @@ import { note, noteLines } from './output.js';
 /** The gateway runs for weeks and needs none of the other commands: a file is loaded when its command is asked for. */
 const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map([
   ['serve', async () => (await import('./serve.js')).serveCommand()],
+  ['check', async () => (await import('./check.js')).checkCommand()],
   ['tail', async () => (await import('./tail.js')).tailCommand()],
   ['publish', async () => (await import('./publish.js')).publishCommand()],
   ['token', async () => (await import('./token.js')).tokenCommand()],
@@ -18,7 +19,7 @@ const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map([
   ['record', async () => (await import('./record.js')).recordCommand()],
   ['simulate', async () => (await import('./simulate.js')).simulateCommand()],
   ['vectors', async () => (await import('./vectors.js')).vectorsCommand()],
-  ['limits', async () => (await import('./limits.js')).limitsCommand()],
+  ['reference', async () => (await import('./reference.js')).referenceCommand()],
   ['asyncapi', async () => (await import('./asyncapi.js')).asyncApiCommand(packageVersion())],
 ]);
 
@@ -27,7 +28,7 @@ const program = new Command('millrace')
   .version(packageVersion())
   .addHelpText(
     'after',
-    '\nSettings come from the environment; README.md lists them. `millrace <command> --help` shows examples.',
+    '\nSettings come from the environment; `millrace serve --help` lists them. `millrace <command> --help` shows examples.',
   );
 
 const asked = COMMANDS.get(process.argv[2] ?? '');

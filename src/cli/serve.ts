@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { settingsHelp } from '../config/settings-text.js';
 
 const EXAMPLES = `
 Without settings it runs the built-in market simulator and signs a token for this run.
@@ -7,10 +8,15 @@ Examples:
   $ millrace serve
   $ NATS_URL=nats://127.0.0.1:4222 AUTH_JWT_SECRET=… PORT=8080 millrace serve
   $ FEED=replay REPLAY_FILE=monday.rec REPLAY_SPEED=10 millrace serve
-  $ PORT=8080 millrace serve --takeover     in place of the one that runs, without refusing anybody
+  $ PORT=8080 millrace serve --takeover     replaces the running gateway without refusing a connection
 
-SIGTERM sends the clients elsewhere, spread over DRAIN_TIMEOUT, and ends; SIGINT, or a second signal, ends at once.
-SIGQUIT is SIGTERM that frees ADMIN_PORT at once. SIGHUP reads TLS_CERT and TLS_KEY anew.`;
+SIGTERM spreads the reconnects of clients over DRAIN_TIMEOUT, then stops; SIGINT, or a second signal, stops at once.
+SIGQUIT is SIGTERM that frees ADMIN_PORT at once. SIGHUP reloads TLS_CERT and TLS_KEY.`;
+
+const environment = () => `
+Environment: name, [default], meaning. ops/configuration.md says more; \`millrace check\` prints what is in effect.
+
+${settingsHelp()}`;
 
 /** `millrace serve`: the gateway, until a signal ends it. */
 export function serveCommand(): Command {
@@ -18,6 +24,7 @@ export function serveCommand(): Command {
     .description('run the gateway, configured by environment variables')
     .option('--takeover', 'start beside the process that serves these ports, then have it drain (Linux)')
     .addHelpText('after', EXAMPLES)
+    .addHelpText('after', environment)
     .action(async ({ takeover = false }: { takeover?: boolean }) => {
       // Loaded here so that the other commands need no native module.
       const { runGateway } = await import('./gateway-process.js');

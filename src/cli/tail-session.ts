@@ -2,11 +2,13 @@
 import type { IncomingMessage } from 'node:http';
 import { Packr } from 'msgpackr';
 import { type RawData, WebSocket } from 'ws';
-import { type ChainPosition, type FrameOutcome, type ServerFrame, TopicChains } from '../client/chain.js';
+import { type FrameOutcome, type ServerFrame, TopicChains } from '../client/chain.js';
 import { withoutSecrets } from '../config/url-text.js';
 import { parseExact, stringifyExact } from '../protocol/exact-json.js';
 import type { Format, RateClass } from '../protocol/lanes.js';
 import { MsgpackReader } from '../protocol/msgpack-reader.js';
+import type { StreamPosition } from '../protocol/stream-position.js';
+import { topicParts } from '../protocol/topic-parts.js';
 import { ALL_SYMBOLS, isStateStream, isStream, type Stream } from '../protocol/topics.js';
 import { CommandFailure, reasonOf } from './failure.js';
 import { describeFrame, describeStale } from './frame-line.js';
@@ -201,7 +203,7 @@ export class TailSession {
       default:
         return;
     }
-    const [stream, symbol] = splitTopic(outcome.topic);
+    const [stream, symbol] = topicParts(outcome.topic);
     if (isStream(stream) && isStateStream(stream)) this.#send({ action: 'resync', stream, symbol });
   }
 
@@ -265,15 +267,10 @@ async function refusalOf(response: IncomingMessage): Promise<string> {
   return `HTTP ${response.statusCode} ${response.statusMessage ?? ''} ${body.slice(0, 200)}`.trimEnd();
 }
 
-function difference(expected: ChainPosition | undefined, got: ChainPosition): string {
+function difference(expected: StreamPosition | undefined, got: StreamPosition): string {
   if (expected === undefined) return `expected a snapshot first, got prev_seq ${got.seq}`;
   if (expected.epoch !== got.epoch) return `expected epoch ${expected.epoch}, got ${got.epoch}`;
   return `expected prev_seq ${expected.seq}, got ${got.seq}`;
-}
-
-function splitTopic(topic: string): [stream: string, symbol: string] {
-  const colon = topic.indexOf(':');
-  return [topic.slice(0, colon), topic.slice(colon + 1)];
 }
 
 function bytesOf(data: RawData): Buffer {

@@ -1,5 +1,6 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { CLASSES, DEPTHS, FORMATS } from '../protocol/lanes.js';
+import { topicParts } from '../protocol/topic-parts.js';
 import { ALL_SYMBOLS, isName, isStream, STREAMS, sourceKindOf } from '../protocol/topics.js';
 import { type TailOptions, TailSession, type TopicArgument } from './tail-session.js';
 
@@ -44,9 +45,7 @@ export function tailCommand(): Command {
 
 function topicArgument(text: string, before: readonly TopicArgument[] = []): readonly TopicArgument[] {
   if (isStream(text) && WITHOUT_NAME.has(text)) return [...before, { stream: text, symbol: ALL_SYMBOLS }];
-  const colon = text.indexOf(':');
-  const stream = text.slice(0, Math.max(colon, 0));
-  const symbol = text.slice(colon + 1);
+  const [stream, symbol] = topicParts(text);
   if (!isStream(stream)) {
     throw new InvalidArgumentError(`It must be stream:name with a stream of ${STREAMS.join(', ')}.`);
   }

@@ -2,12 +2,14 @@
  * The client's side of the delta protocol: holds the documents of the state topics by applying each frame, and proves
  * for every topic that nothing is missing between two frames. Runs in a browser as well as in Node.
  */
+
+import type { StreamPosition } from '../protocol/stream-position.js';
+import { topicName, topicParts } from '../protocol/topic-parts.js';
 import { pointerToken, topicOf } from '../protocol/topics.js';
 import { type BookDocument, bookChecksumOf, isBook } from './book.js';
 import { applyOperations, isBounded } from './operations.js';
 import {
   brokenAt,
-  type ChainPosition,
   CONTROL,
   type FrameOutcome,
   follows,
@@ -26,7 +28,8 @@ import {
   topicNamedBy,
 } from './outcome.js';
 
-export type { ChainPosition, FrameOutcome, ServerFrame, Staleness, StaleReason } from './outcome.js';
+export type { StreamPosition } from '../protocol/stream-position.js';
+export type { FrameOutcome, ServerFrame, Staleness, StaleReason } from './outcome.js';
 
 export interface ClientDocuments {
   /** The document that `quotes_patch` operations apply to. */
@@ -38,7 +41,7 @@ export interface ClientDocuments {
 }
 
 /** Where a topic stands that never had anything. */
-const NOWHERE: ChainPosition = { epoch: '', seq: 0 };
+const NOWHERE: StreamPosition = { epoch: '', seq: 0 };
 
 /**
  * Event topics whose place is held. A gateway has fewer symbols (`SYMBOLS_MAX`); beyond it, the trades of further ones are
@@ -50,7 +53,7 @@ export const EVENT_CHAINS_MAX = 2 ** 17;
 export class TopicChains {
   /** A document that is known to be wrong is not in here; one that is merely old, while its chain is broken, is. */
   readonly documents: ClientDocuments = { quotes: { quotes: {} }, depth: new Map(), orderbook: new Map() };
-  readonly #positions = new Map<string, ChainPosition>();
+  readonly #positions = new Map<string, StreamPosition>();
   /** State topics that have no valid position until their next snapshot. */
   readonly #broken = new Set<string>();
   /** State topics that the server holds back. */
@@ -63,7 +66,7 @@ export class TopicChains {
   }
 
   /** What is held of a topic; undefined before its first snapshot or event, and while its chain is broken. */
-  position(topic: string): ChainPosition | undefined {
+  position(topic: string): StreamPosition | undefined {
     return this.#positions.get(topic);
   }
 
@@ -74,10 +77,9 @@ export class TopicChains {
 
   /** The present document of a state topic, as far as there is one. */
   documentOf(topic: string): unknown {
-    const colon = topic.indexOf(':');
-    const symbol = topic.slice(colon + 1);
+    const [stream, symbol] = topicParts(topic);
     const { quotes, depth, orderbook } = this.documents;
-    switch (topic.slice(0, colon)) {
+    switch (stream) {
       case 'quotes':
         return Object.hasOwn(quotes.quotes, symbol) ? quotes.quotes[symbol] : undefined;
       case 'depth':
@@ -133,11 +135,9 @@ export class TopicChains {
 
   /** The topic is left; `trades:*` is left with all its symbols. */
   forget(topic: string): void {
-    const colon = topic.indexOf(':');
-    const symbol = topic.slice(colon + 1);
+    const [stream, symbol] = topicParts(topic);
     if (symbol === '*') {
-      const stream = topic.slice(0, colon + 1);
-      for (const held of this.#positions.keys()) if (held.startsWith(stream)) this.#positions.delete(held);
+      for (const held of this.#positions.keys()) if (held.startsWith(`${stream}:`)) this.#positions.delete(held);
       return;
     }
     this.#positions.delete(topic);
@@ -318,7 +318,7 @@ export class TopicChains {
     return { kind: 'patch_failed', topic, reason };
   }
 
-  #hold(topic: string, position: ChainPosition): void {
+  #hold(topic: string, position: StreamPosition): void {
     const isFull = this.#positions.size >= EVENT_CHAINS_MAX && !this.#positions.has(topic);
     if (isFull && !isStateTopic(topic)) return;
     this.#positions.set(topic, position);
@@ -337,7 +337,7 @@ export class TopicChains {
   }
 
   #deleteDocument(topic: string): void {
-    const symbol = topic.slice(topic.indexOf(':') + 1);
+    const symbol = topicName(topic);
     if (topic.startsWith('quotes:')) delete this.documents.quotes.quotes[symbol];
     else if (topic.startsWith('depth:')) this.documents.depth.delete(symbol);
     else if (topic.startsWith('orderbook:')) this.documents.orderbook.delete(symbol);

@@ -1,10 +1,12 @@
 /** Frames to streams: each goes through its chain, and what it did is told to the streams of its topic. */
+import type { StreamPosition } from '../protocol/stream-position.js';
+import { topicName } from '../protocol/topic-parts.js';
 import { ALL_SYMBOLS, pointerToken } from '../protocol/topics.js';
 import type { TopicChains } from './chain.js';
 import type { WholeClock } from './clock.js';
 import { MillraceError } from './errors.js';
 import type { Gap, GapReason, Lag, PatchOperation, Resync, Stale, StateChange, StreamEvent } from './frames.js';
-import { type ChainPosition, positionOf, type ServerFrame, type Staleness } from './outcome.js';
+import { positionOf, type ServerFrame, type Staleness } from './outcome.js';
 import type { Requests } from './requests.js';
 import type { Topic, TopicTable } from './topic-table.js';
 
@@ -119,7 +121,7 @@ export class Delivery {
 
   #change(
     topic: Topic,
-    { epoch, seq }: ChainPosition,
+    { epoch, seq }: StreamPosition,
     isSnapshot: boolean,
     operations: readonly PatchOperation[],
     lag: Lag | undefined,
@@ -134,7 +136,7 @@ export class Delivery {
   #event(wire: string, frame: ServerFrame): void {
     const event: StreamEvent<unknown> = {
       topic: wire,
-      name: nameOf(wire),
+      name: topicName(wire),
       message: frame,
       epoch: String(frame.epoch),
       seq: Number(frame.seq),
@@ -216,7 +218,7 @@ export class Delivery {
    * While a topic is held back its heartbeats go on for as long as that takes, and no snapshot makes it whole. So each
    * place where it stands is asked for once: what was lost before is had, and nothing is asked for again and again.
    */
-  #repairStale(topic: Topic, got: ChainPosition | undefined): void {
+  #repairStale(topic: Topic, got: StreamPosition | undefined): void {
     const { staleAsked } = topic;
     if (got === undefined || (staleAsked?.epoch === got.epoch && staleAsked.seq === got.seq)) return;
     if (this.#repair(topic.wire, 'broken')) topic.staleAsked = got;
@@ -263,11 +265,7 @@ export class Delivery {
 
 interface Broken {
   readonly topic: string;
-  readonly expected: ChainPosition | undefined;
-  readonly got: ChainPosition;
+  readonly expected: StreamPosition | undefined;
+  readonly got: StreamPosition;
   readonly staleness?: Staleness;
-}
-
-function nameOf(wire: string): string {
-  return wire.slice(wire.indexOf(':') + 1);
 }

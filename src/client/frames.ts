@@ -1,4 +1,5 @@
 /** The messages of each stream as the server sends them; they may have members that are not named here. */
+import type { GapReason as GatewayGapReason } from '../protocol/codes.js';
 import type { CHANNELS, Channel } from '../protocol/topics.js';
 import type { Staleness } from './outcome.js';
 
@@ -164,20 +165,10 @@ export interface StreamEvent<Message> {
 
 /** Why events are missing: the gateway's reasons, and two that the client finds out. */
 export type GapReason =
-  | 'slow_consumer'
-  | 'overload'
-  | 'overrun'
-  | 'encoder_restart'
-  | 'publisher'
-  /** The gateway refused messages of the publisher. */
-  | 'refused'
-  /** Messages left the JetStream stream before the gateway could read them. */
-  | 'stream_limits'
-  /** The sequences begin anew; whether something was lost is not known. */
-  | 'new_epoch'
-  /** The connection was interrupted, and the gateway could not give back what was missed. */
+  | GatewayGapReason
+  /** The connection was interrupted, and the gateway could not recover what was missed. */
   | 'not_recovered'
-  /** The chain has a hole that nobody announced. */
+  /** The chain has a hole that the gateway did not announce. */
   | 'unannounced';
 
 /** Events that will not come. */

@@ -1,25 +1,14 @@
 /** What a frame is to the chain of its topic. */
+import type { StaleReason as GatewayStaleReason } from '../protocol/codes.js';
+import type { StreamPosition } from '../protocol/stream-position.js';
 
 /** A decoded server frame: one JSON object or MessagePack map. */
 export type ServerFrame = Readonly<Record<string, unknown>>;
 
-/** Where a topic stands: a `seq` means nothing without its `epoch`. */
-export interface ChainPosition {
-  readonly epoch: string;
-  readonly seq: number;
-}
-
-/** Why a state topic is held back: the gateway's reasons. */
+/** Why a state topic is held back: the gateway's reasons, and one of the client's own. */
 export type StaleReason =
-  /** The publisher's own numbering has a hole. */
-  | 'publisher_gap'
-  /** A message of the publisher was refused. */
-  | 'refused'
-  /** The document grew beyond what a gateway keeps. */
-  | 'too_large'
-  /** Changes came, and nothing whole to apply them to. */
-  | 'no_snapshot'
-  /** A heartbeat said it: the frame with the reason was missed. */
+  | GatewayStaleReason
+  /** Only a heartbeat said it: the frame with the reason was missed. */
   | 'unknown';
 
 /** A state topic is held back: what is held of it is old. */
@@ -54,8 +43,8 @@ export type FrameOutcome =
   | {
       readonly kind: 'broken';
       readonly topic: string;
-      readonly expected: ChainPosition | undefined;
-      readonly got: ChainPosition;
+      readonly expected: StreamPosition | undefined;
+      readonly got: StreamPosition;
       /** The heartbeat that showed it says as well that the topic is held back, which was not known. */
       readonly staleness?: Staleness;
     }
@@ -78,7 +67,7 @@ export interface Link {
   readonly topic: string;
   /** The topic's name within its stream: a symbol, a user, a channel or a room. */
   readonly name: string;
-  readonly position: ChainPosition;
+  readonly position: StreamPosition;
   /** `prev_seq`; undefined on a frame that has none (a snapshot may). */
   readonly previous: number | undefined;
 }
@@ -121,11 +110,11 @@ export function linkOf(frame: ServerFrame): Link | undefined {
   };
 }
 
-export function follows(link: Link, held: ChainPosition | undefined): boolean {
+export function follows(link: Link, held: StreamPosition | undefined): boolean {
   return held !== undefined && held.epoch === link.position.epoch && held.seq === link.previous;
 }
 
-export function brokenAt(link: Link, expected: ChainPosition | undefined): FrameOutcome {
+export function brokenAt(link: Link, expected: StreamPosition | undefined): FrameOutcome {
   const got = { epoch: link.position.epoch, seq: link.previous ?? Number.NaN };
   return { kind: 'broken', topic: link.topic, expected, got };
 }
@@ -134,14 +123,14 @@ export function malformed(reason: string): FrameOutcome {
   return { kind: 'malformed', reason };
 }
 
-export function positionOf(value: unknown): ChainPosition | undefined {
+export function positionOf(value: unknown): StreamPosition | undefined {
   if (!isRecord(value)) return undefined;
   const { epoch, seq } = value;
   return typeof epoch === 'string' && isSeq(seq) ? { epoch, seq } : undefined;
 }
 
 /** What a `stale` frame, or a heartbeat of a topic that is held back, says of it. */
-export function stalenessOf(frame: ServerFrame, { epoch, seq }: ChainPosition): Staleness {
+export function stalenessOf(frame: ServerFrame, { epoch, seq }: StreamPosition): Staleness {
   const { since, reason } = frame;
   return {
     epoch,

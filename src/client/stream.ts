@@ -1,4 +1,5 @@
 /** What all streams of a client have in common: their topics, how they begin and end, and iteration. */
+import { topicName } from '../protocol/topic-parts.js';
 import { Emitter } from './emitter.js';
 import { MillraceError } from './errors.js';
 import type { Gap, Resync, Stale, Whole } from './frames.js';
@@ -71,7 +72,7 @@ export abstract class TopicStream<Item extends object, Events extends StreamEven
 
   /** Names that the stream follows: less than asked for where the gateway refused some. */
   get names(): string[] {
-    return [...this.lease.topics].map(({ wire }) => wire.slice(wire.indexOf(':') + 1));
+    return [...this.lease.topics].map(({ wire }) => topicName(wire));
   }
 
   /**

@@ -1,11 +1,12 @@
 /** Keeps the gateway's view of what is subscribed the same as the topic table's: asks, resumes, retries, leaves. */
+import type { StreamPosition } from '../protocol/stream-position.js';
 import { ALL_SYMBOLS } from '../protocol/topics.js';
 import { Backoff } from './backoff.js';
 import type { TopicChains } from './chain.js';
 import type { WholeClock } from './clock.js';
 import { errorCodeOf, MillraceError, type MillraceErrorCode } from './errors.js';
 import type { Gap } from './frames.js';
-import { type ChainPosition, isRecord, positionOf, type ServerFrame, texts } from './outcome.js';
+import { isRecord, positionOf, type ServerFrame, texts } from './outcome.js';
 import type { Requests } from './requests.js';
 import type { Topic, TopicTable } from './topic-table.js';
 
@@ -136,11 +137,11 @@ export class Subscriber {
     for (const batch of batches(batched)) this.#ask(batch, commandOf('subscribe', batch), undefined);
   }
 
-  #resume(topic: Topic, since: ChainPosition): void {
+  #resume(topic: Topic, since: StreamPosition): void {
     this.#ask([topic], { ...commandOf('subscribe', [topic]), since }, since);
   }
 
-  #ask(topics: readonly Topic[], command: object, since: ChainPosition | undefined): void {
+  #ask(topics: readonly Topic[], command: object, since: StreamPosition | undefined): void {
     let open = topics;
     this.#requests.ask(command, frame => {
       if (frame.type === 'subscribed') {
@@ -162,7 +163,7 @@ export class Subscriber {
   }
 
   /** Returns the topics that the gateway did not take. */
-  #accept(asked: readonly Topic[], frame: ServerFrame, since: ChainPosition | undefined): readonly Topic[] {
+  #accept(asked: readonly Topic[], frame: ServerFrame, since: StreamPosition | undefined): readonly Topic[] {
     const accepted = new Set(texts(frame.topics));
     const open: Topic[] = [];
     this.#backoff.reset();
@@ -223,7 +224,7 @@ export function retryAfterMs({ retry_after_ms: ms }: ServerFrame, otherwise = RE
 }
 
 /** What a reconnect cost an event topic that was not resumed whole. */
-function tellLoss(topic: Topic, since: ChainPosition | undefined, frame: ServerFrame): void {
+function tellLoss(topic: Topic, since: StreamPosition | undefined, frame: ServerFrame): void {
   const now = isRecord(frame.positions) ? positionOf(frame.positions[topic.wire]) : undefined;
   const isSameEpoch = since !== undefined && now?.epoch === since.epoch && now.seq > since.seq;
   const gap: Gap = {

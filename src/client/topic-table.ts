@@ -1,8 +1,9 @@
 /** The topics that streams of this client follow, each once, however many streams share it. */
+
+import type { StreamPosition } from '../protocol/stream-position.js';
 import { ALL_SYMBOLS, isStateStream, type Stream, topicOf } from '../protocol/topics.js';
 import type { MillraceError } from './errors.js';
 import type { Gap, Resync, Stale, Whole } from './frames.js';
-import type { ChainPosition } from './outcome.js';
 
 /** What a stream is told about its topics. */
 export interface Sink {
@@ -40,7 +41,7 @@ export interface Topic {
   /** When a snapshot was last asked for. */
   resyncMicros: number;
   /** Of a topic that is held back: where its heartbeats stood when a snapshot was last asked for because of one. */
-  staleAsked: ChainPosition | undefined;
+  staleAsked: StreamPosition | undefined;
 }
 
 /** Of names that no stream of this client gave, but the gateway: symbols of all trades, and whose the orders are. */

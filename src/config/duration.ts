@@ -7,3 +7,9 @@ export function parseDurationMs(text: string): number | undefined {
   const ms = Number(match[1]) * (UNIT_MS[match[2] ?? 's'] ?? 0);
   return ms > 0 ? ms : undefined;
 }
+
+/** Whole milliseconds → the shortest text that {@link parseDurationMs} reads as them: `24d`. */
+export function durationText(ms: number): string {
+  const [unit = 'ms', factor = 1] = Object.entries(UNIT_MS).findLast(([, length]) => ms % length === 0) ?? [];
+  return `${ms / factor}${unit}`;
+}

@@ -1,23 +1,23 @@
 /**
- * Environment variables → one frozen, validated configuration. An invalid value stops the start with a message that
- * names the variable, what it held and what would be right. Names and defaults: README.md, section Configuration; the
- * variables themselves: `variables/`.
+ * Environment variables → one frozen, validated configuration. An invalid value stops the start with a message that names the
+ * variable, what it held and what would be right. The variables are declared in `variables/`; ops/configuration.md lists them.
  */
 import { availableParallelism } from 'node:os';
 import { ConfigError } from './config-error.js';
-import { withoutSecrets } from './url-text.js';
+import { readSetting } from './setting.js';
+import { SETTINGS } from './settings-table.js';
 import {
   type AuthConfig,
+  type AuthVariables,
   allowsAnonymous,
   authConfig,
   authProblems,
-  authVariables,
   type RevocationsConfig,
   revocationsConfig,
 } from './variables/auth.js';
-import { type ClientsConfig, clientProblems, clientsConfig, clientVariables } from './variables/clients.js';
-import { type FeedConfig, feedConfig, feedProblems, feedVariables } from './variables/feed.js';
-import { processConfig, processProblems, processVariables } from './variables/process.js';
+import { type ClientsConfig, type ClientVariables, clientProblems, clientsConfig } from './variables/clients.js';
+import { type FeedConfig, type FeedVariables, feedConfig, feedProblems } from './variables/feed.js';
+import { type ProcessVariables, processConfig, processProblems } from './variables/process.js';
 
 export type { NatsConfig, ReplayConfig, SimulatorConfig } from './sources.js';
 export type { AuthConfig } from './variables/auth.js';
@@ -27,39 +27,28 @@ export interface Config extends Readonly<ReturnType<typeof processConfig>>, Feed
   /** Whether a connection may come without a credential. */
   readonly anonymous: boolean;
   readonly revocations: RevocationsConfig;
-  readonly allowedOrigins: readonly string[];
 }
 
-const variables = processVariables
-  .extend(feedVariables.shape)
-  .extend(authVariables.shape)
-  .extend(clientVariables.shape);
+export type Environment = Readonly<Record<string, string | undefined>>;
 
-const SECRET_NAMES = new Set(['AUTH_JWT_SECRET', 'NATS_PASSWORD', 'NATS_TOKEN', 'ADMIN_TOKEN']);
-
-/** Addresses may hold a password. */
-const shownValue = (name: string, value: string) => (name.endsWith('_URL') ? withoutSecrets(value) : value);
+type Variables = ProcessVariables & FeedVariables & AuthVariables & ClientVariables;
 
 /**
  * Reads the configuration from `env` (an empty value counts as unset).
  * @param cores what `WORKERS=auto` and `ENCODERS=auto` share.
- * @throws {ConfigError} naming every variable that cannot be used.
+ * @throws {ConfigError} naming every variable that cannot be used, one a line.
  */
-export function readConfig(
-  env: Readonly<Record<string, string | undefined>>,
-  cores: number = availableParallelism(),
-): Config {
-  const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined && value !== ''));
-  const parsed = variables.safeParse(given);
-  if (!parsed.success) {
-    const lines = parsed.error.issues.map(issue => {
-      const name = String(issue.path[0]);
-      const shown = SECRET_NAMES.has(name) ? '(hidden)' : JSON.stringify(shownValue(name, given[name] ?? ''));
-      return `${name}=${shown}: ${issue.message}`;
-    });
-    throw new ConfigError(lines.join('\n'));
+export function readConfig(env: Environment, cores: number = availableParallelism()): Config {
+  const values: Record<string, unknown> = {};
+  const unreadable: string[] = [];
+  for (const [name, setting] of SETTINGS) {
+    const read = readSetting(name, setting, givenText(env, name));
+    if (read.ok) values[name] = read.value;
+    else unreadable.push(read.problem);
   }
-  const v = parsed.data;
+  if (unreadable.length > 0) throw new ConfigError(unreadable.join('\n'));
+  // Each value has the type of its setting, and all of the table's settings are there.
+  const v = values as Variables;
   const feed = feedConfig(v);
   const wrong = [...processProblems(v), ...feedProblems(v), ...authProblems(v, feed.feed), ...clientProblems(v)];
   if (wrong.length > 0) throw new ConfigError(wrong.join('\n'));
@@ -70,6 +59,10 @@ export function readConfig(
     auth: authConfig(v),
     anonymous: allowsAnonymous(v),
     revocations: revocationsConfig(v),
-    allowedOrigins: v.ALLOWED_ORIGINS,
   });
+}
+
+/** The text that a variable is set to; undefined where it is unset or empty. */
+export function givenText(env: Environment, name: string): string | undefined {
+  return env[name] === '' ? undefined : env[name];
 }

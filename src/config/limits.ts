@@ -45,7 +45,7 @@ export interface CircuitConfig {
   readonly recoveryMs: number;
   /** How long it has to keep up before its state topics are sent in a faster class again, ms. */
   readonly restoreAfterMs: number;
-  /** Looks that it has to stand before it counts as keeping up again. */
+  /** Consecutive checks it must pass before its circuit closes. */
   readonly probes: number;
 }
 
@@ -66,9 +66,9 @@ export interface TimesConfig {
   /** Without a client message or a pong. */
   readonly idleTimeoutMs: number;
   readonly healthCheckIntervalMs: number;
-  /** A topic that was silent so long says where it stands. */
+  /** Idle topics send a heartbeat with their sequence number at this interval. */
   readonly heartbeatIntervalMs: number;
-  /** Over which clients are told to come back when the gateway closes. */
+  /** Time over which reconnects are spread when the gateway closes. */
   readonly drainTimeoutMs: number;
   /** Longest that an analytics message waits for others. */
   readonly batchIntervalMs: number;

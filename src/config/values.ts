@@ -1,7 +1,19 @@
-/** Texts of environment variables → values, each with the message that says what would be right. */
+/** Types of settings: how the text of an environment variable becomes a value, what it takes in words, how it is shown. */
 import { z } from 'zod';
 import { isSymbol } from '../protocol/topics.js';
-import { parseDurationMs } from './duration.js';
+import { durationText, parseDurationMs } from './duration.js';
+import { parseSize, sizeText } from './size.js';
+import { withoutSecrets } from './url-text.js';
+
+export interface ValueType<T> {
+  readonly schema: z.ZodType<T, string>;
+  /** `a whole number from 1 to 32`. */
+  readonly takes: string;
+  /** The text as logs, errors and `millrace check` show it. */
+  show(text: string): string;
+  /** Nothing of it is ever shown. */
+  readonly isSecret: boolean;
+}
 
 /** Most threads of a kind: which workers a frame is for is a bit mask of 32 bits. */
 export const THREADS_MAX = 32;
@@ -9,44 +21,130 @@ export const THREADS_MAX = 32;
 export const SECRET_READERS = ['group', 'all'] as const;
 export type SecretReaders = (typeof SECRET_READERS)[number];
 /** Longest delay a Node timer keeps; a longer one would fire at once. */
-const TIMER_MS_MAX = 2 ** 31 - 1;
+const TIMER_MS_MAX = 24 * 86_400_000;
+/** Of 100 years: what ends later may as well have no end. */
+const AGE_MS_MAX = 36_500 * 86_400_000;
+const HIDDEN = '(hidden)';
 
-export const list = z.string().transform(text =>
-  text
+function valueType<T>(takes: string, schema: z.ZodType<T, string>, show = (text: string) => text): ValueType<T> {
+  return { schema, takes, show, isSecret: false };
+}
+
+/** A type that parses by hand: `read` returns undefined for what it does not take. */
+function readable<T>(takes: string, read: (text: string) => T | undefined, why = ''): ValueType<T> {
+  const schema = z.string().transform((text, context) => {
+    const value = read(text);
+    if (value !== undefined) return value;
+    context.addIssue({ code: 'custom', message: `must be ${takes}${why}` });
+    return z.NEVER;
+  });
+  return valueType(takes, schema);
+}
+
+export const text = valueType('text', z.string());
+export const file = valueType('the path of a file', z.string());
+export const secret: ValueType<string> = { ...valueType('a secret', z.string(), () => HIDDEN), isSecret: true };
+/** Addresses, which may hold a password. */
+export const urls = valueType('URLs, separated by commas', z.string(), withoutSecrets);
+export const url = valueType('a URL', z.string(), withoutSecrets);
+export const matching = (pattern: RegExp, takes: string) =>
+  valueType(takes, z.string().regex(pattern, `must be ${takes}`));
+
+export function oneOf<const V extends string>(values: readonly [V, ...V[]]): ValueType<V> {
+  const takes = `${values.slice(0, -1).join(', ')} or ${values.at(-1)}`;
+  return valueType(takes, z.enum(values, `must be ${takes}`) as unknown as z.ZodType<V, string>);
+}
+
+export const onOff: ValueType<boolean> = readable('on or off', value =>
+  value === 'on' ? true : value === 'off' ? false : undefined,
+);
+
+const items = (value: string) =>
+  value
     .split(',')
     .map(item => item.trim())
-    .filter(item => item !== ''),
-);
-export const integer = (min: number, max: number) =>
-  z.string().regex(/^\d+$/, 'must be a whole number').transform(Number).pipe(z.number().min(min).max(max));
-export const decimal = (min: number, max: number) =>
-  z
-    .string()
-    .regex(/^\d+(\.\d+)?$/, 'must be a number')
-    .transform(Number)
-    .pipe(z.number().min(min).max(max));
-export const threads = z
-  .string()
-  .refine(text => text === 'auto' || (/^\d{1,2}$/.test(text) && Number(text) >= 1 && Number(text) <= THREADS_MAX), {
-    error: `must be auto or a whole number from 1 to ${THREADS_MAX}`,
-  })
-  .transform(text => (text === 'auto' ? text : Number(text)));
-export const bytes = z
-  .string()
-  .regex(/^\d+\s*(KiB|MiB|GiB|B)?$/, 'must be a size such as 1048576 or 1MiB')
-  .transform(text => {
-    const unit = text.replace(/[\d\s]/g, '');
-    return (
-      Number.parseInt(text, 10) * (unit === 'KiB' ? 1024 : unit === 'MiB' ? 1024 ** 2 : unit === 'GiB' ? 1024 ** 3 : 1)
-    );
+    .filter(item => item !== '');
+
+/** Texts separated by commas, each of which `isItem` accepts. */
+export function list(takes: string, isItem: (item: string) => boolean = () => true): ValueType<readonly string[]> {
+  return readable(takes, value => (items(value).every(isItem) ? items(value) : undefined));
+}
+
+/** At least one of `values`, separated by commas. @param rule what a refusal says */
+export function someOf<const V extends string>(values: readonly V[], rule: string): ValueType<readonly V[]> {
+  const isValue = (item: string): item is V => (values as readonly string[]).includes(item);
+  const schema = z.string().transform((value, context) => {
+    const chosen = items(value);
+    if (chosen.length > 0 && chosen.every(isValue)) return chosen;
+    context.addIssue({ code: 'custom', message: rule });
+    return z.NEVER;
   });
-export const durationMs = z.string().transform((text, context) => {
-  const ms = parseDurationMs(text);
-  if (ms !== undefined && ms <= TIMER_MS_MAX) return ms;
-  context.addIssue({ code: 'custom', message: 'must be a duration such as 250ms, 4s, 30m or 1h, and at most 24d' });
-  return z.NEVER;
+  return valueType('a list', schema);
+}
+
+const count = (value: number) => value.toLocaleString('en-US');
+const within = (value: number, min: number, max: number) => (value >= min && value <= max ? value : undefined);
+
+export const integer = (min: number, max: number): ValueType<number> =>
+  readable(`a whole number from ${count(min)} to ${count(max)}`, value =>
+    /^\d+$/.test(value) ? within(Number(value), min, max) : undefined,
+  );
+
+export const decimal = (min: number, max: number): ValueType<number> =>
+  readable(`a number from ${count(min)} to ${count(max)}`, value =>
+    /^\d+(\.\d+)?$/.test(value) ? within(Number(value), min, max) : undefined,
+  );
+
+export const port = readable('a port from 0 to 65535', value =>
+  /^\d+$/.test(value) ? within(Number(value), 0, 65_535) : undefined,
+);
+
+export const threads = readable<number | 'auto'>(`auto or a whole number from 1 to ${THREADS_MAX}`, value => {
+  if (value === 'auto') return value;
+  return /^\d{1,2}$/.test(value) ? within(Number(value), 1, THREADS_MAX) : undefined;
 });
+
+export const bytes = (min: number, max: number): ValueType<number> =>
+  readable(
+    `a size from ${sizeText(min)} to ${sizeText(max)}`,
+    value => {
+      const size = parseSize(value);
+      return size === undefined ? undefined : within(size, min, max);
+    },
+    ', such as 1048576 or 1MiB',
+  );
+
+interface DurationBounds {
+  readonly minMs?: number;
+  readonly maxMs?: number;
+  /** What a value beyond them would do. */
+  readonly otherwise?: string;
+}
+
+export function duration({ minMs, maxMs = TIMER_MS_MAX, otherwise }: DurationBounds = {}): ValueType<number> {
+  const least = minMs === undefined ? '' : `from ${durationText(minMs)} `;
+  return readable(
+    `a duration ${least}${least === '' ? 'up ' : ''}to ${durationText(maxMs)}`,
+    value => {
+      const ms = parseDurationMs(value);
+      return ms === undefined ? undefined : within(ms, minMs ?? 0, maxMs);
+    },
+    otherwise === undefined ? ', such as 250ms, 4s, 30m or 1h' : `: ${otherwise}`,
+  );
+}
+
+/** A duration, or 0 for never. */
+export const durationOrNever: ValueType<number> = readable(
+  `0 or a duration up to ${durationText(TIMER_MS_MAX)}`,
+  value => {
+    if (value === '0') return 0;
+    const ms = parseDurationMs(value);
+    return ms === undefined ? undefined : within(ms, 0, TIMER_MS_MAX);
+  },
+);
+
+/** Longer than a timer can wait. */
+export const age = duration({ maxMs: AGE_MS_MAX });
+
 /** A symbol in which `*` may stand for any characters. */
-export const isSymbolPattern = (text: string) => isSymbol(text.replaceAll('*', 'x'));
-export const onOff = z.enum(['on', 'off']).transform(text => text === 'on');
-export const port = integer(0, 65_535);
+export const isSymbolPattern = (value: string) => isSymbol(value.replaceAll('*', 'x'));

@@ -1,7 +1,7 @@
 /** One shard: the state of its sources, driven by the hub's batches, writing frames into its ring. */
-
 import { readWrittenOut } from '../protocol/amount.js';
 import { BATCHES_DUE } from '../protocol/lanes.js';
+import { topicParts } from '../protocol/topic-parts.js';
 import { ALL_TRADES_SOURCE, type SourceKind } from '../protocol/topics.js';
 import {
   type BatchOutcome,
@@ -315,9 +315,7 @@ export class ShardEncoder {
   }
 
   #define(id: number, name: string): void {
-    const colon = name.indexOf(':');
-    const kind = name.slice(0, colon) as SourceKind;
-    const symbol = name.slice(colon + 1);
+    const [kind, symbol] = topicParts(name) as [SourceKind, string];
     if (id === ALL_TRADES_SOURCE || this.#sources[id] !== undefined) return;
     this.#sources[id] = {
       encoder: this.#create(kind, id, symbol),

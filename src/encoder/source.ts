@@ -1,6 +1,5 @@
 /** What every source (one subject's encoder state) does, whatever it carries. */
-import type { HoldReason } from '../protocol/codes.js';
-import type { Hold, RejectReason } from '../threads/batch.js';
+import type { Hold, HoldReason, RejectReason } from '../threads/batch.js';
 import type { PlainObject } from './decode.js';
 
 /** Outcome of one publisher message. `no_base`: a partial message that no whole one precedes; it is skipped. */

@@ -7,9 +7,8 @@
  * the next whole message ends that with a snapshot.
  */
 
-import type { HoldReason } from '../protocol/codes.js';
 import { CLASS_COUNT, classOfLane, detailOfLane } from '../protocol/lanes.js';
-import type { Hold, RejectReason } from '../threads/batch.js';
+import type { Hold, HoldReason, RejectReason } from '../threads/batch.js';
 import { FrameKind } from '../threads/ring.js';
 import type { PlainObject } from './decode.js';
 import {

@@ -2,11 +2,10 @@
 
 import { textOf } from './error-text.js';
 import type { SourceIndex, SourceState } from './failover-judge.js';
-import type { Clock, Feed, FeedMessage, FeedSink, Respond } from './feed.js';
+import { type Clock, type Feed, type FeedMessage, type FeedSink, RETRY_DELAY_MS_MAX, type Respond } from './feed.js';
 import type { FeedOutcome } from './feed-outcome.js';
 
 const RETRY_DELAY_MS_MIN = 500;
-const RETRY_DELAY_MS_MAX = 5_000;
 /** Messages that a source may be behind its stream when it is gone back to: older values would replace newer ones. */
 const BEHIND_MAX = 256;
 

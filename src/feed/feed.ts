@@ -2,9 +2,12 @@
  * Where market data comes in. Every feed (NATS, JetStream, simulator, replay) hands the same thing to the same sink, so
  * nothing downstream knows which one runs.
  */
-
+import type { StreamPosition } from '../protocol/stream-position.js';
 import { monotonicMicros, WallClock } from '../protocol/wall-clock.js';
 import type { FeedOutcome } from './feed-outcome.js';
+
+/** Longest time between two attempts to read a source again; each waits twice as long as the one before. */
+export const RETRY_DELAY_MS_MAX = 5_000;
 
 /** One publisher message. `payload` is only valid during the call: the sink copies what it keeps. */
 export interface FeedMessage {
@@ -64,9 +67,7 @@ export interface FeedSink {
 export type FeedStatus = 'live' | 'stale' | 'failover';
 
 /** A place in a numbering of the feed. */
-export interface FeedPosition {
-  readonly epoch: string;
-  readonly seq: number;
+export interface FeedPosition extends StreamPosition {
   /** Of a publication whose key the feed's store had already: the content of the mark stored with it, '' if unreadable. */
   readonly content?: string | undefined;
 }

@@ -5,7 +5,7 @@
  * State subjects need no such proof: their next whole message is all there is to know.
  */
 import type { JetStreamManager } from 'nats';
-import { putNewest } from '../protocol/newest.js';
+import { BoundedMap } from '../protocol/bounded-map.js';
 
 /** Subjects asked about after a hole: those that had messages last. The others are told that something may be missing. */
 export const AUDITED_MAX = 1_000;
@@ -34,7 +34,7 @@ export function newestOf(manager: JetStreamManager, stream: string) {
 export class HoleAudit {
   readonly #options: HoleAuditOptions;
   /** By event subject, the latest last: the newest hole that it surely lost nothing in. */
-  readonly #clean = new Map<string, number>();
+  readonly #clean = new BoundedMap<string, number>(AUDITED_MAX);
   #isRunning = false;
   #isStopped = false;
 
@@ -45,7 +45,7 @@ export class HoleAudit {
   /** A message of an event subject was read. Returns the newest hole that it may have lost something in; 0 for none. */
   holeOf(subject: string, holeSeq: number): number {
     const cleanUpTo = this.#clean.get(subject) ?? 0;
-    putNewest(this.#clean, subject, cleanUpTo, AUDITED_MAX);
+    this.#clean.set(subject, cleanUpTo);
     return holeSeq > cleanUpTo ? holeSeq : 0;
   }
 

@@ -10,6 +10,7 @@ import {
   type FeedSink,
   newFeedMessage,
   type PublishOutcome,
+  RETRY_DELAY_MS_MAX,
   type StoredOutcome,
   type StoredRange,
 } from './feed.js';
@@ -31,7 +32,6 @@ import { StreamShare } from './stream-share.js';
 /** The start waits this long for the last message of every subject; then the rest comes while clients are served. */
 const CATCH_UP_MS_MAX = 30_000;
 const RETRY_DELAY_MS_MIN = 100;
-const RETRY_DELAY_MS_MAX = 5_000;
 
 export interface JetStreamFeedOptions {
   readonly config: NatsConfig;

@@ -1,10 +1,10 @@
 /** How a request is refused, before the upgrade or behind it. */
-import type { ErrorCode } from '../protocol/codes.js';
+import type { ErrorCode, HttpCode, RefusalStatus } from '../protocol/codes.js';
 
 /** An answer instead of an upgrade. */
 export interface Refusal {
-  readonly status: 400 | 401 | 403 | 404 | 426 | 429 | 503;
-  readonly code: ErrorCode | 'not_found' | 'upgrade_required' | 'unavailable';
+  readonly status: RefusalStatus;
+  readonly code: ErrorCode | HttpCode;
   readonly message: string;
   readonly retryAfterSeconds?: number;
 }

@@ -1,6 +1,6 @@
 /** State sources that lack a message and are held back, as their encoders say. */
-import { HOLD_REASONS, type HoldReason } from '../protocol/codes.js';
 import type { Hold } from '../threads/batch.js';
+import { HOLD_REASONS, type HoldReason } from '../threads/batch.js';
 import type { Source } from './sources/source-table.js';
 
 export class Holds {

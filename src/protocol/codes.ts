@@ -1,21 +1,83 @@
-/** Codes of the protocol: what errors, refusals and closes say to a client. */
+/**
+ * Codes of the protocol, each with what it means, as Markdown: what errors, refusals, gaps and closes say to a client. The
+ * tables of README.md, the AsyncAPI document and the types of the SDK come from here.
+ */
+
+/** `code` of an error frame. */
+export const ERROR_CODES = {
+  invalid_json: 'not JSON, or not one MessagePack map of plain types',
+  invalid_message: 'a member is missing or invalid; or the `id` of a `publish` was used for other `data`',
+  unknown_action: 'no such action',
+  unknown_stream: 'no such stream, or one that clients cannot publish to',
+  unknown_channel: 'no such analytics channel, or none named',
+  missing_symbol: 'no symbol named where one is needed',
+  invalid_symbol: 'an unknown symbol',
+  unauthorized: 'a credential is needed, or the one given is refused',
+  forbidden: 'the credential does not allow it',
+  not_subscribed: '`resync` of a topic that is not subscribed',
+  too_many_subscriptions:
+    'more than `WS_MAX_SUBSCRIPTIONS` topics, or as many names in one command: nothing of the command was done; ' +
+    'or the gateway follows too many topics, or too many that this user created (with `topics`)',
+  rate_limited:
+    'more messages than `WS_MESSAGE_RATE`, more work than `WS_COST_RATE`, too many commands waiting for a reply, ' +
+    'more bytes published by this user than `ROOM_BYTES_RATE`, `auth` after too many refused credentials, or an overloaded gateway. ' +
+    'Nothing was done; `retry_after_ms`, where present, says when to try again',
+  payload_too_large:
+    'the `data` of a `publish` is too long; or a message over 64 KiB that is not a `publish` by a client with a credential, ' +
+    'with `action` in its first 256 bytes',
+  internal:
+    'a defect, or a failed `publish`: `message` begins with `not published`, or says that it may have been published; repeat it with the same `id`',
+} as const satisfies Codes;
 
 /** `code` of an error frame, a warning, or a refused upgrade. */
-export type ErrorCode =
-  | 'invalid_json'
-  | 'invalid_message'
-  | 'unknown_action'
-  | 'unknown_stream'
-  | 'invalid_symbol'
-  | 'missing_symbol'
-  | 'unknown_channel'
-  | 'forbidden'
-  | 'unauthorized'
-  | 'not_subscribed'
-  | 'too_many_subscriptions'
-  | 'rate_limited'
-  | 'payload_too_large'
-  | 'internal';
+export type ErrorCode = keyof typeof ERROR_CODES;
+
+/** Codes that only the HTTP answer to an upgrade has. */
+export type HttpCode = 'not_found' | 'upgrade_required' | 'unavailable';
+
+/** The HTTP answers to an upgrade that is refused. */
+export interface RefusalMeaning {
+  readonly when: string;
+  readonly codes: readonly (ErrorCode | HttpCode)[];
+  /** Whether the header `Retry-After` says when to try again. */
+  readonly retryAfter: boolean;
+}
+
+/** By status. */
+export const REFUSALS = {
+  400: {
+    when: 'nothing valid to subscribe to, an invalid query member, no symbol where one is needed',
+    codes: ['invalid_message', 'missing_symbol', 'invalid_symbol', 'unknown_channel', 'too_many_subscriptions'],
+    retryAfter: false,
+  },
+  401: {
+    when: 'no credential where one is required (everywhere, unless the gateway allows anonymous clients), or one that is malformed, expired, revoked or not signed by a known key',
+    codes: ['unauthorized'],
+    retryAfter: false,
+  },
+  403: {
+    when: 'not entitled, a role is missing, a class faster than the tier allows, an origin or a host that is not allowed',
+    codes: ['forbidden'],
+    retryAfter: false,
+  },
+  404: { when: 'no such path', codes: ['not_found'], retryAfter: false },
+  426: {
+    when: 'plain HTTP on a WebSocket endpoint, or another WebSocket version',
+    codes: ['upgrade_required'],
+    retryAfter: false,
+  },
+  429: {
+    when: 'too many connections of this address or user, too many attempts a second, too much work, or too many refused credentials; `Retry-After` grows with every further refused credential',
+    codes: ['rate_limited'],
+    retryAfter: true,
+  },
+  503: {
+    when: 'too many connections in all, or no place left for clients without a credential or for retail clients; draining, overloaded (retail clients only), or the keys are out of reach',
+    codes: ['unavailable'],
+    retryAfter: true,
+  },
+} as const satisfies Readonly<Record<number, RefusalMeaning>>;
+export type RefusalStatus = keyof typeof REFUSALS;
 
 /** WebSocket close codes. 4000–4499: the client may reconnect; 4500–4999: it must not. */
 export const CloseCode = {
@@ -24,20 +86,86 @@ export const CloseCode = {
   tokenExpired: 4001,
   slowConsumer: 4008,
   idle: 4009,
-  insufficientState: 4010,
   rateLimited: 4029,
   revoked: 4500,
   unauthorized: 4501,
   forbidden: 4503,
-  protocolViolation: 4508,
 } as const;
 export type CloseCode = (typeof CloseCode)[keyof typeof CloseCode];
+
+/** When the gateway closes with each of them, and what the client does then. */
+export const CLOSE_CODES: Readonly<Record<CloseCode, { readonly when: string; readonly client: string }>> = {
+  [CloseCode.goingAway]: { when: 'the gateway is closing', client: 'reconnect after the time that `going_away` gave' },
+  [CloseCode.payloadTooLarge]: {
+    when: 'a message was longer than `WS_MAX_MESSAGE_SIZE`',
+    client: 'send shorter ones',
+  },
+  [CloseCode.tokenExpired]: { when: 'the credential expired', client: 'reconnect with another one' },
+  [CloseCode.slowConsumer]: { when: 'the client did not keep up', client: 'reconnect' },
+  [CloseCode.idle]: {
+    when: 'no pong within `WS_PONG_TIMEOUT`, or nothing at all for `WS_IDLE_TIMEOUT`',
+    client: 'reconnect',
+  },
+  [CloseCode.rateLimited]: {
+    when:
+      'far too many messages (ten seconds’ worth were refused, for their number or their cost), or one that took the gateway longer than `THREAD_BUSY_AFTER`; ' +
+      'with `explain=1`, in place of 429, after a `going_away`',
+    client: 'reconnect, and send fewer; after a `going_away`, when its time is over',
+  },
+  [CloseCode.revoked]: { when: 'the credential was revoked', client: 'do not reconnect with it' },
+  [CloseCode.unauthorized]: {
+    when: 'with `explain=1`, in place of 401: no credential where one is required, or one that was refused',
+    client: 'do not reconnect, except with another credential',
+  },
+  [CloseCode.forbidden]: {
+    when: 'with `explain=1`, in place of 403: the credential or the origin does not allow it',
+    client: 'do not reconnect',
+  },
+};
 
 /** True where the protocol lets a client come back after a close with this code: all but 4500 to 4999. */
 export function mayReconnect(code: number): boolean {
   return code < 4500 || code > 4999;
 }
 
-/** Why a state topic is held back; as clients are told. */
-export const HOLD_REASONS = ['publisher_gap', 'refused', 'too_large', 'no_snapshot'] as const;
-export type HoldReason = (typeof HOLD_REASONS)[number];
+/** `reason` of a gap: why events are missing. */
+export const GAP_REASONS = {
+  slow_consumer: 'this connection did not keep up',
+  overload: 'the queue of an encoder was full',
+  overrun: 'a gateway thread fell behind the encoders',
+  encoder_restart: 'an encoder thread died and was replaced',
+  publisher: 'there is a hole in the numbering of the publisher',
+  refused:
+    'messages of the publisher were invalid (`millrace_feed_rejected_total` says why, `deadletter.<subject>` has them)',
+  stream_limits:
+    'messages left the JetStream stream before the gateway could read them; some may have been of this topic',
+  new_epoch: 'sequences restart in `epoch`, at `to` (`from` is 0): whether anything was lost before is unknown',
+} as const satisfies Codes;
+export type GapReason = keyof typeof GAP_REASONS;
+
+/** `reason` of `stale`: why a state topic is held back. Records carry the index: the order counts. */
+export const STALE_REASONS = {
+  publisher_gap: 'there is a hole in the numbering of the publisher',
+  refused: 'a message of the publisher was invalid',
+  too_large: 'a message, or the book it leads to, is beyond a limit',
+  no_snapshot: 'changes came without a whole message before them',
+} as const satisfies Codes;
+export type StaleReason = keyof typeof STALE_REASONS;
+
+/** Why a message of a publisher is refused: `Reason` of its dead letter, and a label of `millrace_feed_rejected_total`. */
+export const REJECT_REASONS = {
+  invalid_encoding: 'neither JSON nor a MessagePack map, or a text in it is not valid UTF-8',
+  invalid_json: 'not JSON',
+  invalid_msgpack: 'not MessagePack, or nested too deeply',
+  not_an_object: 'not one JSON object or MessagePack map',
+  invalid_symbol: 'the name in the subject cannot be a symbol, user, channel or room',
+  wrong_symbol: '`symbol`, or `user_id` of an order, is not the name in the subject',
+  missing_field: 'a member is missing',
+  invalid_field: 'a member is invalid, or beyond a limit',
+  too_large: 'the message, or the book it leads to, is beyond a limit',
+  too_many_symbols: 'more symbols than `SYMBOLS_MAX`, all of them followed by clients',
+  internal: 'an encoder failed on it: a defect of Millrace, which the log names',
+} as const satisfies Codes;
+export type RejectReason = keyof typeof REJECT_REASONS;
+
+type Codes = Readonly<Record<string, string>>;

@@ -1,5 +1,6 @@
 /** The limits of content as a document: ops/limits.md (`npm run docs` writes it). */
 import { AMOUNT_DIGITS_MAX, AMOUNT_EXPONENT_MAX } from './amount.js';
+import { REJECT_REASONS, type RejectReason } from './codes.js';
 import {
   LEVELS_MAX,
   MEMBER_NAME_LENGTH_MAX,
@@ -34,7 +35,7 @@ export interface ContentLimit {
   readonly what: string;
   readonly limit: string;
   /** Reason of the refusal beyond it. */
-  readonly beyond: string;
+  readonly beyond: RejectReason;
 }
 
 const count = (value: number): string => value.toLocaleString('en-US');
@@ -88,25 +89,31 @@ export const COSTS: readonly (readonly [what: string, units: string])[] = [
 export function limitsDocument(): string {
   const rows = CONTENT_LIMITS.map(({ what, limit, beyond }) => `| ${what} | ${limit} | \`${beyond}\` |`);
   return `# What a message may hold
-Beyond a limit, a message is refused: it is counted (\`millrace_feed_rejected_total\`, by reason), logged, and put on \`deadletter.<subject>\` with
-its reason. A refused message is a lost message: clients of a quote or a book are told \`stale\` until a whole message comes, clients of
-trades, orders, analytics and rooms are told \`gap\`. Numbers of up to 300 digits, whole ones and decimals in a
-member that is no amount, reach clients as they were written.
+The gateway refuses a message beyond a limit: it counts it (\`millrace_feed_rejected_total\`, by reason), logs it, and puts it on
+\`deadletter.<subject>\` with its reason. A refused message is a lost message: clients of a quote or a book get \`stale\` until a whole message
+arrives, clients of trades, orders, analytics and rooms get a \`gap\`. Numbers of up to 300 digits reach clients as they were written: whole
+numbers, and decimals in a member that is not an amount.
 
 | what | limit | reason beyond it |
 |---|---|---|
 ${rows.join('\n')}
 
+| reason | why a message is refused |
+|---|---|
+${Object.entries(REJECT_REASONS)
+  .map(([reason, why]) => `| \`${reason}\` | ${why} |`)
+  .join('\n')}
+
 # What a client may make the gateway do
 Every command is charged by what it costs the gateway, in units of about 1 µs of CPU. A connection may use \`WS_COST_RATE\` units a
 second, a user ${USER_FACTOR} times as much over all connections, an address ${ADDRESS_FACTOR} times as much. Institutional clients have
-${INSTITUTIONAL_FACTOR} times as much of each, and their addresses are not charged. Who has used up the budget of ${BURST_SECONDS} seconds
-gets \`rate_limited\` with \`retry_after_ms\`, and nothing is done; who keeps sending regardless is closed with 4029.
+${INSTITUTIONAL_FACTOR} times as much of each, and their addresses are not charged. A client that has used up ${BURST_SECONDS} seconds of its budget
+gets \`rate_limited\` with \`retry_after_ms\`, and nothing is done; one that sends on regardless is closed with 4029.
 
 | what | units |
 |---|---|
 ${COSTS.map(([what, units]) => `| ${what} | ${units} |`).join('\n')}
 
-This file is written by \`npm run docs\`, from the constants in \`src/protocol\`.
+\`npm run docs\` writes this file from the constants in \`src/protocol\`.
 `;
 }

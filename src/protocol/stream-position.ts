@@ -1,5 +1,6 @@
-/** A place in a topic: `seq` counts within `epoch`. */
+/** Where a topic, or a client within it, stands. */
 export interface StreamPosition {
   readonly epoch: string;
+  /** Grows within the topic; means nothing without its epoch. */
   readonly seq: number;
 }

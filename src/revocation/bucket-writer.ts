@@ -4,9 +4,9 @@ import type { JetStreamManager } from 'nats';
 import { type Revocation, revocationKey } from '../auth/revocation-text.js';
 import { jetStreamTextOf } from '../feed/jetstream-stream.js';
 import { bucketStream, bucketSubject, endsAsMuch, type Known, writeEntry } from './bucket-entries.js';
+import { STORE_RETRY_MS_MAX } from './store.js';
 
 const AT_ONCE_MAX = 16;
-const RETRY_MS = 5_000;
 const LOOKED_AT_ONCE = 500;
 /** All entries are looked through for it. */
 const EXPIRE_INTERVAL_MS = 600_000;
@@ -176,7 +176,7 @@ export class BucketWriter {
     if (detail !== this.#failure) this.#options.onFailure(detail);
     this.#failure = detail;
     clearTimeout(this.#retry);
-    this.#retry = setTimeout(() => void this.fill([]), RETRY_MS).unref();
+    this.#retry = setTimeout(() => void this.fill([]), STORE_RETRY_MS_MAX).unref();
   }
 }
 

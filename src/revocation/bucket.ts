@@ -13,10 +13,9 @@ import { StreamFinder } from '../feed/stream-finder.js';
 import { bucketStream, bucketSubject, createBucket, isAbsent, managerOf } from './bucket-entries.js';
 import { BucketWriter } from './bucket-writer.js';
 import { OrderInbox } from './order-inbox.js';
-import type { RevocationStore, StoreOwner, StoreState } from './store.js';
+import { type RevocationStore, STORE_RETRY_MS_MAX, type StoreOwner, type StoreState } from './store.js';
 
 const RETRY_MS_MIN = 100;
-const RETRY_MS_MAX = 5_000;
 /** How often a server without JetStream is asked again. A reconnect asks at once. */
 const ABSENT_RETRY_MS = 60_000;
 /** A reading that takes longer is begun again. */
@@ -119,7 +118,7 @@ export class RevocationBucket implements RevocationStore {
       }
       this.#stopReading();
       await this.#wait(isAbsentHere ? ABSENT_RETRY_MS : delayMs * (0.5 + Math.random()));
-      delayMs = Math.min(RETRY_MS_MAX, delayMs * 2);
+      delayMs = Math.min(STORE_RETRY_MS_MAX, delayMs * 2);
     }
   }
 

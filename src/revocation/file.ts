@@ -8,7 +8,7 @@ import { parseRevocation, type Revocation, revocationKey, revocationText } from 
 import { ConfigError } from '../config/config-error.js';
 import { textOf } from '../feed/error-text.js';
 import { LineReader } from '../feed/lines.js';
-import type { RevocationStore, StoreOwner, StoreState } from './store.js';
+import { type RevocationStore, STORE_RETRY_MS_MAX, type StoreOwner, type StoreState } from './store.js';
 
 /** Only its owner may read the file: it names users. */
 const FILE_MODE = 0o600;
@@ -17,7 +17,6 @@ const LINE_BYTES_MAX = 8_192;
 const LINE_FEED = 0x0a;
 /** The file is written again once it has so many lines more than twice its entries. */
 const SPARE_LINES = 1_000;
-const RETRY_MS = 5_000;
 /** Another process replaces the file while a line is appended at most so often. */
 const APPEND_ATTEMPTS_MAX = 5;
 /** A left-over `.new` of a process that died is older. */
@@ -144,7 +143,7 @@ export class RevocationFile implements RevocationStore {
       if (!this.#hasFailed) this.#owner.notice(`${this.#shown} cannot be written; trying again`, textOf(error));
       this.#hasFailed = true;
       clearTimeout(this.#retry);
-      this.#retry = setTimeout(() => void this.#flush(), RETRY_MS).unref();
+      this.#retry = setTimeout(() => void this.#flush(), STORE_RETRY_MS_MAX).unref();
     }
   }
 

@@ -1,11 +1,11 @@
 /** What operators order over NATS: of all gateways (`control.revoke`), or of the one that is named (`control.drain`). */
 import { createHash } from 'node:crypto';
 import { type Revocation, revocationOf } from '../auth/revocation-text.js';
+import type { Respond } from '../feed/feed.js';
 import type { Logger } from '../observe/log.js';
-import { putNewest } from '../protocol/newest.js';
+import { BoundedMap } from '../protocol/bounded-map.js';
 import type { RevocationKeeper } from './keeper.js';
 import { timeText } from './listing.js';
-import type { Respond } from '../feed/feed.js';
 
 /** A longer order is none. */
 const ORDER_BYTES_MAX = 16_384;
@@ -29,7 +29,7 @@ interface Copies {
 
 export class ControlOrders {
   readonly #options: ControlOrdersOptions;
-  readonly #recent = new Map<string, Copies>();
+  readonly #recent = new BoundedMap<string, Copies>(RECENT_MAX);
 
   constructor(options: ControlOrdersOptions) {
     this.#options = options;
@@ -96,7 +96,7 @@ export class ControlOrders {
     const key = createHash('sha256').update(payload).digest('base64');
     const copies = this.#recent.get(key) ?? { heard: 0, kept: 0 };
     copies[way]++;
-    putNewest(this.#recent, key, copies, RECENT_MAX);
+    this.#recent.set(key, copies);
     return copies[way] > copies[way === 'heard' ? 'kept' : 'heard'];
   }
 }

@@ -17,6 +17,9 @@ export interface StoreOwner {
   notice(what: string, detail: string): void;
 }
 
+/** Longest time until a store that failed is tried again. */
+export const STORE_RETRY_MS_MAX = 5_000;
+
 export interface RevocationStore {
   readonly name: 'bucket' | 'backup_bucket' | 'file';
   readonly state: StoreState;

@@ -1,5 +1,8 @@
 /** What the hub hands an encoder and what it gets back: plain data that crosses threads by structured clone. */
-import type { HoldReason } from '../protocol/codes.js';
+
+import { type RejectReason, STALE_REASONS, type StaleReason } from '../protocol/codes.js';
+
+export type { RejectReason } from '../protocol/codes.js';
 
 /** Given to an encoder thread at its start. */
 export interface EncoderThreadData {
@@ -21,22 +24,9 @@ export interface EncoderTask {
   readonly bytes: number;
 }
 
-/** Why a publisher's message was refused; a metric label and the `Reason` of its dead letter. */
-export type RejectReason =
-  | 'invalid_encoding'
-  | 'invalid_json'
-  | 'invalid_msgpack'
-  | 'not_an_object'
-  | 'invalid_symbol'
-  | 'wrong_symbol'
-  | 'wrong_type'
-  | 'missing_field'
-  | 'invalid_field'
-  | 'too_large'
-  /** More symbols than `SYMBOLS_MAX`, all of them wanted by clients. */
-  | 'too_many_symbols'
-  /** The encoder failed on it: a defect of Millrace, logged as an error. */
-  | 'internal';
+/** Why a state topic is held back; as clients are told. */
+export const HOLD_REASONS = Object.keys(STALE_REASONS) as readonly StaleReason[];
+export type HoldReason = StaleReason;
 
 /** A state source lacks a message, and waits for a whole one. */
 export interface Hold {

@@ -5,8 +5,9 @@
  * Record: 40-byte header, payload, padding to 8 bytes.
  * `0 u8 kind · 1 u8 flags · 2 u8 lane · 3 u8 worker · 4 u32 source · 8 u32 payload bytes · 16 f64 a · 24 f64 b · 32 f64 c`
  */
-import { HOLD_REASONS } from '../protocol/codes.js';
-import type { Hold } from './batch.js';
+
+import { align8 } from '../protocol/align8.js';
+import { HOLD_REASONS, type Hold } from './batch.js';
 
 export const RECORD_HEADER_BYTES = 40;
 
@@ -70,7 +71,6 @@ export function holdOf(flags: number, sinceMicros: number): Hold | null {
 /** `replayEnd` flag. */
 export const FLAG_INCOMPLETE = 1;
 
-const align8 = (bytes: number): number => (bytes + 7) & ~7;
 const encoder = new TextEncoder();
 const NO_PAYLOAD = new Uint8Array(0);
 

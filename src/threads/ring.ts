@@ -14,6 +14,7 @@
  *  16 f64 seq · 24 f64 hub time µs · 32 u32 payload bytes · 36 u32 tag`. The epoch stands before the payload. The tag
  * of an answer is the request's number, that of all other frames stands for the epoch (`epochTagOf`).
  */
+import { align8 } from '../protocol/align8.js';
 import { fnv1a } from '../protocol/fnv.js';
 
 export const FRAME_HEADER_BYTES = 40;
@@ -55,8 +56,6 @@ const RESERVED = 0;
 const COMMITTED = 1;
 const CONTROL_BYTES = 64;
 const UNIT_BYTES = 8;
-
-const align8 = (bytes: number): number => (bytes + 7) & ~7;
 
 /** A number that stands for an epoch: FNV-1a of its text. 0 only for none. */
 export function epochTagOf(epoch: Uint8Array): number {

@@ -1,6 +1,7 @@
 /** A gateway in one thread, its publishers and its clients, and what all of it has to come to. */
 import { expect, vi } from 'vitest';
 import { DEPTHS, laneOf } from '../../src/protocol/lanes.js';
+import { topicParts } from '../../src/protocol/topic-parts.js';
 import { isOnDemand, parseSubject, type Stream, subjectOf, topicOf } from '../../src/protocol/topics.js';
 import { RecordKind } from '../../src/threads/records.js';
 import { EventLog, type Place } from '../support/event-log.js';
@@ -170,7 +171,7 @@ export class World {
     const { held, subscribed } = peer.model.events;
     const next = this.connect(peer.kind);
     for (const topic of subscribed) {
-      const [stream = '', name = ''] = split(topic);
+      const [stream = '', name = ''] = topicParts(topic);
       // Another user's orders are not his.
       if (stream === 'orders') continue;
       this.follow(next, stream as EventStream, [name], held.get(topic));
@@ -339,7 +340,7 @@ export class World {
 
   #checkStates({ model, socket, depths }: Peer): void {
     for (const topic of model.wanted) {
-      const [stream = '', symbol = ''] = split(topic);
+      const [stream = '', symbol = ''] = topicParts(topic);
       const subscription = socket.session.subscriptions.get(topic);
       const where = `${topic} ${subscription?.state} ${subscription?.entry.isBroken ? 'broken' : ''}`;
       const book = this.books.get(symbol);
@@ -387,11 +388,6 @@ function idOf(payload: Uint8Array): string {
 }
 
 const isBad = (payload: Uint8Array): boolean => Buffer.from(payload).includes('"bad":true');
-
-function split(topic: string): [string, string] {
-  const colon = topic.indexOf(':');
-  return [topic.slice(0, colon), topic.slice(colon + 1)];
-}
 
 function texts(levels: readonly (readonly [number, number])[]): [string, string][] {
   return levels.map(([price, quantity]) => [String(price), String(quantity)]);

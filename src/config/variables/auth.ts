@@ -1,39 +1,64 @@
 /** Variables of who may connect, and how they show it. */
-import { z } from 'zod';
-import { parseDurationMs } from '../duration.js';
-import { list, onOff } from '../values.js';
+import { optional, setting, type ValuesOf } from '../setting.js';
+import { age, file, matching, onOff, secret, text, url } from '../values.js';
 
 const SECRET_BYTES_MIN = 32;
-/** Of 100 years: what ends later may as well have no end. */
-const TOKEN_AGE_MS_MAX = 36_500 * 86_400_000;
 
-const tokenAgeMs = z.string().transform((text, context) => {
-  const ms = parseDurationMs(text);
-  if (ms !== undefined && ms <= TOKEN_AGE_MS_MAX) return ms;
-  context.addIssue({ code: 'custom', message: 'must be a duration such as 15m, 24h or 7d, and at most 36500d' });
-  return z.NEVER;
-});
+export const credentials = {
+  title: 'Credentials',
+  about:
+    'Who may connect. With no `AUTH_…` key set, the gateway makes one for the run and prints a token signed with it.',
+  settings: {
+    AUTH_JWT_SECRET: optional(secret, { means: 'HS256 secret that signs tokens, 32 bytes or more.' }),
+    AUTH_JWKS_URL: optional(url, { means: 'URL of the JSON Web Key Set that verifies tokens (RS256, ES256, EdDSA).' }),
+    AUTH_JWKS_FILE: optional(file, { means: 'The same key set in a file.' }),
+    AUTH_ISSUER: optional(text, { means: 'Required `iss` of tokens.' }),
+    AUTH_AUDIENCE: optional(text, { means: 'Required `aud` of tokens.' }),
+    AUTH_TOKEN_MAX_AGE: optional(age, {
+      means:
+        'Longest time from the `iat` of a token to its `exp`; longer-lived tokens and tokens without `iat` are refused. Revocations of tokens last as long.',
+      unset: 'any token is accepted, and its revocation lasts forever',
+    }),
+    AUTH_API_KEYS_FILE: optional(file, {
+      means:
+        'Hashes of API keys, made by `millrace api-key`. The gateway reads a changed file within seconds and closes the connections of removed keys.',
+    }),
+    AUTH_ANONYMOUS: optional(onOff, {
+      means: '`on` lets clients connect without a credential, to what needs none; `off` answers them with 401.',
+      unset:
+        '`off` where one of `AUTH_JWT_SECRET`, `AUTH_JWKS_URL`, `AUTH_JWKS_FILE` and `AUTH_API_KEYS_FILE` is set, else `on`',
+    }),
+    POLICY_FILE: optional(file, {
+      means:
+        'Roles that topics need: `{"roles":{"analytics:exposure-updates":["risk","admin"],"rooms:ops-*":["ops"]}}`.',
+    }),
+  },
+} as const;
 
-export const authVariables = z.object({
-  AUTH_JWT_SECRET: z.string().optional(),
-  AUTH_JWKS_URL: z.string().optional(),
-  AUTH_JWKS_FILE: z.string().optional(),
-  AUTH_ISSUER: z.string().optional(),
-  AUTH_AUDIENCE: z.string().optional(),
-  AUTH_TOKEN_MAX_AGE: tokenAgeMs.optional(),
-  AUTH_API_KEYS_FILE: z.string().optional(),
-  AUTH_ANONYMOUS: onOff.optional(),
-  POLICY_FILE: z.string().optional(),
-  REVOCATIONS_BUCKET: z
-    .string()
-    .regex(/^[\w-]{1,200}$/, 'must be the name of a bucket (letters, digits, _ and -), or off')
-    .default('MILLRACE_REVOCATIONS'),
-  REVOCATIONS_FILE: z.string().optional(),
-  REVOCATIONS_REQUIRED: onOff.default(false),
-  ALLOWED_ORIGINS: list.default([]),
-});
+export const revoking = {
+  title: 'Revocations',
+  about: 'Where the gateway keeps revoked credentials. With both a bucket and a file, each gets what the other has.',
+  settings: {
+    REVOCATIONS_BUCKET: setting(
+      matching(/^[\w-]{1,200}$/, 'the name of a bucket (letters, digits, _ and -), or off'),
+      'MILLRACE_REVOCATIONS',
+      {
+        means: 'JetStream key-value bucket, created if absent; `off` uses none.',
+        see: 'ops/revocation.md',
+      },
+    ),
+    REVOCATIONS_FILE: optional(file, {
+      means: 'File for NATS servers without JetStream, created with mode 600 if absent.',
+    }),
+    REVOCATIONS_REQUIRED: setting(onOff, 'off', {
+      means: '`on` starts the gateway, and keeps it ready, only while it can read its revocations.',
+    }),
+  },
+} as const;
 
-export type AuthVariables = z.infer<typeof authVariables>;
+export const authGroups = [credentials, revoking];
+
+export type AuthVariables = ValuesOf<typeof credentials.settings & typeof revoking.settings>;
 
 export interface AuthConfig {
   readonly secret: string | undefined;

@@ -1,7 +1,8 @@
 /** Variables of what clients may use of the gateway, and what becomes of those that do not keep up. */
-import { z } from 'zod';
+import { durationText } from '../duration.js';
 import type { CircuitConfig, LimitsConfig, OverloadConfig, TimesConfig } from '../limits.js';
-import { bytes, durationMs, integer, onOff } from '../values.js';
+import { optional, setting, type ValuesOf } from '../setting.js';
+import { bytes, duration, integer } from '../values.js';
 import type { FeedVariables } from './feed.js';
 import type { ProcessVariables } from './process.js';
 
@@ -16,77 +17,162 @@ const RESERVED_INSTITUTIONAL_SHARE = 0.05;
 /** More than encoders take in one message of a client. */
 const ROOM_MESSAGE_BYTES_MAX_MAX = 256 * 1024;
 
-export const clientVariables = z.object({
-  WS_MAX_CONNECTIONS: integer(1, 10_000_000).default(10_000),
-  WS_MAX_ANONYMOUS: integer(0, 10_000_000).optional(),
-  WS_RESERVED_CREDENTIALS: integer(0, 10_000_000).optional(),
-  WS_RESERVED_INSTITUTIONAL: integer(0, 10_000_000).optional(),
-  WS_MAX_CONNECTIONS_PER_IP: integer(1, 10_000_000).default(1000),
-  WS_MAX_CONNECTIONS_PER_USER: integer(1, 10_000_000).default(20),
-  WS_CONNECT_RATE_PER_IP: integer(1, 1_000_000).default(200),
-  WS_AUTH_FAILURES_PER_IP: integer(1, 1_000_000).default(20),
-  WS_MAX_CLIENT_TOPICS: integer(1, CLIENT_TOPICS_MAX).default(50_000),
-  WS_MAX_CLIENT_TOPICS_PER_USER: integer(1, CLIENT_TOPICS_MAX).optional(),
-  WS_MAX_SUBSCRIPTIONS: integer(1, 1_000_000).default(1024),
-  WS_MAX_MESSAGE_SIZE: bytes
-    .pipe(
-      z
-        .number()
-        .min(1024)
-        .max(16 * 1024 ** 2),
-    )
-    .default(1_048_576),
-  WS_MAX_BACKPRESSURE: bytes
-    .pipe(
-      z
-        .number()
-        .min(64 * 1024)
-        .max(1024 ** 3),
-    )
-    .default(1024 ** 2),
-  WS_MAX_BUFFERED_TOTAL: bytes
-    .pipe(
-      z
-        .number()
-        .min(1024 ** 2)
-        .max(1024 ** 4),
-    )
-    .default(512 * 1024 ** 2),
-  ROOM_MESSAGE_BYTES_MAX: bytes.pipe(z.number().min(256).max(ROOM_MESSAGE_BYTES_MAX_MAX)).default(16 * 1024),
-  ROOM_BYTES_RATE: bytes
-    .pipe(
-      z
-        .number()
-        .min(1024)
-        .max(1024 ** 3),
-    )
-    .default(256 * 1024),
-  WS_MESSAGE_RATE: integer(1, 1_000_000).default(1000),
-  WS_COST_RATE: integer(1000, 1_000_000_000).default(50_000),
-  WS_IDLE_TIMEOUT: durationMs.default(1_800_000),
-  WS_PING_INTERVAL: durationMs.default(30_000),
-  WS_PONG_TIMEOUT: durationMs.default(60_000),
-  WS_HEALTH_CHECK_INTERVAL: durationMs.default(30_000),
-  WS_CIRCUIT_BREAKER_THRESHOLD: integer(1, 1_000_000).default(5),
-  WS_CIRCUIT_BREAKER_RECOVERY: durationMs.default(30_000),
-  WS_CIRCUIT_BREAKER_HALF_OPEN_CALLS: integer(1, 1000).default(3),
-  WS_CONFLATION_RECOVERY: durationMs.default(5000),
-  OVERLOAD_LATENCY: durationMs.default(100),
-  OVERLOAD_AFTER: durationMs.default(1000),
-  OVERLOAD_RECOVERY: durationMs.default(5000),
-  WS_COMPRESSION: onOff.default(false),
-  HEARTBEAT_INTERVAL: durationMs.default(1000),
-});
+export const connections = {
+  title: 'Connections',
+  about:
+    'How many connections, topics and attempts there may be. A client beyond a limit is refused with the code given here.',
+  settings: {
+    WS_MAX_CONNECTIONS: setting(integer(1, 10_000_000), '10000', { means: 'Connections in all; 503 beyond it.' }),
+    WS_MAX_ANONYMOUS: optional(integer(0, 10_000_000), {
+      means: 'Connections without a credential; 503 beyond it.',
+      unset: 'all that are not reserved',
+    }),
+    WS_RESERVED_CREDENTIALS: optional(integer(0, 10_000_000), {
+      means: 'Part of `WS_MAX_CONNECTIONS` that only clients with a credential may use.',
+      unset: 'a tenth',
+    }),
+    WS_RESERVED_INSTITUTIONAL: optional(integer(0, 10_000_000), {
+      means: 'Part of `WS_RESERVED_CREDENTIALS` that only institutional clients may use.',
+      unset: 'a twentieth of `WS_MAX_CONNECTIONS`',
+    }),
+    WS_MAX_CONNECTIONS_PER_IP: setting(integer(1, 10_000_000), '1000', {
+      means: 'Connections of one address (IPv6: one /64); 429 beyond it.',
+    }),
+    WS_MAX_CONNECTIONS_PER_USER: setting(integer(1, 10_000_000), '20', {
+      means: 'Connections of one user; 429 beyond it.',
+    }),
+    WS_CONNECT_RATE_PER_IP: setting(integer(1, 1_000_000), '200', {
+      means: 'Attempts to connect from one address in a second, refused ones included; 429 beyond it.',
+    }),
+    WS_AUTH_FAILURES_PER_IP: setting(integer(1, 1_000_000), '20', {
+      means:
+        'Wrong credentials of one address that are answered 401; further wrong ones get 429 with a `Retry-After` of 1 s, 2 s, 4 s … up to 5 minutes. ' +
+        'Right credentials still pass, expired and revoked ones do not count, and the count ends 10 minutes after the last failure.',
+    }),
+    WS_MAX_CLIENT_TOPICS: setting(integer(1, CLIENT_TOPICS_MAX), '50000', {
+      means:
+        'Topics that exist only because clients follow them (symbols without data, rooms), over all connections. ' +
+        'Further ones are refused with `too_many_subscriptions`, or 503 where an endpoint needs them.',
+    }),
+    WS_MAX_CLIENT_TOPICS_PER_USER: optional(integer(1, CLIENT_TOPICS_MAX), {
+      means:
+        'Part of `WS_MAX_CLIENT_TOPICS` that one user may create, or one address without a credential. Publishing into a room creates none.',
+      unset: 'a tenth of `WS_MAX_CLIENT_TOPICS`',
+    }),
+    WS_MAX_SUBSCRIPTIONS: setting(integer(1, 1_000_000), '1024', { means: 'Topics of one connection.' }),
+  },
+} as const;
 
-export type ClientVariables = z.infer<typeof clientVariables>;
+export const clientMessages = {
+  title: 'Client messages',
+  about: 'What a connection may send, and how much work it may cause.',
+  settings: {
+    WS_MAX_MESSAGE_SIZE: setting(bytes(1024, 16 * 1024 ** 2), '1MiB', {
+      means:
+        'Longest message of a client; a longer one closes the connection with 1009. Above 64 KiB the gateway accepts only a `publish` by a client with a credential.',
+    }),
+    WS_MESSAGE_RATE: setting(integer(1, 1_000_000), '1000', {
+      means:
+        'Messages of one connection in a second. Further ones are refused, and far more close the connection with 4029.',
+    }),
+    WS_COST_RATE: setting(integer(1000, 1_000_000_000), '50000', {
+      means:
+        'Work that one connection may cause in a second, in units of about 1 µs of CPU; beyond 5 seconds of it, `rate_limited` with `retry_after_ms`. ' +
+        'A user has 4 times as much and an address 8 times; institutional clients have 4 times as much of each, and no limit by address.',
+      see: 'ops/limits.md',
+    }),
+    ROOM_MESSAGE_BYTES_MAX: setting(bytes(256, ROOM_MESSAGE_BYTES_MAX_MAX), '16KiB', {
+      means: 'Longest message that a client may publish, as the room receives it; `payload_too_large` beyond it.',
+    }),
+    ROOM_BYTES_RATE: setting(bytes(1024, 1024 ** 3), '256KiB', {
+      means:
+        'Bytes that one user may publish in a second, over all its connections; beyond it, `rate_limited` with `retry_after_ms`.',
+    }),
+  },
+} as const;
+
+export const keepingAlive = {
+  title: 'Keepalive',
+  about: 'When a silent connection is closed.',
+  settings: {
+    WS_PING_INTERVAL: setting(
+      duration({ maxMs: PING_INTERVAL_MS_MAX, otherwise: 'or sockets that are alive are taken for dead' }),
+      '30s',
+      { means: 'Interval of WebSocket pings.' },
+    ),
+    WS_PONG_TIMEOUT: setting(duration(), '60s', { means: 'Time to answer a ping; 4009 beyond it.' }),
+    WS_IDLE_TIMEOUT: setting(duration(), '30m', {
+      means:
+        'Time without a message or a pong from the client, after which the connection is closed with 4009; must exceed `WS_PING_INTERVAL`.',
+    }),
+    WS_HEALTH_CHECK_INTERVAL: setting(duration(), '30s', {
+      means: 'Interval at which all connections are checked for these timeouts; shorter where a timeout is shorter.',
+    }),
+  },
+} as const;
+
+export const slowConsumers = {
+  title: 'Slow consumers',
+  about: 'What happens to a client that reads more slowly than it is sent to.',
+  settings: {
+    WS_MAX_BACKPRESSURE: setting(bytes(64 * 1024, 1024 ** 3), '1MiB', {
+      means:
+        'Bytes buffered for one socket before messages are dropped. At half of it the state topics move to a slower class, at three quarters all topics are suspended.',
+    }),
+    WS_MAX_BUFFERED_TOTAL: setting(bytes(1024 ** 2, 1024 ** 4), '512MiB', {
+      means:
+        'Bytes buffered for all sockets together. Beyond it the gateway cuts the connections with the most, those without a credential first, then retail; they count as 4008.',
+    }),
+    WS_CIRCUIT_BREAKER_THRESHOLD: setting(integer(1, 1_000_000), '5', {
+      means: 'Times that the topics of a client are suspended before it is closed with 4008.',
+    }),
+    WS_CIRCUIT_BREAKER_RECOVERY: setting(duration(), '30s', {
+      means: 'Time that a suspended client has to drain before it is closed with 4008.',
+    }),
+    WS_CIRCUIT_BREAKER_HALF_OPEN_CALLS: setting(integer(1, 1000), '3', {
+      means: 'Consecutive checks, 100 ms apart, a client must pass before its circuit closes.',
+    }),
+    WS_CONFLATION_RECOVERY: setting(duration(), '5s', {
+      means:
+        'Time a client must keep up before its state topics return to the next faster class; twice as long after each relapse, up to sixteen times.',
+    }),
+  },
+} as const;
+
+export const overloading = {
+  title: 'Overload',
+  about: 'When the gateway protects itself at the cost of retail clients.',
+  settings: {
+    OVERLOAD_LATENCY: setting(duration(), '100ms', {
+      means:
+        'Delay of the event loop of a gateway thread, or of its newest realtime message, above which the thread is overloaded.',
+    }),
+    OVERLOAD_AFTER: setting(duration(), '1s', {
+      means:
+        'Time of overload before the `100ms` class of retail clients is stretched to 200 ms; after the same time again to 400 ms, then to 800 ms. ' +
+        'After five times as long, new retail connections and subscriptions are refused.',
+    }),
+    OVERLOAD_RECOVERY: setting(duration(), '5s', {
+      means: 'Time below half of `OVERLOAD_LATENCY` before the last of these steps is undone.',
+    }),
+  },
+} as const;
+
+export const clientGroups = [connections, clientMessages, keepingAlive, slowConsumers, overloading];
+
+export type ClientVariables = ValuesOf<
+  typeof connections.settings &
+    typeof clientMessages.settings &
+    typeof keepingAlive.settings &
+    typeof slowConsumers.settings &
+    typeof overloading.settings
+>;
 
 export interface ClientsConfig {
   readonly limits: LimitsConfig;
   readonly circuit: CircuitConfig;
   readonly overload: OverloadConfig;
   readonly times: TimesConfig;
-  /** permessage-deflate for clients that offer it. */
-  readonly compression: boolean;
 }
 
 export function clientsConfig(v: ClientVariables & FeedVariables & ProcessVariables): ClientsConfig {
@@ -137,15 +223,16 @@ export function clientsConfig(v: ClientVariables & FeedVariables & ProcessVariab
       hungAfterMs: v.THREAD_HUNG_AFTER,
       stableAfterMs: v.THREAD_STABLE_AFTER,
     },
-    compression: v.WS_COMPRESSION,
   };
 }
 
 /** What is wrong with the variables together. */
 export function clientProblems(v: ClientVariables): string[] {
   const wrong: string[] = [];
-  if (v.WS_PING_INTERVAL > PING_INTERVAL_MS_MAX) {
-    wrong.push('WS_PING_INTERVAL: must be at most 10m, or sockets that are alive are taken for dead');
+  if (v.WS_IDLE_TIMEOUT <= v.WS_PING_INTERVAL) {
+    wrong.push(
+      `WS_IDLE_TIMEOUT: must exceed WS_PING_INTERVAL (${durationText(v.WS_PING_INTERVAL)}), or clients that only listen are closed before they can answer a ping`,
+    );
   }
   if (reservedForInstitutional(v) > reservedForCredentials(v)) {
     wrong.push(

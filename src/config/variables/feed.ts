@@ -1,59 +1,148 @@
 /** Variables of what comes in: sources, symbols, sizes of messages. */
-import { z } from 'zod';
 import { MESSAGE_BYTES_DEFAULT } from '../../protocol/content-limits.js';
+import { optional, setting, type ValuesOf } from '../setting.js';
+import { sizeText } from '../size.js';
 import type { NatsConfig, ReplayConfig, SimulatorConfig } from '../sources.js';
-import { bytes, decimal, durationMs, integer, isSymbolPattern, list, onOff } from '../values.js';
+import {
+  bytes,
+  decimal,
+  duration,
+  durationOrNever,
+  file,
+  integer,
+  isSymbolPattern,
+  list,
+  matching,
+  oneOf,
+  onOff,
+  secret,
+  text,
+  urls,
+} from '../values.js';
 import type { ProcessVariables } from './process.js';
 
+const FEEDS = ['simulator', 'nats', 'replay'] as const;
 const NATS_URL_DEFAULT = 'nats://127.0.0.1:4222';
 /** Less would call a source silent that the machine has merely not come round to. */
 const STALE_AFTER_MS_MIN = 100;
 /** Each symbol may have three sources in the table of sources (500,000, hub/sources/source-table.ts). */
 const SYMBOLS_MAX_MAX = 150_000;
 
-export const feedVariables = z.object({
-  FEED: z.enum(['simulator', 'nats', 'replay']).optional(),
-  NATS_URL: z.string().optional(),
-  NATS_BACKUP_URL: z.string().optional(),
-  FEED_STALE_AFTER: durationMs.pipe(z.number().min(STALE_AFTER_MS_MIN, 'must be at least 100ms')).default(5000),
-  NATS_USER: z.string().optional(),
-  NATS_PASSWORD: z.string().optional(),
-  NATS_TOKEN: z.string().optional(),
-  NATS_CREDS: z.string().optional(),
-  NATS_TLS_CA: z.string().optional(),
-  NATS_TLS_CERT: z.string().optional(),
-  NATS_TLS_KEY: z.string().optional(),
-  NATS_STREAM: z
-    .string()
-    .regex(/^[^\s.*>/\\]{1,255}$/, 'must be a JetStream stream name')
-    .default('MILLRACE'),
-  JETSTREAM: onOff.default(false),
-  SYMBOLS: list
-    .refine(items => items.every(isSymbolPattern), 'must be symbols or patterns such as AAPL,BTC/*')
-    .default([]),
-  SYMBOLS_MAX: integer(1, SYMBOLS_MAX_MAX).default(100_000),
-  SYMBOL_IDLE_TIMEOUT: z.union([z.literal('0').transform(() => 0), durationMs]).default(86_400_000),
-  SIM_SYMBOLS: integer(1, 100_000).default(50),
-  SIM_RATE: decimal(0, 10_000_000).default(0),
-  SIM_SEED: integer(0, 2 ** 32 - 1).default(1),
-  PRICE_UPDATE_INTERVAL: durationMs.default(4000),
-  REPLAY_FILE: z.string().optional(),
-  REPLAY_SPEED: decimal(0, 1_000_000).default(1),
-  REPLAY_FOLLOW: onOff.default(false),
-  BATCH_MAX: integer(1, 1000).default(50),
-  BATCH_INTERVAL: durationMs.default(16),
-  MESSAGE_BYTES_MAX: bytes
-    .pipe(
-      z
-        .number()
-        .min(1024)
-        .max(64 * 1024 ** 2),
-    )
-    .default(MESSAGE_BYTES_DEFAULT),
-  HISTORY_BYTES: bytes.pipe(z.number().max(4 * 1024 ** 3)).default(16 * 1024 ** 2),
-});
+export const feeding = {
+  title: 'Feed',
+  about: 'Where market data comes from, which symbols there are, and what a message may hold.',
+  settings: {
+    FEED: optional(oneOf(FEEDS), {
+      means: 'Source of market data.',
+      unset: '`nats` where `NATS_URL` is set, else `simulator`',
+    }),
+    SYMBOLS: setting(list('symbols or patterns such as AAPL,BTC/*', isSymbolPattern), '', {
+      means:
+        'Symbols that are known before a message about them arrives; `*` stands for any characters. The simulator simulates those without `*`.',
+    }),
+    SYMBOLS_MAX: setting(integer(1, SYMBOLS_MAX_MAX), '100000', {
+      means:
+        'Published symbols known at once, besides those in `SYMBOLS`. A new one replaces the one that has been silent longest and that no client follows; ' +
+        'if clients follow them all, its messages go to `deadletter.<subject>` (`too_many_symbols`).',
+    }),
+    SYMBOL_IDLE_TIMEOUT: setting(durationOrNever, '24h', {
+      means:
+        'A symbol that is silent this long and that no client follows is forgotten until it is published again; `0` keeps symbols forever.',
+    }),
+    MESSAGE_BYTES_MAX: setting(bytes(1024, 64 * 1024 ** 2), sizeText(MESSAGE_BYTES_DEFAULT), {
+      means: 'Longest payload accepted from a publisher. Set it to the `max_payload` of the NATS server.',
+      see: 'ops/limits.md',
+    }),
+    HISTORY_BYTES: setting(bytes(0, 4 * 1024 ** 3), '16MiB', {
+      means:
+        'Memory for events that clients may ask for again after a reconnect: half for trades, a quarter for orders, three sixteenths for analytics, ' +
+        'a sixteenth for rooms.',
+    }),
+    BATCH_MAX: setting(integer(1, 1000), '50', { means: 'Most analytics messages in one frame.' }),
+    BATCH_INTERVAL: setting(duration(), '16ms', { means: 'Longest time that an analytics message waits for others.' }),
+    HEARTBEAT_INTERVAL: setting(duration(), '1s', {
+      means: 'Idle topics send a heartbeat with their sequence number at this interval.',
+    }),
+  },
+} as const;
 
-export type FeedVariables = z.infer<typeof feedVariables>;
+export const natsServers = {
+  title: 'NATS',
+  about: 'The connection to NATS. The credentials are the same for both servers.',
+  feed: 'nats',
+  settings: {
+    NATS_URL: optional(urls, {
+      means: 'Servers to read from, separated by commas.',
+      unset: `\`${NATS_URL_DEFAULT}\` with \`FEED=nats\``,
+    }),
+    NATS_BACKUP_URL: optional(urls, {
+      means: 'Other servers with the same messages, read when the first fail.',
+      see: 'README.md#backup-source',
+    }),
+    FEED_STALE_AFTER: setting(
+      duration({ minMs: STALE_AFTER_MS_MIN, otherwise: 'or a busy machine makes a source look silent' }),
+      '5s',
+      {
+        means:
+          'How long the first servers may be lost, or silent while the backup delivers, before the gateway reads the backup.',
+      },
+    ),
+    NATS_USER: optional(text, { means: 'User name.' }),
+    NATS_PASSWORD: optional(secret, { means: 'Password of `NATS_USER`.' }),
+    NATS_TOKEN: optional(secret, { means: 'Token, for servers that ask for one.' }),
+    NATS_CREDS: optional(file, { means: '`.creds` file with a user JWT and its key.' }),
+    NATS_TLS_CA: optional(file, { means: 'PEM file of the authorities to trust.' }),
+    NATS_TLS_CERT: optional(file, { means: 'PEM client certificate. Needs `NATS_TLS_KEY`.' }),
+    NATS_TLS_KEY: optional(file, { means: 'PEM private key of `NATS_TLS_CERT`.' }),
+    JETSTREAM: setting(onOff, 'off', {
+      means:
+        '`on` reads market data from a JetStream stream, which survives outages of the gateway. Needs `FEED=nats`.',
+    }),
+    NATS_STREAM: setting(matching(/^[^\s.*>/\\]{1,255}$/, 'a JetStream stream name'), 'MILLRACE', {
+      means: 'Name of that stream.',
+    }),
+  },
+} as const;
+
+export const simulator = {
+  title: 'Simulator',
+  about: 'The built-in market.',
+  feed: 'simulator',
+  settings: {
+    SIM_SYMBOLS: setting(integer(1, 100_000), '50', {
+      means: 'Number of simulated symbols where `SYMBOLS` names none.',
+    }),
+    SIM_RATE: setting(decimal(0, 10_000_000), '0', {
+      means: 'Simulated messages a second over all symbols; 0 moves some symbols every `PRICE_UPDATE_INTERVAL`.',
+    }),
+    SIM_SEED: setting(integer(0, 2 ** 32 - 1), '1', { means: 'Seed of the market; equal seeds give equal markets.' }),
+    PRICE_UPDATE_INTERVAL: setting(duration(), '4s', {
+      means: 'Time between moves of the market while `SIM_RATE` is 0.',
+    }),
+  },
+} as const;
+
+export const replaying = {
+  title: 'Replay',
+  about: 'A recording as the feed.',
+  feed: 'replay',
+  settings: {
+    REPLAY_FILE: optional(file, { means: 'Recording to replay, made by `millrace record`.' }),
+    REPLAY_SPEED: setting(decimal(0, 1_000_000), '1', {
+      means: 'Speed: 1 is as recorded, 10 ten times as fast, 0 as fast as possible.',
+    }),
+    REPLAY_FOLLOW: setting(onOff, 'off', {
+      means:
+        '`on` waits at the end of the recording for what is still being written; `off` reports the feed as `stale` there.',
+    }),
+  },
+} as const;
+
+export const feedGroups = [feeding, natsServers, simulator, replaying];
+
+export type FeedVariables = ValuesOf<
+  typeof feeding.settings & typeof natsServers.settings & typeof simulator.settings & typeof replaying.settings
+>;
 
 export interface FeedConfig {
   readonly feed: 'simulator' | 'nats' | 'replay';

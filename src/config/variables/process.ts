@@ -1,8 +1,22 @@
 /** Variables of the process itself: where it listens, how many threads it has, how long they may take. */
-import { z } from 'zod';
 import { isLoopback } from '../hosts.js';
+import { optional, setting, type ValuesOf } from '../setting.js';
 import { TLS_CIPHERS, TLS_VERSIONS, type TlsVersion } from '../tls-ciphers.js';
-import { durationMs, list, port, SECRET_READERS, THREADS_MAX, threads } from '../values.js';
+import {
+  duration,
+  file,
+  list,
+  matching,
+  oneOf,
+  onOff,
+  port,
+  SECRET_READERS,
+  secret,
+  someOf,
+  THREADS_MAX,
+  text,
+  threads,
+} from '../values.js';
 
 export interface TlsConfig {
   readonly certFile: string;
@@ -27,34 +41,119 @@ const BUSY_AFTER_MS_MIN = 250;
 const HUNG_AFTER_MS_MIN = 500;
 const ADMIN_TOKEN_BYTES_MIN = 32;
 
-export const processVariables = z.object({
-  NODE_NAME: z
-    .string()
-    .regex(/^[\w.-]{1,64}$/, 'must be 1 to 64 letters, digits, dots, dashes')
-    .default('millrace'),
-  HOST: z.string().default('0.0.0.0'),
-  PORT: port.default(8080),
-  TLS_CERT: z.string().optional(),
-  TLS_KEY: z.string().optional(),
-  TLS_MIN_VERSION: z.enum(TLS_VERSIONS).default('1.2'),
-  TLS_CIPHERS: list.pipe(z.array(z.enum(TLS_CIPHERS, CIPHERS_RULE)).min(1, CIPHERS_RULE)).default([...TLS_CIPHERS]),
-  TLS_CLIENT_CA: z.string().optional(),
-  TLS_CLIENT_AUTH: z.enum(CLIENT_AUTH).default('optional'),
-  SECRET_FILE_READERS: z.enum(SECRET_READERS).default('group'),
-  ALLOWED_HOSTS: list.transform(hosts => hosts.map(host => host.toLowerCase())).default([]),
-  ADMIN_HOST: z.string().default('127.0.0.1'),
-  ADMIN_PORT: port.default(9090),
-  ADMIN_TOKEN: z.string().optional(),
-  WORKERS: threads.default('auto'),
-  ENCODERS: threads.default('auto'),
-  THREAD_BUSY_AFTER: durationMs.default(1000),
-  THREAD_HUNG_AFTER: durationMs.default(5000),
-  THREAD_STABLE_AFTER: durationMs.default(30_000),
-  DRAIN_TIMEOUT: durationMs.default(30_000),
-  LOG_LEVEL: z.enum(LOG_LEVELS).default('info'),
-});
+export const listening = {
+  title: 'Listening',
+  about: 'Where clients connect.',
+  settings: {
+    HOST: setting(text, '0.0.0.0', { means: 'Address that clients connect to; `0.0.0.0` and `::` are every address.' }),
+    PORT: setting(port, '8080', { means: 'Port that clients connect to; 0 picks a free one.' }),
+    ALLOWED_HOSTS: setting(list('names, separated by commas'), '', {
+      means:
+        'Names that a request may have in its `Host` header, with or without a port, `*` for any; clients then connect by these names only. ' +
+        'The admin port also accepts IP addresses, `localhost` and `ADMIN_HOST`.',
+    }),
+    ALLOWED_ORIGINS: setting(list('origins, separated by commas'), '', {
+      means:
+        'Origins of web pages that may connect, `*` for any. By default pages of the same host may, where that host is an IP address, ' +
+        '`localhost`, a name proved by https, or one of `ALLOWED_HOSTS`.',
+    }),
+    WS_COMPRESSION: setting(onOff, 'off', {
+      means: '`on` compresses JSON by permessage-deflate for clients that offer it, at a cost in CPU.',
+      see: 'native-notes/measurements.md',
+    }),
+  },
+} as const;
 
-export type ProcessVariables = z.infer<typeof processVariables>;
+export const tls = {
+  title: 'TLS',
+  about: 'The gateway reads changed certificate files within seconds, and on SIGHUP. No connection is dropped.',
+  settings: {
+    TLS_CERT: optional(file, { means: 'PEM certificate. With `TLS_KEY`, clients connect by `wss://`.' }),
+    TLS_KEY: optional(file, {
+      means:
+        'PEM private key of the certificate. The gateway refuses to start if every user of the machine can read it.',
+    }),
+    TLS_MIN_VERSION: setting(oneOf(TLS_VERSIONS), '1.2', {
+      means: 'Lowest TLS version; `1.3` refuses every TLS 1.2 handshake.',
+    }),
+    TLS_CIPHERS: setting(someOf(TLS_CIPHERS, CIPHERS_RULE), TLS_CIPHERS.join(','), {
+      means: 'TLS 1.2 cipher suites, a subset of the default. TLS 1.3 suites are always on.',
+    }),
+    TLS_CLIENT_CA: optional(file, {
+      means:
+        'PEM file of the authorities that sign client certificates. A client may then present one; a certificate of another authority ends the handshake.',
+    }),
+    TLS_CLIENT_AUTH: setting(oneOf(CLIENT_AUTH), 'optional', {
+      means:
+        '`required` refuses connections without a client certificate. `user` also takes the common name of the certificate as the user of a ' +
+        'connection without a token or API key.',
+      see: 'ops/security.md#client-certificates',
+    }),
+    SECRET_FILE_READERS: setting(oneOf(SECRET_READERS), 'group', {
+      means:
+        'Who may read `TLS_KEY`, `NATS_CREDS` and `NATS_TLS_KEY` besides their owner. Set `all` for secrets that a container mounts with mode 0444.',
+    }),
+  },
+} as const;
+
+export const operators = {
+  title: 'Operators',
+  about: 'The admin port, logs, and how the gateway stops.',
+  settings: {
+    NODE_NAME: setting(matching(/^[\w.-]{1,64}$/, '1 to 64 letters, digits, dots, dashes'), 'millrace', {
+      means: 'Name of this gateway in logs, at the NATS server and in `control.drain`.',
+    }),
+    ADMIN_HOST: setting(text, '127.0.0.1', {
+      means: 'Address of the admin port. Any address other than loopback needs `ADMIN_TOKEN`.',
+    }),
+    ADMIN_PORT: setting(port, '9090', { means: 'Port for probes, metrics and statistics; 0 picks a free one.' }),
+    ADMIN_TOKEN: optional(secret, {
+      means:
+        'Bearer token, 32 bytes or more, that every admin request except the probes must carry. ' +
+        'After ten wrong tokens from an address, further wrong ones get 429 for 1 s, 2 s, 4 s … up to 5 minutes; the right one still passes.',
+    }),
+    LOG_LEVEL: setting(oneOf(LOG_LEVELS), 'info', {
+      means: 'Lowest level that is logged, as JSON lines on standard error.',
+    }),
+    DRAIN_TIMEOUT: setting(duration(), '30s', {
+      means: 'Time over which SIGTERM and `control.drain` spread the reconnects of clients before the gateway stops.',
+    }),
+  },
+} as const;
+
+export const threading = {
+  title: 'Threads',
+  about: 'How many threads there are, and when one counts as hung.',
+  settings: {
+    WORKERS: setting(threads, 'auto', {
+      means:
+        'Gateway threads. `auto` takes the cores that the encoders and the main thread leave; 1 on systems other than Linux.',
+    }),
+    ENCODERS: setting(threads, 'auto', { means: 'Encoder threads. `auto` takes a quarter of the cores, at least 1.' }),
+    THREAD_BUSY_AFTER: setting(
+      duration({ minMs: BUSY_AFTER_MS_MIN, otherwise: 'and less than THREAD_HUNG_AFTER, or ordinary work is stopped' }),
+      '1s',
+      {
+        means:
+          'Work for one connection that keeps a gateway thread busy this long is stopped, and the connection closed with 4029; must be less than `THREAD_HUNG_AFTER`.',
+      },
+    ),
+    THREAD_HUNG_AFTER: setting(
+      duration({ minMs: HUNG_AFTER_MS_MIN, otherwise: 'or threads that are only busy are taken for hung' }),
+      '5s',
+      { means: 'A thread that makes no progress for this long is ended and replaced.' },
+    ),
+    THREAD_STABLE_AFTER: setting(duration(), '30s', {
+      means: 'How long a thread that died several times in a row must run before the gateway reports ready again.',
+    }),
+  },
+} as const;
+
+export const processGroups = [listening, tls, operators, threading];
+
+export type ProcessVariables = ValuesOf<
+  typeof listening.settings & typeof tls.settings & typeof operators.settings & typeof threading.settings
+>;
 
 /** @param cores what `WORKERS=auto` and `ENCODERS=auto` share */
 export function processConfig(v: ProcessVariables, cores: number) {
@@ -76,7 +175,9 @@ export function processConfig(v: ProcessVariables, cores: number) {
     port: v.PORT,
     tls,
     secretReaders: v.SECRET_FILE_READERS,
-    allowedHosts: v.ALLOWED_HOSTS,
+    allowedHosts: v.ALLOWED_HOSTS.map(host => host.toLowerCase()),
+    allowedOrigins: v.ALLOWED_ORIGINS,
+    compression: v.WS_COMPRESSION,
     adminHost: v.ADMIN_HOST,
     adminPort: v.ADMIN_PORT,
     adminToken: v.ADMIN_TOKEN,
@@ -101,11 +202,8 @@ export function processProblems(v: ProcessVariables): string[] {
   if (v.ADMIN_TOKEN !== undefined && Buffer.byteLength(v.ADMIN_TOKEN) < ADMIN_TOKEN_BYTES_MIN) {
     wrong.push(`ADMIN_TOKEN: must be at least ${ADMIN_TOKEN_BYTES_MIN} bytes; openssl rand -hex 32 makes one`);
   }
-  if (v.THREAD_HUNG_AFTER < HUNG_AFTER_MS_MIN) {
-    wrong.push('THREAD_HUNG_AFTER: must be at least 500ms, or threads that are only busy are taken for hung');
-  }
-  if (v.THREAD_BUSY_AFTER < BUSY_AFTER_MS_MIN || v.THREAD_BUSY_AFTER >= v.THREAD_HUNG_AFTER) {
-    wrong.push('THREAD_BUSY_AFTER: must be at least 250ms, and less than THREAD_HUNG_AFTER');
+  if (v.THREAD_BUSY_AFTER >= v.THREAD_HUNG_AFTER) {
+    wrong.push('THREAD_BUSY_AFTER: must be less than THREAD_HUNG_AFTER');
   }
   if (v.WORKERS !== 'auto' && v.WORKERS > 1 && process.platform !== 'linux') {
     wrong.push(`WORKERS=${v.WORKERS}: several workers share one port on Linux only; use 1 or auto here`);

@@ -1,7 +1,8 @@
+import { fnv1aOfText } from '../../protocol/fnv.js';
 import { Book } from './book.js';
 import { Market } from './market.js';
 import { Random } from './random.js';
-import { basePriceCents, nameHash } from './symbols.js';
+import { basePriceCents } from './symbols.js';
 
 /** Fee of either party, as a share of what was paid: 1 / 1000. */
 const FEE_DIVISOR = 1000;
@@ -28,7 +29,7 @@ export class Instrument {
   constructor(symbol: string, seed: number, stepMax: number) {
     this.symbol = symbol;
     this.#symbolJson = JSON.stringify(symbol);
-    this.#random = new Random(seed, nameHash(symbol) ^ MARKET_STREAM);
+    this.#random = new Random(seed, fnv1aOfText(symbol) ^ MARKET_STREAM);
     const base = basePriceCents(symbol, seed);
     this.market = new Market(base, stepMax, this.#random);
     this.#tickCents = tickCents(base);

@@ -1,3 +1,4 @@
+import { fnv1aOfText } from '../../protocol/fnv.js';
 import { isSymbol } from '../../protocol/topics.js';
 import { Random } from './random.js';
 
@@ -75,12 +76,5 @@ export function simulatedSymbols(named: readonly string[], count: number): strin
 /** The price that a symbol moves around, in cents: its usual one, else one that its name and `seed` decide. */
 export function basePriceCents(symbol: string, seed: number): number {
   const known = BUILT_IN.get(symbol);
-  return known ?? new Random(seed, nameHash(symbol)).between(BASE_CENTS_MIN, BASE_CENTS_MAX);
-}
-
-/** FNV-1a, 32 bits: tells the random streams of symbols apart. */
-export function nameHash(symbol: string): number {
-  let hash = 0x811c9dc5;
-  for (let i = 0; i < symbol.length; i++) hash = Math.imul(hash ^ symbol.charCodeAt(i), 0x01000193);
-  return hash >>> 0;
+  return known ?? new Random(seed, fnv1aOfText(symbol)).between(BASE_CENTS_MIN, BASE_CENTS_MAX);
 }

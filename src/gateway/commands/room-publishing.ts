@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import type { ErrorCode } from '../../protocol/codes.js';
 import type { CommandId } from '../../protocol/command-limits.js';
 import type { PublishCommand } from '../../protocol/commands.js';
+import { NESTING_MAX } from '../../protocol/content-limits.js';
 import { stringifyExact } from '../../protocol/exact-json.js';
 import { isCarriable } from '../../protocol/plain.js';
 import { isSymbol, topicOf } from '../../protocol/topics.js';
@@ -115,5 +116,5 @@ function problemOf(session: Session, stream: string, room: string, data: unknown
     ];
   if (!session.entitlements.maySubscribe('rooms', room)) return ['forbidden', `not entitled to room ${room}`];
   if (data !== undefined && isCarriable(data)) return undefined;
-  return ['invalid_message', 'data: must be plain JSON, at most 8 levels deep'];
+  return ['invalid_message', `data: must be plain JSON, at most ${NESTING_MAX} levels deep`];
 }

@@ -1,10 +1,12 @@
 /** `subscribe`, `unsubscribe` and `resync`: each is answered once for all the topics that it names. */
+
 import type { ErrorCode } from '../../protocol/codes.js';
 import type { CommandId } from '../../protocol/command-limits.js';
 import type { ResyncCommand, SubscribeCommand, UnsubscribeCommand } from '../../protocol/commands.js';
 import { CLASSES, classNumber, DEPTHS, depthDetail, slowerClass } from '../../protocol/lanes.js';
+import type { StreamPosition } from '../../protocol/stream-position.js';
 import { isStateStream, topicOf } from '../../protocol/topics.js';
-import type { TopicPosition } from '../events/recovery.js';
+import { RETRY_AFTER_MS } from '../limits/retry-after.js';
 import type { Session, Wanted } from '../model/session.js';
 import { shorten } from '../refusal.js';
 import { andThen, type Handled } from '../sessions/maybe-promise.js';
@@ -22,9 +24,6 @@ interface Subscribing {
   readonly rateClass: number;
   readonly detail: number;
 }
-
-/** When a client that is refused under overload may try again. */
-const RETRY_AFTER_MS = 5_000;
 
 export class TopicCommands {
   /** Under overload, retail clients are subscribed to nothing more. */
@@ -132,7 +131,7 @@ export class TopicCommands {
     this.#subscriptions.resync(session, topics);
   }
 
-  #resume(subscribing: Subscribing, wanted: readonly Wanted[], since: TopicPosition, refuse: () => void): Handled {
+  #resume(subscribing: Subscribing, wanted: readonly Wanted[], since: StreamPosition, refuse: () => void): Handled {
     return new Promise(resolve => {
       this.#subscriptions.resumeFrom(subscribing.session, wanted, since, (isRecovered, positions) => {
         this.#subscribed(subscribing, wanted, isRecovered, isRecovered ? undefined : positions);
@@ -155,8 +154,8 @@ export class TopicCommands {
   }
 
   /** Where event topics stand; the trades of all symbols stand at as many places. */
-  #positions(session: Session, wanted: readonly Wanted[]): Map<string, TopicPosition> {
-    const positions = new Map<string, TopicPosition>();
+  #positions(session: Session, wanted: readonly Wanted[]): Map<string, StreamPosition> {
+    const positions = new Map<string, StreamPosition>();
     for (const { stream, symbol } of wanted) {
       const topic = topicOf(stream, symbol);
       const entry = session.subscriptions.get(topic)?.entry;
@@ -172,7 +171,7 @@ export class TopicCommands {
     { session, command, target, rateClass }: Subscribing,
     wanted: readonly Wanted[],
     isRecovered: boolean | undefined,
-    positions?: ReadonlyMap<string, TopicPosition>,
+    positions?: ReadonlyMap<string, StreamPosition>,
   ): void {
     const { stream } = target;
     this.#answers.send(session, command.id, {

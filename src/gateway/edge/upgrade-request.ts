@@ -1,4 +1,5 @@
 /** The upgrade request as text → what it asks for, or why it is refused. Nothing here knows uWS. */
+
 import { hostNameOf, isFixedHost, isListedHost } from '../../config/hosts.js';
 import { decimalOf } from '../../protocol/amount.js';
 import { CLASSES, classNumber, depthDetail, type Format } from '../../protocol/lanes.js';

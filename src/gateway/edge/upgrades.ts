@@ -5,6 +5,7 @@ import type { Config } from '../../config/environment.js';
 import { isListedHost } from '../../config/hosts.js';
 import { CONNECT_UNITS, topicUnits } from '../../protocol/costs.js';
 import type { ConnectionLimits } from '../limits/connection-limits.js';
+import { RETRY_AFTER_SECONDS } from '../limits/retry-after.js';
 import { sharedNowMs } from '../limits/shared-clock.js';
 import type { WorkBudgets } from '../limits/work-budgets.js';
 import type { Admission, SocketData } from '../model/session.js';
@@ -17,7 +18,6 @@ import type { Corking } from './corking.js';
 import type { Explained, Explanations } from './explanations.js';
 import { endpointOf, isOriginAllowed, parseRequest } from './upgrade-request.js';
 
-const RETRY_AFTER_SECONDS = 5;
 /** Longest query of a request that is refused for its rate and explained all the same. */
 const EXPLAINED_QUERY_LENGTH_MAX = 4096;
 /** Of the WebSocket protocol (RFC 6455 section 4.2.2). */

@@ -1,5 +1,6 @@
 /** What a client that comes back to event topics missed of each, and the command that it asked with. */
 
+import type { StreamPosition } from '../../protocol/stream-position.js';
 import type { Place } from '../model/positions.js';
 import type { LaneEntry, Session, Subscription } from '../model/session.js';
 import type { Delivery } from '../sending/deliveries.js';
@@ -12,12 +13,6 @@ export interface Frame {
   readonly seq: number;
   /** Stands for the epoch. */
   readonly tag: number;
-}
-
-/** Where an event topic stands, as clients are told. */
-export interface TopicPosition {
-  readonly epoch: string;
-  readonly seq: number;
 }
 
 /** What a client missed of one topic. */
@@ -41,7 +36,7 @@ export interface Recovery {
   /** Sends more of it; undefined while nothing has to wait. */
   delivery: Delivery | undefined;
   /** Where the topic stood at the mark. */
-  end: TopicPosition;
+  end: StreamPosition;
   endTag: number;
   /** The newest that was sent, or was sent before. */
   sent: Place;
@@ -55,7 +50,7 @@ export interface Recovery {
 
 export interface Resumption {
   readonly session: Session;
-  readonly since: TopicPosition;
+  readonly since: StreamPosition;
   readonly subscriptions: Set<Subscription>;
   /** Topics that have not come to their mark. */
   missing: number;
@@ -63,11 +58,11 @@ export interface Resumption {
   isFailed: boolean;
   isDone: boolean;
   /** Answers the command. @param positions where the topics begin when nothing is recovered */
-  readonly answer: (isRecovered: boolean, positions: ReadonlyMap<string, TopicPosition>) => void;
+  readonly answer: (isRecovered: boolean, positions: ReadonlyMap<string, StreamPosition>) => void;
 }
 
 /** Where a lane's topic stands now; undefined where that is not known. */
-export function standing({ source, seqs, isBroken }: LaneEntry): TopicPosition | undefined {
+export function standing({ source, seqs, isBroken }: LaneEntry): StreamPosition | undefined {
   const position = isBroken ? undefined : seqs.find(source);
   return position && { epoch: position.epoch, seq: position.newest };
 }

@@ -3,15 +3,17 @@
  * marks the place there behind which everything is live; so what is collected up to the mark, and what is queued behind
  * it, is the whole. It is sent when all topics of the command have come to their mark: all or nothing.
  */
+
 import type { Tier } from '../../protocol/lanes.js';
+import type { StreamPosition } from '../../protocol/stream-position.js';
 import type { LaneEntry, Session, Subscription } from '../model/session.js';
-import { newRecovery, type Recovery, type Resumption, standing, type TopicPosition } from './missed-events.js';
+import { newRecovery, type Recovery, type Resumption, standing } from './missed-events.js';
 import type { ResumptionsOptions } from './recovery-options.js';
 import { ReplayLog } from './replay-log.js';
 import { Resending } from './resending.js';
 import { type SharedReplay, SharedReplays } from './shared-replays.js';
 
-export type { Recovery, Resumption, TopicPosition } from './missed-events.js';
+export type { Recovery, Resumption } from './missed-events.js';
 
 /** How often what was missed is asked for when the ring was overrun meanwhile; then only the mark is. */
 export const ATTEMPTS_MAX = 3;
@@ -53,7 +55,7 @@ export class Resumptions {
   begin(
     session: Session,
     subscriptions: readonly Subscription[],
-    since: TopicPosition,
+    since: StreamPosition,
     answer: Resumption['answer'],
   ): void {
     const resumption: Resumption = {
@@ -91,7 +93,7 @@ export class Resumptions {
   }
 
   /** The mark: what comes behind it in the ring is live. */
-  ended(replay: SharedReplay, isRecovered: boolean, end: TopicPosition, endTag: number): void {
+  ended(replay: SharedReplay, isRecovered: boolean, end: StreamPosition, endTag: number): void {
     const { log } = replay;
     const readers = [...replay.readers];
     const isWhole = isRecovered && !replay.isCut && log !== undefined;
@@ -238,7 +240,7 @@ export class Resumptions {
   #end(
     subscription: Subscription,
     recovery: Recovery,
-    end: TopicPosition,
+    end: StreamPosition,
     endTag: number,
     index: number | undefined,
   ): void {
@@ -301,7 +303,7 @@ export class Resumptions {
     const isRecovered =
       !resumption.isFailed &&
       subscriptions.every(subscription => this.#recoveries.get(subscription)?.isRecovered === true);
-    const positions = new Map<string, TopicPosition>();
+    const positions = new Map<string, StreamPosition>();
     for (const subscription of subscriptions) {
       const { topic, entry } = subscription;
       const recovery = this.#recoveries.get(subscription);

@@ -7,9 +7,8 @@ import { type Refusal, refusal } from '../refusal.js';
 import { AttemptRates } from './attempt-rates.js';
 import { FailedCredentials } from './failed-credentials.js';
 import { type Rank, RankCells, rankOf } from './rank.js';
+import { RETRY_AFTER_SECONDS } from './retry-after.js';
 import { SharedCounts } from './shared-counts.js';
-
-const RETRY_AFTER_SECONDS = 5;
 
 /** A limit that a connection was refused for; a metric label. */
 export type ConnectionLimit =

@@ -12,12 +12,11 @@ import type { RevocationList } from '../../auth/revocations.js';
 import type { TokenRefusal, TokenResult, TokenVerifier } from '../../auth/token.js';
 import { USER_RULE } from '../../protocol/user-subject.js';
 import type { RevocationRecord } from '../../threads/thread-messages.js';
+import { RETRY_AFTER_SECONDS } from '../limits/retry-after.js';
 import { sharedNowMs } from '../limits/shared-clock.js';
 import type { Session } from '../model/session.js';
 import { type Refusal, refusal } from '../refusal.js';
 import { andThen, type MaybePromise } from './maybe-promise.js';
-
-const RETRY_AFTER_SECONDS = 5;
 
 /** Tells those who guess credentials to wait. */
 export interface Guard {

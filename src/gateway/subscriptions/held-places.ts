@@ -1,5 +1,6 @@
 /** Up to where a session was sent its state topics: whatever lane serves them next, it never runs back within an epoch. */
-import { putNewest } from '../../protocol/newest.js';
+
+import { BoundedMap } from '../../protocol/bounded-map.js';
 import type { LaneEntry, Session, Subscription } from '../model/session.js';
 import type { HeldPlace, LaneTable } from '../views/views.js';
 
@@ -21,8 +22,8 @@ export function isOlder({ epoch, seq }: HeldPlace, held: HeldPlace | undefined):
 export function noteLeft(session: Session, subscription: Subscription): void {
   const held = heldPlaceOf(subscription);
   if (held === undefined) return;
-  session.left ??= new Map();
-  putNewest(session.left, subscription.topic, held, LEFT_TOPICS_MAX);
+  session.left ??= new BoundedMap(LEFT_TOPICS_MAX);
+  session.left.set(subscription.topic, held);
 }
 
 /** Where it left the topic; forgotten with that. */

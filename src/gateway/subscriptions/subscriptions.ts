@@ -4,9 +4,11 @@
  * The snapshot of a lane comes through the same ring as its deltas, so where it stands among them is exact: what came
  * before it is in it, what comes behind it follows it. A socket is subscribed natively at that very place.
  */
+
 import { snapshotUnits } from '../../protocol/costs.js';
+import type { StreamPosition } from '../../protocol/stream-position.js';
 import type { EventLosses } from '../events/gaps.js';
-import { type Resumption, Resumptions, type TopicPosition } from '../events/recovery.js';
+import { type Resumption, Resumptions } from '../events/recovery.js';
 import { ALL_TRADES, hasAllTrades, singleTradesOf, TradesCoverage } from '../events/trades-coverage.js';
 import {
   isServed,
@@ -91,7 +93,7 @@ export class Subscriptions {
    * Subscribes the session to event topics, beginning with what was published behind `since`. One that it has already
    * begins anew there.
    */
-  resumeFrom(session: Session, wanted: readonly Wanted[], since: TopicPosition, answer: Resumption['answer']): void {
+  resumeFrom(session: Session, wanted: readonly Wanted[], since: StreamPosition, answer: Resumption['answer']): void {
     const begun = this.#make(session, wanted, false);
     this.resumptions.begin(session, begun, since, answer);
     if (!session.isStalled) return;

@@ -100,15 +100,20 @@ export class CertificateFiles {
 
 /** @throws {Error} where they do not belong together, cannot be read, may be read by others, or are out of date. */
 async function usableCertificate(files: TlsConfig, readers: SecretReaders): Promise<X509Certificate> {
-  const { certFile, keyFile, clientCaFile } = files;
-  await checkSecretFile('TLS_KEY', keyFile, readers);
+  await checkSecretFile('TLS_KEY', files.keyFile, readers);
+  const certificate = await readCertificate(files);
+  const nowMs = Date.now();
+  if (Date.parse(certificate.validTo) < nowMs) throw new Error(`it ended on ${certificate.validTo}`);
+  if (Date.parse(certificate.validFrom) > nowMs) throw new Error(`it begins on ${certificate.validFrom}`);
+  return certificate;
+}
+
+/** @throws {Error} where they do not belong together or cannot be read. */
+export async function readCertificate({ certFile, keyFile, clientCaFile }: TlsConfig): Promise<X509Certificate> {
   const [cert, key] = await Promise.all([readFile(certFile), readFile(keyFile)]);
   const certificate = new X509Certificate(cert);
   // Its first certificate at least is one.
   if (clientCaFile !== undefined) new X509Certificate(await readFile(clientCaFile));
   createSecureContext({ cert, key });
-  const nowMs = Date.now();
-  if (Date.parse(certificate.validTo) < nowMs) throw new Error(`it ended on ${certificate.validTo}`);
-  if (Date.parse(certificate.validFrom) > nowMs) throw new Error(`it begins on ${certificate.validFrom}`);
   return certificate;
 }

@@ -2,7 +2,8 @@
  * Answers to publications, those to come included, by user and key: a client that repeats itself gets the same one. Each user has a
  * share, and in all the one who has most loses first: nobody pushes out the answers of others by publishing much.
  */
-import { putNewest } from '../../protocol/newest.js';
+
+import { BoundedMap } from '../../protocol/bounded-map.js';
 import type { StreamPosition } from '../../protocol/stream-position.js';
 
 /** Answers remembered in all; beyond it, the oldest of whoever has most is forgotten. */
@@ -17,7 +18,7 @@ export interface Answer {
 
 export class Answered {
   /** The newest of an owner is last. */
-  readonly #byOwner = new Map<number, Map<string, Answer>>();
+  readonly #byOwner = new Map<number, BoundedMap<string, Answer>>();
   #size = 0;
 
   get size(): number {
@@ -29,10 +30,10 @@ export class Answered {
   }
 
   put(owner: number, key: string, answer: Answer): void {
-    const own = this.#byOwner.get(owner) ?? new Map<string, Answer>();
+    const own = this.#byOwner.get(owner) ?? new BoundedMap<string, Answer>(ANSWERS_PER_OWNER_MAX);
     this.#byOwner.set(owner, own);
     this.#size -= own.size;
-    putNewest(own, key, answer, ANSWERS_PER_OWNER_MAX);
+    own.set(key, answer);
     this.#size += own.size;
     if (this.#size > ANSWERS_MAX) this.#forgetOldestOfLargest();
   }

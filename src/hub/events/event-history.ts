@@ -6,14 +6,14 @@
  * `0 f64 seq · 8 f64 seq before · 16 f64 event time µs · 24 f64 place of the source's record before, −1 none ·
  *  32 u32 payload bytes`. Places count bytes from the beginning of time and are taken modulo the capacity.
  */
+
+import { align8 } from '../../protocol/align8.js';
 import type { HubMessage } from '../hub-feed.js';
 import type { Source } from '../sources/source-table.js';
 
 const HEADER_BYTES = 48;
 /** What precedes a message is not known: nobody may be told that he missed nothing. */
 export const UNKNOWN_SEQ = Number.POSITIVE_INFINITY;
-
-const align8 = (bytes: number): number => (bytes + 7) & ~7;
 
 /** One message of the past; the payload is valid until the next `add`. */
 export interface PastMessage {

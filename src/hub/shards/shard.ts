@@ -8,9 +8,8 @@
  * retains anyway) and events are counted and announced as a `gap`.
  */
 import { RestartPace } from '../../observe/restart-pace.js';
-import type { HoldReason } from '../../protocol/codes.js';
 import { timeOfDayAt } from '../../protocol/wall-clock.js';
-import type { BatchResult } from '../../threads/batch.js';
+import type { BatchResult, HoldReason } from '../../threads/batch.js';
 import type { RecordPlace } from '../../threads/progress.js';
 import { BatchWriter, holdFlags, RecordKind } from '../../threads/records.js';
 import { type LostRange, noteLost } from '../sources/lost-ranges.js';

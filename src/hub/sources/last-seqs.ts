@@ -1,18 +1,18 @@
 /** Where subjects that nobody follows here stand in the feed's own numbering: whoever comes is told. */
-import { putNewest } from '../../protocol/newest.js';
+import { BoundedMap } from '../../protocol/bounded-map.js';
 import type { StreamPosition } from '../../protocol/stream-position.js';
 
 /** Subjects remembered; the oldest are forgotten first. */
 const SUBJECTS_MAX = 100_000;
 
 export class LastSeqs {
-  readonly #seqs = new Map<string, number>();
+  readonly #seqs = new BoundedMap<string, number>(SUBJECTS_MAX);
   #epoch = '';
 
   note(subject: string, { epoch, seq }: StreamPosition): void {
     if (epoch !== this.#epoch) this.#seqs.clear();
     this.#epoch = epoch;
-    putNewest(this.#seqs, subject, seq, SUBJECTS_MAX);
+    this.#seqs.set(subject, seq);
   }
 
   /** The newest sequence of the subject in this epoch; 0 when none is known. */

@@ -4,8 +4,9 @@
  * which has the same bytes. Where a restarted publisher begins with the same bytes, too, the next message decides: it
  * continues the old numbering, or it does not.
  */
+
+import { BoundedMap } from '../../protocol/bounded-map.js';
 import { fnv1a } from '../../protocol/fnv.js';
-import { putNewest } from '../../protocol/newest.js';
 import type { HubMessage } from '../hub-feed.js';
 import type { Source } from './source-table.js';
 
@@ -35,7 +36,7 @@ export class PublisherEpochs {
   readonly #take: Take;
   readonly #waiting = new Map<Source, Waiting>();
   /** Where the publishers of dropped sources stood, by subject. */
-  readonly #dropped = new Map<string, Dropped>();
+  readonly #dropped = new BoundedMap<string, Dropped>(DROPPED_MAX);
   #outages = 0;
 
   constructor(take: Take) {
@@ -86,7 +87,7 @@ export class PublisherEpochs {
     this.forget(source);
     const { subject, publisherEpoch: epoch, publisherLife: life, publisherBegan: began, seq } = source;
     if (epoch === '') return;
-    putNewest(this.#dropped, subject, { epoch, life, began, seq }, DROPPED_MAX);
+    this.#dropped.set(subject, { epoch, life, began, seq });
   }
 
   /** Nothing of the source is waited for any more. */

@@ -1,5 +1,6 @@
 /** The sources the hub knows: one per NATS subject, with a small number that stands for it everywhere downstream. */
 
+import { topicParts } from '../../protocol/topic-parts.js';
 import { ALL_SYMBOLS, isStateSource, type SourceKind, subjectOf } from '../../protocol/topics.js';
 import { shardOf } from '../../threads/shard-of.js';
 import { Retention } from './retention.js';
@@ -151,6 +152,5 @@ export function mayLack({ seq, sinceSeq }: Source, holeSeq: number | undefined):
 
 /** Of a source's name, `<kind>:<symbol>`. */
 export function partsOf(name: string): [SourceKind, string] {
-  const colon = name.indexOf(':');
-  return [name.slice(0, colon) as SourceKind, name.slice(colon + 1)];
+  return topicParts(name) as [SourceKind, string];
 }

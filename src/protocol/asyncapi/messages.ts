@@ -1,6 +1,7 @@
 /** The document's messages: one for each definition, one for each HTTP status, all under one set of keys. */
 import { z } from 'zod';
-import { REFUSALS, type RefusalMeaning, refusalBody } from '../frames/codes.js';
+import { REFUSALS, type RefusalMeaning } from '../codes.js';
+import { refusalBody } from '../frames/codes.js';
 import { controlMessages, deadLetter, deadLetterHeaders, publisherMessages } from '../frames/publisher.js';
 import { clientCommands, type MessageDefinition, serverFrames } from '../frames.js';
 import { type JsonObject, jsonSchemas, reference } from './schemas.js';
@@ -87,7 +88,8 @@ function message(key: string, { type, summary, schema, example }: MessageDefinit
 }
 
 function refusal(statusCode: number, meaning: RefusalMeaning, payload: unknown, retryAfterHeader: unknown): JsonObject {
-  const { summary, codes } = meaning;
+  const { codes } = meaning;
+  const summary = `${meaning.when.charAt(0).toUpperCase()}${meaning.when.slice(1)}`;
   const example = { payload: { error: { code: codes[0], message: summary } } };
   return {
     name: refusalKey(String(statusCode)),

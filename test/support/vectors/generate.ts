@@ -2,6 +2,7 @@
 import { headers, type Msg } from 'nats';
 import type { FeedMessage, FeedSink } from '../../../src/feed/feed.js';
 import { HeaderFaults, readCoreMessage } from '../../../src/feed/nats-headers.js';
+import { topicParts } from '../../../src/protocol/topic-parts.js';
 import type { FakeSocket } from '../fake-uws.js';
 import { OneThreadGateway } from '../one-thread.js';
 import { OneThreadFeed } from '../one-thread-feed.js';
@@ -120,8 +121,7 @@ class VectorWorld {
   }
 
   #subscribe(socket: FakeSocket, topic: string): void {
-    const colon = topic.indexOf(':');
-    const [stream, name] = [topic.slice(0, colon), topic.slice(colon + 1)];
+    const [stream, name] = topicParts(topic);
     const depth = stream === 'depth' ? { depth: this.#spec.depth ?? 10 } : {};
     const symbols = name === '*' || stream === 'orders' ? {} : { symbols: [name] };
     this.#gateway.command(socket, { action: 'subscribe', stream, ...symbols, ...depth });

@@ -1,0 +1,74 @@
+import { Command } from 'commander';
+import { ConfigError } from '../config/config-error.js';
+import { type EffectiveSetting, effectiveSettings, settingNotices } from '../config/effective.js';
+import { type Config, type Environment, readConfig } from '../config/environment.js';
+import { SETTING_GROUPS } from '../config/settings-table.js';
+import { say } from './output.js';
+import { type StartFindings, startFindings } from './start-checks.js';
+
+const EXAMPLES = `
+Prints each setting with its value, marked with * where the environment sets it; secrets are hidden. Then what is wrong, one line
+each. The exit code is 1 where the gateway would not start. It reads the files that the settings name; it connects to nothing,
+and does not look whether a port is taken.
+
+Examples:
+  $ millrace check
+  $ env $(cat gateway.env) millrace check --json`;
+
+export interface CheckReport extends StartFindings {
+  readonly settings: readonly EffectiveSetting[];
+}
+
+/** `millrace check`: the configuration as the gateway would use it, and what is wrong with it. */
+export function checkCommand(): Command {
+  return new Command('check')
+    .description('print the effective configuration, and what would keep the gateway from starting')
+    .option('--json', 'as one JSON object: ok, settings, problems, notices')
+    .addHelpText('after', EXAMPLES)
+    .action(async ({ json = false }: { json?: boolean }) => {
+      const report = await checkReport(process.env);
+      const isFine = report.problems.length === 0;
+      if (json) say(JSON.stringify({ ok: isFine, ...report }));
+      else for (const line of linesOf(report)) say(line);
+      if (!isFine) process.exitCode = 1;
+    });
+}
+
+/** What `millrace check` says of an environment. */
+export async function checkReport(env: Environment): Promise<CheckReport> {
+  const { config, problems } = readOrExplain(env);
+  const found = config === undefined ? { problems: [], notices: [] } : await startFindings(config);
+  return {
+    settings: effectiveSettings(env, config),
+    problems: [...problems, ...found.problems],
+    notices: [...settingNotices(env, config), ...found.notices],
+  };
+}
+
+function readOrExplain(env: Environment): { readonly config?: Config; readonly problems: readonly string[] } {
+  try {
+    return { config: readConfig(env), problems: [] };
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    return { problems: error.message.split('\n') };
+  }
+}
+
+function* linesOf({ settings, problems, notices }: CheckReport): Generator<string> {
+  const width = Math.max(...settings.map(({ name }) => name.length));
+  const feed = settings.find(({ name }) => name === 'FEED')?.value;
+  for (const group of SETTING_GROUPS) {
+    const isRead = group.feed === undefined || group.feed === feed;
+    yield isRead ? group.title : `${group.title} (not read: FEED is not ${group.feed})`;
+    for (const { name, origin, value, from } of settings.filter(setting => setting.group === group.title)) {
+      const text = value ?? '-';
+      yield `${origin === 'set' ? '*' : ' '} ${name.padEnd(width)}  ${from === undefined ? text : `${text} (${from})`}`;
+    }
+    yield '';
+  }
+  for (const notice of notices) yield `notice   ${notice}`;
+  for (const problem of problems) yield `problem  ${problem}`;
+  if (problems.length > 0)
+    yield `The gateway does not start: ${problems.length} problem${problems.length > 1 ? 's' : ''}.`;
+  else yield 'The gateway can start with these settings.';
+}

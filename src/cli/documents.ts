@@ -1,0 +1,61 @@
+/** The documents that are made of the code's own tables: whole files, and parts of one between markers. */
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { configurationDocument } from '../config/settings-text.js';
+import { metricsDocument } from '../observe/metrics/document.js';
+import { CODE_TABLES } from '../protocol/codes-document.js';
+import { limitsDocument } from '../protocol/limits-document.js';
+
+/** What `millrace reference` prints, by name. */
+export const REFERENCES: Readonly<Record<string, () => string>> = {
+  configuration: configurationDocument,
+  metrics: metricsDocument,
+  limits: limitsDocument,
+  codes: () => `${Object.values(CODE_TABLES).join('\n\n')}\n`,
+};
+
+/** Files of the repository, each with what it has to hold. */
+const FILES: readonly { readonly path: string; text(now: string): string }[] = [
+  { path: 'ops/configuration.md', text: configurationDocument },
+  { path: 'ops/metrics.md', text: metricsDocument },
+  { path: 'ops/limits.md', text: limitsDocument },
+  { path: 'src/protocol/README.md', text: now => withTables(now, CODE_TABLES) },
+];
+
+/**
+ * Writes the documents that are stale.
+ * @param root of the repository
+ * @returns their paths
+ */
+export async function writeDocuments(root: string): Promise<readonly string[]> {
+  const stale = await staleDocuments(root);
+  for (const { path, text } of stale) await writeFile(join(root, path), text);
+  return stale.map(({ path }) => path);
+}
+
+/** Documents that do not say what the code does, with what they should say. */
+export async function staleDocuments(root: string): Promise<readonly { path: string; text: string }[]> {
+  const all = await Promise.all(
+    FILES.map(async ({ path, text }) => {
+      const now = await readFile(join(root, path), 'utf8').catch(() => '');
+      return { path, now, text: text(now) };
+    }),
+  );
+  return all.filter(({ now, text }) => now !== text).map(({ path, text }) => ({ path, text }));
+}
+
+/**
+ * The text with each table between its markers, `<!-- generated: name -->` and `<!-- end -->`.
+ * @throws {Error} where a table has no markers, or markers have no table.
+ */
+export function withTables(text: string, tables: Readonly<Record<string, string>>): string {
+  const missing = new Set(Object.keys(tables));
+  const written = text.replace(/(<!-- generated: (.+?) -->\n).*?(<!-- end -->)/gs, (_all, begin, name, end) => {
+    const table = tables[name];
+    if (table === undefined) throw new Error(`no table is called ${name}`);
+    missing.delete(name);
+    return `${begin}${table}\n${end}`;
+  });
+  if (missing.size > 0) throw new Error(`no markers for ${[...missing].join(', ')}`);
+  return written;
+}

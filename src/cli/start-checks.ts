@@ -1,0 +1,128 @@
+/**
+ * What the settings name has to be there before a gateway starts: files that can be read and used, addresses of this machine.
+ * `serve` and `check` ask the same, so that each problem is one line and comes before anything has started. Nothing here
+ * talks to a server or takes a port that is named.
+ */
+import { constants } from 'node:fs';
+import { access } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { dirname } from 'node:path';
+import { ConfigError } from '../config/config-error.js';
+import type { Config } from '../config/environment.js';
+import { checkFiles } from '../config/secret-files.js';
+import { readCertificate } from '../gateway/supervision/certificate-files.js';
+import { reasonOf } from './failure.js';
+
+/** A certificate that ends sooner is worth a word. */
+const CERTIFICATE_DAYS_LEFT = 14;
+const DAY_MS = 86_400_000;
+
+export interface StartFindings {
+  /** With any of these the gateway does not start. */
+  readonly problems: readonly string[];
+  readonly notices: readonly string[];
+}
+
+/** Looks at all that the configuration names. */
+export async function startFindings(config: Config, nowMs: number = Date.now()): Promise<StartFindings> {
+  const { auth, nats, replay, feed, host, adminHost } = config;
+  const notices: string[] = [];
+  const checks: readonly (() => Promise<unknown>)[] = [
+    () => checkFiles(config),
+    () => checkAddress('HOST', host),
+    () => checkAddress('ADMIN_HOST', adminHost),
+    async () => notices.push(...(await certificateNotices(config, nowMs))),
+    () => checkKey(config),
+    async () => (await import('../auth/policy.js')).openPolicy(auth.policyFile),
+    () => checkApiKeys(auth.apiKeysFile),
+    () => checkRevocationsFile(config.revocations.file),
+    ...(feed === 'replay' ? [() => checkReadable('REPLAY_FILE', replay.file)] : []),
+    ...(feed === 'nats'
+      ? [
+          () => checkReadable('NATS_CREDS', nats.credsFile),
+          () => checkReadable('NATS_TLS_CA', nats.tlsCaFile),
+          () => checkReadable('NATS_TLS_CERT', nats.tlsCertFile),
+          () => checkReadable('NATS_TLS_KEY', nats.tlsKeyFile),
+        ]
+      : []),
+  ];
+  const results = await Promise.allSettled(checks.map(check => check()));
+  const problems = results.flatMap(result => (result.status === 'rejected' ? linesOf(result.reason) : []));
+  return { problems, notices };
+}
+
+/** @throws {ConfigError} naming each setting with which the gateway cannot start, one a line. */
+export async function checkStart(config: Config): Promise<void> {
+  const { problems } = await startFindings(config);
+  if (problems.length > 0) throw new ConfigError(problems.join('\n'));
+}
+
+/** A defect is none of the settings': it is thrown on. */
+function linesOf(cause: unknown): readonly string[] {
+  if (!(cause instanceof ConfigError)) throw cause;
+  return cause.message.split('\n');
+}
+
+async function checkAddress(variable: string, host: string): Promise<void> {
+  const probe = createServer();
+  try {
+    await new Promise<void>((resolve, reject) => {
+      probe.once('error', reject);
+      probe.listen({ host, port: 0 }, resolve);
+    });
+  } catch (cause) {
+    const message = `${variable}=${JSON.stringify(host)}: is no address of this machine (${reasonOf(cause)})`;
+    throw new ConfigError(message, { cause });
+  }
+  await new Promise(resolve => probe.close(resolve));
+}
+
+async function checkReadable(variable: string, file: string | undefined): Promise<void> {
+  if (file !== undefined) await checkAccess(variable, file, file, constants.R_OK, 'read');
+}
+
+/** The gateway makes the file where there is none. */
+async function checkRevocationsFile(file: string | undefined): Promise<void> {
+  if (file === undefined) return;
+  const isThere = await access(file).then(
+    () => true,
+    () => false,
+  );
+  if (isThere) await checkAccess('REVOCATIONS_FILE', file, file, constants.R_OK | constants.W_OK, 'read and written');
+  else await checkAccess('REVOCATIONS_FILE', file, dirname(file), constants.W_OK, 'created');
+}
+
+async function checkAccess(variable: string, file: string, path: string, mode: number, what: string): Promise<void> {
+  try {
+    await access(path, mode);
+  } catch (cause) {
+    const message = `${variable}=${JSON.stringify(file)}: cannot be ${what} (${reasonOf(cause)})`;
+    throw new ConfigError(message, { cause });
+  }
+}
+
+async function checkKey({ auth }: Config): Promise<void> {
+  if (auth.secret === undefined && auth.jwksFile === undefined && auth.jwksUrl === undefined) return;
+  const { tokenKey } = await import('../auth/keys.js');
+  await tokenKey(auth, () => performance.now());
+}
+
+async function checkApiKeys(file: string | undefined): Promise<void> {
+  if (file === undefined) return;
+  const { readApiKeyFile } = await import('../auth/api-key-file.js');
+  await readApiKeyFile(`AUTH_API_KEYS_FILE=${JSON.stringify(file)}`, file);
+}
+
+async function certificateNotices({ tls }: Config, nowMs: number): Promise<readonly string[]> {
+  if (tls === undefined) return [];
+  const certificate = await readCertificate(tls).catch((cause: unknown) => {
+    const files = `TLS_CERT=${JSON.stringify(tls.certFile)}, TLS_KEY=${JSON.stringify(tls.keyFile)}`;
+    const authority = tls.clientCaFile === undefined ? '' : `, TLS_CLIENT_CA=${JSON.stringify(tls.clientCaFile)}`;
+    throw new ConfigError(`${files}${authority}: cannot be used (${reasonOf(cause)})`, { cause });
+  });
+  const { validFrom, validTo } = certificate;
+  if (Date.parse(validFrom) > nowMs) return [`TLS_CERT: is valid only from ${validFrom}`];
+  const leftMs = Date.parse(validTo) - nowMs;
+  if (leftMs < 0) return [`TLS_CERT: expired on ${validTo}`];
+  return leftMs < CERTIFICATE_DAYS_LEFT * DAY_MS ? [`TLS_CERT: expires on ${validTo}`] : [];
+}

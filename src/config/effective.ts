@@ -1,0 +1,102 @@
+/** The configuration as an operator sees it: each setting with its value and where that comes from, secrets hidden. */
+import { type Config, type Environment, givenText } from './environment.js';
+import type { Setting, SettingGroup } from './setting.js';
+import { SETTING_GROUPS, SETTINGS } from './settings-table.js';
+
+export interface EffectiveSetting {
+  readonly name: string;
+  readonly group: string;
+  /** Set in the environment, or the default. */
+  readonly origin: 'set' | 'default';
+  /** What the gateway goes by, as text; null: nothing. A secret is `(hidden)`. */
+  readonly value: string | null;
+  /** The text behind a value that the gateway works out: `auto`. */
+  readonly from?: string;
+}
+
+/** @param config undefined where the environment makes none: then nothing is worked out */
+export function effectiveSettings(env: Environment, config: Config | undefined): readonly EffectiveSetting[] {
+  const workedOut = config === undefined ? new Map<string, string>() : valuesWorkedOut(config);
+  return SETTING_GROUPS.flatMap(group =>
+    Object.entries(group.settings).map(([name, setting]) => effective(env, name, setting, group, workedOut.get(name))),
+  );
+}
+
+function effective(
+  env: Environment,
+  name: string,
+  setting: Setting<unknown>,
+  { title: group }: SettingGroup,
+  result: string | undefined,
+): EffectiveSetting {
+  const given = givenText(env, name);
+  const text = given ?? setting.default;
+  const origin = given === undefined ? 'default' : 'set';
+  const shown = text === undefined || text === '' ? null : setting.type.show(text);
+  if (result === undefined || result === shown) return { name, group, origin, value: shown };
+  return { name, group, origin, value: result, ...(shown === null ? {} : { from: shown }) };
+}
+
+/** Values that depend on others, or on the machine, by variable. */
+function valuesWorkedOut({ feed, nats, workers, encoders, limits, anonymous, auth }: Config): Map<string, string> {
+  const free = limits.connectionsMax - limits.reservedForCredentials;
+  const values = new Map<string, string>([
+    ['FEED', feed],
+    ['WORKERS', String(workers)],
+    ['ENCODERS', String(encoders)],
+    ['AUTH_ANONYMOUS', anonymous ? 'on' : 'off'],
+    ['WS_MAX_ANONYMOUS', String(Math.min(limits.anonymousMax, free))],
+    ['WS_RESERVED_CREDENTIALS', String(limits.reservedForCredentials)],
+    ['WS_RESERVED_INSTITUTIONAL', String(limits.reservedForInstitutional)],
+    ['WS_MAX_CLIENT_TOPICS_PER_USER', String(limits.clientTopicsPerUserMax)],
+  ]);
+  if (feed === 'nats') values.set('NATS_URL', SETTINGS.get('NATS_URL')?.type.show(nats.url) ?? '');
+  const hasKey = auth.secret !== undefined || auth.jwksFile !== undefined || auth.jwksUrl !== undefined;
+  if (!hasKey) values.set('AUTH_JWT_SECRET', '(made for each run)');
+  return values;
+}
+
+/** What is set and does nothing, or looks misspelt; the gateway starts regardless. */
+export function settingNotices(env: Environment, config: Config | undefined): readonly string[] {
+  const notices: string[] = [];
+  for (const { feed, settings } of config === undefined ? [] : SETTING_GROUPS) {
+    if (feed === undefined || feed === config?.feed) continue;
+    for (const name of Object.keys(settings)) {
+      if (givenText(env, name) !== undefined) notices.push(`${name}: has no effect, FEED is ${config?.feed}`);
+    }
+  }
+  for (const [name, text] of Object.entries(env)) {
+    if (text === undefined || text === '' || SETTINGS.has(name)) continue;
+    const meant = likelyMeant(name);
+    if (meant !== undefined) notices.push(`${name}: is no setting; did you mean ${meant}?`);
+  }
+  return notices;
+}
+
+/** Short names are near to too many words. */
+const GUESSED_LENGTH_MIN = 6;
+const EDITS_MAX = 2;
+
+function likelyMeant(name: string): string | undefined {
+  if (name.length < GUESSED_LENGTH_MIN) return undefined;
+  const near = [...SETTINGS.keys()]
+    .filter(known => Math.abs(known.length - name.length) <= EDITS_MAX)
+    .map(known => ({ known, edits: editDistance(name, known) }))
+    .filter(({ edits }) => edits <= EDITS_MAX)
+    .sort((a, b) => a.edits - b.edits);
+  return near[0]?.known;
+}
+
+/** Letters to insert, delete or replace until `a` is `b` (Levenshtein). */
+function editDistance(a: string, b: string): number {
+  let above = Array.from({ length: b.length + 1 }, (_, at) => at);
+  for (let i = 1; i <= a.length; i++) {
+    const row = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const replaced = (above[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
+      row.push(Math.min(replaced, (above[j] ?? 0) + 1, (row[j - 1] ?? 0) + 1));
+    }
+    above = row;
+  }
+  return above[b.length] ?? 0;
+}

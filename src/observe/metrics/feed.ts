@@ -1,0 +1,175 @@
+import { HOLD_REASONS } from '../../threads/batch.js';
+import type { FeedSources, MainStats } from '../main-stats.js';
+import { by, flag, type MetricGroup, type Series } from './metric.js';
+
+/** Series for each of the two sources; none without a backup. */
+function bySource(
+  { feedSources }: MainStats,
+  value: (source: FeedSources['sources'][number], all: FeedSources) => number | undefined,
+): Series[] {
+  if (feedSources === undefined) return [];
+  return feedSources.sources.flatMap(source => {
+    const n = value(source, feedSources);
+    return n === undefined ? [] : [[{ source: source.name }, n] as const];
+  });
+}
+
+const SOURCE = '`primary`, `backup`';
+const HOLD = HOLD_REASONS.map(reason => `\`${reason}\``).join(', ');
+
+export const feedMetrics: MetricGroup = {
+  title: 'Feed and hub',
+  metrics: [
+    {
+      name: 'millrace_feed_live',
+      type: 'gauge',
+      help: '1 while the feed delivers, 0 while its source is lost',
+      more: 'Clients keep the last values.',
+      read: ({ main }) => flag(main.feedLive),
+    },
+    {
+      name: 'millrace_feed_silence_seconds',
+      type: 'gauge',
+      help: 'Time since the last message from the feed',
+      read: ({ main }) => (main.feedSilentMs === undefined ? undefined : main.feedSilentMs / 1000),
+    },
+    {
+      name: 'millrace_feed_behind_messages',
+      type: 'gauge',
+      help: 'JetStream: messages in the stream that are not read yet',
+      read: ({ main }) => main.feedBehind,
+    },
+    {
+      name: 'millrace_feed_headers_ignored_total',
+      type: 'counter',
+      help: 'Headers `Ts-Event`, `Seq` or `Epoch` that could not be used',
+      more: 'The log names each kind once.',
+      read: ({ main }) => main.feedHeadersIgnored,
+    },
+    {
+      name: 'millrace_feed_source_active',
+      type: 'gauge',
+      help: '1 for the source that is read',
+      more: 'This and the next four appear with `NATS_BACKUP_URL`.',
+      labels: { source: SOURCE },
+      read: ({ main }) => bySource(main, ({ name }, { active }) => flag(name === active)),
+    },
+    {
+      name: 'millrace_feed_source_live',
+      type: 'gauge',
+      help: '1 while the source is connected',
+      labels: { source: SOURCE },
+      read: ({ main }) => bySource(main, ({ isLive }) => flag(isLive)),
+    },
+    {
+      name: 'millrace_feed_source_silence_seconds',
+      type: 'gauge',
+      help: 'Time since the last message from the source',
+      labels: { source: SOURCE },
+      read: ({ main }) => bySource(main, ({ silentMs }) => (silentMs === undefined ? undefined : silentMs / 1000)),
+    },
+    {
+      name: 'millrace_feed_failovers_total',
+      type: 'counter',
+      help: 'Switches to the backup',
+      read: ({ main }) => main.feedSources?.failovers,
+    },
+    {
+      name: 'millrace_feed_source_duplicates_total',
+      type: 'counter',
+      help: 'Numbered messages dropped because the other source delivered them first',
+      read: ({ main }) => main.feedSources?.duplicates,
+    },
+    {
+      name: 'millrace_feed_messages_total',
+      type: 'counter',
+      help: 'Messages taken from the feed',
+      read: ({ main }) => main.messages,
+    },
+    {
+      name: 'millrace_feed_bytes_total',
+      type: 'counter',
+      help: 'Payload bytes taken from the feed',
+      read: ({ main }) => main.bytes,
+    },
+    {
+      name: 'millrace_feed_ignored_total',
+      type: 'counter',
+      help: 'Messages that no client here wants',
+      more: 'Orders of users who are not connected, and unknown subjects.',
+      read: ({ main }) => main.ignored,
+    },
+    {
+      name: 'millrace_feed_duplicates_total',
+      type: 'counter',
+      help: 'Messages dropped because their sequence number was not new',
+      read: ({ main }) => main.duplicates,
+    },
+    {
+      name: 'millrace_feed_gaps_total',
+      type: 'counter',
+      help: 'Holes in the sequences of publishers',
+      read: ({ main }) => main.gaps,
+    },
+    {
+      name: 'millrace_feed_rejected_total',
+      type: 'counter',
+      help: 'Invalid messages, put on `deadletter.<subject>`',
+      labels: { reason: '' },
+      read: ({ main }) => by('reason', main.rejected),
+    },
+    {
+      name: 'millrace_topics_stale',
+      type: 'gauge',
+      help: 'State subjects held back until a whole message arrives',
+      more: 'A message is missing; clients see `stale`.',
+      labels: { reason: HOLD },
+      read: ({ main }) => by('reason', main.held),
+    },
+    {
+      name: 'millrace_topics_stale_total',
+      type: 'counter',
+      help: 'Times a state subject was held back',
+      labels: { reason: HOLD },
+      read: ({ main }) => by('reason', main.holdsTotal),
+    },
+    {
+      name: 'millrace_sources',
+      type: 'gauge',
+      help: 'Subjects followed',
+      read: ({ main }) => main.sources,
+    },
+    {
+      name: 'millrace_sources_refused_total',
+      type: 'counter',
+      help: 'Topics and publications refused for lack of room',
+      more: 'Topics beyond `WS_MAX_CLIENT_TOPICS` or the share of a user get `too_many_subscriptions`; publications get `rate_limited`.',
+      read: ({ main }) => main.sourcesRefused,
+    },
+    {
+      name: 'millrace_topic_shares_refused_total',
+      type: 'counter',
+      help: 'Of those, topics and rooms beyond the share of one user',
+      read: ({ main }) => main.topicSharesRefused,
+    },
+    {
+      name: 'millrace_queue_bytes',
+      type: 'gauge',
+      help: 'Bytes queued for encoders',
+      read: ({ main }) => main.queuedBytes,
+    },
+    {
+      name: 'millrace_queue_events_dropped_total',
+      type: 'counter',
+      help: 'Events lost to a full queue, announced as gaps',
+      more: 'The reason of the gap is `overload`.',
+      read: ({ main }) => main.eventsDropped,
+    },
+    {
+      name: 'millrace_queue_states_skipped_total',
+      type: 'counter',
+      help: 'State messages skipped for newer ones because a queue was full',
+      read: ({ main }) => main.statesSkipped,
+    },
+  ],
+};

@@ -1,0 +1,75 @@
+/** A metric as it is declared: its name, what it says, and where its values are read. */
+
+import type { WorkerStats } from '../../threads/thread-messages.js';
+import type { MainStats } from '../main-stats.js';
+
+/** What the threads have counted at a scrape. */
+export interface Scrape {
+  readonly main: MainStats;
+  readonly workers: readonly WorkerStats[];
+  /** File descriptors; undefined where the system does not tell. */
+  readonly openDescriptors: number | undefined;
+}
+
+export type LabelValues = Readonly<Record<string, string>>;
+
+/** One series of a metric. */
+export type Series = readonly [labels: LabelValues, value: number];
+
+/** Bucket b: messages that took less than 2^b µs. */
+export interface LatencyBuckets {
+  readonly buckets: readonly number[];
+  readonly sumMicros: number;
+}
+
+interface Described {
+  /** With the unit at its end, and `_total` behind that where it is a counter. */
+  readonly name: `millrace_${string}`;
+  /** One sentence, as Markdown without links: HELP of the exposition, and the meaning in ops/metrics.md. */
+  readonly help: string;
+  /** What ops/metrics.md says besides, as Markdown. */
+  readonly more?: string;
+  /** The labels in their order, each with its values in words, as Markdown; '' where the name says it. */
+  readonly labels?: Readonly<Record<string, string>>;
+}
+
+export type Metric = Described &
+  (
+    | { readonly type: 'counter' | 'gauge'; read(scrape: Scrape): number | undefined | Iterable<Series> }
+    | { readonly type: 'histogram'; read(scrape: Scrape): LatencyBuckets }
+  );
+
+export interface MetricGroup {
+  readonly title: string;
+  readonly metrics: readonly Metric[];
+}
+
+/** The sum over all gateway threads. */
+export function sum(workers: readonly WorkerStats[], pick: (worker: WorkerStats) => number): number {
+  return workers.reduce((total, worker) => total + pick(worker), 0);
+}
+
+/** The highest of all gateway threads; 0 where there is none. */
+export function most(workers: readonly WorkerStats[], pick: (worker: WorkerStats) => number): number {
+  return Math.max(0, ...workers.map(pick));
+}
+
+/** A series for each entry. @param entries values by that label's value */
+export function by(label: string, entries: Iterable<readonly [value: string, count: number]>): Series[] {
+  return Array.from(entries, ([value, count]) => [{ [label]: value }, count] as const);
+}
+
+/** A series for each value of a label that threads count by, summed over the gateway threads. */
+export function summedBy(
+  label: string,
+  workers: readonly WorkerStats[],
+  pick: (worker: WorkerStats) => readonly (readonly [value: string | number, count: number])[],
+): Series[] {
+  const totals = new Map<string, number>();
+  for (const [value, count] of workers.flatMap(pick)) {
+    totals.set(String(value), (totals.get(String(value)) ?? 0) + count);
+  }
+  return by(label, totals);
+}
+
+export const flag = (is: boolean): number => (is ? 1 : 0);

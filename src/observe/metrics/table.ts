@@ -1,0 +1,18 @@
+/** Every metric of Millrace, by group, but for prom-client's own of the process and of Node. */
+import { feedMetrics } from './feed.js';
+import { connectionMetrics, gatewayMetrics } from './gateway.js';
+import type { Metric, MetricGroup } from './metric.js';
+import { slowConsumerMetrics } from './slow-consumers.js';
+import { encoderMetrics, processMetrics, revocationMetrics } from './threads.js';
+
+export const METRIC_GROUPS: readonly MetricGroup[] = [
+  feedMetrics,
+  encoderMetrics,
+  processMetrics,
+  revocationMetrics,
+  gatewayMetrics,
+  connectionMetrics,
+  slowConsumerMetrics,
+];
+
+export const METRICS: readonly Metric[] = METRIC_GROUPS.flatMap(({ metrics }) => metrics);

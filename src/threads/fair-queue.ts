@@ -2,27 +2,7 @@
  * Work that waits for its turn. Lower ranks come first. Within a rank the owners take turns, so whoever asks for much waits
  * behind their own work and not others behind it.
  */
-
-/** Deleting from the front of a set, time and again, is only cheap for an iterator that stays where it is. */
-class Cursor<Value> {
-  readonly #all: Set<Value>;
-  #at: Iterator<Value>;
-
-  constructor(all: Set<Value>) {
-    this.#all = all;
-    this.#at = all.values();
-  }
-
-  /** The value behind the last one, the first behind the last of all; undefined when there is none. */
-  next(): Value | undefined {
-    let step = this.#at.next();
-    if (step.done === true) {
-      this.#at = this.#all.values();
-      step = this.#at.next();
-    }
-    return step.done === true ? undefined : step.value;
-  }
-}
+import { Cursor } from './cursor.js';
 
 interface Line<Owner, Item> {
   readonly owner: Owner;

@@ -132,6 +132,7 @@ const subscriptions = new Subscriptions({
   wake,
   bufferedBytesMax: config.limits.backpressureBytesMax * REPLAY_SHARE,
   charge: (session, units) => budgets.charge(session, units),
+  reserve: (session, units) => budgets.reserve(session, units),
 });
 const sessions = new Set<Session>();
 const bufferedTotal = new BufferedTotal({

@@ -85,7 +85,8 @@ export class Metrics {
     for (const [thread, n] of Object.entries(crashLoops)) {
       this.#set('millrace_crash_loops', 'Threads that keep dying', n, { thread });
     }
-    const replays = { recovered: main.replaysRecovered, unrecovered: main.replaysUnrecovered };
+    const { replaysRecovered: recovered, replaysUnrecovered: unrecovered, replaysCancelled: cancelled } = main;
+    const replays = { recovered, unrecovered, cancelled };
     for (const [outcome, count] of Object.entries(replays)) {
       this.#count('millrace_replays_total', 'Replays of what clients missed of a topic', count, { outcome });
     }

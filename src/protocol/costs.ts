@@ -39,8 +39,15 @@ export const TOPIC_UNITS: Readonly<Record<Stream, number>> = {
 };
 /** A request for what was missed of a topic; what is sent again costs by its bytes. */
 export const REPLAY_UNITS = 500;
-/** Bytes sent again that cost one unit. */
+/** Bytes encoded or sent again that cost one unit. */
 export const REPLAY_BYTES_PER_UNIT = 10;
+/** What is reserved for each message that is to be sent again, until its bytes are known. */
+export const REPLAY_MESSAGE_UNITS = 20;
+/**
+ * Messages that this is reserved for: at most, as sequences may count other topics' messages too; and where it is not known how
+ * many there are.
+ */
+const REPLAY_MESSAGES = { max: 1_000, unknown: 100 } as const;
 /** Bytes of snapshots that cost one unit. */
 export const SNAPSHOT_BYTES_PER_UNIT = 100;
 /** A message to a room, its way over the feed included. */
@@ -61,6 +68,12 @@ export function exactUnits(bytes: number): number {
 /** Sending this much of what was missed. */
 export function replayUnits(bytes: number): number {
   return bytes / REPLAY_BYTES_PER_UNIT;
+}
+
+/** What a replay may cost, before its bytes are known. @param messages undefined: not known */
+export function replayEstimateUnits(messages: number | undefined): number {
+  const { max, unknown } = REPLAY_MESSAGES;
+  return Math.min(max, Math.max(0, messages ?? unknown)) * REPLAY_MESSAGE_UNITS;
 }
 
 /** Sending this much of what a client asked to have whole. */

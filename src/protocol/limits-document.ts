@@ -22,6 +22,7 @@ import {
   PUBLISH_UNITS,
   READ_BYTES_PER_UNIT,
   REPLAY_BYTES_PER_UNIT,
+  REPLAY_MESSAGE_UNITS,
   REPLAY_UNITS,
   SNAPSHOT_BYTES_PER_UNIT,
   TOPIC_UNITS,
@@ -77,7 +78,10 @@ export const COSTS: readonly (readonly [what: string, units: string])[] = [
   ...Object.entries(TOPIC_UNITS).map(
     ([stream, units]) => [`A topic of \`${stream}\`: subscribe, another class, \`resync\``, String(units)] as const,
   ),
-  ['… with `since`', `${REPLAY_UNITS} more, and 1 for every ${REPLAY_BYTES_PER_UNIT} bytes sent again`],
+  [
+    '… with `since`',
+    `${REPLAY_UNITS} more, and 1 for every ${REPLAY_BYTES_PER_UNIT} bytes encoded or sent again, also where you leave before they come; ${REPLAY_MESSAGE_UNITS} a message until they are known`,
+  ],
   ['… its snapshots', `1 for every ${SNAPSHOT_BYTES_PER_UNIT} bytes`],
   ['A topic that is left', String(UNSUBSCRIBE_UNITS)],
   ['`publish`', `${PUBLISH_UNITS}, and 1 for every ${PUBLISH_BYTES_PER_UNIT} bytes`],

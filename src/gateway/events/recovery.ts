@@ -25,6 +25,8 @@ export interface ResumptionsOptions {
   readonly outbox: Outbox;
   readonly deliveries: Deliveries;
   readonly replayKeptBytesMin?: number | undefined;
+  /** Sets aside what a replay may cost its client; negative: gives it back (limits/work-budgets.ts). */
+  readonly reserve?: ((session: Session, units: number) => void) | undefined;
   /** More than this waiting for a socket, and the rest of what it missed waits too. */
   readonly bufferedBytesMax: number;
   /** Another subscription of the session delivers the topic's messages already. */
@@ -43,7 +45,12 @@ export class Resumptions {
   constructor(options: ResumptionsOptions) {
     const { outbox, deliveries, bufferedBytesMax } = options;
     this.#options = options;
-    this.#replays = new SharedReplays(options.table.requests, options.replayKeptBytesMin);
+    const { charge } = deliveries;
+    this.#replays = new SharedReplays(
+      options.table.requests,
+      { charge, reserve: options.reserve ?? (() => {}) },
+      options.replayKeptBytesMin,
+    );
     this.#resending = new Resending({
       replays: this.#replays,
       outbox,
@@ -93,6 +100,7 @@ export class Resumptions {
   /** A replayed frame of the ring; it is copied. */
   frame(replay: SharedReplay, bytes: Uint8Array, seq: number): void {
     replay.hasMoved = true;
+    replay.encodedBytes += bytes.length;
     if (replay.isCut) return;
     if (this.#resending.hasRoomFor(ReplayLog.cost(bytes.length))) this.#replays.append(replay, bytes, seq);
     else replay.isCut = true;

@@ -58,6 +58,7 @@ export class Subscriptions {
       outbox: options.outbox,
       deliveries: this.deliveries,
       replayKeptBytesMin: options.replayKeptBytesMin,
+      reserve: options.reserve,
       bufferedBytesMax: options.bufferedBytesMax,
       isCovered: ({ session, stream }) => stream === 'trades' && hasAllTrades(session),
       // What a client missed is sent, and what came meanwhile; where that was too much, it is told.

@@ -33,7 +33,7 @@ function open() {
     sentCell,
     false,
   );
-  const replays = new SharedReplays(table.requests);
+  const replays = new SharedReplays(table.requests, { charge: () => {}, reserve: () => {} });
   const ended: Subscription[] = [];
   const resending = new Resending({
     replays,

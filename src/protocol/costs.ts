@@ -37,6 +37,10 @@ export const TOPIC_UNITS: Readonly<Record<Stream, number>> = {
   analytics: 60,
   rooms: 120,
 };
+/** A symbol that is answered for when the trades of all symbols are asked for, as no other client has them. */
+export const ALL_TRADES_SYMBOL_UNITS = 3;
+/** A topic of the connection that the trades of all symbols may deliver for, when they begin and when they end. */
+export const HAND_OVER_UNITS = 2;
 /** A request for what was missed of a topic; what is sent again costs by its bytes. */
 export const REPLAY_UNITS = 500;
 /** Bytes encoded or sent again that cost one unit. */
@@ -79,6 +83,16 @@ export function replayEstimateUnits(messages: number | undefined): number {
 /** Sending this much of what a client asked to have whole. */
 export function snapshotUnits(bytes: number): number {
   return bytes / SNAPSHOT_BYTES_PER_UNIT;
+}
+
+/** Answering for the trades of so many symbols. */
+export function allTradesUnits(symbols: number): number {
+  return symbols * ALL_TRADES_SYMBOL_UNITS;
+}
+
+/** The trades of all symbols begin, or end, on a connection with so many topics. */
+export function handOverUnits(topics: number): number {
+  return topics * HAND_OVER_UNITS;
 }
 
 /** Subscribing to so many topics of a stream. */

@@ -11,10 +11,12 @@ import {
 } from './content-limits.js';
 import {
   ADDRESS_FACTOR,
+  ALL_TRADES_SYMBOL_UNITS,
   AUTH_UNITS,
   BURST_SECONDS,
   CONNECT_UNITS,
   EXACT_BYTES_PER_UNIT,
+  HAND_OVER_UNITS,
   INSTITUTIONAL_FACTOR,
   MESSAGE_UNITS,
   NAME_UNITS,
@@ -78,6 +80,10 @@ export const COSTS: readonly (readonly [what: string, units: string])[] = [
   ...Object.entries(TOPIC_UNITS).map(
     ([stream, units]) => [`A topic of \`${stream}\`: subscribe, another class, \`resync\``, String(units)] as const,
   ),
+  [
+    '… the trades of all symbols',
+    `${ALL_TRADES_SYMBOL_UNITS} more for each symbol with trades, unless another client of the thread has them, and ${HAND_OVER_UNITS} for each of the connection’s topics when they begin and when they end`,
+  ],
   [
     '… with `since`',
     `${REPLAY_UNITS} more, and 1 for every ${REPLAY_BYTES_PER_UNIT} bytes encoded or sent again, also where you leave before they come; ${REPLAY_MESSAGE_UNITS} a message until they are known`,

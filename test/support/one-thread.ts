@@ -231,7 +231,7 @@ export class OneThreadGateway {
 
   sample(): void {
     this.#slow.sample();
-    this.#table.requests.look();
+    this.#table.look(performance.now());
   }
 
   /** Topics on which nothing happened say where they stand. */

@@ -96,3 +96,9 @@ export class QuoteSnapshots {
     if (after !== undefined) outbox.send(session, after);
   }
 }
+
+/** The subscription can be sent a snapshot, and waits for none. */
+export function hasSnapshot(subscription: Subscription): boolean {
+  const { state, entry, assembly } = subscription;
+  return state === 'live' && entry.isState && assembly === undefined && !entry.waiting.has(subscription);
+}

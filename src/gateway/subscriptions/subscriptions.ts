@@ -23,9 +23,10 @@ import { mustWait } from '../slow-consumers/conflation.js';
 import { hasAllTrades, NativeTopics } from '../views/native-topics.js';
 import { type LaneEntry, type LaneTable, NO_DATA, type Part } from '../views/views.js';
 import { awaitNewer, awaitRepair, heldPlaceOf, isOlder, noteLeft, takeCaughtUp, takeLeft } from './held-places.js';
-import { QuoteSnapshots } from './quote-snapshots.js';
+import { hasSnapshot, QuoteSnapshots } from './quote-snapshots.js';
 import { emptyBegun } from './snapshot-assembly.js';
 import { RESUMED_AT_ONCE_MAX, type SubscriptionsOptions } from './subscriptions-options.js';
+import { TradesCharges } from './trades-charges.js';
 
 export class Subscriptions {
   readonly #table: LaneTable;
@@ -34,6 +35,7 @@ export class Subscriptions {
   readonly #native: NativeTopics;
   readonly #options: SubscriptionsOptions & { readonly resumedAtOnceMax: number };
   readonly #quotes: QuoteSnapshots;
+  readonly #charge: TradesCharges;
   /** Snapshots and missed messages that wait for their turn. */
   readonly deliveries: Deliveries;
   /** Clients that come back to event topics. */
@@ -46,6 +48,7 @@ export class Subscriptions {
     this.#losses = options.losses;
     this.#native = new NativeTopics(options.turn);
     this.deliveries = new Deliveries(options.wake, options.deliveredBytesMax, options.charge);
+    this.#charge = new TradesCharges(this.deliveries.charge, options.tradesSymbols);
     this.#quotes = new QuoteSnapshots({
       outbox: options.outbox,
       deliveries: this.deliveries,
@@ -101,6 +104,7 @@ export class Subscriptions {
   unsubscribe(session: Session, topic: string): boolean {
     const subscription = session.subscriptions.get(topic);
     if (subscription === undefined) return false;
+    if (topic === ALL_TRADES) this.#charge.end(session);
     const heirs = topic === ALL_TRADES ? this.#losses.handBack(subscription) : [];
     noteLeft(session, subscription);
     this.#remove(subscription);
@@ -200,6 +204,7 @@ export class Subscriptions {
 
   /** Frames of this lane were missed: nothing is published until a new answer repairs the chain. */
   broken(entry: LaneEntry): void {
+    if (this.#table.endLingering(entry)) return;
     if (!entry.isBroken && !entry.isState) entry.sentSeqs = entry.seqs.surelySent(0);
     entry.isBroken = entry.source >= 0;
     entry.part = undefined;
@@ -227,6 +232,7 @@ export class Subscriptions {
     for (const { stream, symbol, lane } of wanted) {
       const entry = this.#table.acquire(stream, symbol, lane, session, session.pace.steps);
       const { topic } = entry;
+      if (entry.isAllTrades) this.#charge.begin(session, entry);
       const present = session.subscriptions.get(topic);
       if (keeps && present?.entry === entry && present.asked === lane) {
         this.#table.release(entry, session.owner);
@@ -341,10 +347,4 @@ export class Subscriptions {
     this.#table.release(entry, session.owner);
     this.#quotes.leave(subscription);
   }
-}
-
-/** It can be sent a snapshot, and waits for none. */
-function hasSnapshot(subscription: Subscription): boolean {
-  const { state, entry, assembly } = subscription;
-  return state === 'live' && entry.isState && assembly === undefined && !entry.waiting.has(subscription);
 }

@@ -1,6 +1,7 @@
 /** The limits of content as a document: ops/limits.md (`npm run docs` writes it). */
 import { AMOUNT_DIGITS_MAX, AMOUNT_EXPONENT_MAX } from './amount.js';
 import {
+  BOOK_LEVELS_DEFAULT,
   LEVELS_MAX,
   MEMBER_NAME_LENGTH_MAX,
   MEMBER_VALUE_LENGTH_MAX,
@@ -56,6 +57,11 @@ export const CONTENT_LIMITS: readonly ContentLimit[] = [
     beyond: 'invalid_field',
   },
   { what: 'Levels on one side of a book, in a message or in all', limit: count(LEVELS_MAX), beyond: 'too_large' },
+  {
+    what: 'Levels of all books in one encoder thread',
+    limit: `${count(BOOK_LEVELS_DEFAULT)} (setting \`BOOK_LEVELS_MAX\`)`,
+    beyond: 'too_large',
+  },
   { what: 'Members of a quote', limit: count(QUOTE_MEMBERS_MAX), beyond: 'invalid_field' },
   { what: 'Name of a quote’s member', limit: `${MEMBER_NAME_LENGTH_MAX} characters`, beyond: 'invalid_field' },
   {

@@ -1,6 +1,6 @@
 /** Variables of what comes in: sources, symbols, sizes of messages. */
 import { z } from 'zod';
-import { MESSAGE_BYTES_DEFAULT } from '../../protocol/content-limits.js';
+import { BOOK_LEVELS_DEFAULT, MESSAGE_BYTES_DEFAULT } from '../../protocol/content-limits.js';
 import type { NatsConfig, ReplayConfig, SimulatorConfig } from '../sources.js';
 import { bytes, decimal, durationMs, integer, isSymbolPattern, list, onOff } from '../values.js';
 import type { ProcessVariables } from './process.js';
@@ -50,6 +50,7 @@ export const feedVariables = z.object({
         .max(64 * 1024 ** 2),
     )
     .default(MESSAGE_BYTES_DEFAULT),
+  BOOK_LEVELS_MAX: integer(1_000, 1_000_000_000).default(BOOK_LEVELS_DEFAULT),
   HISTORY_BYTES: bytes.pipe(z.number().max(4 * 1024 ** 3)).default(16 * 1024 ** 2),
 });
 
@@ -66,6 +67,8 @@ export interface FeedConfig {
   readonly batchMax: number;
   /** Longest payload of a publisher. */
   readonly messageBytesMax: number;
+  /** Levels that all books of one encoder may hold together. */
+  readonly bookLevelsMax: number;
   /** Memory for what clients may have missed of events. */
   readonly historyBytes: number;
 }
@@ -98,6 +101,7 @@ export function feedConfig(v: FeedVariables & ProcessVariables): FeedConfig {
     symbols: v.SYMBOLS,
     batchMax: v.BATCH_MAX,
     messageBytesMax: v.MESSAGE_BYTES_MAX,
+    bookLevelsMax: v.BOOK_LEVELS_MAX,
     historyBytes: v.HISTORY_BYTES,
   };
 }

@@ -28,8 +28,8 @@ export function createHub({ config, log, sampler, feed, workers, rings, doorbell
     workers: config.workers,
     startEncoder: shard => {
       const ring = rings[shard] as SharedArrayBuffer;
-      const { batchMax, messageBytesMax } = config;
-      return new PooledEncoderThread(taskFile, { ring, doorbells, batchMax, messageBytesMax });
+      const { batchMax, messageBytesMax, bookLevelsMax } = config;
+      return new PooledEncoderThread(taskFile, { ring, doorbells, batchMax, messageBytesMax, bookLevelsMax });
     },
     symbols: config.symbols,
     epoch: randomBytes(4).toString('hex'),

@@ -50,5 +50,6 @@ export function mainStatsOf(parts: MainParts): MainStats {
     ...loads.stats,
     replaysRecovered: hub.replays.recovered,
     replaysUnrecovered: hub.replays.unrecovered,
+    replaysCancelled: hub.replays.cancelled,
   };
 }

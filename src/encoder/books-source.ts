@@ -8,13 +8,14 @@ import { timeText } from '../protocol/time-text.js';
 import { topicOf } from '../protocol/topics.js';
 import { timeOfDayAt } from '../protocol/wall-clock.js';
 import { BookChecksum, BookSide, diffLevels, Level, type LevelChange } from './book.js';
+import { BookLevels } from './book-levels.js';
 import type { PlainObject } from './decode.js';
 import { DepthPatch } from './depth-patch.js';
 import { flagOf } from './flag.js';
-import { BuiltMessage, type FrameOrigin, type Message } from './frame-encoder.js';
+import { BuiltMessage, type FrameEncoder, type FrameOrigin, type Message } from './frame-encoder.js';
 import { PatchHead } from './patch-head.js';
 import type { DataOutcome, MessageTimes, Rebuild } from './source.js';
-import { StateSource } from './state-source.js';
+import { type MarkDue, StateSource } from './state-source.js';
 
 /** The best levels of both sides, from the best. */
 interface BookView {
@@ -33,10 +34,24 @@ export class BooksSource extends StateSource<BookView> {
   readonly #asks = new BookSide('asks');
   readonly #checksum = new BookChecksum();
   readonly #views: (BookView | undefined)[] = [undefined, undefined, undefined, undefined];
+  /** What the book shares with all others of its encoder. */
+  readonly #levels: BookLevels;
   #hasBook = false;
   #needsCheckpoints = false;
   #timestamp = '';
   #head: PatchHead | undefined;
+
+  /** @param levels of all books of the encoder */
+  constructor(
+    source: number,
+    symbol: string,
+    out: FrameEncoder,
+    markDue: MarkDue,
+    levels = new BookLevels(Number.POSITIVE_INFINITY),
+  ) {
+    super(source, symbol, out, markDue);
+    this.#levels = levels;
+  }
 
   override data(value: PlainObject, at: MessageTimes, quiet: boolean): DataOutcome {
     const outcome = super.data(value, at, quiet);
@@ -66,10 +81,22 @@ export class BooksSource extends StateSource<BookView> {
     return 'applied';
   }
 
-  /** False, with the book as it was, where a side would have too many levels. */
+  override drop(): void {
+    this.#levels.change(-this.#size);
+  }
+
+  /** Levels of both sides. */
+  get #size(): number {
+    return this.#bids.levels.length + this.#asks.levels.length;
+  }
+
+  /** False, with the book as it was, where a side, or all books together, would have too many levels. */
   #applySides(bids: readonly Level[], asks: readonly Level[], isWhole: boolean): boolean {
+    const sizeBefore = this.#size;
     const mayBeTooLong =
-      this.#bids.levels.length + bids.length > LEVELS_MAX || this.#asks.levels.length + asks.length > LEVELS_MAX;
+      this.#bids.levels.length + bids.length > LEVELS_MAX ||
+      this.#asks.levels.length + asks.length > LEVELS_MAX ||
+      this.#levels.mayExceed(bids.length + asks.length);
     const before = mayBeTooLong ? [this.#bids.copy(), this.#asks.copy()] : undefined;
     if (isWhole) {
       this.#bids.restore([]);
@@ -77,9 +104,10 @@ export class BooksSource extends StateSource<BookView> {
     }
     applyLevels(this.#bids, bids);
     applyLevels(this.#asks, asks);
-    if (before === undefined || Math.max(this.#bids.levels.length, this.#asks.levels.length) <= LEVELS_MAX) return true;
-    this.#bids.restore(before[0] ?? []);
-    this.#asks.restore(before[1] ?? []);
+    const isShort = Math.max(this.#bids.levels.length, this.#asks.levels.length) <= LEVELS_MAX;
+    if (isShort && this.#levels.change(this.#size - sizeBefore)) return true;
+    this.#bids.restore(before?.[0] ?? []);
+    this.#asks.restore(before?.[1] ?? []);
     return false;
   }
 

@@ -22,6 +22,7 @@ import {
 } from '../threads/records.js';
 import { FrameKind, RingWriter } from '../threads/ring.js';
 import { AllTrades } from './all-trades.js';
+import { BookLevels } from './book-levels.js';
 import { BooksSource } from './books-source.js';
 import { CheckpointPace } from './checkpoint-pace.js';
 import { decodePayload } from './decode.js';
@@ -59,12 +60,14 @@ export class ShardEncoder {
   readonly #progress: ProgressWriter;
   readonly #times = { seq: 0, tsEventMicros: 0, hubMicros: 0, bytes: 0 };
   readonly #messageBytesMax: number;
+  readonly #bookLevels: BookLevels;
 
   /** @param nowMicros µs since the Unix epoch */
   constructor(
-    { ring, doorbells, batchMax, messageBytesMax, progress }: Omit<EncoderThreadData, 'mailbox'>,
+    { ring, doorbells, batchMax, messageBytesMax, bookLevelsMax, progress }: Omit<EncoderThreadData, 'mailbox'>,
     nowMicros: () => number,
   ) {
+    this.#bookLevels = new BookLevels(bookLevelsMax);
     this.#messageBytesMax = messageBytesMax;
     this.#progress = new ProgressWriter(progress);
     this.#ring = new RingWriter(ring, doorbells);
@@ -155,6 +158,7 @@ export class ShardEncoder {
         this.#replay(payloads);
         break;
       case RecordKind.drop:
+        this.#sources[r.source]?.encoder.drop();
         this.#sources[r.source] = undefined;
         break;
       case RecordKind.lost:
@@ -330,7 +334,7 @@ export class ShardEncoder {
       case 'quotes':
         return new QuotesSource(id, symbol, this.#out, markDue);
       case 'books':
-        return new BooksSource(id, symbol, this.#out, markDue);
+        return new BooksSource(id, symbol, this.#out, markDue, this.#bookLevels);
       default:
         return new EventSource(id, symbol, EVENT_KINDS[kind], this.#events);
     }

@@ -74,6 +74,8 @@ export class EventSource implements SourceEncoder {
   /** Events do not build on each other; what is missing is announced by `gap`. */
   lost(): void {}
 
+  drop(): void {}
+
   /** Events are never held back. */
   holdBack(): void {}
 

@@ -32,6 +32,8 @@ export interface SourceEncoder {
   resume(seq: number): void;
   /** The worker is gone. */
   forget(worker: number): void;
+  /** The source is forgotten. */
+  drop(): void;
   /** A whole message (JSON) that rebuilds the state at `seq`; undefined when the last raw message already does
    * (unless `isNeeded` says that it does not) or there is no document. From the first one on, it is always given. */
   checkpoint(isNeeded: boolean): Rebuild | undefined;

@@ -201,6 +201,8 @@ export abstract class StateSource<View> implements SourceEncoder {
   /** A state topic announces no gaps: its next whole document is the repair. */
   gap(): void {}
 
+  drop(): void {}
+
   /** A state source is rebuilt from messages, which carry their sequences. */
   resume(): void {}
 

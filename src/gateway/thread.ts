@@ -133,6 +133,8 @@ const subscriptions = new Subscriptions({
   wake,
   bufferedBytesMax: config.limits.backpressureBytesMax * REPLAY_SHARE,
   charge: (session, units) => budgets.charge(session, units),
+  reserve: (session, units) => budgets.reserve(session, units),
+  tradesSymbols: () => eventSymbols.size,
 });
 const sessions = new Set<Session>();
 const bufferedTotal = new BufferedTotal({
@@ -294,7 +296,7 @@ port.on('message', (message: ToWorker) => orders.receive(message));
 
 setInterval(() => {
   slow.sample();
-  table.requests.look();
+  table.look(performance.now());
   if (laneChanges.hasPending) wake();
 }, SAMPLE_INTERVAL_MS).unref();
 setInterval(() => beat(row), BEAT_INTERVAL_MS).unref();

@@ -76,6 +76,7 @@ export class Hub {
     this.#interest = new Interest({
       sources: this.#sources,
       follow: (subject, wanted) => feed.follow(subject, wanted),
+      onChange: ({ symbol }) => this.#symbols.wantChanged(symbol),
       forget: source => {
         // Its symbol may have been forgotten before.
         if (this.#sources.get(source.id) === source) this.#drop(source);

@@ -21,6 +21,9 @@ const AHEAD_MAX = 100_000;
 /** A place in no epoch. */
 const NOWHERE: StreamPosition = { epoch: '\0', seq: 0 };
 
+/** What is answered through the ring. */
+type Asking = Extract<InterestChange, { op: 'want' | 'ask' | 'replay' }>;
+
 export interface WorkerRequestsOptions {
   readonly interest: Interest;
   readonly replays: Replays;
@@ -36,6 +39,8 @@ export interface WorkerRequestsOptions {
 export class WorkerRequests {
   readonly #options: WorkerRequestsOptions;
   readonly #publishing = new OwnerCounts();
+  /** Replays that wait until the feed follows their subject, by worker and request. */
+  readonly #unopened = new Set<string>();
 
   constructor(options: WorkerRequestsOptions) {
     this.#options = options;
@@ -43,6 +48,11 @@ export class WorkerRequests {
 
   change(worker: number, change: InterestChange): void {
     const { topics } = this.#options;
+    if (change.op === 'cancel') {
+      this.#unopened.delete(`${worker} ${change.request}`);
+      this.#options.replays.cancel(worker, change.request);
+      return;
+    }
     // Only who wants a topic has it made: what was refused is asked for and given up too.
     const source = change.op === 'want' ? topics.follow(change.source, change.owner) : topics.find(change.source);
     if (source === undefined || typeof source === 'string') {
@@ -62,10 +72,9 @@ export class WorkerRequests {
       for (const shard of this.#options.shardsOf(source)) shard.control(kind, source.id, change.lane, worker);
     }
     if (change.op === 'unwant') return;
-    const ask = () => this.#ask(worker, source, change);
     // An answer says that every message from here on will come: not before the feed follows the subject.
-    if (source.opening === undefined) ask();
-    else void source.opening.then(ask, ask);
+    if (source.opening === undefined) this.#ask(worker, source, change);
+    else this.#askOnceOpen(worker, source, change, source.opening);
   }
 
   async publish(worker: number, message: Extract<FromWorker, { type: 'publish' }>): Promise<void> {
@@ -97,14 +106,25 @@ export class WorkerRequests {
   }
 
   /** @param isShare another owner may have it: only this one's share is used up */
-  #refuse(worker: number, change: InterestChange, isShare: boolean): void {
+  #refuse(worker: number, change: Exclude<InterestChange, { op: 'cancel' }>, isShare: boolean): void {
     // Of one that is full or unknown nothing is wanted, and nothing was.
     if (change.op === 'unwant' || change.op === 'own') return;
     const owner = isShare && change.op === 'want' ? { owner: change.owner } : undefined;
     this.#options.toWorker(worker, { type: 'refused', request: change.request, ...owner });
   }
 
-  #ask(worker: number, source: Source, change: Exclude<InterestChange, { op: 'unwant' | 'own' }>): void {
+  #askOnceOpen(worker: number, source: Source, change: Asking, opening: Promise<void>): void {
+    const key = `${worker} ${change.request}`;
+    if (change.op === 'replay') this.#unopened.add(key);
+    const ask = (): void => {
+      const isCancelled = change.op === 'replay' && !this.#unopened.delete(key);
+      // The mark is awaited all the same.
+      this.#ask(worker, source, isCancelled ? { ...change, since: NOWHERE } : change);
+    };
+    void opening.then(ask, ask);
+  }
+
+  #ask(worker: number, source: Source, change: Asking): void {
     const { lane, request } = change;
     const shards = this.#options.shardsOf(source);
     if (change.op !== 'replay') {
@@ -121,7 +141,7 @@ export class WorkerRequests {
       const since = this.#isPast(source, change.since) ? { epoch, seq: Math.min(seq, source.seq) } : NOWHERE;
       replays.begin({ source, shard: shards[0] as Shard, lane, tier, worker, request, since });
     };
-    replays.whenHere(source, worker, () => !this.#isAhead(source, change.since), begin);
+    replays.whenHere({ source, worker, request }, () => !this.#isAhead(source, change.since), begin);
   }
 
   /** True for a place that another gateway has reached, it may be, but this one not yet. */

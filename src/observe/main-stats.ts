@@ -55,6 +55,7 @@ export interface MainStats {
   readonly loadChanges: { readonly up: number; readonly down: number };
   readonly replaysRecovered: number;
   readonly replaysUnrecovered: number;
+  readonly replaysCancelled: number;
 }
 
 /** What there is to say of credentials that were revoked. */

@@ -4,6 +4,8 @@
 export const MESSAGE_BYTES_DEFAULT = 1024 * 1024;
 /** Levels of one side of a book. */
 export const LEVELS_MAX = 20_000;
+/** Levels of all books of one encoder, unless `BOOK_LEVELS_MAX` says otherwise: some 330 MB. */
+export const BOOK_LEVELS_DEFAULT = 4_000_000;
 /** Levels of arrays and objects in a member's value. */
 export const NESTING_MAX = 8;
 /** Members of a quote. */

@@ -37,10 +37,21 @@ export const TOPIC_UNITS: Readonly<Record<Stream, number>> = {
   analytics: 60,
   rooms: 120,
 };
+/** A symbol that is answered for when the trades of all symbols are asked for, as no other client has them. */
+export const ALL_TRADES_SYMBOL_UNITS = 3;
+/** A topic of the connection that the trades of all symbols may deliver for, when they begin and when they end. */
+export const HAND_OVER_UNITS = 2;
 /** A request for what was missed of a topic; what is sent again costs by its bytes. */
 export const REPLAY_UNITS = 500;
-/** Bytes sent again that cost one unit. */
+/** Bytes encoded or sent again that cost one unit. */
 export const REPLAY_BYTES_PER_UNIT = 10;
+/** What is reserved for each message that is to be sent again, until its bytes are known. */
+export const REPLAY_MESSAGE_UNITS = 20;
+/**
+ * Messages that this is reserved for: at most, as sequences may count other topics' messages too; and where it is not known how
+ * many there are.
+ */
+const REPLAY_MESSAGES = { max: 1_000, unknown: 100 } as const;
 /** Bytes of snapshots that cost one unit. */
 export const SNAPSHOT_BYTES_PER_UNIT = 100;
 /** A message to a room, its way over the feed included. */
@@ -63,9 +74,25 @@ export function replayUnits(bytes: number): number {
   return bytes / REPLAY_BYTES_PER_UNIT;
 }
 
+/** What a replay may cost, before its bytes are known. @param messages undefined: not known */
+export function replayEstimateUnits(messages: number | undefined): number {
+  const { max, unknown } = REPLAY_MESSAGES;
+  return Math.min(max, Math.max(0, messages ?? unknown)) * REPLAY_MESSAGE_UNITS;
+}
+
 /** Sending this much of what a client asked to have whole. */
 export function snapshotUnits(bytes: number): number {
   return bytes / SNAPSHOT_BYTES_PER_UNIT;
+}
+
+/** Answering for the trades of so many symbols. */
+export function allTradesUnits(symbols: number): number {
+  return symbols * ALL_TRADES_SYMBOL_UNITS;
+}
+
+/** The trades of all symbols begin, or end, on a connection with so many topics. */
+export function handOverUnits(topics: number): number {
+  return topics * HAND_OVER_UNITS;
 }
 
 /** Subscribing to so many topics of a stream. */

@@ -2,6 +2,7 @@
 import { AMOUNT_DIGITS_MAX, AMOUNT_EXPONENT_MAX } from './amount.js';
 import { REJECT_REASONS, type RejectReason } from './codes.js';
 import {
+  BOOK_LEVELS_DEFAULT,
   LEVELS_MAX,
   MEMBER_NAME_LENGTH_MAX,
   MEMBER_VALUE_LENGTH_MAX,
@@ -12,10 +13,12 @@ import {
 } from './content-limits.js';
 import {
   ADDRESS_FACTOR,
+  ALL_TRADES_SYMBOL_UNITS,
   AUTH_UNITS,
   BURST_SECONDS,
   CONNECT_UNITS,
   EXACT_BYTES_PER_UNIT,
+  HAND_OVER_UNITS,
   INSTITUTIONAL_FACTOR,
   MESSAGE_UNITS,
   NAME_UNITS,
@@ -23,6 +26,7 @@ import {
   PUBLISH_UNITS,
   READ_BYTES_PER_UNIT,
   REPLAY_BYTES_PER_UNIT,
+  REPLAY_MESSAGE_UNITS,
   REPLAY_UNITS,
   SNAPSHOT_BYTES_PER_UNIT,
   TOPIC_UNITS,
@@ -54,6 +58,11 @@ export const CONTENT_LIMITS: readonly ContentLimit[] = [
     beyond: 'invalid_field',
   },
   { what: 'Levels on one side of a book, in a message or in all', limit: count(LEVELS_MAX), beyond: 'too_large' },
+  {
+    what: 'Levels of all books in one encoder thread',
+    limit: `${count(BOOK_LEVELS_DEFAULT)} (setting \`BOOK_LEVELS_MAX\`)`,
+    beyond: 'too_large',
+  },
   { what: 'Members of a quote', limit: count(QUOTE_MEMBERS_MAX), beyond: 'invalid_field' },
   { what: 'Name of a quote’s member', limit: `${MEMBER_NAME_LENGTH_MAX} characters`, beyond: 'invalid_field' },
   {
@@ -78,7 +87,14 @@ export const COSTS: readonly (readonly [what: string, units: string])[] = [
   ...Object.entries(TOPIC_UNITS).map(
     ([stream, units]) => [`A topic of \`${stream}\`: subscribe, another class, \`resync\``, String(units)] as const,
   ),
-  ['… with `since`', `${REPLAY_UNITS} more, and 1 for every ${REPLAY_BYTES_PER_UNIT} bytes sent again`],
+  [
+    '… the trades of all symbols',
+    `${ALL_TRADES_SYMBOL_UNITS} more for each symbol with trades, unless another client of the thread has them, and ${HAND_OVER_UNITS} for each of the connection’s topics when they begin and when they end`,
+  ],
+  [
+    '… with `since`',
+    `${REPLAY_UNITS} more, and 1 for every ${REPLAY_BYTES_PER_UNIT} bytes encoded or sent again, also where you leave before they come; ${REPLAY_MESSAGE_UNITS} a message until they are known`,
+  ],
   ['… its snapshots', `1 for every ${SNAPSHOT_BYTES_PER_UNIT} bytes`],
   ['A topic that is left', String(UNSUBSCRIBE_UNITS)],
   ['`publish`', `${PUBLISH_UNITS}, and 1 for every ${PUBLISH_BYTES_PER_UNIT} bytes`],

@@ -12,6 +12,8 @@ export interface EncoderThreadData {
   readonly batchMax: number;
   /** Longest payload of a publisher. */
   readonly messageBytesMax: number;
+  /** Levels that its books may hold together. */
+  readonly bookLevelsMax: number;
   /** Where it says which record it is at (see progress.ts). */
   readonly progress: SharedArrayBuffer;
   /** Where batches are put while it attends (see mailbox.ts). */

@@ -1,28 +1,12 @@
 /**
- * Work that waits for its turn. Lower ranks come first. Within a rank the owners take turns, so whoever asks for much waits
- * behind their own work and not others behind it.
+ * Work that waits for its turn. Lower ranks come first, but no rank waits for ever: it has one turn in `SHARE_OF_RANK`, however
+ * much the ranks before it have to do. Within a rank the owners take turns, so whoever asks for much waits behind their own
+ * work and not others behind it.
  */
+import { Cursor } from './cursor.js';
 
-/** Deleting from the front of a set, time and again, is only cheap for an iterator that stays where it is. */
-class Cursor<Value> {
-  readonly #all: Set<Value>;
-  #at: Iterator<Value>;
-
-  constructor(all: Set<Value>) {
-    this.#all = all;
-    this.#at = all.values();
-  }
-
-  /** The value behind the last one, the first behind the last of all; undefined when there is none. */
-  next(): Value | undefined {
-    let step = this.#at.next();
-    if (step.done === true) {
-      this.#at = this.#all.values();
-      step = this.#at.next();
-    }
-    return step.done === true ? undefined : step.value;
-  }
-}
+/** A rank that waits has at least one turn in so many. */
+export const SHARE_OF_RANK = 8;
 
 interface Line<Owner, Item> {
   readonly owner: Owner;
@@ -31,9 +15,15 @@ interface Line<Owner, Item> {
 }
 
 class Rank<Owner, Item> {
+  /** Turns that went to lower ranks while this one waited. */
+  passedOver = 0;
   readonly #byOwner = new Map<Owner, Line<Owner, Item>>();
   readonly #lines = new Set<Line<Owner, Item>>();
   readonly #turn = new Cursor(this.#lines);
+
+  get isEmpty(): boolean {
+    return this.#lines.size === 0;
+  }
 
   /** False when it is there already. */
   add(owner: Owner, item: Item): boolean {
@@ -96,14 +86,23 @@ export class FairQueue<Owner, Item> {
     return true;
   }
 
-  /** The next item of a rank up to `rankMax`. */
+  /** The next item of a rank up to `rankMax`, or of a rank whose share is due, whichever it is. */
   take(rankMax = this.#ranks.length - 1): Item | undefined {
-    for (let rank = 0; rank <= rankMax; rank++) {
-      const item = this.#ranks[rank]?.next();
-      if (item === undefined) continue;
-      this.delete(item);
-      return item;
-    }
-    return undefined;
+    const at = this.#nextRank(rankMax);
+    const item = this.#ranks[at]?.next();
+    if (item === undefined) return undefined;
+    this.#ranks.forEach((rank, i) => {
+      if (i === at || rank.isEmpty) rank.passedOver = 0;
+      else if (i > at) rank.passedOver++;
+    });
+    this.delete(item);
+    return item;
+  }
+
+  #nextRank(rankMax: number): number {
+    const due = this.#ranks.findIndex(rank => !rank.isEmpty && rank.passedOver >= SHARE_OF_RANK - 1);
+    if (due >= 0) return due;
+    const first = this.#ranks.findIndex(rank => !rank.isEmpty);
+    return first <= rankMax ? first : -1;
   }
 }

@@ -27,6 +27,8 @@ export type InterestChange =
       readonly request: number;
       readonly held?: { readonly epoch: string; readonly seq: number } | undefined;
     }
+  /** Nobody waits for this replay any more; its end comes through the ring all the same. */
+  | { readonly op: 'cancel'; readonly source: string; readonly request: number }
   /** Asks for all events behind a place; they and the end come through the ring. */
   | {
       readonly op: 'replay';

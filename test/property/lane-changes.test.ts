@@ -105,7 +105,14 @@ class World {
         const ring = rings[shard] as SharedArrayBuffer;
         this.#threads[shard] = new StepThread(
           new ShardEncoder(
-            { ring, doorbells, messageBytesMax: 1024 * 1024, batchMax: 3, progress: createProgress() },
+            {
+              ring,
+              doorbells,
+              messageBytesMax: 1024 * 1024,
+              bookLevelsMax: 1_000_000,
+              batchMax: 3,
+              progress: createProgress(),
+            },
             nowMicros,
           ),
         );
@@ -282,7 +289,10 @@ class World {
         }),
       ),
     );
-    expect(this.#table.size).toBe(lanes.size);
+    const entries = [...this.#table.entries()];
+    expect(entries.filter(({ holders }) => holders > 0)).toHaveLength(lanes.size);
+    // Those of all symbols are kept for a while.
+    expect(entries.filter(({ holders, isAllTrades }) => holders === 0 && !isAllTrades)).toEqual([]);
   }
 
   async close(): Promise<void> {

@@ -7,6 +7,7 @@ const thread = new PooledEncoderThread(taskFile, {
   ring: new SharedArrayBuffer(64),
   doorbells: new SharedArrayBuffer(64),
   messageBytesMax: 1024 * 1024,
+  bookLevelsMax: 1_000_000,
   batchMax: 1,
 });
 const bytes = MAILBOX_BATCH_BYTES_MAX + 8;

@@ -231,7 +231,7 @@ export class OneThreadGateway {
 
   sample(): void {
     this.#slow.sample();
-    this.#table.requests.look();
+    this.#table.look(performance.now());
   }
 
   /** Topics on which nothing happened say where they stand. */
@@ -262,7 +262,14 @@ export class OneThreadGateway {
         const ring = rings[shard] as SharedArrayBuffer;
         const thread = new StepThread(
           new ShardEncoder(
-            { ring, doorbells, messageBytesMax: 1024 * 1024, batchMax: 3, progress: createProgress() },
+            {
+              ring,
+              doorbells,
+              messageBytesMax: 1024 * 1024,
+              bookLevelsMax: 1_000_000,
+              batchMax: 3,
+              progress: createProgress(),
+            },
             nowMicros,
           ),
         );

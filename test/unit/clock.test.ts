@@ -17,6 +17,7 @@ const WALL_CLOCK: Readonly<Record<string, string>> = {
   'auth/token.ts': 'tokens end at a time of day',
   'cli/api-key.ts': 'keys are given one',
   'cli/revoke.ts': 'a revocation says when it was ordered',
+  'cli/start-checks.ts': 'certificates end at a time of day',
   'gateway/sessions/credentials.ts': 'certificates end at a time of day',
   'gateway/supervision/certificate-files.ts': 'certificates end at a time of day',
   'gateway/thread.ts': 'handed to what ends tokens',

@@ -1,5 +1,6 @@
 /** Variables of what comes in: sources, symbols, sizes of messages. */
-import { MESSAGE_BYTES_DEFAULT } from '../../protocol/content-limits.js';
+
+import { BOOK_LEVELS_DEFAULT, MESSAGE_BYTES_DEFAULT } from '../../protocol/content-limits.js';
 import { optional, setting, type ValuesOf } from '../setting.js';
 import { sizeText } from '../size.js';
 import type { NatsConfig, ReplayConfig, SimulatorConfig } from '../sources.js';
@@ -42,7 +43,7 @@ export const feeding = {
     }),
     SYMBOLS_MAX: setting(integer(1, SYMBOLS_MAX_MAX), '100000', {
       means:
-        'Published symbols known at once, besides those in `SYMBOLS`. A new one replaces the one that has been silent longest and that no client follows; ' +
+        'Published symbols known at once, besides those in `SYMBOLS`. A new one replaces one that has been silent for long and that no client follows; ' +
         'if clients follow them all, its messages go to `deadletter.<subject>` (`too_many_symbols`).',
     }),
     SYMBOL_IDLE_TIMEOUT: setting(durationOrNever, '24h', {
@@ -52,6 +53,11 @@ export const feeding = {
     MESSAGE_BYTES_MAX: setting(bytes(1024, 64 * 1024 ** 2), sizeText(MESSAGE_BYTES_DEFAULT), {
       means: 'Longest payload accepted from a publisher. Set it to the `max_payload` of the NATS server.',
       see: 'ops/limits.md',
+    }),
+    BOOK_LEVELS_MAX: setting(integer(1_000, 1_000_000_000), String(BOOK_LEVELS_DEFAULT), {
+      means:
+        'Levels that the books of one encoder thread hold together, some 80 bytes each. A message that would take more is refused (`too_large`), ' +
+        'and the topics of its book are `stale` until a whole message fits.',
     }),
     HISTORY_BYTES: setting(bytes(0, 4 * 1024 ** 3), '16MiB', {
       means:
@@ -155,6 +161,8 @@ export interface FeedConfig {
   readonly batchMax: number;
   /** Longest payload of a publisher. */
   readonly messageBytesMax: number;
+  /** Levels that all books of one encoder may hold together. */
+  readonly bookLevelsMax: number;
   /** Memory for what clients may have missed of events. */
   readonly historyBytes: number;
 }
@@ -187,6 +195,7 @@ export function feedConfig(v: FeedVariables & ProcessVariables): FeedConfig {
     symbols: v.SYMBOLS,
     batchMax: v.BATCH_MAX,
     messageBytesMax: v.MESSAGE_BYTES_MAX,
+    bookLevelsMax: v.BOOK_LEVELS_MAX,
     historyBytes: v.HISTORY_BYTES,
   };
 }

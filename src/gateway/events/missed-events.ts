@@ -31,8 +31,10 @@ export interface Recovery {
   /** What came behind the mark, to be sent after that. */
   queued: Frame[];
   queuedBytes: number;
-  /** What its session is charged for the log. */
+  /** What of its session's memory the log takes. */
   logBytes: number;
+  /** Bytes that the session was charged for when they were encoded, and has not been sent. */
+  paidBytes: number;
   /** Sends more of it; undefined while nothing has to wait. */
   delivery: Delivery | undefined;
   /** Where the topic stood at the mark. */
@@ -80,6 +82,7 @@ export function newRecovery(resumption: Resumption): Recovery {
     queued: [],
     queuedBytes: 0,
     logBytes: 0,
+    paidBytes: 0,
     delivery: undefined,
     end: { epoch: '', seq: 0 },
     endTag: 0,

@@ -1,5 +1,5 @@
 /** What recovery is made of. */
-import type { Subscription } from '../model/session.js';
+import type { Session, Subscription } from '../model/session.js';
 import type { Deliveries } from '../sending/deliveries.js';
 import type { Outbox } from '../sending/outbox.js';
 import type { LaneTable } from '../views/views.js';
@@ -9,6 +9,8 @@ export interface ResumptionsOptions {
   readonly outbox: Outbox;
   readonly deliveries: Deliveries;
   readonly replayKeptBytesMin?: number | undefined;
+  /** Sets aside what a replay may cost its client; negative: gives it back (limits/work-budgets.ts). */
+  readonly reserve?: ((session: Session, units: number) => void) | undefined;
   /** More than this waiting for a socket, and the rest of what it missed waits too. */
   readonly bufferedBytesMax: number;
   /** Another subscription of the session delivers the topic's messages already. */

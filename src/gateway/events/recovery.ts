@@ -30,7 +30,13 @@ export class Resumptions {
   constructor(options: ResumptionsOptions) {
     const { outbox, deliveries, bufferedBytesMax } = options;
     this.#options = options;
-    this.#replays = new SharedReplays(options.table.requests, options.replayKeptBytesMin);
+    const { charge } = deliveries;
+    const paid = (replay: SharedReplay, bytes: number) => {
+      const recovery = this.#recoveries.get(replay.payment.payer);
+      if (recovery?.replay === replay) recovery.paidBytes += bytes;
+    };
+    const billing = { charge, reserve: options.reserve ?? (() => {}), paid };
+    this.#replays = new SharedReplays(options.table.requests, billing, options.replayKeptBytesMin);
     this.#resending = new Resending({
       replays: this.#replays,
       outbox,
@@ -87,6 +93,7 @@ export class Resumptions {
   /** A replayed frame of the ring; it is copied. */
   frame(replay: SharedReplay, bytes: Uint8Array, seq: number): void {
     replay.hasMoved = true;
+    replay.encodedBytes += bytes.length;
     if (replay.isCut) return;
     if (this.#resending.hasRoomFor(ReplayLog.cost(bytes.length))) this.#replays.append(replay, bytes, seq);
     else replay.isCut = true;

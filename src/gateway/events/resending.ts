@@ -180,7 +180,9 @@ export class Resending {
       }
     }
     deliveries.spend(sentBytes);
-    deliveries.charge(session, replayUnits(missedBytes));
+    const paidBytes = Math.min(recovery.paidBytes, missedBytes);
+    recovery.paidBytes -= paidBytes;
+    deliveries.charge(session, replayUnits(missedBytes - paidBytes));
     this.#dropQueued(subscription, recovery, queuedSent);
     if (recovery.next >= recovery.logEnd) this.dropMissed(subscription, recovery);
     return outcome;

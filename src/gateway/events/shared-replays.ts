@@ -1,9 +1,13 @@
 /**
  * What was missed of event lanes is asked for once for all who missed it: who comes while a replay is under way takes part in
  * it, and who comes a little later reads what it left behind, so that only what is new has to be replayed.
+ *
+ * Whoever makes the gateway replay pays for it, also when they leave before it comes; those who take part pay for what they are
+ * sent (resending.ts).
  */
+import { replayEstimateUnits, replayUnits } from '../../protocol/costs.js';
 import type { Tier } from '../../protocol/lanes.js';
-import type { LaneEntry, Subscription } from '../model/session.js';
+import type { LaneEntry, Session, Subscription } from '../model/session.js';
 import type { HeldPlace } from '../model/view.js';
 import type { LaneRequests, ReplayRequest } from '../views/view-requests.js';
 import { ReplayLog } from './replay-log.js';
@@ -30,12 +34,31 @@ export interface SharedReplay {
   readonly log: ReplayLog | undefined;
   /** Who waits for the mark. */
   readonly readers: Set<Subscription>;
+  readonly payment: Payment;
+  /** Bytes of frames that came of it. */
+  encodedBytes: number;
   /** There was no room for some of it. */
   isCut: boolean;
   /** Something came of it since the last sweep. */
   hasMoved: boolean;
   /** When a sweep last saw that (monotonic ms). */
   movedAtMs: number;
+}
+
+interface Payment {
+  /** Who asked first. */
+  readonly payer: Subscription;
+  /** Units set aside since the hub was told, until the mark comes. */
+  reserved: number;
+}
+
+/** How clients are charged (limits/work-budgets.ts). */
+export interface Billing {
+  readonly charge: (session: Session, units: number) => void;
+  /** Sets units aside; negative: gives them back. */
+  readonly reserve: (session: Session, units: number) => void;
+  /** Whoever made the gateway replay has paid for so many bytes. */
+  readonly paid: (replay: SharedReplay, bytes: number) => void;
 }
 
 interface Kept {
@@ -49,6 +72,7 @@ export class SharedReplays {
   /** What all logs take. */
   bytes = 0;
   readonly #requests: LaneRequests;
+  readonly #billing: Billing;
   readonly #keptBytesMin: number;
   readonly #byRequest = new Map<number, SharedReplay>();
   /** Of each lane the replay that others may take part in. */
@@ -57,8 +81,9 @@ export class SharedReplays {
   readonly #kept = new Map<string, Kept>();
 
   /** @param keptBytesMin a shorter log is not kept for others */
-  constructor(requests: LaneRequests, keptBytesMin = KEPT_BYTES_MIN) {
+  constructor(requests: LaneRequests, billing: Billing, keptBytesMin = KEPT_BYTES_MIN) {
     this.#requests = requests;
+    this.#billing = billing;
     this.#keptBytesMin = keptBytesMin;
   }
 
@@ -113,10 +138,12 @@ export class SharedReplays {
 
   /** Somebody no longer waits for the mark. */
   leave(replay: SharedReplay, subscription: Subscription): void {
-    replay.readers.delete(subscription);
-    if (replay.readers.size > 0 || !this.#requests.isWaiting(replay.request)) return;
-    this.#requests.cancelReplay(replay.request);
-    this.#end(replay);
+    const { entry, request, readers } = replay;
+    readers.delete(subscription);
+    if (readers.size > 0 || this.#byRequest.get(request.request) !== replay) return;
+    if (this.#requests.cancelReplay(request)) this.#end(replay);
+    // It will not be whole: its mark only says what it has cost.
+    else if (this.#open.get(entry) === replay) this.#open.delete(entry);
   }
 
   /** The mark has come, or will not come. @param endSeq where the topic stands there, when all before was replayed */
@@ -172,8 +199,12 @@ export class SharedReplays {
     const { entry, session } = subscription;
     if (log !== undefined) log.isGrowing = true;
     const readers = new Set([subscription]);
-    const request = this.#requests.replay(entry, session, since);
-    const replay = { request, entry, since, log, readers, isCut: false, hasMoved: true, movedAtMs: 0 };
+    const payment = { payer: subscription, reserved: 0 };
+    const request = this.#requests.replay(entry, session, since, () => {
+      if (log !== undefined) this.#reserve(payment, since);
+    });
+    const progress = { encodedBytes: 0, isCut: false, hasMoved: true, movedAtMs: 0 };
+    const replay = { request, entry, since, log, readers, payment, ...progress };
     this.#byRequest.set(request.request, replay);
     this.counters.asked++;
     return replay;
@@ -183,9 +214,29 @@ export class SharedReplays {
     const { entry, log, request } = replay;
     this.#byRequest.delete(request.request);
     if (this.#open.get(entry) === replay) this.#open.delete(entry);
+    this.#settle(replay);
     if (log === undefined) return;
     log.isGrowing = false;
     this.#free(log);
+  }
+
+  /** The hub is told: what that may cost is set aside until it is known. */
+  #reserve(payment: Payment, { epoch, seq }: HeldPlace): void {
+    const { entry, session } = payment.payer;
+    const position = entry.seqs.find(entry.source);
+    const isKnown = position !== undefined && position.epoch === epoch;
+    payment.reserved = replayEstimateUnits(isKnown ? position.newest - seq : undefined);
+    this.#billing.reserve(session, payment.reserved);
+  }
+
+  /** What it has cost is known. */
+  #settle(replay: SharedReplay): void {
+    const { payer, reserved } = replay.payment;
+    replay.payment.reserved = 0;
+    if (reserved > 0) this.#billing.reserve(payer.session, -reserved);
+    if (replay.encodedBytes === 0) return;
+    this.#billing.charge(payer.session, replayUnits(replay.encodedBytes));
+    this.#billing.paid(replay, replay.encodedBytes);
   }
 
   #newLog({ epoch, seq }: HeldPlace): ReplayLog {

@@ -47,13 +47,13 @@ export class SharedDebts {
     return slot < 0 ? 0 : Math.max(0, Number(Atomics.load(this.#paidAt, slot)) - nowMicros);
   }
 
-  /** Adds to the key's debt what takes this long to be paid off. */
+  /** Adds to the key's debt what takes this long to be paid off; a negative time takes from it. */
   add(key: DebtKey, nowMicros: number, micros: number): void {
     const now = BigInt(Math.floor(nowMicros));
     const added = BigInt(Math.ceil(micros));
     const slot = this.#find(key);
     if (slot < 0) {
-      this.#begin(key, now, added);
+      if (added > 0n) this.#begin(key, now, added);
       return;
     }
     for (;;) {

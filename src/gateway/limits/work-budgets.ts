@@ -76,20 +76,31 @@ export class WorkBudgets {
 
   /** Charges what is done for the client, be it overdrawn or not. */
   charge(payer: Payer, units: number): void {
+    this.counters.units += units;
+    this.reserve(payer, units);
+  }
+
+  /** Sets aside what a client may be charged for later; negative: gives it back. */
+  reserve(payer: Payer, units: number): void {
     const { account, tier, credential } = payer;
     const nowMicros = this.#nowMicros();
     const isInstitutional = tier === 'institutional';
-    const micros = this.chargeConnection(payer, units);
+    const micros = this.#owe(payer, units);
     const user = this.#userOf(account, credential.sub);
     if (user !== undefined) this.#debts.add(user, nowMicros, micros / USER_FACTOR);
     if (!isInstitutional) this.#debts.add(account.address, nowMicros, micros / ADDRESS_FACTOR);
   }
 
-  /** Charges the connection alone. @returns how long that takes to be paid off, µs */
-  chargeConnection({ account, tier }: Payer, units: number): number {
+  /** Charges the connection alone. */
+  chargeConnection(payer: Payer, units: number): void {
+    this.counters.units += units;
+    this.#owe(payer, units);
+  }
+
+  /** @returns how long that takes to be paid off, µs */
+  #owe({ account, tier }: Payer, units: number): number {
     const rate = this.#unitsPerSecond * (tier === 'institutional' ? INSTITUTIONAL_FACTOR : 1);
     const micros = (units * 1e6) / rate;
-    this.counters.units += units;
     account.paidAtMicros = Math.max(account.paidAtMicros, this.#nowMicros()) + micros;
     return micros;
   }

@@ -121,6 +121,11 @@ export class ViewOf<Waiter> {
     return this.#ring;
   }
 
+  /** Sessions that hold it. */
+  get holders(): number {
+    return this.#holders;
+  }
+
   /** Sockets subscribed to the native topic. */
   get subscribers(): number {
     return this.#subscribers;

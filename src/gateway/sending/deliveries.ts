@@ -1,6 +1,6 @@
 /**
  * Snapshots and missed messages on their way to sockets: a share of each turn, behind what is published live. Sessions take
- * turns, institutional ones first.
+ * turns, institutional ones first; retail ones have their share of the turns (threads/fair-queue.ts).
  */
 import { FairQueue } from '../../threads/fair-queue.js';
 import type { Session } from '../model/session.js';

@@ -36,9 +36,10 @@ export class QuoteSnapshots {
     }
   }
 
-  /** True while the subscription waits for a snapshot frame of several quotes. */
-  isAwaiting(subscription: Subscription): boolean {
-    return this.#assemblies.has(subscription);
+  /** The subscription can be sent a snapshot, and waits for none. */
+  hasSnapshot(subscription: Subscription): boolean {
+    const { state, entry } = subscription;
+    return state === 'live' && entry.isState && !this.#assemblies.has(subscription) && !entry.waiting.has(subscription);
   }
 
   /**

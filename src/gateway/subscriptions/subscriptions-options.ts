@@ -19,6 +19,10 @@ export interface SubscriptionsOptions {
   readonly wake: () => void;
   /** Charges a client for snapshots and missed messages (protocol/costs.ts). */
   readonly charge?: (session: Session, units: number) => void;
+  /** Sets units aside for a client that may be charged for them; negative: gives them back. */
+  readonly reserve?: (session: Session, units: number) => void;
+  /** Symbols whose trades are known, each of which is answered for when all are asked for. */
+  readonly tradesSymbols?: () => number;
   /** Bytes of snapshots and missed messages in one turn. */
   readonly deliveredBytesMax?: number;
   readonly resumedAtOnceMax?: number;

@@ -27,6 +27,7 @@ import { type LaneTable, NO_DATA, type Part } from '../views/views.js';
 import { awaitNewer, awaitRepair, heldPlaceOf, isOlder, noteLeft, takeCaughtUp, takeLeft } from './held-places.js';
 import { QuoteSnapshots } from './quote-snapshots.js';
 import { RESUMED_AT_ONCE_MAX, type SubscriptionsOptions } from './subscriptions-options.js';
+import { TradesCharges } from './trades-charges.js';
 
 export class Subscriptions {
   readonly #table: LaneTable;
@@ -37,6 +38,7 @@ export class Subscriptions {
   readonly #quotes: QuoteSnapshots;
   /** Which trades deliver for which. */
   readonly trades: TradesCoverage;
+  readonly #charge: TradesCharges;
   /** Snapshots and missed messages that wait for their turn. */
   readonly deliveries: Deliveries;
   /** Clients that come back to event topics. */
@@ -50,6 +52,7 @@ export class Subscriptions {
     this.#native = new NativeTopics(options.turn);
     this.trades = new TradesCoverage(options.losses, this.#native);
     this.deliveries = new Deliveries(options.wake, options.deliveredBytesMax, options.charge);
+    this.#charge = new TradesCharges(this.deliveries.charge, options.tradesSymbols);
     this.#quotes = new QuoteSnapshots({
       outbox: options.outbox,
       deliveries: this.deliveries,
@@ -62,6 +65,7 @@ export class Subscriptions {
       outbox: options.outbox,
       deliveries: this.deliveries,
       replayKeptBytesMin: options.replayKeptBytesMin,
+      reserve: options.reserve,
       bufferedBytesMax: options.bufferedBytesMax,
       isCovered: ({ session, stream }) => stream === 'trades' && hasAllTrades(session),
       // What a client missed is sent, and what came meanwhile; where that was too much, it is told.
@@ -104,6 +108,7 @@ export class Subscriptions {
   unsubscribe(session: Session, topic: string): boolean {
     const subscription = session.subscriptions.get(topic);
     if (subscription === undefined) return false;
+    if (topic === ALL_TRADES) this.#charge.end(session);
     const singles = topic === ALL_TRADES ? this.trades.uncover(subscription) : [];
     noteLeft(session, subscription);
     this.#remove(subscription);
@@ -122,7 +127,7 @@ export class Subscriptions {
     for (const topic of topics) {
       const subscription = session.subscriptions.get(topic);
       if (subscription === undefined) missing.push(topic);
-      else if (this.#hasSnapshot(subscription)) again.add(subscription);
+      else if (this.#quotes.hasSnapshot(subscription)) again.add(subscription);
     }
     this.#begin(session, [...again]);
     return missing;
@@ -202,6 +207,7 @@ export class Subscriptions {
 
   /** Frames of this lane were missed: nothing is published until a new answer repairs the chain. */
   broken(entry: LaneEntry): void {
+    if (this.#table.endLingering(entry)) return;
     entry.break();
     this.#table.requests.askAgain(entry);
     awaitRepair(entry);
@@ -224,6 +230,7 @@ export class Subscriptions {
     for (const { stream, symbol, lane } of wanted) {
       const entry = this.#table.acquire(stream, symbol, lane, session, session.pace.steps);
       const { topic } = entry;
+      if (entry.isAllTrades) this.#charge.begin(session, entry);
       const present = session.subscriptions.get(topic);
       if (keeps && present?.entry === entry && present.asked === lane) {
         this.#table.release(entry, session.owner);
@@ -341,12 +348,5 @@ export class Subscriptions {
     this.trades.mergeIntoAll(subscription);
     this.#table.release(entry, session.owner);
     this.#quotes.leave(subscription);
-  }
-
-  /** It can be sent a snapshot, and waits for none. */
-  #hasSnapshot(subscription: Subscription): boolean {
-    const { state, entry } = subscription;
-    const isAwaiting = this.#quotes.isAwaiting(subscription) || entry.waiting.has(subscription);
-    return state === 'live' && entry.isState && !isAwaiting;
   }
 }

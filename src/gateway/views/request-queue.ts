@@ -6,10 +6,10 @@
 import type { Tier } from '../../protocol/lanes.js';
 import { FairQueue } from '../../threads/fair-queue.js';
 
-/** Who comes first: what repairs lanes that clients hold, then what clients ask for; each institutional first. */
+/** Who comes first: what repairs lanes that clients hold, then what clients ask for; each institutional first, none for ever. */
 const RANK = { institutional: { repair: 0, asked: 1 }, retail: { repair: 2, asked: 3 } } as const;
 const RANKS = 4;
-/** Retail leaves this share to institutional clients. */
+/** Beyond this share of what may be under way, retail is asked for only in its share of the turns. */
 const RETAIL_SHARE = 0.75;
 /** A request as its queue knows it. */
 export interface Queued {

@@ -30,6 +30,8 @@ const REQUESTS_FROM_MAX = 2 ** 31;
 export interface ReplayRequest extends Queued {
   readonly entry: LaneEntry;
   readonly since: HeldPlace;
+  /** Called when the hub is told of it. */
+  readonly onTold: () => void;
 }
 
 export class LaneRequests {
@@ -142,8 +144,8 @@ export class LaneRequests {
   }
 
   /** Asks for what was missed of an event lane behind a place, in the asker's turn. */
-  replay(entry: LaneEntry, asker: Asker, since: HeldPlace): ReplayRequest {
-    const replay = { request: ++this.#last, cost: 1, entry, since };
+  replay(entry: LaneEntry, asker: Asker, since: HeldPlace, onTold = () => {}): ReplayRequest {
+    const replay = { request: ++this.#last, cost: 1, entry, since, onTold };
     this.#replayQueue(replay).add(asker, replay);
     return replay;
   }
@@ -159,9 +161,11 @@ export class LaneRequests {
     return this.#replayQueue(replay).isWaiting(replay);
   }
 
-  /** Nobody waits for it any more. One that was told takes its room until it is answered. */
-  cancelReplay(replay: ReplayRequest): void {
-    this.#replayQueue(replay).cancel(replay);
+  /** Nobody waits for it any more. False when it was told: the hub gives it up, and it takes its room until it is answered. */
+  cancelReplay(replay: ReplayRequest): boolean {
+    if (this.#replayQueue(replay).cancel(replay)) return true;
+    this.#tell({ op: 'cancel', source: replay.entry.sourceName, request: replay.request });
+    return false;
   }
 
   /** Frames of this ring were missed: answers may be among them. */
@@ -220,9 +224,10 @@ export class LaneRequests {
   }
 
   /** Not before the lane: what is live has to follow what was missed. */
-  #tellReplay({ entry, request, since }: ReplayRequest): void {
+  #tellReplay({ entry, request, since, onTold }: ReplayRequest): void {
     this.#laneQueue(entry).tellNow(entry);
     this.#tell({ op: 'replay', source: entry.sourceName, lane: entry.lane, tier: entry.tier, request, since });
+    onTold();
   }
 }
 

@@ -26,6 +26,12 @@ export function sentCellsIn(cells: Map<string, SentCell>): SentCells {
   };
 }
 
+/**
+ * The trades of all symbols are kept this much longer than anybody holds them: they are answered for symbol by symbol, and who
+ * leaves and comes back must not have that done each time.
+ */
+export const LINGER_MS = 3_000;
+
 export class LaneTable {
   /** What is asked of the hub. */
   readonly requests: LaneRequests;
@@ -35,6 +41,8 @@ export class LaneTable {
   readonly #counts: Record<Tier, number> = { institutional: 0, retail: 0 };
   readonly #rings: number;
   #lastNative = 0;
+  /** Entries that nobody holds, and when a look first saw that. */
+  readonly #lingering = new Map<LaneEntry, { sinceMs: number | undefined }>();
 
   /**
    * @param rings encoders, each of which answers for the trades of all symbols
@@ -106,6 +114,7 @@ export class LaneTable {
     }
     if (stream === 'rooms') this.requests.hold(entry, asker.owner ?? 0);
     if (entry.source < 0) this.requests.ask(entry, asker);
+    this.#lingering.delete(entry);
     entry.hold();
     return entry;
   }
@@ -117,6 +126,29 @@ export class LaneTable {
       if (!entry.isAwaited) this.requests.withdraw(entry);
       return;
     }
+    const isKept = entry.isAllTrades && entry.source >= 0 && !entry.isBroken;
+    if (isKept) this.#lingering.set(entry, { sinceMs: undefined });
+    else this.#end(entry);
+  }
+
+  /** Ends an entry that nobody holds any more; false where somebody does. */
+  endLingering(entry: LaneEntry): boolean {
+    if (!this.#lingering.has(entry)) return false;
+    this.#end(entry);
+    return true;
+  }
+
+  /** To be called every now and then. @param nowMs of a monotonic clock */
+  look(nowMs: number): void {
+    for (const [entry, left] of this.#lingering) {
+      left.sinceMs ??= nowMs;
+      if (nowMs - left.sinceMs >= LINGER_MS) this.#end(entry);
+    }
+    this.requests.look();
+  }
+
+  #end(entry: LaneEntry): void {
+    this.#lingering.delete(entry);
     this.#entries.delete(`${entry.tier}|${entry.stream}|${entry.lane}|${entry.symbol}`);
     this.#counts[entry.tier]--;
     this.#tables[entry.tier].remove(entry);

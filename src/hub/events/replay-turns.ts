@@ -1,4 +1,7 @@
-/** Replays of a shard take turns: institutional ones first, and no worker's before another's; live messages before all of them. */
+/**
+ * Replays of a shard take turns: institutional ones first, retail ones in their share of the turns (threads/fair-queue.ts), and
+ * no worker's before another's; live messages come before all of them.
+ */
 
 import type { Tier } from '../../protocol/lanes.js';
 import { FairQueue } from '../../threads/fair-queue.js';

@@ -59,6 +59,7 @@ interface Replay extends ReplayRequest {
 interface Waiting {
   readonly source: Source;
   readonly worker: number;
+  readonly request: number;
   readonly then: () => void;
 }
 
@@ -78,18 +79,20 @@ export interface ReplaysOptions {
 }
 
 export class Replays {
-  /** Replays that ended with everything sent, and those that could not be served. */
-  readonly counters = { recovered: 0, unrecovered: 0 };
+  /** Replays that ended with everything sent, those that could not be served, and those that no client waited for any more. */
+  readonly counters = { recovered: 0, unrecovered: 0, cancelled: 0 };
   readonly #options: ReplaysOptions;
   readonly #active = new Set<Replay>();
   readonly #turns = new ReplayTurns<Replay>(
     (replay, turn) => this.#step(replay, turn),
-    replay => this.#end(replay, false),
+    replay => this.#end(replay, 'unrecovered'),
   );
   /** The same by source, and requests that have not begun: to be answered when the source is forgotten. */
   readonly #bySource = new Map<Source, Set<Replay | Waiting>>();
   /** Requests that have not begun; as many as may be under way. */
   readonly #ahead = new Set<Waiting>();
+  /** All of these. */
+  readonly #byRequest = new Map<string, Replay | Waiting>();
 
   constructor(options: ReplaysOptions) {
     this.#options = options;
@@ -111,7 +114,7 @@ export class Replays {
     };
     shard.control(RecordKind.replayBegin, source.id, replay.lane, replay.worker, since.seq, replay.request);
     if (since.epoch !== source.epoch || this.#active.size >= REPLAYS_MAX) {
-      this.#end(replay, false);
+      this.#end(replay, 'unrecovered');
       return;
     }
     this.#active.add(replay);
@@ -123,12 +126,16 @@ export class Replays {
    * Calls `then` once `isHere`, or after a while all the same, or when the source is about to be forgotten; not at all where
    * the worker is gone before.
    */
-  whenHere(source: Source, worker: number, isHere: () => boolean, then: () => void): void {
+  whenHere(
+    { source, worker, request }: Pick<ReplayRequest, 'source' | 'worker' | 'request'>,
+    isHere: () => boolean,
+    then: () => void,
+  ): void {
     if (isHere() || this.#ahead.size >= REPLAYS_MAX) {
       then();
       return;
     }
-    const waiting: Waiting = { source, worker, then };
+    const waiting: Waiting = { source, worker, request, then };
     this.#ahead.add(waiting);
     this.#note(waiting);
     let leftMs = AHEAD_MAX_MS;
@@ -144,6 +151,18 @@ export class Replays {
       then();
     };
     setTimeout(look, AHEAD_POLL_MS).unref();
+  }
+
+  /** No client waits for it any more: it ends here, unless it has ended. */
+  cancel(worker: number, request: number): void {
+    const asked = this.#byRequest.get(keyOf(worker, request));
+    if (asked !== undefined && 'then' in asked) {
+      this.#ahead.delete(asked);
+      this.#unnote(asked);
+      asked.then();
+    }
+    const replay = this.#byRequest.get(keyOf(worker, request));
+    if (replay !== undefined && !('then' in replay)) this.#end(replay, 'cancelled');
   }
 
   /** The worker is gone: nobody waits for its answers. */
@@ -163,19 +182,18 @@ export class Replays {
 
   /** The source is about to be forgotten: who asked for it has left, or is told that nothing can be had. */
   forgetSource(source: Source): void {
-    const asked = this.#bySource.get(source);
-    this.#bySource.delete(source);
-    for (const each of asked ?? []) {
+    const asked = [...(this.#bySource.get(source) ?? [])];
+    for (const each of asked) {
       if ('then' in each) {
         this.#ahead.delete(each);
+        this.#unnote(each);
         each.then();
       } else {
-        this.#end(each, false);
+        this.#end(each, 'unrecovered');
       }
     }
     // What `then` has begun.
-    for (const each of this.#bySource.get(source) ?? []) if (!('then' in each)) this.#end(each, false);
-    this.#bySource.delete(source);
+    for (const each of this.#bySource.get(source) ?? []) if (!('then' in each)) this.#end(each, 'unrecovered');
   }
 
   /** The hub is closing. */
@@ -184,6 +202,7 @@ export class Replays {
     this.#active.clear();
     this.#ahead.clear();
     this.#bySource.clear();
+    this.#byRequest.clear();
   }
 
   async #fetch(replay: Replay): Promise<void> {
@@ -202,7 +221,7 @@ export class Replays {
       ]);
       if (!this.#active.has(replay)) return;
       if (stored === undefined) {
-        this.#end(replay, false);
+        this.#end(replay, 'unrecovered');
         return;
       }
       replay.stored = stored;
@@ -210,7 +229,7 @@ export class Replays {
       this.#turns.add(replay);
     } catch (cause) {
       this.#options.onFault('missed messages could not be read', String(cause));
-      if (this.#active.has(replay)) this.#end(replay, false);
+      if (this.#active.has(replay)) this.#end(replay, 'unrecovered');
     } finally {
       clearTimeout(timer);
     }
@@ -220,7 +239,7 @@ export class Replays {
   #step(replay: Replay, turn: Turn): void {
     if (!this.#active.has(replay)) return;
     if (replay.source.epoch !== replay.since.epoch) {
-      this.#end(replay, false);
+      this.#end(replay, 'unrecovered');
       return;
     }
     while (replay.nextStored < replay.stored.length && turn.hasRoom && !replay.isPoisoned) {
@@ -229,12 +248,12 @@ export class Replays {
     const isHistoryDue = turn.hasRoom && !replay.isPoisoned;
     const outcome = isHistoryDue ? this.#fromHistory(replay, turn) : 'more';
     if (replay.isPoisoned || replay.messages > REPLAY_MESSAGES_MAX || replay.bytes > REPLAY_BYTES_MAX)
-      this.#end(replay, false);
-    else if (outcome === 'all') this.#end(replay, true);
+      this.#end(replay, 'unrecovered');
+    else if (outcome === 'all') this.#end(replay, 'recovered');
     else if (outcome === 'more') this.#turns.addBehind(replay);
     // Where more came meanwhile than the history holds, the store is asked again for the rest.
     else if (replay.reads < READS_MAX) void this.#fetch(replay);
-    else this.#end(replay, false);
+    else this.#end(replay, 'unrecovered');
   }
 
   #fromHistory(replay: Replay, turn: Turn): 'all' | 'more' | 'gone' {
@@ -268,25 +287,31 @@ export class Replays {
     turn.spend(message.payload.length);
   }
 
-  #end(replay: Replay, isWhole: boolean): void {
+  #end(replay: Replay, outcome: keyof Replays['counters']): void {
     const { source, shard, lane, worker, request } = replay;
     this.#active.delete(replay);
     this.#turns.delete(replay);
     this.#unnote(replay);
-    if (isWhole) this.counters.recovered++;
-    else this.counters.unrecovered++;
-    const flags = isWhole ? 0 : FLAG_INCOMPLETE;
+    this.counters[outcome]++;
+    const flags = outcome === 'recovered' ? 0 : FLAG_INCOMPLETE;
     shard.control(RecordKind.replayEnd, source.id, lane, worker, 0, request, flags);
   }
 
   #note(asked: Replay | Waiting): void {
     const ofSource = this.#bySource.get(asked.source) ?? new Set();
     this.#bySource.set(asked.source, ofSource.add(asked));
+    this.#byRequest.set(keyOf(asked.worker, asked.request), asked);
   }
 
   #unnote(asked: Replay | Waiting): void {
+    const key = keyOf(asked.worker, asked.request);
+    if (this.#byRequest.get(key) === asked) this.#byRequest.delete(key);
     const ofSource = this.#bySource.get(asked.source);
     ofSource?.delete(asked);
     if (ofSource?.size === 0) this.#bySource.delete(asked.source);
   }
+}
+
+function keyOf(worker: number, request: number): string {
+  return `${worker} ${request}`;
 }

@@ -17,6 +17,8 @@ export interface InterestOptions {
   readonly sources: SourceTable;
   /** Somebody began or ceased to want a subject; resolves once the feed follows it, or cannot now. Never rejects. */
   readonly follow: (subject: string, wanted: boolean) => Promise<unknown> | undefined;
+  /** The source is wanted from now on, or no longer. */
+  readonly onChange: (source: Source) => void;
   /** Nobody wants the source, and nothing is known of it that would have to be kept. */
   readonly forget: (source: Source) => void;
 }
@@ -75,6 +77,7 @@ export class Interest {
   #changed(source: Source, before: boolean): void {
     const after = isWanted(source);
     if (before === after) return;
+    this.#options.onChange(source);
     if (after) {
       const lingering = this.#lingering.get(source);
       clearTimeout(lingering);

@@ -1,15 +1,19 @@
 /**
  * The symbols that are known: those that the configuration lists, and those that were published. The latter are bounded, and
  * forgotten once they were silent for long and no client wants them.
+ *
+ * A newcomer to a full table takes the place of a symbol by the second-chance (CLOCK) rule: a hand moves over the symbols that
+ * no client wants, passes by those that were published since it came by last, and stops at the first that was not.
  */
 import { MARKET_DATA_KINDS, subjectOf, symbolMatcher } from '../../protocol/topics.js';
+import { Cursor } from '../../threads/cursor.js';
 import type { Source } from './source-table.js';
 
 /** How often silent symbols are looked for, and how many are looked at then. */
 const SWEEP_INTERVAL_MS = 1_000;
 const SWEPT_AT_ONCE_MAX = 10_000;
-/** When there is no room, this share of the symbols is marked to make it, so that not every newcomer costs a search. */
-const MARKED_SHARE = 0.01;
+/** Symbols that the hand looks at for one newcomer. Were all of them published since, the least recent of them makes room. */
+export const HAND_STEPS_MAX = 64;
 
 export interface SymbolsOptions {
   /** Symbols and patterns of the configuration; those without `*` are never forgotten. */
@@ -33,14 +37,13 @@ export class Symbols {
   readonly #options: SymbolsOptions;
   readonly #exact: ReadonlySet<string>;
   readonly #isListed: (symbol: string) => boolean;
-  /** In the order in which they were first published. */
   readonly #published = new Set<string>();
-  /** Where the last sweep stopped. */
-  #sweeping: IterableIterator<string> = this.#published.values();
-  /** Those that make room next, and how new their newest message was when they were marked. */
-  #marked: { readonly symbol: string; readonly order: number }[] = [];
-  /** The sweep since which there is none that could make room. */
-  #fullAtMs = Number.NaN;
+  readonly #sweeping = new Cursor(this.#published);
+  /** Of those, what no client wants, in the order in which the hand comes by. */
+  readonly #unwanted = new Set<string>();
+  readonly #hand = new Cursor(this.#unwanted);
+  /** How new their newest message was when the hand came by; of those that it has not seen yet, nothing. */
+  readonly #seenOrders = new Map<string, number>();
   readonly #timer: NodeJS.Timeout;
 
   constructor(options: SymbolsOptions) {
@@ -78,42 +81,46 @@ export class Symbols {
   add(symbol: string): void {
     if (this.#exact.has(symbol) || this.#published.has(symbol)) return;
     this.#published.add(symbol);
+    if (!this.#isWanted(symbol)) this.#unwanted.add(symbol);
     this.#options.announce(symbol);
+  }
+
+  /** A client wants one of the symbol's sources, or the last one has left it. */
+  wantChanged(symbol: string): void {
+    if (!this.#published.has(symbol)) return;
+    if (!this.#isWanted(symbol)) this.#unwanted.add(symbol);
+    else this.#leaveHand(symbol);
   }
 
   close(): void {
     clearInterval(this.#timer);
   }
 
+  /** False where clients want all symbols, or each that the hand came by is about to be followed. */
   #makeRoom(): boolean {
-    if (this.#forgetMarked()) return true;
-    // All are wanted: that is not looked up again for each message.
-    if (this.nowMs === this.#fullAtMs) return false;
-    this.#mark();
-    if (this.#forgetMarked()) return true;
-    this.#fullAtMs = this.nowMs;
-    return false;
+    let leastRecent: string | undefined;
+    let leastOrder = Number.POSITIVE_INFINITY;
+    for (let steps = Math.min(HAND_STEPS_MAX, this.#unwanted.size); steps > 0; steps--) {
+      const symbol = this.#hand.next() as string;
+      const { order } = this.#newest(symbol);
+      const isSilent = this.#seenOrders.get(symbol) === order;
+      if (!this.#isOpening(symbol)) {
+        if (isSilent || order < leastOrder) [leastRecent, leastOrder] = [symbol, order];
+        if (isSilent) break;
+      }
+      // Behind all others: the hand comes back when it has seen each of them.
+      this.#unwanted.delete(symbol);
+      this.#unwanted.add(symbol);
+      this.#seenOrders.set(symbol, order);
+    }
+    if (leastRecent === undefined) return false;
+    this.#forget(leastRecent);
+    return true;
   }
 
-  #forgetMarked(): boolean {
-    for (let next = this.#marked.pop(); next !== undefined; next = this.#marked.pop()) {
-      const { symbol, order } = next;
-      // It may have been published, or wanted, since.
-      if (!this.#published.has(symbol) || this.#newest(symbol).order !== order || this.#isWanted(symbol)) continue;
-      this.#forget(symbol);
-      return true;
-    }
-    return false;
-  }
-
-  /** Marks those that were silent longest, to be taken from the end. */
-  #mark(): void {
-    const idle: { readonly symbol: string; readonly order: number }[] = [];
-    for (const symbol of this.#published) {
-      if (!this.#isWanted(symbol)) idle.push({ symbol, order: this.#newest(symbol).order });
-    }
-    idle.sort((a, b) => a.order - b.order);
-    this.#marked = idle.slice(0, Math.max(1, Math.ceil(this.#options.max * MARKED_SHARE))).reverse();
+  #leaveHand(symbol: string): void {
+    this.#unwanted.delete(symbol);
+    this.#seenOrders.delete(symbol);
   }
 
   #sweep(): void {
@@ -121,26 +128,19 @@ export class Symbols {
     const { idleMs } = this.#options;
     if (idleMs === 0) return;
     for (let seen = Math.min(SWEPT_AT_ONCE_MAX, this.#published.size); seen > 0; seen--) {
-      const symbol = this.#next();
+      const symbol = this.#sweeping.next();
       if (symbol === undefined) return;
-      if (this.nowMs - this.#newest(symbol).atMs >= idleMs && !this.#isWanted(symbol)) this.#forget(symbol);
+      if (this.nowMs - this.#newest(symbol).atMs < idleMs || this.#isWanted(symbol) || this.#isOpening(symbol))
+        continue;
+      this.#forget(symbol);
     }
-  }
-
-  /** Round and round; a Set's iterator survives additions and deletions. */
-  #next(): string | undefined {
-    let next = this.#sweeping.next();
-    if (next.done === true) {
-      this.#sweeping = this.#published.values();
-      next = this.#sweeping.next();
-    }
-    return next.done === true ? undefined : next.value;
   }
 
   #forget(symbol: string): void {
     const sources = [...this.#sources(symbol)];
     for (const source of sources) this.#options.dropSource(source);
     this.#published.delete(symbol);
+    this.#leaveHand(symbol);
     this.forgotten++;
     this.#options.announceForgotten(
       symbol,
@@ -161,8 +161,14 @@ export class Symbols {
 
   #isWanted(symbol: string): boolean {
     for (const source of this.#sources(symbol)) {
-      if (source.holds > 0 || source.opening !== undefined || (source.wants?.size ?? 0) > 0) return true;
+      if (source.holds > 0 || (source.wants?.size ?? 0) > 0) return true;
     }
+    return false;
+  }
+
+  /** The feed is about to follow it: what asked for that may still be answered. */
+  #isOpening(symbol: string): boolean {
+    for (const source of this.#sources(symbol)) if (source.opening !== undefined) return true;
     return false;
   }
 

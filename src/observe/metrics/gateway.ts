@@ -147,13 +147,16 @@ export const connectionMetrics: MetricGroup = {
     {
       name: 'millrace_replays_total',
       type: 'counter',
-      help: 'Replays of events that clients missed, by whether they were found',
+      help: 'Replays of events that clients missed, by outcome',
       more: 'Clients that missed the same events share one.',
-      labels: { outcome: '`recovered`, `unrecovered`' },
+      labels: {
+        outcome: '`recovered`, `unrecovered` (the events could not be had), `cancelled` (no client waited any more)',
+      },
       read: ({ main }) =>
         by('outcome', [
           ['recovered', main.replaysRecovered],
           ['unrecovered', main.replaysUnrecovered],
+          ['cancelled', main.replaysCancelled],
         ]),
     },
     {

@@ -79,7 +79,7 @@ describe('without settings', () => {
     });
     expect(config.circuit).toEqual({ opensMax: 5, recoveryMs: 30_000, probes: 3, restoreAfterMs: 5000 });
     expect(config.overload).toEqual({ latencyMs: 100, afterMs: 1000, recoveryMs: 5000 });
-    expect(config).toMatchObject({ batchMax: 50, compression: false });
+    expect(config).toMatchObject({ batchMax: 50, compression: false, bookLevelsMax: 4_000_000 });
   });
 
   it('has no key, no JetStream, and the stream name MILLRACE', () => {

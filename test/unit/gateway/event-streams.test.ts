@@ -100,6 +100,29 @@ const chain = (client: Client, symbol: string): string[] =>
 const gaps = (client: Client): string[] =>
   ofType(client, 'gap').map(({ topic, from, to, reason }) => `${topic} ${from}–${to} ${reason}`);
 
+describe('J2 J4 the trades of all symbols that a client leaves and comes back to', () => {
+  it('continue without a hole, and what passed in between is not sent', async () => {
+    const client = connect();
+    trade('A');
+    subscribe(client, 'trades', ['*']);
+    await settle();
+    trade('A');
+    await settle();
+    send(client, { action: 'unsubscribe', stream: 'trades', symbol: '*' });
+    trade('A');
+    trade('B');
+    await settle();
+    const asked = gateway.hub.shards.map(({ encodedRecords }) => encodedRecords);
+    subscribe(client, 'trades', ['*']);
+    await settle();
+    expect(gateway.hub.shards.map(({ encodedRecords }) => encodedRecords)).toEqual(asked);
+    for (const symbol of ['A', 'B']) trade(symbol);
+    await settle();
+    expect([chain(client, 'A'), chain(client, 'B')]).toEqual([['1→2', '3→4'], ['1→2']]);
+    expect(gaps(client)).toEqual([]);
+  });
+});
+
 describe('who gets an event', () => {
   it('R22 who follows all trades gets nobody’s orders, nor rooms, nor analytics', async () => {
     const [watcher, bob] = [connect('alice'), connect('bob')];

@@ -161,3 +161,25 @@ it('K2: a resume whose lane is live ends at the place where the lane stands, wit
   const told = frames.filter(({ type }) => type === 'alert' || type === 'gap');
   expect(told.map(({ type, prev_seq, seq }) => `${type} ${prev_seq}→${seq}`)).toEqual(['alert 3→4']);
 });
+
+it('J4: a replay whose client disconnects leaves the hub, and the next client is sent all that it missed', async () => {
+  const answers: Frame[] = [];
+  const other = gateway.connect({ sub: 'bob', format: 'json', tier: 'institutional' }, bytes => {
+    answers.push(...[JSON.parse(Buffer.from(bytes).toString())].flat());
+  });
+  gateway.command(other, { action: 'subscribe', channels: ['alerts'] });
+  await settle();
+  for (let i = 0; i < 500; i++) alert();
+  await settle();
+  resume(0);
+  gateway.deliverInterest();
+  gateway.disconnect(socket);
+  gateway.deliverInterest();
+  expect(gateway.hub.replays).toEqual({ recovered: 0, unrecovered: 0, cancelled: 1 });
+  await settle();
+  const before = answers.length;
+  gateway.command(other, { action: 'subscribe', channels: ['alerts'], since: { epoch: 'gw1', seq: 400 }, id: 'o' });
+  for (let round = 0; round < 20; round++) await settle();
+  expect(answers.find(({ id }) => id === 'o')).toMatchObject({ type: 'subscribed', recovered: true });
+  expect(answers.slice(before).filter(({ type }) => type === 'alert')).toHaveLength(100);
+});

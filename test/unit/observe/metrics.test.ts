@@ -51,6 +51,7 @@ const MAIN: MainStats = {
   loadChanges: { up: 1, down: 1 },
   replaysRecovered: 1,
   replaysUnrecovered: 0,
+  replaysCancelled: 1,
 };
 
 const WORKER: WorkerStats = {

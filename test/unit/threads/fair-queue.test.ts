@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { FairQueue } from '../../../src/threads/fair-queue.js';
+import { FairQueue, SHARE_OF_RANK } from '../../../src/threads/fair-queue.js';
 
 /** Everything that waits, in the order in which it is served. */
 function served(queue: FairQueue<string, string>, rankMax?: number): string[] {
@@ -24,6 +24,39 @@ describe('J2 R40a a fair queue', () => {
     queue.add(0, 'institutional', 'i');
     expect(served(queue, 0)).toEqual(['i']);
     expect(served(queue)).toEqual(['r']);
+  });
+
+  it('J4 serves each rank within a bounded number of turns, under an endless load of those before it', () => {
+    const ranks = 4;
+    const queue = new FairQueue<string, string>(ranks);
+    let made = 0;
+    const add = (rank: number) => queue.add(rank, `owner ${rank}`, `${rank} ${made++}`);
+    for (let rank = 0; rank < ranks; rank++) for (let i = 0; i < 100; i++) add(rank);
+    const turns = Array.from({ length: ranks * 100 }, () => {
+      const rank = Number(queue.take()?.[0]);
+      add(rank);
+      return rank;
+    });
+    for (let rank = 1; rank < ranks; rank++) {
+      const waits = turns
+        .flatMap((served, turn) => (served === rank ? [turn] : []))
+        .map((turn, i, all) => turn - (all[i - 1] ?? -1));
+      // Of several whose share is due at once, one comes after the other.
+      expect(Math.max(...waits)).toBeLessThanOrEqual(SHARE_OF_RANK + ranks - 2);
+      expect(Math.min(...waits)).toBeGreaterThan(SHARE_OF_RANK / 2);
+    }
+    expect(turns.slice(0, SHARE_OF_RANK - 1).every(rank => rank === 0)).toBe(true);
+  });
+
+  it('J4 serves a rank whose share is due also where only those before it are asked for', () => {
+    const queue = new FairQueue<string, number>(2);
+    queue.add(1, 'retail', -1);
+    for (let i = 0; i < 3 * SHARE_OF_RANK; i++) queue.add(0, 'desk', i);
+    const turns = Array.from({ length: SHARE_OF_RANK }, () => queue.take(0));
+    expect(turns.indexOf(-1)).toBe(SHARE_OF_RANK - 1);
+    queue.add(1, 'retail', -2);
+    // The one that follows it waits as long again: its share is not due at once.
+    expect(queue.take(0)).toBe(SHARE_OF_RANK - 1);
   });
 
   it('leaves out what was deleted, wherever it stood', () => {

@@ -28,7 +28,7 @@ function open() {
     sentCell,
     false,
   );
-  const replays = new SharedReplays(table.requests);
+  const replays = new SharedReplays(table.requests, { charge: () => {}, reserve: () => {}, paid: () => {} });
   const ended: Subscription[] = [];
   const recoveries = new Map<Subscription, Recovery>();
   const resending = new Resending({

@@ -73,6 +73,21 @@ describe('J1 J2 R40a budgets of work', () => {
     expect(budgets.waitMs(payer(budgets, '', 'retail', '10.0.0.2'))).toBe(0);
   });
 
+  it('J4: what is set aside counts as owed by connection, user and address until it is given back', () => {
+    const budgets = budgetsOn(debts());
+    const client = payer(budgets, 'alice');
+    budgets.reserve(client, 10 * BURST_SECONDS * RATE * ADDRESS_FACTOR);
+    const all = [client, payer(budgets, 'alice', 'retail', '10.0.0.2'), payer(budgets, '')];
+    for (const each of all) expect(budgets.waitMs(each)).toBeGreaterThan(0);
+    expect(budgets.counters.units).toBe(0);
+    budgets.reserve(client, -10 * BURST_SECONDS * RATE * ADDRESS_FACTOR);
+    for (const each of all) expect(budgets.waitMs(each)).toBe(0);
+    // Nothing is given beyond it.
+    budgets.reserve(client, -RATE);
+    budgets.charge(client, (BURST_SECONDS + 1) * RATE);
+    expect(budgets.waitMs(client)).toBe(1000);
+  });
+
   it('charges what is refused to its connection alone', () => {
     const budgets = budgetsOn(debts());
     const greedy = payer(budgets, 'alice');

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Session } from '../../../../src/gateway/model/session.js';
 import { Deliveries, type Delivery } from '../../../../src/gateway/sending/deliveries.js';
+import { SHARE_OF_RANK } from '../../../../src/threads/fair-queue.js';
 import { newSession } from '../../../support/new-session.js';
 
 const TURN_BYTES = 100;
@@ -58,6 +59,17 @@ describe('J2 J4 R40a snapshots and missed messages', () => {
     expect(sent).toEqual(['busy']);
     deliveries.turn();
     expect(sent).toEqual(['busy', 'desk', 'desk', 'greedy', 'modest', 'greedy', 'greedy']);
+  });
+
+  it('of retail sessions leave within a bounded number of others, under an endless institutional load', () => {
+    const { deliveries, delivery, sent } = open();
+    for (let id = 1; id <= 3; id++) deliveries.add(delivery(session(id), 'desk', TURN_BYTES, 1e6));
+    deliveries.add(delivery(session(4, 'retail'), 'retail', TURN_BYTES, 2));
+    const first = sent.length;
+    for (let turn = 0; turn < 2 * SHARE_OF_RANK; turn++) deliveries.turn();
+    const turns = sent.slice(first);
+    expect(turns.indexOf('retail')).toBe(SHARE_OF_RANK - 1);
+    expect(turns.lastIndexOf('retail')).toBe(2 * SHARE_OF_RANK - 1);
   });
 
   it('that are cancelled are not sent', () => {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { type Asker, type Queued, RequestQueue } from '../../../../src/gateway/views/request-queue.js';
+import { SHARE_OF_RANK } from '../../../../src/threads/fair-queue.js';
 
 const COST_MAX = 4;
 const LOOKS_MAX = 3;
@@ -59,6 +60,24 @@ describe('J2 R40a requests to one encoder', () => {
     const urgent = request();
     queue.add(desk, urgent);
     expect(told.at(-1)).toBe(urgent);
+  });
+
+  it('J4 of retail sessions are told within a bounded number of others, under an endless institutional load', () => {
+    const { told, queue } = open();
+    const [desk, retail] = [asker('institutional'), asker('retail')];
+    for (let i = 0; i < 2 * COST_MAX; i++) queue.add(desk, request());
+    const [asked, repair] = [request(), request()];
+    queue.add(retail, asked);
+    queue.addRepair('retail', repair);
+    const before = told.length;
+    // As one is answered, the desk asks for another: there is never room that it would leave.
+    for (let answered = 0; answered < 2 * SHARE_OF_RANK; answered++) {
+      queue.add(desk, request());
+      queue.settled(told[answered]?.request ?? 0);
+    }
+    const places = [repair, asked].map(item => told.indexOf(item) - before);
+    expect(Math.min(...places)).toBeGreaterThan(0);
+    expect(Math.max(...places)).toBeLessThanOrEqual(SHARE_OF_RANK + 1);
   });
 
   it('that repair what clients hold come before what they ask for, tier by tier', () => {

@@ -2,7 +2,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { LaneEntry } from '../../../../src/gateway/model/session.js';
 import { REQUEST_LIMITS } from '../../../../src/gateway/views/view-requests.js';
-import { LaneTable } from '../../../../src/gateway/views/views.js';
+import { LaneTable, LINGER_MS } from '../../../../src/gateway/views/views.js';
 import { depthDetail, laneOf, REALTIME } from '../../../../src/protocol/lanes.js';
 import type { InterestChange } from '../../../../src/threads/thread-messages.js';
 
@@ -28,6 +28,49 @@ const quote = (symbol: string, asker: { readonly tier: 'institutional' | 'retail
 const fill = () => Array.from({ length: MAX }, (_, i) => quote(`F${i}`));
 const answer = (entry: LaneEntry) => table.answered(entry, 1, 0);
 const toldOf = (symbol: string) => told.filter(({ source }) => source.endsWith(`:${symbol}`)).map(({ op }) => op);
+
+describe('J2 J4 the trades of all symbols', () => {
+  const all = () => table.acquire('trades', '*', LANE, desk);
+  const opsOfAll = () => told.filter(({ source }) => source === 'trades:*').map(({ op }) => op);
+  const live = () => {
+    const entry = all();
+    table.answered(entry, 0, 0);
+    return entry;
+  };
+
+  it('are asked for once, however often a client leaves them and comes back', () => {
+    const entry = live();
+    for (let i = 0; i < 100; i++) {
+      table.release(entry);
+      table.look(i);
+      expect(all()).toBe(entry);
+    }
+    expect(opsOfAll()).toEqual(['want']);
+    table.look(100 * LINGER_MS);
+    expect(opsOfAll()).toEqual(['want']);
+  });
+
+  it('end a while after the last client has left', () => {
+    table.release(live());
+    table.look(1_000);
+    table.look(1_000 + LINGER_MS - 1);
+    expect([opsOfAll(), table.size]).toEqual([['want'], 1]);
+    table.look(1_000 + LINGER_MS);
+    expect([opsOfAll(), table.size]).toEqual([['want', 'unwant'], 0]);
+    expect(table.allTrades('institutional', LANE)).toBeUndefined();
+    all();
+    expect(opsOfAll()).toEqual(['want', 'unwant', 'want']);
+  });
+
+  it('end at once where they are not whole, and are not asked for again', () => {
+    const entry = live();
+    table.release(entry);
+    expect(table.endLingering(entry)).toBe(true);
+    expect(table.endLingering(entry)).toBe(false);
+    table.release(all());
+    expect(opsOfAll()).toEqual(['want', 'unwant', 'want', 'unwant']);
+  });
+});
 
 describe('J2 R40a what a worker asks for', () => {
   it('is a bounded number of documents, the deeper ones fewer', () => {

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { ReplayTurns, type Turn } from '../../../../src/hub/events/replay-turns.js';
 import type { Shard } from '../../../../src/hub/shards/shard.js';
 import type { Tier } from '../../../../src/protocol/lanes.js';
+import { SHARE_OF_RANK } from '../../../../src/threads/fair-queue.js';
 
 interface Replay {
   readonly name: string;
@@ -72,6 +73,20 @@ describe('J4 R40a replays of a shard', () => {
     // Half of a greedy worker's last message has come by the time that the modest one's has.
     expect(others.lastIndexOf('b0')).toBeLessThan(others.lastIndexOf('a1'));
     expect(others.lastIndexOf('b0')).toBeLessThan(9);
+  });
+
+  it('of retail clients are served within a bounded number of turns, under an endless institutional load', async () => {
+    for (let desk = 0; desk < 4; desk++) add(`desk ${desk}`, 1e6, 'institutional', desk);
+    add('retail', 4);
+    const first = served.length;
+    await pass(2 * SHARE_OF_RANK);
+    const turns = served.slice(first).map(name => name === 'retail');
+    expect(turns.filter(Boolean).length).toBeGreaterThanOrEqual(2);
+    // A turn has room for two messages.
+    expect(turns.indexOf(true)).toBeLessThanOrEqual(2 * SHARE_OF_RANK);
+    expect(turns.indexOf(true)).toBeGreaterThan(SHARE_OF_RANK);
+    await pass(2 * SHARE_OF_RANK);
+    expect(served.filter(name => name === 'retail')).toHaveLength(4);
   });
 
   it('wait while live messages wait, and are given up where the encoder takes nothing', async () => {

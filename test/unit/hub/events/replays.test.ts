@@ -110,7 +110,7 @@ describe('R29 replays', () => {
     publish(5);
     ask(2);
     expect(notes()).toEqual(['begin 2', 3, 4, 5, 'end']);
-    expect(replays.counters).toEqual({ recovered: 1, unrecovered: 0 });
+    expect(replays.counters).toEqual({ recovered: 1, unrecovered: 0, cancelled: 0 });
   });
 
   it('R29 who missed nothing is told so', () => {
@@ -123,7 +123,7 @@ describe('R29 replays', () => {
     publish(2);
     ask(1, 1, 'e0');
     expect(notes()).toEqual(['begin 1', 'incomplete']);
-    expect(replays.counters).toEqual({ recovered: 0, unrecovered: 1 });
+    expect(replays.counters).toEqual({ recovered: 0, unrecovered: 1, cancelled: 0 });
   });
 
   it('R29 goes through the queue in pieces, and takes in what comes meanwhile', async () => {
@@ -269,8 +269,7 @@ describe('R29 replays', () => {
     let position = 5;
     const ask = (name: string, worker: number, seq: number) =>
       replays.whenHere(
-        source,
-        worker,
+        { source, worker, request: 1 },
         () => position >= seq,
         () => begun.push(name),
       );
@@ -292,6 +291,46 @@ describe('R29 replays', () => {
     expect(begun.at(-1)).toBe('of a source that is forgotten');
     vi.advanceTimersByTime(3_000);
     expect(begun.length).toBe(4);
+  });
+
+  it('J4: a replay that no client waits for any more leaves the queue, with its mark', async () => {
+    publish(30, 8 * 1024);
+    ask(0);
+    ask(0, 2);
+    ask(0, 1, 'e1', 'retail', 1);
+    const before = [notes().length, notes(2).length];
+    replays.cancel(0, 3);
+    replays.cancel(0, 2);
+    expect(notes(2).slice(before[1])).toEqual(['incomplete']);
+    expect(replays.counters).toEqual({ recovered: 0, unrecovered: 0, cancelled: 1 });
+    await vi.advanceTimersByTimeAsync(200);
+    expect(notes(2).slice(before[1])).toEqual(['incomplete']);
+    expect(notes().at(-1)).toBe('end');
+    replays.cancel(0, 1);
+    expect(replays.counters).toEqual({ recovered: 2, unrecovered: 0, cancelled: 1 });
+  });
+
+  it('J4: what the store answers to a replay that no client waits for any more is not replayed', async () => {
+    build(0);
+    publish(5);
+    stored = async (afterSeq, toSeq) => messages(afterSeq + 1, toSeq);
+    ask(3);
+    replays.cancel(0, 1);
+    await vi.advanceTimersByTimeAsync(100);
+    expect(notes()).toEqual(['begin 3', 'incomplete']);
+  });
+
+  it('J4: a replay that waits for this gateway to get there ends when no client waits for it any more', async () => {
+    publish(2);
+    const then = () => ask(2);
+    replays.whenHere({ source, worker: 0, request: 1 }, () => false, then);
+    expect(notes()).toEqual([]);
+    replays.cancel(0, 1);
+    expect(notes()[0]).toBe('begin 2');
+    expect(['end', 'incomplete']).toContain(notes().at(-1));
+    await vi.advanceTimersByTimeAsync(5_000);
+    expect(notes()).toHaveLength(2);
+    expect(vi.getTimerCount()).toBe(0);
   });
 
   it('R45 a worker that is gone is sent nothing more, and others are', async () => {

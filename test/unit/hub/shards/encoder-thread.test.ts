@@ -78,6 +78,7 @@ describe('R4 R52: batches for an encoder thread', () => {
       ring: memory(),
       doorbells: memory(),
       messageBytesMax: 1024 * 1024,
+      bookLevelsMax: 1_000_000,
       batchMax: 1,
     });
     thread.onDeath = cause => seen.push(cause);

@@ -9,12 +9,15 @@ const PATIENCE_MS = 2_000;
 let table: SourceTable;
 let interest: Interest;
 let log: string[];
+/** Sources that became wanted (true) or ceased to be. */
+let changes: string[];
 /** What a subject's `follow` resolves with; undefined: it is followed at once. */
 let following: (subject: string) => Promise<void> | undefined;
 
 beforeEach(() => {
   vi.useFakeTimers();
   log = [];
+  changes = [];
   following = () => undefined;
   table = new SourceTable(1, () => Date.now());
   interest = new Interest({
@@ -23,6 +26,7 @@ beforeEach(() => {
       log.push(`${wanted ? 'follow' : 'leave'} ${subject}`);
       return wanted ? following(subject) : undefined;
     },
+    onChange: source => changes.push(`${source.subject} ${(source.wants?.size ?? 0) > 0 || source.holds > 0}`),
     forget: source => {
       log.push(`forget ${source.subject}`);
       table.drop(source);
@@ -55,6 +59,18 @@ describe('R13 interest', () => {
     interest.set(room, 4, 1, false);
     await vi.advanceTimersByTimeAsync(LINGER_MS);
     expect(log).toEqual(['follow rooms.r1', 'leave rooms.r1', 'forget rooms.r1']);
+  });
+
+  it('J13: a source that becomes wanted, or ceases to be, is told once', () => {
+    const quote = newSource('quotes', 'A');
+    interest.set(quote, 0, 0, true);
+    interest.set(quote, 0, 1, true);
+    interest.hold(quote);
+    interest.forgetWorker(0);
+    interest.set(quote, 0, 1, false);
+    expect(changes).toEqual(['md.quotes.A true']);
+    interest.release(quote);
+    expect(changes).toEqual(['md.quotes.A true', 'md.quotes.A false']);
   });
 
   it('R13 who comes back soon finds the source as it was', async () => {

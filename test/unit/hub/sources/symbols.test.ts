@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import type { Source } from '../../../../src/hub/sources/source-table.js';
-import { Symbols } from '../../../../src/hub/sources/symbols.js';
+import { HAND_STEPS_MAX, Symbols } from '../../../../src/hub/sources/symbols.js';
+import { MARKET_DATA_KINDS } from '../../../../src/protocol/topics.js';
 
 const MAX = 1000;
 const SUBJECT = 'md.quotes.';
@@ -45,10 +46,55 @@ it('K13: a newcomer finds room also where all others were published since room w
   expect(symbols.forgotten).toBe(2);
 });
 
-it('K13: that clients want all is not found out again for each newcomer', () => {
-  for (const source of sources.values()) source.holds = 1;
-  expect(publish('N1')).toBe(false);
+function setWanted(symbol: string, isWanted: boolean): void {
+  const source = sources.get(symbol);
+  if (source === undefined) throw new Error(`${symbol} is not known`);
+  source.holds = isWanted ? 1 : 0;
+  symbols.wantChanged(symbol);
+}
+
+it('K13: where clients want all symbols, a newcomer is refused without a search, until a client leaves one', () => {
+  for (const symbol of sources.keys()) setWanted(symbol, true);
   const before = lookups;
-  for (let n = 2; n < 100; n++) expect(publish(`N${n}`)).toBe(false);
+  for (let n = 1; n < 100; n++) expect(publish(`N${n}`)).toBe(false);
   expect(lookups).toBe(before);
+  setWanted('S7', false);
+  expect(publish('N1')).toBe(true);
+  expect([...sources.keys()].filter(symbol => symbol === 'S7' || symbol === 'N1')).toEqual(['N1']);
+});
+
+it('K13 J13: a newcomer takes the place of a symbol that was silent, not of one that is published or wanted', () => {
+  const isLively = (n: number) => n % 10 === 0;
+  setWanted('S5', true);
+  for (const symbol of [...sources.keys()]) if (isLively(Number(symbol.slice(1)))) publish(symbol);
+  for (let newcomer = 0; newcomer < 2 * MAX; newcomer++) {
+    expect(publish(`N${newcomer}`)).toBe(true);
+    // All of them within fewer newcomers than it takes the hand to come back.
+    const lively = `S${(newcomer * 10) % MAX}`;
+    if (sources.has(lively)) publish(lively);
+  }
+  const left = [...sources.keys()].filter(symbol => symbol.startsWith('S')).map(symbol => Number(symbol.slice(1)));
+  expect(left.filter(n => !isLively(n))).toEqual([5]);
+  expect(left.filter(isLively)).toHaveLength(MAX / 10);
+  expect(sources.size).toBe(MAX);
+});
+
+it('J13: a newcomer costs a bounded number of steps, whatever is published and wanted', () => {
+  const lookupsPerStep = 4 * MARKET_DATA_KINDS.length;
+  const names = [...sources.keys()];
+  for (const symbol of names) if (Number(symbol.slice(1)) % 2 === 0) setWanted(symbol, true);
+  for (let n = 0; n < 50; n++) {
+    for (const symbol of sources.keys()) publish(symbol);
+    const before = lookups;
+    expect(publish(`N${n}`)).toBe(true);
+    expect(lookups - before).toBeLessThanOrEqual((HAND_STEPS_MAX + 2) * lookupsPerStep);
+  }
+});
+
+it('J13: newcomers alone cost a few steps each, as many as there may be', () => {
+  const lookupsPerStep = 4 * MARKET_DATA_KINDS.length;
+  const before = lookups;
+  for (let n = 0; n < 10 * MAX; n++) expect(publish(`N${n}`)).toBe(true);
+  // Each is passed by once, before it is forgotten.
+  expect(lookups - before).toBeLessThanOrEqual(10 * MAX * 4 * lookupsPerStep);
 });

@@ -151,9 +151,13 @@ export class Orders {
 
   /** Whether this thread listens: not while there are no descriptors for those who would come. */
   async #accept(isAccepting: boolean): Promise<void> {
-    const { apps, listen, onFault, finish } = this.#parts;
+    const { apps, listen, post, onFault, finish } = this.#parts;
     if (!isAccepting) apps.closePort();
-    else if (!this.#isLeaving && !apps.isListening && (await listen(this.ownPort)) === undefined) {
+    else if (!this.#isLeaving && !apps.isListening) {
+      if ((await listen(this.ownPort)) !== undefined) {
+        post({ type: 'listening', port: this.ownPort });
+        return;
+      }
       onFault('it cannot listen again', `port ${this.ownPort} cannot be had`);
       // The supervisor starts one that tries again.
       finish(1);

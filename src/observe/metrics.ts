@@ -147,6 +147,16 @@ export class Metrics {
     const sum = (pick: (w: WorkerStats) => number) => workers.reduce((total, w) => total + pick(w), 0);
     const open = sum(w => w.open);
     this.#set('millrace_connections_open', 'Connections open now', open);
+    this.#set(
+      'millrace_connections_pending',
+      'Connections without a request',
+      sum(w => w.pending),
+    );
+    this.#count(
+      'millrace_connections_pending_refused_total',
+      'Connections closed because too many had no request',
+      sum(w => w.pendingRefused),
+    );
     this.#count(
       'millrace_connections_total',
       'Connections opened',

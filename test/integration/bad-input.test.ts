@@ -305,17 +305,41 @@ describe('R47 client garbage', () => {
   it.each([
     ['JSON text', 'json', '{"action":"ping","pad":"'],
     ['MessagePack', 'msgpack', ''],
-  ])('R47 a message of 10 MB (%s) is answered by the close code 1009', async (_what, format, head) => {
-    const client = await open(`/ws?format=${format}`);
-    const body = 'x'.repeat(10 * 1024 * 1024);
-    client.socket.send(format === 'json' ? `${head}${body}"}` : packr.pack({ action: 'ping', pad: body }));
+  ])(
+    'R47 a message of 2 MB (%s) is answered by the close code 1009, one of 10 MB by the end',
+    async (_what, format, head) => {
+      for (const [mb, code] of [
+        [2, 1009],
+        [10, 1006],
+      ] as const) {
+        const client = await open(`/ws?format=${format}&token=${token}`);
+        client.socket.on('error', () => {
+          // Followed by 'close'.
+        });
+        const body = 'x'.repeat(mb * 1_000_000);
+        client.socket.send(format === 'json' ? `${head}${body}"}` : packr.pack({ action: 'ping', pad: body }));
+        await until(() => client.closed !== undefined);
+        expect(client.closed?.code).toBe(code);
+      }
+    },
+  );
+
+  it('R47 a client without a credential is told what is too long up to 128 KiB; more is the end', async () => {
+    const command = (bytes: number) => `${'{"action":"ping"}'.padEnd(bytes)}`;
+    const client = await open('/ws');
+    client.socket.on('error', () => {
+      // Followed by 'close'.
+    });
+    client.socket.send(command(128 * 1024));
+    await client.next('a refusal', frame => frame.code === 'payload_too_large');
+    client.socket.send(command(128 * 1024 + 1));
     await until(() => client.closed !== undefined);
-    expect(client.closed?.code).toBe(1009);
+    expect(client.closed?.code).toBe(1006);
   });
 
   it('R47 a message just over WS_MAX_MESSAGE_SIZE is answered by 1009, one of exactly that size by an error', async () => {
     const command = (bytes: number) => `${'{"action":"ping"}'.padEnd(bytes)}`;
-    const client = await open('/ws');
+    const client = await open(`/ws?token=${token}`);
     client.socket.send(command(MESSAGE_BYTES_MAX));
     await client.next('a refusal', frame => frame.code === 'payload_too_large');
     client.socket.send(command(MESSAGE_BYTES_MAX + 1));

@@ -8,12 +8,13 @@
  */
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { TestClient } from '../support/client.js';
-import { startGateway, type TestGateway } from '../support/gateway.js';
+import { startGateway, type TestGateway, testToken } from '../support/gateway.js';
 import { OPCODE, RawClient } from '../support/raw-client.js';
 import { until } from '../support/until.js';
 import { chopped, closeFrame, fragments, frame, OP } from '../support/wire-frames.js';
 
 let gateway: TestGateway;
+let token: string;
 let witness: TestClient;
 let client: RawClient;
 /** Longer ones are taken from the socket, and refused unread unless they publish. */
@@ -28,6 +29,7 @@ const binary = (length: number) => Buffer.alloc(length, 0xfe);
 
 beforeAll(async () => {
   gateway = await startGateway({ WORKERS: '1', ENCODERS: '1' });
+  token = await testToken();
   witness = await TestClient.connect(`${gateway.url}/ws`);
 });
 
@@ -47,7 +49,8 @@ afterAll(async () => {
 });
 
 async function send(...writes: readonly Buffer[]): Promise<RawClient> {
-  client = await RawClient.connect(`${gateway.url}/ws`);
+  // With a credential, of which longer messages are taken.
+  client = await RawClient.connect(`${gateway.url}/ws?token=${token}`);
   for (const bytes of writes) client.write(bytes);
   return client;
 }

@@ -55,7 +55,10 @@ describe('J1 names are bounded before they are walked', () => {
   it('R47 R40a an unsubscribe of 100,000 names is refused unread, and others are served', async () => {
     const gateway = await gatewayWith();
     const isServed = await victimOf(gateway);
-    const attacker = await open(`${gateway.url}/ws`);
+    const anonymous = await open(`${gateway.url}/ws`);
+    anonymous.send({ action: 'unsubscribe', stream: 'quotes', symbols: names(100_000) });
+    await until(() => anonymous.closed !== undefined);
+    const attacker = await open(`${gateway.url}/ws?token=${await testToken()}`);
     for (let i = 0; i < 10; i++) attacker.send({ action: 'unsubscribe', stream: 'quotes', symbols: names(100_000) });
     await attacker.arrived('error', 10, 20_000);
     for (const { code } of errors(attacker)) expect(['payload_too_large', 'rate_limited']).toContain(code);

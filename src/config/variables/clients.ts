@@ -11,6 +11,9 @@ const PING_INTERVAL_MS_MAX = 600_000;
 const CLIENT_TOPICS_MAX = 400_000;
 /** Of the topics that clients may make, and of all connections: what one user may have, and what is kept for users. */
 const TOPICS_PER_USER_SHARE = 0.1;
+/** Sockets without a request: those of clients that all connect at once are as many for a moment. */
+const PENDING_SHARE = 0.5;
+const PENDING_AT_LEAST = 1000;
 const RESERVED_CREDENTIALS_SHARE = 0.1;
 const RESERVED_INSTITUTIONAL_SHARE = 0.05;
 /** More than encoders take in one message of a client. */
@@ -23,6 +26,8 @@ export const clientVariables = z.object({
   WS_RESERVED_INSTITUTIONAL: integer(0, 10_000_000).optional(),
   WS_MAX_CONNECTIONS_PER_IP: integer(1, 10_000_000).default(1000),
   WS_MAX_CONNECTIONS_PER_USER: integer(1, 10_000_000).default(20),
+  WS_MAX_PENDING: integer(1, 10_000_000).optional(),
+  WS_MAX_PENDING_PER_IP: integer(1, 10_000_000).optional(),
   WS_CONNECT_RATE_PER_IP: integer(1, 1_000_000).default(200),
   WS_AUTH_FAILURES_PER_IP: integer(1, 1_000_000).default(20),
   WS_MAX_CLIENT_TOPICS: integer(1, CLIENT_TOPICS_MAX).default(50_000),
@@ -98,6 +103,8 @@ export function clientsConfig(v: ClientVariables & FeedVariables & ProcessVariab
       reservedForInstitutional: reservedForInstitutional(v),
       connectionsPerAddressMax: v.WS_MAX_CONNECTIONS_PER_IP,
       connectionsPerUserMax: v.WS_MAX_CONNECTIONS_PER_USER,
+      pendingMax: v.WS_MAX_PENDING ?? Math.max(PENDING_AT_LEAST, Math.floor(v.WS_MAX_CONNECTIONS * PENDING_SHARE)),
+      pendingPerAddressMax: v.WS_MAX_PENDING_PER_IP ?? Math.max(PENDING_AT_LEAST, v.WS_MAX_CONNECTIONS_PER_IP),
       attemptsPerSecondMax: v.WS_CONNECT_RATE_PER_IP,
       authFailuresMax: v.WS_AUTH_FAILURES_PER_IP,
       subscriptionsMax: v.WS_MAX_SUBSCRIPTIONS,

@@ -1,11 +1,23 @@
 /** What uWS is told: its limits stand behind the gateway's own. */
-import type { TimesConfig } from '../../config/limits.js';
+import type { LimitsConfig, TimesConfig } from '../../config/limits.js';
+import { ANY_MESSAGE_BYTES_MAX } from '../commands/large-messages.js';
+import type { PayloadBytesMax } from './payload-routes.js';
+
+/** Between ours and uWS's: a message that exceeds ours by less is answered. */
+const ANSWERED_BYTES = 1024 * 1024;
 
 /**
  * uWS ends a socket without a close frame when a message exceeds its own limit, so that limit stands above ours, up to
- * which a client gets the proper 1009. (native-notes/uws.md)
+ * which a client is told. But it is also what each socket may have uWS keep of a message that never ends. (native-notes/uws.md)
  */
-export const UWS_PAYLOAD_BYTES_MAX = 16 * 1024 * 1024;
+export function uwsPayloadBytesMax({ messageBytesMax, roomMessageBytesMax }: LimitsConfig): PayloadBytesMax {
+  return {
+    withCredential: messageBytesMax + ANSWERED_BYTES,
+    // Who sends a credential later, by `auth`, stays with this: enough for the longest message to a room.
+    anonymous: ANY_MESSAGE_BYTES_MAX + Math.max(ANY_MESSAGE_BYTES_MAX, roomMessageBytesMax),
+  };
+}
+
 /** uWS's `DISABLED` and `SHARED_COMPRESSOR`, which its typings declare as types only. */
 export const NO_COMPRESSION = 0;
 export const SHARED_COMPRESSOR = 1;

@@ -9,6 +9,9 @@ export interface LimitsConfig {
   readonly reservedForInstitutional: number;
   readonly connectionsPerAddressMax: number;
   readonly connectionsPerUserMax: number;
+  /** Sockets that have sent no request, in all and from one address. */
+  readonly pendingMax: number;
+  readonly pendingPerAddressMax: number;
   /** Attempts to connect, from one address in a second. */
   readonly attemptsPerSecondMax: number;
   /** Credentials of one address that may be refused before it has to wait. */

@@ -173,11 +173,15 @@ export class Orders {
   }
 
   async #accept(isAccepting: boolean): Promise<void> {
-    const { apps, listen, onFault, finish } = this.#parts;
+    const { apps, listen, post, onFault, finish } = this.#parts;
     this.#isAccepting = isAccepting;
     if (!this.#isOpen) return;
     if (!isAccepting) apps.closePort();
-    else if (this.#mayListen && !apps.isListening && (await listen(this.ownPort)) === undefined) {
+    else if (this.#mayListen && !apps.isListening) {
+      if ((await listen(this.ownPort)) !== undefined) {
+        post({ type: 'listening', port: this.ownPort });
+        return;
+      }
       onFault('it cannot listen again', `port ${this.ownPort} cannot be had`);
       // The supervisor starts one that tries again.
       finish(1);

@@ -30,6 +30,7 @@ import { EventLosses } from './events/gaps.js';
 import { ConnectionLimits } from './limits/connection-limits.js';
 import { CONTROL_FRAMES_PER_SECOND, MessageRate } from './limits/message-rate.js';
 import { Owners } from './limits/owner.js';
+import { pendingSocketsOf } from './limits/pending-sockets.js';
 import { PublishedBytes } from './limits/published-bytes.js';
 import { RankCells } from './limits/rank.js';
 import { WorkBudgets } from './limits/work-budgets.js';
@@ -72,7 +73,8 @@ let isEnding = false;
 /** Set once there is something to count. */
 let countersNow: (() => WorkerStats) | undefined;
 
-const apps = new Apps(config.tls);
+const pending = pendingSocketsOf(data, config);
+const apps = new Apps(config.tls, pending);
 const corking = new Corking();
 
 function finish(exitCode: number): void {
@@ -250,6 +252,7 @@ const server = new GatewayServer(apps, {
   table,
   outbox,
   limits,
+  pending,
   corking,
   gate: new MessageGate({
     messageRate,
@@ -324,6 +327,8 @@ countersNow = () => ({
   frameAgeMs: overload.frameAgeMs,
   commandsShed: topics.shed,
   publishedOverRate: rooms.counters.overRate,
+  pending: pending.size,
+  pendingRefused: pending.refused,
   closedForTotal: Object.entries(bufferedTotal.closed),
   work: { ...budgets.counters, overflow: budgets.overflow },
 });

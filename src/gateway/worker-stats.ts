@@ -18,7 +18,17 @@ export function snapshotStats(
   limits: ConnectionLimits,
   pings: number,
   { heldBytes, counters }: Resumptions,
-): Omit<WorkerStats, 'loopDelayMs' | 'frameAgeMs' | 'commandsShed' | 'work' | 'publishedOverRate' | 'closedForTotal'> {
+): Omit<
+  WorkerStats,
+  | 'pending'
+  | 'pendingRefused'
+  | 'loopDelayMs'
+  | 'frameAgeMs'
+  | 'commandsShed'
+  | 'work'
+  | 'publishedOverRate'
+  | 'closedForTotal'
+> {
   const { open, opened, closed, received, receivedBytes, refused, messagesRefused, closes } = server.counters;
   return {
     open,

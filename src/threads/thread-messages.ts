@@ -69,6 +69,8 @@ export interface GatewayThreadData {
   readonly addresses: SharedArrayBuffer;
   readonly users: SharedArrayBuffer;
   readonly attempts: SharedArrayBuffer;
+  /** Sockets without a request, by address; a table a worker. */
+  readonly pending: SharedArrayBuffer;
   /** A row a worker: that its event loop turns, and what it works for (gateway/supervision/watchdog.ts). */
   readonly turns: SharedArrayBuffer;
   /** Credentials that were refused, by address; a table a worker. */
@@ -90,6 +92,9 @@ export interface WorkerStats {
   readonly refused: readonly (readonly [status: number, count: number])[];
   /** Refused upgrades by the limit that was reached. */
   readonly limited: readonly (readonly [limit: string, count: number])[];
+  /** Sockets without a request, and those that were closed because there were too many. */
+  readonly pending: number;
+  readonly pendingRefused: number;
   /** Client messages over the rate. */
   readonly messagesRefused: number;
   /** Closes that the gateway began, by code. */

@@ -1,6 +1,8 @@
 /** wss, and a certificate that is replaced while clients are connected. */
 import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
 import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect as tlsConnect } from 'node:tls';
@@ -36,7 +38,7 @@ function install(certificate: string, key = certificate): void {
   copyFileSync(join(directory, `${certificate}.pem`), join(directory, 'live.pem'));
 }
 
-async function gatewayWith(certificate: string): Promise<TestGateway> {
+async function gatewayWith(certificate: string, env: Record<string, string> = {}): Promise<TestGateway> {
   install(certificate);
   const gateway = await startGateway({
     TLS_CERT: join(directory, 'live.pem'),
@@ -44,6 +46,7 @@ async function gatewayWith(certificate: string): Promise<TestGateway> {
     WORKERS: '2',
     SIM_RATE: '200',
     DRAIN_TIMEOUT: '5s',
+    ...env,
   });
   ends.push(() => gateway.stop('SIGINT'));
   return gateway;
@@ -143,5 +146,24 @@ describe('R48 TLS', () => {
     }
     await until(() => listeners[0]?.closed === 1001, BUSY_MS);
     await goOn(listeners.slice(1));
+  });
+
+  it('J8 R41 R47 connections that do not even begin a handshake are bounded by address, and others get in', async () => {
+    const gateway = await gatewayWith('first', { WS_MAX_PENDING_PER_IP: '10' });
+    const { hostname: host, port } = new URL(gateway.url);
+    let held = 0;
+    for (let n = 0; n < 30; n++) {
+      const socket = connect({ host, port: Number(port), localAddress: '127.0.0.3' });
+      ends.push(() => socket.destroy());
+      socket.on('error', () => {
+        // Followed by 'close'.
+      });
+      await once(socket, 'connect');
+      held++;
+      socket.once('close', () => held--);
+    }
+    await until(() => held === 10, BUSY_MS);
+    expect(await gateway.metric('millrace_connections_pending')).toBe(10);
+    await goOn([await listen(gateway)]);
   });
 });

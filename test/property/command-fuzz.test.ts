@@ -201,6 +201,7 @@ function newLimits(): ConnectionLimits {
     behind: new SharedArrayBuffer(4),
     addresses: createSharedCounts(1, 1024, seed),
     users: createSharedCounts(1, 1024, seed),
+    pending: createSharedCounts(1, 1024, seed),
     attempts: createAttemptRates(1, seed),
     turns: new SharedArrayBuffer(4),
     failures: createFailedCredentials(1, seed),

@@ -12,6 +12,9 @@ const PING_INTERVAL_MS_MAX = 600_000;
 const CLIENT_TOPICS_MAX = 400_000;
 /** Of the topics that clients may make, and of all connections: what one user may have, and what is kept for users. */
 const TOPICS_PER_USER_SHARE = 0.1;
+/** Sockets without a request: those of clients that all connect at once are as many for a moment. */
+const PENDING_SHARE = 0.5;
+const PENDING_AT_LEAST = 1000;
 const RESERVED_CREDENTIALS_SHARE = 0.1;
 const RESERVED_INSTITUTIONAL_SHARE = 0.05;
 /** More than encoders take in one message of a client. */
@@ -40,6 +43,15 @@ export const connections = {
     }),
     WS_MAX_CONNECTIONS_PER_USER: setting(integer(1, 10_000_000), '20', {
       means: 'Connections of one user; 429 beyond it.',
+    }),
+    WS_MAX_PENDING: optional(integer(1, 10_000_000), {
+      means:
+        'TCP connections that have not sent a whole request. Beyond it an address gets 8 of them at most; uWebSockets closes each after some 10 s.',
+      unset: 'half of `WS_MAX_CONNECTIONS`, 1000 at least',
+    }),
+    WS_MAX_PENDING_PER_IP: optional(integer(1, 10_000_000), {
+      means: 'The same of one address (IPv6: one /64); a further one is closed at once.',
+      unset: 'as `WS_MAX_CONNECTIONS_PER_IP`, 1000 at least',
     }),
     WS_CONNECT_RATE_PER_IP: setting(integer(1, 1_000_000), '200', {
       means: 'Attempts to connect from one address in a second, refused ones included; 429 beyond it.',
@@ -184,6 +196,8 @@ export function clientsConfig(v: ClientVariables & FeedVariables & ProcessVariab
       reservedForInstitutional: reservedForInstitutional(v),
       connectionsPerAddressMax: v.WS_MAX_CONNECTIONS_PER_IP,
       connectionsPerUserMax: v.WS_MAX_CONNECTIONS_PER_USER,
+      pendingMax: v.WS_MAX_PENDING ?? Math.max(PENDING_AT_LEAST, Math.floor(v.WS_MAX_CONNECTIONS * PENDING_SHARE)),
+      pendingPerAddressMax: v.WS_MAX_PENDING_PER_IP ?? Math.max(PENDING_AT_LEAST, v.WS_MAX_CONNECTIONS_PER_IP),
       attemptsPerSecondMax: v.WS_CONNECT_RATE_PER_IP,
       authFailuresMax: v.WS_AUTH_FAILURES_PER_IP,
       subscriptionsMax: v.WS_MAX_SUBSCRIPTIONS,

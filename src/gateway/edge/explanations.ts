@@ -39,6 +39,7 @@ export interface Explanation {
 }
 
 type Socket = WebSocket<SocketData>;
+type Behavior = Omit<WebSocketBehavior<SocketData>, 'upgrade' | 'maxPayloadLength'>;
 
 /** A socket's data is one of the two, whatever its route is declared to keep. */
 function explanationOf(socket: Socket): Explanation | undefined {
@@ -76,7 +77,7 @@ export class Explanations {
    * The behavior for sockets with a session, and beside it that of those that are only told why not.
    * @param served counts them all
    */
-  beside(sessions: WebSocketBehavior<SocketData>, served: { upgraded: number }): WebSocketBehavior<SocketData> {
+  beside(sessions: Behavior, served: { upgraded: number }): Behavior {
     return {
       ...sessions,
       open: socket => {

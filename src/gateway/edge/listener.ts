@@ -5,6 +5,7 @@
  */
 import {
   App,
+  type HttpResponse,
   SSLApp,
   type TemplatedApp,
   type us_listen_socket,
@@ -13,7 +14,9 @@ import {
 } from 'uWebSockets.js';
 import type { Config } from '../../config/environment.js';
 import { cipherList } from '../../config/tls-ciphers.js';
+import type { PendingSockets } from '../limits/pending-sockets.js';
 import type { Session } from '../model/session.js';
+import { clientAddress } from './client-address.js';
 
 /** Certificates whose sockets are served at the same time; with a further one, those of the oldest are sent away. */
 const APPS_MAX = 4;
@@ -43,15 +46,17 @@ export interface ServedApp {
 
 export class Apps {
   readonly #tls: Config['tls'];
+  readonly #pending: PendingSockets;
   readonly #acceptor: ServingApp | undefined;
   /** Newest last. */
   readonly #served: ServedApp[] = [];
   #route: (served: ServedApp) => void = () => {};
   #listenSocket: us_listen_socket | undefined;
 
-  /** @throws {Error} with `cause` when the certificate or key cannot be used */
-  constructor(tls: Config['tls']) {
+  /** @param pending counts what is accepted @throws {Error} with `cause` when the certificate or key cannot be used */
+  constructor(tls: Config['tls'], pending: PendingSockets) {
     this.#tls = tls;
+    this.#pending = pending;
     this.#acceptor = tls === undefined ? undefined : createSslApp(tls);
     const first = this.#create();
     this.#served.push(first);
@@ -161,11 +166,22 @@ export class Apps {
   #create(): ServedApp {
     const app = this.#tls === undefined ? (App() as ServingApp) : createSslApp(this.#tls);
     const served: ServedApp = { app, sessions: new Set(), accepted: 0, upgraded: 0 };
-    const count = (_: unknown, change: number) => {
+    const count = (response: HttpResponse, change: number) => {
       served.accepted += change;
+      if (change > 0) this.#accepted(response);
     };
-    app.filter(count);
+    app.filter(count as Parameters<typeof app.filter>[0]);
     return served;
+  }
+
+  #accepted(response: HttpResponse): void {
+    const address = clientAddress(new Uint8Array(response.getRemoteAddress()));
+    if (!this.#pending.enter(address)) {
+      response.close();
+      return;
+    }
+    // Replaced once there is a request (upgrades.ts).
+    response.onAborted(() => this.#pending.leave(address));
   }
 }
 

@@ -1,4 +1,5 @@
 /** The uWS App of one worker: routes, upgrades, sockets. What a socket is told is decided elsewhere. */
+import type { HttpRequest, HttpResponse } from 'uWebSockets.js';
 import type { Config } from '../../config/environment.js';
 import { CloseCode } from '../../protocol/codes.js';
 import type { CommandHandler } from '../commands/command-handler.js';
@@ -6,22 +7,24 @@ import type { MessageGate } from '../commands/message-gate.js';
 import type { Fanout } from '../delivery/fanout.js';
 import type { ConnectionLimits } from '../limits/connection-limits.js';
 import type { MessageRate } from '../limits/message-rate.js';
+import type { PendingSockets } from '../limits/pending-sockets.js';
 import type { WorkBudgets } from '../limits/work-budgets.js';
-import type { Session, Socket, SocketData } from '../model/session.js';
+import type { Session, Socket } from '../model/session.js';
 import { type FeedStatusFrame, isAllWell } from '../sending/feed-status.js';
 import type { Outbox } from '../sending/outbox.js';
 import type { Keepalive } from '../sessions/keepalive.js';
 import type { SlowConsumers } from '../slow-consumers/ladder.js';
 import type { Subscriptions } from '../subscriptions/subscriptions.js';
-import { asWork, type LongTurn, type ServedTurns } from '../supervision/served-turns.js';
+import { asAdmission, asWork, type LongTurn, type ServedTurns } from '../supervision/served-turns.js';
 import type { LaneTable } from '../views/views.js';
 import type { Admissions } from './admission.js';
 import type { Corking } from './corking.js';
 import { Departures } from './draining.js';
 import { Explanations } from './explanations.js';
 import type { Apps, ServedApp } from './listener.js';
+import { LongPlaces, routeByPayload, type UpgradeContexts } from './payload-routes.js';
 import { Upgrades } from './upgrades.js';
-import { NO_COMPRESSION, SHARED_COMPRESSOR, UWS_PAYLOAD_BYTES_MAX, uwsIdleSeconds } from './uws-limits.js';
+import { NO_COMPRESSION, SHARED_COMPRESSOR, uwsIdleSeconds, uwsPayloadBytesMax } from './uws-limits.js';
 
 /** Sessions that are written to in one go when all of them are told something. */
 const TOLD_AT_ONCE_MAX = 1_000;
@@ -54,6 +57,8 @@ export interface ServerParts {
   readonly table: LaneTable;
   readonly outbox: Outbox;
   readonly limits: ConnectionLimits;
+  /** Sockets without a request. */
+  readonly pending: PendingSockets;
   readonly corking: Corking;
   readonly gate: MessageGate;
   readonly budgets: WorkBudgets;
@@ -80,6 +85,7 @@ export class GatewayServer {
   readonly #apps: Apps;
   readonly #parts: ServerParts;
   readonly #upgrades: Upgrades;
+  readonly #longPlaces: LongPlaces;
   readonly #explanations = new Explanations(code => this.#closing(code));
   #feed: FeedStatusFrame | undefined;
   #departures: Departures | undefined;
@@ -89,8 +95,10 @@ export class GatewayServer {
   constructor(apps: Apps, parts: ServerParts) {
     this.#apps = apps;
     this.#parts = parts;
+    this.#longPlaces = new LongPlaces(parts.config.workers);
     this.#upgrades = new Upgrades({
       ...parts,
+      longPlaces: this.#longPlaces,
       explanations: this.#explanations,
       onRefused: status => this.#refused(status),
     });
@@ -209,40 +217,37 @@ export class GatewayServer {
   }
 
   #route(served: ServedApp): void {
-    served.app
-      .ws<SocketData>(
-        '/*',
-        this.#explanations.beside(
-          {
-            maxPayloadLength: UWS_PAYLOAD_BYTES_MAX,
-            maxBackpressure: this.#parts.config.limits.backpressureBytesMax,
-            idleTimeout: uwsIdleSeconds(this.#parts.config.times),
-            sendPingsAutomatically: false,
-            compression: this.#parts.config.compression ? SHARED_COMPRESSOR : NO_COMPRESSION,
-            ...asWork(this.#parts.turns, {
-              upgrade: (response, request, context) => this.#upgrades.upgrade(response, request, context),
-              open: socket => this.#open(served, socket),
-              message: (socket, bytes, isBinary) => this.#message(socket, bytes, isBinary),
-              drain: socket => this.#parts.slow.drained(socket.getUserData().session),
-              close: socket => this.#close(served, socket),
-            }),
-            // Nothing but flags may be touched in here.
-            dropped: socket => {
-              const { session } = socket.getUserData();
-              this.#parts.slow.dropped(session, this.#parts.fanout.turn);
-              setImmediate(() => this.#parts.slow.settle());
-            },
-            ping: socket => this.#control(socket),
-            pong: socket => {
-              if (this.#control(socket)) this.#parts.keepalive.ponged(socket.getUserData().session);
-            },
-          },
-          served,
-        ),
-      )
-      .any('/*', (response, request) => {
-        this.#upgrades.refusePlain(response, request.getUrl());
-      });
+    const { config, turns, slow, fanout, keepalive } = this.#parts;
+    const behavior = this.#explanations.beside(
+      {
+        maxBackpressure: config.limits.backpressureBytesMax,
+        idleTimeout: uwsIdleSeconds(config.times),
+        sendPingsAutomatically: false,
+        compression: config.compression ? SHARED_COMPRESSOR : NO_COMPRESSION,
+        ...asWork(turns, {
+          open: socket => this.#open(served, socket),
+          message: (socket, bytes, isBinary) => this.#message(socket, bytes, isBinary),
+          drain: socket => slow.drained(socket.getUserData().session),
+          close: socket => this.#close(served, socket),
+        }),
+        // Nothing but flags may be touched in here.
+        dropped: socket => {
+          slow.dropped(socket.getUserData().session, fanout.turn);
+          setImmediate(() => slow.settle());
+        },
+        ping: socket => this.#control(socket),
+        pong: socket => {
+          if (this.#control(socket)) keepalive.ponged(socket.getUserData().session);
+        },
+      },
+      served,
+    );
+    const upgrade = (response: HttpResponse, request: HttpRequest, contexts: UpgradeContexts) =>
+      asAdmission(turns, () => this.#upgrades.upgrade(response, request, contexts));
+    routeByPayload(served.app, behavior, uwsPayloadBytesMax(config.limits), upgrade);
+    served.app.any('/*', (response, request) => {
+      this.#upgrades.refusePlain(response, request.getUrl());
+    });
   }
 
   #open(served: ServedApp, socket: Socket): void {
@@ -331,6 +336,7 @@ export class GatewayServer {
     this.#parts.slow.closed(session);
     this.#parts.subscriptions.closed(session);
     this.#parts.limits.leave(session.address, session.credential);
+    this.#longPlaces.leave(session);
     this.counters.open--;
     this.counters.closed++;
   }

@@ -1,10 +1,11 @@
 /** Upgrade requests: each becomes a connection, or gets an HTTP answer that says why not. */
-import type { HttpRequest, HttpResponse, us_socket_context_t } from 'uWebSockets.js';
+import type { HttpRequest, HttpResponse } from 'uWebSockets.js';
 import { STATUS_CODES } from 'node:http';
 import type { Config } from '../../config/environment.js';
 import { isListedHost } from '../../config/hosts.js';
 import { CONNECT_UNITS, topicUnits } from '../../protocol/costs.js';
 import type { ConnectionLimits } from '../limits/connection-limits.js';
+import type { PendingSockets } from '../limits/pending-sockets.js';
 import { RETRY_AFTER_SECONDS } from '../limits/retry-after.js';
 import { sharedNowMs } from '../limits/shared-clock.js';
 import type { WorkBudgets } from '../limits/work-budgets.js';
@@ -16,6 +17,7 @@ import type { Admissions } from './admission.js';
 import { clientAddress } from './client-address.js';
 import type { Corking } from './corking.js';
 import type { Explained, Explanations } from './explanations.js';
+import type { LongPlaces, UpgradeContexts } from './payload-routes.js';
 import { endpointOf, isOriginAllowed, parseRequest } from './upgrade-request.js';
 
 /** Longest query of a request that is refused for its rate and explained all the same. */
@@ -27,6 +29,8 @@ export interface UpgradesParts {
   readonly config: Config;
   readonly admissions: Admissions;
   readonly limits: ConnectionLimits;
+  readonly pending: PendingSockets;
+  readonly longPlaces: LongPlaces;
   readonly budgets: WorkBudgets;
   readonly table: LaneTable;
   readonly explanations: Explanations;
@@ -47,22 +51,19 @@ export class Upgrades {
   }
 
   /** Reads what the request says before anything is awaited: uWS takes it back when this returns. */
-  upgrade(response: HttpResponse, request: HttpRequest, context: us_socket_context_t): void {
-    let isAborted = false;
+  upgrade(response: HttpResponse, request: HttpRequest, contexts: UpgradeContexts): void {
+    const address = this.#requested(response);
     let isAwaited = false;
-    response.onAborted(() => {
-      isAborted = true;
-    });
+    const asked = answerable(response);
     if (request.getHeader('sec-websocket-version') !== VERSION || !isWebSocket(request.getHeader('upgrade'))) {
-      this.#refuse(response, refusal(426, 'upgrade_required', `only WebSocket version ${VERSION} is spoken here`));
+      this.#refuse(asked, refusal(426, 'upgrade_required', `only WebSocket version ${VERSION} is spoken here`));
       return;
     }
-    const address = clientAddress(new Uint8Array(response.getRemoteAddress()));
     const query = request.getQuery() ?? '';
     // Before anything is read: a head may be 32 kB long.
     const tooFast = this.#tooFast(address);
     if (tooFast !== undefined && !mayBeExplained(query)) {
-      this.#refuse(response, tooFast);
+      this.#refuse(asked, tooFast);
       return;
     }
     const key = request.getHeader('sec-websocket-key');
@@ -75,18 +76,18 @@ export class Upgrades {
       subprotocols: request.getHeader('sec-websocket-protocol'),
     });
     if ('status' in parsed) {
-      this.#refuse(response, tooFast ?? parsed);
+      this.#refuse(asked, tooFast ?? parsed);
       return;
     }
     const { subprotocol } = parsed;
     const refuse = (why: Refusal): void => {
       const explanation = parsed.isExplained ? this.#parts.explanations.of(why, parsed.format) : undefined;
       if (explanation === undefined) {
-        this.#refuse(response, why);
+        this.#refuse(asked, why);
         return;
       }
       this.#parts.onRefused(why.status);
-      const upgrade = () => response.upgrade<Explained>({ explanation }, key, subprotocol, '', context);
+      const upgrade = () => response.upgrade<Explained>({ explanation }, key, subprotocol, '', contexts.short);
       if (isAwaited) this.#parts.corking.cork(response, upgrade);
       else upgrade();
     };
@@ -100,29 +101,30 @@ export class Upgrades {
       refuse(refusal(401, 'unauthorized', 'a client certificate is required'));
       return;
     }
-    const asked =
+    const claimed =
       this.#parts.config.tls?.clientAuth === 'user' && certificate !== '' ? { ...parsed, certificate } : parsed;
     const finish = (admission: Admission | Refusal): void => {
       if ('status' in admission) {
-        if (!isAborted) refuse(admission);
+        if (!asked.isAborted) refuse(admission);
         return;
       }
-      if (isAborted) {
+      if (asked.isAborted) {
         this.#release(admission);
         return;
       }
-      if (!this.#parts.admissions.isStillGood(admission, asked)) {
+      if (!this.#parts.admissions.isStillGood(admission, claimed)) {
         this.#release(admission);
         refuse(refusal(401, 'unauthorized', 'the credential was revoked'));
         return;
       }
+      const { session } = admission;
+      const context = this.#parts.longPlaces.contextOf(session, contexts);
       // Never inside the request's own `cork` once something was awaited (corking.ts).
-      const upgrade = () =>
-        response.upgrade<SocketData>({ session: admission.session, admission }, key, subprotocol, extensions, context);
+      const upgrade = () => response.upgrade<SocketData>({ session, admission }, key, subprotocol, extensions, context);
       if (isAwaited) this.#parts.corking.cork(response, upgrade);
       else upgrade();
     };
-    const admitted = andThen(this.#parts.admissions.admit(asked, address), admission => this.#enter(admission));
+    const admitted = andThen(this.#parts.admissions.admit(claimed, address), admission => this.#enter(admission));
     // At once where nobody has to be asked: uWS then writes the whole answer in one go.
     if (!(admitted instanceof Promise)) {
       finish(admitted);
@@ -135,8 +137,15 @@ export class Upgrades {
     });
     corkable.then(finish, (cause: unknown) => {
       this.#parts.onFault('an upgrade failed', cause);
-      if (!isAborted) this.#refuse(response, unavailable('the connection could not be admitted'));
+      if (!asked.isAborted) this.#refuse(asked, unavailable('the connection could not be admitted'));
     });
+  }
+
+  /** The socket has sent its request. @returns whose it is */
+  #requested(response: HttpResponse): string {
+    const address = clientAddress(new Uint8Array(response.getRemoteAddress()));
+    this.#parts.pending.leave(address);
+    return address;
   }
 
   #tooFast(address: string): Refusal | undefined {
@@ -201,30 +210,56 @@ export class Upgrades {
 
   /** A plain request: 426 on an endpoint, else 404. */
   refusePlain(response: HttpResponse, path: string): void {
+    this.#requested(response);
+    const asked = answerable(response);
     const isKnown = endpointOf(path) !== undefined;
     this.#refuse(
-      response,
+      asked,
       isKnown
         ? refusal(426, 'upgrade_required', 'this is a WebSocket endpoint')
         : refusal(404, 'not_found', 'no such endpoint'),
     );
   }
 
-  #refuse(response: HttpResponse, { status, code, message, retryAfterSeconds }: Refusal): void {
-    this.#parts.onRefused(status);
-    response.cork(() => {
-      response.writeStatus(`${status} ${STATUS_CODES[status] ?? ''}`);
-      response.writeHeader('Content-Type', 'application/json');
-      response.writeHeader('Cache-Control', 'no-store');
-      if (status === 426) {
-        response.writeHeader('Upgrade', 'websocket');
-        response.writeHeader('Sec-WebSocket-Version', VERSION);
-      }
-      if (retryAfterSeconds !== undefined) response.writeHeader('Retry-After', String(retryAfterSeconds));
-      // A client that comes too often must open a new connection, as those are counted.
-      response.end(JSON.stringify({ error: { code, message } }), status === 429);
+  /**
+   * The answer ends the connection, and waits for a turn of its own: a further request that came along with this one ends the
+   * connection before. So each connection asks once, and is counted once.
+   */
+  #refuse(asked: Answerable, why: Refusal): void {
+    this.#parts.onRefused(why.status);
+    setImmediate(() => {
+      if (!asked.isAborted) answer(asked.response, why);
     });
   }
+}
+
+/** A request whose answer is due. */
+interface Answerable {
+  readonly response: HttpResponse;
+  /** The connection has gone. */
+  isAborted: boolean;
+}
+
+function answerable(response: HttpResponse): Answerable {
+  const asked = { response, isAborted: false };
+  response.onAborted(() => {
+    asked.isAborted = true;
+  });
+  return asked;
+}
+
+function answer(response: HttpResponse, { status, code, message, retryAfterSeconds }: Refusal): void {
+  response.cork(() => {
+    response.writeStatus(`${status} ${STATUS_CODES[status] ?? ''}`);
+    response.writeHeader('Content-Type', 'application/json');
+    response.writeHeader('Cache-Control', 'no-store');
+    if (status === 426) {
+      response.writeHeader('Upgrade', 'websocket');
+      response.writeHeader('Sec-WebSocket-Version', VERSION);
+    }
+    if (retryAfterSeconds !== undefined) response.writeHeader('Retry-After', String(retryAfterSeconds));
+    response.end(JSON.stringify({ error: { code, message } }), true);
+  });
 }
 
 /** A refusal that may be told by a close code, and whose request costs little to read. */

@@ -1,11 +1,20 @@
 /** What uWS is told: its limits stand behind the gateway's own. */
-import type { TimesConfig } from '../../config/limits.js';
+import type { LimitsConfig, TimesConfig } from '../../config/limits.js';
+import { ANY_MESSAGE_BYTES_MAX } from '../commands/large-messages.js';
+import type { PayloadBytesMax } from './payload-routes.js';
 
-/**
- * uWS ends a socket without a close frame when a message exceeds its own limit, so that limit stands above ours, up to
- * which a client gets the proper 1009. (native-notes/uws.md)
- */
-export const UWS_PAYLOAD_BYTES_MAX = 16 * 1024 * 1024;
+/** Beyond any limit of ours: up to it, a client is told that its message is too long. */
+const LONG_PAYLOAD_BYTES_MAX = 16 * 1024 * 1024;
+
+/** uWS ends a socket without a close frame when a message exceeds its own limit (payload-routes.ts). */
+export function uwsPayloadBytesMax({ roomMessageBytesMax }: LimitsConfig): PayloadBytesMax {
+  return {
+    long: LONG_PAYLOAD_BYTES_MAX,
+    // Who sends a credential later, by `auth`, stays with this: enough for the longest message to a room.
+    short: ANY_MESSAGE_BYTES_MAX + Math.max(ANY_MESSAGE_BYTES_MAX, roomMessageBytesMax),
+  };
+}
+
 /** uWS's `DISABLED` and `SHARED_COMPRESSOR`, which its typings declare as types only. */
 export const NO_COMPRESSION = 0;
 export const SHARED_COMPRESSOR = 1;

@@ -22,6 +22,7 @@ export type SharedData = Pick<
   | 'behind'
   | 'addresses'
   | 'users'
+  | 'pending'
   | 'attempts'
   | 'failures'
   | 'debts'
@@ -45,6 +46,7 @@ export class SharedTables {
       behind: new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT * workers),
       addresses: createSharedCounts(workers, slots, seed),
       users: createSharedCounts(workers, slots, seed),
+      pending: createSharedCounts(workers, countSlotsFor(limits.pendingMax), seed),
       attempts: createAttemptRates(workers, seed),
       failures: createFailedCredentials(workers, seed),
       debts: { table: createSharedDebts(), seed },
@@ -59,11 +61,11 @@ export class SharedTables {
 
   /** What a thread counted has gone with its sockets. Debts are no thread's own: they stay. */
   forget(worker: number): void {
-    const { connections, waiting, addresses, users, published, attempts, failures } = this.data;
+    const { connections, waiting, addresses, users, pending, published, attempts, failures } = this.data;
     const { attemptsPerSecondMax, authFailuresMax } = this.#limits;
     for (const cells of [connections, waiting]) new RankCells(cells, worker).clear();
     Atomics.store(this.#behind, worker, 0);
-    for (const counts of [addresses, users]) new SharedCounts(counts, worker).clear(worker);
+    for (const counts of [addresses, users, pending]) new SharedCounts(counts, worker).clear(worker);
     new SharedRates(published, worker).clear(worker);
     new AttemptRates(attempts, worker, attemptsPerSecondMax).clear(worker);
     new FailedCredentials(failures, worker, authFailuresMax).clear(worker);

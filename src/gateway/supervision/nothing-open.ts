@@ -3,6 +3,7 @@
 /** What a worker that has ended has no more of. */
 export const NOTHING_OPEN = {
   open: 0,
+  pending: 0,
   lanes: 0,
   buffered: 0,
   circuits: { open: 0, halfOpen: 0 },

@@ -129,7 +129,14 @@ export class ServedTurns {
   }
 }
 
-type Handlers = Required<Pick<WebSocketBehavior<SocketData>, 'upgrade' | 'open' | 'message' | 'drain' | 'close'>>;
+/** The same for a request to be admitted, whose session is yet to be made. */
+export function asAdmission(turns: ServedTurns, admit: () => void): void {
+  turns.begin(undefined, 'upgrade', false);
+  admit();
+  turns.end();
+}
+
+type Handlers = Required<Pick<WebSocketBehavior<SocketData>, 'open' | 'message' | 'drain' | 'close'>>;
 
 /**
  * The same handlers of uWS's, each call of which is work for its session. What opens or closes a connection is never stopped: places
@@ -137,11 +144,6 @@ type Handlers = Required<Pick<WebSocketBehavior<SocketData>, 'upgrade' | 'open' 
  */
 export function asWork(turns: ServedTurns, handlers: Handlers): Handlers {
   return {
-    upgrade: (response, request, context) => {
-      turns.begin(undefined, 'upgrade', false);
-      handlers.upgrade(response, request, context);
-      turns.end();
-    },
     open: socket => {
       turns.begin(socket.getUserData().session, 'open', false);
       void handlers.open(socket);

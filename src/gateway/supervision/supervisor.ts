@@ -11,9 +11,12 @@ import type {
   WorkerStats,
 } from '../../threads/thread-messages.js';
 import { SharedTables } from '../limits/shared-tables.js';
+import { listenerIn } from './listening-socket.js';
 import { NOTHING_OPEN } from './nothing-open.js';
+import { boundReceiveBuffers } from './receive-buffers.js';
 import { RevocationPosts } from './revocation-posts.js';
 import { ThreadWatch } from './thread-watch.js';
+import { turnRow } from './watchdog.js';
 
 const STATS_TIMEOUT_MS = 1000;
 /** Replaced workers whose totals are remembered. */
@@ -133,7 +136,9 @@ export class WorkerSupervisor {
     // uWS asks the process's environment, once, when the first thread loads it.
     process.env.UWS_HTTP_MAX_HEADERS_SIZE ??= String(REQUEST_HEAD_BYTES_MAX);
     // The first finds out the port where any free one is asked for.
-    for (let worker = 0; worker < this.#slots.length; worker++) await this.#start(worker);
+    const workers = this.#slots.map((_, worker) => worker);
+    for (const worker of workers) await this.#start(worker);
+    await this.#boundReceiveBuffers(workers);
   }
 
   post(worker: number, message: ToWorker): void {
@@ -209,7 +214,10 @@ export class WorkerSupervisor {
     this.#options.onStarting(worker);
     return new Promise((resolve, reject) => {
       thread.on('message', (message: FromWorker) => {
-        if (message.type === 'listening') {
+        if (message.type === 'listening' && slot.isListening) {
+          // Another socket than before.
+          void this.#boundReceiveBuffers([worker]);
+        } else if (message.type === 'listening') {
           this.#port = message.port;
           slot.isListening = true;
           slot.pace.started();
@@ -236,6 +244,15 @@ export class WorkerSupervisor {
         else this.#exited(worker, slot, reason);
       });
     });
+  }
+
+  /** Of what these listen with; where that is not known, nothing is done. */
+  async #boundReceiveBuffers(workers: readonly number[]): Promise<void> {
+    const listeners = workers.map(worker => listenerIn(turnRow(this.#watch.rows, worker), this.#port));
+    const failure = await boundReceiveBuffers(listeners.filter(listener => listener !== undefined));
+    if (failure === undefined) return;
+    const message = `the receive buffers of clients are not bounded, which net.ipv4.tcp_rmem can do instead: ${failure}`;
+    for (const worker of workers) this.#options.onFault(worker, message);
   }
 
   #empty(thread: Worker): void {
@@ -291,7 +308,8 @@ export class WorkerSupervisor {
     setTimeout(() => {
       if (this.#isClosing) return;
       this.restarts++;
-      this.#start(worker).catch((cause: unknown) => {
+      const started = this.#start(worker).then(() => this.#boundReceiveBuffers([worker]));
+      started.catch((cause: unknown) => {
         this.#options.onDown(worker, cause instanceof Error ? cause.message : String(cause));
         this.#restartLater(worker, slot);
       });

@@ -81,6 +81,18 @@ export const connectionMetrics: MetricGroup = {
       read: ({ workers }) => sum(workers, w => w.open),
     },
     {
+      name: 'millrace_connections_pending',
+      type: 'gauge',
+      help: 'TCP connections that have not sent a whole request',
+      read: ({ workers }) => sum(workers, w => w.pending),
+    },
+    {
+      name: 'millrace_connections_pending_refused_total',
+      type: 'counter',
+      help: 'TCP connections closed unread, beyond `WS_MAX_PENDING` or `WS_MAX_PENDING_PER_IP`',
+      read: ({ workers }) => sum(workers, w => w.pendingRefused),
+    },
+    {
       name: 'millrace_connections_total',
       type: 'counter',
       help: 'Connections opened',

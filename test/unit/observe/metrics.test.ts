@@ -56,6 +56,8 @@ const MAIN: MainStats = {
 
 const WORKER: WorkerStats = {
   open: 3,
+  pending: 2,
+  pendingRefused: 1,
   opened: 5,
   closed: 2,
   received: 1,

@@ -34,12 +34,12 @@ export class EventLosses {
    * The lane of a paused subscription is not live yet. Who is told that it is subscribed is told of all from then on, or that it
    * is lost.
    */
-  rememberWhenLive(subscription: Subscription, isRecovering: () => boolean, onRefused: () => void): void {
+  rememberWhenLive(subscription: Subscription, mayRemember: () => boolean, onRefused: () => void): void {
     const { session, topic, entry } = subscription;
     entry.whenLive(isLive => {
       if (session.subscriptions.get(topic) !== subscription) return;
       if (!isLive) onRefused();
-      else if (!entry.isState && subscription.state === 'paused' && !isRecovering()) {
+      else if (!entry.isState && subscription.state === 'paused' && mayRemember()) {
         this.remember(subscription, 0);
       }
     });

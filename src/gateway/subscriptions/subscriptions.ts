@@ -322,11 +322,8 @@ export class Subscriptions {
     this.#quotes.abandon(subscription);
     subscription.moveTo('paused');
     if (entry.source < 0) {
-      this.#losses.rememberWhenLive(
-        subscription,
-        () => this.resumptions.isRecovering(subscription),
-        () => this.#refuse(subscription),
-      );
+      const mayRemember = () => !this.resumptions.isRecovering(subscription);
+      this.#losses.rememberWhenLive(subscription, mayRemember, () => this.#refuse(subscription));
     } else if (!entry.isState && state === 'waiting' && !isRecovering) {
       this.#losses.remember(subscription, 0);
     }

@@ -1,4 +1,4 @@
-/** What one client can do to all others, each as the work of one attacker (`shared/cases/attack.md`, and its siblings). */
+/** What one client can do to all others, each as the work of one attacker (cases J1 to J8, and their siblings). */
 import { mintToken } from '../harness/tokens.js';
 import { CONNECTIONS_MAX } from './gateway.js';
 import { BOOK_PREFIX, type Market, QUOTE_PREFIX, TRADED } from './market.js';

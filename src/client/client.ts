@@ -1,3 +1,4 @@
+import { CloseCode } from '../protocol/close-code.js';
 import type { Depth } from '../protocol/lanes.js';
 import { ALL_SYMBOLS, type Channel, type Stream } from '../protocol/topics.js';
 import { TopicChains } from './chain.js';
@@ -238,7 +239,7 @@ export class MillraceClient extends Emitter<ClientEvents> {
     this.#requests.clear();
     this.#chains.reconnecting(this.#table.resumable());
     this.#subscriber.down();
-    this.#publications.down(code);
+    this.#publications.down(code === CloseCode.payloadTooLarge);
     this.#feed = 'unknown';
     this.#isToldOfUnasked = false;
   }

@@ -1,5 +1,5 @@
 /** One WebSocket after another: connects, notices that one is dead, comes back with backoff, stops where it must. */
-import { mayReconnect } from '../protocol/codes.js';
+import { mayReconnect } from '../protocol/close-code.js';
 import { Backoff } from './backoff.js';
 import { Codec } from './codec.js';
 import { MillraceError } from './errors.js';

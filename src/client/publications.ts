@@ -1,18 +1,11 @@
 /** What was published into rooms and is not answered yet. */
-import { CloseCode } from '../protocol/codes.js';
 import { errorCodeOf, MillraceError } from './errors.js';
 import { isSeq, type ServerFrame } from './outcome.js';
 import type { Requests } from './requests.js';
 
 /** Publications that wait for their answer, over all rooms; further ones are rejected. */
 const PENDING_MAX = 256;
-/** What a client sees where no close frame came (RFC 6455 section 7.1.5). */
-const ABNORMAL_CLOSE = 1006;
 const INSTANCE_BYTES = 12;
-/** A gateway may cut the connection on a message longer than this, without a close code. */
-const SAFE_LENGTH_MAX = 64 * 1024;
-/** Connections that may break while such a one waits for its answer, before it counts as the cause. */
-const BREAKS_MAX = 2;
 
 /** Where a published message stands in its room. */
 export interface Published {
@@ -26,8 +19,6 @@ interface Pending {
   readonly encoded: string | Uint8Array;
   readonly resolve: (published: Published) => void;
   readonly reject: (error: MillraceError) => void;
-  /** Connections that broke after it was sent. */
-  breaks: number;
 }
 
 /**
@@ -53,7 +44,7 @@ export class Publications {
       }
       const id = `${this.#instance}-${++this.#count}`;
       const encoded = this.#requests.encode({ action: 'publish', stream: 'rooms', room, data, id });
-      const pending: Pending = { id, encoded, resolve, reject, breaks: 0 };
+      const pending: Pending = { id, encoded, resolve, reject };
       this.#pending.add(pending);
       if (this.#isOpen) this.#send(pending);
     });
@@ -64,17 +55,12 @@ export class Publications {
     for (const pending of this.#pending) this.#send(pending);
   }
 
-  /** @param code of the close: what the gateway does not take for its length must not come again. */
-  down(code: number): void {
-    const wasOpen = this.#isOpen;
+  /** @param isTooLong the gateway closed because of a message's length: what it was sent must not come again. */
+  down(isTooLong: boolean): void {
     this.#isOpen = false;
-    for (const pending of this.#pending) {
-      const mayBeCause = wasOpen && code === ABNORMAL_CLOSE && pending.encoded.length > SAFE_LENGTH_MAX;
-      if (mayBeCause) pending.breaks++;
-      if (code !== CloseCode.payloadTooLarge && pending.breaks < BREAKS_MAX) continue;
-      const message = 'the gateway closed the connection on a message this long';
-      this.#settle(pending).reject(new MillraceError('payload_too_large', message));
-    }
+    if (!isTooLong) return;
+    const error = new MillraceError('payload_too_large', 'the gateway closed the connection on a message this long');
+    for (const pending of this.#pending) this.#settle(pending).reject(error);
   }
 
   closed(error: MillraceError): void {

@@ -1,6 +1,6 @@
 /** What the main thread tells a gateway thread: news of the hub, answers to its requests, and when to listen and to leave. */
 import type { Config } from '../config/environment.js';
-import { CloseCode } from '../protocol/codes.js';
+import { CloseCode } from '../protocol/close-code.js';
 import type { FromWorker, RevocationRecord, ToWorker, WorkerStats } from '../threads/thread-messages.js';
 import type { RoomMessages } from './commands/room-publishing.js';
 import type { KnownSymbols } from './commands/symbol-lookup.js';

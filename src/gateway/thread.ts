@@ -11,7 +11,7 @@ import { openPolicy } from '../auth/policy.js';
 import { livesOf, REVOCATIONS_SWEEP_MS, RevocationList } from '../auth/revocations.js';
 import { createTokenVerifier } from '../auth/token.js';
 import type { Config } from '../config/environment.js';
-import { CloseCode } from '../protocol/codes.js';
+import { CloseCode } from '../protocol/close-code.js';
 import { monotonicMicros, WallClock } from '../protocol/wall-clock.js';
 import { RingReader } from '../threads/ring.js';
 import type { FromWorker, GatewayThreadData, ToWorker, WorkerStats } from '../threads/thread-messages.js';

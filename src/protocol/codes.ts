@@ -3,6 +3,8 @@
  * tables of README.md, the AsyncAPI document and the types of the SDK come from here.
  */
 
+import { CloseCode } from './close-code.js';
+
 /** `code` of an error frame. */
 export const ERROR_CODES = {
   invalid_json: 'not JSON, or not one MessagePack map of plain types',
@@ -79,20 +81,6 @@ export const REFUSALS = {
 } as const satisfies Readonly<Record<number, RefusalMeaning>>;
 export type RefusalStatus = keyof typeof REFUSALS;
 
-/** WebSocket close codes. 4000–4499: the client may reconnect; 4500–4999: it must not. */
-export const CloseCode = {
-  goingAway: 1001,
-  payloadTooLarge: 1009,
-  tokenExpired: 4001,
-  slowConsumer: 4008,
-  idle: 4009,
-  rateLimited: 4029,
-  revoked: 4500,
-  unauthorized: 4501,
-  forbidden: 4503,
-} as const;
-export type CloseCode = (typeof CloseCode)[keyof typeof CloseCode];
-
 /** When the gateway closes with each of them, and what the client does then. */
 export const CLOSE_CODES: Readonly<Record<CloseCode, { readonly when: string; readonly client: string }>> = {
   [CloseCode.goingAway]: { when: 'the gateway is closing', client: 'reconnect after the time that `going_away` gave' },
@@ -122,11 +110,6 @@ export const CLOSE_CODES: Readonly<Record<CloseCode, { readonly when: string; re
     client: 'do not reconnect',
   },
 };
-
-/** True where the protocol lets a client come back after a close with this code: all but 4500 to 4999. */
-export function mayReconnect(code: number): boolean {
-  return code < 4500 || code > 4999;
-}
 
 /** `reason` of a gap: why events are missing. */
 export const GAP_REASONS = {

@@ -3,7 +3,7 @@
  * @module-tag slow
  */
 import { describe, expect, it } from 'vitest';
-import { CloseCode } from '../../src/protocol/codes.js';
+import { CloseCode } from '../../src/protocol/close-code.js';
 import { AnswerCheck } from '../fuzz/answers.js';
 import { fuzzFeed } from '../fuzz/feed-fuzzer.js';
 import { FuzzTarget } from '../fuzz/target.js';

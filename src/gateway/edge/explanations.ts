@@ -4,7 +4,7 @@
  * counted among the attempts to connect, as every refusal is.
  */
 import type { WebSocket, WebSocketBehavior } from 'uWebSockets.js';
-import { CloseCode } from '../../protocol/codes.js';
+import { CloseCode } from '../../protocol/close-code.js';
 import type { Format } from '../../protocol/lanes.js';
 import { MsgpackWriter } from '../../protocol/msgpack-writer.js';
 import type { SocketData } from '../model/session.js';

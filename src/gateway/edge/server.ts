@@ -1,7 +1,7 @@
 /** The uWS App of one worker: routes, upgrades, sockets. What a socket is told is decided elsewhere. */
 import type { HttpRequest, HttpResponse } from 'uWebSockets.js';
 import type { Config } from '../../config/environment.js';
-import { CloseCode } from '../../protocol/codes.js';
+import { CloseCode } from '../../protocol/close-code.js';
 import type { CommandHandler } from '../commands/command-handler.js';
 import type { MessageGate } from '../commands/message-gate.js';
 import type { Fanout } from '../delivery/fanout.js';

@@ -5,7 +5,7 @@
  * There are no timers per session. One sweep looks at all of them, so nothing can fire for a session that is gone, and a
  * deadline is met at the first sweep that is not before it.
  */
-import { CloseCode } from '../../protocol/codes.js';
+import { CloseCode } from '../../protocol/close-code.js';
 import type { KeepaliveState } from '../model/flow.js';
 
 export interface KeepaliveOptions<S> {

@@ -1,8 +1,8 @@
 /** Schemas of the codes that a client can meet, each with what it means. */
 import { z } from 'zod';
+import { CloseCode } from '../close-code.js';
 import {
   CLOSE_CODES,
-  CloseCode,
   ERROR_CODES,
   type ErrorCode,
   GAP_REASONS,

@@ -262,25 +262,4 @@ describe('R34 publishing into a room', () => {
     clock.advanceMs(100);
     expect((await network.accepted(2)).sent('publish')).toEqual([]);
   });
-
-  it('nor what may have had the gateway cut the connection twice; what is short is sent again all the same', async () => {
-    const { client, network, clock, socket } = await connected();
-    const long = client.rooms('r').publish('x'.repeat(2_000_000));
-    const rejected = expect(long).rejects.toMatchObject({ code: 'payload_too_large' });
-    client
-      .rooms('r')
-      .publish('short')
-      .catch(() => {
-        // The client is not closed by this test.
-      });
-    await settled();
-    socket.end(1006);
-    clock.advanceMs(100);
-    const second = await network.accepted(2);
-    expect(second.sent('publish').length).toBe(2);
-    second.end(1006);
-    await rejected;
-    clock.advanceMs(1_000);
-    expect((await network.accepted(3)).sent('publish').length).toBe(1);
-  });
 });

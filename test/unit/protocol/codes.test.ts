@@ -3,12 +3,11 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
+import { CloseCode, mayReconnect } from '../../../src/protocol/close-code.js';
 import {
   CLOSE_CODES,
-  CloseCode,
   ERROR_CODES,
   GAP_REASONS,
-  mayReconnect,
   REFUSALS,
   REJECT_REASONS,
   STALE_REASONS,

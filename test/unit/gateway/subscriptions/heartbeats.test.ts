@@ -12,7 +12,8 @@ function silentLanes(count: number) {
   const table = new LaneTable(1, () => {}, cell);
   for (let i = 0; i < count; i++) {
     const entry = table.acquire('quotes', `S${i}`, 0, RETAIL);
-    Object.assign(entry, { subscribers: 1, epoch: 'e', lastSeq: i });
+    entry.countSubscriber(true);
+    entry.moveTo('e', i);
   }
   const told = new Map<string, number>();
   const publish = (_topic: string, bytes: Uint8Array) => {
@@ -49,7 +50,9 @@ test('R6 lanes that come and go between sweeps leave none out', () => {
   sweep();
   const [first] = table.entries();
   if (first !== undefined) table.release(first);
-  Object.assign(table.acquire('quotes', 'NEW', 0, RETAIL), { subscribers: 1, epoch: 'e' });
+  const added = table.acquire('quotes', 'NEW', 0, RETAIL);
+  added.countSubscriber(true);
+  added.moveTo('e', 0);
   sweep();
   sweep();
   expect(told.size).toBe(5_001);

@@ -71,6 +71,7 @@ const whole = {
     include: ['test/!(unit)/**/*.test.ts'],
     exclude: SLOW,
     maxWorkers: FILES_AT_ONCE,
+    isolate: false,
     sequence: { groupOrder: 0 },
   },
 };

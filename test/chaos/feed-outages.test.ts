@@ -140,6 +140,7 @@ describe('R43 core NATS', () => {
     const late = await MarketWatcher.open(gateway);
     await late.client.arrived('quotes_patch');
     expect(late.price(NUMBERED)).toBe(price);
+    await late.hears('stale');
     expect(late.statuses).toEqual(['stale']);
     await heal();
     await watcher.hears('live');

@@ -33,6 +33,7 @@ function thread(...told: ToWorker[]) {
       retire: async () => done.push('retire'),
       leave: () => false,
     },
+    post: () => {},
     finish: () => done.push('finish'),
   } as unknown as OrdersParts);
   return { orders, done, topics, open: () => orders.open(() => told.shift()) };

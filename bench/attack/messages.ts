@@ -37,7 +37,7 @@ export interface AttackReport {
   readonly sentBytes: number;
   /** Due, but its connections were closed, told to wait, or took no more. */
   readonly heldBack: number;
-  /** Answers other than errors. */
+  /** Replies other than errors. */
   readonly accepted: number;
   /** Errors by code. */
   readonly refused: Readonly<Record<string, number>>;

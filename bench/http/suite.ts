@@ -28,7 +28,7 @@ const TRAFFIC: readonly Traffic[] = ['none', '/healthz', '/metrics', '/api/v1/st
 export interface HttpRound extends LoadResult {
   readonly traffic: Traffic;
   readonly round: number;
-  /** Answers, and those that were errors. */
+  /** Replies, and those that were errors. */
   readonly answered: number;
   readonly failed: number;
   /** As many a second as it takes, without regard to clients; NaN for `none`. */

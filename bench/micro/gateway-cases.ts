@@ -7,7 +7,7 @@ import { TOKEN_CACHE_ENTRIES_MAX } from '../../src/auth/token-cache.js';
 import type { AuthConfig } from '../../src/config/environment.js';
 import { MessageRate } from '../../src/gateway/limits/message-rate.js';
 import { Outbox } from '../../src/gateway/sending/outbox.js';
-import { LaneTable } from '../../src/gateway/views/views.js';
+import { Views } from '../../src/gateway/views/views.js';
 import { laneOf, REALTIME } from '../../src/protocol/lanes.js';
 import type { MicroCase } from './micro-case.js';
 
@@ -31,13 +31,13 @@ export async function gatewayCases(): Promise<MicroCase[]> {
 /** The outbox's own part of publishing a frame, with uWS's; what sockets cost is measured by fanout. */
 function publishing(app: TemplatedApp): () => void {
   const cell = { messages: 0, bytes: 0 };
-  const table = new LaneTable(
+  const table = new Views(
     1,
     () => undefined,
     () => cell,
   );
-  const entry = table.acquire('quotes', 'AAPL', laneOf(REALTIME, 0, 'json', false), { tier: 'institutional' });
-  entry.countSubscriber(true);
+  const view = table.acquire('quotes', 'AAPL', laneOf(REALTIME, 0, 'json', false), { tier: 'institutional' });
+  view.countSubscriber(true);
   const outbox = new Outbox(
     (topic, bytes, isBinary, compress) => app.publish(topic, bytes, isBinary, compress),
     () => 0,
@@ -45,7 +45,7 @@ function publishing(app: TemplatedApp): () => void {
     false,
   );
   const frame = new Uint8Array(FRAME_BYTES);
-  return () => outbox.publish(entry, frame, 0, FRAME_BYTES);
+  return () => outbox.publish(view, frame, 0, FRAME_BYTES);
 }
 
 function stringifying(): () => string {

@@ -23,7 +23,7 @@ export interface SourceEncoder {
   beginEpoch(epoch: string): void;
   want(lane: number, worker: number): void;
   unwant(lane: number, worker: number): void;
-  /** Answers one worker with the lane's current document (state) or last sequence (event). */
+  /** Replies one worker with the lane's current document (state) or last sequence (event). */
   snapshot(lane: number, worker: number, request: number, heldSeq?: number): void;
   /** Sends what the class has not sent yet. */
   flush(rateClass: number): void;

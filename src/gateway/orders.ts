@@ -2,15 +2,15 @@
 import type { Config } from '../config/environment.js';
 import { CloseCode } from '../protocol/close-code.js';
 import type { FromWorker, RevocationRecord, ToWorker, WorkerStats } from '../threads/thread-messages.js';
-import type { RoomMessages } from './commands/room-publishing.js';
-import type { KnownSymbols } from './commands/symbol-lookup.js';
+import type { RoomPublishing } from './commands/room-publishing.js';
+import type { SymbolLookup } from './commands/symbol-lookup.js';
 import type { TopicCommands } from './commands/topic-commands.js';
 import type { Apps } from './edge/listener.js';
 import type { GatewayServer } from './edge/server.js';
-import type { LaneEntry, Session } from './model/session.js';
+import type { Session, View } from './model/session.js';
 import type { Credentials } from './sessions/credentials.js';
 import type { Subscriptions } from './subscriptions/subscriptions.js';
-import type { LaneTable } from './views/views.js';
+import type { Views } from './views/views.js';
 
 /** How long sockets get to take their close frame before the App is closed under them. */
 const CLOSE_GRACE_MS = 500;
@@ -24,12 +24,12 @@ export interface OrdersParts {
   readonly port: number;
   readonly server: GatewayServer;
   readonly sessions: ReadonlySet<Session>;
-  readonly symbols: KnownSymbols;
+  readonly symbols: SymbolLookup;
   /** Symbols of the sources of events, by number. */
   readonly eventSymbols: Map<number, string>;
-  readonly table: LaneTable;
+  readonly table: Views;
   readonly subscriptions: Subscriptions;
-  readonly rooms: RoomMessages;
+  readonly rooms: RoomPublishing;
   readonly topics: TopicCommands;
   readonly credentials: Credentials;
   readonly post: (message: FromWorker) => void;
@@ -44,9 +44,9 @@ export class Orders {
   /** That it listens on, once it does. */
   ownPort: number;
   readonly #parts: OrdersParts;
-  /** Lanes that were refused to an owner whose share is used up. */
-  readonly #refusedOwners = new WeakMap<LaneEntry, Set<number>>();
-  #isLeaving = false;
+  /** Views that were refused to an owner whose share is used up. */
+  readonly #refusedOwners = new WeakMap<View, Set<number>>();
+  #isSteppingDown = false;
   /** False while there are no descriptors for those who would come. */
   #isAccepting = true;
   /** It has been told what it must know, and listens when it is to. */
@@ -72,7 +72,7 @@ export class Orders {
   }
 
   get #mayListen(): boolean {
-    return this.#isAccepting && !this.#isLeaving;
+    return this.#isAccepting && !this.#isSteppingDown;
   }
 
   receive(message: ToWorker): void {
@@ -118,14 +118,14 @@ export class Orders {
         server.drain();
         break;
       case 'retire':
-        this.#isLeaving = true;
+        this.#isSteppingDown = true;
         void server.retire(() => post({ type: 'empty' }));
         break;
       case 'certificate':
         this.#renewCertificate();
         break;
       case 'close':
-        this.#isLeaving = true;
+        this.#isSteppingDown = true;
         // Who was told to go gets the time to take that in.
         setTimeout(() => finish(0), server.leave() ? CLOSE_GRACE_MS : 0);
         break;
@@ -142,14 +142,14 @@ export class Orders {
     }
   }
 
-  /** @param owner whose share is used up, where that is the reason: others that wait for the lane may have it */
+  /** @param owner whose share is used up, where that is the reason: others that wait for the view may have it */
   #refused(request: number, owner: number | undefined): void {
     const { table, subscriptions } = this.#parts;
     const refused = table.asked(request);
     // It is answered: what others ask for need not wait for it.
     table.requests.settled(request);
     if (refused === undefined) {
-      subscriptions.resumptions.refused(request);
+      subscriptions.recoveries.refused(request);
       return;
     }
     const other = owner === undefined ? undefined : this.#nextOwner(refused, owner);
@@ -157,8 +157,8 @@ export class Orders {
     else table.requests.wantFor(refused, other);
   }
 
-  /** Another of those that wait for the lane, for whom it was not asked for yet. */
-  #nextOwner(lane: LaneEntry, refused: number): number | undefined {
+  /** Another of those that wait for the view, for whom it was not asked for yet. */
+  #nextOwner(lane: View, refused: number): number | undefined {
     const tried = this.#refusedOwners.get(lane) ?? new Set();
     this.#refusedOwners.set(lane, tried.add(refused));
     for (const { session } of lane.waiting) if (!tried.has(session.owner)) return session.owner;

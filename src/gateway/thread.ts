@@ -17,8 +17,8 @@ import { RingReader } from '../threads/ring.js';
 import type { FromWorker, GatewayThreadData, ToWorker, WorkerStats } from '../threads/thread-messages.js';
 import { CommandHandler } from './commands/command-handler.js';
 import { MessageGate } from './commands/message-gate.js';
-import { RoomMessages } from './commands/room-publishing.js';
-import { KnownSymbols } from './commands/symbol-lookup.js';
+import { RoomPublishing } from './commands/room-publishing.js';
+import { SymbolLookup } from './commands/symbol-lookup.js';
 import { TopicCommands } from './commands/topic-commands.js';
 import { Fanout } from './delivery/fanout.js';
 import { pump } from './delivery/ring-reader.js';
@@ -26,7 +26,7 @@ import { Admissions } from './edge/admission.js';
 import { Corking } from './edge/corking.js';
 import { Apps } from './edge/listener.js';
 import { GatewayServer } from './edge/server.js';
-import { EventLosses } from './events/gaps.js';
+import { Gaps } from './events/gaps.js';
 import { ConnectionLimits } from './limits/connection-limits.js';
 import { CONTROL_FRAMES_PER_SECOND, MessageRate } from './limits/message-rate.js';
 import { Owners } from './limits/owner.js';
@@ -39,21 +39,21 @@ import { Orders } from './orders.js';
 import { Outbox, type Publish } from './sending/outbox.js';
 import { Credentials } from './sessions/credentials.js';
 import { Keepalive } from './sessions/keepalive.js';
-import { Renewals } from './sessions/reauthentication.js';
-import { Answers } from './sessions/replies.js';
+import { Reauthentication } from './sessions/reauthentication.js';
+import { Replies } from './sessions/replies.js';
 import { BufferedTotal } from './slow-consumers/buffered-total.js';
-import { SAMPLE_INTERVAL_MS, SlowConsumers } from './slow-consumers/ladder.js';
+import { Ladder, SAMPLE_INTERVAL_MS } from './slow-consumers/ladder.js';
 import { LOOK_INTERVAL_MS, Overload } from './slow-consumers/overload.js';
 import { Heartbeats } from './subscriptions/heartbeats.js';
 import { Subscriptions } from './subscriptions/subscriptions.js';
-import { LaneChanges } from './subscriptions/tier-changes.js';
+import { TierChanges } from './subscriptions/tier-changes.js';
 import { ABANDON_EVENT } from './supervision/hung-thread.js';
 import { INTERRUPT_EVENT } from './supervision/interruption.js';
 import { notingListener } from './supervision/listening-socket.js';
 import { longWorkOf, ServedTurns } from './supervision/served-turns.js';
 import { BEAT_INTERVAL_MS, beat, turnRow } from './supervision/watchdog.js';
 import { interestTeller } from './views/interest-batch.js';
-import { LaneTable, type SentCell, sentCellsIn } from './views/views.js';
+import { type SentCell, sentCellsIn, Views } from './views/views.js';
 import { snapshotStats } from './worker-stats.js';
 
 /** How often an App with an old certificate is asked whether anybody is left. */
@@ -112,10 +112,10 @@ const fault = (what: string, cause: unknown) => {
 
 const eventSymbols = new Map<number, string>();
 const turnNumber = { current: 0 };
-const table = new LaneTable(rings.length, tell, sentCell);
+const table = new Views(rings.length, tell, sentCell);
 const publish: Publish = (topic, bytes, isBinary, compress) => apps.publish(topic, bytes, isBinary, compress);
 const outbox = new Outbox(publish, () => wallClock.nowMicros(), sentCell, config.compression);
-const losses = new EventLosses(outbox, source => eventSymbols.get(source));
+const losses = new Gaps(outbox, source => eventSymbols.get(source));
 /** Has the pump take a turn, whether there is something in the rings or not. */
 const wake = () => {
   Atomics.add(doorbell, worker, 1);
@@ -147,7 +147,7 @@ const bufferedTotal = new BufferedTotal({
   cut: session => server.cut(session, CloseCode.slowConsumer),
   onClosed: (sockets, bytes) => post({ type: 'shed', sockets, bytes }),
 });
-const slow = new SlowConsumers({
+const slow = new Ladder({
   subscriptions,
   outbox,
   backpressureBytesMax: config.limits.backpressureBytesMax,
@@ -166,7 +166,7 @@ const fanout = new Fanout({
   slow,
   turn: turnNumber,
 });
-const symbols = new KnownSymbols(config.symbols, post);
+const symbols = new SymbolLookup(config.symbols, post);
 const { subscriptionsMax, messagesPerSecondMax } = config.limits;
 const apiKeys = config.auth.apiKeysFile === undefined ? undefined : await openApiKeys(config.auth.apiKeysFile);
 const limits = new ConnectionLimits(config.limits, data);
@@ -203,22 +203,22 @@ const turns = new ServedTurns(row, turn => {
 process.on(INTERRUPT_EVENT, () => turns.interrupt());
 const messageRate = new MessageRate(messagesPerSecondMax);
 const controlRate = new MessageRate(CONTROL_FRAMES_PER_SECOND);
-const answers = new Answers(outbox);
-const rooms = new RoomMessages({
+const answers = new Replies(outbox);
+const rooms = new RoomPublishing({
   answers,
   post,
   messageBytesMax: config.limits.roomMessageBytesMax,
   published: new PublishedBytes(data.published, worker, config.limits.roomBytesPerSecondMax),
 });
-const laneChanges = new LaneChanges({ table, subscriptions, nowMs: () => performance.now(), wake });
+const tierChanges = new TierChanges({ table, subscriptions, nowMs: () => performance.now(), wake });
 const topics = new TopicCommands({ subscriptions, symbols, answers, subscriptionsMax });
 const commands = new CommandHandler({
   topics,
   rooms,
-  renewals: new Renewals({
+  renewals: new Reauthentication({
     credentials,
     subscriptions,
-    laneChanges,
+    tierChanges,
     limits,
     answers,
     onRenewed: session => keepalive.renewed(session, session.credential.expiresAtMs),
@@ -300,7 +300,7 @@ port.on('message', (message: ToWorker) => orders.receive(message));
 setInterval(() => {
   slow.sample();
   table.look(performance.now());
-  if (laneChanges.hasPending) wake();
+  if (tierChanges.hasPending) wake();
 }, SAMPLE_INTERVAL_MS).unref();
 setInterval(() => beat(row), BEAT_INTERVAL_MS).unref();
 setInterval(() => keepalive.sweep(), keepalive.sweepIntervalMs).unref();
@@ -321,7 +321,7 @@ countersNow = () => ({
     sent,
     limits,
     keepalive.counters.pings,
-    subscriptions.resumptions,
+    subscriptions.recoveries,
   ),
   loopDelayMs: overload.loopDelayMs,
   frameAgeMs: overload.frameAgeMs,
@@ -344,5 +344,5 @@ if (listening === undefined) {
   post({ type: 'listening', port: listening });
   const behind = new Int32Array(data.behind);
   const { deliveries } = subscriptions;
-  await pump({ fanout, slow, laneChanges, deliveries, table, doorbell, behind, worker, isEnding: () => isEnding });
+  await pump({ fanout, slow, tierChanges, deliveries, table, doorbell, behind, worker, isEnding: () => isEnding });
 }

@@ -2,22 +2,22 @@
 import type { WorkerStats } from '../threads/thread-messages.js';
 import type { Fanout } from './delivery/fanout.js';
 import type { GatewayServer } from './edge/server.js';
-import type { Resumptions } from './events/recovery.js';
+import type { Recoveries } from './events/recovery.js';
 import type { ConnectionLimits } from './limits/connection-limits.js';
 import type { Outbox } from './sending/outbox.js';
-import type { SlowConsumers } from './slow-consumers/ladder.js';
-import type { LaneTable, SentCell } from './views/views.js';
+import type { Ladder } from './slow-consumers/ladder.js';
+import type { SentCell, Views } from './views/views.js';
 
 export function snapshotStats(
   server: GatewayServer,
   fanout: Fanout,
-  slow: SlowConsumers,
+  slow: Ladder,
   outbox: Outbox,
-  table: LaneTable,
+  table: Views,
   sent: ReadonlyMap<string, SentCell>,
   limits: ConnectionLimits,
   pings: number,
-  { heldBytes, counters }: Resumptions,
+  { heldBytes, counters }: Recoveries,
 ): Omit<
   WorkerStats,
   | 'pending'
@@ -51,8 +51,8 @@ export function snapshotStats(
     stalls: slow.counters.stalls,
     circuits: { open: slow.open, halfOpen: slow.halfOpen },
     resumes: slow.counters.resumes,
-    conflated: slow.paces.slowed,
-    paces: { ...slow.paces.counters },
+    conflated: slow.conflation.slowed,
+    paces: { ...slow.conflation.counters },
     waitingBytes: slow.waitingBytes,
     turns: fanout.counters.turns,
     overruns: fanout.counters.overruns,

@@ -1,4 +1,8 @@
-/** The example page in a real browser: the bundled client against a gateway. */
+/**
+ * The example page in a real browser: the bundled client against a gateway.
+ *
+ * @module-tag slow
+ */
 import { readFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';

@@ -1,6 +1,8 @@
 /**
  * What a publisher wrote reaches clients exactly, in both formats. The publisher, the meaning of its messages and the readers
  * are programs in Python, which has decimals and integers of any size and shares no code with the gateway.
+ *
+ * @module-tag slow
  */
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { LineProgram } from '../support/content/programs.js';

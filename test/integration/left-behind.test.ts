@@ -1,4 +1,8 @@
-/** What a test starts ends with it, however it ends: see test/support/processes. */
+/**
+ * What a test starts ends with it, however it ends: see test/support/processes.
+ *
+ * @module-tag slow
+ */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';

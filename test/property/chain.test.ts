@@ -1,3 +1,4 @@
+/** @module-tag slow */
 import fc from 'fast-check';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import {
@@ -58,8 +59,8 @@ async function assertScripts(
       sums.steps += script.length;
       sums.overruns += world.gateway.overruns;
       sums.stalls += world.gateway.stalls;
-      sums.overHighWater += world.gateway.paces.overHighWater;
-      sums.restores += world.gateway.paces.restores;
+      sums.overHighWater += world.gateway.conflation.overHighWater;
+      sums.restores += world.gateway.conflation.restores;
       for (const { model } of world.peers) {
         sums.events += model.events.events;
         sums.gaps += model.events.gaps;

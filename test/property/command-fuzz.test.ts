@@ -5,10 +5,10 @@ import { openPolicy } from '../../src/auth/policy.js';
 import { createTokenVerifier, mintToken } from '../../src/auth/token.js';
 import { readConfig } from '../../src/config/environment.js';
 import { CommandHandler } from '../../src/gateway/commands/command-handler.js';
-import { RoomMessages } from '../../src/gateway/commands/room-publishing.js';
-import { KnownSymbols } from '../../src/gateway/commands/symbol-lookup.js';
+import { RoomPublishing } from '../../src/gateway/commands/room-publishing.js';
+import { SymbolLookup } from '../../src/gateway/commands/symbol-lookup.js';
 import { TopicCommands } from '../../src/gateway/commands/topic-commands.js';
-import { EventLosses } from '../../src/gateway/events/gaps.js';
+import { Gaps } from '../../src/gateway/events/gaps.js';
 import { createAttemptRates } from '../../src/gateway/limits/attempt-rates.js';
 import { ConnectionLimits } from '../../src/gateway/limits/connection-limits.js';
 import { createFailedCredentials } from '../../src/gateway/limits/failed-credentials.js';
@@ -19,11 +19,11 @@ import { createSharedRates } from '../../src/gateway/limits/shared-rates.js';
 import type { Session, Socket } from '../../src/gateway/model/session.js';
 import { Outbox } from '../../src/gateway/sending/outbox.js';
 import { Credentials } from '../../src/gateway/sessions/credentials.js';
-import { Renewals } from '../../src/gateway/sessions/reauthentication.js';
-import { Answers } from '../../src/gateway/sessions/replies.js';
+import { Reauthentication } from '../../src/gateway/sessions/reauthentication.js';
+import { Replies } from '../../src/gateway/sessions/replies.js';
 import { Subscriptions } from '../../src/gateway/subscriptions/subscriptions.js';
-import { LaneChanges } from '../../src/gateway/subscriptions/tier-changes.js';
-import { LaneTable } from '../../src/gateway/views/views.js';
+import { TierChanges } from '../../src/gateway/subscriptions/tier-changes.js';
+import { Views } from '../../src/gateway/views/views.js';
 import { parseCommand } from '../../src/protocol/commands.js';
 import { isMsgpackLane } from '../../src/protocol/lanes.js';
 import { MsgpackReader } from '../../src/protocol/msgpack-reader.js';
@@ -51,18 +51,18 @@ class Worker {
   readonly faults: string[] = [];
   readonly received = new Map<Session, Record<string, unknown>[]>();
   readonly commands: CommandHandler;
-  readonly #table: LaneTable;
+  readonly #table: Views;
   readonly #subscriptions: Subscriptions;
-  readonly #symbols: KnownSymbols;
-  readonly #rooms: RoomMessages;
-  readonly #changes: LaneChanges;
+  readonly #symbols: SymbolLookup;
+  readonly #rooms: RoomPublishing;
+  readonly #changes: TierChanges;
   #pending: InterestChange[] = [];
   #asked: FromWorker[] = [];
   #sources = new Map<string, number>();
 
   constructor(tokens: Awaited<ReturnType<typeof createTokenVerifier>>, policy: Awaited<ReturnType<typeof openPolicy>>) {
     const cell = { messages: 0, bytes: 0 };
-    this.#table = new LaneTable(
+    this.#table = new Views(
       1,
       change => this.#pending.push(change),
       () => cell,
@@ -73,7 +73,7 @@ class Worker {
       () => cell,
       false,
     );
-    const losses = new EventLosses(outbox, () => undefined);
+    const losses = new Gaps(outbox, () => undefined);
     const bufferedBytesMax = 1024 * 1024;
     this.#subscriptions = new Subscriptions({
       table: this.#table,
@@ -84,15 +84,15 @@ class Worker {
       wake: () => {},
     });
     const post = (message: FromWorker) => this.#asked.push(message);
-    this.#symbols = new KnownSymbols(['A', 'B', 'C', 'BTC/USDT', 'S*'], post);
-    const answers = new Answers(outbox);
-    this.#rooms = new RoomMessages({
+    this.#symbols = new SymbolLookup(['A', 'B', 'C', 'BTC/USDT', 'S*'], post);
+    const answers = new Replies(outbox);
+    this.#rooms = new RoomPublishing({
       answers,
       post,
       messageBytesMax: 16 * 1024,
       published: unlimitedPublished(),
     });
-    this.#changes = new LaneChanges({
+    this.#changes = new TierChanges({
       table: this.#table,
       subscriptions: this.#subscriptions,
       nowMs: () => Number.POSITIVE_INFINITY,
@@ -107,10 +107,10 @@ class Worker {
         subscriptionsMax: SUBSCRIPTIONS_MAX,
       }),
       rooms: this.#rooms,
-      renewals: new Renewals({
+      renewals: new Reauthentication({
         credentials: new Credentials(tokens, undefined, policy, guard, revocationList()),
         subscriptions: this.#subscriptions,
-        laneChanges: this.#changes,
+        tierChanges: this.#changes,
         limits: newLimits(),
         answers,
         onRenewed: () => {},
@@ -161,26 +161,26 @@ class Worker {
   #answer(change: InterestChange): void {
     if (change.op === 'unwant' || change.op === 'own') return;
     if (change.op === 'replay') {
-      const { resumptions } = this.#subscriptions;
-      const replay = resumptions.asked(change.request);
+      const { recoveries } = this.#subscriptions;
+      const replay = recoveries.asked(change.request);
       const isRecovered = change.since.epoch === 'e' && change.since.seq >= 0 && change.since.seq <= 1;
-      if (replay !== undefined) resumptions.ended(replay, isRecovered, { epoch: 'e', seq: 1 }, 7);
+      if (replay !== undefined) recoveries.ended(replay, isRecovered, { epoch: 'e', seq: 1 }, 7);
       return;
     }
-    const entry = this.#table.asked(change.request);
-    if (entry === undefined) {
+    const view = this.#table.asked(change.request);
+    if (view === undefined) {
       this.#table.requests.settled(change.request);
       return;
     }
-    const source = this.#sources.get(entry.sourceName) ?? this.#sources.size + 1;
-    this.#sources.set(entry.sourceName, source);
-    entry.seqs.reach(source, 1, 7, 'e');
-    if (!this.#table.answered(entry, source, 0)) return;
-    entry.moveTo('e', 1);
+    const source = this.#sources.get(view.sourceName) ?? this.#sources.size + 1;
+    this.#sources.set(view.sourceName, source);
+    view.seqs.reach(source, 1, 7, 'e');
+    if (!this.#table.answered(view, source, 0)) return;
+    view.moveTo('e', 1);
     const bytes = new Uint8Array(
-      isMsgpackLane(entry.lane) ? packr.pack(PART) : new TextEncoder().encode(JSON.stringify(PART)),
+      isMsgpackLane(view.lane) ? packr.pack(PART) : new TextEncoder().encode(JSON.stringify(PART)),
     );
-    this.#subscriptions.answered(entry, entry.isState ? { seq: 1, epoch: 'e', bytes } : undefined);
+    this.#subscriptions.answered(view, view.isState ? { seq: 1, epoch: 'e', bytes } : undefined);
   }
 }
 

@@ -1,18 +1,20 @@
 /**
  * Sessions whose tier and rights change while trades flow, over the real hub, encoder, ring and gateway modules; when
  * anything of it moves on is the script's choice.
+ *
+ * @module-tag slow
  */
 import fc from 'fast-check';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { ShardEncoder } from '../../src/encoder/encoder.js';
 import { Fanout } from '../../src/gateway/delivery/fanout.js';
-import { EventLosses } from '../../src/gateway/events/gaps.js';
+import { Gaps } from '../../src/gateway/events/gaps.js';
 import type { Socket } from '../../src/gateway/model/session.js';
 import { Outbox } from '../../src/gateway/sending/outbox.js';
-import { SlowConsumers } from '../../src/gateway/slow-consumers/ladder.js';
+import { Ladder } from '../../src/gateway/slow-consumers/ladder.js';
 import { Subscriptions } from '../../src/gateway/subscriptions/subscriptions.js';
-import { LaneChanges } from '../../src/gateway/subscriptions/tier-changes.js';
-import { LaneTable } from '../../src/gateway/views/views.js';
+import { TierChanges } from '../../src/gateway/subscriptions/tier-changes.js';
+import { Views } from '../../src/gateway/views/views.js';
 import { Hub } from '../../src/hub/hub.js';
 import { laneOf, REALTIME, type Tier, TRADES_FULL, TRADES_PUBLIC } from '../../src/protocol/lanes.js';
 import { createProgress } from '../../src/threads/progress.js';
@@ -84,11 +86,11 @@ class World {
   readonly #feed = new OneThreadFeed(false);
   readonly #hub: Hub;
   readonly #threads: StepThread[] = [];
-  readonly #table: LaneTable;
+  readonly #table: Views;
   readonly #subscriptions: Subscriptions;
-  readonly #slow: SlowConsumers;
+  readonly #slow: Ladder;
   readonly #fanout: Fanout;
-  readonly #laneChanges: LaneChanges;
+  readonly #tierChanges: TierChanges;
   readonly #published = new Map<string, number>();
   #interest: InterestChange[] = [];
   #retailDue = false;
@@ -144,14 +146,14 @@ class World {
     this.#feed.deliver = message => this.#hub.message(message);
     const sentCell = () => ({ messages: 0, bytes: 0 });
     const turn = { current: 0 };
-    const table = new LaneTable(rings.length, change => this.#interest.push(change), sentCell);
+    const table = new Views(rings.length, change => this.#interest.push(change), sentCell);
     const outbox = new Outbox(
       (topic, b, isBinary) => this.#uws.publish(topic, b, isBinary),
       nowMicros,
       sentCell,
       false,
     );
-    const losses = new EventLosses(outbox, source => eventSymbols.get(source));
+    const losses = new Gaps(outbox, source => eventSymbols.get(source));
     const bufferedBytesMax = BACKPRESSURE_BYTES / 4;
     const subscriptions = new Subscriptions({
       table,
@@ -162,7 +164,7 @@ class World {
       bufferedBytesMax,
       resumedAtOnceMax: 3,
     });
-    const slow = new SlowConsumers({
+    const slow = new Ladder({
       subscriptions,
       outbox,
       backpressureBytesMax: BACKPRESSURE_BYTES,
@@ -177,7 +179,7 @@ class World {
     });
     const readers = rings.map(ring => new RingReader(ring, 0));
     this.#fanout = new Fanout({ rings: readers, table, subscriptions, outbox, losses, nowMicros, slow, turn });
-    this.#laneChanges = new LaneChanges({
+    this.#tierChanges = new TierChanges({
       table,
       subscriptions,
       nowMs: () => performance.now(),
@@ -211,7 +213,7 @@ class World {
     if (isFull) peer.isPublicOnly = false;
     const wanted = [...session.subscriptions.values()].map(({ symbol }) => this.#wanted(peer, symbol));
     const number = ++peer.changes;
-    await this.#laneChanges.change(session, wanted);
+    await this.#tierChanges.change(session, wanted);
     this.changes++;
     // What was published before may still wait for its socket.
     const isLast = number === peer.changes;
@@ -224,7 +226,7 @@ class World {
   }
 
   get isChanging(): boolean {
-    return this.#laneChanges.hasPending;
+    return this.#tierChanges.hasPending;
   }
 
   deliverInterest(): void {
@@ -245,7 +247,7 @@ class World {
       this.#fanout.publish('retail');
       return;
     }
-    this.#laneChanges.settle();
+    this.#tierChanges.settle();
     if (!this.#fanout.read()) return;
     this.#fanout.publish('institutional');
     this.#retailDue = true;
@@ -289,7 +291,7 @@ class World {
         }),
       ),
     );
-    const entries = [...this.#table.entries()];
+    const entries = [...this.#table.all()];
     expect(entries.filter(({ holders }) => holders > 0)).toHaveLength(lanes.size);
     // Those of all symbols are kept for a while.
     expect(entries.filter(({ holders, isAllTrades }) => holders === 0 && !isAllTrades)).toEqual([]);

@@ -1,6 +1,8 @@
 /**
  * For any history of a publisher (whole messages, changes, refused and missing ones, restarts; numbers in any form), a client
  * of either format holds exactly its state or has been told of that topic. Publisher, model and readers are in Python.
+ *
+ * @module-tag slow
  */
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import WebSocket from 'ws';

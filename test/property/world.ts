@@ -243,7 +243,7 @@ export class World {
     const open = this.peers.filter(({ socket }) => socket.isOpen);
     const isWaiting = ({ socket, model }: Peer) =>
       socket.session.isStalled ||
-      socket.session.pace.steps > 0 ||
+      socket.session.conflation.level > 0 ||
       socket.bufferedBytes > 0 ||
       model.events.unanswered > 0;
     return this.gateway.isBusy || open.some(isWaiting);
@@ -342,7 +342,7 @@ export class World {
     for (const topic of model.wanted) {
       const [stream = '', symbol = ''] = topicParts(topic);
       const subscription = socket.session.subscriptions.get(topic);
-      const where = `${topic} ${subscription?.state} ${subscription?.entry.isBroken ? 'broken' : ''}`;
+      const where = `${topic} ${subscription?.state} ${subscription?.view.isBroken ? 'broken' : ''}`;
       const book = this.books.get(symbol);
       const isStale = this.#stale.has(`${stream === 'quotes' ? 'quotes' : 'books'}:${symbol}`);
       expect(model.stale.has(topic), `stale ${where}`).toBe(isStale);

@@ -45,7 +45,7 @@ export async function connected(options: Partial<MillraceOptions> = {}): Promise
 /** Commands as they are whatever their ids. */
 export const withoutId = (commands: readonly Command[]) => commands.map(({ id: _, ...rest }) => rest);
 
-/** Answers subscriptions with `answer`, in place of a gateway that takes all. */
+/** Replies subscriptions with `answer`, in place of a gateway that takes all. */
 export function answering(answer: (command: Command) => readonly object[]) {
   return ({ ...command }: Command, socket: FakeSocket) => socket.frames(...answer(command));
 }

@@ -27,7 +27,7 @@ function fail(fault) {
   else throw new Error('the test wants it dead');
 }
 
-function wantedOf(thread) {
+function requestedOf(thread) {
   try {
     const [wanted, fault] = readFileSync(file, 'utf8').trim().split(' ');
     return wanted === thread ? fault : undefined;
@@ -38,7 +38,7 @@ function wantedOf(thread) {
 }
 
 function poll(thread) {
-  const fault = wantedOf(thread);
+  const fault = requestedOf(thread);
   if (fault !== undefined && fault !== 'loop') rmSync(file);
   return fault;
 }

@@ -3,7 +3,7 @@ import { type Credential, compileEntitlements } from '../../src/auth/credential.
 import { MessageRate } from '../../src/gateway/limits/message-rate.js';
 import { PublishedBytes } from '../../src/gateway/limits/published-bytes.js';
 import { createSharedRates } from '../../src/gateway/limits/shared-rates.js';
-import { newCircuit, newPace } from '../../src/gateway/model/flow.js';
+import { newCircuit, newConflationState } from '../../src/gateway/model/flow.js';
 import type { Session } from '../../src/gateway/model/session.js';
 import { defaultClass, type Format, type Tier } from '../../src/protocol/lanes.js';
 import { newAccount } from './work-budgets.js';
@@ -74,7 +74,7 @@ export function newSession(options: NewSession): Session {
     isStalled: false,
     droppedInTurn: 0,
     circuit: newCircuit(),
-    pace: newPace(),
+    conflation: newConflationState(),
     sampledBytes: 0,
     isBusy: false,
     backlogBytes: 0,

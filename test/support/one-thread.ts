@@ -4,21 +4,21 @@
  */
 import { ShardEncoder } from '../../src/encoder/encoder.js';
 import { CommandHandler } from '../../src/gateway/commands/command-handler.js';
-import { RoomMessages } from '../../src/gateway/commands/room-publishing.js';
-import { KnownSymbols } from '../../src/gateway/commands/symbol-lookup.js';
+import { RoomPublishing } from '../../src/gateway/commands/room-publishing.js';
+import { SymbolLookup } from '../../src/gateway/commands/symbol-lookup.js';
 import { TopicCommands } from '../../src/gateway/commands/topic-commands.js';
 import { Fanout } from '../../src/gateway/delivery/fanout.js';
-import { EventLosses } from '../../src/gateway/events/gaps.js';
+import { Gaps } from '../../src/gateway/events/gaps.js';
 import type { Socket } from '../../src/gateway/model/session.js';
 import { Outbox } from '../../src/gateway/sending/outbox.js';
-import type { Renewals } from '../../src/gateway/sessions/reauthentication.js';
-import { Answers } from '../../src/gateway/sessions/replies.js';
-import type { Paces } from '../../src/gateway/slow-consumers/conflation.js';
-import { SlowConsumers } from '../../src/gateway/slow-consumers/ladder.js';
+import type { Reauthentication } from '../../src/gateway/sessions/reauthentication.js';
+import { Replies } from '../../src/gateway/sessions/replies.js';
+import type { Conflation } from '../../src/gateway/slow-consumers/conflation.js';
+import { Ladder } from '../../src/gateway/slow-consumers/ladder.js';
 import { Heartbeats } from '../../src/gateway/subscriptions/heartbeats.js';
 import { Subscriptions } from '../../src/gateway/subscriptions/subscriptions.js';
 import type { RequestLimits } from '../../src/gateway/views/view-requests.js';
-import { LaneTable } from '../../src/gateway/views/views.js';
+import { Views } from '../../src/gateway/views/views.js';
 import { Hub } from '../../src/hub/hub.js';
 import { createProgress } from '../../src/threads/progress.js';
 import { createDoorbells, createRing, RingReader } from '../../src/threads/ring.js';
@@ -66,11 +66,11 @@ export class OneThreadGateway {
   readonly subscriptions: Subscriptions;
   readonly #uws: FakeUws;
   readonly #threads: StepThread[] = [];
-  readonly #table: LaneTable;
+  readonly #table: Views;
   readonly #fanout: Fanout;
-  readonly #slow: SlowConsumers;
+  readonly #slow: Ladder;
   readonly #commands: CommandHandler;
-  readonly #symbols: KnownSymbols;
+  readonly #symbols: SymbolLookup;
   readonly #heartbeats: Heartbeats;
   readonly #eventSymbols = new Map<number, string>();
   #changes: InterestChange[] = [];
@@ -89,7 +89,7 @@ export class OneThreadGateway {
     options.feed.deliver = message => this.hub.message(message);
     const sentCell = () => ({ messages: 0, bytes: 0 });
     const turn = { current: 0 };
-    this.#table = new LaneTable(
+    this.#table = new Views(
       options.encoders,
       change => this.#changes.push(change),
       sentCell,
@@ -97,7 +97,7 @@ export class OneThreadGateway {
     );
     const publish = (topic: string, bytes: Uint8Array, isBinary: boolean) => this.#uws.publish(topic, bytes, isBinary);
     const outbox = new Outbox(publish, nowMicros, sentCell, false);
-    const losses = new EventLosses(outbox, source => this.#eventSymbols.get(source));
+    const losses = new Gaps(outbox, source => this.#eventSymbols.get(source));
     this.subscriptions = new Subscriptions({
       table: this.#table,
       outbox,
@@ -111,7 +111,7 @@ export class OneThreadGateway {
       resumedAtOnceMax: 3,
       assemblyBytesMax: options.assemblyBytesMax ?? ASSEMBLY_BYTES_MAX,
     });
-    this.#slow = new SlowConsumers({
+    this.#slow = new Ladder({
       subscriptions: this.subscriptions,
       outbox,
       backpressureBytesMax: backpressureBytes,
@@ -137,8 +137,8 @@ export class OneThreadGateway {
     });
     this.#heartbeats = new Heartbeats(this.#table, outbox, HEARTBEAT_MS, nowMicros);
     const post = (message: FromWorker) => this.hub.fromWorker(0, message);
-    const answers = new Answers(outbox);
-    this.#symbols = new KnownSymbols(options.symbols, post);
+    const answers = new Replies(outbox);
+    this.#symbols = new SymbolLookup(options.symbols, post);
     this.#commands = new CommandHandler({
       topics: new TopicCommands({
         subscriptions: this.subscriptions,
@@ -146,9 +146,9 @@ export class OneThreadGateway {
         answers,
         subscriptionsMax: SUBSCRIPTIONS_MAX,
       }),
-      rooms: new RoomMessages({ answers, post, messageBytesMax: 16 * 1024, published: unlimitedPublished() }),
+      rooms: new RoomPublishing({ answers, post, messageBytesMax: 16 * 1024, published: unlimitedPublished() }),
       // Nobody sends `auth` here.
-      renewals: undefined as unknown as Renewals,
+      renewals: undefined as unknown as Reauthentication,
       answers,
       turns: { action: '', later: (session, serve) => queueMicrotask(() => serve(session)) },
       budgets: newWorkBudgets(),
@@ -167,8 +167,8 @@ export class OneThreadGateway {
     return this.#slow.counters.stalls;
   }
 
-  get paces(): Readonly<Paces['counters']> {
-    return this.#slow.paces.counters;
+  get conflation(): Readonly<Conflation['counters']> {
+    return this.#slow.conflation.counters;
   }
 
   connect(client: Omit<NewSession, 'id'>, receive: Receive): FakeSocket {
@@ -313,7 +313,7 @@ export class OneThreadGateway {
       this.#symbols.answer(message.id, message.symbols);
     } else if (message.type === 'refused') {
       const refused = this.#table.asked(message.request);
-      if (refused === undefined) this.subscriptions.resumptions.refused(message.request);
+      if (refused === undefined) this.subscriptions.recoveries.refused(message.request);
       else this.subscriptions.refused(refused);
     }
   }

@@ -9,10 +9,10 @@ import { MsgpackReader } from '../../protocol/msgpack-reader.js';
 import type { WorkBudgets } from '../limits/work-budgets.js';
 import type { Session } from '../model/session.js';
 import type { Handled } from '../sessions/maybe-promise.js';
-import type { Renewals } from '../sessions/reauthentication.js';
-import type { Answers } from '../sessions/replies.js';
+import type { Reauthentication } from '../sessions/reauthentication.js';
+import type { Replies } from '../sessions/replies.js';
 import type { ServedTurns } from '../supervision/served-turns.js';
-import type { RoomMessages } from './room-publishing.js';
+import type { RoomPublishing } from './room-publishing.js';
 import type { TopicCommands } from './topic-commands.js';
 
 /** Commands that wait while an earlier one of the session waits for the hub. */
@@ -24,9 +24,9 @@ const NESTING_MAX = 16;
 
 export interface CommandHandlerOptions {
   readonly topics: TopicCommands;
-  readonly rooms: RoomMessages;
-  readonly renewals: Renewals;
-  readonly answers: Answers;
+  readonly rooms: RoomPublishing;
+  readonly renewals: Reauthentication;
+  readonly answers: Replies;
   /** Which session this thread works for; serves commands that had to wait in turns of their own. */
   readonly turns: Pick<ServedTurns, 'action' | 'later'>;
   readonly budgets: WorkBudgets;

@@ -4,7 +4,7 @@ import { readUnits } from '../../protocol/costs.js';
 import type { MessageRate, MessageVerdict } from '../limits/message-rate.js';
 import type { WorkBudgets } from '../limits/work-budgets.js';
 import type { Session } from '../model/session.js';
-import type { Answers } from '../sessions/replies.js';
+import type { Replies } from '../sessions/replies.js';
 import { LARGE_REFUSED, largeMessage } from './large-messages.js';
 
 /** When a client that sends too fast may send again: its tokens come back within a second. */
@@ -17,7 +17,7 @@ export interface MessageGateParts {
   readonly messagesPerSecondMax: number;
   readonly roomMessageBytesMax: number;
   readonly budgets: WorkBudgets;
-  readonly answers: Answers;
+  readonly answers: Replies;
   /** The id of a command that is not executed; undefined where it has none, or is longer than `bytesMax`. */
   readonly idOf: (session: Session, bytes: ArrayBuffer, isBinary: boolean, bytesMax: number) => CommandId | undefined;
 }

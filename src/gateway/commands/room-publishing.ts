@@ -11,15 +11,15 @@ import type { FromWorker, ToWorker } from '../../threads/thread-messages.js';
 import type { PublishedBytes } from '../limits/published-bytes.js';
 import { sharedNowMs } from '../limits/shared-clock.js';
 import type { Session } from '../model/session.js';
-import type { Answers } from '../sessions/replies.js';
+import type { Replies } from '../sessions/replies.js';
 
 /** Publications of this worker waiting for their place; beyond it they are refused. */
 export const PENDING_MAX = 5_000;
 /** When a client that is refused for it may try again. */
 const RETRY_AFTER_MS = 1_000;
 
-export interface RoomMessagesOptions {
-  readonly answers: Answers;
+export interface RoomPublishingOptions {
+  readonly answers: Replies;
   readonly post: (message: FromWorker) => void;
   /** Longest message, in bytes of the JSON that the room gets. */
   readonly messageBytesMax: number;
@@ -32,14 +32,14 @@ interface Pending {
   readonly topic: string;
 }
 
-export class RoomMessages {
+export class RoomPublishing {
   /** Messages refused because their user published too many bytes. */
   readonly counters = { overRate: 0 };
-  readonly #options: RoomMessagesOptions;
+  readonly #options: RoomPublishingOptions;
   readonly #pending = new Map<number, Pending>();
   #last = 0;
 
-  constructor(options: RoomMessagesOptions) {
+  constructor(options: RoomPublishingOptions) {
     this.#options = options;
   }
 

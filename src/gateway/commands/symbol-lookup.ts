@@ -6,7 +6,7 @@ import type { FromWorker } from '../../threads/thread-messages.js';
 /** Look-ups under way at once; more are answered from what is known here. */
 const LOOKUPS_MAX = 1000;
 
-export class KnownSymbols {
+export class SymbolLookup {
   readonly #known = new Set<string>();
   readonly #isListed: (symbol: string) => boolean;
   readonly #post: (message: FromWorker) => void;

@@ -7,14 +7,14 @@ import { CLASSES, classNumber, DEPTHS, depthDetail, slowerClass } from '../../pr
 import type { StreamPosition } from '../../protocol/stream-position.js';
 import { isStateStream, topicOf } from '../../protocol/topics.js';
 import { RETRY_AFTER_MS } from '../limits/retry-after.js';
-import type { Session, Wanted } from '../model/session.js';
+import type { RequestedTopic, Session } from '../model/session.js';
 import { shorten } from '../refusal.js';
 import { andThen, type Handled } from '../sessions/maybe-promise.js';
-import type { Answers } from '../sessions/replies.js';
+import type { Replies } from '../sessions/replies.js';
 import type { Subscriptions } from '../subscriptions/subscriptions.js';
 import { laneFor } from '../views/view-of.js';
 import { mustBeKnown, type Target, targetOf, unknownNames } from './requested-topics.js';
-import type { KnownSymbols } from './symbol-lookup.js';
+import type { SymbolLookup } from './symbol-lookup.js';
 
 /** A `subscribe` command with everything about it decided but for whether its names are known. */
 interface Subscribing {
@@ -31,14 +31,14 @@ export class TopicCommands {
   /** Commands that were refused for it. */
   shed = 0;
   readonly #subscriptions: Subscriptions;
-  readonly #symbols: KnownSymbols;
-  readonly #answers: Answers;
+  readonly #symbols: SymbolLookup;
+  readonly #answers: Replies;
   readonly #subscriptionsMax: number;
 
   constructor(options: {
     subscriptions: Subscriptions;
-    symbols: KnownSymbols;
-    answers: Answers;
+    symbols: SymbolLookup;
+    answers: Replies;
     subscriptionsMax: number;
   }) {
     this.#subscriptions = options.subscriptions;
@@ -108,7 +108,7 @@ export class TopicCommands {
     if (command.since !== undefined && !target.isAll) {
       return this.#resume(subscribing, wanted, command.since, refuse);
     }
-    // 'subscribed' on an event stream promises every message from here on, so the lanes must be live first.
+    // 'subscribed' on an event stream promises every message from here on, so the views must be live first.
     this.#subscriptions.subscribe(session, wanted);
     return this.#whenLive(session, wanted, () => {
       const live = wanted.filter(({ symbol }) => session.subscriptions.has(topicOf(stream, symbol)));
@@ -118,7 +118,7 @@ export class TopicCommands {
     });
   }
 
-  #subscribeStates(subscribing: Subscribing, wanted: readonly Wanted[], refuse: () => void): void {
+  #subscribeStates(subscribing: Subscribing, wanted: readonly RequestedTopic[], refuse: () => void): void {
     const { session, command } = subscribing;
     const present = wanted.filter(({ stream, symbol }) => session.subscriptions.has(topicOf(stream, symbol)));
     // What was missed of a state is in its snapshot.
@@ -131,7 +131,12 @@ export class TopicCommands {
     this.#subscriptions.resync(session, topics);
   }
 
-  #resume(subscribing: Subscribing, wanted: readonly Wanted[], since: StreamPosition, refuse: () => void): Handled {
+  #resume(
+    subscribing: Subscribing,
+    wanted: readonly RequestedTopic[],
+    since: StreamPosition,
+    refuse: () => void,
+  ): Handled {
     return new Promise(resolve => {
       this.#subscriptions.resumeFrom(subscribing.session, wanted, since, (isRecovered, positions) => {
         this.#subscribed(subscribing, wanted, isRecovered, isRecovered ? undefined : positions);
@@ -141,12 +146,12 @@ export class TopicCommands {
     });
   }
 
-  #whenLive(session: Session, wanted: readonly Wanted[], run: () => void): Handled {
+  #whenLive(session: Session, wanted: readonly RequestedTopic[], run: () => void): Handled {
     const pending: Promise<boolean>[] = [];
     for (const { stream, symbol } of wanted) {
-      const entry = session.subscriptions.get(topicOf(stream, symbol))?.entry;
-      if (entry === undefined || entry.source >= 0) continue;
-      pending.push(entry.live());
+      const view = session.subscriptions.get(topicOf(stream, symbol))?.view;
+      if (view === undefined || view.source >= 0) continue;
+      pending.push(view.live());
     }
     if (pending.length > 0) return Promise.all(pending).then(run);
     run();
@@ -154,12 +159,12 @@ export class TopicCommands {
   }
 
   /** Where event topics stand; the trades of all symbols stand at as many places. */
-  #positions(session: Session, wanted: readonly Wanted[]): Map<string, StreamPosition> {
+  #positions(session: Session, wanted: readonly RequestedTopic[]): Map<string, StreamPosition> {
     const positions = new Map<string, StreamPosition>();
     for (const { stream, symbol } of wanted) {
       const topic = topicOf(stream, symbol);
-      const entry = session.subscriptions.get(topic)?.entry;
-      const position = entry?.seqs.find(entry.source);
+      const view = session.subscriptions.get(topic)?.view;
+      const position = view?.seqs.find(view.source);
       if (position !== undefined && position.epoch !== '') {
         positions.set(topic, { epoch: position.epoch, seq: position.newest });
       }
@@ -169,7 +174,7 @@ export class TopicCommands {
 
   #subscribed(
     { session, command, target, rateClass }: Subscribing,
-    wanted: readonly Wanted[],
+    wanted: readonly RequestedTopic[],
     isRecovered: boolean | undefined,
     positions?: ReadonlyMap<string, StreamPosition>,
   ): void {
@@ -178,7 +183,7 @@ export class TopicCommands {
       type: 'subscribed',
       stream,
       topics: wanted.map(({ symbol }) => topicOf(stream, symbol)),
-      ...(isStateStream(stream) ? { class: CLASSES[slowerClass(rateClass, session.pace.steps)] } : undefined),
+      ...(isStateStream(stream) ? { class: CLASSES[slowerClass(rateClass, session.conflation.level)] } : undefined),
       ...(isRecovered === undefined ? undefined : { recovered: isRecovered }),
       ...(positions === undefined || positions.size === 0 ? undefined : { positions: Object.fromEntries(positions) }),
     });

@@ -1,6 +1,6 @@
 /**
- * Ring → sockets. A turn copies the next frames of each ring and publishes them: first all institutional lanes, then, in
- * the next turn of the event loop, all retail lanes. uWS writes the sockets it was asked to publish to last first within
+ * Ring → sockets. A turn copies the next frames of each ring and publishes them: first all institutional views, then, in
+ * the next turn of the event loop, all retail views. uWS writes the sockets it was asked to publish to last first within
  * one loop turn, so only a turn of its own puts institutional sockets first on the wire (native-notes/uws.md).
  */
 import {
@@ -14,15 +14,15 @@ import {
 } from '../../protocol/lanes.js';
 import { ALL_TRADES_SOURCE } from '../../protocol/topics.js';
 import { epochTagOf, FrameKind, type RingReader } from '../../threads/ring.js';
-import type { EventLosses } from '../events/gaps.js';
+import type { Gaps } from '../events/gaps.js';
 import { NOTHING_SENT, type Place } from '../model/positions.js';
-import type { LaneEntry } from '../model/session.js';
+import type { View } from '../model/session.js';
 import type { Outbox } from '../sending/outbox.js';
-import type { SlowConsumers } from '../slow-consumers/ladder.js';
+import type { Ladder } from '../slow-consumers/ladder.js';
 import type { Published } from '../slow-consumers/overload.js';
 import type { Subscriptions } from '../subscriptions/subscriptions.js';
 import type { Turn } from '../views/native-topics.js';
-import type { LaneTable } from '../views/views.js';
+import type { Views } from '../views/views.js';
 
 /** Bytes of frames published in one turn, so that commands and drains get their turns under load. */
 export const TURN_BYTES_MAX = 32 * 1024;
@@ -52,22 +52,22 @@ export class Fanout {
   };
   readonly #rings: readonly RingReader[];
   readonly #filled: boolean[];
-  readonly #table: LaneTable;
+  readonly #table: Views;
   readonly #subscriptions: Subscriptions;
   readonly #outbox: Outbox;
-  readonly #losses: EventLosses;
+  readonly #losses: Gaps;
   readonly #nowMicros: () => number;
-  readonly #slow: SlowConsumers;
+  readonly #slow: Ladder;
   readonly #turn: Turn;
 
   constructor(options: {
     rings: readonly RingReader[];
-    table: LaneTable;
+    table: Views;
     subscriptions: Subscriptions;
     outbox: Outbox;
-    losses: EventLosses;
+    losses: Gaps;
     nowMicros: () => number;
-    slow: SlowConsumers;
+    slow: Ladder;
     turn: Turn;
   }) {
     this.#rings = options.rings;
@@ -114,7 +114,7 @@ export class Fanout {
     return any;
   }
 
-  /** Publishes what was read to the lanes of one tier, in order. */
+  /** Publishes what was read to the views of one tier, in order. */
   publish(tier: Tier): void {
     if (this.#table.count(tier) === 0) return;
     const nowMicros = this.#nowMicros();
@@ -134,13 +134,13 @@ export class Fanout {
     switch (ring.kind) {
       case FrameKind.delta:
       case FrameKind.snapshot: {
-        const entry = this.#table.get(tier, ring.source, ring.lane);
-        if (entry === undefined || entry.isBroken) return;
-        if (ring.kind === FrameKind.snapshot) entry.beginEpoch(this.#epochText(ring));
-        entry.advance(ring.seq);
+        const view = this.#table.get(tier, ring.source, ring.lane);
+        if (view === undefined || view.isBroken) return;
+        if (ring.kind === FrameKind.snapshot) view.beginEpoch(this.#epochText(ring));
+        view.advance(ring.seq);
         this.#observe(ring, nowMicros);
-        this.#publishTo(entry, ring, nowMicros);
-        if (entry.behind.size > 0) this.#subscriptions.advanced(entry);
+        this.#publishTo(view, ring, nowMicros);
+        if (view.behind.size > 0) this.#subscriptions.advanced(view);
         return;
       }
       case FrameKind.stale:
@@ -168,105 +168,105 @@ export class Fanout {
   /** The topic is held back; or it is, as whoever asked for its document is about to be told. */
   #stale(ring: RingReader, tier: Tier): void {
     const isAnswer = ring.kind === FrameKind.held;
-    const entry = isAnswer ? this.#table.asked(ring.tag) : this.#table.get(tier, ring.source, ring.lane);
-    if (entry === undefined || entry.tier !== tier || (entry.isBroken && !isAnswer)) return;
-    entry.holdBack(ring.copy.slice(ring.payloadStart, ring.payloadEnd));
-    if (!isAnswer) this.#outbox.publishStale(entry);
+    const view = isAnswer ? this.#table.asked(ring.tag) : this.#table.get(tier, ring.source, ring.lane);
+    if (view === undefined || view.tier !== tier || (view.isBroken && !isAnswer)) return;
+    view.holdBack(ring.copy.slice(ring.payloadStart, ring.payloadEnd));
+    if (!isAnswer) this.#outbox.publishStale(view);
   }
 
   #event(ring: RingReader, tier: Tier, nowMicros: number): void {
     const isTrade = detailOfLane(ring.lane) <= TRADES_FULL;
     const lane = isTrade ? ring.lane : laneWith(REALTIME, 0, variantOfLane(ring.lane));
-    const entry = this.#table.get(tier, ring.source, lane);
+    const view = this.#table.get(tier, ring.source, lane);
     const all = isTrade ? this.#table.allTrades(tier, lane) : undefined;
-    if (entry === undefined && all === undefined) return;
+    if (view === undefined && all === undefined) return;
     this.#observe(ring, nowMicros);
-    if (entry !== undefined) this.#publishEvent(entry, ring, nowMicros);
+    if (view !== undefined) this.#publishEvent(view, ring, nowMicros);
     if (all !== undefined) this.#publishEvent(all, ring, nowMicros);
   }
 
-  #publishEvent(entry: LaneEntry, ring: RingReader, nowMicros: number): void {
+  #publishEvent(view: View, ring: RingReader, nowMicros: number): void {
     const turn = this.#turn.current;
     // Noted before it is published: a drop while publishing must find this turn's sequences.
-    const position = entry.seqs.at(ring.source, ring.seq, turn);
+    const position = view.seqs.at(ring.source, ring.seq, turn);
     if (position.tag !== ring.tag) position.beginEpoch(ring.tag, this.#epochText(ring), turn);
     position.note(ring.seq, turn);
-    entry.moveTo(position.epoch, ring.seq);
-    if (!entry.isBroken) this.#publishTo(entry, ring, nowMicros);
+    view.moveTo(position.epoch, ring.seq);
+    if (!view.isBroken) this.#publishTo(view, ring, nowMicros);
   }
 
-  #publishTo(entry: LaneEntry, ring: RingReader, nowMicros: number): void {
-    entry.told(nowMicros);
-    if (entry.held.size > 0) {
+  #publishTo(view: View, ring: RingReader, nowMicros: number): void {
+    view.told(nowMicros);
+    if (view.held.size > 0) {
       // First: publishing stamps the bytes in place, which those who get them later need unstamped.
       const bytes = ring.copy.subarray(ring.payloadStart, ring.payloadEnd);
-      this.#subscriptions.queueForHeld(entry, bytes, ring.seq, ring.tag);
+      this.#subscriptions.queueForHeld(view, bytes, ring.seq, ring.tag);
     }
     const { control } = this.#outbox;
-    const counted = ring.kind === FrameKind.gap ? control : entry.sent;
-    this.#outbox.publish(entry, ring.copy, ring.payloadStart, ring.payloadEnd, counted);
+    const counted = ring.kind === FrameKind.gap ? control : view.sent;
+    this.#outbox.publish(view, ring.copy, ring.payloadStart, ring.payloadEnd, counted);
   }
 
   /** What clients missed, and the mark that it was all. */
   #replay(ring: RingReader, tier: Tier): void {
-    const { resumptions } = this.#subscriptions;
-    const replay = resumptions.asked(ring.tag);
+    const { recoveries } = this.#subscriptions;
+    const replay = recoveries.asked(ring.tag);
     if (replay === undefined) {
       if (ring.kind !== FrameKind.replay) this.#table.requests.settled(ring.tag);
       return;
     }
-    if (replay.entry.tier !== tier) return;
+    if (replay.view.tier !== tier) return;
     if (ring.kind === FrameKind.replay) {
-      resumptions.frame(replay, ring.copy.subarray(ring.payloadStart, ring.payloadEnd), ring.seq);
+      recoveries.frame(replay, ring.copy.subarray(ring.payloadStart, ring.payloadEnd), ring.seq);
       return;
     }
     const epochBytes = ring.copy.subarray(ring.epochStart, ring.payloadStart);
     const end = { epoch: textDecoder.decode(epochBytes), seq: ring.seq };
-    resumptions.ended(replay, ring.kind === FrameKind.recovered, end, epochTagOf(epochBytes));
+    recoveries.ended(replay, ring.kind === FrameKind.recovered, end, epochTagOf(epochBytes));
   }
 
   #answer(ring: RingReader, ringIndex: number, tier: Tier): void {
-    const entry = this.#table.asked(ring.tag);
+    const view = this.#table.asked(ring.tag);
     // Whoever asked has left.
-    if (entry === undefined) this.#table.requests.settled(ring.tag);
-    if (entry?.tier !== tier) return;
+    if (view === undefined) this.#table.requests.settled(ring.tag);
+    if (view?.tier !== tier) return;
     const isReady = ring.kind === FrameKind.ready;
     const epochBytes = ring.copy.subarray(ring.epochStart, ring.payloadStart);
     const epoch = textDecoder.decode(epochBytes);
     if (isReady && ring.source !== ALL_TRADES_SOURCE) {
-      entry.seqs.reach(ring.source, ring.seq, epochTagOf(epochBytes), epoch);
+      view.seqs.reach(ring.source, ring.seq, epochTagOf(epochBytes), epoch);
       // Told on behalf of the trades of all symbols; their own answer follows.
-      if (entry.isAllTrades) return;
+      if (view.isAllTrades) return;
     }
-    if (!this.#table.answered(entry, ring.source, ringIndex)) return;
-    entry.moveTo(epoch, ring.seq);
-    entry.told(this.#nowMicros());
+    if (!this.#table.answered(view, ring.source, ringIndex)) return;
+    view.moveTo(epoch, ring.seq);
+    view.told(this.#nowMicros());
     if (isReady) {
-      if (entry.isBroken) this.#announceLosses(entry);
-      this.#subscriptions.answered(entry, undefined);
+      if (view.isBroken) this.#announceLosses(view);
+      this.#subscriptions.answered(view, undefined);
       return;
     }
     const bytes = ring.copy.slice(ring.payloadStart, ring.payloadEnd);
-    this.#subscriptions.answered(entry, { seq: ring.seq, epoch, bytes });
+    this.#subscriptions.answered(view, { seq: ring.seq, epoch, bytes });
   }
 
-  /** A broken event lane is whole again: what went by meanwhile is lost to its sockets, and they are told. */
-  #announceLosses(entry: LaneEntry): void {
-    const sent = entry.sentSeqs ?? new Map<number, Place>();
-    for (const loss of entry.seqs.lossesSince(sent)) {
-      this.#outbox.publishControl(entry, this.#losses.gapOf(entry, loss, 'overrun'));
+  /** A broken event view is whole again: what went by meanwhile is lost to its sockets, and they are told. */
+  #announceLosses(view: View): void {
+    const sent = view.sentSeqs ?? new Map<number, Place>();
+    for (const loss of view.seqs.lossesSince(sent)) {
+      this.#outbox.publishControl(view, this.#losses.gapOf(view, loss, 'overrun'));
       const last = sent.get(loss.source) ?? NOTHING_SENT;
-      entry.seqs.find(loss.source)?.announced(last, this.#turn.current);
+      view.seqs.find(loss.source)?.announced(last, this.#turn.current);
     }
   }
 
-  /** Frames of this ring were missed: every lane that it feeds asks for a new beginning. */
+  /** Frames of this ring were missed: every view that it feeds asks for a new beginning. */
   #repair(ringIndex: number, tier: Tier): void {
     this.#table.requests.answersLost(ringIndex);
-    this.#subscriptions.resumptions.lost(ringIndex, tier);
-    for (const entry of this.#table.entries()) {
-      const isFed = entry.ring === ringIndex || entry.source < 0 || entry.isAllTrades;
-      if (entry.tier === tier && isFed) this.#subscriptions.broken(entry);
+    this.#subscriptions.recoveries.lost(ringIndex, tier);
+    for (const view of this.#table.all()) {
+      const isFed = view.ring === ringIndex || view.source < 0 || view.isAllTrades;
+      if (view.tier === tier && isFed) this.#subscriptions.broken(view);
     }
   }
 

@@ -1,16 +1,16 @@
 /** The loop of a gateway thread: waits for the doorbell, then publishes what is in the rings, turn by turn. */
 import type { Deliveries } from '../sending/deliveries.js';
-import type { SlowConsumers } from '../slow-consumers/ladder.js';
-import type { LaneChanges } from '../subscriptions/tier-changes.js';
-import type { LaneTable } from '../views/views.js';
+import type { Ladder } from '../slow-consumers/ladder.js';
+import type { TierChanges } from '../subscriptions/tier-changes.js';
+import type { Views } from '../views/views.js';
 import type { Fanout } from './fanout.js';
 
 export interface PumpParts {
   readonly fanout: Fanout;
-  readonly slow: SlowConsumers;
-  readonly laneChanges: LaneChanges;
+  readonly slow: Ladder;
+  readonly tierChanges: TierChanges;
   readonly deliveries: Deliveries;
-  readonly table: LaneTable;
+  readonly table: Views;
   /** One cell a worker, counted up at every wake-up. */
   readonly doorbell: Int32Array;
   /** One cell a worker: 1 while it is behind. */
@@ -42,9 +42,9 @@ export async function pump(parts: PumpParts): Promise<void> {
 }
 
 /** One turn's worth of frames, institutional sockets first. */
-async function turn({ fanout, slow, laneChanges, table }: PumpParts): Promise<void> {
+async function turn({ fanout, slow, tierChanges, table }: PumpParts): Promise<void> {
   slow.settle();
-  laneChanges.settle();
+  tierChanges.settle();
   if (!fanout.read()) return;
   fanout.publish('institutional');
   if (table.count('retail') === 0) return;

@@ -2,11 +2,11 @@
 import type { Credential } from '../../auth/credential.js';
 import { CLASSES, defaultClass } from '../../protocol/lanes.js';
 import { isMarketData, type Stream } from '../../protocol/topics.js';
-import type { KnownSymbols } from '../commands/symbol-lookup.js';
+import type { SymbolLookup } from '../commands/symbol-lookup.js';
 import type { TokenBucket } from '../limits/message-rate.js';
 import type { Owners } from '../limits/owner.js';
 import type { Account } from '../limits/work-budgets.js';
-import { type KeepaliveState, newCircuit, newPace } from '../model/flow.js';
+import { type KeepaliveState, newCircuit, newConflationState } from '../model/flow.js';
 import type { Admission, Session } from '../model/session.js';
 import { type Refusal, refusal, shorten } from '../refusal.js';
 import type { Credentials } from '../sessions/credentials.js';
@@ -19,7 +19,7 @@ export interface AdmissionsOptions {
   /** Whether a connection may come without a credential, where the endpoint needs none. */
   readonly isAnonymousAllowed: boolean;
   readonly owners: Owners;
-  readonly symbols: KnownSymbols;
+  readonly symbols: SymbolLookup;
   readonly subscriptionsMax: number;
   readonly nextId: () => number;
   /** What a session that opens now begins with. */
@@ -124,7 +124,7 @@ export class Admissions {
       isStalled: false,
       droppedInTurn: 0,
       circuit: newCircuit(),
-      pace: newPace(),
+      conflation: newConflationState(),
       sampledBytes: 0,
       isBusy: false,
       backlogBytes: 0,

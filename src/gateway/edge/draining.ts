@@ -22,7 +22,7 @@ export interface DeparturesOptions {
   readonly leave: (session: Session, reconnectAfterMs: number) => void;
 }
 
-export class Departures {
+export class Draining {
   readonly #options: DeparturesOptions;
   /** Those from `#next` on are still here. */
   readonly #order: Session[] = [];

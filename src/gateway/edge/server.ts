@@ -13,13 +13,13 @@ import type { Session, Socket } from '../model/session.js';
 import { type FeedStatusFrame, isAllWell } from '../sending/feed-status.js';
 import type { Outbox } from '../sending/outbox.js';
 import type { Keepalive } from '../sessions/keepalive.js';
-import type { SlowConsumers } from '../slow-consumers/ladder.js';
+import type { Ladder } from '../slow-consumers/ladder.js';
 import type { Subscriptions } from '../subscriptions/subscriptions.js';
 import { asAdmission, asWork, type LongTurn, type ServedTurns } from '../supervision/served-turns.js';
-import type { LaneTable } from '../views/views.js';
+import type { Views } from '../views/views.js';
 import type { Admissions } from './admission.js';
 import type { Corking } from './corking.js';
-import { Departures } from './draining.js';
+import { Draining } from './draining.js';
 import { Explanations } from './explanations.js';
 import type { Apps, ServedApp } from './listener.js';
 import { LongPlaces, routeByPayload, type UpgradeContexts } from './payload-routes.js';
@@ -52,9 +52,9 @@ export interface ServerParts {
   readonly admissions: Admissions;
   readonly commands: CommandHandler;
   readonly subscriptions: Subscriptions;
-  readonly slow: SlowConsumers;
+  readonly slow: Ladder;
   readonly fanout: Fanout;
-  readonly table: LaneTable;
+  readonly table: Views;
   readonly outbox: Outbox;
   readonly limits: ConnectionLimits;
   /** Sockets without a request. */
@@ -88,7 +88,7 @@ export class GatewayServer {
   readonly #longPlaces: LongPlaces;
   readonly #explanations = new Explanations(code => this.#closing(code));
   #feed: FeedStatusFrame | undefined;
-  #departures: Departures | undefined;
+  #draining: Draining | undefined;
   #departing: NodeJS.Timeout | undefined;
   #isLeft = false;
 
@@ -123,7 +123,7 @@ export class GatewayServer {
     const look = setInterval(() => {
       const isLate = performance.now() - leftMs > UNDECIDED_MAX_MS;
       if (isLate) this.#upgrades.isClosing = true;
-      if (this.#departures?.isOver !== true || (this.#apps.undecided > 0 && !isLate)) return;
+      if (this.#draining?.isOver !== true || (this.#apps.undecided > 0 && !isLate)) return;
       clearInterval(look);
       onEmpty();
     }, DEPARTURE_INTERVAL_MS);
@@ -134,9 +134,9 @@ export class GatewayServer {
     this.#apps.closePort();
     this.#upgrades.isClosing = true;
     clearInterval(this.#departing);
-    const departures = this.#departures ?? this.#newDepartures();
-    if (this.#departures === undefined) departures.begin(this.#parts.sessions);
-    departures.hurry();
+    const draining = this.#draining ?? this.#newDepartures();
+    if (this.#draining === undefined) draining.begin(this.#parts.sessions);
+    draining.hurry();
     return this.#isLeft;
   }
 
@@ -144,17 +144,17 @@ export class GatewayServer {
   renewCertificate(): void {
     const superfluous = this.#apps.renewCertificate();
     if (superfluous.length === 0) return;
-    const departures = this.#newDepartures();
-    departures.begin(superfluous);
+    const draining = this.#newDepartures();
+    draining.begin(superfluous);
     const sweep = setInterval(() => {
-      departures.sweep();
-      if (departures.isOver) clearInterval(sweep);
+      draining.sweep();
+      if (draining.isOver) clearInterval(sweep);
     }, DEPARTURE_INTERVAL_MS);
   }
 
-  #newDepartures(): Departures {
+  #newDepartures(): Draining {
     const { config } = this.#parts;
-    return new Departures({
+    return new Draining({
       withinMs: config.times.drainTimeoutMs,
       attemptsPerSecondMax: config.limits.attemptsPerSecondMax,
       workers: config.workers,
@@ -165,12 +165,12 @@ export class GatewayServer {
   }
 
   #depart(): void {
-    if (this.#departures !== undefined) return;
-    const departures = this.#newDepartures();
-    this.#departures = departures;
-    departures.begin(this.#parts.sessions);
-    departures.sweep();
-    this.#departing = setInterval(() => departures.sweep(), DEPARTURE_INTERVAL_MS);
+    if (this.#draining !== undefined) return;
+    const draining = this.#newDepartures();
+    this.#draining = draining;
+    draining.begin(this.#parts.sessions);
+    draining.sweep();
+    this.#departing = setInterval(() => draining.sweep(), DEPARTURE_INTERVAL_MS);
   }
 
   #sendAway(session: Session, reconnectAfterMs: number): void {
@@ -258,12 +258,12 @@ export class GatewayServer {
     served.upgraded++;
     served.sessions.add(session);
     this.#parts.sessions.add(session);
-    this.#departures?.add(session);
+    this.#draining?.add(session);
     this.counters.open++;
     this.counters.opened++;
     if (admission !== undefined) {
       this.#parts.subscriptions.subscribe(session, admission.wanted, admission.warning);
-      // The session holds its lanes itself now.
+      // The session holds its views itself now.
       this.#upgrades.releaseLanes(admission);
     }
     if (this.#feed !== undefined && !isAllWell(this.#feed)) this.#tellBehindSnapshots(session, this.#feed);
@@ -272,7 +272,7 @@ export class GatewayServer {
   /** Tells a newcomer how the feed is doing, behind what it asked for. */
   #tellBehindSnapshots(session: Session, status: FeedStatusFrame): void {
     const waiting = [...session.subscriptions.values()].filter(({ state }) => state === 'waiting');
-    const answers = waiting.map(({ entry }) => entry.live());
+    const answers = waiting.map(({ view }) => view.live());
     const tell = () => {
       if (this.#feed === status) this.#parts.outbox.send(session, status);
     };

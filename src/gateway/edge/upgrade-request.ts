@@ -23,7 +23,7 @@ export interface UpgradeRequest {
   /** What to subscribe to at once: the stream, and the names in it that the request gives. */
   readonly stream: Stream | undefined;
   readonly symbols: readonly string[];
-  /** Detail of the books lane: 0 best level. */
+  /** Detail of the books view: 0 best level. */
   readonly bookDetail: number;
   /** What is wrong with the query or the path, to be answered once the credential is accepted. */
   readonly problem: Refusal | undefined;

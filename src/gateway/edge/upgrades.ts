@@ -12,7 +12,7 @@ import type { WorkBudgets } from '../limits/work-budgets.js';
 import type { Admission, SocketData } from '../model/session.js';
 import { type Refusal, refusal } from '../refusal.js';
 import { andThen, type MaybePromise } from '../sessions/maybe-promise.js';
-import type { LaneTable } from '../views/views.js';
+import type { Views } from '../views/views.js';
 import type { Admissions } from './admission.js';
 import { clientAddress } from './client-address.js';
 import type { Corking } from './corking.js';
@@ -32,7 +32,7 @@ export interface UpgradesParts {
   readonly pending: PendingSockets;
   readonly longPlaces: LongPlaces;
   readonly budgets: WorkBudgets;
-  readonly table: LaneTable;
+  readonly table: Views;
   readonly explanations: Explanations;
   readonly corking: Corking;
   readonly onFault: (what: string, cause: unknown) => void;
@@ -167,7 +167,7 @@ export class Upgrades {
     return undefined;
   }
 
-  /** Takes a place among the connections; waits until the event lanes are live, so that 101 promises every event. */
+  /** Takes a place among the connections; waits until the event views are live, so that 101 promises every event. */
   #enter(admitted: Admission | Refusal): MaybePromise<Admission | Refusal> {
     if ('status' in admitted) return admitted;
     if (this.isClosing) return unavailable('this gateway is closing');
@@ -184,9 +184,9 @@ export class Upgrades {
     for (const { stream } of wanted) budgets.charge(session, topicUnits(stream, 1));
     const live: Promise<boolean>[] = [];
     for (const { stream, symbol, lane } of wanted) {
-      const entry = table.acquire(stream, symbol, lane, session);
-      lanes.push(entry);
-      if (!entry.isState && entry.source < 0) live.push(entry.live());
+      const view = table.acquire(stream, symbol, lane, session);
+      lanes.push(view);
+      if (!view.isState && view.source < 0) live.push(view.live());
     }
     return live.length === 0 ? admitted : this.#whenLive(admitted, live);
   }
@@ -205,7 +205,7 @@ export class Upgrades {
   }
 
   releaseLanes({ lanes, session }: Admission): void {
-    for (const entry of lanes.splice(0)) this.#parts.table.release(entry, session.owner);
+    for (const view of lanes.splice(0)) this.#parts.table.release(view, session.owner);
   }
 
   /** A plain request: 426 on an endpoint, else 404. */

@@ -5,10 +5,10 @@
  */
 import { topicOf } from '../../protocol/topics.js';
 import { type Loss, NOTHING_SENT, type Place } from '../model/positions.js';
-import type { LaneEntry, Subscription } from '../model/session.js';
+import type { Subscription, View } from '../model/session.js';
 import type { Outbox } from '../sending/outbox.js';
 
-export class EventLosses {
+export class Gaps {
   readonly #outbox: Outbox;
   readonly #eventSymbol: (source: number) => string | undefined;
 
@@ -18,71 +18,71 @@ export class EventLosses {
     this.#eventSymbol = eventSymbol;
   }
 
-  /** What the socket was surely sent of an event lane; never more than was known before. */
+  /** What the socket was surely sent of an event view; never more than was known before. */
   remember(subscription: Subscription, turn: number): void {
-    const { entry } = subscription;
-    const sent = entry.seqs.surelySent(turn);
-    // What passes a broken lane is counted, but not sent.
-    if (entry.isBroken) {
-      for (const source of sent.keys()) mergeLosses(sent, entry, source, entry.sentSeqs?.get(source) ?? NOTHING_SENT);
+    const { view } = subscription;
+    const sent = view.seqs.surelySent(turn);
+    // What passes a broken view is counted, but not sent.
+    if (view.isBroken) {
+      for (const source of sent.keys()) mergeLosses(sent, view, source, view.sentSeqs?.get(source) ?? NOTHING_SENT);
     }
-    for (const [source, place] of subscription.sentSeqs ?? []) mergeLosses(sent, entry, source, place);
+    for (const [source, place] of subscription.sentSeqs ?? []) mergeLosses(sent, view, source, place);
     subscription.sentSeqs = sent;
   }
 
   /**
-   * The lane of a paused subscription is not live yet. Who is told that it is subscribed is told of all from then on, or that it
+   * The view of a paused subscription is not live yet. Who is told that it is subscribed is told of all from then on, or that it
    * is lost.
    */
   rememberWhenLive(subscription: Subscription, mayRemember: () => boolean, onRefused: () => void): void {
-    const { session, topic, entry } = subscription;
-    entry.whenLive(isLive => {
+    const { session, topic, view } = subscription;
+    view.whenLive(isLive => {
       if (session.subscriptions.get(topic) !== subscription) return;
       if (!isLive) onRefused();
-      else if (!entry.isState && subscription.state === 'paused' && mayRemember()) {
+      else if (!view.isState && subscription.state === 'paused' && mayRemember()) {
         this.remember(subscription, 0);
       }
     });
   }
 
-  /** Tells the socket what its lane published, or missed, beyond what was remembered. */
+  /** Tells the socket what its view published, or missed, beyond what was remembered. */
   announce(subscription: Subscription): void {
-    const { sentSeqs, entry } = subscription;
+    const { sentSeqs, view } = subscription;
     subscription.sentSeqs = undefined;
     if (sentSeqs === undefined) return;
-    for (const loss of entry.seqs.lossesSince(sentSeqs)) {
+    for (const loss of view.seqs.lossesSince(sentSeqs)) {
       this.tell(subscription, loss, sentSeqs.get(loss.source) ?? NOTHING_SENT);
     }
   }
 
-  /** The `gap` message that names a loss on a lane. */
-  gapOf(entry: LaneEntry, { source, from, to, epoch, isNewEpoch }: Loss, reason: string): object {
-    const topic = topicOf(entry.stream, this.#eventSymbol(source) ?? entry.symbol);
+  /** The `gap` message that names a loss on a view. */
+  gapOf(view: View, { source, from, to, epoch, isNewEpoch }: Loss, reason: string): object {
+    const topic = topicOf(view.stream, this.#eventSymbol(source) ?? view.symbol);
     return { type: 'gap', topic, from, to, reason: isNewEpoch ? 'new_epoch' : reason, epoch };
   }
 
   /** Tells of one loss. An announcement that is dropped itself is made again when the socket has drained. */
   tell(subscription: Subscription, loss: Loss, sent: Place): void {
-    const { entry, session } = subscription;
-    if (this.#outbox.send(session, this.gapOf(entry, loss, 'slow_consumer'))) return;
-    subscription.sentSeqs ??= entry.seqs.surelySent(0);
+    const { view, session } = subscription;
+    if (this.#outbox.send(session, this.gapOf(view, loss, 'slow_consumer'))) return;
+    subscription.sentSeqs ??= view.seqs.surelySent(0);
     subscription.sentSeqs.set(loss.source, sent);
   }
 }
 
 /** Of two places that a socket may be at, the one is kept from which more is lost. */
-export function mergeLosses(sent: Map<number, Place>, entry: LaneEntry, source: number, place: Place): void {
+export function mergeLosses(sent: Map<number, Place>, view: View, source: number, place: Place): void {
   const known = sent.get(source);
   // Where only one is of the present epoch, the other is older.
-  const isOlder = known !== undefined && known.tag !== place.tag && known.tag === entry.seqs.find(source)?.tag;
+  const isOlder = known !== undefined && known.tag !== place.tag && known.tag === view.seqs.find(source)?.tag;
   const isLower = known?.tag === place.tag && place.seq < known.seq;
   if (known === undefined || isOlder || isLower) sent.set(source, place);
 }
 
 /** The newest place of an event source that the subscription's socket was surely sent; undefined: none is known. */
-export function placeOf({ sentSeqs, entry, state }: Subscription, source: number): Place | undefined {
+export function placeOf({ sentSeqs, view, state }: Subscription, source: number): Place | undefined {
   if (source < 0 || (state !== 'live' && state !== 'paused')) return undefined;
   if (sentSeqs !== undefined) return sentSeqs.get(source) ?? NOTHING_SENT;
-  if (entry.isBroken) return entry.sentSeqs?.get(source) ?? NOTHING_SENT;
-  return entry.seqs.find(source)?.surelySent(0) ?? NOTHING_SENT;
+  if (view.isBroken) return view.sentSeqs?.get(source) ?? NOTHING_SENT;
+  return view.seqs.find(source)?.surelySent(0) ?? NOTHING_SENT;
 }

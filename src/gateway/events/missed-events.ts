@@ -2,7 +2,7 @@
 
 import type { StreamPosition } from '../../protocol/stream-position.js';
 import type { Place } from '../model/positions.js';
-import type { LaneEntry, Session, Subscription } from '../model/session.js';
+import type { Session, Subscription, View } from '../model/session.js';
 import type { Delivery } from '../sending/deliveries.js';
 import type { ReplayLog } from './replay-log.js';
 import type { SharedReplay } from './shared-replays.js';
@@ -46,7 +46,7 @@ export interface Recovery {
   isCut: boolean;
   /** The trades of all symbols deliver for the topic: nothing is queued for it. */
   isCovered: boolean;
-  /** Its mark never came: it continues where its lane stands. */
+  /** Its mark never came: it continues where its view stands. */
   isOverdue: boolean;
 }
 
@@ -59,12 +59,12 @@ export interface Resumption {
   /** One of the topics cannot be recovered, so that none is. */
   isFailed: boolean;
   isDone: boolean;
-  /** Answers the command. @param positions where the topics begin when nothing is recovered */
+  /** Replies the command. @param positions where the topics begin when nothing is recovered */
   readonly answer: (isRecovered: boolean, positions: ReadonlyMap<string, StreamPosition>) => void;
 }
 
-/** Where a lane's topic stands now; undefined where that is not known. */
-export function standing({ source, seqs, isBroken }: LaneEntry): StreamPosition | undefined {
+/** Where a view's topic stands now; undefined where that is not known. */
+export function standing({ source, seqs, isBroken }: View): StreamPosition | undefined {
   const position = isBroken ? undefined : seqs.find(source);
   return position && { epoch: position.epoch, seq: position.newest };
 }

@@ -2,10 +2,10 @@
 import type { Session, Subscription } from '../model/session.js';
 import type { Deliveries } from '../sending/deliveries.js';
 import type { Outbox } from '../sending/outbox.js';
-import type { LaneTable } from '../views/views.js';
+import type { Views } from '../views/views.js';
 
-export interface ResumptionsOptions {
-  readonly table: LaneTable;
+export interface RecoveryOptions {
+  readonly table: Views;
   readonly outbox: Outbox;
   readonly deliveries: Deliveries;
   readonly replayKeptBytesMin?: number | undefined;
@@ -17,6 +17,6 @@ export interface ResumptionsOptions {
   readonly isCovered: (subscription: Subscription) => boolean;
   /** All is sent: the subscription goes on natively. `sentSeqs` is set where something was lost. */
   readonly goLive: (subscription: Subscription) => void;
-  /** The same for one whose mark never came: it continues with its lane, once that is live. */
+  /** The same for one whose mark never came: it continues with its view, once that is live. */
   readonly goOn: (subscription: Subscription) => void;
 }

@@ -6,9 +6,9 @@
 
 import type { Tier } from '../../protocol/lanes.js';
 import type { StreamPosition } from '../../protocol/stream-position.js';
-import type { LaneEntry, Session, Subscription } from '../model/session.js';
+import type { Session, Subscription, View } from '../model/session.js';
 import { newRecovery, type Recovery, type Resumption, standing } from './missed-events.js';
-import type { ResumptionsOptions } from './recovery-options.js';
+import type { RecoveryOptions } from './recovery-options.js';
 import { ReplayLog } from './replay-log.js';
 import { Resending } from './resending.js';
 import { type SharedReplay, SharedReplays } from './shared-replays.js';
@@ -20,14 +20,14 @@ export const ATTEMPTS_MAX = 3;
 /** How long a recovery may be without progress; then it ends with nothing recovered, and the topic continues live. */
 export const RECOVERY_SILENT_MS_MAX = 10_000;
 
-export class Resumptions {
-  readonly #options: ResumptionsOptions;
+export class Recoveries {
+  readonly #options: RecoveryOptions;
   readonly #replays: SharedReplays;
   readonly #resending: Resending;
   /** What is being recovered; few subscriptions are at a time. */
   readonly #recoveries = new Map<Subscription, Recovery>();
 
-  constructor(options: ResumptionsOptions) {
+  constructor(options: RecoveryOptions) {
     const { outbox, deliveries, bufferedBytesMax } = options;
     this.#options = options;
     const { charge } = deliveries;
@@ -149,17 +149,17 @@ export class Resumptions {
     if (!this.#resending.queue(subscription, recovery, bytes, seq, tag)) recovery.isCut = true;
   }
 
-  /** Frames of a ring were missed, as far as they are for the lanes of a tier. To be called before their `broken`. */
+  /** Frames of a ring were missed, as far as they are for the views of a tier. To be called before their `broken`. */
   lost(ring: number, tier: Tier): void {
     this.#replays.lost(ring, tier);
   }
 
   /**
-   * Frames of the entry's ring were missed: what is not complete is asked for again, what is goes on with a gap. To be
-   * called when the lane has been asked for again: the mark must stand behind its answer, where messages are queued.
+   * Frames of the view's ring were missed: what is not complete is asked for again, what is goes on with a gap. To be
+   * called when the view has been asked for again: the mark must stand behind its answer, where messages are queued.
    */
-  broken(entry: LaneEntry): void {
-    const recovering = [...entry.recovering];
+  broken(view: View): void {
+    const recovering = [...view.recovering];
     for (const subscription of recovering) {
       const replay = this.#recoveries.get(subscription)?.replay;
       if (replay !== undefined) this.#replays.end(replay, undefined);
@@ -170,7 +170,7 @@ export class Resumptions {
       this.#answered(subscription, recovery);
       this.#ask(subscription, recovery);
     }
-    for (const subscription of entry.held) {
+    for (const subscription of view.held) {
       const recovery = this.#recoveries.get(subscription);
       if (recovery !== undefined) recovery.isCut = true;
     }
@@ -219,13 +219,13 @@ export class Resumptions {
     this.#resending.drained(session);
   }
 
-  /** The mark will not come: nothing is recovered, and the topics continue where their lane stands. */
+  /** The mark will not come: nothing is recovered, and the topics continue where their view stands. */
   #giveUp(replay: SharedReplay): void {
-    const { entry } = replay;
+    const { view } = replay;
     const readers = [...replay.readers];
     this.#replays.end(replay, undefined);
-    const end = standing(entry);
-    const tag = end === undefined ? 0 : (entry.seqs.find(entry.source)?.tag ?? 0);
+    const end = standing(view);
+    const tag = end === undefined ? 0 : (view.seqs.find(view.source)?.tag ?? 0);
     for (const subscription of readers) {
       const recovery = this.#recoveries.get(subscription);
       if (recovery?.replay !== replay) continue;
@@ -240,7 +240,7 @@ export class Resumptions {
     if (isHopeless) recovery.replay = this.#replays.mark(subscription);
     else if (recovery.isAlone) recovery.replay = this.#replays.joinNone(subscription, since);
     else recovery.replay = this.#replays.join(subscription, since);
-    subscription.entry.recovering.add(subscription);
+    subscription.view.recovering.add(subscription);
   }
 
   /** The topic has come to its mark. @param index of the first message that was missed; undefined: none can be had */
@@ -267,7 +267,7 @@ export class Resumptions {
     else if (subscription.state === 'paused') this.#fail(subscription, recovery);
     else {
       subscription.moveTo('held');
-      subscription.entry.held.add(subscription);
+      subscription.view.held.add(subscription);
     }
     resumption.missing--;
     this.#settle(resumption);
@@ -276,7 +276,7 @@ export class Resumptions {
   /** No answer is awaited. */
   #answered(subscription: Subscription, recovery: Recovery): void {
     const { replay } = recovery;
-    subscription.entry.recovering.delete(subscription);
+    subscription.view.recovering.delete(subscription);
     recovery.replay = undefined;
     if (replay !== undefined) this.#replays.leave(replay, subscription);
   }
@@ -285,7 +285,7 @@ export class Resumptions {
   #abandon(subscription: Subscription, recovery: Recovery): void {
     this.#leave(subscription, recovery);
     if (!recovery.resumption.isDone || recovery.isCovered) return;
-    subscription.sentSeqs = new Map([[subscription.entry.source, recovery.sent]]);
+    subscription.sentSeqs = new Map([[subscription.view.source, recovery.sent]]);
   }
 
   /** Nothing is recovered, and what comes behind the mark is not queued. */
@@ -293,14 +293,14 @@ export class Resumptions {
     recovery.resumption.isFailed = true;
     this.#resending.dropAll(subscription, recovery);
     recovery.isCut = true;
-    subscription.entry.held.delete(subscription);
+    subscription.view.held.delete(subscription);
   }
 
   #cover(subscription: Subscription, recovery: Recovery): void {
     recovery.resumption.isFailed = true;
     recovery.isCovered = true;
     this.#resending.dropAll(subscription, recovery);
-    subscription.entry.held.delete(subscription);
+    subscription.view.held.delete(subscription);
   }
 
   #settle(resumption: Resumption): void {
@@ -312,11 +312,11 @@ export class Resumptions {
       subscriptions.every(subscription => this.#recoveries.get(subscription)?.isRecovered === true);
     const positions = new Map<string, StreamPosition>();
     for (const subscription of subscriptions) {
-      const { topic, entry } = subscription;
+      const { topic, view } = subscription;
       const recovery = this.#recoveries.get(subscription);
       if (recovery === undefined) continue;
       // Of one that is covered, messages have come behind the mark already.
-      const end = recovery.isCovered ? standing(entry) : recovery.end;
+      const end = recovery.isCovered ? standing(view) : recovery.end;
       if (end !== undefined && end.epoch !== '') positions.set(topic, end);
       if (isRecovered) continue;
       // Of what is to be sent, only that stays which came behind the mark.
@@ -334,7 +334,7 @@ export class Resumptions {
   /** All is sent, or the rest of it is lost. */
   #sent(subscription: Subscription, recovery: Recovery): void {
     this.#leave(subscription, recovery);
-    if (recovery.isCut) subscription.sentSeqs = new Map([[subscription.entry.source, recovery.sent]]);
+    if (recovery.isCut) subscription.sentSeqs = new Map([[subscription.view.source, recovery.sent]]);
     if (recovery.isOverdue) this.#options.goOn(subscription);
     else this.#options.goLive(subscription);
   }
@@ -343,6 +343,6 @@ export class Resumptions {
   #leave(subscription: Subscription, recovery: Recovery): void {
     this.#resending.end(subscription, recovery);
     this.#recoveries.delete(subscription);
-    subscription.entry.held.delete(subscription);
+    subscription.view.held.delete(subscription);
   }
 }

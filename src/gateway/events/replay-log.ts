@@ -1,4 +1,4 @@
-/** What was replayed of one lane, in order: one copy for all who missed some of it. */
+/** What was replayed of one view, in order: one copy for all who missed some of it. */
 
 const CHUNK_BYTES = { min: 512, max: 64 * 1024 };
 /** What a frame takes besides its bytes. */

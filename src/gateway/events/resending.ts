@@ -148,7 +148,7 @@ export class Resending {
   }
 
   #sendPiece(subscription: Subscription, recovery: Recovery, socket: Socket): 'all' | 'more' | 'full' {
-    const { session, entry } = subscription;
+    const { session, view } = subscription;
     const { outbox, deliveries, bufferedBytesMax } = this.#options;
     const isFull = () => session.isStalled || socket.getBufferedAmount() > bufferedBytesMax;
     let sentBytes = 0;
@@ -165,7 +165,7 @@ export class Resending {
       if (outcome !== 'all') break;
       const bytes = isMissed ? log.frame(next) : (queued as { bytes: Uint8Array }).bytes;
       // A drop suspends the session, and with it this subscription: the rest is announced as lost.
-      if (!outbox.sendEncoded(session, entry, bytes)) {
+      if (!outbox.sendEncoded(session, view, bytes)) {
         outcome = 'full';
         break;
       }

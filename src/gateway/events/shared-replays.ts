@@ -1,5 +1,5 @@
 /**
- * What was missed of event lanes is asked for once for all who missed it: who comes while a replay is under way takes part in
+ * What was missed of event views is asked for once for all who missed it: who comes while a replay is under way takes part in
  * it, and who comes a little later reads what it left behind, so that only what is new has to be replayed.
  *
  * Whoever makes the gateway replay pays for it, also when they leave before it comes; those who take part pay for what they are
@@ -7,9 +7,9 @@
  */
 import { replayEstimateUnits, replayUnits } from '../../protocol/costs.js';
 import type { Tier } from '../../protocol/lanes.js';
-import type { LaneEntry, Session, Subscription } from '../model/session.js';
-import type { HeldPlace } from '../model/view.js';
-import type { LaneRequests, ReplayRequest } from '../views/view-requests.js';
+import type { Session, Subscription, View } from '../model/session.js';
+import type { StreamPosition } from '../model/view.js';
+import type { ReplayRequest, ViewRequests } from '../views/view-requests.js';
 import { ReplayLog } from './replay-log.js';
 
 /** It is replayed as fast. */
@@ -23,13 +23,13 @@ const LONGER_MAX = 4;
 /** What a log takes besides its frames. */
 const LOG_OVERHEAD_BYTES = 1024;
 /** A place in no epoch: what came behind it cannot be had, which is marked all the same. */
-const NOWHERE: HeldPlace = { epoch: '\0', seq: 0 };
+const NOWHERE: StreamPosition = { epoch: '\0', seq: 0 };
 
 /** A replay that was asked for, until its mark comes. */
 export interface SharedReplay {
   readonly request: ReplayRequest;
-  readonly entry: LaneEntry;
-  readonly since: HeldPlace;
+  readonly view: View;
+  readonly since: StreamPosition;
   /** Undefined where only the mark is asked for. */
   readonly log: ReplayLog | undefined;
   /** Who waits for the mark. */
@@ -71,42 +71,42 @@ export class SharedReplays {
   readonly counters = { asked: 0, shared: 0 };
   /** What all logs take. */
   bytes = 0;
-  readonly #requests: LaneRequests;
+  readonly #requests: ViewRequests;
   readonly #billing: Billing;
   readonly #keptBytesMin: number;
   readonly #byRequest = new Map<number, SharedReplay>();
-  /** Of each lane the replay that others may take part in. */
-  readonly #open = new Map<LaneEntry, SharedReplay>();
+  /** Of each view the replay that others may take part in. */
+  readonly #open = new Map<View, SharedReplay>();
   /** Logs that others may read; the one that was read last stands last. */
   readonly #kept = new Map<string, Kept>();
 
   /** @param keptBytesMin a shorter log is not kept for others */
-  constructor(requests: LaneRequests, billing: Billing, keptBytesMin = KEPT_BYTES_MIN) {
+  constructor(requests: ViewRequests, billing: Billing, keptBytesMin = KEPT_BYTES_MIN) {
     this.#requests = requests;
     this.#billing = billing;
     this.#keptBytesMin = keptBytesMin;
   }
 
   /** The replay that holds what the subscription missed behind a place, once it has come to its mark. */
-  join(subscription: Subscription, since: HeldPlace): SharedReplay {
-    const { entry, session } = subscription;
-    const open = this.#open.get(entry);
-    if (open?.log !== undefined && isWorthWaitingFor(open.log, since, entry)) {
+  join(subscription: Subscription, since: StreamPosition): SharedReplay {
+    const { view, session } = subscription;
+    const open = this.#open.get(view);
+    if (open?.log !== undefined && isWorthWaitingFor(open.log, since, view)) {
       open.readers.add(subscription);
       this.#requests.joinReplay(open.request, session);
       this.counters.shared++;
       return open;
     }
-    const kept = this.#keptFor(entry, since);
+    const kept = this.#keptFor(view, since);
     if (kept !== undefined) this.counters.shared++;
     const from = { epoch: since.epoch, seq: kept?.endSeq ?? since.seq };
     const replay = this.#ask(subscription, from, kept ?? this.#newLog(since));
-    if (open?.log === undefined || servesMore(replay.log as ReplayLog, open.log, entry)) this.#open.set(entry, replay);
+    if (open?.log === undefined || servesMore(replay.log as ReplayLog, open.log, view)) this.#open.set(view, replay);
     return replay;
   }
 
   /** A replay that nobody takes part in. */
-  joinNone(subscription: Subscription, since: HeldPlace): SharedReplay {
+  joinNone(subscription: Subscription, since: StreamPosition): SharedReplay {
     return this.#ask(subscription, since, this.#newLog(since));
   }
 
@@ -138,22 +138,22 @@ export class SharedReplays {
 
   /** Somebody no longer waits for the mark. */
   leave(replay: SharedReplay, subscription: Subscription): void {
-    const { entry, request, readers } = replay;
+    const { view, request, readers } = replay;
     readers.delete(subscription);
     if (readers.size > 0 || this.#byRequest.get(request.request) !== replay) return;
     if (this.#requests.cancelReplay(request)) this.#end(replay);
     // It will not be whole: its mark only says what it has cost.
-    else if (this.#open.get(entry) === replay) this.#open.delete(entry);
+    else if (this.#open.get(view) === replay) this.#open.delete(view);
   }
 
   /** The mark has come, or will not come. @param endSeq where the topic stands there, when all before was replayed */
   end(replay: SharedReplay, endSeq: number | undefined): void {
-    const { entry, log } = replay;
+    const { view, log } = replay;
     if (this.#byRequest.get(replay.request.request) !== replay) return;
-    if (log !== undefined && endSeq === undefined) this.#dropKept(keyOf(entry), log);
+    if (log !== undefined && endSeq === undefined) this.#dropKept(keyOf(view), log);
     if (log !== undefined && endSeq !== undefined) {
       log.endSeq = endSeq;
-      this.#keep(keyOf(entry), log);
+      this.#keep(keyOf(view), log);
     }
     this.#requests.settled(replay.request.request);
     this.#end(replay);
@@ -162,7 +162,7 @@ export class SharedReplays {
   /** Frames of this ring were missed: what is under way for the tier has holes, or no end. */
   lost(ring: number, tier: Tier): void {
     for (const replay of this.#byRequest.values()) {
-      if (replay.entry.shard === ring && replay.entry.tier === tier) this.end(replay, undefined);
+      if (replay.view.shard === ring && replay.view.tier === tier) this.end(replay, undefined);
     }
   }
 
@@ -195,25 +195,25 @@ export class SharedReplays {
     }
   }
 
-  #ask(subscription: Subscription, since: HeldPlace, log: ReplayLog | undefined): SharedReplay {
-    const { entry, session } = subscription;
+  #ask(subscription: Subscription, since: StreamPosition, log: ReplayLog | undefined): SharedReplay {
+    const { view, session } = subscription;
     if (log !== undefined) log.isGrowing = true;
     const readers = new Set([subscription]);
     const payment = { payer: subscription, reserved: 0 };
-    const request = this.#requests.replay(entry, session, since, () => {
+    const request = this.#requests.replay(view, session, since, () => {
       if (log !== undefined) this.#reserve(payment, since);
     });
     const progress = { encodedBytes: 0, isCut: false, hasMoved: true, movedAtMs: 0 };
-    const replay = { request, entry, since, log, readers, payment, ...progress };
+    const replay = { request, view, since, log, readers, payment, ...progress };
     this.#byRequest.set(request.request, replay);
     this.counters.asked++;
     return replay;
   }
 
   #end(replay: SharedReplay): void {
-    const { entry, log, request } = replay;
+    const { view, log, request } = replay;
     this.#byRequest.delete(request.request);
-    if (this.#open.get(entry) === replay) this.#open.delete(entry);
+    if (this.#open.get(view) === replay) this.#open.delete(view);
     this.#settle(replay);
     if (log === undefined) return;
     log.isGrowing = false;
@@ -221,9 +221,9 @@ export class SharedReplays {
   }
 
   /** The hub is told: what that may cost is set aside until it is known. */
-  #reserve(payment: Payment, { epoch, seq }: HeldPlace): void {
-    const { entry, session } = payment.payer;
-    const position = entry.seqs.find(entry.source);
+  #reserve(payment: Payment, { epoch, seq }: StreamPosition): void {
+    const { view, session } = payment.payer;
+    const position = view.seqs.find(view.source);
     const isKnown = position !== undefined && position.epoch === epoch;
     payment.reserved = replayEstimateUnits(isKnown ? position.newest - seq : undefined);
     this.#billing.reserve(session, payment.reserved);
@@ -239,13 +239,13 @@ export class SharedReplays {
     this.#billing.paid(replay, replay.encodedBytes);
   }
 
-  #newLog({ epoch, seq }: HeldPlace): ReplayLog {
+  #newLog({ epoch, seq }: StreamPosition): ReplayLog {
     this.bytes += LOG_OVERHEAD_BYTES;
     return new ReplayLog(epoch, seq);
   }
 
-  #keptFor(entry: LaneEntry, since: HeldPlace): ReplayLog | undefined {
-    const key = keyOf(entry);
+  #keptFor(view: View, since: StreamPosition): ReplayLog | undefined {
+    const key = keyOf(view);
     const kept = this.#kept.get(key);
     if (kept === undefined || kept.log.isGrowing || kept.log.bytes > KEPT_BYTES_MAX) return undefined;
     if (!reachesBack(kept.log, since.epoch, since.seq)) return undefined;
@@ -280,17 +280,17 @@ export class SharedReplays {
 }
 
 /** Tiers get the same bytes. */
-const keyOf = ({ lane, topic }: LaneEntry): string => `${lane}|${topic}`;
+const keyOf = ({ lane, topic }: View): string => `${lane}|${topic}`;
 
 /** False where most of the replay is of no use to who stands at this place. */
-function isWorthWaitingFor(log: ReplayLog, { epoch, seq }: HeldPlace, { seqs, source }: LaneEntry): boolean {
+function isWorthWaitingFor(log: ReplayLog, { epoch, seq }: StreamPosition, { seqs, source }: View): boolean {
   if (!reachesBack(log, epoch, seq)) return false;
   const newest = seqs.find(source)?.newest ?? Number.POSITIVE_INFINITY;
   return newest - log.fromSeq <= LONGER_MAX * (newest - seq) || newest === Number.POSITIVE_INFINITY;
 }
 
 /** True for what goes back at least as far, or is of the epoch that there is, where the other one is not. */
-function servesMore(log: ReplayLog, other: ReplayLog, { seqs, source }: LaneEntry): boolean {
+function servesMore(log: ReplayLog, other: ReplayLog, { seqs, source }: View): boolean {
   if (log.epoch === other.epoch) return log.fromSeq <= other.fromSeq;
   return log.epoch === seqs.find(source)?.epoch;
 }

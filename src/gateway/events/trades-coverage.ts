@@ -6,7 +6,7 @@ import { ALL_SYMBOLS, topicOf } from '../../protocol/topics.js';
 import { NOTHING_SENT } from '../model/positions.js';
 import type { Session, Subscription } from '../model/session.js';
 import type { NativeTopics } from '../views/native-topics.js';
-import { type EventLosses, mergeLosses, placeOf } from './gaps.js';
+import { type Gaps, mergeLosses, placeOf } from './gaps.js';
 
 /** The topic of the trades of all symbols. */
 export const ALL_TRADES = topicOf('trades', ALL_SYMBOLS);
@@ -29,10 +29,10 @@ export function* singleTradesOf({ subscriptions }: Session): IterableIterator<Su
 }
 
 export class TradesCoverage {
-  readonly #losses: EventLosses;
+  readonly #losses: Gaps;
   readonly #native: NativeTopics;
 
-  constructor(losses: EventLosses, native: NativeTopics) {
+  constructor(losses: Gaps, native: NativeTopics) {
     this.#losses = losses;
     this.#native = native;
   }
@@ -43,6 +43,21 @@ export class TradesCoverage {
     const hasAll = all?.state === 'live';
     if (all !== undefined && hasAll) this.#native.set(all, true);
     for (const single of singleTradesOf(session)) if (single.state === 'live') this.#native.set(single, !hasAll);
+  }
+
+  /**
+   * The subscription is live: uWS delivers its topic, unless the trades of all symbols do. Those take over from single symbols.
+   * @param cover ends what a single symbol recovers; true where it had come to its mark
+   */
+  begin(subscription: Subscription, cover: (single: Subscription) => boolean): void {
+    const { session, stream, topic } = subscription;
+    if (topic !== ALL_TRADES) {
+      this.#native.set(subscription, stream !== 'trades' || !hasAllTrades(session));
+      return;
+    }
+    for (const single of singleTradesOf(session)) if (cover(single)) single.moveTo('live');
+    this.#cover(subscription);
+    this.settle(session);
   }
 
   /** Tells the socket of what its subscription lost; with the trades of all symbols, of what single ones lost too. */
@@ -58,14 +73,14 @@ export class TradesCoverage {
   uncover(all: Subscription): Subscription[] {
     const live: Subscription[] = [];
     for (const single of singleTradesOf(all.session)) {
-      const { source } = single.entry;
+      const { source } = single.view;
       const sent = placeOf(all, source);
       if (single.isNative || sent === undefined || single.state === 'held') continue;
       if (single.state === 'live') live.push(single);
       single.sentSeqs ??= new Map();
-      mergeLosses(single.sentSeqs, single.entry, source, sent);
-      const delivered = all.entry.seqs.find(source);
-      if (delivered !== undefined) single.entry.seqs.find(source)?.noteAs(delivered);
+      mergeLosses(single.sentSeqs, single.view, source, sent);
+      const delivered = all.view.seqs.find(source);
+      if (delivered !== undefined) single.view.seqs.find(source)?.noteAs(delivered);
     }
     for (const single of live) single.moveTo('waiting');
     return live;
@@ -75,10 +90,10 @@ export class TradesCoverage {
   mergeIntoSingle(single: Subscription): void {
     const all = allTradesOf(single.session);
     if (all === undefined || all === single || all.state === 'live' || all.sentSeqs === undefined) return;
-    const { source, seqs } = single.entry;
+    const { source, seqs } = single.view;
     const newest = seqs.find(source)?.surelySent(0) ?? NOTHING_SENT;
     single.sentSeqs ??= new Map([[source, newest]]);
-    mergeLosses(single.sentSeqs, single.entry, source, all.sentSeqs.get(source) ?? NOTHING_SENT);
+    mergeLosses(single.sentSeqs, single.view, source, all.sentSeqs.get(source) ?? NOTHING_SENT);
     // The single symbol's subscription tells it at once.
     all.sentSeqs.set(source, newest);
   }
@@ -88,29 +103,29 @@ export class TradesCoverage {
     const all = allTradesOf(session);
     if (stream !== 'trades' || sentSeqs === undefined || all === undefined || all.state === 'live') return;
     all.sentSeqs ??= new Map();
-    for (const [source, place] of sentSeqs) mergeLosses(all.sentSeqs, all.entry, source, place);
+    for (const [source, place] of sentSeqs) mergeLosses(all.sentSeqs, all.view, source, place);
   }
 
   /** The trades of all symbols take over from those of single ones: what the latter have not delivered yet is lost. */
-  cover(all: Subscription): void {
+  #cover(all: Subscription): void {
     for (const single of singleTradesOf(all.session)) {
-      const { source } = single.entry;
+      const { source } = single.view;
       const sent = single.isNative ? (placeOf(single, source) ?? NOTHING_SENT) : single.sentSeqs?.get(source);
       if (sent === undefined) continue;
       // Of one that waits or is paused, it must be told before what follows it comes.
       if (!single.isNative) single.sentSeqs = undefined;
-      const loss = all.entry.seqs.lossSince(source, sent);
+      const loss = all.view.seqs.lossSince(source, sent);
       if (loss !== undefined) this.#losses.tell(all, loss, sent);
     }
   }
 }
 
 /** What single symbols that wait or are paused have to be told is told with what is of all symbols. */
-function mergeFromSingles({ session, entry, sentSeqs }: Subscription): void {
+function mergeFromSingles({ session, view, sentSeqs }: Subscription): void {
   if (sentSeqs === undefined) return;
   for (const single of singleTradesOf(session)) {
     if (single.isNative) continue;
-    for (const [source, place] of single.sentSeqs ?? []) mergeLosses(sentSeqs, entry, source, place);
+    for (const [source, place] of single.sentSeqs ?? []) mergeLosses(sentSeqs, view, source, place);
     single.sentSeqs = undefined;
   }
 }

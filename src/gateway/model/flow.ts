@@ -17,15 +17,15 @@ export interface KeepaliveState {
 }
 
 /** How slow a session's state topics are sent. Times are of the monotonic clock. */
-export interface Pace {
+export interface ConflationState {
   /** Classes that they are slower than asked for; 0: none. */
-  steps: number;
+  level: number;
   /** What the client was told last. */
-  toldSteps: number;
+  toldLevel: number;
   /** Since when they wait for the socket to drain; 0: they do not. */
-  leavingSinceMs: number;
-  /** Some of them are still on the slower lanes that they were on before. */
-  isReturning: boolean;
+  steppingDownSinceMs: number;
+  /** Some of them are still on the slower views that they were on before. */
+  isRestoring: boolean;
   /** Since when little waited for the socket whenever it was looked at. */
   calmSinceMs: number;
   /** How long that has to last. */
@@ -34,11 +34,11 @@ export interface Pace {
   restoredAtMs: number;
 }
 
-export const newPace = (): Pace => ({
-  steps: 0,
-  toldSteps: 0,
-  leavingSinceMs: 0,
-  isReturning: false,
+export const newConflationState = (): ConflationState => ({
+  level: 0,
+  toldLevel: 0,
+  steppingDownSinceMs: 0,
+  isRestoring: false,
   calmSinceMs: 0,
   patienceMs: 0,
   restoredAtMs: 0,

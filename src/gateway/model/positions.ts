@@ -1,4 +1,4 @@
-/** A place in an event topic, as a lane knows it; `tag` stands for the epoch. */
+/** A place in an event topic, as a view knows it; `tag` stands for the epoch. */
 export interface Place {
   readonly tag: number;
   readonly seq: number;
@@ -7,7 +7,7 @@ export interface Place {
 /** Nothing of a source was sent, in whatever epoch. */
 export const NOTHING_SENT: Place = { tag: 0, seq: 0 };
 
-/** Events that a socket or a lane missed, as a `gap` names them. */
+/** Events that a socket or a view missed, as a `gap` names them. */
 export interface Loss {
   readonly source: number;
   readonly from: number;
@@ -17,7 +17,7 @@ export interface Loss {
   readonly isNewEpoch: boolean;
 }
 
-/** Where one source stands on a lane. */
+/** Where one source stands on a view. */
 export class Position {
   tag = 0;
   epoch = '';
@@ -58,7 +58,7 @@ export class Position {
     this.#turn = turn;
   }
 
-  /** A socket was sent what is noted here by way of another lane: what may be lost there may be lost here. */
+  /** A socket was sent what is noted here by way of another view: what may be lost there may be lost here. */
   noteAs(other: Position): void {
     const isSurer = other.#turn < this.#turn || (other.#turn === this.#turn && other.#before.seq >= this.#before.seq);
     if (isSurer) return;
@@ -79,11 +79,11 @@ export class Position {
 }
 
 /**
- * Where an event lane stands, by source: the newest sequence published, and the one before the present turn. What a turn
+ * Where an event view stands, by source: the newest sequence published, and the one before the present turn. What a turn
  * published may be lost as a whole on a socket that dropped something in it; what earlier turns published was handed to
- * the socket. Each lane counts for itself: a ring may be overrun between two encodings of one event.
+ * the socket. Each view counts for itself: a ring may be overrun between two encodings of one event.
  */
-export class EventSeqs {
+export class Positions {
   readonly #positions = new Map<number, Position>();
 
   /** The source's position, made where nothing is known yet for a first message with this sequence. */

@@ -7,18 +7,18 @@ import { type Format, servedLane, type Tier } from '../../protocol/lanes.js';
 import type { Stream } from '../../protocol/topics.js';
 import type { TokenBucket } from '../limits/message-rate.js';
 import type { Account } from '../limits/work-budgets.js';
-import type { Circuit, KeepaliveState, Pace } from './flow.js';
+import type { Circuit, ConflationState, KeepaliveState } from './flow.js';
 import type { Place } from './positions.js';
-import type { HeldPlace, ViewOf } from './view.js';
+import type { StreamPosition, ViewOf } from './view.js';
 
 /** A connection that may open, and what it begins with. */
 export interface Admission {
   readonly session: Session;
-  readonly wanted: readonly Wanted[];
+  readonly wanted: readonly RequestedTopic[];
   /** Sent behind the first snapshot. */
   readonly warning: object | undefined;
-  /** Lanes held on behalf of the session until it is open. */
-  readonly lanes: LaneEntry[];
+  /** Views held on behalf of the session until it is open. */
+  readonly lanes: View[];
 }
 
 /** What uWS keeps with the socket. */
@@ -31,7 +31,7 @@ export interface SocketData {
 export type Socket = WebSocket<SocketData>;
 
 /** A view whose waiters are subscriptions. */
-export type LaneEntry = ViewOf<Subscription>;
+export type View = ViewOf<Subscription>;
 
 /**
  * Where a subscription stands: `waiting` for its snapshot (or, for events, for the view) · `held`: has its part, waits for those
@@ -65,25 +65,25 @@ export class Subscription {
   readonly topic: string;
   readonly stream: Stream;
   readonly symbol: string;
-  readonly entry: LaneEntry;
-  /** The lane asked for; of a state topic, `entry` may be another one. */
+  readonly view: View;
+  /** The view asked for; of a state topic, `view` may be another one. */
   readonly asked: number;
   /** Event subscriptions that were paused: the last place surely sent, by source number. Written by the room `events`. */
   sentSeqs: Map<number, Place> | undefined;
   #state: SubscriptionState = 'waiting';
   #isNative = false;
   #nativeInTurn = 0;
-  #heldAt: HeldPlace | undefined;
+  #heldAt: StreamPosition | undefined;
   #hasAskedHeld = false;
 
   /** One that waits for its view. */
-  constructor(session: Session, asked: number, entry: LaneEntry, heldAt?: HeldPlace) {
+  constructor(session: Session, asked: number, view: View, heldAt?: StreamPosition) {
     this.session = session;
     // The view's texts: those of the request would be one copy for each subscriber, and may keep the whole request.
-    this.topic = entry.topic;
-    this.stream = entry.stream;
-    this.symbol = entry.symbol;
-    this.entry = entry;
+    this.topic = view.topic;
+    this.stream = view.stream;
+    this.symbol = view.symbol;
+    this.view = view;
     this.asked = asked;
     this.#heldAt = heldAt;
   }
@@ -103,7 +103,7 @@ export class Subscription {
   }
 
   /** State topics: up to where the session was sent it before this subscription began, or was paused. It never goes back. */
-  get heldAt(): HeldPlace | undefined {
+  get heldAt(): StreamPosition | undefined {
     return this.#heldAt;
   }
 
@@ -124,7 +124,7 @@ export class Subscription {
   }
 
   /** The session holds the topic up to there. */
-  holdAt(held: HeldPlace | undefined): void {
+  holdAt(held: StreamPosition | undefined): void {
     this.#heldAt = held;
   }
 
@@ -135,7 +135,7 @@ export class Subscription {
 
   /** It waits for nothing of its view any more. */
   leaveView(): void {
-    const { waiting, behind, held } = this.entry;
+    const { waiting, behind, held } = this.view;
     waiting.delete(this);
     behind.delete(this);
     held.delete(this);
@@ -167,7 +167,7 @@ export interface Session {
   readonly account: Account;
   readonly subscriptions: Map<string, Subscription>;
   /** State topics that it left, and up to where it was sent them; the oldest are forgotten first. */
-  left: Map<string, HeldPlace> | undefined;
+  left: Map<string, StreamPosition> | undefined;
   /** Undefined before the upgrade completes and after the close. */
   socket: Socket | undefined;
   /** Live topics are suspended until the socket has drained. */
@@ -175,7 +175,7 @@ export interface Session {
   /** uWS reported a drop in this turn (number of the turn), which is handled outside its callback; 0: none. */
   droppedInTurn: number;
   readonly circuit: Circuit;
-  readonly pace: Pace;
+  readonly conflation: ConflationState;
   /** Bytes waiting in user space when it was sampled last. */
   sampledBytes: number;
   /** A command is waiting for an answer of the hub; later ones wait in line. */
@@ -185,18 +185,22 @@ export interface Session {
 }
 
 /** One topic asked for. */
-export interface Wanted {
+export interface RequestedTopic {
   readonly stream: Stream;
   readonly symbol: string;
   readonly lane: number;
 }
 
 /** What a subscription stands for. */
-export const wantedOf = ({ stream, symbol, asked }: Subscription): Wanted => ({ stream, symbol, lane: asked });
+export const requestedOf = ({ stream, symbol, asked }: Subscription): RequestedTopic => ({
+  stream,
+  symbol,
+  lane: asked,
+});
 
-/** False while another lane than the present one is to serve what was asked for. */
-export function isServed({ session, entry, asked }: Subscription): boolean {
-  return !entry.isState || entry.lane === servedLane(asked, session.tier, session.pace.steps);
+/** False while another view than the present one is to serve what was asked for. */
+export function isServed({ session, view, asked }: Subscription): boolean {
+  return !view.isState || view.lane === servedLane(asked, session.tier, session.conflation.level);
 }
 
 /** Puts these subscriptions behind all others of their session. */
@@ -208,8 +212,8 @@ export function moveToEnd({ subscriptions }: Session, some: readonly Subscriptio
 }
 
 /** True while state topics wait for the socket to drain, to go on in a slower class. */
-export const isLeaving = ({ pace }: Session): boolean => pace.leavingSinceMs > 0;
+export const isSteppingDown = ({ conflation }: Session): boolean => conflation.steppingDownSinceMs > 0;
 
 /** True while the subscription cannot begin: its socket has to drain first. */
-export const mustWait = ({ session, entry }: Subscription): boolean =>
-  session.isStalled || (entry.isState && isLeaving(session));
+export const mustWait = ({ session, view }: Subscription): boolean =>
+  session.isStalled || (view.isState && isSteppingDown(session));

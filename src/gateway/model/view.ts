@@ -10,7 +10,7 @@ import {
 } from '../../protocol/lanes.js';
 import { ALL_SYMBOLS, isStateStream, type Stream, sourceKindOf, topicOf } from '../../protocol/topics.js';
 import { shardOf } from '../../threads/shard-of.js';
-import { EventSeqs, type Place } from './positions.js';
+import { type Place, Positions } from './positions.js';
 
 /** Of a source or a ring that is not known yet. */
 const UNBOUND = -1;
@@ -58,7 +58,7 @@ export class ViewOf<Waiter> {
   /** What an answer costs that encoder, in the unit of a small document. */
   readonly cost: number;
   /** Event views: where they stand. */
-  readonly seqs = new EventSeqs();
+  readonly seqs = new Positions();
   /** Those that wait for the answer. */
   readonly waiting = new Set<Waiter>();
   /** Those that hold more of the topic than the view was sent, and wait until it gets there. */
@@ -75,7 +75,7 @@ export class ViewOf<Waiter> {
   #isWanted = false;
   #owner: number;
   #request = 0;
-  #askedHeld: HeldPlace | undefined;
+  #askedHeld: StreamPosition | undefined;
   #answersDue = 0;
   #isBroken = false;
   #sentSeqs: ReadonlyMap<number, Place> | undefined;
@@ -147,7 +147,7 @@ export class ViewOf<Waiter> {
   }
 
   /** What whoever made that request holds of the topic, from another view. */
-  get askedHeld(): HeldPlace | undefined {
+  get askedHeld(): StreamPosition | undefined {
     return this.#askedHeld;
   }
 
@@ -220,7 +220,7 @@ export class ViewOf<Waiter> {
   }
 
   /** It is asked for. @param answersDue how many encoders answer @param held of the topic, from another view */
-  ask(request: number, answersDue: number, held?: HeldPlace): void {
+  ask(request: number, answersDue: number, held?: StreamPosition): void {
     this.#request = request;
     this.#answersDue = answersDue;
     this.#askedHeld = held;
@@ -309,7 +309,7 @@ export class ViewOf<Waiter> {
 }
 
 /** Up to where a session holds a state topic. */
-export interface HeldPlace {
+export interface StreamPosition {
   readonly epoch: string;
   readonly seq: number;
 }

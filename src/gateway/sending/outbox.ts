@@ -2,8 +2,8 @@
 import { stringifyExact } from '../../protocol/exact-json.js';
 import { MsgpackWriter } from '../../protocol/msgpack-writer.js';
 import { stampTsSent } from '../../threads/stamp.js';
-import type { LaneEntry, Session, Subscription } from '../model/session.js';
-import type { LaneTable, Part } from '../views/views.js';
+import type { Session, Subscription, View } from '../model/session.js';
+import type { Part, Views } from '../views/views.js';
 import { composeQuotes, type QuotePart } from './snapshot-frames.js';
 
 /** uWS's `app.publish`. */
@@ -22,11 +22,11 @@ export class Outbox {
   readonly #writer = new MsgpackWriter();
   readonly #publish: Publish;
   readonly #nowMicros: () => number;
-  readonly #sentCell: LaneTable['sentCell'];
+  readonly #sentCell: Views['sentCell'];
   readonly #compression: boolean;
 
   /** @param compression JSON is compressed for the sockets that agreed on it; MessagePack never */
-  constructor(publish: Publish, nowMicros: () => number, sentCell: LaneTable['sentCell'], compression: boolean) {
+  constructor(publish: Publish, nowMicros: () => number, sentCell: Views['sentCell'], compression: boolean) {
     this.#publish = publish;
     this.#nowMicros = nowMicros;
     this.#sentCell = sentCell;
@@ -42,56 +42,51 @@ export class Outbox {
     return this.#write(session, bytes, !isJson);
   }
 
-  /** Publishes a control message to the lane's sockets. */
-  publishControl(entry: LaneEntry, message: object): void {
-    if (entry.subscribers === 0) return;
-    const bytes = entry.isMsgpack ? this.#packed(message) : Buffer.from(stringifyExact(message));
-    this.control.messages += entry.subscribers;
-    this.control.bytes += entry.subscribers * bytes.length;
-    this.#publish(entry.nativeTopic, bytes, entry.isMsgpack, this.#compression && !entry.isMsgpack);
+  /** Publishes a control message to the view's sockets. */
+  publishControl(view: View, message: object): void {
+    if (view.subscribers === 0) return;
+    const bytes = view.isMsgpack ? this.#packed(message) : Buffer.from(stringifyExact(message));
+    this.control.messages += view.subscribers;
+    this.control.bytes += view.subscribers * bytes.length;
+    this.#publish(view.nativeTopic, bytes, view.isMsgpack, this.#compression && !view.isMsgpack);
   }
 
-  /** Publishes `frame[start..end)` to the lane's sockets. The bytes may be overwritten (they are stamped in place). */
-  publish(entry: LaneEntry, frame: Uint8Array, start: number, end: number, counted = entry.sent): void {
-    if (entry.subscribers === 0) return;
-    if (entry.isStamped) stampTsSent(frame, end, entry.isMsgpack, this.#nowMicros());
-    this.#publish(
-      entry.nativeTopic,
-      frame.subarray(start, end),
-      entry.isMsgpack,
-      this.#compression && !entry.isMsgpack,
-    );
-    counted.messages += entry.subscribers;
-    counted.bytes += entry.subscribers * (end - start);
+  /** Publishes `frame[start..end)` to the view's sockets. The bytes may be overwritten (they are stamped in place). */
+  publish(view: View, frame: Uint8Array, start: number, end: number, counted = view.sent): void {
+    if (view.subscribers === 0) return;
+    if (view.isStamped) stampTsSent(frame, end, view.isMsgpack, this.#nowMicros());
+    this.#publish(view.nativeTopic, frame.subarray(start, end), view.isMsgpack, this.#compression && !view.isMsgpack);
+    counted.messages += view.subscribers;
+    counted.bytes += view.subscribers * (end - start);
   }
 
-  /** Tells all sockets of a lane that its topic is held back, where it is. */
-  publishStale(entry: LaneEntry): void {
-    const frame = entry.stale?.slice();
-    if (frame !== undefined) this.publish(entry, frame, 0, frame.length, this.control);
+  /** Tells all sockets of a view that its topic is held back, where it is. */
+  publishStale(view: View): void {
+    const frame = view.stale?.slice();
+    if (frame !== undefined) this.publish(view, frame, 0, frame.length, this.control);
   }
 
   /** The same for one socket; false when it was dropped. */
-  sendStale(session: Session, entry: LaneEntry): boolean {
-    return entry.stale === undefined || this.sendEncoded(session, entry, entry.stale.slice());
+  sendStale(session: Session, view: View): boolean {
+    return view.stale === undefined || this.sendEncoded(session, view, view.stale.slice());
   }
 
-  /** Repairs the chain of all sockets of a lane with one whole document. */
-  publishPart(entry: LaneEntry, part: Part): void {
-    const { symbol, isStamped } = entry;
-    const format = entry.isMsgpack ? 'msgpack' : 'json';
+  /** Repairs the chain of all sockets of a view with one whole document. */
+  publishPart(view: View, part: Part): void {
+    const { symbol, isStamped } = view;
+    const format = view.isMsgpack ? 'msgpack' : 'json';
     const frame =
-      entry.stream === 'quotes' ? composeQuotes(part.epoch, [{ symbol, part }], format, isStamped) : part.bytes.slice();
-    this.publish(entry, frame, 0, frame.length);
+      view.stream === 'quotes' ? composeQuotes(part.epoch, [{ symbol, part }], format, isStamped) : part.bytes.slice();
+    this.publish(view, frame, 0, frame.length);
   }
 
   /** Sends the complete snapshot frame of one topic to one socket; false when it was dropped. */
-  sendPart(session: Session, entry: LaneEntry, part: Part): boolean {
-    const frame = entry.isStamped ? part.bytes.slice() : part.bytes;
-    if (entry.isStamped) stampTsSent(frame, frame.length, entry.isMsgpack, this.#nowMicros());
-    entry.sent.messages++;
-    entry.sent.bytes += frame.length;
-    return this.#write(session, frame, entry.isMsgpack);
+  sendPart(session: Session, view: View, part: Part): boolean {
+    const frame = view.isStamped ? part.bytes.slice() : part.bytes;
+    if (view.isStamped) stampTsSent(frame, frame.length, view.isMsgpack, this.#nowMicros());
+    view.sent.messages++;
+    view.sent.bytes += frame.length;
+    return this.#write(session, frame, view.isMsgpack);
   }
 
   /** Sends one `quotes_patch` snapshot; where the parts are of several epochs, one for each. False when one was dropped. */
@@ -118,13 +113,13 @@ export class Outbox {
   }
 
   /**
-   * Sends a frame that an encoder made for the session's lane; false when it was dropped. The frame may be overwritten
+   * Sends a frame that an encoder made for the session's view; false when it was dropped. The frame may be overwritten
    * (it is stamped in place).
    */
-  sendEncoded(session: Session, entry: LaneEntry, frame: Uint8Array): boolean {
-    if (entry.isStamped) stampTsSent(frame, frame.length, entry.isMsgpack, this.#nowMicros());
-    entry.sent.messages++;
-    entry.sent.bytes += frame.length;
+  sendEncoded(session: Session, view: View, frame: Uint8Array): boolean {
+    if (view.isStamped) stampTsSent(frame, frame.length, view.isMsgpack, this.#nowMicros());
+    view.sent.messages++;
+    view.sent.bytes += frame.length;
     return this.#write(session, frame, session.format === 'msgpack');
   }
 

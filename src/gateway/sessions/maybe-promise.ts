@@ -1,4 +1,4 @@
-/** Answers that may have to be waited for. */
+/** Replies that may have to be waited for. */
 
 /** A value, or a promise of it where somebody else has to be asked. */
 export type MaybePromise<T> = T | Promise<T>;

@@ -5,21 +5,21 @@ import type { AuthCommand } from '../../protocol/commands.js';
 import { classOfLane, defaultClass, detailOfLane } from '../../protocol/lanes.js';
 import { isStateStream } from '../../protocol/topics.js';
 import type { ConnectionLimits } from '../limits/connection-limits.js';
-import type { Session, Wanted } from '../model/session.js';
+import type { RequestedTopic, Session } from '../model/session.js';
 import type { Refusal } from '../refusal.js';
 import type { Subscriptions } from '../subscriptions/subscriptions.js';
-import type { LaneChanges } from '../subscriptions/tier-changes.js';
+import type { TierChanges } from '../subscriptions/tier-changes.js';
 import { laneFor } from '../views/view-of.js';
 import type { Credentials } from './credentials.js';
 import { andThen, type Handled } from './maybe-promise.js';
-import type { Answers } from './replies.js';
+import type { Replies } from './replies.js';
 
-export interface RenewalsOptions {
+export interface ReauthenticationOptions {
   readonly credentials: Credentials;
   readonly subscriptions: Subscriptions;
-  readonly laneChanges: LaneChanges;
+  readonly tierChanges: TierChanges;
   readonly limits: ConnectionLimits;
-  readonly answers: Answers;
+  readonly answers: Replies;
   /** The session's credential ends at another time. */
   readonly onRenewed: (session: Session) => void;
 }
@@ -30,10 +30,10 @@ function codeOf({ status }: Refusal): ErrorCode {
   return status === 429 ? 'rate_limited' : 'internal';
 }
 
-export class Renewals {
-  readonly #options: RenewalsOptions;
+export class Reauthentication {
+  readonly #options: ReauthenticationOptions;
 
-  constructor(options: RenewalsOptions) {
+  constructor(options: ReauthenticationOptions) {
     this.#options = options;
   }
 
@@ -52,7 +52,7 @@ export class Renewals {
       this.#adopt(session, credential);
       const lost = this.#dropLost(session);
       // Behind its answer, a client sees only what the new credential allows.
-      return andThen(this.#changeLanes(session), () => {
+      return andThen(this.#changeViews(session), () => {
         if (session.socket === undefined) return;
         answers.send(session, id, { type: 'ack', expires_at: new Date(credential.expiresAtMs).toISOString() });
         if (lost.length === 0) return;
@@ -81,11 +81,11 @@ export class Renewals {
     return lost.map(({ topic }) => topic);
   }
 
-  /** Where tier, class or view are others now, topics are on another lane. */
-  #changeLanes(session: Session): Promise<void> | undefined {
-    const { subscriptions, laneChanges } = this.#options;
-    const states: Wanted[] = [];
-    const events: Wanted[] = [];
+  /** Another tier, class or detail moves topics to other views. */
+  #changeViews(session: Session): Promise<void> | undefined {
+    const { subscriptions, tierChanges } = this.#options;
+    const states: RequestedTopic[] = [];
+    const events: RequestedTopic[] = [];
     for (const { stream, symbol, asked } of session.subscriptions.values()) {
       const rateClass = Math.max(classOfLane(asked), session.fastestClass);
       const detail = isStateStream(stream) ? detailOfLane(asked) : 0;
@@ -93,6 +93,6 @@ export class Renewals {
       (isStateStream(stream) ? states : events).push(wanted);
     }
     subscriptions.subscribe(session, states);
-    return laneChanges.change(session, events);
+    return tierChanges.change(session, events);
   }
 }

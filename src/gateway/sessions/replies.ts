@@ -9,7 +9,7 @@ export interface Answer {
   readonly [member: string]: unknown;
 }
 
-export class Answers {
+export class Replies {
   readonly #outbox: Outbox;
 
   constructor(outbox: Outbox) {

@@ -11,11 +11,11 @@
  * uWS's `dropped` callback may set flags and nothing else: closing, sending or (un)subscribing in it aborts the process.
  */
 import type { CircuitConfig } from '../../config/limits.js';
-import { isLeaving, type Session } from '../model/session.js';
+import { isSteppingDown, type Session } from '../model/session.js';
 import type { Outbox } from '../sending/outbox.js';
 import type { Subscriptions } from '../subscriptions/subscriptions.js';
 import type { BufferedTotal } from './buffered-total.js';
-import { Paces } from './conflation.js';
+import { Conflation } from './conflation.js';
 
 /**
  * Of the backpressure limit: above the high mark state topics leave for a slower class, above the next one all topics are
@@ -25,7 +25,7 @@ const HIGH_WATER_SHARE = 0.5;
 const SUSPEND_SHARE = 0.75;
 const LOW_WATER_SHARE = 0.125;
 /** A socket that read nothing so long after its state topics have left is suspended, however little waits. */
-const LEAVE_GRACE_MS = 1_000;
+const STEP_DOWN_GRACE_MS = 1_000;
 /**
  * What may wait for one socket beyond the backpressure limit: uWS looks at it before a message and not behind it, and
  * writes what was published in one turn in pieces of up to 16 KiB; so one message, or one such piece.
@@ -34,7 +34,7 @@ export const BACKPRESSURE_ALLOWANCE_BYTES = 64 * 1024;
 /** How often the sockets known to be buffered are looked at. */
 export const SAMPLE_INTERVAL_MS = 100;
 
-export interface SlowConsumersOptions {
+export interface LadderOptions {
   readonly subscriptions: Subscriptions;
   readonly outbox: Outbox;
   readonly backpressureBytesMax: number;
@@ -47,11 +47,11 @@ export interface SlowConsumersOptions {
   readonly total?: BufferedTotal;
 }
 
-export class SlowConsumers {
+export class Ladder {
   readonly counters = { dropped: 0, stalls: 0, resumes: 0, closed: 0 };
-  readonly #options: SlowConsumersOptions;
+  readonly #options: LadderOptions;
   /** Clients that are sent their state topics in a slower class. */
-  readonly paces: Paces;
+  readonly conflation: Conflation;
   readonly #highWaterBytes: number;
   readonly #suspendBytes: number;
   readonly #lowWaterBytes: number;
@@ -59,12 +59,12 @@ export class SlowConsumers {
   readonly #watched = new Set<Session>();
   #pending: Session[] = [];
 
-  constructor(options: SlowConsumersOptions) {
+  constructor(options: LadderOptions) {
     this.#options = options;
     this.#highWaterBytes = options.backpressureBytesMax * HIGH_WATER_SHARE;
     this.#suspendBytes = options.backpressureBytesMax * SUSPEND_SHARE;
     const { restoreAfterMs } = options.circuit;
-    this.paces = new Paces({ ...options, restoreAfterMs });
+    this.conflation = new Conflation({ ...options, restoreAfterMs });
     this.#lowWaterBytes = options.backpressureBytesMax * LOW_WATER_SHARE;
   }
 
@@ -119,8 +119,8 @@ export class SlowConsumers {
       session.sampledBytes = 0;
     }
     if (!session.isStalled) {
-      subscriptions.resumptions.drained(session);
-      if (isLeaving(session) && waiting <= this.#lowWaterBytes) this.#goOn(session);
+      subscriptions.recoveries.drained(session);
+      if (isSteppingDown(session) && waiting <= this.#lowWaterBytes) this.#goOn(session);
     } else if (waiting > this.#lowWaterBytes) return;
     // Not before: a close frame passes the same limit as any message.
     else if (session.circuit.opens >= this.#options.circuit.opensMax) this.#close(session);
@@ -153,21 +153,22 @@ export class SlowConsumers {
     }
     this.#options.total?.sampled();
     for (const session of [...this.#watched]) this.#watch(session);
-    this.paces.sample(this.#lowWaterBytes);
-    this.#options.subscriptions.resumptions.sweep(this.#options.nowMs());
+    this.conflation.sample(this.#lowWaterBytes);
+    this.#options.subscriptions.recoveries.sweep(this.#options.nowMs());
   }
 
   closed(session: Session): void {
-    this.paces.closed(session);
+    this.conflation.closed(session);
     this.#options.outbox.buffered.delete(session);
     this.#watched.delete(session);
   }
 
   /** More waits for the socket than at the last look. False when nothing is done about it. */
   #escalate(session: Session, waiting: number): boolean {
-    const isLong = isLeaving(session) && this.#options.nowMs() - session.pace.leavingSinceMs >= LEAVE_GRACE_MS;
+    const isLong =
+      isSteppingDown(session) && this.#options.nowMs() - session.conflation.steppingDownSinceMs >= STEP_DOWN_GRACE_MS;
     if (!isLong && waiting <= this.#highWaterBytes) return false;
-    if (!isLeaving(session) && this.paces.leave(session)) return true;
+    if (!isSteppingDown(session) && this.conflation.stepDown(session)) return true;
     if (!isLong && waiting <= this.#suspendBytes) return false;
     this.#stall(session, 0);
     return true;
@@ -175,8 +176,8 @@ export class SlowConsumers {
 
   /** State topics go on in a slower class. */
   #goOn(session: Session): void {
-    this.paces.tell(session);
-    if (this.#options.subscriptions.resume(session)) this.paces.left(session);
+    this.conflation.tell(session);
+    if (this.#options.subscriptions.resume(session)) this.conflation.steppedDown(session);
     // The rest of them goes on at the next sample, or when it drains again.
     else this.#options.outbox.buffered.add(session);
   }
@@ -201,15 +202,15 @@ export class SlowConsumers {
       circuit.openedAtMs = this.#options.nowMs();
       this.#watched.add(session);
       // It comes back a class slower, unless it was on its way there already.
-      if (!isLeaving(session)) this.paces.slow(session);
+      if (!isSteppingDown(session)) this.conflation.slowDown(session);
     }
-    this.paces.left(session);
+    this.conflation.steppedDown(session);
     this.#options.subscriptions.stall(session, turn);
   }
 
   #resume(session: Session): void {
     this.counters.resumes++;
-    this.paces.tell(session);
+    this.conflation.tell(session);
     this.#options.subscriptions.resume(session);
     // The rest of its topics is resumed at the next sample, or when it drains again.
     if (session.isStalled) {

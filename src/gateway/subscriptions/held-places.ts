@@ -1,20 +1,20 @@
-/** Up to where a session was sent its state topics: whatever lane serves them next, it never runs back within an epoch. */
+/** Up to where a session was sent its state topics: whatever view serves them next, it never runs back within an epoch. */
 
 import { BoundedMap } from '../../protocol/bounded-map.js';
-import type { LaneEntry, Session, Subscription } from '../model/session.js';
-import type { HeldPlace, LaneTable } from '../views/views.js';
+import type { Session, Subscription, View } from '../model/session.js';
+import type { StreamPosition, Views } from '../views/views.js';
 
 /** Topics that a session left and whose places are remembered; the oldest are forgotten first. */
 export const LEFT_TOPICS_MAX = 128;
 
-/** Never too low: what the lane published last counts as sent. */
-export function heldPlaceOf({ entry, state, heldAt }: Subscription): HeldPlace | undefined {
-  if (!entry.isState || state !== 'live' || entry.epoch === '') return heldAt;
-  return { epoch: entry.epoch, seq: entry.lastSeq };
+/** Never too low: what the view published last counts as sent. */
+export function heldPlaceOf({ view, state, heldAt }: Subscription): StreamPosition | undefined {
+  if (!view.isState || state !== 'live' || view.epoch === '') return heldAt;
+  return { epoch: view.epoch, seq: view.lastSeq };
 }
 
-/** True for a document, or a lane, that is older than what is held. */
-export function isOlder({ epoch, seq }: HeldPlace, held: HeldPlace | undefined): boolean {
+/** True for a document, or a view, that is older than what is held. */
+export function isOlder({ epoch, seq }: StreamPosition, held: StreamPosition | undefined): boolean {
   return held !== undefined && held.epoch === epoch && seq < held.seq;
 }
 
@@ -27,33 +27,33 @@ export function noteLeft(session: Session, subscription: Subscription): void {
 }
 
 /** Where it left the topic; forgotten with that. */
-export function takeLeft(session: Session, topic: string): HeldPlace | undefined {
+export function takeLeft(session: Session, topic: string): StreamPosition | undefined {
   const held = session.left?.get(topic);
   session.left?.delete(topic);
   return held;
 }
 
-/** The lane is behind what the session holds: it is asked to get there, and waited for. */
-export function awaitNewer(table: LaneTable, subscription: Subscription): void {
-  const { entry, heldAt, session } = subscription;
-  if (entry.request === 0 && subscription.hasAskedHeld) {
-    entry.behind.add(subscription);
+/** The view is behind what the session holds: it is asked to get there, and waited for. */
+export function awaitNewer(table: Views, subscription: Subscription): void {
+  const { view, heldAt, session } = subscription;
+  if (view.request === 0 && subscription.hasAskedHeld) {
+    view.behind.add(subscription);
     return;
   }
-  entry.waiting.add(subscription);
-  if (table.ask(entry, session, heldAt)) subscription.setAskedHeld(true);
+  view.waiting.add(subscription);
+  if (table.ask(view, session, heldAt)) subscription.setAskedHeld(true);
 }
 
-/** Those whose lane has got to where they were. */
-export function takeCaughtUp(entry: LaneEntry): Subscription[] {
-  const place = { epoch: entry.epoch, seq: entry.lastSeq };
-  const caughtUp = [...entry.behind].filter(({ heldAt }) => !isOlder(place, heldAt));
-  for (const subscription of caughtUp) entry.behind.delete(subscription);
+/** Those whose view has got to where they were. */
+export function takeCaughtUp(view: View): Subscription[] {
+  const place = { epoch: view.epoch, seq: view.lastSeq };
+  const caughtUp = [...view.behind].filter(({ heldAt }) => !isOlder(place, heldAt));
+  for (const subscription of caughtUp) view.behind.delete(subscription);
   return caughtUp;
 }
 
-/** Frames of the lane were missed: they wait for the answer that repairs it. */
-export function awaitRepair(entry: LaneEntry): void {
-  for (const subscription of entry.behind) entry.waiting.add(subscription);
-  entry.behind.clear();
+/** Frames of the view were missed: they wait for the answer that repairs it. */
+export function awaitRepair(view: View): void {
+  for (const subscription of view.behind) view.waiting.add(subscription);
+  view.behind.clear();
 }

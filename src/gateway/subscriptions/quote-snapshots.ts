@@ -1,6 +1,6 @@
 /** Snapshots of several quotes in one frame: begun by a command, sent in the session's turn once all parts have come. */
 import { snapshotUnits } from '../../protocol/costs.js';
-import type { LaneEntry, Session, Subscription } from '../model/session.js';
+import type { Session, Subscription, View } from '../model/session.js';
 import type { Part } from '../model/view.js';
 import type { Deliveries } from '../sending/deliveries.js';
 import type { Outbox } from '../sending/outbox.js';
@@ -38,8 +38,8 @@ export class QuoteSnapshots {
 
   /** The subscription can be sent a snapshot, and waits for none. */
   hasSnapshot(subscription: Subscription): boolean {
-    const { state, entry } = subscription;
-    return state === 'live' && entry.isState && !this.#assemblies.has(subscription) && !entry.waiting.has(subscription);
+    const { state, view } = subscription;
+    return state === 'live' && view.isState && !this.#assemblies.has(subscription) && !view.waiting.has(subscription);
   }
 
   /**
@@ -47,7 +47,7 @@ export class QuoteSnapshots {
    * frame of several.
    */
   take(subscription: Subscription, part: Part): boolean {
-    const { entry } = subscription;
+    const { view } = subscription;
     const assembly = this.#assemblies.get(subscription);
     if (assembly === undefined) return false;
     // One that is resynchronised has what came before; it must not get what follows before the snapshot.
@@ -56,7 +56,7 @@ export class QuoteSnapshots {
       this.#options.native.set(subscription, false);
     }
     subscription.moveTo('held');
-    entry.held.add(subscription);
+    view.held.add(subscription);
     assembly.parts.set(subscription, part);
     if (--assembly.missing === 0) this.#ready(assembly);
     return true;
@@ -64,11 +64,11 @@ export class QuoteSnapshots {
 
   /** A delta follows a part that is here. With too much behind it, what has come is sent without the others. */
   queueBehind(subscription: Subscription, bytes: Uint8Array): void {
-    const { entry } = subscription;
+    const { view } = subscription;
     const assembly = this.#assemblies.get(subscription);
     if (assembly === undefined) return;
     // Live from here on, it gets this delta as everybody does.
-    if (!assembly.queueBehind(entry, bytes, this.#options.assemblyBytesMax)) this.#complete(assembly.takeBegun());
+    if (!assembly.queueBehind(view, bytes, this.#options.assemblyBytesMax)) this.#complete(assembly.takeBegun());
   }
 
   /** The topic no longer waits for its snapshot. */
@@ -84,12 +84,12 @@ export class QuoteSnapshots {
   }
 
   /** Restarts the snapshots that parts of this view are in. @returns those whose parts had come */
-  restart(entry: LaneEntry): Subscription[] {
+  restart(view: View): Subscription[] {
     const begun: Subscription[] = [];
-    for (const held of [...entry.held]) {
+    for (const held of [...view.held]) {
       for (const subscription of this.#assemblies.get(held)?.empty() ?? []) {
-        subscription.entry.held.delete(subscription);
-        subscription.entry.setPart(undefined);
+        subscription.view.held.delete(subscription);
+        subscription.view.setPart(undefined);
         begun.push(subscription);
       }
     }
@@ -103,7 +103,7 @@ export class QuoteSnapshots {
   }
 
   #deliver(assembly: SnapshotAssembly): void {
-    // Its lane may have been overrun while it waited for its turn.
+    // Its view may have been overrun while it waited for its turn.
     if (assembly.session.socket === undefined || assembly.missing > 0 || assembly.isSent) return;
     assembly.isSent = true;
     for (const subscription of assembly.parts.keys())
@@ -120,11 +120,11 @@ export class QuoteSnapshots {
     deliveries.charge(session, snapshotUnits(bytes));
     // Empty when every topic was unsubscribed before its part came.
     let isSent = parts.size === 0 || (isContinued && isWithoutData) || outbox.sendQuotes(session, parts);
-    for (const { entry, bytes: delta } of queue) isSent &&= outbox.sendEncoded(session, entry, delta);
-    for (const { entry } of parts.keys()) isSent &&= outbox.sendStale(session, entry);
+    for (const { view, bytes: delta } of queue) isSent &&= outbox.sendEncoded(session, view, delta);
+    for (const { view } of parts.keys()) isSent &&= outbox.sendStale(session, view);
     for (const subscription of parts.keys()) {
       this.abandon(subscription);
-      subscription.entry.held.delete(subscription);
+      subscription.view.held.delete(subscription);
       // What was dropped comes anew when the session is resumed: the drop suspends it.
       if (isSent) goLive(subscription);
       else subscription.moveTo('waiting');

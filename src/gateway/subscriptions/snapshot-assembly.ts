@@ -1,6 +1,6 @@
 /** The snapshot of several quotes, until all its parts have come: one frame, unless too much changes meanwhile. */
 
-import type { LaneEntry, Session, Subscription } from '../model/session.js';
+import type { Session, Subscription, View } from '../model/session.js';
 import type { Delivery } from '../sending/deliveries.js';
 import type { Part } from '../views/views.js';
 
@@ -20,9 +20,9 @@ export class SnapshotAssembly {
   isSent = false;
   /** True once some of the quotes have been sent. */
   isContinued = false;
-  #queue: { readonly entry: LaneEntry; readonly bytes: Uint8Array }[] = [];
+  #queue: { readonly view: View; readonly bytes: Uint8Array }[] = [];
   /** Bytes queued of each topic; one that has left is not here, and nothing of it is sent. */
-  #bytesOf = new Map<LaneEntry, number>();
+  #bytesOf = new Map<View, number>();
   #queueBytes = 0;
 
   constructor(session: Session, missing: number, after: object | undefined) {
@@ -32,15 +32,15 @@ export class SnapshotAssembly {
   }
 
   /** Deltas that came behind a part already here, to be sent behind the snapshot. */
-  get queue(): readonly { readonly entry: LaneEntry; readonly bytes: Uint8Array }[] {
-    return this.#queue.filter(({ entry }) => this.#bytesOf.has(entry));
+  get queue(): readonly { readonly view: View; readonly bytes: Uint8Array }[] {
+    return this.#queue.filter(({ view }) => this.#bytesOf.has(view));
   }
 
   /** A delta came behind a part that is there. False, and it is not queued, when that would be too many. */
-  queueBehind(entry: LaneEntry, bytes: Uint8Array, bytesMax = QUEUE_BYTES_MAX): boolean {
+  queueBehind(view: View, bytes: Uint8Array, bytesMax = QUEUE_BYTES_MAX): boolean {
     if (this.#queueBytes + bytes.length > bytesMax) return false;
-    this.#queue.push({ entry, bytes });
-    this.#bytesOf.set(entry, (this.#bytesOf.get(entry) ?? 0) + bytes.length);
+    this.#queue.push({ view, bytes });
+    this.#bytesOf.set(view, (this.#bytesOf.get(view) ?? 0) + bytes.length);
     this.#queueBytes += bytes.length;
     return true;
   }
@@ -83,8 +83,8 @@ export class SnapshotAssembly {
   forget(subscription: Subscription): void {
     this.parts.delete(subscription);
     // The queue itself stays as it is: a thousand topics may leave at once.
-    this.#queueBytes -= this.#bytesOf.get(subscription.entry) ?? 0;
-    this.#bytesOf.delete(subscription.entry);
+    this.#queueBytes -= this.#bytesOf.get(subscription.view) ?? 0;
+    this.#bytesOf.delete(subscription.view);
   }
 
   #clear(): void {

@@ -1,17 +1,17 @@
 /** What a worker's subscriptions are made of. */
-import type { EventLosses } from '../events/gaps.js';
+import type { Gaps } from '../events/gaps.js';
 import type { Session } from '../model/session.js';
 import type { Outbox } from '../sending/outbox.js';
 import type { Turn } from '../views/native-topics.js';
-import type { LaneTable } from '../views/views.js';
+import type { Views } from '../views/views.js';
 
 /** Topics of one socket that are resumed together. */
 export const RESUMED_AT_ONCE_MAX = 32;
 
 export interface SubscriptionsOptions {
-  readonly table: LaneTable;
+  readonly table: Views;
   readonly outbox: Outbox;
-  readonly losses: EventLosses;
+  readonly losses: Gaps;
   readonly turn: Turn;
   /** More than this waiting for a socket, and what it missed is sent to it later. */
   readonly bufferedBytesMax: number;

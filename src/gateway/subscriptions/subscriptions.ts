@@ -1,38 +1,37 @@
 /**
  * Keeps every socket's topics on an unbroken chain: snapshot, then exactly the deltas that follow it.
  *
- * The snapshot of a lane comes through the same ring as its deltas, so where it stands among them is exact: what came
+ * The snapshot of a view comes through the same ring as its deltas, so where it stands among them is exact: what came
  * before it is in it, what comes behind it follows it. A socket is subscribed natively at that very place.
  */
-
 import { snapshotUnits } from '../../protocol/costs.js';
 import type { StreamPosition } from '../../protocol/stream-position.js';
-import type { EventLosses } from '../events/gaps.js';
-import { type Resumption, Resumptions } from '../events/recovery.js';
-import { ALL_TRADES, hasAllTrades, singleTradesOf, TradesCoverage } from '../events/trades-coverage.js';
+import type { Gaps } from '../events/gaps.js';
+import { Recoveries, type Resumption } from '../events/recovery.js';
+import { ALL_TRADES, hasAllTrades, TradesCoverage } from '../events/trades-coverage.js';
 import {
   isServed,
-  type LaneEntry,
   moveToEnd,
   mustWait,
+  type RequestedTopic,
+  requestedOf,
   type Session,
   Subscription,
-  type Wanted,
-  wantedOf,
+  type View,
 } from '../model/session.js';
 import { Deliveries } from '../sending/deliveries.js';
 import type { Outbox } from '../sending/outbox.js';
 import { NativeTopics } from '../views/native-topics.js';
-import { type LaneTable, NO_DATA, type Part } from '../views/views.js';
+import { NO_DATA, type Part, type Views } from '../views/views.js';
 import { awaitNewer, awaitRepair, heldPlaceOf, isOlder, noteLeft, takeCaughtUp, takeLeft } from './held-places.js';
 import { QuoteSnapshots } from './quote-snapshots.js';
 import { RESUMED_AT_ONCE_MAX, type SubscriptionsOptions } from './subscriptions-options.js';
 import { TradesCharges } from './trades-charges.js';
 
 export class Subscriptions {
-  readonly #table: LaneTable;
+  readonly #table: Views;
   readonly #outbox: Outbox;
-  readonly #losses: EventLosses;
+  readonly #losses: Gaps;
   readonly #native: NativeTopics;
   readonly #options: SubscriptionsOptions & { readonly resumedAtOnceMax: number };
   readonly #quotes: QuoteSnapshots;
@@ -42,7 +41,7 @@ export class Subscriptions {
   /** Snapshots and missed messages that wait for their turn. */
   readonly deliveries: Deliveries;
   /** Clients that come back to event topics. */
-  readonly resumptions: Resumptions;
+  readonly recoveries: Recoveries;
 
   constructor(options: SubscriptionsOptions) {
     this.#options = { resumedAtOnceMax: RESUMED_AT_ONCE_MAX, ...options };
@@ -60,7 +59,7 @@ export class Subscriptions {
       assemblyBytesMax: options.assemblyBytesMax,
       goLive: subscription => this.#goLive(subscription),
     });
-    this.resumptions = new Resumptions({
+    this.recoveries = new Recoveries({
       table: options.table,
       outbox: options.outbox,
       deliveries: this.deliveries,
@@ -74,18 +73,18 @@ export class Subscriptions {
         this.#goLive(subscription);
       },
       goOn: subscription => {
-        // Of a lane that never answered, all is lost until it does.
-        if (subscription.entry.source < 0) subscription.sentSeqs ??= new Map();
+        // Of a view that never answered, all is lost until it does.
+        if (subscription.view.source < 0) subscription.sentSeqs ??= new Map();
         this.#await(subscription);
       },
     });
   }
 
   /**
-   * Subscribes the session; a topic it has on the same lane already stays as it is, on another lane it changes over.
+   * Subscribes the session; a topic it has on the same view already stays as it is, on another view it changes over.
    * Quotes asked for together come in one snapshot frame (see `queueForHeld`), with `after` behind it.
    */
-  subscribe(session: Session, wanted: readonly Wanted[], after?: object): void {
+  subscribe(session: Session, wanted: readonly RequestedTopic[], after?: object): void {
     const added = this.#make(session, wanted, true);
     for (const subscription of added) if (mustWait(subscription)) this.#pause(subscription, 0);
     if (session.isStalled) return;
@@ -97,9 +96,14 @@ export class Subscriptions {
    * Subscribes the session to event topics, beginning with what was published behind `since`. One that it has already
    * begins anew there.
    */
-  resumeFrom(session: Session, wanted: readonly Wanted[], since: StreamPosition, answer: Resumption['answer']): void {
+  resumeFrom(
+    session: Session,
+    wanted: readonly RequestedTopic[],
+    since: StreamPosition,
+    answer: Resumption['answer'],
+  ): void {
     const begun = this.#make(session, wanted, false);
-    this.resumptions.begin(session, begun, since, answer);
+    this.recoveries.begin(session, begun, since, answer);
     if (!session.isStalled) return;
     for (const subscription of begun) this.#pause(subscription, 0);
   }
@@ -155,14 +159,14 @@ export class Subscriptions {
   /** The socket cannot take more of its state topics: they end here until `resume`. Events go on. */
   suspendStates(session: Session): void {
     for (const subscription of session.subscriptions.values())
-      if (subscription.entry.isState) this.#pause(subscription, 0);
+      if (subscription.view.isState) this.#pause(subscription, 0);
   }
 
-  /** Moves some state topics to the lanes that serve the session now, by snapshot. True when all are on theirs. */
-  changeLanes(session: Session): boolean {
+  /** Moves some state topics to the views that serve the session now, by snapshot. True when all are on theirs. */
+  changeViews(session: Session): boolean {
     const others = [...session.subscriptions.values()].filter(subscription => !isServed(subscription));
     const next = others.filter(({ state }) => state === 'live').slice(0, this.#options.resumedAtOnceMax);
-    this.#begin(session, this.#make(session, next.map(wantedOf), true));
+    this.#begin(session, this.#make(session, next.map(requestedOf), true));
     return others.length === next.length;
   }
 
@@ -177,68 +181,68 @@ export class Subscriptions {
     if (isLast) session.isStalled = false;
     // Should it stall once more, those that were not live yet come first.
     moveToEnd(session, next);
-    const others = next.filter(subscription => !isServed(subscription)).map(wantedOf);
+    const others = next.filter(subscription => !isServed(subscription)).map(requestedOf);
     this.#begin(session, [...next.filter(isServed), ...this.#make(session, others, true)]);
-    if (!session.isStalled) this.resumptions.drained(session);
+    if (!session.isStalled) this.recoveries.drained(session);
     return isLast;
   }
 
-  /** The answer to a lane's request has come; `part` is undefined for event lanes. */
-  answered(entry: LaneEntry, part: Part | undefined): void {
-    entry.setPart(part);
-    if (entry.isBroken) {
-      entry.repair();
-      if (part !== undefined && part.bytes.length > 0) this.#outbox.publishPart(entry, part);
-      this.#outbox.publishStale(entry);
+  /** The answer to a view's request has come; `part` is undefined for event views. */
+  answered(view: View, part: Part | undefined): void {
+    view.setPart(part);
+    if (view.isBroken) {
+      view.repair();
+      if (part !== undefined && part.bytes.length > 0) this.#outbox.publishPart(view, part);
+      this.#outbox.publishStale(view);
     }
-    const waiting = [...entry.waiting];
-    entry.waiting.clear();
+    const waiting = [...view.waiting];
+    view.waiting.clear();
     for (const subscription of waiting) this.#deliver(subscription, part);
-    entry.becameLive(true);
+    view.becameLive(true);
   }
 
-  /** The hub cannot serve the lane. Those that wait for it end. */
-  refused(entry: LaneEntry): void {
-    this.#table.requests.settled(entry.request);
-    const ended = new Set([...entry.waiting, ...entry.behind, ...entry.held, ...entry.recovering]);
+  /** The hub cannot serve the view. Those that wait for it end. */
+  refused(view: View): void {
+    this.#table.requests.settled(view.request);
+    const ended = new Set([...view.waiting, ...view.behind, ...view.held, ...view.recovering]);
     for (const subscription of ended) this.#refuse(subscription);
-    entry.becameLive(false);
+    view.becameLive(false);
   }
 
-  /** Frames of this lane were missed: nothing is published until a new answer repairs the chain. */
-  broken(entry: LaneEntry): void {
-    if (this.#table.endLingering(entry)) return;
-    entry.break();
-    this.#table.requests.askAgain(entry);
-    awaitRepair(entry);
-    this.resumptions.broken(entry);
-    for (const subscription of this.#quotes.restart(entry)) this.#await(subscription);
+  /** Frames of this view were missed: nothing is published until a new answer repairs the chain. */
+  broken(view: View): void {
+    if (this.#table.endLingering(view)) return;
+    view.break();
+    this.#table.requests.askAgain(view);
+    awaitRepair(view);
+    this.recoveries.broken(view);
+    for (const subscription of this.#quotes.restart(view)) this.#await(subscription);
   }
 
   /** A delta is about to be published: those that hold their part get it behind the snapshot. @param tag of the epoch of `seq` */
-  queueForHeld(entry: LaneEntry, bytes: Uint8Array, seq: number, tag: number): void {
+  queueForHeld(view: View, bytes: Uint8Array, seq: number, tag: number): void {
     const copy = bytes.slice();
-    for (const subscription of [...entry.held]) {
-      if (this.resumptions.isRecovering(subscription)) this.resumptions.queue(subscription, copy, seq, tag);
+    for (const subscription of [...view.held]) {
+      if (this.recoveries.isRecovering(subscription)) this.recoveries.queue(subscription, copy, seq, tag);
       this.#quotes.queueBehind(subscription, copy);
     }
   }
 
-  /** Makes subscriptions in the place of those that the session has. @param keeps those on the same lane stay as they are */
-  #make(session: Session, wanted: readonly Wanted[], keeps: boolean): Subscription[] {
+  /** Makes subscriptions in the place of those that the session has. @param keeps those on the same view stay as they are */
+  #make(session: Session, wanted: readonly RequestedTopic[], keeps: boolean): Subscription[] {
     const made: Subscription[] = [];
     for (const { stream, symbol, lane } of wanted) {
-      const entry = this.#table.acquire(stream, symbol, lane, session, session.pace.steps);
-      const { topic } = entry;
-      if (entry.isAllTrades) this.#charge.begin(session, entry);
+      const view = this.#table.acquire(stream, symbol, lane, session, session.conflation.level);
+      const { topic } = view;
+      if (view.isAllTrades) this.#charge.begin(session, view);
       const present = session.subscriptions.get(topic);
-      if (keeps && present?.entry === entry && present.asked === lane) {
-        this.#table.release(entry, session.owner);
+      if (keeps && present?.view === view && present.asked === lane) {
+        this.#table.release(view, session.owner);
         continue;
       }
       const heldAt = present === undefined ? takeLeft(session, topic) : heldPlaceOf(present);
       if (present !== undefined) this.#remove(present);
-      const subscription = new Subscription(session, lane, entry, heldAt);
+      const subscription = new Subscription(session, lane, view, heldAt);
       session.subscriptions.set(topic, subscription);
       made.push(subscription);
     }
@@ -252,32 +256,32 @@ export class Subscriptions {
     for (const subscription of subscriptions) this.#await(subscription);
   }
 
-  /** Serves the subscription at once where the lane allows, else puts it among those that wait. */
+  /** Serves the subscription at once where the view allows, else puts it among those that wait. */
   #await(subscription: Subscription): void {
-    const { entry } = subscription;
+    const { view } = subscription;
     if (subscription.state !== 'live') subscription.moveTo('waiting');
-    const isLive = entry.source >= 0 && !entry.isBroken;
-    if (isLive && (!entry.isState || entry.part !== undefined)) {
-      this.#deliver(subscription, entry.part);
+    const isLive = view.source >= 0 && !view.isBroken;
+    if (isLive && (!view.isState || view.part !== undefined)) {
+      this.#deliver(subscription, view.part);
       return;
     }
-    // A lane that is known is said to be subscribed at once.
-    if (!entry.isState && entry.source >= 0) this.#losses.remember(subscription, 0);
-    entry.waiting.add(subscription);
+    // A view that is known is said to be subscribed at once.
+    if (!view.isState && view.source >= 0) this.#losses.remember(subscription, 0);
+    view.waiting.add(subscription);
     // An answer that is on its way may stand in the ring before this subscription began: it is as good, as the chain
     // goes on from it.
-    if (this.#table.ask(entry, subscription.session, subscription.heldAt)) subscription.setAskedHeld(true);
+    if (this.#table.ask(view, subscription.session, subscription.heldAt)) subscription.setAskedHeld(true);
   }
 
-  /** A frame of a state lane was published: those who held more than it may go on. */
-  advanced(entry: LaneEntry): void {
-    for (const subscription of takeCaughtUp(entry)) this.#await(subscription);
+  /** A frame of a state view was published: those who held more than it may go on. */
+  advanced(view: View): void {
+    for (const subscription of takeCaughtUp(view)) this.#await(subscription);
   }
 
   #deliver(subscription: Subscription, part: Part | undefined): void {
-    const { session, entry } = subscription;
+    const { session, view } = subscription;
     if (session.socket === undefined || subscription.state === 'paused') return;
-    if (this.resumptions.isRecovering(subscription)) return;
+    if (this.recoveries.isRecovering(subscription)) return;
     if (part !== undefined && subscription.state !== 'live' && isOlder(part, subscription.heldAt)) {
       awaitNewer(this.#table, subscription);
       return;
@@ -286,45 +290,37 @@ export class Subscriptions {
     // A dropped snapshot leaves the subscription waiting: the drop suspends the session, and its resumption begins anew.
     if (part !== undefined && part.bytes.length > 0) {
       this.deliveries.charge(session, snapshotUnits(part.bytes.length));
-      if (!this.#outbox.sendPart(session, entry, part)) return;
+      if (!this.#outbox.sendPart(session, view, part)) return;
     }
-    if (!this.#outbox.sendStale(session, entry)) return;
+    if (!this.#outbox.sendStale(session, view)) return;
     if (subscription.stream === 'trades') this.trades.mergeIntoSingle(subscription);
-    // Only a live lane knows what went by meanwhile.
+    // Only a live view knows what went by meanwhile.
     this.trades.announce(subscription);
     this.#goLive(subscription);
   }
 
   #goLive(subscription: Subscription): void {
     subscription.moveTo('live');
-    if (subscription.topic === ALL_TRADES) {
-      for (const single of singleTradesOf(subscription.session)) {
-        if (this.resumptions.cover(single)) single.moveTo('live');
-      }
-      this.trades.cover(subscription);
-      this.trades.settle(subscription.session);
-      return;
-    }
-    this.#native.set(subscription, subscription.stream !== 'trades' || !hasAllTrades(subscription.session));
+    this.trades.begin(subscription, single => this.recoveries.cover(single));
   }
 
   #pause(subscription: Subscription, turn: number): void {
     if (subscription.state === 'paused') return;
-    const { entry, state } = subscription;
-    const isRecovering = this.resumptions.isRecovering(subscription);
+    const { view, state } = subscription;
+    const isRecovering = this.recoveries.isRecovering(subscription);
     subscription.holdAt(heldPlaceOf(subscription));
     subscription.setAskedHeld(false);
     const wasNative = subscription.wasNativeIn(turn);
-    if (!entry.isState && wasNative) this.#losses.remember(subscription, turn);
+    if (!view.isState && wasNative) this.#losses.remember(subscription, turn);
     this.#native.set(subscription, false);
-    this.resumptions.pause(subscription);
+    this.recoveries.pause(subscription);
     subscription.leaveView();
     this.#quotes.abandon(subscription);
     subscription.moveTo('paused');
-    if (entry.source < 0) {
-      const mayRemember = () => !this.resumptions.isRecovering(subscription);
+    if (view.source < 0) {
+      const mayRemember = () => !this.recoveries.isRecovering(subscription);
       this.#losses.rememberWhenLive(subscription, mayRemember, () => this.#refuse(subscription));
-    } else if (!entry.isState && state === 'waiting' && !isRecovering) {
+    } else if (!view.isState && state === 'waiting' && !isRecovering) {
       this.#losses.remember(subscription, 0);
     }
   }
@@ -337,13 +333,13 @@ export class Subscriptions {
   }
 
   #remove(subscription: Subscription): void {
-    const { session, entry } = subscription;
+    const { session, view } = subscription;
     session.subscriptions.delete(subscription.topic);
     this.#native.set(subscription, false);
-    this.resumptions.drop(subscription);
+    this.recoveries.drop(subscription);
     subscription.leaveView();
     this.trades.mergeIntoAll(subscription);
-    this.#table.release(entry, session.owner);
+    this.#table.release(view, session.owner);
     this.#quotes.leave(subscription);
   }
 }

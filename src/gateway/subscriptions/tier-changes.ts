@@ -1,26 +1,26 @@
 /**
- * Event topics that their session is to get on another lane from now on: another tier's, or with another view. They change
- * over when both lanes stand at the same place, so that nothing is missed and nothing comes twice. (State topics need none
+ * Event topics that a session moves to another view: one of another tier, or one that shows other members. They change over
+ * when both views stand at the same place, so that nothing is missed and nothing comes twice. (State topics need none
  * of this: they begin anew with a snapshot.)
  */
 import { topicOf } from '../../protocol/topics.js';
-import type { LaneEntry, Session, Subscription, Wanted } from '../model/session.js';
-import type { LaneTable } from '../views/views.js';
+import type { RequestedTopic, Session, Subscription, View } from '../model/session.js';
+import type { Views } from '../views/views.js';
 import type { Subscriptions } from './subscriptions.js';
 
-/** Lanes that have not met by then meet no more, as where nothing happens; what is between them is announced as a gap. */
+/** Views that have not met by then meet no more, as where nothing happens; what is between them is announced as a gap. */
 const PATIENCE_MS = 1_000;
 
 /** One topic on its way. */
 interface Move {
   readonly subscription: Subscription;
-  readonly wanted: Wanted;
-  /** The other lane; held, so that it becomes live and stays it. */
-  readonly entry: LaneEntry;
+  readonly wanted: RequestedTopic;
+  /** The other view; held, so that it becomes live and stays it. */
+  readonly view: View;
 }
 
 /**
- * What moves together. The trades of all symbols and of single ones take turns in delivering, which they only can on lanes
+ * What moves together. The trades of all symbols and of single ones take turns in delivering, which they only can on views
  * of one tier.
  */
 interface Change {
@@ -30,11 +30,11 @@ interface Change {
   readonly done: () => void;
 }
 
-/** Of two lanes whether the first is behind the second, as far as one pass has asked. */
-type Compared = Map<LaneEntry, Map<LaneEntry, boolean>>;
+/** Of two views whether the first is behind the second, as far as one pass has asked. */
+type Compared = Map<View, Map<View, boolean>>;
 
-export interface LaneChangesOptions {
-  readonly table: LaneTable;
+export interface TierChangesOptions {
+  readonly table: Views;
   readonly subscriptions: Subscriptions;
   /** A monotonic clock. */
   readonly nowMs: () => number;
@@ -42,11 +42,11 @@ export interface LaneChangesOptions {
   readonly wake: () => void;
 }
 
-export class LaneChanges {
-  readonly #options: LaneChangesOptions;
+export class TierChanges {
+  readonly #options: TierChangesOptions;
   readonly #pending = new Set<Change>();
 
-  constructor(options: LaneChangesOptions) {
+  constructor(options: TierChangesOptions) {
     this.#options = options;
   }
 
@@ -54,8 +54,8 @@ export class LaneChanges {
     return this.#pending.size > 0;
   }
 
-  /** Resolves once all topics are on their lanes; undefined: they are. @param wanted event topics that the session has */
-  change(session: Session, wanted: readonly Wanted[]): Promise<void> | undefined {
+  /** Resolves once all topics are on their views; undefined: they are. @param wanted event topics that the session has */
+  change(session: Session, wanted: readonly RequestedTopic[]): Promise<void> | undefined {
     const moves = wanted.flatMap(topic => this.#moveTo(session, topic) ?? []);
     if (moves.length === 0) return undefined;
     this.#options.wake();
@@ -66,7 +66,7 @@ export class LaneChanges {
 
   /** Changes over what can be. Must not run while a turn's frames are published to one tier and not to the other yet. */
   settle(): void {
-    // Many sessions change between the same two lanes, and a lane of all symbols stands at as many places as there are.
+    // Many sessions change between the same two views, and a view of all symbols stands at as many places as there are.
     const compared: Compared = new Map();
     for (const change of this.#pending) {
       this.#forgetEnded(change);
@@ -74,20 +74,20 @@ export class LaneChanges {
       this.#pending.delete(change);
       for (const move of change.moves) {
         this.#move(change.session, move);
-        this.#options.table.release(move.entry, change.session.owner);
+        this.#options.table.release(move.view, change.session.owner);
       }
       change.done();
     }
   }
 
-  #moveTo(session: Session, wanted: Wanted): Move | undefined {
+  #moveTo(session: Session, wanted: RequestedTopic): Move | undefined {
     const { table } = this.#options;
     const { stream, symbol, lane } = wanted;
     const subscription = session.subscriptions.get(topicOf(stream, symbol));
     if (subscription === undefined) return undefined;
-    const entry = table.acquire(stream, symbol, lane, session);
-    if (entry !== subscription.entry) return { subscription, wanted, entry };
-    table.release(entry, session.owner);
+    const view = table.acquire(stream, symbol, lane, session);
+    if (view !== subscription.view) return { subscription, wanted, view };
+    table.release(view, session.owner);
     return undefined;
   }
 
@@ -97,7 +97,7 @@ export class LaneChanges {
     const isThere = ({ subscription }: Move) =>
       session.socket !== undefined && session.subscriptions.get(subscription.topic) === subscription;
     if (moves.every(isThere)) return;
-    for (const move of moves) if (!isThere(move)) this.#options.table.release(move.entry, session.owner);
+    for (const move of moves) if (!isThere(move)) this.#options.table.release(move.view, session.owner);
     change.moves = moves.filter(isThere);
   }
 
@@ -105,19 +105,19 @@ export class LaneChanges {
     // What a stalled socket was sent is remembered until it goes on.
     if (session.isStalled && moves.length > 0) return false;
     const isDue = this.#options.nowMs() >= dueMs;
-    return moves.every(({ subscription, entry }) => {
-      const { entry: former, state } = subscription;
-      if (state !== 'live' || former.isBroken || entry.source < 0 || entry.isBroken) return false;
-      // What is still to come on a lane that is behind would come twice.
-      return !isBehind(entry, former, compared) && (isDue || !isBehind(former, entry, compared));
+    return moves.every(({ subscription, view }) => {
+      const { view: former, state } = subscription;
+      if (state !== 'live' || former.isBroken || view.source < 0 || view.isBroken) return false;
+      // What is still to come on a view that is behind would come twice.
+      return !isBehind(view, former, compared) && (isDue || !isBehind(former, view, compared));
     });
   }
 
   #move(session: Session, { subscription, wanted }: Move): void {
     const { subscriptions } = this.#options;
-    const sentSeqs = subscription.entry.seqs.surelySent(0);
+    const sentSeqs = subscription.view.seqs.surelySent(0);
     subscriptions.unsubscribe(session, subscription.topic);
-    // Live at once, as its lane is.
+    // Live at once, as its view is.
     subscriptions.subscribe(session, [wanted]);
     const moved = session.subscriptions.get(subscription.topic);
     if (moved === undefined) return;
@@ -126,9 +126,9 @@ export class LaneChanges {
   }
 }
 
-/** True when something was published on the other lane that was not on this one. */
-function isBehind(lane: LaneEntry, other: LaneEntry, compared: Compared): boolean {
-  const ofLane = compared.get(lane) ?? new Map<LaneEntry, boolean>();
+/** True when something was published on the other view that was not on this one. */
+function isBehind(lane: View, other: View, compared: Compared): boolean {
+  const ofLane = compared.get(lane) ?? new Map<View, boolean>();
   compared.set(lane, ofLane);
   let is = ofLane.get(other);
   if (is === undefined) {

@@ -1,6 +1,6 @@
 /** What the trades of all symbols cost besides a topic: an answer for every symbol, and taking over from topics of single ones. */
 import { allTradesUnits, handOverUnits } from '../../protocol/costs.js';
-import type { LaneEntry, Session } from '../model/session.js';
+import type { Session, View } from '../model/session.js';
 
 export class TradesCharges {
   readonly #charge: (session: Session, units: number) => void;
@@ -12,8 +12,8 @@ export class TradesCharges {
     this.#symbols = symbols;
   }
 
-  /** The session has taken hold of the entry: the first to do so has it asked for. */
-  begin(session: Session, { source, holders }: LaneEntry): void {
+  /** The session has taken hold of the view: the first to do so has it asked for. */
+  begin(session: Session, { source, holders }: View): void {
     const isAsked = source < 0 && holders === 1;
     const answers = isAsked ? allTradesUnits(this.#symbols()) : 0;
     this.#charge(session, answers + handOverUnits(session.subscriptions.size));

@@ -17,9 +17,9 @@ export class NativeTopics {
   set(subscription: Subscription, isOn: boolean): void {
     if (subscription.isNative === isOn) return;
     subscription.setNative(isOn, this.#turn.current);
-    const { entry, session } = subscription;
-    entry.countSubscriber(isOn);
-    if (isOn) session.socket?.subscribe(entry.nativeTopic);
-    else session.socket?.unsubscribe(entry.nativeTopic);
+    const { view, session } = subscription;
+    view.countSubscriber(isOn);
+    if (isOn) session.socket?.subscribe(view.nativeTopic);
+    else session.socket?.unsubscribe(view.nativeTopic);
   }
 }

@@ -6,7 +6,7 @@
 import type { Tier } from '../../protocol/lanes.js';
 import { FairQueue } from '../../threads/fair-queue.js';
 
-/** Who comes first: what repairs lanes that clients hold, then what clients ask for; each institutional first, none for ever. */
+/** Who comes first: what repairs views that clients hold, then what clients ask for; each institutional first, none for ever. */
 const RANK = { institutional: { repair: 0, asked: 1 }, retail: { repair: 2, asked: 3 } } as const;
 const RANKS = 4;
 /** Beyond this share of what may be under way, retail is asked for only in its share of the turns. */
@@ -65,7 +65,7 @@ export class RequestQueue<Item extends Queued> {
     this.#advance();
   }
 
-  /** Asks for what repairs a lane of the tier. */
+  /** Asks for what repairs a view of the tier. */
   addRepair(tier: Tier, item: Item): void {
     this.#queue.add(RANK[tier].repair, this, item);
     this.#advance();
@@ -90,7 +90,7 @@ export class RequestQueue<Item extends Queued> {
     this.#advance();
   }
 
-  /** Answers to whatever is under way may be lost. */
+  /** Replies to whatever is under way may be lost. */
   lost(): void {
     this.#underWay.clear();
     this.#cost = 0;

@@ -1,37 +1,37 @@
-/** The lanes of one tier as frames find them: by source and lane. */
-import type { LaneEntry } from '../model/session.js';
+/** The views of one tier as frames find them: by source and view. */
+import type { View } from '../model/session.js';
 
-/** All trades of a lane, and the entries of one tier by source and lane. */
-export class TierTable {
-  readonly #bySource: (LaneEntry | undefined)[][] = [];
-  readonly #allTrades: (LaneEntry | undefined)[] = [];
+/** All trades of a view, and the entries of one tier by source and view. */
+export class TierViews {
+  readonly #bySource: (View | undefined)[][] = [];
+  readonly #allTrades: (View | undefined)[] = [];
 
-  get(source: number, lane: number): LaneEntry | undefined {
+  get(source: number, lane: number): View | undefined {
     return this.#bySource[source]?.[lane];
   }
 
-  allTrades(lane: number): LaneEntry | undefined {
+  allTrades(lane: number): View | undefined {
     return this.#allTrades[lane];
   }
 
   /** Encoders answer for all trades one after another: where the sources of the first stand is noted meanwhile. */
-  putAllTrades(entry: LaneEntry): void {
-    this.#allTrades[entry.lane] = entry;
+  putAllTrades(view: View): void {
+    this.#allTrades[view.lane] = view;
   }
 
   forgetTrades(sources: readonly number[]): void {
-    for (const entry of this.#allTrades) for (const source of sources) entry?.seqs.forget(source);
+    for (const view of this.#allTrades) for (const source of sources) view?.seqs.forget(source);
   }
 
-  put(entry: LaneEntry): void {
-    this.#bySource[entry.source] ??= [];
-    (this.#bySource[entry.source] as LaneEntry[])[entry.lane] = entry;
+  put(view: View): void {
+    this.#bySource[view.source] ??= [];
+    (this.#bySource[view.source] as View[])[view.lane] = view;
   }
 
-  remove(entry: LaneEntry): void {
-    if (entry.isAllTrades) this.#allTrades[entry.lane] = undefined;
-    if (entry.source < 0) return;
-    const lanes = this.#bySource[entry.source];
-    if (lanes !== undefined) lanes[entry.lane] = undefined;
+  remove(view: View): void {
+    if (view.isAllTrades) this.#allTrades[view.lane] = undefined;
+    if (view.source < 0) return;
+    const lanes = this.#bySource[view.source];
+    if (lanes !== undefined) lanes[view.lane] = undefined;
   }
 }

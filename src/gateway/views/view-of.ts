@@ -8,7 +8,7 @@ export function ownName(session: Session, stream: Stream): string {
   return stream === 'orders' ? session.credential.sub : ALL_SYMBOLS;
 }
 
-/** The lane that serves this session a stream. @param rateClass for state streams; events have none */
+/** The view that serves this session a stream. @param rateClass for state streams; events have none */
 export function laneFor(
   session: Session,
   stream: Stream,

@@ -1,5 +1,5 @@
 /**
- * On whose behalf the lanes of rooms are wanted. The hub charges a room to one owner; when that one has left the lane to
+ * On whose behalf the views of rooms are wanted. The hub charges a room to one owner; when that one has left the view to
  * others, it is told of another. (The topics of market data are the feed's, or will be: there it stays the first.)
  */
 
@@ -10,7 +10,7 @@ interface Owners {
   readonly holds: Map<number, number>;
 }
 
-export class LaneOwners {
+export class ViewOwners {
   readonly #byKey = new Map<string, Owners>();
 
   hold(key: string, owner: number): void {
@@ -38,7 +38,7 @@ export class LaneOwners {
     return undefined;
   }
 
-  /** Whom the hub knows of; undefined where nobody holds the lane. */
+  /** Whom the hub knows of; undefined where nobody holds the view. */
   chargedFor(key: string): number | undefined {
     return this.#byKey.get(key)?.charged;
   }

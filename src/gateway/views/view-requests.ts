@@ -1,14 +1,14 @@
 /**
- * What a worker asks the hub for on behalf of its lanes: that they are encoded, their documents, and what was missed of them.
+ * What a worker asks the hub for on behalf of its views: that they are encoded, their documents, and what was missed of them.
  * Each encoder's requests wait in a queue of their own, so that one that stands still holds up no other's.
  *
  * What is no longer wanted is said at once: only what the hub knows to be wanted can become so.
  */
 import type { InterestChange } from '../../threads/thread-messages.js';
-import type { LaneEntry } from '../model/session.js';
-import type { HeldPlace } from '../model/view.js';
+import type { View } from '../model/session.js';
+import type { StreamPosition } from '../model/view.js';
 import { type Asker, type Queued, RequestQueue } from './request-queue.js';
-import { LaneOwners } from './view-owners.js';
+import { ViewOwners } from './view-owners.js';
 
 /** What may be under way to one encoder. */
 export interface RequestLimits {
@@ -26,22 +26,22 @@ export const REQUEST_LIMITS: RequestLimits = { requestsCostMax: 64, replaysAtOnc
 const REQUEST_LOOKS_MAX = 10;
 const REQUESTS_FROM_MAX = 2 ** 31;
 
-/** A request for what was missed of an event lane. */
+/** A request for what was missed of an event view. */
 export interface ReplayRequest extends Queued {
-  readonly entry: LaneEntry;
-  readonly since: HeldPlace;
+  readonly view: View;
+  readonly since: StreamPosition;
   /** Called when the hub is told of it. */
   readonly onTold: () => void;
 }
 
-export class LaneRequests {
+export class ViewRequests {
   /** By encoder. */
-  readonly #lanes: readonly RequestQueue<LaneEntry>[];
+  readonly #lanes: readonly RequestQueue<View>[];
   readonly #replays: readonly RequestQueue<ReplayRequest>[];
-  readonly #asking = new Map<number, LaneEntry>();
+  readonly #asking = new Map<number, View>();
   /** Entries that the hub knows of, by what it knows: tiers share its interest, as the same bytes serve both. */
   readonly #wants = new Map<string, number>();
-  readonly #owners = new LaneOwners();
+  readonly #owners = new ViewOwners();
   readonly #tell: (change: InterestChange) => void;
   /** Begins anywhere: an answer to the thread that this one replaced must not pass for an answer to this one. */
   #last = Math.floor(Math.random() * REQUESTS_FROM_MAX);
@@ -55,7 +55,7 @@ export class LaneRequests {
     this.#tell = tell;
     const perEncoder = <T>(make: () => T): T[] => Array.from({ length: encoders }, make);
     this.#lanes = perEncoder(
-      () => new RequestQueue<LaneEntry>(requestsCostMax, REQUEST_LOOKS_MAX, entry => this.#tellLane(entry)),
+      () => new RequestQueue<View>(requestsCostMax, REQUEST_LOOKS_MAX, view => this.#tellLane(view)),
     );
     this.#replays = perEncoder(
       () =>
@@ -68,59 +68,59 @@ export class LaneRequests {
     return [...this.#lanes, ...this.#replays].reduce((sum, queue) => sum + queue.waiting, 0);
   }
 
-  /** The entry that asked, when the answer is to its newest request. */
-  asked(request: number): LaneEntry | undefined {
+  /** The view that asked, when the answer is to its newest request. */
+  asked(request: number): View | undefined {
     return this.#asking.get(request);
   }
 
-  /** Asks for a lane in the asker's turn; where that waits already, in the first turn that comes up. False when it is under way. */
-  ask(entry: LaneEntry, asker: Asker, held?: HeldPlace): boolean {
-    const queue = this.#laneQueue(entry);
-    const isNew = entry.request === 0;
+  /** Asks for a view in the asker's turn; where that waits already, in the first turn that comes up. False when it is under way. */
+  ask(view: View, asker: Asker, held?: StreamPosition): boolean {
+    const queue = this.#laneQueue(view);
+    const isNew = view.request === 0;
     if (isNew) {
-      this.#number(entry, held);
-    } else if (!queue.isWaiting(entry)) return false;
-    queue.add(asker, entry);
+      this.#number(view, held);
+    } else if (!queue.isWaiting(view)) return false;
+    queue.add(asker, view);
     return isNew;
   }
 
-  /** A room's lane is held on behalf of this owner too. */
-  hold(entry: LaneEntry, owner: number): void {
-    this.#owners.hold(wantKey(entry), owner);
+  /** A room's view is held on behalf of this owner too. */
+  hold(view: View, owner: number): void {
+    this.#owners.hold(wantKey(view), owner);
   }
 
   /** This owner holds it once less. */
-  leave(entry: LaneEntry, owner: number): void {
-    const heir = this.#owners.leave(wantKey(entry), owner);
+  leave(view: View, owner: number): void {
+    const heir = this.#owners.leave(wantKey(view), owner);
     if (heir === undefined) return;
-    entry.chargeTo(heir);
-    if (entry.isWanted) this.#tell({ op: 'own', source: entry.sourceName, lane: entry.lane, owner: heir });
+    view.chargeTo(heir);
+    if (view.isWanted) this.#tell({ op: 'own', source: view.sourceName, lane: view.lane, owner: heir });
   }
 
-  /** Wants a lane that was refused to one owner on behalf of another that holds it. */
-  wantFor(entry: LaneEntry, owner: number): void {
-    this.answered(entry);
-    this.#unwant(entry);
-    this.#owners.charge(wantKey(entry), owner);
-    entry.chargeTo(owner);
-    this.#number(entry);
-    this.#laneQueue(entry).addRepair(entry.tier, entry);
+  /** Wants a view that was refused to one owner on behalf of another that holds it. */
+  wantFor(view: View, owner: number): void {
+    this.answered(view);
+    this.#unwant(view);
+    this.#owners.charge(wantKey(view), owner);
+    view.chargeTo(owner);
+    this.#number(view);
+    this.#laneQueue(view).addRepair(view.tier, view);
   }
 
   /** As `ask`, before what clients ask for, and where an answer that is on its way may have been lost. */
-  askAgain(entry: LaneEntry): void {
-    const queue = this.#laneQueue(entry);
-    if (!queue.isWaiting(entry)) {
-      this.#forget(entry);
-      this.#number(entry);
+  askAgain(view: View): void {
+    const queue = this.#laneQueue(view);
+    if (!queue.isWaiting(view)) {
+      this.#forget(view);
+      this.#number(view);
     }
-    queue.addRepair(entry.tier, entry);
+    queue.addRepair(view.tier, view);
   }
 
-  /** The lane is answered: nothing is asked of it any more. */
-  answered(entry: LaneEntry): void {
-    const { request } = entry;
-    this.#forget(entry);
+  /** The view is answered: nothing is asked of it any more. */
+  answered(view: View): void {
+    const { request } = view;
+    this.#forget(view);
     this.settled(request);
   }
 
@@ -131,21 +131,21 @@ export class LaneRequests {
   }
 
   /** Nobody waits for a fresh document any more: the request ends if it was not told. */
-  withdraw(entry: LaneEntry): void {
-    if (this.#laneQueue(entry).cancel(entry)) this.#forget(entry);
+  withdraw(view: View): void {
+    if (this.#laneQueue(view).cancel(view)) this.#forget(view);
   }
 
-  /** Nobody holds the entry any more. */
-  end(entry: LaneEntry): void {
-    this.#laneQueue(entry).cancel(entry);
+  /** Nobody holds the view any more. */
+  end(view: View): void {
+    this.#laneQueue(view).cancel(view);
     // One that was told takes its room until it is answered.
-    this.#forget(entry);
-    if (entry.isWanted && this.#unwant(entry)) this.#tell({ op: 'unwant', source: entry.sourceName, lane: entry.lane });
+    this.#forget(view);
+    if (view.isWanted && this.#unwant(view)) this.#tell({ op: 'unwant', source: view.sourceName, lane: view.lane });
   }
 
-  /** Asks for what was missed of an event lane behind a place, in the asker's turn. */
-  replay(entry: LaneEntry, asker: Asker, since: HeldPlace, onTold = () => {}): ReplayRequest {
-    const replay = { request: ++this.#last, cost: 1, entry, since, onTold };
+  /** Asks for what was missed of an event view behind a place, in the asker's turn. */
+  replay(view: View, asker: Asker, since: StreamPosition, onTold = () => {}): ReplayRequest {
+    const replay = { request: ++this.#last, cost: 1, view, since, onTold };
     this.#replayQueue(replay).add(asker, replay);
     return replay;
   }
@@ -164,7 +164,7 @@ export class LaneRequests {
   /** Nobody waits for it any more. False when it was told: the hub gives it up, and it takes its room until it is answered. */
   cancelReplay(replay: ReplayRequest): boolean {
     if (this.#replayQueue(replay).cancel(replay)) return true;
-    this.#tell({ op: 'cancel', source: replay.entry.sourceName, request: replay.request });
+    this.#tell({ op: 'cancel', source: replay.view.sourceName, request: replay.request });
     return false;
   }
 
@@ -179,58 +179,58 @@ export class LaneRequests {
     for (const queue of this.#lanes) queue.look();
   }
 
-  #laneQueue(entry: LaneEntry): RequestQueue<LaneEntry> {
-    return this.#lanes[entry.shard] as RequestQueue<LaneEntry>;
+  #laneQueue(view: View): RequestQueue<View> {
+    return this.#lanes[view.shard] as RequestQueue<View>;
   }
 
-  #replayQueue({ entry }: ReplayRequest): RequestQueue<ReplayRequest> {
-    return this.#replays[entry.shard] as RequestQueue<ReplayRequest>;
+  #replayQueue({ view }: ReplayRequest): RequestQueue<ReplayRequest> {
+    return this.#replays[view.shard] as RequestQueue<ReplayRequest>;
   }
 
-  #number(entry: LaneEntry, held?: HeldPlace): void {
-    entry.ask(++this.#last, entry.isAllTrades ? this.#lanes.length : 1, held);
-    this.#asking.set(entry.request, entry);
+  #number(view: View, held?: StreamPosition): void {
+    view.ask(++this.#last, view.isAllTrades ? this.#lanes.length : 1, held);
+    this.#asking.set(view.request, view);
   }
 
-  #forget(entry: LaneEntry): void {
-    this.#asking.delete(entry.request);
-    entry.settle();
+  #forget(view: View): void {
+    this.#asking.delete(view.request);
+    view.settle();
   }
 
-  #tellLane(entry: LaneEntry): void {
-    const { sourceName: source, lane, request, askedHeld: held } = entry;
-    const key = wantKey(entry);
+  #tellLane(view: View): void {
+    const { sourceName: source, lane, request, askedHeld: held } = view;
+    const key = wantKey(view);
     const wants = this.#wants.get(key) ?? 0;
-    const isFirst = !entry.isWanted;
+    const isFirst = !view.isWanted;
     if (isFirst) {
-      entry.setWanted(true);
+      view.setWanted(true);
       this.#wants.set(key, wants + 1);
     }
     // Where the other tier has it, this may be what has it made all the same: that may have been refused.
-    const owner = this.#owners.chargedFor(key) ?? entry.owner;
+    const owner = this.#owners.chargedFor(key) ?? view.owner;
     if (isFirst && (wants === 0 || held === undefined)) this.#tell({ op: 'want', source, lane, request, owner });
     else this.#tell({ op: 'ask', source, lane, request, held });
   }
 
-  /** @returns whether that was the last entry that wanted what the hub knows of */
-  #unwant(entry: LaneEntry): boolean {
-    if (!entry.isWanted) return false;
-    entry.setWanted(false);
-    const key = wantKey(entry);
+  /** @returns whether that was the last view that wanted what the hub knows of */
+  #unwant(view: View): boolean {
+    if (!view.isWanted) return false;
+    view.setWanted(false);
+    const key = wantKey(view);
     const left = (this.#wants.get(key) ?? 1) - 1;
     if (left > 0) this.#wants.set(key, left);
     else this.#wants.delete(key);
     return left <= 0;
   }
 
-  /** Not before the lane: what is live has to follow what was missed. */
-  #tellReplay({ entry, request, since, onTold }: ReplayRequest): void {
-    this.#laneQueue(entry).tellNow(entry);
-    this.#tell({ op: 'replay', source: entry.sourceName, lane: entry.lane, tier: entry.tier, request, since });
+  /** Not before the view: what is live has to follow what was missed. */
+  #tellReplay({ view, request, since, onTold }: ReplayRequest): void {
+    this.#laneQueue(view).tellNow(view);
+    this.#tell({ op: 'replay', source: view.sourceName, lane: view.lane, tier: view.tier, request, since });
     onTold();
   }
 }
 
-function wantKey(entry: LaneEntry): string {
-  return `${entry.lane}|${entry.sourceName}`;
+function wantKey(view: View): string {
+  return `${view.lane}|${view.sourceName}`;
 }

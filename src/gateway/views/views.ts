@@ -1,17 +1,17 @@
 /**
- * What this worker's sockets are subscribed to: one entry per lane and tier, with its native uWS topic. An entry exists
+ * What this worker's sockets are subscribed to: one view per view and tier, with its native uWS topic. An view exists
  * while a session holds it; the hub is told of the first and the last.
  */
 import { servedLane, type Tier } from '../../protocol/lanes.js';
 import { isStateStream, type Stream } from '../../protocol/topics.js';
 import type { InterestChange } from '../../threads/thread-messages.js';
-import type { LaneEntry, Subscription } from '../model/session.js';
-import { type HeldPlace, type SentCell, type SentCells, ViewOf } from '../model/view.js';
+import type { Subscription, View } from '../model/session.js';
+import { type SentCell, type SentCells, type StreamPosition, ViewOf } from '../model/view.js';
 import type { Asker } from './request-queue.js';
-import { TierTable } from './tier-views.js';
-import { LaneRequests, type RequestLimits } from './view-requests.js';
+import { TierViews } from './tier-views.js';
+import { type RequestLimits, ViewRequests } from './view-requests.js';
 
-export { type HeldPlace, NO_DATA, type Part, type SentCell } from '../model/view.js';
+export { NO_DATA, type Part, type SentCell, type StreamPosition } from '../model/view.js';
 
 /** Finds the cell of a stream, format and class in the map, or makes it there. */
 export function sentCellsIn(cells: Map<string, SentCell>): SentCells {
@@ -32,17 +32,17 @@ export function sentCellsIn(cells: Map<string, SentCell>): SentCells {
  */
 export const LINGER_MS = 3_000;
 
-export class LaneTable {
+export class Views {
   /** What is asked of the hub. */
-  readonly requests: LaneRequests;
+  readonly requests: ViewRequests;
   readonly sentCell: SentCells;
-  readonly #entries = new Map<string, LaneEntry>();
-  readonly #tables: Record<Tier, TierTable> = { institutional: new TierTable(), retail: new TierTable() };
+  readonly #views = new Map<string, View>();
+  readonly #tables: Record<Tier, TierViews> = { institutional: new TierViews(), retail: new TierViews() };
   readonly #counts: Record<Tier, number> = { institutional: 0, retail: 0 };
   readonly #rings: number;
   #lastNative = 0;
   /** Entries that nobody holds, and when a look first saw that. */
-  readonly #lingering = new Map<LaneEntry, { sinceMs: number | undefined }>();
+  readonly #lingering = new Map<View, { sinceMs: number | undefined }>();
 
   /**
    * @param rings encoders, each of which answers for the trades of all symbols
@@ -56,11 +56,11 @@ export class LaneTable {
   ) {
     this.#rings = rings;
     this.sentCell = sentCell;
-    this.requests = new LaneRequests(rings, tell, limits);
+    this.requests = new ViewRequests(rings, tell, limits);
   }
 
   get size(): number {
-    return this.#entries.size;
+    return this.#views.size;
   }
 
   /** Entries of a tier: none means that its pass over the frames can be left out. */
@@ -68,8 +68,8 @@ export class LaneTable {
     return this.#counts[tier];
   }
 
-  entries(): IterableIterator<LaneEntry> {
-    return this.#entries.values();
+  all(): IterableIterator<View> {
+    return this.#views.values();
   }
 
   /** Sources that are no more: the trades of all symbols stand nowhere in them. */
@@ -77,99 +77,99 @@ export class LaneTable {
     for (const table of Object.values(this.#tables)) table.forgetTrades(sources);
   }
 
-  get(tier: Tier, source: number, lane: number): LaneEntry | undefined {
+  get(tier: Tier, source: number, lane: number): View | undefined {
     return this.#tables[tier].get(source, lane);
   }
 
-  allTrades(tier: Tier, lane: number): LaneEntry | undefined {
+  allTrades(tier: Tier, lane: number): View | undefined {
     return this.#tables[tier].allTrades(lane);
   }
 
-  /** The entry that asked, when the answer is to its newest request. */
-  asked(request: number): LaneEntry | undefined {
+  /** The view that asked, when the answer is to its newest request. */
+  asked(request: number): View | undefined {
     return this.requests.asked(request);
   }
 
   /**
-   * The entry for a lane, made when it is new. Until it is live it is asked for in the asker's turn. Each call must be
+   * The view for a view, made when it is new. Until it is live it is asked for in the asker's turn. Each call must be
    * matched by one `release`.
-   * @param asked of a state topic: the asker's tier and `steps` decide which lane serves it
+   * @param asked of a state topic: the asker's tier and `level` decide which view serves it
    */
-  acquire(stream: Stream, symbol: string, asked: number, asker: Asker, steps = 0): LaneEntry {
+  acquire(stream: Stream, symbol: string, asked: number, asker: Asker, level = 0): View {
     const { tier } = asker;
-    const lane = isStateStream(stream) ? servedLane(asked, tier, steps) : asked;
+    const lane = isStateStream(stream) ? servedLane(asked, tier, level) : asked;
     const key = `${tier}|${stream}|${lane}|${symbol}`;
-    let entry = this.#entries.get(key);
-    if (entry === undefined) {
+    let view = this.#views.get(key);
+    if (view === undefined) {
       const nativeTopic = (++this.#lastNative).toString(36);
-      entry = new ViewOf<Subscription>(
+      view = new ViewOf<Subscription>(
         { stream, symbol, lane, tier, owner: asker.owner ?? 0 },
         nativeTopic,
         this.#rings,
         this.sentCell,
       );
-      this.#entries.set(key, entry);
+      this.#views.set(key, view);
       this.#counts[tier]++;
-      if (entry.isAllTrades) this.#tables[tier].putAllTrades(entry);
+      if (view.isAllTrades) this.#tables[tier].putAllTrades(view);
     }
-    if (stream === 'rooms') this.requests.hold(entry, asker.owner ?? 0);
-    if (entry.source < 0) this.requests.ask(entry, asker);
-    this.#lingering.delete(entry);
-    entry.hold();
-    return entry;
+    if (stream === 'rooms') this.requests.hold(view, asker.owner ?? 0);
+    if (view.source < 0) this.requests.ask(view, asker);
+    this.#lingering.delete(view);
+    view.hold();
+    return view;
   }
 
   /** @param owner of the asker that it was given to by `acquire` */
-  release(entry: LaneEntry, owner = 0): void {
-    if (entry.stream === 'rooms') this.requests.leave(entry, owner);
-    if (entry.release()) {
-      if (!entry.isAwaited) this.requests.withdraw(entry);
+  release(view: View, owner = 0): void {
+    if (view.stream === 'rooms') this.requests.leave(view, owner);
+    if (view.release()) {
+      if (!view.isAwaited) this.requests.withdraw(view);
       return;
     }
-    const isKept = entry.isAllTrades && entry.source >= 0 && !entry.isBroken;
-    if (isKept) this.#lingering.set(entry, { sinceMs: undefined });
-    else this.#end(entry);
+    const isKept = view.isAllTrades && view.source >= 0 && !view.isBroken;
+    if (isKept) this.#lingering.set(view, { sinceMs: undefined });
+    else this.#end(view);
   }
 
-  /** Ends an entry that nobody holds any more; false where somebody does. */
-  endLingering(entry: LaneEntry): boolean {
-    if (!this.#lingering.has(entry)) return false;
-    this.#end(entry);
+  /** Ends an view that nobody holds any more; false where somebody does. */
+  endLingering(view: View): boolean {
+    if (!this.#lingering.has(view)) return false;
+    this.#end(view);
     return true;
   }
 
   /** To be called every now and then. @param nowMs of a monotonic clock */
   look(nowMs: number): void {
-    for (const [entry, left] of this.#lingering) {
+    for (const [view, left] of this.#lingering) {
       left.sinceMs ??= nowMs;
-      if (nowMs - left.sinceMs >= LINGER_MS) this.#end(entry);
+      if (nowMs - left.sinceMs >= LINGER_MS) this.#end(view);
     }
     this.requests.look();
   }
 
-  #end(entry: LaneEntry): void {
-    this.#lingering.delete(entry);
-    this.#entries.delete(`${entry.tier}|${entry.stream}|${entry.lane}|${entry.symbol}`);
-    this.#counts[entry.tier]--;
-    this.#tables[entry.tier].remove(entry);
-    this.requests.end(entry);
+  #end(view: View): void {
+    this.#lingering.delete(view);
+    this.#views.delete(`${view.tier}|${view.stream}|${view.lane}|${view.symbol}`);
+    this.#counts[view.tier]--;
+    this.#tables[view.tier].remove(view);
+    this.requests.end(view);
   }
 
   /**
-   * Asks the encoder in the asker's turn for the lane's document or sequence again, unless that is under way (false).
-   * @param held what whoever asks holds of the topic, from another lane
+   * Asks the encoder in the asker's turn for the view's document or sequence again, unless that is under way (false).
+   * @param held what whoever asks holds of the topic, from another view
    */
-  ask(entry: LaneEntry, asker: Asker, held?: HeldPlace): boolean {
-    return this.requests.ask(entry, asker, held);
+  ask(view: View, asker: Asker, held?: StreamPosition): boolean {
+    return this.requests.ask(view, asker, held);
   }
 
-  /** Takes an answer; true when it was the last one due and the lane is live from here on. */
-  answered(entry: LaneEntry, source: number, ring: number): boolean {
-    if (!entry.countAnswer()) return false;
-    this.requests.answered(entry);
-    if (entry.source < 0) {
-      entry.bind(source, ring);
-      this.#tables[entry.tier].put(entry);
+  /** Takes an answer; true when it was the last one due and the view is live from here on. */
+  answered(view: View, source: number, ring: number): boolean {
+    if (!view.countAnswer()) return false;
+    this.requests.answered(view);
+    if (view.source < 0) {
+      view.bind(source, ring);
+      this.#tables[view.tier].put(view);
     }
     return true;
   }

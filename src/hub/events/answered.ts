@@ -1,12 +1,12 @@
 /**
- * Answers to publications, those to come included, by user and key: a client that repeats itself gets the same one. Each user has a
+ * Replies to publications, those to come included, by user and key: a client that repeats itself gets the same one. Each user has a
  * share, and in all the one who has most loses first: nobody pushes out the answers of others by publishing much.
  */
 
 import { BoundedMap } from '../../protocol/bounded-map.js';
 import type { StreamPosition } from '../../protocol/stream-position.js';
 
-/** Answers remembered in all; beyond it, the oldest of whoever has most is forgotten. */
+/** Replies remembered in all; beyond it, the oldest of whoever has most is forgotten. */
 export const ANSWERS_MAX = 10_000;
 /** The same of one user; its oldest is forgotten first. */
 export const ANSWERS_PER_OWNER_MAX = 1_000;

@@ -42,7 +42,7 @@ export const controlFrames = {
         .strictObject({ ...subscribed, stream: eventStream, recovered: z.literal(true) })
         .describe('Event topics that are resumed: every message behind the since of the command follows'),
     ]),
-    'Answers subscribe: what is subscribed from here on',
+    'Replies subscribe: what is subscribed from here on',
     {
       type: 'subscribed',
       id: '1',
@@ -54,22 +54,22 @@ export const controlFrames = {
   unsubscribed: define(
     'unsubscribed',
     z.strictObject({ type: z.literal('unsubscribed'), id, stream, topics }),
-    'Answers unsubscribe: nothing of these topics follows',
+    'Replies unsubscribe: nothing of these topics follows',
     { type: 'unsubscribed', id: '9', stream: 'quotes', topics: ['quotes:AAPL', 'quotes:MSFT'] },
   ),
   ack_publish: define(
     'ack',
     z.strictObject({ type: z.literal('ack'), id, topic, epoch, seq }),
-    'Answers publish: the message has this place in its room',
+    'Replies publish: the message has this place in its room',
     { type: 'ack', id: 'm1', topic: 'rooms:desk-7', epoch: 'b6a02026', seq: 9 },
   ),
   ack_auth: define(
     'ack',
     z.strictObject({ type: z.literal('ack'), id, expires_at: time }),
-    'Answers auth: the new credential is in force',
+    'Replies auth: the new credential is in force',
     { type: 'ack', id: '4', expires_at: '2026-11-20T23:50:12.000Z' },
   ),
-  pong: define('pong', z.strictObject({ type: z.literal('pong'), id, time }), 'Answers ping', {
+  pong: define('pong', z.strictObject({ type: z.literal('pong'), id, time }), 'Replies ping', {
     type: 'pong',
     id: '7',
     time: '2026-11-20T22:50:12.178Z',
@@ -111,7 +111,7 @@ export const controlFrames = {
     z.union([
       z
         .strictObject({ type: z.literal('error'), id, code: errorCode, message, symbols: names.optional() })
-        .describe('Answers a command that was refused, in whole or in part'),
+        .describe('Replies a command that was refused, in whole or in part'),
       z
         .strictObject({
           type: z.literal('error'),

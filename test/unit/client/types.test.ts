@@ -1,4 +1,8 @@
-/** What applications can rely on when they compile, in a page without Node's types and in Node. */
+/**
+ * What applications can rely on when they compile, in a page without Node's types and in Node.
+ *
+ * @module-tag slow
+ */
 import { fileURLToPath } from 'node:url';
 import ts from 'typescript';
 import { expect, it } from 'vitest';

@@ -1,35 +1,35 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { type LaneEntry, Subscription } from '../../../src/gateway/model/session.js';
+import { Subscription, type View } from '../../../src/gateway/model/session.js';
 import { Orders, type OrdersParts } from '../../../src/gateway/orders.js';
-import { LaneTable } from '../../../src/gateway/views/views.js';
+import { Views } from '../../../src/gateway/views/views.js';
 import type { InterestChange } from '../../../src/threads/thread-messages.js';
 import { newSession } from '../../support/new-session.js';
 
 const [ALICE, BOB, EVE] = [1, 2, 3];
 
 let told: InterestChange[];
-let table: LaneTable;
-let refused: LaneEntry[];
+let table: Views;
+let refused: View[];
 let orders: Orders;
 
 beforeEach(() => {
   told = [];
   refused = [];
-  table = new LaneTable(
+  table = new Views(
     1,
     change => told.push(change),
     () => ({ messages: 0, bytes: 0 }),
   );
-  const subscriptions = { refused: (entry: LaneEntry) => refused.push(entry) };
+  const subscriptions = { refused: (view: View) => refused.push(view) };
   orders = new Orders({ table, subscriptions, port: 0 } as unknown as OrdersParts);
 });
 
 /** A session of this owner that waits for the room's lane. */
-function join(owner: number, tier: 'retail' | 'institutional' = 'retail'): LaneEntry {
+function join(owner: number, tier: 'retail' | 'institutional' = 'retail'): View {
   const session = newSession({ id: owner, sub: `u${owner}`, format: 'json', tier, owner });
-  const entry = table.acquire('rooms', 'R', 0, session);
-  entry.waiting.add(new Subscription(session, 0, entry));
-  return entry;
+  const view = table.acquire('rooms', 'R', 0, session);
+  view.waiting.add(new Subscription(session, 0, view));
+  return view;
 }
 
 const wants = () => told.flatMap(change => (change.op === 'want' ? [[change.owner, change.request] as const] : []));

@@ -1,11 +1,11 @@
 /** What one repair costs when an encoder restarts: it must grow with lanes and clients, not with their product. */
 import { expect, it } from 'vitest';
-import { EventLosses } from '../../../src/gateway/events/gaps.js';
-import type { LaneEntry, Session } from '../../../src/gateway/model/session.js';
+import { Gaps } from '../../../src/gateway/events/gaps.js';
+import type { Session, View } from '../../../src/gateway/model/session.js';
 import { Outbox } from '../../../src/gateway/sending/outbox.js';
 import { SnapshotAssembly } from '../../../src/gateway/subscriptions/snapshot-assembly.js';
 import { Subscriptions } from '../../../src/gateway/subscriptions/subscriptions.js';
-import { LaneTable } from '../../../src/gateway/views/views.js';
+import { Views } from '../../../src/gateway/views/views.js';
 import { laneOf, REALTIME } from '../../../src/protocol/lanes.js';
 import type { InterestChange } from '../../../src/threads/thread-messages.js';
 import { newSession } from '../../support/new-session.js';
@@ -16,14 +16,14 @@ const sentCell = () => ({ messages: 0, bytes: 0 });
 /** A worker with so many lanes, and clients that resume one topic each. */
 function build(lanes: number, clients: number) {
   const told: InterestChange[] = [];
-  const table = new LaneTable(1, change => told.push(change), sentCell);
+  const table = new Views(1, change => told.push(change), sentCell);
   const outbox = new Outbox(
     () => true,
     () => 0,
     sentCell,
     false,
   );
-  const losses = new EventLosses(outbox, () => undefined);
+  const losses = new Gaps(outbox, () => undefined);
   const subscriptions = new Subscriptions({
     table,
     outbox,
@@ -40,11 +40,11 @@ function build(lanes: number, clients: number) {
     const wanted = [{ stream: 'rooms', symbol: `R${i}`, lane: LANE } as const];
     subscriptions.resumeFrom(session, wanted, { epoch: 'e', seq: 1 }, () => {});
     for (const subscription of session.subscriptions.values()) {
-      const { entry } = subscription;
-      Object.defineProperty(subscription, 'entry', {
-        get: (): LaneEntry => {
+      const { view } = subscription;
+      Object.defineProperty(subscription, 'view', {
+        get: (): View => {
           looks.count++;
-          return entry;
+          return view;
         },
       });
     }
@@ -61,7 +61,7 @@ it('S5: an encoder restart asks each lane and each client that resumes once, wha
   const [lanes, clients] = [4_000, 1_000];
   const { table, subscriptions, told, looks, answer } = build(lanes, clients);
   told.length = 0;
-  for (const entry of table.entries()) subscriptions.broken(entry);
+  for (const view of table.all()) subscriptions.broken(view);
   answer();
   expect(told.filter(({ op }) => op === 'ask')).toHaveLength(lanes + clients);
   expect(told.filter(({ op }) => op === 'replay')).toHaveLength(clients);
@@ -71,17 +71,17 @@ it('S5: an encoder restart asks each lane and each client that resumes once, wha
 it('S5: a refusal of each lane ends those that wait for it, and looks at no others', () => {
   const clients = 1_000;
   const { table, subscriptions, looks } = build(4_000, clients);
-  for (const entry of [...table.entries()]) subscriptions.refused(entry);
+  for (const view of [...table.all()]) subscriptions.refused(view);
   expect(looks.count).toBeLessThan(30 * clients);
-  expect([...table.entries()].every(({ stream }) => stream === 'quotes')).toBe(true);
+  expect([...table.all()].every(({ stream }) => stream === 'quotes')).toBe(true);
 });
 
 it('S5: a thousand topics that leave a snapshot together do not walk what is queued behind it each', () => {
   const session = newSession({ id: 1, sub: 'u', format: 'json', tier: 'institutional' });
   const topics = 1_000;
   const assembly = new SnapshotAssembly(session, topics + 1, undefined);
-  const entries = Array.from({ length: topics }, () => ({}) as LaneEntry);
-  const subscriptions = entries.map(entry => ({ entry, assembly, session }) as never);
+  const entries = Array.from({ length: topics }, () => ({}) as View);
+  const subscriptions = entries.map(view => ({ view, assembly, session }) as never);
   for (const subscription of subscriptions) {
     assembly.parts.set(subscription, { seq: 1, epoch: 'e', bytes: new Uint8Array(1) });
     assembly.missing--;
@@ -94,9 +94,9 @@ it('S5: a thousand topics that leave a snapshot together do not walk what is que
       return 64;
     },
   });
-  for (const entry of entries) assembly.queueBehind(entry, bytes);
+  for (const view of entries) assembly.queueBehind(view, bytes);
   looks = 0;
   for (const subscription of subscriptions.slice(1)) assembly.leave(subscription);
   expect(looks).toBeLessThan(10 * topics);
-  expect(assembly.queue.map(({ entry }) => entry)).toEqual([entries[0]]);
+  expect(assembly.queue.map(({ view }) => view)).toEqual([entries[0]]);
 });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { Departures, RECONNECT_JITTER_MS } from '../../../../src/gateway/edge/draining.js';
+import { Draining, RECONNECT_JITTER_MS } from '../../../../src/gateway/edge/draining.js';
 import type { Session } from '../../../../src/gateway/model/session.js';
 
 const WITHIN_MS = 30_000;
@@ -8,7 +8,7 @@ function departuresOf({ workers = 1, attemptsPerSecondMax = 200 } = {}) {
   let nowMs = 1_000;
   let draws = 0;
   const left: { id: number; atMs: number; reconnectAfterMs: number }[] = [];
-  const departures = new Departures({
+  const draining = new Draining({
     withinMs: WITHIN_MS,
     attemptsPerSecondMax,
     workers,
@@ -20,22 +20,22 @@ function departuresOf({ workers = 1, attemptsPerSecondMax = 200 } = {}) {
   const pass = (ms: number, stepMs = 20) => {
     for (const end = nowMs + ms; nowMs < end; ) {
       nowMs += stepMs;
-      departures.sweep();
+      draining.sweep();
     }
   };
-  return { departures, left, pass };
+  return { draining, left, pass };
 }
 
 const sessions = (count: number, from = 0) => Array.from({ length: count }, (_, i) => ({ id: from + i }) as Session);
 
-describe('departures', () => {
+describe('draining', () => {
   it('R46 are a hundred a second, each exactly once, in another order, and each comes back at a time of its own', () => {
-    const { departures, left, pass } = departuresOf();
-    departures.begin(sessions(500));
+    const { draining, left, pass } = departuresOf();
+    draining.begin(sessions(500));
     pass(2_500);
     expect(left.length).toBe(250);
     pass(2_500);
-    expect(departures.isOver).toBe(true);
+    expect(draining.isOver).toBe(true);
     expect(left.map(({ id }) => id).sort((a, b) => a - b)).toEqual(sessions(500).map(({ id }) => id));
     expect(left.map(({ id }) => id)).not.toEqual(sessions(500).map(({ id }) => id));
     const times = left.map(({ reconnectAfterMs }) => reconnectAfterMs);
@@ -48,38 +48,38 @@ describe('departures', () => {
 
   it('R46 of a worker are its share of that, and fewer where fewer may connect from one address', () => {
     for (const options of [{ workers: 4 }, { attemptsPerSecondMax: 50 }]) {
-      const { departures, left, pass } = departuresOf(options);
-      departures.begin(sessions(100));
+      const { draining, left, pass } = departuresOf(options);
+      draining.begin(sessions(100));
       pass(2_000);
       expect(left.length).toBe(50);
     }
   });
 
   it('R46 are over within DRAIN_TIMEOUT, however many there are', () => {
-    const { departures, left, pass } = departuresOf();
-    departures.begin(sessions(10_000));
+    const { draining, left, pass } = departuresOf();
+    draining.begin(sessions(10_000));
     pass(WITHIN_MS - 20);
-    expect(departures.isOver).toBe(false);
+    expect(draining.isOver).toBe(false);
     pass(20);
-    expect([departures.isOver, left.length]).toEqual([true, 10_000]);
+    expect([draining.isOver, left.length]).toEqual([true, 10_000]);
   });
 
   it('R46 take in who comes later, last; without anybody they are over at once', () => {
-    const { departures, left, pass } = departuresOf();
-    departures.begin([]);
-    expect(departures.isOver).toBe(true);
-    departures.add({ id: 7 } as Session);
-    expect(departures.isOver).toBe(false);
+    const { draining, left, pass } = departuresOf();
+    draining.begin([]);
+    expect(draining.isOver).toBe(true);
+    draining.add({ id: 7 } as Session);
+    expect(draining.isOver).toBe(false);
     pass(20);
-    expect([departures.isOver, left.map(({ id }) => id)]).toEqual([true, [7]]);
+    expect([draining.isOver, left.map(({ id }) => id)]).toEqual([true, [7]]);
   });
 
   it('R46 in a hurry are at once, and the times to come back are spread over DRAIN_TIMEOUT instead', () => {
-    const { departures, left, pass } = departuresOf();
-    departures.begin(sessions(500));
+    const { draining, left, pass } = departuresOf();
+    draining.begin(sessions(500));
     pass(1_000);
-    departures.hurry();
-    expect([departures.isOver, left.length]).toEqual([true, 500]);
+    draining.hurry();
+    expect([draining.isOver, left.length]).toEqual([true, 500]);
     const times = left.slice(100).map(({ reconnectAfterMs }) => reconnectAfterMs);
     expect(Math.max(...times)).toBeGreaterThan(WITHIN_MS * 0.9);
     expect(Math.min(...times)).toBeLessThan(WITHIN_MS * 0.1);

@@ -11,7 +11,7 @@ import { KEPT_MS_MAX, type SharedReplay, SharedReplays } from '../../../../src/g
 import { type Session, type Socket, Subscription } from '../../../../src/gateway/model/session.js';
 import { Deliveries } from '../../../../src/gateway/sending/deliveries.js';
 import { Outbox } from '../../../../src/gateway/sending/outbox.js';
-import { LaneTable } from '../../../../src/gateway/views/views.js';
+import { Views } from '../../../../src/gateway/views/views.js';
 import { laneOf, REALTIME } from '../../../../src/protocol/lanes.js';
 import { newSession } from '../../../support/new-session.js';
 
@@ -21,7 +21,7 @@ const SINCE = { epoch: 'e', seq: 0 };
 
 function open() {
   const sentCell = () => ({ messages: 0, bytes: 0 });
-  const table = new LaneTable(1, () => {}, sentCell);
+  const table = new Views(1, () => {}, sentCell);
   const outbox = new Outbox(
     () => true,
     () => 0,
@@ -45,8 +45,8 @@ function open() {
   });
   /** A client of a topic whose socket takes nothing. */
   const client = (symbol: string, tier: 'institutional' | 'retail', session = sessionOf(tier)) => {
-    const entry = table.acquire('rooms', symbol, LANE, session);
-    const subscription = new Subscription(session, LANE, entry);
+    const view = table.acquire('rooms', symbol, LANE, session);
+    const subscription = new Subscription(session, LANE, view);
     const resumption = { session, since: SINCE, subscriptions: new Set([subscription]), missing: 0 };
     const recovery = newRecovery({ ...resumption, isFailed: false, isDone: true, answer: () => {} });
     recoveries.set(subscription, recovery);

@@ -3,7 +3,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { newRecovery, type Recovery } from '../../../../src/gateway/events/missed-events.js';
 import { type SharedReplay, SharedReplays } from '../../../../src/gateway/events/shared-replays.js';
 import { type Session, Subscription } from '../../../../src/gateway/model/session.js';
-import { LaneTable } from '../../../../src/gateway/views/views.js';
+import { Views } from '../../../../src/gateway/views/views.js';
 import { REPLAY_MESSAGE_UNITS, replayUnits } from '../../../../src/protocol/costs.js';
 import { laneOf, REALTIME } from '../../../../src/protocol/lanes.js';
 import type { InterestChange } from '../../../../src/threads/thread-messages.js';
@@ -14,7 +14,7 @@ const SINCE = { epoch: 'e', seq: 10 };
 const FRAME_BYTES = 1000;
 
 let told: InterestChange[];
-let table: LaneTable;
+let table: Views;
 let replays: SharedReplays;
 /** By session: what is set aside now, and what was charged. */
 let reserved: Map<Session, number>;
@@ -28,7 +28,7 @@ beforeEach(() => {
   charged = new Map();
   recoveries = new Map();
   const sentCell = () => ({ messages: 0, bytes: 0 });
-  table = new LaneTable(1, change => told.push(change), sentCell, { requestsCostMax: 64, replaysAtOnceMax: 1 });
+  table = new Views(1, change => told.push(change), sentCell, { requestsCostMax: 64, replaysAtOnceMax: 1 });
   const noteIn = (sums: Map<Session, number>) => (session: Session, units: number) => {
     sums.set(session, (sums.get(session) ?? 0) + units);
   };
@@ -42,10 +42,10 @@ beforeEach(() => {
 /** A client of a topic that stands at sequence 60. */
 function client(symbol = 'A'): Subscription {
   const session = newSession({ id: ++sessions, sub: `u${sessions}`, format: 'json', tier: 'retail' });
-  const entry = table.acquire('rooms', symbol, LANE, session);
-  if (entry.source < 0) entry.bind(1, 0);
-  entry.seqs.reach(1, 60, 7, 'e');
-  const subscription = new Subscription(session, LANE, entry);
+  const view = table.acquire('rooms', symbol, LANE, session);
+  if (view.source < 0) view.bind(1, 0);
+  view.seqs.reach(1, 60, 7, 'e');
+  const subscription = new Subscription(session, LANE, view);
   const resumption = { session, since: SINCE, subscriptions: new Set([subscription]), missing: 1 };
   recoveries.set(subscription, newRecovery({ ...resumption, isFailed: false, isDone: false, answer: () => {} }));
   return subscription;

@@ -41,7 +41,7 @@ class Worker {
     return session;
   }
 
-  /** As SlowConsumers does, every 100 ms. */
+  /** As Ladder does, every 100 ms. */
   sample(): void {
     for (const session of this.buffered) session.sampledBytes = session.socket?.getBufferedAmount() ?? 0;
     this.total.sampled();

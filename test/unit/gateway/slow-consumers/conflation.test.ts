@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { type LaneEntry, type Session, type Socket, Subscription } from '../../../../src/gateway/model/session.js';
+import { type Session, type Socket, Subscription, type View } from '../../../../src/gateway/model/session.js';
 import type { Outbox } from '../../../../src/gateway/sending/outbox.js';
-import { SlowConsumers } from '../../../../src/gateway/slow-consumers/ladder.js';
+import { Ladder } from '../../../../src/gateway/slow-consumers/ladder.js';
 import type { Subscriptions } from '../../../../src/gateway/subscriptions/subscriptions.js';
 import { laneOf, RETAIL_100MS, servedLane } from '../../../../src/protocol/lanes.js';
 import { newSession } from '../../../support/new-session.js';
@@ -16,13 +16,13 @@ let calls: string[];
 let told: string[];
 let session: Session;
 let buffered: Set<Session>;
-let slow: SlowConsumers;
+let slow: Ladder;
 
 function follow(stream: 'quotes' | 'trades', rateClass: number): void {
   const lane = laneOf(rateClass, 0, 'json', false);
   const topic = `${stream}:A`;
-  const entry = { isState: stream === 'quotes', stream, symbol: 'A', topic, lane } as LaneEntry;
-  session.subscriptions.set(topic, new Subscription(session, lane, entry));
+  const view = { isState: stream === 'quotes', stream, symbol: 'A', topic, lane } as View;
+  session.subscriptions.set(topic, new Subscription(session, lane, view));
 }
 
 beforeEach(() => {
@@ -45,18 +45,18 @@ beforeEach(() => {
       session.isStalled = false;
       return true;
     },
-    changeLanes: () => {
+    changeViews: () => {
       calls.push('change lanes');
       return true;
     },
-    resumptions: { sweep() {}, drained: () => {} },
+    recoveries: { sweep() {}, drained: () => {} },
   };
   const outbox = {
     buffered,
     send: (_: Session, { code, class: name, steps }: Record<string, unknown>) =>
       told.push(`${code} ${name} ${steps}`) > 0,
   };
-  slow = new SlowConsumers({
+  slow = new Ladder({
     subscriptions: subscriptions as unknown as Subscriptions,
     outbox: outbox as unknown as Outbox,
     backpressureBytesMax: LIMIT_BYTES,
@@ -97,7 +97,7 @@ describe('R40 a client over the high-water mark', () => {
     drain();
     expect(calls).toEqual(['suspend states', 'resume']);
     expect(told).toEqual(['conflated 16ms 1']);
-    expect(slow.paces.counters).toEqual({ overHighWater: 1, suspended: 0, restores: 0 });
+    expect(slow.conflation.counters).toEqual({ overHighWater: 1, suspended: 0, restores: 0 });
     expect(slow.counters.stalls).toBe(0);
   });
 
@@ -141,7 +141,7 @@ describe('R40 a client over the high-water mark', () => {
     slow.settle();
     drain();
     expect(told).toEqual(['conflated 16ms 1']);
-    expect(slow.paces.counters).toEqual({ overHighWater: 0, suspended: 1, restores: 0 });
+    expect(slow.conflation.counters).toEqual({ overHighWater: 0, suspended: 1, restores: 0 });
   });
 });
 
@@ -162,10 +162,10 @@ describe('R40 a client in a slower class', () => {
     look(0);
     expect(told).toEqual(['restored 100ms 2']);
     expect(calls).toEqual(['change lanes']);
-    expect(slow.paces.slowed).toBe(1);
+    expect(slow.conflation.slowed).toBe(1);
     calmLooks(2 * RESTORE_AFTER_MS);
     expect(told).toEqual(['restored 100ms 2', 'restored 16ms 1', 'restored realtime 0']);
-    expect(slow.paces.slowed).toBe(0);
+    expect(slow.conflation.slowed).toBe(0);
     calmLooks(2 * RESTORE_AFTER_MS);
     expect(told).toHaveLength(3);
   });
@@ -188,7 +188,7 @@ describe('R40 a client in a slower class', () => {
 
   it('R40 that has gone is forgotten', () => {
     slow.closed(session);
-    expect([slow.paces.slowed, slow.buffered]).toEqual([0, 0]);
+    expect([slow.conflation.slowed, slow.buffered]).toEqual([0, 0]);
   });
 });
 

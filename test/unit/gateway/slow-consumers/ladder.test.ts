@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { Session, Socket } from '../../../../src/gateway/model/session.js';
 import type { Outbox } from '../../../../src/gateway/sending/outbox.js';
-import { SlowConsumers } from '../../../../src/gateway/slow-consumers/ladder.js';
+import { Ladder } from '../../../../src/gateway/slow-consumers/ladder.js';
 import type { Subscriptions } from '../../../../src/gateway/subscriptions/subscriptions.js';
 import { newSession } from '../../../support/new-session.js';
 
@@ -12,7 +12,7 @@ let nowMs: number;
 let waitingBytes: number;
 let closed: Session[];
 let session: Session;
-let slow: SlowConsumers;
+let slow: Ladder;
 
 beforeEach(() => {
   nowMs = 1;
@@ -28,9 +28,9 @@ beforeEach(() => {
     resume: () => {
       session.isStalled = false;
     },
-    resumptions: { sweep() {}, drained: () => {} },
+    recoveries: { sweep() {}, drained: () => {} },
   };
-  slow = new SlowConsumers({
+  slow = new Ladder({
     subscriptions: subscriptions as unknown as Subscriptions,
     outbox: { buffered: new Set<Session>() } as unknown as Outbox,
     backpressureBytesMax: LIMIT_BYTES,

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { Outbox } from '../../../../src/gateway/sending/outbox.js';
 import { Heartbeats } from '../../../../src/gateway/subscriptions/heartbeats.js';
-import { LaneTable } from '../../../../src/gateway/views/views.js';
+import { Views } from '../../../../src/gateway/views/views.js';
 
 const INTERVAL_MS = 1_000;
 const RETAIL = { tier: 'retail' } as const;
@@ -9,11 +9,11 @@ const cell = () => ({ messages: 0, bytes: 0 });
 
 /** Lanes that somebody is subscribed to, and what is published to them. */
 function silentLanes(count: number) {
-  const table = new LaneTable(1, () => {}, cell);
+  const table = new Views(1, () => {}, cell);
   for (let i = 0; i < count; i++) {
-    const entry = table.acquire('quotes', `S${i}`, 0, RETAIL);
-    entry.countSubscriber(true);
-    entry.moveTo('e', i);
+    const view = table.acquire('quotes', `S${i}`, 0, RETAIL);
+    view.countSubscriber(true);
+    view.moveTo('e', i);
   }
   const told = new Map<string, number>();
   const publish = (_topic: string, bytes: Uint8Array) => {
@@ -48,7 +48,7 @@ test('R6 more silent topics than one interval has room for all have their turn',
 test('R6 lanes that come and go between sweeps leave none out', () => {
   const { table, told, sweep } = silentLanes(5_000);
   sweep();
-  const [first] = table.entries();
+  const [first] = table.all();
   if (first !== undefined) table.release(first);
   const added = table.acquire('quotes', 'NEW', 0, RETAIL);
   added.countSubscriber(true);

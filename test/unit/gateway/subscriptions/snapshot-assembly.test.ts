@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import type { LaneEntry, Session, Subscription } from '../../../../src/gateway/model/session.js';
+import type { Session, Subscription, View } from '../../../../src/gateway/model/session.js';
 import { SnapshotAssembly } from '../../../../src/gateway/subscriptions/snapshot-assembly.js';
 import { NO_DATA, type Part } from '../../../../src/gateway/views/views.js';
 
 const session = {} as Session;
 const AFTER = { type: 'warning' };
 const part: Part = { seq: 1, epoch: 'e', bytes: new Uint8Array(10) };
-const topic = () => ({ entry: {} as LaneEntry }) as Subscription;
+const topic = () => ({ view: {} as View }) as Subscription;
 
 /** Of three topics, the first has its part. */
 function begunOf(first: Subscription, its = part): SnapshotAssembly {
@@ -22,7 +22,7 @@ describe('R6 the snapshot of several quotes', () => {
     const assembly = begunOf(first);
     const delta = new Uint8Array(1024);
     let queued = 0;
-    while (queued < 1e6 && assembly.queueBehind(first.entry, delta)) queued++;
+    while (queued < 1e6 && assembly.queueBehind(first.view, delta)) queued++;
     expect(queued).toBe(256);
     expect(assembly.queue).toHaveLength(256);
   });
@@ -30,16 +30,16 @@ describe('R6 the snapshot of several quotes', () => {
   it('has room again when a topic leaves', () => {
     const [first, other] = [topic(), topic()];
     const assembly = begunOf(first);
-    expect(assembly.queueBehind(first.entry, new Uint8Array(80), 100)).toBe(true);
-    expect(assembly.queueBehind(other.entry, new Uint8Array(80), 100)).toBe(false);
+    expect(assembly.queueBehind(first.view, new Uint8Array(80), 100)).toBe(true);
+    expect(assembly.queueBehind(other.view, new Uint8Array(80), 100)).toBe(false);
     expect(assembly.leave(first)).toBe(false);
-    expect(assembly.queueBehind(other.entry, new Uint8Array(80), 100)).toBe(true);
+    expect(assembly.queueBehind(other.view, new Uint8Array(80), 100)).toBe(true);
   });
 
   it('gives away what has come, with what follows it, and goes on with the others', () => {
     const first = topic();
     const assembly = begunOf(first);
-    assembly.queueBehind(first.entry, new Uint8Array(1));
+    assembly.queueBehind(first.view, new Uint8Array(1));
     const begun = assembly.takeBegun();
     expect([...begun.parts.keys()]).toEqual([first]);
     expect([begun.queue.length, begun.after, begun.isContinued]).toEqual([1, AFTER, false]);

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { type Session, Subscription } from '../../../../src/gateway/model/session.js';
 import { TradesCharges } from '../../../../src/gateway/subscriptions/trades-charges.js';
-import { LaneTable } from '../../../../src/gateway/views/views.js';
+import { Views } from '../../../../src/gateway/views/views.js';
 import { allTradesUnits, handOverUnits } from '../../../../src/protocol/costs.js';
 import { laneOf, REALTIME } from '../../../../src/protocol/lanes.js';
 import { newSession } from '../../../support/new-session.js';
@@ -9,14 +9,14 @@ import { newSession } from '../../../support/new-session.js';
 const LANE = laneOf(REALTIME, 0, 'json', false);
 const SYMBOLS = 5_000;
 
-let table: LaneTable;
+let table: Views;
 let charges: TradesCharges;
 let charged: number[];
 let sessions = 0;
 
 beforeEach(() => {
   const sentCell = () => ({ messages: 0, bytes: 0 });
-  table = new LaneTable(1, () => {}, sentCell);
+  table = new Views(1, () => {}, sentCell);
   charged = [];
   charges = new TradesCharges(
     (_, units) => charged.push(units),
@@ -27,32 +27,32 @@ beforeEach(() => {
 function sessionWith(topics: number): Session {
   const session = newSession({ id: ++sessions, sub: `u${sessions}`, format: 'json', tier: 'retail' });
   for (let n = 0; n < topics; n++) {
-    const entry = table.acquire('trades', `S${n}`, LANE, session);
-    session.subscriptions.set(entry.topic, new Subscription(session, LANE, entry));
+    const view = table.acquire('trades', `S${n}`, LANE, session);
+    session.subscriptions.set(view.topic, new Subscription(session, LANE, view));
   }
   return session;
 }
 
 /** The session subscribes to the trades of all symbols. */
 function begin(session: Session) {
-  const entry = table.acquire('trades', '*', LANE, session);
-  charges.begin(session, entry);
-  return entry;
+  const view = table.acquire('trades', '*', LANE, session);
+  charges.begin(session, view);
+  return view;
 }
 
 describe('J2 R41 the trades of all symbols', () => {
   it('cost an answer for each symbol where they are asked for, and nothing like it where another client has them', () => {
-    const entry = begin(sessionWith(0));
+    const view = begin(sessionWith(0));
     begin(sessionWith(0));
-    table.answered(entry, 0, 0);
+    table.answered(view, 0, 0);
     begin(sessionWith(0));
     expect(charged).toEqual([allTradesUnits(SYMBOLS), 0, 0]);
     expect(allTradesUnits(SYMBOLS)).toBeGreaterThanOrEqual(SYMBOLS);
   });
 
   it('cost what is handed over to them, and back', () => {
-    const entry = begin(sessionWith(0));
-    table.answered(entry, 0, 0);
+    const view = begin(sessionWith(0));
+    table.answered(view, 0, 0);
     const session = sessionWith(100);
     begin(session);
     charges.end(session);

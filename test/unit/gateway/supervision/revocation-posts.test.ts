@@ -23,7 +23,7 @@ function setUp(workers: number) {
 const settled = () => new Promise(resolve => setImmediate(resolve));
 
 describe('R33 R47 what gateway threads are told of revocations', () => {
-  it('R33 R47 a flood of orders is two messages and one entry a user to a thread that takes none of them', async () => {
+  it('R33 R47 a flood of orders is two messages and one view a user to a thread that takes none of them', async () => {
     const { posts, posted, tell } = setUp(1);
     for (let n = 1; n <= 10_000; n++) void tell(user(`user ${n % 10}`, n));
     expect(posted[0]).toEqual([[user('user 1', 1)]]);

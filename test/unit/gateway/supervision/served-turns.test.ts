@@ -92,12 +92,12 @@ describe('J1 R47 what a gateway thread says of its work', () => {
       expect(row[Cell.session]).toBe(session.id);
       order.push(`${session.id}`);
       setImmediate(() => order.push('turn'));
-      if (order.filter(entry => entry === `${session.id}`).length < 3) served.later(session, serve);
+      if (order.filter(view => view === `${session.id}`).length < 3) served.later(session, serve);
     };
     served.later(a, serve);
     served.later(b, serve);
     await until(() => order.length === 12);
-    expect(order.filter(entry => entry !== 'turn')).toEqual(['1', '2', '1', '2', '1', '2']);
+    expect(order.filter(view => view !== 'turn')).toEqual(['1', '2', '1', '2', '1', '2']);
     expect(order.indexOf('turn')).toBeLessThan(order.lastIndexOf('1'));
   });
 

@@ -12,7 +12,7 @@ const request = (cost = 1): Queued => ({ request: ++last, cost });
 function open() {
   const told: Queued[] = [];
   const queue = new RequestQueue<Queued>(COST_MAX, LOOKS_MAX, item => told.push(item));
-  /** Answers what is under way, until nothing waits. @returns all that was told */
+  /** Replies what is under way, until nothing waits. @returns all that was told */
   const finish = () => {
     for (const item of told) queue.settled(item.request);
     return told;

@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { Owners } from '../../../../src/gateway/limits/owner.js';
-import { LaneOwners } from '../../../../src/gateway/views/view-owners.js';
+import { ViewOwners } from '../../../../src/gateway/views/view-owners.js';
 
 const [ALICE, BOB, EVE] = [1, 2, 3];
 
 describe('J7 owners of a lane', () => {
   it('J7 the first is charged until it has left with all its sessions; then one of those that hold it', () => {
-    const owners = new LaneOwners();
+    const owners = new ViewOwners();
     for (const owner of [ALICE, BOB, ALICE, EVE]) owners.hold('r', owner);
     expect(owners.chargedFor('r')).toBe(ALICE);
     expect(owners.leave('r', ALICE)).toBeUndefined();
@@ -18,7 +18,7 @@ describe('J7 owners of a lane', () => {
   });
 
   it('J7 another is charged when the lane was asked for again on its behalf', () => {
-    const owners = new LaneOwners();
+    const owners = new ViewOwners();
     owners.hold('r', ALICE);
     owners.hold('r', BOB);
     owners.charge('r', BOB);

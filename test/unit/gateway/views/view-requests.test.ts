@@ -1,8 +1,8 @@
 /** What the hub is told of lanes, while it answers when the test says so. */
 import { beforeEach, describe, expect, it } from 'vitest';
-import type { LaneEntry } from '../../../../src/gateway/model/session.js';
+import type { View } from '../../../../src/gateway/model/session.js';
 import { REQUEST_LIMITS } from '../../../../src/gateway/views/view-requests.js';
-import { LaneTable, LINGER_MS } from '../../../../src/gateway/views/views.js';
+import { LINGER_MS, Views } from '../../../../src/gateway/views/views.js';
 import { depthDetail, laneOf, REALTIME } from '../../../../src/protocol/lanes.js';
 import type { InterestChange } from '../../../../src/threads/thread-messages.js';
 
@@ -12,38 +12,38 @@ const MAX = REQUEST_LIMITS.requestsCostMax;
 const desk = { tier: 'institutional' } as const;
 
 let told: InterestChange[];
-let table: LaneTable;
+let table: Views;
 
 beforeEach(() => open(1));
 
 function open(encoders: number): void {
   told = [];
   const sentCell = () => ({ messages: 0, bytes: 0 });
-  table = new LaneTable(encoders, change => told.push(change), sentCell, { replaysAtOnceMax: 2 });
+  table = new Views(encoders, change => told.push(change), sentCell, { replaysAtOnceMax: 2 });
 }
 
 const quote = (symbol: string, asker: { readonly tier: 'institutional' | 'retail' } = desk) =>
   table.acquire('quotes', symbol, LANE, asker);
 /** As many lanes as may be under way. */
 const fill = () => Array.from({ length: MAX }, (_, i) => quote(`F${i}`));
-const answer = (entry: LaneEntry) => table.answered(entry, 1, 0);
+const answer = (view: View) => table.answered(view, 1, 0);
 const toldOf = (symbol: string) => told.filter(({ source }) => source.endsWith(`:${symbol}`)).map(({ op }) => op);
 
 describe('J2 J4 the trades of all symbols', () => {
   const all = () => table.acquire('trades', '*', LANE, desk);
   const opsOfAll = () => told.filter(({ source }) => source === 'trades:*').map(({ op }) => op);
   const live = () => {
-    const entry = all();
-    table.answered(entry, 0, 0);
-    return entry;
+    const view = all();
+    table.answered(view, 0, 0);
+    return view;
   };
 
   it('are asked for once, however often a client leaves them and comes back', () => {
-    const entry = live();
+    const view = live();
     for (let i = 0; i < 100; i++) {
-      table.release(entry);
+      table.release(view);
       table.look(i);
-      expect(all()).toBe(entry);
+      expect(all()).toBe(view);
     }
     expect(opsOfAll()).toEqual(['want']);
     table.look(100 * LINGER_MS);
@@ -63,10 +63,10 @@ describe('J2 J4 the trades of all symbols', () => {
   });
 
   it('end at once where they are not whole, and are not asked for again', () => {
-    const entry = live();
-    table.release(entry);
-    expect(table.endLingering(entry)).toBe(true);
-    expect(table.endLingering(entry)).toBe(false);
+    const view = live();
+    table.release(view);
+    expect(table.endLingering(view)).toBe(true);
+    expect(table.endLingering(view)).toBe(false);
     table.release(all());
     expect(opsOfAll()).toEqual(['want', 'unwant', 'want', 'unwant']);
   });
@@ -83,8 +83,8 @@ describe('J2 R40a what a worker asks for', () => {
 
   it('is not told of a lane that nobody wants any more before its turn, neither that it is wanted nor that it is not', () => {
     const filling = fill();
-    const entry = quote('A');
-    table.release(entry);
+    const view = quote('A');
+    table.release(view);
     for (const each of filling) answer(each);
     expect(toldOf('A')).toEqual([]);
     expect(table.requests.waiting).toBe(0);
@@ -94,7 +94,7 @@ describe('J2 R40a what a worker asks for', () => {
     const filling = fill();
     table.release(quote('A'));
     const again = quote('A');
-    answer(filling[0] as LaneEntry);
+    answer(filling[0] as View);
     expect(toldOf('A')).toEqual(['want']);
     table.release(again);
     expect(toldOf('A')).toEqual(['want', 'unwant']);
@@ -121,36 +121,36 @@ describe('J2 R40a what a worker asks for', () => {
     const [greedy, modest] = [{ ...desk }, { ...desk }];
     for (let i = 0; i < 10; i++) quote(`G${i}`, greedy);
     quote('G9', modest);
-    for (const entry of filling.slice(0, 2)) answer(entry);
+    for (const view of filling.slice(0, 2)) answer(view);
     expect([toldOf('G0'), toldOf('G9'), toldOf('G1')]).toEqual([['want'], ['want'], []]);
   });
 
   it('is no fresh document of a live lane that nobody waits for any more', () => {
-    const [entry, other] = [quote('A'), quote('A', { ...desk })];
-    answer(entry);
+    const [view, other] = [quote('A'), quote('A', { ...desk })];
+    answer(view);
     const filling = fill();
-    expect(table.ask(entry, desk)).toBe(true);
+    expect(table.ask(view, desk)).toBe(true);
     table.release(other);
     for (const each of filling) answer(each);
     expect(toldOf('A')).toEqual(['want']);
-    expect(entry.request).toBe(0);
+    expect(view.request).toBe(0);
   });
 
   it('of one encoder does not wait for another that stands still', () => {
     open(2);
     for (let i = 0; i < 1000; i++) quote(`S${i}`);
     expect(told).toHaveLength(2 * MAX);
-    const ofFirst = () => [...table.entries()].filter(({ shard, isWanted }) => shard === 0 && isWanted);
-    for (const entry of ofFirst()) answer(entry);
+    const ofFirst = () => [...table.all()].filter(({ shard, isWanted }) => shard === 0 && isWanted);
+    for (const view of ofFirst()) answer(view);
     expect(ofFirst()).toHaveLength(2 * MAX);
     expect(told).toHaveLength(MAX + ofFirst().length);
   });
 
   it('is what was missed of a lane only behind the lane itself', () => {
     fill();
-    const entry = table.acquire('trades', 'A', LANE, desk);
+    const view = table.acquire('trades', 'A', LANE, desk);
     expect(toldOf('A')).toEqual([]);
-    table.requests.replay(entry, desk, { epoch: 'e', seq: 1 });
+    table.requests.replay(view, desk, { epoch: 'e', seq: 1 });
     expect(toldOf('A')).toEqual(['want', 'replay']);
   });
 });

@@ -157,12 +157,19 @@ describe('README.md', () => {
     }
   });
 
+  it('is for a stranger: under 2,500 words, in lines of 140 characters at most', () => {
+    const text = read('README.md');
+    expect(text.split(/\s+/).length).toBeLessThan(2500);
+    expect(text.split('\n').filter(line => [...line].length > 140)).toEqual([]);
+  });
+
   it('links to files that are there', () => {
     const pages = [
       'README.md',
       'CHANGELOG.md',
       'src/protocol/README.md',
       'src/gateway/README.md',
+      'bench/results/README.md',
       ...markdownIn('ops'),
     ];
     const broken = pages.flatMap(page =>

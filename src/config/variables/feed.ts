@@ -83,7 +83,7 @@ export const natsServers = {
     }),
     NATS_BACKUP_URL: optional(urls, {
       means: 'Other servers with the same messages, read when the first fail.',
-      see: 'README.md#backup-source',
+      see: 'ops/failover.md',
     }),
     FEED_STALE_AFTER: setting(
       duration({ minMs: STALE_AFTER_MS_MIN, otherwise: 'or a busy machine makes a source look silent' }),

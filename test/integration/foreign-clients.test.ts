@@ -1,4 +1,8 @@
-/** Clients that were not written here: ws, Node's own WebSocket, a browser's, Python's websockets. */
+/**
+ * Clients that were not written here: ws, Node's own WebSocket, a browser's, Python's websockets.
+ *
+ * @module-tag slow
+ */
 import { isDeepStrictEqual } from 'node:util';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { TestClient } from '../support/client.js';

@@ -1,4 +1,8 @@
-/** The reference client in Python, run as its users run it, against a real gateway and against one that misbehaves. */
+/**
+ * The reference client in Python, run as its users run it, against a real gateway and against one that misbehaves.
+ *
+ * @module-tag slow
+ */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';

@@ -7,9 +7,11 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
  * `slow`, takes long or measures the machine: `npm run test:slow`, mode `slow`. Any other mode runs both.
  *
  * A file belongs to the second tier by `@module-tag slow` in its head comment, a single test by `{ tags: ['slow'] }`. The mode
- * chooses the files; of files that hold tests of both tiers, `--tags-filter` on the command line chooses the tests.
+ * chooses the files; of files that hold tests of both tiers, `--tags-filter` on the command line chooses the tests. Files that
+ * measure nothing and are merely long have `@module-tag bulk` too: they run side by side.
  */
 const MODULE_TAG = /^ \* @module-tag slow$|^\/\*\* @module-tag slow \*\/$/m;
+const BULK_TAG = /^ \* @module-tag bulk$/m;
 const TEST_TAG = /\btags: \['slow'\]/;
 
 /** Long ones first, so that none is left to run alone at the end; the soak first of all. */
@@ -51,6 +53,8 @@ const FILES = readdirSync(new URL('test', import.meta.url), { recursive: true, e
   .map(file => ({ file, text: readFileSync(new URL(file, import.meta.url), 'utf8') }));
 
 const SLOW = FILES.filter(({ text }) => MODULE_TAG.test(text)).map(({ file }) => file);
+const BULK = FILES.filter(({ text }) => BULK_TAG.test(text)).map(({ file }) => file);
+const ALONE = SLOW.filter(file => !BULK.includes(file));
 const SLOW_IN_PART = FILES.filter(({ text }) => TEST_TAG.test(text)).map(({ file }) => file);
 
 class LongFirst extends BaseSequencer {
@@ -89,24 +93,33 @@ const units = {
   },
 };
 
+/** Long, but nothing that another file would disturb. */
+const bulk = {
+  extends: true as const,
+  test: { name: 'bulk', include: BULK, maxWorkers: 3, sequence: { groupOrder: 1 } },
+};
+
 /** One file at a time: what one of them measures, another would disturb. */
 const slow = (include: string[]) => ({
   extends: true as const,
-  test: { name: 'slow', include, maxWorkers: 1, sequence: { groupOrder: 1 } },
+  test: { name: 'slow', include, maxWorkers: 1, sequence: { groupOrder: 2 } },
 });
 
 export default defineConfig(({ mode }) => ({
   test: {
     globalSetup: ['test/support/processes/start-guard.ts', 'test/support/setup.ts'],
     setupFiles: ['test/support/processes/register.ts'],
-    tags: [{ name: 'slow', description: 'Takes long or measures the machine: npm run test:slow.' }],
+    tags: [
+      { name: 'slow', description: 'Takes long or measures the machine: npm run test:slow.' },
+      { name: 'bulk', description: 'Slow, but disturbed by nothing that runs beside it.' },
+    ],
     sequence: { sequencer: LongFirst },
     projects:
       mode === 'first'
         ? [whole, units]
         : mode === 'slow'
-          ? [slow([...SLOW, ...SLOW_IN_PART])]
-          : [whole, units, slow(SLOW)],
+          ? [bulk, slow([...ALONE, ...SLOW_IN_PART])]
+          : [whole, units, bulk, slow(ALONE)],
     testTimeout: 120_000,
     hookTimeout: 120_000,
     pool: 'forks',

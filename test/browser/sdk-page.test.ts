@@ -2,6 +2,7 @@
  * The example page in a real browser: the bundled client against a gateway.
  *
  * @module-tag slow
+ * @module-tag bulk
  */
 import { readFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';

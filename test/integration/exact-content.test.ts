@@ -3,6 +3,7 @@
  * are programs in Python, which has decimals and integers of any size and shares no code with the gateway.
  *
  * @module-tag slow
+ * @module-tag bulk
  */
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { LineProgram } from '../support/content/programs.js';

@@ -2,6 +2,7 @@
  * Clients that were not written here: ws, Node's own WebSocket, a browser's, Python's websockets.
  *
  * @module-tag slow
+ * @module-tag bulk
  */
 import { isDeepStrictEqual } from 'node:util';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';

@@ -2,6 +2,7 @@
  * What a test starts ends with it, however it ends: see test/support/processes.
  *
  * @module-tag slow
+ * @module-tag bulk
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';

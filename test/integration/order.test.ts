@@ -1,4 +1,7 @@
-/** @module-tag slow */
+/**
+ * @module-tag slow
+ * @module-tag bulk
+ */
 import { connect } from 'nats';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { LoadSocket, type LoadSocketContext } from '../../bench/load/load-socket.js';

@@ -2,6 +2,7 @@
  * The reference client in Python, run as its users run it, against a real gateway and against one that misbehaves.
  *
  * @module-tag slow
+ * @module-tag bulk
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';

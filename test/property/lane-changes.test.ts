@@ -3,6 +3,7 @@
  * anything of it moves on is the script's choice.
  *
  * @module-tag slow
+ * @module-tag bulk
  */
 import fc from 'fast-check';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';

@@ -3,6 +3,7 @@
  * of either format holds exactly its state or has been told of that topic. Publisher, model and readers are in Python.
  *
  * @module-tag slow
+ * @module-tag bulk
  */
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import WebSocket from 'ws';

@@ -2,6 +2,7 @@
  * What applications can rely on when they compile, in a page without Node's types and in Node.
  *
  * @module-tag slow
+ * @module-tag bulk
  */
 import { fileURLToPath } from 'node:url';
 import ts from 'typescript';

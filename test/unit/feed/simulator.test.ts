@@ -1,4 +1,7 @@
-/** @module-tag slow */
+/**
+ * @module-tag slow
+ * @module-tag bulk
+ */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { FeedMessage, FeedSink } from '../../../src/feed/feed.js';

@@ -1,5 +1,6 @@
 /**
  * A gateway worker thread: reads the encoders' rings and serves its share of the sockets.
+ *
  * A thread that ends while uWS holds an open handle aborts the whole process. So every exit path goes through
  * `finish`, which closes the App first.
  */

@@ -62,6 +62,7 @@ export class Credentials {
   /**
    * The credential behind a token or key; `ANONYMOUS` without either. Returns a promise only when it must ask a key
    * set.
+   *
    * A valid credential is accepted no matter what else comes from its address: many clients share one address behind a
    * proxy, and a client that guesses must not lock out the others. So every credential is verified, at the rate that
    * WS_CONNECT_RATE_PER_IP (upgrades) and WS_COST_RATE (`auth`) allow an address; only wrong ones are made to wait. At

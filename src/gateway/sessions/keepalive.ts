@@ -1,6 +1,7 @@
 /**
  * Pings, idle clients and credential expiry for all sockets of one worker. The gateway does this itself: uWS's own
  * idle limit ends at 960 s and hides its pings and pongs.
+ *
  * There are no timers per session. One sweep checks all sessions, so nothing can fire for a closed session, and a
  * deadline takes effect at the first sweep on or after it.
  */

@@ -1,9 +1,11 @@
 /**
  * A bound on the bytes buffered in user space for all sockets of the process: each socket may be within its own limit
  * while together they exceed memory. Beyond the bound, the worst sockets are closed, those without a credential first.
+ *
  * These closes count as 4008, but clients see 1006. Only sockets with buffered bytes are closed; closing others would
  * gain nothing. uWS cannot drop buffered bytes: `end` queues the close frame behind them and keeps them all until the
  * client has read them or a timeout hits. Only `close`, which sends no frame, frees the memory.
+ *
  * Each worker publishes its buffered bytes in shared memory, by rank, and closes its share of the excess: of each
  * rank's excess, the same share as it has of that rank's bytes. Workers never wait for each other; each check may
  * close one socket per worker more than necessary.

@@ -1,5 +1,6 @@
 /**
  * The middle rung of the slow-consumer ladder: a slow client receives its state topics in a slower class.
+ *
  * Over the high-water mark, its state topics stop at once, so that nothing more is queued. Once the socket has drained
  * they resume one class slower, each with a snapshot. A client that keeps up for a while gets one class back, then
  * another after the next while; one that falls behind soon after has to keep up for longer the next time. Views stay

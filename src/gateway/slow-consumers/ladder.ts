@@ -3,9 +3,11 @@
  * slower class once it has drained (conflation.ts). If the socket still reads nothing, or uWS drops something, all its
  * topics are suspended: uWS drops silently once a socket's user-space buffer exceeds its limit, and does not say which
  * topic. After draining, the socket gets snapshots for state topics, a class slower, and gaps for event topics.
+ *
  * Each socket has a circuit: closed; open, with its topics suspended; or half open, from draining until it has kept up
  * for several consecutive checks. A circuit that opens too often or stays open too long closes the connection with
  * 4008. Over uWS's limit no close frame can be sent, so a client that reads nothing at all sees 1006.
+ *
  * uWS's `dropped` callback may only set flags: closing, sending or (un)subscribing in it aborts the process.
  */
 import type { CircuitConfig } from '../../config/limits.js';

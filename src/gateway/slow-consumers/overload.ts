@@ -3,6 +3,7 @@
  * youngest realtime frame published since the last check. It uses the youngest, not the mean: a burst makes some
  * frames old and passes, but when even the youngest is old, there is a standing queue (as in CoDel, RFC 8289 section
  * 3.2).
+ *
  * When every check exceeds the limit for a while, the level rises; when every check stays below half of it for longer,
  * the level falls, one step at a time.
  */

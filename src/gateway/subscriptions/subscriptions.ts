@@ -1,5 +1,6 @@
 /**
  * Keeps every topic of every socket on an unbroken chain: a snapshot, then exactly the deltas that follow it.
+ *
  * A view's snapshot comes through the same ring as its deltas, so its position among them is exact: it includes
  * everything before it, and everything after it follows it. The socket is subscribed natively at that exact position.
  */

@@ -1,6 +1,7 @@
 /**
  * What a worker requests from the hub for its views: encoding them, their documents and the events they missed. Each
  * encoder has its own request queue, so a stalled encoder does not delay the others.
+ *
  * An unwanted view is reported at once: only what the hub knows to be wanted can become unwanted.
  */
 import type { InterestChange } from '../../threads/thread-messages.js';

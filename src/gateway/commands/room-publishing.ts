@@ -92,7 +92,7 @@ export class RoomPublishing {
     const { messageBytesMax, published } = this.#options;
     if (payload.length > messageBytesMax) return ['payload_too_large', `at most ${messageBytesMax} bytes`];
     if (this.#pending.size >= PENDING_MAX) {
-      return ['rate_limited', 'too many messages are being published', RETRY_AFTER_MS];
+      return ['rate_limited', 'too many publications pending', RETRY_AFTER_MS];
     }
     const waitMs = published.take(user, payload.length, sharedNowMs());
     if (waitMs === 0) return undefined;

@@ -112,8 +112,7 @@ export class Recoveries {
       if (recovery?.replay !== replay) continue;
       const { since, isFailed } = recovery.resumption;
       const index = isWhole ? log.indexBehind(since.seq) : undefined;
-      // The replay may fail from further back and still succeed from this client's position; or that position is
-      // inside a frame.
+      // This may fail from further back yet succeed from this client's position; or that is inside a frame.
       const mayBeElsewhere = log !== undefined && !replay.isCut && (isWhole || replay.since.seq !== since.seq);
       if (index === undefined && mayBeElsewhere && !isFailed) {
         recovery.isAlone = true;
@@ -150,10 +149,7 @@ export class Recoveries {
     if (!this.#resending.queue(subscription, recovery, bytes, seq, tag)) recovery.isCut = true;
   }
 
-  /**
-   * The thread missed frames of a ring, as far as they concern the views of a tier. Call before `broken` for those
-   * views.
-   */
+  /** The thread missed frames of a ring that feed views of a tier. Call before their `broken`. */
   lost(ring: number, tier: Tier): void {
     this.#replays.lost(ring, tier);
   }
@@ -180,9 +176,7 @@ export class Recoveries {
     }
   }
 
-  /**
-   * The socket accepts nothing for now: nothing is recovered, but the client is told its position and what it loses.
-   */
+  /** The socket accepts nothing for now: nothing is recovered, but it learns its position and its losses. */
   pause(subscription: Subscription): void {
     const recovery = this.#recoveries.get(subscription);
     if (recovery === undefined) return;
@@ -205,10 +199,7 @@ export class Recoveries {
     if (session.socket !== undefined) this.#settle(resumption);
   }
 
-  /**
-   * Another subscription of the session now delivers the topic's messages; whatever was not sent is lost. True when
-   * that ends the recovery.
-   */
+  /** Another subscription now delivers the topic; what was not sent is lost. True when that ends the recovery. */
   cover(subscription: Subscription): boolean {
     const recovery = this.#recoveries.get(subscription);
     if (recovery === undefined) return false;

@@ -54,7 +54,7 @@ export class SharedTables {
     this.#behind = new Int32Array(this.data.behind);
   }
 
-  /** True when a worker is behind the rings. */
+  /** True when a worker is behind with the frames in its rings. */
   get isBehind(): boolean {
     return this.#behind.includes(1);
   }

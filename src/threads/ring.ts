@@ -115,8 +115,8 @@ export class RingWriter {
   }
 
   /**
-   * Writes one frame for the workers in the mask. `payload[start..end)` follows the epoch's bytes. @throws
-   * {RangeError} when epoch and payload exceed `payloadBytesMax`.
+   * Writes one frame for the workers in the mask. `payload[start..end)` follows the epoch's bytes.
+   * @throws {RangeError} when epoch and payload exceed `payloadBytesMax`.
    */
   append(
     kind: FrameKind,

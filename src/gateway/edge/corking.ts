@@ -109,8 +109,8 @@ export class Corking {
 }
 
 /**
- * Opens a connection that requests an upgrade and sends nothing else. @param onEnd called when it is open or has
- * failed
+ * Opens a connection that requests an upgrade and sends nothing else.
+ * @param onEnd called when it is open or has failed
  */
 function upgraded(port: number, path: string, onEnd: () => void): Socket {
   const client = connect(port, LOOPBACK);

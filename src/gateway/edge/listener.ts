@@ -132,9 +132,9 @@ export class Apps {
   }
 
   /**
-   * Serves new connections with the current contents of TLS_CERT and TLS_KEY. @returns sessions to redirect because
-   * too many certificates are in use. @throws {Error} when the files are unusable; the previous certificate stays in
-   * use.
+   * Serves new connections with the current contents of TLS_CERT and TLS_KEY.
+   * @returns sessions to redirect because too many certificates are in use.
+   * @throws {Error} when the files are unusable; the previous certificate stays in use.
    */
   renewCertificate(): readonly Session[] {
     if (this.#acceptor === undefined) return [];

@@ -141,8 +141,8 @@ export class GatewayServer {
   }
 
   /**
-   * Serves new connections with the certificate files as they are now. @throws {Error} when they are unusable; the
-   * current one stays
+   * Serves new connections with the certificate files as they are now.
+   * @throws {Error} when they are unusable; the current one stays
    */
   renewCertificate(): void {
     const superfluous = this.#apps.renewCertificate();

@@ -147,8 +147,8 @@ export class SharedReplays {
   }
 
   /**
-   * The mark arrived, or will not. @param endSeq the topic's position at the mark, if everything before it was
-   * replayed
+   * The mark arrived, or will not.
+   * @param endSeq the topic's position at the mark, if everything before it was replayed
    */
   end(replay: SharedReplay, endSeq: number | undefined): void {
     const { view, log } = replay;

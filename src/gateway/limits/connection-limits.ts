@@ -58,8 +58,9 @@ export class ConnectionLimits {
   }
 
   /**
-   * Handles a wrong credential from this address. @returns undefined when the failure was counted; while the address
-   * still has to wait, the refusal, and the failure is not counted
+   * Handles a wrong credential from this address.
+   * @returns undefined when the failure was counted; while the address still has to wait, the refusal, and the failure
+   * is not counted
    */
   wrongCredential(address: string, nowMs: number): Refusal | undefined {
     const waitMs = this.#failures.waitMs(address, nowMs);

@@ -34,8 +34,9 @@ const READS_MAX = 3;
 export const FAILURE_SLOTS_PER_WORKER = 2 ** 13;
 
 /**
- * Allocates the tables, 24 bytes a slot. @param slotsPerWorker a power of two @throws {RangeError} for any other
- * number
+ * Allocates the tables, 24 bytes a slot.
+ * @param slotsPerWorker a power of two
+ * @throws {RangeError} for any other number
  */
 export function createFailedCredentials(
   workers: number,

@@ -15,7 +15,8 @@ export class PublishedBytes {
   }
 
   /**
-   * Counts a message if the user may publish it now; a refused one costs nothing. @param nowMs see `SharedRates`
+   * Counts a message if the user may publish it now; a refused one costs nothing.
+   * @param nowMs see `SharedRates`
    * @returns ms until it may be published; 0: it is counted
    */
   take(user: string, bytes: number, nowMs: number): number {

@@ -23,8 +23,9 @@ export function countSlotsFor(keysMax: number): number {
 }
 
 /**
- * Allocates the tables, 16 bytes a slot. @param slotsPerWorker a power of two; how many keys one worker can count at
- * once, see {@link countSlotsFor} @throws {RangeError} for any other number
+ * Allocates the tables, 16 bytes a slot.
+ * @param slotsPerWorker a power of two; how many keys one worker can count at once, see {@link countSlotsFor}
+ * @throws {RangeError} for any other number
  */
 export function createSharedCounts(workers: number, slotsPerWorker: number, seed: HashSeed): SharedArrayBuffer {
   return createSharedSlots(workers, slotsPerWorker, FIELDS, seed);

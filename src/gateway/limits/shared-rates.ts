@@ -21,8 +21,9 @@ export const RATE_MEMORY_MS = 2 * WINDOW_MS;
 const READS_MAX = 3;
 
 /**
- * Allocates the tables, 24 bytes a slot. @param slotsPerWorker a power of two @throws {RangeError} for any other
- * number
+ * Allocates the tables, 24 bytes a slot.
+ * @param slotsPerWorker a power of two
+ * @throws {RangeError} for any other number
  */
 export function createSharedRates(workers: number, seed: HashSeed, slotsPerWorker: number): SharedArrayBuffer {
   return createSharedSlots(workers, slotsPerWorker, FIELDS, seed);
@@ -49,8 +50,8 @@ export class SharedRates {
   }
 
   /**
-   * Counts a use; false when the table is full and nothing was counted. @param amount above 0, below 2^31 in two
-   * seconds
+   * Counts a use; false when the table is full and nothing was counted.
+   * @param amount above 0, below 2^31 in two seconds
    */
   add(key: string, amount: number, nowMs: number): boolean {
     this.#seek(key, nowMs);

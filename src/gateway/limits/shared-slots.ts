@@ -42,8 +42,9 @@ const HIGH = 1;
 const FIELDS_AT = 2;
 
 /**
- * Allocates the tables of all workers. @param slots per table: a power of two, at most `SLOTS_MAX` @param fields Int32
- * fields per slot
+ * Allocates the tables of all workers.
+ * @param slots per table: a power of two, at most `SLOTS_MAX`
+ * @param fields Int32 fields per slot
  */
 export function createSharedSlots(workers: number, slots: number, fields: number, seed: HashSeed): SharedArrayBuffer {
   if (slots < 1 || slots > SLOTS_MAX || (slots & (slots - 1)) !== 0) {

@@ -220,8 +220,9 @@ export class ViewOf<Waiter> {
   }
 
   /**
-   * It has been requested. @param answersDue how many encoders answer @param held how far the asker was sent the
-   * topic, from another view
+   * It has been requested.
+   * @param answersDue how many encoders answer
+   * @param held how far the asker was sent the topic, from another view
    */
   ask(request: number, answersDue: number, held?: StreamPosition): void {
     this.#request = request;

@@ -21,8 +21,8 @@ import { andThen, type MaybePromise } from './maybe-promise.js';
 /** Makes clients that guess credentials wait. */
 export interface Guard {
   /**
-   * Counts a wrong credential. @returns the refusal for an address with too many of them; undefined: report the actual
-   * reason
+   * Counts a wrong credential.
+   * @returns the refusal for an address with too many of them; undefined: report the actual reason
    */
   wrongCredential(address: string, nowMs: number): Refusal | undefined;
 }

@@ -123,7 +123,8 @@ export class Subscriptions {
 
   /**
    * Sends fresh snapshots of state topics, with quotes in one frame. A topic that already awaits a snapshot gets that
-   * one; event topics get none. @returns the topics that the session is not subscribed to
+   * one; event topics get none.
+   * @returns the topics that the session is not subscribed to
    */
   resync(session: Session, topics: readonly string[]): string[] {
     const again = new Set<Subscription>();
@@ -144,8 +145,8 @@ export class Subscriptions {
   }
 
   /**
-   * The socket cannot take more: its live topics pause until `resume`, so that nothing is queued for it. @param turn
-   * the turn in which uWS dropped something for it; 0 when nothing is lost yet
+   * The socket cannot take more: its live topics pause until `resume`, so that nothing is queued for it.
+   * @param turn the turn in which uWS dropped something for it; 0 when nothing is lost yet
    */
   stall(session: Session, turn: number): void {
     session.isStalled = true;
@@ -220,8 +221,8 @@ export class Subscriptions {
   }
 
   /**
-   * Before a delta is published: queues it for subscriptions whose snapshot is not sent yet. @param tag of the epoch
-   * of `seq`
+   * Before a delta is published: queues it for subscriptions whose snapshot is not sent yet.
+   * @param tag of the epoch of `seq`
    */
   queueForHeld(view: View, bytes: Uint8Array, seq: number, tag: number): void {
     const copy = bytes.slice();

@@ -58,8 +58,8 @@ export class TierChanges {
   }
 
   /**
-   * Resolves once all topics are on their views; undefined when they already are. @param wanted event topics that the
-   * session has
+   * Resolves once all topics are on their views; undefined when they already are.
+   * @param wanted event topics that the session has
    */
   change(session: Session, wanted: readonly RequestedTopic[]): Promise<void> | undefined {
     const moves = wanted.flatMap(topic => this.#moveTo(session, topic) ?? []);

@@ -14,7 +14,8 @@ export const ABANDON_EVENT = 'millrace:abandon';
 /**
  * Resolves once the thread's App is closed and the thread is being terminated. A thread in native code gets there only
  * when it returns from it, which may be never; until then it holds its sockets, and only the end of the process frees
- * them. @throws {Error} when it cannot be done
+ * them.
+ * @throws {Error} when it cannot be done
  */
 export async function endHungThread(thread: Worker): Promise<void> {
   const inspector = await ThreadInspector.attach(thread);

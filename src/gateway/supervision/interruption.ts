@@ -45,7 +45,8 @@ export async function interrupt(
 }
 
 /**
- * The thread's side, called by the inspector. @returns true when the order has come; it takes effect once this returns
+ * The thread's side, called by the inspector.
+ * @returns true when the order has come; it takes effect once this returns
  */
 export function awaitOrder(row: Int32Array): boolean {
   const { asked, ready, ordered, none } = State;

@@ -34,7 +34,8 @@ for (let descriptor = first; descriptor < first + count; descriptor++) {
 process.exit(0);`;
 
 /**
- * Bounds the buffers of all sockets accepted from now on. @param descriptors listening sockets of this process
+ * Bounds the buffers of all sockets accepted from now on.
+ * @param descriptors listening sockets of this process
  * @returns undefined on success, otherwise the reason
  */
 export function boundReceiveBuffers(descriptors: readonly number[]): Promise<string | undefined> {

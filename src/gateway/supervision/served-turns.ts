@@ -63,8 +63,9 @@ export class ServedTurns {
 
   /**
    * Marks the start of work for a session in a uWS callback; `end` follows. Inside other work it is part of that.
-   * @param session undefined when it is not admitted yet @param mayStop false when it must finish; also outside uWS
-   * callbacks, because work can be interrupted only inside them
+   * @param session undefined when it is not admitted yet
+   * @param mayStop false when it must finish; also outside uWS callbacks, because work can be interrupted only inside
+   * them
    */
   begin(session: Session | undefined, action: string, mayStop = true): void {
     if (this.#depth === 0) this.#beginOuter(session, action);

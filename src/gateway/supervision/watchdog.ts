@@ -56,8 +56,9 @@ export class Watchdog {
   #quiet = 0;
 
   /**
-   * Watches a thread from now on. @param busyAfterMs time limit for one message @param hungAfterMs time limit without
-   * any progress
+   * Watches a thread from now on.
+   * @param busyAfterMs time limit for one message
+   * @param hungAfterMs time limit without any progress
    */
   constructor(row: Int32Array, { busyAfterMs, hungAfterMs }: { busyAfterMs: number; hungAfterMs: number }) {
     this.#row = row;

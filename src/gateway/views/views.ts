@@ -92,7 +92,8 @@ export class Views {
 
   /**
    * The view for a topic, created if necessary. Until it is live it is requested in the asker's turn. Match each call
-   * with one `release`. @param asked for a state topic, the asker's tier and `level` decide which view serves it
+   * with one `release`.
+   * @param asked for a state topic, the asker's tier and `level` decide which view serves it
    */
   acquire(stream: Stream, symbol: string, asked: number, asker: Asker, level = 0): View {
     const { tier } = asker;
@@ -155,8 +156,8 @@ export class Views {
   }
 
   /**
-   * Requests the view's document or sequence again in the asker's turn; false when that is already in flight. @param
-   * held how much of the topic the asker was sent, from another view
+   * Requests the view's document or sequence again in the asker's turn; false when that is already in flight.
+   * @param held how much of the topic the asker was sent, from another view
    */
   ask(view: View, asker: Asker, held?: StreamPosition): boolean {
     return this.requests.ask(view, asker, held);

@@ -31,8 +31,9 @@ export class Poison {
   }
 
   /**
-   * Removes the message from what rebuilds the encoder. @returns its subject and payload, which is empty when it was
-   * not kept; undefined when the record carries no message
+   * Removes the message from what rebuilds the encoder.
+   * @returns its subject and payload, which is empty when it was not kept; undefined when the record carries no
+   * message
    */
   take(source: Source | undefined, { kind, seq }: RecordPlace): Poisoned | undefined {
     if (source === undefined || !WITH_MESSAGE.has(kind)) return undefined;

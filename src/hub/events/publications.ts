@@ -66,8 +66,9 @@ export class Publications {
   }
 
   /**
-   * Resolves to the message's position in its topic. @throws {OtherContent} @throws {Error} when it was not published
-   * or that is unknown; the text says which
+   * Resolves to the message's position in its topic.
+   * @throws {OtherContent}
+   * @throws {Error} when it was not published or that is unknown; the text says which
    */
   async publish(publication: Publication): Promise<StreamPosition> {
     const { subject, key, content, owner } = publication;

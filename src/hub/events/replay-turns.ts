@@ -62,8 +62,8 @@ export class ReplayTurns<Item extends Waiting> {
   readonly #giveUp: (item: Item) => void;
 
   /**
-   * @param serve does as much as the turn has room for; the rest waits for another turn @param giveUp called when the
-   * encoder takes nothing
+   * @param serve does as much as the turn has room for; the rest waits for another turn
+   * @param giveUp called when the encoder takes nothing
    */
   constructor(serve: (item: Item, turn: Turn) => void, giveUp: (item: Item) => void) {
     this.#serve = serve;

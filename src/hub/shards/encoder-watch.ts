@@ -20,8 +20,8 @@ export class EncoderWatch {
   #quiet = 0;
 
   /**
-   * @param hungAfterMs time limit for one record; a batch may take any time @param onStuck called when a thread to be
-   * ended does not end
+   * @param hungAfterMs time limit for one record; a batch may take any time
+   * @param onStuck called when a thread to be ended does not end
    */
   constructor(hungAfterMs: number, onStuck: () => void) {
     this.#onStuck = onStuck;

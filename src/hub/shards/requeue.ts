@@ -21,7 +21,8 @@ const OF_ONE_EPOCH: ReadonlySet<number> = new Set([
 
 /**
  * Appends what still matters of a batch: events and requests. State messages are left out, because the rebuilt state
- * is newer. @param sourceOf the source of a number; undefined for a forgotten one
+ * is newer.
+ * @param sourceOf the source of a number; undefined for a forgotten one
  */
 export function requeue(
   buffer: ArrayBuffer,

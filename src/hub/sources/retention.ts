@@ -53,7 +53,8 @@ export class Retention {
 
   /**
    * The queue is full. Of the messages that find no room, only the newest is kept; the encoder is told that others are
-   * missing. @param isTooMuch too many changes would have to be kept: the source restarts with a complete message
+   * missing.
+   * @param isTooMuch too many changes would have to be kept: the source restarts with a complete message
    */
   addSkipped(payload: Uint8Array, seq: number, times: RetainedTimes, flags: number, isTooMuch: boolean): void {
     if (isTooMuch && this.#keepsChanges) this.#bytes = Number.POSITIVE_INFINITY;
@@ -90,8 +91,8 @@ export class Retention {
   }
 
   /**
-   * Drops a message that kills encoders; what follows it is applied as after a loss. @returns undefined when it is not
-   * kept; `isNewest`: nothing has followed it yet
+   * Drops a message that kills encoders; what follows it is applied as after a loss.
+   * @returns undefined when it is not kept; `isNewest`: nothing has followed it yet
    */
   remove(seq: number): { readonly payload: Uint8Array; readonly isNewest: boolean } | undefined {
     const at = this.#messages.findIndex(message => message.seq === seq);

@@ -120,11 +120,11 @@ export class GatewayServer {
     await this.#apps.leavePort();
     const leftMs = performance.now();
     this.#depart();
-    const look = setInterval(() => {
+    const poll = setInterval(() => {
       const isLate = performance.now() - leftMs > UNDECIDED_MAX_MS;
       if (isLate) this.#upgrades.isClosing = true;
       if (this.#draining?.isOver !== true || (this.#apps.undecided > 0 && !isLate)) return;
-      clearInterval(look);
+      clearInterval(poll);
       onEmpty();
     }, DEPARTURE_INTERVAL_MS);
   }

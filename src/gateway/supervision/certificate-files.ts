@@ -27,7 +27,7 @@ export class CertificateFiles {
   #timer: NodeJS.Timeout | undefined;
   #seen: string | undefined;
   /** Runs checks one at a time. */
-  #looking: Promise<void> = Promise.resolve();
+  #polling: Promise<void> = Promise.resolve();
 
   /** @param onRenewed called when the files hold another, usable certificate */
   constructor(files: TlsConfig, readers: SecretReaders, log: CertificateLog, onRenewed: () => void, pollMs = POLL_MS) {
@@ -41,10 +41,10 @@ export class CertificateFiles {
   /** From now on, a change of the files renews the certificate. */
   watch(): void {
     const first = this.#stamp();
-    this.#looking = first.then(stamp => {
+    this.#polling = first.then(stamp => {
       this.#seen = stamp;
     });
-    this.#timer = setInterval(() => void this.#look(), this.#pollMs);
+    this.#timer = setInterval(() => void this.#poll(), this.#pollMs);
     this.#timer.unref();
   }
 
@@ -54,17 +54,17 @@ export class CertificateFiles {
 
   /** Reads the files, changed or not. */
   check(reason: string): Promise<void> {
-    this.#looking = this.#looking.then(() => this.#renew(reason));
-    return this.#looking;
+    this.#polling = this.#polling.then(() => this.#renew(reason));
+    return this.#polling;
   }
 
-  #look(): Promise<void> {
-    this.#looking = this.#looking.then(async () => {
+  #poll(): Promise<void> {
+    this.#polling = this.#polling.then(async () => {
       const stamp = await this.#stamp();
       if (stamp === this.#seen) return;
       await this.#renew('files changed');
     });
-    return this.#looking;
+    return this.#polling;
   }
 
   async #renew(reason: string): Promise<void> {

@@ -142,11 +142,11 @@ export class Replays {
     this.#ahead.add(waiting);
     this.#note(waiting);
     let leftMs = AHEAD_MAX_MS;
-    const look = (): void => {
+    const poll = (): void => {
       if (!this.#ahead.has(waiting)) return;
       leftMs -= AHEAD_POLL_MS;
       if (leftMs > 0 && !isHere()) {
-        setTimeout(look, AHEAD_POLL_MS).unref();
+        setTimeout(poll, AHEAD_POLL_MS).unref();
         return;
       }
       this.#ahead.delete(waiting);

@@ -145,7 +145,7 @@ export class CommandHandler {
     const { budgets, answers } = this.#options;
     const waitMs = budgets.waitMs(session);
     if (waitMs > 0) {
-      answers.rateLimited(session, command.id, 'the budget is used up', waitMs);
+      answers.rateLimited(session, command.id, 'work budget exhausted', waitMs);
       return undefined;
     }
     budgets.charge(session, commandUnits(command, bytes));

@@ -50,8 +50,8 @@ export class MessageGate {
     }
     if (verdict !== 'refused') return verdict;
     const id = idOf(session, bytes, isBinary, REFUSED_BYTES_MAX);
-    if (byRate === 'accepted') answers.rateLimited(session, id, 'the budget is used up', waitMs);
-    else answers.rateLimited(session, id, `at most ${messagesPerSecondMax} a second`, RATE_RETRY_MS);
+    if (byRate === 'accepted') answers.rateLimited(session, id, 'work budget exhausted', waitMs);
+    else answers.rateLimited(session, id, `at most ${messagesPerSecondMax} messages per second`, RATE_RETRY_MS);
     return verdict;
   }
 }

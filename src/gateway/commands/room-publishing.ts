@@ -97,7 +97,7 @@ export class RoomPublishing {
     const waitMs = published.take(user, payload.length, sharedNowMs());
     if (waitMs === 0) return undefined;
     this.counters.overRate++;
-    return ['rate_limited', 'this user publishes too many bytes a second', waitMs];
+    return ['rate_limited', 'this user publishes too many bytes per second', waitMs];
   }
 }
 
@@ -115,7 +115,7 @@ function problemOf(session: Session, stream: string, room: string, data: unknown
   if (!isSymbol(room))
     return [
       'invalid_message',
-      'room: 1 to 128 bytes of UTF-8 without blanks, control characters, * and >, no empty part between dots',
+      'room: 1 to 128 bytes of UTF-8; no spaces, control characters, * or >, no empty part between dots',
     ];
   if (!session.entitlements.maySubscribe('rooms', room)) return ['forbidden', `not entitled to room ${room}`];
   if (data !== undefined && isCarriable(data)) return undefined;

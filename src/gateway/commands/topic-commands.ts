@@ -238,7 +238,7 @@ export class TopicCommands {
   }
 
   #tooMany(session: Session, id: CommandId | undefined): undefined {
-    this.#fail(session, id, 'too_many_subscriptions', `at most ${this.#subscriptionsMax} a connection`);
+    this.#fail(session, id, 'too_many_subscriptions', `at most ${this.#subscriptionsMax} topics per connection`);
   }
 
   #fail(session: Session, id: CommandId | undefined, code: ErrorCode, message: string): void {

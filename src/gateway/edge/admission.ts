@@ -75,7 +75,7 @@ export class Admissions {
   #topics(session: Session, request: UpgradeRequest, stream: Stream): MaybePromise<Admission | Refusal> {
     const { subscriptionsMax, symbols } = this.#options;
     if (request.symbols.length > subscriptionsMax) {
-      return refusal(400, 'too_many_subscriptions', `at most ${subscriptionsMax} topics a connection`);
+      return refusal(400, 'too_many_subscriptions', `at most ${subscriptionsMax} topics per connection`);
     }
     const isNamed = request.symbols.length > 0 && isMarketData(stream);
     return andThen(isNamed ? symbols.unknown(request.symbols) : [], unknown =>

@@ -74,7 +74,7 @@ export function parseRequest(path: string, query: string, headers: RequestHeader
   const bearer = /^Bearer +(\S+)$/i.exec(headers.authorization)?.[1];
   let problem = 'status' in topics ? topics : undefined;
   if (format === undefined) {
-    problem = refusal(400, 'invalid_message', 'format: must be json or msgpack, and agree with the subprotocol');
+    problem = refusal(400, 'invalid_message', 'format: must be json or msgpack, and match the subprotocol');
   }
   if (className !== null && rateClass === undefined) {
     problem = refusal(400, 'invalid_message', `class: must be one of ${CLASSES.join(', ')}`);

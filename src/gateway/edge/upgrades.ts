@@ -195,7 +195,7 @@ export class Upgrades {
     const areLive = await Promise.all(live);
     if (!this.isClosing && areLive.every(isLive => isLive)) return admitted;
     this.#release(admitted);
-    return unavailable(this.isClosing ? 'this gateway is closing' : 'too many topics are followed here');
+    return unavailable(this.isClosing ? 'this gateway is closing' : 'this gateway follows too many topics');
   }
 
   #release(admission: Admission): void {
@@ -268,7 +268,7 @@ function mayBeExplained(query: string): boolean {
 }
 
 function overBudget(waitMs: number): Refusal {
-  const message = 'the budget of this address or user is used up';
+  const message = 'work budget of this address or user exhausted';
   return { ...refusal(429, 'rate_limited', message), retryAfterSeconds: Math.ceil(waitMs / 1000) };
 }
 

@@ -53,7 +53,7 @@ export class ConnectionLimits {
   attempt(address: string, nowMs: number): Refusal | undefined {
     if (this.#attempts.attempt(address, nowMs)) return undefined;
     this.refused.rate++;
-    const message = `at most ${this.#limits.attemptsPerSecondMax} attempts a second from one address`;
+    const message = `at most ${this.#limits.attemptsPerSecondMax} connection attempts per second from one address`;
     return tooMany(message, this.#attempts.retryAfterSeconds);
   }
 
@@ -90,7 +90,7 @@ export class ConnectionLimits {
       if (Number.isFinite(fromAddress)) this.#addresses.remove(address);
       this.#connections.add(rank, -1);
       this.refused.address++;
-      return tooMany(`at most ${connectionsPerAddressMax} connections from one address`, RETRY_AFTER_SECONDS);
+      return tooMany(`at most ${connectionsPerAddressMax} connections per address`, RETRY_AFTER_SECONDS);
     }
     const ofUser = user === '' ? 0 : this.#users.add(user);
     if (ofUser <= connectionsPerUserMax) return undefined;
@@ -98,7 +98,7 @@ export class ConnectionLimits {
     this.#addresses.remove(address);
     this.#connections.add(rank, -1);
     this.refused.user++;
-    return tooMany(`at most ${connectionsPerUserMax} connections of one user`, RETRY_AFTER_SECONDS);
+    return tooMany(`at most ${connectionsPerUserMax} connections per user`, RETRY_AFTER_SECONDS);
   }
 
   leave(address: string, credential: Credential): void {

@@ -48,7 +48,7 @@ export class Reauthentication {
         return;
       }
       if (!this.#options.limits.change(session.credential, credential)) {
-        answers.fail(session, id, 'rate_limited', 'too many connections of this user');
+        answers.fail(session, id, 'rate_limited', 'too many connections for this user');
         return;
       }
       this.#adopt(session, credential);

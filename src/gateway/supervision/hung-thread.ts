@@ -22,7 +22,7 @@ export async function endHungThread(thread: Worker): Promise<void> {
   try {
     const expression = `process.emit(${JSON.stringify(ABANDON_EVENT)})`;
     const answer = await inspector.send('Runtime.evaluate', { expression });
-    if (!answer.includes('"value":true')) throw new Error(`it answered ${answer.slice(0, 300)}`);
+    if (!answer.includes('"value":true')) throw new Error(`unexpected answer: ${answer.slice(0, 300)}`);
     void thread.terminate();
   } finally {
     inspector.end();

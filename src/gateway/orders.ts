@@ -164,10 +164,10 @@ export class Orders {
   }
 
   /** Another owner that waits for the view and has not been refused yet. */
-  #nextOwner(lane: View, refused: number): number | undefined {
-    const tried = this.#refusedOwners.get(lane) ?? new Set();
-    this.#refusedOwners.set(lane, tried.add(refused));
-    for (const { session } of lane.waiting) if (!tried.has(session.owner)) return session.owner;
+  #nextOwner(view: View, refused: number): number | undefined {
+    const tried = this.#refusedOwners.get(view) ?? new Set();
+    this.#refusedOwners.set(view, tried.add(refused));
+    for (const { session } of view.waiting) if (!tried.has(session.owner)) return session.owner;
     return undefined;
   }
 

@@ -136,13 +136,13 @@ export class TierChanges {
 }
 
 /** True when the other view has published something that this one has not. */
-function isBehind(lane: View, other: View, compared: Compared): boolean {
-  const ofLane = compared.get(lane) ?? new Map<View, boolean>();
-  compared.set(lane, ofLane);
-  let is = ofLane.get(other);
+function isBehind(view: View, other: View, compared: Compared): boolean {
+  const known = compared.get(view) ?? new Map<View, boolean>();
+  compared.set(view, known);
+  let is = known.get(other);
   if (is === undefined) {
-    is = other.seqs.lossesSince(lane.seqs.surelySent(0)).next().done !== true;
-    ofLane.set(other, is);
+    is = other.seqs.lossesSince(view.seqs.surelySent(0)).next().done !== true;
+    known.set(other, is);
   }
   return is;
 }

@@ -32,9 +32,9 @@ export class ViewOwners {
     owners.holds.delete(owner);
     if (owners.holds.size === 0) this.#byKey.delete(key);
     if (owner !== owners.charged) return undefined;
-    for (const heir of owners.holds.keys()) {
-      owners.charged = heir;
-      return heir;
+    for (const nextOwner of owners.holds.keys()) {
+      owners.charged = nextOwner;
+      return nextOwner;
     }
     return undefined;
   }

@@ -100,10 +100,10 @@ export class ViewRequests {
 
   /** Counts this owner's holds of a room's view down by one. */
   leave(view: View, owner: number): void {
-    const heir = this.#owners.leave(wantKey(view), owner);
-    if (heir === undefined) return;
-    view.chargeTo(heir);
-    if (view.isWanted) this.#tell({ op: 'own', source: view.sourceName, lane: view.lane, owner: heir });
+    const nextOwner = this.#owners.leave(wantKey(view), owner);
+    if (nextOwner === undefined) return;
+    view.chargeTo(nextOwner);
+    if (view.isWanted) this.#tell({ op: 'own', source: view.sourceName, lane: view.lane, owner: nextOwner });
   }
 
   /** Requests a view on behalf of another owner that holds it, after it was refused to the first. */

@@ -41,7 +41,7 @@ export class Views {
   readonly #counts: Record<Tier, number> = { institutional: 0, retail: 0 };
   readonly #rings: number;
   #lastNative = 0;
-  /** Unused views, and when a check first saw that they were. */
+  /** Unused views, and when a check first found them unused. */
   readonly #lingering = new Map<View, { sinceMs: number | undefined }>();
 
   /**

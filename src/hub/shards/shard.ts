@@ -293,7 +293,7 @@ export class Shard {
     this.#busy = true;
     this.restarts++;
     const lost = new Map<number, LostRange>();
-    // For a past epoch, there is nothing more precise to report.
+    // Losses in a past epoch are not reported: clients already know that it is over.
     for (const { source, seq } of this.#inFlight()) noteLost(lost, source.id, seq);
     this.#eventsInFlight.length = 0;
     this.#statesInFlight.length = 0;

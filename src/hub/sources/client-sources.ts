@@ -84,15 +84,15 @@ export class ClientSources {
    * would have it twice.
    */
   #settle(made: Made): void {
-    let heir: number | undefined;
+    let nextOwner: number | undefined;
     for (const owner of made.claims.values()) {
       if (owner === made.charged) return;
-      heir ??= owner;
+      nextOwner ??= owner;
     }
-    if (heir === undefined) return;
+    if (nextOwner === undefined) return;
     this.#charged.remove(made.charged);
-    this.#charged.add(heir);
-    made.charged = heir;
+    this.#charged.add(nextOwner);
+    made.charged = nextOwner;
   }
 }
 

@@ -7,7 +7,7 @@ export const ANY_MESSAGE_BYTES_MAX = 64 * 1024;
 const HEAD_BYTES = 256;
 const PUBLISH = 'publish';
 
-export const LARGE_REFUSED = `over ${ANY_MESSAGE_BYTES_MAX} bytes: only "publish", "action" first, from clients that may publish`;
+export const LARGE_REFUSED = `a message over ${ANY_MESSAGE_BYTES_MAX} bytes must be "publish", "action" first, from a client that may publish`;
 
 /** A character may be escaped as six. */
 const ESCAPED_FACTOR = 6;

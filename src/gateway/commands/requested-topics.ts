@@ -60,8 +60,7 @@ function ordersTarget(session: Session, names: readonly string[]): Target | NoTa
 function roomsTarget(names: readonly string[]): Target | NoTarget {
   if (names.length === 0) return { code: 'invalid_message', message: 'room: name one' };
   if (names.every(isSymbol)) return { stream: 'rooms', names, isAll: false };
-  const message =
-    'room: 1 to 128 bytes of UTF-8; no spaces, control characters, * or >, no empty part between dots';
+  const message = 'room: 1 to 128 bytes of UTF-8; no spaces, control characters, * or >, no empty part between dots';
   return { code: 'invalid_message', message };
 }
 

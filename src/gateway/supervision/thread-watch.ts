@@ -124,8 +124,7 @@ export class ThreadWatch {
 
   /** Another thread answers the new connections that the kernel hands to a stuck one. */
   #relieve(worker: number): void {
-    const unrelieved = (why: string) =>
-      this.#options.onFault(worker, `new connections handed to it will hang: ${why}`);
+    const unrelieved = (why: string) => this.#options.onFault(worker, `new connections handed to it will hang: ${why}`);
     if (this.#reliefs === RELIEFS_MAX) {
       unrelieved(`the limit of ${RELIEFS_MAX} relief threads is reached`);
       return;

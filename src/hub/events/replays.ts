@@ -153,7 +153,7 @@ export class Replays {
       this.#unnote(waiting);
       then();
     };
-    setTimeout(look, AHEAD_POLL_MS).unref();
+    setTimeout(poll, AHEAD_POLL_MS).unref();
   }
 
   /** The replay is no longer needed: ends it, unless it has ended. */

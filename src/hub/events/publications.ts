@@ -135,6 +135,6 @@ const MAY_BE_PUBLISHED = 'may have been published; repeat it with the same id';
 /** @param before what was stored under the key; undefined: nothing */
 function checkContent(before: string | undefined, content: string): void {
   if (before === undefined || before === content) return;
-  if (before === '') throw new Error('already published under this id, but the content cannot be compared');
+  if (before === '') throw new Error('already published under this id, but its content cannot be read to compare');
   throw new OtherContent();
 }

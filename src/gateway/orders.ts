@@ -1,4 +1,7 @@
-/** What the main thread tells a gateway thread: news of the hub, answers to its requests, and when to listen and to leave. */
+/**
+ * Messages from the main thread to a gateway thread: news from the hub, answers to requests, and when to listen and
+ * leave.
+ */
 import type { Config } from '../config/environment.js';
 import { CloseCode } from '../protocol/close-code.js';
 import type { FromWorker, RevocationRecord, ToWorker, WorkerStats } from '../threads/thread-messages.js';
@@ -12,20 +15,20 @@ import type { Credentials } from './sessions/credentials.js';
 import type { Subscriptions } from './subscriptions/subscriptions.js';
 import type { Views } from './views/views.js';
 
-/** How long sockets get to take their close frame before the App is closed under them. */
+/** How long sockets have to read their close frame before the App is closed. */
 const CLOSE_GRACE_MS = 500;
 
 export interface OrdersParts {
   readonly apps: Apps;
-  /** Listens on that port. @returns the port; undefined when it cannot be had */
+  /** Listens on a port. @returns the port; undefined when it is unavailable */
   readonly listen: (port: number) => Promise<number | undefined>;
   readonly config: Config;
-  /** To listen on; 0 for any free one. */
+  /** Port to listen on; 0 for any free one. */
   readonly port: number;
   readonly server: GatewayServer;
   readonly sessions: ReadonlySet<Session>;
   readonly symbols: SymbolLookup;
-  /** Symbols of the sources of events, by number. */
+  /** Symbols of event sources, by source number. */
   readonly eventSymbols: Map<number, string>;
   readonly table: Views;
   readonly subscriptions: Subscriptions;
@@ -33,7 +36,7 @@ export interface OrdersParts {
   readonly topics: TopicCommands;
   readonly credentials: Credentials;
   readonly post: (message: FromWorker) => void;
-  /** Undefined while there is nothing to count. */
+  /** Undefined until there is something to count. */
   readonly countersNow: () => WorkerStats | undefined;
   readonly onFault: (what: string, cause: unknown) => void;
   /** Ends the thread. */
@@ -41,15 +44,15 @@ export interface OrdersParts {
 }
 
 export class Orders {
-  /** That it listens on, once it does. */
+  /** The port it listens on, once it does. */
   ownPort: number;
   readonly #parts: OrdersParts;
-  /** Views that were refused to an owner whose share is used up. */
+  /** Views refused to owners whose share was used up. */
   readonly #refusedOwners = new WeakMap<View, Set<number>>();
   #isSteppingDown = false;
-  /** False while there are no descriptors for those who would come. */
+  /** False while there are no descriptors for new connections. */
   #isAccepting = true;
-  /** It has been told what it must know, and listens when it is to. */
+  /** True once the thread has its initial state and listens whenever it should. */
   #isOpen = false;
 
   constructor(parts: OrdersParts) {
@@ -58,10 +61,10 @@ export class Orders {
   }
 
   /**
-   * Takes all that was posted since the thread was started (how the feed is doing, what is known, whether it is to drain) and only
-   * then listens, unless it is not to: who comes first is served as everybody else.
-   * @param posted the next message that waits
-   * @returns the port; undefined when it cannot be had
+   * First processes everything posted since the thread started (feed status, known symbols, whether to drain). Only
+   * then does it listen, unless it should not: so the first client is served like any other.
+   * @param posted returns the next pending message
+   * @returns the port; undefined when it is unavailable
    */
   async open(posted: () => ToWorker | undefined): Promise<number | undefined> {
     for (let message = posted(); message !== undefined; message = posted()) this.receive(message);
@@ -126,13 +129,13 @@ export class Orders {
         break;
       case 'close':
         this.#isSteppingDown = true;
-        // Who was told to go gets the time to take that in.
+        // Redirected clients need time to read their close frame.
         setTimeout(() => finish(0), server.leave() ? CLOSE_GRACE_MS : 0);
         break;
     }
   }
 
-  /** Not a revocation: an id may come back, with another secret or the same. */
+  /** Not a revocation: the id may return, with the same secret or another. */
   endRemovedKeys(apiKeyIds: readonly string[]): void {
     const { sessions, server } = this.#parts;
     for (const session of sessions) {
@@ -142,11 +145,14 @@ export class Orders {
     }
   }
 
-  /** @param owner whose share is used up, where that is the reason: others that wait for the view may have it */
+  /**
+   * @param owner the owner whose share is used up, if that is the reason: others that wait for the view may still get
+   * it
+   */
   #refused(request: number, owner: number | undefined): void {
     const { table, subscriptions } = this.#parts;
     const refused = table.asked(request);
-    // It is answered: what others ask for need not wait for it.
+    // The request is settled: others need not wait for it.
     table.requests.settled(request);
     if (refused === undefined) {
       subscriptions.recoveries.refused(request);
@@ -157,11 +163,11 @@ export class Orders {
     else table.requests.wantFor(refused, other);
   }
 
-  /** Another of those that wait for the view, for whom it was not asked for yet. */
-  #nextOwner(lane: View, refused: number): number | undefined {
-    const tried = this.#refusedOwners.get(lane) ?? new Set();
-    this.#refusedOwners.set(lane, tried.add(refused));
-    for (const { session } of lane.waiting) if (!tried.has(session.owner)) return session.owner;
+  /** Another owner that waits for the view and has not been refused yet. */
+  #nextOwner(view: View, refused: number): number | undefined {
+    const tried = this.#refusedOwners.get(view) ?? new Set();
+    this.#refusedOwners.set(view, tried.add(refused));
+    for (const { session } of view.waiting) if (!tried.has(session.owner)) return session.owner;
     return undefined;
   }
 
@@ -182,8 +188,8 @@ export class Orders {
         post({ type: 'listening', port: this.ownPort });
         return;
       }
-      onFault('it cannot listen again', `port ${this.ownPort} cannot be had`);
-      // The supervisor starts one that tries again.
+      onFault('cannot resume listening', `port ${this.ownPort} is unavailable`);
+      // The supervisor starts another thread, which tries again.
       finish(1);
     }
   }
@@ -193,7 +199,7 @@ export class Orders {
     try {
       server.renewCertificate();
     } catch (cause) {
-      onFault('the new certificate cannot be used; the one before stays', cause);
+      onFault('new certificate unusable; keeping the current one', cause);
     }
   }
 }

@@ -1,7 +1,7 @@
-/** How a request is refused, before the upgrade or behind it. */
+/** How a request is refused, before or after the upgrade. */
 import type { ErrorCode, HttpCode, RefusalStatus } from '../protocol/codes.js';
 
-/** An answer instead of an upgrade. */
+/** The HTTP answer to a refused upgrade. */
 export interface Refusal {
   readonly status: RefusalStatus;
   readonly code: ErrorCode | HttpCode;
@@ -17,7 +17,7 @@ export const refusal = (status: Refusal['status'], code: Refusal['code'], messag
 
 const NAMED_MAX = 20;
 
-/** The first few names, so that an answer stays short whatever was asked. */
+/** The first few names, which keeps a reply short however many were requested. */
 export function shorten(names: readonly string[]): string {
   const named = names.slice(0, NAMED_MAX).map(name => name.slice(0, 64));
   const more = names.length - named.length;

@@ -1,8 +1,8 @@
 /**
  * A gateway worker thread: reads the encoders' rings and serves its share of the sockets.
  *
- * A thread that ends while uWS holds an open handle aborts the whole process. So every way out leads through `finish`,
- * which closes the App first.
+ * A thread that ends while uWS holds an open handle aborts the whole process. So every exit path goes through
+ * `finish`, which closes the App first.
  */
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { openApiKeys } from '../auth/api-keys.js';
@@ -56,10 +56,10 @@ import { interestTeller } from './views/interest-batch.js';
 import { type SentCell, sentCellsIn, Views } from './views/views.js';
 import { snapshotStats } from './worker-stats.js';
 
-/** How often an App with an old certificate is asked whether anybody is left. */
+/** How often to check Apps with old certificates for remaining connections. */
 const APPS_SWEEP_MS = 1_000;
 
-/** Of the backpressure limit: what a client missed is sent as long as no more than this waits for its socket. */
+/** Share of the backpressure limit: missed messages are sent while no more than this is buffered for the socket. */
 const REPLAY_SHARE = 0.25;
 
 const port = parentPort;
@@ -82,7 +82,7 @@ function finish(exitCode: number): void {
   isEnding = true;
   apps.close();
   corking.close();
-  // Not at once: what was posted to the main thread is still to be sent.
+  // Not at once: messages posted to the main thread still have to go out.
   setImmediate(() => process.exit(exitCode));
 }
 
@@ -91,7 +91,7 @@ process.on('uncaughtException', cause => {
   finish(1);
 });
 
-// From the supervisor, in the middle of whatever this thread hangs in, which ends when this returns.
+// From the supervisor. It interrupts whatever this thread hangs in, which ends when this handler returns.
 process.on(ABANDON_EVENT, () => {
   if (isEnding) return;
   isEnding = true;
@@ -116,7 +116,7 @@ const table = new Views(rings.length, tell, sentCell);
 const publish: Publish = (topic, bytes, isBinary, compress) => apps.publish(topic, bytes, isBinary, compress);
 const outbox = new Outbox(publish, () => wallClock.nowMicros(), sentCell, config.compression);
 const losses = new Gaps(outbox, source => eventSymbols.get(source));
-/** Has the pump take a turn, whether there is something in the rings or not. */
+/** Makes the pump take a turn even if the rings are empty. */
 const wake = () => {
   Atomics.add(doorbell, worker, 1);
   Atomics.notify(doorbell, worker);
@@ -190,7 +190,7 @@ const keepalive = new Keepalive<Session>({
   terminate: session => session.socket?.close(),
   warnExpiring: session => {
     const expiresAt = new Date(session.keepalive.expiresAtMs).toISOString();
-    const message = 'the credential ends soon: send auth';
+    const message = 'credential expires soon; send "auth" to renew it';
     outbox.send(session, { type: 'warning', code: 'token_expiring', message, expires_at: expiresAt });
   },
 });
@@ -291,7 +291,7 @@ const orders = new Orders({
 });
 
 apiKeys?.watch(result => {
-  if (!result.ok) fault('the file of API keys cannot be used; those known stay', result.error);
+  if (!result.ok) fault('API key file unusable; keeping the current keys', result.error);
   else orders.endRemovedKeys(result.removed);
 });
 

@@ -1,4 +1,4 @@
-/** Tells the workers what became known, at the end of the turn, once for all that is new in it. */
+/** Tells the workers at the end of each turn what became known in it, in one message each. */
 import type { ToWorker } from '../threads/thread-messages.js';
 import type { Source } from './sources/source-table.js';
 
@@ -19,7 +19,7 @@ export class Announcements {
     this.#schedule();
   }
 
-  /** Of one that becomes known again in the same turn, the workers hear last that it is known. */
+  /** If a symbol becomes known again in the same turn, the workers learn that last. */
   forgotten(symbol: string, sources: readonly number[]): void {
     this.#symbols.delete(symbol);
     this.#forgotten.add(symbol);
@@ -28,7 +28,7 @@ export class Announcements {
     this.#schedule();
   }
 
-  /** The trades of all symbols need the names of their sources. */
+  /** `trades:*` needs the names of its sources. */
   tradesSource({ id, symbol }: Source): void {
     this.#eventSources.push([id, symbol]);
     this.#schedule();

@@ -1,26 +1,29 @@
-/** The sources that clients ask for: those that are there already, and those that are made for them, within their shares. */
+/**
+ * The sources that clients ask for: those that exist already, and those that are created for clients, within their
+ * shares.
+ */
 import { isName, isOnDemand, type SourceKind, subjectOf } from '../protocol/topics.js';
 import { PublishedRooms } from './events/published-rooms.js';
 import { ClientSources, type Refusal } from './sources/client-sources.js';
 import { partsOf, type Source } from './sources/source-table.js';
 
 export interface ClientTopicsOptions {
-  /** Sources that clients follow without data, in all and of one owner. */
+  /** Maximum sources without data that clients follow, in total and per owner. */
   readonly max: number;
   readonly perOwnerMax: number;
   readonly find: (subject: string) => Source | undefined;
-  /** Undefined where the table of sources is full. */
+  /** Undefined when the source table is full. */
   readonly create: (kind: SourceKind, symbol: string) => Source | undefined;
   readonly knowsSymbol: (symbol: string) => boolean;
-  /** Forgets a source that nobody wants, at once. */
+  /** Forgets an unwanted source at once. */
   readonly endNow: (source: Source) => void;
 }
 
-/** Why there is none: the name stands for nothing, the owner's share is used up, or there are too many in all. */
+/** Why there is no source: the name is not valid, the owner's share is used up, or there are too many in total. */
 export type NoSource = 'unknown' | Refusal;
 
 export class ClientTopics {
-  /** Requests beyond a limit; `shares`: those of them that were beyond one owner's. */
+  /** Requests beyond a limit; `shares`: those beyond the limit of one owner. */
   readonly counters = { refused: 0, shares: 0 };
   readonly #options: ClientTopicsOptions;
   readonly #followed: ClientSources;
@@ -32,12 +35,12 @@ export class ClientTopics {
     this.#published = new PublishedRooms(options.endNow);
   }
 
-  /** The source of a name, `<kind>:<symbol>`, where it is there. */
+  /** The source named `<kind>:<symbol>`, if it exists. */
   find(name: string): Source | undefined {
     return this.#options.find(subjectOf(...partsOf(name)));
   }
 
-  /** The source that somebody begins to follow on this owner's behalf; made if it is new. */
+  /** The source to follow on this owner's behalf; created if it is new. */
   follow(name: string, owner: number): Source | NoSource {
     const [kind, symbol] = partsOf(name);
     const found = this.find(name);
@@ -53,7 +56,7 @@ export class ClientTopics {
     return source;
   }
 
-  /** The room that is published into on this owner's behalf; followed until that is done, unless somebody follows it anyway. */
+  /** The room to publish into on this owner's behalf; followed until that is done, unless it is followed anyway. */
   publishInto(room: string, owner: number): Source | Refusal {
     const found = this.find(`rooms:${room}`);
     if (found !== undefined) return found;

@@ -1,16 +1,16 @@
-/** State sources that lack a message and are held back, as their encoders say. */
+/** State sources that lack a message and are held back, as reported by their encoders. */
 import type { Hold } from '../threads/batch.js';
 import { HOLD_REASONS, type HoldReason } from '../threads/batch.js';
 import type { Source } from './sources/source-table.js';
 
 export class Holds {
   readonly #held = new Map<Source, Hold>();
-  /** Times that a source was held back, by reason. */
+  /** How often a source was held back, by reason. */
   readonly counts: ReadonlyMap<HoldReason, number>;
   readonly #counts: Map<HoldReason, number>;
   readonly #onChange: (subject: string, hold: Hold | null) => void;
 
-  /** @param onChange told when a source is held back, and (null) when it is whole again */
+  /** @param onChange called when a source is held back, and (null) when it is whole again */
   constructor(onChange: (subject: string, hold: Hold | null) => void) {
     this.#onChange = onChange;
     this.#counts = new Map(HOLD_REASONS.map(reason => [reason, 0]));
@@ -31,7 +31,7 @@ export class Holds {
     }
     const isNew = !this.#held.has(source);
     this.#held.set(source, hold);
-    // A new encoder says again what the one before it had said.
+    // A new encoder repeats what its predecessor reported.
     if (!isNew) return;
     this.#counts.set(hold.reason, (this.#counts.get(hold.reason) ?? 0) + 1);
     this.#onChange(source.subject, hold);

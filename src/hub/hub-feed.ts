@@ -1,13 +1,13 @@
-/** What the hub takes from the feed, and what it asks of it. */
+/** What the hub receives from the feed, and what it asks of it. */
 import type { StreamPosition } from '../protocol/stream-position.js';
 
-/** Where the feed's store has it. */
+/** A position in the feed's store. */
 export interface StoredPosition extends StreamPosition {
-  /** The store had a message of this key already: what `Publication.content` was then, '' where that cannot be read. */
+  /** The store already had a message with this key: its `Publication.content`, '' if that is unreadable. */
   readonly content?: string | undefined;
 }
 
-/** A message that the feed's store gave back. */
+/** A message read from the feed's store. */
 export interface StoredMessage {
   readonly seq: number;
   readonly tsEventMicros: number;
@@ -24,20 +24,20 @@ export interface HubMessage {
   readonly contiguous: boolean;
   /** The newest number before `seq` that the feed never delivered and that may have been this subject's. */
   readonly holeSeq?: number | undefined;
-  /** The mark that a gateway published it with (threads/publication-mark.ts); '' for all others. */
+  /** The mark of the gateway that published it (threads/publication-mark.ts); '' for all others. */
   readonly publication: string;
 }
 
 /** What the hub asks of the feed. */
 export interface HubFeed {
   /**
-   * Somebody began or ceased to want a subject (`md.trades.*`: the trades of all symbols); resolves once it is followed, or that
-   * is unavailable now. Never rejects.
+   * A subject (`md.trades.*`: the trades of all symbols) is wanted, or no longer. Resolves once it is followed or
+   * cannot be now. Never rejects.
    */
   follow(subject: string, wanted: boolean): Promise<unknown> | undefined;
   /** @see PublicationsOptions.publish */
   publish(subject: string, payload: Uint8Array, mark: string, key: string): Promise<StoredPosition | undefined>;
-  /** Where the feed's own numbering stands that counts this subject; undefined where it has none. */
+  /** The current position of the feed's own numbering that counts this subject; undefined when there is none. */
   position(subject: string): StreamPosition | undefined;
   /** @see ReplaysOptions.stored */
   stored(

@@ -1,4 +1,4 @@
-/** What the hub is given, what it is asked for, and what it counts. */
+/** The hub's dependencies, settings and counters. */
 import type { Hold, RejectReason } from '../threads/batch.js';
 import type { ToWorker } from '../threads/thread-messages.js';
 import type { HubFeed } from './hub-feed.js';
@@ -9,7 +9,7 @@ export interface HubCounters {
   bytes: number;
   /** Messages on subjects that are not market data, or of new sources beyond the table's limit. */
   ignored: number;
-  /** Messages that came before, as their publisher's own sequence or a client's id shows. */
+  /** Repeated messages, recognized by the publisher's own sequence or a client's id. */
   duplicates: number;
   /** Holes in a publisher's own sequence. */
   gaps: number;
@@ -26,7 +26,7 @@ export interface HubOptions {
   readonly startEncoder: (shard: number) => EncoderThread;
   /** Symbols (patterns) known before any data. */
   readonly symbols: readonly string[];
-  /** What the gateway's own sequences count in; a new one for every start. */
+  /** The epoch of the gateway's own sequences; a new one for every start. */
   readonly epoch: string;
   /** `monotonicMicros`, which the workers subtract from. */
   readonly nowMicros: () => number;
@@ -37,23 +37,23 @@ export interface HubOptions {
   readonly hungAfterMs: number;
   /** @see ShardOptions.stableAfterMs */
   readonly stableAfterMs: number;
-  /** Sources that are there only because clients ask for them: symbols without data, and rooms. */
+  /** Maximum sources that exist only because clients ask for them: symbols without data, and rooms. */
   readonly clientSourcesMax: number;
-  /** The same of one user, or of one address without a credential. */
+  /** Maximum of the same per user, or per address without a credential. */
   readonly clientSourcesPerOwnerMax: number;
-  /** Symbols that were published and are known at once; left out: no limit. */
+  /** Maximum published symbols known at once; omitted: no limit. */
   readonly symbolsMax?: number;
-  /** How long one is silent, and wanted by no client, until it is forgotten, ms; 0 or left out: never. */
+  /** How long a symbol must be silent, and wanted by no client, before it is forgotten, ms; 0 or omitted: never. */
   readonly symbolIdleMs?: number;
-  /** Memory for what clients may have missed of events. */
+  /** Memory for events that clients may have missed. */
   readonly historyBytes: number;
-  /** Longest that an analytics message waits for others. */
+  /** Longest time that an analytics message waits for others. */
   readonly batchIntervalMs: number;
   /** @see ShardOptions.isBehind */
   readonly isBehind: () => boolean;
   /** A state subject lacks a message and is held back, or (null) is whole again. */
   readonly onHold: (subject: string, hold: Hold | null) => void;
   readonly onRejected: (subject: string, payload: Uint8Array, reason: RejectReason) => void;
-  /** Something that should not happen happened; the hub goes on. */
+  /** Something unexpected happened; the hub keeps running. */
   readonly onFault: (what: string, detail: string) => void;
 }

@@ -1,6 +1,6 @@
 /**
- * The hub, on the main thread: gives every message its source, sequence and epoch, hands raw bytes to the shard of the
- * source, and keeps who wants what. It never looks into a payload.
+ * The hub, on the main thread: gives every message its source, sequence and epoch, hands raw bytes to the source's
+ * shard, and tracks who wants what. It never reads a payload.
  */
 import { stretchOf } from '../protocol/load.js';
 import {
@@ -157,18 +157,18 @@ export class Hub {
     return this.#replays.counters;
   }
 
-  /** Sends the class of retail clients as often as the load level says. */
+  /** Sets the retail interval for the load level. */
   stretchRetail(level: number): void {
     for (const shard of this.shards) shard.classes.retailStretch = stretchOf(level);
   }
 
-  /** The feed lost its source: what it does not number itself may have holes from here on. */
+  /** The feed lost its source: any sequence that the feed does not number itself may have holes from here on. */
   feedLost(): void {
     this.#epochs.outage();
     this.#publisherEpochs.outage();
   }
 
-  /** Takes one message of the feed. The payload is copied before it returns. */
+  /** Takes one message from the feed. Copies the payload before it returns. */
   message(m: HubMessage): void {
     const source = this.#sources.find(m.subject) ?? this.#discover(m);
     if (source === undefined) {
@@ -183,7 +183,7 @@ export class Hub {
     source.seenOrder = this.counters.messages;
     source.seenAtMs = this.#symbols.nowMs;
     this.counters.bytes += m.payload.length;
-    // The feed's own store takes a client's message of one id once by itself.
+    // The feed's own store already deduplicates client messages by id.
     if (
       source.kind === 'rooms' &&
       m.publication !== '' &&
@@ -241,7 +241,7 @@ export class Hub {
     this.#options.toWorker(worker, { type: 'event_sources', sources });
   }
 
-  /** A worker is gone: nothing is wanted on its behalf any more. */
+  /** A worker has ended: nothing is wanted on its behalf any more. */
   forgetWorker(worker: number): void {
     for (const shard of this.shards) shard.control(RecordKind.forget, 0, 0, worker);
     this.#replays.forgetWorker(worker);
@@ -262,7 +262,7 @@ export class Hub {
     await Promise.all(this.shards.map(shard => shard.close()));
   }
 
-  /** Since the last message of the feed; undefined before the first. */
+  /** Time since the last message from the feed; undefined before the first. */
   get silentMs(): number | undefined {
     return this.#messageMicros === 0 ? undefined : (this.#options.nowMicros() - this.#messageMicros) / 1000;
   }
@@ -275,7 +275,7 @@ export class Hub {
     }
     const { kind, symbol } = parsed;
     if (isOnDemand(kind)) {
-      // Nobody here wants it; but where it stands, whoever comes is told.
+      // It is not wanted here, but a client that comes later is told its position.
       if (m.epoch !== '' && !m.contiguous) this.#lastSeqs.note(m.subject, m);
       return undefined;
     }
@@ -294,7 +294,7 @@ export class Hub {
     if (kind === 'trades') this.#announcements.tradesSource(source);
     if (isStateSource(kind)) return source;
     const position = this.#options.feed.position(source.subject);
-    // Only messages tell whether their publisher numbers them; but to rooms, clients publish.
+    // Only messages tell whether their publisher numbers them; rooms, however, are published to by clients.
     if (position !== undefined) this.#beginEpoch(shard, source, position.epoch);
     else if (kind === 'rooms') this.#beginEpoch(shard, source, this.#epochs.of(source));
     if (position === undefined) return source;
@@ -325,7 +325,7 @@ export class Hub {
     source.retention?.beginEpoch();
     source.historyAt = -1;
     shard.beginEpoch(source, epoch);
-    // Nothing proves that the first message of an epoch continues the document of the one before.
+    // Nothing proves that the first message of an epoch continues the document of the previous one.
     return isFirst ? 0 : FLAG_LOSS_BEFORE | FLAG_NEW_EPOCH;
   }
 
@@ -337,9 +337,9 @@ export class Hub {
 
   /** Gives a new encoder thread everything the lost one knew, then announces the events that were lost with it. */
   #rebuild(index: number, cause: Error, lost: ReadonlyMap<number, LostRange>, at: RecordPlace | undefined): void {
-    this.#options.onFault('encoder thread died and is replaced', cause.message);
+    this.#options.onFault('encoder thread died; replacing it', cause.message);
     const poison = at === undefined ? undefined : this.#poison.take(this.#sources.get(at.source), at);
-    // Given to the next encoder, it would end that too.
+    // It would end the next encoder too.
     if (poison !== undefined) this.#results.refuse(poison.subject, poison.payload, 'internal');
     rebuildShard(this.shards[index] as Shard, this.#sources, lost);
   }

@@ -1,4 +1,4 @@
-/** What encoders say of the batches that they are done with: counted, kept, passed on. */
+/** Processes what encoders report for each finished batch: counts it, stores it, passes it on. */
 import type { BatchResult, RejectReason } from '../threads/batch.js';
 import type { Holds } from './holds.js';
 import type { HubCounters, HubOptions } from './hub-options.js';
@@ -39,7 +39,7 @@ export class Results {
     for (const failure of result.failures) onFault('encoder failed on a record', failure);
   }
 
-  /** A message that is refused, by an encoder or before one sees it. */
+  /** A message is rejected, by an encoder or before one sees it. */
   refuse(subject: string, payload: Uint8Array, reason: RejectReason): void {
     this.#count(reason, 1);
     this.#options.onRejected(subject, payload, reason);

@@ -1,4 +1,4 @@
-/** What the gateway workers ask for on behalf of their clients: topics, what was missed of them, and to publish. */
+/** Requests of the gateway workers on behalf of their clients: topics, missed events, and publishing. */
 
 import type { StreamPosition } from '../protocol/stream-position.js';
 import { RecordKind } from '../threads/records.js';
@@ -11,17 +11,17 @@ import type { Interest } from './sources/interest.js';
 import { OwnerCounts } from './sources/owner-counts.js';
 import type { Source } from './sources/source-table.js';
 
-/** Publications of one owner that wait for their place; beyond it they are refused. */
+/** Maximum publications of one owner that await their position; further ones are refused. */
 export const PUBLICATIONS_PER_OWNER_MAX = 1_000;
-/** When a client whose publication found no room may try again: by then, rooms it published into are forgotten. */
+/** When a client may retry a publication that found no room: by then, rooms it published into are forgotten. */
 const RETRY_AFTER_MS = 1_000;
 
-/** Messages that one gateway may be behind another, at most; a client that stands further ahead was never there. */
+/** How many messages one gateway may be behind another; a client further ahead was never there. */
 const AHEAD_MAX = 100_000;
-/** A place in no epoch. */
+/** A position in no epoch. */
 const NOWHERE: StreamPosition = { epoch: '\0', seq: 0 };
 
-/** What is answered through the ring. */
+/** Requests answered through the ring. */
 type Asking = Extract<InterestChange, { op: 'want' | 'ask' | 'replay' }>;
 
 export interface WorkerRequestsOptions {
@@ -29,9 +29,9 @@ export interface WorkerRequestsOptions {
   readonly replays: Replays;
   readonly publications: Publications;
   readonly topics: ClientTopics;
-  /** The shards that serve a source: one, but all of them the trades of all symbols. */
+  /** The shards that serve a source: one, or all of them for `trades:*`. */
   readonly shardsOf: (source: Source) => readonly Shard[];
-  /** Where the feed's own numbering stands that counts this subject. */
+  /** The current position of the feed's own numbering that counts this subject. */
   readonly feedPosition: (subject: string) => StreamPosition | undefined;
   readonly toWorker: (worker: number, message: ToWorker) => void;
 }
@@ -53,7 +53,7 @@ export class WorkerRequests {
       this.#options.replays.cancel(worker, change.request);
       return;
     }
-    // Only who wants a topic has it made: what was refused is asked for and given up too.
+    // Only 'want' creates a topic: 'ask' and 'unwant' also arrive for topics that were refused.
     const source = change.op === 'want' ? topics.follow(change.source, change.owner) : topics.find(change.source);
     if (source === undefined || typeof source === 'string') {
       this.#refuse(worker, change, source === 'share');
@@ -72,7 +72,7 @@ export class WorkerRequests {
       for (const shard of this.#options.shardsOf(source)) shard.control(kind, source.id, change.lane, worker);
     }
     if (change.op === 'unwant') return;
-    // An answer says that every message from here on will come: not before the feed follows the subject.
+    // An answer promises every message from here on, so wait until the feed follows the subject.
     if (source.opening === undefined) this.#ask(worker, source, change);
     else this.#askOnceOpen(worker, source, change, source.opening);
   }
@@ -84,12 +84,12 @@ export class WorkerRequests {
     const source = isBusy ? 'share' : topics.publishInto(room, owner);
     if (typeof source === 'string') {
       const whose = source === 'share' ? 'of yours ' : '';
-      const failure = `not published: too many messages ${whose}are being published`;
+      const failure = `not published: too many messages ${whose}pending`;
       toWorker(worker, { type: 'published', id, code: 'rate_limited', failure, retryAfterMs: RETRY_AFTER_MS });
       return;
     }
     this.#publishing.add(owner);
-    // Followed until the message has come back, so that it has a place among the others.
+    // Followed until the message has returned, so that it has a position among the others.
     interest.hold(source);
     try {
       await source.opening;
@@ -105,9 +105,9 @@ export class WorkerRequests {
     }
   }
 
-  /** @param isShare another owner may have it: only this one's share is used up */
+  /** @param isShare only this owner's share is used up; another owner may have it */
   #refuse(worker: number, change: Exclude<InterestChange, { op: 'cancel' }>, isShare: boolean): void {
-    // Of one that is full or unknown nothing is wanted, and nothing was.
+    // Nothing is wanted of a source that is refused or unknown, and nothing was.
     if (change.op === 'unwant' || change.op === 'own') return;
     const owner = isShare && change.op === 'want' ? { owner: change.owner } : undefined;
     this.#options.toWorker(worker, { type: 'refused', request: change.request, ...owner });
@@ -118,7 +118,7 @@ export class WorkerRequests {
     if (change.op === 'replay') this.#unopened.add(key);
     const ask = (): void => {
       const isCancelled = change.op === 'replay' && !this.#unopened.delete(key);
-      // The mark is awaited all the same.
+      // The mark is awaited even so.
       this.#ask(worker, source, isCancelled ? { ...change, since: NOWHERE } : change);
     };
     void opening.then(ask, ask);
@@ -137,14 +137,14 @@ export class WorkerRequests {
     const { epoch, seq } = change.since;
     const { replays } = this.#options;
     const begin = (): void => {
-      // Who stands further on in a numbering that counts other subjects too has missed nothing up to there.
+      // A client further on, in a numbering that also counts other subjects, has missed nothing up to there.
       const since = this.#isPast(source, change.since) ? { epoch, seq: Math.min(seq, source.seq) } : NOWHERE;
       replays.begin({ source, shard: shards[0] as Shard, lane, tier, worker, request, since });
     };
     replays.whenHere({ source, worker, request }, () => !this.#isAhead(source, change.since), begin);
   }
 
-  /** True for a place that another gateway has reached, it may be, but this one not yet. */
+  /** True for a position that another gateway may have reached, but this one has not. */
   #isAhead(source: Source, since: StreamPosition): boolean {
     if (source.retention !== null || since.epoch !== source.epoch) return false;
     const position = this.#options.feedPosition(source.subject);
@@ -152,12 +152,12 @@ export class WorkerRequests {
     return position?.epoch === since.epoch && aheadBy > 0 && aheadBy <= AHEAD_MAX;
   }
 
-  /** False for a place that the source never was at. */
+  /** True for a position that the source was never at. */
   #isPast(source: Source, since: StreamPosition): boolean {
     if (source.retention !== null || since.epoch !== source.epoch || since.seq < 0) return false;
     if (since.seq <= source.seq) return true;
     const position = this.#options.feedPosition(source.subject);
-    // The feed's numbering counts other subjects too: a client may stand where another one was.
+    // The feed's numbering also counts other subjects: a client's position may be another subject's.
     return source.seq > 0 && position?.epoch === since.epoch && since.seq <= position.seq;
   }
 }

@@ -1,22 +1,22 @@
-/** What the hub hands an encoder and what it gets back: plain data that crosses threads by structured clone. */
+/** What the hub hands to an encoder and gets back: plain data that crosses threads by structured clone. */
 
 import { type RejectReason, STALE_REASONS, type StaleReason } from '../protocol/codes.js';
 
 export type { RejectReason } from '../protocol/codes.js';
 
-/** Given to an encoder thread at its start. */
+/** Start data of an encoder thread. */
 export interface EncoderThreadData {
   readonly ring: SharedArrayBuffer;
   readonly doorbells: SharedArrayBuffer;
-  /** Most messages in one array of analytics. */
+  /** Maximum messages in one analytics array. */
   readonly batchMax: number;
-  /** Longest payload of a publisher. */
+  /** Longest payload from a publisher. */
   readonly messageBytesMax: number;
-  /** Levels that its books may hold together. */
+  /** Maximum levels in all its books together. */
   readonly bookLevelsMax: number;
-  /** Where it says which record it is at (see progress.ts). */
+  /** Where it reports the record it is at (see progress.ts). */
   readonly progress: SharedArrayBuffer;
-  /** Where batches are put while it attends (see mailbox.ts). */
+  /** Where batches are posted while it attends (see mailbox.ts). */
   readonly mailbox: SharedArrayBuffer;
 }
 
@@ -26,63 +26,66 @@ export interface EncoderTask {
   readonly bytes: number;
 }
 
-/** Why a state topic is held back; as clients are told. */
+/** Why a state topic is held back, as reported to clients. */
 export const HOLD_REASONS = Object.keys(STALE_REASONS) as readonly StaleReason[];
 export type HoldReason = StaleReason;
 
-/** A state source lacks a message, and waits for a whole one. */
+/** A state source lacks a message and needs a complete one. */
 export interface Hold {
   readonly reason: HoldReason;
   /** µs since the Unix epoch. */
   readonly sinceMicros: number;
 }
 
-/** A source that is held back from now on, or (null) is whole again. */
+/** A source that is now held back, or (null) whole again. */
 export interface HoldChange {
   readonly source: number;
   readonly hold: Hold | null;
 }
 
-/** A message that was refused, to be put on `deadletter.<subject>`. */
+/** A rejected message, to be published on `deadletter.<subject>`. */
 export interface Rejected {
   readonly source: number;
   readonly reason: RejectReason;
   readonly payload: Uint8Array;
 }
 
-/** A whole message that rebuilds a source whose publisher sends changes only. */
+/** A complete message that rebuilds a source whose publisher sends only changes. */
 export interface Checkpoint {
   readonly source: number;
   readonly epoch: string;
   readonly seq: number;
   /** Messages up to this sequence are no longer needed. */
   readonly upTo: number;
-  /** Publisher's event time of the document, µs; 0 unknown. */
+  /** Publisher's event time of the document, µs; 0: unknown. */
   readonly tsEventMicros: number;
   readonly payload: Uint8Array;
-  /** The source is held back: what it holds is older than what was published. */
+  /** The source is held back: its document is older than what was published. */
   readonly hold: Hold | null;
 }
 
-/** What a batch came to. */
+/** The outcome of a batch. */
 export interface BatchOutcome {
-  /** Bit c: class c now has something to send at its next flush; bit `BATCHES_DUE`: batches of events have. Said once until that flush. */
+  /**
+   * Bit c: class c now has something to send at its next flush; bit `BATCHES_DUE`: event batches do. Reported once
+   * until that flush.
+   */
   dueClasses: number;
   rejected: Rejected[];
-  /** Further refused messages, counted only. Null: none. */
+  /** Further rejected messages, counted only. Null: none. */
   rejectedMore: Map<RejectReason, number> | null;
-  /** What was thrown: defects, not bad input. */
+  /** Exceptions: defects, not bad input. */
   failures: string[];
   checkpoints: Checkpoint[];
   holds: HoldChange[];
-  /** Partial messages skipped because no whole one came before. */
+  /** Partial messages skipped because no complete one came before. */
   withoutBase: number;
   frames: number;
   frameBytes: number;
   busyMicros: number;
 }
 
-/** Of a batch of which there is nothing to say. */
+/** The outcome of a batch with nothing to report. */
 export const newOutcome = (): BatchOutcome => ({
   dueClasses: 0,
   rejected: [],
@@ -97,6 +100,6 @@ export const newOutcome = (): BatchOutcome => ({
 });
 
 export interface BatchResult extends BatchOutcome {
-  /** The batch's memory, given back for the next one. */
+  /** The batch's memory, returned for reuse. */
   readonly buffer: ArrayBuffer;
 }

@@ -1,6 +1,6 @@
-/** Walks a set round and round while values are added and deleted. */
+/** Cycles through a set while values are added and deleted. */
 
-/** Deleting from the front of a set, time and again, is only cheap for an iterator that stays where it is. */
+/** Repeatedly deleting from the front of a set is cheap only for an iterator that keeps its place. */
 export class Cursor<Value> {
   readonly #all: ReadonlySet<Value>;
   #at: Iterator<Value>;
@@ -10,7 +10,7 @@ export class Cursor<Value> {
     this.#at = all.values();
   }
 
-  /** The value behind the last one, the first behind the last of all; undefined when there is none. */
+  /** The next value, wrapping around at the end; undefined when there is none. */
   next(): Value | undefined {
     let step = this.#at.next();
     if (step.done === true) {

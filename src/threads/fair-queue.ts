@@ -1,11 +1,11 @@
 /**
- * Work that waits for its turn. Lower ranks come first, but no rank waits for ever: it has one turn in `SHARE_OF_RANK`, however
- * much the ranks before it have to do. Within a rank the owners take turns, so whoever asks for much waits behind their own
- * work and not others behind it.
+ * A queue of work by rank and owner. Lower ranks come first, but no rank starves: it gets one turn in `SHARE_OF_RANK`,
+ * however much the ranks before it have to do. Within a rank the owners take turns, so an owner with much work waits
+ * behind its own work and does not delay others.
  */
 import { Cursor } from './cursor.js';
 
-/** A rank that waits has at least one turn in so many. */
+/** A rank with waiting work gets at least one turn in this many. */
 export const SHARE_OF_RANK = 8;
 
 interface Line<Owner, Item> {
@@ -25,7 +25,7 @@ class Rank<Owner, Item> {
     return this.#lines.size === 0;
   }
 
-  /** False when it is there already. */
+  /** False when it is already queued. */
   add(owner: Owner, item: Item): boolean {
     let line = this.#byOwner.get(owner);
     if (line === undefined) {
@@ -53,14 +53,14 @@ class Rank<Owner, Item> {
 
 export class FairQueue<Owner, Item> {
   readonly #ranks: readonly Rank<Owner, Item>[];
-  /** The lines that each item stands in. */
+  /** The lines that each item is in. */
   readonly #places = new Map<Item, { readonly rank: number; readonly owner: Owner }[]>();
 
   constructor(ranks: number) {
     this.#ranks = Array.from({ length: ranks }, () => new Rank());
   }
 
-  /** Items that wait. */
+  /** Number of queued items. */
   get size(): number {
     return this.#places.size;
   }
@@ -69,7 +69,9 @@ export class FairQueue<Owner, Item> {
     return this.#places.has(item);
   }
 
-  /** Puts an item at the end of its owner's line. One that stands in several lines leaves at the first that comes up. */
+  /**
+   * Puts an item at the end of its owner's line. An item in several lines leaves all of them when the first comes up.
+   */
   add(rank: number, owner: Owner, item: Item): void {
     if (this.#ranks[rank]?.add(owner, item) !== true) return;
     const places = this.#places.get(item);
@@ -77,7 +79,7 @@ export class FairQueue<Owner, Item> {
     else places.push({ rank, owner });
   }
 
-  /** False when it did not wait. */
+  /** False when it was not queued. */
   delete(item: Item): boolean {
     const places = this.#places.get(item);
     if (places === undefined) return false;
@@ -86,7 +88,7 @@ export class FairQueue<Owner, Item> {
     return true;
   }
 
-  /** The next item of a rank up to `rankMax`, or of a rank whose share is due, whichever it is. */
+  /** The next item of a rank up to `rankMax`, or of any rank whose share is due. */
   take(rankMax = this.#ranks.length - 1): Item | undefined {
     const at = this.#nextRank(rankMax);
     const item = this.#ranks[at]?.next();

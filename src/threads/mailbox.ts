@@ -1,16 +1,17 @@
 /**
- * What the hub hands to one encoder thread while that attends: one batch at a time, in shared memory, so that a batch costs one
- * wake-up and no message between threads. Attending is a matter of moments: a thread with nothing to do goes back to its
- * pool, and so does one with more to say about a batch than a few numbers. (native-notes/threads.md)
- *
- * `0 i32 posted: the ticket of the newest batch, or CLOSED: nobody attends · 4 i32 done: of the batch done last`
+ * The hand-off slot between the hub and one encoder thread: while the thread attends it, one batch at a time passes
+ * through shared memory, so that a batch costs one wake-up and no message between threads. A thread attends only
+ * briefly: it returns to its pool when it has nothing to do, or when a batch's outcome is more than a few numbers.
+ * (native-notes/threads.md)
+ * `0 i32 posted: the ticket of the newest batch, or CLOSED: no thread attends · 4 i32 done: ticket of the last one
+ * done`
  * `8 f64 bytes · 16 f64 frames · 24 f64 frame bytes · 32 f64 without base · 40 f64 busy µs · 64 the batch`
  */
 import { type BatchOutcome, newOutcome } from './batch.js';
 
-/** A larger batch goes to the thread as the copy that a task of its own carries. */
+/** A larger batch goes to the thread as a copy in a task of its own. */
 export const MAILBOX_BATCH_BYTES_MAX = 256 * 1024;
-/** How long a thread attends an empty box. */
+/** How long a thread attends an empty slot. */
 const LINGER_MS = 50;
 
 const POSTED = 0;
@@ -35,13 +36,13 @@ export function createMailbox(): SharedArrayBuffer {
 
 const next = (ticket: number): number => (ticket % TICKET_MAX) + 1;
 
-/** True when numbers say all there is to say. */
+/** True when the numbers describe the whole outcome. */
 function isQuiet({ dueClasses, rejected, rejectedMore, failures, checkpoints, holds }: BatchOutcome): boolean {
   const texts = rejected.length + failures.length + checkpoints.length + holds.length;
   return dueClasses === 0 && texts === 0 && rejectedMore === null;
 }
 
-/** The hub's end. A batch must be done before the next one is posted. */
+/** The hub's side. A batch must be done before the next one is posted. */
 export class MailboxSender {
   readonly #cells: Int32Array;
   readonly #numbers: Float64Array;
@@ -54,7 +55,7 @@ export class MailboxSender {
     this.#batch = new Uint8Array(box, BATCH_AT);
   }
 
-  /** Copies the batch. @returns false when no thread attends: the next one that does will find it */
+  /** Copies the batch. @returns false when no thread attends; the next thread that does will find it */
   post(buffer: ArrayBuffer, bytes: number): boolean {
     this.#batch.set(new Uint8Array(buffer, 0, bytes));
     this.#numbers[BYTES] = bytes;
@@ -66,14 +67,14 @@ export class MailboxSender {
     return isAttended;
   }
 
-  /** Sends a thread that attends, and has nothing to do, back to its pool. What was posted last has no outcome any more. */
+  /** Sends an idle attending thread back to its pool. The batch posted last has no outcome any more. */
   dismiss(): void {
     Atomics.compareExchange(this.#cells, POSTED, this.#ticket, CLOSED);
     Atomics.notify(this.#cells, POSTED, 1);
     this.#ticket = next(this.#ticket);
   }
 
-  /** What the batch posted last came to; undefined while it is not done, or not by numbers alone. */
+  /** The outcome of the last batch; undefined while it is not done, or when the numbers do not describe all of it. */
   outcome(): BatchOutcome | undefined {
     if (Atomics.load(this.#cells, DONE) !== this.#ticket) return undefined;
     const outcome = newOutcome();
@@ -84,7 +85,7 @@ export class MailboxSender {
     return outcome;
   }
 
-  /** Resolves once `outcome` may have changed. */
+  /** Resolves when `outcome` may have changed. */
   async changed(): Promise<void> {
     const seen = Atomics.load(this.#cells, DONE);
     if (seen === this.#ticket) return;
@@ -93,12 +94,12 @@ export class MailboxSender {
   }
 }
 
-/** The encoder's end. */
+/** The encoder's side. */
 export class MailboxReceiver {
   readonly #cells: Int32Array;
   readonly #numbers: Float64Array;
   readonly #shared: Uint8Array;
-  /** Of its own: decoders do not take shared memory. */
+  /** A private copy: decoders do not accept shared memory. */
   readonly #batch = new Uint8Array(MAILBOX_BATCH_BYTES_MAX);
 
   constructor(box: SharedArrayBuffer) {
@@ -108,9 +109,8 @@ export class MailboxReceiver {
   }
 
   /**
-   * Processes the batch that was posted and those that follow while there are some.
-   *
-   * @returns what the last one came to when numbers do not say it all; undefined: the sender has been told of all
+   * Processes the posted batch and any that follow.
+   * @returns the last outcome when numbers do not describe it; undefined: the sender knows every outcome
    */
   attend(process: (buffer: ArrayBuffer, bytes: number) => BatchOutcome): BatchOutcome | undefined {
     let ticket = Atomics.load(this.#cells, POSTED);
@@ -119,7 +119,7 @@ export class MailboxReceiver {
       this.#batch.set(this.#shared.subarray(0, bytes));
       const outcome = process(this.#batch.buffer, bytes);
       if (!isQuiet(outcome)) {
-        // The sender waits for this one: it posts nothing meanwhile.
+        // The sender waits for this one and posts nothing until then.
         Atomics.store(this.#cells, POSTED, CLOSED);
         return outcome;
       }

@@ -1,6 +1,7 @@
 /**
- * Which record an encoder is at, in shared memory: written by the encoder, read by the hub when the encoder makes no progress or
- * has died. Plain stores, as nobody acts on one reading: the hub looks again later, or when the thread has ended.
+ * Which record an encoder is at, in shared memory. The encoder writes it; the hub reads it when the encoder makes no
+ * progress or has died. Plain stores are enough, because nothing depends on a single reading: the hub checks again
+ * later, or once the thread has ended.
  */
 const STEPS = 0;
 const KIND = 1;
@@ -20,7 +21,7 @@ export function createProgress(): SharedArrayBuffer {
   return new SharedArrayBuffer(FIELDS * Float64Array.BYTES_PER_ELEMENT);
 }
 
-/** The encoder's end. */
+/** The encoder's side. */
 export class ProgressWriter {
   readonly #fields: Float64Array;
   #steps = 0;
@@ -29,7 +30,7 @@ export class ProgressWriter {
     this.#fields = new Float64Array(buffer);
   }
 
-  /** A record is begun. */
+  /** The encoder starts a record. */
   at(kind: number, source: number, seq: number): void {
     const fields = this.#fields;
     fields[SOURCE] = source;
@@ -45,7 +46,7 @@ export class ProgressWriter {
   }
 }
 
-/** The hub's end. */
+/** The hub's side. */
 export class ProgressReader {
   readonly #fields: Float64Array;
 
@@ -58,7 +59,7 @@ export class ProgressReader {
     return this.#fields[STEPS] ?? 0;
   }
 
-  /** The record that was begun last; undefined between batches. */
+  /** The last record that was started; undefined between batches. */
   get place(): RecordPlace | undefined {
     const [, kind = NO_KIND, source = 0, seq = 0] = this.#fields;
     return kind === NO_KIND ? undefined : { kind, source, seq };

@@ -1,12 +1,13 @@
 /**
- * The header of what a gateway publishes for a client: by it the gateway knows its own message again, and every gateway knows
- * one that is repeated. `<id>`, or `<id> <key> <content>` for a message that the client gave an id of its own.
+ * The header of a message that a gateway publishes for a client. By it, the gateway recognizes its own message when it
+ * returns, and every gateway recognizes a repeated one. `<id>`, or `<id> <key> <content>` for a message with a
+ * client-chosen id.
  */
 
 export interface PublicationMark {
-  /** One publish call of one gateway process. */
+  /** Identifies one publish call of one gateway process. */
   readonly id: string;
-  /** Messages with one key are one message: a hash of user, room and the client's id; '' for none. */
+  /** Messages with the same key are the same message: a hash of user, room and the client's id; '' for none. */
   readonly key: string;
   /** Hash of what the client published: one key stands for one content. */
   readonly content: string;

@@ -1,6 +1,6 @@
 /**
- * The batch that the hub hands to an encoder: records one after another in one ArrayBuffer, so that a batch crosses
- * threads without an object per message. All integers are in the machine's byte order.
+ * The batch that the hub hands to an encoder: consecutive records in one ArrayBuffer, so that a batch crosses threads
+ * without an object per message. All integers are in native byte order.
  *
  * Record: 40-byte header, payload, padding to 8 bytes.
  * `0 u8 kind · 1 u8 flags · 2 u8 lane · 3 u8 worker · 4 u32 source · 8 u32 payload bytes · 16 f64 a · 24 f64 b · 32 f64 c`
@@ -12,50 +12,50 @@ import { HOLD_REASONS, type Hold } from './batch.js';
 export const RECORD_HEADER_BYTES = 40;
 
 export const RecordKind = {
-  /** A publisher's message. a = seq, b = event time µs (0 unknown), c = when the hub received it, of `monotonicMicros`. */
+  /** A publisher's message. a = seq, b = event time µs (0: unknown), c = hub receive time, from `monotonicMicros`. */
   data: 1,
-  /** As `data`, replayed from the hub's retention into a new encoder: rebuilds the state, sends nothing. */
+  /** Like `data`, replayed from the hub's retention into a new encoder: rebuilds the state without sending. */
   restore: 2,
   /** Names a source. Payload: `<kind>:<symbol>`. */
   define: 3,
-  /** The source's sequences count in a new epoch from here on. Payload: the epoch. */
+  /** The source's sequences belong to a new epoch from here on. Payload: the epoch. */
   epoch: 4,
-  /** A worker wants (or no longer wants) a lane of a source. */
+  /** A worker wants (or no longer wants) a view of a source. */
   want: 5,
   unwant: 6,
   /**
-   * A worker asks for the current document (or last sequence) of a lane. a = its request's number, c = the sequence up to which
-   * whoever asks holds it from another lane; 0 nothing.
+   * A worker requests the current document (or last sequence) of a view. a = its request number, c = the sequence up
+   * to which the asker has it from another view; 0: nothing.
    */
   snapshot: 7,
-  /** A class is due: lane is its number. Or the batches of events: `BATCHES_DUE`. */
+  /** A class is due: `lane` is its number, or `BATCHES_DUE` for event batches. */
   flush: 8,
   /** Events were lost. a = first, b = last sequence. Payload: the reason. */
   gap: 9,
-  /** A worker is gone: it wants nothing any more. */
+  /** A worker has ended: it no longer wants anything. */
   forget: 10,
   /** Rebuilds an event source: its next message follows sequence a. */
   resume: 11,
-  /** A worker (request c) gets what it missed of an event source behind sequence a, for one lane. */
+  /** A worker (request c) gets what it missed of an event source after sequence a, for one view. */
   replayBegin: 12,
-  /** A message that it missed: as `data`, but for c, the request. */
+  /** A message that it missed: like `data`, except that c is the request. */
   replay: 13,
-  /** The end of the replay c. Flag `FLAG_INCOMPLETE`: not all can be had. */
+  /** The end of replay c. Flag `FLAG_INCOMPLETE`: some of it is unavailable. */
   replayEnd: 14,
-  /** The source is forgotten: nobody wants it, and its number will stand for another one. */
+  /** The source is forgotten: it is no longer wanted, and its number will be reused. */
   drop: 15,
-  /** A message of a state source was lost, and nothing follows it yet. Its hold is in the flags. */
+  /** A message of a state source was lost, and none has followed yet. The flags carry the hold. */
   lost: 16,
 } as const;
 export type RecordKind = (typeof RecordKind)[keyof typeof RecordKind];
 
 /** `data` flag: messages of this source before this one were lost, so a partial message cannot be applied. */
 export const FLAG_LOSS_BEFORE = 1;
-/** With it: the message begins an epoch, of which nothing was published before. */
+/** In addition: the message begins an epoch of which nothing was published before. */
 export const FLAG_NEW_EPOCH = 2;
-/** `restore`: an encoder's own document, which holds amounts written out. */
+/** `restore`: an encoder's own document, with amounts written out. */
 export const FLAG_CHECKPOINT = 4;
-/** `restore` and `lost`: the source is held back. Its reason is in the bits above; b holds since when, µs. */
+/** `restore` and `lost`: the source is held back. The bits above hold the reason; b is since when, µs. */
 export const FLAG_HELD = 8;
 const HOLD_SHIFT = 4;
 
@@ -74,7 +74,7 @@ export const FLAG_INCOMPLETE = 1;
 const encoder = new TextEncoder();
 const NO_PAYLOAD = new Uint8Array(0);
 
-/** Appends records to a buffer that grows up to the batch's limit, which the caller keeps. */
+/** Appends records to a buffer that grows; the caller enforces the batch limit. */
 export class BatchWriter {
   #bytes: Uint8Array;
   #u32: Uint32Array;
@@ -125,7 +125,7 @@ export class BatchWriter {
     this.append(kind, source, a, b, 0, encoder.encode(text));
   }
 
-  /** Hands over the buffer and how much of it is filled. The writer must not be used afterwards. */
+  /** Hands over the buffer and how much of it is filled. Do not use the writer afterwards. */
   take(): { buffer: ArrayBuffer; bytes: number; records: number } {
     return { buffer: this.#bytes.buffer as ArrayBuffer, bytes: this.#at, records: this.#records };
   }
@@ -141,7 +141,7 @@ export class BatchWriter {
   }
 }
 
-/** Walks the records of a batch; the fields hold the current record. Reused over batches. */
+/** Walks the records of a batch; the fields hold the current record. Reusable for further batches. */
 export class BatchReader {
   kind = 0;
   flags = 0;
@@ -151,7 +151,7 @@ export class BatchReader {
   a = 0;
   b = 0;
   c = 0;
-  /** Where the payload starts in the batch, and how long it is. */
+  /** Where the payload starts in the batch, and its length. */
   payloadStart = 0;
   payloadBytes = 0;
   #u32 = new Uint32Array(0);

@@ -1,18 +1,20 @@
 /**
- * The frames' way from one encoder to all gateway workers: a ring in shared memory, one writer, many readers, no locks.
+ * Carries frames from one encoder to all gateway workers: a ring in shared memory, one writer, many readers, no locks.
  *
  * The writer never waits. It first publishes how far it is about to write (`reserved`), writes, then publishes how far
  * readers may read (`committed`). A reader copies what is committed into its own memory and only then checks
- * `reserved`: had the writer meanwhile come within one ring of the copied bytes, the copy may be torn, and the reader
- * reports an overrun instead of a frame. So a torn frame cannot leave this class, and a slow reader costs nobody
- * anything but itself.
+ * `reserved`: if the writer has come within one ring of the copied bytes by then, the copy may be torn, and the reader
+ * reports an overrun instead of a frame. So a torn frame cannot leave this class, and a slow reader affects only
+ * itself.
  *
  * Positions count 8-byte units, modulo 2^32, and are compared by signed difference.
  *
  * Frame: 40-byte header, payload, padding to 8 bytes, never wrapped around the ring's end.
- * `0 u32 frame bytes · 4 u8 kind · 5 u8 lane · 6 u8 epoch bytes · 8 u32 source · 12 u32 workers (bit mask) ·
- *  16 f64 seq · 24 f64 hub time µs · 32 u32 payload bytes · 36 u32 tag`. The epoch stands before the payload. The tag
- * of an answer is the request's number, that of all other frames stands for the epoch (`epochTagOf`).
+ * `0 u32 frame bytes · 4 u8 kind · 5 u8 lane · 6 u8 epoch bytes · 8 u32 source · 12 u32 workers (bit mask) ·`
+ * `16 f64 seq · 24 f64 hub time µs · 32 u32 payload bytes · 36 u32 tag`
+ *
+ * The epoch comes before the payload. The tag of an answer is the request number; in all other frames it stands for
+ * the epoch (`epochTagOf`).
  */
 import { align8 } from '../protocol/align8.js';
 import { fnv1a } from '../protocol/fnv.js';
@@ -20,34 +22,37 @@ import { fnv1a } from '../protocol/fnv.js';
 export const FRAME_HEADER_BYTES = 40;
 
 export const FrameKind = {
-  /** A change of a state topic: publish to the lane. */
+  /** A change of a state topic: publish to the view. */
   delta: 1,
-  /** A whole document as a complete frame: publish to the lane; the chain starts anew. */
+  /** A complete document as a complete frame: publish to the view; the chain restarts. */
   snapshot: 2,
   /**
-   * The answer to one worker's snapshot request: for quotes the `add` operation of one symbol, which the worker composes
-   * with others; else a complete frame. No payload: no data yet.
+   * The answer to one worker's snapshot request: for quotes, the `add` operation of one symbol, which the worker
+   * combines with others; otherwise a complete frame. Without payload: no data yet.
    */
   part: 3,
-  /** The answer for an event lane: it is encoded for this worker from here on; seq is the last one before. */
+  /** The answer for an event view: it is encoded for this worker from here on; seq is the last one before. */
   ready: 4,
-  /** An announcement that events are lost: publish to the lane. */
+  /** An announcement of lost events: publish to the view. */
   gap: 5,
   /** Filler up to the ring's end. */
   pad: 6,
   /** A new encoder took over this ring: what the old one had not committed is lost. */
   rebuilt: 7,
-  /** A message of an event topic: publish to the lane, and to the lane of all symbols. */
+  /** A message of an event topic: publish to the view, and to the view of all symbols. */
   event: 8,
   /** A message (or array of them) that the asker of a replay missed. */
   replay: 9,
-  /** All that the asker missed was sent; seq is where the topic stands, and what follows in the ring follows that. */
+  /** The replay is complete; seq is the topic's position, and what follows in the ring continues from it. */
   recovered: 10,
-  /** It cannot be had: the replay so far counts for nothing. The topic stands at seq. */
+  /** The replay is unavailable: discard what has arrived of it. The topic is at seq. */
   unrecovered: 11,
-  /** A state topic is held back: publish to the lane, and to whoever is sent its document before the next whole one. */
+  /**
+   * A state topic is held back: publish to the view, and to sessions that are sent its document before the next
+   * complete one.
+   */
   stale: 12,
-  /** The same before the answer to one worker's snapshot request. */
+  /** The same, before the answer to one worker's snapshot request. */
   held: 13,
 } as const;
 export type FrameKind = (typeof FrameKind)[keyof typeof FrameKind];
@@ -57,7 +62,7 @@ const COMMITTED = 1;
 const CONTROL_BYTES = 64;
 const UNIT_BYTES = 8;
 
-/** A number that stands for an epoch: FNV-1a of its text. 0 only for none. */
+/** A number that stands for an epoch: FNV-1a of its text. 0 means none. */
 export function epochTagOf(epoch: Uint8Array): number {
   return epoch.length === 0 ? 0 : fnv1a(epoch);
 }
@@ -70,12 +75,12 @@ export function createRing(dataBytes: number): SharedArrayBuffer {
   return new SharedArrayBuffer(CONTROL_BYTES + dataBytes);
 }
 
-/** One Int32 per worker, counted up at every wake-up. Shared by all encoders. */
+/** One Int32 per worker, incremented at every wake-up. Shared by all encoders. */
 export function createDoorbells(workers: number): SharedArrayBuffer {
   return new SharedArrayBuffer(4 * workers);
 }
 
-/** The encoder's end. `append` frames, then `commit` once per batch. */
+/** The encoder's side. `append` frames, then `commit` once per batch. */
 export class RingWriter {
   readonly #control: Int32Array;
   readonly #bytes: Uint8Array;
@@ -94,15 +99,17 @@ export class RingWriter {
     this.#f64 = new Float64Array(ring, CONTROL_BYTES);
     this.#capacity = this.#bytes.length;
     this.#doorbells = new Int32Array(doorbells);
-    // A crashed writer may have overwritten what its readers have not read yet. Its successor begins a whole ring
-    // further on, which every reader takes for the overrun that it is.
+    // A crashed writer may have overwritten bytes that readers had not read. Its successor starts a whole ring further
+    // on, which every reader correctly sees as an overrun.
     const reserved = Atomics.load(this.#control, RESERVED);
     this.#at = reserved === 0 ? 0 : (reserved + this.#capacity / UNIT_BYTES + 1) | 0;
     Atomics.store(this.#control, RESERVED, this.#at);
     Atomics.store(this.#control, COMMITTED, this.#at);
   }
 
-  /** Longest payload (with epoch) a frame can have: a quarter of the ring, so that one frame cannot overrun everybody. */
+  /**
+   * Longest payload (with epoch) of a frame: a quarter of the ring, so that a single frame cannot overrun all readers.
+   */
   get payloadBytesMax(): number {
     return (this.#capacity >> 2) - FRAME_HEADER_BYTES;
   }
@@ -146,11 +153,11 @@ export class RingWriter {
     );
     this.#workers |= workers;
     this.#uncommitted += total;
-    // A batch that fills much of the ring is handed on in pieces, so that readers can keep up with its beginning.
+    // Commit a large batch in pieces, so that readers can keep up with its beginning.
     if (this.#uncommitted > this.#capacity >> 3) this.commit();
   }
 
-  /** Makes the appended frames readable and wakes each worker that one of them is for: one notify per worker. */
+  /** Makes the appended frames readable and wakes each worker that has a frame among them: one notify per worker. */
   commit(): void {
     if (this.#uncommitted === 0) return;
     Atomics.store(this.#control, COMMITTED, this.#at);
@@ -167,7 +174,8 @@ export class RingWriter {
     let at = (this.#at * UNIT_BYTES) & (this.#capacity - 1);
     const left = this.#capacity - at;
     const padded = left < total ? left : 0;
-    // A read-modify-write, not a store: on weakly ordered machines the frame's bytes must not become visible before it.
+    // A read-modify-write, not a store: on weakly ordered machines the frame's bytes must not become visible before
+    // it.
     Atomics.exchange(this.#control, RESERVED, (this.#at + (padded + total) / UNIT_BYTES) | 0);
     if (padded > 0) {
       this.#u32[at >> 2] = padded;
@@ -180,12 +188,12 @@ export class RingWriter {
   }
 }
 
-/** What `RingReader.read` met. */
+/** The result of `RingReader.read`. */
 export type RingReadResult = 'frames' | 'empty' | 'overrun';
 
 /**
- * A worker's end of one ring. `read` copies the next committed bytes; then `next` walks the copied frames that are for
- * this worker, with the fields holding the current one. `payload` bounds point into `copy`.
+ * A worker's side of one ring. `read` copies the next committed bytes; then `next` walks the copied frames that are
+ * for this worker, with the fields holding the current one. The `payload` bounds are offsets into `copy`.
  */
 export class RingReader {
   kind = 0;
@@ -193,12 +201,12 @@ export class RingReader {
   source = 0;
   seq = 0;
   hubMicros = 0;
-  /** The request's number in answers, what stands for the epoch in other frames. */
+  /** The request number in answers; in other frames it stands for the epoch. */
   tag = 0;
   epochStart = 0;
   payloadStart = 0;
   payloadEnd = 0;
-  /** The reader's own memory that holds the frames just read. Overwritten by the next `read`. */
+  /** The reader's own memory, holding the frames just read. The next `read` overwrites it. */
   readonly copy: Uint8Array;
   readonly #control: Int32Array;
   readonly #bytes: Uint8Array;
@@ -211,14 +219,14 @@ export class RingReader {
   #at = 0;
   #end = 0;
 
-  /** Starts at what is committed now: a new worker has no use for older frames. */
+  /** Starts at the current commit position: a new worker does not need older frames. */
   constructor(ring: SharedArrayBuffer, worker: number) {
     this.#control = new Int32Array(ring, 0, CONTROL_BYTES / 4);
     this.#bytes = new Uint8Array(ring, CONTROL_BYTES);
     this.#ringU32 = new Uint32Array(ring, CONTROL_BYTES);
     this.#capacity = this.#bytes.length;
     this.#workerBit = 1 << worker;
-    // Holds the longest frame that the writer accepts.
+    // Large enough for the longest frame that the writer accepts.
     const copy = new ArrayBuffer(this.#capacity >> 2);
     this.copy = new Uint8Array(copy);
     this.#u32 = new Uint32Array(copy);
@@ -231,8 +239,8 @@ export class RingReader {
   }
 
   /**
-   * Copies up to `bytesMax` of whole frames, one at least.
-   * On 'overrun' the reader has skipped to the newest frame: everything since its last read is lost.
+   * Copies whole frames, at least one, up to `bytesMax`. On 'overrun' the reader has skipped to the newest frame:
+   * everything since its last read is lost.
    */
   read(bytesMax = this.copy.length): RingReadResult {
     const committed = Atomics.load(this.#control, COMMITTED);
@@ -240,7 +248,7 @@ export class RingReader {
     if (available === 0) return 'empty';
     if (available < 0 || available > this.#capacity) return this.#overrun(committed);
     const from = (this.#cursor * UNIT_BYTES) & (this.#capacity - 1);
-    // The first frame's length may be overwritten while it is read; then the check below finds the overrun.
+    // The first frame's length may be overwritten while it is read; the check below then detects the overrun.
     const first = Math.min(this.#ringU32[from >> 2] ?? 0, this.copy.length);
     const size = Math.min(available, this.#capacity - from, Math.max(bytesMax, first), this.copy.length);
     this.copy.set(this.#bytes.subarray(from, from + size));
@@ -258,7 +266,7 @@ export class RingReader {
       const at = this.#at;
       this.#at = at + (this.#u32[at >> 2] ?? 0);
       const head = this.#u32[(at + 4) >> 2] ?? 0;
-      // A pad may be shorter than a header: its kind is asked before any field behind it.
+      // A pad may be shorter than a header, so check its kind before reading any field behind it.
       if ((head & 0xff) === FrameKind.pad) continue;
       if (((this.#u32[(at + 12) >> 2] ?? 0) & this.#workerBit) === 0) continue;
       this.kind = head & 0xff;

@@ -1,15 +1,16 @@
 /**
- * `ts_sent`: the gateway's µs since the Unix epoch, the last member of every stamped frame. It has a fixed width in both
- * formats (16 digits before the closing brace; a uint 64 at the end), so it can be set without encoding anything again.
+ * `ts_sent`: the gateway's time in µs since the Unix epoch, the last member of every stamped frame. Its width is fixed
+ * in both formats (16 digits before the closing brace; a uint 64 at the end), so it can be set without encoding the
+ * frame again.
  */
 
-/** Stands for the time until the frame is sent: 16 digits, and in MessagePack a uint 64 as it exceeds 32 bits. */
+/** Placeholder until the frame is sent: 16 digits, and in MessagePack a uint 64 because it exceeds 32 bits. */
 export const TS_SENT_PLACEHOLDER = 1_000_000_000_000_000;
 
 const DIGITS = 16;
 const ZERO = 0x30;
 const UINT64 = 0xcf;
-/** Values of a byte. */
+/** Number of values of a byte. */
 const BYTE_SIZE = 256;
 
 /** Overwrites the placeholder at the end of `frame[start..end)`. Valid for times from 2001 to 2286. */

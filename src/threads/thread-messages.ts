@@ -1,11 +1,14 @@
-/** What gateway workers and the main thread say to each other besides market data. */
+/** Messages between gateway workers and the main thread, apart from market data. */
 import type { ErrorCode } from '../protocol/codes.js';
 import type { Tier } from '../protocol/lanes.js';
 import type { Load } from '../protocol/load.js';
 
-/** Worker → main: changes of interest, in order. Numbers are those of the source's name. */
+/** Worker → main: changes of interest, in order. `source` is the source's name. */
 export type InterestChange =
-  /** `owner`: an opaque number of the user on whose behalf it is wanted, or of the address of one without a credential. */
+  /**
+   * `owner`: an opaque number for the user on whose behalf it is wanted, or for the address of a client without a
+   * credential.
+   */
   | {
       readonly op: 'want';
       readonly source: string;
@@ -13,12 +16,12 @@ export type InterestChange =
       readonly request: number;
       readonly owner: number;
     }
-  /** What was wanted on behalf of one owner, who has left, is wanted on behalf of this one. */
+  /** An owner has left; what was wanted on its behalf is now wanted on behalf of this one. */
   | { readonly op: 'own'; readonly source: string; readonly lane: number; readonly owner: number }
   | { readonly op: 'unwant'; readonly source: string; readonly lane: number }
   /**
-   * Asks for the lane's document (state) or last sequence (event); the answer comes through the ring. `held`: what whoever asks
-   * holds of it already, from another lane.
+   * Requests the view's document (state) or last sequence (event); the answer comes through the ring. `held`: how much
+   * of it the asker already has from another view.
    */
   | {
       readonly op: 'ask';
@@ -27,14 +30,14 @@ export type InterestChange =
       readonly request: number;
       readonly held?: { readonly epoch: string; readonly seq: number } | undefined;
     }
-  /** Nobody waits for this replay any more; its end comes through the ring all the same. */
+  /** The replay is no longer needed; its end still comes through the ring. */
   | { readonly op: 'cancel'; readonly source: string; readonly request: number }
-  /** Asks for all events behind a place; they and the end come through the ring. */
+  /** Requests all events after a position; they and the end marker come through the ring. */
   | {
       readonly op: 'replay';
       readonly source: string;
       readonly lane: number;
-      /** Whose: institutional clients come first. */
+      /** The client's tier: institutional clients come first. */
       readonly tier: Tier;
       readonly request: number;
       readonly since: { readonly epoch: string; readonly seq: number };
@@ -55,27 +58,27 @@ export interface GatewayThreadData {
   readonly port: number;
   readonly rings: readonly SharedArrayBuffer[];
   readonly doorbells: SharedArrayBuffer;
-  /** Three Int32 a worker: its connections without a credential, of retail and of institutional users. */
+  /** Three Int32 per worker: its connections without a credential, of retail and of institutional users. */
   readonly connections: SharedArrayBuffer;
-  /** One Int32 a worker: 1 while it is behind (see Fanout.isBehind). */
+  /** One Int32 per worker: 1 while it is behind (see Fanout.isBehind). */
   readonly behind: SharedArrayBuffer;
-  /** The same three of bytes that wait for its sockets, in units of 1 KiB. */
+  /** The same three for bytes buffered for its sockets, in units of 1 KiB. */
   readonly waiting: SharedArrayBuffer;
-  /** 64 random bits: what users and addresses are hashed with to the numbers that stand for them. */
+  /** 64 random bits: the seed that hashes users and addresses to the numbers that stand for them. */
   readonly ownerSeed: readonly [number, number];
-  /** Bytes that users publish, by user; a table a worker. */
+  /** Bytes that users publish, by user; one table per worker. */
   readonly published: SharedArrayBuffer;
-  /** Connections by address and by user, and attempts to connect by address; a table a worker. */
+  /** Connections by address and by user, and connection attempts by address; one table per worker. */
   readonly addresses: SharedArrayBuffer;
   readonly users: SharedArrayBuffer;
   readonly attempts: SharedArrayBuffer;
-  /** Sockets without a request, by address; a table a worker. */
+  /** Sockets without a request, by address; one table per worker. */
   readonly pending: SharedArrayBuffer;
-  /** A row a worker: that its event loop turns, and what it works for (gateway/supervision/watchdog.ts). */
+  /** One row per worker: that its event loop turns, and what it works on (gateway/supervision/watchdog.ts). */
   readonly turns: SharedArrayBuffer;
-  /** Credentials that were refused, by address; a table a worker. */
+  /** Failed credentials, by address; one table per worker. */
   readonly failures: SharedArrayBuffer;
-  /** What users and addresses owe for work, one table for all workers, and what its keys are hashed with. */
+  /** What users and addresses owe for work: one table for all workers, and the seed that hashes its keys. */
   readonly debts: { readonly table: SharedArrayBuffer; readonly seed: readonly [number, number] };
   /** All revocations. The worker knows them before it listens. */
   readonly revocations: readonly RevocationRecord[];
@@ -92,12 +95,12 @@ export interface WorkerStats {
   readonly refused: readonly (readonly [status: number, count: number])[];
   /** Refused upgrades by the limit that was reached. */
   readonly limited: readonly (readonly [limit: string, count: number])[];
-  /** Sockets without a request, and those that were closed because there were too many. */
+  /** Sockets without a request, and those closed because there were too many. */
   readonly pending: number;
   readonly pendingRefused: number;
   /** Client messages over the rate. */
   readonly messagesRefused: number;
-  /** Closes that the gateway began, by code. */
+  /** Closes begun by the gateway, by code. */
   readonly closes: readonly (readonly [code: number, count: number])[];
   readonly pings: number;
   /** Key: `stream|format|class`. */
@@ -112,35 +115,38 @@ export interface WorkerStats {
   readonly resumes: number;
   /** Clients whose state topics are sent slower than they asked for. */
   readonly conflated: number;
-  /** Steps to a slower class, over the high-water mark or by a suspension, and back. */
+  /** Steps to a slower class, over the high-water mark or by a suspension, and steps back. */
   readonly paces: { readonly overHighWater: number; readonly suspended: number; readonly restores: number };
-  /** Bytes that wait for sockets in user space: for all of them, and for the one for which most do. */
+  /** Bytes buffered for sockets in user space: for all of them, and for the one with the most. */
   readonly waitingBytes: { readonly all: number; readonly most: number };
   readonly turns: number;
   readonly overruns: number;
   /** Bucket b: frames that took less than 2^b µs from the hub to their publish. */
   readonly latencyBuckets: readonly number[];
   readonly latencySumMicros: number;
-  /** How late the event loop, and the youngest realtime frame, was at the last look. */
+  /** Event-loop delay and age of the youngest realtime frame at the last check. */
   readonly loopDelayMs: number;
   readonly frameAgeMs: number;
   /** Commands of retail clients refused under overload. */
   readonly commandsShed: number;
-  /** Messages to rooms refused because their user published too many bytes. */
+  /** Room messages refused because their user published too many bytes. */
   readonly publishedOverRate: number;
-  /** Connections closed because too many bytes waited for all sockets, by rank. */
+  /** Connections closed because too many bytes were buffered for all sockets, by rank. */
   readonly closedForTotal: readonly (readonly [rank: string, count: number])[];
-  /** Units of work charged to clients, times that something was refused for want of them, and debts not remembered. */
+  /** Units of work charged to clients, refusals for lack of them, and debts not recorded. */
   readonly work: { readonly units: number; readonly refused: number; readonly overflow: number };
-  /** Requests for documents and for what was missed that wait for their turn. */
+  /** Requests for documents and missed events that wait for their turn. */
   readonly requestsWaiting: number;
-  /** What clients missed: bytes that wait to be sent, or are kept for others; topics that took part in what others asked for. */
+  /**
+   * What clients missed: bytes waiting to be sent or kept for others; topics that shared a replay requested by
+   * another.
+   */
   readonly missed: { readonly bytes: number; readonly shared: number };
 }
 
 /** Work for one session that took too long, as it is logged. */
 export interface LongWork {
-  /** The session's number in its thread; undefined where the connection was yet to be admitted. */
+  /** The session's number in its thread; undefined for a connection that was not admitted yet. */
   readonly connection: number | undefined;
   readonly address: string | undefined;
   /** The user's pseudonym; undefined for an anonymous connection. */
@@ -148,23 +154,23 @@ export interface LongWork {
   /** A command's action, or what the socket was served for. */
   readonly action: string;
   readonly ms: number;
-  /** It was stopped half-way; else it came to its end. */
+  /** True when it was interrupted; false when it finished. */
   readonly isStopped: boolean;
 }
 
-/** How the feed is doing, as clients are told. */
+/** The state of the feed, as reported to clients. */
 export type FeedState = 'live' | 'stale' | 'failover';
 
 export type FromWorker =
-  /** It serves: it listens on this port, or will when it is told to. */
+  /** The worker serves: it listens on this port, or will when told to. */
   | { readonly type: 'listening'; readonly port: number }
   | { readonly type: 'listen_failed'; readonly port: number }
   | { readonly type: 'interest'; readonly changes: readonly InterestChange[] }
-  /** Are these symbols known? Answered by `known`. */
+  /** Asks whether these symbols are known. Answered by `known`. */
   | { readonly type: 'lookup'; readonly id: number; readonly symbols: readonly string[] }
   /**
-   * A client's message to a room, in JSON; publications with one key ('' none) are one, which `content` stands for. Both are
-   * hashes. Answered by `published`.
+   * A client's room message, in JSON. Publications with the same key ('' for none) are one publication; `content`
+   * identifies what it contains. Both are hashes. Answered by `published`.
    */
   | {
       readonly type: 'publish';
@@ -176,33 +182,36 @@ export type FromWorker =
       /** On whose behalf: see `InterestChange`. */
       readonly owner: number;
     }
-  /** Connections were closed because too many bytes waited for all sockets; so many waited for these. */
+  /** Connections were closed because too many bytes were buffered for all sockets; `bytes` were buffered for these. */
   | { readonly type: 'shed'; readonly sockets: number; readonly bytes: number }
-  /** How loaded the worker is, when that changes; 0: it keeps up. */
+  /** The worker's load level, when it changes; 0: it keeps up. */
   | { readonly type: 'load'; readonly level: number }
-  /** The thread is about to end because of this; with its last counters, where there are any. */
+  /** The thread is about to end because of this; with its last counters, if it has any. */
   | { readonly type: 'failed'; readonly message: string; readonly stats: WorkerStats | undefined }
   /** The thread hung and is about to be terminated. */
   | { readonly type: 'abandoned'; readonly stats: WorkerStats | undefined }
   /** Work for one session took too long; its connection is closed. */
   | { readonly type: 'long_work'; readonly work: LongWork }
-  /** Something that should not happen happened; the worker goes on. */
+  /** Something unexpected happened; the worker keeps running. */
   | { readonly type: 'fault'; readonly message: string }
   | { readonly type: 'stats'; readonly id: number; readonly stats: WorkerStats }
-  /** The worker refuses what the last `revoke` named; the next one may come. */
+  /** The worker now refuses what the last `revoke` named; the next one may be sent. */
   | { readonly type: 'revoked' }
-  /** All clients were sent elsewhere, after `retire`. */
+  /** All clients have been redirected, after `retire`. */
   | { readonly type: 'empty' };
 
 export type ToWorker =
   /** Symbols that became known. */
   | { readonly type: 'symbols'; readonly symbols: readonly string[] }
-  /** Symbols that are not known any more, and the numbers of their sources, which will stand for others. */
+  /** Symbols that are no longer known, and the numbers of their sources, which will be reused. */
   | { readonly type: 'forgotten'; readonly symbols: readonly string[]; readonly sources: readonly number[] }
-  /** Numbers of sources of events, so that losses can be named. */
+  /** Numbers of event sources, so that losses can be attributed. */
   | { readonly type: 'event_sources'; readonly sources: readonly (readonly [id: number, symbol: string])[] }
   | { readonly type: 'known'; readonly id: number; readonly symbols: readonly string[] }
-  /** The source of this request cannot be had: it is not known, or there are too many; of this owner, where one is named. */
+  /**
+   * The source of this request is unavailable: it is unknown, or there are too many; if an owner is named, too many of
+   * that owner's.
+   */
   | { readonly type: 'refused'; readonly request: number; readonly owner?: number }
   | { readonly type: 'published'; readonly id: number; readonly epoch: string; readonly seq: number }
   | {
@@ -212,18 +221,21 @@ export type ToWorker =
       readonly failure: string;
       readonly retryAfterMs?: number;
     }
-  /** The feed's status changed, or a worker that starts is told. `since`: RFC 3339; `load`: left out as long as it never was other than normal. */
+  /**
+   * The feed's status changed, or a worker starts. `since`: RFC 3339; `load`: omitted until it first differs from
+   * normal.
+   */
   | { readonly type: 'status'; readonly feed: FeedState; readonly since: string; readonly load?: Load }
-  /** Revocations that are new, or later than the one before. Answered by `revoked`. */
+  /** Revocations that are new, or later than an earlier one. Answered by `revoked`. */
   | { readonly type: 'revoke'; readonly revocations: readonly RevocationRecord[] }
   | { readonly type: 'stats'; readonly id: number }
-  /** Refuse new connections, and send the present ones elsewhere within DRAIN_TIMEOUT. The thread goes on. */
+  /** Refuse new connections and redirect existing ones within DRAIN_TIMEOUT. The thread keeps running. */
   | { readonly type: 'drain' }
-  /** Leave the port to others and send the clients elsewhere, within DRAIN_TIMEOUT; then say `empty`. */
+  /** Free the port for others and redirect all clients within DRAIN_TIMEOUT; then send `empty`. */
   | { readonly type: 'retire' }
-  /** Give newcomers the certificate that the files hold now. */
+  /** Use the certificate that the files hold now for new connections. */
   | { readonly type: 'certificate' }
-  /** Listen, or do not: there are no descriptors for those who would come. */
+  /** Listen, or stop listening: there are no descriptors for new connections. */
   | { readonly type: 'accept'; readonly isAccepting: boolean }
-  /** Refuse new connections, close the present ones with 1001, then end. */
+  /** Refuse new connections, close existing ones with 1001, then end. */
   | { readonly type: 'close' };

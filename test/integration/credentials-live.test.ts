@@ -179,7 +179,7 @@ describe('R21 R33 API keys', () => {
   it('R21 a file that cannot be used is reported, and the keys known stay', async () => {
     const text = await readFile(file, 'utf8');
     await replace('{"keys":');
-    await until(() => gateway.log().includes('the file of API keys cannot be used'), KEY_FILE_SEEN_MS);
+    await until(() => gateway.log().includes('API key file unusable'), KEY_FILE_SEEN_MS);
     await withKey(deskKey);
     await replace(text);
   });

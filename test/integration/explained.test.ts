@@ -37,7 +37,7 @@ it('J8 R48 closes with 4501, 4503 and 4029 in place of 401, 403 and 429, and cou
   const origin = { headers: { Origin: 'https://evil.example' } };
   expect((await explained(`${gateway.url}/ws?explain=1`, origin)).closed).toEqual({
     code: 4503,
-    reason: 'this origin is not allowed',
+    reason: 'origin not allowed',
   });
   const token = await testToken();
   const first = await TestClient.connect(`${gateway.url}/ws?token=${token}`);

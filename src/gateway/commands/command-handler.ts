@@ -1,4 +1,6 @@
-/** Client commands of one worker: each is answered, and answered in the order in which it came. */
+/**
+ * The client commands of one worker. Every command gets a reply, and replies go out in the order the commands came in.
+ */
 
 import { type CommandId, isCommandId } from '../../protocol/command-limits.js';
 import { type Command, parseCommand } from '../../protocol/commands.js';
@@ -15,11 +17,11 @@ import type { ServedTurns } from '../supervision/served-turns.js';
 import type { RoomPublishing } from './room-publishing.js';
 import type { TopicCommands } from './topic-commands.js';
 
-/** Commands that wait while an earlier one of the session waits for the hub. */
+/** Maximum commands a session may queue behind an earlier one that waits for the hub. */
 export const BACKLOG_MAX = 200;
-/** Their bytes. */
+/** Maximum total size of those queued commands. */
 export const BACKLOG_BYTES_MAX = 2 * 1024 * 1024;
-/** Arrays and objects in each other, in a client's message: what a room message may hold, and a few more. */
+/** How deep arrays and objects may nest in a client's message: the room message limit plus a margin. */
 const NESTING_MAX = 16;
 
 export interface CommandHandlerOptions {
@@ -27,10 +29,10 @@ export interface CommandHandlerOptions {
   readonly rooms: RoomPublishing;
   readonly renewals: Reauthentication;
   readonly answers: Replies;
-  /** Which session this thread works for; serves commands that had to wait in turns of their own. */
+  /** Tracks which session this thread is working for, and runs queued commands in turns of their own. */
   readonly turns: Pick<ServedTurns, 'action' | 'later'>;
   readonly budgets: WorkBudgets;
-  /** Names in one list of a command. */
+  /** Maximum names in one list of a command. */
   readonly namesMax: number;
   readonly onFault: (what: string, cause: unknown) => void;
 }
@@ -44,12 +46,12 @@ export class CommandHandler {
     this.#options = options;
   }
 
-  /** Takes one client message. The bytes are only valid during the call. */
+  /** Takes one client message. The bytes are valid only during the call. */
   receive(session: Session, bytes: ArrayBuffer, isBinary: boolean): void {
     if (session.isBusy) {
       const waiting = session.backlogBytes + bytes.byteLength;
       if (session.backlog.length >= BACKLOG_MAX || waiting > BACKLOG_BYTES_MAX) {
-        this.#options.answers.fail(session, undefined, 'rate_limited', 'too many commands are waiting to be answered');
+        this.#options.answers.fail(session, undefined, 'rate_limited', 'too many commands pending');
       } else {
         session.backlog.push({ bytes: bytes.slice(0), isBinary });
         session.backlogBytes = waiting;
@@ -60,18 +62,20 @@ export class CommandHandler {
     if (handled !== undefined) this.#serveBehind(session, handled);
   }
 
-  /** The id of a command that is not executed, so that its sender knows which it was; undefined for a long one. */
+  /**
+   * The id of a command that is not executed, so that the error can name it; undefined when the command is too long.
+   */
   idOf(session: Session, bytes: ArrayBuffer, isBinary: boolean, bytesMax: number): CommandId | undefined {
     if (bytes.byteLength > bytesMax) return undefined;
     const value = this.#decode(session, bytes, isBinary, false);
     if (typeof value !== 'object' || value === null || !('id' in value)) return undefined;
     const { id } = value;
-    // A number that was rounded is not the one that came.
+    // A rounded number is not the id the client sent.
     if (typeof id === 'number' && !Number.isSafeInteger(id)) return undefined;
     return isCommandId(id) ? id : undefined;
   }
 
-  /** What waits is served one command a turn: others need not wait for all of it, and each can be stopped. */
+  /** Runs one queued command a turn, so that other sessions are not delayed and each command can be interrupted. */
   #serveBehind(session: Session, handled: Promise<void>): void {
     session.isBusy = true;
     void handled.then(() => {
@@ -87,7 +91,7 @@ export class CommandHandler {
     this.#serveBehind(session, handled ?? Promise.resolve());
   };
 
-  /** Whatever goes wrong with one command is answered, and does not touch the next. */
+  /** Answers a failing command with an error; later commands are unaffected. */
   #serve(session: Session, bytes: ArrayBuffer, isBinary: boolean): Handled {
     try {
       return this.#handle(session, bytes, isBinary)?.catch(cause => this.#failed(session, cause));
@@ -98,8 +102,8 @@ export class CommandHandler {
   }
 
   #failed(session: Session, cause: unknown): void {
-    this.#options.onFault('a command failed', cause);
-    this.#options.answers.fail(session, undefined, 'internal', 'the command failed');
+    this.#options.onFault('command failed', cause);
+    this.#options.answers.fail(session, undefined, 'internal', 'command failed');
   }
 
   #handle(session: Session, bytes: ArrayBuffer, isBinary: boolean): Handled {
@@ -119,7 +123,7 @@ export class CommandHandler {
     return undefined;
   }
 
-  /** @param isExact keeps numbers longer than a double holds, which is charged */
+  /** @param isExact keeps numbers that do not fit a double, at a charge */
   #decode(session: Session, bytes: ArrayBuffer, isBinary: boolean, isExact = true): unknown {
     try {
       if (!isBinary) {
@@ -132,7 +136,7 @@ export class CommandHandler {
       const view = new Uint8Array(bytes);
       return session.format === 'msgpack' ? this.#msgpack.read(view, 0, view.length) : undefined;
     } catch {
-      // Not decodable is an answer to the client, not a fault.
+      // Undecodable input is the client's error, not a fault of ours.
       return undefined;
     }
   }
@@ -141,7 +145,7 @@ export class CommandHandler {
     const { budgets, answers } = this.#options;
     const waitMs = budgets.waitMs(session);
     if (waitMs > 0) {
-      answers.rateLimited(session, command.id, 'the budget is used up', waitMs);
+      answers.rateLimited(session, command.id, 'work budget exhausted', waitMs);
       return undefined;
     }
     budgets.charge(session, commandUnits(command, bytes));

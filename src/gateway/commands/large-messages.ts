@@ -1,21 +1,21 @@
-/** Which long messages of clients are read at all: only one to a room needs to be long. */
+/** Decides which long client messages are read at all. Only a room message needs to be long. */
 import type { Session } from '../model/session.js';
 
-/** Longest message that any client may send. */
+/** Longest message that every client may send. */
 export const ANY_MESSAGE_BYTES_MAX = 64 * 1024;
-/** Of a longer one, how far its action may stand from its beginning. */
+/** In a longer message, `action` must appear within this many bytes. */
 const HEAD_BYTES = 256;
 const PUBLISH = 'publish';
 
-export const LARGE_REFUSED = `over ${ANY_MESSAGE_BYTES_MAX} bytes, only "publish" is taken, with its action first, of who may publish`;
+export const LARGE_REFUSED = `a message over ${ANY_MESSAGE_BYTES_MAX} bytes must be "publish", "action" first, from a client that may publish`;
 
-/** Every character of a text may be written as six. */
+/** A character may be escaped as six. */
 const ESCAPED_FACTOR = 6;
 
-/** `too_long`: it may be a message to a room, but no room takes one as long; its id is read, and no more. */
+/** `too_long`: it may be a room message but exceeds the room limit; only its id is read. */
 export type LargeMessage = 'taken' | 'too_long' | 'refused';
 
-/** Says so by its head, without reading the rest. @param roomBytesMax longest message that a room is sent */
+/** Decides from the head alone, without reading the rest. @param roomBytesMax longest message a room accepts */
 export function largeMessage(
   { credential }: Pick<Session, 'credential'>,
   message: ArrayBuffer,

@@ -1,4 +1,4 @@
-/** Whether a client's message is read: by its length, by how many come, and by what the client has cost before. */
+/** Decides whether a client's message is read, by its length, the message rate and what the client has cost so far. */
 import type { CommandId } from '../../protocol/command-limits.js';
 import { readUnits } from '../../protocol/costs.js';
 import type { MessageRate, MessageVerdict } from '../limits/message-rate.js';
@@ -7,9 +7,9 @@ import type { Session } from '../model/session.js';
 import type { Replies } from '../sessions/replies.js';
 import { LARGE_REFUSED, largeMessage } from './large-messages.js';
 
-/** When a client that sends too fast may send again: its tokens come back within a second. */
+/** Retry time for a client that sends too fast: its tokens refill within a second. */
 const RATE_RETRY_MS = 1_000;
-/** Longest command whose id is read although it is refused for what others have cost. */
+/** Longest refused command whose id is still read when the client's budget is used up. */
 const REFUSED_BYTES_MAX = 16 * 1024;
 
 export interface MessageGateParts {
@@ -18,7 +18,7 @@ export interface MessageGateParts {
   readonly roomMessageBytesMax: number;
   readonly budgets: WorkBudgets;
   readonly answers: Replies;
-  /** The id of a command that is not executed; undefined where it has none, or is longer than `bytesMax`. */
+  /** The id of a command that is not executed; undefined when it has none or is longer than `bytesMax`. */
   readonly idOf: (session: Session, bytes: ArrayBuffer, isBinary: boolean, bytesMax: number) => CommandId | undefined;
 }
 
@@ -29,15 +29,15 @@ export class MessageGate {
     this.#parts = parts;
   }
 
-  /** What becomes of the message. Who is refused, or sends what is too long, has been told. */
+  /** The verdict on a message. When it is refused or too long, the client has already been told. */
   verdict(session: Session, bytes: ArrayBuffer, isBinary: boolean, nowMs: number): MessageVerdict | 'too_long' {
     const { messageRate, messagesPerSecondMax, roomMessageBytesMax, budgets, answers, idOf } = this.#parts;
     const byRate = messageRate.take(session.messageTokens, nowMs);
     const waitMs = budgets.waitMs(session);
-    // Reading it costs something, whatever becomes of it.
+    // Reading costs something even when the message is refused.
     const verdict = byRate === 'accepted' && waitMs > 0 ? messageRate.refuse(session.messageTokens) : byRate;
     const units = readUnits(bytes.byteLength);
-    // What is refused is the connection's own affair: its user and its address have others.
+    // Charge a refused message to the connection alone: its user and address have other connections.
     if (verdict === 'accepted') budgets.charge(session, units);
     else budgets.chargeConnection(session, units);
     if (verdict === 'accepted') {
@@ -50,8 +50,8 @@ export class MessageGate {
     }
     if (verdict !== 'refused') return verdict;
     const id = idOf(session, bytes, isBinary, REFUSED_BYTES_MAX);
-    if (byRate === 'accepted') answers.rateLimited(session, id, 'the budget is used up', waitMs);
-    else answers.rateLimited(session, id, `at most ${messagesPerSecondMax} a second`, RATE_RETRY_MS);
+    if (byRate === 'accepted') answers.rateLimited(session, id, 'work budget exhausted', waitMs);
+    else answers.rateLimited(session, id, `at most ${messagesPerSecondMax} messages per second`, RATE_RETRY_MS);
     return verdict;
   }
 }

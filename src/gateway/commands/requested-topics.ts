@@ -1,4 +1,4 @@
-/** What a command is about: a stream and names in it, or why that cannot be. */
+/** Resolves what a command is about: a stream and names in it, or the reason it cannot be served. */
 import type { ErrorCode } from '../../protocol/codes.js';
 import type { ResyncCommand, SubscribeCommand, UnsubscribeCommand } from '../../protocol/commands.js';
 import { ALL_SYMBOLS, isChannel, isMarketData, isStream, isSymbol, type Stream } from '../../protocol/topics.js';
@@ -8,7 +8,7 @@ import { shorten } from '../refusal.js';
 export interface Target {
   readonly stream: Stream;
   readonly names: readonly string[];
-  /** The trades of all symbols. */
+  /** True for the trades of all symbols. */
   readonly isAll: boolean;
 }
 
@@ -19,7 +19,7 @@ export interface NoTarget {
 
 type TopicCommand = SubscribeCommand | UnsubscribeCommand | ResyncCommand;
 
-/** Resolves a command's names; whether they are known and allowed is asked later. */
+/** Resolves a command's names. Whether they exist and are allowed is checked later. */
 export function targetOf(session: Session, command: TopicCommand): Target | NoTarget {
   const stream = command.stream ?? (hasChannels(command) ? 'analytics' : undefined);
   if (stream === undefined) return { code: 'invalid_message', message: 'stream: name one' };
@@ -46,7 +46,10 @@ export function targetOf(session: Session, command: TopicCommand): Target | NoTa
   }
 }
 
-/** A user's orders are his own: another name is not looked up, and not told apart from one that exists. */
+/**
+ * Users see only their own orders. Another user's name is never looked up, so the reply does not reveal whether it
+ * exists.
+ */
 function ordersTarget(session: Session, names: readonly string[]): Target | NoTarget {
   const { sub } = session.credential;
   if (sub === '') return { code: 'unauthorized', message: 'orders: a credential is required' };
@@ -57,8 +60,7 @@ function ordersTarget(session: Session, names: readonly string[]): Target | NoTa
 function roomsTarget(names: readonly string[]): Target | NoTarget {
   if (names.length === 0) return { code: 'invalid_message', message: 'room: name one' };
   if (names.every(isSymbol)) return { stream: 'rooms', names, isAll: false };
-  const message =
-    'room: 1 to 128 bytes of UTF-8 without blanks, control characters, * and >, no empty part between dots';
+  const message = 'room: 1 to 128 bytes of UTF-8; no spaces, control characters, * or >, no empty part between dots';
   return { code: 'invalid_message', message };
 }
 
@@ -66,7 +68,7 @@ function hasChannels({ channel, channels }: TopicCommand): boolean {
   return channel !== undefined || channels !== undefined;
 }
 
-/** Each stream has a word of its own for its names; `symbol` is understood by all. */
+/** Each stream has its own member for names; `symbol` works for all. */
 function namesOf(stream: Stream, command: TopicCommand): string[] {
   const { symbol, symbols = [], channel, channels = [], room, rooms = [] } = command;
   const named = [symbol, ...symbols];
@@ -75,12 +77,12 @@ function namesOf(stream: Stream, command: TopicCommand): string[] {
   return [...new Set(named.filter((name): name is string => name !== undefined && name !== ''))];
 }
 
-/** What is told of names that are not known. */
+/** The error for unknown names. */
 export function unknownNames(names: readonly string[]): NoTarget {
   return { code: 'invalid_symbol', message: `unknown: ${shorten(names)}` };
 }
 
-/** Only symbols are made known by a feed; every user has orders, and every room can be entered. */
+/** Only symbols have to exist in a feed: every user has orders, and every room can be entered. */
 export function mustBeKnown({ stream, isAll }: Target): boolean {
   return isMarketData(stream) && !isAll;
 }

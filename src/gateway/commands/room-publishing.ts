@@ -1,4 +1,7 @@
-/** `publish`: a client's message to a room, by way of the feed, so that every gateway has it in the same place. */
+/**
+ * `publish`: sends a client's message to a room by way of the feed, so that every gateway sees it at the same
+ * position.
+ */
 import { createHash } from 'node:crypto';
 import type { ErrorCode } from '../../protocol/codes.js';
 import type { CommandId } from '../../protocol/command-limits.js';
@@ -13,15 +16,15 @@ import { sharedNowMs } from '../limits/shared-clock.js';
 import type { Session } from '../model/session.js';
 import type { Replies } from '../sessions/replies.js';
 
-/** Publications of this worker waiting for their place; beyond it they are refused. */
+/** Maximum publications of this worker that await their position; further ones are refused. */
 export const PENDING_MAX = 5_000;
-/** When a client that is refused for it may try again. */
+/** When a refused client may retry. */
 const RETRY_AFTER_MS = 1_000;
 
 export interface RoomPublishingOptions {
   readonly answers: Replies;
   readonly post: (message: FromWorker) => void;
-  /** Longest message, in bytes of the JSON that the room gets. */
+  /** Longest message, in bytes of the JSON that the room receives. */
   readonly messageBytesMax: number;
   readonly published: PublishedBytes;
 }
@@ -43,9 +46,9 @@ export class RoomPublishing {
     this.#options = options;
   }
 
-  /** Answered with `ack` when the message has its place; later commands do not wait for that. */
+  /** Replies with `ack` once the message has its position. Later commands do not wait for it. */
   publish(session: Session, { id, stream, room, data }: PublishCommand): void {
-    // It waited for an earlier command, and meanwhile its sender's credential may have ended.
+    // The credential may have expired while this command was queued.
     if (session.socket === undefined) return;
     const { sub } = session.credential;
     const message = { type: 'room_message', room, from: sub, data, timestamp: new Date().toISOString() };
@@ -59,7 +62,7 @@ export class RoomPublishing {
     }
     const request = ++this.#last;
     this.#pending.set(request, { session, id, topic: topicOf('rooms', room) });
-    // One user's message with one id is one message, however often it is sent, and over whichever connection.
+    // A user's message id identifies one message, however often and over whichever connection it is sent.
     const key = id === undefined ? '' : hashOf(stringifyExact([sub, room, id]));
     const content = id === undefined ? '' : hashOf(stringifyExact(data));
     const { owner } = session;
@@ -67,7 +70,7 @@ export class RoomPublishing {
     this.#options.post({ type: 'publish', id: request, room, payload: bytes, key, content, owner });
   }
 
-  /** The hub's answer. */
+  /** Handles the hub's answer. */
   published(answer: Extract<ToWorker, { type: 'published' }>): void {
     const pending = this.#pending.get(answer.id);
     this.#pending.delete(answer.id);
@@ -89,12 +92,12 @@ export class RoomPublishing {
     const { messageBytesMax, published } = this.#options;
     if (payload.length > messageBytesMax) return ['payload_too_large', `at most ${messageBytesMax} bytes`];
     if (this.#pending.size >= PENDING_MAX) {
-      return ['rate_limited', 'too many messages are being published', RETRY_AFTER_MS];
+      return ['rate_limited', 'too many publications pending', RETRY_AFTER_MS];
     }
     const waitMs = published.take(user, payload.length, sharedNowMs());
     if (waitMs === 0) return undefined;
     this.counters.overRate++;
-    return ['rate_limited', 'this user publishes too many bytes a second', waitMs];
+    return ['rate_limited', 'this user publishes too many bytes per second', waitMs];
   }
 }
 
@@ -102,17 +105,17 @@ type Problem = readonly [code: ErrorCode, message: string, retryAfterMs?: number
 
 const NOTHING = new Uint8Array(0);
 
-/** Any text may be a client's id, but not part of a header. */
+/** A client's id may be any text, which a header cannot carry. */
 const hashOf = (text: string): string => createHash('sha256').update(text).digest('base64url');
 
-/** Why this session cannot publish that, whatever its length. */
+/** Why this session may not publish the message, apart from its length. */
 function problemOf(session: Session, stream: string, room: string, data: unknown): Problem | undefined {
   if (stream !== 'rooms') return ['unknown_stream', 'clients publish to rooms only'];
   if (session.credential.sub === '') return ['unauthorized', 'rooms: a credential is required'];
   if (!isSymbol(room))
     return [
       'invalid_message',
-      'room: 1 to 128 bytes of UTF-8 without blanks, control characters, * and >, no empty part between dots',
+      'room: 1 to 128 bytes of UTF-8; no spaces, control characters, * or >, no empty part between dots',
     ];
   if (!session.entitlements.maySubscribe('rooms', room)) return ['forbidden', `not entitled to room ${room}`];
   if (data !== undefined && isCarriable(data)) return undefined;

@@ -1,9 +1,9 @@
-/** The symbols this worker knows of; one it does not know is asked of the hub before it is refused. */
+/** The symbols this worker knows. Before it refuses an unknown one, it asks the hub. */
 
 import { isSymbol, symbolMatcher } from '../../protocol/topics.js';
 import type { FromWorker } from '../../threads/thread-messages.js';
 
-/** Look-ups under way at once; more are answered from what is known here. */
+/** Maximum concurrent lookups; beyond it, only local knowledge counts. */
 const LOOKUPS_MAX = 1000;
 
 export class SymbolLookup {
@@ -13,7 +13,7 @@ export class SymbolLookup {
   readonly #pending = new Map<number, (known: readonly string[]) => void>();
   #lastLookup = 0;
 
-  /** @param listed symbols and patterns of the configuration */
+  /** @param listed symbols and patterns from the configuration */
   constructor(listed: readonly string[], post: (message: FromWorker) => void) {
     this.#isListed = symbolMatcher(listed);
     this.#post = post;
@@ -23,7 +23,7 @@ export class SymbolLookup {
     for (const symbol of symbols) this.#known.add(symbol);
   }
 
-  /** Not known any more, but for those that the configuration names. */
+  /** Forgets symbols, except those that the configuration lists. */
   forget(symbols: readonly string[]): void {
     for (const symbol of symbols) this.#known.delete(symbol);
   }
@@ -33,8 +33,8 @@ export class SymbolLookup {
   }
 
   /**
-   * The symbols of `asked` that nobody knows. Synchronous where all are known here; a promise only where the hub must be
-   * asked, because a symbol may have been published a moment ago.
+   * The symbols of `asked` that do not exist. Synchronous when this worker knows them all; otherwise a promise,
+   * because the hub may know a symbol that was published a moment ago.
    */
   unknown(asked: readonly string[]): readonly string[] | Promise<readonly string[]> {
     const missing = asked.filter(symbol => !this.has(symbol));
@@ -50,7 +50,7 @@ export class SymbolLookup {
     });
   }
 
-  /** The hub's answer to a look-up. */
+  /** Handles the hub's answer to a lookup. */
   answer(id: number, known: readonly string[]): void {
     this.add(known);
     this.#pending.get(id)?.(known);

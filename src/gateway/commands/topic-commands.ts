@@ -1,4 +1,4 @@
-/** `subscribe`, `unsubscribe` and `resync`: each is answered once for all the topics that it names. */
+/** `subscribe`, `unsubscribe` and `resync`. Each gets one reply for all the topics it names. */
 
 import type { ErrorCode } from '../../protocol/codes.js';
 import type { CommandId } from '../../protocol/command-limits.js';
@@ -16,7 +16,7 @@ import { laneFor } from '../views/view-of.js';
 import { mustBeKnown, type Target, targetOf, unknownNames } from './requested-topics.js';
 import type { SymbolLookup } from './symbol-lookup.js';
 
-/** A `subscribe` command with everything about it decided but for whether its names are known. */
+/** A `subscribe` command that is fully checked except for whether its names exist. */
 interface Subscribing {
   readonly session: Session;
   readonly command: SubscribeCommand;
@@ -26,9 +26,9 @@ interface Subscribing {
 }
 
 export class TopicCommands {
-  /** Under overload, retail clients are subscribed to nothing more. */
+  /** True under overload: retail clients get no new subscriptions. */
   isShedding = false;
-  /** Commands that were refused for it. */
+  /** Commands refused because of overload. */
   shed = 0;
   readonly #subscriptions: Subscriptions;
   readonly #symbols: SymbolLookup;
@@ -50,7 +50,7 @@ export class TopicCommands {
   subscribe(session: Session, command: SubscribeCommand): Handled {
     if (this.isShedding && session.tier === 'retail') {
       this.shed++;
-      this.#answers.rateLimited(session, command.id, 'the gateway is overloaded', RETRY_AFTER_MS);
+      this.#answers.rateLimited(session, command.id, 'gateway overloaded', RETRY_AFTER_MS);
       return undefined;
     }
     const target = this.#target(session, command);
@@ -88,7 +88,7 @@ export class TopicCommands {
     const { session, command, target, rateClass, detail } = subscribing;
     if (session.socket === undefined) return undefined;
     const { stream } = target;
-    // A client may name a hundred thousand: nothing here may take their square.
+    // A client may name 100,000 symbols: avoid anything quadratic here.
     const unknownSet = new Set(unknown);
     const known = target.names.filter(name => !unknownSet.has(name));
     const allowed = known.filter(name => session.entitlements.maySubscribe(stream, name));
@@ -121,11 +121,11 @@ export class TopicCommands {
   #subscribeStates(subscribing: Subscribing, wanted: readonly RequestedTopic[], refuse: () => void): void {
     const { session, command } = subscribing;
     const present = wanted.filter(({ stream, symbol }) => session.subscriptions.has(topicOf(stream, symbol)));
-    // What was missed of a state is in its snapshot.
+    // For a state topic, the snapshot covers whatever the client missed.
     this.#subscribed(subscribing, wanted, command.since === undefined ? undefined : false);
     refuse();
     this.#subscriptions.subscribe(session, wanted);
-    // Who is told that nothing was recovered is promised a snapshot.
+    // A client that is told nothing was recovered is promised a snapshot.
     if (command.since === undefined) return;
     const topics = present.map(({ stream, symbol }) => topicOf(stream, symbol));
     this.#subscriptions.resync(session, topics);
@@ -158,7 +158,7 @@ export class TopicCommands {
     return undefined;
   }
 
-  /** Where event topics stand; the trades of all symbols stand at as many places. */
+  /** The positions of event topics; `trades:*` has one position per symbol. */
   #positions(session: Session, wanted: readonly RequestedTopic[]): Map<string, StreamPosition> {
     const positions = new Map<string, StreamPosition>();
     for (const { stream, symbol } of wanted) {
@@ -195,7 +195,7 @@ export class TopicCommands {
     known: readonly string[],
     allowed: readonly string[],
   ): void {
-    // Where others of its names were served, or refused otherwise, the error says which it is about.
+    // When other names were served or refused for another reason, the error lists the symbols it applies to.
     const about = (symbols: readonly string[]) => (symbols.length < target.names.length ? { symbols } : undefined);
     if (unknown.length > 0) {
       this.#answers.send(session, command.id, { type: 'error', ...unknownNames(unknown), ...about(unknown) });
@@ -203,7 +203,7 @@ export class TopicCommands {
     if (allowed.length === known.length) return;
     const allowedSet = new Set(allowed);
     const denied = known.filter(name => !allowedSet.has(name));
-    // Some streams need a credential, whoever asks for which topic.
+    // Some streams require a credential for every topic.
     const code = session.credential.sub === '' ? 'unauthorized' : 'forbidden';
     const message = `not entitled to ${target.stream} of ${shorten(denied)}`;
     this.#answers.send(session, command.id, { type: 'error', code, message, ...about(denied) });
@@ -238,7 +238,7 @@ export class TopicCommands {
   }
 
   #tooMany(session: Session, id: CommandId | undefined): undefined {
-    this.#fail(session, id, 'too_many_subscriptions', `at most ${this.#subscriptionsMax} a connection`);
+    this.#fail(session, id, 'too_many_subscriptions', `at most ${this.#subscriptionsMax} topics per connection`);
   }
 
   #fail(session: Session, id: CommandId | undefined, code: ErrorCode, message: string): void {

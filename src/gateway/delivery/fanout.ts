@@ -1,7 +1,8 @@
 /**
- * Ring → sockets. A turn copies the next frames of each ring and publishes them: first all institutional views, then, in
- * the next turn of the event loop, all retail views. uWS writes the sockets it was asked to publish to last first within
- * one loop turn, so only a turn of its own puts institutional sockets first on the wire (native-notes/uws.md).
+ * Ring → sockets. A turn copies the next frames of each ring and publishes them: first to all institutional views,
+ * then, in the next turn of the event loop, to all retail views. Within one loop turn, uWS writes to sockets in
+ * reverse order of publishing. Only a separate turn puts institutional sockets first on the wire
+ * (native-notes/uws.md).
  */
 import {
   classOfLane,
@@ -24,9 +25,9 @@ import type { Subscriptions } from '../subscriptions/subscriptions.js';
 import type { Turn } from '../views/native-topics.js';
 import type { Views } from '../views/views.js';
 
-/** Bytes of frames published in one turn, so that commands and drains get their turns under load. */
+/** Maximum bytes of frames published in one turn, so that commands and drains get their turns under load. */
 export const TURN_BYTES_MAX = 32 * 1024;
-/** A queue this old is one: what else is on its way is a turn or two. */
+/** A frame this old indicates a queue; younger ones are just a turn or two in transit. */
 const BEHIND_MICROS = 20_000;
 /** Bucket b counts frames that took less than 2^b µs from the hub to their publish. */
 export const LATENCY_BUCKETS = 26;
@@ -37,7 +38,7 @@ export interface FanoutCounters extends Published {
   turns: number;
   readonly latencyBuckets: Float64Array;
   latencySumMicros: number;
-  /** Of the last realtime frame that was published. */
+  /** Latency of the last realtime frame published. */
   lastMicros: number;
 }
 
@@ -81,7 +82,7 @@ export class Fanout {
     this.#turn = options.turn;
   }
 
-  /** Number of the turn whose publishes may still be in uWS's hands. */
+  /** Number of the turn whose publishes may still be buffered in uWS. */
   get turn(): number {
     return this.#turn.current;
   }
@@ -90,7 +91,9 @@ export class Fanout {
     return this.#rings.some(ring => ring.hasMore);
   }
 
-  /** More frames wait, and what was published last had waited long: the newest of a turn, so that there is a queue. */
+  /**
+   * More frames are waiting, and the last ones published were old: even the turn's youngest, which indicates a queue.
+   */
   get isBehind(): boolean {
     return this.counters.lastMicros > BEHIND_MICROS && this.hasMore;
   }
@@ -114,7 +117,7 @@ export class Fanout {
     return any;
   }
 
-  /** Publishes what was read to the views of one tier, in order. */
+  /** Publishes the frames just read to the views of one tier, in order. */
   publish(tier: Tier): void {
     if (this.#table.count(tier) === 0) return;
     const nowMicros = this.#nowMicros();
@@ -124,7 +127,7 @@ export class Fanout {
       ring.rewind();
       while (ring.next()) {
         this.#frame(ring, i, tier, nowMicros);
-        // Behind a drop nothing more may be queued: were the socket to drain, it would see the hole before its repair.
+        // After a drop, queue nothing more: if the socket drained, the client would see the hole before its repair.
         if (this.#slow.hasPending) this.#slow.settle();
       }
     }
@@ -165,7 +168,7 @@ export class Fanout {
     }
   }
 
-  /** The topic is held back; or it is, as whoever asked for its document is about to be told. */
+  /** Reports that the topic is held back, to its sockets or to those about to receive its document. */
   #stale(ring: RingReader, tier: Tier): void {
     const isAnswer = ring.kind === FrameKind.held;
     const view = isAnswer ? this.#table.asked(ring.tag) : this.#table.get(tier, ring.source, ring.lane);
@@ -187,7 +190,7 @@ export class Fanout {
 
   #publishEvent(view: View, ring: RingReader, nowMicros: number): void {
     const turn = this.#turn.current;
-    // Noted before it is published: a drop while publishing must find this turn's sequences.
+    // Record the position before publishing: a drop while publishing must find this turn's sequences.
     const position = view.seqs.at(ring.source, ring.seq, turn);
     if (position.tag !== ring.tag) position.beginEpoch(ring.tag, this.#epochText(ring), turn);
     position.note(ring.seq, turn);
@@ -198,7 +201,7 @@ export class Fanout {
   #publishTo(view: View, ring: RingReader, nowMicros: number): void {
     view.told(nowMicros);
     if (view.held.size > 0) {
-      // First: publishing stamps the bytes in place, which those who get them later need unstamped.
+      // Queue before publishing: publishing stamps the bytes in place, and these sockets need them unstamped.
       const bytes = ring.copy.subarray(ring.payloadStart, ring.payloadEnd);
       this.#subscriptions.queueForHeld(view, bytes, ring.seq, ring.tag);
     }
@@ -207,7 +210,7 @@ export class Fanout {
     this.#outbox.publish(view, ring.copy, ring.payloadStart, ring.payloadEnd, counted);
   }
 
-  /** What clients missed, and the mark that it was all. */
+  /** Handles a message that clients missed, or the marker that ends the replay. */
   #replay(ring: RingReader, tier: Tier): void {
     const { recoveries } = this.#subscriptions;
     const replay = recoveries.asked(ring.tag);
@@ -227,7 +230,7 @@ export class Fanout {
 
   #answer(ring: RingReader, ringIndex: number, tier: Tier): void {
     const view = this.#table.asked(ring.tag);
-    // Whoever asked has left.
+    // Nothing waits for it any more.
     if (view === undefined) this.#table.requests.settled(ring.tag);
     if (view?.tier !== tier) return;
     const isReady = ring.kind === FrameKind.ready;
@@ -235,7 +238,7 @@ export class Fanout {
     const epoch = textDecoder.decode(epochBytes);
     if (isReady && ring.source !== ALL_TRADES_SOURCE) {
       view.seqs.reach(ring.source, ring.seq, epochTagOf(epochBytes), epoch);
-      // Told on behalf of the trades of all symbols; their own answer follows.
+      // Reported on behalf of `trades:*`; its own answer follows.
       if (view.isAllTrades) return;
     }
     if (!this.#table.answered(view, ring.source, ringIndex)) return;
@@ -250,7 +253,7 @@ export class Fanout {
     this.#subscriptions.answered(view, { seq: ring.seq, epoch, bytes });
   }
 
-  /** A broken event view is whole again: what went by meanwhile is lost to its sockets, and they are told. */
+  /** A broken event view is whole again: reports what its sockets lost in between. */
   #announceLosses(view: View): void {
     const sent = view.sentSeqs ?? new Map<number, Place>();
     for (const loss of view.seqs.lossesSince(sent)) {
@@ -260,7 +263,7 @@ export class Fanout {
     }
   }
 
-  /** Frames of this ring were missed: every view that it feeds asks for a new beginning. */
+  /** The thread missed frames of this ring: every view fed by it requests a new document. */
   #repair(ringIndex: number, tier: Tier): void {
     this.#table.requests.answersLost(ringIndex);
     this.#subscriptions.recoveries.lost(ringIndex, tier);
@@ -280,7 +283,7 @@ export class Fanout {
     const bucket = Math.min(LATENCY_BUCKETS - 1, 32 - Math.clz32(micros));
     this.counters.latencyBuckets[bucket] = (this.counters.latencyBuckets[bucket] ?? 0) + 1;
     this.counters.latencySumMicros += micros;
-    // Those of slower classes are older by design.
+    // Frames of slower classes are older by design.
     if (classOfLane(lane) !== REALTIME) return;
     this.counters.lastMicros = micros;
     if (micros < this.counters.youngestMicros) this.counters.youngestMicros = micros;

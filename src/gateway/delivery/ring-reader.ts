@@ -1,4 +1,4 @@
-/** The loop of a gateway thread: waits for the doorbell, then publishes what is in the rings, turn by turn. */
+/** The main loop of a gateway thread: waits for the doorbell, then publishes from the rings, turn by turn. */
 import type { Deliveries } from '../sending/deliveries.js';
 import type { Ladder } from '../slow-consumers/ladder.js';
 import type { TierChanges } from '../subscriptions/tier-changes.js';
@@ -11,24 +11,24 @@ export interface PumpParts {
   readonly tierChanges: TierChanges;
   readonly deliveries: Deliveries;
   readonly table: Views;
-  /** One cell a worker, counted up at every wake-up. */
+  /** One cell per worker, incremented at every wake-up. */
   readonly doorbell: Int32Array;
-  /** One cell a worker: 1 while it is behind. */
+  /** One cell per worker: 1 while it is behind. */
   readonly behind: Int32Array;
   readonly worker: number;
-  /** True once the thread is to end. */
+  /** True once the thread must end. */
   readonly isEnding: () => boolean;
 }
 
 const nextLoopTurn = () => new Promise<void>(resolve => setImmediate(resolve));
 
-/** Resolves when the thread is to end. */
+/** Resolves when the thread must end. */
 export async function pump(parts: PumpParts): Promise<void> {
   const { fanout, deliveries, doorbell, behind, worker, isEnding } = parts;
   while (!isEnding()) {
     const seen = Atomics.load(doorbell, worker);
     await turn(parts);
-    // Behind what is live, and not more than a turn's share.
+    // After live frames, and at most one turn's share.
     deliveries.turn();
     Atomics.store(behind, worker, fanout.isBehind ? 1 : 0);
     if (fanout.hasMore || deliveries.hasMore) {
@@ -36,12 +36,12 @@ export async function pump(parts: PumpParts): Promise<void> {
       continue;
     }
     const ring = Atomics.waitAsync(doorbell, worker, seen);
-    // At once or later, but in another turn of the loop: uWS writes what was published between the two.
+    // Now or later, but always in another turn of the loop: in between, uWS writes what was published.
     await (ring.async ? ring.value : nextLoopTurn());
   }
 }
 
-/** One turn's worth of frames, institutional sockets first. */
+/** Publishes one turn's worth of frames, institutional sockets first. */
 async function turn({ fanout, slow, tierChanges, table }: PumpParts): Promise<void> {
   slow.settle();
   tierChanges.settle();
@@ -49,7 +49,7 @@ async function turn({ fanout, slow, tierChanges, table }: PumpParts): Promise<vo
   fanout.publish('institutional');
   if (table.count('retail') === 0) return;
   if (table.count('institutional') > 0) {
-    // uWS writes what was published at the end of the loop turn: institutional sockets get theirs before retail ones.
+    // uWS writes at the end of the loop turn: institutional sockets get their frames before retail ones.
     await nextLoopTurn();
     slow.settle();
   }

@@ -16,13 +16,13 @@ import { PRIVATE_ENDPOINTS, type UpgradeRequest } from './upgrade-request.js';
 
 export interface AdmissionsOptions {
   readonly credentials: Credentials;
-  /** Whether a connection may come without a credential, where the endpoint needs none. */
+  /** Whether clients may connect without a credential to endpoints that need none. */
   readonly isAnonymousAllowed: boolean;
   readonly owners: Owners;
   readonly symbols: SymbolLookup;
   readonly subscriptionsMax: number;
   readonly nextId: () => number;
-  /** What a session that opens now begins with. */
+  /** The keepalive state of a new session. */
   readonly newKeepalive: (expiresAtMs: number) => KeepaliveState;
   readonly newMessageTokens: () => TokenBucket;
   readonly newControlTokens: () => TokenBucket;
@@ -36,7 +36,7 @@ export class Admissions {
     this.#options = options;
   }
 
-  /** A promise only where a key set has to be asked for a key, or the hub for a symbol. */
+  /** Returns a promise only when it must fetch keys from a key set or ask the hub for a symbol. */
   admit(request: UpgradeRequest, address: string): MaybePromise<Admission | Refusal> {
     return andThen(this.#credentialOf(request, address), credential => {
       if ('status' in credential) return credential;
@@ -56,13 +56,13 @@ export class Admissions {
       : credentials.of(token, apiKey, address);
   }
 
-  /** Asked again where something was awaited since: the credential may have been taken back. */
+  /** Checks again after an await: the credential may have been revoked in the meantime. */
   isStillGood({ session }: Admission, { apiKey }: UpgradeRequest): boolean {
     return this.#options.credentials.isStillGood(session.credential, apiKey);
   }
 
   #admitAs(credential: Credential, request: UpgradeRequest, address: string): MaybePromise<Admission | Refusal> {
-    // What is wrong with the request is told only to those who may ask.
+    // Report problems with the request only to clients that are allowed to ask.
     if (request.problem !== undefined) return request.problem;
     const session = this.#newSession(request, credential, address);
     if (session.defaultClass < session.fastestClass) {
@@ -75,7 +75,7 @@ export class Admissions {
   #topics(session: Session, request: UpgradeRequest, stream: Stream): MaybePromise<Admission | Refusal> {
     const { subscriptionsMax, symbols } = this.#options;
     if (request.symbols.length > subscriptionsMax) {
-      return refusal(400, 'too_many_subscriptions', `at most ${subscriptionsMax} topics a connection`);
+      return refusal(400, 'too_many_subscriptions', `at most ${subscriptionsMax} topics per connection`);
     }
     const isNamed = request.symbols.length > 0 && isMarketData(stream);
     return andThen(isNamed ? symbols.unknown(request.symbols) : [], unknown =>

@@ -1,9 +1,9 @@
-/** What a client's address counts as, where connections of one address are counted. */
+/** Normalizes client addresses for per-address counts. */
 import { isIP } from 'node:net';
 
 const IPV4_BYTES = 4;
 const IPV6_BYTES = 16;
-/** An IPv6 host has its whole /64 to itself (RFC 4291 section 2.5.1): it counts as one. */
+/** An IPv6 host owns its whole /64 (RFC 4291 section 2.5.1), so a /64 counts as one address. */
 const IPV6_COUNTED_BYTES = 8;
 /** `::ffff:a.b.c.d` (RFC 4291 section 2.5.5.2). */
 const MAPPED_PREFIX = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff];
@@ -19,7 +19,7 @@ export function clientAddress(bytes: Uint8Array): string {
   return `${groups.join(':')}::/64`;
 }
 
-/** The same of an address as text, as Node has it. */
+/** The same for an address in Node's text form. */
 export function clientAddressOf(text: string): string {
   const address = text.replace(/%.*$/, '');
   if (isIP(address) === 4) return clientAddress(Uint8Array.from(address.split('.'), Number));
@@ -27,7 +27,7 @@ export function clientAddressOf(text: string): string {
 }
 
 function ipv6Bytes(address: string): Uint8Array {
-  // A mapped address may be written with dots at its end.
+  // A mapped address may end in dotted notation.
   const dotted = /(\d+)\.(\d+)\.(\d+)\.(\d+)$/.exec(address);
   const pair = (a = '0', b = '0') => ((Number(a) << 8) | Number(b)).toString(16);
   const plain =

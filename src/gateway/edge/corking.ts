@@ -1,9 +1,10 @@
 /**
- * Upgrades that had to wait for something. uWebSockets wants `upgrade` called from within a cork, else it writes a warning to
- * standard error each time, in the midst of the log. The cork of the request itself will not do once something was awaited:
- * this uWS then reads the new socket's memory as that of an HTTP response (native-notes/uws.md, "Upgrade outside `cork`").
- * While another socket is corked, the request's cork only calls what it is given. So each thread that needs it keeps a
- * WebSocket to itself, over the loopback, which is corked for that call and never written to.
+ * Upgrades that complete after an await. uWebSockets requires `upgrade` to be called from within a cork; otherwise it
+ * writes a warning to standard error each time, in the middle of the log. After an await, the request's own cork does
+ * not work: this uWS then reads the new socket's memory as that of an HTTP response (native-notes/uws.md, "Upgrade
+ * outside `cork`"). While another socket is corked, however, the request's cork just calls its callback. So each
+ * thread that needs it keeps one WebSocket to itself over loopback. It corks that socket for the call and never writes
+ * to it.
  */
 
 import {
@@ -19,14 +20,14 @@ import { randomBytes } from 'node:crypto';
 import { connect, type Socket } from 'node:net';
 
 const LOOPBACK = '127.0.0.1';
-/** uWS's `LIBUS_LISTEN_EXCLUSIVE_PORT`, which its typings leave out: no other thread is given the same free port. */
+/** uWS's `LIBUS_LISTEN_EXCLUSIVE_PORT`, missing from its typings: no other thread gets the same free port. */
 const EXCLUSIVE_PORT = 1;
 const SECRET_BYTES = 16;
 const PAYLOAD_BYTES_MAX = 16;
-/** How long the connection to itself may take. */
+/** Timeout for opening the connection to itself. */
 const OPEN_MAX_MS = 2_000;
 
-/** What the typings leave out: options in `listen` with a host. */
+/** An overload missing from the typings: `listen` with a host and options. */
 interface WithOptions {
   listen(host: string, port: number, options: number, onListening: (socket: us_listen_socket | false) => void): unknown;
 }
@@ -38,7 +39,10 @@ export class Corking {
   #holder: WebSocket<unknown> | undefined;
   #isClosed = false;
 
-  /** Resolves when `cork` will do its work; at once after the first time. Never rejects: without it there is a warning. */
+  /**
+   * Resolves once `cork` is ready; immediately after the first time. Never rejects: on failure uWS just logs its
+   * warning.
+   */
   ready(): Promise<void> {
     if (this.#holder !== undefined || this.#isClosed) return Promise.resolve();
     this.#opening ??= this.#open().finally(() => {
@@ -47,13 +51,13 @@ export class Corking {
     return this.#opening;
   }
 
-  /** Calls `write`, which writes to `response` or upgrades it, as uWS wants it called. */
+  /** Runs `write`, which writes to `response` or upgrades it, inside the cork that uWS requires. */
   cork(response: HttpResponse, write: () => void): void {
     if (this.#holder === undefined) write();
     else this.#holder.cork(() => response.cork(write));
   }
 
-  /** Before the thread ends. */
+  /** Call before the thread ends. */
   close(): void {
     this.#isClosed = true;
     this.#holder = undefined;
@@ -66,7 +70,7 @@ export class Corking {
     this.#app?.close();
     const app = App();
     this.#app = app;
-    // Whoever else comes to this port before it is closed again is sent away.
+    // Turn away any other client that reaches this port before it closes.
     const path = `/${randomBytes(SECRET_BYTES).toString('hex')}`;
     return new Promise(resolve => {
       const late = setTimeout(resolve, OPEN_MAX_MS);
@@ -104,7 +108,10 @@ export class Corking {
   }
 }
 
-/** A connection that asks for an upgrade, and says no more. @param onEnd it is open, or will never be */
+/**
+ * Opens a connection that requests an upgrade and sends nothing else.
+ * @param onEnd called when it is open or has failed
+ */
 function upgraded(port: number, path: string, onEnd: () => void): Socket {
   const client = connect(port, LOOPBACK);
   const key = randomBytes(SECRET_BYTES).toString('base64');
@@ -120,7 +127,7 @@ function upgraded(port: number, path: string, onEnd: () => void): Socket {
   };
   client.once('data', end);
   client.once('close', end);
-  // Followed by 'close'.
+  // 'close' follows.
   client.on('error', () => {});
   client.resume();
   return client;

@@ -1,30 +1,30 @@
-/** Sends clients elsewhere: a few at a time, each told for itself when to come back, so that the rest is no storm. */
+/** Redirects clients a few at a time, each with its own reconnect delay, so that they do not all reconnect at once. */
 import type { Session } from '../model/session.js';
 
 /**
- * Fewer than this a second need no spreading. Half of WS_CONNECT_RATE_PER_IP's default, so that the clients may all come
- * back from one address; where that is set lower, this is lower too.
+ * Maximum redirects per second; below it, no spreading is needed. Half of WS_CONNECT_RATE_PER_IP's default, so that
+ * all clients can reconnect from one address. A lower setting lowers this too.
  */
 const CLOSES_PER_SECOND_MAX = 100;
-/** How long a client waits before it comes back, at most, when the closes themselves are spread. */
+/** Maximum reconnect delay of a client when the closes themselves are spread. */
 export const RECONNECT_JITTER_MS = 1_000;
 
 export interface DeparturesOptions {
-  /** Longest that all of it may take: DRAIN_TIMEOUT. */
+  /** Time limit for the whole drain: DRAIN_TIMEOUT. */
   readonly withinMs: number;
-  /** Of all workers together: WS_CONNECT_RATE_PER_IP. */
+  /** For all workers together: WS_CONNECT_RATE_PER_IP. */
   readonly attemptsPerSecondMax: number;
   readonly workers: number;
   readonly nowMs: () => number;
-  /** Evenly from 0 to below 1. */
+  /** Uniform in [0, 1). */
   readonly random: () => number;
-  /** Tells the client, and ends its connection. */
+  /** Tells the client and ends its connection. */
   readonly leave: (session: Session, reconnectAfterMs: number) => void;
 }
 
 export class Draining {
   readonly #options: DeparturesOptions;
-  /** Those from `#next` on are still here. */
+  /** Sessions from `#next` on are still connected. */
   readonly #order: Session[] = [];
   #next = 0;
   #startedMs = 0;
@@ -34,12 +34,12 @@ export class Draining {
     this.#options = options;
   }
 
-  /** All who were named have been told. */
+  /** True once every session has been redirected. */
   get isOver(): boolean {
     return this.#next === this.#order.length;
   }
 
-  /** Begins with these, in random order. They are served as before until their turn comes. */
+  /** Starts draining these sessions in random order. Each is served normally until its turn. */
   begin(sessions: Iterable<Session>): void {
     const { nowMs, random, withinMs, attemptsPerSecondMax, workers } = this.#options;
     this.#order.push(...sessions);
@@ -54,12 +54,12 @@ export class Draining {
     this.#spanMs = Math.min(withinMs, (1000 * this.#order.length) / perSecond);
   }
 
-  /** One who came after the beginning: goes last. */
+  /** Adds a session that connected after the drain began; it goes last. */
   add(session: Session): void {
     this.#order.push(session);
   }
 
-  /** Sends away those whose turn has come. */
+  /** Redirects the sessions that are due. */
   sweep(): void {
     const { nowMs, random, leave } = this.#options;
     const share = this.#spanMs === 0 ? 1 : Math.min(1, (nowMs() - this.#startedMs) / this.#spanMs);
@@ -69,7 +69,10 @@ export class Draining {
     }
   }
 
-  /** Sends away all who are left, now. As the closes are not spread, the times to come back are: over DRAIN_TIMEOUT. */
+  /**
+   * Redirects all remaining sessions now. Since the closes are not spread, it spreads the reconnects over
+   * DRAIN_TIMEOUT.
+   */
   hurry(): void {
     const { random, leave, withinMs } = this.#options;
     for (; this.#next < this.#order.length; this.#next++) {

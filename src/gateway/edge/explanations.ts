@@ -1,7 +1,7 @@
 /**
- * Refusals that are explained: a browser cannot read the answer to a refused upgrade, so whoever asks for it by `explain=1` is
- * let in and closed at once with a code. Such a socket is no session: nothing it sends is read, and no limit counts it. It was
- * counted among the attempts to connect, as every refusal is.
+ * Explained refusals. A browser cannot read the HTTP answer to a refused upgrade, so a client that sends `explain=1`
+ * is upgraded and closed at once with a code. Such a socket is no session: nothing it sends is read, and no connection
+ * limit counts it. It counts as a connection attempt, like every refusal.
  */
 import type { WebSocket, WebSocketBehavior } from 'uWebSockets.js';
 import { CloseCode } from '../../protocol/close-code.js';
@@ -11,12 +11,12 @@ import type { SocketData } from '../model/session.js';
 import type { Refusal } from '../refusal.js';
 
 /**
- * Refusals that a worker explains in a second; further ones are answered by HTTP. Either way uWS ends a socket that stays
- * behind its answer, after some ten seconds.
+ * Maximum refusals a worker explains per second; further ones get an HTTP answer. Either way, uWS ends a socket that
+ * does not read its answer after about ten seconds.
  */
 export const EXPLAINED_PER_SECOND_MAX = 64;
 const SECOND_MS = 1_000;
-/** Of a close frame (RFC 6455 section 5.5): 125 bytes with the code. */
+/** The reason of a close frame (RFC 6455 section 5.5): 125 bytes minus the code. */
 const REASON_BYTES_MAX = 123;
 
 const CODES: Readonly<Partial<Record<Refusal['status'], CloseCode>>> = {
@@ -25,7 +25,7 @@ const CODES: Readonly<Partial<Record<Refusal['status'], CloseCode>>> = {
   429: CloseCode.rateLimited,
 };
 
-/** What uWS keeps with such a socket, in place of `SocketData`. */
+/** The user data of such a socket, in place of `SocketData`. */
 export interface Explained {
   readonly explanation: Explanation;
 }
@@ -34,19 +34,19 @@ export interface Explanation {
   readonly code: CloseCode;
   readonly reason: string;
   readonly format: Format;
-  /** When to come back; undefined where coming back changes nothing. */
+  /** When to reconnect; undefined when reconnecting would not help. */
   readonly reconnectAfterMs: number | undefined;
 }
 
 type Socket = WebSocket<SocketData>;
 type Behavior = Omit<WebSocketBehavior<SocketData>, 'upgrade' | 'maxPayloadLength'>;
 
-/** A socket's data is one of the two, whatever its route is declared to keep. */
+/** A socket's user data is one of the two, whatever its route declares. */
 function explanationOf(socket: Socket): Explanation | undefined {
   return (socket.getUserData() as Partial<Explained>).explanation;
 }
 
-/** The handler, for sockets with a session only. */
+/** Restricts a handler to sockets with a session. */
 function withSession<Rest extends unknown[], Result>(
   handler: ((socket: Socket, ...rest: Rest) => Result) | undefined,
 ): (socket: Socket, ...rest: Rest) => Result | undefined {
@@ -59,13 +59,16 @@ export class Explanations {
   #sinceMs = Number.NEGATIVE_INFINITY;
   #explained = 0;
 
-  /** @param onClose one is closed with this code @param nowMs a monotonic clock */
+  /**
+   * @param onClose called with the close code of each explained refusal
+   * @param nowMs a monotonic clock
+   */
   constructor(onClose: (code: CloseCode) => void, nowMs = () => performance.now()) {
     this.#onClose = onClose;
     this.#nowMs = nowMs;
   }
 
-  /** How the refusal is explained, which counts; undefined where it is answered by HTTP. */
+  /** How the refusal is explained, counted against the limit; undefined when it is answered by HTTP. */
   of({ status, message, retryAfterSeconds }: Refusal, format: Format): Explanation | undefined {
     const code = CODES[status];
     if (code === undefined || !this.#mayExplain()) return undefined;
@@ -74,7 +77,7 @@ export class Explanations {
   }
 
   /**
-   * The behavior for sockets with a session, and beside it that of those that are only told why not.
+   * Combines the behavior for sessions with that for sockets that only receive an explanation.
    * @param served counts them all
    */
   beside(sessions: Behavior, served: { upgraded: number }): Behavior {
@@ -121,7 +124,7 @@ function packed(frame: object): Uint8Array {
   return writer.written;
 }
 
-/** As much of a text as a close frame takes, and no half of a character. */
+/** Cuts a text to what a close frame can carry, without splitting a character. */
 function cut(text: string): string {
   const bytes = Buffer.from(text);
   if (bytes.length <= REASON_BYTES_MAX) return text;

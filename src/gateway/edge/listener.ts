@@ -1,7 +1,7 @@
 /**
- * The uWS Apps of one worker. Without TLS there is one. With TLS an App is bound to its certificate, so a new certificate is a
- * new App, and the present sockets stay with the old one; an App of its own, which serves nobody, holds the port and hands
- * what it accepts to the newest. (native-notes/listening.md)
+ * The uWS Apps of one worker. Without TLS there is one. With TLS an App is bound to its certificate: a new certificate
+ * means a new App, and existing sockets stay with the old one. A separate App, which serves no sockets, holds the port
+ * and hands accepted connections to the newest App. (native-notes/listening.md)
  */
 import {
   App,
@@ -18,14 +18,14 @@ import type { PendingSockets } from '../limits/pending-sockets.js';
 import type { Session } from '../model/session.js';
 import { clientAddress } from './client-address.js';
 
-/** Certificates whose sockets are served at the same time; with a further one, those of the oldest are sent away. */
+/** Maximum certificates in use at once; one more, and the sessions on the oldest are redirected. */
 const APPS_MAX = 4;
-/** A turn of the loop that took longer may have left connections in the kernel's queue. */
+/** A turn of the loop longer than this may have left connections in the kernel's queue. */
 const QUIET_TURN_MS = 0.2;
-/** How long a quiet one is waited for; a gateway that is always busy has none. */
+/** How long to wait for a quiet turn; a gateway that is always busy has none. */
 const QUIET_WAIT_MAX_MS = 250;
 
-/** What the typings leave out: an App that accepts for others. */
+/** An App that accepts for others; missing from the typings. */
 interface WithChildren {
   getDescriptor(): unknown;
   addChildAppDescriptor(descriptor: unknown): void;
@@ -38,9 +38,9 @@ type ServingApp = TemplatedApp & WithChildren;
 export interface ServedApp {
   readonly app: ServingApp;
   readonly sessions: Set<Session>;
-  /** Sockets that were accepted and not closed, but for those that had become WebSockets. */
+  /** Sockets accepted and not yet closed, except those that became WebSockets. */
   accepted: number;
-  /** Sockets that became WebSockets: uWS's filter goes on counting them. */
+  /** Sockets that became WebSockets; uWS's filter keeps counting them. */
   upgraded: number;
 }
 
@@ -53,7 +53,10 @@ export class Apps {
   #route: (served: ServedApp) => void = () => {};
   #listenSocket: us_listen_socket | undefined;
 
-  /** @param pending counts what is accepted @throws {Error} with `cause` when the certificate or key cannot be used */
+  /**
+   * @param pending counts accepted connections
+   * @throws {Error} with `cause` when the certificate or key is unusable
+   */
   constructor(tls: Config['tls'], pending: PendingSockets) {
     this.#tls = tls;
     this.#pending = pending;
@@ -63,14 +66,14 @@ export class Apps {
     this.#acceptor?.addChildAppDescriptor(first.app.getDescriptor());
   }
 
-  /** Sockets that have not said yet what they want, or wait for the answer. */
+  /** Sockets that have not sent a request yet, or await the answer. */
   get undecided(): number {
     let sum = 0;
     for (const { accepted, upgraded } of this.#served) sum += accepted - upgraded;
     return sum;
   }
 
-  /** To be called once, before anything else: what an App serves, now and with every further certificate. */
+  /** Registers the routes of every App, current and future. Call once, before anything else. */
   route(route: (served: ServedApp) => void): void {
     this.#route = route;
     for (const served of this.#served) route(served);
@@ -85,7 +88,7 @@ export class Apps {
     return isHeard;
   }
 
-  /** @param port 0 for any free one. @returns the port; undefined when it cannot be had. */
+  /** @param port 0 for any free one. @returns the port; undefined when it is unavailable. */
   listen(host: string, port: number): Promise<number | undefined> {
     const listener = this.#acceptor ?? this.#newest.app;
     return new Promise(resolve => {
@@ -102,15 +105,15 @@ export class Apps {
   }
 
   /**
-   * Leaves the port to others. What the kernel has queued for a listener is reset when it closes, so this waits for a turn
-   * of the loop in which uWS has just taken all of it. (native-notes/listening.md)
+   * Frees the port for others. Closing a listener resets the connections in its kernel queue, so this waits for a turn
+   * of the loop in which uWS has just accepted all of them. (native-notes/listening.md)
    */
   async leavePort(): Promise<void> {
     const startedMs = performance.now();
     for (let lastMs = startedMs; ; ) {
       await new Promise(resolve => setImmediate(resolve));
       const nowMs = performance.now();
-      // The first turn is the one that this was called in.
+      // The first turn is the one that called this method.
       const isQuiet = lastMs !== startedMs && nowMs - lastMs <= QUIET_TURN_MS;
       if (isQuiet || nowMs - startedMs > QUIET_WAIT_MAX_MS) break;
       lastMs = nowMs;
@@ -122,16 +125,16 @@ export class Apps {
     return this.#listenSocket !== undefined;
   }
 
-  /** Nobody is listening here until the next `listen`; who is connected stays. */
+  /** Stops listening until the next `listen`; existing connections stay. */
   closePort(): void {
     if (this.#listenSocket !== undefined) us_listen_socket_close(this.#listenSocket);
     this.#listenSocket = undefined;
   }
 
   /**
-   * Serves newcomers with what TLS_CERT and TLS_KEY hold now.
-   * @returns sessions to be sent away, as too many certificates are in use.
-   * @throws {Error} when they cannot be used; the ones before stay.
+   * Serves new connections with the current contents of TLS_CERT and TLS_KEY.
+   * @returns sessions to redirect because too many certificates are in use.
+   * @throws {Error} when the files are unusable; the previous certificate stays in use.
    */
   renewCertificate(): readonly Session[] {
     if (this.#acceptor === undefined) return [];
@@ -143,7 +146,7 @@ export class Apps {
     return this.#served.length > APPS_MAX ? [...(this.#served[0] as ServedApp).sessions] : [];
   }
 
-  /** Lets go of Apps with old certificates that nobody is connected to any more. Not from a uWS callback. */
+  /** Closes Apps with old certificates that have no connections left. Do not call from a uWS callback. */
   sweep(): void {
     for (const served of this.#served.slice(0, -1)) {
       if (served.sessions.size > 0 || served.accepted > served.upgraded) continue;
@@ -152,7 +155,7 @@ export class Apps {
     }
   }
 
-  /** Ends everything uWS holds; a thread may only end after it. */
+  /** Closes everything uWS holds. A thread may end only after this. */
   close(): void {
     this.#acceptor?.close();
     for (const { app } of this.#served) app.close();
@@ -180,7 +183,7 @@ export class Apps {
       response.close();
       return;
     }
-    // Replaced once there is a request (upgrades.ts).
+    // upgrades.ts replaces this handler once there is a request.
     response.onAborted(() => this.#pending.leave(address));
   }
 }
@@ -192,12 +195,12 @@ function createSslApp(tls: NonNullable<Config['tls']>): ServingApp {
       key_file_name: keyFile,
       cert_file_name: certFile,
       ssl_ciphers: cipherList(tls.minVersion, tls.ciphers),
-      // A client may then present a certificate, and one of another authority fails its handshake.
+      // With this, a client may present a certificate; one from another authority fails the handshake.
       ...(clientCaFile === undefined ? {} : { ca_file_name: clientCaFile }),
     }) as ServingApp;
   } catch (cause) {
     const authority = clientCaFile === undefined ? '' : `, or TLS_CLIENT_CA ${clientCaFile} cannot be used`;
-    const message = `TLS_CERT, TLS_KEY: ${certFile} and ${keyFile} cannot be used together, or not be read${authority}`;
+    const message = `TLS_CERT, TLS_KEY: ${certFile} and ${keyFile} cannot be read or do not match${authority}`;
     throw new Error(message, { cause });
   }
 }

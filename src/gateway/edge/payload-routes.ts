@@ -1,20 +1,24 @@
 /**
- * How long a message uWS puts together before it is handed over, which no limit of ours sees. A client is told that its message is
- * too long only up to that bound, but may also have uWS keep so much of a message that never ends. So the bound is long for
- * clients with a credential and for a few without, and short for all others. A route has one bound, and is chosen before the
- * credential is read: there are two sets of routes, and the upgrade takes the socket into one or the other.
- * (native-notes/uws.md, "Two bounds behind one path")
+ * How long a message uWS assembles before it hands it over; none of our own limits applies before that. Only up to
+ * this bound can the gateway tell a client that its message is too long. But a client can also make uWS buffer that
+ * much of a message that never ends. So the bound is long for clients with a credential and a few without, and short
+ * for all others. A route has one bound, and uWS chooses the route before the credential is read. Hence there are two
+ * sets of routes, and the upgrade puts the socket into one or the other. (native-notes/uws.md, "Two bounds behind one
+ * path")
  */
 import type { HttpRequest, HttpResponse, TemplatedApp, us_socket_context_t, WebSocketBehavior } from 'uWebSockets.js';
 import type { Session, SocketData } from '../model/session.js';
 
-/** Every path fits the last, and all but `/` one of the others, which uWS asks first. */
+/** The last pattern matches every path. All paths but `/` match one of the others too, which uWS tries first. */
 const SHORT_PATTERNS = ['/:endpoint', '/:endpoint/*'];
 const PATTERN = '/*';
-/** Connections without a credential, over all threads, that have the long bound: half a GiB of messages that never end. */
+/**
+ * Maximum connections without a credential, over all threads, that get the long bound: half a GiB of unfinished
+ * messages.
+ */
 const LONG_ANONYMOUS_MAX = 32;
 
-/** What `upgrade` is given for a socket that is to be bound so. */
+/** The contexts that `upgrade` takes to bind a socket to the long or short bound. */
 export interface UpgradeContexts {
   readonly long: us_socket_context_t;
   readonly short: us_socket_context_t;
@@ -27,8 +31,8 @@ export interface PayloadBytesMax {
 
 /**
  * Registers the routes of one App.
- * @param behavior of all sockets
- * @param upgrade is called for every request, with both contexts
+ * @param behavior applies to all sockets
+ * @param upgrade called for every request, with both contexts
  */
 export function routeByPayload(
   app: TemplatedApp,
@@ -56,17 +60,17 @@ export function routeByPayload(
   });
 }
 
-/** Which connections without a credential have the long bound. */
+/** Decides which connections without a credential get the long bound. */
 export class LongPlaces {
   readonly #max: number;
   readonly #sessions = new Set<Session>();
 
-  /** @param workers threads that share the places */
+  /** @param workers number of threads that share the slots */
   constructor(workers: number) {
     this.#max = Math.max(1, Math.floor(LONG_ANONYMOUS_MAX / workers));
   }
 
-  /** The context for the session's socket; it keeps its place until `leave`. */
+  /** The context for the session's socket. A session with a slot keeps it until `leave`. */
   contextOf(session: Session, { long, short }: UpgradeContexts): us_socket_context_t {
     if (session.credential.sub !== '') return long;
     if (this.#sessions.size >= this.#max) return short;

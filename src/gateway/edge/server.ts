@@ -1,4 +1,4 @@
-/** The uWS App of one worker: routes, upgrades, sockets. What a socket is told is decided elsewhere. */
+/** The uWS App of one worker: routes, upgrades and sockets. Other modules decide what a socket is sent. */
 import type { HttpRequest, HttpResponse } from 'uWebSockets.js';
 import type { Config } from '../../config/environment.js';
 import { CloseCode } from '../../protocol/close-code.js';
@@ -26,11 +26,11 @@ import { LongPlaces, routeByPayload, type UpgradeContexts } from './payload-rout
 import { Upgrades } from './upgrades.js';
 import { NO_COMPRESSION, SHARED_COMPRESSOR, uwsIdleSeconds, uwsPayloadBytesMax } from './uws-limits.js';
 
-/** Sessions that are written to in one go when all of them are told something. */
+/** Maximum sessions written to in one turn when all of them get a message. */
 const TOLD_AT_ONCE_MAX = 1_000;
-/** How often clients are sent away while the gateway drains. */
+/** Interval of redirects while the gateway drains. */
 const DEPARTURE_INTERVAL_MS = 20;
-/** How long a socket that was accepted before the port was left gets to say what it wants. */
+/** How long a socket accepted before the port was released has to send its request. */
 const UNDECIDED_MAX_MS = 2_000;
 
 export interface ServerCounters {
@@ -41,7 +41,7 @@ export interface ServerCounters {
   receivedBytes: number;
   /** Client messages over the rate. */
   messagesRefused: number;
-  /** Closes that the gateway began, by code. */
+  /** Closes begun by the gateway, by code. */
   readonly closes: Map<number, number>;
   /** Refused upgrades by HTTP status. */
   readonly refused: Map<number, number>;
@@ -57,16 +57,16 @@ export interface ServerParts {
   readonly table: Views;
   readonly outbox: Outbox;
   readonly limits: ConnectionLimits;
-  /** Sockets without a request. */
+  /** Sockets that have not sent a request. */
   readonly pending: PendingSockets;
   readonly corking: Corking;
   readonly gate: MessageGate;
   readonly budgets: WorkBudgets;
-  /** Of pings and pongs. */
+  /** Rate of pings and pongs. */
   readonly controlRate: MessageRate;
   readonly keepalive: Keepalive<Session>;
   readonly turns: ServedTurns;
-  /** Open sessions; filled here. */
+  /** Open sessions; this class fills it. */
   readonly sessions: Set<Session>;
   readonly onFault: (what: string, cause: unknown) => void;
 }
@@ -105,31 +105,31 @@ export class GatewayServer {
     apps.route(served => this.#route(served));
   }
 
-  /** Refuses new connections, and sends the present ones elsewhere within DRAIN_TIMEOUT, not all at once. */
+  /** Refuses new connections and redirects existing ones gradually, within DRAIN_TIMEOUT. */
   drain(): void {
     this.#upgrades.isClosing = true;
     this.#depart();
   }
 
   /**
-   * Leaves the port to others, and sends the clients elsewhere as `drain` does. Who got through before the port was left is
-   * served, as nobody else could: he is let in, and sent elsewhere behind the others.
-   * @param onEmpty nobody is left
+   * Frees the port for others and redirects clients as `drain` does. A client that connected before the port was freed
+   * is still served, since no other process can serve it, and is redirected last.
+   * @param onEmpty called when no sessions are left
    */
   async retire(onEmpty: () => void): Promise<void> {
     await this.#apps.leavePort();
     const leftMs = performance.now();
     this.#depart();
-    const look = setInterval(() => {
+    const poll = setInterval(() => {
       const isLate = performance.now() - leftMs > UNDECIDED_MAX_MS;
       if (isLate) this.#upgrades.isClosing = true;
       if (this.#draining?.isOver !== true || (this.#apps.undecided > 0 && !isLate)) return;
-      clearInterval(look);
+      clearInterval(poll);
       onEmpty();
     }, DEPARTURE_INTERVAL_MS);
   }
 
-  /** Leaves the port, refuses new connections, and ends the present ones now. @returns whether there were any */
+  /** Frees the port, refuses new connections and ends existing ones now. @returns whether there were any */
   leave(): boolean {
     this.#apps.closePort();
     this.#upgrades.isClosing = true;
@@ -140,7 +140,10 @@ export class GatewayServer {
     return this.#isLeft;
   }
 
-  /** Newcomers get the certificate that the files hold now. @throws {Error} when it cannot be used; the present one stays */
+  /**
+   * Serves new connections with the certificate files as they are now.
+   * @throws {Error} when they are unusable; the current one stays
+   */
   renewCertificate(): void {
     const superfluous = this.#apps.renewCertificate();
     if (superfluous.length === 0) return;
@@ -180,16 +183,16 @@ export class GatewayServer {
     this.end(session, CloseCode.goingAway, 'going away');
   }
 
-  /** Tells all clients how the feed is doing. */
+  /** Sends the feed's status to all clients. */
   feedStatus(status: FeedStatusFrame): void {
     const isFirst = this.#feed === undefined;
     this.#feed = status;
     this.#upgrades.isShedding = status.load === 'shedding';
-    // That all is well goes without saying.
+    // Do not report an initial status in which all is well.
     if (!isFirst || !isAllWell(status)) this.#tell([...this.#parts.sessions], status);
   }
 
-  /** Work for a session took too long: it is closed, with what waits of its commands. */
+  /** A session's work took too long: closes the session and drops its queued commands. */
   endLong({ session }: LongTurn): void {
     if (session === undefined) return;
     session.backlog.length = 0;
@@ -205,7 +208,7 @@ export class GatewayServer {
     session.socket.end(code, reason);
   }
 
-  /** Ends the socket at once, with what waits for it. @param code what it counts as; the client sees 1006 */
+  /** Ends the socket at once and drops its buffer. @param code counted for this close; the client sees 1006 */
   cut(session: Session, code: CloseCode): void {
     if (session.socket === undefined) return;
     this.#closing(code);
@@ -230,7 +233,7 @@ export class GatewayServer {
           drain: socket => slow.drained(socket.getUserData().session),
           close: socket => this.#close(served, socket),
         }),
-        // Nothing but flags may be touched in here.
+        // Only set flags in here.
         dropped: socket => {
           slow.dropped(socket.getUserData().session, fanout.turn);
           setImmediate(() => slow.settle());
@@ -263,13 +266,13 @@ export class GatewayServer {
     this.counters.opened++;
     if (admission !== undefined) {
       this.#parts.subscriptions.subscribe(session, admission.wanted, admission.warning);
-      // The session holds its views itself now.
+      // The session now holds its views itself.
       this.#upgrades.releaseLanes(admission);
     }
     if (this.#feed !== undefined && !isAllWell(this.#feed)) this.#tellBehindSnapshots(session, this.#feed);
   }
 
-  /** Tells a newcomer how the feed is doing, behind what it asked for. */
+  /** Sends the feed's status to a new client, after the snapshots it asked for. */
   #tellBehindSnapshots(session: Session, status: FeedStatusFrame): void {
     const waiting = [...session.subscriptions.values()].filter(({ state }) => state === 'waiting');
     const answers = waiting.map(({ view }) => view.live());
@@ -285,8 +288,8 @@ export class GatewayServer {
   }
 
   /**
-   * Pings and pongs cost little, but a flood of them keeps the thread from everything else, as uWS reads on while there is
-   * something to read. False: there were too many, and the socket is gone.
+   * Pings and pongs cost little, but a flood of them starves the thread, because uWS keeps reading while there is
+   * input. False: there were too many, and the socket is closed.
    */
   #control(socket: Socket): boolean {
     const { session } = socket.getUserData();
@@ -322,7 +325,7 @@ export class GatewayServer {
     }
   }
 
-  /** A part of them in each turn of the loop. */
+  /** Sends to a part of them in each turn of the loop. */
   #tell(sessions: readonly Session[], message: object): void {
     for (const session of sessions.slice(0, TOLD_AT_ONCE_MAX)) this.#parts.outbox.send(session, message);
     const others = sessions.slice(TOLD_AT_ONCE_MAX);

@@ -1,4 +1,4 @@
-/** The upgrade request as text → what it asks for, or why it is refused. Nothing here knows uWS. */
+/** Parses an upgrade request: what it asks for, or why it is refused. Nothing here depends on uWS. */
 
 import { hostNameOf, isFixedHost, isListedHost } from '../../config/hosts.js';
 import { decimalOf } from '../../protocol/amount.js';
@@ -10,34 +10,34 @@ export interface UpgradeRequest {
   readonly endpoint: Endpoint;
   readonly token: string | undefined;
   readonly apiKey: string | undefined;
-  /** PEM of the client's certificate, where that may stand for a token. */
+  /** PEM of the client certificate, where it may stand in for a token. */
   readonly certificate?: string | undefined;
   readonly format: Format;
   /** The WebSocket subprotocol to confirm; '' for none. */
   readonly subprotocol: string;
-  /** Class asked for, as its number. */
+  /** The requested class, as its number. */
   readonly rateClass: number | undefined;
   readonly isStamped: boolean;
-  /** A refusal is to be told by a close code: browsers cannot read the answer to an upgrade. */
+  /** Whether to report a refusal by a close code: browsers cannot read the HTTP answer to an upgrade. */
   readonly isExplained: boolean;
-  /** What to subscribe to at once: the stream, and the names in it that the request gives. */
+  /** What to subscribe to at once: the stream, and the names that the request gives. */
   readonly stream: Stream | undefined;
   readonly symbols: readonly string[];
   /** Detail of the books view: 0 best level. */
   readonly bookDetail: number;
-  /** What is wrong with the query or the path, to be answered once the credential is accepted. */
+  /** What is wrong with the query or path; reported once the credential is accepted. */
   readonly problem: Refusal | undefined;
 }
 
 export type Endpoint = 'quotes' | 'trades' | 'markets' | 'orders' | 'analytics' | 'general';
 
-/** Endpoints that are nobody's without a credential. */
+/** Endpoints that require a credential. */
 export const PRIVATE_ENDPOINTS: ReadonlySet<Endpoint> = new Set(['quotes', 'orders', 'analytics']);
 
 const MARKETS_PREFIX = '/ws/markets';
 const SUBPROTOCOLS: Readonly<Record<string, Format>> = { 'millrace.json': 'json', 'millrace.msgpack': 'msgpack' };
 
-/** The endpoint of a path; undefined for a path that is none. */
+/** The endpoint of a path, or undefined. */
 export function endpointOf(path: string): Endpoint | undefined {
   switch (path) {
     case '/ws':
@@ -61,7 +61,7 @@ export interface RequestHeaders {
   readonly subprotocols: string;
 }
 
-/** @param query the query without `?` */
+/** @param query the query string without `?` */
 export function parseRequest(path: string, query: string, headers: RequestHeaders): UpgradeRequest | Refusal {
   const endpoint = endpointOf(path);
   if (endpoint === undefined) return refusal(404, 'not_found', 'no such endpoint');
@@ -74,7 +74,7 @@ export function parseRequest(path: string, query: string, headers: RequestHeader
   const bearer = /^Bearer +(\S+)$/i.exec(headers.authorization)?.[1];
   let problem = 'status' in topics ? topics : undefined;
   if (format === undefined) {
-    problem = refusal(400, 'invalid_message', 'format: must be json or msgpack, and agree with the subprotocol');
+    problem = refusal(400, 'invalid_message', 'format: must be json or msgpack, and match the subprotocol');
   }
   if (className !== null && rateClass === undefined) {
     problem = refusal(400, 'invalid_message', `class: must be one of ${CLASSES.join(', ')}`);
@@ -101,15 +101,15 @@ function topicsOf(endpoint: Endpoint, path: string, members: URLSearchParams): T
   const symbols = listOf(members.get('symbols'));
   switch (endpoint) {
     case 'quotes':
-      if (symbols.length === 0) return refusal(400, 'missing_symbol', 'symbols: name one at least');
+      if (symbols.length === 0) return refusal(400, 'missing_symbol', 'symbols: name at least one');
       return { stream: 'quotes', symbols, bookDetail: 0 };
     case 'trades':
-      if (members.has('symbols') && symbols.length === 0) return refusal(400, 'missing_symbol', 'symbols: names none');
+      if (members.has('symbols') && symbols.length === 0) return refusal(400, 'missing_symbol', 'symbols: is empty');
       return { stream: 'trades', symbols, bookDetail: 0 };
     case 'markets':
       return marketOf(path, members);
     case 'orders':
-      // Whose orders, the credential says.
+      // The credential says whose orders.
       return { stream: 'orders', symbols: [], bookDetail: 0 };
     case 'analytics':
       return analyticsOf(members);
@@ -156,13 +156,13 @@ function formatOf(member: string | null, subprotocol: string): Format | undefine
   const confirmed = SUBPROTOCOLS[subprotocol];
   if (member === null) return confirmed ?? 'json';
   if (member !== 'json' && member !== 'msgpack') return undefined;
-  // A subprotocol that is confirmed is a promise.
+  // Confirming a subprotocol promises its format.
   return confirmed === undefined || confirmed === member ? member : undefined;
 }
 
 /**
- * A browser's page may connect from its own host, or from an origin that is listed (`*` allows all). Its own host is one that
- * it cannot have made up by rebinding: it was proved by a certificate, it is a number, or `hosts` lists it.
+ * A browser page may connect from its own host or from a listed origin (`*` allows all). "Its own host" must be a name
+ * that DNS rebinding cannot forge: a certificate proves it, it is an IP address, or `hosts` lists it.
  */
 export function isOriginAllowed(
   origin: string,

@@ -1,4 +1,4 @@
-/** Upgrade requests: each becomes a connection, or gets an HTTP answer that says why not. */
+/** Upgrade requests: each becomes a connection or gets an HTTP answer that says why not. */
 import type { HttpRequest, HttpResponse } from 'uWebSockets.js';
 import { STATUS_CODES } from 'node:http';
 import type { Config } from '../../config/environment.js';
@@ -20,9 +20,9 @@ import type { Explained, Explanations } from './explanations.js';
 import type { LongPlaces, UpgradeContexts } from './payload-routes.js';
 import { endpointOf, isOriginAllowed, parseRequest } from './upgrade-request.js';
 
-/** Longest query of a request that is refused for its rate and explained all the same. */
+/** Longest query of a rate-limited request that is still explained. */
 const EXPLAINED_QUERY_LENGTH_MAX = 4096;
-/** Of the WebSocket protocol (RFC 6455 section 4.2.2). */
+/** Version of the WebSocket protocol (RFC 6455 section 4.2.2). */
 const VERSION = '13';
 
 export interface UpgradesParts {
@@ -40,9 +40,9 @@ export interface UpgradesParts {
 }
 
 export class Upgrades {
-  /** New connections are sent elsewhere. */
+  /** New connections are redirected. */
   isClosing = false;
-  /** New connections of retail clients are to come later. */
+  /** New retail connections are asked to retry later. */
   isShedding = false;
   readonly #parts: UpgradesParts;
 
@@ -50,17 +50,17 @@ export class Upgrades {
     this.#parts = parts;
   }
 
-  /** Reads what the request says before anything is awaited: uWS takes it back when this returns. */
+  /** Reads the whole request before any await: uWS invalidates it when this returns. */
   upgrade(response: HttpResponse, request: HttpRequest, contexts: UpgradeContexts): void {
     const address = this.#requested(response);
     let isAwaited = false;
     const asked = answerable(response);
     if (request.getHeader('sec-websocket-version') !== VERSION || !isWebSocket(request.getHeader('upgrade'))) {
-      this.#refuse(asked, refusal(426, 'upgrade_required', `only WebSocket version ${VERSION} is spoken here`));
+      this.#refuse(asked, refusal(426, 'upgrade_required', `WebSocket version ${VERSION} is required`));
       return;
     }
     const query = request.getQuery() ?? '';
-    // Before anything is read: a head may be 32 kB long.
+    // Check the rate before reading anything: a request head may be 32 kB long.
     const tooFast = this.#tooFast(address);
     if (tooFast !== undefined && !mayBeExplained(query)) {
       this.#refuse(asked, tooFast);
@@ -119,13 +119,13 @@ export class Upgrades {
       }
       const { session } = admission;
       const context = this.#parts.longPlaces.contextOf(session, contexts);
-      // Never inside the request's own `cork` once something was awaited (corking.ts).
+      // Never use the request's own `cork` after an await (corking.ts).
       const upgrade = () => response.upgrade<SocketData>({ session, admission }, key, subprotocol, extensions, context);
       if (isAwaited) this.#parts.corking.cork(response, upgrade);
       else upgrade();
     };
     const admitted = andThen(this.#parts.admissions.admit(claimed, address), admission => this.#enter(admission));
-    // At once where nobody has to be asked: uWS then writes the whole answer in one go.
+    // Finish synchronously if possible: uWS then writes the whole answer in one go.
     if (!(admitted instanceof Promise)) {
       finish(admitted);
       return;
@@ -136,12 +136,12 @@ export class Upgrades {
       return admission;
     });
     corkable.then(finish, (cause: unknown) => {
-      this.#parts.onFault('an upgrade failed', cause);
+      this.#parts.onFault('upgrade failed', cause);
       if (!asked.isAborted) this.#refuse(asked, unavailable('the connection could not be admitted'));
     });
   }
 
-  /** The socket has sent its request. @returns whose it is */
+  /** Records that the socket has sent its request. @returns its client address */
   #requested(response: HttpResponse): string {
     const address = clientAddress(new Uint8Array(response.getRemoteAddress()));
     this.#parts.pending.leave(address);
@@ -158,16 +158,16 @@ export class Upgrades {
     const { config } = this.#parts;
     const { allowedHosts, allowedOrigins } = config;
     if (allowedHosts.length > 0 && !isListedHost(host, allowedHosts)) {
-      return refusal(403, 'forbidden', 'this host is not served here');
+      return refusal(403, 'forbidden', 'host not allowed');
     }
     if (!isOriginAllowed(origin, host, allowedOrigins, allowedHosts)) {
-      return refusal(403, 'forbidden', 'this origin is not allowed');
+      return refusal(403, 'forbidden', 'origin not allowed');
     }
     if (this.isClosing) return unavailable('this gateway is closing');
     return undefined;
   }
 
-  /** Takes a place among the connections; waits until the event views are live, so that 101 promises every event. */
+  /** Takes a connection slot, then waits until the event views are live: a 101 promises every event from then on. */
   #enter(admitted: Admission | Refusal): MaybePromise<Admission | Refusal> {
     if ('status' in admitted) return admitted;
     if (this.isClosing) return unavailable('this gateway is closing');
@@ -175,7 +175,7 @@ export class Upgrades {
     const { session, wanted, lanes } = admitted;
     if (this.isShedding && session.tier === 'retail') {
       limits.refused.overload++;
-      return unavailable('the gateway is overloaded');
+      return unavailable('gateway overloaded');
     }
     const waitMs = budgets.waitMs(session);
     if (waitMs > 0) return overBudget(waitMs);
@@ -195,7 +195,7 @@ export class Upgrades {
     const areLive = await Promise.all(live);
     if (!this.isClosing && areLive.every(isLive => isLive)) return admitted;
     this.#release(admitted);
-    return unavailable(this.isClosing ? 'this gateway is closing' : 'too many topics are followed here');
+    return unavailable(this.isClosing ? 'this gateway is closing' : 'this gateway follows too many topics');
   }
 
   #release(admission: Admission): void {
@@ -222,8 +222,8 @@ export class Upgrades {
   }
 
   /**
-   * The answer ends the connection, and waits for a turn of its own: a further request that came along with this one ends the
-   * connection before. So each connection asks once, and is counted once.
+   * The answer ends the connection, in a later turn. A pipelined second request ends the connection earlier. So each
+   * connection asks once and counts once.
    */
   #refuse(asked: Answerable, why: Refusal): void {
     this.#parts.onRefused(why.status);
@@ -233,10 +233,10 @@ export class Upgrades {
   }
 }
 
-/** A request whose answer is due. */
+/** A request that awaits its answer. */
 interface Answerable {
   readonly response: HttpResponse;
-  /** The connection has gone. */
+  /** The connection is closed. */
   isAborted: boolean;
 }
 
@@ -262,13 +262,13 @@ function answer(response: HttpResponse, { status, code, message, retryAfterSecon
   });
 }
 
-/** A refusal that may be told by a close code, and whose request costs little to read. */
+/** Whether a refusal may be reported by a close code and its request is cheap to read. */
 function mayBeExplained(query: string): boolean {
   return query.length <= EXPLAINED_QUERY_LENGTH_MAX && query.includes('explain=1');
 }
 
 function overBudget(waitMs: number): Refusal {
-  const message = 'the budget of this address or user is used up';
+  const message = 'work budget of this address or user exhausted';
   return { ...refusal(429, 'rate_limited', message), retryAfterSeconds: Math.ceil(waitMs / 1000) };
 }
 
@@ -276,9 +276,9 @@ function unavailable(message: string): Refusal {
   return { ...refusal(503, 'unavailable', message), retryAfterSeconds: RETRY_AFTER_SECONDS };
 }
 
-/** What the typings leave out, and only an `SSLApp` has. */
+/** Only an `SSLApp` has this; missing from the typings. */
 interface WithCertificate {
-  /** PEM of the certificate that the client showed; '' where it showed none. */
+  /** PEM of the client's certificate; '' when it presented none. */
   getX509Certificate(): string;
 }
 

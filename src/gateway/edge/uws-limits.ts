@@ -1,16 +1,16 @@
-/** What uWS is told: its limits stand behind the gateway's own. */
+/** Settings for uWS. Its limits are a backstop behind the gateway's own. */
 import type { LimitsConfig, TimesConfig } from '../../config/limits.js';
 import { ANY_MESSAGE_BYTES_MAX } from '../commands/large-messages.js';
 import type { PayloadBytesMax } from './payload-routes.js';
 
-/** Beyond any limit of ours: up to it, a client is told that its message is too long. */
+/** Above all limits of ours; up to this length, a client is told that its message is too long. */
 const LONG_PAYLOAD_BYTES_MAX = 16 * 1024 * 1024;
 
 /** uWS ends a socket without a close frame when a message exceeds its own limit (payload-routes.ts). */
 export function uwsPayloadBytesMax({ roomMessageBytesMax }: LimitsConfig): PayloadBytesMax {
   return {
     long: LONG_PAYLOAD_BYTES_MAX,
-    // Who sends a credential later, by `auth`, stays with this: enough for the longest message to a room.
+    // A client that authenticates later, by `auth`, keeps this bound; it must fit the longest room message.
     short: ANY_MESSAGE_BYTES_MAX + Math.max(ANY_MESSAGE_BYTES_MAX, roomMessageBytesMax),
   };
 }
@@ -19,8 +19,8 @@ export function uwsPayloadBytesMax({ roomMessageBytesMax }: LimitsConfig): Paylo
 export const NO_COMPRESSION = 0;
 export const SHARED_COMPRESSOR = 1;
 /**
- * uWS's own idle limit stands behind ours, which say why they close; it also ends sockets that do not take their close
- * frame. What it accepts, seconds.
+ * uWS's idle limit backs up ours, which report why they close. It also ends sockets that do not read their close
+ * frame. Range that uWS accepts, in seconds.
  */
 const UWS_IDLE_SECONDS = { min: 8, max: 960, beyondOurs: 30 };
 

@@ -1,7 +1,7 @@
 /**
- * What sockets lost of event topics, and how they are told: a `gap` with the range, before anything that follows it.
- * Where a socket stands is known up to the turn: what a turn published to a socket that dropped something in it counts
- * as lost, so a range may begin a little too early and never too late.
+ * Tracks what sockets lost of event topics and reports it: a `gap` with the range, before anything that follows it. A
+ * socket's position is known to the turn: if it dropped something in a turn, everything published to it in that turn
+ * counts as lost. So a range may begin a little too early, but never too late.
  */
 import { topicOf } from '../../protocol/topics.js';
 import { type Loss, NOTHING_SENT, type Place } from '../model/positions.js';
@@ -12,17 +12,17 @@ export class Gaps {
   readonly #outbox: Outbox;
   readonly #eventSymbol: (source: number) => string | undefined;
 
-  /** @param eventSymbol the symbol of a trades source's number */
+  /** @param eventSymbol maps a trades source number to its symbol */
   constructor(outbox: Outbox, eventSymbol: (source: number) => string | undefined) {
     this.#outbox = outbox;
     this.#eventSymbol = eventSymbol;
   }
 
-  /** What the socket was surely sent of an event view; never more than was known before. */
+  /** Records what the socket was certainly sent of an event view; never more than was recorded before. */
   remember(subscription: Subscription, turn: number): void {
     const { view } = subscription;
     const sent = view.seqs.surelySent(turn);
-    // What passes a broken view is counted, but not sent.
+    // Messages on a broken view are counted but not sent.
     if (view.isBroken) {
       for (const source of sent.keys()) mergeLosses(sent, view, source, view.sentSeqs?.get(source) ?? NOTHING_SENT);
     }
@@ -31,8 +31,8 @@ export class Gaps {
   }
 
   /**
-   * The view of a paused subscription is not live yet. Who is told that it is subscribed is told of all from then on, or that it
-   * is lost.
+   * For a paused subscription whose view is not live yet: records the position once it is. A client told that it is
+   * subscribed receives every message from then on, or learns that it was lost.
    */
   rememberWhenLive(subscription: Subscription, mayRemember: () => boolean, onRefused: () => void): void {
     const { session, topic, view } = subscription;
@@ -45,7 +45,7 @@ export class Gaps {
     });
   }
 
-  /** Tells the socket what its view published, or missed, beyond what was remembered. */
+  /** Tells the socket what its view published or missed since the recorded position. */
   announce(subscription: Subscription): void {
     const { sentSeqs, view } = subscription;
     subscription.sentSeqs = undefined;
@@ -55,13 +55,13 @@ export class Gaps {
     }
   }
 
-  /** The `gap` message that names a loss on a view. */
+  /** The `gap` message for a loss on a view. */
   gapOf(view: View, { source, from, to, epoch, isNewEpoch }: Loss, reason: string): object {
     const topic = topicOf(view.stream, this.#eventSymbol(source) ?? view.symbol);
     return { type: 'gap', topic, from, to, reason: isNewEpoch ? 'new_epoch' : reason, epoch };
   }
 
-  /** Tells of one loss. An announcement that is dropped itself is made again when the socket has drained. */
+  /** Reports one loss. If the report itself is dropped, it is repeated once the socket has drained. */
   tell(subscription: Subscription, loss: Loss, sent: Place): void {
     const { view, session } = subscription;
     if (this.#outbox.send(session, this.gapOf(view, loss, 'slow_consumer'))) return;
@@ -70,16 +70,16 @@ export class Gaps {
   }
 }
 
-/** Of two places that a socket may be at, the one is kept from which more is lost. */
+/** Of two positions a socket may be at, keeps the one with the greater loss. */
 export function mergeLosses(sent: Map<number, Place>, view: View, source: number, place: Place): void {
   const known = sent.get(source);
-  // Where only one is of the present epoch, the other is older.
+  // If only one is of the present epoch, the other is older.
   const isOlder = known !== undefined && known.tag !== place.tag && known.tag === view.seqs.find(source)?.tag;
   const isLower = known?.tag === place.tag && place.seq < known.seq;
   if (known === undefined || isOlder || isLower) sent.set(source, place);
 }
 
-/** The newest place of an event source that the subscription's socket was surely sent; undefined: none is known. */
+/** The newest position of an event source that the subscription's socket was certainly sent; undefined: unknown. */
 export function placeOf({ sentSeqs, view, state }: Subscription, source: number): Place | undefined {
   if (source < 0 || (state !== 'live' && state !== 'paused')) return undefined;
   if (sentSeqs !== undefined) return sentSeqs.get(source) ?? NOTHING_SENT;

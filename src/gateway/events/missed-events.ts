@@ -1,4 +1,4 @@
-/** What a client that comes back to event topics missed of each, and the command that it asked with. */
+/** What a returning client missed of each event topic, and the command that asked for it. */
 
 import type { StreamPosition } from '../../protocol/stream-position.js';
 import type { Place } from '../model/positions.js';
@@ -7,7 +7,7 @@ import type { Delivery } from '../sending/deliveries.js';
 import type { ReplayLog } from './replay-log.js';
 import type { SharedReplay } from './shared-replays.js';
 
-/** A live message that came behind the mark. */
+/** A live message that followed the mark. */
 export interface Frame {
   readonly bytes: Uint8Array;
   readonly seq: number;
@@ -15,38 +15,38 @@ export interface Frame {
   readonly tag: number;
 }
 
-/** What a client missed of one topic. */
+/** The recovery of one topic. */
 export interface Recovery {
   readonly resumption: Resumption;
-  /** Under way; undefined: it has come to its mark. */
+  /** The replay in flight; undefined once it has reached its mark. */
   replay: SharedReplay | undefined;
   attempts: number;
-  /** It takes part in nobody else's replay: what the client lacks begins within a frame of that. */
+  /** Shares no replay: the first message this client needs is inside a frame of the shared one. */
   isAlone: boolean;
   isRecovered: boolean;
-  /** What it missed and is still to be sent: from `next` up to `logEnd` of the log; undefined: none of it. */
+  /** The log of missed messages still to send: from `next` up to `logEnd`; undefined: none. */
   log: ReplayLog | undefined;
   next: number;
   logEnd: number;
-  /** What came behind the mark, to be sent after that. */
+  /** Messages after the mark, to send after the log. */
   queued: Frame[];
   queuedBytes: number;
-  /** What of its session's memory the log takes. */
+  /** The log's share of its session's memory. */
   logBytes: number;
-  /** Bytes that the session was charged for when they were encoded, and has not been sent. */
+  /** Bytes that the session was charged for at encoding and has not been sent yet. */
   paidBytes: number;
-  /** Sends more of it; undefined while nothing has to wait. */
+  /** Sends more of it; undefined while nothing is waiting. */
   delivery: Delivery | undefined;
-  /** Where the topic stood at the mark. */
+  /** The topic's position at the mark. */
   end: StreamPosition;
   endTag: number;
-  /** The newest that was sent, or was sent before. */
+  /** The newest position sent, now or before the client returned. */
   sent: Place;
-  /** Live messages were lost behind what is queued. */
+  /** Live messages after the queued ones were lost. */
   isCut: boolean;
-  /** The trades of all symbols deliver for the topic: nothing is queued for it. */
+  /** `trades:*` delivers for the topic: nothing is queued for it. */
   isCovered: boolean;
-  /** Its mark never came: it continues where its view stands. */
+  /** Its mark never came: it continues at its view's position. */
   isOverdue: boolean;
 }
 
@@ -54,16 +54,16 @@ export interface Resumption {
   readonly session: Session;
   readonly since: StreamPosition;
   readonly subscriptions: Set<Subscription>;
-  /** Topics that have not come to their mark. */
+  /** Topics that have not reached their mark. */
   missing: number;
-  /** One of the topics cannot be recovered, so that none is. */
+  /** One of the topics cannot be recovered, so none is. */
   isFailed: boolean;
   isDone: boolean;
-  /** Replies the command. @param positions where the topics begin when nothing is recovered */
+  /** Replies to the command. @param positions where the topics begin when nothing is recovered */
   readonly answer: (isRecovered: boolean, positions: ReadonlyMap<string, StreamPosition>) => void;
 }
 
-/** Where a view's topic stands now; undefined where that is not known. */
+/** The current position of a view's topic; undefined when unknown. */
 export function standing({ source, seqs, isBroken }: View): StreamPosition | undefined {
   const position = isBroken ? undefined : seqs.find(source);
   return position && { epoch: position.epoch, seq: position.newest };

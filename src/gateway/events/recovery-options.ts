@@ -1,4 +1,4 @@
-/** What recovery is made of. */
+/** What recovery depends on. */
 import type { Session, Subscription } from '../model/session.js';
 import type { Deliveries } from '../sending/deliveries.js';
 import type { Outbox } from '../sending/outbox.js';
@@ -9,14 +9,14 @@ export interface RecoveryOptions {
   readonly outbox: Outbox;
   readonly deliveries: Deliveries;
   readonly replayKeptBytesMin?: number | undefined;
-  /** Sets aside what a replay may cost its client; negative: gives it back (limits/work-budgets.ts). */
+  /** Reserves what a replay may cost its client; a negative number returns it (limits/work-budgets.ts). */
   readonly reserve?: ((session: Session, units: number) => void) | undefined;
-  /** More than this waiting for a socket, and the rest of what it missed waits too. */
+  /** While more than this is buffered for a socket, the rest of what it missed waits. */
   readonly bufferedBytesMax: number;
-  /** Another subscription of the session delivers the topic's messages already. */
+  /** True when another subscription of the session already delivers the topic's messages. */
   readonly isCovered: (subscription: Subscription) => boolean;
-  /** All is sent: the subscription goes on natively. `sentSeqs` is set where something was lost. */
+  /** Everything has been sent: the subscription continues natively. `sentSeqs` is set when something was lost. */
   readonly goLive: (subscription: Subscription) => void;
-  /** The same for one whose mark never came: it continues with its view, once that is live. */
+  /** The same for a subscription whose mark never came: it continues with its view, once that is live. */
   readonly goOn: (subscription: Subscription) => void;
 }

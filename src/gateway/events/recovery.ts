@@ -1,7 +1,7 @@
 /**
- * Clients that come back to event topics and say where they stood. The encoder replays what they missed into the ring and
- * marks the place there behind which everything is live; so what is collected up to the mark, and what is queued behind
- * it, is the whole. It is sent when all topics of the command have come to their mark: all or nothing.
+ * Recovery for clients that return to event topics with their last position. The encoder replays what they missed into
+ * the ring, followed by a mark after which everything is live. So the messages collected up to the mark and those
+ * queued after it are complete. They are sent once all topics of the command have reached their mark: all or nothing.
  */
 
 import type { Tier } from '../../protocol/lanes.js';
@@ -15,16 +15,16 @@ import { type SharedReplay, SharedReplays } from './shared-replays.js';
 
 export type { Recovery, Resumption } from './missed-events.js';
 
-/** How often what was missed is asked for when the ring was overrun meanwhile; then only the mark is. */
+/** How many times a replay is requested if the ring is overrun; after that, only the mark. */
 export const ATTEMPTS_MAX = 3;
-/** How long a recovery may be without progress; then it ends with nothing recovered, and the topic continues live. */
+/** Maximum time a recovery may make no progress; then nothing is recovered, and the topic continues live. */
 export const RECOVERY_SILENT_MS_MAX = 10_000;
 
 export class Recoveries {
   readonly #options: RecoveryOptions;
   readonly #replays: SharedReplays;
   readonly #resending: Resending;
-  /** What is being recovered; few subscriptions are at a time. */
+  /** Recoveries in progress; few subscriptions have one at a time. */
   readonly #recoveries = new Map<Subscription, Recovery>();
 
   constructor(options: RecoveryOptions) {
@@ -47,17 +47,17 @@ export class Recoveries {
     });
   }
 
-  /** Replays asked for, and topics that took part in what others had asked for. */
+  /** Replays requested, and topics that shared a replay requested by another. */
   get counters(): Readonly<SharedReplays['counters']> {
     return this.#replays.counters;
   }
 
-  /** What waits to be sent, and what others may still read. */
+  /** Bytes waiting to be sent or kept for other clients. */
   get heldBytes(): number {
     return this.#resending.heldBytes;
   }
 
-  /** Begins for subscriptions that are new and wait for nothing else. */
+  /** Starts recovery for new subscriptions that wait for nothing else. */
   begin(
     session: Session,
     subscriptions: readonly Subscription[],
@@ -85,12 +85,12 @@ export class Recoveries {
     return this.#recoveries.has(subscription);
   }
 
-  /** The replay that a frame of the ring is of. */
+  /** The replay that a frame in the ring belongs to. */
   asked(request: number): SharedReplay | undefined {
     return this.#replays.find(request);
   }
 
-  /** A replayed frame of the ring; it is copied. */
+  /** Copies a replayed frame from the ring. */
   frame(replay: SharedReplay, bytes: Uint8Array, seq: number): void {
     replay.hasMoved = true;
     replay.encodedBytes += bytes.length;
@@ -99,12 +99,12 @@ export class Recoveries {
     else replay.isCut = true;
   }
 
-  /** The mark: what comes behind it in the ring is live. */
+  /** The mark arrived: everything after it in the ring is live. */
   ended(replay: SharedReplay, isRecovered: boolean, end: StreamPosition, endTag: number): void {
     const { log } = replay;
     const readers = [...replay.readers];
     const isWhole = isRecovered && !replay.isCut && log !== undefined;
-    // Not freed before its readers have begun.
+    // Keep it from being freed before its readers begin.
     if (log !== undefined) this.#replays.read(log);
     this.#replays.end(replay, isWhole ? end.seq : undefined);
     for (const subscription of readers) {
@@ -112,7 +112,7 @@ export class Recoveries {
       if (recovery?.replay !== replay) continue;
       const { since, isFailed } = recovery.resumption;
       const index = isWhole ? log.indexBehind(since.seq) : undefined;
-      // What cannot be had from further back may be from where this client stood; or that is within a frame.
+      // This may fail from further back yet succeed from this client's position; or that is inside a frame.
       const mayBeElsewhere = log !== undefined && !replay.isCut && (isWhole || replay.since.seq !== since.seq);
       if (index === undefined && mayBeElsewhere && !isFailed) {
         recovery.isAlone = true;
@@ -131,7 +131,7 @@ export class Recoveries {
     if (replay !== undefined) this.#giveUp(replay);
   }
 
-  /** Ends what is without progress for too long. To be called now and then. @param nowMs of a monotonic clock */
+  /** Ends recoveries that made no progress for too long. Call periodically. @param nowMs from a monotonic clock */
   sweep(nowMs: number): void {
     for (const replay of this.#replays.all()) {
       if (replay.hasMoved || this.#replays.isWaiting(replay)) {
@@ -142,21 +142,21 @@ export class Recoveries {
     this.#replays.sweep(nowMs);
   }
 
-  /** A live message passed by: it is sent behind what was missed. */
+  /** Queues a live message to send after the missed ones. */
   queue(subscription: Subscription, bytes: Uint8Array, seq: number, tag: number): void {
     const recovery = this.#recoveries.get(subscription);
     if (recovery === undefined || recovery.isCut) return;
     if (!this.#resending.queue(subscription, recovery, bytes, seq, tag)) recovery.isCut = true;
   }
 
-  /** Frames of a ring were missed, as far as they are for the views of a tier. To be called before their `broken`. */
+  /** The thread missed frames of a ring that feed views of a tier. Call before their `broken`. */
   lost(ring: number, tier: Tier): void {
     this.#replays.lost(ring, tier);
   }
 
   /**
-   * Frames of the view's ring were missed: what is not complete is asked for again, what is goes on with a gap. To be
-   * called when the view has been asked for again: the mark must stand behind its answer, where messages are queued.
+   * The thread missed frames of the view's ring: incomplete replays are requested again, complete ones continue with a
+   * gap. Call after the view itself is requested again: the mark must follow that answer, where queueing resumes.
    */
   broken(view: View): void {
     const recovering = [...view.recovering];
@@ -176,7 +176,7 @@ export class Recoveries {
     }
   }
 
-  /** The socket takes nothing for now: nothing is recovered, but it is told where it stands, and what it loses. */
+  /** The socket accepts nothing for now: nothing is recovered, but it learns its position and its losses. */
   pause(subscription: Subscription): void {
     const recovery = this.#recoveries.get(subscription);
     if (recovery === undefined) return;
@@ -199,10 +199,7 @@ export class Recoveries {
     if (session.socket !== undefined) this.#settle(resumption);
   }
 
-  /**
-   * Another subscription of the session delivers the topic's messages from here on; what was not sent is lost. True when
-   * the recovery ends with that.
-   */
+  /** Another subscription now delivers the topic; what was not sent is lost. True when that ends the recovery. */
   cover(subscription: Subscription): boolean {
     const recovery = this.#recoveries.get(subscription);
     if (recovery === undefined) return false;
@@ -219,7 +216,7 @@ export class Recoveries {
     this.#resending.drained(session);
   }
 
-  /** The mark will not come: nothing is recovered, and the topics continue where their view stands. */
+  /** The mark will not come: nothing is recovered, and the topics continue at their view's position. */
   #giveUp(replay: SharedReplay): void {
     const { view } = replay;
     const readers = [...replay.readers];
@@ -243,7 +240,7 @@ export class Recoveries {
     subscription.view.recovering.add(subscription);
   }
 
-  /** The topic has come to its mark. @param index of the first message that was missed; undefined: none can be had */
+  /** The topic has reached its mark. @param index of the first missed message; undefined: none is available */
   #end(
     subscription: Subscription,
     recovery: Recovery,
@@ -273,7 +270,7 @@ export class Recoveries {
     this.#settle(resumption);
   }
 
-  /** No answer is awaited. */
+  /** No answer is awaited any more. */
   #answered(subscription: Subscription, recovery: Recovery): void {
     const { replay } = recovery;
     subscription.view.recovering.delete(subscription);
@@ -281,14 +278,14 @@ export class Recoveries {
     if (replay !== undefined) this.#replays.leave(replay, subscription);
   }
 
-  /** Ends the recovery where it is. What was surely sent is remembered. */
+  /** Ends the recovery as it stands. What was certainly sent is recorded. */
   #abandon(subscription: Subscription, recovery: Recovery): void {
     this.#leave(subscription, recovery);
     if (!recovery.resumption.isDone || recovery.isCovered) return;
     subscription.sentSeqs = new Map([[subscription.view.source, recovery.sent]]);
   }
 
-  /** Nothing is recovered, and what comes behind the mark is not queued. */
+  /** Nothing is recovered, and messages after the mark are not queued. */
   #fail(subscription: Subscription, recovery: Recovery): void {
     recovery.resumption.isFailed = true;
     this.#resending.dropAll(subscription, recovery);
@@ -315,11 +312,11 @@ export class Recoveries {
       const { topic, view } = subscription;
       const recovery = this.#recoveries.get(subscription);
       if (recovery === undefined) continue;
-      // Of one that is covered, messages have come behind the mark already.
+      // A covered topic has already received messages after the mark.
       const end = recovery.isCovered ? standing(view) : recovery.end;
       if (end !== undefined && end.epoch !== '') positions.set(topic, end);
       if (isRecovered) continue;
-      // Of what is to be sent, only that stays which came behind the mark.
+      // Keep only the messages after the mark.
       this.#resending.dropMissed(subscription, recovery);
       recovery.sent = { tag: recovery.endTag, seq: recovery.end.seq };
     }
@@ -331,7 +328,7 @@ export class Recoveries {
     }
   }
 
-  /** All is sent, or the rest of it is lost. */
+  /** Everything has been sent, or the rest is lost. */
   #sent(subscription: Subscription, recovery: Recovery): void {
     this.#leave(subscription, recovery);
     if (recovery.isCut) subscription.sentSeqs = new Map([[subscription.view.source, recovery.sent]]);

@@ -1,28 +1,28 @@
-/** What was replayed of one view, in order: one copy for all who missed some of it. */
+/** The replayed messages of one view, in order: one copy for all clients that missed some of them. */
 
 const CHUNK_BYTES = { min: 512, max: 64 * 1024 };
-/** What a frame takes besides its bytes. */
+/** Memory of a frame besides its bytes. */
 const FRAME_OVERHEAD_BYTES = 64;
 
 export class ReplayLog {
   readonly epoch: string;
-  /** The first frame follows this. */
+  /** The position just before the first frame. */
   readonly fromSeq: number;
-  /** All up to here is in the log; undefined until the first replay has come to its mark. */
+  /** The log is complete up to here; undefined until the first replay has reached its mark. */
   endSeq: number | undefined;
-  /** Who still has to be sent some of it. */
+  /** Number of readers that still have to be sent some of it. */
   readers = 0;
-  /** A replay under way adds to it. */
+  /** A replay in flight appends to it. */
   isGrowing = false;
-  /** Whoever comes back soon may read it too. */
+  /** Kept for clients that return soon. */
   isKept = false;
-  /** Nobody reads it any more, and nobody will. */
+  /** No longer read, now or later. */
   isFreed = false;
   #chunk = new Uint8Array(0);
   #chunkEnd = 0;
   readonly #frames: Uint8Array[] = [];
   readonly #seqs: number[] = [];
-  /** Bytes up to the end of each frame, its overhead included. */
+  /** Bytes up to the end of each frame, including its overhead. */
   readonly #ends: number[] = [];
 
   constructor(epoch: string, fromSeq: number) {
@@ -38,7 +38,7 @@ export class ReplayLog {
     return this.#ends[this.#ends.length - 1] ?? 0;
   }
 
-  /** What a frame of so many bytes adds to `bytes`. */
+  /** How much a frame of this size adds to `bytes`. */
   static cost(bytes: number): number {
     return bytes + FRAME_OVERHEAD_BYTES;
   }
@@ -70,7 +70,10 @@ export class ReplayLog {
     return this.bytes - (index === 0 ? 0 : (this.#ends[index - 1] ?? 0));
   }
 
-  /** The first frame behind a place; undefined where no frame ends just there: what follows it begins before, or after. */
+  /**
+   * Index of the first frame after a position; undefined when no frame ends exactly there: then the next message is
+   * inside a frame or outside the log.
+   */
   indexBehind(seq: number): number | undefined {
     let low = 0;
     let high = this.#seqs.length;

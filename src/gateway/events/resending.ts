@@ -1,4 +1,7 @@
-/** What clients missed on its way to them: as much as their sockets and the turn take; and what of it may wait here. */
+/**
+ * Sends clients what they missed, as fast as their sockets and the turn allow, and bounds how much of it may wait
+ * here.
+ */
 import { replayUnits } from '../../protocol/costs.js';
 import type { Session, Socket, Subscription } from '../model/session.js';
 import type { Deliveries } from '../sending/deliveries.js';
@@ -7,32 +10,38 @@ import type { Recovery } from './missed-events.js';
 import { ReplayLog } from './replay-log.js';
 import type { SharedReplays } from './shared-replays.js';
 
-/** Live messages queued for one topic behind what was missed; beyond it the rest is lost, and announced. */
+/**
+ * Maximum bytes of live messages queued for one topic behind the missed ones; beyond it the rest is lost and
+ * announced.
+ */
 export const QUEUE_BYTES_MAX = 1024 * 1024;
-/** What all clients of a worker missed and have not been sent; beyond it the slowest lose the rest, then newcomers begin anew. */
+/**
+ * Maximum bytes of missed messages waiting for all clients of a worker. Beyond it, the slowest lose the rest; after
+ * that, new recoveries fail.
+ */
 export const HELD_BYTES_MAX = 64 * 1024 * 1024;
-/** The same of one session; beyond it, what it asks for is not recovered. */
+/** The same for one session; beyond it, its requests are not recovered. */
 export const SESSION_BYTES_MAX = 16 * 1024 * 1024;
-/** What a session is sent of one topic before others have their turn. */
+/** How much of one topic a session is sent before others get their turn. */
 const PIECE_BYTES = 16 * 1024;
-/** What is sent of one topic when nothing can be sent of it any more from then on. */
+/** How many pieces of a topic are sent at once when nothing more can be sent later. */
 const HURRIED_PIECES_MAX = 16;
 
 export interface ResendingOptions {
   readonly replays: SharedReplays;
   readonly deliveries: Deliveries;
   readonly outbox: Outbox;
-  /** More than this waiting for a socket, and the rest waits too. */
+  /** While more than this is buffered for a socket, the rest waits too. */
   readonly bufferedBytesMax: number;
-  /** What the subscription recovers now. */
+  /** The current recovery of a subscription. */
   readonly recoveryOf: (subscription: Subscription) => Recovery | undefined;
-  /** All is sent, or the rest of it was cut. */
+  /** Everything has been sent, or the rest was cut. */
   readonly onSent: (subscription: Subscription, recovery: Recovery) => void;
 }
 
 export class Resending {
   readonly #options: ResendingOptions;
-  /** Sessions that are still to be sent something; the one that waits longest first. */
+  /** Sessions with something left to send; the longest waiting first. */
   readonly #sending = new Map<Session, Set<Subscription>>();
   readonly #bytesOf = new Map<Session, number>();
   #queuedBytes = 0;
@@ -41,12 +50,14 @@ export class Resending {
     this.#options = options;
   }
 
-  /** What waits to be sent, and what others may still read. */
+  /** Bytes waiting to be sent or kept for other clients. */
   get heldBytes(): number {
     return this.#queuedBytes + this.#options.replays.bytes;
   }
 
-  /** Makes room for so many bytes more: at the cost of logs that nobody reads, then of the clients that read slowest. */
+  /**
+   * Makes room for this many more bytes: first by dropping logs without readers, then by cutting the slowest clients.
+   */
   hasRoomFor(bytes: number): boolean {
     while (this.heldBytes + bytes > HELD_BYTES_MAX) {
       if (!this.#options.replays.forgetOldest() && !this.#cutSlowest()) return false;
@@ -54,7 +65,7 @@ export class Resending {
     return true;
   }
 
-  /** What is missed is that of the log from `index` on. False when that is too much for the session. */
+  /** Attaches the log: the missed messages are those from `index` on. False when that is too much for the session. */
   attach({ session }: Subscription, recovery: Recovery, log: ReplayLog, index: number): boolean {
     const bytes = log.bytesFrom(index);
     if (!this.#charge(session, bytes)) return false;
@@ -66,11 +77,11 @@ export class Resending {
     return true;
   }
 
-  /** A live message is to be sent behind what was missed. False when there is no room for it. */
+  /** Queues a live message to send after the missed ones. False when there is no room for it. */
   queue(subscription: Subscription, recovery: Recovery, bytes: Uint8Array, seq: number, tag: number): boolean {
     const cost = ReplayLog.cost(bytes.length);
     if (recovery.queuedBytes + cost > QUEUE_BYTES_MAX || !this.hasRoomFor(cost)) return false;
-    // It was the slowest itself: it gets the message as everybody does.
+    // It was itself the slowest and was cut: it gets the message the usual way.
     if (this.#options.recoveryOf(subscription) !== recovery) return true;
     if (!this.#charge(subscription.session, cost)) return false;
     recovery.queued.push({ bytes, seq, tag });
@@ -79,7 +90,7 @@ export class Resending {
     return true;
   }
 
-  /** What was missed is sent, or never will be. */
+  /** The missed messages have been sent, or never will be. */
   dropMissed(subscription: Subscription, recovery: Recovery): void {
     const { log } = recovery;
     if (log === undefined) return;
@@ -88,7 +99,7 @@ export class Resending {
     this.#options.replays.release(log);
   }
 
-  /** Nothing of it will be sent. */
+  /** Drops everything that is left to send. */
   dropAll(subscription: Subscription, recovery: Recovery): void {
     this.dropMissed(subscription, recovery);
     this.#dropQueued(subscription, recovery, recovery.queued.length);
@@ -103,7 +114,7 @@ export class Resending {
     if (sending?.size === 0) this.#sending.delete(subscription.session);
   }
 
-  /** Sends what there is, piece by piece, until all is sent. */
+  /** Sends what there is, piece by piece, until everything has been sent. */
   begin(subscription: Subscription, recovery: Recovery): void {
     const { session } = subscription;
     if (recovery.log === undefined && recovery.queued.length === 0) {
@@ -119,14 +130,14 @@ export class Resending {
 
   /** The socket can take more. */
   drained(session: Session): void {
-    // One that is sent leaves the set, which its iterator allows.
+    // A subscription that has been sent everything leaves the set, which its iterator allows.
     for (const subscription of this.#sending.get(session) ?? []) {
       const recovery = this.#options.recoveryOf(subscription);
       if (recovery?.delivery !== undefined) this.#options.deliveries.add(recovery.delivery);
     }
   }
 
-  /** Sends now what is left, as far as the socket takes it and it is not much. */
+  /** Sends the rest now, if it is little and the socket accepts it. */
   hurry(subscription: Subscription, recovery: Recovery): void {
     const { socket } = subscription.session;
     if (socket === undefined || recovery.delivery === undefined) return;
@@ -164,7 +175,7 @@ export class Resending {
       else if (sentBytes >= PIECE_BYTES) outcome = 'more';
       if (outcome !== 'all') break;
       const bytes = isMissed ? log.frame(next) : (queued as { bytes: Uint8Array }).bytes;
-      // A drop suspends the session, and with it this subscription: the rest is announced as lost.
+      // A drop suspends the session and this subscription with it: the rest is announced as lost.
       if (!outbox.sendEncoded(session, view, bytes)) {
         outcome = 'full';
         break;
@@ -188,7 +199,7 @@ export class Resending {
     return outcome;
   }
 
-  /** Retail first. Whoever is cut goes live, and is told what is lost. */
+  /** Cuts retail clients first. A client that is cut goes live and is told what it lost. */
   #cutSlowest(): boolean {
     let slowest: Session | undefined;
     for (const session of this.#sending.keys()) {

@@ -1,9 +1,9 @@
 /**
- * What was missed of event views is asked for once for all who missed it: who comes while a replay is under way takes part in
- * it, and who comes a little later reads what it left behind, so that only what is new has to be replayed.
+ * Missed events are requested once for all clients that missed them. A client that arrives while a replay is in flight
+ * shares it; one that arrives a little later reads the log it left behind, so that only newer events are replayed.
  *
- * Whoever makes the gateway replay pays for it, also when they leave before it comes; those who take part pay for what they are
- * sent (resending.ts).
+ * The client that causes a replay pays for it, even if it leaves before the replay arrives; those that share it pay
+ * for what they are sent (resending.ts).
  */
 import { replayEstimateUnits, replayUnits } from '../../protocol/costs.js';
 import type { Tier } from '../../protocol/lanes.js';
@@ -12,52 +12,52 @@ import type { StreamPosition } from '../model/view.js';
 import type { ReplayRequest, ViewRequests } from '../views/view-requests.js';
 import { ReplayLog } from './replay-log.js';
 
-/** It is replayed as fast. */
+/** A shorter log is not kept: replaying it again is just as fast. */
 const KEPT_BYTES_MIN = 16 * 1024;
-/** A longer log is not added to: the next client begins one of its own. */
+/** Nothing is appended to a longer log: the next client begins a new one. */
 const KEPT_BYTES_MAX = 8 * 1024 * 1024;
-/** How long a log is kept that nobody reads. */
+/** How long to keep a log without readers. */
 export const KEPT_MS_MAX = 5_000;
-/** A replay so many times as long as what a client lacks is not waited for. */
+/** A client does not wait for a replay this many times longer than what it needs. */
 const LONGER_MAX = 4;
-/** What a log takes besides its frames. */
+/** Memory of a log besides its frames. */
 const LOG_OVERHEAD_BYTES = 1024;
-/** A place in no epoch: what came behind it cannot be had, which is marked all the same. */
+/** A position in no epoch: nothing after it is available, but the replay still gets its mark. */
 const NOWHERE: StreamPosition = { epoch: '\0', seq: 0 };
 
-/** A replay that was asked for, until its mark comes. */
+/** A requested replay, until its mark arrives. */
 export interface SharedReplay {
   readonly request: ReplayRequest;
   readonly view: View;
   readonly since: StreamPosition;
-  /** Undefined where only the mark is asked for. */
+  /** Undefined when only the mark is requested. */
   readonly log: ReplayLog | undefined;
-  /** Who waits for the mark. */
+  /** Subscriptions waiting for the mark. */
   readonly readers: Set<Subscription>;
   readonly payment: Payment;
-  /** Bytes of frames that came of it. */
+  /** Bytes of frames received for it. */
   encodedBytes: number;
-  /** There was no room for some of it. */
+  /** Some of it was dropped for lack of room. */
   isCut: boolean;
-  /** Something came of it since the last sweep. */
+  /** Something arrived for it since the last sweep. */
   hasMoved: boolean;
   /** When a sweep last saw that (monotonic ms). */
   movedAtMs: number;
 }
 
 interface Payment {
-  /** Who asked first. */
+  /** The first to ask. */
   readonly payer: Subscription;
-  /** Units set aside since the hub was told, until the mark comes. */
+  /** Units reserved from when the hub is told until the mark arrives. */
   reserved: number;
 }
 
 /** How clients are charged (limits/work-budgets.ts). */
 export interface Billing {
   readonly charge: (session: Session, units: number) => void;
-  /** Sets units aside; negative: gives them back. */
+  /** Reserves units; a negative number returns them. */
   readonly reserve: (session: Session, units: number) => void;
-  /** Whoever made the gateway replay has paid for so many bytes. */
+  /** The client that caused the replay has paid for this many bytes. */
   readonly paid: (replay: SharedReplay, bytes: number) => void;
 }
 
@@ -69,15 +69,15 @@ interface Kept {
 
 export class SharedReplays {
   readonly counters = { asked: 0, shared: 0 };
-  /** What all logs take. */
+  /** Memory of all logs. */
   bytes = 0;
   readonly #requests: ViewRequests;
   readonly #billing: Billing;
   readonly #keptBytesMin: number;
   readonly #byRequest = new Map<number, SharedReplay>();
-  /** Of each view the replay that others may take part in. */
+  /** The replay of each view that others may share. */
   readonly #open = new Map<View, SharedReplay>();
-  /** Logs that others may read; the one that was read last stands last. */
+  /** Logs that others may read; the most recently read is last. */
   readonly #kept = new Map<string, Kept>();
 
   /** @param keptBytesMin a shorter log is not kept for others */
@@ -87,7 +87,7 @@ export class SharedReplays {
     this.#keptBytesMin = keptBytesMin;
   }
 
-  /** The replay that holds what the subscription missed behind a place, once it has come to its mark. */
+  /** The replay that will contain what the subscription missed after a position, once it has reached its mark. */
   join(subscription: Subscription, since: StreamPosition): SharedReplay {
     const { view, session } = subscription;
     const open = this.#open.get(view);
@@ -105,12 +105,12 @@ export class SharedReplays {
     return replay;
   }
 
-  /** A replay that nobody takes part in. */
+  /** A replay that is not shared. */
   joinNone(subscription: Subscription, since: StreamPosition): SharedReplay {
     return this.#ask(subscription, since, this.#newLog(since));
   }
 
-  /** Nothing but the mark. */
+  /** Requests only the mark. */
   mark(subscription: Subscription): SharedReplay {
     return this.#ask(subscription, NOWHERE, undefined);
   }
@@ -123,12 +123,12 @@ export class SharedReplays {
     return this.#byRequest.values();
   }
 
-  /** True while the hub does not know of it. */
+  /** True while the request has not been sent to the hub. */
   isWaiting({ request }: SharedReplay): boolean {
     return this.#requests.isWaiting(request);
   }
 
-  /** A frame of the replay; it is copied. */
+  /** Copies a frame of the replay. */
   append({ log }: SharedReplay, frame: Uint8Array, seq: number): void {
     if (log === undefined) return;
     const before = log.bytes;
@@ -136,17 +136,20 @@ export class SharedReplays {
     this.bytes += log.bytes - before;
   }
 
-  /** Somebody no longer waits for the mark. */
+  /** A subscription no longer waits for the mark. */
   leave(replay: SharedReplay, subscription: Subscription): void {
     const { view, request, readers } = replay;
     readers.delete(subscription);
     if (readers.size > 0 || this.#byRequest.get(request.request) !== replay) return;
     if (this.#requests.cancelReplay(request)) this.#end(replay);
-    // It will not be whole: its mark only says what it has cost.
+    // It will be incomplete: its mark only tells what it cost.
     else if (this.#open.get(view) === replay) this.#open.delete(view);
   }
 
-  /** The mark has come, or will not come. @param endSeq where the topic stands there, when all before was replayed */
+  /**
+   * The mark arrived, or will not.
+   * @param endSeq the topic's position at the mark, if everything before it was replayed
+   */
   end(replay: SharedReplay, endSeq: number | undefined): void {
     const { view, log } = replay;
     if (this.#byRequest.get(replay.request.request) !== replay) return;
@@ -159,7 +162,7 @@ export class SharedReplays {
     this.#end(replay);
   }
 
-  /** Frames of this ring were missed: what is under way for the tier has holes, or no end. */
+  /** The thread missed frames of this ring: the tier's replays in flight have holes, or no end. */
   lost(ring: number, tier: Tier): void {
     for (const replay of this.#byRequest.values()) {
       if (replay.view.shard === ring && replay.view.tier === tier) this.end(replay, undefined);
@@ -171,13 +174,13 @@ export class SharedReplays {
     log.readers++;
   }
 
-  /** It has read all that it will. */
+  /** It has finished reading. */
   release(log: ReplayLog): void {
     log.readers--;
     this.#free(log);
   }
 
-  /** Gives up the log that nobody has read for longest; false when there is none. */
+  /** Drops the log that has gone unread the longest; false when there is none. */
   forgetOldest(): boolean {
     for (const [key, { log }] of this.#kept) {
       if (log.readers > 0 || log.isGrowing) continue;
@@ -187,7 +190,7 @@ export class SharedReplays {
     return false;
   }
 
-  /** Gives up logs that nobody reads any more. To be called every now and then. @param nowMs of a monotonic clock */
+  /** Drops logs without readers. Call periodically. @param nowMs from a monotonic clock */
   sweep(nowMs: number): void {
     for (const [key, kept] of this.#kept) {
       if (kept.log.readers > 0 || kept.log.isGrowing || kept.readAtMs === 0) kept.readAtMs = nowMs;
@@ -220,7 +223,7 @@ export class SharedReplays {
     this.#free(log);
   }
 
-  /** The hub is told: what that may cost is set aside until it is known. */
+  /** The request goes to the hub: reserves its possible cost until the actual cost is known. */
   #reserve(payment: Payment, { epoch, seq }: StreamPosition): void {
     const { view, session } = payment.payer;
     const position = view.seqs.find(view.source);
@@ -229,7 +232,7 @@ export class SharedReplays {
     this.#billing.reserve(session, payment.reserved);
   }
 
-  /** What it has cost is known. */
+  /** The actual cost is known. */
   #settle(replay: SharedReplay): void {
     const { payer, reserved } = replay.payment;
     replay.payment.reserved = 0;
@@ -279,17 +282,17 @@ export class SharedReplays {
   }
 }
 
-/** Tiers get the same bytes. */
+/** Tiers receive the same bytes. */
 const keyOf = ({ lane, topic }: View): string => `${lane}|${topic}`;
 
-/** False where most of the replay is of no use to who stands at this place. */
+/** False when most of the replay is useless to a client at this position. */
 function isWorthWaitingFor(log: ReplayLog, { epoch, seq }: StreamPosition, { seqs, source }: View): boolean {
   if (!reachesBack(log, epoch, seq)) return false;
   const newest = seqs.find(source)?.newest ?? Number.POSITIVE_INFINITY;
   return newest - log.fromSeq <= LONGER_MAX * (newest - seq) || newest === Number.POSITIVE_INFINITY;
 }
 
-/** True for what goes back at least as far, or is of the epoch that there is, where the other one is not. */
+/** True for a log that goes back at least as far, or is of the current epoch when the other is not. */
 function servesMore(log: ReplayLog, other: ReplayLog, { seqs, source }: View): boolean {
   if (log.epoch === other.epoch) return log.fromSeq <= other.fromSeq;
   return log.epoch === seqs.find(source)?.epoch;

@@ -1,6 +1,6 @@
 /**
- * The trades of all symbols. While a session has them live, they deliver for the single symbols of its trades too, whose own
- * views then stay silent for it.
+ * `trades:*`, the trades of all symbols. While a session has it live, it also delivers for the session's single-symbol
+ * trades, whose own views then send nothing to that session.
  */
 import { ALL_SYMBOLS, topicOf } from '../../protocol/topics.js';
 import { NOTHING_SENT } from '../model/positions.js';
@@ -11,17 +11,17 @@ import { type Gaps, mergeLosses, placeOf } from './gaps.js';
 /** The topic of the trades of all symbols. */
 export const ALL_TRADES = topicOf('trades', ALL_SYMBOLS);
 
-/** The session's subscription to the trades of all symbols. */
+/** The session's subscription to `trades:*`. */
 export function allTradesOf({ subscriptions }: Session): Subscription | undefined {
   return subscriptions.get(ALL_TRADES);
 }
 
-/** True while the trades of all symbols deliver for the single symbols of the session too. */
+/** True while `trades:*` also delivers for the session's single symbols. */
 export function hasAllTrades(session: Session): boolean {
   return allTradesOf(session)?.state === 'live';
 }
 
-/** The session's subscriptions to the trades of single symbols. */
+/** The session's subscriptions to trades of single symbols. */
 export function* singleTradesOf({ subscriptions }: Session): IterableIterator<Subscription> {
   for (const subscription of subscriptions.values()) {
     if (subscription.stream === 'trades' && subscription.topic !== ALL_TRADES) yield subscription;
@@ -37,7 +37,10 @@ export class TradesCoverage {
     this.#native = native;
   }
 
-  /** Makes uWS deliver each live trade once: by the view of all symbols where the session has it, else by single ones. */
+  /**
+   * Makes uWS deliver each live trade once: through `trades:*` if the session has it, otherwise through single
+   * symbols.
+   */
   settle(session: Session): void {
     const all = allTradesOf(session);
     const hasAll = all?.state === 'live';
@@ -46,8 +49,9 @@ export class TradesCoverage {
   }
 
   /**
-   * The subscription is live: uWS delivers its topic, unless the trades of all symbols do. Those take over from single symbols.
-   * @param cover ends what a single symbol recovers; true where it had come to its mark
+   * The subscription is live: uWS delivers its topic unless `trades:*` does. When `trades:*` goes live, it takes over
+   * from single symbols.
+   * @param cover ends the recovery of a single symbol; true if it had reached its mark
    */
   begin(subscription: Subscription, cover: (single: Subscription) => boolean): void {
     const { session, stream, topic } = subscription;
@@ -60,16 +64,13 @@ export class TradesCoverage {
     this.settle(session);
   }
 
-  /** Tells the socket of what its subscription lost; with the trades of all symbols, of what single ones lost too. */
+  /** Tells the socket what its subscription lost; for `trades:*`, also what single symbols lost. */
   announce(subscription: Subscription): void {
     if (subscription.topic === ALL_TRADES) mergeFromSingles(subscription);
     this.#losses.announce(subscription);
   }
 
-  /**
-   * The trades of all symbols end: those of single symbols deliver again, from where the former stood. Returns the live
-   * ones among them, to be awaited.
-   */
+  /** `trades:*` ends: single symbols deliver again, from its position. Returns those that were live, to be awaited. */
   uncover(all: Subscription): Subscription[] {
     const live: Subscription[] = [];
     for (const single of singleTradesOf(all.session)) {
@@ -86,7 +87,7 @@ export class TradesCoverage {
     return live;
   }
 
-  /** The view of a single symbol recovers before that of all symbols does, and inherits its position. */
+  /** The per-symbol view recovers before `trades:*` does, and inherits its position. */
   mergeIntoSingle(single: Subscription): void {
     const all = allTradesOf(single.session);
     if (all === undefined || all === single || all.state === 'live' || all.sentSeqs === undefined) return;
@@ -94,11 +95,11 @@ export class TradesCoverage {
     const newest = seqs.find(source)?.surelySent(0) ?? NOTHING_SENT;
     single.sentSeqs ??= new Map([[source, newest]]);
     mergeLosses(single.sentSeqs, single.view, source, all.sentSeqs.get(source) ?? NOTHING_SENT);
-    // The single symbol's subscription tells it at once.
+    // The single symbol's subscription reports the loss right away.
     all.sentSeqs.set(source, newest);
   }
 
-  /** One symbol's trades end: the trades of all symbols tell what was lost of them once they continue. */
+  /** A single symbol ends: `trades:*` reports its losses once it continues. */
   mergeIntoAll({ session, stream, sentSeqs }: Subscription): void {
     const all = allTradesOf(session);
     if (stream !== 'trades' || sentSeqs === undefined || all === undefined || all.state === 'live') return;
@@ -106,13 +107,13 @@ export class TradesCoverage {
     for (const [source, place] of sentSeqs) mergeLosses(all.sentSeqs, all.view, source, place);
   }
 
-  /** The trades of all symbols take over from those of single ones: what the latter have not delivered yet is lost. */
+  /** `trades:*` takes over from single symbols: whatever they have not delivered yet is lost. */
   #cover(all: Subscription): void {
     for (const single of singleTradesOf(all.session)) {
       const { source } = single.view;
       const sent = single.isNative ? (placeOf(single, source) ?? NOTHING_SENT) : single.sentSeqs?.get(source);
       if (sent === undefined) continue;
-      // Of one that waits or is paused, it must be told before what follows it comes.
+      // Report the losses of a waiting or paused subscription before anything that follows them.
       if (!single.isNative) single.sentSeqs = undefined;
       const loss = all.view.seqs.lossSince(source, sent);
       if (loss !== undefined) this.#losses.tell(all, loss, sent);
@@ -120,7 +121,7 @@ export class TradesCoverage {
   }
 }
 
-/** What single symbols that wait or are paused have to be told is told with what is of all symbols. */
+/** Losses of waiting or paused single symbols are reported together with those of `trades:*`. */
 function mergeFromSingles({ session, view, sentSeqs }: Subscription): void {
   if (sentSeqs === undefined) return;
   for (const single of singleTradesOf(session)) {

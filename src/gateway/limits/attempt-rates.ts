@@ -1,8 +1,8 @@
-/** Attempts per second by key (an address) over all workers of the process. */
+/** Attempts per second by key (an address), over all workers of the process. */
 import type { HashSeed } from './key-hash.js';
 import { createSharedRates, RATE_MEMORY_MS, SharedRates } from './shared-rates.js';
 
-/** 384 KiB a worker: addresses that one worker can tell apart within two seconds. */
+/** 384 KiB per worker: how many addresses one worker can tell apart within two seconds. */
 export const ATTEMPT_SLOTS_PER_WORKER = 2 ** 14;
 
 /** @see createSharedRates */
@@ -14,14 +14,14 @@ export function createAttemptRates(
   return createSharedRates(workers, seed, slotsPerWorker);
 }
 
-/** One worker's end of the rates. */
+/** One worker's access to the rates. */
 export class AttemptRates {
   /**
-   * `overflow`: attempts that were not counted because the table was full. They are allowed: somebody with a million
-   * addresses must not lock out everybody else.
+   * `overflow`: attempts not counted because the table was full. They are allowed: a client with a million addresses
+   * must not lock out everybody else.
    */
   readonly counters = { overflow: 0 };
-  /** After a pause this long a key has its whole rate again. */
+  /** After a pause of this length a key has its full rate again. */
   readonly retryAfterSeconds = RATE_MEMORY_MS / 1000;
   readonly #rates: SharedRates;
   readonly #ratePerSecond: number;
@@ -32,15 +32,16 @@ export class AttemptRates {
   }
 
   /**
-   * Counts an attempt, whether it is allowed or not, and says whether it is. So a key that never pauses stays refused.
-   * @param nowMs of a clock that all workers share and that is never set, such as `process.hrtime`'s; its lower 32 bits count
+   * Counts an attempt, allowed or not, and returns whether it is allowed. So a key that never pauses stays refused.
+   * @param nowMs from a clock that all workers share and that never steps, such as `process.hrtime`'s; only its lower
+   * 32 bits matter
    */
   attempt(key: string, nowMs: number): boolean {
     if (!this.#rates.add(key, 1, nowMs)) this.counters.overflow++;
     return Math.floor(this.#rates.used(key, nowMs)) <= this.#ratePerSecond;
   }
 
-  /** Forgets what `worker` counted. It must have ended, and its successor not have begun. */
+  /** Clears what `worker` counted. Call after it has ended and before its successor starts. */
   clear(worker: number): void {
     this.#rates.clear(worker);
   }

@@ -1,4 +1,4 @@
-/** How many connections there may be, in all, from one address and of one user; and how fast they may come. */
+/** Limits how many connections there may be in total, per address and per user, and how fast they may arrive. */
 
 import type { Credential } from '../../auth/credential.js';
 import type { LimitsConfig } from '../../config/limits.js';
@@ -10,7 +10,7 @@ import { type Rank, RankCells, rankOf } from './rank.js';
 import { RETRY_AFTER_SECONDS } from './retry-after.js';
 import { SharedCounts } from './shared-counts.js';
 
-/** A limit that a connection was refused for; a metric label. */
+/** The limit that refused a connection; a metric label. */
 export type ConnectionLimit =
   | 'connections'
   | 'anonymous'
@@ -49,17 +49,18 @@ export class ConnectionLimits {
     this.#failures = new FailedCredentials(failures, worker, limits.authFailuresMax);
   }
 
-  /** Counts an attempt to connect, whatever becomes of it. */
+  /** Counts a connection attempt, whatever its outcome. */
   attempt(address: string, nowMs: number): Refusal | undefined {
     if (this.#attempts.attempt(address, nowMs)) return undefined;
     this.refused.rate++;
-    const message = `at most ${this.#limits.attemptsPerSecondMax} attempts a second from one address`;
+    const message = `at most ${this.#limits.attemptsPerSecondMax} connection attempts per second from one address`;
     return tooMany(message, this.#attempts.retryAfterSeconds);
   }
 
   /**
-   * Counts a credential from this address that was wrong. @returns where too many were: how long it has to wait; what comes
-   * before that is over costs it no more
+   * Handles a wrong credential from this address.
+   * @returns undefined when the failure was counted; while the address still has to wait, the refusal, and the failure
+   * is not counted
    */
   wrongCredential(address: string, nowMs: number): Refusal | undefined {
     const waitMs = this.#failures.waitMs(address, nowMs);
@@ -68,10 +69,10 @@ export class ConnectionLimits {
       return undefined;
     }
     this.refused.credentials++;
-    return tooMany('too many credentials from this address were refused', Math.ceil(waitMs / 1000));
+    return tooMany('too many failed credentials from this address', Math.ceil(waitMs / 1000));
   }
 
-  /** Takes a place for a connection, to be given back by `leave`; or says why there is none. */
+  /** Takes a slot for a connection, until `leave`; or returns why there is none. */
   enter(address: string, credential: Credential): Refusal | undefined {
     const { connectionsPerAddressMax, connectionsPerUserMax } = this.#limits;
     const { sub: user } = credential;
@@ -89,7 +90,7 @@ export class ConnectionLimits {
       if (Number.isFinite(fromAddress)) this.#addresses.remove(address);
       this.#connections.add(rank, -1);
       this.refused.address++;
-      return tooMany(`at most ${connectionsPerAddressMax} connections from one address`, RETRY_AFTER_SECONDS);
+      return tooMany(`at most ${connectionsPerAddressMax} connections per address`, RETRY_AFTER_SECONDS);
     }
     const ofUser = user === '' ? 0 : this.#users.add(user);
     if (ofUser <= connectionsPerUserMax) return undefined;
@@ -97,7 +98,7 @@ export class ConnectionLimits {
     this.#addresses.remove(address);
     this.#connections.add(rank, -1);
     this.refused.user++;
-    return tooMany(`at most ${connectionsPerUserMax} connections of one user`, RETRY_AFTER_SECONDS);
+    return tooMany(`at most ${connectionsPerUserMax} connections per user`, RETRY_AFTER_SECONDS);
   }
 
   leave(address: string, credential: Credential): void {
@@ -106,7 +107,7 @@ export class ConnectionLimits {
     if (credential.sub !== '') this.#users.remove(credential.sub);
   }
 
-  /** The connection has another credential from here on; false when the user of that one has too many. */
+  /** The connection changes its credential; false when the new user has too many connections. */
   change(from: Credential, to: Credential): boolean {
     if (from.sub !== to.sub) {
       const ofUser = to.sub === '' ? 0 : this.#users.add(to.sub);
@@ -117,13 +118,13 @@ export class ConnectionLimits {
       }
       if (from.sub !== '') this.#users.remove(from.sub);
     }
-    // It has its place, whatever its rank is now.
+    // It keeps its slot, whatever its rank is now.
     this.#connections.add(rankOf(to), 1);
     this.#connections.add(rankOf(from), -1);
     return true;
   }
 
-  /** Which limit a connection of this rank, counted already, is beyond. */
+  /** The limit that a connection of this rank, already counted, exceeds. */
   #fullFor(rank: Rank): { readonly limit: ConnectionLimit; readonly message: string } | undefined {
     const { connectionsMax, anonymousMax, reservedForCredentials, reservedForInstitutional } = this.#limits;
     const anonymous = this.#connections.total('anonymous');
@@ -132,14 +133,14 @@ export class ConnectionLimits {
     if (all > connectionsMax) return { limit: 'connections', message: `at most ${connectionsMax} connections` };
     if (rank === 'institutional') return undefined;
     if (others > connectionsMax - reservedForInstitutional) {
-      return { limit: 'reserved', message: 'the places that are left are for institutional users' };
+      return { limit: 'reserved', message: 'the remaining connections are reserved for institutional users' };
     }
     if (rank === 'retail') return undefined;
     if (anonymous > anonymousMax) {
       return { limit: 'anonymous', message: `at most ${anonymousMax} connections without a credential` };
     }
     if (anonymous > connectionsMax - reservedForCredentials) {
-      return { limit: 'reserved', message: 'the places that are left are for connections with a credential' };
+      return { limit: 'reserved', message: 'the remaining connections are reserved for clients with a credential' };
     }
     return undefined;
   }

@@ -1,37 +1,42 @@
 /**
- * Credentials that were refused, by address, over all workers of the process: an address that guesses is told to wait, twice as
- * long with every further failure. Who asks decides what waits: at an address that clients share, only what is wrong.
+ * Failed credentials by address, over all workers of the process. An address that guesses has to wait, twice as long
+ * after every further failure. The caller decides what waits: at an address that clients share, only wrong credentials
+ * do.
  *
- * A slot holds its worker's failures of the key and the time until which the key has to wait; an address's failures are the
- * sum over all tables, its wait the longest. Both are forgotten when the address has not failed for `MEMORY_MS`.
+ * A slot holds its worker's failures for the key and the time until which the key has to wait. An address's failures
+ * are the sum over all tables, its wait the longest. Both are forgotten when the address has not failed for
+ * `MEMORY_MS`.
  */
 import type { HashSeed } from './key-hash.js';
 import { createSharedSlots, NO_SLOT, SharedSlots } from './shared-slots.js';
 
 const FIELDS = 3;
-/** When the key failed last, ms modulo 2^32. */
+/** When the key last failed, ms modulo 2^32. */
 const LAST = 0;
 const COUNT = 1;
-/** Until when it has to wait, ms modulo 2^32; counts only while the slot does. */
+/** Until when it has to wait, ms modulo 2^32; valid only while the slot is. */
 const UNTIL = 2;
 
-/** What the first failure beyond the limit costs; each further one costs twice as much as the one before. */
+/** Wait after the first failure beyond the limit; each further failure doubles it. */
 export const WAIT_MS_MIN = 1_000;
 export const WAIT_MS_MAX = 300_000;
-/** Longer than the longest wait: who comes back after it and fails again waits that long again. */
+/** Longer than the longest wait: an address that returns after that wait and fails again waits as long again. */
 export const MEMORY_MS = 2 * WAIT_MS_MAX;
-/** A slot from further ahead than this was written before the clock was set back. */
+/** A slot from further in the future than this was written before the clock was set back. */
 const CLOCK_STEP_MS = 1_000;
-/** A slot that changed while it was read is read again this often; then what was read last counts. */
+/** How often to reread a slot that changed while it was read; after that, the last read counts. */
 const READS_MAX = 3;
 
-/** 192 KiB a worker: addresses whose failures one worker remembers at once. Failures of further ones are not counted. */
+/**
+ * 192 KiB per worker: how many addresses one worker can remember failures for. Failures of further ones are not
+ * counted.
+ */
 export const FAILURE_SLOTS_PER_WORKER = 2 ** 13;
 
 /**
  * Allocates the tables, 24 bytes a slot.
  * @param slotsPerWorker a power of two
- * @throws {RangeError} for another number of slots
+ * @throws {RangeError} for any other number
  */
 export function createFailedCredentials(
   workers: number,
@@ -41,9 +46,12 @@ export function createFailedCredentials(
   return createSharedSlots(workers, slotsPerWorker, FIELDS, seed);
 }
 
-/** One worker's end of the tables. */
+/** One worker's access to the tables. */
 export class FailedCredentials {
-  /** `overflow`: failures that were not counted, as the table was full: no address may lock out others by having many. */
+  /**
+   * `overflow`: failures not counted because the table was full: no client may lock out others by using many
+   * addresses.
+   */
   readonly counters = { overflow: 0 };
   readonly #slots: SharedSlots;
   readonly #worker: number;
@@ -55,14 +63,14 @@ export class FailedCredentials {
   /** Modulo 2^32, as in the slots. */
   #nowMs = 0;
 
-  /** @param freeFailures that cost nothing: people mistype, and many of them may share an address */
+  /** @param freeFailures failures without a wait: people mistype, and many of them may share an address */
   constructor(buffer: SharedArrayBuffer, worker: number, freeFailures: number) {
     this.#slots = new SharedSlots(buffer);
     this.#worker = worker;
     this.#freeFailures = freeFailures;
   }
 
-  /** How long `key` has to wait before it may fail again; 0: not at all. @param nowMs see `failed` */
+  /** How long `key` has to wait before it may fail again; 0: no wait. @param nowMs see `failed` */
   waitMs(key: string, nowMs: number): number {
     this.#seek(key, nowMs);
     let longest = 0;
@@ -72,7 +80,7 @@ export class FailedCredentials {
     return Math.min(longest, WAIT_MS_MAX);
   }
 
-  /** Counts a refused credential. @param nowMs of a clock that all workers share, such as `sharedNowMs` */
+  /** Counts a failed credential. @param nowMs from a clock that all workers share, such as `sharedNowMs` */
   failed(key: string, nowMs: number): void {
     this.#seek(key, nowMs);
     let failures = 1;
@@ -95,7 +103,7 @@ export class FailedCredentials {
     this.#slots.end(slot);
   }
 
-  /** Forgets what `worker` counted. It must have ended, and its successor not have begun. */
+  /** Clears what `worker` counted. Call after it has ended and before its successor starts. */
   clear(worker: number): void {
     this.#slots.clear(worker);
   }
@@ -105,7 +113,7 @@ export class FailedCredentials {
     this.#slots.seek(key);
   }
 
-  /** Every table's slot of the key that still counts. */
+  /** Visits the key's valid slot in every table. */
   #each(take: (slot: number) => void): void {
     for (let worker = 0; worker < this.#slots.workers; worker++) {
       for (let reads = 0; reads < READS_MAX; reads++) {

@@ -1,6 +1,8 @@
 /** Hashes of keys (addresses, user ids) for tables in shared memory. */
 
-/** 64 random bits as two Int32, one pair per process: with them unknown, nobody can pick keys that collide. */
+/**
+ * 64 random bits as two Int32, one pair per process. They are secret, so that clients cannot pick keys that collide.
+ */
 export type HashSeed = readonly [number, number];
 
 /** A hash that leaves its 64 bits in fields, so that a call allocates nothing. */
@@ -15,9 +17,9 @@ const COMPRESSION_ROUNDS = 2;
 const FINALIZATION_ROUNDS = 4;
 
 /**
- * HalfSipHash-2-4 with 64 bits of output (J.-P. Aumasson, D. J. Bernstein, the 32-bit variant of SipHash) over the key's
- * UTF-16 code units, low byte first. A keyed function, because multiplying and shifting alone has collisions under every
- * seed.
+ * HalfSipHash-2-4 with 64 bits of output (J.-P. Aumasson, D. J. Bernstein; the 32-bit variant of SipHash) over the
+ * key's UTF-16 code units, low byte first. It must be a keyed function: plain multiply-and-shift hashes have
+ * collisions under every seed.
  */
 export class HalfSipHash implements KeyHash {
   low = 0;

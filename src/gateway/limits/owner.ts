@@ -1,18 +1,18 @@
-/** Who shares in what is bounded by user: a user, or the address of a connection without a credential. */
+/** The owner that per-user bounds apply to: a user, or the address of a connection without a credential. */
 import { HalfSipHash, type HashSeed } from './key-hash.js';
 
-/** Of the 64 bits of a hash, as many as a number holds exactly. */
+/** How many of a hash's 64 bits are used: as many as a number represents exactly. */
 const LOW_BITS = 21;
 
 export class Owners {
   readonly #hash: HalfSipHash;
 
-  /** @param seed the same in all threads, and unknown to others: nobody can pick an address that counts as another's */
+  /** @param seed the same in all threads and secret, so that clients cannot pick an address that counts as another's */
   constructor(seed: HashSeed) {
     this.#hash = new HalfSipHash(seed);
   }
 
-  /** The key by which the user, or without one the address, is counted. No user's is an address's. */
+  /** The key to count by: the user, or without one the address. User keys and address keys never collide. */
   static keyOf(user: string, address: string): string {
     return user === '' ? `a ${address}` : `u ${user}`;
   }

@@ -1,23 +1,27 @@
 /**
- * Sockets that are accepted and have not sent a whole request. uWS ends each after some ten seconds, but they hold descriptors
- * until then, and no other limit counts them. Only a newcomer can be refused: uWS does not say which socket a request came on.
+ * Sockets accepted but without a complete request. uWS ends each after about ten seconds, but until then they hold
+ * descriptors, and no other limit counts them. Only new connections can be refused: uWS does not say which socket a
+ * request came on.
  */
 import type { Config } from '../../config/environment.js';
 import type { GatewayThreadData } from '../../threads/thread-messages.js';
 import { SharedCounts } from './shared-counts.js';
 
-/** While there are too many in all, an address may still have so many: its clients get in, a flood of one address does not. */
+/**
+ * When there are too many in total, an address may still have this many: its clients get in, but a flood from one
+ * address does not.
+ */
 export const PRESSED_PER_ADDRESS = 8;
 
 export interface PendingSocketsOptions {
-  /** Of all threads, by address. */
+  /** Over all threads, by address. */
   readonly counts: SharedCounts;
   readonly perAddressMax: number;
-  /** Of this thread, before an address may have `PRESSED_PER_ADDRESS` only. */
+  /** Maximum for this thread before addresses are held to `PRESSED_PER_ADDRESS`. */
   readonly max: number;
 }
 
-/** Those of one thread. */
+/** The limit for one thread. */
 export function pendingSocketsOf(data: GatewayThreadData, { limits, workers }: Config): PendingSockets {
   return new PendingSockets({
     counts: new SharedCounts(data.pending, data.worker),
@@ -37,7 +41,7 @@ export class PendingSockets {
     this.#options = options;
   }
 
-  /** Counts a socket, to be given back by `leave`. @returns false where there are too many: it is not counted, close it */
+  /** Counts a socket, until `leave`. @returns false when there are too many: it is not counted; close it */
   enter(address: string): boolean {
     const { counts, perAddressMax, max } = this.#options;
     const ofAddress = counts.add(address);
@@ -52,7 +56,7 @@ export class PendingSockets {
     return false;
   }
 
-  /** Its request is there, or it has gone. */
+  /** Its request is complete, or it has closed. */
   leave(address: string): void {
     if (this.#options.counts.remove(address)) this.size--;
   }

@@ -1,7 +1,7 @@
-/** Who goes first when there is not enough for all: connections without a credential, then retail, institutional last. */
+/** Who has to go first when resources run out: connections without a credential, then retail, institutional last. */
 import type { Credential } from '../../auth/credential.js';
 
-/** From the first to go to the last; each has a cell of its own in tables by rank. */
+/** In the order in which they have to go; each has its own cell in tables by rank. */
 export const RANKS = ['anonymous', 'retail', 'institutional'] as const;
 export type Rank = (typeof RANKS)[number];
 
@@ -9,7 +9,7 @@ export function rankOf({ sub, tier }: Pick<Credential, 'sub' | 'tier'>): Rank {
   return sub === '' ? 'anonymous' : tier;
 }
 
-/** One Int32 a worker and rank, summed over the workers. */
+/** One Int32 per worker and rank, summed over the workers. */
 export class RankCells {
   readonly #cells: Int32Array;
   readonly #worker: number;
@@ -31,7 +31,7 @@ export class RankCells {
     Atomics.store(this.#cells, this.#at(this.#worker, rank), value);
   }
 
-  /** Of all workers. */
+  /** Over all workers. */
   total(rank: Rank): number {
     let total = 0;
     for (let at = this.#at(0, rank); at < this.#cells.length; at += RANKS.length)
@@ -39,7 +39,7 @@ export class RankCells {
     return total;
   }
 
-  /** What this worker had is gone. */
+  /** Clears this worker's cells. */
   clear(): void {
     for (const rank of RANKS) this.set(rank, 0);
   }

@@ -1,3 +1,3 @@
-/** When a client whose connection or command is refused for want of room tries again. */
+/** When a client may retry after a connection or command is refused for lack of capacity. */
 export const RETRY_AFTER_SECONDS = 5;
 export const RETRY_AFTER_MS = RETRY_AFTER_SECONDS * 1_000;

@@ -1,8 +1,8 @@
 /**
  * Counts by key (connections of an address or a user) over all workers of the process, in shared memory.
  *
- * Each worker counts in a table of its own, and a total is the sum over all tables. A worker's counts end with its table,
- * which is cleared when it has died.
+ * Each worker counts in its own table, and a total is the sum over all tables. When a worker dies, its table is
+ * cleared and its counts are gone.
  */
 import type { HashSeed, KeyHash } from './key-hash.js';
 import { createSharedSlots, NO_SLOT, SharedSlots } from './shared-slots.js';
@@ -10,12 +10,12 @@ import { createSharedSlots, NO_SLOT, SharedSlots } from './shared-slots.js';
 const FIELDS = 1;
 const COUNT = 0;
 const SLOTS_PER_WORKER_MIN = 1024;
-/** 2 MiB a worker. */
+/** 2 MiB per worker. */
 const SLOTS_PER_WORKER_MAX = 2 ** 17;
 
 /**
- * Slots of a worker's table for at most `keysMax` keys at once, which may all be on one worker: twice as many, within 1024
- * and 131 072. The largest table takes about 100 000 keys.
+ * Slots per worker's table for at most `keysMax` keys at once, which may all be on one worker: twice as many, between
+ * 1024 and 131,072. The largest table takes about 100,000 keys.
  */
 export function countSlotsFor(keysMax: number): number {
   const slots = 2 ** Math.ceil(Math.log2(2 * keysMax));
@@ -25,13 +25,13 @@ export function countSlotsFor(keysMax: number): number {
 /**
  * Allocates the tables, 16 bytes a slot.
  * @param slotsPerWorker a power of two; how many keys one worker can count at once, see {@link countSlotsFor}
- * @throws {RangeError} for another number of slots
+ * @throws {RangeError} for any other number
  */
 export function createSharedCounts(workers: number, slotsPerWorker: number, seed: HashSeed): SharedArrayBuffer {
   return createSharedSlots(workers, slotsPerWorker, FIELDS, seed);
 }
 
-/** One worker's end of the counts. */
+/** One worker's access to the counts. */
 export class SharedCounts {
   /** `full`: calls of `add` that found no slot. */
   readonly counters = { full: 0 };
@@ -46,11 +46,10 @@ export class SharedCounts {
   }
 
   /**
-   * Counts `key` once more in this worker. Returns the total over all workers: of several that add at once, at least the
-   * last one sees all of them, so a limit cannot be passed; it may be that more are refused than had to be.
-   *
-   * `Infinity` when the table is full: nothing was counted, and the caller refuses. Keys in abundance must not switch a
-   * limit off.
+   * Counts `key` once more in this worker. Returns the total over all workers. When several workers add at once, at
+   * least the last one sees all of them, so a limit cannot be exceeded; but more may be refused than necessary.
+   * `Infinity` when the table is full: nothing was counted, and the caller must refuse. A flood of keys must not
+   * disable a limit.
    */
   add(key: string): number {
     this.#slots.seek(key);
@@ -63,7 +62,7 @@ export class SharedCounts {
     return this.#total();
   }
 
-  /** Takes one `add` of this worker back. @returns false where there is none, which changes nothing */
+  /** Takes back one `add` of this worker. @returns false when there is none, which changes nothing */
   remove(key: string): boolean {
     this.#slots.seek(key);
     const slot = this.#slots.find(this.#worker);
@@ -72,13 +71,13 @@ export class SharedCounts {
     return true;
   }
 
-  /** The key's count over all workers. What others add or remove meanwhile may be in it or not. */
+  /** The key's count over all workers. Concurrent adds and removes may or may not be included. */
   total(key: string): number {
     this.#slots.seek(key);
     return this.#total();
   }
 
-  /** Takes back all that `worker` counted. It must have ended, and its successor not have begun. */
+  /** Takes back everything `worker` counted. Call after it has ended and before its successor starts. */
   clear(worker: number): void {
     this.#slots.clear(worker);
   }
@@ -89,7 +88,7 @@ export class SharedCounts {
       const slot = this.#slots.find(worker);
       if (slot === NO_SLOT) continue;
       const count = Atomics.load(this.#slots.words, slot + COUNT);
-      // Else it changed hands meanwhile: the key's count was 0 then.
+      // Otherwise another key took the slot during the read: this key's count was 0 by then.
       if (this.#slots.isSame(slot)) total += count;
     }
     return total;

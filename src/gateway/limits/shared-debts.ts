@@ -1,12 +1,13 @@
 /**
- * What keys (users, addresses) owe, over all workers of the process, in shared memory: for each the time up to when its
- * debt is paid off. A slot whose debt is paid is free, so the table holds those that were active in the last seconds.
+ * Debts by key (users, addresses), over all workers of the process, in shared memory: for each key, the time at which
+ * its debt will be paid off. A slot whose debt is paid is free, so the table holds only keys that were active in the
+ * last seconds.
  */
 import type { KeyHash } from './key-hash.js';
 
 /** 24 bytes each: 1.5 MiB. */
 export const DEBT_SLOTS = 2 ** 16;
-/** Slots from a key's own on in which it may stand. */
+/** How many slots, from its home on, a key may use. */
 const PROBES = 16;
 
 /** A hashed key. */
@@ -26,11 +27,11 @@ export function debtKeyOf(hash: KeyHash, text: string): DebtKey {
 }
 
 export class SharedDebts {
-  /** Debts that found no slot; they are not remembered: somebody with a million addresses must not lock out all others. */
+  /** Debts that found no slot and were not recorded: a client with a million addresses must not lock out all others. */
   overflow = 0;
   /** µs of the clock that all threads share. */
   readonly #paidAt: BigInt64Array;
-  /** Two words a slot. */
+  /** Two words per slot. */
   readonly #keys: Int32Array;
   readonly #mask: number;
 
@@ -41,13 +42,13 @@ export class SharedDebts {
     this.#mask = slots - 1;
   }
 
-  /** How long the key's debt takes to be paid off, µs; 0: it has none. */
+  /** How long until the key's debt is paid off, µs; 0: no debt. */
   owed(key: DebtKey, nowMicros: number): number {
     const slot = this.#find(key);
     return slot < 0 ? 0 : Math.max(0, Number(Atomics.load(this.#paidAt, slot)) - nowMicros);
   }
 
-  /** Adds to the key's debt what takes this long to be paid off; a negative time takes from it. */
+  /** Adds to the key's debt the amount that takes this long to pay off; a negative time reduces the debt. */
   add(key: DebtKey, nowMicros: number, micros: number): void {
     const now = BigInt(Math.floor(nowMicros));
     const added = BigInt(Math.ceil(micros));
@@ -72,12 +73,15 @@ export class SharedDebts {
     return -1;
   }
 
-  /** Takes over a slot whose debt is paid off. Two workers may take one each for the same key; then it is owed less. */
+  /**
+   * Takes over a slot whose debt is paid off. Two workers may each take one for the same key; then its debt is
+   * underestimated.
+   */
   #begin({ low, high }: DebtKey, now: bigint, added: bigint): void {
     for (let i = 0; i < PROBES; i++) {
       const slot = (low + i) & this.#mask;
       const paidAt = Atomics.load(this.#paidAt, slot);
-      // One µs of debt keeps others from taking it too.
+      // A debt of 1 µs keeps other workers from taking it too.
       if (paidAt > now || Atomics.compareExchange(this.#paidAt, slot, paidAt, now + 1n) !== paidAt) continue;
       Atomics.store(this.#keys, 2 * slot, low);
       Atomics.store(this.#keys, 2 * slot + 1, high);

@@ -1,9 +1,9 @@
 /**
- * How much each key used in the last second, over all workers of the process, in shared memory.
+ * Each key's usage in the last second, over all workers of the process, in shared memory.
  *
- * A slot holds two windows of one second, the first beginning with the key's first use. The rate is estimated as what
- * the current window has plus as much of the previous one as the last second still overlaps. So in the first second of a
- * key the estimate is exact, and two seconds after its last use there is nothing left of it.
+ * A slot holds two windows of one second, the first beginning with the key's first use. The rate is estimated as the
+ * current window plus the part of the previous one that still overlaps the last second. So the estimate is exact in a
+ * key's first second, and zero two seconds after its last use.
  */
 import type { HashSeed } from './key-hash.js';
 import { createSharedSlots, NO_SLOT, SharedSlots } from './shared-slots.js';
@@ -15,21 +15,24 @@ const CURRENT = 1;
 const PREVIOUS = 2;
 
 const WINDOW_MS = 1000;
-/** After this a slot says nothing any more, and is free. */
+/** After this time a slot holds no information and is free. */
 export const RATE_MEMORY_MS = 2 * WINDOW_MS;
-/** A slot that changed while it was read is read again this often; then the estimate is what was read last. */
+/** How often to reread a slot that changed while it was read; after that, the last read is the estimate. */
 const READS_MAX = 3;
 
 /**
  * Allocates the tables, 24 bytes a slot.
  * @param slotsPerWorker a power of two
- * @throws {RangeError} for another number of slots
+ * @throws {RangeError} for any other number
  */
 export function createSharedRates(workers: number, seed: HashSeed, slotsPerWorker: number): SharedArrayBuffer {
   return createSharedSlots(workers, slotsPerWorker, FIELDS, seed);
 }
 
-/** One worker's end of the rates. Times are of a clock that all workers share and that is never set; its lower 32 bits count. */
+/**
+ * One worker's access to the rates. Times are from a clock that all workers share and that is never set; only its
+ * lower 32 bits matter.
+ */
 export class SharedRates {
   readonly #slots: SharedSlots;
   readonly #worker: number;
@@ -46,7 +49,10 @@ export class SharedRates {
     this.#worker = worker;
   }
 
-  /** Counts a use; false when the table is full, and nothing was counted. @param amount above 0, below 2^31 in two seconds */
+  /**
+   * Counts a use; false when the table is full and nothing was counted.
+   * @param amount above 0, below 2^31 in two seconds
+   */
   add(key: string, amount: number, nowMs: number): boolean {
     this.#seek(key, nowMs);
     const slot = this.#slots.claim(this.#worker, this.#isFree);
@@ -57,7 +63,7 @@ export class SharedRates {
     return true;
   }
 
-  /** What the key used in the second before this time, which may be to come. */
+  /** The key's usage in the second before this time, which may be in the future. */
   used(key: string, nowMs: number): number {
     this.#seek(key, nowMs);
     let used = 0;
@@ -65,7 +71,7 @@ export class SharedRates {
     return used;
   }
 
-  /** Forgets what `worker` counted. It must have ended, and its successor not have begun. */
+  /** Clears what `worker` counted. Call after it has ended and before its successor starts. */
   clear(worker: number): void {
     this.#slots.clear(worker);
   }
@@ -75,7 +81,7 @@ export class SharedRates {
     this.#slots.seek(key);
   }
 
-  /** A new window, with the use that begins it. */
+  /** Starts a new window with its first use. */
   #begin(slot: number, startMs: number, previous: number, amount: number): void {
     const { words } = this.#slots;
     this.#slots.begin(slot);
@@ -85,7 +91,7 @@ export class SharedRates {
     this.#slots.end(slot);
   }
 
-  /** The last second's use in one table, estimated. */
+  /** The estimated usage of the last second in one table. */
   #usedIn(worker: number): number {
     let used = 0;
     for (let reads = 0; reads < READS_MAX; reads++) {
@@ -99,7 +105,7 @@ export class SharedRates {
 
   #estimate(slot: number): number {
     const ageMs = Math.max(0, this.#ageMs(slot));
-    // The millisecond that is running has left the last second already: else a steady rate at the limit would be over it.
+    // The current millisecond has already left the last second: otherwise a steady rate at the limit would exceed it.
     const overlap = 1 - ((ageMs % WINDOW_MS) + 1) / WINDOW_MS;
     const current = this.#field(slot, CURRENT);
     return ageMs < WINDOW_MS ? current + this.#field(slot, PREVIOUS) * overlap : current * overlap;

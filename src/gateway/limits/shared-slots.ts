@@ -1,26 +1,30 @@
 /**
- * Tables of keyed slots in shared memory, one table per worker: that worker alone writes it, all workers read all tables,
- * and nobody waits for anybody.
+ * Tables of keyed slots in shared memory, one table per worker. Each worker alone writes its own table, all workers
+ * read all tables, and no worker ever waits for another.
  *
- * Open addressing with linear probing, at most `PROBES_MAX` slots from the key's home. A slot once used stays used, and
- * nothing is ever moved: its content becomes free (a count of 0, an old window) and goes to the next key that comes by. So a
- * search may stop at the first empty slot, whatever is reused around it, and the table needs neither tombstones nor rebuilds.
+ * Open addressing with linear probing, at most `PROBES_MAX` slots from the key's home. A slot once used stays used,
+ * and nothing is ever moved: when its content becomes free (a count of 0, an old window), the next key to come by
+ * takes it. So a search may stop at the first empty slot, whatever is reused around it, and the table needs neither
+ * tombstones nor rebuilds.
  *
- * A slot's generation is odd while the slot changes hands or while fields that belong together are written. A reader takes
- * the generation, then the key, then the fields, and asks at last whether the generation is still the same; if not, the
- * fields may be those of two keys. What a slot that changed hands held for its old key was free at that moment.
+ * A slot's generation is odd while the slot changes keys or while related fields are written. A reader reads the
+ * generation, then the key, then the fields, and finally checks that the generation is unchanged; if it is not, the
+ * fields may belong to two keys. The content for a slot's old key was free at the moment it changed keys.
  *
- * Keys are known by 64 bits of hash. Two keys of one hash share a slot; among 100 000 keys that happens once in 3 billion
- * processes.
+ * Keys are identified by a 64-bit hash. Two keys with the same hash share a slot; among 100,000 keys that happens once
+ * in 3 billion processes.
  */
 import { HalfSipHash, type HashSeed, type KeyHash } from './key-hash.js';
 
-/** What searches return when there is no slot. */
+/** Searches return this when there is no slot. */
 export const NO_SLOT = -1;
-/** Longest way of a key from its home. Random keys first find no slot when about three quarters of a table are full. */
+/**
+ * Maximum distance of a key from its home. Random keys begin to find no slot when a table is about three quarters
+ * full.
+ */
 export const PROBES_MAX = 128;
 export const SLOTS_MAX = 2 ** 20;
-/** How often a reader looks again at a slot being written, which takes nanoseconds unless its writer is suspended in it. */
+/** How often a reader retries a slot being written, which takes nanoseconds unless its writer is suspended. */
 const SPINS_MAX = 64;
 
 const HEADER_WORDS = 16;
@@ -29,15 +33,18 @@ const SLOTS = 1;
 const FIELDS = 2;
 const SEED = 3;
 
-/** In a slot, before its fields. The other half of the key's hash is its tag; tags lie together for short searches. */
+/**
+ * In a slot, before its fields. The other half of the key's hash is its tag; the tags are contiguous for short
+ * searches.
+ */
 const GENERATION = 0;
 const HIGH = 1;
 const FIELDS_AT = 2;
 
 /**
  * Allocates the tables of all workers.
- * @param slots a table's slots: a power of two, at most `SLOTS_MAX`
- * @param fields Int32 fields of a slot
+ * @param slots per table: a power of two, at most `SLOTS_MAX`
+ * @param fields Int32 fields per slot
  */
 export function createSharedSlots(workers: number, slots: number, fields: number, seed: HashSeed): SharedArrayBuffer {
   if (slots < 1 || slots > SLOTS_MAX || (slots & (slots - 1)) !== 0) {
@@ -49,7 +56,7 @@ export function createSharedSlots(workers: number, slots: number, fields: number
   return buffer;
 }
 
-/** One thread's view of all tables. A slot is named by the place of its first field in `words`. */
+/** One thread's access to all tables. A slot is identified by the index of its first field in `words`. */
 export class SharedSlots {
   readonly words: Int32Array;
   readonly workers: number;
@@ -59,10 +66,10 @@ export class SharedSlots {
   readonly #hash: KeyHash;
   #tag = 0;
   #high = 0;
-  /** Of the slot found last. */
+  /** Generation of the slot found last. */
   #generation = 0;
 
-  /** @param hash another one than the tables' own is for tests; all threads must use the same */
+  /** @param hash a different one is for tests only; all threads must use the same */
   constructor(buffer: SharedArrayBuffer, hash?: KeyHash) {
     this.words = new Int32Array(buffer);
     this.workers = Atomics.load(this.words, WORKERS);
@@ -72,7 +79,7 @@ export class SharedSlots {
     this.#hash = hash ?? new HalfSipHash([Atomics.load(this.words, SEED), Atomics.load(this.words, SEED + 1)]);
   }
 
-  /** Names the key that the calls after this one are about. */
+  /** Selects the key for the calls that follow. */
   seek(key: string): void {
     this.#hash.update(key);
     this.#high = this.#hash.high;
@@ -80,7 +87,9 @@ export class SharedSlots {
     this.#tag = this.#hash.low || 1;
   }
 
-  /** The key's slot in the table of `worker`, or `NO_SLOT`. What is read from it counts if `isSame` afterwards. */
+  /**
+   * The key's slot in the table of `worker`, or `NO_SLOT`. What is read from it is valid if `isSame` holds afterwards.
+   */
   find(worker: number): number {
     const { words } = this;
     const tags = this.#tagsOf(worker);
@@ -100,14 +109,14 @@ export class SharedSlots {
     return NO_SLOT;
   }
 
-  /** True when the slot found last has been the same key's, its fields unbroken, since `find`. */
+  /** True when the slot found last still holds the same key, with its fields intact since `find`. */
   isSame(slot: number): boolean {
     return Atomics.load(this.words, slot - FIELDS_AT + GENERATION) === this.#generation;
   }
 
   /**
-   * The key's slot in the caller's own table; where it has none, the first free one, with all fields 0. `NO_SLOT` when
-   * none of the slots that the key may have is free.
+   * The key's slot in the caller's own table, or else the first free one, with all fields 0. `NO_SLOT` when none of
+   * the slots available to the key is free.
    */
   claim(worker: number, isFree: (slot: number) => boolean): number {
     const { words } = this;
@@ -130,9 +139,9 @@ export class SharedSlots {
     return slot;
   }
 
-  /** Before fields that belong together are written, in the caller's own table; `end` follows. */
+  /** Call before writing related fields in the caller's own table; then call `end`. */
   begin(slot: number): void {
-    // Not + 1: a worker that died in here left it odd.
+    // Not + 1: a worker that died while writing left it odd.
     const at = slot - FIELDS_AT + GENERATION;
     Atomics.store(this.words, at, Atomics.load(this.words, at) | 1);
   }
@@ -141,7 +150,7 @@ export class SharedSlots {
     Atomics.add(this.words, slot - FIELDS_AT + GENERATION, 1);
   }
 
-  /** Empties the table of a worker that has ended. Until its successor starts, the caller is the table's writer. */
+  /** Clears the table of a worker that has ended. Until its successor starts, the caller is the table's writer. */
   clear(worker: number): void {
     const tags = this.#tagsOf(worker);
     for (let index = 0; index < this.#slots; index++) {

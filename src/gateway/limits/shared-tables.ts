@@ -1,4 +1,4 @@
-/** What gateway threads count together, in shared memory: places, rates, debts. Each thread writes its own part. */
+/** What gateway threads count together in shared memory: slots, rates, debts. Each thread writes its own part. */
 import { randomInt } from 'node:crypto';
 import type { LimitsConfig } from '../../config/limits.js';
 import type { GatewayThreadData } from '../../threads/thread-messages.js';
@@ -29,7 +29,7 @@ export type SharedData = Pick<
 >;
 
 export class SharedTables {
-  /** As each thread is given it. */
+  /** As given to each thread. */
   readonly data: SharedData;
   readonly #limits: LimitsConfig;
   readonly #behind: Int32Array;
@@ -54,12 +54,12 @@ export class SharedTables {
     this.#behind = new Int32Array(this.data.behind);
   }
 
-  /** A worker is behind with what it is given. */
+  /** True when a worker is behind with the frames in its rings. */
   get isBehind(): boolean {
     return this.#behind.includes(1);
   }
 
-  /** What a thread counted has gone with its sockets. Debts are no thread's own: they stay. */
+  /** Clears what a thread counted for its sockets, which are gone. Debts belong to no thread and stay. */
   forget(worker: number): void {
     const { connections, waiting, addresses, users, pending, published, attempts, failures } = this.data;
     const { attemptsPerSecondMax, authFailuresMax } = this.#limits;

@@ -1,7 +1,7 @@
 /**
- * How much work clients may make for the gateway (protocol/costs.ts says what costs how much): a budget per connection, per
- * user and per address, each refilled steadily. What a client does is charged to all of its budgets; while one of them is
- * overdrawn by more than the burst, nothing more is done for it.
+ * How much work clients may cause (protocol/costs.ts sets the prices): one budget per connection, per user and per
+ * address, each refilled steadily. What a client does is charged to all of its budgets; while one of them is overdrawn
+ * by more than the burst, the client's requests are refused.
  */
 import { ADDRESS_FACTOR, BURST_SECONDS, INSTITUTIONAL_FACTOR, USER_FACTOR } from '../../protocol/costs.js';
 import type { Tier } from '../../protocol/lanes.js';
@@ -13,7 +13,7 @@ const BURST_MICROS = BURST_SECONDS * 1e6;
 
 /** What a connection owes, and on whose behalf. */
 export interface Account {
-  /** Up to when the connection's own debt is paid off, µs of the shared clock. */
+  /** When the connection's own debt will be paid off, µs of the shared clock. */
   paidAtMicros: number;
   readonly address: DebtKey;
   /** The user that `user` stands for. */
@@ -30,17 +30,17 @@ export interface Payer {
 }
 
 export interface WorkBudgetsOptions {
-  /** Of one connection. */
+  /** Per connection. */
   readonly unitsPerSecond: number;
   /** Shared by all workers (shared-debts.ts). */
   readonly debts: SharedArrayBuffer;
   readonly seed: HashSeed;
-  /** Of a clock that all workers share and that is never set, µs. */
+  /** From a clock that all workers share and that is never set, µs. */
   readonly nowMicros: () => number;
 }
 
 export class WorkBudgets {
-  /** Units charged, and times that something was refused for want of them. */
+  /** Units charged, and refusals for lack of them. */
   readonly counters = { units: 0, refused: 0 };
   readonly #unitsPerSecond: number;
   readonly #debts: SharedDebts;
@@ -54,17 +54,17 @@ export class WorkBudgets {
     this.#nowMicros = nowMicros;
   }
 
-  /** Debts of users and addresses that were not remembered, as too many were active at once. */
+  /** Debts of users and addresses that were not recorded because too many were active at once. */
   get overflow(): number {
     return this.#debts.overflow;
   }
 
-  /** The account of a connection that opens. */
+  /** The account of a new connection. */
   open(address: string): Account {
     return { paidAtMicros: 0, address: debtKeyOf(this.#hash, Owners.keyOf('', address)), sub: '', user: undefined };
   }
 
-  /** How long until the client may have something done again, ms; 0: it may. */
+  /** How long until the client may request work again, ms; 0: now. */
   waitMs({ account, tier, credential }: Payer): number {
     const nowMicros = this.#nowMicros();
     const user = this.#userOf(account, credential.sub);
@@ -74,13 +74,13 @@ export class WorkBudgets {
     return this.#waitMs(owed);
   }
 
-  /** Charges what is done for the client, be it overdrawn or not. */
+  /** Charges work done for the client, even if it is overdrawn. */
   charge(payer: Payer, units: number): void {
     this.counters.units += units;
     this.reserve(payer, units);
   }
 
-  /** Sets aside what a client may be charged for later; negative: gives it back. */
+  /** Reserves what a client may be charged for later; a negative number returns it. */
   reserve(payer: Payer, units: number): void {
     const { account, tier, credential } = payer;
     const nowMicros = this.#nowMicros();
@@ -97,7 +97,7 @@ export class WorkBudgets {
     this.#owe(payer, units);
   }
 
-  /** @returns how long that takes to be paid off, µs */
+  /** @returns how long that takes to pay off, µs */
   #owe({ account, tier }: Payer, units: number): number {
     const rate = this.#unitsPerSecond * (tier === 'institutional' ? INSTITUTIONAL_FACTOR : 1);
     const micros = (units * 1e6) / rate;
@@ -105,7 +105,10 @@ export class WorkBudgets {
     return micros;
   }
 
-  /** Charges an address for somebody who is not known yet, and may be institutional: `waitMs` refuses those who are not. */
+  /**
+   * Charges the address of a client that is not authenticated yet. It may turn out to be institutional; `waitMs`
+   * refuses those that are not.
+   */
   chargeAddress(address: string, units: number): void {
     this.counters.units += units;
     const micros = (units * 1e6) / (this.#unitsPerSecond * ADDRESS_FACTOR);
@@ -118,7 +121,7 @@ export class WorkBudgets {
     return Math.ceil((owedMicros - BURST_MICROS) / 1000);
   }
 
-  /** Another one after `auth`. */
+  /** `auth` may have changed the user. */
   #userOf(account: Account, sub: string): DebtKey | undefined {
     if (account.sub !== sub) {
       account.sub = sub;

@@ -1,36 +1,36 @@
-/** How a session's socket keeps up: what keepalive, conflation and the ladder know of it. */
+/** How well a session's socket keeps up: the state that keepalive, conflation and the ladder maintain. */
 
-/** What a sweep knows of a session. Times are of the monotonic clock where nothing else is said. */
+/** Keepalive state of a session. Times are monotonic unless noted. */
 export interface KeepaliveState {
-  /** When the client was last heard: a message or a pong; before that, when the session opened. */
+  /** When the client was last heard from (a message or a pong); initially, when the session opened. */
   lastSeenMs: number;
-  /** When it was last sent a ping; before that, when the session opened. */
+  /** When the last ping was sent; initially, when the session opened. */
   lastPingMs: number;
-  /** The oldest ping that no pong has followed; 0: none. */
+  /** The oldest ping without a pong since; 0: none. */
   pingedAtMs: number;
-  /** When its close began; 0: it is open. */
+  /** When the close began; 0: the session is open. */
   closingAtMs: number;
-  /** When the credential ends, ms since the Unix epoch; Infinity: never. */
+  /** When the credential expires, ms since the Unix epoch; Infinity: never. */
   expiresAtMs: number;
-  /** When the client is to be told so, ms since the Unix epoch; Infinity: it has been, or need not. */
+  /** When to warn the client of that, ms since the Unix epoch; Infinity: no warning is due. */
   warnAtMs: number;
 }
 
-/** How slow a session's state topics are sent. Times are of the monotonic clock. */
+/** How far a session's state topics are slowed. Times are monotonic. */
 export interface ConflationState {
-  /** Classes that they are slower than asked for; 0: none. */
+  /** How many classes slower than requested; 0: none. */
   level: number;
-  /** What the client was told last. */
+  /** The level the client was last told. */
   toldLevel: number;
-  /** Since when they wait for the socket to drain; 0: they do not. */
+  /** Since when they have waited for the socket to drain; 0: they are not waiting. */
   steppingDownSinceMs: number;
-  /** Some of them are still on the slower views that they were on before. */
+  /** Some of them are still on their previous, slower views. */
   isRestoring: boolean;
-  /** Since when little waited for the socket whenever it was looked at. */
+  /** Since when every check has found little buffered. */
   calmSinceMs: number;
   /** How long that has to last. */
   patienceMs: number;
-  /** When it was given a faster class last; 0: never. */
+  /** When the client last got a faster class back; 0: never. */
   restoredAtMs: number;
 }
 
@@ -44,13 +44,13 @@ export const newConflationState = (): ConflationState => ({
   restoredAtMs: 0,
 });
 
-/** How a socket has kept up. */
+/** The circuit of one socket. */
 export interface Circuit {
-  /** Times that it opened since it last was closed. */
+  /** How often it has opened since it was last closed. */
   opens: number;
   /** When it opened; 0: it is not open. */
   openedAtMs: number;
-  /** Looks that it has to stand until it is closed; 0: it is not half open. */
+  /** Consecutive checks left to pass until it closes; 0: it is not half open. */
   probesLeft: number;
 }
 

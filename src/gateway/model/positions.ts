@@ -1,31 +1,31 @@
-/** A place in an event topic, as a view knows it; `tag` stands for the epoch. */
+/** A position in an event topic as a view knows it; `tag` stands for the epoch. */
 export interface Place {
   readonly tag: number;
   readonly seq: number;
 }
 
-/** Nothing of a source was sent, in whatever epoch. */
+/** Nothing of a source was sent, in any epoch. */
 export const NOTHING_SENT: Place = { tag: 0, seq: 0 };
 
-/** Events that a socket or a view missed, as a `gap` names them. */
+/** Events that a socket or view missed, as a `gap` reports them. */
 export interface Loss {
   readonly source: number;
   readonly from: number;
   readonly to: number;
   readonly epoch: string;
-  /** The sequences began anew meanwhile: what was lost before that is not known. */
+  /** The sequence restarted in between: losses before that are unknown. */
   readonly isNewEpoch: boolean;
 }
 
-/** Where one source stands on a view. */
+/** The position of one source on a view. */
 export class Position {
   tag = 0;
   epoch = '';
   /** The newest sequence published. */
   newest: number;
-  /** False once an epoch has followed another here. */
+  /** False once a second epoch has begun here. */
   isInFirstEpoch = true;
-  /** Where it stood before the present turn. */
+  /** The position before the current turn. */
   #before: Place;
   #turn: number;
 
@@ -35,7 +35,7 @@ export class Position {
     this.#turn = turn;
   }
 
-  /** @param turn number of the turn in which the message is published, never falling */
+  /** @param turn number of the turn that publishes the message; never decreases */
   note(seq: number, turn: number): void {
     this.#enter(turn);
     this.newest = seq;
@@ -51,14 +51,17 @@ export class Position {
     this.isInFirstEpoch = isFirst;
   }
 
-  /** In this turn it is published that all after `sent` is lost: to who misses that, all after `sent` is lost still. */
+  /**
+   * This turn publishes that everything after `sent` is lost. A socket that misses this announcement has still lost
+   * everything after `sent`.
+   */
   announced(sent: Place, turn: number): void {
-    // Before the first epoch nothing was: what is lost is all of the present one.
+    // Nothing existed before the first epoch, so the loss is all of the present one.
     this.#before = sent.tag === 0 ? { tag: this.tag, seq: sent.seq } : sent;
     this.#turn = turn;
   }
 
-  /** A socket was sent what is noted here by way of another view: what may be lost there may be lost here. */
+  /** Another view delivered these messages to the same socket: whatever may be lost there may be lost here. */
   noteAs(other: Position): void {
     const isSurer = other.#turn < this.#turn || (other.#turn === this.#turn && other.#before.seq >= this.#before.seq);
     if (isSurer) return;
@@ -66,7 +69,7 @@ export class Position {
     this.#turn = other.#turn;
   }
 
-  /** The newest place surely handed over, when something was dropped in `turn` (0: nothing was). */
+  /** The newest position certainly handed over, given a drop in `turn` (0: no drop). */
   surelySent(turn: number): Place {
     return turn !== 0 && this.#turn === turn ? this.#before : { tag: this.tag, seq: this.newest };
   }
@@ -79,14 +82,14 @@ export class Position {
 }
 
 /**
- * Where an event view stands, by source: the newest sequence published, and the one before the present turn. What a turn
- * published may be lost as a whole on a socket that dropped something in it; what earlier turns published was handed to
- * the socket. Each view counts for itself: a ring may be overrun between two encodings of one event.
+ * The positions of an event view, by source: the newest sequence published, and the one before the current turn. A
+ * socket that dropped something in a turn may have lost everything published in it; what earlier turns published was
+ * handed to the socket. Each view keeps its own positions: a ring may be overrun between two encodings of one event.
  */
 export class Positions {
   readonly #positions = new Map<number, Position>();
 
-  /** The source's position, made where nothing is known yet for a first message with this sequence. */
+  /** The source's position; if unknown, created for a first message with this sequence. */
   at(source: number, seq: number, turn: number): Position {
     let position = this.#positions.get(source);
     if (position === undefined) {
@@ -96,7 +99,7 @@ export class Positions {
     return position;
   }
 
-  /** The encoder says that the source stands at `seq` of this epoch, whatever was published here. */
+  /** The encoder reports that the source is at `seq` of this epoch, whatever was published here. */
   reach(source: number, seq: number, tag: number, epoch: string): void {
     const position = this.#positions.get(source) ?? new Position(seq, seq, 0);
     this.#positions.set(source, position);
@@ -104,7 +107,7 @@ export class Positions {
     position.newest = Math.max(position.newest, seq);
   }
 
-  /** The source's number will stand for another one. */
+  /** The source number will be reused for another source. */
   forget(source: number): void {
     this.#positions.delete(source);
   }
@@ -113,14 +116,14 @@ export class Positions {
     return this.#positions.get(source);
   }
 
-  /** The newest place surely handed over, by source, when something was dropped in `turn` (0: nothing was). */
+  /** The newest positions certainly handed over, by source, given a drop in `turn` (0: no drop). */
   surelySent(turn: number): Map<number, Place> {
     const sent = new Map<number, Place>();
     for (const [source, position] of this.#positions) sent.set(source, position.surelySent(turn));
     return sent;
   }
 
-  /** Sources that stand further than what was sent of them, with what is lost. */
+  /** Losses of all sources that are past what was sent of them. */
   *lossesSince(sent: ReadonlyMap<number, Place>): IterableIterator<Loss> {
     for (const source of this.#positions.keys()) {
       const loss = this.lossSince(source, sent.get(source));
@@ -128,14 +131,14 @@ export class Positions {
     }
   }
 
-  /** What is lost of a source of which `sent` is the last place sent (undefined: none); undefined when nothing is. */
+  /** The loss in a source whose last position sent was `sent` (undefined: none); undefined when nothing is lost. */
   lossSince(source: number, sent: Place | undefined): Loss | undefined {
     const position = this.#positions.get(source);
-    // Before its first epoch there was nothing to lose.
+    // Before the source's first epoch there was nothing to lose.
     if (position === undefined || position.tag === 0) return undefined;
     const { tag, epoch, newest: to, isInFirstEpoch } = position;
     const { tag: sentTag, seq: last } = sent ?? NOTHING_SENT;
-    // Where nothing was sent in any epoch, all of the first is lost, but of a later one nobody knows what came before.
+    // If nothing was ever sent, all of the first epoch is lost. For a later epoch, losses before it are unknown.
     if (sentTag !== tag && !(sentTag === 0 && isInFirstEpoch)) {
       return { source, from: 0, to, epoch, isNewEpoch: true };
     }

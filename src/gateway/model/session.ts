@@ -1,4 +1,4 @@
-/** One connected client, as the worker sees it, and its subscriptions. */
+/** A connected client as its worker sees it, and its subscriptions. */
 
 import type { WebSocket } from 'uWebSockets.js';
 import assert from 'node:assert/strict';
@@ -11,44 +11,45 @@ import type { Circuit, ConflationState, KeepaliveState } from './flow.js';
 import type { Place } from './positions.js';
 import type { StreamPosition, ViewOf } from './view.js';
 
-/** A connection that may open, and what it begins with. */
+/** An admitted connection and its initial state. */
 export interface Admission {
   readonly session: Session;
   readonly wanted: readonly RequestedTopic[];
-  /** Sent behind the first snapshot. */
+  /** Sent after the first snapshot. */
   readonly warning: object | undefined;
-  /** Views held on behalf of the session until it is open. */
+  /** Views kept in use on the session's behalf until it opens. */
   readonly lanes: View[];
 }
 
-/** What uWS keeps with the socket. */
+/** The user data of a uWS socket. */
 export interface SocketData {
   readonly session: Session;
-  /** What the socket begins with; gone once it is open, and its memory with it. */
+  /** The initial state; cleared once the socket is open, to free its memory. */
   admission: Admission | undefined;
 }
 
 export type Socket = WebSocket<SocketData>;
 
-/** A view whose waiters are subscriptions. */
+/** A view that subscriptions wait for. */
 export type View = ViewOf<Subscription>;
 
 /**
- * Where a subscription stands: `waiting` for its snapshot (or, for events, for the view) · `held`: has its part, waits for those
- * of other symbols of the same snapshot frame, or for what was missed · `live` · `paused`: the socket is stalled.
+ * The state of a subscription: `waiting` for its snapshot (or, for events, for the view) · `held`: has its part but
+ * awaits either other symbols' parts of the same snapshot frame, or missed messages · `live` · `paused`: the socket is
+ * stalled.
  */
 export type SubscriptionState = 'waiting' | 'held' | 'live' | 'paused';
 
 /**
  * | from | to | when |
  * |---|---|---|
- * | waiting | held | its part has come, or it has come to its mark |
+ * | waiting | held | its part arrived, or its replay reached its mark |
  * | waiting | live | its snapshot was sent, or its view is live |
- * | held | live | all parts, or all that was missed, were sent |
- * | held | waiting | its view was overrun, or the frame was dropped: it waits for a new part |
- * | live | held | a resync of several quotes: its part has come |
- * | live | waiting | the trades of all symbols end, and it delivers again |
- * | any | paused | the socket takes no more |
+ * | held | live | all parts or missed messages were sent |
+ * | held | waiting | its view was overrun, or the frame was dropped: it awaits a new part |
+ * | live | held | a resync of several quotes: its part arrived |
+ * | live | waiting | `trades:*` ended, so it delivers again |
+ * | any | paused | the socket accepts no more |
  * | paused | waiting | the socket has drained |
  */
 export const TRANSITIONS: Readonly<Record<SubscriptionState, readonly SubscriptionState[]>> = {
@@ -66,9 +67,11 @@ export class Subscription {
   readonly stream: Stream;
   readonly symbol: string;
   readonly view: View;
-  /** The view asked for; of a state topic, `view` may be another one. */
+  /** The view asked for; for a state topic, `view` may differ. */
   readonly asked: number;
-  /** Event subscriptions that were paused: the last place surely sent, by source number. Written by the room `events`. */
+  /**
+   * Paused event subscriptions: the last position certainly sent, by source number. Only the room `events` writes it.
+   */
   sentSeqs: Map<number, Place> | undefined;
   #state: SubscriptionState = 'waiting';
   #isNative = false;
@@ -76,10 +79,10 @@ export class Subscription {
   #heldAt: StreamPosition | undefined;
   #hasAskedHeld = false;
 
-  /** One that waits for its view. */
+  /** A subscription that waits for its view. */
   constructor(session: Session, asked: number, view: View, heldAt?: StreamPosition) {
     this.session = session;
-    // The view's texts: those of the request would be one copy for each subscriber, and may keep the whole request.
+    // Use the view's strings: the request's would be one copy per subscriber and might retain the whole request.
     this.topic = view.topic;
     this.stream = view.stream;
     this.symbol = view.symbol;
@@ -97,43 +100,43 @@ export class Subscription {
     return this.#isNative;
   }
 
-  /** True where something published in this turn may still be dropped for the socket. */
+  /** True when something published in this turn may still be dropped for the socket. */
   wasNativeIn(turn: number): boolean {
     return this.#isNative || (turn !== 0 && this.#nativeInTurn === turn);
   }
 
-  /** State topics: up to where the session was sent it before this subscription began, or was paused. It never goes back. */
+  /** State topics: how far the session was sent the topic before this subscription began or paused. Never goes back. */
   get heldAt(): StreamPosition | undefined {
     return this.#heldAt;
   }
 
-  /** The encoder was told of `heldAt`. */
+  /** True once the encoder knows `heldAt`. */
   get hasAskedHeld(): boolean {
     return this.#hasAskedHeld;
   }
 
   moveTo(next: SubscriptionState): void {
-    assert(TRANSITIONS[this.#state].includes(next), `a subscription does not go from ${this.#state} to ${next}`);
+    assert(TRANSITIONS[this.#state].includes(next), `a subscription never goes from ${this.#state} to ${next}`);
     this.#state = next;
   }
 
-  /** uWS delivers the native topic from this turn on, or no longer. */
+  /** uWS delivers the native topic from this turn on, or stops. */
   setNative(isNative: boolean, turn: number): void {
     this.#isNative = isNative;
     this.#nativeInTurn = turn;
   }
 
-  /** The session holds the topic up to there. */
+  /** Records how far the session was sent the topic. */
   holdAt(held: StreamPosition | undefined): void {
     this.#heldAt = held;
   }
 
-  /** The encoder is told of `heldAt`, or has to be told again. */
+  /** Records whether the encoder knows `heldAt`. */
   setAskedHeld(hasAsked: boolean): void {
     this.#hasAskedHeld = hasAsked;
   }
 
-  /** It waits for nothing of its view any more. */
+  /** Stops waiting for anything from its view. */
   leaveView(): void {
     const { waiting, behind, held } = this.view;
     waiting.delete(this);
@@ -144,66 +147,66 @@ export class Subscription {
 
 export interface Session {
   readonly id: number;
-  /** What its address counts as (client-address.ts). */
+  /** The key its address counts under (client-address.ts). */
   readonly address: string;
-  /** What it counts as where topics are shared among users (owner.ts): who it was when it opened. */
+  /** The key it counts under where users share topics (owner.ts), fixed when it opened. */
   readonly owner: number;
-  /** Replaced by `auth`, and with it what follows from it. */
+  /** `auth` replaces it and everything derived from it. */
   credential: Credential;
   entitlements: Entitlements;
   tier: Tier;
-  /** What the connection asked for; undefined: nothing, so that it gets what its tier does. */
+  /** The class requested by the connection; undefined: none, so it gets its tier's default. */
   readonly askedClass: number | undefined;
-  /** Class of subscriptions that name none; the fastest that the tier may have is `fastestClass`. */
+  /** Class of subscriptions that name none; `fastestClass` is the fastest that the tier allows. */
   defaultClass: number;
   fastestClass: number;
   readonly format: Format;
   readonly isStamped: boolean;
   readonly keepalive: KeepaliveState;
   readonly messageTokens: TokenBucket;
-  /** Of pings and pongs. */
+  /** For pings and pongs. */
   readonly controlTokens: TokenBucket;
-  /** What it owes for work that it has made. */
+  /** What it owes for the work it caused. */
   readonly account: Account;
   readonly subscriptions: Map<string, Subscription>;
-  /** State topics that it left, and up to where it was sent them; the oldest are forgotten first. */
+  /** State topics that it left, and how far it was sent each; the oldest are evicted first. */
   left: Map<string, StreamPosition> | undefined;
   /** Undefined before the upgrade completes and after the close. */
   socket: Socket | undefined;
   /** Live topics are suspended until the socket has drained. */
   isStalled: boolean;
-  /** uWS reported a drop in this turn (number of the turn), which is handled outside its callback; 0: none. */
+  /** The turn in which uWS reported a drop that has not been handled yet (not possible in the callback); 0: none. */
   droppedInTurn: number;
   readonly circuit: Circuit;
   readonly conflation: ConflationState;
-  /** Bytes waiting in user space when it was sampled last. */
+  /** Bytes buffered in user space at the last sample. */
   sampledBytes: number;
-  /** A command is waiting for an answer of the hub; later ones wait in line. */
+  /** A command awaits an answer from the hub; later ones queue behind it. */
   isBusy: boolean;
   backlogBytes: number;
   readonly backlog: { readonly bytes: ArrayBuffer; readonly isBinary: boolean }[];
 }
 
-/** One topic asked for. */
+/** One requested topic. */
 export interface RequestedTopic {
   readonly stream: Stream;
   readonly symbol: string;
   readonly lane: number;
 }
 
-/** What a subscription stands for. */
+/** The request that a subscription fulfils. */
 export const requestedOf = ({ stream, symbol, asked }: Subscription): RequestedTopic => ({
   stream,
   symbol,
   lane: asked,
 });
 
-/** False while another view than the present one is to serve what was asked for. */
+/** False while a view other than the current one should serve the request. */
 export function isServed({ session, view, asked }: Subscription): boolean {
   return !view.isState || view.lane === servedLane(asked, session.tier, session.conflation.level);
 }
 
-/** Puts these subscriptions behind all others of their session. */
+/** Moves these subscriptions behind all others of their session. */
 export function moveToEnd({ subscriptions }: Session, some: readonly Subscription[]): void {
   for (const subscription of some) {
     subscriptions.delete(subscription.topic);
@@ -211,9 +214,9 @@ export function moveToEnd({ subscriptions }: Session, some: readonly Subscriptio
   }
 }
 
-/** True while state topics wait for the socket to drain, to go on in a slower class. */
+/** True while state topics wait for the socket to drain before they resume in a slower class. */
 export const isSteppingDown = ({ conflation }: Session): boolean => conflation.steppingDownSinceMs > 0;
 
-/** True while the subscription cannot begin: its socket has to drain first. */
+/** True while the subscription cannot begin because its socket has to drain first. */
 export const mustWait = ({ session, view }: Subscription): boolean =>
   session.isStalled || (view.isState && isSteppingDown(session));

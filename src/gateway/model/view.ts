@@ -1,4 +1,4 @@
-/** A view: a topic at a class in a format, for one tier, as this worker's sockets are subscribed to it. */
+/** A view: a topic at a class in a format, for one tier, as this worker's sockets subscribe to it. */
 import assert from 'node:assert/strict';
 import {
   classNameOfLane,
@@ -12,7 +12,7 @@ import { ALL_SYMBOLS, isStateStream, type Stream, sourceKindOf, topicOf } from '
 import { shardOf } from '../../threads/shard-of.js';
 import { type Place, Positions } from './positions.js';
 
-/** Of a source or a ring that is not known yet. */
+/** A source or ring that is not known yet. */
 const UNBOUND = -1;
 
 /** Messages and bytes sent for one stream, format and class. */
@@ -21,32 +21,32 @@ export interface SentCell {
   bytes: number;
 }
 
-/** The cell of a stream, format and class. */
+/** Returns the cell of a stream, format and class. */
 export type SentCells = (stream: Stream, format: string, rateClass: string) => SentCell;
 
 /**
- * A view, and what waits for its answer. It alone writes what it holds.
+ * A view and the subscriptions that wait for it. Only this class writes its fields.
  *
- * | a view is | until | by |
+ * | state | until | method |
  * |---|---|---|
- * | unbound: its source and ring are not known | its first answer | `bind` |
- * | whole: what it publishes follows what it published before | frames of its ring are missed | `break` |
- * | broken: it publishes nothing | the answer that it asks for then | `repair` |
+ * | unbound: its source and ring are unknown | its first answer | `bind` |
+ * | whole: each publish follows the one before | the thread misses frames of its ring | `break` |
+ * | broken: it publishes nothing | the answer to its new request | `repair` |
  *
  * @typeParam Waiter a subscription (session.ts), which knows its view
  */
 export class ViewOf<Waiter> {
   readonly stream: Stream;
-  /** The topic's name in its stream: a symbol, or a user, a channel, a room. */
+  /** The topic's name in its stream: a symbol, user, channel or room. */
   readonly symbol: string;
   /** `stream:symbol`. */
   readonly topic: string;
-  /** `<kind>:<symbol>`, as the hub names it. */
+  /** `<kind>:<symbol>`, the hub's name for it. */
   readonly sourceName: string;
   readonly lane: number;
   readonly tier: Tier;
   readonly isState: boolean;
-  /** The trades of all symbols. (A user may be called `*`.) */
+  /** True for `trades:*`. (A user may also be called `*`.) */
   readonly isAllTrades: boolean;
   readonly isMsgpack: boolean;
   readonly isStamped: boolean;
@@ -55,17 +55,17 @@ export class ViewOf<Waiter> {
   readonly sent: SentCell;
   /** The encoder that answers for it. */
   readonly shard: number;
-  /** What an answer costs that encoder, in the unit of a small document. */
+  /** What an answer costs that encoder, in units of a small document. */
   readonly cost: number;
-  /** Event views: where they stand. */
+  /** Event views: their positions. */
   readonly seqs = new Positions();
-  /** Those that wait for the answer. */
+  /** Subscriptions that await the answer. */
   readonly waiting = new Set<Waiter>();
-  /** Those that hold more of the topic than the view was sent, and wait until it gets there. */
+  /** Subscriptions that are ahead of the view and wait until it catches up. */
   readonly behind = new Set<Waiter>();
-  /** Those that have their part and wait for those of other symbols; they get what follows queued. */
+  /** Subscriptions that have their part and await other symbols' parts; deltas are queued for them. */
   readonly held = new Set<Waiter>();
-  /** Event views: those that resume and have not come to their mark. */
+  /** Event views: subscriptions that are resuming and have not caught up yet. */
   readonly recovering = new Set<Waiter>();
   readonly #whenLive: ((isLive: boolean) => void)[] = [];
   #holders = 0;
@@ -85,7 +85,7 @@ export class ViewOf<Waiter> {
   #part: Part | undefined;
   #stale: Uint8Array | undefined;
 
-  /** One that is neither wanted nor held. @param shards encoders */
+  /** A view that is neither wanted nor used yet. @param shards number of encoders */
   constructor(
     { stream, symbol, lane, tier, owner }: NewView,
     nativeTopic: string,
@@ -102,7 +102,7 @@ export class ViewOf<Waiter> {
     this.isState = isStateStream(stream);
     this.isAllTrades = stream === 'trades' && symbol === ALL_SYMBOLS;
     this.isMsgpack = isMsgpackLane(lane);
-    // Arrays are stamped by the encoder, which alone can reach into them.
+    // The encoder stamps array frames; only it can reach into them.
     this.isStamped = isStampedLane(lane) && stream !== 'analytics';
     this.nativeTopic = nativeTopic;
     this.sent = sentCell(stream, format, this.isState ? classNameOfLane(lane) : 'event');
@@ -121,7 +121,7 @@ export class ViewOf<Waiter> {
     return this.#ring;
   }
 
-  /** Sessions that hold it. */
+  /** Number of sessions that hold it. */
   get holders(): number {
     return this.#holders;
   }
@@ -131,37 +131,37 @@ export class ViewOf<Waiter> {
     return this.#subscribers;
   }
 
-  /** The hub knows that it is wanted. */
+  /** True when the hub knows that it is wanted. */
   get isWanted(): boolean {
     return this.#isWanted;
   }
 
-  /** On whose behalf the hub is asked for it. */
+  /** On whose behalf it is wanted from the hub. */
   get owner(): number {
     return this.#owner;
   }
 
-  /** Number of the request that waits to be told, or for its answer; 0: none, the view is live. */
+  /** Number of the request that is queued or awaits its answer; 0: none, the view is live. */
   get request(): number {
     return this.#request;
   }
 
-  /** What whoever made that request holds of the topic, from another view. */
+  /** The position sent with that request: how far its asker was sent the topic, from another view. */
   get askedHeld(): StreamPosition | undefined {
     return this.#askedHeld;
   }
 
-  /** True while frames must not be published: the chain of those subscribed is broken until the answer comes. */
+  /** True while frames must not be published: the subscribers' chain is broken until the answer comes. */
   get isBroken(): boolean {
     return this.#isBroken;
   }
 
-  /** A broken event view: the newest place published before, by source number. */
+  /** For a broken event view: the newest positions published before the break, by source number. */
   get sentSeqs(): ReadonlyMap<number, Place> | undefined {
     return this.#sentSeqs;
   }
 
-  /** Where the topic stands on this view; epoch '' before any data. */
+  /** The topic's position on this view; epoch '' before any data. */
   get epoch(): string {
     return this.#epoch;
   }
@@ -170,46 +170,46 @@ export class ViewOf<Waiter> {
     return this.#lastSeq;
   }
 
-  /** When that was last said to its subscribers (µs). */
+  /** When its subscribers were last told that position (µs). */
   get sentAtMicros(): number {
     return this.#sentAtMicros;
   }
 
-  /** The last part, while no frame has followed it. */
+  /** The last part, as long as no frame has followed it. */
   get part(): Part | undefined {
     return this.#part;
   }
 
-  /** A state topic that is held back: the frame that says so, for whoever is sent its document. */
+  /** For a state topic that is held back: the frame that says so, for sessions that are sent its document. */
   get stale(): Uint8Array | undefined {
     return this.#stale;
   }
 
-  /** Something waits for an answer, or for frames that only follow one. */
+  /** True when subscriptions wait for an answer, or for frames that only follow one. */
   get isAwaited(): boolean {
     const { waiting, behind, recovering } = this;
     const pending = waiting.size + behind.size + recovering.size + this.#whenLive.length;
     return this.#source === UNBOUND || this.#isBroken || pending > 0;
   }
 
-  /** One session more holds it. */
+  /** Counts one more session that holds it. */
   hold(): void {
     this.#holders++;
   }
 
-  /** One less. @returns whether any is left */
+  /** Counts one session less. @returns whether any is left */
   release(): boolean {
-    assert(this.#holders > 0, 'a view is released as often as it is held');
+    assert(this.#holders > 0, 'a view is released no more often than it is held');
     return --this.#holders > 0;
   }
 
-  /** A socket was subscribed to the native topic, or unsubscribed. */
+  /** A socket subscribed to the native topic, or unsubscribed. */
   countSubscriber(isMore: boolean): void {
     this.#subscribers += isMore ? 1 : -1;
-    assert(this.#subscribers >= 0, 'a socket leaves a native topic that it is in');
+    assert(this.#subscribers >= 0, 'a socket leaves only native topics that it is in');
   }
 
-  /** The hub knows that it is wanted, or no longer. */
+  /** Records whether the hub knows that it is wanted. */
   setWanted(isWanted: boolean): void {
     this.#isWanted = isWanted;
   }
@@ -219,14 +219,18 @@ export class ViewOf<Waiter> {
     this.#owner = owner;
   }
 
-  /** It is asked for. @param answersDue how many encoders answer @param held of the topic, from another view */
+  /**
+   * It has been requested.
+   * @param answersDue how many encoders answer
+   * @param held how far the asker was sent the topic, from another view
+   */
   ask(request: number, answersDue: number, held?: StreamPosition): void {
     this.#request = request;
     this.#answersDue = answersDue;
     this.#askedHeld = held;
   }
 
-  /** No answer is awaited. */
+  /** No answer is awaited any more. */
   settle(): void {
     this.#request = 0;
   }
@@ -236,32 +240,32 @@ export class ViewOf<Waiter> {
     return --this.#answersDue <= 0;
   }
 
-  /** The first answer says where its frames come from. */
+  /** The first answer tells which source and ring feed it. */
   bind(source: number, ring: number): void {
     assert(this.#source === UNBOUND, 'a view is bound once');
     this.#source = source;
     this.#ring = ring;
   }
 
-  /** A whole document is published: the topic is held back no longer. */
+  /** A complete document is published: the topic is no longer held back. */
   beginEpoch(epoch: string): void {
     this.#epoch = epoch;
     this.#stale = undefined;
   }
 
-  /** A frame of a state is published. */
+  /** A state frame is published. */
   advance(seq: number): void {
     this.#part = undefined;
     this.#lastSeq = seq;
   }
 
-  /** It stands there, by an event or an answer. */
+  /** Sets the position, from an event or an answer. */
   moveTo(epoch: string, seq: number): void {
     this.#epoch = epoch;
     this.#lastSeq = seq;
   }
 
-  /** Its subscribers were told where it stands. */
+  /** Its subscribers were told its position. */
   told(nowMicros: number): void {
     this.#sentAtMicros = nowMicros;
   }
@@ -271,44 +275,44 @@ export class ViewOf<Waiter> {
     this.#stale = stale;
   }
 
-  /** @param part of the answer; undefined for events, and where what came is not to be used again */
+  /** @param part of the answer; undefined for events, and when it must not be reused */
   setPart(part: Part | undefined): void {
     this.#part = part;
   }
 
-  /** Frames were missed. What was published before stays known, until it is repaired. */
+  /** Frames were missed. The positions published before are kept until the repair. */
   break(): void {
     if (!this.#isBroken && !this.isState) this.#sentSeqs = this.seqs.surelySent(0);
     this.#isBroken = this.#source !== UNBOUND;
     this.#part = undefined;
-    // The answer says whether it is still held back.
+    // The answer will say whether it is still held back.
     this.#stale = undefined;
   }
 
-  /** The answer came that its chain continues from. */
+  /** The answer from which its chain continues has come. */
   repair(): void {
-    assert(this.#isBroken && this.#source !== UNBOUND, 'what is repaired was broken');
+    assert(this.#isBroken && this.#source !== UNBOUND, 'only a broken, bound view is repaired');
     this.#isBroken = false;
     this.#sentSeqs = undefined;
   }
 
-  /** Runs it once the view becomes live, or (false) when it cannot be had. */
+  /** Runs the callback once the view is live, or with false when it is unavailable. */
   whenLive(run: (isLive: boolean) => void): void {
     this.#whenLive.push(run);
   }
 
-  /** Resolves as soon as the view is live, or (false) cannot be had. */
+  /** Resolves once the view is live, or to false when it is unavailable. */
   live(): Promise<boolean> {
     return new Promise(resolve => this.whenLive(resolve));
   }
 
-  /** Runs what waited for that. */
+  /** Runs the callbacks that waited for it. */
   becameLive(isLive: boolean): void {
     for (const run of this.#whenLive.splice(0)) run(isLive);
   }
 }
 
-/** Up to where a session holds a state topic. */
+/** How far a session was sent a state topic. */
 export interface StreamPosition {
   readonly epoch: string;
   readonly seq: number;
@@ -318,16 +322,16 @@ export interface StreamPosition {
 export interface Part {
   readonly seq: number;
   readonly epoch: string;
-  /** Empty: the topic has no data yet. */
+  /** Empty when the topic has no data yet. */
   readonly bytes: Uint8Array;
 }
 
 /** The part of a topic without data. */
 export const NO_DATA: Part = { seq: 0, epoch: '', bytes: new Uint8Array(0) };
 
-/** Levels of a book that cost an encoder what a small document does. */
+/** How many levels of a book cost an encoder as much as one small document. */
 const LEVELS_PER_COST = 12.5;
-/** The trades of all symbols are answered for topic by topic. */
+/** `trades:*` is answered topic by topic. */
 const ALL_TRADES_COST = 8;
 
 export interface NewView {

@@ -1,20 +1,20 @@
 /**
- * Snapshots and missed messages on their way to sockets: a share of each turn, behind what is published live. Sessions take
- * turns, institutional ones first; retail ones have their share of the turns (threads/fair-queue.ts).
+ * Delivers snapshots and missed messages to sockets: a share of each turn, after live frames. Sessions take turns,
+ * institutional ones first; retail ones are guaranteed a share (threads/fair-queue.ts).
  */
 import { FairQueue } from '../../threads/fair-queue.js';
 import type { Session } from '../model/session.js';
 
-/** Bytes of snapshots and missed messages that one turn sends; the last one may exceed it. */
+/** Maximum bytes of snapshots and missed messages sent in one turn; the last one may exceed it. */
 export const DELIVERED_BYTES_MAX = 256 * 1024;
 
 const RANK = { institutional: 0, retail: 1 } as const;
 const RANKS = 2;
 
-/** Something to be sent. */
+/** Something to send. */
 export interface Delivery {
   readonly session: Session;
-  /** Sends it, or a part; what is left it adds again. */
+  /** Sends all or part of it; re-adds the rest. */
   deliver(): void;
 }
 
@@ -25,7 +25,7 @@ export class Deliveries {
   #bytesLeft: number;
 
   /**
-   * @param wake asks for a `turn` soon
+   * @param wake requests a `turn` soon
    * @param charge charges a client for what it was sent (protocol/costs.ts)
    */
   constructor(
@@ -38,39 +38,39 @@ export class Deliveries {
     this.#bytesLeft = bytesMax;
   }
 
-  /** Something waits for the next turn. */
+  /** True when something waits for the next turn. */
   get hasMore(): boolean {
     return this.#waiting.size > 0;
   }
 
-  /** This turn may send more. */
+  /** True while this turn may send more. */
   get hasRoom(): boolean {
     return this.#bytesLeft > 0;
   }
 
-  /** So much was sent. */
+  /** Records bytes sent in this turn. */
   spend(bytes: number): void {
     this.#bytesLeft -= bytes;
   }
 
-  /** Delivers now where nothing else waits and this turn has room, else in its turn. */
+  /** Delivers now if nothing else waits and this turn has room; otherwise queues it. */
   add(delivery: Delivery): void {
     if (this.hasRoom && !this.hasMore) delivery.deliver();
     else this.addBehind(delivery);
   }
 
-  /** Delivers when its session's turn comes. */
+  /** Queues it for its session's next turn. */
   addBehind(delivery: Delivery): void {
     if (!this.hasMore) this.#wake();
     this.#waiting.add(RANK[delivery.session.tier], delivery.session, delivery);
   }
 
-  /** It needs no turn any more. */
+  /** Removes it from the queue. */
   cancel(delivery: Delivery): void {
     this.#waiting.delete(delivery);
   }
 
-  /** Begins a turn: what waits is delivered as far as it has room. */
+  /** Begins a turn and delivers as much of the queue as fits. */
   turn(): void {
     this.#bytesLeft = this.#bytesMax;
     while (this.hasRoom) {

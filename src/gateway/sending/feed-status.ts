@@ -1,13 +1,13 @@
-/** What clients are told of the feed. */
+/** The feed status that clients receive. */
 import type { Load } from '../../protocol/load.js';
 import type { FeedState } from '../../threads/thread-messages.js';
 
-/** How the feed is doing; `since` is RFC 3339. */
+/** The state of the feed; `since` is RFC 3339. */
 export interface FeedStatusFrame {
   readonly type: 'status';
   readonly feed: FeedState;
   readonly since: string;
-  /** Left out as long as it never was other than normal. */
+  /** Omitted until it first differs from normal. */
   readonly load?: Load;
 }
 

@@ -1,4 +1,4 @@
-/** Everything that leaves for sockets, native publishes included: counted here, stamped here. */
+/** Everything sent to sockets passes through here, native publishes included, to be counted and stamped. */
 import { stringifyExact } from '../../protocol/exact-json.js';
 import { MsgpackWriter } from '../../protocol/msgpack-writer.js';
 import { stampTsSent } from '../../threads/stamp.js';
@@ -9,15 +9,15 @@ import { composeQuotes, type QuotePart } from './snapshot-frames.js';
 /** uWS's `app.publish`. */
 export type Publish = (topic: string, message: Uint8Array, isBinary: boolean, compress: boolean) => boolean;
 
-/** What `ws.send` of uWS returns when the message waits in user space. */
+/** uWS's `ws.send` returns this when it buffers the message in user space. */
 const BACKPRESSURE = 0;
-/** The same when the message was dropped: the socket has too much waiting already. */
+/** uWS's `ws.send` returns this when it drops the message because the socket's buffer is full. */
 const DROPPED = 2;
 
 export class Outbox {
-  /** Control frames sent: answers, warnings, errors, gaps. */
+  /** Control frames sent: replies, warnings, errors, gaps. */
   readonly control = { messages: 0, bytes: 0 };
-  /** Sockets that were seen with bytes waiting in user space; sampled until they are empty. */
+  /** Sockets seen with bytes in user space; sampled until they are empty. */
   readonly buffered = new Set<Session>();
   readonly #writer = new MsgpackWriter();
   readonly #publish: Publish;
@@ -25,7 +25,7 @@ export class Outbox {
   readonly #sentCell: Views['sentCell'];
   readonly #compression: boolean;
 
-  /** @param compression JSON is compressed for the sockets that agreed on it; MessagePack never */
+  /** @param compression compress JSON for sockets that negotiated it; MessagePack is never compressed */
   constructor(publish: Publish, nowMicros: () => number, sentCell: Views['sentCell'], compression: boolean) {
     this.#publish = publish;
     this.#nowMicros = nowMicros;
@@ -51,7 +51,7 @@ export class Outbox {
     this.#publish(view.nativeTopic, bytes, view.isMsgpack, this.#compression && !view.isMsgpack);
   }
 
-  /** Publishes `frame[start..end)` to the view's sockets. The bytes may be overwritten (they are stamped in place). */
+  /** Publishes `frame[start..end)` to the view's sockets. The bytes may be overwritten: they are stamped in place. */
   publish(view: View, frame: Uint8Array, start: number, end: number, counted = view.sent): void {
     if (view.subscribers === 0) return;
     if (view.isStamped) stampTsSent(frame, end, view.isMsgpack, this.#nowMicros());
@@ -60,7 +60,7 @@ export class Outbox {
     counted.bytes += view.subscribers * (end - start);
   }
 
-  /** Tells all sockets of a view that its topic is held back, where it is. */
+  /** Tells all sockets of a view that its topic is held back, and at which position. */
   publishStale(view: View): void {
     const frame = view.stale?.slice();
     if (frame !== undefined) this.publish(view, frame, 0, frame.length, this.control);
@@ -71,7 +71,7 @@ export class Outbox {
     return view.stale === undefined || this.sendEncoded(session, view, view.stale.slice());
   }
 
-  /** Repairs the chain of all sockets of a view with one whole document. */
+  /** Repairs the chain of all sockets of a view with one complete document. */
   publishPart(view: View, part: Part): void {
     const { symbol, isStamped } = view;
     const format = view.isMsgpack ? 'msgpack' : 'json';
@@ -89,7 +89,7 @@ export class Outbox {
     return this.#write(session, frame, view.isMsgpack);
   }
 
-  /** Sends one `quotes_patch` snapshot; where the parts are of several epochs, one for each. False when one was dropped. */
+  /** Sends one `quotes_patch` snapshot, or one per epoch when the parts differ in epoch. False when one was dropped. */
   sendQuotes(session: Session, parts: ReadonlyMap<Subscription, Part>): boolean {
     const byEpoch = new Map<string, QuotePart[]>();
     for (const [{ symbol }, part] of parts) {
@@ -98,7 +98,7 @@ export class Outbox {
       if (quotes === undefined) byEpoch.set(part.epoch, [{ symbol, part }]);
       else quotes.push({ symbol, part });
     }
-    // No symbol has data yet: the snapshot says just that.
+    // No symbol has data yet: send an empty snapshot.
     if (byEpoch.size === 0) byEpoch.set('', []);
     let isSent = true;
     for (const [epoch, quotes] of byEpoch) {
@@ -113,8 +113,8 @@ export class Outbox {
   }
 
   /**
-   * Sends a frame that an encoder made for the session's view; false when it was dropped. The frame may be overwritten
-   * (it is stamped in place).
+   * Sends an encoder's frame for the session's view; false when it was dropped. The frame may be overwritten: it is
+   * stamped in place.
    */
   sendEncoded(session: Session, view: View, frame: Uint8Array): boolean {
     if (view.isStamped) stampTsSent(frame, frame.length, view.isMsgpack, this.#nowMicros());
@@ -123,14 +123,17 @@ export class Outbox {
     return this.#write(session, frame, session.format === 'msgpack');
   }
 
-  /** Valid until the next one. */
+  /** Valid until the next call. */
   #packed(message: object): Uint8Array {
     this.#writer.clear();
     this.#writer.value(message);
     return this.#writer.written;
   }
 
-  /** A drop is reported by uWS's `dropped` callback, here as for publishes; what it means for topics is decided there. */
+  /**
+   * uWS reports drops through its `dropped` callback, here as for publishes; the callback handles the effect on
+   * topics.
+   */
   #write(session: Session, bytes: Uint8Array | string, isBinary: boolean): boolean {
     const status = session.socket?.send(bytes, isBinary, this.#compression && !isBinary);
     if (status === BACKPRESSURE) this.buffered.add(session);

@@ -1,4 +1,4 @@
-/** Builds a `quotes_patch` snapshot frame out of parts encoded by the encoder: concatenation, nothing is encoded twice. */
+/** Builds a `quotes_patch` snapshot frame by concatenating parts from the encoder; nothing is encoded twice. */
 import type { Format } from '../../protocol/lanes.js';
 import { packedBytes } from '../../protocol/msgpack-writer.js';
 import { TS_SENT_PLACEHOLDER } from '../../threads/stamp.js';
@@ -9,7 +9,7 @@ export interface QuotePart {
   readonly part: Part;
 }
 
-/** All parts must be of one epoch. Parts without data are left out. */
+/** All parts must share one epoch. Parts without data are omitted. */
 export function composeQuotes(epoch: string, quotes: readonly QuotePart[], format: Format, isStamped: boolean): Buffer {
   const present = quotes.filter(quote => quote.part.bytes.length > 0);
   const seqs = Object.fromEntries(present.map(quote => [quote.symbol, quote.part.seq]));

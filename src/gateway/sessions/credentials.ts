@@ -1,4 +1,4 @@
-/** Credentials as one worker sees them: tokens and API keys, what they may see, and which were taken back. */
+/** A worker's view of credentials: tokens and API keys, what each may access, and which are revoked. */
 import type { ApiKeyVerifier } from '../../auth/api-keys.js';
 import { certificateCredential } from '../../auth/client-certificate.js';
 import {
@@ -18,31 +18,31 @@ import type { Session } from '../model/session.js';
 import { type Refusal, refusal } from '../refusal.js';
 import { andThen, type MaybePromise } from './maybe-promise.js';
 
-/** Tells those who guess credentials to wait. */
+/** Makes clients that guess credentials wait. */
 export interface Guard {
   /**
-   * Counts a wrong credential. @returns what the client is told where too many from this address were wrong; undefined: why this
-   * one was
+   * Counts a wrong credential.
+   * @returns the refusal for an address with too many of them; undefined: report the actual reason
    */
   wrongCredential(address: string, nowMs: number): Refusal | undefined;
 }
 
-/** Of a token or key that was good once, or may be: these are no guesses. */
+/** Tokens and keys that were valid once, or may be: not guesses. */
 const NOT_GUESSED: ReadonlySet<string> = new Set(['expired', 'keys_unavailable', 'sub', 'lifetime']);
-/** What the client is told where the reason's name does not say it. */
+/** Explanations for reasons whose name is not clear enough. */
 const WHY: Readonly<Partial<Record<TokenRefusal, string>>> = {
   sub: `its sub ${USER_RULE}`,
-  lifetime: 'it has no iat, or lives longer from iat to exp than AUTH_TOKEN_MAX_AGE allows',
+  lifetime: 'it has no iat, or its lifetime (iat to exp) exceeds AUTH_TOKEN_MAX_AGE',
 };
 
 export class Credentials {
   readonly #tokens: TokenVerifier;
-  /** Undefined where no file of API keys is configured. */
+  /** Undefined when no API key file is configured. */
   readonly #apiKeys: ApiKeyVerifier | undefined;
   readonly #policy: TopicPolicy;
   readonly #guard: Guard;
   readonly #revocations: RevocationList;
-  /** Compiled once per credential: a verifier hands out the same object for the same token or key. */
+  /** Compiled once per credential: a verifier returns the same object for the same token or key. */
   readonly #entitlements = new WeakMap<Credential, Entitlements>();
 
   constructor(
@@ -60,13 +60,14 @@ export class Credentials {
   }
 
   /**
-   * Who comes with these; `ANONYMOUS` with none. A promise only where a key set has to be asked.
+   * The credential behind a token or key; `ANONYMOUS` without either. Returns a promise only when it must ask a key
+   * set.
    *
-   * A right credential is let in whatever else comes from its address: many clients share one behind a proxy, and one of them
-   * that guesses must not lock out the others. So every credential is verified, at the rate that WS_CONNECT_RATE_PER_IP (upgrades) and
-   * WS_COST_RATE (`auth`) leave an address; only wrong ones are told to wait. Neither a key's secret of 256 bits nor a
-   * token's signature is guessed at such a rate.
-   * @param address where it comes from, as `clientAddress` has it
+   * A valid credential is accepted no matter what else comes from its address: many clients share one address behind a
+   * proxy, and a client that guesses must not lock out the others. So every credential is verified, at the rate that
+   * WS_CONNECT_RATE_PER_IP (upgrades) and WS_COST_RATE (`auth`) allow an address; only wrong ones are made to wait. At
+   * that rate, neither a 256-bit key secret nor a token signature can be guessed.
+   * @param address the client address, in the form `clientAddress` returns
    */
   of(token: string | undefined, apiKey: string | undefined, address: string): MaybePromise<Credential | Refusal> {
     if (token === undefined && apiKey === undefined) return ANONYMOUS;
@@ -76,7 +77,7 @@ export class Credentials {
     return andThen(this.#tokens.verify(token), result => this.#ofToken(result, address));
   }
 
-  /** Who shows this certificate. */
+  /** The credential for a client certificate. */
   ofCertificate(pem: string): Credential | Refusal {
     const result = certificateCredential(pem, Date.now());
     if (result.ok) return this.#unlessRevoked(result.credential);
@@ -99,15 +100,13 @@ export class Credentials {
     return entitlements;
   }
 
-  /** @returns the sessions whose credentials these end */
+  /** @returns the sessions whose credentials these revoke */
   revoke(revocations: readonly RevocationRecord[], sessions: Iterable<Session>): Session[] {
     for (const revocation of revocations) this.#revocations.take(revocation);
     return [...sessions].filter(session => this.#revocations.covers(session.credential));
   }
 
-  /**
-   * False when a credential that was accepted has been taken back since. @param apiKey what it came with, if that was a key
-   */
+  /** False when an accepted credential has since been revoked. @param apiKey the key it came from, if any */
   isStillGood(credential: Credential, apiKey: string | undefined): boolean {
     if (this.#revocations.covers(credential)) return false;
     return credential.apiKeyId === undefined || apiKey === undefined || this.#apiKeys?.verify(apiKey).ok === true;
@@ -121,7 +120,7 @@ export class Credentials {
   #ofToken(result: TokenResult, address: string): Credential | Refusal {
     if (result.ok) return this.#unlessRevoked(result.credential);
     if (result.reason === 'keys_unavailable') {
-      const unavailable = refusal(503, 'unavailable', 'the keys that verify tokens cannot be had');
+      const unavailable = refusal(503, 'unavailable', 'token verification keys are unavailable');
       return { ...unavailable, retryAfterSeconds: RETRY_AFTER_SECONDS };
     }
     return this.#refused(address, result.reason, `the token was refused: ${WHY[result.reason] ?? result.reason}`);

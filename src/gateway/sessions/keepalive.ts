@@ -1,9 +1,9 @@
 /**
- * Pings, silence and the end of credentials for all sockets of one worker, kept by the gateway: uWS's own idle limit ends at
- * 960 s, and its pings and pongs are not seen.
+ * Pings, idle clients and credential expiry for all sockets of one worker. The gateway does this itself: uWS's own
+ * idle limit ends at 960 s and hides its pings and pongs.
  *
- * There are no timers per session. One sweep looks at all of them, so nothing can fire for a session that is gone, and a
- * deadline is met at the first sweep that is not before it.
+ * There are no timers per session. One sweep checks all sessions, so nothing can fire for a closed session, and a
+ * deadline takes effect at the first sweep on or after it.
  */
 import { CloseCode } from '../../protocol/close-code.js';
 import type { KeepaliveState } from '../model/flow.js';
@@ -11,52 +11,58 @@ import type { KeepaliveState } from '../model/flow.js';
 export interface KeepaliveOptions<S> {
   readonly pingIntervalMs: number;
   readonly pongTimeoutMs: number;
-  /** Without a client message or a pong. */
+  /** Maximum time without a client message or pong. */
   readonly idleTimeoutMs: number;
   readonly healthCheckIntervalMs: number;
-  /** How long a credential is good beyond its end. */
+  /** How long a credential is accepted past its expiry. */
   readonly clockToleranceMs: number;
   /** A monotonic clock, above 0. */
   readonly nowMs: () => number;
   /** Ms since the Unix epoch. */
   readonly unixMs: () => number;
-  /** The worker's open sessions. May change while a sweep walks it. */
+  /** The worker's open sessions. May change during a sweep. */
   readonly sessions: ReadonlySet<S>;
   readonly ping: (session: S) => void;
   /** Begins the close handshake. */
   readonly close: (session: S, code: CloseCode) => void;
-  /** Ends a socket whose close was begun and did not come to its end. */
+  /** Ends a socket that has not completed its close handshake. */
   readonly terminate: (session: S) => void;
   readonly warnExpiring: (session: S) => void;
 }
 
-/** How long a socket may take for its close handshake. */
+/** Maximum time for a socket's close handshake. */
 export const CLOSE_TIMEOUT_MS = 5_000;
-/** How long before the end of a credential its client is warned at latest; of a short one, when this share of its life is left. */
+/**
+ * A client is warned at least this long before its credential expires; for a short-lived credential, once this share
+ * of its lifetime is left.
+ */
 const WARNING_MS = 30_000;
 const WARNING_SHARE = 1 / 3;
 
 const SWEEPS_PER_TIMEOUT = 4;
 const SWEEP_INTERVAL_MIN_MS = 50;
-/** Credentials end to the second, so the sweep is no slower, however long the timeouts are: 0.05 ms for 10 000 sessions. */
+/**
+ * Credentials expire on whole seconds, so sweep at least that often however long the timeouts are: 0.05 ms for 10,000
+ * sessions.
+ */
 const SWEEP_INTERVAL_MAX_MS = 1_000;
-/** A sweep that comes this many intervals after the last one: the thread stood still, and answers may be waiting unread. */
+/** A sweep this many intervals after the last one means the thread was blocked: pongs may be waiting unread. */
 const LATE_INTERVALS = 4;
 /**
- * Of the share of pings that an even spread would give a sweep: twice as many go out at most, so that clients which came all
- * at once are not pinged all at once; and always as many as take no time worth speaking of.
+ * Maximum pings a sweep, as a multiple of an even spread, so that clients that connected all at once are not pinged
+ * all at once. A small minimum, which takes negligible time, always applies.
  */
 const PING_BURST = 2;
 const PINGS_PER_SWEEP_MIN = 100;
 
 export class Keepalive<S extends { readonly keepalive: KeepaliveState }> {
   readonly counters = { pings: 0, pongTimeouts: 0, idle: 0, expired: 0, terminated: 0 };
-  /** How often `sweep` is to be called. */
+  /** How often to call `sweep`. */
   readonly sweepIntervalMs: number;
   readonly #options: KeepaliveOptions<S>;
   #sweptAtMs: number;
   #wasLate = false;
-  /** What is left of this sweep's pings. */
+  /** Pings left in this sweep. */
   #pingsLeft = 0;
 
   constructor(options: KeepaliveOptions<S>) {
@@ -68,7 +74,7 @@ export class Keepalive<S extends { readonly keepalive: KeepaliveState }> {
     this.#sweptAtMs = options.nowMs();
   }
 
-  /** The state of a session that opens now with a credential that ends at `expiresAtMs` (Unix). */
+  /** The initial state of a session whose credential expires at `expiresAtMs` (Unix). */
   open(expiresAtMs: number): KeepaliveState {
     const nowMs = this.#options.nowMs();
     return {
@@ -81,25 +87,25 @@ export class Keepalive<S extends { readonly keepalive: KeepaliveState }> {
     };
   }
 
-  /** The session has a new credential. One with the same end is not warned of again. */
+  /** The session has a new credential. If its expiry is unchanged, the client is not warned again. */
   renewed({ keepalive }: S, expiresAtMs: number): void {
     if (keepalive.expiresAtMs === expiresAtMs) return;
     keepalive.expiresAtMs = expiresAtMs;
     keepalive.warnAtMs = this.#warnAtMs(expiresAtMs);
   }
 
-  /** A message came. It does not answer a ping. */
+  /** A message arrived. It does not answer a ping. */
   received({ keepalive }: S, nowMs: number): void {
     keepalive.lastSeenMs = nowMs;
   }
 
-  /** A pong came, to whichever ping. */
+  /** A pong arrived, for any ping. */
   ponged({ keepalive }: S): void {
     keepalive.lastSeenMs = this.#options.nowMs();
     keepalive.pingedAtMs = 0;
   }
 
-  /** The gateway closes the session for another reason; from now on only the end of the close is watched. */
+  /** The gateway closes the session for another reason; from now on only the close timeout is checked. */
   closing({ keepalive }: S): void {
     if (keepalive.closingAtMs === 0) keepalive.closingAtMs = this.#options.nowMs();
   }
@@ -110,7 +116,7 @@ export class Keepalive<S extends { readonly keepalive: KeepaliveState }> {
     const nowMs = this.#options.nowMs();
     const unixMs = this.#options.unixMs();
     const isLate = nowMs - this.#sweptAtMs > LATE_INTERVALS * this.sweepIntervalMs;
-    // Once, not for as long as the thread is overloaded.
+    // Skip only one check for silence, not every check while the thread is overloaded.
     const judgesSilence = !isLate || this.#wasLate;
     this.#wasLate = isLate;
     this.#sweptAtMs = nowMs;
@@ -129,7 +135,7 @@ export class Keepalive<S extends { readonly keepalive: KeepaliveState }> {
     this.#options.terminate(session);
   }
 
-  /** Closes the session when its credential has ended or its client is silent. */
+  /** Closes the session when its credential has expired or its client is silent. */
   #ended(session: S, nowMs: number, unixMs: number, judgesSilence: boolean): boolean {
     const { clockToleranceMs, pongTimeoutMs, idleTimeoutMs } = this.#options;
     const { expiresAtMs, pingedAtMs, lastSeenMs } = session.keepalive;
@@ -155,7 +161,7 @@ export class Keepalive<S extends { readonly keepalive: KeepaliveState }> {
     if (unixMs >= keepalive.warnAtMs) {
       keepalive.warnAtMs = Number.POSITIVE_INFINITY;
       this.#options.warnExpiring(session);
-      // The warning may have been more than its socket could take.
+      // Sending the warning may have overflowed the socket and closed the session.
       if (!sessions.has(session) || keepalive.closingAtMs > 0) return;
     }
     if (this.#pingsLeft === 0 || nowMs - keepalive.lastPingMs < pingIntervalMs) return;
@@ -168,7 +174,7 @@ export class Keepalive<S extends { readonly keepalive: KeepaliveState }> {
 
   #warnAtMs(expiresAtMs: number): number {
     const lifeMs = expiresAtMs - this.#options.unixMs();
-    // A sweep earlier: the first one behind that time must not come too late.
+    // One sweep early: the first sweep past that time must not be too late.
     return expiresAtMs - Math.min(WARNING_MS, lifeMs * WARNING_SHARE) - this.sweepIntervalMs;
   }
 }

@@ -1,12 +1,12 @@
-/** Replies that may have to be waited for. */
+/** Replies that may be asynchronous. */
 
-/** A value, or a promise of it where somebody else has to be asked. */
+/** A value, or a promise of it when another thread or service must be asked. */
 export type MaybePromise<T> = T | Promise<T>;
 
-/** Goes on with a value, at once where it is there. */
+/** Continues with the value; synchronously if it is there. */
 export function andThen<T, U>(value: MaybePromise<T>, next: (value: T) => MaybePromise<U>): MaybePromise<U> {
   return value instanceof Promise ? value.then(next) : next(value);
 }
 
-/** Undefined: answered at once. A promise: later commands of the session wait for it. */
+/** Undefined: replied at once. A promise: the session's later commands wait for it. */
 export type Handled = undefined | Promise<void>;

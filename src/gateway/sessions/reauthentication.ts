@@ -1,4 +1,6 @@
-/** `auth`: another credential for a live connection. What it does not allow any more ends; the rest goes on. */
+/**
+ * `auth`: replaces the credential of a live connection. Topics that the new one does not allow end; the rest continue.
+ */
 import type { Credential } from '../../auth/credential.js';
 import type { ErrorCode } from '../../protocol/codes.js';
 import type { AuthCommand } from '../../protocol/commands.js';
@@ -20,11 +22,11 @@ export interface ReauthenticationOptions {
   readonly tierChanges: TierChanges;
   readonly limits: ConnectionLimits;
   readonly answers: Replies;
-  /** The session's credential ends at another time. */
+  /** Called when the expiry of the session's credential changes. */
   readonly onRenewed: (session: Session) => void;
 }
 
-/** What a live connection is told where an upgrade would be refused. */
+/** The error code on a live connection for what would refuse an upgrade. */
 function codeOf({ status }: Refusal): ErrorCode {
   if (status === 401) return 'unauthorized';
   return status === 429 ? 'rate_limited' : 'internal';
@@ -46,12 +48,12 @@ export class Reauthentication {
         return;
       }
       if (!this.#options.limits.change(session.credential, credential)) {
-        answers.fail(session, id, 'rate_limited', 'too many connections of this user');
+        answers.fail(session, id, 'rate_limited', 'too many connections for this user');
         return;
       }
       this.#adopt(session, credential);
       const lost = this.#dropLost(session);
-      // Behind its answer, a client sees only what the new credential allows.
+      // After the reply, the client sees only what the new credential allows.
       return andThen(this.#changeViews(session), () => {
         if (session.socket === undefined) return;
         answers.send(session, id, { type: 'ack', expires_at: new Date(credential.expiresAtMs).toISOString() });
@@ -72,7 +74,7 @@ export class Reauthentication {
     onRenewed(session);
   }
 
-  /** Ends the topics that the session may not have any more, and returns them. */
+  /** Ends the topics that the session may no longer have, and returns them. */
   #dropLost(session: Session): string[] {
     const lost = [...session.subscriptions.values()].filter(
       ({ stream, symbol }) => !session.entitlements.maySubscribe(stream, symbol),
@@ -81,7 +83,7 @@ export class Reauthentication {
     return lost.map(({ topic }) => topic);
   }
 
-  /** Another tier, class or detail moves topics to other views. */
+  /** Moves topics to other views when the tier, class or detail changes. */
   #changeViews(session: Session): Promise<void> | undefined {
     const { subscriptions, tierChanges } = this.#options;
     const states: RequestedTopic[] = [];

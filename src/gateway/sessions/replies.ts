@@ -1,4 +1,4 @@
-/** What a command is answered with: its id comes first, as it was given. */
+/** Replies to commands. The command's id comes first, exactly as the client sent it. */
 import type { ErrorCode } from '../../protocol/codes.js';
 import type { CommandId } from '../../protocol/command-limits.js';
 import type { Session } from '../model/session.js';
@@ -21,7 +21,7 @@ export class Replies {
     this.#outbox.send(session, id === undefined ? message : { type, id, ...rest });
   }
 
-  /** Nothing was done, as too much was asked for. @param retryAfterMs when it may be */
+  /** Nothing was done: the client asked for too much. @param retryAfterMs when it may retry */
   rateLimited(session: Session, id: CommandId | undefined, message: string, retryAfterMs: number): void {
     this.send(session, id, { type: 'error', code: 'rate_limited', message, retry_after_ms: retryAfterMs });
   }

@@ -1,23 +1,23 @@
 /**
- * A bound on what waits in user space for all sockets of the process together: each alone may be within its own limit, and
- * all of them still be more than there is memory. Beyond it the worst are closed, those without a credential first.
+ * A bound on the bytes buffered in user space for all sockets of the process: each socket may be within its own limit
+ * while together they exceed memory. Beyond the bound, the worst sockets are closed, those without a credential first.
  *
- * They count as 4008, but see 1006. Something waits for each of them, else there is nothing to gain. uWS cannot drop what waits:
- * `end` puts the close frame behind it and keeps the socket with all its bytes until the client has read them or a timeout
- * comes. Only `close`, which sends no frame, gives the memory back.
+ * These closes count as 4008, but clients see 1006. Only sockets with buffered bytes are closed; closing others would
+ * gain nothing. uWS cannot drop buffered bytes: `end` queues the close frame behind them and keeps them all until the
+ * client has read them or a timeout hits. Only `close`, which sends no frame, frees the memory.
  *
- * Each worker says in shared memory what waits for its sockets, by rank, and closes its part of what is too much: of a rank's
- * excess, as large a part as it has of the rank's bytes. Workers never wait for each other; each check may close one socket
- * a worker more than necessary.
+ * Each worker publishes its buffered bytes in shared memory, by rank, and closes its share of the excess: of each
+ * rank's excess, the same share as it has of that rank's bytes. Workers never wait for each other; each check may
+ * close one socket per worker more than necessary.
  */
 import { RANKS, type Rank, type RankCells, rankOf } from '../limits/rank.js';
 import type { Session } from '../model/session.js';
 
 const CELL_BYTES = 1024;
 /**
- * Of all sockets, those that are looked at each time, whether they are known to be buffered or not: a socket that
- * reads nothing and is only published to stays unnoticed until uWS drops something. Each is checked every few seconds; with
- * 10 000 sockets a check costs some 0.02 ms.
+ * Share of all sockets to sample at each check, whether they are known to be buffered or not. A socket that reads
+ * nothing and only receives publishes goes unnoticed until uWS drops something. This way, each socket is checked every
+ * few seconds; with 10,000 sockets a check costs about 0.02 ms.
  */
 const WALKED_SHARE = 1 / 50;
 
@@ -26,9 +26,9 @@ export interface BufferedTotalOptions {
   readonly bytesMax: number;
   /** All open sessions of the worker. */
   readonly sessions: ReadonlySet<Session>;
-  /** Sessions known to be buffered, with `sampledBytes` as of now; others that are found are put among them. */
+  /** Sessions known to be buffered, with a current `sampledBytes`. This class adds others that it finds. */
   readonly buffered: Set<Session>;
-  /** Ends the socket, and with it what waits for it; it is not among the sessions any more then. */
+  /** Ends the socket, drops its buffer and removes the session. */
   readonly cut: (session: Session) => void;
   readonly onClosed: (sockets: number, bytes: number) => void;
 }
@@ -43,7 +43,7 @@ export class BufferedTotal {
     this.#options = options;
   }
 
-  /** To be called when the sockets known to be buffered have been sampled. */
+  /** Call after sampling the sockets known to be buffered. */
   sampled(): void {
     const { cells, bytesMax } = this.#options;
     this.#lookAtOthers();
@@ -57,7 +57,7 @@ export class BufferedTotal {
       const total = totals[i] ?? 0;
       if (excess > 0 && own[rank] > 0) {
         const closed = this.#closeWorst(rank, Math.min(1, excess / total) * own[rank], shed);
-        // Before the others look: they would close more for the same bytes.
+        // Publish this before other workers check, or they close more sockets for the same bytes.
         cells.set(rank, Math.ceil((own[rank] - closed) / CELL_BYTES));
       }
       excess -= total;
@@ -71,7 +71,7 @@ export class BufferedTotal {
     return own;
   }
 
-  /** @returns how many bytes waited for those that were closed */
+  /** @returns how many bytes were buffered for the closed sockets */
   #closeWorst(rank: Rank, bytes: number, shed: { sockets: number; bytes: number }): number {
     const { buffered, cut } = this.#options;
     const candidates = [...buffered].filter(session => rankOf(session.credential) === rank && session.sampledBytes > 0);

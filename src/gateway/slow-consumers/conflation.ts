@@ -1,32 +1,35 @@
 /**
- * The middle rung of the ladder for slow clients: state topics of one that does not keep up are sent in a slower class.
+ * The middle rung of the slow-consumer ladder: a slow client receives its state topics in a slower class.
  *
- * Over the high-water mark they end at once, so that no more is queued; once the socket has drained they go on, one class
- * slower, with a snapshot each. Who has kept up for a while is given back one class, and one more after another while; who
- * falls back soon after waits longer the next time. Views stay shared: a slower class is a view that others are on too.
+ * Over the high-water mark, its state topics stop at once, so that nothing more is queued. Once the socket has drained
+ * they resume one class slower, each with a snapshot. A client that keeps up for a while gets one class back, then
+ * another after the next while; one that falls behind soon after has to keep up for longer the next time. Views stay
+ * shared: the slower class is a view that others use too.
  */
 import { CLASSES, classOfLane, SLOWEST, slowerClass } from '../../protocol/lanes.js';
 import { isSteppingDown, type Session } from '../model/session.js';
 import type { Outbox } from '../sending/outbox.js';
 import type { Subscriptions } from '../subscriptions/subscriptions.js';
 
-/** Longest time that a client has to keep up before it is given a faster class again, in those of the first time. */
+/**
+ * Maximum growth of the time a client must keep up before it gets a faster class, as a multiple of the initial time.
+ */
 const PATIENCE_GROWTH_MAX = 16;
 
 export interface ConflationOptions {
   readonly subscriptions: Subscriptions;
   readonly outbox: Outbox;
-  /** How long a client has to keep up before it is given a faster class again. */
+  /** Initial time a client must keep up before it gets a faster class again. */
   readonly restoreAfterMs: number;
   /** A monotonic clock, above 0. */
   readonly nowMs: () => number;
 }
 
 export class Conflation {
-  /** Steps down: of those over the high-water mark, and of those that were suspended; and steps up. */
+  /** Steps down, of clients over the high-water mark and of suspended ones; and steps up. */
   readonly counters = { overHighWater: 0, suspended: 0, restores: 0 };
   readonly #options: ConflationOptions;
-  /** Sessions that are sent anything slower than they asked for. */
+  /** Sessions that receive anything slower than they asked for. */
   readonly #slowed = new Set<Session>();
 
   constructor(options: ConflationOptions) {
@@ -38,12 +41,12 @@ export class Conflation {
     return this.#slowed.size;
   }
 
-  /** A suspended session is to come back one class slower, where it has a state topic that can be. */
+  /** Makes a suspended session resume one class slower, if it has a state topic that can be slower. */
   slowDown(session: Session): void {
     if (this.#slow(session)) this.counters.suspended++;
   }
 
-  /** Ends its state topics until it has drained. False when it has none that can be slower. */
+  /** Stops its state topics until the socket has drained. False when none can be slower. */
   stepDown(session: Session): boolean {
     if (!this.#slow(session)) return false;
     this.counters.overHighWater++;
@@ -52,12 +55,15 @@ export class Conflation {
     return true;
   }
 
-  /** Its state topics no longer wait for it to drain; or they do with all others, as the socket is suspended. */
+  /**
+   * Its state topics no longer wait for the socket to drain; or, if the socket is suspended, they wait with all its
+   * others.
+   */
   steppedDown({ conflation }: Session): void {
     conflation.steppingDownSinceMs = 0;
   }
 
-  /** Tells the client what changed, before anything that comes of it. */
+  /** Tells the client about the change, before anything that results from it. */
   tell(session: Session): void {
     const { conflation } = session;
     const { level, toldLevel } = conflation;
@@ -66,15 +72,15 @@ export class Conflation {
     if (fastest === undefined) return;
     const isSlower = level > toldLevel;
     const message = isSlower
-      ? 'the client does not keep up: its state topics are sent less often'
-      : 'the client keeps up: its state topics are sent more often again';
+      ? 'slow consumer: state topics are sent less often'
+      : 'client keeps up: state topics are sent more often again';
     const code = isSlower ? 'conflated' : 'restored';
     const warning = { type: 'warning', code, message, class: CLASSES[fastest], steps: level };
-    // One that is dropped is said with the next change, or when the socket goes on.
+    // A dropped warning is repeated with the next change, or when the socket resumes.
     if (this.#options.outbox.send(session, warning)) conflation.toldLevel = level;
   }
 
-  /** Looks at those that were slowed. @param lowWaterBytes with no more waiting, a client keeps up */
+  /** Checks the slowed sessions. @param lowWaterBytes a client with no more than this buffered keeps up */
   sample(lowWaterBytes: number): void {
     const nowMs = this.#options.nowMs();
     for (const session of [...this.#slowed]) {
@@ -117,7 +123,7 @@ export class Conflation {
     this.#return(session);
   }
 
-  /** Some topics a look: the snapshots of many must not slow it again. */
+  /** Restores a limited number of topics per check, so that a burst of snapshots does not slow the client again. */
   #return(session: Session): void {
     const { conflation } = session;
     conflation.isRestoring = !this.#options.subscriptions.changeViews(session);
@@ -125,7 +131,7 @@ export class Conflation {
   }
 }
 
-/** The fastest class in which any of its state topics is sent; undefined: it has none. */
+/** The fastest class of any of its state topics; undefined when it has none. */
 function fastestServed({ subscriptions, conflation }: Session): number | undefined {
   let fastest: number | undefined;
   for (const { view, asked } of subscriptions.values()) {

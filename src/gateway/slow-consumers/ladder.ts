@@ -1,14 +1,14 @@
 /**
- * Sockets that do not keep up, rung by rung. Over the high-water mark, state topics end and go on in a slower class once
- * the socket has drained (conflation.ts). One that reads nothing even so, or of which uWS dropped something, has all its topics
- * suspended: uWS drops silently once a socket's user-space buffer is over its limit, and names no topic. When it has
- * drained it gets snapshots (states, a class slower) and gaps (events).
+ * The ladder for slow consumers, rung by rung. Over the high-water mark, a socket's state topics stop, and resume in a
+ * slower class once it has drained (conflation.ts). If the socket still reads nothing, or uWS drops something, all its
+ * topics are suspended: uWS drops silently once a socket's user-space buffer exceeds its limit, and does not say which
+ * topic. After draining, the socket gets snapshots for state topics, a class slower, and gaps for event topics.
  *
- * Each socket has a circuit: closed · open, its topics suspended · half open, after it has drained, until it has kept up for
- * some looks in a row. One that opens too often, or stays open too long, has its connection closed with 4008; over uWS's
- * limit no close frame can be sent, so a client that reads nothing at all sees 1006.
+ * Each socket has a circuit: closed; open, with its topics suspended; or half open, from draining until it has kept up
+ * for several consecutive checks. A circuit that opens too often or stays open too long closes the connection with
+ * 4008. Over uWS's limit no close frame can be sent, so a client that reads nothing at all sees 1006.
  *
- * uWS's `dropped` callback may set flags and nothing else: closing, sending or (un)subscribing in it aborts the process.
+ * uWS's `dropped` callback may only set flags: closing, sending or (un)subscribing in it aborts the process.
  */
 import type { CircuitConfig } from '../../config/limits.js';
 import { isSteppingDown, type Session } from '../model/session.js';
@@ -18,20 +18,20 @@ import type { BufferedTotal } from './buffered-total.js';
 import { Conflation } from './conflation.js';
 
 /**
- * Of the backpressure limit: above the high mark state topics leave for a slower class, above the next one all topics are
- * suspended before uWS drops anything, below the low one they go on.
+ * Shares of the backpressure limit. Above the high mark, state topics move to a slower class; above the next one, all
+ * topics are suspended before uWS drops anything; below the low one, they resume.
  */
 const HIGH_WATER_SHARE = 0.5;
 const SUSPEND_SHARE = 0.75;
 const LOW_WATER_SHARE = 0.125;
-/** A socket that read nothing so long after its state topics have left is suspended, however little waits. */
+/** A socket that reads nothing for this long after its state topics stop is suspended, however little is buffered. */
 const STEP_DOWN_GRACE_MS = 1_000;
 /**
- * What may wait for one socket beyond the backpressure limit: uWS looks at it before a message and not behind it, and
- * writes what was published in one turn in pieces of up to 16 KiB; so one message, or one such piece.
+ * How far the buffer of one socket may exceed the backpressure limit. uWS checks the limit before it adds a message,
+ * not after, and writes a turn's publishes in pieces of up to 16 KiB; so the excess is one message or one such piece.
  */
 export const BACKPRESSURE_ALLOWANCE_BYTES = 64 * 1024;
-/** How often the sockets known to be buffered are looked at. */
+/** How often to check the sockets known to be buffered. */
 export const SAMPLE_INTERVAL_MS = 100;
 
 export interface LadderOptions {
@@ -41,16 +41,16 @@ export interface LadderOptions {
   readonly circuit: CircuitConfig;
   /** A monotonic clock, above 0. */
   readonly nowMs: () => number;
-  /** Closes the connection of one that is too slow. */
+  /** Closes the connection of a client that is too slow. */
   readonly close: (session: Session) => void;
-  /** What waits for all sockets; undefined: it has no bound. */
+  /** The bound on bytes buffered for all sockets; undefined: no bound. */
   readonly total?: BufferedTotal;
 }
 
 export class Ladder {
   readonly counters = { dropped: 0, stalls: 0, resumes: 0, closed: 0 };
   readonly #options: LadderOptions;
-  /** Clients that are sent their state topics in a slower class. */
+  /** Clients that receive their state topics in a slower class. */
   readonly conflation: Conflation;
   readonly #highWaterBytes: number;
   readonly #suspendBytes: number;
@@ -77,7 +77,7 @@ export class Ladder {
     return this.#options.outbox.buffered.size;
   }
 
-  /** Bytes that wait in user space now: of all sockets, and of the one for which most do. */
+  /** Bytes buffered in user space now: for all sockets, and for the one with the most. */
   get waitingBytes(): { readonly all: number; readonly most: number } {
     let all = 0;
     let most = 0;
@@ -101,7 +101,7 @@ export class Ladder {
     return this.#watched.size - this.open;
   }
 
-  /** From uWS's `dropped`. @param turn the turn whose publishes are being written */
+  /** Called from uWS's `dropped`. @param turn the turn whose publishes are being written */
   dropped(session: Session, turn: number): void {
     this.counters.dropped++;
     if (session.droppedInTurn !== 0) return;
@@ -109,7 +109,7 @@ export class Ladder {
     this.#pending.push(session);
   }
 
-  /** From uWS's `drain`: the socket wrote something. */
+  /** Called from uWS's `drain`: the socket has written something. */
   drained(session: Session): void {
     const { outbox, subscriptions } = this.#options;
     const waiting = session.socket?.getBufferedAmount() ?? 0;
@@ -122,7 +122,7 @@ export class Ladder {
       subscriptions.recoveries.drained(session);
       if (isSteppingDown(session) && waiting <= this.#lowWaterBytes) this.#goOn(session);
     } else if (waiting > this.#lowWaterBytes) return;
-    // Not before: a close frame passes the same limit as any message.
+    // Close only now: a close frame is subject to the same limit as any message.
     else if (session.circuit.opens >= this.#options.circuit.opensMax) this.#close(session);
     else this.#resume(session);
   }
@@ -137,16 +137,17 @@ export class Ladder {
       if (session.socket === undefined) continue;
       this.#stall(session, turn);
       this.#options.outbox.buffered.add(session);
-      // It may have drained since; then no `drain` will come.
+      // It may have drained since; then uWS will not call `drain` again.
       this.drained(session);
     }
   }
 
-  /** Looks at the sockets known to be buffered, and at those whose circuits are not closed. */
+  /** Checks the sockets known to be buffered and those whose circuits are not closed. */
   sample(): void {
     for (const session of [...this.#options.outbox.buffered]) {
       const waiting = session.socket?.getBufferedAmount() ?? 0;
-      // A large snapshot on its way shrinks from sample to sample; what does not is a socket that does not read.
+      // A large snapshot in flight shrinks from sample to sample; a buffer that does not shrink means the socket does
+      // not read.
       const isStuck = session.sampledBytes > 0 && waiting >= session.sampledBytes;
       session.sampledBytes = waiting;
       if (session.isStalled || !isStuck || !this.#escalate(session, waiting)) this.drained(session);
@@ -163,7 +164,7 @@ export class Ladder {
     this.#watched.delete(session);
   }
 
-  /** More waits for the socket than at the last look. False when nothing is done about it. */
+  /** The buffer has not shrunk since the last check. False when no action is taken. */
   #escalate(session: Session, waiting: number): boolean {
     const isLong =
       isSteppingDown(session) && this.#options.nowMs() - session.conflation.steppingDownSinceMs >= STEP_DOWN_GRACE_MS;
@@ -174,11 +175,11 @@ export class Ladder {
     return true;
   }
 
-  /** State topics go on in a slower class. */
+  /** Resumes state topics in a slower class. */
   #goOn(session: Session): void {
     this.conflation.tell(session);
     if (this.#options.subscriptions.resume(session)) this.conflation.steppedDown(session);
-    // The rest of them goes on at the next sample, or when it drains again.
+    // The rest resume at the next sample or the next drain.
     else this.#options.outbox.buffered.add(session);
   }
 
@@ -201,7 +202,7 @@ export class Ladder {
       circuit.opens++;
       circuit.openedAtMs = this.#options.nowMs();
       this.#watched.add(session);
-      // It comes back a class slower, unless it was on its way there already.
+      // It resumes a class slower, unless it was already stepping down.
       if (!isSteppingDown(session)) this.conflation.slowDown(session);
     }
     this.conflation.steppedDown(session);
@@ -212,7 +213,7 @@ export class Ladder {
     this.counters.resumes++;
     this.conflation.tell(session);
     this.#options.subscriptions.resume(session);
-    // The rest of its topics is resumed at the next sample, or when it drains again.
+    // The rest resume at the next sample or the next drain.
     if (session.isStalled) {
       this.#options.outbox.buffered.add(session);
       return;

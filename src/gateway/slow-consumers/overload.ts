@@ -1,22 +1,27 @@
 /**
- * Whether a worker keeps up. It looks every `LOOK_INTERVAL_MS`, at how late its event loop is and at the age of the youngest
- * realtime frame that it published since the last look. The youngest, not the mean: a burst makes some frames old and is
- * gone; where even the youngest is old, there is a queue that does not go away (as CoDel has it, RFC 8289 section 3.2).
+ * Detects whether a worker keeps up. Every `LOOK_INTERVAL_MS` it checks the event-loop delay and the age of the
+ * youngest realtime frame published since the last check. It uses the youngest, not the mean: a burst makes some
+ * frames old and passes, but when even the youngest is old, there is a standing queue (as in CoDel, RFC 8289 section
+ * 3.2).
  *
- * Beyond the limit at every look for a while, the level rises; below half of it for longer, it falls: one at a time.
+ * When every check exceeds the limit for a while, the level rises; when every check stays below half of it for longer,
+ * the level falls, one step at a time.
  */
 import { SHEDDING_LEVEL } from '../../protocol/load.js';
 
 export const LOOK_INTERVAL_MS = 100;
-/** Of the limit: below it, a worker has room again. */
+/** Share of the limit below which a worker has room again. */
 const CALM_SHARE = 0.5;
-/** Refusing clients is worse than sending them less: the last level takes this many times as long as each before it. */
+/**
+ * Refusing clients is worse than sending them less: the last level takes this many times longer to reach than each
+ * before it.
+ */
 const SHEDDING_PATIENCE = 5;
 
 export interface OverloadOptions {
-  /** The limit of both delays, ms. */
+  /** Limit for both delays, ms. */
   readonly latencyMs: number;
-  /** How long it must be exceeded before the level rises, and kept well before it falls, ms. */
+  /** How long the limit must be exceeded before the level rises, ms; and how long all must be calm before it falls. */
   readonly afterMs: number;
   readonly recoveryMs: number;
   /** A monotonic clock. */
@@ -24,24 +29,24 @@ export interface OverloadOptions {
   readonly onLevel: (level: number) => void;
 }
 
-/** What a look is about; the fan-out fills it in. */
+/** What a check examines; the fan-out fills it in. */
 export interface Published {
-  /** Age of the youngest realtime frame since the last look; Infinity: there was none. */
+  /** Age of the youngest realtime frame since the last check; Infinity when there was none. */
   youngestMicros: number;
-  /** Times that the worker was overrun by an encoder. */
+  /** How often an encoder overran the worker. */
   overruns: number;
 }
 
 export class Overload {
-  /** 0: all is well; up to `SHEDDING_LEVEL`. */
+  /** 0: normal; up to `SHEDDING_LEVEL`. */
   level = 0;
-  /** As of the last look. */
+  /** As of the last check. */
   loopDelayMs = 0;
   frameAgeMs = 0;
   readonly #options: OverloadOptions;
   #lookedAtMs: number;
   #overruns = 0;
-  /** Since when the limit is exceeded at every look, and since when it is kept well; 0: it is not. */
+  /** Since when every check has exceeded the limit, and since when every check has been calm; 0: it does not apply. */
   #overSinceMs = 0;
   #calmSinceMs = 0;
 
@@ -50,7 +55,7 @@ export class Overload {
     this.#lookedAtMs = options.nowMs();
   }
 
-  /** To be called every `LOOK_INTERVAL_MS`, by a timer. */
+  /** Call every `LOOK_INTERVAL_MS` from a timer. */
   look(published: Published): void {
     const { nowMs, latencyMs } = this.#options;
     const now = nowMs();

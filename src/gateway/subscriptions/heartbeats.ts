@@ -1,23 +1,23 @@
-/** Topics on which nothing happens say so: where they stand, so that a client sees the loss of a last message. */
+/** Idle topics send heartbeats with their position, so that a client detects the loss of a last message. */
 import { topicOf } from '../../protocol/topics.js';
 import type { View } from '../model/session.js';
 import type { Outbox } from '../sending/outbox.js';
 import type { Views } from '../views/views.js';
 
-/** Looks at the views within one interval; more often, and the heartbeats of one socket come apart. */
+/** Sweeps per heartbeat interval; with more of them, one socket's heartbeats spread out. */
 const SWEEPS_PER_INTERVAL = 8;
 const SWEEP_INTERVAL_MIN_MS = 10;
-/** Heartbeats in one go, so that market data has its turns; the others are due at the next. */
+/** Maximum heartbeats per sweep, so that market data gets its turns; the rest go out with the next one. */
 const AT_ONCE_MAX = 2_000;
 
 export class Heartbeats {
-  /** How often `sweep` is to be called. */
+  /** How often to call `sweep`. */
   readonly sweepIntervalMs: number;
   readonly #table: Views;
   readonly #outbox: Outbox;
   readonly #intervalMicros: number;
   readonly #nowMicros: () => number;
-  /** Where the last sweep stopped: all views have their turn, however many there are. */
+  /** Where the last sweep stopped, so that every view gets its turn however many there are. */
   #entries: IterableIterator<View>;
 
   constructor(table: Views, outbox: Outbox, intervalMs: number, nowMicros: () => number) {
@@ -29,7 +29,7 @@ export class Heartbeats {
     this.sweepIntervalMs = Math.max(SWEEP_INTERVAL_MIN_MS, intervalMs / SWEEPS_PER_INTERVAL);
   }
 
-  /** Sends what is due. The trades of all symbols are no topic of their own, and stand nowhere. */
+  /** Sends the heartbeats that are due. `trades:*` is no topic of its own and has no position. */
   sweep(): void {
     const nowMicros = this.#nowMicros();
     let sent = 0;
@@ -46,7 +46,7 @@ export class Heartbeats {
     }
   }
 
-  /** Round and round; a Map's iterator goes on whatever is added and deleted meanwhile. */
+  /** Cycles through the views. A Map's iterator survives additions and deletions. */
   #next(): View | undefined {
     let next = this.#entries.next();
     if (next.done === true) {

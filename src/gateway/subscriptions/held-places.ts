@@ -1,24 +1,27 @@
-/** Up to where a session was sent its state topics: whatever view serves them next, it never runs back within an epoch. */
+/**
+ * Remembers how far a session was sent its state topics: whichever view serves them next must not go back within an
+ * epoch.
+ */
 
 import { BoundedMap } from '../../protocol/bounded-map.js';
 import type { Session, Subscription, View } from '../model/session.js';
 import type { StreamPosition, Views } from '../views/views.js';
 
-/** Topics that a session left and whose places are remembered; the oldest are forgotten first. */
+/** Maximum topics a session left whose positions are remembered; the oldest are evicted first. */
 export const LEFT_TOPICS_MAX = 128;
 
-/** Never too low: what the view published last counts as sent. */
+/** Never too low: the last message the view published counts as sent. */
 export function heldPlaceOf({ view, state, heldAt }: Subscription): StreamPosition | undefined {
   if (!view.isState || state !== 'live' || view.epoch === '') return heldAt;
   return { epoch: view.epoch, seq: view.lastSeq };
 }
 
-/** True for a document, or a view, that is older than what is held. */
+/** True for a document or view that is older than what the session was sent. */
 export function isOlder({ epoch, seq }: StreamPosition, held: StreamPosition | undefined): boolean {
   return held !== undefined && held.epoch === epoch && seq < held.seq;
 }
 
-/** The session leaves the topic, and may come back to it. */
+/** The session leaves the topic and may return to it. */
 export function noteLeft(session: Session, subscription: Subscription): void {
   const held = heldPlaceOf(subscription);
   if (held === undefined) return;
@@ -26,14 +29,14 @@ export function noteLeft(session: Session, subscription: Subscription): void {
   session.left.set(subscription.topic, held);
 }
 
-/** Where it left the topic; forgotten with that. */
+/** Takes the position at which it left the topic, and forgets it. */
 export function takeLeft(session: Session, topic: string): StreamPosition | undefined {
   const held = session.left?.get(topic);
   session.left?.delete(topic);
   return held;
 }
 
-/** The view is behind what the session holds: it is asked to get there, and waited for. */
+/** The view is behind what the session was sent: asks it to catch up, and waits. */
 export function awaitNewer(table: Views, subscription: Subscription): void {
   const { view, heldAt, session } = subscription;
   if (view.request === 0 && subscription.hasAskedHeld) {
@@ -44,7 +47,7 @@ export function awaitNewer(table: Views, subscription: Subscription): void {
   if (table.ask(view, session, heldAt)) subscription.setAskedHeld(true);
 }
 
-/** Those whose view has got to where they were. */
+/** Takes the subscriptions whose view has caught up with them. */
 export function takeCaughtUp(view: View): Subscription[] {
   const place = { epoch: view.epoch, seq: view.lastSeq };
   const caughtUp = [...view.behind].filter(({ heldAt }) => !isOlder(place, heldAt));
@@ -52,7 +55,7 @@ export function takeCaughtUp(view: View): Subscription[] {
   return caughtUp;
 }
 
-/** Frames of the view were missed: they wait for the answer that repairs it. */
+/** The thread missed frames of the view: these subscriptions wait for the answer that repairs it. */
 export function awaitRepair(view: View): void {
   for (const subscription of view.behind) view.waiting.add(subscription);
   view.behind.clear();

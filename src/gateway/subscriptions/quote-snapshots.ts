@@ -1,4 +1,7 @@
-/** Snapshots of several quotes in one frame: begun by a command, sent in the session's turn once all parts have come. */
+/**
+ * Snapshots of several quotes in one frame: a command begins one, and it is sent in the session's turn once it has all
+ * parts.
+ */
 import { snapshotUnits } from '../../protocol/costs.js';
 import type { Session, Subscription, View } from '../model/session.js';
 import type { Part } from '../model/view.js';
@@ -13,20 +16,20 @@ export interface QuoteSnapshotsOptions {
   readonly deliveries: Deliveries;
   readonly native: NativeTopics;
   readonly assemblyBytesMax: number | undefined;
-  /** The snapshot is sent: deltas follow it. */
+  /** Called when the snapshot has been sent and deltas may follow. */
   readonly goLive: (subscription: Subscription) => void;
 }
 
 export class QuoteSnapshots {
   readonly #options: QuoteSnapshotsOptions;
-  /** The frame that each subscription's part goes into. */
+  /** The frame that each subscription's part belongs to. */
   readonly #assemblies = new Map<Subscription, SnapshotAssembly>();
 
   constructor(options: QuoteSnapshotsOptions) {
     this.#options = options;
   }
 
-  /** One frame for all of these. @param after sent behind it */
+  /** Begins one frame for all of these quotes. @param after sent after it */
   begin(session: Session, quotes: readonly Subscription[], after: object | undefined): void {
     const assembly = new SnapshotAssembly(session, quotes.length, after);
     assembly.delivery = { session, deliver: () => this.#deliver(assembly) };
@@ -36,21 +39,21 @@ export class QuoteSnapshots {
     }
   }
 
-  /** The subscription can be sent a snapshot, and waits for none. */
+  /** True when the subscription can be sent a snapshot and does not await one. */
   hasSnapshot(subscription: Subscription): boolean {
     const { state, view } = subscription;
     return state === 'live' && view.isState && !this.#assemblies.has(subscription) && !view.waiting.has(subscription);
   }
 
   /**
-   * The part of a topic has come: the deltas behind it wait until the snapshot is sent. False where the part is not for a
-   * frame of several.
+   * Takes a topic's part; the deltas that follow it wait until the snapshot is sent. False when the part belongs to no
+   * shared frame.
    */
   take(subscription: Subscription, part: Part): boolean {
     const { view } = subscription;
     const assembly = this.#assemblies.get(subscription);
     if (assembly === undefined) return false;
-    // One that is resynchronised has what came before; it must not get what follows before the snapshot.
+    // A resynchronizing subscription has received what came before; it must not get later frames before the snapshot.
     if (subscription.state === 'live') {
       subscription.holdAt(heldPlaceOf(subscription));
       this.#options.native.set(subscription, false);
@@ -62,12 +65,14 @@ export class QuoteSnapshots {
     return true;
   }
 
-  /** A delta follows a part that is here. With too much behind it, what has come is sent without the others. */
+  /**
+   * Queues a delta behind a part that has arrived. When too much is queued, sends the parts so far without the others.
+   */
   queueBehind(subscription: Subscription, bytes: Uint8Array): void {
     const { view } = subscription;
     const assembly = this.#assemblies.get(subscription);
     if (assembly === undefined) return;
-    // Live from here on, it gets this delta as everybody does.
+    // Now live, it gets this delta the usual way.
     if (!assembly.queueBehind(view, bytes, this.#options.assemblyBytesMax)) this.#complete(assembly.takeBegun());
   }
 
@@ -78,12 +83,12 @@ export class QuoteSnapshots {
     if (assembly?.leave(subscription) && subscription.session.socket !== undefined) this.#ready(assembly);
   }
 
-  /** The socket takes nothing for now: the frame is sent without the topic, if at all. */
+  /** The socket accepts nothing for now: the frame is sent without this topic, if at all. */
   abandon(subscription: Subscription): void {
     this.#assemblies.delete(subscription);
   }
 
-  /** Restarts the snapshots that parts of this view are in. @returns those whose parts had come */
+  /** Restarts the snapshots that contain parts of this view. @returns the subscriptions whose parts had arrived */
   restart(view: View): Subscription[] {
     const begun: Subscription[] = [];
     for (const held of [...view.held]) {
@@ -96,7 +101,7 @@ export class QuoteSnapshots {
     return begun;
   }
 
-  /** Sends it where this turn has room, else in its session's turn. */
+  /** Sends it if this turn has room, otherwise in its session's turn. */
   #ready(assembly: SnapshotAssembly): void {
     if (assembly.delivery === undefined) return;
     this.#options.deliveries.add(assembly.delivery);
@@ -118,14 +123,14 @@ export class QuoteSnapshots {
     for (const part of parts.values()) bytes += part.bytes.length;
     deliveries.spend(bytes);
     deliveries.charge(session, snapshotUnits(bytes));
-    // Empty when every topic was unsubscribed before its part came.
+    // Empty when every topic was unsubscribed before its part arrived.
     let isSent = parts.size === 0 || (isContinued && isWithoutData) || outbox.sendQuotes(session, parts);
     for (const { view, bytes: delta } of queue) isSent &&= outbox.sendEncoded(session, view, delta);
     for (const { view } of parts.keys()) isSent &&= outbox.sendStale(session, view);
     for (const subscription of parts.keys()) {
       this.abandon(subscription);
       subscription.view.held.delete(subscription);
-      // What was dropped comes anew when the session is resumed: the drop suspends it.
+      // The drop suspends the session; the parts are sent again when it resumes.
       if (isSent) goLive(subscription);
       else subscription.moveTo('waiting');
     }

@@ -1,27 +1,29 @@
-/** The snapshot of several quotes, until all its parts have come: one frame, unless too much changes meanwhile. */
+/** Collects the parts of a snapshot of several quotes: one frame, unless too much changes before it is complete. */
 
 import type { Session, Subscription, View } from '../model/session.js';
 import type { Delivery } from '../sending/deliveries.js';
 import type { Part } from '../views/views.js';
 
-/** Deltas queued behind the first parts; beyond it those are sent as a snapshot of their own. */
+/**
+ * Maximum bytes of deltas queued behind the first parts; beyond it, those parts are sent as a snapshot of their own.
+ */
 const QUEUE_BYTES_MAX = 256 * 1024;
 
 /** One `quotes_patch` snapshot of several symbols under construction. */
 export class SnapshotAssembly {
   readonly session: Session;
   readonly parts = new Map<Subscription, Part>();
-  /** Parts still awaited. */
+  /** Parts still missing. */
   missing: number;
-  /** Sent behind the snapshot: warnings about symbols that were left out. */
+  /** Sent after the snapshot: warnings about symbols that were left out. */
   after: object | undefined;
-  /** Sends it in its session's turn; undefined for one that is sent at once. */
+  /** Sends it in its session's turn; undefined when it is sent at once. */
   delivery: Delivery | undefined;
   isSent = false;
   /** True once some of the quotes have been sent. */
   isContinued = false;
   #queue: { readonly view: View; readonly bytes: Uint8Array }[] = [];
-  /** Bytes queued of each topic; one that has left is not here, and nothing of it is sent. */
+  /** Bytes queued per topic. A topic that has left is not in here, and none of its deltas are sent. */
   #bytesOf = new Map<View, number>();
   #queueBytes = 0;
 
@@ -31,12 +33,12 @@ export class SnapshotAssembly {
     this.after = after;
   }
 
-  /** Deltas that came behind a part already here, to be sent behind the snapshot. */
+  /** Deltas that followed a part that had arrived, to send after the snapshot. */
   get queue(): readonly { readonly view: View; readonly bytes: Uint8Array }[] {
     return this.#queue.filter(({ view }) => this.#bytesOf.has(view));
   }
 
-  /** A delta came behind a part that is there. False, and it is not queued, when that would be too many. */
+  /** Queues a delta that follows a part already here. False, without queueing it, when the queue would be too long. */
   queueBehind(view: View, bytes: Uint8Array, bytesMax = QUEUE_BYTES_MAX): boolean {
     if (this.#queueBytes + bytes.length > bytesMax) return false;
     this.#queue.push({ view, bytes });
@@ -45,7 +47,7 @@ export class SnapshotAssembly {
     return true;
   }
 
-  /** Takes out what has come so far, to be sent, with what is sent behind it. The others go on waiting. */
+  /** Takes out the parts so far, with their queued deltas, to be sent. The other parts stay awaited. */
   takeBegun(): SnapshotAssembly {
     const begun = new SnapshotAssembly(this.session, 0, this.after);
     for (const [subscription, part] of this.parts) begun.parts.set(subscription, part);
@@ -58,13 +60,13 @@ export class SnapshotAssembly {
     return begun;
   }
 
-  /** True while none of the topics whose parts have come has data. */
+  /** True while none of the topics whose parts have arrived has data. */
   get isWithoutData(): boolean {
     for (const { bytes } of this.parts.values()) if (bytes.length > 0) return false;
     return true;
   }
 
-  /** Begins the snapshot anew. @returns those whose parts had come */
+  /** Restarts the snapshot. @returns the subscriptions whose parts had arrived */
   empty(): Subscription[] {
     const begun = [...this.parts.keys()];
     this.missing += begun.length;
@@ -72,17 +74,20 @@ export class SnapshotAssembly {
     return begun;
   }
 
-  /** The others no longer wait for this one, and nothing of it is sent behind theirs. True when none is waited for now. */
+  /**
+   * Removes a subscription: the others no longer wait for it, and its deltas are not sent. True when no part is
+   * missing now.
+   */
   leave(subscription: Subscription): boolean {
     if (this.parts.has(subscription)) this.forget(subscription);
     else this.missing--;
     return this.missing === 0;
   }
 
-  /** Nothing is sent of a topic whose part has come. */
+  /** Drops what was queued for a topic whose part has arrived. */
   forget(subscription: Subscription): void {
     this.parts.delete(subscription);
-    // The queue itself stays as it is: a thousand topics may leave at once.
+    // Leave the queue itself untouched: a thousand topics may leave at once.
     this.#queueBytes -= this.#bytesOf.get(subscription.view) ?? 0;
     this.#bytesOf.delete(subscription.view);
   }

@@ -1,11 +1,11 @@
-/** What a worker's subscriptions are made of. */
+/** What a worker's subscriptions depend on. */
 import type { Gaps } from '../events/gaps.js';
 import type { Session } from '../model/session.js';
 import type { Outbox } from '../sending/outbox.js';
 import type { Turn } from '../views/native-topics.js';
 import type { Views } from '../views/views.js';
 
-/** Topics of one socket that are resumed together. */
+/** How many topics of one socket resume together. */
 export const RESUMED_AT_ONCE_MAX = 32;
 
 export interface SubscriptionsOptions {
@@ -13,20 +13,20 @@ export interface SubscriptionsOptions {
   readonly outbox: Outbox;
   readonly losses: Gaps;
   readonly turn: Turn;
-  /** More than this waiting for a socket, and what it missed is sent to it later. */
+  /** While more than this is buffered for a socket, sending it missed messages waits. */
   readonly bufferedBytesMax: number;
-  /** Asks for `deliveries.turn` soon. */
+  /** Requests `deliveries.turn` soon. */
   readonly wake: () => void;
   /** Charges a client for snapshots and missed messages (protocol/costs.ts). */
   readonly charge?: (session: Session, units: number) => void;
-  /** Sets units aside for a client that may be charged for them; negative: gives them back. */
+  /** Reserves units for a client that may be charged for them; a negative number returns them. */
   readonly reserve?: (session: Session, units: number) => void;
-  /** Symbols whose trades are known, each of which is answered for when all are asked for. */
+  /** Number of symbols with known trades: a request for `trades:*` is answered once for each. */
   readonly tradesSymbols?: () => number;
-  /** Bytes of snapshots and missed messages in one turn. */
+  /** Maximum bytes of snapshots and missed messages in one turn. */
   readonly deliveredBytesMax?: number;
   readonly resumedAtOnceMax?: number;
   readonly assemblyBytesMax?: number;
-  /** What a replay must have held so that whoever comes later reads it too. */
+  /** How much a replay must hold for later clients to share it. */
   readonly replayKeptBytesMin?: number;
 }

@@ -1,8 +1,8 @@
 /**
- * Keeps every socket's topics on an unbroken chain: snapshot, then exactly the deltas that follow it.
+ * Keeps every topic of every socket on an unbroken chain: a snapshot, then exactly the deltas that follow it.
  *
- * The snapshot of a view comes through the same ring as its deltas, so where it stands among them is exact: what came
- * before it is in it, what comes behind it follows it. A socket is subscribed natively at that very place.
+ * A view's snapshot comes through the same ring as its deltas, so its position among them is exact: it includes
+ * everything before it, and everything after it follows it. The socket is subscribed natively at that exact position.
  */
 import { snapshotUnits } from '../../protocol/costs.js';
 import type { StreamPosition } from '../../protocol/stream-position.js';
@@ -35,12 +35,12 @@ export class Subscriptions {
   readonly #native: NativeTopics;
   readonly #options: SubscriptionsOptions & { readonly resumedAtOnceMax: number };
   readonly #quotes: QuoteSnapshots;
-  /** Which trades deliver for which. */
+  /** Which trades subscriptions deliver for which others. */
   readonly trades: TradesCoverage;
   readonly #charge: TradesCharges;
-  /** Snapshots and missed messages that wait for their turn. */
+  /** Snapshots and missed messages waiting for their turn. */
   readonly deliveries: Deliveries;
-  /** Clients that come back to event topics. */
+  /** Clients that return to event topics. */
   readonly recoveries: Recoveries;
 
   constructor(options: SubscriptionsOptions) {
@@ -67,13 +67,13 @@ export class Subscriptions {
       reserve: options.reserve,
       bufferedBytesMax: options.bufferedBytesMax,
       isCovered: ({ session, stream }) => stream === 'trades' && hasAllTrades(session),
-      // What a client missed is sent, and what came meanwhile; where that was too much, it is told.
+      // All missed messages, and those published during the replay, have been sent; announce any that were too many.
       goLive: subscription => {
         this.trades.announce(subscription);
         this.#goLive(subscription);
       },
       goOn: subscription => {
-        // Of a view that never answered, all is lost until it does.
+        // For a view that never answered, everything is lost until it does.
         if (subscription.view.source < 0) subscription.sentSeqs ??= new Map();
         this.#await(subscription);
       },
@@ -81,8 +81,8 @@ export class Subscriptions {
   }
 
   /**
-   * Subscribes the session; a topic it has on the same view already stays as it is, on another view it changes over.
-   * Quotes asked for together come in one snapshot frame (see `queueForHeld`), with `after` behind it.
+   * Subscribes the session. A topic it already has on the same view stays as it is; on another view, it changes over.
+   * Quotes requested together come in one snapshot frame (see `queueForHeld`), followed by `after`.
    */
   subscribe(session: Session, wanted: readonly RequestedTopic[], after?: object): void {
     const added = this.#make(session, wanted, true);
@@ -93,8 +93,8 @@ export class Subscriptions {
   }
 
   /**
-   * Subscribes the session to event topics, beginning with what was published behind `since`. One that it has already
-   * begins anew there.
+   * Subscribes the session to event topics from the first message after `since`. A topic it already has restarts
+   * there.
    */
   resumeFrom(
     session: Session,
@@ -122,8 +122,9 @@ export class Subscriptions {
   }
 
   /**
-   * Sends fresh snapshots of state topics, of quotes in one frame. A topic whose snapshot is under way gets that one; an event
-   * topic has none. @returns those that the session is not subscribed to
+   * Sends fresh snapshots of state topics, with quotes in one frame. A topic that already awaits a snapshot gets that
+   * one; event topics get none.
+   * @returns the topics that the session is not subscribed to
    */
   resync(session: Session, topics: readonly string[]): string[] {
     const again = new Set<Subscription>();
@@ -137,32 +138,32 @@ export class Subscriptions {
     return missing;
   }
 
-  /** The socket is gone; uWS has dropped its native subscriptions. */
+  /** The socket is closed; uWS has dropped its native subscriptions. */
   closed(session: Session): void {
     session.socket = undefined;
     for (const subscription of session.subscriptions.values()) this.#remove(subscription);
   }
 
   /**
-   * The socket cannot take more: its live topics end here, so that nothing is queued for it, until `resume`.
+   * The socket cannot take more: its live topics pause until `resume`, so that nothing is queued for it.
    * @param turn the turn in which uWS dropped something for it; 0 when nothing is lost yet
    */
   stall(session: Session, turn: number): void {
     session.isStalled = true;
     for (const subscription of session.subscriptions.values()) {
-      // Of one that is paused already, more may be lost than was thought.
+      // A paused topic may have lost more than was recorded.
       if (subscription.sentSeqs !== undefined) this.#losses.remember(subscription, turn);
       this.#pause(subscription, turn);
     }
   }
 
-  /** The socket cannot take more of its state topics: they end here until `resume`. Events go on. */
+  /** The socket cannot keep up with its state topics: they pause until `resume`. Events continue. */
   suspendStates(session: Session): void {
     for (const subscription of session.subscriptions.values())
       if (subscription.view.isState) this.#pause(subscription, 0);
   }
 
-  /** Moves some state topics to the views that serve the session now, by snapshot. True when all are on theirs. */
+  /** Moves some state topics, by snapshot, to the views that now serve the session. True when none are left to move. */
   changeViews(session: Session): boolean {
     const others = [...session.subscriptions.values()].filter(subscription => !isServed(subscription));
     const next = others.filter(({ state }) => state === 'live').slice(0, this.#options.resumedAtOnceMax);
@@ -171,15 +172,15 @@ export class Subscriptions {
   }
 
   /**
-   * The socket has drained: losses of events are announced, states come anew as snapshots, then they are live. Some
-   * topics at a time, so that the snapshots of many do not stall it again; it stays stalled until none is left (true).
+   * The socket has drained: announces lost events, sends state topics as snapshots, and makes them live. Resumes a few
+   * topics at a time, so that many snapshots do not stall it again; it stays stalled until none is left (true).
    */
   resume(session: Session): boolean {
     const paused = [...session.subscriptions.values()].filter(subscription => subscription.state === 'paused');
     const next = paused.slice(0, this.#options.resumedAtOnceMax);
     const isLast = paused.length === next.length;
     if (isLast) session.isStalled = false;
-    // Should it stall once more, those that were not live yet come first.
+    // If it stalls again, the topics that were not live yet come first.
     moveToEnd(session, next);
     const others = next.filter(subscription => !isServed(subscription)).map(requestedOf);
     this.#begin(session, [...next.filter(isServed), ...this.#make(session, others, true)]);
@@ -187,7 +188,7 @@ export class Subscriptions {
     return isLast;
   }
 
-  /** The answer to a view's request has come; `part` is undefined for event views. */
+  /** Takes the answer to a view's request; `part` is undefined for event views. */
   answered(view: View, part: Part | undefined): void {
     view.setPart(part);
     if (view.isBroken) {
@@ -201,7 +202,7 @@ export class Subscriptions {
     view.becameLive(true);
   }
 
-  /** The hub cannot serve the view. Those that wait for it end. */
+  /** The hub cannot serve the view: ends the subscriptions that wait for it. */
   refused(view: View): void {
     this.#table.requests.settled(view.request);
     const ended = new Set([...view.waiting, ...view.behind, ...view.held, ...view.recovering]);
@@ -209,7 +210,7 @@ export class Subscriptions {
     view.becameLive(false);
   }
 
-  /** Frames of this view were missed: nothing is published until a new answer repairs the chain. */
+  /** The thread missed frames of this view: nothing is published until a new answer repairs the chain. */
   broken(view: View): void {
     if (this.#table.endLingering(view)) return;
     view.break();
@@ -219,7 +220,10 @@ export class Subscriptions {
     for (const subscription of this.#quotes.restart(view)) this.#await(subscription);
   }
 
-  /** A delta is about to be published: those that hold their part get it behind the snapshot. @param tag of the epoch of `seq` */
+  /**
+   * Before a delta is published: queues it for subscriptions whose snapshot is not sent yet.
+   * @param tag of the epoch of `seq`
+   */
   queueForHeld(view: View, bytes: Uint8Array, seq: number, tag: number): void {
     const copy = bytes.slice();
     for (const subscription of [...view.held]) {
@@ -228,7 +232,7 @@ export class Subscriptions {
     }
   }
 
-  /** Makes subscriptions in the place of those that the session has. @param keeps those on the same view stay as they are */
+  /** Creates subscriptions that replace existing ones. @param keeps leaves those on the same view as they are */
   #make(session: Session, wanted: readonly RequestedTopic[], keeps: boolean): Subscription[] {
     const made: Subscription[] = [];
     for (const { stream, symbol, lane } of wanted) {
@@ -256,7 +260,7 @@ export class Subscriptions {
     for (const subscription of subscriptions) this.#await(subscription);
   }
 
-  /** Serves the subscription at once where the view allows, else puts it among those that wait. */
+  /** Serves the subscription at once if the view allows it; otherwise makes it wait. */
   #await(subscription: Subscription): void {
     const { view } = subscription;
     if (subscription.state !== 'live') subscription.moveTo('waiting');
@@ -265,15 +269,15 @@ export class Subscriptions {
       this.#deliver(subscription, view.part);
       return;
     }
-    // A view that is known is said to be subscribed at once.
+    // A known view counts as subscribed at once.
     if (!view.isState && view.source >= 0) this.#losses.remember(subscription, 0);
     view.waiting.add(subscription);
-    // An answer that is on its way may stand in the ring before this subscription began: it is as good, as the chain
-    // goes on from it.
+    // An answer in transit may be in the ring from before this subscription began. It is just as good: the chain
+    // continues from it.
     if (this.#table.ask(view, subscription.session, subscription.heldAt)) subscription.setAskedHeld(true);
   }
 
-  /** A frame of a state view was published: those who held more than it may go on. */
+  /** A state view published a frame: resumes subscriptions that were ahead of it. */
   advanced(view: View): void {
     for (const subscription of takeCaughtUp(view)) this.#await(subscription);
   }
@@ -287,14 +291,15 @@ export class Subscriptions {
       return;
     }
     if (this.#quotes.take(subscription, part ?? NO_DATA)) return;
-    // A dropped snapshot leaves the subscription waiting: the drop suspends the session, and its resumption begins anew.
+    // If the snapshot is dropped, the subscription keeps waiting: the drop suspends the session, and resuming starts
+    // it again.
     if (part !== undefined && part.bytes.length > 0) {
       this.deliveries.charge(session, snapshotUnits(part.bytes.length));
       if (!this.#outbox.sendPart(session, view, part)) return;
     }
     if (!this.#outbox.sendStale(session, view)) return;
     if (subscription.stream === 'trades') this.trades.mergeIntoSingle(subscription);
-    // Only a live view knows what went by meanwhile.
+    // Only a live view knows what was published before.
     this.trades.announce(subscription);
     this.#goLive(subscription);
   }
@@ -328,7 +333,7 @@ export class Subscriptions {
   #refuse(subscription: Subscription): void {
     const { session, topic } = subscription;
     this.#remove(subscription);
-    const refusal = { code: 'too_many_subscriptions', message: `not served here: ${topic}`, topics: [topic] };
+    const refusal = { code: 'too_many_subscriptions', message: `not available here: ${topic}`, topics: [topic] };
     this.#outbox.send(session, { type: 'error', ...refusal });
   }
 

@@ -1,27 +1,30 @@
 /**
- * Event topics that a session moves to another view: one of another tier, or one that shows other members. They change over
- * when both views stand at the same place, so that nothing is missed and nothing comes twice. (State topics need none
- * of this: they begin anew with a snapshot.)
+ * Moves a session's event topics to other views: of another tier, or with other members. A topic changes over when
+ * both views are at the same position, so that nothing is lost or duplicated. (State topics do not need this: they
+ * restart with a snapshot.)
  */
 import { topicOf } from '../../protocol/topics.js';
 import type { RequestedTopic, Session, Subscription, View } from '../model/session.js';
 import type { Views } from '../views/views.js';
 import type { Subscriptions } from './subscriptions.js';
 
-/** Views that have not met by then meet no more, as where nothing happens; what is between them is announced as a gap. */
+/**
+ * Views that have not aligned by now will not, for example when nothing is published; the difference is announced as a
+ * gap.
+ */
 const PATIENCE_MS = 1_000;
 
-/** One topic on its way. */
+/** One topic to move. */
 interface Move {
   readonly subscription: Subscription;
   readonly wanted: RequestedTopic;
-  /** The other view; held, so that it becomes live and stays it. */
+  /** The target view, kept in use so that it becomes and stays live. */
   readonly view: View;
 }
 
 /**
- * What moves together. The trades of all symbols and of single ones take turns in delivering, which they only can on views
- * of one tier.
+ * Topics that move together. `trades:*` and trades of single symbols hand over to each other, which requires views of
+ * one tier.
  */
 interface Change {
   readonly session: Session;
@@ -30,7 +33,7 @@ interface Change {
   readonly done: () => void;
 }
 
-/** Of two views whether the first is behind the second, as far as one pass has asked. */
+/** For pairs of views: whether the first is behind the second, cached for one pass. */
 type Compared = Map<View, Map<View, boolean>>;
 
 export interface TierChangesOptions {
@@ -38,7 +41,7 @@ export interface TierChangesOptions {
   readonly subscriptions: Subscriptions;
   /** A monotonic clock. */
   readonly nowMs: () => number;
-  /** Asks for a `settle` soon. */
+  /** Requests a `settle` soon. */
   readonly wake: () => void;
 }
 
@@ -54,7 +57,10 @@ export class TierChanges {
     return this.#pending.size > 0;
   }
 
-  /** Resolves once all topics are on their views; undefined: they are. @param wanted event topics that the session has */
+  /**
+   * Resolves once all topics are on their views; undefined when they already are.
+   * @param wanted event topics that the session has
+   */
   change(session: Session, wanted: readonly RequestedTopic[]): Promise<void> | undefined {
     const moves = wanted.flatMap(topic => this.#moveTo(session, topic) ?? []);
     if (moves.length === 0) return undefined;
@@ -64,9 +70,12 @@ export class TierChanges {
     });
   }
 
-  /** Changes over what can be. Must not run while a turn's frames are published to one tier and not to the other yet. */
+  /**
+   * Completes the changes that can be completed. Do not call between publishing a turn's frames to one tier and to the
+   * other.
+   */
   settle(): void {
-    // Many sessions change between the same two views, and a view of all symbols stands at as many places as there are.
+    // Many sessions change between the same two views, and `trades:*` has one position per symbol.
     const compared: Compared = new Map();
     for (const change of this.#pending) {
       this.#forgetEnded(change);
@@ -91,7 +100,7 @@ export class TierChanges {
     return undefined;
   }
 
-  /** Topics that ended meanwhile, or whose socket is gone. */
+  /** Drops topics that have ended or whose socket is closed. */
   #forgetEnded(change: Change): void {
     const { session, moves } = change;
     const isThere = ({ subscription }: Move) =>
@@ -102,13 +111,13 @@ export class TierChanges {
   }
 
   #isReady({ session, moves, dueMs }: Change, compared: Compared): boolean {
-    // What a stalled socket was sent is remembered until it goes on.
+    // What a stalled socket was sent stays recorded until it resumes.
     if (session.isStalled && moves.length > 0) return false;
     const isDue = this.#options.nowMs() >= dueMs;
     return moves.every(({ subscription, view }) => {
       const { view: former, state } = subscription;
       if (state !== 'live' || former.isBroken || view.source < 0 || view.isBroken) return false;
-      // What is still to come on a view that is behind would come twice.
+      // Messages still to come on a view that is behind would be duplicates.
       return !isBehind(view, former, compared) && (isDue || !isBehind(former, view, compared));
     });
   }
@@ -117,7 +126,7 @@ export class TierChanges {
     const { subscriptions } = this.#options;
     const sentSeqs = subscription.view.seqs.surelySent(0);
     subscriptions.unsubscribe(session, subscription.topic);
-    // Live at once, as its view is.
+    // Live at once, because its view is.
     subscriptions.subscribe(session, [wanted]);
     const moved = session.subscriptions.get(subscription.topic);
     if (moved === undefined) return;
@@ -126,14 +135,14 @@ export class TierChanges {
   }
 }
 
-/** True when something was published on the other view that was not on this one. */
-function isBehind(lane: View, other: View, compared: Compared): boolean {
-  const ofLane = compared.get(lane) ?? new Map<View, boolean>();
-  compared.set(lane, ofLane);
-  let is = ofLane.get(other);
+/** True when the other view has published something that this one has not. */
+function isBehind(view: View, other: View, compared: Compared): boolean {
+  const known = compared.get(view) ?? new Map<View, boolean>();
+  compared.set(view, known);
+  let is = known.get(other);
   if (is === undefined) {
-    is = other.seqs.lossesSince(lane.seqs.surelySent(0)).next().done !== true;
-    ofLane.set(other, is);
+    is = other.seqs.lossesSince(view.seqs.surelySent(0)).next().done !== true;
+    known.set(other, is);
   }
   return is;
 }

@@ -1,4 +1,7 @@
-/** The files of the certificate, its key and the clients' authority, on the main thread: looked at from time to time, and checked before anybody uses them. */
+/**
+ * Watches the files of the certificate, its key and the client CA on the main thread, and validates them before they
+ * are used.
+ */
 import { X509Certificate } from 'node:crypto';
 import { readFile, stat } from 'node:fs/promises';
 import { createSecureContext } from 'node:tls';
@@ -6,10 +9,10 @@ import { checkSecretFile } from '../../config/secret-files.js';
 import type { SecretReaders } from '../../config/values.js';
 import type { TlsConfig } from '../../config/variables/process.js';
 
-/** How often the files are looked at. */
+/** How often to check the files. */
 const POLL_MS = 2_000;
 
-/** Of pino. */
+/** The methods of pino used here. */
 export interface CertificateLog {
   info(fields: object, message: string): void;
   error(fields: object, message: string): void;
@@ -23,10 +26,10 @@ export class CertificateFiles {
   readonly #pollMs: number;
   #timer: NodeJS.Timeout | undefined;
   #seen: string | undefined;
-  /** One look at a time. */
-  #looking: Promise<void> = Promise.resolve();
+  /** Runs checks one at a time. */
+  #polling: Promise<void> = Promise.resolve();
 
-  /** @param onRenewed the files hold another certificate, and it can be used */
+  /** @param onRenewed called when the files hold another, usable certificate */
   constructor(files: TlsConfig, readers: SecretReaders, log: CertificateLog, onRenewed: () => void, pollMs = POLL_MS) {
     this.#files = files;
     this.#readers = readers;
@@ -35,13 +38,13 @@ export class CertificateFiles {
     this.#pollMs = pollMs;
   }
 
-  /** From now on a change of the files renews the certificate. */
+  /** From now on, a change of the files renews the certificate. */
   watch(): void {
     const first = this.#stamp();
-    this.#looking = first.then(stamp => {
+    this.#polling = first.then(stamp => {
       this.#seen = stamp;
     });
-    this.#timer = setInterval(() => void this.#look(), this.#pollMs);
+    this.#timer = setInterval(() => void this.#poll(), this.#pollMs);
     this.#timer.unref();
   }
 
@@ -51,22 +54,22 @@ export class CertificateFiles {
 
   /** Reads the files, changed or not. */
   check(reason: string): Promise<void> {
-    this.#looking = this.#looking.then(() => this.#renew(reason));
-    return this.#looking;
+    this.#polling = this.#polling.then(() => this.#renew(reason));
+    return this.#polling;
   }
 
-  #look(): Promise<void> {
-    this.#looking = this.#looking.then(async () => {
+  #poll(): Promise<void> {
+    this.#polling = this.#polling.then(async () => {
       const stamp = await this.#stamp();
       if (stamp === this.#seen) return;
-      await this.#renew('the files changed');
+      await this.#renew('files changed');
     });
-    return this.#looking;
+    return this.#polling;
   }
 
   async #renew(reason: string): Promise<void> {
     const { certFile, keyFile, clientCaFile } = this.#files;
-    // Before they are read: a change that comes later is seen by the next look.
+    // Stamp before reading: the next check then sees any later change.
     this.#seen = await this.#stamp();
     try {
       const certificate = await usableCertificate(this.#files, this.#readers);
@@ -77,12 +80,12 @@ export class CertificateFiles {
       const detail = cause instanceof Error ? cause.message : String(cause);
       this.#log.error(
         { reason, certFile, keyFile, clientCaFile, detail },
-        'the new certificate cannot be used; the one before stays',
+        'new certificate unusable; keeping the current one',
       );
     }
   }
 
-  /** Another one where any of the files was written or replaced. */
+  /** Changes whenever one of the files is written or replaced. */
   async #stamp(): Promise<string> {
     const { certFile, keyFile, clientCaFile } = this.#files;
     const files = clientCaFile === undefined ? [certFile, keyFile] : [certFile, keyFile, clientCaFile];
@@ -98,21 +101,24 @@ export class CertificateFiles {
   }
 }
 
-/** @throws {Error} where they do not belong together, cannot be read, may be read by others, or are out of date. */
+/**
+ * @throws {Error} when the files do not match, are unreadable, are readable by other users, or are expired or not yet
+ * valid.
+ */
 async function usableCertificate(files: TlsConfig, readers: SecretReaders): Promise<X509Certificate> {
   await checkSecretFile('TLS_KEY', files.keyFile, readers);
   const certificate = await readCertificate(files);
   const nowMs = Date.now();
-  if (Date.parse(certificate.validTo) < nowMs) throw new Error(`it ended on ${certificate.validTo}`);
-  if (Date.parse(certificate.validFrom) > nowMs) throw new Error(`it begins on ${certificate.validFrom}`);
+  if (Date.parse(certificate.validTo) < nowMs) throw new Error(`expired on ${certificate.validTo}`);
+  if (Date.parse(certificate.validFrom) > nowMs) throw new Error(`not valid before ${certificate.validFrom}`);
   return certificate;
 }
 
-/** @throws {Error} where they do not belong together or cannot be read. */
+/** @throws {Error} when the files do not match or are unreadable. */
 export async function readCertificate({ certFile, keyFile, clientCaFile }: TlsConfig): Promise<X509Certificate> {
   const [cert, key] = await Promise.all([readFile(certFile), readFile(keyFile)]);
   const certificate = new X509Certificate(cert);
-  // Its first certificate at least is one.
+  // Checks at least the first certificate in the file.
   if (clientCaFile !== undefined) new X509Certificate(await readFile(clientCaFile));
   createSecureContext({ cert, key });
   return certificate;

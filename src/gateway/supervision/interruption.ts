@@ -1,27 +1,31 @@
 /**
- * Stops the work that a thread does for one session, in the middle of its JavaScript; the thread serves on.
+ * Interrupts a thread's work for one session, in the middle of its JavaScript; the thread keeps serving.
  *
- * V8's `Runtime.terminateExecution` unwinds to the native code that called. In a handler of uWS or of a MessagePort that is safe;
- * in a timer or a microtask it is not. So the thread is asked first whether it is still at that work; if so it waits,
- * inside the inspector, for the order, which the inspector then obeys before the work continues. (native-notes/uws.md)
+ * V8's `Runtime.terminateExecution` unwinds to the native caller. In a handler of uWS or of a MessagePort that is
+ * safe; in a timer or a microtask it is not. So the main thread first asks whether the thread is still at that work.
+ * If it is, the thread waits inside the inspector for the order, which the inspector executes before the work
+ * continues. (native-notes/uws.md)
  */
 import { inTime } from '../../deadline.js';
 import type { ThreadInspector } from './thread-inspector.js';
 import { Cell } from './watchdog.js';
 
-/** Emitted on `process` of the thread: is it still at the work that takes too long? */
+/** Emitted on the thread's `process`: asks whether it is still at the work that takes too long. */
 export const INTERRUPT_EVENT = 'millrace:interrupt';
 
-/** States of an interruption. The thread answers `asked` by `ready` or `none`; the main thread `ready` by `claimed`, then `ordered`. */
+/**
+ * States of an interruption. The thread answers `asked` with `ready` or `none`; the main thread answers `ready` with
+ * `claimed`, then `ordered`.
+ */
 const State = { none: 0, asked: 1, ready: 2, claimed: 3, ordered: 4 } as const;
-/** The thread waits this long for a main thread that is busy itself; then it returns to its work, and is asked again. */
+/** How long the thread waits for a busy main thread; then it resumes its work, and is asked again later. */
 const ORDER_WAIT_MAX_MS = 1000;
 
 /**
- * The main thread's end.
- * @returns `interrupted`; `over` where the thread is at other work by now; `unreachable` where it did not answer, being in native
- *   code
- * @throws {Error} where the inspector cannot reach it, or does not stop it
+ * The main thread's side.
+ * @returns `interrupted`; `over` when the thread has moved on to other work; `unreachable` when it did not answer
+ * because it is in native code
+ * @throws {Error} when the inspector cannot reach or stop the thread
  */
 export async function interrupt(
   row: Int32Array<SharedArrayBuffer>,
@@ -36,17 +40,20 @@ export async function interrupt(
   if (Atomics.compareExchange(row, Cell.interruption, State.ready, State.claimed) !== State.ready) return 'over';
   const isDone = inspector.send('Runtime.terminateExecution');
   Atomics.store(row, Cell.interruption, State.ordered);
-  await inTime(isDone, timeoutMs, 'the order to stop was not obeyed in time');
+  await inTime(isDone, timeoutMs, 'the thread did not stop in time');
   return 'interrupted';
 }
 
-/** The thread's end, called by the inspector. @returns true where the order has come, which takes effect once this has returned */
+/**
+ * The thread's side, called by the inspector.
+ * @returns true when the order has come; it takes effect once this returns
+ */
 export function awaitOrder(row: Int32Array): boolean {
   const { asked, ready, ordered, none } = State;
   if (Atomics.compareExchange(row, Cell.interruption, asked, ready) !== asked) return false;
   Atomics.notify(row, Cell.interruption);
   const endMs = performance.now() + ORDER_WAIT_MAX_MS;
-  // Not `Atomics.wait`: an inspector in there has crashed. (native-notes/uws.md)
+  // Do not use `Atomics.wait`: an inspector waiting there has crashed. (native-notes/uws.md)
   while (Atomics.load(row, Cell.interruption) !== ordered) {
     const isLate = performance.now() > endMs;
     if (isLate && Atomics.compareExchange(row, Cell.interruption, ready, none) === ready) return false;

@@ -1,21 +1,22 @@
 /**
- * Which descriptor a thread's listening socket has, which uWS does not say. Another thread can serve it too, by that number, as a
- * process's descriptors are those of all its threads. (native-notes/listening.md) Linux only; elsewhere nothing is known.
+ * Finds the descriptor of a thread's listening socket, which uWS does not tell. Another thread can serve the socket by
+ * that number, because all threads of a process share its descriptors. (native-notes/listening.md) Linux only; on
+ * other systems nothing is found.
  */
 import { closeSync, openSync, readFileSync, readlinkSync } from 'node:fs';
 import { Cell } from './watchdog.js';
 
 const ANY_FILE = '/dev/null';
-/** Of /proc/net/tcp. */
+/** As in /proc/net/tcp. */
 const LISTENING = '0A';
 const HEX = 16;
 const PORT_DIGITS = 4;
 const COLUMNS = { local: 1, state: 3, inode: 9 };
 
-/** Listens by `listen`, and notes in the thread's row what the kernel has given it. */
+/** Listens by calling `listen`, and records the socket's descriptor in the thread's row. */
 export async function notingListener<T>(row: Int32Array, listen: () => Promise<T>): Promise<T> {
   if (process.platform !== 'linux') return listen();
-  // The lowest free one is the next that is given away: to the listening socket, unless another thread is quicker.
+  // The kernel assigns the lowest free descriptor next: to the listening socket, unless another thread is faster.
   const descriptor = openSync(ANY_FILE, 'r');
   closeSync(descriptor);
   const listening = listen();
@@ -24,10 +25,10 @@ export async function notingListener<T>(row: Int32Array, listen: () => Promise<T
   return listening;
 }
 
-/** The descriptor that a row names, where that is still a socket which listens on this port; else undefined. */
+/** The descriptor in a row, if it is still a socket that listens on this port; otherwise undefined. */
 export function listenerIn(row: Int32Array, port: number): number | undefined {
   const descriptor = row[Cell.listener] ?? 0;
-  // Inodes have 32 bits without a sign.
+  // Inodes are unsigned 32-bit numbers.
   const inode = (row[Cell.listenerInode] ?? 0) >>> 0;
   return inode !== 0 && inodeOf(descriptor) === inode && inodesListeningOn(port).has(inode) ? descriptor : undefined;
 }
@@ -51,7 +52,7 @@ function inodesListeningOn(port: number): ReadonlySet<number> {
   return inodes;
 }
 
-/** Empty where the system has no such file. */
+/** Empty when the system has no such file. */
 function textOf(read: () => string): string {
   try {
     return read();

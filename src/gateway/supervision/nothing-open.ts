@@ -1,6 +1,6 @@
-/** The gauges of a gateway thread that has ended: its counts stay, what was open is closed. */
+/** The gauges of a gateway thread that has ended: its counters stay, but nothing is open any more. */
 
-/** What a worker that has ended has no more of. */
+/** The zeroed gauges. */
 export const NOTHING_OPEN = {
   open: 0,
   pending: 0,

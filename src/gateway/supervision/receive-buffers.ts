@@ -1,25 +1,32 @@
 /**
- * Bounds what the kernel receives of a client ahead of uWS. While a read fills uWS's 512 KiB, uWS reads on at that socket, and the
- * thread serves no other: a client that sends fast keeps it there, as the kernel buffers 6 MiB and more. A socket has its buffer
- * from the one that listens. Node sets buffers of UDP sockets only; its handle of one takes any socket, but cannot let go of it. So a
- * process of its own does it. Linux only. (native-notes/uws.md, "Reads without an end")
+ * Bounds how much the kernel receives from a client ahead of uWS. As long as a read fills uWS's 512 KiB, uWS keeps
+ * reading that socket and the thread serves no other. The kernel buffers 6 MiB and more, so a fast sender can keep it
+ * there. An accepted socket inherits its buffer size from the listening one. Node sets buffer sizes only for UDP
+ * sockets; its UDP handle accepts any socket, but cannot release it. So a separate process does it. Linux only.
+ * (native-notes/uws.md, "Reads without an end")
  */
 import { spawn } from 'node:child_process';
 
-/** The kernel takes twice as much, for its own needs too. Longer than any command, and shorter than one read of uWS's. */
+/**
+ * The kernel allocates twice as much, including its own overhead. Longer than any command, and shorter than one read
+ * of uWS.
+ */
 export const RECEIVE_BUFFER_BYTES = 64 * 1024;
 const TIMEOUT_MS = 10_000;
-/** Those before it are the standard streams. */
+/** The descriptors before it are the standard streams. */
 const FIRST_DESCRIPTOR = 3;
 
-/** As a program: sets the buffers of its descriptors from the first on, and fails where one is not as long afterwards. */
+/**
+ * The child program: sets the buffer size of its descriptors from the first on, and fails if one has another size
+ * afterwards.
+ */
 const PROGRAM = `
 const { UDP } = process.binding('udp_wrap');
 const [first, count, bytes] = process.argv.slice(1).map(Number);
 for (let descriptor = first; descriptor < first + count; descriptor++) {
   const handle = new UDP();
   const failure = {};
-  if (handle.open(descriptor) !== 0) throw new Error('the socket cannot be opened');
+  if (handle.open(descriptor) !== 0) throw new Error('cannot open the socket');
   handle.bufferSize(bytes, true, failure);
   const set = handle.bufferSize(0, true, failure);
   if (failure.code !== undefined || set !== 2 * bytes) throw new Error('the buffer has ' + set + ' bytes ' + (failure.code ?? ''));
@@ -27,9 +34,9 @@ for (let descriptor = first; descriptor < first + count; descriptor++) {
 process.exit(0);`;
 
 /**
- * Bounds the buffers of all sockets that are accepted from now on.
- * @param descriptors of this process, of sockets that listen
- * @returns undefined when it is done, else why not
+ * Bounds the buffers of all sockets accepted from now on.
+ * @param descriptors listening sockets of this process
+ * @returns undefined on success, otherwise the reason
  */
 export function boundReceiveBuffers(descriptors: readonly number[]): Promise<string | undefined> {
   if (descriptors.length === 0) return Promise.resolve(undefined);

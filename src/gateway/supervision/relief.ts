@@ -1,9 +1,10 @@
 /**
- * A thread that answers for a gateway thread which is stuck: the kernel still hands a share of the new connections to that one's
- * listening socket, where they would wait for ever. They get 503, come again, and are then mostly another thread's.
+ * A thread that stands in for a stuck gateway thread. The kernel still hands a share of the new connections to the
+ * stuck thread's listening socket, where they would wait forever. The relief answers them with 503; clients retry and
+ * mostly reach another thread.
  *
- * It never closes that socket, nor ends before the process does: the number may be another file's by then, once the stuck thread
- * has come back and has closed it.
+ * It never closes that socket, and ends only with the process: once the stuck thread resumes and closes the socket,
+ * its number may belong to another file.
  */
 import { createServer } from 'node:http';
 import type { Duplex } from 'node:stream';
@@ -11,20 +12,20 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { listenerIn } from './listening-socket.js';
 import { turnRow } from './watchdog.js';
 
-/** What the relief is started with. */
+/** The data that starts the relief. */
 export interface ReliefData {
   readonly rows: SharedArrayBuffer;
   readonly worker: number;
   readonly port: number;
 }
 
-/** Whether newcomers are answered now; else why not. */
+/** Whether new connections are answered now, or why not. */
 export type ReliefReport = { readonly isServing: true } | { readonly isServing: false; readonly reason: string };
 
 const RETRY_AFTER_SECONDS = 1;
 const REQUEST_TIMEOUT_MS = 10_000;
 const BODY = JSON.stringify({
-  error: { code: 'unavailable', message: 'this part of the gateway is stuck: try again' },
+  error: { code: 'unavailable', message: 'this gateway thread is stuck; try again' },
 });
 const HEADERS = {
   'Content-Type': 'application/json',
@@ -37,7 +38,7 @@ const HEADERS = {
 const report = (what: ReliefReport) => parentPort?.postMessage(what);
 const { rows, worker, port } = workerData as ReliefData;
 const descriptor = listenerIn(turnRow(rows, worker), port);
-if (descriptor === undefined) report({ isServing: false, reason: 'its listening socket is not known' });
+if (descriptor === undefined) report({ isServing: false, reason: 'its listening socket is unknown' });
 else serve(descriptor);
 
 function serve(fd: number): void {
@@ -45,11 +46,11 @@ function serve(fd: number): void {
   const lines = Object.entries(HEADERS).map(([name, value]) => `${name}: ${value}\r\n`);
   const answer = `HTTP/1.1 503 Service Unavailable\r\n${lines.join('')}\r\n${BODY}`;
   server.on('upgrade', (_request, socket: Duplex) => {
-    // It may be gone already.
+    // It may already be closed.
     socket.on('error', () => socket.destroy());
     socket.end(answer);
   });
-  // TLS among them: without the certificate there is no way to say it.
+  // Includes TLS connections: without the certificate there is no way to answer them.
   server.on('clientError', (_cause, socket) => socket.destroy());
   server.requestTimeout = REQUEST_TIMEOUT_MS;
   server.headersTimeout = REQUEST_TIMEOUT_MS;

@@ -1,15 +1,15 @@
 /**
- * Tells the gateway threads what is revoked. Each thread has one message to take at a time; what is revoked until it has taken
- * that is its next message, with one entry for each credential or user. So a flood of orders takes no more memory than what it
- * revokes (`REVOCATIONS_MAX`), however slow a thread reads.
+ * Tells the gateway threads what is revoked. Each thread has one message in flight; everything revoked until it takes
+ * that one goes into its next message, with one entry for each credential or user. So a flood of orders takes no more
+ * memory than what it revokes (`REVOCATIONS_MAX`), however slowly a thread reads.
  */
 import type { RevocationRecord } from '../../threads/thread-messages.js';
 
-/** A thread that hangs is waited for no longer. */
+/** How long to wait for a thread that hangs. */
 const TAKEN_MS_MAX = 1_000;
 
 interface Thread {
-  /** Of the message that it has yet to take. */
+  /** Resolves when the thread takes the message in flight. */
   sent: Taken | undefined;
   next: Map<string, RevocationRecord>;
   nextTaken: Taken | undefined;
@@ -19,24 +19,24 @@ export class RevocationPosts {
   readonly #post: (worker: number, revocations: readonly RevocationRecord[]) => void;
   readonly #threads: (Thread | undefined)[];
 
-  /** @param post sends a message to a thread, which answers when it has taken it */
+  /** @param post sends a message to a thread, which replies once it has taken it */
   constructor(workers: number, post: (worker: number, revocations: readonly RevocationRecord[]) => void) {
     this.#post = post;
     this.#threads = new Array<Thread | undefined>(workers).fill(undefined);
   }
 
-  /** Resolves once all threads refuse these; of one that does not answer, after a second. */
+  /** Resolves once all threads refuse these credentials; a thread that does not answer is given up after a second. */
   async tell(revocations: readonly RevocationRecord[]): Promise<void> {
     await Promise.all(this.#threads.map((thread, worker) => thread && this.#give(worker, thread, revocations)));
   }
 
-  /** A thread starts. It is given all that is revoked by then. */
+  /** A thread starts. It receives everything revoked so far. */
   started(worker: number): void {
     this.ended(worker);
     this.#threads[worker] = { sent: undefined, next: new Map(), nextTaken: undefined };
   }
 
-  /** The thread refuses what it was sent. */
+  /** The thread now refuses what it was sent. */
   taken(worker: number): void {
     const thread = this.#threads[worker];
     if (thread === undefined) return;
@@ -49,7 +49,7 @@ export class RevocationPosts {
     this.#post(worker, revocations);
   }
 
-  /** The thread is gone, or takes nothing any more. */
+  /** The thread has ended or no longer takes messages. */
   ended(worker: number): void {
     const thread = this.#threads[worker];
     this.#threads[worker] = undefined;
@@ -69,7 +69,7 @@ export class RevocationPosts {
   }
 }
 
-/** One for all that wait for the same message. */
+/** Shared by everything that waits for the same message. */
 class Taken {
   readonly promise: Promise<void>;
   readonly resolve: () => void;

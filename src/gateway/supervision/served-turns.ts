@@ -1,6 +1,6 @@
 /**
- * Which session a gateway thread works for, so that work that takes too long costs its own session and no other. What it says
- * in shared memory, the main thread's watchdog reads.
+ * Tracks which session a gateway thread works for, so that work that takes too long affects only its own session. The
+ * main thread's watchdog reads this from shared memory.
  */
 import type { WebSocketBehavior } from 'uWebSockets.js';
 import { createHash } from 'node:crypto';
@@ -12,18 +12,18 @@ import { Cell } from './watchdog.js';
 
 /** Work that took too long. */
 export interface LongTurn {
-  /** Undefined where a connection was yet to be admitted. */
+  /** Undefined for a connection that was not admitted yet. */
   readonly session: Session | undefined;
-  /** What it was: a command's action, or what uWS called for. */
+  /** A command's action, or the uWS callback. */
   readonly action: string;
   readonly ms: number;
-  /** It was stopped half-way; else it came to its end. */
+  /** True when it was interrupted; false when it finished. */
   readonly isStopped: boolean;
 }
 
 const PSEUDONYM_LENGTH = 16;
 
-/** As it is logged: of its user only a hash, by which an operator finds a user again whom he knows. */
+/** The form that is logged. The user appears only as a hash, by which an operator can recognize a known user. */
 export function longWorkOf({ session, action, ms, isStopped }: LongTurn): LongWork {
   const sub = session?.credential.sub ?? '';
   const user = createHash('sha256').update(sub).digest('base64url').slice(0, PSEUDONYM_LENGTH);
@@ -38,7 +38,7 @@ export function longWorkOf({ session, action, ms, isStopped }: LongTurn): LongWo
 }
 
 export class ServedTurns {
-  /** What the present work is, as precisely as is known. */
+  /** The current work, as precisely as known. */
   action = '';
   readonly #row: Int32Array;
   readonly #onLong: (turn: LongTurn) => void;
@@ -51,7 +51,7 @@ export class ServedTurns {
   #work = 0;
   #startedMs = 0;
   #depth = 0;
-  /** At this depth the work must come to its end, or counts would be wrong for good; 0: nowhere. */
+  /** At this depth the work must not be interrupted, or counts would be permanently wrong; 0: nowhere. */
   #protectedAt = 0;
 
   constructor(row: Int32Array, onLong: (turn: LongTurn) => void, nowMs: () => number = () => performance.now()) {
@@ -62,9 +62,10 @@ export class ServedTurns {
   }
 
   /**
-   * Work for a session begins, in a callback of uWS; `end` follows. Within other work it is part of that.
-   * @param session undefined: it is yet to be admitted
-   * @param mayStop false: it must come to its end. Also outside of uWS's callbacks: only there it can be stopped
+   * Marks the start of work for a session in a uWS callback; `end` follows. Inside other work it is part of that.
+   * @param session undefined when it is not admitted yet
+   * @param mayStop false when it must finish; also outside uWS callbacks, because work can be interrupted only inside
+   * them
    */
   begin(session: Session | undefined, action: string, mayStop = true): void {
     if (this.#depth === 0) this.#beginOuter(session, action);
@@ -83,22 +84,25 @@ export class ServedTurns {
   }
 
   /**
-   * Serves a session's next command in a turn of its own, behind what has arrived for others. It runs in a MessagePort's handler,
-   * as a microtask cannot be stopped.
+   * Serves a session's next command in a turn of its own, after messages that have arrived for others. It runs in a
+   * MessagePort handler, because a microtask cannot be interrupted.
    */
   later(session: Session, serve: (session: Session) => void): void {
     this.#waiting.push({ session, serve });
-    // Not at once: a port goes on with what is posted to it in its handlers.
+    // Not at once: a port also delivers what is posted to it during its handlers.
     setImmediate(this.#callForNext);
   }
 
-  /** Called by the inspector, in the middle of whatever this thread does. What that is ends when this has returned, where it is to. */
+  /**
+   * Called by the inspector in the middle of the thread's work. If that work is to be interrupted, it ends when this
+   * returns.
+   */
   interrupt(): void {
     const isToStop = this.#depth > 0 && this.#protectedAt === 0 && this.#row[Cell.blamed] === this.#work;
     if (!isToStop) refuseOrder(this.#row);
     else if (awaitOrder(this.#row)) {
       const turn = this.#turn(true);
-      // No `end` follows.
+      // `end` will not be called.
       this.#depth = 0;
       this.#row[Cell.work] = 0;
       this.#session = undefined;
@@ -129,7 +133,7 @@ export class ServedTurns {
   }
 }
 
-/** The same for a request to be admitted, whose session is yet to be made. */
+/** The same for a request to be admitted, which has no session yet. */
 export function asAdmission(turns: ServedTurns, admit: () => void): void {
   turns.begin(undefined, 'upgrade', false);
   admit();
@@ -139,8 +143,8 @@ export function asAdmission(turns: ServedTurns, admit: () => void): void {
 type Handlers = Required<Pick<WebSocketBehavior<SocketData>, 'open' | 'message' | 'drain' | 'close'>>;
 
 /**
- * The same handlers of uWS's, each call of which is work for its session. What opens or closes a connection is never stopped: places
- * and interest would be counted wrong for good, and uWS does not survive it in `close`.
+ * Wraps uWS's handlers so that each call counts as work for its session. Opening and closing a connection is never
+ * interrupted: slots and interest would be permanently wrong, and uWS does not survive it in `close`.
  */
 export function asWork(turns: ServedTurns, handlers: Handlers): Handlers {
   return {

@@ -1,4 +1,4 @@
-/** Main-thread side of the gateway workers: starts them, replaces those that die, closes them. */
+/** The main thread's side of the gateway workers: starts them, replaces those that die, and closes them. */
 import { Worker } from 'node:worker_threads';
 import type { Config } from '../../config/environment.js';
 import { RestartPace } from '../../observe/restart-pace.js';
@@ -19,13 +19,13 @@ import { ThreadWatch } from './thread-watch.js';
 import { turnRow } from './watchdog.js';
 
 const STATS_TIMEOUT_MS = 1000;
-/** Replaced workers whose totals are remembered. */
+/** Maximum replaced workers whose totals are kept. */
 const ENDED_MAX = 1000;
-/** Longest head of a request. uWS's own 4 KiB are too short for a token and all symbols that a connection may name. */
+/** Longest request head. uWS's default of 4 KiB is too short for a token plus all the symbols a connection may name. */
 const REQUEST_HEAD_BYTES_MAX = 32 * 1024;
 /**
- * Nothing is allocated for a message that is fanned out, so a large young generation gains nothing; V8's own 48 MB would
- * fill with what connecting leaves behind, and stay resident. (native-notes/memory.md)
+ * Fan-out allocates nothing per message, so a large young generation gains nothing; V8's default of 48 MB would fill
+ * with garbage from connection setup, and stay resident. (native-notes/memory.md)
  */
 const YOUNG_GENERATION_MB = 6;
 
@@ -34,26 +34,26 @@ export interface SupervisorOptions {
   readonly threadFile: URL;
   readonly rings: readonly SharedArrayBuffer[];
   readonly doorbells: SharedArrayBuffer;
-  /** All that is revoked, for a thread that starts. What comes later is posted to it. */
+  /** All revocations, for a thread that starts. Later ones are posted to it. */
   readonly revocations: () => GatewayThreadData['revocations'];
   readonly onMessage: (worker: number, message: FromWorker) => void;
-  /** A worker starts, for the first time or again: what is posted to it from here on, it takes before it listens. */
+  /** A worker starts, for the first time or again. It takes everything posted from here on before it listens. */
   readonly onStarting: (worker: number) => void;
-  /** A worker is gone; it is replaced. */
+  /** A worker has ended; it is replaced. */
   readonly onDown: (worker: number, reason: string) => void;
   readonly onFault: (worker: number, message: string) => void;
-  /** A worker was at one session's work for too long. */
+  /** A worker spent too long on one session's work. */
   readonly onLongWork: (worker: number, work: LongWork) => void;
-  /** A worker hangs and cannot be ended now: its clients are lost, and it is not replaced before it has ended. */
+  /** A worker hangs and cannot be ended now. Its clients are lost, and it is not replaced until it has ended. */
   readonly onStuck: (worker: number, reason: string) => void;
 }
 
 interface Slot {
-  /** The last counters it gave, for when it does not answer in time, or no more. */
+  /** Its last counters, for when it answers late or never. */
   lastStats: WorkerStats | undefined;
   thread: Worker | undefined;
   isListening: boolean;
-  /** It hangs where it cannot be ended. */
+  /** It hangs and cannot be ended. */
   isStuck: boolean;
   readonly pace: RestartPace;
   lastError: string;
@@ -62,9 +62,9 @@ interface Slot {
 export class WorkerSupervisor {
   /** Workers replaced since the start. */
   restarts = 0;
-  /** Those of them that did not die, but hung. */
+  /** Those of them that hung instead of dying. */
   hung = 0;
-  /** Work for one session that took too long: came to its end, or was stopped. */
+  /** Work for one session that took too long: finished, or interrupted. */
   readonly longWork = { ended: 0, stopped: 0 };
   readonly #options: SupervisorOptions;
   readonly #slots: Slot[];
@@ -72,13 +72,13 @@ export class WorkerSupervisor {
   readonly #watch: ThreadWatch;
   readonly #revocations: RevocationPosts;
   readonly #pendingStats = new Map<number, (stats: WorkerStats) => void>();
-  /** Last counters of workers that were replaced. */
+  /** Last counters of replaced workers. */
   readonly #ended: WorkerStats[] = [];
   #port: number;
   #lastStatsId = 0;
-  /** Threads that end are not replaced any more. */
+  /** Threads that end are no longer replaced. */
   #isClosing = false;
-  /** Threads that have yet to say that their clients are gone. */
+  /** Threads that have not reported yet that their clients are gone. */
   readonly #whenEmpty = new Map<Worker, () => void>();
 
   constructor(options: SupervisorOptions) {
@@ -107,7 +107,7 @@ export class WorkerSupervisor {
     });
   }
 
-  /** A worker is behind with what it is given. */
+  /** True when a worker is behind with the frames in its rings. */
   get isBehind(): boolean {
     return this.#tables.isBehind;
   }
@@ -121,7 +121,7 @@ export class WorkerSupervisor {
     return this.#slots.filter(slot => slot.isListening).length;
   }
 
-  /** Workers that hang where they cannot be ended. Once all do, nothing is served here any more. */
+  /** Workers that hang and cannot be ended. Once all do, this process serves nothing. */
   get stuck(): number {
     return this.#slots.filter(slot => slot.isStuck).length;
   }
@@ -131,11 +131,11 @@ export class WorkerSupervisor {
     return this.#slots.filter(slot => slot.pace.isCrashLoop).length;
   }
 
-  /** Starts all workers. @throws {Error} when one cannot start, e.g. because the port is taken. */
+  /** Starts all workers. @throws {Error} when one cannot start, for example because the port is taken. */
   async start(): Promise<void> {
-    // uWS asks the process's environment, once, when the first thread loads it.
+    // uWS reads the process environment once, when the first thread loads it.
     process.env.UWS_HTTP_MAX_HEADERS_SIZE ??= String(REQUEST_HEAD_BYTES_MAX);
-    // The first finds out the port where any free one is asked for.
+    // If any free port is requested, the first worker finds it.
     const workers = this.#slots.map((_, worker) => worker);
     for (const worker of workers) await this.#start(worker);
     await this.#boundReceiveBuffers(workers);
@@ -143,7 +143,7 @@ export class WorkerSupervisor {
 
   post(worker: number, message: ToWorker): void {
     const slot = this.#slots[worker];
-    // What is posted to a stuck one would wait there, ever more of it.
+    // Do not post to a stuck worker: its messages would pile up.
     if (slot?.isStuck === false) slot.thread?.postMessage(message);
   }
 
@@ -151,12 +151,12 @@ export class WorkerSupervisor {
     for (let worker = 0; worker < this.#slots.length; worker++) this.post(worker, message);
   }
 
-  /** Resolves once all workers refuse these; one that hangs is waited for a second only. */
+  /** Resolves once all workers refuse these credentials; a worker that hangs is given up after a second. */
   revoke(revocations: readonly RevocationRecord[]): Promise<void> {
     return this.#revocations.tell(revocations);
   }
 
-  /** Counters of all workers, those that were replaced included; of one that does not answer in time, its last ones. */
+  /** Counters of all workers, including replaced ones; for a worker that does not answer in time, its last ones. */
   async stats(): Promise<WorkerStats[]> {
     const asked = this.#slots.map((slot, worker) => (slot.isListening ? this.#askStats(worker) : undefined));
     const answers = await Promise.all(asked);
@@ -169,8 +169,8 @@ export class WorkerSupervisor {
   }
 
   /**
-   * Leaves the port to others, and sends all clients elsewhere within DRAIN_TIMEOUT. Resolves when they are gone; the threads
-   * go on until `close`.
+   * Frees the port for others and redirects all clients within DRAIN_TIMEOUT. Resolves when they are gone; the threads
+   * keep running until `close`.
    */
   async retire(): Promise<void> {
     this.#isClosing = true;
@@ -180,7 +180,7 @@ export class WorkerSupervisor {
     await Promise.all(empty);
   }
 
-  /** Closes all sockets with 1001 and ends the threads, but for those that are stuck. */
+  /** Closes all sockets with 1001 and ends the threads, except stuck ones. */
   async close(): Promise<void> {
     this.#isClosing = true;
     this.#watch.close();
@@ -215,7 +215,7 @@ export class WorkerSupervisor {
     return new Promise((resolve, reject) => {
       thread.on('message', (message: FromWorker) => {
         if (message.type === 'listening' && slot.isListening) {
-          // Another socket than before.
+          // The listening socket is a new one.
           void this.#boundReceiveBuffers([worker]);
         } else if (message.type === 'listening') {
           this.#port = message.port;
@@ -224,7 +224,7 @@ export class WorkerSupervisor {
           this.#watch.started(worker, thread);
           resolve();
         } else if (message.type === 'listen_failed') {
-          slot.lastError = `port ${message.port} cannot be listened on: another program has it, or it is not allowed`;
+          slot.lastError = `port ${message.port} is unavailable: in use by another program, or not permitted`;
         } else {
           this.#received(worker, slot, thread, message);
         }
@@ -237,7 +237,7 @@ export class WorkerSupervisor {
         this.#revocations.ended(worker);
         this.#empty(thread);
         const reason = slot.lastError || `exit code ${code}`;
-        // Whether it ever listened or not: nobody may wait for its end any more.
+        // Whether or not it ever listened, nothing may wait for its end any more.
         slot.thread = undefined;
         this.#watch.ended(worker);
         if (!slot.isListening && !slot.isStuck) reject(new Error(`gateway worker ${worker} did not start: ${reason}`));
@@ -246,12 +246,12 @@ export class WorkerSupervisor {
     });
   }
 
-  /** Of what these listen with; where that is not known, nothing is done. */
+  /** Applies to the workers' listening sockets; does nothing where those are unknown. */
   async #boundReceiveBuffers(workers: readonly number[]): Promise<void> {
     const listeners = workers.map(worker => listenerIn(turnRow(this.#watch.rows, worker), this.#port));
     const failure = await boundReceiveBuffers(listeners.filter(listener => listener !== undefined));
     if (failure === undefined) return;
-    const message = `the receive buffers of clients are not bounded, which net.ipv4.tcp_rmem can do instead: ${failure}`;
+    const message = `client receive buffers are unbounded; bound them with net.ipv4.tcp_rmem: ${failure}`;
     for (const worker of workers) this.#options.onFault(worker, message);
   }
 
@@ -294,7 +294,7 @@ export class WorkerSupervisor {
   #exited(worker: number, slot: Slot, reason: string): void {
     slot.isListening = false;
     slot.isStuck = false;
-    // Totals must not fall when a worker is replaced; what it had open is closed.
+    // Totals must not fall when a worker is replaced; its connections are closed.
     if (slot.lastStats !== undefined) this.#ended.push({ ...slot.lastStats, ...NOTHING_OPEN });
     if (this.#ended.length > ENDED_MAX) this.#ended.shift();
     slot.lastStats = undefined;
@@ -322,7 +322,7 @@ export class WorkerSupervisor {
     slot.isListening = false;
     slot.isStuck = true;
     this.#revocations.ended(worker);
-    // Its clients hold no places any more, wherever they connect again.
+    // Free its clients' slots, wherever they reconnect.
     if (slot.lastStats !== undefined) slot.lastStats = { ...slot.lastStats, ...NOTHING_OPEN };
     this.#tables.forget(worker);
     this.#empty(slot.thread);

@@ -1,4 +1,4 @@
-/** V8's inspector in another thread: it gets in between two instructions of JavaScript, but not into native code. */
+/** V8's inspector in another thread: it can interrupt JavaScript between two instructions, but not native code. */
 import type { Session } from 'node:inspector';
 import type { Worker } from 'node:worker_threads';
 
@@ -15,18 +15,19 @@ export class ThreadInspector {
   readonly #answers = new Map<number, (answer: string) => void>();
   #lastId = 0;
 
-  /** @throws {Error} in a Node without an inspector, and where the thread has ended */
+  /** @throws {Error} in a Node without an inspector, and when the thread has ended */
   static async attach(thread: Worker): Promise<ThreadInspector> {
     const { Session } = await import('node:inspector');
     const session = new Session();
     session.connect();
     const sessionId = await new Promise<string>((resolve, reject) => {
       session.on('NodeWorker.attachedToWorker', ({ params }: WorkerAttached) => {
-        // The title names the thread, `[worker 2] gateway-0`. `workerId` does not: it counts the threads as the inspector met them.
+        // The title names the thread, `[worker 2] gateway-0`. `workerId` does not: it numbers threads in the order in
+        // which the inspector met them.
         if (params.workerInfo.title.startsWith(`[worker ${thread.threadId}]`)) resolve(params.sessionId);
       });
       session.post('NodeWorker.enable', { waitForDebuggerOnStart: false }, cause =>
-        // All threads there are have been attached to by now.
+        // By now, the inspector is attached to every thread.
         reject(cause ?? new Error('the thread has ended')),
       );
     }).catch((cause: unknown) => {
@@ -48,7 +49,7 @@ export class ThreadInspector {
     });
   }
 
-  /** Resolves with the answer, once the thread is back in JavaScript: never, where it does not come back. */
+  /** Resolves with the answer once the thread is back in JavaScript; never, if it does not come back. */
   send(method: string, params: object = {}): Promise<string> {
     const id = ++this.#lastId;
     const message = JSON.stringify({ id, method, params });

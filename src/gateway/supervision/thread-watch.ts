@@ -1,4 +1,7 @@
-/** The main thread's care for gateway threads that make no progress: it stops the work, else ends the thread, else says that it is stuck. */
+/**
+ * Handles gateway threads that make no progress, from the main thread: interrupts the work; failing that, ends the
+ * thread; failing that, reports it stuck.
+ */
 import { Worker } from 'node:worker_threads';
 import { endHungThread } from './hung-thread.js';
 import { interrupt } from './interruption.js';
@@ -6,7 +9,7 @@ import type { ReliefData, ReliefReport } from './relief.js';
 import { ThreadInspector } from './thread-inspector.js';
 import { BEAT_INTERVAL_MS, Cell, createTurnRows, turnRow, Watchdog } from './watchdog.js';
 
-/** A thread in JavaScript answers the inspector in this time, however busy the machine is. */
+/** A thread in JavaScript answers the inspector within this time, however busy the machine is. */
 const ANSWER_TIMEOUT_MS = 1000;
 
 export interface ThreadWatchOptions {
@@ -15,17 +18,17 @@ export interface ThreadWatchOptions {
   readonly hungAfterMs: number;
   /** The compiled relief.ts. */
   readonly reliefFile: URL;
-  /** That the threads listen on. */
+  /** The port that the threads listen on. */
   readonly port: () => number;
   /** The thread makes no progress and is being ended. */
   readonly onHung: (worker: number, reason: string) => void;
-  /** It cannot be ended now. Once it can, it ends after all. */
+  /** The thread cannot be ended now. It ends as soon as it can. */
   readonly onStuck: (worker: number, reason: string) => void;
-  /** Its work could not be stopped; it is tried again until the thread counts as hung. */
+  /** Its work could not be interrupted; this is retried until the thread counts as hung. */
   readonly onFault: (worker: number, detail: string) => void;
 }
 
-/** Each stays until the process ends (relief.ts). */
+/** Each one stays until the process ends (relief.ts). */
 const RELIEFS_MAX = 16;
 const RELIEF_MEMORY = { maxYoungGenerationSizeMb: 1, maxOldGenerationSizeMb: 32 };
 
@@ -33,12 +36,12 @@ interface Watched {
   readonly thread: Worker;
   readonly row: Int32Array<SharedArrayBuffer>;
   readonly watchdog: Watchdog;
-  /** Resolves when the present attempt to stop its work is over. */
+  /** Resolves when the current attempt to interrupt its work is over. */
   interrupting: Promise<void> | undefined;
 }
 
 export class ThreadWatch {
-  /** What the threads say of themselves; given to each at its start. */
+  /** What the threads report about themselves; each receives this at its start. */
   readonly rows: SharedArrayBuffer;
   readonly #options: ThreadWatchOptions;
   readonly #watched = new Map<number, Watched>();
@@ -58,7 +61,7 @@ export class ThreadWatch {
     this.#watched.set(worker, { thread, row, watchdog: new Watchdog(row, this.#options), interrupting: undefined });
   }
 
-  /** The thread has ended: what it was at is nobody's work. */
+  /** The thread has ended: its current work no longer counts. */
   ended(worker: number): void {
     this.#watched.delete(worker);
     Atomics.store(turnRow(this.rows, worker), Cell.work, 0);
@@ -82,7 +85,7 @@ export class ThreadWatch {
       inspector = await ThreadInspector.attach(watched.thread);
       await interrupt(watched.row, inspector, ANSWER_TIMEOUT_MS);
     } catch (cause) {
-      this.#options.onFault(worker, `its work cannot be stopped: ${messageOf(cause)}`);
+      this.#options.onFault(worker, `cannot interrupt its work: ${messageOf(cause)}`);
     } finally {
       inspector?.end();
       watched.interrupting = undefined;
@@ -94,13 +97,13 @@ export class ThreadWatch {
     const at = [Atomics.load(row, Cell.beats), Atomics.load(row, Cell.work)] as const;
     const session = Atomics.load(row, Cell.session);
     await watched.interrupting;
-    // It was stopped, or came back in this moment.
+    // It was interrupted or made progress just now.
     if (at[0] !== Atomics.load(row, Cell.beats) || at[1] !== Atomics.load(row, Cell.work)) return;
     if (this.#watched.get(worker) !== watched) return;
-    // It is ended, whatever it does from here on.
+    // From here on it is ended, whatever it does.
     this.#watched.delete(worker);
     const serving = at[1] === 0 ? '' : `, at work for connection ${session}`;
-    const reason = `hung: no turn of its event loop for ${this.#options.hungAfterMs} ms${serving}`;
+    const reason = `hung: event loop blocked for ${this.#options.hungAfterMs} ms${serving}`;
     this.#options.onHung(worker, reason);
     const stuck = (detail: string) => {
       this.#options.onStuck(worker, `${reason}; ${detail}`);
@@ -113,18 +116,17 @@ export class ThreadWatch {
     try {
       await endHungThread(thread);
     } catch (cause) {
-      stuck(`it cannot be ended: ${messageOf(cause)}`);
+      stuck(`cannot end it: ${messageOf(cause)}`);
     } finally {
       clearTimeout(timer);
     }
   }
 
-  /** Newcomers that the kernel hands to a stuck thread are answered by another. */
+  /** Another thread answers the new connections that the kernel hands to a stuck one. */
   #relieve(worker: number): void {
-    const unrelieved = (why: string) =>
-      this.#options.onFault(worker, `new connections that are handed to it wait for ever: ${why}`);
+    const unrelieved = (why: string) => this.#options.onFault(worker, `new connections handed to it will hang: ${why}`);
     if (this.#reliefs === RELIEFS_MAX) {
-      unrelieved(`${RELIEFS_MAX} threads were relieved since the start`);
+      unrelieved(`the limit of ${RELIEFS_MAX} relief threads is reached`);
       return;
     }
     this.#reliefs++;

@@ -1,4 +1,4 @@
-/** Collects the changes of interest of one turn, so that they leave in one message. */
+/** Batches a turn's changes of interest into one message. */
 import type { InterestChange } from '../../threads/thread-messages.js';
 
 export function interestTeller(send: (changes: readonly InterestChange[]) => void): (change: InterestChange) => void {

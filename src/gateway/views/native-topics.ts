@@ -1,7 +1,7 @@
-/** Which topics uWS itself delivers to a socket. */
+/** Controls which topics uWS delivers to a socket natively. */
 import type { Subscription } from '../model/session.js';
 
-/** Number of the turn of publishes under way, shared by those who count it and those who ask. */
+/** Number of the current publishing turn, shared between the code that counts turns and the code that reads it. */
 export interface Turn {
   current: number;
 }
@@ -13,7 +13,7 @@ export class NativeTopics {
     this.#turn = turn;
   }
 
-  /** Makes uWS deliver the subscription's view to its socket, or stops it. */
+  /** Starts or stops uWS's delivery of the subscription's view to its socket. */
   set(subscription: Subscription, isOn: boolean): void {
     if (subscription.isNative === isOn) return;
     subscription.setNative(isOn, this.#turn.current);

@@ -1,28 +1,28 @@
 /**
- * Requests to one encoder: a few are under way, the others wait here, where they can still be cancelled. So an encoder has
- * never more than that to do before its next live message, however much clients ask for.
+ * Requests to one encoder. A few are in flight; the others wait here, where they can still be cancelled. So an encoder
+ * never has more than those few to do before its next live message, however much clients request.
  */
 
 import type { Tier } from '../../protocol/lanes.js';
 import { FairQueue } from '../../threads/fair-queue.js';
 
-/** Who comes first: what repairs views that clients hold, then what clients ask for; each institutional first, none for ever. */
+/** Priorities: repairs of views in use, then client requests; institutional before retail, but neither tier starves. */
 const RANK = { institutional: { repair: 0, asked: 1 }, retail: { repair: 2, asked: 3 } } as const;
 const RANKS = 4;
-/** Beyond this share of what may be under way, retail is asked for only in its share of the turns. */
+/** Above this share of the in-flight limit, retail requests go out only in their share of the turns. */
 const RETAIL_SHARE = 0.75;
-/** A request as its queue knows it. */
+/** A request as its queue sees it. */
 export interface Queued {
   /** The number that its answer carries. */
   readonly request: number;
-  /** What it costs the encoder, in the queue's unit. */
+  /** Its cost to the encoder, in the queue's unit. */
   readonly cost: number;
 }
 
-/** On whose behalf something is asked: a session. */
+/** The session on whose behalf a request is made. */
 export interface Asker {
   readonly tier: Tier;
-  /** Whose share of client-made topics it takes (owner.ts). */
+  /** Whose share of client-made topics it uses (owner.ts). */
   readonly owner?: number;
 }
 
@@ -33,7 +33,7 @@ interface UnderWay {
 
 export class RequestQueue<Item extends Queued> {
   readonly #queue = new FairQueue<object, Item>(RANKS);
-  /** By number. */
+  /** By request number. */
   readonly #underWay = new Map<number, UnderWay>();
   readonly #costMax: number;
   readonly #looksMax: number;
@@ -41,8 +41,9 @@ export class RequestQueue<Item extends Queued> {
   #cost = 0;
 
   /**
-   * @param costMax of all requests under way; one alone may cost more
-   * @param looksMax a request that is older takes no room any more: its answer may be lost, or have to wait for NATS
+   * @param costMax total cost in flight; a single request may exceed it
+   * @param looksMax checks after which a request no longer counts against the limit: its answer may be lost, or NATS
+   * may be slow
    */
   constructor(costMax: number, looksMax: number, tell: (item: Item) => void) {
     this.#costMax = costMax;
@@ -50,7 +51,7 @@ export class RequestQueue<Item extends Queued> {
     this.#tell = tell;
   }
 
-  /** Requests that wait. */
+  /** Requests that are queued. */
   get waiting(): number {
     return this.#queue.size;
   }
@@ -59,29 +60,29 @@ export class RequestQueue<Item extends Queued> {
     return this.#queue.has(item);
   }
 
-  /** Asks in the asker's turn. For an item that waits already: in the first turn that comes up. */
+  /** Queues a request in the asker's turn. An item already queued goes out in whichever turn comes first. */
   add(asker: Asker, item: Item): void {
     this.#queue.add(RANK[asker.tier].asked, asker, item);
     this.#advance();
   }
 
-  /** Asks for what repairs a view of the tier. */
+  /** Queues a request that repairs a view of this tier. */
   addRepair(tier: Tier, item: Item): void {
     this.#queue.add(RANK[tier].repair, this, item);
     this.#advance();
   }
 
-  /** False when it has been told already, or is none. */
+  /** Cancels a queued item. False when it was already sent, or never queued. */
   cancel(item: Item): boolean {
     return this.#queue.delete(item);
   }
 
-  /** Tells one that waits, whatever is under way. */
+  /** Sends a queued item now, whatever is in flight. */
   tellNow(item: Item): void {
     if (this.#queue.delete(item)) this.#start(item);
   }
 
-  /** The request needs nothing of the encoder any more. */
+  /** The request needs nothing more from the encoder. */
   settled(request: number): void {
     const underWay = this.#underWay.get(request);
     if (underWay === undefined) return;
@@ -90,14 +91,14 @@ export class RequestQueue<Item extends Queued> {
     this.#advance();
   }
 
-  /** Replies to whatever is under way may be lost. */
+  /** Answers to requests in flight may be lost. */
   lost(): void {
     this.#underWay.clear();
     this.#cost = 0;
     this.#advance();
   }
 
-  /** To be called every now and then. */
+  /** Call periodically. */
   look(): void {
     for (const [request, underWay] of this.#underWay) if (++underWay.looks > this.#looksMax) this.settled(request);
   }

@@ -1,7 +1,7 @@
-/** The views of one tier as frames find them: by source and view. */
+/** The views of one tier, looked up by source and lane number as frames arrive. */
 import type { View } from '../model/session.js';
 
-/** All trades of a view, and the entries of one tier by source and view. */
+/** The views of one tier by source and lane number, and its `trades:*` views. */
 export class TierViews {
   readonly #bySource: (View | undefined)[][] = [];
   readonly #allTrades: (View | undefined)[] = [];
@@ -14,7 +14,10 @@ export class TierViews {
     return this.#allTrades[lane];
   }
 
-  /** Encoders answer for all trades one after another: where the sources of the first stand is noted meanwhile. */
+  /**
+   * Encoders answer for `trades:*` one after another; until the last has answered, the positions from the first are
+   * recorded.
+   */
   putAllTrades(view: View): void {
     this.#allTrades[view.lane] = view;
   }

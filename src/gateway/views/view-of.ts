@@ -1,14 +1,14 @@
-/** Which view serves a session a topic. */
+/** Which view serves a topic to a session. */
 import { laneOf, REALTIME, TRADES_FULL, TRADES_PUBLIC } from '../../protocol/lanes.js';
 import { ALL_SYMBOLS, isStateStream, type Stream } from '../../protocol/topics.js';
 import type { Session } from '../model/session.js';
 
-/** What is subscribed to where no name is given: all trades, one's own orders. */
+/** The default name when a command gives none: all trades, the user's own orders. */
 export function ownName(session: Session, stream: Stream): string {
   return stream === 'orders' ? session.credential.sub : ALL_SYMBOLS;
 }
 
-/** The view that serves this session a stream. @param rateClass for state streams; events have none */
+/** The view that serves a stream to this session. @param rateClass for state streams; event streams have none */
 export function laneFor(
   session: Session,
   stream: Stream,

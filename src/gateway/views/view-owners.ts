@@ -1,12 +1,13 @@
 /**
- * On whose behalf the views of rooms are wanted. The hub charges a room to one owner; when that one has left the view to
- * others, it is told of another. (The topics of market data are the feed's, or will be: there it stays the first.)
+ * Tracks on whose behalf room views are wanted. The hub charges a room to one owner. When that owner leaves the view
+ * and others still use it, the hub is told of a new owner. (Market-data topics belong to the feed, or will; for those
+ * the first owner stays.)
  */
 
 interface Owners {
-  /** Whom the hub knows of. */
+  /** The owner that the hub knows of. */
   charged: number;
-  /** Holds of each. */
+  /** How many times each owner holds the view. */
   readonly holds: Map<number, number>;
 }
 
@@ -19,7 +20,7 @@ export class ViewOwners {
     else owners.holds.set(owner, (owners.holds.get(owner) ?? 0) + 1);
   }
 
-  /** @returns who it is wanted for from here on, where that is another than before */
+  /** @returns the new owner to charge, if that changes */
   leave(key: string, owner: number): number | undefined {
     const owners = this.#byKey.get(key);
     if (owners === undefined) return undefined;
@@ -31,19 +32,19 @@ export class ViewOwners {
     owners.holds.delete(owner);
     if (owners.holds.size === 0) this.#byKey.delete(key);
     if (owner !== owners.charged) return undefined;
-    for (const heir of owners.holds.keys()) {
-      owners.charged = heir;
-      return heir;
+    for (const nextOwner of owners.holds.keys()) {
+      owners.charged = nextOwner;
+      return nextOwner;
     }
     return undefined;
   }
 
-  /** Whom the hub knows of; undefined where nobody holds the view. */
+  /** The owner that the hub knows of; undefined when the view is unused. */
   chargedFor(key: string): number | undefined {
     return this.#byKey.get(key)?.charged;
   }
 
-  /** The hub is asked for it on behalf of this one now. */
+  /** The hub now charges this owner. */
   charge(key: string, owner: number): void {
     const owners = this.#byKey.get(key);
     if (owners !== undefined) owners.charged = owner;

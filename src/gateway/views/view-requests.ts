@@ -1,8 +1,8 @@
 /**
- * What a worker asks the hub for on behalf of its views: that they are encoded, their documents, and what was missed of them.
- * Each encoder's requests wait in a queue of their own, so that one that stands still holds up no other's.
+ * What a worker requests from the hub for its views: encoding them, their documents and the events they missed. Each
+ * encoder has its own request queue, so a stalled encoder does not delay the others.
  *
- * What is no longer wanted is said at once: only what the hub knows to be wanted can become so.
+ * An unwanted view is reported at once: only what the hub knows to be wanted can become unwanted.
  */
 import type { InterestChange } from '../../threads/thread-messages.js';
 import type { View } from '../model/session.js';
@@ -10,27 +10,30 @@ import type { StreamPosition } from '../model/view.js';
 import { type Asker, type Queued, RequestQueue } from './request-queue.js';
 import { ViewOwners } from './view-owners.js';
 
-/** What may be under way to one encoder. */
+/** Limits on the requests in flight to one encoder. */
 export interface RequestLimits {
   /**
-   * Documents, in the unit of a small one: some tenths of a millisecond of the encoder's time, for which a live message may
-   * have to wait.
+   * Total cost of documents, in units of a small one: a few tenths of a millisecond of the encoder's time, which a
+   * live message may have to wait for.
    */
   readonly requestsCostMax: number;
-  /** The hub gives each its turn too (hub/events/replays.ts). */
+  /** The hub also takes them in turn (hub/events/replays.ts). */
   readonly replaysAtOnceMax: number;
 }
 
 export const REQUEST_LIMITS: RequestLimits = { requestsCostMax: 64, replaysAtOnceMax: 16 };
-/** Looks after which a request takes no room any more. Replays end by a limit of their own (gateway/events/recovery.ts). */
+/**
+ * Checks after which a request no longer counts against the limit. Replays have a time limit of their own
+ * (gateway/events/recovery.ts).
+ */
 const REQUEST_LOOKS_MAX = 10;
 const REQUESTS_FROM_MAX = 2 ** 31;
 
-/** A request for what was missed of an event view. */
+/** A request for the events that a view missed. */
 export interface ReplayRequest extends Queued {
   readonly view: View;
   readonly since: StreamPosition;
-  /** Called when the hub is told of it. */
+  /** Called when the request is sent to the hub. */
   readonly onTold: () => void;
 }
 
@@ -39,16 +42,19 @@ export class ViewRequests {
   readonly #lanes: readonly RequestQueue<View>[];
   readonly #replays: readonly RequestQueue<ReplayRequest>[];
   readonly #asking = new Map<number, View>();
-  /** Entries that the hub knows of, by what it knows: tiers share its interest, as the same bytes serve both. */
+  /**
+   * Views wanted from the hub, by the key it knows them by. Tiers share the hub's interest, because the same bytes
+   * serve both.
+   */
   readonly #wants = new Map<string, number>();
   readonly #owners = new ViewOwners();
   readonly #tell: (change: InterestChange) => void;
-  /** Begins anywhere: an answer to the thread that this one replaced must not pass for an answer to this one. */
+  /** Starts at random: an answer meant for this thread's predecessor must not pass for an answer to this thread. */
   #last = Math.floor(Math.random() * REQUESTS_FROM_MAX);
 
   /**
    * @param tell queues a change of interest for the hub
-   * @param limits what may be under way to one encoder
+   * @param limits what may be in flight to one encoder
    */
   constructor(encoders: number, tell: (change: InterestChange) => void, limits: Partial<RequestLimits> = {}) {
     const { requestsCostMax, replaysAtOnceMax } = { ...REQUEST_LIMITS, ...limits };
@@ -63,17 +69,20 @@ export class ViewRequests {
     );
   }
 
-  /** Requests that wait for their turn. */
+  /** Requests waiting for their turn. */
   get waiting(): number {
     return [...this.#lanes, ...this.#replays].reduce((sum, queue) => sum + queue.waiting, 0);
   }
 
-  /** The view that asked, when the answer is to its newest request. */
+  /** The view whose newest request this answers. */
   asked(request: number): View | undefined {
     return this.#asking.get(request);
   }
 
-  /** Asks for a view in the asker's turn; where that waits already, in the first turn that comes up. False when it is under way. */
+  /**
+   * Requests a view in the asker's turn; one already queued goes out in whichever turn comes first. False when it is
+   * already in flight.
+   */
   ask(view: View, asker: Asker, held?: StreamPosition): boolean {
     const queue = this.#laneQueue(view);
     const isNew = view.request === 0;
@@ -84,20 +93,20 @@ export class ViewRequests {
     return isNew;
   }
 
-  /** A room's view is held on behalf of this owner too. */
+  /** Counts this owner as a holder of a room's view. */
   hold(view: View, owner: number): void {
     this.#owners.hold(wantKey(view), owner);
   }
 
-  /** This owner holds it once less. */
+  /** Counts this owner's holds of a room's view down by one. */
   leave(view: View, owner: number): void {
-    const heir = this.#owners.leave(wantKey(view), owner);
-    if (heir === undefined) return;
-    view.chargeTo(heir);
-    if (view.isWanted) this.#tell({ op: 'own', source: view.sourceName, lane: view.lane, owner: heir });
+    const nextOwner = this.#owners.leave(wantKey(view), owner);
+    if (nextOwner === undefined) return;
+    view.chargeTo(nextOwner);
+    if (view.isWanted) this.#tell({ op: 'own', source: view.sourceName, lane: view.lane, owner: nextOwner });
   }
 
-  /** Wants a view that was refused to one owner on behalf of another that holds it. */
+  /** Requests a view on behalf of another owner that holds it, after it was refused to the first. */
   wantFor(view: View, owner: number): void {
     this.answered(view);
     this.#unwant(view);
@@ -107,7 +116,7 @@ export class ViewRequests {
     this.#laneQueue(view).addRepair(view.tier, view);
   }
 
-  /** As `ask`, before what clients ask for, and where an answer that is on its way may have been lost. */
+  /** Like `ask`, but ahead of client requests, and also when an answer in flight may have been lost. */
   askAgain(view: View): void {
     const queue = this.#laneQueue(view);
     if (!queue.isWaiting(view)) {
@@ -117,64 +126,67 @@ export class ViewRequests {
     queue.addRepair(view.tier, view);
   }
 
-  /** The view is answered: nothing is asked of it any more. */
+  /** The view is answered: it has no open request any more. */
   answered(view: View): void {
     const { request } = view;
     this.#forget(view);
     this.settled(request);
   }
 
-  /** An answer came, or will not come, whoever still waits for it. */
+  /** An answer came or will not come, whether or not it is still needed. */
   settled(request: number): void {
     for (const queue of this.#lanes) queue.settled(request);
     for (const queue of this.#replays) queue.settled(request);
   }
 
-  /** Nobody waits for a fresh document any more: the request ends if it was not told. */
+  /** A fresh document is no longer needed: cancels the request unless it was sent. */
   withdraw(view: View): void {
     if (this.#laneQueue(view).cancel(view)) this.#forget(view);
   }
 
-  /** Nobody holds the view any more. */
+  /** The view is no longer used. */
   end(view: View): void {
     this.#laneQueue(view).cancel(view);
-    // One that was told takes its room until it is answered.
+    // A request already sent counts against the limit until it is answered.
     this.#forget(view);
     if (view.isWanted && this.#unwant(view)) this.#tell({ op: 'unwant', source: view.sourceName, lane: view.lane });
   }
 
-  /** Asks for what was missed of an event view behind a place, in the asker's turn. */
+  /** Requests the events of a view after a position, in the asker's turn. */
   replay(view: View, asker: Asker, since: StreamPosition, onTold = () => {}): ReplayRequest {
     const replay = { request: ++this.#last, cost: 1, view, since, onTold };
     this.#replayQueue(replay).add(asker, replay);
     return replay;
   }
 
-  /** Somebody else waits for the same. */
+  /** Another asker waits for the same replay. */
   joinReplay(replay: ReplayRequest, asker: Asker): void {
     const queue = this.#replayQueue(replay);
     if (queue.isWaiting(replay)) queue.add(asker, replay);
   }
 
-  /** True while the hub does not know of it. */
+  /** True while the request has not been sent to the hub. */
   isWaiting(replay: ReplayRequest): boolean {
     return this.#replayQueue(replay).isWaiting(replay);
   }
 
-  /** Nobody waits for it any more. False when it was told: the hub gives it up, and it takes its room until it is answered. */
+  /**
+   * The replay is no longer needed. False when the request was sent: the hub gives it up, and it counts against the
+   * limit until it is answered.
+   */
   cancelReplay(replay: ReplayRequest): boolean {
     if (this.#replayQueue(replay).cancel(replay)) return true;
     this.#tell({ op: 'cancel', source: replay.view.sourceName, request: replay.request });
     return false;
   }
 
-  /** Frames of this ring were missed: answers may be among them. */
+  /** The thread missed frames of this ring, which may have included answers. */
   answersLost(ring: number): void {
     this.#lanes[ring]?.lost();
     this.#replays[ring]?.lost();
   }
 
-  /** To be called every now and then. */
+  /** Call periodically. */
   look(): void {
     for (const queue of this.#lanes) queue.look();
   }
@@ -206,13 +218,14 @@ export class ViewRequests {
       view.setWanted(true);
       this.#wants.set(key, wants + 1);
     }
-    // Where the other tier has it, this may be what has it made all the same: that may have been refused.
+    // Even if the other tier has this view, this may be the request that creates it: the other one may have been
+    // refused.
     const owner = this.#owners.chargedFor(key) ?? view.owner;
     if (isFirst && (wants === 0 || held === undefined)) this.#tell({ op: 'want', source, lane, request, owner });
     else this.#tell({ op: 'ask', source, lane, request, held });
   }
 
-  /** @returns whether that was the last view that wanted what the hub knows of */
+  /** @returns whether this was the last view that wanted it from the hub */
   #unwant(view: View): boolean {
     if (!view.isWanted) return false;
     view.setWanted(false);
@@ -223,7 +236,7 @@ export class ViewRequests {
     return left <= 0;
   }
 
-  /** Not before the view: what is live has to follow what was missed. */
+  /** The view must be live before its replay: live events have to follow the missed ones. */
   #tellReplay({ view, request, since, onTold }: ReplayRequest): void {
     this.#laneQueue(view).tellNow(view);
     this.#tell({ op: 'replay', source: view.sourceName, lane: view.lane, tier: view.tier, request, since });

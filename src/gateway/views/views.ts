@@ -1,6 +1,6 @@
 /**
- * What this worker's sockets are subscribed to: one view per view and tier, with its native uWS topic. An view exists
- * while a session holds it; the hub is told of the first and the last.
+ * What this worker's sockets are subscribed to: one view per topic, class, format and tier, each with a native uWS
+ * topic. A view exists while a session holds it; the hub learns of the first and the last hold.
  */
 import { servedLane, type Tier } from '../../protocol/lanes.js';
 import { isStateStream, type Stream } from '../../protocol/topics.js';
@@ -13,7 +13,7 @@ import { type RequestLimits, ViewRequests } from './view-requests.js';
 
 export { NO_DATA, type Part, type SentCell, type StreamPosition } from '../model/view.js';
 
-/** Finds the cell of a stream, format and class in the map, or makes it there. */
+/** Finds the cell of a stream, format and class in the map, creating it if necessary. */
 export function sentCellsIn(cells: Map<string, SentCell>): SentCells {
   return (stream, format, rateClass) => {
     const key = `${stream}|${format}|${rateClass}`;
@@ -27,13 +27,13 @@ export function sentCellsIn(cells: Map<string, SentCell>): SentCells {
 }
 
 /**
- * The trades of all symbols are kept this much longer than anybody holds them: they are answered for symbol by symbol, and who
- * leaves and comes back must not have that done each time.
+ * How long `trades:*` views outlive their last session. They are answered symbol by symbol, and a client that leaves
+ * and returns must not cause that each time.
  */
 export const LINGER_MS = 3_000;
 
 export class Views {
-  /** What is asked of the hub. */
+  /** Requests to the hub. */
   readonly requests: ViewRequests;
   readonly sentCell: SentCells;
   readonly #views = new Map<string, View>();
@@ -41,11 +41,11 @@ export class Views {
   readonly #counts: Record<Tier, number> = { institutional: 0, retail: 0 };
   readonly #rings: number;
   #lastNative = 0;
-  /** Entries that nobody holds, and when a look first saw that. */
+  /** Unused views, and when a check first found them unused. */
   readonly #lingering = new Map<View, { sinceMs: number | undefined }>();
 
   /**
-   * @param rings encoders, each of which answers for the trades of all symbols
+   * @param rings number of encoders, each of which answers for `trades:*`
    * @param tell queues a change of interest for the hub
    */
   constructor(
@@ -63,7 +63,7 @@ export class Views {
     return this.#views.size;
   }
 
-  /** Entries of a tier: none means that its pass over the frames can be left out. */
+  /** Number of views of a tier; at zero, its pass over the frames can be skipped. */
   count(tier: Tier): number {
     return this.#counts[tier];
   }
@@ -72,7 +72,7 @@ export class Views {
     return this.#views.values();
   }
 
-  /** Sources that are no more: the trades of all symbols stand nowhere in them. */
+  /** Forgets positions of `trades:*` in sources that no longer exist. */
   forgetSources(sources: readonly number[]): void {
     for (const table of Object.values(this.#tables)) table.forgetTrades(sources);
   }
@@ -85,15 +85,15 @@ export class Views {
     return this.#tables[tier].allTrades(lane);
   }
 
-  /** The view that asked, when the answer is to its newest request. */
+  /** The view whose newest request this answers. */
   asked(request: number): View | undefined {
     return this.requests.asked(request);
   }
 
   /**
-   * The view for a view, made when it is new. Until it is live it is asked for in the asker's turn. Each call must be
-   * matched by one `release`.
-   * @param asked of a state topic: the asker's tier and `level` decide which view serves it
+   * The view for a topic, created if necessary. Until it is live it is requested in the asker's turn. Match each call
+   * with one `release`.
+   * @param asked for a state topic, the asker's tier and `level` decide which view serves it
    */
   acquire(stream: Stream, symbol: string, asked: number, asker: Asker, level = 0): View {
     const { tier } = asker;
@@ -119,7 +119,7 @@ export class Views {
     return view;
   }
 
-  /** @param owner of the asker that it was given to by `acquire` */
+  /** @param owner the asker's owner in the call to `acquire` */
   release(view: View, owner = 0): void {
     if (view.stream === 'rooms') this.requests.leave(view, owner);
     if (view.release()) {
@@ -131,14 +131,14 @@ export class Views {
     else this.#end(view);
   }
 
-  /** Ends an view that nobody holds any more; false where somebody does. */
+  /** Ends a view that is no longer used; false when it is used. */
   endLingering(view: View): boolean {
     if (!this.#lingering.has(view)) return false;
     this.#end(view);
     return true;
   }
 
-  /** To be called every now and then. @param nowMs of a monotonic clock */
+  /** Call periodically. @param nowMs from a monotonic clock */
   look(nowMs: number): void {
     for (const [view, left] of this.#lingering) {
       left.sinceMs ??= nowMs;
@@ -156,14 +156,14 @@ export class Views {
   }
 
   /**
-   * Asks the encoder in the asker's turn for the view's document or sequence again, unless that is under way (false).
-   * @param held what whoever asks holds of the topic, from another view
+   * Requests the view's document or sequence again in the asker's turn; false when that is already in flight.
+   * @param held how much of the topic the asker was sent, from another view
    */
   ask(view: View, asker: Asker, held?: StreamPosition): boolean {
     return this.requests.ask(view, asker, held);
   }
 
-  /** Takes an answer; true when it was the last one due and the view is live from here on. */
+  /** Counts an answer; true when it was the last one due and the view is now live. */
   answered(view: View, source: number, ring: number): boolean {
     if (!view.countAnswer()) return false;
     this.requests.answered(view);

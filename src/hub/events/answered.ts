@@ -1,14 +1,15 @@
 /**
- * Replies to publications, those to come included, by user and key: a client that repeats itself gets the same one. Each user has a
- * share, and in all the one who has most loses first: nobody pushes out the answers of others by publishing much.
+ * Answers to publications, including pending ones, by user and key: a client that repeats a publication gets the same
+ * answer. Each user has a share, and when the total is reached, the user with the most loses first. So no user can
+ * push out the answers of others by publishing a lot.
  */
 
 import { BoundedMap } from '../../protocol/bounded-map.js';
 import type { StreamPosition } from '../../protocol/stream-position.js';
 
-/** Replies remembered in all; beyond it, the oldest of whoever has most is forgotten. */
+/** Maximum answers remembered in total; beyond it, the user with the most loses the oldest. */
 export const ANSWERS_MAX = 10_000;
-/** The same of one user; its oldest is forgotten first. */
+/** Maximum per user; the user's oldest is evicted first. */
 export const ANSWERS_PER_OWNER_MAX = 1_000;
 
 export interface Answer {
@@ -38,7 +39,7 @@ export class Answered {
     if (this.#size > ANSWERS_MAX) this.#forgetOldestOfLargest();
   }
 
-  /** Forgets this answer; another one that stands in its place by now stays. */
+  /** Forgets this answer, unless another has replaced it. */
   remove(owner: number, key: string, answer: Answer): void {
     if (this.find(owner, key) === answer) this.#forget(owner, key);
   }

@@ -1,20 +1,20 @@
 /**
- * What clients may have missed, by kind of event: each kind has a share of the memory, in a ring of its own, so that none
- * can evict another. Rooms, which clients write, have the smallest.
+ * Past events for clients that missed some, by kind. Each kind has a share of the memory, in its own ring, so that no
+ * kind can evict another. Rooms, which clients write, have the smallest share.
  */
 
 import type { Source } from '../sources/source-table.js';
 import { EventHistory, type PastMessage } from './event-history.js';
 
-/** Kinds that are logs, with their shares of the memory, in sixteenths. */
+/** The event kinds, with their shares of the memory in sixteenths. */
 const SHARES = { trades: 8, orders: 4, analytics: 3, rooms: 1 } as const;
 type EventKind = keyof typeof SHARES;
 
 const WHOLE = Object.values(SHARES).reduce((sum, share) => sum + share, 0);
-/** A share's memory is a multiple of it. */
+/** A share's memory is a multiple of this. */
 const UNIT_BYTES = 8;
 
-/** The memory of a kind, of `bytes` in all. */
+/** The memory for a kind, out of `bytes` in total. */
 export function historyShareBytes(kind: EventKind, bytes: number): number {
   return Math.floor((bytes * SHARES[kind]) / WHOLE / UNIT_BYTES) * UNIT_BYTES;
 }
@@ -22,7 +22,7 @@ export function historyShareBytes(kind: EventKind, bytes: number): number {
 export class EventHistories {
   readonly #byKind: Readonly<Record<EventKind, EventHistory>>;
 
-  /** @param bytes of all kinds together; each share is allocated at its first message. 0 keeps nothing. */
+  /** @param bytes total for all kinds; each share is allocated at its first message. 0 keeps nothing. */
   constructor(bytes: number) {
     const ring = (kind: EventKind) => new EventHistory(historyShareBytes(kind, bytes));
     this.#byKind = {
@@ -43,7 +43,7 @@ export class EventHistories {
     return this.#of(source).placesAfter(source, seq, max);
   }
 
-  /** @see EventHistory.read @param place of this source */
+  /** @see EventHistory.read @param place from `placesAfter` for this source */
   read(source: Source, place: number): PastMessage | undefined {
     return this.#of(source).read(place);
   }

@@ -1,10 +1,12 @@
 /**
- * The newest raw messages of all event sources, for clients that come back: one circular buffer, so that it takes a fixed
- * amount of memory whatever is published. Each record leads to the one before it of its source.
+ * The newest raw messages of all event sources, for returning clients: one circular buffer, so that its memory is
+ * fixed whatever is published. Each record links to the previous one of its source.
  *
  * Record: 48-byte header, payload, padding to 8 bytes, never wrapped around the buffer's end.
- * `0 f64 seq · 8 f64 seq before · 16 f64 event time µs · 24 f64 place of the source's record before, −1 none ·
- *  32 u32 payload bytes`. Places count bytes from the beginning of time and are taken modulo the capacity.
+ * `0 f64 seq · 8 f64 previous seq · 16 f64 event time µs · 24 f64 place of the source's previous record, −1 none ·`
+ * `32 u32 payload bytes`
+ *
+ * Places are byte offsets since the first record, taken modulo the capacity.
  */
 
 import { align8 } from '../../protocol/align8.js';
@@ -12,10 +14,10 @@ import type { HubMessage } from '../hub-feed.js';
 import type { Source } from '../sources/source-table.js';
 
 const HEADER_BYTES = 48;
-/** What precedes a message is not known: nobody may be told that he missed nothing. */
+/** The preceding message is unknown: no client may be told that it missed nothing. */
 export const UNKNOWN_SEQ = Number.POSITIVE_INFINITY;
 
-/** One message of the past; the payload is valid until the next `add`. */
+/** One past message; the payload is valid until the next `add`. */
 export interface PastMessage {
   readonly seq: number;
   readonly tsEventMicros: number;
@@ -35,11 +37,11 @@ export class EventHistory {
     this.#capacity = align8(capacityBytes);
   }
 
-  /** @param prevSeq the sequence that the message follows; `UNKNOWN_SEQ` where that cannot be said */
+  /** @param prevSeq the sequence that the message follows; `UNKNOWN_SEQ` if unknown */
   add(source: Source, payload: Uint8Array, seq: number, prevSeq: number, tsEventMicros: number): void {
     const total = HEADER_BYTES + align8(payload.length);
     if (total > this.#capacity) {
-      // Nothing leads past a message that is not here.
+      // Do not link across a message that is not stored.
       source.historyAt = -1;
       return;
     }
@@ -52,7 +54,7 @@ export class EventHistory {
     this.#f64[at >> 3] = seq;
     this.#f64[(at + 8) >> 3] = prevSeq;
     this.#f64[(at + 16) >> 3] = tsEventMicros;
-    // Nor past what is not known.
+    // Do not link across an unknown gap either.
     this.#f64[(at + 24) >> 3] = prevSeq === UNKNOWN_SEQ ? -1 : source.historyAt;
     this.#u32[(at + 32) >> 2] = payload.length;
     this.#bytes.set(payload, at + HEADER_BYTES);
@@ -61,7 +63,7 @@ export class EventHistory {
   }
 
   /**
-   * Places of the source's messages behind `seq`, oldest first; undefined when one of them may have left the buffer, or
+   * Places of the source's messages after `seq`, oldest first; undefined when one of them may have left the buffer, or
    * when there are more than `max`.
    */
   placesAfter(source: Source, seq: number, max: number): number[] | undefined {
@@ -106,6 +108,6 @@ export class EventHistory {
 /** The sequence that an event follows. */
 export function prevSeqOf(source: Source, m: HubMessage): number {
   if (source.seq > 0 || m.epoch === '') return source.seq;
-  // The first of a numbering that leaves none out.
+  // The first message of a gapless numbering.
   return m.contiguous ? m.seq - 1 : UNKNOWN_SEQ;
 }

@@ -1,10 +1,10 @@
-/** Messages that an encoder hung on or died of: no encoder is given them again. */
+/** Messages that made an encoder hang or die: no encoder is given them again. */
 import type { RecordPlace } from '../../threads/progress.js';
 import { RecordKind } from '../../threads/records.js';
 import type { Source } from '../sources/source-table.js';
 import type { EventHistories } from './event-histories.js';
 
-/** Events remembered as poison; beyond it the oldest is forgotten. State messages are removed where they are retained. */
+/** Maximum events remembered as poison; beyond it the oldest is evicted. State messages are removed from retention. */
 export const POISON_MAX = 1000;
 
 /** Records that carry a publisher's message. */
@@ -25,21 +25,22 @@ export class Poison {
     this.#history = history;
   }
 
-  /** True for an event that is not to be replayed. */
+  /** True for an event that must not be replayed. */
   has(source: Source, seq: number): boolean {
     return this.#events.size > 0 && this.#events.has(keyOf(source, seq));
   }
 
   /**
-   * Takes the message out of what rebuilds the encoder.
-   * @returns its subject and payload, which is empty where it is not kept; undefined where the record carries no message
+   * Removes the message from what rebuilds the encoder.
+   * @returns its subject and payload, which is empty when it was not kept; undefined when the record carries no
+   * message
    */
   take(source: Source | undefined, { kind, seq }: RecordPlace): Poisoned | undefined {
     if (source === undefined || !WITH_MESSAGE.has(kind)) return undefined;
     const { subject } = source;
     if (source.retention === null) return { subject, payload: this.#takeEvent(source, seq) };
     const removed = source.retention.remove(seq);
-    // Nobody knows what the document would be with it: changes wait for a whole message.
+    // The document that includes it is unknown: changes wait for a complete message.
     if (removed?.isNewest !== false) source.hasHole = true;
     return { subject, payload: removed?.payload ?? NOTHING };
   }
@@ -50,7 +51,7 @@ export class Poison {
       this.#events.delete(oldest);
     }
     this.#events.add(keyOf(source, seq));
-    // The one place behind its forerunner is its own.
+    // The one place after its predecessor is its own.
     const [place] = this.#history.placesAfter(source, seq - 1, Number.POSITIVE_INFINITY) ?? [];
     const message = place === undefined ? undefined : this.#history.read(source, place);
     return message?.seq === seq ? new Uint8Array(message.payload) : NOTHING;

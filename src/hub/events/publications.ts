@@ -1,7 +1,7 @@
 /**
- * What clients publish, until it is known which sequence it got: the feed's store says so, or the message comes back through
- * the feed. A client that repeats itself, because the answer did not reach it, gets the same answer and publishes once; with
- * other content under the same id, it is told so.
+ * Clients' publications until their sequence is known: either the feed's store tells it, or the message returns
+ * through the feed. A client that repeats a publication because the answer did not reach it gets the same answer, and
+ * the message is published once. If it reuses the id with different content, it gets an error.
  */
 
 import type { StreamPosition } from '../../protocol/stream-position.js';
@@ -10,27 +10,27 @@ import type { StoredPosition } from '../hub-feed.js';
 import { Answered } from './answered.js';
 import { RecentKeys } from './recent-keys.js';
 
-/** Publications waiting for their sequence; beyond it they are refused. */
+/** Maximum publications that await their sequence; further ones are refused. */
 export const PENDING_MAX = 10_000;
 export const PUBLISH_TIMEOUT_MS = 5_000;
 
 export interface Publication {
   readonly subject: string;
   readonly payload: Uint8Array;
-  /** Publications with one key are one publication; '' for none. Without blanks. */
+  /** Publications with the same key are the same publication; '' for none. Contains no blanks. */
   readonly key: string;
-  /** Stands for what is published under the key. Without blanks. */
+  /** Identifies what is published under the key. Contains no blanks. */
   readonly content: string;
   /** On whose behalf: see `InterestChange` in threads/thread-messages.ts. */
   readonly owner: number;
 }
 
 export interface PublicationsOptions {
-  /** Tells this process's publications from all others. */
+  /** Distinguishes this process's publications from all others. */
   readonly origin: string;
   /**
-   * Hands it to the feed; resolves with its place where the feed knows it, undefined where it comes back with `mark`. A failure's
-   * text says whether the message may have been published.
+   * Hands it to the feed. Resolves to its position if the feed knows it; to undefined if the message will return with
+   * `mark`. The text of a failure says whether the message may have been published.
    */
   readonly publish: (
     subject: string,
@@ -40,7 +40,7 @@ export interface PublicationsOptions {
   ) => Promise<StoredPosition | undefined>;
 }
 
-/** The key stands for a message with other content: this one is not published. */
+/** The key belongs to a message with different content: this one is not published. */
 export class OtherContent extends Error {
   constructor() {
     super('id: already used for another message of yours in this room');
@@ -54,10 +54,10 @@ interface Awaited {
 
 export class Publications {
   readonly #options: PublicationsOptions;
-  /** By the id that comes back with the message. */
+  /** By the id that returns with the message. */
   readonly #awaited = new Map<string, Awaited>();
   readonly #answers = new Answered();
-  /** What came through the feed, whichever gateway published it. */
+  /** Messages that came through the feed, whichever gateway published them. */
   readonly #recent = new RecentKeys();
   #last = 0;
 
@@ -66,9 +66,9 @@ export class Publications {
   }
 
   /**
-   * Resolves with the message's place in its topic.
+   * Resolves to the message's position in its topic.
    * @throws {OtherContent}
-   * @throws {Error} when it is not published, or that is not known; the text says which
+   * @throws {Error} when it was not published or that is unknown; the text says which
    */
   async publish(publication: Publication): Promise<StreamPosition> {
     const { subject, key, content, owner } = publication;
@@ -79,7 +79,7 @@ export class Publications {
     return 'position' in before ? before.position : { epoch: before.epoch, seq: before.seq };
   }
 
-  /** True for a message that came before under its key, and is to be dropped. */
+  /** True for a message that has come under its key before and must be dropped. */
   isRepeat(subject: string, mark: string): boolean {
     const { id, key, content } = parseMark(mark);
     const before = key === '' ? undefined : this.#recent.find(subject, key);
@@ -90,7 +90,7 @@ export class Publications {
     return true;
   }
 
-  /** A message of the feed came with this mark and got this place. */
+  /** A message from the feed had this mark and got this position. */
   arrived(subject: string, mark: string, position: StreamPosition): void {
     const { id, key, content } = parseMark(mark);
     if (key !== '') this.#recent.add(subject, key, { ...position, content });
@@ -102,13 +102,13 @@ export class Publications {
     const position = this.#publish(publication);
     const answer = { content, position };
     this.#answers.put(owner, key, answer);
-    // What failed may be tried again.
+    // A failed publication may be retried.
     position.catch(() => this.#answers.remove(owner, key, answer));
     return position;
   }
 
   async #publish({ subject, payload, key, content }: Publication): Promise<StreamPosition> {
-    if (this.#awaited.size >= PENDING_MAX) throw new Error('not published: too many publications are under way');
+    if (this.#awaited.size >= PENDING_MAX) throw new Error('not published: too many publications pending');
     const id = `${this.#options.origin}.${++this.#last}`;
     let timer: NodeJS.Timeout | undefined;
     const echoed = new Promise<StreamPosition>((resolve, reject) => {
@@ -116,7 +116,7 @@ export class Publications {
       const late = new Error(`${MAY_BE_PUBLISHED}: it did not come back in time`);
       timer = setTimeout(() => reject(late), PUBLISH_TIMEOUT_MS);
     });
-    // Where the feed fails first, nobody waits for this one.
+    // If the feed fails first, this promise stays unused.
     echoed.catch(() => {});
     try {
       const stored = await this.#options.publish(subject, payload, markText({ id, key, content }), key);
@@ -132,9 +132,9 @@ export class Publications {
 
 const MAY_BE_PUBLISHED = 'may have been published; repeat it with the same id';
 
-/** @param before what was stored under the key; undefined: nothing was */
+/** @param before what was stored under the key; undefined: nothing */
 function checkContent(before: string | undefined, content: string): void {
   if (before === undefined || before === content) return;
-  if (before === '') throw new Error('published before under this id, but it cannot be read whether with this content');
+  if (before === '') throw new Error('already published under this id, but its content cannot be read to compare');
   throw new OtherContent();
 }

@@ -1,13 +1,13 @@
 /**
- * Rooms that are followed only for what clients publish into them: until the message has its place, and a little longer, so
- * that the next one need not wait for NATS again. They have bounds of their own: publishing takes no place of a topic that
- * somebody follows.
+ * Rooms followed only because clients publish into them: until a message has its position and a little longer, so that
+ * the next one need not wait for NATS again. They have bounds of their own, so publishing takes no slot from followed
+ * topics.
  */
 import type { Source } from '../sources/source-table.js';
 
-/** Beyond it the room that waits longest for another message goes. */
+/** Maximum rooms in total; beyond it, the room that has been idle longest goes. */
 export const PUBLISHED_ROOMS_MAX = 1_000;
-/** The same of one user. */
+/** Maximum per user. */
 export const PUBLISHED_ROOMS_PER_OWNER_MAX = 100;
 
 export class PublishedRooms {
@@ -16,7 +16,7 @@ export class PublishedRooms {
   readonly #owners = new Map<Source, number>();
   readonly #end: (source: Source) => void;
 
-  /** @param end forgets a room that nothing is published into now, at once; calls `remove` */
+  /** @param end forgets a room without pending publications, at once; calls `remove` */
   constructor(end: (source: Source) => void) {
     this.#end = end;
   }
@@ -29,7 +29,10 @@ export class PublishedRooms {
     return this.#owners.has(source);
   }
 
-  /** Makes room for another one of the owner; false while too many of its messages, or of all, are on their way. */
+  /**
+   * Makes room for another one of the owner; false while too many of its messages, or of all owners' messages, are
+   * pending.
+   */
   makeRoom(owner: number): boolean {
     const own = this.#byOwner.get(owner);
     if (own !== undefined && own.size >= PUBLISHED_ROOMS_PER_OWNER_MAX) return this.#endOldest(own);
@@ -42,7 +45,7 @@ export class PublishedRooms {
     this.#byOwner.set(owner, own.add(source));
   }
 
-  /** It is forgotten, or followed for its own sake from here on. */
+  /** It is forgotten, or followed for another reason from here on. */
   remove(source: Source): void {
     const owner = this.#owners.get(source);
     if (owner === undefined) return;

@@ -1,18 +1,18 @@
-/** Clients' messages that have come, by subject and key: one that comes again is dropped. */
+/** Recent client messages by subject and key: a repeated one is dropped. */
 import type { StreamPosition } from '../../protocol/stream-position.js';
 
-/** Keys remembered of one subject; the oldest are forgotten first. */
+/** Maximum keys per subject; the oldest are evicted first. */
 export const KEYS_PER_SUBJECT_MAX = 1_000;
-/** Keys remembered of all subjects; those of the subject that was silent longest are forgotten first. */
+/** Maximum keys in total; those of the subject that has been silent longest are evicted first. */
 export const KEYS_MAX = 100_000;
 
-/** A message that came, and where it stands. */
+/** A message that arrived, and its position. */
 export interface Arrival extends StreamPosition {
   readonly content: string;
 }
 
 export class RecentKeys {
-  /** The subject that was silent longest is first. */
+  /** The subject that has been silent longest is first. */
   readonly #bySubject = new Map<string, Map<string, Arrival>>();
   #size = 0;
 

@@ -1,38 +1,38 @@
 /**
- * Replays of a shard take turns: institutional ones first, retail ones in their share of the turns (threads/fair-queue.ts), and
- * no worker's before another's; live messages come before all of them.
+ * The replays of a shard take turns: institutional ones first, retail ones in their share of the turns
+ * (threads/fair-queue.ts), and workers alternate. Live messages come before all replays.
  */
 
 import type { Tier } from '../../protocol/lanes.js';
 import { FairQueue } from '../../threads/fair-queue.js';
 import type { Shard } from '../shards/shard.js';
 
-/** What all replays of a shard put into its queue in one turn: about half a millisecond of its encoder's time. */
+/** How much the replays of a shard queue in one turn: about half a millisecond of its encoder's time. */
 const TURN_BYTES = 8 * 1024;
-/** What a message, or a replay's turn, counts besides its payload. */
+/** Overhead that a message, or a replay's turn, counts besides its payload. */
 const OVERHEAD_BYTES = 64;
 /** No turn begins while more than this waits for the encoder. */
 const QUEUED_BYTES_MAX = 256 * 1024;
-/** Between two turns. */
+/** Pause between two turns. */
 const WAIT_MS = 1;
-/** How long a replay waits for the encoder to take what waits for it; then the client begins at the present. */
+/** How long a replay waits for an encoder that takes nothing; after that, the client starts from the present. */
 const WAIT_MS_MAX = 8_000;
 
 const RANK = { institutional: 0, retail: 1 } as const;
 const RANKS = 2;
 
-/** What takes turns. */
+/** An item that takes turns. */
 export interface Waiting {
   readonly shard: Shard;
   readonly tier: Tier;
   readonly worker: number;
 }
 
-/** The turn of one shard. */
+/** One turn of a shard. */
 export interface Turn {
-  /** The shard takes more in this turn. */
+  /** The shard accepts more in this turn. */
   readonly hasRoom: boolean;
-  /** A message was put into its queue. */
+  /** Records that a message was queued. */
   spend(payloadBytes: number): void;
 }
 
@@ -62,21 +62,21 @@ export class ReplayTurns<Item extends Waiting> {
   readonly #giveUp: (item: Item) => void;
 
   /**
-   * @param serve takes as much of the turn as it has room for; what is left waits again
-   * @param giveUp the encoder takes nothing
+   * @param serve does as much as the turn has room for; the rest waits for another turn
+   * @param giveUp called when the encoder takes nothing
    */
   constructor(serve: (item: Item, turn: Turn) => void, giveUp: (item: Item) => void) {
     this.#serve = serve;
     this.#giveUp = giveUp;
   }
 
-  /** Is served now where the present turn has room, else in its turn. */
+  /** Serves it now if the current turn has room; otherwise in its turn. */
   add(item: Item): void {
     this.addBehind(item);
     this.#advance(item.shard, this.#of(item.shard));
   }
 
-  /** Is served in its turn. */
+  /** Serves it in its turn. */
   addBehind(item: Item): void {
     this.#of(item.shard).waiting.add(RANK[item.tier], item.worker, item);
   }

@@ -1,8 +1,9 @@
 /**
- * What a client missed of an event topic, from the history, or from the feed's own store where that reaches further back.
+ * Replays what a client missed of an event topic, from the history, or from the feed's own store where that reaches
+ * further back.
  *
- * Replays go through the shard's queue in turn, a little at a time, so that live messages keep their pace. Each ends with what is
- * newest then: in the queue, all that came before the end was replayed, and all that comes behind it is live.
+ * Replays go through the shard's queue in turn, a little at a time, so that live messages keep their pace. Each ends
+ * at what is newest then: in the queue, everything before the end was replayed, and everything after it is live.
  */
 import type { Tier } from '../../protocol/lanes.js';
 import { FLAG_INCOMPLETE, RecordKind } from '../../threads/records.js';
@@ -12,22 +13,22 @@ import type { Source } from '../sources/source-table.js';
 import type { EventHistories } from './event-histories.js';
 import { ReplayTurns, type Turn } from './replay-turns.js';
 
-/** Most messages that one topic of one client is sent again; who missed more begins anew. */
+/** Maximum messages replayed for one topic of one client; a client that missed more restarts. */
 export const REPLAY_MESSAGES_MAX = 20_000;
-/** The same in bytes, as they were published. */
+/** Maximum bytes of the same, as they were published. */
 export const REPLAY_BYTES_MAX = 4 * 1024 * 1024;
-/** Replays under way at once; beyond it a client begins anew. */
+/** Maximum concurrent replays; beyond it a client restarts. */
 export const REPLAYS_MAX = 10_000;
 /** How long the store may take to answer; less than workers wait for progress (gateway/events/recovery.ts). */
 export const STORE_MS_MAX = 8_000;
-/** How often the store is asked for one replay: each time for what came while it answered. */
+/** How often to read the store for one replay: each time for what arrived while it answered. */
 const READS_MAX = 8;
 
-/** How long a client that stands ahead of this gateway waits for it to get there: it comes from one that is further on. */
+/** How long to wait for this gateway to catch up with a client that comes from one further ahead. */
 const AHEAD_MAX_MS = 2_000;
 const AHEAD_POLL_MS = 50;
 
-/** Who asks, and from where. */
+/** Who asks, and from which position. */
 export interface ReplayRequest {
   readonly source: Source;
   readonly shard: Shard;
@@ -39,23 +40,23 @@ export interface ReplayRequest {
 }
 
 interface Replay extends ReplayRequest {
-  /** The newest message that was replayed. */
+  /** The newest message replayed. */
   afterSeq: number;
   /** From the feed's store, oldest first. */
   stored: readonly StoredMessage[];
   nextStored: number;
   messages: number;
   bytes: number;
-  /** Where the next messages are in the history, as far as it was asked. */
+  /** The places of the next messages in the history, as far as they are known. */
   places: readonly number[];
   nextPlace: number;
-  /** How often the store was asked. */
+  /** How often the store was read. */
   reads: number;
-  /** It came to a message that no encoder survives. */
+  /** It reached a poisonous message. */
   isPoisoned: boolean;
 }
 
-/** A request that waits for this gateway to get where the client stands. */
+/** A request that waits for this gateway to catch up with the client. */
 interface Waiting {
   readonly source: Source;
   readonly worker: number;
@@ -65,7 +66,9 @@ interface Waiting {
 
 export interface ReplaysOptions {
   readonly history: EventHistories;
-  /** All messages of a subject with `afterSeq < seq ≤ toSeq`; undefined when they cannot be had, or not surely all. */
+  /**
+   * All messages of a subject with `afterSeq < seq ≤ toSeq`; undefined when they are unavailable or may be incomplete.
+   */
   readonly stored: (
     subject: string,
     afterSeq: number,
@@ -74,12 +77,12 @@ export interface ReplaysOptions {
     epoch: string,
   ) => Promise<readonly StoredMessage[] | undefined>;
   readonly onFault: (what: string, detail: string) => void;
-  /** No encoder is given this message again: who asks for it begins anew. */
+  /** No encoder is given this message again: a client that asks for it restarts. */
   readonly isPoison: (source: Source, seq: number) => boolean;
 }
 
 export class Replays {
-  /** Replays that ended with everything sent, those that could not be served, and those that no client waited for any more. */
+  /** Replays that were sent completely, those that could not be served, and those that were no longer needed. */
   readonly counters = { recovered: 0, unrecovered: 0, cancelled: 0 };
   readonly #options: ReplaysOptions;
   readonly #active = new Set<Replay>();
@@ -87,9 +90,9 @@ export class Replays {
     (replay, turn) => this.#step(replay, turn),
     replay => this.#end(replay, 'unrecovered'),
   );
-  /** The same by source, and requests that have not begun: to be answered when the source is forgotten. */
+  /** The same by source, including requests that have not begun: they must be answered when the source is forgotten. */
   readonly #bySource = new Map<Source, Set<Replay | Waiting>>();
-  /** Requests that have not begun; as many as may be under way. */
+  /** Requests that have not begun; at most as many as concurrent replays. */
   readonly #ahead = new Set<Waiting>();
   /** All of these. */
   readonly #byRequest = new Map<string, Replay | Waiting>();
@@ -123,8 +126,8 @@ export class Replays {
   }
 
   /**
-   * Calls `then` once `isHere`, or after a while all the same, or when the source is about to be forgotten; not at all where
-   * the worker is gone before.
+   * Calls `then` once `isHere`, or anyway after a while or when the source is about to be forgotten; never, if the
+   * worker ends before.
    */
   whenHere(
     { source, worker, request }: Pick<ReplayRequest, 'source' | 'worker' | 'request'>,
@@ -139,21 +142,21 @@ export class Replays {
     this.#ahead.add(waiting);
     this.#note(waiting);
     let leftMs = AHEAD_MAX_MS;
-    const look = (): void => {
+    const poll = (): void => {
       if (!this.#ahead.has(waiting)) return;
       leftMs -= AHEAD_POLL_MS;
       if (leftMs > 0 && !isHere()) {
-        setTimeout(look, AHEAD_POLL_MS).unref();
+        setTimeout(poll, AHEAD_POLL_MS).unref();
         return;
       }
       this.#ahead.delete(waiting);
       this.#unnote(waiting);
       then();
     };
-    setTimeout(look, AHEAD_POLL_MS).unref();
+    setTimeout(poll, AHEAD_POLL_MS).unref();
   }
 
-  /** No client waits for it any more: it ends here, unless it has ended. */
+  /** The replay is no longer needed: ends it, unless it has ended. */
   cancel(worker: number, request: number): void {
     const asked = this.#byRequest.get(keyOf(worker, request));
     if (asked !== undefined && 'then' in asked) {
@@ -165,7 +168,7 @@ export class Replays {
     if (replay !== undefined && !('then' in replay)) this.#end(replay, 'cancelled');
   }
 
-  /** The worker is gone: nobody waits for its answers. */
+  /** The worker has ended and takes no answers. */
   forgetWorker(worker: number): void {
     for (const waiting of this.#ahead) {
       if (waiting.worker !== worker) continue;
@@ -180,7 +183,7 @@ export class Replays {
     }
   }
 
-  /** The source is about to be forgotten: who asked for it has left, or is told that nothing can be had. */
+  /** The source is about to be forgotten: clients that asked for it have left, or learn that nothing is available. */
   forgetSource(source: Source): void {
     const asked = [...(this.#bySource.get(source) ?? [])];
     for (const each of asked) {
@@ -192,11 +195,11 @@ export class Replays {
         this.#end(each, 'unrecovered');
       }
     }
-    // What `then` has begun.
+    // The replays begun by `then`.
     for (const each of this.#bySource.get(source) ?? []) if (!('then' in each)) this.#end(each, 'unrecovered');
   }
 
-  /** The hub is closing. */
+  /** Call when the hub closes. */
   close(): void {
     this.#turns.close();
     this.#active.clear();
@@ -235,7 +238,7 @@ export class Replays {
     }
   }
 
-  /** Puts what the turn has room for into the queue, and the end, once nothing is left. */
+  /** Queues what the turn has room for; once nothing is left, the end. */
   #step(replay: Replay, turn: Turn): void {
     if (!this.#active.has(replay)) return;
     if (replay.source.epoch !== replay.since.epoch) {
@@ -251,7 +254,7 @@ export class Replays {
       this.#end(replay, 'unrecovered');
     else if (outcome === 'all') this.#end(replay, 'recovered');
     else if (outcome === 'more') this.#turns.addBehind(replay);
-    // Where more came meanwhile than the history holds, the store is asked again for the rest.
+    // If more arrived in the meantime than the history holds, read the store again for the rest.
     else if (replay.reads < READS_MAX) void this.#fetch(replay);
     else this.#end(replay, 'unrecovered');
   }
@@ -268,7 +271,7 @@ export class Replays {
       }
       const message = history.read(replay.source, replay.places[replay.nextPlace++] as number);
       if (message !== undefined) this.#append(replay, message, turn);
-      // It has left the buffer since: the history is asked again, and knows.
+      // It has left the buffer since: query the history again, which knows.
       else replay.places = [];
     }
     return replay.source.seq <= replay.afterSeq ? 'all' : 'more';

@@ -1,8 +1,8 @@
-/** When each class of a shard is sent next, and the arrays of events. */
+/** Timers for when a shard's classes and event batches are sent next. */
 import { BATCHES_DUE, CLASS_INTERVAL_MS, RETAIL_100MS } from '../../protocol/lanes.js';
 
 export class ClassTimers {
-  /** By how much retail's class is sent less often than it should be. */
+  /** Factor by which the retail class is sent less often than normal. */
   retailStretch = 1;
   readonly #batchIntervalMs: number;
   readonly #flush: (rateClass: number) => void;
@@ -19,7 +19,7 @@ export class ClassTimers {
     for (let c = 1; c <= BATCHES_DUE; c++) {
       if ((dueClasses & (1 << c)) === 0 || this.#timers[c] !== undefined) continue;
       const interval = this.#intervalMs(c);
-      // On a common grid, so that all topics of a class leave together.
+      // Align to a common grid, so that all topics of a class are sent together.
       const delay = interval - (performance.now() % interval);
       this.#timers[c] = setTimeout(() => {
         this.#timers[c] = undefined;

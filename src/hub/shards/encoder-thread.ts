@@ -6,17 +6,17 @@ import { createProgress, ProgressReader } from '../../threads/progress.js';
 
 export interface EncoderThread {
   /**
-   * Encodes one batch; the task's buffer must not be touched until it is given back. Rejects when the thread died. One at a time.
-   * Of a batch that is done nobody is told before `hurry`, unless there is something to do about it.
+   * Encodes one batch; do not touch the task's buffer until it is returned. Rejects when the thread died. One at a
+   * time. The hub does not learn that a batch is done before `hurry`, unless its outcome needs action.
    */
   run(task: EncoderTask): Promise<BatchResult>;
-  /** More is waiting: `run` resolves as soon as the batch is done, which it may be already. */
+  /** More is waiting: `run` resolves as soon as the batch is done, which may already be the case. */
   hurry(): void;
-  /** Called when the thread dies while it has nothing to do. */
+  /** Called when the thread dies while idle. */
   onDeath: (cause: unknown) => void;
-  /** Where it is, or was when it died. */
+  /** The record it is at, or was at when it died. */
   readonly progress: ProgressReader;
-  /** Ends the thread. Nothing is written to the ring after it resolves. */
+  /** Ends the thread. Nothing is written to the ring after this resolves. */
   destroy(): Promise<void>;
 }
 
@@ -26,7 +26,7 @@ interface InFlight {
   readonly reject: (cause: unknown) => void;
 }
 
-/** A pool of one: the sources of a shard live in its thread, so no other may take its batches. */
+/** A pool of one: a shard's sources live in its thread, so no other thread may take its batches. */
 export class PooledEncoderThread implements EncoderThread {
   onDeath: (cause: unknown) => void = () => {};
   readonly progress: ProgressReader;
@@ -48,10 +48,11 @@ export class PooledEncoderThread implements EncoderThread {
       idleTimeout: Number.POSITIVE_INFINITY,
       workerData,
     });
-    // A thread that dies between tasks rejects none.
+    // A thread that dies between tasks rejects none of them.
     this.#pool.on('error', (cause: unknown) => this.#died(cause));
-    // And one that exits then is replaced without a word by one that knows nothing. Later: who says why comes first.
-    this.#pool.on('workerDestroy', () => setImmediate(() => this.#died(new Error('the encoder thread ended'))));
+    // A thread that exits between tasks is silently replaced by one that knows nothing. Defer, so that an error with
+    // the reason comes first.
+    this.#pool.on('workerDestroy', () => setImmediate(() => this.#died(new Error('encoder thread exited'))));
   }
 
   run({ buffer, bytes }: EncoderTask): Promise<BatchResult> {
@@ -59,7 +60,7 @@ export class PooledEncoderThread implements EncoderThread {
       this.#inFlight = { buffer, resolve, reject };
       if (bytes > MAILBOX_BATCH_BYTES_MAX) {
         this.#mailbox.dismiss();
-        // Copied, not transferred: a buffer that is detached slows all typed arrays of its thread (native-notes/threads.md).
+        // Copied, not transferred: detaching a buffer slows all typed arrays of its thread (native-notes/threads.md).
         const task: EncoderTask = { buffer, bytes };
         this.#pool.run(task).then(
           (outcome: BatchOutcome) => this.#settle(outcome),
@@ -81,7 +82,7 @@ export class PooledEncoderThread implements EncoderThread {
     this.#isAwaited = true;
     void this.#mailbox.changed().then(() => {
       this.#isAwaited = false;
-      // What it was for may be over, and the next batch under way.
+      // What it was for may be over, and the next batch in flight.
       if (this.#isHurried) this.hurry();
     });
   }
@@ -90,7 +91,7 @@ export class PooledEncoderThread implements EncoderThread {
     return this.#pool.destroy();
   }
 
-  /** The thread attends no longer. */
+  /** The thread no longer attends. */
   #left(outcome: BatchOutcome | undefined): void {
     if (outcome === undefined) this.#settleIfDone();
     else this.#settle(outcome);
@@ -110,7 +111,7 @@ export class PooledEncoderThread implements EncoderThread {
   }
 
   #died(cause: unknown): void {
-    // What is done is done; whoever waits for it hears of that first.
+    // Report a finished batch first; whoever waits for it must see that.
     this.#settleIfDone();
     const inFlight = this.#inFlight;
     this.#inFlight = undefined;

@@ -1,27 +1,27 @@
-/** Notices that an encoder makes no progress with the batch it has: an endless loop on a record. */
+/** Detects an encoder that makes no progress with its batch, for example in an endless loop on a record. */
 import type { EncoderThread } from './encoder-thread.js';
 
-/** How often an encoder is looked at. */
+/** How often an encoder is checked. */
 export const WATCH_INTERVAL_MS = 250;
-/** A thread that is to end has done so by then, or it is in native code. */
+/** A thread still running after this time is in native code. */
 const END_MAX_MS = 500;
-/** A thread that is being started has this long. */
+/** How long a thread may take to start, in checks. */
 const START_LOOKS_MAX = 30_000 / WATCH_INTERVAL_MS;
 
 export class EncoderWatch {
-  /** A thread that is to end is in native code. Nothing takes its place before it is back: a ring has one writer. */
+  /** A thread to be ended is in native code. It is not replaced until it returns: a ring has one writer. */
   isStuck = false;
   readonly #looksMax: number;
   readonly #onStuck: () => void;
   #ending: { readonly thread: EncoderThread; readonly ended: Promise<void> } | undefined;
   #thread: EncoderThread | undefined;
   #steps = 0;
-  /** Looks since it has moved. Looks, not time: while the process is stopped, nobody looks. */
+  /** Checks since it last moved. Checks, not time: while the process is stopped, there are none. */
   #quiet = 0;
 
   /**
-   * @param hungAfterMs on one record: a batch may take as long as it is
-   * @param onStuck a thread that is to end does not
+   * @param hungAfterMs time limit for one record; a batch may take any time
+   * @param onStuck called when a thread to be ended does not end
    */
   constructor(hungAfterMs: number, onStuck: () => void) {
     this.#onStuck = onStuck;
@@ -47,7 +47,7 @@ export class EncoderWatch {
     }
   }
 
-  /** One look at a thread that has a batch, or at none. @returns true once it counts as hung */
+  /** One check of a thread that has a batch, or of none. @returns true once it counts as hung */
   isHung(thread: EncoderThread | undefined): boolean {
     const steps = thread?.progress.steps ?? 0;
     if (thread === undefined || thread !== this.#thread || steps !== this.#steps) {

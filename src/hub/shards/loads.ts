@@ -1,4 +1,4 @@
-/** How loaded the workers are, each by what it says of itself: the gateway is as loaded as the most loaded of them. */
+/** The load of the workers, as each reports it; the gateway is as loaded as its most loaded worker. */
 import { type Load, loadOf } from '../../protocol/load.js';
 
 export class Loads {
@@ -25,7 +25,7 @@ export class Loads {
     this.#changed();
   }
 
-  /** The worker is gone, and its load with it. */
+  /** The worker has ended: drops its load. */
   forgetWorker(worker: number): void {
     this.#levels.delete(worker);
     this.#changed();

@@ -1,4 +1,4 @@
-/** Tells an encoder thread of a source. */
+/** Tells an encoder thread about a source. */
 import { RecordKind } from '../../threads/records.js';
 import type { LostRange } from '../sources/lost-ranges.js';
 import type { Source, SourceTable } from '../sources/source-table.js';
@@ -8,7 +8,7 @@ export function defineSource(shard: Shard, source: Source): void {
   shard.text(RecordKind.define, source.id, `${source.kind}:${source.symbol}`);
 }
 
-/** Everything that a thread knew of it which is no more: its epoch, its state, and who wants it. */
+/** Everything that a lost thread knew of a source: its epoch, its state, and who wants it. */
 function rebuildSource(shard: Shard, source: Source): void {
   defineSource(shard, source);
   if (source.epoch !== '') shard.text(RecordKind.epoch, source.id, source.epoch);
@@ -21,7 +21,7 @@ function rebuildSource(shard: Shard, source: Source): void {
   }
 }
 
-/** Gives a new thread everything that the lost one knew, then announces the events that were lost with it. */
+/** Gives a new thread everything the lost one knew, then announces the events that were lost with it. */
 export function rebuildShard(shard: Shard, sources: SourceTable, lost: ReadonlyMap<number, LostRange>): void {
   shard.resume(() => {
     for (const source of sources) {

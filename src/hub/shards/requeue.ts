@@ -1,8 +1,8 @@
-/** What waited for an encoder that died, handed to the one that takes its place, behind the state that rebuilds it. */
+/** Hands what waited for an encoder that died to its replacement, after the state that rebuilds it. */
 import { BatchReader, type BatchWriter, RecordKind } from '../../threads/records.js';
 import type { Source } from '../sources/source-table.js';
 
-/** Records besides events that still count when the encoder they waited for has died. */
+/** Records besides events that still matter after the encoder they waited for has died. */
 const REQUEUED: ReadonlySet<number> = new Set([
   RecordKind.snapshot,
   RecordKind.gap,
@@ -11,7 +11,7 @@ const REQUEUED: ReadonlySet<number> = new Set([
   RecordKind.replayEnd,
 ]);
 
-/** Records that say something in the epoch in which they were made only. */
+/** Records that are meaningful only in the epoch in which they were made. */
 const OF_ONE_EPOCH: ReadonlySet<number> = new Set([
   RecordKind.data,
   RecordKind.gap,
@@ -20,8 +20,9 @@ const OF_ONE_EPOCH: ReadonlySet<number> = new Set([
 ]);
 
 /**
- * Appends what still counts of a batch: events and requests. State messages are left out, as the rebuilt state is newer.
- * @param sourceOf the source of a number; undefined for one that was forgotten
+ * Appends what still matters of a batch: events and requests. State messages are left out, because the rebuilt state
+ * is newer.
+ * @param sourceOf the source of a number; undefined for a forgotten one
  */
 export function requeue(
   buffer: ArrayBuffer,
@@ -35,9 +36,9 @@ export function requeue(
   reader.open(buffer, bytes);
   while (reader.next()) {
     const known = sourceOf(reader.source);
-    // Forgotten meanwhile: nobody waits for it, and the new encoder does not know it.
+    // Forgotten since then: it is no longer needed, and the new encoder does not know it.
     if (known === undefined) continue;
-    // Of an epoch that is over: in the one that the new encoder begins with, its sequences are others'.
+    // From a past epoch: in the one that the new encoder begins with, its sequences mean other messages.
     const isOver = reader.payloadStart < (epochBegins.get(reader.source) ?? 0);
     if (isOver && OF_ONE_EPOCH.has(reader.kind)) continue;
     const isEvent = reader.kind === RecordKind.data && known.retention === null;
@@ -48,7 +49,7 @@ export function requeue(
   }
 }
 
-/** Where the newest epoch of a source begins in a batch. */
+/** Where the newest epoch of each source begins in a batch. */
 function epochBeginsIn(reader: BatchReader, buffer: ArrayBuffer, bytes: number): Map<number, number> {
   const begins = new Map<number, number>();
   reader.open(buffer, bytes);

@@ -1,4 +1,4 @@
-/** What a shard is made of. */
+/** What a shard depends on. */
 import type { BatchResult } from '../../threads/batch.js';
 import type { RecordPlace } from '../../threads/progress.js';
 import type { LostRange } from '../sources/lost-ranges.js';
@@ -12,17 +12,17 @@ export interface ShardOptions {
   readonly source: (id: number) => Source | undefined;
   readonly nowMicros: () => number;
   readonly onResult: (result: BatchResult) => void;
-  /** The thread died, at this record if any: the events of its batch are lost, its state is to be rebuilt. */
+  /** The thread died, at this record if any: the events of its batch are lost, and its state must be rebuilt. */
   readonly onCrash: (cause: Error, lost: ReadonlyMap<number, LostRange>, at: RecordPlace | undefined) => void;
-  /** Something that should not happen happened; the shard goes on. */
+  /** Something unexpected happened; the shard keeps running. */
   readonly onFault: (what: string, detail: string) => void;
-  /** Of a thread that stays at one record, before it is replaced, ms. */
+  /** How long a thread may stay at one record before it is replaced, ms. */
   readonly hungAfterMs: number;
-  /** A thread that ran this long is no longer held to be in a crash loop, ms. */
+  /** A thread that ran this long is no longer considered in a crash loop, ms. */
   readonly stableAfterMs: number;
-  /** Longest that an event of a batched kind waits for others. */
+  /** Longest time that an event of a batched kind waits for others. */
   readonly batchIntervalMs: number;
   readonly queueBytesMax?: number;
-  /** True while a worker is behind with what the encoders have made. */
+  /** True while a worker is behind with what the encoders have produced. */
   readonly isBehind: () => boolean;
 }

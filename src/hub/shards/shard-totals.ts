@@ -1,4 +1,4 @@
-/** What the shards of a hub count, over all of them. */
+/** Counters of a hub, summed over its shards. */
 import type { Shard } from './shard.js';
 
 export function shardTotals(shards: readonly Shard[]) {

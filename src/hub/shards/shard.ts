@@ -1,11 +1,11 @@
 /**
- * The hub's end of one encoder thread: a batch being filled, at most one being encoded. What arrives while the encoder
- * is busy is the next batch, so batches are small when there is little to do and large when there is much. No timer
- * stands on the realtime path, but where a worker is behind: what would wait for it in the ring waits here for a moment
- * instead, and is the next batch together, which leaves that worker more of the processor.
+ * The hub's side of one encoder thread: one batch being filled, at most one being encoded. Whatever arrives while the
+ * encoder is busy forms the next batch, so batches are small under light load and large under heavy load. The realtime
+ * path has no timer, except when a worker is behind: then messages that would wait in the ring wait here briefly
+ * instead and form one batch, which leaves that worker more CPU time.
  *
  * The batch being filled is bounded. When it is full, state sources keep only their newest message (which the hub
- * retains anyway) and events are counted and announced as a `gap`.
+ * retains anyway), and events are counted and announced as a `gap`.
  */
 import { RestartPace } from '../../observe/restart-pace.js';
 import { timeOfDayAt } from '../../protocol/wall-clock.js';
@@ -20,28 +20,28 @@ import { EncoderWatch, WATCH_INTERVAL_MS } from './encoder-watch.js';
 import { requeue } from './requeue.js';
 import type { ShardOptions } from './shard-options.js';
 
-/** Bytes that may wait for a busy encoder. */
+/** Maximum bytes waiting for a busy encoder. */
 export const QUEUE_BYTES_MAX = 32 * 1024 * 1024;
 /** How long messages wait for each other while a worker is behind. */
 const BEHIND_WAIT_MS = 4;
 const BATCH_BYTES_INITIAL = 256 * 1024;
-/** Batch memory larger than this is given up after use rather than filled again. */
+/** A larger batch buffer is released after use instead of reused. */
 const BATCH_BYTES_KEPT_MAX = 4 * 1024 * 1024;
 
 export class Shard {
-  /** Events refused because the queue was full. */
+  /** Events dropped because the queue was full. */
   eventsDropped = 0;
   /** State messages skipped in favour of a newer one because the queue was full. */
   statesSkipped = 0;
   restarts = 0;
   readonly classes: ClassTimers;
-  /** Those that did not die, but hung. */
+  /** Those that hung instead of dying. */
   hung = 0;
   /** Records and bytes handed to the encoder. */
   encodedRecords = 0;
   encodedBytes = 0;
   readonly index: number;
-  /** Whether its thread hangs, or is stuck. */
+  /** Whether its thread hangs or is stuck. */
   readonly watch: EncoderWatch;
   readonly #options: ShardOptions;
   readonly #queueBytesMax: number;
@@ -54,14 +54,16 @@ export class Shard {
   #rebuilding = false;
   #scheduled = false;
   #closed = false;
-  /** Event sequences in the batch being filled and in the one being encoded, as source, seq, epoch (its count) triples. */
+  /**
+   * Event sequences in the batch being filled and in the one being encoded, as triples of source, seq and epoch count.
+   */
   #events: number[] = [];
   #eventsInFlight: number[] = [];
-  /** The same of state messages, as source, order pairs. */
+  /** The same for state messages, as pairs of source and order. */
   #states: number[] = [];
   #statesInFlight: number[] = [];
   readonly #skipped = new Set<Source>();
-  /** Of changes that found no room since the last batch. */
+  /** Bytes of changes that found no room since the last batch. */
   #heldBytes = 0;
   readonly #lost = new Map<number, LostRange>();
 
@@ -73,12 +75,12 @@ export class Shard {
     this.#pace = new RestartPace(options.stableAfterMs);
     this.#thread = this.#startThread();
     const stuck = `encoder ${options.index} is stuck`;
-    this.watch = new EncoderWatch(options.hungAfterMs, () => options.onFault(stuck, 'in native code: its topics wait'));
+    this.watch = new EncoderWatch(options.hungAfterMs, () => options.onFault(stuck, 'in native code; its topics wait'));
     this.#watching = setInterval(() => this.#watchThread(), WATCH_INTERVAL_MS);
     this.#watching.unref();
   }
 
-  /** Its threads keep dying. */
+  /** True when its threads keep dying. */
   get isCrashLoop(): boolean {
     return this.#pace.isCrashLoop;
   }
@@ -87,7 +89,7 @@ export class Shard {
     return this.#batch.bytes;
   }
 
-  /** True when state messages must be left to `skipState` and events to `dropEvent`. */
+  /** True when state messages must go to `skipState` and events to `dropEvent`. */
   get isFull(): boolean {
     return this.#batch.bytes >= this.#queueBytesMax;
   }
@@ -101,7 +103,7 @@ export class Shard {
     flags: number,
   ): void {
     const { retention } = source;
-    // What was held back goes first.
+    // Skipped messages go first.
     if (this.isFull || this.#skipped.has(source)) {
       if (retention === null) {
         this.eventsDropped++;
@@ -125,14 +127,14 @@ export class Shard {
     this.#schedule();
   }
 
-  /** A message of a state source is lost, and none follows it yet. */
+  /** A message of a state source is lost, and none has followed yet. */
   lost(source: Source, reason: HoldReason): void {
     const hold = { reason, sinceMicros: timeOfDayAt(this.#options.nowMicros()) };
     this.#batch.append(RecordKind.lost, source.id, 0, hold.sinceMicros, 0, undefined, holdFlags(hold));
     this.#schedule();
   }
 
-  /** One message of the past, for the one who asked. */
+  /** One past message, for the client that asked. */
   replay(
     source: Source,
     payload: Uint8Array,
@@ -158,25 +160,25 @@ export class Shard {
     this.control(RecordKind.drop, source.id, 0, 0);
   }
 
-  /** The source's sequences count in another epoch from here on. What was to be announced as lost before says nothing in it. */
+  /** The source's sequences belong to another epoch from here on. Pending loss announcements are meaningless in it. */
   beginEpoch(source: Source, epoch: string): void {
     this.#lost.delete(source.id);
     this.text(RecordKind.epoch, source.id, epoch);
   }
 
-  /** Learns of a batch that is done, in a microtask. */
+  /** Checks in a microtask for a finished batch. */
   look(): void {
     if (this.#busy && !this.#rebuilding) this.#thread.hurry();
   }
 
-  /** Announces that events are lost; announced again should the encoder die of it. */
+  /** Announces that events are lost; repeated if the encoder dies before it does so. */
   gap(source: number, range: LostRange, reason: string): void {
     const epochs = this.#options.source(source)?.epochs ?? 0;
     this.#events.push(source, range.from, epochs, source, range.to, epochs);
     this.text(RecordKind.gap, source, reason, range.from, range.to);
   }
 
-  /** Rebuilds a source's state in a new encoder, sending nothing. For an event source, the sequence it stands at. */
+  /** Rebuilds a source's state in a new encoder without sending. For an event source: its current sequence. */
   restore(source: Source): void {
     if (source.retention === null) {
       if (source.encodedSeq > 0) this.control(RecordKind.resume, source.id, 0, 0, source.encodedSeq);
@@ -189,8 +191,8 @@ export class Shard {
   }
 
   /**
-   * Takes over what waits after a crash: `rebuild` writes the state first, then events and requests that were still
-   * waiting follow. State messages are left out: the rebuilt state is newer.
+   * Resumes after a crash: `rebuild` writes the state first, then events and requests that were still waiting follow.
+   * State messages are left out: the rebuilt state is newer.
    */
   resume(rebuild: () => void): void {
     const waiting = this.#batch.take();
@@ -233,7 +235,7 @@ export class Shard {
       if (!this.#busy && this.#batch.records > 0) this.#dispatch();
     };
     if (this.#options.isBehind()) setTimeout(dispatch, BEHIND_WAIT_MS);
-    // A microtask runs when the feed has handed over all messages of one network read: they share a batch.
+    // A microtask runs after the feed has handed over all messages of one network read, so they share a batch.
     else queueMicrotask(dispatch);
   }
 
@@ -260,7 +262,7 @@ export class Shard {
     if (result.buffer.byteLength <= BATCH_BYTES_KEPT_MAX) this.#spare = result.buffer;
     this.#busy = false;
     this.classes.arm(result.dueClasses);
-    // Checkpoints first: what they make needless need not be confirmed.
+    // Checkpoints first: what they make unnecessary need not be confirmed.
     this.#options.onResult(result);
     this.#confirm();
     if (this.#batch.records > 0) this.#schedule();
@@ -268,7 +270,7 @@ export class Shard {
 
   #confirm(): void {
     for (const { source, seq } of this.#inFlight()) source.encodedSeq = seq;
-    // The newest first: with it, all older ones of its source are done.
+    // The newest first: it also confirms all older ones of its source.
     for (let i = this.#statesInFlight.length - 2; i >= 0; i -= 2) {
       this.#options.source(this.#statesInFlight[i] ?? 0)?.retention?.confirm(this.#statesInFlight[i + 1] ?? 0);
     }
@@ -276,7 +278,7 @@ export class Shard {
     this.#statesInFlight.length = 0;
   }
 
-  /** The events being encoded whose epochs go on. */
+  /** The events being encoded whose epochs are still current. */
   *#inFlight(): IterableIterator<{ source: Source; seq: number }> {
     for (let i = 0; i < this.#eventsInFlight.length; i += 3) {
       const source = this.#options.source(this.#eventsInFlight[i] ?? 0);
@@ -291,7 +293,7 @@ export class Shard {
     this.#busy = true;
     this.restarts++;
     const lost = new Map<number, LostRange>();
-    // Of an epoch that is over, nobody can be told more than that.
+    // Losses in a past epoch are not reported: clients already know that it is over.
     for (const { source, seq } of this.#inFlight()) noteLost(lost, source.id, seq);
     this.#eventsInFlight.length = 0;
     this.#statesInFlight.length = 0;
@@ -299,7 +301,7 @@ export class Shard {
     void this.#replaceThread().then(
       at => this.#options.onCrash(error, lost, at),
       (failure: unknown) =>
-        this.#options.onCrash(new Error('the dead encoder cannot be closed', { cause: failure }), lost, undefined),
+        this.#options.onCrash(new Error('cannot close the dead encoder', { cause: failure }), lost, undefined),
     );
   }
 
@@ -307,7 +309,7 @@ export class Shard {
   async #replaceThread(): Promise<RecordPlace | undefined> {
     const { progress } = this.#thread;
     const delayMs = this.#pace.died();
-    // One writer a ring: the pool may have put a new thread, which knows nothing, in the place of the dead one.
+    // A ring has one writer: the pool may have replaced the dead thread with a new one, which knows nothing.
     await this.watch.end(this.#thread);
     await new Promise(resolve => setTimeout(resolve, delayMs));
     if (!this.#closed) this.#thread = this.#startThread();
@@ -321,11 +323,11 @@ export class Shard {
     this.#crashed(new Error(`hung: no progress for ${this.#options.hungAfterMs} ms`));
   }
 
-  /** First in the new batch: what the full queue before it had no room for, up to what a batch may hold. */
+  /** Fills the new batch first with what the full queue had no room for, as far as it fits. */
   #catchUp(): void {
     this.#heldBytes = 0;
     for (const source of this.#skipped) {
-      // The others are in the next batch.
+      // The others go into the next batch.
       if (this.isFull) break;
       this.#skipped.delete(source);
       this.#appendNewest(source);
@@ -334,7 +336,7 @@ export class Shard {
     this.#lost.clear();
   }
 
-  /** The retained messages, all but the last quietly: one delta leads from what was sent to the newest. */
+  /** Appends the retained messages, all but the last quietly: a single delta leads from what was sent to the newest. */
   #appendNewest(source: Source): void {
     const messages = source.retention?.takeAll() ?? [];
     messages.forEach(({ payload, seq, tsEventMicros, hubMicros, flags, order }, i) => {

@@ -1,9 +1,10 @@
 /**
- * Sources that are there only because clients follow them: they must not fill the table that publishers need, and one user's
- * must not take the places of all others.
+ * Sources that exist only because clients follow them. They must not fill the table that publishers need, and one
+ * user's must not take all slots.
  *
- * A source is charged to whoever made it. When that owner leaves it to others, it is charged to one of those: a room stays
- * no matter of the one who opened it, and nobody can keep another's share full by staying.
+ * A source is charged to the owner that created it. When that owner leaves and others still follow it, it is charged
+ * to one of them. So a room does not stay charged to the user that opened it, and no client can keep another's share
+ * full by staying.
  */
 import { LANES } from '../../protocol/lanes.js';
 import type { SourceKind } from '../../protocol/topics.js';
@@ -12,11 +13,11 @@ import type { Source } from './source-table.js';
 
 interface Made {
   charged: number;
-  /** By worker and lane: on whose behalf it is wanted there. Empty while the source lingers. */
+  /** By worker and view: on whose behalf it is wanted there. Empty while the source lingers. */
   readonly claims: Map<number, number>;
 }
 
-/** `share`: the owner has as many as it may; `full`: all owners together have. */
+/** `share`: the owner has reached its limit; `full`: all owners together have. */
 export type Refusal = 'share' | 'full';
 
 export class ClientSources {
@@ -30,12 +31,12 @@ export class ClientSources {
     this.#perOwnerMax = perOwnerMax;
   }
 
-  /** A user's orders are not counted: a user is not made by asking. */
+  /** A user's orders do not count: asking for them does not create a user. */
   counts(kind: SourceKind): boolean {
     return kind !== 'orders' && kind !== 'analytics';
   }
 
-  /** Why the owner cannot have another one made; undefined when it can. */
+  /** Why the owner may not create another one; undefined when it may. */
   refusalOf(owner: number): Refusal | undefined {
     if (this.#made.size >= this.#max) return 'full';
     return this.#charged.of(owner) >= this.#perOwnerMax ? 'share' : undefined;
@@ -47,7 +48,7 @@ export class ClientSources {
     this.#charged.add(owner);
   }
 
-  /** The worker wants a lane of the source on behalf of this owner, from here on. */
+  /** The worker wants a view of the source on behalf of this owner from here on. */
   claim(source: Source, lane: number, worker: number, owner: number): void {
     const made = this.#made.get(source);
     if (made === undefined) return;
@@ -55,13 +56,13 @@ export class ClientSources {
     this.#settle(made);
   }
 
-  /** The worker wants the lane no more. */
+  /** The worker no longer wants the view. */
   unclaim(source: Source, lane: number, worker: number): void {
     const made = this.#made.get(source);
     if (made?.claims.delete(claimKey(lane, worker)) === true) this.#settle(made);
   }
 
-  /** The worker is gone, and with it all that it wanted. */
+  /** The worker has ended, and everything it wanted with it. */
   forgetWorker(worker: number): void {
     for (const made of this.#made.values()) {
       for (const key of [...made.claims.keys()]) if (Math.floor(key / LANES) === worker) made.claims.delete(key);
@@ -69,7 +70,7 @@ export class ClientSources {
     }
   }
 
-  /** The feed has it too, or nobody any more. */
+  /** The feed has it too, or it is no longer followed. */
   remove(source: Source): void {
     const made = this.#made.get(source);
     if (made === undefined) return;
@@ -78,17 +79,20 @@ export class ClientSources {
     this.#charged.remove(made.charged);
   }
 
-  /** What nobody wants stays with its last owner until it is dropped: else one who leaves and comes again has it twice. */
+  /**
+   * An unwanted source stays charged to its last owner until it is dropped: otherwise an owner that leaves and returns
+   * would have it twice.
+   */
   #settle(made: Made): void {
-    let heir: number | undefined;
+    let nextOwner: number | undefined;
     for (const owner of made.claims.values()) {
       if (owner === made.charged) return;
-      heir ??= owner;
+      nextOwner ??= owner;
     }
-    if (heir === undefined) return;
+    if (nextOwner === undefined) return;
     this.#charged.remove(made.charged);
-    this.#charged.add(heir);
-    made.charged = heir;
+    this.#charged.add(nextOwner);
+    made.charged = nextOwner;
   }
 }
 

@@ -1,25 +1,25 @@
 /**
- * Who wants what: workers by lane, and publications that wait for their echo. The feed is told of the first and the last of
- * each source, so that it follows at NATS what somebody wants, and nothing else.
+ * Tracks who wants what: workers by view, and publications that await their echo. It tells the feed of the first and
+ * the last interest in each source, so that the feed follows at NATS exactly what is wanted.
  */
 import { ALL_TRADES_SOURCE, isOnDemand } from '../../protocol/topics.js';
 import type { Source, SourceTable } from './source-table.js';
 
 /**
- * A source that nobody wants any more is followed this much longer: a client that lost its connection comes back to the
- * same numbering, and finds what it missed.
+ * How long an unwanted source is still followed: a client that lost its connection returns to the same numbering and
+ * can recover what it missed.
  */
 export const LINGER_MS = 3_000;
-/** A feed that cannot say that it follows a subject, as it has no connection, is not waited for any longer. */
+/** How long to wait for a feed that cannot confirm a subject because it has no connection. */
 const OPEN_MS_MAX = 2_000;
 
 export interface InterestOptions {
   readonly sources: SourceTable;
-  /** Somebody began or ceased to want a subject; resolves once the feed follows it, or cannot now. Never rejects. */
+  /** A subject is wanted, or no longer. Resolves once the feed follows it or cannot now. Never rejects. */
   readonly follow: (subject: string, wanted: boolean) => Promise<unknown> | undefined;
   /** The source is wanted from now on, or no longer. */
   readonly onChange: (source: Source) => void;
-  /** Nobody wants the source, and nothing is known of it that would have to be kept. */
+  /** The source is unwanted, and nothing about it has to be kept. */
   readonly forget: (source: Source) => void;
 }
 
@@ -41,7 +41,7 @@ export class Interest {
     this.#changed(source, before);
   }
 
-  /** Wants the source for something else than a lane, until `release`. */
+  /** Keeps the source wanted for something other than a view, until `release`. */
   hold(source: Source): void {
     const before = isWanted(source);
     source.holds++;
@@ -53,7 +53,7 @@ export class Interest {
     this.#changed(source, true);
   }
 
-  /** Ends a source that lingers before its time. */
+  /** Ends a lingering source early. */
   endNow(source: Source): void {
     const timer = this.#lingering.get(source);
     if (timer === undefined) return;
@@ -104,7 +104,7 @@ export class Interest {
       clearTimeout(timer);
       if (source.opening === opening) source.opening = undefined;
     };
-    // A feed that fails follows again by itself when it reconnects; the clients are told by its status.
+    // A failed feed follows the subject again when it reconnects; the feed status tells clients.
     const opening: Promise<void> = Promise.race([followed, patience]).then(settle, settle);
     source.opening = opening;
   }
@@ -116,12 +116,12 @@ export class Interest {
   #end(source: Source): void {
     this.#lingering.delete(source);
     this.#unfollow(source);
-    // Of market data that came meanwhile, the last value is kept.
+    // Market data that arrived since has a last value, which is kept.
     if (isTemporary(source)) this.#options.forget(source);
   }
 }
 
-/** Nothing is lost with the source; the trades of all symbols are no source of their own, and stay. */
+/** True when nothing is lost by forgetting the source. `trades:*` is no source of its own, and stays. */
 function isTemporary({ kind, seq, id }: Source): boolean {
   return isOnDemand(kind) || (seq === 0 && id !== ALL_TRADES_SOURCE);
 }

@@ -1,8 +1,8 @@
-/** Where subjects that nobody follows here stand in the feed's own numbering: whoever comes is told. */
+/** Positions, in the feed's own numbering, of subjects that are not followed here: new clients are told. */
 import { BoundedMap } from '../../protocol/bounded-map.js';
 import type { StreamPosition } from '../../protocol/stream-position.js';
 
-/** Subjects remembered; the oldest are forgotten first. */
+/** Maximum subjects remembered; the oldest are evicted first. */
 const SUBJECTS_MAX = 100_000;
 
 export class LastSeqs {
@@ -15,7 +15,7 @@ export class LastSeqs {
     this.#seqs.set(subject, seq);
   }
 
-  /** The newest sequence of the subject in this epoch; 0 when none is known. */
+  /** The newest sequence of the subject in this epoch; 0 when unknown. */
   of(subject: string, epoch: string): number {
     return epoch === this.#epoch ? (this.#seqs.get(subject) ?? 0) : 0;
   }

@@ -1,4 +1,4 @@
-/** Sequences of events that are lost, as one range a source. */
+/** Sequences of lost events, as one range per source. */
 export interface LostRange {
   from: number;
   to: number;

@@ -1,16 +1,16 @@
-/** What the gateway's own sequences count in, where neither the publisher nor the feed numbers. */
+/** The epochs of the gateway's own sequences, used when neither the publisher nor the feed numbers messages. */
 import { isOnDemand } from '../../protocol/topics.js';
 import type { Source } from './source-table.js';
 
 export class OwnEpochs {
   readonly #epoch: string;
   #outages = 0;
-  /** Epochs of single sources so far. */
+  /** Epochs created for single sources so far. */
   #singles = 0;
-  /** Sources were forgotten that may come back: one that is new must not count where its forerunner did. */
+  /** Some sources were forgotten and may return: a new source must not reuse the numbering of its predecessor. */
   hasForgotten = false;
 
-  /** @param epoch differs from that of every other start */
+  /** @param epoch unique to this start */
   constructor(epoch: string) {
     this.#epoch = epoch;
   }
@@ -21,8 +21,8 @@ export class OwnEpochs {
   }
 
   /**
-   * The epoch that the source's own sequences count in now: another one after every outage (the same for all sources), each
-   * time it takes over from the publisher's, and for a source that was not followed all the time.
+   * The current epoch of the source's own sequences. It changes after every outage (the same for all sources), each
+   * time the gateway takes over from the publisher's numbering, and for a source that was not followed all the time.
    */
   of(source: Source): string {
     const isSamePeriod = source.ownEpoch !== '' && source.outages === this.#outages;

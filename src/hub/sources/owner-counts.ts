@@ -1,4 +1,4 @@
-/** Counts by owner: a user, or an address without one, as the opaque number that gateway threads know it by. */
+/** Counts by owner: a user, or an address without one, as the opaque number that gateway threads use. */
 export class OwnerCounts {
   readonly #counts = new Map<number, number>();
 
@@ -10,7 +10,7 @@ export class OwnerCounts {
     this.#counts.set(owner, this.of(owner) + 1);
   }
 
-  /** Takes one `add` back. */
+  /** Takes back one `add`. */
   remove(owner: number): void {
     const left = this.of(owner) - 1;
     if (left > 0) this.#counts.set(owner, left);

@@ -1,8 +1,8 @@
 /**
- * What the sequences of a publisher that numbers its messages count in. A publisher that restarts should name another epoch;
- * one that does not is recognised by its sequence, which falls back to 1. So does that of a late copy of its first message,
- * which has the same bytes. Where a restarted publisher begins with the same bytes, too, the next message decides: it
- * continues the old numbering, or it does not.
+ * The epochs of publishers that number their messages. A publisher that restarts should name another epoch. One that
+ * does not is recognized by its sequence, which falls back to 1. A late copy of its first message looks alike, but has
+ * the same bytes. If a restarted publisher begins with the same bytes too, the next message decides: it continues the
+ * old numbering, or it does not.
  */
 
 import { BoundedMap } from '../../protocol/bounded-map.js';
@@ -10,14 +10,14 @@ import { fnv1a } from '../../protocol/fnv.js';
 import type { HubMessage } from '../hub-feed.js';
 import type { Source } from './source-table.js';
 
-/** How long a message that may be the first of a restarted publisher waits for what comes next. */
+/** How long a possible first message of a restarted publisher waits for the next one. */
 export const RESTART_WAIT_MS = 250;
-/** Such messages that wait at once; beyond it the publisher is taken at its word. */
+/** Maximum messages waiting like that; beyond it, a sequence of 1 counts as a restart. */
 const WAITING_MAX = 10_000;
-/** Dropped sources of which that is remembered. */
+/** Maximum dropped sources whose publisher state is remembered. */
 const DROPPED_MAX = 100_000;
 
-/** Takes a message in an epoch that clients are told. */
+/** Takes a message in the epoch that clients are told. */
 export type Take = (source: Source, m: HubMessage, epoch: string) => void;
 
 interface Waiting {
@@ -35,7 +35,7 @@ interface Dropped {
 export class PublisherEpochs {
   readonly #take: Take;
   readonly #waiting = new Map<Source, Waiting>();
-  /** Where the publishers of dropped sources stood, by subject. */
+  /** The publishers' state for dropped sources, by subject. */
   readonly #dropped = new BoundedMap<string, Dropped>(DROPPED_MAX);
   #outages = 0;
 
@@ -48,9 +48,9 @@ export class PublisherEpochs {
     this.#outages++;
   }
 
-  /** Takes a message that its publisher, or the feed, has numbered; now, or once it is known what it is. */
+  /** Takes a message numbered by its publisher or the feed: now, or once it is known what it is. */
   receive(source: Source, m: HubMessage): void {
-    // A stream's own numbering never falls back: whoever reads it sees to that.
+    // A stream's own numbering never falls back: its reader ensures that.
     if (!m.contiguous) {
       this.#take(source, m, m.epoch);
       return;
@@ -67,14 +67,14 @@ export class PublisherEpochs {
       this.#settle(source, m);
       if (m.seq === 1 && source.seq > 0 && !this.#waiting.has(source)) {
         const isCopy = mayBeCopy(source, m);
-        // Of two first messages that are alike, nothing is missed where one counts for both.
+        // Of two identical first messages, dropping one loses nothing.
         if (source.seq > 1 || !isCopy) {
           if (isCopy) this.#await(source, m);
           else this.#restart(source, m);
           return;
         }
       }
-      // The first messages of the new life were lost with the outage.
+      // The first messages after the restart were lost in the outage.
       if (m.seq < source.seq && source.publisherOutages !== this.#outages) source.publisherLife++;
     }
     source.publisherOutages = this.#outages;
@@ -82,7 +82,7 @@ export class PublisherEpochs {
     this.#take(source, m, epochOf(source));
   }
 
-  /** The source is dropped. Should its subject come back, it does not count again in what was over. */
+  /** The source is dropped. If its subject returns, it must not reuse a numbering that is over. */
   dropped(source: Source): void {
     this.forget(source);
     const { subject, publisherEpoch: epoch, publisherLife: life, publisherBegan: began, seq } = source;
@@ -90,7 +90,7 @@ export class PublisherEpochs {
     this.#dropped.set(subject, { epoch, life, began, seq });
   }
 
-  /** Nothing of the source is waited for any more. */
+  /** Discards whatever the source waits for. */
   forget(source: Source): void {
     clearTimeout(this.#waiting.get(source)?.timer);
     this.#waiting.delete(source);
@@ -114,7 +114,7 @@ export class PublisherEpochs {
     this.#waiting.set(source, { message, timer });
   }
 
-  /** What comes next says whether a message that waits was the first of a new life or a late copy. */
+  /** The next message tells whether a waiting one was the first after a restart or a late copy. */
   #settle(source: Source, m: HubMessage): void {
     const waiting = this.#waiting.get(source);
     if (waiting === undefined) return;
@@ -132,7 +132,7 @@ export class PublisherEpochs {
   }
 }
 
-/** False where the bytes are others than those of the first message of the publisher's present life. */
+/** False when the bytes differ from the first message since the publisher's last start. */
 function mayBeCopy({ publisherBegan }: Source, { payload }: HubMessage): boolean {
   return publisherBegan === 0 || publisherBegan === fnv1a(payload);
 }

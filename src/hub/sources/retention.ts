@@ -1,6 +1,6 @@
 /**
- * What rebuilds a state source in a new encoder: its last whole raw message and everything since that the encoder has
- * not confirmed; or, where the publisher sends changes, the encoder's last checkpoint and every change since.
+ * What rebuilds a state source in a new encoder: its last complete raw message and everything since that the encoder
+ * has not confirmed; or, if the publisher sends changes, the encoder's last checkpoint and every change since.
  */
 import type { Checkpoint } from '../../threads/batch.js';
 import { FLAG_CHECKPOINT, FLAG_LOSS_BEFORE, holdFlags } from '../../threads/records.js';
@@ -9,48 +9,52 @@ export interface RetainedMessage {
   payload: Uint8Array;
   seq: number;
   tsEventMicros: number;
-  /** When the hub received it, of `monotonicMicros`; 0 for a checkpoint. */
+  /** When the hub received it, from `monotonicMicros`; 0 for a checkpoint. */
   hubMicros: number;
   /** Record flags to apply it with. */
   flags: number;
-  /** Position among the source's messages, growing over epochs. */
+  /** Position among the source's messages, increasing across epochs. */
   order: number;
-  /** True while it stands in no batch: the queue was full. */
+  /** True while it is in no batch because the queue was full. */
   isSkipped: boolean;
 }
 
-/** µs, as the record of a message has them. */
+/** µs, as in a message's record. */
 type RetainedTimes = Pick<RetainedMessage, 'tsEventMicros' | 'hubMicros'>;
 
-/** Messages kept of one source. The encoder makes a checkpoint every 64 changes; more means that it lags far behind. */
+/**
+ * Maximum messages kept per source. The encoder makes a checkpoint every 64 changes; more means that it lags far
+ * behind.
+ */
 export const MESSAGES_MAX = 4096;
-/** The same in bytes. */
+/** Maximum bytes of the same. */
 export const BYTES_MAX = 4 * 1024 * 1024;
 
 export class Retention {
   #messages: RetainedMessage[] = [];
-  /** Of what was added since the messages were last made fewer; never too low. */
+  /** Bytes added since the messages were last reduced; never too low. */
   #bytes = 0;
   #order = 0;
-  /** True once the encoder has said that single messages do not rebuild this source. */
+  /** True once the encoder has reported that single messages do not rebuild this source. */
   #keepsChanges = false;
-  /** Memory of a message that is no longer needed. */
+  /** Memory of a message that is no longer needed, for reuse. */
   #spare: Uint8Array | undefined;
 
-  /** Copies a message in; returns its order, to be confirmed once it is encoded. */
+  /** Copies a message in; returns its order, for `confirm` once it is encoded. */
   add(payload: Uint8Array, seq: number, times: RetainedTimes, flags: number): number {
     this.#push(payload, seq, times, flags, false);
     return this.#order;
   }
 
-  /** True where every message counts that came since the last checkpoint. */
+  /** True when every message since the last checkpoint is needed. */
   get keepsChanges(): boolean {
     return this.#keepsChanges;
   }
 
   /**
-   * The queue is full. Of messages that find no room, the newest is kept; the encoder is told that others are missing.
-   * @param isTooMuch of changes, which would all be kept, there are too many: the source begins anew with a whole message
+   * The queue is full. Of the messages that find no room, only the newest is kept; the encoder is told that others are
+   * missing.
+   * @param isTooMuch too many changes would have to be kept: the source restarts with a complete message
    */
   addSkipped(payload: Uint8Array, seq: number, times: RetainedTimes, flags: number, isTooMuch: boolean): void {
     if (isTooMuch && this.#keepsChanges) this.#bytes = Number.POSITIVE_INFINITY;
@@ -74,12 +78,12 @@ export class Retention {
     this.#count();
   }
 
-  /** The encoder's document in the present epoch, as a whole message: earlier ones are no longer needed. */
+  /** The encoder's document in the present epoch, as a complete message: earlier ones are no longer needed. */
   checkpoint({ payload, seq, upTo, hold, ...at }: Omit<Checkpoint, 'source' | 'epoch'>): void {
     this.#keepsChanges = true;
     const kept = this.#messages.findIndex(message => message.seq > upTo);
     const changes = kept < 0 ? [] : this.#messages.slice(kept);
-    // Of a document that is held back, the record says since when in the place of an event's time.
+    // For a document that is held back, the record carries since when in the event-time field.
     const flags = FLAG_CHECKPOINT | holdFlags(hold);
     const tsEventMicros = hold?.sinceMicros ?? at.tsEventMicros;
     this.#messages = [{ payload, seq, tsEventMicros, hubMicros: 0, flags, order: 0, isSkipped: false }, ...changes];
@@ -87,8 +91,8 @@ export class Retention {
   }
 
   /**
-   * Gives up a message that no encoder survives; what follows it is applied as behind a loss.
-   * @returns undefined where it is not kept; `isNewest`: nothing follows it yet
+   * Drops a message that kills encoders; what follows it is applied as after a loss.
+   * @returns undefined when it is not kept; `isNewest`: nothing has followed it yet
    */
   remove(seq: number): { readonly payload: Uint8Array; readonly isNewest: boolean } | undefined {
     const at = this.#messages.findIndex(message => message.seq === seq);
@@ -144,7 +148,7 @@ export class Retention {
 
   #copy(payload: Uint8Array): Uint8Array {
     const spare = this.#spare;
-    // Not `slice`: on a Buffer, which feeds hand over and fill again, that is a view.
+    // Not `slice`: on a Buffer, which feeds hand over and refill, that is a view.
     if (spare?.length !== payload.length) return new Uint8Array(payload);
     this.#spare = undefined;
     spare.set(payload);

@@ -1,13 +1,15 @@
-/** The sources the hub knows: one per NATS subject, with a small number that stands for it everywhere downstream. */
+/**
+ * The sources the hub knows: one per NATS subject, each with a small number that stands for it everywhere downstream.
+ */
 
 import { topicParts } from '../../protocol/topic-parts.js';
 import { ALL_SYMBOLS, isStateSource, type SourceKind, subjectOf } from '../../protocol/topics.js';
 import { shardOf } from '../../threads/shard-of.js';
 import { Retention } from './retention.js';
 
-/** Sources one process follows. Beyond it, messages of new subjects are refused and counted. */
+/** Maximum sources per process. Beyond it, messages of new subjects are refused and counted. */
 export const SOURCES_MAX = 500_000;
-/** A number is given to another source only when nothing that was said of the former one can still be on its way. */
+/** How long a number rests before it is reused, so that nothing about its former source is still in transit. */
 const NUMBER_REST_MS = 30_000;
 
 export interface Source {
@@ -18,42 +20,42 @@ export interface Source {
   readonly shard: number;
   /** Null for event sources: a log is not retained here. */
   readonly retention: Retention | null;
-  /** What `seq` counts in; '' before the first message. */
+  /** The epoch of `seq`; '' before the first message. */
   epoch: string;
-  /** Epochs so far: what was counted in one of them says nothing in the next. */
+  /** Number of epochs so far; counts from one epoch mean nothing in the next. */
   epochs: number;
-  /** What it counted in when the gateway numbered it last; '' while it never did. */
+  /** The epoch in which the gateway last numbered it; '' if it never did. */
   ownEpoch: string;
-  /** Outages of the feed before `ownEpoch`. */
+  /** Feed outages before `ownEpoch`. */
   outages: number;
-  /** The epoch that its publisher names; '' while it numbers nothing. */
+  /** The epoch named by its publisher; '' while the publisher does not number. */
   publisherEpoch: string;
-  /** How often it has begun in that epoch. */
+  /** How often the publisher has started in that epoch. */
   publisherLife: number;
-  /** Hash of the first message of that life; 0 where it was not seen. */
+  /** Hash of the first message since its last start; 0 if it was not seen. */
   publisherBegan: number;
-  /** Outages of the feed before its newest message. */
+  /** Feed outages before its newest message. */
   publisherOutages: number;
   /** Sequence of the newest message; 0 before the first. */
   seq: number;
   /** Event sources: sequence of the newest message that the encoder has taken; 0 before the first. */
   encodedSeq: number;
-  /** Workers (bit mask) that want each lane. Null: nobody ever did. */
+  /** Per view, a bit mask of the workers that want it. Null: it was never wanted. */
   wants: Map<number, number> | null;
-  /** Publications under way that need the source. */
+  /** Pending publications that need the source. */
   holds: number;
-  /** Settles when the feed delivers the source's messages; undefined when it does. */
+  /** Settles when the feed delivers the source's messages; undefined when it already does. */
   opening: Promise<void> | undefined;
-  /** Event sources: where the newest message stands in the history; −1 nowhere. */
+  /** Event sources: place of the newest message in the history; −1: none. */
   historyAt: number;
-  /** Of its newest message: the number among all, and when it came (see Symbols.nowMs). */
+  /** Its newest message: overall number and time of arrival (see Symbols.nowMs). */
   seenOrder: number;
   seenAtMs: number;
-  /** Event sources: where the feed's numbering stood when the source was made: what was lost before concerns no client of it. */
+  /** Event sources: the feed's position when the source was created. Earlier losses do not affect its clients. */
   sinceSeq: number;
   /** State sources: the newest message was given up, so the next one follows a loss. */
   hasHole: boolean;
-  /** It is there only because a client asked for it, and counts as such. */
+  /** It exists only because a client asked for it, and counts as such. */
   isClientMade: boolean;
 }
 
@@ -61,11 +63,11 @@ export class SourceTable {
   readonly #bySubject = new Map<string, Source>();
   /** By number. */
   readonly #all: (Source | undefined)[] = [];
-  /** Numbers that are free, and since when; the oldest first. */
+  /** Free numbers, and since when; the oldest first. */
   readonly #resting = new Map<number, number>();
   readonly #shards: number;
   readonly #nowMs: () => number;
-  /** Stands for the trades of all symbols; it lives in every shard. */
+  /** Stands for the trades of all symbols; it exists in every shard. */
   readonly allTrades: Source;
 
   constructor(shards: number, nowMs: () => number) {
@@ -91,7 +93,7 @@ export class SourceTable {
     return this.#bySubject.size >= SOURCES_MAX ? undefined : this.#add(kind, symbol);
   }
 
-  /** Forgets a source; its number rests before it stands for another one. */
+  /** Forgets a source; its number rests before it is reused. */
   drop(source: Source): void {
     this.#bySubject.delete(source.subject);
     this.#all[source.id] = undefined;
@@ -145,12 +147,12 @@ export class SourceTable {
   }
 }
 
-/** True when a message of the source may be missing behind its newest: the feed passed over this sequence. */
+/** True when a message of the source may be missing after its newest: the feed passed over this sequence. */
 export function mayLack({ seq, sinceSeq }: Source, holeSeq: number | undefined): boolean {
   return holeSeq !== undefined && holeSeq > seq && holeSeq > sinceSeq;
 }
 
-/** Of a source's name, `<kind>:<symbol>`. */
+/** Splits a source's name, `<kind>:<symbol>`. */
 export function partsOf(name: string): [SourceKind, string] {
   return topicParts(name) as [SourceKind, string];
 }

@@ -1,29 +1,32 @@
 /**
- * The symbols that are known: those that the configuration lists, and those that were published. The latter are bounded, and
- * forgotten once they were silent for long and no client wants them.
+ * The known symbols: those that the configuration lists, and those that were published. The latter are bounded, and
+ * forgotten after long silence if no client wants them.
  *
- * A newcomer to a full table takes the place of a symbol by the second-chance (CLOCK) rule: a hand moves over the symbols that
- * no client wants, passes by those that were published since it came by last, and stops at the first that was not.
+ * When the table is full, a new symbol replaces another by the second-chance (CLOCK) rule: a hand moves over the
+ * symbols that no client wants, skips those published since its last pass, and stops at the first that was not.
  */
 import { MARKET_DATA_KINDS, subjectOf, symbolMatcher } from '../../protocol/topics.js';
 import { Cursor } from '../../threads/cursor.js';
 import type { Source } from './source-table.js';
 
-/** How often silent symbols are looked for, and how many are looked at then. */
+/** How often to check for silent symbols, and how many to check each time. */
 const SWEEP_INTERVAL_MS = 1_000;
 const SWEPT_AT_ONCE_MAX = 10_000;
-/** Symbols that the hand looks at for one newcomer. Were all of them published since, the least recent of them makes room. */
+/**
+ * Maximum symbols the hand visits for one new symbol. If all of them were published since, the least recent is
+ * replaced.
+ */
 export const HAND_STEPS_MAX = 64;
 
 export interface SymbolsOptions {
-  /** Symbols and patterns of the configuration; those without `*` are never forgotten. */
+  /** Symbols and patterns from the configuration; those without `*` are never forgotten. */
   readonly listed: readonly string[];
-  /** Published symbols that are known at once. */
+  /** Maximum published symbols known at once. */
   readonly max: number;
-  /** How long one has to be silent, and wanted by no client, to be forgotten; 0: it never is. */
+  /** How long a symbol must be silent, and wanted by no client, before it is forgotten; 0: forever. */
   readonly idleMs: number;
   readonly sourceOf: (subject: string) => Source | undefined;
-  /** Forgets what is known of a source that no client wants. */
+  /** Forgets a source that no client wants. */
   readonly dropSource: (source: Source) => void;
   readonly announce: (symbol: string) => void;
   readonly announceForgotten: (symbol: string, sources: readonly number[]) => void;
@@ -32,17 +35,17 @@ export interface SymbolsOptions {
 export class Symbols {
   /** Symbols forgotten since the start. */
   forgotten = 0;
-  /** Monotonic, as exact as a sweep is often: what sources note with each message. */
+  /** Monotonic, with the resolution of the sweep interval; sources record it with each message. */
   nowMs: number;
   readonly #options: SymbolsOptions;
   readonly #exact: ReadonlySet<string>;
   readonly #isListed: (symbol: string) => boolean;
   readonly #published = new Set<string>();
   readonly #sweeping = new Cursor(this.#published);
-  /** Of those, what no client wants, in the order in which the hand comes by. */
+  /** Those of them that no client wants, in the order in which the hand visits them. */
   readonly #unwanted = new Set<string>();
   readonly #hand = new Cursor(this.#unwanted);
-  /** How new their newest message was when the hand came by; of those that it has not seen yet, nothing. */
+  /** The order of their newest message at the hand's last visit; nothing for those not visited yet. */
   readonly #seenOrders = new Map<string, number>();
   readonly #timer: NodeJS.Timeout;
 
@@ -59,7 +62,7 @@ export class Symbols {
     return this.#published.size;
   }
 
-  /** All that have a name of their own; patterns are not among them. */
+  /** All names; patterns are not included. */
   *names(): IterableIterator<string> {
     yield* this.#exact;
     yield* this.#published;
@@ -69,7 +72,7 @@ export class Symbols {
     return this.#published.has(symbol) || this.#isListed(symbol);
   }
 
-  /** The symbol was published. False, and it stays unknown, when there are too many that clients want. */
+  /** The symbol was published. False, and it stays unknown, when clients want too many others. */
   admit(symbol: string): boolean {
     if (this.#exact.has(symbol) || this.#published.has(symbol)) return true;
     if (this.#published.size >= this.#options.max && !this.#makeRoom()) return false;
@@ -77,7 +80,7 @@ export class Symbols {
     return true;
   }
 
-  /** The same of one that a client wants already, for which there is always room. */
+  /** The same for a symbol that a client already wants; there is always room for it. */
   add(symbol: string): void {
     if (this.#exact.has(symbol) || this.#published.has(symbol)) return;
     this.#published.add(symbol);
@@ -85,7 +88,7 @@ export class Symbols {
     this.#options.announce(symbol);
   }
 
-  /** A client wants one of the symbol's sources, or the last one has left it. */
+  /** A client wants one of the symbol's sources, or the last one has left. */
   wantChanged(symbol: string): void {
     if (!this.#published.has(symbol)) return;
     if (!this.#isWanted(symbol)) this.#unwanted.add(symbol);
@@ -96,7 +99,7 @@ export class Symbols {
     clearInterval(this.#timer);
   }
 
-  /** False where clients want all symbols, or each that the hand came by is about to be followed. */
+  /** False when clients want all symbols, or every symbol visited is about to be followed. */
   #makeRoom(): boolean {
     let leastRecent: string | undefined;
     let leastOrder = Number.POSITIVE_INFINITY;
@@ -108,7 +111,7 @@ export class Symbols {
         if (isSilent || order < leastOrder) [leastRecent, leastOrder] = [symbol, order];
         if (isSilent) break;
       }
-      // Behind all others: the hand comes back when it has seen each of them.
+      // Move it to the end: the hand returns after it has visited all others.
       this.#unwanted.delete(symbol);
       this.#unwanted.add(symbol);
       this.#seenOrders.set(symbol, order);
@@ -148,7 +151,7 @@ export class Symbols {
     );
   }
 
-  /** Of the symbol's newest message, whatever it was. */
+  /** Order and time of the symbol's newest message of any kind. */
   #newest(symbol: string): { readonly order: number; readonly atMs: number } {
     let order = 0;
     let atMs = 0;
@@ -166,7 +169,7 @@ export class Symbols {
     return false;
   }
 
-  /** The feed is about to follow it: what asked for that may still be answered. */
+  /** True while the feed is about to follow it: whoever requested that may still get an answer. */
   #isOpening(symbol: string): boolean {
     for (const source of this.#sources(symbol)) if (source.opening !== undefined) return true;
     return false;

@@ -79,7 +79,6 @@ export async function readApiKeyFile(shown: string, path: string): Promise<reado
  * @throws {ConfigError} as {@link readApiKeyFile}, and if another command is running or the file would be too long; the
  *   system's error if the file cannot be written.
  */
- */
 export async function changeApiKeyFile(
   shown: string,
   path: string,

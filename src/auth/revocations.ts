@@ -40,7 +40,6 @@ export function lifeMsOf(by: RevocationKind, { tokenMaxAgeMs, hasApiKeys }: Cred
  * seconds, rounded down, which errs on the same side.) An API key's `created_at` is set by the operator and trusted: a
  * key created right after a revocation must not be dead forever.
  */
- */
 export function matches(revocation: Revocation, credential: Credential): boolean {
   switch (revocation.by) {
     case 'jti':

@@ -1,7 +1,7 @@
 /**
  * Merges two sources that carry the same messages, as exchanges send them on lines A and B. For messages that the
  * publisher numbers, the first copy counts, from either source, and the other is a duplicate. Nothing is lost as long
- * as one source has it, and no time passes until a failure of the other is noticed.
+ * as one source has it, without waiting until a failure of the other is noticed.
  *
  * A message that arrives before its predecessors waits for them as long as a line may still deliver them: up to that
  * line's measured lag. After that there is a hole.
@@ -9,7 +9,6 @@
  * A publisher that restarts at 1 in the same epoch begins a new **life** of its numbering. Each line shows a restart by
  * itself, when its own numbers fall back to 1. Late copies of the previous life from the other line are still
  * duplicates.
- */
  */
 import { fnv1a } from '../protocol/fnv.js';
 import { AheadMessages } from './ahead-messages.js';

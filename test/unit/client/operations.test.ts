@@ -146,7 +146,7 @@ describe('R34 operations', () => {
       const document = { mine: { a: 1 }, yours: { a: 2 } };
       for (const op of ['add', 'replace', 'remove']) {
         expect(applyOperations(document, [{ op, path, value: 9 }], isOwn), `${op} ${path}`).toMatch(
-          /not for this frame/,
+          /this frame may not change/,
         );
       }
       expect(document).toEqual({ mine: { a: 1 }, yours: { a: 2 } });

@@ -1,4 +1,4 @@
-/** The limits of content as a document: ops/limits.md (`npm run docs` writes it). */
+/** The content limits as a document: ops/limits.md (`npm run docs` writes it). */
 import { AMOUNT_DIGITS_MAX, AMOUNT_EXPONENT_MAX } from './amount.js';
 import { REJECT_REASONS, type RejectReason } from './codes.js';
 import {
@@ -38,7 +38,7 @@ import { MSGPACK_DEPTH_MAX } from './msgpack-reader.js';
 export interface ContentLimit {
   readonly what: string;
   readonly limit: string;
-  /** Reason of the refusal beyond it. */
+  /** Reason for refusing what exceeds it. */
   readonly beyond: RejectReason;
 }
 
@@ -78,7 +78,7 @@ export const CONTENT_LIMITS: readonly ContentLimit[] = [
   { what: 'Nesting of a MessagePack message', limit: `${MSGPACK_DEPTH_MAX} levels`, beyond: 'invalid_msgpack' },
 ];
 
-/** What a client does, and its price in units. */
+/** What a client does, and its cost in units. */
 export const COSTS: readonly (readonly [what: string, units: string])[] = [
   ['Connecting, refused or not', String(CONNECT_UNITS)],
   ['A message, whatever it says', `${MESSAGE_UNITS}, and 1 for every ${READ_BYTES_PER_UNIT} bytes`],
@@ -96,7 +96,7 @@ export const COSTS: readonly (readonly [what: string, units: string])[] = [
     `${REPLAY_UNITS} more, and 1 for every ${REPLAY_BYTES_PER_UNIT} bytes encoded or sent again, also where you leave before they come; ${REPLAY_MESSAGE_UNITS} a message until they are known`,
   ],
   ['… its snapshots', `1 for every ${SNAPSHOT_BYTES_PER_UNIT} bytes`],
-  ['A topic that is left', String(UNSUBSCRIBE_UNITS)],
+  ['Leaving a topic', String(UNSUBSCRIBE_UNITS)],
   ['`publish`', `${PUBLISH_UNITS}, and 1 for every ${PUBLISH_BYTES_PER_UNIT} bytes`],
   ['`auth`', String(AUTH_UNITS)],
 ];
@@ -124,7 +124,7 @@ ${Object.entries(REJECT_REASONS)
 Every command is charged by what it costs the gateway, in units of about 1 µs of CPU. A connection may use \`WS_COST_RATE\` units a
 second, a user ${USER_FACTOR} times as much over all connections, an address ${ADDRESS_FACTOR} times as much. Institutional clients have
 ${INSTITUTIONAL_FACTOR} times as much of each, and their addresses are not charged. A client that has used up ${BURST_SECONDS} seconds of its budget
-gets \`rate_limited\` with \`retry_after_ms\`, and nothing is done; one that sends on regardless is closed with 4029.
+gets \`rate_limited\` with \`retry_after_ms\`, and nothing is done; a client that keeps sending is closed with 4029.
 
 | what | units |
 |---|---|

@@ -26,7 +26,7 @@ export async function runGateway(env: NodeJS.ProcessEnv, isTakeover = false): Pr
   await checkStart(configured);
   const auth = configured.auth;
   const hasKey = auth.secret !== undefined || auth.jwksFile !== undefined || auth.jwksUrl !== undefined;
-  // Without a key nobody could connect. A key for this run only lets you in, and no one else.
+  // Without a key no client could connect. A key for this run lets in only those who see its output.
   const secret = hasKey ? auth.secret : randomBytes(32).toString('hex');
   const port = configured.port === 0 ? await ownFreePort(configured.host) : configured.port;
   // During a takeover another process may have this port; the claim at least keeps it from gateways that want a free

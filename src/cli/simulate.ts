@@ -149,7 +149,7 @@ class Publisher implements FeedSink {
         if (this.#paused) this.#pause(false);
       }
     } catch {
-      // The connection is lost; whoever waits for that reports why.
+      // The connection is lost; `failureOf` reports why.
     } finally {
       this.#confirming = false;
     }

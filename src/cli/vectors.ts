@@ -13,8 +13,8 @@ Examples:
   $ millrace vectors losses > losses.json
   $ millrace vectors > vectors.json          all of them, as one array of files
 
-Each case has what was published (payloads in hex), the frames that a subscribed client gets in both formats, and what
-it is expected to hold then: documents, checksums, positions, stale topics, and what it was told.`;
+Each case contains the published messages (payloads in hex), the frames that a subscribed client gets in both formats, and the
+expected result: documents, checksums, positions, stale topics, and what the client reports.`;
 
 /** `millrace vectors [name…]`: the protocol's test vectors, for clients in other languages. */
 export function vectorsCommand(): Command {

@@ -133,7 +133,7 @@ export class StreamNumbering {
     this.holeSeq = 0;
   }
 
-  /** Nobody knows which subjects the messages before `seq` had, so no chain may continue. */
+  /** The subjects of the messages before `seq` are unknown, so no chain may continue. */
   #leaveOut(seq: number): void {
     this.epoch = `${this.#lifeEpoch}.${seq.toString(36)}`;
     this.lastSeq = seq - 1;

@@ -1,6 +1,6 @@
 /**
  * `overflow`: too much is waiting; the message was not taken. `closed`: the publisher or its connection is closed.
- * `refused`: the server did not accept it. `unconfirmed`: nobody can tell whether the server has it.
+ * `refused`: the server did not accept it. `unconfirmed`: the server may or may not have it.
  */
 export type PublisherErrorCode = 'overflow' | 'closed' | 'refused' | 'unconfirmed';
 

@@ -67,7 +67,7 @@ export class ControlOrders {
     const { nodeName, revocations } = this.#options;
     const revocation = this.#revocationOf(payload, Date.now(), 'heard');
     if (respond === undefined) {
-      // Nobody waits for an answer, so a flood of them takes no memory.
+      // No one waits for an answer, so a flood of them takes no memory.
       if (revocation !== undefined) revocations.take(revocation);
       return;
     }

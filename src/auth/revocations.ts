@@ -33,12 +33,12 @@ export function lifeMsOf(by: RevocationKind, { tokenMaxAgeMs, hasApiKeys }: Cred
  * True if the revocation ends the credential. A user's revocation spares credentials issued later, but ends those that
  * do not say when they were issued.
  *
- * `iat` is by the issuer's clock, which may be ahead of ours by `CLOCK_TOLERANCE_MS`. So a token whose `iat` is within
- * that time after the revocation may have been issued before it, and nothing in it tells; whether the gateway has seen
- * it before certainly does not. Such a token ends too. A user who logs in again within those seconds is refused and
- * needs another token; otherwise, a token held back by an attacker would outlive the revocation. (`iat` counts whole
- * seconds, rounded down, which errs on the same side.) An API key's `created_at` is set by the operator and trusted: a
- * key created right after a revocation must not be dead forever.
+ * `iat` is by the issuer's clock, which may be ahead of ours by `CLOCK_TOLERANCE_MS`. So a token whose `iat` is that
+ * soon after the revocation may have been issued before it. Neither the token nor whether the gateway has seen it before
+ * can prove otherwise, so it ends too. A user who logs in again within those seconds is refused and needs another token.
+ * Otherwise, a token that was kept back would outlive the revocation. (`iat` counts whole seconds, rounded down, which
+ * errs on the same side.) An API key's `created_at` is set by the operator and trusted: a key created right after a
+ * revocation must not be dead forever.
  */
 export function matches(revocation: Revocation, credential: Credential): boolean {
   switch (revocation.by) {

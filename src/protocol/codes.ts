@@ -12,7 +12,7 @@ export const ERROR_CODES = {
   unknown_action: 'no such action',
   unknown_stream: 'no such stream, or one that clients cannot publish to',
   unknown_channel: 'no such analytics channel, or none named',
-  missing_symbol: 'a symbol is required but none is named',
+  missing_symbol: 'no symbol named where one is needed',
   invalid_symbol: 'an unknown symbol',
   unauthorized: 'a credential is needed, or the one given is refused',
   forbidden: 'the credential does not allow it',
@@ -48,12 +48,12 @@ export interface RefusalMeaning {
 /** By status. */
 export const REFUSALS = {
   400: {
-    when: 'nothing valid to subscribe to, an invalid query member, a required symbol is missing',
+    when: 'nothing valid to subscribe to, an invalid query member, no symbol where one is needed',
     codes: ['invalid_message', 'missing_symbol', 'invalid_symbol', 'unknown_channel', 'too_many_subscriptions'],
     retryAfter: false,
   },
   401: {
-    when: 'no credential although one is required (everywhere, unless the gateway allows anonymous clients), or one that is malformed, expired, revoked or not signed by a known key',
+    when: 'no credential where one is required (everywhere, unless the gateway allows anonymous clients), or one that is malformed, expired, revoked or not signed by a known key',
     codes: ['unauthorized'],
     retryAfter: false,
   },
@@ -102,7 +102,7 @@ export const CLOSE_CODES: Readonly<Record<CloseCode, { readonly when: string; re
   },
   [CloseCode.revoked]: { when: 'the credential was revoked', client: 'do not reconnect with it' },
   [CloseCode.unauthorized]: {
-    when: 'with `explain=1`, in place of 401: no credential although one is required, or one that was refused',
+    when: 'with `explain=1`, in place of 401: no credential where one is required, or one that was refused',
     client: 'do not reconnect, except with another credential',
   },
   [CloseCode.forbidden]: {

@@ -304,7 +304,10 @@ class GatewayParts implements Gateway {
    * serving.
    */
   #stuck(worker: number, reason: string): void {
-    this.#log.fatal({ worker, reason }, 'gateway worker is stuck: its clients are lost, the other workers keep serving');
+    this.#log.fatal(
+      { worker, reason },
+      'gateway worker is stuck: its clients are lost, the other workers keep serving',
+    );
     this.#hub.forgetWorker(worker);
     this.#loads.forgetWorker(worker);
     if (this.#workers.stuck < this.#config.workers) return;

@@ -13,8 +13,7 @@ export async function readJsonFile(shown: string, path: string): Promise<unknown
   let text: string;
   try {
     const { size } = await stat(path);
-    if (size > JSON_FILE_BYTES_MAX)
-      throw new Error(`it has ${size} bytes; at most ${JSON_FILE_BYTES_MAX} are allowed`);
+    if (size > JSON_FILE_BYTES_MAX) throw new Error(`it has ${size} bytes; at most ${JSON_FILE_BYTES_MAX} are allowed`);
     text = await readFile(path, 'utf8');
   } catch (cause) {
     throw new ConfigError(`${shown}: cannot be read (${cause instanceof Error ? cause.message : cause})`, { cause });

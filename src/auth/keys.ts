@@ -24,9 +24,7 @@ export async function tokenKey(config: AuthConfig, monotonicMs: () => number): P
   if (config.secret !== undefined) {
     return { kind: 'secret', secret: secretKey(config.secret) };
   }
-  throw new ConfigError(
-    'AUTH_JWT_SECRET, AUTH_JWKS_FILE, AUTH_JWKS_URL: set one of them to verify tokens',
-  );
+  throw new ConfigError('AUTH_JWT_SECRET, AUTH_JWKS_FILE, AUTH_JWKS_URL: set one of them to verify tokens');
 }
 
 /** A public key used as a secret would let everyone who has it sign tokens. */

@@ -45,7 +45,9 @@ export async function findPredecessor(config: Config): Promise<FoundPredecessor 
     throw new CommandFailure(`--takeover: ${who} is not Millrace, or its version is too old for a takeover`);
   }
   if (port !== config.port) {
-    throw new CommandFailure(`--takeover: ${who} serves PORT ${String(port)}, but this gateway is to serve ${config.port}`);
+    throw new CommandFailure(
+      `--takeover: ${who} serves PORT ${String(port)}, but this gateway is to serve ${config.port}`,
+    );
   }
   try {
     process.kill(pid, 0);

@@ -190,7 +190,9 @@ export class Connection {
       }
     } catch (cause) {
       this.#hooks.fault(
-        cause instanceof MillraceError ? cause : new MillraceError('internal', 'a frame could not be handled', { cause }),
+        cause instanceof MillraceError
+          ? cause
+          : new MillraceError('internal', 'a frame could not be handled', { cause }),
       );
     }
   }

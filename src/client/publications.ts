@@ -59,7 +59,10 @@ export class Publications {
   down(isTooLong: boolean): void {
     this.#isOpen = false;
     if (!isTooLong) return;
-    const error = new MillraceError('payload_too_large', 'the gateway closed the connection because of a message this long');
+    const error = new MillraceError(
+      'payload_too_large',
+      'the gateway closed the connection because of a message this long',
+    );
     for (const pending of this.#pending) this.#settle(pending).reject(error);
   }
 

@@ -37,7 +37,8 @@ export const credentials = {
 
 export const revoking = {
   title: 'Revocations',
-  about: 'Where the gateway keeps revoked credentials. If you use both a bucket and a file, each gets what the other has.',
+  about:
+    'Where the gateway keeps revoked credentials. If you use both a bucket and a file, each gets what the other has.',
   settings: {
     REVOCATIONS_BUCKET: setting(
       matching(/^[\w-]{1,200}$/, 'the name of a bucket (letters, digits, _ and -), or off'),

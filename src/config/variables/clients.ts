@@ -22,8 +22,7 @@ const ROOM_MESSAGE_BYTES_MAX_MAX = 256 * 1024;
 
 export const connections = {
   title: 'Connections',
-  about:
-    'Limits on connections, topics and attempts. Beyond a limit, the gateway refuses with the code given here.',
+  about: 'Limits on connections, topics and attempts. Beyond a limit, the gateway refuses with the code given here.',
   settings: {
     WS_MAX_CONNECTIONS: setting(integer(1, 10_000_000), '10000', { means: 'Connections in total; 503 beyond it.' }),
     WS_MAX_ANONYMOUS: optional(integer(0, 10_000_000), {

@@ -138,8 +138,7 @@ export const replaying = {
       means: 'Speed: 1 is as recorded, 10 ten times as fast, 0 as fast as possible.',
     }),
     REPLAY_FOLLOW: setting(onOff, 'off', {
-      means:
-        '`on`: at the end of the recording, wait for more to be written. `off`: report the feed as `stale` there.',
+      means: '`on`: at the end of the recording, wait for more to be written. `off`: report the feed as `stale` there.',
     }),
   },
 } as const;

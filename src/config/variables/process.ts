@@ -131,7 +131,10 @@ export const threading = {
     }),
     ENCODERS: setting(threads, 'auto', { means: 'Encoder threads. `auto` uses a quarter of the cores, at least 1.' }),
     THREAD_BUSY_AFTER: setting(
-      duration({ minMs: BUSY_AFTER_MS_MIN, otherwise: 'and less than THREAD_HUNG_AFTER, or ordinary work would be stopped' }),
+      duration({
+        minMs: BUSY_AFTER_MS_MIN,
+        otherwise: 'and less than THREAD_HUNG_AFTER, or ordinary work would be stopped',
+      }),
       '1s',
       {
         means:

@@ -162,7 +162,8 @@ export const connectionMetrics: MetricGroup = {
       help: 'Replays of missed events, by outcome',
       more: 'Clients that missed the same events share one.',
       labels: {
-        outcome: '`recovered`, `unrecovered` (the events were unavailable), `cancelled` (no client was waiting any more)',
+        outcome:
+          '`recovered`, `unrecovered` (the events were unavailable), `cancelled` (no client was waiting any more)',
       },
       read: ({ main }) =>
         by('outcome', [

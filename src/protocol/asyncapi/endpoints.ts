@@ -56,8 +56,7 @@ const ENDPOINTS: Readonly<Record<string, Endpoint>> = {
   trades: {
     address: '/ws/trades',
     title: 'Trades',
-    description:
-      'Subscribed on open to the trades of the symbols named, or of all symbols. A credential is optional.',
+    description: 'Subscribed on open to the trades of the symbols named, or of all symbols. A credential is optional.',
     needsCredential: false,
     query: { symbols: list('Symbols').optional() },
   },

@@ -195,9 +195,4 @@ export const controlMessages = {
 };
 
 export const deadLetterHeaders = z.looseObject({ Reason: z.string().max(256).describe('Why it was refused') });
-export const deadLetter = define(
-  undefined,
-  z.unknown(),
-  'A refused message of a publisher, byte for byte',
-  'not JSON',
-);
+export const deadLetter = define(undefined, z.unknown(), 'A refused message of a publisher, byte for byte', 'not JSON');

@@ -71,7 +71,7 @@ function rolesProblem(roles: unknown): string | undefined {
   if (Array.isArray(roles) && roles.length > 0 && roles.every(role => typeof role === 'string' && role !== '')) {
     return undefined;
   }
-  return 'must be a list of one or more roles, of which one is required';
+  return 'must be a list of roles, at least one; a user needs one of them';
 }
 
 function isObject(value: unknown): value is Readonly<Record<string, unknown>> {

@@ -10,7 +10,7 @@ const ACCOUNTS = 1000;
 const TRADE_QUANTITY_MAX = 50_000;
 
 /**
- * One simulated symbol: its market and book, and its publisher messages as JSON text (PROTOCOL.md section 3). All
+ * One simulated symbol: its market and book, and its publisher messages as JSON text (ops/publishing.md). All
  * randomness comes from the symbol's own stream, so its messages do not depend on which other symbols exist.
  */
 export class Instrument {

@@ -35,7 +35,7 @@ export interface SimulatorFeedOptions {
 }
 
 /**
- * A built-in, free market. Publishes what a publisher would (PROTOCOL.md section 3): first each symbol's whole quote
+ * A built-in, free market. Publishes what a publisher would (ops/publishing.md): first each symbol's whole quote
  * and book snapshot, then messages of the followed sources only. With `updatesPerSecond` 0 a random subset of the
  * active symbols moves every `intervalMs`; otherwise messages flow at that total rate. Without interest there is no
  * timer. Equal seed, clock and interest give equal bytes.

@@ -1,4 +1,4 @@
-/** The hub of a gateway, made of its configuration. */
+/** Creates the gateway's hub from its configuration. */
 import { randomBytes } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import type { Config } from './config/environment.js';
@@ -15,7 +15,7 @@ export interface HubParts {
   readonly sampler: LogSampler;
   readonly feed: Feed;
   readonly workers: WorkerSupervisor;
-  /** One an encoder. */
+  /** One ring per encoder. */
   readonly rings: readonly SharedArrayBuffer[];
   readonly doorbells: SharedArrayBuffer;
   readonly onFault: (what: string, detail: string) => void;

@@ -1,8 +1,8 @@
-/** The feed as the hub sees it. */
+/** Adapts the feed to what the hub expects. */
 import { type Feed, type FeedMessage, newFeedMessage } from './feed/feed.js';
 import type { HubFeed } from './hub/hub-feed.js';
 
-/** @param loopback takes what clients publish where the feed has no other gateways, and so gives it back at once */
+/** @param loopback delivers client publications immediately when the feed has no other gateways */
 export function feedOfHub(feed: Feed, loopback: (message: FeedMessage) => void): HubFeed {
   return {
     follow: (subject, wanted) => feed.interest(subject, wanted),
@@ -13,7 +13,7 @@ export function feedOfHub(feed: Feed, loopback: (message: FeedMessage) => void):
         return undefined;
       }
       const outcome = await feed.publish(subject, payload, mark, key);
-      // The hub answers the client with the text.
+      // The hub sends this text to the client.
       if (!outcome.ok) throw new Error(outcome.detail);
       return outcome.position;
     },

@@ -1,4 +1,4 @@
-/** What the main thread's parts count, put together for metrics and statistics. */
+/** Collects the counters of the main thread's parts for metrics and statistics. */
 import type { Feed } from './feed/feed.js';
 import type { WorkerSupervisor } from './gateway/supervision/supervisor.js';
 import type { Hub } from './hub/hub.js';

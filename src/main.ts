@@ -31,19 +31,19 @@ import type { Gateway, GatewayHost, Predecessor } from './running-gateway.js';
 import { createDoorbells, createRing } from './threads/ring.js';
 import type { ToWorker } from './threads/thread-messages.js';
 
-/** Frames of one encoder that its readers may be behind: several hundred milliseconds at full speed. */
+/** How far readers may fall behind one encoder: several hundred milliseconds at full speed. */
 const RING_BYTES = 8 * 1024 * 1024;
 const SAMPLE_LOG_MS = 1000;
-/** Beyond DRAIN_TIMEOUT: for connections that were let in just before the port was left. */
+/** Added to DRAIN_TIMEOUT for connections accepted just before the gateway left the port. */
 const DRAIN_BEYOND_MS = 5_000;
-/** How long the process that is replaced may take to let go of its admin port. */
+/** How long the old process may take to release its admin port. */
 const ADMIN_PORT_FREE_MS = 10_000;
 
 /**
  * Starts a gateway. Resolves once it accepts connections and its feed is up.
- * @param predecessor where another process serves these ports: hands over its revocations before this one listens, and is sent
- *   away, which frees the admin port, when this one serves clients.
- * @throws {Error} when a port, the feed, a key or the revocations cannot be had; nothing is left running then.
+ * @param predecessor the process that serves these ports now. It hands over its revocations before this gateway
+ *   listens; once this gateway serves clients, it is told to drain, which frees the admin port.
+ * @throws {Error} if a port, the feed, a key or the revocations are unavailable; everything already started is closed.
  */
 export async function startGateway(
   config: Config,
@@ -72,8 +72,8 @@ class GatewayParts implements Gateway {
   readonly #workers: WorkerSupervisor;
   readonly #admin: AdminServer;
   readonly #descriptors = new DescriptorWatch(isShort => {
-    if (isShort) this.#log.error('file descriptors are short: nobody is let in until connections close');
-    else this.#log.warn('there are file descriptors again: clients are let in');
+    if (isShort) this.#log.error('out of file descriptors; refusing new connections');
+    else this.#log.warn('file descriptors available again; accepting connections');
     this.#workers.postAll({ type: 'accept', isAccepting: !isShort });
   });
   #adminPort = 0;
@@ -134,7 +134,7 @@ class GatewayParts implements Gateway {
       },
       onFault: (worker, message) => this.#notes.fault(`gateway worker ${worker}`, message),
       onLongWork: (worker, work) => {
-        log.warn({ worker, ...work }, 'work for one connection took too long: the connection is closed');
+        log.warn({ worker, ...work }, 'work for one connection took too long; closing the connection');
       },
       onStuck: (worker, reason) => this.#stuck(worker, reason),
     });
@@ -202,9 +202,9 @@ class GatewayParts implements Gateway {
     if (predecessor === undefined) this.#adminPort = await this.#admin.listen();
     await Promise.all([this.#feed.start(this.#sink()), this.#revocations.open()]);
     this.#feedStarted = true;
-    // Behind the feed's start, from when on this process hears of new ones itself.
+    // After the feed starts: from then on this process hears of new revocations itself.
     for (const revocation of (await predecessor?.revocations()) ?? []) this.#revocations.take(revocation);
-    // Last: a client that is let in before the symbols are known would be told that there are none.
+    // Last, because a client accepted before the symbols are known would be told that there are none.
     await this.#workers.start();
     this.#descriptors.start();
     this.#certificate?.watch();
@@ -224,7 +224,7 @@ class GatewayParts implements Gateway {
     this.#isDraining = true;
     if (isReplaced) await this.#admin.close();
     const { drainTimeoutMs } = this.#config.times;
-    await inTime(this.#workers.retire(), drainTimeoutMs + DRAIN_BEYOND_MS, 'the clients are not gone in time');
+    await inTime(this.#workers.retire(), drainTimeoutMs + DRAIN_BEYOND_MS, 'clients did not disconnect in time');
   }
 
   close(): Promise<void> {
@@ -233,8 +233,9 @@ class GatewayParts implements Gateway {
   }
 
   /**
-   * Every part is closed, whatever another one does: clients first, as what is behind them would tell them that it is gone.
-   * @throws {AggregateError} of what went wrong
+   * Closes every part, even if another one fails. Clients close first; otherwise the parts behind them would report an
+   * outage.
+   * @throws {AggregateError} with everything that failed
    */
   async #close(): Promise<void> {
     this.#descriptors.stop();
@@ -252,9 +253,9 @@ class GatewayParts implements Gateway {
     await part('feed', async () => void (await Promise.all([this.#feed.stop(), this.#revocations.close()])));
     await part('hub', () => this.#hub.close());
     await part('admin', () => this.#admin.close());
-    // A process whose threads hold sockets cannot end in order.
+    // A process whose threads hold sockets cannot exit cleanly.
     await workers;
-    if (failures.length > 0) throw new AggregateError(failures, 'not everything could be closed');
+    if (failures.length > 0) throw new AggregateError(failures, 'some parts could not be closed');
   }
 
   renewCertificate(): void {
@@ -272,7 +273,7 @@ class GatewayParts implements Gateway {
 
   #feedStatus(status: FeedStatus, detail: string): void {
     const hasChanged = this.#feedState.feed !== status;
-    // To the backup or back from it is as good as an outage for what neither of the two numbers.
+    // Switching to or from the backup is an outage for topics that neither server numbers.
     if (status !== 'live' || this.#feedState.feed === 'failover') this.#hub.feedLost();
     this.#log[status === 'live' ? 'info' : 'warn']({ feed: this.#feed.name, status, detail }, 'feed status');
     if (!hasChanged) return;
@@ -280,7 +281,7 @@ class GatewayParts implements Gateway {
     this.#workers.postAll(this.#feedState);
   }
 
-  /** Retail first: it is sent less often, then takes nobody more; institutional clients keep their latency. */
+  /** Retail clients first: they are sent less often, then refused. Institutional clients keep their latency. */
   #loadChanged(level: number): void {
     const { load } = this.#loads;
     this.#log.warn({ level, load }, 'load');
@@ -290,7 +291,7 @@ class GatewayParts implements Gateway {
     this.#workers.postAll(this.#feedState);
   }
 
-  /** What a worker that starts must know before it listens. */
+  /** Tells a starting worker what it must know before it listens. */
   #welcome(worker: number): void {
     this.#hub.welcome(worker);
     this.#workers.post(worker, this.#feedState);
@@ -298,9 +299,15 @@ class GatewayParts implements Gateway {
     if (this.#descriptors.isShort) this.#workers.post(worker, { type: 'accept', isAccepting: false });
   }
 
-  /** As good as dead, but it cannot be replaced while it may come back: it is ended then. The others serve on. */
+  /**
+   * The worker cannot be replaced while it may still wake up. Once it does, it is terminated. The other workers keep
+   * serving.
+   */
   #stuck(worker: number, reason: string): void {
-    this.#log.fatal({ worker, reason }, 'gateway worker is stuck: its clients are lost, the other workers serve on');
+    this.#log.fatal(
+      { worker, reason },
+      'gateway worker is stuck: its clients are lost, the other workers keep serving',
+    );
     this.#hub.forgetWorker(worker);
     this.#loads.forgetWorker(worker);
     if (this.#workers.stuck < this.#config.workers) return;
@@ -320,7 +327,7 @@ class GatewayParts implements Gateway {
     });
   }
 
-  /** Once they are there, the hub too knows what has been encoded. */
+  /** Once the workers report, the hub too knows what has been encoded. */
   #workerStats() {
     for (const shard of this.#hub.shards) shard.look();
     return this.#workers.stats();

@@ -1,4 +1,4 @@
-/** What `/readyz` says: whether a load balancer may send clients here. */
+/** Readiness for `/readyz`: whether a load balancer may send clients here. */
 import type { Config } from './config/environment.js';
 import type { WorkerSupervisor } from './gateway/supervision/supervisor.js';
 import type { Hub } from './hub/hub.js';
@@ -14,7 +14,7 @@ export interface ReadinessParts {
   readonly areRevocationsReadable: boolean;
 }
 
-/** Empty when the gateway is ready, else what it lacks. */
+/** Empty when the gateway is ready, else what is missing. */
 export function missingForReadiness(parts: ReadinessParts): string[] {
   const { config, workers, hub } = parts;
   const missing: string[] = [];

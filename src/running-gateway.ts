@@ -1,35 +1,37 @@
-/** A gateway that runs, and what it runs in. */
+/** A running gateway, and the process that hosts it. */
 import type { Revocation } from './auth/revocation-text.js';
 
-/** Everything that runs, to be closed again. */
+/** The handle to a running gateway. */
 export interface Gateway {
   readonly url: string;
   readonly adminUrl: string;
-  /** A thread is stuck in native code: an orderly exit of the process would wait for it, perhaps for ever. */
+  /** A thread is stuck in native code: a clean exit would wait for it, possibly forever. */
   readonly mustBeKilled: boolean;
   /**
-   * Is not ready any more, leaves the port to others, and sends the clients elsewhere, spread over DRAIN_TIMEOUT; who is still
-   * here is served as before. Resolves when they are gone; `close` ends it at any time.
-   * @param isReplaced another process takes over here and wants the admin port
+   * Reports not ready, stops listening and redirects the clients, spread over DRAIN_TIMEOUT. Clients still connected
+   * are served as before. Resolves once all have left; you can call `close` at any time.
+   * @param isReplaced another process takes over and needs the admin port
    */
   drain(isReplaced: boolean): Promise<void>;
-  /** Sends away whoever is left, all at once, and ends everything. */
+  /** Disconnects the remaining clients at once and stops everything. */
   close(): Promise<void>;
-  /** Newcomers get the certificate that the files hold now. One that cannot be used is logged, and the present one stays. */
+  /**
+   * Loads the certificate files for new connections. If they are unusable, logs that and keeps the current certificate.
+   */
   renewCertificate(): void;
 }
 
-/** The process that a gateway replaces. */
+/** The process that this gateway replaces. */
 export interface Predecessor {
-  /** All revocations that it keeps. @throws {Error} where they cannot be had */
+  /** All revocations it keeps. @throws {Error} if they are unavailable */
   revocations(): Promise<readonly Revocation[]>;
-  /** Has it drain, and let go of the admin port. What became of it meanwhile is its own affair. */
+  /** Tells it to drain and to release the admin port. Does not report whether it did. */
   sendAway(): void;
 }
 
-/** The process that a gateway runs in. */
+/** The process that hosts a gateway. */
 export interface GatewayHost {
-  /** The gateway cannot go on: it is to be closed, and the process to end. */
+  /** The gateway cannot continue: close it and exit. */
   readonly onFatal: (reason: string) => void;
   readonly logLinesLost: () => number;
 }

@@ -1,4 +1,4 @@
-/** The operators' HTTP side, on a port of its own: liveness, readiness, metrics, statistics. */
+/** The operators' HTTP server on a port of its own: liveness, readiness, metrics, statistics. */
 
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -9,18 +9,18 @@ const LISTEN_RETRY_MS = 50;
 
 export interface AdminOptions {
   readonly host: string;
-  /** 0 for any free one. */
+  /** 0 picks a free one. */
   readonly port: number;
-  /** Names that requests may have in `Host` besides addresses, `localhost` and `host`. */
+  /** Names accepted in `Host` besides IP addresses, `localhost` and `host`. */
   readonly allowedHosts: readonly string[];
-  /** Where there is one, everything but the probes asks for `Authorization: Bearer …`. */
+  /** If set, every request except the probes needs `Authorization: Bearer …`. */
   readonly guard: TokenGuard | undefined;
   /** Empty when ready, else what is missing. */
   readonly notReady: () => readonly string[];
   readonly metrics: () => Promise<{ readonly contentType: string; readonly text: string }>;
   /** The body of `/api/v1/stats`. */
   readonly stats: () => Promise<object>;
-  /** A page of `/api/v1/revocations`; undefined where `after` names none. */
+  /** A page of `/api/v1/revocations`; undefined if `after` is not a page cursor. */
   readonly revocations: (after: string) => object | undefined;
   readonly onFault: (what: string, cause: unknown) => void;
 }
@@ -39,14 +39,14 @@ export class AdminServer {
       });
     });
     this.#server.on('error', cause => {
-      // One that comes before it listens is `listen`'s.
+      // `listen` reports errors that occur before the server listens.
       if (this.#server.listening) options.onFault('the admin server failed', cause);
     });
   }
 
   /**
-   * @param withinMs how long to try: the process that has the port is about to let go of it
-   * @returns the port. @throws {Error} with `cause` when it cannot be listened on.
+   * @param withinMs how long to retry while another process is about to release the port
+   * @returns the port. @throws {Error} with `cause` if the server cannot listen on it.
    */
   async listen(withinMs = 0): Promise<number> {
     const { host, port } = this.#options;
@@ -58,7 +58,7 @@ export class AdminServer {
       } catch (cause) {
         const isTaken = (cause as NodeJS.ErrnoException).code === 'EADDRINUSE';
         if (!isTaken || performance.now() >= deadlineMs) {
-          throw new Error(`ADMIN_PORT ${port} on ${host} cannot be listened on`, { cause });
+          throw new Error(`cannot listen on ADMIN_PORT ${port} on ${host}`, { cause });
         }
       }
       await new Promise(resolve => setTimeout(resolve, LISTEN_RETRY_MS));
@@ -75,7 +75,7 @@ export class AdminServer {
     });
   }
 
-  /** Lets go of the port; safe to call twice. */
+  /** Stops listening; safe to call twice. */
   async close(): Promise<void> {
     const closed = new Promise<void>(resolve => this.#server.close(() => resolve()));
     this.#server.closeAllConnections();
@@ -87,9 +87,9 @@ export class AdminServer {
     if (request.method !== 'GET' && request.method !== 'HEAD') {
       return answerJson(response, 405, { error: { code: 'method_not_allowed', message: 'GET only' } });
     }
-    // Only the operator may learn this: a page may reach this machine by another name.
+    // Refuse before anything else: a web page may reach this machine under another name.
     if (!this.#isHostAllowed(request)) {
-      const message = 'this Host is not served here; ALLOWED_HOSTS names those that are';
+      const message = 'this Host is not served here; add it to ALLOWED_HOSTS';
       return answerJson(response, 403, { error: { code: 'forbidden', message } });
     }
     if (path === '/healthz') return answerJson(response, 200, { status: 'ok' });
@@ -104,7 +104,7 @@ export class AdminServer {
     }
     if (verdict !== 'accepted') {
       response.setHeader('Retry-After', verdict.retryAfterSeconds);
-      const message = 'too many wrong tokens came from this address';
+      const message = 'too many wrong tokens from this address';
       return answerJson(response, 429, { error: { code: 'rate_limited', message } });
     }
     if (path === '/metrics') {
@@ -117,7 +117,7 @@ export class AdminServer {
     if (path === '/api/v1/revocations') {
       const page = this.#options.revocations(searchParams.get('after') ?? '');
       if (page !== undefined) return answerJson(response, 200, page);
-      return answerJson(response, 400, { error: { code: 'invalid', message: 'after is not the next of a page' } });
+      return answerJson(response, 400, { error: { code: 'invalid', message: 'after must be the next of a page' } });
     }
     answerJson(response, 404, { error: { code: 'not_found', message: 'no such resource' } });
   }

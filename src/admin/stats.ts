@@ -1,24 +1,24 @@
-/** What `/api/v1/stats` says: the process in a few numbers, all threads together. */
+/** The body of `/api/v1/stats`: the process in a few numbers, summed over all threads. */
 import type { FeedState, WorkerStats } from '../threads/thread-messages.js';
 
 export interface StatsInput {
   readonly node: string;
-  /** That clients connect to. */
+  /** The port that clients connect to. */
   readonly port: number;
   readonly feed: {
     readonly name: string;
-    /** Which of two is read; undefined where there is one. */
+    /** Which of the two servers is read; undefined without a backup. */
     readonly source: string | undefined;
     readonly status: FeedState;
     readonly since: string;
   };
-  /** Messages taken from the feed, and their bytes. */
+  /** Messages received from the feed, and their bytes. */
   readonly messages: number;
   readonly bytes: number;
   /** Subjects followed. */
   readonly sources: number;
   readonly rejected: ReadonlyMap<string, number>;
-  /** State subjects that are held back, by reason. */
+  /** State subjects held back, by reason. */
   readonly held: ReadonlyMap<string, number>;
   readonly workersListening: number;
   readonly workerRestarts: number;
@@ -27,7 +27,7 @@ export interface StatsInput {
   readonly workers: readonly WorkerStats[];
 }
 
-/** Counts are since the start, sizes are of now; bytes are of payloads. */
+/** Counters start with the process, sizes are current; bytes are payload bytes. */
 export function statsOf(input: StatsInput): object {
   const sum = (pick: (worker: WorkerStats) => number) => input.workers.reduce((total, w) => total + pick(w), 0);
   const counts = (list: readonly (readonly [unknown, number])[]) => list.reduce((total, [, count]) => total + count, 0);

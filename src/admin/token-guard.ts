@@ -1,12 +1,12 @@
-/** ADMIN_TOKEN: who shows it, and how long those wait who guess it. */
+/** Checks ADMIN_TOKEN and slows down addresses that guess it. */
 import { randomInt } from 'node:crypto';
 import { isSameText } from '../auth/same-text.js';
 import { clientAddressOf } from '../gateway/edge/client-address.js';
 import { createFailedCredentials, FailedCredentials, WAIT_MS_MAX } from '../gateway/limits/failed-credentials.js';
 
-/** Wrong tokens of one address that cost nothing: an operator's script may have the one before. */
+/** Wrong tokens from one address before it must wait: an operator's script may still use the previous token. */
 export const FREE_FAILURES = 10;
-/** Addresses whose failures are remembered at once. */
+/** Most addresses whose failures are remembered. */
 const ADDRESS_SLOTS = 1024;
 const SEED_MAX = 2 ** 32;
 const ONLY_WORKER = 0;
@@ -17,7 +17,7 @@ export type TokenVerdict = 'accepted' | 'refused' | { readonly retryAfterSeconds
 export interface TokenGuardOptions {
   readonly token: string;
   readonly nowMs: () => number;
-  /** A wrong token came. @param address IPv6: its /64 */
+  /** Called for each wrong token. @param address for IPv6, its /64 */
   readonly onWrong: (address: string) => void;
 }
 
@@ -33,12 +33,15 @@ export class TokenGuard {
     this.#failures = new FailedCredentials(createFailedCredentials(1, seed, ADDRESS_SLOTS), ONLY_WORKER, FREE_FAILURES);
   }
 
-  /** @param authorization the header; without one nothing is counted. @param remoteAddress as Node's sockets have it */
+  /**
+   * @param authorization the header; a missing one does not count as a failure.
+   * @param remoteAddress as Node's sockets report it
+   */
   check(authorization: string | undefined, remoteAddress: string): TokenVerdict {
     if (authorization === undefined) return 'refused';
     const address = clientAddressOf(remoteAddress);
     const nowMs = this.#options.nowMs();
-    // Whatever else comes from its address, which may be a proxy's: a token of 32 bytes is not guessed at any rate.
+    // Accept the right token even from a limited address, which may be a proxy: 32 bytes cannot be guessed at any rate.
     if (isSameText(authorization, this.#expected)) return 'accepted';
     const waitMs = this.#failures.waitMs(address, nowMs);
     if (waitMs > 0) return { retryAfterSeconds: Math.ceil(Math.min(waitMs, WAIT_MS_MAX) / 1000) };

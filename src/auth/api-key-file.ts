@@ -1,10 +1,10 @@
 /**
- * API keys and the file that holds their hashes: `{"keys":[{"id","hash","sub","tier","roles","entitlements"?,"expires_at"?,
+ * API keys and the file of their hashes: `{"keys":[{"id","hash","sub","tier","roles","entitlements"?,"expires_at"?,
  * "created_at"?}]}`. A key is `mr_<id>_<secret>`, and its hash is the SHA-256 of that whole text.
  *
- * One SHA-256 is enough, unlike for passwords: the secret is 32 random bytes, so there is no dictionary that a slow hash
- * would have to slow down, and guessing is hopeless at any speed. A slow one would only let strangers burn the gateway's
- * time with made-up keys.
+ * Unlike for passwords, one SHA-256 is enough: the secret is 32 random bytes, so there is no dictionary that a slow
+ * hash would have to slow down, and guessing is hopeless at any speed. A slow hash would only let strangers waste the
+ * gateway's time with invalid keys.
  */
 import { randomBytes } from 'node:crypto';
 import type { Stats } from 'node:fs';
@@ -20,14 +20,14 @@ import { JSON_FILE_BYTES_MAX, readJsonFile } from './json-file.js';
 const ID_BYTES = 8;
 const SECRET_BYTES = 32;
 const HASH = /^sha256:[0-9a-f]{64}$/;
-/** Only its owner may read a file that is new. */
+/** A new file is readable by its owner only. */
 const FILE_MODE = 0o600;
 
 const time = z.iso.datetime({ offset: true, error: 'must be a time such as 2030-01-31T12:00:00Z (RFC 3339)' });
-/** Strict: a misspelt `expires_at` would make a key that never ends. */
+/** Strict: a misspelt `expires_at` would create a key that never expires. */
 const entrySchema = z.strictObject({
-  id: z.string().regex(API_KEY_ID, 'must be k_ and 1 to 32 letters or digits'),
-  hash: z.string().regex(HASH, 'must be sha256: and 64 hexadecimal digits in lower case'),
+  id: z.string().regex(API_KEY_ID, 'must be k_ followed by 1 to 32 letters or digits'),
+  hash: z.string().regex(HASH, 'must be sha256: followed by 64 lower-case hexadecimal digits'),
   sub: z.string().refine(isUser, USER_RULE),
   tier: z.enum(TIERS).default('retail'),
   roles: z.array(z.string().min(1)).default([]),
@@ -40,7 +40,7 @@ const fileSchema = z.strictObject({ keys: z.array(entrySchema) });
 /** One key, as the file holds it. */
 export type ApiKeyEntry = z.infer<typeof entrySchema>;
 
-/** A new key. `key` is shown once and kept nowhere. */
+/** A new key. `key` is shown once and stored nowhere. */
 export interface NewApiKey {
   readonly id: string;
   readonly key: string;
@@ -54,8 +54,8 @@ export function newApiKey(): NewApiKey {
 }
 
 /**
- * @param shown how messages call the file, such as `AUTH_API_KEYS_FILE="keys.json"`.
- * @throws {ConfigError} beginning with `shown`, naming the entry that is wrong.
+ * @param shown how messages refer to the file, such as `AUTH_API_KEYS_FILE="keys.json"`.
+ * @throws {ConfigError} beginning with `shown`, naming the invalid entry.
  */
 export async function readApiKeyFile(shown: string, path: string): Promise<readonly ApiKeyEntry[]> {
   const parsed = fileSchema.safeParse(await readJsonFile(shown, path));
@@ -73,11 +73,11 @@ export async function readApiKeyFile(shown: string, path: string): Promise<reado
 }
 
 /**
- * Replaces the file by one with the entries that `change` gives, all or nothing; makes it where there is none. The new file is
- * written beside it, which keeps a second command out meanwhile, and takes its place, with its owner and its mode.
- * @param change is given undefined where there is no file; what it throws leaves the file as it was.
- * @throws {ConfigError} as {@link readApiKeyFile}, and where another command is at work or the file would be too long;
- *   the system's error where the file cannot be written.
+ * Replaces the file with the entries that `change` returns, atomically; creates it if there is none. The new file is
+ * written beside it, which locks out a second command, and then takes its place with the same owner and mode.
+ * @param change receives undefined if there is no file; if it throws, the file stays unchanged.
+ * @throws {ConfigError} as {@link readApiKeyFile}, and if another command is running or the file would be too long; the
+ *   system's error if the file cannot be written.
  */
 export async function changeApiKeyFile(
   shown: string,
@@ -113,12 +113,12 @@ async function openNew(shown: string, temporary: string): Promise<FileHandle> {
     return await open(temporary, 'wx', FILE_MODE);
   } catch (cause) {
     if (codeOf(cause) !== 'EEXIST') throw cause;
-    const message = `${shown}: another command is changing it; if none is, remove ${temporary}`;
+    const message = `${shown}: another command is changing it; if none is running, remove ${temporary}`;
     throw new ConfigError(message, { cause });
   }
 }
 
-/** A gateway that runs as another user must still be able to read what takes the file's place. */
+/** Copies owner and mode: a gateway that runs as another user must be able to read the new file. */
 async function takeAfter(handle: FileHandle, found: Stats): Promise<void> {
   const now = await handle.stat();
   if (found.uid !== now.uid || found.gid !== now.gid) await handle.chown(found.uid, found.gid);

@@ -1,7 +1,9 @@
-/** API keys as texts: their form, their ids, their digests. What reads the file of them is not needed on every thread. */
+/** API keys as texts: their format, ids and digests. Separate from the file reader, which not every thread needs. */
 import { createHash } from 'node:crypto';
 
-/** Base64url of the secret has always 43 characters, and an id no `_` after its prefix: a key splits in one way. */
+/**
+ * The secret is always 43 characters of Base64url, and an id has no `_` after its prefix: a key splits in only one way.
+ */
 const API_KEY = /^mr_(k_[0-9A-Za-z]{1,32})_[\w-]{43}$/;
 export const API_KEY_ID = /^k_[0-9A-Za-z]{1,32}$/;
 
@@ -14,7 +16,7 @@ export function apiKeyIdOf(text: string): string | undefined {
   return API_KEY_ID.test(text) ? text : idOfKey(text);
 }
 
-/** The id within a whole key; undefined for a text that is none. */
+/** The id within a whole key; undefined for any other text. */
 export function idOfKey(key: string): string | undefined {
   return API_KEY.exec(key)?.[1];
 }

@@ -1,4 +1,4 @@
-/** API keys → credentials, from the file of their hashes that AUTH_API_KEYS_FILE names. */
+/** API keys → credentials, from the file of hashes that AUTH_API_KEYS_FILE names. */
 import { timingSafeEqual } from 'node:crypto';
 import { stat } from 'node:fs/promises';
 import { ConfigError } from '../config/config-error.js';
@@ -6,38 +6,38 @@ import type { ApiKeyEntry } from './api-key-file.js';
 import { apiKeyDigest, idOfKey } from './api-key-text.js';
 import type { Credential } from './credential.js';
 
-/** How often a watched file is looked at. */
+/** How often a watched file is checked. */
 export const API_KEYS_POLL_MS = 2_000;
 
-/** Why a key is refused. `expired` is told only to who has the key. */
+/** Why a key is refused. Only the holder of a key learns `expired`. */
 export type ApiKeyRefusal = 'malformed' | 'unknown' | 'expired';
 
 export type ApiKeyResult =
   | { readonly ok: true; readonly credential: Credential }
   | { readonly ok: false; readonly code: 'unauthorized'; readonly reason: ApiKeyRefusal };
 
-/** What reading the file again came to; where it cannot be used, the keys read before stay in force. */
+/** The result of rereading the file; if it is unusable, the previous keys stay in force. */
 export type ApiKeyReload =
   | {
       readonly ok: true;
-      /** Ids that were accepted before and are not known any more, or have another secret. */
+      /** Ids that were accepted before and are gone or have another secret. */
       readonly removed: readonly string[];
-      /** Ids whose credential says something else now; connections made before hold the old one. */
+      /** Ids whose credential has changed; earlier connections still hold the old one. */
       readonly changed: readonly string[];
     }
   | { readonly ok: false; readonly error: ConfigError };
 
 export interface ApiKeyVerifier {
-  /** Keys known, expired ones among them. */
+  /** Number of known keys, including expired ones. */
   readonly size: number;
-  /** A key gives the same frozen credential object each time, until its entry in the file says something else. */
+  /** A key yields the same frozen credential object each time, until its entry in the file changes. */
   verify(key: string): ApiKeyResult;
-  /** Reads the file again. Never rejects for what the file holds. */
+  /** Rereads the file. Never rejects because of its content. */
   reload(): Promise<ApiKeyReload>;
   /**
-   * Reloads whenever the file has changed, and reports each time; a file that stays as it is is reported once. Does not
-   * keep the process alive.
-   * @returns ends it; nothing is reported after.
+   * Reloads whenever the file changes, and reports each time; an unchanged file is reported once. Does not keep the
+   * process alive.
+   * @returns a function that stops watching; nothing is reported after that.
    */
   watch(onReload: (result: ApiKeyReload) => void, intervalMs?: number): () => void;
 }
@@ -45,7 +45,7 @@ export interface ApiKeyVerifier {
 interface Known {
   readonly digest: Buffer;
   readonly credential: Credential;
-  /** What the file says, to tell whether it says something else. */
+  /** The entry's text, to detect changes. */
   readonly text: string;
 }
 
@@ -64,7 +64,7 @@ class ApiKeys implements ApiKeyVerifier {
   readonly #path: string;
   readonly #nowMs: () => number;
   #known: ReadonlyMap<string, Known> = new Map();
-  /** The file that was read last. */
+  /** Identifies the file that was read last. */
   #stamp = '';
   #reloading: Promise<unknown> = Promise.resolve();
 
@@ -87,7 +87,7 @@ class ApiKeys implements ApiKeyVerifier {
   }
 
   reload(): Promise<ApiKeyReload> {
-    // One after another, so that an older reading never replaces a newer one.
+    // In sequence, so that an older read never replaces a newer one.
     const result = this.#reloading.then(() => this.#read());
     this.#reloading = result.catch(() => undefined);
     return result;
@@ -111,9 +111,9 @@ class ApiKeys implements ApiKeyVerifier {
   }
 
   async #read(): Promise<ApiKeyReload> {
-    // Taken before the file is read: a change meanwhile is seen as one.
+    // Taken before the read, so that a change during it is noticed.
     this.#stamp = await stampOf(this.#path);
-    // Who has no such file does not load what reads it.
+    // Loaded only if there is such a file.
     const { readApiKeyFile } = await import('./api-key-file.js');
     try {
       return this.#replace(await readApiKeyFile(`AUTH_API_KEYS_FILE=${JSON.stringify(this.#path)}`, this.#path));
@@ -138,7 +138,7 @@ class ApiKeys implements ApiKeyVerifier {
   }
 }
 
-/** An entry that is as it was keeps its credential object, and with that what others have computed for it. */
+/** An unchanged entry keeps its credential object, and with it what others have computed for it. */
 function knownOf(entry: ApiKeyEntry, before: Known | undefined): Known {
   const text = JSON.stringify(entry);
   if (before?.text === text) return before;
@@ -156,7 +156,7 @@ function knownOf(entry: ApiKeyEntry, before: Known | undefined): Known {
   return { digest: Buffer.from(hash.slice('sha256:'.length), 'hex'), credential, text };
 }
 
-/** Changes with the file: another file under the name (a rename), another time or another size. */
+/** Changes with the file: after a rename, or with another time or size. */
 async function stampOf(path: string): Promise<string> {
   try {
     const { ino, mtimeMs, ctimeMs, size } = await stat(path);

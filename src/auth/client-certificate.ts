@@ -1,7 +1,7 @@
 /**
- * The certificate that a client showed in its TLS handshake, as a credential: the handshake proved that its authority is one
- * of TLS_CLIENT_CA and that the client has its key. Of the subject the common name is the user; an organizational unit
- * `institutional` is the tier, any other one a role.
+ * The client certificate of a TLS handshake as a credential. The handshake has proved that one of the authorities in
+ * TLS_CLIENT_CA signed it, and that the client has its key. In the subject, the common name is the user; the
+ * organizational unit `institutional` sets the tier, any other unit is a role.
  */
 import { X509Certificate } from 'node:crypto';
 import { isUser, USER_RULE } from '../protocol/user-subject.js';
@@ -13,13 +13,16 @@ export type CertificateResult =
   | { readonly ok: true; readonly credential: Credential }
   | { readonly ok: false; readonly reason: string };
 
-/** @param pem of the client's own certificate. @param nowMs ms since the Unix epoch: a resumed session may have outlived it */
+/**
+ * @param pem the client's own certificate.
+ * @param nowMs ms since the Unix epoch: a resumed session may outlive the certificate
+ */
 export function certificateCredential(pem: string, nowMs: number): CertificateResult {
   let certificate: X509Certificate;
   try {
     certificate = new X509Certificate(pem);
   } catch {
-    return { ok: false, reason: 'it cannot be read' };
+    return { ok: false, reason: 'it is unreadable' };
   }
   const expiresAtMs = Date.parse(certificate.validTo);
   if (Number.isNaN(expiresAtMs) || expiresAtMs <= nowMs) return { ok: false, reason: 'expired' };
@@ -43,7 +46,7 @@ export function certificateCredential(pem: string, nowMs: number): CertificateRe
   };
 }
 
-/** Node has one text for a part that stands once, and several otherwise. */
+/** Node returns one text for a part that occurs once, and several otherwise. */
 function textsOf(part: unknown): readonly string[] {
   if (typeof part === 'string') return [part];
   return Array.isArray(part) ? part.filter(text => typeof text === 'string') : [];

@@ -4,7 +4,7 @@ import { topicParts } from '../protocol/topic-parts.js';
 import { isName, isStream, STREAMS, type Stream, sourceKindOf, symbolMatcher } from '../protocol/topics.js';
 import { isUser } from '../protocol/user-subject.js';
 
-/** How far a token's issuer's clock may be off. A token ends this long after its `exp`. */
+/** How far the clock of a token's issuer may be off. A token ends this long after its `exp`. */
 export const CLOCK_TOLERANCE_MS = 5_000;
 /** Longest token id, in UTF-16 code units. */
 export const SUBJECT_LENGTH_MAX = 256;
@@ -15,13 +15,16 @@ export interface Credential {
   readonly tier: Tier;
   readonly roles: readonly string[];
   /**
-   * `stream:pattern` texts, each accepted by {@link isEntitlement}; undefined: every stream, and of orders the user's own.
-   * Empty: none.
+   * `stream:pattern` texts, each accepted by {@link isEntitlement}; undefined: every stream, but only the user's own
+   * orders. Empty: none.
    */
   readonly entitlements: readonly string[] | undefined;
-  /** When the credential ends, ms since the Unix epoch and within the range of `Date`; Infinity for one without end. */
+  /** When the credential expires, ms since the Unix epoch and within the range of `Date`; Infinity: never. */
   readonly expiresAtMs: number;
-  /** When it says that it was issued (a token's `iat`, an API key's `created_at`), ms since the Unix epoch; undefined where it does not. */
+  /**
+   * When it was issued (a token's `iat`, an API key's `created_at`), ms since the Unix epoch; undefined if it does not
+   * say.
+   */
   readonly issuedAtMs: number | undefined;
   /** The token's id, by which it can be revoked. */
   readonly jti: string | undefined;
@@ -29,7 +32,7 @@ export interface Credential {
   readonly apiKeyId: string | undefined;
 }
 
-/** The credential of a connection that brought none: everything optional, so no quotes. */
+/** The credential of a connection without one. It holds only optional access, so no quotes. */
 export const ANONYMOUS: Credential = Object.freeze({
   sub: '',
   tier: 'retail',
@@ -41,20 +44,20 @@ export const ANONYMOUS: Credential = Object.freeze({
   apiKeyId: undefined,
 });
 
-/** Grants trades with their parties and fees, and with that all trades. Only this text does, no wildcard. */
+/** Grants trades with their parties and fees, and thereby all trades. Only this text does; wildcards do not. */
 export const FULL_TRADES = 'trades:full';
 
 const PATTERN_LENGTH_MAX = 256;
 /** Control characters, white space, and NATS's wildcard for the rest of a subject. */
 const NO_PATTERN = /[\p{Cc}\s>]/u;
-/** What nobody sees without a credential, whatever an entitlement says. */
+/** Streams that always need a credential, whatever an entitlement says. */
 const NEEDS_USER: ReadonlySet<Stream> = new Set(['quotes', 'orders', 'analytics', 'rooms']);
-/** Their names go into NATS subjects as clients spell them, where a wildcard would be everybody's. */
+/** Clients choose these names, which become part of NATS subjects: a wildcard would match everyone's. */
 const NAMED_BY_CLIENTS: ReadonlySet<Stream> = new Set(['orders', 'rooms']);
 
 /**
- * True for `stream:pattern` with a stream of the protocol and a pattern of valid UTF-8 without blanks, control characters and
- * `>`; of `orders`, whose names are users, any text that a user can be.
+ * True for `stream:pattern` with a stream of the protocol and a pattern of valid UTF-8 without blanks, control
+ * characters and `>`. For `orders`, whose names are users, the pattern may be any text that a user can be.
  */
 export function isEntitlement(value: unknown): value is string {
   if (typeof value !== 'string') return false;
@@ -64,29 +67,29 @@ export function isEntitlement(value: unknown): value is string {
   return pattern.length >= 1 && pattern.length <= PATTERN_LENGTH_MAX && isUser(pattern) && !NO_PATTERN.test(pattern);
 }
 
-/** What a credential may see, compiled once per credential so that a check is a few comparisons. */
+/** What a credential may see, compiled once per credential so that a check takes a few comparisons. */
 export interface Entitlements {
-  /** True when trades come with their parties and fees. */
+  /** True if trades include their parties and fees. */
   readonly hasFullTrades: boolean;
   /**
-   * `name` is the topic's: a symbol, a user, a channel or a room. It may be `*`, every symbol of the stream; only a pattern
-   * that is itself a wildcard for everything grants that. Orders are the credential's own, always.
+   * `name` is the topic's: a symbol, a user, a channel or a room. It may be `*`, every symbol of the stream; only a
+   * pattern that matches everything grants that. Users always have their own orders only.
    */
   maySubscribe(stream: Stream, name: string): boolean;
 }
 
-/** Which roles the operator demands for topics. */
+/** Which roles the operator requires for topics. */
 export interface TopicPolicy {
   /**
-   * True when every pattern that matches the topic has one of `roles` among its own. `*` is every topic of the stream, so
-   * every pattern of the stream counts as one that matches it.
+   * True if every pattern that matches the topic lists one of `roles`. For `*`, every topic of the stream, every
+   * pattern of the stream counts as matching.
    */
   allows(roles: readonly string[], stream: Stream, name: string): boolean;
 }
 
 /**
  * Compiles the credential's entitlements; texts that {@link isEntitlement} refuses grant nothing.
- * @param policy demands roles besides; none: no roles are needed.
+ * @param policy additional role requirements; none: no roles are needed.
  */
 export function compileEntitlements(credential: Credential, policy?: TopicPolicy): Entitlements {
   const { sub, roles, entitlements } = credential;

@@ -2,19 +2,18 @@
 import { readFile, stat } from 'node:fs/promises';
 import { ConfigError } from '../config/config-error.js';
 
-/** A longer file is refused unread: it would hold up whoever parses it. Room for some 15 000 API keys. */
+/** Longer files are refused unread, because parsing them would block the thread. Room for some 15 000 API keys. */
 export const JSON_FILE_BYTES_MAX = 4 * 1024 ** 2;
 
 /**
- * @param shown how messages call the file, such as `POLICY_FILE="policy.json"`.
- * @throws {ConfigError} beginning with `shown` where the file cannot be read, is too long or is not JSON; with its cause.
+ * @param shown how messages refer to the file, such as `POLICY_FILE="policy.json"`.
+ * @throws {ConfigError} beginning with `shown`, with its cause, if the file is unreadable, too long or not JSON.
  */
 export async function readJsonFile(shown: string, path: string): Promise<unknown> {
   let text: string;
   try {
     const { size } = await stat(path);
-    if (size > JSON_FILE_BYTES_MAX)
-      throw new Error(`it has ${size} bytes, and at most ${JSON_FILE_BYTES_MAX} are read`);
+    if (size > JSON_FILE_BYTES_MAX) throw new Error(`it has ${size} bytes; at most ${JSON_FILE_BYTES_MAX} are allowed`);
     text = await readFile(path, 'utf8');
   } catch (cause) {
     throw new ConfigError(`${shown}: cannot be read (${cause instanceof Error ? cause.message : cause})`, { cause });

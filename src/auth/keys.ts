@@ -1,4 +1,4 @@
-/** The key that tokens are verified with, from the configuration. */
+/** The configured key that verifies tokens. */
 import { createSecretKey, type KeyObject } from 'node:crypto';
 import { createLocalJWKSet, type JSONWebKeySet, type JWTVerifyGetKey } from 'jose';
 import { ConfigError } from '../config/config-error.js';
@@ -7,7 +7,7 @@ import { withoutSecrets } from '../config/url-text.js';
 import { readJsonFile } from './json-file.js';
 import { remoteKeySet } from './remote-key-set.js';
 
-/** A public key is never taken for a secret, nor the other way round. */
+/** Two kinds, so that a public key is never used as a secret, or a secret as a public key. */
 export type TokenKey =
   | { readonly kind: 'secret'; readonly secret: KeyObject }
   | { readonly kind: 'keySet'; readonly find: JWTVerifyGetKey };
@@ -24,15 +24,13 @@ export async function tokenKey(config: AuthConfig, monotonicMs: () => number): P
   if (config.secret !== undefined) {
     return { kind: 'secret', secret: secretKey(config.secret) };
   }
-  throw new ConfigError(
-    'AUTH_JWT_SECRET, AUTH_JWKS_FILE, AUTH_JWKS_URL: set one of them, so that tokens can be verified',
-  );
+  throw new ConfigError('AUTH_JWT_SECRET, AUTH_JWKS_FILE, AUTH_JWKS_URL: set one of them to verify tokens');
 }
 
-/** As a secret, a public key would let everyone who has it sign tokens. */
+/** A public key used as a secret would let everyone who has it sign tokens. */
 function secretKey(secret: string): KeyObject {
   if (/-----BEGIN (?:[A-Z]+ )?(?:PUBLIC KEY|CERTIFICATE)-----/.test(secret)) {
-    throw new ConfigError('AUTH_JWT_SECRET: is a public key; name a key set with AUTH_JWKS_FILE or AUTH_JWKS_URL');
+    throw new ConfigError('AUTH_JWT_SECRET: is a public key; use AUTH_JWKS_FILE or AUTH_JWKS_URL for a key set');
   }
   return createSecretKey(secret, 'utf8');
 }

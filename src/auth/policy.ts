@@ -1,16 +1,16 @@
-/** Which roles the operator demands for which topics, on top of what a credential is entitled to. */
+/** Roles that the operator requires for topics, on top of a credential's entitlements. */
 import { ConfigError } from '../config/config-error.js';
 import { topicParts } from '../protocol/topic-parts.js';
 import { ALL_SYMBOLS, CHANNELS, isStream, STREAMS, type Stream, symbolMatcher } from '../protocol/topics.js';
 import { FULL_TRADES, isEntitlement, type TopicPolicy } from './credential.js';
 import { readJsonFile } from './json-file.js';
 
-/** Each is looked at when somebody subscribes, so they are few. */
+/** Few, because every subscribe checks them all. */
 export const POLICY_ENTRIES_MAX = 256;
 
 interface Demand {
   readonly matches: (name: string) => boolean;
-  /** One of these is needed. */
+  /** One of these is required. */
   readonly roles: ReadonlySet<string>;
 }
 
@@ -19,7 +19,7 @@ const NO_DEMANDS: readonly Demand[] = [];
 /**
  * Reads `{"roles":{"analytics:exposure-updates":["risk","admin"],"rooms:ops-*":["ops"]}}`.
  * @param path undefined: everything is allowed.
- * @throws {ConfigError} naming POLICY_FILE and the entry that cannot be used.
+ * @throws {ConfigError} naming POLICY_FILE and the invalid entry.
  */
 export async function openPolicy(path: string | undefined): Promise<TopicPolicy> {
   if (path === undefined) return { allows: () => true };
@@ -41,7 +41,7 @@ function demandsOf(shown: string, file: unknown): ReadonlyMap<Stream, readonly D
     throw new ConfigError(`${shown}: must hold {"roles":{"stream:pattern":["role",…],…}}`);
   }
   const others = Object.keys(file).filter(member => member !== 'roles');
-  if (others.length > 0) throw new ConfigError(`${shown}: ${JSON.stringify(others[0])} is not known; "roles" is`);
+  if (others.length > 0) throw new ConfigError(`${shown}: ${JSON.stringify(others[0])} is unknown; use "roles"`);
   const entries = Object.entries(file.roles);
   if (entries.length > POLICY_ENTRIES_MAX) {
     throw new ConfigError(`${shown}: has ${entries.length} entries; at most ${POLICY_ENTRIES_MAX} are allowed`);
@@ -57,21 +57,21 @@ function demandsOf(shown: string, file: unknown): ReadonlyMap<Stream, readonly D
   return demands;
 }
 
-/** A demand that no topic can meet protects nothing: most likely a misspelling of one that should. */
+/** A rule that no topic can match protects nothing, and most likely is a misspelling. */
 function topicProblem(topic: string): string | undefined {
   const [stream, pattern] = topicParts(topic);
   if (!isStream(stream)) return `must begin with a stream: ${STREAMS.join(', ')}`;
   if (!isEntitlement(topic)) return 'must be stream:pattern, such as rooms:ops-*';
-  if (topic === FULL_TRADES) return 'is no topic; who sees the parties of trades is for entitlements to say';
+  if (topic === FULL_TRADES) return 'is not a topic; entitlements decide who sees the parties of trades';
   if (stream !== 'analytics' || Object.keys(CHANNELS).some(symbolMatcher([pattern]))) return undefined;
-  return `matches no channel; there are ${Object.keys(CHANNELS).join(', ')}`;
+  return `matches no channel; the channels are ${Object.keys(CHANNELS).join(', ')}`;
 }
 
 function rolesProblem(roles: unknown): string | undefined {
   if (Array.isArray(roles) && roles.length > 0 && roles.every(role => typeof role === 'string' && role !== '')) {
     return undefined;
   }
-  return 'must be a list of roles, of which one is needed; at least one';
+  return 'must be a list of roles, at least one; a user needs one of them';
 }
 
 function isObject(value: unknown): value is Readonly<Record<string, unknown>> {

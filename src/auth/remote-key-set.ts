@@ -1,6 +1,7 @@
 /**
- * A JSON Web Key Set at a URL. jose keeps it, fetches it again when it is old or lacks a key that a token names, and lets
- * tokens that wait for the same fetch share it. Added here: how much is read, and how often a URL that fails is tried.
+ * A JSON Web Key Set at a URL. jose caches it, refetches it when it is old or lacks a key that a token names, and lets
+ * tokens that wait for the same fetch share it. This adds limits on the size of the answer and on retries of a failing
+ * URL.
  */
 import {
   createRemoteJWKSet,
@@ -11,22 +12,22 @@ import {
   jwksCache,
 } from 'jose';
 
-/** A fetch that takes longer has failed. Whoever connects waits for it, so it is short. */
+/** A fetch fails after this time. Short, because connecting clients wait for it. */
 export const KEY_SET_TIMEOUT_MS = 3_000;
-/** A key that is not in the set makes it be fetched again, at most this often: tokens with made-up key ids cost no more. */
+/** A key missing from the set triggers a refetch, at most this often: tokens with invented key ids cost no more. */
 export const KEY_SET_COOLDOWN_MS = 10_000;
-/** The set is fetched again after this time, so that a withdrawn key stops counting. */
+/** The set is refetched after this time, so that withdrawn keys stop counting. */
 export const KEY_SET_AGE_MAX_MS = 5 * 60_000;
-/** After a fetch that failed, none for this time: tokens that come meanwhile are refused at once. */
+/** Pause after a failed fetch: tokens are refused at once until it ends. */
 export const KEY_SET_RETRY_MS = 1_000;
 /** A longer answer is a failed fetch. */
 export const KEY_SET_BYTES_MAX = 1024 ** 2;
-/** The system clock has been set when it moved by more than this against the monotonic one. */
+/** A larger difference from the monotonic clock means that the system clock was set. */
 const CLOCK_STEP_MIN_MS = 1_000;
 
 /**
- * @param monotonicMs of a clock that is never set. jose measures ages with the system clock: where that is set, its keys are
- *   handed on with the same age, so that neither a withdrawn key nor a cooldown lasts longer.
+ * @param monotonicMs of a clock that is never set. jose measures ages with the system clock: when that is set, the
+ *   cached keys are shifted to keep their age, so that neither a withdrawn key nor a cooldown lasts longer.
  */
 export function remoteKeySet(url: URL, monotonicMs: () => number): JWTVerifyGetKey {
   const fetchKeys = restrainedFetch(monotonicMs);
@@ -60,9 +61,9 @@ function restrainedFetch(monotonicMs: () => number): FetchImplementation {
     if (monotonicMs() - failedAtMs < KEY_SET_RETRY_MS) throw new Error('the last fetch of the key set failed just now');
     try {
       const response = await fetch(url, options);
-      if (response.status !== 200) throw new Error(`the key set was answered by HTTP ${response.status}`);
+      if (response.status !== 200) throw new Error(`the key set URL answered HTTP ${response.status}`);
       const text = await boundedText(response);
-      if (!hasKeys(JSON.parse(text))) throw new Error('the answer is no key set: it has no "keys"');
+      if (!hasKeys(JSON.parse(text))) throw new Error('the answer is not a key set: it has no "keys"');
       return new Response(text);
     } catch (error) {
       failedAtMs = monotonicMs();
@@ -82,7 +83,7 @@ async function boundedText(response: Response): Promise<string> {
   return Buffer.concat(chunks).toString('utf8');
 }
 
-/** An empty set is one: it withdraws every key. */
+/** An empty set is valid: it withdraws every key. */
 function hasKeys(value: unknown): boolean {
   if (typeof value !== 'object' || value === null || !('keys' in value)) return false;
   return Array.isArray(value.keys) && value.keys.every(key => typeof key === 'object' && key !== null);

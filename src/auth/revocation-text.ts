@@ -1,11 +1,11 @@
-/** Revocations as texts: orders of `control.revoke`, and the entries that stores and lists hold. */
+/** Revocations as texts: orders of `control.revoke`, and entries in stores and lists. */
 import { createHash } from 'node:crypto';
 import { REVOCATION_NOTE_LENGTH_MAX } from '../protocol/content-limits.js';
 import { isUser } from '../protocol/user-subject.js';
 import { apiKeyIdOf } from './api-key-text.js';
 import { SUBJECT_LENGTH_MAX } from './credential.js';
 
-/** What a revocation ends: every credential of a user that was issued until then, one token, or one API key. */
+/** What a revocation ends: a user's credentials issued until then, one token, or one API key. */
 export const REVOCATION_KINDS = ['sub', 'jti', 'api_key'] as const;
 export type RevocationKind = (typeof REVOCATION_KINDS)[number];
 
@@ -15,14 +15,14 @@ export interface Revocation {
   readonly value: string;
   /** When it was ordered, ms since the Unix epoch. */
   readonly atMs: number;
-  /** Who ordered it, and why, as the order says. */
+  /** Who ordered it, and why, according to the order. */
   readonly author?: string;
   readonly reason?: string;
 }
 
 /**
- * The revocation that an order of `control.revoke` asks for: exactly one of `sub`, `jti` and `api_key` (a key's id or a whole
- * key), and perhaps `author` and `reason`. Undefined for anything else.
+ * The revocation in an order of `control.revoke`: exactly one of `sub`, `jti` and `api_key` (a key's id or a whole
+ * key), and optionally `author` and `reason`. Undefined for anything else.
  */
 export function revocationOf(order: unknown, atMs: number): Revocation | undefined {
   const target = targetOf(order);
@@ -31,22 +31,22 @@ export function revocationOf(order: unknown, atMs: number): Revocation | undefin
   return Object.freeze({ ...target, atMs, ...notes(author, reason) });
 }
 
-/** The entry as stores and lists hold it: JSON with `by`, `value`, `at` (RFC 3339), `author` and `reason`. */
+/** The entry in stores and lists: JSON with `by`, `value`, `at` (RFC 3339), `author` and `reason`. */
 export function revocationText({ by, value, atMs, author, reason }: Revocation): string {
   return JSON.stringify({ by, value, at: new Date(atMs).toISOString(), author, reason });
 }
 
-/** What {@link revocationText} wrote; undefined for anything else. */
+/** Parses what {@link revocationText} wrote; undefined for anything else. */
 export function parseRevocation(text: string): Revocation | undefined {
   try {
     return revocationOfEntry(JSON.parse(text));
   } catch {
-    // The caller reports an entry that cannot be read.
+    // The caller reports an unreadable entry.
     return undefined;
   }
 }
 
-/** As {@link parseRevocation}, of the parsed entry. */
+/** Like {@link parseRevocation}, for a parsed entry. */
 export function revocationOfEntry(entry: unknown): Revocation | undefined {
   if (typeof entry !== 'object' || entry === null) return undefined;
   const { by, value, at, author, reason } = entry as Readonly<Record<string, unknown>>;
@@ -57,7 +57,7 @@ export function revocationOfEntry(entry: unknown): Revocation | undefined {
   return Object.freeze({ ...target, atMs, ...notes(author, reason) });
 }
 
-/** Equal for revocations of one credential or user, and for no others; a valid key of a NATS bucket. */
+/** Equal for revocations of the same credential or user, and for no others; a valid key of a NATS bucket. */
 export function revocationKey({ by, value }: Pick<Revocation, 'by' | 'value'>): string {
   return `${by}.${createHash('sha256').update(value).digest('base64url')}`;
 }
@@ -81,7 +81,7 @@ function isNote(value: unknown): value is string {
   return typeof value === 'string' && value !== '';
 }
 
-/** An order must not fail by a long reason. */
+/** A long reason must not make an order fail. */
 function cut(text: string): string {
   return text.slice(0, REVOCATION_NOTE_LENGTH_MAX);
 }

@@ -1,21 +1,21 @@
-/** Credentials that were revoked: what each gateway thread refuses, kept as long as such a credential may live. */
+/** Revoked credentials: what each gateway thread refuses, kept as long as such a credential may live. */
 import type { AuthConfig } from '../config/environment.js';
 import { CLOCK_TOLERANCE_MS, type Credential } from './credential.js';
 import { REVOCATION_KINDS, type Revocation, type RevocationKind } from './revocation-text.js';
 
-/** Revocations in force at once; one more is refused, because none of the others may be forgotten. */
+/** Most revocations in force; a further one is refused, because none of the others may be forgotten. */
 export const REVOCATIONS_MAX = 1_000_000;
-/** How often some are looked through for those that have expired, and how many. */
+/** How often to check some revocations for expiry, and how many. */
 export const REVOCATIONS_SWEEP_MS = 60_000;
 const SWEPT_AT_ONCE = 10_000;
-/** Beyond the longest life of a token: clocks differ, and a token ends some seconds after its `exp`. */
+/** Added to the longest life of a token: clocks differ, and a token ends some seconds after its `exp`. */
 const LIFE_MARGIN_MS = 60_000;
 
-/** How long what is revoked may live. */
+/** How long revoked credentials may live. */
 export interface CredentialLives {
-  /** Longest life of a token; undefined: without bound. */
+  /** Longest life of a token; undefined: unlimited. */
   readonly tokenMaxAgeMs: number | undefined;
-  /** API keys are accepted too, which need not end. */
+  /** API keys, which need not expire, are accepted too. */
   readonly hasApiKeys: boolean;
 }
 
@@ -23,22 +23,22 @@ export function livesOf({ tokenMaxAgeMs, apiKeysFile }: AuthConfig): CredentialL
   return { tokenMaxAgeMs, hasApiKeys: apiKeysFile !== undefined };
 }
 
-/** How long a revocation stays in force, in ms; Infinity: for good. */
+/** How long a revocation stays in force, in ms; Infinity: forever. */
 export function lifeMsOf(by: RevocationKind, { tokenMaxAgeMs, hasApiKeys }: CredentialLives): number {
   if (tokenMaxAgeMs === undefined || by === 'api_key' || (by === 'sub' && hasApiKeys)) return Number.POSITIVE_INFINITY;
   return tokenMaxAgeMs + LIFE_MARGIN_MS;
 }
 
 /**
- * True when the revocation ends the credential. One of a user leaves alone what was issued later; what does not say when it was
- * issued always ends.
+ * True if the revocation ends the credential. A user's revocation spares credentials issued later, but ends those that
+ * do not say when they were issued.
  *
- * `iat` is by the issuer's clock, which may be ahead of ours by `CLOCK_TOLERANCE_MS`: a token that says it was issued that soon
- * after the revocation may have been issued before it, and nothing in it tells, least of all whether the gateway has seen it
- * before. So such a token ends too. A user who logs in again within those seconds is refused, and needs another token;
- * the other way round, a token that was kept back would outlive the revocation. (`iat` counts whole seconds, rounded down,
- * which errs on the same side.) An API key's `created_at` is the operator's own word, and is taken as it is: a key that was made
- * at once must not be dead for good.
+ * `iat` is by the issuer's clock, which may be ahead of ours by `CLOCK_TOLERANCE_MS`. So a token whose `iat` is that
+ * soon after the revocation may have been issued before it. Neither the token nor whether the gateway has seen it before
+ * can prove otherwise, so it ends too. A user who logs in again within those seconds is refused and needs another token.
+ * Otherwise, a token that was kept back would outlive the revocation. (`iat` counts whole seconds, rounded down, which
+ * errs on the same side.) An API key's `created_at` is set by the operator and trusted: a key created right after a
+ * revocation must not be dead forever.
  */
 export function matches(revocation: Revocation, credential: Credential): boolean {
   switch (revocation.by) {
@@ -68,7 +68,7 @@ export interface RevocationListOptions {
   readonly max?: number;
 }
 
-/** Some revocations, and where to read on; `next` is undefined behind the last one. */
+/** Some revocations, and where the next page starts; `next` is undefined on the last page. */
 export interface RevocationPage {
   readonly revocations: readonly Revocation[];
   readonly next: string | undefined;
@@ -76,9 +76,9 @@ export interface RevocationPage {
 
 interface Entry {
   revocation: Revocation;
-  /** Counts the entries of the list. */
+  /** Position in the list, counted from its beginning. */
   readonly number: number;
-  /** Kept until this time at least, of the monotonic clock, whatever the clock of the day says. */
+  /** Kept at least until this time of the monotonic clock, whatever the wall clock says. */
   keptUntilMs: number;
 }
 
@@ -87,7 +87,7 @@ export class RevocationList {
   readonly #nowMs: () => number;
   readonly #monotonicMs: () => number;
   readonly #max: number;
-  /** By value, in the order in which they came. */
+  /** By value, in order of arrival. */
   readonly #byKind: Readonly<Record<RevocationKind, Map<string, Entry>>> = {
     sub: new Map(),
     jti: new Map(),
@@ -107,12 +107,12 @@ export class RevocationList {
     return REVOCATION_KINDS.reduce((sum, kind) => sum + this.#byKind[kind].size, 0);
   }
 
-  /** All that are kept. */
+  /** All revocations kept. */
   *[Symbol.iterator](): IterableIterator<Revocation> {
     for (const { revocation } of this.#entries()) yield revocation;
   }
 
-  /** When the revocation ends by itself, ms since the Unix epoch; Infinity: never. */
+  /** When the revocation expires, ms since the Unix epoch; Infinity: never. */
   expiresAtMs({ by, atMs }: Revocation): number {
     return atMs + lifeMsOf(by, this.#lives);
   }
@@ -122,19 +122,19 @@ export class RevocationList {
   }
 
   /**
-   * True of what a store remembers longer than it needs to: for twice its life, because a clock that is ahead must not forget what
-   * is still in force.
+   * True once a store may forget it. Stores keep revocations for twice their life, because a clock that is ahead must
+   * not delete what is still in force.
    */
   isLongOver({ by, atMs }: Revocation): boolean {
     return this.#nowMs() > atMs + 2 * lifeMsOf(by, this.#lives);
   }
 
-  /** What the list holds of the same credential or user. */
+  /** The revocation in the list for the same credential or user. */
   get({ by, value }: Pick<Revocation, 'by' | 'value'>): Revocation | undefined {
     return this.#byKind[by].get(value)?.revocation;
   }
 
-  /** Of two revocations of one credential or user, the later one counts: it ends more. */
+  /** Of two revocations of the same credential or user, the later one counts: it ends more. */
   take(revocation: Revocation): TakeOutcome {
     const { by, value, atMs } = revocation;
     const lifeMs = lifeMsOf(by, this.#lives);
@@ -152,7 +152,7 @@ export class RevocationList {
     return 'later';
   }
 
-  /** True when a revocation ends the credential. */
+  /** True if a revocation ends the credential. */
   covers(credential: Credential): boolean {
     const { sub, jti, apiKeyId } = credential;
     return (
@@ -162,7 +162,7 @@ export class RevocationList {
     );
   }
 
-  /** Forgets what has expired among the next `steps` entries. An expired entry does no harm; it only takes room. */
+  /** Removes expired entries among the next `steps`. An expired entry does no harm; it only takes room. */
   sweep(steps = SWEPT_AT_ONCE): void {
     this.#sweeping ??= this.#entries();
     for (let step = 0; step < steps; step++) {
@@ -172,7 +172,7 @@ export class RevocationList {
         return;
       }
       const { revocation, keptUntilMs } = entry;
-      // By both clocks: one that was set ahead, or back, must not let a revoked token in.
+      // By both clocks: setting one ahead or back must not admit a revoked token.
       if (this.#monotonicMs() > keptUntilMs && !this.isInForce(revocation)) {
         this.#byKind[revocation.by].delete(revocation.value);
       }
@@ -180,9 +180,9 @@ export class RevocationList {
   }
 
   /**
-   * At most `max` of those that are kept. What is there during the whole reading is in one of the pages.
-   * @param after `next` of the page before; '' for the first one
-   * @returns undefined where `after` is none
+   * At most `max` revocations. An entry that exists during the whole reading is on one of the pages.
+   * @param after `next` of the previous page; '' for the first
+   * @returns undefined if `after` is invalid
    */
   page(after: string, max: number): RevocationPage | undefined {
     const [, kind = 'sub', number = '0'] = /^(sub|jti|api_key)\.(\d{1,15})$/.exec(after) ?? [];

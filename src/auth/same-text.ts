@@ -1,7 +1,7 @@
-/** Comparing what is secret. */
+/** Comparison of secrets. */
 import { timingSafeEqual } from 'node:crypto';
 
-/** In a time that does not tell where they differ, only whether they are of one length. */
+/** Takes a time that reveals whether the lengths are equal, but not where the texts differ. */
 export function isSameText(given: string, expected: string): boolean {
   const [givenBytes, expectedBytes] = [Buffer.from(given), Buffer.from(expected)];
   return givenBytes.length === expectedBytes.length && timingSafeEqual(givenBytes, expectedBytes);

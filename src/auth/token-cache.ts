@@ -1,15 +1,15 @@
 /**
- * Credentials of tokens that were verified lately, so that clients that all reconnect at once cost no signatures.
- * A refusal is not remembered: an attacker must not be able to push good tokens out.
+ * Caches the credentials of recently verified tokens, so that mass reconnects cost no signature checks.
+ * Refusals are not cached: an attacker must not be able to evict good tokens.
  */
 import { BoundedMap } from '../protocol/bounded-map.js';
 import type { Credential } from './credential.js';
 
-/** Tokens remembered at once; when full, the one that was used longest ago is forgotten. */
+/** Most tokens cached; when full, the least recently used one is dropped. */
 export const TOKEN_CACHE_ENTRIES_MAX = 1_024;
 /**
- * A token is verified again after this time. A key withdrawn from a key set stops counting after it and `KEY_SET_AGE_MAX_MS`
- * together, ten minutes, at the latest.
+ * A token is verified again after this time. So a key withdrawn from a key set stops counting after at most this plus
+ * `KEY_SET_AGE_MAX_MS`, ten minutes.
  */
 export const TOKEN_CACHE_AGE_MAX_MS = 5 * 60_000;
 
@@ -17,13 +17,13 @@ interface Entry {
   readonly credential: Credential;
   /** Ms since the Unix epoch. */
   readonly expiresAtMs: number;
-  /** Of the monotonic clock. */
+  /** By the monotonic clock. */
   readonly oldAtMs: number;
 }
 
 export class TokenCache {
   readonly #toleranceMs: number;
-  /** In order of use, the least recent first: a Map keeps the order of insertion. */
+  /** Least recently used first: a Map keeps the order of insertion. */
   readonly #entries = new BoundedMap<string, Entry>(TOKEN_CACHE_ENTRIES_MAX);
 
   /** @param toleranceMs how long a token is accepted after its expiry. */

@@ -1,6 +1,6 @@
 /**
- * JSON Web Tokens (RFC 7519) → credentials. Which algorithms are accepted follows from the configured key alone, never
- * from the token: a secret means HS256, a key set RS256, ES256 or EdDSA (RFC 8725, section 3.1).
+ * JSON Web Tokens (RFC 7519) → credentials. The configured key alone determines the accepted algorithms, never the
+ * token: a secret means HS256, a key set RS256, ES256 or EdDSA (RFC 8725, section 3.1).
  */
 import { randomUUID } from 'node:crypto';
 import {
@@ -20,21 +20,21 @@ import { tokenKey } from './keys.js';
 import { verifiedBySecret } from './secret-token.js';
 import { TokenCache } from './token-cache.js';
 
-/** What a key set's keys may be used with. */
+/** Algorithms allowed for the keys of a key set. */
 const KEY_SET_ALGORITHMS = ['RS256', 'ES256', 'EdDSA'];
 /** Longer tokens are refused unread, in bytes. */
 export const TOKEN_BYTES_MAX = 8_192;
 /**
- * The form of a compact JWS: three parts keep an encrypted or an absurdly cut token from the decoder. Decoders skip what is not
- * base64url; accepted, one token would have endless spellings, each remembered.
+ * The form of a compact JWS: three parts, so that encrypted or badly cut tokens never reach the decoder. Decoders skip
+ * characters that are not base64url; if they were accepted, one token would have endless spellings, each cached.
  */
 const COMPACT = /^[\w-]+\.[\w-]+\.[\w-]*$/;
-/** The last time that `Date` can hold, ms since the Unix epoch (ECMA-262, section 21.4.1.1). */
+/** The last time that `Date` can represent, ms since the Unix epoch (ECMA-262, section 21.4.1.1). */
 const TIME_MS_MAX = 8.64e15;
 
 /**
- * Why a token is refused. `keys_unavailable` is not the token's fault: the key set cannot be fetched or holds a key that
- * cannot be used, so the same token may be accepted later.
+ * Why a token is refused. `keys_unavailable` is not the token's fault: the key set cannot be fetched or contains an
+ * unusable key, so the same token may be accepted later.
  */
 export type TokenRefusal =
   | 'malformed'
@@ -43,9 +43,9 @@ export type TokenRefusal =
   | 'audience'
   | 'issuer'
   | 'claims'
-  /** The user is none: empty, too long, or no valid UTF-8. */
+  /** The user is invalid: empty, too long, or not valid UTF-8. */
   | 'sub'
-  /** It lives longer than `AUTH_TOKEN_MAX_AGE`, or does not say when it was issued, so that this cannot be told. */
+  /** It lives longer than `AUTH_TOKEN_MAX_AGE`, or lacks `iat`, so that this is unknown. */
   | 'lifetime'
   | 'keys_unavailable';
 
@@ -55,22 +55,23 @@ export type TokenResult =
 
 export interface TokenVerifier {
   /**
-   * A promise only where a key set is asked. Never rejects or throws: a refusal is a value. The same token gives the same
-   * credential object while it is remembered. Whether it was revoked is for the caller to ask, here and of `remembered`.
+   * Returns a promise only if a key set must be consulted. Never rejects or throws: a refusal is a value. The same
+   * token yields the same credential object while it is cached. The caller must check revocations, for this and for
+   * `remembered`.
    */
   verify(token: string): TokenResult | Promise<TokenResult>;
   /**
-   * The credential of a token that was verified lately and has not expired; undefined for every other, which {@link verify} may
-   * still accept.
+   * The credential of a recently verified token that has not expired; undefined for all others, which {@link verify}
+   * may still accept.
    */
   remembered(token: string): Credential | undefined;
 }
 
 /**
- * Makes a verifier for the configured key; a key file is read now, a key URL when the first token comes.
- * @param nowMs ms since the Unix epoch: what `exp` and `iat` are compared with.
- * @param monotonicMs of a clock that is never set: how old keys and remembered tokens are.
- * @throws {ConfigError} naming the variable when the key cannot be used, with its `cause`.
+ * Creates a verifier for the configured key. A key file is read now, a key URL when the first token arrives.
+ * @param nowMs ms since the Unix epoch, compared with `exp` and `iat`.
+ * @param monotonicMs of a clock that is never set; measures the age of keys and cached tokens.
+ * @throws {ConfigError} naming the variable, with its `cause`, if the key is unusable.
  */
 export async function createTokenVerifier(
   config: AuthConfig,
@@ -111,7 +112,7 @@ export interface TokenRequest {
   readonly sub: string;
   readonly tier?: Tier;
   readonly roles?: readonly string[];
-  /** Left out: every public stream. */
+  /** Default: every public stream. */
   readonly entitlements?: readonly string[] | undefined;
   readonly ttlMs: number;
   readonly issuer?: string | undefined;
@@ -161,7 +162,7 @@ async function verifiedByKeySet(
   }
 }
 
-/** Without a `kid`, two keys of one type both match while keys are rotated: one of them has to verify the token. */
+/** During a key rotation, two keys of one type match a token without `kid`: one of them has to verify it. */
 async function verifiedByOneOf(
   candidates: errors.JWKSMultipleMatchingKeys,
   token: string,
@@ -181,7 +182,7 @@ function credentialOf(payload: JWTPayload, nowMs: number): Credential | undefine
   const { sub, exp, iat, jti } = payload;
   const { tier = 'retail', roles = [], entitlements } = payload as { tier?: unknown; roles?: unknown } & JWTPayload;
   if (typeof sub !== 'string') return undefined;
-  // jose has checked that `exp` and `iat` are numbers. A time that cannot be shown is none.
+  // jose has checked that `exp` and `iat` are numbers. A time outside the range of `Date` is invalid.
   const expiresAtMs = Number(exp) * 1000;
   if (!(expiresAtMs <= TIME_MS_MAX)) return undefined;
   const issuedAtMs = iat === undefined ? undefined : iat * 1000;
@@ -192,12 +193,14 @@ function credentialOf(payload: JWTPayload, nowMs: number): Credential | undefine
   return Object.freeze({ sub, tier, roles, entitlements, expiresAtMs, issuedAtMs, jti, apiKeyId: undefined });
 }
 
-/** A token from further ahead would outlive a revocation of its user, which ends what was issued before it (`matches`). */
+/**
+ * A token from further ahead would outlive a revocation of its user, which ends what was issued before it (`matches`).
+ */
 function isPast(issuedAtMs: number, nowMs: number): boolean {
   return issuedAtMs >= -TIME_MS_MAX && issuedAtMs <= nowMs + CLOCK_TOLERANCE_MS;
 }
 
-/** A revocation is kept as long as a token may live: one that lives longer would be accepted again. */
+/** Revocations are kept as long as a token may live: a longer-lived token would be accepted again afterwards. */
 function isShortLived({ issuedAtMs, expiresAtMs }: Credential, maxAgeMs: number | undefined): boolean {
   if (maxAgeMs === undefined) return true;
   return issuedAtMs !== undefined && expiresAtMs - issuedAtMs <= maxAgeMs;

@@ -8,7 +8,7 @@ import { CommandFailure, reasonOf } from './failure.js';
 import { note, say } from './output.js';
 
 const EXAMPLES = `
-The file is what AUTH_API_KEYS_FILE names; running gateways read it again within seconds.
+The file is the one that AUTH_API_KEYS_FILE names; running gateways reread it within seconds.
 
 Examples:
   $ KEY=$(millrace api-key create --sub desk-7 --tier institutional --role trader --ttl 90d --file keys.json)
@@ -24,10 +24,10 @@ interface CreateOptions {
   readonly file: string;
 }
 
-/** `millrace api-key`: makes, lists and removes the keys of one file. */
+/** `millrace api-key`: creates, lists and removes the keys of one file. */
 export function apiKeyCommand(): Command {
   return new Command('api-key')
-    .description('make, list and remove API keys')
+    .description('create, list and remove API keys')
     .addCommand(createCommand())
     .addCommand(listCommand())
     .addCommand(removeCommand())
@@ -36,13 +36,13 @@ export function apiKeyCommand(): Command {
 
 function createCommand(): Command {
   return new Command('create')
-    .description('make a key and print it, once; the file keeps its hash')
+    .description('create a key and print it once; the file keeps only its hash')
     .addOption(subOption())
     .addOption(tierOption())
     .addOption(roleOption())
     .addOption(entitlementOption())
-    .addOption(new Option('--ttl <duration>', 'how long it is valid: 1h, 90d (default: without end)').argParser(ttlMs))
-    .addOption(fileOption('created where there is none'))
+    .addOption(new Option('--ttl <duration>', 'how long it is valid: 1h, 90d (default: no expiry)').argParser(ttlMs))
+    .addOption(fileOption('created if there is none'))
     .action(async (options: CreateOptions) => {
       const { file, sub } = options;
       const { id, key, hash } = newApiKey();
@@ -54,7 +54,7 @@ function createCommand(): Command {
 
 function listCommand(): Command {
   return new Command('list')
-    .description('list the keys of a file, a line each: id, user, tier, roles, entitlements, end')
+    .description('list the keys of a file, one per line: id, user, tier, roles, entitlements, expiry')
     .addOption(fileOption())
     .action(async ({ file }: { file: string }) => {
       const entries = await readApiKeyFile(shown(file), file);
@@ -73,17 +73,17 @@ function removeCommand(): Command {
       // Not shown: it may be most of a key.
       if (id === undefined) throw new CommandFailure('<id>: must be the id of a key, k_…, or a key');
       await change(file, entries => {
-        if (entries === undefined) throw new ConfigError(`${shown(file)}: there is no such file`);
+        if (entries === undefined) throw new ConfigError(`${shown(file)}: no such file`);
         const others = entries.filter(entry => entry.id !== id);
         if (others.length === entries.length) throw new CommandFailure(`${shown(file)}: has no key ${id}`);
         return others;
       });
-      note(`${id} is removed from ${file}.`);
+      note(`removed ${id} from ${file}.`);
     });
 }
 
 function fileOption(more?: string): Option {
-  const text = more === undefined ? 'the file of the keys’ hashes' : `the file of the keys’ hashes; ${more}`;
+  const text = more === undefined ? 'the file of key hashes' : `the file of key hashes; ${more}`;
   return new Option('--file <file>', text).makeOptionMandatory();
 }
 

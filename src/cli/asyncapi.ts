@@ -9,11 +9,11 @@ Examples:
   $ millrace asyncapi > millrace.asyncapi.json
   $ millrace asyncapi --out src/protocol/asyncapi.json`;
 
-/** `millrace asyncapi`: the protocol as an AsyncAPI document. @param version the program's */
+/** `millrace asyncapi`: the protocol as an AsyncAPI document. @param version of the program */
 export function asyncApiCommand(version: string): Command {
   return new Command('asyncapi')
     .description('print the AsyncAPI 3.0 document of the protocol')
-    .option('--out <file>', 'write it into this file instead')
+    .option('--out <file>', 'write it to this file instead')
     .addHelpText('after', EXAMPLES)
     .action(async ({ out }: { readonly out?: string }) => {
       const text = `${JSON.stringify(asyncApiDocument(version), undefined, 2)}\n`;

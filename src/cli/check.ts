@@ -7,9 +7,9 @@ import { say } from './output.js';
 import { type StartFindings, startFindings } from './start-checks.js';
 
 const EXAMPLES = `
-Prints each setting with its value, marked with * where the environment sets it; secrets are hidden. Then what is wrong, one line
-each. The exit code is 1 where the gateway would not start. It reads the files that the settings name; it connects to nothing,
-and does not look whether a port is taken.
+Prints each setting with its value, then the problems, one per line. * marks settings from the environment; secrets are
+hidden. The exit code is 1 if the gateway would not start. The command reads the files that the settings name, but connects to nothing
+and does not check whether a port is in use.
 
 Examples:
   $ millrace check
@@ -19,7 +19,7 @@ export interface CheckReport extends StartFindings {
   readonly settings: readonly EffectiveSetting[];
 }
 
-/** `millrace check`: the configuration as the gateway would use it, and what is wrong with it. */
+/** `millrace check`: the configuration as the gateway would use it, and its problems. */
 export function checkCommand(): Command {
   return new Command('check')
     .description('print the effective configuration, and what would keep the gateway from starting')
@@ -34,7 +34,7 @@ export function checkCommand(): Command {
     });
 }
 
-/** What `millrace check` says of an environment. */
+/** The report that `millrace check` gives for an environment. */
 export async function checkReport(env: Environment): Promise<CheckReport> {
   const { config, problems } = readOrExplain(env);
   const found = config === undefined ? { problems: [], notices: [] } : await startFindings(config);
@@ -69,6 +69,6 @@ function* linesOf({ settings, problems, notices }: CheckReport): Generator<strin
   for (const notice of notices) yield `notice   ${notice}`;
   for (const problem of problems) yield `problem  ${problem}`;
   if (problems.length > 0)
-    yield `The gateway does not start: ${problems.length} problem${problems.length > 1 ? 's' : ''}.`;
+    yield `The gateway would not start: ${problems.length} problem${problems.length > 1 ? 's' : ''}.`;
   else yield 'The gateway can start with these settings.';
 }

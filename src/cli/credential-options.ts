@@ -1,11 +1,11 @@
-/** Options that say what a new credential is for: `millrace token` and `millrace api-key create`. */
+/** Options for a new credential: `millrace token` and `millrace api-key create`. */
 import { InvalidArgumentError, Option } from 'commander';
 import { isEntitlement } from '../auth/credential.js';
 import { parseDurationMs } from '../config/duration.js';
 import { TIERS } from '../protocol/lanes.js';
 import { isUser, USER_RULE } from '../protocol/user-subject.js';
 
-/** Longest life of a credential, 100 years: its end is still a date that every client can read. */
+/** Longest life of a credential, 100 years: its expiry is still a date that every client can read. */
 const TTL_MS_MAX = 36_500 * 86_400_000;
 
 export function subOption(): Option {
@@ -17,13 +17,13 @@ export function tierOption(): Option {
 }
 
 export function roleOption(): Option {
-  return new Option('--role <role>', 'a role; several times for several').argParser(role).default([], 'none');
+  return new Option('--role <role>', 'a role; repeat for several').argParser(role).default([], 'none');
 }
 
 export function entitlementOption(): Option {
   return new Option(
     '--entitlement <stream:pattern>',
-    'may subscribe to this; several times (default: every stream, and the user’s own orders)',
+    'may subscribe to this; repeat for several (default: every stream, and the user’s own orders)',
   ).argParser(entitlement);
 }
 

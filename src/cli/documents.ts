@@ -1,4 +1,4 @@
-/** The documents that are made of the code's own tables: whole files, and parts of one between markers. */
+/** Documents generated from the code's own tables: whole files, and sections between markers. */
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { configurationDocument } from '../config/settings-text.js';
@@ -14,7 +14,7 @@ export const REFERENCES: Readonly<Record<string, () => string>> = {
   codes: () => `${Object.values(CODE_TABLES).join('\n\n')}\n`,
 };
 
-/** Files of the repository, each with what it has to hold. */
+/** The repository's generated files, each with its expected text. */
 const FILES: readonly { readonly path: string; text(now: string): string }[] = [
   { path: 'ops/configuration.md', text: configurationDocument },
   { path: 'ops/metrics.md', text: metricsDocument },
@@ -23,7 +23,7 @@ const FILES: readonly { readonly path: string; text(now: string): string }[] = [
 ];
 
 /**
- * Writes the documents that are stale.
+ * Rewrites the documents that are out of date.
  * @param root of the repository
  * @returns their paths
  */
@@ -33,7 +33,7 @@ export async function writeDocuments(root: string): Promise<readonly string[]> {
   return stale.map(({ path }) => path);
 }
 
-/** Documents that do not say what the code does, with what they should say. */
+/** Documents that differ from the code, with their expected text. */
 export async function staleDocuments(root: string): Promise<readonly { path: string; text: string }[]> {
   const all = await Promise.all(
     FILES.map(async ({ path, text }) => {
@@ -45,14 +45,14 @@ export async function staleDocuments(root: string): Promise<readonly { path: str
 }
 
 /**
- * The text with each table between its markers, `<!-- generated: name -->` and `<!-- end -->`.
- * @throws {Error} where a table has no markers, or markers have no table.
+ * The text with each table replaced between its markers, `<!-- generated: name -->` and `<!-- end -->`.
+ * @throws {Error} if a table has no markers, or markers have no table.
  */
 export function withTables(text: string, tables: Readonly<Record<string, string>>): string {
   const missing = new Set(Object.keys(tables));
   const written = text.replace(/(<!-- generated: (.+?) -->\n).*?(<!-- end -->)/gs, (_all, begin, name, end) => {
     const table = tables[name];
-    if (table === undefined) throw new Error(`no table is called ${name}`);
+    if (table === undefined) throw new Error(`there is no table ${name}`);
     missing.delete(name);
     return `${begin}${table}\n${end}`;
   });

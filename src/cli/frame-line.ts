@@ -3,17 +3,17 @@ import { bestLevels } from '../client/book.js';
 import type { ClientDocuments, ServerFrame, Staleness } from '../client/chain.js';
 import { stringifyExact } from '../protocol/exact-json.js';
 
-/** Changes shown before the rest is only counted. */
+/** Most changes shown; the rest is counted. */
 const CHANGES_SHOWN_MAX = 8;
 /** Longest value shown, in characters. */
 const VALUE_LENGTH_MAX = 48;
 
-/** What is said of a topic that is held back. */
+/** The line for a topic that is held back. */
 export function describeStale(topic: string, { since, reason }: Staleness): string {
   return `STALE ${topic}${since === undefined ? '' : ` since ${since}`} (${reason}): prices are old`;
 }
 
-/** The line, without time or line end, as the server's text is. `documents` hold the state after the frame. */
+/** The line for a frame, without time or line end. `documents` hold the state after the frame. */
 export function describeFrame(frame: ServerFrame, documents: ClientDocuments): string {
   switch (frame.type) {
     case 'quotes_patch':
@@ -111,7 +111,7 @@ function unescapeToken(token: string): string {
   return token.replaceAll('~1', '/').replaceAll('~0', '~');
 }
 
-/** Text as it is, anything else as JSON with all its digits, cut to a length that leaves room for the others. */
+/** Text as it is, anything else as JSON with all its digits, truncated to leave room for the others. */
 function value(content: unknown): string {
   const text = typeof content === 'string' ? content : (stringifyExact(content) ?? '-');
   return text.length <= VALUE_LENGTH_MAX ? text : `${text.slice(0, VALUE_LENGTH_MAX - 1)}…`;

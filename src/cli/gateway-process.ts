@@ -1,4 +1,4 @@
-/** The gateway as a program: settings, signals, and an orderly end. */
+/** The gateway as a program: settings, signals, and a clean exit. */
 import { randomBytes } from 'node:crypto';
 import { type Config, readConfig } from '../config/environment.js';
 import { startGateway } from '../main.js';
@@ -11,33 +11,34 @@ import { checkStart } from './start-checks.js';
 import { findPredecessor } from './takeover.js';
 import { welcome } from './welcome.js';
 
-/** All is to be closed in this time, once the clients have been sent away; what is not is given up. */
+/** Time limit for closing everything once the clients have been redirected; then the process is killed. */
 const SHUTDOWN_MAX_MS = 4500;
 const PARENT_POLL_MS = 250;
 
 /**
- * The program: reads the environment, starts, prints how to connect, ends on SIGTERM or SIGINT with exit code 0.
- * @param isTakeover in place of the process that serves these ports now, if there is one
- * @throws {ConfigError} when a setting, or what it names, cannot be used.
- * @throws {CommandFailure} when the other process cannot be replaced.
+ * The program: reads the environment, starts, prints how to connect, and exits with code 0 on SIGTERM or SIGINT.
+ * @param isTakeover replace the process that serves these ports now, if there is one
+ * @throws {ConfigError} if a setting, or what it names, is unusable.
+ * @throws {CommandFailure} if the other process cannot be replaced.
  */
 export async function runGateway(env: NodeJS.ProcessEnv, isTakeover = false): Promise<void> {
   const configured = readConfig(env);
   await checkStart(configured);
   const auth = configured.auth;
   const hasKey = auth.secret !== undefined || auth.jwksFile !== undefined || auth.jwksUrl !== undefined;
-  // Without a key nobody could connect: one that ends with this process lets a newcomer in and nobody else.
+  // Without a key no client could connect. A key for this run lets in only those who see its output.
   const secret = hasKey ? auth.secret : randomBytes(32).toString('hex');
   const port = configured.port === 0 ? await ownFreePort(configured.host) : configured.port;
-  // A port that is named may be another's (it takes over); claimed, it is at least given to no one who asks for a free one.
+  // During a takeover another process may have this port; the claim at least keeps it from gateways that want a free
+  // one.
   if (configured.port !== 0) await claimPort(port);
   const config: Config = { ...configured, port, auth: { ...auth, secret } };
   const lines = new LogDestination();
   const log = createLogger(config.logLevel, config.nodeName, lines);
-  // Nobody reads what is printed, or it finds no room: other commands end by that, a gateway does not.
+  // If the output has no reader or no room, other commands exit; a gateway does not.
   process.stdout.removeAllListeners('error');
   for (const stream of [process.stdout, process.stderr]) {
-    stream.on('error', cause => log.warn({ reason: String(cause) }, 'what was printed is lost'));
+    stream.on('error', cause => log.warn({ reason: String(cause) }, 'could not print; output lost'));
   }
   const predecessor = isTakeover ? await findPredecessor(config) : undefined;
   if (isTakeover) log.info({ replaces: predecessor?.pid }, 'takeover');
@@ -46,16 +47,16 @@ export async function runGateway(env: NodeJS.ProcessEnv, isTakeover = false): Pr
   const starting = startGateway(config, log, host, predecessor);
   fatal = endOnSignals(starting, log);
   const gateway = await starting;
-  // Without a certificate a terminal that is closed ends the program, as it does by default.
+  // Without a certificate, closing the terminal ends the program, as is the default.
   if (config.tls !== undefined) process.on('SIGHUP', () => gateway.renewCertificate());
   sayLines(await welcome(gateway, config, hasKey ? undefined : secret));
 }
 
 /**
- * SIGTERM sends the clients elsewhere before it ends; SIGQUIT too, and frees the admin port for the process that takes over.
- * SIGINT is a person at a terminal, who wants it to end; so does any second signal. One that comes while the gateway starts is
- * obeyed as soon as it has started.
- * @returns what ends it with exit code 1, for when it cannot go on
+ * SIGTERM redirects the clients, then exits; SIGQUIT does the same, and frees the admin port for the process that takes
+ * over. SIGINT comes from a person at a terminal and exits at once; so does any second signal. A signal during the
+ * start takes effect as soon as the gateway has started.
+ * @returns exits with code 1, for when the gateway cannot continue
  */
 function endOnSignals(starting: Promise<Gateway>, log: Logger): (reason: string) => void {
   let isDraining = false;
@@ -66,7 +67,7 @@ function endOnSignals(starting: Promise<Gateway>, log: Logger): (reason: string)
     log.info({ reason }, 'closing');
     const late = setTimeout(() => {
       log.fatal({ reason }, 'closing took too long');
-      // Threads that still hold sockets would abort an orderly exit.
+      // Threads that still hold sockets would make a clean exit abort.
       process.kill(process.pid, 'SIGKILL');
     }, SHUTDOWN_MAX_MS);
     let mustBeKilled = false;
@@ -112,13 +113,13 @@ function endOnSignals(starting: Promise<Gateway>, log: Logger): (reason: string)
   process.on('SIGINT', () => end('SIGINT', 0));
   if (process.env.npm_lifecycle_event !== undefined) endWithParent(() => end('npm ended', 0));
   process.on('uncaughtException', cause => {
-    log.fatal({ err: cause }, 'defect on the main thread');
+    log.fatal({ err: cause }, 'uncaught error on the main thread');
     end('defect', 1);
   });
   return reason => end(reason, 1);
 }
 
-/** npm does not hand a SIGTERM on: it ends, and its shell, and what they ran would go on alone. */
+/** npm does not pass SIGTERM on: npm and its shell exit, and the gateway would be orphaned. */
 function endWithParent(end: () => void): void {
   const parent = process.ppid;
   const watch = setInterval(() => {

@@ -6,7 +6,7 @@ import { ConfigError } from '../config/config-error.js';
 import { CommandFailure, reasonOf } from './failure.js';
 import { note, noteLines } from './output.js';
 
-/** The gateway runs for weeks and needs none of the other commands: a file is loaded when its command is asked for. */
+/** Loaded on demand: the gateway runs for weeks and needs none of the other commands. */
 const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map([
   ['serve', async () => (await import('./serve.js')).serveCommand()],
   ['check', async () => (await import('./check.js')).checkCommand()],
@@ -32,7 +32,7 @@ const program = new Command('millrace')
   );
 
 const asked = COMMANDS.get(process.argv[2] ?? '');
-// All of them where none is named: for help, or to say that there is no such command.
+// Without a known command, all of them: for the help text, or to report an unknown command.
 for (const load of asked === undefined ? COMMANDS.values() : [asked]) program.addCommand(await load());
 cleanErrors(program);
 
@@ -49,7 +49,7 @@ try {
   process.exitCode = 1;
 }
 
-/** Arguments may come from outside too, as a script's do, and errors repeat them. */
+/** Escapes arguments in errors: they may come from outside too, for example from a script. */
 function cleanErrors(command: Command): void {
   command.configureOutput({ writeErr: noteLines });
   for (const inner of command.commands) cleanErrors(inner);

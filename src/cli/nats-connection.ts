@@ -14,13 +14,14 @@ export function natsOption(): Option {
 }
 
 /**
- * How to reach the server at `url`, with the gateway's own NATS_USER, NATS_PASSWORD, NATS_TOKEN, NATS_CREDS and NATS_TLS_*.
- * @throws {ConfigError} naming a variable that cannot be used.
+ * How to reach the server at `url`, with the gateway's own NATS_USER, NATS_PASSWORD, NATS_TOKEN, NATS_CREDS and
+ * NATS_TLS_*.
+ * @throws {ConfigError} naming an invalid variable.
  */
 export function natsConfig(url: string, env: NodeJS.ProcessEnv): NatsConfig {
   const { NATS_USER, NATS_PASSWORD, NATS_TOKEN, NATS_CREDS, NATS_TLS_CA, NATS_TLS_CERT, NATS_TLS_KEY } = env;
   const { SECRET_FILE_READERS } = env;
-  // Only what connects: a server's other settings may be incomplete here.
+  // Only connection settings: a server's other settings may be incomplete here.
   return readConfig({
     NATS_URL: url || DEFAULT_NATS_URL,
     NATS_USER,
@@ -36,7 +37,7 @@ export function natsConfig(url: string, env: NodeJS.ProcessEnv): NatsConfig {
 
 /**
  * Connects without a second attempt.
- * @throws {CommandFailure} when the server cannot be reached or refuses.
+ * @throws {CommandFailure} if the server refuses or cannot be reached.
  */
 export async function connectOnce(config: NatsConfig): Promise<NatsConnection> {
   const options = await natsConnectionOptions(config, 'millrace-cli').catch((cause: unknown) => {

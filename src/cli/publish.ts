@@ -9,7 +9,7 @@ import { connectOnce, natsConfig, natsOption } from './nats-connection.js';
 import { note, say } from './output.js';
 
 const EXAMPLES = `
-The payload is JSON text, or the name of a file (with or without @) that holds JSON or one MessagePack map.
+The payload is JSON text, or the name of a file (with or without @) that contains JSON or one MessagePack map.
 
 Examples:
   $ millrace publish md.quotes.AAPL '{"symbol":"AAPL","current_price":150.25,"bid":150.24,"ask":150.26}'
@@ -34,7 +34,7 @@ export function publishCommand(): Command {
 
 function checkSubject(subject: string): void {
   if (/[\s*>]/.test(subject) || subject.split('.').includes('')) {
-    throw new CommandFailure(`${subject}: not a subject one can publish to (no spaces, wildcards or empty tokens)`);
+    throw new CommandFailure(`${subject}: not a subject you can publish to (no spaces, wildcards or empty tokens)`);
   }
   if (parseSubject(subject) === undefined) {
     note(
@@ -43,7 +43,7 @@ function checkSubject(subject: string): void {
   }
 }
 
-/** The bytes to send, unchanged, so with all digits, once they proved to be JSON or MessagePack. */
+/** The bytes to send, unchanged so that all digits survive, after checking that they are JSON or MessagePack. */
 async function payloadOf(argument: string): Promise<Uint8Array> {
   if (argument.startsWith('@')) return fileBytes(argument.slice(1));
   const isJson = jsonError(argument) === undefined;
@@ -56,19 +56,19 @@ async function fileBytes(path: string): Promise<Uint8Array> {
   try {
     bytes = await readFile(path);
   } catch (cause) {
-    throw new CommandFailure(`${path}: neither JSON nor a file that can be read (${reasonOf(cause)})`, { cause });
+    throw new CommandFailure(`${path}: neither JSON nor a readable file (${reasonOf(cause)})`, { cause });
   }
   const isMap = ((bytes[0] ?? 0) & 0xf0) === 0x80 || bytes[0] === 0xde || bytes[0] === 0xdf;
   if (!isMap) return checkedJson(textOf(bytes, path), path);
   try {
     new MsgpackReader().read(bytes, 0, bytes.length);
   } catch (cause) {
-    throw new CommandFailure(`${path}: is not one whole MessagePack map (${reasonOf(cause)})`, { cause });
+    throw new CommandFailure(`${path}: is not exactly one MessagePack map (${reasonOf(cause)})`, { cause });
   }
   return bytes;
 }
 
-/** Without a byte order mark. What is no UTF-8 would be replaced without a word. */
+/** Without a byte order mark. Fails on invalid UTF-8, which would otherwise be replaced silently. */
 function textOf(bytes: Uint8Array, path: string): string {
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
@@ -100,7 +100,7 @@ async function publish(subject: string, bytes: Uint8Array, url: string): Promise
     connection.publish(subject, bytes);
     // The server answers a refused publish before it answers the flush.
     await connection.flush();
-    // nats.js hands an error on through several promises.
+    // nats.js passes an error through several promises.
     await new Promise(resolve => setImmediate(resolve));
   } catch (cause) {
     throw new CommandFailure(`cannot publish to ${subject} at ${withoutSecrets(url)}: ${reasonOf(cause)}`, { cause });
@@ -110,7 +110,7 @@ async function publish(subject: string, bytes: Uint8Array, url: string): Promise
   if (refusals.length > 0) throw new CommandFailure(`${withoutSecrets(url)} refused it: ${refusals.join('; ')}`);
 }
 
-/** Never ends by itself: nats.js leaves this iterator waiting when the connection closes. */
+/** Never ends by itself: this iterator of nats.js keeps waiting after the connection closes. */
 async function collectErrors(connection: NatsConnection, into: string[]): Promise<void> {
   for await (const { type, data, permissionContext } of connection.status()) {
     if (type !== Events.Error) continue;

@@ -10,17 +10,17 @@ import { natsConfig, natsOption } from './nats-connection.js';
 import { note } from './output.js';
 
 const EXAMPLES = `
-Records what is published on md.> until Ctrl-C. An existing recording is not overwritten.
-Where the file cannot be written any more, as on a full disk, it ends with exit code 1; what was recorded so far can be replayed.
+Records what is published on md.> until Ctrl-C. Never overwrites an existing recording.
+If the file becomes unwritable, for example on a full disk, the command exits with 1; you can replay what was recorded so far.
 
 Examples:
   $ millrace record monday.rec --nats nats://127.0.0.1:4222
   $ FEED=replay REPLAY_FILE=monday.rec REPLAY_SPEED=10 millrace serve`;
 
-/** `millrace record`: market data from NATS into a file that FEED=replay plays back. */
+/** `millrace record`: records market data from NATS into a file for FEED=replay. */
 export function recordCommand(): Command {
   return new Command('record')
-    .description('record market data from NATS into a file, to be replayed later')
+    .description('record market data from NATS into a file, for a later replay')
     .argument('<file>', 'the recording; created')
     .addOption(natsOption())
     .addHelpText('after', EXAMPLES)
@@ -29,7 +29,7 @@ export function recordCommand(): Command {
     });
 }
 
-/** Resolves with the exit code after SIGINT or SIGTERM, or when the disk is full: 1 when the recording lacks something. */
+/** Resolves with the exit code after SIGINT or SIGTERM, or when the disk is full: 1 if the recording is incomplete. */
 async function record(file: string, url: string): Promise<number> {
   const config = natsConfig(url, process.env);
   let isComplete = true;
@@ -49,7 +49,7 @@ async function record(file: string, url: string): Promise<number> {
     await removeEmpty(file);
     throw cause instanceof ConfigError ? cause : new CommandFailure(reasonOf(cause), { cause });
   }
-  note(`recording md.> from ${withoutSecrets(config.url)} into ${file}; Ctrl-C ends it`);
+  note(`recording md.> from ${withoutSecrets(config.url)} into ${file}; Ctrl-C stops`);
   await Promise.race([interrupted(), recorder.failed]);
   await feed.stop();
   await recorder.close();
@@ -66,7 +66,7 @@ async function openRecorder(file: string, onError: (error: Error) => void): Prom
   }
 }
 
-/** Takes back the file of a recording that never began, so that the next attempt finds the name free. */
+/** Removes the file of a recording that never began, so that the next attempt can use the name. */
 async function removeEmpty(file: string): Promise<void> {
   const found = await stat(file).catch(() => undefined);
   if (found?.isFile() === true) await unlink(file).catch(() => undefined);

@@ -8,10 +8,10 @@ Examples:
   $ millrace reference configuration
   $ millrace reference --write .      in a checkout: what npm run docs does`;
 
-/** `millrace reference`: the tables of settings, metrics, limits and codes of this version. */
+/** `millrace reference`: this version's tables of settings, metrics, limits and codes. */
 export function referenceCommand(): Command {
   return new Command('reference')
-    .description('print the reference of settings, metrics, limits or codes of this version, as Markdown')
+    .description('print this version’s reference of settings, metrics, limits or codes, as Markdown')
     .addArgument(new Argument('[name]', 'which one').choices(Object.keys(REFERENCES)))
     .option('--write <directory>', 'write them into the documents of a checkout instead')
     .addHelpText('after', EXAMPLES)

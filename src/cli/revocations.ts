@@ -6,7 +6,7 @@ import { say } from './output.js';
 import { adminAddress } from './takeover.js';
 
 const EXAMPLES = `
-A line each: what is revoked, when, until when, by whom and why. Asks a gateway's admin port, with ADMIN_TOKEN where it needs it.
+One line each: what is revoked, when, until when, by whom and why. Asks a gateway's admin port, with ADMIN_TOKEN if set.
 
 Examples:
   $ millrace revocations
@@ -15,9 +15,9 @@ Examples:
 /** `millrace revocations`: what a gateway refuses. */
 export function revocationsCommand(): Command {
   return new Command('revocations')
-    .description('list the revocations that a gateway has in force')
+    .description('list the revocations in force at a gateway')
     .addOption(new Option('--admin <url>', 'its admin port (default: from ADMIN_HOST and ADMIN_PORT)'))
-    .option('--json', 'as JSON, an entry a line')
+    .option('--json', 'as JSON, one entry per line')
     .addHelpText('after', EXAMPLES)
     .action(async ({ admin, json = false }: { admin?: string; json?: boolean }) => {
       const { ADMIN_HOST, ADMIN_PORT, ADMIN_TOKEN } = process.env;
@@ -36,7 +36,7 @@ async function list(admin: string, token: string | undefined): Promise<Revocatio
     const { cause: deeper } = cause as Error;
     throw new CommandFailure(`${admin} does not list its revocations (${reasonOf(deeper ?? cause)})`, { cause });
   }
-  if (entries === undefined) throw new CommandFailure(`${admin} has no list of revocations: it is too old`);
+  if (entries === undefined) throw new CommandFailure(`${admin} has no list of revocations: its version is too old`);
   return entries;
 }
 

@@ -9,14 +9,14 @@ import { CommandFailure, reasonOf } from './failure.js';
 import { connectOnce, natsConfig, natsOption } from './nats-connection.js';
 import { note, say } from './output.js';
 
-/** Gateways that can be reached answer within two seconds, stored or not. */
+/** Reachable gateways answer within two seconds, stored or not. */
 const ANSWERS_MS = 3_000;
-/** After the first answer, the others are soon there. */
+/** How long to wait for further answers after the first. */
 const FURTHER_ANSWERS_MS = 500;
 
 const EXAMPLES = `
-Ends the credentials at every gateway, and has the NATS server keep that for gateways that are not connected now. It prints a
-line for each gateway that answers: its name, and where it keeps the revocation (kv, file, or memory: until it ends).
+Ends the credentials at every gateway, and has the NATS server keep the revocation for gateways that are not connected. Prints
+a line for each gateway that answers: its name, and where it keeps the revocation (kv, file, or memory: until it exits).
 
 Examples:
   $ millrace revoke --sub alice --reason 'left the firm'
@@ -39,11 +39,11 @@ interface Answer {
   readonly error?: string;
 }
 
-/** `millrace revoke`: ends credentials before their time. */
+/** `millrace revoke`: ends credentials before they expire. */
 export function revokeCommand(): Command {
   return new Command('revoke')
     .description('revoke a user, a token or an API key at every gateway')
-    .option('--sub <user>', 'every credential of the user that was issued until now')
+    .option('--sub <user>', 'every credential of the user issued until now')
     .option('--jti <id>', 'one token')
     .option('--api-key <id>', 'one API key: its id, or the key')
     .option('--author <name>', 'who revokes', userName())
@@ -73,7 +73,7 @@ function asked({ sub, jti, apiKey, author, reason }: RevokeOptions): Revocation 
   };
   const revocation = revocationOf(order, Date.now());
   if (revocation !== undefined) return revocation;
-  throw new CommandFailure('give exactly one of --sub, --jti and --api-key, each of a form that a credential can have');
+  throw new CommandFailure('give exactly one of --sub, --jti and --api-key, with a valid value');
 }
 
 async function revoke(revocation: Revocation, config: NatsConfig, bucket: string): Promise<void> {
@@ -88,7 +88,7 @@ async function revoke(revocation: Revocation, config: NatsConfig, bucket: string
   }
 }
 
-/** Every gateway answers for itself; how many there are is not known. */
+/** Every gateway answers for itself; the number of gateways is unknown. */
 async function ask(connection: NatsConnection, { by, value, author, reason }: Revocation): Promise<Answer[]> {
   const answers: Answer[] = [];
   const inbox = createInbox();
@@ -99,10 +99,10 @@ async function ask(connection: NatsConnection, { by, value, author, reason }: Re
   let timer = setTimeout(finish, ANSWERS_MS);
   connection.subscribe(inbox, {
     callback: (error, message) => {
-      // Without data: the server says that there are no responders.
+      // Empty: the server reports that there are no responders.
       if (error !== null || message.data.length === 0) return finish();
       const answer = answerOf(message.data);
-      // A stream of somebody's answers too.
+      // Also ignores answers of someone else's stream.
       if (answer === undefined) return;
       answers.push(answer);
       clearTimeout(timer);
@@ -120,12 +120,12 @@ function answerOf(data: Uint8Array): Answer | undefined {
     const answer = JSON.parse(new TextDecoder().decode(data)) as Answer;
     return typeof answer.ok === 'boolean' ? answer : undefined;
   } catch {
-    // It is no gateway's.
+    // It is not from a gateway.
     return undefined;
   }
 }
 
-/** No gateway has it in the bucket: gateways that start later find it there. */
+/** No gateway has it in the bucket: stores it there for gateways that start later. */
 async function store(
   connection: NatsConnection,
   revocation: Revocation,
@@ -137,13 +137,13 @@ async function store(
     const manager = await managerOf(connection);
     await openBucket(manager, bucket);
     await writeEntry(manager, bucket, revocation, undefined);
-    say(`bucket ${bucket} has it, for gateways that connect later`);
+    say(`stored in bucket ${bucket}, for gateways that connect later`);
   } catch (cause) {
-    const where = `${withoutSecrets(config.url)} does not keep it (${reasonOf(cause)})`;
+    const where = `${withoutSecrets(config.url)} did not store it (${reasonOf(cause)})`;
     if (gateways === 0) {
-      throw new CommandFailure(`no gateway answers, and ${where}: the credential is not revoked`, { cause });
+      throw new CommandFailure(`no gateway answered, and ${where}: the credential is not revoked`, { cause });
     }
-    note(`warning: ${where}: gateways that did not answer accept the credential`);
+    note(`warning: ${where}: gateways that did not answer still accept the credential`);
   }
 }
 

@@ -14,15 +14,15 @@ SIGTERM spreads the reconnects of clients over DRAIN_TIMEOUT, then stops; SIGINT
 SIGQUIT is SIGTERM that frees ADMIN_PORT at once. SIGHUP reloads TLS_CERT and TLS_KEY.`;
 
 const environment = () => `
-Environment: name, [default], meaning. ops/configuration.md says more; \`millrace check\` prints what is in effect.
+Environment: name, [default], meaning. ops/configuration.md has the details; \`millrace check\` prints the values in effect.
 
 ${settingsHelp()}`;
 
-/** `millrace serve`: the gateway, until a signal ends it. */
+/** `millrace serve`: runs the gateway until a signal ends it. */
 export function serveCommand(): Command {
   return new Command('serve')
     .description('run the gateway, configured by environment variables')
-    .option('--takeover', 'start beside the process that serves these ports, then have it drain (Linux)')
+    .option('--takeover', 'start next to the process that serves these ports, then tell it to drain (Linux)')
     .addHelpText('after', EXAMPLES)
     .addHelpText('after', environment)
     .action(async ({ takeover = false }: { takeover?: boolean }) => {

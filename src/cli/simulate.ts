@@ -11,23 +11,23 @@ import { connectOnce, natsConfig, natsOption } from './nats-connection.js';
 import { note } from './output.js';
 
 const EXAMPLES = `
-Publishes quotes, trades and books of all its symbols on md.> until Ctrl-C, as the built-in simulator makes them. Ends
-with exit code 1 when the connection is lost: whatever started it may start it again. A book that changes is published
-whole every five seconds, and its changed levels in between, so that a gateway may start at any time.
+Publishes quotes, trades and books of all its symbols on md.> until Ctrl-C, just as the built-in simulator does. Exits with 1
+when the connection is lost, so that a supervisor can restart it. A changing book is published whole every five seconds and as
+changed levels in between, so a gateway may start at any time.
 
 Examples:
   $ millrace simulate --nats nats://127.0.0.1:4222
   $ millrace simulate --symbols AAPL,BTC/USDT --rate 500
   $ millrace simulate --symbols 1000 --interval 250ms --seed 7`;
 
-/** Symbols one publisher may simulate: the first book of each is published at once. */
+/** Most symbols per publisher: the first book of each is published at once. */
 const SYMBOLS_MAX = 10_000;
-/** Bytes that the server has not confirmed yet; beyond it the market pauses until it has. */
+/** Most bytes that the server has not confirmed yet; beyond it the market pauses. */
 const UNCONFIRMED_BYTES_MAX = 8 * 1024 * 1024;
-/** How old a whole book gets before the next change is published as a whole book again. */
+/** After this time, the next change of a book is published as a whole book. */
 const WHOLE_BOOK_EVERY_MS = 5_000;
 
-/** What `--symbols` may hold: how many, or which. */
+/** The value of `--symbols`: how many, or which. */
 type Symbols = { readonly count: number } | { readonly names: readonly string[] };
 
 interface SimulateOptions {
@@ -50,7 +50,7 @@ export function simulateCommand(): Command {
         .default({ count: symbols }, String(symbols)),
     )
     .addOption(
-      new Option('--rate <n>', 'messages a second in all; 0: some symbols move every interval')
+      new Option('--rate <n>', 'messages a second in total; 0: some symbols move every interval')
         .argParser(setting('SIM_RATE', 'updatesPerSecond'))
         .default(updatesPerSecond),
     )
@@ -66,7 +66,10 @@ export function simulateCommand(): Command {
     .action(simulate);
 }
 
-/** Resolves after SIGINT or SIGTERM. @throws {CommandFailure} when the server cannot be reached, refuses or goes away. */
+/**
+ * Resolves after SIGINT or SIGTERM.
+ * @throws {CommandFailure} if the server refuses, cannot be reached or disconnects.
+ */
 async function simulate(options: SimulateOptions): Promise<void> {
   const { symbols, rate, interval, seed, nats } = options;
   const config: SimulatorConfig = {
@@ -86,7 +89,7 @@ async function simulate(options: SimulateOptions): Promise<void> {
     wantEverything(feed, true);
     await feed.start(publisher);
     const pace = rate > 0 ? `${rate} messages/s` : `a move every ${interval} ms`;
-    note(`publishing ${config.symbols} symbols to ${where}, ${pace}; Ctrl-C ends it`);
+    note(`publishing ${config.symbols} symbols to ${where}, ${pace}; Ctrl-C stops`);
     const reason = await Promise.race([interrupted(), failed]);
     await feed.stop();
     if (reason !== undefined) throw new CommandFailure(`${where}: ${reason}`);
@@ -98,7 +101,7 @@ async function simulate(options: SimulateOptions): Promise<void> {
   }
 }
 
-/** The simulator's sink: every message goes to NATS, with `Ts-Event`; pauses the market while the server lags. */
+/** The simulator's sink: publishes every message to NATS, with `Ts-Event`; pauses the market while the server lags. */
 class Publisher implements FeedSink {
   messages = 0;
   readonly #connection: NatsConnection;
@@ -117,7 +120,7 @@ class Publisher implements FeedSink {
   message({ subject, payload, tsEventMicros }: FeedMessage): void {
     if (this.#connection.isClosed()) return;
     const source = parseSubject(subject);
-    // nats.js keeps what it is given until it is written, and the simulator reuses its memory.
+    // nats.js keeps its input until it is written, and the simulator reuses its memory.
     const bytes = source?.kind === 'books' ? this.#books.next(source.symbol, payload) : new Uint8Array(payload);
     const stamped = headers();
     stamped.set('Ts-Event', String(tsEventMicros));
@@ -135,7 +138,7 @@ class Publisher implements FeedSink {
     this.#want(!paused);
   }
 
-  /** Round trips to the server for as long as there is something that it has not confirmed. */
+  /** Makes round trips to the server while something is unconfirmed. */
   async #confirm(): Promise<void> {
     this.#confirming = true;
     try {
@@ -146,7 +149,7 @@ class Publisher implements FeedSink {
         if (this.#paused) this.#pause(false);
       }
     } catch {
-      // The connection is gone; who waits for that says why.
+      // The connection is lost; `failureOf` reports why.
     } finally {
       this.#confirming = false;
     }
@@ -166,7 +169,7 @@ interface BookMessage {
   readonly asks: readonly (readonly [string, string])[];
 }
 
-/** What the published books add up to, to publish them whole from time to time. */
+/** The current state of the published books, to publish them whole from time to time. */
 class Books {
   readonly #wholeEveryMs: number;
   readonly #books = new Map<string, PublishedBook>();
@@ -175,7 +178,7 @@ class Books {
     this.#wholeEveryMs = wholeEveryMs;
   }
 
-  /** What to publish instead of the simulator's message: the same, or the whole book where that is due. */
+  /** What to publish in place of the simulator's message: the same, or the whole book when it is due. */
   next(symbol: string, payload: Uint8Array): Uint8Array {
     const nowMs = performance.now();
     const message = JSON.parse(Buffer.from(payload).toString('latin1')) as BookMessage;
@@ -206,7 +209,7 @@ function wantEverything(feed: SimulatorFeed, wanted: boolean): void {
   for (const kind of MARKET_DATA_KINDS) feed.interest(subjectOf(kind, ALL_SYMBOLS), wanted);
 }
 
-/** Why nothing can be published any more; pending while it can. */
+/** Why publishing has become impossible; pending until then. */
 function failureOf(connection: NatsConnection): Promise<string> {
   const refused = async (): Promise<string> => {
     for await (const { type, data, permissionContext } of connection.status()) {
@@ -244,7 +247,7 @@ function symbolsArgument(text: string): Symbols {
   return { names };
 }
 
-/** Reads an option as the gateway reads the environment variable that means the same. */
+/** Parses an option like the gateway's environment variable of the same meaning. */
 function setting(variable: string, member: keyof SimulatorConfig) {
   return (text: string): number => {
     try {

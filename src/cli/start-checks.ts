@@ -1,7 +1,7 @@
 /**
- * What the settings name has to be there before a gateway starts: files that can be read and used, addresses of this machine.
- * `serve` and `check` ask the same, so that each problem is one line and comes before anything has started. Nothing here
- * talks to a server or takes a port that is named.
+ * Checks that what the settings name is available before a gateway starts: readable, usable files and addresses of this
+ * machine. `serve` and `check` share this, so each problem is one line and appears before anything starts. It never
+ * contacts a server, and never takes a configured port.
  */
 import { constants } from 'node:fs';
 import { access } from 'node:fs/promises';
@@ -13,17 +13,17 @@ import { checkFiles } from '../config/secret-files.js';
 import { readCertificate } from '../gateway/supervision/certificate-files.js';
 import { reasonOf } from './failure.js';
 
-/** A certificate that ends sooner is worth a word. */
+/** Warn about a certificate that expires within this time. */
 const CERTIFICATE_DAYS_LEFT = 14;
 const DAY_MS = 86_400_000;
 
 export interface StartFindings {
-  /** With any of these the gateway does not start. */
+  /** Any of these keeps the gateway from starting. */
   readonly problems: readonly string[];
   readonly notices: readonly string[];
 }
 
-/** Looks at all that the configuration names. */
+/** Checks everything that the configuration names. */
 export async function startFindings(config: Config, nowMs: number = Date.now()): Promise<StartFindings> {
   const { auth, nats, replay, feed, host, adminHost } = config;
   const notices: string[] = [];
@@ -51,13 +51,13 @@ export async function startFindings(config: Config, nowMs: number = Date.now()):
   return { problems, notices };
 }
 
-/** @throws {ConfigError} naming each setting with which the gateway cannot start, one a line. */
+/** @throws {ConfigError} naming each setting that keeps the gateway from starting, one per line. */
 export async function checkStart(config: Config): Promise<void> {
   const { problems } = await startFindings(config);
   if (problems.length > 0) throw new ConfigError(problems.join('\n'));
 }
 
-/** A defect is none of the settings': it is thrown on. */
+/** Rethrows errors that are not about settings: they are defects. */
 function linesOf(cause: unknown): readonly string[] {
   if (!(cause instanceof ConfigError)) throw cause;
   return cause.message.split('\n');
@@ -71,7 +71,7 @@ async function checkAddress(variable: string, host: string): Promise<void> {
       probe.listen({ host, port: 0 }, resolve);
     });
   } catch (cause) {
-    const message = `${variable}=${JSON.stringify(host)}: is no address of this machine (${reasonOf(cause)})`;
+    const message = `${variable}=${JSON.stringify(host)}: is not an address of this machine (${reasonOf(cause)})`;
     throw new ConfigError(message, { cause });
   }
   await new Promise(resolve => probe.close(resolve));
@@ -81,7 +81,7 @@ async function checkReadable(variable: string, file: string | undefined): Promis
   if (file !== undefined) await checkAccess(variable, file, file, constants.R_OK, 'read');
 }
 
-/** The gateway makes the file where there is none. */
+/** A missing file is fine: the gateway creates it. */
 async function checkRevocationsFile(file: string | undefined): Promise<void> {
   if (file === undefined) return;
   const isThere = await access(file).then(
@@ -121,7 +121,7 @@ async function certificateNotices({ tls }: Config, nowMs: number): Promise<reado
     throw new ConfigError(`${files}${authority}: cannot be used (${reasonOf(cause)})`, { cause });
   });
   const { validFrom, validTo } = certificate;
-  if (Date.parse(validFrom) > nowMs) return [`TLS_CERT: is valid only from ${validFrom}`];
+  if (Date.parse(validFrom) > nowMs) return [`TLS_CERT: is not valid before ${validFrom}`];
   const leftMs = Date.parse(validTo) - nowMs;
   if (leftMs < 0) return [`TLS_CERT: expired on ${validTo}`];
   return leftMs < CERTIFICATE_DAYS_LEFT * DAY_MS ? [`TLS_CERT: expires on ${validTo}`] : [];

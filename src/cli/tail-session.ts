@@ -1,4 +1,4 @@
-/** One connection of `millrace tail`: subscribes, keeps the documents, prints, and repairs broken chains. */
+/** One connection of `millrace tail`: subscribes, maintains the documents, prints, and repairs broken chains. */
 import type { IncomingMessage } from 'node:http';
 import { Packr } from 'msgpackr';
 import { type RawData, WebSocket } from 'ws';
@@ -17,7 +17,7 @@ import * as output from './output.js';
 /** One topic named on the command line. */
 export interface TopicArgument {
   readonly stream: Stream;
-  /** `*`: all symbols, and of orders one's own. */
+  /** `*`: all symbols; for orders, your own. */
   readonly symbol: string;
 }
 
@@ -32,9 +32,9 @@ export interface TailOptions {
 }
 
 const CONNECT_TIMEOUT_MS = 10_000;
-/** How long the gateway may take to answer our close. */
+/** How long to wait for the gateway to answer our close. */
 const CLOSE_TIMEOUT_MS = 1_000;
-/** Read of a refusal's body. */
+/** Most bytes read of a refusal's body. */
 const BODY_BYTES_MAX = 16_384;
 const NORMAL_CLOSE = 1000;
 
@@ -43,7 +43,7 @@ export class TailSession {
   readonly #options: TailOptions;
   readonly #chains = new TopicChains();
   readonly #packr = new Packr({ useRecords: false });
-  /** Reads exactly: an id beyond 2^53 is printed as it is. */
+  /** Reads exactly: an id beyond 2^53 is printed with all its digits. */
   readonly #reader = new MsgpackReader();
   readonly #pending = new Set<string>();
   readonly #socket: WebSocket;
@@ -63,9 +63,9 @@ export class TailSession {
   }
 
   /**
-   * Resolves with the exit code once the connection is closed: 0 when we ended it, 1 when the gateway did or refused
-   * every topic.
-   * @throws {CommandFailure} when the gateway cannot be reached or refuses the connection.
+   * Resolves with the exit code once the connection is closed: 0 if we ended it, 1 if the gateway did or refused every
+   * topic.
+   * @throws {CommandFailure} if the gateway cannot be reached or refuses the connection.
    */
   async run(): Promise<number> {
     const interrupt = (): void => this.#end();
@@ -84,7 +84,7 @@ export class TailSession {
   #opened(): Promise<{ readonly code: Promise<number> }> {
     const where = shownUrl(this.#options);
     return new Promise((resolve, reject) => {
-      // The listeners are set before the event returns: a frame may follow the handshake in the same packet.
+      // The listeners must be set before the event returns: a frame may follow the handshake in the same packet.
       this.#socket.once('open', () => {
         resolve({ code: this.#closed() });
         this.#subscribe();
@@ -96,7 +96,7 @@ export class TailSession {
         });
       });
       this.#socket.once('error', cause => {
-        // An interrupt while connecting ends in an error too.
+        // An interrupt while connecting also raises an error.
         if (this.#ending) resolve({ code: Promise.resolve(NORMAL_CLOSE) });
         else reject(new CommandFailure(`cannot connect to ${where}: ${reasonOf(cause)}`, { cause }));
       });
@@ -172,7 +172,7 @@ export class TailSession {
     this.#end();
   }
 
-  /** Says loudly what is wrong with a chain, and asks for a snapshot where one repairs it. */
+  /** Prints clearly what is wrong with a chain, and asks for a snapshot if that repairs it. */
   #report(outcome: FrameOutcome, { reason }: ServerFrame): void {
     switch (outcome.kind) {
       case 'gap':
@@ -223,7 +223,7 @@ export class TailSession {
   }
 }
 
-/** False for what only tells about topics. */
+/** False for frames that only inform about topics. */
 function isData({ type }: ServerFrame): boolean {
   return type !== 'gap' && type !== 'heartbeat' && type !== 'stale';
 }
@@ -236,7 +236,7 @@ function connectUrl(options: TailOptions): URL {
   return url;
 }
 
-/** The address without its query, which holds the token. */
+/** The URL without its query, which contains the token. */
 function shownUrl(options: TailOptions): string {
   const url = gatewayUrl(options);
   return `${url.origin === 'null' ? `${url.protocol}//${url.host}` : url.origin}${url.pathname}`;
@@ -245,7 +245,7 @@ function shownUrl(options: TailOptions): string {
 function gatewayUrl(options: TailOptions): URL {
   const url = URL.canParse(options.url) ? new URL(options.url) : undefined;
   if (url?.protocol !== 'ws:' && url?.protocol !== 'wss:') {
-    throw new CommandFailure(`--url ${withoutSecrets(options.url)}: must be a ws:// or wss:// address`);
+    throw new CommandFailure(`--url ${withoutSecrets(options.url)}: must be a ws:// or wss:// URL`);
   }
   if (!/(^|\/)ws(\/|$)/.test(url.pathname)) url.pathname = `${url.pathname.replace(/\/$/, '')}/ws`;
   return url;
@@ -262,7 +262,7 @@ async function refusalOf(response: IncomingMessage): Promise<string> {
     const { error } = JSON.parse(body) as { error?: { code?: unknown; message?: unknown } };
     if (error !== undefined) return `HTTP ${response.statusCode} ${error.code}: ${error.message}`;
   } catch {
-    // Whatever answers there need not be a gateway: its status says enough.
+    // The server need not be a gateway; its status is enough.
   }
   return `HTTP ${response.statusCode} ${response.statusMessage ?? ''} ${body.slice(0, 200)}`.trimEnd();
 }

@@ -6,9 +6,9 @@ import { type TailOptions, TailSession, type TopicArgument } from './tail-sessio
 
 const EXAMPLES = `
 Topics are stream:name with a stream of ${STREAMS.join(', ')}. \`trades\` alone means the trades of all symbols,
-\`orders\` alone one's own.
-Messages go to standard output, one line each; what concerns the connection goes to standard error. Every delta is
-applied and its chain is checked: a hole is reported as CHAIN BROKEN and repaired with a resync. STALE is a topic whose
+\`orders\` alone your own.
+Messages go to standard output, one line each; news about the connection goes to standard error. The command applies every
+delta and checks its chain: it reports a hole as CHAIN BROKEN and repairs it with a resync. STALE means that a topic's
 prices are old, because the gateway lacks a message of its publisher; WHOLE again ends it. GAP names lost events.
 
 Examples:
@@ -18,7 +18,7 @@ Examples:
   $ millrace tail depth:BTC/USDT --depth 25 --format msgpack --class 100ms
   $ MILLRACE_TOKEN=$TOKEN millrace tail quotes:MSFT --url wss://feed.example.com`;
 
-/** Streams that can be followed without a name. */
+/** Streams that need no name. */
 const WITHOUT_NAME: ReadonlySet<string> = new Set(['trades', 'orders']);
 
 /** `millrace tail`: follows topics of a running gateway until Ctrl-C. */
@@ -36,7 +36,7 @@ export function tailCommand(): Command {
     .addOption(new Option('--format <format>', 'wire format').choices(FORMATS).default('json'))
     .addOption(new Option('--class <class>', 'how often state topics are sent').choices(CLASSES))
     .addOption(new Option('--depth <levels>', `levels of depth topics: ${DEPTHS.join(', ')}`).argParser(depthArgument))
-    .option('--count <n>', 'end after this many messages', countArgument)
+    .option('--count <n>', 'stop after this many messages', countArgument)
     .addHelpText('after', EXAMPLES)
     .action(async (topics: readonly TopicArgument[], options: TailOptions) => {
       process.exitCode = await new TailSession(topics, options).run();

@@ -1,4 +1,4 @@
-/** The process that serves these ports now, and is to make way. */
+/** Takes over from the process that serves these ports now. */
 import type { Config } from '../config/environment.js';
 import { reachableHost } from '../config/reachable-host.js';
 import { entriesOf, fetchRevocations } from '../revocation/listing.js';
@@ -6,7 +6,7 @@ import type { Predecessor } from '../running-gateway.js';
 import { CommandFailure, reasonOf } from './failure.js';
 
 const ANSWER_MAX_MS = 3_000;
-/** Drain, and let go of the admin port at once. */
+/** Drain, and release the admin port at once. */
 const MAKE_WAY: NodeJS.Signals = 'SIGQUIT';
 
 export interface FoundPredecessor extends Predecessor {
@@ -14,14 +14,14 @@ export interface FoundPredecessor extends Predecessor {
   readonly node: string;
 }
 
-/** Where the admin server of a gateway with these settings is reached from this machine. */
+/** Where this machine reaches the admin server of a gateway with these settings. */
 export function adminAddress({ adminHost, adminPort }: Pick<Config, 'adminHost' | 'adminPort'>): string {
   return `http://${reachableHost(adminHost)}:${adminPort}`;
 }
 
 /**
- * Asks at the admin port who serves `PORT` on this machine; undefined where nobody answers.
- * @throws {CommandFailure} where it is another program, serves another port, or may not be told to go.
+ * Asks at the admin port who serves `PORT` on this machine; undefined if nothing answers.
+ * @throws {CommandFailure} if it is another program, serves another port, or may not be told to drain.
  */
 export async function findPredecessor(config: Config): Promise<FoundPredecessor | undefined> {
   const { adminPort, adminToken } = config;
@@ -42,22 +42,24 @@ export async function findPredecessor(config: Config): Promise<FoundPredecessor 
   const stats = (await response.json().catch(() => undefined)) as Readonly<Record<string, unknown>> | undefined;
   const { pid, node, port } = stats ?? {};
   if (typeof pid !== 'number' || !Number.isInteger(pid) || pid <= 1 || typeof node !== 'string') {
-    throw new CommandFailure(`--takeover: ${who} is no Millrace, or one that is too old to be taken over from`);
+    throw new CommandFailure(`--takeover: ${who} is not Millrace, or its version is too old for a takeover`);
   }
   if (port !== config.port) {
-    throw new CommandFailure(`--takeover: ${who} serves PORT ${String(port)}, and this one is to serve ${config.port}`);
+    throw new CommandFailure(
+      `--takeover: ${who} serves PORT ${String(port)}, but this gateway is to serve ${config.port}`,
+    );
   }
   try {
     process.kill(pid, 0);
   } catch (cause) {
-    throw new CommandFailure(`--takeover: process ${pid} cannot be told to make way (${reasonOf(cause)})`, { cause });
+    throw new CommandFailure(`--takeover: process ${pid} cannot be told to drain (${reasonOf(cause)})`, { cause });
   }
   return {
     pid,
     node,
     revocations: async () => {
       try {
-        // An older one has no list: what it was told before is not known here.
+        // An older version has no list: its revocations are not known here.
         return entriesOf((await fetchRevocations(admin, adminToken)) ?? []);
       } catch (cause) {
         throw new CommandFailure(`--takeover: ${who} does not hand over its revocations (${reasonOf(cause)})`, {

@@ -7,7 +7,7 @@ import { CommandFailure } from './failure.js';
 import { say } from './output.js';
 
 const EXAMPLES = `
-Signs with AUTH_JWT_SECRET; AUTH_ISSUER and AUTH_AUDIENCE go into the token where they are set.
+Signs with AUTH_JWT_SECRET. If AUTH_ISSUER and AUTH_AUDIENCE are set, they go into the token.
 Standard output is the token and nothing else.
 
 Examples:
@@ -23,10 +23,10 @@ interface TokenOptions {
   readonly ttl: number;
 }
 
-/** `millrace token`: mints one token for AUTH_JWT_SECRET. */
+/** `millrace token`: creates a token signed with AUTH_JWT_SECRET. */
 export function tokenCommand(): Command {
   return new Command('token')
-    .description('mint a signed token')
+    .description('create a signed token')
     .addOption(subOption())
     .addOption(tierOption())
     .addOption(roleOption())
@@ -44,7 +44,7 @@ export function tokenCommand(): Command {
 
 async function mint(options: TokenOptions, env: NodeJS.ProcessEnv): Promise<string> {
   const { AUTH_JWT_SECRET, AUTH_ISSUER, AUTH_AUDIENCE, AUTH_TOKEN_MAX_AGE } = env;
-  // Only what signs: a server's other settings may be incomplete where tokens are minted.
+  // Only signing settings: a server's other settings may be incomplete here.
   const { auth } = readConfig({ AUTH_JWT_SECRET, AUTH_ISSUER, AUTH_AUDIENCE, AUTH_TOKEN_MAX_AGE });
   const { secret, issuer, audience, tokenMaxAgeMs } = auth;
   if (secret === undefined) {
@@ -54,7 +54,7 @@ async function mint(options: TokenOptions, env: NodeJS.ProcessEnv): Promise<stri
     );
   }
   if (tokenMaxAgeMs !== undefined && options.ttl > tokenMaxAgeMs) {
-    throw new CommandFailure('--ttl: longer than AUTH_TOKEN_MAX_AGE, so that a gateway refuses the token');
+    throw new CommandFailure('--ttl: longer than AUTH_TOKEN_MAX_AGE; a gateway would refuse the token');
   }
   const token = await mintToken({
     secret,

@@ -3,7 +3,7 @@ import { Command } from 'commander';
 import { CommandFailure } from './failure.js';
 import { sayDocument, sayLines } from './output.js';
 
-/** Beside the protocol's modules, in the sources as in the build. */
+/** Next to the protocol's modules, in the sources as in the build. */
 const FOLDER = new URL('../protocol/vectors/', import.meta.url);
 const EXTENSION = '.json';
 
@@ -13,14 +13,14 @@ Examples:
   $ millrace vectors losses > losses.json
   $ millrace vectors > vectors.json          all of them, as one array of files
 
-Each case has what was published (payloads in hex), the frames that a subscribed client gets in both formats, and what
-it is expected to hold then: documents, checksums, positions, stale topics, and what it was told.`;
+Each case contains the published messages (payloads in hex), the frames that a subscribed client gets in both formats, and the
+expected result: documents, checksums, positions, stale topics, and what the client reports.`;
 
 /** `millrace vectors [name…]`: the protocol's test vectors, for clients in other languages. */
 export function vectorsCommand(): Command {
   return new Command('vectors')
     .description('print the test vectors of the protocol as JSON')
-    .argument('[name...]', 'which files; all of them when none is named')
+    .argument('[name...]', 'which files; all of them by default')
     .option('--list', 'print the names of the files instead')
     .addHelpText('after', EXAMPLES)
     .action((asked: readonly string[], { list = false }: { readonly list?: boolean }) => {
@@ -30,7 +30,10 @@ export function vectorsCommand(): Command {
     });
 }
 
-/** One file as it is, several as an array: numbers in them may have more digits than JavaScript holds, so none is parsed. */
+/**
+ * One file as it is, several as an array. Nothing is parsed: numbers in them may have more digits than JavaScript
+ * holds.
+ */
 function textOf(asked: readonly string[], names: readonly string[]): string {
   const unknown = asked.filter(name => !names.includes(name));
   if (unknown.length > 0) {

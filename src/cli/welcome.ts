@@ -5,8 +5,8 @@ import type { Gateway } from '../running-gateway.js';
 const DEMO_TOKEN_TTL_MS = 24 * 3_600_000;
 
 /**
- * What is printed once the gateway runs: where it is, and how to connect.
- * @param secret the key that was made for this run; undefined where the operator has one
+ * What is printed once the gateway runs: its addresses, and how to connect.
+ * @param secret the key generated for this run; undefined if the operator has one
  */
 export async function welcome(gateway: Gateway, config: Config, secret: string | undefined): Promise<string> {
   const feed = `feed ${config.feed}${config.nats.jetstream ? ' (JetStream)' : ''}`;
@@ -27,7 +27,7 @@ export async function welcome(gateway: Gateway, config: Config, secret: string |
   lines.push(
     `  clients ${gateway.url}/ws/quotes?symbols=${symbols}&token=${token}`,
     '',
-    '  The key that signs tokens was made for this run. To watch from another terminal:',
+    '  The key that signs tokens was generated for this run. To watch from another terminal:',
     '',
     `    export MILLRACE_TOKEN=${token}`,
     `    npx millrace tail quotes:${symbols} orderbook:${symbols} --url ${gateway.url}`,

@@ -1,17 +1,18 @@
 /**
- * Exponential backoff with full jitter: each delay is drawn evenly from 0 to a ceiling that doubles, so that clients who
- * lost the same gateway do not come back together. Source: M. Brooker, "Exponential Backoff And Jitter", AWS, 2015.
+ * Exponential backoff with full jitter: each delay is drawn evenly from 0 to a ceiling that doubles, so that clients
+ * that lost the same gateway do not all reconnect at once. Source: M. Brooker, "Exponential Backoff And Jitter", AWS,
+ * 2015.
  */
 export interface BackoffOptions {
   /** Ceiling of the first delay, in milliseconds. */
   readonly baseMs: number;
   /** Highest ceiling, in milliseconds. */
   readonly maxMs: number;
-  /** Evenly from 0 to below 1. */
+  /** Evenly distributed from 0 to below 1. */
   readonly random: () => number;
 }
 
-/** Beyond it the ceiling no longer doubles, and stays finite whatever `baseMs` is. */
+/** Beyond this the ceiling stops doubling, so it stays finite whatever `baseMs` is. */
 const DOUBLINGS_MAX = 30;
 
 export class Backoff {

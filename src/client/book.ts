@@ -1,8 +1,8 @@
-/** A depth topic's document on the client's side. */
+/** The document of a depth topic on the client's side. */
 import { bookChecksum, CHECKSUM_LEVELS } from '../protocol/checksum.js';
 import { compareDecimal } from '../protocol/decimal.js';
 
-/** Quantity by price, both decimal texts. The object's own order means nothing. */
+/** Quantity by price, both decimal texts. The order of the members means nothing. */
 export interface BookDocument {
   bids: Record<string, string>;
   asks: Record<string, string>;
@@ -23,7 +23,7 @@ export function bestLevels(book: BookDocument, side: 'bids' | 'asks', count: num
     .slice(0, count);
 }
 
-/** The `checksum` member that a `depth_patch` must have had that led to this book. */
+/** The `checksum` that the `depth_patch` leading to this book must have had. */
 export function bookChecksumOf(book: BookDocument): number {
   return bookChecksum(bestLevels(book, 'asks', CHECKSUM_LEVELS), bestLevels(book, 'bids', CHECKSUM_LEVELS));
 }

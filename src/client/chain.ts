@@ -1,6 +1,6 @@
 /**
- * The client's side of the delta protocol: holds the documents of the state topics by applying each frame, and proves
- * for every topic that nothing is missing between two frames. Runs in a browser as well as in Node.
+ * The client's side of the delta protocol: maintains the documents of the state topics by applying each frame, and
+ * proves for every topic that nothing is missing between two frames. Runs in a browser as well as in Node.
  */
 
 import type { StreamPosition } from '../protocol/stream-position.js';
@@ -40,32 +40,36 @@ export interface ClientDocuments {
   readonly orderbook: Map<string, ServerFrame>;
 }
 
-/** Where a topic stands that never had anything. */
+/** The position of a topic that never had any data. */
 const NOWHERE: StreamPosition = { epoch: '', seq: 0 };
 
 /**
- * Event topics whose place is held. A gateway has fewer symbols (`SYMBOLS_MAX`); beyond it, the trades of further ones are
- * taken, but what is missing between them does not show.
+ * Most event topics whose position is kept. A gateway has fewer symbols (`SYMBOLS_MAX`); beyond it, the trades of
+ * further symbols are accepted, but gaps between them go unnoticed.
  */
 export const EVENT_CHAINS_MAX = 2 ** 17;
 
-/** The topics of one connection after another. It holds those that are followed, whatever the server names. */
+/**
+ * The topics of a client over successive connections. It keeps only those that are followed, whatever the server names.
+ */
 export class TopicChains {
-  /** A document that is known to be wrong is not in here; one that is merely old, while its chain is broken, is. */
+  /** A document that is known to be wrong is removed; one that is merely old, while its chain is broken, stays. */
   readonly documents: ClientDocuments = { quotes: { quotes: {} }, depth: new Map(), orderbook: new Map() };
   readonly #positions = new Map<string, StreamPosition>();
-  /** State topics that have no valid position until their next snapshot. */
+  /** State topics without a valid position until their next snapshot. */
   readonly #broken = new Set<string>();
   /** State topics that the server holds back. */
   readonly #stale = new Map<string, Staleness>();
   readonly #isFollowed: (topic: string) => boolean;
 
-  /** @param isFollowed whether this topic is followed, by its name or with all of its stream; frames of others are `ignored` */
+  /**
+   * @param isFollowed whether a topic is followed, by its name or with its whole stream; frames of others are `ignored`
+   */
   constructor(isFollowed: (topic: string) => boolean = () => true) {
     this.#isFollowed = isFollowed;
   }
 
-  /** What is held of a topic; undefined before its first snapshot or event, and while its chain is broken. */
+  /** The position in a topic; undefined before its first snapshot or event, and while its chain is broken. */
   position(topic: string): StreamPosition | undefined {
     return this.#positions.get(topic);
   }
@@ -75,7 +79,7 @@ export class TopicChains {
     return this.#stale.get(topic);
   }
 
-  /** The present document of a state topic, as far as there is one. */
+  /** The current document of a state topic, if there is one. */
   documentOf(topic: string): unknown {
     const [stream, symbol] = topicParts(topic);
     const { quotes, depth, orderbook } = this.documents;
@@ -92,8 +96,8 @@ export class TopicChains {
   }
 
   /**
-   * The connection is gone and another takes its place. Documents stay, and so does their staleness, but they take nothing
-   * before their next snapshot. Only the event topics that are `resumed`, with `since`, go on where they were.
+   * Call when the connection is lost and another follows. Documents and their staleness stay, but no delta applies
+   * before the next snapshot. Only the event topics in `resumed`, with `since`, continue at their position.
    */
   reconnecting(resumed: ReadonlySet<string>): void {
     for (const topic of [...this.#positions.keys()]) {
@@ -102,7 +106,7 @@ export class TopicChains {
     }
   }
 
-  /** Takes the next frame of the connection (of an array, each element), in the order of arrival. Never throws. */
+  /** Takes the connection's next frame (or each element of an array), in order of arrival. Never throws. */
   feed(frame: ServerFrame): FrameOutcome {
     const named = topicNamedBy(frame);
     if (named !== undefined && !this.#isFollowed(named)) return { kind: 'ignored', topics: [named] };
@@ -133,7 +137,7 @@ export class TopicChains {
     }
   }
 
-  /** The topic is left; `trades:*` is left with all its symbols. */
+  /** Forgets a topic that is no longer followed; for `trades:*`, all its symbols. */
   forget(topic: string): void {
     const [stream, symbol] = topicParts(topic);
     if (symbol === '*') {
@@ -152,7 +156,7 @@ export class TopicChains {
       return malformed('a quotes_patch snapshot without epoch, seqs or operations');
     }
     if (!Object.values(seqs).every(isSeq))
-      return malformed('a quotes_patch snapshot with a seq that is no whole number');
+      return malformed('a quotes_patch snapshot with a seq that is not a whole number');
     const topics: string[] = [];
     const others = new Set<unknown>();
     for (const [symbol, seq] of Object.entries(seqs)) {
@@ -161,7 +165,7 @@ export class TopicChains {
         others.add(pointerToken(symbol));
         continue;
       }
-      // What the snapshot does not add again is gone.
+      // Whatever the snapshot does not add again is removed.
       delete this.documents.quotes.quotes[symbol];
       this.#hold(topic, { epoch, seq: seq as number });
       topics.push(topic);
@@ -199,7 +203,7 @@ export class TopicChains {
       path => path.length <= 2 && (path[0] === 'bids' || path[0] === 'asks'),
     );
     if (failure !== undefined) return this.#patchFailed(link.topic, failure);
-    if (!isBook(book) || !isBounded(book)) return this.#patchFailed(link.topic, 'what is left is no book');
+    if (!isBook(book) || !isBounded(book)) return this.#patchFailed(link.topic, 'the result is not a book');
     if (typeof frame.checksum === 'number') {
       const got = bookChecksumOf(book);
       if (got !== frame.checksum) {
@@ -241,11 +245,11 @@ export class TopicChains {
     return { kind: 'gap', topics: [topic], from, to };
   }
 
-  /** The server's statement of where a silent topic stands shows the loss of its last frames. */
+  /** The position in a heartbeat reveals the loss of an idle topic's last frames. */
   #heartbeat(frame: ServerFrame): FrameOutcome {
     const { topic } = frame;
     const got = positionOf(frame);
-    if (typeof topic !== 'string' || got === undefined) return malformed('a bare heartbeat');
+    if (typeof topic !== 'string' || got === undefined) return malformed('a heartbeat without topic or position');
     const isState = isStateTopic(topic);
     const isStale = isState && frame.stale === true;
     const staleness = isStale && !this.#stale.has(topic) ? stalenessOf(frame, got) : undefined;
@@ -260,7 +264,7 @@ export class TopicChains {
     return !isStale && this.#stale.has(topic) ? { kind: 'whole_missed', topic } : CONTROL;
   }
 
-  /** Told again where nothing else was said before, it is no news. */
+  /** A repeated stale frame is not news unless it says something different. */
   #heldBack(frame: ServerFrame): FrameOutcome {
     const { topic } = frame;
     if (typeof topic !== 'string' || !isStateTopic(topic)) return malformed('a stale frame without a state topic');
@@ -276,7 +280,7 @@ export class TopicChains {
     return whole.length === 0 ? { kind: 'snapshot', topics } : { kind: 'snapshot', topics, whole };
   }
 
-  /** Event topics begin where the server says that they stand, unless they were resumed: then at what is held. */
+  /** Event topics start at the position the server reports; resumed ones at the position already held. */
   #subscribed(frame: ServerFrame): FrameOutcome {
     if (frame.recovered === true) return CONTROL;
     const positions = isRecord(frame.positions) ? frame.positions : {};
@@ -288,7 +292,7 @@ export class TopicChains {
     return CONTROL;
   }
 
-  /** @param symbols members are the symbols that the frame is about. @returns why it failed */
+  /** @param symbols an object whose members are the frame's symbols. @returns why it failed */
   #patchQuotes(operations: readonly unknown[], symbols: object): string | undefined {
     const { quotes } = this.documents;
     const failure = applyOperations(
@@ -299,12 +303,12 @@ export class TopicChains {
     if (failure !== undefined) return failure;
     for (const symbol of Object.keys(symbols)) {
       const quote = Object.hasOwn(quotes.quotes, symbol) ? quotes.quotes[symbol] : {};
-      if (!isRecord(quote) || !isBounded(quote)) return 'what is left is no quote';
+      if (!isRecord(quote) || !isBounded(quote)) return 'the result is not a quote';
     }
     return undefined;
   }
 
-  /** Undefined when the delta may be applied. */
+  /** Undefined if the delta may be applied. */
   #refuse(link: Link): FrameOutcome | undefined {
     if (this.#broken.has(link.topic)) return { kind: 'ignored', topics: [link.topic] };
     const expected = this.#positions.get(link.topic);
@@ -330,7 +334,7 @@ export class TopicChains {
     this.#broken.add(topic);
   }
 
-  /** As `lose`, where what is held is not merely old but wrong. */
+  /** Like `lose`, if the document is not just old but wrong. */
   #discard(topic: string): void {
     this.#lose(topic);
     this.#deleteDocument(topic);

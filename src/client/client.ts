@@ -25,38 +25,38 @@ import { retryAfterMs, Subscriber } from './subscriber.js';
 import { TopicTable } from './topic-table.js';
 
 const LEVELS_DEFAULT: Depth = 10;
-/** Of a name that is no topic of this client's. */
+/** For an unknown name in an error message. */
 const SHOWN_LENGTH_MAX = 100;
 
-/** `unknown` while there is no connection that could tell. */
+/** `unknown` while no connection can tell. */
 export type FeedStatus = 'live' | 'stale' | 'failover' | 'unknown';
 
 export interface ClientStatus {
   readonly state: ConnectionState;
-  /** What the gateway says of its own source. */
+  /** What the gateway says about its own source. */
   readonly feed: FeedStatus;
-  /** Attempts that failed, or ended soon, since the last connection that lasted. */
+  /** Attempts that failed, or ended soon, since the last lasting connection. */
   readonly attempts: number;
   /** Milliseconds until the next attempt; undefined unless waiting. */
   readonly reconnectInMs: number | undefined;
-  /** Milliseconds since anything came from the gateway; undefined before the first. */
+  /** Milliseconds since anything arrived from the gateway; undefined before the first frame. */
   readonly lastFrameAgeMs: number | undefined;
   readonly lastError: MillraceError | undefined;
 }
 
 export interface ClientEvents {
-  /** The state, or the status of the feed, is another. */
+  /** The state or the feed's status has changed. */
   status: ClientStatus;
-  /** What went wrong, and is not the matter of one stream; a listener that threw, too. */
+  /** An error that does not belong to one stream; also when a listener throws. */
   error: MillraceError;
   warning: Warning;
-  /** The client has ended, and so have its streams: by `close`, or because the gateway forbids to come back. */
+  /** The client and its streams have ended: by `close`, or because the gateway does not allow a reconnect. */
   closed: Closing;
 }
 
 /**
- * One connection to a gateway, kept up as long as it may be, and the streams on it. It begins to connect when it is made.
- * Streams outlive connections: documents are repaired by snapshots, events resumed where they were.
+ * One connection to a gateway, maintained as long as possible, and the streams on it. It starts connecting at
+ * construction. Streams outlive connections: snapshots repair documents, and events resume at their position.
  */
 export class MillraceClient extends Emitter<ClientEvents> {
   readonly #settings: Settings;
@@ -70,7 +70,7 @@ export class MillraceClient extends Emitter<ClientEvents> {
   #feed: FeedStatus = 'unknown';
   #lastError: MillraceError | undefined;
   #isRenewing = false;
-  /** The application was told that the gateway sends what nobody asked for, on this connection. */
+  /** The application knows that the gateway sends unsolicited frames on this connection. */
   #isToldOfUnasked = false;
 
   /** @throws {MillraceError} `invalid_options` */
@@ -109,12 +109,12 @@ export class MillraceClient extends Emitter<ClientEvents> {
     return new StateStream<BestLevel>(this.#origin('orderbook', symbols));
   }
 
-  /** Books. Streams that share a symbol share its book, with the most levels that one of them asked for. */
+  /** Books. Streams that share a symbol share its book, with the most levels that any of them asked for. */
   depth(symbols: readonly string[], { levels = LEVELS_DEFAULT }: { readonly levels?: Depth } = {}): DepthStream {
     return new DepthStream(this.#origin('depth', symbols, levels));
   }
 
-  /** @param symbols all when left out; those cannot be resumed, so a reconnect is a gap. */
+  /** @param symbols default: all. All trades cannot be resumed, so a reconnect is a gap. */
   trades(symbols: readonly string[] = [ALL_SYMBOLS]): EventStream<Trade> {
     return new EventStream<Trade>(this.#origin('trades', symbols));
   }
@@ -139,7 +139,7 @@ export class MillraceClient extends Emitter<ClientEvents> {
 
   #origin(stream: Stream, names: readonly string[], levels?: number): Origin {
     if (this.#connection.state === 'closed') throw new MillraceError('closed', 'the client is closed');
-    if (names.length === 0) throw new MillraceError('missing_symbol', `${stream}: name one at least`);
+    if (names.length === 0) throw new MillraceError('missing_symbol', `${stream}: name at least one`);
     const { clock, eventBufferMax } = this.#settings;
     const parts = {
       table: this.#table,
@@ -156,7 +156,7 @@ export class MillraceClient extends Emitter<ClientEvents> {
   }
 
   #changed(): void {
-    // A gateway whose feed is not live says so at once.
+    // A gateway whose feed is not live says so right away.
     if (this.#connection.state === 'open') this.#feed = 'live';
     this.emit('status', this.status);
   }
@@ -184,7 +184,10 @@ export class MillraceClient extends Emitter<ClientEvents> {
     }
   }
 
-  /** False for topics that only the server names: nothing is kept of them, and the first one of a connection is a fault. */
+  /**
+   * False for topics that only the server names: their frames are dropped, and the first one per connection is an
+   * error.
+   */
   #isFollowed(wire: string): boolean {
     if (this.#table.isFollowed(wire)) return true;
     if (!this.#isToldOfUnasked && !this.#table.isLeaving(wire)) {
@@ -201,7 +204,7 @@ export class MillraceClient extends Emitter<ClientEvents> {
     this.emit('warning', frame as unknown as Warning);
   }
 
-  /** An error that answers no command: about topics that the gateway ended, or a `resync` of one that it does not have. */
+  /** An error that answers no command: topics that the gateway ended, or a failed `resync`. */
   #refused(frame: ServerFrame): void {
     if (frame.topics !== undefined) {
       this.#subscriber.lost(frame);
@@ -214,7 +217,7 @@ export class MillraceClient extends Emitter<ClientEvents> {
     else this.#subscriber.want(topic);
   }
 
-  /** Gives the live connection a new token before the old one expires. */
+  /** Sends the live connection a new token before the old one expires. */
   async #renew(): Promise<void> {
     const source = this.#settings.token;
     if (typeof source !== 'function' || this.#isRenewing) return;
@@ -223,13 +226,13 @@ export class MillraceClient extends Emitter<ClientEvents> {
       const token = await tokenOf(source);
       if (this.#connection.state !== 'open') return;
       this.#requests.ask({ action: 'auth', token }, answer => {
-        // The old one stays until it expires; then the connection is closed, and a new one asked for.
+        // The old token stays until it expires; then the connection closes, and the client asks for a new one.
         const message = `the gateway refused the new token: ${String(answer.message)}`;
         if (answer.type === 'error') this.#fault(new MillraceError(errorCodeOf(answer.code), message));
         return true;
       });
     } catch (cause) {
-      this.#fault(new MillraceError('token_unavailable', 'no new token could be had', { cause, isRetried: true }));
+      this.#fault(new MillraceError('token_unavailable', 'could not get a new token', { cause, isRetried: true }));
     } finally {
       this.#isRenewing = false;
     }
@@ -265,7 +268,7 @@ export class MillraceClient extends Emitter<ClientEvents> {
     this.emit('error', error);
   }
 
-  /** A listener of 'error' itself threw: told to it, that would never end. */
+  /** If a listener of 'error' itself throws, telling it again would never end. */
   #unreportable(error: MillraceError): void {
     this.#lastError = error;
     console.error(error);

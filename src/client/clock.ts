@@ -1,13 +1,13 @@
-/** The clocks and timers of a client. */
+/** The clock and timers of a client. */
 import { monotonicMicros, timeOfDayAt } from '../protocol/wall-clock.js';
 
-/** Time and timers, handed in so that tests can drive them. */
+/** Time and timers, injected so that tests can drive them. */
 export interface ClientClock {
-  /** Time of day, µs since the Unix epoch: what `lag` is measured with. */
+  /** Time of day, µs since the Unix epoch; `lag` is measured with it. */
   nowMicros(): number;
   /**
-   * µs of a clock that is never set: what silence and delays are measured with. `nowMicros` where it is left out; then
-   * a dead connection stays unnoticed for as long as the clock was set back.
+   * µs of a clock that is never set; silence and delays are measured with it. Default: `nowMicros`. Then, if the clock
+   * is set back, a dead connection goes unnoticed for that long.
    */
   monotonicMicros?(): number;
   setTimeout(run: () => void, delayMs: number): unknown;
@@ -17,7 +17,7 @@ export interface ClientClock {
 /** A clock with every member. */
 export type WholeClock = Required<ClientClock>;
 
-/** The clock with the members that it may leave out. */
+/** Adds the optional members to a clock. */
 export function wholeClock(clock: ClientClock): WholeClock {
   return {
     nowMicros: () => clock.nowMicros(),
@@ -27,7 +27,7 @@ export function wholeClock(clock: ClientClock): WholeClock {
   };
 }
 
-/** The machine's. */
+/** The machine's clock. */
 export const SYSTEM_CLOCK: WholeClock = {
   nowMicros: () => timeOfDayAt(monotonicMicros()),
   monotonicMicros,

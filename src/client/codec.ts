@@ -4,15 +4,15 @@ import { IntegerReader, type Integers, packable } from './integers.js';
 import type { ServerFrame } from './outcome.js';
 
 /**
- * MessagePack of the application's choice; the module `msgpackr` itself satisfies it. Maps become plain objects. Whole
- * numbers beyond 2^53 are exact where the library reads and writes them as `bigint`, as `msgpackr` does.
+ * A MessagePack library of the application's choice; the module `msgpackr` itself fits. Maps must become plain objects.
+ * Whole numbers beyond 2^53 are exact if the library reads and writes them as `bigint`, as `msgpackr` does.
  */
 export interface MessagePack {
   pack(value: unknown): Uint8Array;
   unpack(bytes: Uint8Array): unknown;
 }
 
-/** How one connection's messages are written and read. */
+/** Encodes and decodes the messages of one connection. */
 export class Codec {
   readonly #messagePack: MessagePack | undefined;
   readonly #integers: IntegerReader;
@@ -23,7 +23,10 @@ export class Codec {
     this.#integers = new IntegerReader(integers);
   }
 
-  /** A `bigint` is written as the whole number that it is. @throws {MillraceError} `invalid_message` for what the format cannot hold, such as an object that contains itself. */
+  /**
+   * Writes a `bigint` as a whole number.
+   * @throws {MillraceError} `invalid_message` for what the format cannot represent, such as a circular object.
+   */
   encode(command: object): string | Uint8Array {
     try {
       return this.#messagePack === undefined ? stringifyExact(command) : this.#messagePack.pack(packable(command));
@@ -33,13 +36,13 @@ export class Codec {
   }
 
   /**
-   * The frames of one WebSocket message: analytics come as an array of them. Whole numbers in their content are what the
-   * option `integers` says.
+   * The frames of one WebSocket message: analytics arrive as an array. Whole numbers in their content follow the option
+   * `integers`.
    * @throws {MillraceError} `malformed_frame`
    */
   decode(data: unknown): readonly ServerFrame[] {
     try {
-      // Most messages hold no number that a double would alter: those are left to the platform alone.
+      // Most messages contain no number that a double would alter: the platform's parser handles them alone.
       if (typeof data !== 'string') return this.#exact(framesOf(this.#unpack(data)));
       if (mayHoldLongNumber(data)) return this.#exact(framesOf(parseLong(data)));
       const frames = framesOf(JSON.parse(data));
@@ -57,7 +60,7 @@ export class Codec {
 
   #unpack(data: unknown): unknown {
     if (this.#messagePack === undefined) throw new Error('a binary message on a JSON connection');
-    if (!(data instanceof ArrayBuffer)) throw new Error('the WebSocket does not give an ArrayBuffer');
+    if (!(data instanceof ArrayBuffer)) throw new Error('the WebSocket does not deliver an ArrayBuffer');
     return this.#messagePack.unpack(new Uint8Array(data));
   }
 }

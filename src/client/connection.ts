@@ -1,4 +1,4 @@
-/** One WebSocket after another: connects, notices that one is dead, comes back with backoff, stops where it must. */
+/** Successive WebSockets: connects, detects dead connections, reconnects with backoff, and stops where it must. */
 import { mayReconnect } from '../protocol/close-code.js';
 import { Backoff } from './backoff.js';
 import { Codec } from './codec.js';
@@ -7,26 +7,26 @@ import type { Settings, TokenSource, WebSocketLike } from './options.js';
 import type { ServerFrame } from './outcome.js';
 import { Watchdog } from './watchdog.js';
 
-/** How long a handshake may take. */
+/** Time limit for a handshake. */
 const CONNECT_TIMEOUT_MS = 15_000;
-/** A connection that ends sooner counts as a failed attempt: the next delay goes on growing. */
+/** A connection that ends sooner counts as a failed attempt: the next delay keeps growing. */
 const STABLE_MS = 5_000;
-/** Longest delay that a gateway may ask for with `going_away`. */
+/** Longest delay that a gateway may request with `going_away`. */
 const GOING_AWAY_MAX_MS = 60_000;
-/** A gateway that closes with it is come back to, so a client that ends with it was closed by its application. */
+/** Clients reconnect after this code, so a client that ends with it was closed by its application. */
 export const NORMAL_CLOSE = 1000;
-/** What a WebSocket reports where there was no close frame. */
+/** What a WebSocket reports if there was no close frame. */
 const ABNORMAL_CLOSE = 1006;
 
 /**
- * `connecting`: a token is asked for, or the handshake is under way. `waiting`: until the next attempt. `closed`: for
- * good, by the application or because the gateway forbade to come back.
+ * `connecting`: waiting for a token or the handshake. `waiting`: until the next attempt. `closed`: for good, by the
+ * application or because the gateway does not allow a reconnect.
  */
 export type ConnectionState = 'connecting' | 'open' | 'waiting' | 'closed';
 
 /** How a client ended. */
 export interface Closing {
-  /** The WebSocket close code; 1000 where the application closed the client. */
+  /** The WebSocket close code; 1000 if the application closed the client. */
   readonly code: number;
   readonly reason: string;
 }
@@ -34,11 +34,11 @@ export interface Closing {
 export interface ConnectionHooks {
   opened(): void;
   frame(frame: ServerFrame): void;
-  /** Nothing came for a while: a command that is answered is to be sent. */
+  /** Nothing arrived for a while: send a command that gets an answer. */
   silent(): void;
-  /** An open connection is gone. */
+  /** An open connection was lost. */
   down(code: number): void;
-  /** The state is another. */
+  /** The state has changed. */
   changed(): void;
   closed(closing: Closing): void;
   fault(error: MillraceError): void;
@@ -52,7 +52,7 @@ export class Connection {
   readonly #watchdog: Watchdog;
   #state: ConnectionState = 'connecting';
   #socket: WebSocketLike | undefined;
-  /** Of the handshake, or until the next attempt. */
+  /** For the handshake, or until the next attempt. */
   #timer: unknown;
   #retryMicros = 0;
   #openedMicros = 0;
@@ -60,7 +60,7 @@ export class Connection {
   #goingAwayMs: number | undefined;
   /** The last attempt failed before it was open: the next one asks why. */
   #isUnexplained = false;
-  /** Tells an attempt that was overtaken while it awaited its token. */
+  /** Identifies an attempt, to detect that it was superseded while it waited for its token. */
   #attempt = 0;
 
   constructor(settings: Settings, hooks: ConnectionHooks) {
@@ -80,7 +80,7 @@ export class Connection {
     return this.#state;
   }
 
-  /** Attempts that failed, or ended soon, since the last connection that lasted. */
+  /** Attempts that failed, or ended soon, since the last lasting connection. */
   get attempts(): number {
     return this.#backoff.attempts;
   }
@@ -101,16 +101,16 @@ export class Connection {
     void this.#connect();
   }
 
-  /** The gateway asks to come back after this time, once it has closed. */
+  /** The gateway asks for a reconnect after this time, once it has closed. */
   goingAway(delayMs: number): void {
     this.#goingAwayMs = Math.min(Math.max(delayMs, 0), GOING_AWAY_MAX_MS);
   }
 
-  /** Writes to the open socket; what is written while there is none is dropped, as it is with one that just died. */
+  /** Writes to the open socket; without one the data is dropped, as on a socket that just died. */
   send(data: string | Uint8Array): void {
     if (this.#state !== 'open') return;
     try {
-      // The parameter's type differs between the WebSockets of this world; all of them take these two.
+      // The parameter's type differs between WebSocket implementations; all of them accept these two.
       this.#socket?.send(data as never);
     } catch (cause) {
       this.#hooks.fault(new MillraceError('connection_failed', 'a command could not be sent', { cause }));
@@ -129,7 +129,7 @@ export class Connection {
       url = await this.#address();
     } catch (cause) {
       if (attempt !== this.#attempt) return;
-      this.#hooks.fault(new MillraceError('token_unavailable', 'no token could be had', { cause, isRetried: true }));
+      this.#hooks.fault(new MillraceError('token_unavailable', 'could not get a token', { cause, isRetried: true }));
       this.#wait();
       return;
     }
@@ -142,7 +142,7 @@ export class Connection {
     const token = await tokenOf(this.#settings.token);
     if (token !== undefined) address.searchParams.set('token', token);
     if (apiKey !== undefined) address.searchParams.set('api_key', apiKey);
-    // Browsers keep the answer to a refused upgrade from the page.
+    // Browsers hide the answer to a refused upgrade from the page.
     if (this.#isUnexplained) address.searchParams.set('explain', '1');
     return address.href;
   }
@@ -153,7 +153,7 @@ export class Connection {
       socket = new this.#settings.WebSocket(url);
     } catch (cause) {
       this.#hooks.fault(
-        new MillraceError('connection_failed', 'no WebSocket could be made', { cause, isRetried: true }),
+        new MillraceError('connection_failed', 'could not create a WebSocket', { cause, isRetried: true }),
       );
       this.#wait();
       return;
@@ -163,7 +163,7 @@ export class Connection {
     socket.binaryType = 'arraybuffer';
     socket.onopen = () => this.#opened();
     socket.onmessage = ({ data }: { readonly data: unknown }) => this.#receive(socket, data);
-    // Followed by onclose. Only `ws` says what is wrong; browsers keep it from the page.
+    // Followed by onclose. Only `ws` says what is wrong; browsers hide it from the page.
     socket.onerror = ({ message }: { readonly message?: string }) => this.#failed(message ?? 'the connection failed');
     socket.onclose = ({ code, reason }: { readonly code?: number; readonly reason?: string }) =>
       this.#lost(code ?? ABNORMAL_CLOSE, reason ?? '');
@@ -190,7 +190,9 @@ export class Connection {
       }
     } catch (cause) {
       this.#hooks.fault(
-        cause instanceof MillraceError ? cause : new MillraceError('internal', 'a frame was not handled', { cause }),
+        cause instanceof MillraceError
+          ? cause
+          : new MillraceError('internal', 'a frame could not be handled', { cause }),
       );
     }
   }
@@ -199,7 +201,7 @@ export class Connection {
     this.#hooks.fault(new MillraceError('connection_failed', message, { isRetried: true }));
   }
 
-  /** The socket is given up, whatever it thinks of itself. */
+  /** Abandons the socket, whatever state it claims. */
   #drop(reason: string): void {
     this.#failed(reason);
     this.#lost(ABNORMAL_CLOSE, reason);
@@ -222,7 +224,7 @@ export class Connection {
     this.#hooks.closed(closing);
   }
 
-  /** Lets go of socket and timers. */
+  /** Releases socket and timers. */
   #release(code: number): void {
     const { clock } = this.#settings;
     clock.clearTimeout(this.#timer);
@@ -253,23 +255,23 @@ export class Connection {
 }
 
 /**
- * The token to use now; undefined where the application gave none.
- * @throws what the provider throws, or a `TypeError` where it gives no text.
+ * The current token; undefined if the application gave none.
+ * @throws what the provider throws, or a `TypeError` if it does not return a string.
  */
 export async function tokenOf(source: TokenSource | undefined): Promise<string | undefined> {
   const token: unknown = typeof source === 'function' ? await source() : source;
   if (token === undefined ? source === undefined : typeof token === 'string') return token as string | undefined;
-  throw new TypeError('the token provider gave no text');
+  throw new TypeError('the token provider did not return a string');
 }
 
 function ignore(): void {}
 
-/** A dead peer never answers a close frame, so the socket is let go before it says that it is closed. */
+/** A dead peer never answers a close frame, so the socket is detached before it reports that it is closed. */
 function discard(socket: WebSocketLike, code: number): void {
   socket.onopen = null;
   socket.onmessage = null;
   socket.onclose = null;
-  // `ws` throws where nobody listens.
+  // Without a listener, `ws` throws.
   socket.onerror = ignore;
   try {
     if (code === ABNORMAL_CLOSE && socket.terminate !== undefined) socket.terminate();

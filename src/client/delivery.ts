@@ -1,4 +1,4 @@
-/** Frames to streams: each goes through its chain, and what it did is told to the streams of its topic. */
+/** Routes frames to streams: each goes through its chain, and the streams of its topic learn the outcome. */
 import type { StreamPosition } from '../protocol/stream-position.js';
 import { topicName } from '../protocol/topic-parts.js';
 import { ALL_SYMBOLS, pointerToken } from '../protocol/topics.js';
@@ -10,9 +10,9 @@ import { positionOf, type ServerFrame, type Staleness } from './outcome.js';
 import type { Requests } from './requests.js';
 import type { Topic, TopicTable } from './topic-table.js';
 
-/** A document that goes wrong again and again is asked for at most this often. */
+/** Shortest time between two requests for a document that keeps going wrong. */
 const RESYNC_INTERVAL_MS = 1_000;
-/** Begins the `id` of a `resync`, which is answered only where it fails. */
+/** Prefix of a `resync`'s `id`; a `resync` is answered only if it fails. */
 const RESYNC_ID = 'resync ';
 
 const NO_OPERATIONS: readonly PatchOperation[] = [];
@@ -82,21 +82,21 @@ export class Delivery {
     }
   }
 
-  /** The topic whose `resync` this error answers; undefined for any other. */
+  /** The topic whose `resync` this error answers; undefined for any other error. */
   refusedResync(frame: ServerFrame): Topic | undefined {
     const { id } = frame;
     if (typeof id !== 'string' || !id.startsWith(RESYNC_ID)) return undefined;
     return this.#table.byWire(id.slice(RESYNC_ID.length));
   }
 
-  /** The document as a change of its own, for a stream that came later; undefined while there is no valid one. */
+  /** The document as a change, for a stream that starts later; undefined while there is no valid one. */
   current(topic: Topic): StateChange<unknown> | undefined {
     const position = this.#chains.position(topic.wire);
     if (!topic.isState || position === undefined) return undefined;
     return this.#change(topic, position, true, NO_OPERATIONS, undefined);
   }
 
-  /** What the topic's streams are told while the gateway holds it back; undefined while it does not. */
+  /** What the topic's streams are told while the gateway holds it back; undefined otherwise. */
   staleOf({ wire, name: symbol }: Topic): Stale | undefined {
     const staleness = this.#chains.staleness(wire);
     return staleness === undefined ? undefined : { topic: wire, symbol, ...staleness };
@@ -167,7 +167,7 @@ export class Delivery {
     const topic = this.#heard(wire);
     if (topic?.isState === true) {
       if (staleness !== undefined) this.#stale(wire, staleness);
-      // A whole frame is its own snapshot: nothing is left to repair.
+      // A whole frame is its own snapshot: nothing needs repair.
       if (frame.type === 'orderbook_update') this.#changed([wire], frame, true);
       else if (frame.stale === true) this.#repairStale(topic, got);
       else this.#repair(wire, 'broken');
@@ -206,7 +206,7 @@ export class Delivery {
     for (const sink of topic.sinks) sink.whole({ topic: wire, symbol: topic.name });
   }
 
-  /** A heartbeat that agrees with what is held, or that cannot be compared as nothing is. */
+  /** A heartbeat that agrees with our position, or that cannot be compared because there is none. */
   #alive(wire: string, frame: ServerFrame): void {
     const topic = this.#heard(wire);
     if (topic?.isState !== true || this.#chains.position(wire) !== undefined) return;
@@ -215,8 +215,8 @@ export class Delivery {
   }
 
   /**
-   * While a topic is held back its heartbeats go on for as long as that takes, and no snapshot makes it whole. So each
-   * place where it stands is asked for once: what was lost before is had, and nothing is asked for again and again.
+   * While a topic is held back its heartbeats continue, and no snapshot makes it whole. So the client asks once per
+   * position of the topic: it gets what was lost before, and does not ask again and again.
    */
   #repairStale(topic: Topic, got: StreamPosition | undefined): void {
     const { staleAsked } = topic;
@@ -224,7 +224,7 @@ export class Delivery {
     if (this.#repair(topic.wire, 'broken')) topic.staleAsked = got;
   }
 
-  /** Asks for a snapshot; false where the topic is not subscribed, or one was asked for just now. */
+  /** Asks for a snapshot; false if the topic is not subscribed, or a snapshot was requested just now. */
   #repair(wire: string, reason: Resync['reason']): boolean {
     const topic = this.#table.byWire(wire);
     const now = this.#clock.monotonicMicros();
@@ -235,7 +235,7 @@ export class Delivery {
     return true;
   }
 
-  /** Asks for a snapshot, where the topic is still subscribed. */
+  /** Asks for a snapshot if the topic is still subscribed. */
   resync({ state, stream, name: symbol, wire }: Topic): void {
     if (state === 'live') this.#requests.tell({ action: 'resync', stream, symbol, id: RESYNC_ID + wire });
   }

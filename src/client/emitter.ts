@@ -3,8 +3,8 @@ import { MillraceError } from './errors.js';
 export type Listener<Value> = (value: Value) => unknown;
 
 /**
- * Typed events: `Events` maps each name to what its listeners are called with. A listener that throws, or whose promise
- * rejects, disturbs neither the emitter nor the other listeners: the fault is handed to `onFault`.
+ * Typed events: `Events` maps each name to its listeners' argument. If a listener throws, or its promise rejects,
+ * neither the emitter nor the other listeners are affected: the error goes to `onFault`.
  */
 export class Emitter<Events extends object> {
   readonly #listeners = new Map<keyof Events, Set<Listener<never>>>();
@@ -14,7 +14,7 @@ export class Emitter<Events extends object> {
     this.#onFault = onFault;
   }
 
-  /** Calls the listener for each event from now on. The same listener is added once. */
+  /** Calls the listener for each future event. Adding the same listener twice has no effect. */
   on<Name extends keyof Events>(name: Name, listener: Listener<Events[Name]>): this {
     const listeners = this.#listeners.get(name);
     if (listeners === undefined) this.#listeners.set(name, new Set([listener]));

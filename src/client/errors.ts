@@ -1,30 +1,30 @@
 import type { ErrorCode } from '../protocol/codes.js';
 
-/** What failed: a code of the protocol, as the server answered, or one of the client's own. */
+/** What failed: a code from the server, or one of the client's own. */
 export type MillraceErrorCode =
   | ErrorCode
-  /** The options cannot be used. */
+  /** The options are invalid. */
   | 'invalid_options'
-  /** A connection could not be made, or was lost; another attempt follows. */
+  /** A connection failed or was lost; another attempt follows. */
   | 'connection_failed'
   /** The token provider threw; another attempt follows. */
   | 'token_unavailable'
-  /** A frame could not be read; it is left out. */
+  /** A frame was unreadable; it is skipped. */
   | 'malformed_frame'
   /** A listener of the application threw. */
   | 'listener_failed'
-  /** An iteration over events fell too far behind; `lost` says how many events it did not get. */
+  /** An iteration over events fell too far behind; `lost` says how many events it missed. */
   | 'iteration_overflow'
-  /** Too many publications wait for their answer. */
+  /** Too many publications are unanswered. */
   | 'too_many_publications'
   /** The client, or the stream, is closed. */
   | 'closed';
 
 export interface ErrorDetails {
   readonly cause?: unknown;
-  /** The symbols, channels or rooms that it is about, as far as that is known. */
+  /** The symbols, channels or rooms concerned, if known. */
   readonly names?: readonly string[];
-  /** True where the client tries again by itself. */
+  /** True if the client retries by itself. */
   readonly isRetried?: boolean;
   /** Events that were not delivered. */
   readonly lost?: number;
@@ -47,7 +47,7 @@ export class MillraceError extends Error {
   }
 }
 
-/** The code of an error frame. A newer gateway may send codes that are not in the union: treat them as `internal`. */
+/** The code of an error frame. A newer gateway may send codes that the union lacks: treat them as `internal`. */
 export function errorCodeOf(code: unknown): MillraceErrorCode {
   return typeof code === 'string' ? (code as MillraceErrorCode) : 'internal';
 }

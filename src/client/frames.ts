@@ -1,18 +1,18 @@
-/** The messages of each stream as the server sends them; they may have members that are not named here. */
+/** The messages of each stream as the server sends them; they may have further members. */
 import type { GapReason as GatewayGapReason } from '../protocol/codes.js';
 import type { CHANNELS, Channel } from '../protocol/topics.js';
 import type { Staleness } from './outcome.js';
 
 /**
- * A price or a quantity, as the publisher wrote it: a text is exact and never became a float. A whole number is what the
- * option `integers` says: unless that is `bigint`, a bigint stands for one beyond ±(2^53 − 1) only.
+ * A price or a quantity, as the publisher wrote it: a text is exact and was never a float. A whole number follows the
+ * option `integers`: unless that is `bigint`, a bigint occurs only beyond ±(2^53 − 1).
  */
 export type Numeric = number | bigint | string;
 
-/** A number or a name of the publisher's own: an exchange may number its trades beyond 2^53. */
+/** A publisher's own number or name: an exchange may number its trades beyond 2^53. */
 export type Reference = number | bigint | string;
 
-/** What every message of a stream ends with. */
+/** The members that every message of a stream ends with. */
 export interface Chained {
   readonly epoch: string;
   readonly prev_seq: number;
@@ -23,7 +23,7 @@ export interface Chained {
   readonly ts_sent?: number;
 }
 
-/** The document of `quotes`. An amount is null where the publisher says that there is none. */
+/** The document of `quotes`. An amount is null if the publisher says that there is none. */
 export interface AssetQuote {
   readonly symbol: string;
   readonly current_price?: Numeric | null;
@@ -34,11 +34,11 @@ export interface AssetQuote {
   readonly ask?: Numeric | null;
   readonly volume?: Numeric | null;
   readonly last_updated?: string;
-  /** Members of the publisher's own. */
+  /** Members that the publisher added. */
   readonly [member: string]: unknown;
 }
 
-/** The document of `orderbook`: the best level; null where a side is empty. */
+/** The document of `orderbook`: the best level; null for an empty side. */
 export interface BestLevel extends Chained {
   readonly type: 'orderbook_update';
   readonly symbol: string;
@@ -64,7 +64,7 @@ export interface Trade extends Chained {
   readonly price: Numeric;
   readonly quantity: Numeric;
   readonly executed_at?: string;
-  /** These four only to a credential entitled to `trades:full`. */
+  /** These four are sent only to a credential entitled to `trades:full`. */
   readonly buyer_id?: Reference;
   readonly seller_id?: Reference;
   readonly buyer_fee?: Numeric;
@@ -81,7 +81,7 @@ export interface OrderUpdate extends Chained {
   readonly status?: string;
   readonly quantity?: Numeric;
   readonly filled_quantity?: Numeric;
-  /** null or absent where the order has none. */
+  /** null or absent if the order has none. */
   readonly price?: Numeric | null;
   readonly timestamp?: string;
 }
@@ -108,25 +108,30 @@ export interface Warning {
   readonly message: string;
   readonly symbols?: readonly string[];
   readonly topics?: readonly string[];
-  /** Of `conflated` and `restored`: no state topic is sent faster, and how many classes slower than asked for that is. */
+  /**
+   * For `conflated` and `restored`: the fastest class that state topics get, and how many classes that is below the
+   * requested one.
+   */
   readonly class?: string;
   readonly steps?: number;
-  /** RFC 3339; of `token_expiring`. */
+  /** RFC 3339; for `token_expiring`. */
   readonly expires_at?: string;
 }
 
-/** One operation of a JSON Patch (RFC 6902): those that a gateway sends. A frame with another one is not applied. */
+/**
+ * One operation of a JSON Patch (RFC 6902), of the kinds that a gateway sends. A frame with any other is not applied.
+ */
 export interface PatchOperation {
   readonly op: 'add' | 'remove' | 'replace';
   readonly path: string;
   readonly value?: unknown;
 }
 
-/** How old a frame was when it came, by the client's own clock: it is as right as the clocks agree. */
+/** How old a frame was on arrival, by the client's own clock: as accurate as the clocks agree. */
 export interface Lag {
   /** Milliseconds since the gateway sent it. */
   readonly sinceSentMs: number;
-  /** Milliseconds since the publisher's event; undefined where its time is not known. */
+  /** Milliseconds since the publisher's event; undefined if its time is unknown. */
   readonly sinceEventMs: number | undefined;
 }
 
@@ -134,21 +139,21 @@ export interface Lag {
 export interface StateChange<Document> {
   readonly topic: string;
   readonly symbol: string;
-  /** The document after the change, the live one: it goes on changing. `structuredClone` it to keep it as it is. */
+  /** The document after the change. It is live and keeps changing; use `structuredClone` to keep this state. */
   readonly document: Document;
-  /** True where the document begins anew rather than goes on from the one before. */
+  /** True if the document starts over instead of continuing from the previous one. */
   readonly isSnapshot: boolean;
   /**
-   * True while the gateway holds the topic back, because it lacks a message of the publisher: the document is old. An
-   * iteration gets one such change, without operations, when that begins.
+   * True while the gateway holds the topic back because it lacks a message of the publisher: the document is old. When
+   * that begins, an iteration gets one such change, without operations.
    */
   readonly isStale: boolean;
-  /** What the frame did to this document (paths as on the wire); empty for `orderbook`, whose frames are whole. */
+  /** What the frame changed in this document (paths as on the wire); empty for `orderbook`, whose frames are whole. */
   readonly operations: readonly PatchOperation[];
   readonly epoch: string;
   readonly seq: number;
   readonly lag: Lag | undefined;
-  /** In an iteration: changes of this symbol since the one before that this one stands for as well. Else 0. */
+  /** In an iteration: earlier changes of this symbol that this one replaces. Else 0. */
   readonly skipped: number;
 }
 
@@ -163,26 +168,26 @@ export interface StreamEvent<Message> {
   readonly lag: Lag | undefined;
 }
 
-/** Why events are missing: the gateway's reasons, and two that the client finds out. */
+/** Why events are missing: the gateway's reasons, and two that the client detects. */
 export type GapReason =
   | GatewayGapReason
-  /** The connection was interrupted, and the gateway could not recover what was missed. */
+  /** The connection was interrupted, and the gateway could not recover the missed events. */
   | 'not_recovered'
   /** The chain has a hole that the gateway did not announce. */
   | 'unannounced';
 
-/** Events that will not come. */
+/** Events that will not arrive. */
 export interface Gap {
   readonly topic: string;
-  /** First and last lost sequence; both 0 where that is not known. */
+  /** First and last lost sequence; both 0 if unknown. */
   readonly from: number;
   readonly to: number;
   readonly reason: GapReason;
-  /** Of what follows; undefined where it is the same as before. */
+  /** The epoch of the following events; undefined if unchanged. */
   readonly epoch: string | undefined;
 }
 
-/** A document was found to be wrong or old, and a snapshot was asked for. */
+/** A document turned out to be wrong or old, and the client asked for a snapshot. */
 export interface Resync {
   readonly topic: string;
   readonly symbol: string;
@@ -191,15 +196,16 @@ export interface Resync {
 }
 
 /**
- * The gateway lacks a message of this symbol's publisher, so it sends nothing until it has something whole: the document
- * stays as it is, and is old. Told again where the gateway has more to say, and at once to a stream that begins while it lasts.
+ * The gateway lacks a message of this symbol's publisher, so it sends nothing until it has a whole one: the document
+ * stays unchanged, and is old. Repeated if the gateway has more to say, and sent at once to a stream that starts during
+ * it.
  */
 export interface Stale extends Staleness {
   readonly topic: string;
   readonly symbol: string;
 }
 
-/** The document of a symbol that was stale is the publisher's again. */
+/** The document of a stale symbol matches the publisher's again. */
 export interface Whole {
   readonly topic: string;
   readonly symbol: string;

@@ -1,26 +1,26 @@
 /**
- * Numbers of a frame as the application sees them. What JSON and MessagePack libraries give for one number differs (a
- * `number`, a `bigint`, an exact one); here the protocol's own counts become numbers, and whole numbers in content what the
- * option `integers` says.
+ * Numbers of a frame as the application sees them. JSON and MessagePack libraries return different types for one number
+ * (a `number`, a `bigint`, an exact one). Here the protocol's own counts become numbers, and whole numbers in content
+ * follow the option `integers`.
  */
 import { ExactNumber } from '../protocol/exact-number.js';
 import type { ServerFrame } from './outcome.js';
 
 export const INTEGERS = ['auto', 'number', 'bigint', 'string'] as const;
-/** What whole numbers in content are: see the option `integers`. */
+/** The type of whole numbers in content: see the option `integers`. */
 export type Integers = (typeof INTEGERS)[number];
 
-/** Frames whose content is in their operations. All others of their members are the protocol's. */
+/** Frames whose content is in their operations. All their other members are the protocol's. */
 const STATE_TYPES: ReadonlySet<unknown> = new Set(['quotes_patch', 'depth_patch', 'orderbook_update']);
-/** Frames that are a publisher's message. Those of analytics are known by their channel. */
+/** Frames that carry a publisher's message. Those of analytics are recognized by their channel. */
 const EVENT_TYPES: ReadonlySet<unknown> = new Set(['trade_executed', 'order_update', 'room_message']);
-/** Members of an event that are the protocol's: small numbers, and times that a double holds. */
+/** Members of an event that are the protocol's: small numbers, and times that fit a double. */
 const COUNTS: ReadonlySet<string> = new Set(['seq', 'prev_seq', 'ts_event', 'ts_sent']);
 
 type Convert = (value: unknown) => unknown;
 
 export class IntegerReader {
-  /** False: frames that hold plain numbers only are as they shall be already. */
+  /** False: frames with plain numbers only are already right. */
   readonly changesNumbers: boolean;
   readonly #ofContent: Convert;
 
@@ -29,7 +29,7 @@ export class IntegerReader {
     this.#ofContent = CONVERSIONS[integers];
   }
 
-  /** In place: the frame was made for this client. */
+  /** Works in place: the frame belongs to this client. */
   apply(frame: ServerFrame): void {
     const isState = STATE_TYPES.has(frame.type);
     const isEvent = !isState && (EVENT_TYPES.has(frame.type) || typeof frame.channel === 'string');
@@ -82,7 +82,7 @@ function convert(value: unknown, ofNumber: Convert): unknown {
 const INT64_MIN = -(2n ** 63n);
 const UINT64_MAX = 2n ** 64n - 1n;
 
-/** As MessagePack can carry it: a whole number beyond 64 bits becomes its text. What needs no change is not copied. */
+/** The value as MessagePack can carry it: a whole number beyond 64 bits becomes text. Copies only what changes. */
 export function packable(value: unknown): unknown {
   if (typeof value === 'bigint') return value >= INT64_MIN && value <= UINT64_MAX ? value : String(value);
   if (Array.isArray(value)) {

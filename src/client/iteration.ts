@@ -1,12 +1,12 @@
 /** What `for await` reads from: items wait in a bounded buffer while the consumer is busy. */
 import { MillraceError } from './errors.js';
 
-/** Decides what is kept while nobody reads. */
+/** Decides what to keep until it is read. */
 export interface IterationBuffer<Item> {
   push(item: Item): void;
   shift(): Item | undefined;
   clear(): void;
-  /** Why nothing comes after what is kept. */
+  /** Why nothing follows the kept items. */
   readonly failure: MillraceError | undefined;
 }
 
@@ -19,7 +19,7 @@ export class NewestBuffer<Change extends { readonly symbol: string; readonly ski
 
   push(change: Change): void {
     const older = this.#changes.get(change.symbol);
-    // The place in the line stays: a symbol that changes all the time does not wait for ever.
+    // It keeps its place in the queue: a symbol that changes constantly does not wait forever.
     this.#changes.set(change.symbol, older === undefined ? change : { ...change, skipped: older.skipped + 1 });
   }
 
@@ -36,7 +36,7 @@ export class NewestBuffer<Change extends { readonly symbol: string; readonly ski
   }
 }
 
-/** Keeps every event up to `max`. What comes beyond is lost, so the iteration fails once it has read what is kept. */
+/** Keeps up to `max` events. Further ones are lost, so the iteration fails after the kept ones. */
 export class EventBuffer<Event> implements IterationBuffer<Event> {
   readonly #max: number;
   #events: Event[] = [];
@@ -61,7 +61,7 @@ export class EventBuffer<Event> implements IterationBuffer<Event> {
   shift(): Event | undefined {
     const event = this.#events[this.#next];
     if (event !== undefined) this.#next++;
-    // What was read goes in one piece rather than one by one, which would move all others each time.
+    // Read items are removed in bulk: removing them one by one would move all others each time.
     if (this.#next * 2 > this.#events.length) {
       this.#events = this.#events.slice(this.#next);
       this.#next = 0;
@@ -86,12 +86,12 @@ const DONE = { done: true, value: undefined } as const;
 export class Iteration<Item> implements AsyncIterableIterator<Item, undefined> {
   readonly #buffer: IterationBuffer<Item>;
   readonly #onLeave: () => void;
-  /** Calls of `next` that wait; a `for await` has one at most. */
+  /** Pending calls of `next`; a `for await` has at most one. */
   #readers: Reader<Item>[] = [];
   #hasEnded = false;
   #error: MillraceError | undefined;
 
-  /** @param onLeave the consumer is done, or was told of the failure. */
+  /** @param onLeave called when the consumer is done, or has received the failure. */
   constructor(buffer: IterationBuffer<Item>, onLeave: () => void) {
     this.#buffer = buffer;
     this.#onLeave = onLeave;
@@ -104,7 +104,7 @@ export class Iteration<Item> implements AsyncIterableIterator<Item, undefined> {
     else reader.resolve({ done: false, value: item });
   }
 
-  /** Nothing comes any more; what is kept can still be read, then the error, if there is one. */
+  /** Nothing follows; the kept items can still be read, then the error if there is one. */
   end(error: MillraceError | undefined): void {
     if (this.#hasEnded) return;
     this.#hasEnded = true;
@@ -128,7 +128,7 @@ export class Iteration<Item> implements AsyncIterableIterator<Item, undefined> {
     });
   }
 
-  /** The loop was left by `break`, `return` or an error. */
+  /** The loop ended by `break`, `return` or an error. */
   return(): Promise<IteratorResult<Item, undefined>> {
     this.#leave();
     return Promise.resolve(DONE);
@@ -145,7 +145,7 @@ export class Iteration<Item> implements AsyncIterableIterator<Item, undefined> {
     this.#onLeave();
   }
 
-  /** The error is told once. */
+  /** Reports the error once. */
   #finish(reader: Reader<Item>): void {
     const error = this.#error;
     this.#error = undefined;

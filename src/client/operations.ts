@@ -1,29 +1,29 @@
 /**
- * The changes of a frame, onto a document that the client holds: of JSON Patch (RFC 6902, over the pointers of RFC 6901)
- * the three operations that a gateway sends. Whoever answers at the address may be no gateway, so a frame changes nothing
- * that is not its own, and adds no more than it brought: `move`, `copy` and `test` fail, as `copy` doubles a document with
- * each operation. Pointers follow only members that an object has of its own: `constructor` is a name like any other.
+ * Applies the changes of a frame to a document of the client: of JSON Patch (RFC 6902, with the pointers of RFC 6901),
+ * the three operations that a gateway sends. The server may not be a genuine gateway, so a frame can change only its
+ * own values and add no more than it contains. `move`, `copy` and `test` fail, as `copy` can double a document with
+ * each operation. Pointers follow own members only: `constructor` is a name like any other.
  */
 
-/** True for the path of a value that the frame may change, as its reference tokens. */
+/** True for the path, as reference tokens, of a value that the frame may change. */
 export type IsOwn = (path: readonly string[]) => boolean;
 
-/** Levels of arrays and objects within a value. A gateway takes eight of a publisher. */
+/** Most levels of arrays and objects within a value. A gateway accepts eight from a publisher. */
 export const NESTING_MAX = 32;
-/** What a document may come to, counted as {@link isBounded} does: four times the longest quote that a gateway takes. */
+/** Largest size of a document, as {@link isBounded} counts it: four times the longest quote that a gateway accepts. */
 export const DOCUMENT_SIZE_MAX = 1024 ** 2;
 
-/** What a number, an end of an array or another value of fixed size counts. */
+/** The size of a number, an end of an array or another value of fixed size. */
 const VALUE_SIZE = 8;
-/** Of a server's text in a message. */
+/** For server text in a message. */
 const SHOWN_LENGTH_MAX = 100;
-/** The one name that leads to a prototype even where it is assigned to, so it is never a member here. */
+/** The one name that leads to a prototype even when assigned to, so it is never a member here. */
 const PROTOTYPE_TOKEN = '__proto__';
 
 /**
- * Applies the operations in their order, in place. Values that they add are copied, so the frame stays as it came. Never
+ * Applies the operations in order, in place. Copies the values that they add, so the frame stays unchanged. Never
  * throws.
- * @returns why one of them failed: the document is neither the old nor the new one then; undefined where all are applied
+ * @returns why one of them failed: then the document is neither the old nor the new one; undefined if all are applied
  */
 export function applyOperations(document: object, operations: readonly unknown[], isOwn: IsOwn): string | undefined {
   for (let at = 0; at < operations.length; at++) {
@@ -36,7 +36,7 @@ export function applyOperations(document: object, operations: readonly unknown[]
   return undefined;
 }
 
-/** True while a document is no larger, and nested no deeper, than any that a gateway sends. */
+/** True while a document is no larger, and no more deeply nested, than any that a gateway sends. */
 export function isBounded(document: unknown): boolean {
   return sizeOf(document, 0) <= DOCUMENT_SIZE_MAX;
 }
@@ -51,22 +51,22 @@ function sizeOf(value: unknown, depth: number): number {
 }
 
 function apply(document: object, operation: unknown, isOwn: IsOwn): void {
-  if (!isRecord(operation)) throw new Error('is no object');
+  if (!isRecord(operation)) throw new Error('is not an object');
   const { op, path: pointer } = operation;
   const path = tokensOf(pointer);
   const token = path.at(-1);
-  if (token === undefined || !isOwn(path)) throw new Error(`${shown(pointer)} is not for this frame to change`);
+  if (token === undefined || !isOwn(path)) throw new Error(`this frame may not change ${shown(pointer)}`);
   const parent = parentOf(document, path);
   if (op === 'add') insert(parent, token, givenValue(operation));
   else if (op === 'replace') replace(parent, token, givenValue(operation));
   else if (op === 'remove') remove(parent, token);
-  else throw new Error(`${shown(op)} is not applied here`);
+  else throw new Error(`${shown(op)} is not supported`);
 }
 
 function tokensOf(pointer: unknown): string[] {
   if (typeof pointer !== 'string') throw new Error('a pointer is missing');
   if (pointer === '') return [];
-  if (!pointer.startsWith('/') || /~(?![01])/.test(pointer)) throw new Error(`${shown(pointer)} is no pointer`);
+  if (!pointer.startsWith('/') || /~(?![01])/.test(pointer)) throw new Error(`${shown(pointer)} is not a pointer`);
   const tokens = pointer.slice(1).split('/');
   if (!pointer.includes('~')) return tokens;
   return tokens.map(token => token.replaceAll('~1', '/').replaceAll('~0', '~'));
@@ -77,7 +77,7 @@ function givenValue(operation: Readonly<Record<string, unknown>>): unknown {
   throw new Error('a value is missing');
 }
 
-/** What holds the last of the tokens. */
+/** The array or object that contains the last token. */
 function parentOf(document: object, tokens: readonly string[]): unknown {
   let value: unknown = document;
   for (let i = 0; i < tokens.length - 1; i++) {
@@ -102,7 +102,7 @@ function remove(parent: unknown, token: string): void {
   else delete memberOf(parent, token)[token];
 }
 
-/** An array index as RFC 6901 writes it (no sign, no leading zero), at most `max`. */
+/** An array index as in RFC 6901 (no sign, no leading zero), at most `max`. */
 function indexOf(token: string, max: number): number {
   const index = Number(token);
   if (/^(0|[1-9]\d*)$/.test(token) && index <= max) return index;
@@ -110,9 +110,9 @@ function indexOf(token: string, max: number): number {
 }
 
 function recordOf(parent: unknown, token: string): Record<string, unknown> {
-  if (token === PROTOTYPE_TOKEN) throw new Error(`${token} is no member`);
+  if (token === PROTOTYPE_TOKEN) throw new Error(`${token} is not allowed as a member`);
   if (isRecord(parent)) return parent;
-  throw new Error(`${shown(token)} of what is neither object nor array`);
+  throw new Error(`${shown(token)} in something that is neither an object nor an array`);
 }
 
 function memberOf(parent: unknown, token: string): Record<string, unknown> {
@@ -127,7 +127,7 @@ function copyOf(value: unknown, depth: number): unknown {
   if (Array.isArray(value)) return value.map(item => copyOf(item, depth + 1));
   const copy: Record<string, unknown> = {};
   for (const name of Object.keys(value)) {
-    if (name === PROTOTYPE_TOKEN) throw new Error(`${name} is no member`);
+    if (name === PROTOTYPE_TOKEN) throw new Error(`${name} is not allowed as a member`);
     copy[name] = copyOf((value as Record<string, unknown>)[name], depth + 1);
   }
   return copy;

@@ -1,4 +1,4 @@
-/** What an application gives to a client, checked once, with every default filled in. */
+/** The options that an application gives to a client, checked once, with all defaults filled in. */
 import { CLASSES, FORMATS, type Format, type RateClass } from '../protocol/lanes.js';
 import type { BackoffOptions } from './backoff.js';
 import { type ClientClock, SYSTEM_CLOCK, type WholeClock, wholeClock } from './clock.js';
@@ -7,7 +7,7 @@ import { MillraceError } from './errors.js';
 import { INTEGERS, type Integers } from './integers.js';
 import type { WatchdogOptions } from './watchdog.js';
 
-/** What this client needs of a WebSocket; that of browsers, of Node from 22 on and of the package `ws` have it. */
+/** What this client needs of a WebSocket; the ones of browsers, of Node from 22 on and of the package `ws` have it. */
 export interface WebSocketLike {
   binaryType: string;
   onopen: ((event: never) => void) | null;
@@ -16,42 +16,47 @@ export interface WebSocketLike {
   onerror: ((event: never) => void) | null;
   send(data: never): void;
   close(code?: number, reason?: string): void;
-  /** Of `ws`: ends the connection without waiting for the other side. */
+  /** `ws` only: ends the connection without waiting for the other side. */
   terminate?: () => void;
 }
 
 export type WebSocketConstructor = new (url: string) => WebSocketLike;
 
-/** A JWT, or what gives one: asked before each connection, and again when the token is about to expire. */
+/**
+ * A JWT, or a function that returns one: called before each connection, and again when the token is about to expire.
+ */
 export type TokenSource = string | (() => string | Promise<string>);
 
 export interface MillraceOptions {
-  /** The gateway: `wss://feed.example.com`; with or without a path that ends in `/ws`. `https:` is taken as `wss:`. */
+  /** The gateway: `wss://feed.example.com`, with or without a path that ends in `/ws`. `https:` becomes `wss:`. */
   readonly url: string;
   readonly token?: TokenSource | undefined;
-  /** Instead of a token. */
+  /** Use it instead of a token. */
   readonly apiKey?: string | undefined;
   /** Default `json`. `msgpack` needs `messagePack`. */
   readonly format?: Format | undefined;
   /** `import * as messagePack from 'msgpackr'`, or another implementation. */
   readonly messagePack?: MessagePack | undefined;
   /**
-   * What whole numbers in content are (members of quotes, trades and orders, the `data` of analytics and rooms): `auto`: a
-   * number, beyond ±(2^53 − 1) a bigint; `number`: always a number, rounded beyond; `bigint`; `string`: its digits. Default
-   * `auto`. The protocol's own (`seq`, `ts_sent`, …) are always numbers. A decimal that a number would alter is a string.
+   * The type of whole numbers in content (members of quotes, trades and orders, the `data` of analytics and rooms).
+   * `auto`: a number, or a bigint beyond ±(2^53 − 1); `number`: always a number, rounded beyond that; `bigint`;
+   * `string`: its digits. Default `auto`. The protocol's own (`seq`, `ts_sent`, …) are always numbers. A decimal that a
+   * number would alter is a string.
    */
   readonly integers?: Integers | undefined;
-  /** How often state topics are sent; default: the one of the credential's tier. */
+  /** How often state topics are sent; default: the class of the credential's tier. */
   readonly class?: RateClass | undefined;
-  /** Asks the gateway to stamp frames, so that changes and events have a `lag`. Default false. */
+  /** Asks the gateway for timestamps in frames, so that changes and events have a `lag`. Default false. */
   readonly timestamps?: boolean | undefined;
-  /** Default `globalThis.WebSocket`, which Node has from 22 on; before, give the class of the package `ws`. */
+  /**
+   * Default `globalThis.WebSocket`, which Node has from 22 on; for older versions, pass the class of the package `ws`.
+   */
   readonly WebSocket?: WebSocketConstructor | undefined;
-  /** Delays between attempts; default 250 ms doubling up to 30 s, each drawn evenly from 0 to that. */
+  /** Delays between attempts: each is drawn evenly from 0 to a ceiling, by default 250 ms doubling up to 30 s. */
   readonly reconnect?: Partial<BackoffOptions> | undefined;
   /** Default: ping after 10 s of silence, give up 5 s later. */
   readonly watchdog?: Partial<WatchdogOptions> | undefined;
-  /** Events that an iteration keeps for a consumer who is busy; beyond it the iteration ends. Default 10 000. */
+  /** Most events that an iteration keeps for a busy consumer; beyond it the iteration ends. Default 10 000. */
   readonly eventBufferMax?: number | undefined;
   readonly clock?: ClientClock | undefined;
 }
@@ -87,18 +92,18 @@ export function readOptions(options: MillraceOptions): Settings {
     throw invalid("format: msgpack needs the option messagePack, such as `import * as messagePack from 'msgpackr'`");
   }
   if (!INTEGERS.includes(integers)) throw invalid(`integers: must be one of ${INTEGERS.join(', ')}`);
-  if (token !== undefined && apiKey !== undefined) throw invalid('token and apiKey: give one of them');
-  if (!(eventBufferMax >= 1)) throw invalid('eventBufferMax: must be 1 at least');
+  if (token !== undefined && apiKey !== undefined) throw invalid('token and apiKey: give only one of them');
+  if (!(eventBufferMax >= 1)) throw invalid('eventBufferMax: must be at least 1');
   const WebSocket = options.WebSocket ?? (globalThis as { WebSocket?: WebSocketConstructor }).WebSocket;
   if (WebSocket === undefined) {
-    throw invalid('WebSocket: there is none here; give one, such as the class of the package ws');
+    throw invalid('WebSocket: this platform has none; pass one, such as the class of the package ws');
   }
   const { baseMs = RECONNECT_BASE_MS, maxMs = RECONNECT_MAX_MS, random = Math.random } = options.reconnect ?? {};
   const { silenceMs = SILENCE_MS, answerMs = ANSWER_MS } = options.watchdog ?? {};
   for (const [name, ms] of Object.entries({ baseMs, maxMs, silenceMs, answerMs })) {
     if (!(ms > 0)) throw invalid(`${name}: must be above 0`);
   }
-  if (maxMs < baseMs) throw invalid(`maxMs: must be ${baseMs} at least, which is baseMs`);
+  if (maxMs < baseMs) throw invalid(`maxMs: must be at least baseMs, which is ${baseMs}`);
   return {
     url: addressOf(options, format),
     token,
@@ -113,15 +118,15 @@ export function readOptions(options: MillraceOptions): Settings {
   };
 }
 
-/** The address to connect to, complete but for the credential. */
+/** The URL to connect to, complete except for the credential. */
 function addressOf(options: MillraceOptions, format: Format): URL {
   let url: URL;
   try {
     url = new URL(options.url);
   } catch (cause) {
-    throw invalid(`url: ${options.url} is no address`, cause);
+    throw invalid(`url: ${options.url} is not a URL`, cause);
   }
-  // Only these two can become a WebSocket's: `protocol` may not be set from one kind to the other.
+  // Only these two can become a WebSocket's: `protocol` cannot be set from one kind to the other.
   if (url.protocol === 'https:' || url.protocol === 'http:') url = new URL(url.href.replace('http', 'ws'));
   if (url.protocol !== 'wss:' && url.protocol !== 'ws:') throw invalid('url: must begin with wss: or ws:');
   if (!/(^|\/)ws\/?$/.test(url.pathname)) url.pathname = `${url.pathname.replace(/\/$/, '')}/ws`;

@@ -1,13 +1,13 @@
-/** What was published into rooms and is not answered yet. */
+/** Unanswered publications into rooms. */
 import { errorCodeOf, MillraceError } from './errors.js';
 import { isSeq, type ServerFrame } from './outcome.js';
 import type { Requests } from './requests.js';
 
-/** Publications that wait for their answer, over all rooms; further ones are rejected. */
+/** Most unanswered publications, over all rooms; further ones are rejected. */
 const PENDING_MAX = 256;
 const INSTANCE_BYTES = 12;
 
-/** Where a published message stands in its room. */
+/** A published message's position in its room. */
 export interface Published {
   readonly seq: number;
   readonly epoch: string;
@@ -15,15 +15,15 @@ export interface Published {
 
 interface Pending {
   readonly id: string;
-  /** Encoded once: the application may change its data meanwhile. */
+  /** Encoded once: the application may change its data later. */
   readonly encoded: string | Uint8Array;
   readonly resolve: (published: Published) => void;
   readonly reject: (error: MillraceError) => void;
 }
 
 /**
- * A publication survives reconnects: it is sent again under the same `id`, by which the gateway knows that it has it. So
- * ids are unique over all clients of a user.
+ * Publications survive reconnects: they are sent again with the same `id`, by which the gateway recognizes them. So ids
+ * are unique over all clients of a user.
  */
 export class Publications {
   readonly #requests: Requests;
@@ -40,7 +40,7 @@ export class Publications {
   publish(room: string, data: unknown): Promise<Published> {
     return new Promise((resolve, reject) => {
       if (this.#pending.size >= PENDING_MAX) {
-        throw new MillraceError('too_many_publications', `${PENDING_MAX} publications wait for their answer`);
+        throw new MillraceError('too_many_publications', `${PENDING_MAX} publications are unanswered`);
       }
       const id = `${this.#instance}-${++this.#count}`;
       const encoded = this.#requests.encode({ action: 'publish', stream: 'rooms', room, data, id });
@@ -55,11 +55,14 @@ export class Publications {
     for (const pending of this.#pending) this.#send(pending);
   }
 
-  /** @param isTooLong the gateway closed because of a message's length: what it was sent must not come again. */
+  /** @param isTooLong the gateway closed because of a message's length: do not send those messages again. */
   down(isTooLong: boolean): void {
     this.#isOpen = false;
     if (!isTooLong) return;
-    const error = new MillraceError('payload_too_large', 'the gateway closed the connection on a message this long');
+    const error = new MillraceError(
+      'payload_too_large',
+      'the gateway closed the connection because of a message this long',
+    );
     for (const pending of this.#pending) this.#settle(pending).reject(error);
   }
 

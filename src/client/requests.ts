@@ -1,11 +1,11 @@
-/** Commands and their answers, matched by `id`. Lives over connections; what was asked of one is forgotten with it. */
+/** Commands and their answers, matched by `id`. Outlives connections, but drops pending commands with each one. */
 import type { Codec } from './codec.js';
 import type { MillraceError } from './errors.js';
 import type { ServerFrame } from './outcome.js';
 
 /**
- * Commands sent and not answered yet. A gateway keeps a bounded backlog for each connection, so that thousands of
- * subscriptions sent at once would be refused.
+ * Most unanswered commands. A gateway keeps a bounded backlog per connection, so it would refuse thousands of
+ * subscriptions sent at once.
  */
 const IN_FLIGHT_MAX = 32;
 
@@ -14,7 +14,7 @@ const ANSWERS: ReadonlySet<unknown> = new Set(['subscribed', 'unsubscribed', 'ac
 interface Request {
   readonly id: string;
   readonly encoded: string | Uint8Array;
-  /** Returns true when no further answer is awaited. */
+  /** Returns true if no further answer is expected. */
   readonly answer: (frame: ServerFrame) => boolean;
   isAnswered: boolean;
 }
@@ -23,13 +23,16 @@ export class Requests {
   readonly #codec: Codec;
   readonly #send: (data: string | Uint8Array) => void;
   readonly #onFault: (error: MillraceError) => void;
-  /** Waits for its turn. As long as there are topics, and publications, which are bounded. */
+  /** Commands that wait for their turn. Bounded by the number of topics and of publications. */
   #queue: Request[] = [];
   readonly #sent = new Map<string, Request>();
   #inFlight = 0;
   #lastId = 0;
 
-  /** @param onFault told when a command of the client's own cannot be encoded: the MessagePack given does not work. */
+  /**
+   * @param onFault called if a command of the client's own cannot be encoded: the MessagePack library given does not
+   *   work.
+   */
   constructor(codec: Codec, send: (data: string | Uint8Array) => void, onFault: (error: MillraceError) => void) {
     this.#codec = codec;
     this.#send = send;
@@ -37,8 +40,8 @@ export class Requests {
   }
 
   /**
-   * Sends the command in its turn; only while the connection is open. `answer` gets its answers and returns true with the
-   * last one: a command about several topics may be answered by `subscribed` and by errors.
+   * Sends the command in its turn; only while the connection is open. `answer` receives its answers and returns true
+   * for the last one: a command about several topics may be answered by `subscribed` and by errors.
    */
   ask(command: object, answer: Request['answer']): void {
     const id = String(++this.#lastId);
@@ -49,18 +52,18 @@ export class Requests {
     }
   }
 
-  /** As `ask`, with an `id` of the caller's that is in the encoded command. */
+  /** Like `ask`, with the caller's `id` already in the encoded command. */
   post(id: string, encoded: string | Uint8Array, answer: Request['answer']): void {
     this.#queue.push({ id, encoded, answer, isAnswered: false });
     this.#pump();
   }
 
-  /** @throws {MillraceError} `invalid_message` when the command cannot be encoded. */
+  /** @throws {MillraceError} `invalid_message` if the command cannot be encoded. */
   encode(command: object): string | Uint8Array {
     return this.#codec.encode(command);
   }
 
-  /** Sends a command that is not answered, out of turn. */
+  /** Sends a command without an answer at once. */
   tell(command: object): void {
     try {
       this.#send(this.encode(command));
@@ -69,7 +72,7 @@ export class Requests {
     }
   }
 
-  /** True when the frame answers a command. */
+  /** True if the frame answers a command. */
   receive(frame: ServerFrame): boolean {
     if (!ANSWERS.has(frame.type) || typeof frame.id !== 'string') return false;
     const request = this.#sent.get(frame.id);
@@ -81,7 +84,7 @@ export class Requests {
     return true;
   }
 
-  /** The connection is gone: nothing is answered any more. */
+  /** The connection is lost: no answers will arrive. */
   clear(): void {
     this.#queue = [];
     this.#sent.clear();

@@ -1,4 +1,4 @@
-/** What all streams of a client have in common: their topics, how they begin and end, and iteration. */
+/** What all streams of a client share: their topics, how they start and end, and iteration. */
 import { topicName } from '../protocol/topic-parts.js';
 import { Emitter } from './emitter.js';
 import { MillraceError } from './errors.js';
@@ -6,34 +6,34 @@ import type { Gap, Resync, Stale, Whole } from './frames.js';
 import { Iteration, type IterationBuffer } from './iteration.js';
 import type { Sink, Topic } from './topic-table.js';
 
-/** What a stream holds of the client that made it. */
+/** A stream's hold on the client that made it. */
 export interface Lease {
   readonly topics: ReadonlySet<Topic>;
-  /** The topic is refused: the stream goes on without it. */
+  /** The topic was refused: the stream continues without it. */
   drop(topic: Topic): void;
   release(): void;
-  /** Present documents, as changes. */
+  /** Current documents, as changes. */
   current(): readonly object[];
   documentOf(symbol: string): unknown;
-  /** What is known of the symbols that the gateway holds back. */
+  /** What is known about the symbols that the gateway holds back. */
   stale(): readonly Stale[];
   isStale(symbol: string): boolean;
-  /** Milliseconds since anything about the name came, of all names where none is given. */
+  /** Milliseconds since anything about the name arrived; without a name, about any of them. */
   stalenessMs(name: string | undefined): number | undefined;
 }
 
-/** The client, as a stream needs it to begin. */
+/** What a stream needs of its client to start. */
 export interface Origin {
   lease(sink: Sink): Lease;
   readonly onFault: (error: MillraceError) => void;
-  /** Events that an iteration keeps. */
+  /** Most events that an iteration keeps. */
   readonly eventBufferMax: number;
 }
 
 export interface StreamEvents {
   /** A topic was refused, for good or until the next try (`isRetried`). */
   error: MillraceError;
-  /** The stream has ended; with the reason where it was not the application that ended it. */
+  /** The stream has ended; with the reason unless the application ended it. */
   closed: MillraceError | undefined;
 }
 
@@ -42,8 +42,8 @@ export abstract class TopicStream<Item extends object, Events extends StreamEven
   implements AsyncIterable<Item>
 {
   /**
-   * Resolves once the gateway has answered for every topic and sends one of them at least; rejects with the refusal where
-   * it sends none, and when the stream is closed before. It need not be awaited: a rejection nobody looks at is no fault.
+   * Resolves once the gateway has answered for every topic and sends at least one. Rejects with the refusal if it sends
+   * none, and when the stream is closed before. You need not await it: an unhandled rejection of it is not reported.
    */
   readonly ready: Promise<void>;
   protected readonly lease: Lease;
@@ -70,27 +70,27 @@ export abstract class TopicStream<Item extends object, Events extends StreamEven
     return this.#isClosed;
   }
 
-  /** Names that the stream follows: less than asked for where the gateway refused some. */
+  /** Names that the stream follows: fewer than requested if the gateway refused some. */
   get names(): string[] {
     return [...this.lease.topics].map(({ wire }) => topicName(wire));
   }
 
   /**
-   * Milliseconds since anything about this name (or any name of the stream) came from the gateway. Silent topics have a
-   * heartbeat every second, unless they never had anything, and but for the trades of all symbols; so of others much more
-   * than that means that what is held may be old. Undefined before the first.
+   * Milliseconds since anything about this name (or any name of the stream) arrived from the gateway. Idle topics send
+   * a heartbeat every second, except those that never had data and the trades of all symbols. For all others, much more
+   * than that means that the data may be old. Undefined before the first arrival.
    */
   stalenessMs(name?: string): number | undefined {
     return this.lease.stalenessMs(name);
   }
 
-  /** Ends the stream; a topic that no other stream of the client follows is unsubscribed. */
+  /** Ends the stream; unsubscribes topics that no other stream of the client follows. */
   close(): void {
     this.#end(undefined);
   }
 
   /**
-   * Iterates over what comes from now on; state streams begin with their present documents. Leaving the loop closes the
+   * Iterates over everything from now on; state streams start with their current documents. Leaving the loop closes the
    * stream unless it has listeners or another loop.
    */
   [Symbol.asyncIterator](): Iteration<Item> {
@@ -118,14 +118,14 @@ export abstract class TopicStream<Item extends object, Events extends StreamEven
       accepted: topic => this.#answered(topic, undefined),
       refused: (topic, error) => this.#refused(topic, error),
       item: item => {
-        // Made by the client for a stream of this kind.
+        // The client made it for a stream of this kind.
         for (const iteration of this.#iterations) iteration.push(item as Item);
         this.tellItem(item as Item);
       },
       gap: gap => this.tellGap(gap),
       resync: resync => this.tellResync(resync),
       stale: (stale, change) => {
-        // Its consumer has no other way to learn of it.
+        // Its consumer cannot learn of it in any other way.
         if (change !== undefined) for (const iteration of this.#iterations) iteration.push(change as Item);
         this.tellStale(stale);
       },
@@ -134,7 +134,7 @@ export abstract class TopicStream<Item extends object, Events extends StreamEven
     };
   }
 
-  /** Topics that another stream follows already are answered, and have documents, or are stale. */
+  /** Topics that another stream already follows have been answered, and have documents or are stale. */
   #begin(): void {
     for (const topic of this.lease.topics) if (topic.state === 'live') this.#answered(topic, undefined);
     if (!this.#isClosed) for (const item of this.lease.current()) this.tellItem(item as Item);

@@ -19,31 +19,31 @@ import { type Origin, type StreamEvents, TopicStream } from './stream.js';
 
 export interface StateStreamEvents<Document> extends StreamEvents {
   change: StateChange<Document>;
-  /** A document was found to be wrong or old; its next change is a snapshot. */
+  /** A document turned out to be wrong or old; its next change is a snapshot. */
   resync: Resync;
   /** The gateway holds a symbol back: its document is old until `whole`. */
   stale: Stale;
-  /** The symbol's document is the publisher's again; it comes as a `change` just before. */
+  /** The symbol's document matches the publisher's again; the `change` arrives just before. */
   whole: Whole;
 }
 
 /**
- * Documents by symbol, kept by the gateway's patches. An iteration keeps the newest change of each symbol while its
- * consumer is busy, and says in `skipped` how many that one stands for.
+ * Documents by symbol, updated by the gateway's patches. While its consumer is busy, an iteration keeps the newest
+ * change of each symbol, and says in `skipped` how many earlier ones it replaces.
  */
 export class StateStream<Document> extends TopicStream<StateChange<Document>, StateStreamEvents<Document>> {
   /**
-   * The present document, the live one; undefined before the first, and once the stream is closed. While the connection
-   * is down it stays as it was: see `stalenessMs`.
+   * The current, live document; undefined before the first, and once the stream is closed. While the connection is down
+   * it stays unchanged: see `stalenessMs`.
    */
   get(symbol: string): Document | undefined {
-    // The topic's stream decides what its document is.
+    // The topic's stream determines the type of its document.
     return this.lease.documentOf(symbol) as Document | undefined;
   }
 
   /**
-   * True while the gateway holds the symbol back because it lacks a message of its publisher: the document is old. It stays
-   * so over a reconnect, until a snapshot comes.
+   * True while the gateway holds the symbol back because it lacks a message of the publisher: the document is old. A
+   * reconnect does not change that; the next snapshot does.
    */
   isStale(symbol: string): boolean {
     return this.lease.isStale(symbol);
@@ -78,9 +78,9 @@ export class StateStream<Document> extends TopicStream<StateChange<Document>, St
 export type BestLevelStream = StateStream<BestLevel>;
 export type QuoteStream = StateStream<AssetQuote>;
 
-/** Books of some levels by symbol, each verified by the gateway's checksum. */
+/** Books by symbol, limited to some levels; the gateway's checksum verifies each. */
 export class DepthStream extends StateStream<Book> {
-  /** `[price, quantity]`, the best first; empty while there is no book. @param count levels at most; all when left out */
+  /** `[price, quantity]`, best first; empty while there is no book. @param count most levels; default: all */
   best(symbol: string, side: 'bids' | 'asks', count = Number.POSITIVE_INFINITY): [price: string, quantity: string][] {
     const book = this.get(symbol);
     return book === undefined ? [] : bestLevels(book as BookDocument, side, count);
@@ -89,12 +89,12 @@ export class DepthStream extends StateStream<Book> {
 
 export interface EventStreamEvents<Message> extends StreamEvents {
   event: StreamEvent<Message>;
-  /** Events that will not come; nothing is lost without one. */
+  /** Events that will not arrive; without a gap, nothing is lost. */
   gap: Gap;
 }
 
 /**
- * Every message, in order. An iteration keeps what comes while its consumer is busy up to `eventBufferMax`; beyond, it
+ * Every message, in order. While its consumer is busy, an iteration keeps up to `eventBufferMax` events; beyond that it
  * ends with an `iteration_overflow` that says how many events were lost.
  */
 export class EventStream<Message> extends TopicStream<StreamEvent<Message>, EventStreamEvents<Message>> {
@@ -115,7 +115,7 @@ export class EventStream<Message> extends TopicStream<StreamEvent<Message>, Even
   }
 }
 
-/** The messages of one room, and the way to publish into it. */
+/** The messages of one room, and a way to publish into it. */
 export class RoomStream extends EventStream<RoomMessage> {
   readonly #room: string;
   readonly #publications: Publications;
@@ -128,9 +128,9 @@ export class RoomStream extends EventStream<RoomMessage> {
   }
 
   /**
-   * Publishes to the members of the room, this client included. Resolves with where the message stands. Without a
-   * connection it waits for one, and an interrupted one is sent again under the same id, which the gateway takes once.
-   * Rejects with a `MillraceError`.
+   * Publishes to the members of the room, this client included. Resolves with the message's position. Without a
+   * connection it waits for one; an interrupted publication is sent again with the same id, and the gateway takes it
+   * once. Rejects with a `MillraceError`.
    */
   publish(data: unknown): Promise<Published> {
     if (this.isClosed) return Promise.reject(new MillraceError('closed', 'the stream was closed'));

@@ -1,4 +1,4 @@
-/** Keeps the gateway's view of what is subscribed the same as the topic table's: asks, resumes, retries, leaves. */
+/** Keeps the gateway's subscriptions equal to the topic table: subscribes, resumes, retries, unsubscribes. */
 import type { StreamPosition } from '../protocol/stream-position.js';
 import { ALL_SYMBOLS } from '../protocol/topics.js';
 import { Backoff } from './backoff.js';
@@ -10,13 +10,13 @@ import { isRecord, positionOf, type ServerFrame, texts } from './outcome.js';
 import type { Requests } from './requests.js';
 import type { Topic, TopicTable } from './topic-table.js';
 
-/** Names in one command: far below what a gateway takes in one message. */
+/** Most names in one command: far fewer than a gateway accepts in one message. */
 const NAMES_PER_COMMAND = 500;
-/** Delays before what was refused for the moment is asked for again. */
+/** Delays before a temporary refusal is retried. */
 const RETRY_BASE_MS = 1_000;
 const RETRY_MAX_MS = 30_000;
 
-/** Refusals of a whole command that may be about one of its names only. */
+/** Refusals of a whole command that may concern only one of its names. */
 const UNDIVIDED: ReadonlySet<MillraceErrorCode> = new Set([
   'invalid_message',
   'unknown_channel',
@@ -34,7 +34,7 @@ export class Subscriber {
   #isOpen = false;
   #isScheduled = false;
   #retryTimer: unknown;
-  /** What is to be sent once more, each behind a delay; forgotten with the connection. */
+  /** Delayed retries; dropped with the connection. */
   readonly #later = new Set<unknown>();
 
   constructor(
@@ -50,7 +50,7 @@ export class Subscriber {
     this.#backoff = new Backoff({ baseMs: RETRY_BASE_MS, maxMs: RETRY_MAX_MS, random });
   }
 
-  /** A connection is open: everything is asked for anew. */
+  /** A connection is open: subscribes to everything again. */
   opened(): void {
     this.#isOpen = true;
     this.#flush();
@@ -65,7 +65,7 @@ export class Subscriber {
     this.#table.down();
   }
 
-  /** The topic is to be asked for; those of one turn go out together. */
+  /** Subscribes to the topic; those of one turn go out together. */
   want(topic: Topic): void {
     topic.state = 'idle';
     if (this.#isScheduled) return;
@@ -76,7 +76,7 @@ export class Subscriber {
     });
   }
 
-  /** No stream follows these any more. */
+  /** Unsubscribes topics that no stream follows any more. */
   leave(topics: readonly Topic[]): void {
     for (const topic of topics) {
       this.#table.remove(topic);
@@ -88,7 +88,7 @@ export class Subscriber {
     }
   }
 
-  /** Runs this after a while, unless the connection is gone by then. */
+  /** Runs this later, unless the connection is lost by then. */
   later(delayMs: number, run: () => void): void {
     const timer = this.#clock.setTimeout(() => {
       this.#later.delete(timer);
@@ -106,7 +106,7 @@ export class Subscriber {
       }
       this.later(retryAfterMs(frame), () => {
         this.#table.leaving(batch, -1);
-        // Some of them may have been asked for again.
+        // Some of them may have been requested again.
         const left = batch.filter(({ wire }) => this.#table.byWire(wire) === undefined);
         for (const part of batches(left)) this.#unsubscribe(part);
       });
@@ -114,7 +114,7 @@ export class Subscriber {
     });
   }
 
-  /** The gateway took these away: the credential no longer allows them, or it follows too many. */
+  /** The gateway ended these: the credential no longer allows them, or it follows too many. */
   lost({ topics, code, message }: ServerFrame): void {
     for (const wire of texts(topics)) {
       const topic = this.#table.byWire(wire);
@@ -130,7 +130,7 @@ export class Subscriber {
       if (topic.state !== 'idle') continue;
       topic.state = 'asked';
       const since = topic.isState || !topic.wasLive ? undefined : this.#chains.position(topic.wire);
-      // Resumed ones first: were all trades live before, what one symbol missed would come behind what is new.
+      // Resumed ones first: if all trades were live before, what one symbol missed would arrive after newer trades.
       if (since !== undefined) this.#resume(topic, since);
       else batched.push(topic);
     }
@@ -153,7 +153,7 @@ export class Subscriber {
         for (const topic of open) this.#ask([topic], commandOf('subscribe', [topic]), since);
         return true;
       }
-      // An error that names none is about all that are left.
+      // An error without names concerns all that are left.
       const named = new Set(texts(frame.symbols));
       const refused = named.size === 0 ? open : open.filter(({ name }) => named.has(name));
       open = open.filter(topic => !refused.includes(topic));
@@ -162,21 +162,21 @@ export class Subscriber {
     });
   }
 
-  /** Returns the topics that the gateway did not take. */
+  /** Returns the topics that the gateway did not accept. */
   #accept(asked: readonly Topic[], frame: ServerFrame, since: StreamPosition | undefined): readonly Topic[] {
     const accepted = new Set(texts(frame.topics));
     const open: Topic[] = [];
     this.#backoff.reset();
     for (const topic of asked) {
       const [own] = accepted;
-      // Not a name of another stream: its frames would come as orders.
+      // Not the name of another stream: its frames would arrive as orders.
       if (topic.stream === 'orders' && own?.startsWith('orders:') && this.#table.has(topic))
         this.#table.rename(topic, own);
       if (!accepted.has(topic.wire)) {
         open.push(topic);
         continue;
       }
-      // Left meanwhile, or asked for once more.
+      // Left in the meantime, or requested again.
       if (!this.#table.has(topic) || topic.state !== 'asked') continue;
       const isAgain = topic.wasLive;
       topic.state = 'live';
@@ -218,12 +218,12 @@ export class Subscriber {
   }
 }
 
-/** When a gateway will take again what it refused, ms. */
+/** When a gateway will accept what it refused, ms. */
 export function retryAfterMs({ retry_after_ms: ms }: ServerFrame, otherwise = RETRY_BASE_MS): number {
   return typeof ms === 'number' && ms >= 0 ? Math.min(ms, RETRY_MAX_MS) : otherwise;
 }
 
-/** What a reconnect cost an event topic that was not resumed whole. */
+/** Reports what an event topic lost in a reconnect if it was not resumed completely. */
 function tellLoss(topic: Topic, since: StreamPosition | undefined, frame: ServerFrame): void {
   const now = isRecord(frame.positions) ? positionOf(frame.positions[topic.wire]) : undefined;
   const isSameEpoch = since !== undefined && now?.epoch === since.epoch && now.seq > since.seq;
@@ -237,7 +237,7 @@ function tellLoss(topic: Topic, since: StreamPosition | undefined, frame: Server
   for (const sink of topic.sinks) sink.gap(gap);
 }
 
-/** Topics that one command can name. */
+/** Splits topics into groups that one command can name. */
 function batches(topics: readonly Topic[]): Topic[][] {
   const open = new Map<string, Topic[]>();
   const all: Topic[][] = [];

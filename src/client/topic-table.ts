@@ -5,9 +5,9 @@ import { ALL_SYMBOLS, isStateStream, type Stream, topicOf } from '../protocol/to
 import type { MillraceError } from './errors.js';
 import type { Gap, Resync, Stale, Whole } from './frames.js';
 
-/** What a stream is told about its topics. */
+/** What a stream learns about its topics. */
 export interface Sink {
-  /** The gateway sends the topic now, for the first time or again. */
+  /** The gateway now sends the topic, for the first time or again. */
   accepted(topic: Topic): void;
   /** The gateway refused the topic; unless it is retried, the stream has lost it. */
   refused(topic: Topic, error: MillraceError): void;
@@ -15,10 +15,10 @@ export interface Sink {
   item(item: object): void;
   gap(gap: Gap): void;
   resync(resync: Resync): void;
-  /** @param change the old document, as the newest that there is; undefined where there is none */
+  /** @param change the old document, as the newest one there is; undefined if there is none */
   stale(stale: Stale, change: object | undefined): void;
   whole(whole: Whole): void;
-  /** The client is closed; undefined where the application closed it. */
+  /** The client is closed; undefined if the application closed it. */
   ended(error: MillraceError | undefined): void;
 }
 
@@ -27,27 +27,27 @@ export interface Topic {
   /** Symbol, channel or room; `*` for all trades, '' for the orders of the credential's user. */
   readonly name: string;
   readonly isState: boolean;
-  /** As on the wire. Of orders it is `orders:` until the gateway has said whose they are. */
+  /** The topic's name on the wire. For orders it is `orders:` until the gateway says whose they are. */
   wire: string;
-  /** Levels of a depth topic: the most that a stream of it asked for. */
+  /** Levels of a depth topic: the most that any of its streams asked for. */
   levels: number | undefined;
   readonly sinks: Set<Sink>;
-  /** `idle`: to be subscribed. `refused`: to be subscribed again after a while. */
+  /** `idle`: to be subscribed. `refused`: to be subscribed again later. */
   state: 'idle' | 'asked' | 'live' | 'refused';
   /** The gateway has sent it at some time. */
   wasLive: boolean;
-  /** When anything about it came, a heartbeat too. */
+  /** When anything about it last arrived, including heartbeats. */
   heardMicros: number | undefined;
-  /** When a snapshot was last asked for. */
+  /** When a snapshot was last requested. */
   resyncMicros: number;
-  /** Of a topic that is held back: where its heartbeats stood when a snapshot was last asked for because of one. */
+  /** For a held-back topic: its position in the heartbeat that last triggered a request for a snapshot. */
   staleAsked: StreamPosition | undefined;
 }
 
-/** Of names that no stream of this client gave, but the gateway: symbols of all trades, and whose the orders are. */
+/** For names from the gateway rather than from a stream: symbols of all trades, and whose the orders are. */
 const GIVEN_WIRE_LENGTH_MAX = 640;
 
-/** The key of the topic that brings this one along, if there is such a one. */
+/** The key of the topic that includes this one, if there is one. */
 function wholeOf(wire: string): string {
   if (wire.startsWith('trades:')) return topicOf('trades', ALL_SYMBOLS);
   return wire.startsWith('orders:') ? 'orders:' : wire;
@@ -55,7 +55,7 @@ function wholeOf(wire: string): string {
 
 export class TopicTable {
   readonly #topics = new Map<string, Topic>();
-  /** How many requests to leave a topic are unanswered: its frames may still come. */
+  /** Number of unanswered unsubscribes of a topic: its frames may still arrive. */
   readonly #leaving = new Map<string, number>();
   readonly #byWire = new Map<string, Topic>();
 
@@ -68,7 +68,7 @@ export class TopicTable {
     return this.#topics.get(topicOf(stream, name));
   }
 
-  /** @param wire as frames name it */
+  /** @param wire the name in frames */
   byWire(wire: string): Topic | undefined {
     return this.#byWire.get(wire);
   }
@@ -78,12 +78,12 @@ export class TopicTable {
     return this.#topics.has(wire) || (wire.length <= GIVEN_WIRE_LENGTH_MAX && this.#topics.has(wholeOf(wire)));
   }
 
-  /** True while the gateway may send frames of a topic that nobody follows any more. */
+  /** True while the gateway may still send frames of a topic that no stream follows. */
   isLeaving(wire: string): boolean {
     return this.#leaving.has(wire) || this.#leaving.has(wholeOf(wire));
   }
 
-  /** A request to leave these is sent (1), or answered (−1). */
+  /** An unsubscribe of these was sent (1) or answered (−1). */
   leaving(topics: readonly Topic[], change: 1 | -1): void {
     for (const { stream, name } of topics) {
       const key = topicOf(stream, name);
@@ -93,7 +93,7 @@ export class TopicTable {
     }
   }
 
-  /** The connection is gone, with all requests. */
+  /** The connection is lost, with all requests. */
   down(): void {
     this.#leaving.clear();
     for (const topic of this.#topics.values()) topic.state = 'idle';
@@ -135,8 +135,8 @@ export class TopicTable {
   }
 
   /**
-   * Event topics that are to be resumed by `since`. All trades may be among them, but are many chains and have no position.
-   * One that is not subscribed yet may have a position, by all trades, and is not to go on from it.
+   * Event topics to resume with `since`. All trades may be among them, but they are many chains and have no position. A
+   * topic that is not subscribed yet may have a position through all trades, and must not resume from it.
    */
   resumable(): ReadonlySet<string> {
     const wires = new Set<string>();

@@ -1,10 +1,10 @@
-/** Notices a connection that is dead without having been closed: nothing arrives, and nobody answers. */
+/** Detects a connection that died without being closed: nothing arrives, and pings go unanswered. */
 import type { WholeClock } from './clock.js';
 
 export interface WatchdogOptions {
   /** Silence after which a `ping` is sent, in milliseconds. */
   readonly silenceMs: number;
-  /** How long anything at all may take to arrive after the ping, in milliseconds. */
+  /** Time in which anything must arrive after the ping, in milliseconds. */
   readonly answerMs: number;
 }
 

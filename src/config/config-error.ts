@@ -1,4 +1,7 @@
-/** A setting that cannot be used. The message names the environment variable. (A file without imports: every thread loads it.) */
+/**
+ * An unusable setting; the message names the environment variable. This file has no imports because every thread loads
+ * it.
+ */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError';
 }

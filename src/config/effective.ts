@@ -1,4 +1,4 @@
-/** The configuration as an operator sees it: each setting with its value and where that comes from, secrets hidden. */
+/** The configuration as an operator sees it: each setting with its value and origin, secrets hidden. */
 import { type Config, type Environment, givenText } from './environment.js';
 import type { Setting, SettingGroup } from './setting.js';
 import { SETTING_GROUPS, SETTINGS } from './settings-table.js';
@@ -6,15 +6,15 @@ import { SETTING_GROUPS, SETTINGS } from './settings-table.js';
 export interface EffectiveSetting {
   readonly name: string;
   readonly group: string;
-  /** Set in the environment, or the default. */
+  /** Whether the environment sets it, or the default applies. */
   readonly origin: 'set' | 'default';
-  /** What the gateway goes by, as text; null: nothing. A secret is `(hidden)`. */
+  /** The value in effect, as text; null: none. A secret is `(hidden)`. */
   readonly value: string | null;
-  /** The text behind a value that the gateway works out: `auto`. */
+  /** The text that the value is derived from: `auto`. */
   readonly from?: string;
 }
 
-/** @param config undefined where the environment makes none: then nothing is worked out */
+/** @param config undefined if the environment is invalid: then no values are derived */
 export function effectiveSettings(env: Environment, config: Config | undefined): readonly EffectiveSetting[] {
   const workedOut = config === undefined ? new Map<string, string>() : valuesWorkedOut(config);
   return SETTING_GROUPS.flatMap(group =>
@@ -37,7 +37,7 @@ function effective(
   return { name, group, origin, value: result, ...(shown === null ? {} : { from: shown }) };
 }
 
-/** Values that depend on others, or on the machine, by variable. */
+/** Values derived from other settings or from the machine, by variable. */
 function valuesWorkedOut({ feed, nats, workers, encoders, limits, anonymous, auth }: Config): Map<string, string> {
   const free = limits.connectionsMax - limits.reservedForCredentials;
   const values = new Map<string, string>([
@@ -56,7 +56,7 @@ function valuesWorkedOut({ feed, nats, workers, encoders, limits, anonymous, aut
   return values;
 }
 
-/** What is set and does nothing, or looks misspelt; the gateway starts regardless. */
+/** Settings that have no effect or look misspelt; the gateway starts anyway. */
 export function settingNotices(env: Environment, config: Config | undefined): readonly string[] {
   const notices: string[] = [];
   for (const { feed, settings } of config === undefined ? [] : SETTING_GROUPS) {
@@ -68,12 +68,12 @@ export function settingNotices(env: Environment, config: Config | undefined): re
   for (const [name, text] of Object.entries(env)) {
     if (text === undefined || text === '' || SETTINGS.has(name)) continue;
     const meant = likelyMeant(name);
-    if (meant !== undefined) notices.push(`${name}: is no setting; did you mean ${meant}?`);
+    if (meant !== undefined) notices.push(`${name}: is not a setting; did you mean ${meant}?`);
   }
   return notices;
 }
 
-/** Short names are near to too many words. */
+/** Shorter names resemble too many words. */
 const GUESSED_LENGTH_MIN = 6;
 const EDITS_MAX = 2;
 
@@ -87,7 +87,7 @@ function likelyMeant(name: string): string | undefined {
   return near[0]?.known;
 }
 
-/** Letters to insert, delete or replace until `a` is `b` (Levenshtein). */
+/** Levenshtein distance: letters to insert, delete or replace to turn `a` into `b`. */
 function editDistance(a: string, b: string): number {
   let above = Array.from({ length: b.length + 1 }, (_, at) => at);
   for (let i = 1; i <= a.length; i++) {

@@ -1,6 +1,7 @@
 /**
- * Environment variables → one frozen, validated configuration. An invalid value stops the start with a message that names the
- * variable, what it held and what would be right. The variables are declared in `variables/`; ops/configuration.md lists them.
+ * Environment variables → one frozen, validated configuration. An invalid value stops the start with a message that
+ * names the variable, its value and what would be right. The variables are declared in `variables/`;
+ * ops/configuration.md lists them.
  */
 import { availableParallelism } from 'node:os';
 import { ConfigError } from './config-error.js';
@@ -24,7 +25,7 @@ export type { AuthConfig } from './variables/auth.js';
 
 export interface Config extends Readonly<ReturnType<typeof processConfig>>, FeedConfig, ClientsConfig {
   readonly auth: AuthConfig;
-  /** Whether a connection may come without a credential. */
+  /** Whether clients may connect without a credential. */
   readonly anonymous: boolean;
   readonly revocations: RevocationsConfig;
 }
@@ -35,8 +36,8 @@ type Variables = ProcessVariables & FeedVariables & AuthVariables & ClientVariab
 
 /**
  * Reads the configuration from `env` (an empty value counts as unset).
- * @param cores what `WORKERS=auto` and `ENCODERS=auto` share.
- * @throws {ConfigError} naming every variable that cannot be used, one a line.
+ * @param cores the cores that `WORKERS=auto` and `ENCODERS=auto` share.
+ * @throws {ConfigError} naming every invalid variable, one per line.
  */
 export function readConfig(env: Environment, cores: number = availableParallelism()): Config {
   const values: Record<string, unknown> = {};
@@ -47,7 +48,7 @@ export function readConfig(env: Environment, cores: number = availableParallelis
     else unreadable.push(read.problem);
   }
   if (unreadable.length > 0) throw new ConfigError(unreadable.join('\n'));
-  // Each value has the type of its setting, and all of the table's settings are there.
+  // Each value has the type of its setting, and no setting of the table is missing.
   const v = values as Variables;
   const feed = feedConfig(v);
   const wrong = [...processProblems(v), ...feedProblems(v), ...authProblems(v, feed.feed), ...clientProblems(v)];
@@ -62,7 +63,7 @@ export function readConfig(env: Environment, cores: number = availableParallelis
   });
 }
 
-/** The text that a variable is set to; undefined where it is unset or empty. */
+/** The text a variable is set to; undefined if it is unset or empty. */
 export function givenText(env: Environment, name: string): string | undefined {
   return env[name] === '' ? undefined : env[name];
 }

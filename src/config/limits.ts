@@ -1,84 +1,84 @@
-/** What clients may use of the gateway: numbers, sizes and times. */
+/** What clients may use of the gateway: counts, sizes and times. */
 
 export interface LimitsConfig {
   readonly connectionsMax: number;
   /** Connections without a credential. */
   readonly anonymousMax: number;
-  /** Of all connections, so many are only for those with a credential; of these, so many only for institutional users. */
+  /** Connections reserved for clients with a credential, and the part of those reserved for institutional users. */
   readonly reservedForCredentials: number;
   readonly reservedForInstitutional: number;
   readonly connectionsPerAddressMax: number;
   readonly connectionsPerUserMax: number;
-  /** Sockets that have sent no request, in all and from one address. */
+  /** Sockets that have not sent a request: in total and per address. */
   readonly pendingMax: number;
   readonly pendingPerAddressMax: number;
-  /** Attempts to connect, from one address in a second. */
+  /** Connection attempts per address and second. */
   readonly attemptsPerSecondMax: number;
-  /** Credentials of one address that may be refused before it has to wait. */
+  /** Failed credentials per address before it has to wait. */
   readonly authFailuresMax: number;
   readonly subscriptionsMax: number;
-  /** Symbols that were published and are known at once. */
+  /** Most published symbols known at once. */
   readonly symbolsMax: number;
-  /** How long one is silent, and wanted by no client, until it is forgotten, ms; 0: never. */
+  /** How long a symbol may be silent and without subscribers before it is forgotten, ms; 0: forever. */
   readonly symbolIdleMs: number;
-  /** Topics that are followed only because clients ask for them: symbols without data, and rooms; over all connections. */
+  /** Topics that exist only because clients follow them (symbols without data, rooms), over all connections. */
   readonly clientTopicsMax: number;
-  /** The same of one user, or of one address without a credential. */
+  /** The same per user, or per address without a credential. */
   readonly clientTopicsPerUserMax: number;
   /** Longest message that a client publishes into a room. */
   readonly roomMessageBytesMax: number;
-  /** Bytes of such messages, of one user in a second. */
+  /** Bytes of such messages per user and second. */
   readonly roomBytesPerSecondMax: number;
-  /** Messages of one client in a second. */
+  /** Messages per client and second. */
   readonly messagesPerSecondMax: number;
   readonly messageBytesMax: number;
-  /** Units of work of one connection in a second (protocol/costs.ts). */
+  /** Units of work per connection and second (protocol/costs.ts). */
   readonly workUnitsPerSecond: number;
-  /** User-space bytes queued for one socket before uWS drops. */
+  /** User-space bytes queued for one socket before uWS drops messages. */
   readonly backpressureBytesMax: number;
-  /** The same for all sockets of the process, before some are closed. */
+  /** The same for all sockets of the process, before the gateway closes some. */
   readonly bufferedBytesMax: number;
 }
 
-/** When a client that does not keep up is given up. */
+/** When the gateway closes a slow client. */
 export interface CircuitConfig {
-  /** Times that its topics may be suspended. */
+  /** How often its topics may be suspended. */
   readonly opensMax: number;
   /** How long it may take to drain, ms. */
   readonly recoveryMs: number;
-  /** How long it has to keep up before its state topics are sent in a faster class again, ms. */
+  /** How long it must keep up before its state topics return to a faster class, ms. */
   readonly restoreAfterMs: number;
   /** Consecutive checks it must pass before its circuit closes. */
   readonly probes: number;
 }
 
-/** When the gateway holds itself to be overloaded. */
+/** When the gateway counts as overloaded. */
 export interface OverloadConfig {
-  /** Delay of a worker's event loop, or of what it publishes, ms. */
+  /** Delay of a worker's event loop, or of the frames it publishes, ms. */
   readonly latencyMs: number;
-  /** How long it must be exceeded before anything is done, and each further step, ms. */
+  /** How long the delay must be exceeded before each step, ms. */
   readonly afterMs: number;
-  /** How long it must be kept well before a step is undone, ms. */
+  /** How long the delay must stay well below the limit before a step is undone, ms. */
   readonly recoveryMs: number;
 }
 
-/** How long things may take or last, ms. */
+/** Timeouts and intervals, ms. */
 export interface TimesConfig {
   readonly pingIntervalMs: number;
   readonly pongTimeoutMs: number;
-  /** Without a client message or a pong. */
+  /** Time without a client message or a pong. */
   readonly idleTimeoutMs: number;
   readonly healthCheckIntervalMs: number;
   /** Idle topics send a heartbeat with their sequence number at this interval. */
   readonly heartbeatIntervalMs: number;
   /** Time over which reconnects are spread when the gateway closes. */
   readonly drainTimeoutMs: number;
-  /** Longest that an analytics message waits for others. */
+  /** Longest time an analytics message waits for others. */
   readonly batchIntervalMs: number;
-  /** At work for one session, before that is stopped and the session closed. */
+  /** Work for one session that takes longer is stopped, and the session closed. */
   readonly busyAfterMs: number;
-  /** Of a thread that makes no progress, before it is replaced. */
+  /** A thread without progress for this long is replaced. */
   readonly hungAfterMs: number;
-  /** A thread that ran this long is no longer held to be in a crash loop. */
+  /** A thread that runs this long is no longer in a crash loop. */
   readonly stableAfterMs: number;
 }

@@ -1,6 +1,6 @@
 /**
- * Files that others must not read, as they hold keys, or must not write, as they say who gets in. Checked where the program
- * starts, and whenever one of them is read again.
+ * Files that others must not read because they hold keys, or must not write because they decide who gets access.
+ * Checked at the start, and whenever one is reloaded.
  */
 import { stat } from 'node:fs/promises';
 import { ConfigError } from './config-error.js';
@@ -13,10 +13,10 @@ const OTHERS_WRITE = 0o002;
 const PERMISSIONS = 0o777;
 const OCTAL = 8;
 
-/** Variables and the files that they name. */
+/** Variables and the files they name. */
 type NamedFiles = Readonly<Record<string, string | undefined>>;
 
-/** @throws {ConfigError} naming every file of the configuration whose mode lets others do what they must not. */
+/** @throws {ConfigError} naming every configured file whose mode gives others too much access. */
 export async function checkFiles(config: Config): Promise<void> {
   const { tls, auth, nats } = config;
   await checkModes(
@@ -34,12 +34,12 @@ export async function checkFiles(config: Config): Promise<void> {
   );
 }
 
-/** The same of what a connection to NATS needs. @throws {ConfigError} */
+/** The same for the files of a NATS connection. @throws {ConfigError} */
 export function checkNatsFiles(nats: NatsConfig): Promise<void> {
   return checkModes(natsSecrets(nats), { NATS_TLS_CA: nats.tlsCaFile }, nats.secretReaders);
 }
 
-/** The same of one key. @throws {ConfigError} */
+/** The same for one key. @throws {ConfigError} */
 export function checkSecretFile(variable: string, file: string, readers: SecretReaders): Promise<void> {
   return checkModes({ [variable]: file }, {}, readers);
 }
@@ -48,7 +48,7 @@ function natsSecrets({ credsFile, tlsKeyFile }: NatsConfig): NamedFiles {
   return { NATS_CREDS: credsFile, NATS_TLS_KEY: tlsKeyFile };
 }
 
-/** @param secrets not to be read by others. @param trusted not to be written by them */
+/** @param secrets files that others must not read. @param trusted files that others must not write */
 async function checkModes(secrets: NamedFiles, trusted: NamedFiles, readers: SecretReaders): Promise<void> {
   const forbidden = readers === 'all' ? OTHERS_WRITE : OTHERS_WRITE | OTHERS_READ;
   const wrong = await Promise.all([
@@ -66,7 +66,7 @@ async function problemOf(name: string, file: string | undefined, forbidden: numb
   try {
     ({ mode } = await stat(file));
   } catch {
-    // Whoever reads it says better what is missing.
+    // The code that reads the file gives a better error.
     return undefined;
   }
   const found = mode & forbidden;
@@ -74,5 +74,5 @@ async function problemOf(name: string, file: string | undefined, forbidden: numb
   const shown = `${name}=${JSON.stringify(file)}: every user of this machine may`;
   const octal = (mode & PERMISSIONS).toString(OCTAL).padStart(3, '0');
   if ((found & OTHERS_WRITE) !== 0) return `${shown} write it (mode ${octal}); run chmod o-w`;
-  return `${shown} read it (mode ${octal}); run chmod o-r, or set SECRET_FILE_READERS=all where a container's secrets are mounted so`;
+  return `${shown} read it (mode ${octal}); run chmod o-r, or set SECRET_FILE_READERS=all if a container mounts its secrets this way`;
 }

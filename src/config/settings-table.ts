@@ -1,4 +1,4 @@
-/** Every environment variable of the gateway, by group: what documents, `--help` and `millrace check` are made of. */
+/** Every environment variable of the gateway, by group: the source of the documents, `--help` and `millrace check`. */
 import type { Setting, SettingGroup } from './setting.js';
 import { authGroups } from './variables/auth.js';
 import { clientGroups } from './variables/clients.js';

@@ -5,9 +5,9 @@ import { SETTING_GROUPS } from './settings-table.js';
 /** ops/configuration.md; `npm run docs` writes it. */
 export function configurationDocument(): string {
   return `# Configuration
-Every setting is an environment variable; an empty one counts as unset. The gateway refuses to start on a value it cannot use, and names
-the variable, its value and what would be right. \`millrace check\` does the same without starting: it prints the configuration as the gateway
-would use it, secrets hidden, and exits with 1 where the gateway would not start.
+Every setting is an environment variable; an empty one counts as unset. If a value is invalid, the gateway refuses to start and names the
+variable, its value and what would be right. \`millrace check\` does the same without starting: it prints the configuration as the gateway
+would use it, secrets hidden, and exits with 1 if the gateway would not start.
 
 - **Durations**: \`250ms\`, \`4s\`, \`30m\`, \`1h\`, \`7d\`; a bare number is seconds.
 - **Sizes**: \`1048576\`, \`64KiB\`, \`1MiB\`, \`1GiB\`.

@@ -6,7 +6,7 @@ export function parseSize(text: string): number | undefined {
   return match === null ? undefined : Number(match[1]) * (UNITS[match[2] ?? 'B'] ?? 1);
 }
 
-/** Bytes → the shortest text that {@link parseSize} reads as them: `1MiB`. */
+/** Bytes → the shortest text that {@link parseSize} reads back as the same value: `1MiB`. */
 export function sizeText(bytes: number): string {
   const [unit = 'B', factor = 1] =
     Object.entries(UNITS).findLast(([, size]) => bytes % size === 0 && bytes >= size) ?? [];

@@ -3,9 +3,9 @@ import type { SecretReaders } from './values.js';
 
 export interface NatsConfig {
   readonly url: string;
-  /** A second source of the same messages, for when the first fails. */
+  /** A second server with the same messages, used when the first fails. */
   readonly backupUrl: string | undefined;
-  /** How long the first may be lost or silent. */
+  /** How long the first server may be lost or silent. */
   readonly staleAfterMs: number;
   readonly user: string | undefined;
   readonly password: string | undefined;
@@ -15,7 +15,7 @@ export interface NatsConfig {
   readonly tlsCaFile: string | undefined;
   readonly tlsCertFile: string | undefined;
   readonly tlsKeyFile: string | undefined;
-  /** Who may be able to read the files of this. */
+  /** Who besides the owner may be able to read these files. */
   readonly secretReaders: SecretReaders;
   readonly jetstream: boolean;
   readonly stream: string;
@@ -23,7 +23,7 @@ export interface NatsConfig {
 
 export interface SimulatorConfig {
   readonly symbols: number;
-  /** Updates per second over all symbols; 0: the calm market, a random subset every `intervalMs`. */
+  /** Updates per second over all symbols; 0: the calm market, which moves a random subset every `intervalMs`. */
   readonly updatesPerSecond: number;
   readonly intervalMs: number;
   readonly seed: number;
@@ -31,8 +31,8 @@ export interface SimulatorConfig {
 
 export interface ReplayConfig {
   readonly file: string;
-  /** 1 = as recorded, 10 = ten times as fast, 0 = as fast as it goes. */
+  /** 1 is as recorded, 10 ten times as fast, 0 as fast as possible. */
   readonly speed: number;
-  /** At the end of the recording, wait for what is still being recorded. */
+  /** At the end of the recording, wait for more. */
   readonly follow?: boolean;
 }

@@ -1,6 +1,7 @@
 /**
- * Cipher suites of TLS 1.2 that may be served: an ephemeral key exchange, so that a stolen key opens no recording, and
- * authenticated encryption. Those of TLS 1.3 all have both, and uWebSockets has no setting for them.
+ * TLS 1.2 cipher suites that you may enable. All have an ephemeral key exchange, so that a stolen key does not decrypt
+ * recorded traffic, and authenticated encryption. All TLS 1.3 suites have both, and uWebSockets has no setting for
+ * them.
  */
 export const TLS_CIPHERS = [
   'ECDHE-ECDSA-AES256-GCM-SHA384',
@@ -15,12 +16,12 @@ export const TLS_VERSIONS = ['1.2', '1.3'] as const;
 export type TlsVersion = (typeof TLS_VERSIONS)[number];
 
 /**
- * uWebSockets sets the lowest version to 1.2 and has no option for it. Its list of suites is of TLS 1.2 only, and this suite
- * needs a key that both sides know before: there is none, so no handshake of TLS 1.2 ends well.
+ * uWebSockets fixes the lowest version at 1.2 and has no option for it. Its cipher list covers TLS 1.2 only, and this
+ * suite needs a pre-shared key. There is none, so every TLS 1.2 handshake fails.
  */
 const NO_TLS_1_2 = 'ECDHE-PSK-CHACHA20-POLY1305';
 
-/** The list in OpenSSL's notation for a server that speaks `minVersion` and higher. */
+/** The cipher list in OpenSSL's notation for a server that accepts `minVersion` and higher. */
 export function cipherList(minVersion: TlsVersion, ciphers: readonly string[]): string {
   return minVersion === '1.3' ? NO_TLS_1_2 : ciphers.join(':');
 }

@@ -1,12 +1,12 @@
-/** Addresses as they are shown: in logs, errors and on the command line. */
+/** URLs as logs, errors and the command line show them. */
 
 const HIDDEN = '***';
-/** Where an address begins that names its scheme. */
+/** The start of a URL with a scheme. */
 const SCHEME = /((?:^|,)\s*[a-z][a-z\d+.-]*:\/\/)/i;
 
 /**
- * One address or several, separated by commas, without what may be secret in them: user and password, query and fragment.
- * Everything up to the last `@` counts as password: it may hold any character, and the text need not be a URL at all.
+ * One URL or several, separated by commas, without the parts that may be secret: user and password, query and fragment.
+ * Everything up to the last `@` counts as password: it may contain any character, and the text need not be a valid URL.
  */
 export function withoutSecrets(urls: string): string {
   const parts = urls.split(SCHEME);

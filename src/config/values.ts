@@ -1,4 +1,6 @@
-/** Types of settings: how the text of an environment variable becomes a value, what it takes in words, how it is shown. */
+/**
+ * Types of settings: how to parse the text of an environment variable, describe what it accepts, and show its value.
+ */
 import { z } from 'zod';
 import { isSymbol } from '../protocol/topics.js';
 import { durationText, parseDurationMs } from './duration.js';
@@ -11,18 +13,18 @@ export interface ValueType<T> {
   readonly takes: string;
   /** The text as logs, errors and `millrace check` show it. */
   show(text: string): string;
-  /** Nothing of it is ever shown. */
+  /** Never shown, not even in part. */
   readonly isSecret: boolean;
 }
 
-/** Most threads of a kind: which workers a frame is for is a bit mask of 32 bits. */
+/** Most threads of a kind: a 32-bit mask says which workers get a frame. */
 export const THREADS_MAX = 32;
-/** Who besides its owner may be able to read a secret file: its group, or everybody. */
+/** Who besides its owner may be able to read a secret file: its group, or all users. */
 export const SECRET_READERS = ['group', 'all'] as const;
 export type SecretReaders = (typeof SECRET_READERS)[number];
 /** Longest delay a Node timer keeps; a longer one would fire at once. */
 const TIMER_MS_MAX = 24 * 86_400_000;
-/** Of 100 years: what ends later may as well have no end. */
+/** 100 years, longer than any age that matters. */
 const AGE_MS_MAX = 36_500 * 86_400_000;
 const HIDDEN = '(hidden)';
 
@@ -30,7 +32,7 @@ function valueType<T>(takes: string, schema: z.ZodType<T, string>, show = (text:
   return { schema, takes, show, isSecret: false };
 }
 
-/** A type that parses by hand: `read` returns undefined for what it does not take. */
+/** A type with its own parser: `read` returns undefined for text it does not accept. */
 function readable<T>(takes: string, read: (text: string) => T | undefined, why = ''): ValueType<T> {
   const schema = z.string().transform((text, context) => {
     const value = read(text);
@@ -44,7 +46,7 @@ function readable<T>(takes: string, read: (text: string) => T | undefined, why =
 export const text = valueType('text', z.string());
 export const file = valueType('the path of a file', z.string());
 export const secret: ValueType<string> = { ...valueType('a secret', z.string(), () => HIDDEN), isSecret: true };
-/** Addresses, which may hold a password. */
+/** URLs, which may contain a password. */
 export const urls = valueType('URLs, separated by commas', z.string(), withoutSecrets);
 export const url = valueType('a URL', z.string(), withoutSecrets);
 export const matching = (pattern: RegExp, takes: string) =>
@@ -65,12 +67,12 @@ const items = (value: string) =>
     .map(item => item.trim())
     .filter(item => item !== '');
 
-/** Texts separated by commas, each of which `isItem` accepts. */
+/** A comma-separated list; `isItem` must accept each item. */
 export function list(takes: string, isItem: (item: string) => boolean = () => true): ValueType<readonly string[]> {
   return readable(takes, value => (items(value).every(isItem) ? items(value) : undefined));
 }
 
-/** At least one of `values`, separated by commas. @param rule what a refusal says */
+/** At least one of `values`, separated by commas. @param rule the message for invalid text */
 export function someOf<const V extends string>(values: readonly V[], rule: string): ValueType<readonly V[]> {
   const isValue = (item: string): item is V => (values as readonly string[]).includes(item);
   const schema = z.string().transform((value, context) => {
@@ -117,7 +119,7 @@ export const bytes = (min: number, max: number): ValueType<number> =>
 interface DurationBounds {
   readonly minMs?: number;
   readonly maxMs?: number;
-  /** What a value beyond them would do. */
+  /** What a value out of range would cause. */
   readonly otherwise?: string;
 }
 
@@ -143,8 +145,8 @@ export const durationOrNever: ValueType<number> = readable(
   },
 );
 
-/** Longer than a timer can wait. */
+/** May exceed the longest timer. */
 export const age = duration({ maxMs: AGE_MS_MAX });
 
-/** A symbol in which `*` may stand for any characters. */
+/** A symbol in which `*` stands for any characters. */
 export const isSymbolPattern = (value: string) => isSymbol(value.replaceAll('*', 'x'));

@@ -1,4 +1,4 @@
-/** How many levels the books of an encoder hold together: publishers make its memory, so all of it is bounded. */
+/** Bounds the levels of all books of an encoder together, because publishers decide how much memory they take. */
 export class BookLevels {
   readonly #max: number;
   #held = 0;
@@ -11,12 +11,12 @@ export class BookLevels {
     return this.#held;
   }
 
-  /** True where so many more levels may be too many. */
+  /** True if this many more levels could exceed the limit. */
   mayExceed(more: number): boolean {
     return this.#held + more > this.#max;
   }
 
-  /** A book comes to hold so many more levels, or fewer (negative). False, and it may not, where that is too many. */
+  /** Adds levels to the total, or removes them (negative). False, with no change, if that would exceed the limit. */
   change(by: number): boolean {
     if (by > 0 && this.mayExceed(by)) return false;
     this.#held += by;

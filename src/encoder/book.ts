@@ -2,11 +2,11 @@
 import { CHECKSUM_LEVELS, LevelSum } from '../protocol/checksum.js';
 import { compareDecimal } from '../protocol/decimal.js';
 
-/** Price and quantity as the publisher wrote them. Never changed, only replaced: views share levels by reference. */
+/** Price and quantity as the publisher wrote them. Immutable: views share levels by reference. */
 export class Level {
   readonly price: string;
   readonly quantity: string;
-  /** Known once it was asked for: of the best levels only. */
+  /** Computed on first use, so for the best levels only. */
   #sum: LevelSum | undefined;
 
   constructor(price: string, quantity: string) {
@@ -18,14 +18,17 @@ export class Level {
     return [this.price, this.quantity];
   }
 
-  /** The checksum's register behind this level. */
+  /** The checksum register after this level. */
   addedTo(crc: number): number {
     this.#sum ??= new LevelSum(this.price, this.quantity);
     return this.#sum.addedTo(crc);
   }
 }
 
-/** `bookChecksum` of levels that remember what they add; where the asks are the same array as before, of the bids alone. */
+/**
+ * `bookChecksum` with each level's contribution cached; if the asks are the same array as before, it reads only the
+ * bids.
+ */
 export class BookChecksum {
   #asks: readonly Level[] | undefined;
   #asksAdded = 0;
@@ -49,7 +52,7 @@ function addLevels(crc: number, levels: readonly Level[]): number {
 export class BookSide {
   readonly #sign: 1 | -1;
   #levels: Level[] = [];
-  /** Those that a change leaves as they are stay the same arrays. */
+  /** A change that does not affect one of these leaves it the same array. */
   readonly #tops: { readonly count: number; levels: readonly Level[] | undefined }[] = [];
 
   /** @param side bids are best at the highest price, asks at the lowest. */
@@ -61,7 +64,7 @@ export class BookSide {
     return this.#levels;
   }
 
-  /** So many of the best levels; the same array as before where none of them has changed. */
+  /** The best `count` levels; the same array as before if none of them changed. */
   top(count: number): readonly Level[] {
     let top = this.#tops.find(known => known.count === count);
     if (top === undefined) {
@@ -72,21 +75,21 @@ export class BookSide {
     return top.levels;
   }
 
-  /** The levels as an array of their own, to go back to. */
+  /** A copy of the levels for {@link restore}. */
   copy(): Level[] {
     return this.#levels.slice();
   }
 
-  /** Puts these levels, sorted from the best, in the place of all. */
+  /** Replaces all levels with these, sorted from the best. */
   restore(levels: Level[]): void {
     this.#levels = levels;
     this.#changedAt(-1);
   }
 
   /**
-   * Puts or replaces the level at its price.
-   * @param near where to look first
-   * @returns where its neighbour on the worse side is
+   * Inserts or replaces the level at its price.
+   * @param near index to start searching from
+   * @returns index of its neighbour on the worse side
    */
   set(level: Level, near = 0): number {
     const found = this.#find(level.price, near);
@@ -100,7 +103,7 @@ export class BookSide {
     return at + 1;
   }
 
-  /** As `set`. */
+  /** Arguments and result as in `set`. */
   remove(price: string, near = 0): number {
     const at = this.#find(price, near);
     if (at < 0) return ~at;
@@ -114,8 +117,8 @@ export class BookSide {
   }
 
   /**
-   * The index of the price, or the complement (`~`) of where it would go. Looks at `near` first and from there on in steps
-   * that double: most changes are close to the best level and to each other.
+   * The index of the price, or the complement (`~`) of its insertion point. Searches outwards from `near` in doubling
+   * steps: most changes are close to the best level and to each other.
    */
   #find(price: string, near: number): number {
     let low = 0;
@@ -142,18 +145,18 @@ export class BookSide {
   }
 }
 
-/** What becomes of the member `price` of one side of `{"bids":{…},"asks":{…}}`. */
+/** The change of the member `price` on one side of `{"bids":{…},"asks":{…}}`. */
 export interface LevelChange {
   readonly op: 'add' | 'replace' | 'remove';
   readonly side: 'bids' | 'asks';
   readonly price: string;
-  /** Undefined where it is removed. */
+  /** Undefined if it is removed. */
   readonly quantity: string | undefined;
 }
 
 /**
- * Appends the changes that turn one window of levels into another; both sorted from the best. Levels that did not
- * change are the same objects, so most of the walk is one comparison a level.
+ * Appends the changes that turn one window of levels into another; both are sorted from the best. Unchanged levels are
+ * the same objects, so most of the walk is one comparison per level.
  */
 export function diffLevels(
   side: 'bids' | 'asks',
@@ -200,7 +203,7 @@ function replaceLevel(side: 'bids' | 'asks', before: Level, after: Level, change
     if (before.quantity !== quantity) changes.push({ op: 'replace', side, price, quantity });
     return;
   }
-  // The same price written in another way is another member of the document.
+  // The same price spelt differently is another member of the document.
   changes.push({ op: 'remove', side, price: before.price, quantity: undefined });
   changes.push({ op: 'add', side, price, quantity });
 }

@@ -17,7 +17,7 @@ import { PatchHead } from './patch-head.js';
 import type { DataOutcome, MessageTimes, Rebuild } from './source.js';
 import { type MarkDue, StateSource } from './state-source.js';
 
-/** The best levels of both sides, from the best. */
+/** The best levels of both sides, best first. */
 interface BookView {
   readonly bids: readonly Level[];
   readonly asks: readonly Level[];
@@ -25,7 +25,7 @@ interface BookView {
 }
 
 const BEST = 0;
-/** An operation takes about 2.5 times the bytes of a level: beyond this share, both sides whole are shorter. */
+/** An operation takes about 2.5 times the bytes of a level: beyond this share, sending both sides whole is shorter. */
 const OPERATIONS_PER_LEVEL_MAX = 0.4;
 
 export class BooksSource extends StateSource<BookView> {
@@ -34,14 +34,14 @@ export class BooksSource extends StateSource<BookView> {
   readonly #asks = new BookSide('asks');
   readonly #checksum = new BookChecksum();
   readonly #views: (BookView | undefined)[] = [undefined, undefined, undefined, undefined];
-  /** What the book shares with all others of its encoder. */
+  /** The level budget that all books of the encoder share. */
   readonly #levels: BookLevels;
   #hasBook = false;
   #needsCheckpoints = false;
   #timestamp = '';
   #head: PatchHead | undefined;
 
-  /** @param levels of all books of the encoder */
+  /** @param levels the level budget of the encoder's books */
   constructor(
     source: number,
     symbol: string,
@@ -55,7 +55,7 @@ export class BooksSource extends StateSource<BookView> {
 
   override data(value: PlainObject, at: MessageTimes, quiet: boolean): DataOutcome {
     const outcome = super.data(value, at, quiet);
-    // What is restored is as old as it was, whenever a client is told of it.
+    // A restored book keeps its original time, no matter when a client receives it.
     if (quiet && outcome === 'applied' && this.#timestamp === '') this.#timestamp = timeOf(at);
     return outcome;
   }
@@ -85,12 +85,12 @@ export class BooksSource extends StateSource<BookView> {
     this.#levels.change(-this.#size);
   }
 
-  /** Levels of both sides. */
+  /** Levels of both sides together. */
   get #size(): number {
     return this.#bids.levels.length + this.#asks.levels.length;
   }
 
-  /** False, with the book as it was, where a side, or all books together, would have too many levels. */
+  /** False, leaving the book unchanged, if a side or all books together would have too many levels. */
   #applySides(bids: readonly Level[], asks: readonly Level[], isWhole: boolean): boolean {
     const sizeBefore = this.#size;
     const mayBeTooLong =
@@ -211,7 +211,7 @@ function wholeSides(op: 'add' | 'replace', view: BookView) {
   ];
 }
 
-/** Exact difference, with as many decimals as the finer of the two prices. */
+/** The exact difference, with as many decimals as the finer of the two prices. */
 function spreadOf(bid: string, ask: string): string {
   return new Big(ask).minus(bid).toFixed(Math.max(decimals(bid), decimals(ask)));
 }
@@ -235,7 +235,10 @@ function applyLevels(side: BookSide, levels: readonly Level[]): void {
     near = isZeroDecimal(level.quantity) ? side.remove(level.price, near) : side.set(level, near);
 }
 
-/** `[[price, quantity], …]`; more items of a level are left out. Absent: no levels. A text is why they are refused. */
+/**
+ * `[[price, quantity], …]`; ignores further items of a level. Absent: no levels. A string result is the reason for a
+ * refusal.
+ */
 function parseLevels(value: unknown): Level[] | 'invalid_field' | 'too_large' {
   if (!hasLevels(value)) return [];
   if (!Array.isArray(value)) return 'invalid_field';
@@ -245,7 +248,7 @@ function parseLevels(value: unknown): Level[] | 'invalid_field' | 'too_large' {
     if (!Array.isArray(item) || item.length < 2) return 'invalid_field';
     const price = decimalOf(item[0]);
     const quantity = decimalOf(item[1]);
-    // Of decimals, only negative ones begin with a minus.
+    // A decimal starts with a minus only if it is negative.
     if (price === undefined || quantity === undefined || quantity.startsWith('-')) return 'invalid_field';
     levels.push(new Level(price, quantity));
   }
@@ -256,7 +259,7 @@ function hasLevels(value: unknown): boolean {
   return value !== undefined && value !== null;
 }
 
-/** '' where there is none; undefined: it is no time. */
+/** '' if absent; undefined if it is not a time. */
 function timeOrNone(value: unknown): string | undefined {
   return value === undefined || value === null || value === '' ? '' : timeText(value);
 }

@@ -1,4 +1,4 @@
-/** Publisher payload → plain object, exactly. JSON and MessagePack are told apart by the first byte. */
+/** Publisher payload → plain object, without loss. The first byte tells JSON from MessagePack. */
 import { isUtf8 } from 'node:buffer';
 import { parseExact } from '../protocol/exact-json.js';
 import { MsgpackError, MsgpackReader } from '../protocol/msgpack-reader.js';
@@ -7,14 +7,14 @@ import type { RejectReason } from '../threads/batch.js';
 export type PlainObject = { readonly [key: string]: unknown };
 
 const REPLACEMENT = '\ufffd';
-/** An escape of half a UTF-16 pair, which may lack its other half. */
+/** An escaped half of a UTF-16 pair, whose other half may be missing. */
 const SURROGATE_ESCAPE = /\\u[dD][89a-fA-F]/;
-/** A half without the other. */
+/** One half without the other. */
 const LONE_SURROGATE = /\p{Surrogate}/u;
 
 const msgpack = new MsgpackReader();
 
-/** Decodes `bytes[start..start+size)`; a string result is the reason of the refusal. Never throws. */
+/** Decodes `bytes[start..start+size)`; a string result is the reason for a refusal. Never throws. */
 export function decodePayload(
   bytes: Buffer,
   start: number,
@@ -48,7 +48,7 @@ const INVALID = Symbol('invalid text');
 /** @throws {SyntaxError} */
 function decodeJson(bytes: Buffer, start: number, end: number): unknown {
   const text = bytes.toString('utf8', start, end);
-  // What is no UTF-8 is decoded as this, which may also have been published.
+  // Invalid UTF-8 decodes to this character, but a publisher may also have sent it.
   if (text.includes(REPLACEMENT) && !isUtf8(bytes.subarray(start, end))) return INVALID;
   const value = parseExact(text);
   return text.includes('\\') && SURROGATE_ESCAPE.test(text) && !isWellFormed(value) ? INVALID : value;

@@ -1,4 +1,6 @@
-/** A `depth_patch`, written straight from what changed: prices and quantities are decimal texts, which need no escapes. */
+/**
+ * A `depth_patch`, written straight from the changes: prices and quantities are decimal texts, which need no escapes.
+ */
 
 import { Known } from '../protocol/byte-writer.js';
 import { type MsgpackWriter, packedTexts } from '../protocol/msgpack-writer.js';
@@ -12,7 +14,7 @@ export interface DepthChange {
   readonly prevSeq: number;
   readonly seq: number;
   readonly changes: readonly LevelChange[];
-  /** Of the book that the changes lead to. */
+  /** Checksum of the book after the changes. */
   readonly checksum: number;
 }
 

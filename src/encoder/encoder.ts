@@ -1,4 +1,4 @@
-/** One shard: the state of its sources, driven by the hub's batches, writing frames into its ring. */
+/** One shard: keeps the state of its sources, takes batches from the hub, and writes frames into its ring. */
 import { readWrittenOut } from '../protocol/amount.js';
 import { BATCHES_DUE } from '../protocol/lanes.js';
 import { topicParts } from '../protocol/topic-parts.js';
@@ -32,7 +32,7 @@ import { FrameEncoder, newOrigin } from './frame-encoder.js';
 import { QuotesSource } from './quotes-source.js';
 import { applied, type MessageTimes, type SourceEncoder } from './source.js';
 
-/** Refused messages of one batch that are dead-lettered; further ones are only counted. */
+/** Most refused messages per batch that are dead-lettered; the rest are only counted. */
 const REJECTED_MAX = 4096;
 const FAILURES_MAX = 8;
 const EVERY_WORKER = -1;
@@ -42,7 +42,7 @@ const textEncoder = new TextEncoder();
 interface Entry {
   readonly encoder: SourceEncoder;
   readonly pace: CheckpointPace;
-  /** As the hub knows it. */
+  /** The hold that the hub knows of. */
   hold: Hold | null;
 }
 
@@ -53,9 +53,9 @@ export class ShardEncoder {
   readonly #sources: (Entry | undefined)[] = [];
   readonly #allTrades = new AllTrades();
   readonly #events: EventSourceParts;
-  /** Sources with something to send at the next flush, by class; last, those with a batch of events. */
+  /** Sources with something to send at the next flush, by class; the last list has those with a batch of events. */
   readonly #due: { flush(rateClass: number): void }[][] = Array.from({ length: BATCHES_DUE + 1 }, () => []);
-  /** Classes that the hub knows to be due, as bits: it flushes them in time. */
+  /** Classes that the hub knows are due, as bits: it flushes them on time. */
   #dueKnown = 0;
   readonly #progress: ProgressWriter;
   readonly #times = { seq: 0, tsEventMicros: 0, hubMicros: 0, bytes: 0 };
@@ -79,7 +79,7 @@ export class ShardEncoder {
       markBatch: source => this.#due[BATCHES_DUE]?.push(source),
     };
     this.#progress.idle();
-    // Whoever reads this ring may hold documents of an encoder that is no more.
+    // Readers of this ring may hold documents of a previous encoder.
     const nothing = new Uint8Array(0);
     this.#ring.append(FrameKind.rebuilt, 0, 0, EVERY_WORKER, 0, 0, 0, nothing, nothing, 0, 0);
     this.#ring.commit();
@@ -178,7 +178,7 @@ export class ShardEncoder {
     const entry = this.#sources[r.source];
     if (entry === undefined) throw new Error(`data for source ${r.source}, which was never defined`);
     const { encoder } = entry;
-    // What is restored was accepted once, or is a checkpoint, which may be longer than any message.
+    // Restored data was accepted once, or is a checkpoint, which may exceed the message limit.
     const bytesMax = quiet ? Number.POSITIVE_INFINITY : this.#messageBytesMax;
     const decoded = decodePayload(payloads, r.payloadStart, r.payloadBytes, bytesMax);
     const hold = holdOf(r.flags, r.b);
@@ -195,7 +195,7 @@ export class ShardEncoder {
     if (outcome === 'no_base') result.withoutBase++;
     else if (outcome !== 'applied' && !quiet) this.#reject(outcome, payloads, result);
     this.#noteHold(entry, result);
-    // The hub holds the newest message to be what rebuilds the source: one that was not applied does not.
+    // The hub assumes that the newest message rebuilds the source; one that was not applied does not.
     if (entry.pace.isFirst) this.#checkpoint(entry, !isApplied, result);
     else if (entry.pace.isDue(r.payloadBytes)) this.#checkpoint(entry, false, result);
   }
@@ -219,7 +219,7 @@ export class ShardEncoder {
     this.#noteHold(entry, result);
   }
 
-  /** The hub counts what is held back. */
+  /** Tells the hub of a changed hold; it counts the held sources. */
   #noteHold(entry: Entry, result: BatchOutcome): void {
     const { hold } = entry.encoder;
     if (hold === entry.hold) return;
@@ -251,12 +251,12 @@ export class ShardEncoder {
     this.#reject('internal', payloads, result);
     const entry = this.#sources[this.#reader.source];
     if (entry === undefined) return;
-    // What became of it is not known: it counts as lost.
+    // What was done with it is unknown: it counts as lost.
     entry.encoder.refused('internal', this.#timesOf(0), false);
     this.#noteHold(entry, result);
   }
 
-  /** Whoever waits for an answer gets one, whatever failed on the way to it. */
+  /** Answers every pending request, even if something failed on the way. */
   #answerFailed(): void {
     const r = this.#reader;
     const source = this.#sources[r.source]?.encoder;
@@ -264,10 +264,10 @@ export class ShardEncoder {
     try {
       if (r.kind === RecordKind.replayBegin || r.kind === RecordKind.replay) source.failReplay(r.c);
       else if (r.kind === RecordKind.replayEnd) source.endReplay(r.lane, r.worker, r.c, false);
-      // What could not be sent before the answer is out of its way now.
+      // The answer no longer waits behind what could not be sent.
       else if (r.kind === RecordKind.snapshot) source.snapshot(r.lane, r.worker, r.a);
     } catch {
-      // It was reported when it failed first; the worker's own limit ends what is not answered.
+      // The first failure was reported; the worker's own time limit ends unanswered requests.
     }
   }
 
@@ -288,7 +288,7 @@ export class ShardEncoder {
 
   #checkpoint(entry: Entry, isNeeded: boolean, result: BatchOutcome): void {
     const checkpoint = entry.encoder.checkpoint(isNeeded);
-    // Whole messages only, so far: asked again at the next one.
+    // Only whole messages so far: try again at the next one.
     if (checkpoint === undefined) return;
     const { text, ...place } = checkpoint;
     entry.pace.written(text.length);
@@ -301,7 +301,7 @@ export class ShardEncoder {
       this.#sources[r.source]?.encoder.snapshot(r.lane, r.worker, r.a, r.c);
       return;
     }
-    // Where every trades topic stands, then the answer itself.
+    // First the position of every trades topic, then the answer itself.
     for (const entry of this.#sources) {
       const source = entry?.encoder;
       if (source instanceof EventSource && source.kind === EVENT_KINDS.trades) {

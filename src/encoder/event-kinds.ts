@@ -1,4 +1,4 @@
-/** What a publisher's message of each event stream must be, and what clients get of it. */
+/** For each event stream: what a publisher's message must contain, and what clients receive. */
 import { normalAmount, normalQuantity } from '../protocol/amount.js';
 import { ExactNumber } from '../protocol/exact-number.js';
 import { TRADES_FULL } from '../protocol/lanes.js';
@@ -11,17 +11,20 @@ import type { Message } from './frame-encoder.js';
 
 export interface EventKind {
   readonly stream: Stream;
-  /** How many views there are: lane details 0 to `views` − 1. */
+  /** Number of views: lane details 0 to `views` − 1. */
   readonly views: number;
-  /** Sent as arrays, some time after they came. */
+  /** Messages are sent as arrays, some time after they arrive. */
   readonly isBatched: boolean;
-  /** The publisher's message as clients get it, less its place in the chain; a text is why it is refused. */
+  /**
+   * The publisher's message as clients receive it, without its position in the chain; a string is the reason for a
+   * refusal.
+   */
   read(value: PlainObject, name: string): Message | RejectReason;
-  /** What a view shows of that: a message of its own. */
+  /** The message that a view shows: a new object. */
   view(message: Message, view: number): Message;
 }
 
-/** Members that the gateway sets: of any stream, and of one. A publisher's own go out as `source_<name>`. */
+/** Members that the gateway sets: in every stream, and per stream. A publisher's own go out as `source_<name>`. */
 const RESERVED = ['type', 'epoch', 'prev_seq', 'seq', 'ts_event', 'ts_sent'];
 const RESERVED_OF: Readonly<Record<string, ReadonlySet<string>>> = {
   trades: new Set(RESERVED),
@@ -29,11 +32,11 @@ const RESERVED_OF: Readonly<Record<string, ReadonlySet<string>>> = {
   analytics: new Set([...RESERVED, 'channel']),
   rooms: new Set([...RESERVED, 'room', 'from']),
 };
-/** Members that only the full view of trades shows (entitlement `trades:full`). */
+/** Members that only the full view of trades has (entitlement `trades:full`). */
 const PARTY_MEMBERS = ['buyer_id', 'seller_id', 'buyer_fee', 'seller_fee'];
 const ORDER_ACTIONS: ReadonlySet<unknown> = new Set(['created', 'filled', 'partially_filled', 'cancelled', 'rejected']);
 
-/** What members of these names hold, in whatever stream. */
+/** What members with these names must contain, in every stream. */
 const CONTENT: Readonly<Record<string, ReadonlyMap<string, (value: unknown) => unknown>>> = {
   trades: new Map([
     ['price', normalAmount],
@@ -57,8 +60,8 @@ function timeOrNull(value: unknown): string | null | undefined {
 }
 
 /**
- * Puts the publisher's members behind those that `message` has already, which are the gateway's own: a publisher that sends
- * the same value under such a name has said nothing else.
+ * Adds the publisher's members after the gateway's own, which are already in `message`. If the publisher sends one of
+ * those names with the same value, it is redundant and dropped.
  */
 function passOn(stream: string, value: PlainObject, message: Message): Message | 'invalid_field' {
   const reserved = RESERVED_OF[stream];
@@ -83,7 +86,7 @@ function ownValue(name: string, value: unknown): unknown {
   return name !== '__proto__' && isCarriable(value) ? value : undefined;
 }
 
-/** Of a reserved member of the publisher's; it may use that name, too. */
+/** The new name of a publisher's reserved member; avoids names that the publisher itself uses. */
 function sourceName(name: string, value: PlainObject): string {
   let source = `source_${name}`;
   while (Object.hasOwn(value, source)) source = `source_${source}`;
@@ -123,7 +126,7 @@ const orders: EventKind = {
   views: 1,
   isBatched: false,
   read(value, name) {
-    // The subject says whose order it is; a message that says otherwise must not reach anybody.
+    // The subject says whose order it is; a message that contradicts it must not reach anyone.
     if (value.user_id !== undefined && value.user_id !== name) return 'wrong_symbol';
     const { action, order_id: id } = value;
     if (action === undefined || id === undefined) return 'missing_field';

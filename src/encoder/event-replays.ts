@@ -1,6 +1,6 @@
 /**
- * What some connections missed of a source of events: sent to them alone, from the hub's memory of raw messages, before they
- * go on with what is sent to all (a **replay**).
+ * A **replay** sends the events that some connections missed, from the hub's memory of raw messages, to these
+ * connections only. After it they receive what everyone receives.
  */
 import { detailOfLane, REALTIME } from '../protocol/lanes.js';
 import { FrameKind } from '../threads/ring.js';
@@ -8,29 +8,29 @@ import type { EventKind } from './event-kinds.js';
 import type { BatchedMessage, FrameEncoder, FrameOrigin, Message, Mutable } from './frame-encoder.js';
 import { newVariantMasks, setWanted, type VariantMasks } from './variant-masks.js';
 
-/** Published bytes of one array of messages. */
+/** Most published bytes in one array of messages. */
 export const BATCH_BYTES_MAX = 256 * 1024;
 
-/** A replay under way: who gets it, behind which sequence, and the sequence that the next message follows. */
+/** A replay in progress: who gets it, after which sequence, and the sequence that the next message follows. */
 interface Replay {
   readonly lane: number;
   readonly worker: number;
   readonly since: number;
   prevSeq: number;
-  /** The newest message that was refused, while that is not announced; 0: none. */
+  /** The newest refused message that is not announced yet; 0: none. */
   refusedSeq: number;
   batch: BatchedMessage[];
   batchBytes: number;
 }
 
-/** A missed message's place, its event's time, and its published bytes. */
+/** A missed message's position, event time, and published bytes. */
 interface MissedAt {
   readonly seq: number;
   readonly tsEventMicros: number;
   readonly bytes: number;
 }
 
-/** The message with its place in the source's chain. */
+/** The message with its position in the source's chain. */
 export function placed(message: Message, { epoch }: FrameOrigin, prevSeq: number, seq: number): Message {
   message.epoch = epoch;
   message.prev_seq = prevSeq;
@@ -38,7 +38,7 @@ export function placed(message: Message, { epoch }: FrameOrigin, prevSeq: number
   return message;
 }
 
-/** A worker stamps no frames of a topic whose messages leave in arrays: what leaves beside them is stamped here, too. */
+/** Workers do not stamp the frames of a batched topic, so gaps sent next to the arrays are stamped here. */
 export function emitGap(
   out: FrameEncoder,
   { isBatched }: EventKind,
@@ -53,13 +53,13 @@ export function emitGap(
 }
 
 export class EventReplays {
-  /** Where the source stands. */
+  /** The source's position. */
   readonly #origin: Mutable<FrameOrigin>;
   readonly #kind: EventKind;
   readonly #topic: string;
   readonly #out: FrameEncoder;
   readonly #batchMax: number;
-  /** By the number of the worker's request. */
+  /** By number of the worker's request. */
   readonly #replays = new Map<number, Replay>();
 
   constructor(
@@ -88,12 +88,12 @@ export class EventReplays {
     this.#replays.delete(request);
   }
 
-  /** The worker is gone. */
+  /** Drops the replays of a worker that died. */
   forget(worker: number): void {
     for (const [request, replay] of this.#replays) if (replay.worker === worker) this.#replays.delete(request);
   }
 
-  /** The next message of the replay, as its lane shows it. */
+  /** Adds the next message of the replay, in its lane's view. */
   add(replay: Replay, request: number, message: Message, { seq, tsEventMicros, bytes }: MissedAt): void {
     this.#tellRefused(replay, request);
     if (replay.batchBytes + bytes > BATCH_BYTES_MAX) this.#send(replay, request);
@@ -104,8 +104,8 @@ export class EventReplays {
   }
 
   /**
-   * Ends the replay: what comes next in the ring continues it. Without all missed messages (`isWhole` is false, or one failed)
-   * the client is told that nothing was recovered.
+   * Ends the replay: the next frame in the ring continues it. If messages are missing (`isWhole` is false, or one
+   * failed), the client is told that nothing was recovered.
    */
   end(lane: number, worker: number, request: number, isWhole: boolean): void {
     const replay = this.#replays.get(request);
@@ -115,10 +115,10 @@ export class EventReplays {
     if (isRecovered) {
       this.#tellRefused(replay, request);
       this.#send(replay, request);
-      // Of messages that a full queue had no room for, the topic is told later; who missed them has them now.
+      // The topic learns later of messages that a full queue dropped; this replay delivered them.
       if (replay.prevSeq > replay.since) origin.seq = Math.max(origin.seq, replay.prevSeq);
-      // An encoder that has replaced another one, or begins in the middle, stands at the newest message that there was,
-      // even where that had been refused: what comes next follows it.
+      // A replacement encoder, or one that starts mid-stream, stands at the newest message, even if that was refused:
+      // the next message follows it.
       if (replay.prevSeq < origin.seq) this.#tellGap(replay, request, origin.seq, 'encoder_restart');
     }
     const kind = isRecovered ? FrameKind.recovered : FrameKind.unrecovered;

@@ -1,6 +1,6 @@
 /**
- * An event source: a log, never conflated. Its messages leave as they come, or, where the kind is batched, as arrays some
- * time later. What somebody missed is sent to him alone (`event-replays.ts`).
+ * A source of events: a log that is never conflated. Messages leave as they arrive or, for batched kinds, as arrays
+ * some time later. What a connection missed is sent to it alone (`event-replays.ts`).
  */
 
 import { detailOfLane, laneWith, REALTIME, TRADES_FULL, VARIANTS } from '../protocol/lanes.js';
@@ -24,23 +24,23 @@ import type { DataOutcome, MessageTimes, SourceEncoder } from './source.js';
 import { forgetWorker, isWantedByAny, newVariantMasks, setWanted, type VariantMasks } from './variant-masks.js';
 
 /**
- * Detail of frames that are no trades: who follows the trades of all symbols gets every frame of a lesser detail. Clients
- * know of no such lane; a worker finds those of the source.
+ * Detail of frames that carry no trades: subscribers to the trades of all symbols get every frame of a lower detail.
+ * Clients do not know this lane; workers use it internally.
  */
 const NO_TRADES = TRADES_FULL + 1;
 
-/** A character that JSON escapes takes six bytes. */
+/** JSON escapes a character with up to six bytes. */
 const ESCAPE_GROWTH_MAX = 6;
-/** What a gateway adds to a message: the members of its chain, its times, its topic. */
+/** Room for what the gateway adds to a message: the members of its chain, its times, its topic. */
 const FRAME_MEMBERS_BYTES = 2048;
 
-/** What a shard's event sources share. */
+/** What the event sources of a shard share. */
 export interface EventSourceParts {
   readonly out: FrameEncoder;
   readonly allTrades: AllTrades;
   /** Most messages of a batched kind in one frame. */
   readonly batchMax: number;
-  /** Called when a batch is begun: it is to be flushed within the batch interval. */
+  /** Called when a batch starts: flush it within the batch interval. */
   readonly markBatch: (source: EventSource) => void;
 }
 
@@ -52,14 +52,14 @@ export class EventSource implements SourceEncoder {
   readonly #receivers = newVariantMasks();
   readonly #origin: Mutable<FrameOrigin>;
   readonly #replays: EventReplays;
-  /** Messages of a batched kind that are not sent yet, and when the hub received the first. */
+  /** Unsent messages of a batched kind, and when the hub received the first. */
   #batch: BatchedMessage[] = [];
   #batchBytes = 0;
   #batchHubMicros = 0;
-  /** Messages that were refused and are not announced yet; 0: none. */
+  /** First refused message that is not announced yet; 0: none. */
   #refusedFrom = 0;
   #refusedTo = 0;
-  /** A source of events builds on no message before. */
+  /** Events do not build on earlier messages, so nothing is held back. */
   readonly hold = null;
 
   constructor(source: number, name: string, kind: EventKind, parts: EventSourceParts) {
@@ -71,7 +71,7 @@ export class EventSource implements SourceEncoder {
     this.#replays = new EventReplays(this.#origin, kind, topicOf(kind.stream, name), parts);
   }
 
-  /** Events do not build on each other; what is missing is announced by `gap`. */
+  /** Events do not build on each other; a `gap` announces what is missing. */
   lost(): void {}
 
   drop(): void {}
@@ -79,7 +79,7 @@ export class EventSource implements SourceEncoder {
   /** Events are never held back. */
   holdBack(): void {}
 
-  /** Announced once for all that are refused in a row, and before anything that follows them. */
+  /** Announces consecutive refusals once, before anything that follows them. */
   refused(_reason: RejectReason, at: MessageTimes, quiet: boolean): void {
     if (quiet) return;
     if (this.#refusedFrom === 0) {
@@ -119,7 +119,7 @@ export class EventSource implements SourceEncoder {
     setEpoch(this.#origin, epoch);
     // Sequences of another epoch precede nothing here.
     this.#origin.seq = 0;
-    // Whether something was lost in between cannot be known, and that is said.
+    // Messages may have been lost in between, and clients are told so.
     if (!isFirst) this.gap(0, 0, 'new_epoch');
   }
 
@@ -141,7 +141,7 @@ export class EventSource implements SourceEncoder {
     this.#parts.out.emitEmpty(FrameKind.ready, lane, 1 << worker, { ...this.#origin, request });
   }
 
-  /** Sends the batch begun, and announces what was refused behind it. */
+  /** Sends the current batch, then announces what was refused after it. */
   flush(): void {
     this.#flushBatch();
     if (this.#refusedFrom === 0) return;
@@ -162,7 +162,7 @@ export class EventSource implements SourceEncoder {
 
   gap(from: number, to: number, reason: string): void {
     this.flush();
-    // Nobody has what was refused before it: the range begins where the chain ends.
+    // No client has the refused messages before it: the range starts where the chain ends.
     const first = Math.min(from, this.#origin.seq + 1);
     this.#origin.seq = Math.max(this.#origin.seq, to);
     const topic = topicOf(this.kind.stream, this.name);
@@ -185,7 +185,7 @@ export class EventSource implements SourceEncoder {
     this.#replays.begin(lane, worker, request, since);
   }
 
-  /** One message that was missed; undefined: it cannot be read. One that is refused is announced, as it was when it came. */
+  /** Replays one missed message; undefined if it is unreadable. A refused one is announced, as it was on arrival. */
   replay(value: PlainObject | undefined, seq: number, tsEventMicros: number, bytes: number, request: number): void {
     const replay = this.#replays.get(request);
     if (replay === undefined) return;
@@ -198,13 +198,13 @@ export class EventSource implements SourceEncoder {
     this.#replays.add(replay, request, shown, { seq, tsEventMicros, bytes });
   }
 
-  /** A message of the replay could not be written: the replay counts for nothing, and its end says so. */
+  /** A message of the replay could not be written: the replay fails, and its end says so. */
   failReplay(request: number): void {
     this.#replays.delete(request);
   }
 
   endReplay(lane: number, worker: number, request: number, isWhole: boolean): void {
-    // What waits for its batch was replayed already.
+    // The replay already delivered what waits in the batch.
     this.flush();
     this.#replays.end(lane, worker, request, isWhole);
   }
@@ -220,7 +220,7 @@ export class EventSource implements SourceEncoder {
     if (this.#batch.length >= this.#parts.batchMax) this.flush();
   }
 
-  /** Sends what came before this message, which stands at the sequence before. */
+  /** Sends everything before this message, which follows the previous sequence. */
   #flushBefore(at: MessageTimes): void {
     const last = this.#batch[this.#batch.length - 1];
     if (last === undefined) return;
@@ -230,7 +230,7 @@ export class EventSource implements SourceEncoder {
     this.#origin.hubMicros = at.hubMicros;
   }
 
-  /** What clients get, or why a message that somebody is to get now cannot be sent. */
+  /** What clients get, or why a message with subscribers cannot be sent. */
   #sendable(value: PlainObject, bytes: number): Message | RejectReason {
     const message = this.kind.read(value, this.name);
     if (typeof message === 'string' || this.#isSurelyShort(bytes)) return message;
@@ -238,12 +238,12 @@ export class EventSource implements SourceEncoder {
     return isWritten && !this.#fits(message) ? 'too_large' : message;
   }
 
-  /** Escapes make a payload at most six times as long. */
+  /** True if it fits even when every character is escaped: a payload grows at most sixfold. */
   #isSurelyShort(bytes: number): boolean {
     return (bytes + FRAME_MEMBERS_BYTES) * ESCAPE_GROWTH_MAX <= this.#parts.out.frameBytesMax;
   }
 
-  /** True for what has room in a frame in both formats. */
+  /** True if it fits into a frame in both formats. */
   #fits(message: Message): boolean {
     const { out } = this.#parts;
     return out.lengthOf(message) + FRAME_MEMBERS_BYTES <= out.frameBytesMax;

@@ -1,8 +1,8 @@
 /**
- * Client messages → bytes in the ring, once per format that somebody wants.
+ * Client messages → bytes in the ring, once per format in demand.
  *
- * A stamped variant ends with `ts_event` and `ts_sent`; `ts_sent` is a placeholder of fixed width that the gateway worker
- * overwrites in its own copy just before it publishes (see threads/stamp.ts).
+ * A stamped variant ends with `ts_event` and `ts_sent`; `ts_sent` is a placeholder of fixed width that the gateway
+ * worker overwrites in its own copy just before it publishes (see threads/stamp.ts).
  */
 
 import type { ByteWriter } from '../protocol/byte-writer.js';
@@ -19,14 +19,14 @@ const textEncoder = new TextEncoder();
 /** A client message under construction: plain members only. */
 export type Message = Record<string, unknown>;
 
-/** A client message that can be written in each format; only what somebody wants is. */
+/** A client message that can be written in each format; only formats in demand are written. */
 export interface Encodable {
   json(out: JsonWriter): void;
-  /** `stamps` are the last members, where the message is stamped. */
+  /** `stamps` are the last members of a stamped message. */
   msgpack(out: MsgpackWriter, stamps: Stamps | undefined): void;
 }
 
-/** `ts_event`, where the publisher told it, and the placeholder of `ts_sent`. */
+/** `ts_event`, if the publisher sent it, and the placeholder of `ts_sent`. */
 export class Stamps {
   readonly #tsEventMicros: number;
 
@@ -38,7 +38,7 @@ export class Stamps {
     return this.#tsEventMicros > 0 ? 2 : 1;
   }
 
-  /** In place of the message's closing brace. */
+  /** Replaces the message's closing brace. */
   json(out: JsonWriter): void {
     const event = this.#tsEventMicros > 0 ? `,"ts_event":${this.#tsEventMicros}` : '';
     out.ascii(`${event},"ts_sent":${TS_SENT_PLACEHOLDER}}`);
@@ -53,7 +53,7 @@ export class Stamps {
     out.number(TS_SENT_PLACEHOLDER);
   }
 
-  /** A copy of the message that ends with them. */
+  /** A copy of the message that ends with the stamps. */
   addedTo(message: Message, tsSentMicros = TS_SENT_PLACEHOLDER): Message {
     const stamped: Message = { ...message };
     if (this.#tsEventMicros > 0) stamped.ts_event = this.#tsEventMicros;
@@ -62,7 +62,7 @@ export class Stamps {
   }
 }
 
-/** A message that is built whole, whatever it is written in. */
+/** A message built as an object before it is written in any format. */
 export class BuiltMessage implements Encodable {
   readonly #message: Message;
 
@@ -79,30 +79,30 @@ export class BuiltMessage implements Encodable {
   }
 }
 
-/** A message that leaves in an array with others. */
+/** A message that is sent in an array with others. */
 export interface BatchedMessage {
   readonly message: Message;
   readonly tsEventMicros: number;
 }
 
-/** What a frame's header says besides its lane. */
+/** A frame's header without its lane. */
 export interface FrameOrigin {
   readonly source: number;
   readonly epoch: string;
   readonly epochBytes: Uint8Array;
   readonly seq: number;
-  /** Publisher's event time, µs; 0 unknown. */
+  /** Publisher's event time, µs; 0: unknown. */
   readonly tsEventMicros: number;
   readonly hubMicros: number;
-  /** In answers to a worker's request, its number; else 0. */
+  /** The number of the worker's request that this answers; else 0. */
   readonly request: number;
-  /** Stands for the epoch, so that a reader sees a change without reading the text. */
+  /** Represents the epoch, so that a reader sees a change without reading the text. */
   readonly epochTag: number;
 }
 
 export type Mutable<T> = { -readonly [member in keyof T]: T[member] };
 
-/** The origin of a source of which nothing has come yet; its owner keeps it up to date. */
+/** The origin of a source before its first message; its owner updates it. */
 export const newOrigin = (source: number): Mutable<FrameOrigin> => ({
   source,
   epoch: '',
@@ -114,7 +114,7 @@ export const newOrigin = (source: number): Mutable<FrameOrigin> => ({
   epochTag: 0,
 });
 
-/** Sequences of the source count in this epoch from here on. */
+/** Counts the source's sequences in this epoch from now on. */
 export function setEpoch(origin: Mutable<FrameOrigin>, epoch: string): void {
   origin.epoch = epoch;
   origin.epochBytes = textEncoder.encode(epoch);
@@ -138,7 +138,7 @@ export class FrameEncoder {
   }
 
   /**
-   * Encodes a message that is built whole in each variant whose mask is not empty.
+   * Encodes a message built as an object, in each variant whose mask is not empty.
    * @param isFrame false for a piece of a frame, which is never stamped itself
    */
   emit(
@@ -153,7 +153,7 @@ export class FrameEncoder {
     this.emitEncodable(kind, rateClass, detail, masks, origin, new BuiltMessage(message), isFrame);
   }
 
-  /** As `emit`, of a message that writes itself. */
+  /** Like `emit`, for a message that writes itself. */
   emitEncodable(
     kind: FrameKind,
     rateClass: number,
@@ -190,8 +190,8 @@ export class FrameEncoder {
   }
 
   /**
-   * Encodes the messages as one array in each variant whose mask is not empty. The times of a stamped array are those of
-   * its encoding: a worker can only stamp the end of a frame.
+   * Encodes the messages as one array in each variant whose mask is not empty. A stamped array has the times of its
+   * encoding, because a worker can only stamp the end of a frame.
    */
   emitBatch(
     kind: FrameKind,
@@ -205,7 +205,7 @@ export class FrameEncoder {
     );
   }
 
-  /** Encodes one message of a topic whose messages leave in arrays, stamped as these are. */
+  /** Encodes one message of a batched topic, stamped like its arrays. */
   emitBesideBatches(kind: FrameKind, detail: number, masks: VariantMasks, origin: FrameOrigin, message: Message): void {
     this.#emitDated(kind, detail, masks, origin, stamped => stamped(message, 0));
   }
@@ -241,7 +241,7 @@ export class FrameEncoder {
     return this.#ring.payloadBytesMax;
   }
 
-  /** Bytes of the message in the format in which it is longer. */
+  /** Bytes of the message in the longer of the two formats. */
   lengthOf(message: Message): number {
     this.#json.clear();
     this.#json.text(stringifyExact(message));
@@ -250,7 +250,7 @@ export class FrameEncoder {
     return Math.max(this.#json.length, this.#msgpack.length);
   }
 
-  /** A frame without payload. */
+  /** Writes a frame without payload. */
   emitEmpty(kind: FrameKind, lane: number, workers: number, origin: FrameOrigin): void {
     this.#json.clear();
     this.#write(kind, lane, workers, origin, this.#json);

@@ -1,4 +1,4 @@
-/** JSON, written as bytes: what `JSON.stringify` makes of the same values, without the texts between. */
+/** Writes JSON as bytes: the same output as `JSON.stringify`, without intermediate strings. */
 import { ByteWriter, Known } from '../protocol/byte-writer.js';
 import { stringifyExact } from '../protocol/exact-json.js';
 
@@ -9,14 +9,14 @@ const LAST_ASCII = 0x7e;
 const MINUS = 0x2d;
 const POINT = 0x2e;
 const ZERO = 0x30;
-/** Longer texts are left to `JSON.stringify`, whose fixed cost is then worth it. */
+/** Longer texts go to `JSON.stringify`, whose fixed cost then pays off. */
 const SHORT_CHARS = 64;
-/** Decimals that prices and ratios have; others are rare enough for `JSON.stringify`. */
+/** Decimals of ordinary prices and ratios; the rest are rare enough for `JSON.stringify`. */
 const DECIMALS_MAX = 6;
-/** So many digits a double holds exactly: two decimal numbers of that length are never the same double. */
+/** A double holds this many digits exactly: two decimal numbers of that length never map to the same double. */
 const EXACT_MAX = 1e15;
 const UINT32_END = 2 ** 32;
-/** Of a number of 32 bits, with its point. */
+/** Digits of a 32-bit number, with a decimal point. */
 const DIGITS_MAX = 11;
 /** Two digits each, as big-endian ASCII. */
 const PAIRS = Uint16Array.from({ length: 100 }, (_, i) => ((ZERO + Math.floor(i / 10)) << 8) | (ZERO + (i % 10)));
@@ -26,7 +26,7 @@ const FALSE = Known.text('false');
 const NULL = Known.text('null');
 
 export class JsonWriter extends ByteWriter {
-  /** A value of a JSON object. */
+  /** Writes the value of a member. */
   value(value: unknown): void {
     switch (typeof value) {
       case 'number':
@@ -56,7 +56,7 @@ export class JsonWriter extends ByteWriter {
   }
 
   number(value: number): void {
-    // A number with few decimals is a whole one and a point: shorter than the general way, and the same digits.
+    // With few decimals, a number is an integer with a point in it: faster than the general way, with the same digits.
     if (value >= EXACT_MAX || value <= -EXACT_MAX) {
       this.#other(value);
     } else if (value === Math.trunc(value)) {
@@ -74,12 +74,14 @@ export class JsonWriter extends ByteWriter {
     }
   }
 
-  /** As V8 writes it. */
+  /** Writes it the way V8 does. */
   #other(value: number): void {
     this.ascii(Number.isFinite(value) ? String(value) : 'null');
   }
 
-  /** A text of printable ASCII that needs no escape; else false, with some of it written. */
+  /**
+   * Writes printable ASCII that needs no escapes; returns false, possibly after writing part of it, for any other text.
+   */
   #plain(text: string): boolean {
     this.reserve(text.length + 1);
     const { bytes } = this;
@@ -94,7 +96,7 @@ export class JsonWriter extends ByteWriter {
     return true;
   }
 
-  /** `scaled`, a whole number, with a point before its last `decimals` digits. */
+  /** Writes the integer `scaled` with a point before its last `decimals` digits. */
   #digits(scaled: number, decimals: number): void {
     if (scaled < 0) this.byte(MINUS);
     const size = Math.abs(scaled);
@@ -111,7 +113,7 @@ export class JsonWriter extends ByteWriter {
     const start = this.length;
     let at = start + Math.max(digitsOf(left), decimals + 1) + (decimals === 0 ? 0 : 1);
     this.length = at;
-    // From the end on, two digits at once.
+    // From the end, two digits at a time.
     let more = decimals;
     if ((more & 1) === 1) {
       const rest = (left / 10) >>> 0;
@@ -131,17 +133,17 @@ export class JsonWriter extends ByteWriter {
       view.setUint16(at, PAIRS[left - rest * 100] as number);
       left = rest;
     }
-    // The last one, unless pairs were all there was.
+    // The last single digit, unless pairs covered everything.
     if (at > start) bytes[--at] = ZERO + left;
   }
 }
 
-/** The text as it stands between the quotation marks. */
+/** The text as it appears between the quotation marks. */
 export function inJson(text: string): string {
   return JSON.stringify(text).slice(1, -1);
 }
 
-/** Decimal digits of a whole number of 32 bits: 1233/4096 is a little more than log10(2). */
+/** Decimal digits of a 32-bit integer: 1233/4096 is slightly more than log10(2). */
 function digitsOf(size: number): number {
   const digits = ((32 - Math.clz32(size | 1)) * 1233) >> 12;
   return size >= (POWERS_OF_TEN[digits] ?? 0) ? digits + 1 : digits;

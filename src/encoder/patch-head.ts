@@ -1,4 +1,4 @@
-/** What patches of quotes and of books have in common: how they begin, and how MessagePack says an operation. */
+/** What quote and book patches share: how they begin, and how MessagePack encodes an operation. */
 import { Known } from '../protocol/byte-writer.js';
 import { type MsgpackWriter, packedTexts } from '../protocol/msgpack-writer.js';
 import type { JsonWriter } from './json-writer.js';
@@ -48,7 +48,7 @@ export class PatchHead {
     out.copy(JSON_OPERATIONS);
   }
 
-  /** @param moreMembers that come behind the operations */
+  /** @param moreMembers number of members after the operations */
   msgpack(out: MsgpackWriter, prevSeq: number, seq: number, operations: number, moreMembers: number): void {
     this.#msgpack ??= packedTexts('type', this.#type, 'symbol', this.#symbol, 'epoch', this.epoch, 'prev_seq');
     out.map(MEMBERS + moreMembers);

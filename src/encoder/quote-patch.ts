@@ -1,6 +1,6 @@
 /**
- * The change of one quote: JSON Patch operations on `{"quotes":{…}}`, written straight from what changed, without building
- * the operations first (native-notes/measurements.md).
+ * The change of one quote: JSON Patch operations on `{"quotes":{…}}`, written straight from the changes without
+ * building the operations first (native-notes/measurements.md).
  */
 
 import { Known } from '../protocol/byte-writer.js';
@@ -16,7 +16,7 @@ const CLOSING_BRACE = 0x7d;
 const COMMA = 0x2c;
 const JSON_END = Known.text(']}');
 
-/** What all patches of a symbol in one epoch begin with, and their operations. */
+/** The common beginnings of a symbol's patches in one epoch, and of their operations. */
 export class PatchBeginnings {
   readonly head: PatchHead;
   /** JSON of an operation up to the field's name. */
@@ -37,7 +37,7 @@ export class PatchBeginnings {
     this.replace = this.#operation('replace');
   }
 
-  /** Of an operation, up to the field's name: as UTF-8, which only MessagePack needs. */
+  /** An operation up to the field's name, as UTF-8; only MessagePack needs it. */
   get path(): Known {
     this.#utf8Path ??= Known.text(this.#path);
     return this.#utf8Path;
@@ -55,7 +55,7 @@ export class PatchBeginnings {
     return this.#packedPath;
   }
 
-  /** Rarer than `replace`, so not kept. */
+  /** Not cached: rarer than `replace`. */
   get add(): Known {
     return this.#operation('add');
   }
@@ -69,11 +69,11 @@ export class PatchBeginnings {
   }
 }
 
-/** Where a quote has no such member. */
+/** The value where a quote lacks the member. */
 const ABSENT = Symbol('absent');
 const NO_FIELDS: readonly Field[] = [];
 
-/** Bytes that an operation takes beyond its path's beginning, its field's name and its value; and a member of a quote. */
+/** Bytes of an operation and of a quote's member, without the start of the path, the field's name and the value. */
 const JSON_OPERATION = 12;
 const JSON_MEMBER = 4;
 const MSGPACK_OPERATION_BYTES = 25;
@@ -82,16 +82,19 @@ const MSGPACK_MEMBER = 2;
 const VALUE_MIN = 1;
 
 /**
- * A change of one quote: an operation a field, or one `replace` of the whole quote where that is shorter. So no change is
- * ever longer than the whole.
+ * A change of one quote: one operation per field, or one `replace` of the whole quote if that is shorter. So a change
+ * is never longer than the whole.
  */
 export class QuotePatch implements Encodable {
   readonly #to: Quote;
-  /** What each member of `to` was before. */
+  /** The previous value of each member of `to`. */
   readonly #before: readonly unknown[];
   readonly #removed: readonly Field[];
   readonly #operations: number;
-  /** Bytes of the names of the fields that stay, less what paths escape in the others' names; and how many stay. */
+  /**
+   * Bytes of the unchanged fields' names, minus the escapes in the paths of the others; and the number of unchanged
+   * fields.
+   */
   readonly #keptNames: number;
   readonly #kept: number;
   readonly #beginnings: PatchBeginnings;
@@ -159,9 +162,10 @@ export class QuotePatch implements Encodable {
   }
 
   /**
-   * True when single operations are surely not longer than the whole, which holds besides them the fields that stay. Where
-   * this does not decide it, both are written and compared.
-   * @param operation bytes of one without its field's name and its value. @param member the same of a quote's member
+   * True if single operations are certainly no longer than the whole quote, which also contains the unchanged fields.
+   * If this does not decide it, both are written and compared.
+   * @param operation bytes of an operation without its field's name and value. @param member the same for a quote's
+   *   member
    */
   #isShort(operation: number, member: number): boolean {
     const spared = this.#keptNames + this.#kept * (member + VALUE_MIN);
@@ -250,9 +254,9 @@ function valueIn({ layout, values }: Quote, name: string): unknown {
   return at < 0 ? ABSENT : values[at];
 }
 
-/** The publisher's own members may hold objects: those are replaced whole when their JSON differs. */
+/** A publisher's own members may hold objects, which are replaced whole when their JSON differs. */
 function isSame(before: unknown, after: unknown): boolean {
-  // Apart from each other, so that each is compiled for its own type.
+  // Separate lines, so that each comparison is compiled for its own type.
   if (typeof after === 'number') return typeof before === 'number' && before === after;
   if (typeof after === 'string') return typeof before === 'string' && before === after;
   return before === after || (typeof after === 'object' && isAlike(before, after));

@@ -1,6 +1,6 @@
 /**
- * One symbol's quote: the members of AssetQuote and the publisher's own, kept as columns. Quotes whose members come in
- * the same order share their fields, so that what changed between two is seen by comparing values alone.
+ * One symbol's quote: the members of AssetQuote and the publisher's own, kept as columns. Quotes with the same members
+ * in the same order share their fields, so comparing two quotes means comparing values.
  */
 import { normalAmount, normalQuantity } from '../protocol/amount.js';
 import { Known } from '../protocol/byte-writer.js';
@@ -15,34 +15,34 @@ import { inJson } from './json-writer.js';
 
 /** AssetQuote's members that hold a price, a difference of prices or a ratio. */
 const AMOUNT_FIELDS = ['current_price', 'base_price', 'change', 'change_percent', 'bid', 'ask'];
-/** Fields and orders of fields that are remembered, so that publishers' own cannot fill the memory. */
+/** Limits on remembered fields and layouts, so that a publisher's own members cannot fill the memory. */
 const FIELDS_REMEMBERED = 256;
 const LAYOUTS_REMEMBERED = 256;
 
-/** A member of quotes: its name as it stands at the end of an operation's path. */
+/** A member of quotes: its name as it appears at the end of an operation's path. */
 export interface Field {
   readonly name: string;
   readonly holds: 'symbol' | 'amount' | 'quantity' | 'time' | 'anything';
   /** JSON, up to the value. */
   readonly json: Known;
-  /** JSON of an operation without a value, to its end and the comma behind it. */
+  /** JSON of an operation without a value, up to its end and the following comma. */
   readonly jsonRemoved: Known;
   readonly utf8: Known;
   /** JSON of the member itself, up to the value; and its name in MessagePack. */
   readonly jsonMember: Known;
   readonly msgpackName: Known;
-  /** UTF-8 bytes of the name, and how many more a path takes for it at most. */
+  /** UTF-8 bytes of the name, and the most a path adds by escaping it. */
   readonly nameBytes: number;
   readonly escapes: number;
 }
 
-/** Fields in the order in which they came. The same array for all quotes that have them so, unless there are too many. */
+/** Fields in order of arrival. Quotes with the same order share one array, unless there are too many layouts. */
 export type Layout = readonly Field[];
 
-/** Never changed, only replaced. */
+/** Immutable. */
 export interface Quote {
   readonly layout: Layout;
-  /** Of each field; never undefined. */
+  /** One value per field; never undefined. */
   readonly values: readonly unknown[];
 }
 
@@ -50,9 +50,9 @@ const fields = new Map<string, Field>();
 const layouts = new Map<string, Layout>();
 export const EMPTY_QUOTE: Quote = { layout: [], values: [] };
 
-/** The quote that a message holds. @param likely its layout, if it is as that of the message before */
+/** The quote in a message. @param likely the layout of the previous message, which usually fits */
 export function readQuote(message: PlainObject, likely: Layout): Quote | 'invalid_field' {
-  // Of one size from the beginning, so that it need not grow.
+  // Allocated at full size, so that it need not grow.
   const values: unknown[] = new Array(likely.length);
   let members = 0;
   let other: Field[] | undefined;
@@ -75,7 +75,7 @@ export function readQuote(message: PlainObject, likely: Layout): Quote | 'invali
   return { layout: other === undefined ? likely : layoutOf(other), values };
 }
 
-/** The quote with the members of a partial message in place of its own. */
+/** The quote with the members of a partial message merged in. */
 export function mergeQuote(quote: Quote, message: PlainObject): Quote | 'invalid_field' {
   const { layout } = quote;
   const values = quote.values.slice();
@@ -100,19 +100,19 @@ export function mergeQuote(quote: Quote, message: PlainObject): Quote | 'invalid
   return { layout: longer === undefined ? layout : layoutOf(longer), values };
 }
 
-/** As a client's document holds it. */
+/** The quote as a client's document holds it. */
 export function objectOf({ layout, values }: Quote): PlainObject {
   const object: Record<string, unknown> = {};
   for (const [at, { name }] of layout.entries()) object[name] = values[at];
   return object;
 }
 
-/** Where a layout has the field; -1 nowhere. */
+/** Index of the field in a layout; -1 if absent. */
 export function indexOfField(layout: Layout, name: string): number {
   return indexFrom(layout, name, 0);
 }
 
-/** Partial messages mostly have their members in the quote's order, so the next one is not far. */
+/** Partial messages mostly follow the quote's order, so the next field is near. */
 function indexFrom(layout: Layout, name: string, start: number): number {
   for (let i = start; i < layout.length; i++) if (layout[i]?.name === name) return i;
   for (let i = 0; i < start; i++) if (layout[i]?.name === name) return i;
@@ -156,7 +156,7 @@ function contentOf(name: string): Field['holds'] {
   return name === 'symbol' ? 'symbol' : 'anything';
 }
 
-/** As a quote holds the value: amounts and times in one form, null where there is none. Undefined: it is refused. */
+/** The value as a quote stores it: amounts and times normalized, null if absent. Undefined: refused. */
 function heldValue(value: unknown, { name, holds }: Field): unknown {
   switch (holds) {
     case 'amount':
@@ -173,7 +173,7 @@ function heldValue(value: unknown, { name, holds }: Field): unknown {
   }
 }
 
-/** Of a member that the publisher has added to AssetQuote's. */
+/** Checks the value of a member that the publisher added. */
 function isOwnValue(value: unknown): boolean {
   if (!isCarriable(value)) return false;
   if (typeof value === 'string') return value.length <= MEMBER_VALUE_LENGTH_MAX;

@@ -9,14 +9,14 @@ import { PatchBeginnings, QuotePatch } from './quote-patch.js';
 import type { DataOutcome, Rebuild } from './source.js';
 import { StateSource } from './state-source.js';
 
-/** The symbol, and something about it. */
+/** The symbol and at least one more. */
 const MEMBERS_MIN = 2;
 
 export class QuotesSource extends StateSource<Quote> {
   protected override readonly partIsFrame = false;
   #beginnings: PatchBeginnings | undefined;
   #quote: Quote | undefined;
-  /** True once a partial message was merged: the last raw message alone no longer rebuilds the quote. */
+  /** True once a partial message is merged: the last raw message alone no longer rebuilds the quote. */
   #needsCheckpoints = false;
 
   protected override apply(value: PlainObject): DataOutcome {
@@ -32,7 +32,7 @@ export class QuotesSource extends StateSource<Quote> {
   }
 
   #merge(value: PlainObject): DataOutcome {
-    // A message that is refused for its own fault says so, whatever it would have been merged into.
+    // An invalid message is refused as such, whatever it would have been merged into.
     const base = this.awaitsWhole ? undefined : this.#quote;
     const quote = mergeQuote(base ?? EMPTY_QUOTE, value);
     if (quote === 'invalid_field') return quote;

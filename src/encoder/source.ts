@@ -1,67 +1,69 @@
-/** What every source (one subject's encoder state) does, whatever it carries. */
+/** The interface of every source (the encoder state of one subject), whatever it carries. */
 import type { Hold, HoldReason, RejectReason } from '../threads/batch.js';
 import type { PlainObject } from './decode.js';
 
-/** Outcome of one publisher message. `no_base`: a partial message that no whole one precedes; it is skipped. */
+/** Outcome of one publisher message. `no_base`: a partial message without a whole one before it; it is skipped. */
 export type DataOutcome = 'applied' | 'no_base' | RejectReason;
 
 export interface SourceEncoder {
   /**
    * Takes one decoded message.
-   * @param quiet rebuilds the state without sending
+   * @param quiet rebuild the state without sending
    */
   data(value: PlainObject, at: MessageTimes, quiet: boolean): DataOutcome;
   /** Messages before the next one were lost. Clients are told unless that one is whole. */
   lost(reason: HoldReason): void;
   /** The message was refused: it counts as lost. */
   refused(reason: RejectReason, at: MessageTimes, quiet: boolean): void;
-  /** Of a state source that lacks a message: why. */
+  /** Why a state source is held back: it lacks a message. */
   readonly hold: Hold | null;
-  /** Holds a state source back, if it is not yet. @param quiet tells no client */
+  /** Holds a state source back unless it already is. @param quiet do not tell clients */
   holdBack(hold: Hold, quiet: boolean): void;
-  /** Sequences from here on count in this epoch. */
+  /** Counts sequences in this epoch from now on. */
   beginEpoch(epoch: string): void;
   want(lane: number, worker: number): void;
   unwant(lane: number, worker: number): void;
-  /** Replies one worker with the lane's current document (state) or last sequence (event). */
+  /** Sends one worker the lane's current document (state) or last sequence (event). */
   snapshot(lane: number, worker: number, request: number, heldSeq?: number): void;
-  /** Sends what the class has not sent yet. */
+  /** Sends the class everything pending. */
   flush(rateClass: number): void;
   gap(from: number, to: number, reason: string): void;
   /** Event sources: the next message follows this sequence. */
   resume(seq: number): void;
-  /** The worker is gone. */
+  /** Drops all state of a worker that died. */
   forget(worker: number): void;
-  /** The source is forgotten. */
+  /** Releases what the source holds; the encoder then forgets it. */
   drop(): void;
-  /** A whole message (JSON) that rebuilds the state at `seq`; undefined when the last raw message already does
-   * (unless `isNeeded` says that it does not) or there is no document. From the first one on, it is always given. */
+  /**
+   * A whole message (JSON) that rebuilds the state at `seq`. Undefined if there is no document, or if the last raw message
+   * already rebuilds it (unless `isNeeded` says otherwise). Once given, it is always given.
+   */
   checkpoint(isNeeded: boolean): Rebuild | undefined;
 }
 
 export interface MessageTimes {
   readonly seq: number;
-  /** Publisher's event time, µs since the epoch; 0 unknown. */
+  /** Publisher's event time, µs since the epoch; 0: unknown. */
   readonly tsEventMicros: number;
-  /** When the hub received it, of `monotonicMicros`. */
+  /** When the hub received it, by `monotonicMicros`. */
   readonly hubMicros: number;
   /** Length of its payload. */
   readonly bytes: number;
 }
 
-/** A whole message, as a publisher could have sent it, that stands for everything up to `seq`. */
+/** A whole message, as a publisher could have sent it, that replaces everything up to `seq`. */
 export interface Rebuild {
   readonly epoch: string;
   readonly seq: number;
   /** Messages up to this sequence are no longer needed. */
   readonly upTo: number;
   readonly text: string;
-  /** Publisher's event time of the document, µs; 0 unknown. */
+  /** Publisher's event time of the document, µs; 0: unknown. */
   readonly tsEventMicros: number;
   readonly hold: Hold | null;
 }
 
-/** Gives a source what was decoded, or the reason why that could not be. */
+/** Passes a decoded message to a source, or the reason why it could not be decoded. */
 export function applied(
   encoder: SourceEncoder,
   decoded: PlainObject | RejectReason,

@@ -1,10 +1,10 @@
 /**
- * Conflation of a state source: one document, and per class and detail a **track** that remembers what it sent last.
- * Every delta is taken between what the track sent last and the document now, so a chain of deltas always ends in the
- * encoder's document whatever was skipped in between.
+ * Conflates a state source: one document and, per class and detail, a **track** that remembers what it last sent. Every
+ * delta runs from what the track last sent to the current document, so a chain of deltas always ends in the encoder's
+ * document, whatever was skipped in between.
  *
- * A source that lacks a message is **held back**: its document stays as it was, its clients are told that it is stale, and
- * the next whole message ends that with a snapshot.
+ * A source that lacks a message is **held back**: its document stays unchanged and its clients are told that it is
+ * stale. The next whole message ends the hold with a snapshot.
  */
 
 import { CLASS_COUNT, classOfLane, detailOfLane } from '../protocol/lanes.js';
@@ -36,15 +36,15 @@ export abstract class StateSource<View> implements SourceEncoder {
   readonly symbol: string;
   readonly #out: FrameEncoder;
   readonly #markDue: MarkDue;
-  /** Those that somebody wants or has wanted: mostly one. */
+  /** Tracks that have or had subscribers: mostly one. */
   readonly #tracks: Track<View>[] = [];
   readonly #dueClasses = new Array<boolean>(CLASS_COUNT).fill(false);
   readonly #origin: Mutable<FrameOrigin>;
   #epoch = '';
-  /** What the next document counts in; the present one is still of the epoch before. */
+  /** The epoch of the next document; the current one still belongs to the epoch before. */
   #nextEpoch: string | undefined;
   #hold: Hold | null = null;
-  /** Sequence of the newest message, whatever became of it. */
+  /** Sequence of the newest message, applied or not. */
   #seenSeq = 0;
 
   constructor(source: number, symbol: string, out: FrameEncoder, markDue: MarkDue) {
@@ -62,16 +62,16 @@ export abstract class StateSource<View> implements SourceEncoder {
     return this.#hold;
   }
 
-  /** No change can be merged until a message holds the whole. */
+  /** True until a whole message arrives: no change can be merged before that. */
   protected get awaitsWhole(): boolean {
     return this.#hold !== null;
   }
 
-  /** Merges a message into the document. Returns without having changed anything unless 'applied'. */
+  /** Merges a message into the document. Changes nothing unless it returns 'applied'. */
   protected abstract apply(value: PlainObject): DataOutcome;
-  /** The document at a detail now; undefined while there is none. */
+  /** The current document at a detail; undefined if there is none. */
   protected abstract view(detail: number): View | undefined;
-  /** The delta message between two views; undefined when nothing changed. */
+  /** The delta message between two views; undefined if nothing changed. */
   protected abstract delta(
     detail: number,
     from: View,
@@ -79,31 +79,31 @@ export abstract class StateSource<View> implements SourceEncoder {
     prevSeq: number,
     at: FrameOrigin,
   ): Encodable | undefined;
-  /** A complete frame that holds the whole view. */
+  /** A complete frame with the whole view. */
   protected abstract whole(detail: number, view: View, prevSeq: number, at: FrameOrigin): Message;
-  /** False where a part is put into one frame with others. */
+  /** False if several parts share one frame. */
   protected abstract readonly partIsFrame: boolean;
-  /** What answers a worker's snapshot request. */
+  /** The message that answers a worker's snapshot request. */
   protected abstract part(detail: number, view: View, at: FrameOrigin): Message;
-  /** As clients name what has this detail. */
+  /** The topic name that clients use for this detail. */
   protected abstract topic(detail: number): string;
   abstract checkpoint(isNeeded: boolean): Rebuild | undefined;
 
   /**
-   * The document as what rebuilds this source. Of a source that is held back, everything up to now is left out: no change
-   * can be merged any more.
+   * The document as a message that rebuilds this source. For a source held back it covers everything up to now, because
+   * no change can be merged any more.
    */
   protected rebuild(text: string): Rebuild {
     const hold = this.#hold;
     const { seq, tsEventMicros } = this.#origin;
     if (hold === null) return { epoch: this.#epoch, seq, upTo: seq, text, tsEventMicros, hold };
     const upTo = this.#seenSeq;
-    // Of an epoch that has begun behind it, the document has no sequence.
+    // A new epoch has begun since, in which the document has no sequence.
     if (this.#nextEpoch !== undefined) return { epoch: this.#nextEpoch, seq: 0, upTo, text, tsEventMicros, hold };
     return { epoch: this.#epoch, seq, upTo, text, tsEventMicros, hold };
   }
 
-  /** Where the document stands. */
+  /** The document's position. */
   protected get origin(): FrameOrigin {
     return this.#origin;
   }
@@ -165,9 +165,9 @@ export abstract class StateSource<View> implements SourceEncoder {
     const track = this.#trackOf(lane);
     if (track === undefined) return;
     if (track.lastSeq < heldSeq) this.#awaited(track, heldSeq);
-    // All are told at once that a hold, or an epoch, has ended: whoever asks could not be told before them.
+    // The end of a hold or epoch is sent to all at once: a worker that asks cannot be told before the others.
     if (track.needsSnapshot && this.#hold === null) this.#send(track);
-    // What the track's subscribers hold is what the next delta follows, even where the document is further on.
+    // The next delta follows what the track's subscribers hold, even if the document is ahead of that.
     const chained = track.last !== undefined && !track.needsSnapshot;
     const view = chained ? track.last : this.view(track.detail);
     const origin = { ...this.#origin, request };
@@ -191,19 +191,19 @@ export abstract class StateSource<View> implements SourceEncoder {
 
   flush(rateClass: number): void {
     this.#dueClasses[rateClass] = false;
-    // What was due when it began to be held back was sent then.
+    // Everything due was sent when the hold began.
     if (this.#hold !== null) return;
     for (const track of this.#tracks) {
       if (track.rateClass === rateClass && isWantedByAny(track.masks)) this.#send(track);
     }
   }
 
-  /** A state topic announces no gaps: its next whole document is the repair. */
+  /** State topics announce no gaps: the next whole document repairs them. */
   gap(): void {}
 
   drop(): void {}
 
-  /** A state source is rebuilt from messages, which carry their sequences. */
+  /** Messages rebuild a state source, and they carry their sequences. */
   resume(): void {}
 
   #trackOf(lane: number): Track<View> | undefined {
@@ -245,15 +245,16 @@ export abstract class StateSource<View> implements SourceEncoder {
   }
 
   /**
-   * Somebody comes from a track that is ahead of this one. What is due brings it there; where nothing is, as it changed back or is
-   * no part of this detail, the whole document does. At once only then: a class is not sent more often than it says.
+   * A subscriber comes from a track that is ahead of this one. Pending changes bring this track there. If nothing is
+   * pending, because the value changed back or is not part of this detail, the whole document does. Only then is it
+   * sent at once: a class must not send more often than its rate.
    */
   #awaited(track: Track<View>, heldSeq: number): void {
     track.awaitedSeq = heldSeq;
     if (this.#hold === null && !this.#dueClasses[track.rateClass] && !track.needsSnapshot) this.#send(track);
   }
 
-  /** Nobody holds anything of a track that nobody wanted: it starts at the document as it is now. */
+  /** A track without subscribers starts at the current document: no client holds anything of it. */
   #rewindTo(track: Track<View>): void {
     track.last = this.view(track.detail);
     this.#noteSent(track);
@@ -263,7 +264,7 @@ export abstract class StateSource<View> implements SourceEncoder {
     track.isHoldTold = false;
   }
 
-  /** Behind a hold, only a whole message is applied. Whoever was told of the hold sees by a snapshot that it has ended. */
+  /** During a hold only a whole message is applied. A snapshot tells clients that the hold has ended. */
   #endHold(): void {
     this.#hold = null;
     for (const track of this.#tracks) {
@@ -272,10 +273,10 @@ export abstract class StateSource<View> implements SourceEncoder {
     }
   }
 
-  /** The document is the first one of its epoch. */
+  /** Makes the document the first one of its epoch. */
   #enterEpoch(): void {
     if (this.#nextEpoch === undefined) return;
-    // The document before it is not sent any more: its sequences mean nothing from here on.
+    // The previous document is no longer sent: its sequences mean nothing from here on.
     for (const track of this.#tracks) track.needsSnapshot = true;
     this.#epoch = this.#nextEpoch;
     this.#nextEpoch = undefined;
@@ -287,13 +288,13 @@ export abstract class StateSource<View> implements SourceEncoder {
     if (!quiet) this.#tellHold();
   }
 
-  /** Whatever is not sent yet goes first: what clients hold is then the newest document that is known to be right. */
+  /** Sends everything pending first: clients then hold the newest document that is known to be right. */
   #tellHold(): void {
     const hold = this.#hold;
     if (hold === null) return;
     for (const track of this.#tracks) {
       if (track.isHoldTold || !isWantedByAny(track.masks)) continue;
-      // Nothing moves while it lasts: whoever comes from another track finds this one as far on.
+      // Nothing changes during a hold: subscribers from other tracks find this one equally far.
       track.awaitedSeq = this.#origin.seq;
       this.#send(track);
       this.#emitHold(FrameKind.stale, track, track.masks, 0, hold);
@@ -301,7 +302,7 @@ export abstract class StateSource<View> implements SourceEncoder {
     }
   }
 
-  /** @param request of a worker that asks for the document; 0 where all are told */
+  /** @param request of a worker that asks for the document; 0 to tell all */
   #emitHold(kind: FrameKind, track: Track<View>, masks: VariantMasks, request: number, hold: Hold): void {
     const { rateClass, detail } = track;
     const hasDocument = this.view(detail) !== undefined;

@@ -1,6 +1,6 @@
 /**
- * The Piscina task of one shard's thread: frames into the ring, a batch's outcome back. Without a batch of its own it takes
- * what is posted in the mailbox, until that stays empty or an outcome is more than numbers.
+ * The Piscina task of one shard's thread: writes frames into the ring and returns a batch's outcome. Without a batch of
+ * its own it takes what is posted in the hand-off slot, until the slot stays empty or an outcome is more than numbers.
  */
 import { workerData } from 'piscina';
 import { WallClock } from '../protocol/wall-clock.js';

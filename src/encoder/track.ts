@@ -1,4 +1,4 @@
-/** What the subscribers of a state source hold, by class and detail. */
+/** What the subscribers of a state source hold, per class and detail. */
 import { newVariantMasks, setWanted, type VariantMasks } from './variant-masks.js';
 
 export interface Track<View> {
@@ -8,18 +8,18 @@ export interface Track<View> {
   /** What this track's subscribers hold; undefined: nothing yet. */
   last: View | undefined;
   lastSeq: number;
-  /** Who asked for the document holds it up to here, from another track: this one has to get there with its next send. */
+  /** A subscriber from another track already holds the document up to here: this track's next send must reach it. */
   awaitedSeq: number;
-  /** Times of the message that it was sent for. */
+  /** Times of the message that triggered the last send. */
   lastTsEventMicros: number;
   lastHubMicros: number;
-  /** The next send must be a whole document: the epoch is a new one. */
+  /** The next send must be a whole document because a new epoch has begun. */
   needsSnapshot: boolean;
   /** Its subscribers know that the source is held back. */
   isHoldTold: boolean;
 }
 
-/** Who has asked for a snapshot, while it is written. */
+/** The worker that asked for a snapshot, while it is written. */
 const requester = newVariantMasks();
 
 /** The masks of one worker and lane, valid until the next call. */
@@ -29,7 +29,7 @@ export function requesterOf(lane: number, worker: number): VariantMasks {
   return requester;
 }
 
-/** No client holds anything of it. */
+/** A track of which no client holds anything. */
 export const newTrack = (rateClass: number, detail: number): Track<never> => ({
   rateClass,
   detail,

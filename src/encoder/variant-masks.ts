@@ -1,18 +1,20 @@
-/** Which workers want each variant (json, msgpack, and both stamped) of one class and detail: a bit mask a variant. */
+/**
+ * Which workers want each variant (json, msgpack, and both stamped) of one class and detail: one bit mask per variant.
+ */
 import { VARIANTS, variantOfLane } from '../protocol/lanes.js';
 
 export type VariantMasks = Uint32Array;
 
 export const newVariantMasks = (): VariantMasks => new Uint32Array(VARIANTS);
 
-/** The worker wants the lane's variant, or no longer does. */
+/** Sets whether the worker wants the lane's variant. */
 export function setWanted(masks: VariantMasks, lane: number, worker: number, isWanted: boolean): void {
   const variant = variantOfLane(lane);
   const mask = masks[variant] ?? 0;
   masks[variant] = isWanted ? mask | (1 << worker) : mask & ~(1 << worker);
 }
 
-/** The worker is gone: it wants nothing any more. */
+/** Removes a worker that died. */
 export function forgetWorker(masks: VariantMasks, worker: number): void {
   for (let variant = 0; variant < VARIANTS; variant++) masks[variant] = (masks[variant] ?? 0) & ~(1 << worker);
 }

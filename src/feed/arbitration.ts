@@ -1,13 +1,14 @@
 /**
- * Two sources that carry the same messages, as exchanges send them on lines A and B: where the publisher numbers them, the
- * first copy of each counts, from whichever source, and the other is a duplicate. So nothing is missing as long as one of
- * the two has it, without waiting until anybody has noticed that the other is silent.
+ * Merges two sources that carry the same messages, as exchanges send them on lines A and B. For messages that the
+ * publisher numbers, the first copy counts, from either source, and the other is a duplicate. Nothing is lost as long
+ * as one source has it, without waiting until a failure of the other is noticed.
  *
- * A message that comes before those that it follows waits for them as long as one of the lines may still bring them: up to what
- * that line is late, as measured. Only then there is a hole.
+ * A message that arrives before its predecessors waits for them as long as a line may still deliver them: up to that
+ * line's measured lag. After that there is a hole.
  *
- * A publisher that begins again with 1 in the same epoch begins a new **life** of its numbering. Each line shows that by itself,
- * when its own numbers fall back to 1: late copies of the life before, from the other line, stay duplicates.
+ * A publisher that restarts at 1 in the same epoch begins a new **life** of its numbering. Each line shows a restart by
+ * itself, when its own numbers fall back to 1. Late copies of the previous life from the other line are still
+ * duplicates.
  */
 import { fnv1a } from '../protocol/fnv.js';
 import { AheadMessages } from './ahead-messages.js';
@@ -15,32 +16,32 @@ import type { SourceIndex } from './failover-judge.js';
 import type { FeedMessage } from './feed.js';
 import { LAG_MS_MAX, LineLags } from './line-lags.js';
 
-/** Subjects whose place is kept. Of others, only what the active source brings is taken. */
+/** Most subjects tracked. For any others, only messages of the active source are taken. */
 const SUBJECTS_MAX = 500_000;
-/** Payload bytes that wait for what they follow. Beyond it the subject that gets one more waits no longer: there is a hole. */
+/** Most payload bytes of waiting messages. Beyond it, the subject of the newest one stops waiting and has a hole. */
 const AHEAD_BYTES_MAX = 32 * 1024 * 1024;
 
 export interface ArbiterOptions {
   readonly nowMs: () => number;
   readonly isLive: (line: SourceIndex) => boolean;
-  /** Takes the messages that count, in order. */
+  /** Receives the messages that count, in order. */
   readonly deliver: (message: FeedMessage) => void;
   readonly aheadBytesMax?: number;
 }
 
-/** `taken`, or kept until it can be; a `duplicate` was taken before; `pass`: it only counts if it comes from the active source. */
+/** `taken`: delivered or waiting; `duplicate`: taken before; `pass`: counts only if it comes from the active source. */
 export type Arbitration = 'taken' | 'duplicate' | 'pass';
 
-/** Where a line stands by its own numbers. */
+/** A line's position by its own numbers. */
 interface LinePlace {
   /** '' before its first message. */
   epoch: string;
   seq: number;
-  /** Stands for the bytes of its newest message 1. */
+  /** Hash of the newest message with number 1. */
   began: number;
-  /** Lives of the epoch before this one. */
+  /** How often the numbering restarted in this epoch. */
   restarts: number;
-  /** Connections of the line before that it came on. */
+  /** How often the line had reconnected when it delivered this. */
   connection: number;
 }
 
@@ -49,11 +50,11 @@ interface Place {
   epoch: string;
   seq: number;
   restarts: number;
-  /** The epoch before, of which late copies may still come, and since when it is over; the same of the life before. */
+  /** The previous epoch, of which late copies may still arrive, and when it or the previous life ended. */
   epochBefore: string;
   sinceMs: number;
   readonly lines: readonly [LinePlace, LinePlace];
-  /** Messages that wait for the one behind `seq`, how long, and which `seq` that was said of. */
+  /** Messages waiting for the one after `seq`, until when, and the `seq` that this deadline belongs to. */
   ahead: AheadMessages | undefined;
   dueMs: number;
   dueOfSeq: number;
@@ -76,7 +77,10 @@ export class Arbiter {
     this.#lags = new LineLags(options.nowMs);
   }
 
-  /** A message of the line that is read (`isActive`), or of the other one: that is taken where it surely is the next. */
+  /**
+   * Takes a message of the active source (`isActive`) or of the other one, which counts only if it is certainly the
+   * next.
+   */
   received(line: SourceIndex, m: FeedMessage, isActive: boolean): Arbitration {
     if (!m.contiguous) return isActive ? this.#takeUnnumbered(m) : 'pass';
     const place = this.#places.get(m.subject);
@@ -85,7 +89,7 @@ export class Arbiter {
     return this.#take(place, line, m, isActive, this.#relate(place, line, m, isActive));
   }
 
-  /** The same of a message of the line that is active now, which it brought when it was not, and which was passed over then. */
+  /** Takes a message that the active line delivered while it was inactive, and that was held back then. */
   takeHeld(line: SourceIndex, m: FeedMessage): Arbitration {
     const place = this.#places.get(m.subject);
     if (!m.contiguous || place === undefined || m.epoch !== place.epoch) {
@@ -99,7 +103,7 @@ export class Arbiter {
     return this.#take(place, line, m, true, isRestart ? 'restart' : 'same');
   }
 
-  /** The subject is not followed any more. */
+  /** Call when the subject is no longer followed. */
   forget(subject: string): void {
     const place = this.#places.get(subject);
     if (place === undefined) return;
@@ -107,12 +111,12 @@ export class Arbiter {
     this.#places.delete(subject);
   }
 
-  /** The line is connected again: what it would have brought while it was not, it will not bring. */
+  /** The line has reconnected: it will not deliver what it missed while disconnected. */
   reconnected(line: SourceIndex): void {
     this.#connections[line]++;
   }
 
-  /** Looks at what waits: to be called every now and then, and when a line is lost or left. */
+  /** Checks the waiting messages. Call it regularly, and when a line is lost or left. */
   maintain(): void {
     this.#lags.maintain();
     if (this.#waiting.size === 0) return;
@@ -163,19 +167,19 @@ export class Arbiter {
     return place;
   }
 
-  /** Notes where the line stands, and says what its message is to what was taken so far. */
+  /** Records the line's position, and returns how its message relates to what was taken so far. */
   #relate(place: Place, line: SourceIndex, m: FeedMessage, isActive: boolean): Relation {
     const own = place.lines[line];
     const isOfEpoch = m.epoch === place.epoch;
     const isReconnected = own.connection !== this.#connections[line];
     if (m.epoch !== own.epoch) {
-      // A line that is new here is taken for one that keeps up.
+      // A line that is new here counts as up to date.
       own.restarts = isOfEpoch && (own.epoch === '' || isReconnected) ? place.restarts : 0;
     } else if (m.seq === 1 && (own.seq > 1 || (own.seq === 1 && own.began !== fnv1a(m.payload)))) {
       own.restarts++;
       if (isOfEpoch && isReconnected) own.restarts = Math.max(own.restarts, place.restarts);
     } else if (isOfEpoch && (isReconnected || m.seq < own.seq)) {
-      // It did not see the beginning of this life.
+      // The line missed the beginning of this life.
       own.restarts = Math.max(own.restarts, place.restarts);
     }
     own.epoch = m.epoch;
@@ -185,7 +189,7 @@ export class Arbiter {
     if (!isOfEpoch) return m.epoch === place.epochBefore && !this.#isLongOver(place) ? 'old' : 'other';
     if (own.restarts > place.restarts) return 'restart';
     if (own.restarts === place.restarts) return 'same';
-    // Copies of the life before come no later than that: the line lost the beginning of this one.
+    // No copies of the previous life arrive this late: the line missed the beginning of this one.
     if (!isActive || !this.#isLongOver(place)) return 'old';
     own.restarts = place.restarts;
     return 'same';
@@ -197,7 +201,7 @@ export class Arbiter {
 
   #take(place: Place, line: SourceIndex, m: FeedMessage, isActive: boolean, relation: Relation): Arbitration {
     if (relation === 'old') return 'duplicate';
-    // The active source alone begins an epoch: of two that alternate, neither is known to be the newer one.
+    // Only the active source begins an epoch: if two alternate, it is unclear which one is newer.
     if (relation === 'other' && !isActive) return 'pass';
     if (relation !== 'same') {
       this.#beginLife(place, m, place.lines[line].restarts);
@@ -234,7 +238,7 @@ export class Arbiter {
     if (this.#aheadBytes > (this.#options.aheadBytesMax ?? AHEAD_BYTES_MAX)) this.#giveUp(place);
   }
 
-  /** Delivers what follows now; waits for what is missing where a line may still bring it, else passes over it. */
+  /** Delivers what is next. Waits for missing messages while a line may deliver them, else skips them. */
   #settle(place: Place): void {
     const { ahead } = place;
     while (ahead !== undefined && ahead.firstSeq > 0) {
@@ -250,7 +254,7 @@ export class Arbiter {
     this.#dropAhead(place);
   }
 
-  /** False when no line brings the next message any more. */
+  /** False if no line will deliver the next message. */
   #waits(place: Place): boolean {
     const [a, b] = [this.#mayBring(place, 0), this.#mayBring(place, 1)];
     if (!a && !b) return false;
@@ -261,7 +265,7 @@ export class Arbiter {
     return true;
   }
 
-  /** A line brings its messages in order: it is not past the one that is missing. */
+  /** Lines deliver in order: this line has not yet passed the missing message. */
   #mayBring(place: Place, line: SourceIndex): boolean {
     const { epoch, seq, restarts } = place.lines[line];
     if (epoch === '' || !this.#options.isLive(line)) return false;
@@ -269,7 +273,7 @@ export class Arbiter {
     return restarts < place.restarts || (restarts === place.restarts && seq <= place.seq);
   }
 
-  /** It waited long enough: what is missing is passed over. */
+  /** The wait is over: skips what is missing. */
   #giveUp(place: Place): void {
     const first = place.ahead?.firstSeq ?? 0;
     if (first > place.seq) place.seq = first - 1;

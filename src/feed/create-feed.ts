@@ -1,11 +1,11 @@
-/** The feed that the configuration names. */
+/** Creates the configured feed. */
 import type { Config } from '../config/environment.js';
 import type { Logger } from '../observe/log.js';
 import { type Feed, systemClock } from './feed.js';
 import { ReplayFeed } from './replay.js';
 import { SimulatorFeed } from './simulator/simulator.js';
 
-/** Who needs no NATS does not load its client. */
+/** Loads the NATS client only if it is needed. */
 export async function createFeed(config: Config, log: Logger): Promise<Feed> {
   const { simulator, replay, symbols } = config;
   const clock = systemClock;

@@ -1,4 +1,4 @@
-/** A feed from NATS, core or JetStream, with its backup where there is one. */
+/** Creates a NATS feed, core or JetStream, with a backup if configured. */
 import type { Config } from '../config/environment.js';
 import { FailoverFeed } from './failover.js';
 import { type Feed, systemClock } from './feed.js';

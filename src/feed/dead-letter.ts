@@ -3,8 +3,8 @@ import { headers, type NatsConnection } from 'nats';
 const REASON_LENGTH_MAX = 256;
 
 /**
- * Publishes an invalid message's raw payload on `deadletter.<subject>`, with the header `Reason`. A payload that has
- * no room beside the header is left out, and `Reason` says so. Never throws: a dead letter must not stop the feed.
+ * Publishes an invalid message's raw payload on `deadletter.<subject>`, with the header `Reason`. A payload that does
+ * not fit beside the header is left out, and `Reason` says so. Never throws: a dead letter must not stop the feed.
  */
 export function publishDeadLetter(
   connection: NatsConnection,
@@ -24,7 +24,7 @@ export function publishDeadLetter(
         headers: withReason(`${line} (payload of ${payload.length} bytes left out)`),
       });
     } catch {
-      // Without a usable connection there is nobody to tell; the caller has counted and logged the message.
+      // There is no usable connection; the caller has counted and logged the message.
     }
   }
 }

@@ -1,19 +1,19 @@
 /**
- * When to read from the other of two sources that carry the same messages. Pure: told at every look what each of them
- * has delivered so far, it says which one to read from.
+ * Decides when to switch between two sources that carry the same messages. Pure: at every check you tell it what each
+ * source has delivered so far, and it says whether to switch.
  *
- * A source that says nothing while the other says nothing either is not suspected: the night is quiet for both. It is once
- * the other has delivered something after half of `staleAfterMs` of its silence, and is judged silent when the other half
- * passes without a word. So a source that dies amid traffic is left after `staleAfterMs`, and one that delivers the single
- * message of a quiet hour a little later than the other is not left at all.
+ * A source is not suspect while both are silent: a quiet night is quiet on both. It becomes suspect once the other
+ * delivers after this one has been silent for half of `staleAfterMs`, and counts as silent if the other half passes
+ * without a message. So the gateway leaves a source that dies amid traffic after `staleAfterMs`, and does not leave one
+ * that delivers the single message of a quiet hour slightly later than the other.
  */
 
-/** What is known of a source at a look. */
+/** The state of a source at a check. */
 export interface SourceState {
   readonly isLive: boolean;
   /** Messages so far. */
   readonly delivered: number;
-  /** It is still reading what it missed. */
+  /** It is still catching up on what it missed. */
   readonly isBehind: boolean;
 }
 
@@ -29,9 +29,9 @@ class Observed {
   delivered = 0;
   isLive = false;
   isBehind = false;
-  /** True when it has delivered since the look before. */
+  /** True if it delivered since the previous check. */
   hasMoved = false;
-  /** Since it last delivered, was last live, fell under suspicion, and began to deliver again. */
+  /** Time since it last delivered, was last live, became suspect, and began to deliver again. */
   silentMs = 0;
   lostMs = 0;
   suspectMs = NOT_YET;
@@ -55,15 +55,15 @@ export class FailoverJudge {
     this.#staleAfterMs = staleAfterMs;
   }
 
-  /** True when the source delivered between the last two looks. */
+  /** True if the source delivered between the last two checks. */
   isDelivering(source: SourceIndex): boolean {
     const { isLive, hasMoved } = this.#sources[source];
     return isLive && hasMoved;
   }
 
   /**
-   * Says why the active source is to be left for the other one; '' where it is not.
-   * @param elapsedMs since the look before, as far as the process was awake
+   * Returns why to leave the active source for the other one; '' to stay.
+   * @param elapsedMs since the previous check, as far as the process was awake
    */
   look(active: SourceIndex, elapsedMs: number, primary: SourceState, backup: SourceState): string {
     const [a, b] = this.#sources;
@@ -88,7 +88,7 @@ export class FailoverJudge {
   }
 
   #reasonToLeave(active: Observed, other: Observed): string {
-    // There is nothing better to go to.
+    // The other source is no better.
     if (!other.isLive || this.#isSilent(other)) return '';
     if (active.lostMs >= this.#staleAfterMs) return `lost for ${this.#staleAfterMs} ms`;
     return this.#isSilent(active) ? `silent for ${this.#staleAfterMs} ms while the other delivered` : '';
@@ -96,6 +96,6 @@ export class FailoverJudge {
 
   #reasonToReturn(primary: Observed): string {
     const isBack = primary.deliveringMs >= this.#staleAfterMs && primary.suspectMs === NOT_YET;
-    return isBack && !primary.isBehind ? 'not needed, as the primary delivers again' : '';
+    return isBack && !primary.isBehind ? 'no longer needed: the primary delivers again' : '';
   }
 }

@@ -1,4 +1,4 @@
-/** One of the two sources of a failover: kept connected, and tried again for as long as it has not started. */
+/** One of the two sources of a failover feed. Stays connected, and retries until it has started. */
 
 import { textOf } from './error-text.js';
 import type { SourceIndex, SourceState } from './failover-judge.js';
@@ -6,10 +6,10 @@ import { type Clock, type Feed, type FeedMessage, type FeedSink, RETRY_DELAY_MS_
 import type { FeedOutcome } from './feed-outcome.js';
 
 const RETRY_DELAY_MS_MIN = 500;
-/** Messages that a source may be behind its stream when it is gone back to: older values would replace newer ones. */
+/** Most messages a source may lag behind its stream before a switch back: older values would replace newer ones. */
 const BEHIND_MAX = 256;
 
-/** What a line says of itself. */
+/** What a line reports. */
 export interface LineOwner {
   message(line: FailoverLine, message: FeedMessage): void;
   status(line: FailoverLine, detail: string): void;
@@ -20,7 +20,7 @@ export interface LineOwner {
 export interface LineOptions {
   readonly name: 'primary' | 'backup';
   readonly index: SourceIndex;
-  /** A new one for every attempt: a feed that could not start is not used again. */
+  /** Creates a feed for each attempt: a feed that failed to start cannot be reused. */
   readonly open: () => Feed;
   readonly owner: LineOwner;
   readonly clock: Clock;
@@ -34,10 +34,10 @@ export class FailoverLine {
   feed: Feed | undefined;
   isLive = false;
   delivered = 0;
-  /** When a look found new messages last; 0 before the first. */
+  /** When a check last found new messages; 0 before the first. */
   lastMessageMicros = 0;
   #deliveredBefore = 0;
-  /** Subjects that somebody wants, for a feed that starts later. */
+  /** Subjects in demand, for a feed that starts later. */
   readonly #wanted = new Set<string>();
   #starting: Promise<void> | undefined;
   #isStopped = false;
@@ -49,7 +49,7 @@ export class FailoverLine {
     this.index = options.index;
   }
 
-  /** How it is, at a look. */
+  /** The source's state, for a check. */
   look(nowMicros: number): SourceState {
     if (this.delivered !== this.#deliveredBefore) this.lastMessageMicros = nowMicros;
     this.#deliveredBefore = this.delivered;
@@ -57,7 +57,7 @@ export class FailoverLine {
     return { isLive, delivered, isBehind: (this.feed?.behind?.() ?? 0) > BEHIND_MAX };
   }
 
-  /** @throws {Error} when the source cannot be reached; `keepTrying` goes on. */
+  /** @throws {Error} if the source cannot be reached; call `keepTrying` to retry. */
   async start(): Promise<void> {
     const feed = this.#options.open();
     try {

@@ -1,9 +1,10 @@
 /**
- * Two sources that carry the same messages, both connected from the start: one is read, the other stands by. Which one is
- * `FailoverJudge`'s to say; what the publisher numbers is taken from whichever has it first (`Arbiter`), so that it has no
- * hole at a switch, and none either where the other source is only late. What it does not number comes from the active source alone: a switch then begins a new epoch.
+ * Two sources that carry the same messages, both connected from the start: one is read, the other stands by.
+ * `FailoverJudge` decides which one is read. Messages that the publisher numbers count from whichever source delivers
+ * them first (`Arbiter`), so a switch, or a late source, leaves no hole in them. Unnumbered messages come from the
+ * active source only, and a switch begins a new epoch for them.
  *
- * Two JetStream streams number each for itself, so that there a switch begins a new epoch always.
+ * Two JetStream streams have separate numberings, so a switch between them always begins a new epoch.
  */
 
 import { Arbiter } from './arbitration.js';
@@ -25,9 +26,9 @@ import type {
 import { type FeedOutcome, failed } from './feed-outcome.js';
 import { HeldMessages } from './held-messages.js';
 
-/** Looks at the sources within `staleAfterMs`: as exact as a switch is in time. */
+/** Checks per `staleAfterMs`; they determine how precisely a switch is timed. */
 const LOOKS = 16;
-/** A look that comes later than this many times its due time: the process slept, which says nothing of the sources. */
+/** A check this many times later than due means that the process slept, which says nothing about the sources. */
 const LATE_LOOKS_MAX = 2;
 
 export interface FailoverFeedOptions {
@@ -48,7 +49,7 @@ export class FailoverFeed implements Feed {
   #isHolding = false;
   #active: SourceIndex = PRIMARY;
   #status: FeedStatus | undefined;
-  /** Undefined before the start and after the stop: then nothing reaches it. */
+  /** Undefined before the start and after the stop: nothing reaches it then. */
   #sink: FeedSink | undefined;
   #timer: unknown;
   #lookedMicros = 0;
@@ -77,7 +78,7 @@ export class FailoverFeed implements Feed {
     });
   }
 
-  /** Starts with the backup where only that can be reached. @throws {Error} when none of the two can. */
+  /** Starts with the backup if only that is reachable. @throws {Error} if neither is. */
   async start(sink: FeedSink): Promise<void> {
     const [primary, backup] = this.#lines;
     this.#sink = sink;
@@ -110,7 +111,7 @@ export class FailoverFeed implements Feed {
     };
   }
 
-  /** Both sources are asked: the other one is to have the messages when it is switched to. */
+  /** Subscribes at both sources, so that the standby has the messages when it takes over. */
   interest(subject: string, wanted: boolean): Promise<FeedOutcome> | undefined {
     if (!wanted) this.#arbiter.forget(subject);
     this.#lines[otherOf(this.#active)].interest(subject, wanted);
@@ -155,7 +156,7 @@ export class FailoverFeed implements Feed {
   }
 
   async #startWithout(primaryError: unknown, backup: FailoverLine): Promise<void> {
-    // First, so that what the backup brings at its start counts.
+    // Set first, so that messages of the backup count from its start.
     this.#active = BACKUP;
     this.#failovers++;
     this.#sink?.notice?.('the primary source cannot be read', textOf(primaryError));
@@ -181,7 +182,7 @@ export class FailoverFeed implements Feed {
       this.#sink?.notice?.(`the ${line.name} source is ${line.isLive ? 'live' : 'lost'}`, detail);
       return;
     }
-    // What the other one brings from here on may be what this one will be found to have missed.
+    // The other source may now deliver what this one turns out to have missed.
     if (!line.isLive) this.#isHolding = true;
     this.#say(`${line.name}: ${detail}`);
   }
@@ -216,7 +217,7 @@ export class FailoverFeed implements Feed {
     const left = this.#line.name;
     this.#active = otherOf(this.#active);
     if (this.#active === BACKUP) this.#failovers++;
-    // Before the messages: what the publisher does not number begins a new epoch with them.
+    // Before the messages: for unnumbered subjects they begin a new epoch.
     this.#say(`reading from the ${this.#line.name}; the ${left}: ${reason}`);
     for (const message of this.#held.takeAll()) {
       if (this.#arbiter.takeHeld(this.#active, message) === 'duplicate') this.#duplicates++;

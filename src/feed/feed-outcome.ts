@@ -1,8 +1,9 @@
-/** What becomes of something that the feed is asked to do. A call never rejects: a broken connection is an outcome. */
+/** The outcome of a call to the feed. Calls never reject: a broken connection is an outcome. */
 
 /**
- * `unreachable`: there is no connection, or it broke during the call. `refused`: the server said no. `not_stored`: the feed keeps
- * nothing of this subject. `incomplete`: not everything that was asked for is surely there. `overloaded`: too many calls are waiting.
+ * `unreachable`: there is no connection, or it broke during the call. `refused`: the server refused. `not_stored`: the
+ * feed does not store this subject. `incomplete`: part of the result may be missing. `overloaded`: too many calls are
+ * waiting.
  */
 export type FeedFailureCode = 'unreachable' | 'refused' | 'not_stored' | 'incomplete' | 'overloaded';
 
@@ -21,7 +22,7 @@ export function failed(code: FeedFailureCode, detail: string): FeedFailure {
   return { ok: false, code, detail };
 }
 
-/** The outcome of a call that may throw or reject. @param codeOf says what kind of failure an error is */
+/** The outcome of a call that may throw or reject. @param codeOf maps an error to a failure code */
 export async function outcomeOf<T extends object>(
   call: () => Promise<T>,
   codeOf: (error: unknown) => FeedFailureCode = () => 'unreachable',

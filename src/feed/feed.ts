@@ -1,38 +1,40 @@
 /**
- * Where market data comes in. Every feed (NATS, JetStream, simulator, replay) hands the same thing to the same sink, so
- * nothing downstream knows which one runs.
+ * Where market data comes in. Every feed (NATS, JetStream, simulator, replay) passes messages to a sink in the same
+ * way, so nothing downstream knows which one runs.
  */
 import type { StreamPosition } from '../protocol/stream-position.js';
 import { monotonicMicros, WallClock } from '../protocol/wall-clock.js';
 import type { FeedOutcome } from './feed-outcome.js';
 
-/** Longest time between two attempts to read a source again; each waits twice as long as the one before. */
+/** Longest time between two attempts to read a source; it doubles after each attempt. */
 export const RETRY_DELAY_MS_MAX = 5_000;
 
-/** One publisher message. `payload` is only valid during the call: the sink copies what it keeps. */
+/** One publisher message. `payload` is valid during the call only: the sink copies what it keeps. */
 export interface FeedMessage {
   /** The NATS subject, `md.<quotes|trades|books>.<symbol>` or `<orders|analytics|rooms>.<name>`. */
   subject: string;
   /** One JSON object or one MessagePack map, as the publisher sent it. */
   payload: Uint8Array;
-  /** Publisher's event time in µs since the Unix epoch (`Ts-Event`); 0 when unknown. */
+  /** Publisher's event time in µs since the Unix epoch (`Ts-Event`); 0 if unknown. */
   tsEventMicros: number;
-  /** Sequence within the subject or the stream (`Seq` header or JetStream's); 0 when the feed has none. */
+  /** Sequence within the subject or the stream (`Seq` header or JetStream's); 0 if the feed has none. */
   seq: number;
-  /** What `seq` counts in; '' when the feed has none. */
+  /** The epoch that `seq` counts in; '' if the feed has none. */
   epoch: string;
-  /** True when `seq` is contiguous per subject (publisher's own), so that a hole in it is a loss. JetStream's is not. */
+  /** True if `seq` is contiguous per subject (publisher's own), so that a hole in it is a loss. JetStream's is not. */
   contiguous: boolean;
   /**
-   * In the feed's own numbering: the newest number before `seq` that was never delivered and may have been this subject's;
-   * undefined for none. A subject whose message before is older than that may lack one.
+   * In the feed's own numbering: the newest number before `seq` that was never delivered and may belong to this
+   * subject; undefined for none. A subject whose previous message is older than that may lack one.
    */
   holeSeq?: number | undefined;
-  /** The mark that a gateway published it with (`Feed.publish`); '' for all others, and where the feed numbers itself. */
+  /**
+   * The mark that a gateway published it with (`Feed.publish`); '' for others, and if the feed numbers messages itself.
+   */
   publication: string;
 }
 
-/** A message to be filled in and handed over again and again: a feed allocates none per message. */
+/** A reusable message: feeds fill it in and pass it on, so they allocate none per message. */
 export const newFeedMessage = (): FeedMessage => ({
   subject: '',
   payload: new Uint8Array(0),
@@ -44,31 +46,31 @@ export const newFeedMessage = (): FeedMessage => ({
   publication: '',
 });
 
-/** Sends an answer, once. One that finds no connection is lost, and whoever waits for it is not answered. */
+/** Sends one answer. Without a connection the answer is lost. */
 export type Respond = (answer: string) => void;
 
 export interface FeedSink {
   message(message: FeedMessage): void;
   /**
-   * `live`: data flows. `stale`: the feed lost its source; the last values are still served. What neither publisher nor feed
-   * numbers has no hole between two calls with `live`, and between two with `failover`.
+   * `live`: data flows. `stale`: the feed lost its source; the last values are still served. Messages that neither
+   * publisher nor feed numbers have no hole between two calls with `live`, or between two with `failover`.
    */
   status(status: FeedStatus, detail: string): void;
   /**
    * An order to the gateway: subject `control.revoke` or `control.drain`. The payload is valid during the call.
-   * @param respond answers whoever published it; undefined where no answer is waited for
+   * @param respond answers the publisher; undefined if it expects no answer
    */
   control?(subject: string, payload: Uint8Array, respond?: Respond): void;
-  /** Something of less weight is not as it should be, e.g. a subject that this user may not subscribe to. */
+  /** Reports a minor problem, such as a subject that this user may not subscribe to. */
   notice?(what: string, detail: string): void;
 }
 
 /** `failover`: data flows from the backup source. */
 export type FeedStatus = 'live' | 'stale' | 'failover';
 
-/** A place in a numbering of the feed. */
+/** A position in a numbering of the feed. */
 export interface FeedPosition extends StreamPosition {
-  /** Of a publication whose key the feed's store had already: the content of the mark stored with it, '' if unreadable. */
+  /** If the feed's store already had a publication with this key: the content in the stored mark, '' if unreadable. */
   readonly content?: string | undefined;
 }
 
@@ -85,69 +87,69 @@ export interface StoredRange {
   readonly epoch: string;
   readonly afterSeq: number;
   readonly toSeq: number;
-  /** More than these are a failure. */
+  /** The read fails if there are more messages. */
   readonly messagesMax: number;
 }
 
 export type StoredOutcome = FeedOutcome<{ readonly messages: readonly StoredMessage[] }>;
 export type PublishOutcome = FeedOutcome<{ readonly position: FeedPosition | undefined }>;
 
-/** What is known of the sources of a feed that has two. */
+/** Numbers about a feed with two sources. */
 export interface FeedSourceStats {
   readonly active: 'primary' | 'backup';
-  /** Times that the backup was switched to. */
+  /** Switches to the backup. */
   readonly failovers: number;
   /** Second copies of numbered messages, dropped. */
   readonly duplicates: number;
   readonly sources: readonly {
     readonly name: 'primary' | 'backup';
     readonly isLive: boolean;
-    /** Since its last message; undefined before the first. */
+    /** Time since its last message; undefined before the first. */
     readonly silentMs: number | undefined;
   }[];
 }
 
 export interface Feed {
   readonly name: 'nats' | 'jetstream' | 'simulator' | 'replay';
-  /** Resolves once data can flow. @throws {Error} with `cause` when the source cannot be reached or read. */
+  /** Resolves once data can flow. @throws {Error} with `cause` if the source cannot be reached or read. */
   start(sink: FeedSink): Promise<void>;
   /**
-   * Somebody began (`true`) or ceased (`false`) to want a source, e.g. subject `md.quotes.AAPL`. Resolves once what is
-   * published on it is delivered, or the source is unavailable: the feed then retries when it reconnects. Undefined
-   * where it is delivered already. Never rejects.
+   * Starts (`true`) or stops (`false`) following a subject, such as `md.quotes.AAPL`. Resolves once messages on it are
+   * delivered, or the source is unavailable; the feed then retries on reconnect. Undefined if it is already delivered.
+   * Never rejects.
    */
   interest(subject: string, wanted: boolean): Promise<FeedOutcome> | undefined;
   /** Puts an invalid message where its publisher can find it; a feed without a back channel drops it. */
   deadLetter(subject: string, payload: Uint8Array, reason: string): void;
   /**
-   * Publishes a message for all gateways. Resolves with its position where that is known then; with an undefined one where it
-   * comes back through the sink with `publication` = `mark` (threads/publication-mark.ts). Messages with one `key` ('' none)
-   * are one message. A failure's detail says whether it may have been published. A feed without it has no other gateways.
-   * Never rejects.
+   * Publishes a message for all gateways. Resolves with its position if that is known at once. Otherwise the position
+   * is undefined, and the message returns through the sink with `publication` = `mark` (threads/publication-mark.ts).
+   * Messages with the same `key` ('' for none) count as one message. On failure, the detail says whether it may have
+   * been published. A feed without this method has no other gateways. Never rejects.
    */
   publish?(subject: string, payload: Uint8Array, mark: string, key: string): Promise<PublishOutcome>;
-  /** Where the feed's own numbering stands that counts this subject. A feed without it does not number. */
+  /** The current position in the feed's own numbering of this subject. A feed without this method does not number. */
   position?(subject: string): FeedPosition | undefined;
   /**
-   * All messages of a subject with `afterSeq < seq ≤ toSeq` in the feed's own numbering `epoch`, or a failure: never some of
-   * them. A feed without it keeps nothing. Never rejects.
+   * All messages of a subject with `afterSeq < seq ≤ toSeq` in the feed's own numbering `epoch`, or a failure: never
+   * only some of them. A feed without this method stores nothing. Never rejects.
    */
   stored?(range: StoredRange): Promise<StoredOutcome>;
-  /** Messages that the source holds and has not delivered yet; 0 where that cannot be known. */
+  /** Messages at the source that are not delivered yet; 0 if unknown. */
   behind?(): number;
-  /** Publishers' headers that could not be used so far. */
+  /** Unusable publisher headers so far. */
   readonly headersIgnored?: number;
-  /** Of a feed with a backup. */
+  /** Set for a feed with a backup. */
   readonly stats?: FeedSourceStats;
-  /** Stops delivery; no call reaches the sink after it resolves. */
+  /** Stops delivery; once it resolves, no call reaches the sink. */
   stop(): Promise<void>;
 }
 
-/** Time source, handed in so that tests can drive it. */
+/** Time source, injected so that tests can drive it. */
 export interface Clock {
-  /** Time of day, µs since the Unix epoch, fractional. It follows the system clock, also when that is set. */
+  /** Time of day, µs since the Unix epoch, fractional. It follows the system clock and its changes. */
   nowMicros(): number;
-  /** For intervals: µs of a clock that cannot be set, fractional. The timers run by it. */
+  /** For intervals: µs of a clock that is never set, fractional. The timers follow it. */
   monotonicMicros(): number;
   setTimeout(run: () => void, delayMs: number): unknown;
   clearTimeout(handle: unknown): void;

@@ -1,7 +1,7 @@
-/** What the other source brought since the active one fell silent: handed over in order if that one is left. */
+/** Messages of the standby source since the active one fell silent: delivered in order if the gateway switches. */
 import type { FeedMessage } from './feed.js';
 
-/** Payload bytes held. Beyond it the older ones are dropped: what follows tells of the loss, by number or by epoch. */
+/** Most payload bytes kept. Beyond it, the oldest are dropped: later messages reveal the loss by number or epoch. */
 const HELD_BYTES_MAX = 32 * 1024 * 1024;
 
 export class HeldMessages {
@@ -15,7 +15,7 @@ export class HeldMessages {
 
   /** Copies a message in. */
   add(m: FeedMessage): void {
-    // Not `slice`: on a Buffer, which feeds hand over and fill again, that is a view.
+    // Not `slice`: feeds reuse their buffers, and `slice` of a Buffer is a view.
     this.#messages.push({ ...m, payload: new Uint8Array(m.payload) });
     this.#bytes += m.payload.length;
     if (this.#bytes > this.#bytesMax) this.#dropOlder();
@@ -33,7 +33,7 @@ export class HeldMessages {
     return messages;
   }
 
-  /** By half, so that it is not done for every message. */
+  /** Drops half, so that this does not run for every message. */
   #dropOlder(): void {
     let dropped = 0;
     while (this.#bytes > this.#bytesMax / 2 && dropped < this.#messages.length) {

@@ -1,21 +1,24 @@
 /**
- * Which event subjects lost nothing in the holes of a stream that keeps only the newest messages of each subject. The numbers of
- * the stream do not say whose the missing messages were; but a subject whose newest message has been read already has none missing.
+ * Finds event subjects that lost nothing in the holes of a stream that keeps only the newest messages per subject. The
+ * stream's numbers do not say which subjects the missing messages had, but a subject whose newest message has been read
+ * lacks none.
  *
- * State subjects need no such proof: their next whole message is all there is to know.
+ * State subjects need no such proof: their next whole message says everything.
  */
 import type { JetStreamManager } from 'nats';
 import { BoundedMap } from '../protocol/bounded-map.js';
 
-/** Subjects asked about after a hole: those that had messages last. The others are told that something may be missing. */
+/**
+ * Most subjects checked after a hole: the most recently active ones. The others are told that messages may be missing.
+ */
 export const AUDITED_MAX = 1_000;
-/** Questions on the way at a time. */
+/** Most requests in flight. */
 const ASKED_MAX = 16;
-/** Between two audits of more subjects than can be asked about at once: holes of this time are asked about together. */
+/** Pause between two audits if there are too many subjects for one: holes within it are checked together. */
 const PAUSE_MS = 20;
 
 export interface HoleAuditOptions {
-  /** The newest stored sequence of a subject; undefined when there is none, or no answer. */
+  /** The newest stored sequence of a subject; undefined if there is none, or no answer. */
   readonly newestOf: (subject: string) => Promise<number | undefined>;
   /** What has been read: the newest hole, and the newest message. */
   readonly position: () => { readonly holeSeq: number; readonly lastSeq: number };
@@ -33,7 +36,7 @@ export function newestOf(manager: JetStreamManager, stream: string) {
 
 export class HoleAudit {
   readonly #options: HoleAuditOptions;
-  /** By event subject, the latest last: the newest hole that it surely lost nothing in. */
+  /** The newest hole in which an event subject certainly lost nothing, by subject, the latest last. */
   readonly #clean = new BoundedMap<string, number>(AUDITED_MAX);
   #isRunning = false;
   #isStopped = false;
@@ -42,14 +45,16 @@ export class HoleAudit {
     this.#options = options;
   }
 
-  /** A message of an event subject was read. Returns the newest hole that it may have lost something in; 0 for none. */
+  /**
+   * Call for each message of an event subject. Returns the newest hole in which it may have lost something; 0 for none.
+   */
   holeOf(subject: string, holeSeq: number): number {
     const cleanUpTo = this.#clean.get(subject) ?? 0;
     this.#clean.set(subject, cleanUpTo);
     return holeSeq > cleanUpTo ? holeSeq : 0;
   }
 
-  /** There is a new hole. */
+  /** Starts an audit for a new hole. */
   start(): void {
     if (this.#isRunning || this.#isStopped) return;
     this.#isRunning = true;
@@ -77,7 +82,7 @@ export class HoleAudit {
     const ask = async (): Promise<void> => {
       for (let subject = subjects.pop(); subject !== undefined && !this.#isStopped; subject = subjects.pop()) {
         const newest = await this.#options.newestOf(subject);
-        // One that is still on its way here may follow a lost one.
+        // A message still in flight may follow a lost one.
         const isRead = newest !== undefined && newest <= this.#options.position().lastSeq;
         if (isRead && this.#clean.has(subject)) this.#clean.set(subject, upTo);
       }

@@ -1,19 +1,19 @@
-/** A client's message into the stream, once for each key. */
+/** Publishes a client's message into the stream, once per key. */
 import type { NatsConnection } from 'nats';
 import { parseMark } from '../threads/publication-mark.js';
 import { publicationHeaders, publicationOf } from './nats-headers.js';
 
-/** Where the stream has it; `content` is there where it had it already (see FeedPosition). */
+/** Its position in the stream; `content` is set if the stream already had it (see FeedPosition). */
 export interface PublishedAt {
   readonly seq: number;
   readonly content: string | undefined;
 }
 
-/** The server's codes for a message that it surely did not store: no responders, and those of its own API errors. */
+/** Server codes for a message that was certainly not stored: no responders, and the server's own API errors. */
 const NO_RESPONDERS = '503';
 
 /**
- * @param mark goes with the message, so that a gateway that finds it stored already knows whether it is the same
+ * @param mark stored with the message, so that a gateway that finds it already stored can tell whether it is the same
  * @throws {Error} whose text says whether the message may have been stored
  */
 export async function publishToStream(
@@ -22,7 +22,7 @@ export async function publishToStream(
   message: { readonly subject: string; readonly payload: Uint8Array; readonly mark: string; readonly key: string },
 ): Promise<PublishedAt> {
   const { subject, payload, mark, key } = message;
-  // The stream takes a message of one id once, within its duplicate window.
+  // Within its duplicate window, the stream stores a message with the same id once.
   const msgID = key === '' ? parseMark(mark).id : key;
   try {
     const ack = await connection.jetstream().publish(subject, payload, { msgID, headers: publicationHeaders(mark) });
@@ -33,7 +33,7 @@ export async function publishToStream(
   }
 }
 
-/** '' where it cannot be read any more, or was stored without. */
+/** '' if it is no longer readable, or was stored without a mark. */
 async function storedContent(connection: NatsConnection, stream: string, seq: number): Promise<string> {
   try {
     const manager = await connection.jetstreamManager();

@@ -1,23 +1,23 @@
-/** What a JetStream stream still holds of one subject: all of it, or nothing that anybody may rely on. */
+/** Reads the messages that a JetStream stream holds of one subject: all of them, or nothing. */
 import { AckPolicy, DeliverPolicy, type JetStreamManager, type NatsConnection, nanos, type StreamInfo } from 'nats';
 import type { StoredMessage, StoredOutcome, StoredRange } from './feed.js';
 import { failed } from './feed-outcome.js';
 import { type HeaderFaults, headersOf, tsEventOf } from './nats-headers.js';
 import { detailsOf, StreamDeletes } from './stream-deletes.js';
 
-/** Reads under way at once; others wait in line. */
+/** Most concurrent reads; others wait. */
 const READS_MAX = 16;
-/** Reads in line; beyond it nothing is read. */
+/** Most waiting reads; further ones fail. */
 const WAITING_MAX = 10_000;
-/** Bytes of one read; who missed more begins anew. */
+/** Most bytes of one read; a client that missed more starts over. */
 const READ_BYTES_MAX = 4 * 1024 * 1024;
 const FETCH_MESSAGES_MAX = 1_000;
 const FETCH_EXPIRES_MS = 5_000;
 /** The server removes a consumer that was not deleted after this time. */
 const CONSUMER_IDLE_MS = 10_000;
 
-const INCOMPLETE = failed('incomplete', 'messages left the stream, or may have');
-const TOO_MANY = failed('incomplete', 'more messages than one read may have');
+const INCOMPLETE = failed('incomplete', 'messages have left the stream, or may have');
+const TOO_MANY = failed('incomplete', 'more messages than one read may return');
 
 export interface JetStreamStoreOptions {
   readonly connection: NatsConnection;
@@ -39,9 +39,9 @@ export class JetStreamStore {
   }
 
   /**
-   * Resolves with all messages of the range in order, or fails: then one of them may be missing, or there are too many.
-   * @param isSame says whether it is the stream that the range is counted in
-   * @throws {NatsError} when the server does not answer.
+   * Resolves with all messages of the range in order. Fails if one of them may be missing, or if there are too many.
+   * @param isSame says whether this is the stream that the range is counted in
+   * @throws {NatsError} if the server does not answer.
    */
   async read(range: StoredRange, isSame: (info: StreamInfo) => boolean): Promise<StoredOutcome> {
     if (this.#reading >= READS_MAX) {
@@ -58,8 +58,8 @@ export class JetStreamStore {
   }
 
   /**
-   * What the limits take while it is read is noticed, as the stream is looked at afterwards: whatever it holds then, it held before.
-   * That it is looked at before as well only spares a read in vain.
+   * Checks the stream after the read: whatever it holds then, it held before, so a message removed by its limits during
+   * the read is noticed. The check before the read only avoids reading in vain.
    */
   async #readNow(range: StoredRange, isSame: (info: StreamInfo) => boolean): Promise<StoredOutcome> {
     const { connection, stream } = this.#options;
@@ -100,7 +100,7 @@ export class JetStreamStore {
         });
         const leftBefore = left;
         for await (const message of fetched) {
-          // Fewer than at first, where the limits took some of them.
+          // Fewer than at first if the limits removed some of them.
           left = Math.min(left - 1, message.info.pending);
           if (message.seq > toSeq) return { ok: true, messages };
           bytes += message.data.length;
@@ -109,18 +109,18 @@ export class JetStreamStore {
           messages.push({ seq: message.seq, tsEventMicros, payload: message.data });
           if (left <= 0) break;
         }
-        // The server promised more, and did not send it in time.
+        // The server announced more but did not send it in time.
         if (left === leftBefore) return INCOMPLETE;
       }
       return { ok: true, messages };
     } finally {
-      // One that is left behind ends by itself.
+      // If the deletion fails, the server removes the consumer by itself.
       manager.consumers.delete(stream, info.name).catch(() => undefined);
     }
   }
 }
 
-/** True when the stream's limits have not reached the range, and it has come as far. */
+/** True if the stream's limits have not reached the range, and the stream extends to its end. */
 function spans({ state }: StreamInfo, { afterSeq, toSeq }: StoredRange): boolean {
   return state.last_seq >= toSeq && state.first_seq <= afterSeq + 1;
 }

@@ -12,19 +12,19 @@ import {
 } from 'nats';
 import { textOf } from './error-text.js';
 
-/** What a gateway's stream holds. */
+/** The subjects of a gateway's stream. */
 const SUBJECTS = ['md.>', 'orders.>', 'analytics.>', 'rooms.>'];
-/** Bounds of a stream that is created here: the oldest messages leave it first. Operators may create their own. */
+/** Limits of a stream created here: its oldest messages leave first. Operators may create their own. */
 const STREAM_BYTES_MAX = 1024 ** 3;
 const STREAM_AGE_HOURS_MAX = 7 * 24;
-/** A message that is published again with its id within this time is stored once. */
+/** Within this time, the stream stores messages with the same id once. */
 const DUPLICATE_WINDOW_MS = 120_000;
-/** The server removes a consumer that nobody reads from after this time. */
+/** The server removes an idle consumer after this time. */
 const CONSUMER_IDLE_MS = 30_000;
 /** JetStream API error code: stream not found. */
 const STREAM_NOT_FOUND = 10_059;
 
-/** The stream `name`, undefined when there is none. @throws {NatsError} when the server does not say. */
+/** The stream `name`; undefined if there is none. @throws {NatsError} if the server does not say. */
 export async function findStream(manager: JetStreamManager, name: string): Promise<StreamInfo | undefined> {
   try {
     return await manager.streams.info(name);
@@ -34,7 +34,7 @@ export async function findStream(manager: JetStreamManager, name: string): Promi
   }
 }
 
-/** Creates the stream `name`. @throws {Error} with `cause`, saying what is missing, when that is not allowed. */
+/** Creates the stream `name`. @throws {Error} with `cause`, saying what is missing, if that is not allowed. */
 export async function createStream(manager: JetStreamManager, name: string): Promise<StreamInfo> {
   try {
     return await manager.streams.add({
@@ -56,7 +56,10 @@ export async function createStream(manager: JetStreamManager, name: string): Pro
   }
 }
 
-/** A consumer behind `lastSeq`; where that is 0, one that begins with the last message of every subject, or, `isWhole`, with the first. */
+/**
+ * A consumer that starts after `lastSeq`. If that is 0: at the last message of every subject or, with `isWhole`, at the
+ * first.
+ */
 export function consumerConfig(lastSeq: number, filter: string, isWhole = false): Partial<ConsumerConfig> {
   const start: Partial<ConsumerConfig> =
     lastSeq === 0
@@ -72,13 +75,13 @@ export function consumerConfig(lastSeq: number, filter: string, isWhole = false)
   };
 }
 
-/** An error's message, also where nats.js has nothing but a number to say. */
+/** An error's message, even if nats.js reports only a number. */
 export function jetStreamTextOf(error: unknown): string {
   if (error instanceof NatsError && error.code === '503') return 'JetStream is not available at this server';
   return textOf(error);
 }
 
-/** A name for the numbering of this very stream: when it was created, ms since the Unix epoch in base 36. */
+/** The epoch of this very stream: its creation time, ms since the Unix epoch in base 36. */
 export function epochOf(info: StreamInfo): string {
   return Date.parse(info.created).toString(36);
 }

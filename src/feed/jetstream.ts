@@ -29,7 +29,7 @@ import { StreamFinder } from './stream-finder.js';
 import { type Continuity, StreamNumbering } from './stream-numbering.js';
 import { StreamShare } from './stream-share.js';
 
-/** The start waits this long for the last message of every subject; then the rest comes while clients are served. */
+/** The start waits at most this long for the last message of every subject; the rest arrives later. */
 const CATCH_UP_MS_MAX = 30_000;
 const RETRY_DELAY_MS_MIN = 100;
 
@@ -41,33 +41,33 @@ export interface JetStreamFeedOptions {
 }
 
 /**
- * A JetStream stream, read in order: first the last message of every subject, then live. `seq` is the stream's
- * sequence and `epoch` comes from the stream's creation, so every gateway numbers alike. After an outage it goes on
- * behind the last message that it delivered; nothing is delivered twice.
+ * Reads a JetStream stream in order: first the last message of every subject, then live. `seq` is the stream's
+ * sequence and `epoch` comes from the stream's creation, so all gateways number alike. After an outage the feed resumes
+ * after the last delivered message; nothing is delivered twice.
  *
- * nats.js has an ordered consumer of its own. It is not used, because its recovery waits up to 30 s between attempts,
- * goes on after the connection was closed, and does not notice a stream that was deleted and created anew.
+ * The ordered consumer of nats.js is not used: its recovery waits up to 30 s between attempts, keeps running after the
+ * connection is closed, and does not notice that a stream was deleted and recreated.
  */
 export class JetStreamFeed implements Feed {
   readonly name = 'jetstream';
   readonly #options: JetStreamFeedOptions;
   readonly #message = newFeedMessage();
   #connection: NatsConnection | undefined;
-  /** Undefined before the start and after the stop: then nothing reaches it. */
+  /** Undefined before the start and after the stop: nothing reaches it then. */
   #sink: FeedSink | undefined;
   #subjects: NatsSubjects | undefined;
   #share: StreamShare | undefined;
   #store: JetStreamStore | undefined;
   #connected = false;
-  /** Counts disconnections, so that an attempt can tell whether one fell into it. */
+  /** Counts disconnections, so that an attempt can tell whether one occurred during it. */
   #disconnections = 0;
   #consumer: StreamConsumer | undefined;
-  /** The one that read the last message; '' before the first. */
+  /** The consumer that read the last message; '' before the first. */
   #consumerName = '';
   #audit: HoleAudit | undefined;
-  /** Which parts of what is followed the stream does not store, as last said. */
+  /** The patterns that the stream does not store, as last reported. */
   #fromCore = '';
-  /** Where the consumer is to be in its own numbering for the start to be complete, and up to where the stream's numbers have holes that mean nothing. */
+  /** Consumer sequences: the one that completes the start, and the one up to which stream holes mean nothing. */
   #caughtUpSeq = 0;
   #holesUpTo = 0;
   #caughtUp: (() => void) | undefined;
@@ -133,13 +133,13 @@ export class JetStreamFeed implements Feed {
   }
 
   async stored(range: StoredRange): Promise<StoredOutcome> {
-    // While the stream is opened again it may be another one, or an older copy.
-    if (this.#consumer === undefined) return failed('unreachable', 'the stream cannot be read now');
+    // A stream that is being reopened may be another one, or an older copy.
+    if (this.#consumer === undefined) return failed('unreachable', 'the stream cannot be read at the moment');
     if (this.#share?.isStored(range.subject) !== true || this.#store === undefined) {
       return failed('not_stored', `the stream does not store ${range.subject}`);
     }
     const isReadable = (): boolean => this.#consumer !== undefined && this.#numbering.isOfThisLife(range.epoch);
-    if (!isReadable()) return failed('incomplete', 'it was counted in another epoch');
+    if (!isReadable()) return failed('incomplete', 'the range is counted in another epoch');
     try {
       return await this.#store.read(range, info => isReadable() && this.#numbering.isSameStream(info));
     } catch (error) {
@@ -148,7 +148,7 @@ export class JetStreamFeed implements Feed {
   }
 
   deadLetter(subject: string, payload: Uint8Array, reason: string): void {
-    // While disconnected nats.js queues without a bound.
+    // While disconnected, nats.js queues without a bound.
     if (this.#connection === undefined || !this.#connected) return;
     publishDeadLetter(this.#connection, subject, payload, reason);
   }
@@ -179,7 +179,7 @@ export class JetStreamFeed implements Feed {
     return { position: { epoch: this.#numbering.epoch, ...at } };
   }
 
-  /** Who says that it is ready must know the symbols and have their last values. */
+  /** A gateway that reports ready must know the symbols and have their last values. */
   async #catchUp(): Promise<void> {
     if (this.#consumer === undefined || this.#consumer.deliverySeq >= this.#caughtUpSeq) return;
     const { clock } = this.#options;
@@ -193,7 +193,7 @@ export class JetStreamFeed implements Feed {
     this.#caughtUp = undefined;
   }
 
-  /** Begins to read behind the last message. Says what could not be read any more, or ''. */
+  /** Starts reading after the last message. Returns what was no longer readable, or ''. */
   async #open(connection: NatsConnection): Promise<string> {
     const { stream } = this.#options.config;
     const manager = await connection.jetstreamManager();
@@ -204,7 +204,7 @@ export class JetStreamFeed implements Feed {
     return remark;
   }
 
-  /** What the stream does not store comes from core NATS; and that is said. */
+  /** Takes what the stream does not store from core NATS, and reports that. */
   async #divide(manager: JetStreamManager, info: StreamInfo): Promise<void> {
     const { stream } = this.#options.config;
     const infoOf = (name: string) => findStream(manager, name).catch(() => undefined);
@@ -232,11 +232,11 @@ export class JetStreamFeed implements Feed {
       onMessage: (message, from) => this.#onMessage(message, from),
       onLost: reason => this.#lost(reason),
     });
-    // One that was lost at once is tried again.
+    // A consumer that was lost at once is retried.
     if (consumer.isClosed || this.#sink === undefined) return consumer.close();
     this.#caughtUpSeq = consumer.pendingAtStart;
     this.#behind = consumer.pendingAtStart;
-    // The last messages of all subjects leave out what came before them.
+    // The last messages of all subjects skip what came before them.
     this.#holesUpTo = lastSeq === 0 ? consumer.pendingAtStart : 0;
     this.#consumerName = consumer.name;
     this.#consumer = consumer;
@@ -269,7 +269,7 @@ export class JetStreamFeed implements Feed {
     sink.message(message);
   }
 
-  /** The newest hole that the subject may have lost a message in; 0 for none. */
+  /** The newest hole in which the subject may have lost a message; 0 for none. */
   #holeOf(subject: string): number {
     const { holeSeq, limits } = this.#numbering;
     const isAudited = (holeSeq > 0 || limits.isBySubject) && isEventSubject(subject);
@@ -290,10 +290,10 @@ export class JetStreamFeed implements Feed {
     this.#endWait?.();
   }
 
-  /** The consumer is gone, whatever the reason: says so and begins to recover, unless that is under way. */
+  /** The consumer is lost: reports why and starts recovering, unless that is in progress. */
   #lost(reason: string): void {
     this.#closeConsumer();
-    // Without an epoch the start has not succeeded; its caller is told.
+    // Without an epoch the start has failed; its caller is told.
     if (this.#sink === undefined || this.#numbering.epoch === '' || this.#recovering !== undefined) return;
     this.#sink.status('stale', reason);
     this.#recovering = this.#recover().finally(() => {
@@ -312,7 +312,7 @@ export class JetStreamFeed implements Feed {
         try {
           const remark = await this.#open(connection);
           if (disconnections === this.#disconnections && this.#consumer !== undefined) {
-            this.#sink?.status('live', remark === '' ? 'reading on' : `reading on; ${remark}`);
+            this.#sink?.status('live', remark === '' ? 'resumed' : `resumed; ${remark}`);
             return;
           }
           failure = '';
@@ -328,7 +328,7 @@ export class JetStreamFeed implements Feed {
     }
   }
 
-  /** Waits for the next attempt: until a reconnect, and while connected at most `delayMs`. */
+  /** Waits for the next attempt: until a reconnect or, while connected, at most `delayMs`. */
   #wait(delayMs: number): Promise<void> {
     return new Promise(resolve => {
       if (this.#sink === undefined) return resolve();

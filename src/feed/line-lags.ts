@@ -1,22 +1,22 @@
-/** How much later each of two lines brings what the other has brought: measured on one message at a time. */
+/** How much later each of two lines delivers what the other has delivered: measured on one message at a time. */
 
 import type { SourceIndex } from './failover-judge.js';
 import type { FeedMessage } from './feed.js';
 
-/** No line is waited for longer. */
+/** Longest wait for a line. */
 export const LAG_MS_MAX = 5_000;
-/** While nothing was measured. */
+/** The wait before anything is measured. */
 export const LAG_MS_UNKNOWN = 1_000;
-/** A line is waited for twice as long as it was late, and this much more. */
+/** The wait for a line is twice its lag plus this. */
 const MARGIN_MS = 50;
-/** What a measurement keeps of a longer lag before. */
+/** Weight of an earlier, longer lag in a new measurement. */
 const DECAY = 0.8;
 
 export class LineLags {
   readonly #nowMs: () => number;
   readonly #lagMs: [number, number] = [LAG_MS_UNKNOWN, LAG_MS_UNKNOWN];
   readonly #isMeasured: [boolean, boolean] = [false, false];
-  /** The message that the other line is to bring; `#subject` '' for none. */
+  /** The message that the other line has yet to deliver; `#subject` is '' if there is none. */
   #line: SourceIndex = 0;
   #subject = '';
   #epoch = '';
@@ -27,12 +27,12 @@ export class LineLags {
     this.#nowMs = nowMs;
   }
 
-  /** How long a line may take to bring what the other one has brought. */
+  /** How long to wait for a line to deliver what the other one has delivered. */
   waitMs(line: SourceIndex): number {
     return this.#isMeasured[line] ? Math.min(LAG_MS_MAX, 2 * this.#lagMs[line] + MARGIN_MS) : LAG_MS_UNKNOWN;
   }
 
-  /** A line was the first to bring a message. */
+  /** A line delivered a message first. */
   brought(line: SourceIndex, { subject, epoch, seq }: FeedMessage): void {
     if (this.#subject !== '') return;
     this.#line = line;
@@ -50,7 +50,7 @@ export class LineLags {
     this.#subject = '';
   }
 
-  /** Gives up on a message that the other line does not bring. */
+  /** Gives up on a message that the other line does not deliver. */
   maintain(): void {
     if (this.#subject !== '' && this.#nowMs() - this.#sinceMs >= LAG_MS_MAX) this.#subject = '';
   }

@@ -4,8 +4,8 @@ const READ_BYTES = 256 * 1024;
 const LINE_FEED = 0x0a;
 
 /**
- * Reads a file line by line in constant memory. Splits at line feeds only: node:readline would split at U+2028 too,
- * which JSON text may hold.
+ * Reads a file line by line in constant memory. Splits at line feeds only: node:readline also splits at U+2028, which
+ * JSON text may contain.
  */
 export class LineReader {
   readonly #handle: FileHandle;
@@ -14,7 +14,7 @@ export class LineReader {
   #bytes: Buffer = Buffer.alloc(0);
   #at = 0;
   #ended = false;
-  /** Inside a line that is over the limit: its bytes are passed over until it ends. */
+  /** Inside a line over the limit: its bytes are skipped until it ends. */
   #passing = false;
   #lineNumber = 0;
 
@@ -23,19 +23,19 @@ export class LineReader {
     this.#lineBytesMax = lineBytesMax;
   }
 
-  /** @throws {Error} of node:fs when the file cannot be opened. */
+  /** @throws {Error} of node:fs if the file cannot be opened. */
   static async open(file: string, lineBytesMax: number): Promise<LineReader> {
     return new LineReader(await open(file, 'r'), lineBytesMax);
   }
 
-  /** Number of the line that was returned last, from 1. */
+  /** Number of the line returned last, from 1. */
   get lineNumber(): number {
     return this.#lineNumber;
   }
 
   /**
-   * The next line that is already in memory, without its line feed and valid until the next `fill`; 'too long' in
-   * place of one over the limit; undefined when `fill` has to bring more.
+   * The next line in memory, without its line feed and valid until the next `fill`; 'too long' for one over the limit;
+   * undefined when `fill` must read more.
    */
   take(): Buffer | 'too long' | undefined {
     const end = this.#bytes.indexOf(LINE_FEED, this.#at);
@@ -47,7 +47,7 @@ export class LineReader {
 
   /**
    * Reads on. False when the file has ended and `take` has returned its last line.
-   * @param mayGrow it has not ended for good: a line without its line feed is not whole yet, and a later call may find more
+   * @param mayGrow the file may still grow: a line without its line feed is incomplete, and a later call may find more
    */
   async fill(mayGrow = false): Promise<boolean> {
     if (this.#ended) return false;
@@ -60,7 +60,7 @@ export class LineReader {
     }
     const tooLong = rest.length > this.#lineBytesMax;
     this.#passing ||= tooLong;
-    // Copied, so that a line that spans reads is whole, and the block can be read into again.
+    // Copied, so that a line that spans reads is complete, and the block can be reused.
     this.#bytes = Buffer.concat([
       this.#passing ? rest.subarray(rest.length) : rest,
       this.#block.subarray(0, bytesRead),

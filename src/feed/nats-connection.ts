@@ -17,16 +17,16 @@ import type { FeedFailureCode } from './feed-outcome.js';
 /** A server that does not answer within this time counts as unreachable, at the start and at each new attempt. */
 const CONNECT_TIMEOUT_MS = 5_000;
 const RECONNECT_WAIT_MS = 250;
-/** Spreads the gateways of a fleet when they all come back to one restarted server. */
+/** Spreads the reconnects of a fleet after a server restart. */
 const RECONNECT_JITTER_MS = 750;
-/** With two pings unanswered the connection is dead: a vanished server is noticed within 30 s. */
+/** After two unanswered pings the connection is dead: a vanished server is noticed within 30 s. */
 const PING_INTERVAL_MS = 10_000;
 const PINGS_UNANSWERED_MAX = 2;
 
 /**
  * The connection options of every NATS client in this process: endless reconnects, credentials and TLS files of
- * `config` (`url` may list several servers, separated by commas), the connection named `nodeName`.
- * @throws {Error} with `cause` when the credentials file cannot be read; {ConfigError} when others may read it, or a key.
+ * `config` (`url` may list several servers, separated by commas), and `nodeName` as the connection's name.
+ * @throws {Error} with `cause` if the credentials file cannot be read; {ConfigError} if others can read it or a key.
  */
 export async function natsConnectionOptions(config: NatsConfig, nodeName: string): Promise<ConnectionOptions> {
   await checkNatsFiles(config);
@@ -35,7 +35,7 @@ export async function natsConnectionOptions(config: NatsConfig, nodeName: string
     name: nodeName,
     timeout: CONNECT_TIMEOUT_MS,
     maxReconnectAttempts: -1,
-    // A password being rotated must not end the reconnecting: the next attempt may be right again.
+    // Keep reconnecting while a password is rotated: the next attempt may succeed.
     ignoreAuthErrorAbort: true,
     reconnectTimeWait: RECONNECT_WAIT_MS,
     reconnectJitter: RECONNECT_JITTER_MS,
@@ -60,7 +60,7 @@ export async function natsConnectionOptions(config: NatsConfig, nodeName: string
 
 /**
  * Connects to NATS.
- * @throws {Error} naming the server, with `cause`, when it cannot be reached within some seconds or refuses.
+ * @throws {Error} naming the server, with `cause`, if it refuses or cannot be reached within some seconds.
  */
 export async function connectNats(config: NatsConfig, nodeName: string): Promise<NatsConnection> {
   const options = await natsConnectionOptions(config, nodeName);
@@ -74,11 +74,11 @@ export async function connectNats(config: NatsConfig, nodeName: string): Promise
 export interface ConnectionWatcher {
   disconnected(): void;
   reconnected(): void;
-  /** The connection is over for good, by `close` or by an error that no reconnect can heal. */
+  /** The connection is closed for good, by `close` or by an error that reconnecting cannot fix. */
   closed(error: unknown): void;
 }
 
-/** Tells `watcher` what becomes of the connection, until it is closed. */
+/** Reports the connection's events to `watcher` until it is closed. */
 export function watchConnection(connection: NatsConnection, watcher: ConnectionWatcher): void {
   const follow = async (): Promise<void> => {
     for await (const status of connection.status()) {
@@ -86,7 +86,7 @@ export function watchConnection(connection: NatsConnection, watcher: ConnectionW
       else if (status.type === Events.Reconnect) watcher.reconnected();
     }
   };
-  // The iteration ends with the connection; only a defect of the watcher throws.
+  // The iteration ends with the connection; only a defect in the watcher throws.
   follow().catch(rethrowOutside);
   connection.closed().then(
     error => watcher.closed(error),
@@ -94,7 +94,7 @@ export function watchConnection(connection: NatsConnection, watcher: ConnectionW
   );
 }
 
-/** What kind of failure a call of nats.js ended with. */
+/** The failure code for an error of a nats.js call. */
 export function failureCodeOf(thrown: unknown): FeedFailureCode {
   const error = thrown instanceof Error && thrown.cause !== undefined ? thrown.cause : thrown;
   const isRefused =
@@ -104,8 +104,8 @@ export function failureCodeOf(thrown: unknown): FeedFailureCode {
 }
 
 /**
- * nats.js ends its reader, silently and for good, when a subscription's callback throws; so what a callback threw is
- * thrown again where it is seen, as an uncaught exception.
+ * If a subscription's callback throws, nats.js ends its reader, silently and for good. So the error is rethrown as an
+ * uncaught exception, where it is visible.
  */
 export function rethrowOutside(error: unknown): void {
   queueMicrotask(() => {

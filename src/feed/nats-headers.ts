@@ -4,13 +4,16 @@ import type { FeedMessage, FeedSink } from './feed.js';
 const EPOCH_LENGTH_MAX = 64;
 /** Longest number read: nanoseconds need 19 digits. */
 const DIGITS_MAX = 20;
-/** From here on a number is a time since 1970 in seconds, and from the next ones on in ms, µs and ns. Each reaches to the year 5138. */
+/**
+ * From here on a number is a time since 1970 in seconds, from the next ones on in ms, µs and ns. Each reaches to the
+ * year 5138.
+ */
 const SECONDS_MIN = 1e8;
 const MILLIS_MIN = 1e11;
 const MICROS_MIN = 1e14;
 const NANOS_MIN = 1e17;
 
-/** Headers that could not be used: counted, and each kind logged once. */
+/** Unusable headers: counts them, and logs each kind once. */
 export class HeaderFaults {
   readonly #sink: FeedSink;
   readonly #noticed = new Set<string>();
@@ -20,7 +23,7 @@ export class HeaderFaults {
     this.#sink = sink;
   }
 
-  /** @param header of Ts-Event, Seq or Epoch, its name */
+  /** @param header Ts-Event, Seq or Epoch */
   note(header: string, value: string, subject: string): void {
     this.count++;
     if (this.#noticed.has(header)) return;
@@ -32,14 +35,14 @@ export class HeaderFaults {
   }
 }
 
-/** A message of nats.js, core or JetStream. `headers` is parsed when read, and throws when its bytes are no headers. */
+/** A message of nats.js, core or JetStream. `headers` is parsed on access, and throws if its bytes are not headers. */
 interface WithHeaders {
   readonly headers?: MsgHdrs | undefined;
 }
 
 /**
- * The publisher's headers, undefined when there are none or they cannot be read. A publisher can send header names
- * that make nats.js throw; its message is then taken as one without headers.
+ * The publisher's headers; undefined if there are none or they are unreadable. Some header names make nats.js throw;
+ * such a message is treated as one without headers.
  */
 export function headersOf(message: WithHeaders): MsgHdrs | undefined {
   try {
@@ -50,8 +53,9 @@ export function headersOf(message: WithHeaders): MsgHdrs | undefined {
 }
 
 /**
- * `Ts-Event` in µs since the Unix epoch, 0 when it is absent or no time. Seconds, milliseconds and nanoseconds are told from µs by
- * their magnitude, as no two of them meet within a thousand years; a smaller number is taken as it is.
+ * `Ts-Event` in µs since the Unix epoch; 0 if it is absent or not a time. Seconds, milliseconds and nanoseconds are
+ * told from µs by their magnitude: no two of these ranges overlap within a thousand years. A smaller number is taken as
+ * it is.
  */
 export function tsEventOf(headers: MsgHdrs | undefined, subject: string, faults: HeaderFaults | undefined): number {
   const text = headers?.get('Ts-Event') ?? '';
@@ -61,12 +65,12 @@ export function tsEventOf(headers: MsgHdrs | undefined, subject: string, faults:
   return Math.max(0, micros);
 }
 
-/** −1 for what is no time. */
+/** −1 if it is not a time. */
 function microsOf(text: string): number {
   const dot = text.indexOf('.');
   const whole = dot < 0 ? text : text.slice(0, dot);
   if (!isDigits(whole) || whole.length > DIGITS_MAX) return -1;
-  // Without a fraction the digits are exact as they are, up to µs.
+  // Without a fraction, µs are exact as they are.
   if (dot < 0 && Number(whole) >= MICROS_MIN && Number(whole) < NANOS_MIN) return wholeNumber(whole);
   if (dot >= 0 && !isDigits(text.slice(dot + 1))) return -1;
   const value = Number(text);
@@ -84,9 +88,8 @@ function isDigits(text: string): boolean {
 }
 
 /**
- * Fills in the publisher's own numbering, if `Seq` (a safe integer, 1 or more: 0 stands for
- * 'before the first message') and `Epoch` (1 to 64 visible ASCII
- * characters) are both there and valid.
+ * Fills in the publisher's own numbering if both `Seq` and `Epoch` are present and valid. `Seq` is a safe integer from
+ * 1 (0 means 'before the first message'), `Epoch` 1 to 64 visible ASCII characters.
  */
 function readSequence(headers: MsgHdrs, into: FeedMessage, faults: HeaderFaults | undefined): void {
   const text = headers.get('Seq');
@@ -106,7 +109,7 @@ function readSequence(headers: MsgHdrs, into: FeedMessage, faults: HeaderFaults 
   into.contiguous = true;
 }
 
-/** Marks what gateways publish for clients, so that they know it again. */
+/** Marks what gateways publish for clients, so that they recognize it. */
 const PUBLICATION_HEADER = 'Millrace-Publication';
 
 /** The headers of a message that this process publishes. @param mark see threads/publication-mark.ts */
@@ -122,11 +125,11 @@ const PUBLICATION_LENGTH_MAX = 256;
 /** The mark of a message that a gateway published; '' for all others. */
 export function publicationOf(received: MsgHdrs): string {
   const mark = received.get(PUBLICATION_HEADER);
-  // Gateways write no longer ones, and each is remembered.
+  // Gateways write no longer marks, and each mark is remembered.
   return mark.length <= PUBLICATION_LENGTH_MAX ? mark : '';
 }
 
-/** Fills in a message of core NATS, as its publisher numbered it, or not at all. */
+/** Fills in a message of core NATS, with its publisher's numbering if it has one. */
 export function readCoreMessage(received: Msg, into: FeedMessage, faults?: HeaderFaults): FeedMessage {
   into.subject = received.subject;
   into.payload = received.data;
@@ -144,7 +147,7 @@ export function readCoreMessage(received: Msg, into: FeedMessage, faults?: Heade
   return into;
 }
 
-/** Decimal digits → the number; −1 for anything else, and for what a double cannot hold exactly. */
+/** Decimal digits → the number; −1 for anything else, and for numbers that a double cannot hold exactly. */
 function wholeNumber(text: string): number {
   if (text.length === 0 || text.length > 16) return -1;
   let value = 0;

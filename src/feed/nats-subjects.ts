@@ -1,6 +1,6 @@
 /**
- * Core NATS over one connection: subjects that are always followed, those that somebody wants just now, orders to the
- * gateway, and what the gateway publishes itself.
+ * Core NATS over one connection: subjects that are always followed, subjects followed on demand, orders to the gateway,
+ * and the gateway's own publications.
  */
 import type { Msg, NatsConnection, NatsError, Subscription } from 'nats';
 import { textOf } from './error-text.js';
@@ -13,22 +13,22 @@ const CONTROL_SUBJECTS = ['control.revoke', 'control.drain'];
 
 export class NatsSubjects {
   readonly #connection: NatsConnection;
-  /** Undefined after the stop: then nothing reaches it. */
+  /** Undefined after the stop: nothing reaches it then. */
   #sink: FeedSink | undefined;
   readonly #onRefused: (subject: string, error: NatsError) => void;
   readonly #message = newFeedMessage();
   readonly #subscriptions = new Map<string, Subscription>();
   readonly headerFaults: HeaderFaults;
-  /** True for subjects that come from elsewhere: a message of one of them is passed over. */
+  /** True for subjects that come from elsewhere: their messages are skipped here. */
   isFromElsewhere: (subject: string) => boolean = () => false;
-  /** A call failed since the last reconnect, and that was said. */
+  /** A call failed since the last reconnect, and that was reported. */
   #hasNoticed = false;
-  /** False while the connection is lost: nats.js then queues what is sent, without a bound. */
+  /** False while the connection is lost: nats.js then queues without a bound. */
   isConnected = true;
 
   /**
-   * Begins with the control subjects.
-   * @param onRefused the server does not let this user subscribe; nats.js gives up, and `reconnected` tries it again
+   * Starts with the control subjects.
+   * @param onRefused called if the server refuses a subscription; nats.js gives up, and `reconnected` retries it
    */
   constructor(connection: NatsConnection, sink: FeedSink, onRefused: (subject: string, error: NatsError) => void) {
     this.#connection = connection;
@@ -39,8 +39,8 @@ export class NatsSubjects {
   }
 
   /**
-   * Subscribes, unless that is done. Resolves once what is published is delivered, or the connection broke; undefined while
-   * that cannot be known. What is followed is subscribed to again at every reconnect.
+   * Subscribes unless it already has. Resolves once messages are delivered, or the connection breaks; undefined while
+   * that cannot be known. Every reconnect renews the subscriptions.
    */
   follow(subject: string): Promise<FeedOutcome> | undefined {
     if (this.#connection.isClosed()) return undefined;
@@ -58,7 +58,7 @@ export class NatsSubjects {
     if (subscription?.isClosed() === false && !this.#connection.isClosed()) subscription.unsubscribe();
   }
 
-  /** Publishes what comes back with this mark. @throws {Error} when it is surely not published */
+  /** Publishes a message that returns with this mark. @throws {Error} if it was certainly not published */
   publish(subject: string, payload: Uint8Array, mark: string): void {
     try {
       this.#connection.publish(subject, payload, { headers: publicationHeaders(mark) });
@@ -67,7 +67,7 @@ export class NatsSubjects {
     }
   }
 
-  /** The permission for what was refused may be back. */
+  /** Retries refused subscriptions: the permission may have been granted. */
   reconnected(): void {
     this.isConnected = true;
     this.#hasNoticed = false;
@@ -76,7 +76,7 @@ export class NatsSubjects {
     }
   }
 
-  /** Nothing reaches the sink from here on. */
+  /** Nothing reaches the sink after this. */
   stop(): void {
     this.#sink = undefined;
     this.isConnected = false;
@@ -90,7 +90,7 @@ export class NatsSubjects {
     if (!outcome.ok && !this.#hasNoticed) {
       this.#hasNoticed = true;
       this.#sink?.notice?.(
-        `the connection broke while ${subject} was opened; it opens again on reconnect`,
+        `the connection broke while subscribing to ${subject}; it subscribes again on reconnect`,
         outcome.detail,
       );
     }
@@ -115,7 +115,7 @@ export class NatsSubjects {
 
   #control(received: Msg): void {
     const respond: Respond = answer => {
-      // While the connection is lost nats.js would queue it without a bound.
+      // While disconnected, nats.js would queue it without a bound.
       if (this.isConnected && !this.#connection.isClosed()) received.respond(new TextEncoder().encode(answer));
     };
     const isAsked = received.reply !== undefined && received.reply !== '';

@@ -17,9 +17,9 @@ export interface NatsFeedOptions {
 }
 
 /**
- * Core NATS: everything that is published on `md.>` and `analytics.*` while connected, so that a snapshot, or what was
- * missed, is ready for whoever comes; and on `orders.<user>` and `rooms.<room>` while somebody wants it. `seq` and `epoch`
- * are the publisher's own (headers `Seq`, `Epoch`), where it sends them. Reconnects for ever.
+ * Core NATS. Always follows `md.>` and `analytics.*`, so that snapshots and missed events are ready for new clients,
+ * and follows `orders.<user>` and `rooms.<room>` on demand. `seq` and `epoch` are the publisher's own (headers `Seq`,
+ * `Epoch`), if it sends them. Reconnects forever.
  */
 export class NatsFeed implements Feed {
   readonly name = 'nats';
@@ -29,7 +29,7 @@ export class NatsFeed implements Feed {
   #subjects: NatsSubjects | undefined;
   #refused: NatsError | undefined;
   #hasStarted = false;
-  /** Undefined before the start and after the stop: then nothing reaches it. */
+  /** Undefined before the start and after the stop: nothing reaches it then. */
   #sink: FeedSink | undefined;
 
   constructor(options: NatsFeedOptions) {
@@ -42,7 +42,7 @@ export class NatsFeed implements Feed {
     this.#sink = sink;
     const subjects = new NatsSubjects(connection, sink, (subject, error) => this.#onRefused(subject, error));
     this.#subjects = subjects;
-    // Before anything is waited for: the connection may break while it is.
+    // Before any wait, because the connection may break during it.
     watchConnection(connection, {
       disconnected: () => this.#onDisconnect(subjects, 'disconnected from NATS'),
       reconnected: () => {
@@ -54,7 +54,7 @@ export class NatsFeed implements Feed {
     });
     subjects.follow(ANALYTICS);
     try {
-      // The server's answer to a refused subscription comes before its answer to the flush that is waited for here.
+      // The server's answer to a refused subscription arrives before its answer to this flush.
       const outcome = await subjects.follow(MARKET_DATA);
       if (outcome?.ok !== true) throw new Error(outcome?.detail ?? 'disconnected from NATS');
       if (this.#refused !== undefined) throw this.#refused;
@@ -71,7 +71,7 @@ export class NatsFeed implements Feed {
     return this.#subjects?.headerFaults.count ?? 0;
   }
 
-  /** Of market data everything is followed all the time. */
+  /** Market data is always followed. */
   interest(subject: string, wanted: boolean): Promise<FeedOutcome> | undefined {
     if (subject.startsWith('md.') || subject.startsWith('analytics.')) return undefined;
     return wanted ? this.#subjects?.follow(subject) : this.#subjects?.unfollow(subject);
@@ -101,7 +101,7 @@ export class NatsFeed implements Feed {
     this.#say('stale', detail);
   }
 
-  /** A start that has not succeeded is its caller's to tell. */
+  /** If the start has not succeeded, its caller reports that. */
   #say(status: FeedStatus, detail: string): void {
     if (this.#hasStarted) this.#sink?.status(status, detail);
   }

@@ -3,25 +3,28 @@ import { textOf } from './error-text.js';
 import type { Clock, FeedMessage, FeedSink } from './feed.js';
 import { headerLine, messageLine } from './recording.js';
 
-/** Characters waiting for a slow disk. A live feed cannot be held back, so a message that finds the queue full is dropped. */
+/**
+ * Most characters that wait for a slow disk. A live feed cannot pause, so messages that find the queue full are
+ * dropped.
+ */
 export const RECORDER_QUEUE_CHARACTERS_MAX = 64 * 1024 * 1024;
 
 export interface RecorderOptions {
-  /** Created; an existing recording is not overwritten. */
+  /** Must not exist yet or be empty: recordings are not overwritten. */
   readonly file: string;
   readonly clock: Clock;
   /**
-   * Told once when writing fails (nothing is recorded after that), and at the beginning of each time that the disk is
-   * too slow and messages are dropped.
+   * Called once if writing fails (nothing is recorded after that), and whenever the disk becomes too slow and messages
+   * are dropped.
    */
   readonly onError: (error: Error) => void;
-  /** Left out: `RECORDER_QUEUE_CHARACTERS_MAX`. */
+  /** Default: `RECORDER_QUEUE_CHARACTERS_MAX`. */
   readonly queueCharactersMax?: number;
 }
 
 /**
- * Writes what a feed delivers to a recording, as a sink: `await feed.start(await Recorder.open(…))`. While one write
- * is on its way to the disk, messages gather for the next one.
+ * A sink that writes a feed's messages to a recording: `await feed.start(await Recorder.open(…))`. During one write,
+ * messages accumulate for the next.
  */
 export class Recorder implements FeedSink {
   readonly #handle: FileHandle;
@@ -36,10 +39,10 @@ export class Recorder implements FeedSink {
   #messagesWritten = 0;
   #messagesDropped = 0;
   #closed: Promise<void> | undefined;
-  /** Up to the end of the last line that was written whole. */
+  /** Bytes up to the end of the last complete line. */
   #bytesWritten = 0;
   #tellFailed = (): void => {};
-  /** Resolves when writing fails for good: nothing is recorded any more. */
+  /** Resolves when writing fails for good: nothing is recorded after that. */
   readonly failed = new Promise<void>(resolve => {
     this.#tellFailed = resolve;
   });
@@ -55,8 +58,8 @@ export class Recorder implements FeedSink {
   }
 
   /**
-   * Creates the file and begins the recording: its time counts from here.
-   * @throws {Error} with `cause` when the file cannot be created or already holds something.
+   * Creates the file and starts the recording's clock.
+   * @throws {Error} with `cause` if the file cannot be created or is not empty.
    */
   static async open(options: RecorderOptions): Promise<Recorder> {
     try {
@@ -68,12 +71,12 @@ export class Recorder implements FeedSink {
     }
   }
 
-  /** Messages that the file holds, as far as the operating system said so. */
+  /** Messages written to the file, as confirmed by the operating system. */
   get messagesWritten(): number {
     return this.#messagesWritten;
   }
 
-  /** Messages that the disk was too slow for, or that came after writing had failed. */
+  /** Messages dropped because the disk was too slow or writing had failed. */
   get messagesDropped(): number {
     return this.#messagesDropped;
   }
@@ -95,10 +98,10 @@ export class Recorder implements FeedSink {
     this.#write();
   }
 
-  /** A recording holds messages only: in a replay, an outage is a time without them. */
+  /** A recording holds messages only: in a replay, an outage is a time without messages. */
   status(): void {}
 
-  /** Writes what is queued, to the disk itself, and closes the file. Never rejects: failures went to `onError`. */
+  /** Writes what is queued, syncs it to disk, and closes the file. Never rejects: failures go to `onError`. */
   close(): Promise<void> {
     this.#closed ??= this.#finish();
     return this.#closed;
@@ -107,7 +110,7 @@ export class Recorder implements FeedSink {
   async #finish(): Promise<void> {
     while (this.#writing !== undefined) await this.#writing;
     try {
-      // A pipe or a terminal has no disk to wait for.
+      // A pipe or a terminal has no disk to sync.
       if (!this.#failed && (await this.#handle.stat()).isFile()) await this.#handle.sync();
       await this.#handle.close();
     } catch (error) {
@@ -131,7 +134,7 @@ export class Recorder implements FeedSink {
   }
 
   async #writeQueue(): Promise<void> {
-    // One turn of the event loop's messages make one write.
+    // All messages of one turn of the event loop go into one write.
     await new Promise(resolve => setImmediate(resolve));
     while (this.#queue !== '') {
       const text = this.#queue;
@@ -155,7 +158,7 @@ export class Recorder implements FeedSink {
     this.#messagesDropped += messages + this.#queuedMessages;
     this.#queue = '';
     this.#queuedMessages = 0;
-    // A replay would stumble over half a line; a pipe cannot be cut.
+    // A partial line would break a replay; a pipe cannot be truncated.
     await this.#handle.truncate(this.#bytesWritten).catch(() => undefined);
     this.#report('the recording ends here', error);
     this.#tellFailed();

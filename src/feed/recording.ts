@@ -18,10 +18,10 @@ import { isUtf8 } from 'node:buffer';
 import { type FeedMessage, newFeedMessage } from './feed.js';
 
 const VERSION = 1;
-/** A longer line is malformed. Room for a 2 MiB payload of which every byte needs an escape of six. */
+/** A longer line is malformed. Fits a 2 MiB payload in which every byte needs a six-byte escape. */
 export const RECORDING_LINE_BYTES_MAX = 16 * 1024 * 1024;
 
-/** A message and when it came, µs since the start of the recording. */
+/** A message and its arrival time, µs since the start of the recording. */
 export interface RecordedMessage {
   readonly tMicros: number;
   readonly message: FeedMessage;
@@ -33,7 +33,7 @@ export function headerLine(startedAtMicros: number): string {
   return `${JSON.stringify({ millrace_recording: VERSION, started_at: startedAt })}\n`;
 }
 
-/** One message's line, with its line feed. The payload's exact bytes can be read back from it. */
+/** One message's line, with its line feed. It preserves the payload's exact bytes. */
 export function messageLine(message: FeedMessage, tMicros: number): string {
   const bytes = Buffer.from(message.payload.buffer, message.payload.byteOffset, message.payload.byteLength);
   const payload = isText(bytes)
@@ -45,7 +45,7 @@ export function messageLine(message: FeedMessage, tMicros: number): string {
   return `{"t":${tMicros},"subject":${JSON.stringify(message.subject)},${payload}${tsEvent}${position}${contiguous}}\n`;
 }
 
-/** What is wrong with a header line; undefined when nothing is. */
+/** What is wrong with a header line; undefined if it is valid. */
 export function headerFault(line: Uint8Array): string | undefined {
   const header = parseObject(line);
   if (header === undefined) return 'the first line is not a JSON object';
@@ -56,7 +56,7 @@ export function headerFault(line: Uint8Array): string | undefined {
   return undefined;
 }
 
-/** Reads one message line; what is wrong with it, as a text, when it cannot be used. */
+/** Reads one message line; a string result says why it is invalid. */
 export function parseMessageLine(line: Uint8Array): RecordedMessage | string {
   const entry = parseObject(line);
   if (entry === undefined) return 'not a JSON object';
@@ -72,7 +72,7 @@ export function parseMessageLine(line: Uint8Array): RecordedMessage | string {
   return { tMicros: t, message };
 }
 
-/** A first byte from 0x80 on begins MessagePack, not JSON, even where the whole happens to be valid UTF-8. */
+/** A first byte of 0x80 or more begins MessagePack, not JSON, even if the whole happens to be valid UTF-8. */
 function isText(bytes: Buffer): boolean {
   return (bytes[0] ?? 0) < 0x80 && isUtf8(bytes);
 }
@@ -80,7 +80,7 @@ function isText(bytes: Buffer): boolean {
 function payloadOf(entry: Readonly<Record<string, unknown>>): Uint8Array | undefined {
   if (typeof entry.payload === 'string') return Buffer.from(entry.payload, 'utf8');
   const text = entry.base64;
-  // Buffer.from skips what is not Base64, so it alone would not notice a damaged line.
+  // Buffer.from skips characters that are not Base64, so it would not detect a damaged line.
   if (typeof text !== 'string' || text.length % 4 !== 0 || !/^[A-Za-z0-9+/]*={0,2}$/.test(text)) return undefined;
   return Buffer.from(text, 'base64');
 }

@@ -4,24 +4,23 @@ import type { Clock, Feed, FeedSink } from './feed.js';
 import { LineReader } from './lines.js';
 import { headerFault, parseMessageLine, RECORDING_LINE_BYTES_MAX } from './recording.js';
 
-/** Messages delivered before other work of the event loop has its turn. */
+/** Most messages delivered before other work of the event loop runs. */
 const SLICE_MESSAGES = 512;
-/** How often a recording that is followed is looked at for more. */
+/** How often to check a recording for more. */
 const FOLLOW_POLL_MS = 200;
-/** Longest single wait; Node's timers fire at once when asked for more than 2^31 − 1 ms. */
+/** Longest single wait; Node's timers fire at once for more than 2^31 − 1 ms. */
 const SLEEP_MS_MAX = 60_000;
 
 export interface ReplayFeedOptions {
   readonly config: ReplayConfig;
   readonly clock: Clock;
-  /** Told of each line that is skipped: its number, from 1, and what is wrong with it. */
+  /** Called for each skipped line with its number, from 1, and what is wrong with it. */
   readonly onMalformed?: (lineNumber: number, reason: string) => void;
 }
 
 /**
- * Replays a recording (see recording.ts) at `speed` times its pace; 0 is as fast as it goes. Never early, and at most
- * about a timer's granularity (1 ms) late. At its end it is `stale`, and says so; with `follow` it waits for what is still being
- * recorded.
+ * Replays a recording (see recording.ts) at `speed` times its pace; 0 is as fast as possible. Never early, and late by
+ * at most about a timer's granularity (1 ms). At the end it reports `stale`; with `follow` it waits for more.
  */
 export class ReplayFeed implements Feed {
   readonly name = 'replay';
@@ -55,11 +54,11 @@ export class ReplayFeed implements Feed {
       await reader?.close();
       throw new Error(`REPLAY_FILE: cannot replay ${file}: ${textOf(error)}`, { cause: error });
     }
-    sink.status('live', `replay of ${file} ${speed === 0 ? 'as fast as it goes' : `at speed ${speed}`}`);
+    sink.status('live', `replay of ${file} ${speed === 0 ? 'as fast as possible' : `at speed ${speed}`}`);
     this.#finished = this.#run(reader, sink);
   }
 
-  /** A recording is replayed whole, whoever listens. */
+  /** Replays the whole recording, regardless of interest. */
   interest(): undefined {}
 
   /** Drops it: a recording has no publisher to tell. */
@@ -118,7 +117,7 @@ export class ReplayFeed implements Feed {
 
   #sleep(micros: number): Promise<void> {
     return new Promise(resolve => {
-      // Rounded up: timers count whole milliseconds, and a message must not come before its time.
+      // Rounded up: timers count whole milliseconds, and a message must not come early.
       const timer = this.#options.clock.setTimeout(resolve, Math.min(SLEEP_MS_MAX, Math.ceil(micros / 1000)));
       this.#endSleep = () => {
         this.#options.clock.clearTimeout(timer);

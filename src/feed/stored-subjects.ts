@@ -1,8 +1,8 @@
-/** Which subjects a JetStream stream stores, as NATS itself decides it: its own, and those of the streams it copies from. */
+/** Which subjects a JetStream stream stores, by NATS's own rules: its own, and those of the streams it copies from. */
 import type { StreamInfo, StreamSource } from 'nats';
 import { covers, destinationPattern, intersection } from './subject-patterns.js';
 
-/** Streams that copy from streams that copy: followed this deep. */
+/** Most levels of streams that copy from streams that copy. */
 const COPIES_DEPTH_MAX = 8;
 const EVERYTHING = ['>'];
 
@@ -11,12 +11,12 @@ interface SubjectTransform {
   readonly dest?: string;
 }
 
-/** Servers from 2.10 on have members that the types of this client do not all name. */
+/** Servers from 2.10 on send members that this client's types lack. */
 type Copied = StreamSource & { readonly subject_transforms?: readonly SubjectTransform[] };
 
 /**
- * Patterns of the subjects that messages of the stream have.
- * @param infoOf another stream of the account; undefined when it cannot be seen, and then its subjects may be any
+ * Patterns of the subjects in the stream.
+ * @param infoOf another stream of the account; undefined if it is not visible, and then it may contain any subject
  */
 export async function storedPatterns(
   info: StreamInfo,
@@ -52,12 +52,12 @@ function within(patterns: readonly string[], filter: string): string[] {
   return patterns.map(pattern => intersection(pattern, filter)).filter(pattern => pattern !== undefined);
 }
 
-/** What becomes of a subject that the stream listens to. */
+/** The subjects that a stream stores for one it listens to. */
 function transformed(subject: string, transform: SubjectTransform | undefined): string[] {
   const { src = '', dest = '' } = transform ?? {};
   if (dest === '') return [subject];
   const source = src === '' ? '>' : src;
   if (intersection(subject, source) === undefined) return [subject];
-  // Of a subject that is transformed only in part, the rest stays.
+  // If a transform covers a subject only in part, the rest keeps its name.
   return covers(source, subject) ? [destinationPattern(dest)] : [subject, destinationPattern(dest)];
 }

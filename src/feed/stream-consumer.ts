@@ -1,30 +1,30 @@
-/** One ephemeral consumer of a stream: its messages in order, without a hole in its own numbering, until it is lost. */
+/** One ephemeral consumer of a stream: delivers in order, without a hole in its own numbering, until it is lost. */
 import { ConsumerEvents, type ConsumerMessages, type JetStreamManager, type JsMsg } from 'nats';
 import { consumerConfig } from './jetstream-stream.js';
 import { rethrowOutside } from './nats-connection.js';
 
-/** Messages that the server may have on the way to this feed at a time. */
+/** Most messages in flight from the server. */
 const PULL_MESSAGES_MAX = 4_096;
 /** How long one request for messages lasts; nats.js renews it. */
 const PULL_EXPIRES_MS = 10_000;
-/** Two of these missed, and the consumer is taken for lost. */
+/** After two missed heartbeats, the consumer counts as lost. */
 const HEARTBEAT_MS = 2_000;
 
 export interface StreamConsumerOptions {
   readonly stream: string;
   readonly filter: string;
-  /** It begins behind this sequence; where that is 0, with the last message of every subject. */
+  /** It starts after this sequence; if 0, at the last message of every subject. */
   readonly lastSeq: number;
-  /** With a `lastSeq` of 0: it begins with the first message. */
+  /** With a `lastSeq` of 0, it starts at the first message. */
   readonly isWhole?: boolean;
   readonly onMessage: (message: JsMsg, consumer: StreamConsumer) => void;
-  /** Called once, unless it was closed before. */
+  /** Called once, unless the consumer was closed before. */
   readonly onLost: (reason: string, consumer: StreamConsumer) => void;
 }
 
 export class StreamConsumer {
   readonly name: string;
-  /** Messages that the stream held for it when it began. */
+  /** Messages waiting for it when it started. */
   readonly pendingAtStart: number;
   readonly #options: StreamConsumerOptions;
   #messages: ConsumerMessages | undefined;
@@ -38,7 +38,7 @@ export class StreamConsumer {
     this.#options = options;
   }
 
-  /** @throws {NatsError} when the server does not make one */
+  /** @throws {NatsError} if the server does not create one */
   static async open(manager: JetStreamManager, options: StreamConsumerOptions): Promise<StreamConsumer> {
     const { stream, lastSeq, filter, isWhole } = options;
     const info = await manager.consumers.add(stream, consumerConfig(lastSeq, filter, isWhole));
@@ -66,7 +66,7 @@ export class StreamConsumer {
   #received(message: JsMsg): void {
     if (this.isClosed) return;
     if (message.info.deliverySequence !== this.deliverySeq + 1) {
-      this.#lost('messages lost on the way');
+      this.#lost('messages were lost on the way');
       return;
     }
     this.deliverySeq++;

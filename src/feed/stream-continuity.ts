@@ -1,21 +1,23 @@
 /**
- * Whether a stream that is opened again still is what was read before. A server that comes back with an older copy of its store, or
- * an operator who restores a backup, keeps the stream's name and creation time, and numbers other messages with the same sequences.
+ * Whether a reopened stream is still the one read before. If a server restarts with an older copy of its store, or an
+ * operator restores a backup, the stream keeps its name and creation time, but gives the same sequences to other
+ * messages.
  */
 import { AckPolicy, DeliverPolicy, type JetStreamManager, NatsError, nanos, type StreamInfo } from 'nats';
 import type { Continuity, StreamMark } from './stream-numbering.js';
 
-/** Times are exact to 256 ns here; no two lives of a stream are as close as twice that. */
+/** Times are exact to 256 ns here; two lives of a stream are never within twice that. */
 const NANOS_ERROR_MAX = 512;
-/** The server removes the consumer that finds a place in time, which is deleted at once, after this time anyway. */
+/** The consumer that looks up a time is deleted at once; if that fails, the server removes it after this time. */
 const CONSUMER_IDLE_MS = 5_000;
 /** JetStream API error code. */
 const CONSUMER_NOT_FOUND = 10_014;
 
 /**
- * Says whether the stream holds the message that was read last. Where its limits took that message, it is the same stream as long
- * as the consumer that read it is there: one does not outlive the server's store. Where neither is there, nothing proves it.
- * @throws {NatsError} when the server does not answer
+ * Checks whether the stream holds the message that was read last. If its limits removed that message, it is the same
+ * stream as long as the consumer that read it exists: a consumer does not outlive the server's store. If both are
+ * missing, nothing proves it.
+ * @throws {NatsError} if the server does not answer
  */
 export async function continuityOf(
   manager: JetStreamManager,
@@ -38,7 +40,7 @@ interface FoundMessage {
   readonly timestamp: string;
 }
 
-/** Undefined also where this user may not ask for messages: then it proves nothing, and must not stop the reading. */
+/** Also undefined if this user may not ask for messages: that proves nothing, and must not stop the feed. */
 async function messageAt(manager: JetStreamManager, stream: string, seq: number): Promise<FoundMessage | undefined> {
   try {
     const { subject, timestamp } = await manager.streams.getMessage(stream, { seq });
@@ -52,7 +54,7 @@ function isSame(found: FoundMessage, mark: StreamMark): boolean {
   return found.subject === mark.subject && Math.abs(nanosOf(found.timestamp) - mark.nanos) <= NANOS_ERROR_MAX;
 }
 
-/** ns since the Unix epoch of an RFC 3339 time, as far as a double is exact. */
+/** ns since the Unix epoch of an RFC 3339 time, as exact as a double. */
 export function nanosOf(timestamp: string): number {
   const fraction = /\.(\d+)/.exec(timestamp)?.[1] ?? '';
   const seconds = Date.parse(timestamp.replace(/\.\d+/, '')) / 1000;
@@ -71,8 +73,8 @@ async function hasConsumer(manager: JetStreamManager, stream: string, name: stri
 }
 
 /**
- * The sequence of the first message that was stored behind a time, or of the next one. Every gateway that had read up to where the
- * stream fell back finds the same, wherever it stood itself.
+ * The sequence of the first message stored after a time, or of the next one to be stored. Every gateway that had read
+ * up to the point where the stream fell back finds the same one, whatever its own position was.
  */
 async function firstAfter(manager: JetStreamManager, stream: string, afterNanos: number): Promise<number> {
   const { name, delivered } = await manager.consumers.add(stream, {

@@ -1,8 +1,8 @@
-/** Which sequences of a stream are missing between its first and its last: asked for once, not by everybody who needs to know. */
+/** Which sequences are missing between a stream's first and last: requested once for everyone who needs them. */
 import type { JetStreamManager, StreamInfo } from 'nats';
 import { epochOf } from './jetstream-stream.js';
 
-/** A longer list costs the server, the network and this thread's time: it is asked for no more often than this. */
+/** A longer list costs the server, the network and this thread time: request it no more often than this. */
 const LONG_LIST = 20_000;
 const LONG_LIST_INTERVAL_MS = 1_000;
 
@@ -17,15 +17,15 @@ export function detailsOf(manager: JetStreamManager, stream: string): Promise<St
 }
 
 /**
- * What is deleted stays deleted, until the stream's first sequence has passed it. So a list that was had once still tells of every
- * sequence in it; and that it lacks none, as long as the stream counts as many.
+ * A deleted sequence stays deleted until the stream's first sequence has passed it. So an old list is still right about
+ * every sequence in it, and it is complete as long as the stream's count of deleted messages matches.
  */
 export class StreamDeletes {
   readonly #options: StreamDeletesOptions;
   /** Ascending. */
   #deleted = new Float64Array(0);
   #epoch = '';
-  /** Of the stream when the list was made: it tells of no sequence before it. */
+  /** The stream's first sequence when the list was made: the list says nothing about earlier ones. */
   #firstSeq = Number.POSITIVE_INFINITY;
   #asking: Promise<void> | undefined;
   #askedMs = Number.NEGATIVE_INFINITY;
@@ -35,8 +35,8 @@ export class StreamDeletes {
   }
 
   /**
-   * False when a message with `afterSeq < seq ≤ toSeq` was deleted in the stream as `info` has it.
-   * @throws {NatsError} when the server does not answer
+   * False if a message with `afterSeq < seq ≤ toSeq` was deleted in the stream as described by `info`.
+   * @throws {NatsError} if the server does not answer
    */
   async isWhole(info: StreamInfo, afterSeq: number, toSeq: number): Promise<boolean> {
     const { first_seq: firstSeq, num_deleted: count = 0 } = info.state;
@@ -44,13 +44,13 @@ export class StreamDeletes {
     const isOfStream = (): boolean => epochOf(info) === this.#epoch;
     const isEnough = (): boolean => isOfStream() && this.#countFrom(firstSeq) === count;
     if (isOfStream() && this.#has(afterSeq, toSeq)) return false;
-    // One that is on its way may have been answered before `info` was: only the one after it surely knows more.
+    // A request in flight may have been answered before `info`: only the next one certainly knows more.
     if (!isEnough()) await this.#asking?.catch(() => undefined);
     if (!isEnough()) await this.#ask();
     return isOfStream() && this.#firstSeq <= afterSeq + 1 && !this.#has(afterSeq, toSeq);
   }
 
-  /** All who need it at this time wait for the same answer. */
+  /** Concurrent callers share one request. */
   #ask(): Promise<void> {
     this.#asking ??= this.#askOnce().finally(() => {
       this.#asking = undefined;
@@ -77,7 +77,7 @@ export class StreamDeletes {
     return this.#deleted.length - this.#placeFrom(seq);
   }
 
-  /** Where the first deleted sequence from `seq` on stands. */
+  /** Index of the first deleted sequence from `seq` on. */
   #placeFrom(seq: number): number {
     let [low, high] = [0, this.#deleted.length];
     while (low < high) {

@@ -1,11 +1,11 @@
-/** Finds the stream that is read, or makes it. */
+/** Finds the stream to read, or creates it. */
 import type { JetStreamManager, StreamInfo } from 'nats';
 import type { Clock } from './feed.js';
 import { createStream, findStream } from './jetstream-stream.js';
 
 /**
- * A stream that vanishes is created again only after this time: its operator may be about to do that, and nats-server
- * 2.9 leaves a stream without subjects when it is created while its deletion is still under way.
+ * A stream that vanishes is recreated only after this time: its operator may be about to do that, and nats-server 2.9
+ * leaves a stream without subjects if it is created while its deletion is in progress.
  */
 const STREAM_ABSENT_MS = 3_000;
 
@@ -21,7 +21,7 @@ export class StreamFinder {
     this.#create = create;
   }
 
-  /** @param wasThere it was found before @throws {Error} when it is not there, and may not be made, or not yet */
+  /** @param wasThere it was found before @throws {Error} if it does not exist and may not be created, or not yet */
   async find(manager: JetStreamManager, wasThere: boolean): Promise<StreamInfo> {
     const info = await findStream(manager, this.#stream);
     if (info === undefined && wasThere) {

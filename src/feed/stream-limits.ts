@@ -3,41 +3,41 @@ import type { StreamInfo } from 'nats';
 
 const NANOS_PER_MS = 1e6;
 
-/** The stream's limits, and how full it was when it was last looked at. */
+/** The stream's limits, and how full it was at the last check. */
 export class StreamLimits {
   #info: StreamInfo | undefined;
 
-  /** Takes the stream as it is now. */
+  /** Notes the stream's current state. */
   update(info: StreamInfo): void {
     this.#info = info;
   }
 
-  /** It keeps only the newest messages of each subject: an older one leaves whenever a newer one comes. */
+  /** It keeps only the newest messages of each subject: a newer message pushes an older one out. */
   get isBySubject(): boolean {
     return (this.#info?.config.max_msgs_per_subject ?? -1) > 0;
   }
 
   /**
-   * True when messages behind `lastSeq` may have left because the stream as a whole was full, or they were too old. Such messages
-   * may have been the newest of their subjects, so that every subject may have lost something. What leaves for a newer message of
-   * its own subject, or is deleted, concerns that subject alone.
+   * True if messages after `lastSeq` may have left because the stream as a whole was full, or because they were too
+   * old. They may have been the newest of their subjects, so every subject may have lost something. A message that a
+   * newer one of its own subject pushes out, or that is deleted, concerns that subject alone.
    * @param streamSeq the newest sequence known
-   * @param lastNanos when the message at `lastSeq` was stored; those behind it are younger
+   * @param lastNanos when the message at `lastSeq` was stored; those after it are younger
    */
   mayHaveTaken(lastSeq: number, streamSeq: number, lastNanos: number, nowMs: number): boolean {
     const info = this.#info;
     if (info === undefined) return true;
     const { max_msgs: messagesMax, max_bytes: bytesMax, max_age: ageMaxNanos } = info.config;
-    // Half of it: `streamSeq` may be a little older than the message that is looked at.
+    // Half of it: `streamSeq` may be slightly older than the message in question.
     if (messagesMax > 0 && 2 * (streamSeq - lastSeq) >= messagesMax) return true;
-    // While a server drops messages, it may count fewer behind the one it delivers than there are: a full stream proves nothing.
+    // While a server drops messages, it may report too few pending ones: a full stream proves nothing.
     if (messagesMax > 0 && !this.isBySubject && 2 * this.#heldBy(info, streamSeq) >= messagesMax) return true;
-    // How many bytes came behind `lastSeq` is not known; a stream that is half empty has dropped none of them.
+    // How many bytes followed `lastSeq` is unknown; a half-empty stream has dropped none of them.
     if (bytesMax > 0 && info.state.bytes > bytesMax / 2) return true;
     return ageMaxNanos > 0 && nowMs * NANOS_PER_MS - lastNanos >= ageMaxNanos;
   }
 
-  /** How many messages it would hold by now if none had left since it was looked at. */
+  /** How many messages it would hold by now if none had left since the last check. */
   #heldBy({ state }: StreamInfo, streamSeq: number): number {
     return state.messages + Math.max(0, streamSeq - state.last_seq);
   }

@@ -1,42 +1,42 @@
-/** How a JetStream stream is numbered, and whether what is read of it continues what was read before. */
+/** How a JetStream stream is numbered, and whether what is read now continues what was read before. */
 import { createHash } from 'node:crypto';
 import type { StreamInfo } from 'nats';
 import { epochOf } from './jetstream-stream.js';
 import { StreamLimits } from './stream-limits.js';
 
-/** An epoch that would be longer is replaced by a hash of it: clients hold it, and publishers' epochs have this bound as well. */
+/** Longer epochs are replaced by a hash: clients store them, and publishers' epochs have the same bound. */
 const EPOCH_LENGTH_MAX = 64;
 
-/** The message that was read last: what the stream has at this sequence must be the same one. */
+/** The message read last: the stream must hold the same one at this sequence. */
 export interface StreamMark {
   readonly seq: number;
   readonly subject: string;
-  /** When the server stored it, ns since the Unix epoch as far as a double is exact: to 256 ns. */
+  /** When the server stored it, ns since the Unix epoch as exact as a double: to 256 ns. */
   readonly nanos: number;
 }
 
 /**
- * `same`: the stream still holds what was read, or did until its limits took it. A number: it is another life of the stream, and
- * this the sequence of its first message that is not of the life before.
+ * `same`: the stream still holds what was read, or did until its limits removed it. A number: it is another life of the
+ * stream, and this is the sequence of its first message that the previous life did not have.
  */
 export type Continuity = 'same' | number;
 
 export class StreamNumbering {
   readonly limits = new StreamLimits();
   readonly #nowMs: () => number;
-  /** What `lastSeq` counts in; '' before the stream was first found. */
+  /** The epoch that `lastSeq` counts in; '' before the stream was first found. */
   epoch = '';
-  /** What the stream's creation alone makes the epoch. */
+  /** The epoch derived from the stream's creation alone. */
   createdEpoch = '';
-  /** The same, and each time that the stream fell back since: what was stored in one life is not the other's. */
+  /** The same plus each time the stream fell back since: one life's messages are not another's. */
   #lifeEpoch = '';
-  /** Stream sequence of the last message delivered; 0 where reading begins anew. */
+  /** Stream sequence of the last message delivered; 0 if reading starts over. */
   lastSeq = 0;
-  /** The last message that was read in this life; 0 before the first. */
+  /** The last message read in this life; 0 before the first. */
   #readSeq = 0;
   #lastSubject = '';
   #lastNanos = 0;
-  /** The newest sequence that was passed over and concerns single subjects only; 0 for none. */
+  /** The newest skipped sequence that concerns single subjects only; 0 for none. */
   holeSeq = 0;
   #subjects = 0;
 
@@ -50,7 +50,7 @@ export class StreamNumbering {
     return seq === 0 ? undefined : { seq, subject, nanos };
   }
 
-  /** True where what is counted in `epoch` is in the stream as it is now, unless its limits took it. */
+  /** True if what is counted in `epoch` is in the current stream, unless its limits removed it. */
   isOfThisLife(epoch: string): boolean {
     return epoch === this.#lifeEpoch || epoch.startsWith(`${this.#lifeEpoch}.`);
   }
@@ -60,20 +60,20 @@ export class StreamNumbering {
     return epochOf(info) === this.createdEpoch;
   }
 
-  /** Takes the stream as it is now. Says what could not be read any more, or ''. */
+  /** Continues with the stream's current state. Returns what was no longer readable, or ''. */
   adopt(info: StreamInfo, continuity: Continuity): string {
     const { first_seq: firstSeq, last_seq: streamSeq } = info.state;
     this.limits.update(info);
     const subjectsBefore = this.#subjects;
     this.#subjects = info.state.num_subjects ?? 0;
     if (!this.isSameStream(info)) {
-      const remark = this.epoch === '' ? '' : 'the stream was created anew';
+      const remark = this.epoch === '' ? '' : 'the stream was recreated';
       this.createdEpoch = epochOf(info);
       this.#beginLife(this.createdEpoch);
       return remark;
     }
     if (continuity !== 'same') {
-      // A server that lost its disk's last writes reuses their numbers: continuity cannot be proved.
+      // A server that lost its last disk writes reuses their numbers: continuity cannot be proved.
       const remark = `the stream fell back from ${this.lastSeq} to before ${continuity}`;
       this.#beginLife(`${this.#lifeEpoch}-${continuity.toString(36)}`);
       return remark;
@@ -81,17 +81,17 @@ export class StreamNumbering {
     if (this.lastSeq === 0 || firstSeq <= this.lastSeq + 1) return '';
     const lost = firstSeq - this.lastSeq - 1;
     const hasLostSubjects = this.#subjects < subjectsBefore;
-    // Where each subject keeps its newest messages, they are read now; what left before them was of the same subjects.
+    // If each subject keeps its newest messages, they are read now; those that left before had the same subjects.
     if (this.limits.isBySubject && !hasLostSubjects && !this.#mayBeLimits(streamSeq)) this.holeSeq = firstSeq - 1;
     else this.#leaveOut(firstSeq);
     return `up to ${lost} messages left the stream before they could be read`;
   }
 
   /**
-   * Takes the next message that the stream delivers: `old` when it was taken before. Where messages before it left the stream or
-   * were deleted before they could be read: `behind_hole` if that may concern any subject, and an epoch begins; `behind_own_hole`
-   * if it concerns those subjects only that have newer messages, or messages that were deleted: `holeSeq` says so.
-   * @param pending messages that the stream holds behind it
+   * Takes the next message that the stream delivers; `old` if it was taken before. If messages before it left the
+   * stream or were deleted unread, the result is `behind_hole` if any subject may be concerned, and a new epoch begins.
+   * It is `behind_own_hole` if only subjects with newer or deleted messages are concerned; `holeSeq` has the details.
+   * @param pending messages that the stream holds after it
    * @param nanos when the server stored it
    * @param readsAll every message that the stream stores is delivered here
    */
@@ -133,7 +133,7 @@ export class StreamNumbering {
     this.holeSeq = 0;
   }
 
-  /** Of which subjects the messages before `seq` were is not known, so no chain may be continued. */
+  /** The subjects of the messages before `seq` are unknown, so no chain may continue. */
   #leaveOut(seq: number): void {
     this.epoch = `${this.#lifeEpoch}.${seq.toString(36)}`;
     this.lastSeq = seq - 1;

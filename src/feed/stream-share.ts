@@ -1,24 +1,24 @@
-/** What comes from a JetStream stream, and what, as the stream does not store it, from core NATS. */
+/** Divides the subjects between a JetStream stream and core NATS, which delivers what the stream does not store. */
 import type { FeedOutcome } from './feed-outcome.js';
 import type { NatsSubjects } from './nats-subjects.js';
 import { covers, intersection, matches } from './subject-patterns.js';
 
 const MARKET_DATA = 'md.>';
-/** Followed all the time, whoever listens. */
+/** Always followed, regardless of interest. */
 const ALWAYS = ['md.quotes.>', 'md.trades.>', 'md.books.>', 'analytics.*'];
-/** Followed while somebody wants one of them. */
+/** Followed on demand. */
 const ON_DEMAND = ['orders.*', 'rooms.*'];
 
 export class StreamShare {
   readonly #core: NatsSubjects;
-  /** Patterns of what the stream stores. */
+  /** Patterns of the subjects that the stream stores. */
   #stored: readonly string[] = [];
-  /** Subjects wanted now, of those that are followed on demand. */
+  /** On-demand subjects that are currently followed. */
   readonly #wanted = new Set<string>();
-  /** Core NATS delivers subjects that the stream stores, too: those of a pattern that it stores in part. */
+  /** Core NATS also delivers subjects that the stream stores: those of a pattern that it stores in part. */
   #isShared = false;
   #filter = '>';
-  /** True when the consumer gets every message of the stream, so that a hole in the stream's numbers is a loss. */
+  /** True if the consumer gets every message of the stream, so that a hole in the stream's numbers is a loss. */
   readsAll = false;
 
   constructor(core: NatsSubjects) {
@@ -26,7 +26,7 @@ export class StreamShare {
     core.isFromElsewhere = subject => this.#isShared && this.isStored(subject);
   }
 
-  /** What a consumer is to read of the stream: one consumer for all that it stores, as its order is one. */
+  /** The filter of the consumer: one consumer for everything the stream stores, to keep its order. */
   get filter(): string {
     return this.#filter;
   }
@@ -37,9 +37,9 @@ export class StreamShare {
   }
 
   /**
-   * Divides what is followed between the stream and core NATS.
+   * Divides the subjects between the stream and core NATS.
    * @param stored patterns of the subjects that the stream stores
-   * @returns the patterns that come from core NATS, as the stream does not store them, or not all of each
+   * @returns the patterns that come from core NATS because the stream does not store them completely
    */
   divide(stored: readonly string[]): readonly string[] {
     this.#stored = stored;
@@ -61,7 +61,7 @@ export class StreamShare {
     return [...fromCore, ...ON_DEMAND.filter(part => !isStoredWhole(part))];
   }
 
-  /** What the stream stores is read all the time, whoever wants it. */
+  /** What the stream stores is always read, regardless of interest. */
   interest(subject: string, wanted: boolean): Promise<FeedOutcome> | undefined {
     if (subject.startsWith('md.') || subject.startsWith('analytics.')) return undefined;
     if (wanted) this.#wanted.add(subject);

@@ -1,13 +1,13 @@
-/** NATS's subject patterns: tokens between dots; `*` stands for one token, `>` at the end for one or more. */
+/** NATS subject patterns: tokens between dots; `*` stands for one token, `>` at the end for one or more. */
 
 const DOT = '.';
 
-/** True when a message on `subject` is one of the pattern's. Allocates nothing. */
+/** True if the pattern matches `subject`. Allocates nothing. */
 export function matches(pattern: string, subject: string): boolean {
   return covers(pattern, subject);
 }
 
-/** True when every subject of `narrower` is one of `pattern`. */
+/** True if `pattern` matches every subject that `narrower` matches. */
 export function covers(pattern: string, narrower: string): boolean {
   let at = 0;
   let other = 0;
@@ -28,7 +28,7 @@ export function covers(pattern: string, narrower: string): boolean {
   }
 }
 
-/** The pattern of the subjects that are in both; undefined when there are none. */
+/** The pattern of the subjects that both match; undefined if there are none. */
 export function intersection(a: string, b: string): string | undefined {
   const [left, right] = [a.split(DOT), b.split(DOT)];
   const both: string[] = [];

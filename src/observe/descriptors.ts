@@ -1,17 +1,20 @@
 /**
- * Notices that the process is about to run out of file descriptors. With none left, a listener's queue cannot be emptied: the
- * kernel reports it over and over, and every thread that listens spins. So before that, nobody listens any more.
+ * Detects that the process is about to run out of file descriptors. With none left, a listener cannot accept from its
+ * queue: the kernel keeps reporting it, and every listening thread spins. So the gateway stops listening before that.
  */
 import { closeSync, openSync } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 
-/** Fewer than these free: for the feed, the operators' port and files, and for who is accepted until the next look. */
+/**
+ * Stop listening below this many free ones: the feed, the admin port, files and clients accepted until the next check
+ * need them.
+ */
 const FREE_MIN = 16;
-/** As many again, and clients are let in. */
+/** Listen again from this many free ones. */
 const FREE_AGAIN = 32;
 const LOOK_INTERVAL_MS = 250;
 const ANY_FILE = '/dev/null';
-/** One entry for each open descriptor. */
+/** Has one entry per open descriptor. */
 const DESCRIPTORS_FOLDER = '/proc/self/fd';
 
 export class DescriptorWatch {
@@ -21,7 +24,7 @@ export class DescriptorWatch {
   readonly #freeUpTo: (count: number) => number;
   #timer: NodeJS.Timeout | undefined;
 
-  /** @param freeUpTo how many of so many can be had; the process's own unless a test says */
+  /** @param freeUpTo how many of that many descriptors are free; tests replace it */
   constructor(onChange: (isShort: boolean) => void, freeUpTo: (count: number) => number = takeAndGiveBack) {
     this.#onChange = onChange;
     this.#freeUpTo = freeUpTo;
@@ -45,14 +48,14 @@ export class DescriptorWatch {
   }
 }
 
-/** Takes descriptors until it has `count` or gets none, and gives them back. */
+/** Opens descriptors until it has `count` or fails, then closes them. */
 function takeAndGiveBack(count: number): number {
   const taken: number[] = [];
   try {
     while (taken.length < count) taken.push(openSync(ANY_FILE, 'r'));
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException;
-    // A system without that file is not short of descriptors.
+    // Without that file, the system is not short of descriptors.
     if (code !== 'EMFILE' && code !== 'ENFILE') return count;
   } finally {
     for (const descriptor of taken) closeSync(descriptor);
@@ -61,8 +64,8 @@ function takeAndGiveBack(count: number): number {
 }
 
 /**
- * Descriptors that are open now; undefined where the system does not say. Linux tells it as the folder's size since 6.2; before, all
- * entries are listed, which for thousands of sockets takes milliseconds of another thread.
+ * Open descriptors; undefined if the system does not tell. Since 6.2, Linux reports the count as the folder's size.
+ * Older kernels need a listing of all entries, which for thousands of sockets takes milliseconds on another thread.
  */
 export async function openDescriptors(): Promise<number | undefined> {
   try {

@@ -1,33 +1,33 @@
 /**
- * Where log lines go: standard error, without ever waiting for it. What it does not take at once waits here up to a limit;
- * beyond it, and where it fails (a full disk, a reader that is gone), lines are lost and counted.
+ * Writes log lines to standard error without ever blocking on it. Lines that it does not accept at once wait here, up
+ * to a limit. Lines beyond the limit, or after a failure (a full disk, a closed reader), are lost and counted.
  */
 import { fstatSync, writeSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { printableJson } from './terminal-text.js';
 
-/** Bytes that wait for a reader that does not read. */
+/** Most bytes that wait for a stalled reader. */
 export const LOG_BYTES_MAX = 1024 * 1024;
 const RETRY_MS = 100;
 const STANDARD_ERROR = 2;
 
-/** Writes some bytes and says how many, as `fs.writeSync`. @throws {NodeJS.ErrnoException} EAGAIN: not now */
+/** Writes some bytes and returns how many, like `fs.writeSync`. @throws {NodeJS.ErrnoException} EAGAIN: not now */
 export type Write = (bytes: Uint8Array) => number;
 
 export class LogDestination {
-  /** Lines that nobody will see. */
+  /** Lines lost. */
   lost = 0;
   readonly #write: Write;
   #waiting: Buffer[] = [];
   #waitingBytes = 0;
   #retry: NodeJS.Timeout | undefined;
 
-  /** @param write to standard error unless a test has another */
+  /** @param write writes to standard error; tests replace it */
   constructor(write: Write = openStandardError()) {
     this.#write = write;
   }
 
-  /** Takes one line of JSON; pino calls it. */
+  /** Takes one JSON line; pino calls this. */
   write(line: string): void {
     const bytes = Buffer.from(printableJson(line));
     if (this.#waiting.length > 0 && this.#waitingBytes + bytes.length > LOG_BYTES_MAX) {
@@ -59,31 +59,31 @@ export class LogDestination {
       return this.#write(bytes);
     } catch (cause) {
       if ((cause as NodeJS.ErrnoException).code === 'EAGAIN') return 'not now';
-      // There is no other place to say it: the metric does.
+      // There is no other place to report it; the metric shows it.
       this.lost++;
       return bytes.length;
     }
   }
 }
 
-/** Pipes and sockets are made to say EAGAIN rather than wait for their reader; files and terminals do not make one wait. */
+/** Makes pipes and sockets return EAGAIN instead of blocking; files and terminals do not block. */
 function openStandardError(): Write {
   let stream: Socket | undefined;
   try {
     const status = fstatSync(STANDARD_ERROR);
-    // Opening it as a stream does that; it is never written to, nor closed.
+    // Opening it as a stream makes it non-blocking; the stream itself is never written to or closed.
     if (status.isFIFO() || status.isSocket()) {
       stream = new Socket({ fd: STANDARD_ERROR, readable: false, writable: true });
       stream.on('error', () => {
-        // Of the reader: the next write says it.
+        // The reader's error: the next write reports it.
       });
       stream.unref();
     }
   } catch {
-    // It is closed: every write will say so.
+    // It is closed: every write will report that.
   }
   return bytes => {
-    // Its number may be another file's by now.
+    // Another file may have its number by now.
     if (stream?.destroyed) throw new Error('standard error is closed');
     return writeSync(STANDARD_ERROR, bytes);
   };

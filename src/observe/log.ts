@@ -3,7 +3,7 @@ import { type DestinationStream, type Logger, pino } from 'pino';
 
 export type { Logger } from 'pino';
 
-/** Never written, wherever they turn up in a logged object. */
+/** Never written, wherever they appear in a logged object. */
 const SECRET_PATHS = [
   'token',
   '*.token',
@@ -20,8 +20,8 @@ export function createLogger(level: string, nodeName: string, to: DestinationStr
 }
 
 /**
- * Lets the first occurrence of each key in an interval through and counts the others, so that a flood of the same
- * trouble is one line a second.
+ * Passes the first occurrence of each key per interval and counts the others, so that a flood of the same problem is
+ * one line a second.
  */
 export class LogSampler {
   readonly #intervalMs: number;
@@ -33,7 +33,10 @@ export class LogSampler {
     this.#nowMs = nowMs;
   }
 
-  /** Undefined: do not log. A number: log, and that many were left out since the last line. Keys must be few. */
+  /**
+   * Undefined: do not log. A number: log, and say that this many were suppressed since the last line. Use few distinct
+   * keys.
+   */
   pass(key: string): number | undefined {
     const now = this.#nowMs();
     const last = this.#seen.get(key);

@@ -1,11 +1,11 @@
-/** What the main thread counts, for metrics. */
+/** The main thread's counters, for metrics. */
 
-/** What the main thread knows at a scrape. */
+/** The main thread's numbers at a scrape. */
 export interface MainStats {
   readonly messages: number;
   readonly bytes: number;
   readonly ignored: number;
-  /** Topics that clients asked for beyond a limit; `topicSharesRefused`: those beyond one user's. */
+  /** Topics refused beyond a limit; `topicSharesRefused`: those beyond one user's share. */
   readonly sourcesRefused: number;
   readonly topicSharesRefused: number;
   readonly duplicates: number;
@@ -18,7 +18,7 @@ export interface MainStats {
   readonly encodeMicros: number;
   readonly withoutBase: number;
   readonly rejected: ReadonlyMap<string, number>;
-  /** State subjects that are held back now, and times that one was, by reason. */
+  /** State subjects held back now, and how often one was, by reason. */
   readonly held: ReadonlyMap<string, number>;
   readonly holdsTotal: ReadonlyMap<string, number>;
   readonly sources: number;
@@ -28,29 +28,29 @@ export interface MainStats {
   readonly encoderRestarts: number;
   readonly workerRestarts: number;
   readonly workersListening: number;
-  /** Nobody listens: too few file descriptors are free. */
+  /** The gateway has stopped listening because too few file descriptors are free. */
   readonly descriptorsShort: boolean;
   readonly revocations: RevocationStats;
-  /** Lines that standard error did not take. */
+  /** Lines that standard error did not accept. */
   readonly logLinesLost: number;
   readonly workersHung: number;
-  /** Hung where they cannot be ended. */
+  /** Hung in native code, where they cannot be terminated. */
   readonly workersStuck: number;
   readonly encodersStuck: number;
-  /** Work for one session that took too long: came to its end, or was stopped. */
+  /** Work for one session that took too long: finished by itself, or stopped. */
   readonly longWork: { readonly ended: number; readonly stopped: number };
   readonly encodersHung: number;
-  /** Threads that keep dying. */
+  /** Threads in a crash loop. */
   readonly workerCrashLoops: number;
   readonly encoderCrashLoops: number;
   readonly feedLive: boolean;
-  /** Since the last message; undefined before the first. */
+  /** Time since the last message; undefined before the first. */
   readonly feedSilentMs: number | undefined;
   readonly feedBehind: number;
   readonly feedHeadersIgnored: number;
-  /** Undefined where there is no backup. */
+  /** Undefined without a backup. */
   readonly feedSources: FeedSources | undefined;
-  /** 0: normal, then stretched, at last shedding. */
+  /** 0: normal; then stretched; the highest level refuses retail clients. */
   readonly loadLevel: number;
   readonly loadChanges: { readonly up: number; readonly down: number };
   readonly replaysRecovered: number;
@@ -58,17 +58,17 @@ export interface MainStats {
   readonly replaysCancelled: number;
 }
 
-/** What there is to say of credentials that were revoked. */
+/** Numbers about revocations. */
 export interface RevocationStats {
   readonly size: number;
-  /** Orders for which there was no room. */
+  /** Orders refused for lack of room. */
   readonly refused: number;
-  /** Parts of stores that are no entries. */
+  /** Unreadable entries in stores. */
   readonly corrupt: number;
   readonly stores: readonly { readonly name: string; readonly state: string; readonly unwritten: number }[];
 }
 
-/** What there is to say of a feed with a backup. */
+/** Numbers about a feed with a backup. */
 export interface FeedSources {
   readonly active: string;
   readonly failovers: number;

@@ -1,6 +1,6 @@
 /**
- * The exposition of the metrics. The threads count in plain numbers; a scrape reads them and merges, so counting costs the hot
- * path an addition. The metrics themselves are declared in `metrics/`.
+ * Writes the metrics for a scrape. The threads count in plain numbers; a scrape reads and merges them, so on the hot
+ * path counting costs one addition. `metrics/` declares the metrics.
  */
 import { collectDefaultMetrics, type Metric as RegisteredMetric, Registry } from 'prom-client';
 import type { WorkerStats } from '../threads/thread-messages.js';
@@ -29,7 +29,7 @@ export class Metrics {
     this.#source = source;
     collectDefaultMetrics({ register: this.#registry, prefix: 'millrace_' });
     for (const metric of METRICS) {
-      // Of open descriptors prom-client has one of its own, which lists a file name for each socket while the hub waits.
+      // prom-client's own metric of open descriptors lists a file name per socket while the hub waits.
       this.#registry.removeSingleMetric(metric.name);
       this.#registry.registerMetric(this.#registered(metric));
     }
@@ -39,14 +39,14 @@ export class Metrics {
     return this.#registry.contentType;
   }
 
-  /** The exposition text, with the threads' numbers of now. */
+  /** The exposition text with the threads' current numbers. */
   async scrape(): Promise<string> {
     const [workers, descriptors] = await Promise.all([this.#source.workers(), openDescriptors()]);
     this.#scrape = { main: this.#source.main(), workers, openDescriptors: descriptors };
     return this.#registry.metrics();
   }
 
-  /** Of prom-client, which asks for no more: its own kinds hold their values, these are read. */
+  /** Minimal prom-client metric: prom-client's own kinds store values, these read them at a scrape. */
   #registered(metric: Metric): RegisteredMetric {
     const { name, type } = metric;
     const help = metric.help.replaceAll('`', '');
@@ -66,7 +66,7 @@ function samplesOf(metric: Metric, scrape: Scrape): readonly Sample[] {
   return Array.from(series, ([labels, value]) => ({ labels, value }));
 }
 
-/** Buckets are filled in the gateway threads; Prometheus has each hold those below it too. */
+/** Gateway threads fill separate buckets; Prometheus buckets are cumulative. */
 function histogramSamples(name: string, { buckets, sumMicros }: LatencyBuckets): readonly Sample[] {
   let below = 0;
   const samples: Sample[] = buckets.map((count, b) => {

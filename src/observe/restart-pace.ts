@@ -1,27 +1,27 @@
 /**
- * How soon a thread that died is started again: at once at first, then ever more slowly. One that keeps dying is in a crash
- * loop, which makes the gateway not ready until a thread has stood for long enough.
+ * How soon a dead thread restarts: at once at first, then ever more slowly. A thread that keeps dying is in a crash
+ * loop: the gateway is not ready until one has run for long enough.
  */
 const FIRST_DELAY_MS = 100;
-/** After so many deaths in a row, each sooner than it takes to count as stable, it is a crash loop. */
+/** This many deaths in a row, each before the thread counts as stable, make a crash loop. */
 export const CRASH_LOOP_DEATHS = 5;
-/** And then it is tried this often. */
+/** Interval of restarts in a crash loop. */
 export const CRASH_LOOP_DELAY_MS = 5000;
 
 export class RestartPace {
   readonly #stableAfterMs: number;
   readonly #nowMs: () => number;
   #deaths = 0;
-  /** Undefined while there is none. */
+  /** Undefined while no thread runs. */
   #startedAtMs: number | undefined;
 
-  /** @param stableAfterMs a thread that ran this long is no longer held to be in a crash loop */
+  /** @param stableAfterMs a thread that runs this long is no longer in a crash loop */
   constructor(stableAfterMs: number, nowMs: () => number = () => performance.now()) {
     this.#stableAfterMs = stableAfterMs;
     this.#nowMs = nowMs;
   }
 
-  /** True while the thread keeps dying, or has not stood for long enough since. */
+  /** True while the thread keeps dying, or has not yet run for long enough since. */
   get isCrashLoop(): boolean {
     return this.#deaths >= CRASH_LOOP_DEATHS && !this.#isStable;
   }
@@ -30,7 +30,7 @@ export class RestartPace {
     this.#startedAtMs = this.#nowMs();
   }
 
-  /** It died, or could not be started. @returns when to start the next, in ms: 100, 200, 400, 800, then 5000 */
+  /** The thread died or failed to start. @returns when to start the next, in ms: 100, 200, 400, 800, then 5000 */
   died(): number {
     this.#deaths = this.#isStable ? 1 : this.#deaths + 1;
     this.#startedAtMs = undefined;

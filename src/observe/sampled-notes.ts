@@ -1,4 +1,4 @@
-/** What may happen very often, logged now and then: the first of a kind, then one a second, with the number left out. */
+/** Logs frequent events at most once a second per kind, with the number suppressed. */
 import type { Logger, LogSampler } from './log.js';
 
 export class SampledNotes {
@@ -10,18 +10,18 @@ export class SampledNotes {
     this.#sampler = sampler;
   }
 
-  /** Something failed that should not. */
+  /** Logs an unexpected failure. */
   fault(what: string, detail: string): void {
     const suppressed = this.#sampler.pass(`fault ${what}`);
     if (suppressed !== undefined) this.#log.error({ what, detail, suppressed }, 'fault');
   }
 
-  /** A worker closed slow clients, as too many bytes wait for all of them together. */
+  /** A worker closed slow clients because too many bytes were buffered for all of them together. */
   shed(worker: number, sockets: number, bytes: number): void {
     const suppressed = this.#sampler.pass('shed');
     if (suppressed === undefined) return;
     const detail = { worker, sockets, bytes, suppressed };
-    this.#log.warn(detail, 'slow clients closed: WS_MAX_BUFFERED_TOTAL is exceeded');
+    this.#log.warn(detail, 'slow clients closed: WS_MAX_BUFFERED_TOTAL exceeded');
   }
 
   wrongAdminToken(address: string): void {

@@ -1,30 +1,30 @@
 /**
- * What an amount is: a price, a quantity or a ratio, wherever one is published, held or asked for.
+ * Amounts: a price, a quantity or a ratio, wherever one is published, stored or requested.
  *
- * A JSON number, a MessagePack integer or float, or text: an optional sign, digits with an optional fraction, an optional
- * exponent. Text that is plain (digits, one dot between digits, a leading minus) stays as it came; other forms are written
- * out, without exponent or plus, with a digit on both sides of the dot; zeros at the end are kept. Zero has no sign. `null`
- * and `""` mean that there is no value.
+ * A JSON number, a MessagePack integer or float, or text: an optional sign, digits with an optional fraction, an
+ * optional exponent. Plain text (digits, one dot between digits, a leading minus) stays unchanged. Other forms are
+ * written out, without exponent or plus, with a digit on both sides of the dot; trailing zeros stay. Zero has no sign.
+ * `null` and `""` mean that there is no value.
  */
 import { DECIMAL } from './decimal-parts.js';
 import { ExactNumber } from './exact-number.js';
 
-/** Digits that an amount's text may have, leading zeros included. */
+/** Most digits of an amount's text, including leading zeros. */
 export const AMOUNT_DIGITS_MAX = 64;
-/** Largest exponent that it may be written with, either way. Zero may have any. */
+/** Largest exponent that it may be written with, positive or negative. Zero may have any. */
 export const AMOUNT_EXPONENT_MAX = 64;
-/** Characters of the longest text that is looked at: digits, an exponent and their marks. */
+/** Longest text that is examined: digits, an exponent and their marks. */
 const TEXT_LENGTH_MAX = 256;
 
-/** An amount as clients get it. */
+/** An amount as clients receive it. */
 export type Amount = number | bigint | string | ExactNumber;
 
-/** What is read was accepted before, and written out by this module: see {@link readWrittenOut}. */
+/** The input was accepted before, and written out by this module: see {@link readWrittenOut}. */
 let isWrittenOut = false;
 
 /**
- * Reads with `read` what holds amounts that this module has written out: these may have more digits than a publisher's (`1e64`
- * has 65), and a double up to 325 of them.
+ * Runs `read` on data whose amounts this module has written out: they may have more digits than a publisher's (`1e64`
+ * has 65, and a double up to 325).
  */
 export function readWrittenOut<Result>(read: () => Result): Result {
   isWrittenOut = true;
@@ -40,7 +40,7 @@ const MINUS = 0x2d;
 const ZERO = 0x30;
 const NINE = 0x39;
 
-/** The amount as clients get it; null: there is no value; undefined: it is no amount. */
+/** The amount as clients receive it; null: there is no value; undefined: it is not an amount. */
 export function normalAmount(value: unknown): Amount | null | undefined {
   switch (typeof value) {
     case 'number':
@@ -56,20 +56,20 @@ export function normalAmount(value: unknown): Amount | null | undefined {
   }
 }
 
-/** Without an exponent: MessagePack carries it as text, which has to be plain. */
+/** Without an exponent: MessagePack carries it as text, which must be plain. */
 function plainExact(value: ExactNumber): ExactNumber | undefined {
   const plain = writtenOut(value.text);
   if (plain === undefined) return undefined;
   return plain === value.text ? value : new ExactNumber(plain);
 }
 
-/** As {@link normalAmount}, for what cannot be negative. */
+/** Like {@link normalAmount}, for amounts that cannot be negative. */
 export function normalQuantity(value: unknown): Amount | null | undefined {
   const amount = normalAmount(value);
   return amount === undefined || amount === null || !isNegative(amount) ? amount : undefined;
 }
 
-/** The amount as a plain decimal text; undefined: it is none, or there is no value. */
+/** The amount as a plain decimal text; undefined: it is not an amount, or there is no value. */
 export function decimalOf(value: unknown): string | undefined {
   if (typeof value === 'string') return isPlain(value) ? value : writtenOut(value);
   const amount = normalAmount(value);
@@ -77,14 +77,14 @@ export function decimalOf(value: unknown): string | undefined {
   return typeof amount === 'number' ? plainNumber(amount) : writtenOut(String(amount));
 }
 
-/** Whether an amount that was normalised is below zero. */
+/** Whether a normalized amount is below zero. */
 export function isNegative(amount: Amount): boolean {
   return typeof amount === 'number' || typeof amount === 'bigint' ? amount < 0 : String(amount).startsWith('-');
 }
 
 /**
- * True for digits with at most one dot between digits and at most one leading minus, no more than `AMOUNT_DIGITS_MAX` of them;
- * not for a zero with a minus.
+ * True for digits with at most one dot between digits and at most one leading minus, no more than `AMOUNT_DIGITS_MAX`
+ * of them; false for a zero with a minus.
  */
 function isPlain(text: string): boolean {
   const { length } = text;
@@ -108,7 +108,7 @@ function isPlain(text: string): boolean {
   return start === 0 || !isZero;
 }
 
-/** Any form of an amount's text, written plainly; undefined for what is none. */
+/** Any form of an amount's text, written plainly; undefined if it is not an amount. */
 function writtenOut(text: string): string | undefined {
   if (text.length > TEXT_LENGTH_MAX) return undefined;
   const match = DECIMAL.exec(text);
@@ -123,7 +123,7 @@ function writtenOut(text: string): string | undefined {
   return sign === '-' && !isZero ? `-${plain}` : plain;
 }
 
-/** A double, without an exponent: JavaScript's shortest digits that mean it. */
+/** A double without an exponent, in JavaScript's shortest digits for it. */
 function plainNumber(value: number): string {
   const text = String(value);
   if (!text.includes('e')) return value === 0 ? '0' : text;
@@ -131,7 +131,10 @@ function plainNumber(value: number): string {
   return sign + placed(whole + fraction, whole.length + Number(power), false);
 }
 
-/** The digits with their dot behind the first `point` of them. @param keepsZeros leading ones, which are the sender's own */
+/**
+ * The digits with a dot after the first `point` of them.
+ * @param keepsZeros keep leading zeros, which the sender wrote
+ */
 function placed(digits: string, point: number, keepsZeros: boolean): string {
   const filled = digits.padEnd(point, '0');
   const before = point > 0 ? filled.slice(0, point) : '';

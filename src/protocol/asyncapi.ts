@@ -27,7 +27,7 @@ const host = { description: 'Where it runs', default: 'localhost' };
 const CLIENT_PORT = port('PORT', '8080');
 const CLOSE_CODES = { 'x-close-codes': reference('components', 'schemas', 'CloseCode') };
 
-/** @param version of Millrace, as its package says */
+/** @param version of Millrace, from its package */
 export function asyncApiDocument(version: string): AsyncApiDocument {
   const { messages, schemas } = messageParts();
   const server = (protocol: string, description: string, more: JsonObject = {}) => ({
@@ -44,8 +44,8 @@ export function asyncApiDocument(version: string): AsyncApiDocument {
     servers: {
       ws: server('ws', 'The gateway', CLOSE_CODES),
       wss: server('wss', 'The gateway, where TLS_CERT and TLS_KEY are set', CLOSE_CODES),
-      http: server('http', 'The same port, before a connection is one'),
-      https: server('https', 'The same port, before a connection is one, with TLS'),
+      http: server('http', 'The same port, before the upgrade'),
+      https: server('https', 'The same port, before the upgrade, with TLS'),
       nats: {
         host: '{host}:{port}',
         protocol: 'nats',

@@ -1,6 +1,6 @@
 /**
- * A map that keeps the entries that were set last: an entry that is set goes behind all others, and where there are more than
- * `max` of them, the oldest is forgotten.
+ * A map that keeps the most recently set entries: setting an entry moves it to the end, and beyond `max` entries the
+ * oldest is dropped.
  */
 export class BoundedMap<Key, Value> extends Map<Key, Value> {
   readonly #max: number;

@@ -1,19 +1,19 @@
-/** Bytes of a message under construction; grows, and is used again for the next one. */
+/** The bytes of a message under construction; grows, and is reused for the next one. */
 
 const FIRST_BYTES = 64 * 1024;
-/** UTF-8 needs no more for a UTF-16 unit. */
+/** UTF-8 needs at most this many bytes per UTF-16 unit. */
 const BYTES_PER_CHAR_MAX = 3;
-/** Up to here, words cost less than a call of `set` (native-notes/measurements.md). */
+/** Up to this length, copying words costs less than a call of `set` (native-notes/measurements.md). */
 const SHORT_BYTES = 24;
-/** Views of messages up to here are kept, one a length: making one costs more than copying what it shows. */
+/** Views of messages up to this length are cached, one per length: creating one costs more than copying its bytes. */
 const KEPT_VIEW_BYTES = 2048;
 const NO_WORDS = new Int32Array(0);
 const textEncoder = new TextEncoder();
 
-/** What many messages have in common, encoded once and copied into each. */
+/** A part that many messages share, encoded once and copied into each. */
 export class Known {
   readonly bytes: Uint8Array;
-  /** Of a short one: four bytes each, the last filled up with zeros. */
+  /** For a short part: four bytes each, the last padded with zeros. */
   readonly words: Int32Array;
 
   constructor(bytes: Uint8Array) {
@@ -37,14 +37,14 @@ function newViews(): (Uint8Array | undefined)[] {
 }
 
 export class ByteWriter {
-  /** No Buffer: a view of one costs more. */
+  /** Not a Buffer: a view of one costs more. */
   bytes = new Uint8Array(FIRST_BYTES);
-  /** Of the same memory. */
+  /** The same memory. */
   protected view = new DataView(this.bytes.buffer);
   length = 0;
   #views = newViews();
 
-  /** What was written, until something else is. */
+  /** What was written; valid until the next write. */
   get written(): Uint8Array {
     const kept = this.#views[this.length];
     if (kept !== undefined) return kept;
@@ -53,7 +53,7 @@ export class ByteWriter {
     return view;
   }
 
-  /** Begins anew. */
+  /** Starts over. */
   clear(): void {
     this.length = 0;
   }
@@ -65,7 +65,7 @@ export class ByteWriter {
 
   copy({ bytes, words }: Known): void {
     const { length } = bytes;
-    // Zeros of the last word may follow; what is written next replaces them.
+    // Zeros of the last word may follow; the next write replaces them.
     this.reserve(length + 3);
     let at = this.length;
     this.length = at + length;
@@ -77,14 +77,14 @@ export class ByteWriter {
     for (let i = 0; i < words.length; i++, at += 4) view.setInt32(at, words[i] as number, true);
   }
 
-  /** Bytes that are written once. */
+  /** Appends bytes that are written once. */
   append(bytes: Uint8Array): void {
     this.reserve(bytes.length);
     this.bytes.set(bytes, this.length);
     this.length += bytes.length;
   }
 
-  /** A text that is known to be ASCII, as it is. */
+  /** Appends a text that is known to be ASCII. */
   ascii(text: string): void {
     this.reserve(text.length);
     const { bytes } = this;
@@ -93,7 +93,7 @@ export class ByteWriter {
     this.length = at;
   }
 
-  /** Two ways to say the same were written, from `begin` and from `middle` on: the longer one is taken out. */
+  /** Two alternatives were written, starting at `begin` and at `middle`: removes the longer one. */
   keepShorter(begin: number, middle: number): void {
     const second = this.length - middle;
     if (second >= middle - begin) {
@@ -104,14 +104,14 @@ export class ByteWriter {
     this.length = begin + second;
   }
 
-  /** As UTF-8. */
+  /** Appends a text as UTF-8. */
   text(text: string): void {
     this.reserve(text.length * BYTES_PER_CHAR_MAX);
     const target = this.length === 0 ? this.bytes : this.bytes.subarray(this.length);
     this.length += textEncoder.encodeInto(text, target).written;
   }
 
-  /** Room for so many bytes more. */
+  /** Makes room for this many more bytes. */
   reserve(more: number): void {
     const needed = this.length + more;
     if (needed <= this.bytes.length) return;

@@ -1,9 +1,9 @@
 /**
- * The book checksum of `depth_patch`, as in Kraken's WebSocket API v2: a client that holds the same ten best levels a
- * side computes the same number.
+ * The book checksum of `depth_patch`, as in Kraken's WebSocket API v2: a client with the same ten best levels per side
+ * computes the same number.
  */
 
-/** Levels a side that the checksum covers. */
+/** Levels per side that the checksum covers. */
 export const CHECKSUM_LEVELS = 10;
 
 const DOT = 0x2e;
@@ -17,10 +17,10 @@ const CRC_TABLE = Uint32Array.from({ length: 256 }, (_, byte) => {
 });
 
 /**
- * Unsigned CRC-32 over the ten best levels: asks from the best, then bids from the best, each price then quantity,
- * written without dot and without leading zeros.
+ * Unsigned CRC-32 over the ten best levels: asks best first, then bids best first, each price then quantity, without
+ * dot and leading zeros.
  *
- * @param asks `[price, quantity]` decimal texts, lowest price first; fewer than ten are all taken.
+ * @param asks `[price, quantity]` decimal texts, lowest price first; fewer than ten are all used.
  * @param bids the same, highest price first.
  */
 export function bookChecksum(
@@ -52,7 +52,7 @@ function addDecimal(crc: number, text: string): number {
   return sum;
 }
 
-/** What a level adds to a checksum wherever it stands: worked out once, however often its book changes. */
+/** A level's contribution to a checksum at any position, computed once, however often its book changes. */
 export class LevelSum {
   /** From a register of zero. */
   #sum = 0;
@@ -63,12 +63,14 @@ export class LevelSum {
     this.#add(quantity);
   }
 
-  /** The register behind the level: bit by bit what as many bytes of zero make of it, and the level's own sum. */
+  /**
+   * The register after the level: what as many zero bytes make of each of its bits, combined with the level's own sum.
+   */
   addedTo(crc: number): number {
     return addZeros(crc, this.#digits) ^ this.#sum;
   }
 
-  /** As `addDecimal`, and counts. */
+  /** Like `addDecimal`, and counts the bytes. */
   #add(text: string): void {
     let sum = this.#sum;
     let digits = 0;
@@ -83,7 +85,7 @@ export class LevelSum {
   }
 }
 
-/** Registers after so many bytes of zero, for each value of each of the register's four bytes. */
+/** Registers after this many zero bytes, for each value of each of the register's four bytes. */
 const zeroTables: (Int32Array | undefined)[] = [];
 
 function addZeros(crc: number, count: number): number {

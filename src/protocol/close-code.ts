@@ -1,4 +1,4 @@
-/** How a WebSocket connection ends. What each code means stands in codes.ts, which a browser need not load. */
+/** Close codes of a WebSocket connection. Their meanings are in codes.ts, which a browser need not load. */
 
 /** WebSocket close codes. 4000–4499: the client may reconnect; 4500–4999: it must not. */
 export const CloseCode = {
@@ -14,7 +14,7 @@ export const CloseCode = {
 } as const;
 export type CloseCode = (typeof CloseCode)[keyof typeof CloseCode];
 
-/** True where the protocol lets a client come back after a close with this code: all but 4500 to 4999. */
+/** True if a client may reconnect after this close code: all but 4500 to 4999. */
 export function mayReconnect(code: number): boolean {
   return code < 4500 || code > 4999;
 }

@@ -1,14 +1,14 @@
-/** The codes as tables of Markdown: the generated parts of src/protocol/README.md (`npm run docs` writes them). */
+/** The codes as Markdown tables: the generated parts of src/protocol/README.md (`npm run docs` writes them). */
 import { CLOSE_CODES, ERROR_CODES, GAP_REASONS, REFUSALS, type RefusalMeaning, STALE_REASONS } from './codes.js';
 
-/** Not sent: what a client sees where there is no close frame. */
+/** Never sent: what a client sees without a close frame. */
 const NO_CLOSE_FRAME = {
   code: '1006',
   when: 'no close frame: a message over 16 MiB, a client that reads nothing at all, one that was cut because too much was buffered for all clients (`WS_MAX_BUFFERED_TOTAL`), or a broken connection',
   client: 'reconnect',
 };
 
-/** Tables by the name that their markers in the document have. */
+/** Tables by the name in their markers. */
 export const CODE_TABLES: Readonly<Record<string, string>> = {
   refusals: table(
     ['status', 'code', 'when'],

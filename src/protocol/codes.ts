@@ -1,6 +1,6 @@
 /**
- * Codes of the protocol, each with what it means, as Markdown: what errors, refusals, gaps and closes say to a client. The
- * tables of README.md, the AsyncAPI document and the types of the SDK come from here.
+ * The protocol's codes with their meanings, as Markdown: what errors, refusals, gaps and closes tell a client. The
+ * tables of README.md, the AsyncAPI document and the types of the SDK are made from these.
  */
 
 import { CloseCode } from './close-code.js';
@@ -34,10 +34,10 @@ export const ERROR_CODES = {
 /** `code` of an error frame, a warning, or a refused upgrade. */
 export type ErrorCode = keyof typeof ERROR_CODES;
 
-/** Codes that only the HTTP answer to an upgrade has. */
+/** Codes that occur only in the HTTP answer to an upgrade. */
 export type HttpCode = 'not_found' | 'upgrade_required' | 'unavailable';
 
-/** The HTTP answers to an upgrade that is refused. */
+/** The HTTP answers to a refused upgrade. */
 export interface RefusalMeaning {
   readonly when: string;
   readonly codes: readonly (ErrorCode | HttpCode)[];
@@ -81,7 +81,7 @@ export const REFUSALS = {
 } as const satisfies Readonly<Record<number, RefusalMeaning>>;
 export type RefusalStatus = keyof typeof REFUSALS;
 
-/** When the gateway closes with each of them, and what the client does then. */
+/** When the gateway closes with each of them, and what the client should do then. */
 export const CLOSE_CODES: Readonly<Record<CloseCode, { readonly when: string; readonly client: string }>> = {
   [CloseCode.goingAway]: { when: 'the gateway is closing', client: 'reconnect after the time that `going_away` gave' },
   [CloseCode.payloadTooLarge]: {
@@ -126,7 +126,7 @@ export const GAP_REASONS = {
 } as const satisfies Codes;
 export type GapReason = keyof typeof GAP_REASONS;
 
-/** `reason` of `stale`: why a state topic is held back. Records carry the index: the order counts. */
+/** `reason` of `stale`: why a state topic is held back. Records carry the index, so the order matters. */
 export const STALE_REASONS = {
   publisher_gap: 'there is a hole in the numbering of the publisher',
   refused: 'a message of the publisher was invalid',
@@ -135,7 +135,7 @@ export const STALE_REASONS = {
 } as const satisfies Codes;
 export type StaleReason = keyof typeof STALE_REASONS;
 
-/** Why a message of a publisher is refused: `Reason` of its dead letter, and a label of `millrace_feed_rejected_total`. */
+/** Why a publisher's message is refused: `Reason` of its dead letter, and a label of `millrace_feed_rejected_total`. */
 export const REJECT_REASONS = {
   invalid_encoding: 'neither JSON nor a MessagePack map, or a text in it is not valid UTF-8',
   invalid_json: 'not JSON',

@@ -1,16 +1,16 @@
 /**
- * The shape of client commands as zod schemas: what documents and tests check commands by. A gateway checks them with
- * {@link parseCommand}, which accepts the same and needs no zod; a test holds the two together.
+ * Client commands as zod schemas, for documents and tests. A gateway uses {@link parseCommand} instead, which accepts
+ * the same and needs no zod; a test checks that they agree.
  */
 import { z } from 'zod';
 import { type CommandId, isCommandId, NAME_LENGTH_MAX, NAMES_MAX, TOKEN_LENGTH_MAX } from './command-limits.js';
 
 const id = z.custom<CommandId>(isCommandId).optional();
 const name = z.string().max(NAME_LENGTH_MAX);
-/** Where a client stands in a topic. */
+/** A client's position in a topic. */
 const position = z.object({ epoch: name, seq: z.number() });
 
-/** What a command is about: a stream and names in it. Each stream also has a word of its own for its names. */
+/** The topics of a command: a stream and names in it. Each stream also has its own word for its names. */
 const topics = {
   id,
   stream: z.string().max(64).optional(),

@@ -1,8 +1,8 @@
 /**
- * What clients may send. Checked by shape here; whether it is allowed is the gateway's to say.
+ * The commands of clients, checked by shape only; the gateway decides what is allowed.
  *
- * Checked by hand, because zod costs each thread that loads it 6 MB (native-notes/memory.md). The schemas that documents and
- * tests use stand in command-schemas.ts, and their types are the types here.
+ * The checks are written by hand because zod costs each thread that loads it 6 MB (native-notes/memory.md). The schemas
+ * for documents and tests are in command-schemas.ts, and their types are the types here.
  */
 import type { z } from 'zod';
 import type { ErrorCode } from './codes.js';
@@ -28,7 +28,7 @@ export type CommandResult =
   | { readonly ok: true; readonly command: Command }
   | { readonly ok: false; readonly id: CommandId | undefined; readonly code: ErrorCode; readonly message: string };
 
-/** What a member must be, in words; undefined: it is. @param namesMax names in one list */
+/** What a member must be, in words; undefined if it is valid. @param namesMax names in one list */
 type Check = (value: unknown, namesMax: number) => string | undefined;
 
 interface Member {
@@ -49,13 +49,13 @@ const names =
   (max: number): Check =>
   (value, namesMax) => {
     const most = Math.min(max, namesMax);
-    // Its length first: a list that is too long is not walked.
+    // Check the length first, so that a list that is too long is not scanned.
     return Array.isArray(value) && value.length <= most && value.every(isName)
       ? undefined
       : `must be an array of at most ${most} strings of at most ${NAME_LENGTH_MAX} characters`;
   };
 const id: Check = value => (isCommandId(value) ? undefined : 'must be a number or a string of at most 128 characters');
-/** Where a client stands in a topic. */
+/** A client's position in a topic. */
 const position: Check = value => {
   if (!isObject(value) || !isName(value.epoch) || !Number.isFinite(value.seq)) {
     return 'must be an object with an epoch (a string) and a seq (a number)';
@@ -92,8 +92,8 @@ const MEMBERS: ReadonlyMap<string, readonly Member[]> = new Map([
 ]);
 
 /**
- * Checks a decoded client message. Members it does not know are ignored.
- * @param namesMax names in one list; of a longer one, no name is looked at
+ * Checks a decoded client message. Ignores unknown members.
+ * @param namesMax most names in one list; the names of a longer list are not checked
  */
 export function parseCommand(value: unknown, namesMax: number = NAMES_MAX): CommandResult {
   if (!isObject(value)) {

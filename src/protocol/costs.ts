@@ -1,5 +1,5 @@
 /**
- * What a client's messages cost the gateway, in **units** of about 1 µs of CPU over all threads (measured by
+ * What a client's messages cost the gateway, in **units** of about 1 µs of CPU over all threads (measured with
  * `npm run bench -- cost`). `ops/limits.md` shows this table.
  */
 import type { Command } from './commands.js';
@@ -7,27 +7,27 @@ import { isStream, type Stream } from './topics.js';
 
 /** How far a budget may be overdrawn, in seconds of its rate. */
 export const BURST_SECONDS = 5;
-/** A user's connections together, and an address's, as multiples of what one connection may use. */
+/** Budgets of a user's and of an address's connections together, as multiples of one connection's. */
 export const USER_FACTOR = 4;
 export const ADDRESS_FACTOR = 8;
-/** What an institutional connection may use, as a multiple of others'. Its address is not charged. */
+/** Budget of an institutional connection, as a multiple of others'. Its address is not charged. */
 export const INSTITUTIONAL_FACTOR = 4;
 
-/** A message, whatever it says. */
+/** Any message, whatever it says. */
 export const MESSAGE_UNITS = 40;
 /** Bytes of a client's message that cost one unit to read. */
 export const READ_BYTES_PER_UNIT = 16;
-/** The same, besides, of a JSON message with a number longer than a double holds. */
+/** The surcharge for a JSON message with a number longer than a double holds. */
 export const EXACT_BYTES_PER_UNIT = 1.3;
-/** An upgrade request, whatever becomes of it. */
+/** An upgrade request, accepted or not. */
 export const CONNECT_UNITS = 300;
 /** Verifying a token. */
 export const AUTH_UNITS = 500;
-/** A name in a command, whether it is a topic or not. */
+/** A name in a command, whether or not it is a topic. */
 export const NAME_UNITS = 3;
-/** A topic that is left. */
+/** Leaving a topic. */
 export const UNSUBSCRIBE_UNITS = 20;
-/** A topic that is subscribed to, changes its class, or is sent whole again: its first bytes included. */
+/** Subscribing to a topic, changing its class, or sending it whole again, including its first bytes. */
 export const TOPIC_UNITS: Readonly<Record<Stream, number>> = {
   quotes: 30,
   depth: 160,
@@ -37,26 +37,26 @@ export const TOPIC_UNITS: Readonly<Record<Stream, number>> = {
   analytics: 60,
   rooms: 120,
 };
-/** A symbol that is answered for when the trades of all symbols are asked for, as no other client has them. */
+/** Each symbol, when all trades are requested and no other client has them. */
 export const ALL_TRADES_SYMBOL_UNITS = 3;
-/** A topic of the connection that the trades of all symbols may deliver for, when they begin and when they end. */
+/** Each topic of the connection that the trades of all symbols may take over, when they start and when they end. */
 export const HAND_OVER_UNITS = 2;
-/** A request for what was missed of a topic; what is sent again costs by its bytes. */
+/** A request for missed messages of a topic; replayed bytes are charged in addition. */
 export const REPLAY_UNITS = 500;
-/** Bytes encoded or sent again that cost one unit. */
+/** Bytes encoded or replayed per unit. */
 export const REPLAY_BYTES_PER_UNIT = 10;
-/** What is reserved for each message that is to be sent again, until its bytes are known. */
+/** Reserved for each message to replay, until its bytes are known. */
 export const REPLAY_MESSAGE_UNITS = 20;
 /**
- * Messages that this is reserved for: at most, as sequences may count other topics' messages too; and where it is not known how
- * many there are.
+ * How many messages to reserve for: at most `max`, because sequences may also count other topics' messages; `unknown`
+ * if the number is not known.
  */
 const REPLAY_MESSAGES = { max: 1_000, unknown: 100 } as const;
-/** Bytes of snapshots that cost one unit. */
+/** Bytes of snapshots per unit. */
 export const SNAPSHOT_BYTES_PER_UNIT = 100;
-/** A message to a room, its way over the feed included. */
+/** A message to a room, including its way over the feed. */
 export const PUBLISH_UNITS = 150;
-/** Bytes of a message to a room that cost one unit, besides being read. */
+/** Bytes of a message to a room per unit, on top of reading it. */
 export const PUBLISH_BYTES_PER_UNIT = 30;
 
 /** Reading a client's message of this length. */
@@ -64,43 +64,43 @@ export function readUnits(bytes: number): number {
   return MESSAGE_UNITS + bytes / READ_BYTES_PER_UNIT;
 }
 
-/** Reading the numbers of a JSON message exactly, where one is long. */
+/** Reading the numbers of a JSON message exactly if one of them is long. */
 export function exactUnits(bytes: number): number {
   return bytes / EXACT_BYTES_PER_UNIT;
 }
 
-/** Sending this much of what was missed. */
+/** Replaying this many bytes. */
 export function replayUnits(bytes: number): number {
   return bytes / REPLAY_BYTES_PER_UNIT;
 }
 
-/** What a replay may cost, before its bytes are known. @param messages undefined: not known */
+/** The estimated cost of a replay before its bytes are known. @param messages undefined: unknown */
 export function replayEstimateUnits(messages: number | undefined): number {
   const { max, unknown } = REPLAY_MESSAGES;
   return Math.min(max, Math.max(0, messages ?? unknown)) * REPLAY_MESSAGE_UNITS;
 }
 
-/** Sending this much of what a client asked to have whole. */
+/** Sending this many bytes of requested snapshots. */
 export function snapshotUnits(bytes: number): number {
   return bytes / SNAPSHOT_BYTES_PER_UNIT;
 }
 
-/** Answering for the trades of so many symbols. */
+/** Serving the trades of this many symbols. */
 export function allTradesUnits(symbols: number): number {
   return symbols * ALL_TRADES_SYMBOL_UNITS;
 }
 
-/** The trades of all symbols begin, or end, on a connection with so many topics. */
+/** Starting or ending the trades of all symbols on a connection with this many topics. */
 export function handOverUnits(topics: number): number {
   return topics * HAND_OVER_UNITS;
 }
 
-/** Subscribing to so many topics of a stream. */
+/** Subscribing to this many topics of a stream. */
 export function topicUnits(stream: Stream, topics: number): number {
   return topics * (NAME_UNITS + TOPIC_UNITS[stream]);
 }
 
-/** Executing a command that has been read. @param bytes of the message that it came in */
+/** Executing a command that has been read. @param bytes of its message */
 export function commandUnits(command: Command, bytes: number): number {
   switch (command.action) {
     case 'subscribe':
@@ -122,12 +122,12 @@ type Naming = Extract<Command, { action: 'subscribe' | 'unsubscribe' | 'resync' 
 
 function topicsUnits(command: Naming): number {
   const { stream = 'analytics' } = command;
-  // One of a stream that is not known is refused.
+  // An unknown stream is refused.
   const names = namesIn(command);
   return isStream(stream) ? topicUnits(stream, names) : names * NAME_UNITS;
 }
 
-/** Names that a command has, one at least: some streams have topics that need none. */
+/** Number of names in a command, at least one: some streams have topics without a name. */
 function namesIn({ symbol, symbols, channel, channels, room, rooms }: Naming): number {
   const single = [symbol, channel, room].filter(name => name !== undefined).length;
   return Math.max(1, single + (symbols?.length ?? 0) + (channels?.length ?? 0) + (rooms?.length ?? 0));

@@ -1,4 +1,4 @@
-/** A decimal number's text, taken apart: digits without zeros at either end, and the power of ten that they count in. */
+/** A decimal number's text in parts: digits without zeros at either end, and their power of ten. */
 export interface DecimalParts {
   readonly isNegative: boolean;
   /** '' for zero. */
@@ -7,10 +7,10 @@ export interface DecimalParts {
   readonly exponent: number;
 }
 
-/** A decimal's sign, digits before and behind its dot, and power of ten; all digits may be missing. */
+/** A decimal's sign, digits before and after its dot, and power of ten; all digits may be missing. */
 export const DECIMAL = /^([+-]?)(\d*)(?:\.(\d*))?(?:[eE]([+-]?\d+))?$/;
 
-/** Undefined where the text is no decimal number. Its own sign, zeros, dot and exponent may be written in any form. */
+/** Undefined if the text is not a decimal number. Sign, zeros, dot and exponent may have any form. */
 export function decimalParts(text: string): DecimalParts | undefined {
   const match = DECIMAL.exec(text);
   if (match === null) return undefined;

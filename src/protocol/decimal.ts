@@ -1,6 +1,6 @@
 /**
- * Plain decimal texts (`150.25`, `-37.630`, `007`: what amount.ts makes of amounts) as numbers: compared exactly, whatever
- * their length. They never become floats.
+ * Plain decimal texts (`150.25`, `-37.630`, `007`: what amount.ts makes of amounts) as numbers, compared exactly at any
+ * length. They never become floats.
  */
 
 const MINUS = 0x2d;
@@ -32,7 +32,7 @@ export function compareDecimal(a: string, b: string): number {
     if (c !== b.charCodeAt(at)) break;
     if (c === DOT) isFraction = true;
   }
-  // Where neither has ended, the first digits that differ decide, unless one has more digits before its dot.
+  // If neither has ended, the first different digits decide, unless one has more digits before its dot.
   if (at === shorter) return compareParts(a, b, 0);
   if (!isFraction) {
     const lengths = integerEnd(a, at) - integerEnd(b, at);
@@ -47,7 +47,7 @@ function compareSigned(a: string, b: string): number {
   return isNegative ? -compareParts(a, b, 1) : compareParts(a, b, 0);
 }
 
-/** The general way: numbers may begin with zeros, and be longer than each other. @param start behind their signs */
+/** The general case: numbers may have leading zeros and different lengths. @param start after their signs */
 function compareParts(a: string, b: string, start: number): number {
   const aDot = integerEnd(a, start);
   const bDot = integerEnd(b, start);
@@ -75,7 +75,7 @@ function integerEnd(text: string, start: number): number {
   return end;
 }
 
-/** Where the zeros that a number begins with end. */
+/** Index of the first digit after a number's leading zeros. */
 function leadingZeros(text: string, start: number, end: number): number {
   let i = start;
   while (i < end && text.charCodeAt(i) === ZERO) i++;

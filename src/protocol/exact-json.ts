@@ -1,10 +1,11 @@
 /**
- * JSON whose numbers keep their value. `JSON.parse` silently rounds what a double cannot hold; here such numbers
- * become a `bigint` or an `ExactNumber`. Texts without them, almost all, take the platform's own parser and writer as they are.
+ * JSON whose numbers keep their value. `JSON.parse` silently rounds what a double cannot hold; here such numbers become
+ * a `bigint` or an `ExactNumber`. Texts without them, which is almost all, go straight to the platform's parser and
+ * writer.
  */
 import { ExactNumber, numberOf } from './exact-number.js';
 
-/** Digits in a row, dots left out, from which on a double may not hold a number. */
+/** From this many consecutive digits on, not counting dots, a double may not hold a number. */
 const LONG_DIGITS = 16;
 
 const QUOTATION_MARK = 0x22;
@@ -13,42 +14,45 @@ const MINUS = 0x2d;
 const DOT = 0x2e;
 const ZERO = 0x30;
 const NINE = 0x39;
-/** Three digits: beyond what a double holds, or at its end, where it holds fewer. */
+/** Three digits: beyond the range of a double, or at its end, where precision shrinks. */
 const LONG_EXPONENT = /\d[eE][+-]?\d{3}/;
-/** Digits and exponents from which on a double may not hold a number. */
+/** Digits and exponents that a double may not hold. */
 const LONG_NUMBERS = /[\d.]{16,}[eE]?|\d[eE][+-]?\d{3}/g;
-/** Sixteen digits that a double holds, as in a time in µs, which every frame may have. */
+/** Sixteen digits that fit a double, as in a time in µs, which every frame may contain. */
 const SAFE_DIGITS = /^\d{16}$/;
 const SAFE_MAX = String(Number.MAX_SAFE_INTEGER);
 
 const NUMBER = /-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/y;
 
 /**
- * As `JSON.parse`, exact.
+ * Like `JSON.parse`, but exact.
  * @throws {SyntaxError}
  */
 export function parseExact(text: string): unknown {
   return mayHoldLongNumber(text) ? parseLong(text) : JSON.parse(text);
 }
 
-/** As `JSON.stringify`, exact. Undefined where that gives undefined. */
+/** Like `JSON.stringify`, but exact. Undefined if that returns undefined. */
 export function stringifyExact(value: unknown): string {
   try {
     return JSON.stringify(value);
   } catch {
-    // A bigint or an exact number, which it refuses; or what cannot be written at all, which throws here, too.
+    // It refuses a bigint or an exact number; what cannot be written at all throws here, too.
     return written(value) as string;
   }
 }
 
-/** False for almost all JSON: `JSON.parse` alone reads it exactly. What looks like such a number inside of a text counts, too. */
+/** False for almost all JSON: `JSON.parse` alone reads it exactly. Lookalikes inside a text count, too. */
 export function mayHoldLongNumber(text: string): boolean {
   if (!mayHoldDigitRow(text) && !LONG_EXPONENT.test(text)) return false;
   const found = text.match(LONG_NUMBERS);
   return found !== null && !found.every(digits => SAFE_DIGITS.test(digits) && digits <= SAFE_MAX);
 }
 
-/** Of `LONG_DIGITS` in a row, two characters that are looked at are neighbours, with nothing else between them. */
+/**
+ * Steps through the text so that any `LONG_DIGITS` in a row contain two checked characters with nothing else between
+ * them.
+ */
 function mayHoldDigitRow(text: string): boolean {
   let wasDigit = false;
   for (let at = 0; at < text.length; at += LONG_DIGITS / 2) {
@@ -67,8 +71,8 @@ function areDigits(text: string, start: number, end: number): boolean {
 const isDigitOrDot = (c: number): boolean => (c >= ZERO && c <= NINE) || c === DOT;
 
 /**
- * Parses a text with long numbers: the platform's parser is given them as texts that begin with a mark, and they are made
- * numbers behind it.
+ * Parses a text with long numbers: passes them to the platform's parser as marked texts, and converts these to numbers
+ * afterwards.
  */
 export function parseLong(text: string): unknown {
   const mark = newMark();
@@ -81,7 +85,7 @@ export function parseLong(text: string): unknown {
     } else if (c === MINUS || (c >= ZERO && c <= NINE)) {
       NUMBER.lastIndex = i;
       const digits = NUMBER.exec(text)?.[0] ?? '';
-      // A lone minus is left to the parser, which refuses it; so are zeros that JSON does not allow.
+      // The parser refuses a lone minus, and zeros that JSON does not allow.
       const end = i + Math.max(1, digits.length);
       if (typeof numberOf(digits) !== 'number' && !/^-?0\d/.test(digits) && !isPartOfName(text, end)) {
         marked += `${text.slice(copied, i)}"${mark}${digits}"`;
@@ -98,7 +102,7 @@ export function parseLong(text: string): unknown {
   );
 }
 
-/** A number that something follows directly, such as `1x`, is no JSON. */
+/** A number directly followed by anything else, such as `1x`, is not JSON. */
 function isPartOfName(text: string, end: number): boolean {
   return end < text.length && /[\w.+-]/.test(text.charAt(end));
 }
@@ -113,7 +117,7 @@ function endOfString(text: string, start: number): number {
   return i;
 }
 
-/** Begins no text that a sender could foresee. */
+/** A prefix that no sender can predict. */
 function newMark(): string {
   return `${Math.random().toString(36)}${Math.random().toString(36)}:`;
 }

@@ -1,10 +1,10 @@
 /**
- * Numbers that a JavaScript double would alter. Whole ones are `bigint`; a decimal with more digits than a double holds, or
- * with an exponent beyond its range, is an `ExactNumber`. All others stay `number`.
+ * Numbers that a JavaScript double would alter. Whole ones are `bigint`; a decimal with more digits than a double
+ * holds, or with an exponent beyond its range, is an `ExactNumber`. All others stay `number`.
  */
 import { type DecimalParts, decimalParts } from './decimal-parts.js';
 
-/** A JSON number, kept as its digits. JSON carries them as they came, MessagePack as text. */
+/** A JSON number, kept as its digits. JSON carries them unchanged, MessagePack as text. */
 export class ExactNumber {
   /** As RFC 8259 writes a number. */
   readonly text: string;
@@ -13,7 +13,7 @@ export class ExactNumber {
     this.text = text;
   }
 
-  /** `JSON.stringify` cannot write digits as they are: `stringifyExact` can, and is told by this that it has to. */
+  /** `JSON.stringify` cannot write raw digits: this error says to use `stringifyExact`. */
   toJSON(): never {
     throw new TypeError('an exact number needs stringifyExact');
   }
@@ -23,10 +23,10 @@ export class ExactNumber {
   }
 }
 
-/** Digits of the longest whole number that is made a bigint. Beyond it, a number is kept as text. */
+/** Most digits of a whole number that becomes a bigint. Longer numbers are kept as text. */
 const BIGINT_DIGITS_MAX = 400;
 
-/** The value of a JSON number's text: a number where that is exact, else a bigint or an `ExactNumber`. */
+/** The value of a JSON number's text: a number if that is exact, else a bigint or an `ExactNumber`. */
 export function numberOf(text: string): number | bigint | ExactNumber {
   const value = Number(text);
   if (isWhole(text)) {
@@ -41,7 +41,7 @@ export function numberOf(text: string): number | bigint | ExactNumber {
   return parts.isNegative ? -whole : whole;
 }
 
-/** True when the double's own digits mean the same decimal. */
+/** True if the double's own digits mean the same decimal. */
 function isKept(value: number, { digits, exponent }: DecimalParts): boolean {
   if (!Number.isFinite(value)) return false;
   const written = decimalParts(String(value));

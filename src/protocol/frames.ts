@@ -1,6 +1,6 @@
 /**
- * The shapes of all messages, for the AsyncAPI document and for tests. The data path does not look at them: what they
- * say is what it does, and a test holds one against the other.
+ * The shapes of all messages, for the AsyncAPI document and for tests. The data path does not use them; a test checks
+ * that they describe what it does.
  */
 import { closeCode, errorCode, gapReason, staleReason } from './frames/codes.js';
 import { controlFrames } from './frames/control.js';
@@ -15,7 +15,7 @@ export type { MessageDefinition } from './frames/members.js';
 /** Everything that a gateway sends on a WebSocket. */
 export const serverFrames = { ...controlFrames, ...stateFrames, ...eventFrames };
 
-/** What several messages are made of, under the names that documents give it. */
+/** Building blocks of several messages, under the names that documents give them. */
 export const sharedSchemas = {
   Name: members.name,
   Stream: members.stream,

@@ -1,4 +1,4 @@
-/** How deep a JSON text nests, before anything is made of it. */
+/** The nesting depth of a JSON text, before it is parsed. */
 
 const QUOTATION_MARK = 0x22;
 const REVERSE_SOLIDUS = 0x5c;
@@ -7,7 +7,7 @@ const CLOSING_BRACKET = 0x5d;
 const OPENING_BRACE = 0x7b;
 const CLOSING_BRACE = 0x7d;
 
-/** True when arrays and objects are nested deeper than `max`. Of what is no JSON, it says nothing that is of use. */
+/** True if arrays and objects are nested deeper than `max`. Meaningless for text that is not JSON. */
 export function isNestedDeeper(text: string, max: number): boolean {
   let depth = 0;
   for (let i = 0; i < text.length; i++) {
@@ -20,7 +20,7 @@ export function isNestedDeeper(text: string, max: number): boolean {
   return false;
 }
 
-/** Where the closing quotation mark of a text stands. */
+/** Index of a text's closing quotation mark. */
 function endOfText(text: string, start: number): number {
   let end = text.indexOf('"', start + 1);
   while (end > 0 && isEscaped(text, end)) end = text.indexOf('"', end + 1);

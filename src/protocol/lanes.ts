@@ -8,16 +8,16 @@
 export const CLASSES = ['realtime', '16ms', '100ms', '1000ms'] as const;
 export type RateClass = (typeof CLASSES)[number];
 /**
- * The class that serves `100ms` to retail clients: nobody names it. It is one of its own so that under overload retail can
- * be sent less often while institutional clients that chose `100ms` keep it. Each class is diffed from what it sent
- * last, so its interval may change at any time without a hole in any chain.
+ * The class that serves `100ms` to retail clients; it has no name of its own. Under overload retail can so be sent less
+ * often while institutional clients that chose `100ms` keep it. Each class is diffed from what it last sent, so its
+ * interval may change at any time without a hole in any chain.
  */
 export const RETAIL_100MS = CLASSES.length;
-/** Class numbers: those that have a name, and `RETAIL_100MS`. */
+/** Number of classes: the named ones, and `RETAIL_100MS`. */
 export const CLASS_COUNT = CLASSES.length + 1;
 /** Milliseconds between two sends of a class; 0: at once. Indexed by class number. */
 export const CLASS_INTERVAL_MS = [0, 16, 100, 1000, 100] as const;
-/** The slowest class that there is, and the one that retail clients get unless they ask for a slower one. */
+/** The slowest class, and the default of retail clients. */
 export const SLOWEST = 3;
 export const HUNDRED_MS = 2;
 
@@ -41,7 +41,7 @@ export const VARIANTS = 4;
 
 /** Class of event lanes: events are never conflated. */
 export const REALTIME = 0;
-/** Stands behind the classes where it is said which are due: the arrays that analytics leave in. */
+/** Follows the classes in flags that say which are due: the arrays of analytics. */
 export const BATCHES_DUE = CLASS_COUNT;
 
 export function laneOf(rateClass: number, detail: number, format: Format, stamped: boolean): number {
@@ -57,10 +57,10 @@ export const isStampedLane = (lane: number): boolean => (lane & 16) !== 0;
 export const laneWith = (rateClass: number, detail: number, variant: number): number =>
   rateClass | (variant << 3) | (detail << 5);
 
-/** The class of a client that is sent its state topics so many classes slower than it asked for. */
+/** The class of a client whose state topics are sent this many classes slower than requested. */
 export const slowerClass = (rateClass: number, steps: number): number => Math.min(SLOWEST, rateClass + steps);
 
-/** The lane of a state topic that serves one asked for (with a named class). @param steps classes slower than that */
+/** The lane that serves a requested state lane (with a named class). @param steps classes slower than that */
 export function servedLane(asked: number, tier: Tier, steps: number): number {
   const rateClass = slowerClass(classOfLane(asked), steps);
   const isShared = tier === 'institutional' || rateClass !== HUNDRED_MS;
@@ -82,7 +82,7 @@ export function levelsOfDetail(detail: number): number {
   return detail === 0 ? 1 : (DEPTHS[detail - 1] ?? 1);
 }
 
-/** The class a tier gets when it asks for none. A client may ask for a slower one (a higher number), never a faster one. */
+/** A tier's default class. A client may ask for a slower one (a higher number), never a faster one. */
 export function defaultClass(tier: Tier): number {
   return tier === 'institutional' ? REALTIME : HUNDRED_MS;
 }

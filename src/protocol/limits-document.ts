@@ -1,4 +1,4 @@
-/** The limits of content as a document: ops/limits.md (`npm run docs` writes it). */
+/** The content limits as a document: ops/limits.md (`npm run docs` writes it). */
 import { AMOUNT_DIGITS_MAX, AMOUNT_EXPONENT_MAX } from './amount.js';
 import { REJECT_REASONS, type RejectReason } from './codes.js';
 import {
@@ -38,7 +38,7 @@ import { MSGPACK_DEPTH_MAX } from './msgpack-reader.js';
 export interface ContentLimit {
   readonly what: string;
   readonly limit: string;
-  /** Reason of the refusal beyond it. */
+  /** Reason for refusing what exceeds it. */
   readonly beyond: RejectReason;
 }
 
@@ -78,10 +78,10 @@ export const CONTENT_LIMITS: readonly ContentLimit[] = [
   { what: 'Nesting of a MessagePack message', limit: `${MSGPACK_DEPTH_MAX} levels`, beyond: 'invalid_msgpack' },
 ];
 
-/** What a client does, and its price in units. */
+/** What a client does, and its cost in units. */
 export const COSTS: readonly (readonly [what: string, units: string])[] = [
-  ['Connecting, refused or not', String(CONNECT_UNITS)],
-  ['A message, whatever it says', `${MESSAGE_UNITS}, and 1 for every ${READ_BYTES_PER_UNIT} bytes`],
+  ['Connecting, accepted or refused', String(CONNECT_UNITS)],
+  ['Any message', `${MESSAGE_UNITS}, and 1 for every ${READ_BYTES_PER_UNIT} bytes`],
   ['… of JSON with a number of more digits than a double holds', `1 more for every ${EXACT_BYTES_PER_UNIT} bytes`],
   ['Each name in a command', String(NAME_UNITS)],
   ...Object.entries(TOPIC_UNITS).map(
@@ -93,10 +93,10 @@ export const COSTS: readonly (readonly [what: string, units: string])[] = [
   ],
   [
     '… with `since`',
-    `${REPLAY_UNITS} more, and 1 for every ${REPLAY_BYTES_PER_UNIT} bytes encoded or sent again, also where you leave before they come; ${REPLAY_MESSAGE_UNITS} a message until they are known`,
+    `${REPLAY_UNITS} more, and 1 for every ${REPLAY_BYTES_PER_UNIT} bytes encoded or sent again, even if you leave before they arrive; ${REPLAY_MESSAGE_UNITS} per message until the bytes are known`,
   ],
   ['… its snapshots', `1 for every ${SNAPSHOT_BYTES_PER_UNIT} bytes`],
-  ['A topic that is left', String(UNSUBSCRIBE_UNITS)],
+  ['Leaving a topic', String(UNSUBSCRIBE_UNITS)],
   ['`publish`', `${PUBLISH_UNITS}, and 1 for every ${PUBLISH_BYTES_PER_UNIT} bytes`],
   ['`auth`', String(AUTH_UNITS)],
 ];
@@ -104,7 +104,7 @@ export const COSTS: readonly (readonly [what: string, units: string])[] = [
 /** The list as a document: ops/limits.md. */
 export function limitsDocument(): string {
   const rows = CONTENT_LIMITS.map(({ what, limit, beyond }) => `| ${what} | ${limit} | \`${beyond}\` |`);
-  return `# What a message may hold
+  return `# What a message may contain
 The gateway refuses a message beyond a limit: it counts it (\`millrace_feed_rejected_total\`, by reason), logs it, and puts it on
 \`deadletter.<subject>\` with its reason. A refused message is a lost message: clients of a quote or a book get \`stale\` until a whole message
 arrives, clients of trades, orders, analytics and rooms get a \`gap\`. Numbers of up to 300 digits reach clients as they were written: whole
@@ -120,11 +120,11 @@ ${Object.entries(REJECT_REASONS)
   .map(([reason, why]) => `| \`${reason}\` | ${why} |`)
   .join('\n')}
 
-# What a client may make the gateway do
-Every command is charged by what it costs the gateway, in units of about 1 µs of CPU. A connection may use \`WS_COST_RATE\` units a
+# How much work a client may cause
+The gateway charges every command by its cost, in units of about 1 µs of CPU. A connection may use \`WS_COST_RATE\` units per
 second, a user ${USER_FACTOR} times as much over all connections, an address ${ADDRESS_FACTOR} times as much. Institutional clients have
 ${INSTITUTIONAL_FACTOR} times as much of each, and their addresses are not charged. A client that has used up ${BURST_SECONDS} seconds of its budget
-gets \`rate_limited\` with \`retry_after_ms\`, and nothing is done; one that sends on regardless is closed with 4029.
+gets \`rate_limited\` with \`retry_after_ms\`, and nothing is done; a client that keeps sending is closed with 4029.
 
 | what | units |
 |---|---|

@@ -1,6 +1,6 @@
 /**
- * How loaded a gateway is, and what follows for retail clients: first their `100ms` class is stretched, to 200, 400 and
- * 800 ms, then what they ask for anew is refused. Institutional clients notice nothing of either.
+ * How loaded a gateway is, and what that means for retail clients: first their `100ms` class is stretched, to 200, 400
+ * and 800 ms, then their new requests are refused. Institutional clients are not affected.
  */
 export const LOADS = ['normal', 'stretched', 'shedding'] as const;
 /** As clients are told. */
@@ -8,10 +8,10 @@ export type Load = (typeof LOADS)[number];
 
 /** Levels in which retail is stretched: 1 to this. */
 export const STRETCH_LEVEL_MAX = 3;
-/** The level in which new retail subscriptions are refused besides. */
+/** The level in which new retail subscriptions are also refused. */
 export const SHEDDING_LEVEL = STRETCH_LEVEL_MAX + 1;
 
-/** By how much the interval of retail's `100ms` is longer in a level. */
+/** The factor by which a level lengthens the interval of retail's `100ms`. */
 export const stretchOf = (level: number): number => 2 ** Math.min(level, STRETCH_LEVEL_MAX);
 
 export function loadOf(level: number): Load {

@@ -1,6 +1,6 @@
 /**
  * Reads MessagePack from outside, exactly: a whole number beyond 2^53 becomes a bigint, a timestamp RFC 3339 text, and
- * what is no valid UTF-8 is refused. Lengths in a message are claims of its sender: nothing is allocated on their word.
+ * invalid UTF-8 is refused. Lengths in a message are only claims of its sender: nothing is allocated because of them.
  * Format: github.com/msgpack/msgpack/blob/master/spec.md
  */
 import { timestampText } from './time-text.js';
@@ -8,7 +8,7 @@ import { timestampText } from './time-text.js';
 /** Deepest nesting of maps and arrays accepted from outside. */
 export const MSGPACK_DEPTH_MAX = 32;
 
-/** Why a message cannot be read. `invalid_encoding`: a text is no UTF-8. */
+/** Why a message is unreadable. `invalid_encoding`: a text is not UTF-8. */
 export type MsgpackFault = 'invalid_msgpack' | 'invalid_encoding';
 
 export class MsgpackError extends Error {
@@ -20,14 +20,14 @@ export class MsgpackError extends Error {
   }
 }
 
-/** Texts up to here are put together from their bytes, which costs less than a decoder's call. */
+/** Texts up to this length are assembled byte by byte, which costs less than calling a decoder. */
 const SHORT_BYTES = 24;
-/** Names of members that are remembered, by a hash of their bytes. */
+/** Most member names cached, by a hash of their bytes. */
 const NAMES_REMEMBERED = 512;
 /** The extension type of timestamps, −1, as a byte. */
 const TIMESTAMP = 0xff;
 const UINT32_SIZE = 2 ** 32;
-/** From here on, JSON writes a double with an exponent: it stays one. */
+/** From here on JSON writes a double with an exponent, so it stays a double. */
 const WRITTEN_OUT_END = 1e21;
 
 interface KnownName {
@@ -38,7 +38,9 @@ interface KnownName {
 export class MsgpackReader {
   readonly #decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
   readonly #names = new Array<KnownName | undefined>(NAMES_REMEMBERED);
-  /** What was given, and the same memory as no Buffer: `slice` of a Buffer is a view, which would keep all of it. */
+  /**
+   * The input, and the same memory not as a Buffer: `slice` of a Buffer is a view, which would keep all of it alive.
+   */
   #given: Uint8Array | undefined;
   #bytes: Uint8Array = new Uint8Array(0);
   #view: DataView = new DataView(new ArrayBuffer(0));
@@ -46,8 +48,8 @@ export class MsgpackReader {
   #end = 0;
 
   /**
-   * The one value that `bytes[start..end)` is: plain types (nil, bool, numbers, str, bin, array, map) and timestamps. Maps
-   * become objects, whose members are named by texts or whole numbers.
+   * The single value in `bytes[start..end)`: plain types (nil, bool, numbers, str, bin, array, map) and timestamps.
+   * Maps become objects; texts and whole numbers may name their members.
    * @throws {MsgpackError}
    */
   read(bytes: Uint8Array, start: number, end: number): unknown {
@@ -122,7 +124,7 @@ export class MsgpackReader {
     }
   }
 
-  /** Where the next so many bytes are. */
+  /** Consumes `count` bytes. @returns where they begin */
   #take(count: number): number {
     const at = this.#at;
     if (count > this.#end - at) throw new MsgpackError('invalid_msgpack');
@@ -137,7 +139,7 @@ export class MsgpackReader {
   }
 
   #array(count: number, depth: number): unknown[] {
-    // An item takes a byte at least, so a claim of more items than bytes is false before the first is read.
+    // Every item takes at least a byte, so a claim of more items than bytes is false before the first is read.
     if (count > this.#end - this.#at) throw new MsgpackError('invalid_msgpack');
     const items: unknown[] = [];
     for (let i = 0; i < count; i++) items.push(this.#value(depth + 1));
@@ -151,7 +153,7 @@ export class MsgpackReader {
       const name = this.#name();
       const value = this.#value(depth + 1);
       if (name !== '__proto__') object[name] = value;
-      // A member like any other, so that whoever checks the object sees it.
+      // An ordinary member, so that code that checks the object sees it.
       else Object.defineProperty(object, name, { value, enumerable: true, configurable: true, writable: true });
     }
     return object;
@@ -170,7 +172,7 @@ export class MsgpackReader {
     throw new MsgpackError('invalid_msgpack');
   }
 
-  /** Names come again and again. */
+  /** Names repeat, so they are cached. */
   #knownName(length: number): string {
     const start = this.#take(length);
     const { length: all } = this.#names;
@@ -246,7 +248,9 @@ export class MsgpackReader {
   }
 }
 
-/** A float that is a whole number beyond 2^53 means that number, which JavaScript would write with other digits. */
+/**
+ * A float that is a whole number beyond 2^53 means exactly that number, which JavaScript would write with other digits.
+ */
 function whole(value: number): number | bigint {
   const isLarge =
     Number.isInteger(value) && Math.abs(value) > Number.MAX_SAFE_INTEGER && Math.abs(value) < WRITTEN_OUT_END;

@@ -1,6 +1,6 @@
 /**
- * MessagePack, written as bytes. Every whole number has an integer type as far as there is one (to 64 bits); beyond it, and
- * for decimals that a double would alter, it is text.
+ * Writes MessagePack as bytes. A whole number is an integer if it fits (up to 64 bits). Larger ones, and decimals that
+ * a double would alter, are text.
  */
 import { ByteWriter, Known } from './byte-writer.js';
 import { ExactNumber } from './exact-number.js';
@@ -27,12 +27,12 @@ const ARRAY16 = 0xdc;
 const ARRAY32 = 0xdd;
 const MAP16 = 0xde;
 const MAP32 = 0xdf;
-/** Texts up to here are tried as ASCII. */
+/** Texts up to this length are first tried as ASCII. */
 const SHORT_CHARS = 255;
 const LAST_ASCII = 0x7f;
 const BYTES_PER_CHAR_MAX = 3;
 const UINT32_SIZE = 2 ** 32;
-/** From here on, JSON writes a double with an exponent: it stays one. */
+/** From here on JSON writes a double with an exponent, so it stays a double. */
 const WRITTEN_OUT_END = 1e21;
 const BIG_UINT64_END = 1n << 64n;
 const BIG_INT64_MIN = -(1n << 63n);
@@ -40,21 +40,21 @@ const BIG_INT64_MIN = -(1n << 63n);
 const textEncoder = new TextEncoder();
 
 export class MsgpackWriter extends ByteWriter {
-  /** A map of so many members, which follow. */
+  /** Starts a map of this many members, which follow. */
   map(members: number): void {
     if (members < 16) this.byte(FIXMAP | members);
     else if (members < 65_536) this.#sized(MAP16, members, 2);
     else this.#sized(MAP32, members, 4);
   }
 
-  /** An array of so many items, which follow. */
+  /** Starts an array of this many items, which follow. */
   array(items: number): void {
     if (items < 16) this.byte(FIXARRAY | items);
     else if (items < 65_536) this.#sized(ARRAY16, items, 2);
     else this.#sized(ARRAY32, items, 4);
   }
 
-  /** What comes before a text of so many bytes. */
+  /** Writes the header of a text of this many bytes. */
   textHeader(bytes: number): void {
     if (bytes < 32) this.byte(FIXSTR | bytes);
     else if (bytes < 256) this.#sized(STR8, bytes, 1);
@@ -62,7 +62,9 @@ export class MsgpackWriter extends ByteWriter {
     else this.#sized(STR32, bytes, 4);
   }
 
-  /** Anything that JSON has, and a bigint or an exact number. Members and items that are undefined are as in JSON. */
+  /**
+   * Anything that JSON can represent, a bigint or an exact number. Undefined members and items are treated as in JSON.
+   */
   value(value: unknown): void {
     if (typeof value === 'number') this.number(value);
     else if (typeof value === 'string') this.string(value);
@@ -81,7 +83,7 @@ export class MsgpackWriter extends ByteWriter {
     this.#utf8(text);
   }
 
-  /** In the shortest form that holds it. */
+  /** Writes the number in its shortest form. */
   number(value: number): void {
     if (value === value >>> 0) {
       if (value < 128) this.byte(value);
@@ -105,7 +107,7 @@ export class MsgpackWriter extends ByteWriter {
 
   #integer64(value: number): void {
     if (!Number.isSafeInteger(value)) {
-      // The digits that JSON has for it, which need not be those of the double.
+      // The digits that JSON writes for it, which need not be those of the double.
       this.#bigint(BigInt(String(value)));
       return;
     }
@@ -150,7 +152,7 @@ export class MsgpackWriter extends ByteWriter {
     }
   }
 
-  /** A text of any characters. Its header is written once its bytes are counted. */
+  /** Any text. Its header is written once its bytes are counted. */
   #utf8(text: string): void {
     const room = text.length * BYTES_PER_CHAR_MAX;
     this.reserve(room + 5);
@@ -161,7 +163,7 @@ export class MsgpackWriter extends ByteWriter {
     this.length += written;
   }
 
-  /** Writes the text when it is ASCII; else false, with some of it written. */
+  /** Writes the text if it is ASCII; returns false, possibly after writing part of it, for any other text. */
   #ascii(text: string): boolean {
     this.textHeader(text.length);
     this.reserve(text.length);
@@ -189,7 +191,7 @@ export class MsgpackWriter extends ByteWriter {
 
 const scratch = new MsgpackWriter();
 
-/** The bytes that `write` writes, for what is written once and kept. */
+/** The bytes that `write` produces, for content that is written once and kept. */
 export function packedBytes(write: (out: MsgpackWriter) => void): Uint8Array {
   scratch.clear();
   write(scratch);

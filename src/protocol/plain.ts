@@ -1,8 +1,8 @@
-/** What both formats carry and every client can read. */
+/** Checks that a value is plain: both formats can carry it, and every client can read it. */
 import { NESTING_MAX } from './content-limits.js';
 import { ExactNumber } from './exact-number.js';
 
-/** False for binary, a date, a number that is none, or `__proto__` at any depth, and for what is nested too deep. */
+/** False for binary, a date, NaN or infinity, or `__proto__` at any depth, and for values nested too deeply. */
 export function isCarriable(value: unknown, depth = 0): boolean {
   switch (typeof value) {
     case 'string':

@@ -1,6 +1,6 @@
 /**
- * Times as publishers write them → RFC 3339, UTC. A number counts from the Unix epoch in seconds, milliseconds, microseconds or
- * nanoseconds: which of them, its size says (the years 2001 to 2286 read one way only).
+ * Times as publishers write them → RFC 3339, UTC. A number counts from the Unix epoch in seconds, milliseconds,
+ * microseconds or nanoseconds; its size tells which (unambiguous for the years 2001 to 2286).
  */
 import { ExactNumber } from './exact-number.js';
 
@@ -10,13 +10,13 @@ const MILLIS_MIN = 1e12;
 const MICROS_MIN = 1e15;
 const NANOS_MIN = 1e18;
 const NANOS_END = 1e19;
-/** 9999-12-31, the last day that RFC 3339 can write; and the first. */
+/** 9999-12-31, the last day that RFC 3339 can represent; and the first. */
 const UNIX_SECONDS_MAX = 253_402_300_799;
 const UNIX_SECONDS_MIN = -62_167_219_200;
 
 const TEXT =
   /^(\d{4})-(\d\d)-(\d\d)(?:[Tt ](\d\d):(\d\d)(?::(\d\d)(?:[.,](\d{1,12}))?)?(?: ?([Zz]|[+-]\d\d(?::?\d\d)?))?)?$/;
-/** Characters of `YYYY-MM-DDThh:mm:ssZ`, and of the longest fraction with its dot. */
+/** Length of `YYYY-MM-DDThh:mm:ssZ`, and of the longest fraction with its dot. */
 const UTC_LENGTH_MIN = 20;
 const FRACTION_LENGTH_MAX = 13;
 const DASH = 0x2d;
@@ -26,7 +26,7 @@ const COLON = 0x3a;
 const UPPER_T = 0x54;
 const UPPER_Z = 0x5a;
 
-/** The time as clients get it; undefined: it is none. A text that is RFC 3339 in UTC already stays as it came. */
+/** The time as clients receive it; undefined: it is not a time. Text already in RFC 3339 and UTC stays unchanged. */
 export function timeText(value: unknown): string | undefined {
   switch (typeof value) {
     case 'string':
@@ -40,12 +40,12 @@ export function timeText(value: unknown): string | undefined {
   }
 }
 
-/** @param nanos of the second. Undefined beyond the years 0 to 9999. */
+/** @param nanos of the second. Undefined outside the years 0 to 9999. */
 export function timestampText(unixSeconds: number, nanos: number): string | undefined {
   if (!(unixSeconds >= UNIX_SECONDS_MIN && unixSeconds <= UNIX_SECONDS_MAX && nanos < 1e9)) return undefined;
   const whole = new Date(unixSeconds * 1000).toISOString();
   const digits = String(Math.floor(nanos)).padStart(9, '0');
-  // Milliseconds always, finer ones where there are any.
+  // Always milliseconds, and finer digits only if they are not zero.
   const fraction = digits.endsWith('000000')
     ? digits.slice(0, 3)
     : digits.endsWith('000')
@@ -54,7 +54,7 @@ export function timestampText(unixSeconds: number, nanos: number): string | unde
   return `${whole.slice(0, 19)}.${fraction}Z`;
 }
 
-/** µs since the Unix epoch of a number in any of the four units; undefined where its size fits none. */
+/** A number in any of the four units → µs since the Unix epoch; undefined if its size fits none. */
 export function microsOf(time: number): number | undefined {
   if (time >= NANOS_MIN && time < NANOS_END) return Math.floor(time / 1000);
   if (time >= MICROS_MIN) return time < NANOS_MIN ? Math.floor(time) : undefined;
@@ -69,19 +69,19 @@ function textOfNumber(value: number): string | undefined {
   return timestampText(seconds, (micros - seconds * 1e6) * 1000);
 }
 
-/** The digits behind the dot count, down to a nanosecond; time that is written finer is none that can be told. */
+/** Digits after the dot count, down to a nanosecond; finer times are invalid. */
 function textOfDecimal(text: string): string | undefined {
   const match = /^(\d{10,19})(?:\.(\d+?)0*)?$/.exec(text);
   if (match === null) return undefined;
   const [, whole = '', fraction = ''] = match;
   if (whole.startsWith('0')) return undefined;
-  // Digits of the fraction that the unit leaves above a nanosecond.
+  // Digits of the fraction that the unit allows down to a nanosecond.
   const digits = whole.length < 13 ? 9 : whole.length < 16 ? 6 : whole.length < 19 ? 3 : 0;
   if (fraction.length > digits) return undefined;
   return textOfNanos(BigInt(whole + fraction.padEnd(digits, '0')));
 }
 
-/** Only nanoseconds need one. */
+/** Only nanoseconds need a bigint. */
 function textOfBigint(value: bigint): string | undefined {
   if (value < BigInt(NANOS_MIN) || value >= BigInt(NANOS_END)) return undefined;
   return textOfNanos(value);
@@ -92,8 +92,8 @@ function textOfNanos(value: bigint): string | undefined {
 }
 
 /**
- * `YYYY-MM-DDThh:mm:ss[.fraction]Z` of a day that there is, as almost all publishers write it. Every quote has one, and a
- * regular expression and two dates for each took a sixth of an encoder's time. A leap second is left to `textOfText`.
+ * `YYYY-MM-DDThh:mm:ss[.fraction]Z` with a valid date, as almost all publishers write it. Every quote has one, and a
+ * regular expression and two dates for each took a sixth of an encoder's time. `textOfText` handles leap seconds.
  */
 function isRfc3339Utc(text: string): boolean {
   const end = text.length - 1;
@@ -115,7 +115,7 @@ function isRfc3339Utc(text: string): boolean {
   const year = 100 * pairAt(text, 0) + pairAt(text, 2);
   const month = pairAt(text, 5);
   const day = pairAt(text, 8);
-  // NaN, where one is no digit, is in no range.
+  // NaN, for anything that is not a digit, is in no range.
   if (!(year >= 0 && month >= 1 && month <= 12 && day >= 1 && day <= daysOf(year, month))) return false;
   return pairAt(text, 11) <= 23 && pairAt(text, 14) <= 59 && pairAt(text, 17) <= 59;
 }
@@ -125,7 +125,7 @@ function daysOf(year: number, month: number): number {
   return year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0) ? 29 : 28;
 }
 
-/** NaN where one of the two is no digit. */
+/** NaN if one of the two is not a digit. */
 function pairAt(text: string, at: number): number {
   return 10 * digitAt(text, at) + digitAt(text, at + 1);
 }
@@ -140,7 +140,7 @@ function textOfText(text: string): string | undefined {
   if (match === null) return textOfDecimal(text);
   const [, year = '', month = '', day = '', hour = '00', minute = '00', second = '00', fraction = '', zone = 'Z'] =
     match;
-  // A leap second is the next minute's first.
+  // A leap second becomes the first second of the next minute.
   const leap = second === '60' ? 1 : 0;
   const base = Date.parse(`${year}-${month}-${day}T${hour}:${minute}:${leap === 1 ? '59' : second}Z`);
   if (Number.isNaN(base) || !isDay(year, month, day) || hour === '24') return undefined;
@@ -152,7 +152,7 @@ function textOfText(text: string): string | undefined {
   return finer === '' || written === undefined ? written : `${written.slice(0, 19)}.${nanos}${finer}Z`;
 }
 
-/** `Date.parse` takes a 31st of every month. */
+/** `Date.parse` accepts a 31st in every month. */
 function isDay(year: string, month: string, day: string): boolean {
   const date = new Date(Date.UTC(Number(year), Number(month) - 1, Number(day)));
   return date.getUTCMonth() === Number(month) - 1 && date.getUTCDate() === Number(day);

@@ -1,7 +1,7 @@
 /**
- * Names of what is streamed. A client topic is `stream:name`, where the name is a symbol (market data), a user (orders), a
- * channel (analytics) or a room; the publisher's side of it is a **source**, one NATS subject (`md.books.AAPL` is the
- * source of `orderbook:AAPL` and of every depth of `depth:AAPL`).
+ * Names of streamed data. A client topic is `stream:name`, where the name is a symbol (market data), a user (orders), a
+ * channel (analytics) or a room. On the publisher's side there is a **source**, one NATS subject (`md.books.AAPL` is
+ * the source of `orderbook:AAPL` and of every depth of `depth:AAPL`).
  */
 
 import { SYMBOL_BYTES_MAX } from './content-limits.js';
@@ -12,11 +12,11 @@ export type Stream = (typeof STREAMS)[number];
 
 /** Market data, published on `md.<kind>.<symbol>`. */
 export const MARKET_DATA_KINDS = ['quotes', 'trades', 'books'] as const;
-/** What a publisher sends: market data, and the others on `<kind>.<name>`. */
+/** What a publisher sends: market data, and the other kinds on `<kind>.<name>`. */
 export const SOURCE_KINDS = [...MARKET_DATA_KINDS, 'orders', 'analytics', 'rooms'] as const;
 export type SourceKind = (typeof SOURCE_KINDS)[number];
 
-/** Channels of `analytics`, and the `type` of the messages of each. */
+/** Channels of `analytics`, and the `type` of each channel's messages. */
 export const CHANNELS = {
   'routing-metrics': 'routing-decision',
   'lp-performance': 'lp-metrics',
@@ -25,7 +25,7 @@ export const CHANNELS = {
 } as const;
 export type Channel = keyof typeof CHANNELS;
 
-/** The symbol that stands for all symbols of an event stream (`trades:*`). No feed can publish it: NATS forbids it. */
+/** Stands for all symbols of an event stream (`trades:*`). No feed can publish it: NATS forbids it. */
 export const ALL_SYMBOLS = '*';
 
 /** The number of the source `trades:*`, in every shard and worker. */
@@ -46,7 +46,7 @@ export function isStateStream(stream: Stream): boolean {
   return stream === 'quotes' || stream === 'orderbook' || stream === 'depth';
 }
 
-/** Streams whose names are symbols, which a feed or the configuration makes known. */
+/** Streams whose names are symbols, known from a feed or the configuration. */
 export function isMarketData(stream: Stream): boolean {
   return isStateStream(stream) || stream === 'trades';
 }
@@ -59,12 +59,12 @@ export function isStateSource(kind: SourceKind): boolean {
   return kind === 'quotes' || kind === 'books';
 }
 
-/** Sources that are followed at NATS only while somebody wants them: there may be one for every user, and for every room. */
+/** Sources that are followed at NATS on demand only: there may be one per user, and one per room. */
 export function isOnDemand(kind: SourceKind): boolean {
   return kind === 'orders' || kind === 'rooms';
 }
 
-/** True for a subject of a log: what is missing of it must be announced. */
+/** True for a subject of a log: missing messages must be announced. */
 export function isEventSubject(subject: string): boolean {
   return subject.startsWith('md.') ? subject.startsWith('md.trades.') : true;
 }
@@ -73,15 +73,15 @@ function isMarketDataSource(kind: SourceKind): boolean {
   return isStateSource(kind) || kind === 'trades';
 }
 
-/** The one name that documents of JavaScript clients cannot hold as a member. */
+/** The one name that JavaScript clients cannot use as a member of a document. */
 const UNSAFE_NAME = '__proto__';
-/** Neither blanks nor control characters nor NATS's wildcards, and no half of a UTF-16 pair. */
+/** No blanks, control characters, NATS wildcards, or unpaired surrogates. */
 const USABLE = /^[^\s\p{Cc}\p{Surrogate}*>]+$/u;
 const LAST_ASCII = 0x7f;
 
 /**
- * A symbol, or another topic's name: 1 to 128 bytes of UTF-8 that NATS accepts inside a subject: no blank, control character,
- * `*` or `>`, no empty part between dots.
+ * A symbol, or another topic's name: 1 to 128 bytes of UTF-8 that NATS accepts inside a subject: no blank, control
+ * character, `*` or `>`, no empty part between dots.
  */
 export function isSymbol(value: unknown): value is string {
   if (typeof value !== 'string' || value.length === 0 || value.length > SYMBOL_BYTES_MAX) return false;
@@ -92,7 +92,7 @@ export function isSymbol(value: unknown): value is string {
     const c = value.charCodeAt(i);
     if (c <= 0x20 || c === LAST_ASCII || c === 0x2a || c === 0x3e) return false;
     if (c === 0x2e && previous === 0x2e) return false;
-    // Each half of a pair is counted as two of its four bytes.
+    // Each half of a surrogate pair counts as two of its four bytes.
     bytes += c <= LAST_ASCII ? 1 : c < 0x800 || (c >= 0xd800 && c <= 0xdfff) ? 2 : 3;
     isAscii &&= c <= LAST_ASCII;
     previous = c;
@@ -107,8 +107,8 @@ export interface Source {
 }
 
 /**
- * `md.books.BTC/USDT` → `{kind:'books', symbol:'BTC/USDT'}`, `orders.alice` → `{kind:'orders', symbol:'alice'}`; a name may hold
- * dots, and a user is escaped (user-subject.ts). Anything else → undefined.
+ * `md.books.BTC/USDT` → `{kind:'books', symbol:'BTC/USDT'}`, `orders.alice` → `{kind:'orders', symbol:'alice'}`. A name
+ * may contain dots, and a user is escaped (user-subject.ts). Anything else → undefined.
  */
 export function parseSubject(subject: string): Source | undefined {
   const isMarket = subject.startsWith(MARKET_DATA_PREFIX);
@@ -122,7 +122,7 @@ export function parseSubject(subject: string): Source | undefined {
   return kind === 'analytics' && !isChannel(symbol) ? undefined : { kind, symbol };
 }
 
-/** A subject of market data whose last part is no symbol: what is published on it reaches no client. */
+/** A subject of market data whose last part is not a symbol: its messages reach no client. */
 export function hasUnusableName(subject: string): boolean {
   const kind = MARKET_DATA_KINDS.find(name => subject.startsWith(`${MARKET_DATA_PREFIX}${name}.`));
   return kind !== undefined && !isSymbol(subject.slice(MARKET_DATA_PREFIX.length + kind.length + 1));
@@ -133,7 +133,7 @@ export function subjectOf(kind: SourceKind, symbol: string): string {
   return isMarketDataSource(kind) ? `${MARKET_DATA_PREFIX}${kind}.${symbol}` : `${kind}.${symbol}`;
 }
 
-/** True for what can be the name of a topic of the kind: users are called otherwise than symbols and rooms. */
+/** True for a valid topic name of the kind: rules for users differ from those for symbols and rooms. */
 export function isName(kind: SourceKind, name: string): boolean {
   return kind === 'orders' ? isUser(name) : isSymbol(name);
 }
@@ -150,7 +150,7 @@ export function pointerToken(text: string): string {
 
 /**
  * Compiles symbol patterns (`AAPL`, `BTC/*`; `*` matches any run of characters) into one predicate.
- * Linear in the text for every pattern: no backtracking that a hostile pattern could blow up.
+ * Takes linear time for every pattern: no backtracking that a hostile pattern could blow up.
  */
 export function symbolMatcher(patterns: readonly string[]): (symbol: string) => boolean {
   const exact = new Set(patterns.filter(p => !p.includes('*')));

@@ -1,10 +1,10 @@
 /**
- * A user (the `sub` of a credential) as part of a NATS subject, `orders.<user>`. Whatever an identity provider calls its users
- * (names, DNs, SPIFFE ids, addresses), each has a subject, and no two share one.
+ * A user (the `sub` of a credential) as part of a NATS subject, `orders.<user>`. Whatever an identity provider calls
+ * its users (names, DNs, SPIFFE ids, addresses), each has a subject, and no two share one.
  *
- * Written as `%XX` (upper-case hex) is each UTF-8 byte of a control character (U+0000–U+001F, U+007F–U+009F), of white space
- * (Unicode's White_Space, and U+FEFF), of `*`, `>` and `%`; and each dot that is first, last, or behind another dot. Everything
- * else stays as it is.
+ * Written as `%XX` (upper-case hex): each UTF-8 byte of a control character (U+0000–U+001F, U+007F–U+009F), of white
+ * space (Unicode's White_Space, and U+FEFF), and of `*`, `>` and `%`; and each dot that is first, last, or follows
+ * another dot. Everything else stays unchanged.
  */
 
 /** Longest user, in bytes of UTF-8. */
@@ -18,7 +18,7 @@ const WHITE_SPACE = /^\s$/u;
 const encoder = new TextEncoder();
 const strictDecoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
-/** True for text that can be encoded in UTF-8 and has 1 to 512 bytes then. */
+/** True for text that has 1 to 512 bytes in valid UTF-8. */
 export function isUser(value: unknown): value is string {
   if (typeof value !== 'string' || value === '' || value.length > USER_BYTES_MAX) return false;
   return hasNoLoneSurrogate(value) && encoder.encode(value).length <= USER_BYTES_MAX;
@@ -39,7 +39,7 @@ export function userToken(user: string): string {
   return token;
 }
 
-/** The user of a subject; undefined where it is not written as {@link userToken} writes it: a user has one subject only. */
+/** The user of a subject; undefined if it is not written as {@link userToken} does: a user has only one subject. */
 export function userOfToken(token: string): string | undefined {
   const user = token.includes('%') ? unescaped(token) : token;
   return user !== undefined && isUser(user) && userToken(user) === token ? user : undefined;

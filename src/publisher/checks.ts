@@ -1,4 +1,4 @@
-/** The edge: what a gateway would refuse is a `TypeError` at the publisher, which says what is wrong. */
+/** Input checks: what a gateway would refuse is a `TypeError` at the publisher, which says what is wrong. */
 import { inspect } from 'node:util';
 import { type Amount, normalAmount, normalQuantity } from '../protocol/amount.js';
 import { LEVELS_MAX, NESTING_MAX, SYMBOL_BYTES_MAX } from '../protocol/content-limits.js';
@@ -13,16 +13,16 @@ const EPOCH_LENGTH_MAX = 64;
 /** 2001 in µs: a time in seconds or milliseconds is below it. */
 const TS_EVENT_MICROS_MIN = 1e15;
 
-const NAME_RULE = `1 to ${SYMBOL_BYTES_MAX} bytes of UTF-8 without blanks, control characters, * and >, no dot at an end and no two in a row`;
+const NAME_RULE = `1 to ${SYMBOL_BYTES_MAX} bytes of UTF-8 without blanks, control characters, * and >, without a dot at either end or two in a row`;
 
 /**
- * @param what the name's part in the message, e.g. `symbol`. @throws {TypeError} when it cannot be part of a subject.
+ * @param what the name's role in the message, e.g. `symbol`. @throws {TypeError} if it cannot be part of a subject.
  */
 export function checkName(what: string, name: unknown): asserts name is string {
   if (!isSymbol(name)) throw new TypeError(`${what} ${shown(name)}: must be ${NAME_RULE}`);
 }
 
-/** @throws {TypeError} for what is no user: any other text has a subject (protocol/user-subject.ts). */
+/** @throws {TypeError} if it is not a user: any other text has a subject (protocol/user-subject.ts). */
 export function checkUser(what: string, user: unknown): asserts user is string {
   if (!isUser(user)) throw new TypeError(`${what} ${shown(user)}: ${USER_RULE}`);
 }
@@ -32,15 +32,18 @@ export function checkChannel(channel: unknown): asserts channel is Channel {
   throw new TypeError(`channel ${shown(channel)}: must be one of ${Object.keys(CHANNELS).join(', ')}`);
 }
 
-/** What a member that holds an amount may be. */
+/** What a member that holds an amount may contain. */
 export interface AmountRule {
-  /** A quantity is not negative. */
+  /** Quantities must not be negative. */
   readonly isQuantity?: boolean;
   /** There must be a value. */
   readonly isRequired?: boolean;
 }
 
-/** An amount as `src/protocol/amount.ts` says; null, '' and a member that is not there: no value. @param name of the member of `what` */
+/**
+ * Checks an amount as defined in `src/protocol/amount.ts`; null, '' and an absent member: no value.
+ * @param name of the member of `what`
+ */
 export function checkAmount(what: string, name: string, amount: unknown, rule: AmountRule = {}): void {
   const normal = amount === undefined ? null : amountOf(amount, rule.isQuantity === true);
   if (normal !== undefined && (normal !== null || rule.isRequired !== true)) return;
@@ -94,7 +97,7 @@ function isAmount(value: unknown, isQuantity: boolean): boolean {
   return amount !== undefined && amount !== null;
 }
 
-/** @throws {TypeError} when an option of one message cannot be a header. */
+/** @throws {TypeError} if an option of one message cannot be a header. */
 export function checkOptions({ tsEventMicros, messageId, traceparent }: PublishOptions): void {
   if (tsEventMicros !== undefined && !(Number.isSafeInteger(tsEventMicros) && tsEventMicros >= TS_EVENT_MICROS_MIN)) {
     throw new TypeError(`tsEventMicros ${shown(tsEventMicros)}: must be whole µs since the Unix epoch`);
@@ -115,9 +118,9 @@ function checkHeader(what: string, text: unknown, lengthMax: number): void {
 }
 
 /**
- * The object without members that are undefined, so that JSON and MessagePack carry the same.
- * @param what its name in the message of the error.
- * @throws {TypeError} naming the member that neither JSON nor MessagePack can carry, or that a gateway would refuse.
+ * The object without undefined members, so that JSON and MessagePack carry the same.
+ * @param what its name in the error message.
+ * @throws {TypeError} naming a member that JSON or MessagePack cannot carry, or that a gateway would refuse.
  */
 export function carried(what: string, value: unknown): Record<string, unknown> {
   if (!isPlainObject(value)) throw new TypeError(`${what} ${shown(value)}: must be an object`);
@@ -125,13 +128,13 @@ export function carried(what: string, value: unknown): Record<string, unknown> {
   return carriedMembers(what, value, -1);
 }
 
-/** As {@link carried}, of any value. */
+/** Like {@link carried}, for any value. */
 export function carriedValue(what: string, value: unknown, depth = 0): unknown {
   if (isScalar(value)) return value;
   if (depth >= NESTING_MAX) throw new TypeError(`${what}: nested too deep, at most ${NESTING_MAX}`);
   if (Array.isArray(value)) return value.map((item, i) => carriedValue(`${what}[${i}]`, item, depth + 1));
   if (isPlainObject(value)) return carriedMembers(what, value, depth);
-  throw new TypeError(`${what} ${shown(value)}: cannot be carried`);
+  throw new TypeError(`${what} ${shown(value)}: cannot be encoded`);
 }
 
 function carriedMembers(what: string, value: Record<string, unknown>, depth: number): Record<string, unknown> {
@@ -160,12 +163,12 @@ function isScalar(value: unknown): boolean {
   }
 }
 
-/** False where half of a surrogate pair stands alone: UTF-8 has none. */
+/** False for an unpaired surrogate, which UTF-8 cannot encode. */
 function isText(text: string): boolean {
   return !LONE_SURROGATE.test(text);
 }
 
-/** No array, date, map, typed array, nor a decimal that writes itself out. */
+/** Not an array, date, map, typed array, or a decimal object that serializes itself. */
 function isPlainObject(value: unknown): value is Record<string, unknown> {
   if (Object.prototype.toString.call(value) !== '[object Object]') return false;
   return typeof (value as { readonly toJSON?: unknown }).toJSON !== 'function';

@@ -14,12 +14,12 @@ const WAITING_BYTES_MAX_DEFAULT = 32 * 1024 * 1024;
 const WAITING_BYTES_MIN = 512 * 1024;
 const IN_FLIGHT_MAX_DEFAULT = 256;
 const ACK_TIMEOUT_MS_DEFAULT = 2_000;
-/** Well within the two minutes that are a stream's duplicate window unless it is told otherwise. */
+/** Well within the two minutes of a stream's default duplicate window. */
 const RETRY_FOR_MS_DEFAULT = 90_000;
-/** Of an epoch: enough for no two runs to meet, short as every frame carries it. */
+/** Length of an epoch: enough that no two runs collide, and short because every frame carries it. */
 const EPOCH_BYTES = 6;
 
-/** How a publisher connects unless it is told otherwise: it comes back after every outage. */
+/** Connection defaults: the publisher reconnects after every outage. */
 const CONNECTION_DEFAULTS: ConnectionOptions = {
   name: 'millrace-publisher',
   timeout: 5_000,
@@ -32,41 +32,41 @@ const CONNECTION_DEFAULTS: ConnectionOptions = {
 
 /** How a {@link Publisher} publishes. */
 export interface PublisherOptions {
-  /** Of the payloads. `json` when left out. */
+  /** Format of the payloads. Default `json`. */
   readonly format?: 'json' | 'msgpack';
   /**
-   * True: every message is confirmed by the JetStream stream of its subject, which numbers it. Core NATS when left out.
+   * True: the JetStream stream of the subject confirms and numbers every message. Default: core NATS.
    */
   readonly jetstream?: boolean;
   /**
-   * Core NATS: number the messages of each subject (`Seq`, `Epoch`), so that a gateway notices a lost one. True when
-   * left out. Say false where several publishers share subjects: two numberings of one subject contradict each other.
+   * Core NATS: number the messages of each subject (`Seq`, `Epoch`), so that a gateway notices a lost one. Default
+   * true. Set it to false if several publishers share subjects: two numberings of one subject contradict each other.
    */
   readonly numbered?: boolean;
   /**
-   * Core NATS: what the numbers count in, 1 to 64 visible ASCII characters. It must never have been used before, as
-   * the numbers begin at 1; left out, a random one.
+   * Core NATS: the epoch of the numbers, 1 to 64 visible ASCII characters. It must never have been used before, because
+   * the numbers start at 1. Default: a random one.
    */
   readonly epoch?: string;
   /**
-   * Most that may wait for the server, in bytes with 1 KiB for each message, from 512 KiB. 32 MiB when left out.
+   * Most bytes that may wait for the server, plus 1 KiB for each message; at least 512 KiB. Default 32 MiB.
    * Beyond it a publish throws {@link PublisherOverflow}.
    */
   readonly waitingBytesMax?: number;
   /**
-   * Longest message, in bytes, half of `waitingBytesMax` at most. As gateways take it (`MESSAGE_BYTES_MAX`): 1 MiB when left
-   * out.
+   * Longest message, in bytes; at most half of `waitingBytesMax`. Set it to the limit of the gateways
+   * (`MESSAGE_BYTES_MAX`). Default 1 MiB.
    */
   readonly messageBytesMax?: number;
   /**
-   * JetStream: messages on their way at a time, on different subjects; of one subject, there is one. 256 when left out.
+   * JetStream: most messages in flight, all on different subjects; each subject has at most one. Default 256.
    */
   readonly inFlightMax?: number;
-  /** JetStream: how long to wait for an answer before a message is sent again. 2 s when left out. */
+  /** JetStream: how long to wait for an answer before a message is sent again. Default 2 s. */
   readonly ackTimeoutMs?: number;
   /**
-   * JetStream: how long after it was first sent a message may be sent again. Keep it below the `duplicate_window` of
-   * the stream, or a message may be stored twice. 90 s when left out.
+   * JetStream: how long after its first attempt a message may be sent again. Keep it below the `duplicate_window` of
+   * the stream, or a message may be stored twice. Default 90 s.
    */
   readonly retryForMs?: number;
 }
@@ -75,8 +75,8 @@ export interface PublisherOptions {
  * Connects a publisher.
  * @param nats options of nats.js (`servers`, `user`, `tls`, …; endless reconnects unless they say otherwise), or a
  *   connection, which the publisher does not close.
- * @throws {TypeError} when an option cannot be used.
- * @throws {NatsError} when the server cannot be reached or refuses.
+ * @throws {TypeError} if an option is invalid.
+ * @throws {NatsError} if the server refuses or cannot be reached.
  */
 export async function connectPublisher(
   nats: ConnectionOptions | NatsConnection,
@@ -99,8 +99,8 @@ export async function connectPublisher(
 function withDefaults(options: PublisherOptions) {
   const { format = 'json', jetstream = false, numbered = !jetstream, epoch } = options;
   if (format !== 'json' && format !== 'msgpack') throw new TypeError(`format ${format}: must be json or msgpack`);
-  if (jetstream && numbered) throw new TypeError('numbered true: under JetStream the stream numbers');
-  if (!numbered && epoch !== undefined) throw new TypeError('epoch: is of no use, as nothing is numbered');
+  if (jetstream && numbered) throw new TypeError('numbered true: with JetStream the stream numbers messages');
+  if (!numbered && epoch !== undefined) throw new TypeError('epoch: has no effect, because messages are not numbered');
   if (epoch !== undefined) checkEpoch(epoch);
   const waitingBytesMax = atLeast(
     WAITING_BYTES_MIN,
@@ -125,7 +125,7 @@ function atLeast(min: number, name: string, value: number | undefined, otherwise
   throw new TypeError(`${name} ${value}: must be a whole number from ${min}`);
 }
 
-/** Payloads of the format, every number in them exact. */
+/** An encoder for the format; every number in its payloads is exact. */
 export function encoderOf(format: 'json' | 'msgpack'): (message: object) => Uint8Array {
   if (format === 'json') return message => Buffer.from(stringifyExact(message));
   const writer = new MsgpackWriter();

@@ -4,21 +4,21 @@ import { type LinkWatcher, watchLink } from './link.js';
 import type { PublishAck } from './messages.js';
 import { bytesOf, closedError, type Outgoing, type Sender, Waiting } from './sender.js';
 
-/** How long after it is sent the server is asked whether it has it; sooner when much waits. */
+/** Delay after a send before the server is asked to confirm; sooner when much waits. */
 const CONFIRM_AFTER_MS = 20;
-/** Subjects that are numbered; further ones go without `Seq`, and gateways number them. */
+/** Most subjects that are numbered; further ones go without `Seq`, and gateways number them. */
 const NUMBERED_SUBJECTS_MAX = 1_000_000;
 
 export interface CoreSenderOptions {
   readonly waitingBytesMax: number;
-  /** What `Seq` counts in; undefined: nothing is numbered. */
+  /** The epoch of `Seq`; undefined: nothing is numbered. */
   readonly epoch: string | undefined;
 }
 
 /**
- * Core NATS: at most once. While the connection is down messages are held here, in order, because nats.js discards what
- * it holds at every attempt to connect. What was sent and not confirmed when a connection broke may be lost: `flush`
- * says so, and so does the hole that it leaves in `Seq`.
+ * Core NATS: at most once. While the connection is down, messages wait here in order, because nats.js discards its
+ * queue at every attempt to connect. Messages that were sent but not confirmed when a connection broke may be lost:
+ * `flush` reports it, and so does the hole in `Seq`.
  */
 export class CoreSender implements Sender, LinkWatcher {
   readonly waiting: Waiting;
@@ -30,19 +30,19 @@ export class CoreSender implements Sender, LinkWatcher {
   readonly #numbers = new Map<string, number>();
   #isUp = true;
   #isStopped = false;
-  /** Messages that came while the connection was down. */
+  /** Messages that arrived while the connection was down. */
   #held: Outgoing[] = [];
-  /** In all: what was handed to nats.js, and how much of it the server has confirmed or will never confirm. */
+  /** Totals: what was passed to nats.js, and how much of it the server has confirmed or will never confirm. */
   #sent = { messages: 0, bytes: 0 };
   #settled = { messages: 0, bytes: 0 };
-  /** Counts broken connections: an answer is about what was sent on the same one. */
+  /** Counts broken connections: an answer only covers what was sent on the same connection. */
   #breaks = 0;
   #isConfirming = false;
   #confirmTimer: NodeJS.Timeout | undefined;
   /** Publishers that wait for room; flushes that wait for the connection. */
   #roomWaiters: (() => void)[] = [];
   #upWaiters: (() => void)[] = [];
-  /** What the next flush has to say. */
+  /** What the next flush reports. */
   #lostMessages = 0;
   #refusedSubject: string | undefined;
 
@@ -76,7 +76,7 @@ export class CoreSender implements Sender, LinkWatcher {
       await this.#whenUp();
       isConfirmed = await this.#roundTrip();
     }
-    // A refusal comes before the answer, but nats.js hands it on through several promises.
+    // A refusal arrives before the answer, but nats.js passes it through several promises.
     await new Promise(resolve => setImmediate(resolve));
     this.#tell();
   }
@@ -97,7 +97,7 @@ export class CoreSender implements Sender, LinkWatcher {
       try {
         this.#hand(message);
       } catch {
-        // Longer than the server allows that is connected now. The next flush says that it is lost.
+        // Longer than the current server allows. The next flush reports it as lost.
         this.#lose(1, bytesOf(message));
       }
     }
@@ -152,14 +152,14 @@ export class CoreSender implements Sender, LinkWatcher {
     this.#isConfirming = false;
   }
 
-  /** True once the server has everything that was sent before the call; false when the connection broke instead. */
+  /** True once the server has everything sent before the call; false if the connection broke first. */
   async #roundTrip(): Promise<boolean> {
     const breaks = this.#breaks;
     const { messages, bytes } = this.#sent;
     try {
       await this.#connection.flush();
     } catch {
-      // One that was down from the beginning never told.
+      // A connection that was down from the beginning never reported it.
       if (breaks === this.#breaks) this.down();
     }
     if (breaks !== this.#breaks) return false;
@@ -167,7 +167,7 @@ export class CoreSender implements Sender, LinkWatcher {
     return true;
   }
 
-  /** Everything up to these totals waits no more. */
+  /** Everything up to these totals is settled. */
   #settle(messages: number, bytes: number): void {
     if (messages <= this.#settled.messages) return;
     this.waiting.remove(messages - this.#settled.messages, bytes - this.#settled.bytes);

@@ -1,10 +1,10 @@
 /**
- * `overflow`: too much waits; nothing was taken. `closed`: the publisher or its connection is closed. `refused`: the
- * server did not take it. `unconfirmed`: whether the server took it cannot be known.
+ * `overflow`: too much is waiting; the message was not taken. `closed`: the publisher or its connection is closed.
+ * `refused`: the server did not accept it. `unconfirmed`: the server may or may not have it.
  */
 export type PublisherErrorCode = 'overflow' | 'closed' | 'refused' | 'unconfirmed';
 
-/** Why something could not be published. Messages that are wrong in themselves are a `TypeError` instead. */
+/** Why something could not be published. An invalid message is a `TypeError` instead. */
 export class PublisherError extends Error {
   override readonly name: string = 'PublisherError';
   readonly code: PublisherErrorCode;
@@ -16,8 +16,8 @@ export class PublisherError extends Error {
 }
 
 /**
- * More waits for the server than {@link PublisherOptions.waitingBytesMax} allows. The message was not taken and has no
- * number.
+ * More is waiting for the server than {@link PublisherOptions.waitingBytesMax} allows. The message was not taken and
+ * has no number.
  */
 export class PublisherOverflow extends PublisherError {
   override readonly name = 'PublisherOverflow';

@@ -1,5 +1,5 @@
 /**
- * `millrace/publisher`: publishes market data, orders, analytics and room messages as Millrace's gateways read them.
+ * `millrace/publisher`: publishes market data, orders, analytics and room messages for Millrace gateways.
  *
  *     const publisher = await connectPublisher({ servers: 'nats://127.0.0.1:4222' });
  *     publisher.quote({ symbol: 'ACME', current_price: 10.5, bid: 10.49, ask: 10.51 });

@@ -12,21 +12,21 @@ const MESSAGE_ID = 'Nats-Msg-Id';
 
 export interface JetStreamSenderOptions {
   readonly waitingBytesMax: number;
-  /** Messages on their way at a time, in all. */
+  /** Most messages in flight, in total. */
   readonly inFlightMax: number;
   readonly ackTimeoutMs: number;
   readonly retryForMs: number;
 }
 
-/** One attempt that ended without the server saying whether it has the message. */
+/** An attempt that ended without the server saying whether it has the message. */
 class NoAnswer extends Error {
   override readonly name = 'NoAnswer';
 }
 
 /**
- * JetStream: every message is confirmed by the stream, and sent again until it is. A message of a subject is sent once
- * the one before is settled, so none overtakes another; the id that it keeps lets the stream know a message that it
- * has.
+ * JetStream: the stream confirms every message, and the sender repeats it until it does. A subject's next message is
+ * sent once the previous one is settled, so none overtakes another. A message keeps its id, by which the stream
+ * recognizes one that it already has.
  */
 export class JetStreamSender implements Sender, LinkWatcher {
   readonly waiting: Waiting;
@@ -35,14 +35,14 @@ export class JetStreamSender implements Sender, LinkWatcher {
   readonly #connection: NatsConnection;
   readonly #options: JetStreamSenderOptions;
   readonly #client: JetStreamClient;
-  /** By subject: settled once its last message is. */
+  /** By subject: settles when its last message does. */
   readonly #lanes = new Map<string, Promise<void>>();
   /** Messages that wait for the connection or for room in flight, in order. */
   readonly #entrants = new Set<(isIn: boolean) => void>();
-  /** What ends the attempts under way without an answer, and the pauses before the next ones. */
+  /** Ends the attempts in progress without an answer, and the pauses before the next ones. */
   readonly #attempts = new Set<(cause: NoAnswer) => void>();
   readonly #pauses = new Set<() => void>();
-  /** Its own ids: unique among publishers, counted within one. */
+  /** Prefix of its own ids: unique among publishers; the rest is a counter. */
   readonly #idPrefix = nuid.next();
   #ids = 0;
   #inFlight = 0;
@@ -70,7 +70,7 @@ export class JetStreamSender implements Sender, LinkWatcher {
     };
     const settled = stored.then(settle, settle);
     this.#lanes.set(subject, settled);
-    // A promise of its own: a failure that nobody awaits is an unhandled rejection, not a secret.
+    // A separate promise: an unhandled failure must surface as an unhandled rejection.
     return stored.then(ack => ack);
   }
 
@@ -114,7 +114,7 @@ export class JetStreamSender implements Sender, LinkWatcher {
     let mayBeStored = false;
     let cause: unknown;
     while (await this.#enter(deadlineMs)) {
-      // A stream forgets an id after its duplicate window: what was sent once may not be sent again for ever.
+      // A stream forgets an id after its duplicate window: a message must not be repeated after that.
       deadlineMs = Math.min(deadlineMs, performance.now() + this.#options.retryForMs);
       try {
         const { seq, duplicate } = await this.#attempt(message);
@@ -131,13 +131,13 @@ export class JetStreamSender implements Sender, LinkWatcher {
       if (performance.now() + pauseMs > deadlineMs) break;
       delayMs = Math.min(RETRY_DELAY_MS_MAX, delayMs * 2);
       this.retries++;
-      // Without a connection there is nothing to be gentle with.
+      // Without a connection there is no server to spare.
       if (this.#isUp) await this.#pause(pauseMs);
     }
     throw this.#failure(message.subject, mayBeStored, cause);
   }
 
-  /** True once the message may be sent; false when it is too late, or all is over. */
+  /** True once the message may be sent; false if it is too late, or the sender has stopped. */
   #enter(deadlineMs: number): Promise<boolean> {
     return new Promise(resolve => {
       let timer: NodeJS.Timeout | undefined;
@@ -185,7 +185,7 @@ export class JetStreamSender implements Sender, LinkWatcher {
   #failure(subject: string, mayBeStored: boolean, cause: unknown): PublisherError {
     if (mayBeStored) {
       this.unconfirmed++;
-      return new PublisherError('unconfirmed', `whether a stream has a message on ${subject} is not known`, { cause });
+      return new PublisherError('unconfirmed', `it is unknown whether a stream has a message on ${subject}`, { cause });
     }
     if (this.#isOver) return closedError(cause);
     const isNoStream = codeOf(cause) === ErrorCode.NoResponders && apiCodeOf(cause) === undefined;
@@ -194,7 +194,7 @@ export class JetStreamSender implements Sender, LinkWatcher {
   }
 }
 
-/** Whether the stream has the message is not known after it. */
+/** True if the error leaves open whether the stream has the message. */
 function isUnanswered(error: unknown): boolean {
   return error instanceof NoAnswer || codeOf(error) === ErrorCode.Timeout;
 }
@@ -204,7 +204,7 @@ function isTransient(error: unknown): boolean {
   return isUnanswered(error) || (codeOf(error) === ErrorCode.NoResponders && apiCodeOf(error) !== STORE_FAILED);
 }
 
-/** Not by `instanceof`: the connection may come from another copy of nats.js. */
+/** Not with `instanceof`: the connection may come from another copy of nats.js. */
 function codeOf(error: unknown): string | undefined {
   return (error as Partial<NatsError>).code;
 }

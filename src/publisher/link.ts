@@ -1,19 +1,19 @@
-/** Whether a NATS connection is up, as nats.js tells it. */
+/** Whether a NATS connection is up, according to nats.js. */
 import { Events, type NatsConnection } from 'nats';
 import { parseSubject } from '../protocol/topics.js';
 
 export interface LinkWatcher {
   up(): void;
   down(): void;
-  /** The connection is over for good. */
+  /** The connection is closed for good. */
   closed(cause: unknown): void;
-  /** The server does not let this user publish on the subject. */
+  /** The server does not allow this user to publish on the subject. */
   refused(subject: string): void;
 }
 
 /**
- * Tells `watcher` until it wants no more. A connection counts as up at first: one that is not is noticed when nats.js
- * gives up the round trips that wait for it.
+ * Reports to `watcher` until it wants no more. A connection counts as up at first; if it is not, that shows when
+ * nats.js gives up the round trips that wait for it.
  */
 export function watchLink(connection: NatsConnection, watcher: LinkWatcher, isWanted: () => boolean): void {
   const follow = async (): Promise<void> => {
@@ -22,7 +22,7 @@ export function watchLink(connection: NatsConnection, watcher: LinkWatcher, isWa
       if (type === Events.Disconnect) watcher.down();
       else if (type === Events.Reconnect) watcher.up();
       else if (type === Events.Error && permissionContext?.operation === 'publish') {
-        // On a connection that others use too, not every subject is one of ours.
+        // On a shared connection, not every subject is one of ours.
         if (parseSubject(permissionContext.subject) !== undefined) watcher.refused(permissionContext.subject);
       }
     }

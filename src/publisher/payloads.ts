@@ -1,4 +1,4 @@
-/** Payloads of each subject: what was given, checked, with the members that it leaves to be filled in. */
+/** The payload for each subject: the given message, checked, with missing members filled in. */
 import { MEMBER_NAME_LENGTH_MAX, MEMBER_VALUE_LENGTH_MAX, QUOTE_MEMBERS_MAX } from '../protocol/content-limits.js';
 import { stringifyExact } from '../protocol/exact-json.js';
 import { CHANNELS, type Channel } from '../protocol/topics.js';
@@ -57,7 +57,7 @@ const AMOUNTS_OF_ORDER: AmountRules = [
 export function quotePayload(quote: AssetQuote): Members {
   const members = carried('quote', quote);
   checkName('quote.symbol', members.symbol);
-  if (members.partial !== undefined) throw new TypeError('quote.partial: changes are published by partialQuote');
+  if (members.partial !== undefined) throw new TypeError('quote.partial: use partialQuote to publish changes');
   checkQuoteMembers('quote', members);
   return members;
 }
@@ -76,13 +76,13 @@ export function bookPayload(symbol: string, bids: readonly BookLevel[], asks: re
   return { symbol, bids, asks };
 }
 
-/** @param time RFC 3339, for the times that are left out; so in those below. */
+/** @param time RFC 3339, for times that are absent; likewise below. */
 export function tradePayload(trade: Trade, time: string): Members {
   const members = carried('trade', trade);
   checkName('trade.symbol', members.symbol);
   checkId('trade.trade_id', members.trade_id);
   checkAmounts('trade', members, AMOUNTS_OF_TRADE);
-  // A type of the publisher's own reaches clients as `source_type`.
+  // A publisher's own type reaches clients as `source_type`.
   return { type: 'trade_executed', ...members, executed_at: timeOr('trade.executed_at', members.executed_at, time) };
 }
 
@@ -104,7 +104,7 @@ export function analyticsPayload(channel: Channel, given: unknown, time: string)
   checkChannel(channel);
   const isWhole = typeof given === 'object' && given !== null && 'data' in given;
   const members = isWhole ? carried('message', given) : { data: carriedValue('data', given) };
-  if (members.data === undefined) throw new TypeError('message.data: must be there');
+  if (members.data === undefined) throw new TypeError('message.data: is required');
   const type = CHANNELS[channel];
   if (members.type !== undefined) checkOneOf('message.type', members.type, [type]);
   return { ...members, type, timestamp: timeOr('message.timestamp', members.timestamp, time) };
@@ -116,7 +116,7 @@ export function roomPayload(room: string, from: string, data: unknown, time: str
   return { type: 'room_message', room, from, data: carriedValue('data', data), timestamp: time };
 }
 
-/** @param members the symbol among them */
+/** @param members including the symbol */
 function checkQuoteMembers(what: string, members: Members): void {
   checkAmounts(what, members, AMOUNTS_OF_QUOTE);
   const { last_updated: time } = members;

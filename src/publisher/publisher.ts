@@ -22,13 +22,13 @@ import {
 } from './payloads.js';
 import { closedError, type Sender } from './sender.js';
 
-/** How long `close` waits for what is still on its way. */
+/** How long `close` waits for messages in flight. */
 const CLOSE_TIMEOUT_MS = 5_000;
 
-/** What a publisher has done, and what it has before it. */
+/** What a publisher has done, and what is still waiting. */
 export interface PublisherStats {
   readonly published: number;
-  /** Taken, and not settled with the server yet. Bytes include what a message takes besides its payload. */
+  /** Accepted, but not settled with the server yet. Bytes include a message's overhead besides its payload. */
   readonly waitingMessages: number;
   readonly waitingBytes: number;
   /** JetStream: attempts beyond the first. */
@@ -39,7 +39,7 @@ export interface PublisherStats {
 
 export interface PublisherParts {
   readonly connection: NatsConnection;
-  /** Closed with the publisher. */
+  /** Whether to close it with the publisher. */
   readonly ownsConnection: boolean;
   readonly sender: Sender;
   readonly encode: (message: object) => Uint8Array;
@@ -50,21 +50,20 @@ export interface PublisherParts {
 }
 
 /**
- * Publishes what Millrace's gateways read. Made by {@link connectPublisher}.
+ * Publishes messages for Millrace gateways. Created by {@link connectPublisher}.
  *
- * Every publish works alike. It throws at once, and takes nothing, when the message is wrong (`TypeError`, which says
- * what is), when too much waits already ({@link PublisherOverflow}) and after `close`. Else the message is on its way,
- * in order with the others of its subject, and the promise tells the rest:
+ * Every publish works alike. It throws at once, and takes nothing, if the message is invalid (`TypeError`, which says
+ * why), if too much is already waiting ({@link PublisherOverflow}), and after `close`. Otherwise the message is on its
+ * way, in order with the others of its subject, and the promise reports the rest:
  *
  * - Core NATS: it resolves once there is room for more, nearly always at once, and never rejects. While disconnected,
- *   messages are held, and sent afterwards. What a broken connection may have lost is told by `flush`, `close` and
- *   `stats`.
- * - JetStream: it resolves once the stream has stored the message, and rejects with a {@link PublisherError} when that
- *   cannot be had: `refused` (it is not stored) or `unconfirmed` (it may be). Those behind it then go on. A rejection
- *   that nobody handles is an unhandled one.
+ *   messages wait and are sent afterwards. `flush`, `close` and `stats` report what a broken connection may have lost.
+ * - JetStream: it resolves once the stream has stored the message. Otherwise it rejects with a {@link PublisherError}:
+ *   `refused` (it is not stored) or `unconfirmed` (it may be). The subject's next messages are then sent. If you do not
+ *   handle a rejection, it is an unhandled one.
  *
- * Messages that are published in one go leave in one write; a loop that awaits each takes a write for each, and is held
- * back before too much waits.
+ * Messages published in one go leave in one write. A loop that awaits each message takes one write per message, and slows
+ * down before too much is waiting.
  */
 export class Publisher {
   readonly #parts: PublisherParts;
@@ -76,7 +75,7 @@ export class Publisher {
     this.#parts = parts;
   }
 
-  /** A whole quote. It replaces the symbol's quote, with all its members. */
+  /** A whole quote. It replaces the symbol's quote with all its members. */
   quote<Q extends AssetQuote>(quote: Q, options: PublishOptions = {}): Promise<PublishAck> {
     const message = quotePayload(quote);
     return this.#publish('quotes', quote.symbol, message, options, this.#timeOf(options));
@@ -105,7 +104,7 @@ export class Publisher {
   }
 
   /**
-   * Levels that changed, each with its new quantity; 0 removes it. Applied to the last whole book: see `partialQuote`.
+   * Changed levels, each with its new quantity; 0 removes it. Applied to the last whole book: see `partialQuote`.
    */
   bookChange(
     symbol: string,
@@ -130,7 +129,7 @@ export class Publisher {
   }
 
   /**
-   * @param data what the message says, anything that JSON can carry, and bigints; or, with a member `data`, an {@link
+   * @param data the message's content, anything that JSON can carry, and bigints; or, with a member `data`, an {@link
    * AnalyticsMessage}.
    */
   analytics(channel: Channel, data: unknown, options: PublishOptions = {}): Promise<PublishAck> {
@@ -139,7 +138,7 @@ export class Publisher {
     return this.#publish('analytics', channel, message, options, tsEventMicros);
   }
 
-  /** @param from who says it. Clients publish to rooms, too, so a publisher does not number them. */
+  /** @param from the author. Clients publish to rooms, too, so a publisher does not number room messages. */
   room(room: string, from: string, data: unknown, options: PublishOptions = {}): Promise<PublishAck> {
     const tsEventMicros = this.#timeOf(options);
     const message = roomPayload(room, from, data, timeText(tsEventMicros));
@@ -147,18 +146,18 @@ export class Publisher {
   }
 
   /**
-   * Resolves once the server has everything published before the call (core), or has stored or finally not stored it,
-   * as each promise says (JetStream). While disconnected it waits for the connection. In core mode it rejects with a
-   * {@link PublisherError}: `unconfirmed` when a broken connection may have lost messages since the last flush,
-   * `refused` when the server does not let this user publish to a subject.
+   * Resolves once the server has everything published before the call (core), or once every message is stored or
+   * finally failed, as its promise says (JetStream). While disconnected it waits for the connection. In core mode it
+   * rejects with a {@link PublisherError}: `unconfirmed` if a broken connection may have lost messages since the last
+   * flush, `refused` if the server does not allow this user to publish to a subject.
    */
   flush(): Promise<void> {
     return this.#parts.sender.flush();
   }
 
   /**
-   * Flushes for at most five seconds, then closes; the connection too, unless it was handed in. Safe to call twice.
-   * Rejects as `flush` does, and with `unconfirmed` when something still waited.
+   * Flushes for at most five seconds, then closes; also closes the connection, unless you passed it in. Safe to call
+   * twice. Rejects like `flush`, and with `unconfirmed` if something was still waiting.
    */
   close(): Promise<void> {
     this.#closing ??= this.#close();
@@ -205,7 +204,7 @@ export class Publisher {
     try {
       await within(CLOSE_TIMEOUT_MS, sender.flush());
       const { messages } = sender.waiting;
-      if (messages > 0) throw new PublisherError('unconfirmed', `closed while ${messages} message(s) waited`);
+      if (messages > 0) throw new PublisherError('unconfirmed', `closed while ${messages} message(s) were waiting`);
     } finally {
       sender.stop();
       if (ownsConnection) await connection.close();
@@ -225,7 +224,7 @@ function timeText(micros: number): string {
   return new Date(micros / 1000).toISOString();
 }
 
-/** Settles as `work` does, or resolves after `timeoutMs`. */
+/** Settles like `work`, or resolves after `timeoutMs`. */
 async function within(timeoutMs: number, work: Promise<void>): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<void>(resolve => {

@@ -1,4 +1,4 @@
-/** How messages leave: what core NATS and JetStream have in common. */
+/** What the senders for core NATS and JetStream share. */
 import type { MsgHdrs } from 'nats';
 import { PublisherError, PublisherOverflow } from './errors.js';
 import type { PublishAck } from './messages.js';
@@ -8,25 +8,25 @@ export interface Outgoing {
   readonly subject: string;
   readonly payload: Uint8Array;
   readonly headers: MsgHdrs;
-  /** False on subjects that several publishers share by their nature. */
+  /** False on subjects that several publishers share by nature. */
   readonly isNumbered: boolean;
 }
 
 export interface Sender {
-  /** @throws {PublisherError} `overflow` or `closed`; the message was not taken then. */
+  /** @throws {PublisherError} `overflow` or `closed`; then the message was not taken. */
   send(message: Outgoing): Promise<PublishAck>;
   /** See {@link Publisher.flush}. */
   flush(): Promise<void>;
-  /** Gives up whatever still waits. */
+  /** Gives up everything that still waits. */
   stop(): void;
   readonly waiting: Waiting;
-  /** Messages sent once more because no answer came. */
+  /** Messages repeated because no answer arrived. */
   readonly retries: number;
   /** Messages that the server did not confirm: they may be lost. */
   readonly unconfirmed: number;
 }
 
-/** What a waiting message takes besides its payload (headers, most of it): measured, 1.0 kB. */
+/** What a waiting message takes besides its payload (mostly headers): measured, 1.0 kB. */
 const MESSAGE_OVERHEAD_BYTES = 1024;
 
 /** Counts what waits for the server, and refuses what would be too much. */
@@ -39,12 +39,12 @@ export class Waiting {
     this.#bytesMax = bytesMax;
   }
 
-  /** From here on a publisher that awaits is held back, so that it never meets the limit. */
+  /** Above this a publisher that awaits is slowed down, so that it never reaches the limit. */
   get isHigh(): boolean {
     return this.bytes > this.#bytesMax / 2;
   }
 
-  /** @throws {PublisherOverflow} when there is no room for it. */
+  /** @throws {PublisherOverflow} if there is no room for it. */
   add(message: Outgoing): void {
     const bytes = bytesOf(message);
     if (this.bytes + bytes > this.#bytesMax) throw new PublisherOverflow(this.bytes, this.#bytesMax);

@@ -1,4 +1,4 @@
-/** The bucket of revocations at a NATS server: how it is made, and how an entry is written into it. */
+/** The bucket of revocations at a NATS server: how to create it, and how to write an entry. */
 import {
   DiscardPolicy,
   ErrorCode,
@@ -13,9 +13,9 @@ import { parseRevocation, type Revocation, revocationKey, revocationText } from 
 import { findStream, jetStreamTextOf } from '../feed/jetstream-stream.js';
 
 const REQUEST_TIMEOUT_MS = 3_000;
-/** An entry of one key is written by as many gateways at a time. */
+/** Most attempts to write an entry while other gateways write the same key. */
 const CONFLICTS_MAX = 32;
-/** Two gateways hear one order at different moments; which of the two is stored makes no difference for a token or a key. */
+/** Gateways receive an order at different moments; for a token or a key it does not matter whose time is stored. */
 const SAME_ORDER_MS = 30_000;
 /** JetStream API error codes. */
 const WRONG_LAST_SEQUENCE = 10_071;
@@ -29,23 +29,23 @@ export const bucketSubject = (bucket: string, key: string): string => `$KV.${buc
 
 /** What the bucket holds under one key. */
 export interface Known {
-  /** -Infinity where the entry was deleted, or cannot be read. */
+  /** -Infinity if the entry was deleted or is unreadable. */
   readonly atMs: number;
   readonly seq: number;
 }
 
-/** Does not ask whether JetStream is there: every call says so by itself. */
+/** Does not check for JetStream: every call reports its absence by itself. */
 export function managerOf(connection: NatsConnection): Promise<JetStreamManager> {
   return connection.jetstreamManager({ checkAPI: false, timeout: REQUEST_TIMEOUT_MS });
 }
 
-/** The bucket's stream, as the NATS tools make it too. @throws {Error} with `cause` where it may not be made. */
+/** The bucket's stream, as the NATS tools create it too. @throws {Error} with `cause` if it may not be created. */
 export async function openBucket(manager: JetStreamManager, bucket: string): Promise<StreamInfo> {
   const name = bucketStream(bucket);
   return (await findStream(manager, name)) ?? createBucket(manager, name);
 }
 
-/** @param name the bucket's {@link bucketStream} */
+/** @param name of the bucket's {@link bucketStream} */
 export async function createBucket(manager: JetStreamManager, name: string): Promise<StreamInfo> {
   const bucket = name.slice(STREAM_PREFIX.length);
   try {
@@ -55,7 +55,7 @@ export async function createBucket(manager: JetStreamManager, name: string): Pro
       storage: StorageType.File,
       retention: RetentionPolicy.Limits,
       max_msgs_per_subject: 1,
-      // What does not fit is refused: an older entry must not go for it.
+      // A full bucket refuses new entries: it must not drop an older one for them.
       discard: DiscardPolicy.New,
       allow_rollup_hdrs: true,
       allow_direct: true,
@@ -70,8 +70,8 @@ export async function createBucket(manager: JetStreamManager, name: string): Pro
 
 /**
  * Writes the entry, unless the bucket holds one that ends as much.
- * @param known what the bucket holds under the key, as far as that is known
- * @returns what it holds then. @throws {Error} where it could not be written.
+ * @param known what the bucket holds under the key, as far as known
+ * @returns what it holds afterwards. @throws {Error} if the entry could not be written.
  */
 export async function writeEntry(
   manager: JetStreamManager,
@@ -97,12 +97,12 @@ export async function writeEntry(
   }
 }
 
-/** True where an entry of that time ends all that the revocation ends. */
+/** True if an entry of that time ends everything the revocation ends. */
 export function endsAsMuch(atMs: number, revocation: Revocation): boolean {
   return revocation.by === 'sub' ? atMs >= revocation.atMs : atMs >= revocation.atMs - SAME_ORDER_MS;
 }
 
-/** True where the server, or this account, has no JetStream: it did not merely fail to answer. */
+/** True if the server, or this account, has no JetStream, rather than just failing to answer. */
 export function isAbsent(error: unknown, connection: NatsConnection | undefined): boolean {
   const code = codeOf(error);
   if (code !== undefined && JETSTREAM_DISABLED.has(code)) return true;

@@ -1,4 +1,4 @@
-/** Writes revocations into the bucket, some at a time, again where that fails, and removes those that have expired. */
+/** Writes revocations into the bucket, some at a time, retries failures, and removes expired entries. */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { JetStreamManager } from 'nats';
 import { type Revocation, revocationKey } from '../auth/revocation-text.js';
@@ -8,19 +8,19 @@ import { STORE_RETRY_MS_MAX } from './store.js';
 
 const AT_ONCE_MAX = 16;
 const LOOKED_AT_ONCE = 500;
-/** All entries are looked through for it. */
+/** Each run checks all entries. */
 const EXPIRE_INTERVAL_MS = 600_000;
 
 export interface BucketWriterOptions {
   readonly bucket: string;
   readonly tokenLifeMs: number;
-  /** Once for each kind of failure, until one succeeds. */
+  /** Called once for each kind of failure, until a write succeeds. */
   readonly onFailure: (detail: string) => void;
-  /** All is written. */
+  /** Everything is written. */
   readonly onIdle: () => void;
 }
 
-/** An entry as it was read from the bucket; `storedMs` by the server's clock. */
+/** An entry as read from the bucket; `storedMs` is by the server's clock. */
 export interface Stored extends Known {
   readonly storedMs: number;
 }
@@ -32,14 +32,14 @@ interface Written {
 
 export class BucketWriter {
   readonly #options: BucketWriterOptions;
-  /** Undefined while the bucket cannot be reached. */
+  /** Undefined while the bucket is unreachable. */
   #manager: JetStreamManager | undefined;
   /** By key: what the bucket holds, and what it lacks. */
   #stored = new Map<string, Stored>();
   readonly #unwritten = new Map<string, Revocation>();
-  /** Keys of `#unwritten` whose turn has yet to come. */
+  /** Keys of `#unwritten` that wait for their turn. */
   readonly #queue = new Set<string>();
-  /** By key: who waits for the next writing of it, one for all of them. */
+  /** By key: who waits for its next write; one promise for all of them. */
   readonly #waiting = new Map<string, Written>();
   #atWork = 0;
   #failure = '';
@@ -54,7 +54,7 @@ export class BucketWriter {
     return this.#unwritten.size;
   }
 
-  /** The bucket can be reached; what it holds is told by `stored`. */
+  /** The bucket is reachable; `stored` reports what it holds. */
   begin(manager: JetStreamManager): void {
     this.#manager = manager;
     this.#stored = new Map();
@@ -65,7 +65,9 @@ export class BucketWriter {
     if (before === undefined || before.seq <= entry.seq) this.#stored.set(key, entry);
   }
 
-  /** All that it holds is told: what it lacks of these is written. Rests now and then: others use this thread. */
+  /**
+   * After `stored` has reported everything: writes what the bucket lacks of these. Yields now and then to other work.
+   */
   async fill(revocations: Iterable<Revocation>): Promise<void> {
     let looked = 0;
     for (const revocation of revocations) {
@@ -79,7 +81,7 @@ export class BucketWriter {
     this.#work();
   }
 
-  /** Resolves with whether it is in the bucket; at once with false while that cannot be reached. */
+  /** Resolves with whether it is in the bucket; at once with false while the bucket is unreachable. */
   put(revocation: Revocation): Promise<boolean> {
     const key = revocationKey(revocation);
     const held = this.#stored.get(key);
@@ -107,8 +109,8 @@ export class BucketWriter {
   }
 
   /**
-   * Removes revocations of tokens that are older than a token may get. By the server's clock alone, which dated them: a gateway
-   * whose clock is wrong removes nothing. Those of users and keys stay; there is one at most of each.
+   * Removes revocations of tokens that must have expired. Uses the server's clock alone, which dated the entries, so a
+   * gateway with a wrong clock removes nothing. Revocations of users and keys stay; there is at most one of each.
    */
   async expire(): Promise<void> {
     const nowMs = performance.now();
@@ -138,7 +140,7 @@ export class BucketWriter {
       this.#queue.delete(key);
       const revocation = this.#unwritten.get(key);
       if (revocation === undefined) {
-        // Written since it was put here.
+        // Written since it was queued.
         this.#waiting.get(key)?.resolve(true);
         this.#waiting.delete(key);
         continue;
@@ -153,12 +155,12 @@ export class BucketWriter {
   }
 
   async #write(manager: JetStreamManager, key: string, revocation: Revocation): Promise<void> {
-    // Whoever comes from here on waits for a writing that takes theirs.
+    // From here on, new callers wait for a write that includes theirs.
     const waiting = this.#waiting.get(key);
     this.#waiting.delete(key);
     try {
       const { atMs, seq } = await writeEntry(manager, this.#options.bucket, revocation, this.#stored.get(key));
-      // When it was stored is the bucket's to tell; until then it counts as new.
+      // The bucket will report when it was stored; until then it counts as new.
       this.stored(key, { atMs, seq, storedMs: Number.POSITIVE_INFINITY });
       if (this.#unwritten.get(key) === revocation) this.#unwritten.delete(key);
       else this.#queue.add(key);
@@ -171,7 +173,7 @@ export class BucketWriter {
   }
 
   #failed(detail: string): void {
-    // While it cannot be reached, the next reading writes what it lacks.
+    // While the bucket is unreachable: the next read writes what it lacks.
     if (this.#manager === undefined) return;
     if (detail !== this.#failure) this.#options.onFailure(detail);
     this.#failure = detail;

@@ -1,6 +1,7 @@
 /**
- * Revocations in a key-value bucket of a NATS server, which all gateways there share: each hears what others write, and reads all
- * of it again after every outage. Beside the bucket, a stream keeps the orders that no gateway could hear (order-inbox.ts).
+ * Revocations in a key-value bucket of a NATS server, shared by all gateways there. Each gateway hears what others
+ * write, and rereads the bucket after every outage. A separate stream keeps orders that no gateway could hear
+ * (order-inbox.ts).
  */
 import type { JetStreamManager, JsMsg, NatsConnection } from 'nats';
 import { parseRevocation, type Revocation, revocationKey } from '../auth/revocation-text.js';
@@ -16,18 +17,18 @@ import { OrderInbox } from './order-inbox.js';
 import { type RevocationStore, STORE_RETRY_MS_MAX, type StoreOwner, type StoreState } from './store.js';
 
 const RETRY_MS_MIN = 100;
-/** How often a server without JetStream is asked again. A reconnect asks at once. */
+/** How often to ask a server without JetStream again. A reconnect asks at once. */
 const ABSENT_RETRY_MS = 60_000;
-/** A reading that takes longer is begun again. */
+/** A read that takes longer starts over. */
 const READ_MS_MAX = 120_000;
 const INBOX_RETRY_MS = 10_000;
-/** What is written and cleared away at once after an order. */
+/** Delay between an order and the writing and cleaning up after it. */
 const TIDY_AFTER_MS = 1_000;
 
 export interface BucketOwner extends StoreOwner {
-  /** An order that the server kept. @returns false where it has to be kept for later */
+  /** An order that the server kept. @returns false if it must be kept for later */
   order(payload: Uint8Array, atMs: number): boolean;
-  /** All revocations in force: what the bucket lacks of them is written into it after each reading. */
+  /** All revocations in force: after each read, the bucket gets those it lacks. */
   inForce(): Iterable<Revocation>;
 }
 
@@ -66,7 +67,7 @@ export class RevocationBucket implements RevocationStore {
     this.#writer = new BucketWriter({
       bucket: options.bucket,
       tokenLifeMs: options.tokenLifeMs,
-      onFailure: detail => options.owner.notice(`revocations cannot be written into the ${this.#shown}`, detail),
+      onFailure: detail => options.owner.notice(`cannot write revocations into the ${this.#shown}`, detail),
       onIdle: () => this.#tidySoon(),
     });
   }
@@ -100,7 +101,7 @@ export class RevocationBucket implements RevocationStore {
     return `bucket ${this.#options.bucket} (${this.name})`;
   }
 
-  /** Connects, reads, and reads again after whatever ends the reading, until it is closed. */
+  /** Connects and reads; rereads after every interruption, until it is closed. */
   async #run(): Promise<void> {
     let delayMs = RETRY_MS_MIN;
     while (!this.#isClosed) {
@@ -143,7 +144,7 @@ export class RevocationBucket implements RevocationStore {
     });
   }
 
-  /** Resolves with what ended the reading. @throws {Error} where it could not begin. */
+  /** Resolves with the reason the read ended. @throws {Error} if it could not start. */
   async #readUntilLost(): Promise<string> {
     const lost = new Promise<string>(resolve => {
       this.#lost = resolve;
@@ -195,11 +196,11 @@ export class RevocationBucket implements RevocationStore {
     if (this.#lost !== lost) return consumer.close();
     this.#consumer = consumer;
     lookWhetherAll(consumer);
-    // Where the consumer is lost first, the caller no longer waits for this.
+    // If the consumer is lost first, the caller no longer waits for this.
     await reading;
   }
 
-  /** @param before why it failed before */
+  /** @param before the previous failure */
   async #readOrders(manager: JetStreamManager, lost: (reason: string) => void, before: string): Promise<void> {
     const { bucket, owner } = this.#options;
     try {
@@ -214,7 +215,7 @@ export class RevocationBucket implements RevocationStore {
     } catch (error) {
       if (this.#lost !== lost) return;
       const text = jetStreamTextOf(error);
-      if (text !== before) owner.notice('no stream keeps the orders of control.revoke that no gateway hears', text);
+      if (text !== before) owner.notice('orders of control.revoke are lost while no gateway is connected', text);
       setTimeout(() => {
         if (this.#lost === lost) void this.#readOrders(manager, lost, text);
       }, INBOX_RETRY_MS).unref();
@@ -240,7 +241,7 @@ export class RevocationBucket implements RevocationStore {
     return isTaken;
   }
 
-  /** What is in the bucket need not wait in the inbox; what has expired leaves the bucket. */
+  /** Removes orders from the inbox once they are in the bucket, and expired entries from the bucket. */
   #tidySoon(): void {
     if (this.#isClosed) return;
     this.#tidying ??= setTimeout(() => {
@@ -250,20 +251,20 @@ export class RevocationBucket implements RevocationStore {
   }
 
   async #tidy(): Promise<void> {
-    // The writer says when it is done.
+    // The writer reports when it is done.
     if (this.state !== 'read' || this.#writer.unwritten > 0) return;
     try {
       await this.#inbox?.clear();
       await this.#writer.expire();
     } catch (error) {
-      this.#options.owner.notice(`old revocations cannot be removed from the ${this.#shown}`, jetStreamTextOf(error));
+      this.#options.owner.notice(`cannot remove old revocations from the ${this.#shown}`, jetStreamTextOf(error));
     }
   }
 
   #checkAge(maxAgeMs: number): void {
     if (maxAgeMs === 0 || maxAgeMs >= this.#options.tokenLifeMs) return;
-    const detail = `it forgets entries after ${Math.round(maxAgeMs / 1000)} s; make it without an age (TTL)`;
-    this.#options.owner.notice(`the ${this.#shown} forgets revocations too early`, detail);
+    const detail = `it drops entries after ${Math.round(maxAgeMs / 1000)} s; create it without an age limit (TTL)`;
+    this.#options.owner.notice(`the ${this.#shown} drops revocations too early`, detail);
   }
 
   #set(state: StoreState, detail: string): void {

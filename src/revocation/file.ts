@@ -1,6 +1,6 @@
 /**
- * Revocations in a file (`REVOCATIONS_FILE`), one JSON line each. Lines are appended, and are on the disk before the order is
- * acknowledged. Two processes may share the file while one takes over from the other.
+ * Revocations in a file (`REVOCATIONS_FILE`), one JSON line each. New lines are appended and on disk before the order
+ * is acknowledged. Two processes may share the file during a takeover.
  */
 import { constants } from 'node:fs';
 import { type FileHandle, open, realpath, rename, stat, unlink } from 'node:fs/promises';
@@ -10,16 +10,16 @@ import { textOf } from '../feed/error-text.js';
 import { LineReader } from '../feed/lines.js';
 import { type RevocationStore, STORE_RETRY_MS_MAX, type StoreOwner, type StoreState } from './store.js';
 
-/** Only its owner may read the file: it names users. */
+/** Only the owner may read the file: it names users. */
 const FILE_MODE = 0o600;
 const OTHERS_MODE = 0o077;
 const LINE_BYTES_MAX = 8_192;
 const LINE_FEED = 0x0a;
-/** The file is written again once it has so many lines more than twice its entries. */
+/** The file is rewritten once it has this many lines more than twice its entries. */
 const SPARE_LINES = 1_000;
-/** Another process replaces the file while a line is appended at most so often. */
+/** Most attempts to append a line while another process replaces the file. */
 const APPEND_ATTEMPTS_MAX = 5;
-/** A left-over `.new` of a process that died is older. */
+/** A `.new` file older than this was left by a process that died. */
 const ABANDONED_AFTER_MS = 60_000;
 
 export class RevocationFile implements RevocationStore {
@@ -29,11 +29,11 @@ export class RevocationFile implements RevocationStore {
   readonly #shown: string;
   readonly #owner: StoreOwner;
   readonly #isInForce: (revocation: Revocation) => boolean;
-  /** By {@link revocationKey}: what is to be appended. */
+  /** By {@link revocationKey}: what to append. */
   readonly #unwritten = new Map<string, Revocation>();
-  /** By key: the time of the entry that the file holds. */
+  /** By key: the time of the entry in the file. */
   readonly #heldAtMs = new Map<string, number>();
-  /** By key: of what the next writing takes, whether it succeeds. */
+  /** By key: whether the next write of the entry succeeds. */
   readonly #due = new Map<string, Promise<boolean>>();
   #next: Promise<void> | undefined;
   #writing: Promise<void> | undefined;
@@ -51,14 +51,14 @@ export class RevocationFile implements RevocationStore {
     return this.#unwritten.size;
   }
 
-  /** Reads the file, or makes one. @throws {ConfigError} where that cannot be done. */
+  /** Reads or creates the file. @throws {ConfigError} if that is not possible. */
   async open(): Promise<void> {
     try {
       const handle = await open(this.#path, 'a+', FILE_MODE);
       try {
         const { mode, size } = await handle.stat();
         if ((mode & OTHERS_MODE) !== 0)
-          this.#owner.notice(`${this.#shown} is open to other users`, 'chmod 600 closes it');
+          this.#owner.notice(`${this.#shown} is open to other users`, 'run chmod 600 to restrict it');
         const { entries, lines } = await this.#read();
         for (const [key, revocation] of entries) {
           this.#heldAtMs.set(key, revocation.atMs);
@@ -114,7 +114,9 @@ export class RevocationFile implements RevocationStore {
     }
   }
 
-  /** One writing at a time takes all that waits: a flood of orders costs one `fdatasync` after the other, not one each. */
+  /**
+   * Each write takes everything that waits: a flood of orders costs a few `fdatasync` calls in sequence, not one each.
+   */
   #flush(): Promise<void> {
     if (this.#next !== undefined) return this.#next;
     const before = this.#writing ?? Promise.resolve();
@@ -137,10 +139,10 @@ export class RevocationFile implements RevocationStore {
         this.#heldAtMs.set(key, revocation.atMs);
         if (this.#unwritten.get(key) === revocation) this.#unwritten.delete(key);
       }
-      if (this.#hasFailed) this.#owner.notice(`${this.#shown} can be written again`, '');
+      if (this.#hasFailed) this.#owner.notice(`${this.#shown} is writable again`, '');
       this.#hasFailed = false;
     } catch (error) {
-      if (!this.#hasFailed) this.#owner.notice(`${this.#shown} cannot be written; trying again`, textOf(error));
+      if (!this.#hasFailed) this.#owner.notice(`cannot write ${this.#shown}; retrying`, textOf(error));
       this.#hasFailed = true;
       clearTimeout(this.#retry);
       this.#retry = setTimeout(() => void this.#flush(), STORE_RETRY_MS_MAX).unref();
@@ -151,7 +153,7 @@ export class RevocationFile implements RevocationStore {
     for (let attempt = 1; ; attempt++) {
       const handle = await open(this.#path, constants.O_RDWR | constants.O_APPEND | constants.O_CREAT, FILE_MODE);
       try {
-        // A line that a crash cut short must not take this one along.
+        // A line that a crash cut short must not corrupt this one.
         const isCut = await endsWithinLine(handle);
         await handle.appendFile(isCut ? `\n${text}` : text);
         await handle.datasync();
@@ -159,13 +161,13 @@ export class RevocationFile implements RevocationStore {
       } finally {
         await handle.close();
       }
-      if (attempt === APPEND_ATTEMPTS_MAX) throw new Error('another process keeps replacing it');
+      if (attempt === APPEND_ATTEMPTS_MAX) throw new Error('another process keeps replacing the file');
     }
   }
 
   /**
-   * Writes the file again with these alone. Whoever appends looks afterwards whether the file is still the same one, and repeats
-   * it if not; what was appended before that is in the old file, behind `readBytes`, and is copied.
+   * Rewrites the file with these entries alone. After an append, writers check whether the file is still the same one,
+   * and repeat the append if not. What was appended before that is in the old file, after `readBytes`, and is copied.
    */
   async #compact(entries: readonly Revocation[], old: FileHandle, readBytes: number): Promise<void> {
     const path = await realpath(this.#path);
@@ -214,7 +216,7 @@ async function isStillAt(handle: FileHandle, path: string): Promise<boolean> {
   return found?.ino === mine.ino && found.dev === mine.dev;
 }
 
-/** Undefined where another process is writing the file. What a dead one left is removed. */
+/** Undefined if another process is writing the file. Removes what a dead process left. */
 async function openNew(path: string): Promise<FileHandle | undefined> {
   try {
     return await open(path, 'wx', FILE_MODE);

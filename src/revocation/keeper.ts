@@ -1,6 +1,6 @@
 /**
- * The revocations that this process knows, together with the stores that keep them: what one of them has, the threads and all
- * others get. A union: nothing that is in force leaves it.
+ * The revocations that this process knows, with the stores that keep them: what one store has, the threads and all
+ * other stores get. A union: nothing in force is ever removed.
  */
 
 import { setImmediate as nextTurn } from 'node:timers/promises';
@@ -18,34 +18,34 @@ import { type Logger, LogSampler } from '../observe/log.js';
 import { RevocationFile } from './file.js';
 import type { RevocationStore, StoreState } from './store.js';
 
-/** The start waits so long for a server to hand out its bucket. */
+/** How long the start waits for a server's bucket. */
 const START_MS_MAX = 10_000;
-/** Whoever revoked is told by then, whether a store has it or not. */
+/** An order is acknowledged within this time, whether a store has it or not. */
 const ACKNOWLEDGE_MS_MAX = 2_000;
-/** Orders that wait for a store at once. What is ordered beyond them is taken, and counts as kept in memory. */
+/** Most orders that wait for a store. Further ones take effect, and count as kept in memory. */
 export const ACKNOWLEDGED_AT_ONCE_MAX = 10_000;
 const SAMPLE_LOG_MS = 1_000;
 
-/** Where a revocation is kept; `memory`: in this process alone, until a store can be written. */
+/** Where a revocation is kept; `memory`: in this process only, until a store is writable. */
 export type KeptIn = 'kv' | 'file' | 'memory';
 
 export interface KeeperOptions {
   readonly config: Config;
   readonly log: Logger;
   /**
-   * Revocations that are new, or later than the one before, for all gateway threads. Resolves once these refuse them, and all that
-   * they were told before.
+   * Passes revocations that are new, or later than a previous one, to all gateway threads. Resolves once these refuse
+   * them and everything they were told before.
    */
   readonly onRevoked: (revocations: readonly Revocation[]) => Promise<void>;
-  /** An order that a server kept while it could not be heard. @returns false where it has to be kept for later */
+  /** An order that a server kept while no gateway could hear it. @returns false if it must be kept for later */
   readonly onOrder: (payload: Uint8Array, atMs: number) => boolean;
 }
 
 export interface KeeperStats {
   readonly size: number;
-  /** Orders for which there was no room. */
+  /** Orders refused for lack of room. */
   readonly refused: number;
-  /** Parts of stores that are no entries. */
+  /** Unreadable entries in stores. */
   readonly corrupt: number;
   readonly stores: readonly { readonly name: string; readonly state: StoreState; readonly unwritten: number }[];
 }
@@ -56,10 +56,10 @@ export class RevocationKeeper {
   readonly #list: RevocationList;
   readonly #sampler = new LogSampler(SAMPLE_LOG_MS);
   #stores: readonly RevocationStore[] = [];
-  /** One of each credential or user. */
+  /** One per credential or user. */
   #changed = new Map<string, Revocation>();
   #waiting = 0;
-  /** Resolves once the threads know all of `#changed`, and what was changed before. */
+  /** Resolves once the threads know all of `#changed`, and every earlier change. */
   #told: Promise<void> = Promise.resolve();
   #isClosed = false;
   #sweeping: NodeJS.Timeout | undefined;
@@ -73,9 +73,9 @@ export class RevocationKeeper {
   }
 
   /**
-   * Reads every store. One that cannot be read now is read as soon as it can be.
-   * @throws {ConfigError} where the file cannot be used.
-   * @throws {Error} where `REVOCATIONS_REQUIRED` is on and no store can be read.
+   * Reads every store. A store that is unreadable now is read as soon as possible.
+   * @throws {ConfigError} if the file is unusable.
+   * @throws {Error} if `REVOCATIONS_REQUIRED` is on and no store is readable.
    */
   async open(): Promise<void> {
     const { config, log } = this.#options;
@@ -99,16 +99,16 @@ export class RevocationKeeper {
     }
     if (this.#list.size > 0) log.info({ revocations: this.#list.size }, 'revocations read');
     if (config.feed === 'nats' && !this.#stores.some(({ state }) => state === 'read')) {
-      log.warn('revocations are kept in memory only: there is neither JetStream nor REVOCATIONS_FILE');
+      log.warn('revocations are kept in memory only: no JetStream and no REVOCATIONS_FILE');
     }
   }
 
-  /** Takes one that somebody else has acknowledged. @returns false where there is no room for it */
+  /** Takes one that was acknowledged elsewhere. @returns false if there is no room for it */
   take(revocation: Revocation): boolean {
     return this.#take(revocation, undefined);
   }
 
-  /** Takes a new one. Resolves with where it is kept, within two seconds; undefined where there is no room for it. */
+  /** Takes a new one. Resolves within two seconds with where it is kept; undefined if there is no room for it. */
   async revoke(revocation: Revocation): Promise<KeptIn | undefined> {
     if (!this.#hasTaken(revocation)) return undefined;
     const kept = this.#list.get(revocation) ?? revocation;
@@ -122,7 +122,7 @@ export class RevocationKeeper {
       timer = setTimeout(() => resolve(['memory']), ACKNOWLEDGE_MS_MAX);
     });
     try {
-      // Acknowledged, it is in effect here.
+      // Once acknowledged, it is in effect here.
       const [keptIn] = await Promise.race([Promise.all([this.#keep(kept), this.#told]), late]);
       return keptIn;
     } finally {
@@ -131,7 +131,7 @@ export class RevocationKeeper {
     }
   }
 
-  /** What a thread that starts must refuse. */
+  /** What a starting thread must refuse. */
   get all(): readonly Revocation[] {
     return [...this.#list].map(bare);
   }
@@ -144,7 +144,7 @@ export class RevocationKeeper {
     return this.#list.page(after, max);
   }
 
-  /** All revocations that any gateway took are known here, as far as can be told. */
+  /** True if, as far as can be known, every revocation that any gateway took is known here. */
   get isReadable(): boolean {
     const buckets = this.#stores.filter(({ name }) => name !== 'file');
     if (buckets.some(({ state }) => state === 'read')) return true;
@@ -163,7 +163,7 @@ export class RevocationKeeper {
     await Promise.all(this.#stores.map(store => store.close()));
   }
 
-  /** Who needs no NATS does not load its client. */
+  /** Loads the NATS client only if it is needed. */
   async #newStores(): Promise<RevocationStore[]> {
     const { config, onOrder } = this.#options;
     const { file, bucket } = config.revocations;
@@ -198,7 +198,7 @@ export class RevocationKeeper {
       corrupt: (where: string) => {
         this.#corrupt++;
         const suppressed = this.#sampler.pass('corrupt');
-        if (suppressed !== undefined) log.error({ where, suppressed }, 'an entry of the revocations cannot be read');
+        if (suppressed !== undefined) log.error({ where, suppressed }, 'a stored revocation is unreadable');
       },
       state: (state: StoreState, detail: string) => {
         const level = state === 'read' || state === 'absent' ? 'info' : 'warn';
@@ -208,7 +208,7 @@ export class RevocationKeeper {
     };
   }
 
-  /** Has every other store hold it too. */
+  /** Also gives it to every other store. */
   #take(revocation: Revocation, from: RevocationStore | undefined): boolean {
     const before = this.#list.get(revocation);
     if (!this.#hasTaken(revocation)) return false;
@@ -218,7 +218,7 @@ export class RevocationKeeper {
     return true;
   }
 
-  /** False where there is no room for it. */
+  /** False if there is no room for it. */
   #hasTaken(revocation: Revocation): boolean {
     const outcome = this.#list.take(revocation);
     if (outcome === 'full') {
@@ -237,7 +237,7 @@ export class RevocationKeeper {
     return true;
   }
 
-  /** Those of one turn together: each costs the threads a look at all their clients. */
+  /** Sends those of one turn together: each message makes the threads check all their clients. */
   async #tellThreads(): Promise<void> {
     await nextTurn();
     const changed = [...this.#changed.values()];
@@ -258,7 +258,7 @@ export class RevocationKeeper {
   }
 }
 
-/** Threads need not know who revoked, nor why. */
+/** Threads need not know who revoked it, or why. */
 function bare({ by, value, atMs }: Revocation): Revocation {
   return { by, value, atMs };
 }

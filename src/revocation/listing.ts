@@ -1,11 +1,11 @@
-/** The list of revocations as `GET /api/v1/revocations` shows it, and reading it there. */
+/** The list of revocations that `GET /api/v1/revocations` returns, and a client for it. */
 import { type Revocation, revocationOfEntry } from '../auth/revocation-text.js';
 import type { RevocationKeeper } from './keeper.js';
 
 const PAGE_MAX = 5_000;
 const ANSWER_MAX_MS = 10_000;
 
-/** What `/api/v1/revocations` says. Times are RFC 3339 in UTC; without `expires` it never ends. */
+/** The body of `/api/v1/revocations`. Times are RFC 3339 in UTC; without `expires` an entry never ends. */
 export interface RevocationsBody {
   readonly revocations: readonly {
     readonly by: string;
@@ -15,7 +15,7 @@ export interface RevocationsBody {
     readonly author?: string | undefined;
     readonly reason?: string | undefined;
   }[];
-  /** For the query member `after` of the next page; left out behind the last one. */
+  /** The query parameter `after` for the next page; absent on the last page. */
   readonly next?: string | undefined;
 }
 
@@ -35,9 +35,9 @@ export function timeText(ms: number): string | undefined {
 }
 
 /**
- * All pages of the list at an admin server, entry by entry.
+ * All pages of the list from an admin server, entry by entry.
  * @param admin `http://<host>:<port>`
- * @returns undefined where it has no such list. @throws {Error} where it does not answer as it should.
+ * @returns undefined if it has no such list. @throws {Error} if its answer is not as expected.
  */
 export async function fetchRevocations(
   admin: string,
@@ -60,11 +60,11 @@ export async function fetchRevocations(
   }
 }
 
-/** As gateways take them. @throws {Error} where one is none */
+/** Converts entries to revocations. @throws {Error} if one is invalid */
 export function entriesOf(revocations: RevocationsBody['revocations']): readonly Revocation[] {
   return revocations.map(entry => {
     const revocation = revocationOfEntry(entry);
-    if (revocation === undefined) throw new Error('it lists what is no revocation');
+    if (revocation === undefined) throw new Error('it lists an invalid revocation');
     return revocation;
   });
 }

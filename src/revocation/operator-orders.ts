@@ -1,4 +1,4 @@
-/** What operators order over NATS: of all gateways (`control.revoke`), or of the one that is named (`control.drain`). */
+/** Operators' orders over NATS: to all gateways (`control.revoke`), or to the one they name (`control.drain`). */
 import { createHash } from 'node:crypto';
 import { type Revocation, revocationOf } from '../auth/revocation-text.js';
 import type { Respond } from '../feed/feed.js';
@@ -7,11 +7,11 @@ import { BoundedMap } from '../protocol/bounded-map.js';
 import type { RevocationKeeper } from './keeper.js';
 import { timeText } from './listing.js';
 
-/** A longer order is none. */
+/** Longer messages are not orders. */
 const ORDER_BYTES_MAX = 16_384;
-/** Orders remembered, so that the log names one that comes in two ways once. */
+/** Orders remembered, so that one that arrives in two ways is logged once. */
 const RECENT_MAX = 1_000;
-const NO_REVOCATION = 'it must name exactly one of sub, jti and api_key, each a valid text';
+const NO_REVOCATION = 'it must name exactly one of sub, jti and api_key, with a valid value';
 const NO_ROOM = 'this gateway has no room for another revocation';
 
 export interface ControlOrdersOptions {
@@ -21,7 +21,7 @@ export interface ControlOrdersOptions {
   readonly revocations: RevocationKeeper;
 }
 
-/** How often an order came: heard while connected, and kept by a server. */
+/** How often an order arrived: live, and from a server that kept it. */
 interface Copies {
   heard: number;
   kept: number;
@@ -36,8 +36,8 @@ export class ControlOrders {
   }
 
   /**
-   * Takes one message of a control subject; what is no order is logged and has no effect.
-   * @param respond answers whoever waits for an answer
+   * Takes one message of a control subject. Messages that are not orders are logged and ignored.
+   * @param respond answers a sender that waits for it
    */
   receive(subject: string, payload: Uint8Array, respond?: Respond): void {
     const { nodeName, log, onDrain } = this.#options;
@@ -55,8 +55,8 @@ export class ControlOrders {
   }
 
   /**
-   * Takes a message of `control.revoke` that a server kept. It may have been heard, and taken, when it was published.
-   * @param atMs when the server got it. @returns false where it has to be kept for later
+   * Takes a message of `control.revoke` that a server kept. It may already have been received live.
+   * @param atMs when the server received it. @returns false if it must be kept for later
    */
   kept(payload: Uint8Array, atMs: number): boolean {
     const revocation = this.#revocationOf(payload, atMs, 'kept');
@@ -67,7 +67,7 @@ export class ControlOrders {
     const { nodeName, revocations } = this.#options;
     const revocation = this.#revocationOf(payload, Date.now(), 'heard');
     if (respond === undefined) {
-      // Nothing waits for it: a flood of them takes no memory.
+      // No one waits for an answer, so a flood of them takes no memory.
       if (revocation !== undefined) revocations.take(revocation);
       return;
     }
@@ -91,7 +91,7 @@ export class ControlOrders {
     return revocation;
   }
 
-  /** False for the second copy of an order that comes both ways. */
+  /** False for the second copy of an order that arrives both ways. */
   #isFirst(payload: Uint8Array, way: keyof Copies): boolean {
     const key = createHash('sha256').update(payload).digest('base64');
     const copies = this.#recent.get(key) ?? { heard: 0, kept: 0 };
@@ -101,14 +101,14 @@ export class ControlOrders {
   }
 }
 
-/** Undefined: the payload is no JSON object. */
+/** Undefined: the payload is not a JSON object. */
 function parseOrder(payload: Uint8Array): Readonly<Record<string, unknown>> | undefined {
   if (payload.length > ORDER_BYTES_MAX) return undefined;
   try {
     const value: unknown = JSON.parse(Buffer.from(payload).toString());
     return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : undefined;
   } catch {
-    // The caller says that it is none.
+    // The caller reports it.
     return undefined;
   }
 }

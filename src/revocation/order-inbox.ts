@@ -1,6 +1,6 @@
 /**
- * A stream of the orders on `control.revoke`: what is ordered while no gateway can hear it waits there, and is taken when one can.
- * What was taken, and is in the bucket, leaves the stream.
+ * A stream of the orders on `control.revoke`: it keeps orders published while no gateway is connected, until one takes
+ * them. Orders that are taken, and in the bucket, leave the stream.
  */
 import { DiscardPolicy, type JetStreamManager, type JsMsg, RetentionPolicy, StorageType } from 'nats';
 import { findStream } from '../feed/jetstream-stream.js';
@@ -8,19 +8,19 @@ import { StreamConsumer } from '../feed/stream-consumer.js';
 import { codeOf } from './bucket-entries.js';
 
 const SUBJECT = 'control.revoke';
-/** More wait only where no gateway has been connected for very long. */
+/** Exceeded only if no gateway was connected for very long. */
 const BYTES_MAX = 64 * 1024 ** 2;
 const SUBJECTS_OVERLAP = 10_065;
 
 export interface OrderInboxOptions {
   readonly bucket: string;
-  /** @returns false where the order has to be kept for later */
+  /** @returns false if the order must be kept for later */
   readonly onOrder: (payload: Uint8Array, atMs: number) => boolean;
   readonly onLost: (reason: string) => void;
 }
 
 export class OrderInbox {
-  /** Resolves once all orders that waited at the opening were taken; also when it is closed. */
+  /** Resolves once all orders that waited at the opening are taken; also when it is closed. */
   readonly caughtUp: Promise<void>;
   readonly #manager: JetStreamManager;
   readonly #stream: string;
@@ -42,7 +42,7 @@ export class OrderInbox {
     });
   }
 
-  /** Reads the stream from its beginning. @throws {NatsError} where that is not possible. */
+  /** Reads the stream from its beginning. @throws {NatsError} if that is not possible. */
   static async open(manager: JetStreamManager, options: OrderInboxOptions): Promise<OrderInbox> {
     const { name, isOwn } = await openStream(manager, `${options.bucket}_ORDERS`);
     const inbox = new OrderInbox(manager, name, isOwn, options);
@@ -59,7 +59,7 @@ export class OrderInbox {
     return inbox;
   }
 
-  /** Removes what was taken. The caller has all of it in the bucket. */
+  /** Removes what was taken. The caller must have all of it in the bucket. */
   async clear(): Promise<void> {
     const seq = this.#lastSeq;
     if (!this.#isOwn || this.#isBlocked || seq === this.#clearedSeq) return;
@@ -74,14 +74,14 @@ export class OrderInbox {
 
   #received(message: JsMsg, consumer: StreamConsumer): void {
     const { streamSequence, timestampNanos } = message.info;
-    // One that had to be kept keeps those behind it.
+    // An order that must be kept also keeps all later ones.
     if (!this.#options.onOrder(message.data, timestampNanos / 1e6)) this.#isBlocked = true;
     this.#lastSeq = streamSequence;
     if (consumer.deliverySeq >= consumer.pendingAtStart) this.#resolve();
   }
 }
 
-/** Operators may have a stream of their own that stores the subject: it is read, and left as it is. */
+/** If operators have their own stream for the subject, it is read and left unchanged. */
 async function openStream(manager: JetStreamManager, name: string): Promise<{ name: string; isOwn: boolean }> {
   if ((await findStream(manager, name)) !== undefined) return { name, isOwn: true };
   try {
@@ -92,7 +92,7 @@ async function openStream(manager: JetStreamManager, name: string): Promise<{ na
       retention: RetentionPolicy.Limits,
       discard: DiscardPolicy.New,
       max_bytes: BYTES_MAX,
-      // The gateways answer whoever asks for an answer.
+      // The gateways answer the sender, not the stream.
       no_ack: true,
     });
     return { name, isOwn: true };

@@ -1,23 +1,23 @@
-/** What keeps revocations beyond the end of the process. */
+/** A store that keeps revocations after the process ends. */
 import type { Revocation } from '../auth/revocation-text.js';
 
 /**
- * `connecting`: nothing is known yet. `read`: all of it is known here, and stays so. `absent`: the server offers no such store.
- * `unreadable`: it may hold what is not known here.
+ * `connecting`: nothing is known yet. `read`: everything in it is known here, including later changes. `absent`: the
+ * server offers no such store. `unreadable`: it may hold revocations that are not known here.
  */
 export type StoreState = 'connecting' | 'read' | 'absent' | 'unreadable';
 
-/** What a store tells its owner. */
+/** What a store reports to its owner. */
 export interface StoreOwner {
   /** An entry of the store. */
   entry(revocation: Revocation): void;
-  /** Something that is no entry. It stops nothing. */
+  /** Something that is not a valid entry. The store keeps working. */
   corrupt(where: string): void;
   state(state: StoreState, detail: string): void;
   notice(what: string, detail: string): void;
 }
 
-/** Longest time until a store that failed is tried again. */
+/** Longest time until a failed store is retried. */
 export const STORE_RETRY_MS_MAX = 5_000;
 
 export interface RevocationStore {
@@ -25,9 +25,9 @@ export interface RevocationStore {
   readonly state: StoreState;
   /** Revocations in force that it does not hold yet. */
   readonly unwritten: number;
-  /** Resolves once its state is known. @throws {ConfigError} where it never can be. */
+  /** Resolves once its state is known. @throws {ConfigError} if it can never be used. */
   open(): Promise<void>;
-  /** Has it hold the revocation, sooner or later. Resolves with whether it does; never rejects. */
+  /** Stores the revocation, sooner or later. Resolves with whether it is stored; never rejects. */
   put(revocation: Revocation): Promise<boolean>;
   close(): Promise<void>;
 }

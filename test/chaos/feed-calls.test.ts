@@ -85,7 +85,7 @@ describe.each([{ jetstream: false }, { jetstream: true }])('N1 with JetStream $j
     }
     await inRoom.next('live', frame => frame.type === 'status' && frame.feed === 'live', TIMEOUT_MS);
     await expectWorking(await publisher(again.url), inRoom, withOrders);
-    expect(it.log()).toContain('opens again on reconnect');
+    expect(it.log()).toContain('subscribes again on reconnect');
     expect(await it.stop()).toBe(0);
   });
 });

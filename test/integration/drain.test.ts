@@ -120,7 +120,7 @@ describe('R46 serve --takeover', () => {
     await new Promise<void>(resolve => program.listen(0, '127.0.0.1', resolve));
     ends.push(async () => program.close());
     const env = { PORT: '1', ADMIN_PORT: String((program.address() as AddressInfo).port) };
-    await expect(startGateway(env, ['--takeover'])).rejects.toThrow(/ended with 1 .*\n.*is no Millrace/);
+    await expect(startGateway(env, ['--takeover'])).rejects.toThrow(/ended with 1 .*\n.*is not Millrace/);
   });
 
   it('R46 refuses to replace one that serves another port', async () => {

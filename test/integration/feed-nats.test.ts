@@ -264,7 +264,7 @@ describe('R3 JetStreamFeed', () => {
     expect(textsOf(sink)).toEqual(['1', '2', '3', '4', '5'].map(text => `md.trades.A ${text}`));
     expect(sink.messages.map(message => message.seq)).toEqual([1, 2, 3, 4, 5]);
     expect(new Set(sink.messages.map(message => message.epoch)).size).toBe(1);
-    expect(sink.statuses.at(-1)).toBe('live: reading on');
+    expect(sink.statuses.at(-1)).toBe('live: resumed');
   });
 
   it('R3 begins a new epoch when the stream was deleted and created anew', async () => {
@@ -276,7 +276,7 @@ describe('R3 JetStreamFeed', () => {
     for (const text of ['1', '2']) await nats.jetstream().publish('md.trades.A', text);
     await until(() => sink.messages.length === 2);
     await manager.streams.delete('MILLRACE');
-    await until(() => sink.statuses.at(-1) === 'live: reading on; the stream was created anew', RECOVERY_TIMEOUT_MS);
+    await until(() => sink.statuses.at(-1) === 'live: resumed; the stream was recreated', RECOVERY_TIMEOUT_MS);
     await nats.jetstream().publish('md.trades.A', '3');
     await until(() => sink.messages.length === 3);
     expect(sink.messages.map(message => message.seq)).toEqual([1, 2, 1]);

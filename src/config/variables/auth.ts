@@ -1,4 +1,4 @@
-/** Variables of who may connect, and how they show it. */
+/** Settings that decide who may connect, and with which credentials. */
 import { optional, setting, type ValuesOf } from '../setting.js';
 import { age, file, matching, onOff, secret, text, url } from '../values.js';
 
@@ -7,37 +7,38 @@ const SECRET_BYTES_MIN = 32;
 export const credentials = {
   title: 'Credentials',
   about:
-    'Who may connect. With no `AUTH_…` key set, the gateway makes one for the run and prints a token signed with it.',
+    'Who may connect. Without any `AUTH_…` key, the gateway generates one for the run and prints a token signed with it.',
   settings: {
     AUTH_JWT_SECRET: optional(secret, { means: 'HS256 secret that signs tokens, 32 bytes or more.' }),
     AUTH_JWKS_URL: optional(url, { means: 'URL of the JSON Web Key Set that verifies tokens (RS256, ES256, EdDSA).' }),
-    AUTH_JWKS_FILE: optional(file, { means: 'The same key set in a file.' }),
+    AUTH_JWKS_FILE: optional(file, { means: 'File with such a key set, instead of a URL.' }),
     AUTH_ISSUER: optional(text, { means: 'Required `iss` of tokens.' }),
     AUTH_AUDIENCE: optional(text, { means: 'Required `aud` of tokens.' }),
     AUTH_TOKEN_MAX_AGE: optional(age, {
       means:
-        'Longest time from the `iat` of a token to its `exp`; longer-lived tokens and tokens without `iat` are refused. Revocations of tokens last as long.',
+        'Longest time from the `iat` of a token to its `exp`; longer-lived tokens and tokens without `iat` are refused. Revocations of tokens stay in force for the same time.',
       unset: 'any token is accepted, and its revocation lasts forever',
     }),
     AUTH_API_KEYS_FILE: optional(file, {
       means:
-        'Hashes of API keys, made by `millrace api-key`. The gateway reads a changed file within seconds and closes the connections of removed keys.',
+        'File of API key hashes, written by `millrace api-key`. The gateway rereads a changed file within seconds and closes the connections of removed keys.',
     }),
     AUTH_ANONYMOUS: optional(onOff, {
-      means: '`on` lets clients connect without a credential, to what needs none; `off` answers them with 401.',
+      means: '`on` lets clients connect without a credential, to whatever needs none; `off` answers them with 401.',
       unset:
-        '`off` where one of `AUTH_JWT_SECRET`, `AUTH_JWKS_URL`, `AUTH_JWKS_FILE` and `AUTH_API_KEYS_FILE` is set, else `on`',
+        '`off` if one of `AUTH_JWT_SECRET`, `AUTH_JWKS_URL`, `AUTH_JWKS_FILE` and `AUTH_API_KEYS_FILE` is set, else `on`',
     }),
     POLICY_FILE: optional(file, {
       means:
-        'Roles that topics need: `{"roles":{"analytics:exposure-updates":["risk","admin"],"rooms:ops-*":["ops"]}}`.',
+        'File with the roles that topics require: `{"roles":{"analytics:exposure-updates":["risk","admin"],"rooms:ops-*":["ops"]}}`.',
     }),
   },
 } as const;
 
 export const revoking = {
   title: 'Revocations',
-  about: 'Where the gateway keeps revoked credentials. With both a bucket and a file, each gets what the other has.',
+  about:
+    'Where the gateway keeps revoked credentials. If you use both a bucket and a file, each gets what the other has.',
   settings: {
     REVOCATIONS_BUCKET: setting(
       matching(/^[\w-]{1,200}$/, 'the name of a bucket (letters, digits, _ and -), or off'),
@@ -51,7 +52,7 @@ export const revoking = {
       means: 'File for NATS servers without JetStream, created with mode 600 if absent.',
     }),
     REVOCATIONS_REQUIRED: setting(onOff, 'off', {
-      means: '`on` starts the gateway, and keeps it ready, only while it can read its revocations.',
+      means: '`on`: the gateway starts only if it can read its revocations, and is ready only while it can.',
     }),
   },
 } as const;
@@ -68,9 +69,9 @@ export interface AuthConfig {
   readonly audience: string | undefined;
   /** Longest time from a token's `iat` to its `exp`; undefined: any. */
   readonly tokenMaxAgeMs?: number | undefined;
-  /** Hashes of API keys. */
+  /** File of API key hashes. */
   readonly apiKeysFile: string | undefined;
-  /** Roles that topics need. */
+  /** File with the roles that topics require. */
   readonly policyFile: string | undefined;
 }
 
@@ -87,17 +88,17 @@ export function authConfig(v: AuthVariables): AuthConfig {
   };
 }
 
-/** Whether a connection may come without a credential: unless told, only where there is no way to get one. */
+/** Whether clients may connect without a credential: by default, only if no credential could be verified. */
 export function allowsAnonymous(v: AuthVariables): boolean {
   const sources = [v.AUTH_JWT_SECRET, v.AUTH_JWKS_URL, v.AUTH_JWKS_FILE, v.AUTH_API_KEYS_FILE];
   return v.AUTH_ANONYMOUS ?? sources.every(source => source === undefined);
 }
 
 export interface RevocationsConfig {
-  /** Name of the NATS key-value bucket; undefined: none is used. */
+  /** Name of the NATS key-value bucket; undefined: none. */
   readonly bucket: string | undefined;
   readonly file: string | undefined;
-  /** The gateway is ready only while revocations can be read. */
+  /** The gateway is ready only while its revocations are readable. */
   readonly isRequired: boolean;
 }
 
@@ -109,14 +110,14 @@ export function revocationsConfig(v: AuthVariables): RevocationsConfig {
   };
 }
 
-/** What is wrong with the variables together. @param feed what the gateway reads */
+/** Conflicts between these settings. @param feed the configured feed */
 export function authProblems(v: AuthVariables, feed: string): string[] {
   const wrong: string[] = [];
   if (v.AUTH_JWT_SECRET !== undefined && Buffer.byteLength(v.AUTH_JWT_SECRET) < SECRET_BYTES_MIN) {
     wrong.push(`AUTH_JWT_SECRET: must be at least ${SECRET_BYTES_MIN} bytes for HS256 (RFC 7518 section 3.2)`);
   }
   const keys = [v.AUTH_JWT_SECRET, v.AUTH_JWKS_URL, v.AUTH_JWKS_FILE].filter(key => key !== undefined);
-  if (keys.length > 1) wrong.push('AUTH_JWT_SECRET, AUTH_JWKS_URL, AUTH_JWKS_FILE: set one of them, not several');
+  if (keys.length > 1) wrong.push('AUTH_JWT_SECRET, AUTH_JWKS_URL, AUTH_JWKS_FILE: set only one of them');
   const hasBucket = feed === 'nats' && v.REVOCATIONS_BUCKET !== 'off';
   if (v.REVOCATIONS_REQUIRED && v.REVOCATIONS_FILE === undefined && !hasBucket) {
     wrong.push('REVOCATIONS_REQUIRED=on: needs REVOCATIONS_FILE, or FEED=nats with a REVOCATIONS_BUCKET');

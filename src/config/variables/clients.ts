@@ -1,4 +1,4 @@
-/** Variables of what clients may use of the gateway, and what becomes of those that do not keep up. */
+/** Settings that limit what clients may use of the gateway, and say what happens to slow ones. */
 import { durationText } from '../duration.js';
 import type { CircuitConfig, LimitsConfig, OverloadConfig, TimesConfig } from '../limits.js';
 import { optional, setting, type ValuesOf } from '../setting.js';
@@ -6,26 +6,25 @@ import { bytes, duration, integer } from '../values.js';
 import type { FeedVariables } from './feed.js';
 import type { ProcessVariables } from './process.js';
 
-/** uWS ends a socket that it has not heard of for 960 s; a pong comes before that. */
+/** uWS closes a socket after 960 s of silence; a pong must arrive before that. */
 const PING_INTERVAL_MS_MAX = 600_000;
-/** Publishers need places in the table of sources too (500,000, hub/sources/source-table.ts). */
+/** Leaves room for publishers in the table of sources (500,000, hub/sources/source-table.ts). */
 const CLIENT_TOPICS_MAX = 400_000;
-/** Of the topics that clients may make, and of all connections: what one user may have, and what is kept for users. */
+/** Default share of the topics that clients may create, for one user. */
 const TOPICS_PER_USER_SHARE = 0.1;
-/** Sockets without a request: those of clients that all connect at once are as many for a moment. */
+/** Default share of sockets without a request: there are briefly that many when all clients connect at once. */
 const PENDING_SHARE = 0.5;
 const PENDING_AT_LEAST = 1000;
 const RESERVED_CREDENTIALS_SHARE = 0.1;
 const RESERVED_INSTITUTIONAL_SHARE = 0.05;
-/** More than encoders take in one message of a client. */
+/** Encoders accept no more in one message of a client. */
 const ROOM_MESSAGE_BYTES_MAX_MAX = 256 * 1024;
 
 export const connections = {
   title: 'Connections',
-  about:
-    'How many connections, topics and attempts there may be. A client beyond a limit is refused with the code given here.',
+  about: 'Limits on connections, topics and attempts. Beyond a limit, the gateway refuses with the code given here.',
   settings: {
-    WS_MAX_CONNECTIONS: setting(integer(1, 10_000_000), '10000', { means: 'Connections in all; 503 beyond it.' }),
+    WS_MAX_CONNECTIONS: setting(integer(1, 10_000_000), '10000', { means: 'Connections in total; 503 beyond it.' }),
     WS_MAX_ANONYMOUS: optional(integer(0, 10_000_000), {
       means: 'Connections without a credential; 503 beyond it.',
       unset: 'all that are not reserved',
@@ -39,10 +38,10 @@ export const connections = {
       unset: 'a twentieth of `WS_MAX_CONNECTIONS`',
     }),
     WS_MAX_CONNECTIONS_PER_IP: setting(integer(1, 10_000_000), '1000', {
-      means: 'Connections of one address (IPv6: one /64); 429 beyond it.',
+      means: 'Connections per address (IPv6: per /64); 429 beyond it.',
     }),
     WS_MAX_CONNECTIONS_PER_USER: setting(integer(1, 10_000_000), '20', {
-      means: 'Connections of one user; 429 beyond it.',
+      means: 'Connections per user; 429 beyond it.',
     }),
     WS_MAX_PENDING: optional(integer(1, 10_000_000), {
       means:
@@ -50,16 +49,16 @@ export const connections = {
       unset: 'half of `WS_MAX_CONNECTIONS`, 1000 at least',
     }),
     WS_MAX_PENDING_PER_IP: optional(integer(1, 10_000_000), {
-      means: 'The same of one address (IPv6: one /64); a further one is closed at once.',
+      means: 'The same per address (IPv6: per /64); further ones are closed at once.',
       unset: 'as `WS_MAX_CONNECTIONS_PER_IP`, 1000 at least',
     }),
     WS_CONNECT_RATE_PER_IP: setting(integer(1, 1_000_000), '200', {
-      means: 'Attempts to connect from one address in a second, refused ones included; 429 beyond it.',
+      means: 'Connection attempts per address and second, including refused ones; 429 beyond it.',
     }),
     WS_AUTH_FAILURES_PER_IP: setting(integer(1, 1_000_000), '20', {
       means:
-        'Wrong credentials of one address that are answered 401; further wrong ones get 429 with a `Retry-After` of 1 s, 2 s, 4 s … up to 5 minutes. ' +
-        'Right credentials still pass, expired and revoked ones do not count, and the count ends 10 minutes after the last failure.',
+        'Wrong credentials per address that get 401; further wrong ones get 429 with a `Retry-After` of 1 s, 2 s, 4 s … up to 5 minutes. ' +
+        'Valid credentials still pass, expired and revoked ones do not count, and the count resets 10 minutes after the last failure.',
     }),
     WS_MAX_CLIENT_TOPICS: setting(integer(1, CLIENT_TOPICS_MAX), '50000', {
       means:
@@ -68,10 +67,10 @@ export const connections = {
     }),
     WS_MAX_CLIENT_TOPICS_PER_USER: optional(integer(1, CLIENT_TOPICS_MAX), {
       means:
-        'Part of `WS_MAX_CLIENT_TOPICS` that one user may create, or one address without a credential. Publishing into a room creates none.',
+        'Part of `WS_MAX_CLIENT_TOPICS` that one user, or one address without a credential, may create. Publishing into a room creates none.',
       unset: 'a tenth of `WS_MAX_CLIENT_TOPICS`',
     }),
-    WS_MAX_SUBSCRIPTIONS: setting(integer(1, 1_000_000), '1024', { means: 'Topics of one connection.' }),
+    WS_MAX_SUBSCRIPTIONS: setting(integer(1, 1_000_000), '1024', { means: 'Topics per connection.' }),
   },
 } as const;
 
@@ -85,12 +84,12 @@ export const clientMessages = {
     }),
     WS_MESSAGE_RATE: setting(integer(1, 1_000_000), '1000', {
       means:
-        'Messages of one connection in a second. Further ones are refused, and far more close the connection with 4029.',
+        'Messages per connection and second. Further ones are refused, and far more close the connection with 4029.',
     }),
     WS_COST_RATE: setting(integer(1000, 1_000_000_000), '50000', {
       means:
         'Work that one connection may cause in a second, in units of about 1 µs of CPU; beyond 5 seconds of it, `rate_limited` with `retry_after_ms`. ' +
-        'A user has 4 times as much and an address 8 times; institutional clients have 4 times as much of each, and no limit by address.',
+        'A user has 4 times as much and an address 8 times; institutional clients have 4 times as much of each, and no limit per address.',
       see: 'ops/limits.md',
     }),
     ROOM_MESSAGE_BYTES_MAX: setting(bytes(256, ROOM_MESSAGE_BYTES_MAX_MAX), '16KiB', {
@@ -98,7 +97,7 @@ export const clientMessages = {
     }),
     ROOM_BYTES_RATE: setting(bytes(1024, 1024 ** 3), '256KiB', {
       means:
-        'Bytes that one user may publish in a second, over all its connections; beyond it, `rate_limited` with `retry_after_ms`.',
+        'Bytes that one user may publish per second, over all its connections; beyond it, `rate_limited` with `retry_after_ms`.',
     }),
   },
 } as const;
@@ -108,7 +107,7 @@ export const keepingAlive = {
   about: 'When a silent connection is closed.',
   settings: {
     WS_PING_INTERVAL: setting(
-      duration({ maxMs: PING_INTERVAL_MS_MAX, otherwise: 'or sockets that are alive are taken for dead' }),
+      duration({ maxMs: PING_INTERVAL_MS_MAX, otherwise: 'or live sockets would count as dead' }),
       '30s',
       { means: 'Interval of WebSocket pings.' },
     ),
@@ -125,7 +124,7 @@ export const keepingAlive = {
 
 export const slowConsumers = {
   title: 'Slow consumers',
-  about: 'What happens to a client that reads more slowly than it is sent to.',
+  about: 'What happens to a client that reads more slowly than the gateway sends.',
   settings: {
     WS_MAX_BACKPRESSURE: setting(bytes(64 * 1024, 1024 ** 3), '1MiB', {
       means:
@@ -136,24 +135,24 @@ export const slowConsumers = {
         'Bytes buffered for all sockets together. Beyond it the gateway cuts the connections with the most, those without a credential first, then retail; they count as 4008.',
     }),
     WS_CIRCUIT_BREAKER_THRESHOLD: setting(integer(1, 1_000_000), '5', {
-      means: 'Times that the topics of a client are suspended before it is closed with 4008.',
+      means: 'Times that a client’s topics may be suspended before it is closed with 4008.',
     }),
     WS_CIRCUIT_BREAKER_RECOVERY: setting(duration(), '30s', {
-      means: 'Time that a suspended client has to drain before it is closed with 4008.',
+      means: 'Time a suspended client has to drain before it is closed with 4008.',
     }),
     WS_CIRCUIT_BREAKER_HALF_OPEN_CALLS: setting(integer(1, 1000), '3', {
       means: 'Consecutive checks, 100 ms apart, a client must pass before its circuit closes.',
     }),
     WS_CONFLATION_RECOVERY: setting(duration(), '5s', {
       means:
-        'Time a client must keep up before its state topics return to the next faster class; twice as long after each relapse, up to sixteen times.',
+        'Time a client must keep up before its state topics return to the next faster class; doubles after each relapse, up to sixteen times as long.',
     }),
   },
 } as const;
 
 export const overloading = {
   title: 'Overload',
-  about: 'When the gateway protects itself at the cost of retail clients.',
+  about: 'When the gateway protects itself at the expense of retail clients.',
   settings: {
     OVERLOAD_LATENCY: setting(duration(), '100ms', {
       means:
@@ -240,7 +239,7 @@ export function clientsConfig(v: ClientVariables & FeedVariables & ProcessVariab
   };
 }
 
-/** What is wrong with the variables together. */
+/** Conflicts between these settings. */
 export function clientProblems(v: ClientVariables): string[] {
   const wrong: string[] = [];
   if (v.WS_IDLE_TIMEOUT <= v.WS_PING_INTERVAL) {
@@ -250,22 +249,22 @@ export function clientProblems(v: ClientVariables): string[] {
   }
   if (reservedForInstitutional(v) > reservedForCredentials(v)) {
     wrong.push(
-      'WS_RESERVED_INSTITUTIONAL, WS_RESERVED_CREDENTIALS: institutional places are some of those for credentials, ' +
-        `so at most as many (they are ${reservedForInstitutional(v)} and ${reservedForCredentials(v)})`,
+      'WS_RESERVED_INSTITUTIONAL, WS_RESERVED_CREDENTIALS: institutional places are part of those for credentials, ' +
+        `so there can be at most as many (they are ${reservedForInstitutional(v)} and ${reservedForCredentials(v)})`,
     );
   }
   if (reservedForCredentials(v) > v.WS_MAX_CONNECTIONS) {
     wrong.push(`WS_RESERVED_CREDENTIALS: must be at most WS_MAX_CONNECTIONS (${v.WS_MAX_CONNECTIONS})`);
   }
   if (v.ROOM_BYTES_RATE < v.ROOM_MESSAGE_BYTES_MAX) {
-    wrong.push('ROOM_BYTES_RATE: must be at least ROOM_MESSAGE_BYTES_MAX, or the longest messages never pass');
+    wrong.push('ROOM_BYTES_RATE: must be at least ROOM_MESSAGE_BYTES_MAX, or the longest messages could never pass');
   }
   return wrong;
 }
 
 function reservedForCredentials(v: ClientVariables): number {
   const named = v.WS_RESERVED_CREDENTIALS;
-  // Who names only the places for institutional means at least these.
+  // If only the institutional places are set, at least these are reserved.
   const usual = Math.floor(v.WS_MAX_CONNECTIONS * RESERVED_CREDENTIALS_SHARE);
   return named ?? Math.max(usual, v.WS_RESERVED_INSTITUTIONAL ?? 0);
 }

@@ -1,4 +1,4 @@
-/** Variables of what comes in: sources, symbols, sizes of messages. */
+/** Settings for incoming data: sources, symbols, sizes of messages. */
 
 import { BOOK_LEVELS_DEFAULT, MESSAGE_BYTES_DEFAULT } from '../../protocol/content-limits.js';
 import { optional, setting, type ValuesOf } from '../setting.js';
@@ -24,18 +24,18 @@ import type { ProcessVariables } from './process.js';
 
 const FEEDS = ['simulator', 'nats', 'replay'] as const;
 const NATS_URL_DEFAULT = 'nats://127.0.0.1:4222';
-/** Less would call a source silent that the machine has merely not come round to. */
+/** A shorter time would call a source silent whenever the machine is busy. */
 const STALE_AFTER_MS_MIN = 100;
 /** Each symbol may have three sources in the table of sources (500,000, hub/sources/source-table.ts). */
 const SYMBOLS_MAX_MAX = 150_000;
 
 export const feeding = {
   title: 'Feed',
-  about: 'Where market data comes from, which symbols there are, and what a message may hold.',
+  about: 'Where market data comes from, which symbols there are, and what a message may contain.',
   settings: {
     FEED: optional(oneOf(FEEDS), {
       means: 'Source of market data.',
-      unset: '`nats` where `NATS_URL` is set, else `simulator`',
+      unset: '`nats` if `NATS_URL` is set, else `simulator`',
     }),
     SYMBOLS: setting(list('symbols or patterns such as AAPL,BTC/*', isSymbolPattern), '', {
       means:
@@ -43,12 +43,12 @@ export const feeding = {
     }),
     SYMBOLS_MAX: setting(integer(1, SYMBOLS_MAX_MAX), '100000', {
       means:
-        'Published symbols known at once, besides those in `SYMBOLS`. A new one replaces one that has been silent for long and that no client follows; ' +
+        'Published symbols known at once, besides those in `SYMBOLS`. A new one replaces one that has long been silent and that no client follows; ' +
         'if clients follow them all, its messages go to `deadletter.<subject>` (`too_many_symbols`).',
     }),
     SYMBOL_IDLE_TIMEOUT: setting(durationOrNever, '24h', {
       means:
-        'A symbol that is silent this long and that no client follows is forgotten until it is published again; `0` keeps symbols forever.',
+        'A symbol that has been silent for this long and that no client follows is forgotten until it is published again; `0` keeps symbols forever.',
     }),
     MESSAGE_BYTES_MAX: setting(bytes(1024, 64 * 1024 ** 2), sizeText(MESSAGE_BYTES_DEFAULT), {
       means: 'Longest payload accepted from a publisher. Set it to the `max_payload` of the NATS server.',
@@ -56,12 +56,12 @@ export const feeding = {
     }),
     BOOK_LEVELS_MAX: setting(integer(1_000, 1_000_000_000), String(BOOK_LEVELS_DEFAULT), {
       means:
-        'Levels that the books of one encoder thread hold together, some 80 bytes each. A message that would take more is refused (`too_large`), ' +
+        'Levels of all books of one encoder thread together, some 80 bytes each. A message that would exceed it is refused (`too_large`), ' +
         'and the topics of its book are `stale` until a whole message fits.',
     }),
     HISTORY_BYTES: setting(bytes(0, 4 * 1024 ** 3), '16MiB', {
       means:
-        'Memory for events that clients may ask for again after a reconnect: half for trades, a quarter for orders, three sixteenths for analytics, ' +
+        'Memory for events that clients may ask for after a reconnect: half for trades, a quarter for orders, three sixteenths for analytics, ' +
         'a sixteenth for rooms.',
     }),
     BATCH_MAX: setting(integer(1, 1000), '50', { means: 'Most analytics messages in one frame.' }),
@@ -82,22 +82,22 @@ export const natsServers = {
       unset: `\`${NATS_URL_DEFAULT}\` with \`FEED=nats\``,
     }),
     NATS_BACKUP_URL: optional(urls, {
-      means: 'Other servers with the same messages, read when the first fail.',
+      means: 'Other servers with the same messages, read when the first ones fail.',
       see: 'ops/failover.md',
     }),
     FEED_STALE_AFTER: setting(
-      duration({ minMs: STALE_AFTER_MS_MIN, otherwise: 'or a busy machine makes a source look silent' }),
+      duration({ minMs: STALE_AFTER_MS_MIN, otherwise: 'or a busy machine would make a source look silent' }),
       '5s',
       {
         means:
-          'How long the first servers may be lost, or silent while the backup delivers, before the gateway reads the backup.',
+          'How long the first servers may be lost, or silent while the backup delivers, before the gateway switches to the backup.',
       },
     ),
     NATS_USER: optional(text, { means: 'User name.' }),
     NATS_PASSWORD: optional(secret, { means: 'Password of `NATS_USER`.' }),
-    NATS_TOKEN: optional(secret, { means: 'Token, for servers that ask for one.' }),
+    NATS_TOKEN: optional(secret, { means: 'Token, for servers that require one.' }),
     NATS_CREDS: optional(file, { means: '`.creds` file with a user JWT and its key.' }),
-    NATS_TLS_CA: optional(file, { means: 'PEM file of the authorities to trust.' }),
+    NATS_TLS_CA: optional(file, { means: 'PEM file of the certificate authorities to trust.' }),
     NATS_TLS_CERT: optional(file, { means: 'PEM client certificate. Needs `NATS_TLS_KEY`.' }),
     NATS_TLS_KEY: optional(file, { means: 'PEM private key of `NATS_TLS_CERT`.' }),
     JETSTREAM: setting(onOff, 'off', {
@@ -116,10 +116,10 @@ export const simulator = {
   feed: 'simulator',
   settings: {
     SIM_SYMBOLS: setting(integer(1, 100_000), '50', {
-      means: 'Number of simulated symbols where `SYMBOLS` names none.',
+      means: 'Number of simulated symbols if `SYMBOLS` names none.',
     }),
     SIM_RATE: setting(decimal(0, 10_000_000), '0', {
-      means: 'Simulated messages a second over all symbols; 0 moves some symbols every `PRICE_UPDATE_INTERVAL`.',
+      means: 'Simulated messages per second over all symbols; 0 moves some symbols every `PRICE_UPDATE_INTERVAL`.',
     }),
     SIM_SEED: setting(integer(0, 2 ** 32 - 1), '1', { means: 'Seed of the market; equal seeds give equal markets.' }),
     PRICE_UPDATE_INTERVAL: setting(duration(), '4s', {
@@ -138,8 +138,7 @@ export const replaying = {
       means: 'Speed: 1 is as recorded, 10 ten times as fast, 0 as fast as possible.',
     }),
     REPLAY_FOLLOW: setting(onOff, 'off', {
-      means:
-        '`on` waits at the end of the recording for what is still being written; `off` reports the feed as `stale` there.',
+      means: '`on`: at the end of the recording, wait for more to be written. `off`: report the feed as `stale` there.',
     }),
   },
 } as const;
@@ -161,9 +160,9 @@ export interface FeedConfig {
   readonly batchMax: number;
   /** Longest payload of a publisher. */
   readonly messageBytesMax: number;
-  /** Levels that all books of one encoder may hold together. */
+  /** Levels of all books of one encoder together. */
   readonly bookLevelsMax: number;
-  /** Memory for what clients may have missed of events. */
+  /** Memory for events that clients may have missed. */
   readonly historyBytes: number;
 }
 
@@ -200,7 +199,7 @@ export function feedConfig(v: FeedVariables & ProcessVariables): FeedConfig {
   };
 }
 
-/** What is wrong with the variables together. */
+/** Conflicts between these settings. */
 export function feedProblems(v: FeedVariables): string[] {
   const wrong: string[] = [];
   const feed = feedOf(v);

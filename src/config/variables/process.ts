@@ -1,4 +1,4 @@
-/** Variables of the process itself: where it listens, how many threads it has, how long they may take. */
+/** Settings of the process itself: where it listens, how many threads it has, how long they may take. */
 import { isLoopback } from '../hosts.js';
 import { optional, setting, type ValuesOf } from '../setting.js';
 import { TLS_CIPHERS, TLS_VERSIONS, type TlsVersion } from '../tls-ciphers.js';
@@ -24,18 +24,18 @@ export interface TlsConfig {
   readonly minVersion: TlsVersion;
   /** Suites of TLS 1.2, in OpenSSL's spelling. */
   readonly ciphers: readonly string[];
-  /** Authorities whose certificates clients may present; undefined: none is asked for. */
+  /** Authorities whose certificates clients may present; undefined: no client certificate is requested. */
   readonly clientCaFile: string | undefined;
   readonly clientAuth: ClientAuth;
 }
 
-/** `required`: no connection without a client certificate. `user`: it stands for a token where a client brings none. */
+/** `required`: no connection without a client certificate. `user`: it replaces the token of a client without one. */
 const CLIENT_AUTH = ['optional', 'required', 'user'] as const;
 export type ClientAuth = (typeof CLIENT_AUTH)[number];
 
 const CIPHERS_RULE =
-  `must be some of ${TLS_CIPHERS.join(',')}: other suites of TLS 1.2 lack forward secrecy or authenticated encryption. ` +
-  'Those of TLS 1.3 are always on. For clients that know none of them, put a proxy that ends TLS in front';
+  `must be some of ${TLS_CIPHERS.join(',')}: other TLS 1.2 suites lack forward secrecy or authenticated encryption. ` +
+  'TLS 1.3 suites are always on. For clients that support none of them, terminate TLS in a proxy';
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 const BUSY_AFTER_MS_MIN = 250;
 const HUNG_AFTER_MS_MIN = 500;
@@ -49,16 +49,16 @@ export const listening = {
     PORT: setting(port, '8080', { means: 'Port that clients connect to; 0 picks a free one.' }),
     ALLOWED_HOSTS: setting(list('names, separated by commas'), '', {
       means:
-        'Names that a request may have in its `Host` header, with or without a port, `*` for any; clients then connect by these names only. ' +
+        'Names accepted in the `Host` header, with or without a port, `*` for any; clients then connect by these names only. ' +
         'The admin port also accepts IP addresses, `localhost` and `ADMIN_HOST`.',
     }),
     ALLOWED_ORIGINS: setting(list('origins, separated by commas'), '', {
       means:
-        'Origins of web pages that may connect, `*` for any. By default pages of the same host may, where that host is an IP address, ' +
-        '`localhost`, a name proved by https, or one of `ALLOWED_HOSTS`.',
+        'Origins of web pages that may connect, `*` for any. By default, pages of the same host may if that host is an IP address, ' +
+        '`localhost`, a name verified by https, or one of `ALLOWED_HOSTS`.',
     }),
     WS_COMPRESSION: setting(onOff, 'off', {
-      means: '`on` compresses JSON by permessage-deflate for clients that offer it, at a cost in CPU.',
+      means: '`on` compresses JSON with permessage-deflate for clients that offer it, at a cost in CPU.',
       see: 'native-notes/measurements.md',
     }),
   },
@@ -66,9 +66,9 @@ export const listening = {
 
 export const tls = {
   title: 'TLS',
-  about: 'The gateway reads changed certificate files within seconds, and on SIGHUP. No connection is dropped.',
+  about: 'The gateway reloads changed certificate files within seconds, and on SIGHUP. No connection is dropped.',
   settings: {
-    TLS_CERT: optional(file, { means: 'PEM certificate. With `TLS_KEY`, clients connect by `wss://`.' }),
+    TLS_CERT: optional(file, { means: 'PEM certificate. With `TLS_KEY`, clients connect with `wss://`.' }),
     TLS_KEY: optional(file, {
       means:
         'PEM private key of the certificate. The gateway refuses to start if every user of the machine can read it.',
@@ -81,7 +81,7 @@ export const tls = {
     }),
     TLS_CLIENT_CA: optional(file, {
       means:
-        'PEM file of the authorities that sign client certificates. A client may then present one; a certificate of another authority ends the handshake.',
+        'PEM file of the authorities that sign client certificates. A client may then present one; a certificate of another authority fails the handshake.',
     }),
     TLS_CLIENT_AUTH: setting(oneOf(CLIENT_AUTH), 'optional', {
       means:
@@ -113,7 +113,7 @@ export const operators = {
         'After ten wrong tokens from an address, further wrong ones get 429 for 1 s, 2 s, 4 s … up to 5 minutes; the right one still passes.',
     }),
     LOG_LEVEL: setting(oneOf(LOG_LEVELS), 'info', {
-      means: 'Lowest level that is logged, as JSON lines on standard error.',
+      means: 'Lowest level to log, as JSON lines on standard error.',
     }),
     DRAIN_TIMEOUT: setting(duration(), '30s', {
       means: 'Time over which SIGTERM and `control.drain` spread the reconnects of clients before the gateway stops.',
@@ -123,15 +123,18 @@ export const operators = {
 
 export const threading = {
   title: 'Threads',
-  about: 'How many threads there are, and when one counts as hung.',
+  about: 'How many threads the gateway uses, and when one counts as hung.',
   settings: {
     WORKERS: setting(threads, 'auto', {
       means:
-        'Gateway threads. `auto` takes the cores that the encoders and the main thread leave; 1 on systems other than Linux.',
+        'Gateway threads. `auto` uses the cores that the encoders and the main thread leave; 1 on systems other than Linux.',
     }),
-    ENCODERS: setting(threads, 'auto', { means: 'Encoder threads. `auto` takes a quarter of the cores, at least 1.' }),
+    ENCODERS: setting(threads, 'auto', { means: 'Encoder threads. `auto` uses a quarter of the cores, at least 1.' }),
     THREAD_BUSY_AFTER: setting(
-      duration({ minMs: BUSY_AFTER_MS_MIN, otherwise: 'and less than THREAD_HUNG_AFTER, or ordinary work is stopped' }),
+      duration({
+        minMs: BUSY_AFTER_MS_MIN,
+        otherwise: 'and less than THREAD_HUNG_AFTER, or ordinary work would be stopped',
+      }),
       '1s',
       {
         means:
@@ -139,9 +142,9 @@ export const threading = {
       },
     ),
     THREAD_HUNG_AFTER: setting(
-      duration({ minMs: HUNG_AFTER_MS_MIN, otherwise: 'or threads that are only busy are taken for hung' }),
+      duration({ minMs: HUNG_AFTER_MS_MIN, otherwise: 'or busy threads would count as hung' }),
       '5s',
-      { means: 'A thread that makes no progress for this long is ended and replaced.' },
+      { means: 'A thread that makes no progress for this long is terminated and replaced.' },
     ),
     THREAD_STABLE_AFTER: setting(duration(), '30s', {
       means: 'How long a thread that died several times in a row must run before the gateway reports ready again.',
@@ -155,7 +158,7 @@ export type ProcessVariables = ValuesOf<
   typeof listening.settings & typeof tls.settings & typeof operators.settings & typeof threading.settings
 >;
 
-/** @param cores what `WORKERS=auto` and `ENCODERS=auto` share */
+/** @param cores the cores that `WORKERS=auto` and `ENCODERS=auto` share */
 export function processConfig(v: ProcessVariables, cores: number) {
   const encoders = v.ENCODERS === 'auto' ? Math.min(THREADS_MAX, Math.max(1, Math.floor(cores / 4))) : v.ENCODERS;
   const tls: TlsConfig | undefined =
@@ -187,7 +190,7 @@ export function processConfig(v: ProcessVariables, cores: number) {
   };
 }
 
-/** What is wrong with the variables together. */
+/** Conflicts between these settings. */
 export function processProblems(v: ProcessVariables): string[] {
   const wrong: string[] = [];
   if (v.PORT === v.ADMIN_PORT && v.PORT !== 0 && overlap(v.HOST, v.ADMIN_HOST))
@@ -197,21 +200,21 @@ export function processProblems(v: ProcessVariables): string[] {
   }
   wrong.push(...tlsProblems(v));
   if (v.ADMIN_TOKEN === undefined && !isLoopback(v.ADMIN_HOST)) {
-    wrong.push(`ADMIN_HOST=${v.ADMIN_HOST}: set ADMIN_TOKEN too; without one only a loopback address is served`);
+    wrong.push(`ADMIN_HOST=${v.ADMIN_HOST}: set ADMIN_TOKEN too; without one, only a loopback address is allowed`);
   }
   if (v.ADMIN_TOKEN !== undefined && Buffer.byteLength(v.ADMIN_TOKEN) < ADMIN_TOKEN_BYTES_MIN) {
-    wrong.push(`ADMIN_TOKEN: must be at least ${ADMIN_TOKEN_BYTES_MIN} bytes; openssl rand -hex 32 makes one`);
+    wrong.push(`ADMIN_TOKEN: must be at least ${ADMIN_TOKEN_BYTES_MIN} bytes; create one with openssl rand -hex 32`);
   }
   if (v.THREAD_BUSY_AFTER >= v.THREAD_HUNG_AFTER) {
     wrong.push('THREAD_BUSY_AFTER: must be less than THREAD_HUNG_AFTER');
   }
   if (v.WORKERS !== 'auto' && v.WORKERS > 1 && process.platform !== 'linux') {
-    wrong.push(`WORKERS=${v.WORKERS}: several workers share one port on Linux only; use 1 or auto here`);
+    wrong.push(`WORKERS=${v.WORKERS}: several workers can share one port on Linux only; use 1 or auto here`);
   }
   return wrong;
 }
 
-/** A setting that could not have any effect is refused: whoever made it relies on it. */
+/** A setting without any effect is refused, because the operator relies on it. */
 function tlsProblems(v: ProcessVariables): string[] {
   const wrong: string[] = [];
   const areOwnCiphers = v.TLS_CIPHERS.join() !== TLS_CIPHERS.join();
@@ -224,7 +227,7 @@ function tlsProblems(v: ProcessVariables): string[] {
     for (const [name, isSet] of Object.entries(settings)) if (isSet) wrong.push(`${name}: needs TLS_CERT and TLS_KEY`);
   }
   if (v.TLS_MIN_VERSION === '1.3' && areOwnCiphers) {
-    wrong.push('TLS_CIPHERS: are of TLS 1.2, which TLS_MIN_VERSION=1.3 leaves out');
+    wrong.push('TLS_CIPHERS: apply to TLS 1.2, which TLS_MIN_VERSION=1.3 disables');
   }
   if (v.TLS_CLIENT_AUTH !== 'optional' && v.TLS_CLIENT_CA === undefined) {
     wrong.push(`TLS_CLIENT_AUTH=${v.TLS_CLIENT_AUTH}: needs TLS_CLIENT_CA`);
@@ -232,12 +235,12 @@ function tlsProblems(v: ProcessVariables): string[] {
   return wrong;
 }
 
-/** Only Linux spreads connections over the listeners of one port; elsewhere one worker serves them all. */
+/** Only Linux spreads connections over the listeners of one port; elsewhere one worker serves all of them. */
 function automaticWorkers(cores: number, encoders: number): number {
   return process.platform === 'linux' ? Math.min(THREADS_MAX, Math.max(1, cores - encoders - 1)) : 1;
 }
 
-/** Two listeners on one port collide where their addresses are the same or one of them is every address. */
+/** Two listeners on one port collide if their addresses are equal or one of them means every address. */
 function overlap(a: string, b: string): boolean {
   return a === b || [a, b].some(host => host === '0.0.0.0' || host === '::');
 }

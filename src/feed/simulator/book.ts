@@ -10,17 +10,17 @@ const CHANGES_PER_UPDATE_MAX = 3;
 const CHANGE_DEPTH_TICKS = 25;
 const QUANTITY_MAX = 100_000;
 
-/** Receives a level: its price in ticks and its quantity in hundredths, 0 when the level is gone. */
+/** Receives a level: its price in ticks and its quantity in hundredths, 0 if the level is removed. */
 export type LevelSink = (priceTicks: number, quantity: number) => void;
 
 /**
- * One side of a book: the quantities on a window of adjacent ticks that begins at the best price. Every change is
- * reported to the caller, so that who applies the reports has exactly this side.
+ * One side of a book: the quantities on a window of adjacent ticks that begins at the best price. It reports every
+ * change to the caller, so a caller that applies the reports has exactly this side.
  */
 class Side {
   readonly #quantities = new Int32Array(LADDER_TICKS);
   readonly #random: Random;
-  /** +1 for asks, −1 for bids: the way from the best price to the worst. */
+  /** +1 for asks, −1 for bids: the direction from the best price to the worst. */
   readonly #away: 1 | -1;
   #bestTicks: number;
   #levels = LADDER_TICKS;
@@ -41,7 +41,7 @@ class Side {
     }
   }
 
-  /** Moves the window so that it begins at `bestTicks`; what left it is deleted, what came in is filled. */
+  /** Moves the window to begin at `bestTicks`: deletes levels that left it, and fills new ticks. */
   moveTo(bestTicks: number, report: LevelSink): void {
     const shift = (bestTicks - this.#bestTicks) * this.#away;
     const kept = Math.max(0, LADDER_TICKS - Math.abs(shift));
@@ -55,11 +55,11 @@ class Side {
       const entered = shift > 0 ? i : i - kept;
       this.#set(bestTicks + entered * this.#away, this.#newQuantity(), report);
     }
-    // The best price must have a level: the tick that is best now may have been an empty one.
+    // The best price must have a level: its tick may have been empty before.
     if (this.#at(bestTicks) === 0) this.#set(bestTicks, this.#newQuantity(), report);
   }
 
-  /** Changes one quantity near the top; sometimes a level behind the best is emptied. */
+  /** Changes one quantity near the top; sometimes it empties a level behind the best. */
   change(report: LevelSink): void {
     const depth = this.#random.below(CHANGE_DEPTH_TICKS);
     const ticks = this.#bestTicks + depth * this.#away;
@@ -87,7 +87,7 @@ class Side {
 
 /**
  * An order book of price levels. Its state changes only in `update`, which reports each changed level, so a snapshot
- * and the updates after it always add up to the book, however long nobody asked. Never crossed after an update.
+ * plus the later updates always yield the book, however late you ask. Never crossed after an update.
  */
 export class Book {
   readonly #bids: Side;
@@ -103,7 +103,7 @@ export class Book {
     this.#asks = new Side(bestAskTicks, 1, random);
   }
 
-  /** Moves to the given best prices and changes a few levels; a level may be reported twice, the last one counts. */
+  /** Moves to the given best prices and changes a few levels; if a level is reported twice, the last report counts. */
   update(bestBidTicks: number, bestAskTicks: number, onBid: LevelSink, onAsk: LevelSink): void {
     this.#bids.moveTo(bestBidTicks, onBid);
     this.#asks.moveTo(bestAskTicks, onAsk);

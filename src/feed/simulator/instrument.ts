@@ -4,13 +4,13 @@ import { Market } from './market.js';
 import { Random } from './random.js';
 import { basePriceCents } from './symbols.js';
 
-/** Fee of either party, as a share of what was paid: 1 / 1000. */
+/** Each party's fee is the traded value divided by this. */
 const FEE_DIVISOR = 1000;
 const ACCOUNTS = 1000;
 const TRADE_QUANTITY_MAX = 50_000;
 
 /**
- * One simulated symbol: its market and book, and its publisher messages as JSON text (PROTOCOL.md section 3). All
+ * One simulated symbol: its market and book, and its publisher messages as JSON text (ops/publishing.md). All
  * randomness comes from the symbol's own stream, so its messages do not depend on which other symbols exist.
  */
 export class Instrument {
@@ -72,7 +72,7 @@ export class Instrument {
     return this.#bookText(',"snapshot":true}');
   }
 
-  /** What changed since the last book message, as absolute levels; a snapshot when there was none. */
+  /** What changed since the last book message, as absolute levels; a snapshot if there was none. */
   bookDelta(): string {
     if (this.#book === undefined) return this.bookSnapshot();
     this.#book.update(this.#bidTicks(), this.#askTicks(), this.#bidText.add, this.#askText.add);
@@ -91,7 +91,7 @@ export class Instrument {
     return Math.floor(this.market.bidCents / this.#tickCents);
   }
 
-  /** Rounded away from the bid, so that even with bid and ask inside one tick the book is not crossed. */
+  /** Rounded away from the bid, so that the book is not crossed even if bid and ask are within one tick. */
   #askTicks(): number {
     return Math.max(this.#bidTicks() + 1, Math.ceil(this.market.askCents / this.#tickCents));
   }
@@ -106,7 +106,7 @@ class Levels {
     this.#tickCents = tickCents;
   }
 
-  /** What was collected. Forgets it: kept, the text of ten thousand snapshots would take 400 MB. */
+  /** Returns the text and drops it: kept, the text of ten thousand snapshots would take 400 MB. */
   take(): string {
     const json = this.#json;
     this.#json = '';
@@ -120,7 +120,7 @@ class Levels {
   };
 }
 
-/** `12345` → `123.45`; whole hundredths to a decimal string without any float in between. */
+/** `12345` → `123.45`: whole hundredths to a decimal string, without floats. */
 function hundredths(value: number): string {
   const cents = value % 100;
   return `${(value - cents) / 100}.${cents < 10 ? '0' : ''}${cents}`;
@@ -131,5 +131,5 @@ function tickCents(base: number): number {
   return base >= 1_000_00 ? 10 : 1;
 }
 
-/** Keeps a symbol's walk apart from the draw of its base price. */
+/** Separates a symbol's walk from the draw of its base price. */
 const MARKET_STREAM = 0x5bd1e995;

@@ -1,18 +1,18 @@
 import { ALL_SYMBOLS, MARKET_DATA_KINDS, parseSubject, type SourceKind, subjectOf } from '../../protocol/topics.js';
 
 /**
- * Which sources of a fixed list of symbols are wanted, and which symbols are therefore active. All operations take
- * constant time, but for interest in all symbols of a kind.
+ * Which sources of a fixed list of symbols are followed, and which symbols are therefore active. All operations take
+ * constant time, except interest in all symbols of a kind.
  */
 export class Interest {
   readonly #indexOf: ReadonlyMap<string, number>;
-  /** By symbol: one bit a kind, wanted by its own subject. */
+  /** By symbol: one bit per kind followed by its own subject. */
   readonly #named: Uint8Array;
-  /** The bits of kinds that are wanted for all symbols. */
+  /** Bits of the kinds followed for all symbols. */
   #all = 0;
   /** Indexes of the symbols with any bit, in no particular order. */
   readonly #active: number[] = [];
-  /** By symbol: its place in `#active`, or −1. */
+  /** By symbol: its index in `#active`, or −1. */
   readonly #place: Int32Array;
 
   constructor(symbols: readonly string[]) {
@@ -21,7 +21,7 @@ export class Interest {
     this.#place = new Int32Array(symbols.length).fill(-1);
   }
 
-  /** How many symbols have a wanted source. */
+  /** How many symbols have a followed source. */
   get activeCount(): number {
     return this.#active.length;
   }

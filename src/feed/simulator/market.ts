@@ -1,6 +1,6 @@
 import type { Random } from './random.js';
 
-/** No simulated price is ever under 1.00. */
+/** Lowest simulated price: 1.00. */
 export const PRICE_CENTS_MIN = 100;
 /** A price stays within this share of its base price, on either side. */
 export const PRICE_BAND = 0.01;
@@ -9,8 +9,8 @@ const HALF_SPREAD = 0.0001;
 const LOTS_PER_UPDATE_MAX = 500;
 
 /**
- * One symbol's price: a random walk in whole cents that always moves, always stays within ±1 % of the base price and
- * never goes under 1.00. Integers only, so that no two machines round differently.
+ * One symbol's price: a random walk in whole cents that always moves, stays within ±1 % of the base price and never
+ * falls below 1.00. Integers only, so that all machines round alike.
  */
 export class Market {
   readonly basePriceCents: number;
@@ -47,7 +47,7 @@ export class Market {
     this.volume += this.#random.between(1, LOTS_PER_UPDATE_MAX);
   }
 
-  /** Best bid in cents: at least 1.00, and under `askCents`. */
+  /** Best bid in cents: at least 1.00, and below `askCents`. */
   get bidCents(): number {
     return Math.max(PRICE_CENTS_MIN, this.priceCents - this.#halfSpreadCents());
   }

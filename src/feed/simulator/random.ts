@@ -1,6 +1,6 @@
 /**
  * Seeded random numbers: sfc32 (Chris Doty-Humphrey's "Small Fast Counting", 128 bits of state, passes PractRand).
- * Equal seeds give equal sequences on every machine. Not for anything secret.
+ * Equal seeds give equal sequences on every machine. Not for secrets.
  */
 export class Random {
   #a: number;
@@ -8,7 +8,7 @@ export class Random {
   #c: number;
   #counter = 1;
 
-  /** @param seed a whole number, 0 to 2^32 − 1. @param stream tells generators of one seed apart. */
+  /** @param seed a whole number, 0 to 2^32 − 1. @param stream separates generators with the same seed. */
   constructor(seed: number, stream = 0) {
     this.#a = seed >>> 0;
     this.#b = stream >>> 0;

@@ -10,19 +10,21 @@ import { simulatedSymbols } from './symbols.js';
 const CALM_STEP_MAX = 0.0025;
 /** The same at market speed, where a price moves many times a second. */
 const FAST_STEP_MAX = 0.0002;
-/** One active symbol in this many moves in a calm tick, on average, never none: most of a calm market stands still. */
+/**
+ * On average one in this many active symbols moves per calm tick, and at least one: most of a calm market stands still.
+ */
 const CALM_MOVE_ONE_IN = 16;
-/** When the market wakes up, its first tick comes this soon, so that a newcomer sees movement. */
+/** Delay of the first tick when the market wakes up, so that a new client soon sees movement. */
 const WAKE_DELAY_MS = 100;
-/** Market speed is paced in slices of this length. */
+/** At market speed, messages are paced in slices of this length. */
 const SLICE_MS = 5;
-/** Time that a stalled event loop may catch up on; what is older is never sent. */
+/** How much a stalled event loop may catch up on; older messages are never sent. */
 const CATCH_UP_MS_MAX = 100;
-/** Messages in one go; the rest of what is due follows after other work had its turn. */
+/** Most messages in one slice; the rest follows after other work has run. */
 const SLICE_MESSAGES_MAX = 10_000;
 /** Symbols whose initial state is published in one go. */
 const START_SYMBOLS_MAX = 256;
-/** Holds the largest message, a book snapshot (256 levels of at most 40 bytes) with its symbol. */
+/** Fits the largest message, a book snapshot (256 levels of at most 40 bytes) with its symbol. */
 const PAYLOAD_BYTES_MAX = 32 * 1024;
 
 export interface SimulatorFeedOptions {
@@ -33,10 +35,10 @@ export interface SimulatorFeedOptions {
 }
 
 /**
- * A market that nobody has to pay for. Publishes what a publisher would (PROTOCOL.md section 3): first each symbol's
- * whole quote and book snapshot, then messages of the wanted sources only. With `updatesPerSecond` 0 a random subset
- * of the active symbols moves every `intervalMs`; else messages flow at that total rate. While nobody is interested
- * there is no timer. Equal seed, clock and interest give equal bytes.
+ * A built-in, free market. Publishes what a publisher would (ops/publishing.md): first each symbol's whole quote
+ * and book snapshot, then messages of the followed sources only. With `updatesPerSecond` 0 a random subset of the
+ * active symbols moves every `intervalMs`; otherwise messages flow at that total rate. Without interest there is no
+ * timer. Equal seed, clock and interest give equal bytes.
  */
 export class SimulatorFeed implements Feed {
   readonly name = 'simulator';
@@ -50,16 +52,16 @@ export class SimulatorFeed implements Feed {
   #sink: FeedSink | undefined;
   #started = false;
   #timer: unknown;
-  /** When the calm market moved last; −∞ before it did. */
+  /** When the calm market last moved; −∞ before the first move. */
   #lastTickMicros = Number.NEGATIVE_INFINITY;
   /** Until when `#credit` is counted. */
   #creditMicros = 0;
-  /** Messages due, with the fraction that makes the rate right on average. */
+  /** Messages due, with the fraction that makes the average rate right. */
   #credit = 0;
   #timeMs = Number.NaN;
   #timeText = '';
 
-  /** @throws {RangeError} when one of `symbols` is not a symbol. */
+  /** @throws {RangeError} if one of `symbols` is not a symbol. */
   constructor({ config, symbols, clock }: SimulatorFeedOptions) {
     this.#config = config;
     this.#clock = clock;
@@ -122,13 +124,13 @@ export class SimulatorFeed implements Feed {
     this.#timer = this.#clock.setTimeout(run, delayMs);
   }
 
-  /** The calm market: a random subset of the active symbols moves, and all that is wanted of them is published. */
+  /** The calm market: moves a random subset of the active symbols, and publishes their followed sources. */
   readonly #runTick = (): void => {
     this.#timer = undefined;
     this.#lastTickMicros = this.#clock.monotonicMicros();
     const interest = this.#interest;
     const certain = this.#random.below(interest.activeCount);
-    // Downwards, because the sink may end an interest, and its place is then taken by the last one.
+    // Backwards, because the sink may end an interest, and the last one then takes its index.
     for (let place = interest.activeCount - 1; place >= 0; place--) {
       const moves = this.#random.below(CALM_MOVE_ONE_IN) === 0 || place === certain;
       const instrument = this.#instruments[interest.activeAt(place)];
@@ -141,7 +143,7 @@ export class SimulatorFeed implements Feed {
     this.#wake();
   };
 
-  /** Market speed: sends what is due, each message one source of one active symbol. */
+  /** Market speed: sends what is due, each message for one source of one active symbol. */
   readonly #runSlice = (): void => {
     this.#timer = undefined;
     const nowMicros = this.#clock.monotonicMicros();
@@ -171,7 +173,7 @@ export class SimulatorFeed implements Feed {
     }
   }
 
-  /** A slice; less with messages left over, more at rates so low that a slice would bring nothing. */
+  /** One slice; less if messages are left over, more at rates so low that a slice would yield nothing. */
   #sliceDelayMs(): number {
     if (this.#credit >= 1) return 0;
     return Math.max(SLICE_MS, Math.ceil(((1 - this.#credit) * 1000) / this.#config.updatesPerSecond));
@@ -183,7 +185,7 @@ export class SimulatorFeed implements Feed {
     else this.#publish(kind, instrument, instrument.trade(this.#now()));
   }
 
-  /** The text is ASCII (symbols are), so Latin-1, which is copied without a conversion, is UTF-8 too. */
+  /** The text is ASCII (symbols are), so Latin-1, which needs no conversion, equals UTF-8. */
   #publish(kind: SourceKind, instrument: Instrument, text: string): void {
     if (this.#sink === undefined) return;
     const bytes = this.#buffer.write(text, 0, 'latin1');
@@ -194,7 +196,7 @@ export class SimulatorFeed implements Feed {
     this.#sink.message(message);
   }
 
-  /** The clock's time as RFC 3339, remembered for as long as its millisecond lasts. */
+  /** The clock's time as RFC 3339, cached for its millisecond. */
   #now(): string {
     const ms = Math.floor(this.#clock.nowMicros() / 1000);
     if (ms !== this.#timeMs) {

@@ -59,9 +59,9 @@ const BASE_CENTS_MIN = 10_00;
 const BASE_CENTS_MAX = 500_00;
 
 /**
- * The symbols that are simulated: those named (patterns with `*` are left out, repetitions dropped), else the built-in
- * list, cut or extended by generated names to `count`.
- * @throws {RangeError} when a name is not a symbol.
+ * The simulated symbols: those named (without patterns that contain `*`, and without repetitions), else the built-in
+ * list, truncated to `count` or extended with generated names.
+ * @throws {RangeError} if a name is not a symbol.
  */
 export function simulatedSymbols(named: readonly string[], count: number): string[] {
   const wanted = [...new Set(named.filter(name => !name.includes('*')))];
@@ -73,7 +73,7 @@ export function simulatedSymbols(named: readonly string[], count: number): strin
   return symbols;
 }
 
-/** The price that a symbol moves around, in cents: its usual one, else one that its name and `seed` decide. */
+/** The price that a symbol moves around, in cents: its usual one, or one derived from its name and `seed`. */
 export function basePriceCents(symbol: string, seed: number): number {
   const known = BUILT_IN.get(symbol);
   return known ?? new Random(seed, fnv1aOfText(symbol)).between(BASE_CENTS_MIN, BASE_CENTS_MAX);

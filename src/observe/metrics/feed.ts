@@ -2,7 +2,7 @@ import { HOLD_REASONS } from '../../threads/batch.js';
 import type { FeedSources, MainStats } from '../main-stats.js';
 import { by, flag, type MetricGroup, type Series } from './metric.js';
 
-/** Series for each of the two sources; none without a backup. */
+/** A series for each of the two sources; none without a backup. */
 function bySource(
   { feedSources }: MainStats,
   value: (source: FeedSources['sources'][number], all: FeedSources) => number | undefined,
@@ -36,20 +36,20 @@ export const feedMetrics: MetricGroup = {
     {
       name: 'millrace_feed_behind_messages',
       type: 'gauge',
-      help: 'JetStream: messages in the stream that are not read yet',
+      help: 'JetStream: messages in the stream not read yet',
       read: ({ main }) => main.feedBehind,
     },
     {
       name: 'millrace_feed_headers_ignored_total',
       type: 'counter',
-      help: 'Headers `Ts-Event`, `Seq` or `Epoch` that could not be used',
+      help: 'Unusable headers `Ts-Event`, `Seq` or `Epoch`',
       more: 'The log names each kind once.',
       read: ({ main }) => main.feedHeadersIgnored,
     },
     {
       name: 'millrace_feed_source_active',
       type: 'gauge',
-      help: '1 for the source that is read',
+      help: '1 for the source being read',
       more: 'This and the next four appear with `NATS_BACKUP_URL`.',
       labels: { source: SOURCE },
       read: ({ main }) => bySource(main, ({ name }, { active }) => flag(name === active)),
@@ -83,19 +83,19 @@ export const feedMetrics: MetricGroup = {
     {
       name: 'millrace_feed_messages_total',
       type: 'counter',
-      help: 'Messages taken from the feed',
+      help: 'Messages received from the feed',
       read: ({ main }) => main.messages,
     },
     {
       name: 'millrace_feed_bytes_total',
       type: 'counter',
-      help: 'Payload bytes taken from the feed',
+      help: 'Payload bytes received from the feed',
       read: ({ main }) => main.bytes,
     },
     {
       name: 'millrace_feed_ignored_total',
       type: 'counter',
-      help: 'Messages that no client here wants',
+      help: 'Messages that no client of this gateway needs',
       more: 'Orders of users who are not connected, and unknown subjects.',
       read: ({ main }) => main.ignored,
     },

@@ -108,10 +108,10 @@ export const connectionMetrics: MetricGroup = {
     {
       name: 'millrace_connections_limited_total',
       type: 'counter',
-      help: 'Of those, upgrades refused for a limit',
+      help: 'Of those, upgrades refused because of a limit',
       labels: {
         limit:
-          '`connections`, `anonymous` (`WS_MAX_ANONYMOUS`), `reserved` (the places left are for others), `address`, `user`, `rate` (attempts a second), `overload` (retail clients), `credentials` (too many refused ones; `auth` of open connections included)',
+          '`connections`, `anonymous` (`WS_MAX_ANONYMOUS`), `reserved` (the remaining places are reserved for others), `address`, `user`, `rate` (attempts per second), `overload` (retail clients), `credentials` (too many refused ones, including `auth` on open connections)',
       },
       read: ({ workers }) => summedBy('limit', workers, w => w.limited),
     },
@@ -145,7 +145,7 @@ export const connectionMetrics: MetricGroup = {
     {
       name: 'millrace_work_refused_total',
       type: 'counter',
-      help: 'Upgrades, messages and commands refused because a budget of work was used up',
+      help: 'Upgrades, messages and commands refused because a work budget was used up',
       more: 'The budget of a connection, a user or an address (`WS_COST_RATE`).',
       read: ({ workers }) => sum(workers, w => w.work.refused),
     },
@@ -159,10 +159,11 @@ export const connectionMetrics: MetricGroup = {
     {
       name: 'millrace_replays_total',
       type: 'counter',
-      help: 'Replays of events that clients missed, by outcome',
+      help: 'Replays of missed events, by outcome',
       more: 'Clients that missed the same events share one.',
       labels: {
-        outcome: '`recovered`, `unrecovered` (the events could not be had), `cancelled` (no client waited any more)',
+        outcome:
+          '`recovered`, `unrecovered` (the events were unavailable), `cancelled` (no client was waiting any more)',
       },
       read: ({ main }) =>
         by('outcome', [
@@ -180,14 +181,14 @@ export const connectionMetrics: MetricGroup = {
     {
       name: 'millrace_replay_bytes',
       type: 'gauge',
-      help: 'Bytes of missed messages that are being sent, or kept 5 s for other clients',
-      more: 'At most 64 MiB a gateway thread.',
+      help: 'Bytes of missed messages being sent, or kept 5 s for other clients',
+      more: 'At most 64 MiB per gateway thread.',
       read: ({ workers }) => sum(workers, w => w.missed.bytes),
     },
     {
       name: 'millrace_requests_waiting',
       type: 'gauge',
-      help: 'Requests for snapshots and replays in the queue, over all gateway threads',
+      help: 'Queued requests for snapshots and replays, over all gateway threads',
       read: ({ workers }) => sum(workers, w => w.requestsWaiting),
     },
     {
@@ -205,7 +206,7 @@ export const connectionMetrics: MetricGroup = {
     {
       name: 'millrace_sent_messages_total',
       type: 'counter',
-      help: 'Data messages handed to sockets',
+      help: 'Data messages written to sockets',
       labels: {
         stream: '',
         format: '',

@@ -1,13 +1,13 @@
-/** A metric as it is declared: its name, what it says, and where its values are read. */
+/** The declaration of a metric: its name, its meaning, and how to read its values. */
 
 import type { WorkerStats } from '../../threads/thread-messages.js';
 import type { MainStats } from '../main-stats.js';
 
-/** What the threads have counted at a scrape. */
+/** The threads’ counters at a scrape. */
 export interface Scrape {
   readonly main: MainStats;
   readonly workers: readonly WorkerStats[];
-  /** File descriptors; undefined where the system does not tell. */
+  /** Open file descriptors; undefined if the system does not tell. */
   readonly openDescriptors: number | undefined;
 }
 
@@ -23,13 +23,13 @@ export interface LatencyBuckets {
 }
 
 interface Described {
-  /** With the unit at its end, and `_total` behind that where it is a counter. */
+  /** Ends with the unit, then `_total` for a counter. */
   readonly name: `millrace_${string}`;
   /** One sentence, as Markdown without links: HELP of the exposition, and the meaning in ops/metrics.md. */
   readonly help: string;
-  /** What ops/metrics.md says besides, as Markdown. */
+  /** Further sentences for ops/metrics.md, as Markdown. */
   readonly more?: string;
-  /** The labels in their order, each with its values in words, as Markdown; '' where the name says it. */
+  /** The labels in order, each with its values in words, as Markdown; '' if the name says enough. */
   readonly labels?: Readonly<Record<string, string>>;
 }
 
@@ -49,7 +49,7 @@ export function sum(workers: readonly WorkerStats[], pick: (worker: WorkerStats)
   return workers.reduce((total, worker) => total + pick(worker), 0);
 }
 
-/** The highest of all gateway threads; 0 where there is none. */
+/** The maximum over all gateway threads; 0 if there is none. */
 export function most(workers: readonly WorkerStats[], pick: (worker: WorkerStats) => number): number {
   return Math.max(0, ...workers.map(pick));
 }
@@ -59,7 +59,7 @@ export function by(label: string, entries: Iterable<readonly [value: string, cou
   return Array.from(entries, ([value, count]) => [{ [label]: value }, count] as const);
 }
 
-/** A series for each value of a label that threads count by, summed over the gateway threads. */
+/** A series for each value of a label, summed over the gateway threads. */
 export function summedBy(
   label: string,
   workers: readonly WorkerStats[],

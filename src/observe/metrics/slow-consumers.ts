@@ -32,14 +32,14 @@ export const slowConsumerMetrics: MetricGroup = {
     {
       name: 'millrace_clients_conflated',
       type: 'gauge',
-      help: 'Clients whose state topics are sent in a slower class than they asked for',
+      help: 'Clients whose state topics are sent in a slower class than requested',
       read: ({ workers }) => sum(workers, w => w.conflated),
     },
     {
       name: 'millrace_conflations_total',
       type: 'counter',
       help: 'Steps of a client down to a slower class',
-      more: '`high_water`: half of `WS_MAX_BACKPRESSURE` was buffered and not shrinking. `suspended`: the client was suspended and came back a class slower.',
+      more: '`high_water`: half of `WS_MAX_BACKPRESSURE` was buffered and not shrinking. `suspended`: the client was suspended and resumed one class slower.',
       labels: { cause: '`high_water`, `suspended`' },
       read: ({ workers }) =>
         by('cause', [
@@ -81,7 +81,7 @@ export const slowConsumerMetrics: MetricGroup = {
       name: 'millrace_backpressure_drops_total',
       type: 'counter',
       help: 'Times uWebSockets reported a drop',
-      more: 'It reports once for a whole batch.',
+      more: 'It reports once per batch.',
       read: ({ workers }) => sum(workers, w => w.dropped),
     },
   ],

@@ -1,4 +1,4 @@
-/** Every metric of Millrace, by group, but for prom-client's own of the process and of Node. */
+/** Every metric of Millrace, by group, except prom-client's own about the process and Node. */
 import { feedMetrics } from './feed.js';
 import { connectionMetrics, gatewayMetrics } from './gateway.js';
 import type { Metric, MetricGroup } from './metric.js';

@@ -65,7 +65,7 @@ export const processMetrics: MetricGroup = {
     {
       name: 'millrace_threads_hung_total',
       type: 'counter',
-      help: 'Threads ended because they made no progress for `THREAD_HUNG_AFTER`',
+      help: 'Threads terminated because they made no progress for `THREAD_HUNG_AFTER`',
       labels: { thread: THREAD },
       read: ({ main }) =>
         by('thread', [
@@ -76,8 +76,8 @@ export const processMetrics: MetricGroup = {
     {
       name: 'millrace_threads_stuck',
       type: 'gauge',
-      help: 'Threads that hang in native code, where they cannot be ended',
-      more: 'The other threads keep serving, and `/readyz` fails. Restart the gateway when it suits you: SIGTERM lets the clients reconnect elsewhere first.',
+      help: 'Threads hung in native code, where they cannot be terminated',
+      more: 'The other threads keep serving, and `/readyz` fails. Restart the gateway when it suits you: SIGTERM first lets the clients reconnect elsewhere.',
       labels: { thread: THREAD },
       read: ({ main }) =>
         by('thread', [
@@ -101,7 +101,7 @@ export const processMetrics: MetricGroup = {
       name: 'millrace_long_work_total',
       type: 'counter',
       help: 'Work for one connection that took longer than `THREAD_BUSY_AFTER`',
-      more: '`stopped` half-way, or `ended` by itself. The connection is closed with 4029, and a log line names it.',
+      more: '`stopped` by the gateway, or `ended` by itself. The connection is closed with 4029, and a log line names it.',
       labels: { outcome: '`stopped`, `ended`' },
       read: ({ main }) => by('outcome', Object.entries(main.longWork)),
     },
@@ -122,7 +122,7 @@ export const processMetrics: MetricGroup = {
     {
       name: 'millrace_log_lines_lost_total',
       type: 'counter',
-      help: 'Log lines lost because the disk is full or the reader does not read',
+      help: 'Log lines lost because the disk was full or the reader stalled',
       read: ({ main }) => main.logLinesLost,
     },
   ],
@@ -141,21 +141,21 @@ export const revocationMetrics: MetricGroup = {
     {
       name: 'millrace_revocations_refused_total',
       type: 'counter',
-      help: 'Revocations without effect at this gateway because there is no room for them',
+      help: 'Revocations that this gateway ignores for lack of room',
       read: ({ main }) => main.revocations.refused,
     },
     {
       name: 'millrace_revocations_corrupt_total',
       type: 'counter',
-      help: 'Stored revocations that cannot be read',
-      more: 'Each is logged; the others count.',
+      help: 'Unreadable entries among the stored revocations',
+      more: 'Each is logged; the readable ones stay in force.',
       read: ({ main }) => main.revocations.corrupt,
     },
     {
       name: 'millrace_revocations_readable',
       type: 'gauge',
-      help: '1 while everything in the store is known here',
-      more: 'While it is 0, this gateway may accept credentials that were revoked at others.',
+      help: '1 while this gateway knows everything in the store',
+      more: 'While it is 0, this gateway may accept credentials that were revoked at other gateways.',
       labels: { store: STORE },
       read: ({ main }) =>
         by(
@@ -166,8 +166,8 @@ export const revocationMetrics: MetricGroup = {
     {
       name: 'millrace_revocations_unwritten',
       type: 'gauge',
-      help: 'Revocations that are not in the store yet',
-      more: 'They are written as soon as the store can be reached.',
+      help: 'Revocations not in the store yet',
+      more: 'They are written as soon as the store is reachable.',
       labels: { store: STORE },
       read: ({ main }) =>
         by(

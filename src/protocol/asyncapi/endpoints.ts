@@ -1,4 +1,4 @@
-/** The WebSocket endpoints: where to connect, with which query, and what may be said there. */
+/** The WebSocket endpoints: where to connect, with which query, and what may be sent there. */
 import { z } from 'zod';
 import { depth, rateClass } from '../frames/members.js';
 import { CHANNELS } from '../topics.js';
@@ -10,7 +10,7 @@ interface Endpoint {
   readonly title: string;
   readonly description: string;
   readonly needsCredential: boolean;
-  /** Members of the query besides those that every endpoint takes. */
+  /** Members of the query besides those common to all endpoints. */
   readonly query: Readonly<Record<string, z.ZodType>>;
   readonly parameters?: JsonObject;
 }
@@ -18,22 +18,22 @@ interface Endpoint {
 const list = (of: string) => z.string().min(1).describe(`${of}, separated by commas`);
 
 const COMMON_QUERY = {
-  token: z.string().optional().describe('A JWT; or the header Authorization'),
-  api_key: z.string().optional().describe('An API key; or the header X-API-Key'),
+  token: z.string().optional().describe('A JWT; or use the header Authorization'),
+  api_key: z.string().optional().describe('An API key; or use the header X-API-Key'),
   format: z
     .enum(['json', 'msgpack'])
     .optional()
     .describe(
-      'Text frames of JSON, or binary frames of MessagePack: the same members in the same shapes. Or the subprotocol millrace.json, millrace.msgpack',
+      'Text frames of JSON, or binary frames of MessagePack: the same members in the same shapes. Or use the subprotocol millrace.json, millrace.msgpack',
     ),
   class: rateClass.optional().describe('The class of state topics that are subscribed without one'),
   explain: z
     .literal('1')
     .optional()
     .describe(
-      'In place of the answers 401, 403 and 429, which browsers keep from a page, the connection is accepted and closed at once with 4501, 4503 or 4029 (behind a going_away)',
+      'Instead of answering 401, 403 or 429, which browsers hide from a page, the gateway accepts the connection and closes it at once with 4501, 4503 or 4029 (after a going_away)',
     ),
-  timestamps: z.literal('1').optional().describe('Data frames carry ts_event, where it is known, and ts_sent'),
+  timestamps: z.literal('1').optional().describe('Data frames carry ts_event, if it is known, and ts_sent'),
 };
 
 const ENDPOINTS: Readonly<Record<string, Endpoint>> = {
@@ -49,15 +49,14 @@ const ENDPOINTS: Readonly<Record<string, Endpoint>> = {
     address: '/ws/quotes',
     title: 'Quotes',
     description:
-      'Subscribed on open to the quotes of the symbols named; the first frame is one snapshot of all (where a fast feed keeps changing them meanwhile, of some, with the others in a further one). Unknown symbols are left out and named in a warning behind it.',
+      'Subscribed on open to the quotes of the symbols named. The first frame is one snapshot of all (if a fast feed changes them at that moment, of some, with the others in another frame). Unknown symbols are left out and named in a warning after it.',
     needsCredential: true,
     query: { symbols: list('Symbols') },
   },
   trades: {
     address: '/ws/trades',
     title: 'Trades',
-    description:
-      'Subscribed on open to the trades of the symbols named; of all where none is. A credential is optional.',
+    description: 'Subscribed on open to the trades of the symbols named, or of all symbols. A credential is optional.',
     needsCredential: false,
     query: { symbols: list('Symbols').optional() },
   },
@@ -67,8 +66,8 @@ const ENDPOINTS: Readonly<Record<string, Endpoint>> = {
     description:
       'Subscribed on open to the order book of the symbol: its best level or, with depth, its levels. A credential is optional.',
     needsCredential: false,
-    query: { depth: depth.optional().describe('Levels of each side; without it, the best level') },
-    parameters: { symbol: { description: 'As published; a slash raw or as %2F', examples: ['BTC/USDT', 'AAPL'] } },
+    query: { depth: depth.optional().describe('Levels on each side; without it, the best level') },
+    parameters: { symbol: { description: 'As published; the slash raw or as %2F', examples: ['BTC/USDT', 'AAPL'] } },
   },
   orders: {
     address: '/ws/orders',
@@ -96,7 +95,7 @@ export const messageReferences = (keys: readonly string[]): JsonObject =>
 export const channelMessages = (channel: string, keys: readonly string[]): JsonObject[] =>
   keys.map(key => reference('channels', channel, 'messages', key));
 
-/** The channels of the endpoints, and that of the HTTP request each of them begins with. */
+/** The channels of the endpoints, and of the HTTP request that each starts with. */
 export function endpointChannels(): JsonObject {
   const queries = Object.entries(ENDPOINTS).map(([key, { query }]) => [key, z.object({ ...query, ...COMMON_QUERY })]);
   const { own } = jsonSchemas(Object.fromEntries(queries));
@@ -115,7 +114,7 @@ export function endpointChannels(): JsonObject {
   const upgrade = {
     address: '{endpoint}',
     title: 'Connecting',
-    description: 'The HTTP request that becomes a connection, and the answers in place of one',
+    description: 'The HTTP request that becomes a connection, and the answers that refuse it',
     servers: HTTP_SERVERS,
     parameters: { endpoint: { enum: Object.values(ENDPOINTS).map(({ address }) => address) } },
     messages: messageReferences(['upgrade_request', ...REFUSAL_KEYS]),
@@ -133,7 +132,7 @@ const ANSWERS: Readonly<Record<string, readonly string[]>> = {
   ping: ['pong'],
 };
 
-/** Each command with its answers (on `/ws`; it is the same on every endpoint), and what each endpoint takes and sends. */
+/** Each command with its answers (on `/ws`; the same on every endpoint), and what each endpoint accepts and sends. */
 export function endpointOperations(): JsonObject {
   const operations: Record<string, JsonObject> = {
     upgrade: {

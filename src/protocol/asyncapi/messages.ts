@@ -1,4 +1,4 @@
-/** The document's messages: one for each definition, one for each HTTP status, all under one set of keys. */
+/** The document's messages: one per definition and one per HTTP status, all in one set of keys. */
 import { z } from 'zod';
 import { REFUSALS, type RefusalMeaning } from '../codes.js';
 import { refusalBody } from '../frames/codes.js';
@@ -17,7 +17,7 @@ const upgradeHeaders = z.looseObject({
   'Sec-WebSocket-Protocol': z
     .string()
     .optional()
-    .describe('millrace.json or millrace.msgpack, in place of the query member format'),
+    .describe('millrace.json or millrace.msgpack, instead of the query member format'),
   Origin: z.string().optional().describe('Sent by browsers: the gateway’s own, or one of ALLOWED_ORIGINS'),
 });
 const retryAfter = z.looseObject({ 'Retry-After': z.string().regex(/^\d+$/).describe('Seconds') });

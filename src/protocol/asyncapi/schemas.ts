@@ -12,11 +12,11 @@ export const reference = (...path: readonly string[]): JsonObject => ({
 
 export interface JsonSchemas {
   readonly own: Readonly<Record<string, JsonObject>>;
-  /** Those of `sharedSchemas`, for `components.schemas`. */
+  /** The schemas of `sharedSchemas`, for `components.schemas`. */
   readonly shared: Readonly<Record<string, JsonObject>>;
 }
 
-/** JSON Schemas of these and of all that is shared; where one of them holds a shared one, it refers to it. */
+/** JSON Schemas of these and of all shared ones; a schema that contains a shared one refers to it. */
 export function jsonSchemas(schemas: Readonly<Record<string, z.ZodType>>): JsonSchemas {
   const registry = z.registry<{ id: string }>();
   for (const [id, schema] of Object.entries(sharedSchemas)) registry.add(schema, { id });
@@ -24,11 +24,11 @@ export function jsonSchemas(schemas: Readonly<Record<string, z.ZodType>>): JsonS
   for (const [key, schema] of Object.entries(schemas)) registry.add(schema, { id: `own/${key}` });
   const converted = z.toJSONSchema(registry, {
     target: 'draft-7',
-    // What may be sent, not what zod makes of it: an object that is not strict has no limit to its members.
+    // What may be sent, not what zod makes of it: a non-strict object may have any further members.
     io: 'input',
     uri: id => String(reference('components', 'schemas', id).$ref),
     override: ({ jsonSchema }) => {
-      // The format says it; its pattern would add only that the zone is Z.
+      // The format already says it; its pattern would only add that the zone is Z.
       if (jsonSchema.format === 'date-time') jsonSchema.pattern = 'Z$';
     },
   }).schemas as Readonly<Record<string, JsonObject>>;
@@ -43,7 +43,7 @@ function withoutIdentity({ $schema: _, $id: __, ...schema }: JsonObject = {}): J
   return schema;
 }
 
-/** A reference that stands in an `allOf` of its own, as zod writes optional members, becomes a plain one. */
+/** Turns a reference in an `allOf` of its own, as zod writes optional members, into a plain one. */
 function tidy(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(tidy);
   if (typeof value !== 'object' || value === null) return value;

@@ -1,17 +1,17 @@
-/** The NATS subjects: what publishers and operators send there, and where refused messages are put. */
+/** The NATS subjects: what publishers and operators send, and where refused messages go. */
 import { CHANNELS, subjectOf } from '../topics.js';
 import { channelMessages, messageReferences } from './endpoints.js';
 import { type JsonObject, reference } from './schemas.js';
 
 interface Subject {
-  /** Null: it is the reply subject of a request. */
+  /** Null: the reply subject of a request. */
   readonly address: string | null;
   readonly description: string;
   readonly messages: readonly string[];
   readonly parameters?: JsonObject;
   readonly action: 'send' | 'receive';
   readonly summary: string;
-  /** The channel of what a request is answered with. */
+  /** The channel of the answers to a request. */
   readonly reply?: { readonly channel: string; readonly messages: readonly string[] };
 }
 
@@ -44,7 +44,7 @@ const SUBJECTS: Readonly<Record<string, Subject>> = {
   },
   publishedOrders: {
     address: subjectOf('orders', '{userId}'),
-    description: 'What becomes of the orders of one user',
+    description: 'Updates of one user’s orders',
     messages: ['order'],
     parameters: { userId: { description: 'The sub of the user’s credential' } },
     action: 'send',
@@ -60,11 +60,11 @@ const SUBJECTS: Readonly<Record<string, Subject>> = {
   },
   publishedRooms: {
     address: subjectOf('rooms', '{room}'),
-    description: 'What is said in a room, by clients of any gateway and by publishers',
+    description: 'Messages in a room, from clients of any gateway and from publishers',
     messages: ['room_post'],
     parameters: { room: { description: 'Its name' } },
     action: 'send',
-    summary: 'Says something in a room',
+    summary: 'Publishes a message in a room',
   },
   revocations: {
     address: 'control.revoke',
@@ -79,7 +79,7 @@ const SUBJECTS: Readonly<Record<string, Subject>> = {
     description: 'The reply subject of a request on control.revoke; every gateway answers for itself',
     messages: ['revoke_answer'],
     action: 'receive',
-    summary: 'Receives what became of a revocation',
+    summary: 'Receives the result of a revocation',
   },
   drains: {
     address: 'control.drain',
@@ -90,11 +90,11 @@ const SUBJECTS: Readonly<Record<string, Subject>> = {
   },
   deadLetters: {
     address: 'deadletter.{subject}',
-    description: 'Messages of publishers that were refused',
+    description: 'Refused messages of publishers',
     messages: ['dead_letter'],
     parameters: { subject: { description: 'Where it was published' } },
     action: 'receive',
-    summary: 'Receives what was refused',
+    summary: 'Receives refused messages',
   },
 };
 

@@ -1,4 +1,4 @@
-/** Schemas of the codes that a client can meet, each with what it means. */
+/** Schemas of the codes that a client may receive, each with its meaning. */
 import { z } from 'zod';
 import { CloseCode } from '../close-code.js';
 import {
@@ -30,9 +30,9 @@ export const closeCode = z
       return z.literal(code).describe(`${when}: ${client}`);
     }),
   )
-  .describe('Close codes of the gateway’s own. 4000 to 4499: the client may reconnect; 4500 to 4999: it must not.');
+  .describe('The gateway’s own close codes. 4000 to 4499: the client may reconnect; 4500 to 4999: it must not.');
 
-/** The body of the HTTP answer to an upgrade that is refused. */
+/** The body of the HTTP answer to a refused upgrade. */
 export function refusalBody({ codes }: RefusalMeaning) {
   return z.strictObject({ error: z.strictObject({ code: z.enum([...codes]), message: z.string() }) });
 }

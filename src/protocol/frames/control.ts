@@ -1,4 +1,4 @@
-/** Frames that are about the connection and its topics. No member of theirs is a publisher's, so they have no other than these. */
+/** Frames about the connection and its topics. They carry no publisher's members, so they have exactly these. */
 import { z } from 'zod';
 import { NAME_LENGTH_MAX } from '../command-limits.js';
 import { LOADS } from '../load.js';
@@ -8,11 +8,11 @@ import { commandId, define, epoch, position, rateClass, seq, stamps, stream, tim
 const id = commandId.optional();
 const message = z.string().describe('For people');
 const topics = z.array(topic).min(1);
-/** As the client gave them: they need not be names that a topic could have. */
+/** As the client sent them: they need not be valid topic names. */
 const names = z
   .array(z.string().max(NAME_LENGTH_MAX))
   .min(1)
-  .describe('The names that it is about; others of the command were served');
+  .describe('The names concerned; the command’s other names were served');
 
 const subscribed = { type: z.literal('subscribed'), id, topics };
 const stateStream = z.enum(['quotes', 'orderbook', 'depth']);
@@ -24,7 +24,7 @@ export const controlFrames = {
     z.union([
       z
         .strictObject({ ...subscribed, stream: stateStream, class: rateClass, recovered: z.literal(false).optional() })
-        .describe('State topics: a snapshot follows; recovered answers a since, which is never served from the past'),
+        .describe('State topics: a snapshot follows; recovered answers a since, for which the past is never sent'),
       z
         .strictObject({
           ...subscribed,
@@ -34,15 +34,15 @@ export const controlFrames = {
             .record(topic, position)
             .optional()
             .describe(
-              'Where each topic stands: its next event has that seq as its prev_seq. Not of trades:*, nor of topics without any event yet',
+              'Each topic’s position: its next event has that seq as its prev_seq. Not for trades:*, nor for topics without any event yet',
             ),
         })
-        .describe('Event topics that begin here'),
+        .describe('Event topics that start here'),
       z
         .strictObject({ ...subscribed, stream: eventStream, recovered: z.literal(true) })
-        .describe('Event topics that are resumed: every message behind the since of the command follows'),
+        .describe('Resumed event topics: every message after the since of the command follows'),
     ]),
-    'Replies subscribe: what is subscribed from here on',
+    'Replies to subscribe: what is subscribed from here on',
     {
       type: 'subscribed',
       id: '1',
@@ -54,22 +54,22 @@ export const controlFrames = {
   unsubscribed: define(
     'unsubscribed',
     z.strictObject({ type: z.literal('unsubscribed'), id, stream, topics }),
-    'Replies unsubscribe: nothing of these topics follows',
+    'Replies to unsubscribe: nothing of these topics follows',
     { type: 'unsubscribed', id: '9', stream: 'quotes', topics: ['quotes:AAPL', 'quotes:MSFT'] },
   ),
   ack_publish: define(
     'ack',
     z.strictObject({ type: z.literal('ack'), id, topic, epoch, seq }),
-    'Replies publish: the message has this place in its room',
+    'Replies to publish: the message’s position in its room',
     { type: 'ack', id: 'm1', topic: 'rooms:desk-7', epoch: 'b6a02026', seq: 9 },
   ),
   ack_auth: define(
     'ack',
     z.strictObject({ type: z.literal('ack'), id, expires_at: time }),
-    'Replies auth: the new credential is in force',
+    'Replies to auth: the new credential is in force',
     { type: 'ack', id: '4', expires_at: '2026-11-20T23:50:12.000Z' },
   ),
-  pong: define('pong', z.strictObject({ type: z.literal('pong'), id, time }), 'Replies ping', {
+  pong: define('pong', z.strictObject({ type: z.literal('pong'), id, time }), 'Replies to ping', {
     type: 'pong',
     id: '7',
     time: '2026-11-20T22:50:12.178Z',
@@ -84,7 +84,7 @@ export const controlFrames = {
           message,
           symbols: z.array(z.string()).min(1),
         })
-        .describe('Left out of the subscription that the connection began with'),
+        .describe('Left out of the subscription that the connection started with'),
       z
         .strictObject({ type: z.literal('warning'), code: z.literal('forbidden'), message, topics })
         .describe('Unsubscribed, because the new credential of the connection does not allow them'),
@@ -97,10 +97,10 @@ export const controlFrames = {
           code: z.enum(['conflated', 'restored']),
           message,
           class: rateClass,
-          steps: z.int().min(0).describe('Classes that its state topics are slower now than asked for'),
+          steps: z.int().min(0).describe('How many classes slower its state topics are now than requested'),
         })
         .describe(
-          'conflated: the client does not keep up, its state topics are sent less often, none faster than class. restored: it kept up, and they are sent more often again',
+          'conflated: slow consumer, its state topics are sent less often, none faster than class. restored: it kept up, and they are sent more often again',
         ),
     ]),
     'Something that the client should know',
@@ -111,7 +111,7 @@ export const controlFrames = {
     z.union([
       z
         .strictObject({ type: z.literal('error'), id, code: errorCode, message, symbols: names.optional() })
-        .describe('Replies a command that was refused, in whole or in part'),
+        .describe('Replies to a command that was refused, in whole or in part'),
       z
         .strictObject({
           type: z.literal('error'),
@@ -125,9 +125,9 @@ export const controlFrames = {
         ),
       z
         .strictObject({ type: z.literal('error'), code: z.literal('too_many_subscriptions'), message, topics })
-        .describe('Subscribed, and ended now: the gateway follows as many topics as it can'),
+        .describe('Was subscribed and is now ended: the gateway follows as many topics as it can'),
     ]),
-    'Something that was asked for is refused; the connection lives on',
+    'A request was refused; the connection stays open',
     { type: 'error', id: 'g', code: 'invalid_symbol', message: 'unknown: NOPE' },
   ),
   gap: define(
@@ -135,13 +135,13 @@ export const controlFrames = {
     z.strictObject({
       type: z.literal('gap'),
       topic,
-      from: seq.describe('The first seq that is missing; 0 for new_epoch'),
-      to: seq.describe('The last seq that is missing: the prev_seq of the next event'),
+      from: seq.describe('The first missing seq; 0 for new_epoch'),
+      to: seq.describe('The last missing seq: the prev_seq of the next event'),
       reason: gapReason,
       epoch: epoch.optional(),
       ...stamps,
     }),
-    'Events of a topic that this connection will not get',
+    'Events of a topic that this connection will not receive',
     { type: 'gap', topic: 'trades:BTC/USDT', from: 12, to: 40, reason: 'slow_consumer' },
   ),
   heartbeat: define(
@@ -153,7 +153,7 @@ export const controlFrames = {
       seq,
       stale: z.literal(true).optional().describe('The topic is held back: see stale'),
     }),
-    'The topic was silent for HEARTBEAT_INTERVAL, and stands there',
+    'The topic was idle for HEARTBEAT_INTERVAL; this is its position',
     { type: 'heartbeat', topic: 'quotes:AAPL', epoch: 'b6a02026', seq: 12 },
   ),
   stale: define(
@@ -161,8 +161,8 @@ export const controlFrames = {
     z.strictObject({
       type: z.literal('stale'),
       topic,
-      epoch: z.union([epoch, z.literal('').describe('Nothing was published yet')]),
-      seq: seq.describe('Of the document that the client holds; 0 where there is none'),
+      epoch: z.union([epoch, z.literal('').describe('Nothing has been published yet')]),
+      seq: seq.describe('Of the document that the client holds; 0 if there is none'),
       since: time,
       reason: staleReason,
       ...stamps,
@@ -187,10 +187,10 @@ export const controlFrames = {
         .enum(LOADS)
         .optional()
         .describe(
-          'stretched: retail clients are sent the class 100ms less often; shedding: and may subscribe to nothing more. normal where it is left out',
+          'stretched: retail clients get the class 100ms less often; shedding: and cannot subscribe to more. Absent: normal',
         ),
     }),
-    'How the gateway’s own source is',
+    'The state of the gateway’s own source',
     { type: 'status', feed: 'stale', since: '2026-11-20T22:50:12.178Z' },
   ),
   going_away: define(

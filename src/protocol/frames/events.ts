@@ -1,9 +1,9 @@
-/** Frames of event topics: each message once, in order, or a gap in its place. Publishers may add members of their own. */
+/** Frames of event topics: each message once, in order, or a gap in its place. Publishers may add members. */
 import { z } from 'zod';
 import { CHANNELS, type Channel } from '../topics.js';
 import { amount, chain, define, json, name, reference, stamps, time, user } from './members.js';
 
-/** Members of a trade that everybody is shown. */
+/** Members of a trade that everyone sees. */
 export const tradeMembers = {
   trade_id: reference,
   symbol: name,
@@ -11,7 +11,7 @@ export const tradeMembers = {
   quantity: amount,
   executed_at: time.nullable().optional(),
 };
-/** Members that only a credential entitled to `trades:full` is shown. */
+/** Members that only credentials entitled to `trades:full` see. */
 export const partyMembers = {
   buyer_id: reference.optional(),
   seller_id: reference.optional(),
@@ -26,12 +26,12 @@ export const orderMembers = {
   status: z.string().optional(),
   quantity: amount.nullable().optional(),
   filled_quantity: amount.nullable().optional(),
-  price: amount.nullable().optional().describe('null or absent where the order has none'),
+  price: amount.nullable().optional().describe('null or absent if the order has none'),
   timestamp: time.nullable().optional(),
 };
 export const analyticsMembers = { timestamp: time.nullable().optional(), data: json };
 export const roomMembers = {
-  from: z.string().describe('The user who says it'),
+  from: z.string().describe('The author, a user'),
   data: json,
   timestamp: time.nullable().optional(),
 };
@@ -57,7 +57,7 @@ export const eventFrames = {
   trade_executed: define(
     'trade_executed',
     z.looseObject({ type: z.literal('trade_executed'), ...tradeMembers, ...partyMembers, ...chain, ...stamps }),
-    'A trade; its parties and their fees only with the entitlement trades:full',
+    'A trade; with its parties and their fees only for the entitlement trades:full',
     {
       type: 'trade_executed',
       trade_id: 'AAPL-2',
@@ -73,7 +73,7 @@ export const eventFrames = {
   order_update: define(
     'order_update',
     z.looseObject({ type: z.literal('order_update'), user_id: user, ...orderMembers, ...chain, ...stamps }),
-    'What became of an order of the connection’s own user',
+    'An update of an order of the connection’s own user',
     {
       type: 'order_update',
       action: 'partially_filled',
@@ -91,11 +91,11 @@ export const eventFrames = {
       seq: 4,
     },
   ),
-  // No type: it is the one frame that is an array.
+  // No type: it is the only frame that is an array.
   analytics: define(
     undefined,
     z.array(analyticsMessage).min(1),
-    'Messages of one channel, at most BATCH_MAX (50), sent at latest BATCH_INTERVAL (16 ms) after the first of them came',
+    'Messages of one channel, at most BATCH_MAX (50), sent no later than BATCH_INTERVAL (16 ms) after the first of them arrived',
     [
       {
         type: 'alert',
@@ -111,7 +111,7 @@ export const eventFrames = {
   room_message: define(
     'room_message',
     z.looseObject({ type: z.literal('room_message'), room: name, ...roomMembers, ...chain, ...stamps }),
-    'What somebody said in a room',
+    'A message in a room',
     {
       type: 'room_message',
       room: 'desk-7',

@@ -1,10 +1,10 @@
-/** What publishers and operators put on NATS, and what they find there. */
+/** What publishers and operators send over NATS, and what they receive there. */
 import { z } from 'zod';
 import { LEVELS_MAX, REVOCATION_NOTE_LENGTH_MAX } from '../content-limits.js';
 import { analyticsMembers, orderMembers, roomMembers, tradeMembers } from './events.js';
 import { define, name, user } from './members.js';
 
-/** Headers of a publisher's message; NATS has texts only. */
+/** Headers of a publisher's message; NATS headers are texts. */
 export const publisherHeaders = z
   .looseObject({
     'Ts-Event': z
@@ -22,7 +22,7 @@ export const publisherHeaders = z
       .regex(/^[!-~]{1,64}$/)
       .optional()
       .describe('What Seq counts in'),
-    'Nats-Msg-Id': z.string().optional().describe('A JetStream stream stores messages of one id once'),
+    'Nats-Msg-Id': z.string().optional().describe('A JetStream stream stores messages with the same id once'),
     traceparent: z.string().optional().describe('W3C Trace Context'),
   })
   .describe('All optional');
@@ -30,7 +30,7 @@ export const publisherHeaders = z
 /** As publishers may write them: see protocol/amount.ts and time-text.ts. */
 const amount = z
   .union([z.number(), z.string().regex(/^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/)])
-  .describe('A number, or a text that holds one: with a sign, a fraction or an exponent, or without');
+  .describe('A number, or a text that contains one, with or without a sign, a fraction or an exponent');
 const quantity = z
   .union([z.number().nonnegative(), z.string().regex(/^\+?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/)])
   .describe('An amount that is not negative');
@@ -46,7 +46,7 @@ const flag = z.union([z.literal(false), z.null()]).optional();
 const level = z
   .tuple([amount, quantity])
   .rest(z.unknown())
-  .describe('Price and quantity; a quantity of zero deletes the level');
+  .describe('Price and quantity; a quantity of zero removes the level');
 const levels = z.array(level).max(LEVELS_MAX);
 const noLevels = z.union([levels, z.null()]).optional();
 const book = { symbol: name, timestamp: time };
@@ -66,7 +66,7 @@ export const publisherMessages = {
   quote: define(
     undefined,
     z.looseObject({ ...quoteMembers, partial: flag }),
-    'A whole quote: one member at least besides its symbol',
+    'A whole quote: at least one member besides its symbol',
     {
       symbol: 'AAPL',
       current_price: 229.73,
@@ -78,7 +78,7 @@ export const publisherMessages = {
   quote_partial: define(
     undefined,
     z.looseObject({ ...quoteMembers, partial: z.literal(true) }),
-    'Changed members of a quote; waits for a whole one where something before it was lost',
+    'Changed members of a quote; after a loss, it waits for a whole one',
     { symbol: 'AAPL', current_price: 229.51, partial: true },
   ),
   book: define(
@@ -126,24 +126,24 @@ export const publisherMessages = {
       price: amountOrNone,
       timestamp: time,
     }),
-    'What became of an order of the user whom the subject names',
+    'An update of an order of the user named in the subject',
     { action: 'created', order_id: 'o-17', symbol: 'AAPL', side: 'buy', quantity: '100', price: '229.60' },
   ),
   analytics_message: define(
     undefined,
     z.looseObject({ timestamp: time, data: analyticsMembers.data }),
-    'A message of the channel that the subject names',
+    'A message of the channel named in the subject',
     { type: 'alert', timestamp: '2026-11-20T22:50:02.316Z', data: { severity: 'high' } },
   ),
   room_post: define(
     undefined,
     z.looseObject({ from: roomMembers.from, data: roomMembers.data, timestamp: time }),
-    'What somebody says in the room that the subject names',
+    'A message in the room named in the subject',
     { from: 'alice', data: { text: 'good morning' }, timestamp: '2026-11-20T22:50:02.316Z' },
   ),
 };
 
-const cut = `what is longer than ${REVOCATION_NOTE_LENGTH_MAX} characters is cut`;
+const cut = `truncated after ${REVOCATION_NOTE_LENGTH_MAX} characters`;
 const revocationNotes = {
   author: z.string().optional().describe(`Who revokes; ${cut}`),
   reason: z.string().optional().describe(`Why; ${cut}`),
@@ -169,13 +169,13 @@ export const controlMessages = {
         by: z.enum(['sub', 'jti', 'api_key']),
         value: z.string().describe('The user, the token’s id, or the API key’s id'),
         at: z.iso.datetime(),
-        expires: z.iso.datetime().optional().describe('Left out: the revocation never ends'),
-        stored: z.enum(['kv', 'file', 'memory']).describe('Where it is kept; memory: until this gateway ends'),
+        expires: z.iso.datetime().optional().describe('Absent: the revocation never ends'),
+        stored: z.enum(['kv', 'file', 'memory']).describe('Where it is kept; memory: until this gateway exits'),
         gateway,
       }),
       z.strictObject({ ok: z.literal(false), error: z.string(), gateway }),
     ]),
-    'What a gateway answers to a request on control.revoke',
+    'A gateway’s answer to a request on control.revoke',
     {
       ok: true,
       by: 'sub',
@@ -188,16 +188,11 @@ export const controlMessages = {
   ),
   drain: define(
     undefined,
-    z.looseObject({ node: z.string().min(1).describe('NODE_NAME of the gateway that is meant') }),
-    'Lets a gateway take no more connections, and end those that it has',
+    z.looseObject({ node: z.string().min(1).describe('NODE_NAME of the gateway addressed') }),
+    'Makes a gateway accept no more connections and end those it has',
     { node: 'millrace' },
   ),
 };
 
 export const deadLetterHeaders = z.looseObject({ Reason: z.string().max(256).describe('Why it was refused') });
-export const deadLetter = define(
-  undefined,
-  z.unknown(),
-  'A publisher’s message that was refused, byte by byte',
-  'not JSON',
-);
+export const deadLetter = define(undefined, z.unknown(), 'A refused message of a publisher, byte for byte', 'not JSON');

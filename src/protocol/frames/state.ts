@@ -1,8 +1,8 @@
-/** Frames of state topics: quotes, best levels, depth. A snapshot first, then what changed. */
+/** Frames of state topics: quotes, best levels, depth. First a snapshot, then changes. */
 import { z } from 'zod';
 import { amountOrNone, chain, decimal, define, epoch, json, name, quantity, seq, stamps, time } from './members.js';
 
-/** Members of a quote that publishers agree on; they may add their own. */
+/** Members of a quote that all publishers share; they may add their own. */
 export const quoteMembers = {
   symbol: name,
   current_price: amountOrNone.optional(),
@@ -22,35 +22,35 @@ const quotePath = z.string().regex(/^\/quotes\/[^/]+$/);
 const quoteFieldPath = z.string().regex(/^\/quotes\/[^/]+\/[^/]*$/);
 export const quoteAddition = z
   .strictObject({ op: z.literal('add'), path: quotePath, value: assetQuote })
-  .describe('Puts or replaces a whole quote');
+  .describe('Adds or replaces a whole quote');
 export const quoteChange = z
   .union([
     z.strictObject({ op: z.enum(['add', 'replace']), path: quoteFieldPath, value: json }),
     z.strictObject({ op: z.literal('remove'), path: quoteFieldPath }),
     z.strictObject({ op: z.literal('replace'), path: quotePath, value: assetQuote }),
   ])
-  .describe('Changes one member of a quote, or the whole quote where that is shorter');
+  .describe('Changes one member of a quote, or the whole quote if that is shorter');
 
 const side = z.record(decimal, quantity).describe('Quantity by price');
 const sidePath = z.enum(['/bids', '/asks']);
 const levelPath = z.string().regex(/^\/(?:bids|asks)\/-?\d+(?:\.\d+)?$/);
 export const sideAddition = z
   .strictObject({ op: z.literal('add'), path: sidePath, value: side })
-  .describe('Puts a whole side');
+  .describe('Sets a whole side');
 export const levelChange = z
   .union([
     z.strictObject({ op: z.enum(['add', 'replace']), path: levelPath, value: quantity }),
     z.strictObject({ op: z.literal('remove'), path: levelPath }),
     z.strictObject({ op: z.literal('replace'), path: sidePath, value: side }),
   ])
-  .describe('Changes one level, or a whole side where that is shorter');
+  .describe('Changes one level, or a whole side if that is shorter');
 
 const checksum = z
   .int()
   .min(0)
   .max(0xffff_ffff)
   .describe(
-    'Of the document after this frame: unsigned CRC-32 over the ten best asks, then the ten best bids, of each the price and then the quantity, without their dot and leading zeros',
+    'Checksum of the document after this frame: unsigned CRC-32 over the ten best asks, then the ten best bids; for each, price then quantity, without dot and leading zeros',
   );
 const depthPatch = { type: z.literal('depth_patch'), symbol: name, ...chain, checksum, ...stamps };
 const bestLevel = { price: decimal.nullable(), quantity: quantity.nullable() };
@@ -61,12 +61,12 @@ export const stateFrames = {
     z.strictObject({
       type: z.literal('quotes_patch'),
       snapshot: z.literal(true),
-      epoch: z.union([epoch, z.literal('').describe('No symbol is in it: none has data yet')]),
-      seqs: z.record(name, seq).describe('Where each symbol stands; those without data are not in it'),
+      epoch: z.union([epoch, z.literal('').describe('It contains no symbol: none has data yet')]),
+      seqs: z.record(name, seq).describe('The seq of each symbol; those without data are absent'),
       operations: z.array(quoteAddition),
       ...stamps,
     }),
-    'Whole quotes, as JSON Patch (RFC 6902) over the client’s {"quotes":{}}: begins or repairs the chain of the symbols in seqs',
+    'Whole quotes, as JSON Patch (RFC 6902) on the client’s {"quotes":{}}: starts or repairs the chain of the symbols in seqs',
     {
       type: 'quotes_patch',
       snapshot: true,
@@ -100,7 +100,7 @@ export const stateFrames = {
       operations: z.array(quoteChange).min(1),
       ...stamps,
     }),
-    'What changed in one quote, as JSON Patch',
+    'The changes of one quote, as JSON Patch',
     {
       type: 'quotes_patch',
       symbol: 'AAPL',
@@ -117,7 +117,7 @@ export const stateFrames = {
     'orderbook_update',
     z.strictObject({
       type: z.literal('orderbook_update'),
-      snapshot: z.literal(true).optional().describe('This one begins or repairs the chain'),
+      snapshot: z.literal(true).optional().describe('This frame starts or repairs the chain'),
       symbol: name,
       best_bid: bestLevel.price,
       best_ask: bestLevel.price,
@@ -127,12 +127,12 @@ export const stateFrames = {
         .string()
         .regex(/^-?\d+(?:\.\d+)?$/)
         .nullable()
-        .describe('best_ask − best_bid, exact; negative where the book is crossed'),
+        .describe('best_ask − best_bid, exact; negative if the book is crossed'),
       timestamp: time,
       ...chain,
       ...stamps,
     }),
-    'The best level of each side, always whole; null where a side is empty',
+    'The best level of each side, always whole; null for an empty side',
     {
       type: 'orderbook_update',
       snapshot: true,
@@ -151,7 +151,7 @@ export const stateFrames = {
   depth_snapshot: define(
     'depth_patch',
     z.strictObject({ ...depthPatch, snapshot: z.literal(true), operations: z.array(sideAddition).length(2) }),
-    'The best 10, 25 or 100 levels of each side, as JSON Patch over {"bids":{},"asks":{}}: begins or repairs the chain',
+    'The best 10, 25 or 100 levels of each side, as JSON Patch on {"bids":{},"asks":{}}: starts or repairs the chain',
     {
       type: 'depth_patch',
       snapshot: true,
@@ -169,7 +169,7 @@ export const stateFrames = {
   depth_delta: define(
     'depth_patch',
     z.strictObject({ ...depthPatch, operations: z.array(levelChange).min(1) }),
-    'What changed among the levels, as JSON Patch',
+    'The changed levels, as JSON Patch',
     {
       type: 'depth_patch',
       symbol: 'BTC/USDT',

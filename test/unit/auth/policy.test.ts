@@ -80,7 +80,7 @@ describe('R32 a policy file that cannot be used stops the start, naming POLICY_F
     ['rooms:>', 'must be stream:pattern'],
     ['*:AAPL', 'must begin with a stream'],
     ['__proto__', 'must begin with a stream'],
-    ['trades:full', 'is no topic'],
+    ['trades:full', 'is not a topic'],
     ['analytics:exposure-update', 'matches no channel'],
     ['analytics:admin-*', 'matches no channel'],
   ])('and the entry %s', async (topic, expected) => {
@@ -101,7 +101,7 @@ describe('R32 a policy file that cannot be used stops the start, naming POLICY_F
   );
 
   it('and a member that it does not know', async () => {
-    expect((await failure(await policyFile('{"roles":{},"deny":{}}'))).message).toContain('"deny" is not known');
+    expect((await failure(await policyFile('{"roles":{},"deny":{}}'))).message).toContain('"deny" is unknown');
   });
 
   it('and that it is not JSON', async () => {

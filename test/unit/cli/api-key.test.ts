@@ -177,7 +177,7 @@ describe('R21 R35 millrace api-key remove', () => {
   it('makes no file where there is none', async () => {
     const { code, stderr } = await apiKey('remove', 'k_1');
     expect(code).toBe(1);
-    expect(stderr).toContain('there is no such file');
+    expect(stderr).toContain('no such file');
     expect(await readdir(directory)).toEqual([]);
   });
 });

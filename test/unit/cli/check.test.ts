@@ -35,7 +35,7 @@ describe('R63 millrace check', () => {
     for (const name of ['PORT, ADMIN_PORT', 'TLS_CERT, TLS_KEY', 'WS_IDLE_TIMEOUT']) {
       expect(problems.filter(line => line.includes(`${name}: `))).toHaveLength(1);
     }
-    expect(stdout).toMatch(/does not start: 3 problems\.\n$/);
+    expect(stdout).toMatch(/would not start: 3 problems\.\n$/);
   });
 
   it('R63 shows a value that cannot be read as it is, and the others', async () => {

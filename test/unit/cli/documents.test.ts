@@ -19,7 +19,7 @@ describe('tables between markers', () => {
 
   it('are not lost by a marker that is missing or unknown', () => {
     expect(() => withTables(text, { x: '', y: '' })).toThrow('no markers for y');
-    expect(() => withTables(text, {})).toThrow('no table is called x');
+    expect(() => withTables(text, {})).toThrow('there is no table x');
   });
 });
 

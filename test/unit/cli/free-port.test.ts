@@ -27,6 +27,6 @@ describe('R1 PORT=0', () => {
   });
 
   it('says which host has no port', async () => {
-    await expect(ownFreePort('192.0.2.1')).rejects.toThrow('no port can be had on HOST 192.0.2.1');
+    await expect(ownFreePort('192.0.2.1')).rejects.toThrow('no free port on HOST 192.0.2.1');
   });
 });

@@ -38,7 +38,11 @@ describe('R34 options that cannot be used', () => {
     ['the address of a file', { url: 'file:///x' }, /^url/],
     ['two credentials', { token: 't', apiKey: 'k' }, /^token and apiKey/],
     ['a delay of 0', { reconnect: { baseMs: 0 } }, /^baseMs/],
-    ['a longest delay below the first', { reconnect: { baseMs: 50, maxMs: 10 } }, /^maxMs: must be 50 at least/],
+    [
+      'a longest delay below the first',
+      { reconnect: { baseMs: 50, maxMs: 10 } },
+      /^maxMs: must be at least baseMs, which is 50/,
+    ],
     ['a silence that is no number', { watchdog: { silenceMs: Number.NaN } }, /^silenceMs/],
     ['no buffer', { eventBufferMax: 0 }, /^eventBufferMax/],
   ])('throw at construction: %s', (_, options, message) => {

@@ -98,7 +98,7 @@ describe('R34 subscribing', () => {
   it('of no name is a mistake of the caller', async () => {
     const { client } = await connected();
     expect(() => client.quotes([])).toThrow(expect.objectContaining({ code: 'missing_symbol' }));
-    expect(() => client.analytics([])).toThrow(/analytics: name one/);
+    expect(() => client.analytics([])).toThrow(/analytics: name at least one/);
   });
 
   it('is done once the gateway has answered', async () => {

@@ -281,7 +281,7 @@ describe('J9: TLS settings', () => {
     cipher => {
       const message = refusal({ ...files, TLS_CIPHERS: cipher });
       expect(message).toMatch(/^TLS_CIPHERS=/);
-      expect(message).toContain('a proxy that ends TLS in front');
+      expect(message).toContain('terminate TLS in a proxy');
     },
   );
 

@@ -127,8 +127,8 @@ describe('O4 notices', () => {
 
   it('O4 name what looks misspelt, and let the rest of the environment be', () => {
     expect(notices({ WS_MAX_CONECTIONS: '5', SYMBOL: 'AAPL' })).toEqual([
-      'WS_MAX_CONECTIONS: is no setting; did you mean WS_MAX_CONNECTIONS?',
-      'SYMBOL: is no setting; did you mean SYMBOLS?',
+      'WS_MAX_CONECTIONS: is not a setting; did you mean WS_MAX_CONNECTIONS?',
+      'SYMBOL: is not a setting; did you mean SYMBOLS?',
     ]);
     const usual = ['HOSTNAME', 'LOGNAME', 'NATS_SERVER_BIN', 'NATS_PORT', 'NODE_ENV', 'NODE_OPTIONS', 'TLS_CERT_DIR'];
     expect(notices(Object.fromEntries(usual.map(name => [name, 'x'])))).toEqual([]);

@@ -95,7 +95,7 @@ describe('J5 R33 the file of revocations', () => {
       expect(await file.put(token(1))).toBe(false);
       expect(await file.put(token(2))).toBe(false);
       expect(file.unwritten).toBe(2);
-      expect(notices).toEqual([expect.stringContaining('cannot be written')]);
+      expect(notices).toEqual([expect.stringContaining('cannot write')]);
     } finally {
       await rename(`${directory}-away`, directory);
     }

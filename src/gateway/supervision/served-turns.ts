@@ -47,6 +47,8 @@ export class ServedTurns {
   readonly #waiting: { readonly session: Session; readonly serve: (session: Session) => void }[] = [];
   readonly #channel = new MessageChannel();
   readonly #callForNext = () => this.#channel.port1.postMessage(undefined);
+  /** Sessions whose work was interrupted: they are about to be closed. */
+  readonly #interrupted = new WeakSet<Session>();
   #session: Session | undefined;
   #work = 0;
   #startedMs = 0;
@@ -83,6 +85,11 @@ export class ServedTurns {
     this.#session = undefined;
   }
 
+  /** True once work for the session was interrupted: uWS still hands over what it has read with that message. */
+  isInterrupted(session: Session): boolean {
+    return this.#interrupted.has(session);
+  }
+
   /**
    * Serves a session's next command in a turn of its own, after messages that have arrived for others. It runs in a
    * MessagePort handler, because a microtask cannot be interrupted.
@@ -102,6 +109,7 @@ export class ServedTurns {
     if (!isToStop) refuseOrder(this.#row);
     else if (awaitOrder(this.#row)) {
       const turn = this.#turn(true);
+      if (turn.session !== undefined) this.#interrupted.add(turn.session);
       // `end` will not be called.
       this.#depth = 0;
       this.#row[Cell.work] = 0;
@@ -126,7 +134,7 @@ export class ServedTurns {
 
   #serveNext(): void {
     const next = this.#waiting.shift();
-    if (next === undefined) return;
+    if (next === undefined || this.isInterrupted(next.session)) return;
     this.begin(next.session, 'queued');
     next.serve(next.session);
     this.end();
@@ -154,7 +162,9 @@ export function asWork(turns: ServedTurns, handlers: Handlers): Handlers {
       turns.end();
     },
     message: (socket, bytes, isBinary) => {
-      turns.begin(socket.getUserData().session, 'message');
+      const { session } = socket.getUserData();
+      if (turns.isInterrupted(session)) return;
+      turns.begin(session, 'message');
       void handlers.message(socket, bytes, isBinary);
       turns.end();
     },

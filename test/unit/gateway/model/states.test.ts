@@ -71,7 +71,7 @@ describe('R6 a view', () => {
     expect(view.sentSeqs).toBe(sentSeqs);
     view.repair();
     expect([view.isBroken, view.sentSeqs]).toEqual([false, undefined]);
-    expect(() => view.repair()).toThrow('was broken');
+    expect(() => view.repair()).toThrow('only a broken');
   });
 
   it('is not broken before it is bound: its first answer is still to come', () => {
@@ -85,7 +85,7 @@ describe('R6 a view', () => {
     view.hold();
     view.hold();
     expect([view.release(), view.release()]).toEqual([true, false]);
-    expect(() => view.release()).toThrow('released as often');
+    expect(() => view.release()).toThrow('released no more often');
     view.countSubscriber(true);
     view.countSubscriber(false);
     expect(() => view.countSubscriber(false)).toThrow('that it is in');

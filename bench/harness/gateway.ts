@@ -2,8 +2,8 @@
 import { existsSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { ownFreePort } from '../../src/cli/free-port.js';
 import type { Child, Children } from './children.js';
-import { freePort } from './ports.js';
 import { MissingPrerequisite } from './prerequisite.js';
 
 const READY_TIMEOUT_MS = 20_000;
@@ -50,7 +50,7 @@ export async function startGateway(children: Children, env: Readonly<Record<stri
  */
 export async function spawnGateway(children: Children, env: Readonly<Record<string, string>>): Promise<Gateway> {
   if (!existsSync(PROGRAM)) throw new MissingPrerequisite('the gateway is not built: run `npm run build` first');
-  const [port, adminPort] = [await freePort(), await freePort()];
+  const [port, adminPort] = [await ownFreePort('127.0.0.1'), await ownFreePort('127.0.0.1')];
   const child = children.spawn('millrace', process.execPath, [...profiling(), PROGRAM, 'serve'], {
     ...OPEN_LIMITS,
     HOST: '127.0.0.1',

@@ -1,8 +1,9 @@
 /** Hours in short: steady load, clients that come and go, things that break, and a look every second whether anything grows. */
+
 import { setTimeout as sleep } from 'node:timers/promises';
+import { ownFreePort } from '../../src/cli/free-port.js';
 import { Children } from '../harness/children.js';
 import { startGateway } from '../harness/gateway.js';
-import { freePort } from '../harness/ports.js';
 import type { ChurnTotals } from './churner.js';
 import { faultsOf, MortalNats } from './faults.js';
 import type { Mark } from './plot.js';
@@ -50,7 +51,7 @@ const NO_CHURN: ChurnTotals = { asked: 0, accepted: 0, refused: 0, failed: 0, sk
 
 export async function soak(options: SoakOptions): Promise<SoakResult> {
   const children = new Children(options.signal);
-  const nats = new MortalNats(await freePort());
+  const nats = new MortalNats(await ownFreePort('127.0.0.1'));
   let load: SteadyLoad | undefined;
   try {
     await nats.start();

@@ -49,7 +49,7 @@ export class Orders {
   readonly #parts: OrdersParts;
   /** Views refused to owners whose share was used up. */
   readonly #refusedOwners = new WeakMap<View, Set<number>>();
-  #isSteppingDown = false;
+  #isLeaving = false;
   /** False while there are no descriptors for new connections. */
   #isAccepting = true;
   /** True once the thread has its initial state and listens whenever it should. */
@@ -75,7 +75,7 @@ export class Orders {
   }
 
   get #mayListen(): boolean {
-    return this.#isAccepting && !this.#isSteppingDown;
+    return this.#isAccepting && !this.#isLeaving;
   }
 
   receive(message: ToWorker): void {
@@ -121,14 +121,14 @@ export class Orders {
         server.drain();
         break;
       case 'retire':
-        this.#isSteppingDown = true;
+        this.#isLeaving = true;
         void server.retire(() => post({ type: 'empty' }));
         break;
       case 'certificate':
         this.#renewCertificate();
         break;
       case 'close':
-        this.#isSteppingDown = true;
+        this.#isLeaving = true;
         // Redirected clients need time to read their close frame.
         setTimeout(() => finish(0), server.leave() ? CLOSE_GRACE_MS : 0);
         break;

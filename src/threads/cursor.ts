@@ -1,11 +1,11 @@
-/** Cycles through a set while values are added and deleted. */
+/** Cycles through a set or map while values are added and deleted. */
 
 /** Repeatedly deleting from the front of a set is cheap only for an iterator that keeps its place. */
 export class Cursor<Value> {
-  readonly #all: ReadonlySet<Value>;
+  readonly #all: { values(): Iterator<Value> };
   #at: Iterator<Value>;
 
-  constructor(all: ReadonlySet<Value>) {
+  constructor(all: { values(): Iterator<Value> }) {
     this.#all = all;
     this.#at = all.values();
   }

@@ -3,8 +3,7 @@ import { type Credential, compileEntitlements } from '../../src/auth/credential.
 import { MessageRate } from '../../src/gateway/limits/message-rate.js';
 import { PublishedBytes } from '../../src/gateway/limits/published-bytes.js';
 import { createSharedRates } from '../../src/gateway/limits/shared-rates.js';
-import { newCircuit, newConflationState } from '../../src/gateway/model/flow.js';
-import type { Session } from '../../src/gateway/model/session.js';
+import { newSessionState, type Session } from '../../src/gateway/model/session.js';
 import { defaultClass, type Format, type Tier } from '../../src/protocol/lanes.js';
 import { newAccount } from './work-budgets.js';
 
@@ -68,16 +67,6 @@ export function newSession(options: NewSession): Session {
     askedClass: undefined,
     defaultClass: defaultClass(tier),
     fastestClass: defaultClass(tier),
-    subscriptions: new Map(),
-    left: undefined,
-    socket: undefined,
-    isStalled: false,
-    droppedInTurn: 0,
-    circuit: newCircuit(),
-    conflation: newConflationState(),
-    sampledBytes: 0,
-    isBusy: false,
-    backlogBytes: 0,
-    backlog: [],
+    ...newSessionState(),
   };
 }

@@ -131,7 +131,7 @@ describe('imports', () => {
     ['src/threads/ring.ts', 'src/hub/hub.ts'],
     ['src/protocol/topics.ts', 'src/threads/ring.ts'],
     ['src/hub/sources/symbols.ts', 'src/hub/hub.ts'],
-    ['bench/harness/ports.ts', 'test/support/gateway.ts'],
+    ['bench/harness/clock.ts', 'test/support/gateway.ts'],
   ])('would not let %s import %s', (file, target) => {
     expect(upward(file, target)).toContain('stands above');
   });

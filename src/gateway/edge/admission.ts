@@ -6,8 +6,8 @@ import type { SymbolLookup } from '../commands/symbol-lookup.js';
 import type { TokenBucket } from '../limits/message-rate.js';
 import type { Owners } from '../limits/owner.js';
 import type { Account } from '../limits/work-budgets.js';
-import { type KeepaliveState, newCircuit, newConflationState } from '../model/flow.js';
-import type { Admission, Session } from '../model/session.js';
+import type { KeepaliveState } from '../model/flow.js';
+import { type Admission, newSessionState, type Session } from '../model/session.js';
 import { type Refusal, refusal, shorten } from '../refusal.js';
 import type { Credentials } from '../sessions/credentials.js';
 import { andThen, type MaybePromise } from '../sessions/maybe-promise.js';
@@ -68,7 +68,7 @@ export class Admissions {
     if (session.defaultClass < session.fastestClass) {
       return refusal(403, 'forbidden', `class: the fastest for this credential is ${CLASSES[session.fastestClass]}`);
     }
-    if (request.stream === undefined) return { session, wanted: [], warning: undefined, lanes: [] };
+    if (request.stream === undefined) return { session, wanted: [], warning: undefined, views: [] };
     return this.#topics(session, request, request.stream);
   }
 
@@ -96,7 +96,7 @@ export class Admissions {
       return refusal(403, 'forbidden', `not entitled to ${stream} of ${shorten(known)}`);
     }
     const wanted = allowed.map(symbol => ({ stream, symbol, lane: laneFor(session, stream, request.bookDetail) }));
-    return { session, wanted, warning: warningFor(unknown, known, allowed), lanes: [] };
+    return { session, wanted, warning: warningFor(unknown, known, allowed), views: [] };
   }
 
   #newSession(request: UpgradeRequest, credential: Credential, address: string): Session {
@@ -118,17 +118,7 @@ export class Admissions {
       messageTokens: newMessageTokens(),
       controlTokens: newControlTokens(),
       account: newAccount(address),
-      subscriptions: new Map(),
-      left: undefined,
-      socket: undefined,
-      isStalled: false,
-      droppedInTurn: 0,
-      circuit: newCircuit(),
-      conflation: newConflationState(),
-      sampledBytes: 0,
-      isBusy: false,
-      backlogBytes: 0,
-      backlog: [],
+      ...newSessionState(),
     };
   }
 }

@@ -267,7 +267,7 @@ export class GatewayServer {
     if (admission !== undefined) {
       this.#parts.subscriptions.subscribe(session, admission.wanted, admission.warning);
       // The session now holds its views itself.
-      this.#upgrades.releaseLanes(admission);
+      this.#upgrades.releaseViews(admission);
     }
     if (this.#feed !== undefined && !isAllWell(this.#feed)) this.#tellBehindSnapshots(session, this.#feed);
   }

@@ -172,7 +172,7 @@ export class Upgrades {
     if ('status' in admitted) return admitted;
     if (this.isClosing) return unavailable('this gateway is closing');
     const { table, limits, budgets } = this.#parts;
-    const { session, wanted, lanes } = admitted;
+    const { session, wanted, views } = admitted;
     if (this.isShedding && session.tier === 'retail') {
       limits.refused.overload++;
       return unavailable('gateway overloaded');
@@ -185,7 +185,7 @@ export class Upgrades {
     const live: Promise<boolean>[] = [];
     for (const { stream, symbol, lane } of wanted) {
       const view = table.acquire(stream, symbol, lane, session);
-      lanes.push(view);
+      views.push(view);
       if (!view.isState && view.source < 0) live.push(view.live());
     }
     return live.length === 0 ? admitted : this.#whenLive(admitted, live);
@@ -201,11 +201,11 @@ export class Upgrades {
   #release(admission: Admission): void {
     const { address, credential } = admission.session;
     this.#parts.limits.leave(address, credential);
-    this.releaseLanes(admission);
+    this.releaseViews(admission);
   }
 
-  releaseLanes({ lanes, session }: Admission): void {
-    for (const view of lanes.splice(0)) this.#parts.table.release(view, session.owner);
+  releaseViews({ views, session }: Admission): void {
+    for (const view of views.splice(0)) this.#parts.table.release(view, session.owner);
   }
 
   /** A plain request: 426 on an endpoint, else 404. */

@@ -7,8 +7,8 @@
  */
 import { replayEstimateUnits, replayUnits } from '../../protocol/costs.js';
 import type { Tier } from '../../protocol/lanes.js';
+import type { StreamPosition } from '../../protocol/stream-position.js';
 import type { Session, Subscription, View } from '../model/session.js';
-import type { StreamPosition } from '../model/view.js';
 import type { ReplayRequest, ViewRequests } from '../views/view-requests.js';
 import { ReplayLog } from './replay-log.js';
 

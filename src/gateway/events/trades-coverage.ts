@@ -21,6 +21,11 @@ export function hasAllTrades(session: Session): boolean {
   return allTradesOf(session)?.state === 'live';
 }
 
+/** True while `trades:*` delivers for this subscription. */
+export function isCovered({ session, stream }: Subscription): boolean {
+  return stream === 'trades' && hasAllTrades(session);
+}
+
 /** The session's subscriptions to trades of single symbols. */
 export function* singleTradesOf({ subscriptions }: Session): IterableIterator<Subscription> {
   for (const subscription of subscriptions.values()) {
@@ -54,9 +59,9 @@ export class TradesCoverage {
    * @param cover ends the recovery of a single symbol; true if it had reached its mark
    */
   begin(subscription: Subscription, cover: (single: Subscription) => boolean): void {
-    const { session, stream, topic } = subscription;
+    const { session, topic } = subscription;
     if (topic !== ALL_TRADES) {
-      this.#native.set(subscription, stream !== 'trades' || !hasAllTrades(session));
+      this.#native.set(subscription, !isCovered(subscription));
       return;
     }
     for (const single of singleTradesOf(session)) if (cover(single)) single.moveTo('live');

@@ -4,12 +4,13 @@ import type { WebSocket } from 'uWebSockets.js';
 import assert from 'node:assert/strict';
 import type { Credential, Entitlements } from '../../auth/credential.js';
 import { type Format, servedLane, type Tier } from '../../protocol/lanes.js';
+import type { StreamPosition } from '../../protocol/stream-position.js';
 import type { Stream } from '../../protocol/topics.js';
 import type { TokenBucket } from '../limits/message-rate.js';
 import type { Account } from '../limits/work-budgets.js';
-import type { Circuit, ConflationState, KeepaliveState } from './flow.js';
+import { type Circuit, type ConflationState, type KeepaliveState, newCircuit, newConflationState } from './flow.js';
 import type { Place } from './positions.js';
-import type { StreamPosition, ViewOf } from './view.js';
+import type { ViewOf } from './view.js';
 
 /** An admitted connection and its initial state. */
 export interface Admission {
@@ -18,7 +19,7 @@ export interface Admission {
   /** Sent after the first snapshot. */
   readonly warning: object | undefined;
   /** Views kept in use on the session's behalf until it opens. */
-  readonly lanes: View[];
+  readonly views: View[];
 }
 
 /** The user data of a uWS socket. */
@@ -69,9 +70,7 @@ export class Subscription {
   readonly view: View;
   /** The view asked for; for a state topic, `view` may differ. */
   readonly asked: number;
-  /**
-   * Paused event subscriptions: the last position certainly sent, by source number. Only the room `events` writes it.
-   */
+  /** Paused event subscriptions: the last position certainly sent, by source number. */
   sentSeqs: Map<number, Place> | undefined;
   #state: SubscriptionState = 'waiting';
   #isNative = false;
@@ -186,6 +185,22 @@ export interface Session {
   backlogBytes: number;
   readonly backlog: { readonly bytes: ArrayBuffer; readonly isBinary: boolean }[];
 }
+
+/** What changes while a session lives, as it is when the session is new. */
+export const newSessionState = () =>
+  ({
+    subscriptions: new Map(),
+    left: undefined,
+    socket: undefined,
+    isStalled: false,
+    droppedInTurn: 0,
+    circuit: newCircuit(),
+    conflation: newConflationState(),
+    sampledBytes: 0,
+    isBusy: false,
+    backlogBytes: 0,
+    backlog: [],
+  }) satisfies Partial<Session>;
 
 /** One requested topic. */
 export interface RequestedTopic {

@@ -8,6 +8,7 @@ import {
   isStampedLane,
   type Tier,
 } from '../../protocol/lanes.js';
+import type { StreamPosition } from '../../protocol/stream-position.js';
 import { ALL_SYMBOLS, isStateStream, type Stream, sourceKindOf, topicOf } from '../../protocol/topics.js';
 import { shardOf } from '../../threads/shard-of.js';
 import { type Place, Positions } from './positions.js';
@@ -310,12 +311,6 @@ export class ViewOf<Waiter> {
   becameLive(isLive: boolean): void {
     for (const run of this.#whenLive.splice(0)) run(isLive);
   }
-}
-
-/** How far a session was sent a state topic. */
-export interface StreamPosition {
-  readonly epoch: string;
-  readonly seq: number;
 }
 
 /** The answer to a snapshot request. */

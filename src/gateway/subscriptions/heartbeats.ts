@@ -1,5 +1,6 @@
 /** Idle topics send heartbeats with their position, so that a client detects the loss of a last message. */
 import { topicOf } from '../../protocol/topics.js';
+import type { Cursor } from '../../threads/cursor.js';
 import type { View } from '../model/session.js';
 import type { Outbox } from '../sending/outbox.js';
 import type { Views } from '../views/views.js';
@@ -18,14 +19,14 @@ export class Heartbeats {
   readonly #intervalMicros: number;
   readonly #nowMicros: () => number;
   /** Where the last sweep stopped, so that every view gets its turn however many there are. */
-  #entries: IterableIterator<View>;
+  readonly #cursor: Cursor<View>;
 
   constructor(table: Views, outbox: Outbox, intervalMs: number, nowMicros: () => number) {
     this.#table = table;
     this.#outbox = outbox;
     this.#intervalMicros = intervalMs * 1000;
     this.#nowMicros = nowMicros;
-    this.#entries = table.all();
+    this.#cursor = table.cursor();
     this.sweepIntervalMs = Math.max(SWEEP_INTERVAL_MIN_MS, intervalMs / SWEEPS_PER_INTERVAL);
   }
 
@@ -34,8 +35,8 @@ export class Heartbeats {
     const nowMicros = this.#nowMicros();
     let sent = 0;
     let seen = 0;
-    for (const lanes = this.#table.size; seen < lanes && sent < AT_ONCE_MAX; seen++) {
-      const view = this.#next();
+    for (const views = this.#table.size; seen < views && sent < AT_ONCE_MAX; seen++) {
+      const view = this.#cursor.next();
       if (view === undefined) return;
       if (nowMicros - view.sentAtMicros < this.#intervalMicros || !isAlive(view)) continue;
       view.told(nowMicros);
@@ -44,16 +45,6 @@ export class Heartbeats {
       this.#outbox.publishControl(view, view.stale === undefined ? heartbeat : { ...heartbeat, stale: true });
       sent++;
     }
-  }
-
-  /** Cycles through the views. A Map's iterator survives additions and deletions. */
-  #next(): View | undefined {
-    let next = this.#entries.next();
-    if (next.done === true) {
-      this.#entries = this.#table.all();
-      next = this.#entries.next();
-    }
-    return next.done === true ? undefined : next.value;
   }
 }
 

@@ -4,8 +4,9 @@
  */
 
 import { BoundedMap } from '../../protocol/bounded-map.js';
+import type { StreamPosition } from '../../protocol/stream-position.js';
 import type { Session, Subscription, View } from '../model/session.js';
-import type { StreamPosition, Views } from '../views/views.js';
+import type { Views } from '../views/views.js';
 
 /** Maximum topics a session left whose positions are remembered; the oldest are evicted first. */
 export const LEFT_TOPICS_MAX = 128;

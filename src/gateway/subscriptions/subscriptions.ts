@@ -8,7 +8,7 @@ import { snapshotUnits } from '../../protocol/costs.js';
 import type { StreamPosition } from '../../protocol/stream-position.js';
 import type { Gaps } from '../events/gaps.js';
 import { Recoveries, type Resumption } from '../events/recovery.js';
-import { ALL_TRADES, hasAllTrades, TradesCoverage } from '../events/trades-coverage.js';
+import { ALL_TRADES, isCovered, TradesCoverage } from '../events/trades-coverage.js';
 import {
   isServed,
   moveToEnd,
@@ -66,7 +66,7 @@ export class Subscriptions {
       replayKeptBytesMin: options.replayKeptBytesMin,
       reserve: options.reserve,
       bufferedBytesMax: options.bufferedBytesMax,
-      isCovered: ({ session, stream }) => stream === 'trades' && hasAllTrades(session),
+      isCovered,
       // All missed messages, and those published during the replay, have been sent; announce any that were too many.
       goLive: subscription => {
         this.trades.announce(subscription);

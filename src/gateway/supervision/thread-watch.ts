@@ -100,7 +100,7 @@ export class ThreadWatch {
     // It was interrupted or made progress just now.
     if (at[0] !== Atomics.load(row, Cell.beats) || at[1] !== Atomics.load(row, Cell.work)) return;
     if (this.#watched.get(worker) !== watched) return;
-    // From here on it is ended, whatever it does.
+    // The thread ends now, whatever it does.
     this.#watched.delete(worker);
     const serving = at[1] === 0 ? '' : `, at work for connection ${session}`;
     const reason = `hung: event loop blocked for ${this.#options.hungAfterMs} ms${serving}`;

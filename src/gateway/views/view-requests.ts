@@ -4,9 +4,10 @@
  *
  * An unwanted view is reported at once: only what the hub knows to be wanted can become unwanted.
  */
+
+import type { StreamPosition } from '../../protocol/stream-position.js';
 import type { InterestChange } from '../../threads/thread-messages.js';
 import type { View } from '../model/session.js';
-import type { StreamPosition } from '../model/view.js';
 import { type Asker, type Queued, RequestQueue } from './request-queue.js';
 import { ViewOwners } from './view-owners.js';
 

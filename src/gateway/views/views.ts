@@ -3,15 +3,17 @@
  * topic. A view exists while a session holds it; the hub learns of the first and the last hold.
  */
 import { servedLane, type Tier } from '../../protocol/lanes.js';
+import type { StreamPosition } from '../../protocol/stream-position.js';
 import { isStateStream, type Stream } from '../../protocol/topics.js';
+import { Cursor } from '../../threads/cursor.js';
 import type { InterestChange } from '../../threads/thread-messages.js';
 import type { Subscription, View } from '../model/session.js';
-import { type SentCell, type SentCells, type StreamPosition, ViewOf } from '../model/view.js';
+import { type SentCell, type SentCells, ViewOf } from '../model/view.js';
 import type { Asker } from './request-queue.js';
 import { TierViews } from './tier-views.js';
 import { type RequestLimits, ViewRequests } from './view-requests.js';
 
-export { NO_DATA, type Part, type SentCell, type StreamPosition } from '../model/view.js';
+export { NO_DATA, type Part, type SentCell } from '../model/view.js';
 
 /** Finds the cell of a stream, format and class in the map, creating it if necessary. */
 export function sentCellsIn(cells: Map<string, SentCell>): SentCells {
@@ -70,6 +72,11 @@ export class Views {
 
   all(): IterableIterator<View> {
     return this.#views.values();
+  }
+
+  /** Goes through all views again and again. */
+  cursor(): Cursor<View> {
+    return new Cursor(this.#views);
   }
 
   /** Forgets positions of `trades:*` in sources that no longer exist. */

@@ -69,8 +69,10 @@ export interface TimesConfig {
   /** Time without a client message or a pong. */
   readonly idleTimeoutMs: number;
   readonly healthCheckIntervalMs: number;
-  /** Idle topics send a heartbeat with their sequence number at this interval. */
+  /** An idle topic sends a heartbeat with its sequence number this long after its last message. */
   readonly heartbeatIntervalMs: number;
+  /** The interval doubles after each heartbeat, up to this. */
+  readonly heartbeatIntervalMaxMs: number;
   /** Time over which reconnects are spread when the gateway closes. */
   readonly drainTimeoutMs: number;
   /** Longest time an analytics message waits for others. */

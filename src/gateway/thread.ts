@@ -333,7 +333,7 @@ countersNow = () => ({
   work: { ...budgets.counters, overflow: budgets.overflow },
 });
 setInterval(() => overload.look(fanout.counters), LOOK_INTERVAL_MS).unref();
-const heartbeats = new Heartbeats(table, outbox, config.times.heartbeatIntervalMs, monotonicMicros);
+const heartbeats = new Heartbeats(table, outbox, config.times, monotonicMicros);
 setInterval(() => heartbeats.sweep(), heartbeats.sweepIntervalMs).unref();
 
 const listening = await orders.open(() => receiveMessageOnPort(port)?.message as ToWorker | undefined);

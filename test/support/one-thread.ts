@@ -36,7 +36,7 @@ const ASSEMBLY_BYTES_MAX = 512;
 /** Little, so that requests, snapshots and replays wait for each other. */
 const REQUEST_LIMITS: RequestLimits = { requestsCostMax: 3, replaysAtOnceMax: 2 };
 const DELIVERED_BYTES_MAX = 600;
-const HEARTBEAT_MS = 1000;
+const HEARTBEAT_TIMES = { heartbeatIntervalMs: 1000, heartbeatIntervalMaxMs: 30_000 };
 /** Short, so that clients are slowed and given back their class again and again. */
 const RESTORE_AFTER_MS = 100;
 /** When the clock begins, µs since the Unix epoch. */
@@ -135,7 +135,7 @@ export class OneThreadGateway {
       slow: this.#slow,
       turn,
     });
-    this.#heartbeats = new Heartbeats(this.#table, outbox, HEARTBEAT_MS, nowMicros);
+    this.#heartbeats = new Heartbeats(this.#table, outbox, HEARTBEAT_TIMES, nowMicros);
     const post = (message: FromWorker) => this.hub.fromWorker(0, message);
     const answers = new Replies(outbox);
     this.#symbols = new SymbolLookup(options.symbols, post);

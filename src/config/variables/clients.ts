@@ -3,7 +3,7 @@ import { durationText } from '../duration.js';
 import type { CircuitConfig, LimitsConfig, OverloadConfig, TimesConfig } from '../limits.js';
 import { optional, setting, type ValuesOf } from '../setting.js';
 import { bytes, duration, integer } from '../values.js';
-import type { FeedVariables } from './feed.js';
+import { type FeedVariables, heartbeatIntervalMaxOf } from './feed.js';
 import type { ProcessVariables } from './process.js';
 
 /** uWS closes a socket after 960 s of silence; a pong must arrive before that. */
@@ -230,6 +230,7 @@ export function clientsConfig(v: ClientVariables & FeedVariables & ProcessVariab
       idleTimeoutMs: v.WS_IDLE_TIMEOUT,
       healthCheckIntervalMs: v.WS_HEALTH_CHECK_INTERVAL,
       heartbeatIntervalMs: v.HEARTBEAT_INTERVAL,
+      heartbeatIntervalMaxMs: heartbeatIntervalMaxOf(v),
       drainTimeoutMs: v.DRAIN_TIMEOUT,
       batchIntervalMs: v.BATCH_INTERVAL,
       busyAfterMs: v.THREAD_BUSY_AFTER,

@@ -1,6 +1,7 @@
 /** Settings for incoming data: sources, symbols, sizes of messages. */
 
 import { BOOK_LEVELS_DEFAULT, MESSAGE_BYTES_DEFAULT } from '../../protocol/content-limits.js';
+import { durationText } from '../duration.js';
 import { optional, setting, type ValuesOf } from '../setting.js';
 import { sizeText } from '../size.js';
 import type { NatsConfig, ReplayConfig, SimulatorConfig } from '../sources.js';
@@ -23,6 +24,7 @@ import {
 import type { ProcessVariables } from './process.js';
 
 const FEEDS = ['simulator', 'nats', 'replay'] as const;
+const HEARTBEAT_INTERVAL_MAX_DEFAULT_MS = 30_000;
 const NATS_URL_DEFAULT = 'nats://127.0.0.1:4222';
 /** A shorter time would call a source silent whenever the machine is busy. */
 const STALE_AFTER_MS_MIN = 100;
@@ -67,7 +69,12 @@ export const feeding = {
     BATCH_MAX: setting(integer(1, 1000), '50', { means: 'Most analytics messages in one frame.' }),
     BATCH_INTERVAL: setting(duration(), '16ms', { means: 'Longest time that an analytics message waits for others.' }),
     HEARTBEAT_INTERVAL: setting(duration(), '1s', {
-      means: 'Idle topics send a heartbeat with their sequence number at this interval.',
+      means:
+        'A topic that is silent for this long sends a heartbeat with its sequence number, and further ones at doubling intervals.',
+    }),
+    HEARTBEAT_INTERVAL_MAX: optional(duration(), {
+      means: 'Longest time between two heartbeats of a silent topic; at least `HEARTBEAT_INTERVAL`.',
+      unset: '`30s`, or `HEARTBEAT_INTERVAL` if that is longer',
     }),
   },
 } as const;
@@ -199,6 +206,11 @@ export function feedConfig(v: FeedVariables & ProcessVariables): FeedConfig {
   };
 }
 
+/** Longest time between two heartbeats of a topic, ms. */
+export function heartbeatIntervalMaxOf(v: FeedVariables): number {
+  return v.HEARTBEAT_INTERVAL_MAX ?? Math.max(HEARTBEAT_INTERVAL_MAX_DEFAULT_MS, v.HEARTBEAT_INTERVAL);
+}
+
 /** Conflicts between these settings. */
 export function feedProblems(v: FeedVariables): string[] {
   const wrong: string[] = [];
@@ -211,6 +223,9 @@ export function feedProblems(v: FeedVariables): string[] {
   if (v.NATS_BACKUP_URL !== undefined && feed !== 'nats') wrong.push(`NATS_BACKUP_URL needs FEED=nats (it is ${feed})`);
   if (v.NATS_BACKUP_URL === (v.NATS_URL ?? NATS_URL_DEFAULT)) {
     wrong.push('NATS_BACKUP_URL: must be another server than NATS_URL');
+  }
+  if (heartbeatIntervalMaxOf(v) < v.HEARTBEAT_INTERVAL) {
+    wrong.push(`HEARTBEAT_INTERVAL_MAX: must be at least HEARTBEAT_INTERVAL (${durationText(v.HEARTBEAT_INTERVAL)})`);
   }
   if (v.JETSTREAM && feed !== 'nats') wrong.push(`JETSTREAM=on needs FEED=nats (it is ${feed})`);
   return wrong;

@@ -42,7 +42,7 @@ export function createHub({ config, log, sampler, feed, workers, rings, doorbell
     symbolsMax: config.limits.symbolsMax,
     symbolIdleMs: config.limits.symbolIdleMs,
     ...config.times,
-    isBehind: () => workers.isBehind,
+    isLagging: () => workers.isLagging,
     onHold: (subject, hold) => {
       const suppressed = sampler.pass(hold === null ? 'whole' : 'held back');
       if (suppressed === undefined) return;

@@ -43,7 +43,7 @@ import { Reauthentication } from './sessions/reauthentication.js';
 import { Replies } from './sessions/replies.js';
 import { BufferedTotal } from './slow-consumers/buffered-total.js';
 import { Ladder, SAMPLE_INTERVAL_MS } from './slow-consumers/ladder.js';
-import { LOOK_INTERVAL_MS, Overload } from './slow-consumers/overload.js';
+import { CHECK_INTERVAL_MS, Overload } from './slow-consumers/overload.js';
 import { Heartbeats } from './subscriptions/heartbeats.js';
 import { Subscriptions } from './subscriptions/subscriptions.js';
 import { TierChanges } from './subscriptions/tier-changes.js';
@@ -57,7 +57,7 @@ import { type SentCell, sentCellsIn, Views } from './views/views.js';
 import { snapshotStats } from './worker-stats.js';
 
 /** How often to check Apps with old certificates for remaining connections. */
-const APPS_SWEEP_MS = 1_000;
+const APPS_CHECK_MS = 1_000;
 
 /** Share of the backpressure limit: missed messages are sent while no more than this is buffered for the socket. */
 const REPLAY_SHARE = 0.25;
@@ -203,27 +203,27 @@ const turns = new ServedTurns(row, turn => {
 process.on(INTERRUPT_EVENT, () => turns.interrupt());
 const messageRate = new MessageRate(messagesPerSecondMax);
 const controlRate = new MessageRate(CONTROL_FRAMES_PER_SECOND);
-const answers = new Replies(outbox);
+const replies = new Replies(outbox);
 const rooms = new RoomPublishing({
-  answers,
+  replies,
   post,
   messageBytesMax: config.limits.roomMessageBytesMax,
   published: new PublishedBytes(data.published, worker, config.limits.roomBytesPerSecondMax),
 });
 const tierChanges = new TierChanges({ table, subscriptions, nowMs: () => performance.now(), wake });
-const topics = new TopicCommands({ subscriptions, symbols, answers, subscriptionsMax });
+const topics = new TopicCommands({ subscriptions, symbols, replies, subscriptionsMax });
 const commands = new CommandHandler({
   topics,
   rooms,
-  renewals: new Reauthentication({
+  reauthentication: new Reauthentication({
     credentials,
     subscriptions,
     tierChanges,
     limits,
-    answers,
+    replies,
     onRenewed: session => keepalive.renewed(session, session.credential.expiresAtMs),
   }),
-  answers,
+  replies,
   turns,
   budgets,
   namesMax: subscriptionsMax,
@@ -259,7 +259,7 @@ const server = new GatewayServer(apps, {
     messagesPerSecondMax,
     roomMessageBytesMax: config.limits.roomMessageBytesMax,
     budgets,
-    answers,
+    replies,
     idOf: (...message) => commands.idOf(...message),
   }),
   budgets,
@@ -299,12 +299,12 @@ port.on('message', (message: ToWorker) => orders.receive(message));
 
 setInterval(() => {
   slow.sample();
-  table.look(performance.now());
+  table.expire(performance.now());
   if (tierChanges.hasPending) wake();
 }, SAMPLE_INTERVAL_MS).unref();
 setInterval(() => beat(row), BEAT_INTERVAL_MS).unref();
-setInterval(() => keepalive.sweep(), keepalive.sweepIntervalMs).unref();
-setInterval(() => apps.sweep(), APPS_SWEEP_MS).unref();
+setInterval(() => keepalive.check(), keepalive.checkIntervalMs).unref();
+setInterval(() => apps.closeUnused(), APPS_CHECK_MS).unref();
 setInterval(() => revocations.sweep(), REVOCATIONS_SWEEP_MS).unref();
 const overload = new Overload({
   ...config.overload,
@@ -332,7 +332,7 @@ countersNow = () => ({
   closedForTotal: Object.entries(bufferedTotal.closed),
   work: { ...budgets.counters, overflow: budgets.overflow },
 });
-setInterval(() => overload.look(fanout.counters), LOOK_INTERVAL_MS).unref();
+setInterval(() => overload.check(fanout.counters), CHECK_INTERVAL_MS).unref();
 const heartbeats = new Heartbeats(table, outbox, config.times, monotonicMicros);
 setInterval(() => heartbeats.sweep(), heartbeats.sweepIntervalMs).unref();
 
@@ -342,7 +342,7 @@ if (listening === undefined) {
   finish(1);
 } else {
   post({ type: 'listening', port: listening });
-  const behind = new Int32Array(data.behind);
+  const lagging = new Int32Array(data.lagging);
   const { deliveries } = subscriptions;
-  await pump({ fanout, slow, tierChanges, deliveries, table, doorbell, behind, worker, isEnding: () => isEnding });
+  await pump({ fanout, slow, tierChanges, deliveries, table, doorbell, lagging, worker, isEnding: () => isEnding });
 }

@@ -17,7 +17,7 @@ export function snapshotStats(
   sent: ReadonlyMap<string, SentCell>,
   limits: ConnectionLimits,
   pings: number,
-  { heldBytes, counters }: Recoveries,
+  { waitingBytes, counters }: Recoveries,
 ): Omit<
   WorkerStats,
   | 'pending'
@@ -42,7 +42,7 @@ export function snapshotStats(
     closes: [...closes],
     pings,
     requestsWaiting: table.requests.waiting,
-    missed: { bytes: heldBytes, shared: counters.shared },
+    missed: { bytes: waitingBytes, shared: counters.shared },
     sent: [...sent].map(([key, { messages, bytes }]) => ({ key, messages, bytes })),
     control: { ...outbox.control },
     lanes: table.size,
@@ -52,7 +52,7 @@ export function snapshotStats(
     circuits: { open: slow.open, halfOpen: slow.halfOpen },
     resumes: slow.counters.resumes,
     conflated: slow.conflation.slowed,
-    paces: { ...slow.conflation.counters },
+    conflationSteps: { ...slow.conflation.counters },
     waitingBytes: slow.waitingBytes,
     turns: fanout.counters.turns,
     overruns: fanout.counters.overruns,

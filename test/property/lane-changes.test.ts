@@ -133,7 +133,7 @@ class World {
       clientSourcesMax: 1024,
       clientSourcesPerOwnerMax: 1024,
       batchIntervalMs: 16,
-      isBehind: () => false,
+      isLagging: () => false,
       hungAfterMs: Number.POSITIVE_INFINITY,
       stableAfterMs: 0,
       onHold: () => {},

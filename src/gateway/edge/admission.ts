@@ -68,7 +68,7 @@ export class Admissions {
     if (session.defaultClass < session.fastestClass) {
       return refusal(403, 'forbidden', `class: the fastest for this credential is ${CLASSES[session.fastestClass]}`);
     }
-    if (request.stream === undefined) return { session, wanted: [], warning: undefined, views: [] };
+    if (request.stream === undefined) return { session, requested: [], warning: undefined, views: [] };
     return this.#topics(session, request, request.stream);
   }
 
@@ -95,8 +95,8 @@ export class Admissions {
     if (allowed.length === 0 || (allowed.length < known.length && !mayLeaveOut)) {
       return refusal(403, 'forbidden', `not entitled to ${stream} of ${shorten(known)}`);
     }
-    const wanted = allowed.map(symbol => ({ stream, symbol, lane: laneFor(session, stream, request.bookDetail) }));
-    return { session, wanted, warning: warningFor(unknown, known, allowed), views: [] };
+    const requested = allowed.map(symbol => ({ stream, symbol, lane: laneFor(session, stream, request.bookDetail) }));
+    return { session, requested, warning: warningFor(unknown, known, allowed), views: [] };
   }
 
   #newSession(request: UpgradeRequest, credential: Credential, address: string): Session {

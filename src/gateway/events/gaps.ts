@@ -4,7 +4,7 @@
  * counts as lost. So a range may begin a little too early, but never too late.
  */
 import { topicOf } from '../../protocol/topics.js';
-import { type Loss, NOTHING_SENT, type Place } from '../model/positions.js';
+import { type Loss, NOTHING_SENT, type TaggedPosition } from '../model/positions.js';
 import type { Subscription, View } from '../model/session.js';
 import type { Outbox } from '../sending/outbox.js';
 
@@ -26,7 +26,7 @@ export class Gaps {
     if (view.isBroken) {
       for (const source of sent.keys()) mergeLosses(sent, view, source, view.sentSeqs?.get(source) ?? NOTHING_SENT);
     }
-    for (const [source, place] of subscription.sentSeqs ?? []) mergeLosses(sent, view, source, place);
+    for (const [source, position] of subscription.sentSeqs ?? []) mergeLosses(sent, view, source, position);
     subscription.sentSeqs = sent;
   }
 
@@ -62,7 +62,7 @@ export class Gaps {
   }
 
   /** Reports one loss. If the report itself is dropped, it is repeated once the socket has drained. */
-  tell(subscription: Subscription, loss: Loss, sent: Place): void {
+  tell(subscription: Subscription, loss: Loss, sent: TaggedPosition): void {
     const { view, session } = subscription;
     if (this.#outbox.send(session, this.gapOf(view, loss, 'slow_consumer'))) return;
     subscription.sentSeqs ??= view.seqs.surelySent(0);
@@ -71,16 +71,16 @@ export class Gaps {
 }
 
 /** Of two positions a socket may be at, keeps the one with the greater loss. */
-export function mergeLosses(sent: Map<number, Place>, view: View, source: number, place: Place): void {
+export function mergeLosses(sent: Map<number, TaggedPosition>, view: View, source: number, position: TaggedPosition): void {
   const known = sent.get(source);
   // If only one is of the present epoch, the other is older.
-  const isOlder = known !== undefined && known.tag !== place.tag && known.tag === view.seqs.find(source)?.tag;
-  const isLower = known?.tag === place.tag && place.seq < known.seq;
-  if (known === undefined || isOlder || isLower) sent.set(source, place);
+  const isOlder = known !== undefined && known.tag !== position.tag && known.tag === view.seqs.find(source)?.tag;
+  const isLower = known?.tag === position.tag && position.seq < known.seq;
+  if (known === undefined || isOlder || isLower) sent.set(source, position);
 }
 
 /** The newest position of an event source that the subscription's socket was certainly sent; undefined: unknown. */
-export function placeOf({ sentSeqs, view, state }: Subscription, source: number): Place | undefined {
+export function surelySentOf({ sentSeqs, view, state }: Subscription, source: number): TaggedPosition | undefined {
   if (source < 0 || (state !== 'live' && state !== 'paused')) return undefined;
   if (sentSeqs !== undefined) return sentSeqs.get(source) ?? NOTHING_SENT;
   if (view.isBroken) return view.sentSeqs?.get(source) ?? NOTHING_SENT;

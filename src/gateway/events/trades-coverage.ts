@@ -6,7 +6,7 @@ import { ALL_SYMBOLS, topicOf } from '../../protocol/topics.js';
 import { NOTHING_SENT } from '../model/positions.js';
 import type { Session, Subscription } from '../model/session.js';
 import type { NativeTopics } from '../views/native-topics.js';
-import { type Gaps, mergeLosses, placeOf } from './gaps.js';
+import { type Gaps, mergeLosses, surelySentOf } from './gaps.js';
 
 /** The topic of the trades of all symbols. */
 export const ALL_TRADES = topicOf('trades', ALL_SYMBOLS);
@@ -80,19 +80,19 @@ export class TradesCoverage {
     const live: Subscription[] = [];
     for (const single of singleTradesOf(all.session)) {
       const { source } = single.view;
-      const sent = placeOf(all, source);
-      if (single.isNative || sent === undefined || single.state === 'held') continue;
+      const sent = surelySentOf(all, source);
+      if (single.isNative || sent === undefined || single.state === 'buffering') continue;
       if (single.state === 'live') live.push(single);
       single.sentSeqs ??= new Map();
       mergeLosses(single.sentSeqs, single.view, source, sent);
       const delivered = all.view.seqs.find(source);
-      if (delivered !== undefined) single.view.seqs.find(source)?.noteAs(delivered);
+      if (delivered !== undefined) single.view.seqs.find(source)?.mergeLosses(delivered);
     }
     for (const single of live) single.moveTo('waiting');
     return live;
   }
 
-  /** The per-symbol view recovers before `trades:*` does, and inherits its position. */
+  /** The per-symbol view recovers before `trades:*` does, and continues from its position. */
   mergeIntoSingle(single: Subscription): void {
     const all = allTradesOf(single.session);
     if (all === undefined || all === single || all.state === 'live' || all.sentSeqs === undefined) return;
@@ -109,14 +109,14 @@ export class TradesCoverage {
     const all = allTradesOf(session);
     if (stream !== 'trades' || sentSeqs === undefined || all === undefined || all.state === 'live') return;
     all.sentSeqs ??= new Map();
-    for (const [source, place] of sentSeqs) mergeLosses(all.sentSeqs, all.view, source, place);
+    for (const [source, position] of sentSeqs) mergeLosses(all.sentSeqs, all.view, source, position);
   }
 
   /** `trades:*` takes over from single symbols: whatever they have not delivered yet is lost. */
   #cover(all: Subscription): void {
     for (const single of singleTradesOf(all.session)) {
       const { source } = single.view;
-      const sent = single.isNative ? (placeOf(single, source) ?? NOTHING_SENT) : single.sentSeqs?.get(source);
+      const sent = single.isNative ? (surelySentOf(single, source) ?? NOTHING_SENT) : single.sentSeqs?.get(source);
       if (sent === undefined) continue;
       // Report the losses of a waiting or paused subscription before anything that follows them.
       if (!single.isNative) single.sentSeqs = undefined;
@@ -131,7 +131,7 @@ function mergeFromSingles({ session, view, sentSeqs }: Subscription): void {
   if (sentSeqs === undefined) return;
   for (const single of singleTradesOf(session)) {
     if (single.isNative) continue;
-    for (const [source, place] of single.sentSeqs ?? []) mergeLosses(sentSeqs, view, source, place);
+    for (const [source, position] of single.sentSeqs ?? []) mergeLosses(sentSeqs, view, source, position);
     single.sentSeqs = undefined;
   }
 }

@@ -21,7 +21,7 @@ export interface ConflationState {
   /** How many classes slower than requested; 0: none. */
   level: number;
   /** The level the client was last told. */
-  toldLevel: number;
+  announcedLevel: number;
   /** Since when they have waited for the socket to drain; 0: they are not waiting. */
   steppingDownSinceMs: number;
   /** Some of them are still on their previous, slower views. */
@@ -36,7 +36,7 @@ export interface ConflationState {
 
 export const newConflationState = (): ConflationState => ({
   level: 0,
-  toldLevel: 0,
+  announcedLevel: 0,
   steppingDownSinceMs: 0,
   isRestoring: false,
   calmSinceMs: 0,

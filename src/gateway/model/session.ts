@@ -9,13 +9,13 @@ import type { Stream } from '../../protocol/topics.js';
 import type { TokenBucket } from '../limits/message-rate.js';
 import type { Account } from '../limits/work-budgets.js';
 import { type Circuit, type ConflationState, type KeepaliveState, newCircuit, newConflationState } from './flow.js';
-import type { Place } from './positions.js';
+import type { TaggedPosition } from './positions.js';
 import type { ViewOf } from './view.js';
 
 /** An admitted connection and its initial state. */
 export interface Admission {
   readonly session: Session;
-  readonly wanted: readonly RequestedTopic[];
+  readonly requested: readonly RequestedTopic[];
   /** Sent after the first snapshot. */
   readonly warning: object | undefined;
   /** Views kept in use on the session's behalf until it opens. */
@@ -35,28 +35,28 @@ export type Socket = WebSocket<SocketData>;
 export type View = ViewOf<Subscription>;
 
 /**
- * The state of a subscription: `waiting` for its snapshot (or, for events, for the view) · `held`: has its part but
+ * The state of a subscription: `waiting` for its snapshot (or, for events, for the view) · `buffering`: has its part but
  * awaits either other symbols' parts of the same snapshot frame, or missed messages · `live` · `paused`: the socket is
  * stalled.
  */
-export type SubscriptionState = 'waiting' | 'held' | 'live' | 'paused';
+export type SubscriptionState = 'waiting' | 'buffering' | 'live' | 'paused';
 
 /**
  * | from | to | when |
  * |---|---|---|
- * | waiting | held | its part arrived, or its replay reached its mark |
+ * | waiting | buffering | its part arrived, or its replay reached its mark |
  * | waiting | live | its snapshot was sent, or its view is live |
- * | held | live | all parts or missed messages were sent |
- * | held | waiting | its view was overrun, or the frame was dropped: it awaits a new part |
- * | live | held | a resync of several quotes: its part arrived |
+ * | buffering | live | all parts or missed messages were sent |
+ * | buffering | waiting | its view was overrun, or the frame was dropped: it awaits a new part |
+ * | live | buffering | a resync of several quotes: its part arrived |
  * | live | waiting | `trades:*` ended, so it delivers again |
  * | any | paused | the socket accepts no more |
  * | paused | waiting | the socket has drained |
  */
 export const TRANSITIONS: Readonly<Record<SubscriptionState, readonly SubscriptionState[]>> = {
-  waiting: ['waiting', 'held', 'live', 'paused'],
-  held: ['held', 'live', 'waiting', 'paused'],
-  live: ['live', 'held', 'waiting', 'paused'],
+  waiting: ['waiting', 'buffering', 'live', 'paused'],
+  buffering: ['buffering', 'live', 'waiting', 'paused'],
+  live: ['live', 'buffering', 'waiting', 'paused'],
   paused: ['waiting'],
 };
 
@@ -71,15 +71,15 @@ export class Subscription {
   /** The view asked for; for a state topic, `view` may differ. */
   readonly asked: number;
   /** Paused event subscriptions: the last position certainly sent, by source number. */
-  sentSeqs: Map<number, Place> | undefined;
+  sentSeqs: Map<number, TaggedPosition> | undefined;
   #state: SubscriptionState = 'waiting';
   #isNative = false;
   #nativeInTurn = 0;
-  #heldAt: StreamPosition | undefined;
-  #hasAskedHeld = false;
+  #sentUpTo: StreamPosition | undefined;
+  #hasAskedCatchUp = false;
 
   /** A subscription that waits for its view. */
-  constructor(session: Session, asked: number, view: View, heldAt?: StreamPosition) {
+  constructor(session: Session, asked: number, view: View, sentUpTo?: StreamPosition) {
     this.session = session;
     // Use the view's strings: the request's would be one copy per subscriber and might retain the whole request.
     this.topic = view.topic;
@@ -87,7 +87,7 @@ export class Subscription {
     this.symbol = view.symbol;
     this.view = view;
     this.asked = asked;
-    this.#heldAt = heldAt;
+    this.#sentUpTo = sentUpTo;
   }
 
   get state(): SubscriptionState {
@@ -105,13 +105,13 @@ export class Subscription {
   }
 
   /** State topics: how far the session was sent the topic before this subscription began or paused. Never goes back. */
-  get heldAt(): StreamPosition | undefined {
-    return this.#heldAt;
+  get sentUpTo(): StreamPosition | undefined {
+    return this.#sentUpTo;
   }
 
-  /** True once the encoder knows `heldAt`. */
-  get hasAskedHeld(): boolean {
-    return this.#hasAskedHeld;
+  /** True once the encoder knows `sentUpTo`. */
+  get hasAskedCatchUp(): boolean {
+    return this.#hasAskedCatchUp;
   }
 
   moveTo(next: SubscriptionState): void {
@@ -126,21 +126,21 @@ export class Subscription {
   }
 
   /** Records how far the session was sent the topic. */
-  holdAt(held: StreamPosition | undefined): void {
-    this.#heldAt = held;
+  recordSentUpTo(sentUpTo: StreamPosition | undefined): void {
+    this.#sentUpTo = sentUpTo;
   }
 
-  /** Records whether the encoder knows `heldAt`. */
-  setAskedHeld(hasAsked: boolean): void {
-    this.#hasAskedHeld = hasAsked;
+  /** Records whether the encoder knows `sentUpTo`. */
+  setAskedCatchUp(hasAsked: boolean): void {
+    this.#hasAskedCatchUp = hasAsked;
   }
 
   /** Stops waiting for anything from its view. */
   leaveView(): void {
-    const { waiting, behind, held } = this.view;
+    const { waiting, awaitingCatchUp, buffering } = this.view;
     waiting.delete(this);
-    behind.delete(this);
-    held.delete(this);
+    awaitingCatchUp.delete(this);
+    buffering.delete(this);
   }
 }
 

@@ -11,7 +11,7 @@ import {
 import type { StreamPosition } from '../../protocol/stream-position.js';
 import { ALL_SYMBOLS, isStateStream, type Stream, sourceKindOf, topicOf } from '../../protocol/topics.js';
 import { shardOf } from '../../threads/shard-of.js';
-import { type Place, Positions } from './positions.js';
+import { type TaggedPosition, Positions } from './positions.js';
 
 /** A source or ring that is not known yet. */
 const UNBOUND = -1;
@@ -63,23 +63,23 @@ export class ViewOf<Waiter> {
   /** Subscriptions that await the answer. */
   readonly waiting = new Set<Waiter>();
   /** Subscriptions that are ahead of the view and wait until it catches up. */
-  readonly behind = new Set<Waiter>();
+  readonly awaitingCatchUp = new Set<Waiter>();
   /** Subscriptions that have their part and await other symbols' parts; deltas are queued for them. */
-  readonly held = new Set<Waiter>();
+  readonly buffering = new Set<Waiter>();
   /** Event views: subscriptions that are resuming and have not caught up yet. */
   readonly recovering = new Set<Waiter>();
   readonly #whenLive: ((isLive: boolean) => void)[] = [];
-  #holders = 0;
+  #pins = 0;
   #subscribers = 0;
   #source = UNBOUND;
   #ring = UNBOUND;
   #isWanted = false;
   #owner: number;
   #request = 0;
-  #askedHeld: StreamPosition | undefined;
+  #askerSentUpTo: StreamPosition | undefined;
   #answersDue = 0;
   #isBroken = false;
-  #sentSeqs: ReadonlyMap<number, Place> | undefined;
+  #sentSeqs: ReadonlyMap<number, TaggedPosition> | undefined;
   #epoch = '';
   #lastSeq = 0;
   #sentAtMicros = 0;
@@ -123,9 +123,9 @@ export class ViewOf<Waiter> {
     return this.#ring;
   }
 
-  /** Number of sessions that hold it. */
-  get holders(): number {
-    return this.#holders;
+  /** How many sessions keep it in use. */
+  get pins(): number {
+    return this.#pins;
   }
 
   /** Sockets subscribed to the native topic. */
@@ -149,8 +149,8 @@ export class ViewOf<Waiter> {
   }
 
   /** The position sent with that request: how far its asker was sent the topic, from another view. */
-  get askedHeld(): StreamPosition | undefined {
-    return this.#askedHeld;
+  get askerSentUpTo(): StreamPosition | undefined {
+    return this.#askerSentUpTo;
   }
 
   /** True while frames must not be published: the subscribers' chain is broken until the answer comes. */
@@ -159,7 +159,7 @@ export class ViewOf<Waiter> {
   }
 
   /** For a broken event view: the newest positions published before the break, by source number. */
-  get sentSeqs(): ReadonlyMap<number, Place> | undefined {
+  get sentSeqs(): ReadonlyMap<number, TaggedPosition> | undefined {
     return this.#sentSeqs;
   }
 
@@ -187,27 +187,27 @@ export class ViewOf<Waiter> {
     return this.#part;
   }
 
-  /** For a state topic that is held back: the frame that says so, for sessions that are sent its document. */
+  /** For a stale topic: the frame that says so, for sessions that are sent its document. */
   get stale(): Uint8Array | undefined {
     return this.#stale;
   }
 
   /** True when subscriptions wait for an answer, or for frames that only follow one. */
   get isAwaited(): boolean {
-    const { waiting, behind, recovering } = this;
-    const pending = waiting.size + behind.size + recovering.size + this.#whenLive.length;
+    const { waiting, awaitingCatchUp, recovering } = this;
+    const pending = waiting.size + awaitingCatchUp.size + recovering.size + this.#whenLive.length;
     return this.#source === UNBOUND || this.#isBroken || pending > 0;
   }
 
-  /** Counts one more session that holds it. */
-  hold(): void {
-    this.#holders++;
+  /** One more session keeps it in use. */
+  pin(): void {
+    this.#pins++;
   }
 
-  /** Counts one session less. @returns whether any is left */
-  release(): boolean {
-    assert(this.#holders > 0, 'a view is released no more often than it is held');
-    return --this.#holders > 0;
+  /** One session less keeps it in use. @returns whether any is left */
+  unpin(): boolean {
+    assert(this.#pins > 0, 'a view is unpinned no more often than it is pinned');
+    return --this.#pins > 0;
   }
 
   /** A socket subscribed to the native topic, or unsubscribed. */
@@ -229,12 +229,12 @@ export class ViewOf<Waiter> {
   /**
    * It has been requested.
    * @param answersDue how many encoders answer
-   * @param held how far the asker was sent the topic, from another view
+   * @param sentUpTo how far the asker was sent the topic, from another view
    */
-  ask(request: number, answersDue: number, held?: StreamPosition): void {
+  ask(request: number, answersDue: number, sentUpTo?: StreamPosition): void {
     this.#request = request;
     this.#answersDue = answersDue;
-    this.#askedHeld = held;
+    this.#askerSentUpTo = sentUpTo;
   }
 
   /** No answer is awaited any more. */
@@ -254,7 +254,7 @@ export class ViewOf<Waiter> {
     this.#ring = ring;
   }
 
-  /** A complete document is published: the topic is no longer held back. */
+  /** A complete document is published: the topic is no longer stale. */
   beginEpoch(epoch: string): void {
     this.#epoch = epoch;
     this.#stale = undefined;
@@ -284,8 +284,8 @@ export class ViewOf<Waiter> {
     this.#heartbeats++;
   }
 
-  /** The topic is held back. @param stale the frame that says so */
-  holdBack(stale: Uint8Array): void {
+  /** The topic is stale. @param stale the frame that says so */
+  markStale(stale: Uint8Array): void {
     this.#stale = stale;
   }
 
@@ -299,7 +299,7 @@ export class ViewOf<Waiter> {
     if (!this.#isBroken && !this.isState) this.#sentSeqs = this.seqs.surelySent(0);
     this.#isBroken = this.#source !== UNBOUND;
     this.#part = undefined;
-    // The answer will say whether it is still held back.
+    // The answer will say whether it is still stale.
     this.#stale = undefined;
   }
 

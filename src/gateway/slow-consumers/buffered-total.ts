@@ -46,7 +46,7 @@ export class BufferedTotal {
   /** Call after sampling the sockets known to be buffered. */
   sampled(): void {
     const { cells, bytesMax } = this.#options;
-    this.#lookAtOthers();
+    this.#sampleOthers();
     const own = this.#ownBytes();
     for (const rank of RANKS) cells.set(rank, Math.ceil(own[rank] / CELL_BYTES));
     const totals = RANKS.map(rank => cells.total(rank) * CELL_BYTES);
@@ -88,7 +88,7 @@ export class BufferedTotal {
     return bytes - left;
   }
 
-  #lookAtOthers(): void {
+  #sampleOthers(): void {
     const { sessions, buffered } = this.#options;
     for (let left = Math.ceil(sessions.size * WALKED_SHARE); left > 0; left--) {
       this.#walk ??= sessions.values();

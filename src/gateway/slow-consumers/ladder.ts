@@ -120,7 +120,7 @@ export class Ladder {
     }
     if (!session.isStalled) {
       subscriptions.recoveries.drained(session);
-      if (isSteppingDown(session) && waiting <= this.#lowWaterBytes) this.#goOn(session);
+      if (isSteppingDown(session) && waiting <= this.#lowWaterBytes) this.#resumeStates(session);
     } else if (waiting > this.#lowWaterBytes) return;
     // Close only now: a close frame is subject to the same limit as any message.
     else if (session.circuit.opens >= this.#options.circuit.opensMax) this.#close(session);
@@ -155,7 +155,7 @@ export class Ladder {
     this.#options.total?.sampled();
     for (const session of [...this.#watched]) this.#watch(session);
     this.conflation.sample(this.#lowWaterBytes);
-    this.#options.subscriptions.recoveries.sweep(this.#options.nowMs());
+    this.#options.subscriptions.recoveries.expire(this.#options.nowMs());
   }
 
   closed(session: Session): void {
@@ -176,7 +176,7 @@ export class Ladder {
   }
 
   /** Resumes state topics in a slower class. */
-  #goOn(session: Session): void {
+  #resumeStates(session: Session): void {
     this.conflation.tell(session);
     if (this.#options.subscriptions.resume(session)) this.conflation.steppedDown(session);
     // The rest resume at the next sample or the next drain.

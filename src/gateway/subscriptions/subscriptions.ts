@@ -23,7 +23,7 @@ import { Deliveries } from '../sending/deliveries.js';
 import type { Outbox } from '../sending/outbox.js';
 import { NativeTopics } from '../views/native-topics.js';
 import { NO_DATA, type Part, type Views } from '../views/views.js';
-import { awaitNewer, awaitRepair, heldPlaceOf, isOlder, noteLeft, takeCaughtUp, takeLeft } from './held-places.js';
+import { awaitCatchUp, awaitRepair, sentPositionOf, isOlder, recordLeft, takeCaughtUp, takeLeft } from './sent-positions.js';
 import { QuoteSnapshots } from './quote-snapshots.js';
 import { RESUMED_AT_ONCE_MAX, type SubscriptionsOptions } from './subscriptions-options.js';
 import { TradesCharges } from './trades-charges.js';
@@ -72,7 +72,7 @@ export class Subscriptions {
         this.trades.announce(subscription);
         this.#goLive(subscription);
       },
-      goOn: subscription => {
+      continueWithView: subscription => {
         // For a view that never answered, everything is lost until it does.
         if (subscription.view.source < 0) subscription.sentSeqs ??= new Map();
         this.#await(subscription);
@@ -82,10 +82,10 @@ export class Subscriptions {
 
   /**
    * Subscribes the session. A topic it already has on the same view stays as it is; on another view, it changes over.
-   * Quotes requested together come in one snapshot frame (see `queueForHeld`), followed by `after`.
+   * Quotes requested together come in one snapshot frame (see `queueForBuffering`), followed by `after`.
    */
-  subscribe(session: Session, wanted: readonly RequestedTopic[], after?: object): void {
-    const added = this.#make(session, wanted, true);
+  subscribe(session: Session, requested: readonly RequestedTopic[], after?: object): void {
+    const added = this.#make(session, requested, true);
     for (const subscription of added) if (mustWait(subscription)) this.#pause(subscription, 0);
     if (session.isStalled) return;
     const begun = added.filter(({ state }) => state !== 'paused');
@@ -98,11 +98,11 @@ export class Subscriptions {
    */
   resumeFrom(
     session: Session,
-    wanted: readonly RequestedTopic[],
+    requested: readonly RequestedTopic[],
     since: StreamPosition,
     answer: Resumption['answer'],
   ): void {
-    const begun = this.#make(session, wanted, false);
+    const begun = this.#make(session, requested, false);
     this.recoveries.begin(session, begun, since, answer);
     if (!session.isStalled) return;
     for (const subscription of begun) this.#pause(subscription, 0);
@@ -114,7 +114,7 @@ export class Subscriptions {
     if (subscription === undefined) return false;
     if (topic === ALL_TRADES) this.#charge.end(session);
     const singles = topic === ALL_TRADES ? this.trades.uncover(subscription) : [];
-    noteLeft(session, subscription);
+    recordLeft(session, subscription);
     this.#remove(subscription);
     for (const single of singles) this.#await(single);
     if (subscription.topic === ALL_TRADES) this.trades.settle(session);
@@ -205,14 +205,14 @@ export class Subscriptions {
   /** The hub cannot serve the view: ends the subscriptions that wait for it. */
   refused(view: View): void {
     this.#table.requests.settled(view.request);
-    const ended = new Set([...view.waiting, ...view.behind, ...view.held, ...view.recovering]);
+    const ended = new Set([...view.waiting, ...view.awaitingCatchUp, ...view.buffering, ...view.recovering]);
     for (const subscription of ended) this.#refuse(subscription);
     view.becameLive(false);
   }
 
   /** The thread missed frames of this view: nothing is published until a new answer repairs the chain. */
   broken(view: View): void {
-    if (this.#table.endLingering(view)) return;
+    if (this.#table.endUnused(view)) return;
     view.break();
     this.#table.requests.askAgain(view);
     awaitRepair(view);
@@ -224,18 +224,18 @@ export class Subscriptions {
    * Before a delta is published: queues it for subscriptions whose snapshot is not sent yet.
    * @param tag of the epoch of `seq`
    */
-  queueForHeld(view: View, bytes: Uint8Array, seq: number, tag: number): void {
+  queueForBuffering(view: View, bytes: Uint8Array, seq: number, tag: number): void {
     const copy = bytes.slice();
-    for (const subscription of [...view.held]) {
+    for (const subscription of [...view.buffering]) {
       if (this.recoveries.isRecovering(subscription)) this.recoveries.queue(subscription, copy, seq, tag);
       this.#quotes.queueBehind(subscription, copy);
     }
   }
 
   /** Creates subscriptions that replace existing ones. @param keeps leaves those on the same view as they are */
-  #make(session: Session, wanted: readonly RequestedTopic[], keeps: boolean): Subscription[] {
+  #make(session: Session, requested: readonly RequestedTopic[], keeps: boolean): Subscription[] {
     const made: Subscription[] = [];
-    for (const { stream, symbol, lane } of wanted) {
+    for (const { stream, symbol, lane } of requested) {
       const view = this.#table.acquire(stream, symbol, lane, session, session.conflation.level);
       const { topic } = view;
       if (view.isAllTrades) this.#charge.begin(session, view);
@@ -244,9 +244,9 @@ export class Subscriptions {
         this.#table.release(view, session.owner);
         continue;
       }
-      const heldAt = present === undefined ? takeLeft(session, topic) : heldPlaceOf(present);
+      const sentUpTo = present === undefined ? takeLeft(session, topic) : sentPositionOf(present);
       if (present !== undefined) this.#remove(present);
-      const subscription = new Subscription(session, lane, view, heldAt);
+      const subscription = new Subscription(session, lane, view, sentUpTo);
       session.subscriptions.set(topic, subscription);
       made.push(subscription);
     }
@@ -274,7 +274,7 @@ export class Subscriptions {
     view.waiting.add(subscription);
     // An answer in transit may be in the ring from before this subscription began. It is just as good: the chain
     // continues from it.
-    if (this.#table.ask(view, subscription.session, subscription.heldAt)) subscription.setAskedHeld(true);
+    if (this.#table.ask(view, subscription.session, subscription.sentUpTo)) subscription.setAskedCatchUp(true);
   }
 
   /** A state view published a frame: resumes subscriptions that were ahead of it. */
@@ -286,8 +286,8 @@ export class Subscriptions {
     const { session, view } = subscription;
     if (session.socket === undefined || subscription.state === 'paused') return;
     if (this.recoveries.isRecovering(subscription)) return;
-    if (part !== undefined && subscription.state !== 'live' && isOlder(part, subscription.heldAt)) {
-      awaitNewer(this.#table, subscription);
+    if (part !== undefined && subscription.state !== 'live' && isOlder(part, subscription.sentUpTo)) {
+      awaitCatchUp(this.#table, subscription);
       return;
     }
     if (this.#quotes.take(subscription, part ?? NO_DATA)) return;
@@ -313,8 +313,8 @@ export class Subscriptions {
     if (subscription.state === 'paused') return;
     const { view, state } = subscription;
     const isRecovering = this.recoveries.isRecovering(subscription);
-    subscription.holdAt(heldPlaceOf(subscription));
-    subscription.setAskedHeld(false);
+    subscription.recordSentUpTo(sentPositionOf(subscription));
+    subscription.setAskedCatchUp(false);
     const wasNative = subscription.wasNativeIn(turn);
     if (!view.isState && wasNative) this.#losses.remember(subscription, turn);
     this.#native.set(subscription, false);

@@ -107,9 +107,9 @@ export class WorkerSupervisor {
     });
   }
 
-  /** True when a worker is behind with the frames in its rings. */
-  get isBehind(): boolean {
-    return this.#tables.isBehind;
+  /** True when a worker lags behind its rings. */
+  get isLagging(): boolean {
+    return this.#tables.isLagging;
   }
 
   /** The port that the workers share. */

@@ -80,12 +80,12 @@ describe('R6 a view', () => {
     expect(view.isBroken).toBe(false);
   });
 
-  it('is released as often as it is held, and left as often as it is joined', () => {
+  it('is unpinned as often as it is pinned, and left as often as it is joined', () => {
     const view = newView();
-    view.hold();
-    view.hold();
-    expect([view.release(), view.release()]).toEqual([true, false]);
-    expect(() => view.release()).toThrow('released no more often');
+    view.pin();
+    view.pin();
+    expect([view.unpin(), view.unpin()]).toEqual([true, false]);
+    expect(() => view.unpin()).toThrow('unpinned no more often');
     view.countSubscriber(true);
     view.countSubscriber(false);
     expect(() => view.countSubscriber(false)).toThrow('that it is in');

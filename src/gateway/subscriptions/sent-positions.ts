@@ -12,52 +12,52 @@ import type { Views } from '../views/views.js';
 export const LEFT_TOPICS_MAX = 128;
 
 /** Never too low: the last message the view published counts as sent. */
-export function heldPlaceOf({ view, state, heldAt }: Subscription): StreamPosition | undefined {
-  if (!view.isState || state !== 'live' || view.epoch === '') return heldAt;
+export function sentPositionOf({ view, state, sentUpTo }: Subscription): StreamPosition | undefined {
+  if (!view.isState || state !== 'live' || view.epoch === '') return sentUpTo;
   return { epoch: view.epoch, seq: view.lastSeq };
 }
 
 /** True for a document or view that is older than what the session was sent. */
-export function isOlder({ epoch, seq }: StreamPosition, held: StreamPosition | undefined): boolean {
-  return held !== undefined && held.epoch === epoch && seq < held.seq;
+export function isOlder({ epoch, seq }: StreamPosition, sent: StreamPosition | undefined): boolean {
+  return sent !== undefined && sent.epoch === epoch && seq < sent.seq;
 }
 
 /** The session leaves the topic and may return to it. */
-export function noteLeft(session: Session, subscription: Subscription): void {
-  const held = heldPlaceOf(subscription);
-  if (held === undefined) return;
+export function recordLeft(session: Session, subscription: Subscription): void {
+  const sent = sentPositionOf(subscription);
+  if (sent === undefined) return;
   session.left ??= new BoundedMap(LEFT_TOPICS_MAX);
-  session.left.set(subscription.topic, held);
+  session.left.set(subscription.topic, sent);
 }
 
 /** Takes the position at which it left the topic, and forgets it. */
 export function takeLeft(session: Session, topic: string): StreamPosition | undefined {
-  const held = session.left?.get(topic);
+  const sent = session.left?.get(topic);
   session.left?.delete(topic);
-  return held;
+  return sent;
 }
 
-/** The view is behind what the session was sent: asks it to catch up, and waits. */
-export function awaitNewer(table: Views, subscription: Subscription): void {
-  const { view, heldAt, session } = subscription;
-  if (view.request === 0 && subscription.hasAskedHeld) {
-    view.behind.add(subscription);
+/** The view needs catch-up with what the session was sent: asks it to catch up, and waits. */
+export function awaitCatchUp(table: Views, subscription: Subscription): void {
+  const { view, sentUpTo, session } = subscription;
+  if (view.request === 0 && subscription.hasAskedCatchUp) {
+    view.awaitingCatchUp.add(subscription);
     return;
   }
   view.waiting.add(subscription);
-  if (table.ask(view, session, heldAt)) subscription.setAskedHeld(true);
+  if (table.ask(view, session, sentUpTo)) subscription.setAskedCatchUp(true);
 }
 
 /** Takes the subscriptions whose view has caught up with them. */
 export function takeCaughtUp(view: View): Subscription[] {
-  const place = { epoch: view.epoch, seq: view.lastSeq };
-  const caughtUp = [...view.behind].filter(({ heldAt }) => !isOlder(place, heldAt));
-  for (const subscription of caughtUp) view.behind.delete(subscription);
+  const position = { epoch: view.epoch, seq: view.lastSeq };
+  const caughtUp = [...view.awaitingCatchUp].filter(({ sentUpTo }) => !isOlder(position, sentUpTo));
+  for (const subscription of caughtUp) view.awaitingCatchUp.delete(subscription);
   return caughtUp;
 }
 
 /** The thread missed frames of the view: these subscriptions wait for the answer that repairs it. */
 export function awaitRepair(view: View): void {
-  for (const subscription of view.behind) view.waiting.add(subscription);
-  view.behind.clear();
+  for (const subscription of view.awaitingCatchUp) view.waiting.add(subscription);
+  view.awaitingCatchUp.clear();
 }

@@ -38,6 +38,10 @@ export interface LimitsConfig {
   readonly backpressureBytesMax: number;
   /** The same for all sockets of the process, before the gateway closes some. */
   readonly bufferedBytesMax: number;
+  /** Unsent bytes that the kernel keeps for one socket; more stay in user space. */
+  readonly unsentBytesMax: number;
+  /** Longest snapshot frame of several quotes. */
+  readonly snapshotFrameBytesMax: number;
 }
 
 /** When the gateway closes a slow client. */
@@ -73,6 +77,8 @@ export interface TimesConfig {
   readonly heartbeatIntervalMs: number;
   /** The interval doubles after each heartbeat, up to this. */
   readonly heartbeatIntervalMaxMs: number;
+  /** How old state topics may be at a client, beyond the interval of their class, before it is told. */
+  readonly maxAgeMs: number;
   /** Time over which reconnects are spread when the gateway closes. */
   readonly drainTimeoutMs: number;
   /** Longest time an analytics message waits for others. */

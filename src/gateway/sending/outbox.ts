@@ -4,13 +4,13 @@ import { MsgpackWriter } from '../../protocol/msgpack-writer.js';
 import { stampTsSent } from '../../threads/stamp.js';
 import type { Session, Subscription, View } from '../model/session.js';
 import type { Part, Views } from '../views/views.js';
-import { composeQuotes, groupQuotes } from './snapshot-frames.js';
+import { composeQuotes, FRAME_BYTES, groupQuotes } from './snapshot-frames.js';
 
 /** uWS's `app.publish`. */
 export type Publish = (topic: string, message: Uint8Array, isBinary: boolean, compress: boolean) => boolean;
 
-/** Common clients accept frames of this size; WS_SNAPSHOT_FRAME_MAX. */
-export const SNAPSHOT_FRAME_BYTES_MAX = 32 * 1024;
+/** Common clients accept frames of this size. */
+const SNAPSHOT_FRAME_BYTES_MAX = 32 * 1024;
 
 /** uWS's `ws.send` returns this when it buffers the message in user space. */
 const BACKPRESSURE = 0;
@@ -47,9 +47,9 @@ export class Outbox {
     this.#snapshotFrameBytesMax = snapshotFrameBytesMax;
   }
 
-  /** Longest frame with several quotes. */
-  get snapshotFrameBytesMax(): number {
-    return this.#snapshotFrameBytesMax;
+  /** How many bytes of quotes (`quoteBytes`) one frame takes. */
+  get quotesBytesMax(): number {
+    return this.#snapshotFrameBytesMax - FRAME_BYTES;
   }
 
   /** Sends a control message in the session's format; false when it was dropped. */

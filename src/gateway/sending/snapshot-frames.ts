@@ -25,7 +25,7 @@ export interface QuoteFrameOptions {
 /** Members that every frame has. */
 const MEMBERS = 5;
 /** More than the members of a frame take besides its quotes: the longest epoch (80 characters, escaped) included. */
-const FRAME_BYTES = 640;
+export const FRAME_BYTES = 640;
 /** The same for a quote besides its part and its symbol: the sequence number and punctuation. */
 const QUOTE_BYTES = 24;
 

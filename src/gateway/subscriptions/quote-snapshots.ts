@@ -62,7 +62,7 @@ export class QuoteSnapshots {
     subscription.moveTo('buffering');
     view.buffering.add(subscription);
     const bytes = part.bytes.length > 0 ? quoteBytes(subscription.symbol, part) : 0;
-    if (assembly.partBytes > 0 && assembly.partBytes + bytes > this.#options.outbox.snapshotFrameBytesMax) {
+    if (assembly.partBytes > 0 && assembly.partBytes + bytes > this.#options.outbox.quotesBytesMax) {
       this.#sendBegun(assembly);
     }
     assembly.add(subscription, part, bytes);

@@ -66,6 +66,8 @@ describe('without settings', () => {
       workUnitsPerSecond: 50_000,
       backpressureBytesMax: 1_048_576,
       bufferedBytesMax: 536_870_912,
+      unsentBytesMax: 65_536,
+      snapshotFrameBytesMax: 32_768,
     });
     expect(config.times).toEqual({
       pingIntervalMs: 30_000,
@@ -76,6 +78,8 @@ describe('without settings', () => {
       hungAfterMs: 5000,
       stableAfterMs: 30_000,
       heartbeatIntervalMs: 1000,
+      heartbeatIntervalMaxMs: 30_000,
+      maxAgeMs: 2000,
       drainTimeoutMs: 30_000,
       batchIntervalMs: 16,
     });
@@ -249,6 +253,9 @@ describe('a setting that cannot be used', () => {
     ['WS_MAX_MESSAGE_SIZE', '1MB'],
     ['WS_MAX_MESSAGE_SIZE', '17MiB'],
     ['WS_MAX_BACKPRESSURE', '1KiB'],
+    ['WS_MAX_AGE', '499ms'],
+    ['WS_SNAPSHOT_FRAME_MAX', '2MiB'],
+    ['TCP_NOTSENT_LOWAT', '1KiB'],
     ['LOG_LEVEL', 'loud'],
   ])('%s=%s stops the start, naming the variable and the value', (name, value) => {
     const message = refusal({ [name]: value });
@@ -329,6 +336,8 @@ describe('settings that do not fit together', () => {
     ['WS_RESERVED_INSTITUTIONAL', { WS_RESERVED_CREDENTIALS: '5', WS_RESERVED_INSTITUTIONAL: '6' }],
     ['WS_RESERVED_CREDENTIALS', { WS_MAX_CONNECTIONS: '10', WS_RESERVED_CREDENTIALS: '11' }],
     ['ROOM_BYTES_RATE', { ROOM_BYTES_RATE: '8KiB' }],
+    ['HEARTBEAT_INTERVAL_MAX', { HEARTBEAT_INTERVAL: '2s', HEARTBEAT_INTERVAL_MAX: '1s' }],
+    ['WS_SNAPSHOT_FRAME_MAX', { WS_MAX_BACKPRESSURE: '64KiB', WS_SNAPSHOT_FRAME_MAX: '65KiB' }],
     ['JETSTREAM', { JETSTREAM: 'on' }],
     ['THREAD_BUSY_AFTER', { THREAD_BUSY_AFTER: '249ms' }],
     ['THREAD_BUSY_AFTER', { THREAD_BUSY_AFTER: '2s', THREAD_HUNG_AFTER: '2s' }],

@@ -130,7 +130,7 @@ class Worker {
   connect(session: Session): void {
     const frames: Record<string, unknown>[] = [];
     this.received.set(session, frames);
-    session.socket = {
+    const socket = {
       send: (message: Uint8Array | string, isBinary: boolean) => {
         const decoded: unknown = isBinary
           ? unpackr.unpack(message as Uint8Array)
@@ -141,7 +141,8 @@ class Worker {
       subscribe: () => true,
       unsubscribe: () => true,
       getBufferedAmount: () => 0,
-    } as unknown as Socket;
+    };
+    session.open(socket as unknown as Socket);
   }
 
   /** The hub's side: every lane goes live, nothing can be resumed that is not of epoch e, symbols that are asked for are unknown. */
@@ -290,7 +291,7 @@ const ERRORS = [
 /** Until the command is answered; a signature is checked on another thread. */
 async function settled(worker: Worker, session: Session): Promise<void> {
   worker.answerAll();
-  for (let turn = 0; session.isBusy; turn++) {
+  for (let turn = 0; session.backlog.isBusy; turn++) {
     if (turn > TURNS_MAX) await new Promise(resolve => setImmediate(resolve));
     else await undefined;
     worker.answerAll();

@@ -57,7 +57,7 @@ class Peer {
     this.socket = new FakeSocket(uws, newSession({ id, sub: `u${id}`, format: 'json', tier }), (bytes, _, isLost) => {
       if (!isLost) this.#take(JSON.parse(Buffer.from(bytes).toString()) as Frame);
     });
-    this.socket.session.socket = this.socket as unknown as Socket;
+    this.socket.session.open(this.socket as unknown as Socket);
     uws.sockets.add(this.socket);
   }
 

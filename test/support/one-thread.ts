@@ -175,7 +175,7 @@ export class OneThreadGateway {
     const session = newSession({ ...client, id: ++this.#lastSession });
     const socket = new FakeSocket(this.#uws, session, receive);
     // The fake has the methods that the gateway calls, and no others.
-    session.socket = socket as unknown as Socket;
+    session.open(socket as unknown as Socket);
     this.#uws.sockets.add(socket);
     return socket;
   }

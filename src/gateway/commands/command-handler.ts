@@ -17,10 +17,6 @@ import type { ServedTurns } from '../supervision/served-turns.js';
 import type { RoomPublishing } from './room-publishing.js';
 import type { TopicCommands } from './topic-commands.js';
 
-/** Maximum commands a session may queue behind an earlier one that waits for the hub. */
-export const BACKLOG_MAX = 200;
-/** Maximum total size of those queued commands. */
-export const BACKLOG_BYTES_MAX = 2 * 1024 * 1024;
 /** How deep arrays and objects may nest in a client's message: the room message limit plus a margin. */
 const NESTING_MAX = 16;
 
@@ -48,18 +44,16 @@ export class CommandHandler {
 
   /** Takes one client message. The bytes are valid only during the call. */
   receive(session: Session, bytes: ArrayBuffer, isBinary: boolean): void {
-    if (session.isBusy) {
-      const waiting = session.backlogBytes + bytes.byteLength;
-      if (session.backlog.length >= BACKLOG_MAX || waiting > BACKLOG_BYTES_MAX) {
-        this.#options.replies.fail(session, undefined, 'rate_limited', 'too many commands pending');
-      } else {
-        session.backlog.push({ bytes: bytes.slice(0), isBinary });
-        session.backlogBytes = waiting;
-      }
+    const { backlog } = session;
+    if (backlog.isBusy) {
+      if (backlog.push(bytes, isBinary)) return;
+      this.#options.replies.fail(session, undefined, 'rate_limited', 'too many commands pending');
       return;
     }
     const handled = this.#serve(session, bytes, isBinary);
-    if (handled !== undefined) this.#serveBehind(session, handled);
+    if (handled === undefined) return;
+    backlog.begin();
+    this.#serveBehind(session, handled);
   }
 
   /**
@@ -77,16 +71,14 @@ export class CommandHandler {
 
   /** Runs one queued command a turn, so that other sessions are not delayed and each command can be interrupted. */
   #serveBehind(session: Session, handled: Promise<void>): void {
-    session.isBusy = true;
     void handled.then(() => {
-      if (session.backlog.length > 0) this.#options.turns.later(session, this.#serveNext);
-      else session.isBusy = false;
+      if (session.backlog.size > 0) this.#options.turns.later(session, this.#serveNext);
+      else session.backlog.end();
     });
   }
 
   readonly #serveNext = (session: Session): void => {
     const next = session.backlog.shift();
-    if (next !== undefined) session.backlogBytes -= next.bytes.byteLength;
     const handled = next === undefined ? undefined : this.#serve(session, next.bytes, next.isBinary);
     this.#serveBehind(session, handled ?? Promise.resolve());
   };

@@ -217,14 +217,14 @@ export class TopicCommands {
   }
 
   #classOf(session: Session, command: SubscribeCommand): number | undefined {
-    if (command.class === undefined) return session.defaultClass;
+    if (command.class === undefined) return session.identity.defaultClass;
     const rateClass = classNumber(command.class);
     if (rateClass === undefined) {
       this.#fail(session, command.id, 'invalid_message', `class: must be one of ${CLASSES.join(', ')}`);
       return undefined;
     }
-    if (rateClass >= session.fastestClass) return rateClass;
-    const fastest = CLASSES[session.fastestClass];
+    if (rateClass >= session.identity.fastestClass) return rateClass;
+    const fastest = CLASSES[session.identity.fastestClass];
     this.#fail(session, command.id, 'forbidden', `class: the fastest for this credential is ${fastest}`);
     return undefined;
   }

@@ -255,7 +255,7 @@ export class Fanout {
 
   /** A broken event view is whole again: reports what its sockets lost in between. */
   #announceLosses(view: View): void {
-    const sent = view.sentSeqs ?? new Map<number, TaggedPosition>();
+    const sent = view.sentBeforeBreak ?? new Map<number, TaggedPosition>();
     for (const loss of view.seqs.lossesSince(sent)) {
       this.#outbox.publishControl(view, this.#losses.gapOf(view, loss, 'overrun'));
       const last = sent.get(loss.source) ?? NOTHING_SENT;

@@ -282,7 +282,7 @@ export class Recoveries {
   #abandon(subscription: Subscription, recovery: Recovery): void {
     this.#leave(subscription, recovery);
     if (!recovery.resumption.isDone || recovery.isCovered) return;
-    subscription.sentSeqs = new Map([[subscription.view.source, recovery.sent]]);
+    subscription.recordSent(new Map([[subscription.view.source, recovery.sent]]));
   }
 
   /** Nothing is recovered, and messages after the mark are not queued. */
@@ -331,7 +331,7 @@ export class Recoveries {
   /** Everything has been sent, or the rest is lost. */
   #sent(subscription: Subscription, recovery: Recovery): void {
     this.#leave(subscription, recovery);
-    if (recovery.isCut) subscription.sentSeqs = new Map([[subscription.view.source, recovery.sent]]);
+    if (recovery.isCut) subscription.recordSent(new Map([[subscription.view.source, recovery.sent]]));
     if (recovery.isOverdue) this.#options.continueWithView(subscription);
     else this.#options.goLive(subscription);
   }

@@ -123,6 +123,15 @@ export class Positions {
     return sent;
   }
 
+  /** Of two positions of a source that a socket may be at, keeps the one with the greater loss. */
+  mergeLosses(sent: Map<number, TaggedPosition>, source: number, other: TaggedPosition): void {
+    const known = sent.get(source);
+    // If only one is of the present epoch, the other is older.
+    const isOlder = known !== undefined && known.tag !== other.tag && known.tag === this.#positions.get(source)?.tag;
+    const isLower = known?.tag === other.tag && other.seq < known.seq;
+    if (known === undefined || isOlder || isLower) sent.set(source, other);
+  }
+
   /** Losses of all sources that are past what was sent of them. */
   *lossesSince(sent: ReadonlyMap<number, TaggedPosition>): IterableIterator<Loss> {
     for (const source of this.#positions.keys()) {

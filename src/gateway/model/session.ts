@@ -8,8 +8,11 @@ import type { StreamPosition } from '../../protocol/stream-position.js';
 import type { Stream } from '../../protocol/topics.js';
 import type { TokenBucket } from '../limits/message-rate.js';
 import type { Account } from '../limits/work-budgets.js';
-import { type Circuit, type ConflationState, type KeepaliveState, newCircuit, newConflationState } from './flow.js';
+import { CommandBacklog } from './command-backlog.js';
+import { type ConflationState, Flow, type KeepaliveState } from './flow.js';
+import { Identity } from './identity.js';
 import type { TaggedPosition } from './positions.js';
+import { SessionTopics } from './session-topics.js';
 import type { ViewOf } from './view.js';
 
 /** An admitted connection and its initial state. */
@@ -70,8 +73,7 @@ export class Subscription {
   readonly view: View;
   /** The view asked for; for a state topic, `view` may differ. */
   readonly asked: number;
-  /** Paused event subscriptions: the last position certainly sent, by source number. */
-  sentSeqs: Map<number, TaggedPosition> | undefined;
+  #sentSeqs: Map<number, TaggedPosition> | undefined;
   #state: SubscriptionState = 'waiting';
   #isNative = false;
   #nativeInTurn = 0;
@@ -114,6 +116,39 @@ export class Subscription {
     return this.#hasAskedCatchUp;
   }
 
+  /**
+   * Event topics whose losses are still to be announced: the last positions certainly sent, by source number. Written
+   * by events/ (gaps.ts says when).
+   */
+  get sentSeqs(): ReadonlyMap<number, TaggedPosition> | undefined {
+    return this.#sentSeqs;
+  }
+
+  /** Whatever follows these positions will be announced as lost, unless it is sent. */
+  recordSent(sent: Map<number, TaggedPosition>): void {
+    assert(!this.view.isState, 'only event topics announce losses');
+    this.#sentSeqs = sent;
+  }
+
+  /** The same for one source. @see recordSent */
+  recordSentOf(source: number, sent: TaggedPosition): void {
+    assert(this.#sentSeqs !== undefined, 'one position is recorded with those of all sources');
+    this.#sentSeqs.set(source, sent);
+  }
+
+  /** Of the position recorded for a source and this one, keeps the one with the greater loss. */
+  mergeLosses(source: number, sent: TaggedPosition): void {
+    assert(this.#sentSeqs !== undefined, 'losses are merged with those recorded');
+    this.view.seqs.mergeLosses(this.#sentSeqs, source, sent);
+  }
+
+  /** Takes the recorded positions: the losses since then are announced now, or by another subscription. */
+  takeSent(): ReadonlyMap<number, TaggedPosition> | undefined {
+    const sent = this.#sentSeqs;
+    this.#sentSeqs = undefined;
+    return sent;
+  }
+
   moveTo(next: SubscriptionState): void {
     assert(TRANSITIONS[this.#state].includes(next), `a subscription never goes from ${this.#state} to ${next}`);
     this.#state = next;
@@ -144,63 +179,96 @@ export class Subscription {
   }
 }
 
-export interface Session {
+/** What a session is made of; the rest is as it is for every new one. */
+export interface NewSession extends Pick<Session, 'id' | 'address' | 'owner' | 'format' | 'isStamped'> {
+  readonly credential: Credential;
+  readonly entitlements: Entitlements;
+  /** The class requested by the connection; undefined: none, so it gets its tier's default. */
+  readonly askedClass: number | undefined;
+  readonly keepalive: KeepaliveState;
+  readonly messageTokens: TokenBucket;
+  readonly controlTokens: TokenBucket;
+  readonly account: Account;
+}
+
+/** A connected client. What changes while it lives is in parts, each with one writer. */
+export class Session {
   readonly id: number;
   /** The key its address counts under (client-address.ts). */
   readonly address: string;
   /** The key it counts under where users share topics (owner.ts), fixed when it opened. */
   readonly owner: number;
-  /** `auth` replaces it and everything derived from it. */
-  credential: Credential;
-  entitlements: Entitlements;
-  tier: Tier;
-  /** The class requested by the connection; undefined: none, so it gets its tier's default. */
-  readonly askedClass: number | undefined;
-  /** Class of subscriptions that name none; `fastestClass` is the fastest that the tier allows. */
-  defaultClass: number;
-  fastestClass: number;
   readonly format: Format;
   readonly isStamped: boolean;
+  /** Written by sessions/reauthentication.ts. */
+  readonly identity: Identity;
+  /** Written by slow-consumers/. */
+  readonly flow = new Flow();
+  /** Written by subscriptions/. */
+  readonly subscriptions = new SessionTopics<Subscription>();
+  /** Written by commands/command-handler.ts. */
+  readonly backlog = new CommandBacklog();
+  /** Written by sessions/keepalive.ts. */
   readonly keepalive: KeepaliveState;
   readonly messageTokens: TokenBucket;
   /** For pings and pongs. */
   readonly controlTokens: TokenBucket;
-  /** What it owes for the work it caused. */
+  /** What it owes for the work it caused. Written by limits/work-budgets.ts. */
   readonly account: Account;
-  readonly subscriptions: Map<string, Subscription>;
-  /** State topics that it left, and how far it was sent each; the oldest are evicted first. */
-  left: Map<string, StreamPosition> | undefined;
-  /** Undefined before the upgrade completes and after the close. */
-  socket: Socket | undefined;
-  /** Live topics are suspended until the socket has drained. */
-  isStalled: boolean;
-  /** The turn in which uWS reported a drop that has not been handled yet (not possible in the callback); 0: none. */
-  droppedInTurn: number;
-  readonly circuit: Circuit;
-  readonly conflation: ConflationState;
-  /** Bytes buffered in user space at the last sample. */
-  sampledBytes: number;
-  /** A command awaits an answer from the hub; later ones queue behind it. */
-  isBusy: boolean;
-  backlogBytes: number;
-  readonly backlog: { readonly bytes: ArrayBuffer; readonly isBinary: boolean }[];
-}
+  #socket: Socket | undefined;
+  #isClosed = false;
 
-/** What changes while a session lives, as it is when the session is new. */
-export const newSessionState = () =>
-  ({
-    subscriptions: new Map(),
-    left: undefined,
-    socket: undefined,
-    isStalled: false,
-    droppedInTurn: 0,
-    circuit: newCircuit(),
-    conflation: newConflationState(),
-    sampledBytes: 0,
-    isBusy: false,
-    backlogBytes: 0,
-    backlog: [],
-  }) satisfies Partial<Session>;
+  constructor({ credential, entitlements, askedClass, ...session }: NewSession) {
+    this.id = session.id;
+    this.address = session.address;
+    this.owner = session.owner;
+    this.format = session.format;
+    this.isStamped = session.isStamped;
+    this.identity = new Identity(credential, entitlements, askedClass);
+    this.keepalive = session.keepalive;
+    this.messageTokens = session.messageTokens;
+    this.controlTokens = session.controlTokens;
+    this.account = session.account;
+  }
+
+  /** Undefined before the upgrade completes and after the close. */
+  get socket(): Socket | undefined {
+    return this.#socket;
+  }
+
+  get credential(): Credential {
+    return this.identity.credential;
+  }
+
+  get entitlements(): Entitlements {
+    return this.identity.entitlements;
+  }
+
+  get tier(): Tier {
+    return this.identity.tier;
+  }
+
+  get conflation(): ConflationState {
+    return this.flow.conflation;
+  }
+
+  /** All topics are paused until the socket has drained. */
+  get isStalled(): boolean {
+    return this.flow.circuit.isOpen;
+  }
+
+  /** The upgrade is complete. */
+  open(socket: Socket): void {
+    assert(this.#socket === undefined && !this.#isClosed, 'a session opens once');
+    this.#socket = socket;
+  }
+
+  /** The socket is closed: nothing can be sent any more. */
+  close(): void {
+    this.#socket = undefined;
+    this.#isClosed = true;
+  }
+}
 
 /** One requested topic. */
 export interface RequestedTopic {
@@ -219,14 +287,6 @@ export const requestedOf = ({ stream, symbol, asked }: Subscription): RequestedT
 /** False while a view other than the current one should serve the request. */
 export function isServed({ session, view, asked }: Subscription): boolean {
   return !view.isState || view.lane === servedLane(asked, session.tier, session.conflation.level);
-}
-
-/** Moves these subscriptions behind all others of their session. */
-export function moveToEnd({ subscriptions }: Session, some: readonly Subscription[]): void {
-  for (const subscription of some) {
-    subscriptions.delete(subscription.topic);
-    subscriptions.set(subscription.topic, subscription);
-  }
 }
 
 /** True while state topics wait for the socket to drain before they resume in a slower class. */

@@ -1,17 +1,12 @@
 /** A view: a topic at a class in a format, for one tier, as this worker's sockets subscribe to it. */
 import assert from 'node:assert/strict';
-import {
-  classNameOfLane,
-  DEPTHS,
-  detailOfLane,
-  isMsgpackLane,
-  isStampedLane,
-  type Tier,
-} from '../../protocol/lanes.js';
+import { classNameOfLane, isMsgpackLane, isStampedLane, type Tier } from '../../protocol/lanes.js';
 import type { StreamPosition } from '../../protocol/stream-position.js';
 import { ALL_SYMBOLS, isStateStream, type Stream, sourceKindOf, topicOf } from '../../protocol/topics.js';
 import { shardOf } from '../../threads/shard-of.js';
-import { type TaggedPosition, Positions } from './positions.js';
+import type { Part } from './part.js';
+import { Positions, type TaggedPosition } from './positions.js';
+import { viewCostOf } from './view-cost.js';
 
 /** A source or ring that is not known yet. */
 const UNBOUND = -1;
@@ -79,7 +74,7 @@ export class ViewOf<Waiter> {
   #askerSentUpTo: StreamPosition | undefined;
   #answersDue = 0;
   #isBroken = false;
-  #sentSeqs: ReadonlyMap<number, TaggedPosition> | undefined;
+  #sentBeforeBreak: ReadonlyMap<number, TaggedPosition> | undefined;
   #epoch = '';
   #lastSeq = 0;
   #sentAtMicros = 0;
@@ -109,7 +104,7 @@ export class ViewOf<Waiter> {
     this.nativeTopic = nativeTopic;
     this.sent = sentCell(stream, format, this.isState ? classNameOfLane(lane) : 'event');
     this.shard = shardOf(this.sourceName, shards);
-    this.cost = this.isAllTrades ? ALL_TRADES_COST : costOf(stream, lane);
+    this.cost = viewCostOf(stream, symbol, lane);
     this.#owner = owner;
   }
 
@@ -159,8 +154,8 @@ export class ViewOf<Waiter> {
   }
 
   /** For a broken event view: the newest positions published before the break, by source number. */
-  get sentSeqs(): ReadonlyMap<number, TaggedPosition> | undefined {
-    return this.#sentSeqs;
+  get sentBeforeBreak(): ReadonlyMap<number, TaggedPosition> | undefined {
+    return this.#sentBeforeBreak;
   }
 
   /** The topic's position on this view; epoch '' before any data. */
@@ -296,7 +291,7 @@ export class ViewOf<Waiter> {
 
   /** Frames were missed. The positions published before are kept until the repair. */
   break(): void {
-    if (!this.#isBroken && !this.isState) this.#sentSeqs = this.seqs.surelySent(0);
+    if (!this.#isBroken && !this.isState) this.#sentBeforeBreak = this.seqs.surelySent(0);
     this.#isBroken = this.#source !== UNBOUND;
     this.#part = undefined;
     // The answer will say whether it is still stale.
@@ -307,7 +302,7 @@ export class ViewOf<Waiter> {
   repair(): void {
     assert(this.#isBroken && this.#source !== UNBOUND, 'only a broken, bound view is repaired');
     this.#isBroken = false;
-    this.#sentSeqs = undefined;
+    this.#sentBeforeBreak = undefined;
   }
 
   /** Runs the callback once the view is live, or with false when it is unavailable. */
@@ -326,31 +321,10 @@ export class ViewOf<Waiter> {
   }
 }
 
-/** The answer to a snapshot request. */
-export interface Part {
-  readonly seq: number;
-  readonly epoch: string;
-  /** Empty when the topic has no data yet. */
-  readonly bytes: Uint8Array;
-}
-
-/** The part of a topic without data. */
-export const NO_DATA: Part = { seq: 0, epoch: '', bytes: new Uint8Array(0) };
-
-/** How many levels of a book cost an encoder as much as one small document. */
-const LEVELS_PER_COST = 12.5;
-/** `trades:*` is answered topic by topic. */
-const ALL_TRADES_COST = 8;
-
 export interface NewView {
   readonly stream: Stream;
   readonly symbol: string;
   readonly lane: number;
   readonly tier: Tier;
   readonly owner: number;
-}
-
-function costOf(stream: Stream, lane: number): number {
-  if (stream !== 'depth') return 1;
-  return Math.ceil((DEPTHS[detailOfLane(lane) - 1] ?? 0) / LEVELS_PER_COST);
 }

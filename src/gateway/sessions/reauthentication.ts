@@ -4,7 +4,7 @@
 import type { Credential } from '../../auth/credential.js';
 import type { ErrorCode } from '../../protocol/codes.js';
 import type { AuthCommand } from '../../protocol/commands.js';
-import { classOfLane, defaultClass, detailOfLane } from '../../protocol/lanes.js';
+import { classOfLane, detailOfLane } from '../../protocol/lanes.js';
 import { isStateStream } from '../../protocol/topics.js';
 import type { ConnectionLimits } from '../limits/connection-limits.js';
 import type { RequestedTopic, Session } from '../model/session.js';
@@ -66,11 +66,7 @@ export class Reauthentication {
 
   #replaceCredential(session: Session, credential: Credential): void {
     const { credentials, onRenewed } = this.#options;
-    session.credential = credential;
-    session.entitlements = credentials.entitlementsOf(credential);
-    session.tier = credential.tier;
-    session.fastestClass = defaultClass(credential.tier);
-    session.defaultClass = Math.max(session.askedClass ?? session.fastestClass, session.fastestClass);
+    session.identity.replace(credential, credentials.entitlementsOf(credential));
     onRenewed(session);
   }
 
@@ -89,7 +85,7 @@ export class Reauthentication {
     const states: RequestedTopic[] = [];
     const events: RequestedTopic[] = [];
     for (const { stream, symbol, asked } of session.subscriptions.values()) {
-      const rateClass = Math.max(classOfLane(asked), session.fastestClass);
+      const rateClass = Math.max(classOfLane(asked), session.identity.fastestClass);
       const detail = isStateStream(stream) ? detailOfLane(asked) : 0;
       const requested = { stream, symbol, lane: laneFor(session, stream, detail, rateClass) };
       (isStateStream(stream) ? states : events).push(requested);

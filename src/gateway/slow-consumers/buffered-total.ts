@@ -67,21 +67,21 @@ export class BufferedTotal {
 
   #ownBytes(): Record<Rank, number> {
     const own = { anonymous: 0, retail: 0, institutional: 0 };
-    for (const session of this.#options.buffered) own[rankOf(session.credential)] += session.sampledBytes;
+    for (const session of this.#options.buffered) own[rankOf(session.credential)] += session.flow.sampledBytes;
     return own;
   }
 
   /** @returns how many bytes were buffered for the closed sockets */
   #closeWorst(rank: Rank, bytes: number, shed: { sockets: number; bytes: number }): number {
     const { buffered, cut } = this.#options;
-    const candidates = [...buffered].filter(session => rankOf(session.credential) === rank && session.sampledBytes > 0);
-    candidates.sort((a, b) => b.sampledBytes - a.sampledBytes);
+    const candidates = [...buffered].filter(session => rankOf(session.credential) === rank && session.flow.sampledBytes > 0);
+    candidates.sort((a, b) => b.flow.sampledBytes - a.flow.sampledBytes);
     let left = bytes;
     for (const session of candidates) {
       if (left <= 0) break;
-      left -= session.sampledBytes;
+      left -= session.flow.sampledBytes;
       shed.sockets++;
-      shed.bytes += session.sampledBytes;
+      shed.bytes += session.flow.sampledBytes;
       this.closed[rank]++;
       cut(session);
     }

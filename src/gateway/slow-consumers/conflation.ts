@@ -51,7 +51,7 @@ export class Conflation {
     if (!this.#slow(session)) return false;
     this.counters.overHighWater++;
     session.conflation.steppingDownSinceMs = this.#options.nowMs();
-    this.#options.subscriptions.suspendStates(session);
+    this.#options.subscriptions.pausing.pauseStates(session);
     return true;
   }
 

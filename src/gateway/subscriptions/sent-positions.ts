@@ -3,13 +3,9 @@
  * epoch.
  */
 
-import { BoundedMap } from '../../protocol/bounded-map.js';
 import type { StreamPosition } from '../../protocol/stream-position.js';
 import type { Session, Subscription, View } from '../model/session.js';
 import type { Views } from '../views/views.js';
-
-/** Maximum topics a session left whose positions are remembered; the oldest are evicted first. */
-export const LEFT_TOPICS_MAX = 128;
 
 /** Never too low: the last message the view published counts as sent. */
 export function sentPositionOf({ view, state, sentUpTo }: Subscription): StreamPosition | undefined {
@@ -25,16 +21,7 @@ export function isOlder({ epoch, seq }: StreamPosition, sent: StreamPosition | u
 /** The session leaves the topic and may return to it. */
 export function recordLeft(session: Session, subscription: Subscription): void {
   const sent = sentPositionOf(subscription);
-  if (sent === undefined) return;
-  session.left ??= new BoundedMap(LEFT_TOPICS_MAX);
-  session.left.set(subscription.topic, sent);
-}
-
-/** Takes the position at which it left the topic, and forgets it. */
-export function takeLeft(session: Session, topic: string): StreamPosition | undefined {
-  const sent = session.left?.get(topic);
-  session.left?.delete(topic);
-  return sent;
+  if (sent !== undefined) session.subscriptions.leave(subscription.topic, sent);
 }
 
 /** The view needs catch-up with what the session was sent: asks it to catch up, and waits. */

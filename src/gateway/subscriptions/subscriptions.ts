@@ -11,7 +11,6 @@ import { Recoveries, type Resumption } from '../events/recovery.js';
 import { ALL_TRADES, isCovered, TradesCoverage } from '../events/trades-coverage.js';
 import {
   isServed,
-  moveToEnd,
   mustWait,
   type RequestedTopic,
   requestedOf,
@@ -23,7 +22,8 @@ import { Deliveries } from '../sending/deliveries.js';
 import type { Outbox } from '../sending/outbox.js';
 import { NativeTopics } from '../views/native-topics.js';
 import { NO_DATA, type Part, type Views } from '../views/views.js';
-import { awaitCatchUp, awaitRepair, sentPositionOf, isOlder, recordLeft, takeCaughtUp, takeLeft } from './sent-positions.js';
+import { Pausing } from './pausing.js';
+import { awaitCatchUp, awaitRepair, isOlder, recordLeft, sentPositionOf, takeCaughtUp } from './sent-positions.js';
 import { QuoteSnapshots } from './quote-snapshots.js';
 import { RESUMED_AT_ONCE_MAX, type SubscriptionsOptions } from './subscriptions-options.js';
 import { TradesCharges } from './trades-charges.js';
@@ -42,6 +42,8 @@ export class Subscriptions {
   readonly deliveries: Deliveries;
   /** Clients that return to event topics. */
   readonly recoveries: Recoveries;
+  /** Topics of sockets that cannot take more. */
+  readonly pausing: Pausing;
 
   constructor(options: SubscriptionsOptions) {
     this.#options = { resumedAtOnceMax: RESUMED_AT_ONCE_MAX, ...options };
@@ -74,9 +76,17 @@ export class Subscriptions {
       },
       continueWithView: subscription => {
         // For a view that never answered, everything is lost until it does.
-        if (subscription.view.source < 0) subscription.sentSeqs ??= new Map();
+        if (subscription.view.source < 0) this.#losses.rememberNothingSent(subscription);
         this.#await(subscription);
       },
+    });
+    this.pausing = new Pausing({
+      losses: options.losses,
+      native: this.#native,
+      quotes: this.#quotes,
+      recoveries: this.recoveries,
+      refuse: subscription => this.#refuse(subscription),
+      resumedAtOnceMax: this.#options.resumedAtOnceMax,
     });
   }
 
@@ -86,7 +96,7 @@ export class Subscriptions {
    */
   subscribe(session: Session, requested: readonly RequestedTopic[], after?: object): void {
     const added = this.#make(session, requested, true);
-    for (const subscription of added) if (mustWait(subscription)) this.#pause(subscription, 0);
+    for (const subscription of added) if (mustWait(subscription)) this.pausing.pause(subscription, 0);
     if (session.isStalled) return;
     const begun = added.filter(({ state }) => state !== 'paused');
     this.#begin(session, begun, after);
@@ -105,7 +115,7 @@ export class Subscriptions {
     const begun = this.#make(session, requested, false);
     this.recoveries.begin(session, begun, since, answer);
     if (!session.isStalled) return;
-    for (const subscription of begun) this.#pause(subscription, 0);
+    for (const subscription of begun) this.pausing.pause(subscription, 0);
   }
 
   /** Ends a subscription; false when there was none. */
@@ -140,27 +150,8 @@ export class Subscriptions {
 
   /** The socket is closed; uWS has dropped its native subscriptions. */
   closed(session: Session): void {
-    session.socket = undefined;
+    session.close();
     for (const subscription of session.subscriptions.values()) this.#remove(subscription);
-  }
-
-  /**
-   * The socket cannot take more: its live topics pause until `resume`, so that nothing is queued for it.
-   * @param turn the turn in which uWS dropped something for it; 0 when nothing is lost yet
-   */
-  stall(session: Session, turn: number): void {
-    session.isStalled = true;
-    for (const subscription of session.subscriptions.values()) {
-      // A paused topic may have lost more than was recorded.
-      if (subscription.sentSeqs !== undefined) this.#losses.remember(subscription, turn);
-      this.#pause(subscription, turn);
-    }
-  }
-
-  /** The socket cannot keep up with its state topics: they pause until `resume`. Events continue. */
-  suspendStates(session: Session): void {
-    for (const subscription of session.subscriptions.values())
-      if (subscription.view.isState) this.#pause(subscription, 0);
   }
 
   /** Moves some state topics, by snapshot, to the views that now serve the session. True when none are left to move. */
@@ -172,20 +163,13 @@ export class Subscriptions {
   }
 
   /**
-   * The socket has drained: announces lost events, sends state topics as snapshots, and makes them live. Resumes a few
-   * topics at a time, so that many snapshots do not stall it again; it stays stalled until none is left (true).
+   * The socket has drained: of these paused topics, announces lost events, sends state topics as snapshots, and makes
+   * them live.
    */
-  resume(session: Session): boolean {
-    const paused = [...session.subscriptions.values()].filter(subscription => subscription.state === 'paused');
-    const next = paused.slice(0, this.#options.resumedAtOnceMax);
-    const isLast = paused.length === next.length;
-    if (isLast) session.isStalled = false;
-    // If it stalls again, the topics that were not live yet come first.
-    moveToEnd(session, next);
-    const others = next.filter(subscription => !isServed(subscription)).map(requestedOf);
-    this.#begin(session, [...next.filter(isServed), ...this.#make(session, others, true)]);
+  resume(session: Session, paused: readonly Subscription[]): void {
+    const others = paused.filter(subscription => !isServed(subscription)).map(requestedOf);
+    this.#begin(session, [...paused.filter(isServed), ...this.#make(session, others, true)]);
     if (!session.isStalled) this.recoveries.drained(session);
-    return isLast;
   }
 
   /** Takes the answer to a view's request; `part` is undefined for event views. */
@@ -244,10 +228,10 @@ export class Subscriptions {
         this.#table.release(view, session.owner);
         continue;
       }
-      const sentUpTo = present === undefined ? takeLeft(session, topic) : sentPositionOf(present);
+      const sentUpTo = present === undefined ? session.subscriptions.takeLeft(topic) : sentPositionOf(present);
       if (present !== undefined) this.#remove(present);
       const subscription = new Subscription(session, lane, view, sentUpTo);
-      session.subscriptions.set(topic, subscription);
+      session.subscriptions.add(subscription);
       made.push(subscription);
     }
     return made;
@@ -309,27 +293,6 @@ export class Subscriptions {
     this.trades.begin(subscription, single => this.recoveries.cover(single));
   }
 
-  #pause(subscription: Subscription, turn: number): void {
-    if (subscription.state === 'paused') return;
-    const { view, state } = subscription;
-    const isRecovering = this.recoveries.isRecovering(subscription);
-    subscription.recordSentUpTo(sentPositionOf(subscription));
-    subscription.setAskedCatchUp(false);
-    const wasNative = subscription.wasNativeIn(turn);
-    if (!view.isState && wasNative) this.#losses.remember(subscription, turn);
-    this.#native.set(subscription, false);
-    this.recoveries.pause(subscription);
-    subscription.leaveView();
-    this.#quotes.abandon(subscription);
-    subscription.moveTo('paused');
-    if (view.source < 0) {
-      const mayRemember = () => !this.recoveries.isRecovering(subscription);
-      this.#losses.rememberWhenLive(subscription, mayRemember, () => this.#refuse(subscription));
-    } else if (!view.isState && state === 'waiting' && !isRecovering) {
-      this.#losses.remember(subscription, 0);
-    }
-  }
-
   #refuse(subscription: Subscription): void {
     const { session, topic } = subscription;
     this.#remove(subscription);
@@ -339,7 +302,7 @@ export class Subscriptions {
 
   #remove(subscription: Subscription): void {
     const { session, view } = subscription;
-    session.subscriptions.delete(subscription.topic);
+    session.subscriptions.delete(subscription);
     this.#native.set(subscription, false);
     this.recoveries.drop(subscription);
     subscription.leaveView();

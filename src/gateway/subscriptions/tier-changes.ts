@@ -124,14 +124,12 @@ export class TierChanges {
 
   #move(session: Session, { subscription, requested }: Move): void {
     const { subscriptions } = this.#options;
-    const sentSeqs = subscription.view.seqs.surelySent(0);
+    const sent = subscription.view.seqs.surelySent(0);
     subscriptions.unsubscribe(session, subscription.topic);
     // Live at once, because its view is.
     subscriptions.subscribe(session, [requested]);
     const moved = session.subscriptions.get(subscription.topic);
-    if (moved === undefined) return;
-    moved.sentSeqs = sentSeqs;
-    subscriptions.trades.announce(moved);
+    if (moved !== undefined) subscriptions.trades.continueFrom(moved, sent);
   }
 }
 

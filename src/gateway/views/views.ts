@@ -13,7 +13,8 @@ import type { Asker } from './request-queue.js';
 import { TierViews } from './tier-views.js';
 import { type RequestLimits, ViewRequests } from './view-requests.js';
 
-export { NO_DATA, type Part, type SentCell } from '../model/view.js';
+export { NO_DATA, type Part } from '../model/part.js';
+export type { SentCell } from '../model/view.js';
 
 /** Finds the cell of a stream, format and class in the map, creating it if necessary. */
 export function sentCellsIn(cells: Map<string, SentCell>): SentCells {

@@ -72,7 +72,7 @@ function open() {
 let sessions = 0;
 function sessionOf(tier: 'institutional' | 'retail'): Session {
   const session = newSession({ id: ++sessions, sub: `u${sessions}`, format: 'json', tier });
-  session.socket = { getBufferedAmount: () => MIB, send: () => 0 } as unknown as Socket;
+  session.open({ getBufferedAmount: () => MIB, send: () => 0 } as unknown as Socket);
   return session;
 }
 

@@ -63,14 +63,14 @@ describe('R6 a view', () => {
     view.seqs.at(4, 9, 1).note(9, 1);
     view.break();
     expect([view.isBroken, view.isAwaited, view.part]).toEqual([true, true, undefined]);
-    const { sentSeqs } = view;
-    expect(sentSeqs?.get(4)?.seq).toBe(9);
+    const { sentBeforeBreak } = view;
+    expect(sentBeforeBreak?.get(4)?.seq).toBe(9);
     // What is missed while it is broken changes nothing of what was sent before.
     view.seqs.at(4, 12, 2).note(12, 2);
     view.break();
-    expect(view.sentSeqs).toBe(sentSeqs);
+    expect(view.sentBeforeBreak).toBe(sentBeforeBreak);
     view.repair();
-    expect([view.isBroken, view.sentSeqs]).toEqual([false, undefined]);
+    expect([view.isBroken, view.sentBeforeBreak]).toEqual([false, undefined]);
     expect(() => view.repair()).toThrow('only a broken');
   });
 

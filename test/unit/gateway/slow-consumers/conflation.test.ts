@@ -22,7 +22,7 @@ function follow(stream: 'quotes' | 'trades', rateClass: number): void {
   const lane = laneOf(rateClass, 0, 'json', false);
   const topic = `${stream}:A`;
   const view = { isState: stream === 'quotes', stream, symbol: 'A', topic, lane } as View;
-  session.subscriptions.set(topic, new Subscription(session, lane, view));
+  session.subscriptions.add(new Subscription(session, lane, view));
 }
 
 beforeEach(() => {
@@ -31,22 +31,18 @@ beforeEach(() => {
   calls = [];
   told = [];
   session = newSession({ id: 1, sub: 'alice', format: 'json', tier: 'institutional' });
-  session.socket = { getBufferedAmount: () => waitingBytes } as unknown as Socket;
+  session.open({ getBufferedAmount: () => waitingBytes } as unknown as Socket);
   buffered = new Set();
   // What the ladder asks of them, and no more.
   const subscriptions = {
-    stall: () => {
-      calls.push('stall');
-      session.isStalled = true;
+    pausing: {
+      pauseAll: () => calls.push('pause all'),
+      pauseStates: () => calls.push('pause states'),
+      takeNext: () => ({ next: [], isLast: true }),
     },
-    suspendStates: () => calls.push('suspend states'),
-    resume: () => {
-      calls.push('resume');
-      session.isStalled = false;
-      return true;
-    },
+    resume: () => calls.push('resume'),
     changeViews: () => {
-      calls.push('change lanes');
+      calls.push('change views');
       return true;
     },
     recoveries: { expire() {}, drained: () => {} },
@@ -66,7 +62,7 @@ beforeEach(() => {
   });
 });
 
-/** Looks, with so much waiting at each. */
+/** Checks, with so much waiting at each. */
 function check(...waiting: number[]): void {
   for (const bytes of waiting) {
     nowMs += CHECK_MS;
@@ -90,12 +86,12 @@ describe('R40 a client over the high-water mark', () => {
     follow('quotes', 0);
     follow('trades', 0);
     check(501, 600);
-    expect(calls).toEqual(['suspend states']);
+    expect(calls).toEqual(['pause states']);
     expect(session.isStalled).toBe(false);
     check(300, 126);
     expect(told).toEqual([]);
     drain();
-    expect(calls).toEqual(['suspend states', 'resume']);
+    expect(calls).toEqual(['pause states', 'resume']);
     expect(told).toEqual(['conflated 16ms 1']);
     expect(slow.conflation.counters).toEqual({ overHighWater: 1, suspended: 0, restores: 0 });
     expect(slow.counters.stalls).toBe(0);
@@ -110,17 +106,17 @@ describe('R40 a client over the high-water mark', () => {
   it('R40 is suspended when it goes on falling behind, or reads nothing for a while', () => {
     follow('quotes', 0);
     check(501, 600, 751);
-    expect(calls).toEqual(['suspend states', 'stall']);
+    expect(calls).toEqual(['pause states', 'pause all']);
     drain();
     // It was on its way to that class already.
     expect(told).toEqual(['conflated 16ms 1']);
 
     check(501, 501);
-    expect(calls.at(-1)).toBe('suspend states');
+    expect(calls.at(-1)).toBe('pause states');
     check(...Array.from({ length: 9 }, () => 501));
-    expect(calls.at(-1)).toBe('suspend states');
+    expect(calls.at(-1)).toBe('pause states');
     check(501);
-    expect(calls.at(-1)).toBe('stall');
+    expect(calls.at(-1)).toBe('pause all');
   });
 
   it('R40 without a state topic that could be slower is suspended, not before the next mark', () => {
@@ -129,7 +125,7 @@ describe('R40 a client over the high-water mark', () => {
     check(501, 600, 700);
     expect(calls).toEqual([]);
     check(751);
-    expect(calls).toEqual(['stall']);
+    expect(calls).toEqual(['pause all']);
     drain();
     expect(told).toEqual([]);
   });
@@ -161,7 +157,7 @@ describe('R40 a client in a slower class', () => {
     expect(told).toEqual([]);
     check(0);
     expect(told).toEqual(['restored 100ms 2']);
-    expect(calls).toEqual(['change lanes']);
+    expect(calls).toEqual(['change views']);
     expect(slow.conflation.slowed).toBe(1);
     calmChecks(2 * RESTORE_AFTER_MS);
     expect(told).toEqual(['restored 100ms 2', 'restored 16ms 1', 'restored realtime 0']);

@@ -19,15 +19,11 @@ beforeEach(() => {
   waitingBytes = 0;
   closed = [];
   session = newSession({ id: 1, sub: 'alice', format: 'json', tier: 'retail' });
-  session.socket = { getBufferedAmount: () => waitingBytes } as unknown as Socket;
+  session.open({ getBufferedAmount: () => waitingBytes } as unknown as Socket);
   // What the circuit asks of them, and no more.
   const subscriptions = {
-    stall: () => {
-      session.isStalled = true;
-    },
-    resume: () => {
-      session.isStalled = false;
-    },
+    pausing: { pauseAll: () => {}, takeNext: () => ({ next: [], isLast: true }) },
+    resume: () => {},
     recoveries: { expire() {}, drained: () => {} },
   };
   slow = new Ladder({
@@ -38,7 +34,7 @@ beforeEach(() => {
     nowMs: () => nowMs,
     close: ended => {
       closed.push(ended);
-      ended.socket = undefined;
+      ended.close();
       slow.closed(ended);
     },
   });

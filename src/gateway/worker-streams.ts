@@ -9,8 +9,10 @@ import { RankCells } from './limits/rank.js';
 import { WorkBudgets } from './limits/work-budgets.js';
 import type { Session } from './model/session.js';
 import { Outbox, type Publish } from './sending/outbox.js';
+import { Receipts } from './sending/receipts.js';
+import { Ages } from './slow-consumers/ages.js';
 import { BufferedTotal } from './slow-consumers/buffered-total.js';
-import { Ladder } from './slow-consumers/ladder.js';
+import { Ladder, marksOf, SAMPLE_INTERVAL_MS } from './slow-consumers/ladder.js';
 import { Subscriptions } from './subscriptions/subscriptions.js';
 import type { ThreadLife } from './thread-life.js';
 import { interestTeller } from './views/interest-batch.js';
@@ -18,6 +20,8 @@ import { type SentCell, sentCellsIn, Views } from './views/views.js';
 
 /** Share of the backpressure limit: missed messages are sent while no more than this is buffered for the socket. */
 const REPLAY_SHARE = 0.25;
+
+const MICROS_PER_MS = 1_000;
 
 /** How a session is ended from below the edge. */
 export interface Ending {
@@ -40,7 +44,13 @@ export function newStreams({ data, apps, post }: ThreadLife, sessions: ReadonlyS
   const sentCell = sentCellsIn(sent);
   const table = new Views(rings.length, interestTeller(changes => post({ type: 'interest', changes })), sentCell);
   const publish: Publish = (topic, bytes, isBinary, compress) => apps.publish(topic, bytes, isBinary, compress);
-  const outbox = new Outbox(publish, () => wallClock.nowMicros(), sentCell, config.compression);
+  const outbox = new Outbox(
+    publish,
+    () => wallClock.nowMicros(),
+    sentCell,
+    config.compression,
+    config.limits.snapshotFrameBytesMax,
+  );
   const losses = new Gaps(outbox, source => eventSymbols.get(source));
   const budgets = new WorkBudgets({
     unitsPerSecond: config.limits.workUnitsPerSecond,
@@ -48,6 +58,8 @@ export function newStreams({ data, apps, post }: ThreadLife, sessions: ReadonlyS
     seed: data.debts.seed,
     nowMicros: monotonicMicros,
   });
+  const nowMs = () => monotonicMicros() / MICROS_PER_MS;
+  const { receipts, ages } = newAges(config, outbox, sessions, nowMs);
   const subscriptions = new Subscriptions({
     table,
     outbox,
@@ -58,6 +70,8 @@ export function newStreams({ data, apps, post }: ThreadLife, sessions: ReadonlyS
     charge: (session, units) => budgets.charge(session, units),
     reserve: (session, units) => budgets.reserve(session, units),
     tradesSymbols: () => eventSymbols.size,
+    room: receipts,
+    nowMs,
   });
   const bufferedTotal = new BufferedTotal({
     cells: new RankCells(data.waiting, worker),
@@ -67,7 +81,18 @@ export function newStreams({ data, apps, post }: ThreadLife, sessions: ReadonlyS
     cut: session => ending.cut(session, CloseCode.slowConsumer),
     onClosed: (sockets, bytes) => post({ type: 'shed', sockets, bytes }),
   });
-  const slow = newLadder(config, subscriptions, outbox, bufferedTotal, ending);
+  const slow = new Ladder({
+    subscriptions,
+    outbox,
+    receipts,
+    ages,
+    maxAgeMs: config.times.maxAgeMs,
+    backpressureBytesMax: config.limits.backpressureBytesMax,
+    circuit: config.circuit,
+    nowMs,
+    close: session => ending.end(session, CloseCode.slowConsumer, 'slow consumer'),
+    total: bufferedTotal,
+  });
   const fanout = new Fanout({
     rings: rings.map(ring => new RingReader(ring, worker)),
     table,
@@ -82,21 +107,30 @@ export function newStreams({ data, apps, post }: ThreadLife, sessions: ReadonlyS
 }
 export type Streams = ReturnType<typeof newStreams>;
 
-function newLadder(
-  { limits, circuit }: Config,
-  subscriptions: Subscriptions,
+/** How far clients have received what they were sent, and how old what they hold is. */
+function newAges(
+  { times: { maxAgeMs }, limits }: Config,
   outbox: Outbox,
-  total: BufferedTotal,
-  ending: Ending,
-): Ladder {
-  return new Ladder({
-    subscriptions,
-    outbox,
-    backpressureBytesMax: limits.backpressureBytesMax,
-    circuit,
-    nowMs: () => performance.now(),
-    close: session => ending.end(session, CloseCode.slowConsumer, 'slow consumer'),
-    total,
+  sessions: ReadonlySet<Session>,
+  nowMs: () => number,
+) {
+  const { lowWaterBytes, suspendBytes } = marksOf(limits.backpressureBytesMax);
+  const receipts: Receipts = new Receipts({
+    nowMs,
+    maxAgeMs,
+    lowWaterBytes,
+    probedBytesMax: suspendBytes,
+    ping: (session, payload) => session.socket?.ping(payload),
+    onReceived: (session, ageMs) => ages.observe(session.tier, ageMs),
   });
+  const ages = new Ages({
+    receipts,
+    outbox,
+    sessions,
+    maxAgeMs,
+    checkIntervalMs: SAMPLE_INTERVAL_MS,
+    toldBytesMax: suspendBytes,
+    nowMs,
+  });
+  return { receipts, ages };
 }
-

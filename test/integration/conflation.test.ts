@@ -44,7 +44,9 @@ test(
       await client.next('delta', frame => frame.type === 'quotes_patch' && frame.prev_seq !== undefined);
 
       gate.bytesPerSecond = 400_000;
-      const slowed = () => gateway.metric('millrace_conflations_total{cause="high_water"}');
+      const slowed = async () =>
+        (await gateway.metric('millrace_conflations_total{cause="high_water"}')) +
+        (await gateway.metric('millrace_conflations_total{cause="late"}'));
       const isSlowed = async () => {
         // Its answer tells the gateway that something waits for this socket, which it then looks at.
         client.send({ action: 'ping' });

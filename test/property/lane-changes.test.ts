@@ -156,6 +156,13 @@ class World {
     );
     const losses = new Gaps(outbox, source => eventSymbols.get(source));
     const bufferedBytesMax = BACKPRESSURE_BYTES / 4;
+    const nowMs = () => performance.now();
+    const ages = newAges({
+      backpressureBytesMax: BACKPRESSURE_BYTES,
+      outbox,
+      nowMs,
+      ping: (session, payload) => session.socket?.ping(payload),
+    });
     const subscriptions = new Subscriptions({
       table,
       outbox,
@@ -164,8 +171,11 @@ class World {
       wake: () => {},
       bufferedBytesMax,
       resumedAtOnceMax: 3,
+      room: ages.receipts,
+      nowMs,
     });
     const slow = new Ladder({
+      ...ages,
       subscriptions,
       outbox,
       backpressureBytesMax: BACKPRESSURE_BYTES,
@@ -175,7 +185,7 @@ class World {
         probes: 1,
         restoreAfterMs: Number.POSITIVE_INFINITY,
       },
-      nowMs: () => performance.now(),
+      nowMs,
       close: () => {},
     });
     const readers = rings.map(ring => new RingReader(ring, 0));
@@ -191,6 +201,7 @@ class World {
     this.#slow = slow;
     this.#uws.onDropped = socket => slow.dropped(socket.session, this.#fanout.turn);
     this.#uws.onDrain = socket => slow.drained(socket.session);
+    this.#uws.onPong = (socket, payload) => slow.ponged(socket.session, payload);
   }
 
   connect(tier: Tier, isFull: boolean): void {

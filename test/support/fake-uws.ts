@@ -13,6 +13,8 @@ interface Message {
   readonly isBinary: boolean;
   /** Dropped: the client never sees it, but the test must know where it would have come. */
   readonly isLost: boolean;
+  /** A WebSocket ping, which the client answers once it has read it. */
+  readonly isPing?: boolean;
 }
 
 /** @param isLost the message was dropped by the gateway's `send`, at this place among the others */
@@ -29,6 +31,8 @@ export class FakeSocket {
   readonly #receive: Receive;
   #buffer: Message[] = [];
   published: { bytes: Uint8Array; isBinary: boolean }[] = [];
+  /** Pongs of the client that the gateway has not read yet. */
+  #pongs: Uint8Array[] = [];
 
   constructor(uws: FakeUws, session: Session, receive: Receive) {
     this.#uws = uws;
@@ -60,6 +64,24 @@ export class FakeSocket {
     return this.#take(bytes, isBinary);
   }
 
+  /** Never answered at once: the gateway reads the pong in another turn of its loop. */
+  ping(payload: Uint8Array): number {
+    const bytes = payload.slice();
+    this.flush();
+    if (this.isReading && this.#buffer.length === 0) {
+      this.#pongs.push(bytes);
+      return SEND_OK;
+    }
+    this.#buffer.push({ bytes, isBinary: true, isLost: false, isPing: true });
+    this.bufferedBytes += bytes.length;
+    return SEND_BACKPRESSURE;
+  }
+
+  /** The gateway reads what the client has answered. */
+  pong(): void {
+    for (const payload of this.#pongs.splice(0)) this.#uws.onPong(this, payload.buffer as ArrayBuffer);
+  }
+
   /** Writes the published messages; the first that finds the buffer full ends it, and the rest vanish. */
   flush(): void {
     const batch = this.published;
@@ -76,9 +98,10 @@ export class FakeSocket {
   /** The client reads so many of the messages that wait for it, and then no more. */
   read(messages: number): void {
     const bytesBefore = this.bufferedBytes;
-    for (const { bytes, isBinary, isLost } of this.#buffer.splice(0, messages)) {
+    for (const { bytes, isBinary, isLost, isPing } of this.#buffer.splice(0, messages)) {
       if (!isLost) this.bufferedBytes -= bytes.length;
-      this.#receive(bytes, isBinary, isLost);
+      if (isPing === true) this.#pongs.push(bytes);
+      else this.#receive(bytes, isBinary, isLost);
     }
     if (this.bufferedBytes < bytesBefore) this.#uws.onDrain(this);
   }
@@ -106,6 +129,7 @@ export class FakeUws {
   readonly bufferedBytesMax: number;
   onDropped: (socket: FakeSocket) => void = () => {};
   onDrain: (socket: FakeSocket) => void = () => {};
+  onPong: (socket: FakeSocket, payload: ArrayBuffer) => void = () => {};
 
   constructor(bufferedBytesMax: number) {
     this.bufferedBytesMax = bufferedBytesMax;
@@ -119,5 +143,6 @@ export class FakeUws {
 
   flush(): void {
     for (const socket of this.sockets) socket.flush();
+    for (const socket of this.sockets) if (socket.isOpen) socket.pong();
   }
 }

@@ -23,6 +23,7 @@ import { Hub } from '../../src/hub/hub.js';
 import { createProgress } from '../../src/threads/progress.js';
 import { createDoorbells, createRing, RingReader } from '../../src/threads/ring.js';
 import type { FromWorker, InterestChange, ToWorker } from '../../src/threads/thread-messages.js';
+import { newAges } from './ages.js';
 import { FakeSocket, FakeUws, type Receive } from './fake-uws.js';
 import { type NewSession, newSession, unlimitedPublished } from './new-session.js';
 import type { OneThreadFeed } from './one-thread-feed.js';
@@ -98,6 +99,13 @@ export class OneThreadGateway {
     const publish = (topic: string, bytes: Uint8Array, isBinary: boolean) => this.#uws.publish(topic, bytes, isBinary);
     const outbox = new Outbox(publish, nowMicros, sentCell, false);
     const losses = new Gaps(outbox, source => this.#eventSymbols.get(source));
+    const nowMs = () => nowMicros() / 1000;
+    const ages = newAges({
+      backpressureBytesMax: backpressureBytes,
+      outbox,
+      nowMs,
+      ping: (session, payload) => session.socket?.ping(payload),
+    });
     this.subscriptions = new Subscriptions({
       table: this.#table,
       outbox,
@@ -108,10 +116,13 @@ export class OneThreadGateway {
       deliveredBytesMax: options.deliveredBytesMax ?? DELIVERED_BYTES_MAX,
       replayKeptBytesMin: 0,
       bufferedBytesMax: backpressureBytes / 4,
+      room: ages.receipts,
+      nowMs,
       resumedAtOnceMax: 3,
       assemblyBytesMax: options.assemblyBytesMax ?? ASSEMBLY_BYTES_MAX,
     });
     this.#slow = new Ladder({
+      ...ages,
       subscriptions: this.subscriptions,
       outbox,
       backpressureBytesMax: backpressureBytes,
@@ -122,7 +133,7 @@ export class OneThreadGateway {
         probes: 1,
         restoreAfterMs: RESTORE_AFTER_MS,
       },
-      nowMs: () => nowMicros() / 1000,
+      nowMs,
       close: () => {},
     });
     this.#fanout = new Fanout({
@@ -157,6 +168,7 @@ export class OneThreadGateway {
     });
     this.#uws.onDropped = socket => this.#slow.dropped(socket.session, this.#fanout.turn);
     this.#uws.onDrain = socket => this.#slow.drained(socket.session);
+    this.#uws.onPong = (socket, payload) => this.#slow.ponged(socket.session, payload);
   }
 
   get overruns(): number {

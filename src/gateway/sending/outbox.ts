@@ -155,8 +155,7 @@ export class Outbox {
   }
 
   #writeSnapshot(session: Session, frame: Uint8Array, isBinary: boolean): boolean {
-    session.receipt.sentBytes += frame.length;
-    session.receipt.hasState = true;
+    session.receipt.sent(frame.length);
     return this.#write(session, frame, isBinary);
   }
 

@@ -7,19 +7,19 @@
  * A client that answers no ping at all breaks RFC 6455 (section 5.5.2). For it only the bytes in user space count, until
  * keepalive closes it.
  */
-import type { ReceiptState } from '../model/receipt.js';
-import { hasPausedStates, type Session } from '../model/session.js';
+import type { Receipt } from '../model/receipt.js';
+import type { Session } from '../model/session.js';
 
-/** Maximum probes without an answer per socket: their intervals grow with the wait, so this covers a minute. */
-const PROBES_MAX = 32;
+/** Maximum probes without an answer per socket: their intervals grow with the wait, so these last for minutes. */
+const UNANSWERED_MAX = 48;
 /** Share of the wait so far after which the next probe follows, which bounds the error of the estimate. */
 const PROBE_SHARE = 1 / 8;
 const PAYLOAD_BYTES = 8;
 
-/** Bounds of a window; the upper one keeps a fast but distant client at 5 MB/s with a round trip of 100 ms. */
+/** Bounds of a window. The upper one lets a distant client (100 ms) receive 5 MB/s. */
 const WINDOW_BYTES_MIN = 16 * 1024;
 const WINDOW_BYTES_MAX = 512 * 1024;
-/** A window that takes less than this share of WS_MAX_AGE to receive doubles; more than the other one halves it. */
+/** A window that takes less than the first share of WS_MAX_AGE doubles; one that takes more than the other halves. */
 const QUICK_SHARE = 1 / 20;
 const LONG_SHARE = 1 / 4;
 
@@ -32,16 +32,13 @@ export interface ReceiptsOptions {
   /** No probe is sent while more than this is buffered: uWS might drop it. */
   readonly probedBytesMax: number;
   /** Sends a WebSocket ping; undefined: clients are not probed. */
-  readonly ping: ((session: Session, payload: Uint8Array) => void) | undefined;
-  /** Sockets that the ladder samples; those with paused topics are added. */
-  readonly sampled: Set<Session>;
-  /** A client answered a probe: how old was what it had just read. */
+  readonly ping?: (session: Session, payload: Uint8Array) => void;
+  /** A client answered a probe; `ageMs`: how old was what it had just read. */
   readonly onReceived?: (session: Session, ageMs: number) => void;
 }
 
 export class Receipts {
   readonly #options: ReceiptsOptions;
-  readonly #payload = new Float64Array(1);
   /** Sessions with probes that have no answer yet. */
   readonly unanswered = new Set<Session>();
 
@@ -52,25 +49,20 @@ export class Receipts {
   /** Asks the client how far it has received. False when it cannot be asked now. */
   probe(session: Session): boolean {
     const { ping, probedBytesMax, nowMs } = this.#options;
-    const { receipt, socket } = session;
-    if (ping === undefined || socket === undefined || session.keepalive.closingAtMs > 0) return false;
-    if (receipt.probes.length >= PROBES_MAX || socket.getBufferedAmount() > probedBytesMax) return false;
-    // Distinct, also for a clock that stands still.
-    const sentMs = Math.max(nowMs(), receipt.lastProbeMs + 0.001);
-    const { sentBytes, receivedBytes } = receipt;
-    receipt.probes.push({ sentMs, sentBytes, flightBytes: sentBytes - receivedBytes });
-    receipt.lastProbeMs = sentMs;
+    const { receipt, socket, keepalive } = session;
+    if (ping === undefined || socket === undefined || keepalive.closingAtMs > 0) return false;
+    if (receipt.unanswered >= UNANSWERED_MAX || socket.getBufferedAmount() > probedBytesMax) return false;
+    const payload = new Float64Array([receipt.probe(nowMs())]);
     this.unanswered.add(session);
-    this.#payload[0] = sentMs;
-    ping(session, new Uint8Array(this.#payload.buffer));
+    ping(session, new Uint8Array(payload.buffer));
     return true;
   }
 
   /** The same, unless it was asked less than `intervalMs` ago; the interval grows while it does not answer. */
   probeEvery(session: Session, intervalMs: number): boolean {
-    const { probes, lastProbeMs } = session.receipt;
+    const { oldest, lastProbeMs } = session.receipt;
     const nowMs = this.#options.nowMs();
-    const waitMs = probes[0] === undefined ? 0 : nowMs - probes[0].sentMs;
+    const waitMs = oldest === undefined ? 0 : nowMs - oldest.sentMs;
     return nowMs - lastProbeMs >= Math.max(intervalMs, waitMs * PROBE_SHARE) && this.probe(session);
   }
 
@@ -81,39 +73,29 @@ export class Receipts {
 
   /**
    * There is no room until the client has received everything sent so far.
-   * @returns whether everything published so far has been handed to the socket, which a probe does
+   * @returns whether everything published so far has been handed to the socket, as a probe does
    */
-  await(session: Session): boolean {
-    const { receipt } = session;
+  awaitAll(session: Session): boolean {
     const isProbed = this.probe(session);
     // If it cannot be asked now, the last probe must do.
-    receipt.barrierMs = receipt.probes.at(-1)?.sentMs ?? 0;
+    session.receipt.raiseBarrier();
     return isProbed;
   }
 
-  /** A snapshot was sent while others are paused: finds out when they may follow. */
+  /** A snapshot was sent while other topics wait for room: finds out when they may follow. */
   delivered(session: Session): void {
-    if (session.receipt.probes.length === 0) this.probe(session);
+    if (session.receipt.unanswered === 0) this.probe(session);
   }
 
   /** A pong came. False when it answers no probe. */
   ponged(session: Session, payload: ArrayBuffer): boolean {
     if (payload.byteLength !== PAYLOAD_BYTES) return false;
     const { receipt } = session;
-    const [sentMs] = new Float64Array(payload);
-    const at = receipt.probes.findIndex(probe => probe.sentMs === sentMs);
-    const probe = receipt.probes[at];
-    if (probe === undefined) return false;
-    // A client may answer only the newest of several pings.
-    receipt.probes.splice(0, at + 1);
-    if (receipt.probes.length === 0) this.unanswered.delete(session);
     const nowMs = this.#options.nowMs();
-    const tookMs = nowMs - probe.sentMs;
-    receipt.roundTripMs = Math.min(receipt.roundTripMs, tookMs);
-    receipt.receivedBytes = probe.sentBytes;
-    receipt.progressMs = nowMs;
-    if (receipt.barrierMs <= probe.sentMs) receipt.barrierMs = 0;
-    const lateMs = tookMs - receipt.roundTripMs;
+    const probe = receipt.answer(new Float64Array(payload)[0] as number, nowMs);
+    if (probe === undefined) return false;
+    if (receipt.unanswered === 0) this.unanswered.delete(session);
+    const lateMs = nowMs - probe.sentMs - receipt.roundTripMs;
     this.#adapt(receipt, lateMs, probe.flightBytes);
     this.#options.onReceived?.(session, lateMs);
     return true;
@@ -121,58 +103,48 @@ export class Receipts {
 
   /** The client has received something: its socket took more. */
   progressed({ receipt }: Session): void {
-    receipt.progressMs = this.#options.nowMs();
+    receipt.progressed(this.#options.nowMs());
   }
 
   /** How old what the client reads now is, at least: how long the oldest probe has waited beyond a round trip. */
   ageMs(session: Session): number {
-    const { probes, roundTripMs } = session.receipt;
-    if (probes[0] === undefined || this.#isDeaf(session)) return 0;
-    const waitMs = this.#options.nowMs() - probes[0].sentMs;
-    return Math.max(0, Number.isFinite(roundTripMs) ? waitMs - roundTripMs : waitMs);
+    const { oldest, roundTripMs } = session.receipt;
+    if (oldest === undefined || this.#isDeaf(session)) return 0;
+    const waitMs = this.#options.nowMs() - oldest.sentMs;
+    return Number.isFinite(roundTripMs) ? Math.max(0, waitMs - roundTripMs) : waitMs;
   }
 
-  /** True while snapshots may be sent to the session. When they may not, a probe finds out when they may. */
+  /** True while snapshots may be sent to the session. */
   hasRoom(session: Session): boolean {
     return this.roomBytes(session) > 0;
   }
 
-  /** How many bytes of snapshots the session may be sent now. */
+  /** How many bytes of snapshots the session may be sent now. When there is no room, a probe finds out when there is. */
   roomBytes(session: Session): number {
     const { receipt, socket } = session;
     const freeBytes = this.#options.lowWaterBytes - (socket?.getBufferedAmount() ?? 0);
     if (freeBytes < 0) return 0;
     if (this.#isDeaf(session)) return Math.max(1, freeBytes);
-    const roomBytes =
-      receipt.barrierMs > 0 ? 0 : Math.max(0, receipt.windowBytes - (receipt.sentBytes - receipt.receivedBytes));
-    const isAsked = receipt.barrierMs > 0 || receipt.probes.at(-1)?.sentBytes === receipt.sentBytes;
-    if (roomBytes === 0 && !isAsked) this.probe(session);
+    if (receipt.isBarred) return 0;
+    const roomBytes = Math.max(0, receipt.windowBytes - receipt.flightBytes);
+    if (roomBytes === 0 && !receipt.isCovered) this.probe(session);
     return roomBytes;
-  }
-
-  /** A state topic of the session is paused until there is room. */
-  pausedForRoom(session: Session): void {
-    if (!hasPausedStates(session)) session.conflation.pausedSinceMs = this.#options.nowMs();
-    this.#options.sampled.add(session);
   }
 
   closed(session: Session): void {
     this.unanswered.delete(session);
   }
 
-  /** True for a client that has never answered a probe in all the time it had. */
+  /** True for a client that cannot be asked, or has not answered in all the time it had. */
   #isDeaf({ receipt }: Session): boolean {
     if (this.#options.ping === undefined) return true;
-    const [oldest] = receipt.probes;
-    return (
-      !Number.isFinite(receipt.roundTripMs) &&
-      oldest !== undefined &&
-      this.#options.nowMs() - oldest.sentMs >= this.#options.maxAgeMs
-    );
+    const { oldest } = receipt;
+    if (oldest === undefined || Number.isFinite(receipt.roundTripMs)) return false;
+    return this.#options.nowMs() - oldest.sentMs >= this.#options.maxAgeMs;
   }
 
   /** Only a window that was used shows what the client can take. */
-  #adapt(receipt: ReceiptState, lateMs: number, flightBytes: number): void {
+  #adapt(receipt: Receipt, lateMs: number, flightBytes: number): void {
     const { maxAgeMs } = this.#options;
     const { windowBytes } = receipt;
     if (flightBytes < windowBytes / 2) return;

@@ -138,6 +138,7 @@ export class QuoteSnapshots {
   #postpone(assembly: SnapshotAssembly): void {
     for (const subscription of [...assembly.parts.keys()]) {
       assembly.forget(subscription);
+      this.abandon(subscription);
       this.#options.pause(subscription);
     }
   }

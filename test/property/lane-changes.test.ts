@@ -21,6 +21,7 @@ import { laneOf, REALTIME, type Tier, TRADES_FULL, TRADES_PUBLIC } from '../../s
 import { createProgress } from '../../src/threads/progress.js';
 import { createDoorbells, createRing, RingReader } from '../../src/threads/ring.js';
 import type { InterestChange } from '../../src/threads/thread-messages.js';
+import { newAges } from '../support/ages.js';
 import { FakeSocket, FakeUws } from '../support/fake-uws.js';
 import { newSession } from '../support/new-session.js';
 import { OneThreadFeed } from '../support/one-thread-feed.js';

@@ -1,5 +1,6 @@
 /** A gateway in one thread, its publishers and its clients, and what all of it has to come to. */
 import { expect, vi } from 'vitest';
+import { hasPausedStates } from '../../src/gateway/model/session.js';
 import { DEPTHS, laneOf } from '../../src/protocol/lanes.js';
 import { topicParts } from '../../src/protocol/topic-parts.js';
 import { isOnDemand, parseSubject, type Stream, subjectOf, topicOf } from '../../src/protocol/topics.js';
@@ -243,6 +244,8 @@ export class World {
     const open = this.peers.filter(({ socket }) => socket.isOpen);
     const isWaiting = ({ socket, model }: Peer) =>
       socket.session.isStalled ||
+      hasPausedStates(socket.session) ||
+      model.isLagging ||
       socket.session.conflation.level > 0 ||
       socket.bufferedBytes > 0 ||
       model.events.unanswered > 0;

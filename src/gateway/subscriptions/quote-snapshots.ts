@@ -4,7 +4,7 @@
  */
 import { snapshotUnits } from '../../protocol/costs.js';
 import type { Session, Subscription, View } from '../model/session.js';
-import type { Part } from '../model/view.js';
+import type { Part } from '../model/part.js';
 import type { Deliveries } from '../sending/deliveries.js';
 import type { Outbox } from '../sending/outbox.js';
 import { quoteBytes } from '../sending/snapshot-frames.js';

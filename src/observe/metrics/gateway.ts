@@ -1,5 +1,5 @@
 import type { WorkerStats } from '../../threads/thread-messages.js';
-import { by, type LatencyBuckets, type MetricGroup, most, type Series, sum, summedBy } from './metric.js';
+import { by, type MetricGroup, mergedBuckets, most, type Series, sum, summedBy } from './metric.js';
 
 export const gatewayMetrics: MetricGroup = {
   title: 'Gateway threads',

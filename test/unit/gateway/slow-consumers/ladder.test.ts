@@ -65,7 +65,7 @@ describe('R40 the circuit of a client', () => {
       expect(slow.halfOpen).toBe(1);
       slow.sample();
     }
-    expect([slow.open, slow.halfOpen, session.circuit.opens]).toEqual([0, 0, 0]);
+    expect([slow.open, slow.halfOpen, session.flow.circuit.opens]).toEqual([0, 0, 0]);
   });
 
   it('R40 R41 that opens for the fifth time without having been closed ends the connection once it can be told', () => {
@@ -116,7 +116,7 @@ describe('R40 the circuit of a client', () => {
   it('R40 R41 does not count further drops while it is open, nor looks at which much waits', () => {
     drop();
     for (let n = 0; n < 10; n++) drop();
-    expect([session.circuit.opens, closed]).toEqual([1, []]);
+    expect([session.flow.circuit.opens, closed]).toEqual([1, []]);
     drain();
     waitingBytes = LIMIT_BYTES / 2;
     for (let check = 0; check < 10; check++) slow.sample();

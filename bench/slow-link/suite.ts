@@ -31,7 +31,13 @@ const GOAL_P99_MS = 3_000;
 /** Beside the readers: the same closed loops as in `fanout` and `throughput`, with and without the limit. */
 const COST_FULL = { rounds: 3, seconds: 4, warmupSeconds: 4 };
 const COST_QUICK = { rounds: 1, seconds: 0.5, warmupSeconds: 0.5 };
-const FANOUT_ROW = { symbolsPerClient: 20, universe: 20, format: 'json', windowUpdates: 500, batchUpdates: 50 } as const;
+const FANOUT_ROW = {
+  symbolsPerClient: 20,
+  universe: 20,
+  format: 'json',
+  windowUpdates: 500,
+  batchUpdates: 50,
+} as const;
 const THROUGHPUT_ROW = {
   symbolsPerClient: 10,
   universe: 10,
@@ -97,10 +103,27 @@ function readersAt(rounds: readonly SlowLinkRound[], bytesPerSecond: number | un
   return rounds.flatMap(({ readers }) => readers[at] ?? []);
 }
 
-function ageTable({ rounds: all, seconds, symbols }: SlowLinkSettings, name: string, of: readonly SlowLinkRound[]): Table {
+function ageTable(
+  { rounds: all, seconds, symbols }: SlowLinkSettings,
+  name: string,
+  of: readonly SlowLinkRound[],
+): Table {
   return {
     title: `${name}: prices of ${symbols} quotes when they are read, ms, median of ${all} rounds of ${seconds} s`,
-    columns: ['reads', 'KB/s', 'prices/s', 'p50', 'p99', 'max', 'too old', 'untold', 'told', 'told at most', 'falsely', 'class'],
+    columns: [
+      'reads',
+      'KB/s',
+      'prices/s',
+      'p50',
+      'p99',
+      'max',
+      'too old',
+      'untold',
+      'told',
+      'told at most',
+      'falsely',
+      'class',
+    ],
     rows: READ_BYTES_PER_SECOND.map(rate => {
       const readers = readersAt(of, rate);
       const middle = (figure: (r: ReaderReport) => number, digits = 0) => fixed(median(readers.map(figure)), digits);
@@ -117,7 +140,11 @@ function ageTable({ rounds: all, seconds, symbols }: SlowLinkSettings, name: str
   };
 }
 
-function report(settings: SlowLinkSettings, rounds: readonly SlowLinkRound[], costs: readonly RoundResult[]): SuiteReport {
+function report(
+  settings: SlowLinkSettings,
+  rounds: readonly SlowLinkRound[],
+  costs: readonly RoundResult[],
+): SuiteReport {
   const of = ({ name }: KernelSetting) => rounds.filter(({ contender }) => contender === name);
   const limited = of(LIMITED);
   const rows = [...new Set(costs.map(({ row }) => row))];
@@ -127,7 +154,10 @@ function report(settings: SlowLinkSettings, rounds: readonly SlowLinkRound[], co
     settings: { ...settings },
     tables: [
       ...[LIMITED, UNLIMITED].map(kernel => ageTable(settings, kernel.name, of(kernel))),
-      ...rows.flatMap(row => [rateTable(row, { rounds: settings.rounds, seconds: COST_FULL.seconds }, costs), cpuTable(row, costs)]),
+      ...rows.flatMap(row => [
+        rateTable(row, { rounds: settings.rounds, seconds: COST_FULL.seconds }, costs),
+        cpuTable(row, costs),
+      ]),
     ],
     goals: [...ageGoals(limited), ...ratios.map(({ row, ratios: some }) => costGoal(row, some))],
     metrics: metricsOf(limited, ratios),
@@ -185,6 +215,13 @@ function metricsOf(
   });
   return [
     ...ages,
-    ...costs.map(({ row, ratios }): Metric => ({ name: `${row}: with/without limit`, unit: '', better: 'higher', samples: ratios })),
+    ...costs.map(
+      ({ row, ratios }): Metric => ({
+        name: `${row}: with/without limit`,
+        unit: '',
+        better: 'higher',
+        samples: ratios,
+      }),
+    ),
   ];
 }

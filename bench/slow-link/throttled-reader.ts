@@ -90,7 +90,8 @@ export class ThrottledReader {
 
   report(): ReaderReport {
     const ages = this.#ages.map(({ ageMs }) => ageMs).sort((a, b) => a - b);
-    const percentile = (share: number) => ages[Math.min(ages.length - 1, Math.floor(ages.length * share))] ?? Number.NaN;
+    const percentile = (share: number) =>
+      ages[Math.min(ages.length - 1, Math.floor(ages.length * share))] ?? Number.NaN;
     const old = this.#ages.filter(({ isTooOld }) => isTooOld);
     const isNear = (a: number, b: number) => Math.abs(a - b) <= TOLD_WITHIN_MS;
     const untold = old.filter(({ atMs, isTold }) => !isTold && !this.#told.some(told => isNear(told.atMs, atMs)));

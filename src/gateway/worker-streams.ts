@@ -42,7 +42,11 @@ export function newStreams({ data, apps, post }: ThreadLife, sessions: ReadonlyS
   const turn = { current: 0 };
   const sent = new Map<string, SentCell>();
   const sentCell = sentCellsIn(sent);
-  const table = new Views(rings.length, interestTeller(changes => post({ type: 'interest', changes })), sentCell);
+  const table = new Views(
+    rings.length,
+    interestTeller(changes => post({ type: 'interest', changes })),
+    sentCell,
+  );
   const publish: Publish = (topic, bytes, isBinary, compress) => apps.publish(topic, bytes, isBinary, compress);
   const outbox = new Outbox(
     publish,

@@ -10,7 +10,7 @@ import { CONTROL_FRAMES_PER_SECOND, MessageRate } from './limits/message-rate.js
 import { Owners } from './limits/owner.js';
 import type { Session } from './model/session.js';
 import { Orders } from './orders.js';
-import { SAMPLE_INTERVAL_MS } from './slow-consumers/ladder.js';
+import { GLANCE_INTERVAL_MS, SAMPLE_INTERVAL_MS } from './slow-consumers/ladder.js';
 import { CHECK_INTERVAL_MS, Overload } from './slow-consumers/overload.js';
 import { Heartbeats } from './subscriptions/heartbeats.js';
 import { notingListener } from './supervision/listening-socket.js';
@@ -18,8 +18,8 @@ import { longWorkOf, ServedTurns } from './supervision/served-turns.js';
 import { BEAT_INTERVAL_MS, beat, turnRow } from './supervision/watchdog.js';
 import type { ThreadLife } from './thread-life.js';
 import { type Authentication, type Clients, newClients } from './worker-clients.js';
-import { type Streams, type Ending, newStreams } from './worker-streams.js';
 import { workerStats } from './worker-stats.js';
+import { type Ending, newStreams, type Streams } from './worker-streams.js';
 
 /** How often to check Apps with old certificates for remaining connections. */
 const APPS_CHECK_MS = 1_000;
@@ -102,6 +102,7 @@ export class GatewayWorker {
       table.expire(performance.now());
       if (tierChanges.hasPending) wake();
     }, SAMPLE_INTERVAL_MS).unref();
+    setInterval(() => slow.glance(), GLANCE_INTERVAL_MS).unref();
     setInterval(() => beat(row), BEAT_INTERVAL_MS).unref();
     setInterval(() => keepalive.check(), keepalive.checkIntervalMs).unref();
     setInterval(() => apps.closeUnused(), APPS_CHECK_MS).unref();

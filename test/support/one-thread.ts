@@ -9,7 +9,7 @@ import { SymbolLookup } from '../../src/gateway/commands/symbol-lookup.js';
 import { TopicCommands } from '../../src/gateway/commands/topic-commands.js';
 import { Fanout } from '../../src/gateway/delivery/fanout.js';
 import { Gaps } from '../../src/gateway/events/gaps.js';
-import type { Socket } from '../../src/gateway/model/session.js';
+import type { Session, Socket } from '../../src/gateway/model/session.js';
 import { Outbox } from '../../src/gateway/sending/outbox.js';
 import type { Reauthentication } from '../../src/gateway/sessions/reauthentication.js';
 import { Replies } from '../../src/gateway/sessions/replies.js';
@@ -57,6 +57,10 @@ export interface OneThreadOptions {
   readonly assemblyBytesMax?: number;
   readonly deliveredBytesMax?: number;
   readonly requestLimits?: RequestLimits;
+  readonly resumedAtOnceMax?: number;
+  /** How much the kernel takes for a client that does not read. */
+  readonly kernelBytes?: number;
+  readonly restoreAfterMs?: number;
   /** A clock of the test's own. */
   readonly nowMicros?: () => number;
 }
@@ -74,6 +78,7 @@ export class OneThreadGateway {
   readonly #symbols: SymbolLookup;
   readonly #heartbeats: Heartbeats;
   readonly #eventSymbols = new Map<number, string>();
+  readonly #sessions = new Set<Session>();
   #changes: InterestChange[] = [];
   #retailDue = false;
   #lastSession = 0;
@@ -81,7 +86,7 @@ export class OneThreadGateway {
 
   constructor(options: OneThreadOptions) {
     const { backpressureBytes } = options;
-    this.#uws = new FakeUws(backpressureBytes);
+    this.#uws = new FakeUws(backpressureBytes, options.kernelBytes);
     const rings = Array.from({ length: options.encoders }, () => createRing(options.ringBytes ?? RING_BYTES));
     // Two readings are never alike.
     const ownMicros = () => START_MICROS + Math.floor(performance.now() * 1000) + this.#ticks++;
@@ -104,6 +109,7 @@ export class OneThreadGateway {
       backpressureBytesMax: backpressureBytes,
       outbox,
       nowMs,
+      sessions: this.#sessions,
       ping: (session, payload) => session.socket?.ping(payload),
     });
     this.subscriptions = new Subscriptions({
@@ -118,7 +124,7 @@ export class OneThreadGateway {
       bufferedBytesMax: backpressureBytes / 4,
       room: ages.receipts,
       nowMs,
-      resumedAtOnceMax: 3,
+      resumedAtOnceMax: options.resumedAtOnceMax ?? 3,
       assemblyBytesMax: options.assemblyBytesMax ?? ASSEMBLY_BYTES_MAX,
     });
     this.#slow = new Ladder({
@@ -131,7 +137,7 @@ export class OneThreadGateway {
         opensMax: Number.POSITIVE_INFINITY,
         recoveryMs: Number.POSITIVE_INFINITY,
         probes: 1,
-        restoreAfterMs: RESTORE_AFTER_MS,
+        restoreAfterMs: options.restoreAfterMs ?? RESTORE_AFTER_MS,
       },
       nowMs,
       close: () => {},
@@ -189,12 +195,14 @@ export class OneThreadGateway {
     // The fake has the methods that the gateway calls, and no others.
     session.open(socket as unknown as Socket);
     this.#uws.sockets.add(socket);
+    this.#sessions.add(session);
     return socket;
   }
 
   disconnect(socket: FakeSocket): void {
     socket.isOpen = false;
     this.#uws.sockets.delete(socket);
+    this.#sessions.delete(socket.session);
     this.#slow.closed(socket.session);
     this.subscriptions.closed(socket.session);
   }
@@ -241,7 +249,12 @@ export class OneThreadGateway {
     this.#slow.settle();
   }
 
+  glance(): void {
+    this.#slow.glance();
+  }
+
   sample(): void {
+    this.#slow.glance();
     this.#slow.sample();
     this.#table.expire(performance.now());
   }

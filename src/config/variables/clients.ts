@@ -133,12 +133,16 @@ export const slowConsumers = {
       means:
         'Bytes buffered for one socket before messages are dropped. At half of it the state topics move to a slower class, at three quarters all topics are suspended.',
     }),
-    WS_MAX_AGE: setting(duration({ minMs: MAX_AGE_MS_MIN, otherwise: 'or a distant client would count as slow' }), '2s', {
-      means:
-        'How much older than the interval of its class a state topic may be at a client. A client that reads more slowly gets its topics less often, ' +
-        'so that they stay younger; where that is not enough, it is told by `lagging`.',
-      see: 'ops/slow-clients.md',
-    }),
+    WS_MAX_AGE: setting(
+      duration({ minMs: MAX_AGE_MS_MIN, otherwise: 'or a distant client would count as slow' }),
+      '2s',
+      {
+        means:
+          'How much older than the interval of its class a state topic may be at a client. A client that reads more slowly gets its topics less often, ' +
+          'so that they stay younger; where that is not enough, it is told by `lagging`.',
+        see: 'ops/slow-clients.md',
+      },
+    ),
     WS_SNAPSHOT_FRAME_MAX: setting(bytes(4 * 1024, 1024 ** 2), '32KiB', {
       means:
         'Longest snapshot frame of several quotes; the others follow in further frames. A longer quote gets a frame of its own.',

@@ -28,6 +28,8 @@ export interface ConflationState {
   announcedLevel: number;
   /** When they were last paused because the client did not keep up; 0: never. */
   lastPausedMs: number;
+  /** What was sent before that has not been received yet. */
+  isDraining: boolean;
   /** Some of them are still on their previous, slower views. */
   isRestoring: boolean;
   /** Since when every check has found little buffered. */
@@ -42,6 +44,7 @@ const newConflationState = (): ConflationState => ({
   level: 0,
   announcedLevel: 0,
   lastPausedMs: 0,
+  isDraining: false,
   isRestoring: false,
   calmSinceMs: 0,
   patienceMs: 0,
@@ -105,6 +108,7 @@ export class Flow {
   readonly conflation = newConflationState();
   #droppedInTurn = 0;
   #sampledBytes = 0;
+  #glancedBytes = 0;
   #pausedSinceMs = 0;
   #laggingToldMs = 0;
 
@@ -162,5 +166,12 @@ export class Flow {
 
   sample(bytes: number): void {
     this.#sampledBytes = bytes;
+  }
+
+  /** @returns whether as much was buffered at the last glance, or less, but not nothing */
+  glance(bytes: number): boolean {
+    const isStuck = this.#glancedBytes > 0 && bytes >= this.#glancedBytes;
+    this.#glancedBytes = bytes;
+    return isStuck;
   }
 }

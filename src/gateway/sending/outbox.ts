@@ -96,9 +96,7 @@ export class Outbox {
     const format = view.isMsgpack ? 'msgpack' : 'json';
     const group = { epoch: part.epoch, quotes: [{ symbol, part }] };
     const frame =
-      view.stream === 'quotes'
-        ? composeQuotes(group, { format, isStamped, isComplete: false })
-        : part.bytes.slice();
+      view.stream === 'quotes' ? composeQuotes(group, { format, isStamped, isComplete: false }) : part.bytes.slice();
     this.publish(view, frame, 0, frame.length);
   }
 

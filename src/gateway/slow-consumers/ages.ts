@@ -153,7 +153,10 @@ export class Ages {
 }
 
 /** Whether one of its first state topics was sent after that time, and how many subscriptions were examined for it. */
-function sentSince({ subscriptions }: Session, micros: number): { readonly isSent: boolean; readonly examined: number } {
+function sentSince(
+  { subscriptions }: Session,
+  micros: number,
+): { readonly isSent: boolean; readonly examined: number } {
   let examined = 0;
   for (const { view, state } of subscriptions.values()) {
     if (++examined > EXAMINED_PER_SESSION) break;

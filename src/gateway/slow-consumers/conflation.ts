@@ -17,6 +17,10 @@ import type { Subscriptions } from '../subscriptions/subscriptions.js';
  * Maximum growth of the time a client must keep up before it gets a faster class, as a multiple of the initial time.
  */
 const PATIENCE_GROWTH_MAX = 16;
+/** Each time a paused client takes as long as this share of WS_MAX_AGE to read what was sent makes one more class. */
+const DRAIN_SHARE = 1 / 2;
+/** Checks that a change to a faster class takes, so that the load on the client grows slowly. */
+const RESTORE_STEPS = 16;
 
 export interface ConflationOptions {
   readonly subscriptions: Subscriptions;
@@ -26,6 +30,7 @@ export interface ConflationOptions {
   readonly restoreAfterMs: number;
   /** A monotonic clock, above 0. */
   readonly nowMs: () => number;
+  readonly maxAgeMs: number;
 }
 
 export class Conflation {
@@ -60,10 +65,21 @@ export class Conflation {
     const isAgain = conflation.lastPausedMs > 0 && nowMs - conflation.lastPausedMs < this.#options.restoreAfterMs;
     if ((cause !== undefined || isAgain) && this.#slow(session)) this.counters[cause ?? 'late']++;
     conflation.lastPausedMs = nowMs;
+    conflation.isDraining = true;
     const isExact = this.#options.receipts.awaitAll(session);
     // The probe may have found the socket full. Then the ladder pauses all topics.
     if (!session.flow.hasDrop) this.#options.subscriptions.pausing.pauseStates(session, isExact);
     return true;
+  }
+
+  /** It has received what was sent before the pause: the longer that took, the slower its topics resume. */
+  drained(session: Session): void {
+    const { conflation } = session;
+    if (!conflation.isDraining) return;
+    conflation.isDraining = false;
+    const { nowMs, maxAgeMs } = this.#options;
+    const steps = Math.floor((nowMs() - conflation.lastPausedMs) / (maxAgeMs * DRAIN_SHARE));
+    for (let step = 0; step < steps && this.#slow(session); step++) this.counters.late++;
   }
 
   /** Tells the client about the change, before anything that results from it. */
@@ -125,10 +141,11 @@ export class Conflation {
     this.#return(session);
   }
 
-  /** Restores a limited number of topics per check, so that a burst of snapshots does not slow the client again. */
+  /** Restores a limited number of topics per check, so that neither their snapshots nor they slow the client again. */
   #return(session: Session): void {
-    const { conflation } = session;
-    conflation.isRestoring = !this.#options.subscriptions.changeViews(session);
+    const { conflation, subscriptions } = session;
+    const countMax = Math.ceil(subscriptions.size / RESTORE_STEPS);
+    conflation.isRestoring = !this.#options.subscriptions.changeViews(session, countMax);
     if (conflation.level === 0 && !conflation.isRestoring) this.#slowed.delete(session);
   }
 }

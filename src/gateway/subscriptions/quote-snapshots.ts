@@ -3,8 +3,8 @@
  * exceeds one frame is sent in several, each as soon as it is full.
  */
 import { snapshotUnits } from '../../protocol/costs.js';
-import type { Session, Subscription, View } from '../model/session.js';
 import type { Part } from '../model/part.js';
+import type { Session, Subscription, View } from '../model/session.js';
 import type { Deliveries } from '../sending/deliveries.js';
 import type { Outbox } from '../sending/outbox.js';
 import { quoteBytes } from '../sending/snapshot-frames.js';

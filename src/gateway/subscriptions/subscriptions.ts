@@ -26,7 +26,15 @@ import { NO_DATA, type Part, type Views } from '../views/views.js';
 import { Pausing } from './pausing.js';
 import { QuoteSnapshots } from './quote-snapshots.js';
 import { awaitedBytes, fitting, type Room, UNLIMITED_ROOM } from './room.js';
-import { awaitCatchUp, awaitRepair, continueFrom, isHeld, isOlder, recordLeft, takeCaughtUp } from './sent-positions.js';
+import {
+  awaitCatchUp,
+  awaitRepair,
+  continueFrom,
+  isHeld,
+  isOlder,
+  recordLeft,
+  takeCaughtUp,
+} from './sent-positions.js';
 import { RESUMED_AT_ONCE_MAX, type SubscriptionsOptions } from './subscriptions-options.js';
 import { TradesCharges } from './trades-charges.js';
 
@@ -167,12 +175,15 @@ export class Subscriptions {
     for (const subscription of session.subscriptions.values()) this.#remove(subscription);
   }
 
-  /** Moves some state topics, by snapshot, to the views that now serve the session. True when none are left to move. */
-  changeViews(session: Session): boolean {
+  /**
+   * Moves some state topics, `countMax` at most, by snapshot to the views that now serve the session. True when none are
+   * left to move.
+   */
+  changeViews(session: Session, countMax: number): boolean {
     const others = [...session.subscriptions.values()].filter(subscription => !isServed(subscription));
     const live = others.filter(({ state }) => state === 'live');
     const roomBytes = this.#room.roomBytes(session) - awaitedBytes(session);
-    const next = fitting(live, roomBytes, this.#options.resumedAtOnceMax);
+    const next = fitting(live, roomBytes, Math.min(countMax, this.#options.resumedAtOnceMax));
     this.#begin(session, this.#make(session, next.map(requestedOf), true));
     return others.length === next.length;
   }

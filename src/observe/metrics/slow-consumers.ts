@@ -1,5 +1,5 @@
 import { TIERS } from '../../protocol/lanes.js';
-import { by, mergedBuckets, type MetricGroup, most, sum, summedBy } from './metric.js';
+import { by, type MetricGroup, mergedBuckets, most, sum, summedBy } from './metric.js';
 
 export const slowConsumerMetrics: MetricGroup = {
   title: 'Slow consumers',

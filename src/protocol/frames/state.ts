@@ -67,7 +67,9 @@ export const stateFrames = {
       complete: z
         .literal(true)
         .optional()
-        .describe('No quote of the connection waits for its first snapshot any more: a set of quotes comes in several frames'),
+        .describe(
+          'No quote of the connection waits for its first snapshot any more: a set of quotes comes in several frames',
+        ),
       ...stamps,
     }),
     'Whole quotes, as JSON Patch (RFC 6902) on the client’s {"quotes":{}}: starts or repairs the chain of the symbols in seqs',

@@ -12,6 +12,7 @@ import type { Apps } from './edge/listener.js';
 import type { GatewayServer } from './edge/server.js';
 import type { Session, View } from './model/session.js';
 import type { Credentials } from './sessions/credentials.js';
+import type { UserSlots } from './sessions/user-slots.js';
 import type { Subscriptions } from './subscriptions/subscriptions.js';
 import type { Views } from './views/views.js';
 
@@ -35,6 +36,7 @@ export interface OrdersParts {
   readonly rooms: RoomPublishing;
   readonly topics: TopicCommands;
   readonly credentials: Credentials;
+  readonly userSlots: UserSlots;
   readonly post: (message: FromWorker) => void;
   /** Undefined until there is something to count. */
   readonly countersNow: () => WorkerStats | undefined;
@@ -79,7 +81,7 @@ export class Orders {
   }
 
   receive(message: ToWorker): void {
-    const { symbols, table, server, topics, rooms, post, countersNow, finish } = this.#parts;
+    const { symbols, table, server, topics, rooms, userSlots, post, countersNow, finish } = this.#parts;
     switch (message.type) {
       case 'symbols':
         symbols.add(message.symbols);
@@ -113,6 +115,12 @@ export class Orders {
       case 'revoke':
         this.#revoke(message.revocations);
         post({ type: 'revoked' });
+        break;
+      case 'oldest':
+        userSlots.tellOldest(message.id, message.user);
+        break;
+      case 'replace_oldest':
+        userSlots.replaceOldest(message.user);
         break;
       case 'accept':
         void this.#accept(message.isAccepting);
@@ -159,7 +167,7 @@ export class Orders {
       return;
     }
     const other = owner === undefined ? undefined : this.#nextOwner(refused, owner);
-    if (other === undefined) subscriptions.refused(refused);
+    if (other === undefined) subscriptions.views.refused(refused);
     else table.requests.wantFor(refused, other);
   }
 

@@ -18,8 +18,8 @@ import { longWorkOf, ServedTurns } from './supervision/served-turns.js';
 import { BEAT_INTERVAL_MS, beat, turnRow } from './supervision/watchdog.js';
 import type { ThreadLife } from './thread-life.js';
 import { type Authentication, type Clients, newClients } from './worker-clients.js';
-import { type Streams, type Ending, newStreams } from './worker-streams.js';
 import { workerStats } from './worker-stats.js';
+import { type Ending, newStreams, type Streams } from './worker-streams.js';
 
 /** How often to check Apps with old certificates for remaining connections. */
 const APPS_CHECK_MS = 1_000;
@@ -124,7 +124,7 @@ export class GatewayWorker {
 function newServer(
   { data, apps, pending, corking, fault }: ThreadLife,
   { table, outbox, budgets, subscriptions, slow, fanout }: Streams,
-  { symbols, limits, credentials, keepalive, replies, commands }: Clients,
+  { symbols, limits, credentials, keepalive, userSlots, replies, commands }: Clients,
   sessions: Set<Session>,
   turns: ServedTurns,
 ): GatewayServer {
@@ -170,6 +170,7 @@ function newServer(
     controlRate,
     keepalive,
     turns,
+    userSlots,
     sessions,
     onFault: fault,
   });
@@ -179,7 +180,7 @@ function newServer(
 function newOrders(
   life: ThreadLife,
   { table, subscriptions, eventSymbols }: Streams,
-  { symbols, rooms, topics, credentials }: Clients,
+  { symbols, rooms, topics, credentials, userSlots }: Clients,
   sessions: ReadonlySet<Session>,
   server: GatewayServer,
 ): Orders {
@@ -199,6 +200,7 @@ function newOrders(
     rooms,
     topics,
     credentials,
+    userSlots,
     post,
     countersNow: () => life.stats?.(),
     onFault: fault,

@@ -13,6 +13,7 @@ import type { Session, Socket } from '../model/session.js';
 import { type FeedStatusFrame, isAllWell } from '../sending/feed-status.js';
 import type { Outbox } from '../sending/outbox.js';
 import type { Keepalive } from '../sessions/keepalive.js';
+import type { UserSlots } from '../sessions/user-slots.js';
 import type { Ladder } from '../slow-consumers/ladder.js';
 import type { Subscriptions } from '../subscriptions/subscriptions.js';
 import { asAdmission, asWork, type LongTurn, type ServedTurns } from '../supervision/served-turns.js';
@@ -61,6 +62,7 @@ export interface ServerParts {
   readonly controlRate: MessageRate;
   readonly keepalive: Keepalive<Session>;
   readonly turns: ServedTurns;
+  readonly userSlots: UserSlots;
   /** Open sessions; this class fills it. */
   readonly sessions: Set<Session>;
   readonly onFault: (what: string, cause: unknown) => void;
@@ -185,6 +187,7 @@ export class GatewayServer {
     served.upgraded++;
     served.sessions.add(session);
     this.#parts.sessions.add(session);
+    this.#parts.userSlots.taken(session);
     this.redirects.opened(session);
     this.counters.open++;
     this.counters.opened++;

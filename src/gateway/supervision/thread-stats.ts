@@ -26,8 +26,10 @@ export class ThreadStats {
    * @param mayAsk false for a thread that cannot answer
    */
   async all(mayAsk: (worker: number) => boolean): Promise<WorkerStats[]> {
-    const answers = await Promise.all(this.#last.map((_, worker) => (mayAsk(worker) ? this.#askOne(worker) : undefined)));
-    answers.forEach((answer, worker) => this.take(worker, answer));
+    const answers = await Promise.all(
+      this.#last.map((_, worker) => (mayAsk(worker) ? this.#askOne(worker) : undefined)),
+    );
+    for (const [worker, answer] of answers.entries()) this.take(worker, answer);
     return [...this.#last.filter(stats => stats !== undefined), ...this.#ended];
   }
 

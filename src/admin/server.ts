@@ -2,6 +2,7 @@
 
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { ConfigError } from '../config/config-error.js';
 import { hostNameOf, isFixedHost, isListedHost } from '../config/hosts.js';
 import type { TokenGuard } from './token-guard.js';
 
@@ -46,7 +47,7 @@ export class AdminServer {
 
   /**
    * @param withinMs how long to retry while another process is about to release the port
-   * @returns the port. @throws {Error} with `cause` if the server cannot listen on it.
+   * @returns the port. @throws {ConfigError} with `cause` if the server cannot listen on it.
    */
   async listen(withinMs = 0): Promise<number> {
     const { host, port } = this.#options;
@@ -58,7 +59,8 @@ export class AdminServer {
       } catch (cause) {
         const isTaken = (cause as NodeJS.ErrnoException).code === 'EADDRINUSE';
         if (!isTaken || performance.now() >= deadlineMs) {
-          throw new Error(`cannot listen on ADMIN_PORT ${port} on ${host}`, { cause });
+          const why = cause instanceof Error ? cause.message : String(cause);
+          throw new ConfigError(`ADMIN_PORT=${port}: cannot listen on ADMIN_HOST ${host} (${why})`, { cause });
         }
       }
       await new Promise(resolve => setTimeout(resolve, LISTEN_RETRY_MS));

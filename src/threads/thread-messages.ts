@@ -20,7 +20,7 @@ export type InterestChange =
   | { readonly op: 'own'; readonly source: string; readonly lane: number; readonly owner: number }
   | { readonly op: 'unwant'; readonly source: string; readonly lane: number }
   /**
-   * Requests the view's document (state) or last sequence (event); the answer comes through the ring. `held`: how much
+   * Requests the view's document (state) or last sequence (event); the answer comes through the ring. `sentUpTo`: how much
    * of it the asker already has from another view.
    */
   | {
@@ -28,7 +28,7 @@ export type InterestChange =
       readonly source: string;
       readonly lane: number;
       readonly request: number;
-      readonly held?: { readonly epoch: string; readonly seq: number } | undefined;
+      readonly sentUpTo?: { readonly epoch: string; readonly seq: number } | undefined;
     }
   /** The replay is no longer needed; its end still comes through the ring. */
   | { readonly op: 'cancel'; readonly source: string; readonly request: number }
@@ -62,8 +62,8 @@ export interface GatewayThreadData {
   readonly readiness: SharedArrayBuffer;
   /** Three Int32 per worker: its connections without a credential, of retail and of institutional users. */
   readonly connections: SharedArrayBuffer;
-  /** One Int32 per worker: 1 while it is behind (see Fanout.isBehind). */
-  readonly behind: SharedArrayBuffer;
+  /** One Int32 per worker: 1 while it lags (see Fanout.isLagging). */
+  readonly lagging: SharedArrayBuffer;
   /** The same three for bytes buffered for its sockets, in units of 1 KiB. */
   readonly waiting: SharedArrayBuffer;
   /** 64 random bits: the seed that hashes users and addresses to the numbers that stand for them. */
@@ -118,7 +118,7 @@ export interface WorkerStats {
   /** Clients whose state topics are sent slower than they asked for. */
   readonly conflated: number;
   /** Steps to a slower class, over the high-water mark or by a suspension, and steps back. */
-  readonly paces: { readonly overHighWater: number; readonly suspended: number; readonly restores: number };
+  readonly conflationSteps: { readonly overHighWater: number; readonly suspended: number; readonly restores: number };
   /** Bytes buffered for sockets in user space: for all of them, and for the one with the most. */
   readonly waitingBytes: { readonly all: number; readonly most: number };
   readonly turns: number;

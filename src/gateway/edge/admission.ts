@@ -7,7 +7,7 @@ import type { TokenBucket } from '../limits/message-rate.js';
 import type { Owners } from '../limits/owner.js';
 import type { Account } from '../limits/work-budgets.js';
 import type { KeepaliveState } from '../model/flow.js';
-import { type Admission, newSessionState, type Session } from '../model/session.js';
+import { type Admission, Session } from '../model/session.js';
 import { type Refusal, refusal, shorten } from '../refusal.js';
 import type { Credentials } from '../sessions/credentials.js';
 import { andThen, type MaybePromise } from '../sessions/maybe-promise.js';
@@ -64,11 +64,12 @@ export class Admissions {
   #admitAs(credential: Credential, request: UpgradeRequest, address: string): MaybePromise<Admission | Refusal> {
     // Report problems with the request only to clients that are allowed to ask.
     if (request.problem !== undefined) return request.problem;
-    const session = this.#newSession(request, credential, address);
-    if (session.defaultClass < session.fastestClass) {
-      return refusal(403, 'forbidden', `class: the fastest for this credential is ${CLASSES[session.fastestClass]}`);
+    const fastestClass = defaultClass(credential.tier);
+    if (request.rateClass !== undefined && request.rateClass < fastestClass) {
+      return refusal(403, 'forbidden', `class: the fastest for this credential is ${CLASSES[fastestClass]}`);
     }
-    if (request.stream === undefined) return { session, wanted: [], warning: undefined, views: [] };
+    const session = this.#newSession(request, credential, address);
+    if (request.stream === undefined) return { session, requested: [], warning: undefined, views: [] };
     return this.#topics(session, request, request.stream);
   }
 
@@ -95,31 +96,26 @@ export class Admissions {
     if (allowed.length === 0 || (allowed.length < known.length && !mayLeaveOut)) {
       return refusal(403, 'forbidden', `not entitled to ${stream} of ${shorten(known)}`);
     }
-    const wanted = allowed.map(symbol => ({ stream, symbol, lane: laneFor(session, stream, request.bookDetail) }));
-    return { session, wanted, warning: warningFor(unknown, known, allowed), views: [] };
+    const requested = allowed.map(symbol => ({ stream, symbol, lane: laneFor(session, stream, request.bookDetail) }));
+    return { session, requested, warning: warningFor(unknown, known, allowed), views: [] };
   }
 
   #newSession(request: UpgradeRequest, credential: Credential, address: string): Session {
     const { credentials, owners, nextId, newKeepalive, newMessageTokens, newControlTokens, newAccount } = this.#options;
-    const fastestClass = defaultClass(credential.tier);
-    return {
+    return new Session({
       id: nextId(),
       address,
       owner: owners.of(credential.sub, address),
       credential,
       entitlements: credentials.entitlementsOf(credential),
+      askedClass: request.rateClass,
       format: request.format,
       isStamped: request.isStamped,
-      tier: credential.tier,
-      askedClass: request.rateClass,
-      defaultClass: request.rateClass ?? fastestClass,
-      fastestClass,
       keepalive: newKeepalive(credential.expiresAtMs),
       messageTokens: newMessageTokens(),
       controlTokens: newControlTokens(),
       account: newAccount(address),
-      ...newSessionState(),
-    };
+    });
   }
 }
 

@@ -17,7 +17,7 @@ import type { Admissions } from './admission.js';
 import { clientAddress } from './client-address.js';
 import type { Corking } from './corking.js';
 import type { Explained, Explanations } from './explanations.js';
-import type { LongPlaces, UpgradeContexts } from './payload-routes.js';
+import type { LongMessageSlots, UpgradeContexts } from './payload-routes.js';
 import { endpointOf, isOriginAllowed, parseRequest } from './upgrade-request.js';
 
 /** Longest query of a rate-limited request that is still explained. */
@@ -30,7 +30,7 @@ export interface UpgradesParts {
   readonly admissions: Admissions;
   readonly limits: ConnectionLimits;
   readonly pending: PendingSockets;
-  readonly longPlaces: LongPlaces;
+  readonly longMessageSlots: LongMessageSlots;
   readonly budgets: WorkBudgets;
   readonly table: Views;
   readonly explanations: Explanations;
@@ -118,7 +118,7 @@ export class Upgrades {
         return;
       }
       const { session } = admission;
-      const context = this.#parts.longPlaces.contextOf(session, contexts);
+      const context = this.#parts.longMessageSlots.contextOf(session, contexts);
       // Never use the request's own `cork` after an await (corking.ts).
       const upgrade = () => response.upgrade<SocketData>({ session, admission }, key, subprotocol, extensions, context);
       if (isAwaited) this.#parts.corking.cork(response, upgrade);
@@ -172,7 +172,7 @@ export class Upgrades {
     if ('status' in admitted) return admitted;
     if (this.isClosing) return unavailable('this gateway is closing');
     const { table, limits, budgets } = this.#parts;
-    const { session, wanted, views } = admitted;
+    const { session, requested, views } = admitted;
     if (this.isShedding && session.tier === 'retail') {
       limits.refused.overload++;
       return unavailable('gateway overloaded');
@@ -181,9 +181,9 @@ export class Upgrades {
     if (waitMs > 0) return overBudget(waitMs);
     const refused = limits.enter(session.address, session.credential);
     if (refused !== undefined) return refused;
-    for (const { stream } of wanted) budgets.charge(session, topicUnits(stream, 1));
+    for (const { stream } of requested) budgets.charge(session, topicUnits(stream, 1));
     const live: Promise<boolean>[] = [];
-    for (const { stream, symbol, lane } of wanted) {
+    for (const { stream, symbol, lane } of requested) {
       const view = table.acquire(stream, symbol, lane, session);
       views.push(view);
       if (!view.isState && view.source < 0) live.push(view.live());

@@ -60,7 +60,7 @@ export class Outbox {
     counted.bytes += view.subscribers * (end - start);
   }
 
-  /** Tells all sockets of a view that its topic is held back, and at which position. */
+  /** Tells all sockets of a view that its topic is stale, and at which position. */
   publishStale(view: View): void {
     const frame = view.stale?.slice();
     if (frame !== undefined) this.publish(view, frame, 0, frame.length, this.control);

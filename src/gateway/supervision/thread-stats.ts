@@ -1,0 +1,73 @@
+/** The counters of the gateway threads, those that were replaced included. */
+import type { WorkerStats } from '../../threads/thread-messages.js';
+import { NOTHING_OPEN } from './nothing-open.js';
+
+const TIMEOUT_MS = 1000;
+/** Maximum replaced threads whose totals are kept. */
+const ENDED_MAX = 1000;
+
+export class ThreadStats {
+  readonly #ask: (worker: number, id: number) => void;
+  /** Each thread's last counters, for when it answers late or never. */
+  readonly #last: (WorkerStats | undefined)[];
+  readonly #pending = new Map<number, (stats: WorkerStats) => void>();
+  /** Last counters of replaced threads. */
+  readonly #ended: WorkerStats[] = [];
+  #lastId = 0;
+
+  /** @param ask asks a thread, whose reply goes to `answered` */
+  constructor(workers: number, ask: (worker: number, id: number) => void) {
+    this.#ask = ask;
+    this.#last = new Array<WorkerStats | undefined>(workers).fill(undefined);
+  }
+
+  /**
+   * Counters of all threads, including replaced ones; for a thread that does not answer in time, its last ones.
+   * @param mayAsk false for a thread that cannot answer
+   */
+  async all(mayAsk: (worker: number) => boolean): Promise<WorkerStats[]> {
+    const answers = await Promise.all(this.#last.map((_, worker) => (mayAsk(worker) ? this.#askOne(worker) : undefined)));
+    answers.forEach((answer, worker) => this.take(worker, answer));
+    return [...this.#last.filter(stats => stats !== undefined), ...this.#ended];
+  }
+
+  answered(id: number, stats: WorkerStats): void {
+    this.#pending.get(id)?.(stats);
+    this.#pending.delete(id);
+  }
+
+  /** A thread's counters, if it had any to send. */
+  take(worker: number, stats: WorkerStats | undefined): void {
+    if (stats !== undefined) this.#last[worker] = stats;
+  }
+
+  /** The thread serves nothing any more, but it may still run. */
+  stuck(worker: number): void {
+    const last = this.#last[worker];
+    if (last !== undefined) this.#last[worker] = { ...last, ...NOTHING_OPEN };
+  }
+
+  /** The thread has ended. Totals must not fall when it is replaced; its connections are closed. */
+  ended(worker: number): void {
+    const last = this.#last[worker];
+    this.#last[worker] = undefined;
+    if (last === undefined) return;
+    this.#ended.push({ ...last, ...NOTHING_OPEN });
+    if (this.#ended.length > ENDED_MAX) this.#ended.shift();
+  }
+
+  #askOne(worker: number): Promise<WorkerStats | undefined> {
+    const id = ++this.#lastId;
+    return new Promise(resolve => {
+      const timer = setTimeout(() => {
+        this.#pending.delete(id);
+        resolve(undefined);
+      }, TIMEOUT_MS);
+      this.#pending.set(id, stats => {
+        clearTimeout(timer);
+        resolve(stats);
+      });
+      this.#ask(worker, id);
+    });
+  }
+}

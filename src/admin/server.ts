@@ -85,7 +85,7 @@ export class AdminServer {
   }
 
   async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const { pathname: path, searchParams } = new URL(request.url ?? '/', 'http://admin');
+    const { path, searchParams } = targetOf(request.url ?? '/');
     if (request.method !== 'GET' && request.method !== 'HEAD') {
       return answerJson(response, 405, { error: { code: 'method_not_allowed', message: 'GET only' } });
     }
@@ -133,6 +133,14 @@ export class AdminServer {
   #verdict({ headers: { authorization }, socket }: IncomingMessage): ReturnType<TokenGuard['check']> {
     return this.#options.guard?.check(authorization, socket.remoteAddress ?? '') ?? 'accepted';
   }
+}
+
+/** The target of a request as a path; a path such as `//` is no URL. */
+function targetOf(target: string): { readonly path: string; readonly searchParams: URLSearchParams } {
+  const [path = '', query = ''] = target.split(/\?(.*)/s);
+  // A proxy may send the absolute form (RFC 9112 section 3.2.2).
+  const absolute = !path.startsWith('/') && URL.canParse(path) ? new URL(path).pathname : path;
+  return { path: absolute, searchParams: new URLSearchParams(query) };
 }
 
 function answerJson(response: ServerResponse, status: number, body: object): void {

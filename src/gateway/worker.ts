@@ -1,6 +1,7 @@
 /** What is wired to what in a gateway thread, which reads the encoders' rings and serves its share of the sockets. */
 import { REVOCATIONS_SWEEP_MS } from '../auth/revocations.js';
 import { monotonicMicros } from '../protocol/wall-clock.js';
+import { SharedReadiness } from '../threads/shared-readiness.js';
 import type { ToWorker } from '../threads/thread-messages.js';
 import { MessageGate } from './commands/message-gate.js';
 import { pump } from './delivery/ring-reader.js';
@@ -41,7 +42,7 @@ export class GatewayWorker {
       cut: (session, code) => this.#server.cut(session, code),
     };
     this.#turns = new ServedTurns(turnRow(data.turns, data.worker), turn => {
-      post({ type: 'long_work', work: longWorkOf(turn) });
+      post({ type: 'long_work', work: longWorkOf(turn, life.log) });
       this.#server.endLong(turn);
     });
     this.#streams = newStreams(life, sessions, ending);
@@ -122,7 +123,7 @@ export class GatewayWorker {
 
 /** From the listening socket to the sessions. */
 function newServer(
-  { data, apps, pending, corking, fault }: ThreadLife,
+  { data, apps, pending, corking, log, fault }: ThreadLife,
   { table, outbox, budgets, subscriptions, slow, fanout }: Streams,
   { symbols, limits, credentials, keepalive, replies, commands }: Clients,
   sessions: Set<Session>,
@@ -132,14 +133,12 @@ function newServer(
   const { subscriptionsMax, messagesPerSecondMax, roomMessageBytesMax } = config.limits;
   const messageRate = new MessageRate(messagesPerSecondMax);
   const controlRate = new MessageRate(CONTROL_FRAMES_PER_SECOND);
-  let lastSession = 0;
   const admissions = new Admissions({
     credentials,
     isAnonymousAllowed: config.anonymous,
     owners: new Owners(data.ownerSeed),
     symbols,
     subscriptionsMax,
-    nextId: () => ++lastSession,
     newKeepalive: expiresAtMs => keepalive.open(expiresAtMs),
     newMessageTokens: () => messageRate.fill(performance.now()),
     newControlTokens: () => controlRate.fill(performance.now()),
@@ -170,6 +169,8 @@ function newServer(
     controlRate,
     keepalive,
     turns,
+    log,
+    readiness: new SharedReadiness(data.readiness),
     sessions,
     onFault: fault,
   });

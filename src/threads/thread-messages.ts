@@ -148,10 +148,10 @@ export interface WorkerStats {
 
 /** Work for one session that took too long, as it is logged. */
 export interface LongWork {
-  /** The session's number in its thread; undefined for a connection that was not admitted yet. */
-  readonly connection: number | undefined;
+  /** The connection's id; undefined for one that was not admitted yet. */
+  readonly connection: string | undefined;
   readonly address: string | undefined;
-  /** The user's pseudonym; undefined for an anonymous connection. */
+  /** As LOG_USERS says; undefined for an anonymous connection. */
   readonly user: string | undefined;
   /** A command's action, or what the socket was served for. */
   readonly action: string;

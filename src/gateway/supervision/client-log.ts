@@ -7,6 +7,8 @@ import { CloseCode } from '../../protocol/close-code.js';
 import type { Tier } from '../../protocol/lanes.js';
 import type { ClientEvent, ClientLine, FromWorker, ReloadedSettings } from '../../threads/thread-messages.js';
 import type { ConnectionIds } from '../model/connection-ids.js';
+import type { Session } from '../model/session.js';
+import type { Traffic } from '../model/traffic.js';
 
 /** Lines of one kind that a thread logs in a second. */
 export const LINES_PER_SECOND_MAX = 50;
@@ -27,12 +29,19 @@ export interface LoggedClient {
   readonly tier: Tier | undefined;
 }
 
-/** What passed over a connection. */
-export interface Traffic {
-  readonly openedMs: number;
-  readonly receivedBytes: number;
-  readonly sentBytes: number;
+/** What is logged about a session. */
+export function clientOf({ id, address, credential }: Session): LoggedClient {
+  const { sub: user, tier } = credential;
+  return { id, address, user, tier: user === '' ? undefined : tier };
 }
+
+/** The code of a close frame, 1006 if the connection broke, and the reason. */
+export interface ClosedWith {
+  readonly code: number;
+  readonly reason: string;
+}
+
+type Counted = Pick<Traffic, 'openedMs' | 'receivedBytes' | 'sentBytes'>;
 
 export interface ClientLogOptions {
   readonly ids: ConnectionIds;
@@ -45,6 +54,7 @@ export interface ClientLogOptions {
 export class ClientLog {
   /** A reload replaces them. */
   settings: ClientLogOptions['settings'];
+  readonly ids: ConnectionIds;
   readonly #options: ClientLogOptions;
   #lines: ClientLine[] = [];
   /** Lines of the current second by kind, and those of them that are left out. */
@@ -56,6 +66,7 @@ export class ClientLog {
   constructor(options: ClientLogOptions) {
     this.#options = options;
     this.settings = options.settings;
+    this.ids = options.ids;
   }
 
   connected(client: LoggedClient): void {
@@ -77,8 +88,8 @@ export class ClientLog {
     this.#add('restored', client, { steps });
   }
 
-  /** @param by who closed it. @param code of the close frame; 1006: the connection broke */
-  ended(client: LoggedClient, by: 'gateway' | 'client', code: number, reason: string, traffic: Traffic): void {
+  /** @param by who closed it; a connection that broke counts as closed by the client */
+  ended(client: LoggedClient, by: 'gateway' | 'client', { code, reason }: ClosedWith, traffic: Counted): void {
     const isRegular = REGULAR_CODES.has(code);
     if (isRegular && this.settings.logClients !== 'all') return;
     const { openedMs, receivedBytes, sentBytes } = traffic;
@@ -98,6 +109,12 @@ export class ClientLog {
     if (this.#leftOut > 0) this.#timer = setTimeout(() => this.flush(), SECOND_MS).unref();
   }
 
+  /** How log lines name a user; undefined without a credential. */
+  shown(user: string): string | undefined {
+    if (user === '') return undefined;
+    return this.settings.logUsers === 'name' ? user : pseudonymOf(user);
+  }
+
   #add(event: ClientEvent, { id, address, user, tier }: LoggedClient, details: Partial<ClientLine>): void {
     if (this.settings.logClients === 'off') return;
     this.#beginSecond();
@@ -105,8 +122,8 @@ export class ClientLog {
     this.#counts.set(event, count);
     if (count > LINES_PER_SECOND_MAX) this.#leftOut++;
     else {
-      const connection = this.#options.ids.text(id);
-      this.#lines.push({ event, connection, user: this.#shown(user), tier, address, ...details });
+      const connection = this.ids.text(id);
+      this.#lines.push({ event, connection, user: this.shown(user), tier, address, ...details });
     }
     this.#timer ??= setTimeout(() => this.flush(), FLUSH_AFTER_MS).unref();
   }
@@ -124,11 +141,6 @@ export class ClientLog {
     const leftOut = this.#leftOut;
     this.#leftOut = 0;
     return leftOut;
-  }
-
-  #shown(user: string): string | undefined {
-    if (user === '') return undefined;
-    return this.settings.logUsers === 'name' ? user : pseudonymOf(user);
   }
 }
 

@@ -39,9 +39,9 @@ function live(log: ClientLog): void {
   log.refused({ ...ALICE, user: '', tier: undefined }, 401, 'unauthorized', 'a token or an API key is required');
   log.steppedDown(ALICE, 1);
   log.restored(ALICE, 0);
-  log.ended(ALICE, 'client', 1000, 'bye', TRAFFIC);
-  log.ended(ALICE, 'gateway', 4008, 'slow consumer', TRAFFIC);
-  log.ended(ALICE, 'client', 1006, '', TRAFFIC);
+  log.ended(ALICE, 'client', { code: 1000, reason: 'bye' }, TRAFFIC);
+  log.ended(ALICE, 'gateway', { code: 4008, reason: 'slow consumer' }, TRAFFIC);
+  log.ended(ALICE, 'client', { code: 1006, reason: '' }, TRAFFIC);
 }
 
 describe('O2 the log of clients', () => {
@@ -74,7 +74,7 @@ describe('O2 the log of clients', () => {
   it('O2 leaves out connects and regular ends with LOG_CLIENTS=problems, and everything with off', () => {
     const problems = clientLog('problems');
     live(problems.log);
-    problems.log.ended(ALICE, 'gateway', 1001, 'going away', TRAFFIC);
+    problems.log.ended(ALICE, 'gateway', { code: 1001, reason: 'going away' }, TRAFFIC);
     problems.log.flush();
     expect(problems.lines().map(({ event }) => event)).toEqual(['refused', 'stepped_down', 'restored', 'broken', 'broken']);
     const off = clientLog('off');

@@ -21,8 +21,8 @@ import { longWorkOf, ServedTurns } from './supervision/served-turns.js';
 import { BEAT_INTERVAL_MS, beat, turnRow } from './supervision/watchdog.js';
 import type { ThreadLife } from './thread-life.js';
 import { type Authentication, type Clients, newClients } from './worker-clients.js';
-import { type Streams, type Ending, newStreams } from './worker-streams.js';
 import { workerStats } from './worker-stats.js';
+import { type Ending, newStreams, type Streams } from './worker-streams.js';
 
 /** How often to check Apps with old certificates for remaining connections. */
 const APPS_CHECK_MS = 1_000;
@@ -55,7 +55,10 @@ export class GatewayWorker {
       else this.#orders.endRemovedKeys(result.removed);
     };
     const { credentials } = this.#clients;
-    const { data: { config }, log } = life;
+    const {
+      data: { config },
+      log,
+    } = life;
     const reloading = new Reloading({ ...auth, auth: config.auth, credentials, log, onApiKeys, post });
     this.#orders = newOrders(life, this.#streams, this.#clients, sessions, this.#server, reloading);
     auth.apiKeys?.watch(onApiKeys);

@@ -356,7 +356,9 @@ describe('settings that do not fit together', () => {
     expect(readConfig({ HOST: '10.0.0.1', PORT: '9090' }).port).toBe(9090);
     expect(readConfig({ PORT: '0', ADMIN_PORT: '0' }).port).toBe(0);
     // A default may exceed the whole that is set.
-    expect(readConfig({ WS_MAX_MESSAGE_SIZE: '8KiB', WS_MAX_PENDING: '10', WS_MAX_CLIENT_TOPICS: '10' }).port).toBe(8080);
+    expect(readConfig({ WS_MAX_MESSAGE_SIZE: '8KiB', WS_MAX_PENDING: '10', WS_MAX_CLIENT_TOPICS: '10' }).port).toBe(
+      8080,
+    );
   });
 });
 

@@ -11,6 +11,7 @@ import type { TopicCommands } from './commands/topic-commands.js';
 import type { Apps } from './edge/listener.js';
 import type { GatewayServer } from './edge/server.js';
 import type { Session, View } from './model/session.js';
+import type { Reloading } from './reloading.js';
 import type { Credentials } from './sessions/credentials.js';
 import type { UserSlots } from './sessions/user-slots.js';
 import type { Subscriptions } from './subscriptions/subscriptions.js';
@@ -37,6 +38,7 @@ export interface OrdersParts {
   readonly topics: TopicCommands;
   readonly credentials: Credentials;
   readonly userSlots: UserSlots;
+  readonly reloading: Reloading;
   readonly post: (message: FromWorker) => void;
   /** Undefined until there is something to count. */
   readonly countersNow: () => WorkerStats | undefined;
@@ -131,6 +133,9 @@ export class Orders {
       case 'retire':
         this.#isLeaving = true;
         void server.redirects.retire(() => post({ type: 'empty' }));
+        break;
+      case 'reload':
+        void this.#parts.reloading.reload(message.id, message.settings);
         break;
       case 'certificate':
         this.#renewCertificate();

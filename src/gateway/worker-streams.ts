@@ -12,6 +12,7 @@ import { Outbox, type Publish } from './sending/outbox.js';
 import { BufferedTotal } from './slow-consumers/buffered-total.js';
 import { Ladder } from './slow-consumers/ladder.js';
 import { Subscriptions } from './subscriptions/subscriptions.js';
+import { type ClientLog, clientOf } from './supervision/client-log.js';
 import type { ThreadLife } from './thread-life.js';
 import { interestTeller } from './views/interest-batch.js';
 import { type SentCell, sentCellsIn, Views } from './views/views.js';
@@ -25,7 +26,7 @@ export interface Ending {
   readonly cut: (session: Session, code: CloseCode) => void;
 }
 
-export function newStreams({ data, apps, post }: ThreadLife, sessions: ReadonlySet<Session>, ending: Ending) {
+export function newStreams({ data, apps, log, post }: ThreadLife, sessions: ReadonlySet<Session>, ending: Ending) {
   const { config, worker, rings } = data;
   const wallClock = new WallClock();
   const doorbell = new Int32Array(data.doorbells);
@@ -71,7 +72,7 @@ export function newStreams({ data, apps, post }: ThreadLife, sessions: ReadonlyS
     cut: session => ending.cut(session, CloseCode.slowConsumer),
     onClosed: (sockets, bytes) => post({ type: 'shed', sockets, bytes }),
   });
-  const slow = newLadder(config, subscriptions, outbox, bufferedTotal, ending);
+  const slow = newLadder(config, subscriptions, outbox, bufferedTotal, log, ending);
   const fanout = new Fanout({
     rings: rings.map(ring => new RingReader(ring, worker)),
     table,
@@ -91,6 +92,7 @@ function newLadder(
   subscriptions: Subscriptions,
   outbox: Outbox,
   total: BufferedTotal,
+  log: ClientLog,
   ending: Ending,
 ): Ladder {
   return new Ladder({
@@ -100,6 +102,8 @@ function newLadder(
     circuit,
     nowMs: () => performance.now(),
     close: session => ending.end(session, CloseCode.slowConsumer, 'slow consumer'),
+    onStep: (session, isSlower) =>
+      log[isSlower ? 'steppedDown' : 'restored'](clientOf(session), session.conflation.level),
     total,
   });
 }

@@ -14,6 +14,7 @@ import { type ConflationState, Flow, type KeepaliveState } from './flow.js';
 import { Identity } from './identity.js';
 import type { TaggedPosition } from './positions.js';
 import { SessionTopics } from './session-topics.js';
+import { Traffic } from './traffic.js';
 import type { ViewOf } from './view.js';
 
 /** An admitted connection and its initial state. */
@@ -78,6 +79,8 @@ export class Subscription {
   #state: SubscriptionState = 'waiting';
   #isNative = false;
   #nativeInTurn = 0;
+  /** What the view had published when its native delivery began. */
+  #publishedBefore = 0;
   #sentUpTo: StreamPosition | undefined;
   #hasAskedCatchUp = false;
 
@@ -159,6 +162,8 @@ export class Subscription {
   setNative(isNative: boolean, turn: number): void {
     this.#isNative = isNative;
     this.#nativeInTurn = turn;
+    if (isNative) this.#publishedBefore = this.view.publishedBytes;
+    else this.session.traffic.sent(this.view.publishedBytes - this.#publishedBefore);
   }
 
   /** Records how far the session was sent the topic. */
@@ -205,6 +210,7 @@ export class Session {
   readonly identity: Identity;
   /** Written by slow-consumers/. */
   readonly flow = new Flow();
+  readonly traffic = new Traffic();
   /** Written by subscriptions/. */
   readonly subscriptions = new SessionTopics<Subscription>();
   /** Written by commands/command-handler.ts. */

@@ -23,6 +23,8 @@ export interface ConflationOptions {
   readonly restoreAfterMs: number;
   /** A monotonic clock, above 0. */
   readonly nowMs: () => number;
+  /** Called when a session's level changes, which is `conflation.level` by then. */
+  readonly onStep?: (session: Session, isSlower: boolean) => void;
 }
 
 export class Conflation {
@@ -109,6 +111,7 @@ export class Conflation {
     conflation.isRestoring = false;
     conflation.calmSinceMs = nowMs;
     this.#slowed.add(session);
+    this.#options.onStep?.(session, true);
     return true;
   }
 
@@ -119,6 +122,7 @@ export class Conflation {
     conflation.calmSinceMs = nowMs;
     conflation.isRestoring = true;
     this.counters.restores++;
+    this.#options.onStep?.(session, false);
     this.tell(session);
     this.#return(session);
   }

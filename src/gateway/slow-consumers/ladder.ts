@@ -38,6 +38,8 @@ export interface LadderOptions {
   readonly nowMs: () => number;
   /** Closes the connection of a client that is too slow. */
   readonly close: (session: Session) => void;
+  /** @see ConflationOptions.onStep */
+  readonly onStep?: (session: Session, isSlower: boolean) => void;
   /** The bound on bytes buffered for all sockets; undefined: no bound. */
   readonly total?: BufferedTotal;
 }

@@ -1,5 +1,6 @@
 /** The main thread's side of the gateway workers: starts them, replaces those that die, and closes them. */
 import { Worker } from 'node:worker_threads';
+import { ConfigError } from '../../config/config-error.js';
 import type { Config } from '../../config/environment.js';
 import { RestartPace } from '../../observe/restart-pace.js';
 import type {
@@ -28,7 +29,10 @@ const REQUEST_HEAD_BYTES_MAX = 32 * 1024;
 const YOUNG_GENERATION_MB = 6;
 
 export interface SupervisorOptions {
-  readonly config: Config;
+  /** The configuration in force; a reload changes it for threads that start later. */
+  readonly config: () => Config;
+  /** Whether the process is ready (threads/shared-readiness.ts). */
+  readonly readiness: SharedArrayBuffer;
   readonly threadFile: URL;
   readonly rings: readonly SharedArrayBuffer[];
   readonly doorbells: SharedArrayBuffer;
@@ -77,11 +81,11 @@ export class WorkerSupervisor {
 
   constructor(options: SupervisorOptions) {
     this.#options = options;
-    this.#port = options.config.port;
-    const workers = options.config.workers;
-    this.#tables = new SharedTables(workers, options.config.limits);
+    const { port, workers, limits, times } = options.config();
+    this.#port = port;
+    this.#tables = new SharedTables(workers, limits);
     this.#slots = Array.from({ length: workers }, () => {
-      const pace = new RestartPace(options.config.times.stableAfterMs);
+      const pace = new RestartPace(times.stableAfterMs);
       return { thread: undefined, isListening: false, isStuck: false, pace, lastError: '' };
     });
     this.#stats = new ThreadStats(workers, (worker, id) => this.post(worker, { type: 'stats', id }));
@@ -91,7 +95,7 @@ export class WorkerSupervisor {
     );
     this.#watch = new ThreadWatch({
       workers,
-      ...options.config.times,
+      ...times,
       reliefFile: new URL('./supervision/relief.js', options.threadFile),
       port: () => this.#port,
       onHung: (worker, reason) => {
@@ -185,13 +189,14 @@ export class WorkerSupervisor {
 
   #start(worker: number): Promise<void> {
     const slot = this.#slots[worker] as Slot;
-    const { config, rings, doorbells, threadFile } = this.#options;
+    const { config, rings, doorbells, readiness, threadFile } = this.#options;
     const workerData: GatewayThreadData & { config: Config } = {
-      config,
+      config: config(),
       worker,
       port: this.#port,
       rings,
       doorbells,
+      readiness,
       ...this.#tables.data,
       turns: this.#watch.rows,
       revocations: this.#options.revocations(),
@@ -213,7 +218,7 @@ export class WorkerSupervisor {
           this.#watch.started(worker, thread);
           resolve();
         } else if (message.type === 'listen_failed') {
-          slot.lastError = `port ${message.port} is unavailable: in use by another program, or not permitted`;
+          slot.lastError = `PORT=${message.port}: in use by another program, or not permitted (HOST ${config().host})`;
         } else {
           this.#received(worker, slot, thread, message);
         }
@@ -230,7 +235,7 @@ export class WorkerSupervisor {
         // Whether or not it ever listened, nothing may wait for its end any more.
         slot.thread = undefined;
         this.#watch.ended(worker);
-        if (!slot.isListening && !slot.isStuck) reject(new Error(`gateway worker ${worker} did not start: ${reason}`));
+        if (!slot.isListening && !slot.isStuck) reject(startFailure(worker, reason));
         else this.#exited(worker, slot, reason);
       });
     });
@@ -320,4 +325,10 @@ export class WorkerSupervisor {
     this.#empty(slot.thread);
     this.#options.onStuck(worker, reason);
   }
+}
+
+function startFailure(worker: number, reason: string): Error {
+  return reason.startsWith('PORT=')
+    ? new ConfigError(reason)
+    : new Error(`gateway worker ${worker} did not start: ${reason}`);
 }

@@ -7,6 +7,8 @@ import type { FromWorker, GatewayThreadData, WorkerStats } from '../threads/thre
 import { Corking } from './edge/corking.js';
 import { Apps } from './edge/listener.js';
 import { type PendingSockets, pendingSocketsOf } from './limits/pending-sockets.js';
+import { ConnectionIds } from './model/connection-ids.js';
+import { ClientLog } from './supervision/client-log.js';
 
 export type WorkerThreadData = GatewayThreadData & { readonly config: Config };
 
@@ -16,6 +18,7 @@ export class ThreadLife {
   readonly pending: PendingSockets;
   readonly apps: Apps;
   readonly corking = new Corking();
+  readonly log: ClientLog;
   /** Set once there is something to count. */
   stats: (() => WorkerStats) | undefined;
   #isEnding = false;
@@ -24,6 +27,12 @@ export class ThreadLife {
     this.data = data;
     this.post = post;
     this.pending = pendingSocketsOf(data, data.config);
+    this.log = new ClientLog({
+      ids: new ConnectionIds(),
+      settings: data.config,
+      post,
+      nowMs: () => performance.now(),
+    });
     this.apps = new Apps(data.config.tls, this.pending);
   }
 
@@ -61,5 +70,7 @@ export class ThreadLife {
     this.#isEnding = true;
     this.apps.close();
     this.corking.close();
+    // Closing the App has ended the connections that were left.
+    this.log.flush();
   }
 }

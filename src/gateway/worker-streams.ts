@@ -14,6 +14,7 @@ import { Ages } from './slow-consumers/ages.js';
 import { BufferedTotal } from './slow-consumers/buffered-total.js';
 import { Ladder, marksOf, SAMPLE_INTERVAL_MS } from './slow-consumers/ladder.js';
 import { Subscriptions } from './subscriptions/subscriptions.js';
+import { clientOf } from './supervision/client-log.js';
 import type { ThreadLife } from './thread-life.js';
 import { interestTeller } from './views/interest-batch.js';
 import { type SentCell, sentCellsIn, Views } from './views/views.js';
@@ -29,7 +30,7 @@ export interface Ending {
   readonly cut: (session: Session, code: CloseCode) => void;
 }
 
-export function newStreams({ data, apps, post }: ThreadLife, sessions: ReadonlySet<Session>, ending: Ending) {
+export function newStreams({ data, apps, log, post }: ThreadLife, sessions: ReadonlySet<Session>, ending: Ending) {
   const { config, worker, rings } = data;
   const wallClock = new WallClock();
   const doorbell = new Int32Array(data.doorbells);
@@ -95,6 +96,8 @@ export function newStreams({ data, apps, post }: ThreadLife, sessions: ReadonlyS
     circuit: config.circuit,
     nowMs,
     close: session => ending.end(session, CloseCode.slowConsumer, 'slow consumer'),
+    onStep: (session, isSlower) =>
+      log[isSlower ? 'steppedDown' : 'restored'](clientOf(session), session.conflation.level),
     total: bufferedTotal,
   });
   const fanout = new Fanout({

@@ -1,6 +1,8 @@
 /** What is wired to what in a gateway thread, which reads the encoders' rings and serves its share of the sockets. */
+import type { ApiKeyReload } from '../auth/api-keys.js';
 import { REVOCATIONS_SWEEP_MS } from '../auth/revocations.js';
 import { monotonicMicros } from '../protocol/wall-clock.js';
+import { SharedReadiness } from '../threads/shared-readiness.js';
 import type { ToWorker } from '../threads/thread-messages.js';
 import { MessageGate } from './commands/message-gate.js';
 import { pump } from './delivery/ring-reader.js';
@@ -10,6 +12,7 @@ import { CONTROL_FRAMES_PER_SECOND, MessageRate } from './limits/message-rate.js
 import { Owners } from './limits/owner.js';
 import type { Session } from './model/session.js';
 import { Orders } from './orders.js';
+import { Reloading } from './reloading.js';
 import { GLANCE_INTERVAL_MS, SAMPLE_INTERVAL_MS } from './slow-consumers/ladder.js';
 import { CHECK_INTERVAL_MS, Overload } from './slow-consumers/overload.js';
 import { Heartbeats } from './subscriptions/heartbeats.js';
@@ -41,17 +44,24 @@ export class GatewayWorker {
       cut: (session, code) => this.#server.cut(session, code),
     };
     this.#turns = new ServedTurns(turnRow(data.turns, data.worker), turn => {
-      post({ type: 'long_work', work: longWorkOf(turn) });
+      post({ type: 'long_work', work: longWorkOf(turn, life.log) });
       this.#server.endLong(turn);
     });
     this.#streams = newStreams(life, sessions, ending);
     this.#clients = newClients(life, this.#streams, auth, sessions, this.#turns, ending);
     this.#server = newServer(life, this.#streams, this.#clients, sessions, this.#turns);
-    this.#orders = newOrders(life, this.#streams, this.#clients, sessions, this.#server);
-    auth.apiKeys?.watch(result => {
+    const onApiKeys = (result: ApiKeyReload) => {
       if (!result.ok) life.fault('API key file unusable; keeping the current keys', result.error);
       else this.#orders.endRemovedKeys(result.removed);
-    });
+    };
+    const { credentials } = this.#clients;
+    const {
+      data: { config },
+      log,
+    } = life;
+    const reloading = new Reloading({ ...auth, auth: config.auth, credentials, log, onApiKeys, post });
+    this.#orders = newOrders(life, this.#streams, this.#clients, sessions, this.#server, reloading);
+    auth.apiKeys?.watch(onApiKeys);
   }
 
   /** The work in progress takes too long. */
@@ -123,9 +133,9 @@ export class GatewayWorker {
 
 /** From the listening socket to the sessions. */
 function newServer(
-  { data, apps, pending, corking, fault }: ThreadLife,
+  { data, apps, pending, corking, log, fault }: ThreadLife,
   { table, outbox, budgets, subscriptions, slow, fanout }: Streams,
-  { symbols, limits, credentials, keepalive, replies, commands }: Clients,
+  { symbols, limits, credentials, keepalive, userSlots, replies, commands }: Clients,
   sessions: Set<Session>,
   turns: ServedTurns,
 ): GatewayServer {
@@ -133,14 +143,12 @@ function newServer(
   const { subscriptionsMax, messagesPerSecondMax, roomMessageBytesMax } = config.limits;
   const messageRate = new MessageRate(messagesPerSecondMax);
   const controlRate = new MessageRate(CONTROL_FRAMES_PER_SECOND);
-  let lastSession = 0;
   const admissions = new Admissions({
     credentials,
     isAnonymousAllowed: config.anonymous,
     owners: new Owners(data.ownerSeed),
     symbols,
     subscriptionsMax,
-    nextId: () => ++lastSession,
     newKeepalive: expiresAtMs => keepalive.open(expiresAtMs),
     newMessageTokens: () => messageRate.fill(performance.now()),
     newControlTokens: () => controlRate.fill(performance.now()),
@@ -171,6 +179,9 @@ function newServer(
     controlRate,
     keepalive,
     turns,
+    userSlots,
+    log,
+    readiness: new SharedReadiness(data.readiness),
     sessions,
     onFault: fault,
   });
@@ -180,9 +191,10 @@ function newServer(
 function newOrders(
   life: ThreadLife,
   { table, subscriptions, eventSymbols }: Streams,
-  { symbols, rooms, topics, credentials }: Clients,
+  { symbols, rooms, topics, credentials, userSlots }: Clients,
   sessions: ReadonlySet<Session>,
   server: GatewayServer,
+  reloading: Reloading,
 ): Orders {
   const { data, apps, post, fault } = life;
   const row = turnRow(data.turns, data.worker);
@@ -200,6 +212,8 @@ function newOrders(
     rooms,
     topics,
     credentials,
+    userSlots,
+    reloading,
     post,
     countersNow: () => life.stats?.(),
     onFault: fault,

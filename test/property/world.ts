@@ -243,7 +243,7 @@ export class World {
   get isBusy(): boolean {
     const open = this.peers.filter(({ socket }) => socket.isOpen);
     const isWaiting = ({ socket, model }: Peer) =>
-      socket.session.isStalled ||
+      socket.session.isSuspended ||
       hasPausedStates(socket.session) ||
       model.isLagging ||
       socket.session.conflation.level > 0 ||

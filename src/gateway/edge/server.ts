@@ -2,6 +2,7 @@
 import type { HttpRequest, HttpResponse } from 'uWebSockets.js';
 import type { Config } from '../../config/environment.js';
 import { CloseCode } from '../../protocol/close-code.js';
+import type { SharedReadiness } from '../../threads/shared-readiness.js';
 import type { CommandHandler } from '../commands/command-handler.js';
 import type { MessageGate } from '../commands/message-gate.js';
 import type { Fanout } from '../delivery/fanout.js';
@@ -13,8 +14,10 @@ import type { Session, Socket } from '../model/session.js';
 import { type FeedStatusFrame, isAllWell } from '../sending/feed-status.js';
 import type { Outbox } from '../sending/outbox.js';
 import type { Keepalive } from '../sessions/keepalive.js';
+import type { UserSlots } from '../sessions/user-slots.js';
 import type { Ladder } from '../slow-consumers/ladder.js';
 import type { Subscriptions } from '../subscriptions/subscriptions.js';
+import { type ClientLog, type ClosedWith, clientOf } from '../supervision/client-log.js';
 import { asAdmission, asWork, type LongTurn, type ServedTurns } from '../supervision/served-turns.js';
 import type { Views } from '../views/views.js';
 import type { Admissions } from './admission.js';
@@ -61,6 +64,10 @@ export interface ServerParts {
   readonly controlRate: MessageRate;
   readonly keepalive: Keepalive<Session>;
   readonly turns: ServedTurns;
+  readonly userSlots: UserSlots;
+  readonly log: ClientLog;
+  /** What the main thread says about the process. */
+  readonly readiness: SharedReadiness;
   /** Open sessions; this class fills it. */
   readonly sessions: Set<Session>;
   readonly onFault: (what: string, cause: unknown) => void;
@@ -83,6 +90,8 @@ export class GatewayServer {
   readonly #upgrades: Upgrades;
   readonly #longMessageSlots: LongMessageSlots;
   readonly #explanations = new Explanations(code => this.#closing(code));
+  /** Why the gateway closes a session. */
+  readonly #closedBy = new WeakMap<Session, ClosedWith>();
   #feed: FeedStatusFrame | undefined;
 
   constructor(apps: Apps, parts: ServerParts) {
@@ -128,6 +137,7 @@ export class GatewayServer {
   end(session: Session, code: CloseCode, reason: string): void {
     if (session.socket === undefined) return;
     this.#closing(code);
+    this.#closedBy.set(session, { code, reason });
     this.#parts.keepalive.closing(session);
     session.socket.end(code, reason);
   }
@@ -136,6 +146,7 @@ export class GatewayServer {
   cut(session: Session, code: CloseCode): void {
     if (session.socket === undefined) return;
     this.#closing(code);
+    this.#closedBy.set(session, { code, reason: 'cut off without a close frame' });
     session.socket.close();
   }
 
@@ -155,7 +166,7 @@ export class GatewayServer {
           open: socket => this.#open(served, socket),
           message: (socket, bytes, isBinary) => this.#message(socket, bytes, isBinary),
           drain: socket => slow.drained(socket.getUserData().session),
-          close: socket => this.#close(served, socket),
+          close: (socket, code, reason) => this.#close(served, socket, code, reason),
         }),
         // Only set flags in here.
         dropped: socket => {
@@ -187,9 +198,12 @@ export class GatewayServer {
     served.upgraded++;
     served.sessions.add(session);
     this.#parts.sessions.add(session);
+    this.#parts.userSlots.taken(session);
     this.redirects.opened(session);
     this.counters.open++;
     this.counters.opened++;
+    session.traffic.opened(performance.now());
+    this.#parts.log.connected(clientOf(session));
     if (admission !== undefined) {
       this.#parts.subscriptions.subscribe(session, admission.requested, admission.warning);
       // The session now holds its views itself.
@@ -229,6 +243,7 @@ export class GatewayServer {
     const { gate, keepalive, commands, config } = this.#parts;
     this.counters.received++;
     this.counters.receivedBytes += bytes.byteLength;
+    session.traffic.received(bytes.byteLength);
     const nowMs = performance.now();
     keepalive.received(session, nowMs);
     if (bytes.byteLength > config.limits.messageBytesMax) {
@@ -258,7 +273,7 @@ export class GatewayServer {
     if (others.length > 0) setImmediate(() => this.#tell(others, message));
   }
 
-  #close(served: ServedApp, socket: Socket): void {
+  #close(served: ServedApp, socket: Socket, code: number, reason: ArrayBuffer): void {
     const { session } = socket.getUserData();
     served.sessions.delete(session);
     this.#parts.sessions.delete(session);
@@ -268,5 +283,8 @@ export class GatewayServer {
     this.#longMessageSlots.leave(session);
     this.counters.open--;
     this.counters.closed++;
+    const ours = this.#closedBy.get(session);
+    const ended = ours ?? { code, reason: Buffer.from(reason).toString() };
+    this.#parts.log.ended(clientOf(session), ours === undefined ? 'client' : 'gateway', ended, session.traffic);
   }
 }

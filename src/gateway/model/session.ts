@@ -7,6 +7,7 @@ import { type Format, servedLane, type Tier } from '../../protocol/lanes.js';
 import type { StreamPosition } from '../../protocol/stream-position.js';
 import type { Stream } from '../../protocol/topics.js';
 import type { TokenBucket } from '../limits/message-rate.js';
+import { sharedNowMs } from '../limits/shared-clock.js';
 import type { Account } from '../limits/work-budgets.js';
 import { CommandBacklog } from './command-backlog.js';
 import { type ConflationState, Flow, type KeepaliveState } from './flow.js';
@@ -14,6 +15,7 @@ import { Identity } from './identity.js';
 import type { TaggedPosition } from './positions.js';
 import { Receipt } from './receipt.js';
 import { SessionTopics } from './session-topics.js';
+import { Traffic } from './traffic.js';
 import type { ViewOf } from './view.js';
 
 /** An admitted connection and its initial state. */
@@ -78,6 +80,8 @@ export class Subscription {
   #state: SubscriptionState = 'waiting';
   #isNative = false;
   #nativeInTurn = 0;
+  /** What the view had published when its native delivery began. */
+  #publishedBefore = 0;
   #sentUpTo: StreamPosition | undefined;
   #isSentExactly = false;
   #unsentSinceMs = 0;
@@ -172,6 +176,8 @@ export class Subscription {
   setNative(isNative: boolean, turn: number): void {
     this.#isNative = isNative;
     this.#nativeInTurn = turn;
+    if (isNative) this.#publishedBefore = this.view.publishedBytes;
+    else this.session.traffic.sent(this.view.publishedBytes - this.#publishedBefore);
   }
 
   /** Records how far the session was sent the topic. @param isExact false when some of that may be lost */
@@ -226,6 +232,7 @@ export class Session {
   readonly flow = new Flow();
   /** Written by sending/. */
   readonly receipt = new Receipt();
+  readonly traffic = new Traffic();
   /** Written by subscriptions/. */
   readonly subscriptions = new SessionTopics<Subscription>();
   /** Written by commands/command-handler.ts. */
@@ -246,7 +253,7 @@ export class Session {
     this.owner = session.owner;
     this.format = session.format;
     this.isStamped = session.isStamped;
-    this.identity = new Identity(credential, entitlements, askedClass);
+    this.identity = new Identity(credential, entitlements, askedClass, sharedNowMs());
     this.keepalive = session.keepalive;
     this.messageTokens = session.messageTokens;
     this.controlTokens = session.controlTokens;
@@ -275,7 +282,7 @@ export class Session {
   }
 
   /** All topics are paused until the socket has drained. */
-  get isStalled(): boolean {
+  get isSuspended(): boolean {
     return this.flow.circuit.isOpen;
   }
 
@@ -316,4 +323,4 @@ export const hasPausedStates = ({ flow }: Session): boolean => flow.pausedSinceM
 
 /** True while the subscription cannot begin because its socket has to drain first. */
 export const mustWait = ({ session, view }: Subscription): boolean =>
-  session.isStalled || (view.isState && hasPausedStates(session));
+  session.isSuspended || (view.isState && hasPausedStates(session));

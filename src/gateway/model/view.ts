@@ -66,6 +66,7 @@ export class ViewOf<Waiter> {
   readonly #whenLive: ((isLive: boolean) => void)[] = [];
   #pins = 0;
   #subscribers = 0;
+  #publishedBytes = 0;
   #source = UNBOUND;
   #ring = UNBOUND;
   #isWanted = false;
@@ -126,6 +127,16 @@ export class ViewOf<Waiter> {
   /** Sockets subscribed to the native topic. */
   get subscribers(): number {
     return this.#subscribers;
+  }
+
+  /** Bytes published to each socket that was subscribed all the time. */
+  get publishedBytes(): number {
+    return this.#publishedBytes;
+  }
+
+  /** Something was published to its sockets. */
+  countPublished(bytes: number): void {
+    this.#publishedBytes += bytes;
   }
 
   /** True when the hub knows that it is wanted. */

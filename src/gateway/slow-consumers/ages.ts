@@ -111,7 +111,7 @@ export class Ages {
   #tooOld(session: Session, nowMs: number): { readonly ageMs: number; readonly topics: number } {
     const { maxAgeMs, receipts } = this.#options;
     const readMs = receipts.ageMs(session);
-    const mayBeOld = readMs > maxAgeMs || hasPausedStates(session) || session.isStalled || this.#lagging.has(session);
+    const mayBeOld = readMs > maxAgeMs || hasPausedStates(session) || session.isSuspended || this.#lagging.has(session);
     let oldestMs = 0;
     let topics = 0;
     if (!mayBeOld) return { ageMs: 0, topics };

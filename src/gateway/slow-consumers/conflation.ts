@@ -31,6 +31,8 @@ export interface ConflationOptions {
   /** A monotonic clock, above 0. */
   readonly nowMs: () => number;
   readonly maxAgeMs: number;
+  /** Called when a session's level changes, which is `conflation.level` by then. */
+  readonly onStep?: (session: Session, isSlower: boolean) => void;
 }
 
 export class Conflation {
@@ -103,8 +105,8 @@ export class Conflation {
   sample(keepsUp: (session: Session) => boolean): void {
     const nowMs = this.#options.nowMs();
     for (const session of [...this.#slowed]) {
-      const { conflation, isStalled } = session;
-      if (isStalled || hasPausedStates(session) || !keepsUp(session)) conflation.calmSinceMs = nowMs;
+      const { conflation, isSuspended } = session;
+      if (isSuspended || hasPausedStates(session) || !keepsUp(session)) conflation.calmSinceMs = nowMs;
       else if (conflation.isRestoring) this.#return(session);
       else if (nowMs - conflation.calmSinceMs >= conflation.patienceMs) this.#restore(session, nowMs);
     }
@@ -127,6 +129,7 @@ export class Conflation {
     conflation.isRestoring = false;
     conflation.calmSinceMs = nowMs;
     this.#slowed.add(session);
+    this.#options.onStep?.(session, true);
     return true;
   }
 
@@ -137,6 +140,7 @@ export class Conflation {
     conflation.calmSinceMs = nowMs;
     conflation.isRestoring = true;
     this.counters.restores++;
+    this.#options.onStep?.(session, false);
     this.tell(session);
     this.#return(session);
   }

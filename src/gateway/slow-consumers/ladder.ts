@@ -66,12 +66,14 @@ export interface LadderOptions {
   readonly nowMs: () => number;
   /** Closes the connection of a client that is too slow. */
   readonly close: (session: Session) => void;
+  /** @see ConflationOptions.onStep */
+  readonly onStep?: (session: Session, isSlower: boolean) => void;
   /** The bound on bytes buffered for all sockets; undefined: no bound. */
   readonly total?: BufferedTotal;
 }
 
 export class Ladder {
-  readonly counters = { dropped: 0, stalls: 0, resumes: 0, closed: 0 };
+  readonly counters = { dropped: 0, stalls: 0, resumes: 0 };
   readonly #options: LadderOptions;
   /** Clients that receive their state topics in a slower class. */
   readonly conflation: Conflation;
@@ -145,7 +147,7 @@ export class Ladder {
   /** A pong came. @returns whether it answers a probe */
   ponged(session: Session, payload: ArrayBuffer): boolean {
     if (!this.#options.receipts.ponged(session, payload)) return false;
-    if (session.isStalled || hasPausedStates(session)) this.#advance(session);
+    if (session.isSuspended || hasPausedStates(session)) this.#advance(session);
     return true;
   }
 
@@ -158,14 +160,14 @@ export class Ladder {
       outbox.buffered.delete(session);
       session.flow.sample(0);
     }
-    if (!session.isStalled) {
+    if (!session.isSuspended) {
       subscriptions.recoveries.drained(session);
       if (hasPausedStates(session) && receipts.hasRoom(session)) this.#resumeStates(session);
       // Otherwise at the next sample, drain or pong.
       else if (hasPausedStates(session)) outbox.buffered.add(session);
     } else if (waiting > this.#lowWaterBytes) return;
     // Close only now: a close frame is subject to the same limit as any message.
-    else if (session.flow.circuit.opens >= this.#options.circuit.opensMax) this.#close(session);
+    else if (session.flow.circuit.opens >= this.#options.circuit.opensMax) this.#options.close(session);
     else this.#resume(session);
   }
 
@@ -176,7 +178,7 @@ export class Ladder {
     for (const session of pending) {
       const turn = session.flow.takeDrop();
       if (session.socket === undefined) continue;
-      this.#stall(session, turn);
+      this.#suspend(session, turn);
       this.#options.outbox.buffered.add(session);
       // It may have drained since; then uWS will not call `drain` again.
       this.#advance(session);
@@ -201,7 +203,7 @@ export class Ladder {
     for (const session of new Set([...outbox.buffered, ...receipts.unanswered])) {
       const waiting = session.socket?.getBufferedAmount() ?? 0;
       const isStuck = session.flow.glance(waiting);
-      const isPiledUp = isStuck && waiting > this.#lowWaterBytes * PILED_UP_SHARE && !session.isStalled;
+      const isPiledUp = isStuck && waiting > this.#lowWaterBytes * PILED_UP_SHARE && !session.isSuspended;
       if (isPiledUp && receipts.ageMs(session) >= PILED_UP_LATE_MS) this.conflation.pause(session, undefined);
     }
   }
@@ -215,7 +217,7 @@ export class Ladder {
     const isStuck = sampledBytes > 0 && waiting >= sampledBytes;
     if (waiting < sampledBytes) receipts.progressed(session);
     session.flow.sample(waiting);
-    if (session.isStalled || !this.#escalate(session, waiting, isStuck)) this.#advance(session);
+    if (session.isSuspended || !this.#escalate(session, waiting, isStuck)) this.#advance(session);
     if (waiting > 0 || session.receipt.unanswered > 0) receipts.probeEvery(session, SAMPLE_INTERVAL_MS);
   }
 
@@ -242,7 +244,7 @@ export class Ladder {
     const isLate = isStuck && ageMs >= maxAgeMs * LATE_SHARE;
     if (isLate && this.conflation.pause(session, undefined)) return true;
     if (!isStuck || (waiting <= this.#suspendBytes && !this.#readsNothing(session))) return false;
-    this.#stall(session, 0);
+    this.#suspend(session, 0);
     return true;
   }
 
@@ -268,14 +270,14 @@ export class Ladder {
     if (circuit.isOpen) {
       // A client that receives something is not given up.
       const sinceMs = Math.max(circuit.openedAtMs, session.receipt.progressMs);
-      if (this.#options.nowMs() - sinceMs >= this.#options.circuit.recoveryMs) this.#close(session);
+      if (this.#options.nowMs() - sinceMs >= this.#options.circuit.recoveryMs) this.#options.close(session);
       return;
     }
     const waiting = session.socket?.getBufferedAmount() ?? 0;
     if (waiting <= this.#lowWaterBytes && circuit.pass()) this.#watched.delete(session);
   }
 
-  #stall(session: Session, turn: number): void {
+  #suspend(session: Session, turn: number): void {
     const { circuit } = session.flow;
     if (!circuit.isOpen) {
       this.counters.stalls++;
@@ -299,10 +301,5 @@ export class Ladder {
     // The rest resume at the next sample or the next drain.
     if (isLast) session.flow.sample(0);
     else outbox.buffered.add(session);
-  }
-
-  #close(session: Session): void {
-    this.counters.closed++;
-    this.#options.close(session);
   }
 }

@@ -1,5 +1,6 @@
 /** The main thread's side of the gateway workers: starts them, replaces those that die, and closes them. */
 import { Worker } from 'node:worker_threads';
+import { ConfigError } from '../../config/config-error.js';
 import type { Config } from '../../config/environment.js';
 import { RestartPace } from '../../observe/restart-pace.js';
 import type {
@@ -13,6 +14,7 @@ import type {
 import { SharedTables } from '../limits/shared-tables.js';
 import { boundKernelBuffers } from './kernel-buffers.js';
 import { listenerIn } from './listening-socket.js';
+import { Replacements } from './replacements.js';
 import { RevocationPosts } from './revocation-posts.js';
 import { ThreadStats } from './thread-stats.js';
 import { ThreadWatch } from './thread-watch.js';
@@ -27,7 +29,10 @@ const REQUEST_HEAD_BYTES_MAX = 32 * 1024;
 const YOUNG_GENERATION_MB = 6;
 
 export interface SupervisorOptions {
-  readonly config: Config;
+  /** The configuration in force; a reload changes it for threads that start later. */
+  readonly config: () => Config;
+  /** Whether the process is ready (threads/shared-readiness.ts). */
+  readonly readiness: SharedArrayBuffer;
   readonly threadFile: URL;
   readonly rings: readonly SharedArrayBuffer[];
   readonly doorbells: SharedArrayBuffer;
@@ -67,6 +72,7 @@ export class WorkerSupervisor {
   readonly #watch: ThreadWatch;
   readonly #revocations: RevocationPosts;
   readonly #stats: ThreadStats;
+  readonly #replacements: Replacements;
   #port: number;
   /** Threads that end are no longer replaced. */
   #isClosing = false;
@@ -75,20 +81,21 @@ export class WorkerSupervisor {
 
   constructor(options: SupervisorOptions) {
     this.#options = options;
-    this.#port = options.config.port;
-    const workers = options.config.workers;
-    this.#tables = new SharedTables(workers, options.config.limits);
+    const { port, workers, limits, times } = options.config();
+    this.#port = port;
+    this.#tables = new SharedTables(workers, limits);
     this.#slots = Array.from({ length: workers }, () => {
-      const pace = new RestartPace(options.config.times.stableAfterMs);
+      const pace = new RestartPace(times.stableAfterMs);
       return { thread: undefined, isListening: false, isStuck: false, pace, lastError: '' };
     });
     this.#stats = new ThreadStats(workers, (worker, id) => this.post(worker, { type: 'stats', id }));
+    this.#replacements = new Replacements(workers, (worker, message) => this.post(worker, message));
     this.#revocations = new RevocationPosts(workers, (worker, revocations) =>
       this.post(worker, { type: 'revoke', revocations }),
     );
     this.#watch = new ThreadWatch({
       workers,
-      ...options.config.times,
+      ...times,
       reliefFile: new URL('./supervision/relief.js', options.threadFile),
       port: () => this.#port,
       onHung: (worker, reason) => {
@@ -182,13 +189,14 @@ export class WorkerSupervisor {
 
   #start(worker: number): Promise<void> {
     const slot = this.#slots[worker] as Slot;
-    const { config, rings, doorbells, threadFile } = this.#options;
+    const { config, rings, doorbells, readiness, threadFile } = this.#options;
     const workerData: GatewayThreadData & { config: Config } = {
-      config,
+      config: config(),
       worker,
       port: this.#port,
       rings,
       doorbells,
+      readiness,
       ...this.#tables.data,
       turns: this.#watch.rows,
       revocations: this.#options.revocations(),
@@ -210,7 +218,7 @@ export class WorkerSupervisor {
           this.#watch.started(worker, thread);
           resolve();
         } else if (message.type === 'listen_failed') {
-          slot.lastError = `port ${message.port} is unavailable: in use by another program, or not permitted`;
+          slot.lastError = `PORT=${message.port}: in use by another program, or not permitted (HOST ${config().host})`;
         } else {
           this.#received(worker, slot, thread, message);
         }
@@ -221,12 +229,13 @@ export class WorkerSupervisor {
       thread.on('exit', code => {
         this.#tables.forget(worker);
         this.#revocations.ended(worker);
+        this.#replacements.ended(worker);
         this.#empty(thread);
         const reason = slot.lastError || `exit code ${code}`;
         // Whether or not it ever listened, nothing may wait for its end any more.
         slot.thread = undefined;
         this.#watch.ended(worker);
-        if (!slot.isListening && !slot.isStuck) reject(new Error(`gateway worker ${worker} did not start: ${reason}`));
+        if (!slot.isListening && !slot.isStuck) reject(startFailure(worker, reason));
         else this.#exited(worker, slot, reason);
       });
     });
@@ -235,7 +244,7 @@ export class WorkerSupervisor {
   /** Applies to the workers' listening sockets; does nothing where those are unknown. */
   async #boundKernelBuffers(workers: readonly number[]): Promise<void> {
     const listeners = workers.map(worker => listenerIn(turnRow(this.#watch.rows, worker), this.#port));
-    const { unsentBytesMax } = this.#options.config.limits;
+    const { unsentBytesMax } = this.#options.config().limits;
     const failure = await boundKernelBuffers(
       listeners.filter(listener => listener !== undefined),
       unsentBytesMax,
@@ -259,6 +268,12 @@ export class WorkerSupervisor {
         break;
       case 'revoked':
         this.#revocations.taken(worker);
+        break;
+      case 'over_user_limit':
+        this.#replacements.request(message.user);
+        break;
+      case 'oldest':
+        this.#replacements.answered(worker, message.id, message.sinceMs);
         break;
       case 'stats':
         this.#stats.answered(message.id, message.stats);
@@ -316,4 +331,10 @@ export class WorkerSupervisor {
     this.#empty(slot.thread);
     this.#options.onStuck(worker, reason);
   }
+}
+
+function startFailure(worker: number, reason: string): Error {
+  return reason.startsWith('PORT=')
+    ? new ConfigError(reason)
+    : new Error(`gateway worker ${worker} did not start: ${reason}`);
 }

@@ -1,18 +1,17 @@
 /** The counters of the gateway threads, those that were replaced included. */
 import type { WorkerStats } from '../../threads/thread-messages.js';
 import { NOTHING_OPEN } from './nothing-open.js';
+import { sumOfCounters } from './sum-of-counters.js';
 
 const TIMEOUT_MS = 1000;
-/** Maximum replaced threads whose totals are kept. */
-const ENDED_MAX = 1000;
 
 export class ThreadStats {
   readonly #ask: (worker: number, id: number) => void;
   /** Each thread's last counters, for when it answers late or never. */
   readonly #last: (WorkerStats | undefined)[];
   readonly #pending = new Map<number, (stats: WorkerStats) => void>();
-  /** Last counters of replaced threads. */
-  readonly #ended: WorkerStats[] = [];
+  /** Sum of the last counters of replaced threads. */
+  #ended: WorkerStats | undefined;
   #lastId = 0;
 
   /** @param ask asks a thread, whose reply goes to `answered` */
@@ -30,7 +29,7 @@ export class ThreadStats {
       this.#last.map((_, worker) => (mayAsk(worker) ? this.#askOne(worker) : undefined)),
     );
     answers.forEach((answer, worker) => this.take(worker, answer));
-    return [...this.#last.filter(stats => stats !== undefined), ...this.#ended];
+    return [...this.#last, this.#ended].filter(stats => stats !== undefined);
   }
 
   answered(id: number, stats: WorkerStats): void {
@@ -54,8 +53,8 @@ export class ThreadStats {
     const last = this.#last[worker];
     this.#last[worker] = undefined;
     if (last === undefined) return;
-    this.#ended.push({ ...last, ...NOTHING_OPEN });
-    if (this.#ended.length > ENDED_MAX) this.#ended.shift();
+    const ended = { ...last, ...NOTHING_OPEN };
+    this.#ended = this.#ended === undefined ? ended : sumOfCounters(this.#ended, ended);
   }
 
   #askOne(worker: number): Promise<WorkerStats | undefined> {

@@ -58,9 +58,9 @@ function drain(): void {
 describe('R40 the circuit of a client', () => {
   it('R40 opens with a drop, is half open once it has drained, and closed after three looks that it stands', () => {
     drop();
-    expect([slow.open, slow.halfOpen, session.isStalled]).toEqual([1, 0, true]);
+    expect([slow.open, slow.halfOpen, session.isSuspended]).toEqual([1, 0, true]);
     drain();
-    expect([slow.open, slow.halfOpen, session.isStalled]).toEqual([0, 1, false]);
+    expect([slow.open, slow.halfOpen, session.isSuspended]).toEqual([0, 1, false]);
     for (let check = 1; check <= CIRCUIT.probes; check++) {
       expect(slow.halfOpen).toBe(1);
       slow.sample();
@@ -78,10 +78,10 @@ describe('R40 the circuit of a client', () => {
     expect(closed).toEqual([]);
     drain();
     expect(closed).toEqual([session]);
-    expect([slow.open, slow.halfOpen, slow.counters.closed]).toEqual([0, 0, 1]);
+    expect([slow.open, slow.halfOpen]).toEqual([0, 0]);
   });
 
-  it('R40 R41 that was closed in between begins to count anew', () => {
+  it('R40 R41 that was closed in between starts counting again', () => {
     for (let opens = 1; opens < 3 * CIRCUIT.opensMax; opens++) {
       drop();
       drain();

@@ -178,7 +178,7 @@ export class MillraceClient extends Emitter<ClientEvents> {
         if (typeof frame.feed === 'string') this.#setFeed(frame.feed as FeedStatus);
         return;
       case 'lagging':
-        this.emit('lagging', frame as unknown as Lagging);
+        this.emit('lagging', { age_ms: Number(frame.age_ms), topics: Number(frame.topics) });
         return;
       case 'fresh':
         this.emit('fresh', undefined);

@@ -18,7 +18,7 @@ const PROBES_PER_CHECK = 100;
 const EXAMINED_PER_CHECK = 2_000;
 const EXAMINED_PER_SESSION = 32;
 /** A check this many intervals after the last one means that the thread was blocked: answers may be waiting unread. */
-const LATE_INTERVALS = 4;
+const LATE_INTERVALS = 2;
 const MICROS_PER_MS = 1_000;
 /** Bucket b counts ages below 2^b µs. */
 export const AGE_BUCKETS = 28;

@@ -46,6 +46,8 @@ export const SAMPLE_INTERVAL_MS = 100;
  * second.
  */
 export const GLANCE_INTERVAL_MS = 25;
+/** So many intervals after the last one, the thread was busy: answers wait unread, and no client's age is known. */
+const LATE_INTERVALS = 2;
 
 /** The marks of a socket's buffer, in bytes. */
 export const marksOf = (backpressureBytesMax: number) => ({
@@ -83,6 +85,8 @@ export class Ladder {
   /** Sessions whose circuit is open or half open. */
   readonly #watched = new Set<Session>();
   #pending: Session[] = [];
+  #sampledMs: number;
+  #glancedMs: number;
 
   constructor(options: LadderOptions) {
     this.#options = options;
@@ -90,6 +94,8 @@ export class Ladder {
     this.#highWaterBytes = marks.highWaterBytes;
     this.#suspendBytes = marks.suspendBytes;
     this.#lowWaterBytes = marks.lowWaterBytes;
+    this.#sampledMs = options.nowMs();
+    this.#glancedMs = this.#sampledMs;
     const { restoreAfterMs } = options.circuit;
     this.conflation = new Conflation({ ...options, restoreAfterMs });
   }
@@ -188,7 +194,9 @@ export class Ladder {
   /** Checks the sockets known to be buffered, those that owe an answer, and those whose circuits are not closed. */
   sample(): void {
     const { outbox, receipts, ages, total, subscriptions, nowMs } = this.#options;
-    for (const session of new Set([...outbox.buffered, ...receipts.unanswered])) this.#sampleOne(session);
+    const isLate = nowMs() - this.#sampledMs > LATE_INTERVALS * SAMPLE_INTERVAL_MS;
+    this.#sampledMs = nowMs();
+    for (const session of new Set([...outbox.buffered, ...receipts.unanswered])) this.#sampleOne(session, isLate);
     total?.sampled();
     for (const session of [...this.#watched]) this.#watch(session);
     this.conflation.sample(session => this.#keepsUp(session));
@@ -199,16 +207,20 @@ export class Ladder {
   /** Between samples: pauses the state topics of clients for which bytes pile up quickly. */
   glance(): void {
     const { outbox, receipts } = this.#options;
+    const nowMs = this.#options.nowMs();
+    const isLate = nowMs - this.#glancedMs > LATE_INTERVALS * GLANCE_INTERVAL_MS;
+    this.#glancedMs = nowMs;
     if (outbox.buffered.size + receipts.unanswered.size === 0) return;
     for (const session of new Set([...outbox.buffered, ...receipts.unanswered])) {
       const waiting = session.socket?.getBufferedAmount() ?? 0;
       const isStuck = session.flow.glance(waiting);
-      const isPiledUp = isStuck && waiting > this.#lowWaterBytes * PILED_UP_SHARE && !session.isSuspended;
-      if (isPiledUp && receipts.ageMs(session) >= PILED_UP_LATE_MS) this.conflation.pause(session, undefined);
+      const isPiledUp = isStuck && waiting > this.#lowWaterBytes * PILED_UP_SHARE;
+      if (isLate || session.isSuspended || !isPiledUp) continue;
+      if (receipts.ageMs(session) >= PILED_UP_LATE_MS) this.conflation.pause(session, undefined);
     }
   }
 
-  #sampleOne(session: Session): void {
+  #sampleOne(session: Session, isLate: boolean): void {
     const { receipts } = this.#options;
     const waiting = session.socket?.getBufferedAmount() ?? 0;
     // A large snapshot in flight shrinks from sample to sample; a buffer that does not shrink means the socket does
@@ -217,7 +229,8 @@ export class Ladder {
     const isStuck = sampledBytes > 0 && waiting >= sampledBytes;
     if (waiting < sampledBytes) receipts.progressed(session);
     session.flow.sample(waiting);
-    if (session.isSuspended || !this.#escalate(session, waiting, isStuck)) this.#advance(session);
+    const ageMs = isLate ? 0 : receipts.ageMs(session);
+    if (session.isSuspended || !this.#escalate(session, waiting, isStuck, ageMs)) this.#advance(session);
     if (waiting > 0 || session.receipt.unanswered > 0) receipts.probeEvery(session, SAMPLE_INTERVAL_MS);
   }
 
@@ -236,9 +249,8 @@ export class Ladder {
   }
 
   /** @param isStuck the buffer has not shrunk since the last check. @returns whether any action is taken */
-  #escalate(session: Session, waiting: number, isStuck: boolean): boolean {
-    const { receipts, maxAgeMs } = this.#options;
-    const ageMs = receipts.ageMs(session);
+  #escalate(session: Session, waiting: number, isStuck: boolean, ageMs: number): boolean {
+    const { maxAgeMs } = this.#options;
     if (isStuck && waiting > this.#highWaterBytes && this.conflation.pause(session, 'overHighWater')) return true;
     if (ageMs >= maxAgeMs * TOO_LATE_SHARE && this.conflation.pause(session, 'late')) return true;
     const isLate = isStuck && ageMs >= maxAgeMs * LATE_SHARE;

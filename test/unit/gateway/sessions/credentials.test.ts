@@ -2,7 +2,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { newApiKey } from '../../../../src/auth/api-key-file.js';
 import { openApiKeys } from '../../../../src/auth/api-keys.js';
 import { createTokenVerifier, mintToken } from '../../../../src/auth/token.js';
@@ -28,6 +28,8 @@ let credentials: Credentials;
 const right = newApiKey();
 
 beforeEach(async () => {
+  // Waits end when a test says so, however slow the machine is.
+  vi.useFakeTimers({ toFake: ['hrtime'] });
   folder = await mkdtemp(join(tmpdir(), 'millrace-credentials-'));
   const file = join(folder, 'keys.json');
   const { id, hash } = right;
@@ -44,7 +46,10 @@ beforeEach(async () => {
   const tokens = await createTokenVerifier(config.auth);
   credentials = new Credentials(tokens, await openApiKeys(file), { allows: () => true }, limits, revocationList());
 });
-afterEach(() => rm(folder, { recursive: true, force: true }));
+afterEach(async () => {
+  vi.useRealTimers();
+  await rm(folder, { recursive: true, force: true });
+});
 
 const minted = (sub: string, secret = SECRET) => mintToken({ secret, sub, ttlMs: 60_000 });
 /** What becomes of a token, or of an API key. */

@@ -6,6 +6,7 @@ export interface Refusal {
   readonly status: RefusalStatus;
   readonly code: ErrorCode | HttpCode;
   readonly message: string;
+  /** May be a fraction: `Retry-After` is rounded up, `reconnect_after_ms` is exact. */
   readonly retryAfterSeconds?: number;
 }
 

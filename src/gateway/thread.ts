@@ -26,6 +26,7 @@ import { Admissions } from './edge/admission.js';
 import { Corking } from './edge/corking.js';
 import { Apps } from './edge/listener.js';
 import { GatewayServer } from './edge/server.js';
+import { TrustedProxies } from './edge/trusted-proxies.js';
 import { Gaps } from './events/gaps.js';
 import { ConnectionLimits } from './limits/connection-limits.js';
 import { CONTROL_FRAMES_PER_SECOND, MessageRate } from './limits/message-rate.js';
@@ -74,7 +75,8 @@ let isEnding = false;
 let countersNow: (() => WorkerStats) | undefined;
 
 const pending = pendingSocketsOf(data, config);
-const apps = new Apps(config.tls, pending);
+const proxies = new TrustedProxies(config.trustedProxies);
+const apps = new Apps(config.tls, pending, proxies);
 const corking = new Corking();
 
 function finish(exitCode: number): void {
@@ -253,6 +255,7 @@ const server = new GatewayServer(apps, {
   outbox,
   limits,
   pending,
+  proxies,
   corking,
   gate: new MessageGate({
     messageRate,

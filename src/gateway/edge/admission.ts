@@ -12,6 +12,7 @@ import { type Refusal, refusal, shorten } from '../refusal.js';
 import type { Credentials } from '../sessions/credentials.js';
 import { andThen, type MaybePromise } from '../sessions/maybe-promise.js';
 import { laneFor, ownName } from '../views/view-of.js';
+import { ignoredWarnings } from './query.js';
 import { PRIVATE_ENDPOINTS, type UpgradeRequest } from './upgrade-request.js';
 
 export interface AdmissionsOptions {
@@ -68,7 +69,8 @@ export class Admissions {
     if (session.defaultClass < session.fastestClass) {
       return refusal(403, 'forbidden', `class: the fastest for this credential is ${CLASSES[session.fastestClass]}`);
     }
-    if (request.stream === undefined) return { session, wanted: [], warning: undefined, views: [] };
+    if (request.stream === undefined)
+      return { session, wanted: [], warnings: ignoredWarnings(request.ignored), views: [] };
     return this.#topics(session, request, request.stream);
   }
 
@@ -96,7 +98,8 @@ export class Admissions {
       return refusal(403, 'forbidden', `not entitled to ${stream} of ${shorten(known)}`);
     }
     const wanted = allowed.map(symbol => ({ stream, symbol, lane: laneFor(session, stream, request.bookDetail) }));
-    return { session, wanted, warning: warningFor(unknown, known, allowed), views: [] };
+    const warnings = [...leftOutWarnings(unknown, known, allowed), ...ignoredWarnings(request.ignored)];
+    return { session, wanted, warnings, views: [] };
   }
 
   #newSession(request: UpgradeRequest, credential: Credential, address: string): Session {
@@ -123,17 +126,18 @@ export class Admissions {
   }
 }
 
-function warningFor(unknown: readonly string[], known: readonly string[], allowed: readonly string[]) {
+function leftOutWarnings(
+  unknown: readonly string[],
+  known: readonly string[],
+  allowed: readonly string[],
+): readonly object[] {
   if (unknown.length > 0) {
-    return {
-      type: 'warning',
-      code: 'invalid_symbol',
-      message: `unknown, left out: ${shorten(unknown)}`,
-      symbols: unknown,
-    };
+    const message = `unknown, left out: ${shorten(unknown)}`;
+    return [{ type: 'warning', code: 'invalid_symbol', message, symbols: unknown }];
   }
-  if (allowed.length === known.length) return undefined;
+  if (allowed.length === known.length) return [];
   const allowedSet = new Set(allowed);
   const denied = known.filter(symbol => !allowedSet.has(symbol));
-  return { type: 'warning', code: 'forbidden', message: `not entitled, left out: ${shorten(denied)}`, symbols: denied };
+  const message = `not entitled, left out: ${shorten(denied)}`;
+  return [{ type: 'warning', code: 'forbidden', message, symbols: denied }];
 }

@@ -23,6 +23,7 @@ import { Draining } from './draining.js';
 import { Explanations } from './explanations.js';
 import type { Apps, ServedApp } from './listener.js';
 import { LongPlaces, routeByPayload, type UpgradeContexts } from './payload-routes.js';
+import type { TrustedProxies } from './trusted-proxies.js';
 import { Upgrades } from './upgrades.js';
 import { NO_COMPRESSION, SHARED_COMPRESSOR, uwsIdleSeconds, uwsPayloadBytesMax } from './uws-limits.js';
 
@@ -59,6 +60,7 @@ export interface ServerParts {
   readonly limits: ConnectionLimits;
   /** Sockets that have not sent a request. */
   readonly pending: PendingSockets;
+  readonly proxies: TrustedProxies;
   readonly corking: Corking;
   readonly gate: MessageGate;
   readonly budgets: WorkBudgets;
@@ -249,7 +251,7 @@ export class GatewayServer {
       asAdmission(turns, () => this.#upgrades.upgrade(response, request, contexts));
     routeByPayload(served.app, behavior, uwsPayloadBytesMax(config.limits), upgrade);
     served.app.any('/*', (response, request) => {
-      this.#upgrades.refusePlain(response, request.getUrl());
+      this.#upgrades.refusePlain(response, request);
     });
   }
 
@@ -265,7 +267,7 @@ export class GatewayServer {
     this.counters.open++;
     this.counters.opened++;
     if (admission !== undefined) {
-      this.#parts.subscriptions.subscribe(session, admission.wanted, admission.warning);
+      this.#parts.subscriptions.subscribe(session, admission.wanted, admission.warnings);
       // The session now holds its views itself.
       this.#upgrades.releaseViews(admission);
     }

@@ -6,7 +6,7 @@ import { isListedHost } from '../../config/hosts.js';
 import { CONNECT_UNITS, topicUnits } from '../../protocol/costs.js';
 import type { ConnectionLimits } from '../limits/connection-limits.js';
 import type { PendingSockets } from '../limits/pending-sockets.js';
-import { RETRY_AFTER_SECONDS } from '../limits/retry-after.js';
+import { spreadRetrySeconds } from '../limits/retry-after.js';
 import { sharedNowMs } from '../limits/shared-clock.js';
 import type { WorkBudgets } from '../limits/work-budgets.js';
 import type { Admission, SocketData } from '../model/session.js';
@@ -16,9 +16,13 @@ import type { Views } from '../views/views.js';
 import type { Admissions } from './admission.js';
 import { clientAddress } from './client-address.js';
 import type { Corking } from './corking.js';
+import { acceptableOffer } from './deflate-offer.js';
 import type { Explained, Explanations } from './explanations.js';
+import { headerLines } from './header-lines.js';
+import { isOriginAllowed } from './page-origin.js';
 import type { LongPlaces, UpgradeContexts } from './payload-routes.js';
-import { endpointOf, isOriginAllowed, parseRequest } from './upgrade-request.js';
+import type { TrustedProxies } from './trusted-proxies.js';
+import { endpointOf, parseRequest } from './upgrade-request.js';
 
 /** Longest query of a rate-limited request that is still explained. */
 const EXPLAINED_QUERY_LENGTH_MAX = 4096;
@@ -30,6 +34,7 @@ export interface UpgradesParts {
   readonly admissions: Admissions;
   readonly limits: ConnectionLimits;
   readonly pending: PendingSockets;
+  readonly proxies: TrustedProxies;
   readonly longPlaces: LongPlaces;
   readonly budgets: WorkBudgets;
   readonly table: Views;
@@ -52,9 +57,9 @@ export class Upgrades {
 
   /** Reads the whole request before any await: uWS invalidates it when this returns. */
   upgrade(response: HttpResponse, request: HttpRequest, contexts: UpgradeContexts): void {
-    const address = this.#requested(response);
+    const address = this.#clientOf(response, request, this.#requested(response));
     let isAwaited = false;
-    const asked = answerable(response);
+    const asked = answerable(response, request);
     if (request.getHeader('sec-websocket-version') !== VERSION || !isWebSocket(request.getHeader('upgrade'))) {
       this.#refuse(asked, refusal(426, 'upgrade_required', `WebSocket version ${VERSION} is required`));
       return;
@@ -67,13 +72,14 @@ export class Upgrades {
       return;
     }
     const key = request.getHeader('sec-websocket-key');
-    const extensions = request.getHeader('sec-websocket-extensions');
+    const lists = headerLines(request, 'sec-websocket-protocol', 'sec-websocket-extensions');
+    const extensions = acceptableOffer(lists['sec-websocket-extensions']);
     const origin = request.getHeader('origin');
     const host = request.getHeader('host');
     const parsed = parseRequest(request.getUrl(), query, {
       authorization: request.getHeader('authorization'),
       apiKey: request.getHeader('x-api-key'),
-      subprotocols: request.getHeader('sec-websocket-protocol'),
+      subprotocols: lists['sec-websocket-protocol'],
     });
     if ('status' in parsed) {
       this.#refuse(asked, tooFast ?? parsed);
@@ -141,11 +147,20 @@ export class Upgrades {
     });
   }
 
-  /** Records that the socket has sent its request. @returns its client address */
-  #requested(response: HttpResponse): string {
-    const address = clientAddress(new Uint8Array(response.getRemoteAddress()));
-    this.#parts.pending.leave(address);
-    return address;
+  /** Records that the socket has sent its request. @returns the address of its other end */
+  #requested(response: HttpResponse): Uint8Array {
+    const peer = new Uint8Array(response.getRemoteAddress());
+    this.#parts.pending.leave(clientAddress(peer));
+    return peer;
+  }
+
+  /** The address that limits count, which the peer tells if it is a trusted proxy. */
+  #clientOf(response: HttpResponse, request: HttpRequest, peer: Uint8Array): string {
+    const client = this.#parts.proxies.clientOf(peer, {
+      proxied: () => new Uint8Array(response.getProxiedRemoteAddress()),
+      forwardedFor: () => headerLines(request, 'x-forwarded-for')['x-forwarded-for'],
+    });
+    return clientAddress(client);
   }
 
   #tooFast(address: string): Refusal | undefined {
@@ -209,10 +224,10 @@ export class Upgrades {
   }
 
   /** A plain request: 426 on an endpoint, else 404. */
-  refusePlain(response: HttpResponse, path: string): void {
+  refusePlain(response: HttpResponse, request: HttpRequest): void {
     this.#requested(response);
-    const asked = answerable(response);
-    const isKnown = endpointOf(path) !== undefined;
+    const asked = answerable(response, request);
+    const isKnown = endpointOf(request.getUrl()) !== undefined;
     this.#refuse(
       asked,
       isKnown
@@ -228,7 +243,7 @@ export class Upgrades {
   #refuse(asked: Answerable, why: Refusal): void {
     this.#parts.onRefused(why.status);
     setImmediate(() => {
-      if (!asked.isAborted) answer(asked.response, why);
+      if (!asked.isAborted) answer(asked, why);
     });
   }
 }
@@ -236,19 +251,22 @@ export class Upgrades {
 /** A request that awaits its answer. */
 interface Answerable {
   readonly response: HttpResponse;
+  /** Only the headers of the answer are wanted (RFC 9110 section 9.3.2). */
+  readonly isHead: boolean;
   /** The connection is closed. */
   isAborted: boolean;
 }
 
-function answerable(response: HttpResponse): Answerable {
-  const asked = { response, isAborted: false };
+function answerable(response: HttpResponse, request: HttpRequest): Answerable {
+  const asked = { response, isHead: request.getMethod() === 'head', isAborted: false };
   response.onAborted(() => {
     asked.isAborted = true;
   });
   return asked;
 }
 
-function answer(response: HttpResponse, { status, code, message, retryAfterSeconds }: Refusal): void {
+function answer({ response, isHead }: Answerable, { status, code, message, retryAfterSeconds }: Refusal): void {
+  const body = JSON.stringify({ error: { code, message } });
   response.cork(() => {
     response.writeStatus(`${status} ${STATUS_CODES[status] ?? ''}`);
     response.writeHeader('Content-Type', 'application/json');
@@ -257,8 +275,9 @@ function answer(response: HttpResponse, { status, code, message, retryAfterSecon
       response.writeHeader('Upgrade', 'websocket');
       response.writeHeader('Sec-WebSocket-Version', VERSION);
     }
-    if (retryAfterSeconds !== undefined) response.writeHeader('Retry-After', String(retryAfterSeconds));
-    response.end(JSON.stringify({ error: { code, message } }), true);
+    if (retryAfterSeconds !== undefined) response.writeHeader('Retry-After', String(Math.ceil(retryAfterSeconds)));
+    if (isHead) response.endWithoutBody(Buffer.byteLength(body), true);
+    else response.end(body, true);
   });
 }
 
@@ -269,11 +288,11 @@ function mayBeExplained(query: string): boolean {
 
 function overBudget(waitMs: number): Refusal {
   const message = 'work budget of this address or user exhausted';
-  return { ...refusal(429, 'rate_limited', message), retryAfterSeconds: Math.ceil(waitMs / 1000) };
+  return { ...refusal(429, 'rate_limited', message), retryAfterSeconds: waitMs / 1000 };
 }
 
 function unavailable(message: string): Refusal {
-  return { ...refusal(503, 'unavailable', message), retryAfterSeconds: RETRY_AFTER_SECONDS };
+  return { ...refusal(503, 'unavailable', message), retryAfterSeconds: spreadRetrySeconds() };
 }
 
 /** Only an `SSLApp` has this; missing from the typings. */

@@ -1,33 +1,36 @@
 /** Upgrade requests: each becomes a connection or gets an HTTP answer that says why not. */
 import type { HttpRequest, HttpResponse } from 'uWebSockets.js';
-import { STATUS_CODES } from 'node:http';
 import type { Config } from '../../config/environment.js';
 import { isListedHost } from '../../config/hosts.js';
 import { CONNECT_UNITS, topicUnits } from '../../protocol/costs.js';
+import type { SharedReadiness } from '../../threads/shared-readiness.js';
 import type { ConnectionLimits } from '../limits/connection-limits.js';
 import type { PendingSockets } from '../limits/pending-sockets.js';
 import { spreadRetrySeconds } from '../limits/retry-after.js';
 import { sharedNowMs } from '../limits/shared-clock.js';
 import type { WorkBudgets } from '../limits/work-budgets.js';
 import type { Admission, SocketData } from '../model/session.js';
-import { type Refusal, refusal } from '../refusal.js';
+import { type Refusal, refusal, refusedTo } from '../refusal.js';
 import { andThen, type MaybePromise } from '../sessions/maybe-promise.js';
+import type { ClientLog } from '../supervision/client-log.js';
 import type { Views } from '../views/views.js';
 import type { Admissions } from './admission.js';
+import { type Answerable, answer, answerable, refusalAnswer, WEBSOCKET_VERSION } from './answers.js';
 import { clientAddress } from './client-address.js';
 import type { Corking } from './corking.js';
 import { acceptableOffer } from './deflate-offer.js';
 import type { Explained, Explanations } from './explanations.js';
 import { headerLines } from './header-lines.js';
 import { isOriginAllowed } from './page-origin.js';
-import type { LongPlaces, UpgradeContexts } from './payload-routes.js';
+import type { LongMessageSlots, UpgradeContexts } from './payload-routes.js';
+import { probeAnswer } from './probes.js';
 import type { TrustedProxies } from './trusted-proxies.js';
 import { endpointOf, parseRequest } from './upgrade-request.js';
 
 /** Longest query of a rate-limited request that is still explained. */
 const EXPLAINED_QUERY_LENGTH_MAX = 4096;
-/** Version of the WebSocket protocol (RFC 6455 section 4.2.2). */
-const VERSION = '13';
+/** Every 101 and every refusal has it: the connection's id, as in the log. */
+const CONNECTION_HEADER = 'Millrace-Connection';
 
 export interface UpgradesParts {
   readonly config: Config;
@@ -35,12 +38,14 @@ export interface UpgradesParts {
   readonly limits: ConnectionLimits;
   readonly pending: PendingSockets;
   readonly proxies: TrustedProxies;
-  readonly longPlaces: LongPlaces;
+  readonly longMessageSlots: LongMessageSlots;
   readonly budgets: WorkBudgets;
   readonly table: Views;
   readonly explanations: Explanations;
   readonly corking: Corking;
   readonly onFault: (what: string, cause: unknown) => void;
+  readonly log: ClientLog;
+  readonly readiness: SharedReadiness;
   readonly onRefused: (status: number) => void;
 }
 
@@ -57,11 +62,15 @@ export class Upgrades {
 
   /** Reads the whole request before any await: uWS invalidates it when this returns. */
   upgrade(response: HttpResponse, request: HttpRequest, contexts: UpgradeContexts): void {
-    const address = this.#clientOf(response, request, this.#requested(response));
+    const asked = this.#requested(response, request);
+    const { address } = asked;
     let isAwaited = false;
-    const asked = answerable(response, request);
-    if (request.getHeader('sec-websocket-version') !== VERSION || !isWebSocket(request.getHeader('upgrade'))) {
-      this.#refuse(asked, refusal(426, 'upgrade_required', `WebSocket version ${VERSION} is required`));
+    const header = connectionHeader(this.#parts.log.ids.text(asked.connection));
+    if (
+      request.getHeader('sec-websocket-version') !== WEBSOCKET_VERSION ||
+      !isWebSocket(request.getHeader('upgrade'))
+    ) {
+      this.#refuse(asked, refusal(426, 'upgrade_required', `WebSocket version ${WEBSOCKET_VERSION} is required`));
       return;
     }
     const query = request.getQuery() ?? '';
@@ -92,8 +101,8 @@ export class Upgrades {
         this.#refuse(asked, why);
         return;
       }
-      this.#parts.onRefused(why.status);
-      const upgrade = () => response.upgrade<Explained>({ explanation }, key, subprotocol, '', contexts.short);
+      this.#refused(asked, why);
+      const upgrade = () => header(response).upgrade<Explained>({ explanation }, key, subprotocol, '', contexts.short);
       if (isAwaited) this.#parts.corking.cork(response, upgrade);
       else upgrade();
     };
@@ -124,13 +133,16 @@ export class Upgrades {
         return;
       }
       const { session } = admission;
-      const context = this.#parts.longPlaces.contextOf(session, contexts);
+      const context = this.#parts.longMessageSlots.contextOf(session, contexts);
       // Never use the request's own `cork` after an await (corking.ts).
-      const upgrade = () => response.upgrade<SocketData>({ session, admission }, key, subprotocol, extensions, context);
+      const upgrade = () =>
+        header(response).upgrade<SocketData>({ session, admission }, key, subprotocol, extensions, context);
       if (isAwaited) this.#parts.corking.cork(response, upgrade);
       else upgrade();
     };
-    const admitted = andThen(this.#parts.admissions.admit(claimed, address), admission => this.#enter(admission));
+    const admitted = andThen(this.#parts.admissions.admit(claimed, address, asked.connection), admission =>
+      this.#enter(admission),
+    );
     // Finish synchronously if possible: uWS then writes the whole answer in one go.
     if (!(admitted instanceof Promise)) {
       finish(admitted);
@@ -147,20 +159,16 @@ export class Upgrades {
     });
   }
 
-  /** Records that the socket has sent its request. @returns the address of its other end */
-  #requested(response: HttpResponse): Uint8Array {
+  /** The socket has sent its request. Limits count the address that its peer names, if that is a trusted proxy. */
+  #requested(response: HttpResponse, request: HttpRequest): Answerable {
+    const { pending, proxies, log } = this.#parts;
     const peer = new Uint8Array(response.getRemoteAddress());
-    this.#parts.pending.leave(clientAddress(peer));
-    return peer;
-  }
-
-  /** The address that limits count, which the peer tells if it is a trusted proxy. */
-  #clientOf(response: HttpResponse, request: HttpRequest, peer: Uint8Array): string {
-    const client = this.#parts.proxies.clientOf(peer, {
+    pending.leave(clientAddress(peer));
+    const client = proxies.clientOf(peer, {
       proxied: () => new Uint8Array(response.getProxiedRemoteAddress()),
       forwardedFor: () => headerLines(request, 'x-forwarded-for')['x-forwarded-for'],
     });
-    return clientAddress(client);
+    return answerable(response, request, clientAddress(client), log.ids.next());
   }
 
   #tooFast(address: string): Refusal | undefined {
@@ -185,9 +193,13 @@ export class Upgrades {
   /** Takes a connection slot, then waits until the event views are live: a 101 promises every event from then on. */
   #enter(admitted: Admission | Refusal): MaybePromise<Admission | Refusal> {
     if ('status' in admitted) return admitted;
+    return andThen(this.#takeSlot(admitted), outcome => refusedTo(outcome, admitted.session.credential));
+  }
+
+  #takeSlot(admitted: Admission): MaybePromise<Admission | Refusal> {
     if (this.isClosing) return unavailable('this gateway is closing');
     const { table, limits, budgets } = this.#parts;
-    const { session, wanted, views } = admitted;
+    const { session, requested, views } = admitted;
     if (this.isShedding && session.tier === 'retail') {
       limits.refused.overload++;
       return unavailable('gateway overloaded');
@@ -196,9 +208,9 @@ export class Upgrades {
     if (waitMs > 0) return overBudget(waitMs);
     const refused = limits.enter(session.address, session.credential);
     if (refused !== undefined) return refused;
-    for (const { stream } of wanted) budgets.charge(session, topicUnits(stream, 1));
+    for (const { stream } of requested) budgets.charge(session, topicUnits(stream, 1));
     const live: Promise<boolean>[] = [];
-    for (const { stream, symbol, lane } of wanted) {
+    for (const { stream, symbol, lane } of requested) {
       const view = table.acquire(stream, symbol, lane, session);
       views.push(view);
       if (!view.isState && view.source < 0) live.push(view.live());
@@ -223,11 +235,16 @@ export class Upgrades {
     for (const view of views.splice(0)) this.#parts.table.release(view, session.owner);
   }
 
-  /** A plain request: 426 on an endpoint, else 404. */
+  /** A plain request: a probe; 426 on an endpoint, else 404. */
   refusePlain(response: HttpResponse, request: HttpRequest): void {
-    this.#requested(response);
-    const asked = answerable(response, request);
-    const isKnown = endpointOf(request.getUrl()) !== undefined;
+    const asked = this.#requested(response, request);
+    const path = request.getUrl();
+    const probe = probeAnswer(path, this.#parts.readiness);
+    if (probe !== undefined) {
+      answer(asked, probe);
+      return;
+    }
+    const isKnown = endpointOf(path) !== undefined;
     this.#refuse(
       asked,
       isKnown
@@ -236,49 +253,20 @@ export class Upgrades {
     );
   }
 
-  /**
-   * The answer ends the connection, in a later turn. A pipelined second request ends the connection earlier. So each
-   * connection asks once and counts once.
-   */
   #refuse(asked: Answerable, why: Refusal): void {
-    this.#parts.onRefused(why.status);
-    setImmediate(() => {
-      if (!asked.isAborted) answer(asked, why);
-    });
+    this.#refused(asked, why);
+    answer(asked, refusalAnswer(why, { [CONNECTION_HEADER]: this.#parts.log.ids.text(asked.connection) }));
+  }
+
+  #refused({ connection, address }: Answerable, { status, code, message, by }: Refusal): void {
+    this.#parts.onRefused(status);
+    this.#parts.log.refused({ id: connection, address, user: by?.user ?? '', tier: by?.tier }, status, code, message);
   }
 }
 
-/** A request that awaits its answer. */
-interface Answerable {
-  readonly response: HttpResponse;
-  /** Only the headers of the answer are wanted (RFC 9110 section 9.3.2). */
-  readonly isHead: boolean;
-  /** The connection is closed. */
-  isAborted: boolean;
-}
-
-function answerable(response: HttpResponse, request: HttpRequest): Answerable {
-  const asked = { response, isHead: request.getMethod() === 'head', isAborted: false };
-  response.onAborted(() => {
-    asked.isAborted = true;
-  });
-  return asked;
-}
-
-function answer({ response, isHead }: Answerable, { status, code, message, retryAfterSeconds }: Refusal): void {
-  const body = JSON.stringify({ error: { code, message } });
-  response.cork(() => {
-    response.writeStatus(`${status} ${STATUS_CODES[status] ?? ''}`);
-    response.writeHeader('Content-Type', 'application/json');
-    response.writeHeader('Cache-Control', 'no-store');
-    if (status === 426) {
-      response.writeHeader('Upgrade', 'websocket');
-      response.writeHeader('Sec-WebSocket-Version', VERSION);
-    }
-    if (retryAfterSeconds !== undefined) response.writeHeader('Retry-After', String(Math.ceil(retryAfterSeconds)));
-    if (isHead) response.endWithoutBody(Buffer.byteLength(body), true);
-    else response.end(body, true);
-  });
+/** Writes the id of a connection before its upgrade, which keeps a status that is already written. */
+function connectionHeader(connection: string): (response: HttpResponse) => HttpResponse {
+  return response => response.writeStatus('101 Switching Protocols').writeHeader(CONNECTION_HEADER, connection);
 }
 
 /** Whether a refusal may be reported by a close code and its request is cheap to read. */

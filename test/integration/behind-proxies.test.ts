@@ -151,12 +151,13 @@ async function asked(method: string, url: string): Promise<Answer> {
     body += chunk;
   });
   await once(response, 'end');
-  const { date: _date, ...headers } = response.headers;
+  // Each answer has its own.
+  const { date: _date, 'millrace-connection': _connection, ...headers } = response.headers;
   return { status: response.statusCode, headers, body };
 }
 
 describe('P6 HEAD', () => {
-  it.each(['/', '/ws', '/ws/quotes?symbols=AAPL', '/nowhere'])(
+  it.each(['/', '/ws', '/ws/quotes?symbols=AAPL', '/nowhere', '/healthz', '/readyz'])(
     'P6 of %s on the client port is GET without its body',
     async path => {
       const url = `${gateway.url.replace('ws:', 'http:')}${path}`;

@@ -32,7 +32,7 @@ export interface TestProxy {
 }
 
 /**
- * Starts it as the documentation says, except for ports, paths and how long an idle connection lasts.
+ * Starts it as the documentation says, except for ports, paths, numbers of connections and how long an idle one lasts.
  * @param targets `host:port` of two gateways
  */
 export async function startProxy(
@@ -63,6 +63,7 @@ export async function startProxy(
     writeFileSync(both, readFileSync(certificate, 'utf8') + readFileSync(key, 'utf8'));
     const config = adapted('haproxy.cfg', {
       ...common,
+      'maxconn 65536': 'maxconn 1000',
       'bind :8443': `bind ${HOST}:${port}`,
       '/etc/haproxy/feed.example.com.pem': both,
     });

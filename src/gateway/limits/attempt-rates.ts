@@ -10,7 +10,7 @@ import { createSharedDebts, debtKeyOf, SharedDebts } from './shared-debts.js';
 import { createSharedRates, SharedRates } from './shared-rates.js';
 
 /** 960 KiB per worker: how many addresses one worker can tell apart within a second. */
-export const ATTEMPT_SLOTS_PER_WORKER = 2 ** 14;
+const ATTEMPT_SLOTS_PER_WORKER = 2 ** 14;
 /** 192 KiB: at how many addresses clients may be waiting at once. */
 const QUEUES = 2 ** 13;
 /** A burst is forgotten a second later, give or take a tenth. */

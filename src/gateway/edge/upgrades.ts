@@ -1,13 +1,12 @@
 /** Upgrade requests: each becomes a connection or gets an HTTP answer that says why not. */
 import type { HttpRequest, HttpResponse } from 'uWebSockets.js';
-import { STATUS_CODES } from 'node:http';
 import type { Config } from '../../config/environment.js';
 import { isListedHost } from '../../config/hosts.js';
 import { CONNECT_UNITS, topicUnits } from '../../protocol/costs.js';
 import type { SharedReadiness } from '../../threads/shared-readiness.js';
 import type { ConnectionLimits } from '../limits/connection-limits.js';
 import type { PendingSockets } from '../limits/pending-sockets.js';
-import { RETRY_AFTER_SECONDS } from '../limits/retry-after.js';
+import { spreadRetrySeconds } from '../limits/retry-after.js';
 import { sharedNowMs } from '../limits/shared-clock.js';
 import type { WorkBudgets } from '../limits/work-budgets.js';
 import type { Admission, SocketData } from '../model/session.js';
@@ -16,25 +15,29 @@ import { andThen, type MaybePromise } from '../sessions/maybe-promise.js';
 import type { ClientLog } from '../supervision/client-log.js';
 import type { Views } from '../views/views.js';
 import type { Admissions } from './admission.js';
+import { type Answerable, answer, answerable, refusalAnswer, WEBSOCKET_VERSION } from './answers.js';
 import { clientAddress } from './client-address.js';
 import type { Corking } from './corking.js';
+import { acceptableOffer } from './deflate-offer.js';
 import type { Explained, Explanations } from './explanations.js';
+import { headerLines } from './header-lines.js';
+import { isOriginAllowed } from './page-origin.js';
 import type { LongMessageSlots, UpgradeContexts } from './payload-routes.js';
-import { type ProbeAnswer, probeAnswer } from './probes.js';
-import { endpointOf, isOriginAllowed, parseRequest } from './upgrade-request.js';
+import { probeAnswer } from './probes.js';
+import type { TrustedProxies } from './trusted-proxies.js';
+import { endpointOf, parseRequest } from './upgrade-request.js';
 
 /** Longest query of a rate-limited request that is still explained. */
 const EXPLAINED_QUERY_LENGTH_MAX = 4096;
 /** Every 101 and every refusal has it: the connection's id, as in the log. */
 const CONNECTION_HEADER = 'Millrace-Connection';
-/** Version of the WebSocket protocol (RFC 6455 section 4.2.2). */
-const VERSION = '13';
 
 export interface UpgradesParts {
   readonly config: Config;
   readonly admissions: Admissions;
   readonly limits: ConnectionLimits;
   readonly pending: PendingSockets;
+  readonly proxies: TrustedProxies;
   readonly longMessageSlots: LongMessageSlots;
   readonly budgets: WorkBudgets;
   readonly table: Views;
@@ -59,12 +62,15 @@ export class Upgrades {
 
   /** Reads the whole request before any await: uWS invalidates it when this returns. */
   upgrade(response: HttpResponse, request: HttpRequest, contexts: UpgradeContexts): void {
-    const address = this.#requested(response);
+    const asked = this.#requested(response, request);
+    const { address } = asked;
     let isAwaited = false;
-    const asked = answerable(response, address, this.#parts.log.ids.next());
     const header = connectionHeader(this.#parts.log.ids.text(asked.connection));
-    if (request.getHeader('sec-websocket-version') !== VERSION || !isWebSocket(request.getHeader('upgrade'))) {
-      this.#refuse(asked, refusal(426, 'upgrade_required', `WebSocket version ${VERSION} is required`));
+    if (
+      request.getHeader('sec-websocket-version') !== WEBSOCKET_VERSION ||
+      !isWebSocket(request.getHeader('upgrade'))
+    ) {
+      this.#refuse(asked, refusal(426, 'upgrade_required', `WebSocket version ${WEBSOCKET_VERSION} is required`));
       return;
     }
     const query = request.getQuery() ?? '';
@@ -75,13 +81,14 @@ export class Upgrades {
       return;
     }
     const key = request.getHeader('sec-websocket-key');
-    const extensions = request.getHeader('sec-websocket-extensions');
+    const lists = headerLines(request, 'sec-websocket-protocol', 'sec-websocket-extensions');
+    const extensions = acceptableOffer(lists['sec-websocket-extensions']);
     const origin = request.getHeader('origin');
     const host = request.getHeader('host');
     const parsed = parseRequest(request.getUrl(), query, {
       authorization: request.getHeader('authorization'),
       apiKey: request.getHeader('x-api-key'),
-      subprotocols: request.getHeader('sec-websocket-protocol'),
+      subprotocols: lists['sec-websocket-protocol'],
     });
     if ('status' in parsed) {
       this.#refuse(asked, tooFast ?? parsed);
@@ -152,11 +159,16 @@ export class Upgrades {
     });
   }
 
-  /** Records that the socket has sent its request. @returns its client address */
-  #requested(response: HttpResponse): string {
-    const address = clientAddress(new Uint8Array(response.getRemoteAddress()));
-    this.#parts.pending.leave(address);
-    return address;
+  /** The socket has sent its request. Limits count the address that its peer names, if that is a trusted proxy. */
+  #requested(response: HttpResponse, request: HttpRequest): Answerable {
+    const { pending, proxies, log } = this.#parts;
+    const peer = new Uint8Array(response.getRemoteAddress());
+    pending.leave(clientAddress(peer));
+    const client = proxies.clientOf(peer, {
+      proxied: () => new Uint8Array(response.getProxiedRemoteAddress()),
+      forwardedFor: () => headerLines(request, 'x-forwarded-for')['x-forwarded-for'],
+    });
+    return answerable(response, request, clientAddress(client), log.ids.next());
   }
 
   #tooFast(address: string): Refusal | undefined {
@@ -224,11 +236,12 @@ export class Upgrades {
   }
 
   /** A plain request: a probe; 426 on an endpoint, else 404. */
-  refusePlain(response: HttpResponse, path: string): void {
-    const asked = answerable(response, this.#requested(response), this.#parts.log.ids.next());
+  refusePlain(response: HttpResponse, request: HttpRequest): void {
+    const asked = this.#requested(response, request);
+    const path = request.getUrl();
     const probe = probeAnswer(path, this.#parts.readiness);
     if (probe !== undefined) {
-      answerProbe(asked, probe);
+      answer(asked, probe);
       return;
     }
     const isKnown = endpointOf(path) !== undefined;
@@ -240,71 +253,15 @@ export class Upgrades {
     );
   }
 
-  /**
-   * The answer ends the connection, in a later turn. A pipelined second request ends the connection earlier. So each
-   * connection asks once and counts once.
-   */
   #refuse(asked: Answerable, why: Refusal): void {
     this.#refused(asked, why);
-    setImmediate(() => {
-      if (!asked.isAborted) answer(asked.response, why, this.#parts.log.ids.text(asked.connection));
-    });
+    answer(asked, refusalAnswer(why, { [CONNECTION_HEADER]: this.#parts.log.ids.text(asked.connection) }));
   }
 
   #refused({ connection, address }: Answerable, { status, code, message, by }: Refusal): void {
     this.#parts.onRefused(status);
     this.#parts.log.refused({ id: connection, address, user: by?.user ?? '', tier: by?.tier }, status, code, message);
   }
-}
-
-/** A request that awaits its answer. */
-interface Answerable {
-  readonly response: HttpResponse;
-  readonly address: string;
-  /** The number of its connection (model/connection-ids.ts). */
-  readonly connection: number;
-  /** The connection is closed. */
-  isAborted: boolean;
-}
-
-function answerable(response: HttpResponse, address: string, connection: number): Answerable {
-  const asked = { response, address, connection, isAborted: false };
-  response.onAborted(() => {
-    asked.isAborted = true;
-  });
-  return asked;
-}
-
-function answer(
-  response: HttpResponse,
-  { status, code, message, retryAfterSeconds }: Refusal,
-  connection: string,
-): void {
-  response.cork(() => {
-    response.writeStatus(`${status} ${STATUS_CODES[status] ?? ''}`);
-    response.writeHeader('Content-Type', 'application/json');
-    response.writeHeader('Cache-Control', 'no-store');
-    response.writeHeader(CONNECTION_HEADER, connection);
-    if (status === 426) {
-      response.writeHeader('Upgrade', 'websocket');
-      response.writeHeader('Sec-WebSocket-Version', VERSION);
-    }
-    if (retryAfterSeconds !== undefined) response.writeHeader('Retry-After', String(retryAfterSeconds));
-    response.end(JSON.stringify({ error: { code, message } }), true);
-  });
-}
-
-/** Ends the connection, as a refusal does: each connection asks once. */
-function answerProbe(asked: Answerable, { status, body }: ProbeAnswer): void {
-  setImmediate(() => {
-    if (asked.isAborted) return;
-    asked.response.cork(() => {
-      asked.response.writeStatus(`${status} ${STATUS_CODES[status] ?? ''}`);
-      asked.response.writeHeader('Content-Type', 'application/json');
-      asked.response.writeHeader('Cache-Control', 'no-store');
-      asked.response.end(body, true);
-    });
-  });
 }
 
 /** Writes the id of a connection before its upgrade, which keeps a status that is already written. */
@@ -319,11 +276,11 @@ function mayBeExplained(query: string): boolean {
 
 function overBudget(waitMs: number): Refusal {
   const message = 'work budget of this address or user exhausted';
-  return { ...refusal(429, 'rate_limited', message), retryAfterSeconds: Math.ceil(waitMs / 1000) };
+  return { ...refusal(429, 'rate_limited', message), retryAfterSeconds: waitMs / 1000 };
 }
 
 function unavailable(message: string): Refusal {
-  return { ...refusal(503, 'unavailable', message), retryAfterSeconds: RETRY_AFTER_SECONDS };
+  return { ...refusal(503, 'unavailable', message), retryAfterSeconds: spreadRetrySeconds() };
 }
 
 /** Only an `SSLApp` has this; missing from the typings. */

@@ -1,5 +1,5 @@
 /** Upgrade requests: each becomes a connection or gets an HTTP answer that says why not. */
-import type { HttpRequest, HttpResponse } from 'uWebSockets.js';
+import type { HttpRequest, HttpResponse, us_socket_context_t } from 'uWebSockets.js';
 import type { Config } from '../../config/environment.js';
 import { isListedHost } from '../../config/hosts.js';
 import { CONNECT_UNITS, topicUnits } from '../../protocol/costs.js';
@@ -18,19 +18,22 @@ import type { Admissions } from './admission.js';
 import { type Answerable, answer, answerable, refusalAnswer, WEBSOCKET_VERSION } from './answers.js';
 import { clientAddress } from './client-address.js';
 import type { Corking } from './corking.js';
-import { acceptableOffer } from './deflate-offer.js';
 import type { Explained, Explanations } from './explanations.js';
+import {
+  CONNECTION_HEADER,
+  certificateOf,
+  connectionHeader,
+  type Handshake,
+  isWebSocket,
+  mayBeExplained,
+  readHandshake,
+} from './handshake.js';
 import { headerLines } from './header-lines.js';
 import { isOriginAllowed } from './page-origin.js';
 import type { LongMessageSlots, UpgradeContexts } from './payload-routes.js';
 import { probeAnswer } from './probes.js';
 import type { TrustedProxies } from './trusted-proxies.js';
-import { endpointOf, parseRequest } from './upgrade-request.js';
-
-/** Longest query of a rate-limited request that is still explained. */
-const EXPLAINED_QUERY_LENGTH_MAX = 4096;
-/** Every 101 and every refusal has it: the connection's id, as in the log. */
-const CONNECTION_HEADER = 'Millrace-Connection';
+import { endpointOf, type UpgradeRequest } from './upgrade-request.js';
 
 export interface UpgradesParts {
   readonly config: Config;
@@ -63,100 +66,105 @@ export class Upgrades {
   /** Reads the whole request before any await: uWS invalidates it when this returns. */
   upgrade(response: HttpResponse, request: HttpRequest, contexts: UpgradeContexts): void {
     const asked = this.#requested(response, request);
-    const { address } = asked;
-    let isAwaited = false;
-    const header = connectionHeader(this.#parts.log.ids.text(asked.connection));
-    if (
-      request.getHeader('sec-websocket-version') !== WEBSOCKET_VERSION ||
-      !isWebSocket(request.getHeader('upgrade'))
-    ) {
+    if (!isWebSocket(request)) {
       this.#refuse(asked, refusal(426, 'upgrade_required', `WebSocket version ${WEBSOCKET_VERSION} is required`));
       return;
     }
     const query = request.getQuery() ?? '';
     // Check the rate before reading anything: a request head may be 32 kB long.
-    const tooFast = this.#tooFast(address);
+    const tooFast = this.#tooFast(asked.address);
     if (tooFast !== undefined && !mayBeExplained(query)) {
       this.#refuse(asked, tooFast);
       return;
     }
-    const key = request.getHeader('sec-websocket-key');
-    const lists = headerLines(request, 'sec-websocket-protocol', 'sec-websocket-extensions');
-    const extensions = acceptableOffer(lists['sec-websocket-extensions']);
-    const origin = request.getHeader('origin');
-    const host = request.getHeader('host');
-    const parsed = parseRequest(request.getUrl(), query, {
-      authorization: request.getHeader('authorization'),
-      apiKey: request.getHeader('x-api-key'),
-      subprotocols: lists['sec-websocket-protocol'],
-    });
-    if ('status' in parsed) {
-      this.#refuse(asked, tooFast ?? parsed);
+    const handshake = readHandshake(asked, request, query, contexts);
+    if ('status' in handshake) {
+      this.#refuse(asked, tooFast ?? handshake);
       return;
     }
-    const { subprotocol } = parsed;
-    const refuse = (why: Refusal): void => {
-      const explanation = parsed.isExplained ? this.#parts.explanations.of(why, parsed.format) : undefined;
-      if (explanation === undefined) {
-        this.#refuse(asked, why);
-        return;
-      }
-      this.#refused(asked, why);
-      const upgrade = () => header(response).upgrade<Explained>({ explanation }, key, subprotocol, '', contexts.short);
-      if (isAwaited) this.#parts.corking.cork(response, upgrade);
-      else upgrade();
-    };
-    const early = tooFast ?? this.#earlyRefusal(origin, host);
-    if (early !== undefined) {
-      refuse(early);
-      return;
+    const early = tooFast ?? this.#earlyRefusal(request.getHeader('origin'), request.getHeader('host'));
+    const claimed = early ?? this.#claimed(response, handshake.parsed);
+    if ('status' in claimed) this.#refuseHandshake(handshake, claimed);
+    else this.#admit(handshake, claimed);
+  }
+
+  /** The request with its client certificate, where that is the credential. */
+  #claimed(response: HttpResponse, parsed: UpgradeRequest): UpgradeRequest | Refusal {
+    const { tls } = this.#parts.config;
+    const certificate = certificateOf(response, tls);
+    if (certificate === '' && tls?.clientAuth === 'required') {
+      return refusal(401, 'unauthorized', 'a client certificate is required');
     }
-    const certificate = certificateOf(response, this.#parts.config.tls);
-    if (certificate === '' && this.#parts.config.tls?.clientAuth === 'required') {
-      refuse(refusal(401, 'unauthorized', 'a client certificate is required'));
-      return;
-    }
-    const claimed =
-      this.#parts.config.tls?.clientAuth === 'user' && certificate !== '' ? { ...parsed, certificate } : parsed;
-    const finish = (admission: Admission | Refusal): void => {
-      if ('status' in admission) {
-        if (!asked.isAborted) refuse(admission);
-        return;
-      }
-      if (asked.isAborted) {
-        this.#release(admission);
-        return;
-      }
-      if (!this.#parts.admissions.isStillGood(admission, claimed)) {
-        this.#release(admission);
-        refuse(refusal(401, 'unauthorized', 'the credential was revoked'));
-        return;
-      }
-      const { session } = admission;
-      const context = this.#parts.longMessageSlots.contextOf(session, contexts);
-      // Never use the request's own `cork` after an await (corking.ts).
-      const upgrade = () =>
-        header(response).upgrade<SocketData>({ session, admission }, key, subprotocol, extensions, context);
-      if (isAwaited) this.#parts.corking.cork(response, upgrade);
-      else upgrade();
-    };
-    const admitted = andThen(this.#parts.admissions.admit(claimed, address, asked.connection), admission =>
+    return tls?.clientAuth === 'user' && certificate !== '' ? { ...parsed, certificate } : parsed;
+  }
+
+  #admit(handshake: Handshake, claimed: UpgradeRequest): void {
+    const { admissions, corking, onFault } = this.#parts;
+    const { asked } = handshake;
+    const admitted = andThen(admissions.admit(claimed, asked.address, asked.connection), admission =>
       this.#enter(admission),
     );
     // Finish synchronously if possible: uWS then writes the whole answer in one go.
     if (!(admitted instanceof Promise)) {
-      finish(admitted);
+      this.#finish(handshake, claimed, admitted);
       return;
     }
-    isAwaited = true;
+    handshake.isAwaited = true;
     const corkable = admitted.then(async admission => {
-      await this.#parts.corking.ready();
+      await corking.ready();
       return admission;
     });
-    corkable.then(finish, (cause: unknown) => {
-      this.#parts.onFault('upgrade failed', cause);
-      if (!asked.isAborted) this.#refuse(asked, unavailable('the connection could not be admitted'));
-    });
+    corkable.then(
+      admission => this.#finish(handshake, claimed, admission),
+      (cause: unknown) => {
+        onFault('upgrade failed', cause);
+        if (!asked.isAborted) this.#refuse(asked, unavailable('the connection could not be admitted'));
+      },
+    );
+  }
+
+  #finish(handshake: Handshake, claimed: UpgradeRequest, admission: Admission | Refusal): void {
+    const { asked, contexts, extensions } = handshake;
+    const { admissions, longMessageSlots } = this.#parts;
+    if ('status' in admission) {
+      if (!asked.isAborted) this.#refuseHandshake(handshake, admission);
+      return;
+    }
+    if (asked.isAborted) {
+      this.#release(admission);
+      return;
+    }
+    if (!admissions.isStillGood(admission, claimed)) {
+      this.#release(admission);
+      this.#refuseHandshake(handshake, refusal(401, 'unauthorized', 'the credential was revoked'));
+      return;
+    }
+    const { session } = admission;
+    const context = longMessageSlots.contextOf(session, contexts);
+    this.#accept<SocketData>(handshake, { session, admission }, extensions, context);
+  }
+
+  /** Refuses by a close code where the client asked for that, else by an HTTP answer. */
+  #refuseHandshake(handshake: Handshake, why: Refusal): void {
+    const { asked, parsed, contexts } = handshake;
+    const explanation = parsed.isExplained ? this.#parts.explanations.of(why, parsed.format) : undefined;
+    if (explanation === undefined) {
+      this.#refuse(asked, why);
+      return;
+    }
+    this.#refused(asked, why);
+    this.#accept<Explained>(handshake, { explanation }, '', contexts.short);
+  }
+
+  /** Writes the 101. */
+  #accept<Data>(handshake: Handshake, data: Data, extensions: string, context: us_socket_context_t): void {
+    const { asked, key, parsed, isAwaited } = handshake;
+    const { log, corking } = this.#parts;
+    const header = connectionHeader(log.ids.text(asked.connection));
+    const upgrade = () => header(asked.response).upgrade<Data>(data, key, parsed.subprotocol, extensions, context);
+    // Never use the request's own `cork` after an await (corking.ts).
+    if (isAwaited) corking.cork(asked.response, upgrade);
+    else upgrade();
   }
 
   /** The socket has sent its request. Limits count the address that its peer names, if that is a trusted proxy. */
@@ -264,16 +272,6 @@ export class Upgrades {
   }
 }
 
-/** Writes the id of a connection before its upgrade, which keeps a status that is already written. */
-function connectionHeader(connection: string): (response: HttpResponse) => HttpResponse {
-  return response => response.writeStatus('101 Switching Protocols').writeHeader(CONNECTION_HEADER, connection);
-}
-
-/** Whether a refusal may be reported by a close code and its request is cheap to read. */
-function mayBeExplained(query: string): boolean {
-  return query.length <= EXPLAINED_QUERY_LENGTH_MAX && query.includes('explain=1');
-}
-
 function overBudget(waitMs: number): Refusal {
   const message = 'work budget of this address or user exhausted';
   return { ...refusal(429, 'rate_limited', message), retryAfterSeconds: waitMs / 1000 };
@@ -281,19 +279,4 @@ function overBudget(waitMs: number): Refusal {
 
 function unavailable(message: string): Refusal {
   return { ...refusal(503, 'unavailable', message), retryAfterSeconds: spreadRetrySeconds() };
-}
-
-/** Only an `SSLApp` has this; missing from the typings. */
-interface WithCertificate {
-  /** PEM of the client's certificate; '' when it presented none. */
-  getX509Certificate(): string;
-}
-
-function certificateOf(response: HttpResponse, tls: Config['tls']): string {
-  if (tls?.clientCaFile === undefined) return '';
-  return (response as HttpResponse & WithCertificate).getX509Certificate();
-}
-
-function isWebSocket(upgrade: string): boolean {
-  return upgrade.toLowerCase() === 'websocket';
 }

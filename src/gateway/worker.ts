@@ -133,7 +133,7 @@ export class GatewayWorker {
 
 /** From the listening socket to the sessions. */
 function newServer(
-  { data, apps, pending, corking, log, fault }: ThreadLife,
+  { data, apps, pending, proxies, corking, log, fault }: ThreadLife,
   { table, outbox, budgets, subscriptions, slow, fanout }: Streams,
   { symbols, limits, credentials, keepalive, userSlots, replies, commands }: Clients,
   sessions: Set<Session>,
@@ -173,6 +173,7 @@ function newServer(
     outbox,
     limits,
     pending,
+    proxies,
     corking,
     gate,
     budgets,

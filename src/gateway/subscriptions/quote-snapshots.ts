@@ -34,7 +34,7 @@ export class QuoteSnapshots {
   }
 
   /** Begins one snapshot for all of these quotes. @param after sent after it */
-  begin(session: Session, quotes: readonly Subscription[], after: object | undefined): void {
+  begin(session: Session, quotes: readonly Subscription[], after: readonly object[]): void {
     const assembly = new SnapshotAssembly(session, quotes.length, after);
     for (const subscription of quotes) this.leave(subscription);
     this.#own(assembly, quotes);
@@ -163,7 +163,7 @@ export class QuoteSnapshots {
       if (isSent) goLive(subscription);
       else subscription.moveTo('waiting');
     }
-    if (after !== undefined) outbox.send(session, after);
+    for (const frame of after) outbox.send(session, frame);
   }
 }
 

@@ -18,8 +18,8 @@ export class SnapshotAssembly {
   readonly parts = new Map<Subscription, Part>();
   /** Parts still missing. */
   missing: number;
-  /** Sent after the snapshot: warnings about symbols that were left out. */
-  after: object | undefined;
+  /** Frames sent after the snapshot: warnings about the request. */
+  readonly after: readonly object[];
   /** Sends it in its session's turn; undefined when it is sent at once. */
   delivery: Delivery | undefined;
   isSent = false;
@@ -34,7 +34,7 @@ export class SnapshotAssembly {
   #bytesOf = new Map<View, number>();
   #queueBytes = 0;
 
-  constructor(session: Session, missing: number, after: object | undefined) {
+  constructor(session: Session, missing: number, after: readonly object[]) {
     this.session = session;
     this.missing = missing;
     this.after = after;
@@ -71,7 +71,7 @@ export class SnapshotAssembly {
    * them.
    */
   takeBegun(): SnapshotAssembly {
-    const begun = new SnapshotAssembly(this.session, 0, undefined);
+    const begun = new SnapshotAssembly(this.session, 0, []);
     for (const [subscription, part] of this.parts) begun.parts.set(subscription, part);
     begun.#queue = this.#queue;
     begun.#bytesOf = this.#bytesOf;

@@ -119,7 +119,7 @@ export class Subscriptions {
    * Quotes requested together come in one snapshot, followed by `after`. State topics whose snapshots do not fit now
    * follow as the socket drains.
    */
-  subscribe(session: Session, requested: readonly RequestedTopic[], after?: object): void {
+  subscribe(session: Session, requested: readonly RequestedTopic[], after: readonly object[] = []): void {
     const added = this.#make(session, requested, true);
     for (const subscription of added) if (mustWait(subscription)) this.pausing.pause(subscription, 0);
     if (session.isSuspended) return;
@@ -256,10 +256,10 @@ export class Subscriptions {
     }
   }
 
-  #begin(session: Session, subscriptions: readonly Subscription[], after?: object): void {
+  #begin(session: Session, subscriptions: readonly Subscription[], after: readonly object[] = []): void {
     const quotes = subscriptions.filter(subscription => subscription.stream === 'quotes');
     if (quotes.length > 0) this.#quotes.begin(session, quotes, after);
-    else if (after !== undefined) this.#outbox.send(session, after);
+    else for (const frame of after) this.#outbox.send(session, frame);
     for (const subscription of subscriptions) this.#await(subscription);
   }
 

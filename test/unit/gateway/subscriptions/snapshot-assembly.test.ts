@@ -4,7 +4,7 @@ import { SnapshotAssembly } from '../../../../src/gateway/subscriptions/snapshot
 import { NO_DATA, type Part } from '../../../../src/gateway/views/views.js';
 
 const session = {} as Session;
-const AFTER = { type: 'warning' };
+const AFTER = [{ type: 'warning' }];
 const part: Part = { seq: 1, epoch: 'e', bytes: new Uint8Array(10) };
 const topic = () => ({ view: {} as View }) as Subscription;
 
@@ -41,7 +41,7 @@ describe('R6 the snapshot of several quotes', () => {
     assembly.queueBehind(first.view, new Uint8Array(1));
     const begun = assembly.takeBegun();
     expect([...begun.parts.keys()]).toEqual([first]);
-    expect([begun.queue.length, begun.after, begun.isContinued, begun.isPartial]).toEqual([1, undefined, false, true]);
+    expect([begun.queue.length, begun.after, begun.isContinued, begun.isPartial]).toEqual([1, [], false, true]);
     expect([assembly.parts.size, assembly.partBytes, assembly.queue.length, assembly.missing]).toEqual([0, 0, 0, 2]);
     // What comes after the snapshot comes after all of it.
     expect([assembly.after, assembly.isContinued, assembly.isPartial]).toEqual([AFTER, true, false]);

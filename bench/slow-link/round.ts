@@ -19,7 +19,7 @@ export interface SlowLinkSettings {
 }
 
 /** How fast the readers read; undefined: as fast as they can, which shows the feed's own rate. */
-export const READ_BYTES_PER_SECOND = [undefined, 600_000, 300_000, 150_000, 50_000] as const;
+export const READ_BYTES_PER_SECOND: readonly (number | undefined)[] = [undefined, 600_000, 300_000, 150_000, 50_000];
 
 /** With so much unsent in the kernel. */
 export interface KernelSetting {

@@ -99,7 +99,7 @@ function settingsOf(options: BenchOptions): SlowLinkSettings {
 
 /** Of each round, the reader that reads so fast. */
 function readersAt(rounds: readonly SlowLinkRound[], bytesPerSecond: number | undefined): ReaderReport[] {
-  const at = READ_BYTES_PER_SECOND.findIndex(rate => rate === bytesPerSecond);
+  const at = READ_BYTES_PER_SECOND.indexOf(bytesPerSecond);
   return rounds.flatMap(({ readers }) => readers[at] ?? []);
 }
 

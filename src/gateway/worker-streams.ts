@@ -22,8 +22,6 @@ import { type SentCell, sentCellsIn, Views } from './views/views.js';
 /** Share of the backpressure limit: missed messages are sent while no more than this is buffered for the socket. */
 const REPLAY_SHARE = 0.25;
 
-const MICROS_PER_MS = 1_000;
-
 /** How a session is ended from below the edge. */
 export interface Ending {
   readonly end: (session: Session, code: CloseCode, reason: string) => void;
@@ -63,7 +61,7 @@ export function newStreams({ data, apps, log, post }: ThreadLife, sessions: Read
     seed: data.debts.seed,
     nowMicros: monotonicMicros,
   });
-  const nowMs = () => monotonicMicros() / MICROS_PER_MS;
+  const nowMs = () => performance.now();
   const { receipts, ages } = newAges(config, outbox, sessions, nowMs);
   const subscriptions = new Subscriptions({
     table,
@@ -138,6 +136,7 @@ function newAges(
     checkIntervalMs: SAMPLE_INTERVAL_MS,
     toldBytesMax: suspendBytes,
     nowMs,
+    nowMicros: monotonicMicros,
   });
   return { receipts, ages };
 }

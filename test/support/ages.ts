@@ -34,6 +34,7 @@ export function newAges({ backpressureBytesMax, outbox, nowMs, sessions = new Se
     checkIntervalMs: SAMPLE_INTERVAL_MS,
     toldBytesMax: suspendBytes,
     nowMs,
+    nowMicros: () => nowMs() * 1000,
   });
   return { receipts, ages, maxAgeMs: MAX_AGE_MS };
 }

@@ -34,6 +34,8 @@ export interface AgesOptions {
   /** Nothing is sent while more than this is buffered for a socket. */
   readonly toldBytesMax: number;
   readonly nowMs: () => number;
+  /** The clock by which views note what they send. */
+  readonly nowMicros: () => number;
 }
 
 /** Ages of one tier, for a histogram. */
@@ -132,7 +134,8 @@ export class Ages {
 
   /** Probes some of the clients about which nothing is known at present, all of them in turn. */
   #probeOthers(): void {
-    const { sessions, receipts, maxAgeMs } = this.#options;
+    const { sessions, receipts, maxAgeMs, nowMs, nowMicros } = this.#options;
+    const originMicros = nowMicros() - nowMs() * MICROS_PER_MS;
     let probes = 0;
     let examined = 0;
     for (let seen = 0; seen < sessions.size && probes < PROBES_PER_CHECK && examined < EXAMINED_PER_CHECK; seen++) {
@@ -145,7 +148,10 @@ export class Ages {
       const session = next.value;
       examined++;
       if (session.receipt.unanswered > 0) continue;
-      const { isSent, examined: subscriptions } = sentSince(session, session.receipt.lastProbeMs * MICROS_PER_MS);
+      const { isSent, examined: subscriptions } = sentSince(
+        session,
+        originMicros + session.receipt.lastProbeMs * MICROS_PER_MS,
+      );
       examined += subscriptions;
       if (isSent && receipts.probeEvery(session, maxAgeMs * PROBE_SHARE)) probes++;
     }

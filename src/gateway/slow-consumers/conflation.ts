@@ -17,8 +17,6 @@ import type { Subscriptions } from '../subscriptions/subscriptions.js';
  * Maximum growth of the time a client must keep up before it gets a faster class, as a multiple of the initial time.
  */
 const PATIENCE_GROWTH_MAX = 16;
-/** Each time a paused client takes as long as this share of WS_MAX_AGE to read what was sent makes one more class. */
-const DRAIN_SHARE = 1 / 2;
 /** Checks that a change to a faster class takes, so that the load on the client grows slowly. */
 const RESTORE_STEPS = 16;
 
@@ -74,13 +72,13 @@ export class Conflation {
     return true;
   }
 
-  /** It has received what was sent before the pause: the longer that took, the slower its topics resume. */
+  /** It has received what was sent before the pause. Each WS_MAX_AGE that this took makes its topics one class slower. */
   drained(session: Session): void {
     const { conflation } = session;
     if (!conflation.isDraining) return;
     conflation.isDraining = false;
     const { nowMs, maxAgeMs } = this.#options;
-    const steps = Math.floor((nowMs() - conflation.lastPausedMs) / (maxAgeMs * DRAIN_SHARE));
+    const steps = Math.floor((nowMs() - conflation.lastPausedMs) / maxAgeMs);
     for (let step = 0; step < steps && this.#slow(session); step++) this.counters.late++;
   }
 

@@ -84,7 +84,8 @@ export class Pausing {
     const isRecovering = recoveries.isRecovering(subscription);
     const isStillExact = state === 'live' ? isExact : subscription.isSentExactly;
     subscription.recordSentUpTo(sentPositionOf(subscription), isStillExact);
-    subscription.recordUnsentSince(this.#options.nowMs());
+    // A small integer takes no memory of its own.
+    if (view.isState) subscription.recordUnsentSince(Math.round(this.#options.nowMs()));
     subscription.setAskedCatchUp(false);
     const wasNative = subscription.wasNativeIn(turn);
     if (!view.isState && wasNative) losses.remember(subscription, turn);

@@ -27,7 +27,7 @@ export function isHeld({ epoch, seq }: StreamPosition, { state, sentUpTo, isSent
 export function continueFrom(earlier: Subscription, subscription: Subscription, nowMs: number): void {
   const isExact = earlier.state === 'paused' && earlier.asked === subscription.asked && earlier.isSentExactly;
   subscription.recordSentUpTo(sentPositionOf(earlier), isExact);
-  subscription.recordUnsentSince(earlier.unsentSinceMs || nowMs);
+  subscription.recordUnsentSince(earlier.unsentSinceMs || Math.round(nowMs));
 }
 
 /** The session leaves the topic and may return to it. */

@@ -63,10 +63,13 @@ describe('S1 R16 how old what a client reads is', () => {
     expect(receipts.ponged(session, last as ArrayBuffer)).toBe(false);
   });
 
-  it.each([new ArrayBuffer(0), new ArrayBuffer(8), new ArrayBuffer(125)])('S1 takes no pong of its own making', pong => {
-    receipts.probe(session);
-    expect(receipts.ponged(session, pong)).toBe(false);
-  });
+  it.each([new ArrayBuffer(0), new ArrayBuffer(8), new ArrayBuffer(125)])(
+    'S1 takes no pong of its own making',
+    pong => {
+      receipts.probe(session);
+      expect(receipts.ponged(session, pong)).toBe(false);
+    },
+  );
 
   it('S1 is asked ever less often while it does not answer, and never without end', () => {
     const sent: number[] = [];

@@ -5,9 +5,10 @@
  *                        ▲                                              │
  *                        └──────────── interest, snapshot requests ─────┘
  */
+
+import { AttemptLimiter } from './admin/attempt-limiter.js';
 import { AdminServer } from './admin/server.js';
 import { statsOf } from './admin/stats.js';
-import { TokenGuard } from './admin/token-guard.js';
 import type { Config } from './config/environment.js';
 import { reachableHost } from './config/reachable-host.js';
 import { createHub } from './create-hub.js';
@@ -159,10 +160,10 @@ class GatewayParts implements Gateway {
       host: config.adminHost,
       port: config.adminPort,
       allowedHosts: config.allowedHosts,
-      guard:
+      limiter:
         config.adminToken === undefined
           ? undefined
-          : new TokenGuard({
+          : new AttemptLimiter({
               token: config.adminToken,
               nowMs: () => performance.now(),
               onWrong: address => this.#notes.wrongAdminToken(address),

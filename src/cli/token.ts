@@ -1,7 +1,7 @@
 import { Command, Option } from 'commander';
 import { mintToken, TOKEN_BYTES_MAX } from '../auth/token.js';
 import { readConfig } from '../config/environment.js';
-import type { Tier } from '../protocol/lanes.js';
+import type { Tier } from '../protocol/view-options.js';
 import { entitlementOption, roleOption, subOption, tierOption, ttlMs } from './credential-options.js';
 import { CommandFailure } from './failure.js';
 import { say } from './output.js';

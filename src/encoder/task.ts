@@ -5,15 +5,15 @@
 import { workerData } from 'piscina';
 import { WallClock } from '../protocol/wall-clock.js';
 import type { BatchOutcome, EncoderTask, EncoderThreadData } from '../threads/batch.js';
-import { MailboxReceiver } from '../threads/mailbox.js';
+import { HandoffReceiver } from '../threads/handoff-slot.js';
 import { ShardEncoder } from './encoder.js';
 
 const clock = new WallClock();
 const data = workerData as EncoderThreadData;
 const encoder = new ShardEncoder(data, () => clock.nowMicros());
-const mailbox = new MailboxReceiver(data.mailbox);
+const slot = new HandoffReceiver(data.handoffSlot);
 const process = (buffer: ArrayBuffer, bytes: number): BatchOutcome => encoder.process(buffer, bytes);
 
 export default function encode(task: EncoderTask | undefined): BatchOutcome | undefined {
-  return task === undefined ? mailbox.attend(process) : process(task.buffer, task.bytes);
+  return task === undefined ? slot.attend(process) : process(task.buffer, task.bytes);
 }

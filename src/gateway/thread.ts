@@ -8,7 +8,7 @@ import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_thread
 import { openApiKeys } from '../auth/api-keys.js';
 import { CLOCK_TOLERANCE_MS } from '../auth/credential.js';
 import { openPolicy } from '../auth/policy.js';
-import { livesOf, REVOCATIONS_SWEEP_MS, RevocationList } from '../auth/revocations.js';
+import { livesOf, REVOCATIONS_EXPIRE_MS, RevocationList } from '../auth/revocations.js';
 import { createTokenVerifier } from '../auth/token.js';
 import type { Config } from '../config/environment.js';
 import { CloseCode } from '../protocol/close-code.js';
@@ -305,7 +305,7 @@ setInterval(() => {
 setInterval(() => beat(row), BEAT_INTERVAL_MS).unref();
 setInterval(() => keepalive.sweep(), keepalive.sweepIntervalMs).unref();
 setInterval(() => apps.sweep(), APPS_SWEEP_MS).unref();
-setInterval(() => revocations.sweep(), REVOCATIONS_SWEEP_MS).unref();
+setInterval(() => revocations.expire(), REVOCATIONS_EXPIRE_MS).unref();
 const overload = new Overload({
   ...config.overload,
   nowMs: () => performance.now(),

@@ -25,7 +25,7 @@ import { Subscriptions } from '../../src/gateway/subscriptions/subscriptions.js'
 import { TierChanges } from '../../src/gateway/subscriptions/tier-changes.js';
 import { Views } from '../../src/gateway/views/views.js';
 import { parseCommand } from '../../src/protocol/commands.js';
-import { isMsgpackLane } from '../../src/protocol/lanes.js';
+import { isMsgpackLane } from '../../src/threads/lanes.js';
 import { MsgpackReader } from '../../src/protocol/msgpack-reader.js';
 import type { FromWorker, InterestChange } from '../../src/threads/thread-messages.js';
 import { CommandGenerator } from '../fuzz/commands.js';

@@ -2,8 +2,9 @@
 
 import { hostNameOf, isFixedHost, isListedHost } from '../../config/hosts.js';
 import { decimalOf } from '../../protocol/amount.js';
-import { CLASSES, classNumber, depthDetail, type Format } from '../../protocol/lanes.js';
 import { isChannel, type Stream } from '../../protocol/topics.js';
+import { CLASSES, classNumber, type Format } from '../../protocol/view-options.js';
+import { depthDetail } from '../../threads/lanes.js';
 import { type Refusal, refusal, shorten } from '../refusal.js';
 
 export interface UpgradeRequest {

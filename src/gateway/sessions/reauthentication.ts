@@ -4,8 +4,9 @@
 import type { Credential } from '../../auth/credential.js';
 import type { ErrorCode } from '../../protocol/codes.js';
 import type { AuthCommand } from '../../protocol/commands.js';
-import { classOfLane, defaultClass, detailOfLane } from '../../protocol/lanes.js';
 import { isStateStream } from '../../protocol/topics.js';
+import { defaultClass } from '../../protocol/view-options.js';
+import { classOfLane, detailOfLane } from '../../threads/lanes.js';
 import type { ConnectionLimits } from '../limits/connection-limits.js';
 import type { RequestedTopic, Session } from '../model/session.js';
 import type { Refusal } from '../refusal.js';

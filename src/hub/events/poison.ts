@@ -1,5 +1,5 @@
 /** Messages that made an encoder hang or die: no encoder is given them again. */
-import type { RecordPlace } from '../../threads/progress.js';
+import type { StartedRecord } from '../../threads/progress.js';
 import { RecordKind } from '../../threads/records.js';
 import type { Source } from '../sources/source-table.js';
 import type { EventHistories } from './event-histories.js';
@@ -35,7 +35,7 @@ export class Poison {
    * @returns its subject and payload, which is empty when it was not kept; undefined when the record carries no
    * message
    */
-  take(source: Source | undefined, { kind, seq }: RecordPlace): Poisoned | undefined {
+  take(source: Source | undefined, { kind, seq }: StartedRecord): Poisoned | undefined {
     if (source === undefined || !WITH_MESSAGE.has(kind)) return undefined;
     const { subject } = source;
     if (source.retention === null) return { subject, payload: this.#takeEvent(source, seq) };

@@ -2,7 +2,7 @@
  * The Piscina task of one shard's thread: writes frames into the ring and returns a batch's outcome. Without a batch of
  * its own it takes what is posted in the hand-off slot, until the slot stays empty or an outcome is more than numbers.
  */
-import { workerData } from 'piscina';
+import { workerData } from 'node:worker_threads';
 import { WallClock } from '../protocol/wall-clock.js';
 import type { BatchOutcome, EncoderTask, EncoderThreadData } from '../threads/batch.js';
 import { HandoffReceiver } from '../threads/handoff-slot.js';

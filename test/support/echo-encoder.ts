@@ -2,7 +2,7 @@
  * A task of the encoder's form that encodes nothing: of each batch it counts the bytes as its frames' and does what the first
  * byte says (see `Batch`). Built and run as a thread of a pool.
  */
-import { workerData } from 'piscina';
+import { workerData } from 'node:worker_threads';
 import { type BatchOutcome, type EncoderTask, type EncoderThreadData, newOutcome } from '../../src/threads/batch.js';
 import { HandoffReceiver } from '../../src/threads/handoff-slot.js';
 import { Batch } from './echo-batches.js';

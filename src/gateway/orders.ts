@@ -11,7 +11,9 @@ import type { TopicCommands } from './commands/topic-commands.js';
 import type { Apps } from './edge/listener.js';
 import type { GatewayServer } from './edge/server.js';
 import type { Session, View } from './model/session.js';
+import type { Reloading } from './reloading.js';
 import type { Credentials } from './sessions/credentials.js';
+import type { UserSlots } from './sessions/user-slots.js';
 import type { Subscriptions } from './subscriptions/subscriptions.js';
 import type { Views } from './views/views.js';
 
@@ -35,6 +37,8 @@ export interface OrdersParts {
   readonly rooms: RoomPublishing;
   readonly topics: TopicCommands;
   readonly credentials: Credentials;
+  readonly userSlots: UserSlots;
+  readonly reloading: Reloading;
   readonly post: (message: FromWorker) => void;
   /** Undefined until there is something to count. */
   readonly countersNow: () => WorkerStats | undefined;
@@ -79,7 +83,7 @@ export class Orders {
   }
 
   receive(message: ToWorker): void {
-    const { symbols, table, server, topics, rooms, post, countersNow, finish } = this.#parts;
+    const { symbols, table, server, topics, rooms, userSlots, post, countersNow, finish } = this.#parts;
     switch (message.type) {
       case 'symbols':
         symbols.add(message.symbols);
@@ -114,15 +118,24 @@ export class Orders {
         this.#revoke(message.revocations);
         post({ type: 'revoked' });
         break;
+      case 'oldest':
+        userSlots.tellOldest(message.id, message.user);
+        break;
+      case 'replace_oldest':
+        userSlots.replaceOldest(message.user);
+        break;
       case 'accept':
         void this.#accept(message.isAccepting);
         break;
       case 'drain':
-        server.drain();
+        server.redirects.drain();
         break;
       case 'retire':
         this.#isLeaving = true;
-        void server.retire(() => post({ type: 'empty' }));
+        void server.redirects.retire(() => post({ type: 'empty' }));
+        break;
+      case 'reload':
+        void this.#parts.reloading.reload(message.id, message.settings);
         break;
       case 'certificate':
         this.#renewCertificate();
@@ -130,7 +143,7 @@ export class Orders {
       case 'close':
         this.#isLeaving = true;
         // Redirected clients need time to read their close frame.
-        setTimeout(() => finish(0), server.leave() ? CLOSE_GRACE_MS : 0);
+        setTimeout(() => finish(0), server.redirects.leave() ? CLOSE_GRACE_MS : 0);
         break;
     }
   }
@@ -159,7 +172,7 @@ export class Orders {
       return;
     }
     const other = owner === undefined ? undefined : this.#nextOwner(refused, owner);
-    if (other === undefined) subscriptions.refused(refused);
+    if (other === undefined) subscriptions.views.refused(refused);
     else table.requests.wantFor(refused, other);
   }
 
@@ -197,7 +210,7 @@ export class Orders {
   #renewCertificate(): void {
     const { server, onFault } = this.#parts;
     try {
-      server.renewCertificate();
+      server.redirects.renewCertificate();
     } catch (cause) {
       onFault('new certificate unusable; keeping the current one', cause);
     }

@@ -12,7 +12,7 @@ import { OwnerCounts } from './sources/owner-counts.js';
 import type { Source } from './sources/source-table.js';
 
 /** Maximum publications of one owner that await their position; further ones are refused. */
-export const PUBLICATIONS_PER_OWNER_MAX = 1_000;
+const PUBLICATIONS_PER_OWNER_MAX = 1_000;
 /** When a client may retry a publication that found no room: by then, rooms it published into are forgotten. */
 const RETRY_AFTER_MS = 1_000;
 
@@ -128,9 +128,9 @@ export class WorkerRequests {
     const { lane, request } = change;
     const shards = this.#options.shardsOf(source);
     if (change.op !== 'replay') {
-      const held = change.op === 'ask' ? change.held : undefined;
-      const heldSeq = held?.epoch === source.epoch ? held.seq : 0;
-      for (const shard of shards) shard.control(RecordKind.snapshot, source.id, lane, worker, request, heldSeq);
+      const sent = change.op === 'ask' ? change.sentUpTo : undefined;
+      const sentSeq = sent?.epoch === source.epoch ? sent.seq : 0;
+      for (const shard of shards) shard.control(RecordKind.snapshot, source.id, lane, worker, request, sentSeq);
       return;
     }
     const { tier } = change;

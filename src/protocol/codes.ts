@@ -106,7 +106,9 @@ export const CLOSE_CODES: Readonly<Record<CloseCode, { readonly when: string; re
     client: 'do not reconnect, except with another credential',
   },
   [CloseCode.forbidden]: {
-    when: 'with `explain=1`, in place of 403: the credential or the origin does not allow it',
+    when:
+      'a newer connection of the same user took the slot of this one (`WS_USER_LIMIT_POLICY=replace-oldest`); ' +
+      'with `explain=1`, in place of 403: the credential or the origin does not allow it',
     client: 'do not reconnect',
   },
 };
@@ -134,6 +136,8 @@ export const STALE_REASONS = {
   no_snapshot: 'changes came without a whole message before them',
 } as const satisfies Codes;
 export type StaleReason = keyof typeof STALE_REASONS;
+/** In the order that records number them in. */
+export const STALE_REASON_NAMES = Object.keys(STALE_REASONS) as readonly StaleReason[];
 
 /** Why a publisher's message is refused: `Reason` of its dead letter, and a label of `millrace_feed_rejected_total`. */
 export const REJECT_REASONS = {

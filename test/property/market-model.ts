@@ -250,7 +250,7 @@ export class MarketModel {
   get isBusy(): boolean {
     const open = this.clients.filter(({ socket }) => socket.isOpen);
     const isWaiting = ({ socket, checker }: ConnectedClient) =>
-      socket.session.isStalled ||
+      socket.session.isSuspended ||
       socket.session.conflation.level > 0 ||
       socket.bufferedBytes > 0 ||
       checker.events.unanswered > 0;

@@ -7,6 +7,7 @@
  */
 import fc from 'fast-check';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { compileEntitlements } from '../../src/auth/credential.js';
 import { ShardEncoder } from '../../src/encoder/encoder.js';
 import { Fanout } from '../../src/gateway/delivery/fanout.js';
 import { Gaps } from '../../src/gateway/events/gaps.js';
@@ -23,7 +24,7 @@ import { createProgress } from '../../src/threads/progress.js';
 import { createDoorbells, createRing, RingReader } from '../../src/threads/ring.js';
 import type { InterestChange } from '../../src/threads/thread-messages.js';
 import { FakeSocket, FakeUws } from '../support/fake-uws.js';
-import { newSession } from '../support/new-session.js';
+import { newCredential, newSession } from '../support/new-session.js';
 import { OneThreadFeed } from '../support/one-thread-feed.js';
 import { StepThread } from '../support/step-thread.js';
 
@@ -58,7 +59,7 @@ class TradesClient {
     this.socket = new FakeSocket(uws, newSession({ id, sub: `u${id}`, format: 'json', tier }), (bytes, _, isLost) => {
       if (!isLost) this.#take(JSON.parse(Buffer.from(bytes).toString()) as Frame);
     });
-    this.socket.session.socket = this.socket as unknown as Socket;
+    this.socket.session.open(this.socket as unknown as Socket);
     uws.sockets.add(this.socket);
   }
 
@@ -134,7 +135,7 @@ class TierModel {
       clientSourcesMax: 1024,
       clientSourcesPerOwnerMax: 1024,
       batchIntervalMs: 16,
-      isBehind: () => false,
+      isLagging: () => false,
       hungAfterMs: Number.POSITIVE_INFINITY,
       stableAfterMs: 0,
       onHold: () => {},
@@ -210,7 +211,8 @@ class TierModel {
   /** What `auth` does to a session. */
   async change(client: TradesClient, tier: Tier, isFull: boolean): Promise<void> {
     const { session } = client.socket;
-    session.tier = tier;
+    const credential = newCredential({ sub: session.credential.sub, tier });
+    session.identity.replace(credential, compileEntitlements(credential), 0);
     client.isFull = isFull;
     if (isFull) client.isPublicOnly = false;
     const wanted = [...session.subscriptions.values()].map(({ symbol }) => this.#wanted(client, symbol));
@@ -294,9 +296,9 @@ class TierModel {
       ),
     );
     const entries = [...this.#table.all()];
-    expect(entries.filter(({ holders }) => holders > 0)).toHaveLength(lanes.size);
+    expect(entries.filter(({ pins }) => pins > 0)).toHaveLength(lanes.size);
     // Those of all symbols are kept for a while.
-    expect(entries.filter(({ holders, isAllTrades }) => holders === 0 && !isAllTrades)).toEqual([]);
+    expect(entries.filter(({ pins, isAllTrades }) => pins === 0 && !isAllTrades)).toEqual([]);
   }
 
   async close(): Promise<void> {

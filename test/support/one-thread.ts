@@ -146,7 +146,7 @@ export class OneThreadGateway {
     const session = newSession({ ...client, id: ++this.#lastSession });
     const socket = new FakeSocket(this.#uws, session, receive);
     // The fake has the methods that the gateway calls, and no others.
-    session.socket = socket as unknown as Socket;
+    session.open(socket as unknown as Socket);
     this.#uws.sockets.add(socket);
     return socket;
   }
@@ -202,7 +202,7 @@ export class OneThreadGateway {
 
   sample(): void {
     this.#slow.sample();
-    this.#table.look(performance.now());
+    this.#table.expire(performance.now());
   }
 
   /** Topics on which nothing happened say where they stand. */
@@ -257,7 +257,7 @@ export class OneThreadGateway {
       clientSourcesMax: 1024,
       clientSourcesPerOwnerMax: 1024,
       batchIntervalMs: 16,
-      isBehind: () => false,
+      isLagging: () => false,
       hungAfterMs: Number.POSITIVE_INFINITY,
       stableAfterMs: 0,
       onHold: () => {},
@@ -288,18 +288,18 @@ export class OneThreadGateway {
     });
   }
 
-  #newCommands(answers: Replies, post: (message: FromWorker) => void): CommandHandler {
+  #newCommands(replies: Replies, post: (message: FromWorker) => void): CommandHandler {
     return new CommandHandler({
       topics: new TopicCommands({
         subscriptions: this.subscriptions,
         symbols: this.#symbols,
-        answers,
+        replies,
         subscriptionsMax: SUBSCRIPTIONS_MAX,
       }),
-      rooms: new RoomPublishing({ answers, post, messageBytesMax: 16 * 1024, published: unlimitedPublished() }),
+      rooms: new RoomPublishing({ replies, post, messageBytesMax: 16 * 1024, published: unlimitedPublished() }),
       // No client sends `auth` here.
-      renewals: undefined as unknown as Reauthentication,
-      answers,
+      reauthentication: undefined as unknown as Reauthentication,
+      replies,
       turns: { action: '', later: (session, serve) => queueMicrotask(() => serve(session)) },
       budgets: newWorkBudgets(),
       namesMax: SUBSCRIPTIONS_MAX,
@@ -321,7 +321,7 @@ export class OneThreadGateway {
     } else if (message.type === 'refused') {
       const refused = this.#table.asked(message.request);
       if (refused === undefined) this.subscriptions.recoveries.refused(message.request);
-      else this.subscriptions.refused(refused);
+      else this.subscriptions.views.refused(refused);
     }
   }
 }

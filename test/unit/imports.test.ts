@@ -32,6 +32,7 @@ const ROOMS = [
   'src/gateway/model',
   'src/gateway/limits',
   'src/gateway/refusal.ts',
+  'src/gateway/native',
   'src/hub',
   'src/hub/events',
   'src/hub/shards',
@@ -54,7 +55,6 @@ const ROOMS = [
   'src/protocol/frames.ts',
   'src/protocol/frames',
   'src/protocol',
-  'src/deadline.ts',
 ];
 
 const modules = ['src', 'bench', 'test/support'].flatMap(folder =>

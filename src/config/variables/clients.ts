@@ -1,13 +1,21 @@
 /** Settings that limit what clients may use of the gateway, and say what happens to slow ones. */
 import { durationText } from '../duration.js';
-import type { CircuitConfig, LimitsConfig, OverloadConfig, TimesConfig } from '../limits.js';
+import {
+  type CircuitConfig,
+  type LimitsConfig,
+  type OverloadConfig,
+  type TimesConfig,
+  USER_LIMIT_POLICIES,
+} from '../limits.js';
 import { optional, setting, type ValuesOf } from '../setting.js';
-import { bytes, duration, integer } from '../values.js';
+import { bytes, duration, integer, oneOf } from '../values.js';
 import type { FeedVariables } from './feed.js';
 import type { ProcessVariables } from './process.js';
 
 /** uWS closes a socket after 960 s of silence; a pong must arrive before that. */
 const PING_INTERVAL_MS_MAX = 600_000;
+/** Longest that a client may be silent before we close it: a little before uWS would. */
+const SILENCE_MS_MAX = 930_000;
 /** Leaves room for publishers in the table of sources (500,000, hub/sources/source-table.ts). */
 const CLIENT_TOPICS_MAX = 400_000;
 /** Default share of the topics that clients may create, for one user. */
@@ -42,6 +50,11 @@ export const connections = {
     }),
     WS_MAX_CONNECTIONS_PER_USER: setting(integer(1, 10_000_000), '20', {
       means: 'Connections per user; 429 beyond it.',
+    }),
+    WS_USER_LIMIT_POLICY: setting(oneOf(USER_LIMIT_POLICIES), 'refuse', {
+      means:
+        'What happens beyond `WS_MAX_CONNECTIONS_PER_USER`: `refuse` answers 429. `replace-oldest` accepts the connection and closes the user’s oldest one with 4503, ' +
+        'after which that client does not reconnect; so vanished devices do not keep others out.',
     }),
     WS_MAX_PENDING: optional(integer(1, 10_000_000), {
       means:
@@ -195,6 +208,7 @@ export function clientsConfig(v: ClientVariables & FeedVariables & ProcessVariab
       reservedForInstitutional: reservedForInstitutional(v),
       connectionsPerAddressMax: v.WS_MAX_CONNECTIONS_PER_IP,
       connectionsPerUserMax: v.WS_MAX_CONNECTIONS_PER_USER,
+      userLimitPolicy: v.WS_USER_LIMIT_POLICY,
       pendingMax: v.WS_MAX_PENDING ?? Math.max(PENDING_AT_LEAST, Math.floor(v.WS_MAX_CONNECTIONS * PENDING_SHARE)),
       pendingPerAddressMax: v.WS_MAX_PENDING_PER_IP ?? Math.max(PENDING_AT_LEAST, v.WS_MAX_CONNECTIONS_PER_IP),
       attemptsPerSecondMax: v.WS_CONNECT_RATE_PER_IP,
@@ -230,6 +244,7 @@ export function clientsConfig(v: ClientVariables & FeedVariables & ProcessVariab
       idleTimeoutMs: v.WS_IDLE_TIMEOUT,
       healthCheckIntervalMs: v.WS_HEALTH_CHECK_INTERVAL,
       heartbeatIntervalMs: v.HEARTBEAT_INTERVAL,
+      drainDelayMs: v.DRAIN_DELAY,
       drainTimeoutMs: v.DRAIN_TIMEOUT,
       batchIntervalMs: v.BATCH_INTERVAL,
       busyAfterMs: v.THREAD_BUSY_AFTER,
@@ -239,12 +254,17 @@ export function clientsConfig(v: ClientVariables & FeedVariables & ProcessVariab
   };
 }
 
-/** Conflicts between these settings. */
-export function clientProblems(v: ClientVariables): string[] {
+/** Conflicts between these settings. @param isGiven whether a variable is set: a default conflicts with nothing */
+export function clientProblems(v: ClientVariables, isGiven: (name: string) => boolean): string[] {
   const wrong: string[] = [];
   if (v.WS_IDLE_TIMEOUT <= v.WS_PING_INTERVAL) {
     wrong.push(
       `WS_IDLE_TIMEOUT: must exceed WS_PING_INTERVAL (${durationText(v.WS_PING_INTERVAL)}), or clients that only listen are closed before they can answer a ping`,
+    );
+  }
+  if (v.WS_PING_INTERVAL + v.WS_PONG_TIMEOUT > SILENCE_MS_MAX) {
+    wrong.push(
+      `WS_PING_INTERVAL, WS_PONG_TIMEOUT: must be at most ${durationText(SILENCE_MS_MAX)} together, because uWebSockets ends a connection that is silent for longer`,
     );
   }
   if (reservedForInstitutional(v) > reservedForCredentials(v)) {
@@ -259,7 +279,22 @@ export function clientProblems(v: ClientVariables): string[] {
   if (v.ROOM_BYTES_RATE < v.ROOM_MESSAGE_BYTES_MAX) {
     wrong.push('ROOM_BYTES_RATE: must be at least ROOM_MESSAGE_BYTES_MAX, or the longest messages could never pass');
   }
+  wrong.push(...partProblems(v, isGiven));
   return wrong;
+}
+
+/** Settings that are a part of others, which a default may exceed without harm. */
+function partProblems(v: ClientVariables, isGiven: (name: string) => boolean): string[] {
+  const parts: readonly [part: keyof ClientVariables, of: keyof ClientVariables][] = [
+    ['WS_MAX_BACKPRESSURE', 'WS_MAX_BUFFERED_TOTAL'],
+    ['WS_MAX_PENDING_PER_IP', 'WS_MAX_PENDING'],
+    ['WS_MAX_CLIENT_TOPICS_PER_USER', 'WS_MAX_CLIENT_TOPICS'],
+    ['ROOM_MESSAGE_BYTES_MAX', 'WS_MAX_MESSAGE_SIZE'],
+  ];
+  return parts.flatMap(([part, of]) => {
+    const isMore = isGiven(part) && isGiven(of) && Number(v[part]) > Number(v[of]);
+    return isMore ? [`${part}: must be at most ${of} (${v[of]}), or it has no effect`] : [];
+  });
 }
 
 function reservedForCredentials(v: ClientVariables): number {

@@ -11,6 +11,7 @@ import { newRecovery, type Recovery, type Resumption, standing } from './missed-
 import type { RecoveryOptions } from './recovery-options.js';
 import { ReplayLog } from './replay-log.js';
 import { Resending } from './resending.js';
+import { Resumptions } from './resumptions.js';
 import { type SharedReplay, SharedReplays } from './shared-replays.js';
 
 export type { Recovery, Resumption } from './missed-events.js';
@@ -24,6 +25,7 @@ export class Recoveries {
   readonly #options: RecoveryOptions;
   readonly #replays: SharedReplays;
   readonly #resending: Resending;
+  readonly #resumptions: Resumptions;
   /** Recoveries in progress; few subscriptions have one at a time. */
   readonly #recoveries = new Map<Subscription, Recovery>();
 
@@ -45,6 +47,11 @@ export class Recoveries {
       recoveryOf: subscription => this.#recoveries.get(subscription),
       onSent: (subscription, recovery) => this.#sent(subscription, recovery),
     });
+    this.#resumptions = new Resumptions({
+      resending: this.#resending,
+      recoveryOf: subscription => this.#recoveries.get(subscription),
+      pause: subscription => this.pause(subscription),
+    });
   }
 
   /** Replays requested, and topics that shared a replay requested by another. */
@@ -53,8 +60,8 @@ export class Recoveries {
   }
 
   /** Bytes waiting to be sent or kept for other clients. */
-  get heldBytes(): number {
-    return this.#resending.heldBytes;
+  get waitingBytes(): number {
+    return this.#resending.waitingBytes;
   }
 
   /** Starts recovery for new subscriptions that wait for nothing else. */
@@ -64,15 +71,7 @@ export class Recoveries {
     since: StreamPosition,
     answer: Resumption['answer'],
   ): void {
-    const resumption: Resumption = {
-      session,
-      since,
-      subscriptions: new Set(subscriptions),
-      missing: subscriptions.length,
-      isFailed: session.isStalled,
-      isDone: false,
-      answer,
-    };
+    const resumption = this.#resumptions.begin(session, subscriptions, since, answer);
     for (const subscription of subscriptions) {
       const recovery = newRecovery(resumption);
       this.#recoveries.set(subscription, recovery);
@@ -111,7 +110,7 @@ export class Recoveries {
       const recovery = this.#recoveries.get(subscription);
       if (recovery?.replay !== replay) continue;
       const { since, isFailed } = recovery.resumption;
-      const index = isWhole ? log.indexBehind(since.seq) : undefined;
+      const index = isWhole ? log.indexAfter(since.seq) : undefined;
       // This may fail from further back yet succeed from this client's position; or that is inside a frame.
       const mayBeElsewhere = log !== undefined && !replay.isCut && (isWhole || replay.since.seq !== since.seq);
       if (index === undefined && mayBeElsewhere && !isFailed) {
@@ -132,14 +131,14 @@ export class Recoveries {
   }
 
   /** Ends recoveries that made no progress for too long. Call periodically. @param nowMs from a monotonic clock */
-  sweep(nowMs: number): void {
+  expire(nowMs: number): void {
     for (const replay of this.#replays.all()) {
       if (replay.hasMoved || this.#replays.isWaiting(replay)) {
         replay.hasMoved = false;
         replay.movedAtMs = nowMs;
       } else if (nowMs - replay.movedAtMs >= RECOVERY_SILENT_MS_MAX) this.#giveUp(replay);
     }
-    this.#replays.sweep(nowMs);
+    this.#replays.expire(nowMs);
   }
 
   /** Queues a live message to send after the missed ones. */
@@ -170,7 +169,7 @@ export class Recoveries {
       this.#answered(subscription, recovery);
       this.#ask(subscription, recovery);
     }
-    for (const subscription of view.held) {
+    for (const subscription of view.buffering) {
       const recovery = this.#recoveries.get(subscription);
       if (recovery !== undefined) recovery.isCut = true;
     }
@@ -186,17 +185,14 @@ export class Recoveries {
 
   /** The subscription ends. */
   drop(subscription: Subscription): void {
-    const { session } = subscription;
     const recovery = this.#recoveries.get(subscription);
     if (recovery === undefined) return;
     const { resumption } = recovery;
     this.#abandon(subscription, recovery);
     if (resumption.isDone) return;
-    resumption.subscriptions.delete(subscription);
-    resumption.isFailed = true;
-    if (recovery.replay !== undefined) resumption.missing--;
+    const isReached = recovery.replay === undefined;
     this.#answered(subscription, recovery);
-    if (session.socket !== undefined) this.#settle(resumption);
+    this.#resumptions.leave(resumption, subscription, isReached);
   }
 
   /** Another subscription now delivers the topic; what was not sent is lost. True when that ends the recovery. */
@@ -205,7 +201,7 @@ export class Recoveries {
     if (recovery === undefined) return false;
     const { isDone } = recovery.resumption;
     if (isDone) {
-      this.#resending.hurry(subscription, recovery);
+      this.#resending.flush(subscription, recovery);
       this.#abandon(subscription, recovery);
     } else this.#cover(subscription, recovery);
     return isDone;
@@ -263,11 +259,10 @@ export class Recoveries {
     if (this.#options.isCovered(subscription)) this.#cover(subscription, recovery);
     else if (subscription.state === 'paused') this.#fail(subscription, recovery);
     else {
-      subscription.moveTo('held');
-      subscription.view.held.add(subscription);
+      subscription.moveTo('buffering');
+      subscription.view.buffering.add(subscription);
     }
-    resumption.missing--;
-    this.#settle(resumption);
+    this.#resumptions.reached(resumption);
   }
 
   /** No answer is awaited any more. */
@@ -282,7 +277,7 @@ export class Recoveries {
   #abandon(subscription: Subscription, recovery: Recovery): void {
     this.#leave(subscription, recovery);
     if (!recovery.resumption.isDone || recovery.isCovered) return;
-    subscription.sentSeqs = new Map([[subscription.view.source, recovery.sent]]);
+    subscription.recordSent(new Map([[subscription.view.source, recovery.sent]]));
   }
 
   /** Nothing is recovered, and messages after the mark are not queued. */
@@ -290,49 +285,21 @@ export class Recoveries {
     recovery.resumption.isFailed = true;
     this.#resending.dropAll(subscription, recovery);
     recovery.isCut = true;
-    subscription.view.held.delete(subscription);
+    subscription.view.buffering.delete(subscription);
   }
 
   #cover(subscription: Subscription, recovery: Recovery): void {
     recovery.resumption.isFailed = true;
     recovery.isCovered = true;
     this.#resending.dropAll(subscription, recovery);
-    subscription.view.held.delete(subscription);
-  }
-
-  #settle(resumption: Resumption): void {
-    if (resumption.missing > 0 || resumption.isDone) return;
-    resumption.isDone = true;
-    const subscriptions = [...resumption.subscriptions];
-    const isRecovered =
-      !resumption.isFailed &&
-      subscriptions.every(subscription => this.#recoveries.get(subscription)?.isRecovered === true);
-    const positions = new Map<string, StreamPosition>();
-    for (const subscription of subscriptions) {
-      const { topic, view } = subscription;
-      const recovery = this.#recoveries.get(subscription);
-      if (recovery === undefined) continue;
-      // A covered topic has already received messages after the mark.
-      const end = recovery.isCovered ? standing(view) : recovery.end;
-      if (end !== undefined && end.epoch !== '') positions.set(topic, end);
-      if (isRecovered) continue;
-      // Keep only the messages after the mark.
-      this.#resending.dropMissed(subscription, recovery);
-      recovery.sent = { tag: recovery.endTag, seq: recovery.end.seq };
-    }
-    resumption.answer(isRecovered, positions);
-    for (const subscription of subscriptions) {
-      const recovery = this.#recoveries.get(subscription);
-      if (subscription.state === 'paused') this.pause(subscription);
-      else if (recovery !== undefined) this.#resending.begin(subscription, recovery);
-    }
+    subscription.view.buffering.delete(subscription);
   }
 
   /** Everything has been sent, or the rest is lost. */
   #sent(subscription: Subscription, recovery: Recovery): void {
     this.#leave(subscription, recovery);
-    if (recovery.isCut) subscription.sentSeqs = new Map([[subscription.view.source, recovery.sent]]);
-    if (recovery.isOverdue) this.#options.goOn(subscription);
+    if (recovery.isCut) subscription.recordSent(new Map([[subscription.view.source, recovery.sent]]));
+    if (recovery.isOverdue) this.#options.continueWithView(subscription);
     else this.#options.goLive(subscription);
   }
 
@@ -340,6 +307,6 @@ export class Recoveries {
   #leave(subscription: Subscription, recovery: Recovery): void {
     this.#resending.end(subscription, recovery);
     this.#recoveries.delete(subscription);
-    subscription.view.held.delete(subscription);
+    subscription.view.buffering.delete(subscription);
   }
 }

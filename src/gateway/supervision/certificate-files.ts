@@ -16,6 +16,15 @@ export interface CertificateLog {
   error(fields: object, message: string): void;
 }
 
+/** The files of a gateway with TLS; undefined without. */
+export function certificateFilesOf(
+  { tls, secretReaders }: { readonly tls: TlsConfig | undefined; readonly secretReaders: SecretReaders },
+  log: CertificateLog,
+  onRenewed: () => void,
+): CertificateFiles | undefined {
+  return tls === undefined ? undefined : new CertificateFiles(tls, secretReaders, log, onRenewed);
+}
+
 export class CertificateFiles {
   readonly #files: TlsConfig;
   readonly #readers: SecretReaders;
@@ -55,24 +64,26 @@ export class CertificateFiles {
     this.#unwatch();
   }
 
-  /** Reads the files, changed or not. */
-  check(reason: string): Promise<void> {
+  /** Reads the files, changed or not. @returns why they are unusable; undefined when they are in use now */
+  check(reason: string): Promise<string | undefined> {
     return this.#watched.read(() => this.#renew(reason));
   }
 
-  async #renew(reason: string): Promise<void> {
+  async #renew(reason: string): Promise<string | undefined> {
     const { certFile, keyFile, clientCaFile } = this.#files;
     try {
       const certificate = await usableCertificate(this.#files, this.#readers);
       const { subject, validTo, fingerprint256 } = certificate;
       this.#log.info({ reason, subject, validTo, fingerprint256 }, 'certificate renewed');
       this.#onRenewed();
+      return undefined;
     } catch (cause) {
       const detail = cause instanceof Error ? cause.message : String(cause);
       this.#log.error(
         { reason, certFile, keyFile, clientCaFile, detail },
         'new certificate unusable; keeping the current one',
       );
+      return detail;
     }
   }
 }

@@ -19,16 +19,12 @@ beforeEach(() => {
   waitingBytes = 0;
   closed = [];
   session = newSession({ id: 1, sub: 'alice', format: 'json', tier: 'retail' });
-  session.socket = { getBufferedAmount: () => waitingBytes } as unknown as Socket;
+  session.open({ getBufferedAmount: () => waitingBytes } as unknown as Socket);
   // What the circuit asks of them, and no more.
   const subscriptions = {
-    stall: () => {
-      session.isStalled = true;
-    },
-    resume: () => {
-      session.isStalled = false;
-    },
-    recoveries: { sweep() {}, drained: () => {} },
+    pausing: { pauseAll: () => {}, takeNext: () => ({ next: [], isLast: true }) },
+    resume: () => {},
+    recoveries: { expire() {}, drained: () => {} },
   };
   slow = new Ladder({
     subscriptions: subscriptions as unknown as Subscriptions,
@@ -38,7 +34,7 @@ beforeEach(() => {
     nowMs: () => nowMs,
     close: ended => {
       closed.push(ended);
-      ended.socket = undefined;
+      ended.close();
       slow.closed(ended);
     },
   });
@@ -59,14 +55,14 @@ function drain(): void {
 describe('R40 the circuit of a client', () => {
   it('R40 opens with a drop, is half open once it has drained, and closed after three looks that it stands', () => {
     drop();
-    expect([slow.open, slow.halfOpen, session.isStalled]).toEqual([1, 0, true]);
+    expect([slow.open, slow.halfOpen, session.isSuspended]).toEqual([1, 0, true]);
     drain();
-    expect([slow.open, slow.halfOpen, session.isStalled]).toEqual([0, 1, false]);
-    for (let look = 1; look <= CIRCUIT.probes; look++) {
+    expect([slow.open, slow.halfOpen, session.isSuspended]).toEqual([0, 1, false]);
+    for (let check = 1; check <= CIRCUIT.probes; check++) {
       expect(slow.halfOpen).toBe(1);
       slow.sample();
     }
-    expect([slow.open, slow.halfOpen, session.circuit.opens]).toEqual([0, 0, 0]);
+    expect([slow.open, slow.halfOpen, session.flow.circuit.opens]).toEqual([0, 0, 0]);
   });
 
   it('R40 R41 that opens for the fifth time without having been closed ends the connection once it can be told', () => {
@@ -79,14 +75,14 @@ describe('R40 the circuit of a client', () => {
     expect(closed).toEqual([]);
     drain();
     expect(closed).toEqual([session]);
-    expect([slow.open, slow.halfOpen, slow.counters.closed]).toEqual([0, 0, 1]);
+    expect([slow.open, slow.halfOpen]).toEqual([0, 0]);
   });
 
-  it('R40 R41 that was closed in between begins to count anew', () => {
+  it('R40 R41 that was closed in between starts counting again', () => {
     for (let opens = 1; opens < 3 * CIRCUIT.opensMax; opens++) {
       drop();
       drain();
-      for (let look = 0; look < CIRCUIT.probes; look++) slow.sample();
+      for (let check = 0; check < CIRCUIT.probes; check++) slow.sample();
     }
     expect(closed).toEqual([]);
   });
@@ -104,10 +100,10 @@ describe('R40 the circuit of a client', () => {
   it('R40 R41 does not count further drops while it is open, nor looks at which much waits', () => {
     drop();
     for (let n = 0; n < 10; n++) drop();
-    expect([session.circuit.opens, closed]).toEqual([1, []]);
+    expect([session.flow.circuit.opens, closed]).toEqual([1, []]);
     drain();
     waitingBytes = LIMIT_BYTES / 2;
-    for (let look = 0; look < 10; look++) slow.sample();
+    for (let check = 0; check < 10; check++) slow.sample();
     expect(slow.halfOpen).toBe(1);
   });
 });

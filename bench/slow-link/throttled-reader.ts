@@ -4,7 +4,8 @@
  */
 import { randomBytes } from 'node:crypto';
 import { connect, type Socket } from 'node:net';
-import { CLASS_INTERVAL_MS, CLASSES } from '../../src/protocol/lanes.js';
+import { CLASSES } from '../../src/protocol/view-options.js';
+import { CLASS_INTERVAL_MS } from '../../src/threads/lanes.js';
 import type { ReaderPlan, ReaderReport } from './messages.js';
 
 /** The most that is taken at once. */

@@ -16,8 +16,8 @@ export interface EncoderThreadData {
   readonly bookLevelsMax: number;
   /** Where it reports the record it is at (see progress.ts). */
   readonly progress: SharedArrayBuffer;
-  /** Where batches are posted while it attends (see mailbox.ts). */
-  readonly mailbox: SharedArrayBuffer;
+  /** Where batches are posted while it attends (see handoff-slot.ts). */
+  readonly handoffSlot: SharedArrayBuffer;
 }
 
 /** Records (see records.ts) in `buffer[0..bytes)`. */
@@ -34,13 +34,13 @@ export interface Hold {
 }
 
 /** A source that is now held back, or (null) whole again. */
-export interface HoldChange {
+interface HoldChange {
   readonly source: number;
   readonly hold: Hold | null;
 }
 
 /** A rejected message, to be published on `deadletter.<subject>`. */
-export interface Rejected {
+interface Rejected {
   readonly source: number;
   readonly reason: RejectReason;
   readonly payload: Uint8Array;

@@ -3,7 +3,8 @@
  * topics have been paused. A client that holds anything older than the interval of its class and WS_MAX_AGE is told
  * (`lagging`), each second while that lasts; then that it is fresh.
  */
-import { CLASS_INTERVAL_MS, classOfLane, type Tier } from '../../protocol/lanes.js';
+import type { Tier } from '../../protocol/view-options.js';
+import { CLASS_INTERVAL_MS, classOfLane } from '../../threads/lanes.js';
 import { hasPausedStates, type Session } from '../model/session.js';
 import type { Outbox } from '../sending/outbox.js';
 import type { Receipts } from '../sending/receipts.js';

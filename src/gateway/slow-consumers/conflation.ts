@@ -7,7 +7,8 @@
  * while; one that falls behind soon after has to keep up for longer the next time. Views stay shared: the slower class
  * is a view that others use too.
  */
-import { CLASSES, classOfLane, SLOWEST, slowerClass } from '../../protocol/lanes.js';
+import { CLASSES, SLOWEST } from '../../protocol/view-options.js';
+import { classOfLane, slowerClass } from '../../threads/lanes.js';
 import { hasPausedStates, type Session } from '../model/session.js';
 import type { Outbox } from '../sending/outbox.js';
 import type { Receipts } from '../sending/receipts.js';

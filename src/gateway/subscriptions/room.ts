@@ -1,5 +1,5 @@
 /** How much a session may be sent now. Beyond it, its state topics wait: their snapshots are newer when they are sent. */
-import { detailOfLane, levelsOfDetail } from '../../protocol/lanes.js';
+import { detailOfLane, levelsOfDetail } from '../../threads/lanes.js';
 import type { Session, Subscription } from '../model/session.js';
 import type { Receipts } from '../sending/receipts.js';
 

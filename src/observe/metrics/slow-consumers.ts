@@ -1,4 +1,4 @@
-import { TIERS } from '../../protocol/lanes.js';
+import { TIERS } from '../../protocol/view-options.js';
 import { by, type MetricGroup, mergedBuckets, most, sum, summedBy } from './metric.js';
 
 export const slowConsumerMetrics: MetricGroup = {

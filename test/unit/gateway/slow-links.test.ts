@@ -3,7 +3,8 @@
  * the bytes before it take, whatever machine this runs on.
  */
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { laneOf, REALTIME } from '../../../src/protocol/lanes.js';
+import { REALTIME } from '../../../src/protocol/view-options.js';
+import { laneOf } from '../../../src/threads/lanes.js';
 import { MAX_AGE_MS } from '../../support/ages.js';
 import type { FakeSocket } from '../../support/fake-uws.js';
 import { OneThreadGateway } from '../../support/one-thread.js';

@@ -1,8 +1,8 @@
 import { Unpackr } from 'msgpackr';
 import { describe, expect, it } from 'vitest';
 import { composeQuotes, groupQuotes, type QuotePart } from '../../../../src/gateway/sending/snapshot-frames.js';
-import { FORMATS, type Format } from '../../../../src/protocol/view-options.js';
 import { packedBytes } from '../../../../src/protocol/msgpack-writer.js';
+import { FORMATS, type Format } from '../../../../src/protocol/view-options.js';
 
 const FRAME_BYTES_MAX = 32 * 1024;
 

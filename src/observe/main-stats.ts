@@ -59,7 +59,7 @@ export interface MainStats {
 }
 
 /** Numbers about revocations. */
-export interface RevocationStats {
+interface RevocationStats {
   readonly size: number;
   /** Orders refused for lack of room. */
   readonly refused: number;

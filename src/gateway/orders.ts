@@ -12,6 +12,7 @@ import type { Apps } from './edge/listener.js';
 import type { GatewayServer } from './edge/server.js';
 import type { Session, View } from './model/session.js';
 import type { Reloading } from './reloading.js';
+import type { FeedStatusFrame } from './sending/feed-status.js';
 import type { Credentials } from './sessions/credentials.js';
 import type { UserSlots } from './sessions/user-slots.js';
 import type { Subscriptions } from './subscriptions/subscriptions.js';
@@ -83,7 +84,7 @@ export class Orders {
   }
 
   receive(message: ToWorker): void {
-    const { symbols, table, server, topics, rooms, userSlots, post, countersNow, finish } = this.#parts;
+    const { symbols, server, rooms, userSlots, post, finish } = this.#parts;
     switch (message.type) {
       case 'symbols':
         symbols.add(message.symbols);
@@ -92,18 +93,14 @@ export class Orders {
         for (const [id, symbol] of message.sources) this.#parts.eventSymbols.set(id, symbol);
         break;
       case 'forgotten':
-        symbols.forget(message.symbols);
-        table.forgetSources(message.sources);
-        for (const id of message.sources) this.#parts.eventSymbols.delete(id);
+        this.#forget(message.symbols, message.sources);
         break;
       case 'known':
         symbols.answer(message.id, message.symbols);
         break;
-      case 'stats': {
-        const stats = countersNow();
-        if (stats !== undefined) post({ type: 'stats', id: message.id, stats });
+      case 'stats':
+        this.#tellStats(message.id);
         break;
-      }
       case 'refused':
         this.#refused(message.request, message.owner);
         break;
@@ -111,12 +108,10 @@ export class Orders {
         rooms.published(message);
         break;
       case 'status':
-        topics.isShedding = message.load === 'shedding';
-        server.feedStatus(message);
+        this.#feedStatus(message);
         break;
       case 'revoke':
         this.#revoke(message.revocations);
-        post({ type: 'revoked' });
         break;
       case 'oldest':
         userSlots.tellOldest(message.id, message.user);
@@ -185,10 +180,30 @@ export class Orders {
   }
 
   #revoke(revocations: readonly RevocationRecord[]): void {
-    const { credentials, sessions, server } = this.#parts;
+    const { credentials, sessions, server, post } = this.#parts;
     for (const session of credentials.revoke(revocations, sessions)) {
       server.end(session, CloseCode.revoked, 'credential revoked');
     }
+    post({ type: 'revoked' });
+  }
+
+  #forget(names: readonly string[], sources: readonly number[]): void {
+    const { symbols, table, eventSymbols } = this.#parts;
+    symbols.forget(names);
+    table.forgetSources(sources);
+    for (const id of sources) eventSymbols.delete(id);
+  }
+
+  #feedStatus(status: FeedStatusFrame): void {
+    const { topics, server } = this.#parts;
+    topics.isShedding = status.load === 'shedding';
+    server.feedStatus(status);
+  }
+
+  #tellStats(id: number): void {
+    const { countersNow, post } = this.#parts;
+    const stats = countersNow();
+    if (stats !== undefined) post({ type: 'stats', id, stats });
   }
 
   async #accept(isAccepting: boolean): Promise<void> {

@@ -1,8 +1,6 @@
 /** Who a connection belongs to, and what it may subscribe to. */
 import type { Tier } from '../protocol/lanes.js';
-import { topicParts } from '../protocol/topic-parts.js';
-import { isName, isStream, STREAMS, type Stream, sourceKindOf, symbolMatcher } from '../protocol/topics.js';
-import { isUser } from '../protocol/user-subject.js';
+import { isName, STREAMS, type Stream, sourceKindOf, symbolMatcher } from '../protocol/topics.js';
 
 /** How far the clock of a token's issuer may be off. A token ends this long after its `exp`. */
 export const CLOCK_TOLERANCE_MS = 5_000;
@@ -47,25 +45,10 @@ export const ANONYMOUS: Credential = Object.freeze({
 /** Grants trades with their parties and fees, and thereby all trades. Only this text does; wildcards do not. */
 export const FULL_TRADES = 'trades:full';
 
-const PATTERN_LENGTH_MAX = 256;
-/** Control characters, white space, and NATS's wildcard for the rest of a subject. */
-const NO_PATTERN = /[\p{Cc}\s>]/u;
 /** Streams that always need a credential, whatever an entitlement says. */
 const NEEDS_USER: ReadonlySet<Stream> = new Set(['quotes', 'orders', 'analytics', 'rooms']);
 /** Clients choose these names, which become part of NATS subjects: a wildcard would match everyone's. */
 const NAMED_BY_CLIENTS: ReadonlySet<Stream> = new Set(['orders', 'rooms']);
-
-/**
- * True for `stream:pattern` with a stream of the protocol and a pattern of valid UTF-8 without blanks, control
- * characters and `>`. For `orders`, whose names are users, the pattern may be any text that a user can be.
- */
-export function isEntitlement(value: unknown): value is string {
-  if (typeof value !== 'string') return false;
-  const [stream, pattern] = topicParts(value);
-  if (!isStream(stream)) return false;
-  if (stream === 'orders') return isUser(pattern);
-  return pattern.length >= 1 && pattern.length <= PATTERN_LENGTH_MAX && isUser(pattern) && !NO_PATTERN.test(pattern);
-}
 
 /** What a credential may see, compiled once per credential so that a check takes a few comparisons. */
 export interface Entitlements {

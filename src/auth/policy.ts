@@ -1,8 +1,9 @@
 /** Roles that the operator requires for topics, on top of a credential's entitlements. */
 import { ConfigError } from '../config/config-error.js';
+import { isEntitlement } from '../protocol/entitlement.js';
 import { topicParts } from '../protocol/topic-parts.js';
 import { ALL_SYMBOLS, CHANNELS, isStream, STREAMS, type Stream, symbolMatcher } from '../protocol/topics.js';
-import { FULL_TRADES, isEntitlement, type TopicPolicy } from './credential.js';
+import { FULL_TRADES, type TopicPolicy } from './credential.js';
 import { readJsonFile } from './json-file.js';
 
 /** Few, because every subscribe checks them all. */

@@ -13,9 +13,10 @@ import {
   SignJWT,
 } from 'jose';
 import type { AuthConfig } from '../config/environment.js';
+import { isEntitlement } from '../protocol/entitlement.js';
 import { TIERS, type Tier } from '../protocol/lanes.js';
 import { isUser } from '../protocol/user-subject.js';
-import { CLOCK_TOLERANCE_MS, type Credential, isEntitlement, SUBJECT_LENGTH_MAX } from './credential.js';
+import { CLOCK_TOLERANCE_MS, type Credential, SUBJECT_LENGTH_MAX } from './credential.js';
 import { tokenKey } from './keys.js';
 import { verifiedBySecret } from './secret-token.js';
 import { TokenCache } from './token-cache.js';

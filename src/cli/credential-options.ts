@@ -1,7 +1,7 @@
 /** Options for a new credential: `millrace token` and `millrace api-key create`. */
 import { InvalidArgumentError, Option } from 'commander';
-import { isEntitlement } from '../auth/credential.js';
 import { parseDurationMs } from '../config/duration.js';
+import { isEntitlement } from '../protocol/entitlement.js';
 import { TIERS } from '../protocol/lanes.js';
 import { isUser, USER_RULE } from '../protocol/user-subject.js';
 

@@ -8,6 +8,7 @@ import type { DescriptorWatch } from './observe/descriptors.js';
 import type { MainStats } from './observe/main-stats.js';
 import type { KeeperStats } from './revocation/keeper.js';
 import type { GatewayHost } from './running-gateway.js';
+import type { KeySetStats } from './auth/remote-key-set.js';
 import type { FeedState } from './threads/thread-messages.js';
 
 export interface MainParts {
@@ -18,11 +19,12 @@ export interface MainParts {
   readonly loads: Loads;
   readonly descriptors: DescriptorWatch;
   readonly revocations: KeeperStats;
+  readonly keySet: KeySetStats | undefined;
   readonly host: GatewayHost;
 }
 
 export function mainStatsOf(parts: MainParts): MainStats {
-  const { hub, workers, feed, feedState, loads, descriptors, revocations, host } = parts;
+  const { hub, workers, feed, feedState, loads, descriptors, revocations, keySet, host } = parts;
   const { shards, counters, sources, holds } = hub;
   return {
     ...counters,
@@ -36,6 +38,7 @@ export function mainStatsOf(parts: MainParts): MainStats {
     workersListening: workers.listening,
     descriptorsShort: descriptors.isShort,
     revocations,
+    keySet,
     logLinesLost: host.logLinesLost(),
     workersHung: workers.hung,
     workersStuck: workers.stuck,

@@ -8,6 +8,7 @@
 import { AdminServer } from './admin/server.js';
 import { statsOf } from './admin/stats.js';
 import { TokenGuard } from './admin/token-guard.js';
+import { RemoteKeySet } from './auth/remote-key-set.js';
 import type { Config } from './config/environment.js';
 import { reachableHost } from './config/reachable-host.js';
 import { createHub } from './create-hub.js';
@@ -85,6 +86,8 @@ class GatewayParts implements Gateway {
   readonly #loads = new Loads(level => this.#loadChanged(level));
   readonly #revocations: RevocationKeeper;
   readonly #orders: ControlOrders;
+  /** Undefined without AUTH_JWKS_URL. */
+  readonly #keySet: RemoteKeySet | undefined;
   #isDraining = false;
   #feedStarted = false;
   #draining: Promise<void> | undefined;
@@ -113,6 +116,7 @@ class GatewayParts implements Gateway {
         this.#workers.postAll({ type: 'drain' });
       },
     });
+    this.#keySet = this.#newKeySet(config.auth.jwksUrl);
     const rings = Array.from({ length: config.encoders }, () => createRing(RING_BYTES));
     const doorbells = createDoorbells(config.workers);
     this.#workers = new WorkerSupervisor({
@@ -121,7 +125,9 @@ class GatewayParts implements Gateway {
       rings,
       doorbells,
       revocations: () => this.#revocations.all,
+      keys: () => this.#keySet?.keys,
       onMessage: (worker, message) => {
+        if (message.type === 'keys_wanted') return this.#answerKeys(worker);
         if (message.type === 'load') this.#loads.set(worker, message.level);
         else if (message.type === 'shed') this.#notes.shed(worker, message.sockets, message.bytes);
         else this.#hub.fromWorker(worker, message);
@@ -177,6 +183,7 @@ class GatewayParts implements Gateway {
           isFeedStarted: this.#feedStarted,
           areDescriptorsShort: this.#descriptors.isShort,
           areRevocationsReadable: this.#revocations.isReadable,
+          areKeysMissing: this.#keySet?.stats.state === 'missing',
         }),
       metrics: async () => ({ contentType: metrics.contentType, text: await metrics.scrape() }),
       stats: () => this.#stats(),
@@ -200,7 +207,7 @@ class GatewayParts implements Gateway {
 
   async start(predecessor: Predecessor | undefined): Promise<void> {
     if (predecessor === undefined) this.#adminPort = await this.#admin.listen();
-    await Promise.all([this.#feed.start(this.#sink()), this.#revocations.open()]);
+    await Promise.all([this.#feed.start(this.#sink()), this.#revocations.open(), this.#keySet?.open()]);
     this.#feedStarted = true;
     // After the feed starts: from then on this process hears of new revocations itself.
     for (const revocation of (await predecessor?.revocations()) ?? []) this.#revocations.take(revocation);
@@ -239,6 +246,7 @@ class GatewayParts implements Gateway {
    */
   async #close(): Promise<void> {
     this.#descriptors.stop();
+    this.#keySet?.close();
     const failures: unknown[] = [];
     const part = async (name: keyof typeof CLOSE_PART_MAX_MS, end: () => Promise<void>) => {
       try {
@@ -260,6 +268,17 @@ class GatewayParts implements Gateway {
 
   renewCertificate(): void {
     void this.#certificate?.check('asked to');
+  }
+
+  #newKeySet(url: string | undefined): RemoteKeySet | undefined {
+    if (url === undefined) return undefined;
+    const onChanged = () => this.#workers.postAll({ type: 'keys', keys: this.#keySet?.keys });
+    return new RemoteKeySet({ url, log: this.#log, onChanged });
+  }
+
+  #answerKeys(worker: number): void {
+    const answer = () => this.#workers.post(worker, { type: 'keys', keys: this.#keySet?.keys });
+    void (this.#keySet?.refresh() ?? Promise.resolve()).then(answer);
   }
 
   #sink(): FeedSink {
@@ -342,6 +361,7 @@ class GatewayParts implements Gateway {
       loads: this.#loads,
       descriptors: this.#descriptors,
       revocations: this.#revocations.stats,
+      keySet: this.#keySet?.stats,
       host: this.#host,
     };
   }

@@ -12,6 +12,8 @@ export interface ReadinessParts {
   readonly isFeedStarted: boolean;
   readonly areDescriptorsShort: boolean;
   readonly areRevocationsReadable: boolean;
+  /** There is a key set to fetch, and no keys of it that may be used. */
+  readonly areKeysMissing: boolean;
 }
 
 /** Empty when the gateway is ready, else what is missing. */
@@ -26,6 +28,7 @@ export function missingForReadiness(parts: ReadinessParts): string[] {
   if (workers.stuck > 0) missing.push('workers_stuck');
   if (hub.shards.some(shard => shard.watch.isStuck)) missing.push('encoders_stuck');
   if (config.revocations.isRequired && !parts.areRevocationsReadable) missing.push('revocations');
+  if (parts.areKeysMissing) missing.push('key_set');
   if (workers.crashLoops > 0) missing.push('workers_stable');
   if (hub.crashLoops > 0) missing.push('encoders_stable');
   return missing;

@@ -23,7 +23,7 @@ export function roleOption(): Option {
 export function entitlementOption(): Option {
   return new Option(
     '--entitlement <stream:pattern>',
-    'may subscribe to this; repeat for several (default: every stream, and the user’s own orders)',
+    'may subscribe to this; repeat for several (default: what AUTH_DEFAULT_ENTITLEMENTS says)',
   ).argParser(entitlement);
 }
 

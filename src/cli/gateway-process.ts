@@ -1,6 +1,7 @@
 /** The gateway as a program: settings, signals, and a clean exit. */
 import { randomBytes } from 'node:crypto';
 import { type Config, readConfig } from '../config/environment.js';
+import { makesOwnKey } from '../config/variables/auth.js';
 import { startGateway } from '../main.js';
 import { createLogger, type Logger } from '../observe/log.js';
 import { LogDestination } from '../observe/log-destination.js';
@@ -25,9 +26,9 @@ export async function runGateway(env: NodeJS.ProcessEnv, isTakeover = false): Pr
   const configured = readConfig(env);
   await checkStart(configured);
   const auth = configured.auth;
-  const hasKey = auth.secret !== undefined || auth.jwksFile !== undefined || auth.jwksUrl !== undefined;
   // Without a key no client could connect. A key for this run lets in only those who see its output.
-  const secret = hasKey ? auth.secret : randomBytes(32).toString('hex');
+  const isOwnKey = makesOwnKey(auth);
+  const secret = isOwnKey ? randomBytes(32).toString('hex') : auth.secret;
   const port = configured.port === 0 ? await ownFreePort(configured.host) : configured.port;
   // During a takeover another process may have this port; the claim at least keeps it from gateways that want a free
   // one.
@@ -49,7 +50,7 @@ export async function runGateway(env: NodeJS.ProcessEnv, isTakeover = false): Pr
   const gateway = await starting;
   // Without a certificate, closing the terminal ends the program, as is the default.
   if (config.tls !== undefined) process.on('SIGHUP', () => gateway.renewCertificate());
-  sayLines(await welcome(gateway, config, hasKey ? undefined : secret));
+  sayLines(await welcome(gateway, config, isOwnKey ? secret : undefined));
 }
 
 /**

@@ -9,6 +9,7 @@ import { createServer } from 'node:net';
 import { dirname } from 'node:path';
 import { ConfigError } from '../config/config-error.js';
 import type { Config } from '../config/environment.js';
+import { makesOwnKey } from '../config/variables/auth.js';
 import { checkFiles } from '../config/secret-files.js';
 import { readCertificate } from '../gateway/supervision/certificate-files.js';
 import { reasonOf } from './failure.js';
@@ -102,9 +103,9 @@ async function checkAccess(variable: string, file: string, path: string, mode: n
 }
 
 async function checkKey({ auth }: Config): Promise<void> {
-  if (auth.secret === undefined && auth.jwksFile === undefined && auth.jwksUrl === undefined) return;
-  const { tokenKey } = await import('../auth/keys.js');
-  await tokenKey(auth, () => performance.now());
+  if (makesOwnKey(auth)) return;
+  const { readTokenKeys } = await import('../auth/keys.js');
+  await readTokenKeys(auth);
 }
 
 async function checkApiKeys(file: string | undefined): Promise<void> {

@@ -11,7 +11,7 @@ import type { TopicCommands } from './commands/topic-commands.js';
 import type { Apps } from './edge/listener.js';
 import type { GatewayServer } from './edge/server.js';
 import type { Session, View } from './model/session.js';
-import type { Credentials } from './sessions/credentials.js';
+import type { Access } from './sessions/access.js';
 import type { Subscriptions } from './subscriptions/subscriptions.js';
 import type { Views } from './views/views.js';
 
@@ -34,7 +34,7 @@ export interface OrdersParts {
   readonly subscriptions: Subscriptions;
   readonly rooms: RoomPublishing;
   readonly topics: TopicCommands;
-  readonly credentials: Credentials;
+  readonly access: Access;
   readonly post: (message: FromWorker) => void;
   /** Undefined until there is something to count. */
   readonly countersNow: () => WorkerStats | undefined;
@@ -114,6 +114,9 @@ export class Orders {
         this.#revoke(message.revocations);
         post({ type: 'revoked' });
         break;
+      case 'keys':
+        this.#parts.access.remoteKeys.take(message.keys);
+        break;
       case 'accept':
         void this.#accept(message.isAccepting);
         break;
@@ -132,16 +135,6 @@ export class Orders {
         // Redirected clients need time to read their close frame.
         setTimeout(() => finish(0), server.leave() ? CLOSE_GRACE_MS : 0);
         break;
-    }
-  }
-
-  /** Not a revocation: the id may return, with the same secret or another. */
-  endRemovedKeys(apiKeyIds: readonly string[]): void {
-    const { sessions, server } = this.#parts;
-    for (const session of sessions) {
-      const { apiKeyId } = session.credential;
-      if (apiKeyId === undefined || !apiKeyIds.includes(apiKeyId)) continue;
-      server.end(session, CloseCode.revoked, 'API key removed');
     }
   }
 
@@ -172,8 +165,8 @@ export class Orders {
   }
 
   #revoke(revocations: readonly RevocationRecord[]): void {
-    const { credentials, sessions, server } = this.#parts;
-    for (const session of credentials.revoke(revocations, sessions)) {
+    const { access, sessions, server } = this.#parts;
+    for (const session of access.credentials.revoke(revocations, sessions)) {
       server.end(session, CloseCode.revoked, 'credential revoked');
     }
   }

@@ -5,11 +5,7 @@
  * `finish`, which closes the App first.
  */
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
-import { openApiKeys } from '../auth/api-keys.js';
-import { CLOCK_TOLERANCE_MS } from '../auth/credential.js';
-import { openPolicy } from '../auth/policy.js';
 import { livesOf, REVOCATIONS_SWEEP_MS, RevocationList } from '../auth/revocations.js';
-import { createTokenVerifier } from '../auth/token.js';
 import type { Config } from '../config/environment.js';
 import { CloseCode } from '../protocol/close-code.js';
 import { monotonicMicros, WallClock } from '../protocol/wall-clock.js';
@@ -37,9 +33,10 @@ import { WorkBudgets } from './limits/work-budgets.js';
 import type { Session } from './model/session.js';
 import { Orders } from './orders.js';
 import { Outbox, type Publish } from './sending/outbox.js';
-import { Credentials } from './sessions/credentials.js';
+import { Access } from './sessions/access.js';
 import { Keepalive } from './sessions/keepalive.js';
 import { Reauthentication } from './sessions/reauthentication.js';
+import { Rechecks } from './sessions/rechecks.js';
 import { Replies } from './sessions/replies.js';
 import { BufferedTotal } from './slow-consumers/buffered-total.js';
 import { Ladder, SAMPLE_INTERVAL_MS } from './slow-consumers/ladder.js';
@@ -168,20 +165,21 @@ const fanout = new Fanout({
 });
 const symbols = new SymbolLookup(config.symbols, post);
 const { subscriptionsMax, messagesPerSecondMax } = config.limits;
-const apiKeys = config.auth.apiKeysFile === undefined ? undefined : await openApiKeys(config.auth.apiKeysFile);
 const limits = new ConnectionLimits(config.limits, data);
-const revocations = new RevocationList({ lives: livesOf(config.auth) });
+const revocations = new RevocationList({ lives: livesOf(config) });
 for (const revocation of data.revocations) revocations.take(revocation);
-const credentials = new Credentials(
-  await createTokenVerifier(config.auth),
-  apiKeys,
-  await openPolicy(config.auth.policyFile),
-  limits,
+const access = await Access.open({
+  config,
+  keys: data.keys,
+  askForKeys: () => post({ type: 'keys_wanted' }),
+  guard: limits,
   revocations,
-);
+  onFault: fault,
+});
+const { credentials } = access;
 const keepalive = new Keepalive<Session>({
   ...config.times,
-  clockToleranceMs: CLOCK_TOLERANCE_MS,
+  clockToleranceMs: config.auth.clockToleranceMs,
   nowMs: () => performance.now(),
   unixMs: () => Date.now(),
   sessions,
@@ -212,17 +210,18 @@ const rooms = new RoomPublishing({
 });
 const tierChanges = new TierChanges({ table, subscriptions, nowMs: () => performance.now(), wake });
 const topics = new TopicCommands({ subscriptions, symbols, answers, subscriptionsMax });
+const reauthentication = new Reauthentication({
+  credentials,
+  subscriptions,
+  tierChanges,
+  limits,
+  answers,
+  onRenewed: session => keepalive.renewed(session, session.credential.expiresAtMs),
+});
 const commands = new CommandHandler({
   topics,
   rooms,
-  renewals: new Reauthentication({
-    credentials,
-    subscriptions,
-    tierChanges,
-    limits,
-    answers,
-    onRenewed: session => keepalive.renewed(session, session.credential.expiresAtMs),
-  }),
+  renewals: reauthentication,
   answers,
   turns,
   budgets,
@@ -283,17 +282,16 @@ const orders = new Orders({
   subscriptions,
   rooms,
   topics,
-  credentials,
+  access,
   post,
   countersNow: () => countersNow?.(),
   onFault: fault,
   finish,
 });
 
-apiKeys?.watch(result => {
-  if (!result.ok) fault('API key file unusable; keeping the current keys', result.error);
-  else orders.endRemovedKeys(result.removed);
-});
+const end = (session: Session, code: CloseCode, reason: string) => server.end(session, code, reason);
+const rechecks = new Rechecks({ sessions, reauthentication, end, onFault: fault });
+access.watch(removedKeys => rechecks.run(removedKeys));
 
 port.on('message', (message: ToWorker) => orders.receive(message));
 
@@ -325,6 +323,7 @@ countersNow = () => ({
   ),
   loopDelayMs: overload.loopDelayMs,
   frameAgeMs: overload.frameAgeMs,
+  tokensRefused: [...credentials.tokensRefused],
   commandsShed: topics.shed,
   publishedOverRate: rooms.counters.overRate,
   pending: pending.size,

@@ -20,6 +20,7 @@ export function snapshotStats(
   { heldBytes, counters }: Recoveries,
 ): Omit<
   WorkerStats,
+  | 'tokensRefused'
   | 'pending'
   | 'pendingRefused'
   | 'loopDelayMs'

@@ -27,6 +27,7 @@ import { Views } from '../../src/gateway/views/views.js';
 import { parseCommand } from '../../src/protocol/commands.js';
 import { isMsgpackLane } from '../../src/protocol/lanes.js';
 import { MsgpackReader } from '../../src/protocol/msgpack-reader.js';
+import { STREAMS } from '../../src/protocol/topics.js';
 import type { FromWorker, InterestChange } from '../../src/threads/thread-messages.js';
 import { CommandGenerator } from '../fuzz/commands.js';
 import { Dice } from '../fuzz/dice.js';
@@ -39,6 +40,7 @@ const MESSAGES = Number(process.env.MILLRACE_FUZZ_MESSAGES ?? 100_000);
 const SEED = Number(process.env.MILLRACE_FUZZ_SEED ?? 1);
 const SECRET = 'a-secret-that-only-this-test-knows-0123456789';
 const SUBSCRIPTIONS_MAX = 32;
+const EVERYTHING = STREAMS.map(stream => `${stream}:*`);
 /** Turns of the microtask queue that any command may take, but for the checking of a signature. */
 const TURNS_MAX = 50;
 
@@ -108,7 +110,7 @@ class Worker {
       }),
       rooms: this.#rooms,
       renewals: new Reauthentication({
-        credentials: new Credentials(tokens, undefined, policy, guard, revocationList()),
+        credentials: new Credentials(tokens, undefined, policy, guard, revocationList(), EVERYTHING),
         subscriptions: this.#subscriptions,
         tierChanges: this.#changes,
         limits: newLimits(),

@@ -1,5 +1,6 @@
 /** A worker's view of credentials: tokens and API keys, what each may access, and which are revoked. */
 import type { ApiKeyVerifier } from '../../auth/api-keys.js';
+import type { ClientAuthorities } from '../../auth/client-authorities.js';
 import { certificateCredential } from '../../auth/client-certificate.js';
 import {
   ANONYMOUS,
@@ -9,8 +10,8 @@ import {
   type TopicPolicy,
 } from '../../auth/credential.js';
 import type { RevocationList } from '../../auth/revocations.js';
-import type { TokenRefusal, TokenResult, TokenVerifier } from '../../auth/token.js';
-import { USER_RULE } from '../../protocol/user-subject.js';
+import type { TokenVerifier } from '../../auth/token.js';
+import { isGuess, refusalText, type TokenResult } from '../../auth/token-refusal.js';
 import type { RevocationRecord } from '../../threads/thread-messages.js';
 import { RETRY_AFTER_SECONDS } from '../limits/retry-after.js';
 import { sharedNowMs } from '../limits/shared-clock.js';
@@ -27,23 +28,21 @@ export interface Guard {
   wrongCredential(address: string, nowMs: number): Refusal | undefined;
 }
 
-/** Tokens and keys that were valid once, or may be: not guesses. */
-const NOT_GUESSED: ReadonlySet<string> = new Set(['expired', 'keys_unavailable', 'sub', 'lifetime']);
-/** Explanations for reasons whose name is not clear enough. */
-const WHY: Readonly<Partial<Record<TokenRefusal, string>>> = {
-  sub: `its sub ${USER_RULE}`,
-  lifetime: 'it has no iat, or its lifetime (iat to exp) exceeds AUTH_TOKEN_MAX_AGE',
-};
-
 export class Credentials {
+  /** Refused tokens by reason. */
+  readonly tokensRefused = new Map<string, number>();
   readonly #tokens: TokenVerifier;
   /** Undefined when no API key file is configured. */
   readonly #apiKeys: ApiKeyVerifier | undefined;
-  readonly #policy: TopicPolicy;
+  #policy: TopicPolicy;
   readonly #guard: Guard;
   readonly #revocations: RevocationList;
   /** Compiled once per credential: a verifier returns the same object for the same token or key. */
-  readonly #entitlements = new WeakMap<Credential, Entitlements>();
+  #entitlements = new WeakMap<Credential, Entitlements>();
+  /** Entitlements of a credential that has none. */
+  readonly #defaults: readonly string[];
+  /** Undefined unless client certificates are credentials. */
+  readonly #authorities: ClientAuthorities | undefined;
 
   constructor(
     tokens: TokenVerifier,
@@ -51,7 +50,11 @@ export class Credentials {
     policy: TopicPolicy,
     guard: Guard,
     revocations: RevocationList,
+    defaults: readonly string[],
+    authorities?: ClientAuthorities,
   ) {
+    this.#defaults = defaults;
+    this.#authorities = authorities;
     this.#revocations = revocations;
     this.#guard = guard;
     this.#tokens = tokens;
@@ -79,7 +82,7 @@ export class Credentials {
 
   /** The credential for a client certificate. */
   ofCertificate(pem: string): Credential | Refusal {
-    const result = certificateCredential(pem, Date.now());
+    const result = certificateCredential(pem, Date.now(), this.#authorities);
     if (result.ok) return this.#unlessRevoked(result.credential);
     return refusal(401, 'unauthorized', `the client certificate was refused: ${result.reason}`);
   }
@@ -88,16 +91,33 @@ export class Credentials {
     const result = this.#apiKeys?.verify(apiKey);
     if (result?.ok === true) return this.#unlessRevoked(result.credential);
     const reason = result?.reason ?? 'unknown';
-    return this.#refused(address, reason, `the API key was refused: ${reason}`);
+    // Only the holder of a key learns that it has expired.
+    return this.#refused(address, reason !== 'expired', `the API key was refused: ${reason}`);
   }
 
   entitlementsOf(credential: Credential): Entitlements {
     let entitlements = this.#entitlements.get(credential);
     if (entitlements === undefined) {
-      entitlements = compileEntitlements(credential, this.#policy);
+      entitlements = compileEntitlements(credential, this.#policy, this.#defaults);
       this.#entitlements.set(credential, entitlements);
     }
     return entitlements;
+  }
+
+  /** From now on, this policy counts. Open sessions keep what they have until they are checked again. */
+  usePolicy(policy: TopicPolicy): void {
+    this.#policy = policy;
+    this.#entitlements = new WeakMap();
+  }
+
+  /**
+   * What the holder of this credential would get now; undefined if its API key, or the authority of its certificate,
+   * is gone.
+   */
+  current(credential: Credential): Credential | undefined {
+    const { apiKeyId, authority } = credential;
+    if (apiKeyId !== undefined) return this.#apiKeys?.current(apiKeyId);
+    return authority === undefined || this.#authorities?.has(authority) === true ? credential : undefined;
   }
 
   /** @returns the sessions whose credentials these revoke */
@@ -112,18 +132,22 @@ export class Credentials {
     return credential.apiKeyId === undefined || apiKey === undefined || this.#apiKeys?.verify(apiKey).ok === true;
   }
 
-  #refused(address: string, reason: string, message: string): Refusal {
-    const wait = NOT_GUESSED.has(reason) ? undefined : this.#guard.wrongCredential(address, sharedNowMs());
+  #refused(address: string, isGuessed: boolean, message: string): Refusal {
+    const wait = !isGuessed ? undefined : this.#guard.wrongCredential(address, sharedNowMs());
     return wait ?? refusal(401, 'unauthorized', message);
   }
 
   #ofToken(result: TokenResult, address: string): Credential | Refusal {
     if (result.ok) return this.#unlessRevoked(result.credential);
+    this.tokensRefused.set(result.reason, (this.tokensRefused.get(result.reason) ?? 0) + 1);
     if (result.reason === 'keys_unavailable') {
       const unavailable = refusal(503, 'unavailable', 'token verification keys are unavailable');
       return { ...unavailable, retryAfterSeconds: RETRY_AFTER_SECONDS };
     }
-    return this.#refused(address, result.reason, `the token was refused: ${WHY[result.reason] ?? result.reason}`);
+    const message = `the token was refused: ${refusalText(result)}`;
+    // A valid token that grants too little (RFC 6750 section 3.1).
+    if (result.reason === 'scope') return refusal(403, 'forbidden', message);
+    return this.#refused(address, isGuess(result), message);
   }
 
   #unlessRevoked(credential: Credential): Credential | Refusal {

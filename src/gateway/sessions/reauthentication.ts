@@ -26,9 +26,13 @@ export interface ReauthenticationOptions {
   readonly onRenewed: (session: Session) => void;
 }
 
+/** Rounds of moving topics to other views after a check; each waits for the changes before it. */
+const MOVES_MAX = 3;
+
 /** The error code on a live connection for what would refuse an upgrade. */
 function codeOf({ status }: Refusal): ErrorCode {
   if (status === 401) return 'unauthorized';
+  if (status === 403) return 'forbidden';
   return status === 429 ? 'rate_limited' : 'internal';
 }
 
@@ -57,11 +61,42 @@ export class Reauthentication {
       return andThen(this.#changeViews(session), () => {
         if (session.socket === undefined) return;
         answers.send(session, id, { type: 'ack', expires_at: new Date(credential.expiresAtMs).toISOString() });
-        if (lost.length === 0) return;
-        const message = 'not allowed by the new credential; unsubscribed';
-        answers.send(session, undefined, { type: 'warning', code: 'forbidden', message, topics: lost });
+        this.#warn(session, lost, 'not allowed by the new credential; unsubscribed');
       });
     }) as Handled;
+  }
+
+  /**
+   * Applies what the session's credential allows now, as `renew` does for another credential.
+   * @returns why the connection must end: it no longer exists, or belongs to a user with too many connections
+   */
+  recheck(session: Session): Handled | 'gone' | 'too_many' {
+    const { credentials, limits } = this.#options;
+    const before = session.credential;
+    const credential = credentials.current(before);
+    if (credential === undefined) return 'gone';
+    const { hasFullTrades } = session.entitlements;
+    if (credential === before && credentials.entitlementsOf(credential) === session.entitlements) return undefined;
+    if (!limits.change(before, credential)) return 'too_many';
+    this.#adopt(session, credential);
+    const lost = this.#dropLost(session);
+    this.#warn(session, lost, 'no longer allowed for this credential; unsubscribed');
+    const isSame = before.tier === credential.tier && hasFullTrades === session.entitlements.hasFullTrades;
+    return isSame ? undefined : this.#moveViews(session);
+  }
+
+  /** Again until nothing changes: an `auth` may have started before and end after. */
+  async #moveViews(session: Session): Promise<void> {
+    for (let round = 0; round < MOVES_MAX && session.socket !== undefined; round++) {
+      const moved = this.#changeViews(session);
+      if (moved === undefined) return;
+      await moved;
+    }
+  }
+
+  #warn(session: Session, topics: readonly string[], message: string): void {
+    if (topics.length === 0) return;
+    this.#options.answers.send(session, undefined, { type: 'warning', code: 'forbidden', message, topics });
   }
 
   #adopt(session: Session, credential: Credential): void {

@@ -3,6 +3,7 @@ import { feedMetrics } from './feed.js';
 import { connectionMetrics, gatewayMetrics } from './gateway.js';
 import type { Metric, MetricGroup } from './metric.js';
 import { slowConsumerMetrics } from './slow-consumers.js';
+import { tokenMetrics } from './tokens.js';
 import { encoderMetrics, processMetrics, revocationMetrics } from './threads.js';
 
 export const METRIC_GROUPS: readonly MetricGroup[] = [
@@ -10,6 +11,7 @@ export const METRIC_GROUPS: readonly MetricGroup[] = [
   encoderMetrics,
   processMetrics,
   revocationMetrics,
+  tokenMetrics,
   gatewayMetrics,
   connectionMetrics,
   slowConsumerMetrics,

@@ -9,18 +9,18 @@ import { ConfigError } from '../config/config-error.js';
 const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
 
 export class ClientAuthorities {
-  readonly #path: string;
+  readonly path: string;
   /** By fingerprint. */
   #known: ReadonlyMap<string, X509Certificate> = new Map();
 
   constructor(path: string) {
-    this.#path = path;
+    this.path = path;
   }
 
   /** @throws {ConfigError} if the file is unusable; what was read before stays in force. */
   async read(): Promise<void> {
     try {
-      const texts = (await readFile(this.#path, 'utf8')).match(CERTIFICATE);
+      const texts = (await readFile(this.path, 'utf8')).match(CERTIFICATE);
       if (texts === null) throw new Error('it holds no certificate');
       this.#known = new Map(
         texts.map(text => {
@@ -30,7 +30,7 @@ export class ClientAuthorities {
       );
     } catch (cause) {
       const reason = cause instanceof Error ? cause.message : String(cause);
-      throw new ConfigError(`TLS_CLIENT_CA=${JSON.stringify(this.#path)}: cannot be used (${reason})`, { cause });
+      throw new ConfigError(`TLS_CLIENT_CA=${JSON.stringify(this.path)}: cannot be used (${reason})`, { cause });
     }
   }
 

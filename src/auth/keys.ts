@@ -22,7 +22,8 @@ export type TokenKeys =
 export async function readTokenKeys(config: AuthConfig): Promise<TokenKeys> {
   if (config.jwksFile !== undefined) return { kind: 'keySet', keys: await readKeySet(config.jwksFile) };
   if (config.jwksUrl !== undefined) return { kind: 'remote' };
-  if (config.secret !== undefined) return { kind: 'secrets', secrets: [secretKey(config.secret)] };
+  const secrets = [config.secret, config.previousSecret].filter(secret => secret !== undefined);
+  if (secrets.length > 0) return { kind: 'secrets', secrets: secrets.map(secretKey) };
   if (config.apiKeysFile !== undefined) return { kind: 'secrets', secrets: [] };
   throw new ConfigError('AUTH_JWT_SECRET, AUTH_JWKS_FILE, AUTH_JWKS_URL: set one of them to verify tokens');
 }

@@ -2,8 +2,7 @@
 /** The command line, `millrace <command>`: one file per command. */
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
-import { ConfigError } from '../config/config-error.js';
-import { CommandFailure, reasonOf } from './failure.js';
+import { CommandFailure, lastWords } from './failure.js';
 import { note, noteLines } from './output.js';
 
 /** Loaded on demand: the gateway runs for weeks and needs none of the other commands. */
@@ -45,7 +44,7 @@ try {
   await program.parseAsync();
 } catch (error) {
   if (error instanceof CommandFailure) note(error.message);
-  else noteLines(`${error instanceof ConfigError || !(error instanceof Error) ? reasonOf(error) : error.stack}\n`);
+  else noteLines(`${lastWords(error)}\n`);
   process.exitCode = 1;
 }
 

@@ -2,6 +2,7 @@ import { Command, Option } from 'commander';
 import { createTokenVerifier, mintToken, TOKEN_BYTES_MAX } from '../auth/token.js';
 import { refusalText } from '../auth/token-refusal.js';
 import { type AuthConfig, givenText, readConfig } from '../config/environment.js';
+import { withFiles } from '../config/settings-files.js';
 import { claims } from '../config/variables/auth.js';
 import type { Tier } from '../protocol/lanes.js';
 import { entitlementOption, roleOption, subOption, tierOption, ttlMs } from './credential-options.js';
@@ -9,7 +10,7 @@ import { CommandFailure } from './failure.js';
 import { say } from './output.js';
 
 const EXAMPLES = `
-Signs with AUTH_JWT_SECRET. If AUTH_ISSUER and AUTH_AUDIENCE are set, the first of each goes into the token.
+Signs with AUTH_JWT_SECRET (or AUTH_JWT_SECRET_FILE). If AUTH_ISSUER and AUTH_AUDIENCE are set, the first of each goes into the token.
 Standard output is the token and nothing else.
 
 Examples:
@@ -50,14 +51,15 @@ export function tokenCommand(): Command {
 }
 
 async function mint(options: TokenOptions, env: NodeJS.ProcessEnv): Promise<string> {
-  if (givenText(env, 'AUTH_JWT_SECRET') === undefined) {
+  const settings = withFiles(env);
+  if (givenText(settings, 'AUTH_JWT_SECRET') === undefined) {
     throw new CommandFailure(
       'AUTH_JWT_SECRET: not set; a token needs the secret that the gateway verifies with (at least 32 bytes). ' +
         'A gateway started without it prints a token for that run itself.',
     );
   }
   // Only settings about tokens: a server's other settings may be incomplete here.
-  const { auth } = readConfig(Object.fromEntries(READ.map(name => [name, env[name]])));
+  const { auth } = readConfig(Object.fromEntries(READ.map(name => [name, settings[name]])));
   const { secret = '', issuers, audiences, tokenMaxAgeMs } = auth;
   if (tokenMaxAgeMs !== undefined && options.ttl > tokenMaxAgeMs) {
     throw new CommandFailure('--ttl: longer than AUTH_TOKEN_MAX_AGE; a gateway would refuse the token');

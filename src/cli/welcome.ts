@@ -1,8 +1,8 @@
 import { mintToken } from '../auth/token.js';
 import type { Config } from '../config/environment.js';
 import { isLoopback } from '../config/hosts.js';
+import type { Gateway } from '../gateway.js';
 import { STREAMS } from '../protocol/topics.js';
-import type { Gateway } from '../running-gateway.js';
 
 const DEMO_TOKEN_TTL_MS = 24 * 3_600_000;
 const ONLY_HERE =

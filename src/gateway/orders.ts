@@ -11,7 +11,9 @@ import type { TopicCommands } from './commands/topic-commands.js';
 import type { Apps } from './edge/listener.js';
 import type { GatewayServer } from './edge/server.js';
 import type { Session, View } from './model/session.js';
+import type { Reloading } from './reloading.js';
 import type { Access } from './sessions/access.js';
+import type { Credentials } from './sessions/credentials.js';
 import type { Subscriptions } from './subscriptions/subscriptions.js';
 import type { Views } from './views/views.js';
 
@@ -35,6 +37,8 @@ export interface OrdersParts {
   readonly rooms: RoomPublishing;
   readonly topics: TopicCommands;
   readonly access: Access;
+  readonly credentials: Credentials;
+  readonly reloading: Reloading;
   readonly post: (message: FromWorker) => void;
   /** Undefined until there is something to count. */
   readonly countersNow: () => WorkerStats | undefined;
@@ -121,11 +125,14 @@ export class Orders {
         void this.#accept(message.isAccepting);
         break;
       case 'drain':
-        server.drain();
+        server.redirects.drain();
         break;
       case 'retire':
         this.#isLeaving = true;
-        void server.retire(() => post({ type: 'empty' }));
+        void server.redirects.retire(() => post({ type: 'empty' }));
+        break;
+      case 'reload':
+        void this.#parts.reloading.reload(message.id, message.settings);
         break;
       case 'certificate':
         this.#renewCertificate();
@@ -133,7 +140,7 @@ export class Orders {
       case 'close':
         this.#isLeaving = true;
         // Redirected clients need time to read their close frame.
-        setTimeout(() => finish(0), server.leave() ? CLOSE_GRACE_MS : 0);
+        setTimeout(() => finish(0), server.redirects.leave() ? CLOSE_GRACE_MS : 0);
         break;
     }
   }
@@ -165,8 +172,8 @@ export class Orders {
   }
 
   #revoke(revocations: readonly RevocationRecord[]): void {
-    const { access, sessions, server } = this.#parts;
-    for (const session of access.credentials.revoke(revocations, sessions)) {
+    const { credentials, sessions, server } = this.#parts;
+    for (const session of credentials.revoke(revocations, sessions)) {
       server.end(session, CloseCode.revoked, 'credential revoked');
     }
   }
@@ -190,7 +197,7 @@ export class Orders {
   #renewCertificate(): void {
     const { server, onFault } = this.#parts;
     try {
-      server.renewCertificate();
+      server.redirects.renewCertificate();
     } catch (cause) {
       onFault('new certificate unusable; keeping the current one', cause);
     }

@@ -128,9 +128,9 @@ export class WorkerRequests {
     const { lane, request } = change;
     const shards = this.#options.shardsOf(source);
     if (change.op !== 'replay') {
-      const held = change.op === 'ask' ? change.held : undefined;
-      const heldSeq = held?.epoch === source.epoch ? held.seq : 0;
-      for (const shard of shards) shard.control(RecordKind.snapshot, source.id, lane, worker, request, heldSeq);
+      const sent = change.op === 'ask' ? change.sentUpTo : undefined;
+      const sentSeq = sent?.epoch === source.epoch ? sent.seq : 0;
+      for (const shard of shards) shard.control(RecordKind.snapshot, source.id, lane, worker, request, sentSeq);
       return;
     }
     const { tier } = change;

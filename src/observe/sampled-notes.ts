@@ -1,5 +1,15 @@
 /** Logs frequent events at most once a second per kind, with the number suppressed. */
+import type { ClientEvent, ClientLine } from '../threads/thread-messages.js';
 import type { Logger, LogSampler } from './log.js';
+
+const CLIENT_EVENTS: Readonly<Record<ClientEvent, string>> = {
+  connected: 'client connected',
+  refused: 'client refused',
+  stepped_down: 'client stepped down: its state topics are sent less often',
+  restored: 'client restored: its state topics are sent more often again',
+  ended: 'client ended',
+  broken: 'client ended',
+};
 
 export class SampledNotes {
   readonly #log: Logger;
@@ -22,6 +32,12 @@ export class SampledNotes {
     if (suppressed === undefined) return;
     const detail = { worker, sockets, bytes, suppressed };
     this.#log.warn(detail, 'slow clients closed: WS_MAX_BUFFERED_TOTAL exceeded');
+  }
+
+  /** Events of clients. @param leftOut further ones, which are not logged */
+  clients(lines: readonly ClientLine[], leftOut: number): void {
+    for (const { event, ...fields } of lines) this.#log.info(fields, CLIENT_EVENTS[event]);
+    if (leftOut > 0) this.#log.info({ leftOut }, 'too many events of clients; not all are logged');
   }
 
   wrongAdminToken(address: string): void {

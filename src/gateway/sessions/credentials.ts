@@ -20,7 +20,7 @@ import { type Refusal, refusal } from '../refusal.js';
 import { andThen, type MaybePromise } from './maybe-promise.js';
 
 /** Makes clients that guess credentials wait. */
-export interface Guard {
+export interface AttemptLimiter {
   /**
    * Counts a wrong credential.
    * @returns the refusal for an address with too many of them; undefined: report the actual reason
@@ -28,38 +28,33 @@ export interface Guard {
   wrongCredential(address: string, nowMs: number): Refusal | undefined;
 }
 
+/** What credentials are checked against. */
+export interface Authentication {
+  readonly tokens: TokenVerifier;
+  /** Undefined when no API key file is configured. */
+  readonly apiKeys: ApiKeyVerifier | undefined;
+  readonly policy: TopicPolicy;
+  /** Entitlements of a credential that has none. */
+  readonly defaultEntitlements: readonly string[];
+  /** Undefined unless client certificates are credentials. */
+  readonly authorities: ClientAuthorities | undefined;
+}
+
 export class Credentials {
   /** Refused tokens by reason. */
   readonly tokensRefused = new Map<string, number>();
-  readonly #tokens: TokenVerifier;
-  /** Undefined when no API key file is configured. */
-  readonly #apiKeys: ApiKeyVerifier | undefined;
+  readonly #authentication: Authentication;
   #policy: TopicPolicy;
-  readonly #guard: Guard;
+  readonly #attempts: AttemptLimiter;
   readonly #revocations: RevocationList;
   /** Compiled once per credential: a verifier returns the same object for the same token or key. */
   #entitlements = new WeakMap<Credential, Entitlements>();
-  /** Entitlements of a credential that has none. */
-  readonly #defaults: readonly string[];
-  /** Undefined unless client certificates are credentials. */
-  readonly #authorities: ClientAuthorities | undefined;
 
-  constructor(
-    tokens: TokenVerifier,
-    apiKeys: ApiKeyVerifier | undefined,
-    policy: TopicPolicy,
-    guard: Guard,
-    revocations: RevocationList,
-    defaults: readonly string[],
-    authorities?: ClientAuthorities,
-  ) {
-    this.#defaults = defaults;
-    this.#authorities = authorities;
+  constructor(authentication: Authentication, attempts: AttemptLimiter, revocations: RevocationList) {
+    this.#authentication = authentication;
+    this.#policy = authentication.policy;
     this.#revocations = revocations;
-    this.#guard = guard;
-    this.#tokens = tokens;
-    this.#apiKeys = apiKeys;
-    this.#policy = policy;
+    this.#attempts = attempts;
   }
 
   /**
@@ -74,40 +69,40 @@ export class Credentials {
    */
   of(token: string | undefined, apiKey: string | undefined, address: string): MaybePromise<Credential | Refusal> {
     if (token === undefined && apiKey === undefined) return ANONYMOUS;
-    const remembered = token === undefined ? undefined : this.#tokens.remembered(token);
+    const remembered = token === undefined ? undefined : this.#authentication.tokens.remembered(token);
     if (remembered !== undefined) return this.#unlessRevoked(remembered);
     if (token === undefined) return this.#ofKey(apiKey ?? '', address);
-    return andThen(this.#tokens.verify(token), result => this.#ofToken(result, address));
+    return andThen(this.#authentication.tokens.verify(token), result => this.#ofToken(result, address));
   }
 
   /** The credential for a client certificate. */
   ofCertificate(pem: string): Credential | Refusal {
-    const result = certificateCredential(pem, Date.now(), this.#authorities);
+    const result = certificateCredential(pem, Date.now(), this.#authentication.authorities);
     if (result.ok) return this.#unlessRevoked(result.credential);
     return refusal(401, 'unauthorized', `the client certificate was refused: ${result.reason}`);
   }
 
   #ofKey(apiKey: string, address: string): Credential | Refusal {
-    const result = this.#apiKeys?.verify(apiKey);
+    const result = this.#authentication.apiKeys?.verify(apiKey);
     if (result?.ok === true) return this.#unlessRevoked(result.credential);
     const reason = result?.reason ?? 'unknown';
     // Only the holder of a key learns that it has expired.
     return this.#refused(address, reason !== 'expired', `the API key was refused: ${reason}`);
   }
 
-  entitlementsOf(credential: Credential): Entitlements {
-    let entitlements = this.#entitlements.get(credential);
-    if (entitlements === undefined) {
-      entitlements = compileEntitlements(credential, this.#policy, this.#defaults);
-      this.#entitlements.set(credential, entitlements);
-    }
-    return entitlements;
-  }
-
-  /** From now on, this policy counts. Open sessions keep what they have until they are checked again. */
+  /** Applies another policy from now on; open sessions keep what they have until they are checked again. */
   usePolicy(policy: TopicPolicy): void {
     this.#policy = policy;
     this.#entitlements = new WeakMap();
+  }
+
+  entitlementsOf(credential: Credential): Entitlements {
+    let entitlements = this.#entitlements.get(credential);
+    if (entitlements === undefined) {
+      entitlements = compileEntitlements(credential, this.#policy, this.#authentication.defaultEntitlements);
+      this.#entitlements.set(credential, entitlements);
+    }
+    return entitlements;
   }
 
   /**
@@ -116,8 +111,8 @@ export class Credentials {
    */
   current(credential: Credential): Credential | undefined {
     const { apiKeyId, authority } = credential;
-    if (apiKeyId !== undefined) return this.#apiKeys?.current(apiKeyId);
-    return authority === undefined || this.#authorities?.has(authority) === true ? credential : undefined;
+    if (apiKeyId !== undefined) return this.#authentication.apiKeys?.current(apiKeyId);
+    return authority === undefined || this.#authentication.authorities?.has(authority) === true ? credential : undefined;
   }
 
   /** @returns the sessions whose credentials these revoke */
@@ -129,11 +124,11 @@ export class Credentials {
   /** False when an accepted credential has since been revoked. @param apiKey the key it came from, if any */
   isStillGood(credential: Credential, apiKey: string | undefined): boolean {
     if (this.#revocations.covers(credential)) return false;
-    return credential.apiKeyId === undefined || apiKey === undefined || this.#apiKeys?.verify(apiKey).ok === true;
+    return credential.apiKeyId === undefined || apiKey === undefined || this.#authentication.apiKeys?.verify(apiKey).ok === true;
   }
 
   #refused(address: string, isGuessed: boolean, message: string): Refusal {
-    const wait = !isGuessed ? undefined : this.#guard.wrongCredential(address, sharedNowMs());
+    const wait = !isGuessed ? undefined : this.#attempts.wrongCredential(address, sharedNowMs());
     return wait ?? refusal(401, 'unauthorized', message);
   }
 

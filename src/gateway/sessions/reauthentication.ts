@@ -4,7 +4,7 @@
 import type { Credential } from '../../auth/credential.js';
 import type { ErrorCode } from '../../protocol/codes.js';
 import type { AuthCommand } from '../../protocol/commands.js';
-import { classOfLane, defaultClass, detailOfLane } from '../../protocol/lanes.js';
+import { classOfLane, detailOfLane } from '../../protocol/lanes.js';
 import { isStateStream } from '../../protocol/topics.js';
 import type { ConnectionLimits } from '../limits/connection-limits.js';
 import type { RequestedTopic, Session } from '../model/session.js';
@@ -21,7 +21,7 @@ export interface ReauthenticationOptions {
   readonly subscriptions: Subscriptions;
   readonly tierChanges: TierChanges;
   readonly limits: ConnectionLimits;
-  readonly answers: Replies;
+  readonly replies: Replies;
   /** Called when the expiry of the session's credential changes. */
   readonly onRenewed: (session: Session) => void;
 }
@@ -44,23 +44,23 @@ export class Reauthentication {
   }
 
   renew(session: Session, { id, token }: AuthCommand): Handled {
-    const { credentials, answers } = this.#options;
+    const { credentials, replies } = this.#options;
     return andThen(credentials.of(token, undefined, session.address), credential => {
       if (session.socket === undefined) return;
       if ('status' in credential) {
-        answers.fail(session, id, codeOf(credential), credential.message);
+        replies.fail(session, id, codeOf(credential), credential.message);
         return;
       }
       if (!this.#options.limits.change(session.credential, credential)) {
-        answers.fail(session, id, 'rate_limited', 'too many connections for this user');
+        replies.fail(session, id, 'rate_limited', 'too many connections for this user');
         return;
       }
-      this.#adopt(session, credential);
+      this.#replaceCredential(session, credential);
       const lost = this.#dropLost(session);
       // After the reply, the client sees only what the new credential allows.
       return andThen(this.#changeViews(session), () => {
         if (session.socket === undefined) return;
-        answers.send(session, id, { type: 'ack', expires_at: new Date(credential.expiresAtMs).toISOString() });
+        replies.send(session, id, { type: 'ack', expires_at: new Date(credential.expiresAtMs).toISOString() });
         this.#warn(session, lost, 'not allowed by the new credential; unsubscribed');
       });
     }) as Handled;
@@ -72,17 +72,16 @@ export class Reauthentication {
    */
   recheck(session: Session): Handled | 'gone' | 'too_many' {
     const { credentials, limits } = this.#options;
-    const before = session.credential;
+    const { credential: before, entitlements } = session.identity;
     const credential = credentials.current(before);
     if (credential === undefined) return 'gone';
-    const { hasFullTrades } = session.entitlements;
-    if (credential === before && credentials.entitlementsOf(credential) === session.entitlements) return undefined;
+    if (credential === before && credentials.entitlementsOf(credential) === entitlements) return undefined;
     if (!limits.change(before, credential)) return 'too_many';
-    this.#adopt(session, credential);
-    const lost = this.#dropLost(session);
-    this.#warn(session, lost, 'no longer allowed for this credential; unsubscribed');
-    const isSame = before.tier === credential.tier && hasFullTrades === session.entitlements.hasFullTrades;
-    return isSame ? undefined : this.#moveViews(session);
+    this.#replaceCredential(session, credential);
+    this.#warn(session, this.#dropLost(session), 'no longer allowed for this credential; unsubscribed');
+    const isSameView =
+      before.tier === credential.tier && entitlements.hasFullTrades === session.entitlements.hasFullTrades;
+    return isSameView ? undefined : this.#moveViews(session);
   }
 
   /** Again until nothing changes: an `auth` may have started before and end after. */
@@ -96,16 +95,12 @@ export class Reauthentication {
 
   #warn(session: Session, topics: readonly string[], message: string): void {
     if (topics.length === 0) return;
-    this.#options.answers.send(session, undefined, { type: 'warning', code: 'forbidden', message, topics });
+    this.#options.replies.send(session, undefined, { type: 'warning', code: 'forbidden', message, topics });
   }
 
-  #adopt(session: Session, credential: Credential): void {
+  #replaceCredential(session: Session, credential: Credential): void {
     const { credentials, onRenewed } = this.#options;
-    session.credential = credential;
-    session.entitlements = credentials.entitlementsOf(credential);
-    session.tier = credential.tier;
-    session.fastestClass = defaultClass(credential.tier);
-    session.defaultClass = Math.max(session.askedClass ?? session.fastestClass, session.fastestClass);
+    session.identity.replace(credential, credentials.entitlementsOf(credential));
     onRenewed(session);
   }
 
@@ -124,10 +119,10 @@ export class Reauthentication {
     const states: RequestedTopic[] = [];
     const events: RequestedTopic[] = [];
     for (const { stream, symbol, asked } of session.subscriptions.values()) {
-      const rateClass = Math.max(classOfLane(asked), session.fastestClass);
+      const rateClass = Math.max(classOfLane(asked), session.identity.fastestClass);
       const detail = isStateStream(stream) ? detailOfLane(asked) : 0;
-      const wanted = { stream, symbol, lane: laneFor(session, stream, detail, rateClass) };
-      (isStateStream(stream) ? states : events).push(wanted);
+      const requested = { stream, symbol, lane: laneFor(session, stream, detail, rateClass) };
+      (isStateStream(stream) ? states : events).push(requested);
     }
     subscriptions.subscribe(session, states);
     return tierChanges.change(session, events);

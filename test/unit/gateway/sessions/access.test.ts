@@ -7,6 +7,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { newApiKey } from '../../../../src/auth/api-key-file.js';
 import { readConfig } from '../../../../src/config/environment.js';
 import { Access } from '../../../../src/gateway/sessions/access.js';
+import { Credentials } from '../../../../src/gateway/sessions/credentials.js';
 import { revocationList } from '../../../support/revocations.js';
 
 const ADDRESS = '192.0.2.1';
@@ -16,6 +17,7 @@ let folder = '';
 let faults: string[];
 let changes: (readonly string[])[];
 let access: Access;
+let credentials: Credentials;
 let first: CryptoKey;
 let second: CryptoKey;
 
@@ -49,30 +51,29 @@ beforeEach(async () => {
     }),
     keys: undefined,
     askForKeys: () => {},
-    guard: { wrongCredential: () => undefined },
-    revocations: revocationList(),
     onFault: (what, cause) => faults.push(`${what}: ${cause}`),
   });
-  access.watch(removed => changes.push(removed));
+  credentials = new Credentials(access.authentication, { wrongCredential: () => undefined }, revocationList());
+  access.watch(credentials, removed => changes.push(removed));
 });
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
 const statusOf = async (token: string) => {
-  const result = await access.credentials.of(token, undefined, ADDRESS);
+  const result = await credentials.of(token, undefined, ADDRESS);
   return 'status' in result ? result.status : result.sub;
 };
 const credentialOfKey = async () => {
-  const result = await access.credentials.of(undefined, KEY.key, ADDRESS);
+  const result = await credentials.of(undefined, KEY.key, ADDRESS);
   if ('status' in result) throw new Error(result.message);
   return result;
 };
 const mayEnter = async (room: string) =>
-  access.credentials.entitlementsOf(await credentialOfKey()).maySubscribe('rooms', room);
+  credentials.entitlementsOf(await credentialOfKey()).maySubscribe('rooms', room);
 
 describe('I7 R33 files that change while the gateway runs', () => {
   it('I7 are all reread, and each says whether it is usable', async () => {
     await write('policy.json', '{');
-    const reread = await access.reload();
+    const reread = await access.reload({ secret: undefined });
     expect(reread.map(({ name, problem }) => [name, problem === undefined])).toEqual([
       ['AUTH_JWKS_FILE', true],
       ['POLICY_FILE', false],
@@ -84,10 +85,10 @@ describe('I7 R33 files that change while the gateway runs', () => {
   it('I7 the policy counts at once for new questions, an unusable one does not', async () => {
     expect([await mayEnter('desk'), await mayEnter('ops')]).toEqual([true, false]);
     await write('policy.json', { roles: { 'rooms:desk': ['desk'] } });
-    await access.reload();
+    await access.reload({ secret: undefined });
     expect([await mayEnter('desk'), await mayEnter('ops')]).toEqual([false, true]);
     await write('policy.json', { roles: { 'rooms:': ['desk'] } });
-    await access.reload();
+    await access.reload({ secret: undefined });
     expect([await mayEnter('desk'), await mayEnter('ops')]).toEqual([false, true]);
   });
 
@@ -96,7 +97,7 @@ describe('I7 R33 files that change while the gateway runs', () => {
     expect([await statusOf(old), await statusOf(other)]).toEqual(['alice', 401]);
     const next = await newKey('jwks.json');
     expect(await statusOf(old)).toBe('alice');
-    await access.reload();
+    await access.reload({ secret: undefined });
     expect(await statusOf(old)).toBe(401);
     expect(await statusOf(await tokenOf(next, 'jwks.json'))).toBe('alice');
   });
@@ -104,14 +105,14 @@ describe('I7 R33 files that change while the gateway runs', () => {
   it('I7 an API key has the tier and entitlements of its entry, and is gone with it', async () => {
     const before = await credentialOfKey();
     expect(before).toMatchObject({ tier: 'institutional', entitlements: ['rooms:*'] });
-    expect(access.credentials.current(before)).toBe(before);
+    expect(credentials.current(before)).toBe(before);
     await write('keys.json', keyEntry({ entitlements: [] }));
-    await access.reload();
-    expect(access.credentials.current(before)).toMatchObject({ tier: 'retail', entitlements: [] });
+    await access.reload({ secret: undefined });
+    expect(credentials.current(before)).toMatchObject({ tier: 'retail', entitlements: [] });
     expect(changes.at(-1)).toEqual([]);
     await write('keys.json', { keys: [] });
-    await access.reload();
-    expect(access.credentials.current(before)).toBeUndefined();
+    await access.reload({ secret: undefined });
+    expect(credentials.current(before)).toBeUndefined();
     expect(changes.at(-1)).toEqual([KEY.id]);
   });
 });

@@ -53,7 +53,9 @@ beforeEach(async () => {
   } as unknown as GatewayThreadData);
   const tokens = await createTokenVerifier(config.auth);
   const { defaultEntitlements } = config.auth;
-  credentials = new Credentials(tokens, await openApiKeys(file), NO_POLICY, limits, revocationList(), defaultEntitlements);
+  const apiKeys = await openApiKeys(file);
+  const sources = { tokens, apiKeys, policy: NO_POLICY, defaultEntitlements, authorities: undefined };
+  credentials = new Credentials(sources, limits, revocationList());
 });
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
@@ -178,7 +180,8 @@ describe('I4 a key set', () => {
     const source: KeySource & { keys: JSONWebKeySet | undefined } = { keys: undefined, refresh: async () => {} };
     const { auth } = readConfig({ AUTH_JWKS_URL: 'https://id.example/keys' });
     const tokens = await createTokenVerifier(auth, { remoteKeys: source });
-    const own = new Credentials(tokens, undefined, NO_POLICY, limits, revocationList(), []);
+    const sources = { tokens, apiKeys: undefined, policy: NO_POLICY, defaultEntitlements: [], authorities: undefined };
+    const own = new Credentials(sources, limits, revocationList());
     const { privateKey, publicKey } = await generateKeyPair('ES256', { extractable: true });
     const token = (kid: string) => new SignJWT(good('alice')).setProtectedHeader({ alg: 'ES256', kid }).sign(privateKey);
     for (let n = 0; n < 10 * FREE; n++) {

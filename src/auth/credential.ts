@@ -82,8 +82,8 @@ export const NO_POLICY: TopicPolicy = { allows: () => true, grants: () => [] };
  */
 export function compileEntitlements(
   credential: Credential,
-  policy: TopicPolicy,
-  defaults: readonly string[],
+  policy: TopicPolicy = NO_POLICY,
+  defaults: readonly string[] = [],
 ): Entitlements {
   const { sub, roles } = credential;
   const entitlements = [...(credential.entitlements ?? defaults), ...policy.grants(roles)];

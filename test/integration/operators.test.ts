@@ -47,11 +47,10 @@ const linesOf = (gateway: TestGateway, msg: string): Line[] =>
     .filter(line => String(line.msg).startsWith(msg));
 
 /** Waits for that many lines with this message, and returns them. */
-const logged = (gateway: TestGateway, msg: string, count = 1): Promise<Line[]> =>
-  until(() => {
-    const lines = linesOf(gateway, msg);
-    return lines.length >= count && lines;
-  });
+async function logged(gateway: TestGateway, msg: string, count = 1): Promise<Line[]> {
+  await until(() => linesOf(gateway, msg).length >= count);
+  return linesOf(gateway, msg);
+}
 
 describe('O1 signals', () => {
   it.runIf(process.platform === 'linux')('O1 that ask for nothing end nothing, with or without TLS', async () => {

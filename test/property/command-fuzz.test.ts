@@ -198,6 +198,7 @@ function newLimits(): ConnectionLimits {
     port: 0,
     rings: [],
     doorbells: new SharedArrayBuffer(4),
+    readiness: new SharedArrayBuffer(4),
     connections: RankCells.create(1),
     waiting: RankCells.create(1),
     published: createSharedRates(1, seed, 1024),

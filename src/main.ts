@@ -78,7 +78,9 @@ class Ending {
     }
     this.#isDraining = true;
     this.#log.info({ reason: signal }, 'draining');
-    const drained = this.#started().then(isStarted => (isStarted ? this.#gateway.drain(signal === 'SIGQUIT') : undefined));
+    const drained = this.#started().then(isStarted =>
+      isStarted ? this.#gateway.drain(signal === 'SIGQUIT') : undefined,
+    );
     drained.then(
       () => this.end('drained', 0),
       (cause: unknown) => {

@@ -188,7 +188,10 @@ export class RemoteKeySet implements KeySource {
     if (this.#keys === undefined || this.#monotonicMs() - this.#fetchedAtMs < KEY_SET_STALE_MAX_MS) return;
     this.#keys = undefined;
     this.#text = '';
-    this.#log.error({ url: this.#shownUrl }, 'the keys of the key set are too old; refusing tokens until it is fetched');
+    this.#log.error(
+      { url: this.#shownUrl },
+      'the keys of the key set are too old; refusing tokens until it is fetched',
+    );
     this.#onChanged();
   }
 

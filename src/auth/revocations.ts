@@ -29,7 +29,8 @@ export function livesOf({ auth, tls }: Pick<Config, 'auth' | 'tls'>): Credential
 /** How long a revocation stays in force, in ms; Infinity: forever. */
 export function lifeMsOf(by: RevocationKind, lives: CredentialLives): number {
   const { tokenMaxAgeMs, hasLongLived, clockToleranceMs } = lives;
-  if (tokenMaxAgeMs === undefined || by === 'api_key' || (by === 'sub' && hasLongLived)) return Number.POSITIVE_INFINITY;
+  if (tokenMaxAgeMs === undefined || by === 'api_key' || (by === 'sub' && hasLongLived))
+    return Number.POSITIVE_INFINITY;
   return tokenMaxAgeMs + LIFE_MARGIN_MS + 2 * clockToleranceMs;
 }
 

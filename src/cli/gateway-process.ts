@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Reread } from '../admin/reload.js';
 import { ConfigError } from '../config/config-error.js';
-import { type Environment, givenText, readConfig, type Config } from '../config/environment.js';
+import { type Config, type Environment, givenText, readConfig } from '../config/environment.js';
 import { withFiles } from '../config/settings-files.js';
 import { SETTINGS } from '../config/settings-table.js';
 import { makesOwnKey } from '../config/variables/auth.js';
@@ -52,7 +52,6 @@ export async function runGateway(env: NodeJS.ProcessEnv, isTakeover = false): Pr
   });
   sayLines(await welcome(gateway, config, isOwnKey ? secret : undefined));
 }
-
 
 /** @param atStart the settings of the running gateway. @param config what it made of them */
 function rereading(env: Environment, atStart: Environment, config: Config): () => Reread {

@@ -9,8 +9,8 @@ import { createServer } from 'node:net';
 import { dirname } from 'node:path';
 import { ConfigError } from '../config/config-error.js';
 import type { Config } from '../config/environment.js';
-import { makesOwnKey } from '../config/variables/auth.js';
 import { checkFiles } from '../config/secret-files.js';
+import { makesOwnKey } from '../config/variables/auth.js';
 import { readCertificate } from '../gateway/supervision/certificate-files.js';
 import { reasonOf } from './failure.js';
 

@@ -91,5 +91,6 @@ async function checkUse(token: string, auth: AuthConfig, { sub, tier, role }: To
   }
   const { credential } = result;
   const isSame = credential.sub === sub && credential.tier === tier && credential.roles.join() === role.join();
-  if (!isSame) throw new CommandFailure('a gateway with these AUTH_CLAIM_… settings would not read sub, tier and roles');
+  if (!isSame)
+    throw new CommandFailure('a gateway with these AUTH_CLAIM_… settings would not read sub, tier and roles');
 }

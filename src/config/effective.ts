@@ -40,7 +40,16 @@ function effective(
 }
 
 /** Values derived from other settings or from the machine, by variable. */
-function valuesWorkedOut({ feed, nats, host, workers, encoders, limits, anonymous, auth }: Config): Map<string, string> {
+function valuesWorkedOut({
+  feed,
+  nats,
+  host,
+  workers,
+  encoders,
+  limits,
+  anonymous,
+  auth,
+}: Config): Map<string, string> {
   const free = limits.connectionsMax - limits.reservedForCredentials;
   const values = new Map<string, string>([
     ['FEED', feed],

@@ -8,8 +8,8 @@ import { ConfigError } from './config-error.js';
 import { type Environment, givenText } from './given-text.js';
 import { hasSeveralWords, likelyMeant } from './misspelt.js';
 import { readSetting } from './setting.js';
-import { SETTINGS } from './settings-table.js';
 import { settingsFiles } from './settings-files.js';
+import { SETTINGS } from './settings-table.js';
 import {
   type AuthConfig,
   type AuthVariables,

@@ -22,8 +22,8 @@ import { longWorkOf, ServedTurns } from './supervision/served-turns.js';
 import { BEAT_INTERVAL_MS, beat, turnRow } from './supervision/watchdog.js';
 import type { ThreadLife } from './thread-life.js';
 import { type Clients, newClients } from './worker-clients.js';
-import { type Streams, type Ending, newStreams } from './worker-streams.js';
 import { workerStats } from './worker-stats.js';
+import { type Ending, newStreams, type Streams } from './worker-streams.js';
 
 /** How often to check Apps with old certificates for remaining connections. */
 const APPS_CHECK_MS = 1_000;

@@ -109,7 +109,7 @@ describe('I7 R33 an API key whose entry changes', () => {
       clearInterval(timer);
     }
     const kept = client.ofType('trade_executed').filter(frame => frame.symbol === 'KEPT');
-    kept.slice(1).forEach((frame, i) => expect(frame.prev_seq).toBe(kept[i]?.seq));
+    expect(kept.slice(1).map(frame => frame.prev_seq)).toEqual(kept.slice(0, -1).map(frame => frame.seq));
     expect(client.ofType('gap')).toEqual([]);
     expect(other.ofType('warning')).toEqual([]);
     expect(other.frames.at(-1)?.symbol).toBeDefined();
@@ -154,7 +154,7 @@ describe('I7 R33 an API key whose entry changes', () => {
       clearInterval(timer);
     }
     const trades = client.ofType('trade_executed');
-    trades.slice(1).forEach((frame, i) => expect(frame.prev_seq).toBe(trades[i]?.seq));
+    expect(trades.slice(1).map(frame => frame.prev_seq)).toEqual(trades.slice(0, -1).map(frame => frame.seq));
   });
 
   it('I7 of another user ends the orders of the first', async () => {
@@ -195,7 +195,9 @@ describe('I7 R32 a policy file that changes', () => {
       expect(await subscribe(client, 'rooms', { room: 'risk-1' })).toMatchObject({ code: 'forbidden' });
     }
     const message = { stream: 'rooms', room: 'risk-1', data: 1 };
-    await until(async () => (await ask(operator, { action: 'publish', ...message }, `p${Math.random()}`)).type === 'ack');
+    await until(
+      async () => (await ask(operator, { action: 'publish', ...message }, `p${Math.random()}`)).type === 'ack',
+    );
     await operator.arrived('room_message');
     expect(operator.ofType('warning')).toEqual([]);
     expect(key.ofType('room_message').filter(frame => frame.room === 'risk-1')).toEqual([]);

@@ -156,27 +156,31 @@ describe('I5 R39 a key set at a URL', () => {
     await connected(await sign(pair));
   });
 
-  it('I5 that changes and then fails: new keys count within seconds, and the last ones stay', { tags: ['slow'] }, async () => {
-    const { gateway, publish, open: connected, refused, readiness, isState } = await gatewayWithKeySet();
-    const [first, second] = [await newPair('k1'), await newPair('k2')];
-    publish(first);
-    await until(async () => (await readiness()).status === 200, 60_000, 'the key set is fetched');
-    const client = await connected(await sign(first));
-    publish(first, second);
-    const withSecond = async () => connected(await sign(second)).catch(() => undefined);
-    await until(withSecond, 60_000, 'the second key is accepted');
-    publish();
-    const becomesStale = async () => {
-      await refused(await sign(first, {}, { kid: 'unknown' }));
-      return isState('stale');
-    };
-    await until(becomesStale, 60_000, 'the key set is stale');
-    expect(gateway.log()).toContain('cannot refresh the key set');
-    expect(await gateway.metric('millrace_key_set_age_seconds')).toBeGreaterThan(0);
-    await connected(await sign(second));
-    expect(await readiness()).toMatchObject({ status: 200 });
-    expect(client.closed).toBeUndefined();
-  });
+  it(
+    'I5 that changes and then fails: new keys count within seconds, and the last ones stay',
+    { tags: ['slow'] },
+    async () => {
+      const { gateway, publish, open: connected, refused, readiness, isState } = await gatewayWithKeySet();
+      const [first, second] = [await newPair('k1'), await newPair('k2')];
+      publish(first);
+      await until(async () => (await readiness()).status === 200, 60_000, 'the key set is fetched');
+      const client = await connected(await sign(first));
+      publish(first, second);
+      const withSecond = async () => connected(await sign(second)).catch(() => undefined);
+      await until(withSecond, 60_000, 'the second key is accepted');
+      publish();
+      const becomesStale = async () => {
+        await refused(await sign(first, {}, { kid: 'unknown' }));
+        return isState('stale');
+      };
+      await until(becomesStale, 60_000, 'the key set is stale');
+      expect(gateway.log()).toContain('cannot refresh the key set');
+      expect(await gateway.metric('millrace_key_set_age_seconds')).toBeGreaterThan(0);
+      await connected(await sign(second));
+      expect(await readiness()).toMatchObject({ status: 200 });
+      expect(client.closed).toBeUndefined();
+    },
+  );
 });
 
 it('I2 R32 a token without entitlements opens market data and its own orders, neither analytics nor rooms', async () => {

@@ -100,7 +100,13 @@ class Worker {
       nowMs: () => Number.POSITIVE_INFINITY,
       wake: () => {},
     });
-    const authentication = { tokens, policy, apiKeys: undefined, defaultEntitlements: EVERYTHING, authorities: undefined };
+    const authentication = {
+      tokens,
+      policy,
+      apiKeys: undefined,
+      defaultEntitlements: EVERYTHING,
+      authorities: undefined,
+    };
     const attempts = { wrongCredential: () => undefined };
     this.commands = new CommandHandler({
       topics: new TopicCommands({
@@ -212,6 +218,7 @@ function newLimits(): ConnectionLimits {
     failures: createFailedCredentials(1, seed),
     debts: { table: createSharedDebts(64), seed },
     revocations: [],
+    keys: undefined,
   });
 }
 

@@ -42,7 +42,9 @@ function recipeOf(chapter: string): Recipe {
   const lines = settings.trim().split('\n');
   return {
     provider: chapter.slice(0, chapter.indexOf('\n')),
-    settings: Object.fromEntries(lines.map(line => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)])),
+    settings: Object.fromEntries(
+      lines.map(line => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)]),
+    ),
     claims: JSON.parse(claims),
     read: JSON.parse(read),
   };
@@ -70,7 +72,10 @@ export async function startIssuer(): Promise<Issuer> {
   const [current, next, encryption, stranger] = await Promise.all(
     [0, 1, 2, 3].map(() => generateKeyPair('RS256', { extractable: true })),
   );
-  const jwk = async (pair: typeof current, more: object) => ({ ...(pair && (await exportJWK(pair.publicKey))), ...more });
+  const jwk = async (pair: typeof current, more: object) => ({
+    ...(pair && (await exportJWK(pair.publicKey))),
+    ...more,
+  });
   const keys = [
     await jwk(encryption, { kid: 'enc-1', use: 'enc', alg: 'RSA-OAEP' }),
     await jwk(next, { kid: 'sig-2', use: 'sig', alg: 'RS256' }),

@@ -9,7 +9,10 @@ export function revocationList(
   lives: Partial<CredentialLives> = {},
   options: Omit<RevocationListOptions, 'lives'> = {},
 ): RevocationList {
-  return new RevocationList({ lives: { tokenMaxAgeMs: undefined, hasLongLived: false, clockToleranceMs: CLOCK_TOLERANCE_MS, ...lives }, ...options });
+  return new RevocationList({
+    lives: { tokenMaxAgeMs: undefined, hasLongLived: false, clockToleranceMs: CLOCK_TOLERANCE_MS, ...lives },
+    ...options,
+  });
 }
 
 /** Has the list take an order of `control.revoke`. @throws {Error} where it is none */

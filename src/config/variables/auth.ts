@@ -44,7 +44,8 @@ export const credentials = {
         'Applications whose tokens are accepted, by the first of `azp`, `client_id`, `cid` and `appid` that the token has. None: any.',
     }),
     AUTH_REQUIRED_SCOPE: setting(list('scopes, separated by commas'), '', {
-      means: 'Scopes that a token must have, all of them, in `scope` or `scp`; otherwise the answer is 403. None: none.',
+      means:
+        'Scopes that a token must have, all of them, in `scope` or `scp`; otherwise the answer is 403. None: none.',
     }),
     AUTH_CLOCK_TOLERANCE: setting(durationUpTo(CLOCK_TOLERANCE_MS_MAX), '5s', {
       means:
@@ -133,9 +134,7 @@ export const revoking = {
 
 export const authGroups = [credentials, claims, revoking];
 
-export type AuthVariables = ValuesOf<
-  typeof credentials.settings & typeof claims.settings & typeof revoking.settings
->;
+export type AuthVariables = ValuesOf<typeof credentials.settings & typeof claims.settings & typeof revoking.settings>;
 
 /** Where a token has what it says about its user: paths for `claimAt`. */
 export interface ClaimsConfig {

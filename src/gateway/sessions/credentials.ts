@@ -112,7 +112,9 @@ export class Credentials {
   current(credential: Credential): Credential | undefined {
     const { apiKeyId, authority } = credential;
     if (apiKeyId !== undefined) return this.#authentication.apiKeys?.current(apiKeyId);
-    return authority === undefined || this.#authentication.authorities?.has(authority) === true ? credential : undefined;
+    return authority === undefined || this.#authentication.authorities?.has(authority) === true
+      ? credential
+      : undefined;
   }
 
   /** @returns the sessions whose credentials these revoke */
@@ -124,7 +126,11 @@ export class Credentials {
   /** False when an accepted credential has since been revoked. @param apiKey the key it came from, if any */
   isStillGood(credential: Credential, apiKey: string | undefined): boolean {
     if (this.#revocations.covers(credential)) return false;
-    return credential.apiKeyId === undefined || apiKey === undefined || this.#authentication.apiKeys?.verify(apiKey).ok === true;
+    return (
+      credential.apiKeyId === undefined ||
+      apiKey === undefined ||
+      this.#authentication.apiKeys?.verify(apiKey).ok === true
+    );
   }
 
   #refused(address: string, isGuessed: boolean, message: string): Refusal {

@@ -23,7 +23,11 @@ export const tokenMetrics: MetricGroup = {
       more: 'While it is `missing`, tokens get 503 and `/readyz` fails. A `stale` one verifies with its last keys for up to a day.',
       labels: { state: '`current`, `stale` (the last fetch failed), `missing` (no keys)' },
       read: ({ main: { keySet } }) =>
-        keySet && by('state', STATES.map(state => [state, flag(keySet.state === state)])),
+        keySet &&
+        by(
+          'state',
+          STATES.map(state => [state, flag(keySet.state === state)]),
+        ),
     },
     {
       name: 'millrace_key_set_age_seconds',

@@ -1,5 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { ANONYMOUS, type Credential, compileEntitlements, NO_POLICY, type TopicPolicy } from '../../../src/auth/credential.js';
+import {
+  ANONYMOUS,
+  type Credential,
+  compileEntitlements,
+  NO_POLICY,
+  type TopicPolicy,
+} from '../../../src/auth/credential.js';
 import { STREAMS } from '../../../src/protocol/topics.js';
 
 function credentialOf(more: Partial<Credential> = {}): Credential {
@@ -108,11 +114,16 @@ describe('R32 roles that the policy demands', () => {
   });
 
   it('I1 add the entitlements that the policy grants them, to those of the credential or to the defaults', () => {
-    const granting: TopicPolicy = { ...NO_POLICY, grants: roles => (roles.includes('risk') ? ['analytics:alerts'] : []) };
+    const granting: TopicPolicy = {
+      ...NO_POLICY,
+      grants: roles => (roles.includes('risk') ? ['analytics:alerts'] : []),
+    };
     const risk = compile(credentialOf({ roles: ['risk'] }), granting);
     expect(risk.maySubscribe('analytics', 'alerts')).toBe(true);
     expect(risk.maySubscribe('quotes', 'AAPL')).toBe(true);
-    expect(compile(credentialOf({ roles: ['risk'], entitlements: [] }), granting).maySubscribe('quotes', 'A')).toBe(false);
+    expect(compile(credentialOf({ roles: ['risk'], entitlements: [] }), granting).maySubscribe('quotes', 'A')).toBe(
+      false,
+    );
     expect(compile(credentialOf({ roles: ['desk'] }), granting).maySubscribe('analytics', 'alerts')).toBe(false);
   });
 });

@@ -210,7 +210,12 @@ describe('I5 a key set that cannot be refreshed', () => {
     expect(keySet.stats).toMatchObject({ state: 'stale', failures: { status: 6 } });
     expect(keySet.stats.ageMs).toBe(KEY_SET_AGE_MAX_MS + 5 * KEY_SET_RETRY_MAX_MS);
     expect(errors()).toEqual([
-      { url, kind: 'status', detail: 'it answers HTTP 503', message: 'cannot refresh the key set; keeping the last keys' },
+      {
+        url,
+        kind: 'status',
+        detail: 'it answers HTTP 503',
+        message: 'cannot refresh the key set; keeping the last keys',
+      },
     ]);
     await pass(KEY_SET_STALE_MAX_MS);
     expect(await verify('old')).toEqual(refused('keys_unavailable'));
@@ -232,7 +237,9 @@ describe('I5 a key set that cannot be refreshed', () => {
       answer(200, '<html>');
       await pass(2 * KEY_SET_RETRY_MS);
       await pass(4 * KEY_SET_RETRY_MS);
-      expect(errors().map(({ kind }) => kind)).toEqual(Array.from({ length: round }, () => ['status', 'invalid']).flat());
+      expect(errors().map(({ kind }) => kind)).toEqual(
+        Array.from({ length: round }, () => ['status', 'invalid']).flat(),
+      );
       publish('old');
       await pass(8 * KEY_SET_RETRY_MS);
       expect(keySet.stats.state).toBe('current');
@@ -270,18 +277,21 @@ describe('I5 a key set that cannot be had at the start', () => {
       'invalid',
       () => answer(200, JSON.stringify({ keys: [keyOf('old').jwk], pad: 'x'.repeat(KEY_SET_BYTES_MAX) })),
     ],
-  ])('I5 is missing, logged and counted, and is not blamed on the token, which is accepted later: %s', async (_, kind, fail) => {
-    fail();
-    await keySet.open();
-    expect(keySet.stats).toMatchObject({ state: 'missing', ageMs: undefined, fetches: 1, failures: { [kind]: 1 } });
-    expect(errors()).toMatchObject([{ url, kind, message: expect.stringContaining('the gateway is not ready') }]);
-    const token = await tokenOf('old');
-    expect(await verifier.verify(token)).toEqual(refused('keys_unavailable'));
-    publish('old');
-    nowMs += KEY_SET_RETRY_MS;
-    expect((await verifier.verify(token)).ok).toBe(true);
-    expect(keySet.stats.state).toBe('current');
-  });
+  ])(
+    'I5 is missing, logged and counted, and is not blamed on the token, which is accepted later: %s',
+    async (_, kind, fail) => {
+      fail();
+      await keySet.open();
+      expect(keySet.stats).toMatchObject({ state: 'missing', ageMs: undefined, fetches: 1, failures: { [kind]: 1 } });
+      expect(errors()).toMatchObject([{ url, kind, message: expect.stringContaining('the gateway is not ready') }]);
+      const token = await tokenOf('old');
+      expect(await verifier.verify(token)).toEqual(refused('keys_unavailable'));
+      publish('old');
+      nowMs += KEY_SET_RETRY_MS;
+      expect((await verifier.verify(token)).ok).toBe(true);
+      expect(keySet.stats.state).toBe('current');
+    },
+  );
 
   it('is not looked for elsewhere: a redirection is not followed', async () => {
     const good = JSON.stringify({ keys: [keyOf('old').jwk] });

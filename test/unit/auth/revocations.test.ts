@@ -101,7 +101,9 @@ describe('R33 a revocation', () => {
     if (revocation === undefined) throw new Error('not taken');
     expect(revocation).toEqual({ by: 'sub', value: 'alice', atMs: NOW_MS });
     expect(matches(revocation, credentialOf({ issuedAtMs: NOW_MS }), CLOCK_TOLERANCE_MS)).toBe(true);
-    expect(matches(revocation, credentialOf({ issuedAtMs: NOW_MS + CLOCK_TOLERANCE_MS + 1 }), CLOCK_TOLERANCE_MS)).toBe(false);
+    expect(matches(revocation, credentialOf({ issuedAtMs: NOW_MS + CLOCK_TOLERANCE_MS + 1 }), CLOCK_TOLERANCE_MS)).toBe(
+      false,
+    );
     expect(matches(revocation, credentialOf({ sub: 'bob' }), CLOCK_TOLERANCE_MS)).toBe(false);
   });
 

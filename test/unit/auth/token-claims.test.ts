@@ -28,7 +28,10 @@ describe('I1 R39 lists in tokens', () => {
   it('I1 are text separated by blanks', async () => {
     expect((await accepted({ roles: ' trader  risk ' })).roles).toEqual(['trader', 'risk']);
     expect((await accepted({ roles: '' })).roles).toEqual([]);
-    expect((await accepted({ entitlements: 'quotes:* depth:BTC/*' })).entitlements).toEqual(['quotes:*', 'depth:BTC/*']);
+    expect((await accepted({ entitlements: 'quotes:* depth:BTC/*' })).entitlements).toEqual([
+      'quotes:*',
+      'depth:BTC/*',
+    ]);
   });
 
   it('I1 of several claims are one list', async () => {
@@ -47,13 +50,38 @@ describe('I1 R39 lists in tokens', () => {
 
 describe('I1 R39 the tier', () => {
   it.each<[string, object, Record<string, string>, string]>([
-    ['a role', { realm_access: { roles: ['x', 'institutional'] } }, { AUTH_CLAIM_TIER: 'realm_access.roles' }, 'institutional'],
+    [
+      'a role',
+      { realm_access: { roles: ['x', 'institutional'] } },
+      { AUTH_CLAIM_TIER: 'realm_access.roles' },
+      'institutional',
+    ],
     ['no such role', { realm_access: { roles: ['x'] } }, { AUTH_CLAIM_TIER: 'realm_access.roles' }, 'retail'],
     ['no claim', {}, { AUTH_CLAIM_TIER: 'realm_access.roles' }, 'retail'],
-    ['a namespaced claim', { 'https://e.example/tier': 'institutional' }, { AUTH_CLAIM_TIER: 'https://e.example/tier' }, 'institutional'],
-    ['a plan', { plan: 'gold' }, { AUTH_CLAIM_TIER: 'plan', AUTH_INSTITUTIONAL_VALUES: 'gold,platinum' }, 'institutional'],
-    ['another plan', { plan: 'silver' }, { AUTH_CLAIM_TIER: 'plan', AUTH_INSTITUTIONAL_VALUES: 'gold,platinum' }, 'retail'],
-    ['a value that is no longer one', { plan: 'institutional' }, { AUTH_CLAIM_TIER: 'plan', AUTH_INSTITUTIONAL_VALUES: 'gold' }, 'retail'],
+    [
+      'a namespaced claim',
+      { 'https://e.example/tier': 'institutional' },
+      { AUTH_CLAIM_TIER: 'https://e.example/tier' },
+      'institutional',
+    ],
+    [
+      'a plan',
+      { plan: 'gold' },
+      { AUTH_CLAIM_TIER: 'plan', AUTH_INSTITUTIONAL_VALUES: 'gold,platinum' },
+      'institutional',
+    ],
+    [
+      'another plan',
+      { plan: 'silver' },
+      { AUTH_CLAIM_TIER: 'plan', AUTH_INSTITUTIONAL_VALUES: 'gold,platinum' },
+      'retail',
+    ],
+    [
+      'a value that is no longer one',
+      { plan: 'institutional' },
+      { AUTH_CLAIM_TIER: 'plan', AUTH_INSTITUTIONAL_VALUES: 'gold' },
+      'retail',
+    ],
     ['a value of the claim tier', { tier: 'pro' }, { AUTH_INSTITUTIONAL_VALUES: 'pro' }, 'institutional'],
     ['letters of another case', { plan: 'Institutional' }, { AUTH_CLAIM_TIER: 'plan' }, 'retail'],
   ])('I1 by %s', async (_, claims, env, tier) => {
@@ -187,7 +215,11 @@ describe('I4 a refusal names the claim', () => {
 
   it('I4 and tolerates what AUTH_CLOCK_TOLERANCE says, no more', async () => {
     const ahead = (seconds: number) => ({ iat: NOW + seconds, nbf: NOW + seconds });
-    for (const [text, seconds] of [['1m', 60], ['5s', 5], ['0', 0]] as const) {
+    for (const [text, seconds] of [
+      ['1m', 60],
+      ['5s', 5],
+      ['0', 0],
+    ] as const) {
       const env = { AUTH_CLOCK_TOLERANCE: text };
       expect((await verified(ahead(seconds), env)).ok).toBe(true);
       expect(await verified({ iat: NOW + seconds + 1 }, env)).toEqual(refused('claims', 'iat'));

@@ -162,12 +162,15 @@ describe('I8 the address that clients connect to', () => {
     ['AUTH_JWKS_URL', 'https://id.example/keys'],
     ['AUTH_JWKS_FILE', 'keys.json'],
     ['AUTH_API_KEYS_FILE', 'keys.json'],
-  ])('I8 is every address of the machine where %s is set, and only this machine where the gateway makes a key', (name, value) => {
-    expect(readConfig({ [name]: value }).host).toBe('0.0.0.0');
-    expect(readConfig({ [name]: value, HOST: '10.0.0.1' }).host).toBe('10.0.0.1');
-    expect(readConfig({}).host).toBe('127.0.0.1');
-    expect(readConfig({ HOST: '0.0.0.0' }).host).toBe('0.0.0.0');
-  });
+  ])(
+    'I8 is every address of the machine where %s is set, and only this machine where the gateway makes a key',
+    (name, value) => {
+      expect(readConfig({ [name]: value }).host).toBe('0.0.0.0');
+      expect(readConfig({ [name]: value, HOST: '10.0.0.1' }).host).toBe('10.0.0.1');
+      expect(readConfig({}).host).toBe('127.0.0.1');
+      expect(readConfig({ HOST: '0.0.0.0' }).host).toBe('0.0.0.0');
+    },
+  );
 });
 
 describe('I8 a misspelt setting', () => {
@@ -179,7 +182,9 @@ describe('I8 a misspelt setting', () => {
 
   it('I8 is named with all others, and with values that cannot be used', () => {
     const message = refusal({ auth_jwks_url: 'https://id.example/keys', WS_MAX_CONECTIONS: '5', PORT: 'x' });
-    expect(message.match(/^(auth_jwks_url: .*AUTH_JWKS_URL|WS_MAX_CONECTIONS: .*WS_MAX_CONNECTIONS|PORT=)/gm)).toHaveLength(3);
+    expect(
+      message.match(/^(auth_jwks_url: .*AUTH_JWKS_URL|WS_MAX_CONECTIONS: .*WS_MAX_CONNECTIONS|PORT=)/gm),
+    ).toHaveLength(3);
     expect(message).not.toContain('id.example');
   });
 
@@ -457,7 +462,9 @@ describe('settings that do not fit together', () => {
     expect(readConfig({ HOST: '10.0.0.1', PORT: '9090' }).port).toBe(9090);
     expect(readConfig({ PORT: '0', ADMIN_PORT: '0' }).port).toBe(0);
     // A default may exceed the whole that is set.
-    expect(readConfig({ WS_MAX_MESSAGE_SIZE: '8KiB', WS_MAX_PENDING: '10', WS_MAX_CLIENT_TOPICS: '10' }).port).toBe(8080);
+    expect(readConfig({ WS_MAX_MESSAGE_SIZE: '8KiB', WS_MAX_PENDING: '10', WS_MAX_CLIENT_TOPICS: '10' }).port).toBe(
+      8080,
+    );
   });
 });
 

@@ -23,7 +23,16 @@ describe('I8 the setting that a name stands for', () => {
 
   it.each([
     ...['HOSTNAME', 'LOGNAME', 'NATS_SERVER_BIN', 'NATS_PORT', 'NATS_SERVICE_HOST', 'NATS_PORT_4222_TCP_ADDR'],
-    ...['NODE_ENV', 'NODE_PATH', 'NODE_OPTIONS', 'NODE_EXTRA_CA_CERTS', 'TLS_CERT_DIR', 'AUTH_TOKEN', 'WS_URL', 'XPORT'],
+    ...[
+      'NODE_ENV',
+      'NODE_PATH',
+      'NODE_OPTIONS',
+      'NODE_EXTRA_CA_CERTS',
+      'TLS_CERT_DIR',
+      'AUTH_TOKEN',
+      'WS_URL',
+      'XPORT',
+    ],
     ...['npm_config_cache', 'npm_package_version', 'SSL_CERT_FILE', 'KUBERNETES_SERVICE_HOST', 'PATH', 'PWD', 'TERM'],
   ])('I8 %s is none', name => {
     expect(meant(name)).toBeUndefined();

@@ -134,9 +134,7 @@ describe('O4 notices', () => {
   });
 
   it('O4 name what looks misspelt, and let the rest of the environment be', () => {
-    expect(notices({ SYMBOL: 'AAPL' })).toEqual([
-      'SYMBOL: is not a setting; did you mean SYMBOLS?',
-    ]);
+    expect(notices({ SYMBOL: 'AAPL' })).toEqual(['SYMBOL: is not a setting; did you mean SYMBOLS?']);
     const usual = ['HOSTNAME', 'LOGNAME', 'NATS_SERVER_BIN', 'NATS_PORT', 'NODE_ENV', 'NODE_OPTIONS', 'TLS_CERT_DIR'];
     expect(notices(Object.fromEntries(usual.map(name => [name, 'x'])))).toEqual([]);
   });

@@ -7,7 +7,7 @@ import { compileEntitlements, type Entitlements } from '../../../src/auth/creden
 import { openPolicy } from '../../../src/auth/policy.js';
 import { RemoteKeySet } from '../../../src/auth/remote-key-set.js';
 import { createTokenVerifier } from '../../../src/auth/token.js';
-import { type TokenResult } from '../../../src/auth/token-refusal.js';
+import type { TokenResult } from '../../../src/auth/token-refusal.js';
 import { settingNotices } from '../../../src/config/effective.js';
 import { readConfig } from '../../../src/config/environment.js';
 import { documentedPolicy, type Issuer, type Recipe, recipes, startIssuer } from '../../support/identity-recipes.js';
@@ -129,7 +129,12 @@ describe('I1 R39 what the document says besides', () => {
   });
 
   it('I1 Cognito: an ID token, which has an audience and no scope, is refused', async () => {
-    const id = { aud: recipe('Amazon Cognito').claims.client_id, client_id: undefined, scope: undefined, token_use: 'id' };
+    const id = {
+      aud: recipe('Amazon Cognito').claims.client_id,
+      client_id: undefined,
+      scope: undefined,
+      token_use: 'id',
+    };
     expect(await accepted('Amazon Cognito', id)).toBe('party');
   });
 

@@ -6,8 +6,8 @@ import { exportJWK, generateKeyPair, type JSONWebKeySet, SignJWT, UnsecuredJWT }
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { newApiKey } from '../../../../src/auth/api-key-file.js';
 import { openApiKeys } from '../../../../src/auth/api-keys.js';
-import type { KeySource } from '../../../../src/auth/key-set.js';
 import { NO_POLICY } from '../../../../src/auth/credential.js';
+import type { KeySource } from '../../../../src/auth/key-set.js';
 import { createTokenVerifier } from '../../../../src/auth/token.js';
 import { readConfig } from '../../../../src/config/environment.js';
 import { createAttemptRates } from '../../../../src/gateway/limits/attempt-rates.js';
@@ -156,14 +156,22 @@ describe('I4 R33 what counts as a guess', () => {
 
   it.each<[string, string, () => Promise<string>]>([
     ['malformed', 'malformed', async () => `${(await minted('alice')).slice(0, 40)}`],
-    ['signed with another secret', 'its signature is wrong', () => minted('alice', 'another secret of thirty-two bytes and more')],
+    [
+      'signed with another secret',
+      'its signature is wrong',
+      () => minted('alice', 'another secret of thirty-two bytes and more'),
+    ],
     [
       'expired and signed with another secret',
       'its signature is wrong',
       () => signed({ ...good('alice'), exp: 1_700_000_060 }, 'another secret of thirty-two bytes and more'),
     ],
     ['without a signature', 'its alg is not accepted here', async () => new UnsecuredJWT(good('alice')).encode()],
-    ['of another algorithm', 'its alg is not accepted here', () => signed(good('alice'), `${SECRET}${SECRET}`, 'HS512')],
+    [
+      'of another algorithm',
+      'its alg is not accepted here',
+      () => signed(good('alice'), `${SECRET}${SECRET}`, 'HS512'),
+    ],
   ])('I3 I4 is a token that is %s', async (_, why, token) => {
     for (let n = 0; n <= FREE; n++) {
       expect(await credentials.of(await token(), undefined, PROXY)).toMatchObject({
@@ -183,7 +191,8 @@ describe('I4 a key set', () => {
     const sources = { tokens, apiKeys: undefined, policy: NO_POLICY, defaultEntitlements: [], authorities: undefined };
     const own = new Credentials(sources, limits, revocationList());
     const { privateKey, publicKey } = await generateKeyPair('ES256', { extractable: true });
-    const token = (kid: string) => new SignJWT(good('alice')).setProtectedHeader({ alg: 'ES256', kid }).sign(privateKey);
+    const token = (kid: string) =>
+      new SignJWT(good('alice')).setProtectedHeader({ alg: 'ES256', kid }).sign(privateKey);
     for (let n = 0; n < 10 * FREE; n++) {
       expect(await own.of(await token(`k${n}`), undefined, PROXY)).toMatchObject({ status: 503, code: 'unavailable' });
     }

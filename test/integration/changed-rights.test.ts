@@ -3,7 +3,7 @@ import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { newApiKey } from '../../src/auth/api-key-file.js';
+import { type NewApiKey, newApiKey } from '../../src/auth/api-key-file.js';
 import { type Frame, TestClient } from '../support/client.js';
 import { startGateway, type TestGateway, testToken } from '../support/gateway.js';
 import { type NatsServer, startNatsServer } from '../support/nats-server.js';
@@ -11,8 +11,6 @@ import { TestPublisher } from '../support/publisher.js';
 import { until } from '../support/until.js';
 
 const EVERYTHING = ['quotes:*', 'trades:*', 'depth:*', 'orderbook:*', 'orders:*', 'rooms:*', 'trades:full'];
-const KEY = newApiKey();
-const OTHER = newApiKey();
 
 const clients: TestClient[] = [];
 let folder = '';
@@ -22,13 +20,13 @@ let gateway: TestGateway;
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'millrace-rights-'));
-  await writeKeys(full());
+  await write('keys.json', { keys: [] });
   await write('policy.json', { roles: {} });
   nats = await startNatsServer();
   gateway = await startGateway({
     NATS_URL: nats.url,
     SYMBOLS: '*',
-    WORKERS: '2',
+    WORKERS: '1',
     ENCODERS: '1',
     AUTH_API_KEYS_FILE: join(folder, 'keys.json'),
     POLICY_FILE: join(folder, 'policy.json'),
@@ -54,15 +52,22 @@ async function write(name: string, content: object): Promise<void> {
   await rename(`${path}.edit`, path);
 }
 
-const full = () => ({ sub: 'desk', tier: 'institutional', roles: ['ops'], entitlements: EVERYTHING });
-/** @param entry the rights of `KEY`; `OTHER` always has all */
-const writeKeys = (entry: object) =>
-  write('keys.json', {
-    keys: [
-      { id: KEY.id, hash: KEY.hash, ...entry },
-      { id: OTHER.id, hash: OTHER.hash, ...full(), sub: 'other' },
-    ],
-  });
+const FULL = { sub: 'desk', tier: 'institutional', roles: ['ops'], entitlements: EVERYTHING };
+/** The entries of the file, by id. */
+const entries = new Map<string, object>();
+
+async function grant({ id, hash }: NewApiKey, entry: object): Promise<void> {
+  entries.set(id, { id, hash, ...entry });
+  await write('keys.json', { keys: [...entries.values()] });
+}
+
+/** A key with all rights that the gateway knows, and a client with it. */
+async function connectWithKey(more: object = {}): Promise<{ key: NewApiKey; client: TestClient }> {
+  const key = newApiKey();
+  await grant(key, { ...FULL, ...more });
+  const attempt = () => open(`api_key=${key.key}`).catch(() => undefined);
+  return { key, client: (await until(attempt, 30_000, 'the key is accepted')) as TestClient };
+}
 
 async function open(query: string): Promise<TestClient> {
   const client = await TestClient.connect(`${gateway.url}/ws?${query}`);
@@ -82,8 +87,8 @@ const forbidden = (client: TestClient) =>
 
 describe('I7 R33 an API key whose entry changes', () => {
   it('I7 loses the topics that it may no longer have, is told which, and keeps the others without a hole', async () => {
-    await writeKeys(full());
-    const [client, other] = [await open(`api_key=${KEY.key}`), await open(`api_key=${OTHER.key}`)];
+    const { client: other } = await connectWithKey({ sub: 'other' });
+    const { key, client } = await connectWithKey();
     for (const one of [client, other]) {
       await subscribe(one, 'trades', { symbols: ['KEPT', 'LOST'] });
       await subscribe(one, 'quotes', { symbols: ['KEPT', 'LOST'] });
@@ -98,7 +103,7 @@ describe('I7 R33 an API key whose entry changes', () => {
     }, 5);
     try {
       await client.arrived('trade_executed', 20);
-      await writeKeys({ ...full(), entitlements: ['trades:KEPT', 'quotes:KEPT'] });
+      await grant(key, { ...FULL, entitlements: ['trades:KEPT', 'quotes:KEPT'] });
       const warning = await forbidden(client);
       expect((warning.topics as string[]).toSorted()).toEqual(['quotes:LOST', 'trades:LOST']);
       const told = client.frames.indexOf(warning);
@@ -116,12 +121,11 @@ describe('I7 R33 an API key whose entry changes', () => {
   });
 
   it('I7 is sent state topics in the class of its lower tier from then on, and may not ask for a faster one', async () => {
-    await writeKeys(full());
-    const client = await open(`api_key=${KEY.key}`);
+    const { key, client } = await connectWithKey();
     expect(await subscribe(client, 'quotes', { symbol: 'TIER' })).toMatchObject({ class: 'realtime' });
     publisher.put('md.quotes.TIER', { symbol: 'TIER', current_price: 0 });
     await client.arrived('quotes_patch');
-    await writeKeys({ ...full(), tier: 'retail' });
+    await grant(key, { ...FULL, tier: 'retail' });
     const tooFast = () => subscribe(client, 'quotes', { symbol: 'FAST', class: 'realtime' });
     await until(async () => (await tooFast()).code === 'forbidden', 30_000, 'the tier is applied');
     const before = client.ofType('quotes_patch').length;
@@ -134,8 +138,7 @@ describe('I7 R33 an API key whose entry changes', () => {
   });
 
   it('I7 no longer sees the parties of trades once trades:full is gone', async () => {
-    await writeKeys(full());
-    const client = await open(`api_key=${KEY.key}`);
+    const { key, client } = await connectWithKey();
     await subscribe(client, 'trades', { symbol: 'FULL' });
     let n = 0;
     const timer = setInterval(() => {
@@ -144,7 +147,7 @@ describe('I7 R33 an API key whose entry changes', () => {
     try {
       await client.arrived('trade_executed', 10);
       expect(client.ofType('trade_executed').every(frame => frame.buyer_id === 'b')).toBe(true);
-      await writeKeys({ ...full(), entitlements: ['trades:*'] });
+      await grant(key, { ...FULL, entitlements: ['trades:*'] });
       const last = () => client.ofType('trade_executed').at(-1);
       await until(() => last()?.buyer_id === undefined, 30_000, 'the parties are gone');
       const since = client.frames.length;
@@ -158,18 +161,16 @@ describe('I7 R33 an API key whose entry changes', () => {
   });
 
   it('I7 of another user ends the orders of the first', async () => {
-    await writeKeys(full());
-    const client = await open(`api_key=${KEY.key}`);
+    const { key, client } = await connectWithKey();
     await subscribe(client, 'orders', {});
-    await writeKeys({ ...full(), sub: 'successor' });
+    await grant(key, { ...FULL, sub: 'successor' });
     expect(await forbidden(client)).toMatchObject({ topics: ['orders:desk'] });
     expect(await subscribe(client, 'orders', {})).toMatchObject({ topics: ['orders:successor'] });
   });
 
   it('I7 ends when its entry says, also on open connections', async () => {
-    await writeKeys(full());
-    const client = await open(`api_key=${KEY.key}`);
-    await writeKeys({ ...full(), expires_at: new Date(Date.now() - 60_000).toISOString() });
+    const { key, client } = await connectWithKey();
+    await grant(key, { ...FULL, expires_at: new Date(Date.now() - 60_000).toISOString() });
     await until(() => client.closed !== undefined, 30_000, 'the connection is closed');
     expect(client.closed?.code).toBe(4001);
   });
@@ -178,8 +179,7 @@ describe('I7 R33 an API key whose entry changes', () => {
 describe('I7 R32 a policy file that changes', () => {
   it('I7 ends topics that need a role from then on, for tokens and keys, and no others', async () => {
     await write('policy.json', { roles: {} });
-    await writeKeys(full());
-    const key = await open(`api_key=${KEY.key}`);
+    const { client: key } = await connectWithKey();
     const [without, operator] = [
       await open(`token=${await testToken({ sub: 'alice' })}`),
       await open(`token=${await testToken({ sub: 'olga', roles: ['risk'] })}`),

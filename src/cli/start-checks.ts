@@ -11,6 +11,7 @@ import { ConfigError } from '../config/config-error.js';
 import type { Config } from '../config/environment.js';
 import { checkFiles } from '../config/secret-files.js';
 import { makesOwnKey } from '../config/variables/auth.js';
+import { misfit, thisHost } from '../gateway/native/uws-packages.js';
 import { readCertificate } from '../gateway/supervision/certificate-files.js';
 import { reasonOf } from './failure.js';
 
@@ -29,6 +30,7 @@ export async function startFindings(config: Config, nowMs: number = Date.now()):
   const { auth, nats, replay, feed, host, adminHost } = config;
   const notices: string[] = [];
   const checks: readonly (() => Promise<unknown>)[] = [
+    checkPlatform,
     () => checkFiles(config),
     () => checkAddress('HOST', host),
     () => checkAddress('ADMIN_HOST', adminHost),
@@ -62,6 +64,12 @@ export async function checkStart(config: Config): Promise<void> {
 function linesOf(cause: unknown): readonly string[] {
   if (!(cause instanceof ConfigError)) throw cause;
   return cause.message.split('\n');
+}
+
+/** This Node, processor and C library need a uWebSockets binary. */
+async function checkPlatform(): Promise<void> {
+  const problem = misfit(thisHost());
+  if (problem !== undefined) throw new ConfigError(problem);
 }
 
 async function checkAddress(variable: string, host: string): Promise<void> {

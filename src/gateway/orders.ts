@@ -14,6 +14,7 @@ import type { Session, View } from './model/session.js';
 import type { Reloading } from './reloading.js';
 import type { Access } from './sessions/access.js';
 import type { Credentials } from './sessions/credentials.js';
+import type { UserSlots } from './sessions/user-slots.js';
 import type { Subscriptions } from './subscriptions/subscriptions.js';
 import type { Views } from './views/views.js';
 
@@ -38,6 +39,7 @@ export interface OrdersParts {
   readonly topics: TopicCommands;
   readonly access: Access;
   readonly credentials: Credentials;
+  readonly userSlots: UserSlots;
   readonly reloading: Reloading;
   readonly post: (message: FromWorker) => void;
   /** Undefined until there is something to count. */
@@ -83,7 +85,7 @@ export class Orders {
   }
 
   receive(message: ToWorker): void {
-    const { symbols, table, server, topics, rooms, post, countersNow, finish } = this.#parts;
+    const { symbols, table, server, topics, rooms, userSlots, post, countersNow, finish } = this.#parts;
     switch (message.type) {
       case 'symbols':
         symbols.add(message.symbols);
@@ -120,6 +122,12 @@ export class Orders {
         break;
       case 'keys':
         this.#parts.access.remoteKeys.take(message.keys);
+        break;
+      case 'oldest':
+        userSlots.tellOldest(message.id, message.user);
+        break;
+      case 'replace_oldest':
+        userSlots.replaceOldest(message.user);
         break;
       case 'accept':
         void this.#accept(message.isAccepting);
@@ -159,7 +167,7 @@ export class Orders {
       return;
     }
     const other = owner === undefined ? undefined : this.#nextOwner(refused, owner);
-    if (other === undefined) subscriptions.refused(refused);
+    if (other === undefined) subscriptions.views.refused(refused);
     else table.requests.wantFor(refused, other);
   }
 

@@ -14,6 +14,7 @@ import { type Authentication, Credentials } from './sessions/credentials.js';
 import { Keepalive } from './sessions/keepalive.js';
 import { Reauthentication } from './sessions/reauthentication.js';
 import { Replies } from './sessions/replies.js';
+import { UserSlots } from './sessions/user-slots.js';
 import { TierChanges } from './subscriptions/tier-changes.js';
 import type { ServedTurns } from './supervision/served-turns.js';
 import type { ThreadLife } from './thread-life.js';
@@ -28,13 +29,14 @@ export function newClients(
   ending: Ending,
 ) {
   const { config, worker } = data;
-  const { subscriptionsMax, roomMessageBytesMax, roomBytesPerSecondMax } = config.limits;
+  const { subscriptionsMax, roomMessageBytesMax, roomBytesPerSecondMax, userLimitPolicy } = config.limits;
   const symbols = new SymbolLookup(config.symbols, post);
   const limits = new ConnectionLimits(config.limits, data);
   const revocations = new RevocationList({ lives: livesOf(config) });
   for (const revocation of data.revocations) revocations.take(revocation);
   const credentials = new Credentials(authentication, limits, revocations);
   const keepalive = newKeepalive(config, sessions, outbox, ending);
+  const userSlots = new UserSlots({ policy: userLimitPolicy, limits, sessions, post, end: ending.end });
   const replies = new Replies(outbox);
   const published = new PublishedBytes(data.published, worker, roomBytesPerSecondMax);
   const rooms = new RoomPublishing({ replies, post, messageBytesMax: roomMessageBytesMax, published });
@@ -46,7 +48,10 @@ export function newClients(
     tierChanges,
     limits,
     replies,
-    onRenewed: session => keepalive.renewed(session, session.credential.expiresAtMs),
+    onRenewed: session => {
+      keepalive.renewed(session, session.credential.expiresAtMs);
+      userSlots.taken(session);
+    },
   });
   const commands = new CommandHandler({
     topics,
@@ -59,8 +64,18 @@ export function newClients(
     onFault: fault,
   });
   return {
-    ...{ symbols, limits, revocations, credentials, reauthentication },
-    ...{ keepalive, replies, rooms, tierChanges, topics, commands },
+    symbols,
+    limits,
+    revocations,
+    credentials,
+    reauthentication,
+    keepalive,
+    userSlots,
+    replies,
+    rooms,
+    tierChanges,
+    topics,
+    commands,
   };
 }
 export type Clients = ReturnType<typeof newClients>;

@@ -128,7 +128,7 @@ export class GatewayWorker {
 function newServer(
   { data, apps, pending, corking, log, fault }: ThreadLife,
   { table, outbox, budgets, subscriptions, slow, fanout }: Streams,
-  { symbols, limits, credentials, keepalive, replies, commands }: Clients,
+  { symbols, limits, credentials, keepalive, userSlots, replies, commands }: Clients,
   sessions: Set<Session>,
   turns: ServedTurns,
 ): GatewayServer {
@@ -172,6 +172,7 @@ function newServer(
     controlRate,
     keepalive,
     turns,
+    userSlots,
     log,
     readiness: new SharedReadiness(data.readiness),
     sessions,
@@ -183,7 +184,7 @@ function newServer(
 function newOrders(
   life: ThreadLife,
   { table, subscriptions, eventSymbols }: Streams,
-  { symbols, rooms, topics, credentials }: Clients,
+  { symbols, rooms, topics, credentials, userSlots }: Clients,
   sessions: ReadonlySet<Session>,
   server: GatewayServer,
   access: Access,
@@ -206,6 +207,7 @@ function newOrders(
     topics,
     access,
     credentials,
+    userSlots,
     reloading,
     post,
     countersNow: () => life.stats?.(),

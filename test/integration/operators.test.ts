@@ -138,9 +138,9 @@ describe('O1 O5 SIGHUP', () => {
     put('keys.json', JSON.stringify({ keys: [{ id, hash, sub: 'bob', tier: 'retail' }] }));
     put('policy.json', JSON.stringify({ roles: { 'quotes:GOOGL': ['risk'] } }));
     put('admin-token', `${ADMIN_TOKENS[1]}\n`);
-    put('settings.env', `AUTH_JWT_SECRET=${TEST_SECRET}\nLOG_LEVEL=warn\nPORT=1\n`);
+    put('settings.env', `AUTH_JWT_SECRET=${TEST_SECRET}\nLOG_LEVEL=warn\nNODE_NAME=other\n`);
     const line = await reload();
-    expect(line).toMatchObject({ reason: 'SIGHUP', unusable: [], needsRestart: ['PORT'], msg: 'reloaded in part' });
+    expect(line).toMatchObject({ reason: 'SIGHUP', unusable: [], needsRestart: ['NODE_NAME'], msg: 'reloaded in part' });
     expect(line.reloaded).toEqual(
       expect.arrayContaining(['LOG_LEVEL', 'ADMIN_TOKEN', 'AUTH_API_KEYS_FILE', 'POLICY_FILE']),
     );
@@ -210,7 +210,9 @@ describe('O2 a client', () => {
   });
 
   it('O2 that is refused has an id too, over HTTP and by a close code', async () => {
-    const refused = await refusedUpgrade(`${gateway.url}/ws/quotes?symbols=NOPE&token=${await testToken({ sub: 'bob' })}`);
+    const refused = await refusedUpgrade(
+      `${gateway.url}/ws/quotes?symbols=NOPE&token=${await testToken({ sub: 'bob' })}`,
+    );
     const id = refused.headers['millrace-connection'];
     const [first] = await logged(gateway, 'client refused');
     expect(first).toMatchObject({ connection: id, status: 400, code: 'invalid_symbol', user: pseudonymOf('bob') });
@@ -271,8 +273,10 @@ describe('O7 the admin port', () => {
           .on('error', reject)
           .end();
       });
-    for (const path of ['//', '///', '//healthz', '/%', '/?a=%', 'http://', '*']) expect(await statusOf(path), path).toBe(404);
-    for (const path of ['/healthz', '/healthz?a=b?c', `${gateway.adminUrl}/healthz`]) expect(await statusOf(path), path).toBe(200);
+    for (const path of ['//', '///', '//healthz', '/%', '/?a=%', 'http://', '*'])
+      expect(await statusOf(path), path).toBe(404);
+    for (const path of ['/healthz', '/healthz?a=b?c', `${gateway.adminUrl}/healthz`])
+      expect(await statusOf(path), path).toBe(200);
     expect(gateway.log()).not.toContain('an admin request failed');
   });
 });

@@ -190,7 +190,7 @@ class Worker {
     const bytes = new Uint8Array(
       isMsgpackLane(view.lane) ? packr.pack(PART) : new TextEncoder().encode(JSON.stringify(PART)),
     );
-    this.#subscriptions.answered(view, view.isState ? { seq: 1, epoch: 'e', bytes } : undefined);
+    this.#subscriptions.views.answered(view, view.isState ? { seq: 1, epoch: 'e', bytes } : undefined);
   }
 }
 

@@ -8,7 +8,7 @@ import { shardOf } from '../../threads/shard-of.js';
 import { Retention } from './retention.js';
 
 /** Maximum sources per process. Beyond it, messages of new subjects are refused and counted. */
-export const SOURCES_MAX = 500_000;
+const SOURCES_MAX = 500_000;
 /** How long a number rests before it is reused, so that nothing about its former source is still in transit. */
 const NUMBER_REST_MS = 30_000;
 

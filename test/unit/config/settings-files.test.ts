@@ -42,7 +42,10 @@ describe('O5 a secret in a file', () => {
   });
 
   it('O5 is the one that the gateway uses', async () => {
-    const secrets = { AUTH_JWT_SECRET_FILE: await file('jwt', SECRET), ADMIN_TOKEN_FILE: await file('admin', `${SECRET}\r\n`) };
+    const secrets = {
+      AUTH_JWT_SECRET_FILE: await file('jwt', SECRET),
+      ADMIN_TOKEN_FILE: await file('admin', `${SECRET}\r\n`),
+    };
     const config = readConfig(withFiles(secrets));
     expect([config.auth.secret, config.adminToken]).toEqual([SECRET, SECRET]);
   });
@@ -53,7 +56,9 @@ describe('O5 a secret in a file', () => {
   });
 
   it('O4 O5 is refused in one line where it cannot be read, is empty, or is given twice', async () => {
-    expect(refusal({ ADMIN_TOKEN_FILE: '/no/such/file' })).toMatch(/^ADMIN_TOKEN_FILE="\/no\/such\/file": cannot be read [^\n]*$/);
+    expect(refusal({ ADMIN_TOKEN_FILE: '/no/such/file' })).toMatch(
+      /^ADMIN_TOKEN_FILE="\/no\/such\/file": cannot be read [^\n]*$/,
+    );
     expect(refusal({ ADMIN_TOKEN_FILE: await file('empty', '\n') })).toMatch(/^ADMIN_TOKEN_FILE=.*: is empty$/);
     const twice = { ADMIN_TOKEN: SECRET, ADMIN_TOKEN_FILE: await file('twice', SECRET) };
     expect(refusal(twice)).toBe('ADMIN_TOKEN, ADMIN_TOKEN_FILE: set only one of them');
@@ -61,8 +66,7 @@ describe('O5 a secret in a file', () => {
 
   it.runIf(process.platform !== 'win32')('O5 must not be readable by every user', async () => {
     const path = await file('open', SECRET, 0o644);
-    const config = (readers: string) =>
-      readConfig(withFiles({ ADMIN_TOKEN_FILE: path, SECRET_FILE_READERS: readers }));
+    const config = (readers: string) => readConfig(withFiles({ ADMIN_TOKEN_FILE: path, SECRET_FILE_READERS: readers }));
     await expect(checkFiles(config('group'))).rejects.toThrow(/^ADMIN_TOKEN_FILE=.*may read it/);
     await checkFiles(config('all'));
   });

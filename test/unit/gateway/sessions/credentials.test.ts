@@ -3,7 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { exportJWK, generateKeyPair, type JSONWebKeySet, SignJWT, UnsecuredJWT } from 'jose';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { newApiKey } from '../../../../src/auth/api-key-file.js';
 import { openApiKeys } from '../../../../src/auth/api-keys.js';
 import { NO_POLICY } from '../../../../src/auth/credential.js';
@@ -31,6 +31,8 @@ let credentials: Credentials;
 const right = newApiKey();
 
 beforeEach(async () => {
+  // Time stands still, however busy the machine: who has to wait waits for the whole test.
+  vi.useFakeTimers({ toFake: ['Date', 'performance', 'hrtime'] });
   folder = await mkdtemp(join(tmpdir(), 'millrace-credentials-'));
   const file = join(folder, 'keys.json');
   const { id, hash } = right;
@@ -57,7 +59,10 @@ beforeEach(async () => {
   const sources = { tokens, apiKeys, policy: NO_POLICY, defaultEntitlements, authorities: undefined };
   credentials = new Credentials(sources, limits, revocationList());
 });
-afterEach(() => rm(folder, { recursive: true, force: true }));
+afterEach(async () => {
+  vi.useRealTimers();
+  await rm(folder, { recursive: true, force: true });
+});
 
 /** Claims of a token that is accepted. */
 const good = (sub: string) => {

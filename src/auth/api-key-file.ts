@@ -12,8 +12,8 @@ import { type FileHandle, open, realpath, rename, stat, unlink } from 'node:fs/p
 import { z } from 'zod';
 import { ConfigError } from '../config/config-error.js';
 import { isEntitlement } from '../protocol/entitlement.js';
-import { TIERS } from '../protocol/lanes.js';
 import { isUser, USER_RULE } from '../protocol/user-subject.js';
+import { TIERS } from '../protocol/view-options.js';
 import { API_KEY_ID, apiKeyDigest } from './api-key-text.js';
 import { JSON_FILE_BYTES_MAX, readJsonFile } from './json-file.js';
 

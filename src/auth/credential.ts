@@ -1,6 +1,6 @@
 /** Who a connection belongs to, and what it may subscribe to. */
-import type { Tier } from '../protocol/lanes.js';
 import { isName, STREAMS, type Stream, sourceKindOf, symbolMatcher } from '../protocol/topics.js';
+import type { Tier } from '../protocol/view-options.js';
 
 /** Longest token id, in UTF-16 code units. */
 export const SUBJECT_LENGTH_MAX = 256;

@@ -5,7 +5,7 @@
 import { type KeyObject, randomUUID } from 'node:crypto';
 import { type JWTPayload, SignJWT } from 'jose';
 import type { AuthConfig } from '../config/environment.js';
-import type { Tier } from '../protocol/lanes.js';
+import type { Tier } from '../protocol/view-options.js';
 import type { Credential } from './credential.js';
 import { KeySet, type KeySource } from './key-set.js';
 import { readTokenKeys, type TokenKeys } from './keys.js';

@@ -4,7 +4,7 @@ import { refusalText } from '../auth/token-refusal.js';
 import { type AuthConfig, givenText, readConfig } from '../config/environment.js';
 import { withFiles } from '../config/settings-files.js';
 import { claims } from '../config/variables/auth.js';
-import type { Tier } from '../protocol/lanes.js';
+import type { Tier } from '../protocol/view-options.js';
 import { entitlementOption, roleOption, subOption, tierOption, ttlMs } from './credential-options.js';
 import { CommandFailure } from './failure.js';
 import { say } from './output.js';

@@ -5,7 +5,7 @@
  * Replays go through the shard's queue in turn, a little at a time, so that live messages keep their pace. Each ends
  * at what is newest then: in the queue, everything before the end was replayed, and everything after it is live.
  */
-import type { Tier } from '../../protocol/lanes.js';
+import type { Tier } from '../../protocol/view-options.js';
 import { FLAG_INCOMPLETE, RecordKind } from '../../threads/records.js';
 import type { StoredMessage } from '../hub-feed.js';
 import type { Shard } from '../shards/shard.js';

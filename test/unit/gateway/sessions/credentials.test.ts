@@ -10,7 +10,7 @@ import { NO_POLICY } from '../../../../src/auth/credential.js';
 import type { KeySource } from '../../../../src/auth/key-set.js';
 import { createTokenVerifier } from '../../../../src/auth/token.js';
 import { readConfig } from '../../../../src/config/environment.js';
-import { createAttemptRates } from '../../../../src/gateway/limits/attempt-rates.js';
+import { createSharedAttempts } from '../../../../src/gateway/limits/attempt-rates.js';
 import { ConnectionLimits } from '../../../../src/gateway/limits/connection-limits.js';
 import { createFailedCredentials } from '../../../../src/gateway/limits/failed-credentials.js';
 import { RankCells } from '../../../../src/gateway/limits/rank.js';
@@ -50,7 +50,7 @@ beforeEach(async () => {
     connections: RankCells.create(1),
     addresses: createSharedCounts(1, 1024, SEED),
     users: createSharedCounts(1, 1024, SEED),
-    attempts: createAttemptRates(1, SEED),
+    attempts: createSharedAttempts(1, SEED),
     failures: createFailedCredentials(1, SEED),
   } as unknown as GatewayThreadData);
   const tokens = await createTokenVerifier(config.auth);

@@ -10,7 +10,7 @@ import {
 import type { StoredMessage } from '../../../../src/hub/hub-feed.js';
 import type { Shard } from '../../../../src/hub/shards/shard.js';
 import { type Source, SourceTable } from '../../../../src/hub/sources/source-table.js';
-import type { Tier } from '../../../../src/protocol/lanes.js';
+import type { Tier } from '../../../../src/protocol/view-options.js';
 import { FLAG_INCOMPLETE, RecordKind } from '../../../../src/threads/records.js';
 
 const MIB = 1024 * 1024;

@@ -4,8 +4,8 @@ import { claimAt } from '../config/claim-path.js';
 import type { AuthConfig } from '../config/environment.js';
 import type { ClaimsConfig } from '../config/variables/auth.js';
 import { isEntitlement } from '../protocol/entitlement.js';
-import { TIERS, type Tier } from '../protocol/view-options.js';
 import { isUser } from '../protocol/user-subject.js';
+import { TIERS, type Tier } from '../protocol/view-options.js';
 import { type Credential, SUBJECT_LENGTH_MAX } from './credential.js';
 import { type RefusedToken, refusedToken, type TokenResult } from './token-refusal.js';
 

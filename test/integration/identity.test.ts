@@ -64,7 +64,8 @@ async function connectsAsDocumented({ settings, claims, read }: Recipe): Promise
   const forged = await refusedUpgrade(`${gateway.url}/ws?token=${await issuer.forge(claims)}`);
   expect(forged).toMatchObject({ status: 401, body: { error: { code: 'unauthorized' } } });
   const foreign = await issuer.sign(claims, { iss: 'https://elsewhere.example' });
-  const { status, body } = await refusedUpgrade(`${gateway.url}/ws?token=${foreign}`);
+  const { status, body, headers } = await refusedUpgrade(`${gateway.url}/ws?token=${foreign}`);
+  expect(headers['www-authenticate']).toBe('Bearer');
   expect([status, body.error?.message]).toEqual([401, 'the token was refused: its iss is none of AUTH_ISSUER']);
   expect((await refusedUpgrade(`${gateway.url}/ws/quotes?symbols=AAPL`)).status).toBe(401);
 }

@@ -71,7 +71,7 @@ export interface KeySetNumbers {
 }
 
 /** Numbers about revocations. */
-export interface RevocationStats {
+interface RevocationStats {
   readonly size: number;
   /** Orders refused for lack of room. */
   readonly refused: number;

@@ -12,7 +12,7 @@ const SUBJECT = 'control.revoke';
 const BYTES_MAX = 64 * 1024 ** 2;
 const SUBJECTS_OVERLAP = 10_065;
 
-export interface OrderInboxOptions {
+interface OrderInboxOptions {
   readonly bucket: string;
   /** @returns false if the order must be kept for later */
   readonly onOrder: (payload: Uint8Array, atMs: number) => boolean;

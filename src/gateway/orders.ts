@@ -13,6 +13,7 @@ import type { GatewayServer } from './edge/server.js';
 import type { Session, View } from './model/session.js';
 import type { Reloading } from './reloading.js';
 import type { FeedStatusFrame } from './sending/feed-status.js';
+import type { Access } from './sessions/access.js';
 import type { Credentials } from './sessions/credentials.js';
 import type { UserSlots } from './sessions/user-slots.js';
 import type { Subscriptions } from './subscriptions/subscriptions.js';
@@ -37,6 +38,7 @@ export interface OrdersParts {
   readonly subscriptions: Subscriptions;
   readonly rooms: RoomPublishing;
   readonly topics: TopicCommands;
+  readonly access: Access;
   readonly credentials: Credentials;
   readonly userSlots: UserSlots;
   readonly reloading: Reloading;
@@ -113,6 +115,9 @@ export class Orders {
       case 'revoke':
         this.#revoke(message.revocations);
         break;
+      case 'keys':
+        this.#parts.access.remoteKeys.take(message.keys);
+        break;
       case 'oldest':
         userSlots.tellOldest(message.id, message.user);
         break;
@@ -140,16 +145,6 @@ export class Orders {
         // Redirected clients need time to read their close frame.
         setTimeout(() => finish(0), server.redirects.leave() ? CLOSE_GRACE_MS : 0);
         break;
-    }
-  }
-
-  /** Not a revocation: the id may return, with the same secret or another. */
-  endRemovedKeys(apiKeyIds: readonly string[]): void {
-    const { sessions, server } = this.#parts;
-    for (const session of sessions) {
-      const { apiKeyId } = session.credential;
-      if (apiKeyId === undefined || !apiKeyIds.includes(apiKeyId)) continue;
-      server.end(session, CloseCode.revoked, 'API key removed');
     }
   }
 

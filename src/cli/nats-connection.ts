@@ -3,6 +3,7 @@ import { connect, type NatsConnection } from 'nats';
 import { ConfigError } from '../config/config-error.js';
 import { type NatsConfig, readConfig } from '../config/environment.js';
 import { withoutSecrets } from '../config/url-text.js';
+import { natsServers } from '../config/variables/feed.js';
 import { natsConnectionOptions } from '../feed/nats-connection.js';
 import { CommandFailure, reasonOf } from './failure.js';
 
@@ -13,26 +14,17 @@ export function natsOption(): Option {
   return new Option('--nats <url>', 'NATS server').env('NATS_URL').default(DEFAULT_NATS_URL);
 }
 
+/** Settings of a gateway that say nothing about its connection; they may be incomplete here. */
+const OTHERS: readonly string[] = ['NATS_URL', 'NATS_BACKUP_URL', 'FEED_STALE_AFTER', 'JETSTREAM', 'NATS_STREAM'];
+
 /**
- * How to reach the server at `url`, with the gateway's own NATS_USER, NATS_PASSWORD, NATS_TOKEN, NATS_CREDS and
- * NATS_TLS_*.
+ * How to reach the server at `url`, with the gateway's own settings of credentials, TLS, JetStream's API and prefixes.
  * @throws {ConfigError} naming an invalid variable.
  */
 export function natsConfig(url: string, env: NodeJS.ProcessEnv): NatsConfig {
-  const { NATS_USER, NATS_PASSWORD, NATS_TOKEN, NATS_CREDS, NATS_TLS_CA, NATS_TLS_CERT, NATS_TLS_KEY } = env;
-  const { SECRET_FILE_READERS } = env;
-  // Only connection settings: a server's other settings may be incomplete here.
-  return readConfig({
-    NATS_URL: url || DEFAULT_NATS_URL,
-    NATS_USER,
-    NATS_PASSWORD,
-    NATS_TOKEN,
-    NATS_CREDS,
-    NATS_TLS_CA,
-    NATS_TLS_CERT,
-    NATS_TLS_KEY,
-    SECRET_FILE_READERS,
-  }).nats;
+  const names = ['SECRET_FILE_READERS', ...Object.keys(natsServers.settings).filter(name => !OTHERS.includes(name))];
+  const settings = Object.fromEntries(names.map(name => [name, env[name]]));
+  return readConfig({ ...settings, NATS_URL: url || DEFAULT_NATS_URL }).nats;
 }
 
 /**

@@ -5,6 +5,7 @@ import { withoutSecrets } from '../config/url-text.js';
 import { type FeedSink, systemClock } from '../feed/feed.js';
 import { NatsFeed } from '../feed/nats.js';
 import { Recorder } from '../feed/recorder.js';
+import { SubjectPrefix } from '../protocol/subject-prefix.js';
 import { CommandFailure, reasonOf } from './failure.js';
 import { natsConfig, natsOption } from './nats-connection.js';
 import { note } from './output.js';
@@ -41,6 +42,7 @@ async function record(file: string, url: string): Promise<number> {
   const sink: FeedSink = {
     message: message => recorder.message(message),
     status: (status, detail) => note(`${status}: ${detail}`),
+    notice: (what, detail) => note(`${what}: ${detail}`),
   };
   try {
     await feed.start(sink);
@@ -49,7 +51,8 @@ async function record(file: string, url: string): Promise<number> {
     await removeEmpty(file);
     throw cause instanceof ConfigError ? cause : new CommandFailure(reasonOf(cause), { cause });
   }
-  note(`recording md.> from ${withoutSecrets(config.url)} into ${file}; Ctrl-C stops`);
+  const pattern = new SubjectPrefix(config.subjectPrefix).add('md.>');
+  note(`recording ${pattern} from ${withoutSecrets(config.url)} into ${file}; Ctrl-C stops`);
   await Promise.race([interrupted(), recorder.failed]);
   await feed.stop();
   await recorder.close();

@@ -1,4 +1,5 @@
 import { headers, type NatsConnection } from 'nats';
+import type { SubjectPrefix } from '../protocol/subject-prefix.js';
 
 const REASON_LENGTH_MAX = 256;
 
@@ -8,12 +9,13 @@ const REASON_LENGTH_MAX = 256;
  */
 export function publishDeadLetter(
   connection: NatsConnection,
+  prefix: SubjectPrefix,
   subject: string,
   payload: Uint8Array,
   reason: string,
 ): void {
   if (connection.isClosed()) return;
-  const target = `deadletter.${subject}`;
+  const target = prefix.add(`deadletter.${subject}`);
   // A header's value is one line.
   const line = reason.slice(0, REASON_LENGTH_MAX).replaceAll(/[\r\n]+/g, ' ');
   try {

@@ -2,6 +2,7 @@
 import type { NatsConnection } from 'nats';
 import { parseMark } from '../threads/publication-mark.js';
 import { publicationHeaders, publicationOf } from './nats-headers.js';
+import type { NatsNames } from './nats-names.js';
 
 /** Its position in the stream; `content` is set if the stream already had it (see FeedPosition). */
 export interface PublishedAt {
@@ -18,6 +19,7 @@ const NO_RESPONDERS = '503';
  */
 export async function publishToStream(
   connection: NatsConnection,
+  names: NatsNames,
   stream: string,
   message: { readonly subject: string; readonly payload: Uint8Array; readonly mark: string; readonly key: string },
 ): Promise<PublishedAt> {
@@ -25,18 +27,24 @@ export async function publishToStream(
   // Within its duplicate window, the stream stores a message with the same id once.
   const msgID = key === '' ? parseMark(mark).id : key;
   try {
-    const ack = await connection.jetstream().publish(subject, payload, { msgID, headers: publicationHeaders(mark) });
+    const options = { msgID, headers: publicationHeaders(mark) };
+    const ack = await connection.jetstream().publish(names.subjects.add(subject), payload, options);
     if (!ack.duplicate) return { seq: ack.seq, content: undefined };
-    return { seq: ack.seq, content: await storedContent(connection, stream, ack.seq) };
+    return { seq: ack.seq, content: await storedContent(connection, names, stream, ack.seq) };
   } catch (error) {
     throw failureOf(error);
   }
 }
 
 /** '' if it is no longer readable, or was stored without a mark. */
-async function storedContent(connection: NatsConnection, stream: string, seq: number): Promise<string> {
+async function storedContent(
+  connection: NatsConnection,
+  names: NatsNames,
+  stream: string,
+  seq: number,
+): Promise<string> {
   try {
-    const manager = await connection.jetstreamManager();
+    const manager = await names.manager(connection);
     const stored = await manager.streams.getMessage(stream, { seq });
     return parseMark(publicationOf(stored.header)).content;
   } catch {

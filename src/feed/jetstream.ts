@@ -18,11 +18,11 @@ import { type FeedOutcome, failed, outcomeOf } from './feed-outcome.js';
 import { HoleAudit, newestOf } from './hole-audit.js';
 import { publishToStream } from './jetstream-publish.js';
 import { JetStreamStore } from './jetstream-store.js';
-import { findStream, jetStreamTextOf } from './jetstream-stream.js';
+import { jetStreamTextOf, streamCreator } from './jetstream-stream.js';
 import { connectNats, failureCodeOf, watchConnection } from './nats-connection.js';
 import { headersOf, tsEventOf } from './nats-headers.js';
+import { NatsNames } from './nats-names.js';
 import { NatsSubjects } from './nats-subjects.js';
-import { storedPatterns } from './stored-subjects.js';
 import { StreamConsumer } from './stream-consumer.js';
 import { continuityOf } from './stream-continuity.js';
 import { StreamFinder } from './stream-finder.js';
@@ -51,6 +51,7 @@ export interface JetStreamFeedOptions {
 export class JetStreamFeed implements Feed {
   readonly name = 'jetstream';
   readonly #options: JetStreamFeedOptions;
+  readonly #names: NatsNames;
   readonly #message = newFeedMessage();
   #connection: NatsConnection | undefined;
   /** Undefined before the start and after the stop: nothing reaches it then. */
@@ -65,8 +66,6 @@ export class JetStreamFeed implements Feed {
   /** The consumer that read the last message; '' before the first. */
   #consumerName = '';
   #audit: HoleAudit | undefined;
-  /** The patterns that the stream does not store, as last reported. */
-  #fromCore = '';
   /** Consumer sequences: the one that completes the start, and the one up to which stream holes mean nothing. */
   #caughtUpSeq = 0;
   #holesUpTo = 0;
@@ -79,21 +78,23 @@ export class JetStreamFeed implements Feed {
 
   constructor(options: JetStreamFeedOptions) {
     this.#options = options;
-    this.#finder = new StreamFinder(options.config.stream, options.clock);
+    this.#names = new NatsNames(options.config);
+    this.#finder = new StreamFinder(options.config.stream, options.clock, streamCreator(this.#names));
   }
 
   async start(sink: FeedSink): Promise<void> {
     const { config, nodeName } = this.#options;
-    const connection = await connectNats(config, nodeName);
+    const connection = await connectNats(config, nodeName, (what, detail) => sink.notice?.(what, detail));
     this.#connection = connection;
     this.#sink = sink;
     this.#connected = true;
-    this.#subjects = new NatsSubjects(connection, sink, (subject, error) =>
+    this.#subjects = new NatsSubjects(connection, this.#names.subjects, sink, (subject, error) =>
       sink.notice?.(`subscription to ${subject} refused`, error.message),
     );
-    this.#share = new StreamShare(this.#subjects);
+    this.#share = new StreamShare(this.#subjects, this.#names);
     this.#store = new JetStreamStore({
       connection,
+      names: this.#names,
       stream: config.stream,
       headerFaults: this.#subjects.headerFaults,
       nowMs: () => this.#options.clock.monotonicMicros() / 1000,
@@ -150,7 +151,7 @@ export class JetStreamFeed implements Feed {
   deadLetter(subject: string, payload: Uint8Array, reason: string): void {
     // While disconnected, nats.js queues without a bound.
     if (this.#connection === undefined || !this.#connected) return;
-    publishDeadLetter(this.#connection, subject, payload, reason);
+    publishDeadLetter(this.#connection, this.#names.subjects, subject, payload, reason);
   }
 
   behind(): number {
@@ -175,7 +176,7 @@ export class JetStreamFeed implements Feed {
       return { position: undefined };
     }
     const { stream } = this.#options.config;
-    const at = await publishToStream(this.#connection, stream, { subject, payload, mark, key });
+    const at = await publishToStream(this.#connection, this.#names, stream, { subject, payload, mark, key });
     return { position: { epoch: this.#numbering.epoch, ...at } };
   }
 
@@ -196,7 +197,7 @@ export class JetStreamFeed implements Feed {
   /** Starts reading after the last message. Returns what was no longer readable, or ''. */
   async #open(connection: NatsConnection): Promise<string> {
     const { stream } = this.#options.config;
-    const manager = await connection.jetstreamManager();
+    const manager = await this.#names.manager(connection);
     const info = await this.#finder.find(manager, this.#numbering.createdEpoch !== '');
     await this.#divide(manager, info);
     const remark = this.#numbering.adopt(info, await this.#continuity(manager, info));
@@ -206,15 +207,10 @@ export class JetStreamFeed implements Feed {
 
   /** Takes what the stream does not store from core NATS, and reports that. */
   async #divide(manager: JetStreamManager, info: StreamInfo): Promise<void> {
-    const { stream } = this.#options.config;
-    const infoOf = (name: string) => findStream(manager, name).catch(() => undefined);
-    const fromCore = this.#share?.divide(await storedPatterns(info, infoOf)) ?? [];
-    const text = fromCore.join(', ');
-    if (text === this.#fromCore) return;
-    this.#fromCore = text;
-    if (text !== '') {
-      this.#sink?.notice?.(`stream ${stream} does not store all of ${text}`, 'the rest comes from core NATS');
-    }
+    const fromCore = (await this.#share?.divide(manager, info)) ?? '';
+    if (fromCore === '') return;
+    const what = `stream ${this.#options.config.stream} does not store all of ${fromCore}`;
+    this.#sink?.notice?.(what, 'the rest comes from core NATS');
   }
 
   async #continuity(manager: JetStreamManager, info: StreamInfo): Promise<Continuity> {
@@ -227,7 +223,7 @@ export class JetStreamFeed implements Feed {
     const { lastSeq } = this.#numbering;
     const consumer = await StreamConsumer.open(manager, {
       stream,
-      filter: this.#share?.filter ?? '>',
+      filter: this.#share?.filter ?? this.#names.subjects.add('>'),
       lastSeq,
       onMessage: (message, from) => this.#onMessage(message, from),
       onLost: reason => this.#lost(reason),
@@ -241,7 +237,8 @@ export class JetStreamFeed implements Feed {
     this.#consumerName = consumer.name;
     this.#consumer = consumer;
     this.#audit?.stop();
-    this.#audit = new HoleAudit({ newestOf: newestOf(manager, stream), position: () => this.#numbering });
+    const newest = newestOf(manager, stream, this.#names.subjects);
+    this.#audit = new HoleAudit({ newestOf: newest, position: () => this.#numbering });
     if (this.#numbering.holeSeq > 0) this.#audit.start();
   }
 
@@ -249,12 +246,12 @@ export class JetStreamFeed implements Feed {
     const sink = this.#sink;
     if (sink === undefined) return;
     const { streamSequence, timestampNanos, pending } = received.info;
-    const { subject } = received;
+    const subject = this.#names.subjects.remove(received.subject);
     this.#behind = pending;
     if (deliverySeq === this.#caughtUpSeq) this.#caughtUp?.();
     const readsAll = this.#share?.readsAll === true && deliverySeq > this.#holesUpTo;
     const numbering = this.#numbering;
-    const taken = numbering.take(streamSequence, subject, timestampNanos, pending, readsAll);
+    const taken = numbering.take(streamSequence, received.subject, timestampNanos, pending, readsAll);
     if (taken === 'old') return;
     if (taken === 'behind_hole')
       sink.notice?.('messages left the stream before they could be read', `before ${streamSequence}`);

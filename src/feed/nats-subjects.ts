@@ -3,6 +3,7 @@
  * and the gateway's own publications.
  */
 import type { Msg, NatsConnection, NatsError, Subscription } from 'nats';
+import type { SubjectPrefix } from '../protocol/subject-prefix.js';
 import { textOf } from './error-text.js';
 import { type FeedSink, newFeedMessage, type Respond } from './feed.js';
 import { DONE, type FeedOutcome, outcomeOf } from './feed-outcome.js';
@@ -13,6 +14,7 @@ const CONTROL_SUBJECTS = ['control.revoke', 'control.drain'];
 
 export class NatsSubjects {
   readonly #connection: NatsConnection;
+  readonly #prefix: SubjectPrefix;
   /** Undefined after the stop: nothing reaches it then. */
   #sink: FeedSink | undefined;
   readonly #onRefused: (subject: string, error: NatsError) => void;
@@ -28,10 +30,17 @@ export class NatsSubjects {
 
   /**
    * Starts with the control subjects.
+   * @param prefix of all subjects at the server; here and in the sink they have none
    * @param onRefused called if the server refuses a subscription; nats.js gives up, and `reconnected` retries it
    */
-  constructor(connection: NatsConnection, sink: FeedSink, onRefused: (subject: string, error: NatsError) => void) {
+  constructor(
+    connection: NatsConnection,
+    prefix: SubjectPrefix,
+    sink: FeedSink,
+    onRefused: (subject: string, error: NatsError) => void,
+  ) {
     this.#connection = connection;
+    this.#prefix = prefix;
     this.#sink = sink;
     this.#onRefused = onRefused;
     this.headerFaults = new HeaderFaults(sink);
@@ -61,7 +70,7 @@ export class NatsSubjects {
   /** Publishes a message that returns with this mark. @throws {Error} if it was certainly not published */
   publish(subject: string, payload: Uint8Array, mark: string): void {
     try {
-      this.#connection.publish(subject, payload, { headers: publicationHeaders(mark) });
+      this.#connection.publish(this.#prefix.add(subject), payload, { headers: publicationHeaders(mark) });
     } catch (error) {
       throw new Error(`not published: ${textOf(error)}`, { cause: error });
     }
@@ -98,7 +107,7 @@ export class NatsSubjects {
   }
 
   #subscribe(subject: string): Subscription {
-    return this.#connection.subscribe(subject, {
+    return this.#connection.subscribe(this.#prefix.add(subject), {
       callback: (error, received) => {
         if (error !== null) {
           this.#onRefused(subject, error);
@@ -113,18 +122,22 @@ export class NatsSubjects {
     });
   }
 
-  #control(received: Msg): void {
+  #control(subject: string, received: Msg): void {
     const respond: Respond = answer => {
       // While disconnected, nats.js would queue it without a bound.
       if (this.isConnected && !this.#connection.isClosed()) received.respond(new TextEncoder().encode(answer));
     };
     const isAsked = received.reply !== undefined && received.reply !== '';
-    this.#sink?.control?.(received.subject, received.data, isAsked ? respond : undefined);
+    this.#sink?.control?.(subject, received.data, isAsked ? respond : undefined);
   }
 
   #received(received: Msg): void {
-    if (CONTROL_SUBJECTS.includes(received.subject)) this.#control(received);
-    else if (!this.isFromElsewhere(received.subject))
-      this.#sink?.message(readCoreMessage(received, this.#message, this.headerFaults));
+    const subject = this.#prefix.remove(received.subject);
+    if (CONTROL_SUBJECTS.includes(subject)) this.#control(subject, received);
+    else if (!this.isFromElsewhere(subject)) {
+      const message = readCoreMessage(received, this.#message, this.headerFaults);
+      message.subject = subject;
+      this.#sink?.message(message);
+    }
   }
 }

@@ -5,6 +5,7 @@ import { textOf } from './error-text.js';
 import type { Feed, FeedSink, FeedStatus, PublishOutcome } from './feed.js';
 import { type FeedOutcome, outcomeOf } from './feed-outcome.js';
 import { connectNats, failureCodeOf, watchConnection } from './nats-connection.js';
+import { NatsNames } from './nats-names.js';
 import { NatsSubjects } from './nats-subjects.js';
 
 const MARKET_DATA = 'md.>';
@@ -24,6 +25,7 @@ export interface NatsFeedOptions {
 export class NatsFeed implements Feed {
   readonly name = 'nats';
   readonly #options: NatsFeedOptions;
+  readonly #names: NatsNames;
   #connection: NatsConnection | undefined;
   /** Undefined before the start and after the stop. */
   #subjects: NatsSubjects | undefined;
@@ -34,13 +36,17 @@ export class NatsFeed implements Feed {
 
   constructor(options: NatsFeedOptions) {
     this.#options = options;
+    this.#names = new NatsNames(options.config);
   }
 
   async start(sink: FeedSink): Promise<void> {
-    const connection = await connectNats(this.#options.config, this.#options.nodeName);
+    const { config, nodeName } = this.#options;
+    const connection = await connectNats(config, nodeName, (what, detail) => sink.notice?.(what, detail));
     this.#connection = connection;
     this.#sink = sink;
-    const subjects = new NatsSubjects(connection, sink, (subject, error) => this.#onRefused(subject, error));
+    const subjects = new NatsSubjects(connection, this.#names.subjects, sink, (subject, error) =>
+      this.#onRefused(subject, error),
+    );
     this.#subjects = subjects;
     // Before any wait, because the connection may break during it.
     watchConnection(connection, {
@@ -79,7 +85,7 @@ export class NatsFeed implements Feed {
 
   deadLetter(subject: string, payload: Uint8Array, reason: string): void {
     if (this.#connection === undefined || this.#subjects?.isConnected !== true) return;
-    publishDeadLetter(this.#connection, subject, payload, reason);
+    publishDeadLetter(this.#connection, this.#names.subjects, subject, payload, reason);
   }
 
   publish(subject: string, payload: Uint8Array, mark: string): Promise<PublishOutcome> {

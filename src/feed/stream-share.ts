@@ -1,6 +1,10 @@
 /** Divides the subjects between a JetStream stream and core NATS, which delivers what the stream does not store. */
+import type { JetStreamManager, StreamInfo } from 'nats';
 import type { FeedOutcome } from './feed-outcome.js';
+import { findStream } from './jetstream-stream.js';
+import type { NatsNames } from './nats-names.js';
 import type { NatsSubjects } from './nats-subjects.js';
+import { storedPatterns } from './stored-subjects.js';
 import { covers, intersection, matches } from './subject-patterns.js';
 
 const MARKET_DATA = 'md.>';
@@ -11,6 +15,9 @@ const ON_DEMAND = ['orders.*', 'rooms.*'];
 
 export class StreamShare {
   readonly #core: NatsSubjects;
+  readonly #names: NatsNames;
+  /** The patterns that the stream does not store, as last reported. */
+  #fromCore = '';
   /** Patterns of the subjects that the stream stores. */
   #stored: readonly string[] = [];
   /** On-demand subjects that are currently followed. */
@@ -21,14 +28,15 @@ export class StreamShare {
   /** True if the consumer gets every message of the stream, so that a hole in the stream's numbers is a loss. */
   readsAll = false;
 
-  constructor(core: NatsSubjects) {
+  constructor(core: NatsSubjects, names: NatsNames) {
     this.#core = core;
+    this.#names = names;
     core.isFromElsewhere = subject => this.#isShared && this.isStored(subject);
   }
 
-  /** The filter of the consumer: one consumer for everything the stream stores, to keep its order. */
+  /** The filter of the consumer, with the prefix: one consumer for everything the stream stores, to keep its order. */
   get filter(): string {
-    return this.#filter;
+    return this.#names.subjects.add(this.#filter);
   }
 
   isStored(subject: string): boolean {
@@ -38,10 +46,19 @@ export class StreamShare {
 
   /**
    * Divides the subjects between the stream and core NATS.
-   * @param stored patterns of the subjects that the stream stores
-   * @returns the patterns that come from core NATS because the stream does not store them completely
+   * @returns the patterns that come from core NATS because the stream does not store them completely; '' if there are
+   *   none, or the same ones as before
    */
-  divide(stored: readonly string[]): readonly string[] {
+  async divide(manager: JetStreamManager, info: StreamInfo): Promise<string> {
+    const all = await storedPatterns(info, name => findStream(manager, name).catch(() => undefined));
+    const fromCore = this.#divide(this.#names.ownPatterns(all), this.#names.areOwn(all)).join(', ');
+    if (fromCore === this.#fromCore) return '';
+    this.#fromCore = fromCore;
+    return fromCore;
+  }
+
+  /** @param stored patterns of our subjects that the stream stores @param isAll it stores no others */
+  #divide(stored: readonly string[], isAll: boolean): readonly string[] {
     this.#stored = stored;
     const isMarketDataOnly = stored.length > 0 && stored.every(pattern => covers(MARKET_DATA, pattern));
     const hasMarketData = stored.some(pattern => intersection(pattern, MARKET_DATA) !== undefined);
@@ -49,7 +66,7 @@ export class StreamShare {
       stored.some(pattern => intersection(pattern, part) !== undefined),
     );
     this.#filter = hasMarketData && !hasOthers ? MARKET_DATA : '>';
-    this.readsAll = this.#filter === '>' || isMarketDataOnly;
+    this.readsAll = isAll && (this.#filter === '>' || isMarketDataOnly);
     const isStoredWhole = (part: string): boolean => stored.some(pattern => covers(pattern, part));
     const fromCore = ALWAYS.filter(part => !isStoredWhole(part));
     this.#isShared = fromCore.some(part => stored.some(pattern => intersection(pattern, part) !== undefined));

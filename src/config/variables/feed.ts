@@ -1,9 +1,12 @@
 /** Settings for incoming data: sources, symbols, sizes of messages. */
 
 import { BOOK_LEVELS_DEFAULT, MESSAGE_BYTES_DEFAULT } from '../../protocol/content-limits.js';
+import { parseNatsServers } from '../../protocol/nats-servers.js';
+import { isSubjectPrefix, SUBJECT_PREFIX_RULE } from '../../protocol/subject-prefix.js';
 import { optional, setting, type ValuesOf } from '../setting.js';
 import { sizeText } from '../size.js';
 import type { NatsConfig, ReplayConfig, SimulatorConfig } from '../sources.js';
+import { withoutSecrets } from '../url-text.js';
 import {
   bytes,
   decimal,
@@ -16,7 +19,9 @@ import {
   matching,
   oneOf,
   onOff,
+  readable,
   secret,
+  secretMatching,
   text,
   urls,
 } from '../values.js';
@@ -28,6 +33,10 @@ const NATS_URL_DEFAULT = 'nats://127.0.0.1:4222';
 const STALE_AFTER_MS_MIN = 100;
 /** Each symbol may have three sources in the table of sources (500,000, hub/sources/source-table.ts). */
 const SYMBOLS_MAX_MAX = 150_000;
+const JS_API_PREFIX_DEFAULT = '$JS.API';
+/** Tokens of a NATS subject, without wildcards. */
+const SUBJECT_TOKENS = /^[^\s.*>]+(\.[^\s.*>]+)*$/;
+const prefixOfSubjects = readable(SUBJECT_PREFIX_RULE, value => (isSubjectPrefix(value) ? value : undefined));
 
 export const feeding = {
   title: 'Feed',
@@ -74,11 +83,16 @@ export const feeding = {
 
 export const natsServers = {
   title: 'NATS',
-  about: 'The connection to NATS. The credentials are the same for both servers.',
+  about:
+    'The connection to NATS, the same for both servers. The gateway reads files with credentials again at each connect: replace one, ' +
+    'and the next connection uses it.',
   feed: 'nats',
   settings: {
     NATS_URL: optional(urls, {
-      means: 'Servers to read from, separated by commas.',
+      means:
+        'Servers to read from, separated by commas: `nats://host:4222`, or `tls://` to require TLS. An address may contain the user and password, ' +
+        '`nats://user:password@host`, or a token.',
+      see: 'ops/nats/README.md',
       unset: `\`${NATS_URL_DEFAULT}\` with \`FEED=nats\``,
     }),
     NATS_BACKUP_URL: optional(urls, {
@@ -93,10 +107,19 @@ export const natsServers = {
           'How long the first servers may be lost, or silent while the backup delivers, before the gateway switches to the backup.',
       },
     ),
-    NATS_USER: optional(text, { means: 'User name.' }),
+    NATS_USER: optional(text, { means: 'User name. Set at most one kind of credentials.', see: 'ops/nats/README.md' }),
     NATS_PASSWORD: optional(secret, { means: 'Password of `NATS_USER`.' }),
+    NATS_PASSWORD_FILE: optional(file, { means: 'File with the password of `NATS_USER`.' }),
     NATS_TOKEN: optional(secret, { means: 'Token, for servers that require one.' }),
+    NATS_TOKEN_FILE: optional(file, { means: 'File with the token.' }),
+    NATS_NKEY_SEED: optional(secretMatching(/^SU[A-Z2-7]{56}$/, 'the seed of a user nkey, SU and 56 characters'), {
+      means: 'Seed of the nkey by which the server knows this user.',
+    }),
+    NATS_NKEY_SEED_FILE: optional(file, { means: 'File with the seed.' }),
     NATS_CREDS: optional(file, { means: '`.creds` file with a user JWT and its key.' }),
+    NATS_TLS_FIRST: setting(onOff, 'off', {
+      means: '`on` starts with TLS at once, for servers with `handshake_first`.',
+    }),
     NATS_TLS_CA: optional(file, { means: 'PEM file of the certificate authorities to trust.' }),
     NATS_TLS_CERT: optional(file, { means: 'PEM client certificate. Needs `NATS_TLS_KEY`.' }),
     NATS_TLS_KEY: optional(file, { means: 'PEM private key of `NATS_TLS_CERT`.' }),
@@ -106,6 +129,21 @@ export const natsServers = {
     }),
     NATS_STREAM: setting(matching(/^[^\s.*>/\\]{1,255}$/, 'a JetStream stream name'), 'MILLRACE', {
       means: 'Name of that stream.',
+    }),
+    NATS_JS_DOMAIN: optional(matching(/^[^\s.*>]+$/, 'a JetStream domain, one token of a subject'), {
+      means: 'JetStream domain of the stream and of revocations, for a gateway at a leaf node.',
+    }),
+    NATS_JS_API_PREFIX: optional(matching(SUBJECT_TOKENS, 'a subject without wildcards'), {
+      means: 'Subject of the JetStream API where the account imports it under another name.',
+      unset: `\`${JS_API_PREFIX_DEFAULT}\``,
+    }),
+    NATS_INBOX_PREFIX: setting(matching(SUBJECT_TOKENS, 'a subject without wildcards'), '_INBOX', {
+      means: 'Subjects of replies begin with it. Give each user its own, and no user can read the replies of others.',
+    }),
+    NATS_SUBJECT_PREFIX: optional(prefixOfSubjects, {
+      means:
+        'All subjects begin with it: with `prod`, quotes are read from `prod.md.quotes.<symbol>`. Publishers and `millrace` commands need the same.',
+      see: 'ops/nats/README.md#several-environments-in-one-account',
     }),
   },
 } as const;
@@ -175,14 +213,22 @@ export function feedConfig(v: FeedVariables & ProcessVariables): FeedConfig {
       staleAfterMs: v.FEED_STALE_AFTER,
       user: v.NATS_USER,
       password: v.NATS_PASSWORD,
+      passwordFile: v.NATS_PASSWORD_FILE,
       token: v.NATS_TOKEN,
+      tokenFile: v.NATS_TOKEN_FILE,
+      nkeySeed: v.NATS_NKEY_SEED,
+      nkeySeedFile: v.NATS_NKEY_SEED_FILE,
       credsFile: v.NATS_CREDS,
+      tlsFirst: v.NATS_TLS_FIRST,
       tlsCaFile: v.NATS_TLS_CA,
       tlsCertFile: v.NATS_TLS_CERT,
       tlsKeyFile: v.NATS_TLS_KEY,
       secretReaders: v.SECRET_FILE_READERS,
       jetstream: v.JETSTREAM,
       stream: v.NATS_STREAM,
+      jsApiPrefix: jsApiPrefixOf(v),
+      inboxPrefix: v.NATS_INBOX_PREFIX,
+      subjectPrefix: v.NATS_SUBJECT_PREFIX ?? '',
     },
     simulator: {
       symbols: v.SIM_SYMBOLS,
@@ -207,13 +253,60 @@ export function feedProblems(v: FeedVariables): string[] {
   if ((v.NATS_TLS_CERT === undefined) !== (v.NATS_TLS_KEY === undefined)) {
     wrong.push('NATS_TLS_CERT, NATS_TLS_KEY: set both (PEM files) or neither');
   }
-  if (v.NATS_PASSWORD !== undefined && v.NATS_USER === undefined) wrong.push('NATS_PASSWORD: needs NATS_USER');
+  wrong.push(...credentialProblems(v), ...serverProblems('NATS_URL', v.NATS_URL, v));
+  wrong.push(...serverProblems('NATS_BACKUP_URL', v.NATS_BACKUP_URL, v));
+  if (v.NATS_JS_DOMAIN !== undefined && v.NATS_JS_API_PREFIX !== undefined) {
+    wrong.push('NATS_JS_DOMAIN, NATS_JS_API_PREFIX: set one of them; a domain stands for the prefix $JS.<domain>.API');
+  }
   if (v.NATS_BACKUP_URL !== undefined && feed !== 'nats') wrong.push(`NATS_BACKUP_URL needs FEED=nats (it is ${feed})`);
   if (v.NATS_BACKUP_URL === (v.NATS_URL ?? NATS_URL_DEFAULT)) {
     wrong.push('NATS_BACKUP_URL: must be another server than NATS_URL');
   }
   if (v.JETSTREAM && feed !== 'nats') wrong.push(`JETSTREAM=on needs FEED=nats (it is ${feed})`);
   return wrong;
+}
+
+function jsApiPrefixOf({ NATS_JS_DOMAIN: domain, NATS_JS_API_PREFIX: prefix }: FeedVariables): string {
+  return prefix ?? (domain === undefined ? JS_API_PREFIX_DEFAULT : `$JS.${domain}.API`);
+}
+
+/** At most one of them is set. */
+const CREDENTIALS = [
+  'NATS_USER',
+  'NATS_TOKEN',
+  'NATS_TOKEN_FILE',
+  'NATS_NKEY_SEED',
+  'NATS_NKEY_SEED_FILE',
+  'NATS_CREDS',
+] as const;
+
+function credentialProblems(v: FeedVariables): string[] {
+  const wrong: string[] = [];
+  for (const name of ['NATS_PASSWORD', 'NATS_PASSWORD_FILE'] as const) {
+    if (v[name] !== undefined && v.NATS_USER === undefined) wrong.push(`${name}: needs NATS_USER`);
+  }
+  if (v.NATS_PASSWORD !== undefined && v.NATS_PASSWORD_FILE !== undefined) {
+    wrong.push('NATS_PASSWORD, NATS_PASSWORD_FILE: set one of them');
+  }
+  const set = credentialsSet(v);
+  if (set.length > 1) wrong.push(`${set.join(', ')}: set one of them`);
+  return wrong;
+}
+
+function credentialsSet(v: FeedVariables): readonly string[] {
+  return CREDENTIALS.filter(name => v[name] !== undefined);
+}
+
+function serverProblems(name: string, urls: string | undefined, v: FeedVariables): string[] {
+  if (urls === undefined) return [];
+  try {
+    const { credentials } = parseNatsServers(urls);
+    const [set] = credentialsSet(v);
+    if (credentials === undefined || set === undefined) return [];
+    return [`${name}, ${set}: give the credentials in the address or in settings, not both`];
+  } catch (error) {
+    return [`${name}=${JSON.stringify(withoutSecrets(urls))}: ${(error as TypeError).message}`];
+  }
 }
 
 function feedOf(v: FeedVariables): FeedConfig['feed'] {

@@ -108,6 +108,31 @@ describe('with settings', () => {
     expect(readConfig({ NATS_URL: 'nats://a:4222', FEED: 'simulator' }).feed).toBe('simulator');
   });
 
+  it('N8 reaches NATS as the settings say', () => {
+    const seed = `SU${'A'.repeat(56)}`;
+    const env = {
+      NATS_URL: 'nats://a',
+      NATS_NKEY_SEED: seed,
+      NATS_TLS_FIRST: 'on',
+      NATS_JS_DOMAIN: 'hub',
+      NATS_INBOX_PREFIX: '_INBOX_gateway',
+      NATS_SUBJECT_PREFIX: 'prod.eu',
+    };
+    expect(readConfig(env).nats).toMatchObject({
+      nkeySeed: seed,
+      tlsFirst: true,
+      jsApiPrefix: '$JS.hub.API',
+      inboxPrefix: '_INBOX_gateway',
+      subjectPrefix: 'prod.eu',
+    });
+    expect(readConfig({ NATS_JS_API_PREFIX: 'TRADING.API' }).nats.jsApiPrefix).toBe('TRADING.API');
+    expect(readConfig({}).nats).toMatchObject({ jsApiPrefix: '$JS.API', inboxPrefix: '_INBOX', subjectPrefix: '' });
+    const files = { NATS_USER: 'u', NATS_PASSWORD_FILE: '/run/secrets/nats' };
+    expect(readConfig(files).nats).toMatchObject({ user: 'u', passwordFile: '/run/secrets/nats' });
+    expect(readConfig({ NATS_TOKEN_FILE: 't' }).nats.tokenFile).toBe('t');
+    expect(readConfig({ NATS_NKEY_SEED_FILE: 's' }).nats.nkeySeedFile).toBe('s');
+  });
+
   it('takes sizes with and without unit', () => {
     const bytes = (text: string) => readConfig({ WS_MAX_BACKPRESSURE: text }).limits.backpressureBytesMax;
     expect([bytes('65536'), bytes('65536B'), bytes('64KiB'), bytes('2MiB'), bytes('1 GiB')]).toEqual([
@@ -220,6 +245,13 @@ describe('a setting that cannot be used', () => {
     ['FEED_STALE_AFTER', '99ms'],
     ['NODE_NAME', 'a b'],
     ['NATS_STREAM', 'a.b'],
+    ['NATS_JS_DOMAIN', 'a.b'],
+    ['NATS_JS_API_PREFIX', '$JS.API.>'],
+    ['NATS_INBOX_PREFIX', '_INBOX.*'],
+    ['NATS_SUBJECT_PREFIX', 'prod.'],
+    ['NATS_SUBJECT_PREFIX', '$KV'],
+    ['NATS_NKEY_SEED', 'SAAO'],
+    ['NATS_TLS_FIRST', 'yes'],
     ['NATS_STREAM', 'a/b'],
     ['SYMBOLS', 'AAPL,A B'],
     ['SIM_SYMBOLS', '0'],
@@ -323,6 +355,17 @@ describe('settings that do not fit together', () => {
     ['TLS_CERT', { TLS_KEY: 'k.pem' }],
     ['NATS_TLS_KEY', { NATS_TLS_CERT: 'c.pem' }],
     ['NATS_USER', { NATS_PASSWORD: 'p' }],
+    ['NATS_PASSWORD_FILE: needs NATS_USER', { NATS_PASSWORD_FILE: 'p.txt' }],
+    ['NATS_PASSWORD, NATS_PASSWORD_FILE', { NATS_USER: 'u', NATS_PASSWORD: 'p', NATS_PASSWORD_FILE: 'p.txt' }],
+    ['NATS_TOKEN, NATS_TOKEN_FILE', { NATS_TOKEN: 't', NATS_TOKEN_FILE: 't.txt' }],
+    ['NATS_USER, NATS_CREDS', { NATS_USER: 'u', NATS_PASSWORD: 'p', NATS_CREDS: 'u.creds' }],
+    ['NATS_TOKEN, NATS_NKEY_SEED_FILE', { NATS_TOKEN: 't', NATS_NKEY_SEED_FILE: 'seed.nk' }],
+    ['NATS_URL, NATS_CREDS', { NATS_URL: 'nats://u:p@a', NATS_CREDS: 'u.creds' }],
+    ['NATS_BACKUP_URL, NATS_TOKEN', { NATS_URL: 'nats://a', NATS_BACKUP_URL: 'nats://t@b', NATS_TOKEN: 't' }],
+    ['NATS_URL="http://a"', { NATS_URL: 'http://a' }],
+    ['NATS_URL="tls://a,nats://b"', { NATS_URL: 'tls://a,nats://b' }],
+    ['NATS_BACKUP_URL="nats://b/x"', { NATS_URL: 'nats://a', NATS_BACKUP_URL: 'nats://b/x' }],
+    ['NATS_JS_DOMAIN, NATS_JS_API_PREFIX', { NATS_URL: 'nats://a', NATS_JS_DOMAIN: 'd', NATS_JS_API_PREFIX: 'X.API' }],
     ['ADMIN_PORT', { PORT: '9090' }],
     ['AUTH_JWKS_FILE', { AUTH_JWT_SECRET: SECRET, AUTH_JWKS_FILE: 'keys.json' }],
     ['AUTH_JWKS_URL', { AUTH_JWKS_URL: 'https://a.example/keys', AUTH_JWKS_FILE: 'keys.json' }],
@@ -360,6 +403,7 @@ describe('secrets', () => {
       NATS_USER: 'u',
       NATS_PASSWORD: 'hunter2',
       NATS_TOKEN: 'hunter3',
+      NATS_NKEY_SEED: 'hunter5',
       ADMIN_TOKEN: 'hunter4',
       PORT: 'x',
     });

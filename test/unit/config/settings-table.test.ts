@@ -56,7 +56,13 @@ describe('R63 the table of settings', () => {
 
   it('R63 hides what is secret, and what is secret in an address', () => {
     const secrets = [...SETTINGS].filter(([, { type }]) => type.isSecret).map(([name]) => name);
-    expect(secrets.sort()).toEqual(['ADMIN_TOKEN', 'AUTH_JWT_SECRET', 'NATS_PASSWORD', 'NATS_TOKEN']);
+    expect(secrets.sort()).toEqual([
+      'ADMIN_TOKEN',
+      'AUTH_JWT_SECRET',
+      'NATS_NKEY_SEED',
+      'NATS_PASSWORD',
+      'NATS_TOKEN',
+    ]);
     for (const name of ['NATS_URL', 'NATS_BACKUP_URL', 'AUTH_JWKS_URL']) {
       expect(SETTINGS.get(name)?.type.show('nats://u:hunter2@h?k=hunter3')).not.toContain('hunter');
     }
@@ -107,6 +113,7 @@ describe('R63 the effective configuration', () => {
       NATS_USER: 'me',
       NATS_PASSWORD: 'hunter2',
       NATS_TOKEN: 'hunter2',
+      NATS_NKEY_SEED: 'hunter2',
       AUTH_JWKS_URL: 'https://a/keys?key=hunter2',
     };
     // The two keys contradict each other: that is no reason to show them.

@@ -23,14 +23,14 @@ export interface MainParts {
 
 export function mainStatsOf(parts: MainParts): MainStats {
   const { hub, workers, feed, feedState, loads, descriptors, revocations, host } = parts;
-  const { shards, counters, sources, holds } = hub;
+  const { shards, counters, subjects, holds } = hub;
   return {
     ...counters,
-    sourcesRefused: hub.topicsRefused.refused,
+    subjectsRefused: hub.topicsRefused.refused,
     topicSharesRefused: hub.topicsRefused.shares,
     held: holds.current,
     holdsTotal: holds.counts,
-    sources,
+    subjects,
     ...shardTotals(shards),
     workerRestarts: workers.restarts,
     workersListening: workers.listening,
@@ -46,7 +46,7 @@ export function mainStatsOf(parts: MainParts): MainStats {
     feedSilentMs: hub.silentMs,
     feedBehind: feed.behind?.() ?? 0,
     feedHeadersIgnored: feed.headersIgnored ?? 0,
-    feedSources: feed.stats,
+    feedUpstreams: feed.stats,
     ...loads.stats,
     replaysRecovered: hub.replays.recovered,
     replaysUnrecovered: hub.replays.unrecovered,

@@ -320,7 +320,7 @@ class GatewayParts implements Gateway {
     return statsOf({
       node: nodeName,
       port: this.#workers.port,
-      feed: { name: this.#feed.name, source: this.#feed.stats?.active, status, since },
+      feed: { name: this.#feed.name, upstream: this.#feed.stats?.active, status, since },
       encoders,
       workers: await this.#workerStats(),
       ...mainStatsOf(this.#mainParts()),
@@ -329,7 +329,7 @@ class GatewayParts implements Gateway {
 
   /** Once the workers report, the hub too knows what has been encoded. */
   #workerStats() {
-    for (const shard of this.#hub.shards) shard.look();
+    for (const shard of this.#hub.shards) shard.check();
     return this.#workers.stats();
   }
 

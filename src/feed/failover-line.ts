@@ -1,12 +1,12 @@
-/** One of the two sources of a failover feed. Stays connected, and retries until it has started. */
+/** One of the two upstreams of a failover feed. Stays connected, and retries until it has started. */
 
 import { textOf } from './error-text.js';
-import type { SourceIndex, SourceState } from './failover-judge.js';
+import type { UpstreamIndex, UpstreamState } from './failover-policy.js';
 import { type Clock, type Feed, type FeedMessage, type FeedSink, RETRY_DELAY_MS_MAX, type Respond } from './feed.js';
 import type { FeedOutcome } from './feed-outcome.js';
 
 const RETRY_DELAY_MS_MIN = 500;
-/** Most messages a source may lag behind its stream before a switch back: older values would replace newer ones. */
+/** Most messages an upstream may lag behind its stream before a switch back: older values would replace newer ones. */
 const BEHIND_MAX = 256;
 
 /** What a line reports. */
@@ -19,7 +19,7 @@ export interface LineOwner {
 
 export interface LineOptions {
   readonly name: 'primary' | 'backup';
-  readonly index: SourceIndex;
+  readonly index: UpstreamIndex;
   /** Creates a feed for each attempt: a feed that failed to start cannot be reused. */
   readonly open: () => Feed;
   readonly owner: LineOwner;
@@ -28,7 +28,7 @@ export interface LineOptions {
 
 export class FailoverLine {
   readonly name: LineOptions['name'];
-  readonly index: SourceIndex;
+  readonly index: UpstreamIndex;
   readonly #options: LineOptions;
   /** Undefined until it has started. */
   feed: Feed | undefined;
@@ -49,15 +49,15 @@ export class FailoverLine {
     this.index = options.index;
   }
 
-  /** The source's state, for a check. */
-  look(nowMicros: number): SourceState {
+  /** The upstream's state, for a check. */
+  check(nowMicros: number): UpstreamState {
     if (this.delivered !== this.#deliveredBefore) this.lastMessageMicros = nowMicros;
     this.#deliveredBefore = this.delivered;
     const { isLive, delivered } = this;
     return { isLive, delivered, isBehind: (this.feed?.behind?.() ?? 0) > BEHIND_MAX };
   }
 
-  /** @throws {Error} if the source cannot be reached; call `keepTrying` to retry. */
+  /** @throws {Error} if the upstream cannot be reached; call `keepTrying` to retry. */
   async start(): Promise<void> {
     const feed = this.#options.open();
     try {
@@ -101,7 +101,7 @@ export class FailoverLine {
         return;
       } catch (error) {
         const text = textOf(error);
-        if (text !== failure) this.#options.owner.notice(`the ${this.name} source cannot be read`, text);
+        if (text !== failure) this.#options.owner.notice(`the ${this.name} upstream cannot be read`, text);
         failure = text;
       }
     }

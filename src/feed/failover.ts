@@ -1,15 +1,15 @@
 /**
- * Two sources that carry the same messages, both connected from the start: one is read, the other stands by.
- * `FailoverJudge` decides which one is read. Messages that the publisher numbers count from whichever source delivers
- * them first (`Arbiter`), so a switch, or a late source, leaves no hole in them. Unnumbered messages come from the
- * active source only, and a switch begins a new epoch for them.
+ * Two upstreams that carry the same messages, both connected from the start: one is read, the other stands by.
+ * `FailoverPolicy` decides which one is read. Messages that the publisher numbers count from whichever upstream
+ * delivers them first (`Arbiter`), so a switch, or a late upstream, leaves no hole in them. Unnumbered messages come
+ * from the active upstream only, and a switch begins a new epoch for them.
  *
  * Two JetStream streams have separate numberings, so a switch between them always begins a new epoch.
  */
 
 import { Arbiter } from './arbitration.js';
 import { textOf } from './error-text.js';
-import { BACKUP, FailoverJudge, otherOf, PRIMARY, type SourceIndex } from './failover-judge.js';
+import { BACKUP, FailoverPolicy, otherOf, PRIMARY, type UpstreamIndex } from './failover-policy.js';
 import { FailoverLine, type LineOwner } from './failover-line.js';
 import type {
   Clock,
@@ -17,7 +17,7 @@ import type {
   FeedMessage,
   FeedPosition,
   FeedSink,
-  FeedSourceStats,
+  UpstreamStats,
   FeedStatus,
   PublishOutcome,
   StoredOutcome,
@@ -27,9 +27,9 @@ import { type FeedOutcome, failed } from './feed-outcome.js';
 import { HeldMessages } from './held-messages.js';
 
 /** Checks per `staleAfterMs`; they determine how precisely a switch is timed. */
-const LOOKS = 16;
-/** A check this many times later than due means that the process slept, which says nothing about the sources. */
-const LATE_LOOKS_MAX = 2;
+const CHECKS = 16;
+/** A check this many times later than due means that the process slept, which says nothing about the upstreams. */
+const LATE_CHECKS_MAX = 2;
 
 export interface FailoverFeedOptions {
   readonly name: Feed['name'];
@@ -43,16 +43,16 @@ export class FailoverFeed implements Feed {
   readonly name: Feed['name'];
   readonly #options: FailoverFeedOptions;
   readonly #lines: readonly [FailoverLine, FailoverLine];
-  readonly #judge: FailoverJudge;
+  readonly #policy: FailoverPolicy;
   readonly #arbiter: Arbiter;
   readonly #held = new HeldMessages();
   #isHolding = false;
-  #active: SourceIndex = PRIMARY;
+  #active: UpstreamIndex = PRIMARY;
   #status: FeedStatus | undefined;
   /** Undefined before the start and after the stop: nothing reaches it then. */
   #sink: FeedSink | undefined;
   #timer: unknown;
-  #lookedMicros = 0;
+  #checkedMicros = 0;
   #failovers = 0;
   #duplicates = 0;
 
@@ -60,7 +60,7 @@ export class FailoverFeed implements Feed {
     const { clock, openPrimary, openBackup } = options;
     this.name = options.name;
     this.#options = options;
-    this.#judge = new FailoverJudge(options.staleAfterMs);
+    this.#policy = new FailoverPolicy(options.staleAfterMs);
     const owner: LineOwner = {
       message: (line, message) => this.#received(line, message),
       status: (line, detail) => this.#onStatus(line, detail),
@@ -93,25 +93,25 @@ export class FailoverFeed implements Feed {
     try {
       await backup.start();
     } catch (error) {
-      sink.notice?.('the backup source cannot be read', textOf(error));
+      sink.notice?.('the backup upstream cannot be read', textOf(error));
       backup.keepTrying();
     }
     this.#watch();
   }
 
-  get stats(): FeedSourceStats {
+  get stats(): UpstreamStats {
     const nowMicros = this.#options.clock.monotonicMicros();
     return {
       active: this.#line.name,
       failovers: this.#failovers,
       duplicates: this.#duplicates,
-      sources: this.#lines.map(({ name, isLive, lastMessageMicros }) => {
+      upstreams: this.#lines.map(({ name, isLive, lastMessageMicros }) => {
         return { name, isLive, silentMs: lastMessageMicros === 0 ? undefined : (nowMicros - lastMessageMicros) / 1000 };
       }),
     };
   }
 
-  /** Subscribes at both sources, so that the standby has the messages when it takes over. */
+  /** Subscribes at both upstreams, so that the standby has the messages when it takes over. */
   interest(subject: string, wanted: boolean): Promise<FeedOutcome> | undefined {
     if (!wanted) this.#arbiter.forget(subject);
     this.#lines[otherOf(this.#active)].interest(subject, wanted);
@@ -138,7 +138,7 @@ export class FailoverFeed implements Feed {
 
   async stored(range: StoredRange): Promise<StoredOutcome> {
     const outcome = await this.#line.feed?.stored?.(range);
-    return outcome ?? failed('not_stored', 'the source keeps no messages');
+    return outcome ?? failed('not_stored', 'the upstream keeps no messages');
   }
 
   behind(): number {
@@ -159,12 +159,12 @@ export class FailoverFeed implements Feed {
     // Set first, so that messages of the backup count from its start.
     this.#active = BACKUP;
     this.#failovers++;
-    this.#sink?.notice?.('the primary source cannot be read', textOf(primaryError));
+    this.#sink?.notice?.('the primary upstream cannot be read', textOf(primaryError));
     try {
       await backup.start();
     } catch (error) {
       this.#sink = undefined;
-      const cause = new AggregateError([primaryError, error], 'neither source can be read');
+      const cause = new AggregateError([primaryError, error], 'neither upstream can be read');
       throw new Error(`${textOf(primaryError)}; nor the backup: ${textOf(error)}`, { cause });
     }
   }
@@ -179,10 +179,10 @@ export class FailoverFeed implements Feed {
     if (line.isLive) this.#arbiter.reconnected(line.index);
     else this.#arbiter.maintain();
     if (line !== this.#line) {
-      this.#sink?.notice?.(`the ${line.name} source is ${line.isLive ? 'live' : 'lost'}`, detail);
+      this.#sink?.notice?.(`the ${line.name} upstream is ${line.isLive ? 'live' : 'lost'}`, detail);
       return;
     }
-    // The other source may now deliver what this one turns out to have missed.
+    // The other upstream may now deliver what this one turns out to have missed.
     if (!line.isLive) this.#isHolding = true;
     this.#say(`${line.name}: ${detail}`);
   }
@@ -195,19 +195,19 @@ export class FailoverFeed implements Feed {
 
   #watch(): void {
     const { clock, staleAfterMs } = this.#options;
-    this.#lookedMicros = clock.monotonicMicros();
-    this.#timer = clock.setTimeout(() => this.#look(), staleAfterMs / LOOKS);
+    this.#checkedMicros = clock.monotonicMicros();
+    this.#timer = clock.setTimeout(() => this.#check(), staleAfterMs / CHECKS);
   }
 
-  #look(): void {
+  #check(): void {
     if (this.#sink === undefined) return;
     const { clock, staleAfterMs } = this.#options;
     const nowMicros = clock.monotonicMicros();
-    const awakeMs = Math.min((nowMicros - this.#lookedMicros) / 1000, (LATE_LOOKS_MAX * staleAfterMs) / LOOKS);
+    const awakeMs = Math.min((nowMicros - this.#checkedMicros) / 1000, (LATE_CHECKS_MAX * staleAfterMs) / CHECKS);
     const [primary, backup] = this.#lines;
-    const reason = this.#judge.look(this.#active, awakeMs, primary.look(nowMicros), backup.look(nowMicros));
+    const reason = this.#policy.check(this.#active, awakeMs, primary.check(nowMicros), backup.check(nowMicros));
     if (reason !== '') this.#switch(reason);
-    this.#isHolding = !this.#judge.isDelivering(this.#active);
+    this.#isHolding = !this.#policy.isDelivering(this.#active);
     if (!this.#isHolding) this.#held.clear();
     this.#arbiter.maintain();
     this.#watch();

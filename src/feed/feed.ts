@@ -6,7 +6,7 @@ import type { StreamPosition } from '../protocol/stream-position.js';
 import { monotonicMicros, WallClock } from '../protocol/wall-clock.js';
 import type { FeedOutcome } from './feed-outcome.js';
 
-/** Longest time between two attempts to read a source; it doubles after each attempt. */
+/** Longest time between two attempts to read an upstream; it doubles after each attempt. */
 export const RETRY_DELAY_MS_MAX = 5_000;
 
 /** One publisher message. `payload` is valid during the call only: the sink copies what it keeps. */
@@ -52,7 +52,7 @@ export type Respond = (answer: string) => void;
 export interface FeedSink {
   message(message: FeedMessage): void;
   /**
-   * `live`: data flows. `stale`: the feed lost its source; the last values are still served. Messages that neither
+   * `live`: data flows. `stale`: the feed lost its upstream; the last values are still served. Messages that neither
    * publisher nor feed numbers have no hole between two calls with `live`, or between two with `failover`.
    */
   status(status: FeedStatus, detail: string): void;
@@ -65,7 +65,7 @@ export interface FeedSink {
   notice?(what: string, detail: string): void;
 }
 
-/** `failover`: data flows from the backup source. */
+/** `failover`: data flows from the backup upstream. */
 export type FeedStatus = 'live' | 'stale' | 'failover';
 
 /** A position in a numbering of the feed. */
@@ -94,14 +94,14 @@ export interface StoredRange {
 export type StoredOutcome = FeedOutcome<{ readonly messages: readonly StoredMessage[] }>;
 export type PublishOutcome = FeedOutcome<{ readonly position: FeedPosition | undefined }>;
 
-/** Numbers about a feed with two sources. */
-export interface FeedSourceStats {
+/** Numbers about a feed with two upstreams. */
+export interface UpstreamStats {
   readonly active: 'primary' | 'backup';
   /** Switches to the backup. */
   readonly failovers: number;
   /** Second copies of numbered messages, dropped. */
   readonly duplicates: number;
-  readonly sources: readonly {
+  readonly upstreams: readonly {
     readonly name: 'primary' | 'backup';
     readonly isLive: boolean;
     /** Time since its last message; undefined before the first. */
@@ -111,11 +111,11 @@ export interface FeedSourceStats {
 
 export interface Feed {
   readonly name: 'nats' | 'jetstream' | 'simulator' | 'replay';
-  /** Resolves once data can flow. @throws {Error} with `cause` if the source cannot be reached or read. */
+  /** Resolves once data can flow. @throws {Error} with `cause` if its upstream cannot be reached or read. */
   start(sink: FeedSink): Promise<void>;
   /**
    * Starts (`true`) or stops (`false`) following a subject, such as `md.quotes.AAPL`. Resolves once messages on it are
-   * delivered, or the source is unavailable; the feed then retries on reconnect. Undefined if it is already delivered.
+   * delivered, or the upstream is unavailable; the feed then retries on reconnect. Undefined if it is already delivered.
    * Never rejects.
    */
   interest(subject: string, wanted: boolean): Promise<FeedOutcome> | undefined;
@@ -135,12 +135,12 @@ export interface Feed {
    * only some of them. A feed without this method stores nothing. Never rejects.
    */
   stored?(range: StoredRange): Promise<StoredOutcome>;
-  /** Messages at the source that are not delivered yet; 0 if unknown. */
+  /** Messages at the upstream that are not delivered yet; 0 if unknown. */
   behind?(): number;
   /** Unusable publisher headers so far. */
   readonly headersIgnored?: number;
   /** Set for a feed with a backup. */
-  readonly stats?: FeedSourceStats;
+  readonly stats?: UpstreamStats;
   /** Stops delivery; once it resolves, no call reaches the sink. */
   stop(): Promise<void>;
 }

@@ -6,7 +6,7 @@ export interface MainStats {
   readonly bytes: number;
   readonly ignored: number;
   /** Topics refused beyond a limit; `topicSharesRefused`: those beyond one user's share. */
-  readonly sourcesRefused: number;
+  readonly subjectsRefused: number;
   readonly topicSharesRefused: number;
   readonly duplicates: number;
   readonly gaps: number;
@@ -21,7 +21,7 @@ export interface MainStats {
   /** State subjects held back now, and how often one was, by reason. */
   readonly held: ReadonlyMap<string, number>;
   readonly holdsTotal: ReadonlyMap<string, number>;
-  readonly sources: number;
+  readonly subjects: number;
   readonly queuedBytes: number;
   readonly eventsDropped: number;
   readonly statesSkipped: number;
@@ -49,7 +49,7 @@ export interface MainStats {
   readonly feedBehind: number;
   readonly feedHeadersIgnored: number;
   /** Undefined without a backup. */
-  readonly feedSources: FeedSources | undefined;
+  readonly feedUpstreams: FeedUpstreams | undefined;
   /** 0: normal; then stretched; the highest level refuses retail clients. */
   readonly loadLevel: number;
   readonly loadChanges: { readonly up: number; readonly down: number };
@@ -69,11 +69,11 @@ export interface RevocationStats {
 }
 
 /** Numbers about a feed with a backup. */
-export interface FeedSources {
+export interface FeedUpstreams {
   readonly active: string;
   readonly failovers: number;
   readonly duplicates: number;
-  readonly sources: readonly {
+  readonly upstreams: readonly {
     readonly name: string;
     readonly isLive: boolean;
     readonly silentMs: number | undefined;

@@ -1,4 +1,4 @@
-/** Settings for incoming data: sources, symbols, sizes of messages. */
+/** Settings for incoming data: upstreams, symbols, sizes of messages. */
 
 import { BOOK_LEVELS_DEFAULT, MESSAGE_BYTES_DEFAULT } from '../../protocol/content-limits.js';
 import { optional, setting, type ValuesOf } from '../setting.js';
@@ -24,9 +24,9 @@ import type { ProcessVariables } from './process.js';
 
 const FEEDS = ['simulator', 'nats', 'replay'] as const;
 const NATS_URL_DEFAULT = 'nats://127.0.0.1:4222';
-/** A shorter time would call a source silent whenever the machine is busy. */
+/** A shorter time would call an upstream silent whenever the machine is busy. */
 const STALE_AFTER_MS_MIN = 100;
-/** Each symbol may have three sources in the table of sources (500,000, hub/sources/source-table.ts). */
+/** Each symbol may have three subjects in the table of subjects (500,000, hub/sources/subject-table.ts). */
 const SYMBOLS_MAX_MAX = 150_000;
 
 export const feeding = {
@@ -86,7 +86,7 @@ export const natsServers = {
       see: 'ops/failover.md',
     }),
     FEED_STALE_AFTER: setting(
-      duration({ minMs: STALE_AFTER_MS_MIN, otherwise: 'or a busy machine would make a source look silent' }),
+      duration({ minMs: STALE_AFTER_MS_MIN, otherwise: 'or a busy machine would make an upstream look silent' }),
       '5s',
       {
         means:

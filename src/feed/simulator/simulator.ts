@@ -36,7 +36,7 @@ export interface SimulatorFeedOptions {
 
 /**
  * A built-in, free market. Publishes what a publisher would (ops/publishing.md): first each symbol's whole quote
- * and book snapshot, then messages of the followed sources only. With `updatesPerSecond` 0 a random subset of the
+ * and book snapshot, then messages of the followed subjects only. With `updatesPerSecond` 0 a random subset of the
  * active symbols moves every `intervalMs`; otherwise messages flow at that total rate. Without interest there is no
  * timer. Equal seed, clock and interest give equal bytes.
  */
@@ -124,7 +124,7 @@ export class SimulatorFeed implements Feed {
     this.#timer = this.#clock.setTimeout(run, delayMs);
   }
 
-  /** The calm market: moves a random subset of the active symbols, and publishes their followed sources. */
+  /** The calm market: moves a random subset of the active symbols, and publishes their followed subjects. */
   readonly #runTick = (): void => {
     this.#timer = undefined;
     this.#lastTickMicros = this.#clock.monotonicMicros();
@@ -143,7 +143,7 @@ export class SimulatorFeed implements Feed {
     this.#wake();
   };
 
-  /** Market speed: sends what is due, each message for one source of one active symbol. */
+  /** Market speed: sends what is due, each message for one subject of one active symbol. */
   readonly #runSlice = (): void => {
     this.#timer = undefined;
     const nowMicros = this.#clock.monotonicMicros();

@@ -180,7 +180,7 @@ describe('shares', () => {
   });
 });
 
-describe('R44 a backup source', () => {
+describe('R44 a backup upstream', () => {
   it('R44 takes over after five seconds, unless told otherwise', () => {
     const env = { NATS_URL: 'nats://a', NATS_BACKUP_URL: 'nats://b' };
     expect(readConfig(env).nats).toMatchObject({ backupUrl: 'nats://b', staleAfterMs: 5000 });

@@ -15,7 +15,7 @@ class TakingThread implements EncoderThread {
   isSlow = false;
   hurried = 0;
   finish = (): void => undefined;
-  hurry = (): void => {
+  flush = (): void => {
     this.hurried++;
   };
   destroy = async (): Promise<void> => undefined;
@@ -40,7 +40,7 @@ function start(): void {
   shard = new Shard({
     index: 0,
     startThread: () => thread,
-    source: () => undefined,
+    subject: () => undefined,
     nowMicros: () => 0,
     batchIntervalMs: 16,
     isBehind: () => isBehind,

@@ -14,19 +14,24 @@ export interface ReadinessParts {
   readonly areRevocationsReadable: boolean;
 }
 
-/** Empty when the gateway is ready, else what is missing. */
-export function missingForReadiness(parts: ReadinessParts): string[] {
+/** Everything that can keep a gateway from being ready, and whether it does now. */
+function obstacles(parts: ReadinessParts) {
   const { config, workers, hub } = parts;
-  const missing: string[] = [];
-  if (parts.isClosing) missing.push('closing');
-  if (parts.isDraining) missing.push('draining');
-  if (!parts.isFeedStarted) missing.push('feed');
-  if (workers.listening < config.workers) missing.push('workers');
-  if (parts.areDescriptorsShort) missing.push('descriptors');
-  if (workers.stuck > 0) missing.push('workers_stuck');
-  if (hub.shards.some(shard => shard.watch.isStuck)) missing.push('encoders_stuck');
-  if (config.revocations.isRequired && !parts.areRevocationsReadable) missing.push('revocations');
-  if (workers.crashLoops > 0) missing.push('workers_stable');
-  if (hub.crashLoops > 0) missing.push('encoders_stable');
-  return missing;
+  return {
+    closing: parts.isClosing,
+    draining: parts.isDraining,
+    feed: !parts.isFeedStarted,
+    workers: workers.listening < config.workers,
+    descriptors: parts.areDescriptorsShort,
+    workers_stuck: workers.stuck > 0,
+    encoders_stuck: hub.shards.some(shard => shard.watch.isStuck),
+    revocations: config.revocations.isRequired && !parts.areRevocationsReadable,
+    workers_stable: workers.crashLoops > 0,
+    encoders_stable: hub.crashLoops > 0,
+  };
+}
+
+/** The names of what keeps the gateway from being ready; empty when it is ready. */
+export function missingForReadiness(parts: ReadinessParts): string[] {
+  return Object.entries(obstacles(parts)).flatMap(([name, isInTheWay]) => (isInTheWay ? [name] : []));
 }

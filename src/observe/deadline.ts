@@ -1,7 +1,4 @@
-/** Deadlines for closing the parts of a gateway. */
-
-/** Time limit for closing each part; together they stay below the limit for the whole process. */
-export const CLOSE_PART_MAX_MS = { workers: 2_000, feed: 1_000, hub: 700, admin: 300 };
+/** Deadlines for what may never end. */
 
 /** @throws {Error} naming what is late, if `done` takes longer than `maxMs` */
 export async function inTime(done: Promise<unknown>, maxMs: number, late: string): Promise<void> {

@@ -1,13 +1,12 @@
-/** Adapts the feed to what the hub expects. */
-import { type Feed, type FeedMessage, newFeedMessage } from './feed/feed.js';
-import type { HubFeed } from './hub/hub-feed.js';
+/** The feed as the hub asks it (hub/hub-feed.ts). */
+import { type Feed, type FeedMessage, type FeedPosition, newFeedMessage } from './feed.js';
 
 /** @param loopback delivers client publications immediately when the feed has no other gateways */
-export function feedOfHub(feed: Feed, loopback: (message: FeedMessage) => void): HubFeed {
+export function feedOfHub(feed: Feed, loopback: (message: FeedMessage) => void) {
   return {
-    follow: (subject, wanted) => feed.interest(subject, wanted),
-    position: subject => feed.position?.(subject),
-    async publish(subject, payload, mark, key) {
+    follow: (subject: string, wanted: boolean) => feed.interest(subject, wanted),
+    position: (subject: string) => feed.position?.(subject),
+    async publish(subject: string, payload: Uint8Array, mark: string, key: string): Promise<FeedPosition | undefined> {
       if (feed.publish === undefined) {
         loopback({ ...newFeedMessage(), subject, payload, publication: mark });
         return undefined;
@@ -17,7 +16,7 @@ export function feedOfHub(feed: Feed, loopback: (message: FeedMessage) => void):
       if (!outcome.ok) throw new Error(outcome.detail);
       return outcome.position;
     },
-    async stored(subject, afterSeq, toSeq, messagesMax, epoch) {
+    async stored(subject: string, afterSeq: number, toSeq: number, messagesMax: number, epoch: string) {
       const outcome = await feed.stored?.({ subject, epoch, afterSeq, toSeq, messagesMax });
       return outcome?.ok === true ? outcome.messages : undefined;
     },

@@ -9,6 +9,7 @@ import { createAdmin } from './admin/create-admin.js';
 import type { MainParts } from './admin/main-stats.js';
 import type { AdminServer } from './admin/server.js';
 import type { Revocation } from './auth/revocation-text.js';
+import { ConfigError } from './config/config-error.js';
 import type { Config } from './config/environment.js';
 import { reachableHost } from './config/reachable-host.js';
 import { createFeed } from './feed/create-feed.js';
@@ -55,7 +56,7 @@ export interface GatewayHost {
 }
 
 /**
- * Starts a gateway. Resolves once it accepts connections and its feed is up.
+ * Starts a gateway. Resolves once it accepts connections and its feed is up; it waits for servers that are down.
  * @param predecessor the process that serves these ports now. It hands over its revocations before this gateway
  *   listens; once this gateway serves clients, it is told to drain, which frees the admin port.
  * @throws {Error} if a port, the feed, a key or the revocations are unavailable; everything already started is closed.
@@ -191,7 +192,9 @@ export class Gateway {
 
   async start(predecessor: Predecessor | undefined): Promise<void> {
     if (predecessor === undefined) this.#adminPort = await this.#admin.listen();
-    await Promise.all([this.#feed.start(this.#sink()), this.#revocations.open()]);
+    const outcome = await this.#feed.start(this.#sink());
+    if (!outcome.ok) throw new ConfigError(outcome.detail);
+    await this.#revocations.open();
     this.#isFeedStarted = true;
     // After the feed starts: from then on this process hears of new revocations itself.
     for (const revocation of (await predecessor?.revocations()) ?? []) this.#revocations.take(revocation);
@@ -268,6 +271,7 @@ export class Gateway {
       status: (status, detail) => this.#feedStatus(status, detail),
       control: (subject, payload, respond) => this.#orders.receive(subject, payload, respond),
       notice: (what, detail) => this.#log.warn({ what, detail }, 'feed notice'),
+      gap: subject => this.#hub.feedGap(subject),
     };
   }
 
@@ -317,6 +321,7 @@ export class Gateway {
       isClosing: this.#closing !== undefined,
       isDraining: this.#isDraining,
       isFeedStarted: this.#isFeedStarted,
+      isFeedStale: this.#status.current.feed === 'stale',
       areDescriptorsShort: this.#descriptors.isShort,
       areRevocationsReadable: this.#revocations.isReadable,
     });

@@ -10,6 +10,7 @@ export interface ReadinessParts {
   readonly isClosing: boolean;
   readonly isDraining: boolean;
   readonly isFeedStarted: boolean;
+  readonly isFeedStale: boolean;
   readonly areDescriptorsShort: boolean;
   readonly areRevocationsReadable: boolean;
 }
@@ -21,6 +22,7 @@ function obstacles(parts: ReadinessParts) {
     closing: parts.isClosing,
     draining: parts.isDraining,
     feed: !parts.isFeedStarted,
+    feed_stale: parts.isFeedStarted && parts.isFeedStale && !config.isReadyWhenStale,
     workers: workers.listening < config.workers,
     descriptors: parts.areDescriptorsShort,
     workers_stuck: workers.stuck > 0,

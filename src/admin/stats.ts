@@ -11,6 +11,8 @@ export interface StatsInput {
     readonly upstream: string | undefined;
     readonly status: FeedState;
     readonly since: string;
+    /** What NATS refused or reported as an error, by kind. */
+    readonly errors: Readonly<Record<string, number>>;
   };
   /** Messages received from the feed, and their bytes. */
   readonly messages: number;

@@ -8,34 +8,38 @@
  */
 
 import { Arbiter } from './arbitration.js';
-import { textOf } from './error-text.js';
 import { BACKUP, FailoverPolicy, otherOf, PRIMARY, type UpstreamIndex } from './failover-policy.js';
 import { FailoverLine, type LineOwner } from './failover-line.js';
 import type {
   Clock,
   Feed,
+  FeedHealth,
   FeedMessage,
-  FeedPosition,
   FeedSink,
-  UpstreamStats,
   FeedStatus,
+  PositionOutcome,
   PublishOutcome,
   StoredOutcome,
   StoredRange,
+  UpstreamStats,
 } from './feed.js';
-import { type FeedOutcome, failed } from './feed-outcome.js';
+import type { FeedErrors } from './feed-errors.js';
+import { DONE, type FeedFailure, type FeedOutcome, failed, NOT_RUNNING } from './feed-outcome.js';
 import { HeldMessages } from './held-messages.js';
 
 /** Checks per `staleAfterMs`; they determine how precisely a switch is timed. */
 const CHECKS = 16;
 /** A check this many times later than due means that the process slept, which says nothing about the upstreams. */
 const LATE_CHECKS_MAX = 2;
+const NOT_PUBLISHED = failed('unreachable', 'not published: NATS cannot be reached');
 
 export interface FailoverFeedOptions {
   readonly name: Feed['name'];
   readonly openPrimary: () => Feed;
   readonly openBackup: () => Feed;
   readonly staleAfterMs: number;
+  /** Of both. */
+  readonly errors: FeedErrors;
   readonly clock: Clock;
 }
 
@@ -66,6 +70,9 @@ export class FailoverFeed implements Feed {
       status: (line, detail) => this.#onStatus(line, detail),
       control: (subject, payload, respond) => this.#sink?.control?.(subject, payload, respond),
       notice: (what, detail) => this.#sink?.notice?.(what, detail),
+      gap: (line, subject) => {
+        if (line === this.#line) this.#sink?.gap?.(subject);
+      },
     };
     this.#lines = [
       new FailoverLine({ name: 'primary', index: PRIMARY, open: openPrimary, owner, clock }),
@@ -78,25 +85,18 @@ export class FailoverFeed implements Feed {
     });
   }
 
-  /** Starts with the backup if only that is reachable. @throws {Error} if neither is. */
-  async start(sink: FeedSink): Promise<void> {
+  /** Starts with the backup if only that can be read. */
+  async start(sink: FeedSink): Promise<FeedOutcome> {
     const [primary, backup] = this.#lines;
     this.#sink = sink;
-    try {
-      await primary.start();
-    } catch (error) {
-      await this.#startWithout(error, backup);
-      primary.keepTrying();
-      this.#watch();
-      return;
-    }
-    try {
-      await backup.start();
-    } catch (error) {
-      sink.notice?.('the backup upstream cannot be read', textOf(error));
+    const outcome = await primary.start();
+    if (!outcome.ok) return this.#startWithout(outcome);
+    const standby = await backup.start();
+    if (!standby.ok) {
+      sink.notice?.('the backup upstream cannot be read', standby.detail);
       backup.keepTrying();
     }
-    this.#watch();
+    return this.#watch();
   }
 
   get stats(): UpstreamStats {
@@ -111,11 +111,11 @@ export class FailoverFeed implements Feed {
     };
   }
 
-  /** Subscribes at both upstreams, so that the standby has the messages when it takes over. */
-  interest(subject: string, wanted: boolean): Promise<FeedOutcome> | undefined {
+  /** Follows at both upstreams, so that the standby has the messages when it takes over. */
+  follow(subject: string, wanted: boolean): FeedOutcome | Promise<FeedOutcome> {
     if (!wanted) this.#arbiter.forget(subject);
-    this.#lines[otherOf(this.#active)].interest(subject, wanted);
-    return this.#line.interest(subject, wanted);
+    void this.#lines[otherOf(this.#active)].follow(subject, wanted);
+    return this.#line.follow(subject, wanted);
   }
 
   deadLetter(subject: string, payload: Uint8Array, reason: string): void {
@@ -123,26 +123,28 @@ export class FailoverFeed implements Feed {
   }
 
   async publish(subject: string, payload: Uint8Array, mark: string, key: string): Promise<PublishOutcome> {
-    const { feed } = this.#line;
-    if (feed?.publish === undefined) return failed('unreachable', 'not published: NATS cannot be reached');
-    return feed.publish(subject, payload, mark, key);
+    return this.#line.feed?.publish(subject, payload, mark, key) ?? NOT_PUBLISHED;
   }
 
-  get headersIgnored(): number {
-    return this.#lines.reduce((sum, { feed }) => sum + (feed?.headersIgnored ?? 0), 0);
-  }
-
-  position(subject: string): FeedPosition | undefined {
-    return this.#line.feed?.position?.(subject);
+  position(subject: string): PositionOutcome {
+    return this.#line.feed?.position(subject) ?? NOT_RUNNING;
   }
 
   async stored(range: StoredRange): Promise<StoredOutcome> {
-    const outcome = await this.#line.feed?.stored?.(range);
-    return outcome ?? failed('not_stored', 'the upstream keeps no messages');
+    return this.#line.feed?.stored(range) ?? NOT_RUNNING;
   }
 
-  behind(): number {
-    return this.#line.feed?.behind?.() ?? 0;
+  /** Of the connection that is read; headers and errors of both. */
+  get health(): FeedHealth {
+    const healths = this.#lines.flatMap(({ feed }) => feed?.health ?? []);
+    const active = this.#line.feed?.health;
+    return {
+      behind: active?.behind ?? 0,
+      roundTripMs: active?.roundTripMs,
+      queuedBytes: active?.queuedBytes ?? 0,
+      headersIgnored: healths.reduce((sum, { headersIgnored }) => sum + headersIgnored, 0),
+      errors: this.#options.errors.counts,
+    };
   }
 
   async stop(): Promise<void> {
@@ -155,18 +157,19 @@ export class FailoverFeed implements Feed {
     return this.#lines[this.#active];
   }
 
-  async #startWithout(primaryError: unknown, backup: FailoverLine): Promise<void> {
+  async #startWithout(withoutPrimary: FeedFailure): Promise<FeedOutcome> {
+    const [primary, backup] = this.#lines;
     // Set first, so that messages of the backup count from its start.
     this.#active = BACKUP;
     this.#failovers++;
-    this.#sink?.notice?.('the primary upstream cannot be read', textOf(primaryError));
-    try {
-      await backup.start();
-    } catch (error) {
-      this.#sink = undefined;
-      const cause = new AggregateError([primaryError, error], 'neither upstream can be read');
-      throw new Error(`${textOf(primaryError)}; nor the backup: ${textOf(error)}`, { cause });
+    this.#sink?.notice?.('the primary upstream cannot be read', withoutPrimary.detail);
+    const outcome = await backup.start();
+    if (!outcome.ok) {
+      await this.stop();
+      return failed(withoutPrimary.code, `${withoutPrimary.detail}; nor the backup: ${outcome.detail}`);
     }
+    primary.keepTrying();
+    return this.#watch();
   }
 
   #received(line: FailoverLine, m: FeedMessage): void {
@@ -193,10 +196,12 @@ export class FailoverFeed implements Feed {
     this.#sink?.status(this.#status, detail);
   }
 
-  #watch(): void {
+  #watch(): FeedOutcome {
+    if (this.#sink === undefined) return NOT_RUNNING;
     const { clock, staleAfterMs } = this.#options;
     this.#checkedMicros = clock.monotonicMicros();
     this.#timer = clock.setTimeout(() => this.#check(), staleAfterMs / CHECKS);
+    return DONE;
   }
 
   #check(): void {

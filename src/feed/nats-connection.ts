@@ -7,6 +7,7 @@ import {
   Events,
   type NatsConnection,
   NatsError,
+  type Status,
 } from 'nats';
 import type { NatsConfig } from '../config/environment.js';
 import { checkNatsFiles } from '../config/secret-files.js';
@@ -76,6 +77,19 @@ export interface ConnectionWatcher {
   reconnected(): void;
   /** The connection is closed for good, by `close` or by an error that reconnecting cannot fix. */
   closed(error: unknown): void;
+  /** The server reported an error. It may end the connection; then `disconnected` follows. */
+  refused?(error: ServerError): void;
+}
+
+/** An error that the server reported by itself, not in an answer to a request. */
+export interface ServerError {
+  /** `authorization`: it does not accept the credentials (any more). `permissions`: a subject is not allowed. */
+  readonly kind: 'authorization' | 'permissions' | 'other';
+  /** In the server's own words. */
+  readonly detail: string;
+  /** With `permissions`: what was not allowed on which subject. */
+  readonly operation: 'publish' | 'subscription' | undefined;
+  readonly subject: string | undefined;
 }
 
 /** Reports the connection's events to `watcher` until it is closed. */
@@ -84,6 +98,7 @@ export function watchConnection(connection: NatsConnection, watcher: ConnectionW
     for await (const status of connection.status()) {
       if (status.type === Events.Disconnect) watcher.disconnected();
       else if (status.type === Events.Reconnect) watcher.reconnected();
+      else if (status.type === Events.Error) watcher.refused?.(serverErrorOf(connection, status));
     }
   };
   // The iteration ends with the connection; only a defect in the watcher throws.
@@ -119,4 +134,33 @@ async function readCreds(file: string): Promise<Uint8Array> {
   } catch (error) {
     throw new Error(`cannot read the NATS credentials file ${file}: ${textOf(error)}`, { cause: error });
   }
+}
+
+const AUTHORIZATION_CODES: ReadonlySet<unknown> = new Set([
+  ErrorCode.AuthorizationViolation,
+  ErrorCode.AuthenticationExpired,
+  ErrorCode.AuthenticationTimeout,
+  ErrorCode.AccountExpired,
+]);
+
+function serverErrorOf(connection: NatsConnection, { data, permissionContext }: Status): ServerError {
+  if (permissionContext !== undefined) {
+    const { operation, subject } = permissionContext;
+    const detail = `Permissions Violation for ${operation} to ${subject}`;
+    return { kind: 'permissions', detail, operation: operation as 'publish' | 'subscription', subject };
+  }
+  const other = { operation: undefined, subject: undefined };
+  // Not every text of a server names the subject.
+  if (data === ErrorCode.PermissionsViolation) return { kind: 'permissions', detail: 'Permissions Violation', ...other };
+  const words = (connection as WithLastError).protocol?.lastError?.message ?? String(data);
+  const isAuthorization = AUTHORIZATION_CODES.has(data) || /revoked|maximum connections/i.test(words);
+  return { kind: isAuthorization ? 'authorization' : 'other', detail: words.replace(/^'(.*)'$/, '$1'), ...other };
+}
+
+/** The status of nats.js has only a code: without its inner state, many refusals look alike. */
+interface WithLastError {
+  readonly protocol?: {
+    /** The server's last error other than a missing permission. */
+    readonly lastError?: Error;
+  };
 }

@@ -1,4 +1,5 @@
 /** Tells the workers at the end of each turn what became known in it, in one message each. */
+import { ALL_SYMBOLS } from '../protocol/topics.js';
 import type { ToWorker } from '../threads/thread-messages.js';
 import type { Subject } from './sources/subject-table.js';
 
@@ -51,4 +52,16 @@ export class Announcements {
       if (subjects.length > 0) this.#toAll({ type: 'event_sources', sources: subjects });
     });
   }
+}
+
+/** What a new worker must know. */
+export function knownSoFar(symbols: readonly string[], subjects: Iterable<Subject>): readonly ToWorker[] {
+  const trades: [number, string][] = [];
+  for (const { id, kind, symbol } of subjects) {
+    if (kind === 'trades' && symbol !== ALL_SYMBOLS) trades.push([id, symbol]);
+  }
+  return [
+    { type: 'symbols', symbols },
+    { type: 'event_sources', sources: trades },
+  ];
 }

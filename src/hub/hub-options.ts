@@ -21,6 +21,20 @@ export interface HubCounters {
   readonly rejected: Map<RejectReason, number>;
 }
 
+export const newCounters = (): HubCounters => ({
+  messages: 0,
+  bytes: 0,
+  ignored: 0,
+  duplicates: 0,
+  gaps: 0,
+  batches: 0,
+  frames: 0,
+  frameBytes: 0,
+  encodeMicros: 0,
+  withoutBase: 0,
+  rejected: new Map(),
+});
+
 export interface HubOptions {
   readonly encoders: number;
   readonly startEncoder: (shard: number) => EncoderThread;

@@ -3,18 +3,12 @@
  * subject's shard, and tracks who wants what. It never reads a payload.
  */
 import { stretchOf } from '../protocol/load.js';
-import {
-  ALL_SYMBOLS,
-  hasUnusableName,
-  isOnDemand,
-  isStateSource,
-  parseSubject,
-  type SourceKind,
-} from '../protocol/topics.js';
+import type { StreamPosition } from '../protocol/stream-position.js';
+import { hasUnusableName, isOnDemand, isStateSource, parseSubject, type SourceKind } from '../protocol/topics.js';
 import type { RecordPlace } from '../threads/progress.js';
 import { FLAG_LOSS_BEFORE, FLAG_NEW_EPOCH, RecordKind } from '../threads/records.js';
 import type { FromWorker } from '../threads/thread-messages.js';
-import { Announcements } from './announcements.js';
+import { Announcements, knownSoFar } from './announcements.js';
 import { ClientTopics } from './client-topics.js';
 import { EventHistories } from './events/event-histories.js';
 import { prevSeqOf, UNKNOWN_SEQ } from './events/event-history.js';
@@ -23,7 +17,7 @@ import { Publications } from './events/publications.js';
 import { Replays } from './events/replays.js';
 import { Holds } from './holds.js';
 import type { HubMessage } from './hub-feed.js';
-import type { HubCounters, HubOptions } from './hub-options.js';
+import { type HubCounters, type HubOptions, newCounters } from './hub-options.js';
 import { Results } from './results.js';
 import { defineSubject, rebuildShard } from './shards/rebuild.js';
 import { Shard } from './shards/shard.js';
@@ -37,19 +31,7 @@ import { Symbols } from './sources/symbols.js';
 import { WorkerRequests } from './worker-requests.js';
 
 export class Hub {
-  readonly counters: HubCounters = {
-    messages: 0,
-    bytes: 0,
-    ignored: 0,
-    duplicates: 0,
-    gaps: 0,
-    batches: 0,
-    frames: 0,
-    frameBytes: 0,
-    encodeMicros: 0,
-    withoutBase: 0,
-    rejected: new Map(),
-  };
+  readonly counters: HubCounters = newCounters();
   readonly shards: readonly Shard[];
   readonly #options: HubOptions;
   readonly #subjects: SubjectTable;
@@ -71,7 +53,7 @@ export class Hub {
 
   constructor(options: HubOptions) {
     this.#options = options;
-    const { feed, onFault } = options;
+    const { feed } = options;
     this.#subjects = new SubjectTable(options.encoders, () => options.nowMicros() / 1000);
     this.#interest = new Interest({
       subjects: this.#subjects,
@@ -97,11 +79,13 @@ export class Hub {
     this.#poison = new Poison(this.#history);
     this.#replays = new Replays({
       history: this.#history,
-      stored: feed.stored.bind(feed),
-      onFault,
+      stored: range => feed.stored(range),
       isPoison: (subject, seq) => this.#poison.has(subject, seq),
     });
-    this.#publications = new Publications({ origin: options.epoch, publish: feed.publish.bind(feed) });
+    this.#publications = new Publications({
+      origin: options.epoch,
+      publish: (subject, payload, mark, key) => feed.publish(subject, payload, mark, key),
+    });
     this.#announcements = new Announcements(message => {
       for (let worker = 0; worker < options.workers; worker++) options.toWorker(worker, message);
     });
@@ -111,7 +95,7 @@ export class Hub {
       publications: this.#publications,
       topics: this.#clientTopics,
       shardsOf: subject => (subject === this.#subjects.allTrades ? this.shards : [this.shards[subject.shard] as Shard]),
-      feedPosition: subject => feed.position(subject),
+      feedPosition: subject => this.#feedPosition(subject),
       toWorker: options.toWorker,
     });
     this.#symbols = new Symbols({
@@ -153,6 +137,11 @@ export class Hub {
     return this.#clientTopics.counters;
   }
 
+  /** Requests for topics that the feed's server refuses. */
+  get topicsUnavailable(): number {
+    return this.#requests.unavailable;
+  }
+
   get replays(): Replays['counters'] {
     return this.#replays.counters;
   }
@@ -166,6 +155,15 @@ export class Hub {
   feedLost(): void {
     this.#epochs.outage();
     this.#publisherEpochs.outage();
+  }
+
+  /** The subject is followed again after a while in which the server refused it: what was published then is lost. */
+  feedGap(name: string): void {
+    const subject = this.#subjects.find(name);
+    if (subject === undefined) return;
+    subject.refusal = '';
+    subject.publisherOutages = -1;
+    this.#epochs.interrupted(subject);
   }
 
   /** Takes one message from the feed. Copies the payload before it returns. */
@@ -235,12 +233,8 @@ export class Hub {
 
   /** Tells a new worker what is known. */
   welcome(worker: number): void {
-    const subjects: [number, string][] = [];
-    for (const { id, kind, symbol } of this.#subjects) {
-      if (kind === 'trades' && symbol !== ALL_SYMBOLS) subjects.push([id, symbol]);
-    }
-    this.#options.toWorker(worker, { type: 'symbols', symbols: [...this.#symbols.names()] });
-    this.#options.toWorker(worker, { type: 'event_sources', sources: subjects });
+    const known = knownSoFar([...this.#symbols.names()], this.#subjects);
+    for (const message of known) this.#options.toWorker(worker, message);
   }
 
   /** A worker has ended: nothing is wanted on its behalf any more. */
@@ -295,7 +289,7 @@ export class Hub {
     defineSubject(shard, subject);
     if (kind === 'trades') this.#announcements.tradesSubject(subject);
     if (isStateSource(kind)) return subject;
-    const position = this.#options.feed.position(subject.name);
+    const position = this.#feedPosition(subject.name);
     // Only messages tell whether their publisher numbers them; rooms, however, are published to by clients.
     if (position !== undefined) this.#beginEpoch(shard, subject, position.epoch);
     else if (kind === 'rooms') this.#beginEpoch(shard, subject, this.#epochs.of(subject));
@@ -308,7 +302,7 @@ export class Hub {
   }
 
   #drop(subject: Subject): void {
-    const position = this.#options.feed.position(subject.name);
+    const position = this.#feedPosition(subject.name);
     if (position?.epoch === subject.epoch && subject.seq > 0) this.#lastSeqs.note(subject.name, subject);
     this.#replays.forgetSubject(subject);
     this.holds.forget(subject);
@@ -316,6 +310,12 @@ export class Hub {
     this.shards[subject.shard]?.drop(subject);
     this.#clientTopics.release(subject);
     this.#subjects.drop(subject);
+  }
+
+  /** Undefined if the feed does not number the subject. */
+  #feedPosition(subject: string): StreamPosition | undefined {
+    const outcome = this.#options.feed.position(subject);
+    return outcome.ok ? outcome.position : undefined;
   }
 
   #beginEpoch(shard: Shard, subject: Subject, epoch: string): number {

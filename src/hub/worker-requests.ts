@@ -1,10 +1,13 @@
 /** Requests of the gateway workers on behalf of their clients: topics, missed events, and publishing. */
 
+import { failed } from '../feed/feed-outcome.js';
+import type { ErrorCode } from '../protocol/codes.js';
 import type { StreamPosition } from '../protocol/stream-position.js';
 import { RecordKind } from '../threads/records.js';
 import type { FromWorker, InterestChange, ToWorker } from '../threads/thread-messages.js';
 import type { ClientTopics } from './client-topics.js';
-import { OtherContent, type Publications } from './events/publications.js';
+import type { PublicationFailure } from './events/publication-outcome.js';
+import type { Publications } from './events/publications.js';
 import type { Replays } from './events/replays.js';
 import type { Shard } from './shards/shard.js';
 import type { Interest } from './sources/interest.js';
@@ -37,6 +40,8 @@ export interface WorkerRequestsOptions {
 }
 
 export class WorkerRequests {
+  /** Requests refused because the server does not let the feed follow their subject. */
+  unavailable = 0;
   readonly #options: WorkerRequestsOptions;
   readonly #publishing = new OwnerCounts();
   /** Replays that wait until the feed follows their subject, by worker and request. */
@@ -56,7 +61,7 @@ export class WorkerRequests {
     // Only 'want' creates a topic: 'ask' and 'unwant' also arrive for topics that were refused.
     const subject = change.op === 'want' ? topics.follow(change.source, change.owner) : topics.find(change.source);
     if (subject === undefined || typeof subject === 'string') {
-      this.#refuse(worker, change, subject === 'share');
+      this.#refuse(worker, change, subject === 'share' ? 'share' : undefined);
       return;
     }
     if (change.op === 'own') {
@@ -91,26 +96,27 @@ export class WorkerRequests {
     this.#publishing.add(owner);
     // Followed until the message has returned, so that it has a position among the others.
     interest.hold(subject);
-    try {
-      await subject.opening;
-      const position = await publications.publish({ subject: subject.name, payload, key, content, owner });
-      toWorker(worker, { type: 'published', id, ...position });
-    } catch (cause) {
-      const code = cause instanceof OtherContent ? 'invalid_message' : 'internal';
-      const failure = cause instanceof Error ? cause.message : String(cause);
-      toWorker(worker, { type: 'published', id, code, failure });
-    } finally {
-      interest.release(subject);
-      this.#publishing.remove(owner);
-    }
+    await subject.opening;
+    const outcome =
+      subject.refusal === ''
+        ? await publications.publish({ subject: subject.name, payload, key, content, owner })
+        : failed('refused', `not published: ${subject.refusal}`);
+    if (outcome.ok) toWorker(worker, { type: 'published', id, ...outcome.position });
+    else toWorker(worker, { type: 'published', id, code: codeOf(outcome), failure: outcome.detail });
+    interest.release(subject);
+    this.#publishing.remove(owner);
   }
 
-  /** @param isShare only this owner's share is used up; another owner may have it */
-  #refuse(worker: number, change: Exclude<InterestChange, { op: 'cancel' }>, isShare: boolean): void {
+  /**
+   * @param why `share`: only this owner's share is used up, and another owner may have it; `unavailable`: the server does
+   * not let the feed follow it
+   */
+  #refuse(worker: number, change: Exclude<InterestChange, { op: 'cancel' }>, why?: 'share' | 'unavailable'): void {
     // Nothing is wanted of a subject that is refused or unknown, and nothing was.
     if (change.op === 'unwant' || change.op === 'own') return;
-    const owner = isShare && change.op === 'want' ? { owner: change.owner } : undefined;
-    this.#options.toWorker(worker, { type: 'refused', request: change.request, ...owner });
+    const owner = why === 'share' && change.op === 'want' ? { owner: change.owner } : undefined;
+    const unavailable = why === 'unavailable' ? { isUnavailable: true } : undefined;
+    this.#options.toWorker(worker, { type: 'refused', request: change.request, ...owner, ...unavailable });
   }
 
   #askOnceOpen(worker: number, subject: Subject, change: Asking, opening: Promise<void>): void {
@@ -121,10 +127,15 @@ export class WorkerRequests {
       // The mark is awaited even so.
       this.#ask(worker, subject, isCancelled ? { ...change, since: NOWHERE } : change);
     };
-    void opening.then(ask, ask);
+    void opening.then(ask);
   }
 
   #ask(worker: number, subject: Subject, change: Asking): void {
+    if (subject.refusal !== '') {
+      this.unavailable++;
+      this.#refuse(worker, change, 'unavailable');
+      return;
+    }
     const { lane, request } = change;
     const shards = this.#options.shardsOf(subject);
     if (change.op !== 'replay') {
@@ -160,4 +171,10 @@ export class WorkerRequests {
     // The feed's numbering also counts other subjects: a client's position may be another subject's.
     return subject.seq > 0 && position?.epoch === since.epoch && since.seq <= position.seq;
   }
+}
+
+/** What the client is told. */
+function codeOf({ code }: PublicationFailure): ErrorCode {
+  if (code === 'other_content') return 'invalid_message';
+  return code === 'refused' ? 'unavailable' : 'internal';
 }

@@ -8,6 +8,8 @@ export interface MainStats {
   /** Topics refused beyond a limit; `topicSharesRefused`: those beyond one user's share. */
   readonly subjectsRefused: number;
   readonly topicSharesRefused: number;
+  /** Requests for topics that the feed's server refuses. */
+  readonly topicsUnavailable: number;
   readonly duplicates: number;
   readonly gaps: number;
   readonly batches: number;
@@ -46,8 +48,8 @@ export interface MainStats {
   readonly feedLive: boolean;
   /** Time since the last message; undefined before the first. */
   readonly feedSilentMs: number | undefined;
-  readonly feedBehind: number;
-  readonly feedHeadersIgnored: number;
+  /** Undefined without a server. */
+  readonly feedHealth: FeedHealth | undefined;
   /** Undefined without a backup. */
   readonly feedUpstreams: FeedUpstreams | undefined;
   /** 0: normal; then stretched; the highest level refuses retail clients. */
@@ -56,6 +58,15 @@ export interface MainStats {
   readonly replaysRecovered: number;
   readonly replaysUnrecovered: number;
   readonly replaysCancelled: number;
+}
+
+/** Numbers about the feed's connections to its servers. */
+export interface FeedHealth {
+  readonly behind: number;
+  readonly headersIgnored: number;
+  readonly errors: ReadonlyMap<string, number>;
+  readonly roundTripMs: number | undefined;
+  readonly queuedBytes: number;
 }
 
 /** Numbers about revocations. */

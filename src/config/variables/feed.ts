@@ -50,6 +50,10 @@ export const feeding = {
       means:
         'A symbol that has been silent for this long and that no client follows is forgotten until it is published again; `0` keeps symbols forever.',
     }),
+    READY_WHEN_STALE: setting(oneOf(['yes', 'no']), 'yes', {
+      means:
+        'Whether `/readyz` succeeds while the feed is stale: `yes` keeps clients, with the last values; `no` lets a balancer send them elsewhere.',
+    }),
     MESSAGE_BYTES_MAX: setting(bytes(1024, 64 * 1024 ** 2), sizeText(MESSAGE_BYTES_DEFAULT), {
       means: 'Longest payload accepted from a publisher. Set it to the `max_payload` of the NATS server.',
       see: 'ops/limits.md',
@@ -93,6 +97,10 @@ export const natsServers = {
           'How long the first servers may be lost, or silent while the backup delivers, before the gateway switches to the backup.',
       },
     ),
+    NATS_START_TIMEOUT: setting(durationOrNever, '0', {
+      means:
+        'How long the start waits for servers that cannot be read, alive but not ready; then the gateway exits with code 1. `0` waits without end.',
+    }),
     NATS_USER: optional(text, { means: 'User name.' }),
     NATS_PASSWORD: optional(secret, { means: 'Password of `NATS_USER`.' }),
     NATS_TOKEN: optional(secret, { means: 'Token, for servers that require one.' }),
@@ -154,6 +162,8 @@ export interface FeedConfig {
   readonly nats: NatsConfig;
   readonly simulator: SimulatorConfig;
   readonly replay: ReplayConfig;
+  /** Whether the gateway is ready while the feed is stale. */
+  readonly isReadyWhenStale: boolean;
   /** Symbols (or patterns with `*`) known before the feed has published them. */
   readonly symbols: readonly string[];
   /** Most analytics messages in one frame. */
@@ -173,6 +183,7 @@ export function feedConfig(v: FeedVariables & ProcessVariables): FeedConfig {
       url: v.NATS_URL ?? NATS_URL_DEFAULT,
       backupUrl: v.NATS_BACKUP_URL,
       staleAfterMs: v.FEED_STALE_AFTER,
+      startTimeoutMs: v.NATS_START_TIMEOUT,
       user: v.NATS_USER,
       password: v.NATS_PASSWORD,
       token: v.NATS_TOKEN,
@@ -191,6 +202,7 @@ export function feedConfig(v: FeedVariables & ProcessVariables): FeedConfig {
       seed: v.SIM_SEED,
     },
     replay: { file: v.REPLAY_FILE ?? '', speed: v.REPLAY_SPEED, follow: v.REPLAY_FOLLOW },
+    isReadyWhenStale: v.READY_WHEN_STALE === 'yes',
     symbols: v.SYMBOLS,
     batchMax: v.BATCH_MAX,
     messageBytesMax: v.MESSAGE_BYTES_MAX,

@@ -10,7 +10,7 @@ import type { TokenBucket } from '../limits/message-rate.js';
 import type { Account } from '../limits/work-budgets.js';
 import { type Circuit, type ConflationState, type KeepaliveState, newCircuit, newConflationState } from './flow.js';
 import type { Place } from './positions.js';
-import type { ViewOf } from './view.js';
+import type { NotServed, ViewOf } from './view.js';
 
 /** An admitted connection and its initial state. */
 export interface Admission {
@@ -33,6 +33,7 @@ export type Socket = WebSocket<SocketData>;
 
 /** A view that subscriptions wait for. */
 export type View = ViewOf<Subscription>;
+export type { NotServed };
 
 /**
  * The state of a subscription: `waiting` for its snapshot (or, for events, for the view) · `held`: has its part but

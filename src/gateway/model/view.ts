@@ -8,6 +8,7 @@ import {
   isStampedLane,
   type Tier,
 } from '../../protocol/lanes.js';
+import type { ErrorCode } from '../../protocol/codes.js';
 import type { StreamPosition } from '../../protocol/stream-position.js';
 import { ALL_SYMBOLS, isStateStream, type Stream, sourceKindOf, topicOf } from '../../protocol/topics.js';
 import { shardOf } from '../../threads/shard-of.js';
@@ -68,7 +69,7 @@ export class ViewOf<Waiter> {
   readonly held = new Set<Waiter>();
   /** Event views: subscriptions that are resuming and have not caught up yet. */
   readonly recovering = new Set<Waiter>();
-  readonly #whenLive: ((isLive: boolean) => void)[] = [];
+  readonly #whenLive: ((isLive: boolean, code: NotServed) => void)[] = [];
   #holders = 0;
   #subscribers = 0;
   #source = UNBOUND;
@@ -298,20 +299,23 @@ export class ViewOf<Waiter> {
   }
 
   /** Runs the callback once the view is live, or with false when it is unavailable. */
-  whenLive(run: (isLive: boolean) => void): void {
+  whenLive(run: (isLive: boolean, code: NotServed) => void): void {
     this.#whenLive.push(run);
   }
 
   /** Resolves once the view is live, or to false when it is unavailable. */
   live(): Promise<boolean> {
-    return new Promise(resolve => this.whenLive(resolve));
+    return new Promise(resolve => this.whenLive(isLive => resolve(isLive)));
   }
 
-  /** Runs the callbacks that waited for it. */
-  becameLive(isLive: boolean): void {
-    for (const run of this.#whenLive.splice(0)) run(isLive);
+  /** Runs the callbacks that waited for it. @param code why it is unavailable */
+  becameLive(isLive: boolean, code: NotServed = 'unavailable'): void {
+    for (const run of this.#whenLive.splice(0)) run(isLive, code);
   }
 }
+
+/** Why the hub does not serve a view: there are too many, or NATS does not let this gateway follow it. */
+export type NotServed = Extract<ErrorCode, 'too_many_subscriptions' | 'unavailable'>;
 
 /** The answer to a snapshot request. */
 export interface Part {

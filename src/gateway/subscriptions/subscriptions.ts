@@ -13,6 +13,7 @@ import {
   isServed,
   moveToEnd,
   mustWait,
+  type NotServed,
   type RequestedTopic,
   requestedOf,
   type Session,
@@ -203,11 +204,11 @@ export class Subscriptions {
   }
 
   /** The hub cannot serve the view: ends the subscriptions that wait for it. */
-  refused(view: View): void {
+  refused(view: View, code: NotServed): void {
     this.#table.requests.settled(view.request);
     const ended = new Set([...view.waiting, ...view.behind, ...view.held, ...view.recovering]);
-    for (const subscription of ended) this.#refuse(subscription);
-    view.becameLive(false);
+    for (const subscription of ended) this.#refuse(subscription, code);
+    view.becameLive(false, code);
   }
 
   /** The thread missed frames of this view: nothing is published until a new answer repairs the chain. */
@@ -324,17 +325,16 @@ export class Subscriptions {
     subscription.moveTo('paused');
     if (view.source < 0) {
       const mayRemember = () => !this.recoveries.isRecovering(subscription);
-      this.#losses.rememberWhenLive(subscription, mayRemember, () => this.#refuse(subscription));
+      this.#losses.rememberWhenLive(subscription, mayRemember, code => this.#refuse(subscription, code));
     } else if (!view.isState && state === 'waiting' && !isRecovering) {
       this.#losses.remember(subscription, 0);
     }
   }
 
-  #refuse(subscription: Subscription): void {
+  #refuse(subscription: Subscription, code: NotServed): void {
     const { session, topic } = subscription;
     this.#remove(subscription);
-    const refusal = { code: 'too_many_subscriptions', message: `not available here: ${topic}`, topics: [topic] };
-    this.#outbox.send(session, { type: 'error', ...refusal });
+    this.#outbox.send(session, { type: 'error', code, message: `not available here: ${topic}`, topics: [topic] });
   }
 
   #remove(subscription: Subscription): void {

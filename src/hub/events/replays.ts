@@ -5,9 +5,11 @@
  * Replays go through the shard's queue in turn, a little at a time, so that live messages keep their pace. Each ends
  * at what is newest then: in the queue, everything before the end was replayed, and everything after it is live.
  */
+import type { StoredMessage } from '../../feed/feed.js';
+import { type FeedFailure, failed } from '../../feed/feed-outcome.js';
 import type { Tier } from '../../protocol/lanes.js';
 import { FLAG_INCOMPLETE, RecordKind } from '../../threads/records.js';
-import type { StoredMessage } from '../hub-feed.js';
+import type { HubFeed } from '../hub-feed.js';
 import type { Shard } from '../shards/shard.js';
 import type { Subject } from '../sources/subject-table.js';
 import type { EventHistories } from './event-histories.js';
@@ -66,17 +68,7 @@ interface Waiting {
 
 export interface ReplaysOptions {
   readonly history: EventHistories;
-  /**
-   * All messages of a subject with `afterSeq < seq ≤ toSeq`; undefined when they are unavailable or perhaps incomplete.
-   */
-  readonly stored: (
-    subject: string,
-    afterSeq: number,
-    toSeq: number,
-    messagesMax: number,
-    epoch: string,
-  ) => Promise<readonly StoredMessage[] | undefined>;
-  readonly onFault: (what: string, detail: string) => void;
+  readonly stored: HubFeed['stored'];
   /** No encoder is given this message again: a client that asks for it restarts. */
   readonly isPoison: (subject: Subject, seq: number) => boolean;
 }
@@ -213,29 +205,21 @@ export class Replays {
     const toSeq = subject.seq;
     replay.reads++;
     let timer: NodeJS.Timeout | undefined;
-    const silence = new Promise<undefined>(resolve => {
-      timer = setTimeout(() => resolve(undefined), STORE_MS_MAX);
+    const late = new Promise<FeedFailure>(resolve => {
+      timer = setTimeout(() => resolve(failed('unreachable', 'the store does not answer')), STORE_MS_MAX);
     });
-    try {
-      const { epoch } = replay.since;
-      const stored = await Promise.race([
-        this.#options.stored(subject.name, afterSeq, toSeq, REPLAY_MESSAGES_MAX, epoch),
-        silence,
-      ]);
-      if (!this.#active.has(replay)) return;
-      if (stored === undefined) {
-        this.#end(replay, 'unrecovered');
-        return;
-      }
-      replay.stored = stored;
-      replay.nextStored = 0;
-      this.#turns.add(replay);
-    } catch (cause) {
-      this.#options.onFault('missed messages could not be read', String(cause));
-      if (this.#active.has(replay)) this.#end(replay, 'unrecovered');
-    } finally {
-      clearTimeout(timer);
+    const { epoch } = replay.since;
+    const range = { subject: subject.name, epoch, afterSeq, toSeq, messagesMax: REPLAY_MESSAGES_MAX };
+    const outcome = await Promise.race([this.#options.stored(range), late]);
+    clearTimeout(timer);
+    if (!this.#active.has(replay)) return;
+    if (!outcome.ok) {
+      this.#end(replay, 'unrecovered');
+      return;
     }
+    replay.stored = outcome.messages;
+    replay.nextStored = 0;
+    this.#turns.add(replay);
   }
 
   /** Queues what the turn has room for; once nothing is left, the end. */

@@ -2,6 +2,9 @@
  * Tracks who wants what: workers by view, and publications that await their echo. It tells the feed of the first and
  * the last interest in each subject, so that the feed follows at NATS exactly what is wanted.
  */
+import assert from 'node:assert/strict';
+import type { Feed } from '../../feed/feed.js';
+import { type FeedOutcome, failed } from '../../feed/feed-outcome.js';
 import { ALL_TRADES_SOURCE, isOnDemand } from '../../protocol/topics.js';
 import type { Subject, SubjectTable } from './subject-table.js';
 
@@ -10,13 +13,13 @@ import type { Subject, SubjectTable } from './subject-table.js';
  * can recover what it missed.
  */
 export const LINGER_MS = 3_000;
-/** How long to wait for a feed that cannot confirm a subject because it has no connection. */
+/** How long to wait for a feed that cannot confirm a subject because its server does not answer. */
 const OPEN_MS_MAX = 2_000;
+const LATE = failed('unreachable', 'the server does not answer');
 
 export interface InterestOptions {
   readonly subjects: SubjectTable;
-  /** A subject is wanted, or no longer. Resolves once the feed follows it or cannot now. Never rejects. */
-  readonly follow: (subject: string, wanted: boolean) => Promise<unknown> | undefined;
+  readonly follow: Feed['follow'];
   /** The subject is wanted from now on, or no longer. */
   readonly onChange: (subject: Subject) => void;
   /** The subject is unwanted, and nothing about it has to be kept. */
@@ -49,6 +52,7 @@ export class Interest {
   }
 
   release(subject: Subject): void {
+    assert(subject.holds > 0, 'only what is held is released');
     subject.holds--;
     this.#changed(subject, true);
   }
@@ -81,8 +85,8 @@ export class Interest {
     if (after) {
       const lingering = this.#lingering.get(subject);
       clearTimeout(lingering);
-      // It was followed all the time.
-      if (!this.#lingering.delete(subject)) this.#open(subject);
+      // It was followed all the time, unless the server refused it.
+      if (!this.#lingering.delete(subject) || subject.refusal !== '') this.#open(subject);
     } else if (isTemporary(subject)) {
       this.#lingering.set(
         subject,
@@ -95,22 +99,26 @@ export class Interest {
 
   #open(subject: Subject): void {
     const followed = this.#options.follow(subject.name, true);
-    if (followed === undefined) return;
+    if (!(followed instanceof Promise)) {
+      opened(subject, followed);
+      return;
+    }
     let timer: NodeJS.Timeout | undefined;
-    const patience = new Promise<void>(resolve => {
-      timer = setTimeout(resolve, OPEN_MS_MAX);
+    const late = new Promise<FeedOutcome>(resolve => {
+      timer = setTimeout(() => resolve(LATE), OPEN_MS_MAX);
     });
-    const settle = (): void => {
+    const opening: Promise<void> = Promise.race([followed, late]).then(outcome => {
       clearTimeout(timer);
-      if (subject.opening === opening) subject.opening = undefined;
-    };
-    // A failed feed follows the subject again when it reconnects; the feed status tells clients.
-    const opening: Promise<void> = Promise.race([followed, patience]).then(settle, settle);
+      if (subject.opening !== opening) return;
+      subject.opening = undefined;
+      opened(subject, outcome);
+    });
     subject.opening = opening;
   }
 
   #unfollow(subject: Subject): void {
-    this.#options.follow(subject.name, false)?.catch(() => undefined);
+    // Nothing depends on it: what still arrives is ignored.
+    void this.#options.follow(subject.name, false);
   }
 
   #end(subject: Subject): void {
@@ -128,4 +136,9 @@ function isTemporary({ kind, seq, id }: Subject): boolean {
 
 function isWanted(subject: Subject): boolean {
   return subject.holds > 0 || (subject.wants !== null && subject.wants.size > 0);
+}
+
+/** A subject that cannot be reached is followed once the upstream is back, and clients are told that the feed is stale. */
+function opened(subject: Subject, outcome: FeedOutcome): void {
+  subject.refusal = !outcome.ok && outcome.code === 'refused' ? outcome.detail : '';
 }

@@ -2,6 +2,9 @@
 import { isOnDemand } from '../../protocol/topics.js';
 import type { Subject } from './subject-table.js';
 
+/** Of no period. */
+const NEVER = -1;
+
 export class OwnEpochs {
   readonly #epoch: string;
   #outages = 0;
@@ -18,6 +21,12 @@ export class OwnEpochs {
   /** The feed lost its upstream: sequences before and after have an unknown hole between them. */
   outage(): void {
     this.#outages++;
+  }
+
+  /** Messages of this subject alone were lost. */
+  interrupted(subject: Subject): void {
+    subject.outages = NEVER;
+    this.hasForgotten = true;
   }
 
   /**

@@ -44,8 +44,10 @@ export interface Subject {
   wants: Map<number, number> | null;
   /** Pending publications that need the subject. */
   holds: number;
-  /** Settles when the feed delivers the subject's messages; undefined when it already does. */
+  /** Resolves when the feed delivers the subject's messages, or cannot; undefined when that is known. */
   opening: Promise<void> | undefined;
+  /** Why the server does not let the feed follow it, in the server's words; '' if it does. */
+  refusal: string;
   /** Event subjects: place of the newest message in the history; −1: none. */
   historyAt: number;
   /** Its newest message: overall number and time of arrival (see Symbols.nowMs). */
@@ -134,6 +136,7 @@ export class SubjectTable {
       wants: null,
       holds: 0,
       opening: undefined,
+      refusal: '',
       historyAt: -1,
       seenOrder: 0,
       seenAtMs: 0,

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { DONE, type FeedOutcome, failed } from '../../../../src/feed/feed-outcome.js';
 import { Interest, LINGER_MS } from '../../../../src/hub/sources/interest.js';
 import { type Subject, SubjectTable } from '../../../../src/hub/sources/subject-table.js';
 import type { SourceKind } from '../../../../src/protocol/topics.js';
@@ -11,20 +12,20 @@ let interest: Interest;
 let log: string[];
 /** Subjects that became wanted (true) or ceased to be. */
 let changes: string[];
-/** What a subject's `follow` resolves with; undefined: it is followed at once. */
-let following: (subject: string) => Promise<void> | undefined;
+/** What a subject's `follow` resolves with. */
+let following: (subject: string) => FeedOutcome | Promise<FeedOutcome>;
 
 beforeEach(() => {
   vi.useFakeTimers();
   log = [];
   changes = [];
-  following = () => undefined;
+  following = () => DONE;
   table = new SubjectTable(1, () => Date.now());
   interest = new Interest({
     subjects: table,
     follow: (subject, wanted) => {
       log.push(`${wanted ? 'follow' : 'leave'} ${subject}`);
-      return wanted ? following(subject) : undefined;
+      return wanted ? following(subject) : DONE;
     },
     onChange: subject => changes.push(`${subject.name} ${(subject.wants?.size ?? 0) > 0 || subject.holds > 0}`),
     forget: subject => {
@@ -140,7 +141,7 @@ describe('R13 interest', () => {
   });
 
   it('R13 a subject is opening until the feed follows it', async () => {
-    let followed = () => {};
+    let followed = (_outcome: FeedOutcome) => {};
     following = () =>
       new Promise(resolve => {
         followed = resolve;
@@ -149,7 +150,7 @@ describe('R13 interest', () => {
     interest.set(room, 0, 0, true);
     const opening = room.opening;
     expect(opening).toBeInstanceOf(Promise);
-    followed();
+    followed(DONE);
     await opening;
     expect(room.opening).toBeUndefined();
     expect(vi.getTimerCount()).toBe(0);
@@ -168,6 +169,29 @@ describe('R13 interest', () => {
     await vi.advanceTimersByTimeAsync(1);
     expect(isOpen).toBe(true);
     expect(room.opening).toBeUndefined();
+  });
+
+  it('N3: a subject that the server refuses is asked for again by the next that wants it, not by those who wait', async () => {
+    following = async () => failed('refused', 'may not subscribe');
+    const room = newSubject('rooms', 'r1');
+    interest.set(room, 0, 0, true);
+    await room.opening;
+    expect(room.refusal).toBe('may not subscribe');
+    interest.set(room, 4, 0, true);
+    interest.set(room, 0, 0, false);
+    interest.set(room, 4, 0, false);
+    expect(log).toEqual(['follow rooms.r1']);
+    following = () => DONE;
+    interest.set(room, 0, 0, true);
+    expect([log.length, room.refusal]).toEqual([2, '']);
+  });
+
+  it('N3: a subject that cannot be reached is not refused: it is followed on reconnect', async () => {
+    following = async () => failed('unreachable', 'disconnected');
+    const room = newSubject('rooms', 'r1');
+    interest.set(room, 0, 0, true);
+    await room.opening;
+    expect(room.refusal).toBe('');
   });
 
   it('R13 a worker that is gone wants nothing any more', async () => {

@@ -7,6 +7,7 @@
  */
 import { createAdmin } from './admin/create-admin.js';
 import type { MainParts } from './admin/main-stats.js';
+import { Reload, type Reread } from './admin/reload.js';
 import type { AdminServer } from './admin/server.js';
 import type { Revocation } from './auth/revocation-text.js';
 import { ConfigError } from './config/config-error.js';
@@ -15,17 +16,17 @@ import { reachableHost } from './config/reachable-host.js';
 import { createFeed } from './feed/create-feed.js';
 import type { Feed, FeedSink, FeedStatus } from './feed/feed.js';
 import { feedOfHub } from './feed/feed-of-hub.js';
-import { CertificateFiles } from './gateway/supervision/certificate-files.js';
+import { type CertificateFiles, certificateFilesOf } from './gateway/supervision/certificate-files.js';
 import { WorkerSupervisor } from './gateway/supervision/supervisor.js';
 import { createHub } from './hub/create-hub.js';
 import type { Hub } from './hub/hub.js';
 import { ServiceStatus } from './hub/service-status.js';
 import { Loads } from './hub/shards/loads.js';
-import { inTime } from './observe/deadline.js';
+import { endInTurn, inTime } from './observe/deadline.js';
 import { DescriptorWatch } from './observe/descriptors.js';
 import { type Logger, LogSampler } from './observe/log.js';
 import { SampledNotes } from './observe/sampled-notes.js';
-import { missingForReadiness } from './readiness.js';
+import { Readiness } from './readiness.js';
 import { RevocationKeeper } from './revocation/keeper.js';
 import { ControlOrders } from './revocation/operator-orders.js';
 import { createDoorbells, createRing } from './threads/ring.js';
@@ -37,8 +38,6 @@ const SAMPLE_LOG_MS = 1000;
 const DRAIN_BEYOND_MS = 5_000;
 /** How long the old process may take to release its admin port. */
 const ADMIN_PORT_FREE_MS = 10_000;
-/** Time limit for closing each part; together they stay below the limit for the whole process. */
-const CLOSE_PART_MAX_MS = { workers: 2_000, feed: 1_000, hub: 700, admin: 300 };
 
 /** The process that this gateway replaces. */
 export interface Predecessor {
@@ -53,32 +52,13 @@ export interface GatewayHost {
   /** The gateway cannot continue: close it and exit. */
   readonly onFatal: (reason: string) => void;
   readonly logLinesLost: () => number;
-}
-
-/**
- * Starts a gateway. Resolves once it accepts connections and its feed is up; it waits for servers that are down.
- * @param predecessor the process that serves these ports now. It hands over its revocations before this gateway
- *   listens; once this gateway serves clients, it is told to drain, which frees the admin port.
- * @throws {Error} if a port, the feed, a key or the revocations are unavailable; everything already started is closed.
- */
-export async function startGateway(
-  config: Config,
-  log: Logger,
-  host: GatewayHost,
-  predecessor?: Predecessor,
-): Promise<Gateway> {
-  const gateway = new Gateway(config, log, host, await createFeed(config, log));
-  try {
-    await gateway.start(predecessor);
-  } catch (cause) {
-    await gateway.close();
-    throw cause;
-  }
-  return gateway;
+  /** Reads the settings again. @throws {ConfigError} when they are invalid */
+  readonly reread: () => Reread;
 }
 
 export class Gateway {
-  readonly #config: Config;
+  /** As at the start, with what was reloaded since. */
+  #config: Config;
   readonly #log: Logger;
   readonly #host: GatewayHost;
   readonly #sampler = new LogSampler(SAMPLE_LOG_MS);
@@ -102,8 +82,15 @@ export class Gateway {
   #draining: Promise<void> | undefined;
   #closing: Promise<void> | undefined;
   readonly #certificate: CertificateFiles | undefined;
+  readonly #reload: Reload;
+  readonly #readiness: Readiness;
 
-  constructor(config: Config, log: Logger, host: GatewayHost, feed: Feed) {
+  /** A gateway that has not started. */
+  static async create(config: Config, log: Logger, host: GatewayHost): Promise<Gateway> {
+    return new Gateway(config, log, host, await createFeed(config, log));
+  }
+
+  private constructor(config: Config, log: Logger, host: GatewayHost, feed: Feed) {
     this.#host = host;
     this.#config = config;
     this.#log = log;
@@ -122,13 +109,26 @@ export class Gateway {
       onDrain: () => {
         if (this.#isDraining) return;
         this.#isDraining = true;
+        this.#readiness.report();
         this.#workers.postAll({ type: 'drain' });
       },
     });
+    this.#readiness = new Readiness(() => ({
+      config,
+      workers: this.#workers,
+      hub: this.#hub,
+      isClosing: this.#closing !== undefined,
+      isDraining: this.#isDraining,
+      isFeedStarted: this.#isFeedStarted,
+      isFeedStale: this.#status.current.feed === 'stale',
+      areDescriptorsShort: this.#descriptors.isShort,
+      areRevocationsReadable: this.#revocations.isReadable,
+    }));
     const rings = Array.from({ length: config.encoders }, () => createRing(RING_BYTES));
     const doorbells = createDoorbells(config.workers);
     this.#workers = new WorkerSupervisor({
-      config,
+      config: () => this.#config,
+      readiness: this.#readiness.cells,
       threadFile: new URL('./gateway/thread.js', import.meta.url),
       rings,
       doorbells,
@@ -136,6 +136,8 @@ export class Gateway {
       onMessage: (worker, message) => {
         if (message.type === 'load') this.#loads.set(worker, message.level);
         else if (message.type === 'shed') this.#notes.shed(worker, message.sockets, message.bytes);
+        else if (message.type === 'clients') this.#notes.clients(message.lines, message.leftOut);
+        else if (message.type === 'reloaded') this.#reload.answered(message.id, message.reloaded);
         else this.#hub.fromWorker(worker, message);
       },
       onStarting: worker => this.#welcome(worker),
@@ -161,16 +163,18 @@ export class Gateway {
       doorbells,
       onFault: (what, detail) => this.#notes.fault(what, detail),
     });
-    this.#certificate =
-      config.tls === undefined
-        ? undefined
-        : new CertificateFiles(config.tls, config.secretReaders, log, () =>
-            this.#workers.postAll({ type: 'certificate' }),
-          );
+    this.#certificate = certificateFilesOf(config, log, () => this.#workers.postAll({ type: 'certificate' }));
+    this.#reload = new Reload({
+      log,
+      reread: () => host.reread(),
+      take: fresh => this.#take(fresh),
+      certificate: this.#certificate,
+      workers: this.#workers,
+    });
     this.#admin = createAdmin({
-      config,
+      config: () => this.#config,
       notes: this.#notes,
-      notReady: () => this.#notReady(),
+      notReady: () => this.#readiness.missing,
       parts: () => this.#parts(),
       revocations: this.#revocations,
     });
@@ -190,18 +194,36 @@ export class Gateway {
     return `http://${reachableHost(this.#config.adminHost)}:${this.#adminPort}`;
   }
 
+  /**
+   * Resolves once the gateway accepts connections and its feed is up.
+   * @param predecessor the process that serves these ports now. It hands over its revocations before this gateway
+   *   listens; once this gateway serves clients, it is told to drain, which frees the admin port.
+   * @throws {Error} if a port, the feed, a key or the revocations are unavailable; everything already started is closed.
+   */
   async start(predecessor: Predecessor | undefined): Promise<void> {
+    try {
+      await this.#start(predecessor);
+    } catch (cause) {
+      // Why it did not start says more than what could not be closed.
+      await this.close().catch((failure: unknown) => this.#log.warn({ err: failure }, 'closing failed'));
+      throw cause;
+    }
+  }
+
+  async #start(predecessor: Predecessor | undefined): Promise<void> {
     if (predecessor === undefined) this.#adminPort = await this.#admin.listen();
     const outcome = await this.#feed.start(this.#sink());
     if (!outcome.ok) throw new ConfigError(outcome.detail);
     await this.#revocations.open();
     this.#isFeedStarted = true;
+    if (this.#closing !== undefined) throw new Error('closed during the start');
     // After the feed starts: from then on this process hears of new revocations itself.
     for (const revocation of (await predecessor?.revocations()) ?? []) this.#revocations.take(revocation);
     // Last, because a client accepted before the symbols are known would be told that there are none.
     await this.#workers.start();
     this.#descriptors.start();
     this.#certificate?.watch();
+    this.#readiness.start();
     if (predecessor !== undefined) {
       predecessor.sendAway();
       this.#adminPort = await this.#admin.listen(ADMIN_PORT_FREE_MS);
@@ -210,9 +232,9 @@ export class Gateway {
   }
 
   /**
-   * Reports not ready, stops listening and redirects the clients, spread over DRAIN_TIMEOUT. Clients still connected
-   * are served as before. Resolves once all have left; you can call `close` at any time.
-   * @param isReplaced another process takes over and needs the admin port
+   * Reports not ready; after DRAIN_DELAY, stops listening and redirects the clients, spread over DRAIN_TIMEOUT. Clients
+   * still connected are served as before. Resolves once all have left; you can call `close` at any time.
+   * @param isReplaced another process takes over: it needs the admin port, and there is nothing to wait for
    */
   drain(isReplaced: boolean): Promise<void> {
     this.#draining ??= this.#drain(isReplaced);
@@ -221,8 +243,11 @@ export class Gateway {
 
   async #drain(isReplaced: boolean): Promise<void> {
     this.#isDraining = true;
+    this.#readiness.report();
+    const { drainDelayMs, drainTimeoutMs } = this.#config.times;
     if (isReplaced) await this.#admin.close();
-    const { drainTimeoutMs } = this.#config.times;
+    else await new Promise(resolve => setTimeout(resolve, drainDelayMs));
+    if (this.#closing !== undefined) return;
     await inTime(this.#workers.retire(), drainTimeoutMs + DRAIN_BEYOND_MS, 'clients did not disconnect in time');
   }
 
@@ -234,35 +259,36 @@ export class Gateway {
 
   /**
    * Closes every part, even if another one fails. Clients close first; otherwise the parts behind them would report an
-   * outage.
+   * outage. The time limits together stay below the limit for the whole process.
    * @throws {AggregateError} with everything that failed
    */
   async #close(): Promise<void> {
     this.#descriptors.stop();
-    const failures: unknown[] = [];
-    const part = async (name: keyof typeof CLOSE_PART_MAX_MS, end: () => Promise<void>) => {
-      try {
-        await inTime(end(), CLOSE_PART_MAX_MS[name], `${name}: did not close in time`);
-      } catch (cause) {
-        failures.push(cause);
-      }
-    };
+    this.#readiness.stop();
     this.#certificate?.unwatch();
     const workers = this.#workers.close();
-    await part('workers', () => workers);
-    await part('feed', async () => void (await Promise.all([this.#feed.stop(), this.#revocations.close()])));
-    await part('hub', () => this.#hub.close());
-    await part('admin', () => this.#admin.close());
+    const failures = await endInTurn([
+      { name: 'workers', maxMs: 2_000, end: () => workers },
+      { name: 'feed', maxMs: 1_000, end: () => Promise.all([this.#feed.stop(), this.#revocations.close()]) },
+      { name: 'hub', maxMs: 700, end: () => this.#hub.close() },
+      { name: 'admin', maxMs: 300, end: () => this.#admin.close() },
+    ]);
     // A process whose threads hold sockets cannot exit cleanly.
     await workers;
     if (failures.length > 0) throw new AggregateError(failures, 'some parts could not be closed');
   }
 
-  /**
-   * Loads the certificate files for new connections. If they are unusable, logs that and keeps the current certificate.
-   */
-  renewCertificate(): void {
-    void this.#certificate?.check('asked to');
+  /** Reloads keys, certificates and the settings that may change. Never rejects. @param reason what asked for it */
+  reload(reason: string): Promise<void> {
+    return this.#reload.run(reason);
+  }
+
+  #take({ logLevel, logClients, logUsers, adminToken, auth }: Config): Config {
+    const { secret, previousSecret } = auth;
+    const authNow = { ...this.#config.auth, secret, previousSecret };
+    this.#config = { ...this.#config, logLevel, logClients, logUsers, adminToken, auth: authNow };
+    this.#log.level = logLevel;
+    return this.#config;
   }
 
   #sink(): FeedSink {
@@ -311,20 +337,6 @@ export class Gateway {
     this.#loads.forgetWorker(worker);
     if (this.#workers.stuck < this.#config.workers) return;
     this.#host.onFatal(`no gateway worker can serve: worker ${worker} ${reason}`);
-  }
-
-  #notReady(): string[] {
-    return missingForReadiness({
-      config: this.#config,
-      workers: this.#workers,
-      hub: this.#hub,
-      isClosing: this.#closing !== undefined,
-      isDraining: this.#isDraining,
-      isFeedStarted: this.#isFeedStarted,
-      isFeedStale: this.#status.current.feed === 'stale',
-      areDescriptorsShort: this.#descriptors.isShort,
-      areRevocationsReadable: this.#revocations.isReadable,
-    });
   }
 
   #parts(): MainParts {

@@ -1,15 +1,34 @@
 /** Starts the gateway and ends it: signals, exit codes, last words. */
+import { closeSync, openSync } from 'node:fs';
+import { constants } from 'node:os';
+import type { Reread } from './admin/reload.js';
 import type { Config } from './config/environment.js';
-import { type Gateway, type Predecessor, startGateway } from './gateway.js';
+import { Gateway, type Predecessor } from './gateway.js';
 import type { Logger } from './observe/log.js';
 
 /** Time limit for closing everything once the clients have been redirected; then the process is killed. */
 const SHUTDOWN_MAX_MS = 4500;
+/** A start that takes longer than this after a signal is given up. */
+const START_GRACE_MS = 2000;
 const PARENT_POLL_MS = 250;
+/** Signals that end a process by default and ask for nothing that a gateway does. */
+const IGNORED = [
+  'SIGUSR1',
+  'SIGUSR2',
+  'SIGALRM',
+  'SIGVTALRM',
+  'SIGPROF',
+  'SIGIO',
+  'SIGPWR',
+  'SIGSTKFLT',
+  'SIGXCPU',
+] as const;
 
 export interface Program {
   readonly config: Config;
   readonly log: Logger;
+  /** Reads the settings again. @throws {ConfigError} when they are invalid */
+  readonly reread: () => Reread;
   /** The process to replace; undefined: none. */
   readonly predecessor: Predecessor | undefined;
   readonly logLinesLost: () => number;
@@ -17,85 +36,128 @@ export interface Program {
 
 /**
  * Starts the gateway. From then on signals end the process: with exit code 0 on SIGTERM, SIGQUIT and SIGINT, with 1
- * when the gateway cannot continue.
- * @throws {Error} as {@link startGateway}
+ * when the gateway cannot continue. SIGHUP reloads; other signals do nothing.
+ * @throws {Error} as {@link Gateway.start}
  */
-export async function main({ config, log, predecessor, logLinesLost }: Program): Promise<Gateway> {
+export async function main({ config, log, reread, predecessor, logLinesLost }: Program): Promise<Gateway> {
   let fatal = (_reason: string) => {};
-  const host = { onFatal: (reason: string) => fatal(reason), logLinesLost };
-  const starting = startGateway(config, log, host, predecessor);
-  fatal = endOnSignals(starting, log);
-  const gateway = await starting;
-  // Without a certificate, closing the terminal ends the program, as is the default.
-  if (config.tls !== undefined) process.on('SIGHUP', () => gateway.renewCertificate());
+  const host = { onFatal: (reason: string) => fatal(reason), logLinesLost, reread };
+  const gateway = await Gateway.create(config, log, host);
+  const starting = gateway.start(predecessor);
+  const ending = new Ending(gateway, starting, log);
+  fatal = reason => ending.end(reason, 1);
+  process.on('SIGTERM', signal => ending.drain(signal));
+  process.on('SIGQUIT', signal => ending.drain(signal));
+  process.on('SIGINT', signal => ending.end(signal, 0));
+  process.on('uncaughtException', cause => {
+    log.fatal({ err: cause }, 'uncaught error on the main thread');
+    ending.end('defect', 1);
+  });
+  if (process.env.npm_lifecycle_event !== undefined) endWithParent(() => ending.end('npm ended', 0));
+  reloadOnHangup(gateway, starting, log, () => ending.end('terminal closed', 0));
+  for (const name of IGNORED) {
+    if (name in constants.signals) process.on(name, signal => log.warn({ signal }, 'signal ignored'));
+  }
+  await starting;
   return gateway;
 }
 
 /**
  * SIGTERM redirects the clients, then exits; SIGQUIT does the same, and frees the admin port for the process that takes
  * over. SIGINT comes from a person at a terminal and exits at once; so does any second signal. A signal during the
- * start takes effect as soon as the gateway has started.
- * @returns exits with code 1, for when the gateway cannot continue
+ * start takes effect as soon as the gateway has started; a start that takes too long is given up.
  */
-function endOnSignals(starting: Promise<Gateway>, log: Logger): (reason: string) => void {
-  let isDraining = false;
-  let isEnding = false;
-  const end = (reason: string, exitCode: number) => {
-    if (isEnding) return;
-    isEnding = true;
-    log.info({ reason }, 'closing');
-    const late = setTimeout(() => {
-      log.fatal({ reason }, 'closing took too long');
-      // Threads that still hold sockets would make a clean exit abort.
-      process.kill(process.pid, 'SIGKILL');
-    }, SHUTDOWN_MAX_MS);
-    let mustBeKilled = false;
-    const closed = starting.then(async gateway => {
-      await gateway.close().finally(() => {
-        mustBeKilled = gateway.mustBeKilled;
-      });
-    });
+class Ending {
+  readonly #gateway: Gateway;
+  readonly #starting: Promise<void>;
+  readonly #log: Logger;
+  #isDraining = false;
+  #isEnding = false;
+
+  constructor(gateway: Gateway, starting: Promise<void>, log: Logger) {
+    this.#gateway = gateway;
+    this.#starting = starting;
+    this.#log = log;
+  }
+
+  drain(signal: NodeJS.Signals): void {
+    if (this.#isDraining) {
+      this.end(`${signal} again`, 0);
+      return;
+    }
+    this.#isDraining = true;
+    this.#log.info({ reason: signal }, 'draining');
+    const drained = this.#started().then(isStarted => (isStarted ? this.#gateway.drain(signal === 'SIGQUIT') : undefined));
+    drained.then(
+      () => this.end('drained', 0),
+      (cause: unknown) => {
+        this.#log.warn({ err: cause }, 'draining failed');
+        this.end('draining failed', 0);
+      },
+    );
+  }
+
+  /** Closes the gateway and exits. */
+  end(reason: string, exitCode: number): void {
+    if (this.#isEnding) return;
+    this.#isEnding = true;
+    this.#log.info({ reason }, 'closing');
     const exit = (code: number) => {
-      clearTimeout(late);
-      if (mustBeKilled) process.kill(process.pid, 'SIGKILL');
+      if (this.#gateway.mustBeKilled) process.kill(process.pid, 'SIGKILL');
       process.exit(code);
     };
+    const closed = this.#started().then(() => {
+      setTimeout(() => {
+        this.#log.fatal({ reason }, 'closing took too long');
+        // Threads that still hold sockets would make a clean exit abort.
+        process.kill(process.pid, 'SIGKILL');
+      }, SHUTDOWN_MAX_MS);
+      return this.#gateway.close();
+    });
     closed.then(
       () => {
-        log[exitCode === 0 ? 'info' : 'fatal']({ reason }, 'closed');
+        this.#log[exitCode === 0 ? 'info' : 'fatal']({ reason }, 'closed');
         exit(exitCode);
       },
       (cause: unknown) => {
-        log.fatal({ reason, err: cause }, 'closing failed');
+        this.#log.fatal({ reason, err: cause }, 'closing failed');
         exit(1);
       },
     );
-  };
-  const drain = (signal: NodeJS.Signals) => {
-    if (isDraining) {
-      end(`${signal} again`, 0);
+  }
+
+  /** False when the start takes too long. @throws {Error} when it has failed */
+  #started(): Promise<boolean> {
+    const late = new Promise<false>(resolve => setTimeout(() => resolve(false), START_GRACE_MS).unref());
+    return Promise.race([this.#starting.then(() => true), late]);
+  }
+}
+
+/**
+ * SIGHUP reloads the gateway. A terminal that is closed sends it too: then it ends a gateway that runs there, as is the
+ * default.
+ */
+function reloadOnHangup(gateway: Gateway, starting: Promise<void>, log: Logger, end: () => void): void {
+  const isInteractive = process.stdout.isTTY === true && hasTerminal();
+  process.on('SIGHUP', signal => {
+    if (isInteractive && !hasTerminal()) {
+      end();
       return;
     }
-    isDraining = true;
-    log.info({ reason: signal }, 'draining');
-    const drained = starting.then(gateway => gateway.drain(signal === 'SIGQUIT'));
-    drained.then(
-      () => end('drained', 0),
-      (cause: unknown) => {
-        log.warn({ err: cause }, 'draining failed');
-        end('draining failed', 0);
-      },
+    starting.then(
+      () => gateway.reload(signal),
+      () => log.warn({ signal }, 'signal ignored: the gateway does not run'),
     );
-  };
-  process.on('SIGTERM', drain);
-  process.on('SIGQUIT', drain);
-  process.on('SIGINT', () => end('SIGINT', 0));
-  if (process.env.npm_lifecycle_event !== undefined) endWithParent(() => end('npm ended', 0));
-  process.on('uncaughtException', cause => {
-    log.fatal({ err: cause }, 'uncaught error on the main thread');
-    end('defect', 1);
   });
-  return reason => end(reason, 1);
+}
+
+function hasTerminal(): boolean {
+  try {
+    closeSync(openSync('/dev/tty', 'r'));
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** npm does not pass SIGTERM on: npm and its shell exit, and the gateway would be orphaned. */

@@ -2,6 +2,10 @@
 import type { Config } from './config/environment.js';
 import type { WorkerSupervisor } from './gateway/supervision/supervisor.js';
 import type { Hub } from './hub/hub.js';
+import { SharedReadiness } from './threads/shared-readiness.js';
+
+/** How often the gateway threads are told. */
+const REPORT_INTERVAL_MS = 250;
 
 export interface ReadinessParts {
   readonly config: Config;
@@ -33,7 +37,38 @@ function obstacles(parts: ReadinessParts) {
   };
 }
 
-/** The names of what keeps the gateway from being ready; empty when it is ready. */
-export function missingForReadiness(parts: ReadinessParts): string[] {
-  return Object.entries(obstacles(parts)).flatMap(([name, isInTheWay]) => (isInTheWay ? [name] : []));
+export class Readiness {
+  readonly #parts: () => ReadinessParts;
+  readonly #shared = new SharedReadiness();
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(parts: () => ReadinessParts) {
+    this.#parts = parts;
+  }
+
+  /** Where the gateway threads read it (threads/shared-readiness.ts). */
+  get cells(): SharedArrayBuffer {
+    return this.#shared.cells;
+  }
+
+  /** The names of what keeps the gateway from being ready; empty when it is ready. */
+  get missing(): string[] {
+    return Object.entries(obstacles(this.#parts())).flatMap(([name, isInTheWay]) => (isInTheWay ? [name] : []));
+  }
+
+  /** Tells the gateway threads from now on. */
+  start(): void {
+    this.#timer = setInterval(() => this.report(), REPORT_INTERVAL_MS).unref();
+    this.report();
+  }
+
+  /** Tells them at once. */
+  report(): void {
+    this.#shared.report(this.missing.length === 0);
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+    this.report();
+  }
 }

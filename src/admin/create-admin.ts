@@ -12,7 +12,8 @@ import { statsOf } from './stats.js';
 import { TokenGuard } from './token-guard.js';
 
 export interface AdminSources {
-  readonly config: Config;
+  /** The configuration in force. */
+  readonly config: () => Config;
   readonly notes: SampledNotes;
   /** Empty when ready, else what is missing. */
   readonly notReady: () => readonly string[];
@@ -23,25 +24,42 @@ export interface AdminSources {
 export function createAdmin({ config, notes, notReady, parts, revocations }: AdminSources): AdminServer {
   const workers = () => workerStats(parts());
   const metrics = new Metrics({ main: () => mainStatsOf(parts()), workers });
-  const token = config.adminToken;
+  const guards = new Guards(notes);
+  const { adminHost, adminPort, allowedHosts } = config();
   return new AdminServer({
-    host: config.adminHost,
-    port: config.adminPort,
-    allowedHosts: config.allowedHosts,
-    guard:
-      token === undefined
-        ? undefined
-        : new TokenGuard({
-            token,
-            nowMs: () => performance.now(),
-            onWrong: address => notes.wrongAdminToken(address),
-          }),
+    host: adminHost,
+    port: adminPort,
+    allowedHosts,
+    // A reload may bring another token.
+    get guard() {
+      return guards.of(config().adminToken);
+    },
     notReady,
     metrics: async () => ({ contentType: metrics.contentType, text: await metrics.scrape() }),
-    stats: async () => stats(config, parts(), await workers()),
+    stats: async () => stats(config(), parts(), await workers()),
     revocations: after => revocationsPage(revocations, after),
     onFault: (what, cause) => notes.fault(what, String(cause)),
   });
+}
+
+/** The guard of the current token. A new token forgets who failed with the one before it. */
+class Guards {
+  readonly #notes: SampledNotes;
+  #token: string | undefined;
+  #guard: TokenGuard | undefined;
+
+  constructor(notes: SampledNotes) {
+    this.#notes = notes;
+  }
+
+  of(token: string | undefined): TokenGuard | undefined {
+    if (token === this.#token) return this.#guard;
+    this.#token = token;
+    const nowMs = () => performance.now();
+    const onWrong = (address: string) => this.#notes.wrongAdminToken(address);
+    this.#guard = token === undefined ? undefined : new TokenGuard({ token, nowMs, onWrong });
+    return this.#guard;
+  }
 }
 
 /** Once the workers report, the hub too knows what has been encoded. */

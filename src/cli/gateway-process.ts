@@ -1,6 +1,10 @@
 /** What precedes the start of a gateway: settings, checks, the port, the process to replace. */
 import { randomBytes } from 'node:crypto';
-import { type Config, readConfig } from '../config/environment.js';
+import type { Reread } from '../admin/reload.js';
+import { ConfigError } from '../config/config-error.js';
+import { type Config, type Environment, givenText, readConfig } from '../config/environment.js';
+import { withFiles } from '../config/settings-files.js';
+import { SETTINGS } from '../config/settings-table.js';
 import { main } from '../main.js';
 import { createLogger } from '../observe/log.js';
 import { LogDestination } from '../observe/log-destination.js';
@@ -17,10 +21,11 @@ import { welcome } from './welcome.js';
  * @throws {CommandFailure} if the other process cannot be replaced.
  */
 export async function runGateway(env: NodeJS.ProcessEnv, isTakeover = false): Promise<void> {
-  const configured = readConfig(env);
+  const settings = withFiles(env);
+  const configured = readConfig(settings);
   await checkStart(configured);
   const auth = configured.auth;
-  const hasKey = auth.secret !== undefined || auth.jwksFile !== undefined || auth.jwksUrl !== undefined;
+  const hasKey = isKeyGiven(configured);
   // Without a key no client could connect. A key for this run lets in only those who see its output.
   const secret = hasKey ? auth.secret : randomBytes(32).toString('hex');
   const port = configured.port === 0 ? await ownFreePort(configured.host) : configured.port;
@@ -37,6 +42,34 @@ export async function runGateway(env: NodeJS.ProcessEnv, isTakeover = false): Pr
   }
   const predecessor = isTakeover ? await findPredecessor(config) : undefined;
   if (isTakeover) log.info({ replaces: predecessor?.pid }, 'takeover');
-  const gateway = await main({ config, log, predecessor, logLinesLost: () => lines.lost });
+  const gateway = await main({
+    config,
+    log,
+    reread: rereading(env, settings, config),
+    predecessor,
+    logLinesLost: () => lines.lost,
+  });
   sayLines(await welcome(gateway, config, hasKey ? undefined : secret));
+}
+
+function isKeyGiven({ auth }: Config): boolean {
+  return auth.secret !== undefined || auth.jwksFile !== undefined || auth.jwksUrl !== undefined;
+}
+
+/** @param atStart the settings of the running gateway. @param config what it made of them */
+function rereading(env: Environment, atStart: Environment, config: Config): () => Reread {
+  const hadKey = isKeyGiven(readConfig(atStart));
+  let last = atStart;
+  return () => {
+    const now = withFiles(env);
+    const fresh = readConfig(now);
+    if (isKeyGiven(fresh) !== hadKey) {
+      throw new ConfigError('AUTH_JWT_SECRET, AUTH_JWKS_URL, AUTH_JWKS_FILE: the first key, or none, needs a restart');
+    }
+    const isChanged = (name: string, isReloaded: boolean) =>
+      givenText(now, name) !== givenText(isReloaded ? last : atStart, name);
+    const changed = [...SETTINGS].flatMap(([name, { isReloaded }]) => (isChanged(name, isReloaded) ? [name] : []));
+    last = now;
+    return { config: hadKey ? fresh : { ...fresh, auth: config.auth }, changed };
+  };
 }

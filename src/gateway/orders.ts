@@ -118,11 +118,11 @@ export class Orders {
         void this.#accept(message.isAccepting);
         break;
       case 'drain':
-        server.drain();
+        server.redirects.drain();
         break;
       case 'retire':
         this.#isLeaving = true;
-        void server.retire(() => post({ type: 'empty' }));
+        void server.redirects.retire(() => post({ type: 'empty' }));
         break;
       case 'certificate':
         this.#renewCertificate();
@@ -130,7 +130,7 @@ export class Orders {
       case 'close':
         this.#isLeaving = true;
         // Redirected clients need time to read their close frame.
-        setTimeout(() => finish(0), server.leave() ? CLOSE_GRACE_MS : 0);
+        setTimeout(() => finish(0), server.redirects.leave() ? CLOSE_GRACE_MS : 0);
         break;
     }
   }
@@ -196,7 +196,7 @@ export class Orders {
   #renewCertificate(): void {
     const { server, onFault } = this.#parts;
     try {
-      server.renewCertificate();
+      server.redirects.renewCertificate();
     } catch (cause) {
       onFault('new certificate unusable; keeping the current one', cause);
     }

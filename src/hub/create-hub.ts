@@ -45,7 +45,7 @@ export function createHub(parts: HubParts): Hub {
     symbolsMax: config.limits.symbolsMax,
     symbolIdleMs: config.limits.symbolIdleMs,
     ...config.times,
-    isBehind: () => workers.isBehind,
+    isLagging: () => workers.isLagging,
     onHold: (subject, hold) => {
       const suppressed = sampler.pass(hold === null ? 'whole' : 'held back');
       if (suppressed === undefined) return;

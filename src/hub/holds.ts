@@ -1,25 +1,25 @@
 /** State subjects that lack a message and are held back, as reported by their encoders. */
 import type { Hold } from '../threads/batch.js';
-import { HOLD_REASONS, type HoldReason } from '../threads/batch.js';
+import { STALE_REASON_NAMES, type StaleReason } from '../protocol/codes.js';
 import type { Subject } from './sources/subject-table.js';
 
 export class Holds {
   readonly #held = new Map<Subject, Hold>();
   /** How often a subject was held back, by reason. */
-  readonly counts: ReadonlyMap<HoldReason, number>;
-  readonly #counts: Map<HoldReason, number>;
+  readonly counts: ReadonlyMap<StaleReason, number>;
+  readonly #counts: Map<StaleReason, number>;
   readonly #onChange: (name: string, hold: Hold | null) => void;
 
   /** @param onChange called when a subject is held back, and (null) when it is whole again */
   constructor(onChange: (name: string, hold: Hold | null) => void) {
     this.#onChange = onChange;
-    this.#counts = new Map(HOLD_REASONS.map(reason => [reason, 0]));
+    this.#counts = new Map(STALE_REASON_NAMES.map(reason => [reason, 0]));
     this.counts = this.#counts;
   }
 
   /** Subjects that are held back now, by reason. */
-  get current(): ReadonlyMap<HoldReason, number> {
-    const current = new Map<HoldReason, number>(HOLD_REASONS.map(reason => [reason, 0]));
+  get current(): ReadonlyMap<StaleReason, number> {
+    const current = new Map<StaleReason, number>(STALE_REASON_NAMES.map(reason => [reason, 0]));
     for (const { reason } of this.#held.values()) current.set(reason, (current.get(reason) ?? 0) + 1);
     return current;
   }

@@ -63,8 +63,8 @@ export interface HubOptions {
   readonly historyBytes: number;
   /** Longest time that an analytics message waits for others. */
   readonly batchIntervalMs: number;
-  /** @see ShardOptions.isBehind */
-  readonly isBehind: () => boolean;
+  /** @see ShardOptions.isLagging */
+  readonly isLagging: () => boolean;
   /** A state subject lacks a message and is held back, or (null) is whole again. */
   readonly onHold: (subject: string, hold: Hold | null) => void;
   readonly onRejected: (subject: string, payload: Uint8Array, reason: RejectReason) => void;

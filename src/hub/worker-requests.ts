@@ -139,9 +139,9 @@ export class WorkerRequests {
     const { lane, request } = change;
     const shards = this.#options.shardsOf(subject);
     if (change.op !== 'replay') {
-      const held = change.op === 'ask' ? change.held : undefined;
-      const heldSeq = held?.epoch === subject.epoch ? held.seq : 0;
-      for (const shard of shards) shard.control(RecordKind.snapshot, subject.id, lane, worker, request, heldSeq);
+      const sent = change.op === 'ask' ? change.sentUpTo : undefined;
+      const sentSeq = sent?.epoch === subject.epoch ? sent.seq : 0;
+      for (const shard of shards) shard.control(RecordKind.snapshot, subject.id, lane, worker, request, sentSeq);
       return;
     }
     const { tier } = change;

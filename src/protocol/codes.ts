@@ -136,6 +136,8 @@ export const STALE_REASONS = {
   no_snapshot: 'changes came without a whole message before them',
 } as const satisfies Codes;
 export type StaleReason = keyof typeof STALE_REASONS;
+/** In the order that records number them in. */
+export const STALE_REASON_NAMES = Object.keys(STALE_REASONS) as readonly StaleReason[];
 
 /** Why a publisher's message is refused: `Reason` of its dead letter, and a label of `millrace_feed_rejected_total`. */
 export const REJECT_REASONS = {

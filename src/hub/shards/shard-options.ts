@@ -24,5 +24,5 @@ export interface ShardOptions {
   readonly batchIntervalMs: number;
   readonly queueBytesMax?: number;
   /** True while a worker is behind with what the encoders have produced. */
-  readonly isBehind: () => boolean;
+  readonly isLagging: () => boolean;
 }

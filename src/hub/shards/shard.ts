@@ -9,7 +9,7 @@
  */
 import { RestartPace } from '../../observe/restart-pace.js';
 import { timeOfDayAt } from '../../protocol/wall-clock.js';
-import type { BatchResult, HoldReason } from '../../threads/batch.js';
+import type { BatchResult, StaleReason } from '../../threads/batch.js';
 import type { RecordPlace } from '../../threads/progress.js';
 import { BatchWriter, holdFlags, RecordKind } from '../../threads/records.js';
 import { type LostRange, noteLost } from '../sources/lost-ranges.js';
@@ -23,7 +23,7 @@ import type { ShardOptions } from './shard-options.js';
 /** Maximum bytes waiting for a busy encoder. */
 export const QUEUE_BYTES_MAX = 32 * 1024 * 1024;
 /** How long messages wait for each other while a worker is behind. */
-const BEHIND_WAIT_MS = 4;
+const LAGGING_WAIT_MS = 4;
 const BATCH_BYTES_INITIAL = 256 * 1024;
 /** A larger batch buffer is released after use instead of reused. */
 const BATCH_BYTES_KEPT_MAX = 4 * 1024 * 1024;
@@ -128,7 +128,7 @@ export class Shard {
   }
 
   /** A message of a state subject is lost, and none has followed yet. */
-  lost(subject: Subject, reason: HoldReason): void {
+  lost(subject: Subject, reason: StaleReason): void {
     const hold = { reason, sinceMicros: timeOfDayAt(this.#options.nowMicros()) };
     this.#batch.append(RecordKind.lost, subject.id, 0, hold.sinceMicros, 0, undefined, holdFlags(hold));
     this.#schedule();
@@ -234,7 +234,7 @@ export class Shard {
       this.#scheduled = false;
       if (!this.#busy && this.#batch.records > 0) this.#dispatch();
     };
-    if (this.#options.isBehind()) setTimeout(dispatch, BEHIND_WAIT_MS);
+    if (this.#options.isLagging()) setTimeout(dispatch, LAGGING_WAIT_MS);
     // A microtask runs after the feed has handed over all messages of one network read, so they share a batch.
     else queueMicrotask(dispatch);
   }

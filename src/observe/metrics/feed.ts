@@ -1,4 +1,4 @@
-import { HOLD_REASONS } from '../../threads/batch.js';
+import { STALE_REASON_NAMES } from '../../protocol/codes.js';
 import type { FeedUpstreams, MainStats } from '../main-stats.js';
 import { by, flag, type MetricGroup, type Series } from './metric.js';
 
@@ -15,7 +15,7 @@ function byUpstream(
 }
 
 const UPSTREAM = '`primary`, `backup`';
-const HOLD = HOLD_REASONS.map(reason => `\`${reason}\``).join(', ');
+const HOLD = STALE_REASON_NAMES.map(reason => `\`${reason}\``).join(', ');
 
 export const feedMetrics: MetricGroup = {
   title: 'Feed and hub',

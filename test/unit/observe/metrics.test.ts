@@ -82,7 +82,7 @@ const WORKER: WorkerStats = {
   circuits: { open: 1, halfOpen: 0 },
   resumes: 0,
   conflated: 0,
-  paces: { overHighWater: 1, suspended: 0, restores: 0 },
+  conflationSteps: { overHighWater: 1, suspended: 0, restores: 0 },
   waitingBytes: { all: 10, most: 10 },
   turns: 1,
   overruns: 0,

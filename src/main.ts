@@ -1,348 +1,172 @@
-/**
- * The composition root: feed → hub → encoder pool → gateway workers → sockets.
- *
- *     feed ──message──▶ hub ──batch──▶ encoder threads ──ring──▶ gateway worker threads ──▶ sockets
- *                        ▲                                              │
- *                        └──────────── interest, snapshot requests ─────┘
- */
-import { AdminServer } from './admin/server.js';
-import { statsOf } from './admin/stats.js';
-import { TokenGuard } from './admin/token-guard.js';
+/** Starts the gateway and ends it: signals, exit codes, last words. */
+import { closeSync, openSync } from 'node:fs';
+import { constants } from 'node:os';
+import type { Reread } from './admin/reload.js';
 import type { Config } from './config/environment.js';
-import { reachableHost } from './config/reachable-host.js';
-import { createHub } from './create-hub.js';
-import { CLOSE_PART_MAX_MS, inTime } from './deadline.js';
-import { createFeed } from './feed/create-feed.js';
-import type { Feed, FeedSink, FeedStatus } from './feed/feed.js';
-import { CertificateFiles } from './gateway/supervision/certificate-files.js';
-import { WorkerSupervisor } from './gateway/supervision/supervisor.js';
-import type { Hub } from './hub/hub.js';
-import { Loads } from './hub/shards/loads.js';
-import { type MainParts, mainStatsOf } from './main-stats.js';
-import { DescriptorWatch } from './observe/descriptors.js';
-import { type Logger, LogSampler } from './observe/log.js';
-import { Metrics } from './observe/metrics.js';
-import { SampledNotes } from './observe/sampled-notes.js';
-import { missingForReadiness } from './readiness.js';
-import { RevocationKeeper } from './revocation/keeper.js';
-import { revocationsPage } from './revocation/listing.js';
-import { ControlOrders } from './revocation/operator-orders.js';
-import type { Gateway, GatewayHost, Predecessor } from './running-gateway.js';
-import { createDoorbells, createRing } from './threads/ring.js';
-import type { ToWorker } from './threads/thread-messages.js';
+import { Gateway, type Predecessor } from './gateway.js';
+import type { Logger } from './observe/log.js';
 
-/** How far readers may fall behind one encoder: several hundred milliseconds at full speed. */
-const RING_BYTES = 8 * 1024 * 1024;
-const SAMPLE_LOG_MS = 1000;
-/** Added to DRAIN_TIMEOUT for connections accepted just before the gateway left the port. */
-const DRAIN_BEYOND_MS = 5_000;
-/** How long the old process may take to release its admin port. */
-const ADMIN_PORT_FREE_MS = 10_000;
+/** Time limit for closing everything once the clients have been redirected; then the process is killed. */
+const SHUTDOWN_MAX_MS = 4500;
+/** A start that takes longer than this after a signal is given up. */
+const START_GRACE_MS = 2000;
+const PARENT_POLL_MS = 250;
+/** Signals that end a process by default and ask for nothing that a gateway does. */
+const IGNORED = [
+  'SIGUSR1',
+  'SIGUSR2',
+  'SIGALRM',
+  'SIGVTALRM',
+  'SIGPROF',
+  'SIGIO',
+  'SIGPWR',
+  'SIGSTKFLT',
+  'SIGXCPU',
+] as const;
 
-/**
- * Starts a gateway. Resolves once it accepts connections and its feed is up.
- * @param predecessor the process that serves these ports now. It hands over its revocations before this gateway
- *   listens; once this gateway serves clients, it is told to drain, which frees the admin port.
- * @throws {Error} if a port, the feed, a key or the revocations are unavailable; everything already started is closed.
- */
-export async function startGateway(
-  config: Config,
-  log: Logger,
-  host: GatewayHost,
-  predecessor?: Predecessor,
-): Promise<Gateway> {
-  const parts = new GatewayParts(config, log, host, await createFeed(config, log));
-  try {
-    await parts.start(predecessor);
-  } catch (cause) {
-    await parts.close();
-    throw cause;
-  }
-  return parts;
+export interface Program {
+  readonly config: Config;
+  readonly log: Logger;
+  /** Reads the settings again. @throws {ConfigError} when they are invalid */
+  readonly reread: () => Reread;
+  /** The process to replace; undefined: none. */
+  readonly predecessor: Predecessor | undefined;
+  readonly logLinesLost: () => number;
 }
 
-class GatewayParts implements Gateway {
-  readonly #config: Config;
-  readonly #log: Logger;
-  readonly #host: GatewayHost;
-  readonly #sampler = new LogSampler(SAMPLE_LOG_MS);
-  readonly #notes: SampledNotes;
-  readonly #feed: Feed;
-  readonly #hub: Hub;
-  readonly #workers: WorkerSupervisor;
-  readonly #admin: AdminServer;
-  readonly #descriptors = new DescriptorWatch(isShort => {
-    if (isShort) this.#log.error('out of file descriptors; refusing new connections');
-    else this.#log.warn('file descriptors available again; accepting connections');
-    this.#workers.postAll({ type: 'accept', isAccepting: !isShort });
+/**
+ * Starts the gateway. From then on signals end the process: with exit code 0 on SIGTERM, SIGQUIT and SIGINT, with 1
+ * when the gateway cannot continue. SIGHUP reloads; other signals do nothing.
+ * @throws {Error} as {@link Gateway.start}
+ */
+export async function main({ config, log, reread, predecessor, logLinesLost }: Program): Promise<Gateway> {
+  let fatal = (_reason: string) => {};
+  const host = { onFatal: (reason: string) => fatal(reason), logLinesLost, reread };
+  const gateway = await Gateway.create(config, log, host);
+  const starting = gateway.start(predecessor);
+  const ending = new Ending(gateway, starting, log);
+  fatal = reason => ending.end(reason, 1);
+  process.on('SIGTERM', signal => ending.drain(signal));
+  process.on('SIGQUIT', signal => ending.drain(signal));
+  process.on('SIGINT', signal => ending.end(signal, 0));
+  process.on('uncaughtException', cause => {
+    log.fatal({ err: cause }, 'uncaught error on the main thread');
+    ending.end('defect', 1);
   });
-  #adminPort = 0;
-  #feedState: Extract<ToWorker, { type: 'status' }> = {
-    type: 'status',
-    feed: 'stale',
-    since: new Date().toISOString(),
-  };
-  readonly #loads = new Loads(level => this.#loadChanged(level));
-  readonly #revocations: RevocationKeeper;
-  readonly #orders: ControlOrders;
+  if (process.env.npm_lifecycle_event !== undefined) endWithParent(() => ending.end('npm ended', 0));
+  reloadOnHangup(gateway, starting, log, () => ending.end('terminal closed', 0));
+  for (const name of IGNORED) {
+    if (name in constants.signals) process.on(name, signal => log.warn({ signal }, 'signal ignored'));
+  }
+  await starting;
+  return gateway;
+}
+
+/**
+ * SIGTERM redirects the clients, then exits; SIGQUIT does the same, and frees the admin port for the process that takes
+ * over. SIGINT comes from a person at a terminal and exits at once; so does any second signal. A signal during the
+ * start takes effect as soon as the gateway has started; a start that takes too long is given up.
+ */
+class Ending {
+  readonly #gateway: Gateway;
+  readonly #starting: Promise<void>;
+  readonly #log: Logger;
   #isDraining = false;
-  #feedStarted = false;
-  #draining: Promise<void> | undefined;
-  #closing: Promise<void> | undefined;
-  readonly #certificate: CertificateFiles | undefined;
+  #isEnding = false;
 
-  constructor(config: Config, log: Logger, host: GatewayHost, feed: Feed) {
-    this.#host = host;
-    this.#config = config;
+  constructor(gateway: Gateway, starting: Promise<void>, log: Logger) {
+    this.#gateway = gateway;
+    this.#starting = starting;
     this.#log = log;
-    this.#notes = new SampledNotes(log, this.#sampler);
-    this.#feed = feed;
-    this.#revocations = new RevocationKeeper({
-      config,
-      log,
-      onRevoked: revocations => this.#workers.revoke(revocations),
-      onOrder: (payload, atMs) => this.#orders.kept(payload, atMs),
-    });
-    this.#orders = new ControlOrders({
-      nodeName: config.nodeName,
-      log,
-      revocations: this.#revocations,
-      onDrain: () => {
-        if (this.#isDraining) return;
-        this.#isDraining = true;
-        this.#workers.postAll({ type: 'drain' });
-      },
-    });
-    const rings = Array.from({ length: config.encoders }, () => createRing(RING_BYTES));
-    const doorbells = createDoorbells(config.workers);
-    this.#workers = new WorkerSupervisor({
-      config,
-      threadFile: new URL('./gateway/thread.js', import.meta.url),
-      rings,
-      doorbells,
-      revocations: () => this.#revocations.all,
-      onMessage: (worker, message) => {
-        if (message.type === 'load') this.#loads.set(worker, message.level);
-        else if (message.type === 'shed') this.#notes.shed(worker, message.sockets, message.bytes);
-        else this.#hub.fromWorker(worker, message);
-      },
-      onStarting: worker => this.#welcome(worker),
-      onDown: (worker, reason) => {
-        log.error({ worker, reason }, 'gateway worker died and is replaced');
-        this.#hub.forgetWorker(worker);
-        this.#loads.forgetWorker(worker);
-      },
-      onFault: (worker, message) => this.#notes.fault(`gateway worker ${worker}`, message),
-      onLongWork: (worker, work) => {
-        log.warn({ worker, ...work }, 'work for one connection took too long; closing the connection');
-      },
-      onStuck: (worker, reason) => this.#stuck(worker, reason),
-    });
-    this.#hub = createHub({
-      config,
-      log,
-      sampler: this.#sampler,
-      feed,
-      workers: this.#workers,
-      rings,
-      doorbells,
-      onFault: (what, detail) => this.#notes.fault(what, detail),
-    });
-    this.#certificate =
-      config.tls === undefined
-        ? undefined
-        : new CertificateFiles(config.tls, config.secretReaders, log, () =>
-            this.#workers.postAll({ type: 'certificate' }),
-          );
-    const metrics = new Metrics({ main: () => mainStatsOf(this.#mainParts()), workers: () => this.#workerStats() });
-    this.#admin = new AdminServer({
-      host: config.adminHost,
-      port: config.adminPort,
-      allowedHosts: config.allowedHosts,
-      guard:
-        config.adminToken === undefined
-          ? undefined
-          : new TokenGuard({
-              token: config.adminToken,
-              nowMs: () => performance.now(),
-              onWrong: address => this.#notes.wrongAdminToken(address),
-            }),
-      notReady: () =>
-        missingForReadiness({
-          config,
-          workers: this.#workers,
-          hub: this.#hub,
-          isClosing: this.#closing !== undefined,
-          isDraining: this.#isDraining,
-          isFeedStarted: this.#feedStarted,
-          areDescriptorsShort: this.#descriptors.isShort,
-          areRevocationsReadable: this.#revocations.isReadable,
-        }),
-      metrics: async () => ({ contentType: metrics.contentType, text: await metrics.scrape() }),
-      stats: () => this.#stats(),
-      revocations: after => revocationsPage(this.#revocations, after),
-      onFault: (what, cause) => this.#notes.fault(what, String(cause)),
-    });
   }
 
-  get url(): string {
-    const scheme = this.#config.tls === undefined ? 'ws' : 'wss';
-    return `${scheme}://${reachableHost(this.#config.host)}:${this.#workers.port}`;
-  }
-
-  get mustBeKilled(): boolean {
-    return this.#workers.stuck > 0 || this.#hub.shards.some(shard => shard.watch.isStuck);
-  }
-
-  get adminUrl(): string {
-    return `http://${reachableHost(this.#config.adminHost)}:${this.#adminPort}`;
-  }
-
-  async start(predecessor: Predecessor | undefined): Promise<void> {
-    if (predecessor === undefined) this.#adminPort = await this.#admin.listen();
-    await Promise.all([this.#feed.start(this.#sink()), this.#revocations.open()]);
-    this.#feedStarted = true;
-    // After the feed starts: from then on this process hears of new revocations itself.
-    for (const revocation of (await predecessor?.revocations()) ?? []) this.#revocations.take(revocation);
-    // Last, because a client accepted before the symbols are known would be told that there are none.
-    await this.#workers.start();
-    this.#descriptors.start();
-    this.#certificate?.watch();
-    if (predecessor !== undefined) {
-      predecessor.sendAway();
-      this.#adminPort = await this.#admin.listen(ADMIN_PORT_FREE_MS);
+  drain(signal: NodeJS.Signals): void {
+    if (this.#isDraining) {
+      this.end(`${signal} again`, 0);
+      return;
     }
-    this.#log.info({ url: this.url, admin: this.adminUrl, feed: this.#feed.name }, 'ready');
-  }
-
-  drain(isReplaced: boolean): Promise<void> {
-    this.#draining ??= this.#drain(isReplaced);
-    return this.#draining;
-  }
-
-  async #drain(isReplaced: boolean): Promise<void> {
     this.#isDraining = true;
-    if (isReplaced) await this.#admin.close();
-    const { drainTimeoutMs } = this.#config.times;
-    await inTime(this.#workers.retire(), drainTimeoutMs + DRAIN_BEYOND_MS, 'clients did not disconnect in time');
-  }
-
-  close(): Promise<void> {
-    this.#closing ??= this.#close();
-    return this.#closing;
-  }
-
-  /**
-   * Closes every part, even if another one fails. Clients close first; otherwise the parts behind them would report an
-   * outage.
-   * @throws {AggregateError} with everything that failed
-   */
-  async #close(): Promise<void> {
-    this.#descriptors.stop();
-    const failures: unknown[] = [];
-    const part = async (name: keyof typeof CLOSE_PART_MAX_MS, end: () => Promise<void>) => {
-      try {
-        await inTime(end(), CLOSE_PART_MAX_MS[name], `${name}: did not close in time`);
-      } catch (cause) {
-        failures.push(cause);
-      }
-    };
-    this.#certificate?.unwatch();
-    const workers = this.#workers.close();
-    await part('workers', () => workers);
-    await part('feed', async () => void (await Promise.all([this.#feed.stop(), this.#revocations.close()])));
-    await part('hub', () => this.#hub.close());
-    await part('admin', () => this.#admin.close());
-    // A process whose threads hold sockets cannot exit cleanly.
-    await workers;
-    if (failures.length > 0) throw new AggregateError(failures, 'some parts could not be closed');
-  }
-
-  renewCertificate(): void {
-    void this.#certificate?.check('asked to');
-  }
-
-  #sink(): FeedSink {
-    return {
-      message: message => this.#hub.message(message),
-      status: (status, detail) => this.#feedStatus(status, detail),
-      control: (subject, payload, respond) => this.#orders.receive(subject, payload, respond),
-      notice: (what, detail) => this.#log.warn({ what, detail }, 'feed notice'),
-    };
-  }
-
-  #feedStatus(status: FeedStatus, detail: string): void {
-    const hasChanged = this.#feedState.feed !== status;
-    // Switching to or from the backup is an outage for topics that neither server numbers.
-    if (status !== 'live' || this.#feedState.feed === 'failover') this.#hub.feedLost();
-    this.#log[status === 'live' ? 'info' : 'warn']({ feed: this.#feed.name, status, detail }, 'feed status');
-    if (!hasChanged) return;
-    this.#feedState = { ...this.#feedState, feed: status, since: new Date().toISOString() };
-    this.#workers.postAll(this.#feedState);
-  }
-
-  /** Retail clients first: they are sent less often, then refused. Institutional clients keep their latency. */
-  #loadChanged(level: number): void {
-    const { load } = this.#loads;
-    this.#log.warn({ level, load }, 'load');
-    this.#hub.stretchRetail(level);
-    if ((this.#feedState.load ?? 'normal') === load) return;
-    this.#feedState = { ...this.#feedState, load };
-    this.#workers.postAll(this.#feedState);
-  }
-
-  /** Tells a starting worker what it must know before it listens. */
-  #welcome(worker: number): void {
-    this.#hub.welcome(worker);
-    this.#workers.post(worker, this.#feedState);
-    if (this.#isDraining && this.#draining === undefined) this.#workers.post(worker, { type: 'drain' });
-    if (this.#descriptors.isShort) this.#workers.post(worker, { type: 'accept', isAccepting: false });
-  }
-
-  /**
-   * The worker cannot be replaced while it may still wake up. Once it does, it is terminated. The other workers keep
-   * serving.
-   */
-  #stuck(worker: number, reason: string): void {
-    this.#log.fatal(
-      { worker, reason },
-      'gateway worker is stuck: its clients are lost, the other workers keep serving',
+    this.#log.info({ reason: signal }, 'draining');
+    const drained = this.#started().then(isStarted => (isStarted ? this.#gateway.drain(signal === 'SIGQUIT') : undefined));
+    drained.then(
+      () => this.end('drained', 0),
+      (cause: unknown) => {
+        this.#log.warn({ err: cause }, 'draining failed');
+        this.end('draining failed', 0);
+      },
     );
-    this.#hub.forgetWorker(worker);
-    this.#loads.forgetWorker(worker);
-    if (this.#workers.stuck < this.#config.workers) return;
-    this.#host.onFatal(`no gateway worker can serve: worker ${worker} ${reason}`);
   }
 
-  async #stats(): Promise<object> {
-    const { nodeName, encoders } = this.#config;
-    const { feed: status, since } = this.#feedState;
-    return statsOf({
-      node: nodeName,
-      port: this.#workers.port,
-      feed: { name: this.#feed.name, source: this.#feed.stats?.active, status, since },
-      encoders,
-      workers: await this.#workerStats(),
-      ...mainStatsOf(this.#mainParts()),
-    });
-  }
-
-  /** Once the workers report, the hub too knows what has been encoded. */
-  #workerStats() {
-    for (const shard of this.#hub.shards) shard.look();
-    return this.#workers.stats();
-  }
-
-  #mainParts(): MainParts {
-    return {
-      hub: this.#hub,
-      workers: this.#workers,
-      feed: this.#feed,
-      feedState: this.#feedState.feed,
-      loads: this.#loads,
-      descriptors: this.#descriptors,
-      revocations: this.#revocations.stats,
-      host: this.#host,
+  /** Closes the gateway and exits. */
+  end(reason: string, exitCode: number): void {
+    if (this.#isEnding) return;
+    this.#isEnding = true;
+    this.#log.info({ reason }, 'closing');
+    const exit = (code: number) => {
+      if (this.#gateway.mustBeKilled) process.kill(process.pid, 'SIGKILL');
+      process.exit(code);
     };
+    const closed = this.#started().then(() => {
+      setTimeout(() => {
+        this.#log.fatal({ reason }, 'closing took too long');
+        // Threads that still hold sockets would make a clean exit abort.
+        process.kill(process.pid, 'SIGKILL');
+      }, SHUTDOWN_MAX_MS);
+      return this.#gateway.close();
+    });
+    closed.then(
+      () => {
+        this.#log[exitCode === 0 ? 'info' : 'fatal']({ reason }, 'closed');
+        exit(exitCode);
+      },
+      (cause: unknown) => {
+        this.#log.fatal({ reason, err: cause }, 'closing failed');
+        exit(1);
+      },
+    );
   }
+
+  /** False when the start takes too long. @throws {Error} when it has failed */
+  #started(): Promise<boolean> {
+    const late = new Promise<false>(resolve => setTimeout(() => resolve(false), START_GRACE_MS).unref());
+    return Promise.race([this.#starting.then(() => true), late]);
+  }
+}
+
+/**
+ * SIGHUP reloads the gateway. A terminal that is closed sends it too: then it ends a gateway that runs there, as is the
+ * default.
+ */
+function reloadOnHangup(gateway: Gateway, starting: Promise<void>, log: Logger, end: () => void): void {
+  const isInteractive = process.stdout.isTTY === true && hasTerminal();
+  process.on('SIGHUP', signal => {
+    if (isInteractive && !hasTerminal()) {
+      end();
+      return;
+    }
+    starting.then(
+      () => gateway.reload(signal),
+      () => log.warn({ signal }, 'signal ignored: the gateway does not run'),
+    );
+  });
+}
+
+function hasTerminal(): boolean {
+  try {
+    closeSync(openSync('/dev/tty', 'r'));
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** npm does not pass SIGTERM on: npm and its shell exit, and the gateway would be orphaned. */
+function endWithParent(end: () => void): void {
+  const parent = process.ppid;
+  const watch = setInterval(() => {
+    if (process.ppid === parent) return;
+    clearInterval(watch);
+    end();
+  }, PARENT_POLL_MS);
+  watch.unref();
 }

@@ -2,6 +2,10 @@
 import type { Config } from './config/environment.js';
 import type { WorkerSupervisor } from './gateway/supervision/supervisor.js';
 import type { Hub } from './hub/hub.js';
+import { SharedReadiness } from './threads/shared-readiness.js';
+
+/** How often the gateway threads are told. */
+const REPORT_INTERVAL_MS = 250;
 
 export interface ReadinessParts {
   readonly config: Config;
@@ -10,23 +14,61 @@ export interface ReadinessParts {
   readonly isClosing: boolean;
   readonly isDraining: boolean;
   readonly isFeedStarted: boolean;
+  readonly isFeedStale: boolean;
   readonly areDescriptorsShort: boolean;
   readonly areRevocationsReadable: boolean;
 }
 
-/** Empty when the gateway is ready, else what is missing. */
-export function missingForReadiness(parts: ReadinessParts): string[] {
+/** Everything that can keep a gateway from being ready, and whether it does now. */
+function obstacles(parts: ReadinessParts) {
   const { config, workers, hub } = parts;
-  const missing: string[] = [];
-  if (parts.isClosing) missing.push('closing');
-  if (parts.isDraining) missing.push('draining');
-  if (!parts.isFeedStarted) missing.push('feed');
-  if (workers.listening < config.workers) missing.push('workers');
-  if (parts.areDescriptorsShort) missing.push('descriptors');
-  if (workers.stuck > 0) missing.push('workers_stuck');
-  if (hub.shards.some(shard => shard.watch.isStuck)) missing.push('encoders_stuck');
-  if (config.revocations.isRequired && !parts.areRevocationsReadable) missing.push('revocations');
-  if (workers.crashLoops > 0) missing.push('workers_stable');
-  if (hub.crashLoops > 0) missing.push('encoders_stable');
-  return missing;
+  return {
+    closing: parts.isClosing,
+    draining: parts.isDraining,
+    feed: !parts.isFeedStarted,
+    feed_stale: parts.isFeedStarted && parts.isFeedStale && !config.isReadyWhenStale,
+    workers: workers.listening < config.workers,
+    descriptors: parts.areDescriptorsShort,
+    workers_stuck: workers.stuck > 0,
+    encoders_stuck: hub.shards.some(shard => shard.watch.isStuck),
+    revocations: config.revocations.isRequired && !parts.areRevocationsReadable,
+    workers_stable: workers.crashLoops > 0,
+    encoders_stable: hub.crashLoops > 0,
+  };
+}
+
+export class Readiness {
+  readonly #parts: () => ReadinessParts;
+  readonly #shared = new SharedReadiness();
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(parts: () => ReadinessParts) {
+    this.#parts = parts;
+  }
+
+  /** Where the gateway threads read it (threads/shared-readiness.ts). */
+  get cells(): SharedArrayBuffer {
+    return this.#shared.cells;
+  }
+
+  /** The names of what keeps the gateway from being ready; empty when it is ready. */
+  get missing(): string[] {
+    return Object.entries(obstacles(this.#parts())).flatMap(([name, isInTheWay]) => (isInTheWay ? [name] : []));
+  }
+
+  /** Tells the gateway threads from now on. */
+  start(): void {
+    this.#timer = setInterval(() => this.report(), REPORT_INTERVAL_MS).unref();
+    this.report();
+  }
+
+  /** Tells them at once. */
+  report(): void {
+    this.#shared.report(this.missing.length === 0);
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+    this.report();
+  }
 }

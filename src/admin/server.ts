@@ -2,6 +2,7 @@
 
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { ConfigError } from '../config/config-error.js';
 import { hostNameOf, isFixedHost, isListedHost } from '../config/hosts.js';
 import type { TokenGuard } from './token-guard.js';
 
@@ -46,7 +47,7 @@ export class AdminServer {
 
   /**
    * @param withinMs how long to retry while another process is about to release the port
-   * @returns the port. @throws {Error} with `cause` if the server cannot listen on it.
+   * @returns the port. @throws {ConfigError} with `cause` if the server cannot listen on it.
    */
   async listen(withinMs = 0): Promise<number> {
     const { host, port } = this.#options;
@@ -58,7 +59,8 @@ export class AdminServer {
       } catch (cause) {
         const isTaken = (cause as NodeJS.ErrnoException).code === 'EADDRINUSE';
         if (!isTaken || performance.now() >= deadlineMs) {
-          throw new Error(`cannot listen on ADMIN_PORT ${port} on ${host}`, { cause });
+          const why = cause instanceof Error ? cause.message : String(cause);
+          throw new ConfigError(`ADMIN_PORT=${port}: cannot listen on ADMIN_HOST ${host} (${why})`, { cause });
         }
       }
       await new Promise(resolve => setTimeout(resolve, LISTEN_RETRY_MS));
@@ -83,7 +85,7 @@ export class AdminServer {
   }
 
   async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const { pathname: path, searchParams } = new URL(request.url ?? '/', 'http://admin');
+    const { path, searchParams } = targetOf(request.url ?? '/');
     if (request.method !== 'GET' && request.method !== 'HEAD') {
       return answerJson(response, 405, { error: { code: 'method_not_allowed', message: 'GET only' } });
     }
@@ -131,6 +133,14 @@ export class AdminServer {
   #verdict({ headers: { authorization }, socket }: IncomingMessage): ReturnType<TokenGuard['check']> {
     return this.#options.guard?.check(authorization, socket.remoteAddress ?? '') ?? 'accepted';
   }
+}
+
+/** The target of a request as a path; a path such as `//` is no URL. */
+function targetOf(target: string): { readonly path: string; readonly searchParams: URLSearchParams } {
+  const [path = '', query = ''] = target.split(/\?(.*)/s);
+  // A proxy may send the absolute form (RFC 9112 section 3.2.2).
+  const absolute = !path.startsWith('/') && URL.canParse(path) ? new URL(path).pathname : path;
+  return { path: absolute, searchParams: new URLSearchParams(query) };
 }
 
 function answerJson(response: ServerResponse, status: number, body: object): void {

@@ -1,7 +1,8 @@
 import { Command } from 'commander';
 import { ConfigError } from '../config/config-error.js';
 import { type EffectiveSetting, effectiveSettings, settingNotices } from '../config/effective.js';
-import { type Config, type Environment, readConfig } from '../config/environment.js';
+import { type Environment, readConfig } from '../config/environment.js';
+import { withFiles } from '../config/settings-files.js';
 import { SETTING_GROUPS } from '../config/settings-table.js';
 import { say } from './output.js';
 import { type StartFindings, startFindings } from './start-checks.js';
@@ -36,21 +37,25 @@ export function checkCommand(): Command {
 
 /** The report that `millrace check` gives for an environment. */
 export async function checkReport(env: Environment): Promise<CheckReport> {
-  const { config, problems } = readOrExplain(env);
+  const problems: string[] = [];
+  const settings = valueOrProblems(() => withFiles(env), problems) ?? env;
+  const config = valueOrProblems(() => readConfig(settings), problems);
   const found = config === undefined ? { problems: [], notices: [] } : await startFindings(config);
   return {
-    settings: effectiveSettings(env, config),
+    settings: effectiveSettings(settings, config),
     problems: [...problems, ...found.problems],
-    notices: [...settingNotices(env, config), ...found.notices],
+    notices: [...settingNotices(settings, config), ...found.notices],
   };
 }
 
-function readOrExplain(env: Environment): { readonly config?: Config; readonly problems: readonly string[] } {
+/** Adds the lines of a {@link ConfigError} to the problems. */
+function valueOrProblems<T>(read: () => T, problems: string[]): T | undefined {
   try {
-    return { config: readConfig(env), problems: [] };
+    return read();
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
-    return { problems: error.message.split('\n') };
+    problems.push(...error.message.split('\n'));
+    return undefined;
   }
 }
 

@@ -1,31 +1,31 @@
-/** The gateway as a program: settings, signals, and a clean exit. */
+/** What precedes the start of a gateway: settings, checks, the port, the process to replace. */
 import { randomBytes } from 'node:crypto';
-import { type Config, readConfig } from '../config/environment.js';
-import { startGateway } from '../main.js';
-import { createLogger, type Logger } from '../observe/log.js';
+import type { Reread } from '../admin/reload.js';
+import { ConfigError } from '../config/config-error.js';
+import { type Config, type Environment, givenText, readConfig } from '../config/environment.js';
+import { withFiles } from '../config/settings-files.js';
+import { SETTINGS } from '../config/settings-table.js';
+import { main } from '../main.js';
+import { createLogger } from '../observe/log.js';
 import { LogDestination } from '../observe/log-destination.js';
-import type { Gateway } from '../running-gateway.js';
 import { claimPort, ownFreePort } from './free-port.js';
 import { sayLines } from './output.js';
 import { checkStart } from './start-checks.js';
 import { findPredecessor } from './takeover.js';
 import { welcome } from './welcome.js';
 
-/** Time limit for closing everything once the clients have been redirected; then the process is killed. */
-const SHUTDOWN_MAX_MS = 4500;
-const PARENT_POLL_MS = 250;
-
 /**
- * The program: reads the environment, starts, prints how to connect, and exits with code 0 on SIGTERM or SIGINT.
+ * Reads the environment, starts the gateway, and prints how to connect.
  * @param isTakeover replace the process that serves these ports now, if there is one
  * @throws {ConfigError} if a setting, or what it names, is unusable.
  * @throws {CommandFailure} if the other process cannot be replaced.
  */
 export async function runGateway(env: NodeJS.ProcessEnv, isTakeover = false): Promise<void> {
-  const configured = readConfig(env);
+  const settings = withFiles(env);
+  const configured = readConfig(settings);
   await checkStart(configured);
   const auth = configured.auth;
-  const hasKey = auth.secret !== undefined || auth.jwksFile !== undefined || auth.jwksUrl !== undefined;
+  const hasKey = isKeyGiven(configured);
   // Without a key no client could connect. A key for this run lets in only those who see its output.
   const secret = hasKey ? auth.secret : randomBytes(32).toString('hex');
   const port = configured.port === 0 ? await ownFreePort(configured.host) : configured.port;
@@ -42,90 +42,34 @@ export async function runGateway(env: NodeJS.ProcessEnv, isTakeover = false): Pr
   }
   const predecessor = isTakeover ? await findPredecessor(config) : undefined;
   if (isTakeover) log.info({ replaces: predecessor?.pid }, 'takeover');
-  let fatal = (_reason: string) => {};
-  const host = { onFatal: (reason: string) => fatal(reason), logLinesLost: () => lines.lost };
-  const starting = startGateway(config, log, host, predecessor);
-  fatal = endOnSignals(starting, log);
-  const gateway = await starting;
-  // Without a certificate, closing the terminal ends the program, as is the default.
-  if (config.tls !== undefined) process.on('SIGHUP', () => gateway.renewCertificate());
+  const gateway = await main({
+    config,
+    log,
+    reread: rereading(env, settings, config),
+    predecessor,
+    logLinesLost: () => lines.lost,
+  });
   sayLines(await welcome(gateway, config, hasKey ? undefined : secret));
 }
 
-/**
- * SIGTERM redirects the clients, then exits; SIGQUIT does the same, and frees the admin port for the process that takes
- * over. SIGINT comes from a person at a terminal and exits at once; so does any second signal. A signal during the
- * start takes effect as soon as the gateway has started.
- * @returns exits with code 1, for when the gateway cannot continue
- */
-function endOnSignals(starting: Promise<Gateway>, log: Logger): (reason: string) => void {
-  let isDraining = false;
-  let isEnding = false;
-  const end = (reason: string, exitCode: number) => {
-    if (isEnding) return;
-    isEnding = true;
-    log.info({ reason }, 'closing');
-    const late = setTimeout(() => {
-      log.fatal({ reason }, 'closing took too long');
-      // Threads that still hold sockets would make a clean exit abort.
-      process.kill(process.pid, 'SIGKILL');
-    }, SHUTDOWN_MAX_MS);
-    let mustBeKilled = false;
-    const closed = starting.then(async gateway => {
-      await gateway.close().finally(() => {
-        mustBeKilled = gateway.mustBeKilled;
-      });
-    });
-    const exit = (code: number) => {
-      clearTimeout(late);
-      if (mustBeKilled) process.kill(process.pid, 'SIGKILL');
-      process.exit(code);
-    };
-    closed.then(
-      () => {
-        log[exitCode === 0 ? 'info' : 'fatal']({ reason }, 'closed');
-        exit(exitCode);
-      },
-      (cause: unknown) => {
-        log.fatal({ reason, err: cause }, 'closing failed');
-        exit(1);
-      },
-    );
-  };
-  const drain = (signal: NodeJS.Signals) => {
-    if (isDraining) {
-      end(`${signal} again`, 0);
-      return;
-    }
-    isDraining = true;
-    log.info({ reason: signal }, 'draining');
-    const drained = starting.then(gateway => gateway.drain(signal === 'SIGQUIT'));
-    drained.then(
-      () => end('drained', 0),
-      (cause: unknown) => {
-        log.warn({ err: cause }, 'draining failed');
-        end('draining failed', 0);
-      },
-    );
-  };
-  process.on('SIGTERM', drain);
-  process.on('SIGQUIT', drain);
-  process.on('SIGINT', () => end('SIGINT', 0));
-  if (process.env.npm_lifecycle_event !== undefined) endWithParent(() => end('npm ended', 0));
-  process.on('uncaughtException', cause => {
-    log.fatal({ err: cause }, 'uncaught error on the main thread');
-    end('defect', 1);
-  });
-  return reason => end(reason, 1);
+function isKeyGiven({ auth }: Config): boolean {
+  return auth.secret !== undefined || auth.jwksFile !== undefined || auth.jwksUrl !== undefined;
 }
 
-/** npm does not pass SIGTERM on: npm and its shell exit, and the gateway would be orphaned. */
-function endWithParent(end: () => void): void {
-  const parent = process.ppid;
-  const watch = setInterval(() => {
-    if (process.ppid === parent) return;
-    clearInterval(watch);
-    end();
-  }, PARENT_POLL_MS);
-  watch.unref();
+/** @param atStart the settings of the running gateway. @param config what it made of them */
+function rereading(env: Environment, atStart: Environment, config: Config): () => Reread {
+  const hadKey = isKeyGiven(readConfig(atStart));
+  let last = atStart;
+  return () => {
+    const now = withFiles(env);
+    const fresh = readConfig(now);
+    if (isKeyGiven(fresh) !== hadKey) {
+      throw new ConfigError('AUTH_JWT_SECRET, AUTH_JWKS_URL, AUTH_JWKS_FILE: the first key, or none, needs a restart');
+    }
+    const isChanged = (name: string, isReloaded: boolean) =>
+      givenText(now, name) !== givenText(isReloaded ? last : atStart, name);
+    const changed = [...SETTINGS].flatMap(([name, { isReloaded }]) => (isChanged(name, isReloaded) ? [name] : []));
+    last = now;
+    return { config: hadKey ? fresh : { ...fresh, auth: config.auth }, changed };
+  };
 }

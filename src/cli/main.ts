@@ -2,9 +2,8 @@
 /** The command line, `millrace <command>`: one file per command. */
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
-import { ConfigError } from '../config/config-error.js';
-import { CommandFailure, reasonOf } from './failure.js';
-import { note, noteLines } from './output.js';
+import { lastWords } from './failure.js';
+import { noteLines } from './output.js';
 
 /** Loaded on demand: the gateway runs for weeks and needs none of the other commands. */
 const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map([
@@ -44,8 +43,7 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 try {
   await program.parseAsync();
 } catch (error) {
-  if (error instanceof CommandFailure) note(error.message);
-  else noteLines(`${error instanceof ConfigError || !(error instanceof Error) ? reasonOf(error) : error.stack}\n`);
+  noteLines(`${lastWords(error)}\n`);
   process.exitCode = 1;
 }
 

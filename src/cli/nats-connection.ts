@@ -2,8 +2,9 @@ import { Option } from 'commander';
 import { connect, type NatsConnection } from 'nats';
 import { ConfigError } from '../config/config-error.js';
 import { type NatsConfig, readConfig } from '../config/environment.js';
+import { withFiles } from '../config/settings-files.js';
+import { SETTINGS } from '../config/settings-table.js';
 import { withoutSecrets } from '../config/url-text.js';
-import { natsServers } from '../config/variables/feed.js';
 import { natsConnectionOptions } from '../feed/nats-connection.js';
 import { CommandFailure, reasonOf } from './failure.js';
 
@@ -15,16 +16,17 @@ export function natsOption(): Option {
 }
 
 /** Settings of a gateway that say nothing about its connection; they may be incomplete here. */
-const OTHERS: readonly string[] = ['NATS_URL', 'NATS_BACKUP_URL', 'FEED_STALE_AFTER', 'JETSTREAM', 'NATS_STREAM'];
+const OTHERS: readonly string[] = ['NATS_URL', 'NATS_BACKUP_URL', 'NATS_START_TIMEOUT', 'NATS_STREAM'];
 
 /**
  * How to reach the server at `url`, with the gateway's own settings of credentials, TLS, JetStream's API and prefixes.
  * @throws {ConfigError} naming an invalid variable.
  */
 export function natsConfig(url: string, env: NodeJS.ProcessEnv): NatsConfig {
-  const names = ['SECRET_FILE_READERS', ...Object.keys(natsServers.settings).filter(name => !OTHERS.includes(name))];
-  const settings = Object.fromEntries(names.map(name => [name, env[name]]));
-  return readConfig({ ...settings, NATS_URL: url || DEFAULT_NATS_URL }).nats;
+  const settings = withFiles(env);
+  const names = [...SETTINGS.keys()].filter(name => name.startsWith('NATS_') && !OTHERS.includes(name));
+  const given = Object.fromEntries(['SECRET_FILE_READERS', ...names].map(name => [name, settings[name]]));
+  return readConfig({ ...given, NATS_URL: url || DEFAULT_NATS_URL }).nats;
 }
 
 /**

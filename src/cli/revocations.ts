@@ -1,5 +1,6 @@
 import { Command, Option } from 'commander';
 import { readConfig } from '../config/environment.js';
+import { withFiles } from '../config/settings-files.js';
 import { fetchRevocations, type RevocationsBody } from '../revocation/listing.js';
 import { CommandFailure, reasonOf } from './failure.js';
 import { say } from './output.js';
@@ -20,7 +21,7 @@ export function revocationsCommand(): Command {
     .option('--json', 'as JSON, one entry per line')
     .addHelpText('after', EXAMPLES)
     .action(async ({ admin, json = false }: { admin?: string; json?: boolean }) => {
-      const { ADMIN_HOST, ADMIN_PORT, ADMIN_TOKEN } = process.env;
+      const { ADMIN_HOST, ADMIN_PORT, ADMIN_TOKEN } = withFiles(process.env);
       const config = readConfig({ ADMIN_HOST, ADMIN_PORT, ADMIN_TOKEN });
       const at = (admin ?? adminAddress(config)).replace(/\/+$/, '');
       const entries = await list(at, config.adminToken);

@@ -210,7 +210,7 @@ function apply(side: Map<string, string>, levels: BookMessage['bids']): void {
 }
 
 function wantEverything(feed: SimulatorFeed, wanted: boolean): void {
-  for (const kind of MARKET_DATA_KINDS) feed.interest(subjectOf(kind, ALL_SYMBOLS), wanted);
+  for (const kind of MARKET_DATA_KINDS) feed.follow(subjectOf(kind, ALL_SYMBOLS), wanted);
 }
 
 /** Why publishing has become impossible; pending until then. */

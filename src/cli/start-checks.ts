@@ -39,9 +39,6 @@ export async function startFindings(config: Config, nowMs: number = Date.now()):
     ...(feed === 'replay' ? [() => checkReadable('REPLAY_FILE', replay.file)] : []),
     ...(feed === 'nats'
       ? [
-          () => checkReadable('NATS_PASSWORD_FILE', nats.passwordFile),
-          () => checkReadable('NATS_TOKEN_FILE', nats.tokenFile),
-          () => checkReadable('NATS_NKEY_SEED_FILE', nats.nkeySeedFile),
           () => checkReadable('NATS_CREDS', nats.credsFile),
           () => checkReadable('NATS_TLS_CA', nats.tlsCaFile),
           () => checkReadable('NATS_TLS_CERT', nats.tlsCertFile),

@@ -2,7 +2,7 @@
 import type { Config } from '../config/environment.js';
 import { reachableHost } from '../config/reachable-host.js';
 import { entriesOf, fetchRevocations } from '../revocation/listing.js';
-import type { Predecessor } from '../running-gateway.js';
+import type { Predecessor } from '../gateway.js';
 import { CommandFailure, reasonOf } from './failure.js';
 
 const ANSWER_MAX_MS = 3_000;

@@ -1,13 +1,14 @@
 import { Command, Option } from 'commander';
 import { mintToken, TOKEN_BYTES_MAX } from '../auth/token.js';
 import { readConfig } from '../config/environment.js';
+import { withFiles } from '../config/settings-files.js';
 import type { Tier } from '../protocol/lanes.js';
 import { entitlementOption, roleOption, subOption, tierOption, ttlMs } from './credential-options.js';
 import { CommandFailure } from './failure.js';
 import { say } from './output.js';
 
 const EXAMPLES = `
-Signs with AUTH_JWT_SECRET. If AUTH_ISSUER and AUTH_AUDIENCE are set, they go into the token.
+Signs with AUTH_JWT_SECRET (or AUTH_JWT_SECRET_FILE). If AUTH_ISSUER and AUTH_AUDIENCE are set, they go into the token.
 Standard output is the token and nothing else.
 
 Examples:
@@ -43,7 +44,7 @@ export function tokenCommand(): Command {
 }
 
 async function mint(options: TokenOptions, env: NodeJS.ProcessEnv): Promise<string> {
-  const { AUTH_JWT_SECRET, AUTH_ISSUER, AUTH_AUDIENCE, AUTH_TOKEN_MAX_AGE } = env;
+  const { AUTH_JWT_SECRET, AUTH_ISSUER, AUTH_AUDIENCE, AUTH_TOKEN_MAX_AGE } = withFiles(env);
   // Only signing settings: a server's other settings may be incomplete here.
   const { auth } = readConfig({ AUTH_JWT_SECRET, AUTH_ISSUER, AUTH_AUDIENCE, AUTH_TOKEN_MAX_AGE });
   const { secret, issuer, audience, tokenMaxAgeMs } = auth;

@@ -1,6 +1,6 @@
 import { mintToken } from '../auth/token.js';
 import type { Config } from '../config/environment.js';
-import type { Gateway } from '../running-gateway.js';
+import type { Gateway } from '../gateway.js';
 
 const DEMO_TOKEN_TTL_MS = 24 * 3_600_000;
 

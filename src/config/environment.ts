@@ -5,8 +5,10 @@
  */
 import { availableParallelism } from 'node:os';
 import { ConfigError } from './config-error.js';
+import { type Environment, givenText } from './given-text.js';
 import { readSetting } from './setting.js';
 import { SETTINGS } from './settings-table.js';
+import { settingsFiles } from './settings-files.js';
 import {
   type AuthConfig,
   type AuthVariables,
@@ -20,6 +22,7 @@ import { type ClientsConfig, type ClientVariables, clientProblems, clientsConfig
 import { type FeedConfig, type FeedVariables, feedConfig, feedProblems } from './variables/feed.js';
 import { type ProcessVariables, processConfig, processProblems } from './variables/process.js';
 
+export { type Environment, givenText } from './given-text.js';
 export type { NatsConfig, ReplayConfig, SimulatorConfig } from './sources.js';
 export type { AuthConfig } from './variables/auth.js';
 
@@ -28,9 +31,9 @@ export interface Config extends Readonly<ReturnType<typeof processConfig>>, Feed
   /** Whether clients may connect without a credential. */
   readonly anonymous: boolean;
   readonly revocations: RevocationsConfig;
+  /** Files that settings are read from, by variable: others must not be able to read them. */
+  readonly settingsFiles: Readonly<Record<string, string>>;
 }
-
-export type Environment = Readonly<Record<string, string | undefined>>;
 
 type Variables = ProcessVariables & FeedVariables & AuthVariables & ClientVariables;
 
@@ -50,8 +53,15 @@ export function readConfig(env: Environment, cores: number = availableParallelis
   if (unreadable.length > 0) throw new ConfigError(unreadable.join('\n'));
   // Each value has the type of its setting, and no setting of the table is missing.
   const v = values as Variables;
-  const feed = feedConfig(v);
-  const wrong = [...processProblems(v), ...feedProblems(v), ...authProblems(v, feed.feed), ...clientProblems(v)];
+  const files = settingsFiles(env);
+  const feed = feedConfig(v, files);
+  const isGiven = (name: string) => givenText(env, name) !== undefined;
+  const wrong = [
+    ...processProblems(v),
+    ...feedProblems(v),
+    ...authProblems(v, feed.feed),
+    ...clientProblems(v, isGiven),
+  ];
   if (wrong.length > 0) throw new ConfigError(wrong.join('\n'));
   return Object.freeze({
     ...processConfig(v, cores),
@@ -60,10 +70,6 @@ export function readConfig(env: Environment, cores: number = availableParallelis
     auth: authConfig(v),
     anonymous: allowsAnonymous(v),
     revocations: revocationsConfig(v),
+    settingsFiles: files,
   });
-}
-
-/** The text a variable is set to; undefined if it is unset or empty. */
-export function givenText(env: Environment, name: string): string | undefined {
-  return env[name] === '' ? undefined : env[name];
 }

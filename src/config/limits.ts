@@ -71,6 +71,8 @@ export interface TimesConfig {
   readonly healthCheckIntervalMs: number;
   /** Idle topics send a heartbeat with their sequence number at this interval. */
   readonly heartbeatIntervalMs: number;
+  /** Time after SIGTERM in which the gateway reports not ready and still accepts clients; 0: none. */
+  readonly drainDelayMs: number;
   /** Time over which reconnects are spread when the gateway closes. */
   readonly drainTimeoutMs: number;
   /** Longest time an analytics message waits for others. */

@@ -21,7 +21,7 @@ type NamedFiles = Readonly<Record<string, string | undefined>>;
 export async function checkFiles(config: Config): Promise<void> {
   const { tls, auth, nats } = config;
   await checkModes(
-    { TLS_KEY: tls?.keyFile, ...natsSecrets(nats) },
+    { TLS_KEY: tls?.keyFile, ...natsSecrets(nats), ...config.settingsFiles },
     {
       TLS_CERT: tls?.certFile,
       TLS_CLIENT_CA: tls?.clientCaFile,

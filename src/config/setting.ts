@@ -11,11 +11,14 @@ export interface Setting<T> {
   readonly means: string;
   /** A document of the repository with details, optionally with a fragment: `ops/security.md#client-certificates`. */
   readonly see: string | undefined;
+  /** True if SIGHUP reloads it; a change of any other setting needs a restart. */
+  readonly isReloaded: boolean;
 }
 
 interface Description {
   readonly means: string;
   readonly see?: string;
+  readonly isReloaded?: boolean;
 }
 
 /** A table of settings by name. */
@@ -35,16 +38,20 @@ export interface SettingGroup<S extends Settings = Settings> {
 }
 
 /** A setting with a default. @param defaultText as you would set it */
-export function setting<T>(type: ValueType<T>, defaultText: string, { means, see }: Description): Setting<T> {
-  return { type, default: defaultText, unset: undefined, means, see };
+export function setting<T>(
+  type: ValueType<T>,
+  defaultText: string,
+  { means, see, isReloaded = false }: Description,
+): Setting<T> {
+  return { type, default: defaultText, unset: undefined, means, see, isReloaded };
 }
 
 /** A setting that may be unset. */
 export function optional<T>(
   type: ValueType<T>,
-  { means, see, unset }: Description & { readonly unset?: string },
+  { means, see, unset, isReloaded = false }: Description & { readonly unset?: string },
 ): Setting<T | undefined> {
-  return { type: type as ValueType<T | undefined>, default: undefined, unset, means, see };
+  return { type: type as ValueType<T | undefined>, default: undefined, unset, means, see, isReloaded };
 }
 
 /** A variable's value, or why its text is invalid. */

@@ -12,6 +12,9 @@ would use it, secrets hidden, and exits with 1 if the gateway would not start.
 - **Durations**: \`250ms\`, \`4s\`, \`30m\`, \`1h\`, \`7d\`; a bare number is seconds.
 - **Sizes**: \`1048576\`, \`64KiB\`, \`1MiB\`, \`1GiB\`.
 - **Lists** are separated by commas.
+- **Files**: \`SETTINGS_FILE\` names a file of settings, one \`NAME=value\` per line; the environment takes precedence. Each secret may stand
+  in a file of its own: \`AUTH_JWT_SECRET_FILE\` instead of \`AUTH_JWT_SECRET\`. SIGHUP rereads these files, see
+  [operations](README.md#reload).
 
 ${SETTING_GROUPS.map(sectionOf).join('\n')}
 \`npm run docs\` writes this file from \`src/config/variables\`.
@@ -30,14 +33,15 @@ ${rows.join('\n')}
 `;
 }
 
-function rowOf(name: string, { type, default: value, unset, means, see }: Setting<unknown>): string {
+function rowOf(name: string, { type, default: value, unset, means, see, isReloaded }: Setting<unknown>): string {
   const text = value === undefined ? 'unset' : value === '' ? 'none' : `\`${value}\``;
   const otherwise = unset === undefined ? '' : ` Unset: ${unset}.`;
+  const reload = isReloaded ? ' Reloaded on SIGHUP.' : '';
   const link =
     see === undefined
       ? ''
       : ` See [${see.replace(/#.*/, '')}](${see.startsWith('ops/') ? see.slice('ops/'.length) : `../${see}`}).`;
-  return `| \`${name}\` | ${type.takes.replace(/^(an?|the) /, '')} | ${text} | ${means}${otherwise}${link} |`;
+  return `| \`${name}\` | ${type.takes.replace(/^(an?|the) /, '')} | ${text} | ${means}${otherwise}${reload}${link} |`;
 }
 
 const TEXT_COLUMNS = 100;

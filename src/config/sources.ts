@@ -8,6 +8,8 @@ export interface NatsConfig {
   readonly backupUrl: string | undefined;
   /** How long the first server may be lost or silent. */
   readonly staleAfterMs: number;
+  /** How long the start waits for a server, ms; 0: without end. */
+  readonly startTimeoutMs: number;
   readonly user: string | undefined;
   readonly password: string | undefined;
   readonly passwordFile: string | undefined;

@@ -1,5 +1,5 @@
 /** The interface of every source (the encoder state of one subject), whatever it carries. */
-import type { Hold, HoldReason, RejectReason } from '../threads/batch.js';
+import type { Hold, StaleReason, RejectReason } from '../threads/batch.js';
 import type { PlainObject } from './decode.js';
 
 /** Outcome of one publisher message. `no_base`: a partial message without a whole one before it; it is skipped. */
@@ -12,7 +12,7 @@ export interface SourceEncoder {
    */
   data(value: PlainObject, at: MessageTimes, quiet: boolean): DataOutcome;
   /** Messages before the next one were lost. Clients are told unless that one is whole. */
-  lost(reason: HoldReason): void;
+  lost(reason: StaleReason): void;
   /** The message was refused: it counts as lost. */
   refused(reason: RejectReason, at: MessageTimes, quiet: boolean): void;
   /** Why a state source is held back: it lacks a message. */
@@ -24,7 +24,7 @@ export interface SourceEncoder {
   want(lane: number, worker: number): void;
   unwant(lane: number, worker: number): void;
   /** Sends one worker the lane's current document (state) or last sequence (event). */
-  snapshot(lane: number, worker: number, request: number, heldSeq?: number): void;
+  snapshot(lane: number, worker: number, request: number, sentSeq?: number): void;
   /** Sends the class everything pending. */
   flush(rateClass: number): void;
   gap(from: number, to: number, reason: string): void;

@@ -8,7 +8,7 @@
  */
 
 import { CLASS_COUNT, classOfLane, detailOfLane } from '../protocol/lanes.js';
-import type { Hold, HoldReason, RejectReason } from '../threads/batch.js';
+import type { Hold, StaleReason, RejectReason } from '../threads/batch.js';
 import { FrameKind } from '../threads/ring.js';
 import type { PlainObject } from './decode.js';
 import {
@@ -27,7 +27,7 @@ import { forgetWorker, isWantedByAny, setWanted, type VariantMasks } from './var
 /** Called when a track of the class has something to send at its next flush. */
 export type MarkDue = (rateClass: number, source: StateSource<unknown>) => void;
 
-function holdReasonOf(reason: RejectReason): HoldReason {
+function staleReasonOf(reason: RejectReason): StaleReason {
   return reason === 'too_large' ? 'too_large' : 'refused';
 }
 
@@ -112,7 +112,7 @@ export abstract class StateSource<View> implements SourceEncoder {
     this.#seenSeq = at.seq;
     const outcome = this.apply(value);
     if (outcome !== 'applied') {
-      this.#missed(outcome === 'no_base' ? 'no_snapshot' : holdReasonOf(outcome), quiet);
+      this.#missed(outcome === 'no_base' ? 'no_snapshot' : staleReasonOf(outcome), quiet);
       return outcome;
     }
     this.#enterEpoch();
@@ -124,13 +124,13 @@ export abstract class StateSource<View> implements SourceEncoder {
     return 'applied';
   }
 
-  lost(reason: HoldReason): void {
+  lost(reason: StaleReason): void {
     this.#hold ??= { reason, sinceMicros: this.#out.nowMicros() };
   }
 
   refused(reason: RejectReason, at: MessageTimes, quiet: boolean): void {
     this.#seenSeq = at.seq;
-    this.#missed(holdReasonOf(reason), quiet);
+    this.#missed(staleReasonOf(reason), quiet);
   }
 
   holdBack(hold: Hold, quiet: boolean): void {
@@ -161,10 +161,10 @@ export abstract class StateSource<View> implements SourceEncoder {
     for (const track of this.#tracks) forgetWorker(track.masks, worker);
   }
 
-  snapshot(lane: number, worker: number, request: number, heldSeq = 0): void {
+  snapshot(lane: number, worker: number, request: number, sentSeq = 0): void {
     const track = this.#trackOf(lane);
     if (track === undefined) return;
-    if (track.lastSeq < heldSeq) this.#awaited(track, heldSeq);
+    if (track.lastSeq < sentSeq) this.#awaited(track, sentSeq);
     // The end of a hold or epoch is sent to all at once: a worker that asks cannot be told before the others.
     if (track.needsSnapshot && this.#hold === null) this.#send(track);
     // The next delta follows what the track's subscribers hold, even if the document is ahead of that.
@@ -172,7 +172,7 @@ export abstract class StateSource<View> implements SourceEncoder {
     const view = chained ? track.last : this.view(track.detail);
     const origin = { ...this.#origin, request };
     if (this.#hold !== null) {
-      this.#emitHold(FrameKind.held, track, requesterOf(lane, worker), request, this.#hold);
+      this.#emitHold(FrameKind.staleAnswer, track, requesterOf(lane, worker), request, this.#hold);
       track.isHoldTold = true;
     }
     if (chained) {
@@ -249,8 +249,8 @@ export abstract class StateSource<View> implements SourceEncoder {
    * pending, because the value changed back or is not part of this detail, the whole document does. Only then is it
    * sent at once: a class must not send more often than its rate.
    */
-  #awaited(track: Track<View>, heldSeq: number): void {
-    track.awaitedSeq = heldSeq;
+  #awaited(track: Track<View>, sentSeq: number): void {
+    track.awaitedSeq = sentSeq;
     if (this.#hold === null && !this.#dueClasses[track.rateClass] && !track.needsSnapshot) this.#send(track);
   }
 
@@ -283,7 +283,7 @@ export abstract class StateSource<View> implements SourceEncoder {
     setEpoch(this.#origin, this.#epoch);
   }
 
-  #missed(reason: HoldReason, quiet: boolean): void {
+  #missed(reason: StaleReason, quiet: boolean): void {
     this.lost(reason);
     if (!quiet) this.#tellHold();
   }

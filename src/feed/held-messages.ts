@@ -1,15 +1,15 @@
-/** Messages of the standby source since the active one fell silent: delivered in order if the gateway switches. */
+/** Messages of the standby upstream since the active one fell silent: delivered in order if the gateway switches. */
 import type { FeedMessage } from './feed.js';
 
 /** Most payload bytes kept. Beyond it, the oldest are dropped: later messages reveal the loss by number or epoch. */
-const HELD_BYTES_MAX = 32 * 1024 * 1024;
+const WAITING_BYTES_MAX = 32 * 1024 * 1024;
 
 export class HeldMessages {
   readonly #bytesMax: number;
   #messages: FeedMessage[] = [];
   #bytes = 0;
 
-  constructor(bytesMax: number = HELD_BYTES_MAX) {
+  constructor(bytesMax: number = WAITING_BYTES_MAX) {
     this.#bytesMax = bytesMax;
   }
 

@@ -2,6 +2,8 @@
 import { AckPolicy, DeliverPolicy, type JetStreamManager, type NatsConnection, nanos, type StreamInfo } from 'nats';
 import type { StoredMessage, StoredOutcome, StoredRange } from './feed.js';
 import { failed } from './feed-outcome.js';
+import { jetStreamTextOf } from './jetstream-stream.js';
+import { failureCodeOf } from './nats-connection.js';
 import { type HeaderFaults, headersOf, tsEventOf } from './nats-headers.js';
 import type { NatsNames } from './nats-names.js';
 import { detailsOf, StreamDeletes } from './stream-deletes.js';
@@ -43,7 +45,6 @@ export class JetStreamStore {
   /**
    * Resolves with all messages of the range in order. Fails if one of them may be missing, or if there are too many.
    * @param isSame says whether this is the stream that the range is counted in
-   * @throws {NatsError} if the server does not answer.
    */
   async read(range: StoredRange, isSame: (info: StreamInfo) => boolean): Promise<StoredOutcome> {
     if (this.#reading >= READS_MAX) {
@@ -53,6 +54,8 @@ export class JetStreamStore {
     this.#reading++;
     try {
       return await this.#readNow(range, isSame);
+    } catch (error) {
+      return failed(failureCodeOf(error), jetStreamTextOf(error));
     } finally {
       this.#reading--;
       this.#waiting.shift()?.();

@@ -7,8 +7,10 @@ import { rethrowOutside } from './nats-connection.js';
 const PULL_MESSAGES_MAX = 4_096;
 /** How long one request for messages lasts; nats.js renews it. */
 const PULL_EXPIRES_MS = 10_000;
-/** After two missed heartbeats, the consumer counts as lost. */
-const HEARTBEAT_MS = 2_000;
+/** After two missed heartbeats, the consumer counts as lost: within 1.5 s of the death of its node. */
+const HEARTBEAT_MS = 500;
+/** Asks for one message shorter than any, and does not wait: the server answers at once, and delivers nothing. */
+const PROBE = new TextEncoder().encode('{"batch":1,"no_wait":true,"max_bytes":1}');
 
 export interface StreamConsumerOptions {
   readonly stream: string;
@@ -17,6 +19,11 @@ export interface StreamConsumerOptions {
   readonly lastSeq: number;
   /** With a `lastSeq` of 0, it starts at the first message. */
   readonly isWhole?: boolean;
+  /**
+   * Sends a request to JetStream's API. With it, `open` proves that the user may ask for messages: without that right,
+   * the server ignores the requests of a consumer that it has created.
+   */
+  readonly ask?: (call: string, payload: Uint8Array) => Promise<unknown>;
   readonly onMessage: (message: JsMsg, consumer: StreamConsumer) => void;
   /** Called once, unless the consumer was closed before. */
   readonly onLost: (reason: string, consumer: StreamConsumer) => void;
@@ -38,10 +45,11 @@ export class StreamConsumer {
     this.#options = options;
   }
 
-  /** @throws {NatsError} if the server does not create one */
+  /** @throws {NatsError} if the server does not create one, or does not deliver its messages */
   static async open(manager: JetStreamManager, options: StreamConsumerOptions): Promise<StreamConsumer> {
-    const { stream, lastSeq, filter, isWhole } = options;
+    const { stream, lastSeq, filter, isWhole, ask } = options;
     const info = await manager.consumers.add(stream, consumerConfig(lastSeq, filter, isWhole));
+    await ask?.(`CONSUMER.MSG.NEXT.${stream}.${info.name}`, PROBE);
     const consumer = new StreamConsumer(info.name, info.num_pending, options);
     const messages = await manager
       .jetstream()

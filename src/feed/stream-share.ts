@@ -1,6 +1,6 @@
 /** Divides the subjects between a JetStream stream and core NATS, which delivers what the stream does not store. */
 import type { JetStreamManager, StreamInfo } from 'nats';
-import type { FeedOutcome } from './feed-outcome.js';
+import { DONE, type FeedOutcome, failed } from './feed-outcome.js';
 import { findStream } from './jetstream-stream.js';
 import type { NatsNames } from './nats-names.js';
 import type { NatsSubjects } from './nats-subjects.js';
@@ -8,8 +8,9 @@ import { storedPatterns } from './stored-subjects.js';
 import { covers, intersection, matches } from './subject-patterns.js';
 
 const MARKET_DATA = 'md.>';
-/** Always followed, regardless of interest. */
-const ALWAYS = ['md.quotes.>', 'md.trades.>', 'md.books.>', 'analytics.*'];
+const ANALYTICS = 'analytics.*';
+/** Always followed, whatever is wanted. */
+const ALWAYS = ['md.quotes.>', 'md.trades.>', 'md.books.>', ANALYTICS];
 /** Followed on demand. */
 const ON_DEMAND = ['orders.*', 'rooms.*'];
 
@@ -20,7 +21,7 @@ export class StreamShare {
   #fromCore = '';
   /** Patterns of the subjects that the stream stores. */
   #stored: readonly string[] = [];
-  /** On-demand subjects that are currently followed. */
+  /** On-demand subjects that are wanted. */
   readonly #wanted = new Set<string>();
   /** Core NATS also delivers subjects that the stream stores: those of a pattern that it stores in part. */
   #isShared = false;
@@ -71,16 +72,20 @@ export class StreamShare {
     const fromCore = ALWAYS.filter(part => !isStoredWhole(part));
     this.#isShared = fromCore.some(part => stored.some(pattern => intersection(pattern, part) !== undefined));
     for (const part of ALWAYS) {
-      if (fromCore.includes(part)) this.#core.follow(part);
+      if (fromCore.includes(part)) void this.#core.follow(part);
       else this.#core.unfollow(part);
     }
-    for (const subject of this.#wanted) this.interest(subject, true);
+    for (const subject of this.#wanted) void this.follow(subject, true);
     return [...fromCore, ...ON_DEMAND.filter(part => !isStoredWhole(part))];
   }
 
-  /** What the stream stores is always read, regardless of interest. */
-  interest(subject: string, wanted: boolean): Promise<FeedOutcome> | undefined {
-    if (subject.startsWith('md.') || subject.startsWith('analytics.')) return undefined;
+  /** What the stream stores is always read, whatever is wanted. */
+  follow(subject: string, wanted: boolean): FeedOutcome | Promise<FeedOutcome> {
+    if (subject.startsWith('md.')) return DONE;
+    if (subject.startsWith('analytics.')) {
+      const refusal = this.isStored(subject) ? undefined : this.#core.refusalOf(ANALYTICS);
+      return refusal === undefined ? DONE : failed('refused', refusal);
+    }
     if (wanted) this.#wanted.add(subject);
     else this.#wanted.delete(subject);
     return wanted && !this.isStored(subject) ? this.#core.follow(subject) : this.#core.unfollow(subject);

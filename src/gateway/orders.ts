@@ -101,7 +101,7 @@ export class Orders {
         break;
       }
       case 'refused':
-        this.#refused(message.request, message.owner);
+        this.#refused(message);
         break;
       case 'published':
         rooms.published(message);
@@ -118,11 +118,11 @@ export class Orders {
         void this.#accept(message.isAccepting);
         break;
       case 'drain':
-        server.drain();
+        server.redirects.drain();
         break;
       case 'retire':
         this.#isLeaving = true;
-        void server.retire(() => post({ type: 'empty' }));
+        void server.redirects.retire(() => post({ type: 'empty' }));
         break;
       case 'certificate':
         this.#renewCertificate();
@@ -130,7 +130,7 @@ export class Orders {
       case 'close':
         this.#isLeaving = true;
         // Redirected clients need time to read their close frame.
-        setTimeout(() => finish(0), server.leave() ? CLOSE_GRACE_MS : 0);
+        setTimeout(() => finish(0), server.redirects.leave() ? CLOSE_GRACE_MS : 0);
         break;
     }
   }
@@ -146,10 +146,9 @@ export class Orders {
   }
 
   /**
-   * @param owner the owner whose share is used up, if that is the reason: others that wait for the view may still get
-   * it
+   * If the share of an owner is used up, others that wait for the view may still get it.
    */
-  #refused(request: number, owner: number | undefined): void {
+  #refused({ request, owner, isUnavailable = false }: Extract<ToWorker, { type: 'refused' }>): void {
     const { table, subscriptions } = this.#parts;
     const refused = table.asked(request);
     // The request is settled: others need not wait for it.
@@ -159,7 +158,7 @@ export class Orders {
       return;
     }
     const other = owner === undefined ? undefined : this.#nextOwner(refused, owner);
-    if (other === undefined) subscriptions.refused(refused);
+    if (other === undefined) subscriptions.refused(refused, isUnavailable ? 'unavailable' : 'too_many_subscriptions');
     else table.requests.wantFor(refused, other);
   }
 
@@ -197,7 +196,7 @@ export class Orders {
   #renewCertificate(): void {
     const { server, onFault } = this.#parts;
     try {
-      server.renewCertificate();
+      server.redirects.renewCertificate();
     } catch (cause) {
       onFault('new certificate unusable; keeping the current one', cause);
     }

@@ -1,5 +1,6 @@
 /** How a request is refused, before or after the upgrade. */
 import type { ErrorCode, HttpCode, RefusalStatus } from '../protocol/codes.js';
+import type { Tier } from '../protocol/lanes.js';
 
 /** The HTTP answer to a refused upgrade. */
 export interface Refusal {
@@ -7,6 +8,8 @@ export interface Refusal {
   readonly code: ErrorCode | HttpCode;
   readonly message: string;
   readonly retryAfterSeconds?: number;
+  /** Whose request it was, where that is known: for the log. */
+  readonly by?: { readonly user: string; readonly tier: Tier };
 }
 
 export const refusal = (status: Refusal['status'], code: Refusal['code'], message: string): Refusal => ({
@@ -14,6 +17,14 @@ export const refusal = (status: Refusal['status'], code: Refusal['code'], messag
   code,
   message,
 });
+
+/** The refusal of a request whose credential was accepted; anything else unchanged. */
+export function refusedTo<T extends object>(
+  outcome: T | Refusal,
+  { sub, tier }: { readonly sub: string; readonly tier: Tier },
+): T | Refusal {
+  return 'status' in outcome ? { ...outcome, by: { user: sub, tier } } : outcome;
+}
 
 const NAMED_MAX = 20;
 

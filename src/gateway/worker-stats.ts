@@ -1,34 +1,45 @@
 /** A worker's counters as plain data, for the main thread to merge. */
 import type { WorkerStats } from '../threads/thread-messages.js';
+import type { RoomPublishing } from './commands/room-publishing.js';
+import type { TopicCommands } from './commands/topic-commands.js';
 import type { Fanout } from './delivery/fanout.js';
 import type { GatewayServer } from './edge/server.js';
-import type { Recoveries } from './events/recovery.js';
 import type { ConnectionLimits } from './limits/connection-limits.js';
+import type { PendingSockets } from './limits/pending-sockets.js';
+import type { WorkBudgets } from './limits/work-budgets.js';
+import type { Session } from './model/session.js';
 import type { Outbox } from './sending/outbox.js';
+import type { Keepalive } from './sessions/keepalive.js';
+import type { BufferedTotal } from './slow-consumers/buffered-total.js';
 import type { Ladder } from './slow-consumers/ladder.js';
+import type { Overload } from './slow-consumers/overload.js';
+import type { Subscriptions } from './subscriptions/subscriptions.js';
 import type { SentCell, Views } from './views/views.js';
 
-export function snapshotStats(
-  server: GatewayServer,
-  fanout: Fanout,
-  slow: Ladder,
-  outbox: Outbox,
-  table: Views,
-  sent: ReadonlyMap<string, SentCell>,
-  limits: ConnectionLimits,
-  pings: number,
-  { heldBytes, counters }: Recoveries,
-): Omit<
-  WorkerStats,
-  | 'pending'
-  | 'pendingRefused'
-  | 'loopDelayMs'
-  | 'frameAgeMs'
-  | 'commandsShed'
-  | 'work'
-  | 'publishedOverRate'
-  | 'closedForTotal'
-> {
+/** What has counters. */
+export interface CountedParts {
+  readonly server: GatewayServer;
+  readonly limits: ConnectionLimits;
+  readonly pending: PendingSockets;
+  readonly budgets: WorkBudgets;
+  readonly keepalive: Keepalive<Session>;
+  readonly topics: TopicCommands;
+  readonly rooms: RoomPublishing;
+  readonly table: Views;
+  readonly subscriptions: Subscriptions;
+  readonly outbox: Outbox;
+  readonly sent: ReadonlyMap<string, SentCell>;
+  readonly fanout: Fanout;
+  readonly slow: Ladder;
+  readonly bufferedTotal: BufferedTotal;
+  readonly overload: Overload;
+}
+
+export function workerStats(parts: CountedParts): WorkerStats {
+  return { ...connectionStats(parts), ...deliveryStats(parts), ...slowStats(parts) };
+}
+
+function connectionStats({ server, limits, pending, budgets, keepalive, topics, rooms }: CountedParts) {
   const { open, opened, closed, received, receivedBytes, refused, messagesRefused, closes } = server.counters;
   return {
     open,
@@ -40,23 +51,42 @@ export function snapshotStats(
     limited: Object.entries(limits.refused),
     messagesRefused,
     closes: [...closes],
-    pings,
+    pings: keepalive.counters.pings,
+    pending: pending.size,
+    pendingRefused: pending.refused,
+    commandsShed: topics.shed,
+    publishedOverRate: rooms.counters.overRate,
+    work: { ...budgets.counters, overflow: budgets.overflow },
+  };
+}
+
+function deliveryStats({ table, subscriptions, outbox, sent, fanout }: CountedParts) {
+  const { waitingBytes, counters } = subscriptions.recoveries;
+  return {
     requestsWaiting: table.requests.waiting,
-    missed: { bytes: heldBytes, shared: counters.shared },
+    missed: { bytes: waitingBytes, shared: counters.shared },
     sent: [...sent].map(([key, { messages, bytes }]) => ({ key, messages, bytes })),
     control: { ...outbox.control },
     lanes: table.size,
+    turns: fanout.counters.turns,
+    overruns: fanout.counters.overruns,
+    latencyBuckets: [...fanout.counters.latencyBuckets],
+    latencySumMicros: fanout.counters.latencySumMicros,
+  };
+}
+
+function slowStats({ slow, bufferedTotal, overload }: CountedParts) {
+  return {
     buffered: slow.buffered,
     dropped: slow.counters.dropped,
     stalls: slow.counters.stalls,
     circuits: { open: slow.open, halfOpen: slow.halfOpen },
     resumes: slow.counters.resumes,
     conflated: slow.conflation.slowed,
-    paces: { ...slow.conflation.counters },
+    conflationSteps: { ...slow.conflation.counters },
     waitingBytes: slow.waitingBytes,
-    turns: fanout.counters.turns,
-    overruns: fanout.counters.overruns,
-    latencyBuckets: [...fanout.counters.latencyBuckets],
-    latencySumMicros: fanout.counters.latencySumMicros,
+    closedForTotal: Object.entries(bufferedTotal.closed),
+    loopDelayMs: overload.loopDelayMs,
+    frameAgeMs: overload.frameAgeMs,
   };
 }

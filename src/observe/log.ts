@@ -15,8 +15,25 @@ const SECRET_PATHS = [
   '*.authorization',
 ];
 
+/** Members that the logger itself writes. A second one of the same name would hide one of the two from a parser. */
+const OWN_MEMBERS: ReadonlySet<string> = new Set(['level', 'time', 'pid', 'hostname', 'node', 'msg']);
+
 export function createLogger(level: string, nodeName: string, to: DestinationStream): Logger {
-  return pino({ level, base: { node: nodeName }, timestamp: pino.stdTimeFunctions.isoTime, redact: SECRET_PATHS }, to);
+  const options = {
+    level,
+    base: { node: nodeName },
+    timestamp: pino.stdTimeFunctions.isoTime,
+    redact: SECRET_PATHS,
+    formatters: { log: withoutOwnMembers },
+  };
+  return pino(options, to);
+}
+
+/** Renames what collides with the logger's own members: `level` becomes `field_level`. */
+function withoutOwnMembers(fields: Record<string, unknown>): Record<string, unknown> {
+  const names = Object.keys(fields);
+  if (!names.some(name => OWN_MEMBERS.has(name))) return fields;
+  return Object.fromEntries(names.map(name => [OWN_MEMBERS.has(name) ? `field_${name}` : name, fields[name]]));
 }
 
 /**

@@ -1,5 +1,15 @@
 /** Logs frequent events at most once a second per kind, with the number suppressed. */
+import type { ClientEvent, ClientLine } from '../threads/thread-messages.js';
 import type { Logger, LogSampler } from './log.js';
+
+const CLIENT_EVENTS = {
+  connected: { level: 'info', text: 'client connected' },
+  refused: { level: 'info', text: 'client refused' },
+  stepped_down: { level: 'warn', text: 'client stepped down: its state topics are sent less often' },
+  restored: { level: 'info', text: 'client restored: its state topics are sent more often again' },
+  ended: { level: 'info', text: 'client ended' },
+  broken: { level: 'info', text: 'client ended' },
+} as const satisfies Readonly<Record<ClientEvent, { readonly level: 'info' | 'warn'; readonly text: string }>>;
 
 export class SampledNotes {
   readonly #log: Logger;
@@ -22,6 +32,12 @@ export class SampledNotes {
     if (suppressed === undefined) return;
     const detail = { worker, sockets, bytes, suppressed };
     this.#log.warn(detail, 'slow clients closed: WS_MAX_BUFFERED_TOTAL exceeded');
+  }
+
+  /** Events of clients. @param leftOut further ones, which are not logged */
+  clients(lines: readonly ClientLine[], leftOut: number): void {
+    for (const { event, ...fields } of lines) this.#log[CLIENT_EVENTS[event].level](fields, CLIENT_EVENTS[event].text);
+    if (leftOut > 0) this.#log.warn({ leftOut }, 'too many events of clients; not all are logged');
   }
 
   wrongAdminToken(address: string): void {

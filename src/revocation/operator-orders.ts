@@ -106,7 +106,8 @@ function parseOrder(payload: Uint8Array): Readonly<Record<string, unknown>> | un
   if (payload.length > ORDER_BYTES_MAX) return undefined;
   try {
     const value: unknown = JSON.parse(Buffer.from(payload).toString());
-    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : undefined;
+    const isObject = typeof value === 'object' && value !== null && !Array.isArray(value);
+    return isObject ? (value as Record<string, unknown>) : undefined;
   } catch {
     // The caller reports it.
     return undefined;

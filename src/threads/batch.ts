@@ -1,8 +1,8 @@
 /** What the hub hands to an encoder and gets back: plain data that crosses threads by structured clone. */
 
-import { type RejectReason, STALE_REASONS, type StaleReason } from '../protocol/codes.js';
+import type { RejectReason, StaleReason } from '../protocol/codes.js';
 
-export type { RejectReason } from '../protocol/codes.js';
+export type { RejectReason, StaleReason } from '../protocol/codes.js';
 
 /** Start data of an encoder thread. */
 export interface EncoderThreadData {
@@ -26,13 +26,9 @@ export interface EncoderTask {
   readonly bytes: number;
 }
 
-/** Why a state topic is held back, as reported to clients. */
-export const HOLD_REASONS = Object.keys(STALE_REASONS) as readonly StaleReason[];
-export type HoldReason = StaleReason;
-
 /** A state source lacks a message and needs a complete one. */
 export interface Hold {
-  readonly reason: HoldReason;
+  readonly reason: StaleReason;
   /** µs since the Unix epoch. */
   readonly sinceMicros: number;
 }

@@ -7,7 +7,8 @@
  */
 
 import { align8 } from '../protocol/align8.js';
-import { HOLD_REASONS, type Hold } from './batch.js';
+import { STALE_REASON_NAMES } from '../protocol/codes.js';
+import type { Hold } from './batch.js';
 
 export const RECORD_HEADER_BYTES = 40;
 
@@ -56,16 +57,16 @@ export const FLAG_NEW_EPOCH = 2;
 /** `restore`: an encoder's own document, with amounts written out. */
 export const FLAG_CHECKPOINT = 4;
 /** `restore` and `lost`: the source is held back. The bits above hold the reason; b is since when, µs. */
-export const FLAG_HELD = 8;
-const HOLD_SHIFT = 4;
+export const FLAG_STALE = 8;
+const STALE_REASON_SHIFT = 4;
 
 export function holdFlags(hold: Hold | null): number {
-  return hold === null ? 0 : FLAG_HELD | (HOLD_REASONS.indexOf(hold.reason) << HOLD_SHIFT);
+  return hold === null ? 0 : FLAG_STALE | (STALE_REASON_NAMES.indexOf(hold.reason) << STALE_REASON_SHIFT);
 }
 
 export function holdOf(flags: number, sinceMicros: number): Hold | null {
-  const reason = HOLD_REASONS[flags >> HOLD_SHIFT];
-  return (flags & FLAG_HELD) === 0 || reason === undefined ? null : { reason, sinceMicros };
+  const reason = STALE_REASON_NAMES[flags >> STALE_REASON_SHIFT];
+  return (flags & FLAG_STALE) === 0 || reason === undefined ? null : { reason, sinceMicros };
 }
 
 /** `replayEnd` flag. */

@@ -53,7 +53,7 @@ export const FrameKind = {
    */
   stale: 12,
   /** The same, before the answer to one worker's snapshot request. */
-  held: 13,
+  staleAnswer: 13,
 } as const;
 export type FrameKind = (typeof FrameKind)[keyof typeof FrameKind];
 

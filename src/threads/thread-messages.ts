@@ -20,7 +20,7 @@ export type InterestChange =
   | { readonly op: 'own'; readonly source: string; readonly lane: number; readonly owner: number }
   | { readonly op: 'unwant'; readonly source: string; readonly lane: number }
   /**
-   * Requests the view's document (state) or last sequence (event); the answer comes through the ring. `held`: how much
+   * Requests the view's document (state) or last sequence (event); the answer comes through the ring. `sentUpTo`: how much
    * of it the asker already has from another view.
    */
   | {
@@ -28,7 +28,7 @@ export type InterestChange =
       readonly source: string;
       readonly lane: number;
       readonly request: number;
-      readonly held?: { readonly epoch: string; readonly seq: number } | undefined;
+      readonly sentUpTo?: { readonly epoch: string; readonly seq: number } | undefined;
     }
   /** The replay is no longer needed; its end still comes through the ring. */
   | { readonly op: 'cancel'; readonly source: string; readonly request: number }
@@ -58,10 +58,12 @@ export interface GatewayThreadData {
   readonly port: number;
   readonly rings: readonly SharedArrayBuffer[];
   readonly doorbells: SharedArrayBuffer;
+  /** Whether the process is ready (shared-readiness.ts). */
+  readonly readiness: SharedArrayBuffer;
   /** Three Int32 per worker: its connections without a credential, of retail and of institutional users. */
   readonly connections: SharedArrayBuffer;
-  /** One Int32 per worker: 1 while it is behind (see Fanout.isBehind). */
-  readonly behind: SharedArrayBuffer;
+  /** One Int32 per worker: 1 while it lags (see Fanout.isLagging). */
+  readonly lagging: SharedArrayBuffer;
   /** The same three for bytes buffered for its sockets, in units of 1 KiB. */
   readonly waiting: SharedArrayBuffer;
   /** 64 random bits: the seed that hashes users and addresses to the numbers that stand for them. */
@@ -116,7 +118,7 @@ export interface WorkerStats {
   /** Clients whose state topics are sent slower than they asked for. */
   readonly conflated: number;
   /** Steps to a slower class, over the high-water mark or by a suspension, and steps back. */
-  readonly paces: { readonly overHighWater: number; readonly suspended: number; readonly restores: number };
+  readonly conflationSteps: { readonly overHighWater: number; readonly suspended: number; readonly restores: number };
   /** Bytes buffered for sockets in user space: for all of them, and for the one with the most. */
   readonly waitingBytes: { readonly all: number; readonly most: number };
   readonly turns: number;
@@ -146,16 +148,59 @@ export interface WorkerStats {
 
 /** Work for one session that took too long, as it is logged. */
 export interface LongWork {
-  /** The session's number in its thread; undefined for a connection that was not admitted yet. */
-  readonly connection: number | undefined;
+  /** The connection's id; undefined for one that was not admitted yet. */
+  readonly connection: string | undefined;
   readonly address: string | undefined;
-  /** The user's pseudonym; undefined for an anonymous connection. */
+  /** As LOG_USERS says; undefined for an anonymous connection. */
   readonly user: string | undefined;
   /** A command's action, or what the socket was served for. */
   readonly action: string;
   readonly ms: number;
   /** True when it was interrupted; false when it finished. */
   readonly isStopped: boolean;
+}
+
+/** `broken`: it ended other than by a regular close. */
+export type ClientEvent = 'connected' | 'refused' | 'stepped_down' | 'restored' | 'ended' | 'broken';
+
+/** An event of a client, as it is logged. */
+export interface ClientLine {
+  readonly event: ClientEvent;
+  /** The connection's id, which the client has too. */
+  readonly connection: string;
+  /** As LOG_USERS says; undefined without a credential. */
+  readonly user: string | undefined;
+  readonly tier: Tier | undefined;
+  readonly address: string;
+  /** The HTTP status of a refusal. */
+  readonly status?: number;
+  /** The code of a refusal, or of the close. */
+  readonly code?: string | number;
+  readonly reason?: string;
+  /** Classes slower than the client asked for. */
+  readonly steps?: number;
+  /** Who closed it. */
+  readonly by?: 'gateway' | 'client';
+  readonly durationMs?: number;
+  readonly receivedBytes?: number;
+  readonly sentBytes?: number;
+}
+
+/** Settings that change while the gateway runs. */
+export interface ReloadedSettings {
+  /** HS256 secrets: the one that signs, and the one before it. */
+  readonly secret: string | undefined;
+  readonly previousSecret: string | undefined;
+  readonly logClients: 'all' | 'problems' | 'off';
+  readonly logUsers: 'pseudonym' | 'name';
+}
+
+/** A file or address that a worker has read again. */
+export interface Reloaded {
+  /** The setting that names it. */
+  readonly name: string;
+  /** Why it is unusable: what was read before stays in force. */
+  readonly problem: string | undefined;
 }
 
 /** The state of the feed, as reported to clients. */
@@ -195,6 +240,10 @@ export type FromWorker =
   /** Something unexpected happened; the worker keeps running. */
   | { readonly type: 'fault'; readonly message: string }
   | { readonly type: 'stats'; readonly id: number; readonly stats: WorkerStats }
+  /** Lines for the log, and how many more there were. */
+  | { readonly type: 'clients'; readonly lines: readonly ClientLine[]; readonly leftOut: number }
+  /** Answers `reload`. */
+  | { readonly type: 'reloaded'; readonly id: number; readonly reloaded: readonly Reloaded[] }
   /** The worker now refuses what the last `revoke` named; the next one may be sent. */
   | { readonly type: 'revoked' }
   /** All clients have been redirected, after `retire`. */
@@ -209,10 +258,10 @@ export type ToWorker =
   | { readonly type: 'event_sources'; readonly sources: readonly (readonly [id: number, symbol: string])[] }
   | { readonly type: 'known'; readonly id: number; readonly symbols: readonly string[] }
   /**
-   * The source of this request is unavailable: it is unknown, or there are too many; if an owner is named, too many of
-   * that owner's.
+   * There is no source for this request: it is unknown, or there are too many; if an owner is named, too many of that
+   * owner's. `isUnavailable`: NATS does not let this gateway follow it.
    */
-  | { readonly type: 'refused'; readonly request: number; readonly owner?: number }
+  | { readonly type: 'refused'; readonly request: number; readonly owner?: number; readonly isUnavailable?: boolean }
   | { readonly type: 'published'; readonly id: number; readonly epoch: string; readonly seq: number }
   | {
       readonly type: 'published';
@@ -235,6 +284,8 @@ export type ToWorker =
   | { readonly type: 'retire' }
   /** Use the certificate that the files hold now for new connections. */
   | { readonly type: 'certificate' }
+  /** Read keys, API keys and policy again, and take over these settings. Answered by `reloaded`. */
+  | { readonly type: 'reload'; readonly id: number; readonly settings: ReloadedSettings }
   /** Listen, or stop listening: there are no descriptors for new connections. */
   | { readonly type: 'accept'; readonly isAccepting: boolean }
   /** Refuse new connections, close existing ones with 1001, then end. */

@@ -85,9 +85,9 @@ class Worker {
     });
     const post = (message: FromWorker) => this.#asked.push(message);
     this.#symbols = new SymbolLookup(['A', 'B', 'C', 'BTC/USDT', 'S*'], post);
-    const answers = new Replies(outbox);
+    const replies = new Replies(outbox);
     this.#rooms = new RoomPublishing({
-      answers,
+      replies,
       post,
       messageBytesMax: 16 * 1024,
       published: unlimitedPublished(),
@@ -98,24 +98,24 @@ class Worker {
       nowMs: () => Number.POSITIVE_INFINITY,
       wake: () => {},
     });
-    const guard = { wrongCredential: () => undefined };
+    const attempts = { wrongCredential: () => undefined };
     this.commands = new CommandHandler({
       topics: new TopicCommands({
         subscriptions: this.#subscriptions,
         symbols: this.#symbols,
-        answers,
+        replies,
         subscriptionsMax: SUBSCRIPTIONS_MAX,
       }),
       rooms: this.#rooms,
-      renewals: new Reauthentication({
-        credentials: new Credentials(tokens, undefined, policy, guard, revocationList()),
+      reauthentication: new Reauthentication({
+        credentials: new Credentials(tokens, undefined, policy, attempts, revocationList()),
         subscriptions: this.#subscriptions,
         tierChanges: this.#changes,
         limits: newLimits(),
-        answers,
+        replies,
         onRenewed: () => {},
       }),
-      answers,
+      replies,
       turns: { action: '', later: (session, serve) => queueMicrotask(() => serve(session)) },
       budgets: newWorkBudgets(),
       namesMax: SUBSCRIPTIONS_MAX,
@@ -130,7 +130,7 @@ class Worker {
   connect(session: Session): void {
     const frames: Record<string, unknown>[] = [];
     this.received.set(session, frames);
-    session.socket = {
+    const socket = {
       send: (message: Uint8Array | string, isBinary: boolean) => {
         const decoded: unknown = isBinary
           ? unpackr.unpack(message as Uint8Array)
@@ -141,7 +141,8 @@ class Worker {
       subscribe: () => true,
       unsubscribe: () => true,
       getBufferedAmount: () => 0,
-    } as unknown as Socket;
+    };
+    session.open(socket as unknown as Socket);
   }
 
   /** The hub's side: every lane goes live, nothing can be resumed that is not of epoch e, symbols that are asked for are unknown. */
@@ -174,7 +175,7 @@ class Worker {
     }
     const source = this.#sources.get(view.sourceName) ?? this.#sources.size + 1;
     this.#sources.set(view.sourceName, source);
-    view.seqs.reach(source, 1, 7, 'e');
+    view.seqs.moveTo(source, 1, 7, 'e');
     if (!this.#table.answered(view, source, 0)) return;
     view.moveTo('e', 1);
     const bytes = new Uint8Array(
@@ -198,7 +199,7 @@ function newLimits(): ConnectionLimits {
     waiting: RankCells.create(1),
     published: createSharedRates(1, seed, 1024),
     ownerSeed: seed,
-    behind: new SharedArrayBuffer(4),
+    lagging: new SharedArrayBuffer(4),
     addresses: createSharedCounts(1, 1024, seed),
     users: createSharedCounts(1, 1024, seed),
     pending: createSharedCounts(1, 1024, seed),
@@ -290,7 +291,7 @@ const ERRORS = [
 /** Until the command is answered; a signature is checked on another thread. */
 async function settled(worker: Worker, session: Session): Promise<void> {
   worker.answerAll();
-  for (let turn = 0; session.isBusy; turn++) {
+  for (let turn = 0; session.backlog.isBusy; turn++) {
     if (turn > TURNS_MAX) await new Promise(resolve => setImmediate(resolve));
     else await undefined;
     worker.answerAll();

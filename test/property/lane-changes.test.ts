@@ -57,7 +57,7 @@ class Peer {
     this.socket = new FakeSocket(uws, newSession({ id, sub: `u${id}`, format: 'json', tier }), (bytes, _, isLost) => {
       if (!isLost) this.#take(JSON.parse(Buffer.from(bytes).toString()) as Frame);
     });
-    this.socket.session.socket = this.socket as unknown as Socket;
+    this.socket.session.open(this.socket as unknown as Socket);
     uws.sockets.add(this.socket);
   }
 
@@ -130,10 +130,10 @@ class World {
       },
       feed: this.#feed,
       historyBytes: 8192,
-      clientSourcesMax: 1024,
-      clientSourcesPerOwnerMax: 1024,
+      clientSubjectsMax: 1024,
+      clientSubjectsPerOwnerMax: 1024,
       batchIntervalMs: 16,
-      isBehind: () => false,
+      isLagging: () => false,
       hungAfterMs: Number.POSITIVE_INFINITY,
       stableAfterMs: 0,
       onHold: () => {},

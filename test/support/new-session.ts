@@ -3,8 +3,8 @@ import { type Credential, compileEntitlements } from '../../src/auth/credential.
 import { MessageRate } from '../../src/gateway/limits/message-rate.js';
 import { PublishedBytes } from '../../src/gateway/limits/published-bytes.js';
 import { createSharedRates } from '../../src/gateway/limits/shared-rates.js';
-import { newSessionState, type Session } from '../../src/gateway/model/session.js';
-import { defaultClass, type Format, type Tier } from '../../src/protocol/lanes.js';
+import { Session } from '../../src/gateway/model/session.js';
+import type { Format, Tier } from '../../src/protocol/lanes.js';
 import { newAccount } from './work-budgets.js';
 
 export interface NewSession {
@@ -44,10 +44,15 @@ export function newCredential({
 export function newSession(options: NewSession): Session {
   const { id, format, tier, isStamped = false } = options;
   const credential = newCredential(options);
-  return {
+  return new Session({
     id,
     address: '127.0.0.1',
     owner: options.owner ?? 0,
+    credential,
+    entitlements: compileEntitlements(credential),
+    askedClass: undefined,
+    format,
+    isStamped,
     keepalive: {
       lastSeenMs: 0,
       lastPingMs: 0,
@@ -56,17 +61,8 @@ export function newSession(options: NewSession): Session {
       expiresAtMs: Number.POSITIVE_INFINITY,
       warnAtMs: Number.POSITIVE_INFINITY,
     },
-    account: newAccount(),
     messageTokens: new MessageRate(1000).fill(0),
     controlTokens: new MessageRate(1000).fill(0),
-    credential,
-    entitlements: compileEntitlements(credential),
-    format,
-    isStamped,
-    tier,
-    askedClass: undefined,
-    defaultClass: defaultClass(tier),
-    fastestClass: defaultClass(tier),
-    ...newSessionState(),
-  };
+    account: newAccount(),
+  });
 }

@@ -137,19 +137,19 @@ export class OneThreadGateway {
     });
     this.#heartbeats = new Heartbeats(this.#table, outbox, HEARTBEAT_MS, nowMicros);
     const post = (message: FromWorker) => this.hub.fromWorker(0, message);
-    const answers = new Replies(outbox);
+    const replies = new Replies(outbox);
     this.#symbols = new SymbolLookup(options.symbols, post);
     this.#commands = new CommandHandler({
       topics: new TopicCommands({
         subscriptions: this.subscriptions,
         symbols: this.#symbols,
-        answers,
+        replies,
         subscriptionsMax: SUBSCRIPTIONS_MAX,
       }),
-      rooms: new RoomPublishing({ answers, post, messageBytesMax: 16 * 1024, published: unlimitedPublished() }),
+      rooms: new RoomPublishing({ replies, post, messageBytesMax: 16 * 1024, published: unlimitedPublished() }),
       // Nobody sends `auth` here.
-      renewals: undefined as unknown as Reauthentication,
-      answers,
+      reauthentication: undefined as unknown as Reauthentication,
+      replies,
       turns: { action: '', later: (session, serve) => queueMicrotask(() => serve(session)) },
       budgets: newWorkBudgets(),
       namesMax: SUBSCRIPTIONS_MAX,
@@ -175,7 +175,7 @@ export class OneThreadGateway {
     const session = newSession({ ...client, id: ++this.#lastSession });
     const socket = new FakeSocket(this.#uws, session, receive);
     // The fake has the methods that the gateway calls, and no others.
-    session.socket = socket as unknown as Socket;
+    session.open(socket as unknown as Socket);
     this.#uws.sockets.add(socket);
     return socket;
   }
@@ -231,7 +231,7 @@ export class OneThreadGateway {
 
   sample(): void {
     this.#slow.sample();
-    this.#table.look(performance.now());
+    this.#table.expire(performance.now());
   }
 
   /** Topics on which nothing happened say where they stand. */
@@ -283,10 +283,10 @@ export class OneThreadGateway {
       toWorker: (_worker, message) => this.#fromHub(message),
       feed,
       historyBytes,
-      clientSourcesMax: 1024,
-      clientSourcesPerOwnerMax: 1024,
+      clientSubjectsMax: 1024,
+      clientSubjectsPerOwnerMax: 1024,
       batchIntervalMs: 16,
-      isBehind: () => false,
+      isLagging: () => false,
       hungAfterMs: Number.POSITIVE_INFINITY,
       stableAfterMs: 0,
       onHold: () => {},
@@ -314,7 +314,7 @@ export class OneThreadGateway {
     } else if (message.type === 'refused') {
       const refused = this.#table.asked(message.request);
       if (refused === undefined) this.subscriptions.recoveries.refused(message.request);
-      else this.subscriptions.refused(refused);
+      else this.subscriptions.refused(refused, 'too_many_subscriptions');
     }
   }
 }

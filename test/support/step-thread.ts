@@ -24,7 +24,7 @@ export class StepThread implements EncoderThread {
     });
   }
 
-  hurry(): void {}
+  flush(): void {}
 
   get isWaiting(): boolean {
     return this.#waiting !== undefined;

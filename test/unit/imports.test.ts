@@ -54,7 +54,6 @@ const ROOMS = [
   'src/protocol/frames.ts',
   'src/protocol/frames',
   'src/protocol',
-  'src/deadline.ts',
 ];
 
 const modules = ['src', 'bench', 'test/support'].flatMap(folder =>

@@ -8,7 +8,9 @@ import type { ProcessVariables } from './process.js';
 
 /** uWS closes a socket after 960 s of silence; a pong must arrive before that. */
 const PING_INTERVAL_MS_MAX = 600_000;
-/** Leaves room for publishers in the table of sources (500,000, hub/sources/source-table.ts). */
+/** Longest that a client may be silent before we close it: a little before uWS would. */
+const SILENCE_MS_MAX = 930_000;
+/** Leaves room for publishers in the table of subjects (500,000, hub/sources/subject-table.ts). */
 const CLIENT_TOPICS_MAX = 400_000;
 /** Default share of the topics that clients may create, for one user. */
 const TOPICS_PER_USER_SHARE = 0.1;
@@ -230,6 +232,7 @@ export function clientsConfig(v: ClientVariables & FeedVariables & ProcessVariab
       idleTimeoutMs: v.WS_IDLE_TIMEOUT,
       healthCheckIntervalMs: v.WS_HEALTH_CHECK_INTERVAL,
       heartbeatIntervalMs: v.HEARTBEAT_INTERVAL,
+      drainDelayMs: v.DRAIN_DELAY,
       drainTimeoutMs: v.DRAIN_TIMEOUT,
       batchIntervalMs: v.BATCH_INTERVAL,
       busyAfterMs: v.THREAD_BUSY_AFTER,
@@ -239,12 +242,17 @@ export function clientsConfig(v: ClientVariables & FeedVariables & ProcessVariab
   };
 }
 
-/** Conflicts between these settings. */
-export function clientProblems(v: ClientVariables): string[] {
+/** Conflicts between these settings. @param isGiven whether a variable is set: a default conflicts with nothing */
+export function clientProblems(v: ClientVariables, isGiven: (name: string) => boolean): string[] {
   const wrong: string[] = [];
   if (v.WS_IDLE_TIMEOUT <= v.WS_PING_INTERVAL) {
     wrong.push(
       `WS_IDLE_TIMEOUT: must exceed WS_PING_INTERVAL (${durationText(v.WS_PING_INTERVAL)}), or clients that only listen are closed before they can answer a ping`,
+    );
+  }
+  if (v.WS_PING_INTERVAL + v.WS_PONG_TIMEOUT > SILENCE_MS_MAX) {
+    wrong.push(
+      `WS_PING_INTERVAL, WS_PONG_TIMEOUT: must be at most ${durationText(SILENCE_MS_MAX)} together, because uWebSockets ends a connection that is silent for longer`,
     );
   }
   if (reservedForInstitutional(v) > reservedForCredentials(v)) {
@@ -259,7 +267,24 @@ export function clientProblems(v: ClientVariables): string[] {
   if (v.ROOM_BYTES_RATE < v.ROOM_MESSAGE_BYTES_MAX) {
     wrong.push('ROOM_BYTES_RATE: must be at least ROOM_MESSAGE_BYTES_MAX, or the longest messages could never pass');
   }
+  if (v.WS_MAX_BACKPRESSURE > v.WS_MAX_BUFFERED_TOTAL) {
+    wrong.push('WS_MAX_BACKPRESSURE: must be at most WS_MAX_BUFFERED_TOTAL, which is for all sockets together');
+  }
+  wrong.push(...partProblems(v, isGiven));
   return wrong;
+}
+
+/** Settings that are a part of others, which a default may exceed without harm. */
+function partProblems(v: ClientVariables, isGiven: (name: string) => boolean): string[] {
+  const parts: readonly [part: keyof ClientVariables, of: keyof ClientVariables][] = [
+    ['WS_MAX_PENDING_PER_IP', 'WS_MAX_PENDING'],
+    ['WS_MAX_CLIENT_TOPICS_PER_USER', 'WS_MAX_CLIENT_TOPICS'],
+    ['ROOM_MESSAGE_BYTES_MAX', 'WS_MAX_MESSAGE_SIZE'],
+  ];
+  return parts.flatMap(([part, of]) => {
+    const isMore = isGiven(part) && isGiven(of) && Number(v[part]) > Number(v[of]);
+    return isMore ? [`${part}: must be at most ${of} (${v[of]}), or it has no effect`] : [];
+  });
 }
 
 function reservedForCredentials(v: ClientVariables): number {

@@ -1,4 +1,4 @@
-/** Settings for incoming data: sources, symbols, sizes of messages. */
+/** Settings for incoming data: upstreams, symbols, sizes of messages. */
 
 import { BOOK_LEVELS_DEFAULT, MESSAGE_BYTES_DEFAULT } from '../../protocol/content-limits.js';
 import { parseNatsServers } from '../../protocol/nats-servers.js';
@@ -29,9 +29,9 @@ import type { ProcessVariables } from './process.js';
 
 const FEEDS = ['simulator', 'nats', 'replay'] as const;
 const NATS_URL_DEFAULT = 'nats://127.0.0.1:4222';
-/** A shorter time would call a source silent whenever the machine is busy. */
+/** A shorter time would call an upstream silent whenever the machine is busy. */
 const STALE_AFTER_MS_MIN = 100;
-/** Each symbol may have three sources in the table of sources (500,000, hub/sources/source-table.ts). */
+/** Each symbol may have three subjects in the table of subjects (500,000, hub/sources/subject-table.ts). */
 const SYMBOLS_MAX_MAX = 150_000;
 const JS_API_PREFIX_DEFAULT = '$JS.API';
 /** Tokens of a NATS subject, without wildcards. */
@@ -58,6 +58,10 @@ export const feeding = {
     SYMBOL_IDLE_TIMEOUT: setting(durationOrNever, '24h', {
       means:
         'A symbol that has been silent for this long and that no client follows is forgotten until it is published again; `0` keeps symbols forever.',
+    }),
+    READY_WHEN_STALE: setting(oneOf(['yes', 'no']), 'yes', {
+      means:
+        'Whether `/readyz` succeeds while the feed is stale: `yes` keeps clients, with the last values; `no` lets a balancer send them elsewhere.',
     }),
     MESSAGE_BYTES_MAX: setting(bytes(1024, 64 * 1024 ** 2), sizeText(MESSAGE_BYTES_DEFAULT), {
       means: 'Longest payload accepted from a publisher. Set it to the `max_payload` of the NATS server.',
@@ -100,22 +104,23 @@ export const natsServers = {
       see: 'ops/failover.md',
     }),
     FEED_STALE_AFTER: setting(
-      duration({ minMs: STALE_AFTER_MS_MIN, otherwise: 'or a busy machine would make a source look silent' }),
+      duration({ minMs: STALE_AFTER_MS_MIN, otherwise: 'or a busy machine would make an upstream look silent' }),
       '5s',
       {
         means:
           'How long the first servers may be lost, or silent while the backup delivers, before the gateway switches to the backup.',
       },
     ),
+    NATS_START_TIMEOUT: setting(durationOrNever, '0', {
+      means:
+        'How long the start waits for servers that cannot be read, alive but not ready; then the gateway exits with code 1. `0` waits without end.',
+    }),
     NATS_USER: optional(text, { means: 'User name. Set at most one kind of credentials.', see: 'ops/nats/README.md' }),
     NATS_PASSWORD: optional(secret, { means: 'Password of `NATS_USER`.' }),
-    NATS_PASSWORD_FILE: optional(file, { means: 'File with the password of `NATS_USER`.' }),
     NATS_TOKEN: optional(secret, { means: 'Token, for servers that require one.' }),
-    NATS_TOKEN_FILE: optional(file, { means: 'File with the token.' }),
     NATS_NKEY_SEED: optional(secretMatching(/^SU[A-Z2-7]{56}$/, 'the seed of a user nkey, SU and 56 characters'), {
       means: 'Seed of the nkey by which the server knows this user.',
     }),
-    NATS_NKEY_SEED_FILE: optional(file, { means: 'File with the seed.' }),
     NATS_CREDS: optional(file, { means: '`.creds` file with a user JWT and its key.' }),
     NATS_TLS_FIRST: setting(onOff, 'off', {
       means: '`on` starts with TLS at once, for servers with `handshake_first`.',
@@ -192,6 +197,8 @@ export interface FeedConfig {
   readonly nats: NatsConfig;
   readonly simulator: SimulatorConfig;
   readonly replay: ReplayConfig;
+  /** Whether the gateway is ready while the feed is stale. */
+  readonly isReadyWhenStale: boolean;
   /** Symbols (or patterns with `*`) known before the feed has published them. */
   readonly symbols: readonly string[];
   /** Most analytics messages in one frame. */
@@ -204,20 +211,25 @@ export interface FeedConfig {
   readonly historyBytes: number;
 }
 
-export function feedConfig(v: FeedVariables & ProcessVariables): FeedConfig {
+/** @param files that secrets are read from, by variable */
+export function feedConfig(
+  v: FeedVariables & ProcessVariables,
+  files: Readonly<Record<string, string>>,
+): FeedConfig {
   return {
     feed: feedOf(v),
     nats: {
       url: v.NATS_URL ?? NATS_URL_DEFAULT,
       backupUrl: v.NATS_BACKUP_URL,
       staleAfterMs: v.FEED_STALE_AFTER,
+      startTimeoutMs: v.NATS_START_TIMEOUT,
       user: v.NATS_USER,
       password: v.NATS_PASSWORD,
-      passwordFile: v.NATS_PASSWORD_FILE,
+      passwordFile: files.NATS_PASSWORD_FILE,
       token: v.NATS_TOKEN,
-      tokenFile: v.NATS_TOKEN_FILE,
+      tokenFile: files.NATS_TOKEN_FILE,
       nkeySeed: v.NATS_NKEY_SEED,
-      nkeySeedFile: v.NATS_NKEY_SEED_FILE,
+      nkeySeedFile: files.NATS_NKEY_SEED_FILE,
       credsFile: v.NATS_CREDS,
       tlsFirst: v.NATS_TLS_FIRST,
       tlsCaFile: v.NATS_TLS_CA,
@@ -237,6 +249,7 @@ export function feedConfig(v: FeedVariables & ProcessVariables): FeedConfig {
       seed: v.SIM_SEED,
     },
     replay: { file: v.REPLAY_FILE ?? '', speed: v.REPLAY_SPEED, follow: v.REPLAY_FOLLOW },
+    isReadyWhenStale: v.READY_WHEN_STALE === 'yes',
     symbols: v.SYMBOLS,
     batchMax: v.BATCH_MAX,
     messageBytesMax: v.MESSAGE_BYTES_MAX,
@@ -271,23 +284,11 @@ function jsApiPrefixOf({ NATS_JS_DOMAIN: domain, NATS_JS_API_PREFIX: prefix }: F
 }
 
 /** At most one of them is set. */
-const CREDENTIALS = [
-  'NATS_USER',
-  'NATS_TOKEN',
-  'NATS_TOKEN_FILE',
-  'NATS_NKEY_SEED',
-  'NATS_NKEY_SEED_FILE',
-  'NATS_CREDS',
-] as const;
+const CREDENTIALS = ['NATS_USER', 'NATS_TOKEN', 'NATS_NKEY_SEED', 'NATS_CREDS'] as const;
 
 function credentialProblems(v: FeedVariables): string[] {
   const wrong: string[] = [];
-  for (const name of ['NATS_PASSWORD', 'NATS_PASSWORD_FILE'] as const) {
-    if (v[name] !== undefined && v.NATS_USER === undefined) wrong.push(`${name}: needs NATS_USER`);
-  }
-  if (v.NATS_PASSWORD !== undefined && v.NATS_PASSWORD_FILE !== undefined) {
-    wrong.push('NATS_PASSWORD, NATS_PASSWORD_FILE: set one of them');
-  }
+  if (v.NATS_PASSWORD !== undefined && v.NATS_USER === undefined) wrong.push('NATS_PASSWORD: needs NATS_USER');
   const set = credentialsSet(v);
   if (set.length > 1) wrong.push(`${set.join(', ')}: set one of them`);
   return wrong;

@@ -4,6 +4,7 @@ import { optional, setting, type ValuesOf } from '../setting.js';
 import { TLS_CIPHERS, TLS_VERSIONS, type TlsVersion } from '../tls-ciphers.js';
 import {
   duration,
+  durationOrNever,
   file,
   list,
   matching,
@@ -37,6 +38,11 @@ const CIPHERS_RULE =
   `must be some of ${TLS_CIPHERS.join(',')}: other TLS 1.2 suites lack forward secrecy or authenticated encryption. ` +
   'TLS 1.3 suites are always on. For clients that support none of them, terminate TLS in a proxy';
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
+/** Which events of clients are logged; `problems`: what a regular session does not have. */
+const LOG_CLIENTS = ['all', 'problems', 'off'] as const;
+export type LogClients = (typeof LOG_CLIENTS)[number];
+const LOG_USERS = ['pseudonym', 'name'] as const;
+export type LogUsers = (typeof LOG_USERS)[number];
 const BUSY_AFTER_MS_MIN = 250;
 const HUNG_AFTER_MS_MIN = 500;
 const ADMIN_TOKEN_BYTES_MIN = 32;
@@ -100,6 +106,11 @@ export const operators = {
   title: 'Operators',
   about: 'The admin port, logs, and how the gateway stops.',
   settings: {
+    SETTINGS_FILE: optional(file, {
+      means:
+        'File of settings, one `NAME=value` per line, read where the environment does not set them. SIGHUP rereads it; a changed setting that needs a restart is named in the log.',
+      see: 'ops/README.md#reload',
+    }),
     NODE_NAME: setting(matching(/^[\w.-]{1,64}$/, '1 to 64 letters, digits, dots, dashes'), 'millrace', {
       means: 'Name of this gateway in logs, at the NATS server and in `control.drain`.',
     }),
@@ -111,9 +122,29 @@ export const operators = {
       means:
         'Bearer token, 32 bytes or more, that every admin request except the probes must carry. ' +
         'After ten wrong tokens from an address, further wrong ones get 429 for 1 s, 2 s, 4 s … up to 5 minutes; the right one still passes.',
+      isReloaded: true,
     }),
     LOG_LEVEL: setting(oneOf(LOG_LEVELS), 'info', {
       means: 'Lowest level to log, as JSON lines on standard error.',
+      isReloaded: true,
+    }),
+    LOG_CLIENTS: setting(oneOf(LOG_CLIENTS), 'all', {
+      means:
+        '`all` logs a line when a client connects, is refused, is sent its state topics less often, gets them back, and ends; ' +
+        '`problems` leaves out connects and regular ends; `off` logs none of these.',
+      see: 'ops/logs.md',
+      isReloaded: true,
+    }),
+    LOG_USERS: setting(oneOf(LOG_USERS), 'pseudonym', {
+      means:
+        'How log lines name users: `pseudonym`, a hash by which you can recognize a user whom you know; or `name`, as in the credential.',
+      see: 'ops/logs.md',
+      isReloaded: true,
+    }),
+    DRAIN_DELAY: setting(durationOrNever, '0', {
+      means:
+        'Time after SIGTERM in which `/readyz` answers 503 while the gateway still accepts clients, so that a load balancer notices; then the drain begins.',
+      see: 'ops/restart.md',
     }),
     DRAIN_TIMEOUT: setting(duration(), '30s', {
       means: 'Time over which SIGTERM and `control.drain` spread the reconnects of clients before the gateway stops.',
@@ -187,6 +218,9 @@ export function processConfig(v: ProcessVariables, cores: number) {
     workers: v.WORKERS === 'auto' ? automaticWorkers(cores, encoders) : v.WORKERS,
     encoders,
     logLevel: v.LOG_LEVEL,
+    logClients: v.LOG_CLIENTS,
+    logUsers: v.LOG_USERS,
+    settingsFile: v.SETTINGS_FILE,
   };
 }
 
@@ -242,5 +276,6 @@ function automaticWorkers(cores: number, encoders: number): number {
 
 /** Two listeners on one port collide if their addresses are equal or one of them means every address. */
 function overlap(a: string, b: string): boolean {
-  return a === b || [a, b].some(host => host === '0.0.0.0' || host === '::');
+  const [one, other] = [a, b].map(host => (host === 'localhost' ? '127.0.0.1' : host));
+  return one === other || [a, b].some(host => host === '0.0.0.0' || host === '::');
 }

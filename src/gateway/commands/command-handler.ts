@@ -17,18 +17,14 @@ import type { ServedTurns } from '../supervision/served-turns.js';
 import type { RoomPublishing } from './room-publishing.js';
 import type { TopicCommands } from './topic-commands.js';
 
-/** Maximum commands a session may queue behind an earlier one that waits for the hub. */
-export const BACKLOG_MAX = 200;
-/** Maximum total size of those queued commands. */
-export const BACKLOG_BYTES_MAX = 2 * 1024 * 1024;
 /** How deep arrays and objects may nest in a client's message: the room message limit plus a margin. */
 const NESTING_MAX = 16;
 
 export interface CommandHandlerOptions {
   readonly topics: TopicCommands;
   readonly rooms: RoomPublishing;
-  readonly renewals: Reauthentication;
-  readonly answers: Replies;
+  readonly reauthentication: Reauthentication;
+  readonly replies: Replies;
   /** Tracks which session this thread is working for, and runs queued commands in turns of their own. */
   readonly turns: Pick<ServedTurns, 'action' | 'later'>;
   readonly budgets: WorkBudgets;
@@ -48,18 +44,16 @@ export class CommandHandler {
 
   /** Takes one client message. The bytes are valid only during the call. */
   receive(session: Session, bytes: ArrayBuffer, isBinary: boolean): void {
-    if (session.isBusy) {
-      const waiting = session.backlogBytes + bytes.byteLength;
-      if (session.backlog.length >= BACKLOG_MAX || waiting > BACKLOG_BYTES_MAX) {
-        this.#options.answers.fail(session, undefined, 'rate_limited', 'too many commands pending');
-      } else {
-        session.backlog.push({ bytes: bytes.slice(0), isBinary });
-        session.backlogBytes = waiting;
-      }
+    const { backlog } = session;
+    if (backlog.isBusy) {
+      if (backlog.push(bytes, isBinary)) return;
+      this.#options.replies.fail(session, undefined, 'rate_limited', 'too many commands pending');
       return;
     }
     const handled = this.#serve(session, bytes, isBinary);
-    if (handled !== undefined) this.#serveBehind(session, handled);
+    if (handled === undefined) return;
+    backlog.begin();
+    this.#serveBehind(session, handled);
   }
 
   /**
@@ -77,16 +71,14 @@ export class CommandHandler {
 
   /** Runs one queued command a turn, so that other sessions are not delayed and each command can be interrupted. */
   #serveBehind(session: Session, handled: Promise<void>): void {
-    session.isBusy = true;
     void handled.then(() => {
-      if (session.backlog.length > 0) this.#options.turns.later(session, this.#serveNext);
-      else session.isBusy = false;
+      if (session.backlog.size > 0) this.#options.turns.later(session, this.#serveNext);
+      else session.backlog.end();
     });
   }
 
   readonly #serveNext = (session: Session): void => {
     const next = session.backlog.shift();
-    if (next !== undefined) session.backlogBytes -= next.bytes.byteLength;
     const handled = next === undefined ? undefined : this.#serve(session, next.bytes, next.isBinary);
     this.#serveBehind(session, handled ?? Promise.resolve());
   };
@@ -103,15 +95,15 @@ export class CommandHandler {
 
   #failed(session: Session, cause: unknown): void {
     this.#options.onFault('command failed', cause);
-    this.#options.answers.fail(session, undefined, 'internal', 'command failed');
+    this.#options.replies.fail(session, undefined, 'internal', 'command failed');
   }
 
   #handle(session: Session, bytes: ArrayBuffer, isBinary: boolean): Handled {
-    const { answers } = this.#options;
+    const { replies } = this.#options;
     const value = this.#decode(session, bytes, isBinary);
     if (value === undefined) {
       const expected = session.format === 'json' ? 'JSON text' : 'one MessagePack map';
-      answers.fail(session, undefined, 'invalid_json', `the message is not ${expected}`);
+      replies.fail(session, undefined, 'invalid_json', `the message is not ${expected}`);
       return undefined;
     }
     const parsed = parseCommand(value, this.#options.namesMax);
@@ -119,7 +111,7 @@ export class CommandHandler {
       this.#options.turns.action = parsed.command.action;
       return this.#affordable(session, parsed.command, bytes.byteLength);
     }
-    answers.fail(session, parsed.id, parsed.code, parsed.message);
+    replies.fail(session, parsed.id, parsed.code, parsed.message);
     return undefined;
   }
 
@@ -142,10 +134,10 @@ export class CommandHandler {
   }
 
   #affordable(session: Session, command: Command, bytes: number): Handled {
-    const { budgets, answers } = this.#options;
+    const { budgets, replies } = this.#options;
     const waitMs = budgets.waitMs(session);
     if (waitMs > 0) {
-      answers.rateLimited(session, command.id, 'work budget exhausted', waitMs);
+      replies.rateLimited(session, command.id, 'work budget exhausted', waitMs);
       return undefined;
     }
     budgets.charge(session, commandUnits(command, bytes));
@@ -153,7 +145,7 @@ export class CommandHandler {
   }
 
   #execute(session: Session, command: Command): Handled {
-    const { topics, rooms, renewals, answers } = this.#options;
+    const { topics, rooms, reauthentication, replies } = this.#options;
     switch (command.action) {
       case 'subscribe':
         return topics.subscribe(session, command);
@@ -165,9 +157,9 @@ export class CommandHandler {
         rooms.publish(session, command);
         return undefined;
       case 'auth':
-        return renewals.renew(session, command);
+        return reauthentication.renew(session, command);
       case 'ping':
-        answers.send(session, command.id, { type: 'pong', time: new Date().toISOString() });
+        replies.send(session, command.id, { type: 'pong', time: new Date().toISOString() });
         return undefined;
     }
   }

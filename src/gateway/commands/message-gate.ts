@@ -17,7 +17,7 @@ export interface MessageGateParts {
   readonly messagesPerSecondMax: number;
   readonly roomMessageBytesMax: number;
   readonly budgets: WorkBudgets;
-  readonly answers: Replies;
+  readonly replies: Replies;
   /** The id of a command that is not executed; undefined when it has none or is longer than `bytesMax`. */
   readonly idOf: (session: Session, bytes: ArrayBuffer, isBinary: boolean, bytesMax: number) => CommandId | undefined;
 }
@@ -31,7 +31,7 @@ export class MessageGate {
 
   /** The verdict on a message. When it is refused or too long, the client has already been told. */
   verdict(session: Session, bytes: ArrayBuffer, isBinary: boolean, nowMs: number): MessageVerdict | 'too_long' {
-    const { messageRate, messagesPerSecondMax, roomMessageBytesMax, budgets, answers, idOf } = this.#parts;
+    const { messageRate, messagesPerSecondMax, roomMessageBytesMax, budgets, replies, idOf } = this.#parts;
     const byRate = messageRate.take(session.messageTokens, nowMs);
     const waitMs = budgets.waitMs(session);
     // Reading costs something even when the message is refused.
@@ -45,13 +45,13 @@ export class MessageGate {
       if (large === 'taken') return verdict;
       const id = large === 'too_long' ? idOf(session, bytes, isBinary, Number.POSITIVE_INFINITY) : undefined;
       const message = large === 'too_long' ? `data: at most ${roomMessageBytesMax} bytes` : LARGE_REFUSED;
-      answers.fail(session, id, 'payload_too_large', message);
+      replies.fail(session, id, 'payload_too_large', message);
       return 'too_long';
     }
     if (verdict !== 'refused') return verdict;
     const id = idOf(session, bytes, isBinary, REFUSED_BYTES_MAX);
-    if (byRate === 'accepted') answers.rateLimited(session, id, 'work budget exhausted', waitMs);
-    else answers.rateLimited(session, id, `at most ${messagesPerSecondMax} messages per second`, RATE_RETRY_MS);
+    if (byRate === 'accepted') replies.rateLimited(session, id, 'work budget exhausted', waitMs);
+    else replies.rateLimited(session, id, `at most ${messagesPerSecondMax} messages per second`, RATE_RETRY_MS);
     return verdict;
   }
 }

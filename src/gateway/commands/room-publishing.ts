@@ -22,7 +22,7 @@ export const PENDING_MAX = 5_000;
 const RETRY_AFTER_MS = 1_000;
 
 export interface RoomPublishingOptions {
-  readonly answers: Replies;
+  readonly replies: Replies;
   readonly post: (message: FromWorker) => void;
   /** Longest message, in bytes of the JSON that the room receives. */
   readonly messageBytesMax: number;
@@ -80,12 +80,12 @@ export class RoomPublishing {
       return;
     }
     const { epoch, seq } = answer;
-    this.#options.answers.send(pending.session, pending.id, { type: 'ack', topic: pending.topic, epoch, seq });
+    this.#options.replies.send(pending.session, pending.id, { type: 'ack', topic: pending.topic, epoch, seq });
   }
 
   #fail({ session, id }: Pending, code: ErrorCode, message: string, retryAfterMs: number | undefined): void {
     const when = retryAfterMs === undefined ? undefined : { retry_after_ms: retryAfterMs };
-    this.#options.answers.send(session, id, { type: 'error', code, message, ...when });
+    this.#options.replies.send(session, id, { type: 'error', code, message, ...when });
   }
 
   #refusalOf(payload: Uint8Array, user: string): Problem | undefined {

@@ -13,14 +13,14 @@ import { andThen, type Handled } from '../sessions/maybe-promise.js';
 import type { Replies } from '../sessions/replies.js';
 import type { Subscriptions } from '../subscriptions/subscriptions.js';
 import { laneFor } from '../views/view-of.js';
-import { mustBeKnown, type Target, targetOf, unknownNames } from './requested-topics.js';
+import { mustBeKnown, type NamedTopics, namedTopicsOf, unknownNames } from './requested-topics.js';
 import type { SymbolLookup } from './symbol-lookup.js';
 
 /** A `subscribe` command that is fully checked except for whether its names exist. */
 interface Subscribing {
   readonly session: Session;
   readonly command: SubscribeCommand;
-  readonly target: Target;
+  readonly named: NamedTopics;
   readonly rateClass: number;
   readonly detail: number;
 }
@@ -32,99 +32,99 @@ export class TopicCommands {
   shed = 0;
   readonly #subscriptions: Subscriptions;
   readonly #symbols: SymbolLookup;
-  readonly #answers: Replies;
+  readonly #replies: Replies;
   readonly #subscriptionsMax: number;
 
   constructor(options: {
     subscriptions: Subscriptions;
     symbols: SymbolLookup;
-    answers: Replies;
+    replies: Replies;
     subscriptionsMax: number;
   }) {
     this.#subscriptions = options.subscriptions;
     this.#symbols = options.symbols;
-    this.#answers = options.answers;
+    this.#replies = options.replies;
     this.#subscriptionsMax = options.subscriptionsMax;
   }
 
   subscribe(session: Session, command: SubscribeCommand): Handled {
     if (this.isShedding && session.tier === 'retail') {
       this.shed++;
-      this.#answers.rateLimited(session, command.id, 'gateway overloaded', RETRY_AFTER_MS);
+      this.#replies.rateLimited(session, command.id, 'gateway overloaded', RETRY_AFTER_MS);
       return undefined;
     }
-    const target = this.#target(session, command);
-    if (target === undefined) return undefined;
+    const named = this.#namedBy(session, command);
+    if (named === undefined) return undefined;
     const rateClass = this.#classOf(session, command);
     const detail = this.#detailOf(session, command);
     if (rateClass === undefined || detail === undefined) return undefined;
-    if (target.names.length > this.#subscriptionsMax) return this.#tooMany(session, command.id);
-    const subscribing = { session, command, target, rateClass, detail };
-    const unknown = mustBeKnown(target) ? this.#symbols.unknown(target.names) : [];
+    if (named.names.length > this.#subscriptionsMax) return this.#tooMany(session, command.id);
+    const subscribing = { session, command, named, rateClass, detail };
+    const unknown = mustBeKnown(named) ? this.#symbols.unknown(named.names) : [];
     return andThen(unknown, names => this.#subscribeKnown(subscribing, names)) as Handled;
   }
 
   unsubscribe(session: Session, command: UnsubscribeCommand): Handled {
-    const target = this.#target(session, command);
-    if (target === undefined) return undefined;
-    if (target.names.length > this.#subscriptionsMax) return this.#tooMany(session, command.id);
-    const topics = target.names.map(name => topicOf(target.stream, name));
+    const named = this.#namedBy(session, command);
+    if (named === undefined) return undefined;
+    if (named.names.length > this.#subscriptionsMax) return this.#tooMany(session, command.id);
+    const topics = named.names.map(name => topicOf(named.stream, name));
     for (const topic of topics) this.#subscriptions.unsubscribe(session, topic);
-    this.#answers.send(session, command.id, { type: 'unsubscribed', stream: target.stream, topics });
+    this.#replies.send(session, command.id, { type: 'unsubscribed', stream: named.stream, topics });
     return undefined;
   }
 
   resync(session: Session, command: ResyncCommand): Handled {
-    const target = this.#target(session, command);
-    if (target === undefined) return undefined;
-    if (target.names.length > this.#subscriptionsMax) return this.#tooMany(session, command.id);
-    const topics = target.names.map(name => topicOf(target.stream, name));
+    const named = this.#namedBy(session, command);
+    if (named === undefined) return undefined;
+    if (named.names.length > this.#subscriptionsMax) return this.#tooMany(session, command.id);
+    const topics = named.names.map(name => topicOf(named.stream, name));
     const missing = this.#subscriptions.resync(session, topics);
     if (missing.length > 0) this.#fail(session, command.id, 'not_subscribed', `not subscribed: ${shorten(missing)}`);
     return undefined;
   }
 
   #subscribeKnown(subscribing: Subscribing, unknown: readonly string[]): Handled {
-    const { session, command, target, rateClass, detail } = subscribing;
+    const { session, command, named, rateClass, detail } = subscribing;
     if (session.socket === undefined) return undefined;
-    const { stream } = target;
+    const { stream } = named;
     // A client may name 100,000 symbols: avoid anything quadratic here.
     const unknownSet = new Set(unknown);
-    const known = target.names.filter(name => !unknownSet.has(name));
+    const known = named.names.filter(name => !unknownSet.has(name));
     const allowed = known.filter(name => session.entitlements.maySubscribe(stream, name));
     const lane = laneFor(session, stream, detail, rateClass);
-    const wanted = allowed.map(symbol => ({ stream, symbol, lane }));
-    const added = wanted.filter(({ symbol }) => !session.subscriptions.has(topicOf(stream, symbol))).length;
+    const requested = allowed.map(symbol => ({ stream, symbol, lane }));
+    const added = requested.filter(({ symbol }) => !session.subscriptions.has(topicOf(stream, symbol))).length;
     if (session.subscriptions.size + added > this.#subscriptionsMax) return this.#tooMany(session, command.id);
     const refuse = () => this.#refuse(subscribing, unknown, known, allowed);
-    if (wanted.length === 0) {
+    if (requested.length === 0) {
       refuse();
       return undefined;
     }
     if (isStateStream(stream)) {
-      this.#subscribeStates(subscribing, wanted, refuse);
+      this.#subscribeStates(subscribing, requested, refuse);
       return undefined;
     }
-    if (command.since !== undefined && !target.isAll) {
-      return this.#resume(subscribing, wanted, command.since, refuse);
+    if (command.since !== undefined && !named.isAll) {
+      return this.#resume(subscribing, requested, command.since, refuse);
     }
     // 'subscribed' on an event stream promises every message from here on, so the views must be live first.
-    this.#subscriptions.subscribe(session, wanted);
-    return this.#whenLive(session, wanted, () => {
-      const live = wanted.filter(({ symbol }) => session.subscriptions.has(topicOf(stream, symbol)));
+    this.#subscriptions.subscribe(session, requested);
+    return this.#whenLive(session, requested, () => {
+      const live = requested.filter(({ symbol }) => session.subscriptions.has(topicOf(stream, symbol)));
       const isRecovered = command.since === undefined ? undefined : false;
       if (live.length > 0) this.#subscribed(subscribing, live, isRecovered, this.#positions(session, live));
       refuse();
     });
   }
 
-  #subscribeStates(subscribing: Subscribing, wanted: readonly RequestedTopic[], refuse: () => void): void {
+  #subscribeStates(subscribing: Subscribing, requested: readonly RequestedTopic[], refuse: () => void): void {
     const { session, command } = subscribing;
-    const present = wanted.filter(({ stream, symbol }) => session.subscriptions.has(topicOf(stream, symbol)));
+    const present = requested.filter(({ stream, symbol }) => session.subscriptions.has(topicOf(stream, symbol)));
     // For a state topic, the snapshot covers whatever the client missed.
-    this.#subscribed(subscribing, wanted, command.since === undefined ? undefined : false);
+    this.#subscribed(subscribing, requested, command.since === undefined ? undefined : false);
     refuse();
-    this.#subscriptions.subscribe(session, wanted);
+    this.#subscriptions.subscribe(session, requested);
     // A client that is told nothing was recovered is promised a snapshot.
     if (command.since === undefined) return;
     const topics = present.map(({ stream, symbol }) => topicOf(stream, symbol));
@@ -133,22 +133,22 @@ export class TopicCommands {
 
   #resume(
     subscribing: Subscribing,
-    wanted: readonly RequestedTopic[],
+    requested: readonly RequestedTopic[],
     since: StreamPosition,
     refuse: () => void,
   ): Handled {
     return new Promise(resolve => {
-      this.#subscriptions.resumeFrom(subscribing.session, wanted, since, (isRecovered, positions) => {
-        this.#subscribed(subscribing, wanted, isRecovered, isRecovered ? undefined : positions);
+      this.#subscriptions.resumeFrom(subscribing.session, requested, since, (isRecovered, positions) => {
+        this.#subscribed(subscribing, requested, isRecovered, isRecovered ? undefined : positions);
         refuse();
         resolve();
       });
     });
   }
 
-  #whenLive(session: Session, wanted: readonly RequestedTopic[], run: () => void): Handled {
+  #whenLive(session: Session, requested: readonly RequestedTopic[], run: () => void): Handled {
     const pending: Promise<boolean>[] = [];
-    for (const { stream, symbol } of wanted) {
+    for (const { stream, symbol } of requested) {
       const view = session.subscriptions.get(topicOf(stream, symbol))?.view;
       if (view === undefined || view.source >= 0) continue;
       pending.push(view.live());
@@ -159,9 +159,9 @@ export class TopicCommands {
   }
 
   /** The positions of event topics; `trades:*` has one position per symbol. */
-  #positions(session: Session, wanted: readonly RequestedTopic[]): Map<string, StreamPosition> {
+  #positions(session: Session, requested: readonly RequestedTopic[]): Map<string, StreamPosition> {
     const positions = new Map<string, StreamPosition>();
-    for (const { stream, symbol } of wanted) {
+    for (const { stream, symbol } of requested) {
       const topic = topicOf(stream, symbol);
       const view = session.subscriptions.get(topic)?.view;
       const position = view?.seqs.find(view.source);
@@ -173,16 +173,16 @@ export class TopicCommands {
   }
 
   #subscribed(
-    { session, command, target, rateClass }: Subscribing,
-    wanted: readonly RequestedTopic[],
+    { session, command, named, rateClass }: Subscribing,
+    requested: readonly RequestedTopic[],
     isRecovered: boolean | undefined,
     positions?: ReadonlyMap<string, StreamPosition>,
   ): void {
-    const { stream } = target;
-    this.#answers.send(session, command.id, {
+    const { stream } = named;
+    this.#replies.send(session, command.id, {
       type: 'subscribed',
       stream,
-      topics: wanted.map(({ symbol }) => topicOf(stream, symbol)),
+      topics: requested.map(({ symbol }) => topicOf(stream, symbol)),
       ...(isStateStream(stream) ? { class: CLASSES[slowerClass(rateClass, session.conflation.level)] } : undefined),
       ...(isRecovered === undefined ? undefined : { recovered: isRecovered }),
       ...(positions === undefined || positions.size === 0 ? undefined : { positions: Object.fromEntries(positions) }),
@@ -190,41 +190,41 @@ export class TopicCommands {
   }
 
   #refuse(
-    { session, command, target }: Subscribing,
+    { session, command, named }: Subscribing,
     unknown: readonly string[],
     known: readonly string[],
     allowed: readonly string[],
   ): void {
     // When other names were served or refused for another reason, the error lists the symbols it applies to.
-    const about = (symbols: readonly string[]) => (symbols.length < target.names.length ? { symbols } : undefined);
+    const about = (symbols: readonly string[]) => (symbols.length < named.names.length ? { symbols } : undefined);
     if (unknown.length > 0) {
-      this.#answers.send(session, command.id, { type: 'error', ...unknownNames(unknown), ...about(unknown) });
+      this.#replies.send(session, command.id, { type: 'error', ...unknownNames(unknown), ...about(unknown) });
     }
     if (allowed.length === known.length) return;
     const allowedSet = new Set(allowed);
     const denied = known.filter(name => !allowedSet.has(name));
     // Some streams require a credential for every topic.
     const code = session.credential.sub === '' ? 'unauthorized' : 'forbidden';
-    const message = `not entitled to ${target.stream} of ${shorten(denied)}`;
-    this.#answers.send(session, command.id, { type: 'error', code, message, ...about(denied) });
+    const message = `not entitled to ${named.stream} of ${shorten(denied)}`;
+    this.#replies.send(session, command.id, { type: 'error', code, message, ...about(denied) });
   }
 
-  #target(session: Session, command: SubscribeCommand | UnsubscribeCommand | ResyncCommand): Target | undefined {
-    const target = targetOf(session, command);
-    if (!('code' in target)) return target;
-    this.#fail(session, command.id, target.code, target.message);
+  #namedBy(session: Session, command: SubscribeCommand | UnsubscribeCommand | ResyncCommand): NamedTopics | undefined {
+    const named = namedTopicsOf(session, command);
+    if (!('code' in named)) return named;
+    this.#fail(session, command.id, named.code, named.message);
     return undefined;
   }
 
   #classOf(session: Session, command: SubscribeCommand): number | undefined {
-    if (command.class === undefined) return session.defaultClass;
+    if (command.class === undefined) return session.identity.defaultClass;
     const rateClass = classNumber(command.class);
     if (rateClass === undefined) {
       this.#fail(session, command.id, 'invalid_message', `class: must be one of ${CLASSES.join(', ')}`);
       return undefined;
     }
-    if (rateClass >= session.fastestClass) return rateClass;
-    const fastest = CLASSES[session.fastestClass];
+    if (rateClass >= session.identity.fastestClass) return rateClass;
+    const fastest = CLASSES[session.identity.fastestClass];
     this.#fail(session, command.id, 'forbidden', `class: the fastest for this credential is ${fastest}`);
     return undefined;
   }
@@ -242,6 +242,6 @@ export class TopicCommands {
   }
 
   #fail(session: Session, id: CommandId | undefined, code: ErrorCode, message: string): void {
-    this.#answers.fail(session, id, code, message);
+    this.#replies.fail(session, id, code, message);
   }
 }

@@ -16,7 +16,7 @@ import {
 import { ALL_TRADES_SOURCE } from '../../protocol/topics.js';
 import { epochTagOf, FrameKind, type RingReader } from '../../threads/ring.js';
 import type { Gaps } from '../events/gaps.js';
-import { NOTHING_SENT, type Place } from '../model/positions.js';
+import { NOTHING_SENT, type TaggedPosition } from '../model/positions.js';
 import type { View } from '../model/session.js';
 import type { Outbox } from '../sending/outbox.js';
 import type { Ladder } from '../slow-consumers/ladder.js';
@@ -28,7 +28,7 @@ import type { Views } from '../views/views.js';
 /** Maximum bytes of frames published in one turn, so that commands and drains get their turns under load. */
 export const TURN_BYTES_MAX = 32 * 1024;
 /** A frame this old indicates a queue; younger ones are just a turn or two in transit. */
-const BEHIND_MICROS = 20_000;
+const LAGGING_MICROS = 20_000;
 /** Bucket b counts frames that took less than 2^b µs from the hub to their publish. */
 export const LATENCY_BUCKETS = 26;
 
@@ -94,8 +94,8 @@ export class Fanout {
   /**
    * More frames are waiting, and the last ones published were old: even the turn's youngest, which indicates a queue.
    */
-  get isBehind(): boolean {
-    return this.counters.lastMicros > BEHIND_MICROS && this.hasMore;
+  get isLagging(): boolean {
+    return this.counters.lastMicros > LAGGING_MICROS && this.hasMore;
   }
 
   /** Copies the next frames of every ring; false when there are none. */
@@ -143,11 +143,11 @@ export class Fanout {
         view.advance(ring.seq);
         this.#observe(ring, nowMicros);
         this.#publishTo(view, ring, nowMicros);
-        if (view.behind.size > 0) this.#subscriptions.advanced(view);
+        if (view.awaitingCatchUp.size > 0) this.#subscriptions.advanced(view);
         return;
       }
       case FrameKind.stale:
-      case FrameKind.held:
+      case FrameKind.staleAnswer:
         this.#stale(ring, tier);
         return;
       case FrameKind.event:
@@ -168,12 +168,12 @@ export class Fanout {
     }
   }
 
-  /** Reports that the topic is held back, to its sockets or to those about to receive its document. */
+  /** Reports that the topic is stale, to its sockets or to those about to receive its document. */
   #stale(ring: RingReader, tier: Tier): void {
-    const isAnswer = ring.kind === FrameKind.held;
+    const isAnswer = ring.kind === FrameKind.staleAnswer;
     const view = isAnswer ? this.#table.asked(ring.tag) : this.#table.get(tier, ring.source, ring.lane);
     if (view === undefined || view.tier !== tier || (view.isBroken && !isAnswer)) return;
-    view.holdBack(ring.copy.slice(ring.payloadStart, ring.payloadEnd));
+    view.markStale(ring.copy.slice(ring.payloadStart, ring.payloadEnd));
     if (!isAnswer) this.#outbox.publishStale(view);
   }
 
@@ -200,10 +200,10 @@ export class Fanout {
 
   #publishTo(view: View, ring: RingReader, nowMicros: number): void {
     view.told(nowMicros);
-    if (view.held.size > 0) {
+    if (view.buffering.size > 0) {
       // Queue before publishing: publishing stamps the bytes in place, and these sockets need them unstamped.
       const bytes = ring.copy.subarray(ring.payloadStart, ring.payloadEnd);
-      this.#subscriptions.queueForHeld(view, bytes, ring.seq, ring.tag);
+      this.#subscriptions.queueForBuffering(view, bytes, ring.seq, ring.tag);
     }
     const { control } = this.#outbox;
     const counted = ring.kind === FrameKind.gap ? control : view.sent;
@@ -237,7 +237,7 @@ export class Fanout {
     const epochBytes = ring.copy.subarray(ring.epochStart, ring.payloadStart);
     const epoch = textDecoder.decode(epochBytes);
     if (isReady && ring.source !== ALL_TRADES_SOURCE) {
-      view.seqs.reach(ring.source, ring.seq, epochTagOf(epochBytes), epoch);
+      view.seqs.moveTo(ring.source, ring.seq, epochTagOf(epochBytes), epoch);
       // Reported on behalf of `trades:*`; its own answer follows.
       if (view.isAllTrades) return;
     }
@@ -255,7 +255,7 @@ export class Fanout {
 
   /** A broken event view is whole again: reports what its sockets lost in between. */
   #announceLosses(view: View): void {
-    const sent = view.sentSeqs ?? new Map<number, Place>();
+    const sent = view.sentBeforeBreak ?? new Map<number, TaggedPosition>();
     for (const loss of view.seqs.lossesSince(sent)) {
       this.#outbox.publishControl(view, this.#losses.gapOf(view, loss, 'overrun'));
       const last = sent.get(loss.source) ?? NOTHING_SENT;

@@ -13,8 +13,8 @@ export interface PumpParts {
   readonly table: Views;
   /** One cell per worker, incremented at every wake-up. */
   readonly doorbell: Int32Array;
-  /** One cell per worker: 1 while it is behind. */
-  readonly behind: Int32Array;
+  /** One cell per worker: 1 while it lags. */
+  readonly lagging: Int32Array;
   readonly worker: number;
   /** True once the thread must end. */
   readonly isEnding: () => boolean;
@@ -24,13 +24,13 @@ const nextLoopTurn = () => new Promise<void>(resolve => setImmediate(resolve));
 
 /** Resolves when the thread must end. */
 export async function pump(parts: PumpParts): Promise<void> {
-  const { fanout, deliveries, doorbell, behind, worker, isEnding } = parts;
+  const { fanout, deliveries, doorbell, lagging, worker, isEnding } = parts;
   while (!isEnding()) {
     const seen = Atomics.load(doorbell, worker);
     await turn(parts);
     // After live frames, and at most one turn's share.
     deliveries.turn();
-    Atomics.store(behind, worker, fanout.isBehind ? 1 : 0);
+    Atomics.store(lagging, worker, fanout.isLagging ? 1 : 0);
     if (fanout.hasMore || deliveries.hasMore) {
       await nextLoopTurn();
       continue;

@@ -7,8 +7,8 @@ import type { TokenBucket } from '../limits/message-rate.js';
 import type { Owners } from '../limits/owner.js';
 import type { Account } from '../limits/work-budgets.js';
 import type { KeepaliveState } from '../model/flow.js';
-import { type Admission, newSessionState, type Session } from '../model/session.js';
-import { type Refusal, refusal, shorten } from '../refusal.js';
+import { type Admission, Session } from '../model/session.js';
+import { type Refusal, refusal, refusedTo, shorten } from '../refusal.js';
 import type { Credentials } from '../sessions/credentials.js';
 import { andThen, type MaybePromise } from '../sessions/maybe-promise.js';
 import { laneFor, ownName } from '../views/view-of.js';
@@ -21,7 +21,6 @@ export interface AdmissionsOptions {
   readonly owners: Owners;
   readonly symbols: SymbolLookup;
   readonly subscriptionsMax: number;
-  readonly nextId: () => number;
   /** The keepalive state of a new session. */
   readonly newKeepalive: (expiresAtMs: number) => KeepaliveState;
   readonly newMessageTokens: () => TokenBucket;
@@ -37,14 +36,15 @@ export class Admissions {
   }
 
   /** Returns a promise only when it must fetch keys from a key set or ask the hub for a symbol. */
-  admit(request: UpgradeRequest, address: string): MaybePromise<Admission | Refusal> {
+  admit(request: UpgradeRequest, address: string, connection: number): MaybePromise<Admission | Refusal> {
     return andThen(this.#credentialOf(request, address), credential => {
       if ('status' in credential) return credential;
       const { isAnonymousAllowed } = this.#options;
       if (credential.sub === '' && (!isAnonymousAllowed || PRIVATE_ENDPOINTS.has(request.endpoint))) {
         return refusal(401, 'unauthorized', 'a token or an API key is required');
       }
-      return this.#admitAs(credential, request, address);
+      const admitted = this.#admitAs(credential, request, address, connection);
+      return andThen(admitted, outcome => refusedTo(outcome, credential));
     });
   }
 
@@ -61,14 +61,20 @@ export class Admissions {
     return this.#options.credentials.isStillGood(session.credential, apiKey);
   }
 
-  #admitAs(credential: Credential, request: UpgradeRequest, address: string): MaybePromise<Admission | Refusal> {
+  #admitAs(
+    credential: Credential,
+    request: UpgradeRequest,
+    address: string,
+    connection: number,
+  ): MaybePromise<Admission | Refusal> {
     // Report problems with the request only to clients that are allowed to ask.
     if (request.problem !== undefined) return request.problem;
-    const session = this.#newSession(request, credential, address);
-    if (session.defaultClass < session.fastestClass) {
-      return refusal(403, 'forbidden', `class: the fastest for this credential is ${CLASSES[session.fastestClass]}`);
+    const fastestClass = defaultClass(credential.tier);
+    if (request.rateClass !== undefined && request.rateClass < fastestClass) {
+      return refusal(403, 'forbidden', `class: the fastest for this credential is ${CLASSES[fastestClass]}`);
     }
-    if (request.stream === undefined) return { session, wanted: [], warning: undefined, views: [] };
+    const session = this.#newSession(request, credential, address, connection);
+    if (request.stream === undefined) return { session, requested: [], warning: undefined, views: [] };
     return this.#topics(session, request, request.stream);
   }
 
@@ -95,31 +101,26 @@ export class Admissions {
     if (allowed.length === 0 || (allowed.length < known.length && !mayLeaveOut)) {
       return refusal(403, 'forbidden', `not entitled to ${stream} of ${shorten(known)}`);
     }
-    const wanted = allowed.map(symbol => ({ stream, symbol, lane: laneFor(session, stream, request.bookDetail) }));
-    return { session, wanted, warning: warningFor(unknown, known, allowed), views: [] };
+    const requested = allowed.map(symbol => ({ stream, symbol, lane: laneFor(session, stream, request.bookDetail) }));
+    return { session, requested, warning: warningFor(unknown, known, allowed), views: [] };
   }
 
-  #newSession(request: UpgradeRequest, credential: Credential, address: string): Session {
-    const { credentials, owners, nextId, newKeepalive, newMessageTokens, newControlTokens, newAccount } = this.#options;
-    const fastestClass = defaultClass(credential.tier);
-    return {
-      id: nextId(),
+  #newSession(request: UpgradeRequest, credential: Credential, address: string, connection: number): Session {
+    const { credentials, owners, newKeepalive, newMessageTokens, newControlTokens, newAccount } = this.#options;
+    return new Session({
+      id: connection,
       address,
       owner: owners.of(credential.sub, address),
       credential,
       entitlements: credentials.entitlementsOf(credential),
+      askedClass: request.rateClass,
       format: request.format,
       isStamped: request.isStamped,
-      tier: credential.tier,
-      askedClass: request.rateClass,
-      defaultClass: request.rateClass ?? fastestClass,
-      fastestClass,
       keepalive: newKeepalive(credential.expiresAtMs),
       messageTokens: newMessageTokens(),
       controlTokens: newControlTokens(),
       account: newAccount(address),
-      ...newSessionState(),
-    };
+    });
   }
 }
 

@@ -9,7 +9,7 @@ const CLOSES_PER_SECOND_MAX = 100;
 /** Maximum reconnect delay of a client when the closes themselves are spread. */
 export const RECONNECT_JITTER_MS = 1_000;
 
-export interface DeparturesOptions {
+export interface DrainingOptions {
   /** Time limit for the whole drain: DRAIN_TIMEOUT. */
   readonly withinMs: number;
   /** For all workers together: WS_CONNECT_RATE_PER_IP. */
@@ -19,18 +19,18 @@ export interface DeparturesOptions {
   /** Uniform in [0, 1). */
   readonly random: () => number;
   /** Tells the client and ends its connection. */
-  readonly leave: (session: Session, reconnectAfterMs: number) => void;
+  readonly redirect: (session: Session, reconnectAfterMs: number) => void;
 }
 
 export class Draining {
-  readonly #options: DeparturesOptions;
+  readonly #options: DrainingOptions;
   /** Sessions from `#next` on are still connected. */
   readonly #order: Session[] = [];
   #next = 0;
   #startedMs = 0;
   #spanMs = 0;
 
-  constructor(options: DeparturesOptions) {
+  constructor(options: DrainingOptions) {
     this.#options = options;
   }
 
@@ -60,12 +60,12 @@ export class Draining {
   }
 
   /** Redirects the sessions that are due. */
-  sweep(): void {
-    const { nowMs, random, leave } = this.#options;
+  redirectDue(): void {
+    const { nowMs, random, redirect } = this.#options;
     const share = this.#spanMs === 0 ? 1 : Math.min(1, (nowMs() - this.#startedMs) / this.#spanMs);
     const due = Math.ceil(this.#order.length * share);
     for (; this.#next < due; this.#next++) {
-      leave(this.#order[this.#next] as Session, Math.floor(random() * RECONNECT_JITTER_MS));
+      redirect(this.#order[this.#next] as Session, Math.floor(random() * RECONNECT_JITTER_MS));
     }
   }
 
@@ -73,10 +73,10 @@ export class Draining {
    * Redirects all remaining sessions now. Since the closes are not spread, it spreads the reconnects over
    * DRAIN_TIMEOUT.
    */
-  hurry(): void {
-    const { random, leave, withinMs } = this.#options;
+  redirectAll(): void {
+    const { random, redirect, withinMs } = this.#options;
     for (; this.#next < this.#order.length; this.#next++) {
-      leave(this.#order[this.#next] as Session, Math.floor(random() * withinMs));
+      redirect(this.#order[this.#next] as Session, Math.floor(random() * withinMs));
     }
   }
 }

@@ -147,7 +147,7 @@ export class Apps {
   }
 
   /** Closes Apps with old certificates that have no connections left. Do not call from a uWS callback. */
-  sweep(): void {
+  closeUnused(): void {
     for (const served of this.#served.slice(0, -1)) {
       if (served.sessions.size > 0 || served.accepted > served.upgraded) continue;
       this.#served.splice(this.#served.indexOf(served), 1);

@@ -61,7 +61,7 @@ export function routeByPayload(
 }
 
 /** Decides which connections without a credential get the long bound. */
-export class LongPlaces {
+export class LongMessageSlots {
   readonly #max: number;
   readonly #sessions = new Set<Session>();
 

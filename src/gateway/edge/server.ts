@@ -2,6 +2,7 @@
 import type { HttpRequest, HttpResponse } from 'uWebSockets.js';
 import type { Config } from '../../config/environment.js';
 import { CloseCode } from '../../protocol/close-code.js';
+import type { SharedReadiness } from '../../threads/shared-readiness.js';
 import type { CommandHandler } from '../commands/command-handler.js';
 import type { MessageGate } from '../commands/message-gate.js';
 import type { Fanout } from '../delivery/fanout.js';
@@ -15,24 +16,20 @@ import type { Outbox } from '../sending/outbox.js';
 import type { Keepalive } from '../sessions/keepalive.js';
 import type { Ladder } from '../slow-consumers/ladder.js';
 import type { Subscriptions } from '../subscriptions/subscriptions.js';
+import { type ClientLog, type ClosedWith, clientOf } from '../supervision/client-log.js';
 import { asAdmission, asWork, type LongTurn, type ServedTurns } from '../supervision/served-turns.js';
 import type { Views } from '../views/views.js';
 import type { Admissions } from './admission.js';
 import type { Corking } from './corking.js';
-import { Draining } from './draining.js';
 import { Explanations } from './explanations.js';
 import type { Apps, ServedApp } from './listener.js';
-import { LongPlaces, routeByPayload, type UpgradeContexts } from './payload-routes.js';
+import { LongMessageSlots, routeByPayload, type UpgradeContexts } from './payload-routes.js';
+import { Redirects } from './redirects.js';
 import { Upgrades } from './upgrades.js';
 import { NO_COMPRESSION, SHARED_COMPRESSOR, uwsIdleSeconds, uwsPayloadBytesMax } from './uws-limits.js';
 
 /** Maximum sessions written to in one turn when all of them get a message. */
 const TOLD_AT_ONCE_MAX = 1_000;
-/** Interval of redirects while the gateway drains. */
-const DEPARTURE_INTERVAL_MS = 20;
-/** How long a socket accepted before the port was released has to send its request. */
-const UNDECIDED_MAX_MS = 2_000;
-
 export interface ServerCounters {
   open: number;
   opened: number;
@@ -66,6 +63,9 @@ export interface ServerParts {
   readonly controlRate: MessageRate;
   readonly keepalive: Keepalive<Session>;
   readonly turns: ServedTurns;
+  readonly log: ClientLog;
+  /** What the main thread says about the process. */
+  readonly readiness: SharedReadiness;
   /** Open sessions; this class fills it. */
   readonly sessions: Set<Session>;
   readonly onFault: (what: string, cause: unknown) => void;
@@ -82,105 +82,37 @@ export class GatewayServer {
     closes: new Map(),
     refused: new Map(),
   };
-  readonly #apps: Apps;
+  /** Sends clients elsewhere. */
+  readonly redirects: Redirects;
   readonly #parts: ServerParts;
   readonly #upgrades: Upgrades;
-  readonly #longPlaces: LongPlaces;
+  readonly #longMessageSlots: LongMessageSlots;
   readonly #explanations = new Explanations(code => this.#closing(code));
+  /** Why the gateway closes a session. */
+  readonly #closedBy = new WeakMap<Session, ClosedWith>();
   #feed: FeedStatusFrame | undefined;
-  #draining: Draining | undefined;
-  #departing: NodeJS.Timeout | undefined;
-  #isLeft = false;
 
   constructor(apps: Apps, parts: ServerParts) {
-    this.#apps = apps;
     this.#parts = parts;
-    this.#longPlaces = new LongPlaces(parts.config.workers);
+    this.#longMessageSlots = new LongMessageSlots(parts.config.workers);
     this.#upgrades = new Upgrades({
       ...parts,
-      longPlaces: this.#longPlaces,
+      longMessageSlots: this.#longMessageSlots,
       explanations: this.#explanations,
       onRefused: status => this.#refused(status),
     });
-    apps.route(served => this.#route(served));
-  }
-
-  /** Refuses new connections and redirects existing ones gradually, within DRAIN_TIMEOUT. */
-  drain(): void {
-    this.#upgrades.isClosing = true;
-    this.#depart();
-  }
-
-  /**
-   * Frees the port for others and redirects clients as `drain` does. A client that connected before the port was freed
-   * is still served, since no other process can serve it, and is redirected last.
-   * @param onEmpty called when no sessions are left
-   */
-  async retire(onEmpty: () => void): Promise<void> {
-    await this.#apps.leavePort();
-    const leftMs = performance.now();
-    this.#depart();
-    const poll = setInterval(() => {
-      const isLate = performance.now() - leftMs > UNDECIDED_MAX_MS;
-      if (isLate) this.#upgrades.isClosing = true;
-      if (this.#draining?.isOver !== true || (this.#apps.undecided > 0 && !isLate)) return;
-      clearInterval(poll);
-      onEmpty();
-    }, DEPARTURE_INTERVAL_MS);
-  }
-
-  /** Frees the port, refuses new connections and ends existing ones now. @returns whether there were any */
-  leave(): boolean {
-    this.#apps.closePort();
-    this.#upgrades.isClosing = true;
-    clearInterval(this.#departing);
-    const draining = this.#draining ?? this.#newDepartures();
-    if (this.#draining === undefined) draining.begin(this.#parts.sessions);
-    draining.hurry();
-    return this.#isLeft;
-  }
-
-  /**
-   * Serves new connections with the certificate files as they are now.
-   * @throws {Error} when they are unusable; the current one stays
-   */
-  renewCertificate(): void {
-    const superfluous = this.#apps.renewCertificate();
-    if (superfluous.length === 0) return;
-    const draining = this.#newDepartures();
-    draining.begin(superfluous);
-    const sweep = setInterval(() => {
-      draining.sweep();
-      if (draining.isOver) clearInterval(sweep);
-    }, DEPARTURE_INTERVAL_MS);
-  }
-
-  #newDepartures(): Draining {
-    const { config } = this.#parts;
-    return new Draining({
-      withinMs: config.times.drainTimeoutMs,
-      attemptsPerSecondMax: config.limits.attemptsPerSecondMax,
-      workers: config.workers,
-      nowMs: () => performance.now(),
-      random: Math.random,
-      leave: (session, reconnectAfterMs) => this.#sendAway(session, reconnectAfterMs),
+    this.redirects = new Redirects({
+      ...parts,
+      apps,
+      refuseNew: () => {
+        this.#upgrades.isClosing = true;
+      },
+      redirect: (session, reconnectAfterMs) => {
+        parts.outbox.send(session, { type: 'going_away', reconnect_after_ms: reconnectAfterMs });
+        this.end(session, CloseCode.goingAway, 'going away');
+      },
     });
-  }
-
-  #depart(): void {
-    if (this.#draining !== undefined) return;
-    const draining = this.#newDepartures();
-    this.#draining = draining;
-    draining.begin(this.#parts.sessions);
-    draining.sweep();
-    this.#departing = setInterval(() => draining.sweep(), DEPARTURE_INTERVAL_MS);
-  }
-
-  #sendAway(session: Session, reconnectAfterMs: number): void {
-    if (session.socket === undefined) return;
-    this.#isLeft = true;
-    this.#parts.outbox.send(session, { type: 'going_away', reconnect_after_ms: reconnectAfterMs });
-    this.end(session, CloseCode.goingAway, 'going away');
+    apps.route(served => this.#route(served));
   }
 
   /** Sends the feed's status to all clients. */
@@ -195,8 +127,7 @@ export class GatewayServer {
   /** A session's work took too long: closes the session and drops its queued commands. */
   endLong({ session }: LongTurn): void {
     if (session === undefined) return;
-    session.backlog.length = 0;
-    session.backlogBytes = 0;
+    session.backlog.clear();
     this.end(session, CloseCode.rateLimited, 'took too long');
   }
 
@@ -204,6 +135,7 @@ export class GatewayServer {
   end(session: Session, code: CloseCode, reason: string): void {
     if (session.socket === undefined) return;
     this.#closing(code);
+    this.#closedBy.set(session, { code, reason });
     this.#parts.keepalive.closing(session);
     session.socket.end(code, reason);
   }
@@ -212,6 +144,7 @@ export class GatewayServer {
   cut(session: Session, code: CloseCode): void {
     if (session.socket === undefined) return;
     this.#closing(code);
+    this.#closedBy.set(session, { code, reason: 'cut off without a close frame' });
     session.socket.close();
   }
 
@@ -231,7 +164,7 @@ export class GatewayServer {
           open: socket => this.#open(served, socket),
           message: (socket, bytes, isBinary) => this.#message(socket, bytes, isBinary),
           drain: socket => slow.drained(socket.getUserData().session),
-          close: socket => this.#close(served, socket),
+          close: (socket, code, reason) => this.#close(served, socket, code, reason),
         }),
         // Only set flags in here.
         dropped: socket => {
@@ -257,15 +190,17 @@ export class GatewayServer {
     const socketData = socket.getUserData();
     const { session, admission } = socketData;
     socketData.admission = undefined;
-    session.socket = socket;
+    session.open(socket);
     served.upgraded++;
     served.sessions.add(session);
     this.#parts.sessions.add(session);
-    this.#draining?.add(session);
+    this.redirects.opened(session);
     this.counters.open++;
     this.counters.opened++;
+    session.traffic.opened(performance.now());
+    this.#parts.log.connected(clientOf(session));
     if (admission !== undefined) {
-      this.#parts.subscriptions.subscribe(session, admission.wanted, admission.warning);
+      this.#parts.subscriptions.subscribe(session, admission.requested, admission.warning);
       // The session now holds its views itself.
       this.#upgrades.releaseViews(admission);
     }
@@ -275,12 +210,12 @@ export class GatewayServer {
   /** Sends the feed's status to a new client, after the snapshots it asked for. */
   #tellBehindSnapshots(session: Session, status: FeedStatusFrame): void {
     const waiting = [...session.subscriptions.values()].filter(({ state }) => state === 'waiting');
-    const answers = waiting.map(({ view }) => view.live());
+    const awaited = waiting.map(({ view }) => view.live());
     const tell = () => {
       if (this.#feed === status) this.#parts.outbox.send(session, status);
     };
-    if (answers.length === 0) tell();
-    else void Promise.all(answers).then(tell);
+    if (awaited.length === 0) tell();
+    else void Promise.all(awaited).then(tell);
   }
 
   #refused(status: number): void {
@@ -303,6 +238,7 @@ export class GatewayServer {
     const { gate, keepalive, commands, config } = this.#parts;
     this.counters.received++;
     this.counters.receivedBytes += bytes.byteLength;
+    session.traffic.received(bytes.byteLength);
     const nowMs = performance.now();
     keepalive.received(session, nowMs);
     if (bytes.byteLength > config.limits.messageBytesMax) {
@@ -332,15 +268,18 @@ export class GatewayServer {
     if (others.length > 0) setImmediate(() => this.#tell(others, message));
   }
 
-  #close(served: ServedApp, socket: Socket): void {
+  #close(served: ServedApp, socket: Socket, code: number, reason: ArrayBuffer): void {
     const { session } = socket.getUserData();
     served.sessions.delete(session);
     this.#parts.sessions.delete(session);
     this.#parts.slow.closed(session);
     this.#parts.subscriptions.closed(session);
     this.#parts.limits.leave(session.address, session.credential);
-    this.#longPlaces.leave(session);
+    this.#longMessageSlots.leave(session);
     this.counters.open--;
     this.counters.closed++;
+    const ours = this.#closedBy.get(session);
+    const ended = ours ?? { code, reason: Buffer.from(reason).toString() };
+    this.#parts.log.ended(clientOf(session), ours === undefined ? 'client' : 'gateway', ended, session.traffic);
   }
 }

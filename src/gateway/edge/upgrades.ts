@@ -10,18 +10,23 @@ import { RETRY_AFTER_SECONDS } from '../limits/retry-after.js';
 import { sharedNowMs } from '../limits/shared-clock.js';
 import type { WorkBudgets } from '../limits/work-budgets.js';
 import type { Admission, SocketData } from '../model/session.js';
-import { type Refusal, refusal } from '../refusal.js';
+import type { SharedReadiness } from '../../threads/shared-readiness.js';
+import { type Refusal, refusal, refusedTo } from '../refusal.js';
 import { andThen, type MaybePromise } from '../sessions/maybe-promise.js';
+import type { ClientLog } from '../supervision/client-log.js';
 import type { Views } from '../views/views.js';
 import type { Admissions } from './admission.js';
 import { clientAddress } from './client-address.js';
 import type { Corking } from './corking.js';
 import type { Explained, Explanations } from './explanations.js';
-import type { LongPlaces, UpgradeContexts } from './payload-routes.js';
+import type { LongMessageSlots, UpgradeContexts } from './payload-routes.js';
+import { type ProbeAnswer, probeAnswer } from './probes.js';
 import { endpointOf, isOriginAllowed, parseRequest } from './upgrade-request.js';
 
 /** Longest query of a rate-limited request that is still explained. */
 const EXPLAINED_QUERY_LENGTH_MAX = 4096;
+/** Every 101 and every refusal has it: the connection's id, as in the log. */
+const CONNECTION_HEADER = 'Millrace-Connection';
 /** Version of the WebSocket protocol (RFC 6455 section 4.2.2). */
 const VERSION = '13';
 
@@ -30,12 +35,14 @@ export interface UpgradesParts {
   readonly admissions: Admissions;
   readonly limits: ConnectionLimits;
   readonly pending: PendingSockets;
-  readonly longPlaces: LongPlaces;
+  readonly longMessageSlots: LongMessageSlots;
   readonly budgets: WorkBudgets;
   readonly table: Views;
   readonly explanations: Explanations;
   readonly corking: Corking;
   readonly onFault: (what: string, cause: unknown) => void;
+  readonly log: ClientLog;
+  readonly readiness: SharedReadiness;
   readonly onRefused: (status: number) => void;
 }
 
@@ -54,7 +61,8 @@ export class Upgrades {
   upgrade(response: HttpResponse, request: HttpRequest, contexts: UpgradeContexts): void {
     const address = this.#requested(response);
     let isAwaited = false;
-    const asked = answerable(response);
+    const asked = answerable(response, address, this.#parts.log.ids.next());
+    const header = connectionHeader(this.#parts.log.ids.text(asked.connection));
     if (request.getHeader('sec-websocket-version') !== VERSION || !isWebSocket(request.getHeader('upgrade'))) {
       this.#refuse(asked, refusal(426, 'upgrade_required', `WebSocket version ${VERSION} is required`));
       return;
@@ -86,8 +94,9 @@ export class Upgrades {
         this.#refuse(asked, why);
         return;
       }
-      this.#parts.onRefused(why.status);
-      const upgrade = () => response.upgrade<Explained>({ explanation }, key, subprotocol, '', contexts.short);
+      this.#refused(asked, why);
+      const upgrade = () =>
+        header(response).upgrade<Explained>({ explanation }, key, subprotocol, '', contexts.short);
       if (isAwaited) this.#parts.corking.cork(response, upgrade);
       else upgrade();
     };
@@ -118,13 +127,16 @@ export class Upgrades {
         return;
       }
       const { session } = admission;
-      const context = this.#parts.longPlaces.contextOf(session, contexts);
+      const context = this.#parts.longMessageSlots.contextOf(session, contexts);
       // Never use the request's own `cork` after an await (corking.ts).
-      const upgrade = () => response.upgrade<SocketData>({ session, admission }, key, subprotocol, extensions, context);
+      const upgrade = () =>
+        header(response).upgrade<SocketData>({ session, admission }, key, subprotocol, extensions, context);
       if (isAwaited) this.#parts.corking.cork(response, upgrade);
       else upgrade();
     };
-    const admitted = andThen(this.#parts.admissions.admit(claimed, address), admission => this.#enter(admission));
+    const admitted = andThen(this.#parts.admissions.admit(claimed, address, asked.connection), admission =>
+      this.#enter(admission),
+    );
     // Finish synchronously if possible: uWS then writes the whole answer in one go.
     if (!(admitted instanceof Promise)) {
       finish(admitted);
@@ -170,9 +182,13 @@ export class Upgrades {
   /** Takes a connection slot, then waits until the event views are live: a 101 promises every event from then on. */
   #enter(admitted: Admission | Refusal): MaybePromise<Admission | Refusal> {
     if ('status' in admitted) return admitted;
+    return andThen(this.#takeSlot(admitted), outcome => refusedTo(outcome, admitted.session.credential));
+  }
+
+  #takeSlot(admitted: Admission): MaybePromise<Admission | Refusal> {
     if (this.isClosing) return unavailable('this gateway is closing');
     const { table, limits, budgets } = this.#parts;
-    const { session, wanted, views } = admitted;
+    const { session, requested, views } = admitted;
     if (this.isShedding && session.tier === 'retail') {
       limits.refused.overload++;
       return unavailable('gateway overloaded');
@@ -181,9 +197,9 @@ export class Upgrades {
     if (waitMs > 0) return overBudget(waitMs);
     const refused = limits.enter(session.address, session.credential);
     if (refused !== undefined) return refused;
-    for (const { stream } of wanted) budgets.charge(session, topicUnits(stream, 1));
+    for (const { stream } of requested) budgets.charge(session, topicUnits(stream, 1));
     const live: Promise<boolean>[] = [];
-    for (const { stream, symbol, lane } of wanted) {
+    for (const { stream, symbol, lane } of requested) {
       const view = table.acquire(stream, symbol, lane, session);
       views.push(view);
       if (!view.isState && view.source < 0) live.push(view.live());
@@ -195,7 +211,7 @@ export class Upgrades {
     const areLive = await Promise.all(live);
     if (!this.isClosing && areLive.every(isLive => isLive)) return admitted;
     this.#release(admitted);
-    return unavailable(this.isClosing ? 'this gateway is closing' : 'this gateway follows too many topics');
+    return unavailable(this.isClosing ? 'this gateway is closing' : 'these topics are not available at this gateway');
   }
 
   #release(admission: Admission): void {
@@ -208,10 +224,14 @@ export class Upgrades {
     for (const view of views.splice(0)) this.#parts.table.release(view, session.owner);
   }
 
-  /** A plain request: 426 on an endpoint, else 404. */
+  /** A plain request: a probe; 426 on an endpoint, else 404. */
   refusePlain(response: HttpResponse, path: string): void {
-    this.#requested(response);
-    const asked = answerable(response);
+    const asked = answerable(response, this.#requested(response), this.#parts.log.ids.next());
+    const probe = probeAnswer(path, this.#parts.readiness);
+    if (probe !== undefined) {
+      answerProbe(asked, probe);
+      return;
+    }
     const isKnown = endpointOf(path) !== undefined;
     this.#refuse(
       asked,
@@ -226,33 +246,46 @@ export class Upgrades {
    * connection asks once and counts once.
    */
   #refuse(asked: Answerable, why: Refusal): void {
-    this.#parts.onRefused(why.status);
+    this.#refused(asked, why);
     setImmediate(() => {
-      if (!asked.isAborted) answer(asked.response, why);
+      if (!asked.isAborted) answer(asked.response, why, this.#parts.log.ids.text(asked.connection));
     });
+  }
+
+  #refused({ connection, address }: Answerable, { status, code, message, by }: Refusal): void {
+    this.#parts.onRefused(status);
+    this.#parts.log.refused({ id: connection, address, user: by?.user ?? '', tier: by?.tier }, status, code, message);
   }
 }
 
 /** A request that awaits its answer. */
 interface Answerable {
   readonly response: HttpResponse;
+  readonly address: string;
+  /** The number of its connection (model/connection-ids.ts). */
+  readonly connection: number;
   /** The connection is closed. */
   isAborted: boolean;
 }
 
-function answerable(response: HttpResponse): Answerable {
-  const asked = { response, isAborted: false };
+function answerable(response: HttpResponse, address: string, connection: number): Answerable {
+  const asked = { response, address, connection, isAborted: false };
   response.onAborted(() => {
     asked.isAborted = true;
   });
   return asked;
 }
 
-function answer(response: HttpResponse, { status, code, message, retryAfterSeconds }: Refusal): void {
+function answer(
+  response: HttpResponse,
+  { status, code, message, retryAfterSeconds }: Refusal,
+  connection: string,
+): void {
   response.cork(() => {
     response.writeStatus(`${status} ${STATUS_CODES[status] ?? ''}`);
     response.writeHeader('Content-Type', 'application/json');
     response.writeHeader('Cache-Control', 'no-store');
+    response.writeHeader(CONNECTION_HEADER, connection);
     if (status === 426) {
       response.writeHeader('Upgrade', 'websocket');
       response.writeHeader('Sec-WebSocket-Version', VERSION);
@@ -260,6 +293,24 @@ function answer(response: HttpResponse, { status, code, message, retryAfterSecon
     if (retryAfterSeconds !== undefined) response.writeHeader('Retry-After', String(retryAfterSeconds));
     response.end(JSON.stringify({ error: { code, message } }), true);
   });
+}
+
+/** Ends the connection, as a refusal does: each connection asks once. */
+function answerProbe(asked: Answerable, { status, body }: ProbeAnswer): void {
+  setImmediate(() => {
+    if (asked.isAborted) return;
+    asked.response.cork(() => {
+      asked.response.writeStatus(`${status} ${STATUS_CODES[status] ?? ''}`);
+      asked.response.writeHeader('Content-Type', 'application/json');
+      asked.response.writeHeader('Cache-Control', 'no-store');
+      asked.response.end(body, true);
+    });
+  });
+}
+
+/** Writes the id of a connection before its upgrade, which keeps a status that is already written. */
+function connectionHeader(connection: string): (response: HttpResponse) => HttpResponse {
+  return response => response.writeStatus('101 Switching Protocols').writeHeader(CONNECTION_HEADER, connection);
 }
 
 /** Whether a refusal may be reported by a close code and its request is cheap to read. */

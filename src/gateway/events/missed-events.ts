@@ -1,7 +1,7 @@
 /** What a returning client missed of each event topic, and the command that asked for it. */
 
 import type { StreamPosition } from '../../protocol/stream-position.js';
-import type { Place } from '../model/positions.js';
+import type { TaggedPosition } from '../model/positions.js';
 import type { Session, Subscription, View } from '../model/session.js';
 import type { Delivery } from '../sending/deliveries.js';
 import type { ReplayLog } from './replay-log.js';
@@ -41,7 +41,7 @@ export interface Recovery {
   end: StreamPosition;
   endTag: number;
   /** The newest position sent, now or before the client returned. */
-  sent: Place;
+  sent: TaggedPosition;
   /** Live messages after the queued ones were lost. */
   isCut: boolean;
   /** `trades:*` delivers for the topic: nothing is queued for it. */

@@ -18,5 +18,5 @@ export interface RecoveryOptions {
   /** Everything has been sent: the subscription continues natively. `sentSeqs` is set when something was lost. */
   readonly goLive: (subscription: Subscription) => void;
   /** The same for a subscription whose mark never came: it continues with its view, once that is live. */
-  readonly goOn: (subscription: Subscription) => void;
+  readonly continueWithView: (subscription: Subscription) => void;
 }

@@ -53,8 +53,8 @@ export class Recoveries {
   }
 
   /** Bytes waiting to be sent or kept for other clients. */
-  get heldBytes(): number {
-    return this.#resending.heldBytes;
+  get waitingBytes(): number {
+    return this.#resending.waitingBytes;
   }
 
   /** Starts recovery for new subscriptions that wait for nothing else. */
@@ -111,7 +111,7 @@ export class Recoveries {
       const recovery = this.#recoveries.get(subscription);
       if (recovery?.replay !== replay) continue;
       const { since, isFailed } = recovery.resumption;
-      const index = isWhole ? log.indexBehind(since.seq) : undefined;
+      const index = isWhole ? log.indexAfter(since.seq) : undefined;
       // This may fail from further back yet succeed from this client's position; or that is inside a frame.
       const mayBeElsewhere = log !== undefined && !replay.isCut && (isWhole || replay.since.seq !== since.seq);
       if (index === undefined && mayBeElsewhere && !isFailed) {
@@ -132,14 +132,14 @@ export class Recoveries {
   }
 
   /** Ends recoveries that made no progress for too long. Call periodically. @param nowMs from a monotonic clock */
-  sweep(nowMs: number): void {
+  expire(nowMs: number): void {
     for (const replay of this.#replays.all()) {
       if (replay.hasMoved || this.#replays.isWaiting(replay)) {
         replay.hasMoved = false;
         replay.movedAtMs = nowMs;
       } else if (nowMs - replay.movedAtMs >= RECOVERY_SILENT_MS_MAX) this.#giveUp(replay);
     }
-    this.#replays.sweep(nowMs);
+    this.#replays.expire(nowMs);
   }
 
   /** Queues a live message to send after the missed ones. */
@@ -170,7 +170,7 @@ export class Recoveries {
       this.#answered(subscription, recovery);
       this.#ask(subscription, recovery);
     }
-    for (const subscription of view.held) {
+    for (const subscription of view.buffering) {
       const recovery = this.#recoveries.get(subscription);
       if (recovery !== undefined) recovery.isCut = true;
     }
@@ -205,7 +205,7 @@ export class Recoveries {
     if (recovery === undefined) return false;
     const { isDone } = recovery.resumption;
     if (isDone) {
-      this.#resending.hurry(subscription, recovery);
+      this.#resending.flush(subscription, recovery);
       this.#abandon(subscription, recovery);
     } else this.#cover(subscription, recovery);
     return isDone;
@@ -263,8 +263,8 @@ export class Recoveries {
     if (this.#options.isCovered(subscription)) this.#cover(subscription, recovery);
     else if (subscription.state === 'paused') this.#fail(subscription, recovery);
     else {
-      subscription.moveTo('held');
-      subscription.view.held.add(subscription);
+      subscription.moveTo('buffering');
+      subscription.view.buffering.add(subscription);
     }
     resumption.missing--;
     this.#settle(resumption);
@@ -282,7 +282,7 @@ export class Recoveries {
   #abandon(subscription: Subscription, recovery: Recovery): void {
     this.#leave(subscription, recovery);
     if (!recovery.resumption.isDone || recovery.isCovered) return;
-    subscription.sentSeqs = new Map([[subscription.view.source, recovery.sent]]);
+    subscription.recordSent(new Map([[subscription.view.source, recovery.sent]]));
   }
 
   /** Nothing is recovered, and messages after the mark are not queued. */
@@ -290,14 +290,14 @@ export class Recoveries {
     recovery.resumption.isFailed = true;
     this.#resending.dropAll(subscription, recovery);
     recovery.isCut = true;
-    subscription.view.held.delete(subscription);
+    subscription.view.buffering.delete(subscription);
   }
 
   #cover(subscription: Subscription, recovery: Recovery): void {
     recovery.resumption.isFailed = true;
     recovery.isCovered = true;
     this.#resending.dropAll(subscription, recovery);
-    subscription.view.held.delete(subscription);
+    subscription.view.buffering.delete(subscription);
   }
 
   #settle(resumption: Resumption): void {
@@ -331,8 +331,8 @@ export class Recoveries {
   /** Everything has been sent, or the rest is lost. */
   #sent(subscription: Subscription, recovery: Recovery): void {
     this.#leave(subscription, recovery);
-    if (recovery.isCut) subscription.sentSeqs = new Map([[subscription.view.source, recovery.sent]]);
-    if (recovery.isOverdue) this.#options.goOn(subscription);
+    if (recovery.isCut) subscription.recordSent(new Map([[subscription.view.source, recovery.sent]]));
+    if (recovery.isOverdue) this.#options.continueWithView(subscription);
     else this.#options.goLive(subscription);
   }
 
@@ -340,6 +340,6 @@ export class Recoveries {
   #leave(subscription: Subscription, recovery: Recovery): void {
     this.#resending.end(subscription, recovery);
     this.#recoveries.delete(subscription);
-    subscription.view.held.delete(subscription);
+    subscription.view.buffering.delete(subscription);
   }
 }

@@ -74,7 +74,7 @@ export class ReplayLog {
    * Index of the first frame after a position; undefined when no frame ends exactly there: then the next message is
    * inside a frame or outside the log.
    */
-  indexBehind(seq: number): number | undefined {
+  indexAfter(seq: number): number | undefined {
     let low = 0;
     let high = this.#seqs.length;
     while (low < high) {

@@ -19,13 +19,13 @@ export const QUEUE_BYTES_MAX = 1024 * 1024;
  * Maximum bytes of missed messages waiting for all clients of a worker. Beyond it, the slowest lose the rest; after
  * that, new recoveries fail.
  */
-export const HELD_BYTES_MAX = 64 * 1024 * 1024;
+export const WAITING_BYTES_MAX = 64 * 1024 * 1024;
 /** The same for one session; beyond it, its requests are not recovered. */
 export const SESSION_BYTES_MAX = 16 * 1024 * 1024;
 /** How much of one topic a session is sent before others get their turn. */
 const PIECE_BYTES = 16 * 1024;
 /** How many pieces of a topic are sent at once when nothing more can be sent later. */
-const HURRIED_PIECES_MAX = 16;
+const FLUSHED_PIECES_MAX = 16;
 
 export interface ResendingOptions {
   readonly replays: SharedReplays;
@@ -51,7 +51,7 @@ export class Resending {
   }
 
   /** Bytes waiting to be sent or kept for other clients. */
-  get heldBytes(): number {
+  get waitingBytes(): number {
     return this.#queuedBytes + this.#options.replays.bytes;
   }
 
@@ -59,7 +59,7 @@ export class Resending {
    * Makes room for this many more bytes: first by dropping logs without readers, then by cutting the slowest clients.
    */
   hasRoomFor(bytes: number): boolean {
-    while (this.heldBytes + bytes > HELD_BYTES_MAX) {
+    while (this.waitingBytes + bytes > WAITING_BYTES_MAX) {
       if (!this.#options.replays.forgetOldest() && !this.#cutSlowest()) return false;
     }
     return true;
@@ -138,10 +138,10 @@ export class Resending {
   }
 
   /** Sends the rest now, if it is little and the socket accepts it. */
-  hurry(subscription: Subscription, recovery: Recovery): void {
+  flush(subscription: Subscription, recovery: Recovery): void {
     const { socket } = subscription.session;
     if (socket === undefined || recovery.delivery === undefined) return;
-    for (let pieces = HURRIED_PIECES_MAX; pieces > 0; pieces--) {
+    for (let pieces = FLUSHED_PIECES_MAX; pieces > 0; pieces--) {
       if (this.#sendPiece(subscription, recovery, socket) !== 'more') return;
     }
   }

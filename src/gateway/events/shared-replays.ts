@@ -39,9 +39,9 @@ export interface SharedReplay {
   encodedBytes: number;
   /** Some of it was dropped for lack of room. */
   isCut: boolean;
-  /** Something arrived for it since the last sweep. */
+  /** Something arrived for it since the last check. */
   hasMoved: boolean;
-  /** When a sweep last saw that (monotonic ms). */
+  /** When a check last saw that (monotonic ms). */
   movedAtMs: number;
 }
 
@@ -63,7 +63,7 @@ export interface Billing {
 
 interface Kept {
   readonly log: ReplayLog;
-  /** When a sweep last saw a reader. */
+  /** When a check last saw a reader. */
   readAtMs: number;
 }
 
@@ -191,7 +191,7 @@ export class SharedReplays {
   }
 
   /** Drops logs without readers. Call periodically. @param nowMs from a monotonic clock */
-  sweep(nowMs: number): void {
+  expire(nowMs: number): void {
     for (const [key, kept] of this.#kept) {
       if (kept.log.readers > 0 || kept.log.isGrowing || kept.readAtMs === 0) kept.readAtMs = nowMs;
       else if (nowMs - kept.readAtMs >= KEPT_MS_MAX) this.#dropKept(key, kept.log);

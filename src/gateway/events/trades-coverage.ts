@@ -3,10 +3,10 @@
  * trades, whose own views then send nothing to that session.
  */
 import { ALL_SYMBOLS, topicOf } from '../../protocol/topics.js';
-import { NOTHING_SENT } from '../model/positions.js';
+import { NOTHING_SENT, type TaggedPosition } from '../model/positions.js';
 import type { Session, Subscription } from '../model/session.js';
 import type { NativeTopics } from '../views/native-topics.js';
-import { type Gaps, mergeLosses, placeOf } from './gaps.js';
+import { type Gaps, surelySentOf } from './gaps.js';
 
 /** The topic of the trades of all symbols. */
 export const ALL_TRADES = topicOf('trades', ALL_SYMBOLS);
@@ -75,51 +75,57 @@ export class TradesCoverage {
     this.#losses.announce(subscription);
   }
 
+  /** The subscription replaces another one on another view, which was certainly sent this. */
+  continueFrom(subscription: Subscription, sent: Map<number, TaggedPosition>): void {
+    subscription.recordSent(sent);
+    this.announce(subscription);
+  }
+
   /** `trades:*` ends: single symbols deliver again, from its position. Returns those that were live, to be awaited. */
   uncover(all: Subscription): Subscription[] {
     const live: Subscription[] = [];
     for (const single of singleTradesOf(all.session)) {
       const { source } = single.view;
-      const sent = placeOf(all, source);
-      if (single.isNative || sent === undefined || single.state === 'held') continue;
+      const sent = surelySentOf(all, source);
+      if (single.isNative || sent === undefined || single.state === 'buffering') continue;
       if (single.state === 'live') live.push(single);
-      single.sentSeqs ??= new Map();
-      mergeLosses(single.sentSeqs, single.view, source, sent);
+      if (single.sentSeqs === undefined) single.recordSent(new Map());
+      single.mergeLosses(source, sent);
       const delivered = all.view.seqs.find(source);
-      if (delivered !== undefined) single.view.seqs.find(source)?.noteAs(delivered);
+      if (delivered !== undefined) single.view.seqs.find(source)?.mergeLosses(delivered);
     }
     for (const single of live) single.moveTo('waiting');
     return live;
   }
 
-  /** The per-symbol view recovers before `trades:*` does, and inherits its position. */
+  /** The per-symbol view recovers before `trades:*` does, and continues from its position. */
   mergeIntoSingle(single: Subscription): void {
     const all = allTradesOf(single.session);
     if (all === undefined || all === single || all.state === 'live' || all.sentSeqs === undefined) return;
     const { source, seqs } = single.view;
     const newest = seqs.find(source)?.surelySent(0) ?? NOTHING_SENT;
-    single.sentSeqs ??= new Map([[source, newest]]);
-    mergeLosses(single.sentSeqs, single.view, source, all.sentSeqs.get(source) ?? NOTHING_SENT);
+    if (single.sentSeqs === undefined) single.recordSent(new Map([[source, newest]]));
+    single.mergeLosses(source, all.sentSeqs.get(source) ?? NOTHING_SENT);
     // The single symbol's subscription reports the loss right away.
-    all.sentSeqs.set(source, newest);
+    all.recordSentOf(source, newest);
   }
 
   /** A single symbol ends: `trades:*` reports its losses once it continues. */
   mergeIntoAll({ session, stream, sentSeqs }: Subscription): void {
     const all = allTradesOf(session);
     if (stream !== 'trades' || sentSeqs === undefined || all === undefined || all.state === 'live') return;
-    all.sentSeqs ??= new Map();
-    for (const [source, place] of sentSeqs) mergeLosses(all.sentSeqs, all.view, source, place);
+    if (all.sentSeqs === undefined) all.recordSent(new Map());
+    for (const [source, position] of sentSeqs) all.mergeLosses(source, position);
   }
 
   /** `trades:*` takes over from single symbols: whatever they have not delivered yet is lost. */
   #cover(all: Subscription): void {
     for (const single of singleTradesOf(all.session)) {
       const { source } = single.view;
-      const sent = single.isNative ? (placeOf(single, source) ?? NOTHING_SENT) : single.sentSeqs?.get(source);
+      const sent = single.isNative ? (surelySentOf(single, source) ?? NOTHING_SENT) : single.sentSeqs?.get(source);
       if (sent === undefined) continue;
       // Report the losses of a waiting or paused subscription before anything that follows them.
-      if (!single.isNative) single.sentSeqs = undefined;
+      if (!single.isNative) single.takeSent();
       const loss = all.view.seqs.lossSince(source, sent);
       if (loss !== undefined) this.#losses.tell(all, loss, sent);
     }
@@ -127,11 +133,10 @@ export class TradesCoverage {
 }
 
 /** Losses of waiting or paused single symbols are reported together with those of `trades:*`. */
-function mergeFromSingles({ session, view, sentSeqs }: Subscription): void {
-  if (sentSeqs === undefined) return;
-  for (const single of singleTradesOf(session)) {
+function mergeFromSingles(all: Subscription): void {
+  if (all.sentSeqs === undefined) return;
+  for (const single of singleTradesOf(all.session)) {
     if (single.isNative) continue;
-    for (const [source, place] of single.sentSeqs ?? []) mergeLosses(sentSeqs, view, source, place);
-    single.sentSeqs = undefined;
+    for (const [source, position] of single.takeSent() ?? []) all.mergeLosses(source, position);
   }
 }

@@ -19,7 +19,7 @@ export type SharedData = Pick<
   | 'waiting'
   | 'published'
   | 'ownerSeed'
-  | 'behind'
+  | 'lagging'
   | 'addresses'
   | 'users'
   | 'pending'
@@ -32,7 +32,7 @@ export class SharedTables {
   /** As given to each thread. */
   readonly data: SharedData;
   readonly #limits: LimitsConfig;
-  readonly #behind: Int32Array;
+  readonly #lagging: Int32Array;
 
   constructor(workers: number, limits: LimitsConfig) {
     const seed: HashSeed = [randomInt(SEED_MAX), randomInt(SEED_MAX)];
@@ -43,7 +43,7 @@ export class SharedTables {
       waiting: RankCells.create(workers),
       published: createSharedRates(workers, seed, slots),
       ownerSeed: seed,
-      behind: new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT * workers),
+      lagging: new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT * workers),
       addresses: createSharedCounts(workers, slots, seed),
       users: createSharedCounts(workers, slots, seed),
       pending: createSharedCounts(workers, countSlotsFor(limits.pendingMax), seed),
@@ -51,12 +51,12 @@ export class SharedTables {
       failures: createFailedCredentials(workers, seed),
       debts: { table: createSharedDebts(), seed },
     };
-    this.#behind = new Int32Array(this.data.behind);
+    this.#lagging = new Int32Array(this.data.lagging);
   }
 
-  /** True when a worker is behind with the frames in its rings. */
-  get isBehind(): boolean {
-    return this.#behind.includes(1);
+  /** True when a worker lags behind its rings. */
+  get isLagging(): boolean {
+    return this.#lagging.includes(1);
   }
 
   /** Clears what a thread counted for its sockets, which are gone. Debts belong to no thread and stay. */
@@ -64,7 +64,7 @@ export class SharedTables {
     const { connections, waiting, addresses, users, pending, published, attempts, failures } = this.data;
     const { attemptsPerSecondMax, authFailuresMax } = this.#limits;
     for (const cells of [connections, waiting]) new RankCells(cells, worker).clear();
-    Atomics.store(this.#behind, worker, 0);
+    Atomics.store(this.#lagging, worker, 0);
     for (const counts of [addresses, users, pending]) new SharedCounts(counts, worker).clear(worker);
     new SharedRates(published, worker).clear(worker);
     new AttemptRates(attempts, worker, attemptsPerSecondMax).clear(worker);

@@ -1,4 +1,8 @@
-/** How well a session's socket keeps up: the state that keepalive, conflation and the ladder maintain. */
+/**
+ * How well a session's socket keeps up. Each part has one writer: sessions/keepalive.ts its keepalive,
+ * slow-consumers/conflation.ts its conflation, and slow-consumers/ladder.ts the rest.
+ */
+import assert from 'node:assert/strict';
 
 /** Keepalive state of a session. Times are monotonic unless noted. */
 export interface KeepaliveState {
@@ -21,7 +25,7 @@ export interface ConflationState {
   /** How many classes slower than requested; 0: none. */
   level: number;
   /** The level the client was last told. */
-  toldLevel: number;
+  announcedLevel: number;
   /** Since when they have waited for the socket to drain; 0: they are not waiting. */
   steppingDownSinceMs: number;
   /** Some of them are still on their previous, slower views. */
@@ -34,9 +38,9 @@ export interface ConflationState {
   restoredAtMs: number;
 }
 
-export const newConflationState = (): ConflationState => ({
+const newConflationState = (): ConflationState => ({
   level: 0,
-  toldLevel: 0,
+  announcedLevel: 0,
   steppingDownSinceMs: 0,
   isRestoring: false,
   calmSinceMs: 0,
@@ -44,14 +48,87 @@ export const newConflationState = (): ConflationState => ({
   restoredAtMs: 0,
 });
 
-/** The circuit of one socket. */
-export interface Circuit {
+/**
+ * The circuit of one socket.
+ *
+ * | state | until | method |
+ * |---|---|---|
+ * | closed: topics are delivered | the ladder pauses all topics | `open` |
+ * | open: all topics are paused | the socket has drained and its topics resume | `halfOpen` |
+ * | half open: topics are delivered | it has passed all checks, or is opened again | `pass` or `open` |
+ */
+export class Circuit {
+  #opens = 0;
+  #openedAtMs = 0;
+  #checksLeft = 0;
+
   /** How often it has opened since it was last closed. */
-  opens: number;
+  get opens(): number {
+    return this.#opens;
+  }
+
+  get isOpen(): boolean {
+    return this.#openedAtMs > 0;
+  }
+
   /** When it opened; 0: it is not open. */
-  openedAtMs: number;
-  /** Consecutive checks left to pass until it closes; 0: it is not half open. */
-  probesLeft: number;
+  get openedAtMs(): number {
+    return this.#openedAtMs;
+  }
+
+  /** @param nowMs from a monotonic clock, above 0 */
+  open(nowMs: number): void {
+    assert(!this.isOpen && nowMs > 0, 'a circuit opens only when it is not open');
+    this.#opens++;
+    this.#openedAtMs = nowMs;
+  }
+
+  /** @param checks consecutive checks it has to pass until it closes */
+  halfOpen(checks: number): void {
+    assert(this.isOpen, 'only an open circuit becomes half open');
+    this.#openedAtMs = 0;
+    this.#checksLeft = checks;
+  }
+
+  /** The socket has passed a check. @returns whether the circuit is closed now */
+  pass(): boolean {
+    assert(!this.isOpen, 'an open circuit passes no checks');
+    if (--this.#checksLeft > 0) return false;
+    this.#opens = 0;
+    return true;
+  }
 }
 
-export const newCircuit = (): Circuit => ({ opens: 0, openedAtMs: 0, probesLeft: 0 });
+/** What a session's socket has taken of what it was sent. */
+export class Flow {
+  readonly circuit = new Circuit();
+  readonly conflation = newConflationState();
+  #droppedInTurn = 0;
+  #sampledBytes = 0;
+
+  /** Bytes buffered in user space at the last sample. */
+  get sampledBytes(): number {
+    return this.#sampledBytes;
+  }
+
+  /**
+   * uWS dropped something that was published in this turn. It cannot be handled in uWS's callback.
+   * @returns whether it is the first drop since `takeDrop`
+   */
+  recordDrop(turn: number): boolean {
+    if (this.#droppedInTurn !== 0) return false;
+    this.#droppedInTurn = turn;
+    return true;
+  }
+
+  /** The turn of the first drop that has not been handled; it is handled now. */
+  takeDrop(): number {
+    const turn = this.#droppedInTurn;
+    this.#droppedInTurn = 0;
+    return turn;
+  }
+
+  sample(bytes: number): void {
+    this.#sampledBytes = bytes;
+  }
+}

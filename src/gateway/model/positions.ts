@@ -1,11 +1,11 @@
 /** A position in an event topic as a view knows it; `tag` stands for the epoch. */
-export interface Place {
+export interface TaggedPosition {
   readonly tag: number;
   readonly seq: number;
 }
 
 /** Nothing of a source was sent, in any epoch. */
-export const NOTHING_SENT: Place = { tag: 0, seq: 0 };
+export const NOTHING_SENT: TaggedPosition = { tag: 0, seq: 0 };
 
 /** Events that a socket or view missed, as a `gap` reports them. */
 export interface Loss {
@@ -26,7 +26,7 @@ export class Position {
   /** False once a second epoch has begun here. */
   isInFirstEpoch = true;
   /** The position before the current turn. */
-  #before: Place;
+  #before: TaggedPosition;
   #turn: number;
 
   constructor(newest: number, before: number, turn: number) {
@@ -55,14 +55,14 @@ export class Position {
    * This turn publishes that everything after `sent` is lost. A socket that misses this announcement has still lost
    * everything after `sent`.
    */
-  announced(sent: Place, turn: number): void {
+  announced(sent: TaggedPosition, turn: number): void {
     // Nothing existed before the first epoch, so the loss is all of the present one.
     this.#before = sent.tag === 0 ? { tag: this.tag, seq: sent.seq } : sent;
     this.#turn = turn;
   }
 
   /** Another view delivered these messages to the same socket: whatever may be lost there may be lost here. */
-  noteAs(other: Position): void {
+  mergeLosses(other: Position): void {
     const isSurer = other.#turn < this.#turn || (other.#turn === this.#turn && other.#before.seq >= this.#before.seq);
     if (isSurer) return;
     this.#before = other.#before;
@@ -70,7 +70,7 @@ export class Position {
   }
 
   /** The newest position certainly handed over, given a drop in `turn` (0: no drop). */
-  surelySent(turn: number): Place {
+  surelySent(turn: number): TaggedPosition {
     return turn !== 0 && this.#turn === turn ? this.#before : { tag: this.tag, seq: this.newest };
   }
 
@@ -100,7 +100,7 @@ export class Positions {
   }
 
   /** The encoder reports that the source is at `seq` of this epoch, whatever was published here. */
-  reach(source: number, seq: number, tag: number, epoch: string): void {
+  moveTo(source: number, seq: number, tag: number, epoch: string): void {
     const position = this.#positions.get(source) ?? new Position(seq, seq, 0);
     this.#positions.set(source, position);
     if (position.tag !== tag) position.beginEpoch(tag, epoch, 0);
@@ -117,14 +117,23 @@ export class Positions {
   }
 
   /** The newest positions certainly handed over, by source, given a drop in `turn` (0: no drop). */
-  surelySent(turn: number): Map<number, Place> {
-    const sent = new Map<number, Place>();
+  surelySent(turn: number): Map<number, TaggedPosition> {
+    const sent = new Map<number, TaggedPosition>();
     for (const [source, position] of this.#positions) sent.set(source, position.surelySent(turn));
     return sent;
   }
 
+  /** Of two positions of a source that a socket may be at, keeps the one with the greater loss. */
+  mergeLosses(sent: Map<number, TaggedPosition>, source: number, other: TaggedPosition): void {
+    const known = sent.get(source);
+    // If only one is of the present epoch, the other is older.
+    const isOlder = known !== undefined && known.tag !== other.tag && known.tag === this.#positions.get(source)?.tag;
+    const isLower = known?.tag === other.tag && other.seq < known.seq;
+    if (known === undefined || isOlder || isLower) sent.set(source, other);
+  }
+
   /** Losses of all sources that are past what was sent of them. */
-  *lossesSince(sent: ReadonlyMap<number, Place>): IterableIterator<Loss> {
+  *lossesSince(sent: ReadonlyMap<number, TaggedPosition>): IterableIterator<Loss> {
     for (const source of this.#positions.keys()) {
       const loss = this.lossSince(source, sent.get(source));
       if (loss !== undefined) yield loss;
@@ -132,7 +141,7 @@ export class Positions {
   }
 
   /** The loss in a source whose last position sent was `sent` (undefined: none); undefined when nothing is lost. */
-  lossSince(source: number, sent: Place | undefined): Loss | undefined {
+  lossSince(source: number, sent: TaggedPosition | undefined): Loss | undefined {
     const position = this.#positions.get(source);
     // Before the source's first epoch there was nothing to lose.
     if (position === undefined || position.tag === 0) return undefined;

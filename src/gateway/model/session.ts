@@ -8,14 +8,18 @@ import type { StreamPosition } from '../../protocol/stream-position.js';
 import type { Stream } from '../../protocol/topics.js';
 import type { TokenBucket } from '../limits/message-rate.js';
 import type { Account } from '../limits/work-budgets.js';
-import { type Circuit, type ConflationState, type KeepaliveState, newCircuit, newConflationState } from './flow.js';
-import type { Place } from './positions.js';
-import type { ViewOf } from './view.js';
+import { CommandBacklog } from './command-backlog.js';
+import { type ConflationState, Flow, type KeepaliveState } from './flow.js';
+import { Identity } from './identity.js';
+import type { TaggedPosition } from './positions.js';
+import { SessionTopics } from './session-topics.js';
+import { Traffic } from './traffic.js';
+import type { NotServed, ViewOf } from './view.js';
 
 /** An admitted connection and its initial state. */
 export interface Admission {
   readonly session: Session;
-  readonly wanted: readonly RequestedTopic[];
+  readonly requested: readonly RequestedTopic[];
   /** Sent after the first snapshot. */
   readonly warning: object | undefined;
   /** Views kept in use on the session's behalf until it opens. */
@@ -33,30 +37,31 @@ export type Socket = WebSocket<SocketData>;
 
 /** A view that subscriptions wait for. */
 export type View = ViewOf<Subscription>;
+export type { NotServed };
 
 /**
- * The state of a subscription: `waiting` for its snapshot (or, for events, for the view) · `held`: has its part but
+ * The state of a subscription: `waiting` for its snapshot (or, for events, for the view) · `buffering`: has its part but
  * awaits either other symbols' parts of the same snapshot frame, or missed messages · `live` · `paused`: the socket is
  * stalled.
  */
-export type SubscriptionState = 'waiting' | 'held' | 'live' | 'paused';
+export type SubscriptionState = 'waiting' | 'buffering' | 'live' | 'paused';
 
 /**
  * | from | to | when |
  * |---|---|---|
- * | waiting | held | its part arrived, or its replay reached its mark |
+ * | waiting | buffering | its part arrived, or its replay reached its mark |
  * | waiting | live | its snapshot was sent, or its view is live |
- * | held | live | all parts or missed messages were sent |
- * | held | waiting | its view was overrun, or the frame was dropped: it awaits a new part |
- * | live | held | a resync of several quotes: its part arrived |
+ * | buffering | live | all parts or missed messages were sent |
+ * | buffering | waiting | its view was overrun, or the frame was dropped: it awaits a new part |
+ * | live | buffering | a resync of several quotes: its part arrived |
  * | live | waiting | `trades:*` ended, so it delivers again |
  * | any | paused | the socket accepts no more |
  * | paused | waiting | the socket has drained |
  */
 export const TRANSITIONS: Readonly<Record<SubscriptionState, readonly SubscriptionState[]>> = {
-  waiting: ['waiting', 'held', 'live', 'paused'],
-  held: ['held', 'live', 'waiting', 'paused'],
-  live: ['live', 'held', 'waiting', 'paused'],
+  waiting: ['waiting', 'buffering', 'live', 'paused'],
+  buffering: ['buffering', 'live', 'waiting', 'paused'],
+  live: ['live', 'buffering', 'waiting', 'paused'],
   paused: ['waiting'],
 };
 
@@ -70,16 +75,17 @@ export class Subscription {
   readonly view: View;
   /** The view asked for; for a state topic, `view` may differ. */
   readonly asked: number;
-  /** Paused event subscriptions: the last position certainly sent, by source number. */
-  sentSeqs: Map<number, Place> | undefined;
+  #sentSeqs: Map<number, TaggedPosition> | undefined;
   #state: SubscriptionState = 'waiting';
   #isNative = false;
   #nativeInTurn = 0;
-  #heldAt: StreamPosition | undefined;
-  #hasAskedHeld = false;
+  /** What the view had published when its native delivery began. */
+  #publishedBefore = 0;
+  #sentUpTo: StreamPosition | undefined;
+  #hasAskedCatchUp = false;
 
   /** A subscription that waits for its view. */
-  constructor(session: Session, asked: number, view: View, heldAt?: StreamPosition) {
+  constructor(session: Session, asked: number, view: View, sentUpTo?: StreamPosition) {
     this.session = session;
     // Use the view's strings: the request's would be one copy per subscriber and might retain the whole request.
     this.topic = view.topic;
@@ -87,7 +93,7 @@ export class Subscription {
     this.symbol = view.symbol;
     this.view = view;
     this.asked = asked;
-    this.#heldAt = heldAt;
+    this.#sentUpTo = sentUpTo;
   }
 
   get state(): SubscriptionState {
@@ -105,13 +111,46 @@ export class Subscription {
   }
 
   /** State topics: how far the session was sent the topic before this subscription began or paused. Never goes back. */
-  get heldAt(): StreamPosition | undefined {
-    return this.#heldAt;
+  get sentUpTo(): StreamPosition | undefined {
+    return this.#sentUpTo;
   }
 
-  /** True once the encoder knows `heldAt`. */
-  get hasAskedHeld(): boolean {
-    return this.#hasAskedHeld;
+  /** True once the encoder knows `sentUpTo`. */
+  get hasAskedCatchUp(): boolean {
+    return this.#hasAskedCatchUp;
+  }
+
+  /**
+   * Event topics whose losses are still to be announced: the last positions certainly sent, by source number. Written
+   * by events/ (gaps.ts says when).
+   */
+  get sentSeqs(): ReadonlyMap<number, TaggedPosition> | undefined {
+    return this.#sentSeqs;
+  }
+
+  /** Whatever follows these positions will be announced as lost, unless it is sent. */
+  recordSent(sent: Map<number, TaggedPosition>): void {
+    assert(!this.view.isState, 'only event topics announce losses');
+    this.#sentSeqs = sent;
+  }
+
+  /** The same for one source. @see recordSent */
+  recordSentOf(source: number, sent: TaggedPosition): void {
+    assert(this.#sentSeqs !== undefined, 'one position is recorded with those of all sources');
+    this.#sentSeqs.set(source, sent);
+  }
+
+  /** Of the position recorded for a source and this one, keeps the one with the greater loss. */
+  mergeLosses(source: number, sent: TaggedPosition): void {
+    assert(this.#sentSeqs !== undefined, 'losses are merged with those recorded');
+    this.view.seqs.mergeLosses(this.#sentSeqs, source, sent);
+  }
+
+  /** Takes the recorded positions: the losses since then are announced now, or by another subscription. */
+  takeSent(): ReadonlyMap<number, TaggedPosition> | undefined {
+    const sent = this.#sentSeqs;
+    this.#sentSeqs = undefined;
+    return sent;
   }
 
   moveTo(next: SubscriptionState): void {
@@ -123,84 +162,120 @@ export class Subscription {
   setNative(isNative: boolean, turn: number): void {
     this.#isNative = isNative;
     this.#nativeInTurn = turn;
+    if (isNative) this.#publishedBefore = this.view.publishedBytes;
+    else this.session.traffic.sent(this.view.publishedBytes - this.#publishedBefore);
   }
 
   /** Records how far the session was sent the topic. */
-  holdAt(held: StreamPosition | undefined): void {
-    this.#heldAt = held;
+  recordSentUpTo(sentUpTo: StreamPosition | undefined): void {
+    this.#sentUpTo = sentUpTo;
   }
 
-  /** Records whether the encoder knows `heldAt`. */
-  setAskedHeld(hasAsked: boolean): void {
-    this.#hasAskedHeld = hasAsked;
+  /** Records whether the encoder knows `sentUpTo`. */
+  setAskedCatchUp(hasAsked: boolean): void {
+    this.#hasAskedCatchUp = hasAsked;
   }
 
   /** Stops waiting for anything from its view. */
   leaveView(): void {
-    const { waiting, behind, held } = this.view;
+    const { waiting, awaitingCatchUp, buffering } = this.view;
     waiting.delete(this);
-    behind.delete(this);
-    held.delete(this);
+    awaitingCatchUp.delete(this);
+    buffering.delete(this);
   }
 }
 
-export interface Session {
+/** What a session is made of; the rest is as it is for every new one. */
+export interface NewSession extends Pick<Session, 'id' | 'address' | 'owner' | 'format' | 'isStamped'> {
+  readonly credential: Credential;
+  readonly entitlements: Entitlements;
+  /** The class requested by the connection; undefined: none, so it gets its tier's default. */
+  readonly askedClass: number | undefined;
+  readonly keepalive: KeepaliveState;
+  readonly messageTokens: TokenBucket;
+  readonly controlTokens: TokenBucket;
+  readonly account: Account;
+}
+
+/** A connected client. What changes while it lives is in parts, each with one writer. */
+export class Session {
   readonly id: number;
   /** The key its address counts under (client-address.ts). */
   readonly address: string;
   /** The key it counts under where users share topics (owner.ts), fixed when it opened. */
   readonly owner: number;
-  /** `auth` replaces it and everything derived from it. */
-  credential: Credential;
-  entitlements: Entitlements;
-  tier: Tier;
-  /** The class requested by the connection; undefined: none, so it gets its tier's default. */
-  readonly askedClass: number | undefined;
-  /** Class of subscriptions that name none; `fastestClass` is the fastest that the tier allows. */
-  defaultClass: number;
-  fastestClass: number;
   readonly format: Format;
   readonly isStamped: boolean;
+  /** Written by sessions/reauthentication.ts. */
+  readonly identity: Identity;
+  /** Written by slow-consumers/. */
+  readonly flow = new Flow();
+  readonly traffic = new Traffic();
+  /** Written by subscriptions/. */
+  readonly subscriptions = new SessionTopics<Subscription>();
+  /** Written by commands/command-handler.ts. */
+  readonly backlog = new CommandBacklog();
+  /** Written by sessions/keepalive.ts. */
   readonly keepalive: KeepaliveState;
   readonly messageTokens: TokenBucket;
   /** For pings and pongs. */
   readonly controlTokens: TokenBucket;
-  /** What it owes for the work it caused. */
+  /** What it owes for the work it caused. Written by limits/work-budgets.ts. */
   readonly account: Account;
-  readonly subscriptions: Map<string, Subscription>;
-  /** State topics that it left, and how far it was sent each; the oldest are evicted first. */
-  left: Map<string, StreamPosition> | undefined;
-  /** Undefined before the upgrade completes and after the close. */
-  socket: Socket | undefined;
-  /** Live topics are suspended until the socket has drained. */
-  isStalled: boolean;
-  /** The turn in which uWS reported a drop that has not been handled yet (not possible in the callback); 0: none. */
-  droppedInTurn: number;
-  readonly circuit: Circuit;
-  readonly conflation: ConflationState;
-  /** Bytes buffered in user space at the last sample. */
-  sampledBytes: number;
-  /** A command awaits an answer from the hub; later ones queue behind it. */
-  isBusy: boolean;
-  backlogBytes: number;
-  readonly backlog: { readonly bytes: ArrayBuffer; readonly isBinary: boolean }[];
-}
+  #socket: Socket | undefined;
+  #isClosed = false;
 
-/** What changes while a session lives, as it is when the session is new. */
-export const newSessionState = () =>
-  ({
-    subscriptions: new Map(),
-    left: undefined,
-    socket: undefined,
-    isStalled: false,
-    droppedInTurn: 0,
-    circuit: newCircuit(),
-    conflation: newConflationState(),
-    sampledBytes: 0,
-    isBusy: false,
-    backlogBytes: 0,
-    backlog: [],
-  }) satisfies Partial<Session>;
+  constructor({ credential, entitlements, askedClass, ...session }: NewSession) {
+    this.id = session.id;
+    this.address = session.address;
+    this.owner = session.owner;
+    this.format = session.format;
+    this.isStamped = session.isStamped;
+    this.identity = new Identity(credential, entitlements, askedClass);
+    this.keepalive = session.keepalive;
+    this.messageTokens = session.messageTokens;
+    this.controlTokens = session.controlTokens;
+    this.account = session.account;
+  }
+
+  /** Undefined before the upgrade completes and after the close. */
+  get socket(): Socket | undefined {
+    return this.#socket;
+  }
+
+  get credential(): Credential {
+    return this.identity.credential;
+  }
+
+  get entitlements(): Entitlements {
+    return this.identity.entitlements;
+  }
+
+  get tier(): Tier {
+    return this.identity.tier;
+  }
+
+  get conflation(): ConflationState {
+    return this.flow.conflation;
+  }
+
+  /** All topics are paused until the socket has drained. */
+  get isStalled(): boolean {
+    return this.flow.circuit.isOpen;
+  }
+
+  /** The upgrade is complete. */
+  open(socket: Socket): void {
+    assert(this.#socket === undefined && !this.#isClosed, 'a session opens once');
+    this.#socket = socket;
+  }
+
+  /** The socket is closed: nothing can be sent any more. */
+  close(): void {
+    this.#socket = undefined;
+    this.#isClosed = true;
+  }
+}
 
 /** One requested topic. */
 export interface RequestedTopic {
@@ -219,14 +294,6 @@ export const requestedOf = ({ stream, symbol, asked }: Subscription): RequestedT
 /** False while a view other than the current one should serve the request. */
 export function isServed({ session, view, asked }: Subscription): boolean {
   return !view.isState || view.lane === servedLane(asked, session.tier, session.conflation.level);
-}
-
-/** Moves these subscriptions behind all others of their session. */
-export function moveToEnd({ subscriptions }: Session, some: readonly Subscription[]): void {
-  for (const subscription of some) {
-    subscriptions.delete(subscription.topic);
-    subscriptions.set(subscription.topic, subscription);
-  }
 }
 
 /** True while state topics wait for the socket to drain before they resume in a slower class. */

@@ -1,17 +1,13 @@
 /** A view: a topic at a class in a format, for one tier, as this worker's sockets subscribe to it. */
 import assert from 'node:assert/strict';
-import {
-  classNameOfLane,
-  DEPTHS,
-  detailOfLane,
-  isMsgpackLane,
-  isStampedLane,
-  type Tier,
-} from '../../protocol/lanes.js';
+import type { ErrorCode } from '../../protocol/codes.js';
+import { classNameOfLane, isMsgpackLane, isStampedLane, type Tier } from '../../protocol/lanes.js';
 import type { StreamPosition } from '../../protocol/stream-position.js';
 import { ALL_SYMBOLS, isStateStream, type Stream, sourceKindOf, topicOf } from '../../protocol/topics.js';
 import { shardOf } from '../../threads/shard-of.js';
-import { type Place, Positions } from './positions.js';
+import type { Part } from './part.js';
+import { Positions, type TaggedPosition } from './positions.js';
+import { viewCostOf } from './view-cost.js';
 
 /** A source or ring that is not known yet. */
 const UNBOUND = -1;
@@ -63,23 +59,24 @@ export class ViewOf<Waiter> {
   /** Subscriptions that await the answer. */
   readonly waiting = new Set<Waiter>();
   /** Subscriptions that are ahead of the view and wait until it catches up. */
-  readonly behind = new Set<Waiter>();
+  readonly awaitingCatchUp = new Set<Waiter>();
   /** Subscriptions that have their part and await other symbols' parts; deltas are queued for them. */
-  readonly held = new Set<Waiter>();
+  readonly buffering = new Set<Waiter>();
   /** Event views: subscriptions that are resuming and have not caught up yet. */
   readonly recovering = new Set<Waiter>();
-  readonly #whenLive: ((isLive: boolean) => void)[] = [];
-  #holders = 0;
+  readonly #whenLive: ((isLive: boolean, code: NotServed) => void)[] = [];
+  #pins = 0;
   #subscribers = 0;
+  #publishedBytes = 0;
   #source = UNBOUND;
   #ring = UNBOUND;
   #isWanted = false;
   #owner: number;
   #request = 0;
-  #askedHeld: StreamPosition | undefined;
+  #askerSentUpTo: StreamPosition | undefined;
   #answersDue = 0;
   #isBroken = false;
-  #sentSeqs: ReadonlyMap<number, Place> | undefined;
+  #sentBeforeBreak: ReadonlyMap<number, TaggedPosition> | undefined;
   #epoch = '';
   #lastSeq = 0;
   #sentAtMicros = 0;
@@ -108,7 +105,7 @@ export class ViewOf<Waiter> {
     this.nativeTopic = nativeTopic;
     this.sent = sentCell(stream, format, this.isState ? classNameOfLane(lane) : 'event');
     this.shard = shardOf(this.sourceName, shards);
-    this.cost = this.isAllTrades ? ALL_TRADES_COST : costOf(stream, lane);
+    this.cost = viewCostOf(stream, symbol, lane);
     this.#owner = owner;
   }
 
@@ -122,14 +119,24 @@ export class ViewOf<Waiter> {
     return this.#ring;
   }
 
-  /** Number of sessions that hold it. */
-  get holders(): number {
-    return this.#holders;
+  /** How many sessions keep it in use. */
+  get pins(): number {
+    return this.#pins;
   }
 
   /** Sockets subscribed to the native topic. */
   get subscribers(): number {
     return this.#subscribers;
+  }
+
+  /** Bytes published to each socket that was subscribed all the time. */
+  get publishedBytes(): number {
+    return this.#publishedBytes;
+  }
+
+  /** Something was published to its sockets. */
+  countPublished(bytes: number): void {
+    this.#publishedBytes += bytes;
   }
 
   /** True when the hub knows that it is wanted. */
@@ -148,8 +155,8 @@ export class ViewOf<Waiter> {
   }
 
   /** The position sent with that request: how far its asker was sent the topic, from another view. */
-  get askedHeld(): StreamPosition | undefined {
-    return this.#askedHeld;
+  get askerSentUpTo(): StreamPosition | undefined {
+    return this.#askerSentUpTo;
   }
 
   /** True while frames must not be published: the subscribers' chain is broken until the answer comes. */
@@ -158,8 +165,8 @@ export class ViewOf<Waiter> {
   }
 
   /** For a broken event view: the newest positions published before the break, by source number. */
-  get sentSeqs(): ReadonlyMap<number, Place> | undefined {
-    return this.#sentSeqs;
+  get sentBeforeBreak(): ReadonlyMap<number, TaggedPosition> | undefined {
+    return this.#sentBeforeBreak;
   }
 
   /** The topic's position on this view; epoch '' before any data. */
@@ -181,27 +188,27 @@ export class ViewOf<Waiter> {
     return this.#part;
   }
 
-  /** For a state topic that is held back: the frame that says so, for sessions that are sent its document. */
+  /** For a stale topic: the frame that says so, for sessions that are sent its document. */
   get stale(): Uint8Array | undefined {
     return this.#stale;
   }
 
   /** True when subscriptions wait for an answer, or for frames that only follow one. */
   get isAwaited(): boolean {
-    const { waiting, behind, recovering } = this;
-    const pending = waiting.size + behind.size + recovering.size + this.#whenLive.length;
+    const { waiting, awaitingCatchUp, recovering } = this;
+    const pending = waiting.size + awaitingCatchUp.size + recovering.size + this.#whenLive.length;
     return this.#source === UNBOUND || this.#isBroken || pending > 0;
   }
 
-  /** Counts one more session that holds it. */
-  hold(): void {
-    this.#holders++;
+  /** One more session keeps it in use. */
+  pin(): void {
+    this.#pins++;
   }
 
-  /** Counts one session less. @returns whether any is left */
-  release(): boolean {
-    assert(this.#holders > 0, 'a view is released no more often than it is held');
-    return --this.#holders > 0;
+  /** One session less keeps it in use. @returns whether any is left */
+  unpin(): boolean {
+    assert(this.#pins > 0, 'a view is unpinned no more often than it is pinned');
+    return --this.#pins > 0;
   }
 
   /** A socket subscribed to the native topic, or unsubscribed. */
@@ -223,12 +230,12 @@ export class ViewOf<Waiter> {
   /**
    * It has been requested.
    * @param answersDue how many encoders answer
-   * @param held how far the asker was sent the topic, from another view
+   * @param sentUpTo how far the asker was sent the topic, from another view
    */
-  ask(request: number, answersDue: number, held?: StreamPosition): void {
+  ask(request: number, answersDue: number, sentUpTo?: StreamPosition): void {
     this.#request = request;
     this.#answersDue = answersDue;
-    this.#askedHeld = held;
+    this.#askerSentUpTo = sentUpTo;
   }
 
   /** No answer is awaited any more. */
@@ -248,7 +255,7 @@ export class ViewOf<Waiter> {
     this.#ring = ring;
   }
 
-  /** A complete document is published: the topic is no longer held back. */
+  /** A complete document is published: the topic is no longer stale. */
   beginEpoch(epoch: string): void {
     this.#epoch = epoch;
     this.#stale = undefined;
@@ -271,8 +278,8 @@ export class ViewOf<Waiter> {
     this.#sentAtMicros = nowMicros;
   }
 
-  /** The topic is held back. @param stale the frame that says so */
-  holdBack(stale: Uint8Array): void {
+  /** The topic is stale. @param stale the frame that says so */
+  markStale(stale: Uint8Array): void {
     this.#stale = stale;
   }
 
@@ -283,10 +290,10 @@ export class ViewOf<Waiter> {
 
   /** Frames were missed. The positions published before are kept until the repair. */
   break(): void {
-    if (!this.#isBroken && !this.isState) this.#sentSeqs = this.seqs.surelySent(0);
+    if (!this.#isBroken && !this.isState) this.#sentBeforeBreak = this.seqs.surelySent(0);
     this.#isBroken = this.#source !== UNBOUND;
     this.#part = undefined;
-    // The answer will say whether it is still held back.
+    // The answer will say whether it is still stale.
     this.#stale = undefined;
   }
 
@@ -294,40 +301,27 @@ export class ViewOf<Waiter> {
   repair(): void {
     assert(this.#isBroken && this.#source !== UNBOUND, 'only a broken, bound view is repaired');
     this.#isBroken = false;
-    this.#sentSeqs = undefined;
+    this.#sentBeforeBreak = undefined;
   }
 
   /** Runs the callback once the view is live, or with false when it is unavailable. */
-  whenLive(run: (isLive: boolean) => void): void {
+  whenLive(run: (isLive: boolean, code: NotServed) => void): void {
     this.#whenLive.push(run);
   }
 
   /** Resolves once the view is live, or to false when it is unavailable. */
   live(): Promise<boolean> {
-    return new Promise(resolve => this.whenLive(resolve));
+    return new Promise(resolve => this.whenLive(isLive => resolve(isLive)));
   }
 
-  /** Runs the callbacks that waited for it. */
-  becameLive(isLive: boolean): void {
-    for (const run of this.#whenLive.splice(0)) run(isLive);
+  /** Runs the callbacks that waited for it. @param code why it is unavailable */
+  becameLive(isLive: boolean, code: NotServed = 'unavailable'): void {
+    for (const run of this.#whenLive.splice(0)) run(isLive, code);
   }
 }
 
-/** The answer to a snapshot request. */
-export interface Part {
-  readonly seq: number;
-  readonly epoch: string;
-  /** Empty when the topic has no data yet. */
-  readonly bytes: Uint8Array;
-}
-
-/** The part of a topic without data. */
-export const NO_DATA: Part = { seq: 0, epoch: '', bytes: new Uint8Array(0) };
-
-/** How many levels of a book cost an encoder as much as one small document. */
-const LEVELS_PER_COST = 12.5;
-/** `trades:*` is answered topic by topic. */
-const ALL_TRADES_COST = 8;
+/** Why the hub does not serve a view: there are too many, or NATS does not let this gateway follow it. */
+export type NotServed = Extract<ErrorCode, 'too_many_subscriptions' | 'unavailable'>;
 
 export interface NewView {
   readonly stream: Stream;
@@ -335,9 +329,4 @@ export interface NewView {
   readonly lane: number;
   readonly tier: Tier;
   readonly owner: number;
-}
-
-function costOf(stream: Stream, lane: number): number {
-  if (stream !== 'depth') return 1;
-  return Math.ceil((DEPTHS[detailOfLane(lane) - 1] ?? 0) / LEVELS_PER_COST);
 }

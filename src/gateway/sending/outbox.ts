@@ -37,9 +37,10 @@ export class Outbox {
   send(session: Session, message: object): boolean {
     const isJson = session.format === 'json';
     const bytes = isJson ? stringifyExact(message) : this.#packed(message);
+    const length = typeof bytes === 'string' ? Buffer.byteLength(bytes) : bytes.length;
     this.control.messages++;
-    this.control.bytes += bytes.length;
-    return this.#write(session, bytes, !isJson);
+    this.control.bytes += length;
+    return this.#write(session, bytes, length, !isJson);
   }
 
   /** Publishes a control message to the view's sockets. */
@@ -48,6 +49,7 @@ export class Outbox {
     const bytes = view.isMsgpack ? this.#packed(message) : Buffer.from(stringifyExact(message));
     this.control.messages += view.subscribers;
     this.control.bytes += view.subscribers * bytes.length;
+    view.countPublished(bytes.length);
     this.#publish(view.nativeTopic, bytes, view.isMsgpack, this.#compression && !view.isMsgpack);
   }
 
@@ -58,9 +60,10 @@ export class Outbox {
     this.#publish(view.nativeTopic, frame.subarray(start, end), view.isMsgpack, this.#compression && !view.isMsgpack);
     counted.messages += view.subscribers;
     counted.bytes += view.subscribers * (end - start);
+    view.countPublished(end - start);
   }
 
-  /** Tells all sockets of a view that its topic is held back, and at which position. */
+  /** Tells all sockets of a view that its topic is stale, and at which position. */
   publishStale(view: View): void {
     const frame = view.stale?.slice();
     if (frame !== undefined) this.publish(view, frame, 0, frame.length, this.control);
@@ -86,7 +89,7 @@ export class Outbox {
     if (view.isStamped) stampTsSent(frame, frame.length, view.isMsgpack, this.#nowMicros());
     view.sent.messages++;
     view.sent.bytes += frame.length;
-    return this.#write(session, frame, view.isMsgpack);
+    return this.#write(session, frame, frame.length, view.isMsgpack);
   }
 
   /** Sends one `quotes_patch` snapshot, or one per epoch when the parts differ in epoch. False when one was dropped. */
@@ -107,7 +110,7 @@ export class Outbox {
       const cell = this.#sentCell('quotes', session.format, 'snapshot');
       cell.messages++;
       cell.bytes += frame.length;
-      isSent = this.#write(session, frame, session.format === 'msgpack') && isSent;
+      isSent = this.#write(session, frame, frame.length, session.format === 'msgpack') && isSent;
     }
     return isSent;
   }
@@ -120,7 +123,7 @@ export class Outbox {
     if (view.isStamped) stampTsSent(frame, frame.length, view.isMsgpack, this.#nowMicros());
     view.sent.messages++;
     view.sent.bytes += frame.length;
-    return this.#write(session, frame, session.format === 'msgpack');
+    return this.#write(session, frame, frame.length, session.format === 'msgpack');
   }
 
   /** Valid until the next call. */
@@ -134,9 +137,11 @@ export class Outbox {
    * uWS reports drops through its `dropped` callback, here as for publishes; the callback handles the effect on
    * topics.
    */
-  #write(session: Session, bytes: Uint8Array | string, isBinary: boolean): boolean {
+  #write(session: Session, bytes: Uint8Array | string, length: number, isBinary: boolean): boolean {
     const status = session.socket?.send(bytes, isBinary, this.#compression && !isBinary);
     if (status === BACKPRESSURE) this.buffered.add(session);
-    return status !== DROPPED;
+    if (status === DROPPED) return false;
+    if (status !== undefined) session.traffic.sent(length);
+    return true;
   }
 }

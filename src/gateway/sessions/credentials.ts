@@ -19,7 +19,7 @@ import { type Refusal, refusal } from '../refusal.js';
 import { andThen, type MaybePromise } from './maybe-promise.js';
 
 /** Makes clients that guess credentials wait. */
-export interface Guard {
+export interface AttemptLimiter {
   /**
    * Counts a wrong credential.
    * @returns the refusal for an address with too many of them; undefined: report the actual reason
@@ -40,7 +40,7 @@ export class Credentials {
   /** Undefined when no API key file is configured. */
   readonly #apiKeys: ApiKeyVerifier | undefined;
   readonly #policy: TopicPolicy;
-  readonly #guard: Guard;
+  readonly #attempts: AttemptLimiter;
   readonly #revocations: RevocationList;
   /** Compiled once per credential: a verifier returns the same object for the same token or key. */
   readonly #entitlements = new WeakMap<Credential, Entitlements>();
@@ -49,11 +49,11 @@ export class Credentials {
     tokens: TokenVerifier,
     apiKeys: ApiKeyVerifier | undefined,
     policy: TopicPolicy,
-    guard: Guard,
+    attempts: AttemptLimiter,
     revocations: RevocationList,
   ) {
     this.#revocations = revocations;
-    this.#guard = guard;
+    this.#attempts = attempts;
     this.#tokens = tokens;
     this.#apiKeys = apiKeys;
     this.#policy = policy;
@@ -113,7 +113,7 @@ export class Credentials {
   }
 
   #refused(address: string, reason: string, message: string): Refusal {
-    const wait = NOT_GUESSED.has(reason) ? undefined : this.#guard.wrongCredential(address, sharedNowMs());
+    const wait = NOT_GUESSED.has(reason) ? undefined : this.#attempts.wrongCredential(address, sharedNowMs());
     return wait ?? refusal(401, 'unauthorized', message);
   }
 

@@ -2,8 +2,8 @@
  * Pings, idle clients and credential expiry for all sockets of one worker. The gateway does this itself: uWS's own
  * idle limit ends at 960 s and hides its pings and pongs.
  *
- * There are no timers per session. One sweep checks all sessions, so nothing can fire for a closed session, and a
- * deadline takes effect at the first sweep on or after it.
+ * There are no timers per session. One timer checks all sessions, so nothing can fire for a closed session, and a
+ * deadline takes effect at the first check on or after it.
  */
 import { CloseCode } from '../../protocol/close-code.js';
 import type { KeepaliveState } from '../model/flow.js';
@@ -20,7 +20,7 @@ export interface KeepaliveOptions<S> {
   readonly nowMs: () => number;
   /** Ms since the Unix epoch. */
   readonly unixMs: () => number;
-  /** The worker's open sessions. May change during a sweep. */
+  /** The worker's open sessions. May change during a check. */
   readonly sessions: ReadonlySet<S>;
   readonly ping: (session: S) => void;
   /** Begins the close handshake. */
@@ -39,39 +39,39 @@ export const CLOSE_TIMEOUT_MS = 5_000;
 const WARNING_MS = 30_000;
 const WARNING_SHARE = 1 / 3;
 
-const SWEEPS_PER_TIMEOUT = 4;
-const SWEEP_INTERVAL_MIN_MS = 50;
+const CHECKS_PER_TIMEOUT = 4;
+const CHECK_INTERVAL_MIN_MS = 50;
 /**
- * Credentials expire on whole seconds, so sweep at least that often however long the timeouts are: 0.05 ms for 10,000
+ * Credentials expire on whole seconds, so check at least that often however long the timeouts are: 0.05 ms for 10,000
  * sessions.
  */
-const SWEEP_INTERVAL_MAX_MS = 1_000;
-/** A sweep this many intervals after the last one means the thread was blocked: pongs may be waiting unread. */
+const CHECK_INTERVAL_MAX_MS = 1_000;
+/** A check this many intervals after the last one means the thread was blocked: pongs may be waiting unread. */
 const LATE_INTERVALS = 4;
 /**
- * Maximum pings a sweep, as a multiple of an even spread, so that clients that connected all at once are not pinged
+ * Maximum pings a check, as a multiple of an even spread, so that clients that connected all at once are not pinged
  * all at once. A small minimum, which takes negligible time, always applies.
  */
 const PING_BURST = 2;
-const PINGS_PER_SWEEP_MIN = 100;
+const PINGS_PER_CHECK_MIN = 100;
 
 export class Keepalive<S extends { readonly keepalive: KeepaliveState }> {
   readonly counters = { pings: 0, pongTimeouts: 0, idle: 0, expired: 0, terminated: 0 };
-  /** How often to call `sweep`. */
-  readonly sweepIntervalMs: number;
+  /** How often to call `check`. */
+  readonly checkIntervalMs: number;
   readonly #options: KeepaliveOptions<S>;
-  #sweptAtMs: number;
+  #checkedAtMs: number;
   #wasLate = false;
-  /** Pings left in this sweep. */
+  /** Pings left in this check. */
   #pingsLeft = 0;
 
   constructor(options: KeepaliveOptions<S>) {
     this.#options = options;
     const { healthCheckIntervalMs, pingIntervalMs, pongTimeoutMs, idleTimeoutMs } = options;
     const shortestMs = Math.min(pingIntervalMs, pongTimeoutMs, idleTimeoutMs);
-    const intervalMs = Math.min(healthCheckIntervalMs, shortestMs / SWEEPS_PER_TIMEOUT);
-    this.sweepIntervalMs = Math.min(SWEEP_INTERVAL_MAX_MS, Math.max(SWEEP_INTERVAL_MIN_MS, intervalMs));
-    this.#sweptAtMs = options.nowMs();
+    const intervalMs = Math.min(healthCheckIntervalMs, shortestMs / CHECKS_PER_TIMEOUT);
+    this.checkIntervalMs = Math.min(CHECK_INTERVAL_MAX_MS, Math.max(CHECK_INTERVAL_MIN_MS, intervalMs));
+    this.#checkedAtMs = options.nowMs();
   }
 
   /** The initial state of a session whose credential expires at `expiresAtMs` (Unix). */
@@ -111,20 +111,20 @@ export class Keepalive<S extends { readonly keepalive: KeepaliveState }> {
   }
 
   /** Does what is due for each session; O(sessions). */
-  sweep(): void {
+  check(): void {
     const { sessions, pingIntervalMs } = this.#options;
     const nowMs = this.#options.nowMs();
     const unixMs = this.#options.unixMs();
-    const isLate = nowMs - this.#sweptAtMs > LATE_INTERVALS * this.sweepIntervalMs;
+    const isLate = nowMs - this.#checkedAtMs > LATE_INTERVALS * this.checkIntervalMs;
     // Skip only one check for silence, not every check while the thread is overloaded.
-    const judgesSilence = !isLate || this.#wasLate;
+    const checksSilence = !isLate || this.#wasLate;
     this.#wasLate = isLate;
-    this.#sweptAtMs = nowMs;
-    const share = (sessions.size * this.sweepIntervalMs) / pingIntervalMs;
-    this.#pingsLeft = Math.max(PINGS_PER_SWEEP_MIN, Math.ceil(PING_BURST * share));
+    this.#checkedAtMs = nowMs;
+    const share = (sessions.size * this.checkIntervalMs) / pingIntervalMs;
+    this.#pingsLeft = Math.max(PINGS_PER_CHECK_MIN, Math.ceil(PING_BURST * share));
     for (const session of sessions) {
       if (session.keepalive.closingAtMs > 0) this.#awaitClose(session, nowMs);
-      else if (!this.#ended(session, nowMs, unixMs, judgesSilence)) this.#tend(session, nowMs, unixMs);
+      else if (!this.#ended(session, nowMs, unixMs, checksSilence)) this.#maintain(session, nowMs, unixMs);
     }
   }
 
@@ -136,16 +136,16 @@ export class Keepalive<S extends { readonly keepalive: KeepaliveState }> {
   }
 
   /** Closes the session when its credential has expired or its client is silent. */
-  #ended(session: S, nowMs: number, unixMs: number, judgesSilence: boolean): boolean {
+  #ended(session: S, nowMs: number, unixMs: number, checksSilence: boolean): boolean {
     const { clockToleranceMs, pongTimeoutMs, idleTimeoutMs } = this.#options;
     const { expiresAtMs, pingedAtMs, lastSeenMs } = session.keepalive;
     let code: CloseCode = CloseCode.idle;
     if (unixMs >= expiresAtMs + clockToleranceMs) {
       code = CloseCode.tokenExpired;
       this.counters.expired++;
-    } else if (judgesSilence && pingedAtMs > 0 && nowMs - pingedAtMs >= pongTimeoutMs) {
+    } else if (checksSilence && pingedAtMs > 0 && nowMs - pingedAtMs >= pongTimeoutMs) {
       this.counters.pongTimeouts++;
-    } else if (judgesSilence && nowMs - lastSeenMs >= idleTimeoutMs) {
+    } else if (checksSilence && nowMs - lastSeenMs >= idleTimeoutMs) {
       this.counters.idle++;
     } else {
       return false;
@@ -155,7 +155,7 @@ export class Keepalive<S extends { readonly keepalive: KeepaliveState }> {
     return true;
   }
 
-  #tend(session: S, nowMs: number, unixMs: number): void {
+  #maintain(session: S, nowMs: number, unixMs: number): void {
     const { keepalive } = session;
     const { sessions, pingIntervalMs } = this.#options;
     if (unixMs >= keepalive.warnAtMs) {
@@ -174,7 +174,7 @@ export class Keepalive<S extends { readonly keepalive: KeepaliveState }> {
 
   #warnAtMs(expiresAtMs: number): number {
     const lifeMs = expiresAtMs - this.#options.unixMs();
-    // One sweep early: the first sweep past that time must not be too late.
-    return expiresAtMs - Math.min(WARNING_MS, lifeMs * WARNING_SHARE) - this.sweepIntervalMs;
+    // One check early: the first check past that time must not be too late.
+    return expiresAtMs - Math.min(WARNING_MS, lifeMs * WARNING_SHARE) - this.checkIntervalMs;
   }
 }

@@ -4,7 +4,7 @@
 import type { Credential } from '../../auth/credential.js';
 import type { ErrorCode } from '../../protocol/codes.js';
 import type { AuthCommand } from '../../protocol/commands.js';
-import { classOfLane, defaultClass, detailOfLane } from '../../protocol/lanes.js';
+import { classOfLane, detailOfLane } from '../../protocol/lanes.js';
 import { isStateStream } from '../../protocol/topics.js';
 import type { ConnectionLimits } from '../limits/connection-limits.js';
 import type { RequestedTopic, Session } from '../model/session.js';
@@ -21,7 +21,7 @@ export interface ReauthenticationOptions {
   readonly subscriptions: Subscriptions;
   readonly tierChanges: TierChanges;
   readonly limits: ConnectionLimits;
-  readonly answers: Replies;
+  readonly replies: Replies;
   /** Called when the expiry of the session's credential changes. */
   readonly onRenewed: (session: Session) => void;
 }
@@ -40,37 +40,33 @@ export class Reauthentication {
   }
 
   renew(session: Session, { id, token }: AuthCommand): Handled {
-    const { credentials, answers } = this.#options;
+    const { credentials, replies } = this.#options;
     return andThen(credentials.of(token, undefined, session.address), credential => {
       if (session.socket === undefined) return;
       if ('status' in credential) {
-        answers.fail(session, id, codeOf(credential), credential.message);
+        replies.fail(session, id, codeOf(credential), credential.message);
         return;
       }
       if (!this.#options.limits.change(session.credential, credential)) {
-        answers.fail(session, id, 'rate_limited', 'too many connections for this user');
+        replies.fail(session, id, 'rate_limited', 'too many connections for this user');
         return;
       }
-      this.#adopt(session, credential);
+      this.#replaceCredential(session, credential);
       const lost = this.#dropLost(session);
       // After the reply, the client sees only what the new credential allows.
       return andThen(this.#changeViews(session), () => {
         if (session.socket === undefined) return;
-        answers.send(session, id, { type: 'ack', expires_at: new Date(credential.expiresAtMs).toISOString() });
+        replies.send(session, id, { type: 'ack', expires_at: new Date(credential.expiresAtMs).toISOString() });
         if (lost.length === 0) return;
         const message = 'not allowed by the new credential; unsubscribed';
-        answers.send(session, undefined, { type: 'warning', code: 'forbidden', message, topics: lost });
+        replies.send(session, undefined, { type: 'warning', code: 'forbidden', message, topics: lost });
       });
     }) as Handled;
   }
 
-  #adopt(session: Session, credential: Credential): void {
+  #replaceCredential(session: Session, credential: Credential): void {
     const { credentials, onRenewed } = this.#options;
-    session.credential = credential;
-    session.entitlements = credentials.entitlementsOf(credential);
-    session.tier = credential.tier;
-    session.fastestClass = defaultClass(credential.tier);
-    session.defaultClass = Math.max(session.askedClass ?? session.fastestClass, session.fastestClass);
+    session.identity.replace(credential, credentials.entitlementsOf(credential));
     onRenewed(session);
   }
 
@@ -89,10 +85,10 @@ export class Reauthentication {
     const states: RequestedTopic[] = [];
     const events: RequestedTopic[] = [];
     for (const { stream, symbol, asked } of session.subscriptions.values()) {
-      const rateClass = Math.max(classOfLane(asked), session.fastestClass);
+      const rateClass = Math.max(classOfLane(asked), session.identity.fastestClass);
       const detail = isStateStream(stream) ? detailOfLane(asked) : 0;
-      const wanted = { stream, symbol, lane: laneFor(session, stream, detail, rateClass) };
-      (isStateStream(stream) ? states : events).push(wanted);
+      const requested = { stream, symbol, lane: laneFor(session, stream, detail, rateClass) };
+      (isStateStream(stream) ? states : events).push(requested);
     }
     subscriptions.subscribe(session, states);
     return tierChanges.change(session, events);

@@ -4,7 +4,7 @@ import type { CommandId } from '../../protocol/command-limits.js';
 import type { Session } from '../model/session.js';
 import type { Outbox } from '../sending/outbox.js';
 
-export interface Answer {
+export interface Reply {
   readonly type: string;
   readonly [member: string]: unknown;
 }
@@ -16,7 +16,7 @@ export class Replies {
     this.#outbox = outbox;
   }
 
-  send(session: Session, id: CommandId | undefined, message: Answer): void {
+  send(session: Session, id: CommandId | undefined, message: Reply): void {
     const { type, ...rest } = message;
     this.#outbox.send(session, id === undefined ? message : { type, id, ...rest });
   }

@@ -46,7 +46,7 @@ export class BufferedTotal {
   /** Call after sampling the sockets known to be buffered. */
   sampled(): void {
     const { cells, bytesMax } = this.#options;
-    this.#lookAtOthers();
+    this.#sampleOthers();
     const own = this.#ownBytes();
     for (const rank of RANKS) cells.set(rank, Math.ceil(own[rank] / CELL_BYTES));
     const totals = RANKS.map(rank => cells.total(rank) * CELL_BYTES);
@@ -67,28 +67,28 @@ export class BufferedTotal {
 
   #ownBytes(): Record<Rank, number> {
     const own = { anonymous: 0, retail: 0, institutional: 0 };
-    for (const session of this.#options.buffered) own[rankOf(session.credential)] += session.sampledBytes;
+    for (const session of this.#options.buffered) own[rankOf(session.credential)] += session.flow.sampledBytes;
     return own;
   }
 
   /** @returns how many bytes were buffered for the closed sockets */
   #closeWorst(rank: Rank, bytes: number, shed: { sockets: number; bytes: number }): number {
     const { buffered, cut } = this.#options;
-    const candidates = [...buffered].filter(session => rankOf(session.credential) === rank && session.sampledBytes > 0);
-    candidates.sort((a, b) => b.sampledBytes - a.sampledBytes);
+    const candidates = [...buffered].filter(session => rankOf(session.credential) === rank && session.flow.sampledBytes > 0);
+    candidates.sort((a, b) => b.flow.sampledBytes - a.flow.sampledBytes);
     let left = bytes;
     for (const session of candidates) {
       if (left <= 0) break;
-      left -= session.sampledBytes;
+      left -= session.flow.sampledBytes;
       shed.sockets++;
-      shed.bytes += session.sampledBytes;
+      shed.bytes += session.flow.sampledBytes;
       this.closed[rank]++;
       cut(session);
     }
     return bytes - left;
   }
 
-  #lookAtOthers(): void {
+  #sampleOthers(): void {
     const { sessions, buffered } = this.#options;
     for (let left = Math.ceil(sessions.size * WALKED_SHARE); left > 0; left--) {
       this.#walk ??= sessions.values();

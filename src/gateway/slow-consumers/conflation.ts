@@ -23,6 +23,8 @@ export interface ConflationOptions {
   readonly restoreAfterMs: number;
   /** A monotonic clock, above 0. */
   readonly nowMs: () => number;
+  /** Called when a session's level changes, which is `conflation.level` by then. */
+  readonly onStep?: (session: Session, isSlower: boolean) => void;
 }
 
 export class Conflation {
@@ -51,7 +53,7 @@ export class Conflation {
     if (!this.#slow(session)) return false;
     this.counters.overHighWater++;
     session.conflation.steppingDownSinceMs = this.#options.nowMs();
-    this.#options.subscriptions.suspendStates(session);
+    this.#options.subscriptions.pausing.pauseStates(session);
     return true;
   }
 
@@ -66,18 +68,18 @@ export class Conflation {
   /** Tells the client about the change, before anything that results from it. */
   tell(session: Session): void {
     const { conflation } = session;
-    const { level, toldLevel } = conflation;
-    if (level === toldLevel) return;
+    const { level, announcedLevel } = conflation;
+    if (level === announcedLevel) return;
     const fastest = fastestServed(session);
     if (fastest === undefined) return;
-    const isSlower = level > toldLevel;
+    const isSlower = level > announcedLevel;
     const message = isSlower
       ? 'slow consumer: state topics are sent less often'
       : 'client keeps up: state topics are sent more often again';
     const code = isSlower ? 'conflated' : 'restored';
     const warning = { type: 'warning', code, message, class: CLASSES[fastest], steps: level };
     // A dropped warning is repeated with the next change, or when the socket resumes.
-    if (this.#options.outbox.send(session, warning)) conflation.toldLevel = level;
+    if (this.#options.outbox.send(session, warning)) conflation.announcedLevel = level;
   }
 
   /** Checks the slowed sessions. @param lowWaterBytes a client with no more than this buffered keeps up */
@@ -109,6 +111,7 @@ export class Conflation {
     conflation.isRestoring = false;
     conflation.calmSinceMs = nowMs;
     this.#slowed.add(session);
+    this.#options.onStep?.(session, true);
     return true;
   }
 
@@ -119,6 +122,7 @@ export class Conflation {
     conflation.calmSinceMs = nowMs;
     conflation.isRestoring = true;
     this.counters.restores++;
+    this.#options.onStep?.(session, false);
     this.tell(session);
     this.#return(session);
   }

@@ -26,11 +26,6 @@ const SUSPEND_SHARE = 0.75;
 const LOW_WATER_SHARE = 0.125;
 /** A socket that reads nothing for this long after its state topics stop is suspended, however little is buffered. */
 const STEP_DOWN_GRACE_MS = 1_000;
-/**
- * How far the buffer of one socket may exceed the backpressure limit. uWS checks the limit before it adds a message,
- * not after, and writes a turn's publishes in pieces of up to 16 KiB; so the excess is one message or one such piece.
- */
-export const BACKPRESSURE_ALLOWANCE_BYTES = 64 * 1024;
 /** How often to check the sockets known to be buffered. */
 export const SAMPLE_INTERVAL_MS = 100;
 
@@ -43,6 +38,8 @@ export interface LadderOptions {
   readonly nowMs: () => number;
   /** Closes the connection of a client that is too slow. */
   readonly close: (session: Session) => void;
+  /** @see ConflationOptions.onStep */
+  readonly onStep?: (session: Session, isSlower: boolean) => void;
   /** The bound on bytes buffered for all sockets; undefined: no bound. */
   readonly total?: BufferedTotal;
 }
@@ -92,7 +89,7 @@ export class Ladder {
   /** Circuits that are open now. */
   get open(): number {
     let open = 0;
-    for (const { circuit } of this.#watched) if (circuit.openedAtMs > 0) open++;
+    for (const { flow } of this.#watched) if (flow.circuit.isOpen) open++;
     return open;
   }
 
@@ -104,9 +101,7 @@ export class Ladder {
   /** Called from uWS's `dropped`. @param turn the turn whose publishes are being written */
   dropped(session: Session, turn: number): void {
     this.counters.dropped++;
-    if (session.droppedInTurn !== 0) return;
-    session.droppedInTurn = turn;
-    this.#pending.push(session);
+    if (session.flow.recordDrop(turn)) this.#pending.push(session);
   }
 
   /** Called from uWS's `drain`: the socket has written something. */
@@ -116,14 +111,14 @@ export class Ladder {
     if (waiting > 0) outbox.buffered.add(session);
     else {
       outbox.buffered.delete(session);
-      session.sampledBytes = 0;
+      session.flow.sample(0);
     }
     if (!session.isStalled) {
       subscriptions.recoveries.drained(session);
-      if (isSteppingDown(session) && waiting <= this.#lowWaterBytes) this.#goOn(session);
+      if (isSteppingDown(session) && waiting <= this.#lowWaterBytes) this.#resumeStates(session);
     } else if (waiting > this.#lowWaterBytes) return;
     // Close only now: a close frame is subject to the same limit as any message.
-    else if (session.circuit.opens >= this.#options.circuit.opensMax) this.#close(session);
+    else if (session.flow.circuit.opens >= this.#options.circuit.opensMax) this.#close(session);
     else this.#resume(session);
   }
 
@@ -132,8 +127,7 @@ export class Ladder {
     const pending = this.#pending;
     this.#pending = [];
     for (const session of pending) {
-      const turn = session.droppedInTurn;
-      session.droppedInTurn = 0;
+      const turn = session.flow.takeDrop();
       if (session.socket === undefined) continue;
       this.#stall(session, turn);
       this.#options.outbox.buffered.add(session);
@@ -148,14 +142,15 @@ export class Ladder {
       const waiting = session.socket?.getBufferedAmount() ?? 0;
       // A large snapshot in flight shrinks from sample to sample; a buffer that does not shrink means the socket does
       // not read.
-      const isStuck = session.sampledBytes > 0 && waiting >= session.sampledBytes;
-      session.sampledBytes = waiting;
+      const { sampledBytes } = session.flow;
+      const isStuck = sampledBytes > 0 && waiting >= sampledBytes;
+      session.flow.sample(waiting);
       if (session.isStalled || !isStuck || !this.#escalate(session, waiting)) this.drained(session);
     }
     this.#options.total?.sampled();
     for (const session of [...this.#watched]) this.#watch(session);
     this.conflation.sample(this.#lowWaterBytes);
-    this.#options.subscriptions.recoveries.sweep(this.#options.nowMs());
+    this.#options.subscriptions.recoveries.expire(this.#options.nowMs());
   }
 
   closed(session: Session): void {
@@ -176,51 +171,49 @@ export class Ladder {
   }
 
   /** Resumes state topics in a slower class. */
-  #goOn(session: Session): void {
+  #resumeStates(session: Session): void {
     this.conflation.tell(session);
-    if (this.#options.subscriptions.resume(session)) this.conflation.steppedDown(session);
+    const { subscriptions, outbox } = this.#options;
+    const { next, isLast } = subscriptions.pausing.takeNext(session);
+    subscriptions.resume(session, next);
+    if (isLast) this.conflation.steppedDown(session);
     // The rest resume at the next sample or the next drain.
-    else this.#options.outbox.buffered.add(session);
+    else outbox.buffered.add(session);
   }
 
   #watch(session: Session): void {
-    const { circuit } = session;
-    if (circuit.openedAtMs > 0) {
+    const { circuit } = session.flow;
+    if (circuit.isOpen) {
       if (this.#options.nowMs() - circuit.openedAtMs >= this.#options.circuit.recoveryMs) this.#close(session);
       return;
     }
     const waiting = session.socket?.getBufferedAmount() ?? 0;
-    if (waiting > this.#lowWaterBytes || --circuit.probesLeft > 0) return;
-    circuit.opens = 0;
-    this.#watched.delete(session);
+    if (waiting <= this.#lowWaterBytes && circuit.pass()) this.#watched.delete(session);
   }
 
   #stall(session: Session, turn: number): void {
-    const { circuit } = session;
-    if (circuit.openedAtMs === 0) {
+    const { circuit } = session.flow;
+    if (!circuit.isOpen) {
       this.counters.stalls++;
-      circuit.opens++;
-      circuit.openedAtMs = this.#options.nowMs();
+      circuit.open(this.#options.nowMs());
       this.#watched.add(session);
       // It resumes a class slower, unless it was already stepping down.
       if (!isSteppingDown(session)) this.conflation.slowDown(session);
     }
     this.conflation.steppedDown(session);
-    this.#options.subscriptions.stall(session, turn);
+    this.#options.subscriptions.pausing.pauseAll(session, turn);
   }
 
   #resume(session: Session): void {
     this.counters.resumes++;
     this.conflation.tell(session);
-    this.#options.subscriptions.resume(session);
+    const { subscriptions, outbox, circuit } = this.#options;
+    const { next, isLast } = subscriptions.pausing.takeNext(session);
+    if (isLast) session.flow.circuit.halfOpen(circuit.probes);
+    subscriptions.resume(session, next);
     // The rest resume at the next sample or the next drain.
-    if (session.isStalled) {
-      this.#options.outbox.buffered.add(session);
-      return;
-    }
-    session.sampledBytes = 0;
-    session.circuit.openedAtMs = 0;
-    session.circuit.probesLeft = this.#options.circuit.probes;
+    if (isLast) session.flow.sample(0);
+    else outbox.buffered.add(session);
   }
 
   #close(session: Session): void {

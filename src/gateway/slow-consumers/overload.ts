@@ -1,5 +1,5 @@
 /**
- * Detects whether a worker keeps up. Every `LOOK_INTERVAL_MS` it checks the event-loop delay and the age of the
+ * Detects whether a worker keeps up. Every `CHECK_INTERVAL_MS` it checks the event-loop delay and the age of the
  * youngest realtime frame published since the last check. It uses the youngest, not the mean: a burst makes some
  * frames old and passes, but when even the youngest is old, there is a standing queue (as in CoDel, RFC 8289 section
  * 3.2).
@@ -9,7 +9,7 @@
  */
 import { SHEDDING_LEVEL } from '../../protocol/load.js';
 
-export const LOOK_INTERVAL_MS = 100;
+export const CHECK_INTERVAL_MS = 100;
 /** Share of the limit below which a worker has room again. */
 const CALM_SHARE = 0.5;
 /**
@@ -44,7 +44,7 @@ export class Overload {
   loopDelayMs = 0;
   frameAgeMs = 0;
   readonly #options: OverloadOptions;
-  #lookedAtMs: number;
+  #checkedAtMs: number;
   #overruns = 0;
   /** Since when every check has exceeded the limit, and since when every check has been calm; 0: it does not apply. */
   #overSinceMs = 0;
@@ -52,15 +52,15 @@ export class Overload {
 
   constructor(options: OverloadOptions) {
     this.#options = options;
-    this.#lookedAtMs = options.nowMs();
+    this.#checkedAtMs = options.nowMs();
   }
 
-  /** Call every `LOOK_INTERVAL_MS` from a timer. */
-  look(published: Published): void {
+  /** Call every `CHECK_INTERVAL_MS` from a timer. */
+  check(published: Published): void {
     const { nowMs, latencyMs } = this.#options;
     const now = nowMs();
     const { youngestMicros, overruns } = published;
-    this.loopDelayMs = Math.max(0, now - this.#lookedAtMs - LOOK_INTERVAL_MS);
+    this.loopDelayMs = Math.max(0, now - this.#checkedAtMs - CHECK_INTERVAL_MS);
     this.frameAgeMs = Number.isFinite(youngestMicros) ? youngestMicros / 1000 : 0;
     published.youngestMicros = Number.POSITIVE_INFINITY;
     const wasOverrun = overruns > this.#overruns;
@@ -68,10 +68,10 @@ export class Overload {
     const delayMs = Math.max(this.loopDelayMs, this.frameAgeMs);
     const isOver = wasOverrun || delayMs > latencyMs;
     const isCalm = !wasOverrun && delayMs < latencyMs * CALM_SHARE;
-    const since = (sinceMs: number, holds: boolean) => (holds ? sinceMs || this.#lookedAtMs : 0);
+    const since = (sinceMs: number, isTrue: boolean) => (isTrue ? sinceMs || this.#checkedAtMs : 0);
     this.#overSinceMs = since(this.#overSinceMs, isOver);
     this.#calmSinceMs = since(this.#calmSinceMs, isCalm);
-    this.#lookedAtMs = now;
+    this.#checkedAtMs = now;
     if (isOver) this.#rise(now);
     else if (isCalm) this.#fall(now);
   }

@@ -8,7 +8,7 @@ import type { Part } from '../model/view.js';
 import type { Deliveries } from '../sending/deliveries.js';
 import type { Outbox } from '../sending/outbox.js';
 import type { NativeTopics } from '../views/native-topics.js';
-import { heldPlaceOf } from './held-places.js';
+import { sentPositionOf } from './sent-positions.js';
 import { SnapshotAssembly } from './snapshot-assembly.js';
 
 export interface QuoteSnapshotsOptions {
@@ -55,11 +55,11 @@ export class QuoteSnapshots {
     if (assembly === undefined) return false;
     // A resynchronizing subscription has received what came before; it must not get later frames before the snapshot.
     if (subscription.state === 'live') {
-      subscription.holdAt(heldPlaceOf(subscription));
+      subscription.recordSentUpTo(sentPositionOf(subscription));
       this.#options.native.set(subscription, false);
     }
-    subscription.moveTo('held');
-    view.held.add(subscription);
+    subscription.moveTo('buffering');
+    view.buffering.add(subscription);
     assembly.parts.set(subscription, part);
     if (--assembly.missing === 0) this.#ready(assembly);
     return true;
@@ -91,9 +91,9 @@ export class QuoteSnapshots {
   /** Restarts the snapshots that contain parts of this view. @returns the subscriptions whose parts had arrived */
   restart(view: View): Subscription[] {
     const begun: Subscription[] = [];
-    for (const held of [...view.held]) {
-      for (const subscription of this.#assemblies.get(held)?.empty() ?? []) {
-        subscription.view.held.delete(subscription);
+    for (const waiter of [...view.buffering]) {
+      for (const subscription of this.#assemblies.get(waiter)?.empty() ?? []) {
+        subscription.view.buffering.delete(subscription);
         subscription.view.setPart(undefined);
         begun.push(subscription);
       }
@@ -129,7 +129,7 @@ export class QuoteSnapshots {
     for (const { view } of parts.keys()) isSent &&= outbox.sendStale(session, view);
     for (const subscription of parts.keys()) {
       this.abandon(subscription);
-      subscription.view.held.delete(subscription);
+      subscription.view.buffering.delete(subscription);
       // The drop suspends the session; the parts are sent again when it resumes.
       if (isSent) goLive(subscription);
       else subscription.moveTo('waiting');

@@ -27,6 +27,6 @@ export interface SubscriptionsOptions {
   readonly deliveredBytesMax?: number;
   readonly resumedAtOnceMax?: number;
   readonly assemblyBytesMax?: number;
-  /** How much a replay must hold for later clients to share it. */
+  /** How much a replay must contain for later clients to share it. */
   readonly replayKeptBytesMin?: number;
 }

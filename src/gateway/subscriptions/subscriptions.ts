@@ -11,8 +11,8 @@ import { Recoveries, type Resumption } from '../events/recovery.js';
 import { ALL_TRADES, isCovered, TradesCoverage } from '../events/trades-coverage.js';
 import {
   isServed,
-  moveToEnd,
   mustWait,
+  type NotServed,
   type RequestedTopic,
   requestedOf,
   type Session,
@@ -23,7 +23,8 @@ import { Deliveries } from '../sending/deliveries.js';
 import type { Outbox } from '../sending/outbox.js';
 import { NativeTopics } from '../views/native-topics.js';
 import { NO_DATA, type Part, type Views } from '../views/views.js';
-import { awaitNewer, awaitRepair, heldPlaceOf, isOlder, noteLeft, takeCaughtUp, takeLeft } from './held-places.js';
+import { Pausing } from './pausing.js';
+import { awaitCatchUp, awaitRepair, isOlder, recordLeft, sentPositionOf, takeCaughtUp } from './sent-positions.js';
 import { QuoteSnapshots } from './quote-snapshots.js';
 import { RESUMED_AT_ONCE_MAX, type SubscriptionsOptions } from './subscriptions-options.js';
 import { TradesCharges } from './trades-charges.js';
@@ -42,6 +43,8 @@ export class Subscriptions {
   readonly deliveries: Deliveries;
   /** Clients that return to event topics. */
   readonly recoveries: Recoveries;
+  /** Topics of sockets that cannot take more. */
+  readonly pausing: Pausing;
 
   constructor(options: SubscriptionsOptions) {
     this.#options = { resumedAtOnceMax: RESUMED_AT_ONCE_MAX, ...options };
@@ -72,21 +75,29 @@ export class Subscriptions {
         this.trades.announce(subscription);
         this.#goLive(subscription);
       },
-      goOn: subscription => {
+      continueWithView: subscription => {
         // For a view that never answered, everything is lost until it does.
-        if (subscription.view.source < 0) subscription.sentSeqs ??= new Map();
+        if (subscription.view.source < 0) this.#losses.rememberNothingSent(subscription);
         this.#await(subscription);
       },
+    });
+    this.pausing = new Pausing({
+      losses: options.losses,
+      native: this.#native,
+      quotes: this.#quotes,
+      recoveries: this.recoveries,
+      refuse: (subscription, code) => this.#refuse(subscription, code),
+      resumedAtOnceMax: this.#options.resumedAtOnceMax,
     });
   }
 
   /**
    * Subscribes the session. A topic it already has on the same view stays as it is; on another view, it changes over.
-   * Quotes requested together come in one snapshot frame (see `queueForHeld`), followed by `after`.
+   * Quotes requested together come in one snapshot frame (see `queueForBuffering`), followed by `after`.
    */
-  subscribe(session: Session, wanted: readonly RequestedTopic[], after?: object): void {
-    const added = this.#make(session, wanted, true);
-    for (const subscription of added) if (mustWait(subscription)) this.#pause(subscription, 0);
+  subscribe(session: Session, requested: readonly RequestedTopic[], after?: object): void {
+    const added = this.#make(session, requested, true);
+    for (const subscription of added) if (mustWait(subscription)) this.pausing.pause(subscription, 0);
     if (session.isStalled) return;
     const begun = added.filter(({ state }) => state !== 'paused');
     this.#begin(session, begun, after);
@@ -98,14 +109,14 @@ export class Subscriptions {
    */
   resumeFrom(
     session: Session,
-    wanted: readonly RequestedTopic[],
+    requested: readonly RequestedTopic[],
     since: StreamPosition,
     answer: Resumption['answer'],
   ): void {
-    const begun = this.#make(session, wanted, false);
+    const begun = this.#make(session, requested, false);
     this.recoveries.begin(session, begun, since, answer);
     if (!session.isStalled) return;
-    for (const subscription of begun) this.#pause(subscription, 0);
+    for (const subscription of begun) this.pausing.pause(subscription, 0);
   }
 
   /** Ends a subscription; false when there was none. */
@@ -114,7 +125,7 @@ export class Subscriptions {
     if (subscription === undefined) return false;
     if (topic === ALL_TRADES) this.#charge.end(session);
     const singles = topic === ALL_TRADES ? this.trades.uncover(subscription) : [];
-    noteLeft(session, subscription);
+    recordLeft(session, subscription);
     this.#remove(subscription);
     for (const single of singles) this.#await(single);
     if (subscription.topic === ALL_TRADES) this.trades.settle(session);
@@ -140,27 +151,8 @@ export class Subscriptions {
 
   /** The socket is closed; uWS has dropped its native subscriptions. */
   closed(session: Session): void {
-    session.socket = undefined;
+    session.close();
     for (const subscription of session.subscriptions.values()) this.#remove(subscription);
-  }
-
-  /**
-   * The socket cannot take more: its live topics pause until `resume`, so that nothing is queued for it.
-   * @param turn the turn in which uWS dropped something for it; 0 when nothing is lost yet
-   */
-  stall(session: Session, turn: number): void {
-    session.isStalled = true;
-    for (const subscription of session.subscriptions.values()) {
-      // A paused topic may have lost more than was recorded.
-      if (subscription.sentSeqs !== undefined) this.#losses.remember(subscription, turn);
-      this.#pause(subscription, turn);
-    }
-  }
-
-  /** The socket cannot keep up with its state topics: they pause until `resume`. Events continue. */
-  suspendStates(session: Session): void {
-    for (const subscription of session.subscriptions.values())
-      if (subscription.view.isState) this.#pause(subscription, 0);
   }
 
   /** Moves some state topics, by snapshot, to the views that now serve the session. True when none are left to move. */
@@ -172,20 +164,13 @@ export class Subscriptions {
   }
 
   /**
-   * The socket has drained: announces lost events, sends state topics as snapshots, and makes them live. Resumes a few
-   * topics at a time, so that many snapshots do not stall it again; it stays stalled until none is left (true).
+   * The socket has drained: of these paused topics, announces lost events, sends state topics as snapshots, and makes
+   * them live.
    */
-  resume(session: Session): boolean {
-    const paused = [...session.subscriptions.values()].filter(subscription => subscription.state === 'paused');
-    const next = paused.slice(0, this.#options.resumedAtOnceMax);
-    const isLast = paused.length === next.length;
-    if (isLast) session.isStalled = false;
-    // If it stalls again, the topics that were not live yet come first.
-    moveToEnd(session, next);
-    const others = next.filter(subscription => !isServed(subscription)).map(requestedOf);
-    this.#begin(session, [...next.filter(isServed), ...this.#make(session, others, true)]);
+  resume(session: Session, paused: readonly Subscription[]): void {
+    const others = paused.filter(subscription => !isServed(subscription)).map(requestedOf);
+    this.#begin(session, [...paused.filter(isServed), ...this.#make(session, others, true)]);
     if (!session.isStalled) this.recoveries.drained(session);
-    return isLast;
   }
 
   /** Takes the answer to a view's request; `part` is undefined for event views. */
@@ -203,16 +188,16 @@ export class Subscriptions {
   }
 
   /** The hub cannot serve the view: ends the subscriptions that wait for it. */
-  refused(view: View): void {
+  refused(view: View, code: NotServed): void {
     this.#table.requests.settled(view.request);
-    const ended = new Set([...view.waiting, ...view.behind, ...view.held, ...view.recovering]);
-    for (const subscription of ended) this.#refuse(subscription);
-    view.becameLive(false);
+    const ended = new Set([...view.waiting, ...view.awaitingCatchUp, ...view.buffering, ...view.recovering]);
+    for (const subscription of ended) this.#refuse(subscription, code);
+    view.becameLive(false, code);
   }
 
   /** The thread missed frames of this view: nothing is published until a new answer repairs the chain. */
   broken(view: View): void {
-    if (this.#table.endLingering(view)) return;
+    if (this.#table.endUnused(view)) return;
     view.break();
     this.#table.requests.askAgain(view);
     awaitRepair(view);
@@ -224,18 +209,18 @@ export class Subscriptions {
    * Before a delta is published: queues it for subscriptions whose snapshot is not sent yet.
    * @param tag of the epoch of `seq`
    */
-  queueForHeld(view: View, bytes: Uint8Array, seq: number, tag: number): void {
+  queueForBuffering(view: View, bytes: Uint8Array, seq: number, tag: number): void {
     const copy = bytes.slice();
-    for (const subscription of [...view.held]) {
+    for (const subscription of [...view.buffering]) {
       if (this.recoveries.isRecovering(subscription)) this.recoveries.queue(subscription, copy, seq, tag);
       this.#quotes.queueBehind(subscription, copy);
     }
   }
 
   /** Creates subscriptions that replace existing ones. @param keeps leaves those on the same view as they are */
-  #make(session: Session, wanted: readonly RequestedTopic[], keeps: boolean): Subscription[] {
+  #make(session: Session, requested: readonly RequestedTopic[], keeps: boolean): Subscription[] {
     const made: Subscription[] = [];
-    for (const { stream, symbol, lane } of wanted) {
+    for (const { stream, symbol, lane } of requested) {
       const view = this.#table.acquire(stream, symbol, lane, session, session.conflation.level);
       const { topic } = view;
       if (view.isAllTrades) this.#charge.begin(session, view);
@@ -244,10 +229,10 @@ export class Subscriptions {
         this.#table.release(view, session.owner);
         continue;
       }
-      const heldAt = present === undefined ? takeLeft(session, topic) : heldPlaceOf(present);
+      const sentUpTo = present === undefined ? session.subscriptions.takeLeft(topic) : sentPositionOf(present);
       if (present !== undefined) this.#remove(present);
-      const subscription = new Subscription(session, lane, view, heldAt);
-      session.subscriptions.set(topic, subscription);
+      const subscription = new Subscription(session, lane, view, sentUpTo);
+      session.subscriptions.add(subscription);
       made.push(subscription);
     }
     return made;
@@ -274,7 +259,7 @@ export class Subscriptions {
     view.waiting.add(subscription);
     // An answer in transit may be in the ring from before this subscription began. It is just as good: the chain
     // continues from it.
-    if (this.#table.ask(view, subscription.session, subscription.heldAt)) subscription.setAskedHeld(true);
+    if (this.#table.ask(view, subscription.session, subscription.sentUpTo)) subscription.setAskedCatchUp(true);
   }
 
   /** A state view published a frame: resumes subscriptions that were ahead of it. */
@@ -286,8 +271,8 @@ export class Subscriptions {
     const { session, view } = subscription;
     if (session.socket === undefined || subscription.state === 'paused') return;
     if (this.recoveries.isRecovering(subscription)) return;
-    if (part !== undefined && subscription.state !== 'live' && isOlder(part, subscription.heldAt)) {
-      awaitNewer(this.#table, subscription);
+    if (part !== undefined && subscription.state !== 'live' && isOlder(part, subscription.sentUpTo)) {
+      awaitCatchUp(this.#table, subscription);
       return;
     }
     if (this.#quotes.take(subscription, part ?? NO_DATA)) return;
@@ -309,37 +294,15 @@ export class Subscriptions {
     this.trades.begin(subscription, single => this.recoveries.cover(single));
   }
 
-  #pause(subscription: Subscription, turn: number): void {
-    if (subscription.state === 'paused') return;
-    const { view, state } = subscription;
-    const isRecovering = this.recoveries.isRecovering(subscription);
-    subscription.holdAt(heldPlaceOf(subscription));
-    subscription.setAskedHeld(false);
-    const wasNative = subscription.wasNativeIn(turn);
-    if (!view.isState && wasNative) this.#losses.remember(subscription, turn);
-    this.#native.set(subscription, false);
-    this.recoveries.pause(subscription);
-    subscription.leaveView();
-    this.#quotes.abandon(subscription);
-    subscription.moveTo('paused');
-    if (view.source < 0) {
-      const mayRemember = () => !this.recoveries.isRecovering(subscription);
-      this.#losses.rememberWhenLive(subscription, mayRemember, () => this.#refuse(subscription));
-    } else if (!view.isState && state === 'waiting' && !isRecovering) {
-      this.#losses.remember(subscription, 0);
-    }
-  }
-
-  #refuse(subscription: Subscription): void {
+  #refuse(subscription: Subscription, code: NotServed): void {
     const { session, topic } = subscription;
     this.#remove(subscription);
-    const refusal = { code: 'too_many_subscriptions', message: `not available here: ${topic}`, topics: [topic] };
-    this.#outbox.send(session, { type: 'error', ...refusal });
+    this.#outbox.send(session, { type: 'error', code, message: `not available here: ${topic}`, topics: [topic] });
   }
 
   #remove(subscription: Subscription): void {
     const { session, view } = subscription;
-    session.subscriptions.delete(subscription.topic);
+    session.subscriptions.delete(subscription);
     this.#native.set(subscription, false);
     this.recoveries.drop(subscription);
     subscription.leaveView();

@@ -17,7 +17,7 @@ const PATIENCE_MS = 1_000;
 /** One topic to move. */
 interface Move {
   readonly subscription: Subscription;
-  readonly wanted: RequestedTopic;
+  readonly requested: RequestedTopic;
   /** The target view, kept in use so that it becomes and stays live. */
   readonly view: View;
 }
@@ -33,7 +33,7 @@ interface Change {
   readonly done: () => void;
 }
 
-/** For pairs of views: whether the first is behind the second, cached for one pass. */
+/** For pairs of views: whether the first needs catch-up with the second, cached for one pass. */
 type Compared = Map<View, Map<View, boolean>>;
 
 export interface TierChangesOptions {
@@ -59,10 +59,10 @@ export class TierChanges {
 
   /**
    * Resolves once all topics are on their views; undefined when they already are.
-   * @param wanted event topics that the session has
+   * @param requested event topics that the session has
    */
-  change(session: Session, wanted: readonly RequestedTopic[]): Promise<void> | undefined {
-    const moves = wanted.flatMap(topic => this.#moveTo(session, topic) ?? []);
+  change(session: Session, requested: readonly RequestedTopic[]): Promise<void> | undefined {
+    const moves = requested.flatMap(topic => this.#moveTo(session, topic) ?? []);
     if (moves.length === 0) return undefined;
     this.#options.wake();
     return new Promise(done => {
@@ -89,13 +89,13 @@ export class TierChanges {
     }
   }
 
-  #moveTo(session: Session, wanted: RequestedTopic): Move | undefined {
+  #moveTo(session: Session, requested: RequestedTopic): Move | undefined {
     const { table } = this.#options;
-    const { stream, symbol, lane } = wanted;
+    const { stream, symbol, lane } = requested;
     const subscription = session.subscriptions.get(topicOf(stream, symbol));
     if (subscription === undefined) return undefined;
     const view = table.acquire(stream, symbol, lane, session);
-    if (view !== subscription.view) return { subscription, wanted, view };
+    if (view !== subscription.view) return { subscription, requested, view };
     table.release(view, session.owner);
     return undefined;
   }
@@ -117,26 +117,24 @@ export class TierChanges {
     return moves.every(({ subscription, view }) => {
       const { view: former, state } = subscription;
       if (state !== 'live' || former.isBroken || view.source < 0 || view.isBroken) return false;
-      // Messages still to come on a view that is behind would be duplicates.
-      return !isBehind(view, former, compared) && (isDue || !isBehind(former, view, compared));
+      // Messages still to come on a view that needs catch-up would be duplicates.
+      return !needsCatchUp(view, former, compared) && (isDue || !needsCatchUp(former, view, compared));
     });
   }
 
-  #move(session: Session, { subscription, wanted }: Move): void {
+  #move(session: Session, { subscription, requested }: Move): void {
     const { subscriptions } = this.#options;
-    const sentSeqs = subscription.view.seqs.surelySent(0);
+    const sent = subscription.view.seqs.surelySent(0);
     subscriptions.unsubscribe(session, subscription.topic);
     // Live at once, because its view is.
-    subscriptions.subscribe(session, [wanted]);
+    subscriptions.subscribe(session, [requested]);
     const moved = session.subscriptions.get(subscription.topic);
-    if (moved === undefined) return;
-    moved.sentSeqs = sentSeqs;
-    subscriptions.trades.announce(moved);
+    if (moved !== undefined) subscriptions.trades.continueFrom(moved, sent);
   }
 }
 
 /** True when the other view has published something that this one has not. */
-function isBehind(view: View, other: View, compared: Compared): boolean {
+function needsCatchUp(view: View, other: View, compared: Compared): boolean {
   const known = compared.get(view) ?? new Map<View, boolean>();
   compared.set(view, known);
   let is = known.get(other);

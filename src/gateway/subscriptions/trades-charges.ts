@@ -13,8 +13,8 @@ export class TradesCharges {
   }
 
   /** The session has acquired the view; the first session to do so causes the request. */
-  begin(session: Session, { source, holders }: View): void {
-    const isAsked = source < 0 && holders === 1;
+  begin(session: Session, { source, pins }: View): void {
+    const isAsked = source < 0 && pins === 1;
     const answers = isAsked ? allTradesUnits(this.#symbols()) : 0;
     this.#charge(session, answers + handOverUnits(session.subscriptions.size));
   }

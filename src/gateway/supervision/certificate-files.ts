@@ -18,6 +18,15 @@ export interface CertificateLog {
   error(fields: object, message: string): void;
 }
 
+/** The files of a gateway with TLS; undefined without. */
+export function certificateFilesOf(
+  { tls, secretReaders }: { readonly tls: TlsConfig | undefined; readonly secretReaders: SecretReaders },
+  log: CertificateLog,
+  onRenewed: () => void,
+): CertificateFiles | undefined {
+  return tls === undefined ? undefined : new CertificateFiles(tls, secretReaders, log, onRenewed);
+}
+
 export class CertificateFiles {
   readonly #files: TlsConfig;
   readonly #readers: SecretReaders;
@@ -27,7 +36,7 @@ export class CertificateFiles {
   #timer: NodeJS.Timeout | undefined;
   #seen: string | undefined;
   /** Runs checks one at a time. */
-  #polling: Promise<void> = Promise.resolve();
+  #polling: Promise<unknown> = Promise.resolve();
 
   /** @param onRenewed called when the files hold another, usable certificate */
   constructor(files: TlsConfig, readers: SecretReaders, log: CertificateLog, onRenewed: () => void, pollMs = POLL_MS) {
@@ -52,13 +61,14 @@ export class CertificateFiles {
     clearInterval(this.#timer);
   }
 
-  /** Reads the files, changed or not. */
-  check(reason: string): Promise<void> {
-    this.#polling = this.#polling.then(() => this.#renew(reason));
-    return this.#polling;
+  /** Reads the files, changed or not. @returns why they are unusable; undefined when they are in use now */
+  check(reason: string): Promise<string | undefined> {
+    const renewed = this.#polling.then(() => this.#renew(reason));
+    this.#polling = renewed;
+    return renewed;
   }
 
-  #poll(): Promise<void> {
+  #poll(): Promise<unknown> {
     this.#polling = this.#polling.then(async () => {
       const stamp = await this.#stamp();
       if (stamp === this.#seen) return;
@@ -67,7 +77,7 @@ export class CertificateFiles {
     return this.#polling;
   }
 
-  async #renew(reason: string): Promise<void> {
+  async #renew(reason: string): Promise<string | undefined> {
     const { certFile, keyFile, clientCaFile } = this.#files;
     // Stamp before reading: the next check then sees any later change.
     this.#seen = await this.#stamp();
@@ -76,12 +86,14 @@ export class CertificateFiles {
       const { subject, validTo, fingerprint256 } = certificate;
       this.#log.info({ reason, subject, validTo, fingerprint256 }, 'certificate renewed');
       this.#onRenewed();
+      return undefined;
     } catch (cause) {
       const detail = cause instanceof Error ? cause.message : String(cause);
       this.#log.error(
         { reason, certFile, keyFile, clientCaFile, detail },
         'new certificate unusable; keeping the current one',
       );
+      return detail;
     }
   }
 

@@ -6,7 +6,7 @@
  * If it is, the thread waits inside the inspector for the order, which the inspector executes before the work
  * continues. (native-notes/uws.md)
  */
-import { inTime } from '../../deadline.js';
+import { inTime } from '../../observe/deadline.js';
 import type { ThreadInspector } from './thread-inspector.js';
 import { Cell } from './watchdog.js';
 

@@ -3,10 +3,10 @@
  * main thread's watchdog reads this from shared memory.
  */
 import type { WebSocketBehavior } from 'uWebSockets.js';
-import { createHash } from 'node:crypto';
 import { MessageChannel } from 'node:worker_threads';
 import type { LongWork } from '../../threads/thread-messages.js';
 import type { Session, SocketData } from '../model/session.js';
+import type { ClientLog } from './client-log.js';
 import { awaitOrder, refuseOrder } from './interruption.js';
 import { Cell } from './watchdog.js';
 
@@ -21,16 +21,12 @@ export interface LongTurn {
   readonly isStopped: boolean;
 }
 
-const PSEUDONYM_LENGTH = 16;
-
-/** The form that is logged. The user appears only as a hash, by which an operator can recognize a known user. */
-export function longWorkOf({ session, action, ms, isStopped }: LongTurn): LongWork {
-  const sub = session?.credential.sub ?? '';
-  const user = createHash('sha256').update(sub).digest('base64url').slice(0, PSEUDONYM_LENGTH);
+/** The form that is logged. */
+export function longWorkOf({ session, action, ms, isStopped }: LongTurn, log: ClientLog): LongWork {
   return {
-    connection: session?.id,
+    connection: session === undefined ? undefined : log.ids.text(session.id),
     address: session?.address,
-    user: sub === '' ? undefined : user,
+    user: log.shown(session?.credential.sub ?? ''),
     action,
     ms,
     isStopped,

@@ -1,5 +1,6 @@
 /** The main thread's side of the gateway workers: starts them, replaces those that die, and closes them. */
 import { Worker } from 'node:worker_threads';
+import { ConfigError } from '../../config/config-error.js';
 import type { Config } from '../../config/environment.js';
 import { RestartPace } from '../../observe/restart-pace.js';
 import type {
@@ -12,15 +13,12 @@ import type {
 } from '../../threads/thread-messages.js';
 import { SharedTables } from '../limits/shared-tables.js';
 import { listenerIn } from './listening-socket.js';
-import { NOTHING_OPEN } from './nothing-open.js';
 import { boundReceiveBuffers } from './receive-buffers.js';
 import { RevocationPosts } from './revocation-posts.js';
+import { ThreadStats } from './thread-stats.js';
 import { ThreadWatch } from './thread-watch.js';
 import { turnRow } from './watchdog.js';
 
-const STATS_TIMEOUT_MS = 1000;
-/** Maximum replaced workers whose totals are kept. */
-const ENDED_MAX = 1000;
 /** Longest request head. uWS's default of 4 KiB is too short for a token plus all the symbols a connection may name. */
 const REQUEST_HEAD_BYTES_MAX = 32 * 1024;
 /**
@@ -30,7 +28,10 @@ const REQUEST_HEAD_BYTES_MAX = 32 * 1024;
 const YOUNG_GENERATION_MB = 6;
 
 export interface SupervisorOptions {
-  readonly config: Config;
+  /** The configuration in force; a reload changes it for threads that start later. */
+  readonly config: () => Config;
+  /** Whether the process is ready (threads/shared-readiness.ts). */
+  readonly readiness: SharedArrayBuffer;
   readonly threadFile: URL;
   readonly rings: readonly SharedArrayBuffer[];
   readonly doorbells: SharedArrayBuffer;
@@ -49,8 +50,6 @@ export interface SupervisorOptions {
 }
 
 interface Slot {
-  /** Its last counters, for when it answers late or never. */
-  lastStats: WorkerStats | undefined;
   thread: Worker | undefined;
   isListening: boolean;
   /** It hangs and cannot be ended. */
@@ -71,11 +70,8 @@ export class WorkerSupervisor {
   readonly #tables: SharedTables;
   readonly #watch: ThreadWatch;
   readonly #revocations: RevocationPosts;
-  readonly #pendingStats = new Map<number, (stats: WorkerStats) => void>();
-  /** Last counters of replaced workers. */
-  readonly #ended: WorkerStats[] = [];
+  readonly #stats: ThreadStats;
   #port: number;
-  #lastStatsId = 0;
   /** Threads that end are no longer replaced. */
   #isClosing = false;
   /** Threads that have not reported yet that their clients are gone. */
@@ -83,19 +79,20 @@ export class WorkerSupervisor {
 
   constructor(options: SupervisorOptions) {
     this.#options = options;
-    this.#port = options.config.port;
-    const workers = options.config.workers;
-    this.#tables = new SharedTables(workers, options.config.limits);
+    const { port, workers, limits, times } = options.config();
+    this.#port = port;
+    this.#tables = new SharedTables(workers, limits);
     this.#slots = Array.from({ length: workers }, () => {
-      const pace = new RestartPace(options.config.times.stableAfterMs);
-      return { lastStats: undefined, thread: undefined, isListening: false, isStuck: false, pace, lastError: '' };
+      const pace = new RestartPace(times.stableAfterMs);
+      return { thread: undefined, isListening: false, isStuck: false, pace, lastError: '' };
     });
+    this.#stats = new ThreadStats(workers, (worker, id) => this.post(worker, { type: 'stats', id }));
     this.#revocations = new RevocationPosts(workers, (worker, revocations) =>
       this.post(worker, { type: 'revoke', revocations }),
     );
     this.#watch = new ThreadWatch({
       workers,
-      ...options.config.times,
+      ...times,
       reliefFile: new URL('./supervision/relief.js', options.threadFile),
       port: () => this.#port,
       onHung: (worker, reason) => {
@@ -107,9 +104,9 @@ export class WorkerSupervisor {
     });
   }
 
-  /** True when a worker is behind with the frames in its rings. */
-  get isBehind(): boolean {
-    return this.#tables.isBehind;
+  /** True when a worker lags behind its rings. */
+  get isLagging(): boolean {
+    return this.#tables.isLagging;
   }
 
   /** The port that the workers share. */
@@ -157,15 +154,8 @@ export class WorkerSupervisor {
   }
 
   /** Counters of all workers, including replaced ones; for a worker that does not answer in time, its last ones. */
-  async stats(): Promise<WorkerStats[]> {
-    const asked = this.#slots.map((slot, worker) => (slot.isListening ? this.#askStats(worker) : undefined));
-    const answers = await Promise.all(asked);
-    const stats = answers.map((answer, worker) => {
-      const slot = this.#slots[worker] as Slot;
-      slot.lastStats = answer ?? slot.lastStats;
-      return slot.lastStats;
-    });
-    return [...stats.filter(present => present !== undefined), ...this.#ended];
+  stats(): Promise<WorkerStats[]> {
+    return this.#stats.all(worker => this.#slots[worker]?.isListening === true);
   }
 
   /**
@@ -196,13 +186,14 @@ export class WorkerSupervisor {
 
   #start(worker: number): Promise<void> {
     const slot = this.#slots[worker] as Slot;
-    const { config, rings, doorbells, threadFile } = this.#options;
+    const { config, rings, doorbells, readiness, threadFile } = this.#options;
     const workerData: GatewayThreadData & { config: Config } = {
-      config,
+      config: config(),
       worker,
       port: this.#port,
       rings,
       doorbells,
+      readiness,
       ...this.#tables.data,
       turns: this.#watch.rows,
       revocations: this.#options.revocations(),
@@ -224,7 +215,7 @@ export class WorkerSupervisor {
           this.#watch.started(worker, thread);
           resolve();
         } else if (message.type === 'listen_failed') {
-          slot.lastError = `port ${message.port} is unavailable: in use by another program, or not permitted`;
+          slot.lastError = `PORT=${message.port}: in use by another program, or not permitted (HOST ${config().host})`;
         } else {
           this.#received(worker, slot, thread, message);
         }
@@ -240,7 +231,7 @@ export class WorkerSupervisor {
         // Whether or not it ever listened, nothing may wait for its end any more.
         slot.thread = undefined;
         this.#watch.ended(worker);
-        if (!slot.isListening && !slot.isStuck) reject(new Error(`gateway worker ${worker} did not start: ${reason}`));
+        if (!slot.isListening && !slot.isStuck) reject(startFailure(worker, reason));
         else this.#exited(worker, slot, reason);
       });
     });
@@ -269,15 +260,14 @@ export class WorkerSupervisor {
         this.#revocations.taken(worker);
         break;
       case 'stats':
-        this.#pendingStats.get(message.id)?.(message.stats);
-        this.#pendingStats.delete(message.id);
+        this.#stats.answered(message.id, message.stats);
         break;
       case 'failed':
         slot.lastError = message.message;
-        slot.lastStats = message.stats ?? slot.lastStats;
+        this.#stats.take(worker, message.stats);
         break;
       case 'abandoned':
-        slot.lastStats = message.stats ?? slot.lastStats;
+        this.#stats.take(worker, message.stats);
         break;
       case 'long_work':
         this.longWork[message.work.isStopped ? 'stopped' : 'ended']++;
@@ -294,10 +284,7 @@ export class WorkerSupervisor {
   #exited(worker: number, slot: Slot, reason: string): void {
     slot.isListening = false;
     slot.isStuck = false;
-    // Totals must not fall when a worker is replaced; its connections are closed.
-    if (slot.lastStats !== undefined) this.#ended.push({ ...slot.lastStats, ...NOTHING_OPEN });
-    if (this.#ended.length > ENDED_MAX) this.#ended.shift();
-    slot.lastStats = undefined;
+    this.#stats.ended(worker);
     if (this.#isClosing) return;
     this.#options.onDown(worker, reason);
     this.#restartLater(worker, slot);
@@ -323,24 +310,15 @@ export class WorkerSupervisor {
     slot.isStuck = true;
     this.#revocations.ended(worker);
     // Free its clients' slots, wherever they reconnect.
-    if (slot.lastStats !== undefined) slot.lastStats = { ...slot.lastStats, ...NOTHING_OPEN };
+    this.#stats.stuck(worker);
     this.#tables.forget(worker);
     this.#empty(slot.thread);
     this.#options.onStuck(worker, reason);
   }
+}
 
-  #askStats(worker: number): Promise<WorkerStats | undefined> {
-    const id = ++this.#lastStatsId;
-    return new Promise(resolve => {
-      const timer = setTimeout(() => {
-        this.#pendingStats.delete(id);
-        resolve(undefined);
-      }, STATS_TIMEOUT_MS);
-      this.#pendingStats.set(id, stats => {
-        clearTimeout(timer);
-        resolve(stats);
-      });
-      this.post(worker, { type: 'stats', id });
-    });
-  }
+function startFailure(worker: number, reason: string): Error {
+  return reason.startsWith('PORT=')
+    ? new ConfigError(reason)
+    : new Error(`gateway worker ${worker} did not start: ${reason}`);
 }

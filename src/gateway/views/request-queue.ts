@@ -28,7 +28,7 @@ export interface Asker {
 
 interface UnderWay {
   readonly cost: number;
-  looks: number;
+  checks: number;
 }
 
 export class RequestQueue<Item extends Queued> {
@@ -36,18 +36,18 @@ export class RequestQueue<Item extends Queued> {
   /** By request number. */
   readonly #underWay = new Map<number, UnderWay>();
   readonly #costMax: number;
-  readonly #looksMax: number;
+  readonly #checksMax: number;
   readonly #tell: (item: Item) => void;
   #cost = 0;
 
   /**
    * @param costMax total cost in flight; a single request may exceed it
-   * @param looksMax checks after which a request no longer counts against the limit: its answer may be lost, or NATS
+   * @param checksMax checks after which a request no longer counts against the limit: its answer may be lost, or NATS
    * may be slow
    */
-  constructor(costMax: number, looksMax: number, tell: (item: Item) => void) {
+  constructor(costMax: number, checksMax: number, tell: (item: Item) => void) {
     this.#costMax = costMax;
-    this.#looksMax = looksMax;
+    this.#checksMax = checksMax;
     this.#tell = tell;
   }
 
@@ -99,8 +99,8 @@ export class RequestQueue<Item extends Queued> {
   }
 
   /** Call periodically. */
-  look(): void {
-    for (const [request, underWay] of this.#underWay) if (++underWay.looks > this.#looksMax) this.settled(request);
+  expire(): void {
+    for (const [request, underWay] of this.#underWay) if (++underWay.checks > this.#checksMax) this.settled(request);
   }
 
   #advance(): void {
@@ -113,7 +113,7 @@ export class RequestQueue<Item extends Queued> {
   }
 
   #start(item: Item): void {
-    this.#underWay.set(item.request, { cost: item.cost, looks: 0 });
+    this.#underWay.set(item.request, { cost: item.cost, checks: 0 });
     this.#cost += item.cost;
     this.#tell(item);
   }

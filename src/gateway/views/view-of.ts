@@ -13,7 +13,7 @@ export function laneFor(
   session: Session,
   stream: Stream,
   bookDetail: number,
-  rateClass = session.defaultClass,
+  rateClass = session.identity.defaultClass,
 ): number {
   const { format, isStamped } = session;
   if (isStateStream(stream)) return laneOf(rateClass, stream === 'depth' ? bookDetail : 0, format, isStamped);

@@ -7,32 +7,32 @@
 interface Owners {
   /** The owner that the hub knows of. */
   charged: number;
-  /** How many times each owner holds the view. */
-  readonly holds: Map<number, number>;
+  /** How many times each owner pins the view. */
+  readonly pins: Map<number, number>;
 }
 
 export class ViewOwners {
   readonly #byKey = new Map<string, Owners>();
 
-  hold(key: string, owner: number): void {
+  pin(key: string, owner: number): void {
     const owners = this.#byKey.get(key);
-    if (owners === undefined) this.#byKey.set(key, { charged: owner, holds: new Map([[owner, 1]]) });
-    else owners.holds.set(owner, (owners.holds.get(owner) ?? 0) + 1);
+    if (owners === undefined) this.#byKey.set(key, { charged: owner, pins: new Map([[owner, 1]]) });
+    else owners.pins.set(owner, (owners.pins.get(owner) ?? 0) + 1);
   }
 
   /** @returns the new owner to charge, if that changes */
-  leave(key: string, owner: number): number | undefined {
+  unpin(key: string, owner: number): number | undefined {
     const owners = this.#byKey.get(key);
     if (owners === undefined) return undefined;
-    const left = (owners.holds.get(owner) ?? 0) - 1;
+    const left = (owners.pins.get(owner) ?? 0) - 1;
     if (left > 0) {
-      owners.holds.set(owner, left);
+      owners.pins.set(owner, left);
       return undefined;
     }
-    owners.holds.delete(owner);
-    if (owners.holds.size === 0) this.#byKey.delete(key);
+    owners.pins.delete(owner);
+    if (owners.pins.size === 0) this.#byKey.delete(key);
     if (owner !== owners.charged) return undefined;
-    for (const nextOwner of owners.holds.keys()) {
+    for (const nextOwner of owners.pins.keys()) {
       owners.charged = nextOwner;
       return nextOwner;
     }

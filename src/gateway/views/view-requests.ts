@@ -27,7 +27,7 @@ export const REQUEST_LIMITS: RequestLimits = { requestsCostMax: 64, replaysAtOnc
  * Checks after which a request no longer counts against the limit. Replays have a time limit of their own
  * (gateway/events/recovery.ts).
  */
-const REQUEST_LOOKS_MAX = 10;
+const REQUEST_CHECKS_MAX = 10;
 const REQUESTS_FROM_MAX = 2 ** 31;
 
 /** A request for the events that a view missed. */
@@ -40,7 +40,7 @@ export interface ReplayRequest extends Queued {
 
 export class ViewRequests {
   /** By encoder. */
-  readonly #lanes: readonly RequestQueue<View>[];
+  readonly #queues: readonly RequestQueue<View>[];
   readonly #replays: readonly RequestQueue<ReplayRequest>[];
   readonly #asking = new Map<number, View>();
   /**
@@ -61,8 +61,8 @@ export class ViewRequests {
     const { requestsCostMax, replaysAtOnceMax } = { ...REQUEST_LIMITS, ...limits };
     this.#tell = tell;
     const perEncoder = <T>(make: () => T): T[] => Array.from({ length: encoders }, make);
-    this.#lanes = perEncoder(
-      () => new RequestQueue<View>(requestsCostMax, REQUEST_LOOKS_MAX, view => this.#tellLane(view)),
+    this.#queues = perEncoder(
+      () => new RequestQueue<View>(requestsCostMax, REQUEST_CHECKS_MAX, view => this.#tellView(view)),
     );
     this.#replays = perEncoder(
       () =>
@@ -72,7 +72,7 @@ export class ViewRequests {
 
   /** Requests waiting for their turn. */
   get waiting(): number {
-    return [...this.#lanes, ...this.#replays].reduce((sum, queue) => sum + queue.waiting, 0);
+    return [...this.#queues, ...this.#replays].reduce((sum, queue) => sum + queue.waiting, 0);
   }
 
   /** The view whose newest request this answers. */
@@ -84,42 +84,42 @@ export class ViewRequests {
    * Requests a view in the asker's turn; one already queued goes out in whichever turn comes first. False when it is
    * already in flight.
    */
-  ask(view: View, asker: Asker, held?: StreamPosition): boolean {
-    const queue = this.#laneQueue(view);
+  ask(view: View, asker: Asker, sentUpTo?: StreamPosition): boolean {
+    const queue = this.#viewQueue(view);
     const isNew = view.request === 0;
     if (isNew) {
-      this.#number(view, held);
+      this.#number(view, sentUpTo);
     } else if (!queue.isWaiting(view)) return false;
     queue.add(asker, view);
     return isNew;
   }
 
-  /** Counts this owner as a holder of a room's view. */
-  hold(view: View, owner: number): void {
-    this.#owners.hold(wantKey(view), owner);
+  /** Pins a room's view on behalf of this owner. */
+  pin(view: View, owner: number): void {
+    this.#owners.pin(wantKey(view), owner);
   }
 
-  /** Counts this owner's holds of a room's view down by one. */
-  leave(view: View, owner: number): void {
-    const nextOwner = this.#owners.leave(wantKey(view), owner);
+  /** Takes back one pin of this owner. */
+  unpin(view: View, owner: number): void {
+    const nextOwner = this.#owners.unpin(wantKey(view), owner);
     if (nextOwner === undefined) return;
     view.chargeTo(nextOwner);
     if (view.isWanted) this.#tell({ op: 'own', source: view.sourceName, lane: view.lane, owner: nextOwner });
   }
 
-  /** Requests a view on behalf of another owner that holds it, after it was refused to the first. */
+  /** Requests a view on behalf of another owner that pins it, after it was refused to the first. */
   wantFor(view: View, owner: number): void {
     this.answered(view);
     this.#unwant(view);
     this.#owners.charge(wantKey(view), owner);
     view.chargeTo(owner);
     this.#number(view);
-    this.#laneQueue(view).addRepair(view.tier, view);
+    this.#viewQueue(view).addRepair(view.tier, view);
   }
 
   /** Like `ask`, but ahead of client requests, and also when an answer in flight may have been lost. */
   askAgain(view: View): void {
-    const queue = this.#laneQueue(view);
+    const queue = this.#viewQueue(view);
     if (!queue.isWaiting(view)) {
       this.#forget(view);
       this.#number(view);
@@ -136,18 +136,18 @@ export class ViewRequests {
 
   /** An answer came or will not come, whether or not it is still needed. */
   settled(request: number): void {
-    for (const queue of this.#lanes) queue.settled(request);
+    for (const queue of this.#queues) queue.settled(request);
     for (const queue of this.#replays) queue.settled(request);
   }
 
   /** A fresh document is no longer needed: cancels the request unless it was sent. */
   withdraw(view: View): void {
-    if (this.#laneQueue(view).cancel(view)) this.#forget(view);
+    if (this.#viewQueue(view).cancel(view)) this.#forget(view);
   }
 
   /** The view is no longer used. */
   end(view: View): void {
-    this.#laneQueue(view).cancel(view);
+    this.#viewQueue(view).cancel(view);
     // A request already sent counts against the limit until it is answered.
     this.#forget(view);
     if (view.isWanted && this.#unwant(view)) this.#tell({ op: 'unwant', source: view.sourceName, lane: view.lane });
@@ -183,25 +183,25 @@ export class ViewRequests {
 
   /** The thread missed frames of this ring, which may have included answers. */
   answersLost(ring: number): void {
-    this.#lanes[ring]?.lost();
+    this.#queues[ring]?.lost();
     this.#replays[ring]?.lost();
   }
 
   /** Call periodically. */
-  look(): void {
-    for (const queue of this.#lanes) queue.look();
+  expire(): void {
+    for (const queue of this.#queues) queue.expire();
   }
 
-  #laneQueue(view: View): RequestQueue<View> {
-    return this.#lanes[view.shard] as RequestQueue<View>;
+  #viewQueue(view: View): RequestQueue<View> {
+    return this.#queues[view.shard] as RequestQueue<View>;
   }
 
   #replayQueue({ view }: ReplayRequest): RequestQueue<ReplayRequest> {
     return this.#replays[view.shard] as RequestQueue<ReplayRequest>;
   }
 
-  #number(view: View, held?: StreamPosition): void {
-    view.ask(++this.#last, view.isAllTrades ? this.#lanes.length : 1, held);
+  #number(view: View, sentUpTo?: StreamPosition): void {
+    view.ask(++this.#last, view.isAllTrades ? this.#queues.length : 1, sentUpTo);
     this.#asking.set(view.request, view);
   }
 
@@ -210,8 +210,8 @@ export class ViewRequests {
     view.settle();
   }
 
-  #tellLane(view: View): void {
-    const { sourceName: source, lane, request, askedHeld: held } = view;
+  #tellView(view: View): void {
+    const { sourceName: source, lane, request, askerSentUpTo: sentUpTo } = view;
     const key = wantKey(view);
     const wants = this.#wants.get(key) ?? 0;
     const isFirst = !view.isWanted;
@@ -222,8 +222,8 @@ export class ViewRequests {
     // Even if the other tier has this view, this may be the request that creates it: the other one may have been
     // refused.
     const owner = this.#owners.chargedFor(key) ?? view.owner;
-    if (isFirst && (wants === 0 || held === undefined)) this.#tell({ op: 'want', source, lane, request, owner });
-    else this.#tell({ op: 'ask', source, lane, request, held });
+    if (isFirst && (wants === 0 || sentUpTo === undefined)) this.#tell({ op: 'want', source, lane, request, owner });
+    else this.#tell({ op: 'ask', source, lane, request, sentUpTo });
   }
 
   /** @returns whether this was the last view that wanted it from the hub */
@@ -239,7 +239,7 @@ export class ViewRequests {
 
   /** The view must be live before its replay: live events have to follow the missed ones. */
   #tellReplay({ view, request, since, onTold }: ReplayRequest): void {
-    this.#laneQueue(view).tellNow(view);
+    this.#viewQueue(view).tellNow(view);
     this.#tell({ op: 'replay', source: view.sourceName, lane: view.lane, tier: view.tier, request, since });
     onTold();
   }

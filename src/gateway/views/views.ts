@@ -1,6 +1,6 @@
 /**
  * What this worker's sockets are subscribed to: one view per topic, class, format and tier, each with a native uWS
- * topic. A view exists while a session holds it; the hub learns of the first and the last hold.
+ * topic. A view exists while a session keeps it in use; the hub learns when the first begins and the last ends.
  */
 import { servedLane, type Tier } from '../../protocol/lanes.js';
 import type { StreamPosition } from '../../protocol/stream-position.js';
@@ -13,7 +13,8 @@ import type { Asker } from './request-queue.js';
 import { TierViews } from './tier-views.js';
 import { type RequestLimits, ViewRequests } from './view-requests.js';
 
-export { NO_DATA, type Part, type SentCell } from '../model/view.js';
+export { NO_DATA, type Part } from '../model/part.js';
+export type { SentCell } from '../model/view.js';
 
 /** Finds the cell of a stream, format and class in the map, creating it if necessary. */
 export function sentCellsIn(cells: Map<string, SentCell>): SentCells {
@@ -32,7 +33,7 @@ export function sentCellsIn(cells: Map<string, SentCell>): SentCells {
  * How long `trades:*` views outlive their last session. They are answered symbol by symbol, and a client that leaves
  * and returns must not cause that each time.
  */
-export const LINGER_MS = 3_000;
+export const UNUSED_MS = 3_000;
 
 export class Views {
   /** Requests to the hub. */
@@ -44,7 +45,7 @@ export class Views {
   readonly #rings: number;
   #lastNative = 0;
   /** Unused views, and when a check first found them unused. */
-  readonly #lingering = new Map<View, { sinceMs: number | undefined }>();
+  readonly #unused = new Map<View, { sinceMs: number | undefined }>();
 
   /**
    * @param rings number of encoders, each of which answers for `trades:*`
@@ -119,43 +120,43 @@ export class Views {
       this.#counts[tier]++;
       if (view.isAllTrades) this.#tables[tier].putAllTrades(view);
     }
-    if (stream === 'rooms') this.requests.hold(view, asker.owner ?? 0);
+    if (stream === 'rooms') this.requests.pin(view, asker.owner ?? 0);
     if (view.source < 0) this.requests.ask(view, asker);
-    this.#lingering.delete(view);
-    view.hold();
+    this.#unused.delete(view);
+    view.pin();
     return view;
   }
 
   /** @param owner the asker's owner in the call to `acquire` */
   release(view: View, owner = 0): void {
-    if (view.stream === 'rooms') this.requests.leave(view, owner);
-    if (view.release()) {
+    if (view.stream === 'rooms') this.requests.unpin(view, owner);
+    if (view.unpin()) {
       if (!view.isAwaited) this.requests.withdraw(view);
       return;
     }
     const isKept = view.isAllTrades && view.source >= 0 && !view.isBroken;
-    if (isKept) this.#lingering.set(view, { sinceMs: undefined });
+    if (isKept) this.#unused.set(view, { sinceMs: undefined });
     else this.#end(view);
   }
 
   /** Ends a view that is no longer used; false when it is used. */
-  endLingering(view: View): boolean {
-    if (!this.#lingering.has(view)) return false;
+  endUnused(view: View): boolean {
+    if (!this.#unused.has(view)) return false;
     this.#end(view);
     return true;
   }
 
   /** Call periodically. @param nowMs from a monotonic clock */
-  look(nowMs: number): void {
-    for (const [view, left] of this.#lingering) {
-      left.sinceMs ??= nowMs;
-      if (nowMs - left.sinceMs >= LINGER_MS) this.#end(view);
+  expire(nowMs: number): void {
+    for (const [view, unused] of this.#unused) {
+      unused.sinceMs ??= nowMs;
+      if (nowMs - unused.sinceMs >= UNUSED_MS) this.#end(view);
     }
-    this.requests.look();
+    this.requests.expire();
   }
 
   #end(view: View): void {
-    this.#lingering.delete(view);
+    this.#unused.delete(view);
     this.#views.delete(`${view.tier}|${view.stream}|${view.lane}|${view.symbol}`);
     this.#counts[view.tier]--;
     this.#tables[view.tier].remove(view);
@@ -164,10 +165,10 @@ export class Views {
 
   /**
    * Requests the view's document or sequence again in the asker's turn; false when that is already in flight.
-   * @param held how much of the topic the asker was sent, from another view
+   * @param sentUpTo how much of the topic the asker was sent, from another view
    */
-  ask(view: View, asker: Asker, held?: StreamPosition): boolean {
-    return this.requests.ask(view, asker, held);
+  ask(view: View, asker: Asker, sentUpTo?: StreamPosition): boolean {
+    return this.requests.ask(view, asker, sentUpTo);
   }
 
   /** Counts an answer; true when it was the last one due and the view is now live. */

@@ -7,11 +7,11 @@ import { createProgress, ProgressReader } from '../../threads/progress.js';
 export interface EncoderThread {
   /**
    * Encodes one batch; do not touch the task's buffer until it is returned. Rejects when the thread died. One at a
-   * time. The hub does not learn that a batch is done before `hurry`, unless its outcome needs action.
+   * time. The hub does not learn that a batch is done before `flush`, unless its outcome needs action.
    */
   run(task: EncoderTask): Promise<BatchResult>;
   /** More is waiting: `run` resolves as soon as the batch is done, which may already be the case. */
-  hurry(): void;
+  flush(): void;
   /** Called when the thread dies while idle. */
   onDeath: (cause: unknown) => void;
   /** The record it is at, or was at when it died. */
@@ -26,14 +26,14 @@ interface InFlight {
   readonly reject: (cause: unknown) => void;
 }
 
-/** A pool of one: a shard's sources live in its thread, so no other thread may take its batches. */
+/** A pool of one: a shard's subjects live in its thread, so no other thread may take its batches. */
 export class PooledEncoderThread implements EncoderThread {
   onDeath: (cause: unknown) => void = () => {};
   readonly progress: ProgressReader;
   readonly #pool: Piscina;
   readonly #mailbox: MailboxSender;
   #inFlight: InFlight | undefined;
-  #isHurried = false;
+  #isFlushing = false;
   #isAwaited = false;
 
   constructor(taskFile: string, data: Omit<EncoderThreadData, 'progress' | 'mailbox'>) {
@@ -75,15 +75,15 @@ export class PooledEncoderThread implements EncoderThread {
     });
   }
 
-  hurry(): void {
+  flush(): void {
     if (this.#inFlight === undefined || this.#settleIfDone()) return;
-    this.#isHurried = true;
+    this.#isFlushing = true;
     if (this.#isAwaited) return;
     this.#isAwaited = true;
     void this.#mailbox.changed().then(() => {
       this.#isAwaited = false;
       // What it was for may be over, and the next batch in flight.
-      if (this.#isHurried) this.hurry();
+      if (this.#isFlushing) this.flush();
     });
   }
 
@@ -106,7 +106,7 @@ export class PooledEncoderThread implements EncoderThread {
   #settle(outcome: BatchOutcome): void {
     const inFlight = this.#inFlight;
     this.#inFlight = undefined;
-    this.#isHurried = false;
+    this.#isFlushing = false;
     inFlight?.resolve({ ...outcome, buffer: inFlight.buffer });
   }
 

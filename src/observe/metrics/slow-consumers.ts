@@ -43,15 +43,15 @@ export const slowConsumerMetrics: MetricGroup = {
       labels: { cause: '`high_water`, `suspended`' },
       read: ({ workers }) =>
         by('cause', [
-          ['high_water', sum(workers, w => w.paces.overHighWater)],
-          ['suspended', sum(workers, w => w.paces.suspended)],
+          ['high_water', sum(workers, w => w.conflationSteps.overHighWater)],
+          ['suspended', sum(workers, w => w.conflationSteps.suspended)],
         ]),
     },
     {
       name: 'millrace_conflation_restores_total',
       type: 'counter',
       help: 'Steps of a client back to a faster class',
-      read: ({ workers }) => sum(workers, w => w.paces.restores),
+      read: ({ workers }) => sum(workers, w => w.conflationSteps.restores),
     },
     {
       name: 'millrace_stalls_total',

@@ -205,7 +205,7 @@ describe('shares', () => {
   });
 });
 
-describe('R44 a backup source', () => {
+describe('R44 a backup upstream', () => {
   it('R44 takes over after five seconds, unless told otherwise', () => {
     const env = { NATS_URL: 'nats://a', NATS_BACKUP_URL: 'nats://b' };
     expect(readConfig(env).nats).toMatchObject({ backupUrl: 'nats://b', staleAfterMs: 5000 });
@@ -355,11 +355,8 @@ describe('settings that do not fit together', () => {
     ['TLS_CERT', { TLS_KEY: 'k.pem' }],
     ['NATS_TLS_KEY', { NATS_TLS_CERT: 'c.pem' }],
     ['NATS_USER', { NATS_PASSWORD: 'p' }],
-    ['NATS_PASSWORD_FILE: needs NATS_USER', { NATS_PASSWORD_FILE: 'p.txt' }],
-    ['NATS_PASSWORD, NATS_PASSWORD_FILE', { NATS_USER: 'u', NATS_PASSWORD: 'p', NATS_PASSWORD_FILE: 'p.txt' }],
-    ['NATS_TOKEN, NATS_TOKEN_FILE', { NATS_TOKEN: 't', NATS_TOKEN_FILE: 't.txt' }],
     ['NATS_USER, NATS_CREDS', { NATS_USER: 'u', NATS_PASSWORD: 'p', NATS_CREDS: 'u.creds' }],
-    ['NATS_TOKEN, NATS_NKEY_SEED_FILE', { NATS_TOKEN: 't', NATS_NKEY_SEED_FILE: 'seed.nk' }],
+    ['NATS_TOKEN, NATS_NKEY_SEED', { NATS_TOKEN: 't', NATS_NKEY_SEED: `SU${'A'.repeat(56)}` }],
     ['NATS_URL, NATS_CREDS', { NATS_URL: 'nats://u:p@a', NATS_CREDS: 'u.creds' }],
     ['NATS_BACKUP_URL, NATS_TOKEN', { NATS_URL: 'nats://a', NATS_BACKUP_URL: 'nats://t@b', NATS_TOKEN: 't' }],
     ['NATS_URL="http://a"', { NATS_URL: 'http://a' }],

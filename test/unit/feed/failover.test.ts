@@ -78,7 +78,7 @@ describe('R44 FailoverFeed', () => {
     expect(heard.status_).toBe('live');
   });
 
-  it('R44 takes each numbered message once, from whichever source has it first, in order', async () => {
+  it('R44 takes each numbered message once, from whichever upstream has it first, in order', async () => {
     const { heard, primary, backup, feed } = await started();
     primary.put('1', { seq: 1 });
     backup.put('1', { seq: 1 });
@@ -96,7 +96,7 @@ describe('R44 FailoverFeed', () => {
     expect(feed.stats.duplicates).toBe(4);
   });
 
-  it('R44 lets the active source alone begin an epoch of the publisher’s', async () => {
+  it('R44 lets the active upstream alone begin an epoch of the publisher’s', async () => {
     const { heard, primary, backup } = await started();
     primary.put('1', { seq: 1 });
     backup.put('new 1', { seq: 1, epoch: 'e2' });
@@ -170,7 +170,7 @@ describe('R44 FailoverFeed', () => {
     backup.put('one');
     clock.advanceMs(200);
     expect(heard.status_).toBe('live');
-    expect(feed.stats.sources.map(({ silentMs }) => silentMs !== undefined && silentMs <= 1_200)).toEqual([true, true]);
+    expect(feed.stats.upstreams.map(({ silentMs }) => silentMs !== undefined && silentMs <= 1_200)).toEqual([true, true]);
     for (let waitedMs = 0; waitedMs < STALE_AFTER_MS + 300; waitedMs += 100) {
       backup.put('one');
       clock.advanceMs(100);
@@ -178,7 +178,7 @@ describe('R44 FailoverFeed', () => {
     expect(heard.status_).toBe('failover');
   });
 
-  it('R44 does not leave a feed that is merely quiet, whichever source is a little earlier', async () => {
+  it('R44 does not leave a feed that is merely quiet, whichever upstream is a little earlier', async () => {
     const { heard, primary, backup, clock } = await started();
     for (let hour = 0; hour < 24; hour++) {
       const [first, second] = hour % 2 === 0 ? [primary, backup] : [backup, primary];
@@ -271,7 +271,7 @@ describe('R44 FailoverFeed', () => {
     primary.put('1');
     clock.advanceMs(STALE_AFTER_MS + 200);
     expect(heard.status_).toBe('live');
-    expect(heard.notices).toContain('the primary source cannot be read');
+    expect(heard.notices).toContain('the primary upstream cannot be read');
   });
 
   it('R44 starts without the backup, and not without both', async () => {

@@ -248,7 +248,7 @@ describe('R11 simulator: when it works', () => {
     expect(sink.take()).toHaveLength(10);
   });
 
-  it('R11 R13 generates only the sources that somebody wants', async () => {
+  it('R11 R13 generates only the subjects that are wanted', async () => {
     for (const rate of [0, 1000]) {
       const { feed, clock, sink } = await simulator({ rate });
       sink.take();

@@ -29,9 +29,11 @@ function thread(...told: ToWorker[]) {
     },
     server: {
       feedStatus: ({ feed }: { feed: string }) => done.push(feed),
-      drain: () => done.push('drain'),
-      retire: async () => done.push('retire'),
-      leave: () => false,
+      redirects: {
+        drain: () => done.push('drain'),
+        retire: async () => done.push('retire'),
+        leave: () => false,
+      },
     },
     post: () => {},
     finish: () => done.push('finish'),

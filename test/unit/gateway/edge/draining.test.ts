@@ -4,7 +4,7 @@ import type { Session } from '../../../../src/gateway/model/session.js';
 
 const WITHIN_MS = 30_000;
 
-function departuresOf({ workers = 1, attemptsPerSecondMax = 200 } = {}) {
+function drainingOf({ workers = 1, attemptsPerSecondMax = 200 } = {}) {
   let nowMs = 1_000;
   let draws = 0;
   const left: { id: number; atMs: number; reconnectAfterMs: number }[] = [];
@@ -15,12 +15,12 @@ function departuresOf({ workers = 1, attemptsPerSecondMax = 200 } = {}) {
     nowMs: () => nowMs,
     // Evenly, and the same each time.
     random: () => (++draws * 0.618_033_988_75) % 1,
-    leave: (session, reconnectAfterMs) => left.push({ id: session.id, atMs: nowMs - 1_000, reconnectAfterMs }),
+    redirect: (session, reconnectAfterMs) => left.push({ id: session.id, atMs: nowMs - 1_000, reconnectAfterMs }),
   });
   const pass = (ms: number, stepMs = 20) => {
     for (const end = nowMs + ms; nowMs < end; ) {
       nowMs += stepMs;
-      draining.sweep();
+      draining.redirectDue();
     }
   };
   return { draining, left, pass };
@@ -30,7 +30,7 @@ const sessions = (count: number, from = 0) => Array.from({ length: count }, (_, 
 
 describe('draining', () => {
   it('R46 are a hundred a second, each exactly once, in another order, and each comes back at a time of its own', () => {
-    const { draining, left, pass } = departuresOf();
+    const { draining, left, pass } = drainingOf();
     draining.begin(sessions(500));
     pass(2_500);
     expect(left.length).toBe(250);
@@ -48,7 +48,7 @@ describe('draining', () => {
 
   it('R46 of a worker are its share of that, and fewer where fewer may connect from one address', () => {
     for (const options of [{ workers: 4 }, { attemptsPerSecondMax: 50 }]) {
-      const { draining, left, pass } = departuresOf(options);
+      const { draining, left, pass } = drainingOf(options);
       draining.begin(sessions(100));
       pass(2_000);
       expect(left.length).toBe(50);
@@ -56,7 +56,7 @@ describe('draining', () => {
   });
 
   it('R46 are over within DRAIN_TIMEOUT, however many there are', () => {
-    const { draining, left, pass } = departuresOf();
+    const { draining, left, pass } = drainingOf();
     draining.begin(sessions(10_000));
     pass(WITHIN_MS - 20);
     expect(draining.isOver).toBe(false);
@@ -65,7 +65,7 @@ describe('draining', () => {
   });
 
   it('R46 take in who comes later, last; without anybody they are over at once', () => {
-    const { draining, left, pass } = departuresOf();
+    const { draining, left, pass } = drainingOf();
     draining.begin([]);
     expect(draining.isOver).toBe(true);
     draining.add({ id: 7 } as Session);
@@ -74,11 +74,11 @@ describe('draining', () => {
     expect([draining.isOver, left.map(({ id }) => id)]).toEqual([true, [7]]);
   });
 
-  it('R46 in a hurry are at once, and the times to come back are spread over DRAIN_TIMEOUT instead', () => {
-    const { draining, left, pass } = departuresOf();
+  it('R46 of all at once spreads the times to come back over DRAIN_TIMEOUT instead', () => {
+    const { draining, left, pass } = drainingOf();
     draining.begin(sessions(500));
     pass(1_000);
-    draining.hurry();
+    draining.redirectAll();
     expect([draining.isOver, left.length]).toEqual([true, 500]);
     const times = left.slice(100).map(({ reconnectAfterMs }) => reconnectAfterMs);
     expect(Math.max(...times)).toBeGreaterThan(WITHIN_MS * 0.9);

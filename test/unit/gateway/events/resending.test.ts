@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { newRecovery, type Recovery } from '../../../../src/gateway/events/missed-events.js';
 import {
-  HELD_BYTES_MAX,
+  WAITING_BYTES_MAX,
   QUEUE_BYTES_MAX,
   Resending,
   SESSION_BYTES_MAX,
@@ -72,7 +72,7 @@ function open() {
 let sessions = 0;
 function sessionOf(tier: 'institutional' | 'retail'): Session {
   const session = newSession({ id: ++sessions, sub: `u${sessions}`, format: 'json', tier });
-  session.socket = { getBufferedAmount: () => MIB, send: () => 0 } as unknown as Socket;
+  session.open({ getBufferedAmount: () => MIB, send: () => 0 } as unknown as Socket);
   return session;
 }
 
@@ -85,21 +85,21 @@ describe('J4 R40a what clients that do not read missed', () => {
     expect(begin(client('b', 'retail', session), 3)).toBe(false);
     expect(begin(client('c', 'retail', session), 1)).toBe(true);
     expect(begin(client('d', 'retail'), 3)).toBe(true);
-    expect(resending.heldBytes).toBeLessThan(HELD_BYTES_MAX);
+    expect(resending.waitingBytes).toBeLessThan(WAITING_BYTES_MAX);
   });
 
   it('is one copy for all who missed the same', () => {
     const { client, begin, resending, replays } = open();
     const first = client('a', 'retail');
     begin(first, 4);
-    const before = resending.heldBytes;
+    const before = resending.waitingBytes;
     for (let i = 0; i < 50; i++) {
       const { subscription, recovery } = client('a', 'retail');
       const asked = replays.join(subscription, SINCE);
       resending.attach(subscription, recovery, asked.log as never, 0);
       replays.end(asked, 4);
     }
-    expect(resending.heldBytes).toBe(before);
+    expect(resending.waitingBytes).toBe(before);
     expect(replays.counters).toEqual({ asked: 51, shared: 50 });
   });
 
@@ -108,11 +108,11 @@ describe('J4 R40a what clients that do not read missed', () => {
     const [desk, retail] = [client('a', 'institutional'), client('b', 'retail')];
     begin(desk, 15);
     begin(retail, 15);
-    expect(resending.hasRoomFor(HELD_BYTES_MAX - 20 * MIB)).toBe(true);
+    expect(resending.hasRoomFor(WAITING_BYTES_MAX - 20 * MIB)).toBe(true);
     expect(ended).toEqual([retail.subscription]);
     expect(retail.recovery.isCut).toBe(true);
     expect(desk.recovery.log?.length).toBe(15);
-    expect(resending.hasRoomFor(HELD_BYTES_MAX + 1)).toBe(false);
+    expect(resending.hasRoomFor(WAITING_BYTES_MAX + 1)).toBe(false);
     expect(ended).toEqual([retail.subscription, desk.subscription]);
   });
 
@@ -122,16 +122,16 @@ describe('J4 R40a what clients that do not read missed', () => {
     begin(gone, 10);
     begin(reader, 10);
     resending.end(gone.subscription, gone.recovery);
-    const before = resending.heldBytes;
+    const before = resending.waitingBytes;
     expect(before).toBeGreaterThan(20 * MIB);
-    expect(resending.hasRoomFor(HELD_BYTES_MAX - 15 * MIB)).toBe(true);
+    expect(resending.hasRoomFor(WAITING_BYTES_MAX - 15 * MIB)).toBe(true);
     expect(ended).toEqual([]);
-    expect(resending.heldBytes).toBeLessThan(before - 9 * MIB);
+    expect(resending.waitingBytes).toBeLessThan(before - 9 * MIB);
     resending.end(reader.subscription, reader.recovery);
-    for (const nowMs of [1, KEPT_MS_MAX]) replays.sweep(nowMs);
-    expect(resending.heldBytes).toBeGreaterThan(10 * MIB);
-    replays.sweep(KEPT_MS_MAX + 1);
-    expect(resending.heldBytes).toBe(0);
+    for (const nowMs of [1, KEPT_MS_MAX]) replays.expire(nowMs);
+    expect(resending.waitingBytes).toBeGreaterThan(10 * MIB);
+    replays.expire(KEPT_MS_MAX + 1);
+    expect(resending.waitingBytes).toBe(0);
   });
 
   it('is followed by a bounded number of live messages', () => {

@@ -44,7 +44,7 @@ function client(symbol = 'A'): Subscription {
   const session = newSession({ id: ++sessions, sub: `u${sessions}`, format: 'json', tier: 'retail' });
   const view = table.acquire('rooms', symbol, LANE, session);
   if (view.source < 0) view.bind(1, 0);
-  view.seqs.reach(1, 60, 7, 'e');
+  view.seqs.moveTo(1, 60, 7, 'e');
   const subscription = new Subscription(session, LANE, view);
   const resumption = { session, since: SINCE, subscriptions: new Set([subscription]), missing: 1 };
   recoveries.set(subscription, newRecovery({ ...resumption, isFailed: false, isDone: false, answer: () => {} }));

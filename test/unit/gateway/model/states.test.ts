@@ -63,14 +63,14 @@ describe('R6 a view', () => {
     view.seqs.at(4, 9, 1).note(9, 1);
     view.break();
     expect([view.isBroken, view.isAwaited, view.part]).toEqual([true, true, undefined]);
-    const { sentSeqs } = view;
-    expect(sentSeqs?.get(4)?.seq).toBe(9);
+    const { sentBeforeBreak } = view;
+    expect(sentBeforeBreak?.get(4)?.seq).toBe(9);
     // What is missed while it is broken changes nothing of what was sent before.
     view.seqs.at(4, 12, 2).note(12, 2);
     view.break();
-    expect(view.sentSeqs).toBe(sentSeqs);
+    expect(view.sentBeforeBreak).toBe(sentBeforeBreak);
     view.repair();
-    expect([view.isBroken, view.sentSeqs]).toEqual([false, undefined]);
+    expect([view.isBroken, view.sentBeforeBreak]).toEqual([false, undefined]);
     expect(() => view.repair()).toThrow('only a broken');
   });
 
@@ -80,12 +80,12 @@ describe('R6 a view', () => {
     expect(view.isBroken).toBe(false);
   });
 
-  it('is released as often as it is held, and left as often as it is joined', () => {
+  it('is unpinned as often as it is pinned, and left as often as it is joined', () => {
     const view = newView();
-    view.hold();
-    view.hold();
-    expect([view.release(), view.release()]).toEqual([true, false]);
-    expect(() => view.release()).toThrow('released no more often');
+    view.pin();
+    view.pin();
+    expect([view.unpin(), view.unpin()]).toEqual([true, false]);
+    expect(() => view.unpin()).toThrow('unpinned no more often');
     view.countSubscriber(true);
     view.countSubscriber(false);
     expect(() => view.countSubscriber(false)).toThrow('that it is in');

@@ -65,8 +65,8 @@ class Worker {
   /** Sweeps as often as the thread would, and at `untilMs` itself. */
   runTo(untilMs: number): void {
     while (this.atMs < untilMs) {
-      this.atMs = Math.min(untilMs, this.atMs + this.keepalive.sweepIntervalMs);
-      this.keepalive.sweep();
+      this.atMs = Math.min(untilMs, this.atMs + this.keepalive.checkIntervalMs);
+      this.keepalive.check();
     }
   }
 
@@ -111,7 +111,7 @@ describe('pings', () => {
     expect(worker.taken()).toEqual(['30000 ping a', '40000 ping b']);
   });
 
-  test('R42 sessions that opened all at once are spread over sweeps, and each is pinged in time', () => {
+  test('R42 sessions that opened all at once are spread over checks, and each is pinged in time', () => {
     const worker = answering();
     for (let i = 0; i < 9000; i++) worker.open(`s${i}`);
     const perSweep = new Map<string, number>();
@@ -191,7 +191,7 @@ describe('silence', () => {
     worker.runTo(30 * SECOND);
     worker.taken();
     worker.atMs += 2 * MINUTE;
-    worker.keepalive.sweep();
+    worker.keepalive.check();
     expect(worker.taken().filter(line => line.includes('close'))).toEqual([]);
     worker.keepalive.ponged(quick);
     worker.runTo(worker.atMs + SECOND);
@@ -205,7 +205,7 @@ describe('silence', () => {
     worker.open('a');
     for (let i = 0; i < 20 && worker.sessions.size > 0; i++) {
       worker.atMs += 10 * SECOND;
-      worker.keepalive.sweep();
+      worker.keepalive.check();
     }
     expect(worker.taken().at(-1)).toBe('90000 close 4009 a');
   });
@@ -249,7 +249,7 @@ describe('the end of a close', () => {
 });
 
 describe('credentials', () => {
-  test('R42 the client is warned 30 s before the end or one sweep earlier, once, and closed with 4001 when the tolerance is over too', () => {
+  test('R42 the client is warned 30 s before the end or one check earlier, once, and closed with 4001 when the tolerance is over too', () => {
     const worker = answering();
     worker.open('a', 10 * MINUTE);
     const events = () => worker.taken().filter(line => !line.includes('ping'));
@@ -264,7 +264,7 @@ describe('credentials', () => {
     expect(worker.keepalive.counters.expired).toBe(1);
   });
 
-  test('R42 of a short credential the client is warned when a third of its life is left or one sweep earlier', () => {
+  test('R42 of a short credential the client is warned when a third of its life is left or one check earlier', () => {
     const worker = answering();
     worker.open('a', 60 * SECOND);
     worker.runTo(38 * SECOND);
@@ -308,7 +308,7 @@ describe('credentials', () => {
   });
 });
 
-describe('a sweep', () => {
+describe('a check', () => {
   test('R42 goes on when sessions close inside of it, and does nothing more to those', () => {
     const worker = new Worker();
     const [a, b] = [worker.open('a'), worker.open('b')];
@@ -341,6 +341,6 @@ describe('a sweep', () => {
     [{ healthCheckIntervalMs: 300 }, 300],
     [{ pingIntervalMs: 20 }, 50],
   ])('R42 with %o is made every %i ms', (settings, intervalMs) => {
-    expect(new Worker(settings).keepalive.sweepIntervalMs).toBe(intervalMs);
+    expect(new Worker(settings).keepalive.checkIntervalMs).toBe(intervalMs);
   });
 });

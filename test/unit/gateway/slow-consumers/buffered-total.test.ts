@@ -34,7 +34,7 @@ class Worker {
   /** A socket that this much waits for. */
   add(sub: string, tier: Tier, kib: number, isKnown = true): Session {
     const session = newSession({ id: this.sessions.size, sub, format: 'json', tier });
-    session.socket = { getBufferedAmount: () => this.#waiting.get(session) ?? 0 } as unknown as Socket;
+    session.open({ getBufferedAmount: () => this.#waiting.get(session) ?? 0 } as unknown as Socket);
     this.#waiting.set(session, kib * KIB);
     this.sessions.add(session);
     if (isKnown) this.buffered.add(session);
@@ -43,7 +43,7 @@ class Worker {
 
   /** As Ladder does, every 100 ms. */
   sample(): void {
-    for (const session of this.buffered) session.sampledBytes = session.socket?.getBufferedAmount() ?? 0;
+    for (const session of this.buffered) session.flow.sample(session.socket?.getBufferedAmount() ?? 0);
     this.total.sampled();
   }
 }
@@ -108,7 +108,7 @@ describe('J8 what waits for all sockets', () => {
     expect(first.cut).toEqual([]);
     expect(second.cut).toHaveLength(4);
     const waiting = [first, second].flatMap(({ buffered }) => [...buffered]);
-    expect(waiting.reduce((sum, { sampledBytes }) => sum + sampledBytes, 0)).toBeLessThanOrEqual(LIMIT);
+    expect(waiting.reduce((sum, { flow }) => sum + flow.sampledBytes, 0)).toBeLessThanOrEqual(LIMIT);
   });
 
   it('J8 finds sockets that nobody knew to be buffered, each within some looks', () => {

@@ -8,7 +8,7 @@ import { newSession } from '../../../support/new-session.js';
 
 const LIMIT_BYTES = 1000;
 const RESTORE_AFTER_MS = 5000;
-const LOOK_MS = 100;
+const CHECK_MS = 100;
 
 let nowMs: number;
 let waitingBytes: number;
@@ -22,7 +22,7 @@ function follow(stream: 'quotes' | 'trades', rateClass: number): void {
   const lane = laneOf(rateClass, 0, 'json', false);
   const topic = `${stream}:A`;
   const view = { isState: stream === 'quotes', stream, symbol: 'A', topic, lane } as View;
-  session.subscriptions.set(topic, new Subscription(session, lane, view));
+  session.subscriptions.add(new Subscription(session, lane, view));
 }
 
 beforeEach(() => {
@@ -31,25 +31,21 @@ beforeEach(() => {
   calls = [];
   told = [];
   session = newSession({ id: 1, sub: 'alice', format: 'json', tier: 'institutional' });
-  session.socket = { getBufferedAmount: () => waitingBytes } as unknown as Socket;
+  session.open({ getBufferedAmount: () => waitingBytes } as unknown as Socket);
   buffered = new Set();
   // What the ladder asks of them, and no more.
   const subscriptions = {
-    stall: () => {
-      calls.push('stall');
-      session.isStalled = true;
+    pausing: {
+      pauseAll: () => calls.push('pause all'),
+      pauseStates: () => calls.push('pause states'),
+      takeNext: () => ({ next: [], isLast: true }),
     },
-    suspendStates: () => calls.push('suspend states'),
-    resume: () => {
-      calls.push('resume');
-      session.isStalled = false;
-      return true;
-    },
+    resume: () => calls.push('resume'),
     changeViews: () => {
-      calls.push('change lanes');
+      calls.push('change views');
       return true;
     },
-    recoveries: { sweep() {}, drained: () => {} },
+    recoveries: { expire() {}, drained: () => {} },
   };
   const outbox = {
     buffered,
@@ -66,10 +62,10 @@ beforeEach(() => {
   });
 });
 
-/** Looks, with so much waiting at each. */
-function look(...waiting: number[]): void {
+/** Checks, with so much waiting at each. */
+function check(...waiting: number[]): void {
   for (const bytes of waiting) {
-    nowMs += LOOK_MS;
+    nowMs += CHECK_MS;
     waitingBytes = bytes;
     // As uWS says by `drain`, or the answer to a send.
     if (bytes > 0) buffered.add(session);
@@ -83,19 +79,19 @@ function drain(): void {
   slow.drained(session);
 }
 
-const calmLooks = (ms: number) => look(...Array.from({ length: ms / LOOK_MS }, () => 0));
+const calmChecks = (ms: number) => check(...Array.from({ length: ms / CHECK_MS }, () => 0));
 
 describe('R40 a client over the high-water mark', () => {
   it('R40 leaves its state topics for the next slower class, told so when it has drained, and its events go on', () => {
     follow('quotes', 0);
     follow('trades', 0);
-    look(501, 600);
-    expect(calls).toEqual(['suspend states']);
+    check(501, 600);
+    expect(calls).toEqual(['pause states']);
     expect(session.isStalled).toBe(false);
-    look(300, 126);
+    check(300, 126);
     expect(told).toEqual([]);
     drain();
-    expect(calls).toEqual(['suspend states', 'resume']);
+    expect(calls).toEqual(['pause states', 'resume']);
     expect(told).toEqual(['conflated 16ms 1']);
     expect(slow.conflation.counters).toEqual({ overHighWater: 1, suspended: 0, restores: 0 });
     expect(slow.counters.stalls).toBe(0);
@@ -103,33 +99,33 @@ describe('R40 a client over the high-water mark', () => {
 
   it('R40 is left alone while what waits gets less, as with a large snapshot', () => {
     follow('quotes', 0);
-    look(900, 800, 700, 600, 550, 501);
+    check(900, 800, 700, 600, 550, 501);
     expect(calls).toEqual([]);
   });
 
   it('R40 is suspended when it goes on falling behind, or reads nothing for a while', () => {
     follow('quotes', 0);
-    look(501, 600, 751);
-    expect(calls).toEqual(['suspend states', 'stall']);
+    check(501, 600, 751);
+    expect(calls).toEqual(['pause states', 'pause all']);
     drain();
     // It was on its way to that class already.
     expect(told).toEqual(['conflated 16ms 1']);
 
-    look(501, 501);
-    expect(calls.at(-1)).toBe('suspend states');
-    look(...Array.from({ length: 9 }, () => 501));
-    expect(calls.at(-1)).toBe('suspend states');
-    look(501);
-    expect(calls.at(-1)).toBe('stall');
+    check(501, 501);
+    expect(calls.at(-1)).toBe('pause states');
+    check(...Array.from({ length: 9 }, () => 501));
+    expect(calls.at(-1)).toBe('pause states');
+    check(501);
+    expect(calls.at(-1)).toBe('pause all');
   });
 
   it('R40 without a state topic that could be slower is suspended, not before the next mark', () => {
     follow('trades', 0);
     follow('quotes', 3);
-    look(501, 600, 700);
+    check(501, 600, 700);
     expect(calls).toEqual([]);
-    look(751);
-    expect(calls).toEqual(['stall']);
+    check(751);
+    expect(calls).toEqual(['pause all']);
     drain();
     expect(told).toEqual([]);
   });
@@ -149,7 +145,7 @@ describe('R40 a client in a slower class', () => {
   beforeEach(() => {
     follow('quotes', 0);
     for (let step = 1; step <= 3; step++) {
-      look(501, 501);
+      check(501, 501);
       drain();
     }
     expect(told.splice(0)).toEqual(['conflated 16ms 1', 'conflated 100ms 2', 'conflated 1000ms 3']);
@@ -157,32 +153,32 @@ describe('R40 a client in a slower class', () => {
   });
 
   it('R40 is given back one class after another while it keeps up', () => {
-    calmLooks(RESTORE_AFTER_MS - LOOK_MS);
+    calmChecks(RESTORE_AFTER_MS - CHECK_MS);
     expect(told).toEqual([]);
-    look(0);
+    check(0);
     expect(told).toEqual(['restored 100ms 2']);
-    expect(calls).toEqual(['change lanes']);
+    expect(calls).toEqual(['change views']);
     expect(slow.conflation.slowed).toBe(1);
-    calmLooks(2 * RESTORE_AFTER_MS);
+    calmChecks(2 * RESTORE_AFTER_MS);
     expect(told).toEqual(['restored 100ms 2', 'restored 16ms 1', 'restored realtime 0']);
     expect(slow.conflation.slowed).toBe(0);
-    calmLooks(2 * RESTORE_AFTER_MS);
+    calmChecks(2 * RESTORE_AFTER_MS);
     expect(told).toHaveLength(3);
   });
 
   it('R40 has to keep up all the time, and for longer after each relapse', () => {
-    calmLooks(RESTORE_AFTER_MS - LOOK_MS);
-    look(126);
-    calmLooks(RESTORE_AFTER_MS - LOOK_MS);
+    calmChecks(RESTORE_AFTER_MS - CHECK_MS);
+    check(126);
+    calmChecks(RESTORE_AFTER_MS - CHECK_MS);
     expect(told).toEqual([]);
-    look(0);
+    check(0);
     expect(told.splice(0)).toEqual(['restored 100ms 2']);
-    look(501, 501);
+    check(501, 501);
     drain();
     expect(told.splice(0)).toEqual(['conflated 1000ms 3']);
-    calmLooks(2 * RESTORE_AFTER_MS - LOOK_MS);
+    calmChecks(2 * RESTORE_AFTER_MS - CHECK_MS);
     expect(told).toEqual([]);
-    look(0, 0);
+    check(0, 0);
     expect(told).toEqual(['restored 100ms 2']);
   });
 

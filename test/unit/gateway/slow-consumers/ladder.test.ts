@@ -19,16 +19,12 @@ beforeEach(() => {
   waitingBytes = 0;
   closed = [];
   session = newSession({ id: 1, sub: 'alice', format: 'json', tier: 'retail' });
-  session.socket = { getBufferedAmount: () => waitingBytes } as unknown as Socket;
+  session.open({ getBufferedAmount: () => waitingBytes } as unknown as Socket);
   // What the circuit asks of them, and no more.
   const subscriptions = {
-    stall: () => {
-      session.isStalled = true;
-    },
-    resume: () => {
-      session.isStalled = false;
-    },
-    recoveries: { sweep() {}, drained: () => {} },
+    pausing: { pauseAll: () => {}, takeNext: () => ({ next: [], isLast: true }) },
+    resume: () => {},
+    recoveries: { expire() {}, drained: () => {} },
   };
   slow = new Ladder({
     subscriptions: subscriptions as unknown as Subscriptions,
@@ -38,7 +34,7 @@ beforeEach(() => {
     nowMs: () => nowMs,
     close: ended => {
       closed.push(ended);
-      ended.socket = undefined;
+      ended.close();
       slow.closed(ended);
     },
   });
@@ -62,7 +58,7 @@ describe('R40 the circuit of a client', () => {
     expect([slow.open, slow.halfOpen, session.isStalled]).toEqual([1, 0, true]);
     drain();
     expect([slow.open, slow.halfOpen, session.isStalled]).toEqual([0, 1, false]);
-    for (let look = 1; look <= CIRCUIT.probes; look++) {
+    for (let check = 1; check <= CIRCUIT.probes; check++) {
       expect(slow.halfOpen).toBe(1);
       slow.sample();
     }
@@ -86,7 +82,7 @@ describe('R40 the circuit of a client', () => {
     for (let opens = 1; opens < 3 * CIRCUIT.opensMax; opens++) {
       drop();
       drain();
-      for (let look = 0; look < CIRCUIT.probes; look++) slow.sample();
+      for (let check = 0; check < CIRCUIT.probes; check++) slow.sample();
     }
     expect(closed).toEqual([]);
   });
@@ -107,7 +103,7 @@ describe('R40 the circuit of a client', () => {
     expect([session.circuit.opens, closed]).toEqual([1, []]);
     drain();
     waitingBytes = LIMIT_BYTES / 2;
-    for (let look = 0; look < 10; look++) slow.sample();
+    for (let check = 0; check < 10; check++) slow.sample();
     expect(slow.halfOpen).toBe(1);
   });
 });

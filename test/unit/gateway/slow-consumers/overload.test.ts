@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { LOOK_INTERVAL_MS, Overload } from '../../../../src/gateway/slow-consumers/overload.js';
+import { CHECK_INTERVAL_MS, Overload } from '../../../../src/gateway/slow-consumers/overload.js';
 import { Loads } from '../../../../src/hub/shards/loads.js';
 import { loadOf, SHEDDING_LEVEL, stretchOf } from '../../../../src/protocol/load.js';
 
@@ -28,11 +28,11 @@ beforeEach(() => {
 /** Looks for so long, each time with this to be seen. */
 function pass(ms: number, seen: { ageMs?: number; lateMs?: number; overruns?: number } = {}): void {
   const { ageMs, lateMs = 0, overruns = 0 } = seen;
-  for (let past = 0; past < ms; past += LOOK_INTERVAL_MS + lateMs) {
-    nowMs += LOOK_INTERVAL_MS + lateMs;
+  for (let past = 0; past < ms; past += CHECK_INTERVAL_MS + lateMs) {
+    nowMs += CHECK_INTERVAL_MS + lateMs;
     if (ageMs !== undefined) published.youngestMicros = ageMs * 1000;
     published.overruns += overruns;
-    overload.look(published);
+    overload.check(published);
   }
 }
 
@@ -42,7 +42,7 @@ describe('R10 a worker', () => {
     ['an event loop that is late', { lateMs: 101 }],
     ['being overrun', { overruns: 1 }],
   ])('R10 rises one level after another for %s, and takes its time for the last', (_, seen) => {
-    pass(AFTER_MS - LOOK_INTERVAL_MS - 101, seen);
+    pass(AFTER_MS - CHECK_INTERVAL_MS - 101, seen);
     expect(levels).toEqual([]);
     pass(3.5 * AFTER_MS, seen);
     expect(levels).toEqual([1, 2, 3]);
@@ -54,10 +54,10 @@ describe('R10 a worker', () => {
     expect(overload.level).toBe(SHEDDING_LEVEL);
   });
 
-  it('R10 does not mind bursts: one look within the limit, and it is all forgotten', () => {
+  it('R10 does not mind bursts: one check within the limit, and it is all forgotten', () => {
     for (let burst = 0; burst < 50; burst++) {
-      pass(AFTER_MS - LOOK_INTERVAL_MS, { ageMs: 1000 });
-      pass(LOOK_INTERVAL_MS, { ageMs: 99 });
+      pass(AFTER_MS - CHECK_INTERVAL_MS, { ageMs: 1000 });
+      pass(CHECK_INTERVAL_MS, { ageMs: 99 });
     }
     expect(levels).toEqual([]);
   });
@@ -67,23 +67,23 @@ describe('R10 a worker', () => {
     expect(overload.level).toBe(3);
     pass(20 * RECOVERY_MS, { ageMs: 80 });
     expect(overload.level).toBe(3);
-    pass(RECOVERY_MS - LOOK_INTERVAL_MS, { ageMs: 49 });
+    pass(RECOVERY_MS - CHECK_INTERVAL_MS, { ageMs: 49 });
     expect(overload.level).toBe(3);
-    pass(LOOK_INTERVAL_MS, { ageMs: 49 });
+    pass(CHECK_INTERVAL_MS, { ageMs: 49 });
     expect(overload.level).toBe(2);
     // A frame that is late again begins the wait anew.
-    pass(RECOVERY_MS - LOOK_INTERVAL_MS);
-    pass(LOOK_INTERVAL_MS, { ageMs: 60 });
-    pass(RECOVERY_MS - LOOK_INTERVAL_MS);
+    pass(RECOVERY_MS - CHECK_INTERVAL_MS);
+    pass(CHECK_INTERVAL_MS, { ageMs: 60 });
+    pass(RECOVERY_MS - CHECK_INTERVAL_MS);
     expect(overload.level).toBe(2);
     pass(3 * RECOVERY_MS);
     expect(levels).toEqual([1, 2, 3, 2, 1, 0]);
   });
 
-  it('R10 says what it saw at its last look', () => {
-    pass(LOOK_INTERVAL_MS, { ageMs: 7 });
+  it('R10 says what it saw at its last check', () => {
+    pass(CHECK_INTERVAL_MS, { ageMs: 7 });
     expect([overload.loopDelayMs, overload.frameAgeMs]).toEqual([0, 7]);
-    pass(LOOK_INTERVAL_MS, { lateMs: 30 });
+    pass(CHECK_INTERVAL_MS, { lateMs: 30 });
     expect([overload.loopDelayMs, overload.frameAgeMs]).toEqual([30, 0]);
   });
 });

@@ -28,7 +28,7 @@ function sessionWith(topics: number): Session {
   const session = newSession({ id: ++sessions, sub: `u${sessions}`, format: 'json', tier: 'retail' });
   for (let n = 0; n < topics; n++) {
     const view = table.acquire('trades', `S${n}`, LANE, session);
-    session.subscriptions.set(view.topic, new Subscription(session, LANE, view));
+    session.subscriptions.add(new Subscription(session, LANE, view));
   }
   return session;
 }

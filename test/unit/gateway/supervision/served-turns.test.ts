@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Session } from '../../../../src/gateway/model/session.js';
+import { ConnectionIds } from '../../../../src/gateway/model/connection-ids.js';
+import { ClientLog } from '../../../../src/gateway/supervision/client-log.js';
 import { type LongTurn, longWorkOf, ServedTurns } from '../../../../src/gateway/supervision/served-turns.js';
 import { Cell, createTurnRows, turnRow } from '../../../../src/gateway/supervision/watchdog.js';
 import { until } from '../../../support/until.js';
@@ -103,10 +105,16 @@ describe('J1 R47 what a gateway thread says of its work', () => {
 
   it('is logged with a pseudonym of the user, and none for an anonymous connection', () => {
     const turn = { action: 'message', ms: 5, isStopped: true };
-    const known = longWorkOf({ ...turn, session: sessionOf(4) });
-    expect(known).toMatchObject({ connection: 4, address: '192.0.2.1', action: 'message', ms: 5, isStopped: true });
+    const log = new ClientLog({
+      ids: new ConnectionIds(),
+      settings: { logClients: 'off', logUsers: 'pseudonym' },
+      post: () => {},
+      nowMs: () => 0,
+    });
+    const known = longWorkOf({ ...turn, session: sessionOf(4) }, log);
+    expect(known).toMatchObject({ connection: log.ids.text(4), address: '192.0.2.1', action: 'message', ms: 5, isStopped: true });
     expect(known.user).toMatch(/^[\w-]{16}$/);
-    expect(longWorkOf({ ...turn, session: sessionOf(4, '') }).user).toBeUndefined();
-    expect(longWorkOf({ ...turn, session: undefined }).connection).toBeUndefined();
+    expect(longWorkOf({ ...turn, session: sessionOf(4, '') }, log).user).toBeUndefined();
+    expect(longWorkOf({ ...turn, session: undefined }, log).connection).toBeUndefined();
   });
 });

@@ -3,7 +3,7 @@ import { type Asker, type Queued, RequestQueue } from '../../../../src/gateway/v
 import { SHARE_OF_RANK } from '../../../../src/threads/fair-queue.js';
 
 const COST_MAX = 4;
-const LOOKS_MAX = 3;
+const CHECKS_MAX = 3;
 
 const asker = (tier: Asker['tier']): Asker => ({ tier });
 let last = 0;
@@ -11,7 +11,7 @@ const request = (cost = 1): Queued => ({ request: ++last, cost });
 
 function open() {
   const told: Queued[] = [];
-  const queue = new RequestQueue<Queued>(COST_MAX, LOOKS_MAX, item => told.push(item));
+  const queue = new RequestQueue<Queued>(COST_MAX, CHECKS_MAX, item => told.push(item));
   /** Replies what is under way, until nothing waits. @returns all that was told */
   const finish = () => {
     for (const item of told) queue.settled(item.request);
@@ -128,9 +128,9 @@ describe('J2 R40a requests to one encoder', () => {
     for (let i = 0; i < 3 * COST_MAX; i++) queue.add(desk, request());
     queue.lost();
     expect(told).toHaveLength(2 * COST_MAX);
-    for (let look = 0; look < LOOKS_MAX; look++) queue.look();
+    for (let check = 0; check < CHECKS_MAX; check++) queue.expire();
     expect(told).toHaveLength(2 * COST_MAX);
-    queue.look();
+    queue.expire();
     expect(told).toHaveLength(3 * COST_MAX);
   });
 });

@@ -7,22 +7,22 @@ const [ALICE, BOB, EVE] = [1, 2, 3];
 describe('J7 owners of a lane', () => {
   it('J7 the first is charged until it has left with all its sessions; then one of those that hold it', () => {
     const owners = new ViewOwners();
-    for (const owner of [ALICE, BOB, ALICE, EVE]) owners.hold('r', owner);
+    for (const owner of [ALICE, BOB, ALICE, EVE]) owners.pin('r', owner);
     expect(owners.chargedFor('r')).toBe(ALICE);
-    expect(owners.leave('r', ALICE)).toBeUndefined();
-    expect(owners.leave('r', EVE)).toBeUndefined();
-    expect(owners.leave('r', ALICE)).toBe(BOB);
+    expect(owners.unpin('r', ALICE)).toBeUndefined();
+    expect(owners.unpin('r', EVE)).toBeUndefined();
+    expect(owners.unpin('r', ALICE)).toBe(BOB);
     expect(owners.chargedFor('r')).toBe(BOB);
-    expect(owners.leave('r', BOB)).toBeUndefined();
+    expect(owners.unpin('r', BOB)).toBeUndefined();
     expect(owners.chargedFor('r')).toBeUndefined();
   });
 
   it('J7 another is charged when the lane was asked for again on its behalf', () => {
     const owners = new ViewOwners();
-    owners.hold('r', ALICE);
-    owners.hold('r', BOB);
+    owners.pin('r', ALICE);
+    owners.pin('r', BOB);
     owners.charge('r', BOB);
-    expect(owners.leave('r', ALICE)).toBeUndefined();
+    expect(owners.unpin('r', ALICE)).toBeUndefined();
     expect(owners.chargedFor('r')).toBe(BOB);
   });
 

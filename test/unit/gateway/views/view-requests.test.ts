@@ -2,7 +2,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { View } from '../../../../src/gateway/model/session.js';
 import { REQUEST_LIMITS } from '../../../../src/gateway/views/view-requests.js';
-import { LINGER_MS, Views } from '../../../../src/gateway/views/views.js';
+import { UNUSED_MS, Views } from '../../../../src/gateway/views/views.js';
 import { depthDetail, laneOf, REALTIME } from '../../../../src/protocol/lanes.js';
 import type { InterestChange } from '../../../../src/threads/thread-messages.js';
 
@@ -42,20 +42,20 @@ describe('J2 J4 the trades of all symbols', () => {
     const view = live();
     for (let i = 0; i < 100; i++) {
       table.release(view);
-      table.look(i);
+      table.expire(i);
       expect(all()).toBe(view);
     }
     expect(opsOfAll()).toEqual(['want']);
-    table.look(100 * LINGER_MS);
+    table.expire(100 * UNUSED_MS);
     expect(opsOfAll()).toEqual(['want']);
   });
 
   it('end a while after the last client has left', () => {
     table.release(live());
-    table.look(1_000);
-    table.look(1_000 + LINGER_MS - 1);
+    table.expire(1_000);
+    table.expire(1_000 + UNUSED_MS - 1);
     expect([opsOfAll(), table.size]).toEqual([['want'], 1]);
-    table.look(1_000 + LINGER_MS);
+    table.expire(1_000 + UNUSED_MS);
     expect([opsOfAll(), table.size]).toEqual([['want', 'unwant'], 0]);
     expect(table.allTrades('institutional', LANE)).toBeUndefined();
     all();
@@ -65,8 +65,8 @@ describe('J2 J4 the trades of all symbols', () => {
   it('end at once where they are not whole, and are not asked for again', () => {
     const view = live();
     table.release(view);
-    expect(table.endLingering(view)).toBe(true);
-    expect(table.endLingering(view)).toBe(false);
+    expect(table.endUnused(view)).toBe(true);
+    expect(table.endUnused(view)).toBe(false);
     table.release(all());
     expect(opsOfAll()).toEqual(['want', 'unwant', 'want', 'unwant']);
   });

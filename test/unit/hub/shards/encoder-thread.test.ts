@@ -60,7 +60,7 @@ function watched(run: Promise<BatchResult>): { result: BatchResult | undefined; 
 }
 
 async function hurried(run: Promise<BatchResult>): Promise<BatchResult> {
-  thread.hurry();
+  thread.flush();
   return await run;
 }
 
@@ -105,7 +105,7 @@ describe('R4 R52: batches for an encoder thread', () => {
     const quiet = watched(thread.run(batch(8)));
     await sleep(20);
     expect(quiet.result).toBeUndefined();
-    thread.hurry();
+    thread.flush();
     await until(() => quiet.result !== undefined);
     const due = watched(thread.run(batch(8, Batch.due)));
     await until(() => due.result !== undefined);

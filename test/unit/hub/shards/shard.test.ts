@@ -15,7 +15,7 @@ class TakingThread implements EncoderThread {
   isSlow = false;
   hurried = 0;
   finish = (): void => undefined;
-  hurry = (): void => {
+  flush = (): void => {
     this.hurried++;
   };
   destroy = async (): Promise<void> => undefined;
@@ -32,7 +32,7 @@ class TakingThread implements EncoderThread {
 
 let shard: Shard;
 const thread = new TakingThread();
-let isBehind = false;
+let isLagging = false;
 
 function start(): void {
   thread.batches.length = 0;
@@ -40,10 +40,10 @@ function start(): void {
   shard = new Shard({
     index: 0,
     startThread: () => thread,
-    source: () => undefined,
+    subject: () => undefined,
     nowMicros: () => 0,
     batchIntervalMs: 16,
-    isBehind: () => isBehind,
+    isLagging: () => isLagging,
     onResult: () => undefined,
     onCrash: cause => {
       throw cause;
@@ -62,7 +62,7 @@ const nextTurn = () => new Promise(resolve => setImmediate(resolve));
 describe('R52: what a shard hands to its encoder', () => {
   afterEach(async () => {
     await shard.close();
-    isBehind = false;
+    isLagging = false;
   });
 
   it('is a batch for every turn of the loop while the workers keep up', async () => {
@@ -77,7 +77,7 @@ describe('R52: what a shard hands to its encoder', () => {
 
   it('waits for what comes next while a worker is behind, and no longer than a few milliseconds', async () => {
     start();
-    isBehind = true;
+    isLagging = true;
     for (let i = 0; i < 3; i++) {
       flush();
       await nextTurn();
@@ -87,7 +87,7 @@ describe('R52: what a shard hands to its encoder', () => {
     while (thread.batches.length === 0 && performance.now() - startedMs < 5_000) await sleep(1);
     expect(thread.batches).toHaveLength(1);
     const one = thread.batches[0] ?? 0;
-    isBehind = false;
+    isLagging = false;
     flush();
     await nextTurn();
     expect(thread.batches).toEqual([one, one / 3]);

@@ -1,52 +1,51 @@
 /** Collects the counters of the main thread's parts for metrics and statistics. */
-import type { Feed } from './feed/feed.js';
-import type { WorkerSupervisor } from './gateway/supervision/supervisor.js';
-import type { Hub } from './hub/hub.js';
-import type { Loads } from './hub/shards/loads.js';
-import { shardTotals } from './hub/shards/shard-totals.js';
-import type { DescriptorWatch } from './observe/descriptors.js';
-import type { MainStats } from './observe/main-stats.js';
-import type { KeeperStats } from './revocation/keeper.js';
-import type { GatewayHost } from './running-gateway.js';
-import type { FeedState } from './threads/thread-messages.js';
+import type { Feed } from '../feed/feed.js';
+import type { WorkerSupervisor } from '../gateway/supervision/supervisor.js';
+import type { Hub } from '../hub/hub.js';
+import type { ServiceStatus } from '../hub/service-status.js';
+import type { Loads } from '../hub/shards/loads.js';
+import { shardTotals } from '../hub/shards/shard-totals.js';
+import type { DescriptorWatch } from '../observe/descriptors.js';
+import type { MainStats } from '../observe/main-stats.js';
+import type { KeeperStats } from '../revocation/keeper.js';
 
 export interface MainParts {
   readonly hub: Hub;
   readonly workers: WorkerSupervisor;
   readonly feed: Feed;
-  readonly feedState: FeedState;
+  readonly status: ServiceStatus;
   readonly loads: Loads;
   readonly descriptors: DescriptorWatch;
   readonly revocations: KeeperStats;
-  readonly host: GatewayHost;
+  readonly logLinesLost: number;
 }
 
 export function mainStatsOf(parts: MainParts): MainStats {
-  const { hub, workers, feed, feedState, loads, descriptors, revocations, host } = parts;
-  const { shards, counters, sources, holds } = hub;
+  const { hub, workers, feed, status, loads, descriptors, revocations, logLinesLost } = parts;
+  const { shards, counters, subjects, holds } = hub;
   return {
     ...counters,
-    sourcesRefused: hub.topicsRefused.refused,
+    subjectsRefused: hub.topicsRefused.refused,
     topicSharesRefused: hub.topicsRefused.shares,
+    topicsUnavailable: hub.topicsUnavailable,
     held: holds.current,
     holdsTotal: holds.counts,
-    sources,
+    subjects,
     ...shardTotals(shards),
     workerRestarts: workers.restarts,
     workersListening: workers.listening,
     descriptorsShort: descriptors.isShort,
     revocations,
-    logLinesLost: host.logLinesLost(),
+    logLinesLost,
     workersHung: workers.hung,
     workersStuck: workers.stuck,
     longWork: workers.longWork,
     workerCrashLoops: workers.crashLoops,
     encoderCrashLoops: hub.crashLoops,
-    feedLive: feedState !== 'stale',
+    feedLive: status.current.feed !== 'stale',
     feedSilentMs: hub.silentMs,
-    feedBehind: feed.behind?.() ?? 0,
-    feedHeadersIgnored: feed.headersIgnored ?? 0,
-    feedSources: feed.stats,
+    feedHealth: feed.health,
+    feedUpstreams: feed.stats,
     ...loads.stats,
     replaysRecovered: hub.replays.recovered,
     replaysUnrecovered: hub.replays.unrecovered,

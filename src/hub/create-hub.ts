@@ -1,29 +1,32 @@
 /** Creates the gateway's hub from its configuration. */
 import { randomBytes } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
-import type { Config } from './config/environment.js';
-import { type Feed, systemClock } from './feed/feed.js';
-import { feedOfHub } from './feed-of-hub.js';
-import type { WorkerSupervisor } from './gateway/supervision/supervisor.js';
-import { Hub } from './hub/hub.js';
-import { PooledEncoderThread } from './hub/shards/encoder-thread.js';
-import type { Logger, LogSampler } from './observe/log.js';
+import type { Config } from '../config/environment.js';
+import type { Logger, LogSampler } from '../observe/log.js';
+import { monotonicMicros } from '../protocol/wall-clock.js';
+import type { ToWorker } from '../threads/thread-messages.js';
+import { Hub } from './hub.js';
+import type { HubFeed } from './hub-feed.js';
+import { PooledEncoderThread } from './shards/encoder-thread.js';
 
 export interface HubParts {
   readonly config: Config;
   readonly log: Logger;
   readonly sampler: LogSampler;
-  readonly feed: Feed;
-  readonly workers: WorkerSupervisor;
+  readonly feed: HubFeed;
+  /** Puts an invalid message where its publisher can find it. */
+  readonly deadLetter: (subject: string, payload: Uint8Array, reason: string) => void;
+  readonly workers: { post(worker: number, message: ToWorker): void; readonly isBehind: boolean };
   /** One ring per encoder. */
   readonly rings: readonly SharedArrayBuffer[];
   readonly doorbells: SharedArrayBuffer;
   readonly onFault: (what: string, detail: string) => void;
 }
 
-export function createHub({ config, log, sampler, feed, workers, rings, doorbells, onFault }: HubParts): Hub {
-  const taskFile = fileURLToPath(new URL('./encoder/task.js', import.meta.url));
-  const hub: Hub = new Hub({
+export function createHub(parts: HubParts): Hub {
+  const { config, log, sampler, feed, deadLetter, workers, rings, doorbells, onFault } = parts;
+  const taskFile = fileURLToPath(new URL('../encoder/task.js', import.meta.url));
+  return new Hub({
     encoders: config.encoders,
     workers: config.workers,
     startEncoder: shard => {
@@ -33,16 +36,16 @@ export function createHub({ config, log, sampler, feed, workers, rings, doorbell
     },
     symbols: config.symbols,
     epoch: randomBytes(4).toString('hex'),
-    nowMicros: systemClock.monotonicMicros,
+    nowMicros: monotonicMicros,
     toWorker: (worker, message) => workers.post(worker, message),
-    feed: feedOfHub(feed, message => hub.message(message)),
+    feed,
     historyBytes: config.historyBytes,
-    clientSourcesMax: config.limits.clientTopicsMax,
-    clientSourcesPerOwnerMax: config.limits.clientTopicsPerUserMax,
+    clientSubjectsMax: config.limits.clientTopicsMax,
+    clientSubjectsPerOwnerMax: config.limits.clientTopicsPerUserMax,
     symbolsMax: config.limits.symbolsMax,
     symbolIdleMs: config.limits.symbolIdleMs,
     ...config.times,
-    isBehind: () => workers.isBehind,
+    isLagging: () => workers.isLagging,
     onHold: (subject, hold) => {
       const suppressed = sampler.pass(hold === null ? 'whole' : 'held back');
       if (suppressed === undefined) return;
@@ -50,11 +53,10 @@ export function createHub({ config, log, sampler, feed, workers, rings, doorbell
       else log.warn({ subject, reason: hold.reason, suppressed }, 'topic held back: waiting for a whole message');
     },
     onRejected: (subject, payload, reason) => {
-      feed.deadLetter(subject, payload, reason);
+      deadLetter(subject, payload, reason);
       const suppressed = sampler.pass(`rejected ${reason}`);
       if (suppressed !== undefined) log.warn({ subject, reason, suppressed }, 'invalid message dead-lettered');
     },
     onFault,
   });
-  return hub;
 }

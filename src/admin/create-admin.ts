@@ -1,0 +1,86 @@
+/** The admin server, wired to the parts of the gateway that it reports on. */
+import type { Config } from '../config/environment.js';
+import type { Feed } from '../feed/feed.js';
+import { Metrics } from '../observe/metrics.js';
+import type { SampledNotes } from '../observe/sampled-notes.js';
+import type { RevocationKeeper } from '../revocation/keeper.js';
+import { revocationsPage } from '../revocation/listing.js';
+import type { WorkerStats } from '../threads/thread-messages.js';
+import { type MainParts, mainStatsOf } from './main-stats.js';
+import { AdminServer } from './server.js';
+import { statsOf } from './stats.js';
+import { TokenGuard } from './token-guard.js';
+
+export interface AdminSources {
+  /** The configuration in force. */
+  readonly config: () => Config;
+  readonly notes: SampledNotes;
+  /** Empty when ready, else what is missing. */
+  readonly notReady: () => readonly string[];
+  readonly parts: () => MainParts;
+  readonly revocations: RevocationKeeper;
+}
+
+export function createAdmin({ config, notes, notReady, parts, revocations }: AdminSources): AdminServer {
+  const workers = () => workerStats(parts());
+  const metrics = new Metrics({ main: () => mainStatsOf(parts()), workers });
+  const guards = new Guards(notes);
+  const { adminHost, adminPort, allowedHosts } = config();
+  return new AdminServer({
+    host: adminHost,
+    port: adminPort,
+    allowedHosts,
+    // A reload may bring another token.
+    get guard() {
+      return guards.of(config().adminToken);
+    },
+    notReady,
+    metrics: async () => ({ contentType: metrics.contentType, text: await metrics.scrape() }),
+    stats: async () => stats(config(), parts(), await workers()),
+    revocations: after => revocationsPage(revocations, after),
+    onFault: (what, cause) => notes.fault(what, String(cause)),
+  });
+}
+
+/** The guard of the current token. A new token forgets who failed with the one before it. */
+class Guards {
+  readonly #notes: SampledNotes;
+  #token: string | undefined;
+  #guard: TokenGuard | undefined;
+
+  constructor(notes: SampledNotes) {
+    this.#notes = notes;
+  }
+
+  of(token: string | undefined): TokenGuard | undefined {
+    if (token === this.#token) return this.#guard;
+    this.#token = token;
+    const nowMs = () => performance.now();
+    const onWrong = (address: string) => this.#notes.wrongAdminToken(address);
+    this.#guard = token === undefined ? undefined : new TokenGuard({ token, nowMs, onWrong });
+    return this.#guard;
+  }
+}
+
+/** Once the workers report, the hub too knows what has been encoded. */
+function workerStats({ hub, workers }: MainParts): Promise<WorkerStats[]> {
+  for (const shard of hub.shards) shard.check();
+  return workers.stats();
+}
+
+function stats({ nodeName, encoders }: Config, parts: MainParts, workers: readonly WorkerStats[]): object {
+  const { feed: status, since } = parts.status.current;
+  return statsOf({
+    ...mainStatsOf(parts),
+    node: nodeName,
+    port: parts.workers.port,
+    feed: { name: parts.feed.name, upstream: parts.feed.stats?.active, status, since, errors: errorsOf(parts.feed) },
+    encoders,
+    workers,
+  });
+}
+
+/** What its servers refused and reported so far, by kind. */
+function errorsOf({ health }: Feed): Readonly<Record<string, number>> {
+  return Object.fromEntries(health?.errors ?? []);
+}

@@ -1,0 +1,354 @@
+/**
+ * The process: what is wired to what, and in which order it starts and stops.
+ *
+ *     feed ──message──▶ hub ──batch──▶ encoder threads ──ring──▶ gateway worker threads ──▶ sockets
+ *                        ▲                                              │
+ *                        └──────────── interest, snapshot requests ─────┘
+ */
+import { createAdmin } from './admin/create-admin.js';
+import type { MainParts } from './admin/main-stats.js';
+import { Reload, type Reread } from './admin/reload.js';
+import type { AdminServer } from './admin/server.js';
+import type { Revocation } from './auth/revocation-text.js';
+import { ConfigError } from './config/config-error.js';
+import type { Config } from './config/environment.js';
+import { reachableHost } from './config/reachable-host.js';
+import { createFeed } from './feed/create-feed.js';
+import type { Feed, FeedSink, FeedStatus } from './feed/feed.js';
+import { feedOfHub } from './feed/feed-of-hub.js';
+import { type CertificateFiles, certificateFilesOf } from './gateway/supervision/certificate-files.js';
+import { WorkerSupervisor } from './gateway/supervision/supervisor.js';
+import { createHub } from './hub/create-hub.js';
+import type { Hub } from './hub/hub.js';
+import { ServiceStatus } from './hub/service-status.js';
+import { Loads } from './hub/shards/loads.js';
+import { endInTurn, inTime } from './observe/deadline.js';
+import { DescriptorWatch } from './observe/descriptors.js';
+import { type Logger, LogSampler } from './observe/log.js';
+import { SampledNotes } from './observe/sampled-notes.js';
+import { Readiness } from './readiness.js';
+import { RevocationKeeper } from './revocation/keeper.js';
+import { ControlOrders } from './revocation/operator-orders.js';
+import { createDoorbells, createRing } from './threads/ring.js';
+
+/** How far readers may fall behind one encoder: several hundred milliseconds at full speed. */
+const RING_BYTES = 8 * 1024 * 1024;
+const SAMPLE_LOG_MS = 1000;
+/** Added to DRAIN_TIMEOUT for connections accepted just before the gateway left the port. */
+const DRAIN_BEYOND_MS = 5_000;
+/** How long the old process may take to release its admin port. */
+const ADMIN_PORT_FREE_MS = 10_000;
+
+/** The process that this gateway replaces. */
+export interface Predecessor {
+  /** All revocations it keeps. @throws {Error} if they are unavailable */
+  revocations(): Promise<readonly Revocation[]>;
+  /** Tells it to drain and to release the admin port. Does not report whether it did. */
+  sendAway(): void;
+}
+
+/** The program that a gateway is part of. */
+export interface GatewayHost {
+  /** The gateway cannot continue: close it and exit. */
+  readonly onFatal: (reason: string) => void;
+  readonly logLinesLost: () => number;
+  /** Reads the settings again. @throws {ConfigError} when they are invalid */
+  readonly reread: () => Reread;
+}
+
+export class Gateway {
+  /** As at the start, with what was reloaded since. */
+  #config: Config;
+  readonly #log: Logger;
+  readonly #host: GatewayHost;
+  readonly #sampler = new LogSampler(SAMPLE_LOG_MS);
+  readonly #notes: SampledNotes;
+  readonly #feed: Feed;
+  readonly #hub: Hub;
+  readonly #workers: WorkerSupervisor;
+  readonly #admin: AdminServer;
+  readonly #descriptors = new DescriptorWatch(isShort => {
+    if (isShort) this.#log.error('out of file descriptors; refusing new connections');
+    else this.#log.warn('file descriptors available again; accepting connections');
+    this.#workers.postAll({ type: 'accept', isAccepting: !isShort });
+  });
+  #adminPort = 0;
+  readonly #status = new ServiceStatus(status => this.#workers.postAll(status));
+  readonly #loads = new Loads(level => this.#loadChanged(level));
+  readonly #revocations: RevocationKeeper;
+  readonly #orders: ControlOrders;
+  #isDraining = false;
+  #isFeedStarted = false;
+  #draining: Promise<void> | undefined;
+  #closing: Promise<void> | undefined;
+  readonly #certificate: CertificateFiles | undefined;
+  readonly #reload: Reload;
+  readonly #readiness: Readiness;
+
+  /** A gateway that has not started. */
+  static async create(config: Config, log: Logger, host: GatewayHost): Promise<Gateway> {
+    return new Gateway(config, log, host, await createFeed(config, log));
+  }
+
+  private constructor(config: Config, log: Logger, host: GatewayHost, feed: Feed) {
+    this.#host = host;
+    this.#config = config;
+    this.#log = log;
+    this.#notes = new SampledNotes(log, this.#sampler);
+    this.#feed = feed;
+    this.#revocations = new RevocationKeeper({
+      config,
+      log,
+      onRevoked: revocations => this.#workers.revoke(revocations),
+      onOrder: (payload, atMs) => this.#orders.kept(payload, atMs),
+    });
+    this.#orders = new ControlOrders({
+      nodeName: config.nodeName,
+      log,
+      revocations: this.#revocations,
+      onDrain: () => {
+        if (this.#isDraining) return;
+        this.#isDraining = true;
+        this.#readiness.report();
+        this.#workers.postAll({ type: 'drain' });
+      },
+    });
+    this.#readiness = new Readiness(() => ({
+      config,
+      workers: this.#workers,
+      hub: this.#hub,
+      isClosing: this.#closing !== undefined,
+      isDraining: this.#isDraining,
+      isFeedStarted: this.#isFeedStarted,
+      isFeedStale: this.#status.current.feed === 'stale',
+      areDescriptorsShort: this.#descriptors.isShort,
+      areRevocationsReadable: this.#revocations.isReadable,
+    }));
+    const rings = Array.from({ length: config.encoders }, () => createRing(RING_BYTES));
+    const doorbells = createDoorbells(config.workers);
+    this.#workers = new WorkerSupervisor({
+      config: () => this.#config,
+      readiness: this.#readiness.cells,
+      threadFile: new URL('./gateway/thread.js', import.meta.url),
+      rings,
+      doorbells,
+      revocations: () => this.#revocations.all,
+      onMessage: (worker, message) => {
+        if (message.type === 'load') this.#loads.set(worker, message.level);
+        else if (message.type === 'shed') this.#notes.shed(worker, message.sockets, message.bytes);
+        else if (message.type === 'clients') this.#notes.clients(message.lines, message.leftOut);
+        else if (message.type === 'reloaded') this.#reload.answered(message.id, message.reloaded);
+        else this.#hub.fromWorker(worker, message);
+      },
+      onStarting: worker => this.#welcome(worker),
+      onDown: (worker, reason) => {
+        log.error({ worker, reason }, 'gateway worker died and is replaced');
+        this.#hub.forgetWorker(worker);
+        this.#loads.forgetWorker(worker);
+      },
+      onFault: (worker, message) => this.#notes.fault(`gateway worker ${worker}`, message),
+      onLongWork: (worker, work) => {
+        log.warn({ worker, ...work }, 'work for one connection took too long; closing the connection');
+      },
+      onStuck: (worker, reason) => this.#stuck(worker, reason),
+    });
+    this.#hub = createHub({
+      config,
+      log,
+      sampler: this.#sampler,
+      feed: feedOfHub(feed, message => this.#hub.message(message)),
+      deadLetter: (subject, payload, reason) => feed.deadLetter(subject, payload, reason),
+      workers: this.#workers,
+      rings,
+      doorbells,
+      onFault: (what, detail) => this.#notes.fault(what, detail),
+    });
+    this.#certificate = certificateFilesOf(config, log, () => this.#workers.postAll({ type: 'certificate' }));
+    this.#reload = new Reload({
+      log,
+      reread: () => host.reread(),
+      take: fresh => this.#take(fresh),
+      certificate: this.#certificate,
+      workers: this.#workers,
+    });
+    this.#admin = createAdmin({
+      config: () => this.#config,
+      notes: this.#notes,
+      notReady: () => this.#readiness.missing,
+      parts: () => this.#parts(),
+      revocations: this.#revocations,
+    });
+  }
+
+  get url(): string {
+    const scheme = this.#config.tls === undefined ? 'ws' : 'wss';
+    return `${scheme}://${reachableHost(this.#config.host)}:${this.#workers.port}`;
+  }
+
+  /** A thread is stuck in native code: a clean exit would wait for it, possibly forever. */
+  get mustBeKilled(): boolean {
+    return this.#workers.stuck > 0 || this.#hub.shards.some(shard => shard.watch.isStuck);
+  }
+
+  get adminUrl(): string {
+    return `http://${reachableHost(this.#config.adminHost)}:${this.#adminPort}`;
+  }
+
+  /**
+   * Resolves once the gateway accepts connections and its feed is up.
+   * @param predecessor the process that serves these ports now. It hands over its revocations before this gateway
+   *   listens; once this gateway serves clients, it is told to drain, which frees the admin port.
+   * @throws {Error} if a port, the feed, a key or the revocations are unavailable; everything already started is closed.
+   */
+  async start(predecessor: Predecessor | undefined): Promise<void> {
+    try {
+      await this.#start(predecessor);
+    } catch (cause) {
+      // Why it did not start says more than what could not be closed.
+      await this.close().catch((failure: unknown) => this.#log.warn({ err: failure }, 'closing failed'));
+      throw cause;
+    }
+  }
+
+  async #start(predecessor: Predecessor | undefined): Promise<void> {
+    if (predecessor === undefined) this.#adminPort = await this.#admin.listen();
+    const outcome = await this.#feed.start(this.#sink());
+    if (!outcome.ok) throw new ConfigError(outcome.detail);
+    await this.#revocations.open();
+    this.#isFeedStarted = true;
+    if (this.#closing !== undefined) throw new Error('closed during the start');
+    // After the feed starts: from then on this process hears of new revocations itself.
+    for (const revocation of (await predecessor?.revocations()) ?? []) this.#revocations.take(revocation);
+    // Last, because a client accepted before the symbols are known would be told that there are none.
+    await this.#workers.start();
+    this.#descriptors.start();
+    this.#certificate?.watch();
+    this.#readiness.start();
+    if (predecessor !== undefined) {
+      predecessor.sendAway();
+      this.#adminPort = await this.#admin.listen(ADMIN_PORT_FREE_MS);
+    }
+    this.#log.info({ url: this.url, admin: this.adminUrl, feed: this.#feed.name }, 'ready');
+  }
+
+  /**
+   * Reports not ready; after DRAIN_DELAY, stops listening and redirects the clients, spread over DRAIN_TIMEOUT. Clients
+   * still connected are served as before. Resolves once all have left; you can call `close` at any time.
+   * @param isReplaced another process takes over: it needs the admin port, and there is nothing to wait for
+   */
+  drain(isReplaced: boolean): Promise<void> {
+    this.#draining ??= this.#drain(isReplaced);
+    return this.#draining;
+  }
+
+  async #drain(isReplaced: boolean): Promise<void> {
+    this.#isDraining = true;
+    this.#readiness.report();
+    const { drainDelayMs, drainTimeoutMs } = this.#config.times;
+    if (isReplaced) await this.#admin.close();
+    else await new Promise(resolve => setTimeout(resolve, drainDelayMs));
+    if (this.#closing !== undefined) return;
+    await inTime(this.#workers.retire(), drainTimeoutMs + DRAIN_BEYOND_MS, 'clients did not disconnect in time');
+  }
+
+  /** Disconnects the remaining clients at once and stops everything. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  /**
+   * Closes every part, even if another one fails. Clients close first; otherwise the parts behind them would report an
+   * outage. The time limits together stay below the limit for the whole process.
+   * @throws {AggregateError} with everything that failed
+   */
+  async #close(): Promise<void> {
+    this.#descriptors.stop();
+    this.#readiness.stop();
+    this.#certificate?.unwatch();
+    const workers = this.#workers.close();
+    const failures = await endInTurn([
+      { name: 'workers', maxMs: 2_000, end: () => workers },
+      { name: 'feed', maxMs: 1_000, end: () => Promise.all([this.#feed.stop(), this.#revocations.close()]) },
+      { name: 'hub', maxMs: 700, end: () => this.#hub.close() },
+      { name: 'admin', maxMs: 300, end: () => this.#admin.close() },
+    ]);
+    // A process whose threads hold sockets cannot exit cleanly.
+    await workers;
+    if (failures.length > 0) throw new AggregateError(failures, 'some parts could not be closed');
+  }
+
+  /** Reloads keys, certificates and the settings that may change. Never rejects. @param reason what asked for it */
+  reload(reason: string): Promise<void> {
+    return this.#reload.run(reason);
+  }
+
+  #take({ logLevel, logClients, logUsers, adminToken, auth }: Config): Config {
+    const { secret, previousSecret } = auth;
+    const authNow = { ...this.#config.auth, secret, previousSecret };
+    this.#config = { ...this.#config, logLevel, logClients, logUsers, adminToken, auth: authNow };
+    this.#log.level = logLevel;
+    return this.#config;
+  }
+
+  #sink(): FeedSink {
+    return {
+      message: message => this.#hub.message(message),
+      status: (status, detail) => this.#feedStatus(status, detail),
+      control: (subject, payload, respond) => this.#orders.receive(subject, payload, respond),
+      notice: (what, detail) => this.#log.warn({ what, detail }, 'feed notice'),
+      gap: subject => this.#hub.feedGap(subject),
+    };
+  }
+
+  #feedStatus(status: FeedStatus, detail: string): void {
+    // Switching to or from the backup is an outage for topics that neither server numbers.
+    if (status !== 'live' || this.#status.current.feed === 'failover') this.#hub.feedLost();
+    this.#log[status === 'live' ? 'info' : 'warn']({ feed: this.#feed.name, status, detail }, 'feed status');
+    this.#status.setFeed(status);
+  }
+
+  /** Retail clients first: they are sent less often, then refused. Institutional clients keep their latency. */
+  #loadChanged(level: number): void {
+    const { load } = this.#loads;
+    this.#log.warn({ loadLevel: level, load }, 'load');
+    this.#hub.stretchRetail(level);
+    this.#status.setLoad(load);
+  }
+
+  /** Tells a starting worker what it must know before it listens. */
+  #welcome(worker: number): void {
+    this.#hub.welcome(worker);
+    this.#workers.post(worker, this.#status.current);
+    if (this.#isDraining && this.#draining === undefined) this.#workers.post(worker, { type: 'drain' });
+    if (this.#descriptors.isShort) this.#workers.post(worker, { type: 'accept', isAccepting: false });
+  }
+
+  /**
+   * The worker cannot be replaced while it may still wake up. Once it does, it is terminated. The other workers keep
+   * serving.
+   */
+  #stuck(worker: number, reason: string): void {
+    this.#log.fatal(
+      { worker, reason },
+      'gateway worker is stuck: its clients are lost, the other workers keep serving',
+    );
+    this.#hub.forgetWorker(worker);
+    this.#loads.forgetWorker(worker);
+    if (this.#workers.stuck < this.#config.workers) return;
+    this.#host.onFatal(`no gateway worker can serve: worker ${worker} ${reason}`);
+  }
+
+  #parts(): MainParts {
+    return {
+      hub: this.#hub,
+      workers: this.#workers,
+      feed: this.#feed,
+      status: this.#status,
+      loads: this.#loads,
+      descriptors: this.#descriptors,
+      revocations: this.#revocations.stats,
+      logLinesLost: this.#host.logLinesLost(),
+    };
+  }
+}

@@ -1,0 +1,23 @@
+/**
+ * Ids of connections, in the header `Millrace-Connection`, in logs and in the admin API. A thread numbers its
+ * connections; with a random prefix for each start of a thread, an id never repeats, on any gateway.
+ */
+import { randomBytes } from 'node:crypto';
+
+const PREFIX_BYTES = 6;
+const RADIX = 36;
+
+export class ConnectionIds {
+  readonly #prefix = randomBytes(PREFIX_BYTES).toString('hex');
+  #last = 0;
+
+  /** The number of a new connection. */
+  next(): number {
+    return ++this.#last;
+  }
+
+  /** The id of the connection with this number: `5f0c2a91e3d7-2s`. */
+  text(connection: number): string {
+    return `${this.#prefix}-${connection.toString(RADIX)}`;
+  }
+}

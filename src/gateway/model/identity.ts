@@ -1,0 +1,53 @@
+/** Who a session belongs to, and what that allows: its credential and everything derived from it. */
+import assert from 'node:assert/strict';
+import type { Credential, Entitlements } from '../../auth/credential.js';
+import { defaultClass, type Tier } from '../../protocol/lanes.js';
+
+/** Only this class writes its fields. `auth` replaces all of them at once. */
+export class Identity {
+  /** The class requested by the connection; undefined: none, so it gets its tier's default. */
+  readonly #askedClass: number | undefined;
+  #credential: Credential;
+  #entitlements: Entitlements;
+  #fastestClass: number;
+  #defaultClass: number;
+
+  constructor(credential: Credential, entitlements: Entitlements, askedClass: number | undefined) {
+    this.#askedClass = askedClass;
+    this.#credential = credential;
+    this.#entitlements = entitlements;
+    this.#fastestClass = defaultClass(credential.tier);
+    this.#defaultClass = Math.max(askedClass ?? this.#fastestClass, this.#fastestClass);
+  }
+
+  get credential(): Credential {
+    return this.#credential;
+  }
+
+  get entitlements(): Entitlements {
+    return this.#entitlements;
+  }
+
+  get tier(): Tier {
+    return this.#credential.tier;
+  }
+
+  /** The fastest class that the tier allows. */
+  get fastestClass(): number {
+    return this.#fastestClass;
+  }
+
+  /** The class of subscriptions that name none. */
+  get defaultClass(): number {
+    return this.#defaultClass;
+  }
+
+  /** The client has proved another credential. */
+  replace(credential: Credential, entitlements: Entitlements): void {
+    assert(credential.sub !== '', 'a session never becomes anonymous');
+    this.#credential = credential;
+    this.#entitlements = entitlements;
+    this.#fastestClass = defaultClass(credential.tier);
+    this.#defaultClass = Math.max(this.#askedClass ?? this.#fastestClass, this.#fastestClass);
+  }
+}

@@ -1,0 +1,34 @@
+/** What passed over a connection: payload bytes of its messages, before compression. */
+
+/** Written by the server (opened, received) and by whatever sends to the socket. */
+export class Traffic {
+  #openedMs = 0;
+  #receivedBytes = 0;
+  #sentBytes = 0;
+
+  /** When the socket opened, by a monotonic clock. */
+  get openedMs(): number {
+    return this.#openedMs;
+  }
+
+  get receivedBytes(): number {
+    return this.#receivedBytes;
+  }
+
+  /** Handed to the socket; what it had not sent when it closed is included. */
+  get sentBytes(): number {
+    return this.#sentBytes;
+  }
+
+  opened(nowMs: number): void {
+    this.#openedMs = nowMs;
+  }
+
+  received(bytes: number): void {
+    this.#receivedBytes += bytes;
+  }
+
+  sent(bytes: number): void {
+    this.#sentBytes += bytes;
+  }
+}

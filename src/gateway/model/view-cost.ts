@@ -1,0 +1,14 @@
+/** What the answer to a view's request costs its encoder, in units of a small document. */
+import { DEPTHS, detailOfLane } from '../../protocol/lanes.js';
+import { ALL_SYMBOLS, type Stream } from '../../protocol/topics.js';
+
+/** How many levels of a book cost an encoder as much as one small document. */
+const LEVELS_PER_COST = 12.5;
+/** `trades:*` is answered topic by topic. */
+const ALL_TRADES_COST = 8;
+
+export function viewCostOf(stream: Stream, symbol: string, lane: number): number {
+  if (stream === 'trades' && symbol === ALL_SYMBOLS) return ALL_TRADES_COST;
+  if (stream !== 'depth') return 1;
+  return Math.ceil((DEPTHS[detailOfLane(lane) - 1] ?? 0) / LEVELS_PER_COST);
+}

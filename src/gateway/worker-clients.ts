@@ -1,0 +1,98 @@
+/** What is wired to what between the clients' credentials and commands and their subscriptions. */
+import type { ApiKeyVerifier } from '../auth/api-keys.js';
+import { CLOCK_TOLERANCE_MS, type TopicPolicy } from '../auth/credential.js';
+import { livesOf, RevocationList } from '../auth/revocations.js';
+import type { TokenVerifier } from '../auth/token.js';
+import type { Config } from '../config/environment.js';
+import { CloseCode } from '../protocol/close-code.js';
+import { CommandHandler } from './commands/command-handler.js';
+import { RoomPublishing } from './commands/room-publishing.js';
+import { SymbolLookup } from './commands/symbol-lookup.js';
+import { TopicCommands } from './commands/topic-commands.js';
+import { ConnectionLimits } from './limits/connection-limits.js';
+import { PublishedBytes } from './limits/published-bytes.js';
+import type { Session } from './model/session.js';
+import { Outbox } from './sending/outbox.js';
+import { Credentials } from './sessions/credentials.js';
+import { Keepalive } from './sessions/keepalive.js';
+import { Reauthentication } from './sessions/reauthentication.js';
+import { Replies } from './sessions/replies.js';
+import { TierChanges } from './subscriptions/tier-changes.js';
+import { ServedTurns } from './supervision/served-turns.js';
+import type { ThreadLife } from './thread-life.js';
+import type { Streams, Ending } from './worker-streams.js';
+
+/** What credentials are checked against. */
+export interface Authentication {
+  /** Undefined when no API key file is configured. */
+  readonly apiKeys: ApiKeyVerifier | undefined;
+  readonly tokens: TokenVerifier;
+  readonly policy: TopicPolicy;
+}
+
+export function newClients(
+  { data, post, fault }: ThreadLife,
+  { table, outbox, budgets, subscriptions, wake }: Streams,
+  { apiKeys, tokens, policy }: Authentication,
+  sessions: ReadonlySet<Session>,
+  turns: ServedTurns,
+  ending: Ending,
+) {
+  const { config, worker } = data;
+  const { subscriptionsMax, roomMessageBytesMax, roomBytesPerSecondMax } = config.limits;
+  const symbols = new SymbolLookup(config.symbols, post);
+  const limits = new ConnectionLimits(config.limits, data);
+  const revocations = new RevocationList({ lives: livesOf(config.auth) });
+  for (const revocation of data.revocations) revocations.take(revocation);
+  const credentials = new Credentials(tokens, apiKeys, policy, limits, revocations);
+  const keepalive = newKeepalive(config, sessions, outbox, ending);
+  const replies = new Replies(outbox);
+  const published = new PublishedBytes(data.published, worker, roomBytesPerSecondMax);
+  const rooms = new RoomPublishing({ replies, post, messageBytesMax: roomMessageBytesMax, published });
+  const tierChanges = new TierChanges({ table, subscriptions, nowMs: () => performance.now(), wake });
+  const topics = new TopicCommands({ subscriptions, symbols, replies, subscriptionsMax });
+  const reauthentication = new Reauthentication({
+    credentials,
+    subscriptions,
+    tierChanges,
+    limits,
+    replies,
+    onRenewed: session => keepalive.renewed(session, session.credential.expiresAtMs),
+  });
+  const commands = new CommandHandler({
+    topics,
+    rooms,
+    reauthentication,
+    replies,
+    turns,
+    budgets,
+    namesMax: subscriptionsMax,
+    onFault: fault,
+  });
+  return { symbols, limits, revocations, credentials, keepalive, replies, rooms, tierChanges, topics, commands };
+}
+export type Clients = ReturnType<typeof newClients>;
+
+function newKeepalive(
+  { times }: Config,
+  sessions: ReadonlySet<Session>,
+  outbox: Outbox,
+  ending: Ending,
+): Keepalive<Session> {
+  return new Keepalive<Session>({
+    ...times,
+    clockToleranceMs: CLOCK_TOLERANCE_MS,
+    nowMs: () => performance.now(),
+    unixMs: () => Date.now(),
+    sessions,
+    ping: session => session.socket?.ping(),
+    close: (session, code) => ending.end(session, code, code === CloseCode.idle ? 'idle' : 'token expired'),
+    terminate: session => session.socket?.close(),
+    warnExpiring: session => {
+      const expiresAt = new Date(session.keepalive.expiresAtMs).toISOString();
+      const message = 'credential expires soon; send "auth" to renew it';
+      outbox.send(session, { type: 'warning', code: 'token_expiring', message, expires_at: expiresAt });
+    },
+  });
+}
+

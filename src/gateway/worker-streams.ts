@@ -1,0 +1,106 @@
+/** What is wired to what between the rings and the sockets of a gateway thread. */
+import type { Config } from '../config/environment.js';
+import { CloseCode } from '../protocol/close-code.js';
+import { monotonicMicros, WallClock } from '../protocol/wall-clock.js';
+import { RingReader } from '../threads/ring.js';
+import { Fanout } from './delivery/fanout.js';
+import { Gaps } from './events/gaps.js';
+import { RankCells } from './limits/rank.js';
+import { WorkBudgets } from './limits/work-budgets.js';
+import type { Session } from './model/session.js';
+import { Outbox, type Publish } from './sending/outbox.js';
+import { BufferedTotal } from './slow-consumers/buffered-total.js';
+import { Ladder } from './slow-consumers/ladder.js';
+import { Subscriptions } from './subscriptions/subscriptions.js';
+import { type ClientLog, clientOf } from './supervision/client-log.js';
+import type { ThreadLife } from './thread-life.js';
+import { interestTeller } from './views/interest-batch.js';
+import { type SentCell, sentCellsIn, Views } from './views/views.js';
+
+/** Share of the backpressure limit: missed messages are sent while no more than this is buffered for the socket. */
+const REPLAY_SHARE = 0.25;
+
+/** How a session is ended from below the edge. */
+export interface Ending {
+  readonly end: (session: Session, code: CloseCode, reason: string) => void;
+  readonly cut: (session: Session, code: CloseCode) => void;
+}
+
+export function newStreams({ data, apps, log, post }: ThreadLife, sessions: ReadonlySet<Session>, ending: Ending) {
+  const { config, worker, rings } = data;
+  const wallClock = new WallClock();
+  const doorbell = new Int32Array(data.doorbells);
+  /** Makes the pump take a turn even if the rings are empty. */
+  const wake = () => {
+    Atomics.add(doorbell, worker, 1);
+    Atomics.notify(doorbell, worker);
+  };
+  const eventSymbols = new Map<number, string>();
+  const turn = { current: 0 };
+  const sent = new Map<string, SentCell>();
+  const sentCell = sentCellsIn(sent);
+  const table = new Views(rings.length, interestTeller(changes => post({ type: 'interest', changes })), sentCell);
+  const publish: Publish = (topic, bytes, isBinary, compress) => apps.publish(topic, bytes, isBinary, compress);
+  const outbox = new Outbox(publish, () => wallClock.nowMicros(), sentCell, config.compression);
+  const losses = new Gaps(outbox, source => eventSymbols.get(source));
+  const budgets = new WorkBudgets({
+    unitsPerSecond: config.limits.workUnitsPerSecond,
+    debts: data.debts.table,
+    seed: data.debts.seed,
+    nowMicros: monotonicMicros,
+  });
+  const subscriptions = new Subscriptions({
+    table,
+    outbox,
+    losses,
+    turn,
+    wake,
+    bufferedBytesMax: config.limits.backpressureBytesMax * REPLAY_SHARE,
+    charge: (session, units) => budgets.charge(session, units),
+    reserve: (session, units) => budgets.reserve(session, units),
+    tradesSymbols: () => eventSymbols.size,
+  });
+  const bufferedTotal = new BufferedTotal({
+    cells: new RankCells(data.waiting, worker),
+    bytesMax: config.limits.bufferedBytesMax,
+    sessions,
+    buffered: outbox.buffered,
+    cut: session => ending.cut(session, CloseCode.slowConsumer),
+    onClosed: (sockets, bytes) => post({ type: 'shed', sockets, bytes }),
+  });
+  const slow = newLadder(config, subscriptions, outbox, bufferedTotal, log, ending);
+  const fanout = new Fanout({
+    rings: rings.map(ring => new RingReader(ring, worker)),
+    table,
+    subscriptions,
+    outbox,
+    losses,
+    nowMicros: monotonicMicros,
+    slow,
+    turn,
+  });
+  return { doorbell, wake, eventSymbols, sent, table, outbox, budgets, subscriptions, bufferedTotal, slow, fanout };
+}
+export type Streams = ReturnType<typeof newStreams>;
+
+function newLadder(
+  { limits, circuit }: Config,
+  subscriptions: Subscriptions,
+  outbox: Outbox,
+  total: BufferedTotal,
+  log: ClientLog,
+  ending: Ending,
+): Ladder {
+  return new Ladder({
+    subscriptions,
+    outbox,
+    backpressureBytesMax: limits.backpressureBytesMax,
+    circuit,
+    nowMs: () => performance.now(),
+    close: session => ending.end(session, CloseCode.slowConsumer, 'slow consumer'),
+    onStep: (session, isSlower) =>
+      log[isSlower ? 'steppedDown' : 'restored'](clientOf(session), session.conflation.level),
+    total,
+  });
+}
+

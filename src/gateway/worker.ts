@@ -1,0 +1,208 @@
+/** What is wired to what in a gateway thread, which reads the encoders' rings and serves its share of the sockets. */
+import { REVOCATIONS_SWEEP_MS } from '../auth/revocations.js';
+import { monotonicMicros } from '../protocol/wall-clock.js';
+import { SharedReadiness } from '../threads/shared-readiness.js';
+import type { ToWorker } from '../threads/thread-messages.js';
+import { MessageGate } from './commands/message-gate.js';
+import { pump } from './delivery/ring-reader.js';
+import { Admissions } from './edge/admission.js';
+import { GatewayServer } from './edge/server.js';
+import { CONTROL_FRAMES_PER_SECOND, MessageRate } from './limits/message-rate.js';
+import { Owners } from './limits/owner.js';
+import type { Session } from './model/session.js';
+import { Orders } from './orders.js';
+import { SAMPLE_INTERVAL_MS } from './slow-consumers/ladder.js';
+import { CHECK_INTERVAL_MS, Overload } from './slow-consumers/overload.js';
+import { Heartbeats } from './subscriptions/heartbeats.js';
+import { notingListener } from './supervision/listening-socket.js';
+import { longWorkOf, ServedTurns } from './supervision/served-turns.js';
+import { BEAT_INTERVAL_MS, beat, turnRow } from './supervision/watchdog.js';
+import type { ThreadLife } from './thread-life.js';
+import { type Authentication, type Clients, newClients } from './worker-clients.js';
+import { type Streams, type Ending, newStreams } from './worker-streams.js';
+import { workerStats } from './worker-stats.js';
+
+/** How often to check Apps with old certificates for remaining connections. */
+const APPS_CHECK_MS = 1_000;
+
+export class GatewayWorker {
+  readonly #life: ThreadLife;
+  readonly #streams: Streams;
+  readonly #clients: Clients;
+  readonly #turns: ServedTurns;
+  readonly #server: GatewayServer;
+  readonly #orders: Orders;
+
+  constructor(life: ThreadLife, auth: Authentication) {
+    this.#life = life;
+    const { data, post } = life;
+    const sessions = new Set<Session>();
+    const ending: Ending = {
+      end: (session, code, reason) => this.#server.end(session, code, reason),
+      cut: (session, code) => this.#server.cut(session, code),
+    };
+    this.#turns = new ServedTurns(turnRow(data.turns, data.worker), turn => {
+      post({ type: 'long_work', work: longWorkOf(turn, life.log) });
+      this.#server.endLong(turn);
+    });
+    this.#streams = newStreams(life, sessions, ending);
+    this.#clients = newClients(life, this.#streams, auth, sessions, this.#turns, ending);
+    this.#server = newServer(life, this.#streams, this.#clients, sessions, this.#turns);
+    this.#orders = newOrders(life, this.#streams, this.#clients, sessions, this.#server);
+    auth.apiKeys?.watch(result => {
+      if (!result.ok) life.fault('API key file unusable; keeping the current keys', result.error);
+      else this.#orders.endRemovedKeys(result.removed);
+    });
+  }
+
+  /** The work in progress takes too long. */
+  interrupt(): void {
+    this.#turns.interrupt();
+  }
+
+  receive(message: ToWorker): void {
+    this.#orders.receive(message);
+  }
+
+  /**
+   * Listens, and publishes until the thread must end.
+   * @param posted returns the next message that was posted since the thread started
+   */
+  async run(posted: () => ToWorker | undefined): Promise<void> {
+    const { post, data } = this.#life;
+    this.#startTimers();
+    const listening = await this.#orders.open(posted);
+    if (listening === undefined) {
+      post({ type: 'listen_failed', port: data.port });
+      this.#life.finish(1);
+      return;
+    }
+    post({ type: 'listening', port: listening });
+    const { fanout, slow, subscriptions, table, doorbell } = this.#streams;
+    await pump({
+      fanout,
+      slow,
+      tierChanges: this.#clients.tierChanges,
+      deliveries: subscriptions.deliveries,
+      table,
+      doorbell,
+      lagging: new Int32Array(data.lagging),
+      worker: data.worker,
+      isEnding: () => this.#life.isEnding,
+    });
+  }
+
+  #startTimers(): void {
+    const { data, apps, post } = this.#life;
+    const { config, worker } = data;
+    const { slow, table, outbox, fanout, wake } = this.#streams;
+    const { tierChanges, keepalive, revocations } = this.#clients;
+    const row = turnRow(data.turns, worker);
+    setInterval(() => {
+      slow.sample();
+      table.expire(performance.now());
+      if (tierChanges.hasPending) wake();
+    }, SAMPLE_INTERVAL_MS).unref();
+    setInterval(() => beat(row), BEAT_INTERVAL_MS).unref();
+    setInterval(() => keepalive.check(), keepalive.checkIntervalMs).unref();
+    setInterval(() => apps.closeUnused(), APPS_CHECK_MS).unref();
+    setInterval(() => revocations.sweep(), REVOCATIONS_SWEEP_MS).unref();
+    const overload = new Overload({
+      ...config.overload,
+      nowMs: () => performance.now(),
+      onLevel: level => post({ type: 'load', level }),
+    });
+    setInterval(() => overload.check(fanout.counters), CHECK_INTERVAL_MS).unref();
+    const heartbeats = new Heartbeats(table, outbox, config.times.heartbeatIntervalMs, monotonicMicros);
+    setInterval(() => heartbeats.sweep(), heartbeats.sweepIntervalMs).unref();
+    const { pending } = this.#life;
+    this.#life.stats = () =>
+      workerStats({ ...this.#streams, ...this.#clients, server: this.#server, overload, pending });
+  }
+}
+
+/** From the listening socket to the sessions. */
+function newServer(
+  { data, apps, pending, corking, log, fault }: ThreadLife,
+  { table, outbox, budgets, subscriptions, slow, fanout }: Streams,
+  { symbols, limits, credentials, keepalive, replies, commands }: Clients,
+  sessions: Set<Session>,
+  turns: ServedTurns,
+): GatewayServer {
+  const { config } = data;
+  const { subscriptionsMax, messagesPerSecondMax, roomMessageBytesMax } = config.limits;
+  const messageRate = new MessageRate(messagesPerSecondMax);
+  const controlRate = new MessageRate(CONTROL_FRAMES_PER_SECOND);
+  const admissions = new Admissions({
+    credentials,
+    isAnonymousAllowed: config.anonymous,
+    owners: new Owners(data.ownerSeed),
+    symbols,
+    subscriptionsMax,
+    newKeepalive: expiresAtMs => keepalive.open(expiresAtMs),
+    newMessageTokens: () => messageRate.fill(performance.now()),
+    newControlTokens: () => controlRate.fill(performance.now()),
+    newAccount: address => budgets.open(address),
+  });
+  const gate = new MessageGate({
+    messageRate,
+    messagesPerSecondMax,
+    roomMessageBytesMax,
+    budgets,
+    replies,
+    idOf: (...message) => commands.idOf(...message),
+  });
+  return new GatewayServer(apps, {
+    config,
+    admissions,
+    commands,
+    subscriptions,
+    slow,
+    fanout,
+    table,
+    outbox,
+    limits,
+    pending,
+    corking,
+    gate,
+    budgets,
+    controlRate,
+    keepalive,
+    turns,
+    log,
+    readiness: new SharedReadiness(data.readiness),
+    sessions,
+    onFault: fault,
+  });
+}
+
+/** From the main thread to all of these. */
+function newOrders(
+  life: ThreadLife,
+  { table, subscriptions, eventSymbols }: Streams,
+  { symbols, rooms, topics, credentials }: Clients,
+  sessions: ReadonlySet<Session>,
+  server: GatewayServer,
+): Orders {
+  const { data, apps, post, fault } = life;
+  const row = turnRow(data.turns, data.worker);
+  return new Orders({
+    apps,
+    listen: port => notingListener(row, () => apps.listen(data.config.host, port)),
+    config: data.config,
+    port: data.port,
+    server,
+    sessions,
+    symbols,
+    eventSymbols,
+    table,
+    subscriptions,
+    rooms,
+    topics,
+    credentials,
+    post,
+    countersNow: () => life.stats?.(),
+    onFault: fault,
+    finish: exitCode => life.finish(exitCode),
+  });
+}

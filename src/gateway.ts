@@ -14,11 +14,12 @@ import { ConfigError } from './config/config-error.js';
 import type { Config } from './config/environment.js';
 import { reachableHost } from './config/reachable-host.js';
 import { createFeed } from './feed/create-feed.js';
-import type { Feed, FeedSink, FeedStatus } from './feed/feed.js';
+import type { Feed, FeedSink } from './feed/feed.js';
 import { feedOfHub } from './feed/feed-of-hub.js';
 import { type CertificateFiles, certificateFilesOf } from './gateway/supervision/certificate-files.js';
 import { WorkerSupervisor } from './gateway/supervision/supervisor.js';
 import { createHub } from './hub/create-hub.js';
+import { feedSink } from './hub/feed-sink.js';
 import type { Hub } from './hub/hub.js';
 import { ServiceStatus } from './hub/service-status.js';
 import { Loads } from './hub/shards/loads.js';
@@ -292,20 +293,8 @@ export class Gateway {
   }
 
   #sink(): FeedSink {
-    return {
-      message: message => this.#hub.message(message),
-      status: (status, detail) => this.#feedStatus(status, detail),
-      control: (subject, payload, respond) => this.#orders.receive(subject, payload, respond),
-      notice: (what, detail) => this.#log.warn({ what, detail }, 'feed notice'),
-      gap: subject => this.#hub.feedGap(subject),
-    };
-  }
-
-  #feedStatus(status: FeedStatus, detail: string): void {
-    // Switching to or from the backup is an outage for topics that neither server numbers.
-    if (status !== 'live' || this.#status.current.feed === 'failover') this.#hub.feedLost();
-    this.#log[status === 'live' ? 'info' : 'warn']({ feed: this.#feed.name, status, detail }, 'feed status');
-    this.#status.setFeed(status);
+    const { name } = this.#feed;
+    return feedSink({ hub: this.#hub, orders: this.#orders, status: this.#status, log: this.#log, name });
   }
 
   /** Retail clients first: they are sent less often, then refused. Institutional clients keep their latency. */

@@ -24,14 +24,13 @@ import type {
   UpstreamStats,
 } from './feed.js';
 import type { FeedErrors } from './feed-errors.js';
-import { DONE, type FeedFailure, type FeedOutcome, failed, NOT_RUNNING } from './feed-outcome.js';
+import { DONE, type FeedFailure, type FeedOutcome, failed, NOT_PUBLISHED, NOT_RUNNING } from './feed-outcome.js';
 import { HeldMessages } from './held-messages.js';
 
 /** Checks per `staleAfterMs`; they determine how precisely a switch is timed. */
 const CHECKS = 16;
 /** A check this many times later than due means that the process slept, which says nothing about the upstreams. */
 const LATE_CHECKS_MAX = 2;
-const NOT_PUBLISHED = failed('unreachable', 'not published: NATS cannot be reached');
 
 export interface FailoverFeedOptions {
   readonly name: Feed['name'];

@@ -35,6 +35,7 @@ export function failed(code: FeedFailureCode, detail: string): FeedFailure {
 
 /** The feed has not started, or has stopped. */
 export const NOT_RUNNING = failed('unreachable', 'the feed is not running');
+export const NOT_PUBLISHED = failed('unreachable', 'not published: NATS cannot be reached');
 
 /** The failure that a thrown value stands for. @param codeOf maps an error to a failure code */
 export function failureOf(error: unknown, codeOf: (error: unknown) => FeedFailureCode = () => 'unreachable'): FeedFailure {

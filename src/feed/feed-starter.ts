@@ -14,7 +14,8 @@ export class FeedStarter {
   readonly #options: FeedStarterOptions;
   #isEnded = false;
   #endWait: (() => void) | undefined;
-  #attempt: Promise<unknown> = Promise.resolve();
+  /** The feed of the attempt under way. */
+  #opened: Feed | undefined;
 
   constructor(options: FeedStarterOptions) {
     this.#options = options;
@@ -24,9 +25,9 @@ export class FeedStarter {
   async attempt(sink: FeedSink): Promise<FeedOutcome<{ readonly feed: Feed }>> {
     if (this.#isEnded) return NOT_RUNNING;
     const feed = this.#options.open();
-    const starting = feed.start(sink);
-    this.#attempt = starting;
-    const outcome = await starting;
+    this.#opened = feed;
+    const outcome = await feed.start(sink);
+    this.#opened = undefined;
     if (!outcome.ok) return outcome;
     if (!this.#isEnded) return { ok: true, feed };
     await feed.stop();
@@ -52,11 +53,11 @@ export class FeedStarter {
     return undefined;
   }
 
-  /** Resolves once no attempt is under way. */
+  /** Stops what is starting. No attempt follows. */
   async end(): Promise<void> {
     this.#isEnded = true;
     this.#endWait?.();
-    await this.#attempt;
+    await this.#opened?.stop();
   }
 
   #wait(delayMs: number): Promise<void> {

@@ -8,14 +8,12 @@ import type {
   StoredOutcome,
   StoredRange,
 } from './feed.js';
-import { type FeedOutcome, failed, NOT_RUNNING } from './feed-outcome.js';
+import { type FeedOutcome, failed, NOT_PUBLISHED, NOT_RUNNING } from './feed-outcome.js';
 import { publishToStream } from './jetstream-publish.js';
 import { JetStreamStore } from './jetstream-store.js';
 import { NatsLink, type NatsLinkOptions } from './nats-link.js';
 import { StreamReader } from './stream-reader.js';
 import { StreamShare } from './stream-share.js';
-
-const NOT_PUBLISHED = failed('unreachable', 'not published: NATS cannot be reached');
 
 export interface JetStreamFeedOptions extends NatsLinkOptions {
   readonly clock: Clock;
@@ -80,7 +78,7 @@ export class JetStreamFeed implements Feed {
   }
 
   async publish(subject: string, payload: Uint8Array, mark: string, key: string): Promise<PublishOutcome> {
-    if (this.#parts === undefined) return NOT_RUNNING;
+    if (this.#parts === undefined) return NOT_PUBLISHED;
     const { link, share, reader } = this.#parts;
     if (!share.isStored(subject)) return link.subjects.publish(subject, payload, mark);
     if (!link.isConnected) return NOT_PUBLISHED;

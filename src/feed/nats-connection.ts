@@ -133,7 +133,10 @@ export function failureCodeOf(thrown: unknown): FeedFailureCode {
   const error = thrown instanceof Error && thrown.cause !== undefined ? thrown.cause : thrown;
   const isRefused =
     error instanceof NatsError &&
-    (error.isJetStreamError() || error.isPermissionError() || error.code === ErrorCode.MaxPayloadExceeded);
+    (error.isJetStreamError() ||
+      error.isPermissionError() ||
+      error.isAuthError() ||
+      error.code === ErrorCode.MaxPayloadExceeded);
   return isRefused ? 'refused' : 'unreachable';
 }
 

@@ -5,14 +5,13 @@
 import type { Msg, NatsConnection, Subscription } from 'nats';
 import type { SubjectPrefix } from '../protocol/subject-prefix.js';
 import { type FeedSink, newFeedMessage, type PublishOutcome, type Respond } from './feed.js';
-import { DONE, type FeedOutcome, failed, failureOf, NOT_RUNNING, outcomeOf } from './feed-outcome.js';
+import { DONE, type FeedOutcome, failed, failureOf, NOT_PUBLISHED, NOT_RUNNING, outcomeOf } from './feed-outcome.js';
 import { failureCodeOf, rethrowOutside } from './nats-connection.js';
 import { HeaderFaults, publicationHeaders, readCoreMessage } from './nats-headers.js';
 import { Refusals } from './refusals.js';
 
 const CONTROL_SUBJECTS = ['control.revoke', 'control.drain'];
 const NOT_CONNECTED = failed('unreachable', 'NATS cannot be reached');
-const NOT_PUBLISHED = failed('unreachable', 'not published: NATS cannot be reached');
 
 /** A publication that the server has not confirmed yet. */
 interface Publishing {

@@ -7,7 +7,7 @@ import type {
   PublishOutcome,
   StoredOutcome,
 } from './feed.js';
-import { DONE, type FeedOutcome, failed, NOT_RUNNING } from './feed-outcome.js';
+import { DONE, type FeedOutcome, failed, NOT_PUBLISHED, NOT_RUNNING } from './feed-outcome.js';
 import { NatsLink, type NatsLinkOptions } from './nats-link.js';
 
 const MARKET_DATA = 'md.>';
@@ -70,7 +70,7 @@ export class NatsFeed implements Feed {
   }
 
   async publish(subject: string, payload: Uint8Array, mark: string): Promise<PublishOutcome> {
-    return this.#link?.subjects.publish(subject, payload, mark) ?? NOT_RUNNING;
+    return this.#link?.subjects.publish(subject, payload, mark) ?? NOT_PUBLISHED;
   }
 
   position(): PositionOutcome {

@@ -1,17 +1,18 @@
 /** A feed that waits at the start until its servers can be read. */
-import {
-  type Clock,
-  type Feed,
-  type FeedHealth,
-  type FeedSink,
-  type PositionOutcome,
-  type PublishOutcome,
-  type StoredOutcome,
-  type StoredRange,
-  type UpstreamStats,
+import { durationText } from '../config/duration.js';
+import type {
+  Clock,
+  Feed,
+  FeedHealth,
+  FeedSink,
+  PositionOutcome,
+  PublishOutcome,
+  StoredOutcome,
+  StoredRange,
+  UpstreamStats,
 } from './feed.js';
 import type { FeedErrors } from './feed-errors.js';
-import { type FeedFailure, type FeedOutcome, failed, NOT_RUNNING } from './feed-outcome.js';
+import { type FeedFailure, type FeedOutcome, failed, NOT_PUBLISHED, NOT_RUNNING } from './feed-outcome.js';
 import { FeedStarter } from './feed-starter.js';
 
 /** While the reason stays the same, the log repeats it at this interval. */
@@ -50,6 +51,7 @@ export class WaitingFeed implements Feed {
     if (first.ok) return this.#started(first.feed);
     let failure: FeedFailure = first;
     const mayWait = (): boolean => {
+      if (this.#isStopped) return false;
       this.#note(sink, failure, this.#nowMs() - sinceMs);
       return failure.code !== 'misconfigured' && leftMs() > 0;
     };
@@ -74,7 +76,7 @@ export class WaitingFeed implements Feed {
   }
 
   async publish(subject: string, payload: Uint8Array, mark: string, key: string): Promise<PublishOutcome> {
-    return this.#feed?.publish(subject, payload, mark, key) ?? NOT_RUNNING;
+    return this.#feed?.publish(subject, payload, mark, key) ?? NOT_PUBLISHED;
   }
 
   position(subject: string): PositionOutcome {
@@ -110,7 +112,7 @@ export class WaitingFeed implements Feed {
     const { timeoutMs } = this.#options;
     if (this.#isStopped) return NOT_RUNNING;
     if (failure.code === 'misconfigured') return failure;
-    return failed(failure.code, `NATS_START_TIMEOUT=${timeoutMs}ms is over: ${failure.detail}`);
+    return failed(failure.code, `NATS_START_TIMEOUT=${durationText(timeoutMs)} is over: ${failure.detail}`);
   }
 
   #note(sink: FeedSink, { code, detail }: FeedFailure, waitedMs: number): void {

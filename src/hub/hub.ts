@@ -157,13 +157,9 @@ export class Hub {
     this.#publisherEpochs.outage();
   }
 
-  /** The subject is followed again after a while in which the server refused it: what was published then is lost. */
-  feedGap(name: string): void {
-    const subject = this.#subjects.find(name);
-    if (subject === undefined) return;
-    subject.refusal = '';
-    subject.publisherOutages = -1;
-    this.#epochs.interrupted(subject);
+  /** These subjects are followed again after the server refused them for a while: what was published then is lost. */
+  feedGap(pattern: string): void {
+    for (const subject of this.#subjects.matching(pattern)) this.#epochs.interrupted(subject);
   }
 
   /** Takes one message from the feed. Copies the payload before it returns. */

@@ -5,10 +5,10 @@ import { join } from 'node:path';
 import { connect, type JetStreamManager, type NatsConnection } from 'nats';
 import { afterEach, describe, expect, it } from 'vitest';
 import { readConfig } from '../../src/config/environment.js';
-import { systemClock } from '../../src/feed/feed.js';
 import { JetStreamFeed } from '../../src/feed/jetstream.js';
 import { TestClient } from '../support/client.js';
 import { Collector } from '../support/collector.js';
+import { feedOptions } from '../support/feed-options.js';
 import { startGateway, testToken } from '../support/gateway.js';
 import { type NatsServer, startNatsServer } from '../support/nats-server.js';
 import { TcpGate } from '../support/tcp-gate.js';
@@ -57,7 +57,7 @@ async function market(config: object): Promise<Market> {
 
 async function feedAt(url: string): Promise<{ feed: JetStreamFeed; sink: Collector }> {
   const config = readConfig({ FEED: 'nats', NATS_URL: url, JETSTREAM: 'on' }).nats;
-  const feed = new JetStreamFeed({ config, nodeName: 'test', clock: systemClock });
+  const feed = new JetStreamFeed({ config, ...feedOptions('test') });
   const sink = new Collector();
   ends.push(() => feed.stop());
   await feed.start(sink);
@@ -217,7 +217,7 @@ describe('K9 a stream that stores only a part', () => {
     const subjects = ['md.quotes.*', 'md.trades.ONE', 'orders.*', 'analytics.*'];
     const { nats, url } = await market({ subjects });
     const { feed, sink } = await feedAt(url);
-    await Promise.all(['orders.alice', 'rooms.desk'].map(subject => feed.interest(subject, true)));
+    await Promise.all(['orders.alice', 'rooms.desk'].map(subject => feed.follow(subject, true)));
     await nats.flush();
     const stored = ['md.quotes.A', 'md.trades.ONE', 'orders.alice', 'analytics.alerts'];
     const others = ['md.quotes.BRK.B', 'md.trades.TWO', 'md.books.A', 'rooms.desk'];
@@ -236,7 +236,7 @@ describe('K9 a stream that stores only a part', () => {
     const { nats, manager, url } = await market({ name: 'ORIGIN', subjects: ['md.>'] });
     await manager.streams.add({ name: 'COPY', mirror: { name: 'ORIGIN' } });
     const config = readConfig({ FEED: 'nats', NATS_URL: url, JETSTREAM: 'on', NATS_STREAM: 'COPY' }).nats;
-    const feed = new JetStreamFeed({ config, nodeName: 'test', clock: systemClock });
+    const feed = new JetStreamFeed({ config, ...feedOptions('test') });
     const sink = new Collector();
     ends.push(() => feed.stop());
     await feed.start(sink);

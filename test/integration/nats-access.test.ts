@@ -5,12 +5,13 @@ import { join } from 'node:path';
 import { connect, type Msg, type NatsConnection } from 'nats';
 import { afterEach, describe, expect, it } from 'vitest';
 import { readConfig } from '../../src/config/environment.js';
-import { type Feed, systemClock } from '../../src/feed/feed.js';
+import type { Feed } from '../../src/feed/feed.js';
 import { JetStreamFeed } from '../../src/feed/jetstream.js';
 import { NatsFeed } from '../../src/feed/nats.js';
 import { connectNats, type ServerError, watchConnection } from '../../src/feed/nats-connection.js';
 import { connectPublisher, type Publisher } from '../../src/publisher/index.js';
 import { Collector } from '../support/collector.js';
+import { feedOptions } from '../support/feed-options.js';
 import { NatsIdentities, newNkey } from '../support/nats-identities.js';
 import { type NatsServer, type NatsServerOptions, startNatsServer } from '../support/nats-server.js';
 import { until } from '../support/until.js';
@@ -86,11 +87,11 @@ interface Running {
 }
 
 async function running(env: Record<string, string>): Promise<Running> {
-  const options = { config: config(env), nodeName: 'gw-1', clock: systemClock };
+  const options = { config: config(env), ...feedOptions() };
   const feed = env.JETSTREAM === 'on' ? new JetStreamFeed(options) : new NatsFeed(options);
   const sink = new Collector();
   ends.push(() => feed.stop());
-  await feed.start(sink);
+  expect(await feed.start(sink)).toEqual({ ok: true });
   await until(() => sink.live, TIMEOUT_MS, 'the feed is live');
   return { feed, sink };
 }
@@ -114,9 +115,9 @@ describe('N8 R3 a gateway and a publisher', () => {
     await publisher.quote({ symbol: 'A', bid: 1 });
     await until(() => sink.messages.length === 1);
 
-    const wrong = new NatsFeed({ config: config({ NATS_URL: addressOf(nats, 'feed:hunter2') }), nodeName: 'gw-1' });
+    const wrong = new NatsFeed({ config: config({ NATS_URL: addressOf(nats, 'feed:hunter2') }), ...feedOptions() });
     ends.push(() => wrong.stop());
-    const refused = await outcomeText(() => wrong.start(new Collector()));
+    const refused = await failureOf(wrong);
     expect(refused).toMatch(/^(?!.*hunter2).*127\.0\.0\.1.*Authorization Violation/s);
     await expect(connectPublisher({ servers: addressOf(nats, 'feed:hunter2') })).rejects.toThrow(/^(?!.*hunter2)/);
   });
@@ -134,9 +135,9 @@ describe('N8 R3 a gateway and a publisher', () => {
 
   it('N8 R48 refuse a server without TLS behind tls://', async () => {
     const { port } = await server();
-    const feed = new NatsFeed({ config: config({ NATS_URL: `tls://127.0.0.1:${port}` }), nodeName: 'gw-1' });
+    const feed = new NatsFeed({ config: config({ NATS_URL: `tls://127.0.0.1:${port}` }), ...feedOptions() });
     ends.push(() => feed.stop());
-    expect(await outcomeText(() => feed.start(new Collector()))).toContain('tls');
+    expect(await failureOf(feed)).toContain('tls');
     await expect(connectPublisher({ servers: `tls://127.0.0.1:${port}` })).rejects.toThrow('tls');
   });
 });
@@ -166,9 +167,9 @@ describe('N8 R3 a gateway', () => {
     ['NATS_TOKEN_FILE', '\n', 'it is empty'],
   ])('N8 O4 says which file it cannot use: %s', async (variable, text, problem) => {
     const file = await secretFile(text);
-    const feed = new NatsFeed({ config: config({ NATS_URL: 'nats://127.0.0.1:1', [variable]: file }), nodeName: 'gw' });
+    const feed = new NatsFeed({ config: config({ NATS_URL: 'nats://127.0.0.1:1', [variable]: file }), ...feedOptions() });
     ends.push(() => feed.stop());
-    const refused = await outcomeText(() => feed.start(new Collector()));
+    const refused = await failureOf(feed);
     expect(refused).toContain(`${variable}=${file}`);
     expect(refused).toContain(problem);
   });
@@ -200,7 +201,7 @@ describe('N8 R3 NATS_SUBJECT_PREFIX', () => {
     const { feed, sink } = it;
     const other = await running({ NATS_URL: nats.url, NATS_SUBJECT_PREFIX: 'uat' });
     const none = await running({ NATS_URL: nats.url });
-    for (const { feed: each } of [it, other, none]) await each.interest('rooms.desk', true);
+    for (const { feed: each } of [it, other, none]) await each.follow('rooms.desk', true);
     const received: Msg[] = [];
     const connection = await connect({ servers: nats.url });
     ends.push(() => connection.close());
@@ -210,7 +211,7 @@ describe('N8 R3 NATS_SUBJECT_PREFIX', () => {
     const publisher = await publisherAt({ servers: nats.url }, { subjectPrefix: 'prod' });
     const ack = await publisher.quote({ symbol: 'BRK.B', bid: 1 });
     await publisher.flush();
-    await feed.publish?.('rooms.desk', Buffer.from('{}'), 'mark', '');
+    await feed.publish('rooms.desk', Buffer.from('{}'), 'mark', '');
     feed.deadLetter('md.quotes.BRK.B', Buffer.from('?'), 'not JSON');
     connection.publish('prod.control.drain', '{"node":"gw-9"}');
     await until(() => received.length === 4 && sink.messages.length === 2);
@@ -243,7 +244,7 @@ describe('N8 R3 NATS_SUBJECT_PREFIX', () => {
     const publisher = await publisherAt({ servers: nats.url }, { subjectPrefix: 'prod', jetstream: true });
     await publisher.trade({ symbol: 'A', trade_id: '1', price: '1', quantity: '1' });
     await publisher.trade({ symbol: 'A', trade_id: '2', price: '1', quantity: '1' });
-    const room = await feed.publish?.('rooms.desk', Buffer.from('{}'), 'mark', 'key');
+    const room = await feed.publish('rooms.desk', Buffer.from('{}'), 'mark', 'key');
     for (const subject of ['us.md.quotes.A', 'eu.md.quotes.A', 'us.md.quotes.A', 'eu.md.quotes.A']) {
       await connection.jetstream().publish(subject, '{}');
     }
@@ -253,7 +254,7 @@ describe('N8 R3 NATS_SUBJECT_PREFIX', () => {
     expect(room).toMatchObject({ ok: true, position: { seq: 3 } });
     const epoch = sink.messages[0]?.epoch ?? '';
     const range = { subject: 'md.trades.A', epoch, afterSeq: 0, toSeq: 2, messagesMax: 10 };
-    expect(await feed.stored?.(range)).toMatchObject({ ok: true, messages: [{ seq: 1 }, { seq: 2 }] });
+    expect(await feed.stored(range)).toMatchObject({ ok: true, messages: [{ seq: 1 }, { seq: 2 }] });
     // What the others publish between ours is no loss.
     expect(subjectsOf(shared)).toEqual(['md.quotes.A', 'md.quotes.A']);
     expect(shared.sink.messages.map(({ holeSeq }) => holeSeq ?? 0)).toEqual([0, 0]);
@@ -339,12 +340,8 @@ async function errorsOf(env: Record<string, string>): Promise<ServerError[]> {
   return errors;
 }
 
-/** The text of a failure, whether it is thrown or an outcome. */
-async function outcomeText(start: () => Promise<unknown>): Promise<string> {
-  try {
-    const outcome = (await start()) as { readonly detail?: string } | undefined;
-    return outcome?.detail ?? '';
-  } catch (error) {
-    return (error as Error).message;
-  }
+/** Why a feed does not start. */
+async function failureOf(feed: Feed): Promise<string> {
+  const outcome = await feed.start(new Collector());
+  return outcome.ok ? '' : outcome.detail;
 }

@@ -1,33 +1,24 @@
 /**
- * The rights of NATS users, with the ready configurations of ops/nats: with exactly these everything works, and without
- * one of them the gateway names it.
- *
+ * What NATS does not let the gateway do is told to clients, counted and logged; what it allows again is used again.
  * @module-tag slow
  * @module-tag bulk
  */
-import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { connect, DiscardPolicy, type JetStreamManager, type Msg, type NatsConnection } from 'nats';
-import { afterEach, describe, expect, it } from 'vitest';
-import { revocationOf } from '../../src/auth/revocation-text.js';
-import { NatsNames } from '../../src/feed/nats-names.js';
-import { matches } from '../../src/feed/subject-patterns.js';
-import { connectPublisher } from '../../src/publisher/index.js';
-import { BucketWriter } from '../../src/revocation/bucket-writer.js';
-import { TestClient } from '../support/client.js';
-import { TEST_ENVIRONMENT, testToken } from '../support/gateway.js';
-import { configurationWithout, PASSWORDS, type Right, type Role, rightsOf, type Setup } from '../support/nats-rights.js';
+import { connect, type NatsConnection } from 'nats';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { ownFreePort } from '../../src/cli/free-port.js';
+import { refusedUpgrade, TestClient } from '../support/client.js';
+import { startGateway, type TestGateway, testToken } from '../support/gateway.js';
 import { type NatsServer, startNatsServer } from '../support/nats-server.js';
-import { TcpGate } from '../support/tcp-gate.js';
 import { until } from '../support/until.js';
 
-const PROGRAM = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
-const TIMEOUT_MS = 60_000;
-const BUCKET = 'MILLRACE_REVOCATIONS';
-const names = new NatsNames({ subjectPrefix: '', jsApiPrefix: '$JS.API' });
+/** What the gateway's user may not do; it may do everything else. */
+interface Denied {
+  readonly subscribe?: readonly string[];
+  readonly publish?: readonly string[];
+}
 
 /** Ends what a test has started, in the opposite order, also when the test fails. */
 const ends: (() => unknown)[] = [];
@@ -35,228 +26,202 @@ afterEach(async () => {
   for (let end = ends.pop(); end !== undefined; end = ends.pop()) await end();
 });
 
-const passwordOf = (role: Role) => PASSWORDS[`NATS_${role.toUpperCase()}_PASSWORD` as keyof typeof PASSWORDS];
+let file: string;
+let port: number;
+let nats: NatsServer;
 
-interface Site {
-  readonly setup: Setup;
-  readonly nats: NatsServer;
-  /** Between the gateway and the server. */
-  readonly gate: TcpGate;
-  /** A user that may do everything. */
-  readonly test: NatsConnection;
+beforeEach(async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'millrace-permissions-'));
+  ends.push(() => rm(directory, { recursive: true }));
+  file = join(directory, 'nats.conf');
+  port = await ownFreePort('127.0.0.1');
+});
+
+function configOf({ subscribe = [], publish = [] }: Denied, jetstream: boolean): string {
+  const list = (subjects: readonly string[]) => subjects.map(subject => JSON.stringify(subject)).join(', ');
+  return `
+    ${jetstream ? `jetstream { store_dir: ${JSON.stringify(join(file, '..', 'store'))} }` : ''}
+    authorization {
+      users: [
+        { user: operator, password: o }
+        { user: gateway, password: g, permissions: {
+          subscribe: { allow: [">"], deny: [${list(subscribe)}] }
+          publish: { allow: [">"], deny: [${list(publish)}] }
+        } }
+      ]
+    }`;
 }
 
-/** A server with a ready configuration, without one right, and what its administrator creates there. */
-async function open(setup: Setup, missing?: Right): Promise<Site> {
-  const folder = await mkdtemp(join(tmpdir(), 'millrace-permissions-'));
-  ends.push(() => rm(folder, { recursive: true, force: true }));
-  const file = join(folder, 'nats.conf');
-  await writeFile(file, configurationWithout(setup, missing));
-  const nats = await startNatsServer({ args: ['-c', file], env: PASSWORDS, jetstream: setup === 'jetstream' });
-  ends.push(() => nats.stop());
-  if (setup === 'jetstream') await createStreams(await connectAs(nats, 'administrator'));
-  const gate = await TcpGate.open(nats.port);
-  ends.push(() => gate.close());
-  const test = await connect({ servers: nats.url, user: 'test', pass: 'test' });
-  ends.push(() => test.close());
-  return { setup, nats, gate, test };
+async function server(denied: Denied, jetstream = false): Promise<void> {
+  await writeFile(file, configOf(denied, jetstream));
+  nats = await startNatsServer({ port, args: ['-c', file] });
+  ends.push(() => nats.kill());
 }
 
-async function connectAs(nats: NatsServer, role: Role): Promise<NatsConnection> {
-  const connection = await connect({ servers: nats.url, user: role, pass: passwordOf(role) });
+/** The connection is kept. */
+async function reload(denied: Denied, jetstream = false): Promise<void> {
+  await writeFile(file, configOf(denied, jetstream));
+  process.kill(nats.pid, 'SIGHUP');
+}
+
+async function gateway(env: Record<string, string> = {}): Promise<TestGateway> {
+  const credentials = { NATS_USER: 'gateway', NATS_PASSWORD: 'g' };
+  const started = await startGateway({ NATS_URL: nats.url, ...credentials, WORKERS: '1', ENCODERS: '1', ...env });
+  ends.push(() => started.stop('SIGINT'));
+  return started;
+}
+
+async function operator(): Promise<NatsConnection> {
+  const connection = await connect({ servers: nats.url, user: 'operator', pass: 'o' });
   ends.push(() => connection.close());
   return connection;
 }
 
-async function createStreams(administrator: NatsConnection): Promise<void> {
-  const manager = await administrator.jetstreamManager();
-  await manager.streams.add({ name: 'MILLRACE', subjects: ['md.>', 'orders.>', 'analytics.>', 'rooms.>'] });
-  await administrator.jetstream().views.kv(BUCKET);
-  const orders = { name: `${BUCKET}_ORDERS`, subjects: ['control.revoke'], discard: DiscardPolicy.New, no_ack: true };
-  await manager.streams.add(orders);
+async function client(of: TestGateway, path: string): Promise<TestClient> {
+  const opened = await TestClient.connect(`${of.url}${path}?token=${await testToken()}`);
+  ends.push(() => opened.close());
+  return opened;
 }
 
-interface GatewayUnderTest {
-  readonly log: () => string;
-  /** Adds to the log what a gateway would log. */
-  readonly say: (detail: string) => false;
-  readonly url: () => string;
-  readonly adminUrl: () => string;
-}
+const errors = (of: TestGateway, kind: string) => of.metric(`millrace_feed_errors_total{kind="${kind}"}`);
 
-/** A gateway, which need not become ready. */
-function gatewayAt({ setup, gate }: Site): GatewayUnderTest {
-  const stored: Record<string, string> =
-    setup === 'jetstream' ? { JETSTREAM: 'on', HISTORY_BYTES: '0' } : { REVOCATIONS_BUCKET: 'off' };
-  const child: ChildProcess = spawn(process.execPath, [PROGRAM, 'serve'], {
-    env: {
-      PATH: process.env.PATH ?? '',
-      ...TEST_ENVIRONMENT,
-      WORKERS: '1',
-      ENCODERS: '1',
-      NATS_URL: `nats://gateway:${passwordOf('gateway')}@127.0.0.1:${gate.port}`,
-      ...stored,
-    },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  let [stdout, log] = ['', ''];
-  child.stdout?.on('data', chunk => {
-    stdout += chunk;
-  });
-  child.stderr?.on('data', chunk => {
-    log += chunk;
-  });
-  const exited = new Promise(resolve => child.once('exit', resolve));
-  ends.push(() => {
-    child.kill('SIGKILL');
-    return exited;
-  });
-  return {
-    log: () => log,
-    say: detail => {
-      log += `${detail}\n`;
-      return false;
-    },
-    url: () => /clients +(ws:\/\/[^/\s]+)/.exec(stdout)?.[1] ?? '',
-    adminUrl: () => /admin +(http:\S+)\/metrics/.exec(stdout)?.[1] ?? '',
-  };
-}
+const message = { type: 'room_message', room: 'desk', from: 'bob', data: { n: 1 }, timestamp: '2024-01-02T03:04:05Z' };
+const quote = (n: number) => JSON.stringify({ symbol: 'A', current_price: `${n}` });
 
-/** Subjects that a line of the log names as missing. */
-function missingIn(log: string): string[] {
-  const lines = log.split('\n').filter(line => /permission|may not|not allowed/i.test(line));
-  return lines.flatMap(line => [...line.matchAll(/[\w$]+(?:\.[^\s"'\\,;:)]+)+/g)].map(([subject]) => subject));
-}
-
-function isNamed(log: string, right: Right): boolean {
-  const isReply = (subject: string) => subject.startsWith('_INBOX.');
-  return missingIn(log).some(subject =>
-    right.kind === 'allow_responses' ? isReply(subject) : matches(right.subject, subject) || subject === right.subject,
-  );
-}
-
-const quote = { symbol: 'A', bid: 1 };
-const order = { action: 'created', order_id: '1', symbol: 'A', side: 'buy', status: 'new' } as const;
-
-/**
- * Uses everything that a right is for, again and again, until it has worked or `isOver`.
- * @throws {Error} naming what does not work
- */
-async function useEverything(site: Site, gateway: GatewayUnderTest, isOver: () => boolean): Promise<void> {
-  const step = (what: string, done: () => boolean | Promise<boolean>) =>
-    until(async () => isOver() || (await done()), TIMEOUT_MS, what);
-  await step('the gateway is ready', () => gateway.url() !== '');
-  if (isOver()) return;
-  const token = await testToken({ sub: 'alice@firm.example', roles: ['trader', 'admin'] });
-  const client = await TestClient.connect(`${gateway.url()}/ws?token=${token}`);
-  ends.push(() => client.close());
-  const topics = [{ stream: 'quotes', symbol: 'A' }, { stream: 'trades', symbol: 'A' }, { stream: 'orders' }];
-  const named = [...topics, { stream: 'rooms', room: 'desk.7' }, { stream: 'analytics', channel: 'alerts' }];
-  const has = (type: string) => client.ofType(type).length > 0;
-
-  const publisher = await connectPublisher({
-    servers: `nats://publisher:${passwordOf('publisher')}@127.0.0.1:${site.nats.port}`,
-  });
-  ends.push(() => publisher.close().catch(() => undefined));
-  const letters: Msg[] = [];
-  (await connectAs(site.nats, 'publisher')).subscribe('deadletter.>', { callback: (_, letter) => letters.push(letter) });
-  let n = 0;
-  await step('market data, orders and analytics', async () => {
-    n++;
-    await publisher.quote(quote);
-    await publisher.trade({ symbol: 'A', trade_id: n, price: '1', quantity: '1' });
-    await publisher.order('alice@firm.example', { ...order, quantity: '1', filled_quantity: '0' });
-    await publisher.analytics('alerts', { level: n });
-    if (n === 1) for (const topic of named) client.send({ action: 'subscribe', ...topic, id: topic.stream });
-    return has('quotes_patch') && has('trade_executed') && has('order_update') && has('alert');
-  });
-  await step('a room message', () => {
-    client.send({ action: 'publish', stream: 'rooms', room: 'desk.7', data: { n }, id: `m${n++}` });
-    return has('room_message') && has('ack');
-  });
-  await step('a dead letter', () => {
-    site.test.publish('md.quotes.A', 'not JSON');
-    return letters.length > 0;
-  });
-  await step('a revocation that the gateway acknowledges', async () => {
-    const administrator = await connectAs(site.nats, 'administrator');
-    const asked = JSON.stringify({ sub: `user-${n++}` });
-    const answer = await administrator.request('control.revoke', asked, { timeout: 2_000 }).catch(() => undefined);
-    await administrator.close();
-    return answer?.json<{ ok: boolean }>().ok === true;
-  });
-  if (site.setup === 'jetstream') await useTheStream(site, gateway, client, step);
-}
-
-type Step = (what: string, done: () => boolean | Promise<boolean>) => Promise<void>;
-
-/** What needs rights at JetStream now and then: replays, reconnects, cleaning up. */
-async function useTheStream(site: Site, gateway: GatewayUnderTest, client: TestClient, step: Step): Promise<void> {
-  const manager = await site.test.jetstreamManager();
-  const trade = client.ofType('trade_executed')[0] as { readonly epoch: string; readonly seq: number } | undefined;
-  if (trade !== undefined) {
-    const since = { epoch: trade.epoch, seq: trade.seq - 1 };
-    client.send({ action: 'unsubscribe', stream: 'trades', symbol: 'A', id: 'u' });
-    client.send({ action: 'subscribe', stream: 'trades', symbol: 'A', since, id: 'again' });
-    await step('a replay', () => client.ofType('subscribed').some(({ id, recovered }) => id === 'again' && recovered === true));
-  }
-  await step('the stream of orders is emptied', async () => (await messagesIn(manager, `${BUCKET}_ORDERS`)) === 0);
-  // The message read last is still there after the first reconnect, and is gone after the second.
-  for (const isPurged of [false, true]) {
-    const lives = client.ofType('status').filter(({ feed }) => feed === 'live').length;
-    if (isPurged) await manager.streams.purge('MILLRACE');
-    site.gate.cut();
-    await step('stale', () => client.ofType('status').some(({ feed }) => feed === 'stale'));
-    site.gate.restore();
-    await step('live again', () => client.ofType('status').filter(({ feed }) => feed === 'live').length > lives);
-  }
-  await useTheBucket(site, gateway, step);
-}
-
-async function messagesIn(manager: JetStreamManager, stream: string): Promise<number> {
-  return (await manager.streams.info(stream)).state.messages;
-}
-
-/** What a gateway does to its bucket seldom: it meets another writer, and removes what has expired. */
-async function useTheBucket(site: Site, gateway: GatewayUnderTest, step: Step): Promise<void> {
-  const manager = await names.manager(await connectAs(site.nats, 'gateway'));
-  const newWriter = () => {
-    const writer = new BucketWriter({ bucket: BUCKET, names, tokenLifeMs: 1, onFailure: gateway.say, onIdle: () => {} });
-    ends.push(() => writer.end());
-    writer.begin(manager);
-    return writer;
-  };
-  const bob = (atMs: number) => revocationOf({ sub: 'bob' }, atMs) ?? expect.fail('no revocation');
-  await newWriter().put(bob(1));
-  const second = newWriter();
-  await step('an entry of another writer is replaced', () => second.put(bob(2)));
-  await step('expired entries are removed', async () => {
-    const writer = newWriter();
-    for (const [key, storedMs] of [['jti.old', 1], ['jti.new', 1_000]] as const) {
-      writer.stored(key, { atMs: 0, seq: storedMs, storedMs });
-    }
-    return writer.expire().then(
-      () => true,
-      error => gateway.say(String(error)),
-    );
-  });
-}
-
-describe.each(['core', 'jetstream'] as const)('N8 R3 with exactly the rights of accounts-%s.conf', setup => {
-  it('N8 R3 everything works, and nothing is refused', async () => {
-    const site = await open(setup);
-    const gateway = gatewayAt(site);
-    await useEverything(site, gateway, () => false);
-    expect(missingIn(gateway.log())).toEqual([]);
+describe('N3 a subject that NATS does not let the gateway subscribe to', () => {
+  it('N3: a subscription to a room, and to analytics, is refused as unavailable, counted and logged', async () => {
+    await server({ subscribe: ['rooms.>', 'analytics.>'] });
+    const it = await gateway();
+    const at = await client(it, '/ws');
+    at.send({ action: 'subscribe', stream: 'rooms', room: 'desk', id: 'r' });
+    const refused = await at.next('the refusal', frame => frame.type === 'error');
+    expect(refused).toMatchObject({ code: 'unavailable', topics: ['rooms:desk'] });
+    at.send({ action: 'subscribe', stream: 'analytics', channel: 'position_update', id: 'a' });
+    await at.next('the refusal', frame => frame.type === 'error' && String(frame.topics) === 'analytics:position_update');
+    expect(at.ofType('subscribed')).toEqual([]);
+    expect(await errors(it, 'subscribe_refused')).toBeGreaterThanOrEqual(2);
+    expect(await it.metric('millrace_topics_unavailable_total')).toBeGreaterThanOrEqual(2);
+    expect(it.log()).toMatch(/NATS does not let this user subscribe.*rooms\.desk/);
+    expect(it.log()).toMatch(/NATS does not let this user subscribe.*analytics/);
   });
 
-  const rights = rightsOf(setup).filter(({ role }) => role === 'gateway');
+  it('N3: /ws/orders is refused with 503 and unavailable', async () => {
+    await server({ subscribe: ['orders.>'] });
+    const it = await gateway();
+    const refused = await refusedUpgrade(`${it.url}/ws/orders?token=${await testToken()}`);
+    expect(refused).toMatchObject({ status: 503, body: { error: { code: 'unavailable' } } });
+    expect(await errors(it, 'subscribe_refused')).toBeGreaterThan(0);
+  });
 
-  it.each(rights)('N3 N4 N6 N8 R3 without “$kind $subject” the gateway names it', async right => {
-    const site = await open(setup, right);
-    const gateway = gatewayAt(site);
-    const isTold = () => isNamed(gateway.log(), right);
-    await useEverything(site, gateway, isTold);
-    expect(isTold(), gateway.log()).toBe(true);
+  it('N3: once it is allowed, the next subscription is served', async () => {
+    await server({ subscribe: ['rooms.>'] });
+    const it = await gateway();
+    const at = await client(it, '/ws');
+    at.send({ action: 'subscribe', stream: 'rooms', room: 'desk' });
+    await at.next('the refusal', frame => frame.code === 'unavailable');
+    await reload({});
+    await until(async () => {
+      at.send({ action: 'subscribe', stream: 'rooms', room: 'desk' });
+      at.send({ action: 'ping' });
+      await at.next('the pong', frame => frame.type === 'pong');
+      return at.ofType('subscribed').length > 0;
+    });
+    (await operator()).publish('rooms.desk', JSON.stringify(message));
+    await at.arrived('room_message', 1);
+  });
+});
+
+describe('N4 a consumer that delivers nothing', () => {
+  it('N4: a JetStream user who may not ask for messages gets no readiness; the log has the server’s reason', async () => {
+    await server({ publish: ['$JS.API.CONSUMER.MSG.NEXT.>'] }, true);
+    const adminPort = String(await ownFreePort('127.0.0.1'));
+    const starting = gateway({ JETSTREAM: 'on', ADMIN_PORT: adminPort });
+    const readyz = async () =>
+      (await fetch(`http://127.0.0.1:${adminPort}/readyz`, { headers: { connection: 'close' } }).catch(() => undefined))?.status;
+    await until(async () => (await readyz()) === 503);
+    const metrics = async () => (await fetch(`http://127.0.0.1:${adminPort}/metrics`)).text();
+    await until(async () => /kind="publish_refused"\} [3-9]/.test(await metrics()));
+    expect(await readyz()).toBe(503);
+    await reload({}, true);
+    const it = await starting;
+    expect(await readyz()).toBe(200);
+    expect(it.log()).toMatch(/not ready: waiting for NATS.*|Permissions Violation for Publish/);
+    expect(it.log()).toContain('$JS.API.CONSUMER.MSG.NEXT.MILLRACE.');
+    expect(it.log().match(/"status":"live"/g)).toHaveLength(1);
+  });
+});
+
+describe('N5 permissions that a reload takes and gives back on a kept connection', () => {
+  it('N5: market data, orders, rooms and control orders are heard again', async () => {
+    await server({});
+    const it = await gateway();
+    const control = await operator();
+    const all = await client(it, '/ws');
+    all.send({ action: 'subscribe', stream: 'quotes', symbols: ['A'] });
+    all.send({ action: 'subscribe', stream: 'rooms', room: 'desk' });
+    control.publish('md.quotes.A', quote(1));
+    await until(() => {
+      all.send({ action: 'subscribe', stream: 'quotes', symbols: ['A'] });
+      return all.ofType('subscribed').length >= 2;
+    });
+    await reload({ subscribe: ['md.>', 'rooms.>', 'control.>'] });
+    await all.next('stale', frame => frame.type === 'status' && frame.feed === 'stale');
+    expect(it.log()).toMatch(/subscription to md\.> refused/);
+    await until(async () => (await errors(it, 'subscribe_refused')) >= 4);
+    await reload({});
+    await all.next('live', frame => frame.type === 'status' && frame.feed === 'live');
+    await until(() => {
+      control.publish('md.quotes.A', quote(2));
+      return all.frames.some(frame => JSON.stringify(frame).includes('"2"'));
+    });
+    await until(() => {
+      control.publish('rooms.desk', JSON.stringify(message));
+      return all.ofType('room_message').length > 0;
+    });
+    // What was published while it was refused is lost, and clients are told.
+    expect(all.ofType('gap').some(({ topic, reason }) => topic === 'rooms:desk' && reason === 'new_epoch')).toBe(true);
+    const answered = await until(() => control.request('control.revoke', JSON.stringify({ sub: 'mallory' })).catch(() => undefined));
+    expect(JSON.parse(new TextDecoder().decode(answered?.data))).toMatchObject({ ok: true });
+  });
+
+  it('N5: a consumer that may not be asked for a while is read again', async () => {
+    await server({}, true);
+    const it = await gateway({ JETSTREAM: 'on', SYMBOLS: 'A' });
+    const at = await client(it, '/ws/quotes');
+    await reload({ publish: ['$JS.API.CONSUMER.MSG.NEXT.>'] }, true);
+    await at.next('stale', frame => frame.type === 'status' && frame.feed === 'stale');
+    await until(() => it.log().includes('$JS.API.CONSUMER.MSG.NEXT.MILLRACE.'));
+    await reload({}, true);
+    await at.next('live', frame => frame.type === 'status' && frame.feed === 'live');
+    expect(await errors(it, 'jetstream')).toBeGreaterThan(0);
+  });
+});
+
+describe('N6 what NATS does not let the gateway publish', () => {
+  it('N6: dead letters are counted and logged once', async () => {
+    await server({ publish: ['deadletter.>'] });
+    const it = await gateway();
+    const control = await operator();
+    for (let n = 0; n < 20; n++) control.publish('md.quotes.A', 'not JSON');
+    await until(async () => (await errors(it, 'dead_letter_refused')) >= 20);
+    expect(it.log().match(/an invalid message is lost/g)).toHaveLength(1);
+    expect(it.log()).toMatch(/deadletter\.md\.quotes\.A/);
+    const stats = (await (await fetch(`${it.adminUrl}/api/v1/stats`)).json()) as { feed: { errors: object } };
+    expect(stats.feed.errors).toEqual({ dead_letter_refused: 20 });
+  });
+
+  it('N6: a client’s room message is refused at once, and the client may try again', async () => {
+    await server({ publish: ['rooms.>'] });
+    const it = await gateway();
+    const at = await client(it, '/ws');
+    at.send({ action: 'publish', stream: 'rooms', room: 'desk', data: { text: 'hi' }, id: 'm1' });
+    const refused = await at.next('the refusal', frame => frame.type === 'error' && frame.id === 'm1');
+    expect(refused).toMatchObject({ code: 'unavailable', message: expect.stringMatching(/^not published: .*rooms\.desk/) });
+    expect(await errors(it, 'publish_refused')).toBe(1);
+    await reload({});
+    await until(() => {
+      at.send({ action: 'publish', stream: 'rooms', room: 'desk', data: { text: 'hi' }, id: 'm1' });
+      return at.ofType('ack').length > 0;
+    });
   });
 });

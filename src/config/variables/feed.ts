@@ -275,6 +275,9 @@ export function feedProblems(v: FeedVariables): string[] {
   if (v.NATS_BACKUP_URL === (v.NATS_URL ?? NATS_URL_DEFAULT)) {
     wrong.push('NATS_BACKUP_URL: must be another server than NATS_URL');
   }
+  if (v.NATS_START_TIMEOUT > 0 && feed !== 'nats') {
+    wrong.push(`NATS_START_TIMEOUT needs FEED=nats (it is ${feed})`);
+  }
   if (v.JETSTREAM && feed !== 'nats') wrong.push(`JETSTREAM=on needs FEED=nats (it is ${feed})`);
   return wrong;
 }

@@ -23,8 +23,10 @@ export class OwnEpochs {
     this.#outages++;
   }
 
-  /** Messages of this subject alone were lost. */
+  /** Messages of this subject alone were lost, and its publisher may have restarted unseen. */
   interrupted(subject: Subject): void {
+    subject.refusal = '';
+    subject.publisherOutages = NEVER;
     subject.outages = NEVER;
     this.hasForgotten = true;
   }

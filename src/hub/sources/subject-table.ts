@@ -2,6 +2,7 @@
  * The subjects the hub knows: one per NATS subject, each with a small number that stands for it everywhere downstream.
  */
 
+import { matches } from '../../feed/subject-patterns.js';
 import { topicParts } from '../../protocol/topic-parts.js';
 import { ALL_SYMBOLS, isStateSource, type SourceKind, subjectOf } from '../../protocol/topics.js';
 import { shardOf } from '../../threads/shard-of.js';
@@ -88,6 +89,13 @@ export class SubjectTable {
 
   find(name: string): Subject | undefined {
     return this.#byName.get(name);
+  }
+
+  /** Those that a subject, or a pattern of subjects, stands for. */
+  matching(pattern: string): Subject[] {
+    const single = this.#byName.get(pattern);
+    if (single !== undefined) return [single];
+    return /[*>]/.test(pattern) ? [...this].filter(({ name }) => matches(pattern, name)) : [];
   }
 
   /** Undefined when the table is full. */

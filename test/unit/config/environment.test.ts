@@ -214,6 +214,17 @@ describe('R44 a backup upstream', () => {
   });
 });
 
+describe('N7 the start without NATS', () => {
+  it('N7: waits without end, and stays ready while the feed is stale, unless told otherwise', () => {
+    const env = { NATS_URL: 'nats://a' };
+    expect(readConfig(env)).toMatchObject({ isReadyWhenStale: true, nats: { startTimeoutMs: 0 } });
+    const named = readConfig({ ...env, NATS_START_TIMEOUT: '30s', READY_WHEN_STALE: 'no' });
+    expect(named).toMatchObject({ isReadyWhenStale: false, nats: { startTimeoutMs: 30_000 } });
+    expect(refusal({ ...env, READY_WHEN_STALE: 'maybe' })).toContain('READY_WHEN_STALE');
+    expect(refusal({ NATS_START_TIMEOUT: '1s' })).toBe('NATS_START_TIMEOUT needs FEED=nats (it is simulator)');
+  });
+});
+
 describe('J5 revocations', () => {
   it('J5 are kept in a bucket, and need not be readable, unless told otherwise', () => {
     expect(readConfig({}).revocations).toEqual({

@@ -1,4 +1,5 @@
 /** What servers refuse and report: counted by kind, and logged once per kind and group of subjects, then with counts. */
+import { BoundedMap } from '../protocol/bounded-map.js';
 
 /** The kinds, with their meanings as Markdown. */
 export const FEED_ERRORS = {
@@ -14,6 +15,8 @@ export type FeedErrorKind = keyof typeof FEED_ERRORS;
 
 /** An error that keeps coming is logged again after this time, with how often it came. */
 const REPEAT_MS = 60_000;
+/** Most groups of errors told apart; the one noted first is forgotten first. */
+const NOTED_MAX = 1_000;
 
 interface Noted {
   atMs: number;
@@ -24,7 +27,7 @@ interface Noted {
 export class FeedErrors {
   readonly #nowMs: () => number;
   readonly #counts = new Map<FeedErrorKind, number>();
-  readonly #noted = new Map<string, Noted>();
+  readonly #noted = new BoundedMap<string, Noted>(NOTED_MAX);
 
   constructor(nowMs: () => number) {
     this.#nowMs = nowMs;
@@ -53,12 +56,11 @@ export class FeedErrors {
   }
 }
 
-/** Parts of subjects that begin a group. Names of rooms, users and inboxes do not: they have no end. */
-const GROUPS: ReadonlySet<string> = new Set(
-  'md orders rooms analytics control deadletter quotes trades books revoke drain > STREAM CONSUMER MSG INFO CREATE NEXT'.split(
-    ' ',
-  ),
-);
+/** Parts of subjects that make a group. Names of rooms, users, streams and inboxes do not: they have no end. */
+const GROUPS: ReadonlySet<string> = new Set([
+  ...['md', 'quotes', 'trades', 'books', 'orders', 'rooms', 'analytics', 'deadletter', 'control', 'revoke', 'drain', '>'],
+  ...['STREAM', 'CONSUMER', 'MSG', 'DIRECT', 'INFO', 'CREATE', 'UPDATE', 'DELETE', 'PURGE', 'LIST', 'NAMES', 'NEXT', 'GET'],
+]);
 
 /** The parts of a subject that name its group. */
 function groupOf(subject: string): string {

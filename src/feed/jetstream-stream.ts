@@ -81,10 +81,13 @@ export function consumerConfig(lastSeq: number, filter: string, isWhole = false)
   };
 }
 
-/** An error's message, even if nats.js reports only a number. */
+/** Ends a subject of JetStream's API; another one each time. */
+const CONSUMER_NAME = /(\.CONSUMER\.(?:MSG\.NEXT|INFO|DELETE)\.[^.\s"]+)\.[^.\s"]+/;
+
+/** An error's message, even if nats.js reports only a number. It is the same each time. */
 export function jetStreamTextOf(error: unknown): string {
   if (error instanceof NatsError && error.code === '503') return 'JetStream is not available at this server';
-  return textOf(error);
+  return textOf(error).replace(CONSUMER_NAME, '$1.*');
 }
 
 /** The epoch of this very stream: its creation time, ms since the Unix epoch in base 36. */

@@ -6,7 +6,7 @@ import { textOf } from './error-text.js';
 import type { Clock, FeedHealth, FeedSink } from './feed.js';
 import type { FeedErrorKind, FeedErrors } from './feed-errors.js';
 import { type FeedOutcome, failed, outcomeOf } from './feed-outcome.js';
-import { connectNats, failureCodeOf, type ServerError, watchConnection } from './nats-connection.js';
+import { connectNats, failureCodeOf, rightOf, type ServerError, watchConnection } from './nats-connection.js';
 import { NatsNames } from './nats-names.js';
 import { NatsSubjects } from './nats-subjects.js';
 import { RoundTrip } from './round-trip.js';
@@ -132,15 +132,17 @@ export class NatsLink {
     else void renewing.then(tell);
   }
 
-  #refused({ kind, operation, subject = '', detail }: ServerError): void {
+  #refused(error: ServerError): void {
+    const { kind, operation, subject = '', detail } = error;
     if (kind === 'authorization') this.note('authorization', '', 'NATS refuses the credentials', detail);
     else if (kind === 'other') this.note('other', '', 'NATS reports an error', detail);
-    else if (operation === 'publish') {
-      const isDeadLetter = DEAD_LETTER.test(subject);
-      if (isDeadLetter) this.note('dead_letter_refused', subject, 'an invalid message is lost', detail);
-      else this.note('publish_refused', subject, 'NATS does not let this user publish', detail);
-      this.subjects.publishRefused(subject, detail);
-    } else this.note('subscribe_refused', subject, 'NATS does not let this user subscribe', detail);
+    else {
+      const right = `this NATS user may not ${rightOf(error)}`;
+      if (operation === 'subscription') this.note('subscribe_refused', subject, 'NATS refuses a subscription', right);
+      else if (DEAD_LETTER.test(subject)) this.note('dead_letter_refused', subject, 'an invalid message is lost', right);
+      else this.note('publish_refused', subject, 'NATS refuses a publication', right);
+      if (operation === 'publish') this.subjects.publishRefused(subject, right);
+    }
   }
 
   #queueChanged(detail: string): void {

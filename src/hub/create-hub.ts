@@ -16,7 +16,7 @@ export interface HubParts {
   readonly feed: HubFeed;
   /** Puts an invalid message where its publisher can find it. */
   readonly deadLetter: (subject: string, payload: Uint8Array, reason: string) => void;
-  readonly workers: { post(worker: number, message: ToWorker): void; readonly isBehind: boolean };
+  readonly workers: { post(worker: number, message: ToWorker): void; readonly isLagging: boolean };
   /** One ring per encoder. */
   readonly rings: readonly SharedArrayBuffer[];
   readonly doorbells: SharedArrayBuffer;

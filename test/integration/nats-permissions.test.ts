@@ -101,8 +101,8 @@ describe('N3 a subject that NATS does not let the gateway subscribe to', () => {
     expect(at.ofType('subscribed')).toEqual([]);
     expect(await errors(it, 'subscribe_refused')).toBeGreaterThanOrEqual(2);
     expect(await it.metric('millrace_topics_unavailable_total')).toBeGreaterThanOrEqual(2);
-    expect(it.log()).toMatch(/NATS does not let this user subscribe.*rooms\.desk/);
-    expect(it.log()).toMatch(/NATS does not let this user subscribe.*analytics/);
+    expect(it.log()).toContain('this NATS user may not subscribe rooms.desk');
+    expect(it.log()).toContain('this NATS user may not subscribe analytics.*');
   });
 
   it('N3: /ws/orders is refused with 503 and unavailable', async () => {
@@ -145,8 +145,8 @@ describe('N4 a consumer that delivers nothing', () => {
     await reload({}, true);
     const it = await starting;
     expect(await readyz()).toBe(200);
-    expect(it.log()).toMatch(/not ready: waiting for NATS.*|Permissions Violation for Publish/);
-    expect(it.log()).toContain('$JS.API.CONSUMER.MSG.NEXT.MILLRACE.');
+    expect(it.log()).toContain('not ready: waiting for NATS');
+    expect(it.log()).toContain('this NATS user may not publish $JS.API.CONSUMER.MSG.NEXT.MILLRACE.*');
     expect(it.log().match(/"status":"live"/g)).toHaveLength(1);
   });
 });
@@ -190,7 +190,7 @@ describe('N5 permissions that a reload takes and gives back on a kept connection
     const at = await client(it, '/ws/quotes');
     await reload({ publish: ['$JS.API.CONSUMER.MSG.NEXT.>'] }, true);
     await at.next('stale', frame => frame.type === 'status' && frame.feed === 'stale');
-    await until(() => it.log().includes('$JS.API.CONSUMER.MSG.NEXT.MILLRACE.'));
+    await until(() => it.log().includes('this NATS user may not publish $JS.API.CONSUMER.MSG.NEXT.MILLRACE.*'));
     await reload({}, true);
     await at.next('live', frame => frame.type === 'status' && frame.feed === 'live');
     expect(await errors(it, 'jetstream')).toBeGreaterThan(0);

@@ -21,9 +21,9 @@ beforeEach(() => {
 
 afterEach(() => epochs.close());
 
-function subjectOf(subject: string) {
-  const subject = table.find(subject) ?? table.create('trades', subject.slice('md.trades.'.length));
-  if (subject === undefined) throw new Error(`no subject of ${subject}`);
+function subjectOf(name: string) {
+  const subject = table.find(name) ?? table.create('trades', name.slice('md.trades.'.length));
+  if (subject === undefined) throw new Error(`no subject ${name}`);
   return subject;
 }
 

@@ -1,12 +1,4 @@
-import {
-  type ConnectionOptions,
-  connect,
-  ErrorCode,
-  Events,
-  type NatsConnection,
-  NatsError,
-  type Status,
-} from 'nats';
+import { type ConnectionOptions, connect, ErrorCode, Events, type NatsConnection, NatsError, type Status } from 'nats';
 import type { NatsConfig } from '../config/environment.js';
 import { checkNatsFiles } from '../config/secret-files.js';
 import { withoutSecrets } from '../config/url-text.js';
@@ -165,7 +157,8 @@ function serverErrorOf(connection: NatsConnection, { data, permissionContext }: 
   }
   const other = { operation: undefined, subject: undefined };
   // Not every text of a server names the subject.
-  if (data === ErrorCode.PermissionsViolation) return { kind: 'permissions', detail: 'Permissions Violation', ...other };
+  if (data === ErrorCode.PermissionsViolation)
+    return { kind: 'permissions', detail: 'Permissions Violation', ...other };
   const words = (connection as WithLastError).protocol?.lastError?.message ?? String(data);
   const isAuthorization = AUTHORIZATION_CODES.has(data) || /revoked|maximum connections/i.test(words);
   return { kind: isAuthorization ? 'authorization' : 'other', detail: words.replace(/^'(.*)'$/, '$1'), ...other };

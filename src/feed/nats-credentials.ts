@@ -94,7 +94,9 @@ function readSecret({ variable, file, readers, check }: SecretFile): string {
     if (text === '') throw new Error('it is empty');
     check(text);
   } catch (error) {
-    throw error instanceof ConfigError ? error : new Error(`cannot use ${variable}=${file}: ${textOf(error)}`, { cause: error });
+    throw error instanceof ConfigError
+      ? error
+      : new Error(`cannot use ${variable}=${file}: ${textOf(error)}`, { cause: error });
   }
   return text;
 }

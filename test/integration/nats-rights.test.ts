@@ -19,7 +19,14 @@ import { connectPublisher } from '../../src/publisher/index.js';
 import { BucketWriter } from '../../src/revocation/bucket-writer.js';
 import { TestClient } from '../support/client.js';
 import { TEST_ENVIRONMENT, testToken } from '../support/gateway.js';
-import { configurationWithout, PASSWORDS, type Right, type Role, rightsOf, type Setup } from '../support/nats-rights.js';
+import {
+  configurationWithout,
+  PASSWORDS,
+  type Right,
+  type Role,
+  rightsOf,
+  type Setup,
+} from '../support/nats-rights.js';
 import { type NatsServer, startNatsServer } from '../support/nats-server.js';
 import { TcpGate } from '../support/tcp-gate.js';
 import { until } from '../support/until.js';
@@ -159,7 +166,9 @@ async function useEverything(site: Site, gateway: GatewayUnderTest, isOver: () =
   });
   ends.push(() => publisher.close().catch(() => undefined));
   const letters: Msg[] = [];
-  (await connectAs(site.nats, 'publisher')).subscribe('deadletter.>', { callback: (_, letter) => letters.push(letter) });
+  (await connectAs(site.nats, 'publisher')).subscribe('deadletter.>', {
+    callback: (_, letter) => letters.push(letter),
+  });
   let n = 0;
   await step('market data, orders and analytics', async () => {
     n++;
@@ -198,7 +207,9 @@ async function useTheStream(site: Site, gateway: GatewayUnderTest, client: TestC
     const since = { epoch: trade.epoch, seq: trade.seq - 1 };
     client.send({ action: 'unsubscribe', stream: 'trades', symbol: 'A', id: 'u' });
     client.send({ action: 'subscribe', stream: 'trades', symbol: 'A', since, id: 'again' });
-    await step('a replay', () => client.ofType('subscribed').some(({ id, recovered }) => id === 'again' && recovered === true));
+    await step('a replay', () =>
+      client.ofType('subscribed').some(({ id, recovered }) => id === 'again' && recovered === true),
+    );
   }
   await step('the stream of orders is emptied', async () => (await messagesIn(manager, `${BUCKET}_ORDERS`)) === 0);
   // The message read last is still there after the first reconnect, and is gone after the second.
@@ -221,7 +232,13 @@ async function messagesIn(manager: JetStreamManager, stream: string): Promise<nu
 async function useTheBucket(site: Site, gateway: GatewayUnderTest, step: Step): Promise<void> {
   const manager = await names.manager(await connectAs(site.nats, 'gateway'));
   const newWriter = () => {
-    const writer = new BucketWriter({ bucket: BUCKET, names, tokenLifeMs: 1, onFailure: gateway.say, onIdle: () => {} });
+    const writer = new BucketWriter({
+      bucket: BUCKET,
+      names,
+      tokenLifeMs: 1,
+      onFailure: gateway.say,
+      onIdle: () => {},
+    });
     ends.push(() => writer.end());
     writer.begin(manager);
     return writer;
@@ -232,7 +249,10 @@ async function useTheBucket(site: Site, gateway: GatewayUnderTest, step: Step): 
   await step('an entry of another writer is replaced', () => second.put(bob(2)));
   await step('expired entries are removed', async () => {
     const writer = newWriter();
-    for (const [key, storedMs] of [['jti.old', 1], ['jti.new', 1_000]] as const) {
+    for (const [key, storedMs] of [
+      ['jti.old', 1],
+      ['jti.new', 1_000],
+    ] as const) {
       writer.stored(key, { atMs: 0, seq: storedMs, storedMs });
     }
     return writer.expire().then(

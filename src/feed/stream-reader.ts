@@ -26,7 +26,7 @@ import type { StreamShare } from './stream-share.js';
 const CATCH_UP_MS_MAX = 30_000;
 /** Between two attempts to read again: a cluster needs some seconds to elect a leader, and must not add ours to them. */
 const RETRY_DELAY_MS_MIN = 100;
-const RETRY_DELAY_MS_MAX = 1_000;
+const RETRY_DELAY_MS_MAX = 500;
 /** How long one request may take. It grows with each attempt: a dead leader answers never, a busy one late. */
 const REQUEST_MS_MIN = 1_500;
 const REQUEST_MS_STEP = 500;

@@ -4,7 +4,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import { ConfigError } from '../config/config-error.js';
 import { hostNameOf, isFixedHost, isListedHost } from '../config/hosts.js';
-import type { TokenGuard } from './token-guard.js';
+import type { AttemptLimiter } from './attempt-limiter.js';
 
 const LISTEN_RETRY_MS = 50;
 
@@ -15,7 +15,7 @@ export interface AdminOptions {
   /** Names accepted in `Host` besides IP addresses, `localhost` and `host`. */
   readonly allowedHosts: readonly string[];
   /** If set, every request except the probes needs `Authorization: Bearer …`. */
-  readonly guard: TokenGuard | undefined;
+  readonly limiter: AttemptLimiter | undefined;
   /** Empty when ready, else what is missing. */
   readonly notReady: () => readonly string[];
   readonly metrics: () => Promise<{ readonly contentType: string; readonly text: string }>;
@@ -111,8 +111,7 @@ export class AdminServer {
     }
     if (path === '/metrics') {
       const { contentType, text } = await this.#options.metrics();
-      response.writeHead(200, { 'Content-Type': contentType });
-      response.end(text);
+      answerText(response, 200, { 'Content-Type': contentType }, text);
       return;
     }
     if (path === '/api/v1/stats') return answerJson(response, 200, await this.#options.stats());
@@ -130,8 +129,8 @@ export class AdminServer {
     return isFixedHost(name) || name === own.toLowerCase() || isListedHost(host, allowedHosts);
   }
 
-  #verdict({ headers: { authorization }, socket }: IncomingMessage): ReturnType<TokenGuard['check']> {
-    return this.#options.guard?.check(authorization, socket.remoteAddress ?? '') ?? 'accepted';
+  #verdict({ headers: { authorization }, socket }: IncomingMessage): ReturnType<AttemptLimiter['check']> {
+    return this.#options.limiter?.check(authorization, socket.remoteAddress ?? '') ?? 'accepted';
   }
 }
 
@@ -144,6 +143,12 @@ function targetOf(target: string): { readonly path: string; readonly searchParam
 }
 
 function answerJson(response: ServerResponse, status: number, body: object): void {
-  response.writeHead(status, { 'Content-Type': 'application/json', 'Cache-Control': 'no-store' });
-  response.end(JSON.stringify(body));
+  const headers = { 'Content-Type': 'application/json', 'Cache-Control': 'no-store' };
+  answerText(response, status, headers, JSON.stringify(body));
+}
+
+/** To HEAD, Node sends the headers alone; with their length, they are those of GET. */
+function answerText(response: ServerResponse, status: number, headers: Record<string, string>, text: string): void {
+  response.writeHead(status, { ...headers, 'Content-Length': Buffer.byteLength(text) });
+  response.end(text);
 }

@@ -1,5 +1,5 @@
 /** The options that an application gives to a client, checked once, with all defaults filled in. */
-import { CLASSES, FORMATS, type Format, type RateClass } from '../protocol/lanes.js';
+import { CLASSES, FORMATS, type Format, type RateClass } from '../protocol/view-options.js';
 import type { BackoffOptions } from './backoff.js';
 import { type ClientClock, SYSTEM_CLOCK, type WholeClock, wholeClock } from './clock.js';
 import type { MessagePack } from './codec.js';
@@ -20,7 +20,7 @@ export interface WebSocketLike {
   terminate?: () => void;
 }
 
-export type WebSocketConstructor = new (url: string) => WebSocketLike;
+export type WebSocketConstructor = new (url: string, protocols?: string[]) => WebSocketLike;
 
 /**
  * A JWT, or a function that returns one: called before each connection, and again when the token is about to expire.

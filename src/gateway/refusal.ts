@@ -1,12 +1,13 @@
 /** How a request is refused, before or after the upgrade. */
 import type { ErrorCode, HttpCode, RefusalStatus } from '../protocol/codes.js';
-import type { Tier } from '../protocol/lanes.js';
+import type { Tier } from '../protocol/view-options.js';
 
 /** The HTTP answer to a refused upgrade. */
 export interface Refusal {
   readonly status: RefusalStatus;
   readonly code: ErrorCode | HttpCode;
   readonly message: string;
+  /** May be a fraction: `Retry-After` is rounded up, `reconnect_after_ms` is exact. */
   readonly retryAfterSeconds?: number;
   /** Whose request it was, where that is known: for the log. */
   readonly by?: { readonly user: string; readonly tier: Tier };

@@ -1,7 +1,7 @@
 /** Messages between gateway workers and the main thread, apart from market data. */
 import type { ErrorCode } from '../protocol/codes.js';
-import type { Tier } from '../protocol/lanes.js';
 import type { Load } from '../protocol/load.js';
+import type { Tier } from '../protocol/view-options.js';
 
 /** Worker → main: changes of interest, in order. `source` is the source's name. */
 export type InterestChange =
@@ -70,10 +70,15 @@ export interface GatewayThreadData {
   readonly ownerSeed: readonly [number, number];
   /** Bytes that users publish, by user; one table per worker. */
   readonly published: SharedArrayBuffer;
-  /** Connections by address and by user, and connection attempts by address; one table per worker. */
+  /** Connections by address and by user; one table per worker. */
   readonly addresses: SharedArrayBuffer;
   readonly users: SharedArrayBuffer;
-  readonly attempts: SharedArrayBuffer;
+  /** Connection attempts by address: those admitted, one table per worker, and the queues of those refused. */
+  readonly attempts: {
+    readonly rates: SharedArrayBuffer;
+    readonly queues: SharedArrayBuffer;
+    readonly seed: readonly [number, number];
+  };
   /** Sockets without a request, by address; one table per worker. */
   readonly pending: SharedArrayBuffer;
   /** One row per worker: that its event loop turns, and what it works on (gateway/supervision/watchdog.ts). */

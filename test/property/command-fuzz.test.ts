@@ -9,7 +9,7 @@ import { RoomPublishing } from '../../src/gateway/commands/room-publishing.js';
 import { SymbolLookup } from '../../src/gateway/commands/symbol-lookup.js';
 import { TopicCommands } from '../../src/gateway/commands/topic-commands.js';
 import { Gaps } from '../../src/gateway/events/gaps.js';
-import { createAttemptRates } from '../../src/gateway/limits/attempt-rates.js';
+import { createSharedAttempts } from '../../src/gateway/limits/attempt-rates.js';
 import { ConnectionLimits } from '../../src/gateway/limits/connection-limits.js';
 import { createFailedCredentials } from '../../src/gateway/limits/failed-credentials.js';
 import { RankCells } from '../../src/gateway/limits/rank.js';
@@ -25,11 +25,11 @@ import { Subscriptions } from '../../src/gateway/subscriptions/subscriptions.js'
 import { TierChanges } from '../../src/gateway/subscriptions/tier-changes.js';
 import { Views } from '../../src/gateway/views/views.js';
 import { parseCommand } from '../../src/protocol/commands.js';
-import { isMsgpackLane } from '../../src/protocol/lanes.js';
 import { MsgpackReader } from '../../src/protocol/msgpack-reader.js';
+import { isMsgpackLane } from '../../src/threads/lanes.js';
 import type { FromWorker, InterestChange } from '../../src/threads/thread-messages.js';
 import { CommandGenerator } from '../fuzz/commands.js';
-import { Dice } from '../fuzz/dice.js';
+import { FuzzRandom } from '../fuzz/fuzz-random.js';
 import { frameValidator } from '../support/frame-validator.js';
 import { newSession, unlimitedPublished } from '../support/new-session.js';
 import { revocationList } from '../support/revocations.js';
@@ -204,7 +204,7 @@ function newLimits(): ConnectionLimits {
     addresses: createSharedCounts(1, 1024, seed),
     users: createSharedCounts(1, 1024, seed),
     pending: createSharedCounts(1, 1024, seed),
-    attempts: createAttemptRates(1, seed),
+    attempts: createSharedAttempts(1, seed),
     turns: new SharedArrayBuffer(4),
     failures: createFailedCredentials(1, seed),
     debts: { table: createSharedDebts(64), seed },
@@ -231,7 +231,7 @@ describe.each<[count: number, options: { timeout: number; tags?: string[] }]>([
       newSession({ id: 3, sub: 'bob', format: 'msgpack', tier: 'retail' }),
     ];
     for (const session of sessions) worker.connect(session);
-    const generator = new CommandGenerator(new Dice(SEED), tokens);
+    const generator = new CommandGenerator(new FuzzRandom(SEED), tokens);
     const validate = frameValidator();
     const seen = new Map<string, number>();
     const kinds = new Map<string, number>();

@@ -5,8 +5,8 @@
  */
 import type { WebSocket, WebSocketBehavior } from 'uWebSockets.js';
 import { CloseCode } from '../../protocol/close-code.js';
-import type { Format } from '../../protocol/lanes.js';
 import { MsgpackWriter } from '../../protocol/msgpack-writer.js';
+import type { Format } from '../../protocol/view-options.js';
 import type { SocketData } from '../model/session.js';
 import type { Refusal } from '../refusal.js';
 
@@ -72,7 +72,7 @@ export class Explanations {
   of({ status, message, retryAfterSeconds }: Refusal, format: Format): Explanation | undefined {
     const code = CODES[status];
     if (code === undefined || !this.#mayExplain()) return undefined;
-    const reconnectAfterMs = retryAfterSeconds === undefined ? undefined : retryAfterSeconds * 1000;
+    const reconnectAfterMs = retryAfterSeconds === undefined ? undefined : Math.ceil(retryAfterSeconds * 1000);
     return { code, reason: cut(message), format, reconnectAfterMs };
   }
 

@@ -6,7 +6,8 @@ import { Outbox } from '../../../src/gateway/sending/outbox.js';
 import { SnapshotAssembly } from '../../../src/gateway/subscriptions/snapshot-assembly.js';
 import { Subscriptions } from '../../../src/gateway/subscriptions/subscriptions.js';
 import { Views } from '../../../src/gateway/views/views.js';
-import { laneOf, REALTIME } from '../../../src/protocol/lanes.js';
+import { REALTIME } from '../../../src/protocol/view-options.js';
+import { laneOf } from '../../../src/threads/lanes.js';
 import type { InterestChange } from '../../../src/threads/thread-messages.js';
 import { newSession } from '../../support/new-session.js';
 
@@ -79,7 +80,7 @@ it('S5: a refusal of each lane ends those that wait for it, and looks at no othe
 it('S5: a thousand topics that leave a snapshot together do not walk what is queued behind it each', () => {
   const session = newSession({ id: 1, sub: 'u', format: 'json', tier: 'institutional' });
   const topics = 1_000;
-  const assembly = new SnapshotAssembly(session, topics + 1, undefined);
+  const assembly = new SnapshotAssembly(session, topics + 1, []);
   const entries = Array.from({ length: topics }, () => ({}) as View);
   const subscriptions = entries.map(view => ({ view, assembly, session }) as never);
   for (const subscription of subscriptions) {

@@ -1,12 +1,4 @@
-import {
-  type ConnectionOptions,
-  connect,
-  ErrorCode,
-  Events,
-  type NatsConnection,
-  NatsError,
-  type Status,
-} from 'nats';
+import { type ConnectionOptions, connect, ErrorCode, Events, type NatsConnection, NatsError, type Status } from 'nats';
 import type { NatsConfig } from '../config/environment.js';
 import { checkNatsFiles } from '../config/secret-files.js';
 import { withoutSecrets } from '../config/url-text.js';
@@ -27,7 +19,7 @@ const PINGS_UNANSWERED_MAX = 2;
 /**
  * The connection options of every NATS client in this process: endless reconnects, credentials and TLS files of
  * `config` (`url` may list several servers, separated by commas), and `nodeName` as the connection's name.
- * @throws {Error} with `cause` if a file with credentials cannot be used; {ConfigError} if others can read it or a key.
+ * @throws {ConfigError} if a file with credentials cannot be used, or if others can read it or a key
  */
 export async function natsConnectionOptions(
   config: NatsConfig,
@@ -165,7 +157,8 @@ function serverErrorOf(connection: NatsConnection, { data, permissionContext }: 
   }
   const other = { operation: undefined, subject: undefined };
   // Not every text of a server names the subject.
-  if (data === ErrorCode.PermissionsViolation) return { kind: 'permissions', detail: 'Permissions Violation', ...other };
+  if (data === ErrorCode.PermissionsViolation)
+    return { kind: 'permissions', detail: 'Permissions Violation', ...other };
   const words = (connection as WithLastError).protocol?.lastError?.message ?? String(data);
   const isAuthorization = AUTHORIZATION_CODES.has(data) || /revoked|maximum connections/i.test(words);
   return { kind: isAuthorization ? 'authorization' : 'other', detail: words.replace(/^'(.*)'$/, '$1'), ...other };

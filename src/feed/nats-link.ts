@@ -139,7 +139,8 @@ export class NatsLink {
     else {
       const right = `this NATS user may not ${rightOf(error)}`;
       if (operation === 'subscription') this.note('subscribe_refused', subject, 'NATS refuses a subscription', right);
-      else if (DEAD_LETTER.test(subject)) this.note('dead_letter_refused', subject, 'an invalid message is lost', right);
+      else if (DEAD_LETTER.test(subject))
+        this.note('dead_letter_refused', subject, 'an invalid message is lost', right);
       else this.note('publish_refused', subject, 'NATS refuses a publication', right);
       if (operation === 'publish') this.subjects.publishRefused(subject, right);
     }

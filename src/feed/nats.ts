@@ -1,12 +1,4 @@
-import type {
-  Feed,
-  FeedHealth,
-  FeedSink,
-  FeedStatus,
-  PositionOutcome,
-  PublishOutcome,
-  StoredOutcome,
-} from './feed.js';
+import type { Feed, FeedHealth, FeedSink, FeedStatus, PositionOutcome, PublishOutcome, StoredOutcome } from './feed.js';
 import { DONE, type FeedOutcome, failed, NOT_PUBLISHED, NOT_RUNNING } from './feed-outcome.js';
 import { NatsLink, type NatsLinkOptions } from './nats-link.js';
 

@@ -30,7 +30,8 @@ export function parseNatsServers(urls: string): NatsServers {
     throw new TypeError('all its servers must have the same user and password');
   }
   const isTls = servers.some(server => server.isTls);
-  if (isTls && !servers.every(server => server.isTls)) throw new TypeError('use tls:// for all its servers or for none');
+  if (isTls && !servers.every(server => server.isTls))
+    throw new TypeError('use tls:// for all its servers or for none');
   return { hosts: servers.map(({ host }) => host), credentials, isTls };
 }
 
@@ -41,7 +42,8 @@ function serverOf(url: string): Server {
   }
   const at = rest.lastIndexOf('@');
   const host = rest.slice(at + 1).replace(/\/$/, '');
-  if (!isHost(host)) throw new TypeError('must be host:port, or several separated by commas (a comma in a password is %2C)');
+  if (!isHost(host))
+    throw new TypeError('must be host:port, or several separated by commas (a comma in a password is %2C)');
   return {
     host,
     credentials: at < 0 ? undefined : credentialsOf(rest.slice(0, at)),

@@ -167,10 +167,13 @@ describe('N8 R3 a gateway', () => {
     ['NATS_TOKEN_FILE', '\n', 'it is empty'],
   ])('N8 O4 says which file it cannot use: %s', async (variable, text, problem) => {
     const file = await secretFile(text);
-    const feed = new NatsFeed({ config: config({ NATS_URL: 'nats://127.0.0.1:1', [variable]: file }), ...feedOptions() });
+    const feed = new NatsFeed({
+      config: config({ NATS_URL: 'nats://127.0.0.1:1', [variable]: file }),
+      ...feedOptions(),
+    });
     ends.push(() => feed.stop());
     const refused = await failureOf(feed);
-    expect(refused).toContain(`${variable}=${file}`);
+    expect(refused).toContain(`${variable}=${JSON.stringify(file)}: cannot be used`);
     expect(refused).toContain(problem);
   });
 
@@ -272,7 +275,10 @@ describe('N2 R43 credentials that are replaced while they are in use', () => {
     const errors = await errorsOf(env);
     await until(() => !sink.live, TIMEOUT_MS, 'the credentials have ended');
     await until(() => errors.some(({ detail }) => /authorization violation/i.test(detail)), TIMEOUT_MS, 'a refusal');
-    expect(errors[0]).toMatchObject({ kind: 'authorization', detail: expect.stringMatching(/authentication expired/i) });
+    expect(errors[0]).toMatchObject({
+      kind: 'authorization',
+      detail: expect.stringMatching(/authentication expired/i),
+    });
     expect(errors.every(({ kind }) => kind === 'authorization')).toBe(true);
 
     await replace(file, identities.creds());
@@ -322,7 +328,9 @@ describe('N2 R43 credentials that are replaced while they are in use', () => {
     const again = await startNatsServer({ port: nats.port, args: ['--user', 'feed', '--pass', 'old'] });
     ends.push(() => again.stop());
     await until(() => sink.live, TIMEOUT_MS, 'live with the password that was read before');
-    expect(sink.notices.join('\n')).toContain(`NATS_PASSWORD_FILE=${file}: it is empty`);
+    expect(sink.notices.join('\n')).toContain(
+      `NATS_PASSWORD_FILE=${JSON.stringify(file)}: cannot be used (it is empty)`,
+    );
   });
 });
 

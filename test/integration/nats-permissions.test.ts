@@ -97,7 +97,10 @@ describe('N3 a subject that NATS does not let the gateway subscribe to', () => {
     const refused = await at.next('the refusal', frame => frame.type === 'error');
     expect(refused).toMatchObject({ code: 'unavailable', topics: ['rooms:desk'] });
     at.send({ action: 'subscribe', stream: 'analytics', channel: 'position_update', id: 'a' });
-    await at.next('the refusal', frame => frame.type === 'error' && String(frame.topics) === 'analytics:position_update');
+    await at.next(
+      'the refusal',
+      frame => frame.type === 'error' && String(frame.topics) === 'analytics:position_update',
+    );
     expect(at.ofType('subscribed')).toEqual([]);
     expect(await errors(it, 'subscribe_refused')).toBeGreaterThanOrEqual(2);
     expect(await it.metric('millrace_topics_unavailable_total')).toBeGreaterThanOrEqual(2);
@@ -137,7 +140,8 @@ describe('N4 a consumer that delivers nothing', () => {
     const adminPort = String(await ownFreePort('127.0.0.1'));
     const starting = gateway({ JETSTREAM: 'on', ADMIN_PORT: adminPort });
     const readyz = async () =>
-      (await fetch(`http://127.0.0.1:${adminPort}/readyz`, { headers: { connection: 'close' } }).catch(() => undefined))?.status;
+      (await fetch(`http://127.0.0.1:${adminPort}/readyz`, { headers: { connection: 'close' } }).catch(() => undefined))
+        ?.status;
     await until(async () => (await readyz()) === 503);
     const metrics = async () => (await fetch(`http://127.0.0.1:${adminPort}/metrics`)).text();
     await until(async () => /kind="publish_refused"\} [3-9]/.test(await metrics()));
@@ -180,7 +184,9 @@ describe('N5 permissions that a reload takes and gives back on a kept connection
     });
     // What was published while it was refused is lost, and clients are told.
     expect(all.ofType('gap').some(({ topic, reason }) => topic === 'rooms:desk' && reason === 'new_epoch')).toBe(true);
-    const answered = await until(() => control.request('control.revoke', JSON.stringify({ sub: 'mallory' })).catch(() => undefined));
+    const answered = await until(() =>
+      control.request('control.revoke', JSON.stringify({ sub: 'mallory' })).catch(() => undefined),
+    );
     expect(JSON.parse(new TextDecoder().decode(answered?.data))).toMatchObject({ ok: true });
   });
 
@@ -216,7 +222,10 @@ describe('N6 what NATS does not let the gateway publish', () => {
     const at = await client(it, '/ws');
     at.send({ action: 'publish', stream: 'rooms', room: 'desk', data: { text: 'hi' }, id: 'm1' });
     const refused = await at.next('the refusal', frame => frame.type === 'error' && frame.id === 'm1');
-    expect(refused).toMatchObject({ code: 'unavailable', message: expect.stringMatching(/^not published: .*rooms\.desk/) });
+    expect(refused).toMatchObject({
+      code: 'unavailable',
+      message: expect.stringMatching(/^not published: .*rooms\.desk/),
+    });
     expect(await errors(it, 'publish_refused')).toBe(1);
     await reload({});
     await until(() => {

@@ -13,13 +13,21 @@ import { fileURLToPath } from 'node:url';
 import { connect, DiscardPolicy, type JetStreamManager, type Msg, type NatsConnection } from 'nats';
 import { afterEach, describe, expect, it } from 'vitest';
 import { revocationOf } from '../../src/auth/revocation-text.js';
+import { ownFreePort } from '../../src/cli/free-port.js';
 import { NatsNames } from '../../src/feed/nats-names.js';
 import { matches } from '../../src/feed/subject-patterns.js';
 import { connectPublisher } from '../../src/publisher/index.js';
 import { BucketWriter } from '../../src/revocation/bucket-writer.js';
 import { TestClient } from '../support/client.js';
 import { TEST_ENVIRONMENT, testToken } from '../support/gateway.js';
-import { configurationWithout, PASSWORDS, type Right, type Role, rightsOf, type Setup } from '../support/nats-rights.js';
+import {
+  configurationWithout,
+  PASSWORDS,
+  type Right,
+  type Role,
+  rightsOf,
+  type Setup,
+} from '../support/nats-rights.js';
 import { type NatsServer, startNatsServer } from '../support/nats-server.js';
 import { TcpGate } from '../support/tcp-gate.js';
 import { until } from '../support/until.js';
@@ -81,11 +89,13 @@ interface GatewayUnderTest {
   /** Adds to the log what a gateway would log. */
   readonly say: (detail: string) => false;
   readonly url: () => string;
-  readonly adminUrl: () => string;
+  /** What NATS has refused, as counted. */
+  readonly refusals: () => Promise<number>;
 }
 
 /** A gateway, which need not become ready. */
-function gatewayAt({ setup, gate }: Site): GatewayUnderTest {
+async function gatewayAt({ setup, gate }: Site): Promise<GatewayUnderTest> {
+  const adminPort = await ownFreePort('127.0.0.1');
   const stored: Record<string, string> =
     setup === 'jetstream' ? { JETSTREAM: 'on', HISTORY_BYTES: '0' } : { REVOCATIONS_BUCKET: 'off' };
   const child: ChildProcess = spawn(process.execPath, [PROGRAM, 'serve'], {
@@ -94,6 +104,7 @@ function gatewayAt({ setup, gate }: Site): GatewayUnderTest {
       ...TEST_ENVIRONMENT,
       WORKERS: '1',
       ENCODERS: '1',
+      ADMIN_PORT: String(adminPort),
       NATS_URL: `nats://gateway:${passwordOf('gateway')}@127.0.0.1:${gate.port}`,
       ...stored,
     },
@@ -118,7 +129,12 @@ function gatewayAt({ setup, gate }: Site): GatewayUnderTest {
       return false;
     },
     url: () => /clients +(ws:\/\/[^/\s]+)/.exec(stdout)?.[1] ?? '',
-    adminUrl: () => /admin +(http:\S+)\/metrics/.exec(stdout)?.[1] ?? '',
+    refusals: async () => {
+      const url = `http://127.0.0.1:${adminPort}/metrics`;
+      const text = await (await fetch(url, { headers: { connection: 'close' } })).text();
+      const counts = text.matchAll(/^millrace_feed_errors_total\{kind="(?:[a-z]+_refused|jetstream)"\} (\d+)$/gm);
+      return [...counts].reduce((sum, [, count]) => sum + Number(count), 0);
+    },
   };
 }
 
@@ -143,8 +159,7 @@ const order = { action: 'created', order_id: '1', symbol: 'A', side: 'buy', stat
  * @throws {Error} naming what does not work
  */
 async function useEverything(site: Site, gateway: GatewayUnderTest, isOver: () => boolean): Promise<void> {
-  const step = (what: string, done: () => boolean | Promise<boolean>) =>
-    until(async () => isOver() || (await done()), TIMEOUT_MS, what);
+  const step: Step = (what, done) => until(async () => isOver() || (await done()), TIMEOUT_MS, what);
   await step('the gateway is ready', () => gateway.url() !== '');
   if (isOver()) return;
   const token = await testToken({ sub: 'alice@firm.example', roles: ['trader', 'admin'] });
@@ -159,7 +174,9 @@ async function useEverything(site: Site, gateway: GatewayUnderTest, isOver: () =
   });
   ends.push(() => publisher.close().catch(() => undefined));
   const letters: Msg[] = [];
-  (await connectAs(site.nats, 'publisher')).subscribe('deadletter.>', { callback: (_, letter) => letters.push(letter) });
+  (await connectAs(site.nats, 'publisher')).subscribe('deadletter.>', {
+    callback: (_, letter) => letters.push(letter),
+  });
   let n = 0;
   await step('market data, orders and analytics', async () => {
     n++;
@@ -188,7 +205,7 @@ async function useEverything(site: Site, gateway: GatewayUnderTest, isOver: () =
   if (site.setup === 'jetstream') await useTheStream(site, gateway, client, step);
 }
 
-type Step = (what: string, done: () => boolean | Promise<boolean>) => Promise<void>;
+type Step = (what: string, done: () => boolean | Promise<boolean>) => Promise<unknown>;
 
 /** What needs rights at JetStream now and then: replays, reconnects, cleaning up. */
 async function useTheStream(site: Site, gateway: GatewayUnderTest, client: TestClient, step: Step): Promise<void> {
@@ -198,7 +215,9 @@ async function useTheStream(site: Site, gateway: GatewayUnderTest, client: TestC
     const since = { epoch: trade.epoch, seq: trade.seq - 1 };
     client.send({ action: 'unsubscribe', stream: 'trades', symbol: 'A', id: 'u' });
     client.send({ action: 'subscribe', stream: 'trades', symbol: 'A', since, id: 'again' });
-    await step('a replay', () => client.ofType('subscribed').some(({ id, recovered }) => id === 'again' && recovered === true));
+    await step('a replay', () =>
+      client.ofType('subscribed').some(({ id, recovered }) => id === 'again' && recovered === true),
+    );
   }
   await step('the stream of orders is emptied', async () => (await messagesIn(manager, `${BUCKET}_ORDERS`)) === 0);
   // The message read last is still there after the first reconnect, and is gone after the second.
@@ -221,7 +240,13 @@ async function messagesIn(manager: JetStreamManager, stream: string): Promise<nu
 async function useTheBucket(site: Site, gateway: GatewayUnderTest, step: Step): Promise<void> {
   const manager = await names.manager(await connectAs(site.nats, 'gateway'));
   const newWriter = () => {
-    const writer = new BucketWriter({ bucket: BUCKET, names, tokenLifeMs: 1, onFailure: gateway.say, onIdle: () => {} });
+    const writer = new BucketWriter({
+      bucket: BUCKET,
+      names,
+      tokenLifeMs: 1,
+      onFailure: gateway.say,
+      onIdle: () => {},
+    });
     ends.push(() => writer.end());
     writer.begin(manager);
     return writer;
@@ -232,7 +257,10 @@ async function useTheBucket(site: Site, gateway: GatewayUnderTest, step: Step): 
   await step('an entry of another writer is replaced', () => second.put(bob(2)));
   await step('expired entries are removed', async () => {
     const writer = newWriter();
-    for (const [key, storedMs] of [['jti.old', 1], ['jti.new', 1_000]] as const) {
+    for (const [key, storedMs] of [
+      ['jti.old', 1],
+      ['jti.new', 1_000],
+    ] as const) {
       writer.stored(key, { atMs: 0, seq: storedMs, storedMs });
     }
     return writer.expire().then(
@@ -245,18 +273,21 @@ async function useTheBucket(site: Site, gateway: GatewayUnderTest, step: Step): 
 describe.each(['core', 'jetstream'] as const)('N8 R3 with exactly the rights of accounts-%s.conf', setup => {
   it('N8 R3 everything works, and nothing is refused', async () => {
     const site = await open(setup);
-    const gateway = gatewayAt(site);
+    const gateway = await gatewayAt(site);
     await useEverything(site, gateway, () => false);
     expect(missingIn(gateway.log())).toEqual([]);
+    expect(await gateway.refusals()).toBe(0);
   });
 
   const rights = rightsOf(setup).filter(({ role }) => role === 'gateway');
 
   it.each(rights)('N3 N4 N6 N8 R3 without “$kind $subject” the gateway names it', async right => {
     const site = await open(setup, right);
-    const gateway = gatewayAt(site);
+    const gateway = await gatewayAt(site);
     const isTold = () => isNamed(gateway.log(), right);
     await useEverything(site, gateway, isTold);
     expect(isTold(), gateway.log()).toBe(true);
+    // The bucket of revocations has metrics of its own.
+    if (!right.subject.includes(BUCKET)) await until(async () => (await gateway.refusals()) > 0, TIMEOUT_MS, 'counted');
   });
 });

@@ -49,26 +49,29 @@ async function gateway(env: Record<string, string>) {
 }
 
 describe('N7 NATS is down when the gateway starts', () => {
-  it.each([{}, { JETSTREAM: 'on', REVOCATIONS_REQUIRED: 'on' }])('N7: it waits, alive and not ready, and says so: %o', async env => {
-    const port = await ownFreePort('127.0.0.1');
-    const it = await gateway({ NATS_URL: `nats://127.0.0.1:${port}`, ...env });
-    await until(() => it.log().includes('not ready: waiting for NATS'));
-    expect(it.log()).toContain(`cannot connect to NATS at nats://127.0.0.1:${port}`);
-    expect(await it.statusOf('/healthz')).toBe(200);
-    const ready = await it.get('/readyz');
-    expect([ready.status, await ready.text()]).toEqual([503, expect.stringContaining('feed')]);
-    expect(await (await it.get('/metrics')).text()).toMatch(/millrace_feed_errors_total\{kind="connection"\} [1-9]/);
-    const stats = (await (await it.get('/api/v1/stats')).json()) as { feed: { errors: Record<string, number> } };
-    expect(stats.feed.errors.connection).toBeGreaterThan(0);
-    // One line, however often it tries.
-    await until(async () => Number(/connection"\} (\d+)/.exec(await (await it.get('/metrics')).text())?.[1]) >= 3);
-    expect(it.log().match(/not ready: waiting/g)).toHaveLength(1);
-    const nats = await startNatsServer({ port, jetstream: true });
-    ends.push(() => nats.kill());
-    await until(async () => (await it.statusOf('/readyz')) === 200);
-    it.child.kill('SIGTERM');
-    expect(await it.exited).toBe(0);
-  });
+  it.each([{}, { JETSTREAM: 'on', REVOCATIONS_REQUIRED: 'on' }])(
+    'N7: it waits, alive and not ready, and says so: %o',
+    async env => {
+      const port = await ownFreePort('127.0.0.1');
+      const it = await gateway({ NATS_URL: `nats://127.0.0.1:${port}`, ...env });
+      await until(() => it.log().includes('not ready: waiting for NATS'));
+      expect(it.log()).toContain(`cannot connect to NATS at nats://127.0.0.1:${port}`);
+      expect(await it.statusOf('/healthz')).toBe(200);
+      const ready = await it.get('/readyz');
+      expect([ready.status, await ready.text()]).toEqual([503, expect.stringContaining('feed')]);
+      expect(await (await it.get('/metrics')).text()).toMatch(/millrace_feed_errors_total\{kind="connection"\} [1-9]/);
+      const stats = (await (await it.get('/api/v1/stats')).json()) as { feed: { errors: Record<string, number> } };
+      expect(stats.feed.errors.connection).toBeGreaterThan(0);
+      // One line, however often it tries.
+      await until(async () => Number(/connection"\} (\d+)/.exec(await (await it.get('/metrics')).text())?.[1]) >= 3);
+      expect(it.log().match(/not ready: waiting/g)).toHaveLength(1);
+      const nats = await startNatsServer({ port, jetstream: true });
+      ends.push(() => nats.kill());
+      await until(async () => (await it.statusOf('/readyz')) === 200);
+      it.child.kill('SIGTERM');
+      expect(await it.exited).toBe(0);
+    },
+  );
 
   it('N7: NATS_START_TIMEOUT ends it with one line, and code 1', async () => {
     const port = await ownFreePort('127.0.0.1');

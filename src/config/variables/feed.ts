@@ -212,10 +212,7 @@ export interface FeedConfig {
 }
 
 /** @param files that secrets are read from, by variable */
-export function feedConfig(
-  v: FeedVariables & ProcessVariables,
-  files: Readonly<Record<string, string>>,
-): FeedConfig {
+export function feedConfig(v: FeedVariables & ProcessVariables, files: Readonly<Record<string, string>>): FeedConfig {
   return {
     feed: feedOf(v),
     nats: {

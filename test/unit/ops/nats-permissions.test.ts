@@ -22,12 +22,17 @@ function rowsOf(role: Role): Set<string> {
 const OPTIONAL = ['publish rooms.>'];
 
 describe('N8 ops/nats', () => {
-  it.each(['gateway', 'publisher', 'administrator'] as const)('N8 documents each right of the %s, and no other', role => {
-    const granted = (['core', 'jetstream'] as const).flatMap(setup => rightsOf(setup).filter(each => each.role === role));
-    const named = new Set(granted.map(({ kind, subject }) => `${kind} ${subject}`));
-    const rows = rowsOf(role);
-    expect(named.size).toBeGreaterThan(3);
-    expect([...named].filter(right => !rows.has(right))).toEqual([]);
-    expect([...rows].filter(right => !named.has(right))).toEqual(role === 'publisher' ? OPTIONAL : []);
-  });
+  it.each(['gateway', 'publisher', 'administrator'] as const)(
+    'N8 documents each right of the %s, and no other',
+    role => {
+      const granted = (['core', 'jetstream'] as const).flatMap(setup =>
+        rightsOf(setup).filter(each => each.role === role),
+      );
+      const named = new Set(granted.map(({ kind, subject }) => `${kind} ${subject}`));
+      const rows = rowsOf(role);
+      expect(named.size).toBeGreaterThan(3);
+      expect([...named].filter(right => !rows.has(right))).toEqual([]);
+      expect([...rows].filter(right => !named.has(right))).toEqual(role === 'publisher' ? OPTIONAL : []);
+    },
+  );
 });

@@ -11,18 +11,8 @@ const SHUTDOWN_MAX_MS = 4500;
 /** A start that takes longer than this after a signal is given up. */
 const START_GRACE_MS = 2000;
 const PARENT_POLL_MS = 250;
-/** Signals that end a process by default and ask for nothing that a gateway does. */
-const IGNORED = [
-  'SIGUSR1',
-  'SIGUSR2',
-  'SIGALRM',
-  'SIGVTALRM',
-  'SIGPROF',
-  'SIGIO',
-  'SIGPWR',
-  'SIGSTKFLT',
-  'SIGXCPU',
-] as const;
+/** Signals that end a process by default and ask for nothing that a gateway does. V8's profiler uses SIGPROF. */
+const IGNORED = ['SIGUSR1', 'SIGUSR2', 'SIGALRM', 'SIGVTALRM', 'SIGIO', 'SIGPWR', 'SIGSTKFLT', 'SIGXCPU'] as const;
 
 export interface Program {
   readonly config: Config;
@@ -87,7 +77,9 @@ class Ending {
     }
     this.#isDraining = true;
     this.#log.info({ reason: signal }, 'draining');
-    const drained = this.#started().then(isStarted => (isStarted ? this.#gateway.drain(signal === 'SIGQUIT') : undefined));
+    const drained = this.#started().then(isStarted =>
+      isStarted ? this.#gateway.drain(signal === 'SIGQUIT') : undefined,
+    );
     drained.then(
       () => this.end('drained', 0),
       (cause: unknown) => {

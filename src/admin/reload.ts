@@ -68,7 +68,10 @@ export class Reload {
     const results = await this.#askWorkers(config);
     if (certificate !== undefined) results.push({ name: 'TLS_CERT', problem: await certificate.check(reason) });
     const isReloaded = (name: string) => SETTINGS.get(name)?.isReloaded === true;
-    const unusable = results.flatMap(({ name, problem }) => (problem === undefined ? [] : [`${name}: ${problem}`]));
+    const unusable = results.flatMap(({ name, problem }) => {
+      if (problem === undefined) return [];
+      return [problem.startsWith(name) ? problem : `${name}: ${problem}`];
+    });
     const reloaded = [
       ...fresh.changed.filter(isReloaded),
       ...results.flatMap(({ name, problem }) => (problem === undefined ? [name] : [])),

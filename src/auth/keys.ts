@@ -7,13 +7,19 @@ import { withoutSecrets } from '../config/url-text.js';
 import { readJsonFile } from './json-file.js';
 import { remoteKeySet } from './remote-key-set.js';
 
-/** Two kinds, so that a public key is never used as a secret, or a secret as a public key. */
-export type TokenKey =
-  | { readonly kind: 'secret'; readonly secret: KeyObject }
+/**
+ * Two kinds, so that a public key is never used as a secret, or a secret as a public key. Any of the secrets may have
+ * signed a token.
+ */
+export type TokenKeys =
+  | { readonly kind: 'secrets'; readonly secrets: readonly KeyObject[] }
   | { readonly kind: 'keySet'; readonly find: JWTVerifyGetKey };
 
-/** @throws {ConfigError} naming the variable, with `cause`. */
-export async function tokenKey(config: AuthConfig, monotonicMs: () => number): Promise<TokenKey> {
+/**
+ * Reads the configured keys; call it again to reread them.
+ * @throws {ConfigError} naming the variable, with `cause`.
+ */
+export async function readTokenKeys(config: AuthConfig, monotonicMs: () => number): Promise<TokenKeys> {
   if (config.jwksFile !== undefined) {
     const keys = await readKeySet(config.jwksFile);
     return { kind: 'keySet', find: createLocalJWKSet(keys) };
@@ -22,7 +28,9 @@ export async function tokenKey(config: AuthConfig, monotonicMs: () => number): P
     return { kind: 'keySet', find: remoteKeySet(keySetUrl(config.jwksUrl), monotonicMs) };
   }
   if (config.secret !== undefined) {
-    return { kind: 'secret', secret: secretKey(config.secret) };
+    const { secret, previousSecret } = config;
+    const secrets = previousSecret === undefined ? [secret] : [secret, previousSecret];
+    return { kind: 'secrets', secrets: secrets.map(secretKey) };
   }
   throw new ConfigError('AUTH_JWT_SECRET, AUTH_JWKS_FILE, AUTH_JWKS_URL: set one of them to verify tokens');
 }

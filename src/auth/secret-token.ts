@@ -13,16 +13,22 @@ const ALGORITHM = 'HS256';
 const UNSECURED_HEADER = Buffer.from('{"alg":"none"}').toString('base64url');
 
 /**
- * The claims of a token with three base64url parts.
+ * The claims of a token with three base64url parts, signed with one of the secrets.
  * @throws {errors.JOSEError} as jose's `jwtVerify` would, saying why the token is refused.
  */
-export function verifiedBySecret(token: string, secret: KeyObject, options: JWTClaimVerificationOptions): JWTPayload {
+export function verifiedBySecret(
+  token: string,
+  secrets: readonly KeyObject[],
+  options: JWTClaimVerificationOptions,
+): JWTPayload {
   const headerEnd = token.indexOf('.');
   const payloadEnd = token.indexOf('.', headerEnd + 1);
   checkHeader(token.slice(0, headerEnd));
-  const signature = createHmac('sha256', secret).update(token.slice(0, payloadEnd)).digest('base64url');
+  const [signed, signature] = [token.slice(0, payloadEnd), token.slice(payloadEnd + 1)];
   // Compared as texts: the same bytes in another spelling would be another token in the cache.
-  if (!isSameText(token.slice(payloadEnd + 1), signature)) throw new errors.JWSSignatureVerificationFailed();
+  const isSignedWith = (secret: KeyObject) =>
+    isSameText(signature, createHmac('sha256', secret).update(signed).digest('base64url'));
+  if (!secrets.some(isSignedWith)) throw new errors.JWSSignatureVerificationFailed();
   return UnsecuredJWT.decode(`${UNSECURED_HEADER}${token.slice(headerEnd, payloadEnd)}.`, options).payload;
 }
 

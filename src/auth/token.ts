@@ -16,7 +16,7 @@ import type { AuthConfig } from '../config/environment.js';
 import { TIERS, type Tier } from '../protocol/lanes.js';
 import { isUser } from '../protocol/user-subject.js';
 import { CLOCK_TOLERANCE_MS, type Credential, isEntitlement, SUBJECT_LENGTH_MAX } from './credential.js';
-import { tokenKey } from './keys.js';
+import { readTokenKeys, type TokenKeys } from './keys.js';
 import { verifiedBySecret } from './secret-token.js';
 import { TokenCache } from './token-cache.js';
 
@@ -65,6 +65,8 @@ export interface TokenVerifier {
    * may still accept.
    */
   remembered(token: string): Credential | undefined;
+  /** Verifies with these keys from now on, and verifies every token again. */
+  use(keys: TokenKeys): void;
 }
 
 /**
@@ -78,27 +80,32 @@ export async function createTokenVerifier(
   nowMs: () => number = Date.now,
   monotonicMs: () => number = () => performance.now(),
 ): Promise<TokenVerifier> {
-  const key = await tokenKey(config, monotonicMs);
-  const cache = new TokenCache(CLOCK_TOLERANCE_MS);
+  let keys = await readTokenKeys(config, monotonicMs);
+  let cache = new TokenCache(CLOCK_TOLERANCE_MS);
   return {
+    use(fresh) {
+      keys = fresh;
+      cache = new TokenCache(CLOCK_TOLERANCE_MS);
+    },
     remembered: token => cache.get(token, nowMs(), monotonicMs()),
     verify(token) {
       const remembered = cache.get(token, nowMs(), monotonicMs());
       if (remembered !== undefined) return { ok: true, credential: remembered };
       if (token.length > TOKEN_BYTES_MAX || !COMPACT.test(token)) return refused('malformed');
+      const cacheNow = cache;
       const accept = (payload: JWTPayload): TokenResult => {
         if (typeof payload.sub === 'string' && !isUser(payload.sub)) return refused('sub');
         const credential = credentialOf(payload, nowMs());
         if (credential === undefined) return refused('claims');
         if (!isShortLived(credential, config.tokenMaxAgeMs)) return refused('lifetime');
-        cache.set(token, credential, monotonicMs());
+        cacheNow.set(token, credential, monotonicMs());
         return { ok: true, credential };
       };
       const refuse = (error: unknown): TokenResult => refused(refusalOf(error));
       const claims = claimsExpected(config, nowMs());
-      if (key.kind === 'keySet') return verifiedByKeySet(token, key.find, claims).then(accept).catch(refuse);
+      if (keys.kind === 'keySet') return verifiedByKeySet(token, keys.find, claims).then(accept).catch(refuse);
       try {
-        return accept(verifiedBySecret(token, key.secret, claims));
+        return accept(verifiedBySecret(token, keys.secrets, claims));
       } catch (error) {
         return refuse(error);
       }

@@ -12,7 +12,13 @@ export function reasonOf(error: unknown): string {
 }
 
 /** Names of errors that are defects of the program: where they come from says more than what they say. */
-const DEFECTS: ReadonlySet<string> = new Set(['TypeError', 'ReferenceError', 'RangeError', 'SyntaxError', 'AssertionError']);
+const DEFECTS: ReadonlySet<string> = new Set([
+  'TypeError',
+  'ReferenceError',
+  'RangeError',
+  'SyntaxError',
+  'AssertionError',
+]);
 
 /**
  * What a failed command prints: a message with its causes in one line, the lines of a message that has several, or the
@@ -21,10 +27,14 @@ const DEFECTS: ReadonlySet<string> = new Set(['TypeError', 'ReferenceError', 'Ra
 export function lastWords(error: unknown): string {
   if (error instanceof ConfigError || error instanceof CommandFailure) return error.message;
   const chain = chainOf(error);
-  if (chain.some(({ name }) => DEFECTS.has(name))) return chain.map(({ stack, message }) => stack ?? message).join('\n');
+  if (chain.some(({ name }) => DEFECTS.has(name)))
+    return chain.map(({ stack, message }) => stack ?? message).join('\n');
   const texts = chain.length === 0 ? [String(error)] : chain.map(reasonOf);
   // A message often quotes its cause.
-  return texts.filter((text, at) => at === 0 || !texts[at - 1]?.includes(text)).join(': ').replaceAll('\n', ' ');
+  return texts
+    .filter((text, at) => at === 0 || !texts[at - 1]?.includes(text))
+    .join(': ')
+    .replaceAll('\n', ' ');
 }
 
 function chainOf(error: unknown): Error[] {

@@ -2,8 +2,8 @@
 /** The command line, `millrace <command>`: one file per command. */
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
-import { lastWords } from './failure.js';
-import { noteLines } from './output.js';
+import { CommandFailure, lastWords } from './failure.js';
+import { note, noteLines } from './output.js';
 
 /** Loaded on demand: the gateway runs for weeks and needs none of the other commands. */
 const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map([
@@ -43,7 +43,8 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 try {
   await program.parseAsync();
 } catch (error) {
-  noteLines(`${lastWords(error)}\n`);
+  if (error instanceof CommandFailure) note(error.message);
+  else noteLines(`${lastWords(error)}\n`);
   process.exitCode = 1;
 }
 

@@ -11,7 +11,8 @@ Examples:
   $ PORT=8080 millrace serve --takeover     replaces the running gateway without refusing a connection
 
 SIGTERM spreads the reconnects of clients over DRAIN_TIMEOUT, then stops; SIGINT, or a second signal, stops at once.
-SIGQUIT is SIGTERM that frees ADMIN_PORT at once. SIGHUP reloads TLS_CERT and TLS_KEY.`;
+SIGQUIT is SIGTERM that frees ADMIN_PORT at once. SIGHUP reloads certificates, keys, API keys, the policy and
+SETTINGS_FILE; the log says what was reloaded.`;
 
 const environment = () => `
 Environment: name, [default], meaning. ops/configuration.md has the details; \`millrace check\` prints the values in effect.

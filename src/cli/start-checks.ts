@@ -103,8 +103,8 @@ async function checkAccess(variable: string, file: string, path: string, mode: n
 
 async function checkKey({ auth }: Config): Promise<void> {
   if (auth.secret === undefined && auth.jwksFile === undefined && auth.jwksUrl === undefined) return;
-  const { tokenKey } = await import('../auth/keys.js');
-  await tokenKey(auth, () => performance.now());
+  const { readTokenKeys } = await import('../auth/keys.js');
+  await readTokenKeys(auth, () => performance.now());
 }
 
 async function checkApiKeys(file: string | undefined): Promise<void> {

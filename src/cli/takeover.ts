@@ -1,8 +1,8 @@
 /** Takes over from the process that serves these ports now. */
 import type { Config } from '../config/environment.js';
 import { reachableHost } from '../config/reachable-host.js';
-import { entriesOf, fetchRevocations } from '../revocation/listing.js';
 import type { Predecessor } from '../gateway.js';
+import { entriesOf, fetchRevocations } from '../revocation/listing.js';
 import { CommandFailure, reasonOf } from './failure.js';
 
 const ANSWER_MAX_MS = 3_000;

@@ -7,8 +7,8 @@ import { availableParallelism } from 'node:os';
 import { ConfigError } from './config-error.js';
 import { type Environment, givenText } from './given-text.js';
 import { readSetting } from './setting.js';
-import { SETTINGS } from './settings-table.js';
 import { settingsFiles } from './settings-files.js';
+import { SETTINGS } from './settings-table.js';
 import {
   type AuthConfig,
   type AuthVariables,

@@ -6,7 +6,7 @@ import { readFileSync, statSync } from 'node:fs';
 import { parseEnv } from 'node:util';
 import { ConfigError } from './config-error.js';
 import { type Environment, givenText } from './given-text.js';
-import { SECRETS, secretFileName } from './settings-table.js';
+import { SECRETS_IN_FILES, secretFileName } from './settings-table.js';
 
 /** Longer files are refused unread. */
 const FILE_BYTES_MAX = 256 * 1024;
@@ -31,7 +31,7 @@ export function withFiles(env: Environment): Environment {
   const all: Record<string, string | undefined> = parseEnv(lines ?? '');
   if (all.SETTINGS_FILE !== undefined) problems.push('SETTINGS_FILE: cannot be set in such a file');
   for (const name of Object.keys(env)) all[name] = givenText(env, name) ?? all[name];
-  for (const secret of SECRETS) {
+  for (const secret of SECRETS_IN_FILES) {
     const name = secretFileName(secret);
     const path = givenText(all, name);
     if (path === undefined) continue;
@@ -47,7 +47,7 @@ export function withFiles(env: Environment): Environment {
 
 /** The files that hold settings, by variable. */
 export function settingsFiles(env: Environment): Readonly<Record<string, string>> {
-  const names = ['SETTINGS_FILE', ...SECRETS.map(secretFileName)];
+  const names = ['SETTINGS_FILE', ...[...SECRETS_IN_FILES].map(secretFileName)];
   return Object.fromEntries(
     names.flatMap(name => {
       const file = givenText(env, name);

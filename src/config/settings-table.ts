@@ -9,24 +9,31 @@ import { processGroups } from './variables/process.js';
 /** The variable that names the file of a secret. */
 export const secretFileName = (secret: string) => `${secret}_FILE`;
 
-export const SETTING_GROUPS: readonly SettingGroup[] = [
-  ...processGroups,
-  ...feedGroups,
-  ...authGroups,
-  ...clientGroups,
-].map(withSecretFiles);
+const DECLARED: readonly SettingGroup[] = [...processGroups, ...feedGroups, ...authGroups, ...clientGroups];
+
+/** Secrets that may stand in a file, which `withFiles` reads. Files that are declared are read by whoever needs them. */
+export const SECRETS_IN_FILES: ReadonlySet<string> = new Set(
+  DECLARED.flatMap(({ settings }) =>
+    Object.entries(settings).flatMap(([name, { type }]) =>
+      type.isSecret && settings[secretFileName(name)] === undefined ? [name] : [],
+    ),
+  ),
+);
+
+export const SETTING_GROUPS: readonly SettingGroup[] = DECLARED.map(withSecretFiles);
 
 export const SETTINGS: ReadonlyMap<string, Setting<unknown>> = new Map(
   SETTING_GROUPS.flatMap(({ settings }) => Object.entries(settings)),
 );
 
-/** Settings that are secrets. */
-export const SECRETS: readonly string[] = [...SETTINGS].filter(([, { type }]) => type.isSecret).map(([name]) => name);
-
-/** Each secret may stand in a file instead. */
 function withSecretFiles(group: SettingGroup): SettingGroup {
   const settings = Object.entries(group.settings).flatMap(([name, setting]): [string, Setting<unknown>][] =>
-    setting.type.isSecret ? [[name, setting], [secretFileName(name), fileOf(name, setting)]] : [[name, setting]],
+    SECRETS_IN_FILES.has(name)
+      ? [
+          [name, setting],
+          [secretFileName(name), fileOf(name, setting)],
+        ]
+      : [[name, setting]],
   );
   return { ...group, settings: Object.fromEntries(settings) };
 }

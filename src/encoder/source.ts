@@ -1,5 +1,5 @@
 /** The interface of every source (the encoder state of one subject), whatever it carries. */
-import type { Hold, StaleReason, RejectReason } from '../threads/batch.js';
+import type { Hold, RejectReason, StaleReason } from '../threads/batch.js';
 import type { PlainObject } from './decode.js';
 
 /** Outcome of one publisher message. `no_base`: a partial message without a whole one before it; it is skipped. */

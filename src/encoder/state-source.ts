@@ -8,7 +8,7 @@
  */
 
 import { CLASS_COUNT, classOfLane, detailOfLane } from '../protocol/lanes.js';
-import type { Hold, StaleReason, RejectReason } from '../threads/batch.js';
+import type { Hold, RejectReason, StaleReason } from '../threads/batch.js';
 import { FrameKind } from '../threads/ring.js';
 import type { PlainObject } from './decode.js';
 import {

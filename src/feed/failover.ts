@@ -8,8 +8,8 @@
  */
 
 import { Arbiter } from './arbitration.js';
-import { BACKUP, FailoverPolicy, otherOf, PRIMARY, type UpstreamIndex } from './failover-policy.js';
 import { FailoverLine, type LineOwner } from './failover-line.js';
+import { BACKUP, FailoverPolicy, otherOf, PRIMARY, type UpstreamIndex } from './failover-policy.js';
 import type {
   Clock,
   Feed,

@@ -58,8 +58,35 @@ export class FeedErrors {
 
 /** Parts of subjects that make a group. Names of rooms, users, streams and inboxes do not: they have no end. */
 const GROUPS: ReadonlySet<string> = new Set([
-  ...['md', 'quotes', 'trades', 'books', 'orders', 'rooms', 'analytics', 'deadletter', 'control', 'revoke', 'drain', '>'],
-  ...['STREAM', 'CONSUMER', 'MSG', 'DIRECT', 'INFO', 'CREATE', 'UPDATE', 'DELETE', 'PURGE', 'LIST', 'NAMES', 'NEXT', 'GET'],
+  ...[
+    'md',
+    'quotes',
+    'trades',
+    'books',
+    'orders',
+    'rooms',
+    'analytics',
+    'deadletter',
+    'control',
+    'revoke',
+    'drain',
+    '>',
+  ],
+  ...[
+    'STREAM',
+    'CONSUMER',
+    'MSG',
+    'DIRECT',
+    'INFO',
+    'CREATE',
+    'UPDATE',
+    'DELETE',
+    'PURGE',
+    'LIST',
+    'NAMES',
+    'NEXT',
+    'GET',
+  ],
 ]);
 
 /** The parts of a subject that name its group. */

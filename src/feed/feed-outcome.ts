@@ -38,7 +38,10 @@ export const NOT_RUNNING = failed('unreachable', 'the feed is not running');
 export const NOT_PUBLISHED = failed('unreachable', 'not published: NATS cannot be reached');
 
 /** The failure that a thrown value stands for. @param codeOf maps an error to a failure code */
-export function failureOf(error: unknown, codeOf: (error: unknown) => FeedFailureCode = () => 'unreachable'): FeedFailure {
+export function failureOf(
+  error: unknown,
+  codeOf: (error: unknown) => FeedFailureCode = () => 'unreachable',
+): FeedFailure {
   return failed(error instanceof ConfigError ? 'misconfigured' : codeOf(error), textOf(error));
 }
 

@@ -167,7 +167,10 @@ export class StreamReader {
     this.#consumerName = consumer.name;
     this.#consumer = consumer;
     this.#audit?.stop();
-    this.#audit = new HoleAudit({ newestOf: newestOf(manager, stream, link.names.subjects), position: () => this.numbering });
+    this.#audit = new HoleAudit({
+      newestOf: newestOf(manager, stream, link.names.subjects),
+      position: () => this.numbering,
+    });
     if (this.numbering.holeSeq > 0) this.#audit.start();
   }
 

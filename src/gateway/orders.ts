@@ -11,6 +11,7 @@ import type { TopicCommands } from './commands/topic-commands.js';
 import type { Apps } from './edge/listener.js';
 import type { GatewayServer } from './edge/server.js';
 import type { Session, View } from './model/session.js';
+import type { Reloading } from './reloading.js';
 import type { Credentials } from './sessions/credentials.js';
 import type { Subscriptions } from './subscriptions/subscriptions.js';
 import type { Views } from './views/views.js';
@@ -35,6 +36,7 @@ export interface OrdersParts {
   readonly rooms: RoomPublishing;
   readonly topics: TopicCommands;
   readonly credentials: Credentials;
+  readonly reloading: Reloading;
   readonly post: (message: FromWorker) => void;
   /** Undefined until there is something to count. */
   readonly countersNow: () => WorkerStats | undefined;
@@ -123,6 +125,9 @@ export class Orders {
       case 'retire':
         this.#isLeaving = true;
         void server.redirects.retire(() => post({ type: 'empty' }));
+        break;
+      case 'reload':
+        void this.#parts.reloading.reload(message.id, message.settings);
         break;
       case 'certificate':
         this.#renewCertificate();

@@ -12,15 +12,15 @@ import { TopicCommands } from './commands/topic-commands.js';
 import { ConnectionLimits } from './limits/connection-limits.js';
 import { PublishedBytes } from './limits/published-bytes.js';
 import type { Session } from './model/session.js';
-import { Outbox } from './sending/outbox.js';
+import type { Outbox } from './sending/outbox.js';
 import { Credentials } from './sessions/credentials.js';
 import { Keepalive } from './sessions/keepalive.js';
 import { Reauthentication } from './sessions/reauthentication.js';
 import { Replies } from './sessions/replies.js';
 import { TierChanges } from './subscriptions/tier-changes.js';
-import { ServedTurns } from './supervision/served-turns.js';
+import type { ServedTurns } from './supervision/served-turns.js';
 import type { ThreadLife } from './thread-life.js';
-import type { Streams, Ending } from './worker-streams.js';
+import type { Ending, Streams } from './worker-streams.js';
 
 /** What credentials are checked against. */
 export interface Authentication {
@@ -95,4 +95,3 @@ function newKeepalive(
     },
   });
 }
-

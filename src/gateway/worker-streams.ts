@@ -39,7 +39,11 @@ export function newStreams({ data, apps, log, post }: ThreadLife, sessions: Read
   const turn = { current: 0 };
   const sent = new Map<string, SentCell>();
   const sentCell = sentCellsIn(sent);
-  const table = new Views(rings.length, interestTeller(changes => post({ type: 'interest', changes })), sentCell);
+  const table = new Views(
+    rings.length,
+    interestTeller(changes => post({ type: 'interest', changes })),
+    sentCell,
+  );
   const publish: Publish = (topic, bytes, isBinary, compress) => apps.publish(topic, bytes, isBinary, compress);
   const outbox = new Outbox(publish, () => wallClock.nowMicros(), sentCell, config.compression);
   const losses = new Gaps(outbox, source => eventSymbols.get(source));
@@ -103,4 +107,3 @@ function newLadder(
     total,
   });
 }
-

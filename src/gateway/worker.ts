@@ -1,4 +1,5 @@
 /** What is wired to what in a gateway thread, which reads the encoders' rings and serves its share of the sockets. */
+import type { ApiKeyReload } from '../auth/api-keys.js';
 import { REVOCATIONS_SWEEP_MS } from '../auth/revocations.js';
 import { monotonicMicros } from '../protocol/wall-clock.js';
 import { SharedReadiness } from '../threads/shared-readiness.js';
@@ -11,6 +12,7 @@ import { CONTROL_FRAMES_PER_SECOND, MessageRate } from './limits/message-rate.js
 import { Owners } from './limits/owner.js';
 import type { Session } from './model/session.js';
 import { Orders } from './orders.js';
+import { Reloading } from './reloading.js';
 import { SAMPLE_INTERVAL_MS } from './slow-consumers/ladder.js';
 import { CHECK_INTERVAL_MS, Overload } from './slow-consumers/overload.js';
 import { Heartbeats } from './subscriptions/heartbeats.js';
@@ -19,8 +21,8 @@ import { longWorkOf, ServedTurns } from './supervision/served-turns.js';
 import { BEAT_INTERVAL_MS, beat, turnRow } from './supervision/watchdog.js';
 import type { ThreadLife } from './thread-life.js';
 import { type Authentication, type Clients, newClients } from './worker-clients.js';
-import { type Streams, type Ending, newStreams } from './worker-streams.js';
 import { workerStats } from './worker-stats.js';
+import { type Ending, newStreams, type Streams } from './worker-streams.js';
 
 /** How often to check Apps with old certificates for remaining connections. */
 const APPS_CHECK_MS = 1_000;
@@ -48,11 +50,18 @@ export class GatewayWorker {
     this.#streams = newStreams(life, sessions, ending);
     this.#clients = newClients(life, this.#streams, auth, sessions, this.#turns, ending);
     this.#server = newServer(life, this.#streams, this.#clients, sessions, this.#turns);
-    this.#orders = newOrders(life, this.#streams, this.#clients, sessions, this.#server);
-    auth.apiKeys?.watch(result => {
+    const onApiKeys = (result: ApiKeyReload) => {
       if (!result.ok) life.fault('API key file unusable; keeping the current keys', result.error);
       else this.#orders.endRemovedKeys(result.removed);
-    });
+    };
+    const { credentials } = this.#clients;
+    const {
+      data: { config },
+      log,
+    } = life;
+    const reloading = new Reloading({ ...auth, auth: config.auth, credentials, log, onApiKeys, post });
+    this.#orders = newOrders(life, this.#streams, this.#clients, sessions, this.#server, reloading);
+    auth.apiKeys?.watch(onApiKeys);
   }
 
   /** The work in progress takes too long. */
@@ -183,6 +192,7 @@ function newOrders(
   { symbols, rooms, topics, credentials }: Clients,
   sessions: ReadonlySet<Session>,
   server: GatewayServer,
+  reloading: Reloading,
 ): Orders {
   const { data, apps, post, fault } = life;
   const row = turnRow(data.turns, data.worker);
@@ -200,6 +210,7 @@ function newOrders(
     rooms,
     topics,
     credentials,
+    reloading,
     post,
     countersNow: () => life.stats?.(),
     onFault: fault,

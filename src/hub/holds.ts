@@ -1,6 +1,7 @@
 /** State subjects that lack a message and are held back, as reported by their encoders. */
-import type { Hold } from '../threads/batch.js';
+
 import { STALE_REASON_NAMES, type StaleReason } from '../protocol/codes.js';
+import type { Hold } from '../threads/batch.js';
 import type { Subject } from './sources/subject-table.js';
 
 export class Holds {

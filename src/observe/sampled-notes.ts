@@ -2,14 +2,14 @@
 import type { ClientEvent, ClientLine } from '../threads/thread-messages.js';
 import type { Logger, LogSampler } from './log.js';
 
-const CLIENT_EVENTS = {
-  connected: { level: 'info', text: 'client connected' },
-  refused: { level: 'info', text: 'client refused' },
-  stepped_down: { level: 'warn', text: 'client stepped down: its state topics are sent less often' },
-  restored: { level: 'info', text: 'client restored: its state topics are sent more often again' },
-  ended: { level: 'info', text: 'client ended' },
-  broken: { level: 'info', text: 'client ended' },
-} as const satisfies Readonly<Record<ClientEvent, { readonly level: 'info' | 'warn'; readonly text: string }>>;
+const CLIENT_EVENTS: Readonly<Record<ClientEvent, string>> = {
+  connected: 'client connected',
+  refused: 'client refused',
+  stepped_down: 'client stepped down: its state topics are sent less often',
+  restored: 'client restored: its state topics are sent more often again',
+  ended: 'client ended',
+  broken: 'client ended',
+};
 
 export class SampledNotes {
   readonly #log: Logger;
@@ -36,8 +36,8 @@ export class SampledNotes {
 
   /** Events of clients. @param leftOut further ones, which are not logged */
   clients(lines: readonly ClientLine[], leftOut: number): void {
-    for (const { event, ...fields } of lines) this.#log[CLIENT_EVENTS[event].level](fields, CLIENT_EVENTS[event].text);
-    if (leftOut > 0) this.#log.warn({ leftOut }, 'too many events of clients; not all are logged');
+    for (const { event, ...fields } of lines) this.#log.info(fields, CLIENT_EVENTS[event]);
+    if (leftOut > 0) this.#log.info({ leftOut }, 'too many events of clients; not all are logged');
   }
 
   wrongAdminToken(address: string): void {

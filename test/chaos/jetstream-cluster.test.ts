@@ -59,7 +59,13 @@ function publishing(nats: NatsConnection): { readonly storedMs: number[]; readon
   let isStopped = false;
   const run = async (): Promise<void> => {
     for (let n = 1; !isStopped; n++) {
-      const trade = { symbol: 'A', trade_id: String(n), price: '1', quantity: '1', executed_at: '2024-01-02T03:04:05Z' };
+      const trade = {
+        symbol: 'A',
+        trade_id: String(n),
+        price: '1',
+        quantity: '1',
+        executed_at: '2024-01-02T03:04:05Z',
+      };
       const msgID = String(n);
       while (!isStopped) {
         try {
@@ -90,32 +96,43 @@ async function holders(manager: JetStreamManager): Promise<{ readonly stream: st
   return { stream: cluster?.leader ?? '', consumer: consumer?.cluster?.leader ?? '' };
 }
 
-it.each(['consumer', 'stream'] as const)('N9: the node of the %s dies: the gateway adds less than two seconds', async which => {
-  const servers = await cluster();
-  const urls = [...servers.values()].map(({ url }) => url);
-  const nats = await connect({ servers: urls, maxReconnectAttempts: -1, reconnectTimeWait: 50 });
-  ends.push(() => nats.close());
-  const manager = await until(() => nats.jetstreamManager());
-  await until(() => manager.streams.add({ name: STREAM, subjects: ['md.>'], num_replicas: NODES.length }));
-  const gateway = await startGateway({ NATS_URL: urls.join(','), JETSTREAM: 'on', SYMBOLS: 'A', WORKERS: '1', ENCODERS: '1' });
-  ends.push(() => gateway.stop('SIGINT'));
-  const client = await TestClient.connect(`${gateway.url}/ws/trades?symbols=A&token=${await testToken()}`);
-  ends.push(() => client.close());
-  const cameMs: number[] = [];
-  client.socket.on('message', data => {
-    if (String(data).includes('trade_id')) cameMs.push(performance.now());
-  });
-  const { storedMs, stop } = publishing(nats);
-  await until(() => cameMs.length > 50);
-  const node = servers.get((await holders(manager))[which]) as NatsServer;
-  const [storedBefore, cameBefore] = [storedMs.length, cameMs.length];
-  await node.kill();
-  await until(() => storedMs.length > storedBefore + 100 && cameMs.length > cameBefore + 100, 60_000);
-  await stop();
-  await until(() => cameMs.length >= storedMs.length);
-  const [theirs, total] = [silenceMs(storedMs), silenceMs(cameMs)];
-  console.log(`the node of the ${which} died: ${Math.round(total)} ms of silence, ${Math.round(theirs)} ms of them the cluster's`);
-  expect(total - theirs).toBeLessThan(OURS_MS_MAX);
-  const ids = client.frames.filter(({ type }) => type === 'trade').map(({ trade_id: id }) => Number(id));
-  expect(ids).toEqual(ids.map((_, i) => (ids[0] ?? 0) + i));
-});
+it.each(['consumer', 'stream'] as const)(
+  'N9: the node of the %s dies: the gateway adds less than two seconds',
+  async which => {
+    const servers = await cluster();
+    const urls = [...servers.values()].map(({ url }) => url);
+    const nats = await connect({ servers: urls, maxReconnectAttempts: -1, reconnectTimeWait: 50 });
+    ends.push(() => nats.close());
+    const manager = await until(() => nats.jetstreamManager());
+    await until(() => manager.streams.add({ name: STREAM, subjects: ['md.>'], num_replicas: NODES.length }));
+    const gateway = await startGateway({
+      NATS_URL: urls.join(','),
+      JETSTREAM: 'on',
+      SYMBOLS: 'A',
+      WORKERS: '1',
+      ENCODERS: '1',
+    });
+    ends.push(() => gateway.stop('SIGINT'));
+    const client = await TestClient.connect(`${gateway.url}/ws/trades?symbols=A&token=${await testToken()}`);
+    ends.push(() => client.close());
+    const cameMs: number[] = [];
+    client.socket.on('message', data => {
+      if (String(data).includes('trade_id')) cameMs.push(performance.now());
+    });
+    const { storedMs, stop } = publishing(nats);
+    await until(() => cameMs.length > 50);
+    const node = servers.get((await holders(manager))[which]) as NatsServer;
+    const [storedBefore, cameBefore] = [storedMs.length, cameMs.length];
+    await node.kill();
+    await until(() => storedMs.length > storedBefore + 100 && cameMs.length > cameBefore + 100, 60_000);
+    await stop();
+    await until(() => cameMs.length >= storedMs.length);
+    const [theirs, total] = [silenceMs(storedMs), silenceMs(cameMs)];
+    console.log(
+      `the node of the ${which} died: ${Math.round(total)} ms of silence, ${Math.round(theirs)} ms of them the cluster's`,
+    );
+    expect(total - theirs).toBeLessThan(OURS_MS_MAX);
+    const ids = client.frames.filter(({ type }) => type === 'trade').map(({ trade_id: id }) => Number(id));
+    expect(ids).toEqual(ids.map((_, i) => (ids[0] ?? 0) + i));
+  },
+);

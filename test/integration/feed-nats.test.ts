@@ -168,9 +168,15 @@ describe('R3 NatsFeed', () => {
     const env = { NATS_USER: 'feed', NATS_PASSWORD: 's3cret' };
     await started(new NatsFeed({ config: config(byUser.url, env), ...feedOptions('node-7') }), sink);
     expect(sink.live).toBe(true);
-    const wrong = new NatsFeed({ config: config(byUser.url, { ...env, NATS_PASSWORD: 'no' }), ...feedOptions('node-7') });
+    const wrong = new NatsFeed({
+      config: config(byUser.url, { ...env, NATS_PASSWORD: 'no' }),
+      ...feedOptions('node-7'),
+    });
     const refused = await wrong.start(new Collector());
-    expect(refused).toMatchObject({ code: 'refused', detail: expect.stringMatching(/cannot connect to NATS at .*Authorization/i) });
+    expect(refused).toMatchObject({
+      code: 'refused',
+      detail: expect.stringMatching(/cannot connect to NATS at .*Authorization/i),
+    });
 
     const byToken = await server({ args: ['--auth', 'tok'] });
     const feed = new NatsFeed({ config: config(byToken.url, { NATS_TOKEN: 'tok' }), ...feedOptions('node-7') });
@@ -189,7 +195,10 @@ describe('R3 NatsFeed', () => {
       expect(await feed.start(new Collector())).toEqual({ ok: false, code: 'unreachable', detail });
     }
     const noCreds = new NatsFeed({ config: config(url, { NATS_CREDS: '/no/such.creds' }), ...feedOptions() });
-    expect(await noCreds.start(new Collector())).toMatchObject({ ok: false, detail: expect.stringContaining('/no/such.creds') });
+    expect(await noCreds.start(new Collector())).toMatchObject({
+      ok: false,
+      detail: expect.stringContaining('/no/such.creds'),
+    });
   });
 });
 

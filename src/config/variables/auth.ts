@@ -9,7 +9,15 @@ export const credentials = {
   about:
     'Who may connect. Without any `AUTH_…` key, the gateway generates one for the run and prints a token signed with it.',
   settings: {
-    AUTH_JWT_SECRET: optional(secret, { means: 'HS256 secret that signs tokens, 32 bytes or more.' }),
+    AUTH_JWT_SECRET: optional(secret, {
+      means: 'HS256 secret that signs tokens, 32 bytes or more.',
+      isReloaded: true,
+    }),
+    AUTH_JWT_SECRET_PREVIOUS: optional(secret, {
+      means: 'Second secret that tokens may be signed with, while you rotate the first.',
+      see: 'ops/README.md#reload',
+      isReloaded: true,
+    }),
     AUTH_JWKS_URL: optional(url, { means: 'URL of the JSON Web Key Set that verifies tokens (RS256, ES256, EdDSA).' }),
     AUTH_JWKS_FILE: optional(file, { means: 'File with such a key set, instead of a URL.' }),
     AUTH_ISSUER: optional(text, { means: 'Required `iss` of tokens.' }),
@@ -63,6 +71,8 @@ export type AuthVariables = ValuesOf<typeof credentials.settings & typeof revoki
 
 export interface AuthConfig {
   readonly secret: string | undefined;
+  /** The secret before it, which still verifies tokens. */
+  readonly previousSecret?: string | undefined;
   readonly jwksUrl: string | undefined;
   readonly jwksFile: string | undefined;
   readonly issuer: string | undefined;
@@ -78,6 +88,7 @@ export interface AuthConfig {
 export function authConfig(v: AuthVariables): AuthConfig {
   return {
     secret: v.AUTH_JWT_SECRET,
+    previousSecret: v.AUTH_JWT_SECRET_PREVIOUS,
     jwksUrl: v.AUTH_JWKS_URL,
     jwksFile: v.AUTH_JWKS_FILE,
     issuer: v.AUTH_ISSUER,
@@ -113,8 +124,14 @@ export function revocationsConfig(v: AuthVariables): RevocationsConfig {
 /** Conflicts between these settings. @param feed the configured feed */
 export function authProblems(v: AuthVariables, feed: string): string[] {
   const wrong: string[] = [];
-  if (v.AUTH_JWT_SECRET !== undefined && Buffer.byteLength(v.AUTH_JWT_SECRET) < SECRET_BYTES_MIN) {
-    wrong.push(`AUTH_JWT_SECRET: must be at least ${SECRET_BYTES_MIN} bytes for HS256 (RFC 7518 section 3.2)`);
+  const secrets = { AUTH_JWT_SECRET: v.AUTH_JWT_SECRET, AUTH_JWT_SECRET_PREVIOUS: v.AUTH_JWT_SECRET_PREVIOUS };
+  for (const [name, text] of Object.entries(secrets)) {
+    if (text !== undefined && Buffer.byteLength(text) < SECRET_BYTES_MIN) {
+      wrong.push(`${name}: must be at least ${SECRET_BYTES_MIN} bytes for HS256 (RFC 7518 section 3.2)`);
+    }
+  }
+  if (v.AUTH_JWT_SECRET_PREVIOUS !== undefined && v.AUTH_JWT_SECRET === undefined) {
+    wrong.push('AUTH_JWT_SECRET_PREVIOUS: needs AUTH_JWT_SECRET');
   }
   const keys = [v.AUTH_JWT_SECRET, v.AUTH_JWKS_URL, v.AUTH_JWKS_FILE].filter(key => key !== undefined);
   if (keys.length > 1) wrong.push('AUTH_JWT_SECRET, AUTH_JWKS_URL, AUTH_JWKS_FILE: set only one of them');

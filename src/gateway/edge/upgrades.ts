@@ -4,13 +4,13 @@ import { STATUS_CODES } from 'node:http';
 import type { Config } from '../../config/environment.js';
 import { isListedHost } from '../../config/hosts.js';
 import { CONNECT_UNITS, topicUnits } from '../../protocol/costs.js';
+import type { SharedReadiness } from '../../threads/shared-readiness.js';
 import type { ConnectionLimits } from '../limits/connection-limits.js';
 import type { PendingSockets } from '../limits/pending-sockets.js';
 import { RETRY_AFTER_SECONDS } from '../limits/retry-after.js';
 import { sharedNowMs } from '../limits/shared-clock.js';
 import type { WorkBudgets } from '../limits/work-budgets.js';
 import type { Admission, SocketData } from '../model/session.js';
-import type { SharedReadiness } from '../../threads/shared-readiness.js';
 import { type Refusal, refusal, refusedTo } from '../refusal.js';
 import { andThen, type MaybePromise } from '../sessions/maybe-promise.js';
 import type { ClientLog } from '../supervision/client-log.js';
@@ -95,8 +95,7 @@ export class Upgrades {
         return;
       }
       this.#refused(asked, why);
-      const upgrade = () =>
-        header(response).upgrade<Explained>({ explanation }, key, subprotocol, '', contexts.short);
+      const upgrade = () => header(response).upgrade<Explained>({ explanation }, key, subprotocol, '', contexts.short);
       if (isAwaited) this.#parts.corking.cork(response, upgrade);
       else upgrade();
     };

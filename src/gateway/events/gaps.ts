@@ -25,7 +25,8 @@ export class Gaps {
     const sent = seqs.surelySent(turn);
     // Messages on a broken view are counted but not sent.
     if (view.isBroken) {
-      for (const source of sent.keys()) seqs.mergeLosses(sent, source, view.sentBeforeBreak?.get(source) ?? NOTHING_SENT);
+      for (const source of sent.keys())
+        seqs.mergeLosses(sent, source, view.sentBeforeBreak?.get(source) ?? NOTHING_SENT);
     }
     for (const [source, position] of subscription.sentSeqs ?? []) seqs.mergeLosses(sent, source, position);
     subscription.recordSent(sent);

@@ -39,11 +39,11 @@ export class Credentials {
   readonly #tokens: TokenVerifier;
   /** Undefined when no API key file is configured. */
   readonly #apiKeys: ApiKeyVerifier | undefined;
-  readonly #policy: TopicPolicy;
+  #policy: TopicPolicy;
   readonly #attempts: AttemptLimiter;
   readonly #revocations: RevocationList;
   /** Compiled once per credential: a verifier returns the same object for the same token or key. */
-  readonly #entitlements = new WeakMap<Credential, Entitlements>();
+  #entitlements = new WeakMap<Credential, Entitlements>();
 
   constructor(
     tokens: TokenVerifier,
@@ -89,6 +89,12 @@ export class Credentials {
     if (result?.ok === true) return this.#unlessRevoked(result.credential);
     const reason = result?.reason ?? 'unknown';
     return this.#refused(address, reason, `the API key was refused: ${reason}`);
+  }
+
+  /** Applies another policy from now on. */
+  usePolicy(policy: TopicPolicy): void {
+    this.#policy = policy;
+    this.#entitlements = new WeakMap();
   }
 
   entitlementsOf(credential: Credential): Entitlements {

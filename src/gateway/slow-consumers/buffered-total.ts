@@ -74,7 +74,9 @@ export class BufferedTotal {
   /** @returns how many bytes were buffered for the closed sockets */
   #closeWorst(rank: Rank, bytes: number, shed: { sockets: number; bytes: number }): number {
     const { buffered, cut } = this.#options;
-    const candidates = [...buffered].filter(session => rankOf(session.credential) === rank && session.flow.sampledBytes > 0);
+    const candidates = [...buffered].filter(
+      session => rankOf(session.credential) === rank && session.flow.sampledBytes > 0,
+    );
     candidates.sort((a, b) => b.flow.sampledBytes - a.flow.sampledBytes);
     let left = bytes;
     for (const session of candidates) {

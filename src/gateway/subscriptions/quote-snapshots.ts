@@ -3,8 +3,8 @@
  * parts.
  */
 import { snapshotUnits } from '../../protocol/costs.js';
+import type { Part } from '../model/part.js';
 import type { Session, Subscription, View } from '../model/session.js';
-import type { Part } from '../model/view.js';
 import type { Deliveries } from '../sending/deliveries.js';
 import type { Outbox } from '../sending/outbox.js';
 import type { NativeTopics } from '../views/native-topics.js';

@@ -24,8 +24,8 @@ import type { Outbox } from '../sending/outbox.js';
 import { NativeTopics } from '../views/native-topics.js';
 import { NO_DATA, type Part, type Views } from '../views/views.js';
 import { Pausing } from './pausing.js';
-import { awaitCatchUp, awaitRepair, isOlder, recordLeft, sentPositionOf, takeCaughtUp } from './sent-positions.js';
 import { QuoteSnapshots } from './quote-snapshots.js';
+import { awaitCatchUp, awaitRepair, isOlder, recordLeft, sentPositionOf, takeCaughtUp } from './sent-positions.js';
 import { RESUMED_AT_ONCE_MAX, type SubscriptionsOptions } from './subscriptions-options.js';
 import { TradesCharges } from './trades-charges.js';
 

@@ -25,7 +25,9 @@ export class ThreadStats {
    * @param mayAsk false for a thread that cannot answer
    */
   async all(mayAsk: (worker: number) => boolean): Promise<WorkerStats[]> {
-    const answers = await Promise.all(this.#last.map((_, worker) => (mayAsk(worker) ? this.#askOne(worker) : undefined)));
+    const answers = await Promise.all(
+      this.#last.map((_, worker) => (mayAsk(worker) ? this.#askOne(worker) : undefined)),
+    );
     answers.forEach((answer, worker) => this.take(worker, answer));
     return [...this.#last, this.#ended].filter(stats => stats !== undefined);
   }

@@ -12,7 +12,8 @@ type Order = Extract<ToWorker, { type: 'reload' }>;
 /** @param answers what each worker reloads; undefined: it does not answer */
 function reloading(reread: () => Reread, answers: readonly (readonly Reloaded[] | undefined)[]) {
   const lines: { level: string; fields: Record<string, unknown>; text: string }[] = [];
-  const write = (level: string) => (fields: Record<string, unknown>, text: string) => lines.push({ level, fields, text });
+  const write = (level: string) => (fields: Record<string, unknown>, text: string) =>
+    lines.push({ level, fields, text });
   const orders: Order[] = [];
   const reload: Reload = new Reload({
     log: { info: write('info'), warn: write('warn'), error: write('error') } as unknown as Logger,
@@ -31,7 +32,10 @@ function reloading(reread: () => Reread, answers: readonly (readonly Reloaded[] 
   return { reload, lines, orders };
 }
 
-const fresh = (env: Record<string, string>, changed: readonly string[]): Reread => ({ config: readConfig(env), changed });
+const fresh = (env: Record<string, string>, changed: readonly string[]): Reread => ({
+  config: readConfig(env),
+  changed,
+});
 const KEYS: Reloaded = { name: 'AUTH_API_KEYS_FILE', problem: undefined };
 const BROKEN: Reloaded = { name: 'POLICY_FILE', problem: 'is not JSON' };
 

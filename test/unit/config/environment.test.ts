@@ -30,6 +30,9 @@ describe('without settings', () => {
       allowedHosts: [],
       nodeName: 'millrace',
       logLevel: 'info',
+      logClients: 'all',
+      logUsers: 'pseudonym',
+      settingsFiles: {},
       allowedOrigins: [],
       symbols: [],
     });
@@ -76,6 +79,7 @@ describe('without settings', () => {
       hungAfterMs: 5000,
       stableAfterMs: 30_000,
       heartbeatIntervalMs: 1000,
+      drainDelayMs: 0,
       drainTimeoutMs: 30_000,
       batchIntervalMs: 16,
     });
@@ -380,6 +384,14 @@ describe('settings that do not fit together', () => {
     ['WS_RESERVED_INSTITUTIONAL', { WS_RESERVED_CREDENTIALS: '5', WS_RESERVED_INSTITUTIONAL: '6' }],
     ['WS_RESERVED_CREDENTIALS', { WS_MAX_CONNECTIONS: '10', WS_RESERVED_CREDENTIALS: '11' }],
     ['ROOM_BYTES_RATE', { ROOM_BYTES_RATE: '8KiB' }],
+    ['ROOM_MESSAGE_BYTES_MAX', { ROOM_MESSAGE_BYTES_MAX: '64KiB', WS_MAX_MESSAGE_SIZE: '32KiB' }],
+    ['WS_MAX_BACKPRESSURE', { WS_MAX_BACKPRESSURE: '2MiB', WS_MAX_BUFFERED_TOTAL: '1MiB' }],
+    ['WS_MAX_PENDING_PER_IP', { WS_MAX_PENDING: '10', WS_MAX_PENDING_PER_IP: '11' }],
+    ['WS_MAX_CLIENT_TOPICS_PER_USER', { WS_MAX_CLIENT_TOPICS: '10', WS_MAX_CLIENT_TOPICS_PER_USER: '11' }],
+    ['WS_PONG_TIMEOUT', { WS_PONG_TIMEOUT: '20m' }],
+    ['AUTH_JWT_SECRET', { AUTH_JWT_SECRET_PREVIOUS: SECRET }],
+    ['AUTH_JWT_SECRET_PREVIOUS', { AUTH_JWT_SECRET: SECRET, AUTH_JWT_SECRET_PREVIOUS: 'short' }],
+    ['ADMIN_PORT', { HOST: 'localhost', PORT: '9090' }],
     ['JETSTREAM', { JETSTREAM: 'on' }],
     ['THREAD_BUSY_AFTER', { THREAD_BUSY_AFTER: '249ms' }],
     ['THREAD_BUSY_AFTER', { THREAD_BUSY_AFTER: '2s', THREAD_HUNG_AFTER: '2s' }],
@@ -387,13 +399,17 @@ describe('settings that do not fit together', () => {
     ['REVOCATIONS_FILE', { NATS_URL: 'nats://a', REVOCATIONS_BUCKET: 'off', REVOCATIONS_REQUIRED: 'on' }],
     ['NATS_BACKUP_URL', { NATS_BACKUP_URL: 'nats://b' }],
     ['NATS_BACKUP_URL', { NATS_URL: 'nats://b', NATS_BACKUP_URL: 'nats://b' }],
-  ])('stop the start, naming %s', (name, env) => {
+  ])('O4 stop the start, naming %s', (name, env) => {
     expect(refusal(env)).toContain(name);
   });
 
   it('are all fine where ports collide on different addresses or are chosen by the system', () => {
     expect(readConfig({ HOST: '10.0.0.1', PORT: '9090' }).port).toBe(9090);
     expect(readConfig({ PORT: '0', ADMIN_PORT: '0' }).port).toBe(0);
+    // A default may exceed the whole that is set.
+    expect(readConfig({ WS_MAX_MESSAGE_SIZE: '8KiB', WS_MAX_PENDING: '10', WS_MAX_CLIENT_TOPICS: '10' }).port).toBe(
+      8080,
+    );
   });
 });
 

@@ -7,7 +7,7 @@ import { ConfigError } from '../../../src/config/config-error.js';
 import { readConfig } from '../../../src/config/environment.js';
 import { checkFiles } from '../../../src/config/secret-files.js';
 import { withFiles } from '../../../src/config/settings-files.js';
-import { SECRETS, SETTINGS, secretFileName } from '../../../src/config/settings-table.js';
+import { SECRETS_IN_FILES, SETTINGS, secretFileName } from '../../../src/config/settings-table.js';
 
 const SECRET = 'a secret of at least thirty-two bytes';
 
@@ -35,14 +35,17 @@ function refusal(env: Record<string, string>): string {
 }
 
 describe('O5 a secret in a file', () => {
-  it.each(SECRETS)('O5 %s is read from its file, without the line end', async secret => {
+  it.each([...SECRETS_IN_FILES])('O5 %s is read from its file, without the line end', async secret => {
     const path = await file(secret, `${SECRET}\n`);
     expect(withFiles({ [secretFileName(secret)]: path })[secret]).toBe(SECRET);
     expect(SETTINGS.has(secretFileName(secret))).toBe(true);
   });
 
   it('O5 is the one that the gateway uses', async () => {
-    const secrets = { AUTH_JWT_SECRET_FILE: await file('jwt', SECRET), ADMIN_TOKEN_FILE: await file('admin', `${SECRET}\r\n`) };
+    const secrets = {
+      AUTH_JWT_SECRET_FILE: await file('jwt', SECRET),
+      ADMIN_TOKEN_FILE: await file('admin', `${SECRET}\r\n`),
+    };
     const config = readConfig(withFiles(secrets));
     expect([config.auth.secret, config.adminToken]).toEqual([SECRET, SECRET]);
   });
@@ -53,7 +56,9 @@ describe('O5 a secret in a file', () => {
   });
 
   it('O4 O5 is refused in one line where it cannot be read, is empty, or is given twice', async () => {
-    expect(refusal({ ADMIN_TOKEN_FILE: '/no/such/file' })).toMatch(/^ADMIN_TOKEN_FILE="\/no\/such\/file": cannot be read [^\n]*$/);
+    expect(refusal({ ADMIN_TOKEN_FILE: '/no/such/file' })).toMatch(
+      /^ADMIN_TOKEN_FILE="\/no\/such\/file": cannot be read [^\n]*$/,
+    );
     expect(refusal({ ADMIN_TOKEN_FILE: await file('empty', '\n') })).toMatch(/^ADMIN_TOKEN_FILE=.*: is empty$/);
     const twice = { ADMIN_TOKEN: SECRET, ADMIN_TOKEN_FILE: await file('twice', SECRET) };
     expect(refusal(twice)).toBe('ADMIN_TOKEN, ADMIN_TOKEN_FILE: set only one of them');
@@ -61,8 +66,7 @@ describe('O5 a secret in a file', () => {
 
   it.runIf(process.platform !== 'win32')('O5 must not be readable by every user', async () => {
     const path = await file('open', SECRET, 0o644);
-    const config = (readers: string) =>
-      readConfig(withFiles({ ADMIN_TOKEN_FILE: path, SECRET_FILE_READERS: readers }));
+    const config = (readers: string) => readConfig(withFiles({ ADMIN_TOKEN_FILE: path, SECRET_FILE_READERS: readers }));
     await expect(checkFiles(config('group'))).rejects.toThrow(/^ADMIN_TOKEN_FILE=.*may read it/);
     await checkFiles(config('all'));
   });

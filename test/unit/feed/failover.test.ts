@@ -173,7 +173,10 @@ describe('R44 FailoverFeed', () => {
     backup.put('one');
     clock.advanceMs(200);
     expect(heard.status_).toBe('live');
-    expect(feed.stats.upstreams.map(({ silentMs }) => silentMs !== undefined && silentMs <= 1_200)).toEqual([true, true]);
+    expect(feed.stats.upstreams.map(({ silentMs }) => silentMs !== undefined && silentMs <= 1_200)).toEqual([
+      true,
+      true,
+    ]);
     for (let waitedMs = 0; waitedMs < STALE_AFTER_MS + 300; waitedMs += 100) {
       backup.put('one');
       clock.advanceMs(100);

@@ -5,11 +5,15 @@ import { FeedErrors } from '../../../src/feed/feed-errors.js';
 it('N6: counts every error by its kind, and logs each kind once, then with how often it came', () => {
   let nowMs = 0;
   const errors = new FeedErrors(() => nowMs);
-  const logged = Array.from({ length: 5 }, () => errors.note('dead_letter_refused', 'deadletter.md.quotes.A', 'refused'));
+  const logged = Array.from({ length: 5 }, () =>
+    errors.note('dead_letter_refused', 'deadletter.md.quotes.A', 'refused'),
+  );
   expect(logged.filter(text => text !== undefined)).toEqual(['refused']);
   expect(errors.note('publish_refused', 'rooms.desk', 'refused too')).toBe('refused too');
   nowMs = 60_000;
-  expect(errors.note('dead_letter_refused', 'deadletter.md.quotes.B', 'refused')).toBe('refused (and 4 like it before)');
+  expect(errors.note('dead_letter_refused', 'deadletter.md.quotes.B', 'refused')).toBe(
+    'refused (and 4 like it before)',
+  );
   expect([...errors.counts]).toEqual([
     ['dead_letter_refused', 6],
     ['publish_refused', 1],

@@ -277,7 +277,10 @@ describe('R12 replay', () => {
       ['{"millrace_recording":2}\n', 'line 1: version 2 is not supported'],
     ] as const) {
       await writeFile(file, content);
-      expect(await replay(1).start(new Collector())).toMatchObject({ ok: false, detail: expect.stringContaining(fault) });
+      expect(await replay(1).start(new Collector())).toMatchObject({
+        ok: false,
+        detail: expect.stringContaining(fault),
+      });
     }
   });
 

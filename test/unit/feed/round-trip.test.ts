@@ -25,7 +25,9 @@ beforeEach(() => {
     connection: {
       stats: () => ({ inBytes, outBytes: 0, inMsgs: 0, outMsgs: 0 }),
       flush: () =>
-        new Promise((resolve, reject) => pings.push({ answer: resolve, fail: () => reject(new Error('disconnected')) })),
+        new Promise((resolve, reject) =>
+          pings.push({ answer: resolve, fail: () => reject(new Error('disconnected')) }),
+        ),
     },
   });
 });

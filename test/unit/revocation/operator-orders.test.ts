@@ -63,6 +63,13 @@ describe('J5 R33 control.revoke', () => {
     expect(taken).toEqual([]);
   });
 
+  it.each([[[{ sub: 'alice' }]], [[]], ['"alice"'], ['null'], ['7']])('O7 is no order where it is %j', order => {
+    const { hear, taken, logged } = setUp();
+    hear(order);
+    expect(taken).toEqual([]);
+    expect(logged('not a JSON object')).toBe(1);
+  });
+
   it('J5 R33 without room is answered so, and stays at the server', async () => {
     const { ask, keep } = setUp('kv', false);
     expect(await ask({ sub: 'alice' })).toMatchObject({ ok: false, error: expect.stringContaining('no room') });

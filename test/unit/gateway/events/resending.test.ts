@@ -2,10 +2,10 @@
 import { describe, expect, it } from 'vitest';
 import { newRecovery, type Recovery } from '../../../../src/gateway/events/missed-events.js';
 import {
-  WAITING_BYTES_MAX,
   QUEUE_BYTES_MAX,
   Resending,
   SESSION_BYTES_MAX,
+  WAITING_BYTES_MAX,
 } from '../../../../src/gateway/events/resending.js';
 import { KEPT_MS_MAX, type SharedReplay, SharedReplays } from '../../../../src/gateway/events/shared-replays.js';
 import { type Session, type Socket, Subscription } from '../../../../src/gateway/model/session.js';

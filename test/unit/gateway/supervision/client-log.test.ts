@@ -76,7 +76,13 @@ describe('O2 the log of clients', () => {
     live(problems.log);
     problems.log.ended(ALICE, 'gateway', { code: 1001, reason: 'going away' }, TRAFFIC);
     problems.log.flush();
-    expect(problems.lines().map(({ event }) => event)).toEqual(['refused', 'stepped_down', 'restored', 'broken', 'broken']);
+    expect(problems.lines().map(({ event }) => event)).toEqual([
+      'refused',
+      'stepped_down',
+      'restored',
+      'broken',
+      'broken',
+    ]);
     const off = clientLog('off');
     live(off.log);
     off.log.flush();

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import type { Session } from '../../../../src/gateway/model/session.js';
 import { ConnectionIds } from '../../../../src/gateway/model/connection-ids.js';
+import type { Session } from '../../../../src/gateway/model/session.js';
 import { ClientLog } from '../../../../src/gateway/supervision/client-log.js';
 import { type LongTurn, longWorkOf, ServedTurns } from '../../../../src/gateway/supervision/served-turns.js';
 import { Cell, createTurnRows, turnRow } from '../../../../src/gateway/supervision/watchdog.js';
@@ -112,7 +112,13 @@ describe('J1 R47 what a gateway thread says of its work', () => {
       nowMs: () => 0,
     });
     const known = longWorkOf({ ...turn, session: sessionOf(4) }, log);
-    expect(known).toMatchObject({ connection: log.ids.text(4), address: '192.0.2.1', action: 'message', ms: 5, isStopped: true });
+    expect(known).toMatchObject({
+      connection: log.ids.text(4),
+      address: '192.0.2.1',
+      action: 'message',
+      ms: 5,
+      isStopped: true,
+    });
     expect(known.user).toMatch(/^[\w-]{16}$/);
     expect(longWorkOf({ ...turn, session: sessionOf(4, '') }, log).user).toBeUndefined();
     expect(longWorkOf({ ...turn, session: undefined }, log).connection).toBeUndefined();

@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { ANSWERS_MAX, ANSWERS_PER_OWNER_MAX } from '../../../../src/hub/events/answered.js';
 import type { FeedPosition, PublishOutcome } from '../../../../src/feed/feed.js';
 import { failed } from '../../../../src/feed/feed-outcome.js';
-import { PENDING_MAX, PUBLISH_TIMEOUT_MS, Publications } from '../../../../src/hub/events/publications.js';
+import { ANSWERS_MAX, ANSWERS_PER_OWNER_MAX } from '../../../../src/hub/events/answered.js';
 import type { PublicationOutcome } from '../../../../src/hub/events/publication-outcome.js';
+import { PENDING_MAX, PUBLISH_TIMEOUT_MS, Publications } from '../../../../src/hub/events/publications.js';
 import { KEYS_MAX, KEYS_PER_SUBJECT_MAX, RecentKeys } from '../../../../src/hub/events/recent-keys.js';
 import type { StreamPosition } from '../../../../src/protocol/stream-position.js';
 

@@ -33,7 +33,7 @@ import { TcpGate } from '../support/tcp-gate.js';
 import { until } from '../support/until.js';
 
 const PROGRAM = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
-const TIMEOUT_MS = 60_000;
+const TIMEOUT_MS = 100_000;
 const BUCKET = 'MILLRACE_REVOCATIONS';
 const names = new NatsNames({ subjectPrefix: '', jsApiPrefix: '$JS.API' });
 
@@ -105,6 +105,7 @@ async function gatewayAt({ setup, gate }: Site): Promise<GatewayUnderTest> {
       WORKERS: '1',
       ENCODERS: '1',
       ADMIN_PORT: String(adminPort),
+      SYMBOLS: 'A',
       NATS_URL: `nats://gateway:${passwordOf('gateway')}@127.0.0.1:${gate.port}`,
       ...stored,
     },

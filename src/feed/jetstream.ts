@@ -15,6 +15,8 @@ import { NatsLink, type NatsLinkOptions } from './nats-link.js';
 import { StreamReader } from './stream-reader.js';
 import { StreamShare } from './stream-share.js';
 
+const NOT_READABLE = failed('unreachable', 'the stream cannot be read at the moment');
+
 export interface JetStreamFeedOptions extends NatsLinkOptions {
   readonly clock: Clock;
 }
@@ -70,7 +72,10 @@ export class JetStreamFeed implements Feed {
   }
 
   follow(subject: string, wanted: boolean): FeedOutcome | Promise<FeedOutcome> {
-    return this.#parts?.share.follow(subject, wanted) ?? NOT_RUNNING;
+    if (this.#parts === undefined) return NOT_RUNNING;
+    const { share, reader } = this.#parts;
+    const outcome = share.follow(subject, wanted);
+    return wanted && share.isStored(subject) && !reader.isReading ? NOT_READABLE : outcome;
   }
 
   deadLetter(subject: string, payload: Uint8Array, reason: string): void {
@@ -99,7 +104,7 @@ export class JetStreamFeed implements Feed {
   async stored(range: StoredRange): Promise<StoredOutcome> {
     if (this.#parts === undefined) return NOT_RUNNING;
     const { share, reader, store } = this.#parts;
-    if (!reader.isReading) return failed('unreachable', 'the stream cannot be read at the moment');
+    if (!reader.isReading) return NOT_READABLE;
     if (!share.isStored(range.subject)) return notStored(range.subject);
     const isReadable = (): boolean => reader.isReading && reader.numbering.isOfThisLife(range.epoch);
     if (!isReadable()) return failed('incomplete', 'the range is counted in another epoch');

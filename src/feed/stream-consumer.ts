@@ -9,6 +9,8 @@ const PULL_MESSAGES_MAX = 4_096;
 const PULL_EXPIRES_MS = 10_000;
 /** After two missed heartbeats, the consumer counts as lost: within 1.5 s of the death of its node. */
 const HEARTBEAT_MS = 500;
+/** No heartbeat has been missed by then, so one has come. */
+const BEGUN_MS_MAX = 4 * HEARTBEAT_MS;
 /** Asks for one message shorter than any, and does not wait: the server answers at once, and delivers nothing. */
 const PROBE = new TextEncoder().encode('{"batch":1,"no_wait":true,"max_bytes":1}');
 
@@ -20,10 +22,12 @@ export interface StreamConsumerOptions {
   /** With a `lastSeq` of 0, it starts at the first message. */
   readonly isWhole?: boolean;
   /**
-   * Sends a request to JetStream's API. With it, `open` proves that the user may ask for messages: without that right,
-   * the server ignores the requests of a consumer that it has created.
+   * Sends a request to JetStream's API. With it, `open` proves that messages are delivered: without the right to ask for
+   * them, the server creates a consumer, and ignores its requests.
    */
   readonly ask?: (call: string, payload: Uint8Array) => Promise<unknown>;
+  /** Called before its first message. */
+  readonly onOpen?: (consumer: StreamConsumer) => void;
   readonly onMessage: (message: JsMsg, consumer: StreamConsumer) => void;
   /** Called once, unless the consumer was closed before. */
   readonly onLost: (reason: string, consumer: StreamConsumer) => void;
@@ -35,6 +39,7 @@ export class StreamConsumer {
   readonly pendingAtStart: number;
   readonly #options: StreamConsumerOptions;
   #messages: ConsumerMessages | undefined;
+  #begin = (): void => {};
   isClosed = false;
   /** Position in its own numbering, which has no holes. */
   deliverySeq = 0;
@@ -49,8 +54,10 @@ export class StreamConsumer {
   static async open(manager: JetStreamManager, options: StreamConsumerOptions): Promise<StreamConsumer> {
     const { stream, lastSeq, filter, isWhole, ask } = options;
     const info = await manager.consumers.add(stream, consumerConfig(lastSeq, filter, isWhole));
-    await ask?.(`CONSUMER.MSG.NEXT.${stream}.${info.name}`, PROBE);
+    // A consumer that begins with the last message of every subject would skip one.
+    if (info.num_pending === 0) await ask?.(`CONSUMER.MSG.NEXT.${stream}.${info.name}`, PROBE);
     const consumer = new StreamConsumer(info.name, info.num_pending, options);
+    options.onOpen?.(consumer);
     const messages = await manager
       .jetstream()
       .consumers.getPullConsumerFor(info)
@@ -63,12 +70,28 @@ export class StreamConsumer {
       });
     consumer.#messages = messages;
     consumer.#watch(messages);
+    if (ask !== undefined && info.num_pending > 0) await consumer.#begun();
     return consumer;
   }
 
   close(): void {
     this.isClosed = true;
+    this.#begin();
     this.#messages?.close().catch(() => undefined);
+  }
+
+  /** Resolves once it has delivered something, or not even a heartbeat. @throws {Error} in that case */
+  async #begun(): Promise<void> {
+    await new Promise<void>(resolve => {
+      const timer = setTimeout(resolve, BEGUN_MS_MAX);
+      this.#begin = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+      if (this.deliverySeq > 0 || this.isClosed) this.#begin();
+    });
+    if (!this.isClosed || this.deliverySeq > 0) return;
+    throw new Error('its consumer delivers neither messages nor heartbeats');
   }
 
   #received(message: JsMsg): void {
@@ -78,6 +101,7 @@ export class StreamConsumer {
       return;
     }
     this.deliverySeq++;
+    if (this.deliverySeq === 1) this.#begin();
     try {
       this.#options.onMessage(message, this);
     } catch (error) {

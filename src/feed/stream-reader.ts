@@ -50,6 +50,8 @@ export class StreamReader {
   readonly #finder: StreamFinder;
   /** Counts disconnections, so that an attempt can tell whether one occurred during it. */
   #disconnections = 0;
+  /** The newest; it may not have delivered anything yet. */
+  #opened: StreamConsumer | undefined;
   #consumer: StreamConsumer | undefined;
   /** The consumer that read the last message; '' before the first. */
   #consumerName = '';
@@ -149,33 +151,34 @@ export class StreamReader {
   async #consume(manager: JetStreamManager, timeout: number): Promise<void> {
     const { stream, share, link } = this.#options;
     const { lastSeq } = this.numbering;
+    const newest = newestOf(manager, stream, link.names.subjects);
     const consumer = await StreamConsumer.open(manager, {
       stream,
       filter: share.filter,
       lastSeq,
       ask: (call, payload) => link.connection.request(link.names.apiSubject(call), payload, { timeout }),
+      onOpen: opened => {
+        this.#opened = opened;
+        this.#caughtUpSeq = opened.pendingAtStart;
+        this.behind = opened.pendingAtStart;
+        // The last messages of all subjects skip what came before them.
+        this.#holesUpTo = lastSeq === 0 ? opened.pendingAtStart : 0;
+        this.#audit?.stop();
+        this.#audit = new HoleAudit({ newestOf: newest, position: () => this.numbering });
+      },
       onMessage: (message, from) => this.#onMessage(message, from),
       onLost: reason => this.#lost(reason),
     });
     // A consumer that was lost at once is retried.
     if (consumer.isClosed || this.#isStopped) return consumer.close();
     assert(this.#consumer === undefined, 'a stream is read by one consumer at a time');
-    this.#caughtUpSeq = consumer.pendingAtStart;
-    this.behind = consumer.pendingAtStart;
-    // The last messages of all subjects skip what came before them.
-    this.#holesUpTo = lastSeq === 0 ? consumer.pendingAtStart : 0;
-    this.#consumerName = consumer.name;
     this.#consumer = consumer;
-    this.#audit?.stop();
-    this.#audit = new HoleAudit({
-      newestOf: newestOf(manager, stream, link.names.subjects),
-      position: () => this.numbering,
-    });
-    if (this.numbering.holeSeq > 0) this.#audit.start();
+    if (this.numbering.holeSeq > 0) this.#audit?.start();
   }
 
-  #onMessage(received: JsMsg, { deliverySeq }: StreamConsumer): void {
+  #onMessage(received: JsMsg, { deliverySeq, name }: StreamConsumer): void {
     if (this.#isStopped) return;
+    this.#consumerName = name;
     const { share, sink, link } = this.#options;
     const { streamSequence, timestampNanos, pending } = received.info;
     const subject = link.names.subjects.remove(received.subject);
@@ -259,9 +262,8 @@ export class StreamReader {
   }
 
   #closeConsumer(): void {
-    const consumer = this.#consumer;
     this.#consumer = undefined;
     this.#caughtUp?.();
-    consumer?.close();
+    this.#opened?.close();
   }
 }

@@ -59,8 +59,8 @@ async function open(setup: Setup, missing?: Right): Promise<Site> {
   const folder = await mkdtemp(join(tmpdir(), 'millrace-permissions-'));
   ends.push(() => rm(folder, { recursive: true, force: true }));
   const file = join(folder, 'nats.conf');
-  await writeFile(file, configurationWithout(setup, missing));
-  const nats = await startNatsServer({ args: ['-c', file], env: PASSWORDS, jetstream: setup === 'jetstream' });
+  await writeFile(file, configurationWithout(setup, join(folder, 'store'), missing));
+  const nats = await startNatsServer({ args: ['-c', file], env: PASSWORDS });
   ends.push(() => nats.stop());
   if (setup === 'jetstream') await createStreams(await connectAs(nats, 'administrator'));
   const gate = await TcpGate.open(nats.port);
@@ -133,7 +133,7 @@ async function gatewayAt({ setup, gate }: Site): Promise<GatewayUnderTest> {
     refusals: async () => {
       const url = `http://127.0.0.1:${adminPort}/metrics`;
       const text = await (await fetch(url, { headers: { connection: 'close' } })).text();
-      const counts = text.matchAll(/^millrace_feed_errors_total\{kind="(?:[a-z]+_refused|jetstream)"\} (\d+)$/gm);
+      const counts = text.matchAll(/^millrace_feed_errors_total\{kind="(?:[a-z_]+_refused|jetstream)"\} (\d+)$/gm);
       return [...counts].reduce((sum, [, count]) => sum + Number(count), 0);
     },
   };

@@ -280,9 +280,10 @@ describe.each(['core', 'jetstream'] as const)('N8 R3 with exactly the rights of 
     expect(await gateway.refusals()).toBe(0);
   });
 
-  const rights = rightsOf(setup).filter(({ role }) => role === 'gateway');
+  const ofGateway = rightsOf(setup).filter(({ role }) => role === 'gateway');
+  const rights = ofGateway.map(right => [`${right.kind} ${right.subject}`.trim(), right] as const);
 
-  it.each(rights)('N3 N4 N6 N8 R3 without “$kind $subject” the gateway names it', async right => {
+  it.each(rights)('N3 N4 N6 N8 R3 without “%s” the gateway names it', async (_, right) => {
     const site = await open(setup, right);
     const gateway = await gatewayAt(site);
     const isTold = () => isNamed(gateway.log(), right);

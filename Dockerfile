@@ -9,8 +9,8 @@
 #
 # A tag may be another image tomorrow: pin the base image by its digest (ops/security.md, "Supply chain").
 #
-# Debian, because uWebSockets comes as glibc binaries; 22, because they cover no newer Node (native-notes/uws.md).
-ARG NODE_IMAGE=node:22-bookworm-slim
+# Debian 13, because uWebSockets' binaries for Node 24 need its glibc (native-notes/uws.md). node:22-bookworm-slim works too.
+ARG NODE_IMAGE=node:24-trixie-slim
 
 # What TypeScript is compiled with.
 FROM ${NODE_IMAGE} AS build
@@ -22,14 +22,13 @@ COPY tsconfig.json tsconfig.build.json ./
 COPY src ./src
 RUN npm run build && rm dist/.tsbuildinfo
 
-# What runs beside it, with the uWebSockets binary of this platform only: all of them are 130 MB.
+# What runs beside it, with the uWebSockets binaries of this platform only: all of them are 250 MB.
 FROM ${NODE_IMAGE} AS dependencies
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
 RUN npm ci --omit=dev \
-  && find node_modules/uWebSockets.js -name 'uws_*.node' \
-    ! -name "uws_linux_$(node -p 'process.arch')_$(node -p 'process.versions.modules').node" -delete \
-  && node -e "import('uWebSockets.js').then(uws => uws.App())"
+  && find node_modules/uWebSockets.js node_modules/@btc-vision/uwebsockets.js -name 'uws_*.node' \
+    ! -name "uws_linux_$(node -p 'process.arch')_$(node -p 'process.versions.modules').node" -delete
 
 FROM ${NODE_IMAGE}
 ENV NODE_ENV=production
@@ -37,6 +36,8 @@ WORKDIR /app
 COPY --from=dependencies /app/node_modules ./node_modules
 COPY --from=build /app/dist ./dist
 COPY package.json ./
+# The build fails here where no uWebSockets binary fits the image.
+RUN node -e "import('/app/dist/gateway/native/uws.js').then(({ App }) => App().close())"
 USER node
 EXPOSE 8080
 HEALTHCHECK --interval=10s --timeout=3s --start-period=15s --retries=3 \

@@ -288,7 +288,6 @@ export class Gateway {
     const { secret, previousSecret } = auth;
     const authNow = { ...this.#config.auth, secret, previousSecret };
     this.#config = { ...this.#config, logLevel, logClients, logUsers, adminToken, auth: authNow };
-    this.#log.level = logLevel;
     return this.#config;
   }
 

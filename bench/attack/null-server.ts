@@ -2,7 +2,7 @@
  * A server that does nothing with what it gets but answer it: beside it, the same attack shows what the attacker alone
  * takes from the machine.
  */
-import { App, us_socket_local_port } from 'uWebSockets.js';
+import { App, us_socket_local_port } from '../../src/gateway/native/uws.js';
 import { serve } from '../harness/channel.js';
 
 const PAYLOAD_BYTES_MAX = 16 * 1024 * 1024;

@@ -1,11 +1,11 @@
 /** What a gateway thread does for each frame, command and upgrade. */
 
-import { App, type TemplatedApp } from 'uWebSockets.js';
 import { createHmac } from 'node:crypto';
 import { createTokenVerifier, mintToken } from '../../src/auth/token.js';
 import { TOKEN_CACHE_ENTRIES_MAX } from '../../src/auth/token-cache.js';
 import type { AuthConfig } from '../../src/config/environment.js';
 import { MessageRate } from '../../src/gateway/limits/message-rate.js';
+import { App, type TemplatedApp } from '../../src/gateway/native/uws.js';
 import { Outbox } from '../../src/gateway/sending/outbox.js';
 import { Views } from '../../src/gateway/views/views.js';
 import { laneOf, REALTIME } from '../../src/protocol/lanes.js';

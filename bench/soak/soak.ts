@@ -156,18 +156,18 @@ async function metricsOf(adminUrl: string): Promise<string> {
 async function settled(adminUrl: string, load: SteadyLoad, clients: number): Promise<string[]> {
   const deadlineMs = performance.now() + SETTLE_TIMEOUT_MS;
   let open = Number.NaN;
-  let lanes = Number.NaN;
+  let views = Number.NaN;
   const received = load.received;
   while (performance.now() < deadlineMs) {
     const text = await metricsOf(adminUrl);
     open = Number(/^millrace_connections_open (\d+)/m.exec(text)?.[1]);
-    lanes = Number(/^millrace_lanes (\d+)/m.exec(text)?.[1]);
+    views = Number(/^millrace_views (\d+)/m.exec(text)?.[1]);
     // Each of the two workers has a lane of each symbol at most.
-    if (open === clients && lanes <= 2 * SYMBOLS.length && load.received > received) return [];
+    if (open === clients && views <= 2 * SYMBOLS.length && load.received > received) return [];
     await sleep(200);
   }
   return [
-    `after the churn ${open} connections and ${lanes} lanes are left; ${clients} clients stay, ${load.received - received} messages came`,
+    `after the churn ${open} connections and ${views} views are left; ${clients} clients stay, ${load.received - received} messages came`,
   ];
 }
 

@@ -1,8 +1,8 @@
-import * as uws from 'uWebSockets.js';
 import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { probe } from './probe.mjs';
+import { uws, uwsPackage } from './uws.mjs';
 
 /** What Millrace imports, and what it calls on an App. A release without one of them is not a drop-in. */
 const EXPORTS = [
@@ -30,7 +30,7 @@ const METHODS = [
 await probe(
   'the installed package has a binary for this Node and the API that Millrace uses',
   async ({ check, note }) => {
-    const entry = fileURLToPath(import.meta.resolve('uWebSockets.js'));
+    const entry = fileURLToPath(import.meta.resolve(uwsPackage));
     let folder = dirname(entry);
     while (!readdirSync(folder).includes('package.json')) folder = dirname(folder);
     const { name, version, engines } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));

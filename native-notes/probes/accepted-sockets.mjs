@@ -1,6 +1,6 @@
-import { App, us_socket_local_port } from 'uWebSockets.js';
 import { connect } from 'node:net';
 import { probe, RawClient, until } from './probe.mjs';
+import { App, us_socket_local_port } from './uws.mjs';
 
 /** uWS's HTTP_TIMEOUT_S, 10 s, is counted in steps of 4 s. */
 const ENDS_WITHIN_S = { min: 4, max: 16 };

@@ -1,7 +1,8 @@
 /** The other way to share a port: one App accepts and hands the sockets round to child Apps on worker threads. */
-import { App, us_socket_local_port } from 'uWebSockets.js';
+
 import { connectMany, startWorker } from './listen-workers.mjs';
 import { median, probe, runChild } from './probe.mjs';
+import { App, us_socket_local_port } from './uws.mjs';
 
 const CONNECTIONS = 2000;
 

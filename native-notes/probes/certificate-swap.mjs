@@ -1,5 +1,5 @@
 /** A new certificate on a port that is never closed, while the sockets of the old one live on. */
-import { SSLApp, us_socket_local_port } from 'uWebSockets.js';
+
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { connect } from 'node:tls';
 import WebSocket from 'ws';
 import { probe, until } from './probe.mjs';
+import { SSLApp, us_socket_local_port } from './uws.mjs';
 
 const directory = mkdtempSync(join(tmpdir(), 'millrace-probe-'));
 const file = name => join(directory, name);

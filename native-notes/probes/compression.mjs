@@ -1,7 +1,8 @@
 /** The same method as batch-cost.mjs, with one JSON message published plain and compressed. */
-import { DEDICATED_COMPRESSOR_4KB, DISABLED, SHARED_COMPRESSOR } from 'uWebSockets.js';
+
 import { clientThread } from './clients.mjs';
 import { median, probe, RawClient, serve, turns, until } from './probe.mjs';
+import { DEDICATED_COMPRESSOR_4KB, DISABLED, SHARED_COMPRESSOR } from './uws.mjs';
 
 const SOCKETS = 200;
 const ROUNDS = 40;

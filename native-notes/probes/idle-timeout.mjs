@@ -1,5 +1,5 @@
-import { App } from 'uWebSockets.js';
 import { probe, runChild } from './probe.mjs';
+import { App } from './uws.mjs';
 
 if (process.argv[2] !== undefined) {
   App().ws('/*', { idleTimeout: Number(process.argv[2]) });

@@ -2,10 +2,10 @@
  * Two gateway-like worker threads behind one port, with both ways to share it. Used by reuse-port.mjs and acceptor.mjs.
  */
 
-import { App, us_socket_local_port } from 'uWebSockets.js';
 import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
+import { App, us_socket_local_port } from './uws.mjs';
 
 /**
  * A port that is free now. uWS sets SO_REUSEPORT only for a port other than 0, so the first listener cannot pick one that

@@ -1,5 +1,5 @@
-import { App, us_socket_local_port } from 'uWebSockets.js';
 import { probe, RawClient, until } from './probe.mjs';
+import { App, us_socket_local_port } from './uws.mjs';
 
 const SMALL = 1_000;
 const LARGE = 100_000;

@@ -5,12 +5,12 @@
  * the order in which they became readable, so the order of the clients' `data` events is the order of the server's writes.
  */
 
-import { App, us_socket_local_port } from 'uWebSockets.js';
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { connect as tcpConnect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { fileURLToPath } from 'node:url';
+import { App, us_socket_local_port } from './uws.mjs';
 
 const PROBE_DEADLINE_MS = 60_000;
 

@@ -1,5 +1,5 @@
-import { App } from 'uWebSockets.js';
 import { probe, runChild } from './probe.mjs';
+import { App } from './uws.mjs';
 
 if (process.argv[2] === 'child') {
   const app = App();

@@ -1,6 +1,6 @@
-import { App, LIBUS_LISTEN_EXCLUSIVE_PORT } from 'uWebSockets.js';
 import { connectMany, freePort, startWorker } from './listen-workers.mjs';
 import { median, probe } from './probe.mjs';
+import { App, LIBUS_LISTEN_EXCLUSIVE_PORT } from './uws.mjs';
 
 const CONNECTIONS = 2000;
 

@@ -78,8 +78,13 @@ export class Reload {
     ];
     const needsRestart = fresh.changed.filter(name => !isReloaded(name));
     const fields = { reason, reloaded: [...new Set(reloaded)], unusable, needsRestart };
+    const before = log.level;
+    log.level = config.logLevel;
+    // The line is written if the old level or the new one shows it.
+    if (!log.isLevelEnabled('info')) log.level = before;
     if (unusable.length + needsRestart.length > 0) log.warn(fields, 'reloaded in part');
     else log.info(fields, 'reloaded');
+    log.level = config.logLevel;
   }
 
   /** What all workers have reloaded; the first problem counts where they differ. */

@@ -51,7 +51,7 @@ export function statsOf(input: StatsInput): object {
       sent: sum(w => w.sent.reduce((total, cell) => total + cell.messages, 0)),
       sent_bytes: sum(w => w.sent.reduce((total, cell) => total + cell.bytes, 0)),
     },
-    topics: { followed: input.subjects, stale: counts([...input.held]), lanes: sum(w => w.lanes) },
+    topics: { followed: input.subjects, stale: counts([...input.held]), views: sum(w => w.views) },
     slow_clients: { buffered: sum(w => w.buffered), stalls: sum(w => w.stalls), resumes: sum(w => w.resumes) },
     workers: { listening: input.workersListening, restarts: input.workerRestarts },
     encoders: { threads: input.encoders, restarts: input.encoderRestarts },

@@ -10,6 +10,7 @@ import { dirname } from 'node:path';
 import { ConfigError } from '../config/config-error.js';
 import type { Config } from '../config/environment.js';
 import { checkFiles } from '../config/secret-files.js';
+import { misfit, thisHost } from '../gateway/native/uws-packages.js';
 import { readCertificate } from '../gateway/supervision/certificate-files.js';
 import { reasonOf } from './failure.js';
 
@@ -28,6 +29,7 @@ export async function startFindings(config: Config, nowMs: number = Date.now()):
   const { auth, nats, replay, feed, host, adminHost } = config;
   const notices: string[] = [];
   const checks: readonly (() => Promise<unknown>)[] = [
+    checkPlatform,
     () => checkFiles(config),
     () => checkAddress('HOST', host),
     () => checkAddress('ADMIN_HOST', adminHost),
@@ -61,6 +63,12 @@ export async function checkStart(config: Config): Promise<void> {
 function linesOf(cause: unknown): readonly string[] {
   if (!(cause instanceof ConfigError)) throw cause;
   return cause.message.split('\n');
+}
+
+/** This Node, processor and C library need a uWebSockets binary. */
+async function checkPlatform(): Promise<void> {
+  const problem = misfit(thisHost());
+  if (problem !== undefined) throw new ConfigError(problem);
 }
 
 async function checkAddress(variable: string, host: string): Promise<void> {

@@ -1,5 +1,7 @@
 /** What clients may use of the gateway: counts, sizes and times. */
 
+export const USER_LIMIT_POLICIES = ['refuse', 'replace-oldest'] as const;
+
 export interface LimitsConfig {
   readonly connectionsMax: number;
   /** Connections without a credential. */
@@ -9,6 +11,8 @@ export interface LimitsConfig {
   readonly reservedForInstitutional: number;
   readonly connectionsPerAddressMax: number;
   readonly connectionsPerUserMax: number;
+  /** What happens to a user's connection beyond that: it is refused, or takes the slot of the oldest. */
+  readonly userLimitPolicy: (typeof USER_LIMIT_POLICIES)[number];
   /** Sockets that have not sent a request: in total and per address. */
   readonly pendingMax: number;
   readonly pendingPerAddressMax: number;

@@ -1,7 +1,7 @@
 /** When to write a checkpoint of a source. Checkpoints bound what the hub retains of it. */
 
 /** Messages between two checkpoints. */
-export const CHECKPOINT_EVERY = 64;
+const CHECKPOINT_EVERY = 64;
 /** Documents longer than this are written proportionally less often. */
 const CHECKPOINT_LENGTH = 64 * 1024;
 /** Most bytes of messages between two checkpoints: the hub retains the document and these. */

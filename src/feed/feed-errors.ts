@@ -37,13 +37,18 @@ export class FeedErrors {
     return this.#counts;
   }
 
+  /** Counts an error that is logged elsewhere. */
+  count(kind: FeedErrorKind): void {
+    this.#counts.set(kind, (this.#counts.get(kind) ?? 0) + 1);
+  }
+
   /**
    * Counts an error.
    * @param subject it is about; '' for none
    * @returns what to log: the detail, with how often it came since the last time; undefined to log nothing
    */
   note(kind: FeedErrorKind, subject: string, detail: string): string | undefined {
-    this.#counts.set(kind, (this.#counts.get(kind) ?? 0) + 1);
+    this.count(kind);
     const key = `${kind} ${groupOf(subject)}`;
     const nowMs = this.#nowMs();
     const noted = this.#noted.get(key);

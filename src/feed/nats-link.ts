@@ -87,8 +87,11 @@ export class NatsLink {
 
   /** Counts an error, and logs it now and then. */
   note(kind: FeedErrorKind, subject: string, what: string, detail: string): void {
-    const text = this.#options.errors.note(kind, subject, detail);
-    if (text !== undefined) this.#sink?.notice?.(what, text);
+    const { errors } = this.#options;
+    // After the stop, nothing would be logged: the outcome of the start says why.
+    if (this.#sink === undefined) return errors.count(kind);
+    const text = errors.note(kind, subject, detail);
+    if (text !== undefined) this.#sink.notice?.(what, text);
   }
 
   deadLetter(subject: string, payload: Uint8Array, reason: string): void {

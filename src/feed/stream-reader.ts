@@ -243,7 +243,7 @@ export class StreamReader {
 
   /** Counts a failed attempt, and reports one with another reason. @returns the reason */
   #noteFailure({ detail }: FeedFailure, noted: string): string {
-    this.#options.errors.note('jetstream', '', detail);
+    this.#options.errors.count('jetstream');
     if (detail !== noted && !this.#isStopped) this.#options.sink.status('stale', detail);
     return detail;
   }

@@ -117,7 +117,7 @@ export class WaitingFeed implements Feed {
 
   #note(sink: FeedSink, { code, detail }: FeedFailure, waitedMs: number): void {
     const kind = code === 'refused' ? 'authorization' : 'connection';
-    this.#options.errors.note(kind, '', detail);
+    this.#options.errors.count(kind);
     const nowMs = this.#nowMs();
     if (detail === this.#noted && nowMs - this.#notedMs < WAITING_NOTE_MS) return;
     this.#noted = detail;

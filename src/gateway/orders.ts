@@ -13,6 +13,7 @@ import type { GatewayServer } from './edge/server.js';
 import type { Session, View } from './model/session.js';
 import type { Reloading } from './reloading.js';
 import type { Credentials } from './sessions/credentials.js';
+import type { UserSlots } from './sessions/user-slots.js';
 import type { Subscriptions } from './subscriptions/subscriptions.js';
 import type { Views } from './views/views.js';
 
@@ -36,6 +37,7 @@ export interface OrdersParts {
   readonly rooms: RoomPublishing;
   readonly topics: TopicCommands;
   readonly credentials: Credentials;
+  readonly userSlots: UserSlots;
   readonly reloading: Reloading;
   readonly post: (message: FromWorker) => void;
   /** Undefined until there is something to count. */
@@ -81,7 +83,7 @@ export class Orders {
   }
 
   receive(message: ToWorker): void {
-    const { symbols, table, server, topics, rooms, post, countersNow, finish } = this.#parts;
+    const { symbols, table, server, topics, rooms, userSlots, post, countersNow, finish } = this.#parts;
     switch (message.type) {
       case 'symbols':
         symbols.add(message.symbols);
@@ -115,6 +117,12 @@ export class Orders {
       case 'revoke':
         this.#revoke(message.revocations);
         post({ type: 'revoked' });
+        break;
+      case 'oldest':
+        userSlots.tellOldest(message.id, message.user);
+        break;
+      case 'replace_oldest':
+        userSlots.replaceOldest(message.user);
         break;
       case 'accept':
         void this.#accept(message.isAccepting);
@@ -163,7 +171,7 @@ export class Orders {
       return;
     }
     const other = owner === undefined ? undefined : this.#nextOwner(refused, owner);
-    if (other === undefined) subscriptions.refused(refused, isUnavailable ? 'unavailable' : 'too_many_subscriptions');
+    if (other === undefined) subscriptions.views.refused(refused, isUnavailable ? 'unavailable' : 'too_many_subscriptions');
     else table.requests.wantFor(refused, other);
   }
 

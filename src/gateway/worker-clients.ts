@@ -17,6 +17,7 @@ import { Credentials } from './sessions/credentials.js';
 import { Keepalive } from './sessions/keepalive.js';
 import { Reauthentication } from './sessions/reauthentication.js';
 import { Replies } from './sessions/replies.js';
+import { UserSlots } from './sessions/user-slots.js';
 import { TierChanges } from './subscriptions/tier-changes.js';
 import type { ServedTurns } from './supervision/served-turns.js';
 import type { ThreadLife } from './thread-life.js';
@@ -39,13 +40,14 @@ export function newClients(
   ending: Ending,
 ) {
   const { config, worker } = data;
-  const { subscriptionsMax, roomMessageBytesMax, roomBytesPerSecondMax } = config.limits;
+  const { subscriptionsMax, roomMessageBytesMax, roomBytesPerSecondMax, userLimitPolicy } = config.limits;
   const symbols = new SymbolLookup(config.symbols, post);
   const limits = new ConnectionLimits(config.limits, data);
   const revocations = new RevocationList({ lives: livesOf(config.auth) });
   for (const revocation of data.revocations) revocations.take(revocation);
   const credentials = new Credentials(tokens, apiKeys, policy, limits, revocations);
   const keepalive = newKeepalive(config, sessions, outbox, ending);
+  const userSlots = new UserSlots({ policy: userLimitPolicy, limits, sessions, post, end: ending.end });
   const replies = new Replies(outbox);
   const published = new PublishedBytes(data.published, worker, roomBytesPerSecondMax);
   const rooms = new RoomPublishing({ replies, post, messageBytesMax: roomMessageBytesMax, published });
@@ -57,7 +59,10 @@ export function newClients(
     tierChanges,
     limits,
     replies,
-    onRenewed: session => keepalive.renewed(session, session.credential.expiresAtMs),
+    onRenewed: session => {
+      keepalive.renewed(session, session.credential.expiresAtMs);
+      userSlots.taken(session);
+    },
   });
   const commands = new CommandHandler({
     topics,
@@ -69,7 +74,19 @@ export function newClients(
     namesMax: subscriptionsMax,
     onFault: fault,
   });
-  return { symbols, limits, revocations, credentials, keepalive, replies, rooms, tierChanges, topics, commands };
+  return {
+    symbols,
+    limits,
+    revocations,
+    credentials,
+    keepalive,
+    userSlots,
+    replies,
+    rooms,
+    tierChanges,
+    topics,
+    commands,
+  };
 }
 export type Clients = ReturnType<typeof newClients>;
 

@@ -67,7 +67,7 @@ function deliveryStats({ table, subscriptions, outbox, sent, fanout }: CountedPa
     missed: { bytes: waitingBytes, shared: counters.shared },
     sent: [...sent].map(([key, { messages, bytes }]) => ({ key, messages, bytes })),
     control: { ...outbox.control },
-    lanes: table.size,
+    views: table.size,
     turns: fanout.counters.turns,
     overruns: fanout.counters.overruns,
     latencyBuckets: [...fanout.counters.latencyBuckets],

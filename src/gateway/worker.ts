@@ -134,7 +134,7 @@ export class GatewayWorker {
 function newServer(
   { data, apps, pending, corking, log, fault }: ThreadLife,
   { table, outbox, budgets, subscriptions, slow, fanout }: Streams,
-  { symbols, limits, credentials, keepalive, replies, commands }: Clients,
+  { symbols, limits, credentials, keepalive, userSlots, replies, commands }: Clients,
   sessions: Set<Session>,
   turns: ServedTurns,
 ): GatewayServer {
@@ -178,6 +178,7 @@ function newServer(
     controlRate,
     keepalive,
     turns,
+    userSlots,
     log,
     readiness: new SharedReadiness(data.readiness),
     sessions,
@@ -189,7 +190,7 @@ function newServer(
 function newOrders(
   life: ThreadLife,
   { table, subscriptions, eventSymbols }: Streams,
-  { symbols, rooms, topics, credentials }: Clients,
+  { symbols, rooms, topics, credentials, userSlots }: Clients,
   sessions: ReadonlySet<Session>,
   server: GatewayServer,
   reloading: Reloading,
@@ -210,6 +211,7 @@ function newOrders(
     rooms,
     topics,
     credentials,
+    userSlots,
     reloading,
     post,
     countersNow: () => life.stats?.(),

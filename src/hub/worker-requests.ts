@@ -15,7 +15,7 @@ import { OwnerCounts } from './sources/owner-counts.js';
 import type { Subject } from './sources/subject-table.js';
 
 /** Maximum publications of one owner that await their position; further ones are refused. */
-export const PUBLICATIONS_PER_OWNER_MAX = 1_000;
+const PUBLICATIONS_PER_OWNER_MAX = 1_000;
 /** When a client may retry a publication that found no room: by then, rooms it published into are forgotten. */
 const RETRY_AFTER_MS = 1_000;
 

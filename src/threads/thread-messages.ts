@@ -108,7 +108,7 @@ export interface WorkerStats {
   /** Key: `stream|format|class`. */
   readonly sent: readonly { readonly key: string; readonly messages: number; readonly bytes: number }[];
   readonly control: { readonly messages: number; readonly bytes: number };
-  readonly lanes: number;
+  readonly views: number;
   readonly buffered: number;
   readonly dropped: number;
   readonly stalls: number;
@@ -246,6 +246,13 @@ export type FromWorker =
   | { readonly type: 'reloaded'; readonly id: number; readonly reloaded: readonly Reloaded[] }
   /** The worker now refuses what the last `revoke` named; the next one may be sent. */
   | { readonly type: 'revoked' }
+  /** A user has more connections than allowed, and the oldest is to be closed. */
+  | { readonly type: 'over_user_limit'; readonly user: string }
+  /**
+   * Since when the oldest of the worker's connections has been the user's, on the clock that all threads share;
+   * undefined: it has none.
+   */
+  | { readonly type: 'oldest'; readonly id: number; readonly sinceMs: number | undefined }
   /** All clients have been redirected, after `retire`. */
   | { readonly type: 'empty' };
 
@@ -278,6 +285,10 @@ export type ToWorker =
   /** Revocations that are new, or later than an earlier one. Answered by `revoked`. */
   | { readonly type: 'revoke'; readonly revocations: readonly RevocationRecord[] }
   | { readonly type: 'stats'; readonly id: number }
+  /** Asks for the user's oldest connection. Answered by `oldest`. */
+  | { readonly type: 'oldest'; readonly id: number; readonly user: string }
+  /** Close the user's oldest connection, unless the user is back within the limit. */
+  | { readonly type: 'replace_oldest'; readonly user: string }
   /** Refuse new connections and redirect existing ones within DRAIN_TIMEOUT. The thread keeps running. */
   | { readonly type: 'drain' }
   /** Free the port for others and redirect all clients within DRAIN_TIMEOUT; then send `empty`. */

@@ -85,7 +85,7 @@ describe('R49 the test for a growing trend', () => {
 describe('R49 the verdict on a run', () => {
   const MIB = 1024 ** 2;
   const metrics = (rss: number, fds: number) =>
-    `millrace_process_resident_memory_bytes ${rss * MIB}\nmillrace_process_open_fds ${fds}\nmillrace_lanes 20\n`;
+    `millrace_process_resident_memory_bytes ${rss * MIB}\nmillrace_process_open_fds ${fds}\nmillrace_views 20\n`;
 
   it('names the figure that grows, and no other', () => {
     const samples = Array.from({ length: 120 }, (_, i) =>
@@ -106,7 +106,7 @@ describe('R49 the verdict on a run', () => {
 
   it('reads every figure, and knows when one is not there', () => {
     const sample = sampleOf(7, metrics(150, 90), { p50: 1, p99: 5 });
-    expect(sample).toMatchObject({ atS: 7, rss: 150, fds: 90, lanes: 20, p50: 1, p99: 5, sources: Number.NaN });
+    expect(sample).toMatchObject({ atS: 7, rss: 150, fds: 90, views: 20, p50: 1, p99: 5, sources: Number.NaN });
     expect(judge([sample], 0).map(({ name }) => name)).toEqual(FIGURE_NAMES);
   });
 });

@@ -599,10 +599,10 @@ it('R33 control.revoke catches who is being let in', async () => {
   try {
     gate.holdClients();
     const attempt = refusedUpgrade(`${gateway.url}/ws/orders?token=${await testToken({ sub: 'late' })}`);
-    await until(async () => (await gateway.metric('millrace_lanes')) === 1);
+    await until(async () => (await gateway.metric('millrace_views')) === 1);
     publisher.nats.publish('control.revoke', JSON.stringify({ sub: 'late' }));
     expect(await attempt).toMatchObject({ status: 401, body: { error: { code: 'unauthorized' } } });
-    expect(await gateway.metric('millrace_lanes')).toBe(0);
+    expect(await gateway.metric('millrace_views')).toBe(0);
   } finally {
     await publisher.close();
     await gateway.stop();

@@ -406,7 +406,7 @@ describe('R46 going away', () => {
     ends.push(() => publisher.close());
     gate.holdClients();
     const attempt = refusedUpgrade(`${gateway.url}/ws/orders?token=${await testToken()}`);
-    await until(async () => (await gateway.metric('millrace_lanes')) === 1);
+    await until(async () => (await gateway.metric('millrace_views')) === 1);
     publisher.nats.publish('control.drain', '{"node":"gated"}');
     expect((await attempt).status).toBe(503);
     expect(await gateway.metric('millrace_connections_open')).toBe(0);

@@ -204,7 +204,7 @@ describe('R13 interest', () => {
     expect(await frames()).toBe(before + 20);
 
     for (const client of [first, second, third]) await client.close();
-    await until(async () => (await gateway.metric('millrace_lanes')) === 0);
+    await until(async () => (await gateway.metric('millrace_views')) === 0);
     const left = await frames();
     await update(100);
     const last = await quotesOf(gateway, 'A');
@@ -235,7 +235,7 @@ describe('R2 threads', () => {
     expect(await gateway.metric('millrace_workers_listening')).toBe(2);
     expect(await gateway.metric('millrace_connections_open')).toBe(40);
     // A worker has one lane a topic and format, however many clients: with clients on both there are two of each.
-    expect(await gateway.metric('millrace_lanes')).toBe(2 * (symbols.length + 1));
+    expect(await gateway.metric('millrace_views')).toBe(2 * (symbols.length + 1));
 
     for (let n = 2; n <= 100; n++) putAll(n);
     const held = clients.map(() => new Documents());

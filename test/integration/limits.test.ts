@@ -115,11 +115,11 @@ describe('R41 connections', () => {
     leaving.on('error', () => {
       // It ends before it was open.
     });
-    await until(async () => (await gateway.metric('millrace_lanes')) === 1);
+    await until(async () => (await gateway.metric('millrace_views')) === 1);
     expect(await attempt(`${gateway.url}/ws`)).toBe(429);
     leaving.terminate();
     await until101(`${gateway.url}/ws`);
-    expect(await gateway.metric('millrace_lanes')).toBe(0);
+    expect(await gateway.metric('millrace_views')).toBe(0);
     expect(await gateway.metric('millrace_connections_total')).toBe(1);
   });
 

@@ -47,11 +47,10 @@ const linesOf = (gateway: TestGateway, msg: string): Line[] =>
     .filter(line => String(line.msg).startsWith(msg));
 
 /** Waits for that many lines with this message, and returns them. */
-const logged = (gateway: TestGateway, msg: string, count = 1): Promise<Line[]> =>
-  until(() => {
-    const lines = linesOf(gateway, msg);
-    return lines.length >= count && lines;
-  });
+async function logged(gateway: TestGateway, msg: string, count = 1): Promise<Line[]> {
+  await until(() => linesOf(gateway, msg).length >= count);
+  return linesOf(gateway, msg);
+}
 
 describe('O1 signals', () => {
   it.runIf(process.platform === 'linux')('O1 that ask for nothing end nothing, with or without TLS', async () => {
@@ -139,9 +138,9 @@ describe('O1 O5 SIGHUP', () => {
     put('keys.json', JSON.stringify({ keys: [{ id, hash, sub: 'bob', tier: 'retail' }] }));
     put('policy.json', JSON.stringify({ roles: { 'quotes:GOOGL': ['risk'] } }));
     put('admin-token', `${ADMIN_TOKENS[1]}\n`);
-    put('settings.env', `AUTH_JWT_SECRET=${TEST_SECRET}\nLOG_LEVEL=warn\nPORT=1\n`);
+    put('settings.env', `AUTH_JWT_SECRET=${TEST_SECRET}\nLOG_LEVEL=warn\nNODE_NAME=other\n`);
     const line = await reload();
-    expect(line).toMatchObject({ reason: 'SIGHUP', unusable: [], needsRestart: ['PORT'], msg: 'reloaded in part' });
+    expect(line).toMatchObject({ reason: 'SIGHUP', unusable: [], needsRestart: ['NODE_NAME'], msg: 'reloaded in part' });
     expect(line.reloaded).toEqual(
       expect.arrayContaining(['LOG_LEVEL', 'ADMIN_TOKEN', 'AUTH_API_KEYS_FILE', 'POLICY_FILE']),
     );

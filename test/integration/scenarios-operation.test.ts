@@ -93,7 +93,7 @@ describe('operation', () => {
       encoders: { threads: 2, restarts: 0 },
     });
     expect(stats.messages.sent_bytes).toBeGreaterThan(10 * JSON.stringify(trade(symbol, 0)).length);
-    expect(stats.topics.lanes).toBeGreaterThanOrEqual(1);
+    expect(stats.topics.views).toBeGreaterThanOrEqual(1);
     expect(stats.uptime_seconds).toBeGreaterThanOrEqual(0);
     await nats.kill();
     await until(async () => (await desk.stats(gateway)).feed.status === 'stale');

@@ -71,7 +71,7 @@ describe('connections', () => {
     }
     const during = await desk.stats(gateway);
     expect(during.connections.open).toBe(6);
-    expect(during.topics.lanes).toBeGreaterThan(topics.lanes);
+    expect(during.topics.views).toBeGreaterThan(topics.views);
     expect(during.topics.followed).toBeGreaterThan(topics.followed);
     expect(await desk.followedAtNats('cleaned')).toEqual(
       expect.arrayContaining(['orders.leaver-0', `rooms.${symbol}`]),
@@ -82,7 +82,7 @@ describe('connections', () => {
       else client.socket.terminate();
     });
     await until(async () => (await desk.stats(gateway)).connections.open === 0);
-    await until(async () => (await desk.stats(gateway)).topics.lanes === 0);
+    await until(async () => (await desk.stats(gateway)).topics.views === 0);
     // What they followed is followed a little longer, for clients that come back.
     await until(async () => (await desk.stats(gateway)).topics.followed === topics.followed, CLEANUP_TIMEOUT_MS);
     await until(async () => (await desk.followedAtNats('cleaned')).length === followed.length);

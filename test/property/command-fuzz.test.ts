@@ -181,7 +181,7 @@ class Worker {
     const bytes = new Uint8Array(
       isMsgpackLane(view.lane) ? packr.pack(PART) : new TextEncoder().encode(JSON.stringify(PART)),
     );
-    this.#subscriptions.answered(view, view.isState ? { seq: 1, epoch: 'e', bytes } : undefined);
+    this.#subscriptions.views.answered(view, view.isState ? { seq: 1, epoch: 'e', bytes } : undefined);
   }
 }
 
@@ -195,6 +195,7 @@ function newLimits(): ConnectionLimits {
     port: 0,
     rings: [],
     doorbells: new SharedArrayBuffer(4),
+    readiness: new SharedArrayBuffer(4),
     connections: RankCells.create(1),
     waiting: RankCells.create(1),
     published: createSharedRates(1, seed, 1024),

@@ -7,6 +7,7 @@
  */
 import fc from 'fast-check';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { compileEntitlements } from '../../src/auth/credential.js';
 import { ShardEncoder } from '../../src/encoder/encoder.js';
 import { Fanout } from '../../src/gateway/delivery/fanout.js';
 import { Gaps } from '../../src/gateway/events/gaps.js';
@@ -22,7 +23,7 @@ import { createProgress } from '../../src/threads/progress.js';
 import { createDoorbells, createRing, RingReader } from '../../src/threads/ring.js';
 import type { InterestChange } from '../../src/threads/thread-messages.js';
 import { FakeSocket, FakeUws } from '../support/fake-uws.js';
-import { newSession } from '../support/new-session.js';
+import { newCredential, newSession } from '../support/new-session.js';
 import { OneThreadFeed } from '../support/one-thread-feed.js';
 import { StepThread } from '../support/step-thread.js';
 
@@ -209,7 +210,8 @@ class World {
   /** What `auth` does to a session. */
   async change(peer: Peer, tier: Tier, isFull: boolean): Promise<void> {
     const { session } = peer.socket;
-    session.tier = tier;
+    const credential = newCredential({ sub: session.credential.sub, tier });
+    session.identity.replace(credential, compileEntitlements(credential), 0);
     peer.isFull = isFull;
     if (isFull) peer.isPublicOnly = false;
     const wanted = [...session.subscriptions.values()].map(({ symbol }) => this.#wanted(peer, symbol));
@@ -293,9 +295,9 @@ class World {
       ),
     );
     const entries = [...this.#table.all()];
-    expect(entries.filter(({ holders }) => holders > 0)).toHaveLength(lanes.size);
+    expect(entries.filter(({ pins }) => pins > 0)).toHaveLength(lanes.size);
     // Those of all symbols are kept for a while.
-    expect(entries.filter(({ holders, isAllTrades }) => holders === 0 && !isAllTrades)).toEqual([]);
+    expect(entries.filter(({ pins, isAllTrades }) => pins === 0 && !isAllTrades)).toEqual([]);
   }
 
   async close(): Promise<void> {

@@ -242,7 +242,7 @@ export class World {
   get isBusy(): boolean {
     const open = this.peers.filter(({ socket }) => socket.isOpen);
     const isWaiting = ({ socket, model }: Peer) =>
-      socket.session.isStalled ||
+      socket.session.isSuspended ||
       socket.session.conflation.level > 0 ||
       socket.bufferedBytes > 0 ||
       model.events.unanswered > 0;

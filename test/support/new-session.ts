@@ -42,7 +42,7 @@ export function newCredential({
 }
 
 export function newSession(options: NewSession): Session {
-  const { id, format, tier, isStamped = false } = options;
+  const { id, format, isStamped = false } = options;
   const credential = newCredential(options);
   return new Session({
     id,

@@ -314,7 +314,7 @@ export class OneThreadGateway {
     } else if (message.type === 'refused') {
       const refused = this.#table.asked(message.request);
       if (refused === undefined) this.subscriptions.recoveries.refused(message.request);
-      else this.subscriptions.refused(refused, 'too_many_subscriptions');
+      else this.subscriptions.views.refused(refused, 'too_many_subscriptions');
     }
   }
 }

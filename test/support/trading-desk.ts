@@ -14,7 +14,7 @@ export interface Stats {
   readonly feed: Readonly<Record<string, unknown>>;
   readonly connections: Readonly<Record<'open' | 'opened' | 'closed' | 'refused', number>>;
   readonly messages: Readonly<Record<'received' | 'sent' | 'sent_bytes', number>>;
-  readonly topics: Readonly<Record<'followed' | 'lanes', number>>;
+  readonly topics: Readonly<Record<'followed' | 'views', number>>;
   readonly workers: Readonly<Record<'listening' | 'restarts', number>>;
   readonly encoders: Readonly<Record<'threads' | 'restarts', number>>;
 }

@@ -20,7 +20,7 @@ const WALL_CLOCK: Readonly<Record<string, string>> = {
   'cli/start-checks.ts': 'certificates end at a time of day',
   'gateway/sessions/credentials.ts': 'certificates end at a time of day',
   'gateway/supervision/certificate-files.ts': 'certificates end at a time of day',
-  'gateway/worker.ts': 'handed to what ends tokens',
+  'gateway/worker-clients.ts': 'handed to what ends tokens',
   'protocol/wall-clock.ts': 'the time of day, for all others',
   'revocation/file.ts': 'the file system says when a file was written by it',
   'revocation/operator-orders.ts': 'a revocation counts for tokens issued before it',

@@ -32,6 +32,7 @@ const ROOMS = [
   'src/gateway/model',
   'src/gateway/limits',
   'src/gateway/refusal.ts',
+  'src/gateway/native',
   'src/hub',
   'src/hub/events',
   'src/hub/shards',

@@ -1,7 +1,7 @@
 /** NATS in, uWebSockets.js out, one thread, no thought: what a latency cannot be much below. See README.md. */
 
-import { App, type TemplatedApp, us_socket_local_port, type WebSocket } from 'uWebSockets.js';
 import { connect } from 'nats';
+import { App, type TemplatedApp, us_socket_local_port, type WebSocket } from '../../../src/gateway/native/uws.js';
 import { serve } from '../../harness/channel.js';
 import type { RelayAnswer, RelayStart } from '../relay-messages.js';
 

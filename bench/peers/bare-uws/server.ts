@@ -1,5 +1,5 @@
 /** Bare uWebSockets.js, one thread: prepared frames to native topics, paced like every contender. See README.md. */
-import { App, type TemplatedApp, us_socket_local_port, type WebSocket } from 'uWebSockets.js';
+import { App, type TemplatedApp, us_socket_local_port, type WebSocket } from '../../../src/gateway/native/uws.js';
 import { payloadOf } from '../../fanout/frames.js';
 import { symbolsOf } from '../../fanout/layout.js';
 import { servePeer } from '../peer.js';

@@ -1,8 +1,14 @@
 /** Settings that limit what clients may use of the gateway, and say what happens to slow ones. */
 import { durationText } from '../duration.js';
-import type { CircuitConfig, LimitsConfig, OverloadConfig, TimesConfig } from '../limits.js';
+import {
+  type CircuitConfig,
+  type LimitsConfig,
+  type OverloadConfig,
+  type TimesConfig,
+  USER_LIMIT_POLICIES,
+} from '../limits.js';
 import { optional, setting, type ValuesOf } from '../setting.js';
-import { bytes, duration, integer } from '../values.js';
+import { bytes, duration, integer, oneOf } from '../values.js';
 import type { FeedVariables } from './feed.js';
 import type { ProcessVariables } from './process.js';
 
@@ -44,6 +50,11 @@ export const connections = {
     }),
     WS_MAX_CONNECTIONS_PER_USER: setting(integer(1, 10_000_000), '20', {
       means: 'Connections per user; 429 beyond it.',
+    }),
+    WS_USER_LIMIT_POLICY: setting(oneOf(USER_LIMIT_POLICIES), 'refuse', {
+      means:
+        'What happens beyond `WS_MAX_CONNECTIONS_PER_USER`: `refuse` answers 429. `replace-oldest` accepts the connection and closes the user’s oldest one with 4503, ' +
+        'after which that client does not reconnect; so vanished devices do not keep others out.',
     }),
     WS_MAX_PENDING: optional(integer(1, 10_000_000), {
       means:
@@ -197,6 +208,7 @@ export function clientsConfig(v: ClientVariables & FeedVariables & ProcessVariab
       reservedForInstitutional: reservedForInstitutional(v),
       connectionsPerAddressMax: v.WS_MAX_CONNECTIONS_PER_IP,
       connectionsPerUserMax: v.WS_MAX_CONNECTIONS_PER_USER,
+      userLimitPolicy: v.WS_USER_LIMIT_POLICY,
       pendingMax: v.WS_MAX_PENDING ?? Math.max(PENDING_AT_LEAST, Math.floor(v.WS_MAX_CONNECTIONS * PENDING_SHARE)),
       pendingPerAddressMax: v.WS_MAX_PENDING_PER_IP ?? Math.max(PENDING_AT_LEAST, v.WS_MAX_CONNECTIONS_PER_IP),
       attemptsPerSecondMax: v.WS_CONNECT_RATE_PER_IP,
@@ -267,9 +279,6 @@ export function clientProblems(v: ClientVariables, isGiven: (name: string) => bo
   if (v.ROOM_BYTES_RATE < v.ROOM_MESSAGE_BYTES_MAX) {
     wrong.push('ROOM_BYTES_RATE: must be at least ROOM_MESSAGE_BYTES_MAX, or the longest messages could never pass');
   }
-  if (v.WS_MAX_BACKPRESSURE > v.WS_MAX_BUFFERED_TOTAL) {
-    wrong.push('WS_MAX_BACKPRESSURE: must be at most WS_MAX_BUFFERED_TOTAL, which is for all sockets together');
-  }
   wrong.push(...partProblems(v, isGiven));
   return wrong;
 }
@@ -277,6 +286,7 @@ export function clientProblems(v: ClientVariables, isGiven: (name: string) => bo
 /** Settings that are a part of others, which a default may exceed without harm. */
 function partProblems(v: ClientVariables, isGiven: (name: string) => boolean): string[] {
   const parts: readonly [part: keyof ClientVariables, of: keyof ClientVariables][] = [
+    ['WS_MAX_BACKPRESSURE', 'WS_MAX_BUFFERED_TOTAL'],
     ['WS_MAX_PENDING_PER_IP', 'WS_MAX_PENDING'],
     ['WS_MAX_CLIENT_TOPICS_PER_USER', 'WS_MAX_CLIENT_TOPICS'],
     ['ROOM_MESSAGE_BYTES_MAX', 'WS_MAX_MESSAGE_SIZE'],

@@ -19,6 +19,11 @@ import type { TopicCommands } from './topic-commands.js';
 
 /** How deep arrays and objects may nest in a client's message: the room message limit plus a margin. */
 const NESTING_MAX = 16;
+/**
+ * Maximum commands of one session in one turn of the loop. The rest of what it sent at once waits, so that nothing
+ * published to others in that turn waits for all of it.
+ */
+export const COMMANDS_PER_TURN = 16;
 
 export interface CommandHandlerOptions {
   readonly topics: TopicCommands;
@@ -37,6 +42,9 @@ export class CommandHandler {
   readonly #options: CommandHandlerOptions;
   readonly #msgpack = new MsgpackReader();
   readonly #textDecoder = new TextDecoder();
+  /** Commands of this turn, by session. */
+  readonly #taken = new Map<Session, number>();
+  readonly #endTurn = () => this.#taken.clear();
 
   constructor(options: CommandHandlerOptions) {
     this.#options = options;
@@ -48,6 +56,12 @@ export class CommandHandler {
     if (backlog.isBusy) {
       if (backlog.push(bytes, isBinary)) return;
       this.#options.replies.fail(session, undefined, 'rate_limited', 'too many commands pending');
+      return;
+    }
+    if (this.#hasHadItsTurn(session)) {
+      backlog.begin();
+      backlog.push(bytes, isBinary);
+      this.#options.turns.later(session, this.#serveNext);
       return;
     }
     const handled = this.#serve(session, bytes, isBinary);
@@ -67,6 +81,13 @@ export class CommandHandler {
     // A rounded number is not the id the client sent.
     if (typeof id === 'number' && !Number.isSafeInteger(id)) return undefined;
     return isCommandId(id) ? id : undefined;
+  }
+
+  #hasHadItsTurn(session: Session): boolean {
+    if (this.#taken.size === 0) setImmediate(this.#endTurn);
+    const taken = this.#taken.get(session) ?? 0;
+    this.#taken.set(session, taken + 1);
+    return taken >= COMMANDS_PER_TURN;
   }
 
   /** Runs one queued command a turn, so that other sessions are not delayed and each command can be interrupted. */

@@ -94,7 +94,7 @@ export class TopicCommands {
     const allowed = known.filter(name => session.entitlements.maySubscribe(stream, name));
     const lane = laneFor(session, stream, detail, rateClass);
     const requested = allowed.map(symbol => ({ stream, symbol, lane }));
-    const added = requested.filter(({ symbol }) => !session.subscriptions.has(topicOf(stream, symbol))).length;
+    const added = requested.filter(topic => !isSubscribed(session, topic)).length;
     if (session.subscriptions.size + added > this.#subscriptionsMax) return this.#tooMany(session, command.id);
     const refuse = () => this.#refuse(subscribing, unknown, known, allowed);
     if (requested.length === 0) {
@@ -108,19 +108,30 @@ export class TopicCommands {
     if (command.since !== undefined && !named.isAll) {
       return this.#resume(subscribing, requested, command.since, refuse);
     }
-    // 'subscribed' on an event stream promises every message from here on, so the views must be live first.
-    this.#subscriptions.subscribe(session, requested);
-    return this.#whenLive(session, requested, () => {
-      const live = requested.filter(({ symbol }) => session.subscriptions.has(topicOf(stream, symbol)));
+    return this.#subscribeEvents(subscribing, requested, refuse);
+  }
+
+  #subscribeEvents(subscribing: Subscribing, requested: readonly RequestedTopic[], refuse: () => void): Handled {
+    const { session, command } = subscribing;
+    let isAnswered = false;
+    let done: (() => void) | undefined;
+    this.#subscriptions.subscribeEvents(session, requested, () => {
+      const served = requested.filter(topic => isSubscribed(session, topic));
       const isRecovered = command.since === undefined ? undefined : false;
-      if (live.length > 0) this.#subscribed(subscribing, live, isRecovered, this.#positions(session, live));
+      if (served.length > 0) this.#subscribed(subscribing, served, isRecovered, this.#positions(session, served));
       refuse();
+      isAnswered = true;
+      done?.();
+    });
+    if (isAnswered) return undefined;
+    return new Promise(resolve => {
+      done = resolve;
     });
   }
 
   #subscribeStates(subscribing: Subscribing, requested: readonly RequestedTopic[], refuse: () => void): void {
     const { session, command } = subscribing;
-    const present = requested.filter(({ stream, symbol }) => session.subscriptions.has(topicOf(stream, symbol)));
+    const present = requested.filter(topic => isSubscribed(session, topic));
     // For a state topic, the snapshot covers whatever the client missed.
     this.#subscribed(subscribing, requested, command.since === undefined ? undefined : false);
     refuse();
@@ -137,25 +148,15 @@ export class TopicCommands {
     since: StreamPosition,
     refuse: () => void,
   ): Handled {
+    const { session } = subscribing;
     return new Promise(resolve => {
-      this.#subscriptions.resumeFrom(subscribing.session, requested, since, (isRecovered, positions) => {
-        this.#subscribed(subscribing, requested, isRecovered, isRecovered ? undefined : positions);
+      this.#subscriptions.resumeFrom(session, requested, since, (isRecovered, positions) => {
+        const served = requested.filter(topic => isSubscribed(session, topic));
+        if (served.length > 0) this.#subscribed(subscribing, served, isRecovered, isRecovered ? undefined : positions);
         refuse();
         resolve();
       });
     });
-  }
-
-  #whenLive(session: Session, requested: readonly RequestedTopic[], run: () => void): Handled {
-    const pending: Promise<boolean>[] = [];
-    for (const { stream, symbol } of requested) {
-      const view = session.subscriptions.get(topicOf(stream, symbol))?.view;
-      if (view === undefined || view.source >= 0) continue;
-      pending.push(view.live());
-    }
-    if (pending.length > 0) return Promise.all(pending).then(run);
-    run();
-    return undefined;
   }
 
   /** The positions of event topics; `trades:*` has one position per symbol. */
@@ -245,3 +246,6 @@ export class TopicCommands {
     this.#replies.fail(session, id, code, message);
   }
 }
+
+const isSubscribed = ({ subscriptions }: Session, { stream, symbol }: RequestedTopic): boolean =>
+  subscriptions.has(topicOf(stream, symbol));

@@ -26,11 +26,11 @@ import type { Turn } from '../views/native-topics.js';
 import type { Views } from '../views/views.js';
 
 /** Maximum bytes of frames published in one turn, so that commands and drains get their turns under load. */
-export const TURN_BYTES_MAX = 32 * 1024;
+const TURN_BYTES_MAX = 32 * 1024;
 /** A frame this old indicates a queue; younger ones are just a turn or two in transit. */
 const LAGGING_MICROS = 20_000;
 /** Bucket b counts frames that took less than 2^b µs from the hub to their publish. */
-export const LATENCY_BUCKETS = 26;
+const LATENCY_BUCKETS = 26;
 
 const textDecoder = new TextDecoder();
 
@@ -143,7 +143,7 @@ export class Fanout {
         view.advance(ring.seq);
         this.#observe(ring, nowMicros);
         this.#publishTo(view, ring, nowMicros);
-        if (view.awaitingCatchUp.size > 0) this.#subscriptions.advanced(view);
+        if (view.awaitingCatchUp.size > 0) this.#subscriptions.views.advanced(view);
         return;
       }
       case FrameKind.stale:
@@ -203,7 +203,7 @@ export class Fanout {
     if (view.buffering.size > 0) {
       // Queue before publishing: publishing stamps the bytes in place, and these sockets need them unstamped.
       const bytes = ring.copy.subarray(ring.payloadStart, ring.payloadEnd);
-      this.#subscriptions.queueForBuffering(view, bytes, ring.seq, ring.tag);
+      this.#subscriptions.views.queueForBuffering(view, bytes, ring.seq, ring.tag);
     }
     const { control } = this.#outbox;
     const counted = ring.kind === FrameKind.gap ? control : view.sent;
@@ -246,11 +246,11 @@ export class Fanout {
     view.told(this.#nowMicros());
     if (isReady) {
       if (view.isBroken) this.#announceLosses(view);
-      this.#subscriptions.answered(view, undefined);
+      this.#subscriptions.views.answered(view, undefined);
       return;
     }
     const bytes = ring.copy.slice(ring.payloadStart, ring.payloadEnd);
-    this.#subscriptions.answered(view, { seq: ring.seq, epoch, bytes });
+    this.#subscriptions.views.answered(view, { seq: ring.seq, epoch, bytes });
   }
 
   /** A broken event view is whole again: reports what its sockets lost in between. */
@@ -269,7 +269,7 @@ export class Fanout {
     this.#subscriptions.recoveries.lost(ringIndex, tier);
     for (const view of this.#table.all()) {
       const isFed = view.ring === ringIndex || view.source < 0 || view.isAllTrades;
-      if (view.tier === tier && isFed) this.#subscriptions.broken(view);
+      if (view.tier === tier && isFed) this.#subscriptions.views.broken(view);
     }
   }
 

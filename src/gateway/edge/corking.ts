@@ -7,6 +7,8 @@
  * to it.
  */
 
+import { randomBytes } from 'node:crypto';
+import { connect, type Socket } from 'node:net';
 import {
   App,
   type HttpResponse,
@@ -15,9 +17,7 @@ import {
   us_listen_socket_close,
   us_socket_local_port,
   type WebSocket,
-} from 'uWebSockets.js';
-import { randomBytes } from 'node:crypto';
-import { connect, type Socket } from 'node:net';
+} from '../native/uws.js';
 
 const LOOPBACK = '127.0.0.1';
 /** uWS's `LIBUS_LISTEN_EXCLUSIVE_PORT`, missing from its typings: no other thread gets the same free port. */

@@ -3,6 +3,11 @@
  * means a new App, and existing sockets stay with the old one. A separate App, which serves no sockets, holds the port
  * and hands accepted connections to the newest App. (native-notes/listening.md)
  */
+
+import type { Config } from '../../config/environment.js';
+import { cipherList } from '../../config/tls-ciphers.js';
+import type { PendingSockets } from '../limits/pending-sockets.js';
+import type { Session } from '../model/session.js';
 import {
   App,
   type HttpResponse,
@@ -11,11 +16,7 @@ import {
   type us_listen_socket,
   us_listen_socket_close,
   us_socket_local_port,
-} from 'uWebSockets.js';
-import type { Config } from '../../config/environment.js';
-import { cipherList } from '../../config/tls-ciphers.js';
-import type { PendingSockets } from '../limits/pending-sockets.js';
-import type { Session } from '../model/session.js';
+} from '../native/uws.js';
 import { clientAddress } from './client-address.js';
 
 /** Maximum certificates in use at once; one more, and the sessions on the oldest are redirected. */

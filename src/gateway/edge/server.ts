@@ -14,6 +14,7 @@ import type { Session, Socket } from '../model/session.js';
 import { type FeedStatusFrame, isAllWell } from '../sending/feed-status.js';
 import type { Outbox } from '../sending/outbox.js';
 import type { Keepalive } from '../sessions/keepalive.js';
+import type { UserSlots } from '../sessions/user-slots.js';
 import type { Ladder } from '../slow-consumers/ladder.js';
 import type { Subscriptions } from '../subscriptions/subscriptions.js';
 import { type ClientLog, type ClosedWith, clientOf } from '../supervision/client-log.js';
@@ -63,6 +64,7 @@ export interface ServerParts {
   readonly controlRate: MessageRate;
   readonly keepalive: Keepalive<Session>;
   readonly turns: ServedTurns;
+  readonly userSlots: UserSlots;
   readonly log: ClientLog;
   /** What the main thread says about the process. */
   readonly readiness: SharedReadiness;
@@ -194,6 +196,7 @@ export class GatewayServer {
     served.upgraded++;
     served.sessions.add(session);
     this.#parts.sessions.add(session);
+    this.#parts.userSlots.taken(session);
     this.redirects.opened(session);
     this.counters.open++;
     this.counters.opened++;

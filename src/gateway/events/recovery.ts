@@ -11,6 +11,7 @@ import { newRecovery, type Recovery, type Resumption, standing } from './missed-
 import type { RecoveryOptions } from './recovery-options.js';
 import { ReplayLog } from './replay-log.js';
 import { Resending } from './resending.js';
+import { Resumptions } from './resumptions.js';
 import { type SharedReplay, SharedReplays } from './shared-replays.js';
 
 export type { Recovery, Resumption } from './missed-events.js';
@@ -24,6 +25,7 @@ export class Recoveries {
   readonly #options: RecoveryOptions;
   readonly #replays: SharedReplays;
   readonly #resending: Resending;
+  readonly #resumptions: Resumptions;
   /** Recoveries in progress; few subscriptions have one at a time. */
   readonly #recoveries = new Map<Subscription, Recovery>();
 
@@ -45,6 +47,11 @@ export class Recoveries {
       recoveryOf: subscription => this.#recoveries.get(subscription),
       onSent: (subscription, recovery) => this.#sent(subscription, recovery),
     });
+    this.#resumptions = new Resumptions({
+      resending: this.#resending,
+      recoveryOf: subscription => this.#recoveries.get(subscription),
+      pause: subscription => this.pause(subscription),
+    });
   }
 
   /** Replays requested, and topics that shared a replay requested by another. */
@@ -64,15 +71,7 @@ export class Recoveries {
     since: StreamPosition,
     answer: Resumption['answer'],
   ): void {
-    const resumption: Resumption = {
-      session,
-      since,
-      subscriptions: new Set(subscriptions),
-      missing: subscriptions.length,
-      isFailed: session.isStalled,
-      isDone: false,
-      answer,
-    };
+    const resumption = this.#resumptions.begin(session, subscriptions, since, answer);
     for (const subscription of subscriptions) {
       const recovery = newRecovery(resumption);
       this.#recoveries.set(subscription, recovery);
@@ -186,17 +185,14 @@ export class Recoveries {
 
   /** The subscription ends. */
   drop(subscription: Subscription): void {
-    const { session } = subscription;
     const recovery = this.#recoveries.get(subscription);
     if (recovery === undefined) return;
     const { resumption } = recovery;
     this.#abandon(subscription, recovery);
     if (resumption.isDone) return;
-    resumption.subscriptions.delete(subscription);
-    resumption.isFailed = true;
-    if (recovery.replay !== undefined) resumption.missing--;
+    const isReached = recovery.replay === undefined;
     this.#answered(subscription, recovery);
-    if (session.socket !== undefined) this.#settle(resumption);
+    this.#resumptions.leave(resumption, subscription, isReached);
   }
 
   /** Another subscription now delivers the topic; what was not sent is lost. True when that ends the recovery. */
@@ -266,8 +262,7 @@ export class Recoveries {
       subscription.moveTo('buffering');
       subscription.view.buffering.add(subscription);
     }
-    resumption.missing--;
-    this.#settle(resumption);
+    this.#resumptions.reached(resumption);
   }
 
   /** No answer is awaited any more. */
@@ -298,34 +293,6 @@ export class Recoveries {
     recovery.isCovered = true;
     this.#resending.dropAll(subscription, recovery);
     subscription.view.buffering.delete(subscription);
-  }
-
-  #settle(resumption: Resumption): void {
-    if (resumption.missing > 0 || resumption.isDone) return;
-    resumption.isDone = true;
-    const subscriptions = [...resumption.subscriptions];
-    const isRecovered =
-      !resumption.isFailed &&
-      subscriptions.every(subscription => this.#recoveries.get(subscription)?.isRecovered === true);
-    const positions = new Map<string, StreamPosition>();
-    for (const subscription of subscriptions) {
-      const { topic, view } = subscription;
-      const recovery = this.#recoveries.get(subscription);
-      if (recovery === undefined) continue;
-      // A covered topic has already received messages after the mark.
-      const end = recovery.isCovered ? standing(view) : recovery.end;
-      if (end !== undefined && end.epoch !== '') positions.set(topic, end);
-      if (isRecovered) continue;
-      // Keep only the messages after the mark.
-      this.#resending.dropMissed(subscription, recovery);
-      recovery.sent = { tag: recovery.endTag, seq: recovery.end.seq };
-    }
-    resumption.answer(isRecovered, positions);
-    for (const subscription of subscriptions) {
-      const recovery = this.#recoveries.get(subscription);
-      if (subscription.state === 'paused') this.pause(subscription);
-      else if (recovery !== undefined) this.#resending.begin(subscription, recovery);
-    }
   }
 
   /** Everything has been sent, or the rest is lost. */

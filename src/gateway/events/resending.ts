@@ -161,7 +161,7 @@ export class Resending {
   #sendPiece(subscription: Subscription, recovery: Recovery, socket: Socket): 'all' | 'more' | 'full' {
     const { session, view } = subscription;
     const { outbox, deliveries, bufferedBytesMax } = this.#options;
-    const isFull = () => session.isStalled || socket.getBufferedAmount() > bufferedBytesMax;
+    const isFull = () => session.isSuspended || socket.getBufferedAmount() > bufferedBytesMax;
     let sentBytes = 0;
     let missedBytes = 0;
     let queuedSent = 0;

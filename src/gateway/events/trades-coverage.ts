@@ -12,12 +12,12 @@ import { type Gaps, surelySentOf } from './gaps.js';
 export const ALL_TRADES = topicOf('trades', ALL_SYMBOLS);
 
 /** The session's subscription to `trades:*`. */
-export function allTradesOf({ subscriptions }: Session): Subscription | undefined {
+function allTradesOf({ subscriptions }: Session): Subscription | undefined {
   return subscriptions.get(ALL_TRADES);
 }
 
 /** True while `trades:*` also delivers for the session's single symbols. */
-export function hasAllTrades(session: Session): boolean {
+function hasAllTrades(session: Session): boolean {
   return allTradesOf(session)?.state === 'live';
 }
 

@@ -3,7 +3,7 @@ import type { HashSeed } from './key-hash.js';
 import { createSharedRates, RATE_MEMORY_MS, SharedRates } from './shared-rates.js';
 
 /** 384 KiB per worker: how many addresses one worker can tell apart within two seconds. */
-export const ATTEMPT_SLOTS_PER_WORKER = 2 ** 14;
+const ATTEMPT_SLOTS_PER_WORKER = 2 ** 14;
 
 /** @see createSharedRates */
 export function createAttemptRates(

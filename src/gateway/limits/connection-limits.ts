@@ -10,6 +10,9 @@ import { type Rank, RankCells, rankOf } from './rank.js';
 import { RETRY_AFTER_SECONDS } from './retry-after.js';
 import { SharedCounts } from './shared-counts.js';
 
+/** How many times its limit a user may have for a moment while connections are replaced. */
+const REPLACING_FACTOR = 2;
+
 /** The limit that refused a connection; a metric label. */
 export type ConnectionLimit =
   | 'connections'
@@ -93,12 +96,17 @@ export class ConnectionLimits {
       return tooMany(`at most ${connectionsPerAddressMax} connections per address`, RETRY_AFTER_SECONDS);
     }
     const ofUser = user === '' ? 0 : this.#users.add(user);
-    if (ofUser <= connectionsPerUserMax) return undefined;
+    if (ofUser <= this.#userMax) return undefined;
     if (Number.isFinite(ofUser)) this.#users.remove(user);
     this.#addresses.remove(address);
     this.#connections.add(rank, -1);
     this.refused.user++;
     return tooMany(`at most ${connectionsPerUserMax} connections per user`, RETRY_AFTER_SECONDS);
+  }
+
+  /** True when the user has more connections than allowed. */
+  isOverUserLimit(user: string): boolean {
+    return user !== '' && this.#users.total(user) > this.#limits.connectionsPerUserMax;
   }
 
   leave(address: string, credential: Credential): void {
@@ -111,7 +119,7 @@ export class ConnectionLimits {
   change(from: Credential, to: Credential): boolean {
     if (from.sub !== to.sub) {
       const ofUser = to.sub === '' ? 0 : this.#users.add(to.sub);
-      if (ofUser > this.#limits.connectionsPerUserMax) {
+      if (ofUser > this.#userMax) {
         if (Number.isFinite(ofUser)) this.#users.remove(to.sub);
         this.refused.user++;
         return false;
@@ -122,6 +130,12 @@ export class ConnectionLimits {
     this.#connections.add(rankOf(to), 1);
     this.#connections.add(rankOf(from), -1);
     return true;
+  }
+
+  /** Where the newest connection replaces the oldest, both are counted until the oldest is closed. */
+  get #userMax(): number {
+    const { userLimitPolicy, connectionsPerUserMax } = this.#limits;
+    return userLimitPolicy === 'replace-oldest' ? REPLACING_FACTOR * connectionsPerUserMax : connectionsPerUserMax;
   }
 
   /** The limit that a connection of this rank, already counted, exceeds. */

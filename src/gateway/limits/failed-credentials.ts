@@ -31,7 +31,7 @@ const READS_MAX = 3;
  * 192 KiB per worker: how many addresses one worker can remember failures for. Failures of further ones are not
  * counted.
  */
-export const FAILURE_SLOTS_PER_WORKER = 2 ** 13;
+const FAILURE_SLOTS_PER_WORKER = 2 ** 13;
 
 /**
  * Allocates the tables, 24 bytes a slot.

@@ -6,7 +6,7 @@
 import type { KeyHash } from './key-hash.js';
 
 /** 24 bytes each: 1.5 MiB. */
-export const DEBT_SLOTS = 2 ** 16;
+const DEBT_SLOTS = 2 ** 16;
 /** How many slots, from its home on, a key may use. */
 const PROBES = 16;
 

@@ -23,7 +23,7 @@ export const NO_SLOT = -1;
  * full.
  */
 export const PROBES_MAX = 128;
-export const SLOTS_MAX = 2 ** 20;
+const SLOTS_MAX = 2 ** 20;
 /** How often a reader retries a slot being written, which takes nanoseconds unless its writer is suspended. */
 const SPINS_MAX = 64;
 

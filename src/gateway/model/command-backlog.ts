@@ -1,8 +1,11 @@
-/** The commands of one session that wait for an earlier one, which awaits an answer from the hub. */
+/**
+ * The commands of one session that wait: for an earlier one, which awaits an answer from the hub, or for the session's
+ * next turn.
+ */
 import assert from 'node:assert/strict';
 
-/** Maximum commands that wait. */
-export const BACKLOG_MAX = 200;
+/** Maximum commands that wait: more than a client may send at once with the default `WS_MESSAGE_RATE`. */
+export const BACKLOG_MAX = 2_000;
 /** Maximum total size of those commands. */
 export const BACKLOG_BYTES_MAX = 2 * 1024 * 1024;
 
@@ -17,7 +20,7 @@ export class CommandBacklog {
   #bytes = 0;
   #isBusy = false;
 
-  /** True while a command awaits its answer: later ones wait here. */
+  /** True while later commands wait here. */
   get isBusy(): boolean {
     return this.#isBusy;
   }
@@ -26,13 +29,13 @@ export class CommandBacklog {
     return this.#waiting.length;
   }
 
-  /** A command awaits an answer. */
+  /** From here on commands wait. */
   begin(): void {
-    assert(!this.#isBusy, 'a command begins when no other one awaits its answer');
+    assert(!this.#isBusy, 'a backlog begins once');
     this.#isBusy = true;
   }
 
-  /** It is answered, and no other command waits. */
+  /** No command waits. */
   end(): void {
     assert(this.#isBusy && this.size === 0, 'a backlog ends when it is empty');
     this.#isBusy = false;
@@ -40,7 +43,7 @@ export class CommandBacklog {
 
   /** Copies a command that has to wait. False, without taking it, when too many wait already. */
   push(bytes: ArrayBuffer, isBinary: boolean): boolean {
-    assert(this.#isBusy, 'a command waits only for another one');
+    assert(this.#isBusy, 'a command waits only in a backlog that has begun');
     const all = this.#bytes + bytes.byteLength;
     if (this.size >= BACKLOG_MAX || all > BACKLOG_BYTES_MAX) return false;
     this.#waiting.push({ bytes: bytes.slice(0), isBinary });

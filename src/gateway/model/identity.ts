@@ -11,8 +11,11 @@ export class Identity {
   #entitlements: Entitlements;
   #fastestClass: number;
   #defaultClass: number;
+  #userSinceMs: number;
 
-  constructor(credential: Credential, entitlements: Entitlements, askedClass: number | undefined) {
+  /** @param nowMs on the clock that all threads share (limits/shared-clock.ts) */
+  constructor(credential: Credential, entitlements: Entitlements, askedClass: number | undefined, nowMs: number) {
+    this.#userSinceMs = nowMs;
     this.#askedClass = askedClass;
     this.#credential = credential;
     this.#entitlements = entitlements;
@@ -42,9 +45,15 @@ export class Identity {
     return this.#defaultClass;
   }
 
+  /** Since when the session has been this user's. */
+  get userSinceMs(): number {
+    return this.#userSinceMs;
+  }
+
   /** The client has proved another credential. */
-  replace(credential: Credential, entitlements: Entitlements): void {
+  replace(credential: Credential, entitlements: Entitlements, nowMs: number): void {
     assert(credential.sub !== '', 'a session never becomes anonymous');
+    if (credential.sub !== this.#credential.sub) this.#userSinceMs = nowMs;
     this.#credential = credential;
     this.#entitlements = entitlements;
     this.#fastestClass = defaultClass(credential.tier);

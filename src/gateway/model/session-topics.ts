@@ -26,7 +26,7 @@ export class SessionTopics<Item extends { readonly topic: string }> {
     return this.#byTopic.get(topic);
   }
 
-  /** In the order in which they were added. The current one may be deleted meanwhile. */
+  /** In the order in which they were added. The current one may be deleted while iterating. */
   values(): IterableIterator<Item> {
     return this.#byTopic.values();
   }

@@ -7,6 +7,7 @@ import { type Format, servedLane, type Tier } from '../../protocol/lanes.js';
 import type { StreamPosition } from '../../protocol/stream-position.js';
 import type { Stream } from '../../protocol/topics.js';
 import type { TokenBucket } from '../limits/message-rate.js';
+import { sharedNowMs } from '../limits/shared-clock.js';
 import type { Account } from '../limits/work-budgets.js';
 import { CommandBacklog } from './command-backlog.js';
 import { type ConflationState, Flow, type KeepaliveState } from './flow.js';
@@ -231,7 +232,7 @@ export class Session {
     this.owner = session.owner;
     this.format = session.format;
     this.isStamped = session.isStamped;
-    this.identity = new Identity(credential, entitlements, askedClass);
+    this.identity = new Identity(credential, entitlements, askedClass, sharedNowMs());
     this.keepalive = session.keepalive;
     this.messageTokens = session.messageTokens;
     this.controlTokens = session.controlTokens;
@@ -260,7 +261,7 @@ export class Session {
   }
 
   /** All topics are paused until the socket has drained. */
-  get isStalled(): boolean {
+  get isSuspended(): boolean {
     return this.flow.circuit.isOpen;
   }
 
@@ -301,4 +302,4 @@ export const isSteppingDown = ({ conflation }: Session): boolean => conflation.s
 
 /** True while the subscription cannot begin because its socket has to drain first. */
 export const mustWait = ({ session, view }: Subscription): boolean =>
-  session.isStalled || (view.isState && isSteppingDown(session));
+  session.isSuspended || (view.isState && isSteppingDown(session));

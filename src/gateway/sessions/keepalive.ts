@@ -56,7 +56,7 @@ const PING_BURST = 2;
 const PINGS_PER_CHECK_MIN = 100;
 
 export class Keepalive<S extends { readonly keepalive: KeepaliveState }> {
-  readonly counters = { pings: 0, pongTimeouts: 0, idle: 0, expired: 0, terminated: 0 };
+  readonly counters = { pings: 0 };
   /** How often to call `check`. */
   readonly checkIntervalMs: number;
   readonly #options: KeepaliveOptions<S>;
@@ -131,7 +131,6 @@ export class Keepalive<S extends { readonly keepalive: KeepaliveState }> {
   #awaitClose(session: S, nowMs: number): void {
     if (nowMs - session.keepalive.closingAtMs < CLOSE_TIMEOUT_MS) return;
     session.keepalive.closingAtMs = nowMs;
-    this.counters.terminated++;
     this.#options.terminate(session);
   }
 
@@ -139,19 +138,12 @@ export class Keepalive<S extends { readonly keepalive: KeepaliveState }> {
   #ended(session: S, nowMs: number, unixMs: number, checksSilence: boolean): boolean {
     const { clockToleranceMs, pongTimeoutMs, idleTimeoutMs } = this.#options;
     const { expiresAtMs, pingedAtMs, lastSeenMs } = session.keepalive;
-    let code: CloseCode = CloseCode.idle;
-    if (unixMs >= expiresAtMs + clockToleranceMs) {
-      code = CloseCode.tokenExpired;
-      this.counters.expired++;
-    } else if (checksSilence && pingedAtMs > 0 && nowMs - pingedAtMs >= pongTimeoutMs) {
-      this.counters.pongTimeouts++;
-    } else if (checksSilence && nowMs - lastSeenMs >= idleTimeoutMs) {
-      this.counters.idle++;
-    } else {
-      return false;
-    }
+    const isExpired = unixMs >= expiresAtMs + clockToleranceMs;
+    const isUnanswered = pingedAtMs > 0 && nowMs - pingedAtMs >= pongTimeoutMs;
+    const isIdle = nowMs - lastSeenMs >= idleTimeoutMs;
+    if (!isExpired && !(checksSilence && (isUnanswered || isIdle))) return false;
     session.keepalive.closingAtMs = nowMs;
-    this.#options.close(session, code);
+    this.#options.close(session, isExpired ? CloseCode.tokenExpired : CloseCode.idle);
     return true;
   }
 

@@ -7,6 +7,7 @@ import type { AuthCommand } from '../../protocol/commands.js';
 import { classOfLane, detailOfLane } from '../../protocol/lanes.js';
 import { isStateStream } from '../../protocol/topics.js';
 import type { ConnectionLimits } from '../limits/connection-limits.js';
+import { sharedNowMs } from '../limits/shared-clock.js';
 import type { RequestedTopic, Session } from '../model/session.js';
 import type { Refusal } from '../refusal.js';
 import type { Subscriptions } from '../subscriptions/subscriptions.js';
@@ -22,7 +23,7 @@ export interface ReauthenticationOptions {
   readonly tierChanges: TierChanges;
   readonly limits: ConnectionLimits;
   readonly replies: Replies;
-  /** Called when the expiry of the session's credential changes. */
+  /** Called when the session has another credential. */
   readonly onRenewed: (session: Session) => void;
 }
 
@@ -66,7 +67,7 @@ export class Reauthentication {
 
   #replaceCredential(session: Session, credential: Credential): void {
     const { credentials, onRenewed } = this.#options;
-    session.identity.replace(credential, credentials.entitlementsOf(credential));
+    session.identity.replace(credential, credentials.entitlementsOf(credential), sharedNowMs());
     onRenewed(session);
   }
 

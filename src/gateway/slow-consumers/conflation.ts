@@ -86,9 +86,9 @@ export class Conflation {
   sample(lowWaterBytes: number): void {
     const nowMs = this.#options.nowMs();
     for (const session of [...this.#slowed]) {
-      const { conflation, isStalled } = session;
+      const { conflation, isSuspended } = session;
       const waiting = session.socket?.getBufferedAmount() ?? 0;
-      if (isStalled || isSteppingDown(session) || waiting > lowWaterBytes) conflation.calmSinceMs = nowMs;
+      if (isSuspended || isSteppingDown(session) || waiting > lowWaterBytes) conflation.calmSinceMs = nowMs;
       else if (conflation.isRestoring) this.#return(session);
       else if (nowMs - conflation.calmSinceMs >= conflation.patienceMs) this.#restore(session, nowMs);
     }

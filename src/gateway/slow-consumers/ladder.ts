@@ -45,7 +45,7 @@ export interface LadderOptions {
 }
 
 export class Ladder {
-  readonly counters = { dropped: 0, stalls: 0, resumes: 0, closed: 0 };
+  readonly counters = { dropped: 0, stalls: 0, resumes: 0 };
   readonly #options: LadderOptions;
   /** Clients that receive their state topics in a slower class. */
   readonly conflation: Conflation;
@@ -113,12 +113,12 @@ export class Ladder {
       outbox.buffered.delete(session);
       session.flow.sample(0);
     }
-    if (!session.isStalled) {
+    if (!session.isSuspended) {
       subscriptions.recoveries.drained(session);
       if (isSteppingDown(session) && waiting <= this.#lowWaterBytes) this.#resumeStates(session);
     } else if (waiting > this.#lowWaterBytes) return;
     // Close only now: a close frame is subject to the same limit as any message.
-    else if (session.flow.circuit.opens >= this.#options.circuit.opensMax) this.#close(session);
+    else if (session.flow.circuit.opens >= this.#options.circuit.opensMax) this.#options.close(session);
     else this.#resume(session);
   }
 
@@ -129,7 +129,7 @@ export class Ladder {
     for (const session of pending) {
       const turn = session.flow.takeDrop();
       if (session.socket === undefined) continue;
-      this.#stall(session, turn);
+      this.#suspend(session, turn);
       this.#options.outbox.buffered.add(session);
       // It may have drained since; then uWS will not call `drain` again.
       this.drained(session);
@@ -145,7 +145,7 @@ export class Ladder {
       const { sampledBytes } = session.flow;
       const isStuck = sampledBytes > 0 && waiting >= sampledBytes;
       session.flow.sample(waiting);
-      if (session.isStalled || !isStuck || !this.#escalate(session, waiting)) this.drained(session);
+      if (session.isSuspended || !isStuck || !this.#escalate(session, waiting)) this.drained(session);
     }
     this.#options.total?.sampled();
     for (const session of [...this.#watched]) this.#watch(session);
@@ -166,7 +166,7 @@ export class Ladder {
     if (!isLong && waiting <= this.#highWaterBytes) return false;
     if (!isSteppingDown(session) && this.conflation.stepDown(session)) return true;
     if (!isLong && waiting <= this.#suspendBytes) return false;
-    this.#stall(session, 0);
+    this.#suspend(session, 0);
     return true;
   }
 
@@ -184,14 +184,14 @@ export class Ladder {
   #watch(session: Session): void {
     const { circuit } = session.flow;
     if (circuit.isOpen) {
-      if (this.#options.nowMs() - circuit.openedAtMs >= this.#options.circuit.recoveryMs) this.#close(session);
+      if (this.#options.nowMs() - circuit.openedAtMs >= this.#options.circuit.recoveryMs) this.#options.close(session);
       return;
     }
     const waiting = session.socket?.getBufferedAmount() ?? 0;
     if (waiting <= this.#lowWaterBytes && circuit.pass()) this.#watched.delete(session);
   }
 
-  #stall(session: Session, turn: number): void {
+  #suspend(session: Session, turn: number): void {
     const { circuit } = session.flow;
     if (!circuit.isOpen) {
       this.counters.stalls++;
@@ -214,10 +214,5 @@ export class Ladder {
     // The rest resume at the next sample or the next drain.
     if (isLast) session.flow.sample(0);
     else outbox.buffered.add(session);
-  }
-
-  #close(session: Session): void {
-    this.counters.closed++;
-    this.#options.close(session);
   }
 }

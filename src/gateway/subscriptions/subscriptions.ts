@@ -6,6 +6,7 @@
  */
 import { snapshotUnits } from '../../protocol/costs.js';
 import type { StreamPosition } from '../../protocol/stream-position.js';
+import { topicOf } from '../../protocol/topics.js';
 import type { Gaps } from '../events/gaps.js';
 import { Recoveries, type Resumption } from '../events/recovery.js';
 import { ALL_TRADES, isCovered, TradesCoverage } from '../events/trades-coverage.js';
@@ -17,17 +18,18 @@ import {
   requestedOf,
   type Session,
   Subscription,
-  type View,
 } from '../model/session.js';
 import { Deliveries } from '../sending/deliveries.js';
 import type { Outbox } from '../sending/outbox.js';
 import { NativeTopics } from '../views/native-topics.js';
 import { NO_DATA, type Part, type Views } from '../views/views.js';
+import { EventStarts } from './event-starts.js';
 import { Pausing } from './pausing.js';
 import { QuoteSnapshots } from './quote-snapshots.js';
-import { awaitCatchUp, awaitRepair, isOlder, recordLeft, sentPositionOf, takeCaughtUp } from './sent-positions.js';
+import { awaitCatchUp, isOlder, recordLeft, sentPositionOf } from './sent-positions.js';
 import { RESUMED_AT_ONCE_MAX, type SubscriptionsOptions } from './subscriptions-options.js';
 import { TradesCharges } from './trades-charges.js';
+import { ViewChanges } from './view-changes.js';
 
 export class Subscriptions {
   readonly #table: Views;
@@ -36,6 +38,8 @@ export class Subscriptions {
   readonly #native: NativeTopics;
   readonly #options: SubscriptionsOptions & { readonly resumedAtOnceMax: number };
   readonly #quotes: QuoteSnapshots;
+  /** Event topics whose command is not answered yet. */
+  readonly #starts: EventStarts;
   /** Which trades subscriptions deliver for which others. */
   readonly trades: TradesCoverage;
   readonly #charge: TradesCharges;
@@ -45,6 +49,8 @@ export class Subscriptions {
   readonly recoveries: Recoveries;
   /** Topics of sockets that cannot take more. */
   readonly pausing: Pausing;
+  /** What happens to the views of all these topics. */
+  readonly views: ViewChanges;
 
   constructor(options: SubscriptionsOptions) {
     this.#options = { resumedAtOnceMax: RESUMED_AT_ONCE_MAX, ...options };
@@ -81,6 +87,7 @@ export class Subscriptions {
         this.#await(subscription);
       },
     });
+    this.#starts = new EventStarts({ refuse: (subscription, code) => this.#refuse(subscription, code) });
     this.pausing = new Pausing({
       losses: options.losses,
       native: this.#native,
@@ -89,18 +96,42 @@ export class Subscriptions {
       refuse: (subscription, code) => this.#refuse(subscription, code),
       resumedAtOnceMax: this.#options.resumedAtOnceMax,
     });
+    this.views = new ViewChanges({
+      ...options,
+      quotes: this.#quotes,
+      recoveries: this.recoveries,
+      deliver: (subscription, part) => this.#deliver(subscription, part),
+      restart: subscription => this.#await(subscription),
+      refuse: (subscription, code) => this.#refuse(subscription, code),
+    });
   }
 
   /**
    * Subscribes the session. A topic it already has on the same view stays as it is; on another view, it changes over.
-   * Quotes requested together come in one snapshot frame (see `queueForBuffering`), followed by `after`.
+   * Quotes requested together come in one snapshot frame, followed by `after`.
    */
   subscribe(session: Session, requested: readonly RequestedTopic[], after?: object): void {
     const added = this.#make(session, requested, true);
     for (const subscription of added) if (mustWait(subscription)) this.pausing.pause(subscription, 0);
-    if (session.isStalled) return;
+    if (session.isSuspended) return;
     const begun = added.filter(({ state }) => state !== 'paused');
     this.#begin(session, begun, after);
+  }
+
+  /**
+   * Subscribes the session to event topics. They begin together, once all their views are live or refused.
+   * @param answer answers the command: no message of a new topic is sent before, and none is left out after it
+   */
+  subscribeEvents(session: Session, requested: readonly RequestedTopic[], answer: () => void): void {
+    const topics = requested.map(({ stream, symbol }) => topicOf(stream, symbol));
+    const added = this.#make(session, requested, true);
+    this.#starts.begin(session, topics, added, () => {
+      answer();
+      // Events that were published before the answer are not part of what it promises.
+      for (const subscription of added) subscription.takeSent();
+      this.#start(added);
+    });
+    this.#start(added.filter(subscription => this.#starts.isPending(subscription)));
   }
 
   /**
@@ -115,7 +146,7 @@ export class Subscriptions {
   ): void {
     const begun = this.#make(session, requested, false);
     this.recoveries.begin(session, begun, since, answer);
-    if (!session.isStalled) return;
+    if (!session.isSuspended) return;
     for (const subscription of begun) this.pausing.pause(subscription, 0);
   }
 
@@ -170,51 +201,7 @@ export class Subscriptions {
   resume(session: Session, paused: readonly Subscription[]): void {
     const others = paused.filter(subscription => !isServed(subscription)).map(requestedOf);
     this.#begin(session, [...paused.filter(isServed), ...this.#make(session, others, true)]);
-    if (!session.isStalled) this.recoveries.drained(session);
-  }
-
-  /** Takes the answer to a view's request; `part` is undefined for event views. */
-  answered(view: View, part: Part | undefined): void {
-    view.setPart(part);
-    if (view.isBroken) {
-      view.repair();
-      if (part !== undefined && part.bytes.length > 0) this.#outbox.publishPart(view, part);
-      this.#outbox.publishStale(view);
-    }
-    const waiting = [...view.waiting];
-    view.waiting.clear();
-    for (const subscription of waiting) this.#deliver(subscription, part);
-    view.becameLive(true);
-  }
-
-  /** The hub cannot serve the view: ends the subscriptions that wait for it. */
-  refused(view: View, code: NotServed): void {
-    this.#table.requests.settled(view.request);
-    const ended = new Set([...view.waiting, ...view.awaitingCatchUp, ...view.buffering, ...view.recovering]);
-    for (const subscription of ended) this.#refuse(subscription, code);
-    view.becameLive(false, code);
-  }
-
-  /** The thread missed frames of this view: nothing is published until a new answer repairs the chain. */
-  broken(view: View): void {
-    if (this.#table.endUnused(view)) return;
-    view.break();
-    this.#table.requests.askAgain(view);
-    awaitRepair(view);
-    this.recoveries.broken(view);
-    for (const subscription of this.#quotes.restart(view)) this.#await(subscription);
-  }
-
-  /**
-   * Before a delta is published: queues it for subscriptions whose snapshot is not sent yet.
-   * @param tag of the epoch of `seq`
-   */
-  queueForBuffering(view: View, bytes: Uint8Array, seq: number, tag: number): void {
-    const copy = bytes.slice();
-    for (const subscription of [...view.buffering]) {
-      if (this.recoveries.isRecovering(subscription)) this.recoveries.queue(subscription, copy, seq, tag);
-      this.#quotes.queueBehind(subscription, copy);
-    }
+    if (!session.isSuspended) this.recoveries.drained(session);
   }
 
   /** Creates subscriptions that replace existing ones. @param keeps leaves those on the same view as they are */
@@ -236,6 +223,17 @@ export class Subscriptions {
       made.push(subscription);
     }
     return made;
+  }
+
+  /** Begins those of these event topics that are still subscribed. */
+  #start(subscriptions: readonly Subscription[]): void {
+    for (const subscription of subscriptions) {
+      const { session, topic, state } = subscription;
+      if (session.subscriptions.get(topic) !== subscription) continue;
+      if (state === 'paused') this.#losses.remember(subscription, 0);
+      else if (mustWait(subscription)) this.pausing.pause(subscription, 0);
+      else this.#await(subscription);
+    }
   }
 
   #begin(session: Session, subscriptions: readonly Subscription[], after?: object): void {
@@ -262,15 +260,10 @@ export class Subscriptions {
     if (this.#table.ask(view, subscription.session, subscription.sentUpTo)) subscription.setAskedCatchUp(true);
   }
 
-  /** A state view published a frame: resumes subscriptions that were ahead of it. */
-  advanced(view: View): void {
-    for (const subscription of takeCaughtUp(view)) this.#await(subscription);
-  }
-
   #deliver(subscription: Subscription, part: Part | undefined): void {
     const { session, view } = subscription;
     if (session.socket === undefined || subscription.state === 'paused') return;
-    if (this.recoveries.isRecovering(subscription)) return;
+    if (this.recoveries.isRecovering(subscription) || this.#starts.isPending(subscription)) return;
     if (part !== undefined && subscription.state !== 'live' && isOlder(part, subscription.sentUpTo)) {
       awaitCatchUp(this.#table, subscription);
       return;
@@ -305,6 +298,7 @@ export class Subscriptions {
     session.subscriptions.delete(subscription);
     this.#native.set(subscription, false);
     this.recoveries.drop(subscription);
+    this.#starts.drop(subscription);
     subscription.leaveView();
     this.trades.mergeIntoAll(subscription);
     this.#table.release(view, session.owner);

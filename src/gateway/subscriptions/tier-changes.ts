@@ -112,7 +112,7 @@ export class TierChanges {
 
   #isReady({ session, moves, dueMs }: Change, compared: Compared): boolean {
     // What a stalled socket was sent stays recorded until it resumes.
-    if (session.isStalled && moves.length > 0) return false;
+    if (session.isSuspended && moves.length > 0) return false;
     const isDue = this.#options.nowMs() >= dueMs;
     return moves.every(({ subscription, view }) => {
       const { view: former, state } = subscription;

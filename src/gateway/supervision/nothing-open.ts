@@ -4,7 +4,7 @@
 export const NOTHING_OPEN = {
   open: 0,
   pending: 0,
-  lanes: 0,
+  views: 0,
   buffered: 0,
   circuits: { open: 0, halfOpen: 0 },
   conflated: 0,

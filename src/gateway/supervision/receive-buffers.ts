@@ -11,7 +11,7 @@ import { spawn } from 'node:child_process';
  * The kernel allocates twice as much, including its own overhead. Longer than any command, and shorter than one read
  * of uWS.
  */
-export const RECEIVE_BUFFER_BYTES = 64 * 1024;
+const RECEIVE_BUFFER_BYTES = 64 * 1024;
 const TIMEOUT_MS = 10_000;
 /** The descriptors before it are the standard streams. */
 const FIRST_DESCRIPTOR = 3;

@@ -14,6 +14,7 @@ import type {
 import { SharedTables } from '../limits/shared-tables.js';
 import { listenerIn } from './listening-socket.js';
 import { boundReceiveBuffers } from './receive-buffers.js';
+import { Replacements } from './replacements.js';
 import { RevocationPosts } from './revocation-posts.js';
 import { ThreadStats } from './thread-stats.js';
 import { ThreadWatch } from './thread-watch.js';
@@ -71,6 +72,7 @@ export class WorkerSupervisor {
   readonly #watch: ThreadWatch;
   readonly #revocations: RevocationPosts;
   readonly #stats: ThreadStats;
+  readonly #replacements: Replacements;
   #port: number;
   /** Threads that end are no longer replaced. */
   #isClosing = false;
@@ -87,6 +89,7 @@ export class WorkerSupervisor {
       return { thread: undefined, isListening: false, isStuck: false, pace, lastError: '' };
     });
     this.#stats = new ThreadStats(workers, (worker, id) => this.post(worker, { type: 'stats', id }));
+    this.#replacements = new Replacements(workers, (worker, message) => this.post(worker, message));
     this.#revocations = new RevocationPosts(workers, (worker, revocations) =>
       this.post(worker, { type: 'revoke', revocations }),
     );
@@ -226,6 +229,7 @@ export class WorkerSupervisor {
       thread.on('exit', code => {
         this.#tables.forget(worker);
         this.#revocations.ended(worker);
+        this.#replacements.ended(worker);
         this.#empty(thread);
         const reason = slot.lastError || `exit code ${code}`;
         // Whether or not it ever listened, nothing may wait for its end any more.
@@ -258,6 +262,12 @@ export class WorkerSupervisor {
         break;
       case 'revoked':
         this.#revocations.taken(worker);
+        break;
+      case 'over_user_limit':
+        this.#replacements.request(message.user);
+        break;
+      case 'oldest':
+        this.#replacements.answered(worker, message.id, message.sinceMs);
         break;
       case 'stats':
         this.#stats.answered(message.id, message.stats);

@@ -5,7 +5,7 @@ import type { Subject } from '../sources/subject-table.js';
 import type { EventHistories } from './event-histories.js';
 
 /** Maximum events remembered as poison; beyond it the oldest is evicted. State messages are removed from retention. */
-export const POISON_MAX = 1000;
+const POISON_MAX = 1000;
 
 /** Records that carry a publisher's message. */
 const WITH_MESSAGE: ReadonlySet<number> = new Set([RecordKind.data, RecordKind.restore, RecordKind.replay]);

@@ -11,7 +11,7 @@ import type { HubMessage } from '../hub-feed.js';
 import type { Subject } from './subject-table.js';
 
 /** How long a possible first message of a restarted publisher waits for the next one. */
-export const RESTART_WAIT_MS = 250;
+const RESTART_WAIT_MS = 250;
 /** Maximum messages waiting like that; beyond it, a sequence of 1 counts as a restart. */
 const WAITING_MAX = 10_000;
 /** Maximum dropped subjects whose publisher state is remembered. */

@@ -26,7 +26,7 @@ type RetainedTimes = Pick<RetainedMessage, 'tsEventMicros' | 'hubMicros'>;
  * Maximum messages kept per subject. The encoder makes a checkpoint every 64 changes; more means that it lags far
  * behind.
  */
-export const MESSAGES_MAX = 4096;
+const MESSAGES_MAX = 4096;
 /** Maximum bytes of the same. */
 export const BYTES_MAX = 4 * 1024 * 1024;
 

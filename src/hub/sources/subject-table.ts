@@ -9,7 +9,7 @@ import { shardOf } from '../../threads/shard-of.js';
 import { Retention } from './retention.js';
 
 /** Maximum subjects per process. Beyond it, messages of new subjects are refused and counted. */
-export const SOURCES_MAX = 500_000;
+const SUBJECTS_MAX = 500_000;
 /** How long a number rests before it is reused, so that nothing about its former subject is still in transit. */
 const NUMBER_REST_MS = 30_000;
 
@@ -100,7 +100,7 @@ export class SubjectTable {
 
   /** Undefined when the table is full. */
   create(kind: SourceKind, symbol: string): Subject | undefined {
-    return this.#byName.size >= SOURCES_MAX ? undefined : this.#add(kind, symbol);
+    return this.#byName.size >= SUBJECTS_MAX ? undefined : this.#add(kind, symbol);
   }
 
   /** Forgets a subject; its number rests before it is reused. */

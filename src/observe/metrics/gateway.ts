@@ -234,10 +234,10 @@ export const connectionMetrics: MetricGroup = {
       read: ({ workers }) => sum(workers, w => w.control.bytes),
     },
     {
-      name: 'millrace_lanes',
+      name: 'millrace_views',
       type: 'gauge',
       help: 'Views (a topic at a class in a format) with a subscriber, over all gateway threads',
-      read: ({ workers }) => sum(workers, w => w.lanes),
+      read: ({ workers }) => sum(workers, w => w.views),
     },
   ],
 };

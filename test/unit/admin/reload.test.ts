@@ -15,8 +15,15 @@ function reloading(reread: () => Reread, answers: readonly (readonly Reloaded[] 
   const write = (level: string) => (fields: Record<string, unknown>, text: string) =>
     lines.push({ level, fields, text });
   const orders: Order[] = [];
+  const logger = {
+    level: 'info',
+    isLevelEnabled: () => logger.level === 'info' || logger.level === 'debug',
+    info: write('info'),
+    warn: write('warn'),
+    error: write('error'),
+  };
   const reload: Reload = new Reload({
-    log: { info: write('info'), warn: write('warn'), error: write('error') } as unknown as Logger,
+    log: logger as unknown as Logger,
     reread,
     take: config => config,
     certificate: undefined,

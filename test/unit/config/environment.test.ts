@@ -53,6 +53,7 @@ describe('without settings', () => {
       reservedForInstitutional: 500,
       connectionsPerAddressMax: 1000,
       connectionsPerUserMax: 20,
+      userLimitPolicy: 'refuse',
       pendingMax: 5000,
       pendingPerAddressMax: 1000,
       attemptsPerSecondMax: 200,

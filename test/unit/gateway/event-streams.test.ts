@@ -328,7 +328,7 @@ describe('R40 losses of slow sockets', () => {
     client.socket.isReading = false;
     for (let i = 0; i < 60; i++) trade('C');
     await settle(2);
-    expect(client.socket.session.isStalled).toBe(true);
+    expect(client.socket.session.isSuspended).toBe(true);
   }
 
   it('R29 who subscribes while suspended is told what passed since the answer', async () => {

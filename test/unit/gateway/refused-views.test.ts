@@ -20,11 +20,11 @@ beforeEach(() => {
     change => told.push(change),
     () => ({ messages: 0, bytes: 0 }),
   );
-  const subscriptions = { refused: (view: View) => refused.push(view) };
+  const subscriptions = { views: { refused: (view: View) => refused.push(view) } };
   orders = new Orders({ table, subscriptions, port: 0 } as unknown as OrdersParts);
 });
 
-/** A session of this owner that waits for the room's lane. */
+/** A session of this owner that waits for the room’s view. */
 function join(owner: number, tier: 'retail' | 'institutional' = 'retail'): View {
   const session = newSession({ id: owner, sub: `u${owner}`, format: 'json', tier, owner });
   const view = table.acquire('rooms', 'R', 0, session);
@@ -40,7 +40,7 @@ const refuse = (owner?: number) => {
 
 describe('J7 a room that is refused because one user’s share is used up', () => {
   it('J7 is asked for on behalf of each other that waits for it, once', () => {
-    const lane = join(ALICE);
+    const view = join(ALICE);
     join(BOB);
     join(EVE);
     expect(wants().map(([owner]) => owner)).toEqual([ALICE]);
@@ -50,18 +50,18 @@ describe('J7 a room that is refused because one user’s share is used up', () =
     expect(wants().map(([owner]) => owner)).toEqual([ALICE, BOB, EVE]);
     expect(refused).toEqual([]);
     refuse(EVE);
-    expect(refused).toEqual([lane]);
+    expect(refused).toEqual([view]);
   });
 
   it('J7 is refused to all at once when there are too many topics in all', () => {
-    const lane = join(ALICE);
+    const view = join(ALICE);
     join(BOB);
     refuse();
-    expect(refused).toEqual([lane]);
+    expect(refused).toEqual([view]);
     expect(wants()).toHaveLength(1);
   });
 
-  it('J7 is asked for by the other tier’s lane too, which may be refused in its turn', () => {
+  it('J7 is asked for by the other tier’s view too, which may be refused in its turn', () => {
     join(ALICE);
     const other = join(BOB, 'institutional');
     // On behalf of whom the hub knows of; that may be refused, and is then asked for on behalf of the other.
@@ -72,7 +72,7 @@ describe('J7 a room that is refused because one user’s share is used up', () =
   });
 });
 
-it('J7 R40a refused lanes take no room of what others ask for', () => {
+it('J7 R40a refused views take no room of what others ask for', () => {
   const ask = (n: number) => table.acquire('rooms', `R${n}`, 0, { tier: 'retail', owner: ALICE });
   let asked = 0;
   while (table.requests.waiting === 0) ask(asked++);
@@ -82,10 +82,10 @@ it('J7 R40a refused lanes take no room of what others ask for', () => {
 });
 
 it('J7 the hub is told who holds a room when the one that made it leaves', () => {
-  const lane = join(ALICE);
+  const view = join(ALICE);
   join(BOB);
-  table.release(lane, ALICE);
+  table.release(view, ALICE);
   expect(told.at(-1)).toEqual({ op: 'own', source: 'rooms:R', lane: 0, owner: BOB });
-  table.release(lane, BOB);
+  table.release(view, BOB);
   expect(told.at(-1)).toEqual({ op: 'unwant', source: 'rooms:R', lane: 0 });
 });

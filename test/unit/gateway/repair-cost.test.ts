@@ -61,7 +61,7 @@ it('S5: an encoder restart asks each lane and each client that resumes once, wha
   const [lanes, clients] = [4_000, 1_000];
   const { table, subscriptions, told, looks, answer } = build(lanes, clients);
   told.length = 0;
-  for (const view of table.all()) subscriptions.broken(view);
+  for (const view of table.all()) subscriptions.views.broken(view);
   answer();
   expect(told.filter(({ op }) => op === 'ask')).toHaveLength(lanes + clients);
   expect(told.filter(({ op }) => op === 'replay')).toHaveLength(clients);
@@ -71,7 +71,7 @@ it('S5: an encoder restart asks each lane and each client that resumes once, wha
 it('S5: a refusal of each lane ends those that wait for it, and looks at no others', () => {
   const clients = 1_000;
   const { table, subscriptions, looks } = build(4_000, clients);
-  for (const view of [...table.all()]) subscriptions.refused(view, 'too_many_subscriptions');
+  for (const view of [...table.all()]) subscriptions.views.refused(view, 'too_many_subscriptions');
   expect(looks.count).toBeLessThan(30 * clients);
   expect([...table.all()].every(({ stream }) => stream === 'quotes')).toBe(true);
 });

@@ -75,7 +75,7 @@ const WORKER: WorkerStats = {
   pings: 1,
   sent: [{ key: 'quotes|json|realtime', messages: 4, bytes: 400 }],
   control: { messages: 1, bytes: 1 },
-  lanes: 1,
+  views: 1,
   buffered: 0,
   dropped: 0,
   stalls: 0,

@@ -73,3 +73,27 @@ describe('J8 places', () => {
     expect(enter(RETAIL, 200)).toBe(93);
   });
 });
+
+describe('I6 the limit of a user', () => {
+  it('I6 R41 is one that nothing passes, unless the newest replaces the oldest', () => {
+    open({ WS_MAX_CONNECTIONS_PER_USER: '4' });
+    expect(enter(RETAIL, 10)).toBe(4);
+    expect(workers.map(limits => limits.isOverUserLimit(RETAIL.sub))).toEqual([false, false]);
+  });
+
+  it('I6 is passed for a moment, by as many again and no more, over all threads', () => {
+    open({ WS_MAX_CONNECTIONS_PER_USER: '4', WS_USER_LIMIT_POLICY: 'replace-oldest' });
+    expect(enter(RETAIL, 4)).toBe(4);
+    expect(workers[0]?.isOverUserLimit(RETAIL.sub)).toBe(false);
+    expect(enter(RETAIL, 10)).toBe(4);
+    expect(workers.map(limits => limits.isOverUserLimit(RETAIL.sub))).toEqual([true, true]);
+    for (let n = 0; n < 4; n++) workers[n % 2]?.leave('192.0.2.1', RETAIL);
+    expect(workers[1]?.isOverUserLimit(RETAIL.sub)).toBe(false);
+  });
+
+  it('I6 applies to no one without a credential', () => {
+    open({ WS_MAX_CONNECTIONS_PER_USER: '1', WS_USER_LIMIT_POLICY: 'replace-oldest' });
+    expect(enter(ANONYMOUS, 5)).toBe(5);
+    expect(workers[0]?.isOverUserLimit('')).toBe(false);
+  });
+});

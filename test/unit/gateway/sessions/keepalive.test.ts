@@ -137,7 +137,6 @@ describe('silence', () => {
     expect(worker.taken()).toEqual(['30000 ping a', '60000 ping a']);
     worker.runTo(90 * SECOND);
     expect(worker.taken()).toEqual(['90000 close 4009 a']);
-    expect(worker.keepalive.counters).toMatchObject({ pongTimeouts: 1, idle: 0 });
   });
 
   test('R42 messages do not stand in for the pong', () => {
@@ -175,7 +174,6 @@ describe('silence', () => {
     expect(worker.taken().filter(line => line.includes('close'))).toEqual([]);
     worker.runTo(35 * SECOND);
     expect(worker.taken()).toContain('35000 close 4009 a');
-    expect(worker.keepalive.counters).toMatchObject({ pongTimeouts: 0, idle: 1 });
   });
 
   test('R42 a client without a credential that only answers pings stays for ever', () => {
@@ -223,7 +221,6 @@ describe('the end of a close', () => {
     expect(worker.taken()).toEqual([]);
     worker.runTo(90 * SECOND + CLOSE_TIMEOUT_MS);
     expect(worker.taken()).toEqual(['95000 terminate a']);
-    expect(worker.keepalive.counters.terminated).toBe(1);
   });
 
   test('R42 a close begun elsewhere is watched too', () => {
@@ -261,7 +258,6 @@ describe('credentials', () => {
     expect(events()).toEqual([]);
     worker.runTo(10 * MINUTE + TOLERANCE_MS);
     expect(events()).toEqual(['605000 close 4001 a']);
-    expect(worker.keepalive.counters.expired).toBe(1);
   });
 
   test('R42 of a short credential the client is warned when a third of its life is left or one check earlier', () => {

@@ -87,7 +87,7 @@ describe('R40 a client over the high-water mark', () => {
     follow('trades', 0);
     check(501, 600);
     expect(calls).toEqual(['pause states']);
-    expect(session.isStalled).toBe(false);
+    expect(session.isSuspended).toBe(false);
     check(300, 126);
     expect(told).toEqual([]);
     drain();

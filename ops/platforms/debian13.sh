@@ -78,14 +78,14 @@ log=$(mktemp)
 PORT=0 ADMIN_PORT=0 npm start >"$log" 2>&1 &
 started=$!
 tail=
-for _ in $(seq 300); do
+for _ in $(seq 1500); do
   tail=$(sed -n 's/^ *\(npx millrace tail .*\)/\1/p' "$log")
   [ -z "$tail" ] || break
   kill -0 $started 2>/dev/null || break
   sleep 0.2
 done
 cat "$log"
-[ -n "$tail" ] || { echo 'debian13: npm start printed no address within a minute'; exit 1; }
+[ -n "$tail" ] || { echo 'debian13: npm start printed no address within five minutes'; exit 1; }
 # The two lines that it prints for a second terminal.
 MILLRACE_TOKEN=$(sed -n 's/^ *export MILLRACE_TOKEN=//p' "$log")
 export MILLRACE_TOKEN

@@ -31,6 +31,7 @@ import {
 import { type NatsServer, startNatsServer } from '../support/nats-server.js';
 import { TcpGate } from '../support/tcp-gate.js';
 import { until } from '../support/until.js';
+import { runCli } from '../unit/cli/run-cli.js';
 
 const PROGRAM = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
 const TIMEOUT_MS = 100_000;
@@ -278,6 +279,40 @@ describe.each(['core', 'jetstream'] as const)('N8 R3 with exactly the rights of 
     await useEverything(site, gateway, () => false);
     expect(missingIn(gateway.log())).toEqual([]);
     expect(await gateway.refusals()).toBe(0);
+  });
+
+  it('N8 R3 R38 without one of its rights a publisher is told which', async () => {
+    for (const right of rightsOf(setup).filter(({ role, kind }) => role === 'publisher' && kind === 'publish')) {
+      const { nats } = await open(setup, right);
+      const servers = `nats://publisher:${passwordOf('publisher')}@127.0.0.1:${nats.port}`;
+      const publisher = await connectPublisher({ servers });
+      ends.push(() => publisher.close().catch(() => undefined));
+      await publisher.quote(quote);
+      await publisher.analytics('alerts', {});
+      await publisher.order('alice', { ...order, quantity: '1', filled_quantity: '0' });
+      const refused = await publisher.flush().then(
+        () => '',
+        error => String(error),
+      );
+      expect(refused.split(' ').some(word => matches(right.subject, word))).toBe(true);
+    }
+  });
+
+  it('N8 R33 without one of its rights millrace revoke says which', async () => {
+    // Without its only subscription it could subscribe to everything.
+    const isUsed = ({ role, kind, subject }: Right) =>
+      role === 'administrator' && kind === 'publish' && /revoke|KV/.test(subject);
+    const rights = rightsOf(setup).filter(isUsed);
+    expect(rights.length).toBeGreaterThan(0);
+    for (const right of rights) {
+      const { nats } = await open(setup, right);
+      const env = { NATS_URL: `nats://administrator:${passwordOf('administrator')}@127.0.0.1:${nats.port}` };
+      const { stderr } = await runCli(['revoke', '--sub', 'alice'], env);
+      expect(
+        stderr.split(/[\s"]/).some(word => matches(right.subject, word)),
+        `${right.subject}: ${stderr}`,
+      ).toBe(true);
+    }
   });
 
   const ofGateway = rightsOf(setup).filter(({ role }) => role === 'gateway');

@@ -90,7 +90,8 @@ cat "$log"
 MILLRACE_TOKEN=$(sed -n 's/^ *export MILLRACE_TOKEN=//p' "$log")
 export MILLRACE_TOKEN
 timeout 60 $tail --count 5
-pkill -TERM -P $started || true
+# As Ctrl-C does; this namespace has no other gateway.
+pkill -INT -f '^node dist/cli/main.js serve'
 wait $started || { echo "debian13: npm start ended with $?"; exit 1; }
 echo 'debian13: started, tailed and stopped'
 [ "$TESTS" = no ] || npm test

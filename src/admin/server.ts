@@ -111,8 +111,7 @@ export class AdminServer {
     }
     if (path === '/metrics') {
       const { contentType, text } = await this.#options.metrics();
-      response.writeHead(200, { 'Content-Type': contentType });
-      response.end(text);
+      answerText(response, 200, { 'Content-Type': contentType }, text);
       return;
     }
     if (path === '/api/v1/stats') return answerJson(response, 200, await this.#options.stats());
@@ -144,6 +143,12 @@ function targetOf(target: string): { readonly path: string; readonly searchParam
 }
 
 function answerJson(response: ServerResponse, status: number, body: object): void {
-  response.writeHead(status, { 'Content-Type': 'application/json', 'Cache-Control': 'no-store' });
-  response.end(JSON.stringify(body));
+  const headers = { 'Content-Type': 'application/json', 'Cache-Control': 'no-store' };
+  answerText(response, status, headers, JSON.stringify(body));
+}
+
+/** To HEAD, Node sends the headers alone; with their length, they are those of GET. */
+function answerText(response: ServerResponse, status: number, headers: Record<string, string>, text: string): void {
+  response.writeHead(status, { ...headers, 'Content-Length': Buffer.byteLength(text) });
+  response.end(text);
 }

@@ -1,5 +1,5 @@
 /** Successive WebSockets: connects, detects dead connections, reconnects with backoff, and stops where it must. */
-import { mayReconnect } from '../protocol/close-code.js';
+import { CloseCode, mayReconnect } from '../protocol/close-code.js';
 import { Backoff } from './backoff.js';
 import { Codec } from './codec.js';
 import { MillraceError } from './errors.js';
@@ -17,12 +17,30 @@ const GOING_AWAY_MAX_MS = 60_000;
 export const NORMAL_CLOSE = 1000;
 /** What a WebSocket reports if there was no close frame. */
 const ABNORMAL_CLOSE = 1006;
+/** What a subprotocol may consist of; every JWT does. */
+const SUBPROTOCOL = /^[\w.~+-]+$/;
 
 /**
  * `connecting`: waiting for a token or the handshake. `waiting`: until the next attempt. `closed`: for good, by the
  * application or because the gateway does not allow a reconnect.
  */
 export type ConnectionState = 'connecting' | 'open' | 'waiting' | 'closed';
+
+/** Where to connect, and with which subprotocols. */
+interface Address {
+  readonly url: string;
+  readonly protocols: string[];
+}
+
+/** Only the package `ws` shows the answer to a refused upgrade. */
+interface ShowsAnswer {
+  on?(event: 'unexpected-response', listener: (request: unknown, response: Answer) => void): void;
+}
+
+interface Answer {
+  readonly statusCode: number;
+  readonly headers: { readonly 'retry-after'?: string };
+}
 
 /** How a client ended. */
 export interface Closing {
@@ -58,7 +76,7 @@ export class Connection {
   #openedMicros = 0;
   #heardMicros: number | undefined;
   #goingAwayMs: number | undefined;
-  /** The last attempt failed before it was open: the next one asks why. */
+  /** The last attempt was refused: the next one asks why, if it is refused too. */
   #isUnexplained = false;
   /** Identifies an attempt, to detect that it was superseded while it waited for its token. */
   #attempt = 0;
@@ -124,33 +142,38 @@ export class Connection {
   async #connect(): Promise<void> {
     const attempt = ++this.#attempt;
     this.#enter('connecting');
-    let url: string;
+    let address: Address;
     try {
-      url = await this.#address();
+      address = await this.#address();
     } catch (cause) {
       if (attempt !== this.#attempt) return;
       this.#hooks.fault(new MillraceError('token_unavailable', 'could not get a token', { cause, isRetried: true }));
       this.#wait();
       return;
     }
-    if (attempt === this.#attempt) this.#open(url);
+    if (attempt === this.#attempt) this.#open(address);
   }
 
-  async #address(): Promise<string> {
-    const { url, apiKey } = this.#settings;
+  async #address(): Promise<Address> {
+    const { url, apiKey, messagePack } = this.#settings;
     const address = new URL(url);
     const token = await tokenOf(this.#settings.token);
-    if (token !== undefined) address.searchParams.set('token', token);
+    const protocols: string[] = [];
+    // Proxies log URLs, but not this header.
+    if (token !== undefined && SUBPROTOCOL.test(token)) {
+      protocols.push(`millrace.${messagePack === undefined ? 'json' : 'msgpack'}`, `millrace.token.${token}`);
+    } else if (token !== undefined) address.searchParams.set('token', token);
     if (apiKey !== undefined) address.searchParams.set('api_key', apiKey);
     // Browsers hide the answer to a refused upgrade from the page.
     if (this.#isUnexplained) address.searchParams.set('explain', '1');
-    return address.href;
+    return { url: address.href, protocols };
   }
 
-  #open(url: string): void {
-    let socket: WebSocketLike;
+  #open({ url, protocols }: Address): void {
+    let socket: WebSocketLike & ShowsAnswer;
     try {
-      socket = new this.#settings.WebSocket(url);
+      socket =
+        protocols.length === 0 ? new this.#settings.WebSocket(url) : new this.#settings.WebSocket(url, protocols);
     } catch (cause) {
       this.#hooks.fault(
         new MillraceError('connection_failed', 'could not create a WebSocket', { cause, isRetried: true }),
@@ -165,6 +188,7 @@ export class Connection {
     socket.onmessage = ({ data }: { readonly data: unknown }) => this.#receive(socket, data);
     // Followed by onclose. Only `ws` says what is wrong; browsers hide it from the page.
     socket.onerror = ({ message }: { readonly message?: string }) => this.#failed(message ?? 'the connection failed');
+    socket.on?.('unexpected-response', (_, answer) => this.#refused(answer));
     socket.onclose = ({ code, reason }: { readonly code?: number; readonly reason?: string }) =>
       this.#lost(code ?? ABNORMAL_CLOSE, reason ?? '');
   }
@@ -197,6 +221,13 @@ export class Connection {
     }
   }
 
+  #refused({ statusCode, headers }: Answer): void {
+    const seconds = Number(headers['retry-after']);
+    // Other clients were given the same whole seconds.
+    if (seconds > 0) this.goingAway((seconds + this.#settings.reconnect.random()) * 1000);
+    this.#drop(`Unexpected server response: ${statusCode}`);
+  }
+
   #failed(message: string): void {
     this.#hooks.fault(new MillraceError('connection_failed', message, { isRetried: true }));
   }
@@ -208,7 +239,8 @@ export class Connection {
   }
 
   #lost(code: number, reason: string): void {
-    this.#isUnexplained = this.#state !== 'open';
+    // A refusal that was explained says when to come back, and the next one will.
+    this.#isUnexplained = this.#state !== 'open' || code === CloseCode.rateLimited;
     if (!mayReconnect(code)) {
       this.#end({ code, reason });
       return;

@@ -108,6 +108,8 @@ export interface Warning {
   readonly message: string;
   readonly symbols?: readonly string[];
   readonly topics?: readonly string[];
+  /** For `unknown_parameter`: members of the query that had no effect. */
+  readonly parameters?: readonly string[];
   /**
    * For `conflated` and `restored`: the fastest class that state topics get, and how many classes that is below the
    * requested one.

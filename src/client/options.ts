@@ -20,7 +20,7 @@ export interface WebSocketLike {
   terminate?: () => void;
 }
 
-export type WebSocketConstructor = new (url: string) => WebSocketLike;
+export type WebSocketConstructor = new (url: string, protocols?: string[]) => WebSocketLike;
 
 /**
  * A JWT, or a function that returns one: called before each connection, and again when the token is about to expire.

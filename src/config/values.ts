@@ -76,6 +76,24 @@ export function list(takes: string, isItem: (item: string) => boolean = () => tr
   return readable(takes, value => (items(value).every(isItem) ? items(value) : undefined));
 }
 
+/** A comma-separated list of what `read` makes of each item; undefined for an item that it does not accept. */
+export function listOf<T>(takes: string, read: (item: string) => T | undefined): ValueType<readonly T[]> {
+  const schema = z.string().transform((value, context) => {
+    const accepted: T[] = [];
+    for (const item of items(value)) {
+      const result = read(item);
+      if (result !== undefined) {
+        accepted.push(result);
+        continue;
+      }
+      context.addIssue({ code: 'custom', message: `must be ${takes}; ${JSON.stringify(item)} is not` });
+      return z.NEVER;
+    }
+    return accepted;
+  });
+  return valueType<readonly T[]>(takes, schema);
+}
+
 /** At least one of `values`, separated by commas. @param rule the message for invalid text */
 export function someOf<const V extends string>(values: readonly V[], rule: string): ValueType<readonly V[]> {
   const isValue = (item: string): item is V => (values as readonly string[]).includes(item);

@@ -7,6 +7,7 @@ export interface Refusal {
   readonly status: RefusalStatus;
   readonly code: ErrorCode | HttpCode;
   readonly message: string;
+  /** May be a fraction: `Retry-After` is rounded up, `reconnect_after_ms` is exact. */
   readonly retryAfterSeconds?: number;
   /** Whose request it was, where that is known: for the log. */
   readonly by?: { readonly user: string; readonly tier: Tier };

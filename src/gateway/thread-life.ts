@@ -6,6 +6,7 @@ import type { Config } from '../config/environment.js';
 import type { FromWorker, GatewayThreadData, WorkerStats } from '../threads/thread-messages.js';
 import { Corking } from './edge/corking.js';
 import { Apps } from './edge/listener.js';
+import { TrustedProxies } from './edge/trusted-proxies.js';
 import { type PendingSockets, pendingSocketsOf } from './limits/pending-sockets.js';
 import { ConnectionIds } from './model/connection-ids.js';
 import { ClientLog } from './supervision/client-log.js';
@@ -16,6 +17,7 @@ export class ThreadLife {
   readonly data: WorkerThreadData;
   readonly post: (message: FromWorker) => void;
   readonly pending: PendingSockets;
+  readonly proxies: TrustedProxies;
   readonly apps: Apps;
   readonly corking = new Corking();
   readonly log: ClientLog;
@@ -33,7 +35,8 @@ export class ThreadLife {
       post,
       nowMs: () => performance.now(),
     });
-    this.apps = new Apps(data.config.tls, this.pending);
+    this.proxies = new TrustedProxies(data.config.trustedProxies);
+    this.apps = new Apps(data.config.tls, this.pending, this.proxies);
   }
 
   get isEnding(): boolean {

@@ -132,7 +132,7 @@ export class GatewayWorker {
 
 /** From the listening socket to the sessions. */
 function newServer(
-  { data, apps, pending, corking, log, fault }: ThreadLife,
+  { data, apps, pending, proxies, corking, log, fault }: ThreadLife,
   { table, outbox, budgets, subscriptions, slow, fanout }: Streams,
   { symbols, limits, credentials, keepalive, userSlots, replies, commands }: Clients,
   sessions: Set<Session>,
@@ -172,6 +172,7 @@ function newServer(
     outbox,
     limits,
     pending,
+    proxies,
     corking,
     gate,
     budgets,

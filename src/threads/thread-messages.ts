@@ -70,10 +70,15 @@ export interface GatewayThreadData {
   readonly ownerSeed: readonly [number, number];
   /** Bytes that users publish, by user; one table per worker. */
   readonly published: SharedArrayBuffer;
-  /** Connections by address and by user, and connection attempts by address; one table per worker. */
+  /** Connections by address and by user; one table per worker. */
   readonly addresses: SharedArrayBuffer;
   readonly users: SharedArrayBuffer;
-  readonly attempts: SharedArrayBuffer;
+  /** Connection attempts by address: those admitted, one table per worker, and the queues of those refused. */
+  readonly attempts: {
+    readonly rates: SharedArrayBuffer;
+    readonly queues: SharedArrayBuffer;
+    readonly seed: readonly [number, number];
+  };
   /** Sockets without a request, by address; one table per worker. */
   readonly pending: SharedArrayBuffer;
   /** One row per worker: that its event loop turns, and what it works on (gateway/supervision/watchdog.ts). */

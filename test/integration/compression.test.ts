@@ -1,10 +1,13 @@
 /** permessage-deflate (RFC 7692): for who offers it where it is on, for JSON, and within the limits. */
+import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
+import { promisify } from 'node:util';
 import { Packr } from 'msgpackr';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { ClientOptions } from 'ws';
 import { TestClient } from '../support/client.js';
 import { Documents } from '../support/documents.js';
+import { foreignPython } from '../support/foreign/python.js';
 import { startGateway, type TestGateway, testToken } from '../support/gateway.js';
 import { type NatsServer, startNatsServer } from '../support/nats-server.js';
 import { TestPublisher } from '../support/publisher.js';
@@ -16,6 +19,18 @@ const OFFER: ClientOptions = { perMessageDeflate: { threshold: 0 } };
 const NO_OFFER: ClientOptions = { perMessageDeflate: false };
 const MESSAGE_BYTES_MAX = 1_048_576;
 const MIB = 1024 * 1024;
+
+/** Prints how many extensions were agreed on, and the type of the first frame. */
+const PYTHON = `
+import asyncio, json, sys, websockets
+from websockets.extensions.permessage_deflate import ClientPerMessageDeflateFactory
+async def main():
+    offer = [ClientPerMessageDeflateFactory(PARAMETERS)]
+    async with websockets.connect(sys.argv[1], extensions=offer, compression=None) as socket:
+        agreed = socket.extensions if hasattr(socket, "extensions") else socket.protocol.extensions
+        print(json.dumps({"extensions": len(agreed), "type": json.loads(await socket.recv())["type"]}))
+asyncio.run(main())
+`;
 
 const ends: (() => Promise<unknown>)[] = [];
 afterEach(async () => {
@@ -128,6 +143,56 @@ describe('R28 WS_COMPRESSION=on', () => {
     const wire = data.reduce((sum, { payload }) => sum + payload.length, 0);
     const plain = raw.messages.reduce((sum, message) => sum + message.length, 0);
     expect(wire).toBeLessThan(plain);
+  });
+
+  it.each([
+    ['permessage-deflate; client_max_window_bits=10', 'permessage-deflate'],
+    ['permessage-deflate; client_max_window_bits; server_no_context_takeover', 'permessage-deflate'],
+    ['permessage-deflate; server_max_window_bits=10, permessage-deflate', 'permessage-deflate'],
+    ['permessage-deflate; server_max_window_bits=10', ''],
+    ['permessage-deflate; server_max_window_bits=15; client_max_window_bits', ''],
+    ['permessage-deflate; client_max_window_bits=16', ''],
+    ['permessage-deflate; unheard_of', ''],
+    ['x-webkit-deflate-frame', ''],
+  ])('P10 R28 what is answered to %j is kept, or declined', async (offer, extension) => {
+    const raw = await openRaw(await urlOf('/ws/quotes?symbols=A'), offer);
+    const [name, ...parameters] = raw.extensions.split(';').map(part => part.trim());
+    expect(name).toBe(extension);
+    // Nothing that the client did not offer, and nothing that would have to be confirmed and is not.
+    expect(parameters.toSorted()).toEqual(
+      extension === '' ? [] : ['client_no_context_takeover', 'server_no_context_takeover'],
+    );
+    await raw.arrived(1);
+    expect(JSON.parse(String(raw.messages[0]))).toMatchObject({ type: 'quotes_patch', snapshot: true });
+    expect(raw.frames.some(({ rsv1 }) => rsv1)).toBe(extension !== '');
+  });
+
+  it('P10 R28 a client that insists on a small window gets what it can read', async () => {
+    const options = { perMessageDeflate: { threshold: 0, serverMaxWindowBits: 10, clientMaxWindowBits: 10 } };
+    const client = await open(await urlOf('/ws/quotes?symbols=A'), options);
+    expect(client.socket.extensions).toBe('');
+    expect((await client.arrived('quotes_patch'))[0]).toMatchObject({ snapshot: true });
+  });
+
+  it.each([
+    ['a window of 2^10 either way', 'server_max_window_bits=10, client_max_window_bits=10', 0],
+    ['any window', 'client_max_window_bits=True', 1],
+  ])('P10 R28 Python’s websockets, which checks the answer, asks for %s', async (_what, parameters, extensions) => {
+    publish(0);
+    const { stdout } = await promisify(execFile)(foreignPython(), [
+      '-c',
+      PYTHON.replace('PARAMETERS', parameters),
+      await urlOf('/ws/quotes?symbols=A'),
+    ]);
+    expect(JSON.parse(stdout)).toEqual({ extensions, type: 'quotes_patch' });
+  });
+
+  it('P10 R28 offers on several lines are read together', async () => {
+    const headers = ['permessage-deflate; server_max_window_bits=9', 'permessage-deflate'];
+    const lines = headers.map(line => `Sec-WebSocket-Extensions: ${line}`);
+    const raw = await RawClient.connect(await urlOf('/ws'), '', undefined, { headers: lines });
+    ends.push(() => raw.close());
+    expect(raw.extensions).toContain('permessage-deflate');
   });
 
   it('R28 MessagePack is not compressed, and neither is anything for who made no offer', async () => {

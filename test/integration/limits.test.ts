@@ -204,23 +204,26 @@ describe('R41 connections', () => {
     ]);
     expect(outcomes.filter(status => status === 101)).toHaveLength(15);
     expect(outcomes.filter(status => status === 401)).toHaveLength(5);
-    const refused = await refusedUpgrade(url);
-    expectTooMany(refused, 429, 'rate_limited');
-    expect(await limited(gateway, 'rate')).toBe(1);
+    // However slow the machine is: of more than that at once, some are refused.
+    const refused = await until(async () => {
+      const answers = await Promise.all(Array.from({ length: 30 }, () => refusedUpgrade(url).catch(() => undefined)));
+      return answers.find(answer => answer?.status === 429);
+    });
+    expectTooMany(refused as Refused, 429, 'rate_limited');
+    expect(await limited(gateway, 'rate')).toBeGreaterThan(0);
     await open(url, ELSEWHERE);
-    const pauseEndMs = performance.now() + 1000 * Number(refused.headers['retry-after']);
-    await until(() => performance.now() >= pauseEndMs);
-    expect(await attempt(url)).toBe(101);
+    await until101(url);
   });
 
-  it('R41 attempts of one address: who never pauses stays refused', async () => {
+  it('P3 R41 attempts of one address: who never pauses gets the rate, and no more', async () => {
     const gateway = await gatewayWith({ WS_CONNECT_RATE_PER_IP: '10' });
-    const endMs = performance.now() + 2_500;
+    const startedMs = performance.now();
     let accepted = 0;
-    while (performance.now() < endMs) if ((await attempt(`${gateway.url}/ws`)) === 101) accepted++;
-    // A little of the second before has left the estimate by then.
-    expect(accepted).toBeGreaterThanOrEqual(10);
-    expect(accepted).toBeLessThan(13);
+    while (performance.now() - startedMs < 3_000) if ((await attempt(`${gateway.url}/ws`)) === 101) accepted++;
+    const seconds = (performance.now() - startedMs) / 1000;
+    // Those of the first moment, and as many in each second since; before, the first were all.
+    expect(accepted).toBeGreaterThan(11);
+    expect(accepted).toBeLessThanOrEqual(10 * Math.ceil(seconds));
   });
 });
 

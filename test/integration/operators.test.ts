@@ -140,7 +140,12 @@ describe('O1 O5 SIGHUP', () => {
     put('admin-token', `${ADMIN_TOKENS[1]}\n`);
     put('settings.env', `AUTH_JWT_SECRET=${TEST_SECRET}\nLOG_LEVEL=warn\nNODE_NAME=other\n`);
     const line = await reload();
-    expect(line).toMatchObject({ reason: 'SIGHUP', unusable: [], needsRestart: ['NODE_NAME'], msg: 'reloaded in part' });
+    expect(line).toMatchObject({
+      reason: 'SIGHUP',
+      unusable: [],
+      needsRestart: ['NODE_NAME'],
+      msg: 'reloaded in part',
+    });
     expect(line.reloaded).toEqual(
       expect.arrayContaining(['LOG_LEVEL', 'ADMIN_TOKEN', 'AUTH_API_KEYS_FILE', 'POLICY_FILE']),
     );

@@ -9,7 +9,7 @@ import { RoomPublishing } from '../../src/gateway/commands/room-publishing.js';
 import { SymbolLookup } from '../../src/gateway/commands/symbol-lookup.js';
 import { TopicCommands } from '../../src/gateway/commands/topic-commands.js';
 import { Gaps } from '../../src/gateway/events/gaps.js';
-import { createAttemptRates } from '../../src/gateway/limits/attempt-rates.js';
+import { createSharedAttempts } from '../../src/gateway/limits/attempt-rates.js';
 import { ConnectionLimits } from '../../src/gateway/limits/connection-limits.js';
 import { createFailedCredentials } from '../../src/gateway/limits/failed-credentials.js';
 import { RankCells } from '../../src/gateway/limits/rank.js';
@@ -204,7 +204,7 @@ function newLimits(): ConnectionLimits {
     addresses: createSharedCounts(1, 1024, seed),
     users: createSharedCounts(1, 1024, seed),
     pending: createSharedCounts(1, 1024, seed),
-    attempts: createAttemptRates(1, seed),
+    attempts: createSharedAttempts(1, seed),
     turns: new SharedArrayBuffer(4),
     failures: createFailedCredentials(1, seed),
     debts: { table: createSharedDebts(64), seed },

@@ -4,6 +4,11 @@ import { until } from './until.js';
 
 export type Command = Record<string, unknown>;
 
+interface RefusedAnswer {
+  readonly statusCode: number;
+  readonly headers: { readonly 'retry-after'?: string };
+}
+
 export class FakeSocket implements WebSocketLike {
   binaryType = 'blob';
   onopen: ((event: never) => void) | null = null;
@@ -16,15 +21,20 @@ export class FakeSocket implements WebSocketLike {
   closedWith: number | undefined;
   isTerminated = false;
   readonly url: URL;
+  /** Subprotocols that the client offers. */
+  readonly protocols: readonly string[];
   readonly #messagePack: MessagePack | undefined;
   readonly #onCommand: (command: Command, socket: FakeSocket) => void;
+  #onRefused: ((request: unknown, answer: RefusedAnswer) => void) | undefined;
 
   constructor(
     url: string,
+    protocols: readonly string[],
     messagePack: MessagePack | undefined,
     onCommand: (command: Command, socket: FakeSocket) => void,
   ) {
     this.url = new URL(url);
+    this.protocols = protocols;
     this.#messagePack = messagePack;
     this.#onCommand = onCommand;
   }
@@ -41,6 +51,17 @@ export class FakeSocket implements WebSocketLike {
 
   terminate(): void {
     this.isTerminated = true;
+  }
+
+  /** As `ws` has it: shows the answer to a refused upgrade. */
+  on(event: string, listener: (request: unknown, answer: RefusedAnswer) => void): void {
+    if (event === 'unexpected-response') this.#onRefused = listener;
+  }
+
+  /** The gateway refuses the upgrade, and the client sees how. */
+  refuse(statusCode: number, retryAfter?: string): void {
+    const headers = retryAfter === undefined ? {} : { 'retry-after': retryAfter };
+    this.#onRefused?.({}, { statusCode, headers });
   }
 
   accept(): this {
@@ -85,8 +106,8 @@ export class FakeNetwork {
     const { sockets } = this;
     const onCommand = (command: Command, socket: FakeSocket) => this.onCommand(command, socket);
     this.WebSocket = class extends FakeSocket {
-      constructor(url: string) {
-        super(url, messagePack, onCommand);
+      constructor(url: string, protocols: readonly string[] = []) {
+        super(url, protocols, messagePack, onCommand);
         sockets.push(this);
       }
     };

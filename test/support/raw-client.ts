@@ -20,6 +20,16 @@ export interface RawFrame {
   readonly payload: Buffer;
 }
 
+/** What a request has besides what a WebSocket client sends. */
+export interface RawRequest {
+  /** Further header lines. */
+  readonly headers?: readonly string[];
+  /** In place of the address that it connects to. */
+  readonly host?: string;
+  /** Sent before the request, as proxies do. */
+  readonly preface?: Buffer;
+}
+
 export const OPCODE = { text: 1, binary: 2, close: 8, ping: 9, pong: 10 } as const;
 
 export class RawClient {
@@ -47,21 +57,30 @@ export class RawClient {
     });
   }
 
-  /** @param url `ws://host:port/path` @param extensions offered; '' for none @param localAddress that it comes from */
-  static async connect(url: string, extensions = '', localAddress = '127.0.0.1'): Promise<RawClient> {
+  /**
+   * Resolves with the answer to the upgrade, whatever it is.
+   * @param url `ws://host:port/path` @param extensions offered; '' for none @param localAddress that it comes from
+   */
+  static async connect(
+    url: string,
+    extensions = '',
+    localAddress = '127.0.0.1',
+    { headers = [], host, preface = Buffer.alloc(0) }: RawRequest = {},
+  ): Promise<RawClient> {
     const { hostname, port, pathname, search } = new URL(url);
     const socket = connect({ port: Number(port), host: hostname, localAddress, noDelay: true });
     await once(socket, 'connect');
     const lines = [
       `GET ${pathname}${search} HTTP/1.1`,
-      `Host: ${hostname}:${port}`,
+      `Host: ${host ?? `${hostname}:${port}`}`,
       'Connection: Upgrade',
       'Upgrade: websocket',
       'Sec-WebSocket-Version: 13',
       `Sec-WebSocket-Key: ${randomBytes(16).toString('base64')}`,
       ...(extensions === '' ? [] : [`Sec-WebSocket-Extensions: ${extensions}`]),
+      ...headers,
     ];
-    socket.write(`${lines.join('\r\n')}\r\n\r\n`);
+    socket.write(Buffer.concat([preface, Buffer.from(`${lines.join('\r\n')}\r\n\r\n`)]));
     let answer = Buffer.alloc(0);
     while (!answer.includes('\r\n\r\n')) {
       const [chunk] = (await once(socket, 'data')) as [Buffer];
@@ -71,9 +90,19 @@ export class RawClient {
     return new RawClient(socket, answer.subarray(0, end).toString(), answer.subarray(end + 4));
   }
 
+  /** Of the answer to the upgrade. */
+  get status(): number {
+    return Number(/^HTTP\/1\.1 (\d{3}) /.exec(this.head)?.[1]);
+  }
+
+  /** A header of the answer; '' if it has none of that name. */
+  header(name: string): string {
+    return new RegExp(`^${name}: *(.*?)\\r?$`, 'im').exec(this.head)?.[1] ?? '';
+  }
+
   /** The extensions that the server agreed to; '' for none. */
   get extensions(): string {
-    return /^sec-websocket-extensions: *(.*)$/im.exec(this.head)?.[1] ?? '';
+    return this.header('sec-websocket-extensions');
   }
 
   /** Data frames, as text or bytes of their message. */

@@ -22,8 +22,8 @@ afterEach(async () => {
 /** Sockets of the clients, so that a test can cut one. */
 export const sockets: WebSocket[] = [];
 class Tracked extends WebSocket {
-  constructor(url: string) {
-    super(url);
+  constructor(url: string, protocols?: string[]) {
+    super(url, protocols);
     sockets.push(this);
   }
 }

@@ -1,12 +1,14 @@
 /** Settings of the process itself: where it listens, how many threads it has, how long they may take. */
-import { isLoopback } from '../hosts.js';
+import { isLoopback, listedHost } from '../hosts.js';
+import { networkOf } from '../networks.js';
+import { listedOrigin } from '../origins.js';
 import { optional, setting, type ValuesOf } from '../setting.js';
 import { TLS_CIPHERS, TLS_VERSIONS, type TlsVersion } from '../tls-ciphers.js';
 import {
   duration,
   durationOrNever,
   file,
-  list,
+  listOf,
   matching,
   oneOf,
   onOff,
@@ -53,16 +55,30 @@ export const listening = {
   settings: {
     HOST: setting(text, '0.0.0.0', { means: 'Address that clients connect to; `0.0.0.0` and `::` are every address.' }),
     PORT: setting(port, '8080', { means: 'Port that clients connect to; 0 picks a free one.' }),
-    ALLOWED_HOSTS: setting(list('names, separated by commas'), '', {
+    ALLOWED_HOSTS: setting(listOf('names without scheme or path, separated by commas, or *', listedHost), '', {
       means:
-        'Names accepted in the `Host` header, with or without a port, `*` for any; clients then connect by these names only. ' +
+        'Names accepted in the `Host` header, `*` for any; clients then connect by these names only. A name without a port stands for every port. ' +
         'The admin port also accepts IP addresses, `localhost` and `ADMIN_HOST`.',
     }),
-    ALLOWED_ORIGINS: setting(list('origins, separated by commas'), '', {
-      means:
-        'Origins of web pages that may connect, `*` for any. By default, pages of the same host may if that host is an IP address, ' +
-        '`localhost`, a name verified by https, or one of `ALLOWED_HOSTS`.',
-    }),
+    ALLOWED_ORIGINS: setting(
+      listOf('origins such as https://app.example.com, separated by commas, or *', listedOrigin),
+      '',
+      {
+        means:
+          'Origins of web pages that may connect, `*` for any. By default, pages of the same host may if that host is an IP address, ' +
+          '`localhost`, a name verified by https, or one of `ALLOWED_HOSTS`.',
+      },
+    ),
+    TRUSTED_PROXIES: setting(
+      listOf('addresses or networks such as 10.1.0.0/16 (but not /0), separated by commas', networkOf),
+      '',
+      {
+        means:
+          'Proxies that say where their clients connect from, by `X-Forwarded-For` or PROXY protocol v2. Limits per address then count that address. ' +
+          'Other peers are not believed.',
+        see: 'ops/proxies/README.md',
+      },
+    ),
     WS_COMPRESSION: setting(onOff, 'off', {
       means: '`on` compresses JSON with permessage-deflate for clients that offer it, at a cost in CPU.',
       see: 'native-notes/measurements.md',
@@ -209,8 +225,9 @@ export function processConfig(v: ProcessVariables, cores: number) {
     port: v.PORT,
     tls,
     secretReaders: v.SECRET_FILE_READERS,
-    allowedHosts: v.ALLOWED_HOSTS.map(host => host.toLowerCase()),
+    allowedHosts: v.ALLOWED_HOSTS,
     allowedOrigins: v.ALLOWED_ORIGINS,
+    trustedProxies: v.TRUSTED_PROXIES,
     compression: v.WS_COMPRESSION,
     adminHost: v.ADMIN_HOST,
     adminPort: v.ADMIN_PORT,

@@ -12,6 +12,7 @@ import { type Refusal, refusal, refusedTo, shorten } from '../refusal.js';
 import type { Credentials } from '../sessions/credentials.js';
 import { andThen, type MaybePromise } from '../sessions/maybe-promise.js';
 import { laneFor, ownName } from '../views/view-of.js';
+import { ignoredWarnings } from './query.js';
 import { PRIVATE_ENDPOINTS, type UpgradeRequest } from './upgrade-request.js';
 
 export interface AdmissionsOptions {
@@ -74,7 +75,8 @@ export class Admissions {
       return refusal(403, 'forbidden', `class: the fastest for this credential is ${CLASSES[fastestClass]}`);
     }
     const session = this.#newSession(request, credential, address, connection);
-    if (request.stream === undefined) return { session, requested: [], warning: undefined, views: [] };
+    if (request.stream === undefined)
+      return { session, requested: [], warnings: ignoredWarnings(request.ignored), views: [] };
     return this.#topics(session, request, request.stream);
   }
 
@@ -102,7 +104,8 @@ export class Admissions {
       return refusal(403, 'forbidden', `not entitled to ${stream} of ${shorten(known)}`);
     }
     const requested = allowed.map(symbol => ({ stream, symbol, lane: laneFor(session, stream, request.bookDetail) }));
-    return { session, requested, warning: warningFor(unknown, known, allowed), views: [] };
+    const warnings = [...leftOutWarnings(unknown, known, allowed), ...ignoredWarnings(request.ignored)];
+    return { session, requested, warnings, views: [] };
   }
 
   #newSession(request: UpgradeRequest, credential: Credential, address: string, connection: number): Session {
@@ -124,17 +127,18 @@ export class Admissions {
   }
 }
 
-function warningFor(unknown: readonly string[], known: readonly string[], allowed: readonly string[]) {
+function leftOutWarnings(
+  unknown: readonly string[],
+  known: readonly string[],
+  allowed: readonly string[],
+): readonly object[] {
   if (unknown.length > 0) {
-    return {
-      type: 'warning',
-      code: 'invalid_symbol',
-      message: `unknown, left out: ${shorten(unknown)}`,
-      symbols: unknown,
-    };
+    const message = `unknown, left out: ${shorten(unknown)}`;
+    return [{ type: 'warning', code: 'invalid_symbol', message, symbols: unknown }];
   }
-  if (allowed.length === known.length) return undefined;
+  if (allowed.length === known.length) return [];
   const allowedSet = new Set(allowed);
   const denied = known.filter(symbol => !allowedSet.has(symbol));
-  return { type: 'warning', code: 'forbidden', message: `not entitled, left out: ${shorten(denied)}`, symbols: denied };
+  const message = `not entitled, left out: ${shorten(denied)}`;
+  return [{ type: 'warning', code: 'forbidden', message, symbols: denied }];
 }

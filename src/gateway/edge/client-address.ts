@@ -1,4 +1,4 @@
-/** Normalizes client addresses for per-address counts. */
+/** Client addresses, as bytes in network order, as text, and as the key under which limits count them. */
 import { isIP } from 'node:net';
 
 const IPV4_BYTES = 4;
@@ -10,20 +10,38 @@ const MAPPED_PREFIX = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff];
 
 /** @param bytes 4 or 16, in network order. @returns `192.0.2.1`, or `2001:db8:0:1::/64`; '' for anything else */
 export function clientAddress(bytes: Uint8Array): string {
-  if (bytes.length === IPV4_BYTES) return bytes.join('.');
-  if (bytes.length !== IPV6_BYTES) return '';
-  if (MAPPED_PREFIX.every((byte, i) => bytes[i] === byte)) return bytes.subarray(IPV6_BYTES - IPV4_BYTES).join('.');
-  const groups: string[] = [];
-  for (let i = 0; i < IPV6_COUNTED_BYTES; i += 2)
-    groups.push((((bytes[i] ?? 0) << 8) | (bytes[i + 1] ?? 0)).toString(16));
-  return `${groups.join(':')}::/64`;
+  const plain = unmapped(bytes);
+  if (plain.length === IPV4_BYTES) return plain.join('.');
+  return plain.length === IPV6_BYTES ? `${groupsOf(plain, IPV6_COUNTED_BYTES)}::/64` : '';
 }
 
 /** The same for an address in Node's text form. */
 export function clientAddressOf(text: string): string {
+  return clientAddress(addressBytes(text) ?? new Uint8Array());
+}
+
+/** @returns 4 or 16 bytes, IPv4 also where the text maps it into IPv6; undefined if the text is no address */
+export function addressBytes(text: string): Uint8Array | undefined {
   const address = text.replace(/%.*$/, '');
-  if (isIP(address) === 4) return clientAddress(Uint8Array.from(address.split('.'), Number));
-  return isIP(address) === 6 ? clientAddress(ipv6Bytes(address)) : '';
+  if (isIP(address) === 4) return Uint8Array.from(address.split('.'), Number);
+  return isIP(address) === 6 ? unmapped(ipv6Bytes(address)) : undefined;
+}
+
+/** @param bytes see {@link addressBytes} */
+export function addressText(bytes: Uint8Array): string {
+  return bytes.length === IPV4_BYTES ? bytes.join('.') : groupsOf(bytes, IPV6_BYTES);
+}
+
+/** The IPv4 address that an IPv6 address maps; any other stays as it is. */
+export function unmapped(bytes: Uint8Array): Uint8Array {
+  const isMapped = bytes.length === IPV6_BYTES && MAPPED_PREFIX.every((byte, i) => bytes[i] === byte);
+  return isMapped ? bytes.subarray(IPV6_BYTES - IPV4_BYTES) : bytes;
+}
+
+function groupsOf(bytes: Uint8Array, count: number): string {
+  const groups: string[] = [];
+  for (let i = 0; i < count; i += 2) groups.push((((bytes[i] ?? 0) << 8) | (bytes[i + 1] ?? 0)).toString(16));
+  return groups.join(':');
 }
 
 function ipv6Bytes(address: string): Uint8Array {

@@ -72,7 +72,7 @@ export class Explanations {
   of({ status, message, retryAfterSeconds }: Refusal, format: Format): Explanation | undefined {
     const code = CODES[status];
     if (code === undefined || !this.#mayExplain()) return undefined;
-    const reconnectAfterMs = retryAfterSeconds === undefined ? undefined : retryAfterSeconds * 1000;
+    const reconnectAfterMs = retryAfterSeconds === undefined ? undefined : Math.ceil(retryAfterSeconds * 1000);
     return { code, reason: cut(message), format, reconnectAfterMs };
   }
 

@@ -18,6 +18,7 @@ import {
   us_socket_local_port,
 } from '../native/uws.js';
 import { clientAddress } from './client-address.js';
+import type { TrustedProxies } from './trusted-proxies.js';
 
 /** Maximum certificates in use at once; one more, and the sessions on the oldest are redirected. */
 const APPS_MAX = 4;
@@ -48,6 +49,7 @@ export interface ServedApp {
 export class Apps {
   readonly #tls: Config['tls'];
   readonly #pending: PendingSockets;
+  readonly #proxies: TrustedProxies;
   readonly #acceptor: ServingApp | undefined;
   /** Newest last. */
   readonly #served: ServedApp[] = [];
@@ -58,9 +60,10 @@ export class Apps {
    * @param pending counts accepted connections
    * @throws {Error} with `cause` when the certificate or key is unusable
    */
-  constructor(tls: Config['tls'], pending: PendingSockets) {
+  constructor(tls: Config['tls'], pending: PendingSockets, proxies: TrustedProxies) {
     this.#tls = tls;
     this.#pending = pending;
+    this.#proxies = proxies;
     this.#acceptor = tls === undefined ? undefined : createSslApp(tls);
     const first = this.#create();
     this.#served.push(first);
@@ -179,8 +182,9 @@ export class Apps {
   }
 
   #accepted(response: HttpResponse): void {
-    const address = clientAddress(new Uint8Array(response.getRemoteAddress()));
-    if (!this.#pending.enter(address)) {
+    const peer = new Uint8Array(response.getRemoteAddress());
+    const address = clientAddress(peer);
+    if (!this.#pending.enter(address, this.#proxies.isTrusted(peer))) {
       response.close();
       return;
     }

@@ -26,6 +26,7 @@ import { Explanations } from './explanations.js';
 import type { Apps, ServedApp } from './listener.js';
 import { LongMessageSlots, routeByPayload, type UpgradeContexts } from './payload-routes.js';
 import { Redirects } from './redirects.js';
+import type { TrustedProxies } from './trusted-proxies.js';
 import { Upgrades } from './upgrades.js';
 import { NO_COMPRESSION, SHARED_COMPRESSOR, uwsIdleSeconds, uwsPayloadBytesMax } from './uws-limits.js';
 
@@ -57,6 +58,7 @@ export interface ServerParts {
   readonly limits: ConnectionLimits;
   /** Sockets that have not sent a request. */
   readonly pending: PendingSockets;
+  readonly proxies: TrustedProxies;
   readonly corking: Corking;
   readonly gate: MessageGate;
   readonly budgets: WorkBudgets;
@@ -184,7 +186,7 @@ export class GatewayServer {
       asAdmission(turns, () => this.#upgrades.upgrade(response, request, contexts));
     routeByPayload(served.app, behavior, uwsPayloadBytesMax(config.limits), upgrade);
     served.app.any('/*', (response, request) => {
-      this.#upgrades.refusePlain(response, request.getUrl());
+      this.#upgrades.refusePlain(response, request);
     });
   }
 
@@ -203,7 +205,7 @@ export class GatewayServer {
     session.traffic.opened(performance.now());
     this.#parts.log.connected(clientOf(session));
     if (admission !== undefined) {
-      this.#parts.subscriptions.subscribe(session, admission.requested, admission.warning);
+      this.#parts.subscriptions.subscribe(session, admission.requested, admission.warnings);
       // The session now holds its views itself.
       this.#upgrades.releaseViews(admission);
     }

@@ -1,10 +1,10 @@
 /** Parses an upgrade request: what it asks for, or why it is refused. Nothing here depends on uWS. */
-
-import { hostNameOf, isFixedHost, isListedHost } from '../../config/hosts.js';
 import { decimalOf } from '../../protocol/amount.js';
 import { CLASSES, classNumber, depthDetail, type Format } from '../../protocol/lanes.js';
 import { isChannel, type Stream } from '../../protocol/topics.js';
 import { type Refusal, refusal, shorten } from '../refusal.js';
+import { type Endpoint, Query } from './query.js';
+import { readSubprotocols } from './subprotocols.js';
 
 export interface UpgradeRequest {
   readonly endpoint: Endpoint;
@@ -25,17 +25,16 @@ export interface UpgradeRequest {
   readonly symbols: readonly string[];
   /** Detail of the books view: 0 best level. */
   readonly bookDetail: number;
+  /** Members of the query that had no effect. */
+  readonly ignored: readonly string[];
   /** What is wrong with the query or path; reported once the credential is accepted. */
   readonly problem: Refusal | undefined;
 }
-
-export type Endpoint = 'quotes' | 'trades' | 'markets' | 'orders' | 'analytics' | 'general';
 
 /** Endpoints that require a credential. */
 export const PRIVATE_ENDPOINTS: ReadonlySet<Endpoint> = new Set(['quotes', 'orders', 'analytics']);
 
 const MARKETS_PREFIX = '/ws/markets';
-const SUBPROTOCOLS: Readonly<Record<string, Format>> = { 'millrace.json': 'json', 'millrace.msgpack': 'msgpack' };
 
 /** The endpoint of a path, or undefined. */
 export function endpointOf(path: string): Endpoint | undefined {
@@ -58,6 +57,7 @@ export function endpointOf(path: string): Endpoint | undefined {
 export interface RequestHeaders {
   readonly authorization: string;
   readonly apiKey: string;
+  /** All lines. */
   readonly subprotocols: string;
 }
 
@@ -65,29 +65,30 @@ export interface RequestHeaders {
 export function parseRequest(path: string, query: string, headers: RequestHeaders): UpgradeRequest | Refusal {
   const endpoint = endpointOf(path);
   if (endpoint === undefined) return refusal(404, 'not_found', 'no such endpoint');
-  const members = new URLSearchParams(query);
-  const subprotocol = chooseSubprotocol(headers.subprotocols);
-  const format = formatOf(members.get('format'), subprotocol);
+  const members = new Query(endpoint, query);
+  const subprotocols = readSubprotocols(headers.subprotocols);
+  const format = formatOf(members.get('format'), subprotocols.format);
   const className = members.get('class');
-  const rateClass = className === null ? undefined : classNumber(className);
+  const rateClass = className === undefined ? undefined : classNumber(className);
   const topics = topicsOf(endpoint, path, members);
   const bearer = /^Bearer +(\S+)$/i.exec(headers.authorization)?.[1];
   let problem = 'status' in topics ? topics : undefined;
   if (format === undefined) {
     problem = refusal(400, 'invalid_message', 'format: must be json or msgpack, and match the subprotocol');
   }
-  if (className !== null && rateClass === undefined) {
+  if (className !== undefined && rateClass === undefined) {
     problem = refusal(400, 'invalid_message', `class: must be one of ${CLASSES.join(', ')}`);
   }
   return {
     endpoint,
-    token: members.get('token') ?? bearer,
+    token: members.get('token') ?? subprotocols.token ?? bearer,
     apiKey: members.get('api_key') ?? (headers.apiKey === '' ? undefined : headers.apiKey),
     format: format ?? 'json',
-    subprotocol,
+    subprotocol: subprotocols.confirmed,
     rateClass,
     isStamped: members.get('timestamps') === '1',
     isExplained: members.get('explain') === '1',
+    ignored: members.ignored,
     ...('status' in topics ? NO_TOPICS : topics),
     problem,
   };
@@ -97,28 +98,30 @@ type Topics = Pick<UpgradeRequest, 'stream' | 'symbols' | 'bookDetail'>;
 
 const NO_TOPICS: Topics = { stream: undefined, symbols: [], bookDetail: 0 };
 
-function topicsOf(endpoint: Endpoint, path: string, members: URLSearchParams): Topics | Refusal {
-  const symbols = listOf(members.get('symbols'));
+function topicsOf(endpoint: Endpoint, path: string, members: Query): Topics | Refusal {
+  const symbols = members.list('symbols');
   switch (endpoint) {
     case 'quotes':
-      if (symbols.length === 0) return refusal(400, 'missing_symbol', 'symbols: name at least one');
+      if (symbols === undefined || symbols.length === 0) {
+        return refusal(400, 'missing_symbol', 'symbols: name at least one');
+      }
       return { stream: 'quotes', symbols, bookDetail: 0 };
     case 'trades':
-      if (members.has('symbols') && symbols.length === 0) return refusal(400, 'missing_symbol', 'symbols: is empty');
-      return { stream: 'trades', symbols, bookDetail: 0 };
+      if (symbols?.length === 0) return refusal(400, 'missing_symbol', 'symbols: is empty');
+      return { stream: 'trades', symbols: symbols ?? [], bookDetail: 0 };
     case 'markets':
-      return marketOf(path, members);
+      return marketOf(path, members.get('depth'));
     case 'orders':
       // The credential says whose orders.
       return { stream: 'orders', symbols: [], bookDetail: 0 };
     case 'analytics':
-      return analyticsOf(members);
+      return analyticsOf(members.list('channels') ?? []);
     case 'general':
       return NO_TOPICS;
   }
 }
 
-function marketOf(path: string, members: URLSearchParams): Topics | Refusal {
+function marketOf(path: string, depth: string | undefined): Topics | Refusal {
   const encoded = path.slice(MARKETS_PREFIX.length + 1);
   if (encoded === '') return refusal(400, 'missing_symbol', 'name the symbol: /ws/markets/{symbol}');
   let symbol: string;
@@ -127,51 +130,22 @@ function marketOf(path: string, members: URLSearchParams): Topics | Refusal {
   } catch {
     return refusal(400, 'invalid_symbol', 'the symbol is not valid percent-encoding');
   }
-  const depth = members.get('depth');
-  if (depth === null) return { stream: 'orderbook', symbols: [symbol], bookDetail: 0 };
+  if (depth === undefined) return { stream: 'orderbook', symbols: [symbol], bookDetail: 0 };
   const detail = depthDetail(Number(decimalOf(depth)));
   if (detail === undefined) return refusal(400, 'invalid_message', 'depth: must be 10, 25 or 100');
   return { stream: 'depth', symbols: [symbol], bookDetail: detail };
 }
 
-function analyticsOf(members: URLSearchParams): Topics | Refusal {
-  const channels = listOf(members.get('channels'));
+function analyticsOf(channels: readonly string[]): Topics | Refusal {
   if (channels.length === 0) return NO_TOPICS;
   const unknown = channels.filter(channel => !isChannel(channel));
   if (unknown.length === 0) return { stream: 'analytics', symbols: channels, bookDetail: 0 };
   return refusal(400, 'unknown_channel', `unknown: ${shorten(unknown)}`);
 }
 
-function listOf(text: string | null): string[] {
-  const items = (text ?? '').split(',').map(item => item.trim());
-  return [...new Set(items.filter(item => item !== ''))];
-}
-
-function chooseSubprotocol(offered: string): string {
-  const names = offered.split(',').map(name => name.trim());
-  return names.find(name => Object.hasOwn(SUBPROTOCOLS, name)) ?? '';
-}
-
-function formatOf(member: string | null, subprotocol: string): Format | undefined {
-  const confirmed = SUBPROTOCOLS[subprotocol];
-  if (member === null) return confirmed ?? 'json';
+/** @param promised by the subprotocol that is confirmed */
+function formatOf(member: string | undefined, promised: Format | undefined): Format | undefined {
+  if (member === undefined) return promised ?? 'json';
   if (member !== 'json' && member !== 'msgpack') return undefined;
-  // Confirming a subprotocol promises its format.
-  return confirmed === undefined || confirmed === member ? member : undefined;
-}
-
-/**
- * A browser page may connect from its own host or from a listed origin (`*` allows all). "Its own host" must be a name
- * that DNS rebinding cannot forge: a certificate proves it, it is an IP address, or `hosts` lists it.
- */
-export function isOriginAllowed(
-  origin: string,
-  host: string,
-  origins: readonly string[],
-  hosts: readonly string[],
-): boolean {
-  if (origin === '' || origins.includes('*') || origins.includes(origin)) return true;
-  const url = URL.canParse(origin) ? new URL(origin) : undefined;
-  if (url?.host !== host) return false;
-  return url.protocol === 'https:' || isFixedHost(hostNameOf(host)) || isListedHost(host, hosts);
+  return promised === undefined || promised === member ? member : undefined;
 }

@@ -1,13 +1,12 @@
 /** Upgrade requests: each becomes a connection or gets an HTTP answer that says why not. */
-import type { HttpRequest, HttpResponse } from 'uWebSockets.js';
-import { STATUS_CODES } from 'node:http';
+import type { HttpRequest, HttpResponse, us_socket_context_t } from 'uWebSockets.js';
 import type { Config } from '../../config/environment.js';
 import { isListedHost } from '../../config/hosts.js';
 import { CONNECT_UNITS, topicUnits } from '../../protocol/costs.js';
 import type { SharedReadiness } from '../../threads/shared-readiness.js';
 import type { ConnectionLimits } from '../limits/connection-limits.js';
 import type { PendingSockets } from '../limits/pending-sockets.js';
-import { RETRY_AFTER_SECONDS } from '../limits/retry-after.js';
+import { spreadRetrySeconds } from '../limits/retry-after.js';
 import { sharedNowMs } from '../limits/shared-clock.js';
 import type { WorkBudgets } from '../limits/work-budgets.js';
 import type { Admission, SocketData } from '../model/session.js';
@@ -16,25 +15,32 @@ import { andThen, type MaybePromise } from '../sessions/maybe-promise.js';
 import type { ClientLog } from '../supervision/client-log.js';
 import type { Views } from '../views/views.js';
 import type { Admissions } from './admission.js';
+import { type Answerable, answer, answerable, refusalAnswer, WEBSOCKET_VERSION } from './answers.js';
 import { clientAddress } from './client-address.js';
 import type { Corking } from './corking.js';
 import type { Explained, Explanations } from './explanations.js';
+import {
+  CONNECTION_HEADER,
+  certificateOf,
+  connectionHeader,
+  type Handshake,
+  isWebSocket,
+  mayBeExplained,
+  readHandshake,
+} from './handshake.js';
+import { headerLines } from './header-lines.js';
+import { isOriginAllowed } from './page-origin.js';
 import type { LongMessageSlots, UpgradeContexts } from './payload-routes.js';
-import { type ProbeAnswer, probeAnswer } from './probes.js';
-import { endpointOf, isOriginAllowed, parseRequest } from './upgrade-request.js';
-
-/** Longest query of a rate-limited request that is still explained. */
-const EXPLAINED_QUERY_LENGTH_MAX = 4096;
-/** Every 101 and every refusal has it: the connection's id, as in the log. */
-const CONNECTION_HEADER = 'Millrace-Connection';
-/** Version of the WebSocket protocol (RFC 6455 section 4.2.2). */
-const VERSION = '13';
+import { probeAnswer } from './probes.js';
+import type { TrustedProxies } from './trusted-proxies.js';
+import { endpointOf, type UpgradeRequest } from './upgrade-request.js';
 
 export interface UpgradesParts {
   readonly config: Config;
   readonly admissions: Admissions;
   readonly limits: ConnectionLimits;
   readonly pending: PendingSockets;
+  readonly proxies: TrustedProxies;
   readonly longMessageSlots: LongMessageSlots;
   readonly budgets: WorkBudgets;
   readonly table: Views;
@@ -59,104 +65,118 @@ export class Upgrades {
 
   /** Reads the whole request before any await: uWS invalidates it when this returns. */
   upgrade(response: HttpResponse, request: HttpRequest, contexts: UpgradeContexts): void {
-    const address = this.#requested(response);
-    let isAwaited = false;
-    const asked = answerable(response, address, this.#parts.log.ids.next());
-    const header = connectionHeader(this.#parts.log.ids.text(asked.connection));
-    if (request.getHeader('sec-websocket-version') !== VERSION || !isWebSocket(request.getHeader('upgrade'))) {
-      this.#refuse(asked, refusal(426, 'upgrade_required', `WebSocket version ${VERSION} is required`));
+    const asked = this.#requested(response, request);
+    if (!isWebSocket(request)) {
+      this.#refuse(asked, refusal(426, 'upgrade_required', `WebSocket version ${WEBSOCKET_VERSION} is required`));
       return;
     }
     const query = request.getQuery() ?? '';
     // Check the rate before reading anything: a request head may be 32 kB long.
-    const tooFast = this.#tooFast(address);
+    const tooFast = this.#tooFast(asked.address);
     if (tooFast !== undefined && !mayBeExplained(query)) {
       this.#refuse(asked, tooFast);
       return;
     }
-    const key = request.getHeader('sec-websocket-key');
-    const extensions = request.getHeader('sec-websocket-extensions');
-    const origin = request.getHeader('origin');
-    const host = request.getHeader('host');
-    const parsed = parseRequest(request.getUrl(), query, {
-      authorization: request.getHeader('authorization'),
-      apiKey: request.getHeader('x-api-key'),
-      subprotocols: request.getHeader('sec-websocket-protocol'),
-    });
-    if ('status' in parsed) {
-      this.#refuse(asked, tooFast ?? parsed);
+    const handshake = readHandshake(asked, request, query, contexts);
+    if ('status' in handshake) {
+      this.#refuse(asked, tooFast ?? handshake);
       return;
     }
-    const { subprotocol } = parsed;
-    const refuse = (why: Refusal): void => {
-      const explanation = parsed.isExplained ? this.#parts.explanations.of(why, parsed.format) : undefined;
-      if (explanation === undefined) {
-        this.#refuse(asked, why);
-        return;
-      }
-      this.#refused(asked, why);
-      const upgrade = () => header(response).upgrade<Explained>({ explanation }, key, subprotocol, '', contexts.short);
-      if (isAwaited) this.#parts.corking.cork(response, upgrade);
-      else upgrade();
-    };
-    const early = tooFast ?? this.#earlyRefusal(origin, host);
-    if (early !== undefined) {
-      refuse(early);
-      return;
+    const early = tooFast ?? this.#earlyRefusal(request.getHeader('origin'), request.getHeader('host'));
+    const claimed = early ?? this.#claimed(response, handshake.parsed);
+    if ('status' in claimed) this.#refuseHandshake(handshake, claimed);
+    else this.#admit(handshake, claimed);
+  }
+
+  /** The request with its client certificate, where that is the credential. */
+  #claimed(response: HttpResponse, parsed: UpgradeRequest): UpgradeRequest | Refusal {
+    const { tls } = this.#parts.config;
+    const certificate = certificateOf(response, tls);
+    if (certificate === '' && tls?.clientAuth === 'required') {
+      return refusal(401, 'unauthorized', 'a client certificate is required');
     }
-    const certificate = certificateOf(response, this.#parts.config.tls);
-    if (certificate === '' && this.#parts.config.tls?.clientAuth === 'required') {
-      refuse(refusal(401, 'unauthorized', 'a client certificate is required'));
-      return;
-    }
-    const claimed =
-      this.#parts.config.tls?.clientAuth === 'user' && certificate !== '' ? { ...parsed, certificate } : parsed;
-    const finish = (admission: Admission | Refusal): void => {
-      if ('status' in admission) {
-        if (!asked.isAborted) refuse(admission);
-        return;
-      }
-      if (asked.isAborted) {
-        this.#release(admission);
-        return;
-      }
-      if (!this.#parts.admissions.isStillGood(admission, claimed)) {
-        this.#release(admission);
-        refuse(refusal(401, 'unauthorized', 'the credential was revoked'));
-        return;
-      }
-      const { session } = admission;
-      const context = this.#parts.longMessageSlots.contextOf(session, contexts);
-      // Never use the request's own `cork` after an await (corking.ts).
-      const upgrade = () =>
-        header(response).upgrade<SocketData>({ session, admission }, key, subprotocol, extensions, context);
-      if (isAwaited) this.#parts.corking.cork(response, upgrade);
-      else upgrade();
-    };
-    const admitted = andThen(this.#parts.admissions.admit(claimed, address, asked.connection), admission =>
+    return tls?.clientAuth === 'user' && certificate !== '' ? { ...parsed, certificate } : parsed;
+  }
+
+  #admit(handshake: Handshake, claimed: UpgradeRequest): void {
+    const { admissions, corking, onFault } = this.#parts;
+    const { asked } = handshake;
+    const admitted = andThen(admissions.admit(claimed, asked.address, asked.connection), admission =>
       this.#enter(admission),
     );
     // Finish synchronously if possible: uWS then writes the whole answer in one go.
     if (!(admitted instanceof Promise)) {
-      finish(admitted);
+      this.#finish(handshake, claimed, admitted);
       return;
     }
-    isAwaited = true;
+    handshake.isAwaited = true;
     const corkable = admitted.then(async admission => {
-      await this.#parts.corking.ready();
+      await corking.ready();
       return admission;
     });
-    corkable.then(finish, (cause: unknown) => {
-      this.#parts.onFault('upgrade failed', cause);
-      if (!asked.isAborted) this.#refuse(asked, unavailable('the connection could not be admitted'));
-    });
+    corkable.then(
+      admission => this.#finish(handshake, claimed, admission),
+      (cause: unknown) => {
+        onFault('upgrade failed', cause);
+        if (!asked.isAborted) this.#refuse(asked, unavailable('the connection could not be admitted'));
+      },
+    );
   }
 
-  /** Records that the socket has sent its request. @returns its client address */
-  #requested(response: HttpResponse): string {
-    const address = clientAddress(new Uint8Array(response.getRemoteAddress()));
-    this.#parts.pending.leave(address);
-    return address;
+  #finish(handshake: Handshake, claimed: UpgradeRequest, admission: Admission | Refusal): void {
+    const { asked, contexts, extensions } = handshake;
+    const { admissions, longMessageSlots } = this.#parts;
+    if ('status' in admission) {
+      if (!asked.isAborted) this.#refuseHandshake(handshake, admission);
+      return;
+    }
+    if (asked.isAborted) {
+      this.#release(admission);
+      return;
+    }
+    if (!admissions.isStillGood(admission, claimed)) {
+      this.#release(admission);
+      this.#refuseHandshake(handshake, refusal(401, 'unauthorized', 'the credential was revoked'));
+      return;
+    }
+    const { session } = admission;
+    const context = longMessageSlots.contextOf(session, contexts);
+    this.#accept<SocketData>(handshake, { session, admission }, extensions, context);
+  }
+
+  /** Refuses by a close code where the client asked for that, else by an HTTP answer. */
+  #refuseHandshake(handshake: Handshake, why: Refusal): void {
+    const { asked, parsed, contexts } = handshake;
+    const explanation = parsed.isExplained ? this.#parts.explanations.of(why, parsed.format) : undefined;
+    if (explanation === undefined) {
+      this.#refuse(asked, why);
+      return;
+    }
+    this.#refused(asked, why);
+    this.#accept<Explained>(handshake, { explanation }, '', contexts.short);
+  }
+
+  /** Writes the 101. */
+  #accept<Data>(handshake: Handshake, data: Data, extensions: string, context: us_socket_context_t): void {
+    const { asked, key, parsed, isAwaited } = handshake;
+    const { log, corking } = this.#parts;
+    const header = connectionHeader(log.ids.text(asked.connection));
+    const upgrade = () => header(asked.response).upgrade<Data>(data, key, parsed.subprotocol, extensions, context);
+    // Never use the request's own `cork` after an await (corking.ts).
+    if (isAwaited) corking.cork(asked.response, upgrade);
+    else upgrade();
+  }
+
+  /** The socket has sent its request. Limits count the address that its peer names, if that is a trusted proxy. */
+  #requested(response: HttpResponse, request: HttpRequest): Answerable {
+    const { pending, proxies, log } = this.#parts;
+    const peer = new Uint8Array(response.getRemoteAddress());
+    pending.leave(clientAddress(peer));
+    const client = proxies.clientOf(peer, {
+      proxied: () => new Uint8Array(response.getProxiedRemoteAddress()),
+      forwardedFor: () => headerLines(request, 'x-forwarded-for')['x-forwarded-for'],
+    });
+    return answerable(response, request, clientAddress(client), log.ids.next());
   }
 
   #tooFast(address: string): Refusal | undefined {
@@ -224,11 +244,12 @@ export class Upgrades {
   }
 
   /** A plain request: a probe; 426 on an endpoint, else 404. */
-  refusePlain(response: HttpResponse, path: string): void {
-    const asked = answerable(response, this.#requested(response), this.#parts.log.ids.next());
+  refusePlain(response: HttpResponse, request: HttpRequest): void {
+    const asked = this.#requested(response, request);
+    const path = request.getUrl();
     const probe = probeAnswer(path, this.#parts.readiness);
     if (probe !== undefined) {
-      answerProbe(asked, probe);
+      answer(asked, probe);
       return;
     }
     const isKnown = endpointOf(path) !== undefined;
@@ -240,15 +261,9 @@ export class Upgrades {
     );
   }
 
-  /**
-   * The answer ends the connection, in a later turn. A pipelined second request ends the connection earlier. So each
-   * connection asks once and counts once.
-   */
   #refuse(asked: Answerable, why: Refusal): void {
     this.#refused(asked, why);
-    setImmediate(() => {
-      if (!asked.isAborted) answer(asked.response, why, this.#parts.log.ids.text(asked.connection));
-    });
+    answer(asked, refusalAnswer(why, { [CONNECTION_HEADER]: this.#parts.log.ids.text(asked.connection) }));
   }
 
   #refused({ connection, address }: Answerable, { status, code, message, by }: Refusal): void {
@@ -257,86 +272,11 @@ export class Upgrades {
   }
 }
 
-/** A request that awaits its answer. */
-interface Answerable {
-  readonly response: HttpResponse;
-  readonly address: string;
-  /** The number of its connection (model/connection-ids.ts). */
-  readonly connection: number;
-  /** The connection is closed. */
-  isAborted: boolean;
-}
-
-function answerable(response: HttpResponse, address: string, connection: number): Answerable {
-  const asked = { response, address, connection, isAborted: false };
-  response.onAborted(() => {
-    asked.isAborted = true;
-  });
-  return asked;
-}
-
-function answer(
-  response: HttpResponse,
-  { status, code, message, retryAfterSeconds }: Refusal,
-  connection: string,
-): void {
-  response.cork(() => {
-    response.writeStatus(`${status} ${STATUS_CODES[status] ?? ''}`);
-    response.writeHeader('Content-Type', 'application/json');
-    response.writeHeader('Cache-Control', 'no-store');
-    response.writeHeader(CONNECTION_HEADER, connection);
-    if (status === 426) {
-      response.writeHeader('Upgrade', 'websocket');
-      response.writeHeader('Sec-WebSocket-Version', VERSION);
-    }
-    if (retryAfterSeconds !== undefined) response.writeHeader('Retry-After', String(retryAfterSeconds));
-    response.end(JSON.stringify({ error: { code, message } }), true);
-  });
-}
-
-/** Ends the connection, as a refusal does: each connection asks once. */
-function answerProbe(asked: Answerable, { status, body }: ProbeAnswer): void {
-  setImmediate(() => {
-    if (asked.isAborted) return;
-    asked.response.cork(() => {
-      asked.response.writeStatus(`${status} ${STATUS_CODES[status] ?? ''}`);
-      asked.response.writeHeader('Content-Type', 'application/json');
-      asked.response.writeHeader('Cache-Control', 'no-store');
-      asked.response.end(body, true);
-    });
-  });
-}
-
-/** Writes the id of a connection before its upgrade, which keeps a status that is already written. */
-function connectionHeader(connection: string): (response: HttpResponse) => HttpResponse {
-  return response => response.writeStatus('101 Switching Protocols').writeHeader(CONNECTION_HEADER, connection);
-}
-
-/** Whether a refusal may be reported by a close code and its request is cheap to read. */
-function mayBeExplained(query: string): boolean {
-  return query.length <= EXPLAINED_QUERY_LENGTH_MAX && query.includes('explain=1');
-}
-
 function overBudget(waitMs: number): Refusal {
   const message = 'work budget of this address or user exhausted';
-  return { ...refusal(429, 'rate_limited', message), retryAfterSeconds: Math.ceil(waitMs / 1000) };
+  return { ...refusal(429, 'rate_limited', message), retryAfterSeconds: waitMs / 1000 };
 }
 
 function unavailable(message: string): Refusal {
-  return { ...refusal(503, 'unavailable', message), retryAfterSeconds: RETRY_AFTER_SECONDS };
-}
-
-/** Only an `SSLApp` has this; missing from the typings. */
-interface WithCertificate {
-  /** PEM of the client's certificate; '' when it presented none. */
-  getX509Certificate(): string;
-}
-
-function certificateOf(response: HttpResponse, tls: Config['tls']): string {
-  if (tls?.clientCaFile === undefined) return '';
-  return (response as HttpResponse & WithCertificate).getX509Certificate();
-}
-
-function isWebSocket(upgrade: string): boolean {
-  return upgrade.toLowerCase() === 'websocket';
+  return { ...refusal(503, 'unavailable', message), retryAfterSeconds: spreadRetrySeconds() };
 }

@@ -7,7 +7,7 @@ import { type Refusal, refusal } from '../refusal.js';
 import { AttemptRates } from './attempt-rates.js';
 import { FailedCredentials } from './failed-credentials.js';
 import { type Rank, RankCells, rankOf } from './rank.js';
-import { RETRY_AFTER_SECONDS } from './retry-after.js';
+import { spreadRetrySeconds } from './retry-after.js';
 import { SharedCounts } from './shared-counts.js';
 
 /** How many times its limit a user may have for a moment while connections are replaced. */
@@ -52,12 +52,13 @@ export class ConnectionLimits {
     this.#failures = new FailedCredentials(failures, worker, limits.authFailuresMax);
   }
 
-  /** Counts a connection attempt, whatever its outcome. */
+  /** Counts a connection attempt, whatever becomes of it later. @returns the refusal of one over the rate */
   attempt(address: string, nowMs: number): Refusal | undefined {
-    if (this.#attempts.attempt(address, nowMs)) return undefined;
+    const waitMs = this.#attempts.attempt(address, nowMs);
+    if (waitMs === 0) return undefined;
     this.refused.rate++;
     const message = `at most ${this.#limits.attemptsPerSecondMax} connection attempts per second from one address`;
-    return tooMany(message, this.#attempts.retryAfterSeconds);
+    return tooMany(message, waitMs / 1000);
   }
 
   /**
@@ -85,7 +86,7 @@ export class ConnectionLimits {
     if (full !== undefined) {
       this.#connections.add(rank, -1);
       this.refused[full.limit]++;
-      return { ...refusal(503, 'unavailable', full.message), retryAfterSeconds: RETRY_AFTER_SECONDS };
+      return { ...refusal(503, 'unavailable', full.message), retryAfterSeconds: spreadRetrySeconds() };
     }
     const fromAddress = this.#addresses.add(address);
     if (fromAddress > connectionsPerAddressMax) {
@@ -93,7 +94,7 @@ export class ConnectionLimits {
       if (Number.isFinite(fromAddress)) this.#addresses.remove(address);
       this.#connections.add(rank, -1);
       this.refused.address++;
-      return tooMany(`at most ${connectionsPerAddressMax} connections per address`, RETRY_AFTER_SECONDS);
+      return tooMany(`at most ${connectionsPerAddressMax} connections per address`, spreadRetrySeconds());
     }
     const ofUser = user === '' ? 0 : this.#users.add(user);
     if (ofUser <= this.#userMax) return undefined;
@@ -101,7 +102,7 @@ export class ConnectionLimits {
     this.#addresses.remove(address);
     this.#connections.add(rank, -1);
     this.refused.user++;
-    return tooMany(`at most ${connectionsPerUserMax} connections per user`, RETRY_AFTER_SECONDS);
+    return tooMany(`at most ${connectionsPerUserMax} connections per user`, spreadRetrySeconds());
   }
 
   /** True when the user has more connections than allowed. */

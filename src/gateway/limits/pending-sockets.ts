@@ -17,6 +17,8 @@ export interface PendingSocketsOptions {
   /** Over all threads, by address. */
   readonly counts: SharedCounts;
   readonly perAddressMax: number;
+  /** The same for a proxy, whose sockets belong to many clients. */
+  readonly perProxyMax: number;
   /** Maximum for this thread before addresses are held to `PRESSED_PER_ADDRESS`. */
   readonly max: number;
 }
@@ -26,6 +28,7 @@ export function pendingSocketsOf(data: GatewayThreadData, { limits, workers }: C
   return new PendingSockets({
     counts: new SharedCounts(data.pending, data.worker),
     perAddressMax: limits.pendingPerAddressMax,
+    perProxyMax: Math.max(limits.pendingMax, limits.pendingPerAddressMax),
     max: Math.ceil(limits.pendingMax / workers),
   });
 }
@@ -41,11 +44,15 @@ export class PendingSockets {
     this.#options = options;
   }
 
-  /** Counts a socket, until `leave`. @returns false when there are too many: it is not counted; close it */
-  enter(address: string): boolean {
-    const { counts, perAddressMax, max } = this.#options;
+  /**
+   * Counts a socket, until `leave`.
+   * @param isProxy the address is a trusted proxy's. Which client a socket belongs to is known only with its request.
+   * @returns false when there are too many: it is not counted; close it
+   */
+  enter(address: string, isProxy = false): boolean {
+    const { counts } = this.#options;
     const ofAddress = counts.add(address);
-    const allowed = this.size < max ? perAddressMax : Math.min(perAddressMax, PRESSED_PER_ADDRESS);
+    const allowed = isProxy ? this.#options.perProxyMax : this.#addressMax;
     if (ofAddress <= allowed) {
       this.size++;
       return true;
@@ -54,6 +61,11 @@ export class PendingSockets {
     if (Number.isFinite(ofAddress)) counts.remove(address);
     this.refused++;
     return false;
+  }
+
+  get #addressMax(): number {
+    const { perAddressMax, max } = this.#options;
+    return this.size < max ? perAddressMax : Math.min(perAddressMax, PRESSED_PER_ADDRESS);
   }
 
   /** Its request is complete, or it has closed. */

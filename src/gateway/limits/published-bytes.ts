@@ -1,5 +1,5 @@
 /** Limits the bytes a user publishes per second, over all its connections and all workers of the process. */
-import { RATE_MEMORY_MS, SharedRates } from './shared-rates.js';
+import { SharedRates } from './shared-rates.js';
 
 /** Resolution of the retry time. */
 const RETRY_STEP_MS = 250;
@@ -20,12 +20,12 @@ export class PublishedBytes {
    * @returns ms until it may be published; 0: it is counted
    */
   take(user: string, bytes: number, nowMs: number): number {
-    for (let waitMs = 0; waitMs < RATE_MEMORY_MS; waitMs += RETRY_STEP_MS) {
+    for (let waitMs = 0; waitMs < this.#rates.memoryMs; waitMs += RETRY_STEP_MS) {
       if (Math.floor(this.#rates.used(user, nowMs + waitMs)) + bytes > this.#bytesPerSecond) continue;
       // More users than a table can hold must not disable the limit.
-      return waitMs === 0 && !this.#rates.add(user, bytes, nowMs) ? RATE_MEMORY_MS : waitMs;
+      return waitMs === 0 && !this.#rates.add(user, bytes, nowMs) ? this.#rates.memoryMs : waitMs;
     }
-    return RATE_MEMORY_MS;
+    return this.#rates.memoryMs;
   }
 
   /** Clears what `worker` counted. Call after it has ended and before its successor starts. */

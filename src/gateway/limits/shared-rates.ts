@@ -1,32 +1,36 @@
 /**
  * Each key's usage in the last second, over all workers of the process, in shared memory.
  *
- * A slot holds two windows of one second, the first beginning with the key's first use. The rate is estimated as the
- * current window plus the part of the previous one that still overlaps the last second. So the estimate is exact in a
- * key's first second, and zero two seconds after its last use.
+ * A slot counts by parts of a second, the first part beginning with the key's first use. The rate is estimated as all
+ * parts that began in the last second, plus the share of the one before them that still overlaps it. So the estimate is
+ * exact in a key's first second, and zero once a second and a part have passed since its last use. The more parts, the
+ * closer it is, and the more memory a slot takes.
  */
 import type { HashSeed } from './key-hash.js';
 import { createSharedSlots, NO_SLOT, SharedSlots } from './shared-slots.js';
 
-const FIELDS = 3;
-/** When the current window began, ms modulo 2^32. */
+/** When the newest part began, ms modulo 2^32. */
 const START = 0;
-const CURRENT = 1;
-const PREVIOUS = 2;
+/** The uses in the newest part; the older ones follow. */
+const NEWEST = 1;
 
 const WINDOW_MS = 1000;
-/** After this time a slot holds no information and is free. */
-export const RATE_MEMORY_MS = 2 * WINDOW_MS;
 /** How often to reread a slot that changed while it was read; after that, the last read is the estimate. */
 const READS_MAX = 3;
 
 /**
- * Allocates the tables, 24 bytes a slot.
+ * Allocates the tables, 20 bytes a slot and 4 for each part.
  * @param slotsPerWorker a power of two
- * @throws {RangeError} for any other number
+ * @param parts a divisor of 1000; more than 1 where the estimate must be close
+ * @throws {RangeError} for any other number of slots
  */
-export function createSharedRates(workers: number, seed: HashSeed, slotsPerWorker: number): SharedArrayBuffer {
-  return createSharedSlots(workers, slotsPerWorker, FIELDS, seed);
+export function createSharedRates(
+  workers: number,
+  seed: HashSeed,
+  slotsPerWorker: number,
+  parts = 1,
+): SharedArrayBuffer {
+  return createSharedSlots(workers, slotsPerWorker, NEWEST + parts + 1, seed);
 }
 
 /**
@@ -34,12 +38,16 @@ export function createSharedRates(workers: number, seed: HashSeed, slotsPerWorke
  * lower 32 bits matter.
  */
 export class SharedRates {
+  /** How long a key's usage counts. After that its slot holds no information and is free. */
+  readonly memoryMs: number;
   readonly #slots: SharedSlots;
   readonly #worker: number;
+  readonly #parts: number;
+  readonly #partMs: number;
   readonly #isFree = (slot: number) => {
     const ageMs = this.#ageMs(slot);
-    // A window that begins more than a window from now: the clock was set back.
-    return ageMs >= RATE_MEMORY_MS || ageMs < -WINDOW_MS || this.#field(slot, CURRENT) === 0;
+    // A part that begins more than a second from now: the clock was set back.
+    return ageMs >= this.memoryMs || ageMs < -WINDOW_MS || this.#field(slot, NEWEST) === 0;
   };
   /** Modulo 2^32, as in the slots. */
   #nowMs = 0;
@@ -47,6 +55,9 @@ export class SharedRates {
   constructor(buffer: SharedArrayBuffer, worker: number) {
     this.#slots = new SharedSlots(buffer);
     this.#worker = worker;
+    this.#parts = this.#slots.fields - NEWEST - 1;
+    this.#partMs = WINDOW_MS / this.#parts;
+    this.memoryMs = WINDOW_MS + this.#partMs;
   }
 
   /**
@@ -57,9 +68,12 @@ export class SharedRates {
     this.#seek(key, nowMs);
     const slot = this.#slots.claim(this.#worker, this.#isFree);
     if (slot === NO_SLOT) return false;
-    if (this.#isFree(slot)) this.#begin(slot, this.#nowMs, 0, amount);
-    else if (this.#ageMs(slot) < WINDOW_MS) Atomics.add(this.#slots.words, slot + CURRENT, amount);
-    else this.#begin(slot, this.#field(slot, START) + WINDOW_MS, this.#field(slot, CURRENT), amount);
+    if (this.#isFree(slot)) this.#begin(slot, this.#nowMs, this.#parts + 1, amount);
+    else if (this.#ageMs(slot) < this.#partMs) Atomics.add(this.#slots.words, slot + NEWEST, amount);
+    else {
+      const passed = Math.floor(this.#ageMs(slot) / this.#partMs);
+      this.#begin(slot, this.#field(slot, START) + passed * this.#partMs, passed, amount);
+    }
     return true;
   }
 
@@ -81,13 +95,16 @@ export class SharedRates {
     this.#slots.seek(key);
   }
 
-  /** Starts a new window with its first use. */
-  #begin(slot: number, startMs: number, previous: number, amount: number): void {
+  /** Starts a new part with its first use. @param passed parts that began since the newest one */
+  #begin(slot: number, startMs: number, passed: number, amount: number): void {
     const { words } = this.#slots;
     this.#slots.begin(slot);
     Atomics.store(words, slot + START, startMs);
-    Atomics.store(words, slot + PREVIOUS, previous);
-    Atomics.store(words, slot + CURRENT, amount);
+    for (let part = this.#parts; part > 0; part--) {
+      const used = part >= passed ? Atomics.load(words, slot + NEWEST + part - passed) : 0;
+      Atomics.store(words, slot + NEWEST + part, used);
+    }
+    Atomics.store(words, slot + NEWEST, amount);
     this.#slots.end(slot);
   }
 
@@ -105,10 +122,15 @@ export class SharedRates {
 
   #estimate(slot: number): number {
     const ageMs = Math.max(0, this.#ageMs(slot));
-    // The current millisecond has already left the last second: otherwise a steady rate at the limit would exceed it.
-    const overlap = 1 - ((ageMs % WINDOW_MS) + 1) / WINDOW_MS;
-    const current = this.#field(slot, CURRENT);
-    return ageMs < WINDOW_MS ? current + this.#field(slot, PREVIOUS) * overlap : current * overlap;
+    let used = 0;
+    for (let part = 0; part <= this.#parts; part++) {
+      const begunMs = ageMs + part * this.#partMs;
+      // The current millisecond has already left the last second: otherwise a steady rate at the limit would exceed it.
+      const overlap = begunMs < WINDOW_MS ? 1 : 1 - (begunMs - WINDOW_MS + 1) / this.#partMs;
+      if (overlap <= 0) break;
+      used += this.#field(slot, NEWEST + part) * overlap;
+    }
+    return used;
   }
 
   #ageMs(slot: number): number {

@@ -60,8 +60,9 @@ export function createSharedSlots(workers: number, slots: number, fields: number
 export class SharedSlots {
   readonly words: Int32Array;
   readonly workers: number;
+  /** In a slot. */
+  readonly fields: number;
   readonly #slots: number;
-  readonly #fields: number;
   readonly #probes: number;
   readonly #hash: KeyHash;
   #tag = 0;
@@ -74,7 +75,7 @@ export class SharedSlots {
     this.words = new Int32Array(buffer);
     this.workers = Atomics.load(this.words, WORKERS);
     this.#slots = Atomics.load(this.words, SLOTS);
-    this.#fields = Atomics.load(this.words, FIELDS);
+    this.fields = Atomics.load(this.words, FIELDS);
     this.#probes = Math.min(PROBES_MAX, this.#slots);
     this.#hash = hash ?? new HalfSipHash([Atomics.load(this.words, SEED), Atomics.load(this.words, SEED + 1)]);
   }
@@ -161,7 +162,7 @@ export class SharedSlots {
   #assign(tagAt: number, slot: number, tag: number, high: number): void {
     this.begin(slot);
     Atomics.store(this.words, slot - FIELDS_AT + HIGH, high);
-    for (let field = 0; field < this.#fields; field++) Atomics.store(this.words, slot + field, 0);
+    for (let field = 0; field < this.fields; field++) Atomics.store(this.words, slot + field, 0);
     Atomics.store(this.words, tagAt, tag);
     this.end(slot);
   }
@@ -174,10 +175,10 @@ export class SharedSlots {
   }
 
   #tagsOf(worker: number): number {
-    return HEADER_WORDS + worker * this.#slots * (1 + FIELDS_AT + this.#fields);
+    return HEADER_WORDS + worker * this.#slots * (1 + FIELDS_AT + this.fields);
   }
 
   #slotAt(tags: number, index: number): number {
-    return tags + this.#slots + index * (FIELDS_AT + this.#fields) + FIELDS_AT;
+    return tags + this.#slots + index * (FIELDS_AT + this.fields) + FIELDS_AT;
   }
 }

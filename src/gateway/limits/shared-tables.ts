@@ -2,7 +2,7 @@
 import { randomInt } from 'node:crypto';
 import type { LimitsConfig } from '../../config/limits.js';
 import type { GatewayThreadData } from '../../threads/thread-messages.js';
-import { AttemptRates, createAttemptRates } from './attempt-rates.js';
+import { AttemptRates, createSharedAttempts } from './attempt-rates.js';
 import { createFailedCredentials, FailedCredentials } from './failed-credentials.js';
 import type { HashSeed } from './key-hash.js';
 import { RankCells } from './rank.js';
@@ -47,7 +47,7 @@ export class SharedTables {
       addresses: createSharedCounts(workers, slots, seed),
       users: createSharedCounts(workers, slots, seed),
       pending: createSharedCounts(workers, countSlotsFor(limits.pendingMax), seed),
-      attempts: createAttemptRates(workers, seed),
+      attempts: createSharedAttempts(workers, seed),
       failures: createFailedCredentials(workers, seed),
       debts: { table: createSharedDebts(), seed },
     };

@@ -21,8 +21,8 @@ import type { NotServed, ViewOf } from './view.js';
 export interface Admission {
   readonly session: Session;
   readonly requested: readonly RequestedTopic[];
-  /** Sent after the first snapshot. */
-  readonly warning: object | undefined;
+  /** Frames sent after the first snapshot. */
+  readonly warnings: readonly object[];
   /** Views kept in use on the session's behalf until it opens. */
   readonly views: View[];
 }

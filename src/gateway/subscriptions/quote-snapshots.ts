@@ -30,7 +30,7 @@ export class QuoteSnapshots {
   }
 
   /** Begins one frame for all of these quotes. @param after sent after it */
-  begin(session: Session, quotes: readonly Subscription[], after: object | undefined): void {
+  begin(session: Session, quotes: readonly Subscription[], after: readonly object[]): void {
     const assembly = new SnapshotAssembly(session, quotes.length, after);
     assembly.delivery = { session, deliver: () => this.#deliver(assembly) };
     for (const subscription of quotes) {
@@ -134,6 +134,6 @@ export class QuoteSnapshots {
       if (isSent) goLive(subscription);
       else subscription.moveTo('waiting');
     }
-    if (after !== undefined) outbox.send(session, after);
+    for (const frame of after) outbox.send(session, frame);
   }
 }

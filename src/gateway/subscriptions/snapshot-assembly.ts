@@ -15,8 +15,8 @@ export class SnapshotAssembly {
   readonly parts = new Map<Subscription, Part>();
   /** Parts still missing. */
   missing: number;
-  /** Sent after the snapshot: warnings about symbols that were left out. */
-  after: object | undefined;
+  /** Frames sent after the snapshot: warnings about the request. */
+  after: readonly object[];
   /** Sends it in its session's turn; undefined when it is sent at once. */
   delivery: Delivery | undefined;
   isSent = false;
@@ -27,7 +27,7 @@ export class SnapshotAssembly {
   #bytesOf = new Map<View, number>();
   #queueBytes = 0;
 
-  constructor(session: Session, missing: number, after: object | undefined) {
+  constructor(session: Session, missing: number, after: readonly object[]) {
     this.session = session;
     this.missing = missing;
     this.after = after;
@@ -54,7 +54,7 @@ export class SnapshotAssembly {
     begun.#queue = this.#queue;
     begun.#bytesOf = this.#bytesOf;
     begun.isContinued = this.isContinued;
-    this.after = undefined;
+    this.after = [];
     this.isContinued ||= !begun.isWithoutData;
     this.#clear();
     return begun;

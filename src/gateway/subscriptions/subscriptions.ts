@@ -110,7 +110,7 @@ export class Subscriptions {
    * Subscribes the session. A topic it already has on the same view stays as it is; on another view, it changes over.
    * Quotes requested together come in one snapshot frame, followed by `after`.
    */
-  subscribe(session: Session, requested: readonly RequestedTopic[], after?: object): void {
+  subscribe(session: Session, requested: readonly RequestedTopic[], after: readonly object[] = []): void {
     const added = this.#make(session, requested, true);
     for (const subscription of added) if (mustWait(subscription)) this.pausing.pause(subscription, 0);
     if (session.isSuspended) return;
@@ -236,10 +236,10 @@ export class Subscriptions {
     }
   }
 
-  #begin(session: Session, subscriptions: readonly Subscription[], after?: object): void {
+  #begin(session: Session, subscriptions: readonly Subscription[], after: readonly object[] = []): void {
     const quotes = subscriptions.filter(subscription => subscription.stream === 'quotes');
     if (quotes.length > 0) this.#quotes.begin(session, quotes, after);
-    else if (after !== undefined) this.#outbox.send(session, after);
+    else for (const frame of after) this.#outbox.send(session, frame);
     for (const subscription of subscriptions) this.#await(subscription);
   }
 

@@ -57,9 +57,10 @@ export class ClientLog {
   readonly ids: ConnectionIds;
   readonly #options: ClientLogOptions;
   #lines: ClientLine[] = [];
-  /** Lines of the current second by kind, and those of them that are left out. */
+  /** Lines of the current second by kind, and those that are left out: in this second, and in the ones before it. */
   readonly #counts = new Map<ClientEvent, number>();
   #leftOut = 0;
+  #leftOutBefore = 0;
   #secondMs = Number.NEGATIVE_INFINITY;
   #timer: NodeJS.Timeout | undefined;
 
@@ -103,7 +104,9 @@ export class ClientLog {
     this.#timer = undefined;
     const lines = this.#lines;
     this.#lines = [];
-    const leftOut = this.#takeLeftOut();
+    this.#beginSecond();
+    const leftOut = this.#leftOutBefore;
+    this.#leftOutBefore = 0;
     if (lines.length > 0 || leftOut > 0) this.#options.post({ type: 'clients', lines, leftOut });
     // The count follows once its second is over.
     if (this.#leftOut > 0) this.#timer = setTimeout(() => this.flush(), SECOND_MS).unref();
@@ -133,14 +136,9 @@ export class ClientLog {
     if (nowMs - this.#secondMs < SECOND_MS) return;
     this.#secondMs = nowMs;
     this.#counts.clear();
-  }
-
-  /** Zero while its second lasts: one line says it for all of it. */
-  #takeLeftOut(): number {
-    if (this.#options.nowMs() - this.#secondMs < SECOND_MS) return 0;
-    const leftOut = this.#leftOut;
+    // One line says it for a whole second.
+    this.#leftOutBefore += this.#leftOut;
     this.#leftOut = 0;
-    return leftOut;
   }
 }
 

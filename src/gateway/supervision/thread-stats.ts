@@ -28,7 +28,7 @@ export class ThreadStats {
     const answers = await Promise.all(
       this.#last.map((_, worker) => (mayAsk(worker) ? this.#askOne(worker) : undefined)),
     );
-    answers.forEach((answer, worker) => this.take(worker, answer));
+    for (const [worker, answer] of answers.entries()) this.take(worker, answer);
     return [...this.#last, this.#ended].filter(stats => stats !== undefined);
   }
 

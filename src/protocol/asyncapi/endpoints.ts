@@ -15,10 +15,16 @@ interface Endpoint {
   readonly parameters?: JsonObject;
 }
 
-const list = (of: string) => z.string().min(1).describe(`${of}, separated by commas`);
+const list = (of: string, alias: string) =>
+  z.string().min(1).describe(`${of}, separated by commas; may be repeated, and be called ${alias}`);
 
 const COMMON_QUERY = {
-  token: z.string().optional().describe('A JWT; or use the header Authorization'),
+  token: z
+    .string()
+    .optional()
+    .describe(
+      'A JWT; or use the header Authorization, or the subprotocol millrace.token.<jwt> beside that of a format',
+    ),
   api_key: z.string().optional().describe('An API key; or use the header X-API-Key'),
   format: z
     .enum(['json', 'msgpack'])
@@ -51,14 +57,14 @@ const ENDPOINTS: Readonly<Record<string, Endpoint>> = {
     description:
       'Subscribed on open to the quotes of the symbols named. The first frame is one snapshot of all (if a fast feed changes them at that moment, of some, with the others in another frame). Unknown symbols are left out and named in a warning after it.',
     needsCredential: true,
-    query: { symbols: list('Symbols') },
+    query: { symbols: list('Symbols', 'symbol') },
   },
   trades: {
     address: '/ws/trades',
     title: 'Trades',
     description: 'Subscribed on open to the trades of the symbols named, or of all symbols. A credential is optional.',
     needsCredential: false,
-    query: { symbols: list('Symbols').optional() },
+    query: { symbols: list('Symbols', 'symbol').optional() },
   },
   market: {
     address: '/ws/markets/{symbol}',
@@ -81,7 +87,7 @@ const ENDPOINTS: Readonly<Record<string, Endpoint>> = {
     title: 'Analytics',
     description: `Subscribed on open to the channels named, if any: ${Object.keys(CHANNELS).join(', ')}. A channel may require a role.`,
     needsCredential: true,
-    query: { channels: list('Channels').optional() },
+    query: { channels: list('Channels', 'channel').optional() },
   },
 };
 

@@ -17,7 +17,9 @@ const upgradeHeaders = z.looseObject({
   'Sec-WebSocket-Protocol': z
     .string()
     .optional()
-    .describe('millrace.json or millrace.msgpack, instead of the query member format'),
+    .describe(
+      'millrace.json or millrace.msgpack, instead of the query member format; with it, millrace.token.<jwt> as a credential, which is never confirmed',
+    ),
   Origin: z.string().optional().describe('Sent by browsers: the gateway’s own, or one of ALLOWED_ORIGINS'),
 });
 const retryAfter = z.looseObject({ 'Retry-After': z.string().regex(/^\d+$/).describe('Seconds') });

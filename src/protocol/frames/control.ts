@@ -86,6 +86,14 @@ export const controlFrames = {
         })
         .describe('Left out of the subscription that the connection started with'),
       z
+        .strictObject({
+          type: z.literal('warning'),
+          code: z.literal('unknown_parameter'),
+          message,
+          parameters: z.array(z.string()).min(1).describe('Names, the first 20 of them'),
+        })
+        .describe('Members of the query that had no effect: unknown on this endpoint, invalid, or repeated'),
+      z
         .strictObject({ type: z.literal('warning'), code: z.literal('forbidden'), message, topics })
         .describe('Unsubscribed, because the new credential of the connection does not allow them'),
       z

@@ -61,6 +61,36 @@ describe('R34 a connection', () => {
     expect(client.status.state).toBe('closed');
   });
 
+  it('P3 R41 obeys Retry-After where it can see it, spread over the second that the gateway rounded up', async () => {
+    const draws = [0, 0, 0, 0.5];
+    const { client, network, clock } = newClient({ reconnect: { random: () => draws.shift() ?? 0 } });
+    (await network.socket(1)).refuse(429, '3');
+    expect(client.status).toMatchObject({ state: 'waiting', reconnectInMs: 3000 });
+    expect(client.status.lastError?.message).toBe('Unexpected server response: 429');
+    expect(network.sockets[0]?.isTerminated).toBe(true);
+    clock.advanceMs(3000);
+    draws.splice(0, draws.length, 0.5, 0);
+    (await network.socket(2)).refuse(503, '7');
+    expect(client.status.reconnectInMs).toBe(7500);
+    clock.advanceMs(7500);
+    draws.splice(0, draws.length, 1);
+    (await network.socket(3)).refuse(404);
+    expect(client.status.reconnectInMs).toBe(400);
+  });
+
+  it('P3 asks again when to come back as long as it is refused for its rate', async () => {
+    const { client, network, clock } = newClient();
+    (await network.socket(1)).fail();
+    for (let attempt = 2; attempt < 5; attempt++) {
+      clock.advanceMs(10_000);
+      expect((await network.socket(attempt)).url.searchParams.get('explain')).toBe('1');
+      const refused = await network.accepted(attempt);
+      refused.frames({ type: 'going_away', reconnect_after_ms: 4321 });
+      refused.end(4029);
+      expect(client.status).toMatchObject({ state: 'waiting', reconnectInMs: 4321 });
+    }
+  });
+
   it('says what ws says of a refusal', async () => {
     const { client, network } = newClient();
     (await network.socket(1)).fail('Unexpected server response: 401');

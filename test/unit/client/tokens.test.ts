@@ -6,10 +6,25 @@ describe('R34 tokens', () => {
   it('are asked for before each connection', async () => {
     let count = 0;
     const { network, clock } = newClient({ token: async () => `t${++count}` });
-    expect((await network.accepted(1)).url.searchParams.get('token')).toBe('t1');
+    expect((await network.accepted(1)).protocols).toEqual(['millrace.json', 'millrace.token.t1']);
     network.sockets[0]?.end(4001, 'token expired');
     clock.advanceMs(100);
-    expect((await network.accepted(2)).url.searchParams.get('token')).toBe('t2');
+    expect((await network.accepted(2)).protocols).toEqual(['millrace.json', 'millrace.token.t2']);
+  });
+
+  it('P8 R48 are never in the URL, which proxies log, unless no subprotocol can hold them', async () => {
+    const token = 'eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhIn0.a-b_c';
+    const { network } = newClient({ token });
+    expect((await network.socket(1)).url.href).not.toContain(token);
+    const packed = newClient({
+      token,
+      format: 'msgpack',
+      messagePack: { pack: () => new Uint8Array(), unpack: () => ({}) },
+    });
+    expect((await packed.network.socket(1)).protocols).toEqual(['millrace.msgpack', `millrace.token.${token}`]);
+    const odd = await newClient({ token: 'a,b' }).network.socket(1);
+    expect([odd.protocols, odd.url.searchParams.get('token')]).toEqual([[], 'a,b']);
+    expect((await newClient().network.socket(1)).protocols).toEqual([]);
   });
 
   it.each<[string, () => string | Promise<string>]>([

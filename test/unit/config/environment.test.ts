@@ -34,6 +34,7 @@ describe('without settings', () => {
       logUsers: 'pseudonym',
       settingsFiles: {},
       allowedOrigins: [],
+      trustedProxies: [],
       symbols: [],
     });
   });
@@ -156,6 +157,23 @@ describe('with settings', () => {
     const config = readConfig({ SYMBOLS: 'AAPL, BTC/*,,', ALLOWED_ORIGINS: 'https://a.example,https://b.example' });
     expect(config.symbols).toEqual(['AAPL', 'BTC/*']);
     expect(config.allowedOrigins).toEqual(['https://a.example', 'https://b.example']);
+  });
+
+  it('P4 reads hosts and origins as browsers do', () => {
+    const env = {
+      ALLOWED_HOSTS: 'Feed.Example.com:443, [2001:DB8::1]',
+      ALLOWED_ORIGINS: 'https://App.example.com:443/',
+    };
+    const { allowedHosts, allowedOrigins } = readConfig(env);
+    expect(allowedHosts).toEqual(['feed.example.com:443', '2001:db8::1']);
+    expect(allowedOrigins).toEqual(['https://app.example.com']);
+  });
+
+  it('P1 takes addresses and networks of proxies', () => {
+    expect(readConfig({ TRUSTED_PROXIES: '10.0.0.0/8, ::1' }).trustedProxies).toEqual([
+      { address: '10.0.0.0', family: 'ipv4', prefix: 8 },
+      { address: '::1', family: 'ipv6', prefix: 128 },
+    ]);
   });
 
   it('takes TLS files together', () => {
@@ -297,6 +315,11 @@ describe('a setting that cannot be used', () => {
     ['WS_MAX_MESSAGE_SIZE', '17MiB'],
     ['WS_MAX_BACKPRESSURE', '1KiB'],
     ['LOG_LEVEL', 'loud'],
+    ['ALLOWED_HOSTS', 'https://feed.example.com'],
+    ['ALLOWED_ORIGINS', 'app.example.com'],
+    ['ALLOWED_ORIGINS', 'https://a.example,https://app.example.com/path'],
+    ['TRUSTED_PROXIES', 'localhost'],
+    ['TRUSTED_PROXIES', '0.0.0.0/0'],
   ])('%s=%s stops the start, naming the variable and the value', (name, value) => {
     const message = refusal({ [name]: value });
     expect(message.split('\n')).toHaveLength(1);
@@ -306,6 +329,11 @@ describe('a setting that cannot be used', () => {
   it('is named together with all others', () => {
     const message = refusal({ PORT: 'x', LOG_LEVEL: 'y', SIM_RATE: 'z' });
     expect(message.match(/^(PORT|LOG_LEVEL|SIM_RATE)=/gm)).toHaveLength(3);
+  });
+
+  it('P4 names the item of a list that is wrong', () => {
+    const message = refusal({ ALLOWED_ORIGINS: 'https://a.example,https://app.example.com/path' });
+    expect(message).toMatch(/; "https:\/\/app\.example\.com\/path" is not$/);
   });
 
   it('says what WORKERS may be', () => {

@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest';
-import { hostNameOf, isFixedHost, isListedHost, isLoopback } from '../../../src/config/hosts.js';
-import { isOriginAllowed } from '../../../src/gateway/edge/upgrade-request.js';
+import { hostNameOf, isFixedHost, isListedHost, isLoopback, listedHost } from '../../../src/config/hosts.js';
+import { listedOrigin } from '../../../src/config/origins.js';
+import { isOriginAllowed } from '../../../src/gateway/edge/page-origin.js';
 
 it.each([
   ['feed.example', 'feed.example'],
@@ -8,6 +9,11 @@ it.each([
   ['feed.example.:8080', 'feed.example'],
   ['192.0.2.1:80', '192.0.2.1'],
   ['[2001:DB8::1]:80', '2001:db8::1'],
+  ['[2001:db8:0:0::1]', '2001:db8::1'],
+  ['bücher.example', 'xn--bcher-kva.example'],
+  ['feed.example/', ''],
+  ['user@feed.example', ''],
+  ['feed example', ''],
   ['', ''],
 ])('J11: the name in %j is %j', (host, name) => {
   expect(hostNameOf(host)).toBe(name);
@@ -53,4 +59,82 @@ it.each<[string, string, string, readonly string[], boolean]>([
   ['a page of another host', 'http://192.0.2.2:8080', '192.0.2.1:8080', ['*'], false],
 ])('J11: %s (%s at %s)', (_what, origin, host, hosts, isAllowed) => {
   expect(isOriginAllowed(origin, host, [], hosts)).toBe(isAllowed);
+});
+
+it.each([
+  ['feed.example.com', 'feed.example.com', true],
+  ['Feed.Example.com', 'feed.example.com', true],
+  ['feed.example.com', 'FEED.example.com.', true],
+  ['feed.example.com:443', 'feed.example.com', true],
+  ['feed.example.com', 'feed.example.com:443', true],
+  ['feed.example.com:80', 'feed.example.com', true],
+  ['feed.example.com:8443', 'feed.example.com', false],
+  ['xn--bcher-kva.example', 'bücher.example', true],
+  ['bücher.example:8443', 'xn--bcher-kva.example:8443', true],
+  ['2001:DB8:0::1', '[2001:db8::1]:8443', true],
+  ['[2001:db8::1]:8443', '[2001:DB8:0:0::1]:8443', true],
+  ['[2001:db8::1]:8443', '[2001:db8::1]', false],
+])('P4 ALLOWED_HOSTS=%s and Host: %s: %j', (item, host, isListed) => {
+  expect(isListedHost(host, [listedHost(item) ?? ''])).toBe(isListed);
+});
+
+it.each(['https://feed.example', 'feed.example/', '*.example', 'a b', 'feed.example:port', 'user@feed.example', ':80'])(
+  'P4 ALLOWED_HOSTS=%s could match no request',
+  item => {
+    expect(listedHost(item)).toBeUndefined();
+  },
+);
+
+it.each([
+  ['https://app.example.com/', 'https://app.example.com'],
+  ['HTTPS://App.Example.com', 'https://app.example.com'],
+  ['https://app.example.com:443', 'https://app.example.com'],
+  ['http://app.example.com:80', 'http://app.example.com'],
+  ['https://app.example.com:8443', 'https://app.example.com:8443'],
+  ['https://app.example.com.', 'https://app.example.com'],
+  ['https://bücher.example', 'https://xn--bcher-kva.example'],
+  ['http://[2001:DB8:0::1]:80', 'http://[2001:db8::1]'],
+  ['chrome-extension://abcdefgh', 'chrome-extension://abcdefgh'],
+  ['null', 'null'],
+  ['*', '*'],
+])('P4 ALLOWED_ORIGINS=%s is %s', (item, origin) => {
+  expect(listedOrigin(item)).toBe(origin);
+});
+
+it.each([
+  'app.example.com',
+  'app.example.com:443',
+  '//app.example.com',
+  'https://app.example.com/path',
+  'https://app.example.com?x',
+  'https://user@app.example.com',
+  'https://*.example.com',
+  'wss://feed.example.com',
+  'file:///index.html',
+  'https://',
+  'https://a b',
+])('P4 ALLOWED_ORIGINS=%s could match no page', item => {
+  expect(listedOrigin(item)).toBeUndefined();
+});
+
+it.each<[string, string, readonly string[], boolean]>([
+  ['https://feed.example.com', 'feed.example.com:443', [], true],
+  ['https://feed.example.com', 'Feed.Example.com', [], true],
+  ['https://feed.example.com', 'feed.example.com.', [], true],
+  ['https://feed.example.com:8443', 'feed.example.com:8443', [], true],
+  ['https://feed.example.com:8443', 'feed.example.com', [], false],
+  ['http://192.0.2.1', '192.0.2.1:80', [], true],
+  ['http://192.0.2.1', '192.0.2.1:443', [], false],
+  ['http://[2001:db8::1]:8080', '[2001:DB8:0::1]:8080', [], true],
+  ['https://xn--bcher-kva.example', 'bücher.example', [], true],
+  ['https://app.example.com', 'feed.example.com', ['https://app.example.com'], true],
+  ['https://app.example.com:443', 'feed.example.com', ['https://app.example.com'], true],
+  ['http://app.example.com', 'feed.example.com', ['https://app.example.com'], false],
+  ['https://app.example.com.evil.example', 'feed.example.com', ['https://app.example.com'], false],
+  ['null', 'null', [], false],
+  ['null', 'feed.example.com', ['null'], true],
+  ['garbage', 'garbage', [], false],
+  ['https://feed.example.com', 'feed.example.com/x', [], false],
+])('P4 a page of %s at Host: %s with ALLOWED_ORIGINS=%j: %j', (origin, host, origins, isAllowed) => {
+  expect(isOriginAllowed(origin, host, origins, [])).toBe(isAllowed);
 });

@@ -79,7 +79,7 @@ it('S5: a refusal of each lane ends those that wait for it, and looks at no othe
 it('S5: a thousand topics that leave a snapshot together do not walk what is queued behind it each', () => {
   const session = newSession({ id: 1, sub: 'u', format: 'json', tier: 'institutional' });
   const topics = 1_000;
-  const assembly = new SnapshotAssembly(session, topics + 1, undefined);
+  const assembly = new SnapshotAssembly(session, topics + 1, []);
   const entries = Array.from({ length: topics }, () => ({}) as View);
   const subscriptions = entries.map(view => ({ view, assembly, session }) as never);
   for (const subscription of subscriptions) {

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { readConfig } from '../../../../src/config/environment.js';
-import { createAttemptRates } from '../../../../src/gateway/limits/attempt-rates.js';
+import { createSharedAttempts } from '../../../../src/gateway/limits/attempt-rates.js';
 import { ConnectionLimits } from '../../../../src/gateway/limits/connection-limits.js';
 import { createFailedCredentials } from '../../../../src/gateway/limits/failed-credentials.js';
 import { RankCells } from '../../../../src/gateway/limits/rank.js';
@@ -20,7 +20,7 @@ function open(env: Record<string, string>): void {
     connections: RankCells.create(2),
     addresses: createSharedCounts(2, 1024, SEED),
     users: createSharedCounts(2, 1024, SEED),
-    attempts: createAttemptRates(2, SEED),
+    attempts: createSharedAttempts(2, SEED),
     failures: createFailedCredentials(2, SEED),
   };
   const { limits } = readConfig({ WS_MAX_CONNECTIONS_PER_USER: '1000', ...env });
@@ -71,6 +71,17 @@ describe('J8 places', () => {
     workers[1]?.leave('192.0.2.1', ANONYMOUS);
     expect(enter(ANONYMOUS, 5)).toBe(1);
     expect(enter(RETAIL, 200)).toBe(93);
+  });
+});
+
+describe('P3 the time to retry', () => {
+  it('P3 R41 is spread where many clients may be refused at the same time', () => {
+    open({ WS_MAX_CONNECTIONS: '1' });
+    expect(enter(RETAIL, 1)).toBe(1);
+    const seconds = Array.from({ length: 200 }, () => workers[0]?.enter('192.0.2.1', RETAIL)?.retryAfterSeconds ?? 0);
+    expect(Math.min(...seconds)).toBeGreaterThanOrEqual(5);
+    expect(Math.max(...seconds)).toBeLessThan(10);
+    expect(new Set(seconds).size).toBeGreaterThan(100);
   });
 });
 

@@ -8,7 +8,7 @@ const SEED = [1, 2] as const;
 function threads(count: number, { perAddressMax, max }: { perAddressMax: number; max: number }, slots = 1024) {
   const buffer = createSharedCounts(count, slots, SEED);
   return Array.from({ length: count }, (_, worker) => {
-    return new PendingSockets({ counts: new SharedCounts(buffer, worker), perAddressMax, max });
+    return new PendingSockets({ counts: new SharedCounts(buffer, worker), perAddressMax, perProxyMax: max, max });
   });
 }
 
@@ -57,5 +57,18 @@ describe('J8 R41 sockets without a request', () => {
     const [pending] = threads(1, { perAddressMax: 10, max: 1000 }) as [PendingSockets];
     pending.leave('a');
     expect(pending.size).toBe(0);
+  });
+
+  it('P1 J8 a trusted proxy, whose sockets belong to many clients, may have as many as all, also under pressure', () => {
+    const [pending] = threads(1, { perAddressMax: 5, max: 60 }) as [PendingSockets];
+    for (let n = 0; n < 55; n++) expect(pending.enter('proxy', true)).toBe(true);
+    expect(enter(pending, 'a', 60)).toBe(5);
+    // One address has its few places now; the proxy has the rest of its own.
+    expect(pending.enter('proxy', true)).toBe(true);
+    for (let n = 0; n < 4; n++) expect(pending.enter('proxy', true)).toBe(true);
+    expect(pending.enter('proxy', true)).toBe(false);
+    expect(pending).toMatchObject({ size: 65, refused: 56 });
+    for (let n = 0; n < 60; n++) pending.leave('proxy');
+    expect(pending.size).toBe(5);
   });
 });

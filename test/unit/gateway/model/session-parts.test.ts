@@ -114,7 +114,7 @@ describe('R23 the backlog of a session', () => {
     const backlog = new CommandBacklog();
     expect(() => backlog.push(command, false)).toThrow('waits only');
     backlog.begin();
-    expect(() => backlog.begin()).toThrow('no other one');
+    expect(() => backlog.begin()).toThrow('begins once');
     expect([backlog.push(command, false), backlog.push(command, true), backlog.size]).toEqual([true, true, 2]);
     expect(() => backlog.end()).toThrow('when it is empty');
     expect([backlog.shift()?.isBinary, backlog.shift()?.isBinary, backlog.shift()]).toEqual([false, true, undefined]);

@@ -2,12 +2,12 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { newApiKey } from '../../../../src/auth/api-key-file.js';
 import { openApiKeys } from '../../../../src/auth/api-keys.js';
 import { createTokenVerifier, mintToken } from '../../../../src/auth/token.js';
 import { readConfig } from '../../../../src/config/environment.js';
-import { createAttemptRates } from '../../../../src/gateway/limits/attempt-rates.js';
+import { createSharedAttempts } from '../../../../src/gateway/limits/attempt-rates.js';
 import { ConnectionLimits } from '../../../../src/gateway/limits/connection-limits.js';
 import { createFailedCredentials } from '../../../../src/gateway/limits/failed-credentials.js';
 import { RankCells } from '../../../../src/gateway/limits/rank.js';
@@ -28,6 +28,8 @@ let credentials: Credentials;
 const right = newApiKey();
 
 beforeEach(async () => {
+  // Waits end when a test says so, however slow the machine is.
+  vi.useFakeTimers({ toFake: ['hrtime'] });
   folder = await mkdtemp(join(tmpdir(), 'millrace-credentials-'));
   const file = join(folder, 'keys.json');
   const { id, hash } = right;
@@ -38,13 +40,16 @@ beforeEach(async () => {
     connections: RankCells.create(1),
     addresses: createSharedCounts(1, 1024, SEED),
     users: createSharedCounts(1, 1024, SEED),
-    attempts: createAttemptRates(1, SEED),
+    attempts: createSharedAttempts(1, SEED),
     failures: createFailedCredentials(1, SEED),
   } as unknown as GatewayThreadData);
   const tokens = await createTokenVerifier(config.auth);
   credentials = new Credentials(tokens, await openApiKeys(file), { allows: () => true }, limits, revocationList());
 });
-afterEach(() => rm(folder, { recursive: true, force: true }));
+afterEach(async () => {
+  vi.useRealTimers();
+  await rm(folder, { recursive: true, force: true });
+});
 
 const minted = (sub: string, secret = SECRET) => mintToken({ secret, sub, ttlMs: 60_000 });
 /** What becomes of a token, or of an API key. */

@@ -4,7 +4,7 @@ import { SnapshotAssembly } from '../../../../src/gateway/subscriptions/snapshot
 import { NO_DATA, type Part } from '../../../../src/gateway/views/views.js';
 
 const session = {} as Session;
-const AFTER = { type: 'warning' };
+const AFTER = [{ type: 'warning' }];
 const part: Part = { seq: 1, epoch: 'e', bytes: new Uint8Array(10) };
 const topic = () => ({ view: {} as View }) as Subscription;
 
@@ -44,7 +44,7 @@ describe('R6 the snapshot of several quotes', () => {
     expect([...begun.parts.keys()]).toEqual([first]);
     expect([begun.queue.length, begun.after, begun.isContinued]).toEqual([1, AFTER, false]);
     expect([assembly.parts.size, assembly.queue.length, assembly.missing]).toEqual([0, 0, 2]);
-    expect([assembly.after, assembly.isContinued]).toEqual([undefined, true]);
+    expect([assembly.after, assembly.isContinued]).toEqual([[], true]);
   });
 
   it('is not continued by topics without data', () => {

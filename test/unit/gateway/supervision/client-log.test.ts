@@ -132,6 +132,20 @@ describe('O2 the log of clients', () => {
   });
 });
 
+describe('O2 a long storm', () => {
+  it('O2 is counted while it lasts, a second at a time', () => {
+    const { log, leftOut, posted } = clientLog();
+    for (let ms = 0; ms < 5_000; ms += 10) {
+      for (let i = 0; i < 10; i++) log.connected(ALICE);
+      vi.advanceTimersByTime(10);
+    }
+    expect(leftOut()).toBeGreaterThanOrEqual(3 * (1_000 - LINES_PER_SECOND_MAX));
+    expect(posted.filter(message => message.leftOut > 0).length).toBeLessThanOrEqual(5);
+    vi.advanceTimersByTime(2_000);
+    expect(leftOut()).toBe(5 * (1_000 - LINES_PER_SECOND_MAX));
+  });
+});
+
 describe('O2 ids of connections', () => {
   it('O2 are short, never repeat, and differ from thread to thread', () => {
     const threads = [new ConnectionIds(), new ConnectionIds()];

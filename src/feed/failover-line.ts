@@ -80,8 +80,8 @@ export class FailoverLine {
 
   async stop(): Promise<void> {
     this.#isStopped = true;
+    // An attempt that is connecting notices by itself, and nothing of it reaches the owner.
     await this.#starter.end();
-    await this.#starting;
     await this.feed?.stop();
   }
 

@@ -89,7 +89,10 @@ export class NatsLink {
   note(kind: FeedErrorKind, subject: string, what: string, detail: string): void {
     const { errors } = this.#options;
     // After the stop, nothing would be logged: the outcome of the start says why.
-    if (this.#sink === undefined) return errors.count(kind);
+    if (this.#sink === undefined) {
+      errors.count(kind);
+      return;
+    }
     const text = errors.note(kind, subject, detail);
     if (text !== undefined) this.#sink.notice?.(what, text);
   }

@@ -1,5 +1,5 @@
 /** One ephemeral consumer of a stream: delivers in order, without a hole in its own numbering, until it is lost. */
-import { ConsumerEvents, type ConsumerMessages, type JetStreamManager, type JsMsg } from 'nats';
+import { ConsumerEvents, type ConsumerInfo, type ConsumerMessages, type JetStreamManager, type JsMsg } from 'nats';
 import { consumerConfig } from './jetstream-stream.js';
 import { rethrowOutside } from './nats-connection.js';
 
@@ -13,6 +13,11 @@ const HEARTBEAT_MS = 500;
 const BEGUN_MS_MAX = 4 * HEARTBEAT_MS;
 /** Asks for one message shorter than any, and does not wait: the server answers at once, and delivers nothing. */
 const PROBE = new TextEncoder().encode('{"batch":1,"no_wait":true,"max_bytes":1}');
+
+/** A consumer that is not created within this time is requested once more, */
+const ANOTHER_AFTER_MS = 300;
+/** at most so often. */
+const ADDED_MAX = 5;
 
 export interface StreamConsumerOptions {
   readonly stream: string;
@@ -53,7 +58,9 @@ export class StreamConsumer {
   /** @throws {NatsError} if the server does not create one, or does not deliver its messages */
   static async open(manager: JetStreamManager, options: StreamConsumerOptions): Promise<StreamConsumer> {
     const { stream, lastSeq, filter, isWhole, ask } = options;
-    const info = await manager.consumers.add(stream, consumerConfig(lastSeq, filter, isWhole));
+    const add = () => manager.consumers.add(stream, consumerConfig(lastSeq, filter, isWhole));
+    // One that begins with the last message of every subject may cost the server much.
+    const info = lastSeq === 0 ? await add() : await addSoon(add, ({ name }) => manager.consumers.delete(stream, name));
     // A consumer that begins with the last message of every subject would skip one.
     if (info.num_pending === 0) await ask?.(`CONSUMER.MSG.NEXT.${stream}.${info.name}`, PROBE);
     const consumer = new StreamConsumer(info.name, info.num_pending, options);
@@ -124,5 +131,36 @@ export class StreamConsumer {
     if (this.isClosed) return;
     this.close();
     this.#options.onLost(reason, this);
+  }
+}
+
+/**
+ * A cluster may place a consumer on a node that has just died, and then never answers. Another request goes to a node
+ * by chance, so the first answer counts.
+ * @param drop deletes a consumer that came too late; without that, the server does
+ */
+async function addSoon(
+  add: () => Promise<ConsumerInfo>,
+  drop: (late: ConsumerInfo) => Promise<unknown>,
+): Promise<ConsumerInfo> {
+  const requests: Promise<ConsumerInfo>[] = [];
+  let first: ConsumerInfo | undefined;
+  for (;;) {
+    const request = add();
+    requests.push(request);
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<undefined>(resolve => {
+      if (requests.length < ADDED_MAX) timer = setTimeout(() => resolve(undefined), ANOTHER_AFTER_MS);
+    });
+    try {
+      first = await Promise.race([...requests, late]);
+    } finally {
+      clearTimeout(timer);
+      request.then(
+        info => (first === undefined || info === first ? undefined : drop(info).catch(() => undefined)),
+        () => undefined,
+      );
+    }
+    if (first !== undefined) return first;
   }
 }

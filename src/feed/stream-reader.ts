@@ -26,7 +26,9 @@ import type { StreamShare } from './stream-share.js';
 const CATCH_UP_MS_MAX = 30_000;
 /** Between two attempts to read again: a cluster needs some seconds to elect a leader, and must not add ours to them. */
 const RETRY_DELAY_MS_MIN = 100;
-const RETRY_DELAY_MS_MAX = 1_000;
+const RETRY_DELAY_MS_MAX = 500;
+/** A consumer that is replaced within this time is not reported to clients. */
+const STALE_AFTER_MS = 500;
 /** How long one request may take. It grows with each attempt: a dead leader answers never, a busy one late. */
 const REQUEST_MS_MIN = 1_500;
 const REQUEST_MS_STEP = 500;
@@ -61,6 +63,8 @@ export class StreamReader {
   #holesUpTo = 0;
   #caughtUp: (() => void) | undefined;
   #hasStarted = false;
+  /** The sink was told so last. */
+  #isStale = true;
   #isStopped = false;
   #recovering: Promise<void> | undefined;
   #endWait: (() => void) | undefined;
@@ -78,14 +82,14 @@ export class StreamReader {
 
   /** Resolves once the last value of every subject is delivered: a gateway that reports ready must have them. */
   async start(): Promise<FeedOutcome> {
-    const { stream, link, sink } = this.#options;
+    const { stream, link } = this.#options;
     const outcome = await this.#open(REQUEST_MS_MAX);
     if (!outcome.ok) return failed(outcome.code, `cannot read JetStream stream ${stream}: ${outcome.detail}`);
     await this.#catchUp();
     if (this.#isStopped) return NOT_RUNNING;
     this.#hasStarted = true;
     if (this.#consumer === undefined) this.#lost('disconnected from NATS');
-    else sink.status('live', `stream ${stream} at ${link.server}`);
+    else this.#say('live', `stream ${stream} at ${link.server}`);
     return DONE;
   }
 
@@ -212,15 +216,30 @@ export class StreamReader {
   #lost(reason: string): void {
     this.#closeConsumer();
     // Until the start has succeeded, its outcome says so.
-    if (this.#isStopped || !this.#hasStarted || this.#recovering !== undefined) return;
-    this.#options.sink.status('stale', reason);
-    this.#recovering = this.#recover().finally(() => {
+    if (this.#isStopped || !this.#hasStarted) return;
+    if (!this.#options.link.isConnected) this.#say('stale', reason);
+    if (this.#recovering !== undefined) return;
+    const { clock, sink } = this.#options;
+    // Nothing is lost with a consumer that is soon replaced.
+    const timer = clock.setTimeout(() => this.#say('stale', reason), STALE_AFTER_MS);
+    this.#recovering = this.#recover().then(remark => {
       this.#recovering = undefined;
+      clock.clearTimeout(timer);
+      if (this.#isStopped || this.#consumer === undefined) return;
+      if (this.#isStale || remark !== '') this.#say('live', remark === '' ? 'resumed' : `resumed; ${remark}`);
+      else sink.notice?.('the consumer of the stream is replaced', reason);
     });
   }
 
-  async #recover(): Promise<void> {
-    const { link, sink } = this.#options;
+  #say(status: 'live' | 'stale', detail: string): void {
+    if (this.#isStopped) return;
+    this.#isStale = status === 'stale';
+    this.#options.sink.status(status, detail);
+  }
+
+  /** Resolves once the stream is read again, with what was no longer readable, or ''. */
+  async #recover(): Promise<string> {
+    const { link } = this.#options;
     let delayMs = RETRY_DELAY_MS_MIN;
     let requestMs = REQUEST_MS_MIN;
     let noted = '';
@@ -228,10 +247,7 @@ export class StreamReader {
       const disconnections = this.#disconnections;
       if (link.isConnected) {
         const outcome = await this.#open(requestMs);
-        if (outcome.ok && disconnections === this.#disconnections && this.#consumer !== undefined) {
-          if (!this.#isStopped) sink.status('live', outcome.remark === '' ? 'resumed' : `resumed; ${outcome.remark}`);
-          return;
-        }
+        if (outcome.ok && disconnections === this.#disconnections && this.#consumer !== undefined) return outcome.remark;
         noted = outcome.ok ? '' : this.#noteFailure(outcome, noted);
         this.#closeConsumer();
       }
@@ -239,12 +255,13 @@ export class StreamReader {
       delayMs = Math.min(RETRY_DELAY_MS_MAX, delayMs * 2);
       requestMs = Math.min(REQUEST_MS_MAX, requestMs + REQUEST_MS_STEP);
     }
+    return '';
   }
 
   /** Counts a failed attempt, and reports one with another reason. @returns the reason */
   #noteFailure({ detail }: FeedFailure, noted: string): string {
     this.#options.errors.count('jetstream');
-    if (detail !== noted && !this.#isStopped) this.#options.sink.status('stale', detail);
+    if (detail !== noted) this.#say('stale', detail);
     return detail;
   }
 

@@ -5,8 +5,9 @@ import { type NatsConfig, readConfig } from '../config/environment.js';
 import { withFiles } from '../config/settings-files.js';
 import { SETTINGS } from '../config/settings-table.js';
 import { withoutSecrets } from '../config/url-text.js';
-import { natsConnectionOptions } from '../feed/nats-connection.js';
+import { natsConnectionOptions, rightOf, watchConnection } from '../feed/nats-connection.js';
 import { CommandFailure, reasonOf } from './failure.js';
+import { note } from './output.js';
 
 const DEFAULT_NATS_URL = 'nats://127.0.0.1:4222';
 
@@ -42,4 +43,15 @@ export async function connectOnce(config: NatsConfig): Promise<NatsConnection> {
   } catch (cause) {
     throw new CommandFailure(`cannot connect to NATS at ${withoutSecrets(config.url)}: ${reasonOf(cause)}`, { cause });
   }
+}
+
+/** Says what the server does not let this user do; nats.js alone would wait in vain. */
+export function noteRefusals(connection: NatsConnection): void {
+  watchConnection(connection, {
+    disconnected() {},
+    reconnected() {},
+    closed() {},
+    refused: error =>
+      note(`warning: ${error.kind === 'permissions' ? `this user may not ${rightOf(error)}` : error.detail}`),
+  });
 }

@@ -7,7 +7,7 @@ import { withoutSecrets } from '../config/url-text.js';
 import { NatsNames } from '../feed/nats-names.js';
 import { openBucket, REQUEST_TIMEOUT_MS, writeEntry } from '../revocation/bucket-entries.js';
 import { CommandFailure, reasonOf } from './failure.js';
-import { connectOnce, natsConfig, natsOption } from './nats-connection.js';
+import { connectOnce, natsConfig, natsOption, noteRefusals } from './nats-connection.js';
 import { note, say } from './output.js';
 
 /** Reachable gateways answer within two seconds, stored or not. */
@@ -79,6 +79,7 @@ function asked({ sub, jti, apiKey, author, reason }: RevokeOptions): Revocation 
 
 async function revoke(revocation: Revocation, config: NatsConfig, bucket: string): Promise<void> {
   const connection = await connectOnce(config);
+  noteRefusals(connection);
   try {
     const answers = await ask(connection, revocation, config);
     for (const answer of answers) say(lineOf(answer));

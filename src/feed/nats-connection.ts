@@ -19,7 +19,7 @@ const PINGS_UNANSWERED_MAX = 2;
 /**
  * The connection options of every NATS client in this process: endless reconnects, credentials and TLS files of
  * `config` (`url` may list several servers, separated by commas), and `nodeName` as the connection's name.
- * @throws {Error} with `cause` if a file with credentials cannot be used; {ConfigError} if others can read it or a key.
+ * @throws {ConfigError} if a file with credentials cannot be used, or if others can read it or a key
  */
 export async function natsConnectionOptions(
   config: NatsConfig,

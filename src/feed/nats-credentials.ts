@@ -21,7 +21,7 @@ export type OnUnusable = (what: string, detail: string) => void;
 /**
  * The configured credentials; undefined if there are none.
  * @param fromUrl those in the servers' addresses
- * @throws {Error} naming the file that cannot be read or used, or {ConfigError} if others may read it
+ * @throws {ConfigError} naming a file that cannot be used, or that others may read
  */
 export function natsAuthenticator(
   config: NatsConfig,
@@ -67,7 +67,7 @@ interface SecretFile {
  * Reads the file now, and returns how to read it again. An exception in an authenticator would close the connection
  * for good, and a file may be read while it is being replaced: so a file that cannot be used is reported, and the next
  * attempt reads it again.
- * @throws {Error} if it cannot be used now
+ * @throws {ConfigError} if it cannot be used now
  */
 function secretFile(secret: SecretFile): () => string {
   let last = readSecret(secret);
@@ -94,9 +94,8 @@ function readSecret({ variable, file, readers, check }: SecretFile): string {
     if (text === '') throw new Error('it is empty');
     check(text);
   } catch (error) {
-    throw error instanceof ConfigError
-      ? error
-      : new Error(`cannot use ${variable}=${file}: ${textOf(error)}`, { cause: error });
+    if (error instanceof ConfigError) throw error;
+    throw new ConfigError(`${variable}=${JSON.stringify(file)}: cannot be used (${textOf(error)})`, { cause: error });
   }
   return text;
 }

@@ -127,11 +127,12 @@ describe('K3 a stream at its limit', () => {
   });
 
   it('K11: with 30,000 interior deletes all who resume get everything', async () => {
-    const { nats, url } = await market({ max_msgs_per_subject: 100 });
+    const { nats, manager, url } = await market({ max_msgs_per_subject: 100 });
     nats.publish('md.trades.B', '{}');
     for (let n = 0; n < 30_100; n++) nats.publish('md.quotes.A', '{}');
     for (let n = 0; n < 20; n++) nats.publish('md.trades.A', '{}');
-    await nats.flush();
+    const stored = async () => (await manager.streams.info('MILLRACE')).state.last_seq;
+    await until(async () => (await stored()) === 30_121, TIMEOUT_MS, 'the stream has stored all of them');
     const { feed, sink } = await feedAt(url);
     const newest = () => sink.messages.find(({ subject }) => subject === 'md.trades.A')?.seq;
     const toSeq = (await until(newest, TIMEOUT_MS)) ?? 0;

@@ -13,6 +13,7 @@ import { fileURLToPath } from 'node:url';
 import { connect, DiscardPolicy, type JetStreamManager, type Msg, type NatsConnection } from 'nats';
 import { afterEach, describe, expect, it } from 'vitest';
 import { revocationOf } from '../../src/auth/revocation-text.js';
+import { ownFreePort } from '../../src/cli/free-port.js';
 import { NatsNames } from '../../src/feed/nats-names.js';
 import { matches } from '../../src/feed/subject-patterns.js';
 import { connectPublisher } from '../../src/publisher/index.js';
@@ -30,9 +31,10 @@ import {
 import { type NatsServer, startNatsServer } from '../support/nats-server.js';
 import { TcpGate } from '../support/tcp-gate.js';
 import { until } from '../support/until.js';
+import { runCli } from '../unit/cli/run-cli.js';
 
 const PROGRAM = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
-const TIMEOUT_MS = 60_000;
+const TIMEOUT_MS = 100_000;
 const BUCKET = 'MILLRACE_REVOCATIONS';
 const names = new NatsNames({ subjectPrefix: '', jsApiPrefix: '$JS.API' });
 
@@ -58,8 +60,8 @@ async function open(setup: Setup, missing?: Right): Promise<Site> {
   const folder = await mkdtemp(join(tmpdir(), 'millrace-permissions-'));
   ends.push(() => rm(folder, { recursive: true, force: true }));
   const file = join(folder, 'nats.conf');
-  await writeFile(file, configurationWithout(setup, missing));
-  const nats = await startNatsServer({ args: ['-c', file], env: PASSWORDS, jetstream: setup === 'jetstream' });
+  await writeFile(file, configurationWithout(setup, join(folder, 'store'), missing));
+  const nats = await startNatsServer({ args: ['-c', file], env: PASSWORDS });
   ends.push(() => nats.stop());
   if (setup === 'jetstream') await createStreams(await connectAs(nats, 'administrator'));
   const gate = await TcpGate.open(nats.port);
@@ -88,11 +90,13 @@ interface GatewayUnderTest {
   /** Adds to the log what a gateway would log. */
   readonly say: (detail: string) => false;
   readonly url: () => string;
-  readonly adminUrl: () => string;
+  /** What NATS has refused, as counted. */
+  readonly refusals: () => Promise<number>;
 }
 
 /** A gateway, which need not become ready. */
-function gatewayAt({ setup, gate }: Site): GatewayUnderTest {
+async function gatewayAt({ setup, gate }: Site): Promise<GatewayUnderTest> {
+  const adminPort = await ownFreePort('127.0.0.1');
   const stored: Record<string, string> =
     setup === 'jetstream' ? { JETSTREAM: 'on', HISTORY_BYTES: '0' } : { REVOCATIONS_BUCKET: 'off' };
   const child: ChildProcess = spawn(process.execPath, [PROGRAM, 'serve'], {
@@ -101,6 +105,8 @@ function gatewayAt({ setup, gate }: Site): GatewayUnderTest {
       ...TEST_ENVIRONMENT,
       WORKERS: '1',
       ENCODERS: '1',
+      ADMIN_PORT: String(adminPort),
+      SYMBOLS: 'A',
       NATS_URL: `nats://gateway:${passwordOf('gateway')}@127.0.0.1:${gate.port}`,
       ...stored,
     },
@@ -125,7 +131,12 @@ function gatewayAt({ setup, gate }: Site): GatewayUnderTest {
       return false;
     },
     url: () => /clients +(ws:\/\/[^/\s]+)/.exec(stdout)?.[1] ?? '',
-    adminUrl: () => /admin +(http:\S+)\/metrics/.exec(stdout)?.[1] ?? '',
+    refusals: async () => {
+      const url = `http://127.0.0.1:${adminPort}/metrics`;
+      const text = await (await fetch(url, { headers: { connection: 'close' } })).text();
+      const counts = text.matchAll(/^millrace_feed_errors_total\{kind="(?:[a-z_]+_refused|jetstream)"\} (\d+)$/gm);
+      return [...counts].reduce((sum, [, count]) => sum + Number(count), 0);
+    },
   };
 }
 
@@ -150,8 +161,7 @@ const order = { action: 'created', order_id: '1', symbol: 'A', side: 'buy', stat
  * @throws {Error} naming what does not work
  */
 async function useEverything(site: Site, gateway: GatewayUnderTest, isOver: () => boolean): Promise<void> {
-  const step = (what: string, done: () => boolean | Promise<boolean>) =>
-    until(async () => isOver() || (await done()), TIMEOUT_MS, what);
+  const step: Step = (what, done) => until(async () => isOver() || (await done()), TIMEOUT_MS, what);
   await step('the gateway is ready', () => gateway.url() !== '');
   if (isOver()) return;
   const token = await testToken({ sub: 'alice@firm.example', roles: ['trader', 'admin'] });
@@ -197,7 +207,7 @@ async function useEverything(site: Site, gateway: GatewayUnderTest, isOver: () =
   if (site.setup === 'jetstream') await useTheStream(site, gateway, client, step);
 }
 
-type Step = (what: string, done: () => boolean | Promise<boolean>) => Promise<void>;
+type Step = (what: string, done: () => boolean | Promise<boolean>) => Promise<unknown>;
 
 /** What needs rights at JetStream now and then: replays, reconnects, cleaning up. */
 async function useTheStream(site: Site, gateway: GatewayUnderTest, client: TestClient, step: Step): Promise<void> {
@@ -265,18 +275,56 @@ async function useTheBucket(site: Site, gateway: GatewayUnderTest, step: Step): 
 describe.each(['core', 'jetstream'] as const)('N8 R3 with exactly the rights of accounts-%s.conf', setup => {
   it('N8 R3 everything works, and nothing is refused', async () => {
     const site = await open(setup);
-    const gateway = gatewayAt(site);
+    const gateway = await gatewayAt(site);
     await useEverything(site, gateway, () => false);
     expect(missingIn(gateway.log())).toEqual([]);
+    expect(await gateway.refusals()).toBe(0);
   });
 
-  const rights = rightsOf(setup).filter(({ role }) => role === 'gateway');
+  it('N8 R3 R38 without one of its rights a publisher is told which', async () => {
+    for (const right of rightsOf(setup).filter(({ role, kind }) => role === 'publisher' && kind === 'publish')) {
+      const { nats } = await open(setup, right);
+      const servers = `nats://publisher:${passwordOf('publisher')}@127.0.0.1:${nats.port}`;
+      const publisher = await connectPublisher({ servers });
+      ends.push(() => publisher.close().catch(() => undefined));
+      await publisher.quote(quote);
+      await publisher.analytics('alerts', {});
+      await publisher.order('alice', { ...order, quantity: '1', filled_quantity: '0' });
+      const refused = await publisher.flush().then(
+        () => '',
+        error => String(error),
+      );
+      expect(refused.split(' ').some(word => matches(right.subject, word))).toBe(true);
+    }
+  });
 
-  it.each(rights)('N3 N4 N6 N8 R3 without “$kind $subject” the gateway names it', async right => {
+  it('N8 R33 without one of its rights millrace revoke says which', async () => {
+    // Without its only subscription it could subscribe to everything.
+    const isUsed = ({ role, kind, subject }: Right) =>
+      role === 'administrator' && kind === 'publish' && /revoke|KV/.test(subject);
+    const rights = rightsOf(setup).filter(isUsed);
+    expect(rights.length).toBeGreaterThan(0);
+    for (const right of rights) {
+      const { nats } = await open(setup, right);
+      const env = { NATS_URL: `nats://administrator:${passwordOf('administrator')}@127.0.0.1:${nats.port}` };
+      const { stderr } = await runCli(['revoke', '--sub', 'alice'], env);
+      expect(
+        stderr.split(/[\s"]/).some(word => matches(right.subject, word)),
+        `${right.subject}: ${stderr}`,
+      ).toBe(true);
+    }
+  });
+
+  const ofGateway = rightsOf(setup).filter(({ role }) => role === 'gateway');
+  const rights = ofGateway.map(right => [`${right.kind} ${right.subject}`.trim(), right] as const);
+
+  it.each(rights)('N3 N4 N6 N8 R3 without “%s” the gateway names it', async (_, right) => {
     const site = await open(setup, right);
-    const gateway = gatewayAt(site);
+    const gateway = await gatewayAt(site);
     const isTold = () => isNamed(gateway.log(), right);
     await useEverything(site, gateway, isTold);
     expect(isTold(), gateway.log()).toBe(true);
+    // The bucket of revocations has metrics of its own.
+    if (!right.subject.includes(BUCKET)) await until(async () => (await gateway.refusals()) > 0, TIMEOUT_MS, 'counted');
   });
 });

@@ -17,7 +17,7 @@ import { until } from '../support/until.js';
 import { runCli, startCli } from '../unit/cli/run-cli.js';
 
 const TIMEOUT_MS = 60_000;
-/** Whatever is used without a prefix, at another API or in another inbox is refused. */
+/** Whatever is used without a prefix, or in another inbox, is refused. The server maps its domain to `$JS.API`. */
 const CONFIG = `
 jetstream { domain: hub }
 authorization {
@@ -25,7 +25,7 @@ authorization {
     {
       user: prod, password: "p:w,@%"
       permissions: {
-        publish: [ "prod.>", "$JS.hub.API.>", "_INBOX_prod.>" ]
+        publish: [ "prod.>", "$JS.API.>", "$KV.>", "_INBOX_prod.>" ]
         subscribe: [ "prod.>", "_INBOX_prod.>" ]
       }
     }

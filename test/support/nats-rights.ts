@@ -41,11 +41,12 @@ export function rightsOf(setup: Setup): Right[] {
   return rights;
 }
 
-/** The configuration without one of its rights, and with a user `test` that may do everything. */
-export function configurationWithout(setup: Setup, missing?: Right): string {
+/** The configuration without one of its rights, with a user `test` that may do everything, and another `store_dir`. */
+export function configurationWithout(setup: Setup, storeDir: string, missing?: Right): string {
   const lines = configurationOf(setup).split('\n');
   return lines
     .filter((_, line) => line !== missing?.line)
     .join('\n')
-    .replace('users: [', 'users: [\n      { user: test, password: test }');
+    .replace('users: [', 'users: [\n      { user: test, password: test }')
+    .replace('store_dir: /data', `store_dir: ${JSON.stringify(storeDir)}`);
 }

@@ -4,13 +4,14 @@
  */
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { natsServerBinary } from './programs.js';
 
 const CURRENT = 'v2.15.2';
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
-const FOLDER = join(ROOT, 'node_modules', '.cache', 'millrace', `nats-server-${CURRENT}`);
+const FOLDER = join(homedir(), '.cache', 'millrace', `nats-server-${CURRENT}`);
 
 /** The current server; undefined where it is not there and Go cannot build it. */
 function currentServer(): string | undefined {

@@ -94,11 +94,12 @@ export class Publications {
       this.#awaited.set(id, resolve);
       timer = setTimeout(() => resolve(LATE), PUBLISH_TIMEOUT_MS);
     });
-    const outcome = await this.#options.publish(subject, payload, markText({ id, key, content }), key);
-    let settled: PublicationOutcome;
-    if (!outcome.ok) settled = outcome;
-    else if (outcome.position === undefined) settled = await echoed;
-    else settled = outcomeOf(outcome.position, content);
+    const asked = this.#options.publish(subject, payload, markText({ id, key, content }), key).then(outcome => {
+      if (!outcome.ok) return outcome;
+      return outcome.position === undefined ? echoed : outcomeOf(outcome.position, content);
+    });
+    // A feed whose server hangs answers late or never.
+    const settled = await Promise.race([asked, echoed]);
     clearTimeout(timer);
     this.#awaited.delete(id);
     return settled;

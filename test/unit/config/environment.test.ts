@@ -284,7 +284,6 @@ describe('a setting that cannot be used', () => {
     ['NATS_INBOX_PREFIX', '_INBOX.*'],
     ['NATS_SUBJECT_PREFIX', 'prod.'],
     ['NATS_SUBJECT_PREFIX', '$KV'],
-    ['NATS_NKEY_SEED', 'SAAO'],
     ['NATS_TLS_FIRST', 'yes'],
     ['NATS_STREAM', 'a/b'],
     ['SYMBOLS', 'AAPL,A B'],
@@ -447,6 +446,12 @@ describe('secrets', () => {
     const message = refusal({ AUTH_JWT_SECRET: 'hunter2', PORT: '8080' });
     expect(message).toContain('AUTH_JWT_SECRET');
     expect(message).not.toContain('hunter2');
+  });
+
+  it('N8: a seed of another kind is refused, and not shown', () => {
+    const message = refusal({ NATS_NKEY_SEED: `SA${'A'.repeat(56)}` });
+    expect(message).toMatch(/^NATS_NKEY_SEED=\(hidden\): must be the seed of a user nkey/);
+    expect(message).not.toContain('AAA');
   });
 
   it('are not shown when something else is refused', () => {

@@ -247,7 +247,8 @@ export class StreamReader {
       const disconnections = this.#disconnections;
       if (link.isConnected) {
         const outcome = await this.#open(requestMs);
-        if (outcome.ok && disconnections === this.#disconnections && this.#consumer !== undefined) return outcome.remark;
+        const isReading = this.isReading && disconnections === this.#disconnections;
+        if (outcome.ok && isReading) return outcome.remark;
         noted = outcome.ok ? '' : this.#noteFailure(outcome, noted);
         this.#closeConsumer();
       }

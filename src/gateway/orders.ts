@@ -171,7 +171,8 @@ export class Orders {
       return;
     }
     const other = owner === undefined ? undefined : this.#nextOwner(refused, owner);
-    if (other === undefined) subscriptions.views.refused(refused, isUnavailable ? 'unavailable' : 'too_many_subscriptions');
+    if (other === undefined)
+      subscriptions.views.refused(refused, isUnavailable ? 'unavailable' : 'too_many_subscriptions');
     else table.requests.wantFor(refused, other);
   }
 

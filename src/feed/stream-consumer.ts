@@ -7,8 +7,8 @@ import { rethrowOutside } from './nats-connection.js';
 const PULL_MESSAGES_MAX = 4_096;
 /** How long one request for messages lasts; nats.js renews it. */
 const PULL_EXPIRES_MS = 10_000;
-/** After two missed heartbeats, the consumer counts as lost: within 1.5 s of the death of its node. */
-const HEARTBEAT_MS = 500;
+/** After two missed heartbeats, the consumer counts as lost: within 1.2 s of the death of its node. */
+const HEARTBEAT_MS = 400;
 /** No heartbeat has been missed by then, so one has come. */
 const BEGUN_MS_MAX = 4 * HEARTBEAT_MS;
 /** Asks for one message shorter than any, and does not wait: the server answers at once, and delivers nothing. */

@@ -197,7 +197,7 @@ describe('the files', () => {
     /^(src|bench|test|native-notes|ops)$/,
     /^(Dockerfile|README\.md|CHANGELOG\.md|LICENSE)$/,
     // What a tool looks for at the top, and nowhere else.
-    /^(\.ci|\.dockerignore|\.gitignore|\.npmrc|biome\.json|vitest\.config\.ts)$/,
+    /^(\.ci|\.dockerignore|\.gitignore|\.npmrc|biome\.json|esbuild\.config\.mjs|vitest\.config\.ts)$/,
   ];
 
   it.runIf(existsSync(join(ROOT, '.git')))('at the top of the repository are those that belong there', () => {

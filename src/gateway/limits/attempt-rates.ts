@@ -90,9 +90,14 @@ export class AttemptRates {
 
   /** How long until an attempt would be admitted if there were no others. */
   #untilFreeMs(key: string, nowMs: number): number {
-    let waitMs = 0;
-    while (waitMs < this.#rates.memoryMs && !this.#isFreeAt(key, nowMs + waitMs)) waitMs += PART_MS;
-    return waitMs;
+    let [part, end] = [0, PARTS + 1];
+    // What was used only fades from here on, so the first free part can be searched for by halves.
+    while (part < end) {
+      const middle = (part + end) >> 1;
+      if (this.#isFreeAt(key, nowMs + middle * PART_MS)) end = middle;
+      else part = middle + 1;
+    }
+    return part * PART_MS;
   }
 
   /** Takes a place in the queue. @returns how long the queue before it needs */

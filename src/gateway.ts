@@ -9,16 +9,18 @@ import { createAdmin } from './admin/create-admin.js';
 import type { MainParts } from './admin/main-stats.js';
 import { Reload } from './admin/reload.js';
 import type { AdminServer } from './admin/server.js';
+import { ConfigError } from './config/config-error.js';
 import type { Config } from './config/environment.js';
 import { reachableHost } from './config/reachable-host.js';
 import { createFeed } from './feed/create-feed.js';
-import type { Feed, FeedSink, FeedStatus } from './feed/feed.js';
+import type { Feed, FeedSink } from './feed/feed.js';
 import { feedOfHub } from './feed/feed-of-hub.js';
 import { type CertificateFiles, certificateFilesOf } from './gateway/supervision/certificate-files.js';
 import { KeySetPosts } from './gateway/supervision/key-set-posts.js';
 import { WorkerSupervisor } from './gateway/supervision/supervisor.js';
 import type { GatewayHost, Predecessor } from './gateway-host.js';
 import { createHub } from './hub/create-hub.js';
+import { feedSink } from './hub/feed-sink.js';
 import type { Hub } from './hub/hub.js';
 import { ServiceStatus } from './hub/service-status.js';
 import { Loads } from './hub/shards/loads.js';
@@ -106,6 +108,7 @@ export class Gateway {
       isClosing: this.#closing !== undefined,
       isDraining: this.#isDraining,
       isFeedStarted: this.#isFeedStarted,
+      isFeedStale: this.#status.current.feed === 'stale',
       areDescriptorsShort: this.#descriptors.isShort,
       areRevocationsReadable: this.#revocations.isReadable,
       areKeysMissing: this.#keySet.isMissing,
@@ -201,7 +204,9 @@ export class Gateway {
 
   async #start(predecessor: Predecessor | undefined): Promise<void> {
     if (predecessor === undefined) this.#adminPort = await this.#admin.listen();
-    await Promise.all([this.#feed.start(this.#sink()), this.#revocations.open(), this.#keySet.open()]);
+    const [outcome] = await Promise.all([this.#feed.start(this.#sink()), this.#keySet.open()]);
+    if (!outcome.ok) throw new ConfigError(outcome.detail);
+    await this.#revocations.open();
     this.#isFeedStarted = true;
     if (this.#closing !== undefined) throw new Error('closed during the start');
     // After the feed starts: from then on this process hears of new revocations itself.
@@ -279,19 +284,8 @@ export class Gateway {
   }
 
   #sink(): FeedSink {
-    return {
-      message: message => this.#hub.message(message),
-      status: (status, detail) => this.#feedStatus(status, detail),
-      control: (subject, payload, respond) => this.#orders.receive(subject, payload, respond),
-      notice: (what, detail) => this.#log.warn({ what, detail }, 'feed notice'),
-    };
-  }
-
-  #feedStatus(status: FeedStatus, detail: string): void {
-    // Switching to or from the backup is an outage for topics that neither server numbers.
-    if (status !== 'live' || this.#status.current.feed === 'failover') this.#hub.feedLost();
-    this.#log[status === 'live' ? 'info' : 'warn']({ feed: this.#feed.name, status, detail }, 'feed status');
-    this.#status.setFeed(status);
+    const { name } = this.#feed;
+    return feedSink({ hub: this.#hub, orders: this.#orders, status: this.#status, log: this.#log, name });
   }
 
   /** Retail clients first: they are sent less often, then refused. Institutional clients keep their latency. */

@@ -14,6 +14,7 @@ export interface ReadinessParts {
   readonly isClosing: boolean;
   readonly isDraining: boolean;
   readonly isFeedStarted: boolean;
+  readonly isFeedStale: boolean;
   readonly areDescriptorsShort: boolean;
   readonly areRevocationsReadable: boolean;
   /** There is a key set to fetch, and no keys of it that may be used. */
@@ -27,6 +28,7 @@ function obstacles(parts: ReadinessParts) {
     closing: parts.isClosing,
     draining: parts.isDraining,
     feed: !parts.isFeedStarted,
+    feed_stale: parts.isFeedStarted && parts.isFeedStale && !config.isReadyWhenStale,
     workers: workers.listening < config.workers,
     descriptors: parts.areDescriptorsShort,
     workers_stuck: workers.stuck > 0,

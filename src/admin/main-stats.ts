@@ -24,14 +24,15 @@ export interface MainParts {
 
 export function mainStatsOf(parts: MainParts): MainStats {
   const { hub, workers, feed, status, loads, descriptors, revocations, keySet, logLinesLost } = parts;
-  const { shards, counters, sources, holds } = hub;
+  const { shards, counters, subjects, holds } = hub;
   return {
     ...counters,
-    sourcesRefused: hub.topicsRefused.refused,
+    subjectsRefused: hub.topicsRefused.refused,
     topicSharesRefused: hub.topicsRefused.shares,
+    topicsUnavailable: hub.topicsUnavailable,
     held: holds.current,
     holdsTotal: holds.counts,
-    sources,
+    subjects,
     ...shardTotals(shards),
     workerRestarts: workers.restarts,
     workersListening: workers.listening,
@@ -46,9 +47,8 @@ export function mainStatsOf(parts: MainParts): MainStats {
     encoderCrashLoops: hub.crashLoops,
     feedLive: status.current.feed !== 'stale',
     feedSilentMs: hub.silentMs,
-    feedBehind: feed.behind?.() ?? 0,
-    feedHeadersIgnored: feed.headersIgnored ?? 0,
-    feedSources: feed.stats,
+    feedHealth: feed.health,
+    feedUpstreams: feed.stats,
     ...loads.stats,
     replaysRecovered: hub.replays.recovered,
     replaysUnrecovered: hub.replays.unrecovered,

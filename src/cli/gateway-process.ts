@@ -4,7 +4,7 @@ import type { Reread } from '../admin/reload.js';
 import { ConfigError } from '../config/config-error.js';
 import { type Config, type Environment, givenText, readConfig } from '../config/environment.js';
 import { withFiles } from '../config/settings-files.js';
-import { SETTINGS } from '../config/settings-table.js';
+import { SETTINGS, secretFileName } from '../config/settings-table.js';
 import { makesOwnKey } from '../config/variables/auth.js';
 import { main } from '../main.js';
 import { createLogger } from '../observe/log.js';
@@ -65,7 +65,12 @@ function rereading(env: Environment, atStart: Environment, config: Config): () =
     }
     const isChanged = (name: string, isReloaded: boolean) =>
       givenText(now, name) !== givenText(isReloaded ? last : atStart, name);
-    const changed = [...SETTINGS].flatMap(([name, { isReloaded }]) => (isChanged(name, isReloaded) ? [name] : []));
+    // The connections to NATS read these files by themselves, at each connect.
+    const isReadAtConnect = (name: string) =>
+      name.startsWith('NATS_') && givenText(now, secretFileName(name)) !== undefined;
+    const changed = [...SETTINGS].flatMap(([name, { isReloaded }]) =>
+      isChanged(name, isReloaded) && !isReadAtConnect(name) ? [name] : [],
+    );
     last = now;
     return { config: hadKey ? fresh : { ...fresh, auth: config.auth }, changed };
   };

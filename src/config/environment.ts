@@ -61,7 +61,8 @@ export function readConfig(env: Environment, cores: number = availableParallelis
   if (unreadable.length > 0) throw new ConfigError(unreadable.join('\n'));
   // Each value has the type of its setting, and no setting of the table is missing.
   const v = values as Variables;
-  const feed = feedConfig(v);
+  const files = settingsFiles(env);
+  const feed = feedConfig(v, files);
   const isGiven = (name: string) => givenText(env, name) !== undefined;
   const wrong = [
     ...processProblems(v),
@@ -79,7 +80,7 @@ export function readConfig(env: Environment, cores: number = availableParallelis
     auth,
     anonymous: allowsAnonymous(v),
     revocations: revocationsConfig(v),
-    settingsFiles: settingsFiles(env),
+    settingsFiles: files,
   });
 }
 

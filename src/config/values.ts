@@ -33,7 +33,7 @@ function valueType<T>(takes: string, schema: z.ZodType<T, string>, show = (text:
 }
 
 /** A type with its own parser: `read` returns undefined for text it does not accept. */
-function readable<T>(takes: string, read: (text: string) => T | undefined, why = ''): ValueType<T> {
+export function readable<T>(takes: string, read: (text: string) => T | undefined, why = ''): ValueType<T> {
   const schema = z.string().transform((text, context) => {
     const value = read(text);
     if (value !== undefined) return value;
@@ -46,6 +46,10 @@ function readable<T>(takes: string, read: (text: string) => T | undefined, why =
 export const text = valueType('text', z.string());
 export const file = valueType('the path of a file', z.string());
 export const secret: ValueType<string> = { ...valueType('a secret', z.string(), () => HIDDEN), isSecret: true };
+export const secretMatching = (pattern: RegExp, takes: string): ValueType<string> => ({
+  ...valueType(takes, z.string().regex(pattern, `must be ${takes}`), () => HIDDEN),
+  isSecret: true,
+});
 /** URLs, which may contain a password. */
 export const urls = valueType('URLs, separated by commas', z.string(), withoutSecrets);
 export const url = valueType('a URL', z.string(), withoutSecrets);

@@ -104,7 +104,7 @@ export class Orders {
         this.#tellStats(message.id);
         break;
       case 'refused':
-        this.#refused(message.request, message.owner);
+        this.#refused(message);
         break;
       case 'published':
         rooms.published(message);
@@ -149,10 +149,9 @@ export class Orders {
   }
 
   /**
-   * @param owner the owner whose share is used up, if that is the reason: others that wait for the view may still get
-   * it
+   * If the share of an owner is used up, others that wait for the view may still get it.
    */
-  #refused(request: number, owner: number | undefined): void {
+  #refused({ request, owner, isUnavailable = false }: Extract<ToWorker, { type: 'refused' }>): void {
     const { table, subscriptions } = this.#parts;
     const refused = table.asked(request);
     // The request is settled: others need not wait for it.
@@ -162,7 +161,8 @@ export class Orders {
       return;
     }
     const other = owner === undefined ? undefined : this.#nextOwner(refused, owner);
-    if (other === undefined) subscriptions.views.refused(refused);
+    if (other === undefined)
+      subscriptions.views.refused(refused, isUnavailable ? 'unavailable' : 'too_many_subscriptions');
     else table.requests.wantFor(refused, other);
   }
 

@@ -6,8 +6,10 @@ export interface MainStats {
   readonly bytes: number;
   readonly ignored: number;
   /** Topics refused beyond a limit; `topicSharesRefused`: those beyond one user's share. */
-  readonly sourcesRefused: number;
+  readonly subjectsRefused: number;
   readonly topicSharesRefused: number;
+  /** Requests for topics that the feed's server refuses. */
+  readonly topicsUnavailable: number;
   readonly duplicates: number;
   readonly gaps: number;
   readonly batches: number;
@@ -21,7 +23,7 @@ export interface MainStats {
   /** State subjects held back now, and how often one was, by reason. */
   readonly held: ReadonlyMap<string, number>;
   readonly holdsTotal: ReadonlyMap<string, number>;
-  readonly sources: number;
+  readonly subjects: number;
   readonly queuedBytes: number;
   readonly eventsDropped: number;
   readonly statesSkipped: number;
@@ -48,10 +50,10 @@ export interface MainStats {
   readonly feedLive: boolean;
   /** Time since the last message; undefined before the first. */
   readonly feedSilentMs: number | undefined;
-  readonly feedBehind: number;
-  readonly feedHeadersIgnored: number;
+  /** Undefined without a server. */
+  readonly feedHealth: FeedHealth | undefined;
   /** Undefined without a backup. */
-  readonly feedSources: FeedSources | undefined;
+  readonly feedUpstreams: FeedUpstreams | undefined;
   /** 0: normal; then stretched; the highest level refuses retail clients. */
   readonly loadLevel: number;
   readonly loadChanges: { readonly up: number; readonly down: number };
@@ -70,6 +72,15 @@ export interface KeySetNumbers {
   readonly failures: Readonly<Record<string, number>>;
 }
 
+/** Numbers about the feed's connections to its servers. */
+export interface FeedHealth {
+  readonly behind: number;
+  readonly headersIgnored: number;
+  readonly errors: ReadonlyMap<string, number>;
+  readonly roundTripMs: number | undefined;
+  readonly queuedBytes: number;
+}
+
 /** Numbers about revocations. */
 interface RevocationStats {
   readonly size: number;
@@ -81,11 +92,11 @@ interface RevocationStats {
 }
 
 /** Numbers about a feed with a backup. */
-export interface FeedSources {
+export interface FeedUpstreams {
   readonly active: string;
   readonly failovers: number;
   readonly duplicates: number;
-  readonly sources: readonly {
+  readonly upstreams: readonly {
     readonly name: string;
     readonly isLive: boolean;
     readonly silentMs: number | undefined;

@@ -277,10 +277,10 @@ export type ToWorker =
   | { readonly type: 'event_sources'; readonly sources: readonly (readonly [id: number, symbol: string])[] }
   | { readonly type: 'known'; readonly id: number; readonly symbols: readonly string[] }
   /**
-   * The source of this request is unavailable: it is unknown, or there are too many; if an owner is named, too many of
-   * that owner's.
+   * There is no source for this request: it is unknown, or there are too many; if an owner is named, too many of that
+   * owner's. `isUnavailable`: NATS does not let this gateway follow it.
    */
-  | { readonly type: 'refused'; readonly request: number; readonly owner?: number }
+  | { readonly type: 'refused'; readonly request: number; readonly owner?: number; readonly isUnavailable?: boolean }
   | { readonly type: 'published'; readonly id: number; readonly epoch: string; readonly seq: number }
   | {
       readonly type: 'published';

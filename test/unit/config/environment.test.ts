@@ -115,6 +115,31 @@ describe('with settings', () => {
     expect(readConfig({ NATS_URL: 'nats://a:4222', FEED: 'simulator' }).feed).toBe('simulator');
   });
 
+  it('N8 reaches NATS as the settings say', () => {
+    const seed = `SU${'A'.repeat(56)}`;
+    const env = {
+      NATS_URL: 'nats://a',
+      NATS_NKEY_SEED: seed,
+      NATS_TLS_FIRST: 'on',
+      NATS_JS_DOMAIN: 'hub',
+      NATS_INBOX_PREFIX: '_INBOX_gateway',
+      NATS_SUBJECT_PREFIX: 'prod.eu',
+    };
+    expect(readConfig(env).nats).toMatchObject({
+      nkeySeed: seed,
+      tlsFirst: true,
+      jsApiPrefix: '$JS.hub.API',
+      inboxPrefix: '_INBOX_gateway',
+      subjectPrefix: 'prod.eu',
+    });
+    expect(readConfig({ NATS_JS_API_PREFIX: 'TRADING.API' }).nats.jsApiPrefix).toBe('TRADING.API');
+    expect(readConfig({}).nats).toMatchObject({ jsApiPrefix: '$JS.API', inboxPrefix: '_INBOX', subjectPrefix: '' });
+    const files = { NATS_USER: 'u', NATS_PASSWORD_FILE: '/run/secrets/nats' };
+    expect(readConfig(files).nats).toMatchObject({ user: 'u', passwordFile: '/run/secrets/nats' });
+    expect(readConfig({ NATS_TOKEN_FILE: 't' }).nats.tokenFile).toBe('t');
+    expect(readConfig({ NATS_NKEY_SEED_FILE: 's' }).nats.nkeySeedFile).toBe('s');
+  });
+
   it('takes sizes with and without unit', () => {
     const bytes = (text: string) => readConfig({ WS_MAX_BACKPRESSURE: text }).limits.backpressureBytesMax;
     expect([bytes('65536'), bytes('65536B'), bytes('64KiB'), bytes('2MiB'), bytes('1 GiB')]).toEqual([
@@ -301,12 +326,23 @@ describe('shares', () => {
   });
 });
 
-describe('R44 a backup source', () => {
+describe('R44 a backup upstream', () => {
   it('R44 takes over after five seconds, unless told otherwise', () => {
     const env = { NATS_URL: 'nats://a', NATS_BACKUP_URL: 'nats://b' };
     expect(readConfig(env).nats).toMatchObject({ backupUrl: 'nats://b', staleAfterMs: 5000 });
     expect(readConfig({ ...env, FEED_STALE_AFTER: '750ms' }).nats.staleAfterMs).toBe(750);
     expect(readConfig({ NATS_URL: 'nats://a' }).nats.backupUrl).toBeUndefined();
+  });
+});
+
+describe('N7 the start without NATS', () => {
+  it('N7: waits without end, and stays ready while the feed is stale, unless told otherwise', () => {
+    const env = { NATS_URL: 'nats://a' };
+    expect(readConfig(env)).toMatchObject({ isReadyWhenStale: true, nats: { startTimeoutMs: 0 } });
+    const named = readConfig({ ...env, NATS_START_TIMEOUT: '30s', READY_WHEN_STALE: 'no' });
+    expect(named).toMatchObject({ isReadyWhenStale: false, nats: { startTimeoutMs: 30_000 } });
+    expect(refusal({ ...env, READY_WHEN_STALE: 'maybe' })).toContain('READY_WHEN_STALE');
+    expect(refusal({ NATS_START_TIMEOUT: '1s' })).toBe('NATS_START_TIMEOUT needs FEED=nats (it is simulator)');
   });
 });
 
@@ -341,6 +377,12 @@ describe('a setting that cannot be used', () => {
     ['FEED_STALE_AFTER', '99ms'],
     ['NODE_NAME', 'a b'],
     ['NATS_STREAM', 'a.b'],
+    ['NATS_JS_DOMAIN', 'a.b'],
+    ['NATS_JS_API_PREFIX', '$JS.API.>'],
+    ['NATS_INBOX_PREFIX', '_INBOX.*'],
+    ['NATS_SUBJECT_PREFIX', 'prod.'],
+    ['NATS_SUBJECT_PREFIX', '$KV'],
+    ['NATS_TLS_FIRST', 'yes'],
     ['NATS_STREAM', 'a/b'],
     ['SYMBOLS', 'AAPL,A B'],
     ['SIM_SYMBOLS', '0'],
@@ -462,6 +504,14 @@ describe('settings that do not fit together', () => {
     ['TLS_CERT', { TLS_KEY: 'k.pem' }],
     ['NATS_TLS_KEY', { NATS_TLS_CERT: 'c.pem' }],
     ['NATS_USER', { NATS_PASSWORD: 'p' }],
+    ['NATS_USER, NATS_CREDS', { NATS_USER: 'u', NATS_PASSWORD: 'p', NATS_CREDS: 'u.creds' }],
+    ['NATS_TOKEN, NATS_NKEY_SEED', { NATS_TOKEN: 't', NATS_NKEY_SEED: `SU${'A'.repeat(56)}` }],
+    ['NATS_URL, NATS_CREDS', { NATS_URL: 'nats://u:p@a', NATS_CREDS: 'u.creds' }],
+    ['NATS_BACKUP_URL, NATS_TOKEN', { NATS_URL: 'nats://a', NATS_BACKUP_URL: 'nats://t@b', NATS_TOKEN: 't' }],
+    ['NATS_URL="http://a"', { NATS_URL: 'http://a' }],
+    ['NATS_URL="tls://a,nats://b"', { NATS_URL: 'tls://a,nats://b' }],
+    ['NATS_BACKUP_URL="nats://b/x"', { NATS_URL: 'nats://a', NATS_BACKUP_URL: 'nats://b/x' }],
+    ['NATS_JS_DOMAIN, NATS_JS_API_PREFIX', { NATS_URL: 'nats://a', NATS_JS_DOMAIN: 'd', NATS_JS_API_PREFIX: 'X.API' }],
     ['ADMIN_PORT', { PORT: '9090' }],
     ['AUTH_JWKS_FILE', { AUTH_JWT_SECRET: SECRET, AUTH_JWKS_FILE: 'keys.json' }],
     ['AUTH_JWKS_URL', { AUTH_JWKS_URL: 'https://a.example/keys', AUTH_JWKS_FILE: 'keys.json' }],
@@ -504,6 +554,12 @@ describe('secrets', () => {
     expect(message).not.toContain('hunter2');
   });
 
+  it('N8: a seed of another kind is refused, and not shown', () => {
+    const message = refusal({ NATS_NKEY_SEED: `SA${'A'.repeat(56)}` });
+    expect(message).toMatch(/^NATS_NKEY_SEED=\(hidden\): must be the seed of a user nkey/);
+    expect(message).not.toContain('AAA');
+  });
+
   it('are not shown when something else is refused', () => {
     const message = refusal({
       AUTH_JWT_SECRET: SECRET,
@@ -511,6 +567,7 @@ describe('secrets', () => {
       NATS_USER: 'u',
       NATS_PASSWORD: 'hunter2',
       NATS_TOKEN: 'hunter3',
+      NATS_NKEY_SEED: 'hunter5',
       ADMIN_TOKEN: 'hunter4',
       PORT: 'x',
     });

@@ -61,6 +61,7 @@ describe('R63 the table of settings', () => {
       'ADMIN_TOKEN',
       'AUTH_JWT_SECRET',
       'AUTH_JWT_SECRET_PREVIOUS',
+      'NATS_NKEY_SEED',
       'NATS_PASSWORD',
       'NATS_TOKEN',
     ]);
@@ -115,6 +116,7 @@ describe('R63 the effective configuration', () => {
       NATS_USER: 'me',
       NATS_PASSWORD: 'hunter2',
       NATS_TOKEN: 'hunter2',
+      NATS_NKEY_SEED: 'hunter2',
       AUTH_JWKS_URL: 'https://a/keys?key=hunter2',
     };
     // The two keys contradict each other: that is no reason to show them.

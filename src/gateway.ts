@@ -27,6 +27,7 @@ import { endInTurn, inTime } from './observe/deadline.js';
 import { DescriptorWatch } from './observe/descriptors.js';
 import { type Logger, LogSampler } from './observe/log.js';
 import { SampledNotes } from './observe/sampled-notes.js';
+import { GATEWAY_THREAD } from './programs.js';
 import { Readiness } from './readiness.js';
 import { RevocationKeeper } from './revocation/keeper.js';
 import { ControlOrders } from './revocation/operator-orders.js';
@@ -130,7 +131,7 @@ export class Gateway {
     this.#workers = new WorkerSupervisor({
       config: () => this.#config,
       readiness: this.#readiness.cells,
-      threadFile: new URL('./gateway/thread.js', import.meta.url),
+      threadFile: GATEWAY_THREAD,
       rings,
       doorbells,
       revocations: () => this.#revocations.all,

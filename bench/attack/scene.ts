@@ -176,14 +176,14 @@ export class Scene {
 /** `stop` returns the highest figure since. */
 function watchResident(pid: number): { stop(): number } {
   let highest = residentBytes(pid);
-  const look = (): void => {
+  const check = (): void => {
     highest = Math.max(highest, residentBytes(pid));
   };
-  const timer = setInterval(look, RESIDENT_INTERVAL_MS);
+  const timer = setInterval(check, RESIDENT_INTERVAL_MS);
   return {
     stop: () => {
       clearInterval(timer);
-      look();
+      check();
       return highest;
     },
   };

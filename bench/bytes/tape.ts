@@ -6,6 +6,7 @@
 import { writeFileSync } from 'node:fs';
 import type { FeedMessage } from '../../src/feed/feed.js';
 import { headerLine, messageLine } from '../../src/feed/recording.js';
+import { SeededRandom } from '../../src/feed/simulator/seeded-random.js';
 
 export interface TapePlan {
   readonly symbols: readonly string[];
@@ -29,7 +30,7 @@ interface Book {
 
 /** Writes the recording. Equal plans give equal files. */
 export function writeTape(file: string, plan: TapePlan): void {
-  const random = generator(plan.seed);
+  const random = new SeededRandom(plan.seed);
   const books = plan.symbols.map(symbol => newBook(symbol));
   const lines = [headerLine(START_MICROS)];
   const record = (book: Book, tMicros: number): void => {
@@ -39,7 +40,7 @@ export function writeTape(file: string, plan: TapePlan): void {
   for (let tick = 0; tick < plan.ticks; tick++) {
     const tMicros = (tick + 1) * plan.tickMs * 1000;
     for (const [rank, book] of books.entries()) {
-      if (random() >= 2 / (2 + rank)) continue;
+      if (random.fraction() >= 2 / (2 + rank)) continue;
       move(book, random);
       record(book, tMicros);
     }
@@ -51,12 +52,12 @@ function newBook(symbol: string): Book {
   return { symbol, price: BASE_CENTS, bid: BASE_CENTS - 1, ask: BASE_CENTS + 1, volume: 1_000_000 };
 }
 
-function move(book: Book, random: () => number): void {
-  const step = random() < 0.5 ? -1 : 1;
-  if (random() < 1 / TRADE_ONE_IN) {
+function move(book: Book, random: SeededRandom): void {
+  const step = random.below(2) === 0 ? -1 : 1;
+  if (random.below(TRADE_ONE_IN) === 0) {
     book.price = step < 0 ? book.bid : book.ask;
-    book.volume += 100 * (1 + Math.floor(random() * 10));
-  } else if (random() < 0.5) {
+    book.volume += 100 * random.between(1, 10);
+  } else if (random.below(2) === 0) {
     book.bid =
       book.bid + step < book.ask && book.ask - book.bid - step <= SPREAD_CENTS_MAX ? book.bid + step : book.bid - step;
     if (book.bid >= book.ask) book.bid = book.ask - 1;
@@ -89,16 +90,5 @@ function messageOf(book: Book, atMicros: number): FeedMessage {
     epoch: '',
     contiguous: false,
     publication: '',
-  };
-}
-
-/** mulberry32: small, seeded, good enough to draw a market with. */
-function generator(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
   };
 }

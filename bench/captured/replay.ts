@@ -1,7 +1,7 @@
 /** Publishes a capture over NATS, and holds what the gateway's clients get against what the exchange said. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { connect, headers, type MsgHdrs, type NatsConnection } from 'nats';
-import { FORMATS } from '../../src/protocol/lanes.js';
+import { FORMATS } from '../../src/protocol/view-options.js';
 import { CaptureReader, type LineKind, linesOf } from './capture.js';
 import { type ChecksumCounts, Expectations } from './expectations.js';
 import { Mapping, type Publication } from './mapping.js';

@@ -1,18 +1,5 @@
 /** A made-up market for the small files of captured messages: books of whole ticks, changed at random from a seed. */
-
-export class SeededRandom {
-  #state: number;
-
-  constructor(seed: number) {
-    this.#state = seed >>> 0;
-  }
-
-  /** A whole number from 0, below `end`. */
-  below(end: number): number {
-    this.#state = (Math.imul(this.#state, 1_664_525) + 1_013_904_223) >>> 0;
-    return Math.floor((this.#state / 2 ** 32) * end);
-  }
-}
+import type { SeededRandom } from '../../src/feed/simulator/seeded-random.js';
 
 /** Quantity by price, in ticks and units; 0 deletes. */
 export type Change = readonly [ticks: number, units: number];

@@ -1,5 +1,6 @@
 /** The small made-up files in ops/examples/captured, one for each exchange's shape: always the same, line by line. */
-import { SampleBook, type SampleInstrument, SeededRandom } from './sample-market.js';
+import { SeededRandom } from '../../src/feed/simulator/seeded-random.js';
+import { SampleBook, type SampleInstrument } from './sample-market.js';
 import {
   bitfinex,
   coinbase,

@@ -2,8 +2,8 @@
 import { Packr } from 'msgpackr';
 import WebSocket from 'ws';
 import { type FrameOutcome, type ServerFrame, TopicChains } from '../../src/client/chain.js';
-import type { Format } from '../../src/protocol/lanes.js';
 import { topicParts } from '../../src/protocol/topic-parts.js';
+import type { Format } from '../../src/protocol/view-options.js';
 import { DecimalValues } from './decimal.js';
 import { NumberText, parseKeepingDigits } from './exchange-json.js';
 import { DEPTH, digest, type Expectations, membersText } from './expectations.js';

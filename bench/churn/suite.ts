@@ -6,7 +6,7 @@ import { type LoadResult, Session, type SessionPlan } from '../latency/session.j
 import { sessionSettings } from '../latency/session-settings.js';
 import type { Churned } from '../load/churner.js';
 import { count, fixed, spread } from '../report/figures.js';
-import type { SuiteReport } from '../report/report.js';
+import type { SuiteReport, Table } from '../report/report.js';
 import { median, spreadOf } from '../report/statistics.js';
 import type { BenchOptions, Suite, SuiteContext } from '../suite.js';
 
@@ -71,50 +71,19 @@ function settingsOf(options: BenchOptions) {
   return { ...sessionSettings(options, defaults), connectsPerSecond: defaults.connectsPerSecond };
 }
 
+const roundsOf = (rounds: readonly ChurnRound[], contender: ChurnRound['contender']): ChurnRound[] =>
+  rounds.filter(r => r.contender === contender);
+const p99 = (r: ChurnRound): number => r.observers.latency.total.p99;
+
 function report(settings: Settings, rounds: readonly ChurnRound[]): SuiteReport {
-  const of = (contender: ChurnRound['contender']): ChurnRound[] => rounds.filter(r => r.contender === contender);
-  const [quiet, churning] = [of('quiet'), of('churning')];
-  const p99 = (r: ChurnRound): number => r.observers.latency.total.p99;
+  const [quiet, churning] = [roundsOf(rounds, 'quiet'), roundsOf(rounds, 'churning')];
   const ratios = churning.map((r, at) => p99(r) / p99(quiet[at] ?? r));
   const failed = churning.reduce((sum, r) => sum + (r.churn?.failed ?? 0), 0);
   const firstFailure = churning.map(r => r.churn?.firstFailure ?? '').find(text => text !== '');
   return {
     suite: 'churn',
     settings,
-    tables: [
-      {
-        title: `${settings.clients} steady clients, ${settings.rate} updates/s; ${settings.connectsPerSecond} others come and go a second. ms, median of ${settings.rounds} rounds`,
-        columns: [
-          '',
-          'p50',
-          'p99',
-          'max',
-          'opened',
-          'failed',
-          'upgrade p50',
-          'upgrade p99',
-          'growth MB',
-          'server cores',
-        ],
-        rows: (['quiet', 'churning'] as const).map(name => {
-          const middle = (figure: (r: ChurnRound) => number): number => median(of(name).map(figure));
-          const millis = (figure: (r: ChurnRound) => number): string => fixed(middle(figure) / 1000, 2);
-          return [
-            name,
-            ...[millis(r => r.observers.latency.total.p50), millis(p99), millis(r => r.observers.latency.total.max)],
-            ...[count(middle(r => r.churn?.opened ?? 0)), count(middle(r => r.churn?.failed ?? 0))],
-            ...[millis(r => r.churn?.upgrade.p50 ?? Number.NaN), millis(r => r.churn?.upgrade.p99 ?? Number.NaN)],
-            ...[
-              fixed(middle(r => r.growthBytes) / 1e6, 1),
-              fixed(
-                middle(r => r.cpu.server),
-                2,
-              ),
-            ],
-          ];
-        }),
-      },
-    ],
+    tables: [roundsTable(settings, rounds)],
     goals: [
       {
         row: 'R49',
@@ -136,5 +105,28 @@ function report(settings: Settings, rounds: readonly ChurnRound[]): SuiteReport 
       ...doubtsOf(rounds),
     ],
     rounds,
+  };
+}
+
+/** One row without the churn, one beside it. */
+function roundsTable(settings: Settings, rounds: readonly ChurnRound[]): Table {
+  return {
+    title: `${settings.clients} steady clients, ${settings.rate} updates/s; ${settings.connectsPerSecond} others come and go a second. ms, median of ${settings.rounds} rounds`,
+    columns: ['', 'p50', 'p99', 'max', 'opened', 'failed', 'upgrade p50', 'upgrade p99', 'growth MB', 'server cores'],
+    rows: (['quiet', 'churning'] as const).map(name => {
+      const middle = (figure: (r: ChurnRound) => number): number => median(roundsOf(rounds, name).map(figure));
+      const millis = (figure: (r: ChurnRound) => number): string => fixed(middle(figure) / 1000, 2);
+      return [
+        name,
+        ...[millis(r => r.observers.latency.total.p50), millis(p99), millis(r => r.observers.latency.total.max)],
+        ...[count(middle(r => r.churn?.opened ?? 0)), count(middle(r => r.churn?.failed ?? 0))],
+        ...[millis(r => r.churn?.upgrade.p50 ?? Number.NaN), millis(r => r.churn?.upgrade.p99 ?? Number.NaN)],
+        fixed(middle(r => r.growthBytes) / 1e6, 1),
+        fixed(
+          middle(r => r.cpu.server),
+          2,
+        ),
+      ];
+    }),
   };
 }

@@ -11,7 +11,7 @@ interface Entry {
   readonly seenMs: number;
   /** Of a pause. */
   readonly durationMs?: number;
-  /** On the thread's heap since the last look at it. */
+  /** On the thread's heap since the last sample. */
   readonly allocatedBytes?: number;
 }
 

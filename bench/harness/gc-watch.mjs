@@ -10,8 +10,8 @@ import { getHeapStatistics } from 'node:v8';
 import { isMainThread, threadId, workerData } from 'node:worker_threads';
 
 const WRITE_INTERVAL_MS = 1000;
-/** The heap's growth is added up from looks at it; what grew between the last look and a collection is not seen. */
-const LOOK_INTERVAL_MS = 100;
+/** The heap's growth is sampled; what grew between the last sample and a collection is not seen. */
+const CHECK_INTERVAL_MS = 100;
 
 const file = process.env.MILLRACE_BENCH_GC_LOG;
 const role = isMainThread ? 'hub' : workerData?.worker === undefined ? 'encoder' : 'worker';
@@ -22,7 +22,7 @@ function note(what) {
   lines.push(`${JSON.stringify({ pid: process.pid, role, threadId, seenMs: Date.now(), ...what })}\n`);
 }
 
-function look() {
+function sampleHeap() {
   const now = getHeapStatistics().used_heap_size;
   note({ allocatedBytes: Math.max(0, now - used) });
   used = now;
@@ -36,6 +36,6 @@ if (file !== undefined) {
   new PerformanceObserver(list => {
     for (const { duration } of list.getEntries()) note({ durationMs: duration });
   }).observe({ entryTypes: ['gc'] });
-  setInterval(look, LOOK_INTERVAL_MS).unref();
+  setInterval(sampleHeap, CHECK_INTERVAL_MS).unref();
   setInterval(write, WRITE_INTERVAL_MS).unref();
 }

@@ -8,7 +8,7 @@ import { doubtsOf } from '../latency/doubts.js';
 import { type LoadResult, Session, type SessionPlan } from '../latency/session.js';
 import { sessionSettings } from '../latency/session-settings.js';
 import { count, fixed, spread } from '../report/figures.js';
-import type { SuiteReport } from '../report/report.js';
+import type { SuiteReport, Table } from '../report/report.js';
 import { median, spreadOf } from '../report/statistics.js';
 import type { BenchOptions, Suite, SuiteContext } from '../suite.js';
 
@@ -108,53 +108,25 @@ function settingsOf(options: BenchOptions) {
   return sessionSettings(options, options.quick ? QUICK : FULL);
 }
 
+const p99 = (round: HttpRound): number => round.observers.latency.total.p99;
+const p99FromServer = (round: HttpRound): number => round.observers.latency.fromServer.p99;
+const roundsOf = (rounds: readonly HttpRound[], traffic: Traffic): HttpRound[] =>
+  rounds.filter(round => round.traffic === traffic);
+
+/** A figure beside the traffic as a multiple of the same without any, round by round. */
+function ratiosToNone(rounds: readonly HttpRound[], traffic: Traffic, figure: (round: HttpRound) => number): number[] {
+  const none = roundsOf(rounds, 'none');
+  return roundsOf(rounds, traffic).map((round, at) => figure(round) / figure(none[at] ?? round));
+}
+
 function report(settings: Settings, rounds: readonly HttpRound[]): SuiteReport {
-  const of = (traffic: Traffic) => rounds.filter(round => round.traffic === traffic);
-  const p99 = (round: HttpRound): number => round.observers.latency.total.p99;
-  const quiet = of('none');
-  const sent = (round: HttpRound): number => round.observers.latency.fromServer.p99;
-  const ratios = (traffic: Traffic, figure = p99) =>
-    of(traffic).map((round, at) => figure(round) / figure(quiet[at] ?? round));
+  const ratios = (traffic: Traffic): number[] => ratiosToNone(rounds, traffic, p99);
   const failed = rounds.reduce((sum, round) => sum + round.failed, 0);
   const busy = TRAFFIC.filter(traffic => traffic !== 'none');
   return {
     suite: 'http',
     settings,
-    tables: [
-      {
-        title: `${settings.clients} clients, ${settings.rate} updates/s; median of ${settings.rounds} rounds`,
-        columns: [
-          'beside them',
-          'p50 ms',
-          'p99 ms',
-          'p99 of none',
-          '… from published to client',
-          'publisher late, p99 ms',
-          'answered',
-          'failed',
-          'requests/s at most',
-          'server cores',
-        ],
-        rows: TRAFFIC.map(traffic => {
-          const middle = (figure: (round: HttpRound) => number): number => median(of(traffic).map(figure));
-          return [
-            traffic === 'none' || traffic === 'upgrades' ? traffic : `${traffic}, ${PAGES[traffic]}/s`,
-            fixed(middle(r => r.observers.latency.total.p50) / 1000, 2),
-            fixed(middle(p99) / 1000, 2),
-            fixed(median(ratios(traffic)), 2),
-            fixed(median(ratios(traffic, sent)), 2),
-            fixed(middle(r => r.lateness.p99) / 1000, 2),
-            count(middle(r => r.answered)),
-            count(middle(r => r.failed)),
-            count(middle(r => r.perSecondMax)),
-            fixed(
-              middle(r => r.cpu.server),
-              2,
-            ),
-          ];
-        }),
-      },
-    ],
+    tables: [roundsTable(settings, rounds)],
     goals: [
       ...busy.map(traffic => ({
         row: 'R56',
@@ -172,5 +144,42 @@ function report(settings: Settings, rounds: readonly HttpRound[]): SuiteReport {
     })),
     notes: doubtsOf(rounds.map(round => ({ ...round, contender: round.traffic }))),
     rounds,
+  };
+}
+
+/** One row for each kind of traffic. */
+function roundsTable(settings: Settings, rounds: readonly HttpRound[]): Table {
+  return {
+    title: `${settings.clients} clients, ${settings.rate} updates/s; median of ${settings.rounds} rounds`,
+    columns: [
+      'beside them',
+      'p50 ms',
+      'p99 ms',
+      'p99 of none',
+      '… from published to client',
+      'publisher late, p99 ms',
+      'answered',
+      'failed',
+      'requests/s at most',
+      'server cores',
+    ],
+    rows: TRAFFIC.map(traffic => {
+      const middle = (figure: (round: HttpRound) => number): number => median(roundsOf(rounds, traffic).map(figure));
+      return [
+        traffic === 'none' || traffic === 'upgrades' ? traffic : `${traffic}, ${PAGES[traffic]}/s`,
+        fixed(middle(r => r.observers.latency.total.p50) / 1000, 2),
+        fixed(middle(p99) / 1000, 2),
+        fixed(median(ratiosToNone(rounds, traffic, p99)), 2),
+        fixed(median(ratiosToNone(rounds, traffic, p99FromServer)), 2),
+        fixed(middle(r => r.lateness.p99) / 1000, 2),
+        count(middle(r => r.answered)),
+        count(middle(r => r.failed)),
+        count(middle(r => r.perSecondMax)),
+        fixed(
+          middle(r => r.cpu.server),
+          2,
+        ),
+      ];
+    }),
   };
 }

@@ -1,6 +1,6 @@
 /** Ingest: updates a second that are taken in, of many symbols for few subscribers, without loss. */
 import { count, fixed, spread } from '../report/figures.js';
-import type { SuiteReport } from '../report/report.js';
+import type { SuiteReport, Table } from '../report/report.js';
 import { median, spreadOf } from '../report/statistics.js';
 import { type BenchOptions, type Suite, type SuiteContext, UsageError } from '../suite.js';
 import { type IngestRound, type IngestSettings, runIngestRound } from './round.js';
@@ -51,46 +51,17 @@ function settingsOf(options: BenchOptions): IngestSettings {
   };
 }
 
+const roundsOf = (rounds: readonly IngestRound[], name: IngestRound['contender']): IngestRound[] =>
+  rounds.filter(({ contender }) => contender === name);
+
 function report(settings: IngestSettings, rounds: readonly IngestRound[]): SuiteReport {
-  const of = (name: IngestRound['contender']): IngestRound[] => rounds.filter(({ contender }) => contender === name);
-  const [subject, reference] = [of('millrace'), of('bare-ingest')];
+  const [subject, reference] = [roundsOf(rounds, 'millrace'), roundsOf(rounds, 'bare-ingest')];
   const ratios = subject.map((r, at) => r.updatesPerSecond / (reference[at] ?? r).updatesPerSecond);
   const losses = rounds.filter(r => r.lost !== 0 || r.skipped !== 0 || r.missing !== 0);
   return {
     suite: 'ingest',
     settings: { ...settings },
-    tables: [
-      {
-        title: `Ingest: ${settings.symbols} symbols, median (min–max) of ${settings.rounds} rounds of ${settings.seconds} s`,
-        columns: [
-          'contender',
-          'updates/s',
-          'lost',
-          'skipped',
-          'server cores',
-          'its busiest thread',
-          '… and its demand',
-          'nats-server',
-          'publisher',
-        ],
-        rows: (['millrace', 'bare-ingest'] as const).map(name => {
-          const sum = (figure: (r: IngestRound) => number): string =>
-            count(of(name).reduce((all, r) => all + figure(r), 0));
-          const middle = (figure: (r: IngestRound) => number): string => fixed(median(of(name).map(figure)), 2);
-          return [
-            name,
-            spread(spreadOf(of(name).map(r => r.updatesPerSecond)), count),
-            sum(r => r.lost + r.missing),
-            sum(r => r.skipped),
-            middle(r => r.cpu.server),
-            middle(r => r.busiestServerThread),
-            middle(r => r.busiestServerThreadDemand),
-            middle(r => r.cpu.nats),
-            middle(r => r.cpu.publisher),
-          ];
-        }),
-      },
-    ],
+    tables: [roundsTable(settings, rounds)],
     goals: [
       {
         row: 'ingest',
@@ -113,5 +84,39 @@ function report(settings: IngestSettings, rounds: readonly IngestRound[]): Suite
       `a closed loop: at most ${settings.windowUpdates} updates ahead of what was received; the bare subscriber reports every message, Millrace's client every ${settings.sampleEvery}th symbol's`,
     ],
     rounds,
+  };
+}
+
+/** One row for each contender. */
+function roundsTable(settings: IngestSettings, rounds: readonly IngestRound[]): Table {
+  return {
+    title: `Ingest: ${settings.symbols} symbols, median (min–max) of ${settings.rounds} rounds of ${settings.seconds} s`,
+    columns: [
+      'contender',
+      'updates/s',
+      'lost',
+      'skipped',
+      'server cores',
+      'its busiest thread',
+      '… and its demand',
+      'nats-server',
+      'publisher',
+    ],
+    rows: (['millrace', 'bare-ingest'] as const).map(name => {
+      const own = roundsOf(rounds, name);
+      const sum = (figure: (r: IngestRound) => number): string => count(own.reduce((all, r) => all + figure(r), 0));
+      const middle = (figure: (r: IngestRound) => number): string => fixed(median(own.map(figure)), 2);
+      return [
+        name,
+        spread(spreadOf(own.map(r => r.updatesPerSecond)), count),
+        sum(r => r.lost + r.missing),
+        sum(r => r.skipped),
+        middle(r => r.cpu.server),
+        middle(r => r.busiestServerThread),
+        middle(r => r.busiestServerThreadDemand),
+        middle(r => r.cpu.nats),
+        middle(r => r.cpu.publisher),
+      ];
+    }),
   };
 }

@@ -6,7 +6,8 @@ import { decodePayload } from '../../src/encoder/decode.js';
 import { FrameEncoder, newOrigin } from '../../src/encoder/frame-encoder.js';
 import { QuotesSource } from '../../src/encoder/quotes-source.js';
 import { MESSAGE_BYTES_DEFAULT } from '../../src/protocol/content-limits.js';
-import { type Format, laneOf, REALTIME } from '../../src/protocol/lanes.js';
+import { type Format, REALTIME } from '../../src/protocol/view-options.js';
+import { laneOf } from '../../src/threads/lanes.js';
 import { createDoorbells, createRing, FrameKind, RingReader, RingWriter } from '../../src/threads/ring.js';
 import type { MicroCase } from './micro-case.js';
 

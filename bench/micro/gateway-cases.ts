@@ -8,7 +8,8 @@ import { MessageRate } from '../../src/gateway/limits/message-rate.js';
 import { App, type TemplatedApp } from '../../src/gateway/native/uws.js';
 import { Outbox } from '../../src/gateway/sending/outbox.js';
 import { Views } from '../../src/gateway/views/views.js';
-import { laneOf, REALTIME } from '../../src/protocol/lanes.js';
+import { REALTIME } from '../../src/protocol/view-options.js';
+import { laneOf } from '../../src/threads/lanes.js';
 import type { MicroCase } from './micro-case.js';
 
 const SECRET = 'a secret of the benchmark, of at least 32 bytes';

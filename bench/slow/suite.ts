@@ -8,7 +8,7 @@ import { doubtsOf } from '../latency/doubts.js';
 import { type LoadResult, Session, type SessionPlan } from '../latency/session.js';
 import { sessionSettings } from '../latency/session-settings.js';
 import { count, fixed, spread } from '../report/figures.js';
-import type { SuiteReport } from '../report/report.js';
+import type { SuiteReport, Table } from '../report/report.js';
 import { median, spreadOf } from '../report/statistics.js';
 import type { BenchOptions, Suite, SuiteContext } from '../suite.js';
 
@@ -109,9 +109,11 @@ function settingsOf(options: BenchOptions) {
   return { ...sessionSettings(options, defaults), paddingBytes: defaults.paddingBytes };
 }
 
+const roundsOf = (rounds: readonly SlowRound[], contender: SlowRound['contender']): SlowRound[] =>
+  rounds.filter(r => r.contender === contender);
+
 function report(settings: Settings, rounds: readonly SlowRound[]): SuiteReport {
-  const of = (contender: SlowRound['contender']): SlowRound[] => rounds.filter(r => r.contender === contender);
-  const [none, stalled] = [of('none stalled'), of('stalled')];
+  const [none, stalled] = [roundsOf(rounds, 'none stalled'), roundsOf(rounds, 'stalled')];
   const p99 = (r: SlowRound): number => r.observers.latency.total.p99;
   const ratios = stalled.map((r, at) => p99(r) / p99(none[at] ?? r));
   const extra = stalled.map((r, at) => r.growthBytes - (none[at]?.growthBytes ?? 0));
@@ -121,36 +123,7 @@ function report(settings: Settings, rounds: readonly SlowRound[]): SuiteReport {
   return {
     suite: 'slow',
     settings,
-    tables: [
-      {
-        title: `${settings.clients} clients, ${settings.rate} updates/s of ${settings.paddingBytes} B and more: the others, ms, median of ${settings.rounds} rounds`,
-        columns: [
-          '',
-          'deliveries/s',
-          'p50',
-          'p99',
-          'max',
-          'stalled',
-          'suspended',
-          'waiting MB',
-          'growth MB',
-          'server cores',
-        ],
-        rows: (['none stalled', 'stalled'] as const).map(name => {
-          const middle = (figure: (r: SlowRound) => number): number => median(of(name).map(figure));
-          const shown = (digits: number, figure: (r: SlowRound) => number): string => fixed(middle(figure), digits);
-          const total = (figure: 'p50' | 'p99' | 'max') => shown(2, r => r.observers.latency.total[figure] / 1000);
-          return [
-            name,
-            count(middle(r => r.deliveriesPerSecond)),
-            ...[total('p50'), total('p99'), total('max')],
-            ...[shown(0, r => r.stalledClients), shown(0, r => r.suspended)],
-            ...[shown(1, r => r.bufferedBytes / 1e6), shown(1, r => r.growthBytes / 1e6)],
-            shown(2, r => r.cpu.server),
-          ];
-        }),
-      },
-    ],
+    tables: [roundsTable(settings, rounds)],
     goals: [
       {
         row: 'R55',
@@ -175,5 +148,37 @@ function report(settings: Settings, rounds: readonly SlowRound[]): SuiteReport {
       ...doubtsOf(rounds.map(r => (r.contender === 'stalled' ? { ...r, missing: 0, lostConnections: 0 } : r))),
     ],
     rounds,
+  };
+}
+
+/** The clients that are not stalled: one row without stalled ones, one beside them. */
+function roundsTable(settings: Settings, rounds: readonly SlowRound[]): Table {
+  return {
+    title: `${settings.clients} clients, ${settings.rate} updates/s of ${settings.paddingBytes} B and more: the others, ms, median of ${settings.rounds} rounds`,
+    columns: [
+      '',
+      'deliveries/s',
+      'p50',
+      'p99',
+      'max',
+      'stalled',
+      'suspended',
+      'waiting MB',
+      'growth MB',
+      'server cores',
+    ],
+    rows: (['none stalled', 'stalled'] as const).map(name => {
+      const middle = (figure: (r: SlowRound) => number): number => median(roundsOf(rounds, name).map(figure));
+      const shown = (digits: number, figure: (r: SlowRound) => number): string => fixed(middle(figure), digits);
+      const total = (figure: 'p50' | 'p99' | 'max') => shown(2, r => r.observers.latency.total[figure] / 1000);
+      return [
+        name,
+        count(middle(r => r.deliveriesPerSecond)),
+        ...[total('p50'), total('p99'), total('max')],
+        ...[shown(0, r => r.stalledClients), shown(0, r => r.suspended)],
+        ...[shown(1, r => r.bufferedBytes / 1e6), shown(1, r => r.growthBytes / 1e6)],
+        shown(2, r => r.cpu.server),
+      ];
+    }),
   };
 }

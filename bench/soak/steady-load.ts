@@ -1,16 +1,12 @@
 /** A publisher at a steady rate, and clients that stay: they hold each topic's chain against the contract and measure latency. */
 import { connect, headers, type NatsConnection } from 'nats';
 import WebSocket from 'ws';
+import type { StreamPosition } from '../../src/protocol/stream-position.js';
 
 const PUBLISH_INTERVAL_MS = 20;
 const RECONNECT_MS = 200;
 const VIOLATIONS_MAX = 20;
 const LATENCIES_MAX = 200_000;
-
-interface Place {
-  readonly epoch: unknown;
-  readonly seq: number;
-}
 
 export interface SteadyPlan {
   readonly gatewayPort: number;
@@ -83,13 +79,13 @@ export class SteadyLoad {
   }
 
   #open(): void {
-    const places = new Map<string, Place>();
+    const positions = new Map<string, StreamPosition>();
     const { gatewayPort, symbols } = this.#plan;
     const url = `ws://127.0.0.1:${gatewayPort}/ws/trades?symbols=${symbols.join(',')}&timestamps=1`;
     const socket = new WebSocket(url, { perMessageDeflate: false });
     this.#clients.add(socket);
     socket.on('message', (bytes: Buffer) =>
-      this.#take(JSON.parse(bytes.toString()) as Record<string, unknown>, places),
+      this.#take(JSON.parse(bytes.toString()) as Record<string, unknown>, positions),
     );
     socket.on('error', () => {
       // Followed by 'close'.
@@ -104,10 +100,10 @@ export class SteadyLoad {
     });
   }
 
-  #take(frame: Record<string, unknown>, places: Map<string, Place>): void {
+  #take(frame: Record<string, unknown>, positions: Map<string, StreamPosition>): void {
     if (frame.type === 'gap') {
       this.gaps++;
-      places.set(String(frame.topic), { epoch: frame.epoch, seq: Number(frame.to) });
+      positions.set(String(frame.topic), { epoch: String(frame.epoch), seq: Number(frame.to) });
       return;
     }
     if (frame.type !== 'trade_executed') return;
@@ -116,8 +112,8 @@ export class SteadyLoad {
       this.#latenciesMs.push(Date.now() - frame.ts_event / 1000);
     }
     const topic = `trades:${frame.symbol}`;
-    const held = places.get(topic);
-    places.set(topic, { epoch: frame.epoch, seq: Number(frame.seq) });
+    const held = positions.get(topic);
+    positions.set(topic, { epoch: String(frame.epoch), seq: Number(frame.seq) });
     if (held === undefined || (held.epoch === frame.epoch && held.seq === frame.prev_seq)) return;
     if (this.violations.length < VIOLATIONS_MAX) {
       this.violations.push(`${topic} ${frame.epoch} ${frame.prev_seq}→${frame.seq} after ${held.epoch} ${held.seq}`);

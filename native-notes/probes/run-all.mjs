@@ -46,7 +46,7 @@ const PROBES = {
   'wait-async': 'rough',
   'hand-off': 'rough',
   'piscina-round-trip': 'rough',
-  'attended-mailbox': 'rough',
+  'attended-slot': 'rough',
   'detached-buffer': 'rough',
   codecs: 'rough',
 };

@@ -6,10 +6,10 @@ import type { SampledNotes } from '../observe/sampled-notes.js';
 import type { RevocationKeeper } from '../revocation/keeper.js';
 import { revocationsPage } from '../revocation/listing.js';
 import type { WorkerStats } from '../threads/thread-messages.js';
+import { AttemptLimiter } from './attempt-limiter.js';
 import { type MainParts, mainStatsOf } from './main-stats.js';
 import { AdminServer } from './server.js';
 import { statsOf } from './stats.js';
-import { TokenGuard } from './token-guard.js';
 
 export interface AdminSources {
   /** The configuration in force. */
@@ -24,15 +24,15 @@ export interface AdminSources {
 export function createAdmin({ config, notes, notReady, parts, revocations }: AdminSources): AdminServer {
   const workers = () => workerStats(parts());
   const metrics = new Metrics({ main: () => mainStatsOf(parts()), workers });
-  const guards = new Guards(notes);
+  const limiters = new AttemptLimiters(notes);
   const { adminHost, adminPort, allowedHosts } = config();
   return new AdminServer({
     host: adminHost,
     port: adminPort,
     allowedHosts,
     // A reload may bring another token.
-    get guard() {
-      return guards.of(config().adminToken);
+    get limiter() {
+      return limiters.of(config().adminToken);
     },
     notReady,
     metrics: async () => ({ contentType: metrics.contentType, text: await metrics.scrape() }),
@@ -42,23 +42,23 @@ export function createAdmin({ config, notes, notReady, parts, revocations }: Adm
   });
 }
 
-/** The guard of the current token. A new token forgets who failed with the one before it. */
-class Guards {
+/** The limiter of the current token. A new token forgets who failed with the one before it. */
+class AttemptLimiters {
   readonly #notes: SampledNotes;
   #token: string | undefined;
-  #guard: TokenGuard | undefined;
+  #limiter: AttemptLimiter | undefined;
 
   constructor(notes: SampledNotes) {
     this.#notes = notes;
   }
 
-  of(token: string | undefined): TokenGuard | undefined {
-    if (token === this.#token) return this.#guard;
+  of(token: string | undefined): AttemptLimiter | undefined {
+    if (token === this.#token) return this.#limiter;
     this.#token = token;
     const nowMs = () => performance.now();
     const onWrong = (address: string) => this.#notes.wrongAdminToken(address);
-    this.#guard = token === undefined ? undefined : new TokenGuard({ token, nowMs, onWrong });
-    return this.#guard;
+    this.#limiter = token === undefined ? undefined : new AttemptLimiter({ token, nowMs, onWrong });
+    return this.#limiter;
   }
 }
 

@@ -4,7 +4,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import { ConfigError } from '../config/config-error.js';
 import { hostNameOf, isFixedHost, isListedHost } from '../config/hosts.js';
-import type { TokenGuard } from './token-guard.js';
+import type { AttemptLimiter } from './attempt-limiter.js';
 
 const LISTEN_RETRY_MS = 50;
 
@@ -15,7 +15,7 @@ export interface AdminOptions {
   /** Names accepted in `Host` besides IP addresses, `localhost` and `host`. */
   readonly allowedHosts: readonly string[];
   /** If set, every request except the probes needs `Authorization: Bearer …`. */
-  readonly guard: TokenGuard | undefined;
+  readonly limiter: AttemptLimiter | undefined;
   /** Empty when ready, else what is missing. */
   readonly notReady: () => readonly string[];
   readonly metrics: () => Promise<{ readonly contentType: string; readonly text: string }>;
@@ -129,8 +129,8 @@ export class AdminServer {
     return isFixedHost(name) || name === own.toLowerCase() || isListedHost(host, allowedHosts);
   }
 
-  #verdict({ headers: { authorization }, socket }: IncomingMessage): ReturnType<TokenGuard['check']> {
-    return this.#options.guard?.check(authorization, socket.remoteAddress ?? '') ?? 'accepted';
+  #verdict({ headers: { authorization }, socket }: IncomingMessage): ReturnType<AttemptLimiter['check']> {
+    return this.#options.limiter?.check(authorization, socket.remoteAddress ?? '') ?? 'accepted';
   }
 }
 

@@ -1,13 +1,10 @@
 /** API keys → credentials, from the file of hashes that AUTH_API_KEYS_FILE names. */
 import { timingSafeEqual } from 'node:crypto';
-import { stat } from 'node:fs/promises';
 import { ConfigError } from '../config/config-error.js';
+import { WatchedFiles } from '../config/watched-files.js';
 import type { ApiKeyEntry } from './api-key-file.js';
 import { apiKeyDigest, idOfKey } from './api-key-text.js';
 import type { Credential } from './credential.js';
-
-/** How often a watched file is checked. */
-export const API_KEYS_POLL_MS = 2_000;
 
 /** Why a key is refused. Only the holder of a key learns `expired`. */
 export type ApiKeyRefusal = 'malformed' | 'unknown' | 'expired';
@@ -64,13 +61,12 @@ class ApiKeys implements ApiKeyVerifier {
   readonly #path: string;
   readonly #nowMs: () => number;
   #known: ReadonlyMap<string, Known> = new Map();
-  /** Identifies the file that was read last. */
-  #stamp = '';
-  #reloading: Promise<unknown> = Promise.resolve();
+  readonly #file: WatchedFiles;
 
   constructor(path: string, nowMs: () => number) {
     this.#path = path;
     this.#nowMs = nowMs;
+    this.#file = new WatchedFiles([path]);
   }
 
   get size(): number {
@@ -87,32 +83,22 @@ class ApiKeys implements ApiKeyVerifier {
   }
 
   reload(): Promise<ApiKeyReload> {
-    // In sequence, so that an older read never replaces a newer one.
-    const result = this.#reloading.then(() => this.#read());
-    this.#reloading = result.catch(() => undefined);
-    return result;
+    return this.#file.read(() => this.#read());
   }
 
-  watch(onReload: (result: ApiKeyReload) => void, intervalMs = API_KEYS_POLL_MS): () => void {
+  watch(onReload: (result: ApiKeyReload) => void, intervalMs?: number): () => void {
     let isEnded = false;
-    let isBusy = false;
-    const look = async () => {
-      if (isBusy) return;
-      isBusy = true;
-      const result = (await stampOf(this.#path)) === this.#stamp ? undefined : await this.reload();
-      isBusy = false;
-      if (result !== undefined && !isEnded) onReload(result);
-    };
-    const timer = setInterval(look, intervalMs).unref();
+    const stop = this.#file.watch(async () => {
+      const result = await this.reload();
+      if (!isEnded) onReload(result);
+    }, intervalMs);
     return () => {
       isEnded = true;
-      clearInterval(timer);
+      stop();
     };
   }
 
   async #read(): Promise<ApiKeyReload> {
-    // Taken before the read, so that a change during it is noticed.
-    this.#stamp = await stampOf(this.#path);
     // Loaded only if there is such a file.
     const { readApiKeyFile } = await import('./api-key-file.js');
     try {
@@ -154,16 +140,6 @@ function knownOf(entry: ApiKeyEntry, before: Known | undefined): Known {
     apiKeyId: id,
   });
   return { digest: Buffer.from(hash.slice('sha256:'.length), 'hex'), credential, text };
-}
-
-/** Changes with the file: after a rename, or with another time or size. */
-async function stampOf(path: string): Promise<string> {
-  try {
-    const { ino, mtimeMs, ctimeMs, size } = await stat(path);
-    return `${ino} ${mtimeMs} ${ctimeMs} ${size}`;
-  } catch (error) {
-    return String(error);
-  }
 }
 
 function refused(reason: ApiKeyRefusal): ApiKeyResult {

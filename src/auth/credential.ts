@@ -1,8 +1,9 @@
 /** Who a connection belongs to, and what it may subscribe to. */
-import type { Tier } from '../protocol/lanes.js';
+
 import { topicParts } from '../protocol/topic-parts.js';
 import { isName, isStream, STREAMS, type Stream, sourceKindOf, symbolMatcher } from '../protocol/topics.js';
 import { isUser } from '../protocol/user-subject.js';
+import type { Tier } from '../protocol/view-options.js';
 
 /** How far the clock of a token's issuer may be off. A token ends this long after its `exp`. */
 export const CLOCK_TOLERANCE_MS = 5_000;

@@ -6,8 +6,8 @@ import { REVOCATION_KINDS, type Revocation, type RevocationKind } from './revoca
 /** Most revocations in force; a further one is refused, because none of the others may be forgotten. */
 export const REVOCATIONS_MAX = 1_000_000;
 /** How often to check some revocations for expiry, and how many. */
-export const REVOCATIONS_SWEEP_MS = 60_000;
-const SWEPT_AT_ONCE = 10_000;
+export const REVOCATIONS_EXPIRE_MS = 60_000;
+const CHECKED_AT_ONCE = 10_000;
 /** Added to the longest life of a token: clocks differ, and a token ends some seconds after its `exp`. */
 const LIFE_MARGIN_MS = 60_000;
 
@@ -94,7 +94,7 @@ export class RevocationList {
     api_key: new Map(),
   };
   #lastNumber = 0;
-  #sweeping: IterableIterator<Entry> | undefined;
+  #expiring: IterableIterator<Entry> | undefined;
 
   constructor(options: RevocationListOptions) {
     this.#lives = options.lives;
@@ -163,12 +163,12 @@ export class RevocationList {
   }
 
   /** Removes expired entries among the next `steps`. An expired entry does no harm; it only takes room. */
-  sweep(steps = SWEPT_AT_ONCE): void {
-    this.#sweeping ??= this.#entries();
+  expire(steps = CHECKED_AT_ONCE): void {
+    this.#expiring ??= this.#entries();
     for (let step = 0; step < steps; step++) {
-      const { value: entry, done } = this.#sweeping.next();
+      const { value: entry, done } = this.#expiring.next();
       if (done === true) {
-        this.#sweeping = undefined;
+        this.#expiring = undefined;
         return;
       }
       const { revocation, keptUntilMs } = entry;

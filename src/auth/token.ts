@@ -13,8 +13,8 @@ import {
   SignJWT,
 } from 'jose';
 import type { AuthConfig } from '../config/environment.js';
-import { TIERS, type Tier } from '../protocol/lanes.js';
 import { isUser } from '../protocol/user-subject.js';
+import { TIERS, type Tier } from '../protocol/view-options.js';
 import { CLOCK_TOLERANCE_MS, type Credential, isEntitlement, SUBJECT_LENGTH_MAX } from './credential.js';
 import { readTokenKeys, type TokenKeys } from './keys.js';
 import { verifiedBySecret } from './secret-token.js';

@@ -2,7 +2,7 @@ import { Command, Option } from 'commander';
 import { type ApiKeyEntry, changeApiKeyFile, newApiKey, readApiKeyFile } from '../auth/api-key-file.js';
 import { apiKeyIdOf } from '../auth/api-key-text.js';
 import { ConfigError } from '../config/config-error.js';
-import type { Tier } from '../protocol/lanes.js';
+import type { Tier } from '../protocol/view-options.js';
 import { entitlementOption, roleOption, subOption, tierOption, ttlMs } from './credential-options.js';
 import { CommandFailure, reasonOf } from './failure.js';
 import { note, say } from './output.js';

@@ -2,8 +2,8 @@
 import { InvalidArgumentError, Option } from 'commander';
 import { isEntitlement } from '../auth/credential.js';
 import { parseDurationMs } from '../config/duration.js';
-import { TIERS } from '../protocol/lanes.js';
 import { isUser, USER_RULE } from '../protocol/user-subject.js';
+import { TIERS } from '../protocol/view-options.js';
 
 /** Longest life of a credential, 100 years: its expiry is still a date that every client can read. */
 const TTL_MS_MAX = 36_500 * 86_400_000;

@@ -1,7 +1,7 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
-import { CLASSES, DEPTHS, FORMATS } from '../protocol/lanes.js';
 import { topicParts } from '../protocol/topic-parts.js';
 import { ALL_SYMBOLS, isName, isStream, STREAMS, sourceKindOf } from '../protocol/topics.js';
+import { CLASSES, DEPTHS, FORMATS } from '../protocol/view-options.js';
 import { type TailOptions, TailSession, type TopicArgument } from './tail-session.js';
 
 const EXAMPLES = `

@@ -2,7 +2,7 @@ import { Command, Option } from 'commander';
 import { mintToken, TOKEN_BYTES_MAX } from '../auth/token.js';
 import { readConfig } from '../config/environment.js';
 import { withFiles } from '../config/settings-files.js';
-import type { Tier } from '../protocol/lanes.js';
+import type { Tier } from '../protocol/view-options.js';
 import { entitlementOption, roleOption, subOption, tierOption, ttlMs } from './credential-options.js';
 import { CommandFailure } from './failure.js';
 import { say } from './output.js';

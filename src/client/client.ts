@@ -1,6 +1,6 @@
 import { CloseCode } from '../protocol/close-code.js';
-import type { Depth } from '../protocol/lanes.js';
 import { ALL_SYMBOLS, type Channel, type Stream } from '../protocol/topics.js';
+import type { Depth } from '../protocol/view-options.js';
 import { TopicChains } from './chain.js';
 import { type Closing, Connection, type ConnectionState, NORMAL_CLOSE, tokenOf } from './connection.js';
 import { Delivery } from './delivery.js';

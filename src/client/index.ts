@@ -9,8 +9,8 @@
  * ```
  */
 
-export type { Depth, Format, RateClass } from '../protocol/lanes.js';
 export type { Channel } from '../protocol/topics.js';
+export type { Depth, Format, RateClass } from '../protocol/view-options.js';
 export type { BackoffOptions } from './backoff.js';
 export { bestLevels } from './book.js';
 export { type ClientEvents, type ClientStatus, type FeedStatus, MillraceClient } from './client.js';

@@ -1,5 +1,5 @@
 /** The options that an application gives to a client, checked once, with all defaults filled in. */
-import { CLASSES, FORMATS, type Format, type RateClass } from '../protocol/lanes.js';
+import { CLASSES, FORMATS, type Format, type RateClass } from '../protocol/view-options.js';
 import type { BackoffOptions } from './backoff.js';
 import { type ClientClock, SYSTEM_CLOCK, type WholeClock, wholeClock } from './clock.js';
 import type { MessagePack } from './codec.js';

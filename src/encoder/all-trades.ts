@@ -1,5 +1,5 @@
 /** Workers that want the trades of all symbols, by lane. One per encoder, shared by its trades sources. */
-import { LANES } from '../protocol/lanes.js';
+import { LANES } from '../threads/lanes.js';
 
 export class AllTrades {
   readonly #masks = new Uint32Array(LANES);

@@ -1,6 +1,5 @@
 /** One shard: keeps the state of its sources, takes batches from the hub, and writes frames into its ring. */
 import { readWrittenOut } from '../protocol/amount.js';
-import { BATCHES_DUE } from '../protocol/lanes.js';
 import { topicParts } from '../protocol/topic-parts.js';
 import { ALL_TRADES_SOURCE, type SourceKind } from '../protocol/topics.js';
 import {
@@ -10,6 +9,7 @@ import {
   newOutcome,
   type RejectReason,
 } from '../threads/batch.js';
+import { BATCHES_DUE } from '../threads/lanes.js';
 import { ProgressWriter } from '../threads/progress.js';
 import {
   BatchReader,
@@ -64,7 +64,7 @@ export class ShardEncoder {
 
   /** @param nowMicros µs since the Unix epoch */
   constructor(
-    { ring, doorbells, batchMax, messageBytesMax, bookLevelsMax, progress }: Omit<EncoderThreadData, 'mailbox'>,
+    { ring, doorbells, batchMax, messageBytesMax, bookLevelsMax, progress }: Omit<EncoderThreadData, 'handoffSlot'>,
     nowMicros: () => number,
   ) {
     this.#bookLevels = new BookLevels(bookLevelsMax);

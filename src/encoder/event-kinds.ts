@@ -1,11 +1,11 @@
 /** For each event stream: what a publisher's message must contain, and what clients receive. */
 import { normalAmount, normalQuantity } from '../protocol/amount.js';
 import { ExactNumber } from '../protocol/exact-number.js';
-import { TRADES_FULL } from '../protocol/lanes.js';
 import { isCarriable } from '../protocol/plain.js';
 import { timeText } from '../protocol/time-text.js';
 import { CHANNELS, type Channel, type SourceKind, type Stream } from '../protocol/topics.js';
 import type { RejectReason } from '../threads/batch.js';
+import { TRADES_FULL } from '../threads/lanes.js';
 import type { PlainObject } from './decode.js';
 import type { Message } from './frame-encoder.js';
 

@@ -2,7 +2,8 @@
  * A **replay** sends the events that some connections missed, from the hub's memory of raw messages, to these
  * connections only. After it they receive what everyone receives.
  */
-import { detailOfLane, REALTIME } from '../protocol/lanes.js';
+import { REALTIME } from '../protocol/view-options.js';
+import { detailOfLane } from '../threads/lanes.js';
 import { FrameKind } from '../threads/ring.js';
 import type { EventKind } from './event-kinds.js';
 import type { BatchedMessage, FrameEncoder, FrameOrigin, Message, Mutable } from './frame-encoder.js';

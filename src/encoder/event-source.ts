@@ -3,9 +3,10 @@
  * some time later. What a connection missed is sent to it alone (`event-replays.ts`).
  */
 
-import { detailOfLane, laneWith, REALTIME, TRADES_FULL, VARIANTS } from '../protocol/lanes.js';
 import { topicOf } from '../protocol/topics.js';
+import { REALTIME } from '../protocol/view-options.js';
 import type { RejectReason } from '../threads/batch.js';
+import { detailOfLane, laneWith, TRADES_FULL, VARIANTS } from '../threads/lanes.js';
 import { FrameKind } from '../threads/ring.js';
 import type { AllTrades } from './all-trades.js';
 import type { PlainObject } from './decode.js';

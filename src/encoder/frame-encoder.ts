@@ -7,8 +7,9 @@
 
 import type { ByteWriter } from '../protocol/byte-writer.js';
 import { stringifyExact } from '../protocol/exact-json.js';
-import { laneWith, REALTIME, VARIANTS } from '../protocol/lanes.js';
 import { MsgpackWriter } from '../protocol/msgpack-writer.js';
+import { REALTIME } from '../protocol/view-options.js';
+import { laneWith, VARIANTS } from '../threads/lanes.js';
 import { epochTagOf, type FrameKind, type RingWriter } from '../threads/ring.js';
 import { TS_SENT_PLACEHOLDER } from '../threads/stamp.js';
 import { JsonWriter } from './json-writer.js';

@@ -7,8 +7,8 @@
  * stale. The next whole message ends the hold with a snapshot.
  */
 
-import { CLASS_COUNT, classOfLane, detailOfLane } from '../protocol/lanes.js';
 import type { Hold, RejectReason, StaleReason } from '../threads/batch.js';
+import { CLASS_COUNT, classOfLane, detailOfLane } from '../threads/lanes.js';
 import { FrameKind } from '../threads/ring.js';
 import type { PlainObject } from './decode.js';
 import {

@@ -2,18 +2,18 @@
  * The Piscina task of one shard's thread: writes frames into the ring and returns a batch's outcome. Without a batch of
  * its own it takes what is posted in the hand-off slot, until the slot stays empty or an outcome is more than numbers.
  */
-import { workerData } from 'piscina';
+import { workerData } from 'node:worker_threads';
 import { WallClock } from '../protocol/wall-clock.js';
 import type { BatchOutcome, EncoderTask, EncoderThreadData } from '../threads/batch.js';
-import { MailboxReceiver } from '../threads/mailbox.js';
+import { HandoffReceiver } from '../threads/handoff-slot.js';
 import { ShardEncoder } from './encoder.js';
 
 const clock = new WallClock();
 const data = workerData as EncoderThreadData;
 const encoder = new ShardEncoder(data, () => clock.nowMicros());
-const mailbox = new MailboxReceiver(data.mailbox);
+const slot = new HandoffReceiver(data.handoffSlot);
 const process = (buffer: ArrayBuffer, bytes: number): BatchOutcome => encoder.process(buffer, bytes);
 
 export default function encode(task: EncoderTask | undefined): BatchOutcome | undefined {
-  return task === undefined ? mailbox.attend(process) : process(task.buffer, task.bytes);
+  return task === undefined ? slot.attend(process) : process(task.buffer, task.bytes);
 }

@@ -1,7 +1,7 @@
 /**
  * Which workers want each variant (json, msgpack, and both stamped) of one class and detail: one bit mask per variant.
  */
-import { VARIANTS, variantOfLane } from '../protocol/lanes.js';
+import { VARIANTS, variantOfLane } from '../threads/lanes.js';
 
 export type VariantMasks = Uint32Array;
 

@@ -1,6 +1,6 @@
 /** How a request is refused, before or after the upgrade. */
 import type { ErrorCode, HttpCode, RefusalStatus } from '../protocol/codes.js';
-import type { Tier } from '../protocol/lanes.js';
+import type { Tier } from '../protocol/view-options.js';
 
 /** The HTTP answer to a refused upgrade. */
 export interface Refusal {

@@ -1,6 +1,6 @@
 /** What is wired to what in a gateway thread, which reads the encoders' rings and serves its share of the sockets. */
 import type { ApiKeyReload } from '../auth/api-keys.js';
-import { REVOCATIONS_SWEEP_MS } from '../auth/revocations.js';
+import { REVOCATIONS_EXPIRE_MS } from '../auth/revocations.js';
 import { monotonicMicros } from '../protocol/wall-clock.js';
 import { SharedReadiness } from '../threads/shared-readiness.js';
 import type { ToWorker } from '../threads/thread-messages.js';
@@ -115,7 +115,7 @@ export class GatewayWorker {
     setInterval(() => beat(row), BEAT_INTERVAL_MS).unref();
     setInterval(() => keepalive.check(), keepalive.checkIntervalMs).unref();
     setInterval(() => apps.closeUnused(), APPS_CHECK_MS).unref();
-    setInterval(() => revocations.sweep(), REVOCATIONS_SWEEP_MS).unref();
+    setInterval(() => revocations.expire(), REVOCATIONS_EXPIRE_MS).unref();
     const overload = new Overload({
       ...config.overload,
       nowMs: () => performance.now(),

@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import type { Config } from '../config/environment.js';
 import type { Logger, LogSampler } from '../observe/log.js';
+import { ENCODER_TASK } from '../programs.js';
 import { monotonicMicros } from '../protocol/wall-clock.js';
 import type { ToWorker } from '../threads/thread-messages.js';
 import { Hub } from './hub.js';
@@ -25,7 +26,7 @@ export interface HubParts {
 
 export function createHub(parts: HubParts): Hub {
   const { config, log, sampler, feed, deadLetter, workers, rings, doorbells, onFault } = parts;
-  const taskFile = fileURLToPath(new URL('../encoder/task.js', import.meta.url));
+  const taskFile = fileURLToPath(ENCODER_TASK);
   return new Hub({
     encoders: config.encoders,
     workers: config.workers,

@@ -5,7 +5,7 @@
 import { stretchOf } from '../protocol/load.js';
 import type { StreamPosition } from '../protocol/stream-position.js';
 import { hasUnusableName, isOnDemand, isStateSource, parseSubject, type SourceKind } from '../protocol/topics.js';
-import type { RecordPlace } from '../threads/progress.js';
+import type { StartedRecord } from '../threads/progress.js';
 import { FLAG_LOSS_BEFORE, FLAG_NEW_EPOCH, RecordKind } from '../threads/records.js';
 import type { FromWorker } from '../threads/thread-messages.js';
 import { Announcements, knownSoFar } from './announcements.js';
@@ -334,7 +334,7 @@ export class Hub {
   }
 
   /** Gives a new encoder thread everything the lost one knew, then announces the events that were lost with it. */
-  #rebuild(index: number, cause: Error, lost: ReadonlyMap<number, LostRange>, at: RecordPlace | undefined): void {
+  #rebuild(index: number, cause: Error, lost: ReadonlyMap<number, LostRange>, at: StartedRecord | undefined): void {
     this.#options.onFault('encoder thread died; replacing it', cause.message);
     const poison = at === undefined ? undefined : this.#poison.take(this.#subjects.get(at.source), at);
     // It would end the next encoder too.

@@ -12,7 +12,7 @@ import { readdir, stat } from 'node:fs/promises';
 const FREE_MIN = 16;
 /** Listen again from this many free ones. */
 const FREE_AGAIN = 32;
-const LOOK_INTERVAL_MS = 250;
+const CHECK_INTERVAL_MS = 250;
 const ANY_FILE = '/dev/null';
 /** Has one entry per open descriptor. */
 const DESCRIPTORS_FOLDER = '/proc/self/fd';
@@ -31,7 +31,7 @@ export class DescriptorWatch {
   }
 
   start(): void {
-    this.#timer = setInterval(() => this.look(), LOOK_INTERVAL_MS);
+    this.#timer = setInterval(() => this.check(), CHECK_INTERVAL_MS);
     this.#timer.unref();
   }
 
@@ -39,7 +39,7 @@ export class DescriptorWatch {
     clearInterval(this.#timer);
   }
 
-  look(): void {
+  check(): void {
     const wanted = this.isShort ? FREE_AGAIN : FREE_MIN;
     const isShort = this.#freeUpTo(wanted) < wanted;
     if (isShort === this.isShort) return;

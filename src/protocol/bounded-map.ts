@@ -13,11 +13,16 @@ export class BoundedMap<Key, Value> extends Map<Key, Value> {
   override set(key: Key, value: Value): this {
     this.delete(key);
     super.set(key, value);
-    if (this.size <= this.#max) return this;
+    if (this.size > this.#max) this.forgetOldest();
+    return this;
+  }
+
+  /** @returns the number of entries removed: 0 for an empty map */
+  forgetOldest(): number {
     for (const oldest of this.keys()) {
       this.delete(oldest);
-      break;
+      return 1;
     }
-    return this;
+    return 0;
   }
 }

@@ -203,7 +203,7 @@ export class RevocationBucket implements RevocationStore {
     const reading = new Promise<void>(resolve => {
       caughtUp = resolve;
     });
-    const lookWhetherAll = (consumer: StreamConsumer): void => {
+    const checkWhetherAll = (consumer: StreamConsumer): void => {
       if (consumer.deliverySeq >= consumer.pendingAtStart) caughtUp();
     };
     const consumer = await StreamConsumer.open(manager, {
@@ -212,13 +212,13 @@ export class RevocationBucket implements RevocationStore {
       lastSeq: 0,
       onMessage: (message, from) => {
         this.#entry(message);
-        lookWhetherAll(from);
+        checkWhetherAll(from);
       },
       onLost: lost,
     });
     if (this.#lost !== lost) return consumer.close();
     this.#consumer = consumer;
-    lookWhetherAll(consumer);
+    checkWhetherAll(consumer);
     // If the consumer is lost first, the caller no longer waits for this.
     await reading;
   }

@@ -9,7 +9,7 @@ import {
   type CredentialLives,
   lifeMsOf,
   livesOf,
-  REVOCATIONS_SWEEP_MS,
+  REVOCATIONS_EXPIRE_MS,
   RevocationList,
   type RevocationPage,
 } from '../auth/revocations.js';
@@ -62,7 +62,7 @@ export class RevocationKeeper {
   /** Resolves once the threads know all of `#changed`, and every earlier change. */
   #told: Promise<void> = Promise.resolve();
   #isClosed = false;
-  #sweeping: NodeJS.Timeout | undefined;
+  #expiring: NodeJS.Timeout | undefined;
   #refused = 0;
   #corrupt = 0;
 
@@ -82,7 +82,7 @@ export class RevocationKeeper {
     const stores = await this.#newStores();
     if (this.#isClosed) return;
     this.#stores = stores;
-    this.#sweeping = setInterval(() => this.#list.sweep(), REVOCATIONS_SWEEP_MS).unref();
+    this.#expiring = setInterval(() => this.#list.expire(), REVOCATIONS_EXPIRE_MS).unref();
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<void>(resolve => {
       timer = setTimeout(resolve, START_MS_MAX);
@@ -159,7 +159,7 @@ export class RevocationKeeper {
 
   async close(): Promise<void> {
     this.#isClosed = true;
-    clearInterval(this.#sweeping);
+    clearInterval(this.#expiring);
     await Promise.all(this.#stores.map(store => store.close()));
   }
 

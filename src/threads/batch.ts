@@ -16,8 +16,8 @@ export interface EncoderThreadData {
   readonly bookLevelsMax: number;
   /** Where it reports the record it is at (see progress.ts). */
   readonly progress: SharedArrayBuffer;
-  /** Where batches are posted while it attends (see mailbox.ts). */
-  readonly mailbox: SharedArrayBuffer;
+  /** Where batches are posted while it attends (see handoff-slot.ts). */
+  readonly handoffSlot: SharedArrayBuffer;
 }
 
 /** Records (see records.ts) in `buffer[0..bytes)`. */

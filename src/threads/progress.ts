@@ -11,7 +11,7 @@ const FIELDS = 4;
 const NO_KIND = 0;
 
 /** A record, as far as it is known from outside. */
-export interface RecordPlace {
+export interface StartedRecord {
   readonly kind: number;
   readonly source: number;
   readonly seq: number;
@@ -60,7 +60,7 @@ export class ProgressReader {
   }
 
   /** The last record that was started; undefined between batches. */
-  get place(): RecordPlace | undefined {
+  get record(): StartedRecord | undefined {
     const [, kind = NO_KIND, source = 0, seq = 0] = this.#fields;
     return kind === NO_KIND ? undefined : { kind, source, seq };
   }

@@ -1,7 +1,7 @@
 /** Messages between gateway workers and the main thread, apart from market data. */
 import type { ErrorCode } from '../protocol/codes.js';
-import type { Tier } from '../protocol/lanes.js';
 import type { Load } from '../protocol/load.js';
+import type { Tier } from '../protocol/view-options.js';
 
 /** Worker → main: changes of interest, in order. `source` is the source's name. */
 export type InterestChange =

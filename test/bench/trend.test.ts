@@ -2,14 +2,14 @@
 import { describe, expect, it } from 'vitest';
 import { FIGURE_NAMES, judge, sampleOf } from '../../bench/soak/samples.js';
 import { isGrowing, type Point, trendOf } from '../../bench/soak/trend.js';
-import { Dice } from '../fuzz/dice.js';
+import { SeededRandom } from '../../src/feed/simulator/seeded-random.js';
 
 const TOLERANCE = { floor: 5, share: 0 };
 
 /** Normally distributed, about. */
-function noise(dice: Dice, spread: number): number {
+function noise(random: SeededRandom, spread: number): number {
   let sum = 0;
-  for (let i = 0; i < 12; i++) sum += dice.next();
+  for (let i = 0; i < 12; i++) sum += random.fraction();
   return (sum - 6) * spread;
 }
 
@@ -19,8 +19,8 @@ function series(count: number, value: (i: number) => number): Point[] {
 
 describe('R49 the test for a growing trend', () => {
   it('finds a slow leak under noise that is ten times as large', () => {
-    const dice = new Dice(1);
-    const trend = trendOf(series(600, i => 100 + i * 0.03 + noise(dice, 20)));
+    const random = new SeededRandom(1);
+    const trend = trendOf(series(600, i => 100 + i * 0.03 + noise(random, 20)));
     expect(trend.growth).toBeGreaterThan(8);
     expect(isGrowing(trend, TOLERANCE)).toBe(true);
   });
@@ -31,12 +31,12 @@ describe('R49 the test for a growing trend', () => {
   });
 
   it.each([
-    ['noise', (dice: Dice) => 100 + noise(dice, 20)],
+    ['noise', (random: SeededRandom) => 100 + noise(random, 20)],
     ['nothing at all', () => 100],
   ])('sees no leak in %s, in a hundred runs', (_what, value) => {
     for (let seed = 1; seed <= 100; seed++) {
-      const dice = new Dice(seed);
-      expect(isGrowing(trendOf(series(180, () => value(dice))), TOLERANCE), `seed ${seed}`).toBe(false);
+      const random = new SeededRandom(seed);
+      expect(isGrowing(trendOf(series(180, () => value(random))), TOLERANCE), `seed ${seed}`).toBe(false);
     }
   });
 
@@ -49,10 +49,10 @@ describe('R49 the test for a growing trend', () => {
   it('sees no leak where each value hangs together with the one before it', () => {
     let wrong = 0;
     for (let seed = 1; seed <= 100; seed++) {
-      const dice = new Dice(seed);
+      const random = new SeededRandom(seed);
       let drift = 0;
       const points = series(180, () => {
-        drift = 0.8 * drift + noise(dice, 5);
+        drift = 0.8 * drift + noise(random, 5);
         return 100 + drift;
       });
       if (isGrowing(trendOf(points), TOLERANCE)) wrong++;

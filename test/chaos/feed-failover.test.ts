@@ -31,7 +31,7 @@ async function connection(url: string): Promise<NatsConnection> {
   return nats;
 }
 
-interface World {
+interface FailoverSetup {
   readonly primary: NatsServer;
   readonly backup: NatsServer;
   readonly gateway: TestGateway;
@@ -40,10 +40,10 @@ interface World {
 }
 
 /** A gateway on two servers, a market on both, and a client that follows it. */
-async function world(
+async function startBoth(
   env: Record<string, string> = {},
   options: readonly NatsServerOptions[] = [{}, {}],
-): Promise<World> {
+): Promise<FailoverSetup> {
   const primary = await server(options[0]);
   const backup = await server(options[1]);
   const gateway = await startGateway({
@@ -70,7 +70,7 @@ const active = async (gateway: TestGateway) => {
 };
 
 /** What holds whatever failed. */
-function expectSound({ watcher, gateway }: World): void {
+function expectSound({ watcher, gateway }: FailoverSetup): void {
   expect(watcher.client.closed).toBeUndefined();
   for (const symbol of [NUMBERED, PLAIN]) expect(watcher.silentHoles(symbol)).toEqual([]);
   expect(gateway.log()).not.toMatch(/"msg":"fault"|died/);
@@ -78,8 +78,8 @@ function expectSound({ watcher, gateway }: World): void {
 
 describe('R44 a backup feed', () => {
   it('R44 takes over from a primary that is killed, without a hole where the publisher numbers, and back', async () => {
-    const it = await world();
-    const { watcher, pump, gateway, primary } = it;
+    const setup = await startBoth();
+    const { watcher, pump, gateway, primary } = setup;
     expect(watcher.statuses).toEqual([]);
     await primary.kill();
     await watcher.hears('failover');
@@ -108,12 +108,12 @@ describe('R44 a backup feed', () => {
     expect(await active(gateway)).toBe('primary');
     expect(await gateway.metric('millrace_feed_failovers_total')).toBe(1);
     expect(await gateway.metric('millrace_feed_upstream_duplicates_total')).toBeGreaterThan(MORE);
-    expectSound(it);
+    expectSound(setup);
   });
 
   it('R44 takes over from a primary that is connected and silent, and back when it speaks again', async () => {
-    const it = await world();
-    const { watcher, pump, primary } = it;
+    const setup = await startBoth();
+    const { watcher, pump, primary } = setup;
     process.kill(primary.pid, 'SIGSTOP');
     try {
       await watcher.hears('failover');
@@ -130,14 +130,14 @@ describe('R44 a backup feed', () => {
     expect(watcher.ids(NUMBERED)).toEqual(numbers(watcher.ids(NUMBERED)[0] ?? 0, pump.last));
     expect(watcher.gaps(NUMBERED)).toEqual([]);
     expect(watcher.gaps(PLAIN).length).toBeGreaterThanOrEqual(2);
-    expectSound(it);
+    expectSound(setup);
   });
 
   it('R44 between two JetStream streams begins a new epoch at each switch, and says so', async () => {
     const storeDir = await mkdtemp(join(tmpdir(), 'millrace-failover-'));
     ends.push(() => rm(storeDir, { recursive: true, force: true }));
-    const it = await world({ JETSTREAM: 'on' }, [{ jetstream: true, storeDir }, { jetstream: true }]);
-    const { watcher, pump, primary, gateway } = it;
+    const setup = await startBoth({ JETSTREAM: 'on' }, [{ jetstream: true, storeDir }, { jetstream: true }]);
+    const { watcher, pump, primary, gateway } = setup;
     await primary.kill();
     await watcher.hears('failover');
     await watcher.reaches(pump.last + MORE);
@@ -154,6 +154,6 @@ describe('R44 a backup feed', () => {
       expect(watcher.price(symbol)).toBe(pump.last);
     }
     await until(async () => (await gateway.metric('millrace_feed_behind_messages')) === 0, TIMEOUT_MS);
-    expectSound(it);
+    expectSound(setup);
   });
 });

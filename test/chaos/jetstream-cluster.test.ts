@@ -115,7 +115,7 @@ async function holders(manager: JetStreamManager, any: NatsServer): Promise<Hold
  * death then shows one thing.
  */
 async function separated(nats: NatsConnection, manager: JetStreamManager, any: NatsServer): Promise<Holders> {
-  return until(async () => {
+  const apart = await until(async () => {
     const found = await holders(manager, any);
     const isKnown = found.stream !== '' && found.consumer !== '' && found.meta !== '';
     if (isKnown && new Set([found.stream, found.consumer, found.meta]).size === NODES.length) return found;
@@ -124,6 +124,7 @@ async function separated(nats: NatsConnection, manager: JetStreamManager, any: N
     await new Promise(resolve => setTimeout(resolve, 1_000));
     return undefined;
   }, 60_000);
+  return apart as Holders;
 }
 
 it.each(['consumer', 'stream'] as const)(

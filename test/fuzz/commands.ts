@@ -1,24 +1,24 @@
 /** The commands of clients, generated: right ones, mistaken ones, and such as attackers send. */
 import { Packr } from 'msgpackr';
-import type { Dice } from './dice.js';
+import type { FuzzRandom } from './fuzz-random.js';
 
 const packr = new Packr({ useRecords: false });
 
 /** Messages as clients, mistaken clients and attackers send them. */
 export class CommandGenerator {
-  readonly #dice: Dice;
+  readonly #random: FuzzRandom;
   readonly #tokens: readonly string[];
 
-  constructor(dice: Dice, tokens: readonly string[]) {
-    this.#dice = dice;
+  constructor(random: FuzzRandom, tokens: readonly string[]) {
+    this.#random = random;
     this.#tokens = tokens;
   }
 
   /** Bytes of one message, and whether they come as a binary frame. */
   message(isMsgpack: boolean): { bytes: Uint8Array; isBinary: boolean } {
-    const isBinary = isMsgpack ? this.#dice.chance(0.7) : this.#dice.chance(0.05);
-    let bytes = this.#encode(this.#dice.chance(0.9) ? this.#command() : this.#value(0), isBinary);
-    if (this.#dice.chance(0.1)) bytes = this.#damage(bytes);
+    const isBinary = isMsgpack ? this.#random.chance(0.7) : this.#random.chance(0.05);
+    let bytes = this.#encode(this.#random.chance(0.9) ? this.#command() : this.#value(0), isBinary);
+    if (this.#random.chance(0.1)) bytes = this.#damage(bytes);
     return { bytes, isBinary };
   }
 
@@ -28,32 +28,34 @@ export class CommandGenerator {
   }
 
   #command(): Record<string, unknown> {
-    const command: Record<string, unknown> = { action: this.#dice.pick(ACTIONS) };
+    const command: Record<string, unknown> = { action: this.#random.pick(ACTIONS) };
     for (const [name, values] of Object.entries(MEMBERS)) {
-      if (this.#dice.chance(0.35)) command[name] = this.#dice.chance(0.85) ? this.#dice.pick(values) : this.#value(0);
+      if (this.#random.chance(0.35))
+        command[name] = this.#random.chance(0.85) ? this.#random.pick(values) : this.#value(0);
     }
-    if (command.action === 'auth' && this.#dice.chance(0.8)) command.token = this.#dice.pick(this.#tokens);
-    if (this.#dice.chance(0.02))
+    if (command.action === 'auth' && this.#random.chance(0.8)) command.token = this.#random.pick(this.#tokens);
+    if (this.#random.chance(0.02))
       Object.defineProperty(command, '__proto__', { value: { polluted: true }, enumerable: true });
     return command;
   }
 
   #value(depth: number): unknown {
-    const kind = this.#dice.below(depth > 4 ? 6 : 9);
+    const kind = this.#random.below(depth > 4 ? 6 : 9);
     if (kind === 0) return null;
-    if (kind === 1) return this.#dice.chance(0.5);
-    if (kind === 2) return this.#dice.pick([0, -1, 1.5, 1e308, 2 ** 53, -0, 7]);
-    if (kind < 6) return this.#dice.pick(TEXTS);
-    const size = depth === 0 && this.#dice.chance(0.02) ? 2000 : this.#dice.below(4);
+    if (kind === 1) return this.#random.chance(0.5);
+    if (kind === 2) return this.#random.pick([0, -1, 1.5, 1e308, 2 ** 53, -0, 7]);
+    if (kind < 6) return this.#random.pick(TEXTS);
+    const size = depth === 0 && this.#random.chance(0.02) ? 2000 : this.#random.below(4);
     if (kind === 6) return Array.from({ length: size }, () => this.#value(depth + 1));
     const object: Record<string, unknown> = {};
-    for (let i = 0; i < this.#dice.below(4); i++) object[this.#dice.pick(TEXTS)] = this.#value(depth + 1);
+    for (let i = 0; i < this.#random.below(4); i++) object[this.#random.pick(TEXTS)] = this.#value(depth + 1);
     return object;
   }
 
   #damage(bytes: Uint8Array): Uint8Array {
-    const damaged = bytes.slice(0, this.#dice.chance(0.5) ? this.#dice.below(bytes.length + 1) : bytes.length);
-    for (let i = 0; i < 3 && damaged.length > 0; i++) damaged[this.#dice.below(damaged.length)] = this.#dice.below(256);
+    const damaged = bytes.slice(0, this.#random.chance(0.5) ? this.#random.below(bytes.length + 1) : bytes.length);
+    for (let i = 0; i < 3 && damaged.length > 0; i++)
+      damaged[this.#random.below(damaged.length)] = this.#random.below(256);
     return damaged;
   }
 }

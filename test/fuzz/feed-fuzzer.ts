@@ -1,7 +1,7 @@
 /** What publishers may put on NATS by mistake or malice: garbage, valid messages that were damaged, headers that make no sense. */
 import { Packr } from 'msgpackr';
 import { headers, type MsgHdrs, type NatsConnection } from 'nats';
-import { Dice } from './dice.js';
+import { FuzzRandom } from './fuzz-random.js';
 
 export interface FeedFuzzOptions {
   readonly nats: NatsConnection;
@@ -56,7 +56,7 @@ const packr = new Packr({ useRecords: false });
 
 /** Publishes them all; resolves when the server has taken them. Not one names the gateway or a user of the test. */
 export async function fuzzFeed({ nats, messages, seed, symbols, onProgress }: FeedFuzzOptions): Promise<void> {
-  const publications = new Publications(new Dice(seed), symbols);
+  const publications = new Publications(new FuzzRandom(seed), symbols);
   for (let n = 1; n <= messages; n++) {
     const { subject, payload, headers: hdrs } = publications.next();
     nats.publish(subject, payload, hdrs === undefined ? {} : { headers: hdrs });
@@ -67,57 +67,62 @@ export async function fuzzFeed({ nats, messages, seed, symbols, onProgress }: Fe
 }
 
 class Publications {
-  readonly #dice: Dice;
+  readonly #random: FuzzRandom;
   readonly #symbols: readonly string[];
   #seq = 0;
 
-  constructor(dice: Dice, symbols: readonly string[]) {
-    this.#dice = dice;
+  constructor(random: FuzzRandom, symbols: readonly string[]) {
+    this.#random = random;
     this.#symbols = symbols;
   }
 
   next(): { subject: string; payload: Uint8Array; headers: MsgHdrs | undefined } {
     const subject = this.#subject();
-    return { subject, payload: this.#payload(subject), headers: this.#dice.chance(0.3) ? this.#headers() : undefined };
+    return {
+      subject,
+      payload: this.#payload(subject),
+      headers: this.#random.chance(0.3) ? this.#headers() : undefined,
+    };
   }
 
   #subject(): string {
-    const symbol = this.#dice.pick(this.#symbols);
-    const kind = this.#dice.below(20);
+    const symbol = this.#random.pick(this.#symbols);
+    const kind = this.#random.below(20);
     if (kind < 5) return `md.quotes.${symbol}`;
     if (kind < 10) return `md.books.${symbol}`;
     if (kind < 14) return `md.trades.${symbol}`;
-    if (kind === 14) return `orders.${this.#dice.pick(['fuzzed', 'nobody', symbol])}`;
-    if (kind === 15) return `analytics.${this.#dice.pick(['alerts', 'routing-metrics', 'gossip', symbol])}`;
-    if (kind === 16) return `rooms.${this.#dice.pick(['lobby', symbol])}`;
-    if (kind === 17) return this.#dice.pick(['control.revoke', 'control.drain', 'control.unknown', 'control.a.b']);
+    if (kind === 14) return `orders.${this.#random.pick(['fuzzed', 'nobody', symbol])}`;
+    if (kind === 15) return `analytics.${this.#random.pick(['alerts', 'routing-metrics', 'gossip', symbol])}`;
+    if (kind === 16) return `rooms.${this.#random.pick(['lobby', symbol])}`;
+    if (kind === 17) return this.#random.pick(['control.revoke', 'control.drain', 'control.unknown', 'control.a.b']);
     const odd = ['md', 'md.', 'weather', `md.weather.${symbol}`, 'md.quotes.__proto__', `md.quotes.${'x'.repeat(70)}`];
-    return this.#dice.pick(odd.filter(subject => !subject.endsWith('.')));
+    return this.#random.pick(odd.filter(subject => !subject.endsWith('.')));
   }
 
   #payload(subject: string): Uint8Array {
-    if (this.#dice.chance(0.05)) return this.#dice.bytes(this.#dice.below(300));
+    if (this.#random.chance(0.05)) return this.#random.bytes(this.#random.below(300));
     const value = this.#mutated(this.#valid(subject));
-    const bytes = this.#dice.chance(0.6) ? Buffer.from(JSON.stringify(value)) : packr.pack(value);
-    if (!this.#dice.chance(0.15)) return bytes;
+    const bytes = this.#random.chance(0.6) ? Buffer.from(JSON.stringify(value)) : packr.pack(value);
+    if (!this.#random.chance(0.15)) return bytes;
     const damaged = Buffer.from(
-      bytes.subarray(0, this.#dice.chance(0.5) ? this.#dice.below(bytes.length + 1) : bytes.length),
+      bytes.subarray(0, this.#random.chance(0.5) ? this.#random.below(bytes.length + 1) : bytes.length),
     );
-    for (let i = 0; i < 3 && damaged.length > 0; i++) damaged[this.#dice.below(damaged.length)] = this.#dice.below(256);
+    for (let i = 0; i < 3 && damaged.length > 0; i++)
+      damaged[this.#random.below(damaged.length)] = this.#random.below(256);
     return damaged;
   }
 
   #valid(subject: string): Record<string, unknown> {
     const symbol = subject.split('.').slice(2).join('.');
-    const price = () => (1 + this.#dice.below(10_000) / 100).toFixed(2);
+    const price = () => (1 + this.#random.below(10_000) / 100).toFixed(2);
     const levels = () =>
-      Array.from({ length: this.#dice.below(12) }, () => [price(), this.#dice.chance(0.3) ? '0' : price()]);
+      Array.from({ length: this.#random.below(12) }, () => [price(), this.#random.chance(0.3) ? '0' : price()]);
     if (subject.startsWith('md.quotes.')) {
-      const whole = { symbol, current_price: Number(price()), bid: Number(price()), volume: this.#dice.below(1e6) };
-      return this.#dice.chance(0.5) ? whole : { symbol, bid: Number(price()), partial: true };
+      const whole = { symbol, current_price: Number(price()), bid: Number(price()), volume: this.#random.below(1e6) };
+      return this.#random.chance(0.5) ? whole : { symbol, bid: Number(price()), partial: true };
     }
     if (subject.startsWith('md.books.')) {
-      return { symbol, bids: levels(), asks: levels(), ...(this.#dice.chance(0.3) ? { snapshot: true } : undefined) };
+      return { symbol, bids: levels(), asks: levels(), ...(this.#random.chance(0.3) ? { snapshot: true } : undefined) };
     }
     if (subject.startsWith('md.trades.')) return { symbol, trade_id: ++this.#seq, price: price(), quantity: price() };
     if (subject.startsWith('orders.'))
@@ -126,20 +131,20 @@ class Publications {
       return { type: 'alert', timestamp: '2026-01-01T00:00:00Z', data: { n: ++this.#seq } };
     if (subject.startsWith('rooms.')) return { type: 'room_message', room: 'lobby', from: 'x', data: ++this.#seq };
     if (subject === 'control.revoke')
-      return this.#dice.pick([{ sub: 'nobody' }, { jti: 'none' }, { api_key: 'none' }, {}]);
+      return this.#random.pick([{ sub: 'nobody' }, { jti: 'none' }, { api_key: 'none' }, {}]);
     return { node: 'another' };
   }
 
   #mutated(value: Record<string, unknown>): unknown {
-    if (this.#dice.chance(0.6)) return value;
-    if (this.#dice.chance(0.05)) return this.#dice.pick(ODD_VALUES);
+    if (this.#random.chance(0.6)) return value;
+    if (this.#random.chance(0.05)) return this.#random.pick(ODD_VALUES);
     const copy: Record<string, unknown> = { ...value };
-    const name = this.#dice.pick([...Object.keys(value), 'extra', 'epoch', 'seq', 'prev_seq', 'type', 'operations']);
-    if (name === 'extra' && this.#dice.chance(0.3)) {
+    const name = this.#random.pick([...Object.keys(value), 'extra', 'epoch', 'seq', 'prev_seq', 'type', 'operations']);
+    if (name === 'extra' && this.#random.chance(0.3)) {
       Object.defineProperty(copy, '__proto__', { value: { polluted: true }, enumerable: true });
-    } else if (this.#dice.chance(0.3)) delete copy[name];
+    } else if (this.#random.chance(0.3)) delete copy[name];
     // A drain or a revocation of somebody who is there would be one, not a fault.
-    else if (name !== 'node' && name !== 'sub') copy[name] = this.#dice.pick(ODD_VALUES);
+    else if (name !== 'node' && name !== 'sub') copy[name] = this.#random.pick(ODD_VALUES);
     return copy;
   }
 
@@ -149,13 +154,14 @@ class Publications {
       // Which values its own library lets a publisher send is not the question here.
       if (/^[\x20-\x7e]*$/.test(value)) hdrs.append(name, value);
     };
-    if (this.#dice.chance(0.7)) put('Seq', this.#dice.chance(0.6) ? String(++this.#seq) : this.#dice.pick(NUMBERS));
-    if (this.#dice.chance(0.7)) put('Epoch', this.#dice.chance(0.8) ? 'e1' : this.#dice.pick(EPOCHS));
-    if (this.#dice.chance(0.4)) put('Ts-Event', this.#dice.pick(NUMBERS));
-    if (this.#dice.chance(0.2)) put('traceparent', this.#dice.pick(['00-0-0-00', 'x'.repeat(500), '']));
-    if (this.#dice.chance(0.1)) put('Millrace-Publication', this.#dice.pick(['1', 'e.1', '']));
-    if (this.#dice.chance(0.1)) put('Seq', this.#dice.pick(NUMBERS));
-    if (this.#dice.chance(0.1)) put('X-Other', 'x'.repeat(this.#dice.below(2_000)));
+    if (this.#random.chance(0.7))
+      put('Seq', this.#random.chance(0.6) ? String(++this.#seq) : this.#random.pick(NUMBERS));
+    if (this.#random.chance(0.7)) put('Epoch', this.#random.chance(0.8) ? 'e1' : this.#random.pick(EPOCHS));
+    if (this.#random.chance(0.4)) put('Ts-Event', this.#random.pick(NUMBERS));
+    if (this.#random.chance(0.2)) put('traceparent', this.#random.pick(['00-0-0-00', 'x'.repeat(500), '']));
+    if (this.#random.chance(0.1)) put('Millrace-Publication', this.#random.pick(['1', 'e.1', '']));
+    if (this.#random.chance(0.1)) put('Seq', this.#random.pick(NUMBERS));
+    if (this.#random.chance(0.1)) put('X-Other', 'x'.repeat(this.#random.below(2_000)));
     return hdrs;
   }
 }

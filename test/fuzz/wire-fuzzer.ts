@@ -9,7 +9,7 @@ import { until } from '../support/until.js';
 import { closeFrame, frame, OP } from '../support/wire-frames.js';
 import type { AnswerCheck } from './answers.js';
 import { CommandGenerator } from './commands.js';
-import { Dice } from './dice.js';
+import { FuzzRandom } from './fuzz-random.js';
 
 export interface WireFuzzOptions {
   /** `ws://host:port` */
@@ -71,7 +71,7 @@ export async function fuzzWire(options: WireFuzzOptions): Promise<WireFuzzResult
 }
 
 class Conversation {
-  readonly #dice: Dice;
+  readonly #random: FuzzRandom;
   readonly #commands: CommandGenerator;
   readonly #options: WireFuzzOptions;
   readonly #onFrame: () => void;
@@ -86,19 +86,19 @@ class Conversation {
   constructor(options: WireFuzzOptions, number: number, onFrame: () => void) {
     this.#options = options;
     this.#onFrame = onFrame;
-    this.#dice = new Dice((options.seed * 1_000_003 + number) >>> 0);
-    this.#commands = new CommandGenerator(this.#dice, options.tokens);
-    this.#path = this.#dice.pick(PATHS);
+    this.#random = new FuzzRandom((options.seed * 1_000_003 + number) >>> 0);
+    this.#commands = new CommandGenerator(this.#random, options.tokens);
+    this.#path = this.#random.pick(PATHS);
     this.#isMsgpack = this.#path.includes('msgpack');
   }
 
   async run(mayGoOn: () => boolean): Promise<void> {
     const [good] = this.#options.tokens;
-    const credential = this.#dice.chance(0.5) ? `${this.#path.includes('?') ? '&' : '?'}token=${good}` : '';
+    const credential = this.#random.chance(0.5) ? `${this.#path.includes('?') ? '&' : '?'}token=${good}` : '';
     const client = await RawClient.connect(`${this.#options.url}${this.#path}${credential}`);
     try {
       if (!client.head.startsWith('HTTP/1.1 101')) throw new Error(`not accepted: ${client.head}`);
-      const volleys = 1 + this.#dice.below(VOLLEYS_MAX);
+      const volleys = 1 + this.#random.below(VOLLEYS_MAX);
       for (let n = 0; n < volleys && mayGoOn() && !this.#mayEnd && !client.isClosed; n++) await this.#volley(client);
       this.#check(client);
     } finally {
@@ -129,7 +129,7 @@ class Conversation {
   #write(client: RawClient, bytes: Buffer): void {
     let at = 0;
     while (at < bytes.length) {
-      const size = this.#dice.chance(0.1) ? 1 + this.#dice.below(20) : 1 + this.#dice.below(20_000);
+      const size = this.#random.chance(0.1) ? 1 + this.#random.below(20) : 1 + this.#random.below(20_000);
       client.write(bytes.subarray(at, at + size));
       at += size;
     }
@@ -137,13 +137,13 @@ class Conversation {
 
   /** The frames of one message, with what may stand between them. */
   #frames(): Buffer[] {
-    if (this.#dice.chance(BREAKING_SHARE)) return this.#breaking();
+    if (this.#random.chance(BREAKING_SHARE)) return this.#breaking();
     this.#onFrame();
-    if (this.#dice.chance(0.03)) return [this.#control()];
+    if (this.#random.chance(0.03)) return [this.#control()];
     const { bytes, isBinary } = this.#commands.message(this.#isMsgpack);
     const opcode = isBinary || !isUtf8(bytes) ? OP.binary : OP.text;
-    if (this.#dice.chance(0.9)) return [frame(opcode, bytes, { mask: this.#mask() })];
-    const pieces = 2 + this.#dice.below(4);
+    if (this.#random.chance(0.9)) return [frame(opcode, bytes, { mask: this.#mask() })];
+    const pieces = 2 + this.#random.below(4);
     const frames: Buffer[] = [];
     for (let i = 0; i < pieces; i++) {
       if (i > 0) this.#onFrame();
@@ -151,50 +151,52 @@ class Conversation {
       const to = Math.floor((bytes.length * (i + 1)) / pieces);
       const options = { fin: i === pieces - 1, mask: this.#mask() };
       frames.push(frame(i === 0 ? opcode : OP.continuation, bytes.subarray(from, to), options));
-      if (i < pieces - 1 && this.#dice.chance(0.3)) frames.push(this.#control());
+      if (i < pieces - 1 && this.#random.chance(0.3)) frames.push(this.#control());
     }
     return frames;
   }
 
   #control(): Buffer {
-    return frame(this.#dice.pick([OP.ping, OP.pong]), this.#dice.bytes(this.#dice.below(126)), { mask: this.#mask() });
+    return frame(this.#random.pick([OP.ping, OP.pong]), this.#random.bytes(this.#random.below(126)), {
+      mask: this.#mask(),
+    });
   }
 
   #breaking(): Buffer[] {
     this.#mayEnd = true;
     this.#onFrame();
-    const payload = this.#dice.bytes(this.#dice.below(200));
-    switch (this.#dice.below(8)) {
+    const payload = this.#random.bytes(this.#random.below(200));
+    switch (this.#random.below(8)) {
       case 0:
-        return [this.#dice.bytes(1 + this.#dice.below(200))];
+        return [this.#random.bytes(1 + this.#random.below(200))];
       case 1:
-        return [frame(this.#dice.below(16), payload, { rsv: 1 + this.#dice.below(7) })];
+        return [frame(this.#random.below(16), payload, { rsv: 1 + this.#random.below(7) })];
       case 2:
-        return [frame(this.#dice.pick([3, 4, 5, 6, 7, 11, 12, 13, 14, 15]), payload)];
+        return [frame(this.#random.pick([3, 4, 5, 6, 7, 11, 12, 13, 14, 15]), payload)];
       case 3:
         return [frame(OP.text, Buffer.concat([payload, Buffer.from([0xff])]))];
       case 4:
-        return [frame(OP.continuation, payload, { fin: this.#dice.chance(0.5) })];
+        return [frame(OP.continuation, payload, { fin: this.#random.chance(0.5) })];
       case 5:
         return [frame(OP.text, payload, { mask: undefined })];
       case 6: {
-        const code = this.#dice.pick([
+        const code = this.#random.pick([
           0, 999, 1000, 1001, 1005, 1006, 1011, 1016, 2999, 3000, 4000, 4999, 5000, 65_535,
         ]);
         this.#closeCodes.push(code);
-        return [closeFrame(code, 'x'.repeat(this.#dice.below(126)))];
+        return [closeFrame(code, 'x'.repeat(this.#random.below(126)))];
       }
       default:
         return [
-          frame(this.#dice.pick([OP.text, OP.ping]), payload, {
-            length: this.#dice.pick([126, 70_000, 2 ** 31, 2 ** 52]),
+          frame(this.#random.pick([OP.text, OP.ping]), payload, {
+            length: this.#random.pick([126, 70_000, 2 ** 31, 2 ** 52]),
           }),
         ];
     }
   }
 
   #mask(): number[] {
-    return [...this.#dice.bytes(4)];
+    return [...this.#random.bytes(4)];
   }
 
   #check(client: RawClient): void {

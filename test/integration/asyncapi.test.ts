@@ -1,6 +1,6 @@
 /** R36: what the real gateway sends and takes, held against the AsyncAPI document, frame by frame. */
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { FORMATS, type Format } from '../../src/protocol/lanes.js';
+import { FORMATS, type Format } from '../../src/protocol/view-options.js';
 import { CheckedClient, Sightings } from '../support/checked-client.js';
 import { CheckedPublisher } from '../support/checked-publisher.js';
 import { type Refused, refusedUpgrade } from '../support/client.js';

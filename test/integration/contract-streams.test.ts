@@ -1,5 +1,6 @@
 /** PROTOCOL.md sections 2 and 3: what publishers send and what clients get, in both formats on both sides. */
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { SeededRandom } from '../../src/feed/simulator/seeded-random.js';
 import { type Frame, TestClient } from '../support/client.js';
 import { Documents, levels } from '../support/documents.js';
 import { startGateway, type TestGateway, testToken } from '../support/gateway.js';
@@ -271,11 +272,11 @@ describe.each(PAIRS)('from a $from publisher to a $to client', ({ from, to }) =>
     const symbol = newSymbol();
     const bids = new Map<number, string>();
     const asks = new Map<number, string>();
-    const random = randomOf(depth);
+    const random = new SeededRandom(depth);
     const pick = (count: number, side: Map<number, string>, base: number, sign: number) =>
       Array.from({ length: count }, () => {
-        const cents = base + sign * random(150);
-        const quantity = random(3) === 0 ? '0' : `${random(1000)}.${random(9) + 1}0`;
+        const cents = base + sign * random.below(150);
+        const quantity = random.below(3) === 0 ? '0' : `${random.below(1000)}.${random.between(1, 9)}0`;
         if (quantity === '0') side.delete(cents);
         else side.set(cents, quantity);
         return [(cents / 100).toFixed(2), quantity];
@@ -284,7 +285,7 @@ describe.each(PAIRS)('from a $from publisher to a $to client', ({ from, to }) =>
     put(`md.books.${symbol}`, { symbol, ...levelsOf(150), snapshot: true });
     await publisher.settled(gateway);
     const client = await market(symbol, { depth: String(depth) });
-    for (let n = 0; n < 40; n++) put(`md.books.${symbol}`, { symbol, ...levelsOf(1 + random(8)) });
+    for (let n = 0; n < 40; n++) put(`md.books.${symbol}`, { symbol, ...levelsOf(random.between(1, 8)) });
     // Surely within every depth, and seen by no patch before.
     put(`md.books.${symbol}`, { symbol, bids: [['99.995', '7']], asks: [] });
     const documents = new Documents();
@@ -361,17 +362,6 @@ describe.each(PAIRS)('from a $from publisher to a $to client', ({ from, to }) =>
     expect(client.received).toEqual(to === 'json' ? { text: 6, binary: 0 } : { text: 0, binary: 6 });
   });
 });
-
-/** A small generator (mulberry32), so that a failing run can be repeated. */
-function randomOf(seed: number): (below: number) => number {
-  let state = seed;
-  return below => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) % below;
-  };
-}
 
 describe('R10 classes', () => {
   it.each([

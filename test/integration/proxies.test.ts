@@ -52,6 +52,8 @@ function behind(name: ProxyName): void {
       ROOM_MESSAGE_BYTES_MAX: '200KiB',
       ROOM_BYTES_RATE: '1MiB',
       DRAIN_TIMEOUT: '5s',
+      // HAProxy checks each second whether a gateway is ready.
+      DRAIN_DELAY: '1500ms',
     });
 
   beforeAll(async () => {
@@ -191,6 +193,7 @@ function behind(name: ProxyName): void {
     while (!(await Promise.race([isGone, false]))) {
       // One address each, as they stay.
       expect(await statusOf('/ws', `127.0.1.${1 + (newcomers++ % 250)}`)).toBe(101);
+      await new Promise(resolve => setTimeout(resolve, 20));
     }
     expect(await leaving.exited).toBe(0);
     expect(newcomers).toBeGreaterThan(0);
@@ -206,5 +209,7 @@ function behind(name: ProxyName): void {
       );
     }
     expect(losses).toEqual([]);
+    // It was asked whether it is ready, and got no newcomers from then on.
+    if (name === 'haproxy') expect(proxy.log()).toContain('gateways/gateway1 is DOWN');
   });
 }

@@ -4,18 +4,18 @@
  */
 import fc from 'fast-check';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { MarketModel, type ModelSetup } from './market-model.js';
 import {
+  anySetup,
   anything,
-  calmScenery,
+  calmSetup,
   eventsOnly,
   eventsWithoutTrouble,
   run,
   type Step,
-  scenery,
   slowAndFast,
-  slowScenery,
+  slowSetup,
 } from './steps.js';
-import { type Scenery, World } from './world.js';
 
 /** To look into a failure: how long to search for a smaller script. */
 const SHRINK_MS = Number(process.env.MILLRACE_PROPERTY_SHRINK_MS ?? 0);
@@ -42,35 +42,35 @@ const totals = () => ({
 /** Runs generated scripts; everything that clients are promised is checked all the time, and at the end. */
 async function assertScripts(
   step: fc.Arbitrary<Step>,
-  made: fc.Arbitrary<Scenery>,
+  made: fc.Arbitrary<ModelSetup>,
 ): Promise<ReturnType<typeof totals>> {
   const sums = totals();
   const property = fc.asyncProperty(
     made,
     fc.array(step, { minLength: SHRINK_MS > 0 ? 1 : STEPS_MIN, maxLength: STEPS_MAX, size: 'max' }),
     async (of, script) => {
-      const world = new World(of);
+      const model = new MarketModel(of);
       for (let i = 0; i < 4; i++) {
-        world.connect({ isMsgpack: i % 2 === 0, isRetail: i >= 2, isStamped: i === 1, isFull: i === 2 });
+        model.connect({ isMsgpack: i % 2 === 0, isRetail: i >= 2, isStamped: i === 1, isFull: i === 2 });
       }
       for (const s of script) {
-        await run(world, s);
-        world.checkSoFar();
+        await run(model, s);
+        model.checkSoFar();
       }
-      await world.settle();
-      world.check();
+      await model.settle();
+      model.check();
       sums.steps += script.length;
-      sums.overruns += world.gateway.overruns;
-      sums.stalls += world.gateway.stalls;
-      sums.overHighWater += world.gateway.conflation.overHighWater;
-      sums.restores += world.gateway.conflation.restores;
-      for (const { model } of world.peers) {
-        sums.events += model.events.events;
-        sums.gaps += model.events.gaps;
-        sums.recovered += model.events.recovered;
-        sums.unrecovered += model.events.unrecovered;
+      sums.overruns += model.gateway.overruns;
+      sums.stalls += model.gateway.stalls;
+      sums.overHighWater += model.gateway.conflation.overHighWater;
+      sums.restores += model.gateway.conflation.restores;
+      for (const { checker } of model.clients) {
+        sums.events += checker.events.events;
+        sums.gaps += checker.events.gaps;
+        sums.recovered += checker.events.recovered;
+        sums.unrecovered += checker.events.unrecovered;
       }
-      await world.gateway.hub.close();
+      await model.gateway.hub.close();
     },
   );
   const shrinking = SHRINK_MS > 0 ? { interruptAfterTimeLimit: SHRINK_MS } : { endOnFailure: true };
@@ -94,7 +94,7 @@ afterEach(() => {
 test(
   'R6 invariant 1: every client holds the publishers’ documents, on unbroken chains, whatever happens in between',
   async () => {
-    const { steps, overruns, stalls, overHighWater, restores } = await assertScripts(anything, scenery);
+    const { steps, overruns, stalls, overHighWater, restores } = await assertScripts(anything, anySetup);
     // The property is only worth something when the hard cases were really met.
     expect(steps).toBeGreaterThan(RUNS * STEPS_MIN);
     expect(overruns).toBeGreaterThan(0);
@@ -108,7 +108,7 @@ test(
 test(
   'R40 R6 invariant 1 where clients are sent their state topics in slower classes, and in faster ones again',
   async () => {
-    const { stalls, overHighWater, restores } = await assertScripts(slowAndFast, slowScenery);
+    const { stalls, overHighWater, restores } = await assertScripts(slowAndFast, slowSetup);
     expect(stalls).toBeGreaterThan(RUNS);
     expect(overHighWater).toBeGreaterThan(RUNS);
     expect(restores).toBeGreaterThan(RUNS);
@@ -119,7 +119,7 @@ test(
 test(
   'R29 invariant 5: who comes back gets all that he missed once and in order, or is told that he begins anew; nothing is lost without a gap',
   async () => {
-    const { overruns, stalls, gaps, recovered, unrecovered } = await assertScripts(eventsOnly, scenery);
+    const { overruns, stalls, gaps, recovered, unrecovered } = await assertScripts(eventsOnly, anySetup);
     for (const met of [overruns, stalls, gaps, recovered, unrecovered]) expect(met).toBeGreaterThan(0);
   },
   TIMEOUT_MS,
@@ -128,7 +128,7 @@ test(
 test(
   'R29 without trouble, who comes back gets all that he missed, wherever he stood, and nobody is told of a gap',
   async () => {
-    const { events, recovered } = await assertScripts(eventsWithoutTrouble, calmScenery);
+    const { events, recovered } = await assertScripts(eventsWithoutTrouble, calmSetup);
     for (const met of [events, recovered]) expect(met).toBeGreaterThan(0);
   },
   TIMEOUT_MS,

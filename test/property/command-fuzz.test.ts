@@ -25,11 +25,11 @@ import { Subscriptions } from '../../src/gateway/subscriptions/subscriptions.js'
 import { TierChanges } from '../../src/gateway/subscriptions/tier-changes.js';
 import { Views } from '../../src/gateway/views/views.js';
 import { parseCommand } from '../../src/protocol/commands.js';
-import { isMsgpackLane } from '../../src/protocol/lanes.js';
 import { MsgpackReader } from '../../src/protocol/msgpack-reader.js';
+import { isMsgpackLane } from '../../src/threads/lanes.js';
 import type { FromWorker, InterestChange } from '../../src/threads/thread-messages.js';
 import { CommandGenerator } from '../fuzz/commands.js';
-import { Dice } from '../fuzz/dice.js';
+import { FuzzRandom } from '../fuzz/fuzz-random.js';
 import { frameValidator } from '../support/frame-validator.js';
 import { newSession, unlimitedPublished } from '../support/new-session.js';
 import { revocationList } from '../support/revocations.js';
@@ -231,7 +231,7 @@ describe.each<[count: number, options: { timeout: number; tags?: string[] }]>([
       newSession({ id: 3, sub: 'bob', format: 'msgpack', tier: 'retail' }),
     ];
     for (const session of sessions) worker.connect(session);
-    const generator = new CommandGenerator(new Dice(SEED), tokens);
+    const generator = new CommandGenerator(new FuzzRandom(SEED), tokens);
     const validate = frameValidator();
     const seen = new Map<string, number>();
     const kinds = new Map<string, number>();

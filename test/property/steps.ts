@@ -1,12 +1,19 @@
-/** What may happen in a world, as generated steps. */
+/** What may happen to a market model, as generated steps. */
 import fc from 'fast-check';
 import { vi } from 'vitest';
+import type { StreamPosition } from '../../src/protocol/stream-position.js';
 import { subjectOf } from '../../src/protocol/topics.js';
-import type { Place } from '../support/event-log.js';
-import { EVENT_NAMES, type EventStream, type Peer, STATE_STREAMS, SYMBOLS, type World } from './world.js';
+import {
+  type ConnectedClient,
+  EVENT_NAMES,
+  type EventStream,
+  type MarketModel,
+  STATE_STREAMS,
+  SYMBOLS,
+} from './market-model.js';
 
 const symbol = fc.constantFrom(...SYMBOLS);
-const peerIndex = fc.nat(7);
+const clientIndex = fc.nat(7);
 const level = fc.tuple(fc.integer({ min: 1, max: 40 }), fc.integer({ min: 0, max: 3 }));
 /** Few topics, so that much happens to each. */
 const stream = fc.constantFrom<EventStream>('trades', 'trades', 'orders', 'analytics', 'rooms');
@@ -17,7 +24,7 @@ const topics = stream.chain(of =>
   fc.record({ stream: fc.constant(of), names: fc.subarray<string>([...EVENT_NAMES[of]], { minLength: 1 }) }),
 );
 const stateStream = fc.constantFrom(...STATE_STREAMS);
-const client = fc.record({
+const clientKind = fc.record({
   isMsgpack: fc.boolean(),
   isRetail: fc.boolean(),
   isStamped: fc.boolean(),
@@ -25,7 +32,7 @@ const client = fc.record({
 });
 
 const SECOND_MS = 1000;
-/** Between two looks at sockets. */
+/** Between two checks of the sockets. */
 const PACE_ROUND_MS = 50;
 
 const is = <T extends string>(op: T) => ({ op: fc.constant(op) });
@@ -49,7 +56,7 @@ const STATE_STEPS = [
     weight: 16,
     arbitrary: fc.record({
       ...is('subscribe'),
-      peerIndex,
+      clientIndex,
       stream: stateStream,
       symbols: fc.subarray([...SYMBOLS], { minLength: 1 }),
       rateClass: fc.nat(3),
@@ -65,12 +72,12 @@ const STATE_STEPS = [
       isPartial: fc.boolean(),
     }),
   },
-  { weight: 6, arbitrary: fc.record({ ...is('unsubscribe'), peerIndex, stream: stateStream, symbol }) },
-  { weight: 4, arbitrary: fc.record({ ...is('resync'), peerIndex, stream: stateStream, symbol }) },
+  { weight: 6, arbitrary: fc.record({ ...is('unsubscribe'), clientIndex, stream: stateStream, symbol }) },
+  { weight: 4, arbitrary: fc.record({ ...is('resync'), clientIndex, stream: stateStream, symbol }) },
   { weight: 2, arbitrary: fc.record({ ...is('quote_burst'), symbol, count: fc.integer({ min: 50, max: 400 }) }) },
 ] as const;
 
-const place = fc.constantFrom(
+const position = fc.constantFrom(
   'held',
   'held',
   'held',
@@ -88,12 +95,12 @@ const EVENT_STEPS = [
     weight: 40,
     arbitrary: fc.record({ ...is('event'), topic, count: fc.nat(3), isRefused: fc.nat(7).map(n => n === 0) }),
   },
-  { weight: 16, arbitrary: fc.record({ ...is('follow'), peerIndex, topics }) },
-  { weight: 2, arbitrary: fc.record({ ...is('follow_all'), peerIndex }) },
-  { weight: 20, arbitrary: fc.record({ ...is('resume'), peerIndex, topics, place, pick: fc.nat(1000) }) },
-  { weight: 6, arbitrary: fc.record({ ...is('leave'), peerIndex, topic }) },
-  { weight: 2, arbitrary: fc.record({ ...is('leave_all'), peerIndex }) },
-  { weight: 8, arbitrary: fc.record({ ...is('reconnect'), peerIndex }) },
+  { weight: 16, arbitrary: fc.record({ ...is('follow'), clientIndex, topics }) },
+  { weight: 2, arbitrary: fc.record({ ...is('follow_all'), clientIndex }) },
+  { weight: 20, arbitrary: fc.record({ ...is('resume'), clientIndex, topics, position, pick: fc.nat(1000) }) },
+  { weight: 6, arbitrary: fc.record({ ...is('leave'), clientIndex, topic }) },
+  { weight: 2, arbitrary: fc.record({ ...is('leave_all'), clientIndex }) },
+  { weight: 8, arbitrary: fc.record({ ...is('reconnect'), clientIndex }) },
   { weight: 4, arbitrary: fc.record({ ...is('heartbeat') }) },
 ] as const;
 
@@ -108,10 +115,10 @@ const TROUBLE_STEPS = [
       isLarge: fc.boolean(),
     }),
   },
-  { weight: 1, arbitrary: fc.record({ ...is('disconnect'), peerIndex }) },
-  { weight: 14, arbitrary: fc.record({ ...is('stop_reading'), peerIndex }) },
-  { weight: 10, arbitrary: fc.record({ ...is('read_some'), peerIndex, messages: fc.integer({ min: 1, max: 12 }) }) },
-  { weight: 4, arbitrary: fc.record({ ...is('read_again'), peerIndex }) },
+  { weight: 1, arbitrary: fc.record({ ...is('disconnect'), clientIndex }) },
+  { weight: 14, arbitrary: fc.record({ ...is('stop_reading'), clientIndex }) },
+  { weight: 10, arbitrary: fc.record({ ...is('read_some'), clientIndex, messages: fc.integer({ min: 1, max: 12 }) }) },
+  { weight: 4, arbitrary: fc.record({ ...is('read_again'), clientIndex }) },
   { weight: 2, arbitrary: fc.record({ ...is('crash'), shard: fc.nat(1) }) },
   { weight: 1, arbitrary: fc.record({ ...is('renumber'), topic, isNumbered: fc.nat(3).map(n => n > 0) }) },
   { weight: 2, arbitrary: fc.record({ ...is('publisher_gap'), topic, messages: fc.integer({ min: 1, max: 3 }) }) },
@@ -127,7 +134,7 @@ const EPOCH_STEPS = [
 
 /** What lets things happen, each in its own time. */
 const TIME_STEPS = [
-  { weight: 1, arbitrary: fc.record({ ...is('connect'), client }) },
+  { weight: 1, arbitrary: fc.record({ ...is('connect'), kind: clientKind }) },
   { weight: 12, arbitrary: fc.record({ ...is('interest') }) },
   { weight: 24, arbitrary: fc.record({ ...is('encode'), shard: fc.nat(1) }) },
   { weight: 24, arbitrary: fc.record({ ...is('turn') }) },
@@ -136,21 +143,21 @@ const TIME_STEPS = [
   { weight: 10, arbitrary: fc.record({ ...is('time'), ms: fc.constantFrom(5, 5, 5, 20, 20, 150, 1100, 3500) }) },
 ] as const;
 
-/** Clients that fall behind by and by, and that keep up for a while: the gateway looks at them in between. */
+/** Clients that fall behind by and by, and that keep up for a while: the gateway checks them in between. */
 const PACE_STEPS = [
   ...EVENT_STEPS.filter(({ weight }) => weight >= 16),
   {
     weight: 30,
     arbitrary: fc.record({
       ...is('fall_behind'),
-      peerIndex,
+      clientIndex,
       rounds: fc.integer({ min: 2, max: 10 }),
       quotes: fc.integer({ min: 1, max: 8 }),
     }),
   },
   {
     weight: 20,
-    arbitrary: fc.record({ ...is('keep_up'), peerIndex, rounds: fc.integer({ min: 1, max: 8 }), quotes: fc.nat(2) }),
+    arbitrary: fc.record({ ...is('keep_up'), clientIndex, rounds: fc.integer({ min: 1, max: 8 }), quotes: fc.nat(2) }),
   },
 ] as const;
 
@@ -160,21 +167,21 @@ export const eventsOnly = fc.oneof(...EVENT_STEPS, ...TROUBLE_STEPS, ...EPOCH_ST
 export const eventsWithoutTrouble = fc.oneof(...EVENT_STEPS, ...TIME_STEPS);
 
 const HISTORY_BYTES_ENOUGH = 4 * 1024 * 1024;
-export const scenery = fc.record({
+export const anySetup = fc.record({
   encoders: fc.constant(2),
   isStream: fc.boolean(),
   historyBytes: fc.constantFrom(0, 2048, 8192, HISTORY_BYTES_ENOUGH, HISTORY_BYTES_ENOUGH),
   backpressureBytes: fc.constantFrom(400, 1024, 4096),
   isCalm: fc.constant(false),
 });
-export const slowScenery = fc.record({
+export const slowSetup = fc.record({
   encoders: fc.constant(2),
   isStream: fc.boolean(),
   historyBytes: fc.constant(HISTORY_BYTES_ENOUGH),
   backpressureBytes: fc.constantFrom(4096, 8192),
   isCalm: fc.constant(false),
 });
-export const calmScenery = fc.record({
+export const calmSetup = fc.record({
   encoders: fc.constant(2),
   isStream: fc.boolean(),
   historyBytes: fc.constant(HISTORY_BYTES_ENOUGH),
@@ -191,95 +198,99 @@ export type Step =
   | StepOf<typeof EPOCH_STEPS>
   | StepOf<typeof TIME_STEPS>;
 
-export async function run(world: World, s: Step): Promise<void> {
-  if ('peerIndex' in s) {
-    const open = world.peers.filter(({ socket }) => socket.isOpen);
-    const peer = open[s.peerIndex % Math.max(1, open.length)];
-    if (peer === undefined) return;
-    if (s.op === 'fall_behind' || s.op === 'keep_up') await runOfPace(world, peer, s);
-    else runOfPeer(world, peer, s);
-  } else if ('topic' in s) runOfTopic(world, s);
-  else await runOfWorld(world, s);
+export async function run(model: MarketModel, s: Step): Promise<void> {
+  if ('clientIndex' in s) {
+    const open = model.clients.filter(({ socket }) => socket.isOpen);
+    const client = open[s.clientIndex % Math.max(1, open.length)];
+    if (client === undefined) return;
+    if (s.op === 'fall_behind' || s.op === 'keep_up') await runOfPace(model, client, s);
+    else runOfClient(model, client, s);
+  } else if ('topic' in s) runOfTopic(model, s);
+  else await runOfGateway(model, s);
   await vi.advanceTimersByTimeAsync(0);
 }
 
 type PaceStep = Extract<Step, { op: 'fall_behind' | 'keep_up' }>;
 
-async function runOfPace(world: World, peer: Peer, s: PaceStep): Promise<void> {
-  if (s.op === 'fall_behind') peer.socket.isReading = false;
-  else peer.socket.drain();
+async function runOfPace(model: MarketModel, client: ConnectedClient, s: PaceStep): Promise<void> {
+  if (s.op === 'fall_behind') client.socket.isReading = false;
+  else client.socket.drain();
   for (let round = 0; round < s.rounds; round++) {
     for (let n = 0; n < s.quotes; n++) {
       for (const name of SYMBOLS) {
-        world.quote(name, n, round, false);
-        world.book(name, [[n + 1, round]], false);
+        model.quote(name, n, round, false);
+        model.book(name, [[n + 1, round]], false);
       }
     }
-    await world.work();
-    world.gateway.sample();
+    await model.work();
+    model.gateway.sample();
     await vi.advanceTimersByTimeAsync(PACE_ROUND_MS);
   }
 }
 
-function runOfPeer(world: World, peer: Peer, s: Exclude<Extract<Step, { peerIndex: number }>, PaceStep>): void {
-  const { gateway } = world;
+function runOfClient(
+  model: MarketModel,
+  client: ConnectedClient,
+  s: Exclude<Extract<Step, { clientIndex: number }>, PaceStep>,
+): void {
+  const { gateway } = model;
   switch (s.op) {
     case 'subscribe':
-      world.subscribe(peer, s.stream, s.symbols, s.rateClass, s.depth);
+      model.subscribe(client, s.stream, s.symbols, s.rateClass, s.depth);
       break;
     case 'unsubscribe':
-      world.unsubscribe(peer, `${s.stream}:${s.symbol}`);
+      model.unsubscribe(client, `${s.stream}:${s.symbol}`);
       break;
     case 'resync':
       gateway.subscriptions.resync(
-        peer.socket.session,
+        client.socket.session,
         [s.symbol, ...SYMBOLS].map(symbol => `${s.stream}:${symbol}`),
       );
       break;
     case 'follow':
-      world.follow(peer, s.topics.stream, s.topics.names);
+      model.follow(client, s.topics.stream, s.topics.names);
       break;
     case 'follow_all':
-      world.follow(peer, 'trades', ['*']);
+      model.follow(client, 'trades', ['*']);
       break;
     case 'resume':
-      world.follow(peer, s.topics.stream, s.topics.names, placeFor(world, peer, s));
+      model.follow(client, s.topics.stream, s.topics.names, positionFor(model, client, s));
       break;
     case 'leave':
-      world.leave(peer, s.topic.stream, s.topic.name);
+      model.leave(client, s.topic.stream, s.topic.name);
       break;
     case 'leave_all':
-      world.leave(peer, 'trades', '*');
+      model.leave(client, 'trades', '*');
       break;
     case 'reconnect':
-      world.reconnect(peer);
+      model.reconnect(client);
       break;
     case 'disconnect':
-      gateway.disconnect(peer.socket);
+      gateway.disconnect(client.socket);
       break;
     case 'stop_reading':
-      peer.socket.isReading = false;
+      client.socket.isReading = false;
       break;
     case 'read_some':
-      peer.socket.isReading = false;
-      peer.socket.read(s.messages);
+      client.socket.isReading = false;
+      client.socket.read(s.messages);
       break;
     case 'read_again':
-      peer.socket.drain();
+      client.socket.drain();
       break;
   }
 }
 
-function runOfTopic(world: World, s: Extract<Step, { topic: object }>): void {
-  const { feed } = world;
+function runOfTopic(model: MarketModel, s: Extract<Step, { topic: object }>): void {
+  const { feed } = model;
   const { stream, name } = (s as { topic: { stream: EventStream; name: string } }).topic;
   const subject = subjectOf(stream, name);
   switch (s.op) {
     case 'event':
-      for (let i = 0; i <= s.count; i++) world.event(stream, name, s.isRefused && i === s.count);
+      for (let i = 0; i <= s.count; i++) model.event(stream, name, s.isRefused && i === s.count);
       break;
     case 'event_burst':
-      for (let i = 0; i < s.count; i++) world.event(stream, name, false, s.isLarge && i < 40);
+      for (let i = 0; i < s.count; i++) model.event(stream, name, false, s.isLarge && i < 40);
       break;
     case 'renumber':
       feed.renumber(subject, s.isNumbered);
@@ -293,29 +304,32 @@ function runOfTopic(world: World, s: Extract<Step, { topic: object }>): void {
   }
 }
 
-async function runOfWorld(world: World, s: Exclude<Step, { peerIndex: number } | { topic: object }>): Promise<void> {
-  const { gateway, feed } = world;
+async function runOfGateway(
+  model: MarketModel,
+  s: Exclude<Step, { clientIndex: number } | { topic: object }>,
+): Promise<void> {
+  const { gateway, feed } = model;
   switch (s.op) {
     case 'bad_state':
-      world.badState(s.kind, s.symbol, s.isPartial);
+      model.badState(s.kind, s.symbol, s.isPartial);
       return;
     case 'quote':
-      world.quote(s.symbol, s.price, s.field, s.isPartial);
+      model.quote(s.symbol, s.price, s.field, s.isPartial);
       break;
     case 'book':
-      world.book(s.symbol, s.levels, s.isSnapshot);
+      model.book(s.symbol, s.levels, s.isSnapshot);
       break;
     case 'quote_burst':
       for (let i = 0; i < s.count; i++) {
-        world.quote(s.symbol, i % 10, i, false);
-        world.event('trades', s.symbol);
+        model.quote(s.symbol, i % 10, i, false);
+        model.event('trades', s.symbol);
       }
       break;
     case 'connect':
-      world.connect(s.client);
+      model.connect(s.kind);
       break;
     case 'work':
-      await world.work();
+      await model.work();
       break;
     case 'heartbeat':
       gateway.heartbeat();
@@ -324,13 +338,13 @@ async function runOfWorld(world: World, s: Exclude<Step, { peerIndex: number } |
       gateway.crash(s.shard);
       break;
     case 'outage':
-      world.outage();
+      model.outage();
       break;
     case 'trim':
       feed.trim(s.messages);
       break;
     case 'recreate':
-      world.recreate();
+      model.recreate();
       break;
     case 'interest':
       gateway.deliverInterest();
@@ -347,20 +361,20 @@ async function runOfWorld(world: World, s: Exclude<Step, { peerIndex: number } |
       break;
     case 'time':
       // An encoder that takes nothing for seconds would be dead.
-      if (s.ms > SECOND_MS) await world.work();
+      if (s.ms > SECOND_MS) await model.work();
       await vi.advanceTimersByTimeAsync(s.ms);
   }
 }
 
 /** Where the client says that it stood. */
-function placeFor(world: World, peer: Peer, s: Extract<Step, { op: 'resume' }>): Place {
+function positionFor(model: MarketModel, client: ConnectedClient, s: Extract<Step, { op: 'resume' }>): StreamPosition {
   const { stream, names } = s.topics;
-  const topic = `${stream}:${stream === 'orders' ? peer.sub : names[0]}`;
-  const held = peer.model.events.held.get(topic);
-  const places = world.log.places(topic);
-  const published = places[s.pick % Math.max(1, places.length)];
-  const last = places.at(-1);
-  switch (s.place) {
+  const topic = `${stream}:${stream === 'orders' ? client.sub : names[0]}`;
+  const held = client.checker.events.held.get(topic);
+  const positions = model.log.positions(topic);
+  const published = positions[s.pick % Math.max(1, positions.length)];
+  const last = positions.at(-1);
+  switch (s.position) {
     case 'held':
       return held ?? published ?? { epoch: 'gw1', seq: 0 };
     case 'published':

@@ -1,7 +1,7 @@
 /** A WebSocket client that holds all that it sends and gets against the AsyncAPI document. */
 import { Packr } from 'msgpackr';
 import WebSocket from 'ws';
-import type { Format } from '../../src/protocol/lanes.js';
+import type { Format } from '../../src/protocol/view-options.js';
 import { commandValidator, frameValidator } from './frame-validator.js';
 import { until } from './until.js';
 

@@ -1,7 +1,7 @@
 /** A publisher that holds all that it publishes against the AsyncAPI document. */
 import { Packr } from 'msgpackr';
 import { connect, headers, type NatsConnection } from 'nats';
-import type { Format } from '../../src/protocol/lanes.js';
+import type { Format } from '../../src/protocol/view-options.js';
 import { MessageValidator, messagesOf, readAsyncApi } from './frame-validator.js';
 
 const packr = new Packr({ useRecords: false });

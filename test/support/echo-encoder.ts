@@ -2,13 +2,13 @@
  * A task of the encoder's form that encodes nothing: of each batch it counts the bytes as its frames' and does what the first
  * byte says (see `Batch`). Built and run as a thread of a pool.
  */
-import { workerData } from 'piscina';
+import { workerData } from 'node:worker_threads';
 import { type BatchOutcome, type EncoderTask, type EncoderThreadData, newOutcome } from '../../src/threads/batch.js';
-import { MailboxReceiver } from '../../src/threads/mailbox.js';
+import { HandoffReceiver } from '../../src/threads/handoff-slot.js';
 import { Batch } from './echo-batches.js';
 
 const data = workerData as EncoderThreadData;
-const mailbox = new MailboxReceiver(data.mailbox);
+const slot = new HandoffReceiver(data.handoffSlot);
 let batches = 0;
 
 function process(buffer: ArrayBuffer, bytes: number): BatchOutcome {
@@ -20,5 +20,5 @@ function process(buffer: ArrayBuffer, bytes: number): BatchOutcome {
 }
 
 export default function echo(task: EncoderTask | undefined): BatchOutcome | undefined {
-  return task === undefined ? mailbox.attend(process) : process(task.buffer, task.bytes);
+  return task === undefined ? slot.attend(process) : process(task.buffer, task.bytes);
 }

@@ -2,7 +2,8 @@
  * A client of event topics that trusts nothing: it knows what it asked and what came over the wire, and holds the gateway
  * to the chain. Every message is there once and in order, or a `gap` that covers it comes first.
  */
-import type { EventLog, Place } from './event-log.js';
+import type { StreamPosition } from '../../src/protocol/stream-position.js';
+import type { EventLog } from './event-log.js';
 
 type Frame = Record<string, unknown>;
 
@@ -12,7 +13,7 @@ const ALL_TRADES = 'trades:*';
 export interface Asked {
   readonly action: 'subscribe' | 'unsubscribe';
   readonly topics: readonly string[];
-  readonly since: Place | undefined;
+  readonly since: StreamPosition | undefined;
   /** Nothing stands in the way of sending again what was missed. */
   readonly isRecoverable?: boolean;
 }
@@ -20,7 +21,7 @@ export interface Asked {
 export class EventClient {
   readonly violations: string[] = [];
   /** Where the client stands in each topic. */
-  readonly held = new Map<string, Place>();
+  readonly held = new Map<string, StreamPosition>();
   /** Topics that the gateway says are subscribed. */
   readonly subscribed = new Set<string>();
   recovered = 0;
@@ -122,7 +123,8 @@ export class EventClient {
       if (recovered !== undefined) this.held.delete(topic);
       if (recovered === true) this.#ahead.add(topic);
       else this.#ahead.delete(topic);
-      const position = recovered === true ? asked.since : (positions as Record<string, Place> | undefined)?.[topic];
+      const position =
+        recovered === true ? asked.since : (positions as Record<string, StreamPosition> | undefined)?.[topic];
       // Those of `trades:*` have begun the chain.
       if (position !== undefined && !this.held.has(topic)) this.held.set(topic, position);
       this.#free.delete(topic);
@@ -157,7 +159,7 @@ export class EventClient {
     this.held.set(topic, { epoch, seq });
   }
 
-  #follows(topic: string, held: Place, epoch: string, prevSeq: number, seq: number): boolean {
+  #follows(topic: string, held: StreamPosition, epoch: string, prevSeq: number, seq: number): boolean {
     const isAhead = this.#ahead.delete(topic);
     return held.epoch === epoch && (held.seq === prevSeq || (isAhead && prevSeq < held.seq && held.seq < seq));
   }
@@ -218,4 +220,5 @@ export class EventClient {
   }
 }
 
-const textOf = (place: Place | undefined): string => (place === undefined ? 'nowhere' : `${place.epoch} ${place.seq}`);
+const textOf = (position: StreamPosition | undefined): string =>
+  position === undefined ? 'nowhere' : `${position.epoch} ${position.seq}`;

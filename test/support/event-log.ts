@@ -1,4 +1,6 @@
 /** What was published on event topics, as the tests know it: by topic and epoch, in order of the sequences. */
+import type { StreamPosition } from '../../src/protocol/stream-position.js';
+
 export interface Published {
   readonly seq: number;
   /** What tells it from all others. */
@@ -7,16 +9,11 @@ export interface Published {
   readonly isValid: boolean;
 }
 
-export interface Place {
-  readonly epoch: string;
-  readonly seq: number;
-}
-
-/** One topic, since it was last begun anew, and before. */
+/** One topic, since it last started over, and before. */
 interface Topic {
   readonly epochs: Map<string, Published[]>;
   owed: Map<string, Published[]>;
-  last: Place | undefined;
+  last: StreamPosition | undefined;
   epoch: string;
 }
 
@@ -36,7 +33,7 @@ export class EventLog {
     topic.last = { epoch, seq: published.seq };
   }
 
-  /** Nobody is owed what there was so far: what comes next counts anew. */
+  /** Clients are owed none of what was published so far; counting starts over. */
   end(name: string): void {
     const topic = this.#topics.get(name);
     if (topic === undefined) return;
@@ -44,33 +41,33 @@ export class EventLog {
     topic.last = undefined;
   }
 
-  find(name: string, { epoch, seq }: Place): Published | undefined {
+  find(name: string, { epoch, seq }: StreamPosition): Published | undefined {
     return this.#topics
       .get(name)
       ?.epochs.get(epoch)
       ?.find(published => published.seq === seq);
   }
 
-  /** Messages that clients were to get, or to be told of, behind one place and before another of the same epoch. */
+  /** Messages that clients were to get, or to be told of, behind one position and before another of the same epoch. */
   between(name: string, epoch: string, after: number, before: number): readonly Published[] {
     const owed = this.#topics.get(name)?.owed.get(epoch) ?? [];
     return owed.filter(({ seq }) => seq > after && seq < before);
   }
 
   /** The newest message that clients were to get, or to be told of, in the newest epoch. */
-  last(name: string): Place | undefined {
+  last(name: string): StreamPosition | undefined {
     return this.#topics.get(name)?.last;
   }
 
-  /** True when the topic was at this place, in its present epoch. */
-  hasBeenAt(name: string, { epoch, seq }: Place): boolean {
+  /** True when the topic was at this position, in its present epoch. */
+  hasBeenAt(name: string, { epoch, seq }: StreamPosition): boolean {
     const topic = this.#topics.get(name);
     const newest = topic?.owed.get(epoch)?.at(-1)?.seq ?? -1;
     return topic?.epoch === epoch && seq <= newest;
   }
 
-  /** All places of a topic that there ever were, refused messages' too. */
-  places(name: string): readonly Place[] {
+  /** All positions of a topic that there ever were, refused messages' too. */
+  positions(name: string): readonly StreamPosition[] {
     const epochs = [...(this.#topics.get(name)?.epochs ?? [])];
     return epochs.flatMap(([epoch, messages]) => messages.map(({ seq }) => ({ epoch, seq })));
   }

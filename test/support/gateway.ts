@@ -93,10 +93,10 @@ export function testToken(request: Partial<TokenRequest> = {}): Promise<string> 
 async function ready(child: ChildProcess, exited: Promise<number | null>, stdout: () => string, log: () => string) {
   let timer: NodeJS.Timeout | undefined;
   const told = new Promise<void>((resolve, reject) => {
-    const look = () => {
+    const check = () => {
       if (stdout().includes('clients ') && stdout().endsWith('\n\n')) resolve();
     };
-    child.stdout?.on('data', look);
+    child.stdout?.on('data', check);
     exited.then(code => reject(new Error(`the gateway ended with ${code} before it was ready:\n${log()}`)));
     timer = setTimeout(() => reject(new Error(`the gateway is not ready in time:\n${log()}`)), START_TIMEOUT_MS);
   });

@@ -1,6 +1,6 @@
-/** Has one batch encoded that is too large for the mailbox. Built and run as a process of its own: `<task file>`. */
+/** Has one batch encoded that is too large for the hand-off slot. Built and run as a process of its own: `<task file>`. */
 import { PooledEncoderThread } from '../../src/hub/shards/encoder-thread.js';
-import { MAILBOX_BATCH_BYTES_MAX } from '../../src/threads/mailbox.js';
+import { HANDOFF_BATCH_BYTES_MAX } from '../../src/threads/handoff-slot.js';
 
 const [, , taskFile = ''] = process.argv;
 const thread = new PooledEncoderThread(taskFile, {
@@ -10,7 +10,7 @@ const thread = new PooledEncoderThread(taskFile, {
   bookLevelsMax: 1_000_000,
   batchMax: 1,
 });
-const bytes = MAILBOX_BATCH_BYTES_MAX + 8;
+const bytes = HANDOFF_BATCH_BYTES_MAX + 8;
 
 void thread.run({ buffer: new ArrayBuffer(bytes), bytes }).then(({ frameBytes, buffer }) => {
   console.log(`encoded ${frameBytes} bytes, has ${buffer.byteLength} back`);

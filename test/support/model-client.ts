@@ -30,7 +30,7 @@ export class ModelClient {
   /** State topics asked for. */
   readonly wanted = new Set<string>();
   readonly events: EventClient;
-  /** The newest place that each state topic was ever at here, whatever became of the subscription. */
+  /** The newest position that each state topic was ever at here, whatever became of the subscription. */
   readonly #newest = new Map<string, Held>();
 
   constructor(log: EventLog) {
@@ -171,9 +171,9 @@ export class ModelClient {
       this.violations.push(`K8: ${topic} runs back from ${newest.seq} to ${seq} in ${epoch}`);
     }
     // One object: deltas move both.
-    const place = { epoch, seq };
-    this.#newest.set(topic, place);
-    this.held.set(topic, place);
+    const position = { epoch, seq };
+    this.#newest.set(topic, position);
+    this.held.set(topic, position);
   }
 
   /** True when the delta is to be applied; a topic without a snapshot yet ignores it. */

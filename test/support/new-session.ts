@@ -4,7 +4,7 @@ import { MessageRate } from '../../src/gateway/limits/message-rate.js';
 import { PublishedBytes } from '../../src/gateway/limits/published-bytes.js';
 import { createSharedRates } from '../../src/gateway/limits/shared-rates.js';
 import { Session } from '../../src/gateway/model/session.js';
-import type { Format, Tier } from '../../src/protocol/lanes.js';
+import type { Format, Tier } from '../../src/protocol/view-options.js';
 import { newAccount } from './work-budgets.js';
 
 export interface NewSession {

@@ -78,15 +78,15 @@ export class OneThreadFeed implements HubFeed {
     });
   }
 
-  /** Somebody publishes. @returns its place in the stream, where there is one */
+  /** Somebody publishes. @returns its position in the stream, where there is one */
   put(subject: string, value: object): { epoch: string; seq: number } | undefined {
     const payload = Buffer.from(JSON.stringify(value));
     const message = { subject, payload, tsEventMicros: 0, seq: 0, epoch: '', contiguous: false, publication: '' };
     if (this.isStream) {
-      const place = { epoch: this.streamEpoch, seq: ++this.#lastSeq };
-      this.#stream.push({ ...place, subject, payload, tsEventMicros: 0 });
-      this.deliver({ ...message, ...place });
-      return place;
+      const position = { epoch: this.streamEpoch, seq: ++this.#lastSeq };
+      this.#stream.push({ ...position, subject, payload, tsEventMicros: 0 });
+      this.deliver({ ...message, ...position });
+      return position;
     }
     const kind = parseSubject(subject)?.kind;
     const publisher = this.#publishers.get(subject);

@@ -111,20 +111,7 @@ export class OneThreadGateway {
       resumedAtOnceMax: 3,
       assemblyBytesMax: options.assemblyBytesMax ?? ASSEMBLY_BYTES_MAX,
     });
-    this.#slow = new Ladder({
-      subscriptions: this.subscriptions,
-      outbox,
-      backpressureBytesMax: backpressureBytes,
-      // Slow clients are never given up here: what they are told is the question.
-      circuit: {
-        opensMax: Number.POSITIVE_INFINITY,
-        recoveryMs: Number.POSITIVE_INFINITY,
-        probes: 1,
-        restoreAfterMs: RESTORE_AFTER_MS,
-      },
-      nowMs: () => nowMicros() / 1000,
-      close: () => {},
-    });
+    this.#slow = this.#newLadder(outbox, backpressureBytes, nowMicros);
     this.#fanout = new Fanout({
       rings: rings.map(ring => new RingReader(ring, 0)),
       table: this.#table,
@@ -137,24 +124,8 @@ export class OneThreadGateway {
     });
     this.#heartbeats = new Heartbeats(this.#table, outbox, HEARTBEAT_MS, nowMicros);
     const post = (message: FromWorker) => this.hub.fromWorker(0, message);
-    const replies = new Replies(outbox);
     this.#symbols = new SymbolLookup(options.symbols, post);
-    this.#commands = new CommandHandler({
-      topics: new TopicCommands({
-        subscriptions: this.subscriptions,
-        symbols: this.#symbols,
-        replies,
-        subscriptionsMax: SUBSCRIPTIONS_MAX,
-      }),
-      rooms: new RoomPublishing({ replies, post, messageBytesMax: 16 * 1024, published: unlimitedPublished() }),
-      // Nobody sends `auth` here.
-      reauthentication: undefined as unknown as Reauthentication,
-      replies,
-      turns: { action: '', later: (session, serve) => queueMicrotask(() => serve(session)) },
-      budgets: newWorkBudgets(),
-      namesMax: SUBSCRIPTIONS_MAX,
-      onFault: (what, cause) => this.faults.push(`${what}: ${cause}`),
-    });
+    this.#commands = this.#newCommands(new Replies(outbox), post);
     this.#uws.onDropped = socket => this.#slow.dropped(socket.session, this.#fanout.turn);
     this.#uws.onDrain = socket => this.#slow.drained(socket.session);
   }
@@ -297,6 +268,42 @@ export class OneThreadGateway {
       onFault: (what, detail) => {
         if (!detail.includes(KILLED)) this.faults.push(`${what}: ${detail}`);
       },
+    });
+  }
+
+  #newLadder(outbox: Outbox, backpressureBytesMax: number, nowMicros: () => number): Ladder {
+    return new Ladder({
+      subscriptions: this.subscriptions,
+      outbox,
+      backpressureBytesMax,
+      // Slow clients are never given up here: what they are told is the question.
+      circuit: {
+        opensMax: Number.POSITIVE_INFINITY,
+        recoveryMs: Number.POSITIVE_INFINITY,
+        probes: 1,
+        restoreAfterMs: RESTORE_AFTER_MS,
+      },
+      nowMs: () => nowMicros() / 1000,
+      close: () => {},
+    });
+  }
+
+  #newCommands(replies: Replies, post: (message: FromWorker) => void): CommandHandler {
+    return new CommandHandler({
+      topics: new TopicCommands({
+        subscriptions: this.subscriptions,
+        symbols: this.#symbols,
+        replies,
+        subscriptionsMax: SUBSCRIPTIONS_MAX,
+      }),
+      rooms: new RoomPublishing({ replies, post, messageBytesMax: 16 * 1024, published: unlimitedPublished() }),
+      // No client sends `auth` here.
+      reauthentication: undefined as unknown as Reauthentication,
+      replies,
+      turns: { action: '', later: (session, serve) => queueMicrotask(() => serve(session)) },
+      budgets: newWorkBudgets(),
+      namesMax: SUBSCRIPTIONS_MAX,
+      onFault: (what, cause) => this.faults.push(`${what}: ${cause}`),
     });
   }
 

@@ -55,6 +55,7 @@ const ROOMS = [
   'src/protocol/frames.ts',
   'src/protocol/frames',
   'src/protocol',
+  'src/programs.ts',
 ];
 
 const modules = ['src', 'bench', 'test/support'].flatMap(folder =>

@@ -1,4 +1,4 @@
-import type { Random } from './random.js';
+import type { SeededRandom } from './seeded-random.js';
 
 /** Adjacent ticks on which a side may have a level; the rest of the market is not modelled. */
 const LADDER_TICKS = 128;
@@ -19,13 +19,13 @@ export type LevelSink = (priceTicks: number, quantity: number) => void;
  */
 class Side {
   readonly #quantities = new Int32Array(LADDER_TICKS);
-  readonly #random: Random;
+  readonly #random: SeededRandom;
   /** +1 for asks, −1 for bids: the direction from the best price to the worst. */
   readonly #away: 1 | -1;
   #bestTicks: number;
   #levels = LADDER_TICKS;
 
-  constructor(bestTicks: number, away: 1 | -1, random: Random) {
+  constructor(bestTicks: number, away: 1 | -1, random: SeededRandom) {
     this.#bestTicks = bestTicks;
     this.#away = away;
     this.#random = random;
@@ -92,10 +92,10 @@ class Side {
 export class Book {
   readonly #bids: Side;
   readonly #asks: Side;
-  readonly #random: Random;
+  readonly #random: SeededRandom;
 
   /** Prices in ticks; `bestBidTicks` < `bestAskTicks`, and at least 128 ticks above zero. */
-  constructor(bestBidTicks: number, bestAskTicks: number, random: Random) {
+  constructor(bestBidTicks: number, bestAskTicks: number, random: SeededRandom) {
     if (bestBidTicks >= bestAskTicks) throw new RangeError(`crossed book: bid ${bestBidTicks}, ask ${bestAskTicks}`);
     if (bestBidTicks < LADDER_TICKS) throw new RangeError(`no room for ${LADDER_TICKS} bids under ${bestBidTicks}`);
     this.#random = random;

@@ -1,7 +1,7 @@
 import { fnv1aOfText } from '../../protocol/fnv.js';
 import { Book } from './book.js';
 import { Market } from './market.js';
-import { Random } from './random.js';
+import { SeededRandom } from './seeded-random.js';
 import { basePriceCents } from './symbols.js';
 
 /** Each party's fee is the traded value divided by this. */
@@ -16,7 +16,7 @@ const TRADE_QUANTITY_MAX = 50_000;
 export class Instrument {
   readonly symbol: string;
   readonly market: Market;
-  readonly #random: Random;
+  readonly #random: SeededRandom;
   readonly #symbolJson: string;
   readonly #tickCents: number;
   #book: Book | undefined;
@@ -29,7 +29,7 @@ export class Instrument {
   constructor(symbol: string, seed: number, stepMax: number) {
     this.symbol = symbol;
     this.#symbolJson = JSON.stringify(symbol);
-    this.#random = new Random(seed, fnv1aOfText(symbol) ^ MARKET_STREAM);
+    this.#random = new SeededRandom(seed, fnv1aOfText(symbol) ^ MARKET_STREAM);
     const base = basePriceCents(symbol, seed);
     this.market = new Market(base, stepMax, this.#random);
     this.#tickCents = tickCents(base);

@@ -1,4 +1,4 @@
-import type { Random } from './random.js';
+import type { SeededRandom } from './seeded-random.js';
 
 /** Lowest simulated price: 1.00. */
 export const PRICE_CENTS_MIN = 100;
@@ -17,7 +17,7 @@ export class Market {
   readonly #lowCents: number;
   readonly #highCents: number;
   readonly #stepCentsMax: number;
-  readonly #random: Random;
+  readonly #random: SeededRandom;
   priceCents: number;
   /** Traded since the start, in whole lots. */
   volume: number;
@@ -26,7 +26,7 @@ export class Market {
    * @param basePriceCents at least 100.
    * @param stepMax the largest step, as a share of the base price; every step is at least one cent.
    */
-  constructor(basePriceCents: number, stepMax: number, random: Random) {
+  constructor(basePriceCents: number, stepMax: number, random: SeededRandom) {
     if (basePriceCents < PRICE_CENTS_MIN) throw new RangeError(`base price under 1.00: ${basePriceCents} cents`);
     this.basePriceCents = basePriceCents;
     this.#lowCents = Math.max(PRICE_CENTS_MIN, Math.ceil(basePriceCents * (1 - PRICE_BAND)));

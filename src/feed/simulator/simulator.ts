@@ -5,7 +5,7 @@ import { DONE, type FeedOutcome, NOT_RUNNING } from '../feed-outcome.js';
 import { LocalFeed } from '../local-feed.js';
 import { Instrument } from './instrument.js';
 import { Interest } from './interest.js';
-import { Random } from './random.js';
+import { SeededRandom } from './seeded-random.js';
 import { simulatedSymbols } from './symbols.js';
 
 /** Largest step of a price in the calm market, as a share of the base price. */
@@ -46,7 +46,7 @@ export class SimulatorFeed extends LocalFeed implements Feed {
   readonly name = 'simulator';
   readonly #config: SimulatorConfig;
   readonly #clock: Clock;
-  readonly #random: Random;
+  readonly #random: SeededRandom;
   readonly #instruments: Instrument[];
   readonly #interest: Interest;
   readonly #buffer = Buffer.allocUnsafe(PAYLOAD_BYTES_MAX);
@@ -68,7 +68,7 @@ export class SimulatorFeed extends LocalFeed implements Feed {
     super();
     this.#config = config;
     this.#clock = clock;
-    this.#random = new Random(config.seed);
+    this.#random = new SeededRandom(config.seed);
     const names = simulatedSymbols(symbols, config.symbols);
     const stepMax = config.updatesPerSecond > 0 ? FAST_STEP_MAX : CALM_STEP_MAX;
     this.#instruments = names.map(symbol => new Instrument(symbol, config.seed, stepMax));

@@ -1,6 +1,6 @@
 import { fnv1aOfText } from '../../protocol/fnv.js';
 import { isSymbol } from '../../protocol/topics.js';
-import { Random } from './random.js';
+import { SeededRandom } from './seeded-random.js';
 
 /** Rounded prices of an ordinary day, in cents. Fifty, so that the first generated name is SYM0051. */
 const BUILT_IN: ReadonlyMap<string, number> = new Map([
@@ -76,5 +76,5 @@ export function simulatedSymbols(named: readonly string[], count: number): strin
 /** The price that a symbol moves around, in cents: its usual one, or one derived from its name and `seed`. */
 export function basePriceCents(symbol: string, seed: number): number {
   const known = BUILT_IN.get(symbol);
-  return known ?? new Random(seed, fnv1aOfText(symbol)).between(BASE_CENTS_MIN, BASE_CENTS_MAX);
+  return known ?? new SeededRandom(seed, fnv1aOfText(symbol)).between(BASE_CENTS_MIN, BASE_CENTS_MAX);
 }

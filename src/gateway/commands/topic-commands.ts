@@ -3,9 +3,10 @@
 import type { ErrorCode } from '../../protocol/codes.js';
 import type { CommandId } from '../../protocol/command-limits.js';
 import type { ResyncCommand, SubscribeCommand, UnsubscribeCommand } from '../../protocol/commands.js';
-import { CLASSES, classNumber, DEPTHS, depthDetail, slowerClass } from '../../protocol/lanes.js';
 import type { StreamPosition } from '../../protocol/stream-position.js';
 import { isStateStream, topicOf } from '../../protocol/topics.js';
+import { CLASSES, classNumber, DEPTHS } from '../../protocol/view-options.js';
+import { depthDetail, slowerClass } from '../../threads/lanes.js';
 import { RETRY_AFTER_MS } from '../limits/retry-after.js';
 import type { RequestedTopic, Session } from '../model/session.js';
 import { shorten } from '../refusal.js';

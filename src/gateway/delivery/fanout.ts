@@ -4,16 +4,10 @@
  * reverse order of publishing. Only a separate turn puts institutional sockets first on the wire
  * (native-notes/uws.md).
  */
-import {
-  classOfLane,
-  detailOfLane,
-  laneWith,
-  REALTIME,
-  type Tier,
-  TRADES_FULL,
-  variantOfLane,
-} from '../../protocol/lanes.js';
+
 import { ALL_TRADES_SOURCE } from '../../protocol/topics.js';
+import { REALTIME, type Tier } from '../../protocol/view-options.js';
+import { classOfLane, detailOfLane, laneWith, TRADES_FULL, variantOfLane } from '../../threads/lanes.js';
 import { epochTagOf, FrameKind, type RingReader } from '../../threads/ring.js';
 import type { Gaps } from '../events/gaps.js';
 import { NOTHING_SENT, type TaggedPosition } from '../model/positions.js';

@@ -1,7 +1,7 @@
 /** Who may connect, and to what: everything that is decided before the upgrade. */
 import type { Credential } from '../../auth/credential.js';
-import { CLASSES, defaultClass } from '../../protocol/lanes.js';
 import { isMarketData, type Stream } from '../../protocol/topics.js';
+import { CLASSES, defaultClass } from '../../protocol/view-options.js';
 import type { SymbolLookup } from '../commands/symbol-lookup.js';
 import type { TokenBucket } from '../limits/message-rate.js';
 import type { Owners } from '../limits/owner.js';

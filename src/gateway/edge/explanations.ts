@@ -5,8 +5,8 @@
  */
 import type { WebSocket, WebSocketBehavior } from 'uWebSockets.js';
 import { CloseCode } from '../../protocol/close-code.js';
-import type { Format } from '../../protocol/lanes.js';
 import { MsgpackWriter } from '../../protocol/msgpack-writer.js';
+import type { Format } from '../../protocol/view-options.js';
 import type { SocketData } from '../model/session.js';
 import type { Refusal } from '../refusal.js';
 

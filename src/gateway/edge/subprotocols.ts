@@ -1,5 +1,5 @@
 /** What a client offers in `Sec-WebSocket-Protocol`: the format of its frames and, where it cannot set headers, its token. */
-import type { Format } from '../../protocol/lanes.js';
+import type { Format } from '../../protocol/view-options.js';
 
 const FORMATS: Readonly<Record<string, Format>> = { 'millrace.json': 'json', 'millrace.msgpack': 'msgpack' };
 /** A JWT has only characters that a subprotocol may have. */

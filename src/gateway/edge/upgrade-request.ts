@@ -1,7 +1,8 @@
 /** Parses an upgrade request: what it asks for, or why it is refused. Nothing here depends on uWS. */
 import { decimalOf } from '../../protocol/amount.js';
-import { CLASSES, classNumber, depthDetail, type Format } from '../../protocol/lanes.js';
 import { isChannel, type Stream } from '../../protocol/topics.js';
+import { CLASSES, classNumber, type Format } from '../../protocol/view-options.js';
+import { depthDetail } from '../../threads/lanes.js';
 import { type Refusal, refusal, shorten } from '../refusal.js';
 import { type Endpoint, Query } from './query.js';
 import { readSubprotocols } from './subprotocols.js';

@@ -4,8 +4,8 @@
  * queued after it are complete. They are sent once all topics of the command have reached their mark: all or nothing.
  */
 
-import type { Tier } from '../../protocol/lanes.js';
 import type { StreamPosition } from '../../protocol/stream-position.js';
+import type { Tier } from '../../protocol/view-options.js';
 import type { Session, Subscription, View } from '../model/session.js';
 import { newRecovery, type Recovery, type Resumption, standing } from './missed-events.js';
 import type { RecoveryOptions } from './recovery-options.js';

@@ -6,8 +6,8 @@
  * for what they are sent (resending.ts).
  */
 import { replayEstimateUnits, replayUnits } from '../../protocol/costs.js';
-import type { Tier } from '../../protocol/lanes.js';
 import type { StreamPosition } from '../../protocol/stream-position.js';
+import type { Tier } from '../../protocol/view-options.js';
 import type { Session, Subscription, View } from '../model/session.js';
 import type { ReplayRequest, ViewRequests } from '../views/view-requests.js';
 import { ReplayLog } from './replay-log.js';

@@ -4,7 +4,7 @@
  * by more than the burst, the client's requests are refused.
  */
 import { ADDRESS_FACTOR, BURST_SECONDS, INSTITUTIONAL_FACTOR, USER_FACTOR } from '../../protocol/costs.js';
-import type { Tier } from '../../protocol/lanes.js';
+import type { Tier } from '../../protocol/view-options.js';
 import { HalfSipHash, type HashSeed } from './key-hash.js';
 import { Owners } from './owner.js';
 import { type DebtKey, debtKeyOf, SharedDebts } from './shared-debts.js';

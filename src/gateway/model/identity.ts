@@ -1,7 +1,7 @@
 /** Who a session belongs to, and what that allows: its credential and everything derived from it. */
 import assert from 'node:assert/strict';
 import type { Credential, Entitlements } from '../../auth/credential.js';
-import { defaultClass, type Tier } from '../../protocol/lanes.js';
+import { defaultClass, type Tier } from '../../protocol/view-options.js';
 
 /** Only this class writes its fields. `auth` replaces all of them at once. */
 export class Identity {

@@ -3,9 +3,10 @@
 import type { WebSocket } from 'uWebSockets.js';
 import assert from 'node:assert/strict';
 import type { Credential, Entitlements } from '../../auth/credential.js';
-import { type Format, servedLane, type Tier } from '../../protocol/lanes.js';
 import type { StreamPosition } from '../../protocol/stream-position.js';
 import type { Stream } from '../../protocol/topics.js';
+import type { Format, Tier } from '../../protocol/view-options.js';
+import { servedLane } from '../../threads/lanes.js';
 import type { TokenBucket } from '../limits/message-rate.js';
 import { sharedNowMs } from '../limits/shared-clock.js';
 import type { Account } from '../limits/work-budgets.js';

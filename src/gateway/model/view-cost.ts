@@ -1,6 +1,8 @@
 /** What the answer to a view's request costs its encoder, in units of a small document. */
-import { DEPTHS, detailOfLane } from '../../protocol/lanes.js';
+
 import { ALL_SYMBOLS, type Stream } from '../../protocol/topics.js';
+import { DEPTHS } from '../../protocol/view-options.js';
+import { detailOfLane } from '../../threads/lanes.js';
 
 /** How many levels of a book cost an encoder as much as one small document. */
 const LEVELS_PER_COST = 12.5;

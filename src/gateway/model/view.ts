@@ -1,9 +1,10 @@
 /** A view: a topic at a class in a format, for one tier, as this worker's sockets subscribe to it. */
 import assert from 'node:assert/strict';
 import type { ErrorCode } from '../../protocol/codes.js';
-import { classNameOfLane, isMsgpackLane, isStampedLane, type Tier } from '../../protocol/lanes.js';
 import type { StreamPosition } from '../../protocol/stream-position.js';
 import { ALL_SYMBOLS, isStateStream, type Stream, sourceKindOf, topicOf } from '../../protocol/topics.js';
+import type { Tier } from '../../protocol/view-options.js';
+import { classNameOfLane, isMsgpackLane, isStampedLane } from '../../threads/lanes.js';
 import { shardOf } from '../../threads/shard-of.js';
 import type { Part } from './part.js';
 import { Positions, type TaggedPosition } from './positions.js';

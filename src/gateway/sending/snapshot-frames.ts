@@ -1,6 +1,7 @@
 /** Builds a `quotes_patch` snapshot frame by concatenating parts from the encoder; nothing is encoded twice. */
-import type { Format } from '../../protocol/lanes.js';
+
 import { packedBytes } from '../../protocol/msgpack-writer.js';
+import type { Format } from '../../protocol/view-options.js';
 import { TS_SENT_PLACEHOLDER } from '../../threads/stamp.js';
 import type { Part } from '../views/views.js';
 

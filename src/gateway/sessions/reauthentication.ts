@@ -4,8 +4,8 @@
 import type { Credential } from '../../auth/credential.js';
 import type { ErrorCode } from '../../protocol/codes.js';
 import type { AuthCommand } from '../../protocol/commands.js';
-import { classOfLane, detailOfLane } from '../../protocol/lanes.js';
 import { isStateStream } from '../../protocol/topics.js';
+import { classOfLane, detailOfLane } from '../../threads/lanes.js';
 import type { ConnectionLimits } from '../limits/connection-limits.js';
 import { sharedNowMs } from '../limits/shared-clock.js';
 import type { RequestedTopic, Session } from '../model/session.js';

@@ -6,7 +6,8 @@
  * another after the next while; one that falls behind soon after has to keep up for longer the next time. Views stay
  * shared: the slower class is a view that others use too.
  */
-import { CLASSES, classOfLane, SLOWEST, slowerClass } from '../../protocol/lanes.js';
+import { CLASSES, SLOWEST } from '../../protocol/view-options.js';
+import { classOfLane, slowerClass } from '../../threads/lanes.js';
 import { isSteppingDown, type Session } from '../model/session.js';
 import type { Outbox } from '../sending/outbox.js';
 import type { Subscriptions } from '../subscriptions/subscriptions.js';

@@ -3,14 +3,12 @@
  * are used.
  */
 import { X509Certificate } from 'node:crypto';
-import { readFile, stat } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { createSecureContext } from 'node:tls';
 import { checkSecretFile } from '../../config/secret-files.js';
 import type { SecretReaders } from '../../config/values.js';
 import type { TlsConfig } from '../../config/variables/process.js';
-
-/** How often to check the files. */
-const POLL_MS = 2_000;
+import { FILES_POLL_MS, WatchedFiles } from '../../config/watched-files.js';
 
 /** The methods of pino used here. */
 export interface CertificateLog {
@@ -33,54 +31,46 @@ export class CertificateFiles {
   readonly #log: CertificateLog;
   readonly #onRenewed: () => void;
   readonly #pollMs: number;
-  #timer: NodeJS.Timeout | undefined;
-  #seen: string | undefined;
-  /** Runs checks one at a time. */
-  #polling: Promise<unknown> = Promise.resolve();
+  readonly #watched: WatchedFiles;
+  #unwatch: () => void = () => {};
 
   /** @param onRenewed called when the files hold another, usable certificate */
-  constructor(files: TlsConfig, readers: SecretReaders, log: CertificateLog, onRenewed: () => void, pollMs = POLL_MS) {
+  constructor(
+    files: TlsConfig,
+    readers: SecretReaders,
+    log: CertificateLog,
+    onRenewed: () => void,
+    pollMs = FILES_POLL_MS,
+  ) {
     this.#files = files;
     this.#readers = readers;
     this.#log = log;
     this.#onRenewed = onRenewed;
     this.#pollMs = pollMs;
+    const { certFile, keyFile, clientCaFile } = files;
+    this.#watched = new WatchedFiles(
+      clientCaFile === undefined ? [certFile, keyFile] : [certFile, keyFile, clientCaFile],
+    );
   }
 
   /** From now on, a change of the files renews the certificate. */
   watch(): void {
-    const first = this.#stamp();
-    this.#polling = first.then(stamp => {
-      this.#seen = stamp;
-    });
-    this.#timer = setInterval(() => void this.#poll(), this.#pollMs);
-    this.#timer.unref();
+    // The threads have read them.
+    void this.#watched.read(async () => undefined);
+    this.#unwatch = this.#watched.watch(() => this.check('files changed'), this.#pollMs);
   }
 
   unwatch(): void {
-    clearInterval(this.#timer);
+    this.#unwatch();
   }
 
   /** Reads the files, changed or not. @returns why they are unusable; undefined when they are in use now */
   check(reason: string): Promise<string | undefined> {
-    const renewed = this.#polling.then(() => this.#renew(reason));
-    this.#polling = renewed;
-    return renewed;
-  }
-
-  #poll(): Promise<unknown> {
-    this.#polling = this.#polling.then(async () => {
-      const stamp = await this.#stamp();
-      if (stamp === this.#seen) return;
-      await this.#renew('files changed');
-    });
-    return this.#polling;
+    return this.#watched.read(() => this.#renew(reason));
   }
 
   async #renew(reason: string): Promise<string | undefined> {
     const { certFile, keyFile, clientCaFile } = this.#files;
-    // Stamp before reading: the next check then sees any later change.
-    this.#seen = await this.#stamp();
     try {
       const certificate = await usableCertificate(this.#files, this.#readers);
       const { subject, validTo, fingerprint256 } = certificate;
@@ -95,21 +85,6 @@ export class CertificateFiles {
       );
       return detail;
     }
-  }
-
-  /** Changes whenever one of the files is written or replaced. */
-  async #stamp(): Promise<string> {
-    const { certFile, keyFile, clientCaFile } = this.#files;
-    const files = clientCaFile === undefined ? [certFile, keyFile] : [certFile, keyFile, clientCaFile];
-    const stamps = files.map(async file => {
-      try {
-        const { ino, mtimeMs, ctimeMs, size } = await stat(file);
-        return `${ino} ${mtimeMs} ${ctimeMs} ${size}`;
-      } catch (cause) {
-        return String((cause as NodeJS.ErrnoException).code);
-      }
-    });
-    return (await Promise.all(stamps)).join(', ');
   }
 }
 

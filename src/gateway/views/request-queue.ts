@@ -3,7 +3,7 @@
  * never has more than those few to do before its next live message, however much clients request.
  */
 
-import type { Tier } from '../../protocol/lanes.js';
+import type { Tier } from '../../protocol/view-options.js';
 import { FairQueue } from '../../threads/fair-queue.js';
 
 /** Priorities: repairs of views in use, then client requests; institutional before retail, but neither tier starves. */

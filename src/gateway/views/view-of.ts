@@ -1,6 +1,8 @@
 /** Which view serves a topic to a session. */
-import { laneOf, REALTIME, TRADES_FULL, TRADES_PUBLIC } from '../../protocol/lanes.js';
+
 import { ALL_SYMBOLS, isStateStream, type Stream } from '../../protocol/topics.js';
+import { REALTIME } from '../../protocol/view-options.js';
+import { laneOf, TRADES_FULL, TRADES_PUBLIC } from '../../threads/lanes.js';
 import type { Session } from '../model/session.js';
 
 /** The default name when a command gives none: all trades, the user's own orders. */

@@ -2,10 +2,12 @@
  * What this worker's sockets are subscribed to: one view per topic, class, format and tier, each with a native uWS
  * topic. A view exists while a session keeps it in use; the hub learns when the first begins and the last ends.
  */
-import { servedLane, type Tier } from '../../protocol/lanes.js';
+
 import type { StreamPosition } from '../../protocol/stream-position.js';
 import { isStateStream, type Stream } from '../../protocol/topics.js';
+import type { Tier } from '../../protocol/view-options.js';
 import { Cursor } from '../../threads/cursor.js';
+import { servedLane } from '../../threads/lanes.js';
 import type { InterestChange } from '../../threads/thread-messages.js';
 import type { Subscription, View } from '../model/session.js';
 import { type SentCell, type SentCells, ViewOf } from '../model/view.js';

@@ -1,5 +1,6 @@
 /** Messages that made an encoder hang or die: no encoder is given them again. */
-import type { RecordPlace } from '../../threads/progress.js';
+import { BoundedMap } from '../../protocol/bounded-map.js';
+import type { StartedRecord } from '../../threads/progress.js';
 import { RecordKind } from '../../threads/records.js';
 import type { Subject } from '../sources/subject-table.js';
 import type { EventHistories } from './event-histories.js';
@@ -19,7 +20,7 @@ export interface Poisoned {
 
 export class Poison {
   readonly #history: EventHistories;
-  readonly #events = new Set<string>();
+  readonly #events = new BoundedMap<string, true>(POISON_MAX);
 
   constructor(history: EventHistories) {
     this.#history = history;
@@ -35,7 +36,7 @@ export class Poison {
    * @returns its subject and payload, which is empty when it was not kept; undefined when the record carries no
    * message
    */
-  take(subject: Subject | undefined, { kind, seq }: RecordPlace): Poisoned | undefined {
+  take(subject: Subject | undefined, { kind, seq }: StartedRecord): Poisoned | undefined {
     if (subject === undefined || !WITH_MESSAGE.has(kind)) return undefined;
     const { name } = subject;
     if (subject.retention === null) return { subject: name, payload: this.#takeEvent(subject, seq) };
@@ -46,11 +47,7 @@ export class Poison {
   }
 
   #takeEvent(subject: Subject, seq: number): Uint8Array {
-    for (const oldest of this.#events) {
-      if (this.#events.size < POISON_MAX) break;
-      this.#events.delete(oldest);
-    }
-    this.#events.add(keyOf(subject, seq));
+    this.#events.set(keyOf(subject, seq), true);
     // The one place after its predecessor is its own.
     const [place] = this.#history.placesAfter(subject, seq - 1, Number.POSITIVE_INFINITY) ?? [];
     const message = place === undefined ? undefined : this.#history.read(subject, place);

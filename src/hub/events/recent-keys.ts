@@ -1,4 +1,5 @@
 /** Recent client messages by subject and key: a repeated one is dropped. */
+import { BoundedMap } from '../../protocol/bounded-map.js';
 import type { StreamPosition } from '../../protocol/stream-position.js';
 
 /** Maximum keys per subject; the oldest are evicted first. */
@@ -13,7 +14,7 @@ export interface Arrival extends StreamPosition {
 
 export class RecentKeys {
   /** The subject that has been silent longest is first. */
-  readonly #bySubject = new Map<string, Map<string, Arrival>>();
+  readonly #bySubject = new Map<string, BoundedMap<string, Arrival>>();
   #size = 0;
 
   get size(): number {
@@ -25,27 +26,20 @@ export class RecentKeys {
   }
 
   add(subject: string, key: string, arrival: Arrival): void {
-    const keys = this.#bySubject.get(subject) ?? new Map<string, Arrival>();
+    const keys = this.#bySubject.get(subject) ?? new BoundedMap<string, Arrival>(KEYS_PER_SUBJECT_MAX);
     this.#bySubject.delete(subject);
     this.#bySubject.set(subject, keys);
-    if (!keys.has(key)) this.#size++;
+    const before = keys.size;
     keys.set(key, arrival);
-    if (keys.size > KEYS_PER_SUBJECT_MAX) this.#forgetOldest(keys);
-    if (this.#size > KEYS_MAX) this.#forgetSilent();
+    this.#size += keys.size - before;
+    if (this.#size > KEYS_MAX) this.#forgetOldest();
   }
 
-  #forgetSilent(): void {
+  /** The oldest key of the subject that has been silent longest. */
+  #forgetOldest(): void {
     for (const [subject, keys] of this.#bySubject) {
-      this.#forgetOldest(keys);
+      this.#size -= keys.forgetOldest();
       if (keys.size === 0) this.#bySubject.delete(subject);
-      return;
-    }
-  }
-
-  #forgetOldest(keys: Map<string, Arrival>): void {
-    for (const oldest of keys.keys()) {
-      keys.delete(oldest);
-      this.#size--;
       return;
     }
   }

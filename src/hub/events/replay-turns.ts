@@ -3,7 +3,7 @@
  * (threads/fair-queue.ts), and workers alternate. Live messages come before all replays.
  */
 
-import type { Tier } from '../../protocol/lanes.js';
+import type { Tier } from '../../protocol/view-options.js';
 import { FairQueue } from '../../threads/fair-queue.js';
 import type { Shard } from '../shards/shard.js';
 

@@ -7,7 +7,7 @@
  */
 import type { StoredMessage } from '../../feed/feed.js';
 import { type FeedFailure, failed } from '../../feed/feed-outcome.js';
-import type { Tier } from '../../protocol/lanes.js';
+import type { Tier } from '../../protocol/view-options.js';
 import { FLAG_INCOMPLETE, RecordKind } from '../../threads/records.js';
 import type { HubFeed } from '../hub-feed.js';
 import type { Shard } from '../shards/shard.js';

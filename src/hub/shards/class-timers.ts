@@ -1,5 +1,5 @@
 /** Timers for when a shard's classes and event batches are sent next. */
-import { BATCHES_DUE, CLASS_INTERVAL_MS, RETAIL_100MS } from '../../protocol/lanes.js';
+import { BATCHES_DUE, CLASS_INTERVAL_MS, RETAIL_100MS } from '../../threads/lanes.js';
 
 export class ClassTimers {
   /** Factor by which the retail class is sent less often than normal. */

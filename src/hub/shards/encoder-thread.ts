@@ -1,7 +1,7 @@
 /** One encoder thread as the hub sees it. */
 import { Piscina } from 'piscina';
 import type { BatchOutcome, BatchResult, EncoderTask, EncoderThreadData } from '../../threads/batch.js';
-import { createMailbox, MAILBOX_BATCH_BYTES_MAX, MailboxSender } from '../../threads/mailbox.js';
+import { createHandoffSlot, HANDOFF_BATCH_BYTES_MAX, HandoffSender } from '../../threads/handoff-slot.js';
 import { createProgress, ProgressReader } from '../../threads/progress.js';
 
 export interface EncoderThread {
@@ -31,15 +31,15 @@ export class PooledEncoderThread implements EncoderThread {
   onDeath: (cause: unknown) => void = () => {};
   readonly progress: ProgressReader;
   readonly #pool: Piscina;
-  readonly #mailbox: MailboxSender;
+  readonly #slot: HandoffSender;
   #inFlight: InFlight | undefined;
   #isFlushing = false;
   #isAwaited = false;
 
-  constructor(taskFile: string, data: Omit<EncoderThreadData, 'progress' | 'mailbox'>) {
-    const workerData: EncoderThreadData = { ...data, progress: createProgress(), mailbox: createMailbox() };
+  constructor(taskFile: string, data: Omit<EncoderThreadData, 'progress' | 'handoffSlot'>) {
+    const workerData: EncoderThreadData = { ...data, progress: createProgress(), handoffSlot: createHandoffSlot() };
     this.progress = new ProgressReader(workerData.progress);
-    this.#mailbox = new MailboxSender(workerData.mailbox);
+    this.#slot = new HandoffSender(workerData.handoffSlot);
     this.#pool = new Piscina({
       filename: taskFile,
       minThreads: 1,
@@ -58,15 +58,15 @@ export class PooledEncoderThread implements EncoderThread {
   run({ buffer, bytes }: EncoderTask): Promise<BatchResult> {
     return new Promise((resolve, reject) => {
       this.#inFlight = { buffer, resolve, reject };
-      if (bytes > MAILBOX_BATCH_BYTES_MAX) {
-        this.#mailbox.dismiss();
+      if (bytes > HANDOFF_BATCH_BYTES_MAX) {
+        this.#slot.release();
         // Copied, not transferred: detaching a buffer slows all typed arrays of its thread (native-notes/threads.md).
         const task: EncoderTask = { buffer, bytes };
         this.#pool.run(task).then(
           (outcome: BatchOutcome) => this.#settle(outcome),
           (cause: unknown) => this.#died(cause),
         );
-      } else if (!this.#mailbox.post(buffer, bytes)) {
+      } else if (!this.#slot.post(buffer, bytes)) {
         this.#pool.run(undefined).then(
           (outcome: BatchOutcome | undefined) => this.#left(outcome),
           (cause: unknown) => this.#died(cause),
@@ -80,7 +80,7 @@ export class PooledEncoderThread implements EncoderThread {
     this.#isFlushing = true;
     if (this.#isAwaited) return;
     this.#isAwaited = true;
-    void this.#mailbox.changed().then(() => {
+    void this.#slot.changed().then(() => {
       this.#isAwaited = false;
       // What it was for may be over, and the next batch in flight.
       if (this.#isFlushing) this.flush();
@@ -98,7 +98,7 @@ export class PooledEncoderThread implements EncoderThread {
   }
 
   #settleIfDone(): boolean {
-    const outcome = this.#inFlight === undefined ? undefined : this.#mailbox.outcome();
+    const outcome = this.#inFlight === undefined ? undefined : this.#slot.outcome();
     if (outcome !== undefined) this.#settle(outcome);
     return outcome !== undefined;
   }

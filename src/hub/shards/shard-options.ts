@@ -1,6 +1,6 @@
 /** What a shard depends on. */
 import type { BatchResult } from '../../threads/batch.js';
-import type { RecordPlace } from '../../threads/progress.js';
+import type { StartedRecord } from '../../threads/progress.js';
 import type { LostRange } from '../sources/lost-ranges.js';
 import type { Subject } from '../sources/subject-table.js';
 import type { EncoderThread } from './encoder-thread.js';
@@ -13,7 +13,7 @@ export interface ShardOptions {
   readonly nowMicros: () => number;
   readonly onResult: (result: BatchResult) => void;
   /** The thread died, at this record if any: the events of its batch are lost, and its state must be rebuilt. */
-  readonly onCrash: (cause: Error, lost: ReadonlyMap<number, LostRange>, at: RecordPlace | undefined) => void;
+  readonly onCrash: (cause: Error, lost: ReadonlyMap<number, LostRange>, at: StartedRecord | undefined) => void;
   /** Something unexpected happened; the shard keeps running. */
   readonly onFault: (what: string, detail: string) => void;
   /** How long a thread may stay at one record before it is replaced, ms. */

@@ -10,7 +10,7 @@
 import { RestartPace } from '../../observe/restart-pace.js';
 import { timeOfDayAt } from '../../protocol/wall-clock.js';
 import type { BatchResult, StaleReason } from '../../threads/batch.js';
-import type { RecordPlace } from '../../threads/progress.js';
+import type { StartedRecord } from '../../threads/progress.js';
 import { BatchWriter, holdFlags, RecordKind } from '../../threads/records.js';
 import { type LostRange, noteLost } from '../sources/lost-ranges.js';
 import type { Subject } from '../sources/subject-table.js';
@@ -306,14 +306,14 @@ export class Shard {
   }
 
   /** @returns the record that the thread died at */
-  async #replaceThread(): Promise<RecordPlace | undefined> {
+  async #replaceThread(): Promise<StartedRecord | undefined> {
     const { progress } = this.#thread;
     const delayMs = this.#pace.died();
     // A ring has one writer: the pool may have replaced the dead thread with a new one, which knows nothing.
     await this.watch.end(this.#thread);
     await new Promise(resolve => setTimeout(resolve, delayMs));
     if (!this.#closed) this.#thread = this.#startThread();
-    return progress.place;
+    return progress.record;
   }
 
   #watchThread(): void {

@@ -6,8 +6,9 @@
  * to one of them. So a room does not stay charged to the user that opened it, and no client can keep another's share
  * full by staying.
  */
-import { LANES } from '../../protocol/lanes.js';
+
 import type { SourceKind } from '../../protocol/topics.js';
+import { LANES } from '../../threads/lanes.js';
 import { OwnerCounts } from './owner-counts.js';
 import type { Subject } from './subject-table.js';
 

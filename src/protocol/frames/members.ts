@@ -3,9 +3,9 @@
  */
 import { z } from 'zod';
 import { SYMBOL_BYTES_MAX } from '../content-limits.js';
-import { CLASSES, DEPTHS } from '../lanes.js';
 import { STREAMS } from '../topics.js';
 import { USER_BYTES_MAX } from '../user-subject.js';
+import { CLASSES, DEPTHS } from '../view-options.js';
 
 /** One kind of message: its shape, its meaning, and an example. */
 export interface MessageDefinition {

@@ -46,11 +46,11 @@ export async function generateVector(
   spec: VectorSpec,
   advance: (ms: number) => Promise<unknown>,
 ): Promise<GeneratedVector> {
-  const world = new VectorWorld(spec, advance);
-  return world.run();
+  const recorder = new VectorRecorder(spec, advance);
+  return recorder.run();
 }
 
-class VectorWorld {
+class VectorRecorder {
   readonly #spec: VectorSpec;
   readonly #advance: (ms: number) => Promise<unknown>;
   readonly #gateway: OneThreadGateway;

@@ -208,7 +208,7 @@ describe('J5 R33 the list of revocations', () => {
     const pass = (ms: number) => {
       clocks.nowMs += ms;
       clocks.monotonicMs += ms;
-      list.sweep();
+      list.expire();
     };
     return { clocks, list, pass };
   }
@@ -248,11 +248,11 @@ describe('J5 R33 the list of revocations', () => {
     revoke(list, { jti: 't-1' }, NOW_MS);
     for (const step of steps) {
       clocks.nowMs += step;
-      list.sweep();
+      list.expire();
     }
     // A token that the clock brings back to life.
     clocks.monotonicMs += 2 * HOUR_MS;
-    list.sweep();
+    list.expire();
     expect(list.covers(token)).toBe(true);
   });
 
@@ -279,9 +279,9 @@ describe('J5 R33 the list of revocations', () => {
     for (let i = 0; i < 10; i++) revoke(list, { jti: `t-${i}` }, NOW_MS);
     clocks.nowMs += 2 * HOUR_MS;
     clocks.monotonicMs += 2 * HOUR_MS;
-    list.sweep(4);
+    list.expire(4);
     expect(list.size).toBe(6);
-    list.sweep(100);
+    list.expire(100);
     expect(list.size).toBe(0);
   });
 

@@ -6,7 +6,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { FeedMessage, FeedSink } from '../../../src/feed/feed.js';
 import { Market } from '../../../src/feed/simulator/market.js';
-import { Random } from '../../../src/feed/simulator/random.js';
+import { SeededRandom } from '../../../src/feed/simulator/seeded-random.js';
 import { SimulatorFeed } from '../../../src/feed/simulator/simulator.js';
 import { simulatedSymbols } from '../../../src/feed/simulator/symbols.js';
 import { FakeClock } from '../../support/fake-clock.js';
@@ -162,7 +162,7 @@ describe('R11 simulator: prices', () => {
         fc.constantFrom(0.0002, 0.0025, 0.01),
         fc.integer({ min: 0, max: 2 ** 32 - 1 }),
         (baseCents, stepMax, seed) => {
-          const market = new Market(baseCents, stepMax, new Random(seed));
+          const market = new Market(baseCents, stepMax, new SeededRandom(seed));
           for (let i = 0; i < 200; i++) {
             const before = market.priceCents;
             market.step();

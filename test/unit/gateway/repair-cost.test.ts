@@ -6,7 +6,8 @@ import { Outbox } from '../../../src/gateway/sending/outbox.js';
 import { SnapshotAssembly } from '../../../src/gateway/subscriptions/snapshot-assembly.js';
 import { Subscriptions } from '../../../src/gateway/subscriptions/subscriptions.js';
 import { Views } from '../../../src/gateway/views/views.js';
-import { laneOf, REALTIME } from '../../../src/protocol/lanes.js';
+import { REALTIME } from '../../../src/protocol/view-options.js';
+import { laneOf } from '../../../src/threads/lanes.js';
 import type { InterestChange } from '../../../src/threads/thread-messages.js';
 import { newSession } from '../../support/new-session.js';
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { laneOf } from '../../../src/protocol/lanes.js';
+import { laneOf } from '../../../src/threads/lanes.js';
 import { OneThreadGateway } from '../../support/one-thread.js';
 import { OneThreadFeed } from '../../support/one-thread-feed.js';
 import { until } from '../../support/until.js';

@@ -9,3 +9,9 @@ it('a bounded map forgets what was set longest ago, and setting an entry again k
     ['c', 4],
   ]);
 });
+
+it('a bounded map forgets its oldest entry on demand, and says whether it had one', () => {
+  const map = new BoundedMap<string, number>(2);
+  map.set('a', 1).set('b', 2);
+  expect([map.forgetOldest(), map.forgetOldest(), map.forgetOldest()]).toEqual([1, 1, 0]);
+});

@@ -12,7 +12,8 @@ import { type Session, type Socket, Subscription } from '../../../../src/gateway
 import { Deliveries } from '../../../../src/gateway/sending/deliveries.js';
 import { Outbox } from '../../../../src/gateway/sending/outbox.js';
 import { Views } from '../../../../src/gateway/views/views.js';
-import { laneOf, REALTIME } from '../../../../src/protocol/lanes.js';
+import { REALTIME } from '../../../../src/protocol/view-options.js';
+import { laneOf } from '../../../../src/threads/lanes.js';
 import { newSession } from '../../../support/new-session.js';
 
 const LANE = laneOf(REALTIME, 0, 'json', false);

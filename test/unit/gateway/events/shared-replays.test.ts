@@ -5,7 +5,8 @@ import { type SharedReplay, SharedReplays } from '../../../../src/gateway/events
 import { type Session, Subscription } from '../../../../src/gateway/model/session.js';
 import { Views } from '../../../../src/gateway/views/views.js';
 import { REPLAY_MESSAGE_UNITS, replayUnits } from '../../../../src/protocol/costs.js';
-import { laneOf, REALTIME } from '../../../../src/protocol/lanes.js';
+import { REALTIME } from '../../../../src/protocol/view-options.js';
+import { laneOf } from '../../../../src/threads/lanes.js';
 import type { InterestChange } from '../../../../src/threads/thread-messages.js';
 import { newSession } from '../../../support/new-session.js';
 

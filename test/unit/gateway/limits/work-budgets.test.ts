@@ -4,7 +4,7 @@ import { HalfSipHash } from '../../../../src/gateway/limits/key-hash.js';
 import { createSharedDebts, debtKeyOf, SharedDebts } from '../../../../src/gateway/limits/shared-debts.js';
 import { type Payer, WorkBudgets } from '../../../../src/gateway/limits/work-budgets.js';
 import { ADDRESS_FACTOR, BURST_SECONDS, INSTITUTIONAL_FACTOR, USER_FACTOR } from '../../../../src/protocol/costs.js';
-import type { Tier } from '../../../../src/protocol/lanes.js';
+import type { Tier } from '../../../../src/protocol/view-options.js';
 
 const SEED = [7, 8] as const;
 const RATE = 1000;

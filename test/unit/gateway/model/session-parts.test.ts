@@ -6,7 +6,7 @@ import { Circuit, Flow } from '../../../../src/gateway/model/flow.js';
 import { Identity } from '../../../../src/gateway/model/identity.js';
 import type { Socket } from '../../../../src/gateway/model/session.js';
 import { SessionTopics } from '../../../../src/gateway/model/session-topics.js';
-import { CLASSES } from '../../../../src/protocol/lanes.js';
+import { CLASSES } from '../../../../src/protocol/view-options.js';
 import { newCredential, newSession } from '../../../support/new-session.js';
 
 const RETAIL = newCredential({ sub: 'alice', tier: 'retail' });

@@ -2,7 +2,8 @@
 import { describe, expect, it } from 'vitest';
 import { Subscription, type SubscriptionState, TRANSITIONS } from '../../../../src/gateway/model/session.js';
 import { ViewOf } from '../../../../src/gateway/model/view.js';
-import { laneOf, REALTIME } from '../../../../src/protocol/lanes.js';
+import { REALTIME } from '../../../../src/protocol/view-options.js';
+import { laneOf } from '../../../../src/threads/lanes.js';
 import { newSession } from '../../../support/new-session.js';
 
 const LANE = laneOf(REALTIME, 0, 'json', false);

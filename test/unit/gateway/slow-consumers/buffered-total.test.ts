@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { RankCells } from '../../../../src/gateway/limits/rank.js';
 import type { Session, Socket } from '../../../../src/gateway/model/session.js';
 import { BufferedTotal } from '../../../../src/gateway/slow-consumers/buffered-total.js';
-import type { Tier } from '../../../../src/protocol/lanes.js';
+import type { Tier } from '../../../../src/protocol/view-options.js';
 import { newSession } from '../../../support/new-session.js';
 
 const KIB = 1024;

@@ -3,7 +3,7 @@ import { type Session, type Socket, Subscription, type View } from '../../../../
 import type { Outbox } from '../../../../src/gateway/sending/outbox.js';
 import { Ladder } from '../../../../src/gateway/slow-consumers/ladder.js';
 import type { Subscriptions } from '../../../../src/gateway/subscriptions/subscriptions.js';
-import { laneOf, RETAIL_100MS, servedLane } from '../../../../src/protocol/lanes.js';
+import { laneOf, RETAIL_100MS, servedLane } from '../../../../src/threads/lanes.js';
 import { newSession } from '../../../support/new-session.js';
 
 const LIMIT_BYTES = 1000;

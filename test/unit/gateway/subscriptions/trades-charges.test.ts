@@ -3,7 +3,8 @@ import { type Session, Subscription } from '../../../../src/gateway/model/sessio
 import { TradesCharges } from '../../../../src/gateway/subscriptions/trades-charges.js';
 import { Views } from '../../../../src/gateway/views/views.js';
 import { allTradesUnits, handOverUnits } from '../../../../src/protocol/costs.js';
-import { laneOf, REALTIME } from '../../../../src/protocol/lanes.js';
+import { REALTIME } from '../../../../src/protocol/view-options.js';
+import { laneOf } from '../../../../src/threads/lanes.js';
 import { newSession } from '../../../support/new-session.js';
 
 const LANE = laneOf(REALTIME, 0, 'json', false);

@@ -3,7 +3,8 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import type { View } from '../../../../src/gateway/model/session.js';
 import { REQUEST_LIMITS } from '../../../../src/gateway/views/view-requests.js';
 import { UNUSED_MS, Views } from '../../../../src/gateway/views/views.js';
-import { depthDetail, laneOf, REALTIME } from '../../../../src/protocol/lanes.js';
+import { REALTIME } from '../../../../src/protocol/view-options.js';
+import { depthDetail, laneOf } from '../../../../src/threads/lanes.js';
 import type { InterestChange } from '../../../../src/threads/thread-messages.js';
 
 const LANE = laneOf(REALTIME, 0, 'json', false);

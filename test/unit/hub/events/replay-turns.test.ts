@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { ReplayTurns, type Turn } from '../../../../src/hub/events/replay-turns.js';
 import type { Shard } from '../../../../src/hub/shards/shard.js';
-import type { Tier } from '../../../../src/protocol/lanes.js';
+import type { Tier } from '../../../../src/protocol/view-options.js';
 import { SHARE_OF_RANK } from '../../../../src/threads/fair-queue.js';
 
 interface Replay {

@@ -11,7 +11,7 @@ import {
 } from '../../../../src/hub/events/replays.js';
 import type { Shard } from '../../../../src/hub/shards/shard.js';
 import { type Subject, SubjectTable } from '../../../../src/hub/sources/subject-table.js';
-import type { Tier } from '../../../../src/protocol/lanes.js';
+import type { Tier } from '../../../../src/protocol/view-options.js';
 import { FLAG_INCOMPLETE, RecordKind } from '../../../../src/threads/records.js';
 
 const MIB = 1024 * 1024;

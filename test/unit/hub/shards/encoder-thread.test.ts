@@ -9,7 +9,7 @@ import { buildSync } from 'esbuild';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type EncoderThread, PooledEncoderThread } from '../../../../src/hub/shards/encoder-thread.js';
 import type { BatchResult } from '../../../../src/threads/batch.js';
-import { MAILBOX_BATCH_BYTES_MAX } from '../../../../src/threads/mailbox.js';
+import { HANDOFF_BATCH_BYTES_MAX } from '../../../../src/threads/handoff-slot.js';
 import { Batch } from '../../../support/echo-batches.js';
 import { until } from '../../../support/until.js';
 
@@ -59,7 +59,7 @@ function watched(run: Promise<BatchResult>): { result: BatchResult | undefined; 
   return seen;
 }
 
-async function hurried(run: Promise<BatchResult>): Promise<BatchResult> {
+async function flushed(run: Promise<BatchResult>): Promise<BatchResult> {
   thread.flush();
   return await run;
 }
@@ -87,10 +87,10 @@ describe('R4 R52: batches for an encoder thread', () => {
   afterEach(() => thread.destroy());
 
   it('are each encoded once and in order, however their sizes take turns', async () => {
-    const sizes = [8, 16, MAILBOX_BATCH_BYTES_MAX, MAILBOX_BATCH_BYTES_MAX + 8, 24, MAILBOX_BATCH_BYTES_MAX + 16, 32];
+    const sizes = [8, 16, HANDOFF_BATCH_BYTES_MAX, HANDOFF_BATCH_BYTES_MAX + 8, 24, HANDOFF_BATCH_BYTES_MAX + 16, 32];
     for (let round = 0, count = 0; round < 50; round++) {
       for (const bytes of sizes) {
-        const { frames, frameBytes, buffer } = await hurried(thread.run(batch(bytes)));
+        const { frames, frameBytes, buffer } = await flushed(thread.run(batch(bytes)));
         expect({ frames, frameBytes, given: buffer.byteLength }).toEqual({
           frames: ++count,
           frameBytes: bytes,
@@ -101,7 +101,7 @@ describe('R4 R52: batches for an encoder thread', () => {
   });
 
   it('are told of at once when there is something to do about them, and else when somebody asks', async () => {
-    await hurried(thread.run(batch(8)));
+    await flushed(thread.run(batch(8)));
     const quiet = watched(thread.run(batch(8)));
     await sleep(20);
     expect(quiet.result).toBeUndefined();
@@ -111,7 +111,7 @@ describe('R4 R52: batches for an encoder thread', () => {
     await until(() => due.result !== undefined);
     expect(due.result).toMatchObject({ dueClasses: 2, frames: 3 });
     // The thread has gone back to its pool to say so, and comes again.
-    expect(await hurried(thread.run(batch(8)))).toMatchObject({ dueClasses: 0, frames: 4 });
+    expect(await flushed(thread.run(batch(8)))).toMatchObject({ dueClasses: 0, frames: 4 });
   });
 
   it('are told of when the thread has had nothing to do for a while, and wake it afterwards', async () => {
@@ -123,8 +123,8 @@ describe('R4 R52: batches for an encoder thread', () => {
   });
 
   it('are lost with a thread that dies of one', async () => {
-    await hurried(thread.run(batch(8)));
-    await expect(hurried(thread.run(batch(8, Batch.die)))).rejects.toThrow('told to die');
+    await flushed(thread.run(batch(8)));
+    await expect(flushed(thread.run(batch(8, Batch.die)))).rejects.toThrow('told to die');
     expect(deaths).toEqual([]);
   });
 
@@ -144,7 +144,7 @@ describe('R4 R52: batches for an encoder thread', () => {
     const program = join(folder, 'large-batch.cjs');
     bundle('large-batch', program);
     const said = await traced(program, taskFile);
-    const bytes = MAILBOX_BATCH_BYTES_MAX + 8;
+    const bytes = HANDOFF_BATCH_BYTES_MAX + 8;
     expect(said).toContain(`encoded ${bytes} bytes, has ${bytes} back`);
     expect(said).not.toContain(detached);
   });

@@ -13,10 +13,10 @@ class TakingThread implements EncoderThread {
   onDeath = (): void => undefined;
   /** True: it takes its time, until `finish`. */
   isSlow = false;
-  hurried = 0;
+  flushed = 0;
   finish = (): void => undefined;
   flush = (): void => {
-    this.hurried++;
+    this.flushed++;
   };
   destroy = async (): Promise<void> => undefined;
   async run({ buffer, bytes }: EncoderTask) {
@@ -36,7 +36,7 @@ let isLagging = false;
 
 function start(): void {
   thread.batches.length = 0;
-  thread.hurried = 0;
+  thread.flushed = 0;
   shard = new Shard({
     index: 0,
     startThread: () => thread,
@@ -99,9 +99,9 @@ describe('R52: what a shard hands to its encoder', () => {
     flush();
     await nextTurn();
     expect(thread.batches).toHaveLength(1);
-    expect(thread.hurried).toBe(0);
+    expect(thread.flushed).toBe(0);
     flush();
-    expect(thread.hurried).toBe(1);
+    expect(thread.flushed).toBe(1);
     thread.isSlow = false;
     thread.finish();
     await nextTurn();

@@ -14,19 +14,19 @@ const ONLY_WORKER = 0;
 /** `refused`: no token, or a wrong one. */
 export type TokenVerdict = 'accepted' | 'refused' | { readonly retryAfterSeconds: number };
 
-export interface TokenGuardOptions {
+export interface AttemptLimiterOptions {
   readonly token: string;
   readonly nowMs: () => number;
   /** Called for each wrong token. @param address for IPv6, its /64 */
   readonly onWrong: (address: string) => void;
 }
 
-export class TokenGuard {
-  readonly #options: TokenGuardOptions;
+export class AttemptLimiter {
+  readonly #options: AttemptLimiterOptions;
   readonly #expected: string;
   readonly #failures: FailedCredentials;
 
-  constructor(options: TokenGuardOptions) {
+  constructor(options: AttemptLimiterOptions) {
     this.#options = options;
     this.#expected = `Bearer ${options.token}`;
     const seed = [randomInt(SEED_MAX) | 0, randomInt(SEED_MAX) | 0] as const;

@@ -10,9 +10,9 @@
 import { type BatchOutcome, newOutcome } from './batch.js';
 
 /** A larger batch goes to the thread as a copy in a task of its own. */
-export const MAILBOX_BATCH_BYTES_MAX = 256 * 1024;
+export const HANDOFF_BATCH_BYTES_MAX = 256 * 1024;
 /** How long a thread attends an empty slot. */
-const LINGER_MS = 50;
+const ATTEND_MS = 50;
 
 const POSTED = 0;
 const DONE = 1;
@@ -28,10 +28,10 @@ const BATCH_AT = 64;
 const CLOSED = -1;
 const TICKET_MAX = 0x3fff_ffff;
 
-export function createMailbox(): SharedArrayBuffer {
-  const box = new SharedArrayBuffer(BATCH_AT + MAILBOX_BATCH_BYTES_MAX);
-  cellsOf(box)[POSTED] = CLOSED;
-  return box;
+export function createHandoffSlot(): SharedArrayBuffer {
+  const slot = new SharedArrayBuffer(BATCH_AT + HANDOFF_BATCH_BYTES_MAX);
+  cellsOf(slot)[POSTED] = CLOSED;
+  return slot;
 }
 
 const next = (ticket: number): number => (ticket % TICKET_MAX) + 1;
@@ -43,16 +43,16 @@ function isQuiet({ dueClasses, rejected, rejectedMore, failures, checkpoints, ho
 }
 
 /** The hub's side. A batch must be done before the next one is posted. */
-export class MailboxSender {
+export class HandoffSender {
   readonly #cells: Int32Array;
   readonly #numbers: Float64Array;
   readonly #batch: Uint8Array;
   #ticket = 0;
 
-  constructor(box: SharedArrayBuffer) {
-    this.#cells = cellsOf(box);
-    this.#numbers = numbersOf(box);
-    this.#batch = new Uint8Array(box, BATCH_AT);
+  constructor(slot: SharedArrayBuffer) {
+    this.#cells = cellsOf(slot);
+    this.#numbers = numbersOf(slot);
+    this.#batch = new Uint8Array(slot, BATCH_AT);
   }
 
   /** Copies the batch. @returns false when no thread attends; the next thread that does will find it */
@@ -68,7 +68,7 @@ export class MailboxSender {
   }
 
   /** Sends an idle attending thread back to its pool. The batch posted last has no outcome any more. */
-  dismiss(): void {
+  release(): void {
     Atomics.compareExchange(this.#cells, POSTED, this.#ticket, CLOSED);
     Atomics.notify(this.#cells, POSTED, 1);
     this.#ticket = next(this.#ticket);
@@ -95,17 +95,17 @@ export class MailboxSender {
 }
 
 /** The encoder's side. */
-export class MailboxReceiver {
+export class HandoffReceiver {
   readonly #cells: Int32Array;
   readonly #numbers: Float64Array;
   readonly #shared: Uint8Array;
   /** A private copy: decoders do not accept shared memory. */
-  readonly #batch = new Uint8Array(MAILBOX_BATCH_BYTES_MAX);
+  readonly #batch = new Uint8Array(HANDOFF_BATCH_BYTES_MAX);
 
-  constructor(box: SharedArrayBuffer) {
-    this.#cells = cellsOf(box);
-    this.#numbers = numbersOf(box);
-    this.#shared = new Uint8Array(box, BATCH_AT);
+  constructor(slot: SharedArrayBuffer) {
+    this.#cells = cellsOf(slot);
+    this.#numbers = numbersOf(slot);
+    this.#shared = new Uint8Array(slot, BATCH_AT);
   }
 
   /**
@@ -124,7 +124,7 @@ export class MailboxReceiver {
         return outcome;
       }
       this.#done(ticket, outcome);
-      Atomics.wait(this.#cells, POSTED, ticket, LINGER_MS);
+      Atomics.wait(this.#cells, POSTED, ticket, ATTEND_MS);
       const posted = Atomics.compareExchange(this.#cells, POSTED, ticket, CLOSED);
       ticket = posted === ticket ? CLOSED : posted;
     }
@@ -141,10 +141,10 @@ export class MailboxReceiver {
   }
 }
 
-function cellsOf(box: SharedArrayBuffer): Int32Array {
-  return new Int32Array(box, 0, CELLS);
+function cellsOf(slot: SharedArrayBuffer): Int32Array {
+  return new Int32Array(slot, 0, CELLS);
 }
 
-function numbersOf(box: SharedArrayBuffer): Float64Array {
-  return new Float64Array(box, NUMBERS_AT, NUMBERS);
+function numbersOf(slot: SharedArrayBuffer): Float64Array {
+  return new Float64Array(slot, NUMBERS_AT, NUMBERS);
 }

@@ -2,7 +2,7 @@
  * Seeded random numbers: sfc32 (Chris Doty-Humphrey's "Small Fast Counting", 128 bits of state, passes PractRand).
  * Equal seeds give equal sequences on every machine. Not for secrets.
  */
-export class Random {
+export class SeededRandom {
   #a: number;
   #b: number;
   #c: number;
@@ -26,9 +26,14 @@ export class Random {
     return result >>> 0;
   }
 
+  /** From 0 to just below 1. */
+  fraction(): number {
+    return this.uint32() / 2 ** 32;
+  }
+
   /** A whole number, 0 to `limit` − 1; `limit` from 1 to 2^32. */
   below(limit: number): number {
-    return Math.floor((this.uint32() / 2 ** 32) * limit);
+    return Math.floor(this.fraction() * limit);
   }
 
   /** A whole number, `low` to `high`, both included. */

@@ -1,12 +1,21 @@
 /**
- * A **lane** is one encoding of one source: its class, format, detail and whether it is stamped with times. Every
- * subscriber of a lane gets the same bytes, so a lane is what is encoded once and published once.
+ * A **lane** is a view without its topic, as threads name it: class, format, detail and whether frames are stamped with
+ * times. Every subscriber of a source in one lane gets the same bytes, encoded once and published once.
  *
  * A lane is a number below `LANES`, so that it fits a frame header and indexes an array:
  * bits 0–2 class · bit 3 format · bit 4 stamped · bits 5–6 detail.
  */
-export const CLASSES = ['realtime', '16ms', '100ms', '1000ms'] as const;
-export type RateClass = (typeof CLASSES)[number];
+import {
+  CLASSES,
+  DEPTHS,
+  type Depth,
+  type Format,
+  HUNDRED_MS,
+  type RateClass,
+  SLOWEST,
+  type Tier,
+} from '../protocol/view-options.js';
+
 /**
  * The class that serves `100ms` to retail clients; it has no name of its own. Under overload retail can so be sent less
  * often while institutional clients that chose `100ms` keep it. Each class is diffed from what it last sent, so its
@@ -17,19 +26,6 @@ export const RETAIL_100MS = CLASSES.length;
 export const CLASS_COUNT = CLASSES.length + 1;
 /** Milliseconds between two sends of a class; 0: at once. Indexed by class number. */
 export const CLASS_INTERVAL_MS = [0, 16, 100, 1000, 100] as const;
-/** The slowest class, and the default of retail clients. */
-export const SLOWEST = 3;
-export const HUNDRED_MS = 2;
-
-export const FORMATS = ['json', 'msgpack'] as const;
-export type Format = (typeof FORMATS)[number];
-
-export const TIERS = ['institutional', 'retail'] as const;
-export type Tier = (typeof TIERS)[number];
-
-/** Depths a client may ask for; a detail number is 1 + the index here (0 is the best level, stream `orderbook`). */
-export const DEPTHS = [10, 25, 100] as const;
-export type Depth = (typeof DEPTHS)[number];
 
 /** Detail of a trades lane. */
 export const TRADES_PUBLIC = 0;
@@ -39,8 +35,6 @@ export const LANES = 128;
 /** Lanes that share class and detail: one diff, several encodings (json, msgpack, each stamped or not). */
 export const VARIANTS = 4;
 
-/** Class of event lanes: events are never conflated. */
-export const REALTIME = 0;
 /** Follows the classes in flags that say which are due: the arrays of analytics. */
 export const BATCHES_DUE = CLASS_COUNT;
 
@@ -71,7 +65,7 @@ export function servedLane(asked: number, tier: Tier, steps: number): number {
 export const classNameOfLane = (lane: number): RateClass =>
   CLASSES[classOfLane(lane) === RETAIL_100MS ? HUNDRED_MS : classOfLane(lane)] as RateClass;
 
-/** `10` → 1, `25` → 2, `100` → 3; anything else → undefined. */
+/** The detail of a depth: `10` → 1, `25` → 2, `100` → 3; anything else → undefined. 0 is the best level (`orderbook`). */
 export function depthDetail(depth: number): number | undefined {
   const at = DEPTHS.indexOf(depth as Depth);
   return at < 0 ? undefined : at + 1;
@@ -80,15 +74,4 @@ export function depthDetail(depth: number): number | undefined {
 /** Levels per side of a books lane's detail: 1 for the best level, then 10, 25, 100. */
 export function levelsOfDetail(detail: number): number {
   return detail === 0 ? 1 : (DEPTHS[detail - 1] ?? 1);
-}
-
-/** A tier's default class. A client may ask for a slower one (a higher number), never a faster one. */
-export function defaultClass(tier: Tier): number {
-  return tier === 'institutional' ? REALTIME : HUNDRED_MS;
-}
-
-/** Class number of its name; undefined for an unknown name. */
-export function classNumber(name: string): number | undefined {
-  const at = CLASSES.indexOf(name as RateClass);
-  return at < 0 ? undefined : at;
 }

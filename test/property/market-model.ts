@@ -1,10 +1,12 @@
-/** A gateway in one thread, its publishers and its clients, and what all of it has to come to. */
+/** A gateway in one thread with its publishers and clients, and the state that clients must end up with. */
 import { expect, vi } from 'vitest';
-import { DEPTHS, laneOf } from '../../src/protocol/lanes.js';
+import type { StreamPosition } from '../../src/protocol/stream-position.js';
 import { topicParts } from '../../src/protocol/topic-parts.js';
 import { isOnDemand, parseSubject, type Stream, subjectOf, topicOf } from '../../src/protocol/topics.js';
+import { DEPTHS } from '../../src/protocol/view-options.js';
+import { laneOf } from '../../src/threads/lanes.js';
 import { RecordKind } from '../../src/threads/records.js';
-import { EventLog, type Place } from '../support/event-log.js';
+import { EventLog } from '../support/event-log.js';
 import type { FakeSocket } from '../support/fake-uws.js';
 import { ModelClient } from '../support/model-client.js';
 import { OneThreadGateway } from '../support/one-thread.js';
@@ -27,8 +29,8 @@ const ROUNDS_MIN = 45;
 const ROUND_MS = 50;
 const PADDING_BYTES = 2000;
 
-/** Of what a world is made. */
-export interface Scenery {
+/** What a market model consists of. */
+export interface ModelSetup {
   readonly encoders: number;
   /** True: JetStream. */
   readonly isStream: boolean;
@@ -47,10 +49,10 @@ export interface ClientKind {
   readonly isFull: boolean;
 }
 
-export interface Peer {
+export interface ConnectedClient {
   readonly kind: ClientKind;
   readonly sub: string;
-  readonly model: ModelClient;
+  readonly checker: ModelClient;
   readonly socket: FakeSocket;
   /** Levels of each depth subscription. */
   readonly depths: Map<string, number>;
@@ -59,10 +61,10 @@ export interface Peer {
 /** Everything that there is, with trades' parties. */
 const FULL = ['quotes:*', 'trades:full', 'orderbook:*', 'depth:*', 'orders:*', 'analytics:*', 'rooms:*'];
 
-export class World {
+export class MarketModel {
   readonly gateway: OneThreadGateway;
   readonly feed: OneThreadFeed;
-  readonly peers: Peer[] = [];
+  readonly clients: ConnectedClient[] = [];
   readonly log = new EventLog();
   readonly quotes = new Map<string, Record<string, unknown>>();
   readonly books = new Map<string, { bids: Map<number, string>; asks: Map<number, string> }>();
@@ -74,7 +76,7 @@ export class World {
   #events = 0;
   #commands = 0;
 
-  constructor({ isStream, isCalm, ...sizes }: Scenery) {
+  constructor({ isStream, isCalm, ...sizes }: ModelSetup) {
     this.#isCalm = isCalm;
     this.feed = new OneThreadFeed(isStream);
     this.gateway = new OneThreadGateway({ ...sizes, symbols: [...SYMBOLS], feed: this.feed, isRefused: isBad });
@@ -143,33 +145,33 @@ export class World {
     const id = `${++this.#events}`;
     const more = { ...(isRefused ? { bad: true } : {}), ...(isLarge ? { padding: 'x'.repeat(PADDING_BYTES) } : {}) };
     const subject = subjectOf(stream, name);
-    const place = this.feed.put(subject, { ...payloadOf(stream, name, id, isRefused), ...more });
-    if (place !== undefined) {
-      this.log.add(topicOf(stream, name), place.epoch, { seq: place.seq, id, isValid: !isRefused });
+    const position = this.feed.put(subject, { ...payloadOf(stream, name, id, isRefused), ...more });
+    if (position !== undefined) {
+      this.log.add(topicOf(stream, name), position.epoch, { seq: position.seq, id, isValid: !isRefused });
     }
   }
 
-  connect(kind: ClientKind): Peer {
-    const model = new ModelClient(this.log);
-    const sub = EVENT_NAMES.orders[this.peers.length % 2] as string;
-    const client = {
+  connect(kind: ClientKind): ConnectedClient {
+    const checker = new ModelClient(this.log);
+    const sub = EVENT_NAMES.orders[this.clients.length % 2] as string;
+    const asked = {
       sub,
       format: kind.isMsgpack ? 'msgpack' : 'json',
       tier: kind.isRetail ? 'retail' : 'institutional',
       isStamped: kind.isStamped,
       ...(kind.isFull ? { entitlements: FULL } : {}),
     } as const;
-    const socket = this.gateway.connect(client, model.receive);
-    const peer = { kind, sub, model, socket, depths: new Map() };
-    this.peers.push(peer);
-    return peer;
+    const socket = this.gateway.connect(asked, checker.receive);
+    const client = { kind, sub, checker, socket, depths: new Map() };
+    this.clients.push(client);
+    return client;
   }
 
-  /** The connection is lost; the client comes back, and to each event topic with the place where it stood. */
-  reconnect(peer: Peer): void {
-    this.gateway.disconnect(peer.socket);
-    const { held, subscribed } = peer.model.events;
-    const next = this.connect(peer.kind);
+  /** The connection is lost; the client comes back, and to each event topic with the position where it stood. */
+  reconnect(client: ConnectedClient): void {
+    this.gateway.disconnect(client.socket);
+    const { held, subscribed } = client.checker.events;
+    const next = this.connect(client.kind);
     for (const topic of subscribed) {
       const [stream = '', name = ''] = topicParts(topic);
       // Another user's orders are not his.
@@ -178,37 +180,43 @@ export class World {
     }
   }
 
-  /** Subscribes to events. @param since the place in all of these topics behind which they are to begin */
-  follow(peer: Peer, stream: EventStream, names: readonly string[], since?: Place): void {
-    const own = stream === 'orders' ? [peer.sub] : names;
-    const place = own.includes('*') ? undefined : since;
+  /** Subscribes to events. @param since the position in all of these topics behind which they are to begin */
+  follow(client: ConnectedClient, stream: EventStream, names: readonly string[], since?: StreamPosition): void {
+    const own = stream === 'orders' ? [client.sub] : names;
+    const position = own.includes('*') ? undefined : since;
     const topics = own.includes('*') ? ['trades:*'] : own.map(name => topicOf(stream, name));
-    this.#command(peer, 'subscribe', stream, own, topics, place);
+    this.#command(client, 'subscribe', stream, own, topics, position);
   }
 
-  leave(peer: Peer, stream: EventStream, name: string): void {
-    const own = stream === 'orders' ? peer.sub : name;
-    this.#command(peer, 'unsubscribe', stream, [own], [topicOf(stream, own)]);
+  leave(client: ConnectedClient, stream: EventStream, name: string): void {
+    const own = stream === 'orders' ? client.sub : name;
+    this.#command(client, 'unsubscribe', stream, [own], [topicOf(stream, own)]);
   }
 
-  subscribe(peer: Peer, stream: Stream, symbols: readonly string[], rateClass: number, depthIndex: number): void {
-    const { session } = peer.socket;
+  subscribe(
+    client: ConnectedClient,
+    stream: Stream,
+    symbols: readonly string[],
+    rateClass: number,
+    depthIndex: number,
+  ): void {
+    const { session } = client.socket;
     const lane = laneOf(rateClass, stream === 'depth' ? depthIndex + 1 : 0, session.format, session.isStamped);
     for (const symbol of symbols) {
       const topic = `${stream}:${symbol}`;
-      if (!peer.model.wanted.has(topic)) peer.model.held.delete(topic);
-      peer.model.wanted.add(topic);
-      if (stream === 'depth') peer.depths.set(symbol, DEPTHS[depthIndex] ?? 0);
+      if (!client.checker.wanted.has(topic)) client.checker.held.delete(topic);
+      client.checker.wanted.add(topic);
+      if (stream === 'depth') client.depths.set(symbol, DEPTHS[depthIndex] ?? 0);
     }
     const wanted = symbols.map(symbol => ({ stream, symbol, lane }));
     this.gateway.subscriptions.subscribe(session, wanted);
   }
 
-  unsubscribe(peer: Peer, topic: string): void {
-    this.gateway.subscriptions.unsubscribe(peer.socket.session, topic);
+  unsubscribe(client: ConnectedClient, topic: string): void {
+    this.gateway.subscriptions.unsubscribe(client.socket.session, topic);
     // What was published before the command is delivered before its answer.
-    peer.socket.flush();
-    peer.model.forget(topic);
+    client.socket.flush();
+    client.checker.forget(topic);
   }
 
   /** The stream is deleted and created anew. */
@@ -229,7 +237,7 @@ export class World {
   /** Lets everything run until nothing is on its way, all sockets read, and all classes were sent. */
   async settle(): Promise<void> {
     for (let round = 0; round < ROUNDS_MAX; round++) {
-      for (const { socket } of this.peers) socket.drain();
+      for (const { socket } of this.clients) socket.drain();
       await this.work();
       this.gateway.sample();
       this.gateway.heartbeat();
@@ -240,12 +248,12 @@ export class World {
   }
 
   get isBusy(): boolean {
-    const open = this.peers.filter(({ socket }) => socket.isOpen);
-    const isWaiting = ({ socket, model }: Peer) =>
+    const open = this.clients.filter(({ socket }) => socket.isOpen);
+    const isWaiting = ({ socket, checker }: ConnectedClient) =>
       socket.session.isSuspended ||
       socket.session.conflation.level > 0 ||
       socket.bufferedBytes > 0 ||
-      model.events.unanswered > 0;
+      checker.events.unanswered > 0;
     return this.gateway.isBusy || open.some(isWaiting);
   }
 
@@ -263,29 +271,29 @@ export class World {
 
   /** Nothing was found wrong so far. */
   checkSoFar(): void {
-    for (const { model } of this.peers) {
-      if (model.violations.length + model.events.violations.length === 0) continue;
-      expect([...model.violations, ...model.events.violations]).toEqual([]);
+    for (const { checker } of this.clients) {
+      if (checker.violations.length + checker.events.violations.length === 0) continue;
+      expect([...checker.violations, ...checker.events.violations]).toEqual([]);
     }
   }
 
   /** All has come to rest: everybody must be where the publishers are. */
   check(): void {
     expect(this.gateway.faults).toEqual([]);
-    for (const peer of this.peers) {
-      if (!peer.socket.isOpen) continue;
-      peer.model.events.finish();
-      this.#checkStates(peer);
+    for (const client of this.clients) {
+      if (!client.socket.isOpen) continue;
+      client.checker.events.finish();
+      this.#checkStates(client);
     }
     this.checkSoFar();
     if (!this.#isCalm) return;
     expect(this.gateway.overruns).toBe(0);
-    for (const { model } of this.peers) expect(model.events.gaps).toBe(0);
+    for (const { checker } of this.clients) expect(checker.events.gaps).toBe(0);
   }
 
-  #isRecoverable({ model }: Peer, topics: readonly string[], since: Place): boolean {
+  #isRecoverable({ checker }: ConnectedClient, topics: readonly string[], since: StreamPosition): boolean {
     // Who follows all trades gets those of one symbol by way of them.
-    const isCovered = topics.some(topic => topic.startsWith('trades:')) && model.events.isAsked('trades:*');
+    const isCovered = topics.some(topic => topic.startsWith('trades:')) && checker.events.isAsked('trades:*');
     return !isCovered && topics.every(topic => this.log.hasBeenAt(topic, since));
   }
 
@@ -294,19 +302,19 @@ export class World {
   }
 
   #command(
-    peer: Peer,
+    client: ConnectedClient,
     action: 'subscribe' | 'unsubscribe',
     stream: EventStream,
     names: readonly string[],
     topics: readonly string[],
-    since?: Place,
+    since?: StreamPosition,
   ): void {
     const id = `c${++this.#commands}`;
     // What is followed only while somebody wants it counts anew where nothing is stored.
     const isKept = this.feed.isStream || !isOnDemand(stream);
-    const isRecoverable = this.#isCalm && isKept && since !== undefined && this.#isRecoverable(peer, topics, since);
-    peer.model.events.ask(id, { action, topics, since, isRecoverable });
-    this.gateway.command(peer.socket, {
+    const isRecoverable = this.#isCalm && isKept && since !== undefined && this.#isRecoverable(client, topics, since);
+    client.checker.events.ask(id, { action, topics, since, isRecoverable });
+    this.gateway.command(client.socket, {
       action,
       stream,
       symbols: names,
@@ -338,26 +346,26 @@ export class World {
     }
   }
 
-  #checkStates({ model, socket, depths }: Peer): void {
-    for (const topic of model.wanted) {
+  #checkStates({ checker, socket, depths }: ConnectedClient): void {
+    for (const topic of checker.wanted) {
       const [stream = '', symbol = ''] = topicParts(topic);
       const subscription = socket.session.subscriptions.get(topic);
       const where = `${topic} ${subscription?.state} ${subscription?.view.isBroken ? 'broken' : ''}`;
       const book = this.books.get(symbol);
       const isStale = this.#stale.has(`${stream === 'quotes' ? 'quotes' : 'books'}:${symbol}`);
-      expect(model.stale.has(topic), `stale ${where}`).toBe(isStale);
+      expect(checker.stale.has(topic), `stale ${where}`).toBe(isStale);
       if (stream === 'quotes' && this.quotes.has(symbol)) {
-        expect(model.quotes.quotes[symbol], where).toEqual(this.quotes.get(symbol));
+        expect(checker.quotes.quotes[symbol], where).toEqual(this.quotes.get(symbol));
       } else if (stream === 'depth' && book !== undefined) {
         const levels = depths.get(symbol) ?? 0;
-        expect(model.depth.get(symbol), where).toEqual({
+        expect(checker.depth.get(symbol), where).toEqual({
           bids: Object.fromEntries(best(book.bids, -1, levels)),
           asks: Object.fromEntries(best(book.asks, 1, levels)),
         });
       } else if (stream === 'orderbook' && book !== undefined) {
         const [bid] = best(book.bids, -1, 1);
         const [ask] = best(book.asks, 1, 1);
-        const held = model.orderbook.get(symbol);
+        const held = checker.orderbook.get(symbol);
         expect([held?.best_bid, held?.bid_quantity, held?.best_ask, held?.ask_quantity], where).toEqual([
           bid?.[0] ?? null,
           bid?.[1] ?? null,

@@ -18,7 +18,8 @@ import { Subscriptions } from '../../src/gateway/subscriptions/subscriptions.js'
 import { TierChanges } from '../../src/gateway/subscriptions/tier-changes.js';
 import { Views } from '../../src/gateway/views/views.js';
 import { Hub } from '../../src/hub/hub.js';
-import { laneOf, REALTIME, type Tier, TRADES_FULL, TRADES_PUBLIC } from '../../src/protocol/lanes.js';
+import { REALTIME, type Tier } from '../../src/protocol/view-options.js';
+import { laneOf, TRADES_FULL, TRADES_PUBLIC } from '../../src/threads/lanes.js';
 import { createProgress } from '../../src/threads/progress.js';
 import { createDoorbells, createRing, RingReader } from '../../src/threads/ring.js';
 import type { InterestChange } from '../../src/threads/thread-messages.js';
@@ -43,7 +44,7 @@ const ALL = '*';
 type Frame = Record<string, unknown>;
 
 /** One client: its trades must follow each other, or be said to be lost. */
-class Peer {
+class TradesClient {
   readonly socket: FakeSocket;
   isFull: boolean;
   /** No parties may come any more. */
@@ -81,8 +82,8 @@ class Peer {
   }
 }
 
-class World {
-  readonly peers: Peer[] = [];
+class TierModel {
+  readonly clients: TradesClient[] = [];
   changes = 0;
   readonly #uws = new FakeUws(BACKPRESSURE_BYTES);
   readonly #feed = new OneThreadFeed(false);
@@ -195,7 +196,7 @@ class World {
   }
 
   connect(tier: Tier, isFull: boolean): void {
-    this.peers.push(new Peer(this.#uws, this.peers.length, tier, isFull));
+    this.clients.push(new TradesClient(this.#uws, this.clients.length, tier, isFull));
   }
 
   publish(symbol: string): void {
@@ -203,25 +204,25 @@ class World {
     this.#feed.put(`md.trades.${symbol}`, { symbol, trade_id: 1, price: '1', quantity: '1', buyer_id: 'b' });
   }
 
-  subscribe(peer: Peer, symbol: string): void {
-    this.#subscriptions.subscribe(peer.socket.session, [this.#wanted(peer, symbol)]);
+  subscribe(client: TradesClient, symbol: string): void {
+    this.#subscriptions.subscribe(client.socket.session, [this.#wanted(client, symbol)]);
   }
 
   /** What `auth` does to a session. */
-  async change(peer: Peer, tier: Tier, isFull: boolean): Promise<void> {
-    const { session } = peer.socket;
+  async change(client: TradesClient, tier: Tier, isFull: boolean): Promise<void> {
+    const { session } = client.socket;
     const credential = newCredential({ sub: session.credential.sub, tier });
     session.identity.replace(credential, compileEntitlements(credential), 0);
-    peer.isFull = isFull;
-    if (isFull) peer.isPublicOnly = false;
-    const wanted = [...session.subscriptions.values()].map(({ symbol }) => this.#wanted(peer, symbol));
-    const number = ++peer.changes;
+    client.isFull = isFull;
+    if (isFull) client.isPublicOnly = false;
+    const wanted = [...session.subscriptions.values()].map(({ symbol }) => this.#wanted(client, symbol));
+    const number = ++client.changes;
     await this.#tierChanges.change(session, wanted);
     this.changes++;
     // What was published before may still wait for its socket.
-    const isLast = number === peer.changes;
-    if (isLast && peer.socket.bufferedBytes === 0 && peer.socket.published.length === 0)
-      peer.isPublicOnly = !peer.isFull;
+    const isLast = number === client.changes;
+    if (isLast && client.socket.bufferedBytes === 0 && client.socket.published.length === 0)
+      client.isPublicOnly = !client.isFull;
   }
 
   get overruns(): number {
@@ -264,7 +265,7 @@ class World {
 
   /** Until nothing is on its way. */
   async settle(): Promise<void> {
-    for (const { socket } of this.peers) socket.drain();
+    for (const { socket } of this.clients) socket.drain();
     let loops = 0;
     for (let quiet = 0; quiet < 5; quiet = this.#isBusy ? 0 : quiet + 1) {
       if (++loops > SETTLE_LOOPS_MAX) throw new Error('it never comes to rest');
@@ -278,7 +279,7 @@ class World {
 
   check(): void {
     expect(this.isChanging).toBe(false);
-    for (const { held, socket } of this.peers) {
+    for (const { held, socket } of this.clients) {
       const all = socket.session.subscriptions.has(`trades:${ALL}`);
       for (const symbol of SYMBOLS) {
         if (!all && !socket.session.subscriptions.has(`trades:${symbol}`)) continue;
@@ -287,10 +288,10 @@ class World {
     }
     // Each session holds its lanes, and nobody else.
     const lanes = new Set(
-      this.peers.flatMap(peer =>
-        [...peer.socket.session.subscriptions.values()].map(({ symbol }) => {
-          const { lane } = this.#wanted(peer, symbol);
-          return `${peer.socket.session.tier}|trades|${lane}|${symbol}`;
+      this.clients.flatMap(client =>
+        [...client.socket.session.subscriptions.values()].map(({ symbol }) => {
+          const { lane } = this.#wanted(client, symbol);
+          return `${client.socket.session.tier}|trades|${lane}|${symbol}`;
         }),
       ),
     );
@@ -304,7 +305,7 @@ class World {
     await this.#hub.close();
   }
 
-  #wanted({ isFull }: Peer, symbol: string) {
+  #wanted({ isFull }: TradesClient, symbol: string) {
     const lane = laneOf(REALTIME, isFull ? TRADES_FULL : TRADES_PUBLIC, 'json', false);
     return { stream: 'trades', symbol, lane } as const;
   }
@@ -318,28 +319,28 @@ class World {
   }
 }
 
-type Step = (world: World) => void | Promise<void>;
+type Step = (model: TierModel) => void | Promise<void>;
 
 /** A step that says what it is in a script that failed. */
 const step = (name: string, run: Step): Step => Object.assign(run, { [fc.toStringMethod]: () => name });
-const peerOf = (world: World, i: number) => world.peers[i % world.peers.length] as Peer;
+const clientOf = (model: TierModel, i: number) => model.clients[i % model.clients.length] as TradesClient;
 
-const publish = fc.constantFrom(...SYMBOLS).map(symbol => step(`publish ${symbol}`, world => world.publish(symbol)));
+const publish = fc.constantFrom(...SYMBOLS).map(symbol => step(`publish ${symbol}`, model => model.publish(symbol)));
 const burst = fc.constantFrom(...SYMBOLS).map(symbol =>
-  step(`burst ${symbol}`, world => {
-    for (let i = 0; i < BURST; i++) world.publish(symbol);
+  step(`burst ${symbol}`, model => {
+    for (let i = 0; i < BURST; i++) model.publish(symbol);
   }),
 );
-const interest = fc.constant(step('interest', world => world.deliverInterest()));
-const encode = fc.nat(1).map(shard => step(`encode ${shard}`, world => world.encode(shard)));
+const interest = fc.constant(step('interest', model => model.deliverInterest()));
+const encode = fc.nat(1).map(shard => step(`encode ${shard}`, model => model.encode(shard)));
 const pass = fc.constant(step('time', () => vi.advanceTimersByTimeAsync(1).then(() => {})));
-const turn = fc.constant(step('turn', world => world.turn()));
+const turn = fc.constant(step('turn', model => model.turn()));
 const change = fc
   .tuple(fc.nat(2), fc.constantFrom<Tier>('institutional', 'retail'), fc.boolean())
   .map(([i, tier, isFull]) =>
-    step(`change ${i} ${tier} ${isFull}`, world => {
+    step(`change ${i} ${tier} ${isFull}`, model => {
       // The commands of one session wait for each other.
-      if (!world.isChanging) void world.change(peerOf(world, i), tier, isFull);
+      if (!model.isChanging) void model.change(clientOf(model, i), tier, isFull);
     }),
   );
 const moves = fc.oneof(
@@ -354,11 +355,11 @@ const moves = fc.oneof(
 /** Sockets that do not read. */
 const trouble = fc.oneof(
   fc.nat(2).map(i =>
-    step(`stop ${i}`, world => {
-      peerOf(world, i).socket.isReading = false;
+    step(`stop ${i}`, model => {
+      clientOf(model, i).socket.isReading = false;
     }),
   ),
-  fc.nat(2).map(i => step(`drain ${i}`, world => peerOf(world, i).socket.drain())),
+  fc.nat(2).map(i => step(`drain ${i}`, model => clientOf(model, i).socket.drain())),
 );
 
 async function assertScripts(steps: fc.Arbitrary<Step>, ringBytes: number) {
@@ -366,21 +367,21 @@ async function assertScripts(steps: fc.Arbitrary<Step>, ringBytes: number) {
   const property = fc.asyncProperty(
     fc.array(steps, { minLength: SHRINK_MS > 0 ? 1 : 60, maxLength: 300, size: 'max' }),
     async script => {
-      const world = new World(ringBytes);
-      world.connect('institutional', true);
-      world.connect('retail', false);
-      world.connect('institutional', false);
-      for (const [i, peer] of world.peers.entries()) {
-        for (const symbol of i === 0 ? SYMBOLS : i === 1 ? [ALL] : [ALL, ...SYMBOLS]) world.subscribe(peer, symbol);
+      const model = new TierModel(ringBytes);
+      model.connect('institutional', true);
+      model.connect('retail', false);
+      model.connect('institutional', false);
+      for (const [i, client] of model.clients.entries()) {
+        for (const symbol of i === 0 ? SYMBOLS : i === 1 ? [ALL] : [ALL, ...SYMBOLS]) model.subscribe(client, symbol);
       }
-      await world.settle();
-      for (const each of script) await each(world);
-      await world.settle();
-      world.check();
-      sums.changes += world.changes;
-      sums.overruns += world.overruns;
-      for (const peer of world.peers) sums.gaps += peer.gaps;
-      await world.close();
+      await model.settle();
+      for (const each of script) await each(model);
+      await model.settle();
+      model.check();
+      sums.changes += model.changes;
+      sums.overruns += model.overruns;
+      for (const client of model.clients) sums.gaps += client.gaps;
+      await model.close();
     },
   );
   const shrinking = SHRINK_MS > 0 ? { interruptAfterTimeLimit: SHRINK_MS } : { endOnFailure: true };

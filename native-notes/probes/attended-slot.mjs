@@ -6,7 +6,7 @@ import { median, probe } from './probe.mjs';
 const TICKETS = 1500;
 const INTERVAL_MS = 1;
 const ROUNDS = 5;
-const LINGER_MS = 50;
+const ATTEND_MS = 50;
 const POSTED = 0;
 const DONE = 1;
 
@@ -18,7 +18,7 @@ export default function task(box) {
   while (true) {
     Atomics.store(cells, DONE, ticket);
     Atomics.notify(cells, DONE);
-    if (Atomics.wait(cells, POSTED, ticket, LINGER_MS) === 'timed-out') return ticket;
+    if (Atomics.wait(cells, POSTED, ticket, ATTEND_MS) === 'timed-out') return ticket;
     ticket = Atomics.load(cells, POSTED);
   }
 }
@@ -63,7 +63,7 @@ if (isMainThread) {
         const figures = await cost(hand);
         if (round > 0) found[way].push(figures);
         // The attending thread goes back to its pool.
-        await new Promise(resolve => setTimeout(resolve, 3 * LINGER_MS));
+        await new Promise(resolve => setTimeout(resolve, 3 * ATTEND_MS));
       }
     }
     const beyondNothing = (way, part) => median(found[way].map(f => f[part])) - median(found.nothing.map(f => f[part]));

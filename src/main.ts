@@ -34,7 +34,8 @@ export async function main({ config, log, reread, predecessor, logLinesLost }: P
   const host = { onFatal: (reason: string) => fatal(reason), logLinesLost, reread };
   const gateway = await Gateway.create(config, log, host);
   const starting = gateway.start(predecessor);
-  const ending = new Ending(gateway, starting, log);
+  const terminal = new Terminal();
+  const ending = new Ending(gateway, starting, terminal, log);
   fatal = reason => ending.end(reason, 1);
   process.on('SIGTERM', signal => ending.drain(signal));
   process.on('SIGQUIT', signal => ending.drain(signal));
@@ -44,7 +45,11 @@ export async function main({ config, log, reread, predecessor, logLinesLost }: P
     ending.end('defect', 1);
   });
   if (process.env.npm_lifecycle_event !== undefined) endWithParent(() => ending.end('npm ended', 0));
-  reloadOnHangup(gateway, starting, log, () => ending.end('terminal closed', 0));
+  process.on('SIGHUP', signal => {
+    // A terminal that is closed sends it too: then it ends a gateway that runs there, as is the default.
+    if (terminal.isGone) ending.end('terminal closed', 0);
+    else starting.then(() => gateway.reload(signal)).catch(() => log.warn({ signal }, 'signal ignored: no start'));
+  });
   for (const name of IGNORED) {
     if (name in constants.signals) process.on(name, signal => log.warn({ signal }, 'signal ignored'));
   }
@@ -60,13 +65,15 @@ export async function main({ config, log, reread, predecessor, logLinesLost }: P
 class Ending {
   readonly #gateway: Gateway;
   readonly #starting: Promise<void>;
+  readonly #terminal: Terminal;
   readonly #log: Logger;
   #isDraining = false;
   #isEnding = false;
 
-  constructor(gateway: Gateway, starting: Promise<void>, log: Logger) {
+  constructor(gateway: Gateway, starting: Promise<void>, terminal: Terminal, log: Logger) {
     this.#gateway = gateway;
     this.#starting = starting;
+    this.#terminal = terminal;
     this.#log = log;
   }
 
@@ -96,7 +103,9 @@ class Ending {
     this.#log.info({ reason }, 'closing');
     const exit = (code: number) => {
       if (this.#gateway.mustBeKilled) process.kill(process.pid, 'SIGKILL');
-      process.exit(code);
+      // Node aborts when it exits by itself and cannot reset its terminal.
+      if (this.#terminal.isGone) dieOfHangup();
+      else process.exit(code);
     };
     const closed = this.#started().then(() => {
       setTimeout(() => {
@@ -125,22 +134,14 @@ class Ending {
   }
 }
 
-/**
- * SIGHUP reloads the gateway. A terminal that is closed sends it too: then it ends a gateway that runs there, as is the
- * default.
- */
-function reloadOnHangup(gateway: Gateway, starting: Promise<void>, log: Logger, end: () => void): void {
-  const isInteractive = process.stdout.isTTY === true && hasTerminal();
-  process.on('SIGHUP', signal => {
-    if (isInteractive && !hasTerminal()) {
-      end();
-      return;
-    }
-    starting.then(
-      () => gateway.reload(signal),
-      () => log.warn({ signal }, 'signal ignored: the gateway does not run'),
-    );
-  });
+/** The terminal that the gateway was started in and prints to, if there is one. */
+class Terminal {
+  readonly #isOwn = process.stdout.isTTY === true && hasTerminal();
+
+  /** True once it is closed. */
+  get isGone(): boolean {
+    return this.#isOwn && !hasTerminal();
+  }
 }
 
 function hasTerminal(): boolean {
@@ -150,6 +151,11 @@ function hasTerminal(): boolean {
   } catch {
     return false;
   }
+}
+
+function dieOfHangup(): void {
+  process.removeAllListeners('SIGHUP');
+  process.kill(process.pid, 'SIGHUP');
 }
 
 /** npm does not pass SIGTERM on: npm and its shell exit, and the gateway would be orphaned. */

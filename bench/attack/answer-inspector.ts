@@ -12,7 +12,7 @@ const [UNDERSCORE, LOWER_A, LOWER_Z] = [0x5f, 0x61, 0x7a];
 const OPENING_BRACE = 0x7b;
 
 /** What is told of each answer; `code` is that of an error. */
-export interface AnswerEvents {
+interface AnswerEvents {
   answered(code: string | undefined, retryAfterMs: number | undefined): void;
   /** The text of an answer, where it is wanted. */
   readonly wantsText?: ((text: string) => void) | undefined;

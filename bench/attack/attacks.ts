@@ -5,7 +5,7 @@ import { BOOK_PREFIX, type Market, QUOTE_PREFIX, TRADED } from './market.js';
 import type { AttackPlan } from './messages.js';
 import type { Payload } from './payloads.js';
 
-export type Attacker = 'anonymous' | 'retail' | 'institutional';
+type Attacker = 'anonymous' | 'retail' | 'institutional';
 
 export interface Attack {
   /** Of the case that it is, or is a sibling of. */
@@ -16,7 +16,7 @@ export interface Attack {
 }
 
 /** What an attack is made for: its own addresses and user, so that no earlier one has used up their budgets. */
-export interface About {
+interface About {
   readonly market: Market;
   readonly addresses: readonly string[];
   /** Path and query of an upgrade that shows the attacker's credential. */

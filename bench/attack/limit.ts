@@ -4,7 +4,7 @@ import { GENERATOR_BOUND_UTILISATION } from '../load/load-generator.js';
 export type Limit = 'none' | 'gateway' | 'attacker' | 'machine';
 
 /** Shares of one core, and of the time. */
-export interface Usage {
+interface Usage {
   readonly busiestGatewayThread: number;
   readonly attackerLoop: number;
   /** Cores that all programs of the machine used. */

@@ -41,7 +41,7 @@ export type Payload =
   | { readonly kind: 'flood'; readonly of: 'messages' | 'pings'; readonly count: number };
 
 /** What a connection knows that a message may hold. */
-export interface Blanks {
+interface Blanks {
   readonly n: number;
   readonly epoch: string;
   readonly since: number;

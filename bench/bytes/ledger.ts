@@ -19,7 +19,7 @@ interface PatchFrame {
 }
 
 /** How a stream's document is laid out. */
-export interface StreamShape {
+interface StreamShape {
   readonly type: 'quotes_patch' | 'depth_patch';
   readonly empty: () => unknown;
   /** The operations that send whole what an update of `symbol` changes. */

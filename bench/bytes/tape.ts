@@ -8,7 +8,7 @@ import type { FeedMessage } from '../../src/feed/feed.js';
 import { headerLine, messageLine } from '../../src/feed/recording.js';
 import { SeededRandom } from '../../src/feed/simulator/seeded-random.js';
 
-export interface TapePlan {
+interface TapePlan {
   readonly symbols: readonly string[];
   readonly tickMs: number;
   readonly ticks: number;

@@ -13,7 +13,7 @@ import { Okx } from './shapes/okx.js';
 /** What became of a line: `silent` ones are answers, heartbeats, or of channels that are not mapped. */
 export type LineKind = 'mapped' | 'silent' | 'unknown' | 'not JSON';
 
-export interface ReadLine {
+interface ReadLine {
   readonly kind: LineKind;
   /** Of the exchange; '' where it is not known. */
   readonly shape: string;

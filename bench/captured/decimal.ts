@@ -34,7 +34,7 @@ export function isDecimalText(text: string): boolean {
   }
 }
 
-export interface DecimalValue {
+interface DecimalValue {
   /** See {@link scaled}. */
   readonly scaled: bigint;
   /** See {@link canonical}. */

@@ -49,7 +49,7 @@ class Side {
 }
 
 /** `whole`: as the exchange has it. `unknown`: messages of the exchange are missing in the capture. */
-export type BookState = 'whole' | 'unknown';
+type BookState = 'whole' | 'unknown';
 
 export class ExchangeBook {
   readonly #values = new DecimalValues();

@@ -11,7 +11,7 @@ export const DEPTH = 100;
 /** What is to be held at one position; undefined: the exchange's messages do not say it. */
 type Expected = string | undefined;
 
-export interface TopicExpectation {
+interface TopicExpectation {
   /** By `Seq`. */
   readonly at: Map<number, Expected>;
   last: number;

@@ -27,13 +27,13 @@ export interface BookEvent {
 }
 
 /** A checksum that comes as a message of its own. */
-export interface ChecksumEvent {
+interface ChecksumEvent {
   readonly kind: 'checksum';
   readonly symbol: string;
   readonly checksum: ExchangeChecksum;
 }
 
-export interface TradeEvent {
+interface TradeEvent {
   readonly kind: 'trade';
   readonly symbol: string;
   /** Of the message to be published, but for the symbol. */
@@ -41,7 +41,7 @@ export interface TradeEvent {
   readonly timeMicros?: number | undefined;
 }
 
-export interface QuoteEvent {
+interface QuoteEvent {
   readonly kind: 'quote';
   readonly symbol: string;
   readonly members: Readonly<Record<string, Parsed>>;

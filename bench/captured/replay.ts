@@ -17,7 +17,7 @@ const SUBSCRIBED_WITHIN_MS = 30_000;
 const LOOK_MS = 20;
 const STREAMS = { book: 'depth', trade: 'trades', quote: 'quotes', checksum: '' } as const;
 
-export interface ReplayOptions {
+interface ReplayOptions {
   readonly file: string;
   readonly natsUrl: string;
   /** `ws://host:port` of a gateway that reads from there, and that knows every symbol (`SYMBOLS=*`). */
@@ -29,7 +29,7 @@ export interface ReplayOptions {
   readonly progress?: (text: string) => void;
 }
 
-export interface FormatReport {
+interface FormatReport {
   readonly format: string;
   readonly topics: Readonly<Record<TopicState, number>>;
   readonly positions: { readonly equal: number; readonly different: number };

@@ -2,7 +2,7 @@
 import type { SeededRandom } from '../../src/feed/simulator/seeded-random.js';
 
 /** Quantity by price, in ticks and units; 0 deletes. */
-export type Change = readonly [ticks: number, units: number];
+type Change = readonly [ticks: number, units: number];
 export type SideName = 'bids' | 'asks';
 export type Changes = Readonly<Record<SideName, readonly Change[]>>;
 

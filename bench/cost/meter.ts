@@ -28,7 +28,7 @@ export interface MessageCost {
   readonly busiestShare: number;
 }
 
-export interface MeteredGateway {
+interface MeteredGateway {
   readonly port: number;
   readonly pid: number;
   readonly secret: string;

@@ -21,7 +21,7 @@ import {
   UNCHARGED_MILLIS_PER_KB_MAX,
 } from './meter.js';
 
-export interface CostSettings extends MeterTimes {
+interface CostSettings extends MeterTimes {
   readonly rounds: number;
   readonly market: Market;
   /** Part of a kind's name; undefined: all kinds. */

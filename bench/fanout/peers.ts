@@ -16,11 +16,11 @@ type PeerChannel = Pick<Channel<PaceCommand<PeerStart>, PaceAnswer>, 'ask' | 'ch
 const PROGRAMS = new URL('../peers/', import.meta.url);
 
 export const bareUws = nodePeer('bare-uws', plain);
-export const wsPeer = nodePeer('ws', plain);
-export const socketIo = nodePeer('socket.io', ({ format }) => socketIoSpeech(format));
+const wsPeer = nodePeer('ws', plain);
+const socketIo = nodePeer('socket.io', ({ format }) => socketIoSpeech(format));
 
 /** Needs `bun` on PATH or in node_modules/.bin. */
-export const bun: Contender = {
+const bun: Contender = {
   name: 'bun',
   prepare: prepareBun,
   start: (children, plan) => {
@@ -30,7 +30,7 @@ export const bun: Contender = {
 };
 
 /** nats-server's own WebSocket, published to over NATS's plain protocol. */
-export const natsWebSocket: Contender = { name: 'nats-websocket', start: startNats };
+const natsWebSocket: Contender = { name: 'nats-websocket', start: startNats };
 
 function nodePeer(name: string, speech: (plan: RoundPlan) => Speech): Contender {
   return {
@@ -83,7 +83,7 @@ async function startNats(children: Children, plan: RoundPlan): Promise<RunningCo
 }
 
 /** Go and gorilla/websocket; built once a run. */
-export function gorilla(): Contender {
+function gorilla(): Contender {
   const program = new GoProgram(new URL('gorilla/', PROGRAMS), [GORILLA]);
   return {
     name: 'gorilla',

@@ -8,7 +8,7 @@ import type { RoundResult } from './round.js';
 import { cpuTable, doubts, perCpuSecond, rateTable } from './round-tables.js';
 import type { MatrixSettings } from './run-matrix.js';
 
-export const SUBJECT = 'millrace';
+const SUBJECT = 'millrace';
 const REFERENCE = 'bare-uws';
 /** R50: how many times a peer's deliveries Millrace must reach. */
 const GOALS: Readonly<Record<string, { readonly ratio: number; readonly isStrict?: true }>> = {

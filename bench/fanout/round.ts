@@ -24,7 +24,7 @@ export interface RoundTimes {
 }
 
 /** What limited a round: the load generator, a thread of the server, or neither (the loop's own delay, or other load). */
-export type Limit = 'generator' | 'server' | 'neither';
+type Limit = 'generator' | 'server' | 'neither';
 
 export interface RoundResult {
   /** Which row of the matrix, see matrix.ts. */

@@ -52,7 +52,7 @@ const LEVELS_MOVED = 8;
 const LEVEL_CENTS = 1;
 
 /** A message on a book's subject, see PROTOCOL: books. */
-export interface Book {
+interface Book {
   readonly symbol: string;
   readonly bids: readonly (readonly [string, string])[];
   readonly asks: readonly (readonly [string, string])[];

@@ -10,7 +10,7 @@ export interface Message {
 }
 
 /** Any child may answer any question with this instead. */
-export interface Failed extends Message {
+interface Failed extends Message {
   readonly type: 'failed';
   readonly message: string;
 }

@@ -11,7 +11,7 @@ export interface Preparable {
   prepare?(signal: AbortSignal): Promise<() => void>;
 }
 
-export interface Prepared<C extends Preparable> {
+interface Prepared<C extends Preparable> {
   readonly contenders: readonly C[];
   /** `name: why`, for the report. */
   readonly skipped: readonly string[];

@@ -12,7 +12,7 @@ import { findProgram } from './programs.js';
 const DEBIAN_GOPATH = '/usr/share/gocode';
 
 /** A package that the program imports, and Debian's package that has it. */
-export interface GoPackage {
+interface GoPackage {
   readonly path: string;
   readonly debian: string;
 }

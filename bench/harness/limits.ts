@@ -8,13 +8,13 @@ const OTHER_FILES = 200;
 const OTHER_PORTS = 500;
 
 /** What one process may have open, and how many local ports there are towards one server. NaN: unknown here. */
-export interface ConnectionLimits {
+interface ConnectionLimits {
   readonly files: number;
   readonly ports: number;
 }
 
 /** Linux: from /proc; elsewhere unknown. */
-export function connectionLimits(): ConnectionLimits {
+function connectionLimits(): ConnectionLimits {
   return {
     files: numbers('/proc/self/limits', /^Max open files\s+(\d+)/m)[0] ?? Number.NaN,
     ports: span(numbers('/proc/sys/net/ipv4/ip_local_port_range', /^(\d+)\s+(\d+)/)),

@@ -4,14 +4,14 @@ import { readFileSync } from 'node:fs';
 const PAGE_BYTES = 4096;
 const KIB = 1024;
 
-export interface ProcessMemory {
+interface ProcessMemory {
   /** All that is resident, shared libraries included. */
   readonly residentBytes: number;
   /** Not shared with any other process: what this process alone costs. */
   readonly privateBytes: number;
 }
 
-export interface KernelMemory {
+interface KernelMemory {
   /** Buffers of all TCP sockets of the machine. */
   readonly socketBufferBytes: number;
   /** The kernel's own objects of the whole machine, sockets among them; other programs move it too. */

@@ -11,7 +11,7 @@ const START_TIMEOUT_MS = 10_000;
 const DEBIAN_PATH = '/usr/sbin/nats-server';
 
 /** A started server and its client URL. */
-export interface NatsServer {
+interface NatsServer {
   readonly child: Child;
   readonly url: string;
 }

@@ -19,7 +19,7 @@ const GC_ROLES = ['hub', 'encoder', 'worker'] as const;
 const NOT_ASKED = 'did not keep up with less';
 const PERCENTILES = ['p50', 'p90', 'p99', 'p999', 'max'] as const;
 
-export interface LatencyResults {
+interface LatencyResults {
   readonly loads: readonly Load[];
   readonly rounds: readonly LatencyRound[];
   readonly idle: readonly IdleRound[];

@@ -3,7 +3,7 @@ import type { BenchOptions } from '../suite.js';
 import type { LoadTimes } from './session.js';
 
 /** A suite's own sizes. */
-export interface SessionDefaults extends LoadTimes {
+interface SessionDefaults extends LoadTimes {
   readonly rounds: number;
   readonly clients: number;
   /** Updates a second. */

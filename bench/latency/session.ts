@@ -46,7 +46,7 @@ export interface LoadTimes {
   readonly seconds: number;
 }
 
-export interface GeneratorResult {
+interface GeneratorResult {
   readonly latency: LatencyReports;
   readonly loopUtilisation: number;
   readonly cpu: number;

@@ -4,7 +4,7 @@ import { serve } from '../harness/channel.js';
 import { Pacer } from '../pacing/pacer.js';
 import { ProgressReceiver } from '../pacing/progress.js';
 
-export interface PeerServer {
+interface PeerServer {
   /** Where the clients connect. */
   readonly port: number;
   /** One update: frame `tick` of the cycle of `symbol` (its place in the layout) to all that want it. */

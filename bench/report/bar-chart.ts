@@ -4,7 +4,7 @@ import { linearScale, logScale } from './scale.js';
 import type { Spread } from './statistics.js';
 import { ACCENT, element, FAINT_INK, GRID, INK, line, OTHERS, svg, text } from './svg.js';
 
-export interface Bar extends Spread {
+interface Bar extends Spread {
   readonly label: string;
   /** The subject of the comparison: drawn in colour. */
   readonly isSubject?: boolean;
@@ -12,7 +12,7 @@ export interface Bar extends Spread {
   readonly group?: string;
 }
 
-export interface BarChart {
+interface BarChart {
   readonly title: string;
   /** What the axis counts, e.g. `deliveries/s`. */
   readonly unit: string;

@@ -6,9 +6,9 @@ import { fixed, percent, spread } from './figures.js';
 import type { Metric, RunReport, Table } from './report.js';
 import { type Spread, spreadOf } from './statistics.js';
 
-export type Verdict = 'better' | 'worse' | 'within the noise' | 'too few rounds to tell' | 'new' | 'gone';
+type Verdict = 'better' | 'worse' | 'within the noise' | 'too few rounds to tell' | 'new' | 'gone';
 
-export interface Change {
+interface Change {
   readonly suite: string;
   readonly metric: string;
   readonly unit: string;
@@ -19,7 +19,7 @@ export interface Change {
   readonly verdict: Verdict;
 }
 
-export interface Comparison {
+interface Comparison {
   readonly changes: readonly Change[];
   /** What makes the two runs hard to compare: another machine, other settings. */
   readonly cautions: readonly string[];

@@ -3,21 +3,21 @@ import { count } from './figures.js';
 import { linearScale, logScale, type Scale } from './scale.js';
 import { element, FAINT_INK, GRID, line, SERIES_COLOURS, svg, text } from './svg.js';
 
-export interface Point {
+interface Point {
   readonly x: number;
   readonly y: number;
   readonly min?: number;
   readonly max?: number;
 }
 
-export interface Series {
+interface Series {
   readonly name: string;
   readonly points: readonly Point[];
   /** Drawn dashed and without dots, e.g. a fitted line or a goal. */
   readonly isFit?: boolean;
 }
 
-export interface LineChart {
+interface LineChart {
   readonly title: string;
   readonly xLabel: string;
   readonly yLabel: string;

@@ -1,6 +1,6 @@
 /** The few SVG elements that the plots are made of. */
 
-export const FONT = 'font-family="system-ui, -apple-system, Segoe UI, Helvetica, Arial, sans-serif"';
+const FONT = 'font-family="system-ui, -apple-system, Segoe UI, Helvetica, Arial, sans-serif"';
 export const INK = '#1f2933';
 export const FAINT_INK = '#616e7c';
 export const GRID = '#e4e7eb';
@@ -10,7 +10,7 @@ export const OTHERS = '#9aa5b1';
 /** Told apart by readers who see colours differently, too (Okabe and Ito). */
 export const SERIES_COLOURS = ['#0072b2', '#d55e00', '#009e73', '#cc79a7', '#e69f00', '#56b4e9', '#4b5563', '#a16207'];
 
-export type Attributes = Readonly<Record<string, string | number>>;
+type Attributes = Readonly<Record<string, string | number>>;
 
 export function element(name: string, attributes: Attributes, content = ''): string {
   const written = Object.entries(attributes).map(
@@ -19,7 +19,7 @@ export function element(name: string, attributes: Attributes, content = ''): str
   return content === '' ? `<${name}${written.join('')}/>` : `<${name}${written.join('')}>${content}</${name}>`;
 }
 
-export interface TextStyle {
+interface TextStyle {
   readonly anchor?: 'start' | 'middle' | 'end';
   readonly size?: number;
   readonly fill?: string;

@@ -22,7 +22,7 @@ interface Size {
   readonly symbols: number;
 }
 
-export interface SweepPoint extends Size {
+interface SweepPoint extends Size {
   readonly residentBytes: number;
   readonly privateBytes: number;
   /** Grown since before the clients connected; both ends of the connections. */

@@ -5,7 +5,7 @@
 import { randomBytes } from 'node:crypto';
 import { connect, type Socket } from 'node:net';
 
-export interface ChurnPlan {
+interface ChurnPlan {
   readonly port: number;
   readonly perSecond: number;
   /** Paths of endpoints, one after another. */

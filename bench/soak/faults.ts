@@ -39,7 +39,7 @@ export class MortalNats {
   }
 }
 
-export interface Fault {
+interface Fault {
   readonly name: string;
   readonly strike: () => Promise<void>;
 }

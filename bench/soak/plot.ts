@@ -1,7 +1,7 @@
 /** The course of a run as an SVG: one panel a figure, its line of regression, the faults as vertical lines. */
 import type { Point } from './trend.js';
 
-export interface Panel {
+interface Panel {
   readonly title: string;
   readonly unit: string;
   readonly points: readonly Point[];

@@ -54,7 +54,7 @@ export const FIGURES = {
   p99: { title: 'latency p99, publisher to client', unit: 'ms', floor: 50, share: 0.5 },
 } satisfies Record<string, Figure>;
 
-export type FigureName = keyof typeof FIGURES;
+type FigureName = keyof typeof FIGURES;
 export const FIGURE_NAMES = Object.keys(FIGURES) as FigureName[];
 
 export type Sample = { readonly atS: number } & Readonly<Record<FigureName, number>>;

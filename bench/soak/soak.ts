@@ -10,7 +10,7 @@ import type { Mark } from './plot.js';
 import { type FigureResult, judge, type Sample, sampleOf } from './samples.js';
 import { SteadyLoad } from './steady-load.js';
 
-export interface SoakOptions {
+interface SoakOptions {
   readonly minutes: number;
   /** Connects and disconnects in a second. */
   readonly churnPerSecond: number;

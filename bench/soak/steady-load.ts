@@ -8,7 +8,7 @@ const RECONNECT_MS = 200;
 const VIOLATIONS_MAX = 20;
 const LATENCIES_MAX = 200_000;
 
-export interface SteadyPlan {
+interface SteadyPlan {
   readonly gatewayPort: number;
   readonly natsUrl: string;
   readonly symbols: readonly string[];

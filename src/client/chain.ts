@@ -29,7 +29,7 @@ import {
 } from './outcome.js';
 
 export type { StreamPosition } from '../protocol/stream-position.js';
-export type { FrameOutcome, ServerFrame, Staleness, StaleReason } from './outcome.js';
+export type { FrameOutcome, ServerFrame, Staleness } from './outcome.js';
 
 export interface ClientDocuments {
   /** The document that `quotes_patch` operations apply to. */

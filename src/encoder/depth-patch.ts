@@ -9,7 +9,7 @@ import type { Encodable, Stamps } from './frame-encoder.js';
 import type { JsonWriter } from './json-writer.js';
 import { MSGPACK_OPERATION, MSGPACK_VALUE, type PatchHead } from './patch-head.js';
 
-export interface DepthChange {
+interface DepthChange {
   readonly head: PatchHead;
   readonly prevSeq: number;
   readonly seq: number;

@@ -14,7 +14,7 @@ export async function inTime(done: Promise<unknown>, maxMs: number, late: string
 }
 
 /** What ends within a time of its own. */
-export interface TimedEnd {
+interface TimedEnd {
   readonly name: string;
   readonly maxMs: number;
   readonly end: () => Promise<unknown>;

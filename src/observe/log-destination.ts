@@ -12,7 +12,7 @@ const RETRY_MS = 100;
 const STANDARD_ERROR = 2;
 
 /** Writes some bytes and returns how many, like `fs.writeSync`. @throws {NodeJS.ErrnoException} EAGAIN: not now */
-export type Write = (bytes: Uint8Array) => number;
+type Write = (bytes: Uint8Array) => number;
 
 export class LogDestination {
   /** Lines lost. */

@@ -70,7 +70,7 @@ export interface FeedHealth {
 }
 
 /** Numbers about revocations. */
-export interface RevocationStats {
+interface RevocationStats {
   readonly size: number;
   /** Orders refused for lack of room. */
   readonly refused: number;

@@ -9,7 +9,7 @@ import type { MainStats } from './main-stats.js';
 import type { LatencyBuckets, Metric, Scrape, Series } from './metrics/metric.js';
 import { METRICS } from './metrics/table.js';
 
-export interface StatsSource {
+interface StatsSource {
   main(): MainStats;
   workers(): Promise<readonly WorkerStats[]>;
 }

@@ -78,7 +78,7 @@ export function decimalOf(value: unknown): string | undefined {
 }
 
 /** Whether a normalized amount is below zero. */
-export function isNegative(amount: Amount): boolean {
+function isNegative(amount: Amount): boolean {
   return typeof amount === 'number' || typeof amount === 'bigint' ? amount < 0 : String(amount).startsWith('-');
 }
 

@@ -4,7 +4,7 @@ import { messageParts } from './asyncapi/messages.js';
 import { type JsonObject, reference } from './asyncapi/schemas.js';
 import { subjectChannels, subjectOperations } from './asyncapi/subjects.js';
 
-export interface AsyncApiDocument {
+interface AsyncApiDocument {
   readonly asyncapi: '3.0.0';
   readonly info: JsonObject;
   readonly defaultContentType: string;

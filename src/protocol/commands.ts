@@ -15,7 +15,7 @@ export type UnsubscribeCommand = z.infer<Schemas['unsubscribe']>;
 export type ResyncCommand = z.infer<Schemas['resync']>;
 export type PublishCommand = z.infer<Schemas['publish']>;
 export type AuthCommand = z.infer<Schemas['auth']>;
-export type PingCommand = z.infer<Schemas['ping']>;
+type PingCommand = z.infer<Schemas['ping']>;
 export type Command =
   | SubscribeCommand
   | UnsubscribeCommand
@@ -24,7 +24,7 @@ export type Command =
   | AuthCommand
   | PingCommand;
 
-export type CommandResult =
+type CommandResult =
   | { readonly ok: true; readonly command: Command }
   | { readonly ok: false; readonly id: CommandId | undefined; readonly code: ErrorCode; readonly message: string };
 

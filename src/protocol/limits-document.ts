@@ -35,7 +35,7 @@ import {
 } from './costs.js';
 import { MSGPACK_DEPTH_MAX } from './msgpack-reader.js';
 
-export interface ContentLimit {
+interface ContentLimit {
   readonly what: string;
   readonly limit: string;
   /** Reason for refusing what exceeds it. */
@@ -44,7 +44,7 @@ export interface ContentLimit {
 
 const count = (value: number): string => value.toLocaleString('en-US');
 
-export const CONTENT_LIMITS: readonly ContentLimit[] = [
+const CONTENT_LIMITS: readonly ContentLimit[] = [
   {
     what: 'Payload of one message',
     limit: `${count(MESSAGE_BYTES_DEFAULT)} bytes (setting \`MESSAGE_BYTES_MAX\`)`,
@@ -79,7 +79,7 @@ export const CONTENT_LIMITS: readonly ContentLimit[] = [
 ];
 
 /** What a client does, and its cost in units. */
-export const COSTS: readonly (readonly [what: string, units: string])[] = [
+const COSTS: readonly (readonly [what: string, units: string])[] = [
   ['Connecting, accepted or refused', String(CONNECT_UNITS)],
   ['Any message', `${MESSAGE_UNITS}, and 1 for every ${READ_BYTES_PER_UNIT} bytes`],
   ['… of JSON with a number of more digits than a double holds', `1 more for every ${EXACT_BYTES_PER_UNIT} bytes`],

@@ -7,7 +7,7 @@ export const LOADS = ['normal', 'stretched', 'shedding'] as const;
 export type Load = (typeof LOADS)[number];
 
 /** Levels in which retail is stretched: 1 to this. */
-export const STRETCH_LEVEL_MAX = 3;
+const STRETCH_LEVEL_MAX = 3;
 /** The level in which new retail subscriptions are also refused. */
 export const SHEDDING_LEVEL = STRETCH_LEVEL_MAX + 1;
 

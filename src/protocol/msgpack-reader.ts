@@ -9,7 +9,7 @@ import { timestampText } from './time-text.js';
 export const MSGPACK_DEPTH_MAX = 32;
 
 /** Why a message is unreadable. `invalid_encoding`: a text is not UTF-8. */
-export type MsgpackFault = 'invalid_msgpack' | 'invalid_encoding';
+type MsgpackFault = 'invalid_msgpack' | 'invalid_encoding';
 
 export class MsgpackError extends Error {
   readonly fault: MsgpackFault;

@@ -55,7 +55,7 @@ export function timestampText(unixSeconds: number, nanos: number): string | unde
 }
 
 /** A number in any of the four units → µs since the Unix epoch; undefined if its size fits none. */
-export function microsOf(time: number): number | undefined {
+function microsOf(time: number): number | undefined {
   if (time >= NANOS_MIN && time < NANOS_END) return Math.floor(time / 1000);
   if (time >= MICROS_MIN) return time < NANOS_MIN ? Math.floor(time) : undefined;
   if (time >= MILLIS_MIN) return Math.round(time * 1000);

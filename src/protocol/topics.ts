@@ -101,7 +101,7 @@ export function isSymbol(value: unknown): value is string {
   return isAscii || USABLE.test(value);
 }
 
-export interface Source {
+interface Source {
   readonly kind: SourceKind;
   readonly symbol: string;
 }

@@ -7,7 +7,7 @@
 /** How often the system clock is read at most, and thus how long a thread may be wrong after the clock was set. */
 export const ANCHOR_INTERVAL_MS = 500;
 /** Smaller differences are drift, which never makes time run backwards; a larger one means that the clock was set. */
-export const STEP_MIN_MS = 1;
+const STEP_MIN_MS = 1;
 /** If the readings of both clocks are further apart than this, the thread was interrupted between them. */
 const READING_MAX_MS = 0.05;
 const READINGS_MAX = 4;
@@ -16,7 +16,7 @@ const DRIFT_MICROS_MAX = 500;
 const HALF_MS_MICROS = 500;
 
 /** The clocks of a {@link WallClock}. */
-export interface TimeSource {
+interface TimeSource {
   /** The monotonic clock, ms with fraction. */
   readonly monotonicMs: () => number;
   /** The system clock, whole ms since the Unix epoch, rounded down. */

@@ -12,7 +12,7 @@ const LOOKED_AT_ONCE = 500;
 /** Each run checks all entries. */
 const EXPIRE_INTERVAL_MS = 600_000;
 
-export interface BucketWriterOptions {
+interface BucketWriterOptions {
   readonly bucket: string;
   readonly names: NatsNames;
   readonly tokenLifeMs: number;
@@ -23,7 +23,7 @@ export interface BucketWriterOptions {
 }
 
 /** An entry as read from the bucket; `storedMs` is by the server's clock. */
-export interface Stored extends Known {
+interface Stored extends Known {
   readonly storedMs: number;
 }
 

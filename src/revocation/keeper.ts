@@ -29,7 +29,7 @@ const SAMPLE_LOG_MS = 1_000;
 /** Where a revocation is kept; `memory`: in this process only, until a store is writable. */
 export type KeptIn = 'kv' | 'file' | 'memory';
 
-export interface KeeperOptions {
+interface KeeperOptions {
   readonly config: Config;
   readonly log: Logger;
   /**

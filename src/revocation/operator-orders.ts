@@ -14,7 +14,7 @@ const RECENT_MAX = 1_000;
 const NO_REVOCATION = 'it must name exactly one of sub, jti and api_key, with a valid value';
 const NO_ROOM = 'this gateway has no room for another revocation';
 
-export interface ControlOrdersOptions {
+interface ControlOrdersOptions {
   readonly nodeName: string;
   readonly log: Logger;
   readonly onDrain: () => void;

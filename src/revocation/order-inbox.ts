@@ -13,7 +13,7 @@ const SUBJECT = 'control.revoke';
 const BYTES_MAX = 64 * 1024 ** 2;
 const SUBJECTS_OVERLAP = 10_065;
 
-export interface OrderInboxOptions {
+interface OrderInboxOptions {
   readonly bucket: string;
   /** Of the subjects at the server. */
   readonly prefix: SubjectPrefix;

@@ -34,13 +34,13 @@ export interface Hold {
 }
 
 /** A source that is now held back, or (null) whole again. */
-export interface HoldChange {
+interface HoldChange {
   readonly source: number;
   readonly hold: Hold | null;
 }
 
 /** A rejected message, to be published on `deadletter.<subject>`. */
-export interface Rejected {
+interface Rejected {
   readonly source: number;
   readonly reason: RejectReason;
   readonly payload: Uint8Array;

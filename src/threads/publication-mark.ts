@@ -4,7 +4,7 @@
  * client-chosen id.
  */
 
-export interface PublicationMark {
+interface PublicationMark {
   /** Identifies one publish call of one gateway process. */
   readonly id: string;
   /** Messages with the same key are the same message: a hash of user, room and the client's id; '' for none. */

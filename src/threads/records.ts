@@ -10,7 +10,7 @@ import { align8 } from '../protocol/align8.js';
 import { STALE_REASON_NAMES } from '../protocol/codes.js';
 import type { Hold } from './batch.js';
 
-export const RECORD_HEADER_BYTES = 40;
+const RECORD_HEADER_BYTES = 40;
 
 export const RecordKind = {
   /** A publisher's message. a = seq, b = event time µs (0: unknown), c = hub receive time, from `monotonicMicros`. */
@@ -57,7 +57,7 @@ export const FLAG_NEW_EPOCH = 2;
 /** `restore`: an encoder's own document, with amounts written out. */
 export const FLAG_CHECKPOINT = 4;
 /** `restore` and `lost`: the source is held back. The bits above hold the reason; b is since when, µs. */
-export const FLAG_STALE = 8;
+const FLAG_STALE = 8;
 const STALE_REASON_SHIFT = 4;
 
 export function holdFlags(hold: Hold | null): number {

@@ -19,7 +19,7 @@
 import { align8 } from '../protocol/align8.js';
 import { fnv1a } from '../protocol/fnv.js';
 
-export const FRAME_HEADER_BYTES = 40;
+const FRAME_HEADER_BYTES = 40;
 
 export const FrameKind = {
   /** A change of a state topic: publish to the view. */
@@ -189,7 +189,7 @@ export class RingWriter {
 }
 
 /** The result of `RingReader.read`. */
-export type RingReadResult = 'frames' | 'empty' | 'overrun';
+type RingReadResult = 'frames' | 'empty' | 'overrun';
 
 /**
  * A worker's side of one ring. `read` copies the next committed bytes; then `next` walks the copied frames that are

@@ -220,11 +220,12 @@ describe('R20 /ws', () => {
     expect(client.frames.map(frame => frame.type)).toEqual(['subscribed', 'orderbook_update']);
   });
 
-  it('R20 ignores query members that it does not know', async () => {
+  it('P9 R20 ignores query members that it does not know, and says so', async () => {
     const client = await open('/ws?colour=green&symbols=AAPL');
     client.send({ action: 'ping' });
     await client.arrived('pong');
-    expect(client.frames).toHaveLength(1);
+    expect(client.frames.map(({ type }) => type)).toEqual(['warning', 'pong']);
+    expect(client.frames[0]).toMatchObject({ code: 'unknown_parameter', parameters: ['colour', 'symbols'] });
   });
 });
 

@@ -1,8 +1,11 @@
 /** What operators see and do while a gateway runs: signals, reloads, lines about clients, probes on the client port. */
+import { execFile } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
 import { newApiKey } from '../../src/auth/api-key-file.js';
@@ -70,6 +73,17 @@ describe('O1 signals', () => {
     expect(client.closed).toBeUndefined();
     // SIGUSR1 would open Node's debugger.
     expect(gateway.log()).not.toContain('Debugger listening');
+  });
+});
+
+describe('O1 a gateway in a terminal', () => {
+  it.runIf(process.platform === 'linux')('O1 reloads on SIGHUP, and ends with the terminal', async () => {
+    const script = fileURLToPath(new URL('../support/closing-terminal.py', import.meta.url));
+    const program = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
+    const env = { PATH: process.env.PATH ?? '', PORT: '0', ADMIN_PORT: '0', WORKERS: '1' };
+    const { stdout } = await promisify(execFile)('python3', [script, process.execPath, program, 'serve'], { env });
+    const SIGHUP = 1;
+    expect(JSON.parse(stdout)).toEqual({ started: true, reloaded: true, ended: -SIGHUP });
   });
 });
 

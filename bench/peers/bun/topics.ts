@@ -1,7 +1,7 @@
 /** A `Bun.serve` whose clients are subscribed to the topics of `?symbols=`. Run by `bun`, never by Node. */
 
 /** As much of Bun's API as this file uses (bun.sh/docs/api/websockets). */
-export interface BunServer {
+interface BunServer {
   readonly port: number;
   upgrade(request: Request, options: { readonly data: Session }): boolean;
   publish(topic: string, data: string | Uint8Array): number;

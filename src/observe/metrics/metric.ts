@@ -11,7 +11,7 @@ export interface Scrape {
   readonly openDescriptors: number | undefined;
 }
 
-export type LabelValues = Readonly<Record<string, string>>;
+type LabelValues = Readonly<Record<string, string>>;
 
 /** One series of a metric. */
 export type Series = readonly [labels: LabelValues, value: number];

@@ -6,7 +6,7 @@ import { controlMessages, deadLetter, deadLetterHeaders, publisherMessages } fro
 import { clientCommands, type MessageDefinition, serverFrames } from '../frames.js';
 import { type JsonObject, jsonSchemas, reference } from './schemas.js';
 
-export const refusalKey = (status: string): string => `refused_${status}`;
+const refusalKey = (status: string): string => `refused_${status}`;
 export const FRAME_KEYS = Object.keys(serverFrames);
 export const COMMAND_KEYS = Object.keys(clientCommands);
 export const REFUSAL_KEYS = Object.keys(REFUSALS).map(refusalKey);
@@ -31,7 +31,7 @@ const definitions: Readonly<Record<string, MessageDefinition>> = {
   ...controlMessages,
 };
 
-export interface MessageParts {
+interface MessageParts {
   /** For `components.messages`. */
   readonly messages: Readonly<Record<string, JsonObject>>;
   /** For `components.schemas`: what the messages refer to. */

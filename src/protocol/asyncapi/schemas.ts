@@ -10,7 +10,7 @@ export const reference = (...path: readonly string[]): JsonObject => ({
   $ref: `#/${path.map(part => part.replaceAll('~', '~0').replaceAll('/', '~1')).join('/')}`,
 });
 
-export interface JsonSchemas {
+interface JsonSchemas {
   readonly own: Readonly<Record<string, JsonObject>>;
   /** The schemas of `sharedSchemas`, for `components.schemas`. */
   readonly shared: Readonly<Record<string, JsonObject>>;

@@ -12,7 +12,7 @@ export const tradeMembers = {
   executed_at: time.nullable().optional(),
 };
 /** Members that only credentials entitled to `trades:full` see. */
-export const partyMembers = {
+const partyMembers = {
   buyer_id: reference.optional(),
   seller_id: reference.optional(),
   buyer_fee: amount.nullable().optional(),

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { amountOrNone, chain, decimal, define, epoch, json, name, quantity, seq, stamps, time } from './members.js';
 
 /** Members of a quote that all publishers share; they may add their own. */
-export const quoteMembers = {
+const quoteMembers = {
   symbol: name,
   current_price: amountOrNone.optional(),
   base_price: amountOrNone.optional(),

@@ -2,7 +2,6 @@
  * The subjects the hub knows: one per NATS subject, each with a small number that stands for it everywhere downstream.
  */
 
-import { matches } from '../../feed/subject-patterns.js';
 import { topicParts } from '../../protocol/topic-parts.js';
 import { ALL_SYMBOLS, isStateSource, type SourceKind, subjectOf } from '../../protocol/topics.js';
 import { shardOf } from '../../threads/shard-of.js';
@@ -95,7 +94,9 @@ export class SubjectTable {
   matching(pattern: string): Subject[] {
     const single = this.#byName.get(pattern);
     if (single !== undefined) return [single];
-    return /[*>]/.test(pattern) ? [...this].filter(({ name }) => matches(pattern, name)) : [];
+    // Patterns of the feed end with their wildcard.
+    const stem = /^(.*\.)[*>]$/.exec(pattern)?.[1];
+    return stem === undefined ? [] : [...this].filter(({ name }) => name.startsWith(stem));
   }
 
   /** Undefined when the table is full. */

@@ -11,6 +11,7 @@ import type { Session } from './model/session.js';
 import type { Outbox } from './sending/outbox.js';
 import type { Credentials } from './sessions/credentials.js';
 import type { Keepalive } from './sessions/keepalive.js';
+import type { AgeCounts } from './slow-consumers/ages.js';
 import type { BufferedTotal } from './slow-consumers/buffered-total.js';
 import type { Ladder } from './slow-consumers/ladder.js';
 import type { Overload } from './slow-consumers/overload.js';
@@ -87,9 +88,18 @@ function slowStats({ slow, bufferedTotal, overload }: CountedParts) {
     resumes: slow.counters.resumes,
     conflated: slow.conflation.slowed,
     conflationSteps: { ...slow.conflation.counters },
+    clientsLagging: slow.ages.lagging,
+    ages: {
+      institutional: countsOf(slow.ages.counts.institutional),
+      retail: countsOf(slow.ages.counts.retail),
+    },
     waitingBytes: slow.waitingBytes,
     closedForTotal: Object.entries(bufferedTotal.closed),
     loopDelayMs: overload.loopDelayMs,
     frameAgeMs: overload.frameAgeMs,
   };
+}
+
+function countsOf({ buckets, sumMicros }: AgeCounts) {
+  return { buckets: [...buckets], sumMicros };
 }

@@ -14,7 +14,7 @@ import { Orders } from './orders.js';
 import { Reloading } from './reloading.js';
 import type { Access } from './sessions/access.js';
 import { Rechecks } from './sessions/rechecks.js';
-import { SAMPLE_INTERVAL_MS } from './slow-consumers/ladder.js';
+import { GLANCE_INTERVAL_MS, SAMPLE_INTERVAL_MS } from './slow-consumers/ladder.js';
 import { CHECK_INTERVAL_MS, Overload } from './slow-consumers/overload.js';
 import { Heartbeats } from './subscriptions/heartbeats.js';
 import { notingListener } from './supervision/listening-socket.js';
@@ -106,6 +106,7 @@ export class GatewayWorker {
       table.expire(performance.now());
       if (tierChanges.hasPending) wake();
     }, SAMPLE_INTERVAL_MS).unref();
+    setInterval(() => slow.glance(), GLANCE_INTERVAL_MS).unref();
     setInterval(() => beat(row), BEAT_INTERVAL_MS).unref();
     setInterval(() => keepalive.check(), keepalive.checkIntervalMs).unref();
     setInterval(() => apps.closeUnused(), APPS_CHECK_MS).unref();
@@ -116,7 +117,7 @@ export class GatewayWorker {
       onLevel: level => post({ type: 'load', level }),
     });
     setInterval(() => overload.check(fanout.counters), CHECK_INTERVAL_MS).unref();
-    const heartbeats = new Heartbeats(table, outbox, config.times.heartbeatIntervalMs, monotonicMicros);
+    const heartbeats = new Heartbeats(table, outbox, config.times, monotonicMicros);
     setInterval(() => heartbeats.sweep(), heartbeats.sweepIntervalMs).unref();
     const { pending } = this.#life;
     this.#life.stats = () =>

@@ -128,7 +128,16 @@ export interface WorkerStats {
   /** Clients whose state topics are sent slower than they asked for. */
   readonly conflated: number;
   /** Steps to a slower class, over the high-water mark or by a suspension, and steps back. */
-  readonly conflationSteps: { readonly overHighWater: number; readonly suspended: number; readonly restores: number };
+  readonly conflationSteps: {
+    readonly overHighWater: number;
+    readonly late: number;
+    readonly suspended: number;
+    readonly restores: number;
+  };
+  /** Clients that hold state topics which are too old. */
+  readonly clientsLagging: number;
+  /** Ages of what clients read or hold. Bucket b: ages below 2^b µs. */
+  readonly ages: Readonly<Record<Tier, { readonly buckets: readonly number[]; readonly sumMicros: number }>>;
   /** Bytes buffered for sockets in user space: for all of them, and for the one with the most. */
   readonly waitingBytes: { readonly all: number; readonly most: number };
   readonly turns: number;

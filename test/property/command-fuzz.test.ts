@@ -84,6 +84,7 @@ class Worker {
       turn: { current: 1 },
       bufferedBytesMax,
       wake: () => {},
+      nowMs: () => performance.now(),
     });
     const post = (message: FromWorker) => this.#asked.push(message);
     this.#symbols = new SymbolLookup(['A', 'B', 'C', 'BTC/USDT', 'S*'], post);

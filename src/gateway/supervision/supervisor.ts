@@ -12,8 +12,8 @@ import type {
   WorkerStats,
 } from '../../threads/thread-messages.js';
 import { SharedTables } from '../limits/shared-tables.js';
+import { boundKernelBuffers } from './kernel-buffers.js';
 import { listenerIn } from './listening-socket.js';
-import { boundReceiveBuffers } from './receive-buffers.js';
 import { Replacements } from './replacements.js';
 import { RevocationPosts } from './revocation-posts.js';
 import { ThreadStats } from './thread-stats.js';
@@ -140,7 +140,7 @@ export class WorkerSupervisor {
     // If any free port is requested, the first worker finds it.
     const workers = this.#slots.map((_, worker) => worker);
     for (const worker of workers) await this.#start(worker);
-    await this.#boundReceiveBuffers(workers);
+    await this.#boundKernelBuffers(workers);
   }
 
   post(worker: number, message: ToWorker): void {
@@ -213,7 +213,7 @@ export class WorkerSupervisor {
       thread.on('message', (message: FromWorker) => {
         if (message.type === 'listening' && slot.isListening) {
           // The listening socket is a new one.
-          void this.#boundReceiveBuffers([worker]);
+          void this.#boundKernelBuffers([worker]);
         } else if (message.type === 'listening') {
           this.#port = message.port;
           slot.isListening = true;
@@ -245,11 +245,17 @@ export class WorkerSupervisor {
   }
 
   /** Applies to the workers' listening sockets; does nothing where those are unknown. */
-  async #boundReceiveBuffers(workers: readonly number[]): Promise<void> {
+  async #boundKernelBuffers(workers: readonly number[]): Promise<void> {
     const listeners = workers.map(worker => listenerIn(turnRow(this.#watch.rows, worker), this.#port));
-    const failure = await boundReceiveBuffers(listeners.filter(listener => listener !== undefined));
+    const { unsentBytesMax } = this.#options.config().limits;
+    const failure = await boundKernelBuffers(
+      listeners.filter(listener => listener !== undefined),
+      unsentBytesMax,
+    );
     if (failure === undefined) return;
-    const message = `client receive buffers are unbounded; bound them with net.ipv4.tcp_rmem: ${failure}`;
+    const message =
+      'cannot bound what the kernel buffers for clients; set net.ipv4.tcp_notsent_lowat and net.ipv4.tcp_rmem instead ' +
+      `(ops/slow-clients.md): ${failure}`;
     for (const worker of workers) this.#options.onFault(worker, message);
   }
 
@@ -308,7 +314,7 @@ export class WorkerSupervisor {
     setTimeout(() => {
       if (this.#isClosing) return;
       this.restarts++;
-      const started = this.#start(worker).then(() => this.#boundReceiveBuffers([worker]));
+      const started = this.#start(worker).then(() => this.#boundKernelBuffers([worker]));
       started.catch((cause: unknown) => {
         this.#options.onDown(worker, cause instanceof Error ? cause.message : String(cause));
         this.#restartLater(worker, slot);

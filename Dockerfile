@@ -18,7 +18,7 @@ WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
 # .npmrc keeps install scripts from running: every native package brings its binary.
 RUN npm ci
-COPY tsconfig.json tsconfig.build.json bundle.mjs ./
+COPY tsconfig.json tsconfig.build.json esbuild.config.mjs ./
 COPY src ./src
 RUN npm run build && rm dist/.tsbuildinfo
 
@@ -32,6 +32,8 @@ RUN npm ci --omit=dev \
 
 FROM ${NODE_IMAGE}
 ENV NODE_ENV=production
+# A container is reached from outside, also where the gateway makes a key for the run.
+ENV HOST=0.0.0.0
 WORKDIR /app
 COPY --from=dependencies /app/node_modules ./node_modules
 COPY --from=build /app/dist ./dist

@@ -238,12 +238,12 @@ describe('floods', () => {
       flooder.send({ action: 'subscribe', stream: 'orderbook', symbols, id: from });
     };
     subscribe(0, 100);
-    await until(async () => (await gateway.metric('millrace_sources')) >= 101);
+    await until(async () => (await gateway.metric('millrace_subjects')) >= 101);
     subscribe(100, 50);
     const told = await flooder.next('refusal', frame => frame.code === 'too_many_subscriptions');
     expect(told.topics).toBeDefined();
-    await until(async () => (await gateway.metric('millrace_sources_refused_total')) === 50);
-    expect(await gateway.metric('millrace_sources')).toBe(101);
+    await until(async () => (await gateway.metric('millrace_subjects_refused_total')) === 50);
+    expect(await gateway.metric('millrace_subjects')).toBe(101);
     // An endpoint that needs one more is refused before the upgrade; one that does not is served.
     const refused = await refusedUpgrade(`${gateway.url}/ws/trades?symbols=X-NEW`);
     expect(refused.status).toBe(503);
@@ -252,16 +252,16 @@ describe('floods', () => {
     publisher.put('md.trades.REAL', { symbol: 'REAL', trade_id: 2, price: '1', quantity: '1' });
     await other.arrived('trade_executed');
     await publisher.settled(gateway);
-    expect(await gateway.metric('millrace_sources')).toBe(102);
+    expect(await gateway.metric('millrace_subjects')).toBe(102);
     // One that gets data is the publisher's from then on, and its place is free.
     publisher.put('md.books.X-0', { symbol: 'X-0', bids: [['1', '1']], asks: [], snapshot: true });
     await flooder.arrived('orderbook_update');
     flooder.send({ action: 'subscribe', stream: 'orderbook', symbol: 'Y', id: 'again' });
     await flooder.next('place', frame => frame.id === 'again' && frame.type === 'subscribed');
-    await until(async () => (await gateway.metric('millrace_sources')) === 103);
+    await until(async () => (await gateway.metric('millrace_subjects')) === 103);
     // What nobody follows any more goes, and what was refused does not come back by it.
     await flooder.close();
-    await until(async () => (await gateway.metric('millrace_sources')) === 3, 30_000, 'the flood is forgotten');
+    await until(async () => (await gateway.metric('millrace_subjects')) === 3, 30_000, 'the flood is forgotten');
   });
 
   it('R41 R47 a flood of connections of one address is refused cheaply, and other addresses are served throughout', async () => {
@@ -355,21 +355,33 @@ describe('compression', () => {
     expect(grownBytes).toBeLessThan(128 * 1024 * 1024);
   });
 
-  it.each([
-    ['what cannot be inflated', Buffer.from('this was never deflated')],
-    ['a stream that ends in the middle', compressed('{"action":"ping","id":"a"}'.padEnd(5000)).subarray(0, 9)],
-    ['a reference to before the beginning', Buffer.from([0x03, 0xff, 0xff, 0x00])],
-  ])('R28 R47 %s is answered by an error or by the end', async (_what, bytes) => {
-    const gateway = await gatewayWith({ WORKERS: '1', WS_COMPRESSION: 'on' });
-    const client = await RawClient.connect(`${gateway.url}/ws`, 'permessage-deflate');
-    client.sendFrame(bytes, OP.text, true);
-    await until(() => client.isClosed || client.messages.length === 1);
-    for (const message of client.messages) {
-      expect(JSON.parse(message.toString())).toMatchObject({ type: 'error', code: 'invalid_json' });
-    }
-    await client.close();
-    const other = await open(`${gateway.url}/ws`);
-    other.send({ action: 'ping' });
-    await other.arrived('pong');
+  describe('of what cannot be read', () => {
+    let gateway: TestGateway;
+
+    beforeAll(async () => {
+      gateway = await startGateway({ WORKERS: '1', ENCODERS: '1', WS_COMPRESSION: 'on' });
+    });
+
+    afterAll(async () => {
+      expect(gateway.log()).not.toMatch(/"level":(50|60)/);
+      expect(await gateway.stop()).toBe(0);
+    });
+
+    it.each([
+      ['what cannot be inflated', Buffer.from('this was never deflated')],
+      ['a stream that ends in the middle', compressed('{"action":"ping","id":"a"}'.padEnd(5000)).subarray(0, 9)],
+      ['a reference to before the beginning', Buffer.from([0x03, 0xff, 0xff, 0x00])],
+    ])('R28 R47 %s is answered by an error or by the end', async (_what, bytes) => {
+      const client = await RawClient.connect(`${gateway.url}/ws`, 'permessage-deflate');
+      client.sendFrame(bytes, OP.text, true);
+      await until(() => client.isClosed || client.messages.length === 1);
+      for (const message of client.messages) {
+        expect(JSON.parse(message.toString())).toMatchObject({ type: 'error', code: 'invalid_json' });
+      }
+      await client.close();
+      const other = await open(`${gateway.url}/ws`);
+      other.send({ action: 'ping' });
+      await other.arrived('pong');
+    });
   });
 });

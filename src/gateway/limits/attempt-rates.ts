@@ -1,6 +1,6 @@
 /**
  * Connection attempts per second by address, over all workers of the process. Only admitted attempts use up the rate:
- * clients that retry while they are refused delay nobody.
+ * clients that retry while they are refused do not delay others.
  *
  * A refused client is told when to come back. Each refused attempt takes a place in a queue that moves at the rate, so
  * that clients which obey come back spread over the time that all of them need, and find the rate free.
@@ -90,9 +90,14 @@ export class AttemptRates {
 
   /** How long until an attempt would be admitted if there were no others. */
   #untilFreeMs(key: string, nowMs: number): number {
-    let waitMs = 0;
-    while (waitMs < this.#rates.memoryMs && !this.#isFreeAt(key, nowMs + waitMs)) waitMs += PART_MS;
-    return waitMs;
+    let [part, end] = [0, PARTS + 1];
+    // What was used only fades from here on, so the first free part can be searched for by halves.
+    while (part < end) {
+      const middle = (part + end) >> 1;
+      if (this.#isFreeAt(key, nowMs + middle * PART_MS)) end = middle;
+      else part = middle + 1;
+    }
+    return part * PART_MS;
   }
 
   /** Takes a place in the queue. @returns how long the queue before it needs */

@@ -17,7 +17,7 @@ import type { TaggedPosition } from './positions.js';
 import { Receipt } from './receipt.js';
 import { SessionTopics } from './session-topics.js';
 import { Traffic } from './traffic.js';
-import type { ViewOf } from './view.js';
+import type { NotServed, ViewOf } from './view.js';
 
 /** An admitted connection and its initial state. */
 export interface Admission {
@@ -40,6 +40,7 @@ export type Socket = WebSocket<SocketData>;
 
 /** A view that subscriptions wait for. */
 export type View = ViewOf<Subscription>;
+export type { NotServed };
 
 /**
  * The state of a subscription: `waiting` for its snapshot (or, for events, for the view) · `buffering`: has its part but

@@ -14,6 +14,7 @@ import {
   hasPausedStates,
   isServed,
   mustWait,
+  type NotServed,
   type RequestedTopic,
   requestedOf,
   type Session,
@@ -92,13 +93,13 @@ export class Subscriptions {
         this.#await(subscription);
       },
     });
-    this.#starts = new EventStarts({ refuse: subscription => this.#refuse(subscription) });
+    this.#starts = new EventStarts({ refuse: (subscription, code) => this.#refuse(subscription, code) });
     this.pausing = new Pausing({
       losses: options.losses,
       native: this.#native,
       quotes: this.#quotes,
       recoveries: this.recoveries,
-      refuse: subscription => this.#refuse(subscription),
+      refuse: (subscription, code) => this.#refuse(subscription, code),
       room: this.#room,
       sampled: options.outbox.buffered,
       resumedAtOnceMax: this.#options.resumedAtOnceMax,
@@ -110,7 +111,7 @@ export class Subscriptions {
       recoveries: this.recoveries,
       deliver: (subscription, part) => this.#deliver(subscription, part),
       restart: subscription => this.#await(subscription),
-      refuse: subscription => this.#refuse(subscription),
+      refuse: (subscription, code) => this.#refuse(subscription, code),
     });
   }
 
@@ -319,11 +320,10 @@ export class Subscriptions {
     this.trades.begin(subscription, single => this.recoveries.cover(single));
   }
 
-  #refuse(subscription: Subscription): void {
+  #refuse(subscription: Subscription, code: NotServed): void {
     const { session, topic } = subscription;
     this.#remove(subscription);
-    const refusal = { code: 'too_many_subscriptions', message: `not available here: ${topic}`, topics: [topic] };
-    this.#outbox.send(session, { type: 'error', ...refusal });
+    this.#outbox.send(session, { type: 'error', code, message: `not available here: ${topic}`, topics: [topic] });
   }
 
   #remove(subscription: Subscription): void {

@@ -15,6 +15,7 @@ let nowMs: number;
 let waitingBytes: number;
 let calls: string[];
 let told: string[];
+let steps: string[];
 let session: Session;
 let buffered: Set<Session>;
 let slow: Ladder;
@@ -40,6 +41,7 @@ function build(ping: ((session: Session, payload: Uint8Array) => void) | undefin
   waitingBytes = 0;
   calls = [];
   told = [];
+  steps = [];
   pings = [];
   session = newSession({ id: 1, sub: 'alice', format: 'json', tier: 'institutional' });
   session.open({ getBufferedAmount: () => waitingBytes } as unknown as Socket);
@@ -94,6 +96,7 @@ function build(ping: ((session: Session, payload: Uint8Array) => void) | undefin
     circuit: { opensMax: 5, recoveryMs: 30_000, probes: 3, restoreAfterMs: RESTORE_AFTER_MS },
     nowMs: () => nowMs,
     close: () => calls.push('close'),
+    onStep: ({ conflation }, isSlower) => steps.push(`${isSlower ? 'down' : 'up'} to ${conflation.level}`),
   });
 }
 
@@ -130,6 +133,15 @@ describe('R40 a client over the high-water mark', () => {
     expect(told).toEqual(['conflated 16ms 1']);
     expect(slow.conflation.counters).toEqual({ overHighWater: 1, late: 0, suspended: 0, restores: 0 });
     expect(slow.counters.stalls).toBe(0);
+  });
+
+  it('O2 is reported for the log at each step down and up', () => {
+    follow('quotes', 0);
+    check(501, 600);
+    drain();
+    expect(steps).toEqual(['down to 1']);
+    calmChecks(RESTORE_AFTER_MS + CHECK_MS);
+    expect(steps).toEqual(['down to 1', 'up to 0']);
   });
 
   it('R40 is left alone while what waits gets less, as with a large snapshot', () => {

@@ -14,8 +14,11 @@ export interface ReadinessParts {
   readonly isClosing: boolean;
   readonly isDraining: boolean;
   readonly isFeedStarted: boolean;
+  readonly isFeedStale: boolean;
   readonly areDescriptorsShort: boolean;
   readonly areRevocationsReadable: boolean;
+  /** There is a key set to fetch, and no keys of it that may be used. */
+  readonly areKeysMissing: boolean;
 }
 
 /** Everything that can keep a gateway from being ready, and whether it does now. */
@@ -25,11 +28,13 @@ function obstacles(parts: ReadinessParts) {
     closing: parts.isClosing,
     draining: parts.isDraining,
     feed: !parts.isFeedStarted,
+    feed_stale: parts.isFeedStarted && parts.isFeedStale && !config.isReadyWhenStale,
     workers: workers.listening < config.workers,
     descriptors: parts.areDescriptorsShort,
     workers_stuck: workers.stuck > 0,
     encoders_stuck: hub.shards.some(shard => shard.watch.isStuck),
     revocations: config.revocations.isRequired && !parts.areRevocationsReadable,
+    key_set: parts.areKeysMissing,
     workers_stable: workers.crashLoops > 0,
     encoders_stable: hub.crashLoops > 0,
   };

@@ -49,7 +49,7 @@ export const FIGURES = {
     share: 0.2,
   },
   views: { title: 'views', unit: '', metric: 'millrace_views', floor: 20, share: 0.2 },
-  sources: { title: 'sources', unit: '', metric: 'millrace_sources', floor: 20, share: 0.2 },
+  sources: { title: 'sources', unit: '', metric: 'millrace_subjects', floor: 20, share: 0.2 },
   p50: { title: 'latency p50, publisher to client', unit: 'ms', floor: 10, share: 0.5 },
   p99: { title: 'latency p99, publisher to client', unit: 'ms', floor: 50, share: 0.5 },
 } satisfies Record<string, Figure>;

@@ -1,5 +1,6 @@
 /** The admin server, wired to the parts of the gateway that it reports on. */
 import type { Config } from '../config/environment.js';
+import type { Feed } from '../feed/feed.js';
 import { Metrics } from '../observe/metrics.js';
 import type { SampledNotes } from '../observe/sampled-notes.js';
 import type { RevocationKeeper } from '../revocation/keeper.js';
@@ -63,7 +64,7 @@ class AttemptLimiters {
 
 /** Once the workers report, the hub too knows what has been encoded. */
 function workerStats({ hub, workers }: MainParts): Promise<WorkerStats[]> {
-  for (const shard of hub.shards) shard.look();
+  for (const shard of hub.shards) shard.check();
   return workers.stats();
 }
 
@@ -73,8 +74,13 @@ function stats({ nodeName, encoders }: Config, parts: MainParts, workers: readon
     ...mainStatsOf(parts),
     node: nodeName,
     port: parts.workers.port,
-    feed: { name: parts.feed.name, source: parts.feed.stats?.active, status, since },
+    feed: { name: parts.feed.name, upstream: parts.feed.stats?.active, status, since, errors: errorsOf(parts.feed) },
     encoders,
     workers,
   });
+}
+
+/** What its servers refused and reported so far, by kind. */
+function errorsOf({ health }: Feed): Readonly<Record<string, number>> {
+  return Object.fromEntries(health?.errors ?? []);
 }

@@ -1,4 +1,5 @@
 /** Collects the counters of the main thread's parts for metrics and statistics. */
+import type { KeySetStats } from '../auth/remote-key-set.js';
 import type { Feed } from '../feed/feed.js';
 import type { WorkerSupervisor } from '../gateway/supervision/supervisor.js';
 import type { Hub } from '../hub/hub.js';
@@ -17,24 +18,27 @@ export interface MainParts {
   readonly loads: Loads;
   readonly descriptors: DescriptorWatch;
   readonly revocations: KeeperStats;
+  readonly keySet: KeySetStats | undefined;
   readonly logLinesLost: number;
 }
 
 export function mainStatsOf(parts: MainParts): MainStats {
-  const { hub, workers, feed, status, loads, descriptors, revocations, logLinesLost } = parts;
-  const { shards, counters, sources, holds } = hub;
+  const { hub, workers, feed, status, loads, descriptors, revocations, keySet, logLinesLost } = parts;
+  const { shards, counters, subjects, holds } = hub;
   return {
     ...counters,
-    sourcesRefused: hub.topicsRefused.refused,
+    subjectsRefused: hub.topicsRefused.refused,
     topicSharesRefused: hub.topicsRefused.shares,
+    topicsUnavailable: hub.topicsUnavailable,
     held: holds.current,
     holdsTotal: holds.counts,
-    sources,
+    subjects,
     ...shardTotals(shards),
     workerRestarts: workers.restarts,
     workersListening: workers.listening,
     descriptorsShort: descriptors.isShort,
     revocations,
+    keySet,
     logLinesLost,
     workersHung: workers.hung,
     workersStuck: workers.stuck,
@@ -43,9 +47,8 @@ export function mainStatsOf(parts: MainParts): MainStats {
     encoderCrashLoops: hub.crashLoops,
     feedLive: status.current.feed !== 'stale',
     feedSilentMs: hub.silentMs,
-    feedBehind: feed.behind?.() ?? 0,
-    feedHeadersIgnored: feed.headersIgnored ?? 0,
-    feedSources: feed.stats,
+    feedHealth: feed.health,
+    feedUpstreams: feed.stats,
     ...loads.stats,
     replaysRecovered: hub.replays.recovered,
     replaysUnrecovered: hub.replays.unrecovered,

@@ -8,15 +8,17 @@ export interface StatsInput {
   readonly feed: {
     readonly name: string;
     /** Which of the two servers is read; undefined without a backup. */
-    readonly source: string | undefined;
+    readonly upstream: string | undefined;
     readonly status: FeedState;
     readonly since: string;
+    /** What NATS refused or reported as an error, by kind. */
+    readonly errors: Readonly<Record<string, number>>;
   };
   /** Messages received from the feed, and their bytes. */
   readonly messages: number;
   readonly bytes: number;
   /** Subjects followed. */
-  readonly sources: number;
+  readonly subjects: number;
   readonly rejected: ReadonlyMap<string, number>;
   /** State subjects held back, by reason. */
   readonly held: ReadonlyMap<string, number>;
@@ -49,7 +51,7 @@ export function statsOf(input: StatsInput): object {
       sent: sum(w => w.sent.reduce((total, cell) => total + cell.messages, 0)),
       sent_bytes: sum(w => w.sent.reduce((total, cell) => total + cell.bytes, 0)),
     },
-    topics: { followed: input.sources, stale: counts([...input.held]), views: sum(w => w.views) },
+    topics: { followed: input.subjects, stale: counts([...input.held]), views: sum(w => w.views) },
     slow_clients: { buffered: sum(w => w.buffered), stalls: sum(w => w.stalls), resumes: sum(w => w.resumes) },
     workers: { listening: input.workersListening, restarts: input.workerRestarts },
     encoders: { threads: input.encoders, restarts: input.encoderRestarts },

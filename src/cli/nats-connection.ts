@@ -2,9 +2,12 @@ import { Option } from 'commander';
 import { connect, type NatsConnection } from 'nats';
 import { ConfigError } from '../config/config-error.js';
 import { type NatsConfig, readConfig } from '../config/environment.js';
+import { withFiles } from '../config/settings-files.js';
+import { SETTINGS } from '../config/settings-table.js';
 import { withoutSecrets } from '../config/url-text.js';
-import { natsConnectionOptions } from '../feed/nats-connection.js';
+import { natsConnectionOptions, rightOf, watchConnection } from '../feed/nats-connection.js';
 import { CommandFailure, reasonOf } from './failure.js';
+import { note } from './output.js';
 
 const DEFAULT_NATS_URL = 'nats://127.0.0.1:4222';
 
@@ -13,26 +16,18 @@ export function natsOption(): Option {
   return new Option('--nats <url>', 'NATS server').env('NATS_URL').default(DEFAULT_NATS_URL);
 }
 
+/** Settings of a gateway that say nothing about its connection; they may be incomplete here. */
+const OTHERS: readonly string[] = ['NATS_URL', 'NATS_BACKUP_URL', 'NATS_START_TIMEOUT', 'NATS_STREAM'];
+
 /**
- * How to reach the server at `url`, with the gateway's own NATS_USER, NATS_PASSWORD, NATS_TOKEN, NATS_CREDS and
- * NATS_TLS_*.
+ * How to reach the server at `url`, with the gateway's own settings of credentials, TLS, JetStream's API and prefixes.
  * @throws {ConfigError} naming an invalid variable.
  */
 export function natsConfig(url: string, env: NodeJS.ProcessEnv): NatsConfig {
-  const { NATS_USER, NATS_PASSWORD, NATS_TOKEN, NATS_CREDS, NATS_TLS_CA, NATS_TLS_CERT, NATS_TLS_KEY } = env;
-  const { SECRET_FILE_READERS } = env;
-  // Only connection settings: a server's other settings may be incomplete here.
-  return readConfig({
-    NATS_URL: url || DEFAULT_NATS_URL,
-    NATS_USER,
-    NATS_PASSWORD,
-    NATS_TOKEN,
-    NATS_CREDS,
-    NATS_TLS_CA,
-    NATS_TLS_CERT,
-    NATS_TLS_KEY,
-    SECRET_FILE_READERS,
-  }).nats;
+  const settings = withFiles(env);
+  const names = [...SETTINGS.keys()].filter(name => name.startsWith('NATS_') && !OTHERS.includes(name));
+  const given = Object.fromEntries(['SECRET_FILE_READERS', ...names].map(name => [name, settings[name]]));
+  return readConfig({ ...given, NATS_URL: url || DEFAULT_NATS_URL }).nats;
 }
 
 /**
@@ -48,4 +43,15 @@ export async function connectOnce(config: NatsConfig): Promise<NatsConnection> {
   } catch (cause) {
     throw new CommandFailure(`cannot connect to NATS at ${withoutSecrets(config.url)}: ${reasonOf(cause)}`, { cause });
   }
+}
+
+/** Says what the server does not let this user do; nats.js alone would wait in vain. */
+export function noteRefusals(connection: NatsConnection): void {
+  watchConnection(connection, {
+    disconnected() {},
+    reconnected() {},
+    closed() {},
+    refused: error =>
+      note(`warning: ${error.kind === 'permissions' ? `this user may not ${rightOf(error)}` : error.detail}`),
+  });
 }

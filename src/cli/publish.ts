@@ -1,15 +1,18 @@
 import { readFile } from 'node:fs/promises';
 import { Command } from 'commander';
 import { Events, type NatsConnection } from 'nats';
+import type { NatsConfig } from '../config/environment.js';
 import { withoutSecrets } from '../config/url-text.js';
 import { MsgpackReader } from '../protocol/msgpack-reader.js';
+import { SubjectPrefix } from '../protocol/subject-prefix.js';
 import { parseSubject } from '../protocol/topics.js';
 import { CommandFailure, reasonOf } from './failure.js';
 import { connectOnce, natsConfig, natsOption } from './nats-connection.js';
 import { note, say } from './output.js';
 
 const EXAMPLES = `
-The payload is JSON text, or the name of a file (with or without @) that contains JSON or one MessagePack map.
+The payload is JSON text, or the name of a file (with or without @) that contains JSON or one MessagePack map. The subject has no
+prefix: NATS_SUBJECT_PREFIX is added.
 
 Examples:
   $ millrace publish md.quotes.AAPL '{"symbol":"AAPL","current_price":150.25,"bid":150.24,"ask":150.26}'
@@ -27,8 +30,10 @@ export function publishCommand(): Command {
     .action(async (subject: string, payload: string, options: { nats: string }) => {
       checkSubject(subject);
       const bytes = await payloadOf(payload);
-      await publish(subject, bytes, options.nats);
-      say(`published ${bytes.length} bytes to ${subject}`);
+      const config = natsConfig(options.nats, process.env);
+      const target = new SubjectPrefix(config.subjectPrefix).add(subject);
+      await publish(target, bytes, config);
+      say(`published ${bytes.length} bytes to ${target}`);
     });
 }
 
@@ -92,8 +97,9 @@ function jsonError(text: string): string | undefined {
   }
 }
 
-async function publish(subject: string, bytes: Uint8Array, url: string): Promise<void> {
-  const connection = await connectOnce(natsConfig(url, process.env));
+async function publish(subject: string, bytes: Uint8Array, config: NatsConfig): Promise<void> {
+  const connection = await connectOnce(config);
+  const where = withoutSecrets(config.url);
   const refusals: string[] = [];
   void collectErrors(connection, refusals);
   try {
@@ -103,11 +109,11 @@ async function publish(subject: string, bytes: Uint8Array, url: string): Promise
     // nats.js passes an error through several promises.
     await new Promise(resolve => setImmediate(resolve));
   } catch (cause) {
-    throw new CommandFailure(`cannot publish to ${subject} at ${withoutSecrets(url)}: ${reasonOf(cause)}`, { cause });
+    throw new CommandFailure(`cannot publish to ${subject} at ${where}: ${reasonOf(cause)}`, { cause });
   } finally {
     await connection.close();
   }
-  if (refusals.length > 0) throw new CommandFailure(`${withoutSecrets(url)} refused it: ${refusals.join('; ')}`);
+  if (refusals.length > 0) throw new CommandFailure(`${where} refused it: ${refusals.join('; ')}`);
 }
 
 /** Never ends by itself: this iterator of nats.js keeps waiting after the connection closes. */

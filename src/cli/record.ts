@@ -1,10 +1,11 @@
 import { stat, unlink } from 'node:fs/promises';
 import { Command } from 'commander';
-import { ConfigError } from '../config/config-error.js';
 import { withoutSecrets } from '../config/url-text.js';
 import { type FeedSink, systemClock } from '../feed/feed.js';
+import { FeedErrors } from '../feed/feed-errors.js';
 import { NatsFeed } from '../feed/nats.js';
 import { Recorder } from '../feed/recorder.js';
+import { SubjectPrefix } from '../protocol/subject-prefix.js';
 import { CommandFailure, reasonOf } from './failure.js';
 import { natsConfig, natsOption } from './nats-connection.js';
 import { note } from './output.js';
@@ -37,19 +38,22 @@ async function record(file: string, url: string): Promise<number> {
     isComplete = false;
     note(error.message);
   });
-  const feed = new NatsFeed({ config, nodeName: 'millrace-record' });
+  const clock = systemClock;
+  const errors = new FeedErrors(() => clock.monotonicMicros() / 1000);
+  const feed = new NatsFeed({ config, nodeName: 'millrace-record', errors, clock });
   const sink: FeedSink = {
     message: message => recorder.message(message),
     status: (status, detail) => note(`${status}: ${detail}`),
+    notice: (what, detail) => note(`${what}: ${detail}`),
   };
-  try {
-    await feed.start(sink);
-  } catch (cause) {
+  const outcome = await feed.start(sink);
+  if (!outcome.ok) {
     await recorder.close();
     await removeEmpty(file);
-    throw cause instanceof ConfigError ? cause : new CommandFailure(reasonOf(cause), { cause });
+    throw new CommandFailure(outcome.detail);
   }
-  note(`recording md.> from ${withoutSecrets(config.url)} into ${file}; Ctrl-C stops`);
+  const pattern = new SubjectPrefix(config.subjectPrefix).add('md.>');
+  note(`recording ${pattern} from ${withoutSecrets(config.url)} into ${file}; Ctrl-C stops`);
   await Promise.race([interrupted(), recorder.failed]);
   await feed.stop();
   await recorder.close();

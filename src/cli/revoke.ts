@@ -4,9 +4,10 @@ import { createInbox, type NatsConnection } from 'nats';
 import { type Revocation, revocationOf } from '../auth/revocation-text.js';
 import { type NatsConfig, readConfig } from '../config/environment.js';
 import { withoutSecrets } from '../config/url-text.js';
-import { managerOf, openBucket, writeEntry } from '../revocation/bucket-entries.js';
+import { NatsNames } from '../feed/nats-names.js';
+import { openBucket, REQUEST_TIMEOUT_MS, writeEntry } from '../revocation/bucket-entries.js';
 import { CommandFailure, reasonOf } from './failure.js';
-import { connectOnce, natsConfig, natsOption } from './nats-connection.js';
+import { connectOnce, natsConfig, natsOption, noteRefusals } from './nats-connection.js';
 import { note, say } from './output.js';
 
 /** Reachable gateways answer within two seconds, stored or not. */
@@ -78,8 +79,9 @@ function asked({ sub, jti, apiKey, author, reason }: RevokeOptions): Revocation 
 
 async function revoke(revocation: Revocation, config: NatsConfig, bucket: string): Promise<void> {
   const connection = await connectOnce(config);
+  noteRefusals(connection);
   try {
-    const answers = await ask(connection, revocation);
+    const answers = await ask(connection, revocation, config);
     for (const answer of answers) say(lineOf(answer));
     if (answers.some(({ ok, stored }) => ok === true && stored === 'kv')) return;
     await store(connection, revocation, bucket, answers.filter(({ ok }) => ok === true).length, config);
@@ -89,9 +91,13 @@ async function revoke(revocation: Revocation, config: NatsConfig, bucket: string
 }
 
 /** Every gateway answers for itself; the number of gateways is unknown. */
-async function ask(connection: NatsConnection, { by, value, author, reason }: Revocation): Promise<Answer[]> {
+async function ask(
+  connection: NatsConnection,
+  { by, value, author, reason }: Revocation,
+  config: NatsConfig,
+): Promise<Answer[]> {
   const answers: Answer[] = [];
-  const inbox = createInbox();
+  const inbox = createInbox(config.inboxPrefix);
   let finish = () => {};
   const finished = new Promise<void>(resolve => {
     finish = resolve;
@@ -109,7 +115,8 @@ async function ask(connection: NatsConnection, { by, value, author, reason }: Re
       timer = setTimeout(finish, FURTHER_ANSWERS_MS);
     },
   });
-  connection.publish('control.revoke', JSON.stringify({ [by]: value, author, reason }), { reply: inbox });
+  const subject = new NatsNames(config).subjects.add('control.revoke');
+  connection.publish(subject, JSON.stringify({ [by]: value, author, reason }), { reply: inbox });
   await finished;
   clearTimeout(timer);
   return answers;
@@ -134,9 +141,10 @@ async function store(
   config: NatsConfig,
 ): Promise<void> {
   try {
-    const manager = await managerOf(connection);
+    const names = new NatsNames(config);
+    const manager = await names.manager(connection, REQUEST_TIMEOUT_MS);
     await openBucket(manager, bucket);
-    await writeEntry(manager, bucket, revocation, undefined);
+    await writeEntry(manager, { bucket, names }, revocation, undefined);
     say(`stored in bucket ${bucket}, for gateways that connect later`);
   } catch (cause) {
     const where = `${withoutSecrets(config.url)} did not store it (${reasonOf(cause)})`;

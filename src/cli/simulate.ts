@@ -5,6 +5,7 @@ import { readConfig, type SimulatorConfig } from '../config/environment.js';
 import { withoutSecrets } from '../config/url-text.js';
 import { type FeedMessage, type FeedSink, systemClock } from '../feed/feed.js';
 import { SimulatorFeed } from '../feed/simulator/simulator.js';
+import { SubjectPrefix } from '../protocol/subject-prefix.js';
 import { ALL_SYMBOLS, isSymbol, MARKET_DATA_KINDS, parseSubject, subjectOf } from '../protocol/topics.js';
 import { CommandFailure, reasonOf } from './failure.js';
 import { connectOnce, natsConfig, natsOption } from './nats-connection.js';
@@ -83,7 +84,8 @@ async function simulate(options: SimulateOptions): Promise<void> {
   const server = natsConfig(nats, process.env);
   const connection = await connectOnce(server);
   const where = withoutSecrets(server.url);
-  const publisher = new Publisher(connection, wanted => wantEverything(feed, wanted));
+  const prefix = new SubjectPrefix(server.subjectPrefix);
+  const publisher = new Publisher(connection, prefix, wanted => wantEverything(feed, wanted));
   const failed = failureOf(connection);
   try {
     wantEverything(feed, true);
@@ -105,6 +107,7 @@ async function simulate(options: SimulateOptions): Promise<void> {
 class Publisher implements FeedSink {
   messages = 0;
   readonly #connection: NatsConnection;
+  readonly #prefix: SubjectPrefix;
   readonly #want: (wanted: boolean) => void;
   readonly #books = new Books(WHOLE_BOOK_EVERY_MS);
   #unconfirmedBytes = 0;
@@ -112,8 +115,9 @@ class Publisher implements FeedSink {
   #paused = false;
 
   /** @param want starts and pauses the market. */
-  constructor(connection: NatsConnection, want: (wanted: boolean) => void) {
+  constructor(connection: NatsConnection, prefix: SubjectPrefix, want: (wanted: boolean) => void) {
     this.#connection = connection;
+    this.#prefix = prefix;
     this.#want = want;
   }
 
@@ -124,7 +128,7 @@ class Publisher implements FeedSink {
     const bytes = source?.kind === 'books' ? this.#books.next(source.symbol, payload) : new Uint8Array(payload);
     const stamped = headers();
     stamped.set('Ts-Event', String(tsEventMicros));
-    this.#connection.publish(subject, bytes, { headers: stamped });
+    this.#connection.publish(this.#prefix.add(subject), bytes, { headers: stamped });
     this.messages++;
     this.#unconfirmedBytes += bytes.length;
     if (!this.#confirming) void this.#confirm();
@@ -206,7 +210,7 @@ function apply(side: Map<string, string>, levels: BookMessage['bids']): void {
 }
 
 function wantEverything(feed: SimulatorFeed, wanted: boolean): void {
-  for (const kind of MARKET_DATA_KINDS) feed.interest(subjectOf(kind, ALL_SYMBOLS), wanted);
+  for (const kind of MARKET_DATA_KINDS) feed.follow(subjectOf(kind, ALL_SYMBOLS), wanted);
 }
 
 /** Why publishing has become impossible; pending until then. */

@@ -23,7 +23,7 @@ const UNDIVIDED: ReadonlySet<MillraceErrorCode> = new Set([
   'too_many_subscriptions',
 ]);
 /** Refusals that say nothing about the topic. */
-const MOMENTARY: ReadonlySet<MillraceErrorCode> = new Set(['rate_limited', 'internal']);
+const MOMENTARY: ReadonlySet<MillraceErrorCode> = new Set(['rate_limited', 'internal', 'unavailable']);
 
 export class Subscriber {
   readonly #table: TopicTable;

@@ -2,6 +2,7 @@
  * Files that others must not read because they hold keys, or must not write because they decide who gets access.
  * Checked at the start, and whenever one is reloaded.
  */
+import { statSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { ConfigError } from './config-error.js';
 import type { Config } from './environment.js';
@@ -44,13 +45,30 @@ export function checkSecretFile(variable: string, file: string, readers: SecretR
   return checkModes({ [variable]: file }, {}, readers);
 }
 
-function natsSecrets({ credsFile, tlsKeyFile }: NatsConfig): NamedFiles {
-  return { NATS_CREDS: credsFile, NATS_TLS_KEY: tlsKeyFile };
+/** For a file that is read again later. @throws {ConfigError} */
+export function checkSecretFileNow(variable: string, file: string, readers: SecretReaders): void {
+  const { mode } = statSync(file);
+  const problem = wrongMode(variable, file, mode, forbiddenModes(readers));
+  if (problem !== undefined) throw new ConfigError(problem);
+}
+
+function natsSecrets(nats: NatsConfig): NamedFiles {
+  return {
+    NATS_PASSWORD_FILE: nats.passwordFile,
+    NATS_TOKEN_FILE: nats.tokenFile,
+    NATS_NKEY_SEED_FILE: nats.nkeySeedFile,
+    NATS_CREDS: nats.credsFile,
+    NATS_TLS_KEY: nats.tlsKeyFile,
+  };
+}
+
+function forbiddenModes(readers: SecretReaders): number {
+  return readers === 'all' ? OTHERS_WRITE : OTHERS_WRITE | OTHERS_READ;
 }
 
 /** @param secrets files that others must not read. @param trusted files that others must not write */
 async function checkModes(secrets: NamedFiles, trusted: NamedFiles, readers: SecretReaders): Promise<void> {
-  const forbidden = readers === 'all' ? OTHERS_WRITE : OTHERS_WRITE | OTHERS_READ;
+  const forbidden = forbiddenModes(readers);
   const wrong = await Promise.all([
     ...Object.entries(secrets).map(([name, file]) => problemOf(name, file, forbidden)),
     ...Object.entries(trusted).map(([name, file]) => problemOf(name, file, OTHERS_WRITE)),
@@ -60,15 +78,18 @@ async function checkModes(secrets: NamedFiles, trusted: NamedFiles, readers: Sec
 }
 
 async function problemOf(name: string, file: string | undefined, forbidden: number): Promise<string | undefined> {
-  // Windows has no such modes.
-  if (file === undefined || process.platform === 'win32') return undefined;
-  let mode: number;
+  if (file === undefined) return undefined;
   try {
-    ({ mode } = await stat(file));
+    return wrongMode(name, file, (await stat(file)).mode, forbidden);
   } catch {
     // The code that reads the file gives a better error.
     return undefined;
   }
+}
+
+function wrongMode(name: string, file: string, mode: number, forbidden: number): string | undefined {
+  // Windows has no such modes.
+  if (process.platform === 'win32') return undefined;
   const found = mode & forbidden;
   if (found === 0) return undefined;
   const shown = `${name}=${JSON.stringify(file)}: every user of this machine may`;

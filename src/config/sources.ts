@@ -2,16 +2,26 @@
 import type { SecretReaders } from './values.js';
 
 export interface NatsConfig {
+  /** One server or several, with their credentials, if any. */
   readonly url: string;
   /** A second server with the same messages, used when the first fails. */
   readonly backupUrl: string | undefined;
   /** How long the first server may be lost or silent. */
   readonly staleAfterMs: number;
+  /** How long the start waits for a server, ms; 0: without end. */
+  readonly startTimeoutMs: number;
   readonly user: string | undefined;
   readonly password: string | undefined;
+  readonly passwordFile: string | undefined;
   readonly token: string | undefined;
+  readonly tokenFile: string | undefined;
+  /** Seed of a user nkey. */
+  readonly nkeySeed: string | undefined;
+  readonly nkeySeedFile: string | undefined;
   /** Path of a .creds file. */
   readonly credsFile: string | undefined;
+  /** Start with TLS, before the server has said anything. */
+  readonly tlsFirst: boolean;
   readonly tlsCaFile: string | undefined;
   readonly tlsCertFile: string | undefined;
   readonly tlsKeyFile: string | undefined;
@@ -19,6 +29,12 @@ export interface NatsConfig {
   readonly secretReaders: SecretReaders;
   readonly jetstream: boolean;
   readonly stream: string;
+  /** Where JetStream's API is: `$JS.API`, `$JS.<domain>.API`, or what the account calls it. */
+  readonly jsApiPrefix: string;
+  /** The subjects of replies begin with it. */
+  readonly inboxPrefix: string;
+  /** All other subjects begin with it; '' for none. */
+  readonly subjectPrefix: string;
 }
 
 export interface SimulatorConfig {

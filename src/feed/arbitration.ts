@@ -1,7 +1,7 @@
 /**
- * Merges two sources that carry the same messages, as exchanges send them on lines A and B. For messages that the
- * publisher numbers, the first copy counts, from either source, and the other is a duplicate. Nothing is lost as long
- * as one source has it, without waiting until a failure of the other is noticed.
+ * Merges two upstreams that carry the same messages, as exchanges send them on lines A and B. For messages that the
+ * publisher numbers, the first copy counts, from either upstream, and the other is a duplicate. Nothing is lost as long
+ * as one upstream has it, without waiting until a failure of the other is noticed.
  *
  * A message that arrives before its predecessors waits for them as long as a line may still deliver them: up to that
  * line's measured lag. After that there is a hole.
@@ -12,24 +12,24 @@
  */
 import { fnv1a } from '../protocol/fnv.js';
 import { AheadMessages } from './ahead-messages.js';
-import type { SourceIndex } from './failover-judge.js';
+import type { UpstreamIndex } from './failover-policy.js';
 import type { FeedMessage } from './feed.js';
 import { LAG_MS_MAX, LineLags } from './line-lags.js';
 
-/** Most subjects tracked. For any others, only messages of the active source are taken. */
+/** Most subjects tracked. For any others, only messages of the active upstream are taken. */
 const SUBJECTS_MAX = 500_000;
 /** Most payload bytes of waiting messages. Beyond it, the subject of the newest one stops waiting and has a hole. */
 const AHEAD_BYTES_MAX = 32 * 1024 * 1024;
 
 export interface ArbiterOptions {
   readonly nowMs: () => number;
-  readonly isLive: (line: SourceIndex) => boolean;
+  readonly isLive: (line: UpstreamIndex) => boolean;
   /** Receives the messages that count, in order. */
   readonly deliver: (message: FeedMessage) => void;
   readonly aheadBytesMax?: number;
 }
 
-/** `taken`: delivered or waiting; `duplicate`: taken before; `pass`: counts only if it comes from the active source. */
+/** `taken`: delivered or waiting; `duplicate`: taken before; `pass`: counts only from the active upstream. */
 export type Arbitration = 'taken' | 'duplicate' | 'pass';
 
 /** A line's position by its own numbers. */
@@ -78,10 +78,10 @@ export class Arbiter {
   }
 
   /**
-   * Takes a message of the active source (`isActive`) or of the other one, which counts only if it is certainly the
+   * Takes a message of the active upstream (`isActive`) or of the other one, which counts only if it is certainly the
    * next.
    */
-  received(line: SourceIndex, m: FeedMessage, isActive: boolean): Arbitration {
+  received(line: UpstreamIndex, m: FeedMessage, isActive: boolean): Arbitration {
     if (!m.contiguous) return isActive ? this.#takeUnnumbered(m) : 'pass';
     const place = this.#places.get(m.subject);
     if (place === undefined) return this.#begin(line, m, isActive);
@@ -90,7 +90,7 @@ export class Arbiter {
   }
 
   /** Takes a message that the active line delivered while it was inactive, and that was held back then. */
-  takeHeld(line: SourceIndex, m: FeedMessage): Arbitration {
+  takeHeld(line: UpstreamIndex, m: FeedMessage): Arbitration {
     const place = this.#places.get(m.subject);
     if (!m.contiguous || place === undefined || m.epoch !== place.epoch) {
       return place !== undefined && m.contiguous
@@ -112,7 +112,7 @@ export class Arbiter {
   }
 
   /** The line has reconnected: it will not deliver what it missed while disconnected. */
-  reconnected(line: SourceIndex): void {
+  reconnected(line: UpstreamIndex): void {
     this.#connections[line]++;
   }
 
@@ -138,7 +138,7 @@ export class Arbiter {
     return 'taken';
   }
 
-  #begin(line: SourceIndex, m: FeedMessage, isActive: boolean): Arbitration {
+  #begin(line: UpstreamIndex, m: FeedMessage, isActive: boolean): Arbitration {
     if (this.#places.size < SUBJECTS_MAX) {
       const own = this.#add(m.subject, m.epoch, m.seq).lines[line];
       own.epoch = m.epoch;
@@ -168,7 +168,7 @@ export class Arbiter {
   }
 
   /** Records the line's position, and returns how its message relates to what was taken so far. */
-  #relate(place: Place, line: SourceIndex, m: FeedMessage, isActive: boolean): Relation {
+  #relate(place: Place, line: UpstreamIndex, m: FeedMessage, isActive: boolean): Relation {
     const own = place.lines[line];
     const isOfEpoch = m.epoch === place.epoch;
     const isReconnected = own.connection !== this.#connections[line];
@@ -199,9 +199,9 @@ export class Arbiter {
     return this.#options.nowMs() - place.sinceMs >= LAG_MS_MAX;
   }
 
-  #take(place: Place, line: SourceIndex, m: FeedMessage, isActive: boolean, relation: Relation): Arbitration {
+  #take(place: Place, line: UpstreamIndex, m: FeedMessage, isActive: boolean, relation: Relation): Arbitration {
     if (relation === 'old') return 'duplicate';
-    // Only the active source begins an epoch: if two alternate, it is unclear which one is newer.
+    // Only the active upstream begins an epoch: if two alternate, it is unclear which one is newer.
     if (relation === 'other' && !isActive) return 'pass';
     if (relation !== 'same') {
       this.#beginLife(place, m, place.lines[line].restarts);
@@ -266,7 +266,7 @@ export class Arbiter {
   }
 
   /** Lines deliver in order: this line has not yet passed the missing message. */
-  #mayBring(place: Place, line: SourceIndex): boolean {
+  #mayBring(place: Place, line: UpstreamIndex): boolean {
     const { epoch, seq, restarts } = place.lines[line];
     if (epoch === '' || !this.#options.isLive(line)) return false;
     if (epoch !== place.epoch) return epoch === place.epochBefore;

@@ -1,19 +1,25 @@
-/** Creates a NATS feed, core or JetStream, with a backup if configured. */
+/** Creates a NATS feed, core or JetStream, with a backup if configured. It waits at the start for its servers. */
 import type { Config } from '../config/environment.js';
 import { FailoverFeed } from './failover.js';
 import { type Feed, systemClock } from './feed.js';
+import { FeedErrors } from './feed-errors.js';
 import { JetStreamFeed } from './jetstream.js';
 import { NatsFeed } from './nats.js';
+import { WaitingFeed } from './waiting-feed.js';
 
 export function createNatsFeed({ nodeName, nats }: Config): Feed {
   const clock = systemClock;
-  const { backupUrl, staleAfterMs } = nats;
-  const openAt = (url: string) => () =>
-    nats.jetstream
-      ? new JetStreamFeed({ config: { ...nats, url }, nodeName, clock })
-      : new NatsFeed({ config: { ...nats, url }, nodeName });
-  const openPrimary = openAt(nats.url);
-  if (backupUrl === undefined) return openPrimary();
+  const errors = new FeedErrors(() => clock.monotonicMicros() / 1000);
+  const { backupUrl, staleAfterMs, startTimeoutMs: timeoutMs } = nats;
+  const openAt = (url: string) => () => {
+    const options = { config: { ...nats, url }, nodeName, errors, clock };
+    return nats.jetstream ? new JetStreamFeed(options) : new NatsFeed(options);
+  };
   const name = nats.jetstream ? 'jetstream' : 'nats';
-  return new FailoverFeed({ name, openPrimary, openBackup: openAt(backupUrl), staleAfterMs, clock });
+  const openPrimary = openAt(nats.url);
+  const open =
+    backupUrl === undefined
+      ? openPrimary
+      : () => new FailoverFeed({ name, openPrimary, openBackup: openAt(backupUrl), staleAfterMs, errors, clock });
+  return new WaitingFeed({ name, open, timeoutMs, errors, clock });
 }

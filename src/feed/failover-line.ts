@@ -1,12 +1,12 @@
-/** One of the two sources of a failover feed. Stays connected, and retries until it has started. */
+/** One of the two upstreams of a failover feed. Stays connected, and retries until it has started. */
 
-import { textOf } from './error-text.js';
-import type { SourceIndex, SourceState } from './failover-judge.js';
-import { type Clock, type Feed, type FeedMessage, type FeedSink, RETRY_DELAY_MS_MAX, type Respond } from './feed.js';
-import type { FeedOutcome } from './feed-outcome.js';
+import assert from 'node:assert/strict';
+import type { UpstreamIndex, UpstreamState } from './failover-policy.js';
+import type { Clock, Feed, FeedMessage, FeedSink, Respond } from './feed.js';
+import { type FeedOutcome, NOT_RUNNING } from './feed-outcome.js';
+import { FeedStarter } from './feed-starter.js';
 
-const RETRY_DELAY_MS_MIN = 500;
-/** Most messages a source may lag behind its stream before a switch back: older values would replace newer ones. */
+/** Most messages an upstream may lag behind its stream before a switch back: older values would replace newer ones. */
 const BEHIND_MAX = 256;
 
 /** What a line reports. */
@@ -15,11 +15,12 @@ export interface LineOwner {
   status(line: FailoverLine, detail: string): void;
   control(subject: string, payload: Uint8Array, respond?: Respond): void;
   notice(what: string, detail: string): void;
+  gap(line: FailoverLine, subject: string): void;
 }
 
 export interface LineOptions {
   readonly name: 'primary' | 'backup';
-  readonly index: SourceIndex;
+  readonly index: UpstreamIndex;
   /** Creates a feed for each attempt: a feed that failed to start cannot be reused. */
   readonly open: () => Feed;
   readonly owner: LineOwner;
@@ -28,7 +29,7 @@ export interface LineOptions {
 
 export class FailoverLine {
   readonly name: LineOptions['name'];
-  readonly index: SourceIndex;
+  readonly index: UpstreamIndex;
   readonly #options: LineOptions;
   /** Undefined until it has started. */
   feed: Feed | undefined;
@@ -39,83 +40,66 @@ export class FailoverLine {
   #deliveredBefore = 0;
   /** Subjects in demand, for a feed that starts later. */
   readonly #wanted = new Set<string>();
+  readonly #starter: FeedStarter;
   #starting: Promise<void> | undefined;
   #isStopped = false;
-  #endWait: (() => void) | undefined;
 
   constructor(options: LineOptions) {
     this.#options = options;
     this.name = options.name;
     this.index = options.index;
+    this.#starter = new FeedStarter(options);
   }
 
-  /** The source's state, for a check. */
-  look(nowMicros: number): SourceState {
+  /** The upstream's state, for a check. */
+  check(nowMicros: number): UpstreamState {
     if (this.delivered !== this.#deliveredBefore) this.lastMessageMicros = nowMicros;
     this.#deliveredBefore = this.delivered;
     const { isLive, delivered } = this;
-    return { isLive, delivered, isBehind: (this.feed?.behind?.() ?? 0) > BEHIND_MAX };
+    return { isLive, delivered, isBehind: (this.feed?.health?.behind ?? 0) > BEHIND_MAX };
   }
 
-  /** @throws {Error} if the source cannot be reached; call `keepTrying` to retry. */
-  async start(): Promise<void> {
-    const feed = this.#options.open();
-    try {
-      await feed.start(this.#sink());
-    } catch (error) {
-      this.isLive = false;
-      throw error;
-    }
-    if (this.#isStopped) return feed.stop();
-    this.feed = feed;
-    for (const subject of this.#wanted) feed.interest(subject, true);
+  /** One attempt; call `keepTrying` if it fails. */
+  async start(): Promise<FeedOutcome> {
+    const outcome = await this.#starter.attempt(this.#sink());
+    if (outcome.ok) this.#started(outcome.feed);
+    else this.isLive = false;
+    return outcome;
   }
 
   /** Starts in the background, however long it takes. */
   keepTrying(): void {
-    this.#starting ??= this.#tryOn();
+    this.#starting ??= this.#keepTrying();
   }
 
-  interest(subject: string, wanted: boolean): Promise<FeedOutcome> | undefined {
+  follow(subject: string, wanted: boolean): FeedOutcome | Promise<FeedOutcome> {
     if (wanted) this.#wanted.add(subject);
     else this.#wanted.delete(subject);
-    return this.feed?.interest(subject, wanted);
+    return this.feed?.follow(subject, wanted) ?? NOT_RUNNING;
   }
 
   async stop(): Promise<void> {
     this.#isStopped = true;
-    this.#endWait?.();
-    await this.#starting;
+    // An attempt that is connecting notices by itself, and nothing of it reaches the owner.
+    await this.#starter.end();
     await this.feed?.stop();
   }
 
-  async #tryOn(): Promise<void> {
-    let delayMs = RETRY_DELAY_MS_MIN;
-    let failure = '';
-    while (!this.#isStopped) {
-      await this.#wait(delayMs);
-      delayMs = Math.min(RETRY_DELAY_MS_MAX, delayMs * 2);
-      if (this.#isStopped) return;
-      try {
-        await this.start();
-        return;
-      } catch (error) {
-        const text = textOf(error);
-        if (text !== failure) this.#options.owner.notice(`the ${this.name} source cannot be read`, text);
-        failure = text;
-      }
-    }
+  #started(feed: Feed): void {
+    assert(this.feed === undefined, 'a line starts once');
+    this.feed = feed;
+    for (const subject of this.#wanted) void feed.follow(subject, true);
   }
 
-  #wait(delayMs: number): Promise<void> {
-    const { clock } = this.#options;
-    return new Promise(resolve => {
-      const timer = clock.setTimeout(resolve, delayMs);
-      this.#endWait = () => {
-        clock.clearTimeout(timer);
-        resolve();
-      };
+  async #keepTrying(): Promise<void> {
+    let noted = '';
+    const feed = await this.#starter.retry(this.#sink(), ({ detail }) => {
+      this.isLive = false;
+      if (detail !== noted) this.#options.owner.notice(`the ${this.name} upstream cannot be read`, detail);
+      noted = detail;
+      return true;
     });
+    if (feed !== undefined) this.#started(feed);
   }
 
   #sink(): FeedSink {
@@ -131,6 +115,7 @@ export class FailoverLine {
       },
       control: (subject, payload, respond) => owner.control(subject, payload, respond),
       notice: (what, detail) => owner.notice(what, `${this.name}: ${detail}`),
+      gap: subject => owner.gap(this, subject),
     };
   }
 }

@@ -1,41 +1,44 @@
 /**
- * Two sources that carry the same messages, both connected from the start: one is read, the other stands by.
- * `FailoverJudge` decides which one is read. Messages that the publisher numbers count from whichever source delivers
- * them first (`Arbiter`), so a switch, or a late source, leaves no hole in them. Unnumbered messages come from the
- * active source only, and a switch begins a new epoch for them.
+ * Two upstreams that carry the same messages, both connected from the start: one is read, the other stands by.
+ * `FailoverPolicy` decides which one is read. Messages that the publisher numbers count from whichever upstream
+ * delivers them first (`Arbiter`), so a switch, or a late upstream, leaves no hole in them. Unnumbered messages come
+ * from the active upstream only, and a switch begins a new epoch for them.
  *
  * Two JetStream streams have separate numberings, so a switch between them always begins a new epoch.
  */
 
 import { Arbiter } from './arbitration.js';
-import { textOf } from './error-text.js';
-import { BACKUP, FailoverJudge, otherOf, PRIMARY, type SourceIndex } from './failover-judge.js';
 import { FailoverLine, type LineOwner } from './failover-line.js';
+import { BACKUP, FailoverPolicy, otherOf, PRIMARY, type UpstreamIndex } from './failover-policy.js';
 import type {
   Clock,
   Feed,
+  FeedHealth,
   FeedMessage,
-  FeedPosition,
   FeedSink,
-  FeedSourceStats,
   FeedStatus,
+  PositionOutcome,
   PublishOutcome,
   StoredOutcome,
   StoredRange,
+  UpstreamStats,
 } from './feed.js';
-import { type FeedOutcome, failed } from './feed-outcome.js';
+import type { FeedErrors } from './feed-errors.js';
+import { DONE, type FeedFailure, type FeedOutcome, failed, NOT_PUBLISHED, NOT_RUNNING } from './feed-outcome.js';
 import { HeldMessages } from './held-messages.js';
 
 /** Checks per `staleAfterMs`; they determine how precisely a switch is timed. */
-const LOOKS = 16;
-/** A check this many times later than due means that the process slept, which says nothing about the sources. */
-const LATE_LOOKS_MAX = 2;
+const CHECKS = 16;
+/** A check this many times later than due means that the process slept, which says nothing about the upstreams. */
+const LATE_CHECKS_MAX = 2;
 
 export interface FailoverFeedOptions {
   readonly name: Feed['name'];
   readonly openPrimary: () => Feed;
   readonly openBackup: () => Feed;
   readonly staleAfterMs: number;
+  /** Of both. */
+  readonly errors: FeedErrors;
   readonly clock: Clock;
 }
 
@@ -43,16 +46,16 @@ export class FailoverFeed implements Feed {
   readonly name: Feed['name'];
   readonly #options: FailoverFeedOptions;
   readonly #lines: readonly [FailoverLine, FailoverLine];
-  readonly #judge: FailoverJudge;
+  readonly #policy: FailoverPolicy;
   readonly #arbiter: Arbiter;
   readonly #held = new HeldMessages();
   #isHolding = false;
-  #active: SourceIndex = PRIMARY;
+  #active: UpstreamIndex = PRIMARY;
   #status: FeedStatus | undefined;
   /** Undefined before the start and after the stop: nothing reaches it then. */
   #sink: FeedSink | undefined;
   #timer: unknown;
-  #lookedMicros = 0;
+  #checkedMicros = 0;
   #failovers = 0;
   #duplicates = 0;
 
@@ -60,12 +63,15 @@ export class FailoverFeed implements Feed {
     const { clock, openPrimary, openBackup } = options;
     this.name = options.name;
     this.#options = options;
-    this.#judge = new FailoverJudge(options.staleAfterMs);
+    this.#policy = new FailoverPolicy(options.staleAfterMs);
     const owner: LineOwner = {
       message: (line, message) => this.#received(line, message),
       status: (line, detail) => this.#onStatus(line, detail),
       control: (subject, payload, respond) => this.#sink?.control?.(subject, payload, respond),
       notice: (what, detail) => this.#sink?.notice?.(what, detail),
+      gap: (line, subject) => {
+        if (line === this.#line) this.#sink?.gap?.(subject);
+      },
     };
     this.#lines = [
       new FailoverLine({ name: 'primary', index: PRIMARY, open: openPrimary, owner, clock }),
@@ -78,44 +84,37 @@ export class FailoverFeed implements Feed {
     });
   }
 
-  /** Starts with the backup if only that is reachable. @throws {Error} if neither is. */
-  async start(sink: FeedSink): Promise<void> {
+  /** Starts with the backup if only that can be read. */
+  async start(sink: FeedSink): Promise<FeedOutcome> {
     const [primary, backup] = this.#lines;
     this.#sink = sink;
-    try {
-      await primary.start();
-    } catch (error) {
-      await this.#startWithout(error, backup);
-      primary.keepTrying();
-      this.#watch();
-      return;
-    }
-    try {
-      await backup.start();
-    } catch (error) {
-      sink.notice?.('the backup source cannot be read', textOf(error));
+    const outcome = await primary.start();
+    if (!outcome.ok) return this.#startWithout(outcome);
+    const standby = await backup.start();
+    if (!standby.ok) {
+      sink.notice?.('the backup upstream cannot be read', standby.detail);
       backup.keepTrying();
     }
-    this.#watch();
+    return this.#watch();
   }
 
-  get stats(): FeedSourceStats {
+  get stats(): UpstreamStats {
     const nowMicros = this.#options.clock.monotonicMicros();
     return {
       active: this.#line.name,
       failovers: this.#failovers,
       duplicates: this.#duplicates,
-      sources: this.#lines.map(({ name, isLive, lastMessageMicros }) => {
+      upstreams: this.#lines.map(({ name, isLive, lastMessageMicros }) => {
         return { name, isLive, silentMs: lastMessageMicros === 0 ? undefined : (nowMicros - lastMessageMicros) / 1000 };
       }),
     };
   }
 
-  /** Subscribes at both sources, so that the standby has the messages when it takes over. */
-  interest(subject: string, wanted: boolean): Promise<FeedOutcome> | undefined {
+  /** Follows at both upstreams, so that the standby has the messages when it takes over. */
+  follow(subject: string, wanted: boolean): FeedOutcome | Promise<FeedOutcome> {
     if (!wanted) this.#arbiter.forget(subject);
-    this.#lines[otherOf(this.#active)].interest(subject, wanted);
-    return this.#line.interest(subject, wanted);
+    void this.#lines[otherOf(this.#active)].follow(subject, wanted);
+    return this.#line.follow(subject, wanted);
   }
 
   deadLetter(subject: string, payload: Uint8Array, reason: string): void {
@@ -123,26 +122,28 @@ export class FailoverFeed implements Feed {
   }
 
   async publish(subject: string, payload: Uint8Array, mark: string, key: string): Promise<PublishOutcome> {
-    const { feed } = this.#line;
-    if (feed?.publish === undefined) return failed('unreachable', 'not published: NATS cannot be reached');
-    return feed.publish(subject, payload, mark, key);
+    return this.#line.feed?.publish(subject, payload, mark, key) ?? NOT_PUBLISHED;
   }
 
-  get headersIgnored(): number {
-    return this.#lines.reduce((sum, { feed }) => sum + (feed?.headersIgnored ?? 0), 0);
-  }
-
-  position(subject: string): FeedPosition | undefined {
-    return this.#line.feed?.position?.(subject);
+  position(subject: string): PositionOutcome {
+    return this.#line.feed?.position(subject) ?? NOT_RUNNING;
   }
 
   async stored(range: StoredRange): Promise<StoredOutcome> {
-    const outcome = await this.#line.feed?.stored?.(range);
-    return outcome ?? failed('not_stored', 'the source keeps no messages');
+    return this.#line.feed?.stored(range) ?? NOT_RUNNING;
   }
 
-  behind(): number {
-    return this.#line.feed?.behind?.() ?? 0;
+  /** Of the connection that is read; headers and errors of both. */
+  get health(): FeedHealth {
+    const healths = this.#lines.flatMap(({ feed }) => feed?.health ?? []);
+    const active = this.#line.feed?.health;
+    return {
+      behind: active?.behind ?? 0,
+      roundTripMs: active?.roundTripMs,
+      queuedBytes: active?.queuedBytes ?? 0,
+      headersIgnored: healths.reduce((sum, { headersIgnored }) => sum + headersIgnored, 0),
+      errors: this.#options.errors.counts,
+    };
   }
 
   async stop(): Promise<void> {
@@ -155,18 +156,19 @@ export class FailoverFeed implements Feed {
     return this.#lines[this.#active];
   }
 
-  async #startWithout(primaryError: unknown, backup: FailoverLine): Promise<void> {
+  async #startWithout(withoutPrimary: FeedFailure): Promise<FeedOutcome> {
+    const [primary, backup] = this.#lines;
     // Set first, so that messages of the backup count from its start.
     this.#active = BACKUP;
     this.#failovers++;
-    this.#sink?.notice?.('the primary source cannot be read', textOf(primaryError));
-    try {
-      await backup.start();
-    } catch (error) {
-      this.#sink = undefined;
-      const cause = new AggregateError([primaryError, error], 'neither source can be read');
-      throw new Error(`${textOf(primaryError)}; nor the backup: ${textOf(error)}`, { cause });
+    this.#sink?.notice?.('the primary upstream cannot be read', withoutPrimary.detail);
+    const outcome = await backup.start();
+    if (!outcome.ok) {
+      await this.stop();
+      return failed(withoutPrimary.code, `${withoutPrimary.detail}; nor the backup: ${outcome.detail}`);
     }
+    primary.keepTrying();
+    return this.#watch();
   }
 
   #received(line: FailoverLine, m: FeedMessage): void {
@@ -179,10 +181,10 @@ export class FailoverFeed implements Feed {
     if (line.isLive) this.#arbiter.reconnected(line.index);
     else this.#arbiter.maintain();
     if (line !== this.#line) {
-      this.#sink?.notice?.(`the ${line.name} source is ${line.isLive ? 'live' : 'lost'}`, detail);
+      this.#sink?.notice?.(`the ${line.name} upstream is ${line.isLive ? 'live' : 'lost'}`, detail);
       return;
     }
-    // The other source may now deliver what this one turns out to have missed.
+    // The other upstream may now deliver what this one turns out to have missed.
     if (!line.isLive) this.#isHolding = true;
     this.#say(`${line.name}: ${detail}`);
   }
@@ -193,21 +195,23 @@ export class FailoverFeed implements Feed {
     this.#sink?.status(this.#status, detail);
   }
 
-  #watch(): void {
+  #watch(): FeedOutcome {
+    if (this.#sink === undefined) return NOT_RUNNING;
     const { clock, staleAfterMs } = this.#options;
-    this.#lookedMicros = clock.monotonicMicros();
-    this.#timer = clock.setTimeout(() => this.#look(), staleAfterMs / LOOKS);
+    this.#checkedMicros = clock.monotonicMicros();
+    this.#timer = clock.setTimeout(() => this.#check(), staleAfterMs / CHECKS);
+    return DONE;
   }
 
-  #look(): void {
+  #check(): void {
     if (this.#sink === undefined) return;
     const { clock, staleAfterMs } = this.#options;
     const nowMicros = clock.monotonicMicros();
-    const awakeMs = Math.min((nowMicros - this.#lookedMicros) / 1000, (LATE_LOOKS_MAX * staleAfterMs) / LOOKS);
+    const awakeMs = Math.min((nowMicros - this.#checkedMicros) / 1000, (LATE_CHECKS_MAX * staleAfterMs) / CHECKS);
     const [primary, backup] = this.#lines;
-    const reason = this.#judge.look(this.#active, awakeMs, primary.look(nowMicros), backup.look(nowMicros));
+    const reason = this.#policy.check(this.#active, awakeMs, primary.check(nowMicros), backup.check(nowMicros));
     if (reason !== '') this.#switch(reason);
-    this.#isHolding = !this.#judge.isDelivering(this.#active);
+    this.#isHolding = !this.#policy.isDelivering(this.#active);
     if (!this.#isHolding) this.#held.clear();
     this.#arbiter.maintain();
     this.#watch();

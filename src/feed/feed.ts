@@ -4,9 +4,10 @@
  */
 import type { StreamPosition } from '../protocol/stream-position.js';
 import { monotonicMicros, WallClock } from '../protocol/wall-clock.js';
+import type { FeedErrorKind } from './feed-errors.js';
 import type { FeedOutcome } from './feed-outcome.js';
 
-/** Longest time between two attempts to read a source; it doubles after each attempt. */
+/** Longest time between two attempts to read an upstream; it doubles after each attempt. */
 export const RETRY_DELAY_MS_MAX = 5_000;
 
 /** One publisher message. `payload` is valid during the call only: the sink copies what it keeps. */
@@ -52,7 +53,7 @@ export type Respond = (answer: string) => void;
 export interface FeedSink {
   message(message: FeedMessage): void;
   /**
-   * `live`: data flows. `stale`: the feed lost its source; the last values are still served. Messages that neither
+   * `live`: data flows. `stale`: the feed lost its upstream; the last values are still served. Messages that neither
    * publisher nor feed numbers have no hole between two calls with `live`, or between two with `failover`.
    */
   status(status: FeedStatus, detail: string): void;
@@ -63,9 +64,11 @@ export interface FeedSink {
   control?(subject: string, payload: Uint8Array, respond?: Respond): void;
   /** Reports a minor problem, such as a subject that this user may not subscribe to. */
   notice?(what: string, detail: string): void;
+  /** A subject is followed again after the server refused it for a while: messages of that time are lost. */
+  gap?(subject: string): void;
 }
 
-/** `failover`: data flows from the backup source. */
+/** `failover`: data flows from the backup upstream. */
 export type FeedStatus = 'live' | 'stale' | 'failover';
 
 /** A position in a numbering of the feed. */
@@ -93,15 +96,16 @@ export interface StoredRange {
 
 export type StoredOutcome = FeedOutcome<{ readonly messages: readonly StoredMessage[] }>;
 export type PublishOutcome = FeedOutcome<{ readonly position: FeedPosition | undefined }>;
+export type PositionOutcome = FeedOutcome<{ readonly position: StreamPosition }>;
 
-/** Numbers about a feed with two sources. */
-export interface FeedSourceStats {
+/** Numbers about a feed with two upstreams. */
+export interface UpstreamStats {
   readonly active: 'primary' | 'backup';
   /** Switches to the backup. */
   readonly failovers: number;
   /** Second copies of numbered messages, dropped. */
   readonly duplicates: number;
-  readonly sources: readonly {
+  readonly upstreams: readonly {
     readonly name: 'primary' | 'backup';
     readonly isLive: boolean;
     /** Time since its last message; undefined before the first. */
@@ -109,40 +113,53 @@ export interface FeedSourceStats {
   }[];
 }
 
+/**
+ * The failure contract: what a feed is asked is answered by an outcome, at any time, also before the start and after
+ * the stop. No method throws or rejects; only a broken invariant ends the process.
+ */
 export interface Feed {
   readonly name: 'nats' | 'jetstream' | 'simulator' | 'replay';
-  /** Resolves once data can flow. @throws {Error} with `cause` if the source cannot be reached or read. */
-  start(sink: FeedSink): Promise<void>;
+  /** Resolves once data flows. A feed that fails to start has stopped, and is not started again: open another one. */
+  start(sink: FeedSink): Promise<FeedOutcome>;
   /**
-   * Starts (`true`) or stops (`false`) following a subject, such as `md.quotes.AAPL`. Resolves once messages on it are
-   * delivered, or the source is unavailable; the feed then retries on reconnect. Undefined if it is already delivered.
-   * Never rejects.
+   * Starts (`true`) or stops (`false`) following a subject, such as `md.quotes.AAPL`. The outcome is `ok` once its
+   * messages are delivered. `unreachable`: it is followed as soon as the upstream is back. `refused`: the server does
+   * not allow it; the feed tries again while it is wanted, and tells the sink by `gap` when it succeeds.
    */
-  interest(subject: string, wanted: boolean): Promise<FeedOutcome> | undefined;
+  follow(subject: string, wanted: boolean): FeedOutcome | Promise<FeedOutcome>;
   /** Puts an invalid message where its publisher can find it; a feed without a back channel drops it. */
   deadLetter(subject: string, payload: Uint8Array, reason: string): void;
   /**
-   * Publishes a message for all gateways. Resolves with its position if that is known at once. Otherwise the position
+   * Publishes a message for all gateways. The outcome has its position if that is known at once. Otherwise the position
    * is undefined, and the message returns through the sink with `publication` = `mark` (threads/publication-mark.ts).
    * Messages with the same `key` ('' for none) count as one message. On failure, the detail says whether it may have
-   * been published. A feed without this method has no other gateways. Never rejects.
+   * been published. `unsupported`: there are no other gateways.
    */
-  publish?(subject: string, payload: Uint8Array, mark: string, key: string): Promise<PublishOutcome>;
-  /** The current position in the feed's own numbering of this subject. A feed without this method does not number. */
-  position?(subject: string): FeedPosition | undefined;
-  /**
-   * All messages of a subject with `afterSeq < seq ≤ toSeq` in the feed's own numbering `epoch`, or a failure: never
-   * only some of them. A feed without this method stores nothing. Never rejects.
-   */
-  stored?(range: StoredRange): Promise<StoredOutcome>;
-  /** Messages at the source that are not delivered yet; 0 if unknown. */
-  behind?(): number;
-  /** Unusable publisher headers so far. */
-  readonly headersIgnored?: number;
+  publish(subject: string, payload: Uint8Array, mark: string, key: string): Promise<PublishOutcome>;
+  /** The current position in the feed's own numbering of this subject; `not_stored` if it does not number it. */
+  position(subject: string): PositionOutcome;
+  /** All messages of a range, or a failure: never only some of them. */
+  stored(range: StoredRange): Promise<StoredOutcome>;
+  /** Numbers about the connection; undefined if there is none. */
+  readonly health?: FeedHealth | undefined;
   /** Set for a feed with a backup. */
-  readonly stats?: FeedSourceStats;
+  readonly stats?: UpstreamStats | undefined;
   /** Stops delivery; once it resolves, no call reaches the sink. */
   stop(): Promise<void>;
+}
+
+/** Numbers about a feed's connections to its servers. */
+export interface FeedHealth {
+  /** Messages at the upstream that are not delivered yet; 0 if unknown. */
+  readonly behind: number;
+  /** Unusable publisher headers so far. */
+  readonly headersIgnored: number;
+  /** What servers refused and reported so far, by kind. */
+  readonly errors: ReadonlyMap<FeedErrorKind, number>;
+  /** How long the server's answer to a ping waits behind the messages for this gateway; undefined before the first. */
+  readonly roundTripMs: number | undefined;
+  /** Bytes that the server had queued for this gateway at the last ping. */
+  readonly queuedBytes: number;
 }
 
 /** Time source, injected so that tests can drive it. */

@@ -1,4 +1,4 @@
-/** Messages of the standby source since the active one fell silent: delivered in order if the gateway switches. */
+/** Messages of the standby upstream since the active one fell silent: delivered in order if the gateway switches. */
 import type { FeedMessage } from './feed.js';
 
 /** Most payload bytes kept. Beyond it, the oldest are dropped: later messages reveal the loss by number or epoch. */

@@ -7,6 +7,7 @@
  */
 import type { JetStreamManager } from 'nats';
 import { BoundedMap } from '../protocol/bounded-map.js';
+import type { SubjectPrefix } from '../protocol/subject-prefix.js';
 
 /**
  * Most subjects checked after a hole: the most recently active ones. The others are told that messages may be missing.
@@ -24,10 +25,10 @@ export interface HoleAuditOptions {
   readonly position: () => { readonly holeSeq: number; readonly lastSeq: number };
 }
 
-export function newestOf(manager: JetStreamManager, stream: string) {
+export function newestOf(manager: JetStreamManager, stream: string, prefix: SubjectPrefix) {
   return async (subject: string): Promise<number | undefined> => {
     try {
-      return (await manager.streams.getMessage(stream, { last_by_subj: subject })).seq;
+      return (await manager.streams.getMessage(stream, { last_by_subj: prefix.add(subject) })).seq;
     } catch {
       return undefined;
     }

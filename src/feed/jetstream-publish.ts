@@ -1,7 +1,10 @@
 /** Publishes a client's message into the stream, once per key. */
 import type { NatsConnection } from 'nats';
 import { parseMark } from '../threads/publication-mark.js';
+import { type FeedFailure, type FeedOutcome, failed, failureOf } from './feed-outcome.js';
+import { failureCodeOf } from './nats-connection.js';
 import { publicationHeaders, publicationOf } from './nats-headers.js';
+import type { NatsNames } from './nats-names.js';
 
 /** Its position in the stream; `content` is set if the stream already had it (see FeedPosition). */
 export interface PublishedAt {
@@ -9,34 +12,41 @@ export interface PublishedAt {
   readonly content: string | undefined;
 }
 
-/** Server codes for a message that was certainly not stored: no responders, and the server's own API errors. */
+/** Nothing listens: the message was certainly not stored. */
 const NO_RESPONDERS = '503';
 
 /**
  * @param mark stored with the message, so that a gateway that finds it already stored can tell whether it is the same
- * @throws {Error} whose text says whether the message may have been stored
+ * @returns a failure says whether the message may have been stored
  */
 export async function publishToStream(
   connection: NatsConnection,
+  names: NatsNames,
   stream: string,
   message: { readonly subject: string; readonly payload: Uint8Array; readonly mark: string; readonly key: string },
-): Promise<PublishedAt> {
+): Promise<FeedOutcome<PublishedAt>> {
   const { subject, payload, mark, key } = message;
   // Within its duplicate window, the stream stores a message with the same id once.
   const msgID = key === '' ? parseMark(mark).id : key;
   try {
-    const ack = await connection.jetstream().publish(subject, payload, { msgID, headers: publicationHeaders(mark) });
-    if (!ack.duplicate) return { seq: ack.seq, content: undefined };
-    return { seq: ack.seq, content: await storedContent(connection, stream, ack.seq) };
+    const options = { msgID, headers: publicationHeaders(mark) };
+    const ack = await connection.jetstream().publish(names.subjects.add(subject), payload, options);
+    const content = ack.duplicate ? await storedContent(connection, names, stream, ack.seq) : undefined;
+    return { ok: true, seq: ack.seq, content };
   } catch (error) {
-    throw failureOf(error);
+    return unpublished(error);
   }
 }
 
 /** '' if it is no longer readable, or was stored without a mark. */
-async function storedContent(connection: NatsConnection, stream: string, seq: number): Promise<string> {
+async function storedContent(
+  connection: NatsConnection,
+  names: NatsNames,
+  stream: string,
+  seq: number,
+): Promise<string> {
   try {
-    const manager = await connection.jetstreamManager();
+    const manager = await names.manager(connection);
     const stored = await manager.streams.getMessage(stream, { seq });
     return parseMark(publicationOf(stored.header)).content;
   } catch {
@@ -44,10 +54,10 @@ async function storedContent(connection: NatsConnection, stream: string, seq: nu
   }
 }
 
-function failureOf(error: unknown): Error {
-  const detail = error instanceof Error ? error.message : String(error);
-  const { code, api_error: refused } = error as { code?: unknown; api_error?: unknown };
-  const isSurelyNot = code === NO_RESPONDERS || refused !== undefined || code === 'MAX_PAYLOAD_EXCEEDED';
+function unpublished(error: unknown): FeedFailure {
+  const { code: serverCode, api_error: apiError } = error as { code?: unknown; api_error?: unknown };
+  const { code, detail } = failureOf(error, failureCodeOf);
+  const isSurelyNot = code === 'refused' || serverCode === NO_RESPONDERS || apiError !== undefined;
   const what = isSurelyNot ? 'not published' : 'may have been published; repeat it with the same id';
-  return new Error(`${what}: ${detail}`, { cause: error });
+  return failed(code, `${what}: ${detail}`);
 }

@@ -2,7 +2,10 @@
 import { AckPolicy, DeliverPolicy, type JetStreamManager, type NatsConnection, nanos, type StreamInfo } from 'nats';
 import type { StoredMessage, StoredOutcome, StoredRange } from './feed.js';
 import { failed } from './feed-outcome.js';
+import { jetStreamTextOf } from './jetstream-stream.js';
+import { failureCodeOf } from './nats-connection.js';
 import { type HeaderFaults, headersOf, tsEventOf } from './nats-headers.js';
+import type { NatsNames } from './nats-names.js';
 import { detailsOf, StreamDeletes } from './stream-deletes.js';
 
 /** Most concurrent reads; others wait. */
@@ -21,6 +24,7 @@ const TOO_MANY = failed('incomplete', 'more messages than one read may return');
 
 export interface JetStreamStoreOptions {
   readonly connection: NatsConnection;
+  readonly names: NatsNames;
   readonly stream: string;
   readonly headerFaults: HeaderFaults;
   readonly nowMs: () => number;
@@ -34,14 +38,13 @@ export class JetStreamStore {
 
   constructor(options: JetStreamStoreOptions) {
     this.#options = options;
-    const details = async () => detailsOf(await options.connection.jetstreamManager(), options.stream);
+    const details = async () => detailsOf(await options.names.manager(options.connection), options.stream);
     this.#deletes = new StreamDeletes({ detailsOf: details, nowMs: options.nowMs });
   }
 
   /**
    * Resolves with all messages of the range in order. Fails if one of them may be missing, or if there are too many.
    * @param isSame says whether this is the stream that the range is counted in
-   * @throws {NatsError} if the server does not answer.
    */
   async read(range: StoredRange, isSame: (info: StreamInfo) => boolean): Promise<StoredOutcome> {
     if (this.#reading >= READS_MAX) {
@@ -51,6 +54,8 @@ export class JetStreamStore {
     this.#reading++;
     try {
       return await this.#readNow(range, isSame);
+    } catch (error) {
+      return failed(failureCodeOf(error), jetStreamTextOf(error));
     } finally {
       this.#reading--;
       this.#waiting.shift()?.();
@@ -62,8 +67,8 @@ export class JetStreamStore {
    * the read is noticed. The check before the read only avoids reading in vain.
    */
   async #readNow(range: StoredRange, isSame: (info: StreamInfo) => boolean): Promise<StoredOutcome> {
-    const { connection, stream } = this.#options;
-    const manager = await connection.jetstreamManager();
+    const { connection, names, stream } = this.#options;
+    const manager = await names.manager(connection);
     const before = await manager.streams.info(stream);
     if (!isSame(before) || !spans(before, range)) return INCOMPLETE;
     const outcome = await this.#fetch(manager, range);
@@ -78,11 +83,11 @@ export class JetStreamStore {
     manager: JetStreamManager,
     { subject, afterSeq, toSeq, messagesMax }: StoredRange,
   ): Promise<StoredOutcome> {
-    const { stream, headerFaults } = this.#options;
+    const { names, stream, headerFaults } = this.#options;
     const info = await manager.consumers.add(stream, {
       deliver_policy: DeliverPolicy.StartSequence,
       opt_start_seq: afterSeq + 1,
-      filter_subject: subject,
+      filter_subject: names.subjects.add(subject),
       ack_policy: AckPolicy.None,
       mem_storage: true,
       num_replicas: 1,

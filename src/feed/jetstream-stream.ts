@@ -11,6 +11,7 @@ import {
   type StreamInfo,
 } from 'nats';
 import { textOf } from './error-text.js';
+import type { NatsNames } from './nats-names.js';
 
 /** The subjects of a gateway's stream. */
 const SUBJECTS = ['md.>', 'orders.>', 'analytics.>', 'rooms.>'];
@@ -34,12 +35,16 @@ export async function findStream(manager: JetStreamManager, name: string): Promi
   }
 }
 
-/** Creates the stream `name`. @throws {Error} with `cause`, saying what is missing, if that is not allowed. */
-export async function createStream(manager: JetStreamManager, name: string): Promise<StreamInfo> {
+/** Creates a stream by its name. It throws an error with `cause`, saying what is missing, if that is not allowed. */
+export const streamCreator = (names: NatsNames) => (manager: JetStreamManager, name: string) =>
+  createStream(manager, name, names);
+
+async function createStream(manager: JetStreamManager, name: string, names: NatsNames): Promise<StreamInfo> {
+  const subjects = SUBJECTS.map(subject => names.subjects.add(subject));
   try {
     return await manager.streams.add({
       name,
-      subjects: SUBJECTS,
+      subjects,
       storage: StorageType.File,
       retention: RetentionPolicy.Limits,
       discard: DiscardPolicy.Old,
@@ -50,7 +55,8 @@ export async function createStream(manager: JetStreamManager, name: string): Pro
   } catch (error) {
     throw new Error(
       `it does not exist and could not be created (${jetStreamTextOf(error)}): ` +
-        `create it with the subjects ${SUBJECTS.join(', ')}, or allow this user to publish $JS.API.STREAM.CREATE.${name}`,
+        `create it with the subjects ${subjects.join(', ')}, ` +
+        `or allow this user to publish ${names.apiSubject(`STREAM.CREATE.${name}`)}`,
       { cause: error },
     );
   }
@@ -75,10 +81,13 @@ export function consumerConfig(lastSeq: number, filter: string, isWhole = false)
   };
 }
 
-/** An error's message, even if nats.js reports only a number. */
+/** Ends a subject of JetStream's API; another one each time. */
+const CONSUMER_NAME = /(\.CONSUMER\.(?:MSG\.NEXT|INFO|DELETE)\.[^.\s"]+)\.[^.\s"]+/;
+
+/** An error's message, even if nats.js reports only a number. It is the same each time. */
 export function jetStreamTextOf(error: unknown): string {
   if (error instanceof NatsError && error.code === '503') return 'JetStream is not available at this server';
-  return textOf(error);
+  return textOf(error).replace(CONSUMER_NAME, '$1.*');
 }
 
 /** The epoch of this very stream: its creation time, ms since the Unix epoch in base 36. */

@@ -1,6 +1,6 @@
 /** How much later each of two lines delivers what the other has delivered: measured on one message at a time. */
 
-import type { SourceIndex } from './failover-judge.js';
+import type { UpstreamIndex } from './failover-policy.js';
 import type { FeedMessage } from './feed.js';
 
 /** Longest wait for a line. */
@@ -17,7 +17,7 @@ export class LineLags {
   readonly #lagMs: [number, number] = [LAG_MS_UNKNOWN, LAG_MS_UNKNOWN];
   readonly #isMeasured: [boolean, boolean] = [false, false];
   /** The message that the other line has yet to deliver; `#subject` is '' if there is none. */
-  #line: SourceIndex = 0;
+  #line: UpstreamIndex = 0;
   #subject = '';
   #epoch = '';
   #seq = 0;
@@ -28,12 +28,12 @@ export class LineLags {
   }
 
   /** How long to wait for a line to deliver what the other one has delivered. */
-  waitMs(line: SourceIndex): number {
+  waitMs(line: UpstreamIndex): number {
     return this.#isMeasured[line] ? Math.min(LAG_MS_MAX, 2 * this.#lagMs[line] + MARGIN_MS) : LAG_MS_UNKNOWN;
   }
 
   /** A line delivered a message first. */
-  brought(line: SourceIndex, { subject, epoch, seq }: FeedMessage): void {
+  brought(line: UpstreamIndex, { subject, epoch, seq }: FeedMessage): void {
     if (this.#subject !== '') return;
     this.#line = line;
     this.#subject = subject;
@@ -43,7 +43,7 @@ export class LineLags {
   }
 
   /** Any message of a line. */
-  seen(line: SourceIndex, { subject, epoch, seq }: FeedMessage): void {
+  seen(line: UpstreamIndex, { subject, epoch, seq }: FeedMessage): void {
     if (subject !== this.#subject || line === this.#line || epoch !== this.#epoch || seq < this.#seq) return;
     this.#note(line, this.#nowMs() - this.#sinceMs);
     this.#note(this.#line, 0);
@@ -55,7 +55,7 @@ export class LineLags {
     if (this.#subject !== '' && this.#nowMs() - this.#sinceMs >= LAG_MS_MAX) this.#subject = '';
   }
 
-  #note(line: SourceIndex, lagMs: number): void {
+  #note(line: UpstreamIndex, lagMs: number): void {
     const before = this.#isMeasured[line] ? this.#lagMs[line] : 0;
     this.#lagMs[line] = Math.max(lagMs, before * DECAY);
     this.#isMeasured[line] = true;

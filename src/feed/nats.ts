@@ -1,20 +1,10 @@
-import type { NatsConnection, NatsError } from 'nats';
-import type { NatsConfig } from '../config/environment.js';
-import { publishDeadLetter } from './dead-letter.js';
-import { textOf } from './error-text.js';
-import type { Feed, FeedSink, FeedStatus, PublishOutcome } from './feed.js';
-import { type FeedOutcome, outcomeOf } from './feed-outcome.js';
-import { connectNats, failureCodeOf, watchConnection } from './nats-connection.js';
-import { NatsSubjects } from './nats-subjects.js';
+import type { Feed, FeedHealth, FeedSink, FeedStatus, PositionOutcome, PublishOutcome, StoredOutcome } from './feed.js';
+import { DONE, type FeedOutcome, failed, NOT_PUBLISHED, NOT_RUNNING } from './feed-outcome.js';
+import { NatsLink, type NatsLinkOptions } from './nats-link.js';
 
 const MARKET_DATA = 'md.>';
 const ANALYTICS = 'analytics.*';
-
-export interface NatsFeedOptions {
-  readonly config: NatsConfig;
-  /** Names the client connection, for the server's operator. */
-  readonly nodeName: string;
-}
+const NOT_STORED = failed('not_stored', 'core NATS stores nothing');
 
 /**
  * Core NATS. Always follows `md.>` and `analytics.*`, so that snapshots and missed events are ready for new clients,
@@ -23,95 +13,97 @@ export interface NatsFeedOptions {
  */
 export class NatsFeed implements Feed {
   readonly name = 'nats';
-  readonly #options: NatsFeedOptions;
-  #connection: NatsConnection | undefined;
+  readonly #options: NatsLinkOptions;
   /** Undefined before the start and after the stop. */
-  #subjects: NatsSubjects | undefined;
-  #refused: NatsError | undefined;
+  #link: NatsLink | undefined;
   #hasStarted = false;
+  #isStopped = false;
   /** Undefined before the start and after the stop: nothing reaches it then. */
   #sink: FeedSink | undefined;
 
-  constructor(options: NatsFeedOptions) {
+  constructor(options: NatsLinkOptions) {
     this.#options = options;
   }
 
-  async start(sink: FeedSink): Promise<void> {
-    const connection = await connectNats(this.#options.config, this.#options.nodeName);
-    this.#connection = connection;
-    this.#sink = sink;
-    const subjects = new NatsSubjects(connection, sink, (subject, error) => this.#onRefused(subject, error));
-    this.#subjects = subjects;
-    // Before any wait, because the connection may break during it.
-    watchConnection(connection, {
-      disconnected: () => this.#onDisconnect(subjects, 'disconnected from NATS'),
-      reconnected: () => {
-        this.#refused = undefined;
-        subjects.reconnected();
-        this.#say('live', `reconnected to ${connection.getServer()}`);
-      },
-      closed: error => this.#onDisconnect(subjects, `connection to NATS closed: ${textOf(error)}`),
+  async start(sink: FeedSink): Promise<FeedOutcome> {
+    const opened = await NatsLink.open(this.#options, sink, {
+      disconnected: detail => this.#say('stale', detail),
+      reconnected: () => this.#reconnected(),
+      subjectChanged: (subject, refusal) => this.#subjectChanged(subject, refusal),
     });
-    subjects.follow(ANALYTICS);
-    try {
-      // The server's answer to a refused subscription arrives before its answer to this flush.
-      const outcome = await subjects.follow(MARKET_DATA);
-      if (outcome?.ok !== true) throw new Error(outcome?.detail ?? 'disconnected from NATS');
-      if (this.#refused !== undefined) throw this.#refused;
-    } catch (error) {
-      await this.stop();
-      throw new Error(`cannot subscribe to ${MARKET_DATA} at NATS: ${textOf(error)}`, { cause: error });
+    if (!opened.ok) return opened;
+    const { link } = opened;
+    this.#link = link;
+    this.#sink = sink;
+    if (this.#isStopped) return this.#unstarted(NOT_RUNNING);
+    void link.subjects.follow(ANALYTICS);
+    const outcome = await link.subjects.follow(MARKET_DATA);
+    if (!outcome.ok) {
+      return this.#unstarted(failed(outcome.code, `cannot subscribe to ${MARKET_DATA} at NATS: ${outcome.detail}`));
     }
     this.#hasStarted = true;
-    if (subjects.isConnected) this.#say('live', `connected to ${connection.getServer()}`);
+    if (link.isConnected) this.#say('live', `connected to ${link.server}`);
     else this.#say('stale', 'disconnected from NATS');
+    return DONE;
   }
 
-  get headersIgnored(): number {
-    return this.#subjects?.headerFaults.count ?? 0;
-  }
-
-  /** Market data is always followed. */
-  interest(subject: string, wanted: boolean): Promise<FeedOutcome> | undefined {
-    if (subject.startsWith('md.') || subject.startsWith('analytics.')) return undefined;
-    return wanted ? this.#subjects?.follow(subject) : this.#subjects?.unfollow(subject);
+  /** Market data is always followed; if the server refuses it, the whole feed is stale. */
+  follow(subject: string, wanted: boolean): FeedOutcome | Promise<FeedOutcome> {
+    const subjects = this.#link?.subjects;
+    if (subjects === undefined) return NOT_RUNNING;
+    if (subject.startsWith('md.')) return DONE;
+    if (!subject.startsWith('analytics.')) return wanted ? subjects.follow(subject) : subjects.unfollow(subject);
+    const refusal = subjects.refusalOf(ANALYTICS);
+    return refusal === undefined ? DONE : failed('refused', refusal);
   }
 
   deadLetter(subject: string, payload: Uint8Array, reason: string): void {
-    if (this.#connection === undefined || this.#subjects?.isConnected !== true) return;
-    publishDeadLetter(this.#connection, subject, payload, reason);
+    this.#link?.deadLetter(subject, payload, reason);
   }
 
-  publish(subject: string, payload: Uint8Array, mark: string): Promise<PublishOutcome> {
-    return outcomeOf(async () => {
-      if (this.#subjects?.isConnected !== true) throw new Error('not published: NATS cannot be reached');
-      this.#subjects.publish(subject, payload, mark);
-      return { position: undefined };
-    }, failureCodeOf);
+  async publish(subject: string, payload: Uint8Array, mark: string): Promise<PublishOutcome> {
+    return this.#link?.subjects.publish(subject, payload, mark) ?? NOT_PUBLISHED;
+  }
+
+  position(): PositionOutcome {
+    return NOT_STORED;
+  }
+
+  async stored(): Promise<StoredOutcome> {
+    return NOT_STORED;
+  }
+
+  get health(): FeedHealth | undefined {
+    return this.#link?.health;
   }
 
   async stop(): Promise<void> {
+    this.#isStopped = true;
     this.#sink = undefined;
-    this.#subjects?.stop();
-    await this.#connection?.close();
+    const link = this.#link;
+    this.#link = undefined;
+    await link?.stop();
   }
 
-  #onDisconnect(subjects: NatsSubjects, detail: string): void {
-    subjects.isConnected = false;
-    this.#say('stale', detail);
+  async #unstarted(outcome: FeedOutcome): Promise<FeedOutcome> {
+    await this.stop();
+    return outcome;
   }
 
-  /** If the start has not succeeded, its caller reports that. */
+  /** If the start has not succeeded, its outcome says so. */
   #say(status: FeedStatus, detail: string): void {
     if (this.#hasStarted) this.#sink?.status(status, detail);
   }
 
-  #onRefused(subject: string, error: NatsError): void {
-    if (subject !== MARKET_DATA) {
-      this.#sink?.notice?.(`subscription to ${subject} refused`, error.message);
-      return;
-    }
-    this.#refused = error;
-    this.#sink?.status('stale', `subscription to ${MARKET_DATA} refused: ${error.message}`);
+  #reconnected(): void {
+    const refusal = this.#link?.subjects.refusalOf(MARKET_DATA);
+    if (refusal === undefined) this.#say('live', `reconnected to ${this.#link?.server}`);
+    else this.#say('stale', `subscription to ${MARKET_DATA} refused: ${refusal}`);
+  }
+
+  #subjectChanged(subject: string, refusal: string): void {
+    if (subject !== MARKET_DATA) return;
+    if (refusal !== '') this.#say('stale', `subscription to ${MARKET_DATA} refused: ${refusal}`);
+    else if (this.#link?.isConnected === true) this.#say('live', `${MARKET_DATA} is followed again`);
   }
 }

@@ -1,7 +1,9 @@
 import type { ReplayConfig } from '../config/environment.js';
 import { textOf } from './error-text.js';
 import type { Clock, Feed, FeedSink } from './feed.js';
+import { DONE, type FeedOutcome, failed, NOT_RUNNING } from './feed-outcome.js';
 import { LineReader } from './lines.js';
+import { LocalFeed } from './local-feed.js';
 import { headerFault, parseMessageLine, RECORDING_LINE_BYTES_MAX } from './recording.js';
 
 /** Most messages delivered before other work of the event loop runs. */
@@ -22,7 +24,7 @@ export interface ReplayFeedOptions {
  * Replays a recording (see recording.ts) at `speed` times its pace; 0 is as fast as possible. Never early, and late by
  * at most about a timer's granularity (1 ms). At the end it reports `stale`; with `follow` it waits for more.
  */
-export class ReplayFeed implements Feed {
+export class ReplayFeed extends LocalFeed implements Feed {
   readonly name = 'replay';
   readonly #options: ReplayFeedOptions;
   #stopped = false;
@@ -32,6 +34,7 @@ export class ReplayFeed implements Feed {
   #endSleep: (() => void) | undefined;
 
   constructor(options: ReplayFeedOptions) {
+    super();
     this.#options = options;
   }
 
@@ -40,7 +43,7 @@ export class ReplayFeed implements Feed {
     return this.#malformedLines;
   }
 
-  async start(sink: FeedSink): Promise<void> {
+  async start(sink: FeedSink): Promise<FeedOutcome> {
     const { file, speed } = this.#options.config;
     let reader: LineReader | undefined;
     try {
@@ -51,18 +54,22 @@ export class ReplayFeed implements Feed {
       const fault = header === 'too long' ? 'the first line is too long' : headerFault(header);
       if (fault !== undefined) throw new Error(`line 1: ${fault}`);
     } catch (error) {
-      await reader?.close();
-      throw new Error(`REPLAY_FILE: cannot replay ${file}: ${textOf(error)}`, { cause: error });
+      await reader?.close().catch(() => undefined);
+      return failed('misconfigured', `REPLAY_FILE: cannot replay ${file}: ${textOf(error)}`);
+    }
+    if (this.#stopped) {
+      await reader.close().catch(() => undefined);
+      return NOT_RUNNING;
     }
     sink.status('live', `replay of ${file} ${speed === 0 ? 'as fast as possible' : `at speed ${speed}`}`);
     this.#finished = this.#run(reader, sink);
+    return DONE;
   }
 
-  /** Replays the whole recording, regardless of interest. */
-  interest(): undefined {}
-
-  /** Drops it: a recording has no publisher to tell. */
-  deadLetter(): void {}
+  /** Replays the whole recording, whatever is followed. */
+  follow(): FeedOutcome {
+    return DONE;
+  }
 
   async stop(): Promise<void> {
     this.#stopped = true;

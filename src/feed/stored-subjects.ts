@@ -56,8 +56,8 @@ function within(patterns: readonly string[], filter: string): string[] {
 function transformed(subject: string, transform: SubjectTransform | undefined): string[] {
   const { src = '', dest = '' } = transform ?? {};
   if (dest === '') return [subject];
-  const source = src === '' ? '>' : src;
-  if (intersection(subject, source) === undefined) return [subject];
+  const pattern = src === '' ? '>' : src;
+  if (intersection(subject, pattern) === undefined) return [subject];
   // If a transform covers a subject only in part, the rest keeps its name.
-  return covers(source, subject) ? [destinationPattern(dest)] : [subject, destinationPattern(dest)];
+  return covers(pattern, subject) ? [destinationPattern(dest)] : [subject, destinationPattern(dest)];
 }

@@ -1,7 +1,7 @@
 /** Finds the stream to read, or creates it. */
 import type { JetStreamManager, StreamInfo } from 'nats';
 import type { Clock } from './feed.js';
-import { createStream, findStream } from './jetstream-stream.js';
+import { findStream } from './jetstream-stream.js';
 
 /**
  * A stream that vanishes is recreated only after this time: its operator may be about to do that, and nats-server 2.9
@@ -15,7 +15,11 @@ export class StreamFinder {
   readonly #create: (manager: JetStreamManager, stream: string) => Promise<StreamInfo>;
   #absentSinceMicros: number | undefined;
 
-  constructor(stream: string, clock: Clock, create = createStream) {
+  constructor(
+    stream: string,
+    clock: Clock,
+    create: (manager: JetStreamManager, stream: string) => Promise<StreamInfo>,
+  ) {
     this.#stream = stream;
     this.#clock = clock;
     this.#create = create;

@@ -9,6 +9,7 @@ import type { PendingSockets } from './limits/pending-sockets.js';
 import type { WorkBudgets } from './limits/work-budgets.js';
 import type { Session } from './model/session.js';
 import type { Outbox } from './sending/outbox.js';
+import type { Credentials } from './sessions/credentials.js';
 import type { Keepalive } from './sessions/keepalive.js';
 import type { BufferedTotal } from './slow-consumers/buffered-total.js';
 import type { Ladder } from './slow-consumers/ladder.js';
@@ -20,6 +21,7 @@ import type { SentCell, Views } from './views/views.js';
 export interface CountedParts {
   readonly server: GatewayServer;
   readonly limits: ConnectionLimits;
+  readonly credentials: Credentials;
   readonly pending: PendingSockets;
   readonly budgets: WorkBudgets;
   readonly keepalive: Keepalive<Session>;
@@ -39,7 +41,7 @@ export function workerStats(parts: CountedParts): WorkerStats {
   return { ...connectionStats(parts), ...deliveryStats(parts), ...slowStats(parts) };
 }
 
-function connectionStats({ server, limits, pending, budgets, keepalive, topics, rooms }: CountedParts) {
+function connectionStats({ server, limits, credentials, pending, budgets, keepalive, topics, rooms }: CountedParts) {
   const { open, opened, closed, received, receivedBytes, refused, messagesRefused, closes } = server.counters;
   return {
     open,
@@ -51,6 +53,7 @@ function connectionStats({ server, limits, pending, budgets, keepalive, topics, 
     limited: Object.entries(limits.refused),
     messagesRefused,
     closes: [...closes],
+    tokensRefused: [...credentials.tokensRefused],
     pings: keepalive.counters.pings,
     pending: pending.size,
     pendingRefused: pending.refused,

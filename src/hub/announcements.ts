@@ -1,13 +1,14 @@
 /** Tells the workers at the end of each turn what became known in it, in one message each. */
+import { ALL_SYMBOLS } from '../protocol/topics.js';
 import type { ToWorker } from '../threads/thread-messages.js';
-import type { Source } from './sources/source-table.js';
+import type { Subject } from './sources/subject-table.js';
 
 export class Announcements {
   readonly #toAll: (message: ToWorker) => void;
   readonly #symbols = new Set<string>();
   readonly #forgotten = new Set<string>();
-  #forgottenSources: number[] = [];
-  #eventSources: [number, string][] = [];
+  #forgottenSubjects: number[] = [];
+  #eventSubjects: [number, string][] = [];
   #isScheduled = false;
 
   constructor(toAll: (message: ToWorker) => void) {
@@ -20,17 +21,17 @@ export class Announcements {
   }
 
   /** If a symbol becomes known again in the same turn, the workers learn that last. */
-  forgotten(symbol: string, sources: readonly number[]): void {
+  forgotten(symbol: string, subjects: readonly number[]): void {
     this.#symbols.delete(symbol);
     this.#forgotten.add(symbol);
-    for (const id of sources) this.#forgottenSources.push(id);
-    this.#eventSources = this.#eventSources.filter(([id]) => !sources.includes(id));
+    for (const id of subjects) this.#forgottenSubjects.push(id);
+    this.#eventSubjects = this.#eventSubjects.filter(([id]) => !subjects.includes(id));
     this.#schedule();
   }
 
-  /** `trades:*` needs the names of its sources. */
-  tradesSource({ id, symbol }: Source): void {
-    this.#eventSources.push([id, symbol]);
+  /** `trades:*` needs the names of its subjects. */
+  tradesSubject({ id, symbol }: Subject): void {
+    this.#eventSubjects.push([id, symbol]);
     this.#schedule();
   }
 
@@ -40,15 +41,27 @@ export class Announcements {
     setImmediate(() => {
       this.#isScheduled = false;
       const [symbols, forgotten] = [[...this.#symbols], [...this.#forgotten]];
-      const forgottenSources = this.#forgottenSources;
-      const sources = this.#eventSources;
+      const forgottenSubjects = this.#forgottenSubjects;
+      const subjects = this.#eventSubjects;
       this.#symbols.clear();
       this.#forgotten.clear();
-      this.#forgottenSources = [];
-      this.#eventSources = [];
-      if (forgotten.length > 0) this.#toAll({ type: 'forgotten', symbols: forgotten, sources: forgottenSources });
+      this.#forgottenSubjects = [];
+      this.#eventSubjects = [];
+      if (forgotten.length > 0) this.#toAll({ type: 'forgotten', symbols: forgotten, sources: forgottenSubjects });
       if (symbols.length > 0) this.#toAll({ type: 'symbols', symbols });
-      if (sources.length > 0) this.#toAll({ type: 'event_sources', sources });
+      if (subjects.length > 0) this.#toAll({ type: 'event_sources', sources: subjects });
     });
   }
+}
+
+/** What a new worker must know. */
+export function knownSoFar(symbols: readonly string[], subjects: Iterable<Subject>): readonly ToWorker[] {
+  const trades: [number, string][] = [];
+  for (const { id, kind, symbol } of subjects) {
+    if (kind === 'trades' && symbol !== ALL_SYMBOLS) trades.push([id, symbol]);
+  }
+  return [
+    { type: 'symbols', symbols },
+    { type: 'event_sources', sources: trades },
+  ];
 }

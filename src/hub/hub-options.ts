@@ -7,7 +7,7 @@ import type { EncoderThread } from './shards/encoder-thread.js';
 export interface HubCounters {
   messages: number;
   bytes: number;
-  /** Messages on subjects that are not market data, or of new sources beyond the table's limit. */
+  /** Messages on subjects that are not market data, or of new subjects beyond the table's limit. */
   ignored: number;
   /** Repeated messages, recognized by the publisher's own sequence or a client's id. */
   duplicates: number;
@@ -20,6 +20,20 @@ export interface HubCounters {
   withoutBase: number;
   readonly rejected: Map<RejectReason, number>;
 }
+
+export const newCounters = (): HubCounters => ({
+  messages: 0,
+  bytes: 0,
+  ignored: 0,
+  duplicates: 0,
+  gaps: 0,
+  batches: 0,
+  frames: 0,
+  frameBytes: 0,
+  encodeMicros: 0,
+  withoutBase: 0,
+  rejected: new Map(),
+});
 
 export interface HubOptions {
   readonly encoders: number;
@@ -37,10 +51,10 @@ export interface HubOptions {
   readonly hungAfterMs: number;
   /** @see ShardOptions.stableAfterMs */
   readonly stableAfterMs: number;
-  /** Maximum sources that exist only because clients ask for them: symbols without data, and rooms. */
-  readonly clientSourcesMax: number;
+  /** Maximum subjects that exist only because clients ask for them: symbols without data, and rooms. */
+  readonly clientSubjectsMax: number;
   /** Maximum of the same per user, or per address without a credential. */
-  readonly clientSourcesPerOwnerMax: number;
+  readonly clientSubjectsPerOwnerMax: number;
   /** Maximum published symbols known at once; omitted: no limit. */
   readonly symbolsMax?: number;
   /** How long a symbol must be silent, and wanted by no client, before it is forgotten, ms; 0 or omitted: never. */

@@ -1,20 +1,14 @@
 /**
- * The hub, on the main thread: gives every message its source, sequence and epoch, hands raw bytes to the source's
- * shard, and tracks who wants what. It never reads a payload.
+ * The hub, on the main thread: gives every message its subject, sequence and epoch, hands raw bytes to that
+ * subject's shard, and tracks who wants what. It never reads a payload.
  */
 import { stretchOf } from '../protocol/load.js';
-import {
-  ALL_SYMBOLS,
-  hasUnusableName,
-  isOnDemand,
-  isStateSource,
-  parseSubject,
-  type SourceKind,
-} from '../protocol/topics.js';
+import type { StreamPosition } from '../protocol/stream-position.js';
+import { hasUnusableName, isOnDemand, isStateSource, parseSubject, type SourceKind } from '../protocol/topics.js';
 import type { StartedRecord } from '../threads/progress.js';
 import { FLAG_LOSS_BEFORE, FLAG_NEW_EPOCH, RecordKind } from '../threads/records.js';
 import type { FromWorker } from '../threads/thread-messages.js';
-import { Announcements } from './announcements.js';
+import { Announcements, knownSoFar } from './announcements.js';
 import { ClientTopics } from './client-topics.js';
 import { EventHistories } from './events/event-histories.js';
 import { prevSeqOf, UNKNOWN_SEQ } from './events/event-history.js';
@@ -23,39 +17,27 @@ import { Publications } from './events/publications.js';
 import { Replays } from './events/replays.js';
 import { Holds } from './holds.js';
 import type { HubMessage } from './hub-feed.js';
-import type { HubCounters, HubOptions } from './hub-options.js';
+import { type HubCounters, type HubOptions, newCounters } from './hub-options.js';
 import { Results } from './results.js';
-import { defineSource, rebuildShard } from './shards/rebuild.js';
+import { defineSubject, rebuildShard } from './shards/rebuild.js';
 import { Shard } from './shards/shard.js';
 import { Interest } from './sources/interest.js';
 import { LastSeqs } from './sources/last-seqs.js';
 import type { LostRange } from './sources/lost-ranges.js';
 import { OwnEpochs } from './sources/own-epochs.js';
 import { PublisherEpochs } from './sources/publisher-epochs.js';
-import { mayLack, type Source, SourceTable } from './sources/source-table.js';
+import { mayLack, type Subject, SubjectTable } from './sources/subject-table.js';
 import { Symbols } from './sources/symbols.js';
 import { WorkerRequests } from './worker-requests.js';
 
 export class Hub {
-  readonly counters: HubCounters = {
-    messages: 0,
-    bytes: 0,
-    ignored: 0,
-    duplicates: 0,
-    gaps: 0,
-    batches: 0,
-    frames: 0,
-    frameBytes: 0,
-    encodeMicros: 0,
-    withoutBase: 0,
-    rejected: new Map(),
-  };
+  readonly counters: HubCounters = newCounters();
   readonly shards: readonly Shard[];
   readonly #options: HubOptions;
-  readonly #sources: SourceTable;
+  readonly #subjects: SubjectTable;
   readonly #interest: Interest;
   readonly #epochs: OwnEpochs;
-  readonly #publisherEpochs = new PublisherEpochs((source, m, epoch) => this.#take(source, m, epoch));
+  readonly #publisherEpochs = new PublisherEpochs((subject, m, epoch) => this.#take(subject, m, epoch));
   readonly holds: Holds;
   readonly #results: Results;
   readonly #history: EventHistories;
@@ -71,37 +53,39 @@ export class Hub {
 
   constructor(options: HubOptions) {
     this.#options = options;
-    const { feed, onFault } = options;
-    this.#sources = new SourceTable(options.encoders, () => options.nowMicros() / 1000);
+    const { feed } = options;
+    this.#subjects = new SubjectTable(options.encoders, () => options.nowMicros() / 1000);
     this.#interest = new Interest({
-      sources: this.#sources,
+      subjects: this.#subjects,
       follow: (subject, wanted) => feed.follow(subject, wanted),
       onChange: ({ symbol }) => this.#symbols.wantChanged(symbol),
-      forget: source => {
+      forget: subject => {
         // Its symbol may have been forgotten before.
-        if (this.#sources.get(source.id) === source) this.#drop(source);
+        if (this.#subjects.get(subject.id) === subject) this.#drop(subject);
       },
     });
     this.#clientTopics = new ClientTopics({
-      max: options.clientSourcesMax,
-      perOwnerMax: options.clientSourcesPerOwnerMax,
-      find: subject => this.#sources.find(subject),
+      max: options.clientSubjectsMax,
+      perOwnerMax: options.clientSubjectsPerOwnerMax,
+      find: name => this.#subjects.find(name),
       create: (kind, symbol) => this.#create(kind, symbol),
       knowsSymbol: symbol => this.knows(symbol),
-      endNow: source => this.#interest.endNow(source),
+      endNow: subject => this.#interest.endNow(subject),
     });
     this.#epochs = new OwnEpochs(options.epoch);
     this.holds = new Holds(options.onHold);
-    this.#results = new Results({ ...options, counters: this.counters, holds: this.holds, sources: this.#sources });
+    this.#results = new Results({ ...options, counters: this.counters, holds: this.holds, subjects: this.#subjects });
     this.#history = new EventHistories(options.historyBytes);
     this.#poison = new Poison(this.#history);
     this.#replays = new Replays({
       history: this.#history,
-      stored: feed.stored.bind(feed),
-      onFault,
-      isPoison: (source, seq) => this.#poison.has(source, seq),
+      stored: range => feed.stored(range),
+      isPoison: (subject, seq) => this.#poison.has(subject, seq),
     });
-    this.#publications = new Publications({ origin: options.epoch, publish: feed.publish.bind(feed) });
+    this.#publications = new Publications({
+      origin: options.epoch,
+      publish: (subject, payload, mark, key) => feed.publish(subject, payload, mark, key),
+    });
     this.#announcements = new Announcements(message => {
       for (let worker = 0; worker < options.workers; worker++) options.toWorker(worker, message);
     });
@@ -110,37 +94,37 @@ export class Hub {
       replays: this.#replays,
       publications: this.#publications,
       topics: this.#clientTopics,
-      shardsOf: source => (source === this.#sources.allTrades ? this.shards : [this.shards[source.shard] as Shard]),
-      feedPosition: subject => feed.position(subject),
+      shardsOf: subject => (subject === this.#subjects.allTrades ? this.shards : [this.shards[subject.shard] as Shard]),
+      feedPosition: subject => this.#feedPosition(subject),
       toWorker: options.toWorker,
     });
     this.#symbols = new Symbols({
       listed: options.symbols,
       max: options.symbolsMax ?? Number.POSITIVE_INFINITY,
       idleMs: options.symbolIdleMs ?? 0,
-      sourceOf: subject => this.#sources.find(subject),
-      dropSource: source => {
+      find: name => this.#subjects.find(name),
+      dropSubject: subject => {
         this.#epochs.hasForgotten = true;
-        this.#drop(source);
+        this.#drop(subject);
       },
       announce: symbol => this.#announcements.symbol(symbol),
-      announceForgotten: (symbol, sources) => this.#announcements.forgotten(symbol, sources),
+      announceForgotten: (symbol, subjects) => this.#announcements.forgotten(symbol, subjects),
     });
     this.shards = Array.from({ length: options.encoders }, (_, index) => {
       return new Shard({
         ...options,
         index,
         startThread: () => options.startEncoder(index),
-        source: id => this.#sources.get(id),
+        subject: id => this.#subjects.get(id),
         onResult: result => this.#results.take(result),
         onCrash: (cause, lost, at) => this.#rebuild(index, cause, lost, at),
       });
     });
-    for (const shard of this.shards) defineSource(shard, this.#sources.allTrades);
+    for (const shard of this.shards) defineSubject(shard, this.#subjects.allTrades);
   }
 
-  get sources(): number {
-    return this.#sources.size - 1;
+  get subjects(): number {
+    return this.#subjects.size - 1;
   }
 
   /** Encoders whose threads keep dying. */
@@ -153,6 +137,11 @@ export class Hub {
     return this.#clientTopics.counters;
   }
 
+  /** Requests for topics that the feed's server refuses. */
+  get topicsUnavailable(): number {
+    return this.#requests.unavailable;
+  }
+
   get replays(): Replays['counters'] {
     return this.#replays.counters;
   }
@@ -162,30 +151,35 @@ export class Hub {
     for (const shard of this.shards) shard.classes.retailStretch = stretchOf(level);
   }
 
-  /** The feed lost its source: any sequence that the feed does not number itself may have holes from here on. */
+  /** The feed lost its upstream: any sequence that the feed does not number itself may have holes from here on. */
   feedLost(): void {
     this.#epochs.outage();
     this.#publisherEpochs.outage();
   }
 
+  /** These subjects are followed again after the server refused them for a while: what was published then is lost. */
+  feedGap(pattern: string): void {
+    for (const subject of this.#subjects.matching(pattern)) this.#epochs.interrupted(subject);
+  }
+
   /** Takes one message from the feed. Copies the payload before it returns. */
   message(m: HubMessage): void {
-    const source = this.#sources.find(m.subject) ?? this.#discover(m);
-    if (source === undefined) {
+    const subject = this.#subjects.find(m.subject) ?? this.#discover(m);
+    if (subject === undefined) {
       this.counters.ignored++;
       return;
     }
-    if (source.isClientMade && !isOnDemand(source.kind)) {
-      this.#clientTopics.release(source);
-      this.#symbols.add(source.symbol);
+    if (subject.isClientMade && !isOnDemand(subject.kind)) {
+      this.#clientTopics.release(subject);
+      this.#symbols.add(subject.symbol);
     }
     this.counters.messages++;
-    source.seenOrder = this.counters.messages;
-    source.seenAtMs = this.#symbols.nowMs;
+    subject.seenOrder = this.counters.messages;
+    subject.seenAtMs = this.#symbols.nowMs;
     this.counters.bytes += m.payload.length;
     // The feed's own store already deduplicates client messages by id.
     if (
-      source.kind === 'rooms' &&
+      subject.kind === 'rooms' &&
       m.publication !== '' &&
       m.epoch === '' &&
       this.#publications.isRepeat(m.subject, m.publication)
@@ -193,31 +187,31 @@ export class Hub {
       this.counters.duplicates++;
       return;
     }
-    if (m.epoch === '') this.#take(source, m, this.#epochs.of(source));
-    else this.#publisherEpochs.receive(source, m);
+    if (m.epoch === '') this.#take(subject, m, this.#epochs.of(subject));
+    else this.#publisherEpochs.receive(subject, m);
   }
 
-  #take(source: Source, m: HubMessage, epoch: string): void {
-    const shard = this.shards[source.shard] as Shard;
+  #take(subject: Subject, m: HubMessage, epoch: string): void {
+    const shard = this.shards[subject.shard] as Shard;
     let flags = 0;
-    if (epoch !== source.epoch) flags = this.#beginEpoch(shard, source, epoch);
-    else if (m.epoch !== '' && m.seq <= source.seq) {
+    if (epoch !== subject.epoch) flags = this.#beginEpoch(shard, subject, epoch);
+    else if (m.epoch !== '' && m.seq <= subject.seq) {
       this.counters.duplicates++;
       return;
-    } else if (m.contiguous && m.seq !== source.seq + 1) flags = this.#gapBefore(shard, source, m.seq, 'publisher');
-    else if (mayLack(source, m.holeSeq)) flags = this.#gapBefore(shard, source, m.seq, 'stream_limits');
-    if (source.hasHole) {
-      source.hasHole = false;
+    } else if (m.contiguous && m.seq !== subject.seq + 1) flags = this.#gapBefore(shard, subject, m.seq, 'publisher');
+    else if (mayLack(subject, m.holeSeq)) flags = this.#gapBefore(shard, subject, m.seq, 'stream_limits');
+    if (subject.hasHole) {
+      subject.hasHole = false;
       flags |= FLAG_LOSS_BEFORE;
     }
-    const seq = m.epoch === '' ? source.seq + 1 : m.seq;
-    if (source.retention === null) {
-      this.#history.add(source, m.payload, seq, flags === 0 ? prevSeqOf(source, m) : UNKNOWN_SEQ, m.tsEventMicros);
+    const seq = m.epoch === '' ? subject.seq + 1 : m.seq;
+    if (subject.retention === null) {
+      this.#history.add(subject, m.payload, seq, flags === 0 ? prevSeqOf(subject, m) : UNKNOWN_SEQ, m.tsEventMicros);
     }
-    source.seq = seq;
+    subject.seq = seq;
     this.#messageMicros = this.#options.nowMicros();
-    shard.data(source, m.payload, seq, m.tsEventMicros, this.#messageMicros, flags);
-    if (source.kind === 'rooms' && m.publication !== '')
+    shard.data(subject, m.payload, seq, m.tsEventMicros, this.#messageMicros, flags);
+    if (subject.kind === 'rooms' && m.publication !== '')
       this.#publications.arrived(m.subject, m.publication, { epoch, seq });
   }
 
@@ -235,10 +229,8 @@ export class Hub {
 
   /** Tells a new worker what is known. */
   welcome(worker: number): void {
-    const sources: [number, string][] = [];
-    for (const s of this.#sources) if (s.kind === 'trades' && s.symbol !== ALL_SYMBOLS) sources.push([s.id, s.symbol]);
-    this.#options.toWorker(worker, { type: 'symbols', symbols: [...this.#symbols.names()] });
-    this.#options.toWorker(worker, { type: 'event_sources', sources });
+    const known = knownSoFar([...this.#symbols.names()], this.#subjects);
+    for (const message of known) this.#options.toWorker(worker, message);
   }
 
   /** A worker has ended: nothing is wanted on its behalf any more. */
@@ -267,7 +259,7 @@ export class Hub {
     return this.#messageMicros === 0 ? undefined : (this.#options.nowMicros() - this.#messageMicros) / 1000;
   }
 
-  #discover(m: HubMessage): Source | undefined {
+  #discover(m: HubMessage): Subject | undefined {
     const parsed = parseSubject(m.subject);
     if (parsed === undefined) {
       if (hasUnusableName(m.subject)) this.#results.refuse(m.subject, m.payload, 'invalid_symbol');
@@ -286,61 +278,67 @@ export class Hub {
     return this.#create(kind, symbol);
   }
 
-  #create(kind: SourceKind, symbol: string): Source | undefined {
-    const source = this.#sources.create(kind, symbol);
-    if (source === undefined) return undefined;
-    const shard = this.shards[source.shard] as Shard;
-    defineSource(shard, source);
-    if (kind === 'trades') this.#announcements.tradesSource(source);
-    if (isStateSource(kind)) return source;
-    const position = this.#options.feed.position(source.subject);
+  #create(kind: SourceKind, symbol: string): Subject | undefined {
+    const subject = this.#subjects.create(kind, symbol);
+    if (subject === undefined) return undefined;
+    const shard = this.shards[subject.shard] as Shard;
+    defineSubject(shard, subject);
+    if (kind === 'trades') this.#announcements.tradesSubject(subject);
+    if (isStateSource(kind)) return subject;
+    const position = this.#feedPosition(subject.name);
     // Only messages tell whether their publisher numbers them; rooms, however, are published to by clients.
-    if (position !== undefined) this.#beginEpoch(shard, source, position.epoch);
-    else if (kind === 'rooms') this.#beginEpoch(shard, source, this.#epochs.of(source));
-    if (position === undefined) return source;
-    source.sinceSeq = position.seq;
-    source.seq = this.#lastSeqs.of(source.subject, position.epoch);
-    source.encodedSeq = source.seq;
-    if (source.seq > 0) shard.control(RecordKind.resume, source.id, 0, 0, source.seq);
-    return source;
+    if (position !== undefined) this.#beginEpoch(shard, subject, position.epoch);
+    else if (kind === 'rooms') this.#beginEpoch(shard, subject, this.#epochs.of(subject));
+    if (position === undefined) return subject;
+    subject.sinceSeq = position.seq;
+    subject.seq = this.#lastSeqs.of(subject.name, position.epoch);
+    subject.encodedSeq = subject.seq;
+    if (subject.seq > 0) shard.control(RecordKind.resume, subject.id, 0, 0, subject.seq);
+    return subject;
   }
 
-  #drop(source: Source): void {
-    const position = this.#options.feed.position(source.subject);
-    if (position?.epoch === source.epoch && source.seq > 0) this.#lastSeqs.note(source.subject, source);
-    this.#replays.forgetSource(source);
-    this.holds.forget(source);
-    this.#publisherEpochs.dropped(source);
-    this.shards[source.shard]?.drop(source);
-    this.#clientTopics.release(source);
-    this.#sources.drop(source);
+  #drop(subject: Subject): void {
+    const position = this.#feedPosition(subject.name);
+    if (position?.epoch === subject.epoch && subject.seq > 0) this.#lastSeqs.note(subject.name, subject);
+    this.#replays.forgetSubject(subject);
+    this.holds.forget(subject);
+    this.#publisherEpochs.dropped(subject);
+    this.shards[subject.shard]?.drop(subject);
+    this.#clientTopics.release(subject);
+    this.#subjects.drop(subject);
   }
 
-  #beginEpoch(shard: Shard, source: Source, epoch: string): number {
-    const isFirst = source.epoch === '';
-    source.epoch = epoch;
-    source.epochs++;
-    source.seq = 0;
-    source.encodedSeq = 0;
-    source.retention?.beginEpoch();
-    source.historyAt = -1;
-    shard.beginEpoch(source, epoch);
+  /** Undefined if the feed does not number the subject. */
+  #feedPosition(subject: string): StreamPosition | undefined {
+    const outcome = this.#options.feed.position(subject);
+    return outcome.ok ? outcome.position : undefined;
+  }
+
+  #beginEpoch(shard: Shard, subject: Subject, epoch: string): number {
+    const isFirst = subject.epoch === '';
+    subject.epoch = epoch;
+    subject.epochs++;
+    subject.seq = 0;
+    subject.encodedSeq = 0;
+    subject.retention?.beginEpoch();
+    subject.historyAt = -1;
+    shard.beginEpoch(subject, epoch);
     // Nothing proves that the first message of an epoch continues the document of the previous one.
     return isFirst ? 0 : FLAG_LOSS_BEFORE | FLAG_NEW_EPOCH;
   }
 
-  #gapBefore(shard: Shard, source: Source, seq: number, reason: 'publisher' | 'stream_limits'): number {
+  #gapBefore(shard: Shard, subject: Subject, seq: number, reason: 'publisher' | 'stream_limits'): number {
     if (reason === 'publisher') this.counters.gaps++;
-    if (source.retention === null) shard.gap(source.id, { from: source.seq + 1, to: seq - 1 }, reason);
+    if (subject.retention === null) shard.gap(subject.id, { from: subject.seq + 1, to: seq - 1 }, reason);
     return FLAG_LOSS_BEFORE;
   }
 
   /** Gives a new encoder thread everything the lost one knew, then announces the events that were lost with it. */
   #rebuild(index: number, cause: Error, lost: ReadonlyMap<number, LostRange>, at: StartedRecord | undefined): void {
     this.#options.onFault('encoder thread died; replacing it', cause.message);
-    const poison = at === undefined ? undefined : this.#poison.take(this.#sources.get(at.source), at);
+    const poison = at === undefined ? undefined : this.#poison.take(this.#subjects.get(at.source), at);
     // It would end the next encoder too.
     if (poison !== undefined) this.#results.refuse(poison.subject, poison.payload, 'internal');
-    rebuildShard(this.shards[index] as Shard, this.#sources, lost);
+    rebuildShard(this.shards[index] as Shard, this.#subjects, lost);
   }
 }

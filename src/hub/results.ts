@@ -2,12 +2,12 @@
 import type { BatchResult, RejectReason } from '../threads/batch.js';
 import type { Holds } from './holds.js';
 import type { HubCounters, HubOptions } from './hub-options.js';
-import type { SourceTable } from './sources/source-table.js';
+import type { SubjectTable } from './sources/subject-table.js';
 
 export interface ResultsOptions extends Pick<HubOptions, 'onRejected' | 'onFault'> {
   readonly counters: HubCounters;
   readonly holds: Holds;
-  readonly sources: SourceTable;
+  readonly subjects: SubjectTable;
 }
 
 export class Results {
@@ -18,22 +18,22 @@ export class Results {
   }
 
   take(result: BatchResult): void {
-    const { counters: c, holds, sources, onFault } = this.#options;
+    const { counters: c, holds, subjects, onFault } = this.#options;
     c.batches++;
     c.frames += result.frames;
     c.frameBytes += result.frameBytes;
     c.encodeMicros += result.busyMicros;
     c.withoutBase += result.withoutBase;
     for (const { source, reason, payload } of result.rejected) {
-      this.refuse(sources.get(source)?.subject ?? '', payload, reason);
+      this.refuse(subjects.get(source)?.name ?? '', payload, reason);
     }
     for (const [reason, count] of result.rejectedMore ?? []) this.#count(reason, count);
     for (const checkpoint of result.checkpoints) {
-      const s = sources.get(checkpoint.source);
+      const s = subjects.get(checkpoint.source);
       if (s?.epoch === checkpoint.epoch) s.retention?.checkpoint(checkpoint);
     }
     for (const { source, hold } of result.holds) {
-      const s = sources.get(source);
+      const s = subjects.get(source);
       if (s !== undefined) holds.change(s, hold);
     }
     for (const failure of result.failures) onFault('encoder failed on a record', failure);

@@ -1,15 +1,18 @@
 /** Requests of the gateway workers on behalf of their clients: topics, missed events, and publishing. */
 
+import { failed } from '../feed/feed-outcome.js';
+import type { ErrorCode } from '../protocol/codes.js';
 import type { StreamPosition } from '../protocol/stream-position.js';
 import { RecordKind } from '../threads/records.js';
 import type { FromWorker, InterestChange, ToWorker } from '../threads/thread-messages.js';
 import type { ClientTopics } from './client-topics.js';
-import { OtherContent, type Publications } from './events/publications.js';
+import type { PublicationFailure } from './events/publication-outcome.js';
+import type { Publications } from './events/publications.js';
 import type { Replays } from './events/replays.js';
 import type { Shard } from './shards/shard.js';
 import type { Interest } from './sources/interest.js';
 import { OwnerCounts } from './sources/owner-counts.js';
-import type { Source } from './sources/source-table.js';
+import type { Subject } from './sources/subject-table.js';
 
 /** Maximum publications of one owner that await their position; further ones are refused. */
 const PUBLICATIONS_PER_OWNER_MAX = 1_000;
@@ -29,14 +32,16 @@ export interface WorkerRequestsOptions {
   readonly replays: Replays;
   readonly publications: Publications;
   readonly topics: ClientTopics;
-  /** The shards that serve a source: one, or all of them for `trades:*`. */
-  readonly shardsOf: (source: Source) => readonly Shard[];
+  /** The shards that serve a subject: one, or all of them for `trades:*`. */
+  readonly shardsOf: (subject: Subject) => readonly Shard[];
   /** The current position of the feed's own numbering that counts this subject. */
   readonly feedPosition: (subject: string) => StreamPosition | undefined;
   readonly toWorker: (worker: number, message: ToWorker) => void;
 }
 
 export class WorkerRequests {
+  /** Requests refused because the server does not let the feed follow their subject. */
+  unavailable = 0;
   readonly #options: WorkerRequestsOptions;
   readonly #publishing = new OwnerCounts();
   /** Replays that wait until the feed follows their subject, by worker and request. */
@@ -54,83 +59,89 @@ export class WorkerRequests {
       return;
     }
     // Only 'want' creates a topic: 'ask' and 'unwant' also arrive for topics that were refused.
-    const source = change.op === 'want' ? topics.follow(change.source, change.owner) : topics.find(change.source);
-    if (source === undefined || typeof source === 'string') {
-      this.#refuse(worker, change, source === 'share');
+    const subject = change.op === 'want' ? topics.follow(change.source, change.owner) : topics.find(change.source);
+    if (subject === undefined || typeof subject === 'string') {
+      this.#refuse(worker, change, subject === 'share' ? 'share' : undefined);
       return;
     }
     if (change.op === 'own') {
-      topics.claim(source, change.lane, worker, change.owner);
+      topics.claim(subject, change.lane, worker, change.owner);
       return;
     }
     if (change.op === 'want' || change.op === 'unwant') {
       const wanted = change.op === 'want';
-      if (wanted) topics.claim(source, change.lane, worker, change.owner);
-      else topics.unclaim(source, change.lane, worker);
-      this.#options.interest.set(source, change.lane, worker, wanted);
+      if (wanted) topics.claim(subject, change.lane, worker, change.owner);
+      else topics.unclaim(subject, change.lane, worker);
+      this.#options.interest.set(subject, change.lane, worker, wanted);
       const kind = wanted ? RecordKind.want : RecordKind.unwant;
-      for (const shard of this.#options.shardsOf(source)) shard.control(kind, source.id, change.lane, worker);
+      for (const shard of this.#options.shardsOf(subject)) shard.control(kind, subject.id, change.lane, worker);
     }
     if (change.op === 'unwant') return;
     // An answer promises every message from here on, so wait until the feed follows the subject.
-    if (source.opening === undefined) this.#ask(worker, source, change);
-    else this.#askOnceOpen(worker, source, change, source.opening);
+    if (subject.opening === undefined) this.#ask(worker, subject, change);
+    else this.#askOnceOpen(worker, subject, change, subject.opening);
   }
 
   async publish(worker: number, message: Extract<FromWorker, { type: 'publish' }>): Promise<void> {
     const { id, room, payload, key, content, owner } = message;
     const { interest, publications, topics, toWorker } = this.#options;
     const isBusy = this.#publishing.of(owner) >= PUBLICATIONS_PER_OWNER_MAX;
-    const source = isBusy ? 'share' : topics.publishInto(room, owner);
-    if (typeof source === 'string') {
-      const whose = source === 'share' ? 'of yours ' : '';
+    const subject = isBusy ? 'share' : topics.publishInto(room, owner);
+    if (typeof subject === 'string') {
+      const whose = subject === 'share' ? 'of yours ' : '';
       const failure = `not published: too many messages ${whose}pending`;
       toWorker(worker, { type: 'published', id, code: 'rate_limited', failure, retryAfterMs: RETRY_AFTER_MS });
       return;
     }
     this.#publishing.add(owner);
     // Followed until the message has returned, so that it has a position among the others.
-    interest.hold(source);
-    try {
-      await source.opening;
-      const position = await publications.publish({ subject: source.subject, payload, key, content, owner });
-      toWorker(worker, { type: 'published', id, ...position });
-    } catch (cause) {
-      const code = cause instanceof OtherContent ? 'invalid_message' : 'internal';
-      const failure = cause instanceof Error ? cause.message : String(cause);
-      toWorker(worker, { type: 'published', id, code, failure });
-    } finally {
-      interest.release(source);
-      this.#publishing.remove(owner);
-    }
+    interest.hold(subject);
+    await subject.opening;
+    const outcome =
+      subject.refusal === ''
+        ? await publications.publish({ subject: subject.name, payload, key, content, owner })
+        : failed('refused', `not published: ${subject.refusal}`);
+    if (outcome.ok) toWorker(worker, { type: 'published', id, ...outcome.position });
+    else toWorker(worker, { type: 'published', id, code: codeOf(outcome), failure: outcome.detail });
+    interest.release(subject);
+    this.#publishing.remove(owner);
   }
 
-  /** @param isShare only this owner's share is used up; another owner may have it */
-  #refuse(worker: number, change: Exclude<InterestChange, { op: 'cancel' }>, isShare: boolean): void {
-    // Nothing is wanted of a source that is refused or unknown, and nothing was.
+  /**
+   * @param why `share`: only this owner's share is used up, and another owner may have it; `unavailable`: the server does
+   * not let the feed follow it
+   */
+  #refuse(worker: number, change: Exclude<InterestChange, { op: 'cancel' }>, why?: 'share' | 'unavailable'): void {
+    // Nothing is wanted of a subject that is refused or unknown, and nothing was.
     if (change.op === 'unwant' || change.op === 'own') return;
-    const owner = isShare && change.op === 'want' ? { owner: change.owner } : undefined;
-    this.#options.toWorker(worker, { type: 'refused', request: change.request, ...owner });
+    const owner = why === 'share' && change.op === 'want' ? { owner: change.owner } : undefined;
+    const unavailable = why === 'unavailable' ? { isUnavailable: true } : undefined;
+    this.#options.toWorker(worker, { type: 'refused', request: change.request, ...owner, ...unavailable });
   }
 
-  #askOnceOpen(worker: number, source: Source, change: Asking, opening: Promise<void>): void {
+  #askOnceOpen(worker: number, subject: Subject, change: Asking, opening: Promise<void>): void {
     const key = `${worker} ${change.request}`;
     if (change.op === 'replay') this.#unopened.add(key);
     const ask = (): void => {
       const isCancelled = change.op === 'replay' && !this.#unopened.delete(key);
       // The mark is awaited even so.
-      this.#ask(worker, source, isCancelled ? { ...change, since: NOWHERE } : change);
+      this.#ask(worker, subject, isCancelled ? { ...change, since: NOWHERE } : change);
     };
-    void opening.then(ask, ask);
+    void opening.then(ask);
   }
 
-  #ask(worker: number, source: Source, change: Asking): void {
+  #ask(worker: number, subject: Subject, change: Asking): void {
+    if (subject.refusal !== '') {
+      this.unavailable++;
+      this.#refuse(worker, change, 'unavailable');
+      return;
+    }
     const { lane, request } = change;
-    const shards = this.#options.shardsOf(source);
+    const shards = this.#options.shardsOf(subject);
     if (change.op !== 'replay') {
       const sent = change.op === 'ask' ? change.sentUpTo : undefined;
-      const sentSeq = sent?.epoch === source.epoch ? sent.seq : 0;
-      for (const shard of shards) shard.control(RecordKind.snapshot, source.id, lane, worker, request, sentSeq);
+      const sentSeq = sent?.epoch === subject.epoch ? sent.seq : 0;
+      for (const shard of shards) shard.control(RecordKind.snapshot, subject.id, lane, worker, request, sentSeq);
       return;
     }
     const { tier } = change;
@@ -138,26 +149,32 @@ export class WorkerRequests {
     const { replays } = this.#options;
     const begin = (): void => {
       // A client further on, in a numbering that also counts other subjects, has missed nothing up to there.
-      const since = this.#isPast(source, change.since) ? { epoch, seq: Math.min(seq, source.seq) } : NOWHERE;
-      replays.begin({ source, shard: shards[0] as Shard, lane, tier, worker, request, since });
+      const since = this.#isPast(subject, change.since) ? { epoch, seq: Math.min(seq, subject.seq) } : NOWHERE;
+      replays.begin({ subject, shard: shards[0] as Shard, lane, tier, worker, request, since });
     };
-    replays.whenHere({ source, worker, request }, () => !this.#isAhead(source, change.since), begin);
+    replays.whenHere({ subject, worker, request }, () => !this.#isAhead(subject, change.since), begin);
   }
 
   /** True for a position that another gateway may have reached, but this one has not. */
-  #isAhead(source: Source, since: StreamPosition): boolean {
-    if (source.retention !== null || since.epoch !== source.epoch) return false;
-    const position = this.#options.feedPosition(source.subject);
+  #isAhead(subject: Subject, since: StreamPosition): boolean {
+    if (subject.retention !== null || since.epoch !== subject.epoch) return false;
+    const position = this.#options.feedPosition(subject.name);
     const aheadBy = since.seq - (position?.seq ?? 0);
     return position?.epoch === since.epoch && aheadBy > 0 && aheadBy <= AHEAD_MAX;
   }
 
-  /** True for a position that the source was never at. */
-  #isPast(source: Source, since: StreamPosition): boolean {
-    if (source.retention !== null || since.epoch !== source.epoch || since.seq < 0) return false;
-    if (since.seq <= source.seq) return true;
-    const position = this.#options.feedPosition(source.subject);
+  /** True for a position that the subject was never at. */
+  #isPast(subject: Subject, since: StreamPosition): boolean {
+    if (subject.retention !== null || since.epoch !== subject.epoch || since.seq < 0) return false;
+    if (since.seq <= subject.seq) return true;
+    const position = this.#options.feedPosition(subject.name);
     // The feed's numbering also counts other subjects: a client's position may be another subject's.
-    return source.seq > 0 && position?.epoch === since.epoch && since.seq <= position.seq;
+    return subject.seq > 0 && position?.epoch === since.epoch && since.seq <= position.seq;
   }
+}
+
+/** What the client is told. */
+function codeOf({ code }: PublicationFailure): ErrorCode {
+  if (code === 'other_content') return 'invalid_message';
+  return code === 'refused' ? 'unavailable' : 'internal';
 }

@@ -6,8 +6,10 @@ export interface MainStats {
   readonly bytes: number;
   readonly ignored: number;
   /** Topics refused beyond a limit; `topicSharesRefused`: those beyond one user's share. */
-  readonly sourcesRefused: number;
+  readonly subjectsRefused: number;
   readonly topicSharesRefused: number;
+  /** Requests for topics that the feed's server refuses. */
+  readonly topicsUnavailable: number;
   readonly duplicates: number;
   readonly gaps: number;
   readonly batches: number;
@@ -21,7 +23,7 @@ export interface MainStats {
   /** State subjects held back now, and how often one was, by reason. */
   readonly held: ReadonlyMap<string, number>;
   readonly holdsTotal: ReadonlyMap<string, number>;
-  readonly sources: number;
+  readonly subjects: number;
   readonly queuedBytes: number;
   readonly eventsDropped: number;
   readonly statesSkipped: number;
@@ -31,6 +33,8 @@ export interface MainStats {
   /** The gateway has stopped listening because too few file descriptors are free. */
   readonly descriptorsShort: boolean;
   readonly revocations: RevocationStats;
+  /** Undefined without AUTH_JWKS_URL. */
+  readonly keySet: KeySetNumbers | undefined;
   /** Lines that standard error did not accept. */
   readonly logLinesLost: number;
   readonly workersHung: number;
@@ -46,16 +50,35 @@ export interface MainStats {
   readonly feedLive: boolean;
   /** Time since the last message; undefined before the first. */
   readonly feedSilentMs: number | undefined;
-  readonly feedBehind: number;
-  readonly feedHeadersIgnored: number;
+  /** Undefined without a server. */
+  readonly feedHealth: FeedHealth | undefined;
   /** Undefined without a backup. */
-  readonly feedSources: FeedSources | undefined;
+  readonly feedUpstreams: FeedUpstreams | undefined;
   /** 0: normal; then stretched; the highest level refuses retail clients. */
   readonly loadLevel: number;
   readonly loadChanges: { readonly up: number; readonly down: number };
   readonly replaysRecovered: number;
   readonly replaysUnrecovered: number;
   readonly replaysCancelled: number;
+}
+
+/** Numbers about the key set at AUTH_JWKS_URL. */
+export interface KeySetNumbers {
+  readonly state: string;
+  /** Since the last successful fetch; undefined before the first. */
+  readonly ageMs: number | undefined;
+  readonly fetches: number;
+  /** By kind. */
+  readonly failures: Readonly<Record<string, number>>;
+}
+
+/** Numbers about the feed's connections to its servers. */
+export interface FeedHealth {
+  readonly behind: number;
+  readonly headersIgnored: number;
+  readonly errors: ReadonlyMap<string, number>;
+  readonly roundTripMs: number | undefined;
+  readonly queuedBytes: number;
 }
 
 /** Numbers about revocations. */
@@ -69,11 +92,11 @@ interface RevocationStats {
 }
 
 /** Numbers about a feed with a backup. */
-export interface FeedSources {
+export interface FeedUpstreams {
   readonly active: string;
   readonly failovers: number;
   readonly duplicates: number;
-  readonly sources: readonly {
+  readonly upstreams: readonly {
     readonly name: string;
     readonly isLive: boolean;
     readonly silentMs: number | undefined;

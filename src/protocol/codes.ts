@@ -20,6 +20,8 @@ export const ERROR_CODES = {
   too_many_subscriptions:
     'more than `WS_MAX_SUBSCRIPTIONS` topics, or as many names in one command: nothing of the command was done; ' +
     'or the gateway follows too many topics, or too many that this user created (with `topics`)',
+  unavailable:
+    'NATS does not let this gateway follow the topics in `topics`, or publish into the room: what its user may do there has to change',
   rate_limited:
     'more messages than `WS_MESSAGE_RATE`, more work than `WS_COST_RATE`, too many commands waiting for a reply, ' +
     'more bytes published by this user than `ROOM_BYTES_RATE`, `auth` after too many refused credentials, or an overloaded gateway. ' +
@@ -35,7 +37,7 @@ export const ERROR_CODES = {
 export type ErrorCode = keyof typeof ERROR_CODES;
 
 /** Codes that occur only in the HTTP answer to an upgrade. */
-export type HttpCode = 'not_found' | 'upgrade_required' | 'unavailable';
+export type HttpCode = 'not_found' | 'upgrade_required';
 
 /** The HTTP answers to a refused upgrade. */
 export interface RefusalMeaning {
@@ -74,7 +76,7 @@ export const REFUSALS = {
     retryAfter: true,
   },
   503: {
-    when: 'too many connections in all, or no place left for clients without a credential or for retail clients; draining, overloaded (retail clients only), or the keys are out of reach',
+    when: 'too many connections in all, or no place left for clients without a credential or for retail clients; draining, overloaded (retail clients only), the keys are out of reach, or NATS does not let this gateway follow the topics',
     codes: ['unavailable'],
     retryAfter: true,
   },

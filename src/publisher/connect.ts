@@ -3,6 +3,8 @@ import { type ConnectionOptions, connect, type NatsConnection } from 'nats';
 import { MESSAGE_BYTES_DEFAULT } from '../protocol/content-limits.js';
 import { stringifyExact } from '../protocol/exact-json.js';
 import { MsgpackWriter } from '../protocol/msgpack-writer.js';
+import { parseNatsServers } from '../protocol/nats-servers.js';
+import { isSubjectPrefix, SUBJECT_PREFIX_RULE, SubjectPrefix } from '../protocol/subject-prefix.js';
 import { WallClock } from '../protocol/wall-clock.js';
 import { checkEpoch } from './checks.js';
 import { CoreSender } from './core-sender.js';
@@ -38,6 +40,8 @@ export interface PublisherOptions {
    * True: the JetStream stream of the subject confirms and numbers every message. Default: core NATS.
    */
   readonly jetstream?: boolean;
+  /** `NATS_SUBJECT_PREFIX` of the gateways. Default: none. */
+  readonly subjectPrefix?: string;
   /**
    * Core NATS: number the messages of each subject (`Seq`, `Epoch`), so that a gateway notices a lost one. Default
    * true. Set it to false if several publishers share subjects: two numberings of one subject contradict each other.
@@ -74,7 +78,8 @@ export interface PublisherOptions {
 /**
  * Connects a publisher.
  * @param nats options of nats.js (`servers`, `user`, `tls`, …; endless reconnects unless they say otherwise), or a
- *   connection, which the publisher does not close.
+ *   connection, which the publisher does not close. An address in `servers` may contain the user and password, or the
+ *   token, and `tls://` requires TLS.
  * @throws {TypeError} if an option is invalid.
  * @throws {NatsError} if the server refuses or cannot be reached.
  */
@@ -85,15 +90,42 @@ export async function connectPublisher(
   const checked = withDefaults(options);
   const isConnected = 'jetstream' in nats;
   const clock = new WallClock();
-  const connection = isConnected ? nats : await connect({ ...CONNECTION_DEFAULTS, ...nats });
+  const connection = isConnected ? nats : await connect({ ...CONNECTION_DEFAULTS, ...withServers(nats) });
   return new Publisher({
     connection,
     ownsConnection: !isConnected,
+    prefix: checked.prefix,
     sender: options.jetstream ? new JetStreamSender(connection, checked) : new CoreSender(connection, checked),
     encode: encoderOf(options.format ?? 'json'),
     messageBytesMax: checked.messageBytesMax,
     nowMicros: () => clock.nowMicros(),
   });
+}
+
+/** nats.js does not read credentials in addresses, and connects to `tls://` without TLS. @throws {TypeError} */
+function withServers(nats: ConnectionOptions): ConnectionOptions {
+  if (nats.servers === undefined || nats.servers.length === 0) return nats;
+  const urls = typeof nats.servers === 'string' ? nats.servers : nats.servers.join(',');
+  let servers: ReturnType<typeof parseNatsServers>;
+  try {
+    servers = parseNatsServers(urls);
+  } catch (cause) {
+    throw new TypeError(`servers: ${(cause as TypeError).message}`, { cause });
+  }
+  const { hosts, credentials, isTls } = servers;
+  if (credentials !== undefined && (nats.user ?? nats.token ?? nats.authenticator) !== undefined) {
+    throw new TypeError('servers: give the credentials in the addresses or in options, not both');
+  }
+  return {
+    ...nats,
+    servers: [...hosts],
+    ...(isTls ? { tls: nats.tls ?? {} } : {}),
+    ...(credentials === undefined
+      ? {}
+      : 'token' in credentials
+        ? { token: credentials.token }
+        : { user: credentials.user, pass: credentials.password }),
+  };
 }
 
 function withDefaults(options: PublisherOptions) {
@@ -102,6 +134,10 @@ function withDefaults(options: PublisherOptions) {
   if (jetstream && numbered) throw new TypeError('numbered true: with JetStream the stream numbers messages');
   if (!numbered && epoch !== undefined) throw new TypeError('epoch: has no effect, because messages are not numbered');
   if (epoch !== undefined) checkEpoch(epoch);
+  const { subjectPrefix = '' } = options;
+  if (subjectPrefix !== '' && !isSubjectPrefix(subjectPrefix)) {
+    throw new TypeError(`subjectPrefix ${subjectPrefix}: must be ${SUBJECT_PREFIX_RULE}`);
+  }
   const waitingBytesMax = atLeast(
     WAITING_BYTES_MIN,
     'waitingBytesMax',
@@ -111,6 +147,7 @@ function withDefaults(options: PublisherOptions) {
   const messageBytesMax = atLeast(1, 'messageBytesMax', options.messageBytesMax, MESSAGE_BYTES_DEFAULT);
   return {
     epoch: numbered ? (epoch ?? randomBytes(EPOCH_BYTES).toString('hex')) : undefined,
+    prefix: new SubjectPrefix(subjectPrefix),
     waitingBytesMax,
     messageBytesMax: Math.min(messageBytesMax, waitingBytesMax / 2),
     inFlightMax: atLeast(1, 'inFlightMax', options.inFlightMax, IN_FLIGHT_MAX_DEFAULT),

@@ -1,4 +1,5 @@
 import type { NatsConnection } from 'nats';
+import type { SubjectPrefix } from '../protocol/subject-prefix.js';
 import { PublisherError } from './errors.js';
 import { type LinkWatcher, watchLink } from './link.js';
 import type { PublishAck } from './messages.js';
@@ -10,6 +11,8 @@ const CONFIRM_AFTER_MS = 20;
 const NUMBERED_SUBJECTS_MAX = 1_000_000;
 
 export interface CoreSenderOptions {
+  /** Of all its subjects. */
+  readonly prefix: SubjectPrefix;
   readonly waitingBytesMax: number;
   /** The epoch of `Seq`; undefined: nothing is numbered. */
   readonly epoch: string | undefined;
@@ -50,7 +53,7 @@ export class CoreSender implements Sender, LinkWatcher {
     this.#connection = connection;
     this.#epoch = options.epoch;
     this.waiting = new Waiting(options.waitingBytesMax);
-    watchLink(connection, this, () => !this.#isStopped);
+    watchLink(connection, options.prefix, this, () => !this.#isStopped);
   }
 
   send(message: Outgoing): Promise<PublishAck> {

@@ -1,4 +1,5 @@
 import { ErrorCode, type JetStreamClient, type NatsConnection, type NatsError, nuid, type PubAck } from 'nats';
+import type { SubjectPrefix } from '../protocol/subject-prefix.js';
 import { PublisherError } from './errors.js';
 import { type LinkWatcher, watchLink } from './link.js';
 import type { PublishAck } from './messages.js';
@@ -11,6 +12,8 @@ const STORE_FAILED = 10_077;
 const MESSAGE_ID = 'Nats-Msg-Id';
 
 export interface JetStreamSenderOptions {
+  /** Of all its subjects. */
+  readonly prefix: SubjectPrefix;
   readonly waitingBytesMax: number;
   /** Most messages in flight, in total. */
   readonly inFlightMax: number;
@@ -54,7 +57,7 @@ export class JetStreamSender implements Sender, LinkWatcher {
     this.#options = options;
     this.#client = connection.jetstream({ timeout: options.ackTimeoutMs });
     this.waiting = new Waiting(options.waitingBytesMax);
-    watchLink(connection, this, () => !this.#isStopped);
+    watchLink(connection, options.prefix, this, () => !this.#isStopped);
   }
 
   send(message: Outgoing): Promise<PublishAck> {

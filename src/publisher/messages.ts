@@ -108,7 +108,7 @@ export interface PublishOptions {
 
 /** The result of a publish. */
 export interface PublishAck {
-  /** NATS subject. */
+  /** NATS subject, with the prefix. */
   readonly subject: string;
   /** JetStream: the stream's sequence. Core: the publisher's own (`Seq`); 0 if it does not number. */
   readonly seq: number;

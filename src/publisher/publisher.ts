@@ -1,4 +1,5 @@
 import { headers, type MsgHdrs, type NatsConnection } from 'nats';
+import type { SubjectPrefix } from '../protocol/subject-prefix.js';
 import { type Channel, type SourceKind, subjectOf } from '../protocol/topics.js';
 import { checkOptions } from './checks.js';
 import { PublisherError } from './errors.js';
@@ -41,6 +42,7 @@ export interface PublisherParts {
   readonly connection: NatsConnection;
   /** Whether to close it with the publisher. */
   readonly ownsConnection: boolean;
+  readonly prefix: SubjectPrefix;
   readonly sender: Sender;
   readonly encode: (message: object) => Uint8Array;
   /** Longest message, in bytes. */
@@ -183,8 +185,8 @@ export class Publisher {
     tsEventMicros: number,
   ): Promise<PublishAck> {
     if (this.#closing !== undefined) throw closedError();
-    const { encode, messageBytesMax, sender } = this.#parts;
-    const subject = subjectOf(kind, name);
+    const { encode, messageBytesMax, prefix, sender } = this.#parts;
+    const subject = prefix.add(subjectOf(kind, name));
     const payload = encode(message);
     if (payload.length > messageBytesMax) {
       throw new TypeError(`${subject}: ${payload.length} bytes, at most ${messageBytesMax}`);

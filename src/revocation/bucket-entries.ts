@@ -11,8 +11,9 @@ import {
 } from 'nats';
 import { parseRevocation, type Revocation, revocationKey, revocationText } from '../auth/revocation-text.js';
 import { findStream, jetStreamTextOf } from '../feed/jetstream-stream.js';
+import type { NatsNames } from '../feed/nats-names.js';
 
-const REQUEST_TIMEOUT_MS = 3_000;
+export const REQUEST_TIMEOUT_MS = 3_000;
 /** Most attempts to write an entry while other gateways write the same key. */
 const CONFLICTS_MAX = 32;
 /** Gateways receive an order at different moments; for a token or a key it does not matter whose time is stored. */
@@ -32,11 +33,6 @@ export interface Known {
   /** -Infinity if the entry was deleted or is unreadable. */
   readonly atMs: number;
   readonly seq: number;
-}
-
-/** Does not check for JetStream: every call reports its absence by itself. */
-export function managerOf(connection: NatsConnection): Promise<JetStreamManager> {
-  return connection.jetstreamManager({ checkAPI: false, timeout: REQUEST_TIMEOUT_MS });
 }
 
 /** The bucket's stream, as the NATS tools create it too. @throws {Error} with `cause` if it may not be created. */
@@ -75,7 +71,7 @@ export async function createBucket(manager: JetStreamManager, name: string): Pro
  */
 export async function writeEntry(
   manager: JetStreamManager,
-  bucket: string,
+  { bucket, names }: { readonly bucket: string; readonly names: NatsNames },
   revocation: Revocation,
   known: Known | undefined,
 ): Promise<Known> {
@@ -85,7 +81,7 @@ export async function writeEntry(
   for (let conflicts = 0; ; conflicts++) {
     if (held !== undefined && endsAsMuch(held.atMs, revocation)) return held;
     try {
-      const ack = await manager.jetstream().publish(subject, revocationText(revocation), {
+      const ack = await manager.jetstream().publish(names.entrySubject(subject), revocationText(revocation), {
         expect: { lastSubjectSequence: held?.seq ?? 0 },
         timeout: REQUEST_TIMEOUT_MS,
       });

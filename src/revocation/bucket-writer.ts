@@ -3,6 +3,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { JetStreamManager } from 'nats';
 import { type Revocation, revocationKey } from '../auth/revocation-text.js';
 import { jetStreamTextOf } from '../feed/jetstream-stream.js';
+import type { NatsNames } from '../feed/nats-names.js';
 import { bucketStream, bucketSubject, endsAsMuch, type Known, writeEntry } from './bucket-entries.js';
 import { STORE_RETRY_MS_MAX } from './store.js';
 
@@ -13,6 +14,7 @@ const EXPIRE_INTERVAL_MS = 600_000;
 
 interface BucketWriterOptions {
   readonly bucket: string;
+  readonly names: NatsNames;
   readonly tokenLifeMs: number;
   /** Called once for each kind of failure, until a write succeeds. */
   readonly onFailure: (detail: string) => void;
@@ -159,7 +161,8 @@ export class BucketWriter {
     const waiting = this.#waiting.get(key);
     this.#waiting.delete(key);
     try {
-      const { atMs, seq } = await writeEntry(manager, this.#options.bucket, revocation, this.#stored.get(key));
+      const { bucket, names } = this.#options;
+      const { atMs, seq } = await writeEntry(manager, { bucket, names }, revocation, this.#stored.get(key));
       // The bucket will report when it was stored; until then it counts as new.
       this.stored(key, { atMs, seq, storedMs: Number.POSITIVE_INFINITY });
       if (this.#unwritten.get(key) === revocation) this.#unwritten.delete(key);

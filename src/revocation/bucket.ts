@@ -8,10 +8,12 @@ import { parseRevocation, type Revocation, revocationKey } from '../auth/revocat
 import type { NatsConfig } from '../config/environment.js';
 import { systemClock } from '../feed/feed.js';
 import { jetStreamTextOf } from '../feed/jetstream-stream.js';
-import { connectNats, watchConnection } from '../feed/nats-connection.js';
+import { connectNats, rightOf, type ServerError, watchConnection } from '../feed/nats-connection.js';
+import { NatsNames } from '../feed/nats-names.js';
 import { StreamConsumer } from '../feed/stream-consumer.js';
 import { StreamFinder } from '../feed/stream-finder.js';
-import { bucketStream, bucketSubject, createBucket, isAbsent, managerOf } from './bucket-entries.js';
+import { BoundedMap } from '../protocol/bounded-map.js';
+import { bucketStream, bucketSubject, createBucket, isAbsent, REQUEST_TIMEOUT_MS } from './bucket-entries.js';
 import { BucketWriter } from './bucket-writer.js';
 import { OrderInbox } from './order-inbox.js';
 import { type RevocationStore, STORE_RETRY_MS_MAX, type StoreOwner, type StoreState } from './store.js';
@@ -24,6 +26,8 @@ const READ_MS_MAX = 120_000;
 const INBOX_RETRY_MS = 10_000;
 /** Delay between an order and the writing and cleaning up after it. */
 const TIDY_AFTER_MS = 1_000;
+/** The server's refusals are logged once for each connection; beyond this many, the oldest may be logged again. */
+const REFUSALS_MAX = 64;
 
 export interface BucketOwner extends StoreOwner {
   /** An order that the server kept. @returns false if it must be kept for later */
@@ -46,6 +50,7 @@ export class RevocationBucket implements RevocationStore {
   readonly name: 'bucket' | 'backup_bucket';
   state: StoreState = 'connecting';
   readonly #options: RevocationBucketOptions;
+  readonly #names: NatsNames;
   readonly #writer: BucketWriter;
   #connection: NatsConnection | undefined;
   #isConnected = false;
@@ -59,13 +64,17 @@ export class RevocationBucket implements RevocationStore {
   #settled: (() => void) | undefined;
   #detail = '';
   #tidying: NodeJS.Timeout | undefined;
+  /** What was reported as refused. */
+  readonly #refusals = new BoundedMap<string, true>(REFUSALS_MAX);
 
   constructor(options: RevocationBucketOptions) {
     this.name = options.name;
     this.#options = options;
+    this.#names = new NatsNames(options.nats);
     this.#finder = new StreamFinder(bucketStream(options.bucket), systemClock, createBucket);
     this.#writer = new BucketWriter({
       bucket: options.bucket,
+      names: this.#names,
       tokenLifeMs: options.tokenLifeMs,
       onFailure: detail => options.owner.notice(`cannot write revocations into the ${this.#shown}`, detail),
       onIdle: () => this.#tidySoon(),
@@ -125,8 +134,8 @@ export class RevocationBucket implements RevocationStore {
 
   async #connect(): Promise<void> {
     if (this.#connection !== undefined && !this.#connection.isClosed()) return;
-    const { nats, nodeName } = this.#options;
-    const connection = await connectNats(nats, `${nodeName}-revocations`);
+    const { nats, nodeName, owner } = this.#options;
+    const connection = await connectNats(nats, `${nodeName}-revocations`, (what, detail) => owner.notice(what, detail));
     if (this.#isClosed) return connection.close();
     this.#connection = connection;
     this.#isConnected = true;
@@ -138,10 +147,24 @@ export class RevocationBucket implements RevocationStore {
       disconnected: () => disconnected('disconnected from NATS'),
       reconnected: () => {
         this.#isConnected = true;
+        this.#refusals.clear();
         this.#endWait?.();
       },
       closed: () => disconnected('connection to NATS closed'),
+      refused: error => this.#refused(error),
     });
+  }
+
+  /** nats.js does not report a refused request for messages: the bucket would be read forever. */
+  #refused(error: ServerError): void {
+    if (error.kind === 'permissions' && error.subject?.includes('.CONSUMER.MSG.NEXT.') === true) {
+      this.#lost?.(`this NATS user may not ${rightOf(error)}`);
+      return;
+    }
+    const what = error.kind === 'permissions' ? `this NATS user may not ${rightOf(error)}` : error.detail;
+    if (this.#refusals.has(what)) return;
+    this.#refusals.set(what, true);
+    this.#options.owner.notice(`NATS has refused something for the ${this.#shown}`, what);
   }
 
   /** Resolves with the reason the read ended. @throws {Error} if it could not start. */
@@ -163,7 +186,7 @@ export class RevocationBucket implements RevocationStore {
   async #read(connection: NatsConnection): Promise<undefined> {
     const { owner } = this.#options;
     const lost = this.#lost as (reason: string) => void;
-    const manager = await managerOf(connection);
+    const manager = await this.#names.manager(connection, REQUEST_TIMEOUT_MS);
     const { config } = await this.#finder.find(manager, this.#wasThere);
     this.#wasThere = true;
     this.#checkAge(config.max_age / 1e6);
@@ -206,6 +229,7 @@ export class RevocationBucket implements RevocationStore {
     try {
       const inbox = await OrderInbox.open(manager, {
         bucket,
+        prefix: this.#names.subjects,
         onOrder: (payload, atMs) => this.#order(payload, atMs),
         onLost: lost,
       });

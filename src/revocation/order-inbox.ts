@@ -5,6 +5,7 @@
 import { DiscardPolicy, type JetStreamManager, type JsMsg, RetentionPolicy, StorageType } from 'nats';
 import { findStream } from '../feed/jetstream-stream.js';
 import { StreamConsumer } from '../feed/stream-consumer.js';
+import type { SubjectPrefix } from '../protocol/subject-prefix.js';
 import { codeOf } from './bucket-entries.js';
 
 const SUBJECT = 'control.revoke';
@@ -14,6 +15,8 @@ const SUBJECTS_OVERLAP = 10_065;
 
 interface OrderInboxOptions {
   readonly bucket: string;
+  /** Of the subjects at the server. */
+  readonly prefix: SubjectPrefix;
   /** @returns false if the order must be kept for later */
   readonly onOrder: (payload: Uint8Array, atMs: number) => boolean;
   readonly onLost: (reason: string) => void;
@@ -44,11 +47,12 @@ export class OrderInbox {
 
   /** Reads the stream from its beginning. @throws {NatsError} if that is not possible. */
   static async open(manager: JetStreamManager, options: OrderInboxOptions): Promise<OrderInbox> {
-    const { name, isOwn } = await openStream(manager, `${options.bucket}_ORDERS`);
+    const subject = options.prefix.add(SUBJECT);
+    const { name, isOwn } = await openStream(manager, `${options.bucket}_ORDERS`, subject);
     const inbox = new OrderInbox(manager, name, isOwn, options);
     const consumer = await StreamConsumer.open(manager, {
       stream: name,
-      filter: SUBJECT,
+      filter: subject,
       lastSeq: 0,
       isWhole: true,
       onMessage: (message, from) => inbox.#received(message, from),
@@ -82,12 +86,16 @@ export class OrderInbox {
 }
 
 /** If operators have their own stream for the subject, it is read and left unchanged. */
-async function openStream(manager: JetStreamManager, name: string): Promise<{ name: string; isOwn: boolean }> {
+async function openStream(
+  manager: JetStreamManager,
+  name: string,
+  subject: string,
+): Promise<{ name: string; isOwn: boolean }> {
   if ((await findStream(manager, name)) !== undefined) return { name, isOwn: true };
   try {
     await manager.streams.add({
       name,
-      subjects: [SUBJECT],
+      subjects: [subject],
       storage: StorageType.File,
       retention: RetentionPolicy.Limits,
       discard: DiscardPolicy.New,
@@ -98,6 +106,6 @@ async function openStream(manager: JetStreamManager, name: string): Promise<{ na
     return { name, isOwn: true };
   } catch (error) {
     if (codeOf(error) !== SUBJECTS_OVERLAP) throw error;
-    return { name: await manager.streams.find(SUBJECT), isOwn: false };
+    return { name: await manager.streams.find(subject), isOwn: false };
   }
 }

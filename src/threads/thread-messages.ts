@@ -1,4 +1,5 @@
 /** Messages between gateway workers and the main thread, apart from market data. */
+import type { JSONWebKeySet } from 'jose';
 import type { ErrorCode } from '../protocol/codes.js';
 import type { Load } from '../protocol/load.js';
 import type { Tier } from '../protocol/view-options.js';
@@ -89,6 +90,8 @@ export interface GatewayThreadData {
   readonly debts: { readonly table: SharedArrayBuffer; readonly seed: readonly [number, number] };
   /** All revocations. The worker knows them before it listens. */
   readonly revocations: readonly RevocationRecord[];
+  /** The keys at AUTH_JWKS_URL; undefined: there are none. Later ones are posted. */
+  readonly keys: JSONWebKeySet | undefined;
 }
 
 /** Counters of one worker since its start; gauges where the name is not a past participle. */
@@ -102,6 +105,8 @@ export interface WorkerStats {
   readonly refused: readonly (readonly [status: number, count: number])[];
   /** Refused upgrades by the limit that was reached. */
   readonly limited: readonly (readonly [limit: string, count: number])[];
+  /** Refused tokens by reason, also of `auth`. */
+  readonly tokensRefused: readonly (readonly [reason: string, count: number])[];
   /** Sockets without a request, and those closed because there were too many. */
   readonly pending: number;
   readonly pendingRefused: number;
@@ -245,6 +250,8 @@ export type FromWorker =
   /** Something unexpected happened; the worker keeps running. */
   | { readonly type: 'fault'; readonly message: string }
   | { readonly type: 'stats'; readonly id: number; readonly stats: WorkerStats }
+  /** A token names a key that the worker lacks. Answered by `keys`, which may be the same ones. */
+  | { readonly type: 'keys_wanted' }
   /** Lines for the log, and how many more there were. */
   | { readonly type: 'clients'; readonly lines: readonly ClientLine[]; readonly leftOut: number }
   /** Answers `reload`. */
@@ -270,10 +277,10 @@ export type ToWorker =
   | { readonly type: 'event_sources'; readonly sources: readonly (readonly [id: number, symbol: string])[] }
   | { readonly type: 'known'; readonly id: number; readonly symbols: readonly string[] }
   /**
-   * The source of this request is unavailable: it is unknown, or there are too many; if an owner is named, too many of
-   * that owner's.
+   * There is no source for this request: it is unknown, or there are too many; if an owner is named, too many of that
+   * owner's. `isUnavailable`: NATS does not let this gateway follow it.
    */
-  | { readonly type: 'refused'; readonly request: number; readonly owner?: number }
+  | { readonly type: 'refused'; readonly request: number; readonly owner?: number; readonly isUnavailable?: boolean }
   | { readonly type: 'published'; readonly id: number; readonly epoch: string; readonly seq: number }
   | {
       readonly type: 'published';
@@ -289,6 +296,8 @@ export type ToWorker =
   | { readonly type: 'status'; readonly feed: FeedState; readonly since: string; readonly load?: Load }
   /** Revocations that are new, or later than an earlier one. Answered by `revoked`. */
   | { readonly type: 'revoke'; readonly revocations: readonly RevocationRecord[] }
+  /** The keys at AUTH_JWKS_URL: other ones, or the answer to `keys_wanted`. Undefined: there are none to be used. */
+  | { readonly type: 'keys'; readonly keys: JSONWebKeySet | undefined }
   | { readonly type: 'stats'; readonly id: number }
   /** Asks for the user's oldest connection. Answered by `oldest`. */
   | { readonly type: 'oldest'; readonly id: number; readonly user: string }

@@ -99,10 +99,10 @@ describe('N1 with a backup', () => {
     inRoom.send({ action: 'subscribe', stream: 'rooms', room: 'desk', id: 'room' });
     await inRoom.arrived('subscribed', 1, TIMEOUT_MS);
     await backup.kill();
-    await until(() => it.log().includes('the backup source is lost'), TIMEOUT_MS);
+    await until(() => it.log().includes('the backup upstream is lost'), TIMEOUT_MS);
     await server({ port: backup.port });
     // It has reconnected, so that whatever the break did to calls is done.
-    await until(() => it.log().includes('the backup source is live'), TIMEOUT_MS);
+    await until(() => it.log().includes('the backup upstream is live'), TIMEOUT_MS);
     await expectWorking(await publisher(primary.url), inRoom, await client(it, '/ws/orders'));
     expect(await it.stop()).toBe(0);
   });
@@ -117,7 +117,7 @@ describe('N1 with a backup', () => {
     inRoom.send({ action: 'subscribe', stream: 'rooms', room: 'desk', id: 'room' });
     await inRoom.arrived('subscribed', 1, TIMEOUT_MS);
     await expectWorking(await publisher(primary.url), inRoom, await client(it, '/ws/orders'));
-    expect(it.log()).toContain('the backup source cannot be read');
+    expect(it.log()).toContain('the backup upstream cannot be read');
     expect(await it.stop()).toBe(0);
   });
 });

@@ -66,7 +66,7 @@ async function startBoth(
 }
 
 const active = async (gateway: TestGateway) => {
-  return (await gateway.metric('millrace_feed_source_active{source="primary"}')) === 1 ? 'primary' : 'backup';
+  return (await gateway.metric('millrace_feed_upstream_active{upstream="primary"}')) === 1 ? 'primary' : 'backup';
 };
 
 /** What holds whatever failed. */
@@ -86,7 +86,7 @@ describe('R44 a backup feed', () => {
     await watcher.reaches(pump.last + MORE);
     expect(await active(gateway)).toBe('backup');
 
-    // Rooms are published to the source that is read.
+    // Rooms are published to the upstream that is read.
     watcher.client.send({ action: 'subscribe', stream: 'rooms', room: 'desk', id: 'room' });
     await watcher.client.next('the room', frame => frame.type === 'subscribed' && frame.id === 'room');
     watcher.client.send({ action: 'publish', stream: 'rooms', room: 'desk', data: { text: 'hi' }, id: 'm1' });
@@ -107,7 +107,7 @@ describe('R44 a backup feed', () => {
     expect([watcher.price(NUMBERED), watcher.price(PLAIN)]).toEqual([pump.last, pump.last]);
     expect(await active(gateway)).toBe('primary');
     expect(await gateway.metric('millrace_feed_failovers_total')).toBe(1);
-    expect(await gateway.metric('millrace_feed_source_duplicates_total')).toBeGreaterThan(MORE);
+    expect(await gateway.metric('millrace_feed_upstream_duplicates_total')).toBeGreaterThan(MORE);
     expectSound(setup);
   });
 

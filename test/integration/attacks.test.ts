@@ -238,12 +238,12 @@ describe('floods', () => {
       flooder.send({ action: 'subscribe', stream: 'orderbook', symbols, id: from });
     };
     subscribe(0, 100);
-    await until(async () => (await gateway.metric('millrace_sources')) >= 101);
+    await until(async () => (await gateway.metric('millrace_subjects')) >= 101);
     subscribe(100, 50);
     const told = await flooder.next('refusal', frame => frame.code === 'too_many_subscriptions');
     expect(told.topics).toBeDefined();
-    await until(async () => (await gateway.metric('millrace_sources_refused_total')) === 50);
-    expect(await gateway.metric('millrace_sources')).toBe(101);
+    await until(async () => (await gateway.metric('millrace_subjects_refused_total')) === 50);
+    expect(await gateway.metric('millrace_subjects')).toBe(101);
     // An endpoint that needs one more is refused before the upgrade; one that does not is served.
     const refused = await refusedUpgrade(`${gateway.url}/ws/trades?symbols=X-NEW`);
     expect(refused.status).toBe(503);
@@ -252,16 +252,16 @@ describe('floods', () => {
     publisher.put('md.trades.REAL', { symbol: 'REAL', trade_id: 2, price: '1', quantity: '1' });
     await other.arrived('trade_executed');
     await publisher.settled(gateway);
-    expect(await gateway.metric('millrace_sources')).toBe(102);
+    expect(await gateway.metric('millrace_subjects')).toBe(102);
     // One that gets data is the publisher's from then on, and its place is free.
     publisher.put('md.books.X-0', { symbol: 'X-0', bids: [['1', '1']], asks: [], snapshot: true });
     await flooder.arrived('orderbook_update');
     flooder.send({ action: 'subscribe', stream: 'orderbook', symbol: 'Y', id: 'again' });
     await flooder.next('place', frame => frame.id === 'again' && frame.type === 'subscribed');
-    await until(async () => (await gateway.metric('millrace_sources')) === 103);
+    await until(async () => (await gateway.metric('millrace_subjects')) === 103);
     // What nobody follows any more goes, and what was refused does not come back by it.
     await flooder.close();
-    await until(async () => (await gateway.metric('millrace_sources')) === 3, 30_000, 'the flood is forgotten');
+    await until(async () => (await gateway.metric('millrace_subjects')) === 3, 30_000, 'the flood is forgotten');
   });
 
   it('R41 R47 a flood of connections of one address is refused cheaply, and other addresses are served throughout', async () => {

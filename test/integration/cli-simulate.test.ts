@@ -153,7 +153,7 @@ describe('millrace simulate', () => {
     // The first gateway creates the stream.
     const first = await gateway();
     simulate('--symbols', '2', '--rate', '100');
-    await until(async () => (await first.metric('millrace_sources')) >= 6, 30_000, 'the gateway follows all subjects');
+    await until(async () => (await first.metric('millrace_subjects')) >= 6, 30_000, 'the gateway follows all subjects');
     await orderbook();
   });
 

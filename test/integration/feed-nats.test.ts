@@ -5,11 +5,12 @@ import { pack, unpack } from 'msgpackr';
 import { connect, headers, type Msg, type NatsConnection } from 'nats';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { readConfig } from '../../src/config/environment.js';
-import { type Feed, type FeedSink, systemClock } from '../../src/feed/feed.js';
+import type { Feed, FeedSink } from '../../src/feed/feed.js';
 import { JetStreamFeed } from '../../src/feed/jetstream.js';
 import { NatsFeed } from '../../src/feed/nats.js';
 import { natsConnectionOptions } from '../../src/feed/nats-connection.js';
 import { Collector } from '../support/collector.js';
+import { feedOptions } from '../support/feed-options.js';
 import { type NatsServer, type NatsServerOptions, startNatsServer } from '../support/nats-server.js';
 import { TcpGate } from '../support/tcp-gate.js';
 import { until } from '../support/until.js';
@@ -40,7 +41,7 @@ async function publisher(url: string): Promise<NatsConnection> {
 
 async function started(feed: Feed, sink: FeedSink): Promise<Feed> {
   ends.push(() => feed.stop());
-  await feed.start(sink);
+  expect(await feed.start(sink)).toEqual({ ok: true });
   return feed;
 }
 
@@ -58,7 +59,7 @@ describe('R3 NatsFeed', () => {
   it('R3 delivers JSON and MessagePack byte for byte, with the publisher’s time and numbering', async () => {
     const { url } = await server();
     const sink = new Collector();
-    await started(new NatsFeed({ config: config(url), nodeName: 'node-1' }), sink);
+    await started(new NatsFeed({ config: config(url), ...feedOptions() }), sink);
     const nats = await publisher(url);
     const packed = pack({ symbol: 'BTC/USDT', bids: [['49999.00', '2.5']] });
     const numbers = { 'Ts-Event': '1700000000000001', Seq: '41', Epoch: 'e1' };
@@ -89,7 +90,7 @@ describe('R3 NatsFeed', () => {
   it('R3 takes a message whose headers are invalid as one without them', async () => {
     const { url, port } = await server();
     const sink = new Collector();
-    await started(new NatsFeed({ config: config(url), nodeName: 'node-1' }), sink);
+    await started(new NatsFeed({ config: config(url), ...feedOptions() }), sink);
     const nats = await publisher(url);
     const invalid: Record<string, string>[] = [
       { Seq: '1' },
@@ -118,7 +119,7 @@ describe('R3 NatsFeed', () => {
   it('R3 puts an invalid message on deadletter.<subject> as it came, with the reason', async () => {
     const { url } = await server();
     const sink = new Collector();
-    const feed = await started(new NatsFeed({ config: config(url), nodeName: 'node-1' }), sink);
+    const feed = await started(new NatsFeed({ config: config(url), ...feedOptions() }), sink);
     const nats = await publisher(url);
     const letters: Msg[] = [];
     nats.subscribe('deadletter.>', { callback: (_error, message) => letters.push(message) });
@@ -137,7 +138,7 @@ describe('R3 NatsFeed', () => {
   it('R3 is stale while the server is away, and live again when it is back', async () => {
     const first = await server();
     const sink = new Collector();
-    await started(new NatsFeed({ config: config(first.url), nodeName: 'node-1' }), sink);
+    await started(new NatsFeed({ config: config(first.url), ...feedOptions() }), sink);
     await first.kill();
     await until(() => sink.statuses.at(-1) === 'stale: disconnected from NATS');
     await server({ port: first.port });
@@ -150,7 +151,7 @@ describe('R3 NatsFeed', () => {
   it('R3 calls its sink no more once it has stopped, and says nothing of its own disconnection', async () => {
     const { url } = await server();
     const sink = new Collector();
-    const feed = await started(new NatsFeed({ config: config(url), nodeName: 'node-1' }), sink);
+    const feed = await started(new NatsFeed({ config: config(url), ...feedOptions() }), sink);
     const nats = await publisher(url);
     nats.publish('md.quotes.AAPL', '{}');
     await until(() => sink.messages.length === 1);
@@ -165,31 +166,39 @@ describe('R3 NatsFeed', () => {
     const byUser = await server({ args: ['--user', 'feed', '--pass', 's3cret'] });
     const sink = new Collector();
     const env = { NATS_USER: 'feed', NATS_PASSWORD: 's3cret' };
-    await started(new NatsFeed({ config: config(byUser.url, env), nodeName: 'node-7' }), sink);
+    await started(new NatsFeed({ config: config(byUser.url, env), ...feedOptions('node-7') }), sink);
     expect(sink.live).toBe(true);
-    const wrong = new NatsFeed({ config: config(byUser.url, { ...env, NATS_PASSWORD: 'no' }), nodeName: 'node-7' });
-    await expect(wrong.start(new Collector())).rejects.toThrow(/cannot connect to NATS at .*Authorization/i);
+    const wrong = new NatsFeed({
+      config: config(byUser.url, { ...env, NATS_PASSWORD: 'no' }),
+      ...feedOptions('node-7'),
+    });
+    const refused = await wrong.start(new Collector());
+    expect(refused).toMatchObject({
+      code: 'refused',
+      detail: expect.stringMatching(/cannot connect to NATS at .*Authorization/i),
+    });
 
     const byToken = await server({ args: ['--auth', 'tok'] });
-    const feed = new NatsFeed({ config: config(byToken.url, { NATS_TOKEN: 'tok' }), nodeName: 'node-7' });
+    const feed = new NatsFeed({ config: config(byToken.url, { NATS_TOKEN: 'tok' }), ...feedOptions('node-7') });
     await started(feed, sink);
     expect(await natsConnectionOptions(config(byToken.url), 'node-7')).toMatchObject({ name: 'node-7' });
   });
 
-  it('R3 rejects the start with the server’s name and the cause when nobody listens there', async () => {
+  it('R3 fails to start with the server’s name and the cause when nothing listens there', async () => {
     const { url, stop } = await server();
     await stop();
     for (const feed of [
-      new NatsFeed({ config: config(url), nodeName: 'node-1' }),
-      new JetStreamFeed({ config: config(url), nodeName: 'node-1', clock: systemClock }),
+      new NatsFeed({ config: config(url), ...feedOptions() }),
+      new JetStreamFeed({ config: config(url), ...feedOptions() }),
     ]) {
-      await expect(feed.start(new Collector())).rejects.toMatchObject({
-        message: expect.stringContaining(`cannot connect to NATS at ${url}`),
-        cause: expect.objectContaining({ code: 'CONNECTION_REFUSED' }),
-      });
+      const detail = `cannot connect to NATS at ${url}: CONNECTION_REFUSED`;
+      expect(await feed.start(new Collector())).toEqual({ ok: false, code: 'unreachable', detail });
     }
-    const noCreds = new NatsFeed({ config: config(url, { NATS_CREDS: '/no/such.creds' }), nodeName: 'node-1' });
-    await expect(noCreds.start(new Collector())).rejects.toThrow('/no/such.creds');
+    const noCreds = new NatsFeed({ config: config(url, { NATS_CREDS: '/no/such.creds' }), ...feedOptions() });
+    expect(await noCreds.start(new Collector())).toMatchObject({
+      ok: false,
+      detail: expect.stringContaining('/no/such.creds'),
+    });
   });
 });
 
@@ -201,7 +210,7 @@ describe('R3 JetStreamFeed', () => {
   });
 
   const jetStreamFeed = (url: string, env: Record<string, string> = {}): JetStreamFeed =>
-    new JetStreamFeed({ config: config(url, env), nodeName: 'node-1', clock: systemClock });
+    new JetStreamFeed({ config: config(url, env), ...feedOptions() });
 
   it('R3 creates the stream, delivers the last message of each subject, then goes on live', async () => {
     const { url } = await server({ jetstream: true, storeDir });
@@ -333,13 +342,13 @@ describe('R3 JetStreamFeed', () => {
     const sink = new Collector();
     await started(jetStreamFeed(url, { NATS_STREAM: 'OTHER' }), sink);
     expect(sink.live).toBe(true);
-    await expect(jetStreamFeed(url).start(new Collector())).rejects.toThrow(
-      /stream MILLRACE: it does not exist and could not be created .*subjects overlap.*md\.>, orders\.>.*STREAM\.CREATE/,
-    );
+    const missing =
+      /stream MILLRACE: it does not exist and could not be created .*subjects overlap.*md\.>, orders\.>.*STREAM\.CREATE/;
+    const absent = await jetStreamFeed(url).start(new Collector());
+    expect(absent).toMatchObject({ ok: false, detail: expect.stringMatching(missing) });
     const plain = await server();
-    await expect(jetStreamFeed(plain.url).start(new Collector())).rejects.toThrow(
-      /MILLRACE: JetStream is not available/,
-    );
+    const withoutJetStream = await jetStreamFeed(plain.url).start(new Collector());
+    expect(withoutJetStream).toMatchObject({ detail: expect.stringMatching(/MILLRACE: JetStream is not available/) });
   });
 
   it('R3 stops at once, also while the server is away', async () => {

@@ -5,10 +5,11 @@ import { join } from 'node:path';
 import { connect, type JetStreamManager, type NatsConnection } from 'nats';
 import { afterEach, describe, expect, it } from 'vitest';
 import { readConfig } from '../../src/config/environment.js';
-import { systemClock } from '../../src/feed/feed.js';
 import { JetStreamFeed } from '../../src/feed/jetstream.js';
+import type { StreamPosition } from '../../src/protocol/stream-position.js';
 import { TestClient } from '../support/client.js';
 import { Collector } from '../support/collector.js';
+import { feedOptions } from '../support/feed-options.js';
 import { startGateway, testToken } from '../support/gateway.js';
 import { type NatsServer, startNatsServer } from '../support/nats-server.js';
 import { TcpGate } from '../support/tcp-gate.js';
@@ -57,7 +58,7 @@ async function market(config: object): Promise<Market> {
 
 async function feedAt(url: string): Promise<{ feed: JetStreamFeed; sink: Collector }> {
   const config = readConfig({ FEED: 'nats', NATS_URL: url, JETSTREAM: 'on' }).nats;
-  const feed = new JetStreamFeed({ config, nodeName: 'test', clock: systemClock });
+  const feed = new JetStreamFeed({ config, ...feedOptions('test') });
   const sink = new Collector();
   ends.push(() => feed.stop());
   await feed.start(sink);
@@ -65,6 +66,12 @@ async function feedAt(url: string): Promise<{ feed: JetStreamFeed; sink: Collect
 }
 
 const numbers = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, i) => from + i);
+
+/** Undefined if the stream does not number the subject. */
+function positionOf(feed: JetStreamFeed, subject: string): StreamPosition | undefined {
+  const outcome = feed.position(subject);
+  return outcome.ok ? outcome.position : undefined;
+}
 
 describe('K3 a stream at its limit', () => {
   it('K3: whoever resumes near its oldest message gets all, or is told that it cannot be had', async () => {
@@ -84,7 +91,7 @@ describe('K3 a stream at its limit', () => {
         await Promise.all(
           [0, 10, 40, 300].map(async behind => {
             const afterSeq = first + behind;
-            const epoch = feed.position('md.trades.A')?.epoch ?? '';
+            const epoch = positionOf(feed, 'md.trades.A')?.epoch ?? '';
             const range = { subject: 'md.trades.A', epoch, afterSeq, toSeq, messagesMax: 1_000 };
             const outcome = await feed.stored(range);
             counts[outcome.ok ? 'all' : 'none']++;
@@ -107,7 +114,7 @@ describe('K3 a stream at its limit', () => {
     const { nats, manager, url } = await market({});
     for (let n = 0; n < 10; n++) await nats.jetstream().publish(n === 0 ? 'md.trades.B' : 'md.trades.A', '{}');
     const { feed } = await feedAt(url);
-    const epoch = feed.position('md.trades.A')?.epoch ?? '';
+    const epoch = positionOf(feed, 'md.trades.A')?.epoch ?? '';
     const range = { subject: 'md.trades.A', epoch, afterSeq: 2, toSeq: 10, messagesMax: 100 };
     expect(await feed.stored(range)).toMatchObject({ ok: true });
     await take(manager);
@@ -120,15 +127,16 @@ describe('K3 a stream at its limit', () => {
   });
 
   it('K11: with 30,000 interior deletes all who resume get everything', async () => {
-    const { nats, url } = await market({ max_msgs_per_subject: 100 });
+    const { nats, manager, url } = await market({ max_msgs_per_subject: 100 });
     nats.publish('md.trades.B', '{}');
     for (let n = 0; n < 30_100; n++) nats.publish('md.quotes.A', '{}');
     for (let n = 0; n < 20; n++) nats.publish('md.trades.A', '{}');
-    await nats.flush();
+    const stored = async () => (await manager.streams.info('MILLRACE')).state.last_seq;
+    await until(async () => (await stored()) === 30_121, TIMEOUT_MS, 'the stream has stored all of them');
     const { feed, sink } = await feedAt(url);
     const newest = () => sink.messages.find(({ subject }) => subject === 'md.trades.A')?.seq;
     const toSeq = (await until(newest, TIMEOUT_MS)) ?? 0;
-    const epoch = feed.position('md.trades.A')?.epoch ?? '';
+    const epoch = positionOf(feed, 'md.trades.A')?.epoch ?? '';
     const resume = (afterSeq: number) =>
       feed.stored({ subject: 'md.trades.A', epoch, afterSeq, toSeq, messagesMax: 100 });
     const outcomes = await Promise.all(numbers(1, 20).map(n => resume(toSeq - n)));
@@ -217,7 +225,7 @@ describe('K9 a stream that stores only a part', () => {
     const subjects = ['md.quotes.*', 'md.trades.ONE', 'orders.*', 'analytics.*'];
     const { nats, url } = await market({ subjects });
     const { feed, sink } = await feedAt(url);
-    await Promise.all(['orders.alice', 'rooms.desk'].map(subject => feed.interest(subject, true)));
+    await Promise.all(['orders.alice', 'rooms.desk'].map(subject => feed.follow(subject, true)));
     await nats.flush();
     const stored = ['md.quotes.A', 'md.trades.ONE', 'orders.alice', 'analytics.alerts'];
     const others = ['md.quotes.BRK.B', 'md.trades.TWO', 'md.books.A', 'rooms.desk'];
@@ -225,8 +233,8 @@ describe('K9 a stream that stores only a part', () => {
     await nats.flush();
     await until(() => sink.messages.length >= 2 * (stored.length + others.length), TIMEOUT_MS);
     for (const subject of [...stored, ...others]) expect([subject, sink.texts(subject)]).toEqual([subject, ['1', '2']]);
-    for (const subject of stored) expect(sink.epochs(subject)).toEqual([feed.position(subject)?.epoch]);
-    for (const subject of others) expect([sink.epochs(subject), feed.position(subject)]).toEqual([[''], undefined]);
+    for (const subject of stored) expect(sink.epochs(subject)).toEqual([positionOf(feed, subject)?.epoch]);
+    for (const subject of others) expect([sink.epochs(subject), positionOf(feed, subject)]).toEqual([[''], undefined]);
     expect(sink.notices).toEqual([
       expect.stringContaining('does not store all of md.quotes.>, md.trades.>, md.books.>'),
     ]);
@@ -236,14 +244,14 @@ describe('K9 a stream that stores only a part', () => {
     const { nats, manager, url } = await market({ name: 'ORIGIN', subjects: ['md.>'] });
     await manager.streams.add({ name: 'COPY', mirror: { name: 'ORIGIN' } });
     const config = readConfig({ FEED: 'nats', NATS_URL: url, JETSTREAM: 'on', NATS_STREAM: 'COPY' }).nats;
-    const feed = new JetStreamFeed({ config, nodeName: 'test', clock: systemClock });
+    const feed = new JetStreamFeed({ config, ...feedOptions('test') });
     const sink = new Collector();
     ends.push(() => feed.stop());
     await feed.start(sink);
     await nats.jetstream().publish('md.trades.A', '1');
     await until(() => sink.messages.length === 1, TIMEOUT_MS);
-    expect(feed.position('md.trades.A')).toBeDefined();
-    expect(feed.position('orders.alice')).toBeUndefined();
+    expect(positionOf(feed, 'md.trades.A')).toBeDefined();
+    expect(positionOf(feed, 'orders.alice')).toBeUndefined();
     expect(sink.notices).toEqual([expect.stringContaining('analytics.*, orders.*, rooms.*')]);
   });
 });

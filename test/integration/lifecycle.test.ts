@@ -284,7 +284,7 @@ describe('R60 R61 the operator’s side', () => {
     expect(await gateway.metric('millrace_client_messages_total')).toBe(1);
     expect(await gateway.metric('millrace_feed_messages_total')).toBe(10);
     expect(await gateway.metric('millrace_feed_live')).toBe(1);
-    expect(await gateway.metric('millrace_sources')).toBe(2);
+    expect(await gateway.metric('millrace_subjects')).toBe(2);
     expect(await gateway.metric('millrace_hub_to_publish_seconds_count')).toBeGreaterThanOrEqual(8);
     expect(await gateway.metric('millrace_hub_to_publish_seconds_bucket{le="+Inf"}')).toBeGreaterThanOrEqual(8);
     await fast.close();

@@ -219,11 +219,9 @@ describe('R41 connections', () => {
     const gateway = await gatewayWith({ WS_CONNECT_RATE_PER_IP: '10' });
     const startedMs = performance.now();
     let accepted = 0;
-    while (performance.now() - startedMs < 3_000) if ((await attempt(`${gateway.url}/ws`)) === 101) accepted++;
-    const seconds = (performance.now() - startedMs) / 1000;
-    // Those of the first moment, and as many in each second since; before, the first were all.
-    expect(accepted).toBeGreaterThan(11);
-    expect(accepted).toBeLessThanOrEqual(10 * Math.ceil(seconds));
+    while (accepted < 25) if ((await attempt(`${gateway.url}/ws`)) === 101) accepted++;
+    // Those of the first moment, and as many in each second since.
+    expect(performance.now() - startedMs).toBeGreaterThan(1_900);
   });
 });
 

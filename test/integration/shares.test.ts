@@ -115,7 +115,7 @@ describe('J6 history', () => {
 describe('J7 topics that clients make', () => {
   it('J7 R41 publishing into new rooms takes no place of a topic that somebody follows, and leaves none behind', async () => {
     const { gateway } = await onNats({ WORKERS: '2', WS_MAX_CLIENT_TOPICS: '50' });
-    const sourcesBefore = await gateway.metric('millrace_sources');
+    const sourcesBefore = await gateway.metric('millrace_subjects');
     const flooders = [await open(gateway, 'mallory'), await open(gateway, 'eve')];
     const ROOMS = 300;
     flooders.forEach((client, c) => {
@@ -130,7 +130,7 @@ describe('J7 topics that clients make', () => {
     }
     for (const client of flooders) expect(client.ofType('ack').length).toBeGreaterThanOrEqual(100);
     // At most 100 rooms of each wait for another message.
-    expect(await gateway.metric('millrace_sources')).toBeLessThanOrEqual(sourcesBefore + 200);
+    expect(await gateway.metric('millrace_subjects')).toBeLessThanOrEqual(sourcesBefore + 200);
     const victim = await open(gateway, 'victim');
     for (let n = 0; n < 5; n++) {
       const joined = await ask(victim, { action: 'subscribe', stream: 'rooms', room: `own-${n}` }, `j${n}`);
@@ -138,7 +138,7 @@ describe('J7 topics that clients make', () => {
     }
     publish(victim, 'own-0', 'hello', 'p');
     await victim.arrived('room_message');
-    await until(async () => (await gateway.metric('millrace_sources')) === sourcesBefore + 5, 30_000, 'the rooms go');
+    await until(async () => (await gateway.metric('millrace_subjects')) === sourcesBefore + 5, 30_000, 'the rooms go');
   });
 
   it('J7 R41 a user makes at most its share of topics over all connections; others make theirs, and join its rooms', async () => {

@@ -52,7 +52,7 @@ async function refusedOnceForgotten(client: TestClient, symbol: string): Promise
 const quote = (symbol: string, price: number) => publisher.put(`md.quotes.${symbol}`, { symbol, current_price: price });
 const trade = (symbol: string, id: number) =>
   publisher.put(`md.trades.${symbol}`, { symbol, trade_id: `t${id}`, price: '1', quantity: '1' });
-const sources = () => gateway.metric('millrace_sources');
+const sources = () => gateway.metric('millrace_subjects');
 
 it('K13: of ten thousand symbols that come once, no more than SYMBOLS_MAX are kept, and what a client wants is among them', async () => {
   await start({ SYMBOLS_MAX: '100', SYMBOLS: 'LISTED' });

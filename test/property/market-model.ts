@@ -330,7 +330,7 @@ export class MarketModel {
       const data = shard.data.bind(shard);
       const control = shard.control.bind(shard);
       shard.data = (source, payload, seq, ...rest) => {
-        const stream = parseSubject(source.subject)?.kind as EventStream;
+        const stream = parseSubject(source.name)?.kind as EventStream;
         if (EVENT_STREAMS.includes(stream)) {
           const published = { seq, id: idOf(payload), isValid: !isBad(payload) };
           const topic = topicOf(stream, source.symbol);

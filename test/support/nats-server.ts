@@ -22,6 +22,8 @@ export interface NatsServerOptions {
   readonly storeDir?: string;
   /** Further command-line arguments, e.g. `['--user', 'a', '--pass', 'b']`. */
   readonly args?: readonly string[];
+  /** Variables that a configuration refers to. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 export interface NatsServer {
@@ -49,7 +51,10 @@ export async function startNatsServer(options: NatsServerOptions = {}): Promise<
   const args = ['-a', HOST, '-p', String(options.port ?? -1), ...(options.args ?? [])];
   if (options.jetstream === true) args.push('-js', '-sd', storeDir);
 
-  const child = spawn(natsServerBinary(), args, { stdio: ['ignore', 'ignore', 'pipe'] });
+  const child = spawn(natsServerBinary(), args, {
+    stdio: ['ignore', 'ignore', 'pipe'],
+    env: { ...process.env, ...options.env },
+  });
   const endWithTests = (): void => {
     child.kill('SIGKILL');
   };

@@ -3,7 +3,15 @@
  * themselves, lose their count, repeat themselves, or none of it.
  */
 
-import type { HubFeed, HubMessage, StoredMessage } from '../../src/hub/hub-feed.js';
+import type {
+  PositionOutcome,
+  PublishOutcome,
+  StoredMessage,
+  StoredOutcome,
+  StoredRange,
+} from '../../src/feed/feed.js';
+import { DONE, type FeedOutcome, failed } from '../../src/feed/feed-outcome.js';
+import type { HubFeed, HubMessage } from '../../src/hub/hub-feed.js';
 import { isOnDemand, parseSubject } from '../../src/protocol/topics.js';
 
 const FOLLOW_MS = 3;
@@ -36,34 +44,36 @@ export class OneThreadFeed implements HubFeed {
     return `js${this.#streams}`;
   }
 
-  follow(subject: string, wanted: boolean): Promise<void> | undefined {
+  follow(subject: string, wanted: boolean): FeedOutcome | Promise<FeedOutcome> {
     if (!wanted) {
       this.#followed.delete(subject);
-      return undefined;
+      return DONE;
     }
     return new Promise(resolve => {
       setTimeout(() => {
         this.#followed.add(subject);
-        resolve();
+        resolve(DONE);
       }, FOLLOW_MS);
     });
   }
 
-  async publish(): Promise<undefined> {
-    return undefined;
+  async publish(): Promise<PublishOutcome> {
+    return { ok: true, position: undefined };
   }
 
-  position(): { epoch: string; seq: number } | undefined {
-    return this.isStream ? { epoch: this.streamEpoch, seq: this.#lastSeq } : undefined;
+  position(): PositionOutcome {
+    const position = { epoch: this.streamEpoch, seq: this.#lastSeq };
+    return this.isStream ? { ok: true, position } : failed('not_stored', 'nothing is numbered');
   }
 
-  stored(subject: string, afterSeq: number, toSeq: number): Promise<readonly StoredMessage[] | undefined> {
+  stored({ subject, afterSeq, toSeq }: StoredRange): Promise<StoredOutcome> {
     const { streamEpoch } = this;
     return new Promise(resolve => {
       setTimeout(() => {
         const isGone = !this.isStream || streamEpoch !== this.streamEpoch || this.#firstSeq > afterSeq + 1;
         const isAsked = (m: Stored) => m.subject === subject && m.seq > afterSeq && m.seq <= toSeq;
-        resolve(isGone ? undefined : this.#stream.filter(isAsked));
+        const messages = this.#stream.filter(isAsked);
+        resolve(isGone ? failed('incomplete', 'messages have left the stream') : { ok: true, messages });
       }, READ_MS);
     });
   }

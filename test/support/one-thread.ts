@@ -254,8 +254,8 @@ export class OneThreadGateway {
       toWorker: (_worker, message) => this.#fromHub(message),
       feed,
       historyBytes,
-      clientSourcesMax: 1024,
-      clientSourcesPerOwnerMax: 1024,
+      clientSubjectsMax: 1024,
+      clientSubjectsPerOwnerMax: 1024,
       batchIntervalMs: 16,
       isLagging: () => false,
       hungAfterMs: Number.POSITIVE_INFINITY,
@@ -321,7 +321,7 @@ export class OneThreadGateway {
     } else if (message.type === 'refused') {
       const refused = this.#table.asked(message.request);
       if (refused === undefined) this.subscriptions.recoveries.refused(message.request);
-      else this.subscriptions.views.refused(refused);
+      else this.subscriptions.views.refused(refused, 'too_many_subscriptions');
     }
   }
 }

@@ -1,11 +1,15 @@
 /** A feed that does what the test says. */
 import {
   type Feed,
+  type FeedHealth,
   type FeedMessage,
   type FeedSink,
   newFeedMessage,
+  type PositionOutcome,
   type PublishOutcome,
+  type StoredOutcome,
 } from '../../src/feed/feed.js';
+import { DONE, type FeedOutcome, failed } from '../../src/feed/feed-outcome.js';
 
 export class ScriptedFeed implements Feed {
   readonly name = 'nats';
@@ -15,13 +19,14 @@ export class ScriptedFeed implements Feed {
   isStopped = false;
   behindMessages = 0;
 
-  /** @param failure what `start` rejects with */
+  /** @param failure why `start` fails */
   constructor(readonly failure?: string) {}
 
-  async start(sink: FeedSink): Promise<void> {
-    if (this.failure !== undefined) throw new Error(this.failure);
+  async start(sink: FeedSink): Promise<FeedOutcome> {
+    if (this.failure !== undefined) return failed('unreachable', this.failure);
     this.sink = sink;
     sink.status('live', 'connected');
+    return DONE;
   }
 
   /** Delivers a message; numbered where it has a `seq`. */
@@ -38,9 +43,10 @@ export class ScriptedFeed implements Feed {
     this.sink?.status('live', 'reconnected');
   }
 
-  interest(subject: string, wanted: boolean): undefined {
+  follow(subject: string, wanted: boolean): FeedOutcome {
     if (wanted) this.wanted.add(subject);
     else this.wanted.delete(subject);
+    return DONE;
   }
 
   deadLetter(): void {
@@ -52,8 +58,16 @@ export class ScriptedFeed implements Feed {
     return { ok: true, position: undefined };
   }
 
-  behind(): number {
-    return this.behindMessages;
+  position(): PositionOutcome {
+    return failed('not_stored', 'it stores nothing');
+  }
+
+  async stored(): Promise<StoredOutcome> {
+    return failed('not_stored', 'it stores nothing');
+  }
+
+  get health(): FeedHealth {
+    return { behind: this.behindMessages, headersIgnored: 0, errors: new Map(), roundTripMs: 1, queuedBytes: 0 };
   }
 
   async stop(): Promise<void> {

@@ -16,7 +16,7 @@ import type { ProcessVariables } from './process.js';
 const PING_INTERVAL_MS_MAX = 600_000;
 /** Longest that a client may be silent before we close it: a little before uWS would. */
 const SILENCE_MS_MAX = 930_000;
-/** Leaves room for publishers in the table of sources (500,000, hub/sources/source-table.ts). */
+/** Leaves room for publishers in the table of subjects (500,000, hub/sources/subject-table.ts). */
 const CLIENT_TOPICS_MAX = 400_000;
 /** Default share of the topics that clients may create, for one user. */
 const TOPICS_PER_USER_SHARE = 0.1;

@@ -1,7 +1,7 @@
 import { ALL_SYMBOLS, MARKET_DATA_KINDS, parseSubject, type SourceKind, subjectOf } from '../../protocol/topics.js';
 
 /**
- * Which sources of a fixed list of symbols are followed, and which symbols are therefore active. All operations take
+ * Which subjects of a fixed list of symbols are followed, and which symbols are therefore active. All operations take
  * constant time, except interest in all symbols of a kind.
  */
 export class Interest {
@@ -21,7 +21,7 @@ export class Interest {
     this.#place = new Int32Array(symbols.length).fill(-1);
   }
 
-  /** How many symbols have a followed source. */
+  /** How many symbols have a followed subject. */
   get activeCount(): number {
     return this.#active.length;
   }
@@ -44,11 +44,11 @@ export class Interest {
       return;
     }
     if (!subject.startsWith('md.')) return;
-    const source = parseSubject(subject);
-    const index = source === undefined ? undefined : this.#indexOf.get(source.symbol);
-    if (source === undefined || index === undefined) return;
+    const parsed = parseSubject(subject);
+    const index = parsed === undefined ? undefined : this.#indexOf.get(parsed.symbol);
+    if (parsed === undefined || index === undefined) return;
     const bits = this.#named[index] ?? 0;
-    this.#named[index] = wanted ? bits | bitOf(source.kind) : bits & ~bitOf(source.kind);
+    this.#named[index] = wanted ? bits | bitOf(parsed.kind) : bits & ~bitOf(parsed.kind);
     this.#refresh(index);
   }
 

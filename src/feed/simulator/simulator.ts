@@ -1,6 +1,8 @@
 import type { SimulatorConfig } from '../../config/environment.js';
 import { MARKET_DATA_KINDS, type SourceKind, subjectOf } from '../../protocol/topics.js';
 import { type Clock, type Feed, type FeedMessage, type FeedSink, newFeedMessage } from '../feed.js';
+import { DONE, type FeedOutcome, NOT_RUNNING } from '../feed-outcome.js';
+import { LocalFeed } from '../local-feed.js';
 import { Instrument } from './instrument.js';
 import { Interest } from './interest.js';
 import { SeededRandom } from './seeded-random.js';
@@ -36,11 +38,11 @@ export interface SimulatorFeedOptions {
 
 /**
  * A built-in, free market. Publishes what a publisher would (ops/publishing.md): first each symbol's whole quote
- * and book snapshot, then messages of the followed sources only. With `updatesPerSecond` 0 a random subset of the
+ * and book snapshot, then messages of the followed subjects only. With `updatesPerSecond` 0 a random subset of the
  * active symbols moves every `intervalMs`; otherwise messages flow at that total rate. Without interest there is no
  * timer. Equal seed, clock and interest give equal bytes.
  */
-export class SimulatorFeed implements Feed {
+export class SimulatorFeed extends LocalFeed implements Feed {
   readonly name = 'simulator';
   readonly #config: SimulatorConfig;
   readonly #clock: Clock;
@@ -63,6 +65,7 @@ export class SimulatorFeed implements Feed {
 
   /** @throws {RangeError} if one of `symbols` is not a symbol. */
   constructor({ config, symbols, clock }: SimulatorFeedOptions) {
+    super();
     this.#config = config;
     this.#clock = clock;
     this.#random = new SeededRandom(config.seed);
@@ -72,28 +75,27 @@ export class SimulatorFeed implements Feed {
     this.#interest = new Interest(names);
   }
 
-  async start(sink: FeedSink): Promise<void> {
+  async start(sink: FeedSink): Promise<FeedOutcome> {
     this.#sink = sink;
     sink.status('live', `${this.#instruments.length} simulated symbols`);
     for (let index = 0; index < this.#instruments.length; index++) {
       if (index > 0 && index % START_SYMBOLS_MAX === 0) await new Promise(resolve => setImmediate(resolve));
       const instrument = this.#instruments[index];
-      if (this.#sink === undefined || instrument === undefined) return;
+      if (this.#sink === undefined || instrument === undefined) return NOT_RUNNING;
       this.#publish('quotes', instrument, instrument.quote(this.#now()));
       this.#publish('books', instrument, instrument.bookSnapshot());
     }
     this.#started = true;
     this.#wake();
+    return DONE;
   }
 
-  interest(subject: string, wanted: boolean): undefined {
+  follow(subject: string, wanted: boolean): FeedOutcome {
     this.#interest.set(subject, wanted);
     if (this.#interest.activeCount === 0) this.#sleep();
     else this.#wake();
+    return DONE;
   }
-
-  /** Drops it: a simulator has no publisher to tell. */
-  deadLetter(): void {}
 
   async stop(): Promise<void> {
     this.#sink = undefined;
@@ -124,7 +126,7 @@ export class SimulatorFeed implements Feed {
     this.#timer = this.#clock.setTimeout(run, delayMs);
   }
 
-  /** The calm market: moves a random subset of the active symbols, and publishes their followed sources. */
+  /** The calm market: moves a random subset of the active symbols, and publishes their followed subjects. */
   readonly #runTick = (): void => {
     this.#timer = undefined;
     this.#lastTickMicros = this.#clock.monotonicMicros();
@@ -143,7 +145,7 @@ export class SimulatorFeed implements Feed {
     this.#wake();
   };
 
-  /** Market speed: sends what is due, each message for one source of one active symbol. */
+  /** Market speed: sends what is due, each message for one subject of one active symbol. */
   readonly #runSlice = (): void => {
     this.#timer = undefined;
     const nowMicros = this.#clock.monotonicMicros();

@@ -230,7 +230,7 @@ export class Upgrades {
     const areLive = await Promise.all(live);
     if (!this.isClosing && areLive.every(isLive => isLive)) return admitted;
     this.#release(admitted);
-    return unavailable(this.isClosing ? 'this gateway is closing' : 'this gateway follows too many topics');
+    return unavailable(this.isClosing ? 'this gateway is closing' : 'these topics are not available at this gateway');
   }
 
   #release(admission: Admission): void {

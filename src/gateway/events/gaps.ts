@@ -5,7 +5,7 @@
  */
 import { topicOf } from '../../protocol/topics.js';
 import { type Loss, NOTHING_SENT, type TaggedPosition } from '../model/positions.js';
-import type { Subscription, View } from '../model/session.js';
+import type { NotServed, Subscription, View } from '../model/session.js';
 import type { Outbox } from '../sending/outbox.js';
 
 export class Gaps {
@@ -41,11 +41,11 @@ export class Gaps {
    * For a paused subscription whose view is not live yet: records the position once it is. A client told that it is
    * subscribed receives every message from then on, or learns that it was lost.
    */
-  rememberWhenLive(subscription: Subscription, mayRemember: () => boolean, onRefused: () => void): void {
+  rememberWhenLive(subscription: Subscription, mayRemember: () => boolean, onRefused: (code: NotServed) => void): void {
     const { session, topic, view } = subscription;
-    view.whenLive(isLive => {
+    view.whenLive((isLive, code) => {
       if (session.subscriptions.get(topic) !== subscription) return;
-      if (!isLive) onRefused();
+      if (!isLive) onRefused(code);
       else if (!view.isState && subscription.state === 'paused' && mayRemember()) {
         this.remember(subscription, 0);
       }

@@ -16,7 +16,7 @@ import { Identity } from './identity.js';
 import type { TaggedPosition } from './positions.js';
 import { SessionTopics } from './session-topics.js';
 import { Traffic } from './traffic.js';
-import type { ViewOf } from './view.js';
+import type { NotServed, ViewOf } from './view.js';
 
 /** An admitted connection and its initial state. */
 export interface Admission {
@@ -39,6 +39,7 @@ export type Socket = WebSocket<SocketData>;
 
 /** A view that subscriptions wait for. */
 export type View = ViewOf<Subscription>;
+export type { NotServed };
 
 /**
  * The state of a subscription: `waiting` for its snapshot (or, for events, for the view) · `buffering`: has its part but

@@ -1,5 +1,6 @@
 /** A view: a topic at a class in a format, for one tier, as this worker's sockets subscribe to it. */
 import assert from 'node:assert/strict';
+import type { ErrorCode } from '../../protocol/codes.js';
 import type { StreamPosition } from '../../protocol/stream-position.js';
 import { ALL_SYMBOLS, isStateStream, type Stream, sourceKindOf, topicOf } from '../../protocol/topics.js';
 import type { Tier } from '../../protocol/view-options.js';
@@ -64,7 +65,7 @@ export class ViewOf<Waiter> {
   readonly buffering = new Set<Waiter>();
   /** Event views: subscriptions that are resuming and have not caught up yet. */
   readonly recovering = new Set<Waiter>();
-  readonly #whenLive: ((isLive: boolean) => void)[] = [];
+  readonly #whenLive: ((isLive: boolean, code: NotServed) => void)[] = [];
   #pins = 0;
   #subscribers = 0;
   #publishedBytes = 0;
@@ -305,20 +306,23 @@ export class ViewOf<Waiter> {
   }
 
   /** Runs the callback once the view is live, or with false when it is unavailable. */
-  whenLive(run: (isLive: boolean) => void): void {
+  whenLive(run: (isLive: boolean, code: NotServed) => void): void {
     this.#whenLive.push(run);
   }
 
   /** Resolves once the view is live, or to false when it is unavailable. */
   live(): Promise<boolean> {
-    return new Promise(resolve => this.whenLive(resolve));
+    return new Promise(resolve => this.whenLive(isLive => resolve(isLive)));
   }
 
-  /** Runs the callbacks that waited for it. */
-  becameLive(isLive: boolean): void {
-    for (const run of this.#whenLive.splice(0)) run(isLive);
+  /** Runs the callbacks that waited for it. @param code why it is unavailable */
+  becameLive(isLive: boolean, code: NotServed = 'unavailable'): void {
+    for (const run of this.#whenLive.splice(0)) run(isLive, code);
   }
 }
+
+/** Why the hub does not serve a view: there are too many, or NATS does not let this gateway follow it. */
+export type NotServed = Extract<ErrorCode, 'too_many_subscriptions' | 'unavailable'>;
 
 export interface NewView {
   readonly stream: Stream;

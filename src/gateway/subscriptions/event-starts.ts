@@ -2,11 +2,11 @@
  * Event topics that one command subscribes to begin together. `subscribed` promises every message from there on: so it
  * comes once all their views are live, and nothing of them is delivered before it.
  */
-import type { Session, Subscription, View } from '../model/session.js';
+import type { NotServed, Session, Subscription, View } from '../model/session.js';
 
 export interface EventStartsOptions {
   /** Ends a subscription whose view the hub cannot serve. */
-  readonly refuse: (subscription: Subscription) => void;
+  readonly refuse: (subscription: Subscription, code: NotServed) => void;
 }
 
 export class EventStarts {
@@ -40,9 +40,9 @@ export class EventStarts {
     }
     for (const subscription of added) this.#pending.add(subscription);
     for (const [view, topic] of awaited) {
-      view.whenLive(isLive => {
+      view.whenLive((isLive, code) => {
         const subscription = session.subscriptions.get(topic);
-        if (!isLive && subscription?.view === view) this.#options.refuse(subscription);
+        if (!isLive && subscription?.view === view) this.#options.refuse(subscription, code);
         awaited.delete(view);
         if (awaited.size > 0) return;
         for (const each of added) this.#pending.delete(each);

@@ -4,7 +4,7 @@
  */
 import type { Gaps } from '../events/gaps.js';
 import type { Recoveries } from '../events/recovery.js';
-import type { Session, Subscription } from '../model/session.js';
+import type { NotServed, Session, Subscription } from '../model/session.js';
 import type { NativeTopics } from '../views/native-topics.js';
 import type { QuoteSnapshots } from './quote-snapshots.js';
 import { sentPositionOf } from './sent-positions.js';
@@ -15,7 +15,7 @@ export interface PausingOptions {
   readonly quotes: QuoteSnapshots;
   readonly recoveries: Recoveries;
   /** Ends a paused subscription whose view the hub cannot serve. */
-  readonly refuse: (subscription: Subscription) => void;
+  readonly refuse: (subscription: Subscription, code: NotServed) => void;
   /** How many topics of one socket resume together. */
   readonly resumedAtOnceMax: number;
 }
@@ -59,7 +59,7 @@ export class Pausing {
     subscription.moveTo('paused');
     if (view.source < 0) {
       const mayRemember = () => !recoveries.isRecovering(subscription);
-      losses.rememberWhenLive(subscription, mayRemember, () => refuse(subscription));
+      losses.rememberWhenLive(subscription, mayRemember, code => refuse(subscription, code));
     } else if (!view.isState && state === 'waiting' && !isRecovering) {
       losses.remember(subscription, 0);
     }

@@ -10,7 +10,15 @@ import { topicOf } from '../../protocol/topics.js';
 import type { Gaps } from '../events/gaps.js';
 import { Recoveries, type Resumption } from '../events/recovery.js';
 import { ALL_TRADES, isCovered, TradesCoverage } from '../events/trades-coverage.js';
-import { isServed, mustWait, type RequestedTopic, requestedOf, type Session, Subscription } from '../model/session.js';
+import {
+  isServed,
+  mustWait,
+  type NotServed,
+  type RequestedTopic,
+  requestedOf,
+  type Session,
+  Subscription,
+} from '../model/session.js';
 import { Deliveries } from '../sending/deliveries.js';
 import type { Outbox } from '../sending/outbox.js';
 import { NativeTopics } from '../views/native-topics.js';
@@ -79,13 +87,13 @@ export class Subscriptions {
         this.#await(subscription);
       },
     });
-    this.#starts = new EventStarts({ refuse: subscription => this.#refuse(subscription) });
+    this.#starts = new EventStarts({ refuse: (subscription, code) => this.#refuse(subscription, code) });
     this.pausing = new Pausing({
       losses: options.losses,
       native: this.#native,
       quotes: this.#quotes,
       recoveries: this.recoveries,
-      refuse: subscription => this.#refuse(subscription),
+      refuse: (subscription, code) => this.#refuse(subscription, code),
       resumedAtOnceMax: this.#options.resumedAtOnceMax,
     });
     this.views = new ViewChanges({
@@ -94,7 +102,7 @@ export class Subscriptions {
       recoveries: this.recoveries,
       deliver: (subscription, part) => this.#deliver(subscription, part),
       restart: subscription => this.#await(subscription),
-      refuse: subscription => this.#refuse(subscription),
+      refuse: (subscription, code) => this.#refuse(subscription, code),
     });
   }
 
@@ -279,11 +287,10 @@ export class Subscriptions {
     this.trades.begin(subscription, single => this.recoveries.cover(single));
   }
 
-  #refuse(subscription: Subscription): void {
+  #refuse(subscription: Subscription, code: NotServed): void {
     const { session, topic } = subscription;
     this.#remove(subscription);
-    const refusal = { code: 'too_many_subscriptions', message: `not available here: ${topic}`, topics: [topic] };
-    this.#outbox.send(session, { type: 'error', ...refusal });
+    this.#outbox.send(session, { type: 'error', code, message: `not available here: ${topic}`, topics: [topic] });
   }
 
   #remove(subscription: Subscription): void {

@@ -1,6 +1,6 @@
 /** What happens to views: answered, advanced, refused or broken. Passes it on to the subscriptions that wait for them. */
 import type { Recoveries } from '../events/recovery.js';
-import type { Subscription, View } from '../model/session.js';
+import type { NotServed, Subscription, View } from '../model/session.js';
 import type { Outbox } from '../sending/outbox.js';
 import type { Part, Views } from '../views/views.js';
 import type { QuoteSnapshots } from './quote-snapshots.js';
@@ -16,7 +16,7 @@ export interface ViewChangesOptions {
   /** The subscription begins again. */
   readonly restart: (subscription: Subscription) => void;
   /** Ends the subscription: the hub cannot serve its view. */
-  readonly refuse: (subscription: Subscription) => void;
+  readonly refuse: (subscription: Subscription, code: NotServed) => void;
 }
 
 export class ViewChanges {
@@ -47,12 +47,12 @@ export class ViewChanges {
   }
 
   /** The hub cannot serve the view: ends the subscriptions that wait for it. */
-  refused(view: View): void {
+  refused(view: View, code: NotServed): void {
     const { table, refuse } = this.#options;
     table.requests.settled(view.request);
     const ended = new Set([...view.waiting, ...view.awaitingCatchUp, ...view.buffering, ...view.recovering]);
-    for (const subscription of ended) refuse(subscription);
-    view.becameLive(false);
+    for (const subscription of ended) refuse(subscription, code);
+    view.becameLive(false, code);
   }
 
   /** The thread missed frames of this view: nothing is published until a new answer repairs the chain. */

@@ -38,6 +38,8 @@ export interface SupervisorOptions {
   readonly doorbells: SharedArrayBuffer;
   /** All revocations, for a thread that starts. Later ones are posted to it. */
   readonly revocations: () => GatewayThreadData['revocations'];
+  /** The keys at AUTH_JWKS_URL, likewise. */
+  readonly keys: () => GatewayThreadData['keys'];
   readonly onMessage: (worker: number, message: FromWorker) => void;
   /** A worker starts, for the first time or again. It takes everything posted from here on before it listens. */
   readonly onStarting: (worker: number) => void;
@@ -200,6 +202,7 @@ export class WorkerSupervisor {
       ...this.#tables.data,
       turns: this.#watch.rows,
       revocations: this.#options.revocations(),
+      keys: this.#options.keys(),
     };
     const resourceLimits = { maxYoungGenerationSizeMb: YOUNG_GENERATION_MB };
     this.#revocations.started(worker);

@@ -5,7 +5,7 @@
  */
 
 import { BoundedMap } from '../../protocol/bounded-map.js';
-import type { StreamPosition } from '../../protocol/stream-position.js';
+import type { PublicationOutcome } from './publication-outcome.js';
 
 /** Maximum answers remembered in total; beyond it, the user with the most loses the oldest. */
 export const ANSWERS_MAX = 10_000;
@@ -14,7 +14,7 @@ export const ANSWERS_PER_OWNER_MAX = 1_000;
 
 export interface Answer {
   readonly content: string;
-  readonly position: Promise<StreamPosition>;
+  readonly outcome: Promise<PublicationOutcome>;
 }
 
 export class Answered {

@@ -3,7 +3,7 @@
  * kind can evict another. Rooms, which clients write, have the smallest share.
  */
 
-import type { Source } from '../sources/source-table.js';
+import type { Subject } from '../sources/subject-table.js';
 import { EventHistory, type PastMessage } from './event-history.js';
 
 /** The event kinds, with their shares of the memory in sixteenths. */
@@ -34,21 +34,21 @@ export class EventHistories {
   }
 
   /** @see EventHistory.add */
-  add(source: Source, payload: Uint8Array, seq: number, prevSeq: number, tsEventMicros: number): void {
-    this.#of(source).add(source, payload, seq, prevSeq, tsEventMicros);
+  add(subject: Subject, payload: Uint8Array, seq: number, prevSeq: number, tsEventMicros: number): void {
+    this.#of(subject).add(subject, payload, seq, prevSeq, tsEventMicros);
   }
 
   /** @see EventHistory.placesAfter */
-  placesAfter(source: Source, seq: number, max: number): number[] | undefined {
-    return this.#of(source).placesAfter(source, seq, max);
+  placesAfter(subject: Subject, seq: number, max: number): number[] | undefined {
+    return this.#of(subject).placesAfter(subject, seq, max);
   }
 
-  /** @see EventHistory.read @param place from `placesAfter` for this source */
-  read(source: Source, place: number): PastMessage | undefined {
-    return this.#of(source).read(place);
+  /** @see EventHistory.read @param place from `placesAfter` for this subject */
+  read(subject: Subject, place: number): PastMessage | undefined {
+    return this.#of(subject).read(place);
   }
 
-  #of({ kind }: Source): EventHistory {
+  #of({ kind }: Subject): EventHistory {
     return this.#byKind[kind as EventKind];
   }
 }

@@ -1,9 +1,9 @@
 /**
- * The newest raw messages of all event sources, for returning clients: one circular buffer, so that its memory is
- * fixed whatever is published. Each record links to the previous one of its source.
+ * The newest raw messages of all event subjects, for returning clients: one circular buffer, so that its memory is
+ * fixed whatever is published. Each record links to the previous one of its subject.
  *
  * Record: 48-byte header, payload, padding to 8 bytes, never wrapped around the buffer's end.
- * `0 f64 seq · 8 f64 previous seq · 16 f64 event time µs · 24 f64 place of the source's previous record, −1 none ·`
+ * `0 f64 seq · 8 f64 previous seq · 16 f64 event time µs · 24 f64 place of its previous record, −1 none ·`
  * `32 u32 payload bytes`
  *
  * Places are byte offsets since the first record, taken modulo the capacity.
@@ -11,7 +11,7 @@
 
 import { align8 } from '../../protocol/align8.js';
 import type { HubMessage } from '../hub-feed.js';
-import type { Source } from '../sources/source-table.js';
+import type { Subject } from '../sources/subject-table.js';
 
 const HEADER_BYTES = 48;
 /** The preceding message is unknown: no client may be told that it missed nothing. */
@@ -38,11 +38,11 @@ export class EventHistory {
   }
 
   /** @param prevSeq the sequence that the message follows; `UNKNOWN_SEQ` if unknown */
-  add(source: Source, payload: Uint8Array, seq: number, prevSeq: number, tsEventMicros: number): void {
+  add(subject: Subject, payload: Uint8Array, seq: number, prevSeq: number, tsEventMicros: number): void {
     const total = HEADER_BYTES + align8(payload.length);
     if (total > this.#capacity) {
       // Do not link across a message that is not stored.
-      source.historyAt = -1;
+      subject.historyAt = -1;
       return;
     }
     this.#bytes ??= this.#allocate();
@@ -55,21 +55,21 @@ export class EventHistory {
     this.#f64[(at + 8) >> 3] = prevSeq;
     this.#f64[(at + 16) >> 3] = tsEventMicros;
     // Do not link across an unknown gap either.
-    this.#f64[(at + 24) >> 3] = prevSeq === UNKNOWN_SEQ ? -1 : source.historyAt;
+    this.#f64[(at + 24) >> 3] = prevSeq === UNKNOWN_SEQ ? -1 : subject.historyAt;
     this.#u32[(at + 32) >> 2] = payload.length;
     this.#bytes.set(payload, at + HEADER_BYTES);
-    source.historyAt = this.#end;
+    subject.historyAt = this.#end;
     this.#end += total;
   }
 
   /**
-   * Places of the source's messages after `seq`, oldest first; undefined when one of them may have left the buffer, or
+   * Places of the subject's messages after `seq`, oldest first; undefined when one of them may have left the buffer, or
    * when there are more than `max`.
    */
-  placesAfter(source: Source, seq: number, max: number): number[] | undefined {
+  placesAfter(subject: Subject, seq: number, max: number): number[] | undefined {
     const places: number[] = [];
-    let place = source.historyAt;
-    if (source.seq <= seq) return places;
+    let place = subject.historyAt;
+    if (subject.seq <= seq) return places;
     while (this.#has(place)) {
       const at = place % this.#capacity;
       if ((this.#f64[at >> 3] ?? 0) <= seq) return places.reverse();
@@ -106,8 +106,8 @@ export class EventHistory {
 }
 
 /** The sequence that an event follows. */
-export function prevSeqOf(source: Source, m: HubMessage): number {
-  if (source.seq > 0 || m.epoch === '') return source.seq;
+export function prevSeqOf(subject: Subject, m: HubMessage): number {
+  if (subject.seq > 0 || m.epoch === '') return subject.seq;
   // The first message of a gapless numbering.
   return m.contiguous ? m.seq - 1 : UNKNOWN_SEQ;
 }

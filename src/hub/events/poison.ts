@@ -2,7 +2,7 @@
 import { BoundedMap } from '../../protocol/bounded-map.js';
 import type { StartedRecord } from '../../threads/progress.js';
 import { RecordKind } from '../../threads/records.js';
-import type { Source } from '../sources/source-table.js';
+import type { Subject } from '../sources/subject-table.js';
 import type { EventHistories } from './event-histories.js';
 
 /** Maximum events remembered as poison; beyond it the oldest is evicted. State messages are removed from retention. */
@@ -27,8 +27,8 @@ export class Poison {
   }
 
   /** True for an event that must not be replayed. */
-  has(source: Source, seq: number): boolean {
-    return this.#events.size > 0 && this.#events.has(keyOf(source, seq));
+  has(subject: Subject, seq: number): boolean {
+    return this.#events.size > 0 && this.#events.has(keyOf(subject, seq));
   }
 
   /**
@@ -36,25 +36,25 @@ export class Poison {
    * @returns its subject and payload, which is empty when it was not kept; undefined when the record carries no
    * message
    */
-  take(source: Source | undefined, { kind, seq }: StartedRecord): Poisoned | undefined {
-    if (source === undefined || !WITH_MESSAGE.has(kind)) return undefined;
-    const { subject } = source;
-    if (source.retention === null) return { subject, payload: this.#takeEvent(source, seq) };
-    const removed = source.retention.remove(seq);
+  take(subject: Subject | undefined, { kind, seq }: StartedRecord): Poisoned | undefined {
+    if (subject === undefined || !WITH_MESSAGE.has(kind)) return undefined;
+    const { name } = subject;
+    if (subject.retention === null) return { subject: name, payload: this.#takeEvent(subject, seq) };
+    const removed = subject.retention.remove(seq);
     // The document that includes it is unknown: changes wait for a complete message.
-    if (removed?.isNewest !== false) source.hasHole = true;
-    return { subject, payload: removed?.payload ?? NOTHING };
+    if (removed?.isNewest !== false) subject.hasHole = true;
+    return { subject: name, payload: removed?.payload ?? NOTHING };
   }
 
-  #takeEvent(source: Source, seq: number): Uint8Array {
-    this.#events.set(keyOf(source, seq), true);
+  #takeEvent(subject: Subject, seq: number): Uint8Array {
+    this.#events.set(keyOf(subject, seq), true);
     // The one place after its predecessor is its own.
-    const [place] = this.#history.placesAfter(source, seq - 1, Number.POSITIVE_INFINITY) ?? [];
-    const message = place === undefined ? undefined : this.#history.read(source, place);
+    const [place] = this.#history.placesAfter(subject, seq - 1, Number.POSITIVE_INFINITY) ?? [];
+    const message = place === undefined ? undefined : this.#history.read(subject, place);
     return message?.seq === seq ? new Uint8Array(message.payload) : NOTHING;
   }
 }
 
-function keyOf(source: Source, seq: number): string {
-  return `${source.subject} ${source.epoch} ${seq}`;
+function keyOf(subject: Subject, seq: number): string {
+  return `${subject.name} ${subject.epoch} ${seq}`;
 }

@@ -4,10 +4,12 @@
  * the message is published once. If it reuses the id with different content, it gets an error.
  */
 
+import type { FeedPosition } from '../../feed/feed.js';
 import type { StreamPosition } from '../../protocol/stream-position.js';
 import { markText, parseMark } from '../../threads/publication-mark.js';
-import type { StoredPosition } from '../hub-feed.js';
+import type { HubFeed } from '../hub-feed.js';
 import { Answered } from './answered.js';
+import { at, LATE, NOT_COMPARABLE, OTHER_CONTENT, type PublicationOutcome, TOO_MANY } from './publication-outcome.js';
 import { RecentKeys } from './recent-keys.js';
 
 /** Maximum publications that await their sequence; further ones are refused. */
@@ -28,34 +30,15 @@ export interface Publication {
 export interface PublicationsOptions {
   /** Distinguishes this process's publications from all others. */
   readonly origin: string;
-  /**
-   * Hands it to the feed. Resolves to its position if the feed knows it; to undefined if the message will return with
-   * `mark`. The text of a failure says whether the message may have been published.
-   */
-  readonly publish: (
-    subject: string,
-    payload: Uint8Array,
-    mark: string,
-    key: string,
-  ) => Promise<StoredPosition | undefined>;
+  readonly publish: HubFeed['publish'];
 }
 
-/** The key belongs to a message with different content: this one is not published. */
-export class OtherContent extends Error {
-  constructor() {
-    super('id: already used for another message of yours in this room');
-  }
-}
-
-interface Awaited {
-  readonly resolve: (position: StreamPosition) => void;
-  readonly reject: (cause: Error) => void;
-}
+type Settle = (outcome: PublicationOutcome) => void;
 
 export class Publications {
   readonly #options: PublicationsOptions;
   /** By the id that returns with the message. */
-  readonly #awaited = new Map<string, Awaited>();
+  readonly #awaited = new Map<string, Settle>();
   readonly #answers = new Answered();
   /** Messages that came through the feed, whichever gateway published them. */
   readonly #recent = new RecentKeys();
@@ -65,18 +48,14 @@ export class Publications {
     this.#options = options;
   }
 
-  /**
-   * Resolves to the message's position in its topic.
-   * @throws {OtherContent}
-   * @throws {Error} when it was not published or that is unknown; the text says which
-   */
-  async publish(publication: Publication): Promise<StreamPosition> {
+  /** Resolves once the message's position in its topic is known, or is known to stay unknown. */
+  async publish(publication: Publication): Promise<PublicationOutcome> {
     const { subject, key, content, owner } = publication;
     if (key === '') return this.#publish(publication);
     const before = this.#answers.find(owner, key) ?? this.#recent.find(subject, key);
     if (before === undefined) return this.#publishKeyed(publication);
-    if (before.content !== content) throw new OtherContent();
-    return 'position' in before ? before.position : { epoch: before.epoch, seq: before.seq };
+    if (before.content !== content) return OTHER_CONTENT;
+    return 'outcome' in before ? before.outcome : at(before);
   }
 
   /** True for a message that has come under its key before and must be dropped. */
@@ -84,9 +63,7 @@ export class Publications {
     const { id, key, content } = parseMark(mark);
     const before = key === '' ? undefined : this.#recent.find(subject, key);
     if (before === undefined) return false;
-    const awaited = this.#awaited.get(id);
-    if (before.content === content) awaited?.resolve({ epoch: before.epoch, seq: before.seq });
-    else awaited?.reject(new OtherContent());
+    this.#awaited.get(id)?.(before.content === content ? at(before) : OTHER_CONTENT);
     return true;
   }
 
@@ -94,47 +71,43 @@ export class Publications {
   arrived(subject: string, mark: string, position: StreamPosition): void {
     const { id, key, content } = parseMark(mark);
     if (key !== '') this.#recent.add(subject, key, { ...position, content });
-    this.#awaited.get(id)?.resolve(position);
+    this.#awaited.get(id)?.(at(position));
   }
 
-  #publishKeyed(publication: Publication): Promise<StreamPosition> {
+  #publishKeyed(publication: Publication): Promise<PublicationOutcome> {
     const { key, content, owner } = publication;
-    const position = this.#publish(publication);
-    const answer = { content, position };
+    const outcome = this.#publish(publication);
+    const answer = { content, outcome };
     this.#answers.put(owner, key, answer);
     // A failed publication may be retried.
-    position.catch(() => this.#answers.remove(owner, key, answer));
-    return position;
+    void outcome.then(({ ok }) => {
+      if (!ok) this.#answers.remove(owner, key, answer);
+    });
+    return outcome;
   }
 
-  async #publish({ subject, payload, key, content }: Publication): Promise<StreamPosition> {
-    if (this.#awaited.size >= PENDING_MAX) throw new Error('not published: too many publications pending');
+  async #publish({ subject, payload, key, content }: Publication): Promise<PublicationOutcome> {
+    if (this.#awaited.size >= PENDING_MAX) return TOO_MANY;
     const id = `${this.#options.origin}.${++this.#last}`;
     let timer: NodeJS.Timeout | undefined;
-    const echoed = new Promise<StreamPosition>((resolve, reject) => {
-      this.#awaited.set(id, { resolve, reject });
-      const late = new Error(`${MAY_BE_PUBLISHED}: it did not come back in time`);
-      timer = setTimeout(() => reject(late), PUBLISH_TIMEOUT_MS);
+    const echoed = new Promise<PublicationOutcome>(resolve => {
+      this.#awaited.set(id, resolve);
+      timer = setTimeout(() => resolve(LATE), PUBLISH_TIMEOUT_MS);
     });
-    // If the feed fails first, this promise stays unused.
-    echoed.catch(() => {});
-    try {
-      const stored = await this.#options.publish(subject, payload, markText({ id, key, content }), key);
-      if (stored === undefined) return await echoed;
-      checkContent(stored.content, content);
-      return { epoch: stored.epoch, seq: stored.seq };
-    } finally {
-      clearTimeout(timer);
-      this.#awaited.delete(id);
-    }
+    const asked = this.#options.publish(subject, payload, markText({ id, key, content }), key).then(outcome => {
+      if (!outcome.ok) return outcome;
+      return outcome.position === undefined ? echoed : outcomeOf(outcome.position, content);
+    });
+    // A feed whose server hangs answers late or never.
+    const settled = await Promise.race([asked, echoed]);
+    clearTimeout(timer);
+    this.#awaited.delete(id);
+    return settled;
   }
 }
 
-const MAY_BE_PUBLISHED = 'may have been published; repeat it with the same id';
-
-/** @param before what was stored under the key; undefined: nothing */
-function checkContent(before: string | undefined, content: string): void {
-  if (before === undefined || before === content) return;
-  if (before === '') throw new Error('already published under this id, but its content cannot be read to compare');
-  throw new OtherContent();
+/** @param stored its position, with what was stored under its key before */
+function outcomeOf(stored: FeedPosition, content: string): PublicationOutcome {
+  if (stored.content === undefined || stored.content === content) return at(stored);
+  return stored.content === '' ? NOT_COMPARABLE : OTHER_CONTENT;
 }

@@ -3,7 +3,7 @@
  * the next one need not wait for NATS again. They have bounds of their own, so publishing takes no slot from followed
  * topics.
  */
-import type { Source } from '../sources/source-table.js';
+import type { Subject } from '../sources/subject-table.js';
 
 /** Maximum rooms in total; beyond it, the room that has been idle longest goes. */
 export const PUBLISHED_ROOMS_MAX = 1_000;
@@ -12,12 +12,12 @@ export const PUBLISHED_ROOMS_PER_OWNER_MAX = 100;
 
 export class PublishedRooms {
   /** The newest room of an owner is last. */
-  readonly #byOwner = new Map<number, Set<Source>>();
-  readonly #owners = new Map<Source, number>();
-  readonly #end: (source: Source) => void;
+  readonly #byOwner = new Map<number, Set<Subject>>();
+  readonly #owners = new Map<Subject, number>();
+  readonly #end: (subject: Subject) => void;
 
   /** @param end forgets a room without pending publications, at once; calls `remove` */
-  constructor(end: (source: Source) => void) {
+  constructor(end: (subject: Subject) => void) {
     this.#end = end;
   }
 
@@ -25,8 +25,8 @@ export class PublishedRooms {
     return this.#owners.size;
   }
 
-  has(source: Source): boolean {
-    return this.#owners.has(source);
+  has(subject: Subject): boolean {
+    return this.#owners.has(subject);
   }
 
   /**
@@ -39,33 +39,33 @@ export class PublishedRooms {
     return this.#owners.size < PUBLISHED_ROOMS_MAX || this.#endOldest(this.#largest());
   }
 
-  add(source: Source, owner: number): void {
-    this.#owners.set(source, owner);
+  add(subject: Subject, owner: number): void {
+    this.#owners.set(subject, owner);
     const own = this.#byOwner.get(owner) ?? new Set();
-    this.#byOwner.set(owner, own.add(source));
+    this.#byOwner.set(owner, own.add(subject));
   }
 
   /** It is forgotten, or followed for another reason from here on. */
-  remove(source: Source): void {
-    const owner = this.#owners.get(source);
+  remove(subject: Subject): void {
+    const owner = this.#owners.get(subject);
     if (owner === undefined) return;
-    this.#owners.delete(source);
+    this.#owners.delete(subject);
     const own = this.#byOwner.get(owner);
-    own?.delete(source);
+    own?.delete(subject);
     if (own?.size === 0) this.#byOwner.delete(owner);
   }
 
-  #endOldest(rooms: ReadonlySet<Source>): boolean {
-    for (const source of rooms) {
-      if (source.holds > 0) continue;
-      this.#end(source);
+  #endOldest(rooms: ReadonlySet<Subject>): boolean {
+    for (const subject of rooms) {
+      if (subject.holds > 0) continue;
+      this.#end(subject);
       return true;
     }
     return false;
   }
 
-  #largest(): ReadonlySet<Source> {
-    let largest: ReadonlySet<Source> = new Set();
+  #largest(): ReadonlySet<Subject> {
+    let largest: ReadonlySet<Subject> = new Set();
     for (const own of this.#byOwner.values()) if (own.size > largest.size) largest = own;
     return largest;
   }

@@ -5,11 +5,13 @@
  * Replays go through the shard's queue in turn, a little at a time, so that live messages keep their pace. Each ends
  * at what is newest then: in the queue, everything before the end was replayed, and everything after it is live.
  */
+import type { StoredMessage } from '../../feed/feed.js';
+import { type FeedFailure, failed } from '../../feed/feed-outcome.js';
 import type { Tier } from '../../protocol/view-options.js';
 import { FLAG_INCOMPLETE, RecordKind } from '../../threads/records.js';
-import type { StoredMessage } from '../hub-feed.js';
+import type { HubFeed } from '../hub-feed.js';
 import type { Shard } from '../shards/shard.js';
-import type { Source } from '../sources/source-table.js';
+import type { Subject } from '../sources/subject-table.js';
 import type { EventHistories } from './event-histories.js';
 import { ReplayTurns, type Turn } from './replay-turns.js';
 
@@ -30,7 +32,7 @@ const AHEAD_POLL_MS = 50;
 
 /** Who asks, and from which position. */
 export interface ReplayRequest {
-  readonly source: Source;
+  readonly subject: Subject;
   readonly shard: Shard;
   readonly lane: number;
   readonly tier: Tier;
@@ -58,7 +60,7 @@ interface Replay extends ReplayRequest {
 
 /** A request that waits for this gateway to catch up with the client. */
 interface Waiting {
-  readonly source: Source;
+  readonly subject: Subject;
   readonly worker: number;
   readonly request: number;
   readonly then: () => void;
@@ -66,19 +68,9 @@ interface Waiting {
 
 export interface ReplaysOptions {
   readonly history: EventHistories;
-  /**
-   * All messages of a subject with `afterSeq < seq ≤ toSeq`; undefined when they are unavailable or may be incomplete.
-   */
-  readonly stored: (
-    subject: string,
-    afterSeq: number,
-    toSeq: number,
-    messagesMax: number,
-    epoch: string,
-  ) => Promise<readonly StoredMessage[] | undefined>;
-  readonly onFault: (what: string, detail: string) => void;
+  readonly stored: HubFeed['stored'];
   /** No encoder is given this message again: a client that asks for it restarts. */
-  readonly isPoison: (source: Source, seq: number) => boolean;
+  readonly isPoison: (subject: Subject, seq: number) => boolean;
 }
 
 export class Replays {
@@ -90,8 +82,8 @@ export class Replays {
     (replay, turn) => this.#step(replay, turn),
     replay => this.#end(replay, 'unrecovered'),
   );
-  /** The same by source, including requests that have not begun: they must be answered when the source is forgotten. */
-  readonly #bySource = new Map<Source, Set<Replay | Waiting>>();
+  /** By subject, with requests that have not begun: they must be answered when the subject is forgotten. */
+  readonly #bySubject = new Map<Subject, Set<Replay | Waiting>>();
   /** Requests that have not begun; at most as many as concurrent replays. */
   readonly #ahead = new Set<Waiting>();
   /** All of these. */
@@ -102,7 +94,7 @@ export class Replays {
   }
 
   begin(request: ReplayRequest): void {
-    const { source, shard, since } = request;
+    const { subject, shard, since } = request;
     const replay: Replay = {
       ...request,
       afterSeq: since.seq,
@@ -115,8 +107,8 @@ export class Replays {
       reads: 0,
       isPoisoned: false,
     };
-    shard.control(RecordKind.replayBegin, source.id, replay.lane, replay.worker, since.seq, replay.request);
-    if (since.epoch !== source.epoch || this.#active.size >= REPLAYS_MAX) {
+    shard.control(RecordKind.replayBegin, subject.id, replay.lane, replay.worker, since.seq, replay.request);
+    if (since.epoch !== subject.epoch || this.#active.size >= REPLAYS_MAX) {
       this.#end(replay, 'unrecovered');
       return;
     }
@@ -126,11 +118,11 @@ export class Replays {
   }
 
   /**
-   * Calls `then` once `isHere`, or anyway after a while or when the source is about to be forgotten; never, if the
+   * Calls `then` once `isHere`, or anyway after a while or when the subject is about to be forgotten; never, if the
    * worker ends before.
    */
   whenHere(
-    { source, worker, request }: Pick<ReplayRequest, 'source' | 'worker' | 'request'>,
+    { subject, worker, request }: Pick<ReplayRequest, 'subject' | 'worker' | 'request'>,
     isHere: () => boolean,
     then: () => void,
   ): void {
@@ -138,7 +130,7 @@ export class Replays {
       then();
       return;
     }
-    const waiting: Waiting = { source, worker, request, then };
+    const waiting: Waiting = { subject, worker, request, then };
     this.#ahead.add(waiting);
     this.#note(waiting);
     let leftMs = AHEAD_MAX_MS;
@@ -183,9 +175,9 @@ export class Replays {
     }
   }
 
-  /** The source is about to be forgotten: clients that asked for it have left, or learn that nothing is available. */
-  forgetSource(source: Source): void {
-    const asked = [...(this.#bySource.get(source) ?? [])];
+  /** The subject is about to be forgotten: clients that asked for it have left, or learn that nothing is available. */
+  forgetSubject(subject: Subject): void {
+    const asked = [...(this.#bySubject.get(subject) ?? [])];
     for (const each of asked) {
       if ('then' in each) {
         this.#ahead.delete(each);
@@ -196,7 +188,7 @@ export class Replays {
       }
     }
     // The replays begun by `then`.
-    for (const each of this.#bySource.get(source) ?? []) if (!('then' in each)) this.#end(each, 'unrecovered');
+    for (const each of this.#bySubject.get(subject) ?? []) if (!('then' in each)) this.#end(each, 'unrecovered');
   }
 
   /** Call when the hub closes. */
@@ -204,44 +196,36 @@ export class Replays {
     this.#turns.close();
     this.#active.clear();
     this.#ahead.clear();
-    this.#bySource.clear();
+    this.#bySubject.clear();
     this.#byRequest.clear();
   }
 
   async #fetch(replay: Replay): Promise<void> {
-    const { source, afterSeq } = replay;
-    const toSeq = source.seq;
+    const { subject, afterSeq } = replay;
+    const toSeq = subject.seq;
     replay.reads++;
     let timer: NodeJS.Timeout | undefined;
-    const silence = new Promise<undefined>(resolve => {
-      timer = setTimeout(() => resolve(undefined), STORE_MS_MAX);
+    const late = new Promise<FeedFailure>(resolve => {
+      timer = setTimeout(() => resolve(failed('unreachable', 'the store does not answer')), STORE_MS_MAX);
     });
-    try {
-      const { epoch } = replay.since;
-      const stored = await Promise.race([
-        this.#options.stored(source.subject, afterSeq, toSeq, REPLAY_MESSAGES_MAX, epoch),
-        silence,
-      ]);
-      if (!this.#active.has(replay)) return;
-      if (stored === undefined) {
-        this.#end(replay, 'unrecovered');
-        return;
-      }
-      replay.stored = stored;
-      replay.nextStored = 0;
-      this.#turns.add(replay);
-    } catch (cause) {
-      this.#options.onFault('missed messages could not be read', String(cause));
-      if (this.#active.has(replay)) this.#end(replay, 'unrecovered');
-    } finally {
-      clearTimeout(timer);
+    const { epoch } = replay.since;
+    const range = { subject: subject.name, epoch, afterSeq, toSeq, messagesMax: REPLAY_MESSAGES_MAX };
+    const outcome = await Promise.race([this.#options.stored(range), late]);
+    clearTimeout(timer);
+    if (!this.#active.has(replay)) return;
+    if (!outcome.ok) {
+      this.#end(replay, 'unrecovered');
+      return;
     }
+    replay.stored = outcome.messages;
+    replay.nextStored = 0;
+    this.#turns.add(replay);
   }
 
   /** Queues what the turn has room for; once nothing is left, the end. */
   #step(replay: Replay, turn: Turn): void {
     if (!this.#active.has(replay)) return;
-    if (replay.source.epoch !== replay.since.epoch) {
+    if (replay.subject.epoch !== replay.since.epoch) {
       this.#end(replay, 'unrecovered');
       return;
     }
@@ -263,27 +247,27 @@ export class Replays {
     const { history } = this.#options;
     while (turn.hasRoom && !replay.isPoisoned) {
       if (replay.nextPlace >= replay.places.length) {
-        const places = history.placesAfter(replay.source, replay.afterSeq, REPLAY_MESSAGES_MAX);
+        const places = history.placesAfter(replay.subject, replay.afterSeq, REPLAY_MESSAGES_MAX);
         if (places === undefined) return 'gone';
         if (places.length === 0) return 'all';
         replay.places = places;
         replay.nextPlace = 0;
       }
-      const message = history.read(replay.source, replay.places[replay.nextPlace++] as number);
+      const message = history.read(replay.subject, replay.places[replay.nextPlace++] as number);
       if (message !== undefined) this.#append(replay, message, turn);
       // It has left the buffer since: query the history again, which knows.
       else replay.places = [];
     }
-    return replay.source.seq <= replay.afterSeq ? 'all' : 'more';
+    return replay.subject.seq <= replay.afterSeq ? 'all' : 'more';
   }
 
   #append(replay: Replay, message: StoredMessage, turn: Turn): void {
     if (message.seq <= replay.afterSeq) return;
-    if (this.#options.isPoison(replay.source, message.seq)) {
+    if (this.#options.isPoison(replay.subject, message.seq)) {
       replay.isPoisoned = true;
       return;
     }
-    replay.shard.replay(replay.source, message.payload, message.seq, message.tsEventMicros, replay.lane, replay);
+    replay.shard.replay(replay.subject, message.payload, message.seq, message.tsEventMicros, replay.lane, replay);
     replay.afterSeq = message.seq;
     replay.messages++;
     replay.bytes += message.payload.length;
@@ -291,27 +275,27 @@ export class Replays {
   }
 
   #end(replay: Replay, outcome: keyof Replays['counters']): void {
-    const { source, shard, lane, worker, request } = replay;
+    const { subject, shard, lane, worker, request } = replay;
     this.#active.delete(replay);
     this.#turns.delete(replay);
     this.#unnote(replay);
     this.counters[outcome]++;
     const flags = outcome === 'recovered' ? 0 : FLAG_INCOMPLETE;
-    shard.control(RecordKind.replayEnd, source.id, lane, worker, 0, request, flags);
+    shard.control(RecordKind.replayEnd, subject.id, lane, worker, 0, request, flags);
   }
 
   #note(asked: Replay | Waiting): void {
-    const ofSource = this.#bySource.get(asked.source) ?? new Set();
-    this.#bySource.set(asked.source, ofSource.add(asked));
+    const ofSubject = this.#bySubject.get(asked.subject) ?? new Set();
+    this.#bySubject.set(asked.subject, ofSubject.add(asked));
     this.#byRequest.set(keyOf(asked.worker, asked.request), asked);
   }
 
   #unnote(asked: Replay | Waiting): void {
     const key = keyOf(asked.worker, asked.request);
     if (this.#byRequest.get(key) === asked) this.#byRequest.delete(key);
-    const ofSource = this.#bySource.get(asked.source);
-    ofSource?.delete(asked);
-    if (ofSource?.size === 0) this.#bySource.delete(asked.source);
+    const ofSubject = this.#bySubject.get(asked.subject);
+    ofSubject?.delete(asked);
+    if (ofSubject?.size === 0) this.#bySubject.delete(asked.subject);
   }
 }
 

@@ -26,14 +26,14 @@ interface InFlight {
   readonly reject: (cause: unknown) => void;
 }
 
-/** A pool of one: a shard's sources live in its thread, so no other thread may take its batches. */
+/** A pool of one: a shard's subjects live in its thread, so no other thread may take its batches. */
 export class PooledEncoderThread implements EncoderThread {
   onDeath: (cause: unknown) => void = () => {};
   readonly progress: ProgressReader;
   readonly #pool: Piscina;
   readonly #slot: HandoffSender;
   #inFlight: InFlight | undefined;
-  #isFlushed = false;
+  #isFlushing = false;
   #isAwaited = false;
 
   constructor(taskFile: string, data: Omit<EncoderThreadData, 'progress' | 'handoffSlot'>) {
@@ -77,13 +77,13 @@ export class PooledEncoderThread implements EncoderThread {
 
   flush(): void {
     if (this.#inFlight === undefined || this.#settleIfDone()) return;
-    this.#isFlushed = true;
+    this.#isFlushing = true;
     if (this.#isAwaited) return;
     this.#isAwaited = true;
     void this.#slot.changed().then(() => {
       this.#isAwaited = false;
       // What it was for may be over, and the next batch in flight.
-      if (this.#isFlushed) this.flush();
+      if (this.#isFlushing) this.flush();
     });
   }
 
@@ -106,7 +106,7 @@ export class PooledEncoderThread implements EncoderThread {
   #settle(outcome: BatchOutcome): void {
     const inFlight = this.#inFlight;
     this.#inFlight = undefined;
-    this.#isFlushed = false;
+    this.#isFlushing = false;
     inFlight?.resolve({ ...outcome, buffer: inFlight.buffer });
   }
 

@@ -6,12 +6,12 @@ export const WATCH_INTERVAL_MS = 250;
 /** A thread still running after this time is in native code. */
 const END_MAX_MS = 500;
 /** How long a thread may take to start, in checks. */
-const START_LOOKS_MAX = 30_000 / WATCH_INTERVAL_MS;
+const START_CHECKS_MAX = 30_000 / WATCH_INTERVAL_MS;
 
 export class EncoderWatch {
   /** A thread to be ended is in native code. It is not replaced until it returns: a ring has one writer. */
   isStuck = false;
-  readonly #looksMax: number;
+  readonly #checksMax: number;
   readonly #onStuck: () => void;
   #ending: { readonly thread: EncoderThread; readonly ended: Promise<void> } | undefined;
   #thread: EncoderThread | undefined;
@@ -25,7 +25,7 @@ export class EncoderWatch {
    */
   constructor(hungAfterMs: number, onStuck: () => void) {
     this.#onStuck = onStuck;
-    this.#looksMax = Math.max(2, Math.ceil(hungAfterMs / WATCH_INTERVAL_MS));
+    this.#checksMax = Math.max(2, Math.ceil(hungAfterMs / WATCH_INTERVAL_MS));
   }
 
   /** Ends a thread, once; resolves when it has ended. */
@@ -56,6 +56,6 @@ export class EncoderWatch {
       this.#quiet = 0;
       return false;
     }
-    return ++this.#quiet >= (steps === 0 ? Math.max(START_LOOKS_MAX, this.#looksMax) : this.#looksMax);
+    return ++this.#quiet >= (steps === 0 ? Math.max(START_CHECKS_MAX, this.#checksMax) : this.#checksMax);
   }
 }

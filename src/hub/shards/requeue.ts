@@ -1,6 +1,6 @@
 /** Hands what waited for an encoder that died to its replacement, after the state that rebuilds it. */
 import { BatchReader, type BatchWriter, RecordKind } from '../../threads/records.js';
-import type { Source } from '../sources/source-table.js';
+import type { Subject } from '../sources/subject-table.js';
 
 /** Records besides events that still matter after the encoder they waited for has died. */
 const REQUEUED: ReadonlySet<number> = new Set([
@@ -22,12 +22,12 @@ const OF_ONE_EPOCH: ReadonlySet<number> = new Set([
 /**
  * Appends what still matters of a batch: events and requests. State messages are left out, because the rebuilt state
  * is newer.
- * @param sourceOf the source of a number; undefined for a forgotten one
+ * @param subjectOf the subject of a number; undefined for a forgotten one
  */
 export function requeue(
   buffer: ArrayBuffer,
   bytes: number,
-  sourceOf: (id: number) => Source | undefined,
+  subjectOf: (id: number) => Subject | undefined,
   into: BatchWriter,
 ): void {
   const reader = new BatchReader();
@@ -35,7 +35,7 @@ export function requeue(
   const epochBegins = epochBeginsIn(reader, buffer, bytes);
   reader.open(buffer, bytes);
   while (reader.next()) {
-    const known = sourceOf(reader.source);
+    const known = subjectOf(reader.source);
     // Forgotten since then: it is no longer needed, and the new encoder does not know it.
     if (known === undefined) continue;
     // From a past epoch: in the one that the new encoder begins with, its sequences mean other messages.
@@ -49,7 +49,7 @@ export function requeue(
   }
 }
 
-/** Where the newest epoch of each source begins in a batch. */
+/** Where the newest epoch of each subject begins in a batch. */
 function epochBeginsIn(reader: BatchReader, buffer: ArrayBuffer, bytes: number): Map<number, number> {
   const begins = new Map<number, number>();
   reader.open(buffer, bytes);

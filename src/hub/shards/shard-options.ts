@@ -2,14 +2,14 @@
 import type { BatchResult } from '../../threads/batch.js';
 import type { StartedRecord } from '../../threads/progress.js';
 import type { LostRange } from '../sources/lost-ranges.js';
-import type { Source } from '../sources/source-table.js';
+import type { Subject } from '../sources/subject-table.js';
 import type { EncoderThread } from './encoder-thread.js';
 
 export interface ShardOptions {
   readonly index: number;
   readonly startThread: () => EncoderThread;
-  /** Sources by number, to tell events from states. */
-  readonly source: (id: number) => Source | undefined;
+  /** Subjects by number, to tell events from states. */
+  readonly subject: (id: number) => Subject | undefined;
   readonly nowMicros: () => number;
   readonly onResult: (result: BatchResult) => void;
   /** The thread died, at this record if any: the events of its batch are lost, and its state must be rebuilt. */

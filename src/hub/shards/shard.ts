@@ -4,7 +4,7 @@
  * path has no timer, except when a worker is behind: then messages that would wait in the ring wait here briefly
  * instead and form one batch, which leaves that worker more CPU time.
  *
- * The batch being filled is bounded. When it is full, state sources keep only their newest message (which the hub
+ * The batch being filled is bounded. When it is full, state subjects keep only their newest message (which the hub
  * retains anyway), and events are counted and announced as a `gap`.
  */
 import { RestartPace } from '../../observe/restart-pace.js';
@@ -13,7 +13,7 @@ import type { BatchResult, StaleReason } from '../../threads/batch.js';
 import type { StartedRecord } from '../../threads/progress.js';
 import { BatchWriter, holdFlags, RecordKind } from '../../threads/records.js';
 import { type LostRange, noteLost } from '../sources/lost-ranges.js';
-import type { Source } from '../sources/source-table.js';
+import type { Subject } from '../sources/subject-table.js';
 import { ClassTimers } from './class-timers.js';
 import type { EncoderThread } from './encoder-thread.js';
 import { EncoderWatch, WATCH_INTERVAL_MS } from './encoder-watch.js';
@@ -55,14 +55,14 @@ export class Shard {
   #scheduled = false;
   #closed = false;
   /**
-   * Event sequences in the batch being filled and in the one being encoded, as triples of source, seq and epoch count.
+   * Event sequences in the batch being filled and in the one being encoded, as triples of subject, seq and epoch count.
    */
   #events: number[] = [];
   #eventsInFlight: number[] = [];
-  /** The same for state messages, as pairs of source and order. */
+  /** The same for state messages, as pairs of subject and order. */
   #states: number[] = [];
   #statesInFlight: number[] = [];
-  readonly #skipped = new Set<Source>();
+  readonly #skipped = new Set<Subject>();
   /** Bytes of changes that found no room since the last batch. */
   #heldBytes = 0;
   readonly #lost = new Map<number, LostRange>();
@@ -95,48 +95,48 @@ export class Shard {
   }
 
   data(
-    source: Source,
+    subject: Subject,
     payload: Uint8Array,
     seq: number,
     tsEventMicros: number,
     hubMicros: number,
     flags: number,
   ): void {
-    const { retention } = source;
+    const { retention } = subject;
     // Skipped messages go first.
-    if (this.isFull || this.#skipped.has(source)) {
+    if (this.isFull || this.#skipped.has(subject)) {
       if (retention === null) {
         this.eventsDropped++;
-        noteLost(this.#lost, source.id, seq);
+        noteLost(this.#lost, subject.id, seq);
       } else {
         this.statesSkipped++;
-        this.#skipped.add(source);
+        this.#skipped.add(subject);
         retention.addSkipped(payload, seq, { tsEventMicros, hubMicros }, flags, this.#heldBytes >= this.#queueBytesMax);
         if (retention.keepsChanges) this.#heldBytes += payload.length;
       }
       return;
     }
-    if (retention === null) this.#events.push(source.id, seq, source.epochs);
-    else this.#states.push(source.id, retention.add(payload, seq, { tsEventMicros, hubMicros }, flags));
-    this.#batch.append(RecordKind.data, source.id, seq, tsEventMicros, hubMicros, payload, flags);
+    if (retention === null) this.#events.push(subject.id, seq, subject.epochs);
+    else this.#states.push(subject.id, retention.add(payload, seq, { tsEventMicros, hubMicros }, flags));
+    this.#batch.append(RecordKind.data, subject.id, seq, tsEventMicros, hubMicros, payload, flags);
     this.#schedule();
   }
 
-  control(kind: RecordKind, source: number, lane: number, worker: number, a = 0, c = 0, flags = 0): void {
-    this.#batch.append(kind, source, a, 0, c, undefined, flags, lane, worker);
+  control(kind: RecordKind, subject: number, lane: number, worker: number, a = 0, c = 0, flags = 0): void {
+    this.#batch.append(kind, subject, a, 0, c, undefined, flags, lane, worker);
     this.#schedule();
   }
 
-  /** A message of a state source is lost, and none has followed yet. */
-  lost(source: Source, reason: StaleReason): void {
+  /** A message of a state subject is lost, and none has followed yet. */
+  lost(subject: Subject, reason: StaleReason): void {
     const hold = { reason, sinceMicros: timeOfDayAt(this.#options.nowMicros()) };
-    this.#batch.append(RecordKind.lost, source.id, 0, hold.sinceMicros, 0, undefined, holdFlags(hold));
+    this.#batch.append(RecordKind.lost, subject.id, 0, hold.sinceMicros, 0, undefined, holdFlags(hold));
     this.#schedule();
   }
 
   /** One past message, for the client that asked. */
   replay(
-    source: Source,
+    subject: Subject,
     payload: Uint8Array,
     seq: number,
     tsEventMicros: number,
@@ -144,48 +144,48 @@ export class Shard {
     asker: { readonly worker: number; readonly request: number },
   ): void {
     const { worker, request } = asker;
-    this.#batch.append(RecordKind.replay, source.id, seq, tsEventMicros, request, payload, 0, lane, worker);
+    this.#batch.append(RecordKind.replay, subject.id, seq, tsEventMicros, request, payload, 0, lane, worker);
     this.#schedule();
   }
 
-  text(kind: RecordKind, source: number, text: string, a = 0, b = 0): void {
-    this.#batch.appendText(kind, source, text, a, b);
+  text(kind: RecordKind, subject: number, text: string, a = 0, b = 0): void {
+    this.#batch.appendText(kind, subject, text, a, b);
     this.#schedule();
   }
 
-  /** The source is forgotten. */
-  drop(source: Source): void {
-    this.#skipped.delete(source);
-    this.#lost.delete(source.id);
-    this.control(RecordKind.drop, source.id, 0, 0);
+  /** The subject is forgotten. */
+  drop(subject: Subject): void {
+    this.#skipped.delete(subject);
+    this.#lost.delete(subject.id);
+    this.control(RecordKind.drop, subject.id, 0, 0);
   }
 
-  /** The source's sequences belong to another epoch from here on. Pending loss announcements are meaningless in it. */
-  beginEpoch(source: Source, epoch: string): void {
-    this.#lost.delete(source.id);
-    this.text(RecordKind.epoch, source.id, epoch);
+  /** The subject's sequences belong to another epoch from here on. Pending loss announcements are meaningless in it. */
+  beginEpoch(subject: Subject, epoch: string): void {
+    this.#lost.delete(subject.id);
+    this.text(RecordKind.epoch, subject.id, epoch);
   }
 
   /** Checks in a microtask for a finished batch. */
-  look(): void {
+  check(): void {
     if (this.#busy && !this.#rebuilding) this.#thread.flush();
   }
 
   /** Announces that events are lost; repeated if the encoder dies before it does so. */
-  gap(source: number, range: LostRange, reason: string): void {
-    const epochs = this.#options.source(source)?.epochs ?? 0;
-    this.#events.push(source, range.from, epochs, source, range.to, epochs);
-    this.text(RecordKind.gap, source, reason, range.from, range.to);
+  gap(subject: number, range: LostRange, reason: string): void {
+    const epochs = this.#options.subject(subject)?.epochs ?? 0;
+    this.#events.push(subject, range.from, epochs, subject, range.to, epochs);
+    this.text(RecordKind.gap, subject, reason, range.from, range.to);
   }
 
-  /** Rebuilds a source's state in a new encoder without sending. For an event source: its current sequence. */
-  restore(source: Source): void {
-    if (source.retention === null) {
-      if (source.encodedSeq > 0) this.control(RecordKind.resume, source.id, 0, 0, source.encodedSeq);
+  /** Rebuilds a subject's state in a new encoder without sending. For an event subject: its current sequence. */
+  restore(subject: Subject): void {
+    if (subject.retention === null) {
+      if (subject.encodedSeq > 0) this.control(RecordKind.resume, subject.id, 0, 0, subject.encodedSeq);
       return;
     }
-    for (const { payload, seq, tsEventMicros, hubMicros, flags } of source.retention.takeAll()) {
-      this.#batch.append(RecordKind.restore, source.id, seq, tsEventMicros, hubMicros, payload, flags);
+    for (const { payload, seq, tsEventMicros, hubMicros, flags } of subject.retention.takeAll()) {
+      this.#batch.append(RecordKind.restore, subject.id, seq, tsEventMicros, hubMicros, payload, flags);
     }
     this.#schedule();
   }
@@ -202,7 +202,7 @@ export class Shard {
     this.#states = [];
     this.#skipped.clear();
     rebuild();
-    requeue(waiting.buffer, waiting.bytes, this.#options.source, this.#batch);
+    requeue(waiting.buffer, waiting.bytes, this.#options.subject, this.#batch);
     for (const value of events) this.#events.push(value);
     this.#rebuilding = false;
     this.#busy = false;
@@ -227,7 +227,7 @@ export class Shard {
 
   #schedule(): void {
     if (this.#scheduled || this.#closed) return;
-    this.look();
+    this.check();
     if (this.#busy) return;
     this.#scheduled = true;
     const dispatch = (): void => {
@@ -269,21 +269,21 @@ export class Shard {
   }
 
   #confirm(): void {
-    for (const { source, seq } of this.#inFlight()) source.encodedSeq = seq;
-    // The newest first: it also confirms all older ones of its source.
+    for (const { subject, seq } of this.#inFlight()) subject.encodedSeq = seq;
+    // The newest first: it also confirms all older ones of its subject.
     for (let i = this.#statesInFlight.length - 2; i >= 0; i -= 2) {
-      this.#options.source(this.#statesInFlight[i] ?? 0)?.retention?.confirm(this.#statesInFlight[i + 1] ?? 0);
+      this.#options.subject(this.#statesInFlight[i] ?? 0)?.retention?.confirm(this.#statesInFlight[i + 1] ?? 0);
     }
     this.#eventsInFlight.length = 0;
     this.#statesInFlight.length = 0;
   }
 
   /** The events being encoded whose epochs are still current. */
-  *#inFlight(): IterableIterator<{ source: Source; seq: number }> {
+  *#inFlight(): IterableIterator<{ subject: Subject; seq: number }> {
     for (let i = 0; i < this.#eventsInFlight.length; i += 3) {
-      const source = this.#options.source(this.#eventsInFlight[i] ?? 0);
-      if (source?.epochs !== this.#eventsInFlight[i + 2]) continue;
-      yield { source: source as Source, seq: this.#eventsInFlight[i + 1] ?? 0 };
+      const subject = this.#options.subject(this.#eventsInFlight[i] ?? 0);
+      if (subject?.epochs !== this.#eventsInFlight[i + 2]) continue;
+      yield { subject: subject as Subject, seq: this.#eventsInFlight[i + 1] ?? 0 };
     }
   }
 
@@ -294,7 +294,7 @@ export class Shard {
     this.restarts++;
     const lost = new Map<number, LostRange>();
     // Losses in a past epoch are not reported: clients already know that it is over.
-    for (const { source, seq } of this.#inFlight()) noteLost(lost, source.id, seq);
+    for (const { subject, seq } of this.#inFlight()) noteLost(lost, subject.id, seq);
     this.#eventsInFlight.length = 0;
     this.#statesInFlight.length = 0;
     const error = cause instanceof Error ? cause : new Error(String(cause));
@@ -317,7 +317,7 @@ export class Shard {
   }
 
   #watchThread(): void {
-    this.look();
+    this.check();
     if (!this.watch.isHung(this.#busy && !this.#rebuilding ? this.#thread : undefined)) return;
     this.hung++;
     this.#crashed(new Error(`hung: no progress for ${this.#options.hungAfterMs} ms`));
@@ -326,24 +326,24 @@ export class Shard {
   /** Fills the new batch first with what the full queue had no room for, as far as it fits. */
   #catchUp(): void {
     this.#heldBytes = 0;
-    for (const source of this.#skipped) {
+    for (const subject of this.#skipped) {
       // The others go into the next batch.
       if (this.isFull) break;
-      this.#skipped.delete(source);
-      this.#appendNewest(source);
+      this.#skipped.delete(subject);
+      this.#appendNewest(subject);
     }
     for (const [id, range] of this.#lost) this.gap(id, range, 'overload');
     this.#lost.clear();
   }
 
   /** Appends the retained messages, all but the last quietly: a single delta leads from what was sent to the newest. */
-  #appendNewest(source: Source): void {
-    const messages = source.retention?.takeAll() ?? [];
+  #appendNewest(subject: Subject): void {
+    const messages = subject.retention?.takeAll() ?? [];
     messages.forEach(({ payload, seq, tsEventMicros, hubMicros, flags, order }, i) => {
       const isNewest = i === messages.length - 1;
       const kind = isNewest ? RecordKind.data : RecordKind.restore;
-      this.#batch.append(kind, source.id, seq, tsEventMicros, hubMicros, payload, flags);
-      if (isNewest) this.#states.push(source.id, order);
+      this.#batch.append(kind, subject.id, seq, tsEventMicros, hubMicros, payload, flags);
+      if (isNewest) this.#states.push(subject.id, order);
     });
   }
 }

@@ -1,71 +1,75 @@
 /**
  * Tracks who wants what: workers by view, and publications that await their echo. It tells the feed of the first and
- * the last interest in each source, so that the feed follows at NATS exactly what is wanted.
+ * the last interest in each subject, so that the feed follows at NATS exactly what is wanted.
  */
+import assert from 'node:assert/strict';
+import type { Feed } from '../../feed/feed.js';
+import { type FeedOutcome, failed } from '../../feed/feed-outcome.js';
 import { ALL_TRADES_SOURCE, isOnDemand } from '../../protocol/topics.js';
-import type { Source, SourceTable } from './source-table.js';
+import type { Subject, SubjectTable } from './subject-table.js';
 
 /**
- * How long an unwanted source is still followed: a client that lost its connection returns to the same numbering and
+ * How long an unwanted subject is still followed: a client that lost its connection returns to the same numbering and
  * can recover what it missed.
  */
 export const LINGER_MS = 3_000;
-/** How long to wait for a feed that cannot confirm a subject because it has no connection. */
+/** How long to wait for a feed that cannot confirm a subject because its server does not answer. */
 const OPEN_MS_MAX = 2_000;
+const LATE = failed('unreachable', 'the server does not answer');
 
 export interface InterestOptions {
-  readonly sources: SourceTable;
-  /** A subject is wanted, or no longer. Resolves once the feed follows it or cannot now. Never rejects. */
-  readonly follow: (subject: string, wanted: boolean) => Promise<unknown> | undefined;
-  /** The source is wanted from now on, or no longer. */
-  readonly onChange: (source: Source) => void;
-  /** The source is unwanted, and nothing about it has to be kept. */
-  readonly forget: (source: Source) => void;
+  readonly subjects: SubjectTable;
+  readonly follow: Feed['follow'];
+  /** The subject is wanted from now on, or no longer. */
+  readonly onChange: (subject: Subject) => void;
+  /** The subject is unwanted, and nothing about it has to be kept. */
+  readonly forget: (subject: Subject) => void;
 }
 
 export class Interest {
   readonly #options: InterestOptions;
-  readonly #lingering = new Map<Source, NodeJS.Timeout>();
+  readonly #lingering = new Map<Subject, NodeJS.Timeout>();
 
   constructor(options: InterestOptions) {
     this.#options = options;
   }
 
-  set(source: Source, lane: number, worker: number, wanted: boolean): void {
-    source.wants ??= new Map();
-    const mask = source.wants.get(lane) ?? 0;
+  set(subject: Subject, lane: number, worker: number, wanted: boolean): void {
+    subject.wants ??= new Map();
+    const mask = subject.wants.get(lane) ?? 0;
     const next = wanted ? mask | (1 << worker) : mask & ~(1 << worker);
-    const before = isWanted(source);
-    if (next === 0) source.wants.delete(lane);
-    else source.wants.set(lane, next);
-    this.#changed(source, before);
+    const before = isWanted(subject);
+    if (next === 0) subject.wants.delete(lane);
+    else subject.wants.set(lane, next);
+    this.#changed(subject, before);
   }
 
-  /** Keeps the source wanted for something other than a view, until `release`. */
-  hold(source: Source): void {
-    const before = isWanted(source);
-    source.holds++;
-    this.#changed(source, before);
+  /** Keeps the subject wanted for something other than a view, until `release`. */
+  hold(subject: Subject): void {
+    const before = isWanted(subject);
+    subject.holds++;
+    this.#changed(subject, before);
   }
 
-  release(source: Source): void {
-    source.holds--;
-    this.#changed(source, true);
+  release(subject: Subject): void {
+    assert(subject.holds > 0, 'only what is held is released');
+    subject.holds--;
+    this.#changed(subject, true);
   }
 
-  /** Ends a lingering source early. */
-  endNow(source: Source): void {
-    const timer = this.#lingering.get(source);
+  /** Ends a lingering subject early. */
+  endNow(subject: Subject): void {
+    const timer = this.#lingering.get(subject);
     if (timer === undefined) return;
     clearTimeout(timer);
-    this.#end(source);
+    this.#end(subject);
   }
 
   /** Nothing is wanted on behalf of the worker any more. */
   forgetWorker(worker: number): void {
-    for (const source of this.#options.sources) {
-      if (source.wants === null) continue;
-      for (const lane of [...source.wants.keys()]) this.set(source, lane, worker, false);
+    for (const subject of this.#options.subjects) {
+      if (subject.wants === null) continue;
+      for (const lane of [...subject.wants.keys()]) this.set(subject, lane, worker, false);
     }
   }
 
@@ -74,58 +78,67 @@ export class Interest {
     this.#lingering.clear();
   }
 
-  #changed(source: Source, before: boolean): void {
-    const after = isWanted(source);
+  #changed(subject: Subject, before: boolean): void {
+    const after = isWanted(subject);
     if (before === after) return;
-    this.#options.onChange(source);
+    this.#options.onChange(subject);
     if (after) {
-      const lingering = this.#lingering.get(source);
+      const lingering = this.#lingering.get(subject);
       clearTimeout(lingering);
-      // It was followed all the time.
-      if (!this.#lingering.delete(source)) this.#open(source);
-    } else if (isTemporary(source)) {
+      // It was followed all the time, unless the server refused it.
+      if (!this.#lingering.delete(subject) || subject.refusal !== '') this.#open(subject);
+    } else if (isTemporary(subject)) {
       this.#lingering.set(
-        source,
-        setTimeout(() => this.#end(source), LINGER_MS),
+        subject,
+        setTimeout(() => this.#end(subject), LINGER_MS),
       );
     } else {
-      this.#unfollow(source);
+      this.#unfollow(subject);
     }
   }
 
-  #open(source: Source): void {
-    const followed = this.#options.follow(source.subject, true);
-    if (followed === undefined) return;
+  #open(subject: Subject): void {
+    const followed = this.#options.follow(subject.name, true);
+    if (!(followed instanceof Promise)) {
+      opened(subject, followed);
+      return;
+    }
     let timer: NodeJS.Timeout | undefined;
-    const patience = new Promise<void>(resolve => {
-      timer = setTimeout(resolve, OPEN_MS_MAX);
+    const late = new Promise<FeedOutcome>(resolve => {
+      timer = setTimeout(() => resolve(LATE), OPEN_MS_MAX);
     });
-    const settle = (): void => {
+    const opening: Promise<void> = Promise.race([followed, late]).then(outcome => {
       clearTimeout(timer);
-      if (source.opening === opening) source.opening = undefined;
-    };
-    // A failed feed follows the subject again when it reconnects; the feed status tells clients.
-    const opening: Promise<void> = Promise.race([followed, patience]).then(settle, settle);
-    source.opening = opening;
+      if (subject.opening !== opening) return;
+      subject.opening = undefined;
+      opened(subject, outcome);
+    });
+    subject.opening = opening;
   }
 
-  #unfollow(source: Source): void {
-    this.#options.follow(source.subject, false)?.catch(() => undefined);
+  #unfollow(subject: Subject): void {
+    // Nothing depends on it: what still arrives is ignored.
+    void this.#options.follow(subject.name, false);
   }
 
-  #end(source: Source): void {
-    this.#lingering.delete(source);
-    this.#unfollow(source);
+  #end(subject: Subject): void {
+    this.#lingering.delete(subject);
+    this.#unfollow(subject);
     // Market data that arrived since has a last value, which is kept.
-    if (isTemporary(source)) this.#options.forget(source);
+    if (isTemporary(subject)) this.#options.forget(subject);
   }
 }
 
-/** True when nothing is lost by forgetting the source. `trades:*` is no source of its own, and stays. */
-function isTemporary({ kind, seq, id }: Source): boolean {
+/** True when nothing is lost by forgetting the subject. `trades:*` is no subject of its own, and stays. */
+function isTemporary({ kind, seq, id }: Subject): boolean {
   return isOnDemand(kind) || (seq === 0 && id !== ALL_TRADES_SOURCE);
 }
 
-function isWanted(source: Source): boolean {
-  return source.holds > 0 || (source.wants !== null && source.wants.size > 0);
+function isWanted(subject: Subject): boolean {
+  return subject.holds > 0 || (subject.wants !== null && subject.wants.size > 0);
+}
+
+/** A subject that cannot be reached is followed once the upstream is back, and clients are told that the feed is stale. */
+function opened(subject: Subject, outcome: FeedOutcome): void {
+  subject.refusal = !outcome.ok && outcome.code === 'refused' ? outcome.detail : '';
 }

@@ -1,13 +1,16 @@
 /** The epochs of the gateway's own sequences, used when neither the publisher nor the feed numbers messages. */
 import { isOnDemand } from '../../protocol/topics.js';
-import type { Source } from './source-table.js';
+import type { Subject } from './subject-table.js';
+
+/** Of no period. */
+const NEVER = -1;
 
 export class OwnEpochs {
   readonly #epoch: string;
   #outages = 0;
-  /** Epochs created for single sources so far. */
+  /** Epochs created for single subjects so far. */
   #singles = 0;
-  /** Some sources were forgotten and may return: a new source must not reuse the numbering of its predecessor. */
+  /** Some subjects were forgotten and may return: a new subject must not reuse the numbering of its predecessor. */
   hasForgotten = false;
 
   /** @param epoch unique to this start */
@@ -15,22 +18,30 @@ export class OwnEpochs {
     this.#epoch = epoch;
   }
 
-  /** The feed lost its source: sequences before and after have an unknown hole between them. */
+  /** The feed lost its upstream: sequences before and after have an unknown hole between them. */
   outage(): void {
     this.#outages++;
   }
 
+  /** Messages of this subject alone were lost, and its publisher may have restarted unseen. */
+  interrupted(subject: Subject): void {
+    subject.refusal = '';
+    subject.publisherOutages = NEVER;
+    subject.outages = NEVER;
+    this.hasForgotten = true;
+  }
+
   /**
-   * The current epoch of the source's own sequences. It changes after every outage (the same for all sources), each
-   * time the gateway takes over from the publisher's numbering, and for a source that was not followed all the time.
+   * The current epoch of the subject's own sequences. It changes after every outage (the same for all subjects), each
+   * time the gateway takes over from the publisher's numbering, and for a subject that was not followed all the time.
    */
-  of(source: Source): string {
-    const isSamePeriod = source.ownEpoch !== '' && source.outages === this.#outages;
-    if (isSamePeriod && source.epoch === source.ownEpoch) return source.ownEpoch;
+  of(subject: Subject): string {
+    const isSamePeriod = subject.ownEpoch !== '' && subject.outages === this.#outages;
+    if (isSamePeriod && subject.epoch === subject.ownEpoch) return subject.ownEpoch;
     const period = this.#outages === 0 ? this.#epoch : `${this.#epoch}.${this.#outages}`;
-    source.outages = this.#outages;
-    source.ownEpoch =
-      isSamePeriod || this.hasForgotten || isOnDemand(source.kind) ? `${period}-${++this.#singles}` : period;
-    return source.ownEpoch;
+    subject.outages = this.#outages;
+    subject.ownEpoch =
+      isSamePeriod || this.hasForgotten || isOnDemand(subject.kind) ? `${period}-${++this.#singles}` : period;
+    return subject.ownEpoch;
   }
 }

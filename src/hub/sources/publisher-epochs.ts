@@ -8,17 +8,17 @@
 import { BoundedMap } from '../../protocol/bounded-map.js';
 import { fnv1a } from '../../protocol/fnv.js';
 import type { HubMessage } from '../hub-feed.js';
-import type { Source } from './source-table.js';
+import type { Subject } from './subject-table.js';
 
 /** How long a possible first message of a restarted publisher waits for the next one. */
 const RESTART_WAIT_MS = 250;
 /** Maximum messages waiting like that; beyond it, a sequence of 1 counts as a restart. */
 const WAITING_MAX = 10_000;
-/** Maximum dropped sources whose publisher state is remembered. */
+/** Maximum dropped subjects whose publisher state is remembered. */
 const DROPPED_MAX = 100_000;
 
 /** Takes a message in the epoch that clients are told. */
-export type Take = (source: Source, m: HubMessage, epoch: string) => void;
+export type Take = (subject: Subject, m: HubMessage, epoch: string) => void;
 
 interface Waiting {
   readonly message: HubMessage;
@@ -34,8 +34,8 @@ interface Dropped {
 
 export class PublisherEpochs {
   readonly #take: Take;
-  readonly #waiting = new Map<Source, Waiting>();
-  /** The publishers' state for dropped sources, by subject. */
+  readonly #waiting = new Map<Subject, Waiting>();
+  /** The publishers' state for dropped subjects, by subject. */
   readonly #dropped = new BoundedMap<string, Dropped>(DROPPED_MAX);
   #outages = 0;
 
@@ -43,57 +43,57 @@ export class PublisherEpochs {
     this.#take = take;
   }
 
-  /** The feed lost its source: a publisher may restart unseen. */
+  /** The feed lost its upstream: a publisher may restart unseen. */
   outage(): void {
     this.#outages++;
   }
 
   /** Takes a message numbered by its publisher or the feed: now, or once it is known what it is. */
-  receive(source: Source, m: HubMessage): void {
+  receive(subject: Subject, m: HubMessage): void {
     // A stream's own numbering never falls back: its reader ensures that.
     if (!m.contiguous) {
-      this.#take(source, m, m.epoch);
+      this.#take(subject, m, m.epoch);
       return;
     }
-    if (source.publisherEpoch !== m.epoch) {
-      this.forget(source);
-      const before = source.publisherEpoch === '' ? this.#dropped.get(source.subject) : undefined;
+    if (subject.publisherEpoch !== m.epoch) {
+      this.forget(subject);
+      const before = subject.publisherEpoch === '' ? this.#dropped.get(subject.name) : undefined;
       const isSame = before?.epoch === m.epoch;
       const hasRestarted = isSame && m.seq <= before.seq;
-      source.publisherEpoch = m.epoch;
-      source.publisherLife = isSame ? before.life + (hasRestarted ? 1 : 0) : 1;
-      source.publisherBegan = isSame && !hasRestarted ? before.began : 0;
+      subject.publisherEpoch = m.epoch;
+      subject.publisherLife = isSame ? before.life + (hasRestarted ? 1 : 0) : 1;
+      subject.publisherBegan = isSame && !hasRestarted ? before.began : 0;
     } else {
-      this.#settle(source, m);
-      if (m.seq === 1 && source.seq > 0 && !this.#waiting.has(source)) {
-        const isCopy = mayBeCopy(source, m);
+      this.#settle(subject, m);
+      if (m.seq === 1 && subject.seq > 0 && !this.#waiting.has(subject)) {
+        const isCopy = mayBeCopy(subject, m);
         // Of two identical first messages, dropping one loses nothing.
-        if (source.seq > 1 || !isCopy) {
-          if (isCopy) this.#await(source, m);
-          else this.#restart(source, m);
+        if (subject.seq > 1 || !isCopy) {
+          if (isCopy) this.#await(subject, m);
+          else this.#restart(subject, m);
           return;
         }
       }
       // The first messages after the restart were lost in the outage.
-      if (m.seq < source.seq && source.publisherOutages !== this.#outages) source.publisherLife++;
+      if (m.seq < subject.seq && subject.publisherOutages !== this.#outages) subject.publisherLife++;
     }
-    source.publisherOutages = this.#outages;
-    if (m.seq === 1 && source.publisherBegan === 0) source.publisherBegan = fnv1a(m.payload);
-    this.#take(source, m, epochOf(source));
+    subject.publisherOutages = this.#outages;
+    if (m.seq === 1 && subject.publisherBegan === 0) subject.publisherBegan = fnv1a(m.payload);
+    this.#take(subject, m, epochOf(subject));
   }
 
-  /** The source is dropped. If its subject returns, it must not reuse a numbering that is over. */
-  dropped(source: Source): void {
-    this.forget(source);
-    const { subject, publisherEpoch: epoch, publisherLife: life, publisherBegan: began, seq } = source;
+  /** The subject is dropped. If its subject returns, it must not reuse a numbering that is over. */
+  dropped(subject: Subject): void {
+    this.forget(subject);
+    const { name, publisherEpoch: epoch, publisherLife: life, publisherBegan: began, seq } = subject;
     if (epoch === '') return;
-    this.#dropped.set(subject, { epoch, life, began, seq });
+    this.#dropped.set(name, { epoch, life, began, seq });
   }
 
-  /** Discards whatever the source waits for. */
-  forget(source: Source): void {
-    clearTimeout(this.#waiting.get(source)?.timer);
-    this.#waiting.delete(source);
+  /** Discards whatever the subject waits for. */
+  forget(subject: Subject): void {
+    clearTimeout(this.#waiting.get(subject)?.timer);
+    this.#waiting.delete(subject);
   }
 
   close(): void {
@@ -101,42 +101,42 @@ export class PublisherEpochs {
     this.#waiting.clear();
   }
 
-  #await(source: Source, m: HubMessage): void {
+  #await(subject: Subject, m: HubMessage): void {
     if (this.#waiting.size >= WAITING_MAX) {
-      this.#restart(source, m);
+      this.#restart(subject, m);
       return;
     }
     const message = { ...m, payload: new Uint8Array(m.payload) };
     const timer = setTimeout(() => {
-      this.#waiting.delete(source);
-      this.#restart(source, message);
+      this.#waiting.delete(subject);
+      this.#restart(subject, message);
     }, RESTART_WAIT_MS);
-    this.#waiting.set(source, { message, timer });
+    this.#waiting.set(subject, { message, timer });
   }
 
   /** The next message tells whether a waiting one was the first after a restart or a late copy. */
-  #settle(source: Source, m: HubMessage): void {
-    const waiting = this.#waiting.get(source);
+  #settle(subject: Subject, m: HubMessage): void {
+    const waiting = this.#waiting.get(subject);
     if (waiting === undefined) return;
     if (m.seq === waiting.message.seq) return;
-    this.forget(source);
-    if (m.seq <= source.seq) this.#restart(source, waiting.message);
-    else this.#take(source, waiting.message, epochOf(source));
+    this.forget(subject);
+    if (m.seq <= subject.seq) this.#restart(subject, waiting.message);
+    else this.#take(subject, waiting.message, epochOf(subject));
   }
 
-  #restart(source: Source, m: HubMessage): void {
-    source.publisherLife++;
-    source.publisherOutages = this.#outages;
-    source.publisherBegan = fnv1a(m.payload);
-    this.#take(source, m, epochOf(source));
+  #restart(subject: Subject, m: HubMessage): void {
+    subject.publisherLife++;
+    subject.publisherOutages = this.#outages;
+    subject.publisherBegan = fnv1a(m.payload);
+    this.#take(subject, m, epochOf(subject));
   }
 }
 
 /** False when the bytes differ from the first message since the publisher's last start. */
-function mayBeCopy({ publisherBegan }: Source, { payload }: HubMessage): boolean {
+function mayBeCopy({ publisherBegan }: Subject, { payload }: HubMessage): boolean {
   return publisherBegan === 0 || publisherBegan === fnv1a(payload);
 }
 
-function epochOf({ publisherEpoch, publisherLife }: Source): string {
+function epochOf({ publisherEpoch, publisherLife }: Subject): string {
   return publisherLife === 1 ? publisherEpoch : `${publisherEpoch}~${publisherLife}`;
 }

@@ -1,5 +1,5 @@
 /**
- * What rebuilds a state source in a new encoder: its last complete raw message and everything since that the encoder
+ * What rebuilds a state subject in a new encoder: its last complete raw message and everything since that the encoder
  * has not confirmed; or, if the publisher sends changes, the encoder's last checkpoint and every change since.
  */
 import type { Checkpoint } from '../../threads/batch.js';
@@ -13,7 +13,7 @@ export interface RetainedMessage {
   hubMicros: number;
   /** Record flags to apply it with. */
   flags: number;
-  /** Position among the source's messages, increasing across epochs. */
+  /** Position among the subject's messages, increasing across epochs. */
   order: number;
   /** True while it is in no batch because the queue was full. */
   isSkipped: boolean;
@@ -23,7 +23,7 @@ export interface RetainedMessage {
 type RetainedTimes = Pick<RetainedMessage, 'tsEventMicros' | 'hubMicros'>;
 
 /**
- * Maximum messages kept per source. The encoder makes a checkpoint every 64 changes; more means that it lags far
+ * Maximum messages kept per subject. The encoder makes a checkpoint every 64 changes; more means that it lags far
  * behind.
  */
 const MESSAGES_MAX = 4096;
@@ -35,7 +35,7 @@ export class Retention {
   /** Bytes added since the messages were last reduced; never too low. */
   #bytes = 0;
   #order = 0;
-  /** True once the encoder has reported that single messages do not rebuild this source. */
+  /** True once the encoder has reported that single messages do not rebuild this subject. */
   #keepsChanges = false;
   /** Memory of a message that is no longer needed, for reuse. */
   #spare: Uint8Array | undefined;
@@ -54,7 +54,7 @@ export class Retention {
   /**
    * The queue is full. Of the messages that find no room, only the newest is kept; the encoder is told that others are
    * missing.
-   * @param isTooMuch too many changes would have to be kept: the source restarts with a complete message
+   * @param isTooMuch too many changes would have to be kept: the subject restarts with a complete message
    */
   addSkipped(payload: Uint8Array, seq: number, times: RetainedTimes, flags: number, isTooMuch: boolean): void {
     if (isTooMuch && this.#keepsChanges) this.#bytes = Number.POSITIVE_INFINITY;

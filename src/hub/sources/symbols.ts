@@ -7,11 +7,11 @@
  */
 import { MARKET_DATA_KINDS, subjectOf, symbolMatcher } from '../../protocol/topics.js';
 import { Cursor } from '../../threads/cursor.js';
-import type { Source } from './source-table.js';
+import type { Subject } from './subject-table.js';
 
 /** How often to check for silent symbols, and how many to check each time. */
-const SWEEP_INTERVAL_MS = 1_000;
-const SWEPT_AT_ONCE_MAX = 10_000;
+const CHECK_INTERVAL_MS = 1_000;
+const CHECKED_AT_ONCE_MAX = 10_000;
 /**
  * Maximum symbols the hand visits for one new symbol. If all of them were published since, the least recent is
  * replaced.
@@ -25,23 +25,23 @@ export interface SymbolsOptions {
   readonly max: number;
   /** How long a symbol must be silent, and wanted by no client, before it is forgotten; 0: forever. */
   readonly idleMs: number;
-  readonly sourceOf: (subject: string) => Source | undefined;
-  /** Forgets a source that no client wants. */
-  readonly dropSource: (source: Source) => void;
+  readonly find: (name: string) => Subject | undefined;
+  /** Forgets a subject that no client wants. */
+  readonly dropSubject: (subject: Subject) => void;
   readonly announce: (symbol: string) => void;
-  readonly announceForgotten: (symbol: string, sources: readonly number[]) => void;
+  readonly announceForgotten: (symbol: string, subjects: readonly number[]) => void;
 }
 
 export class Symbols {
   /** Symbols forgotten since the start. */
   forgotten = 0;
-  /** Monotonic, with the resolution of the sweep interval; sources record it with each message. */
+  /** Monotonic, with the resolution of the check interval; subjects record it with each message. */
   nowMs: number;
   readonly #options: SymbolsOptions;
   readonly #exact: ReadonlySet<string>;
   readonly #isListed: (symbol: string) => boolean;
   readonly #published = new Set<string>();
-  readonly #sweeping = new Cursor(this.#published);
+  readonly #checking = new Cursor(this.#published);
   /** Those of them that no client wants, in the order in which the hand visits them. */
   readonly #unwanted = new Set<string>();
   readonly #hand = new Cursor(this.#unwanted);
@@ -54,7 +54,7 @@ export class Symbols {
     this.#exact = new Set(options.listed.filter(symbol => !symbol.includes('*')));
     this.#isListed = symbolMatcher(options.listed);
     this.nowMs = performance.now();
-    this.#timer = setInterval(() => this.#sweep(), SWEEP_INTERVAL_MS);
+    this.#timer = setInterval(() => this.#expire(), CHECK_INTERVAL_MS);
     this.#timer.unref();
   }
 
@@ -88,7 +88,7 @@ export class Symbols {
     this.#options.announce(symbol);
   }
 
-  /** A client wants one of the symbol's sources, or the last one has left. */
+  /** A client wants one of the symbol's subjects, or the last one has left. */
   wantChanged(symbol: string): void {
     if (!this.#published.has(symbol)) return;
     if (!this.#isWanted(symbol)) this.#unwanted.add(symbol);
@@ -126,12 +126,12 @@ export class Symbols {
     this.#seenOrders.delete(symbol);
   }
 
-  #sweep(): void {
+  #expire(): void {
     this.nowMs = performance.now();
     const { idleMs } = this.#options;
     if (idleMs === 0) return;
-    for (let seen = Math.min(SWEPT_AT_ONCE_MAX, this.#published.size); seen > 0; seen--) {
-      const symbol = this.#sweeping.next();
+    for (let seen = Math.min(CHECKED_AT_ONCE_MAX, this.#published.size); seen > 0; seen--) {
+      const symbol = this.#checking.next();
       if (symbol === undefined) return;
       if (this.nowMs - this.#newest(symbol).atMs < idleMs || this.#isWanted(symbol) || this.#isOpening(symbol))
         continue;
@@ -140,14 +140,14 @@ export class Symbols {
   }
 
   #forget(symbol: string): void {
-    const sources = [...this.#sources(symbol)];
-    for (const source of sources) this.#options.dropSource(source);
+    const subjects = [...this.#subjects(symbol)];
+    for (const subject of subjects) this.#options.dropSubject(subject);
     this.#published.delete(symbol);
     this.#leaveHand(symbol);
     this.forgotten++;
     this.#options.announceForgotten(
       symbol,
-      sources.map(({ id }) => id),
+      subjects.map(({ id }) => id),
     );
   }
 
@@ -155,30 +155,30 @@ export class Symbols {
   #newest(symbol: string): { readonly order: number; readonly atMs: number } {
     let order = 0;
     let atMs = 0;
-    for (const source of this.#sources(symbol)) {
-      order = Math.max(order, source.seenOrder);
-      atMs = Math.max(atMs, source.seenAtMs);
+    for (const subject of this.#subjects(symbol)) {
+      order = Math.max(order, subject.seenOrder);
+      atMs = Math.max(atMs, subject.seenAtMs);
     }
     return { order, atMs };
   }
 
   #isWanted(symbol: string): boolean {
-    for (const source of this.#sources(symbol)) {
-      if (source.holds > 0 || (source.wants?.size ?? 0) > 0) return true;
+    for (const subject of this.#subjects(symbol)) {
+      if (subject.holds > 0 || (subject.wants?.size ?? 0) > 0) return true;
     }
     return false;
   }
 
   /** True while the feed is about to follow it: whoever requested that may still get an answer. */
   #isOpening(symbol: string): boolean {
-    for (const source of this.#sources(symbol)) if (source.opening !== undefined) return true;
+    for (const subject of this.#subjects(symbol)) if (subject.opening !== undefined) return true;
     return false;
   }
 
-  *#sources(symbol: string): IterableIterator<Source> {
+  *#subjects(symbol: string): IterableIterator<Subject> {
     for (const kind of MARKET_DATA_KINDS) {
-      const source = this.#options.sourceOf(subjectOf(kind, symbol));
-      if (source !== undefined) yield source;
+      const subject = this.#options.find(subjectOf(kind, symbol));
+      if (subject !== undefined) yield subject;
     }
   }
 }

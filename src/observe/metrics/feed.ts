@@ -1,20 +1,20 @@
 import { STALE_REASON_NAMES } from '../../protocol/codes.js';
-import type { FeedSources, MainStats } from '../main-stats.js';
+import type { FeedUpstreams, MainStats } from '../main-stats.js';
 import { by, flag, type MetricGroup, type Series } from './metric.js';
 
-/** A series for each of the two sources; none without a backup. */
-function bySource(
-  { feedSources }: MainStats,
-  value: (source: FeedSources['sources'][number], all: FeedSources) => number | undefined,
+/** A series for each of the two upstreams; none without a backup. */
+function byUpstream(
+  { feedUpstreams }: MainStats,
+  value: (upstream: FeedUpstreams['upstreams'][number], all: FeedUpstreams) => number | undefined,
 ): Series[] {
-  if (feedSources === undefined) return [];
-  return feedSources.sources.flatMap(source => {
-    const n = value(source, feedSources);
-    return n === undefined ? [] : [[{ source: source.name }, n] as const];
+  if (feedUpstreams === undefined) return [];
+  return feedUpstreams.upstreams.flatMap(upstream => {
+    const n = value(upstream, feedUpstreams);
+    return n === undefined ? [] : [[{ upstream: upstream.name }, n] as const];
   });
 }
 
-const SOURCE = '`primary`, `backup`';
+const UPSTREAM = '`primary`, `backup`';
 const HOLD = STALE_REASON_NAMES.map(reason => `\`${reason}\``).join(', ');
 
 export const feedMetrics: MetricGroup = {
@@ -23,7 +23,7 @@ export const feedMetrics: MetricGroup = {
     {
       name: 'millrace_feed_live',
       type: 'gauge',
-      help: '1 while the feed delivers, 0 while its source is lost',
+      help: '1 while the feed delivers, 0 while its upstream is lost',
       more: 'Clients keep the last values.',
       read: ({ main }) => flag(main.feedLive),
     },
@@ -37,48 +37,79 @@ export const feedMetrics: MetricGroup = {
       name: 'millrace_feed_behind_messages',
       type: 'gauge',
       help: 'JetStream: messages in the stream not read yet',
-      read: ({ main }) => main.feedBehind,
+      read: ({ main }) => main.feedHealth?.behind ?? 0,
     },
     {
       name: 'millrace_feed_headers_ignored_total',
       type: 'counter',
       help: 'Unusable headers `Ts-Event`, `Seq` or `Epoch`',
       more: 'The log names each kind once.',
-      read: ({ main }) => main.feedHeadersIgnored,
+      read: ({ main }) => main.feedHealth?.headersIgnored ?? 0,
     },
     {
-      name: 'millrace_feed_source_active',
+      name: 'millrace_feed_errors_total',
+      type: 'counter',
+      help: 'What NATS refused or reported as an error',
+      more: 'The log names each kind, with the words of the server. Alert on any increase.',
+      labels: {
+        kind: '`subscribe_refused`, `publish_refused`, `dead_letter_refused` (permissions), `authorization`, `connection` (at the start), `jetstream`, `other`',
+      },
+      read: ({ main }) => by('kind', main.feedHealth?.errors ?? []),
+    },
+    {
+      name: 'millrace_feed_round_trip_seconds',
       type: 'gauge',
-      help: '1 for the source being read',
+      help: 'How long a ping to NATS waits for its answer, behind all messages queued for this gateway',
+      more: 'A server cuts a client whose queue it cannot write for `write_deadline` (10 s by default): alert on 2 s.',
+      read: ({ main }) => (main.feedHealth?.roundTripMs === undefined ? undefined : main.feedHealth.roundTripMs / 1000),
+    },
+    {
+      name: 'millrace_feed_queued_bytes',
+      type: 'gauge',
+      help: 'Bytes that NATS had queued for this gateway at the last ping',
+      more: 'A server cuts a client beyond `max_pending` (64 MiB by default).',
+      read: ({ main }) => main.feedHealth?.queuedBytes,
+    },
+    {
+      name: 'millrace_topics_unavailable_total',
+      type: 'counter',
+      help: 'Requests for topics that NATS does not let this gateway follow',
+      more: 'Clients get `unavailable`.',
+      read: ({ main }) => main.topicsUnavailable,
+    },
+    {
+      name: 'millrace_feed_upstream_active',
+      type: 'gauge',
+      help: '1 for the upstream being read',
       more: 'This and the next four appear with `NATS_BACKUP_URL`.',
-      labels: { source: SOURCE },
-      read: ({ main }) => bySource(main, ({ name }, { active }) => flag(name === active)),
+      labels: { upstream: UPSTREAM },
+      read: ({ main }) => byUpstream(main, ({ name }, { active }) => flag(name === active)),
     },
     {
-      name: 'millrace_feed_source_live',
+      name: 'millrace_feed_upstream_live',
       type: 'gauge',
-      help: '1 while the source is connected',
-      labels: { source: SOURCE },
-      read: ({ main }) => bySource(main, ({ isLive }) => flag(isLive)),
+      help: '1 while the upstream is connected',
+      labels: { upstream: UPSTREAM },
+      read: ({ main }) => byUpstream(main, ({ isLive }) => flag(isLive)),
     },
     {
-      name: 'millrace_feed_source_silence_seconds',
+      name: 'millrace_feed_upstream_silence_seconds',
       type: 'gauge',
-      help: 'Time since the last message from the source',
-      labels: { source: SOURCE },
-      read: ({ main }) => bySource(main, ({ silentMs }) => (silentMs === undefined ? undefined : silentMs / 1000)),
+      help: 'Time since the last message from the upstream',
+      labels: { upstream: UPSTREAM },
+      read: ({ main }) => byUpstream(main, ({ silentMs }) => (silentMs === undefined ? undefined : silentMs / 1000)),
     },
     {
       name: 'millrace_feed_failovers_total',
       type: 'counter',
       help: 'Switches to the backup',
-      read: ({ main }) => main.feedSources?.failovers,
+      read: ({ main }) => main.feedUpstreams?.failovers,
     },
     {
-      name: 'millrace_feed_source_duplicates_total',
+      name: 'millrace_feed_upstream_duplicates_total',
       type: 'counter',
-      help: 'Numbered messages dropped because the other source delivered them first',
-      read: ({ main }) => main.feedSources?.duplicates,
+      help: 'Numbered messages dropped because the other upstream delivered them first',
+      read: ({ main }) => main.feedUpstreams?.duplicates,
     },
     {
       name: 'millrace_feed_messages_total',
@@ -134,17 +165,17 @@ export const feedMetrics: MetricGroup = {
       read: ({ main }) => by('reason', main.holdsTotal),
     },
     {
-      name: 'millrace_sources',
+      name: 'millrace_subjects',
       type: 'gauge',
       help: 'Subjects followed',
-      read: ({ main }) => main.sources,
+      read: ({ main }) => main.subjects,
     },
     {
-      name: 'millrace_sources_refused_total',
+      name: 'millrace_subjects_refused_total',
       type: 'counter',
       help: 'Topics and publications refused for lack of room',
       more: 'Topics beyond `WS_MAX_CLIENT_TOPICS` or the share of a user get `too_many_subscriptions`; publications get `rate_limited`.',
-      read: ({ main }) => main.sourcesRefused,
+      read: ({ main }) => main.subjectsRefused,
     },
     {
       name: 'millrace_topic_shares_refused_total',

@@ -18,9 +18,9 @@ function refusal(env: Record<string, string>): string {
 describe('without settings', () => {
   const config = readConfig({}, 8);
 
-  it('listens on every address at 8080, and for the operator on this machine only at 9090', () => {
+  it('I8 listens on this machine only, as its key is one for the run: at 8080, and for the operator at 9090', () => {
     expect(config).toMatchObject({
-      host: '0.0.0.0',
+      host: '127.0.0.1',
       port: 8080,
       adminHost: '127.0.0.1',
       adminPort: 9090,
@@ -91,7 +91,8 @@ describe('without settings', () => {
   });
 
   it('has no key, no JetStream, and the stream name MILLRACE', () => {
-    expect(Object.values(config.auth).every(value => value === undefined)).toBe(true);
+    const { secret, jwksUrl, jwksFile, apiKeysFile, policyFile } = config.auth;
+    expect([secret, jwksUrl, jwksFile, apiKeysFile, policyFile].every(value => value === undefined)).toBe(true);
     expect(config.nats).toMatchObject({ url: 'nats://127.0.0.1:4222', jetstream: false, stream: 'MILLRACE' });
   });
 
@@ -112,6 +113,31 @@ describe('with settings', () => {
   it('reads NATS when NATS_URL is set, unless FEED says otherwise', () => {
     expect(readConfig({ NATS_URL: 'nats://a:4222' }).feed).toBe('nats');
     expect(readConfig({ NATS_URL: 'nats://a:4222', FEED: 'simulator' }).feed).toBe('simulator');
+  });
+
+  it('N8 reaches NATS as the settings say', () => {
+    const seed = `SU${'A'.repeat(56)}`;
+    const env = {
+      NATS_URL: 'nats://a',
+      NATS_NKEY_SEED: seed,
+      NATS_TLS_FIRST: 'on',
+      NATS_JS_DOMAIN: 'hub',
+      NATS_INBOX_PREFIX: '_INBOX_gateway',
+      NATS_SUBJECT_PREFIX: 'prod.eu',
+    };
+    expect(readConfig(env).nats).toMatchObject({
+      nkeySeed: seed,
+      tlsFirst: true,
+      jsApiPrefix: '$JS.hub.API',
+      inboxPrefix: '_INBOX_gateway',
+      subjectPrefix: 'prod.eu',
+    });
+    expect(readConfig({ NATS_JS_API_PREFIX: 'TRADING.API' }).nats.jsApiPrefix).toBe('TRADING.API');
+    expect(readConfig({}).nats).toMatchObject({ jsApiPrefix: '$JS.API', inboxPrefix: '_INBOX', subjectPrefix: '' });
+    const files = { NATS_USER: 'u', NATS_PASSWORD_FILE: '/run/secrets/nats' };
+    expect(readConfig(files).nats).toMatchObject({ user: 'u', passwordFile: '/run/secrets/nats' });
+    expect(readConfig({ NATS_TOKEN_FILE: 't' }).nats.tokenFile).toBe('t');
+    expect(readConfig({ NATS_NKEY_SEED_FILE: 's' }).nats.nkeySeedFile).toBe('s');
   });
 
   it('takes sizes with and without unit', () => {
@@ -174,13 +200,110 @@ describe('with settings', () => {
   });
 });
 
+describe('I8 the address that clients connect to', () => {
+  it.each([
+    ['AUTH_JWT_SECRET', SECRET],
+    ['AUTH_JWKS_URL', 'https://id.example/keys'],
+    ['AUTH_JWKS_FILE', 'keys.json'],
+    ['AUTH_API_KEYS_FILE', 'keys.json'],
+  ])(
+    'I8 is every address of the machine where %s is set, and only this machine where the gateway makes a key',
+    (name, value) => {
+      expect(readConfig({ [name]: value }).host).toBe('0.0.0.0');
+      expect(readConfig({ [name]: value, HOST: '10.0.0.1' }).host).toBe('10.0.0.1');
+      expect(readConfig({}).host).toBe('127.0.0.1');
+      expect(readConfig({ HOST: '0.0.0.0' }).host).toBe('0.0.0.0');
+    },
+  );
+});
+
+describe('I8 a misspelt setting', () => {
+  it('I8 stops the start in one line that names it and what was meant', () => {
+    expect(refusal({ AUTH_JWT_SECERT: SECRET })).toBe(
+      'AUTH_JWT_SECERT: is not a setting; did you mean AUTH_JWT_SECRET?',
+    );
+  });
+
+  it('I8 is named with all others, and with values that cannot be used', () => {
+    const message = refusal({ auth_jwks_url: 'https://id.example/keys', WS_MAX_CONECTIONS: '5', PORT: 'x' });
+    expect(
+      message.match(/^(auth_jwks_url: .*AUTH_JWKS_URL|WS_MAX_CONECTIONS: .*WS_MAX_CONNECTIONS|PORT=)/gm),
+    ).toHaveLength(3);
+    expect(message).not.toContain('id.example');
+  });
+
+  it('I8 without a value is unset, and a single word may be another program’s', () => {
+    expect(readConfig({ AUTH_JWT_SECERT: '', SYMBOL: 'AAPL', HOSTS: 'a' }, 8)).toEqual(readConfig({}, 8));
+  });
+});
+
+describe('R39 the tokens of identity providers', () => {
+  const key = { AUTH_JWT_SECRET: SECRET };
+
+  it('I1 may be of several issuers, audiences and applications, and have their claims anywhere', () => {
+    const { auth } = readConfig({
+      ...key,
+      AUTH_ISSUER: 'https://a.example/, https://b.example',
+      AUTH_AUDIENCE: 'api://one,two',
+      AUTH_AUTHORIZED_PARTIES: 'web,mobile',
+      AUTH_REQUIRED_SCOPE: 'market.read',
+      AUTH_CLAIM_USER: 'oid',
+      AUTH_CLAIM_TIER: 'realm_access.roles',
+      AUTH_CLAIM_ROLES: 'realm_access.roles,/resource_access/my.client/roles',
+      AUTH_CLAIM_ENTITLEMENTS: 'https://example.com/entitlements',
+      AUTH_INSTITUTIONAL_VALUES: 'desk,pro',
+    });
+    expect(auth).toMatchObject({
+      issuers: ['https://a.example/', 'https://b.example'],
+      audiences: ['api://one', 'two'],
+      authorizedParties: ['web', 'mobile'],
+      requiredScopes: ['market.read'],
+      claims: {
+        user: 'oid',
+        tier: ['realm_access.roles'],
+        roles: ['realm_access.roles', '/resource_access/my.client/roles'],
+        entitlements: ['https://example.com/entitlements'],
+        institutional: ['desk', 'pro'],
+      },
+    });
+  });
+
+  it('I2 without entitlements see market data and their own orders, what is named, or nothing', () => {
+    const defaults = (env: Record<string, string>) => readConfig(env).auth.defaultEntitlements;
+    expect(defaults({})).toEqual(['quotes:*', 'trades:*', 'orderbook:*', 'depth:*', 'orders:*']);
+    expect(defaults({ AUTH_DEFAULT_ENTITLEMENTS: 'quotes:BTC/*, rooms:*' })).toEqual(['quotes:BTC/*', 'rooms:*']);
+    expect(defaults({ AUTH_DEFAULT_ENTITLEMENTS: 'none' })).toEqual([]);
+  });
+
+  it('I4 may come from a clock that is 5 s off, or as far as it says', () => {
+    const tolerance = (text: string) => readConfig({ AUTH_CLOCK_TOLERANCE: text }).auth.clockToleranceMs;
+    expect(readConfig({}).auth.clockToleranceMs).toBe(5_000);
+    expect([tolerance('0'), tolerance('1m'), tolerance('5m')]).toEqual([0, 60_000, 300_000]);
+  });
+
+  it.each([
+    'AUTH_AUTHORIZED_PARTIES',
+    'AUTH_REQUIRED_SCOPE',
+    'AUTH_CLAIM_USER',
+    'AUTH_CLAIM_TIER',
+    'AUTH_CLAIM_ROLES',
+    'AUTH_CLAIM_ENTITLEMENTS',
+    'AUTH_INSTITUTIONAL_VALUES',
+  ])('I1 stop the start where %s is set and no key verifies tokens', name => {
+    expect(refusal({ [name]: 'x' })).toMatch(new RegExp(`^${name}: needs AUTH_JWT_SECRET`));
+    expect(refusal({ [name]: 'x', AUTH_API_KEYS_FILE: 'keys.json' })).toContain(name);
+    expect(readConfig({ ...key, [name]: 'x' }).auth.secret).toBe(SECRET);
+  });
+});
+
 describe('shares', () => {
   const SOURCES = ['AUTH_JWT_SECRET', 'AUTH_JWKS_URL', 'AUTH_JWKS_FILE', 'AUTH_API_KEYS_FILE'];
 
   it.each(SOURCES)('J8 nobody comes without a credential where %s is set, unless told', name => {
     expect(readConfig({}).anonymous).toBe(true);
-    expect(readConfig({ [name]: SECRET }).anonymous).toBe(false);
-    expect(readConfig({ [name]: SECRET, AUTH_ANONYMOUS: 'on' }).anonymous).toBe(true);
+    const value = name === 'AUTH_JWKS_URL' ? 'https://id.example/keys' : SECRET;
+    expect(readConfig({ [name]: value }).anonymous).toBe(false);
+    expect(readConfig({ [name]: value, AUTH_ANONYMOUS: 'on' }).anonymous).toBe(true);
     expect(readConfig({ AUTH_ANONYMOUS: 'off' }).anonymous).toBe(false);
   });
 
@@ -203,12 +326,23 @@ describe('shares', () => {
   });
 });
 
-describe('R44 a backup source', () => {
+describe('R44 a backup upstream', () => {
   it('R44 takes over after five seconds, unless told otherwise', () => {
     const env = { NATS_URL: 'nats://a', NATS_BACKUP_URL: 'nats://b' };
     expect(readConfig(env).nats).toMatchObject({ backupUrl: 'nats://b', staleAfterMs: 5000 });
     expect(readConfig({ ...env, FEED_STALE_AFTER: '750ms' }).nats.staleAfterMs).toBe(750);
     expect(readConfig({ NATS_URL: 'nats://a' }).nats.backupUrl).toBeUndefined();
+  });
+});
+
+describe('N7 the start without NATS', () => {
+  it('N7: waits without end, and stays ready while the feed is stale, unless told otherwise', () => {
+    const env = { NATS_URL: 'nats://a' };
+    expect(readConfig(env)).toMatchObject({ isReadyWhenStale: true, nats: { startTimeoutMs: 0 } });
+    const named = readConfig({ ...env, NATS_START_TIMEOUT: '30s', READY_WHEN_STALE: 'no' });
+    expect(named).toMatchObject({ isReadyWhenStale: false, nats: { startTimeoutMs: 30_000 } });
+    expect(refusal({ ...env, READY_WHEN_STALE: 'maybe' })).toContain('READY_WHEN_STALE');
+    expect(refusal({ NATS_START_TIMEOUT: '1s' })).toBe('NATS_START_TIMEOUT needs FEED=nats (it is simulator)');
   });
 });
 
@@ -243,6 +377,12 @@ describe('a setting that cannot be used', () => {
     ['FEED_STALE_AFTER', '99ms'],
     ['NODE_NAME', 'a b'],
     ['NATS_STREAM', 'a.b'],
+    ['NATS_JS_DOMAIN', 'a.b'],
+    ['NATS_JS_API_PREFIX', '$JS.API.>'],
+    ['NATS_INBOX_PREFIX', '_INBOX.*'],
+    ['NATS_SUBJECT_PREFIX', 'prod.'],
+    ['NATS_SUBJECT_PREFIX', '$KV'],
+    ['NATS_TLS_FIRST', 'yes'],
     ['NATS_STREAM', 'a/b'],
     ['SYMBOLS', 'AAPL,A B'],
     ['SIM_SYMBOLS', '0'],
@@ -269,6 +409,14 @@ describe('a setting that cannot be used', () => {
     ['ROOM_MESSAGE_BYTES_MAX', '1MiB'],
     ['ROOM_BYTES_RATE', '100'],
     ['AUTH_ANONYMOUS', 'yes'],
+    ['AUTH_CLAIM_USER', 'sub,email'],
+    ['AUTH_CLAIM_TIER', '/a~2'],
+    ['AUTH_CLOCK_TOLERANCE', '301s'],
+    ['AUTH_CLOCK_TOLERANCE', 'some'],
+    ['AUTH_DEFAULT_ENTITLEMENTS', 'everything'],
+    ['AUTH_DEFAULT_ENTITLEMENTS', ','],
+    ['AUTH_JWKS_URL', 'keys.example'],
+    ['AUTH_JWKS_URL', 'ftp://keys.example/jwks'],
     ['WS_MAX_MESSAGE_SIZE', '1MB'],
     ['WS_MAX_MESSAGE_SIZE', '17MiB'],
     ['WS_MAX_BACKPRESSURE', '1KiB'],
@@ -356,6 +504,14 @@ describe('settings that do not fit together', () => {
     ['TLS_CERT', { TLS_KEY: 'k.pem' }],
     ['NATS_TLS_KEY', { NATS_TLS_CERT: 'c.pem' }],
     ['NATS_USER', { NATS_PASSWORD: 'p' }],
+    ['NATS_USER, NATS_CREDS', { NATS_USER: 'u', NATS_PASSWORD: 'p', NATS_CREDS: 'u.creds' }],
+    ['NATS_TOKEN, NATS_NKEY_SEED', { NATS_TOKEN: 't', NATS_NKEY_SEED: `SU${'A'.repeat(56)}` }],
+    ['NATS_URL, NATS_CREDS', { NATS_URL: 'nats://u:p@a', NATS_CREDS: 'u.creds' }],
+    ['NATS_BACKUP_URL, NATS_TOKEN', { NATS_URL: 'nats://a', NATS_BACKUP_URL: 'nats://t@b', NATS_TOKEN: 't' }],
+    ['NATS_URL="http://a"', { NATS_URL: 'http://a' }],
+    ['NATS_URL="tls://a,nats://b"', { NATS_URL: 'tls://a,nats://b' }],
+    ['NATS_BACKUP_URL="nats://b/x"', { NATS_URL: 'nats://a', NATS_BACKUP_URL: 'nats://b/x' }],
+    ['NATS_JS_DOMAIN, NATS_JS_API_PREFIX', { NATS_URL: 'nats://a', NATS_JS_DOMAIN: 'd', NATS_JS_API_PREFIX: 'X.API' }],
     ['ADMIN_PORT', { PORT: '9090' }],
     ['AUTH_JWKS_FILE', { AUTH_JWT_SECRET: SECRET, AUTH_JWKS_FILE: 'keys.json' }],
     ['AUTH_JWKS_URL', { AUTH_JWKS_URL: 'https://a.example/keys', AUTH_JWKS_FILE: 'keys.json' }],
@@ -398,6 +554,12 @@ describe('secrets', () => {
     expect(message).not.toContain('hunter2');
   });
 
+  it('N8: a seed of another kind is refused, and not shown', () => {
+    const message = refusal({ NATS_NKEY_SEED: `SA${'A'.repeat(56)}` });
+    expect(message).toMatch(/^NATS_NKEY_SEED=\(hidden\): must be the seed of a user nkey/);
+    expect(message).not.toContain('AAA');
+  });
+
   it('are not shown when something else is refused', () => {
     const message = refusal({
       AUTH_JWT_SECRET: SECRET,
@@ -405,6 +567,7 @@ describe('secrets', () => {
       NATS_USER: 'u',
       NATS_PASSWORD: 'hunter2',
       NATS_TOKEN: 'hunter3',
+      NATS_NKEY_SEED: 'hunter5',
       ADMIN_TOKEN: 'hunter4',
       PORT: 'x',
     });

@@ -23,6 +23,9 @@ const check = (env: Record<string, string>) => checkFiles(readConfig(env));
 describe.skipIf(process.platform === 'win32')('J11: files', () => {
   const secrets: [string, (path: string) => Record<string, string>][] = [
     ['TLS_KEY', path => ({ TLS_CERT: file(0o644), TLS_KEY: path })],
+    ['NATS_PASSWORD_FILE', path => ({ NATS_URL: 'nats://a', NATS_USER: 'u', NATS_PASSWORD_FILE: path })],
+    ['NATS_TOKEN_FILE', path => ({ NATS_URL: 'nats://a', NATS_TOKEN_FILE: path })],
+    ['NATS_NKEY_SEED_FILE', path => ({ NATS_URL: 'nats://a', NATS_NKEY_SEED_FILE: path })],
     ['NATS_CREDS', path => ({ NATS_URL: 'nats://a', NATS_CREDS: path })],
     ['NATS_TLS_KEY', path => ({ NATS_URL: 'nats://a', NATS_TLS_CERT: file(0o644), NATS_TLS_KEY: path })],
   ];

@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { FailoverFeed } from '../../../src/feed/failover.js';
 import { type FeedMessage, type FeedSink, newFeedMessage } from '../../../src/feed/feed.js';
+import { FeedErrors } from '../../../src/feed/feed-errors.js';
 import { HeldMessages } from '../../../src/feed/held-messages.js';
 import { FakeClock } from '../../support/fake-clock.js';
 import { ScriptedFeed } from '../../support/scripted-feed.js';
@@ -53,14 +54,16 @@ async function started(primaries: ScriptedFeed[] = [], backups: ScriptedFeed[] =
     openPrimary: opener(opened.primary, primaries),
     openBackup: opener(opened.backup, backups),
     staleAfterMs: STALE_AFTER_MS,
+    errors: new FeedErrors(() => 0),
     clock,
   });
   feeds.push(feed);
-  await feed.start(heard);
+  const outcome = await feed.start(heard);
   return {
     clock,
     heard,
     feed,
+    outcome,
     primary: opened.primary.at(-1) as ScriptedFeed,
     backup: opened.backup.at(-1) as ScriptedFeed,
     opened,
@@ -78,7 +81,7 @@ describe('R44 FailoverFeed', () => {
     expect(heard.status_).toBe('live');
   });
 
-  it('R44 takes each numbered message once, from whichever source has it first, in order', async () => {
+  it('R44 takes each numbered message once, from whichever upstream has it first, in order', async () => {
     const { heard, primary, backup, feed } = await started();
     primary.put('1', { seq: 1 });
     backup.put('1', { seq: 1 });
@@ -96,7 +99,7 @@ describe('R44 FailoverFeed', () => {
     expect(feed.stats.duplicates).toBe(4);
   });
 
-  it('R44 lets the active source alone begin an epoch of the publisher’s', async () => {
+  it('R44 lets the active upstream alone begin an epoch of the publisher’s', async () => {
     const { heard, primary, backup } = await started();
     primary.put('1', { seq: 1 });
     backup.put('new 1', { seq: 1, epoch: 'e2' });
@@ -170,7 +173,10 @@ describe('R44 FailoverFeed', () => {
     backup.put('one');
     clock.advanceMs(200);
     expect(heard.status_).toBe('live');
-    expect(feed.stats.sources.map(({ silentMs }) => silentMs !== undefined && silentMs <= 1_200)).toEqual([true, true]);
+    expect(feed.stats.upstreams.map(({ silentMs }) => silentMs !== undefined && silentMs <= 1_200)).toEqual([
+      true,
+      true,
+    ]);
     for (let waitedMs = 0; waitedMs < STALE_AFTER_MS + 300; waitedMs += 100) {
       backup.put('one');
       clock.advanceMs(100);
@@ -178,7 +184,7 @@ describe('R44 FailoverFeed', () => {
     expect(heard.status_).toBe('failover');
   });
 
-  it('R44 does not leave a feed that is merely quiet, whichever source is a little earlier', async () => {
+  it('R44 does not leave a feed that is merely quiet, whichever upstream is a little earlier', async () => {
     const { heard, primary, backup, clock } = await started();
     for (let hour = 0; hour < 24; hour++) {
       const [first, second] = hour % 2 === 0 ? [primary, backup] : [backup, primary];
@@ -244,7 +250,7 @@ describe('R44 FailoverFeed', () => {
 
   it('R44 asks both for what is wanted, publishes to the active one, and takes orders from both', async () => {
     const { heard, primary, backup, clock, feed } = await started();
-    await feed.interest('rooms.desk', true);
+    await feed.follow('rooms.desk', true);
     expect([...primary.wanted, ...backup.wanted]).toEqual(['rooms.desk', 'rooms.desk']);
     await feed.publish('rooms.desk', Buffer.from('{}'), 'id', '');
     primary.lose();
@@ -254,14 +260,14 @@ describe('R44 FailoverFeed', () => {
     primary.sink?.control?.('control.revoke', Buffer.from('{}'));
     backup.sink?.control?.('control.drain', Buffer.from('{}'));
     expect(heard.orders).toEqual(['control.revoke', 'control.drain']);
-    await feed.interest('rooms.desk', false);
+    await feed.follow('rooms.desk', false);
     expect(primary.wanted.size + backup.wanted.size).toBe(0);
   });
 
   it('R44 starts without the primary, and goes to it when it can be read', async () => {
     const { heard, feed, clock, opened } = await started([new ScriptedFeed('refused'), new ScriptedFeed('refused')]);
     expect(heard.status_).toBe('failover');
-    feed.interest('orders.alice', true);
+    feed.follow('orders.alice', true);
     for (let n = 0; n < 100 && opened.primary.length < 3; n++) {
       clock.advanceMs(500);
       await new Promise(resolve => setImmediate(resolve));
@@ -271,13 +277,14 @@ describe('R44 FailoverFeed', () => {
     primary.put('1');
     clock.advanceMs(STALE_AFTER_MS + 200);
     expect(heard.status_).toBe('live');
-    expect(heard.notices).toContain('the primary source cannot be read');
+    expect(heard.notices).toContain('the primary upstream cannot be read');
   });
 
   it('R44 starts without the backup, and not without both', async () => {
     const { heard } = await started([], [new ScriptedFeed('refused')]);
     expect(heard.status_).toBe('live');
-    await expect(started([new ScriptedFeed('no a')], [new ScriptedFeed('no b')])).rejects.toThrow(/no a.*no b/);
+    const { outcome } = await started([new ScriptedFeed('no a')], [new ScriptedFeed('no b')]);
+    expect(outcome).toEqual({ ok: false, code: 'unreachable', detail: 'no a; nor the backup: no b' });
   });
 
   it('R44 stops both, and calls nobody any more', async () => {

@@ -126,7 +126,7 @@ describe('R12 recorder', () => {
       },
       status: () => recording.status(),
     });
-    for (const kind of ['quotes', 'trades', 'books']) simulator.interest(`md.${kind}.*`, true);
+    for (const kind of ['quotes', 'trades', 'books']) simulator.follow(`md.${kind}.*`, true);
     clock.advanceMs(300);
     await recording.close();
     expect(recording.messagesWritten).toBe(live.messages.length);
@@ -268,10 +268,8 @@ describe('R12 replay', () => {
   });
 
   it('R12 refuses a file that is missing, empty or no recording, and says why', async () => {
-    await expect(replay(1).start(new Collector())).rejects.toMatchObject({
-      message: expect.stringMatching(/cannot replay .*ENOENT/),
-      cause: { code: 'ENOENT' },
-    });
+    const missing = await replay(1).start(new Collector());
+    expect(missing).toMatchObject({ code: 'misconfigured', detail: expect.stringMatching(/cannot replay .*ENOENT/) });
     for (const [content, fault] of [
       ['', 'it is empty'],
       ['a,b,c\n', 'line 1: the first line is not a JSON object'],
@@ -279,7 +277,10 @@ describe('R12 replay', () => {
       ['{"millrace_recording":2}\n', 'line 1: version 2 is not supported'],
     ] as const) {
       await writeFile(file, content);
-      await expect(replay(1).start(new Collector())).rejects.toThrow(fault);
+      expect(await replay(1).start(new Collector())).toMatchObject({
+        ok: false,
+        detail: expect.stringContaining(fault),
+      });
     }
   });
 

@@ -110,7 +110,7 @@ describe('R11 simulator: what it publishes', () => {
   it('R11 publishes trades whose prices, quantities and fees are decimal strings', async () => {
     const { feed, clock, sink } = await simulator({ symbols: ['ETH/USDT'] });
     sink.take();
-    feed.interest('md.trades.ETH/USDT', true);
+    feed.follow('md.trades.ETH/USDT', true);
     clock.advanceMs(9000);
     const [first, second] = sink.take().map(m => JSON.parse(m.text));
     const decimal = expect.stringMatching(/^\d+\.\d{2}$/);
@@ -141,7 +141,7 @@ describe('R11 simulator: what it publishes', () => {
   it('R11 gives the same bytes for the same seed, clock and interest, and others for another seed', async () => {
     const run = async (seed: number, rate: number): Promise<readonly Received[]> => {
       const { feed, clock, sink } = await simulator({ seed, rate, count: 60 });
-      for (const kind of ['quotes', 'trades', 'books']) feed.interest(`md.${kind}.*`, true);
+      for (const kind of ['quotes', 'trades', 'books']) feed.follow(`md.${kind}.*`, true);
       clock.advanceMs(rate > 0 ? 500 : 60_000);
       return sink.messages;
     };
@@ -180,7 +180,7 @@ describe('R11 simulator: prices', () => {
 
   it('R11 publishes quotes whose members agree, rounded to cents', async () => {
     const { feed, clock, sink } = await simulator({ rate: 5000, count: 50 });
-    feed.interest('md.quotes.*', true);
+    feed.follow('md.quotes.*', true);
     clock.advanceMs(2000);
     const quotes = quotesIn(sink.take());
     expect(quotes.length).toBeGreaterThan(9000);
@@ -203,15 +203,15 @@ describe('R11 simulator: when it works', () => {
       sink.take();
       expect(clock.timerCount).toBe(0);
       clock.advanceMs(60_000);
-      feed.interest('md.quotes.NOSUCH', true);
-      feed.interest('orders.alice', true);
+      feed.follow('md.quotes.NOSUCH', true);
+      feed.follow('orders.alice', true);
       expect(clock.timerCount).toBe(0);
       expect(sink.take()).toEqual([]);
-      feed.interest('md.quotes.AAPL', true);
+      feed.follow('md.quotes.AAPL', true);
       expect(clock.timerCount).toBe(1);
       clock.advanceMs(4000);
       expect(sink.take().length).toBeGreaterThan(0);
-      feed.interest('md.quotes.AAPL', false);
+      feed.follow('md.quotes.AAPL', false);
       expect(clock.timerCount).toBe(0);
       clock.advanceMs(60_000);
       expect(sink.take()).toEqual([]);
@@ -220,7 +220,7 @@ describe('R11 simulator: when it works', () => {
 
   it('R11 moves a random subset of the active symbols every interval, never none', async () => {
     const { feed, clock, sink } = await simulator({ count: 50 });
-    feed.interest('md.quotes.*', true);
+    feed.follow('md.quotes.*', true);
     clock.advanceMs(100);
     sink.take();
     const sizes: number[] = [];
@@ -241,21 +241,21 @@ describe('R11 simulator: when it works', () => {
     const { feed, clock, sink } = await simulator();
     sink.take();
     for (let i = 0; i < 400; i++) {
-      feed.interest('md.quotes.AAPL', true);
+      feed.follow('md.quotes.AAPL', true);
       clock.advanceMs(100);
-      feed.interest('md.quotes.AAPL', false);
+      feed.follow('md.quotes.AAPL', false);
     }
     expect(sink.take()).toHaveLength(10);
   });
 
-  it('R11 R13 generates only the sources that somebody wants', async () => {
+  it('R11 R13 generates only the subjects that are wanted', async () => {
     for (const rate of [0, 1000]) {
       const { feed, clock, sink } = await simulator({ rate });
       sink.take();
-      feed.interest('md.quotes.AAPL', true);
-      feed.interest('md.trades.MSFT', true);
-      feed.interest('md.books.GOOGL', true);
-      feed.interest('md.books.GOOGL', false);
+      feed.follow('md.quotes.AAPL', true);
+      feed.follow('md.trades.MSFT', true);
+      feed.follow('md.books.GOOGL', true);
+      feed.follow('md.books.GOOGL', false);
       clock.advanceMs(20_000);
       expect(new Set(sink.take().map(m => m.subject))).toEqual(new Set(['md.quotes.AAPL', 'md.trades.MSFT']));
     }
@@ -264,8 +264,8 @@ describe('R11 simulator: when it works', () => {
   it('R11 emits at the asked rate on average, at low and at high rates', async () => {
     for (const rate of [0.5, 3, 777, 50_000]) {
       const { feed, clock, sink } = await simulator({ rate, count: 50 });
-      feed.interest('md.quotes.*', true);
-      feed.interest('md.trades.AAPL', true);
+      feed.follow('md.quotes.*', true);
+      feed.follow('md.trades.AAPL', true);
       sink.take();
       const seconds = rate > 10_000 ? 1 : 20;
       clock.advanceMs(seconds * 1000);
@@ -277,7 +277,7 @@ describe('R11 simulator: when it works', () => {
 
   it.each([5_000, -5_000])('D10: keeps its rate when the clock is set by %i ms, and says the new time', async byMs => {
     const { feed, clock, sink } = await simulator({ rate: 1_000 });
-    feed.interest('md.quotes.AAPL', true);
+    feed.follow('md.quotes.AAPL', true);
     clock.advanceMs(1_000);
     sink.take();
     clock.stepMs(byMs);
@@ -292,7 +292,7 @@ describe('R11 simulator: when it works', () => {
 
   it('R11 answers a stalled event loop with a bounded burst', async () => {
     const { feed, clock, sink } = await simulator({ rate: 10_000 });
-    feed.interest('md.quotes.AAPL', true);
+    feed.follow('md.quotes.AAPL', true);
     clock.advanceMs(100);
     sink.take();
     clock.stallMs(60_000);
@@ -302,7 +302,7 @@ describe('R11 simulator: when it works', () => {
 
   it('R11 calls its sink no more once it has stopped, even if the sink stops it', async () => {
     const { feed, clock, sink } = await simulator({ rate: 1000 });
-    feed.interest('md.quotes.*', true);
+    feed.follow('md.quotes.*', true);
     sink.take();
     sink.message = message => {
       sink.messages.push({ subject: message.subject, text: '', tsEventMicros: 0 });
@@ -310,7 +310,7 @@ describe('R11 simulator: when it works', () => {
     };
     clock.advanceMs(1000);
     expect(sink.take()).toHaveLength(1);
-    feed.interest('md.trades.AAPL', true);
+    feed.follow('md.trades.AAPL', true);
     expect(clock.timerCount).toBe(0);
   });
 });
@@ -351,9 +351,9 @@ describe('R11 simulator: books', () => {
           );
         }
       };
-      feed.interest('md.quotes.*', true);
+      feed.follow('md.quotes.*', true);
       for (let round = 0; round < 30; round++) {
-        feed.interest('md.books.*', round % 3 !== 0);
+        feed.follow('md.books.*', round % 3 !== 0);
         clock.advanceMs(100);
         drain();
       }
@@ -363,8 +363,8 @@ describe('R11 simulator: books', () => {
 
   it('R11 publishes a book whose best prices are those of the quote when both move together', async () => {
     const { feed, clock, sink } = await simulator({ symbols: ['AAPL'], intervalMs: 10 });
-    feed.interest('md.quotes.AAPL', true);
-    feed.interest('md.books.AAPL', true);
+    feed.follow('md.quotes.AAPL', true);
+    feed.follow('md.books.AAPL', true);
     clock.advanceMs(10_000);
     const bids = new Map<string, string>();
     const best: { quote: number[]; book: number[] } = { quote: [], book: [] };

@@ -72,7 +72,7 @@ it('S5: an encoder restart asks each lane and each client that resumes once, wha
 it('S5: a refusal of each lane ends those that wait for it, and looks at no others', () => {
   const clients = 1_000;
   const { table, subscriptions, looks } = build(4_000, clients);
-  for (const view of [...table.all()]) subscriptions.views.refused(view);
+  for (const view of [...table.all()]) subscriptions.views.refused(view, 'too_many_subscriptions');
   expect(looks.count).toBeLessThan(30 * clients);
   expect([...table.all()].every(({ stream }) => stream === 'quotes')).toBe(true);
 });

@@ -1,18 +1,18 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { ClientTopics } from '../../../src/hub/client-topics.js';
 import { PUBLISHED_ROOMS_MAX, PUBLISHED_ROOMS_PER_OWNER_MAX } from '../../../src/hub/events/published-rooms.js';
-import { type Source, SourceTable } from '../../../src/hub/sources/source-table.js';
+import { type Subject, SubjectTable } from '../../../src/hub/sources/subject-table.js';
 
 const MAX = 10;
 const PER_OWNER_MAX = 4;
 const [ALICE, BOB, EVE] = [1, 2, 3];
 
-let table: SourceTable;
+let table: SubjectTable;
 let topics: ClientTopics;
 let ended: string[];
 
 beforeEach(() => {
-  table = new SourceTable(1, () => 0);
+  table = new SubjectTable(1, () => 0);
   ended = [];
   topics = new ClientTopics({
     max: MAX,
@@ -20,28 +20,28 @@ beforeEach(() => {
     find: subject => table.find(subject),
     create: (kind, symbol) => table.create(kind, symbol),
     knowsSymbol: symbol => symbol.startsWith('S'),
-    endNow: source => {
-      ended.push(source.symbol);
-      drop(source);
+    endNow: subject => {
+      ended.push(subject.symbol);
+      drop(subject);
     },
   });
 });
 
-function drop(source: Source): void {
-  topics.release(source);
-  table.drop(source);
+function drop(subject: Subject): void {
+  topics.release(subject);
+  table.drop(subject);
 }
 
 /** Follows a room on a lane of a worker; the refusal where there is one. */
-function follow(room: string, owner: number, worker = 0, lane = 0): Source | string {
-  const source = topics.follow(`rooms:${room}`, owner);
-  if (typeof source !== 'string') topics.claim(source, lane, worker, owner);
-  return source;
+function follow(room: string, owner: number, worker = 0, lane = 0): Subject | string {
+  const subject = topics.follow(`rooms:${room}`, owner);
+  if (typeof subject !== 'string') topics.claim(subject, lane, worker, owner);
+  return subject;
 }
 
-const made = (source: Source | string): Source => {
-  if (typeof source === 'string') throw new Error(`refused: ${source}`);
-  return source;
+const made = (subject: Subject | string): Subject => {
+  if (typeof subject === 'string') throw new Error(`refused: ${subject}`);
+  return subject;
 };
 
 describe('J7 topics that a user makes', () => {
@@ -79,7 +79,7 @@ describe('J7 topics that a user makes', () => {
   it('J7 stay the last owner’s while they linger, so that leaving and coming again has none twice', () => {
     for (let n = 0; n < PER_OWNER_MAX; n++) topics.unclaim(made(follow(`a${n}`, ALICE)), 0, 0);
     expect(follow('more', ALICE)).toBe('share');
-    drop(table.find('rooms.a0') as Source);
+    drop(table.find('rooms.a0') as Subject);
     expect(made(follow('more', ALICE)).symbol).toBe('more');
   });
 
@@ -96,7 +96,7 @@ describe('J7 topics that a user makes', () => {
     const symbols = Array.from({ length: PER_OWNER_MAX }, (_, n) => made(topics.follow(`trades:S${n}`, ALICE)));
     expect(topics.follow('trades:S9', ALICE)).toBe('share');
     expect(topics.follow('trades:X', ALICE)).toBe('unknown');
-    topics.release(symbols[0] as Source);
+    topics.release(symbols[0] as Subject);
     made(topics.follow('trades:S9', ALICE));
     made(topics.follow('orders:alice', ALICE));
     made(topics.follow('analytics:alerts', ALICE));
@@ -105,9 +105,9 @@ describe('J7 topics that a user makes', () => {
 
 describe('J7 rooms that are published into', () => {
   const publish = (room: string, owner: number) => {
-    const source = topics.publishInto(room, owner);
-    if (typeof source !== 'string') source.holds++;
-    return source;
+    const subject = topics.publishInto(room, owner);
+    if (typeof subject !== 'string') subject.holds++;
+    return subject;
   };
 
   it('J7 take no place of those that are followed', () => {
@@ -131,8 +131,8 @@ describe('J7 rooms that are published into', () => {
     const owners = Math.ceil(PUBLISHED_ROOMS_MAX / PUBLISHED_ROOMS_PER_OWNER_MAX);
     for (let owner = 10; owner < 10 + owners; owner++) {
       for (let n = 0; n < PUBLISHED_ROOMS_PER_OWNER_MAX; n++) {
-        const source = publish(`p${owner}-${n}`, owner);
-        if (typeof source !== 'string') source.holds--;
+        const subject = publish(`p${owner}-${n}`, owner);
+        if (typeof subject !== 'string') subject.holds--;
       }
     }
     expect(ended).toEqual(['p10-0']);

@@ -5,14 +5,15 @@ import { METRICS } from '../../../src/observe/metrics/table.js';
 import { Metrics } from '../../../src/observe/metrics.js';
 import type { WorkerStats } from '../../../src/threads/thread-messages.js';
 
-const SOURCE = { name: 'primary', isLive: true, silentMs: 1500 };
+const UPSTREAM = { name: 'primary', isLive: true, silentMs: 1500 };
 
 const MAIN: MainStats = {
   messages: 10,
   bytes: 20,
   ignored: 0,
-  sourcesRefused: 0,
+  subjectsRefused: 0,
   topicSharesRefused: 0,
+  topicsUnavailable: 0,
   duplicates: 0,
   gaps: 0,
   batches: 1,
@@ -25,7 +26,7 @@ const MAIN: MainStats = {
   rejected: new Map([['invalid_json', 3]]),
   held: new Map([['refused', 1]]),
   holdsTotal: new Map([['refused', 2]]),
-  sources: 7,
+  subjects: 7,
   queuedBytes: 0,
   eventsDropped: 0,
   statesSkipped: 0,
@@ -34,6 +35,7 @@ const MAIN: MainStats = {
   workersListening: 2,
   descriptorsShort: true,
   revocations: { size: 1, refused: 0, corrupt: 0, stores: [{ name: 'file', state: 'read', unwritten: 0 }] },
+  keySet: { state: 'current', ageMs: 1000, fetches: 2, failures: { unreachable: 1 } },
   logLinesLost: 0,
   workersHung: 1,
   workersStuck: 0,
@@ -44,9 +46,14 @@ const MAIN: MainStats = {
   encoderCrashLoops: 0,
   feedLive: true,
   feedSilentMs: 250,
-  feedBehind: 0,
-  feedHeadersIgnored: 0,
-  feedSources: { active: 'primary', failovers: 1, duplicates: 2, sources: [SOURCE] },
+  feedHealth: {
+    behind: 0,
+    headersIgnored: 0,
+    errors: new Map([['publish_refused', 2]]),
+    roundTripMs: 4,
+    queuedBytes: 100,
+  },
+  feedUpstreams: { active: 'primary', failovers: 1, duplicates: 2, upstreams: [UPSTREAM] },
   loadLevel: 0,
   loadChanges: { up: 1, down: 1 },
   replaysRecovered: 1,
@@ -64,6 +71,7 @@ const WORKER: WorkerStats = {
   receivedBytes: 1,
   refused: [[401, 2]],
   limited: [['user', 1]],
+  tokensRefused: [['audience', 1]],
   messagesRefused: 0,
   closes: [[4008, 1]],
   pings: 1,

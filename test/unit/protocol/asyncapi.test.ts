@@ -234,7 +234,7 @@ describe('R36 the messages of publishers', () => {
       seen.add(JSON.stringify(verdict));
     };
     await feed.start({ message, status: () => {} });
-    for (const kind of ['quotes', 'books', 'trades']) feed.interest(`md.${kind}.*`, true);
+    for (const kind of ['quotes', 'books', 'trades']) feed.follow(`md.${kind}.*`, true);
     clock.advanceMs(2_000);
     await feed.stop();
     const expected = ['quote', 'book', 'book_partial', 'trade'];

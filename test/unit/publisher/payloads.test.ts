@@ -9,6 +9,7 @@ import {
 } from '../../../src/protocol/content-limits.js';
 import { parseExact } from '../../../src/protocol/exact-json.js';
 import { MsgpackReader } from '../../../src/protocol/msgpack-reader.js';
+import { SubjectPrefix } from '../../../src/protocol/subject-prefix.js';
 import { encoderOf } from '../../../src/publisher/connect.js';
 import type { BookLevel, OrderUpdate, Trade } from '../../../src/publisher/index.js';
 import { Publisher } from '../../../src/publisher/publisher.js';
@@ -48,6 +49,7 @@ function publisherOf(format: 'json' | 'msgpack'): Publisher {
   return new Publisher({
     connection: { close: async () => {} } as unknown as NatsConnection,
     ownsConnection: true,
+    prefix: new SubjectPrefix(''),
     sender,
     encode: encoderOf(format),
     messageBytesMax: MESSAGE_BYTES_DEFAULT,

@@ -2,18 +2,15 @@
 import { connect, type JetStreamManager, type NatsConnection } from 'nats';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parseRevocation, type Revocation, revocationKey } from '../../../src/auth/revocation-text.js';
-import {
-  bucketStream,
-  bucketSubject,
-  managerOf,
-  openBucket,
-  writeEntry,
-} from '../../../src/revocation/bucket-entries.js';
+import { NatsNames } from '../../../src/feed/nats-names.js';
+import { bucketStream, bucketSubject, openBucket, writeEntry } from '../../../src/revocation/bucket-entries.js';
 import { BucketWriter } from '../../../src/revocation/bucket-writer.js';
 import { type NatsServer, startNatsServer } from '../../support/nats-server.js';
 
 const HOUR_MS = 3_600_000;
 const NOW_MS = Date.UTC(2026, 0, 2);
+
+const names = new NatsNames({ subjectPrefix: '', jsApiPrefix: '$JS.API' });
 
 let nats: NatsServer;
 let connection: NatsConnection;
@@ -22,7 +19,7 @@ let buckets = 0;
 beforeAll(async () => {
   nats = await startNatsServer({ jetstream: true });
   connection = await connect({ servers: nats.url });
-  manager = await managerOf(connection);
+  manager = await names.manager(connection);
 });
 afterAll(async () => {
   await connection.close();
@@ -50,6 +47,7 @@ function newWriter(bucket: string, tokenLifeMs = Number.POSITIVE_INFINITY) {
   const failures: string[] = [];
   const writer = new BucketWriter({
     bucket,
+    names,
     tokenLifeMs,
     onFailure: detail => failures.push(detail),
     onIdle: () => {},
@@ -60,7 +58,7 @@ function newWriter(bucket: string, tokenLifeMs = Number.POSITIVE_INFINITY) {
 describe('J5 R33 the bucket of revocations', () => {
   it('J5 R33 is one that the NATS tools read', async () => {
     const bucket = await newBucket();
-    await writeEntry(manager, bucket, user(NOW_MS), undefined);
+    await writeEntry(manager, { bucket, names }, user(NOW_MS), undefined);
     const kv = await connection.jetstream().views.kv(bucket, { bindOnly: true });
     expect((await kv.get(revocationKey(user(0))))?.json()).toMatchObject({ by: 'sub', value: 'alice' });
   });
@@ -68,14 +66,14 @@ describe('J5 R33 the bucket of revocations', () => {
   it('J5 R33 keeps the latest of those that many gateways write at once', async () => {
     const bucket = await newBucket();
     const times = [3, 9, 1, 7, 5, 2, 8, 4, 6, 0].map(ms => NOW_MS + ms);
-    const held = await Promise.all(times.map(atMs => writeEntry(manager, bucket, user(atMs), undefined)));
+    const held = await Promise.all(times.map(atMs => writeEntry(manager, { bucket, names }, user(atMs), undefined)));
     expect(await entryOf(bucket, user(0))).toEqual(user(NOW_MS + 9));
     for (const [i, { atMs }] of held.entries()) expect(atMs).toBeGreaterThanOrEqual(times[i] as number);
   });
 
   it('J5 gets one entry of an order that several gateways hear', async () => {
     const bucket = await newBucket();
-    for (let ms = 0; ms < 5; ms++) await writeEntry(manager, bucket, token(1, NOW_MS + ms), undefined);
+    for (let ms = 0; ms < 5; ms++) await writeEntry(manager, { bucket, names }, token(1, NOW_MS + ms), undefined);
     expect((await manager.streams.info(bucketStream(bucket))).state.last_seq).toBe(1);
   });
 

@@ -14,6 +14,7 @@ let nowMs: number;
 let waitingBytes: number;
 let calls: string[];
 let told: string[];
+let steps: string[];
 let session: Session;
 let buffered: Set<Session>;
 let slow: Ladder;
@@ -30,6 +31,7 @@ beforeEach(() => {
   waitingBytes = 0;
   calls = [];
   told = [];
+  steps = [];
   session = newSession({ id: 1, sub: 'alice', format: 'json', tier: 'institutional' });
   session.open({ getBufferedAmount: () => waitingBytes } as unknown as Socket);
   buffered = new Set();
@@ -59,6 +61,7 @@ beforeEach(() => {
     circuit: { opensMax: 5, recoveryMs: 30_000, probes: 3, restoreAfterMs: RESTORE_AFTER_MS },
     nowMs: () => nowMs,
     close: () => calls.push('close'),
+    onStep: ({ conflation }, isSlower) => steps.push(`${isSlower ? 'down' : 'up'} to ${conflation.level}`),
   });
 });
 
@@ -95,6 +98,15 @@ describe('R40 a client over the high-water mark', () => {
     expect(told).toEqual(['conflated 16ms 1']);
     expect(slow.conflation.counters).toEqual({ overHighWater: 1, suspended: 0, restores: 0 });
     expect(slow.counters.stalls).toBe(0);
+  });
+
+  it('O2 is reported for the log at each step down and up', () => {
+    follow('quotes', 0);
+    check(501, 600);
+    drain();
+    expect(steps).toEqual(['down to 1']);
+    calmChecks(RESTORE_AFTER_MS + CHECK_MS);
+    expect(steps).toEqual(['down to 1', 'up to 0']);
   });
 
   it('R40 is left alone while what waits gets less, as with a large snapshot', () => {

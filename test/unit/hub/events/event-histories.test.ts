@@ -1,21 +1,21 @@
 import { describe, expect, it } from 'vitest';
 import { EventHistories, historyShareBytes } from '../../../../src/hub/events/event-histories.js';
-import { type Source, SourceTable } from '../../../../src/hub/sources/source-table.js';
+import { type Subject, SubjectTable } from '../../../../src/hub/sources/subject-table.js';
 import type { SourceKind } from '../../../../src/protocol/topics.js';
 
 const BYTES = 64 * 1024;
 const KINDS = ['trades', 'orders', 'analytics', 'rooms'] as const;
-const table = new SourceTable(1, () => 0);
+const table = new SubjectTable(1, () => 0);
 
-function newSource(kind: SourceKind, symbol: string): Source {
-  const source = table.create(kind, symbol);
-  if (source === undefined) throw new Error('the table is full');
-  return source;
+function newSubject(kind: SourceKind, symbol: string): Subject {
+  const subject = table.create(kind, symbol);
+  if (subject === undefined) throw new Error('the table is full');
+  return subject;
 }
 
-function add(history: EventHistories, source: Source, bytes: number): void {
-  history.add(source, new Uint8Array(bytes).fill(source.seq + 1), source.seq + 1, source.seq, 0);
-  source.seq++;
+function add(history: EventHistories, subject: Subject, bytes: number): void {
+  history.add(subject, new Uint8Array(bytes).fill(subject.seq + 1), subject.seq + 1, subject.seq, 0);
+  subject.seq++;
 }
 
 describe('J6 shares of the history', () => {
@@ -28,14 +28,14 @@ describe('J6 shares of the history', () => {
 
   it.each(KINDS)('J6 %s push nothing of another kind out, however much of them there is', flooding => {
     const history = new EventHistories(BYTES);
-    const others = KINDS.filter(kind => kind !== flooding).map(kind => newSource(kind, `quiet-${flooding}`));
-    for (const source of others) for (let n = 0; n < 3; n++) add(history, source, 100);
-    const flood = newSource(flooding, 'flood');
+    const others = KINDS.filter(kind => kind !== flooding).map(kind => newSubject(kind, `quiet-${flooding}`));
+    for (const subject of others) for (let n = 0; n < 3; n++) add(history, subject, 100);
+    const flood = newSubject(flooding, 'flood');
     for (let n = 0; n < 500; n++) add(history, flood, 1000);
-    for (const source of others) {
-      const places = history.placesAfter(source, 0, 10) ?? [];
-      expect(places.map(place => history.read(source, place)?.seq)).toEqual([1, 2, 3]);
-      expect(places.map(place => history.read(source, place)?.payload[0])).toEqual([1, 2, 3]);
+    for (const subject of others) {
+      const places = history.placesAfter(subject, 0, 10) ?? [];
+      expect(places.map(place => history.read(subject, place)?.seq)).toEqual([1, 2, 3]);
+      expect(places.map(place => history.read(subject, place)?.payload[0])).toEqual([1, 2, 3]);
     }
     expect(history.placesAfter(flood, 0, 1000)).toBeUndefined();
     expect(history.placesAfter(flood, 499, 10)).toHaveLength(1);

@@ -40,7 +40,7 @@ function start(): void {
   shard = new Shard({
     index: 0,
     startThread: () => thread,
-    source: () => undefined,
+    subject: () => undefined,
     nowMicros: () => 0,
     batchIntervalMs: 16,
     isLagging: () => isLagging,

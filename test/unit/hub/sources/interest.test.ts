@@ -1,35 +1,36 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { DONE, type FeedOutcome, failed } from '../../../../src/feed/feed-outcome.js';
 import { Interest, LINGER_MS } from '../../../../src/hub/sources/interest.js';
-import { type Source, SourceTable } from '../../../../src/hub/sources/source-table.js';
+import { type Subject, SubjectTable } from '../../../../src/hub/sources/subject-table.js';
 import type { SourceKind } from '../../../../src/protocol/topics.js';
 
 /** Longer than Interest waits for a feed that does not say that it follows. */
 const PATIENCE_MS = 2_000;
 
-let table: SourceTable;
+let table: SubjectTable;
 let interest: Interest;
 let log: string[];
-/** Sources that became wanted (true) or ceased to be. */
+/** Subjects that became wanted (true) or ceased to be. */
 let changes: string[];
-/** What a subject's `follow` resolves with; undefined: it is followed at once. */
-let following: (subject: string) => Promise<void> | undefined;
+/** What a subject's `follow` resolves with. */
+let following: (subject: string) => FeedOutcome | Promise<FeedOutcome>;
 
 beforeEach(() => {
   vi.useFakeTimers();
   log = [];
   changes = [];
-  following = () => undefined;
-  table = new SourceTable(1, () => Date.now());
+  following = () => DONE;
+  table = new SubjectTable(1, () => Date.now());
   interest = new Interest({
-    sources: table,
+    subjects: table,
     follow: (subject, wanted) => {
       log.push(`${wanted ? 'follow' : 'leave'} ${subject}`);
-      return wanted ? following(subject) : undefined;
+      return wanted ? following(subject) : DONE;
     },
-    onChange: source => changes.push(`${source.subject} ${(source.wants?.size ?? 0) > 0 || source.holds > 0}`),
-    forget: source => {
-      log.push(`forget ${source.subject}`);
-      table.drop(source);
+    onChange: subject => changes.push(`${subject.name} ${(subject.wants?.size ?? 0) > 0 || subject.holds > 0}`),
+    forget: subject => {
+      log.push(`forget ${subject.name}`);
+      table.drop(subject);
     },
   });
 });
@@ -39,15 +40,15 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-function newSource(kind: SourceKind, name: string): Source {
-  const source = table.create(kind, name);
-  if (source === undefined) throw new Error('the table is full');
-  return source;
+function newSubject(kind: SourceKind, name: string): Subject {
+  const subject = table.create(kind, name);
+  if (subject === undefined) throw new Error('the table is full');
+  return subject;
 }
 
 describe('R13 interest', () => {
   it('R13 the feed follows what the first wants, until the last has left', async () => {
-    const room = newSource('rooms', 'r1');
+    const room = newSubject('rooms', 'r1');
     interest.set(room, 0, 0, true);
     interest.set(room, 0, 1, true);
     interest.set(room, 4, 1, true);
@@ -61,8 +62,8 @@ describe('R13 interest', () => {
     expect(log).toEqual(['follow rooms.r1', 'leave rooms.r1', 'forget rooms.r1']);
   });
 
-  it('J13: a source that becomes wanted, or ceases to be, is told once', () => {
-    const quote = newSource('quotes', 'A');
+  it('J13: a subject that becomes wanted, or ceases to be, is told once', () => {
+    const quote = newSubject('quotes', 'A');
     interest.set(quote, 0, 0, true);
     interest.set(quote, 0, 1, true);
     interest.hold(quote);
@@ -73,8 +74,8 @@ describe('R13 interest', () => {
     expect(changes).toEqual(['md.quotes.A true', 'md.quotes.A false']);
   });
 
-  it('R13 who comes back soon finds the source as it was', async () => {
-    const room = newSource('rooms', 'r1');
+  it('R13 who comes back soon finds the subject as it was', async () => {
+    const room = newSubject('rooms', 'r1');
     interest.set(room, 0, 0, true);
     interest.set(room, 0, 0, false);
     await vi.advanceTimersByTimeAsync(LINGER_MS - 1);
@@ -85,7 +86,7 @@ describe('R13 interest', () => {
   });
 
   it('R13 the same worker wants a lane once, however often it says so', async () => {
-    const room = newSource('orders', 'alice');
+    const room = newSubject('orders', 'alice');
     interest.set(room, 0, 3, true);
     interest.set(room, 0, 3, true);
     interest.set(room, 0, 3, false);
@@ -94,7 +95,7 @@ describe('R13 interest', () => {
   });
 
   it('R13 market data that has come is left at once, and not forgotten', async () => {
-    const quotes = newSource('quotes', 'A');
+    const quotes = newSubject('quotes', 'A');
     quotes.seq = 1;
     interest.set(quotes, 0, 0, true);
     interest.set(quotes, 0, 0, false);
@@ -104,7 +105,7 @@ describe('R13 interest', () => {
   });
 
   it('R13 a symbol that was wanted and never published is forgotten', async () => {
-    const quotes = newSource('quotes', 'NONE');
+    const quotes = newSubject('quotes', 'NONE');
     interest.set(quotes, 0, 0, true);
     interest.set(quotes, 0, 0, false);
     await vi.advanceTimersByTimeAsync(LINGER_MS);
@@ -112,7 +113,7 @@ describe('R13 interest', () => {
   });
 
   it('R13 a symbol that is published while it lingers is kept', async () => {
-    const quotes = newSource('quotes', 'LATE');
+    const quotes = newSubject('quotes', 'LATE');
     interest.set(quotes, 0, 0, true);
     interest.set(quotes, 0, 0, false);
     quotes.seq = 1;
@@ -128,7 +129,7 @@ describe('R13 interest', () => {
   });
 
   it('R26 a publication under way keeps its room', async () => {
-    const room = newSource('rooms', 'r1');
+    const room = newSubject('rooms', 'r1');
     interest.hold(room);
     interest.set(room, 0, 0, true);
     interest.set(room, 0, 0, false);
@@ -139,17 +140,17 @@ describe('R13 interest', () => {
     expect(log.at(-1)).toBe('forget rooms.r1');
   });
 
-  it('R13 a source is opening until the feed follows it', async () => {
-    let followed = () => {};
+  it('R13 a subject is opening until the feed follows it', async () => {
+    let followed = (_outcome: FeedOutcome) => {};
     following = () =>
       new Promise(resolve => {
         followed = resolve;
       });
-    const room = newSource('rooms', 'r1');
+    const room = newSubject('rooms', 'r1');
     interest.set(room, 0, 0, true);
     const opening = room.opening;
     expect(opening).toBeInstanceOf(Promise);
-    followed();
+    followed(DONE);
     await opening;
     expect(room.opening).toBeUndefined();
     expect(vi.getTimerCount()).toBe(0);
@@ -157,7 +158,7 @@ describe('R13 interest', () => {
 
   it('R13 a feed that does not say that it follows is not waited for any longer', async () => {
     following = () => new Promise(() => {});
-    const room = newSource('rooms', 'r1');
+    const room = newSubject('rooms', 'r1');
     interest.set(room, 0, 0, true);
     let isOpen = false;
     void room.opening?.then(() => {
@@ -170,8 +171,31 @@ describe('R13 interest', () => {
     expect(room.opening).toBeUndefined();
   });
 
+  it('N3: a subject that the server refuses is asked for again by the next that wants it, not by those who wait', async () => {
+    following = async () => failed('refused', 'may not subscribe');
+    const room = newSubject('rooms', 'r1');
+    interest.set(room, 0, 0, true);
+    await room.opening;
+    expect(room.refusal).toBe('may not subscribe');
+    interest.set(room, 4, 0, true);
+    interest.set(room, 0, 0, false);
+    interest.set(room, 4, 0, false);
+    expect(log).toEqual(['follow rooms.r1']);
+    following = () => DONE;
+    interest.set(room, 0, 0, true);
+    expect([log.length, room.refusal]).toEqual([2, '']);
+  });
+
+  it('N3: a subject that cannot be reached is not refused: it is followed on reconnect', async () => {
+    following = async () => failed('unreachable', 'disconnected');
+    const room = newSubject('rooms', 'r1');
+    interest.set(room, 0, 0, true);
+    await room.opening;
+    expect(room.refusal).toBe('');
+  });
+
   it('R13 a worker that is gone wants nothing any more', async () => {
-    const [room, other] = [newSource('rooms', 'r1'), newSource('rooms', 'r2')];
+    const [room, other] = [newSubject('rooms', 'r1'), newSubject('rooms', 'r2')];
     interest.set(room, 0, 0, true);
     interest.set(room, 4, 0, true);
     interest.set(other, 0, 0, true);
@@ -183,7 +207,7 @@ describe('R13 interest', () => {
   });
 
   it('R13 nothing is left or forgotten once the hub has closed', async () => {
-    const room = newSource('rooms', 'r1');
+    const room = newSubject('rooms', 'r1');
     interest.set(room, 0, 0, true);
     interest.set(room, 0, 0, false);
     interest.close();

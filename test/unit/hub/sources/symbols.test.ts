@@ -1,31 +1,31 @@
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import type { Source } from '../../../../src/hub/sources/source-table.js';
+import type { Subject } from '../../../../src/hub/sources/subject-table.js';
 import { HAND_STEPS_MAX, Symbols } from '../../../../src/hub/sources/symbols.js';
 import { MARKET_DATA_KINDS } from '../../../../src/protocol/topics.js';
 
 const MAX = 1000;
 const SUBJECT = 'md.quotes.';
 
-let sources: Map<string, { id: number; seenOrder: number; seenAtMs: number; holds: number }>;
+let subjects: Map<string, { id: number; seenOrder: number; seenAtMs: number; holds: number }>;
 let order: number;
 let lookups: number;
 let symbols: Symbols;
 
 beforeEach(() => {
-  sources = new Map();
+  subjects = new Map();
   order = 0;
   lookups = 0;
   symbols = new Symbols({
     listed: [],
     max: MAX,
     idleMs: 0,
-    sourceOf: subject => {
+    find: subject => {
       lookups++;
-      return sources.get(subject.slice(SUBJECT.length)) as Source | undefined;
+      return subjects.get(subject.slice(SUBJECT.length)) as Subject | undefined;
     },
-    dropSource: () => undefined,
+    dropSubject: () => undefined,
     announce: () => undefined,
-    announceForgotten: symbol => sources.delete(symbol),
+    announceForgotten: symbol => subjects.delete(symbol),
   });
   for (let n = 0; n < MAX; n++) publish(`S${n}`);
 });
@@ -34,57 +34,57 @@ afterEach(() => symbols.close());
 
 function publish(symbol: string): boolean {
   if (!symbols.admit(symbol)) return false;
-  const source = sources.get(symbol) ?? { id: order, seenOrder: 0, seenAtMs: 0, holds: 0 };
-  sources.set(symbol, { ...source, seenOrder: ++order });
+  const subject = subjects.get(symbol) ?? { id: order, seenOrder: 0, seenAtMs: 0, holds: 0 };
+  subjects.set(symbol, { ...subject, seenOrder: ++order });
   return true;
 }
 
 it('K13: a newcomer finds room also where all others were published since room was last made', () => {
   expect(publish('N1')).toBe(true);
-  for (const symbol of [...sources.keys()]) publish(symbol);
+  for (const symbol of [...subjects.keys()]) publish(symbol);
   expect(publish('N2')).toBe(true);
   expect(symbols.forgotten).toBe(2);
 });
 
 function setWanted(symbol: string, isWanted: boolean): void {
-  const source = sources.get(symbol);
-  if (source === undefined) throw new Error(`${symbol} is not known`);
-  source.holds = isWanted ? 1 : 0;
+  const subject = subjects.get(symbol);
+  if (subject === undefined) throw new Error(`${symbol} is not known`);
+  subject.holds = isWanted ? 1 : 0;
   symbols.wantChanged(symbol);
 }
 
 it('K13: where clients want all symbols, a newcomer is refused without a search, until a client leaves one', () => {
-  for (const symbol of sources.keys()) setWanted(symbol, true);
+  for (const symbol of subjects.keys()) setWanted(symbol, true);
   const before = lookups;
   for (let n = 1; n < 100; n++) expect(publish(`N${n}`)).toBe(false);
   expect(lookups).toBe(before);
   setWanted('S7', false);
   expect(publish('N1')).toBe(true);
-  expect([...sources.keys()].filter(symbol => symbol === 'S7' || symbol === 'N1')).toEqual(['N1']);
+  expect([...subjects.keys()].filter(symbol => symbol === 'S7' || symbol === 'N1')).toEqual(['N1']);
 });
 
 it('K13 J13: a newcomer takes the place of a symbol that was silent, not of one that is published or wanted', () => {
   const isLively = (n: number) => n % 10 === 0;
   setWanted('S5', true);
-  for (const symbol of [...sources.keys()]) if (isLively(Number(symbol.slice(1)))) publish(symbol);
+  for (const symbol of [...subjects.keys()]) if (isLively(Number(symbol.slice(1)))) publish(symbol);
   for (let newcomer = 0; newcomer < 2 * MAX; newcomer++) {
     expect(publish(`N${newcomer}`)).toBe(true);
     // All of them within fewer newcomers than it takes the hand to come back.
     const lively = `S${(newcomer * 10) % MAX}`;
-    if (sources.has(lively)) publish(lively);
+    if (subjects.has(lively)) publish(lively);
   }
-  const left = [...sources.keys()].filter(symbol => symbol.startsWith('S')).map(symbol => Number(symbol.slice(1)));
+  const left = [...subjects.keys()].filter(symbol => symbol.startsWith('S')).map(symbol => Number(symbol.slice(1)));
   expect(left.filter(n => !isLively(n))).toEqual([5]);
   expect(left.filter(isLively)).toHaveLength(MAX / 10);
-  expect(sources.size).toBe(MAX);
+  expect(subjects.size).toBe(MAX);
 });
 
 it('J13: a newcomer costs a bounded number of steps, whatever is published and wanted', () => {
   const lookupsPerStep = 4 * MARKET_DATA_KINDS.length;
-  const names = [...sources.keys()];
+  const names = [...subjects.keys()];
   for (const symbol of names) if (Number(symbol.slice(1)) % 2 === 0) setWanted(symbol, true);
   for (let n = 0; n < 50; n++) {
-    for (const symbol of sources.keys()) publish(symbol);
+    for (const symbol of subjects.keys()) publish(symbol);
     const before = lookups;
     expect(publish(`N${n}`)).toBe(true);
     expect(lookups - before).toBeLessThanOrEqual((HAND_STEPS_MAX + 2) * lookupsPerStep);

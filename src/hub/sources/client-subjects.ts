@@ -1,8 +1,8 @@
 /**
- * Sources that exist only because clients follow them. They must not fill the table that publishers need, and one
+ * Subjects that exist only because clients follow them. They must not fill the table that publishers need, and one
  * user's must not take all slots.
  *
- * A source is charged to the owner that created it. When that owner leaves and others still follow it, it is charged
+ * A subject is charged to the owner that created it. When that owner leaves and others still follow it, it is charged
  * to one of them. So a room does not stay charged to the user that opened it, and no client can keep another's share
  * full by staying.
  */
@@ -10,21 +10,21 @@
 import type { SourceKind } from '../../protocol/topics.js';
 import { LANES } from '../../threads/lanes.js';
 import { OwnerCounts } from './owner-counts.js';
-import type { Source } from './source-table.js';
+import type { Subject } from './subject-table.js';
 
 interface Made {
   charged: number;
-  /** By worker and view: on whose behalf it is wanted there. Empty while the source lingers. */
+  /** By worker and view: on whose behalf it is wanted there. Empty while the subject lingers. */
   readonly claims: Map<number, number>;
 }
 
 /** `share`: the owner has reached its limit; `full`: all owners together have. */
 export type Refusal = 'share' | 'full';
 
-export class ClientSources {
+export class ClientSubjects {
   readonly #max: number;
   readonly #perOwnerMax: number;
-  readonly #made = new Map<Source, Made>();
+  readonly #made = new Map<Subject, Made>();
   readonly #charged = new OwnerCounts();
 
   constructor(max: number, perOwnerMax: number) {
@@ -43,23 +43,23 @@ export class ClientSources {
     return this.#charged.of(owner) >= this.#perOwnerMax ? 'share' : undefined;
   }
 
-  add(source: Source, owner: number): void {
-    source.isClientMade = true;
-    this.#made.set(source, { charged: owner, claims: new Map() });
+  add(subject: Subject, owner: number): void {
+    subject.isClientMade = true;
+    this.#made.set(subject, { charged: owner, claims: new Map() });
     this.#charged.add(owner);
   }
 
-  /** The worker wants a view of the source on behalf of this owner from here on. */
-  claim(source: Source, lane: number, worker: number, owner: number): void {
-    const made = this.#made.get(source);
+  /** The worker wants a view of the subject on behalf of this owner from here on. */
+  claim(subject: Subject, lane: number, worker: number, owner: number): void {
+    const made = this.#made.get(subject);
     if (made === undefined) return;
     made.claims.set(claimKey(lane, worker), owner);
     this.#settle(made);
   }
 
   /** The worker no longer wants the view. */
-  unclaim(source: Source, lane: number, worker: number): void {
-    const made = this.#made.get(source);
+  unclaim(subject: Subject, lane: number, worker: number): void {
+    const made = this.#made.get(subject);
     if (made?.claims.delete(claimKey(lane, worker)) === true) this.#settle(made);
   }
 
@@ -72,16 +72,16 @@ export class ClientSources {
   }
 
   /** The feed has it too, or it is no longer followed. */
-  remove(source: Source): void {
-    const made = this.#made.get(source);
+  remove(subject: Subject): void {
+    const made = this.#made.get(subject);
     if (made === undefined) return;
-    source.isClientMade = false;
-    this.#made.delete(source);
+    subject.isClientMade = false;
+    this.#made.delete(subject);
     this.#charged.remove(made.charged);
   }
 
   /**
-   * An unwanted source stays charged to its last owner until it is dropped: otherwise an owner that leaves and returns
+   * An unwanted subject stays charged to its last owner until it is dropped: otherwise an owner that leaves and returns
    * would have it twice.
    */
   #settle(made: Made): void {

@@ -1,5 +1,5 @@
 /**
- * The sources the hub knows: one per NATS subject, each with a small number that stands for it everywhere downstream.
+ * The subjects the hub knows: one per NATS subject, each with a small number that stands for it everywhere downstream.
  */
 
 import { topicParts } from '../../protocol/topic-parts.js';
@@ -7,18 +7,18 @@ import { ALL_SYMBOLS, isStateSource, type SourceKind, subjectOf } from '../../pr
 import { shardOf } from '../../threads/shard-of.js';
 import { Retention } from './retention.js';
 
-/** Maximum sources per process. Beyond it, messages of new subjects are refused and counted. */
-const SOURCES_MAX = 500_000;
-/** How long a number rests before it is reused, so that nothing about its former source is still in transit. */
+/** Maximum subjects per process. Beyond it, messages of new subjects are refused and counted. */
+const SUBJECTS_MAX = 500_000;
+/** How long a number rests before it is reused, so that nothing about its former subject is still in transit. */
 const NUMBER_REST_MS = 30_000;
 
-export interface Source {
+export interface Subject {
   readonly id: number;
   readonly kind: SourceKind;
   readonly symbol: string;
-  readonly subject: string;
+  readonly name: string;
   readonly shard: number;
-  /** Null for event sources: a log is not retained here. */
+  /** Null for event subjects: a log is not retained here. */
   readonly retention: Retention | null;
   /** The epoch of `seq`; '' before the first message. */
   epoch: string;
@@ -38,37 +38,39 @@ export interface Source {
   publisherOutages: number;
   /** Sequence of the newest message; 0 before the first. */
   seq: number;
-  /** Event sources: sequence of the newest message that the encoder has taken; 0 before the first. */
+  /** Event subjects: sequence of the newest message that the encoder has taken; 0 before the first. */
   encodedSeq: number;
   /** Per view, a bit mask of the workers that want it. Null: it was never wanted. */
   wants: Map<number, number> | null;
-  /** Pending publications that need the source. */
+  /** Pending publications that need the subject. */
   holds: number;
-  /** Settles when the feed delivers the source's messages; undefined when it already does. */
+  /** Resolves when the feed delivers the subject's messages, or cannot; undefined when that is known. */
   opening: Promise<void> | undefined;
-  /** Event sources: place of the newest message in the history; −1: none. */
+  /** Why the server does not let the feed follow it, in the server's words; '' if it does. */
+  refusal: string;
+  /** Event subjects: place of the newest message in the history; −1: none. */
   historyAt: number;
   /** Its newest message: overall number and time of arrival (see Symbols.nowMs). */
   seenOrder: number;
   seenAtMs: number;
-  /** Event sources: the feed's position when the source was created. Earlier losses do not affect its clients. */
+  /** Event subjects: the feed's position when the subject was created. Earlier losses do not affect its clients. */
   sinceSeq: number;
-  /** State sources: the newest message was given up, so the next one follows a loss. */
+  /** State subjects: the newest message was given up, so the next one follows a loss. */
   hasHole: boolean;
   /** It exists only because a client asked for it, and counts as such. */
   isClientMade: boolean;
 }
 
-export class SourceTable {
-  readonly #bySubject = new Map<string, Source>();
+export class SubjectTable {
+  readonly #byName = new Map<string, Subject>();
   /** By number. */
-  readonly #all: (Source | undefined)[] = [];
+  readonly #all: (Subject | undefined)[] = [];
   /** Free numbers, and since when; the oldest first. */
   readonly #resting = new Map<number, number>();
   readonly #shards: number;
   readonly #nowMs: () => number;
   /** Stands for the trades of all symbols; it exists in every shard. */
-  readonly allTrades: Source;
+  readonly allTrades: Subject;
 
   constructor(shards: number, nowMs: () => number) {
     this.#shards = shards;
@@ -77,31 +79,40 @@ export class SourceTable {
   }
 
   get size(): number {
-    return this.#bySubject.size;
+    return this.#byName.size;
   }
 
-  get(id: number): Source | undefined {
+  get(id: number): Subject | undefined {
     return this.#all[id];
   }
 
-  find(subject: string): Source | undefined {
-    return this.#bySubject.get(subject);
+  find(name: string): Subject | undefined {
+    return this.#byName.get(name);
+  }
+
+  /** Those that a subject, or a pattern of subjects, stands for. */
+  matching(pattern: string): Subject[] {
+    const single = this.#byName.get(pattern);
+    if (single !== undefined) return [single];
+    // Patterns of the feed end with their wildcard.
+    const stem = /^(.*\.)[*>]$/.exec(pattern)?.[1];
+    return stem === undefined ? [] : [...this].filter(({ name }) => name.startsWith(stem));
   }
 
   /** Undefined when the table is full. */
-  create(kind: SourceKind, symbol: string): Source | undefined {
-    return this.#bySubject.size >= SOURCES_MAX ? undefined : this.#add(kind, symbol);
+  create(kind: SourceKind, symbol: string): Subject | undefined {
+    return this.#byName.size >= SUBJECTS_MAX ? undefined : this.#add(kind, symbol);
   }
 
-  /** Forgets a source; its number rests before it is reused. */
-  drop(source: Source): void {
-    this.#bySubject.delete(source.subject);
-    this.#all[source.id] = undefined;
-    this.#resting.set(source.id, this.#nowMs());
+  /** Forgets a subject; its number rests before it is reused. */
+  drop(subject: Subject): void {
+    this.#byName.delete(subject.name);
+    this.#all[subject.id] = undefined;
+    this.#resting.set(subject.id, this.#nowMs());
   }
 
-  [Symbol.iterator](): IterableIterator<Source> {
-    return this.#bySubject.values();
+  [Symbol.iterator](): IterableIterator<Subject> {
+    return this.#byName.values();
   }
 
   #newId(): number {
@@ -113,12 +124,12 @@ export class SourceTable {
     return this.#all.length;
   }
 
-  #add(kind: SourceKind, symbol: string): Source {
-    const source: Source = {
+  #add(kind: SourceKind, symbol: string): Subject {
+    const subject: Subject = {
       id: this.#newId(),
       kind,
       symbol,
-      subject: subjectOf(kind, symbol),
+      name: subjectOf(kind, symbol),
       shard: shardOf(`${kind}:${symbol}`, this.#shards),
       retention: isStateSource(kind) ? new Retention() : null,
       epoch: '',
@@ -134,6 +145,7 @@ export class SourceTable {
       wants: null,
       holds: 0,
       opening: undefined,
+      refusal: '',
       historyAt: -1,
       seenOrder: 0,
       seenAtMs: 0,
@@ -141,18 +153,18 @@ export class SourceTable {
       hasHole: false,
       isClientMade: false,
     };
-    this.#all[source.id] = source;
-    this.#bySubject.set(source.subject, source);
-    return source;
+    this.#all[subject.id] = subject;
+    this.#byName.set(subject.name, subject);
+    return subject;
   }
 }
 
-/** True when a message of the source may be missing after its newest: the feed passed over this sequence. */
-export function mayLack({ seq, sinceSeq }: Source, holeSeq: number | undefined): boolean {
+/** True when a message of the subject may be missing after its newest: the feed passed over this sequence. */
+export function mayLack({ seq, sinceSeq }: Subject, holeSeq: number | undefined): boolean {
   return holeSeq !== undefined && holeSeq > seq && holeSeq > sinceSeq;
 }
 
-/** Splits a source's name, `<kind>:<symbol>`. */
+/** Splits a subject as views name it, `<kind>:<symbol>`. */
 export function partsOf(name: string): [SourceKind, string] {
   return topicParts(name) as [SourceKind, string];
 }

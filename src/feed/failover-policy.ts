@@ -1,15 +1,15 @@
 /**
- * Decides when to switch between two sources that carry the same messages. Pure: at every check you tell it what each
- * source has delivered so far, and it says whether to switch.
+ * Decides when to switch between two upstreams that carry the same messages. Pure: at every check you tell it what each
+ * upstream has delivered so far, and it says whether to switch.
  *
- * A source is not suspect while both are silent: a quiet night is quiet on both. It becomes suspect once the other
+ * An upstream is not suspect while both are silent: a quiet night is quiet on both. It becomes suspect once the other
  * delivers after this one has been silent for half of `staleAfterMs`, and counts as silent if the other half passes
- * without a message. So the gateway leaves a source that dies amid traffic after `staleAfterMs`, and does not leave one
+ * without a message. So the gateway leaves an upstream that dies amid traffic after `staleAfterMs`, and stays with one
  * that delivers the single message of a quiet hour slightly later than the other.
  */
 
-/** The state of a source at a check. */
-export interface SourceState {
+/** The state of an upstream at a check. */
+export interface UpstreamState {
   readonly isLive: boolean;
   /** Messages so far. */
   readonly delivered: number;
@@ -19,9 +19,9 @@ export interface SourceState {
 
 export const PRIMARY = 0;
 export const BACKUP = 1;
-export type SourceIndex = typeof PRIMARY | typeof BACKUP;
+export type UpstreamIndex = typeof PRIMARY | typeof BACKUP;
 
-export const otherOf = (source: SourceIndex): SourceIndex => (source === PRIMARY ? BACKUP : PRIMARY);
+export const otherOf = (upstream: UpstreamIndex): UpstreamIndex => (upstream === PRIMARY ? BACKUP : PRIMARY);
 
 const NOT_YET = -1;
 
@@ -37,7 +37,7 @@ class Observed {
   suspectMs = NOT_YET;
   deliveringMs = NOT_YET;
 
-  look(elapsedMs: number, { isLive, delivered, isBehind }: SourceState): void {
+  check(elapsedMs: number, { isLive, delivered, isBehind }: UpstreamState): void {
     this.isLive = isLive;
     this.isBehind = isBehind;
     this.hasMoved = delivered !== this.delivered;
@@ -47,48 +47,48 @@ class Observed {
   }
 }
 
-export class FailoverJudge {
+export class FailoverPolicy {
   readonly #staleAfterMs: number;
-  readonly #sources: readonly [Observed, Observed] = [new Observed(), new Observed()];
+  readonly #upstreams: readonly [Observed, Observed] = [new Observed(), new Observed()];
 
   constructor(staleAfterMs: number) {
     this.#staleAfterMs = staleAfterMs;
   }
 
-  /** True if the source delivered between the last two checks. */
-  isDelivering(source: SourceIndex): boolean {
-    const { isLive, hasMoved } = this.#sources[source];
+  /** True if the upstream delivered between the last two checks. */
+  isDelivering(upstream: UpstreamIndex): boolean {
+    const { isLive, hasMoved } = this.#upstreams[upstream];
     return isLive && hasMoved;
   }
 
   /**
-   * Returns why to leave the active source for the other one; '' to stay.
+   * Returns why to leave the active upstream for the other one; '' to stay.
    * @param elapsedMs since the previous check, as far as the process was awake
    */
-  look(active: SourceIndex, elapsedMs: number, primary: SourceState, backup: SourceState): string {
-    const [a, b] = this.#sources;
-    a.look(elapsedMs, primary);
-    b.look(elapsedMs, backup);
+  check(active: UpstreamIndex, elapsedMs: number, primary: UpstreamState, backup: UpstreamState): string {
+    const [a, b] = this.#upstreams;
+    a.check(elapsedMs, primary);
+    b.check(elapsedMs, backup);
     this.#suspect(a, b, elapsedMs);
     this.#suspect(b, a, elapsedMs);
     return active === PRIMARY ? this.#reasonToLeave(a, b) : this.#reasonToLeave(b, a) || this.#reasonToReturn(a);
   }
 
-  #suspect(source: Observed, other: Observed, elapsedMs: number): void {
-    if (source.hasMoved) source.suspectMs = NOT_YET;
-    else if (source.suspectMs !== NOT_YET) source.suspectMs += elapsedMs;
-    else if (other.hasMoved && source.silentMs >= this.#staleAfterMs / 2) source.suspectMs = 0;
-    if (!source.isLive || this.#isSilent(source)) source.deliveringMs = NOT_YET;
-    else if (source.deliveringMs !== NOT_YET) source.deliveringMs += elapsedMs;
-    else if (source.hasMoved) source.deliveringMs = 0;
+  #suspect(upstream: Observed, other: Observed, elapsedMs: number): void {
+    if (upstream.hasMoved) upstream.suspectMs = NOT_YET;
+    else if (upstream.suspectMs !== NOT_YET) upstream.suspectMs += elapsedMs;
+    else if (other.hasMoved && upstream.silentMs >= this.#staleAfterMs / 2) upstream.suspectMs = 0;
+    if (!upstream.isLive || this.#isSilent(upstream)) upstream.deliveringMs = NOT_YET;
+    else if (upstream.deliveringMs !== NOT_YET) upstream.deliveringMs += elapsedMs;
+    else if (upstream.hasMoved) upstream.deliveringMs = 0;
   }
 
-  #isSilent(source: Observed): boolean {
-    return source.suspectMs >= this.#staleAfterMs / 2;
+  #isSilent(upstream: Observed): boolean {
+    return upstream.suspectMs >= this.#staleAfterMs / 2;
   }
 
   #reasonToLeave(active: Observed, other: Observed): string {
-    // The other source is no better.
+    // The other upstream is no better.
     if (!other.isLive || this.#isSilent(other)) return '';
     if (active.lostMs >= this.#staleAfterMs) return `lost for ${this.#staleAfterMs} ms`;
     return this.#isSilent(active) ? `silent for ${this.#staleAfterMs} ms while the other delivered` : '';

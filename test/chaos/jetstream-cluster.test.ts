@@ -1,0 +1,173 @@
+/**
+ * N9: a JetStream cluster of three, one of whose nodes dies: how long the gateway adds to the cluster's own silence.
+ * @module-tag slow
+ */
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { connect, type JetStreamManager, type NatsConnection } from 'nats';
+import { afterEach, expect, it } from 'vitest';
+import { ownFreePort } from '../../src/cli/free-port.js';
+import { TestClient } from '../support/client.js';
+import { startGateway, testToken } from '../support/gateway.js';
+import { type NatsServer, startNatsServer } from '../support/nats-server.js';
+import { until } from '../support/until.js';
+
+const STREAM = 'MILLRACE';
+const NODES = ['n1', 'n2', 'n3'];
+/** Two missed heartbeats and a new consumer take it 1.2 s; the rest is for a busy machine. */
+const OURS_MS_MAX = 3_000;
+const PUBLISH_INTERVAL_MS = 20;
+
+/** Ends what a test has started, in the opposite order, also when the test fails. */
+const ends: (() => unknown)[] = [];
+afterEach(async () => {
+  for (let end = ends.pop(); end !== undefined; end = ends.pop()) await end();
+});
+
+async function cluster(): Promise<ReadonlyMap<string, NatsServer>> {
+  const directory = await mkdtemp(join(tmpdir(), 'millrace-cluster-'));
+  ends.push(() => rm(directory, { recursive: true, force: true }));
+  const ports = await Promise.all(NODES.map(() => ownFreePort('127.0.0.1')));
+  const routes = ports.map(port => `nats://127.0.0.1:${port}`).join(', ');
+  const servers = await Promise.all(
+    NODES.map(async (name, i) => {
+      const file = join(directory, `${name}.conf`);
+      const store = JSON.stringify(join(directory, name));
+      await writeFile(
+        file,
+        `server_name: ${name}
+         jetstream { store_dir: ${store} }
+         cluster { name: c, listen: "127.0.0.1:${ports[i]}", routes: [${routes}] }`,
+      );
+      const server = await startNatsServer({ args: ['-c', file, '-m', '-1'] });
+      ends.push(() => server.kill());
+      return [name, server] as const;
+    }),
+  );
+  return new Map(servers);
+}
+
+/** Longest time between two of these moments. */
+function silenceMs(moments: readonly number[]): number {
+  return Math.max(...moments.slice(1).map((at, i) => at - (moments[i] ?? 0)));
+}
+
+/** Publishes in order, each until the stream has it. @returns when the stream had each */
+function publishing(nats: NatsConnection): { readonly storedMs: number[]; readonly stop: () => Promise<void> } {
+  const storedMs: number[] = [];
+  let isStopped = false;
+  const run = async (): Promise<void> => {
+    for (let n = 1; !isStopped; n++) {
+      const trade = {
+        symbol: 'A',
+        trade_id: String(n),
+        price: '1',
+        quantity: '1',
+        executed_at: '2024-01-02T03:04:05Z',
+      };
+      const msgID = String(n);
+      while (!isStopped) {
+        try {
+          await nats.jetstream().publish('md.trades.A', JSON.stringify(trade), { msgID, timeout: 500 });
+          storedMs.push(performance.now());
+          break;
+        } catch {
+          // The stream has no leader.
+        }
+      }
+      await new Promise(resolve => setTimeout(resolve, PUBLISH_INTERVAL_MS));
+    }
+  };
+  const done = run();
+  return {
+    storedMs,
+    stop: async () => {
+      isStopped = true;
+      await done;
+    },
+  };
+}
+
+/** Nodes: the leaders of the stream and of the cluster, and the one that holds the gateway's consumer. */
+interface Holders {
+  readonly stream: string;
+  readonly consumer: string;
+  readonly consumerName: string;
+  readonly meta: string;
+}
+
+async function holders(manager: JetStreamManager, any: NatsServer): Promise<Holders> {
+  const consumers = await manager.consumers.list(STREAM).next();
+  // Consumers that are no longer read stay for a while.
+  const [read] = consumers.sort((a, b) => b.delivered.stream_seq - a.delivered.stream_seq);
+  const { cluster: leading } = await manager.streams.info(STREAM);
+  const jsz = (await (await fetch(`${any.monitorUrl}/jsz`)).json()) as { meta_cluster?: { leader?: string } };
+  return {
+    stream: leading?.leader ?? '',
+    consumer: read?.cluster?.leader ?? '',
+    consumerName: read?.name ?? '',
+    meta: jsz.meta_cluster?.leader ?? '',
+  };
+}
+
+/**
+ * Moves the leader of the stream, or the consumer, until they and the leader of the cluster are on different nodes: each
+ * death then shows one thing.
+ */
+async function separated(nats: NatsConnection, manager: JetStreamManager, any: NatsServer): Promise<Holders> {
+  const apart = await until(async () => {
+    const found = await holders(manager, any);
+    const isKnown = found.stream !== '' && found.consumer !== '' && found.meta !== '';
+    if (isKnown && new Set([found.stream, found.consumer, found.meta]).size === NODES.length) return found;
+    if (isKnown && found.stream === found.meta) await nats.request(`$JS.API.STREAM.LEADER.STEPDOWN.${STREAM}`);
+    else if (isKnown) await manager.consumers.delete(STREAM, found.consumerName);
+    await new Promise(resolve => setTimeout(resolve, 1_000));
+    return undefined;
+  }, 60_000);
+  return apart as Holders;
+}
+
+it.each(['consumer', 'stream'] as const)(
+  'N9: the node of the %s dies: the gateway adds little to the silence',
+  async which => {
+    const servers = await cluster();
+    const any = servers.get('n1') as NatsServer;
+    const urls = [...servers.values()].map(({ url }) => url);
+    const nats = await connect({ servers: urls, maxReconnectAttempts: -1, reconnectTimeWait: 50 });
+    ends.push(() => nats.close());
+    const manager = await until(() => nats.jetstreamManager());
+    await until(() => manager.streams.add({ name: STREAM, subjects: ['md.>'], num_replicas: NODES.length }));
+    const gateway = await startGateway({
+      NATS_URL: urls.join(','),
+      JETSTREAM: 'on',
+      SYMBOLS: 'A',
+      WORKERS: '1',
+      ENCODERS: '1',
+    });
+    ends.push(() => gateway.stop('SIGINT'));
+    const client = await TestClient.connect(`${gateway.url}/ws/trades?symbols=A&token=${await testToken()}`);
+    ends.push(() => client.close());
+    const cameMs: number[] = [];
+    client.socket.on('message', data => {
+      if (String(data).includes('trade_id')) cameMs.push(performance.now());
+    });
+    const { storedMs, stop } = publishing(nats);
+    await until(() => cameMs.length > 50);
+    const node = servers.get((await separated(nats, manager, any))[which]) as NatsServer;
+    await until(() => cameMs.length >= storedMs.length - 1);
+    const [storedBefore, cameBefore] = [storedMs.length, cameMs.length];
+    await node.kill();
+    await until(() => storedMs.length > storedBefore + 100 && cameMs.length > cameBefore + 100, 60_000);
+    await stop();
+    await until(() => cameMs.length >= storedMs.length);
+    const [theirs, total] = [silenceMs(storedMs.slice(storedBefore - 1)), silenceMs(cameMs.slice(cameBefore - 1))];
+    console.log(
+      `the node of the ${which} died: ${Math.round(total)} ms of silence, ${Math.round(theirs)} ms of them the cluster's`,
+    );
+    expect(total - theirs).toBeLessThan(OURS_MS_MAX);
+    if (which === 'consumer') expect(gateway.log()).toMatch(/heartbeats missed|disconnected from NATS/);
+    const ids = client.frames.filter(({ type }) => type === 'trade').map(({ trade_id: id }) => Number(id));
+    expect(ids).toEqual(ids.map((_, i) => (ids[0] ?? 0) + i));
+  },
+);

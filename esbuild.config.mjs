@@ -11,7 +11,7 @@ const PROGRAMS = [['cli/main', 'cli/vectors'], ['gateway/thread'], ['encoder/tas
 const BUNDLED_LIBRARIES = ['jose', 'zod'];
 const CHUNK = /-[0-9A-Z]{8}\.js(\.map)?$/;
 
-const { dependencies } = JSON.parse(readFileSync('package.json', 'utf8'));
+const { dependencies, optionalDependencies } = JSON.parse(readFileSync('package.json', 'utf8'));
 
 const results = await Promise.all(
   PROGRAMS.map(programs =>
@@ -26,7 +26,7 @@ const results = await Promise.all(
       format: 'esm',
       platform: 'node',
       target: 'node20',
-      external: Object.keys(dependencies).filter(name => !BUNDLED_LIBRARIES.includes(name)),
+      external: Object.keys({ ...dependencies, ...optionalDependencies }).filter(name => !BUNDLED_LIBRARIES.includes(name)),
       sourcemap: true,
       metafile: true,
       logLevel: 'warning',

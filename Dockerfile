@@ -32,6 +32,8 @@ RUN npm ci --omit=dev \
 
 FROM ${NODE_IMAGE}
 ENV NODE_ENV=production
+# A container is reached from outside, also where the gateway makes a key for the run.
+ENV HOST=0.0.0.0
 WORKDIR /app
 COPY --from=dependencies /app/node_modules ./node_modules
 COPY --from=build /app/dist ./dist

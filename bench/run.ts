@@ -23,6 +23,7 @@ import { scaleOut } from './scale/out.js';
 import { scale } from './scale/suite.js';
 import { scaleSweep } from './scale/sweep.js';
 import { slow } from './slow/suite.js';
+import { slowLink } from './slow-link/suite.js';
 import { type BenchOptions, type Suite, UsageError } from './suite.js';
 import { throughput } from './throughput/suite.js';
 
@@ -34,6 +35,7 @@ const SUITES: readonly Suite[] = [
   latency,
   ingest,
   slow,
+  slowLink,
   churn,
   attack,
   cost,
@@ -80,7 +82,7 @@ function command(): Command {
     .option('--encoders <n>', 'fanout: encoder threads', '1')
     .option('--only <names>', 'contenders to run, separated by commas', names)
     .option('--peers <names>', 'the same as --only', names)
-    .option('--rate <n>', 'latency, slow, churn: updates a second, at this one load', decimal)
+    .option('--rate <n>', 'latency, slow, slow-link, churn: updates a second, at this one load', decimal)
     .option('--gateways <n>', 'scale-out: gateway processes', whole)
     .option('--order', 'fanout: check every prev_seq chain in the generator (slower)', false)
     .option('--profile <folder>', 'every thread of the gateway writes a V8 CPU profile there (slower)')

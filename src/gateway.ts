@@ -7,9 +7,8 @@
  */
 import { createAdmin } from './admin/create-admin.js';
 import type { MainParts } from './admin/main-stats.js';
-import { Reload, type Reread } from './admin/reload.js';
+import { Reload } from './admin/reload.js';
 import type { AdminServer } from './admin/server.js';
-import type { Revocation } from './auth/revocation-text.js';
 import { ConfigError } from './config/config-error.js';
 import type { Config } from './config/environment.js';
 import { reachableHost } from './config/reachable-host.js';
@@ -17,7 +16,9 @@ import { createFeed } from './feed/create-feed.js';
 import type { Feed, FeedSink } from './feed/feed.js';
 import { feedOfHub } from './feed/feed-of-hub.js';
 import { type CertificateFiles, certificateFilesOf } from './gateway/supervision/certificate-files.js';
+import { KeySetPosts } from './gateway/supervision/key-set-posts.js';
 import { WorkerSupervisor } from './gateway/supervision/supervisor.js';
+import type { GatewayHost, Predecessor } from './gateway-host.js';
 import { createHub } from './hub/create-hub.js';
 import { feedSink } from './hub/feed-sink.js';
 import type { Hub } from './hub/hub.js';
@@ -41,23 +42,6 @@ const DRAIN_BEYOND_MS = 5_000;
 /** How long the old process may take to release its admin port. */
 const ADMIN_PORT_FREE_MS = 10_000;
 
-/** The process that this gateway replaces. */
-export interface Predecessor {
-  /** All revocations it keeps. @throws {Error} if they are unavailable */
-  revocations(): Promise<readonly Revocation[]>;
-  /** Tells it to drain and to release the admin port. Does not report whether it did. */
-  sendAway(): void;
-}
-
-/** The program that a gateway is part of. */
-export interface GatewayHost {
-  /** The gateway cannot continue: close it and exit. */
-  readonly onFatal: (reason: string) => void;
-  readonly logLinesLost: () => number;
-  /** Reads the settings again. @throws {ConfigError} when they are invalid */
-  readonly reread: () => Reread;
-}
-
 export class Gateway {
   /** As at the start, with what was reloaded since. */
   #config: Config;
@@ -79,6 +63,7 @@ export class Gateway {
   readonly #loads = new Loads(level => this.#loadChanged(level));
   readonly #revocations: RevocationKeeper;
   readonly #orders: ControlOrders;
+  readonly #keySet: KeySetPosts;
   #isDraining = false;
   #isFeedStarted = false;
   #draining: Promise<void> | undefined;
@@ -115,6 +100,7 @@ export class Gateway {
         this.#workers.postAll({ type: 'drain' });
       },
     });
+    this.#keySet = new KeySetPosts(config.auth.jwksUrl, log, () => this.#workers);
     this.#readiness = new Readiness(() => ({
       config,
       workers: this.#workers,
@@ -125,6 +111,7 @@ export class Gateway {
       isFeedStale: this.#status.current.feed === 'stale',
       areDescriptorsShort: this.#descriptors.isShort,
       areRevocationsReadable: this.#revocations.isReadable,
+      areKeysMissing: this.#keySet.isMissing,
     }));
     const rings = Array.from({ length: config.encoders }, () => createRing(RING_BYTES));
     const doorbells = createDoorbells(config.workers);
@@ -135,10 +122,12 @@ export class Gateway {
       rings,
       doorbells,
       revocations: () => this.#revocations.all,
+      keys: () => this.#keySet.keys,
       onMessage: (worker, message) => {
         if (message.type === 'load') this.#loads.set(worker, message.level);
         else if (message.type === 'shed') this.#notes.shed(worker, message.sockets, message.bytes);
         else if (message.type === 'clients') this.#notes.clients(message.lines, message.leftOut);
+        else if (message.type === 'keys_wanted') void this.#keySet.wanted(worker);
         else if (message.type === 'reloaded') this.#reload.answered(message.id, message.reloaded);
         else this.#hub.fromWorker(worker, message);
       },
@@ -171,6 +160,7 @@ export class Gateway {
       reread: () => host.reread(),
       take: fresh => this.#take(fresh),
       certificate: this.#certificate,
+      keySet: this.#keySet,
       workers: this.#workers,
     });
     this.#admin = createAdmin({
@@ -214,7 +204,7 @@ export class Gateway {
 
   async #start(predecessor: Predecessor | undefined): Promise<void> {
     if (predecessor === undefined) this.#adminPort = await this.#admin.listen();
-    const outcome = await this.#feed.start(this.#sink());
+    const [outcome] = await Promise.all([this.#feed.start(this.#sink()), this.#keySet.open()]);
     if (!outcome.ok) throw new ConfigError(outcome.detail);
     await this.#revocations.open();
     this.#isFeedStarted = true;
@@ -267,6 +257,7 @@ export class Gateway {
   async #close(): Promise<void> {
     this.#descriptors.stop();
     this.#readiness.stop();
+    this.#keySet.close();
     this.#certificate?.unwatch();
     const workers = this.#workers.close();
     const failures = await endInTurn([
@@ -337,6 +328,7 @@ export class Gateway {
       loads: this.#loads,
       descriptors: this.#descriptors,
       revocations: this.#revocations.stats,
+      keySet: this.#keySet.stats,
       logLinesLost: this.#host.logLinesLost(),
     };
   }

@@ -3,7 +3,8 @@ import { closeSync, openSync } from 'node:fs';
 import { constants } from 'node:os';
 import type { Reread } from './admin/reload.js';
 import type { Config } from './config/environment.js';
-import { Gateway, type Predecessor } from './gateway.js';
+import { Gateway } from './gateway.js';
+import type { Predecessor } from './gateway-host.js';
 import type { Logger } from './observe/log.js';
 
 /** Time limit for closing everything once the clients have been redirected; then the process is killed. */

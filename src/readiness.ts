@@ -17,6 +17,8 @@ export interface ReadinessParts {
   readonly isFeedStale: boolean;
   readonly areDescriptorsShort: boolean;
   readonly areRevocationsReadable: boolean;
+  /** There is a key set to fetch, and no keys of it that may be used. */
+  readonly areKeysMissing: boolean;
 }
 
 /** Everything that can keep a gateway from being ready, and whether it does now. */
@@ -32,6 +34,7 @@ function obstacles(parts: ReadinessParts) {
     workers_stuck: workers.stuck > 0,
     encoders_stuck: hub.shards.some(shard => shard.watch.isStuck),
     revocations: config.revocations.isRequired && !parts.areRevocationsReadable,
+    key_set: parts.areKeysMissing,
     workers_stable: workers.crashLoops > 0,
     encoders_stable: hub.crashLoops > 0,
   };

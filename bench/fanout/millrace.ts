@@ -19,9 +19,9 @@ export interface GatewayThreads {
   readonly encoders: string;
 }
 
-/** Millrace with so many threads. */
-export function millrace(threads: GatewayThreads): Contender {
-  return { name: 'millrace', start: (children, plan) => startPipeline(children, plan, threads) };
+/** Millrace with so many threads; `env` beyond the benchmark's own settings. */
+export function millrace(threads: GatewayThreads, env: Readonly<Record<string, string>> = {}): Contender {
+  return { name: 'millrace', start: (children, plan) => startPipeline(children, plan, threads, env) };
 }
 
 interface Pipeline extends RunningContender {
@@ -30,7 +30,12 @@ interface Pipeline extends RunningContender {
 }
 
 /** nats-server, gateway and publisher for one round. */
-export async function startPipeline(children: Children, plan: PublishPlan, threads: GatewayThreads): Promise<Pipeline> {
+export async function startPipeline(
+  children: Children,
+  plan: PublishPlan,
+  threads: GatewayThreads,
+  env: Readonly<Record<string, string>> = {},
+): Promise<Pipeline> {
   const secret = newSecret();
   const { layout, shape, format, pace } = plan;
   const nats = await startNatsServer(children);
@@ -41,6 +46,7 @@ export async function startPipeline(children: Children, plan: PublishPlan, threa
     WORKERS: threads.workers,
     ENCODERS: threads.encoders,
     SYMBOLS: symbolsOf(layout).join(','),
+    ...env,
   });
   const child = children.fork('publisher', new URL('./publisher.ts', import.meta.url));
   const publisher = new Channel<PaceCommand<NatsStart>, PaceAnswer>(child);

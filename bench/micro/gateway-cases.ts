@@ -3,7 +3,7 @@
 import { createHmac } from 'node:crypto';
 import { createTokenVerifier, mintToken } from '../../src/auth/token.js';
 import { TOKEN_CACHE_ENTRIES_MAX } from '../../src/auth/token-cache.js';
-import type { AuthConfig } from '../../src/config/environment.js';
+import { readConfig } from '../../src/config/environment.js';
 import { MessageRate } from '../../src/gateway/limits/message-rate.js';
 import { App, type TemplatedApp } from '../../src/gateway/native/uws.js';
 import { Outbox } from '../../src/gateway/sending/outbox.js';
@@ -61,15 +61,7 @@ function taking(): () => void {
 }
 
 async function upgrades() {
-  const config: AuthConfig = {
-    secret: SECRET,
-    jwksUrl: undefined,
-    jwksFile: undefined,
-    issuer: undefined,
-    audience: undefined,
-    apiKeysFile: undefined,
-    policyFile: undefined,
-  };
+  const config = readConfig({ AUTH_JWT_SECRET: SECRET }).auth;
   const mint = (sub: string) => mintToken({ secret: SECRET, sub, tier: 'institutional', ttlMs: 3_600_000 });
   const token = await mint('alice');
   const known = await createTokenVerifier(config);

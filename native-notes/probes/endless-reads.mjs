@@ -10,7 +10,10 @@ const SETTLE_MS = 1_000;
 const RECEIVE_BUFFER = 64 * 1024;
 const ATTACKERS = [1, 10, 100];
 
-/** Sets the receive buffer of descriptor 3, as src/gateway/supervision/receive-buffers.ts does. */
+/**
+ * Sets the receive buffer of descriptor 3 as src/gateway/supervision/kernel-buffers.ts does, but without a package: libuv's
+ * UDP handle takes any descriptor. It cannot release it, so a separate process does it.
+ */
 const BOUND = `
   const handle = new (process.binding('udp_wrap').UDP)();
   handle.open(3);

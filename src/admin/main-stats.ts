@@ -1,4 +1,5 @@
 /** Collects the counters of the main thread's parts for metrics and statistics. */
+import type { KeySetStats } from '../auth/remote-key-set.js';
 import type { Feed } from '../feed/feed.js';
 import type { WorkerSupervisor } from '../gateway/supervision/supervisor.js';
 import type { Hub } from '../hub/hub.js';
@@ -17,11 +18,12 @@ export interface MainParts {
   readonly loads: Loads;
   readonly descriptors: DescriptorWatch;
   readonly revocations: KeeperStats;
+  readonly keySet: KeySetStats | undefined;
   readonly logLinesLost: number;
 }
 
 export function mainStatsOf(parts: MainParts): MainStats {
-  const { hub, workers, feed, status, loads, descriptors, revocations, logLinesLost } = parts;
+  const { hub, workers, feed, status, loads, descriptors, revocations, keySet, logLinesLost } = parts;
   const { shards, counters, subjects, holds } = hub;
   return {
     ...counters,
@@ -36,6 +38,7 @@ export function mainStatsOf(parts: MainParts): MainStats {
     workersListening: workers.listening,
     descriptorsShort: descriptors.isShort,
     revocations,
+    keySet,
     logLinesLost,
     workersHung: workers.hung,
     workersStuck: workers.stuck,

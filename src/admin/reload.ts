@@ -6,6 +6,7 @@ import { ConfigError } from '../config/config-error.js';
 import type { Config } from '../config/environment.js';
 import { SETTINGS } from '../config/settings-table.js';
 import type { CertificateFiles } from '../gateway/supervision/certificate-files.js';
+import type { KeySetPosts } from '../gateway/supervision/key-set-posts.js';
 import type { Logger } from '../observe/log.js';
 import type { Reloaded, ToWorker } from '../threads/thread-messages.js';
 
@@ -26,6 +27,7 @@ export interface ReloadParts {
   /** Takes over the reloadable settings of this configuration, and returns the configuration in force. */
   readonly take: (config: Config) => Config;
   readonly certificate: CertificateFiles | undefined;
+  readonly keySet: Pick<KeySetPosts, 'reload'>;
   readonly workers: { readonly listening: number; postAll(message: ToWorker): void };
 }
 
@@ -55,7 +57,7 @@ export class Reload {
   }
 
   async #run(reason: string): Promise<void> {
-    const { log, reread, take, certificate } = this.#parts;
+    const { log, reread, take, certificate, keySet } = this.#parts;
     let fresh: Reread;
     try {
       fresh = reread();
@@ -66,6 +68,8 @@ export class Reload {
     }
     const config = take(fresh.config);
     const results = await this.#askWorkers(config);
+    const keys = await keySet.reload();
+    if (keys !== undefined) results.push(keys);
     if (certificate !== undefined) results.push({ name: 'TLS_CERT', problem: await certificate.check(reason) });
     const isReloaded = (name: string) => SETTINGS.get(name)?.isReloaded === true;
     const unusable = results.flatMap(({ name, problem }) => {

@@ -11,10 +11,10 @@ import type { Stats } from 'node:fs';
 import { type FileHandle, open, realpath, rename, stat, unlink } from 'node:fs/promises';
 import { z } from 'zod';
 import { ConfigError } from '../config/config-error.js';
+import { isEntitlement } from '../protocol/entitlement.js';
 import { isUser, USER_RULE } from '../protocol/user-subject.js';
 import { TIERS } from '../protocol/view-options.js';
 import { API_KEY_ID, apiKeyDigest } from './api-key-text.js';
-import { isEntitlement } from './credential.js';
 import { JSON_FILE_BYTES_MAX, readJsonFile } from './json-file.js';
 
 const ID_BYTES = 8;

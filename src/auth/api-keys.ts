@@ -29,6 +29,8 @@ export interface ApiKeyVerifier {
   readonly size: number;
   /** A key yields the same frozen credential object each time, until its entry in the file changes. */
   verify(key: string): ApiKeyResult;
+  /** The credential that a key of this id yields now, expired or not; undefined if there is none. */
+  current(id: string): Credential | undefined;
   /** Rereads the file. Never rejects because of its content. */
   reload(): Promise<ApiKeyReload>;
   /**
@@ -80,6 +82,10 @@ class ApiKeys implements ApiKeyVerifier {
     if (known === undefined || !timingSafeEqual(apiKeyDigest(key), known.digest)) return refused('unknown');
     if (this.#nowMs() >= known.credential.expiresAtMs) return refused('expired');
     return { ok: true, credential: known.credential };
+  }
+
+  current(id: string): Credential | undefined {
+    return this.#known.get(id)?.credential;
   }
 
   reload(): Promise<ApiKeyReload> {

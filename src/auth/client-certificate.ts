@@ -5,6 +5,7 @@
  */
 import { X509Certificate } from 'node:crypto';
 import { isUser, USER_RULE } from '../protocol/user-subject.js';
+import type { ClientAuthorities } from './client-authorities.js';
 import type { Credential } from './credential.js';
 
 const INSTITUTIONAL = 'institutional';
@@ -16,8 +17,13 @@ export type CertificateResult =
 /**
  * @param pem the client's own certificate.
  * @param nowMs ms since the Unix epoch: a resumed session may outlive the certificate
+ * @param authorities undefined: unknown
  */
-export function certificateCredential(pem: string, nowMs: number): CertificateResult {
+export function certificateCredential(
+  pem: string,
+  nowMs: number,
+  authorities: ClientAuthorities | undefined,
+): CertificateResult {
   let certificate: X509Certificate;
   try {
     certificate = new X509Certificate(pem);
@@ -42,6 +48,7 @@ export function certificateCredential(pem: string, nowMs: number): CertificateRe
       issuedAtMs: Date.parse(certificate.validFrom),
       jti: undefined,
       apiKeyId: undefined,
+      authority: authorities?.issuerOf(certificate),
     }),
   };
 }

@@ -1,12 +1,7 @@
 /** Who a connection belongs to, and what it may subscribe to. */
-
-import { topicParts } from '../protocol/topic-parts.js';
-import { isName, isStream, STREAMS, type Stream, sourceKindOf, symbolMatcher } from '../protocol/topics.js';
-import { isUser } from '../protocol/user-subject.js';
+import { isName, STREAMS, type Stream, sourceKindOf, symbolMatcher } from '../protocol/topics.js';
 import type { Tier } from '../protocol/view-options.js';
 
-/** How far the clock of a token's issuer may be off. A token ends this long after its `exp`. */
-export const CLOCK_TOLERANCE_MS = 5_000;
 /** Longest token id, in UTF-16 code units. */
 export const SUBJECT_LENGTH_MAX = 256;
 
@@ -16,8 +11,8 @@ export interface Credential {
   readonly tier: Tier;
   readonly roles: readonly string[];
   /**
-   * `stream:pattern` texts, each accepted by {@link isEntitlement}; undefined: every stream, but only the user's own
-   * orders. Empty: none.
+   * `stream:pattern` texts, each accepted by `isEntitlement`; empty: none. Undefined: it has none of its own, so
+   * `AUTH_DEFAULT_ENTITLEMENTS` applies.
    */
   readonly entitlements: readonly string[] | undefined;
   /** When the credential expires, ms since the Unix epoch and within the range of `Date`; Infinity: never. */
@@ -31,6 +26,8 @@ export interface Credential {
   readonly jti: string | undefined;
   /** The API key's id, by which it can be revoked; undefined for a token. */
   readonly apiKeyId: string | undefined;
+  /** The fingerprint of the authority that issued a client certificate; undefined if it is unknown, and for others. */
+  readonly authority?: string | undefined;
 }
 
 /** The credential of a connection without one. It holds only optional access, so no quotes. */
@@ -48,25 +45,10 @@ export const ANONYMOUS: Credential = Object.freeze({
 /** Grants trades with their parties and fees, and thereby all trades. Only this text does; wildcards do not. */
 export const FULL_TRADES = 'trades:full';
 
-const PATTERN_LENGTH_MAX = 256;
-/** Control characters, white space, and NATS's wildcard for the rest of a subject. */
-const NO_PATTERN = /[\p{Cc}\s>]/u;
 /** Streams that always need a credential, whatever an entitlement says. */
 const NEEDS_USER: ReadonlySet<Stream> = new Set(['quotes', 'orders', 'analytics', 'rooms']);
 /** Clients choose these names, which become part of NATS subjects: a wildcard would match everyone's. */
 const NAMED_BY_CLIENTS: ReadonlySet<Stream> = new Set(['orders', 'rooms']);
-
-/**
- * True for `stream:pattern` with a stream of the protocol and a pattern of valid UTF-8 without blanks, control
- * characters and `>`. For `orders`, whose names are users, the pattern may be any text that a user can be.
- */
-export function isEntitlement(value: unknown): value is string {
-  if (typeof value !== 'string') return false;
-  const [stream, pattern] = topicParts(value);
-  if (!isStream(stream)) return false;
-  if (stream === 'orders') return isUser(pattern);
-  return pattern.length >= 1 && pattern.length <= PATTERN_LENGTH_MAX && isUser(pattern) && !NO_PATTERN.test(pattern);
-}
 
 /** What a credential may see, compiled once per credential so that a check takes a few comparisons. */
 export interface Entitlements {
@@ -86,28 +68,38 @@ export interface TopicPolicy {
    * pattern of the stream counts as matching.
    */
   allows(roles: readonly string[], stream: Stream, name: string): boolean;
+  /** Entitlements that these roles add to those of a credential. */
+  grants(roles: readonly string[]): readonly string[];
 }
 
+/** For gateways without a policy file. */
+export const NO_POLICY: TopicPolicy = { allows: () => true, grants: () => [] };
+
 /**
- * Compiles the credential's entitlements; texts that {@link isEntitlement} refuses grant nothing.
- * @param policy additional role requirements; none: no roles are needed.
+ * Compiles what a credential may see: its entitlements or the defaults, and what its roles add. Texts that
+ * `isEntitlement` refuses grant nothing.
+ * @param defaults the entitlements of a credential that has none of its own
  */
-export function compileEntitlements(credential: Credential, policy?: TopicPolicy): Entitlements {
-  const { sub, roles, entitlements } = credential;
+export function compileEntitlements(
+  credential: Credential,
+  policy: TopicPolicy = NO_POLICY,
+  defaults: readonly string[] = [],
+): Entitlements {
+  const { sub, roles } = credential;
+  const entitlements = [...(credential.entitlements ?? defaults), ...policy.grants(roles)];
   const isGranted = grants(entitlements);
   return {
-    hasFullTrades: entitlements?.includes(FULL_TRADES) ?? false,
+    hasFullTrades: entitlements.includes(FULL_TRADES),
     maySubscribe(stream, name) {
       if (sub === '' && NEEDS_USER.has(stream)) return false;
       if (stream === 'orders' && name !== sub) return false;
       if (NAMED_BY_CLIENTS.has(stream) && !isName(sourceKindOf(stream), name)) return false;
-      return isGranted(stream, name) && (policy?.allows(roles, stream, name) ?? true);
+      return isGranted(stream, name) && policy.allows(roles, stream, name);
     },
   };
 }
 
-function grants(entitlements: readonly string[] | undefined): (stream: Stream, name: string) => boolean {
-  if (entitlements === undefined) return () => true;
+function grants(entitlements: readonly string[]): (stream: Stream, name: string) => boolean {
   const matchers = new Map<Stream, (name: string) => boolean>();
   for (const stream of STREAMS) {
     const prefix = `${stream}:`;

@@ -1,37 +1,30 @@
-/** The configured key that verifies tokens. */
+/** The configured keys that verify tokens. */
 import { createSecretKey, type KeyObject } from 'node:crypto';
-import { createLocalJWKSet, type JSONWebKeySet, type JWTVerifyGetKey } from 'jose';
+import type { JSONWebKeySet } from 'jose';
 import { ConfigError } from '../config/config-error.js';
 import type { AuthConfig } from '../config/environment.js';
-import { withoutSecrets } from '../config/url-text.js';
 import { readJsonFile } from './json-file.js';
-import { remoteKeySet } from './remote-key-set.js';
 
 /**
  * Two kinds, so that a public key is never used as a secret, or a secret as a public key. Any of the secrets may have
- * signed a token.
+ * signed a token; with an empty list, no token is accepted.
  */
 export type TokenKeys =
   | { readonly kind: 'secrets'; readonly secrets: readonly KeyObject[] }
-  | { readonly kind: 'keySet'; readonly find: JWTVerifyGetKey };
+  | { readonly kind: 'keySet'; readonly keys: JSONWebKeySet }
+  /** The key set of AUTH_JWKS_URL, which is fetched elsewhere. */
+  | { readonly kind: 'remote' };
 
 /**
  * Reads the configured keys; call it again to reread them.
  * @throws {ConfigError} naming the variable, with `cause`.
  */
-export async function readTokenKeys(config: AuthConfig, monotonicMs: () => number): Promise<TokenKeys> {
-  if (config.jwksFile !== undefined) {
-    const keys = await readKeySet(config.jwksFile);
-    return { kind: 'keySet', find: createLocalJWKSet(keys) };
-  }
-  if (config.jwksUrl !== undefined) {
-    return { kind: 'keySet', find: remoteKeySet(keySetUrl(config.jwksUrl), monotonicMs) };
-  }
-  if (config.secret !== undefined) {
-    const { secret, previousSecret } = config;
-    const secrets = previousSecret === undefined ? [secret] : [secret, previousSecret];
-    return { kind: 'secrets', secrets: secrets.map(secretKey) };
-  }
+export async function readTokenKeys(config: AuthConfig): Promise<TokenKeys> {
+  if (config.jwksFile !== undefined) return { kind: 'keySet', keys: await readKeySet(config.jwksFile) };
+  if (config.jwksUrl !== undefined) return { kind: 'remote' };
+  const secrets = [config.secret, config.previousSecret].filter(secret => secret !== undefined);
+  if (secrets.length > 0) return { kind: 'secrets', secrets: secrets.map(secretKey) };
+  if (config.apiKeysFile !== undefined) return { kind: 'secrets', secrets: [] };
   throw new ConfigError('AUTH_JWT_SECRET, AUTH_JWKS_FILE, AUTH_JWKS_URL: set one of them to verify tokens');
 }
 
@@ -41,14 +34,6 @@ function secretKey(secret: string): KeyObject {
     throw new ConfigError('AUTH_JWT_SECRET: is a public key; use AUTH_JWKS_FILE or AUTH_JWKS_URL for a key set');
   }
   return createSecretKey(secret, 'utf8');
-}
-
-function keySetUrl(text: string): URL {
-  const url = URL.canParse(text) ? new URL(text) : undefined;
-  if (url?.protocol === 'https:' || url?.protocol === 'http:') return url;
-  throw new ConfigError(
-    `AUTH_JWKS_URL=${JSON.stringify(withoutSecrets(text))}: must be an http(s) URL of a JSON Web Key Set`,
-  );
 }
 
 async function readKeySet(path: string): Promise<JSONWebKeySet> {

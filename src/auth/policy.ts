@@ -1,8 +1,9 @@
-/** Roles that the operator requires for topics, on top of a credential's entitlements. */
+/** What roles mean: topics that require them, on top of a credential's entitlements, and entitlements that they add. */
 import { ConfigError } from '../config/config-error.js';
+import { isEntitlement } from '../protocol/entitlement.js';
 import { topicParts } from '../protocol/topic-parts.js';
 import { ALL_SYMBOLS, CHANNELS, isStream, STREAMS, type Stream, symbolMatcher } from '../protocol/topics.js';
-import { FULL_TRADES, isEntitlement, type TopicPolicy } from './credential.js';
+import { FULL_TRADES, NO_POLICY, type TopicPolicy } from './credential.js';
 import { readJsonFile } from './json-file.js';
 
 /** Few, because every subscribe checks them all. */
@@ -17,15 +18,19 @@ interface Demand {
 const NO_DEMANDS: readonly Demand[] = [];
 
 /**
- * Reads `{"roles":{"analytics:exposure-updates":["risk","admin"],"rooms:ops-*":["ops"]}}`.
- * @param path undefined: everything is allowed.
+ * Reads `{"roles":{"analytics:exposure-updates":["risk","admin"]},"entitlements":{"risk":["analytics:*"]}}`, either
+ * member or both.
+ * @param path undefined: everything is allowed, and roles add nothing.
  * @throws {ConfigError} naming POLICY_FILE and the invalid entry.
  */
 export async function openPolicy(path: string | undefined): Promise<TopicPolicy> {
-  if (path === undefined) return { allows: () => true };
+  if (path === undefined) return NO_POLICY;
   const shown = `POLICY_FILE=${JSON.stringify(path)}`;
-  const demands = demandsOf(shown, await readJsonFile(shown, path));
+  const { roles: required = {}, entitlements = {} } = membersOf(shown, await readJsonFile(shown, path));
+  const demands = demandsOf(shown, required);
+  const added = grantsOf(shown, entitlements);
   return {
+    grants: roles => roles.flatMap(role => added.get(role) ?? []),
     allows(roles, stream, name) {
       for (const demand of demands.get(stream) ?? NO_DEMANDS) {
         const isConcerned = name === ALL_SYMBOLS || demand.matches(name);
@@ -36,18 +41,44 @@ export async function openPolicy(path: string | undefined): Promise<TopicPolicy>
   };
 }
 
-function demandsOf(shown: string, file: unknown): ReadonlyMap<Stream, readonly Demand[]> {
-  if (!isObject(file) || !isObject(file.roles)) {
-    throw new ConfigError(`${shown}: must hold {"roles":{"stream:pattern":["role",…],…}}`);
+type Members = Readonly<Record<'roles' | 'entitlements', Readonly<Record<string, unknown>>>>;
+
+function membersOf(shown: string, file: unknown): Partial<Members> {
+  const members = isObject(file) ? file : {};
+  const names = Object.keys(members);
+  const unknown = names.find(name => name !== 'roles' && name !== 'entitlements');
+  if (unknown !== undefined && names.length > 1) {
+    throw new ConfigError(`${shown}: ${JSON.stringify(unknown)} is unknown; use "roles" and "entitlements"`);
   }
-  const others = Object.keys(file).filter(member => member !== 'roles');
-  if (others.length > 0) throw new ConfigError(`${shown}: ${JSON.stringify(others[0])} is unknown; use "roles"`);
-  const entries = Object.entries(file.roles);
-  if (entries.length > POLICY_ENTRIES_MAX) {
-    throw new ConfigError(`${shown}: has ${entries.length} entries; at most ${POLICY_ENTRIES_MAX} are allowed`);
+  if (names.length === 0 || unknown !== undefined || !Object.values(members).every(isObject)) {
+    const rule = '{"roles":{"stream:pattern":["role",…],…}}, {"entitlements":{"role":["stream:pattern",…],…}} or both';
+    throw new ConfigError(`${shown}: must hold ${rule}`);
   }
+  return members as Partial<Members>;
+}
+
+function entriesOf(shown: string, member: Readonly<Record<string, unknown>>): readonly [string, unknown][] {
+  const entries = Object.entries(member);
+  if (entries.length <= POLICY_ENTRIES_MAX) return entries;
+  throw new ConfigError(`${shown}: has ${entries.length} entries; at most ${POLICY_ENTRIES_MAX} are allowed`);
+}
+
+function grantsOf(shown: string, member: Readonly<Record<string, unknown>>): ReadonlyMap<string, readonly string[]> {
+  const grants = new Map<string, readonly string[]>();
+  for (const [role, texts] of entriesOf(shown, member)) {
+    const isList = Array.isArray(texts) && texts.length > 0 && texts.length <= POLICY_ENTRIES_MAX;
+    if (!isList || !texts.every(isEntitlement)) {
+      const place = `entitlements[${JSON.stringify(role)}]`;
+      throw new ConfigError(`${shown}: ${place}: must be a list of stream:pattern, such as analytics:*, at least one`);
+    }
+    grants.set(role, texts);
+  }
+  return grants;
+}
+
+function demandsOf(shown: string, member: Readonly<Record<string, unknown>>): ReadonlyMap<Stream, readonly Demand[]> {
   const demands = new Map<Stream, Demand[]>();
-  for (const [topic, roles] of entries) {
+  for (const [topic, roles] of entriesOf(shown, member)) {
     const problem = topicProblem(topic) ?? rolesProblem(roles);
     if (problem !== undefined) throw new ConfigError(`${shown}: roles[${JSON.stringify(topic)}]: ${problem}`);
     const [stream, pattern] = topicParts(topic);

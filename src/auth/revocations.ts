@@ -1,6 +1,6 @@
 /** Revoked credentials: what each gateway thread refuses, kept as long as such a credential may live. */
-import type { AuthConfig } from '../config/environment.js';
-import { CLOCK_TOLERANCE_MS, type Credential } from './credential.js';
+import type { Config } from '../config/environment.js';
+import type { Credential } from './credential.js';
 import { REVOCATION_KINDS, type Revocation, type RevocationKind } from './revocation-text.js';
 
 /** Most revocations in force; a further one is refused, because none of the others may be forgotten. */
@@ -8,52 +8,57 @@ export const REVOCATIONS_MAX = 1_000_000;
 /** How often to check some revocations for expiry, and how many. */
 export const REVOCATIONS_EXPIRE_MS = 60_000;
 const CHECKED_AT_ONCE = 10_000;
-/** Added to the longest life of a token: clocks differ, and a token ends some seconds after its `exp`. */
+/** Added to the longest life of a token, with twice the tolerance: it may begin that early and end that late. */
 const LIFE_MARGIN_MS = 60_000;
 
 /** How long revoked credentials may live. */
 export interface CredentialLives {
   /** Longest life of a token; undefined: unlimited. */
   readonly tokenMaxAgeMs: number | undefined;
-  /** API keys, which need not expire, are accepted too. */
-  readonly hasApiKeys: boolean;
+  /** API keys or client certificates are accepted too, which may live for years. */
+  readonly hasLongLived: boolean;
+  /** How far the clock of an issuer may be off. */
+  readonly clockToleranceMs: number;
 }
 
-export function livesOf({ tokenMaxAgeMs, apiKeysFile }: AuthConfig): CredentialLives {
-  return { tokenMaxAgeMs, hasApiKeys: apiKeysFile !== undefined };
+export function livesOf({ auth, tls }: Pick<Config, 'auth' | 'tls'>): CredentialLives {
+  const { tokenMaxAgeMs, apiKeysFile, clockToleranceMs } = auth;
+  return { tokenMaxAgeMs, hasLongLived: apiKeysFile !== undefined || tls?.clientAuth === 'user', clockToleranceMs };
 }
 
 /** How long a revocation stays in force, in ms; Infinity: forever. */
-export function lifeMsOf(by: RevocationKind, { tokenMaxAgeMs, hasApiKeys }: CredentialLives): number {
-  if (tokenMaxAgeMs === undefined || by === 'api_key' || (by === 'sub' && hasApiKeys)) return Number.POSITIVE_INFINITY;
-  return tokenMaxAgeMs + LIFE_MARGIN_MS;
+export function lifeMsOf(by: RevocationKind, lives: CredentialLives): number {
+  const { tokenMaxAgeMs, hasLongLived, clockToleranceMs } = lives;
+  if (tokenMaxAgeMs === undefined || by === 'api_key' || (by === 'sub' && hasLongLived))
+    return Number.POSITIVE_INFINITY;
+  return tokenMaxAgeMs + LIFE_MARGIN_MS + 2 * clockToleranceMs;
 }
 
 /**
  * True if the revocation ends the credential. A user's revocation spares credentials issued later, but ends those that
  * do not say when they were issued.
  *
- * `iat` is by the issuer's clock, which may be ahead of ours by `CLOCK_TOLERANCE_MS`. So a token whose `iat` is that
+ * `iat` is by the issuer's clock, which may be ahead of ours by the tolerance. So a token whose `iat` is that
  * soon after the revocation may have been issued before it. Neither the token nor whether the gateway has seen it before
  * can prove otherwise, so it ends too. A user who logs in again within those seconds is refused and needs another token.
  * Otherwise, a token that was kept back would outlive the revocation. (`iat` counts whole seconds, rounded down, which
  * errs on the same side.) An API key's `created_at` is set by the operator and trusted: a key created right after a
  * revocation must not be dead forever.
  */
-export function matches(revocation: Revocation, credential: Credential): boolean {
+export function matches(revocation: Revocation, credential: Credential, clockToleranceMs: number): boolean {
   switch (revocation.by) {
     case 'jti':
       return credential.jti === revocation.value;
     case 'api_key':
       return credential.apiKeyId === revocation.value;
     case 'sub':
-      return credential.sub === revocation.value && isIssuedUntil(revocation.atMs, credential);
+      return credential.sub === revocation.value && isIssuedUntil(revocation.atMs, credential, clockToleranceMs);
   }
 }
 
-function isIssuedUntil(atMs: number, { issuedAtMs, apiKeyId }: Credential): boolean {
+function isIssuedUntil(atMs: number, { issuedAtMs, apiKeyId }: Credential, clockToleranceMs: number): boolean {
   if (issuedAtMs === undefined) return true;
-  return issuedAtMs <= atMs + (apiKeyId === undefined ? CLOCK_TOLERANCE_MS : 0);
+  return issuedAtMs <= atMs + (apiKeyId === undefined ? clockToleranceMs : 0);
 }
 
 /** `known`: nothing changed. `full`: there is no room for it. */
@@ -208,6 +213,6 @@ export class RevocationList {
   #ends(by: RevocationKind, value: string | undefined, credential: Credential): boolean {
     if (value === undefined) return false;
     const entry = this.#byKind[by].get(value);
-    return entry !== undefined && matches(entry.revocation, credential);
+    return entry !== undefined && matches(entry.revocation, credential, this.#lives.clockToleranceMs);
   }
 }

@@ -7,10 +7,7 @@ import type { Credential } from './credential.js';
 
 /** Most tokens cached; when full, the least recently used one is dropped. */
 export const TOKEN_CACHE_ENTRIES_MAX = 1_024;
-/**
- * A token is verified again after this time. So a key withdrawn from a key set stops counting after at most this plus
- * `KEY_SET_AGE_MAX_MS`, ten minutes.
- */
+/** A token is verified again after this time, and as soon as the keys change. */
 export const TOKEN_CACHE_AGE_MAX_MS = 5 * 60_000;
 
 interface Entry {
@@ -33,6 +30,11 @@ export class TokenCache {
 
   get size(): number {
     return this.#entries.size;
+  }
+
+  /** Forgets all: another key may count now. */
+  clear(): void {
+    this.#entries.clear();
   }
 
   /** @param nowMs ms since the Unix epoch. @param monotonicMs of a clock that is never set: ages are intervals. */

@@ -1,27 +1,19 @@
 /**
  * JSON Web Tokens (RFC 7519) → credentials. The configured key alone determines the accepted algorithms, never the
- * token: a secret means HS256, a key set RS256, ES256 or EdDSA (RFC 8725, section 3.1).
+ * token: a secret means HS256, a key set a public-key algorithm that the key fits (RFC 8725, section 3.1).
  */
-import { randomUUID } from 'node:crypto';
-import {
-  errors,
-  type JWTClaimVerificationOptions,
-  type JWTPayload,
-  type JWTVerifyGetKey,
-  type JWTVerifyOptions,
-  jwtVerify,
-  SignJWT,
-} from 'jose';
+import { type KeyObject, randomUUID } from 'node:crypto';
+import { type JWTPayload, SignJWT } from 'jose';
 import type { AuthConfig } from '../config/environment.js';
-import { isUser } from '../protocol/user-subject.js';
-import { TIERS, type Tier } from '../protocol/view-options.js';
-import { CLOCK_TOLERANCE_MS, type Credential, isEntitlement, SUBJECT_LENGTH_MAX } from './credential.js';
+import type { Tier } from '../protocol/view-options.js';
+import type { Credential } from './credential.js';
+import { KeySet, type KeySource } from './key-set.js';
 import { readTokenKeys, type TokenKeys } from './keys.js';
 import { verifiedBySecret } from './secret-token.js';
 import { TokenCache } from './token-cache.js';
+import { claimsExpected, credentialOf, refusalOf } from './token-claims.js';
+import { refusedToken, type TokenResult } from './token-refusal.js';
 
-/** Algorithms allowed for the keys of a key set. */
-const KEY_SET_ALGORITHMS = ['RS256', 'ES256', 'EdDSA'];
 /** Longer tokens are refused unread, in bytes. */
 export const TOKEN_BYTES_MAX = 8_192;
 /**
@@ -29,29 +21,7 @@ export const TOKEN_BYTES_MAX = 8_192;
  * characters that are not base64url; if they were accepted, one token would have endless spellings, each cached.
  */
 const COMPACT = /^[\w-]+\.[\w-]+\.[\w-]*$/;
-/** The last time that `Date` can represent, ms since the Unix epoch (ECMA-262, section 21.4.1.1). */
-const TIME_MS_MAX = 8.64e15;
-
-/**
- * Why a token is refused. `keys_unavailable` is not the token's fault: the key set cannot be fetched or contains an
- * unusable key, so the same token may be accepted later.
- */
-export type TokenRefusal =
-  | 'malformed'
-  | 'expired'
-  | 'signature'
-  | 'audience'
-  | 'issuer'
-  | 'claims'
-  /** The user is invalid: empty, too long, or not valid UTF-8. */
-  | 'sub'
-  /** It lives longer than `AUTH_TOKEN_MAX_AGE`, or lacks `iat`, so that this is unknown. */
-  | 'lifetime'
-  | 'keys_unavailable';
-
-export type TokenResult =
-  | { readonly ok: true; readonly credential: Credential }
-  | { readonly ok: false; readonly code: 'unauthorized'; readonly reason: TokenRefusal };
+const NO_KEYS: KeySource = { keys: undefined, refresh: async () => {} };
 
 export interface TokenVerifier {
   /**
@@ -69,48 +39,91 @@ export interface TokenVerifier {
   use(keys: TokenKeys): void;
 }
 
+export interface TokenVerifierOptions {
+  /** Ms since the Unix epoch, compared with `exp` and `iat`. */
+  readonly nowMs?: () => number;
+  /** Of a clock that is never set; measures the age of cached tokens. */
+  readonly monotonicMs?: () => number;
+  /** The key set of AUTH_JWKS_URL; without it, tokens are refused with `keys_unavailable`. */
+  readonly remoteKeys?: KeySource;
+}
+
 /**
- * Creates a verifier for the configured key. A key file is read now, a key URL when the first token arrives.
- * @param nowMs ms since the Unix epoch, compared with `exp` and `iat`.
- * @param monotonicMs of a clock that is never set; measures the age of keys and cached tokens.
- * @throws {ConfigError} naming the variable, with its `cause`, if the key is unusable.
+ * Creates a verifier for the configured keys, which it reads now.
+ * @throws {ConfigError} naming the variable, with its `cause`, if a key is unusable.
  */
 export async function createTokenVerifier(
   config: AuthConfig,
-  nowMs: () => number = Date.now,
-  monotonicMs: () => number = () => performance.now(),
+  options: TokenVerifierOptions = {},
 ): Promise<TokenVerifier> {
-  let keys = await readTokenKeys(config, monotonicMs);
-  let cache = new TokenCache(CLOCK_TOLERANCE_MS);
-  return {
-    use(fresh) {
-      keys = fresh;
-      cache = new TokenCache(CLOCK_TOLERANCE_MS);
-    },
-    remembered: token => cache.get(token, nowMs(), monotonicMs()),
-    verify(token) {
-      const remembered = cache.get(token, nowMs(), monotonicMs());
-      if (remembered !== undefined) return { ok: true, credential: remembered };
-      if (token.length > TOKEN_BYTES_MAX || !COMPACT.test(token)) return refused('malformed');
-      const cacheNow = cache;
-      const accept = (payload: JWTPayload): TokenResult => {
-        if (typeof payload.sub === 'string' && !isUser(payload.sub)) return refused('sub');
-        const credential = credentialOf(payload, nowMs());
-        if (credential === undefined) return refused('claims');
-        if (!isShortLived(credential, config.tokenMaxAgeMs)) return refused('lifetime');
-        cacheNow.set(token, credential, monotonicMs());
-        return { ok: true, credential };
-      };
-      const refuse = (error: unknown): TokenResult => refused(refusalOf(error));
-      const claims = claimsExpected(config, nowMs());
-      if (keys.kind === 'keySet') return verifiedByKeySet(token, keys.find, claims).then(accept).catch(refuse);
-      try {
-        return accept(verifiedBySecret(token, keys.secrets, claims));
-      } catch (error) {
-        return refuse(error);
-      }
-    },
-  };
+  return new Verifier(config, await readTokenKeys(config), options);
+}
+
+class Verifier implements TokenVerifier {
+  readonly #config: AuthConfig;
+  readonly #nowMs: () => number;
+  readonly #monotonicMs: () => number;
+  readonly #remoteKeys: KeySource;
+  readonly #cache: TokenCache;
+  #keySet: KeySet | undefined;
+  #secrets: readonly KeyObject[] = [];
+  /** Counts the changes of keys. */
+  #generation = 0;
+
+  constructor(config: AuthConfig, keys: TokenKeys, { nowMs, monotonicMs, remoteKeys }: TokenVerifierOptions) {
+    this.#config = config;
+    this.#nowMs = nowMs ?? Date.now;
+    this.#monotonicMs = monotonicMs ?? (() => performance.now());
+    this.#remoteKeys = remoteKeys ?? NO_KEYS;
+    this.#cache = new TokenCache(config.clockToleranceMs);
+    this.use(keys);
+  }
+
+  remembered(token: string): Credential | undefined {
+    this.#keySet?.look();
+    return this.#cache.get(token, this.#nowMs(), this.#monotonicMs());
+  }
+
+  verify(token: string): TokenResult | Promise<TokenResult> {
+    const remembered = this.remembered(token);
+    if (remembered !== undefined) return { ok: true, credential: remembered };
+    if (token.length > TOKEN_BYTES_MAX || !COMPACT.test(token)) return refusedToken('malformed');
+    const claims = claimsExpected(this.#config, this.#nowMs());
+    const generation = this.#generation;
+    if (this.#keySet !== undefined) {
+      return this.#keySet
+        .verified(token, claims)
+        .then(payload => this.#accept(token, payload, generation))
+        .catch(refusalOf);
+    }
+    if (this.#secrets.length === 0) return refusedToken('key');
+    try {
+      return this.#accept(token, verifiedBySecret(token, this.#secrets, claims), generation);
+    } catch (error) {
+      return refusalOf(error);
+    }
+  }
+
+  use(keys: TokenKeys): void {
+    this.#forget();
+    this.#secrets = keys.kind === 'secrets' ? keys.secrets : [];
+    this.#keySet = undefined;
+    if (keys.kind === 'secrets') return;
+    const source = keys.kind === 'remote' ? this.#remoteKeys : { keys: keys.keys, refresh: async () => {} };
+    this.#keySet = new KeySet(source, () => this.#forget());
+  }
+
+  #forget(): void {
+    this.#cache.clear();
+    this.#generation++;
+  }
+
+  /** @param generation of the keys that verified it: others may count now */
+  #accept(token: string, payload: JWTPayload, generation: number): TokenResult {
+    const result = credentialOf(payload, this.#config, this.#nowMs());
+    if (result.ok && generation === this.#generation) this.#cache.set(token, result.credential, this.#monotonicMs());
+    return result;
+  }
 }
 
 export interface TokenRequest {
@@ -143,101 +156,4 @@ export async function mintToken(request: TokenRequest, nowMs: () => number = Dat
   if (issuer !== undefined) token.setIssuer(issuer);
   if (audience !== undefined) token.setAudience(audience);
   return token.sign(new TextEncoder().encode(request.secret));
-}
-
-function claimsExpected(config: AuthConfig, nowMs: number): JWTClaimVerificationOptions {
-  return {
-    clockTolerance: CLOCK_TOLERANCE_MS / 1000,
-    currentDate: new Date(nowMs),
-    requiredClaims: ['sub', 'exp'],
-    ...(config.issuer === undefined ? {} : { issuer: config.issuer }),
-    ...(config.audience === undefined ? {} : { audience: config.audience }),
-  };
-}
-
-async function verifiedByKeySet(
-  token: string,
-  find: JWTVerifyGetKey,
-  claims: JWTClaimVerificationOptions,
-): Promise<JWTPayload> {
-  const options: JWTVerifyOptions = { ...claims, algorithms: KEY_SET_ALGORITHMS };
-  try {
-    return (await jwtVerify(token, find, options)).payload;
-  } catch (error) {
-    if (!(error instanceof errors.JWKSMultipleMatchingKeys)) throw error;
-    return verifiedByOneOf(error, token, options);
-  }
-}
-
-/** During a key rotation, two keys of one type match a token without `kid`: one of them has to verify it. */
-async function verifiedByOneOf(
-  candidates: errors.JWKSMultipleMatchingKeys,
-  token: string,
-  options: JWTVerifyOptions,
-): Promise<JWTPayload> {
-  for await (const candidate of candidates) {
-    try {
-      return (await jwtVerify(token, candidate, options)).payload;
-    } catch (error) {
-      if (!(error instanceof errors.JWSSignatureVerificationFailed)) throw error;
-    }
-  }
-  throw new errors.JWSSignatureVerificationFailed();
-}
-
-function credentialOf(payload: JWTPayload, nowMs: number): Credential | undefined {
-  const { sub, exp, iat, jti } = payload;
-  const { tier = 'retail', roles = [], entitlements } = payload as { tier?: unknown; roles?: unknown } & JWTPayload;
-  if (typeof sub !== 'string') return undefined;
-  // jose has checked that `exp` and `iat` are numbers. A time outside the range of `Date` is invalid.
-  const expiresAtMs = Number(exp) * 1000;
-  if (!(expiresAtMs <= TIME_MS_MAX)) return undefined;
-  const issuedAtMs = iat === undefined ? undefined : iat * 1000;
-  if (issuedAtMs !== undefined && !isPast(issuedAtMs, nowMs)) return undefined;
-  if (jti !== undefined && (typeof jti !== 'string' || jti.length > SUBJECT_LENGTH_MAX)) return undefined;
-  if (!isTier(tier) || !isListOf(roles, isText)) return undefined;
-  if (entitlements !== undefined && !isListOf(entitlements, isEntitlement)) return undefined;
-  return Object.freeze({ sub, tier, roles, entitlements, expiresAtMs, issuedAtMs, jti, apiKeyId: undefined });
-}
-
-/**
- * A token from further ahead would outlive a revocation of its user, which ends what was issued before it (`matches`).
- */
-function isPast(issuedAtMs: number, nowMs: number): boolean {
-  return issuedAtMs >= -TIME_MS_MAX && issuedAtMs <= nowMs + CLOCK_TOLERANCE_MS;
-}
-
-/** Revocations are kept as long as a token may live: a longer-lived token would be accepted again afterwards. */
-function isShortLived({ issuedAtMs, expiresAtMs }: Credential, maxAgeMs: number | undefined): boolean {
-  if (maxAgeMs === undefined) return true;
-  return issuedAtMs !== undefined && expiresAtMs - issuedAtMs <= maxAgeMs;
-}
-
-function isTier(value: unknown): value is Tier {
-  return TIERS.includes(value as Tier);
-}
-
-function isText(value: unknown): value is string {
-  return typeof value === 'string';
-}
-
-function isListOf<T>(value: unknown, isItem: (item: unknown) => item is T): value is readonly T[] {
-  return Array.isArray(value) && value.every(isItem);
-}
-
-function refused(reason: TokenRefusal): TokenResult {
-  return { ok: false, code: 'unauthorized', reason };
-}
-
-function refusalOf(error: unknown): TokenRefusal {
-  if (error instanceof errors.JWTExpired) return 'expired';
-  if (error instanceof errors.JWTClaimValidationFailed) {
-    if (error.claim === 'aud') return 'audience';
-    return error.claim === 'iss' ? 'issuer' : 'claims';
-  }
-  if (error instanceof errors.JWSInvalid || error instanceof errors.JWTInvalid) return 'malformed';
-  if (error instanceof errors.JOSENotSupported) return 'malformed';
-  if (error instanceof errors.JWSSignatureVerificationFailed) return 'signature';
-  if (error instanceof errors.JOSEAlgNotAllowed || error instanceof errors.JWKSNoMatchingKey) return 'signature';
-  return 'keys_unavailable';
 }

@@ -106,7 +106,7 @@ function lineOf(entry: ApiKeyEntry, nowMs: number): string {
   const { id, sub, tier, roles, entitlements, expires_at } = entry;
   const ended = expires_at !== undefined && Date.parse(expires_at) <= nowMs;
   const end = expires_at === undefined ? 'without end' : `${ended ? 'expired' : 'until'} ${expires_at}`;
-  const granted = entitlements === undefined ? 'every stream' : listed('entitlements', entitlements);
+  const granted = entitlements === undefined ? 'the default entitlements' : listed('entitlements', entitlements);
   return `${id}  ${sub}  ${tier}  ${listed('roles', roles)}  ${granted}  ${end}`;
 }
 

@@ -1,7 +1,7 @@
 /** Options for a new credential: `millrace token` and `millrace api-key create`. */
 import { InvalidArgumentError, Option } from 'commander';
-import { isEntitlement } from '../auth/credential.js';
 import { parseDurationMs } from '../config/duration.js';
+import { isEntitlement } from '../protocol/entitlement.js';
 import { isUser, USER_RULE } from '../protocol/user-subject.js';
 import { TIERS } from '../protocol/view-options.js';
 
@@ -23,7 +23,7 @@ export function roleOption(): Option {
 export function entitlementOption(): Option {
   return new Option(
     '--entitlement <stream:pattern>',
-    'may subscribe to this; repeat for several (default: every stream, and the user’s own orders)',
+    'may subscribe to this; repeat for several (default: what AUTH_DEFAULT_ENTITLEMENTS says)',
   ).argParser(entitlement);
 }
 

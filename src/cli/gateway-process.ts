@@ -5,6 +5,7 @@ import { ConfigError } from '../config/config-error.js';
 import { type Config, type Environment, givenText, readConfig } from '../config/environment.js';
 import { withFiles } from '../config/settings-files.js';
 import { SETTINGS, secretFileName } from '../config/settings-table.js';
+import { makesOwnKey } from '../config/variables/auth.js';
 import { main } from '../main.js';
 import { createLogger } from '../observe/log.js';
 import { LogDestination } from '../observe/log-destination.js';
@@ -25,9 +26,9 @@ export async function runGateway(env: NodeJS.ProcessEnv, isTakeover = false): Pr
   const configured = readConfig(settings);
   await checkStart(configured);
   const auth = configured.auth;
-  const hasKey = isKeyGiven(configured);
   // Without a key no client could connect. A key for this run lets in only those who see its output.
-  const secret = hasKey ? auth.secret : randomBytes(32).toString('hex');
+  const isOwnKey = makesOwnKey(auth);
+  const secret = isOwnKey ? randomBytes(32).toString('hex') : auth.secret;
   const port = configured.port === 0 ? await ownFreePort(configured.host) : configured.port;
   // During a takeover another process may have this port; the claim at least keeps it from gateways that want a free
   // one.
@@ -49,21 +50,17 @@ export async function runGateway(env: NodeJS.ProcessEnv, isTakeover = false): Pr
     predecessor,
     logLinesLost: () => lines.lost,
   });
-  sayLines(await welcome(gateway, config, hasKey ? undefined : secret));
-}
-
-function isKeyGiven({ auth }: Config): boolean {
-  return auth.secret !== undefined || auth.jwksFile !== undefined || auth.jwksUrl !== undefined;
+  sayLines(await welcome(gateway, config, isOwnKey ? secret : undefined));
 }
 
 /** @param atStart the settings of the running gateway. @param config what it made of them */
 function rereading(env: Environment, atStart: Environment, config: Config): () => Reread {
-  const hadKey = isKeyGiven(readConfig(atStart));
+  const hadKey = !makesOwnKey(readConfig(atStart).auth);
   let last = atStart;
   return () => {
     const now = withFiles(env);
     const fresh = readConfig(now);
-    if (isKeyGiven(fresh) !== hadKey) {
+    if (makesOwnKey(fresh.auth) === hadKey) {
       throw new ConfigError('AUTH_JWT_SECRET, AUTH_JWKS_URL, AUTH_JWKS_FILE: the first key, or none, needs a restart');
     }
     const isChanged = (name: string, isReloaded: boolean) =>

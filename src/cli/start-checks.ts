@@ -10,6 +10,7 @@ import { dirname } from 'node:path';
 import { ConfigError } from '../config/config-error.js';
 import type { Config } from '../config/environment.js';
 import { checkFiles } from '../config/secret-files.js';
+import { makesOwnKey } from '../config/variables/auth.js';
 import { misfit, thisHost } from '../gateway/native/uws-packages.js';
 import { readCertificate } from '../gateway/supervision/certificate-files.js';
 import { reasonOf } from './failure.js';
@@ -110,9 +111,9 @@ async function checkAccess(variable: string, file: string, path: string, mode: n
 }
 
 async function checkKey({ auth }: Config): Promise<void> {
-  if (auth.secret === undefined && auth.jwksFile === undefined && auth.jwksUrl === undefined) return;
+  if (makesOwnKey(auth)) return;
   const { readTokenKeys } = await import('../auth/keys.js');
-  await readTokenKeys(auth, () => performance.now());
+  await readTokenKeys(auth);
 }
 
 async function checkApiKeys(file: string | undefined): Promise<void> {

@@ -163,6 +163,8 @@ export class TailSession {
     const { code, message, ...rest } = frame;
     if (type === 'error') note(`error ${code}: ${message}`);
     else if (type === 'warning') note(`warning ${code}: ${message}`);
+    else if (type === 'lagging') note(`LAGGING: prices of ${frame.topics} topics are up to ${frame.age_ms} ms old`);
+    else if (type === 'fresh') note('FRESH again: prices arrive in time');
     else note(stringifyExact(code === undefined && message === undefined ? rest : frame));
     if (typeof id !== 'string' || !this.#pending.delete(id)) return;
     if (type === 'subscribed') this.#accepted++;

@@ -1,7 +1,7 @@
 /** Takes over from the process that serves these ports now. */
 import type { Config } from '../config/environment.js';
 import { reachableHost } from '../config/reachable-host.js';
-import type { Predecessor } from '../gateway.js';
+import type { Predecessor } from '../gateway-host.js';
 import { entriesOf, fetchRevocations } from '../revocation/listing.js';
 import { CommandFailure, reasonOf } from './failure.js';
 

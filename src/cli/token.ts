@@ -1,20 +1,27 @@
 import { Command, Option } from 'commander';
-import { mintToken, TOKEN_BYTES_MAX } from '../auth/token.js';
-import { readConfig } from '../config/environment.js';
+import { createTokenVerifier, mintToken, TOKEN_BYTES_MAX } from '../auth/token.js';
+import { refusalText } from '../auth/token-refusal.js';
+import { type AuthConfig, givenText, readConfig } from '../config/environment.js';
 import { withFiles } from '../config/settings-files.js';
+import { claims } from '../config/variables/auth.js';
 import type { Tier } from '../protocol/view-options.js';
 import { entitlementOption, roleOption, subOption, tierOption, ttlMs } from './credential-options.js';
 import { CommandFailure } from './failure.js';
 import { say } from './output.js';
 
 const EXAMPLES = `
-Signs with AUTH_JWT_SECRET (or AUTH_JWT_SECRET_FILE). If AUTH_ISSUER and AUTH_AUDIENCE are set, they go into the token.
+Signs with AUTH_JWT_SECRET (or AUTH_JWT_SECRET_FILE). If AUTH_ISSUER and AUTH_AUDIENCE are set, the first of each goes into the token.
 Standard output is the token and nothing else.
 
 Examples:
   $ export AUTH_JWT_SECRET=$(openssl rand -hex 32)
   $ TOKEN=$(millrace token --sub alice --tier institutional --role trader --ttl 1h)
   $ millrace token --sub bob --entitlement 'quotes:*' --entitlement 'depth:BTC/*' --entitlement trades:full`;
+
+/** What a gateway reads of tokens. */
+const READ = ['AUTH_JWT_SECRET', 'AUTH_ISSUER', 'AUTH_AUDIENCE', 'AUTH_AUTHORIZED_PARTIES', 'AUTH_REQUIRED_SCOPE']
+  .concat('AUTH_TOKEN_MAX_AGE', 'AUTH_CLOCK_TOLERANCE')
+  .concat(Object.keys(claims.settings));
 
 interface TokenOptions {
   readonly sub: string;
@@ -44,16 +51,16 @@ export function tokenCommand(): Command {
 }
 
 async function mint(options: TokenOptions, env: NodeJS.ProcessEnv): Promise<string> {
-  const { AUTH_JWT_SECRET, AUTH_ISSUER, AUTH_AUDIENCE, AUTH_TOKEN_MAX_AGE } = withFiles(env);
-  // Only signing settings: a server's other settings may be incomplete here.
-  const { auth } = readConfig({ AUTH_JWT_SECRET, AUTH_ISSUER, AUTH_AUDIENCE, AUTH_TOKEN_MAX_AGE });
-  const { secret, issuer, audience, tokenMaxAgeMs } = auth;
-  if (secret === undefined) {
+  const settings = withFiles(env);
+  if (givenText(settings, 'AUTH_JWT_SECRET') === undefined) {
     throw new CommandFailure(
       'AUTH_JWT_SECRET: not set; a token needs the secret that the gateway verifies with (at least 32 bytes). ' +
         'A gateway started without it prints a token for that run itself.',
     );
   }
+  // Only settings about tokens: a server's other settings may be incomplete here.
+  const { auth } = readConfig(Object.fromEntries(READ.map(name => [name, settings[name]])));
+  const { secret = '', issuers, audiences, tokenMaxAgeMs } = auth;
   if (tokenMaxAgeMs !== undefined && options.ttl > tokenMaxAgeMs) {
     throw new CommandFailure('--ttl: longer than AUTH_TOKEN_MAX_AGE; a gateway would refuse the token');
   }
@@ -64,13 +71,26 @@ async function mint(options: TokenOptions, env: NodeJS.ProcessEnv): Promise<stri
     roles: options.role,
     entitlements: options.entitlement,
     ttlMs: options.ttl,
-    issuer,
-    audience,
+    issuer: issuers[0],
+    audience: audiences[0],
   });
   if (token.length > TOKEN_BYTES_MAX) {
     throw new CommandFailure(
       `the token would have ${token.length} bytes; a gateway refuses more than ${TOKEN_BYTES_MAX}`,
     );
   }
+  await checkUse(token, auth, options);
   return token;
+}
+
+/** A gateway with these settings may read other claims, or require some that the token lacks. */
+async function checkUse(token: string, auth: AuthConfig, { sub, tier, role }: TokenOptions): Promise<void> {
+  const result = await (await createTokenVerifier(auth)).verify(token);
+  if (!result.ok) {
+    throw new CommandFailure(`a gateway with these settings would refuse the token: ${refusalText(result)}`);
+  }
+  const { credential } = result;
+  const isSame = credential.sub === sub && credential.tier === tier && credential.roles.join() === role.join();
+  if (!isSame)
+    throw new CommandFailure('a gateway with these AUTH_CLAIM_… settings would not read sub, tier and roles');
 }

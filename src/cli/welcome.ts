@@ -1,8 +1,12 @@
 import { mintToken } from '../auth/token.js';
 import type { Config } from '../config/environment.js';
+import { isLoopback } from '../config/hosts.js';
 import type { Gateway } from '../gateway.js';
+import { STREAMS } from '../protocol/topics.js';
 
 const DEMO_TOKEN_TTL_MS = 24 * 3_600_000;
+const ONLY_HERE =
+  '  With this key, only this machine can connect. To serve others, set AUTH_JWT_SECRET or another AUTH_… source, or HOST.';
 
 /**
  * What is printed once the gateway runs: its addresses, and how to connect.
@@ -20,9 +24,16 @@ export async function welcome(gateway: Gateway, config: Config, secret: string |
     );
     return `${lines.join('\n')}\n`;
   }
-  const { issuer, audience, tokenMaxAgeMs = DEMO_TOKEN_TTL_MS } = config.auth;
-  const ttlMs = Math.min(DEMO_TOKEN_TTL_MS, tokenMaxAgeMs);
-  const token = await mintToken({ secret, sub: 'demo', tier: 'institutional', ttlMs, issuer, audience });
+  const { issuers, audiences, tokenMaxAgeMs = DEMO_TOKEN_TTL_MS } = config.auth;
+  const token = await mintToken({
+    secret,
+    sub: 'demo',
+    tier: 'institutional',
+    entitlements: STREAMS.map(stream => `${stream}:*`),
+    ttlMs: Math.min(DEMO_TOKEN_TTL_MS, tokenMaxAgeMs),
+    issuer: issuers[0],
+    audience: audiences[0],
+  });
   const symbols = config.feed === 'simulator' ? (config.symbols.find(s => !s.includes('*')) ?? 'AAPL') : 'AAPL';
   lines.push(
     `  clients ${gateway.url}/ws/quotes?symbols=${symbols}&token=${token}`,
@@ -32,6 +43,7 @@ export async function welcome(gateway: Gateway, config: Config, secret: string |
     `    export MILLRACE_TOKEN=${token}`,
     `    npx millrace tail quotes:${symbols} orderbook:${symbols} --url ${gateway.url}`,
     '',
+    ...(isLoopback(config.host) ? [ONLY_HERE, ''] : []),
   );
   return `${lines.join('\n')}\n`;
 }

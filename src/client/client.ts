@@ -6,7 +6,7 @@ import { type Closing, Connection, type ConnectionState, NORMAL_CLOSE, tokenOf }
 import { Delivery } from './delivery.js';
 import { Emitter } from './emitter.js';
 import { errorCodeOf, MillraceError } from './errors.js';
-import type { AnalyticsMessage, AssetQuote, BestLevel, OrderUpdate, Trade, Warning } from './frames.js';
+import type { AnalyticsMessage, AssetQuote, BestLevel, Lagging, OrderUpdate, Trade, Warning } from './frames.js';
 import { Handle } from './handle.js';
 import { type MillraceOptions, readOptions, type Settings } from './options.js';
 import type { ServerFrame } from './outcome.js';
@@ -50,6 +50,10 @@ export interface ClientEvents {
   /** An error that does not belong to one stream; also when a listener throws. */
   error: MillraceError;
   warning: Warning;
+  /** Prices of state topics arrive too late; each second while that lasts. */
+  lagging: Lagging;
+  /** They arrive in time again. */
+  fresh: undefined;
   /** The client and its streams have ended: by `close`, or because the gateway does not allow a reconnect. */
   closed: Closing;
 }
@@ -172,6 +176,12 @@ export class MillraceClient extends Emitter<ClientEvents> {
     switch (frame.type) {
       case 'status':
         if (typeof frame.feed === 'string') this.#setFeed(frame.feed as FeedStatus);
+        return;
+      case 'lagging':
+        this.emit('lagging', { age_ms: Number(frame.age_ms), topics: Number(frame.topics) });
+        return;
+      case 'fresh':
+        this.emit('fresh', undefined);
         return;
       case 'going_away':
         if (typeof frame.reconnect_after_ms === 'number') this.#connection.goingAway(frame.reconnect_after_ms);

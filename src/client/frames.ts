@@ -121,6 +121,17 @@ export interface Warning {
 }
 
 /**
+ * A `lagging` frame: what this client holds of its state topics is too old, because the connection or the application
+ * reads too slowly. Repeated each second until `fresh`.
+ */
+export interface Lagging {
+  /** Age of the oldest, ms. */
+  readonly age_ms: number;
+  /** How many topics are that old. */
+  readonly topics: number;
+}
+
+/**
  * One operation of a JSON Patch (RFC 6902), of the kinds that a gateway sends. A frame with any other is not applied.
  */
 export interface PatchOperation {

@@ -28,6 +28,7 @@ export type {
   Gap,
   GapReason,
   Lag,
+  Lagging,
   Numeric,
   OrderUpdate,
   PatchOperation,

@@ -77,8 +77,8 @@ export abstract class TopicStream<Item extends object, Events extends StreamEven
 
   /**
    * Milliseconds since anything about this name (or any name of the stream) arrived from the gateway. Idle topics send
-   * a heartbeat every second, except those that never had data and the trades of all symbols. For all others, much more
-   * than that means that the data may be old. Undefined before the first arrival.
+   * heartbeats at growing intervals, up to 30 s, except those that never had data and the trades of all symbols. For all
+   * others, much more than that means that the data may be old. Undefined before the first arrival.
    */
   stalenessMs(name?: string): number | undefined {
     return this.lease.stalenessMs(name);

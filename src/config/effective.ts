@@ -1,7 +1,9 @@
 /** The configuration as an operator sees it: each setting with its value and origin, secrets hidden. */
 import { type Config, type Environment, givenText } from './environment.js';
+import { hasSeveralWords, likelyMeant } from './misspelt.js';
 import type { Setting, SettingGroup } from './setting.js';
 import { SETTING_GROUPS, SETTINGS } from './settings-table.js';
+import { acceptsForeignTokens, makesOwnKey } from './variables/auth.js';
 
 export interface EffectiveSetting {
   readonly name: string;
@@ -38,10 +40,20 @@ function effective(
 }
 
 /** Values derived from other settings or from the machine, by variable. */
-function valuesWorkedOut({ feed, nats, workers, encoders, limits, anonymous, auth }: Config): Map<string, string> {
+function valuesWorkedOut({
+  feed,
+  nats,
+  host,
+  workers,
+  encoders,
+  limits,
+  anonymous,
+  auth,
+}: Config): Map<string, string> {
   const free = limits.connectionsMax - limits.reservedForCredentials;
   const values = new Map<string, string>([
     ['FEED', feed],
+    ['HOST', host],
     ['WORKERS', String(workers)],
     ['ENCODERS', String(encoders)],
     ['AUTH_ANONYMOUS', anonymous ? 'on' : 'off'],
@@ -51,12 +63,11 @@ function valuesWorkedOut({ feed, nats, workers, encoders, limits, anonymous, aut
     ['WS_MAX_CLIENT_TOPICS_PER_USER', String(limits.clientTopicsPerUserMax)],
   ]);
   if (feed === 'nats') values.set('NATS_URL', SETTINGS.get('NATS_URL')?.type.show(nats.url) ?? '');
-  const hasKey = auth.secret !== undefined || auth.jwksFile !== undefined || auth.jwksUrl !== undefined;
-  if (!hasKey) values.set('AUTH_JWT_SECRET', '(made for each run)');
+  if (makesOwnKey(auth)) values.set('AUTH_JWT_SECRET', '(made for each run)');
   return values;
 }
 
-/** Settings that have no effect or look misspelt; the gateway starts anyway. */
+/** Settings that have no effect, look misspelt or are risky; the gateway starts anyway. */
 export function settingNotices(env: Environment, config: Config | undefined): readonly string[] {
   const notices: string[] = [];
   for (const { feed, settings } of config === undefined ? [] : SETTING_GROUPS) {
@@ -65,38 +76,16 @@ export function settingNotices(env: Environment, config: Config | undefined): re
       if (givenText(env, name) !== undefined) notices.push(`${name}: has no effect, FEED is ${config?.feed}`);
     }
   }
+  if (config !== undefined && acceptsForeignTokens(config.auth)) {
+    notices.push(
+      'AUTH_JWKS_URL, AUTH_JWKS_FILE: tokens that the issuer made for other applications are accepted too; ' +
+        'set AUTH_AUDIENCE, AUTH_AUTHORIZED_PARTIES or AUTH_REQUIRED_SCOPE',
+    );
+  }
   for (const [name, text] of Object.entries(env)) {
-    if (text === undefined || text === '' || SETTINGS.has(name)) continue;
-    const meant = likelyMeant(name);
+    if (text === undefined || text === '' || SETTINGS.has(name) || hasSeveralWords(name)) continue;
+    const meant = likelyMeant(name, SETTINGS.keys());
     if (meant !== undefined) notices.push(`${name}: is not a setting; did you mean ${meant}?`);
   }
   return notices;
-}
-
-/** Shorter names resemble too many words. */
-const GUESSED_LENGTH_MIN = 6;
-const EDITS_MAX = 2;
-
-function likelyMeant(name: string): string | undefined {
-  if (name.length < GUESSED_LENGTH_MIN) return undefined;
-  const near = [...SETTINGS.keys()]
-    .filter(known => Math.abs(known.length - name.length) <= EDITS_MAX)
-    .map(known => ({ known, edits: editDistance(name, known) }))
-    .filter(({ edits }) => edits <= EDITS_MAX)
-    .sort((a, b) => a.edits - b.edits);
-  return near[0]?.known;
-}
-
-/** Levenshtein distance: letters to insert, delete or replace to turn `a` into `b`. */
-function editDistance(a: string, b: string): number {
-  let above = Array.from({ length: b.length + 1 }, (_, at) => at);
-  for (let i = 1; i <= a.length; i++) {
-    const row = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const replaced = (above[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
-      row.push(Math.min(replaced, (above[j] ?? 0) + 1, (row[j - 1] ?? 0) + 1));
-    }
-    above = row;
-  }
-  return above[b.length] ?? 0;
 }

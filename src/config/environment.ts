@@ -6,6 +6,7 @@
 import { availableParallelism } from 'node:os';
 import { ConfigError } from './config-error.js';
 import { type Environment, givenText } from './given-text.js';
+import { hasSeveralWords, likelyMeant } from './misspelt.js';
 import { readSetting } from './setting.js';
 import { settingsFiles } from './settings-files.js';
 import { SETTINGS } from './settings-table.js';
@@ -15,18 +16,21 @@ import {
   allowsAnonymous,
   authConfig,
   authProblems,
+  makesOwnKey,
   type RevocationsConfig,
   revocationsConfig,
 } from './variables/auth.js';
 import { type ClientsConfig, type ClientVariables, clientProblems, clientsConfig } from './variables/clients.js';
 import { type FeedConfig, type FeedVariables, feedConfig, feedProblems } from './variables/feed.js';
-import { type ProcessVariables, processConfig, processProblems } from './variables/process.js';
+import { ANY_ADDRESS, type ProcessVariables, processConfig, processProblems } from './variables/process.js';
 
 export { type Environment, givenText } from './given-text.js';
 export type { NatsConfig, ReplayConfig, SimulatorConfig } from './sources.js';
 export type { AuthConfig } from './variables/auth.js';
 
 export interface Config extends Readonly<ReturnType<typeof processConfig>>, FeedConfig, ClientsConfig {
+  /** Address that clients connect to. */
+  readonly host: string;
   readonly auth: AuthConfig;
   /** Whether clients may connect without a credential. */
   readonly anonymous: boolean;
@@ -34,6 +38,9 @@ export interface Config extends Readonly<ReturnType<typeof processConfig>>, Feed
   /** Files that settings are read from, by variable: others must not be able to read them. */
   readonly settingsFiles: Readonly<Record<string, string>>;
 }
+
+/** Where a gateway listens that lets in everybody who sees its output. */
+const LOOPBACK = '127.0.0.1';
 
 type Variables = ProcessVariables & FeedVariables & AuthVariables & ClientVariables;
 
@@ -50,6 +57,7 @@ export function readConfig(env: Environment, cores: number = availableParallelis
     if (read.ok) values[name] = read.value;
     else unreadable.push(read.problem);
   }
+  unreadable.push(...misspeltNames(env));
   if (unreadable.length > 0) throw new ConfigError(unreadable.join('\n'));
   // Each value has the type of its setting, and no setting of the table is missing.
   const v = values as Variables;
@@ -63,13 +71,27 @@ export function readConfig(env: Environment, cores: number = availableParallelis
     ...clientProblems(v, isGiven),
   ];
   if (wrong.length > 0) throw new ConfigError(wrong.join('\n'));
+  const auth = authConfig(v);
   return Object.freeze({
     ...processConfig(v, cores),
+    host: v.HOST ?? (makesOwnKey(auth) ? LOOPBACK : ANY_ADDRESS),
     ...feed,
     ...clientsConfig(v),
-    auth: authConfig(v),
+    auth,
     anonymous: allowsAnonymous(v),
     revocations: revocationsConfig(v),
     settingsFiles: files,
+  });
+}
+
+/**
+ * A misspelt setting has no effect, and the gateway would run without what the operator relies on: for example, with a
+ * key of its own.
+ */
+function misspeltNames(env: Environment): string[] {
+  return Object.keys(env).flatMap(name => {
+    if (SETTINGS.has(name) || !hasSeveralWords(name) || givenText(env, name) === undefined) return [];
+    const meant = likelyMeant(name, SETTINGS.keys());
+    return meant === undefined ? [] : [`${name}: is not a setting; did you mean ${meant}?`];
   });
 }

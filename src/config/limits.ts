@@ -42,6 +42,10 @@ export interface LimitsConfig {
   readonly backpressureBytesMax: number;
   /** The same for all sockets of the process, before the gateway closes some. */
   readonly bufferedBytesMax: number;
+  /** Unsent bytes that the kernel keeps for one socket; more stay in user space. */
+  readonly unsentBytesMax: number;
+  /** Longest snapshot frame of several quotes. */
+  readonly snapshotFrameBytesMax: number;
 }
 
 /** When the gateway closes a slow client. */
@@ -73,8 +77,12 @@ export interface TimesConfig {
   /** Time without a client message or a pong. */
   readonly idleTimeoutMs: number;
   readonly healthCheckIntervalMs: number;
-  /** Idle topics send a heartbeat with their sequence number at this interval. */
+  /** An idle topic sends a heartbeat with its sequence number this long after its last message. */
   readonly heartbeatIntervalMs: number;
+  /** The interval doubles after each heartbeat, up to this. */
+  readonly heartbeatIntervalMaxMs: number;
+  /** How old state topics may be at a client, beyond the interval of their class, before it is told. */
+  readonly maxAgeMs: number;
   /** Time after SIGTERM in which the gateway reports not ready and still accepts clients; 0: none. */
   readonly drainDelayMs: number;
   /** Time over which reconnects are spread when the gateway closes. */

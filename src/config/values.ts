@@ -71,9 +71,25 @@ const items = (value: string) =>
     .map(item => item.trim())
     .filter(item => item !== '');
 
-/** A comma-separated list; `isItem` must accept each item. */
-export function list(takes: string, isItem: (item: string) => boolean = () => true): ValueType<readonly string[]> {
-  return readable(takes, value => (items(value).every(isItem) ? items(value) : undefined));
+/** A comma-separated list; `isItem` must accept each item, and `isList` the whole. */
+export function list(
+  takes: string,
+  isItem: (item: string) => boolean = () => true,
+  isList: (list: readonly string[]) => boolean = () => true,
+): ValueType<readonly string[]> {
+  return readable(takes, value => {
+    const found = items(value);
+    return found.every(isItem) && isList(found) ? found : undefined;
+  });
+}
+
+/** The same with at least one item, or `none`. */
+export function listOrNone(takes: string, isItem: (item: string) => boolean): ValueType<readonly string[]> {
+  return readable(`none, or ${takes}`, value => {
+    if (value === 'none') return [];
+    const found = items(value);
+    return found.length > 0 && found.every(isItem) ? found : undefined;
+  });
 }
 
 /** A comma-separated list of what `read` makes of each item; undefined for an item that it does not accept. */
@@ -157,15 +173,16 @@ export function duration({ minMs, maxMs = TIMER_MS_MAX, otherwise }: DurationBou
   );
 }
 
-/** A duration, or 0 for never. */
-export const durationOrNever: ValueType<number> = readable(
-  `0 or a duration up to ${durationText(TIMER_MS_MAX)}`,
-  value => {
+/** A duration up to this, or 0. */
+export const durationUpTo = (maxMs: number): ValueType<number> =>
+  readable(`0 or a duration up to ${durationText(maxMs)}`, value => {
     if (value === '0') return 0;
     const ms = parseDurationMs(value);
-    return ms === undefined ? undefined : within(ms, 0, TIMER_MS_MAX);
-  },
-);
+    return ms === undefined ? undefined : within(ms, 0, maxMs);
+  });
+
+/** A duration, or 0 for never. */
+export const durationOrNever = durationUpTo(TIMER_MS_MAX);
 
 /** May exceed the longest timer. */
 export const age = duration({ maxMs: AGE_MS_MAX });

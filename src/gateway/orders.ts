@@ -12,6 +12,8 @@ import type { Apps } from './edge/listener.js';
 import type { GatewayServer } from './edge/server.js';
 import type { Session, View } from './model/session.js';
 import type { Reloading } from './reloading.js';
+import type { FeedStatusFrame } from './sending/feed-status.js';
+import type { Access } from './sessions/access.js';
 import type { Credentials } from './sessions/credentials.js';
 import type { UserSlots } from './sessions/user-slots.js';
 import type { Subscriptions } from './subscriptions/subscriptions.js';
@@ -36,6 +38,7 @@ export interface OrdersParts {
   readonly subscriptions: Subscriptions;
   readonly rooms: RoomPublishing;
   readonly topics: TopicCommands;
+  readonly access: Access;
   readonly credentials: Credentials;
   readonly userSlots: UserSlots;
   readonly reloading: Reloading;
@@ -83,7 +86,7 @@ export class Orders {
   }
 
   receive(message: ToWorker): void {
-    const { symbols, table, server, topics, rooms, userSlots, post, countersNow, finish } = this.#parts;
+    const { symbols, server, rooms, userSlots, post, finish } = this.#parts;
     switch (message.type) {
       case 'symbols':
         symbols.add(message.symbols);
@@ -92,18 +95,14 @@ export class Orders {
         for (const [id, symbol] of message.sources) this.#parts.eventSymbols.set(id, symbol);
         break;
       case 'forgotten':
-        symbols.forget(message.symbols);
-        table.forgetSources(message.sources);
-        for (const id of message.sources) this.#parts.eventSymbols.delete(id);
+        this.#forget(message.symbols, message.sources);
         break;
       case 'known':
         symbols.answer(message.id, message.symbols);
         break;
-      case 'stats': {
-        const stats = countersNow();
-        if (stats !== undefined) post({ type: 'stats', id: message.id, stats });
+      case 'stats':
+        this.#tellStats(message.id);
         break;
-      }
       case 'refused':
         this.#refused(message);
         break;
@@ -111,12 +110,13 @@ export class Orders {
         rooms.published(message);
         break;
       case 'status':
-        topics.isShedding = message.load === 'shedding';
-        server.feedStatus(message);
+        this.#feedStatus(message);
         break;
       case 'revoke':
         this.#revoke(message.revocations);
-        post({ type: 'revoked' });
+        break;
+      case 'keys':
+        this.#parts.access.remoteKeys.take(message.keys);
         break;
       case 'oldest':
         userSlots.tellOldest(message.id, message.user);
@@ -148,16 +148,6 @@ export class Orders {
     }
   }
 
-  /** Not a revocation: the id may return, with the same secret or another. */
-  endRemovedKeys(apiKeyIds: readonly string[]): void {
-    const { sessions, server } = this.#parts;
-    for (const session of sessions) {
-      const { apiKeyId } = session.credential;
-      if (apiKeyId === undefined || !apiKeyIds.includes(apiKeyId)) continue;
-      server.end(session, CloseCode.revoked, 'API key removed');
-    }
-  }
-
   /**
    * If the share of an owner is used up, others that wait for the view may still get it.
    */
@@ -185,10 +175,30 @@ export class Orders {
   }
 
   #revoke(revocations: readonly RevocationRecord[]): void {
-    const { credentials, sessions, server } = this.#parts;
+    const { credentials, sessions, server, post } = this.#parts;
     for (const session of credentials.revoke(revocations, sessions)) {
       server.end(session, CloseCode.revoked, 'credential revoked');
     }
+    post({ type: 'revoked' });
+  }
+
+  #forget(names: readonly string[], sources: readonly number[]): void {
+    const { symbols, table, eventSymbols } = this.#parts;
+    symbols.forget(names);
+    table.forgetSources(sources);
+    for (const id of sources) eventSymbols.delete(id);
+  }
+
+  #feedStatus(status: FeedStatusFrame): void {
+    const { topics, server } = this.#parts;
+    topics.isShedding = status.load === 'shedding';
+    server.feedStatus(status);
+  }
+
+  #tellStats(id: number): void {
+    const { countersNow, post } = this.#parts;
+    const stats = countersNow();
+    if (stats !== undefined) post({ type: 'stats', id, stats });
   }
 
   async #accept(isAccepting: boolean): Promise<void> {

@@ -1,9 +1,7 @@
 /** The entry of a gateway thread: connects a `GatewayWorker` to the process and to the main thread. */
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
-import { openApiKeys } from '../auth/api-keys.js';
-import { openPolicy } from '../auth/policy.js';
-import { createTokenVerifier } from '../auth/token.js';
 import type { ToWorker } from '../threads/thread-messages.js';
+import { Access } from './sessions/access.js';
 import { ABANDON_EVENT } from './supervision/hung-thread.js';
 import { INTERRUPT_EVENT } from './supervision/interruption.js';
 import { ThreadLife, type WorkerThreadData } from './thread-life.js';
@@ -18,12 +16,13 @@ process.on('uncaughtException', cause => life.failed(cause));
 // From the supervisor. It interrupts whatever this thread hangs in, which ends when this handler returns.
 process.on(ABANDON_EVENT, () => life.abandon());
 
-const { auth } = data.config;
-const worker = new GatewayWorker(life, {
-  apiKeys: auth.apiKeysFile === undefined ? undefined : await openApiKeys(auth.apiKeysFile),
-  tokens: await createTokenVerifier(auth),
-  policy: await openPolicy(auth.policyFile),
+const access = await Access.open({
+  config: data.config,
+  keys: data.keys,
+  askForKeys: () => life.post({ type: 'keys_wanted' }),
+  onFault: life.fault,
 });
+const worker = new GatewayWorker(life, access);
 
 // From the supervisor, in the middle of work that takes too long.
 process.on(INTERRUPT_EVENT, () => worker.interrupt());

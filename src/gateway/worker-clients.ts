@@ -1,8 +1,5 @@
 /** What is wired to what between the clients' credentials and commands and their subscriptions. */
-import type { ApiKeyVerifier } from '../auth/api-keys.js';
-import { CLOCK_TOLERANCE_MS, type TopicPolicy } from '../auth/credential.js';
 import { livesOf, RevocationList } from '../auth/revocations.js';
-import type { TokenVerifier } from '../auth/token.js';
 import type { Config } from '../config/environment.js';
 import { CloseCode } from '../protocol/close-code.js';
 import { CommandHandler } from './commands/command-handler.js';
@@ -13,7 +10,7 @@ import { ConnectionLimits } from './limits/connection-limits.js';
 import { PublishedBytes } from './limits/published-bytes.js';
 import type { Session } from './model/session.js';
 import type { Outbox } from './sending/outbox.js';
-import { Credentials } from './sessions/credentials.js';
+import { type Authentication, Credentials } from './sessions/credentials.js';
 import { Keepalive } from './sessions/keepalive.js';
 import { Reauthentication } from './sessions/reauthentication.js';
 import { Replies } from './sessions/replies.js';
@@ -23,18 +20,10 @@ import type { ServedTurns } from './supervision/served-turns.js';
 import type { ThreadLife } from './thread-life.js';
 import type { Ending, Streams } from './worker-streams.js';
 
-/** What credentials are checked against. */
-export interface Authentication {
-  /** Undefined when no API key file is configured. */
-  readonly apiKeys: ApiKeyVerifier | undefined;
-  readonly tokens: TokenVerifier;
-  readonly policy: TopicPolicy;
-}
-
 export function newClients(
   { data, post, fault }: ThreadLife,
   { table, outbox, budgets, subscriptions, wake }: Streams,
-  { apiKeys, tokens, policy }: Authentication,
+  authentication: Authentication,
   sessions: ReadonlySet<Session>,
   turns: ServedTurns,
   ending: Ending,
@@ -43,9 +32,9 @@ export function newClients(
   const { subscriptionsMax, roomMessageBytesMax, roomBytesPerSecondMax, userLimitPolicy } = config.limits;
   const symbols = new SymbolLookup(config.symbols, post);
   const limits = new ConnectionLimits(config.limits, data);
-  const revocations = new RevocationList({ lives: livesOf(config.auth) });
+  const revocations = new RevocationList({ lives: livesOf(config) });
   for (const revocation of data.revocations) revocations.take(revocation);
-  const credentials = new Credentials(tokens, apiKeys, policy, limits, revocations);
+  const credentials = new Credentials(authentication, limits, revocations);
   const keepalive = newKeepalive(config, sessions, outbox, ending);
   const userSlots = new UserSlots({ policy: userLimitPolicy, limits, sessions, post, end: ending.end });
   const replies = new Replies(outbox);
@@ -79,6 +68,7 @@ export function newClients(
     limits,
     revocations,
     credentials,
+    reauthentication,
     keepalive,
     userSlots,
     replies,
@@ -91,14 +81,14 @@ export function newClients(
 export type Clients = ReturnType<typeof newClients>;
 
 function newKeepalive(
-  { times }: Config,
+  { times, auth }: Config,
   sessions: ReadonlySet<Session>,
   outbox: Outbox,
   ending: Ending,
 ): Keepalive<Session> {
   return new Keepalive<Session>({
     ...times,
-    clockToleranceMs: CLOCK_TOLERANCE_MS,
+    clockToleranceMs: auth.clockToleranceMs,
     nowMs: () => performance.now(),
     unixMs: () => Date.now(),
     sessions,

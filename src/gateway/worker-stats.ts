@@ -9,7 +9,9 @@ import type { PendingSockets } from './limits/pending-sockets.js';
 import type { WorkBudgets } from './limits/work-budgets.js';
 import type { Session } from './model/session.js';
 import type { Outbox } from './sending/outbox.js';
+import type { Credentials } from './sessions/credentials.js';
 import type { Keepalive } from './sessions/keepalive.js';
+import type { AgeCounts } from './slow-consumers/ages.js';
 import type { BufferedTotal } from './slow-consumers/buffered-total.js';
 import type { Ladder } from './slow-consumers/ladder.js';
 import type { Overload } from './slow-consumers/overload.js';
@@ -20,6 +22,7 @@ import type { SentCell, Views } from './views/views.js';
 export interface CountedParts {
   readonly server: GatewayServer;
   readonly limits: ConnectionLimits;
+  readonly credentials: Credentials;
   readonly pending: PendingSockets;
   readonly budgets: WorkBudgets;
   readonly keepalive: Keepalive<Session>;
@@ -39,7 +42,7 @@ export function workerStats(parts: CountedParts): WorkerStats {
   return { ...connectionStats(parts), ...deliveryStats(parts), ...slowStats(parts) };
 }
 
-function connectionStats({ server, limits, pending, budgets, keepalive, topics, rooms }: CountedParts) {
+function connectionStats({ server, limits, credentials, pending, budgets, keepalive, topics, rooms }: CountedParts) {
   const { open, opened, closed, received, receivedBytes, refused, messagesRefused, closes } = server.counters;
   return {
     open,
@@ -51,6 +54,7 @@ function connectionStats({ server, limits, pending, budgets, keepalive, topics, 
     limited: Object.entries(limits.refused),
     messagesRefused,
     closes: [...closes],
+    tokensRefused: [...credentials.tokensRefused],
     pings: keepalive.counters.pings,
     pending: pending.size,
     pendingRefused: pending.refused,
@@ -84,9 +88,18 @@ function slowStats({ slow, bufferedTotal, overload }: CountedParts) {
     resumes: slow.counters.resumes,
     conflated: slow.conflation.slowed,
     conflationSteps: { ...slow.conflation.counters },
+    clientsLagging: slow.ages.lagging,
+    ages: {
+      institutional: countsOf(slow.ages.counts.institutional),
+      retail: countsOf(slow.ages.counts.retail),
+    },
     waitingBytes: slow.waitingBytes,
     closedForTotal: Object.entries(bufferedTotal.closed),
     loopDelayMs: overload.loopDelayMs,
     frameAgeMs: overload.frameAgeMs,
   };
+}
+
+function countsOf({ buckets, sumMicros }: AgeCounts) {
+  return { buckets: [...buckets], sumMicros };
 }

@@ -9,10 +9,12 @@ import { RankCells } from './limits/rank.js';
 import { WorkBudgets } from './limits/work-budgets.js';
 import type { Session } from './model/session.js';
 import { Outbox, type Publish } from './sending/outbox.js';
+import { Receipts } from './sending/receipts.js';
+import { Ages } from './slow-consumers/ages.js';
 import { BufferedTotal } from './slow-consumers/buffered-total.js';
-import { Ladder } from './slow-consumers/ladder.js';
+import { Ladder, marksOf, SAMPLE_INTERVAL_MS } from './slow-consumers/ladder.js';
 import { Subscriptions } from './subscriptions/subscriptions.js';
-import { type ClientLog, clientOf } from './supervision/client-log.js';
+import { clientOf } from './supervision/client-log.js';
 import type { ThreadLife } from './thread-life.js';
 import { interestTeller } from './views/interest-batch.js';
 import { type SentCell, sentCellsIn, Views } from './views/views.js';
@@ -45,7 +47,13 @@ export function newStreams({ data, apps, log, post }: ThreadLife, sessions: Read
     sentCell,
   );
   const publish: Publish = (topic, bytes, isBinary, compress) => apps.publish(topic, bytes, isBinary, compress);
-  const outbox = new Outbox(publish, () => wallClock.nowMicros(), sentCell, config.compression);
+  const outbox = new Outbox(
+    publish,
+    () => wallClock.nowMicros(),
+    sentCell,
+    config.compression,
+    config.limits.snapshotFrameBytesMax,
+  );
   const losses = new Gaps(outbox, source => eventSymbols.get(source));
   const budgets = new WorkBudgets({
     unitsPerSecond: config.limits.workUnitsPerSecond,
@@ -53,6 +61,8 @@ export function newStreams({ data, apps, log, post }: ThreadLife, sessions: Read
     seed: data.debts.seed,
     nowMicros: monotonicMicros,
   });
+  const nowMs = () => performance.now();
+  const { receipts, ages } = newAges(config, outbox, sessions, nowMs);
   const subscriptions = new Subscriptions({
     table,
     outbox,
@@ -63,6 +73,8 @@ export function newStreams({ data, apps, log, post }: ThreadLife, sessions: Read
     charge: (session, units) => budgets.charge(session, units),
     reserve: (session, units) => budgets.reserve(session, units),
     tradesSymbols: () => eventSymbols.size,
+    room: receipts,
+    nowMs,
   });
   const bufferedTotal = new BufferedTotal({
     cells: new RankCells(data.waiting, worker),
@@ -72,7 +84,20 @@ export function newStreams({ data, apps, log, post }: ThreadLife, sessions: Read
     cut: session => ending.cut(session, CloseCode.slowConsumer),
     onClosed: (sockets, bytes) => post({ type: 'shed', sockets, bytes }),
   });
-  const slow = newLadder(config, subscriptions, outbox, bufferedTotal, log, ending);
+  const slow = new Ladder({
+    subscriptions,
+    outbox,
+    receipts,
+    ages,
+    maxAgeMs: config.times.maxAgeMs,
+    backpressureBytesMax: config.limits.backpressureBytesMax,
+    circuit: config.circuit,
+    nowMs,
+    close: session => ending.end(session, CloseCode.slowConsumer, 'slow consumer'),
+    onStep: (session, isSlower) =>
+      log[isSlower ? 'steppedDown' : 'restored'](clientOf(session), session.conflation.level),
+    total: bufferedTotal,
+  });
   const fanout = new Fanout({
     rings: rings.map(ring => new RingReader(ring, worker)),
     table,
@@ -87,23 +112,31 @@ export function newStreams({ data, apps, log, post }: ThreadLife, sessions: Read
 }
 export type Streams = ReturnType<typeof newStreams>;
 
-function newLadder(
-  { limits, circuit }: Config,
-  subscriptions: Subscriptions,
+/** How far clients have received what they were sent, and how old what they hold is. */
+function newAges(
+  { times: { maxAgeMs }, limits }: Config,
   outbox: Outbox,
-  total: BufferedTotal,
-  log: ClientLog,
-  ending: Ending,
-): Ladder {
-  return new Ladder({
-    subscriptions,
-    outbox,
-    backpressureBytesMax: limits.backpressureBytesMax,
-    circuit,
-    nowMs: () => performance.now(),
-    close: session => ending.end(session, CloseCode.slowConsumer, 'slow consumer'),
-    onStep: (session, isSlower) =>
-      log[isSlower ? 'steppedDown' : 'restored'](clientOf(session), session.conflation.level),
-    total,
+  sessions: ReadonlySet<Session>,
+  nowMs: () => number,
+) {
+  const { lowWaterBytes, suspendBytes } = marksOf(limits.backpressureBytesMax);
+  const receipts: Receipts = new Receipts({
+    nowMs,
+    maxAgeMs,
+    lowWaterBytes,
+    probedBytesMax: suspendBytes,
+    ping: (session, payload) => session.socket?.ping(payload),
+    onReceived: (session, ageMs) => ages.observe(session.tier, ageMs),
   });
+  const ages = new Ages({
+    receipts,
+    outbox,
+    sessions,
+    maxAgeMs,
+    checkIntervalMs: SAMPLE_INTERVAL_MS,
+    toldBytesMax: suspendBytes,
+    nowMs,
+    nowMicros: monotonicMicros,
+  });
+  return { receipts, ages };
 }

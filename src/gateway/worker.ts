@@ -1,5 +1,4 @@
 /** What is wired to what in a gateway thread, which reads the encoders' rings and serves its share of the sockets. */
-import type { ApiKeyReload } from '../auth/api-keys.js';
 import { REVOCATIONS_EXPIRE_MS } from '../auth/revocations.js';
 import { monotonicMicros } from '../protocol/wall-clock.js';
 import { SharedReadiness } from '../threads/shared-readiness.js';
@@ -13,14 +12,16 @@ import { Owners } from './limits/owner.js';
 import type { Session } from './model/session.js';
 import { Orders } from './orders.js';
 import { Reloading } from './reloading.js';
-import { SAMPLE_INTERVAL_MS } from './slow-consumers/ladder.js';
+import type { Access } from './sessions/access.js';
+import { Rechecks } from './sessions/rechecks.js';
+import { GLANCE_INTERVAL_MS, SAMPLE_INTERVAL_MS } from './slow-consumers/ladder.js';
 import { CHECK_INTERVAL_MS, Overload } from './slow-consumers/overload.js';
 import { Heartbeats } from './subscriptions/heartbeats.js';
 import { notingListener } from './supervision/listening-socket.js';
 import { longWorkOf, ServedTurns } from './supervision/served-turns.js';
 import { BEAT_INTERVAL_MS, beat, turnRow } from './supervision/watchdog.js';
 import type { ThreadLife } from './thread-life.js';
-import { type Authentication, type Clients, newClients } from './worker-clients.js';
+import { type Clients, newClients } from './worker-clients.js';
 import { workerStats } from './worker-stats.js';
 import { type Ending, newStreams, type Streams } from './worker-streams.js';
 
@@ -35,7 +36,7 @@ export class GatewayWorker {
   readonly #server: GatewayServer;
   readonly #orders: Orders;
 
-  constructor(life: ThreadLife, auth: Authentication) {
+  constructor(life: ThreadLife, access: Access) {
     this.#life = life;
     const { data, post } = life;
     const sessions = new Set<Session>();
@@ -48,20 +49,13 @@ export class GatewayWorker {
       this.#server.endLong(turn);
     });
     this.#streams = newStreams(life, sessions, ending);
-    this.#clients = newClients(life, this.#streams, auth, sessions, this.#turns, ending);
+    this.#clients = newClients(life, this.#streams, access.authentication, sessions, this.#turns, ending);
     this.#server = newServer(life, this.#streams, this.#clients, sessions, this.#turns);
-    const onApiKeys = (result: ApiKeyReload) => {
-      if (!result.ok) life.fault('API key file unusable; keeping the current keys', result.error);
-      else this.#orders.endRemovedKeys(result.removed);
-    };
-    const { credentials } = this.#clients;
-    const {
-      data: { config },
-      log,
-    } = life;
-    const reloading = new Reloading({ ...auth, auth: config.auth, credentials, log, onApiKeys, post });
-    this.#orders = newOrders(life, this.#streams, this.#clients, sessions, this.#server, reloading);
-    auth.apiKeys?.watch(onApiKeys);
+    const { credentials, reauthentication } = this.#clients;
+    const rechecks = new Rechecks({ sessions, reauthentication, end: ending.end, onFault: life.fault });
+    access.watch(credentials, removedKeys => rechecks.run(removedKeys));
+    const reloading = new Reloading({ access, log: life.log, post });
+    this.#orders = newOrders(life, this.#streams, this.#clients, sessions, this.#server, access, reloading);
   }
 
   /** The work in progress takes too long. */
@@ -112,6 +106,7 @@ export class GatewayWorker {
       table.expire(performance.now());
       if (tierChanges.hasPending) wake();
     }, SAMPLE_INTERVAL_MS).unref();
+    setInterval(() => slow.glance(), GLANCE_INTERVAL_MS).unref();
     setInterval(() => beat(row), BEAT_INTERVAL_MS).unref();
     setInterval(() => keepalive.check(), keepalive.checkIntervalMs).unref();
     setInterval(() => apps.closeUnused(), APPS_CHECK_MS).unref();
@@ -122,7 +117,7 @@ export class GatewayWorker {
       onLevel: level => post({ type: 'load', level }),
     });
     setInterval(() => overload.check(fanout.counters), CHECK_INTERVAL_MS).unref();
-    const heartbeats = new Heartbeats(table, outbox, config.times.heartbeatIntervalMs, monotonicMicros);
+    const heartbeats = new Heartbeats(table, outbox, config.times, monotonicMicros);
     setInterval(() => heartbeats.sweep(), heartbeats.sweepIntervalMs).unref();
     const { pending } = this.#life;
     this.#life.stats = () =>
@@ -194,6 +189,7 @@ function newOrders(
   { symbols, rooms, topics, credentials, userSlots }: Clients,
   sessions: ReadonlySet<Session>,
   server: GatewayServer,
+  access: Access,
   reloading: Reloading,
 ): Orders {
   const { data, apps, post, fault } = life;
@@ -211,6 +207,7 @@ function newOrders(
     subscriptions,
     rooms,
     topics,
+    access,
     credentials,
     userSlots,
     reloading,

@@ -33,6 +33,8 @@ export interface MainStats {
   /** The gateway has stopped listening because too few file descriptors are free. */
   readonly descriptorsShort: boolean;
   readonly revocations: RevocationStats;
+  /** Undefined without AUTH_JWKS_URL. */
+  readonly keySet: KeySetNumbers | undefined;
   /** Lines that standard error did not accept. */
   readonly logLinesLost: number;
   readonly workersHung: number;
@@ -58,6 +60,16 @@ export interface MainStats {
   readonly replaysRecovered: number;
   readonly replaysUnrecovered: number;
   readonly replaysCancelled: number;
+}
+
+/** Numbers about the key set at AUTH_JWKS_URL. */
+export interface KeySetNumbers {
+  readonly state: string;
+  /** Since the last successful fetch; undefined before the first. */
+  readonly ageMs: number | undefined;
+  readonly fetches: number;
+  /** By kind. */
+  readonly failures: Readonly<Record<string, number>>;
 }
 
 /** Numbers about the feed's connections to its servers. */

@@ -6,7 +6,7 @@ import { collectDefaultMetrics, type Metric as RegisteredMetric, Registry } from
 import type { WorkerStats } from '../threads/thread-messages.js';
 import { openDescriptors } from './descriptors.js';
 import type { MainStats } from './main-stats.js';
-import type { LatencyBuckets, Metric, Scrape, Series } from './metrics/metric.js';
+import type { LabelledBuckets, LabelValues, LatencyBuckets, Metric, Scrape, Series } from './metrics/metric.js';
 import { METRICS } from './metrics/table.js';
 
 interface StatsSource {
@@ -59,7 +59,11 @@ export class Metrics {
 }
 
 function samplesOf(metric: Metric, scrape: Scrape): readonly Sample[] {
-  if (metric.type === 'histogram') return histogramSamples(metric.name, metric.read(scrape));
+  if (metric.type === 'histogram') {
+    const read = metric.read(scrape);
+    const series: readonly LabelledBuckets[] = 'buckets' in read ? [[{}, read]] : read;
+    return series.flatMap(([labels, buckets]) => histogramSamples(metric.name, labels, buckets));
+  }
   const read = metric.read(scrape);
   if (read === undefined) return [];
   const series: Iterable<Series> = typeof read === 'number' ? [[{}, read]] : read;
@@ -67,16 +71,20 @@ function samplesOf(metric: Metric, scrape: Scrape): readonly Sample[] {
 }
 
 /** Gateway threads fill separate buckets; Prometheus buckets are cumulative. */
-function histogramSamples(name: string, { buckets, sumMicros }: LatencyBuckets): readonly Sample[] {
+function histogramSamples(
+  name: string,
+  labels: LabelValues,
+  { buckets, sumMicros }: LatencyBuckets,
+): readonly Sample[] {
   let below = 0;
   const samples: Sample[] = buckets.map((count, b) => {
     below += count;
-    return { value: below, labels: { le: 2 ** b / 1e6 }, metricName: `${name}_bucket` };
+    return { value: below, labels: { ...labels, le: 2 ** b / 1e6 }, metricName: `${name}_bucket` };
   });
   return [
     ...samples,
-    { value: below, labels: { le: '+Inf' }, metricName: `${name}_bucket` },
-    { value: sumMicros / 1e6, labels: {}, metricName: `${name}_sum` },
-    { value: below, labels: {}, metricName: `${name}_count` },
+    { value: below, labels: { ...labels, le: '+Inf' }, metricName: `${name}_bucket` },
+    { value: sumMicros / 1e6, labels, metricName: `${name}_sum` },
+    { value: below, labels, metricName: `${name}_count` },
   ];
 }

@@ -68,7 +68,7 @@ export class RevocationKeeper {
 
   constructor(options: KeeperOptions) {
     this.#options = options;
-    this.#lives = livesOf(options.config.auth);
+    this.#lives = livesOf(options.config);
     this.#list = new RevocationList({ lives: this.#lives });
   }
 

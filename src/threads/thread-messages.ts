@@ -1,4 +1,5 @@
 /** Messages between gateway workers and the main thread, apart from market data. */
+import type { JSONWebKeySet } from 'jose';
 import type { ErrorCode } from '../protocol/codes.js';
 import type { Load } from '../protocol/load.js';
 import type { Tier } from '../protocol/view-options.js';
@@ -89,6 +90,8 @@ export interface GatewayThreadData {
   readonly debts: { readonly table: SharedArrayBuffer; readonly seed: readonly [number, number] };
   /** All revocations. The worker knows them before it listens. */
   readonly revocations: readonly RevocationRecord[];
+  /** The keys at AUTH_JWKS_URL; undefined: there are none. Later ones are posted. */
+  readonly keys: JSONWebKeySet | undefined;
 }
 
 /** Counters of one worker since its start; gauges where the name is not a past participle. */
@@ -102,6 +105,8 @@ export interface WorkerStats {
   readonly refused: readonly (readonly [status: number, count: number])[];
   /** Refused upgrades by the limit that was reached. */
   readonly limited: readonly (readonly [limit: string, count: number])[];
+  /** Refused tokens by reason, also of `auth`. */
+  readonly tokensRefused: readonly (readonly [reason: string, count: number])[];
   /** Sockets without a request, and those closed because there were too many. */
   readonly pending: number;
   readonly pendingRefused: number;
@@ -123,7 +128,16 @@ export interface WorkerStats {
   /** Clients whose state topics are sent slower than they asked for. */
   readonly conflated: number;
   /** Steps to a slower class, over the high-water mark or by a suspension, and steps back. */
-  readonly conflationSteps: { readonly overHighWater: number; readonly suspended: number; readonly restores: number };
+  readonly conflationSteps: {
+    readonly overHighWater: number;
+    readonly late: number;
+    readonly suspended: number;
+    readonly restores: number;
+  };
+  /** Clients that hold state topics which are too old. */
+  readonly clientsLagging: number;
+  /** Ages of what clients read or hold. Bucket b: ages below 2^b µs. */
+  readonly ages: Readonly<Record<Tier, { readonly buckets: readonly number[]; readonly sumMicros: number }>>;
   /** Bytes buffered for sockets in user space: for all of them, and for the one with the most. */
   readonly waitingBytes: { readonly all: number; readonly most: number };
   readonly turns: number;
@@ -245,6 +259,8 @@ export type FromWorker =
   /** Something unexpected happened; the worker keeps running. */
   | { readonly type: 'fault'; readonly message: string }
   | { readonly type: 'stats'; readonly id: number; readonly stats: WorkerStats }
+  /** A token names a key that the worker lacks. Answered by `keys`, which may be the same ones. */
+  | { readonly type: 'keys_wanted' }
   /** Lines for the log, and how many more there were. */
   | { readonly type: 'clients'; readonly lines: readonly ClientLine[]; readonly leftOut: number }
   /** Answers `reload`. */
@@ -289,6 +305,8 @@ export type ToWorker =
   | { readonly type: 'status'; readonly feed: FeedState; readonly since: string; readonly load?: Load }
   /** Revocations that are new, or later than an earlier one. Answered by `revoked`. */
   | { readonly type: 'revoke'; readonly revocations: readonly RevocationRecord[] }
+  /** The keys at AUTH_JWKS_URL: other ones, or the answer to `keys_wanted`. Undefined: there are none to be used. */
+  | { readonly type: 'keys'; readonly keys: JSONWebKeySet | undefined }
   | { readonly type: 'stats'; readonly id: number }
   /** Asks for the user's oldest connection. Answered by `oldest`. */
   | { readonly type: 'oldest'; readonly id: number; readonly user: string }

@@ -20,6 +20,8 @@ import type { ScaleRound } from '../../bench/scale/round.js';
 import { scale } from '../../bench/scale/suite.js';
 import { type Sweep, scaleSweep } from '../../bench/scale/sweep.js';
 import { type SlowRound, slow } from '../../bench/slow/suite.js';
+import { READ_BYTES_PER_SECOND, type SlowLinkRound } from '../../bench/slow-link/round.js';
+import { slowLink } from '../../bench/slow-link/suite.js';
 import { type BenchOptions, type Suite, UsageError } from '../../bench/suite.js';
 import { OPTIONS } from '../support/bench-options.js';
 
@@ -51,6 +53,29 @@ describe('R55: npm run bench -- slow', () => {
       expect(report.goals.map(({ row }) => row)).toEqual(['R55', 'R55']);
     },
     TIMEOUT_MS,
+  );
+});
+
+describe('R16 R59: npm run bench -- slow-link', () => {
+  it(
+    'measures the age of prices at each reader, with the limit on unsent bytes and without, and what that costs',
+    async () => {
+      const report = await run(slowLink, { seconds: 2 });
+      const rounds = report.rounds.filter((round): round is SlowLinkRound => 'readers' in (round as object));
+      expect(rounds.map(({ contender }) => contender)).toEqual(['64 KiB unsent', 'kernel’s default']);
+      for (const { readers } of rounds) {
+        expect(readers).toHaveLength(READ_BYTES_PER_SECOND.length);
+        for (const [at, reader] of readers.entries()) {
+          expect(reader.prices).toBeGreaterThan(0);
+          expect(reader.max).toBeGreaterThanOrEqual(reader.p50);
+          // None read more than it may: with a little more for the clocks.
+          expect(reader.bytesPerSecond).toBeLessThan(1.5 * (READ_BYTES_PER_SECOND[at] ?? Number.POSITIVE_INFINITY));
+          expect(reader.closed).toBeUndefined();
+        }
+      }
+      expect(report.goals.map(({ row }) => row)).toEqual(['R59', 'R16', 'R16', 'R59', 'R59', 'R59']);
+    },
+    2 * TIMEOUT_MS,
   );
 });
 

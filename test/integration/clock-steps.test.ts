@@ -49,7 +49,13 @@ async function connect(at: TestGateway, format: string): Promise<TestClient> {
 beforeAll(async () => {
   nats = await startNatsServer();
   clock = await SetClock.create();
-  const env = { ...clock.env, WORKERS: '2', ENCODERS: '2', HEARTBEAT_INTERVAL: `${HEARTBEAT_MS}ms` };
+  const env = {
+    ...clock.env,
+    WORKERS: '2',
+    ENCODERS: '2',
+    HEARTBEAT_INTERVAL: `${HEARTBEAT_MS}ms`,
+    HEARTBEAT_INTERVAL_MAX: `${HEARTBEAT_MS}ms`,
+  };
   [gateway, simulator] = await Promise.all([
     startGateway({ ...env, NATS_URL: nats.url, SYMBOLS: '*' }),
     startGateway({ ...env, FEED: 'simulator', SIM_SYMBOLS: '3', SIM_RATE: '50' }),

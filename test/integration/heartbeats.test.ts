@@ -54,7 +54,11 @@ describe.each([
   beforeAll(async () => {
     nats = await startNatsServer({ jetstream: jetstream === 'on' });
     const env = { NATS_URL: nats.url, JETSTREAM: jetstream, SYMBOLS: '*', WORKERS: '2' };
-    gateway = await startGateway({ ...env, HEARTBEAT_INTERVAL: `${INTERVAL_MS}ms` });
+    gateway = await startGateway({
+      ...env,
+      HEARTBEAT_INTERVAL: `${INTERVAL_MS}ms`,
+      HEARTBEAT_INTERVAL_MAX: `${INTERVAL_MS}ms`,
+    });
     publisher = await TestPublisher.connect(nats.url);
   });
 

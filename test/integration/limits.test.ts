@@ -4,7 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import WebSocket, { type ClientOptions } from 'ws';
 import { type Frame, type Refused, refusedUpgrade, TestClient } from '../support/client.js';
 import { startGateway, type TestGateway, testToken } from '../support/gateway.js';
@@ -219,17 +219,22 @@ describe('R41 connections', () => {
     const gateway = await gatewayWith({ WS_CONNECT_RATE_PER_IP: '10' });
     const startedMs = performance.now();
     let accepted = 0;
-    while (performance.now() - startedMs < 3_000) if ((await attempt(`${gateway.url}/ws`)) === 101) accepted++;
-    const seconds = (performance.now() - startedMs) / 1000;
-    // Those of the first moment, and as many in each second since; before, the first were all.
-    expect(accepted).toBeGreaterThan(11);
-    expect(accepted).toBeLessThanOrEqual(10 * Math.ceil(seconds));
+    while (accepted < 25) if ((await attempt(`${gateway.url}/ws`)) === 101) accepted++;
+    // Those of the first moment, and as many in each second since.
+    expect(performance.now() - startedMs).toBeGreaterThan(1_900);
   });
 });
 
 describe('R41 subscriptions', () => {
+  let gateway: TestGateway;
+
+  beforeAll(async () => {
+    gateway = await startGateway({ WORKERS: '2', WS_MAX_SUBSCRIPTIONS: '3', SYMBOLS: '*' });
+  });
+
+  afterAll(() => gateway?.stop());
+
   it('R41 WS_MAX_SUBSCRIPTIONS of one connection are served; of a command that goes beyond, nothing is', async () => {
-    const gateway = await gatewayWith({ WS_MAX_SUBSCRIPTIONS: '3', SYMBOLS: '*' });
     const client = await open(await userUrl(gateway, 'alice'));
     const subscribe = (symbols: string[]) => ({ action: 'subscribe', stream: 'trades', symbols });
     expect(await ask(client, subscribe(['A', 'B']), '1')).toMatchObject({ topics: ['trades:A', 'trades:B'] });
@@ -243,7 +248,6 @@ describe('R41 subscriptions', () => {
   });
 
   it('R41 WS_MAX_SUBSCRIPTIONS holds for what an endpoint subscribes', async () => {
-    const gateway = await gatewayWith({ WS_MAX_SUBSCRIPTIONS: '3', SYMBOLS: '*' });
     const token = await testToken();
     await open(`${gateway.url}/ws/quotes?symbols=A,B,C&token=${token}`);
     const refused = await refusedUpgrade(`${gateway.url}/ws/quotes?symbols=A,B,C,D&token=${token}`);

@@ -24,6 +24,7 @@ beforeAll(async () => {
     NATS_URL: nats.url,
     SYMBOLS,
     HEARTBEAT_INTERVAL: '100ms',
+    HEARTBEAT_INTERVAL_MAX: '100ms',
     WORKERS: '1',
     ENCODERS: '1',
   });

@@ -1,11 +1,12 @@
 /** J9: what a TLS scan finds, and certificates of clients. */
 import { execFileSync, spawn } from 'node:child_process';
-import { chmodSync, copyFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect, type TLSSocket } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type ClientOptions, WebSocket } from 'ws';
+import { TestClient } from '../support/client.js';
 import { startGateway, type TestGateway, testToken } from '../support/gateway.js';
 import { until } from '../support/until.js';
 
@@ -204,6 +205,24 @@ describe('R48 J9: client certificates', () => {
     process.kill(gateway.pid, 'SIGHUP');
     await until(async () => (await upgrade(gateway, target, shows('mallory'))) === 101, 30_000);
     expect(await upgrade(gateway, target, shows('desk'))).toBe(0);
+  });
+
+  it('I7 R33 end with 4500 once their authority is removed from TLS_CLIENT_CA, and others stay', async () => {
+    const live = path('removed-authority.pem');
+    const both = `${readFileSync(path('authority.pem'), 'utf8')}${readFileSync(path('mallory.pem'), 'utf8')}`;
+    writeFileSync(live, both);
+    const gateway = await gatewayWith('ec', { TLS_CLIENT_CA: live, TLS_CLIENT_AUTH: 'user' });
+    const open = (name: string) =>
+      TestClient.connect(`${gateway.url}/ws/orders`, { rejectUnauthorized: false, ...shows(name) });
+    const [desk, retail, mallory] = [await open('desk'), await open('retail'), await open('mallory')];
+    copyFileSync(path('mallory.pem'), live);
+    for (const client of [desk, retail]) {
+      await until(() => client.closed !== undefined, 30_000, 'the connection is closed');
+      expect(client.closed?.code).toBe(4500);
+    }
+    mallory.send({ action: 'ping', id: 'p' });
+    await mallory.arrived('pong');
+    await mallory.close();
   });
 
   it.each(['TLSv1.2', 'TLSv1.3'] as const)('J9: are still those of a %s session that is resumed', async version => {

@@ -26,6 +26,7 @@ import { TierChanges } from '../../src/gateway/subscriptions/tier-changes.js';
 import { Views } from '../../src/gateway/views/views.js';
 import { parseCommand } from '../../src/protocol/commands.js';
 import { MsgpackReader } from '../../src/protocol/msgpack-reader.js';
+import { STREAMS } from '../../src/protocol/topics.js';
 import { isMsgpackLane } from '../../src/threads/lanes.js';
 import type { FromWorker, InterestChange } from '../../src/threads/thread-messages.js';
 import { CommandGenerator } from '../fuzz/commands.js';
@@ -39,6 +40,7 @@ const MESSAGES = Number(process.env.MILLRACE_FUZZ_MESSAGES ?? 100_000);
 const SEED = Number(process.env.MILLRACE_FUZZ_SEED ?? 1);
 const SECRET = 'a-secret-that-only-this-test-knows-0123456789';
 const SUBSCRIPTIONS_MAX = 32;
+const EVERYTHING = STREAMS.map(stream => `${stream}:*`);
 /** Turns of the microtask queue that any command may take, but for the checking of a signature. */
 const TURNS_MAX = 50;
 
@@ -82,6 +84,7 @@ class Worker {
       turn: { current: 1 },
       bufferedBytesMax,
       wake: () => {},
+      nowMs: () => performance.now(),
     });
     const post = (message: FromWorker) => this.#asked.push(message);
     this.#symbols = new SymbolLookup(['A', 'B', 'C', 'BTC/USDT', 'S*'], post);
@@ -98,6 +101,13 @@ class Worker {
       nowMs: () => Number.POSITIVE_INFINITY,
       wake: () => {},
     });
+    const authentication = {
+      tokens,
+      policy,
+      apiKeys: undefined,
+      defaultEntitlements: EVERYTHING,
+      authorities: undefined,
+    };
     const attempts = { wrongCredential: () => undefined };
     this.commands = new CommandHandler({
       topics: new TopicCommands({
@@ -108,7 +118,7 @@ class Worker {
       }),
       rooms: this.#rooms,
       reauthentication: new Reauthentication({
-        credentials: new Credentials(tokens, undefined, policy, attempts, revocationList()),
+        credentials: new Credentials(authentication, attempts, revocationList()),
         subscriptions: this.#subscriptions,
         tierChanges: this.#changes,
         limits: newLimits(),
@@ -209,6 +219,7 @@ function newLimits(): ConnectionLimits {
     failures: createFailedCredentials(1, seed),
     debts: { table: createSharedDebts(64), seed },
     revocations: [],
+    keys: undefined,
   });
 }
 

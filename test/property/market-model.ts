@@ -1,5 +1,6 @@
 /** A gateway in one thread with its publishers and clients, and the state that clients must end up with. */
 import { expect, vi } from 'vitest';
+import { hasPausedStates } from '../../src/gateway/model/session.js';
 import type { StreamPosition } from '../../src/protocol/stream-position.js';
 import { topicParts } from '../../src/protocol/topic-parts.js';
 import { isOnDemand, parseSubject, type Stream, subjectOf, topicOf } from '../../src/protocol/topics.js';
@@ -251,6 +252,8 @@ export class MarketModel {
     const open = this.clients.filter(({ socket }) => socket.isOpen);
     const isWaiting = ({ socket, checker }: ConnectedClient) =>
       socket.session.isSuspended ||
+      hasPausedStates(socket.session) ||
+      checker.isLagging ||
       socket.session.conflation.level > 0 ||
       socket.bufferedBytes > 0 ||
       checker.events.unanswered > 0;

@@ -23,6 +23,7 @@ import { laneOf, TRADES_FULL, TRADES_PUBLIC } from '../../src/threads/lanes.js';
 import { createProgress } from '../../src/threads/progress.js';
 import { createDoorbells, createRing, RingReader } from '../../src/threads/ring.js';
 import type { InterestChange } from '../../src/threads/thread-messages.js';
+import { newAges } from '../support/ages.js';
 import { FakeSocket, FakeUws } from '../support/fake-uws.js';
 import { newCredential, newSession } from '../support/new-session.js';
 import { OneThreadFeed } from '../support/one-thread-feed.js';
@@ -158,6 +159,13 @@ class TierModel {
     );
     const losses = new Gaps(outbox, source => eventSymbols.get(source));
     const bufferedBytesMax = BACKPRESSURE_BYTES / 4;
+    const nowMs = () => performance.now();
+    const ages = newAges({
+      backpressureBytesMax: BACKPRESSURE_BYTES,
+      outbox,
+      nowMs,
+      ping: (session, payload) => session.socket?.ping(payload),
+    });
     const subscriptions = new Subscriptions({
       table,
       outbox,
@@ -166,8 +174,11 @@ class TierModel {
       wake: () => {},
       bufferedBytesMax,
       resumedAtOnceMax: 3,
+      room: ages.receipts,
+      nowMs,
     });
     const slow = new Ladder({
+      ...ages,
       subscriptions,
       outbox,
       backpressureBytesMax: BACKPRESSURE_BYTES,
@@ -177,7 +188,7 @@ class TierModel {
         probes: 1,
         restoreAfterMs: Number.POSITIVE_INFINITY,
       },
-      nowMs: () => performance.now(),
+      nowMs,
       close: () => {},
     });
     const readers = rings.map(ring => new RingReader(ring, 0));
@@ -193,6 +204,7 @@ class TierModel {
     this.#slow = slow;
     this.#uws.onDropped = socket => slow.dropped(socket.session, this.#fanout.turn);
     this.#uws.onDrain = socket => slow.drained(socket.session);
+    this.#uws.onPong = (socket, payload) => slow.ponged(socket.session, payload);
   }
 
   connect(tier: Tier, isFull: boolean): void {

@@ -17,6 +17,8 @@ export const TEST_ENVIRONMENT = {
   AUTH_JWT_SECRET: TEST_SECRET,
   // Most tests that are not about credentials connect without one.
   AUTH_ANONYMOUS: 'on',
+  // Most tokens of tests name no entitlements.
+  AUTH_DEFAULT_ENTITLEMENTS: 'quotes:*,trades:*,orderbook:*,depth:*,orders:*,analytics:*,rooms:*',
   WS_CONNECT_RATE_PER_IP: '10000',
   WS_MAX_CONNECTIONS_PER_USER: '10000',
   WS_AUTH_FAILURES_PER_IP: '10000',

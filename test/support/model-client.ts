@@ -19,6 +19,8 @@ const packr = new Packr({ useRecords: false, mapsAsObjects: true, int64AsType: '
 export class ModelClient {
   /** Classes that the gateway said its state topics are slower than asked for. */
   steps = 0;
+  /** The gateway said that it lags, and not yet that it is fresh. */
+  isLagging = false;
   readonly violations: string[] = [];
   readonly quotes: { quotes: Record<string, unknown> } = { quotes: {} };
   readonly depth = new Map<string, { bids: Record<string, string>; asks: Record<string, string> }>();
@@ -75,6 +77,10 @@ export class ModelClient {
         break;
       case 'stale':
         if (!isLost && this.wanted.has(frame.topic as string)) this.#stale(frame);
+        break;
+      case 'lagging':
+      case 'fresh':
+        if (!isLost) this.isLagging = frame.type === 'lagging';
         break;
       case 'warning':
         if (!isLost) this.#paced(frame);

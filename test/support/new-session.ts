@@ -1,9 +1,10 @@
 /** A session as the gateway makes it, for tests that admit nobody. */
-import { type Credential, compileEntitlements } from '../../src/auth/credential.js';
+import { type Credential, compileEntitlements, NO_POLICY } from '../../src/auth/credential.js';
 import { MessageRate } from '../../src/gateway/limits/message-rate.js';
 import { PublishedBytes } from '../../src/gateway/limits/published-bytes.js';
 import { createSharedRates } from '../../src/gateway/limits/shared-rates.js';
 import { Session } from '../../src/gateway/model/session.js';
+import { STREAMS } from '../../src/protocol/topics.js';
 import type { Format, Tier } from '../../src/protocol/view-options.js';
 import { newAccount } from './work-budgets.js';
 
@@ -18,6 +19,8 @@ export interface NewSession {
   /** What it counts as among those who share topics; 0 where it is left out. */
   readonly owner?: number;
 }
+
+const EVERYTHING = STREAMS.map(stream => `${stream}:*`);
 
 /** For tests in which users publish as much as they like. */
 export function unlimitedPublished(): PublishedBytes {
@@ -49,7 +52,7 @@ export function newSession(options: NewSession): Session {
     address: '127.0.0.1',
     owner: options.owner ?? 0,
     credential,
-    entitlements: compileEntitlements(credential),
+    entitlements: compileEntitlements(credential, NO_POLICY, EVERYTHING),
     askedClass: undefined,
     format,
     isStamped,

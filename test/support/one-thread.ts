@@ -9,7 +9,7 @@ import { SymbolLookup } from '../../src/gateway/commands/symbol-lookup.js';
 import { TopicCommands } from '../../src/gateway/commands/topic-commands.js';
 import { Fanout } from '../../src/gateway/delivery/fanout.js';
 import { Gaps } from '../../src/gateway/events/gaps.js';
-import type { Socket } from '../../src/gateway/model/session.js';
+import type { Session, Socket } from '../../src/gateway/model/session.js';
 import { Outbox } from '../../src/gateway/sending/outbox.js';
 import type { Reauthentication } from '../../src/gateway/sessions/reauthentication.js';
 import { Replies } from '../../src/gateway/sessions/replies.js';
@@ -23,6 +23,7 @@ import { Hub } from '../../src/hub/hub.js';
 import { createProgress } from '../../src/threads/progress.js';
 import { createDoorbells, createRing, RingReader } from '../../src/threads/ring.js';
 import type { FromWorker, InterestChange, ToWorker } from '../../src/threads/thread-messages.js';
+import { newAges } from './ages.js';
 import { FakeSocket, FakeUws, type Receive } from './fake-uws.js';
 import { type NewSession, newSession, unlimitedPublished } from './new-session.js';
 import type { OneThreadFeed } from './one-thread-feed.js';
@@ -36,7 +37,7 @@ const ASSEMBLY_BYTES_MAX = 512;
 /** Little, so that requests, snapshots and replays wait for each other. */
 const REQUEST_LIMITS: RequestLimits = { requestsCostMax: 3, replaysAtOnceMax: 2 };
 const DELIVERED_BYTES_MAX = 600;
-const HEARTBEAT_MS = 1000;
+const HEARTBEAT_TIMES = { heartbeatIntervalMs: 1000, heartbeatIntervalMaxMs: 30_000 };
 /** Short, so that clients are slowed and given back their class again and again. */
 const RESTORE_AFTER_MS = 100;
 /** When the clock begins, µs since the Unix epoch. */
@@ -56,6 +57,10 @@ export interface OneThreadOptions {
   readonly assemblyBytesMax?: number;
   readonly deliveredBytesMax?: number;
   readonly requestLimits?: RequestLimits;
+  readonly resumedAtOnceMax?: number;
+  /** How much the kernel takes for a client that does not read. */
+  readonly kernelBytes?: number;
+  readonly restoreAfterMs?: number;
   /** A clock of the test's own. */
   readonly nowMicros?: () => number;
 }
@@ -73,6 +78,7 @@ export class OneThreadGateway {
   readonly #symbols: SymbolLookup;
   readonly #heartbeats: Heartbeats;
   readonly #eventSymbols = new Map<number, string>();
+  readonly #sessions = new Set<Session>();
   #changes: InterestChange[] = [];
   #retailDue = false;
   #lastSession = 0;
@@ -80,7 +86,7 @@ export class OneThreadGateway {
 
   constructor(options: OneThreadOptions) {
     const { backpressureBytes } = options;
-    this.#uws = new FakeUws(backpressureBytes);
+    this.#uws = new FakeUws(backpressureBytes, options.kernelBytes);
     const rings = Array.from({ length: options.encoders }, () => createRing(options.ringBytes ?? RING_BYTES));
     // Two readings are never alike.
     const ownMicros = () => START_MICROS + Math.floor(performance.now() * 1000) + this.#ticks++;
@@ -98,6 +104,14 @@ export class OneThreadGateway {
     const publish = (topic: string, bytes: Uint8Array, isBinary: boolean) => this.#uws.publish(topic, bytes, isBinary);
     const outbox = new Outbox(publish, nowMicros, sentCell, false);
     const losses = new Gaps(outbox, source => this.#eventSymbols.get(source));
+    const nowMs = () => nowMicros() / 1000;
+    const ages = newAges({
+      backpressureBytesMax: backpressureBytes,
+      outbox,
+      nowMs,
+      sessions: this.#sessions,
+      ping: (session, payload) => session.socket?.ping(payload),
+    });
     this.subscriptions = new Subscriptions({
       table: this.#table,
       outbox,
@@ -108,10 +122,12 @@ export class OneThreadGateway {
       deliveredBytesMax: options.deliveredBytesMax ?? DELIVERED_BYTES_MAX,
       replayKeptBytesMin: 0,
       bufferedBytesMax: backpressureBytes / 4,
-      resumedAtOnceMax: 3,
+      room: ages.receipts,
+      nowMs,
+      resumedAtOnceMax: options.resumedAtOnceMax ?? 3,
       assemblyBytesMax: options.assemblyBytesMax ?? ASSEMBLY_BYTES_MAX,
     });
-    this.#slow = this.#newLadder(outbox, backpressureBytes, nowMicros);
+    this.#slow = this.#newLadder(outbox, ages, options, nowMs);
     this.#fanout = new Fanout({
       rings: rings.map(ring => new RingReader(ring, 0)),
       table: this.#table,
@@ -122,12 +138,13 @@ export class OneThreadGateway {
       slow: this.#slow,
       turn,
     });
-    this.#heartbeats = new Heartbeats(this.#table, outbox, HEARTBEAT_MS, nowMicros);
+    this.#heartbeats = new Heartbeats(this.#table, outbox, HEARTBEAT_TIMES, nowMicros);
     const post = (message: FromWorker) => this.hub.fromWorker(0, message);
     this.#symbols = new SymbolLookup(options.symbols, post);
     this.#commands = this.#newCommands(new Replies(outbox), post);
     this.#uws.onDropped = socket => this.#slow.dropped(socket.session, this.#fanout.turn);
     this.#uws.onDrain = socket => this.#slow.drained(socket.session);
+    this.#uws.onPong = (socket, payload) => this.#slow.ponged(socket.session, payload);
   }
 
   get overruns(): number {
@@ -148,12 +165,14 @@ export class OneThreadGateway {
     // The fake has the methods that the gateway calls, and no others.
     session.open(socket as unknown as Socket);
     this.#uws.sockets.add(socket);
+    this.#sessions.add(session);
     return socket;
   }
 
   disconnect(socket: FakeSocket): void {
     socket.isOpen = false;
     this.#uws.sockets.delete(socket);
+    this.#sessions.delete(socket.session);
     this.#slow.closed(socket.session);
     this.subscriptions.closed(socket.session);
   }
@@ -200,7 +219,12 @@ export class OneThreadGateway {
     this.#slow.settle();
   }
 
+  glance(): void {
+    this.#slow.glance();
+  }
+
   sample(): void {
+    this.#slow.glance();
     this.#slow.sample();
     this.#table.expire(performance.now());
   }
@@ -271,19 +295,20 @@ export class OneThreadGateway {
     });
   }
 
-  #newLadder(outbox: Outbox, backpressureBytesMax: number, nowMicros: () => number): Ladder {
+  #newLadder(outbox: Outbox, ages: ReturnType<typeof newAges>, options: OneThreadOptions, nowMs: () => number): Ladder {
     return new Ladder({
+      ...ages,
       subscriptions: this.subscriptions,
       outbox,
-      backpressureBytesMax,
+      backpressureBytesMax: options.backpressureBytes,
       // Slow clients are never given up here: what they are told is the question.
       circuit: {
         opensMax: Number.POSITIVE_INFINITY,
         recoveryMs: Number.POSITIVE_INFINITY,
         probes: 1,
-        restoreAfterMs: RESTORE_AFTER_MS,
+        restoreAfterMs: options.restoreAfterMs ?? RESTORE_AFTER_MS,
       },
-      nowMs: () => nowMicros() / 1000,
+      nowMs,
       close: () => {},
     });
   }

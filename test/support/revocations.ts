@@ -1,12 +1,18 @@
 import { revocationOf } from '../../src/auth/revocation-text.js';
 import { type CredentialLives, RevocationList, type RevocationListOptions } from '../../src/auth/revocations.js';
 
+/** How far clocks may be apart by default. */
+export const CLOCK_TOLERANCE_MS = 5_000;
+
 /** What is revoked stays so, unless told otherwise. */
 export function revocationList(
   lives: Partial<CredentialLives> = {},
   options: Omit<RevocationListOptions, 'lives'> = {},
 ): RevocationList {
-  return new RevocationList({ lives: { tokenMaxAgeMs: undefined, hasApiKeys: false, ...lives }, ...options });
+  return new RevocationList({
+    lives: { tokenMaxAgeMs: undefined, hasLongLived: false, clockToleranceMs: CLOCK_TOLERANCE_MS, ...lives },
+    ...options,
+  });
 }
 
 /** Has the list take an order of `control.revoke`. @throws {Error} where it is none */

@@ -12,7 +12,6 @@ const HOUR_MS = 3_600_000;
 /** Where the time of day is what is meant, and why. */
 const WALL_CLOCK: Readonly<Record<string, string>> = {
   'auth/api-keys.ts': 'keys end at a time of day',
-  'auth/remote-key-set.ts': 'jose measures by it, so that it has to be told when it was set',
   'auth/revocations.ts': 'revocations last until a time of day',
   'auth/token.ts': 'tokens end at a time of day',
   'cli/api-key.ts': 'keys are given one',

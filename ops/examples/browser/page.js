@@ -2,8 +2,6 @@
 // ws://127.0.0.1:8080.
 import { MillraceClient } from './millrace-client.js';
 
-// The gateway tells about a silent symbol every second, so what is older than this may be out of date.
-const OLD_MS = 3_000;
 const TRADES_SHOWN = 10;
 
 const query = new URLSearchParams(location.search);
@@ -41,8 +39,20 @@ quotes.on('stale', ({ symbol }) => {
 quotes.on('whole', ({ symbol }) => {
   rows.get(symbol).element.dataset.stale = false;
 });
+// Prices are old while there is no connection, and while this page reads more slowly than the gateway sends.
+let isLagging = false;
+client.on('lagging', () => {
+  isLagging = true;
+});
+client.on('fresh', () => {
+  isLagging = false;
+});
 setInterval(() => {
-  for (const [symbol, { element }] of rows) element.dataset.old = (quotes.stalenessMs(symbol) ?? OLD_MS) >= OLD_MS;
+  const isOpen = client.status.state === 'open';
+  isLagging &&= isOpen;
+  for (const [symbol, { element }] of rows) {
+    element.dataset.old = !isOpen || isLagging || quotes.stalenessMs(symbol) === undefined;
+  }
 }, 500);
 
 const list = document.querySelector('#trades');

@@ -8,8 +8,9 @@ import {
   USER_LIMIT_POLICIES,
 } from '../limits.js';
 import { optional, setting, type ValuesOf } from '../setting.js';
+import { sizeText } from '../size.js';
 import { bytes, duration, integer, oneOf } from '../values.js';
-import type { FeedVariables } from './feed.js';
+import { type FeedVariables, heartbeatIntervalMaxOf } from './feed.js';
 import type { ProcessVariables } from './process.js';
 
 /** uWS closes a socket after 960 s of silence; a pong must arrive before that. */
@@ -23,6 +24,8 @@ const TOPICS_PER_USER_SHARE = 0.1;
 /** Default share of sockets without a request: there are briefly that many when all clients connect at once. */
 const PENDING_SHARE = 0.5;
 const PENDING_AT_LEAST = 1000;
+/** A round trip over a satellite takes 0.6 s. */
+const MAX_AGE_MS_MIN = 500;
 const RESERVED_CREDENTIALS_SHARE = 0.1;
 const RESERVED_INSTITUTIONAL_SHARE = 0.05;
 /** Encoders accept no more in one message of a client. */
@@ -143,6 +146,25 @@ export const slowConsumers = {
       means:
         'Bytes buffered for one socket before messages are dropped. At half of it the state topics move to a slower class, at three quarters all topics are suspended.',
     }),
+    WS_MAX_AGE: setting(
+      duration({ minMs: MAX_AGE_MS_MIN, otherwise: 'or a distant client would count as slow' }),
+      '2s',
+      {
+        means:
+          'How much older than the interval of its class a state topic may be at a client. A client that reads more slowly gets its topics less often, ' +
+          'so that they stay younger; where that is not enough, it is told by `lagging`.',
+        see: 'ops/slow-clients.md',
+      },
+    ),
+    WS_SNAPSHOT_FRAME_MAX: setting(bytes(4 * 1024, 1024 ** 2), '32KiB', {
+      means:
+        'Longest snapshot frame of several quotes; the others follow in further frames. A longer quote gets a frame of its own.',
+    }),
+    TCP_NOTSENT_LOWAT: setting(bytes(4 * 1024, 1024 ** 3), '64KiB', {
+      means:
+        'Unsent bytes that the kernel keeps for one client, where the gateway cannot see them (Linux); `1GiB` leaves it to the kernel.',
+      see: 'ops/slow-clients.md',
+    }),
     WS_MAX_BUFFERED_TOTAL: setting(bytes(1024 ** 2, 1024 ** 4), '512MiB', {
       means:
         'Bytes buffered for all sockets together. Beyond it the gateway cuts the connections with the most, those without a credential first, then retail; they count as 4008.',
@@ -226,6 +248,8 @@ export function clientsConfig(v: ClientVariables & FeedVariables & ProcessVariab
       workUnitsPerSecond: v.WS_COST_RATE,
       backpressureBytesMax: v.WS_MAX_BACKPRESSURE,
       bufferedBytesMax: v.WS_MAX_BUFFERED_TOTAL,
+      unsentBytesMax: v.TCP_NOTSENT_LOWAT,
+      snapshotFrameBytesMax: v.WS_SNAPSHOT_FRAME_MAX,
     },
     circuit: {
       opensMax: v.WS_CIRCUIT_BREAKER_THRESHOLD,
@@ -244,6 +268,8 @@ export function clientsConfig(v: ClientVariables & FeedVariables & ProcessVariab
       idleTimeoutMs: v.WS_IDLE_TIMEOUT,
       healthCheckIntervalMs: v.WS_HEALTH_CHECK_INTERVAL,
       heartbeatIntervalMs: v.HEARTBEAT_INTERVAL,
+      heartbeatIntervalMaxMs: heartbeatIntervalMaxOf(v),
+      maxAgeMs: v.WS_MAX_AGE,
       drainDelayMs: v.DRAIN_DELAY,
       drainTimeoutMs: v.DRAIN_TIMEOUT,
       batchIntervalMs: v.BATCH_INTERVAL,
@@ -275,6 +301,9 @@ export function clientProblems(v: ClientVariables, isGiven: (name: string) => bo
   }
   if (reservedForCredentials(v) > v.WS_MAX_CONNECTIONS) {
     wrong.push(`WS_RESERVED_CREDENTIALS: must be at most WS_MAX_CONNECTIONS (${v.WS_MAX_CONNECTIONS})`);
+  }
+  if (v.WS_SNAPSHOT_FRAME_MAX > v.WS_MAX_BACKPRESSURE) {
+    wrong.push(`WS_SNAPSHOT_FRAME_MAX: must be at most WS_MAX_BACKPRESSURE (${sizeText(v.WS_MAX_BACKPRESSURE)})`);
   }
   if (v.ROOM_BYTES_RATE < v.ROOM_MESSAGE_BYTES_MAX) {
     wrong.push('ROOM_BYTES_RATE: must be at least ROOM_MESSAGE_BYTES_MAX, or the longest messages could never pass');

@@ -3,6 +3,7 @@
 import { BOOK_LEVELS_DEFAULT, MESSAGE_BYTES_DEFAULT } from '../../protocol/content-limits.js';
 import { parseNatsServers } from '../../protocol/nats-servers.js';
 import { isSubjectPrefix, SUBJECT_PREFIX_RULE } from '../../protocol/subject-prefix.js';
+import { durationText } from '../duration.js';
 import { optional, setting, type ValuesOf } from '../setting.js';
 import { sizeText } from '../size.js';
 import type { NatsConfig, ReplayConfig, SimulatorConfig } from '../sources.js';
@@ -28,6 +29,7 @@ import {
 import type { ProcessVariables } from './process.js';
 
 const FEEDS = ['simulator', 'nats', 'replay'] as const;
+const HEARTBEAT_INTERVAL_MAX_DEFAULT_MS = 30_000;
 const NATS_URL_DEFAULT = 'nats://127.0.0.1:4222';
 /** A shorter time would call an upstream silent whenever the machine is busy. */
 const STALE_AFTER_MS_MIN = 100;
@@ -80,7 +82,12 @@ export const feeding = {
     BATCH_MAX: setting(integer(1, 1000), '50', { means: 'Most analytics messages in one frame.' }),
     BATCH_INTERVAL: setting(duration(), '16ms', { means: 'Longest time that an analytics message waits for others.' }),
     HEARTBEAT_INTERVAL: setting(duration(), '1s', {
-      means: 'Idle topics send a heartbeat with their sequence number at this interval.',
+      means:
+        'A topic that is silent for this long sends a heartbeat with its sequence number, and further ones at doubling intervals.',
+    }),
+    HEARTBEAT_INTERVAL_MAX: optional(duration(), {
+      means: 'Longest time between two heartbeats of a silent topic; at least `HEARTBEAT_INTERVAL`.',
+      unset: '`30s`, or `HEARTBEAT_INTERVAL` if that is longer',
     }),
   },
 } as const;
@@ -255,6 +262,11 @@ export function feedConfig(v: FeedVariables & ProcessVariables, files: Readonly<
   };
 }
 
+/** Longest time between two heartbeats of a topic, ms. */
+export function heartbeatIntervalMaxOf(v: FeedVariables): number {
+  return v.HEARTBEAT_INTERVAL_MAX ?? Math.max(HEARTBEAT_INTERVAL_MAX_DEFAULT_MS, v.HEARTBEAT_INTERVAL);
+}
+
 /** Conflicts between these settings. */
 export function feedProblems(v: FeedVariables): string[] {
   const wrong: string[] = [];
@@ -274,6 +286,9 @@ export function feedProblems(v: FeedVariables): string[] {
   }
   if (v.NATS_START_TIMEOUT > 0 && feed !== 'nats') {
     wrong.push(`NATS_START_TIMEOUT needs FEED=nats (it is ${feed})`);
+  }
+  if (heartbeatIntervalMaxOf(v) < v.HEARTBEAT_INTERVAL) {
+    wrong.push(`HEARTBEAT_INTERVAL_MAX: must be at least HEARTBEAT_INTERVAL (${durationText(v.HEARTBEAT_INTERVAL)})`);
   }
   if (v.JETSTREAM && feed !== 'nats') wrong.push(`JETSTREAM=on needs FEED=nats (it is ${feed})`);
   return wrong;

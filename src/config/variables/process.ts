@@ -40,6 +40,7 @@ const CIPHERS_RULE =
   `must be some of ${TLS_CIPHERS.join(',')}: other TLS 1.2 suites lack forward secrecy or authenticated encryption. ` +
   'TLS 1.3 suites are always on. For clients that support none of them, terminate TLS in a proxy';
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
+export const ANY_ADDRESS = '0.0.0.0';
 /** Which events of clients are logged; `problems`: what a regular session does not have. */
 const LOG_CLIENTS = ['all', 'problems', 'off'] as const;
 export type LogClients = (typeof LOG_CLIENTS)[number];
@@ -53,7 +54,11 @@ export const listening = {
   title: 'Listening',
   about: 'Where clients connect.',
   settings: {
-    HOST: setting(text, '0.0.0.0', { means: 'Address that clients connect to; `0.0.0.0` and `::` are every address.' }),
+    HOST: optional(text, {
+      means: 'Address that clients connect to; `0.0.0.0` and `::` are every address.',
+      unset:
+        '`127.0.0.1` if the gateway makes a key for the run because none of `AUTH_JWT_SECRET`, `AUTH_JWKS_URL`, `AUTH_JWKS_FILE` and `AUTH_API_KEYS_FILE` is set, else `0.0.0.0`',
+    }),
     PORT: setting(port, '8080', { means: 'Port that clients connect to; 0 picks a free one.' }),
     ALLOWED_HOSTS: setting(listOf('names without scheme or path, separated by commas, or *', listedHost), '', {
       means:
@@ -221,7 +226,6 @@ export function processConfig(v: ProcessVariables, cores: number) {
         };
   return {
     nodeName: v.NODE_NAME,
-    host: v.HOST,
     port: v.PORT,
     tls,
     secretReaders: v.SECRET_FILE_READERS,
@@ -244,7 +248,7 @@ export function processConfig(v: ProcessVariables, cores: number) {
 /** Conflicts between these settings. */
 export function processProblems(v: ProcessVariables): string[] {
   const wrong: string[] = [];
-  if (v.PORT === v.ADMIN_PORT && v.PORT !== 0 && overlap(v.HOST, v.ADMIN_HOST))
+  if (v.PORT === v.ADMIN_PORT && v.PORT !== 0 && overlap(v.HOST ?? ANY_ADDRESS, v.ADMIN_HOST))
     wrong.push(`PORT, ADMIN_PORT: must differ (both are ${v.PORT})`);
   if ((v.TLS_CERT === undefined) !== (v.TLS_KEY === undefined)) {
     wrong.push('TLS_CERT, TLS_KEY: set both (PEM files) or neither');
@@ -294,5 +298,5 @@ function automaticWorkers(cores: number, encoders: number): number {
 /** Two listeners on one port collide if their addresses are equal or one of them means every address. */
 function overlap(a: string, b: string): boolean {
   const [one, other] = [a, b].map(host => (host === 'localhost' ? '127.0.0.1' : host));
-  return one === other || [a, b].some(host => host === '0.0.0.0' || host === '::');
+  return one === other || [a, b].some(host => host === ANY_ADDRESS || host === '::');
 }

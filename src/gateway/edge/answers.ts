@@ -68,6 +68,8 @@ export function refusalAnswer(
     status,
     headers: {
       ...headers,
+      // RFC 6750 section 3
+      ...(status === 401 ? { 'WWW-Authenticate': 'Bearer' } : {}),
       ...(status === 426 ? { Upgrade: 'websocket', 'Sec-WebSocket-Version': WEBSOCKET_VERSION } : {}),
       ...(retryAfterSeconds === undefined ? {} : { 'Retry-After': String(Math.ceil(retryAfterSeconds)) }),
     },

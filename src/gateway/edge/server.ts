@@ -176,8 +176,10 @@ export class GatewayServer {
           setImmediate(() => slow.settle());
         },
         ping: socket => this.#control(socket),
-        pong: socket => {
-          if (this.#control(socket)) keepalive.ponged(socket.getUserData().session);
+        pong: (socket, payload) => {
+          const { session } = socket.getUserData();
+          // An answer that the gateway asked for costs the client nothing.
+          if (slow.ponged(session, payload) || this.#control(socket)) keepalive.ponged(session);
         },
       },
       served,

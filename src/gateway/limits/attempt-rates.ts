@@ -1,6 +1,6 @@
 /**
  * Connection attempts per second by address, over all workers of the process. Only admitted attempts use up the rate:
- * clients that retry while they are refused delay nobody.
+ * clients that retry while they are refused do not delay others.
  *
  * A refused client is told when to come back. Each refused attempt takes a place in a queue that moves at the rate, so
  * that clients which obey come back spread over the time that all of them need, and find the rate free.

@@ -26,8 +26,10 @@ export interface ConflationState {
   level: number;
   /** The level the client was last told. */
   announcedLevel: number;
-  /** Since when they have waited for the socket to drain; 0: they are not waiting. */
-  steppingDownSinceMs: number;
+  /** When they were last paused because the client did not keep up; 0: never. */
+  lastPausedMs: number;
+  /** What was sent before that has not been received yet. */
+  isDraining: boolean;
   /** Some of them are still on their previous, slower views. */
   isRestoring: boolean;
   /** Since when every check has found little buffered. */
@@ -41,7 +43,8 @@ export interface ConflationState {
 const newConflationState = (): ConflationState => ({
   level: 0,
   announcedLevel: 0,
-  steppingDownSinceMs: 0,
+  lastPausedMs: 0,
+  isDraining: false,
   isRestoring: false,
   calmSinceMs: 0,
   patienceMs: 0,
@@ -105,10 +108,43 @@ export class Flow {
   readonly conflation = newConflationState();
   #droppedInTurn = 0;
   #sampledBytes = 0;
+  #glancedBytes = 0;
+  #pausedSinceMs = 0;
+  #laggingToldMs = 0;
 
   /** Bytes buffered in user space at the last sample. */
   get sampledBytes(): number {
     return this.#sampledBytes;
+  }
+
+  /** Since when state topics have waited until the client has received more; 0: none waits. */
+  get pausedSinceMs(): number {
+    return this.#pausedSinceMs;
+  }
+
+  /** When the client was last told that its state topics are too old; 0: they are not. */
+  get laggingToldMs(): number {
+    return this.#laggingToldMs;
+  }
+
+  /** State topics wait from now on, or already since an earlier time. */
+  pauseStates(nowMs: number): void {
+    if (this.#pausedSinceMs === 0) this.#pausedSinceMs = nowMs;
+  }
+
+  /** No state topic waits any more, or all topics do. */
+  endPauseOfStates(): void {
+    this.#pausedSinceMs = 0;
+  }
+
+  /** @param nowMs 0: it was told that they are fresh */
+  toldLagging(nowMs: number): void {
+    this.#laggingToldMs = nowMs;
+  }
+
+  /** True while a drop has not been handled. */
+  get hasDrop(): boolean {
+    return this.#droppedInTurn !== 0;
   }
 
   /**
@@ -130,5 +166,12 @@ export class Flow {
 
   sample(bytes: number): void {
     this.#sampledBytes = bytes;
+  }
+
+  /** @returns whether as much was buffered at the last glance, or less, but not nothing */
+  glance(bytes: number): boolean {
+    const isStuck = this.#glancedBytes > 0 && bytes >= this.#glancedBytes;
+    this.#glancedBytes = bytes;
+    return isStuck;
   }
 }

@@ -50,9 +50,9 @@ export class Identity {
     return this.#userSinceMs;
   }
 
-  /** The client has proved another credential. */
+  /** The client has proved another credential, or the one it has allows something else. */
   replace(credential: Credential, entitlements: Entitlements, nowMs: number): void {
-    assert(credential.sub !== '', 'a session never becomes anonymous');
+    assert(credential.sub !== '' || this.#credential.sub === '', 'a session never becomes anonymous');
     if (credential.sub !== this.#credential.sub) this.#userSinceMs = nowMs;
     this.#credential = credential;
     this.#entitlements = entitlements;

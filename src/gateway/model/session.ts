@@ -14,6 +14,7 @@ import { CommandBacklog } from './command-backlog.js';
 import { type ConflationState, Flow, type KeepaliveState } from './flow.js';
 import { Identity } from './identity.js';
 import type { TaggedPosition } from './positions.js';
+import { Receipt } from './receipt.js';
 import { SessionTopics } from './session-topics.js';
 import { Traffic } from './traffic.js';
 import type { NotServed, ViewOf } from './view.js';
@@ -84,6 +85,8 @@ export class Subscription {
   /** What the view had published when its native delivery began. */
   #publishedBefore = 0;
   #sentUpTo: StreamPosition | undefined;
+  #isSentExactly = false;
+  #unsentSinceMs = 0;
   #hasAskedCatchUp = false;
 
   /** A subscription that waits for its view. */
@@ -115,6 +118,16 @@ export class Subscription {
   /** State topics: how far the session was sent the topic before this subscription began or paused. Never goes back. */
   get sentUpTo(): StreamPosition | undefined {
     return this.#sentUpTo;
+  }
+
+  /** True when all of that is certainly on its way: a document at that position need not be sent again. */
+  get isSentExactly(): boolean {
+    return this.#isSentExactly;
+  }
+
+  /** State topics: since when nothing more was sent although it may have changed; 0: it is live, or has just begun. */
+  get unsentSinceMs(): number {
+    return this.#unsentSinceMs;
   }
 
   /** True once the encoder knows `sentUpTo`. */
@@ -158,6 +171,7 @@ export class Subscription {
   moveTo(next: SubscriptionState): void {
     assert(TRANSITIONS[this.#state].includes(next), `a subscription never goes from ${this.#state} to ${next}`);
     this.#state = next;
+    if (next === 'live') this.#unsentSinceMs = 0;
   }
 
   /** uWS delivers the native topic from this turn on, or stops. */
@@ -168,9 +182,15 @@ export class Subscription {
     else this.session.traffic.sent(this.view.publishedBytes - this.#publishedBefore);
   }
 
-  /** Records how far the session was sent the topic. */
-  recordSentUpTo(sentUpTo: StreamPosition | undefined): void {
+  /** Records how far the session was sent the topic. @param isExact false when some of that may be lost */
+  recordSentUpTo(sentUpTo: StreamPosition | undefined, isExact = false): void {
     this.#sentUpTo = sentUpTo;
+    this.#isSentExactly = isExact;
+  }
+
+  /** Nothing is sent from now on, or already since an earlier time. */
+  recordUnsentSince(ms: number): void {
+    if (this.#unsentSinceMs === 0) this.#unsentSinceMs = ms;
   }
 
   /** Records whether the encoder knows `sentUpTo`. */
@@ -210,8 +230,10 @@ export class Session {
   readonly isStamped: boolean;
   /** Written by sessions/reauthentication.ts. */
   readonly identity: Identity;
-  /** Written by slow-consumers/. */
+  /** Written by slow-consumers/, and what is paused by subscriptions/pausing.ts. */
   readonly flow = new Flow();
+  /** Written by sending/. */
+  readonly receipt = new Receipt();
   readonly traffic = new Traffic();
   /** Written by subscriptions/. */
   readonly subscriptions = new SessionTopics<Subscription>();
@@ -298,9 +320,9 @@ export function isServed({ session, view, asked }: Subscription): boolean {
   return !view.isState || view.lane === servedLane(asked, session.tier, session.conflation.level);
 }
 
-/** True while state topics wait for the socket to drain before they resume in a slower class. */
-export const isSteppingDown = ({ conflation }: Session): boolean => conflation.steppingDownSinceMs > 0;
+/** True while state topics wait until the client has received more. */
+export const hasPausedStates = ({ flow }: Session): boolean => flow.pausedSinceMs > 0;
 
 /** True while the subscription cannot begin because its socket has to drain first. */
 export const mustWait = ({ session, view }: Subscription): boolean =>
-  session.isSuspended || (view.isState && isSteppingDown(session));
+  session.isSuspended || (view.isState && hasPausedStates(session));

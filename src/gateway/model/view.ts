@@ -81,6 +81,7 @@ export class ViewOf<Waiter> {
   #epoch = '';
   #lastSeq = 0;
   #sentAtMicros = 0;
+  #heartbeats = 0;
   #part: Part | undefined;
   #stale: Uint8Array | undefined;
 
@@ -184,6 +185,11 @@ export class ViewOf<Waiter> {
     return this.#sentAtMicros;
   }
 
+  /** How many heartbeats told them since the last message. */
+  get heartbeats(): number {
+    return this.#heartbeats;
+  }
+
   /** The last part, as long as no frame has followed it. */
   get part(): Part | undefined {
     return this.#part;
@@ -274,9 +280,16 @@ export class ViewOf<Waiter> {
     this.#lastSeq = seq;
   }
 
-  /** Its subscribers were told its position. */
+  /** A message told its subscribers its position. */
   told(nowMicros: number): void {
     this.#sentAtMicros = nowMicros;
+    this.#heartbeats = 0;
+  }
+
+  /** A heartbeat told them. */
+  reminded(nowMicros: number): void {
+    this.#sentAtMicros = nowMicros;
+    this.#heartbeats++;
   }
 
   /** The topic is stale. @param stale the frame that says so */

@@ -4,10 +4,13 @@ import { MsgpackWriter } from '../../protocol/msgpack-writer.js';
 import { stampTsSent } from '../../threads/stamp.js';
 import type { Session, Subscription, View } from '../model/session.js';
 import type { Part, Views } from '../views/views.js';
-import { composeQuotes, type QuotePart } from './snapshot-frames.js';
+import { composeQuotes, FRAME_BYTES, groupQuotes } from './snapshot-frames.js';
 
 /** uWS's `app.publish`. */
 export type Publish = (topic: string, message: Uint8Array, isBinary: boolean, compress: boolean) => boolean;
+
+/** Common clients accept frames of this size. */
+const SNAPSHOT_FRAME_BYTES_MAX = 32 * 1024;
 
 /** uWS's `ws.send` returns this when it buffers the message in user space. */
 const BACKPRESSURE = 0;
@@ -24,13 +27,29 @@ export class Outbox {
   readonly #nowMicros: () => number;
   readonly #sentCell: Views['sentCell'];
   readonly #compression: boolean;
+  readonly #snapshotFrameBytesMax: number;
 
-  /** @param compression compress JSON for sockets that negotiated it; MessagePack is never compressed */
-  constructor(publish: Publish, nowMicros: () => number, sentCell: Views['sentCell'], compression: boolean) {
+  /**
+   * @param compression compress JSON for sockets that negotiated it; MessagePack is never compressed
+   * @param snapshotFrameBytesMax longest frame with several quotes
+   */
+  constructor(
+    publish: Publish,
+    nowMicros: () => number,
+    sentCell: Views['sentCell'],
+    compression: boolean,
+    snapshotFrameBytesMax = SNAPSHOT_FRAME_BYTES_MAX,
+  ) {
     this.#publish = publish;
     this.#nowMicros = nowMicros;
     this.#sentCell = sentCell;
     this.#compression = compression;
+    this.#snapshotFrameBytesMax = snapshotFrameBytesMax;
+  }
+
+  /** How many bytes of quotes (`quoteBytes`) one frame takes. */
+  get quotesBytesMax(): number {
+    return this.#snapshotFrameBytesMax - FRAME_BYTES;
   }
 
   /** Sends a control message in the session's format; false when it was dropped. */
@@ -78,8 +97,9 @@ export class Outbox {
   publishPart(view: View, part: Part): void {
     const { symbol, isStamped } = view;
     const format = view.isMsgpack ? 'msgpack' : 'json';
+    const group = { epoch: part.epoch, quotes: [{ symbol, part }] };
     const frame =
-      view.stream === 'quotes' ? composeQuotes(part.epoch, [{ symbol, part }], format, isStamped) : part.bytes.slice();
+      view.stream === 'quotes' ? composeQuotes(group, { format, isStamped, isComplete: false }) : part.bytes.slice();
     this.publish(view, frame, 0, frame.length);
   }
 
@@ -89,28 +109,30 @@ export class Outbox {
     if (view.isStamped) stampTsSent(frame, frame.length, view.isMsgpack, this.#nowMicros());
     view.sent.messages++;
     view.sent.bytes += frame.length;
-    return this.#write(session, frame, frame.length, view.isMsgpack);
+    return this.#writeSnapshot(session, frame, view.isMsgpack);
   }
 
-  /** Sends one `quotes_patch` snapshot, or one per epoch when the parts differ in epoch. False when one was dropped. */
-  sendQuotes(session: Session, parts: ReadonlyMap<Subscription, Part>): boolean {
-    const byEpoch = new Map<string, QuotePart[]>();
-    for (const [{ symbol }, part] of parts) {
-      if (part.bytes.length === 0) continue;
-      const quotes = byEpoch.get(part.epoch);
-      if (quotes === undefined) byEpoch.set(part.epoch, [{ symbol, part }]);
-      else quotes.push({ symbol, part });
-    }
+  /**
+   * Sends `quotes_patch` snapshots, as many as the length of a frame and the epochs of the parts require. False when
+   * one was dropped.
+   * @param isComplete the last of them says that no quote is missing any more
+   */
+  sendQuotes(session: Session, parts: ReadonlyMap<Subscription, Part>, isComplete: boolean): boolean {
+    const { format, isStamped } = session;
+    const isBinary = format === 'msgpack';
+    const quotes = Array.from(parts, ([{ symbol }, part]) => ({ symbol, part }));
+    const groups = groupQuotes(quotes, this.#snapshotFrameBytesMax);
     // No symbol has data yet: send an empty snapshot.
-    if (byEpoch.size === 0) byEpoch.set('', []);
+    if (groups.length === 0) groups.push({ epoch: '', quotes: [] });
     let isSent = true;
-    for (const [epoch, quotes] of byEpoch) {
-      const frame = composeQuotes(epoch, quotes, session.format, session.isStamped);
-      if (session.isStamped) stampTsSent(frame, frame.length, session.format === 'msgpack', this.#nowMicros());
-      const cell = this.#sentCell('quotes', session.format, 'snapshot');
+    for (const group of groups) {
+      const isLast = group === groups.at(-1);
+      const frame = composeQuotes(group, { format, isStamped, isComplete: isComplete && isLast });
+      if (isStamped) stampTsSent(frame, frame.length, isBinary, this.#nowMicros());
+      const cell = this.#sentCell('quotes', format, 'snapshot');
       cell.messages++;
       cell.bytes += frame.length;
-      isSent = this.#write(session, frame, frame.length, session.format === 'msgpack') && isSent;
+      isSent = this.#writeSnapshot(session, frame, isBinary) && isSent;
     }
     return isSent;
   }
@@ -131,6 +153,11 @@ export class Outbox {
     this.#writer.clear();
     this.#writer.value(message);
     return this.#writer.written;
+  }
+
+  #writeSnapshot(session: Session, frame: Uint8Array, isBinary: boolean): boolean {
+    session.receipt.sent(frame.length);
+    return this.#write(session, frame, frame.length, isBinary);
   }
 
   /**

@@ -1,5 +1,6 @@
 /** A worker's view of credentials: tokens and API keys, what each may access, and which are revoked. */
 import type { ApiKeyVerifier } from '../../auth/api-keys.js';
+import type { ClientAuthorities } from '../../auth/client-authorities.js';
 import { certificateCredential } from '../../auth/client-certificate.js';
 import {
   ANONYMOUS,
@@ -9,8 +10,8 @@ import {
   type TopicPolicy,
 } from '../../auth/credential.js';
 import type { RevocationList } from '../../auth/revocations.js';
-import type { TokenRefusal, TokenResult, TokenVerifier } from '../../auth/token.js';
-import { USER_RULE } from '../../protocol/user-subject.js';
+import type { TokenVerifier } from '../../auth/token.js';
+import { isGuess, refusalText, type TokenResult } from '../../auth/token-refusal.js';
 import type { RevocationRecord } from '../../threads/thread-messages.js';
 import { RETRY_AFTER_SECONDS } from '../limits/retry-after.js';
 import { sharedNowMs } from '../limits/shared-clock.js';
@@ -27,36 +28,33 @@ export interface AttemptLimiter {
   wrongCredential(address: string, nowMs: number): Refusal | undefined;
 }
 
-/** Tokens and keys that were valid once, or may be: not guesses. */
-const NOT_GUESSED: ReadonlySet<string> = new Set(['expired', 'keys_unavailable', 'sub', 'lifetime']);
-/** Explanations for reasons whose name is not clear enough. */
-const WHY: Readonly<Partial<Record<TokenRefusal, string>>> = {
-  sub: `its sub ${USER_RULE}`,
-  lifetime: 'it has no iat, or its lifetime (iat to exp) exceeds AUTH_TOKEN_MAX_AGE',
-};
+/** What credentials are checked against. */
+export interface Authentication {
+  readonly tokens: TokenVerifier;
+  /** Undefined when no API key file is configured. */
+  readonly apiKeys: ApiKeyVerifier | undefined;
+  readonly policy: TopicPolicy;
+  /** Entitlements of a credential that has none. */
+  readonly defaultEntitlements: readonly string[];
+  /** Undefined unless client certificates are credentials. */
+  readonly authorities: ClientAuthorities | undefined;
+}
 
 export class Credentials {
-  readonly #tokens: TokenVerifier;
-  /** Undefined when no API key file is configured. */
-  readonly #apiKeys: ApiKeyVerifier | undefined;
+  /** Refused tokens by reason. */
+  readonly tokensRefused = new Map<string, number>();
+  readonly #authentication: Authentication;
   #policy: TopicPolicy;
   readonly #attempts: AttemptLimiter;
   readonly #revocations: RevocationList;
   /** Compiled once per credential: a verifier returns the same object for the same token or key. */
   #entitlements = new WeakMap<Credential, Entitlements>();
 
-  constructor(
-    tokens: TokenVerifier,
-    apiKeys: ApiKeyVerifier | undefined,
-    policy: TopicPolicy,
-    attempts: AttemptLimiter,
-    revocations: RevocationList,
-  ) {
+  constructor(authentication: Authentication, attempts: AttemptLimiter, revocations: RevocationList) {
+    this.#authentication = authentication;
+    this.#policy = authentication.policy;
     this.#revocations = revocations;
     this.#attempts = attempts;
-    this.#tokens = tokens;
-    this.#apiKeys = apiKeys;
-    this.#policy = policy;
   }
 
   /**
@@ -71,27 +69,28 @@ export class Credentials {
    */
   of(token: string | undefined, apiKey: string | undefined, address: string): MaybePromise<Credential | Refusal> {
     if (token === undefined && apiKey === undefined) return ANONYMOUS;
-    const remembered = token === undefined ? undefined : this.#tokens.remembered(token);
+    const remembered = token === undefined ? undefined : this.#authentication.tokens.remembered(token);
     if (remembered !== undefined) return this.#unlessRevoked(remembered);
     if (token === undefined) return this.#ofKey(apiKey ?? '', address);
-    return andThen(this.#tokens.verify(token), result => this.#ofToken(result, address));
+    return andThen(this.#authentication.tokens.verify(token), result => this.#ofToken(result, address));
   }
 
   /** The credential for a client certificate. */
   ofCertificate(pem: string): Credential | Refusal {
-    const result = certificateCredential(pem, Date.now());
+    const result = certificateCredential(pem, Date.now(), this.#authentication.authorities);
     if (result.ok) return this.#unlessRevoked(result.credential);
     return refusal(401, 'unauthorized', `the client certificate was refused: ${result.reason}`);
   }
 
   #ofKey(apiKey: string, address: string): Credential | Refusal {
-    const result = this.#apiKeys?.verify(apiKey);
+    const result = this.#authentication.apiKeys?.verify(apiKey);
     if (result?.ok === true) return this.#unlessRevoked(result.credential);
     const reason = result?.reason ?? 'unknown';
-    return this.#refused(address, reason, `the API key was refused: ${reason}`);
+    // Only the holder of a key learns that it has expired.
+    return this.#refused(address, reason !== 'expired', `the API key was refused: ${reason}`);
   }
 
-  /** Applies another policy from now on. */
+  /** Applies another policy from now on; open sessions keep what they have until they are checked again. */
   usePolicy(policy: TopicPolicy): void {
     this.#policy = policy;
     this.#entitlements = new WeakMap();
@@ -100,10 +99,22 @@ export class Credentials {
   entitlementsOf(credential: Credential): Entitlements {
     let entitlements = this.#entitlements.get(credential);
     if (entitlements === undefined) {
-      entitlements = compileEntitlements(credential, this.#policy);
+      entitlements = compileEntitlements(credential, this.#policy, this.#authentication.defaultEntitlements);
       this.#entitlements.set(credential, entitlements);
     }
     return entitlements;
+  }
+
+  /**
+   * What the holder of this credential would get now; undefined if its API key, or the authority of its certificate,
+   * is gone.
+   */
+  current(credential: Credential): Credential | undefined {
+    const { apiKeyId, authority } = credential;
+    if (apiKeyId !== undefined) return this.#authentication.apiKeys?.current(apiKeyId);
+    return authority === undefined || this.#authentication.authorities?.has(authority) === true
+      ? credential
+      : undefined;
   }
 
   /** @returns the sessions whose credentials these revoke */
@@ -115,21 +126,29 @@ export class Credentials {
   /** False when an accepted credential has since been revoked. @param apiKey the key it came from, if any */
   isStillGood(credential: Credential, apiKey: string | undefined): boolean {
     if (this.#revocations.covers(credential)) return false;
-    return credential.apiKeyId === undefined || apiKey === undefined || this.#apiKeys?.verify(apiKey).ok === true;
+    return (
+      credential.apiKeyId === undefined ||
+      apiKey === undefined ||
+      this.#authentication.apiKeys?.verify(apiKey).ok === true
+    );
   }
 
-  #refused(address: string, reason: string, message: string): Refusal {
-    const wait = NOT_GUESSED.has(reason) ? undefined : this.#attempts.wrongCredential(address, sharedNowMs());
+  #refused(address: string, isGuessed: boolean, message: string): Refusal {
+    const wait = !isGuessed ? undefined : this.#attempts.wrongCredential(address, sharedNowMs());
     return wait ?? refusal(401, 'unauthorized', message);
   }
 
   #ofToken(result: TokenResult, address: string): Credential | Refusal {
     if (result.ok) return this.#unlessRevoked(result.credential);
+    this.tokensRefused.set(result.reason, (this.tokensRefused.get(result.reason) ?? 0) + 1);
     if (result.reason === 'keys_unavailable') {
       const unavailable = refusal(503, 'unavailable', 'token verification keys are unavailable');
       return { ...unavailable, retryAfterSeconds: RETRY_AFTER_SECONDS };
     }
-    return this.#refused(address, result.reason, `the token was refused: ${WHY[result.reason] ?? result.reason}`);
+    const message = `the token was refused: ${refusalText(result)}`;
+    // A valid token that grants too little (RFC 6750 section 3.1).
+    if (result.reason === 'scope') return refusal(403, 'forbidden', message);
+    return this.#refused(address, isGuess(result), message);
   }
 
   #unlessRevoked(credential: Credential): Credential | Refusal {

@@ -27,9 +27,13 @@ export interface ReauthenticationOptions {
   readonly onRenewed: (session: Session) => void;
 }
 
+/** Rounds of moving topics to other views after a check; each waits for the changes before it. */
+const MOVES_MAX = 3;
+
 /** The error code on a live connection for what would refuse an upgrade. */
 function codeOf({ status }: Refusal): ErrorCode {
   if (status === 401) return 'unauthorized';
+  if (status === 403) return 'forbidden';
   return status === 429 ? 'rate_limited' : 'internal';
 }
 
@@ -58,11 +62,41 @@ export class Reauthentication {
       return andThen(this.#changeViews(session), () => {
         if (session.socket === undefined) return;
         replies.send(session, id, { type: 'ack', expires_at: new Date(credential.expiresAtMs).toISOString() });
-        if (lost.length === 0) return;
-        const message = 'not allowed by the new credential; unsubscribed';
-        replies.send(session, undefined, { type: 'warning', code: 'forbidden', message, topics: lost });
+        this.#warn(session, lost, 'not allowed by the new credential; unsubscribed');
       });
     }) as Handled;
+  }
+
+  /**
+   * Applies what the session's credential allows now, as `renew` does for another credential.
+   * @returns why the connection must end: it no longer exists, or belongs to a user with too many connections
+   */
+  recheck(session: Session): Handled | 'gone' | 'too_many' {
+    const { credentials, limits } = this.#options;
+    const { credential: before, entitlements } = session.identity;
+    const credential = credentials.current(before);
+    if (credential === undefined) return 'gone';
+    if (credential === before && credentials.entitlementsOf(credential) === entitlements) return undefined;
+    if (!limits.change(before, credential)) return 'too_many';
+    this.#replaceCredential(session, credential);
+    this.#warn(session, this.#dropLost(session), 'no longer allowed for this credential; unsubscribed');
+    const isSameView =
+      before.tier === credential.tier && entitlements.hasFullTrades === session.entitlements.hasFullTrades;
+    return isSameView ? undefined : this.#moveViews(session);
+  }
+
+  /** Again until nothing changes: an `auth` may have started before and end after. */
+  async #moveViews(session: Session): Promise<void> {
+    for (let round = 0; round < MOVES_MAX && session.socket !== undefined; round++) {
+      const moved = this.#changeViews(session);
+      if (moved === undefined) return;
+      await moved;
+    }
+  }
+
+  #warn(session: Session, topics: readonly string[], message: string): void {
+    if (topics.length === 0) return;
+    this.#options.replies.send(session, undefined, { type: 'warning', code: 'forbidden', message, topics });
   }
 
   #replaceCredential(session: Session, credential: Credential): void {

@@ -1,36 +1,42 @@
 /**
  * The middle rung of the slow-consumer ladder: a slow client receives its state topics in a slower class.
  *
- * Over the high-water mark, its state topics stop at once, so that nothing more is queued. Once the socket has drained
- * they resume one class slower, each with a snapshot. A client that keeps up for a while gets one class back, then
- * another after the next while; one that falls behind soon after has to keep up for longer the next time. Views stay
- * shared: the slower class is a view that others use too.
+ * When it falls behind, its state topics stop at once, so that nothing more is queued. Once it has received what was
+ * sent, they resume, each as it is then: in the same class after a short delay, one class slower when the client was far
+ * behind or falls behind again soon. A client that keeps up for a while gets one class back, then another after the next
+ * while; one that falls behind soon after has to keep up for longer the next time. Views stay shared: the slower class
+ * is a view that others use too.
  */
 import { CLASSES, SLOWEST } from '../../protocol/view-options.js';
 import { classOfLane, slowerClass } from '../../threads/lanes.js';
-import { isSteppingDown, type Session } from '../model/session.js';
+import { hasPausedStates, type Session } from '../model/session.js';
 import type { Outbox } from '../sending/outbox.js';
+import type { Receipts } from '../sending/receipts.js';
 import type { Subscriptions } from '../subscriptions/subscriptions.js';
 
 /**
  * Maximum growth of the time a client must keep up before it gets a faster class, as a multiple of the initial time.
  */
 const PATIENCE_GROWTH_MAX = 16;
+/** Checks that a change to a faster class takes, so that the load on the client grows slowly. */
+const RESTORE_STEPS = 16;
 
 export interface ConflationOptions {
   readonly subscriptions: Subscriptions;
   readonly outbox: Outbox;
+  readonly receipts: Receipts;
   /** Initial time a client must keep up before it gets a faster class again. */
   readonly restoreAfterMs: number;
   /** A monotonic clock, above 0. */
   readonly nowMs: () => number;
+  readonly maxAgeMs: number;
   /** Called when a session's level changes, which is `conflation.level` by then. */
   readonly onStep?: (session: Session, isSlower: boolean) => void;
 }
 
 export class Conflation {
-  /** Steps down, of clients over the high-water mark and of suspended ones; and steps up. */
-  readonly counters = { overHighWater: 0, suspended: 0, restores: 0 };
+  /** Steps down, of clients over the high-water mark, late ones, and suspended ones; and steps up. */
+  readonly counters = { overHighWater: 0, late: 0, suspended: 0, restores: 0 };
   readonly #options: ConflationOptions;
   /** Sessions that receive anything slower than they asked for. */
   readonly #slowed = new Set<Session>();
@@ -49,21 +55,32 @@ export class Conflation {
     if (this.#slow(session)) this.counters.suspended++;
   }
 
-  /** Stops its state topics until the socket has drained. False when none can be slower. */
-  stepDown(session: Session): boolean {
-    if (!this.#slow(session)) return false;
-    this.counters.overHighWater++;
-    session.conflation.steppingDownSinceMs = this.#options.nowMs();
-    this.#options.subscriptions.pausing.pauseStates(session);
+  /**
+   * The client falls behind: stops its state topics until it has received what was sent. False when none is live.
+   * @param cause undefined: it is a little late, which makes its topics slower only if it happens again soon
+   */
+  pause(session: Session, cause: 'overHighWater' | 'late' | undefined): boolean {
+    const { conflation } = session;
+    if (!hasLiveState(session)) return false;
+    const nowMs = this.#options.nowMs();
+    const isAgain = conflation.lastPausedMs > 0 && nowMs - conflation.lastPausedMs < this.#options.restoreAfterMs;
+    if ((cause !== undefined || isAgain) && this.#slow(session)) this.counters[cause ?? 'late']++;
+    conflation.lastPausedMs = nowMs;
+    conflation.isDraining = true;
+    const isExact = this.#options.receipts.awaitAll(session);
+    // The probe may have found the socket full. Then the ladder pauses all topics.
+    if (!session.flow.hasDrop) this.#options.subscriptions.pausing.pauseStates(session, isExact);
     return true;
   }
 
-  /**
-   * Its state topics no longer wait for the socket to drain; or, if the socket is suspended, they wait with all its
-   * others.
-   */
-  steppedDown({ conflation }: Session): void {
-    conflation.steppingDownSinceMs = 0;
+  /** It has received what was sent before the pause. Each WS_MAX_AGE that this took makes its topics one class slower. */
+  drained(session: Session): void {
+    const { conflation } = session;
+    if (!conflation.isDraining) return;
+    conflation.isDraining = false;
+    const { nowMs, maxAgeMs } = this.#options;
+    const steps = Math.floor((nowMs() - conflation.lastPausedMs) / maxAgeMs);
+    for (let step = 0; step < steps && this.#slow(session); step++) this.counters.late++;
   }
 
   /** Tells the client about the change, before anything that results from it. */
@@ -83,13 +100,12 @@ export class Conflation {
     if (this.#options.outbox.send(session, warning)) conflation.announcedLevel = level;
   }
 
-  /** Checks the slowed sessions. @param lowWaterBytes a client with no more than this buffered keeps up */
-  sample(lowWaterBytes: number): void {
+  /** Checks the slowed sessions. @param keepsUp whether a session keeps up now */
+  sample(keepsUp: (session: Session) => boolean): void {
     const nowMs = this.#options.nowMs();
     for (const session of [...this.#slowed]) {
       const { conflation, isSuspended } = session;
-      const waiting = session.socket?.getBufferedAmount() ?? 0;
-      if (isSuspended || isSteppingDown(session) || waiting > lowWaterBytes) conflation.calmSinceMs = nowMs;
+      if (isSuspended || hasPausedStates(session) || !keepsUp(session)) conflation.calmSinceMs = nowMs;
       else if (conflation.isRestoring) this.#return(session);
       else if (nowMs - conflation.calmSinceMs >= conflation.patienceMs) this.#restore(session, nowMs);
     }
@@ -128,12 +144,18 @@ export class Conflation {
     this.#return(session);
   }
 
-  /** Restores a limited number of topics per check, so that a burst of snapshots does not slow the client again. */
+  /** Restores a limited number of topics per check, so that neither their snapshots nor they slow the client again. */
   #return(session: Session): void {
-    const { conflation } = session;
-    conflation.isRestoring = !this.#options.subscriptions.changeViews(session);
+    const { conflation, subscriptions } = session;
+    const countMax = Math.ceil(subscriptions.size / RESTORE_STEPS);
+    conflation.isRestoring = !this.#options.subscriptions.changeViews(session, countMax);
     if (conflation.level === 0 && !conflation.isRestoring) this.#slowed.delete(session);
   }
+}
+
+function hasLiveState({ subscriptions }: Session): boolean {
+  for (const { view, state } of subscriptions.values()) if (view.isState && state !== 'paused') return true;
+  return false;
 }
 
 /** The fastest class of any of its state topics; undefined when it has none. */

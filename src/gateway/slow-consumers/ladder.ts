@@ -1,19 +1,23 @@
 /**
- * The ladder for slow consumers, rung by rung. Over the high-water mark, a socket's state topics stop, and resume in a
- * slower class once it has drained (conflation.ts). If the socket still reads nothing, or uWS drops something, all its
- * topics are suspended: uWS drops silently once a socket's user-space buffer exceeds its limit, and does not say which
- * topic. After draining, the socket gets snapshots for state topics, a class slower, and gaps for event topics.
+ * The ladder for slow consumers, rung by rung. When a client reads late what it was sent, or its buffer is over the
+ * high-water mark, its state topics stop, and resume, in a slower class if need be, once it has received what was sent
+ * (conflation.ts). If it still reads nothing, or uWS drops something, all its topics are suspended: uWS drops silently
+ * once a socket's user-space buffer exceeds its limit, and does not say which topic. After draining, the socket gets
+ * snapshots for state topics, a class slower, and gaps for event topics.
  *
  * Each socket has a circuit: closed; open, with its topics suspended; or half open, from draining until it has kept up
- * for several consecutive checks. A circuit that opens too often or stays open too long closes the connection with
- * 4008. Over uWS's limit no close frame can be sent, so a client that reads nothing at all sees 1006.
+ * for several consecutive checks. A circuit that opens too often, or stays open too long without the client receiving
+ * anything, closes the connection with 4008. Over uWS's limit no close frame can be sent, so a client that reads nothing
+ * at all sees 1006.
  *
  * uWS's `dropped` callback may only set flags: closing, sending or (un)subscribing in it aborts the process.
  */
 import type { CircuitConfig } from '../../config/limits.js';
-import { isSteppingDown, type Session } from '../model/session.js';
+import { hasPausedStates, type Session } from '../model/session.js';
 import type { Outbox } from '../sending/outbox.js';
+import type { Receipts } from '../sending/receipts.js';
 import type { Subscriptions } from '../subscriptions/subscriptions.js';
+import type { Ages } from './ages.js';
 import type { BufferedTotal } from './buffered-total.js';
 import { Conflation } from './conflation.js';
 
@@ -24,14 +28,40 @@ import { Conflation } from './conflation.js';
 const HIGH_WATER_SHARE = 0.5;
 const SUSPEND_SHARE = 0.75;
 const LOW_WATER_SHARE = 0.125;
-/** A socket that reads nothing for this long after its state topics stop is suspended, however little is buffered. */
-const STEP_DOWN_GRACE_MS = 1_000;
+/** A client that receives nothing for this long after its state topics stop is suspended, however little is buffered. */
+const PAUSE_GRACE_MS = 1_000;
+/**
+ * Shares of WS_MAX_AGE. A client that is so late and still falls further behind has its state topics paused; one that is
+ * as late as the second share, whatever is buffered for it.
+ */
+const LATE_SHARE = 1 / 8;
+const TOO_LATE_SHARE = 1 / 2;
+/** With such a share of the low mark buffered and not shrinking, a client that is so late falls behind quickly. */
+const PILED_UP_SHARE = 1 / 4;
+const PILED_UP_LATE_MS = 50;
 /** How often to check the sockets known to be buffered. */
 export const SAMPLE_INTERVAL_MS = 100;
+/**
+ * How often to look for clients that fall behind quickly: a feed of 2 MB/s queues 14 s of a link of 150 KB/s in a
+ * second.
+ */
+export const GLANCE_INTERVAL_MS = 25;
+/** So many intervals after the last one, the thread was busy: answers wait unread, and no client's age is known. */
+const LATE_INTERVALS = 2;
+
+/** The marks of a socket's buffer, in bytes. */
+export const marksOf = (backpressureBytesMax: number) => ({
+  highWaterBytes: backpressureBytesMax * HIGH_WATER_SHARE,
+  suspendBytes: backpressureBytesMax * SUSPEND_SHARE,
+  lowWaterBytes: backpressureBytesMax * LOW_WATER_SHARE,
+});
 
 export interface LadderOptions {
   readonly subscriptions: Subscriptions;
   readonly outbox: Outbox;
+  readonly receipts: Receipts;
+  readonly ages: Ages;
+  readonly maxAgeMs: number;
   readonly backpressureBytesMax: number;
   readonly circuit: CircuitConfig;
   /** A monotonic clock, above 0. */
@@ -55,19 +85,29 @@ export class Ladder {
   /** Sessions whose circuit is open or half open. */
   readonly #watched = new Set<Session>();
   #pending: Session[] = [];
+  #sampledMs: number;
+  #glancedMs: number;
 
   constructor(options: LadderOptions) {
     this.#options = options;
-    this.#highWaterBytes = options.backpressureBytesMax * HIGH_WATER_SHARE;
-    this.#suspendBytes = options.backpressureBytesMax * SUSPEND_SHARE;
+    const marks = marksOf(options.backpressureBytesMax);
+    this.#highWaterBytes = marks.highWaterBytes;
+    this.#suspendBytes = marks.suspendBytes;
+    this.#lowWaterBytes = marks.lowWaterBytes;
+    this.#sampledMs = options.nowMs();
+    this.#glancedMs = this.#sampledMs;
     const { restoreAfterMs } = options.circuit;
     this.conflation = new Conflation({ ...options, restoreAfterMs });
-    this.#lowWaterBytes = options.backpressureBytesMax * LOW_WATER_SHARE;
   }
 
   /** True when `settle` has something to do. */
   get hasPending(): boolean {
     return this.#pending.length > 0;
+  }
+
+  /** Clients that hold state topics which are too old, and how old what clients read was. */
+  get ages(): Ages {
+    return this.#options.ages;
   }
 
   get buffered(): number {
@@ -106,7 +146,20 @@ export class Ladder {
 
   /** Called from uWS's `drain`: the socket has written something. */
   drained(session: Session): void {
-    const { outbox, subscriptions } = this.#options;
+    this.#options.receipts.progressed(session);
+    this.#advance(session);
+  }
+
+  /** A pong came. @returns whether it answers a probe */
+  ponged(session: Session, payload: ArrayBuffer): boolean {
+    if (!this.#options.receipts.ponged(session, payload)) return false;
+    if (session.isSuspended || hasPausedStates(session)) this.#advance(session);
+    return true;
+  }
+
+  /** Resumes what there is room for. */
+  #advance(session: Session): void {
+    const { outbox, subscriptions, receipts } = this.#options;
     const waiting = session.socket?.getBufferedAmount() ?? 0;
     if (waiting > 0) outbox.buffered.add(session);
     else {
@@ -115,7 +168,9 @@ export class Ladder {
     }
     if (!session.isSuspended) {
       subscriptions.recoveries.drained(session);
-      if (isSteppingDown(session) && waiting <= this.#lowWaterBytes) this.#resumeStates(session);
+      if (hasPausedStates(session) && receipts.hasRoom(session)) this.#resumeStates(session);
+      // Otherwise at the next sample, drain or pong.
+      else if (hasPausedStates(session)) outbox.buffered.add(session);
     } else if (waiting > this.#lowWaterBytes) return;
     // Close only now: a close frame is subject to the same limit as any message.
     else if (session.flow.circuit.opens >= this.#options.circuit.opensMax) this.#options.close(session);
@@ -132,59 +187,102 @@ export class Ladder {
       this.#suspend(session, turn);
       this.#options.outbox.buffered.add(session);
       // It may have drained since; then uWS will not call `drain` again.
-      this.drained(session);
+      this.#advance(session);
     }
   }
 
-  /** Checks the sockets known to be buffered and those whose circuits are not closed. */
+  /** Checks the sockets known to be buffered, those that owe an answer, and those whose circuits are not closed. */
   sample(): void {
-    for (const session of [...this.#options.outbox.buffered]) {
-      const waiting = session.socket?.getBufferedAmount() ?? 0;
-      // A large snapshot in flight shrinks from sample to sample; a buffer that does not shrink means the socket does
-      // not read.
-      const { sampledBytes } = session.flow;
-      const isStuck = sampledBytes > 0 && waiting >= sampledBytes;
-      session.flow.sample(waiting);
-      if (session.isSuspended || !isStuck || !this.#escalate(session, waiting)) this.drained(session);
-    }
-    this.#options.total?.sampled();
+    const { outbox, receipts, ages, total, subscriptions, nowMs } = this.#options;
+    const isLate = nowMs() - this.#sampledMs > LATE_INTERVALS * SAMPLE_INTERVAL_MS;
+    this.#sampledMs = nowMs();
+    for (const session of new Set([...outbox.buffered, ...receipts.unanswered])) this.#sampleOne(session, isLate);
+    total?.sampled();
     for (const session of [...this.#watched]) this.#watch(session);
-    this.conflation.sample(this.#lowWaterBytes);
-    this.#options.subscriptions.recoveries.expire(this.#options.nowMs());
+    this.conflation.sample(session => this.#keepsUp(session));
+    ages.check();
+    subscriptions.recoveries.expire(nowMs());
+  }
+
+  /** Between samples: pauses the state topics of clients for which bytes pile up quickly. */
+  glance(): void {
+    const { outbox, receipts } = this.#options;
+    const nowMs = this.#options.nowMs();
+    const isLate = nowMs - this.#glancedMs > LATE_INTERVALS * GLANCE_INTERVAL_MS;
+    this.#glancedMs = nowMs;
+    if (outbox.buffered.size + receipts.unanswered.size === 0) return;
+    for (const session of new Set([...outbox.buffered, ...receipts.unanswered])) {
+      const waiting = session.socket?.getBufferedAmount() ?? 0;
+      const isStuck = session.flow.glance(waiting);
+      const isPiledUp = isStuck && waiting > this.#lowWaterBytes * PILED_UP_SHARE;
+      if (isLate || session.isSuspended || !isPiledUp) continue;
+      if (receipts.ageMs(session) >= PILED_UP_LATE_MS) this.conflation.pause(session, undefined);
+    }
+  }
+
+  #sampleOne(session: Session, isLate: boolean): void {
+    const { receipts } = this.#options;
+    const waiting = session.socket?.getBufferedAmount() ?? 0;
+    // A large snapshot in flight shrinks from sample to sample; a buffer that does not shrink means the socket does
+    // not read.
+    const { sampledBytes } = session.flow;
+    const isStuck = sampledBytes > 0 && waiting >= sampledBytes;
+    if (waiting < sampledBytes) receipts.progressed(session);
+    session.flow.sample(waiting);
+    const ageMs = isLate ? 0 : receipts.ageMs(session);
+    if (session.isSuspended || !this.#escalate(session, waiting, isStuck, ageMs)) this.#advance(session);
+    if (waiting > 0 || session.receipt.unanswered > 0) receipts.probeEvery(session, SAMPLE_INTERVAL_MS);
+  }
+
+  #keepsUp(session: Session): boolean {
+    const { receipts, maxAgeMs } = this.#options;
+    const waiting = session.socket?.getBufferedAmount() ?? 0;
+    return waiting <= this.#lowWaterBytes && receipts.ageMs(session) < maxAgeMs * LATE_SHARE;
   }
 
   closed(session: Session): void {
     this.conflation.closed(session);
+    this.#options.receipts.closed(session);
+    this.#options.ages.closed(session);
     this.#options.outbox.buffered.delete(session);
     this.#watched.delete(session);
   }
 
-  /** The buffer has not shrunk since the last check. False when no action is taken. */
-  #escalate(session: Session, waiting: number): boolean {
-    const isLong =
-      isSteppingDown(session) && this.#options.nowMs() - session.conflation.steppingDownSinceMs >= STEP_DOWN_GRACE_MS;
-    if (!isLong && waiting <= this.#highWaterBytes) return false;
-    if (!isSteppingDown(session) && this.conflation.stepDown(session)) return true;
-    if (!isLong && waiting <= this.#suspendBytes) return false;
+  /** @param isStuck the buffer has not shrunk since the last check. @returns whether any action is taken */
+  #escalate(session: Session, waiting: number, isStuck: boolean, ageMs: number): boolean {
+    const { maxAgeMs } = this.#options;
+    if (isStuck && waiting > this.#highWaterBytes && this.conflation.pause(session, 'overHighWater')) return true;
+    if (ageMs >= maxAgeMs * TOO_LATE_SHARE && this.conflation.pause(session, 'late')) return true;
+    const isLate = isStuck && ageMs >= maxAgeMs * LATE_SHARE;
+    if (isLate && this.conflation.pause(session, undefined)) return true;
+    if (!isStuck || (waiting <= this.#suspendBytes && !this.#readsNothing(session))) return false;
     this.#suspend(session, 0);
     return true;
   }
 
-  /** Resumes state topics in a slower class. */
+  /** Its state topics are paused, and since then it has received nothing for a while. */
+  #readsNothing(session: Session): boolean {
+    const sinceMs = Math.max(session.flow.pausedSinceMs, session.receipt.progressMs);
+    return hasPausedStates(session) && this.#options.nowMs() - sinceMs >= PAUSE_GRACE_MS;
+  }
+
+  /** Resumes state topics, in a slower class if that was decided. */
   #resumeStates(session: Session): void {
+    this.conflation.drained(session);
     this.conflation.tell(session);
     const { subscriptions, outbox } = this.#options;
     const { next, isLast } = subscriptions.pausing.takeNext(session);
     subscriptions.resume(session, next);
-    if (isLast) this.conflation.steppedDown(session);
-    // The rest resume at the next sample or the next drain.
-    else outbox.buffered.add(session);
+    // The rest resume at the next sample, drain or pong.
+    if (!isLast) outbox.buffered.add(session);
   }
 
   #watch(session: Session): void {
     const { circuit } = session.flow;
     if (circuit.isOpen) {
-      if (this.#options.nowMs() - circuit.openedAtMs >= this.#options.circuit.recoveryMs) this.#options.close(session);
+      // A client that receives something is not given up.
+      const sinceMs = Math.max(circuit.openedAtMs, session.receipt.progressMs);
+      if (this.#options.nowMs() - sinceMs >= this.#options.circuit.recoveryMs) this.#options.close(session);
       return;
     }
     const waiting = session.socket?.getBufferedAmount() ?? 0;
@@ -197,19 +295,20 @@ export class Ladder {
       this.counters.stalls++;
       circuit.open(this.#options.nowMs());
       this.#watched.add(session);
-      // It resumes a class slower, unless it was already stepping down.
-      if (!isSteppingDown(session)) this.conflation.slowDown(session);
+      // It resumes a class slower, unless that was already decided.
+      if (!hasPausedStates(session)) this.conflation.slowDown(session);
     }
-    this.conflation.steppedDown(session);
     this.#options.subscriptions.pausing.pauseAll(session, turn);
   }
 
   #resume(session: Session): void {
-    this.counters.resumes++;
     this.conflation.tell(session);
     const { subscriptions, outbox, circuit } = this.#options;
     const { next, isLast } = subscriptions.pausing.takeNext(session);
-    if (isLast) session.flow.circuit.halfOpen(circuit.probes);
+    if (isLast) {
+      this.counters.resumes++;
+      session.flow.circuit.halfOpen(circuit.probes);
+    }
     subscriptions.resume(session, next);
     // The rest resume at the next sample or the next drain.
     if (isLast) session.flow.sample(0);

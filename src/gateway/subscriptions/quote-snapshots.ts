@@ -1,12 +1,13 @@
 /**
- * Snapshots of several quotes in one frame: a command begins one, and it is sent in the session's turn once it has all
- * parts.
+ * Snapshots of several quotes: a command begins one, and it is sent in the session's turn once it has all parts. What
+ * exceeds one frame is sent in several, each as soon as it is full.
  */
 import { snapshotUnits } from '../../protocol/costs.js';
 import type { Part } from '../model/part.js';
 import type { Session, Subscription, View } from '../model/session.js';
 import type { Deliveries } from '../sending/deliveries.js';
 import type { Outbox } from '../sending/outbox.js';
+import { quoteBytes } from '../sending/snapshot-frames.js';
 import type { NativeTopics } from '../views/native-topics.js';
 import { sentPositionOf } from './sent-positions.js';
 import { SnapshotAssembly } from './snapshot-assembly.js';
@@ -16,6 +17,9 @@ export interface QuoteSnapshotsOptions {
   readonly deliveries: Deliveries;
   readonly native: NativeTopics;
   readonly assemblyBytesMax: number | undefined;
+  readonly hasRoom: (session: Session) => boolean;
+  /** Called when there is no room for the topic's part. */
+  readonly pause: (subscription: Subscription) => void;
   /** Called when the snapshot has been sent and deltas may follow. */
   readonly goLive: (subscription: Subscription) => void;
 }
@@ -29,14 +33,11 @@ export class QuoteSnapshots {
     this.#options = options;
   }
 
-  /** Begins one frame for all of these quotes. @param after sent after it */
+  /** Begins one snapshot for all of these quotes. @param after sent after it */
   begin(session: Session, quotes: readonly Subscription[], after: readonly object[]): void {
     const assembly = new SnapshotAssembly(session, quotes.length, after);
-    assembly.delivery = { session, deliver: () => this.#deliver(assembly) };
-    for (const subscription of quotes) {
-      this.leave(subscription);
-      this.#assemblies.set(subscription, assembly);
-    }
+    for (const subscription of quotes) this.leave(subscription);
+    this.#own(assembly, quotes);
   }
 
   /** True when the subscription can be sent a snapshot and does not await one. */
@@ -60,8 +61,12 @@ export class QuoteSnapshots {
     }
     subscription.moveTo('buffering');
     view.buffering.add(subscription);
-    assembly.parts.set(subscription, part);
-    if (--assembly.missing === 0) this.#ready(assembly);
+    const bytes = part.bytes.length > 0 ? quoteBytes(subscription.symbol, part) : 0;
+    if (assembly.partBytes > 0 && assembly.partBytes + bytes > this.#options.outbox.quotesBytesMax) {
+      this.#sendBegun(assembly);
+    }
+    assembly.add(subscription, part, bytes);
+    if (assembly.missing === 0) this.#ready(assembly);
     return true;
   }
 
@@ -101,6 +106,18 @@ export class QuoteSnapshots {
     return begun;
   }
 
+  /** Sends the parts so far, which fill a frame, as soon as possible. The other parts stay awaited. */
+  #sendBegun(assembly: SnapshotAssembly): void {
+    const begun = assembly.takeBegun();
+    this.#own(begun, begun.parts.keys());
+    this.#ready(begun);
+  }
+
+  #own(assembly: SnapshotAssembly, quotes: Iterable<Subscription>): void {
+    assembly.delivery = { session: assembly.session, deliver: () => this.#deliver(assembly) };
+    for (const subscription of quotes) this.#assemblies.set(subscription, assembly);
+  }
+
   /** Sends it if this turn has room, otherwise in its session's turn. */
   #ready(assembly: SnapshotAssembly): void {
     if (assembly.delivery === undefined) return;
@@ -113,18 +130,30 @@ export class QuoteSnapshots {
     assembly.isSent = true;
     for (const subscription of assembly.parts.keys())
       if (this.#assemblies.get(subscription) !== assembly) assembly.forget(subscription);
+    if (!assembly.isWithoutData && !this.#options.hasRoom(assembly.session)) this.#postpone(assembly);
     this.#complete(assembly);
+  }
+
+  /** More has been sent since the parts came: they are sent as they are then when there is room again. */
+  #postpone(assembly: SnapshotAssembly): void {
+    for (const subscription of [...assembly.parts.keys()]) {
+      assembly.forget(subscription);
+      this.abandon(subscription);
+      this.#options.pause(subscription);
+    }
   }
 
   #complete(assembly: SnapshotAssembly): void {
     const { outbox, deliveries, goLive } = this.#options;
-    const { session, parts, queue, after, isContinued, isWithoutData } = assembly;
+    const { session, parts, queue, after, isContinued, isPartial, isWithoutData } = assembly;
     let bytes = 0;
     for (const part of parts.values()) bytes += part.bytes.length;
     deliveries.spend(bytes);
     deliveries.charge(session, snapshotUnits(bytes));
-    // Empty when every topic was unsubscribed before its part arrived.
-    let isSent = parts.size === 0 || (isContinued && isWithoutData) || outbox.sendQuotes(session, parts);
+    const isComplete = !isPartial && isLastOf(session, parts);
+    // Without parts when every topic was unsubscribed or paused before its part arrived.
+    const isNeeded = !isWithoutData || (!isPartial && (isContinued ? isComplete : parts.size > 0));
+    let isSent = !isNeeded || outbox.sendQuotes(session, parts, isComplete);
     for (const { view, bytes: delta } of queue) isSent &&= outbox.sendEncoded(session, view, delta);
     for (const { view } of parts.keys()) isSent &&= outbox.sendStale(session, view);
     for (const subscription of parts.keys()) {
@@ -136,4 +165,12 @@ export class QuoteSnapshots {
     }
     for (const frame of after) outbox.send(session, frame);
   }
+}
+
+/** True when no other quote of the session waits for its snapshot. */
+function isLastOf(session: Session, parts: ReadonlyMap<Subscription, Part>): boolean {
+  for (const subscription of session.subscriptions.values()) {
+    if (subscription.stream === 'quotes' && subscription.state !== 'live' && !parts.has(subscription)) return false;
+  }
+  return true;
 }

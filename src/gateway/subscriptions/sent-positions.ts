@@ -18,6 +18,18 @@ export function isOlder({ epoch, seq }: StreamPosition, sent: StreamPosition | u
   return sent !== undefined && sent.epoch === epoch && seq < sent.seq;
 }
 
+/** True when the session certainly holds this document. */
+export function isHeld({ epoch, seq }: StreamPosition, { state, sentUpTo, isSentExactly }: Subscription): boolean {
+  return state !== 'live' && isSentExactly && sentUpTo?.epoch === epoch && sentUpTo.seq === seq;
+}
+
+/** The subscription takes the place of an earlier one of the same session and topic. */
+export function continueFrom(earlier: Subscription, subscription: Subscription, nowMs: number): void {
+  const isExact = earlier.state === 'paused' && earlier.asked === subscription.asked && earlier.isSentExactly;
+  subscription.recordSentUpTo(sentPositionOf(earlier), isExact);
+  subscription.recordUnsentSince(earlier.unsentSinceMs || Math.round(nowMs));
+}
+
 /** The session leaves the topic and may return to it. */
 export function recordLeft(session: Session, subscription: Subscription): void {
   const sent = sentPositionOf(subscription);

@@ -1,4 +1,7 @@
-/** Collects the parts of a snapshot of several quotes: one frame, unless too much changes before it is complete. */
+/**
+ * Collects the parts of a snapshot of several quotes: one frame, unless it would be too long, or too much changes before
+ * it is complete.
+ */
 
 import type { Session, Subscription, View } from '../model/session.js';
 import type { Delivery } from '../sending/deliveries.js';
@@ -16,12 +19,16 @@ export class SnapshotAssembly {
   /** Parts still missing. */
   missing: number;
   /** Frames sent after the snapshot: warnings about the request. */
-  after: readonly object[];
+  readonly after: readonly object[];
   /** Sends it in its session's turn; undefined when it is sent at once. */
   delivery: Delivery | undefined;
   isSent = false;
   /** True once some of the quotes have been sent. */
   isContinued = false;
+  /** True for a frame that others of the same snapshot follow. */
+  isPartial = false;
+  /** Bytes of the parts in the frame. */
+  #partBytes = 0;
   #queue: { readonly view: View; readonly bytes: Uint8Array }[] = [];
   /** Bytes queued per topic. A topic that has left is not in here, and none of its deltas are sent. */
   #bytesOf = new Map<View, number>();
@@ -38,6 +45,18 @@ export class SnapshotAssembly {
     return this.#queue.filter(({ view }) => this.#bytesOf.has(view));
   }
 
+  /** Bytes of the parts that have arrived, as they count in a frame. */
+  get partBytes(): number {
+    return this.#partBytes;
+  }
+
+  /** A part has arrived. @param bytes as they count in a frame */
+  add(subscription: Subscription, part: Part, bytes: number): void {
+    this.parts.set(subscription, part);
+    this.#partBytes += bytes;
+    this.missing--;
+  }
+
   /** Queues a delta that follows a part already here. False, without queueing it, when the queue would be too long. */
   queueBehind(view: View, bytes: Uint8Array, bytesMax = QUEUE_BYTES_MAX): boolean {
     if (this.#queueBytes + bytes.length > bytesMax) return false;
@@ -47,14 +66,17 @@ export class SnapshotAssembly {
     return true;
   }
 
-  /** Takes out the parts so far, with their queued deltas, to be sent. The other parts stay awaited. */
+  /**
+   * Takes out the parts so far, with their queued deltas, to be sent. The other parts stay awaited, and `after` with
+   * them.
+   */
   takeBegun(): SnapshotAssembly {
-    const begun = new SnapshotAssembly(this.session, 0, this.after);
+    const begun = new SnapshotAssembly(this.session, 0, []);
     for (const [subscription, part] of this.parts) begun.parts.set(subscription, part);
     begun.#queue = this.#queue;
     begun.#bytesOf = this.#bytesOf;
     begun.isContinued = this.isContinued;
-    this.after = [];
+    begun.isPartial = true;
     this.isContinued ||= !begun.isWithoutData;
     this.#clear();
     return begun;
@@ -94,6 +116,7 @@ export class SnapshotAssembly {
 
   #clear(): void {
     this.parts.clear();
+    this.#partBytes = 0;
     this.#queue = [];
     this.#bytesOf = new Map();
     this.#queueBytes = 0;

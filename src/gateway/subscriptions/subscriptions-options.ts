@@ -4,9 +4,10 @@ import type { Session } from '../model/session.js';
 import type { Outbox } from '../sending/outbox.js';
 import type { Turn } from '../views/native-topics.js';
 import type { Views } from '../views/views.js';
+import type { Room } from './room.js';
 
-/** How many topics of one socket resume together. */
-export const RESUMED_AT_ONCE_MAX = 32;
+/** How many topics of one socket resume together, if there is room for them. */
+export const RESUMED_AT_ONCE_MAX = 256;
 
 export interface SubscriptionsOptions {
   readonly table: Views;
@@ -26,6 +27,10 @@ export interface SubscriptionsOptions {
   /** Maximum bytes of snapshots and missed messages in one turn. */
   readonly deliveredBytesMax?: number;
   readonly resumedAtOnceMax?: number;
+  /** How much a session may be sent; default: no limit. */
+  readonly room?: Room;
+  /** A monotonic clock, above 0. */
+  readonly nowMs: () => number;
   readonly assemblyBytesMax?: number;
   /** How much a replay must contain for later clients to share it. */
   readonly replayKeptBytesMin?: number;

@@ -11,6 +11,7 @@ import type { Gaps } from '../events/gaps.js';
 import { Recoveries, type Resumption } from '../events/recovery.js';
 import { ALL_TRADES, isCovered, TradesCoverage } from '../events/trades-coverage.js';
 import {
+  hasPausedStates,
   isServed,
   mustWait,
   type NotServed,
@@ -26,7 +27,8 @@ import { NO_DATA, type Part, type Views } from '../views/views.js';
 import { EventStarts } from './event-starts.js';
 import { Pausing } from './pausing.js';
 import { QuoteSnapshots } from './quote-snapshots.js';
-import { awaitCatchUp, isOlder, recordLeft, sentPositionOf } from './sent-positions.js';
+import { awaitedBytes, fitting, type Room, UNLIMITED_ROOM } from './room.js';
+import { awaitCatchUp, continueFrom, isHeld, isOlder, recordLeft } from './sent-positions.js';
 import { RESUMED_AT_ONCE_MAX, type SubscriptionsOptions } from './subscriptions-options.js';
 import { TradesCharges } from './trades-charges.js';
 import { ViewChanges } from './view-changes.js';
@@ -38,6 +40,7 @@ export class Subscriptions {
   readonly #native: NativeTopics;
   readonly #options: SubscriptionsOptions & { readonly resumedAtOnceMax: number };
   readonly #quotes: QuoteSnapshots;
+  readonly #room: Room;
   /** Event topics whose command is not answered yet. */
   readonly #starts: EventStarts;
   /** Which trades subscriptions deliver for which others. */
@@ -57,6 +60,7 @@ export class Subscriptions {
     this.#table = options.table;
     this.#outbox = options.outbox;
     this.#losses = options.losses;
+    this.#room = options.room ?? UNLIMITED_ROOM;
     this.#native = new NativeTopics(options.turn);
     this.trades = new TradesCoverage(options.losses, this.#native);
     this.deliveries = new Deliveries(options.wake, options.deliveredBytesMax, options.charge);
@@ -66,6 +70,8 @@ export class Subscriptions {
       deliveries: this.deliveries,
       native: this.#native,
       assemblyBytesMax: options.assemblyBytesMax,
+      hasRoom: session => this.#room.hasRoom(session),
+      pause: subscription => this.pausing.pauseForRoom(subscription),
       goLive: subscription => this.#goLive(subscription),
     });
     this.recoveries = new Recoveries({
@@ -94,7 +100,10 @@ export class Subscriptions {
       quotes: this.#quotes,
       recoveries: this.recoveries,
       refuse: (subscription, code) => this.#refuse(subscription, code),
+      room: this.#room,
+      sampled: options.outbox.buffered,
       resumedAtOnceMax: this.#options.resumedAtOnceMax,
+      nowMs: options.nowMs,
     });
     this.views = new ViewChanges({
       ...options,
@@ -108,12 +117,14 @@ export class Subscriptions {
 
   /**
    * Subscribes the session. A topic it already has on the same view stays as it is; on another view, it changes over.
-   * Quotes requested together come in one snapshot frame, followed by `after`.
+   * Quotes requested together come in one snapshot, followed by `after`. State topics whose snapshots do not fit now
+   * follow as the socket drains.
    */
   subscribe(session: Session, requested: readonly RequestedTopic[], after: readonly object[] = []): void {
     const added = this.#make(session, requested, true);
     for (const subscription of added) if (mustWait(subscription)) this.pausing.pause(subscription, 0);
     if (session.isSuspended) return;
+    this.pausing.pauseBeyondRoom(session, added);
     const begun = added.filter(({ state }) => state !== 'paused');
     this.#begin(session, begun, after);
   }
@@ -175,6 +186,8 @@ export class Subscriptions {
       const subscription = session.subscriptions.get(topic);
       if (subscription === undefined) missing.push(topic);
       else if (this.#quotes.hasSnapshot(subscription)) again.add(subscription);
+      // It may have lost what it was sent.
+      else subscription.recordSentUpTo(subscription.sentUpTo);
     }
     this.#begin(session, [...again]);
     return missing;
@@ -186,10 +199,15 @@ export class Subscriptions {
     for (const subscription of session.subscriptions.values()) this.#remove(subscription);
   }
 
-  /** Moves some state topics, by snapshot, to the views that now serve the session. True when none are left to move. */
-  changeViews(session: Session): boolean {
+  /**
+   * Moves some state topics, `countMax` at most, by snapshot to the views that now serve the session. True when none are
+   * left to move.
+   */
+  changeViews(session: Session, countMax: number): boolean {
     const others = [...session.subscriptions.values()].filter(subscription => !isServed(subscription));
-    const next = others.filter(({ state }) => state === 'live').slice(0, this.#options.resumedAtOnceMax);
+    const live = others.filter(({ state }) => state === 'live');
+    const roomBytes = this.#room.roomBytes(session) - awaitedBytes(session);
+    const next = fitting(live, roomBytes, Math.min(countMax, this.#options.resumedAtOnceMax));
     this.#begin(session, this.#make(session, next.map(requestedOf), true));
     return others.length === next.length;
   }
@@ -216,9 +234,12 @@ export class Subscriptions {
         this.#table.release(view, session.owner);
         continue;
       }
-      const sentUpTo = present === undefined ? session.subscriptions.takeLeft(topic) : sentPositionOf(present);
-      if (present !== undefined) this.#remove(present);
+      const sentUpTo = present === undefined ? session.subscriptions.takeLeft(topic) : undefined;
       const subscription = new Subscription(session, lane, view, sentUpTo);
+      if (present !== undefined) {
+        continueFrom(present, subscription, this.#options.nowMs());
+        this.#remove(present);
+      }
       session.subscriptions.add(subscription);
       made.push(subscription);
     }
@@ -268,13 +289,8 @@ export class Subscriptions {
       awaitCatchUp(this.#table, subscription);
       return;
     }
-    if (this.#quotes.take(subscription, part ?? NO_DATA)) return;
-    // If the snapshot is dropped, the subscription keeps waiting: the drop suspends the session, and resuming starts
-    // it again.
-    if (part !== undefined && part.bytes.length > 0) {
-      this.deliveries.charge(session, snapshotUnits(part.bytes.length));
-      if (!this.#outbox.sendPart(session, view, part)) return;
-    }
+    if (part !== undefined && isHeld(part, subscription)) this.#quotes.leave(subscription);
+    else if (!this.#sendPart(subscription, part ?? NO_DATA)) return;
     if (!this.#outbox.sendStale(session, view)) return;
     if (subscription.stream === 'trades') this.trades.mergeIntoSingle(subscription);
     // Only a live view knows what was published before.
@@ -282,8 +298,25 @@ export class Subscriptions {
     this.#goLive(subscription);
   }
 
+  /** False when it is not sent now. */
+  #sendPart(subscription: Subscription, part: Part): boolean {
+    const { session, view } = subscription;
+    const bytes = part.bytes.length;
+    if (bytes > 0 && !this.#room.hasRoom(session)) {
+      this.pausing.pauseForRoom(subscription);
+      return false;
+    }
+    if (this.#quotes.take(subscription, part)) return false;
+    if (bytes === 0) return true;
+    this.deliveries.charge(session, snapshotUnits(bytes));
+    // If it is dropped, the subscription keeps waiting: the drop suspends the session, and resuming starts it again.
+    return this.#outbox.sendPart(session, view, part);
+  }
+
   #goLive(subscription: Subscription): void {
     subscription.moveTo('live');
+    const { session, view } = subscription;
+    if (view.isState && hasPausedStates(session)) this.#room.delivered(session);
     this.trades.begin(subscription, single => this.recoveries.cover(single));
   }
 

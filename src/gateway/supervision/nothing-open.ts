@@ -8,6 +8,7 @@ export const NOTHING_OPEN = {
   buffered: 0,
   circuits: { open: 0, halfOpen: 0 },
   conflated: 0,
+  clientsLagging: 0,
   waitingBytes: { all: 0, most: 0 },
   loopDelayMs: 0,
   frameAgeMs: 0,

@@ -12,8 +12,8 @@ import type {
   WorkerStats,
 } from '../../threads/thread-messages.js';
 import { SharedTables } from '../limits/shared-tables.js';
+import { boundKernelBuffers } from './kernel-buffers.js';
 import { listenerIn } from './listening-socket.js';
-import { boundReceiveBuffers } from './receive-buffers.js';
 import { Replacements } from './replacements.js';
 import { RevocationPosts } from './revocation-posts.js';
 import { ThreadStats } from './thread-stats.js';
@@ -38,6 +38,8 @@ export interface SupervisorOptions {
   readonly doorbells: SharedArrayBuffer;
   /** All revocations, for a thread that starts. Later ones are posted to it. */
   readonly revocations: () => GatewayThreadData['revocations'];
+  /** The keys at AUTH_JWKS_URL, likewise. */
+  readonly keys: () => GatewayThreadData['keys'];
   readonly onMessage: (worker: number, message: FromWorker) => void;
   /** A worker starts, for the first time or again. It takes everything posted from here on before it listens. */
   readonly onStarting: (worker: number) => void;
@@ -138,7 +140,7 @@ export class WorkerSupervisor {
     // If any free port is requested, the first worker finds it.
     const workers = this.#slots.map((_, worker) => worker);
     for (const worker of workers) await this.#start(worker);
-    await this.#boundReceiveBuffers(workers);
+    await this.#boundKernelBuffers(workers);
   }
 
   post(worker: number, message: ToWorker): void {
@@ -200,6 +202,7 @@ export class WorkerSupervisor {
       ...this.#tables.data,
       turns: this.#watch.rows,
       revocations: this.#options.revocations(),
+      keys: this.#options.keys(),
     };
     const resourceLimits = { maxYoungGenerationSizeMb: YOUNG_GENERATION_MB };
     this.#revocations.started(worker);
@@ -210,7 +213,7 @@ export class WorkerSupervisor {
       thread.on('message', (message: FromWorker) => {
         if (message.type === 'listening' && slot.isListening) {
           // The listening socket is a new one.
-          void this.#boundReceiveBuffers([worker]);
+          void this.#boundKernelBuffers([worker]);
         } else if (message.type === 'listening') {
           this.#port = message.port;
           slot.isListening = true;
@@ -242,11 +245,17 @@ export class WorkerSupervisor {
   }
 
   /** Applies to the workers' listening sockets; does nothing where those are unknown. */
-  async #boundReceiveBuffers(workers: readonly number[]): Promise<void> {
+  async #boundKernelBuffers(workers: readonly number[]): Promise<void> {
     const listeners = workers.map(worker => listenerIn(turnRow(this.#watch.rows, worker), this.#port));
-    const failure = await boundReceiveBuffers(listeners.filter(listener => listener !== undefined));
+    const { unsentBytesMax } = this.#options.config().limits;
+    const failure = await boundKernelBuffers(
+      listeners.filter(listener => listener !== undefined),
+      unsentBytesMax,
+    );
     if (failure === undefined) return;
-    const message = `client receive buffers are unbounded; bound them with net.ipv4.tcp_rmem: ${failure}`;
+    const message =
+      'cannot bound what the kernel buffers for clients; set net.ipv4.tcp_notsent_lowat and net.ipv4.tcp_rmem instead ' +
+      `(ops/slow-clients.md): ${failure}`;
     for (const worker of workers) this.#options.onFault(worker, message);
   }
 
@@ -305,7 +314,7 @@ export class WorkerSupervisor {
     setTimeout(() => {
       if (this.#isClosing) return;
       this.restarts++;
-      const started = this.#start(worker).then(() => this.#boundReceiveBuffers([worker]));
+      const started = this.#start(worker).then(() => this.#boundKernelBuffers([worker]));
       started.catch((cause: unknown) => {
         this.#options.onDown(worker, cause instanceof Error ? cause.message : String(cause));
         this.#restartLater(worker, slot);

@@ -1,5 +1,5 @@
 import type { WorkerStats } from '../../threads/thread-messages.js';
-import { by, type LatencyBuckets, type MetricGroup, most, type Series, sum, summedBy } from './metric.js';
+import { by, type MetricGroup, mergedBuckets, most, type Series, sum, summedBy } from './metric.js';
 
 export const gatewayMetrics: MetricGroup = {
   title: 'Gateway threads',
@@ -66,7 +66,8 @@ export const gatewayMetrics: MetricGroup = {
       type: 'histogram',
       help: 'Time from the hub receiving a message to a gateway thread publishing its frame',
       more: 'The bounds of the buckets are powers of two of a microsecond.',
-      read: ({ workers }) => latencyOf(workers),
+      read: ({ workers }) =>
+        mergedBuckets(workers.map(w => ({ buckets: w.latencyBuckets, sumMicros: w.latencySumMicros }))),
     },
   ],
 };
@@ -251,13 +252,4 @@ function sentBy(workers: readonly WorkerStats[], pick: (cell: SentCell) => numbe
     const [stream = '', format = '', rateClass = ''] = key.split('|');
     return [{ stream, format, class: rateClass }, total] as const;
   });
-}
-
-function latencyOf(workers: readonly WorkerStats[]): LatencyBuckets {
-  const all = workers.map(w => w.latencyBuckets);
-  const width = Math.max(0, ...all.map(buckets => buckets.length));
-  return {
-    buckets: Array.from({ length: width }, (_, b) => all.reduce((total, buckets) => total + (buckets[b] ?? 0), 0)),
-    sumMicros: sum(workers, w => w.latencySumMicros),
-  };
 }

@@ -11,7 +11,7 @@ export interface Scrape {
   readonly openDescriptors: number | undefined;
 }
 
-type LabelValues = Readonly<Record<string, string>>;
+export type LabelValues = Readonly<Record<string, string>>;
 
 /** One series of a metric. */
 export type Series = readonly [labels: LabelValues, value: number];
@@ -21,6 +21,9 @@ export interface LatencyBuckets {
   readonly buckets: readonly number[];
   readonly sumMicros: number;
 }
+
+/** One series of a histogram. */
+export type LabelledBuckets = readonly [labels: LabelValues, buckets: LatencyBuckets];
 
 interface Described {
   /** Ends with the unit, then `_total` for a counter. */
@@ -36,7 +39,7 @@ interface Described {
 export type Metric = Described &
   (
     | { readonly type: 'counter' | 'gauge'; read(scrape: Scrape): number | undefined | Iterable<Series> }
-    | { readonly type: 'histogram'; read(scrape: Scrape): LatencyBuckets }
+    | { readonly type: 'histogram'; read(scrape: Scrape): LatencyBuckets | readonly LabelledBuckets[] }
   );
 
 export interface MetricGroup {
@@ -70,6 +73,15 @@ export function summedBy(
     totals.set(String(value), (totals.get(String(value)) ?? 0) + count);
   }
   return by(label, totals);
+}
+
+/** The buckets of all gateway threads together. */
+export function mergedBuckets(all: readonly LatencyBuckets[]): LatencyBuckets {
+  const width = Math.max(0, ...all.map(({ buckets }) => buckets.length));
+  return {
+    buckets: Array.from({ length: width }, (_, b) => all.reduce((total, { buckets }) => total + (buckets[b] ?? 0), 0)),
+    sumMicros: all.reduce((total, { sumMicros }) => total + sumMicros, 0),
+  };
 }
 
 export const flag = (is: boolean): number => (is ? 1 : 0);

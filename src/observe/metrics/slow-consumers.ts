@@ -1,4 +1,5 @@
-import { by, type MetricGroup, most, sum, summedBy } from './metric.js';
+import { TIERS } from '../../protocol/view-options.js';
+import { by, type MetricGroup, mergedBuckets, most, sum, summedBy } from './metric.js';
 
 export const slowConsumerMetrics: MetricGroup = {
   title: 'Slow consumers',
@@ -39,13 +40,29 @@ export const slowConsumerMetrics: MetricGroup = {
       name: 'millrace_conflations_total',
       type: 'counter',
       help: 'Steps of a client down to a slower class',
-      more: '`high_water`: half of `WS_MAX_BACKPRESSURE` was buffered and not shrinking. `suspended`: the client was suspended and resumed one class slower.',
-      labels: { cause: '`high_water`, `suspended`' },
+      more: '`high_water`: half of `WS_MAX_BACKPRESSURE` was buffered and not shrinking. `late`: the client read late what it was sent. `suspended`: the client was suspended and resumed one class slower.',
+      labels: { cause: '`high_water`, `late`, `suspended`' },
       read: ({ workers }) =>
         by('cause', [
           ['high_water', sum(workers, w => w.conflationSteps.overHighWater)],
+          ['late', sum(workers, w => w.conflationSteps.late)],
           ['suspended', sum(workers, w => w.conflationSteps.suspended)],
         ]),
+    },
+    {
+      name: 'millrace_clients_lagging',
+      type: 'gauge',
+      help: 'Clients that hold state topics older than the interval of their class and `WS_MAX_AGE`',
+      more: 'They are told so by `lagging`.',
+      read: ({ workers }) => sum(workers, w => w.clientsLagging),
+    },
+    {
+      name: 'millrace_client_age_seconds',
+      type: 'histogram',
+      help: 'Age of what clients read, or hold while they lag, as the gateway’s pings find out',
+      more: 'Network round trips are deducted. The bounds of the buckets are powers of two of a microsecond.',
+      labels: { tier: '`institutional`, `retail`' },
+      read: ({ workers }) => TIERS.map(tier => [{ tier }, mergedBuckets(workers.map(w => w.ages[tier]))] as const),
     },
     {
       name: 'millrace_conflation_restores_total',

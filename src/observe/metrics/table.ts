@@ -4,12 +4,14 @@ import { connectionMetrics, gatewayMetrics } from './gateway.js';
 import type { Metric, MetricGroup } from './metric.js';
 import { slowConsumerMetrics } from './slow-consumers.js';
 import { encoderMetrics, processMetrics, revocationMetrics } from './threads.js';
+import { tokenMetrics } from './tokens.js';
 
 export const METRIC_GROUPS: readonly MetricGroup[] = [
   feedMetrics,
   encoderMetrics,
   processMetrics,
   revocationMetrics,
+  tokenMetrics,
   gatewayMetrics,
   connectionMetrics,
   slowConsumerMetrics,

@@ -161,8 +161,24 @@ export const controlFrames = {
       seq,
       stale: z.literal(true).optional().describe('The topic is held back: see stale'),
     }),
-    'The topic was idle for HEARTBEAT_INTERVAL; this is its position',
+    'The topic is idle; this is its position. The first comes HEARTBEAT_INTERVAL after the last message, the next ones at doubling intervals up to HEARTBEAT_INTERVAL_MAX',
     { type: 'heartbeat', topic: 'quotes:AAPL', epoch: 'b6a02026', seq: 12 },
+  ),
+  lagging: define(
+    'lagging',
+    z.strictObject({
+      type: z.literal('lagging'),
+      age_ms: z.int().positive().describe('How old the oldest of them is'),
+      topics: z.int().positive().describe('How many topics of the connection are that old'),
+    }),
+    'The client reads too slowly: what it holds of its state topics is older than their class interval and WS_MAX_AGE. Repeated each second until fresh',
+    { type: 'lagging', age_ms: 2300, topics: 12 },
+  ),
+  fresh: define(
+    'fresh',
+    z.strictObject({ type: z.literal('fresh') }),
+    'The client holds what is current again: ends lagging',
+    { type: 'fresh' },
   ),
   stale: define(
     'stale',

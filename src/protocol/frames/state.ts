@@ -64,6 +64,12 @@ export const stateFrames = {
       epoch: z.union([epoch, z.literal('').describe('It contains no symbol: none has data yet')]),
       seqs: z.record(name, seq).describe('The seq of each symbol; those without data are absent'),
       operations: z.array(quoteAddition),
+      complete: z
+        .literal(true)
+        .optional()
+        .describe(
+          'No quote of the connection waits for its first snapshot any more: a set of quotes comes in several frames',
+        ),
       ...stamps,
     }),
     'Whole quotes, as JSON Patch (RFC 6902) on the client’s {"quotes":{}}: starts or repairs the chain of the symbols in seqs',
@@ -72,6 +78,7 @@ export const stateFrames = {
       snapshot: true,
       epoch: 'b6a02026',
       seqs: { AAPL: 6 },
+      complete: true,
       operations: [
         {
           op: 'add',

@@ -27,6 +27,7 @@ function reloading(reread: () => Reread, answers: readonly (readonly Reloaded[] 
     reread,
     take: config => config,
     certificate: undefined,
+    keySet: { reload: async () => undefined },
     workers: {
       listening: answers.length,
       postAll(message) {

@@ -3,7 +3,7 @@ import {
   ANONYMOUS,
   type Credential,
   compileEntitlements,
-  isEntitlement,
+  NO_POLICY,
   type TopicPolicy,
 } from '../../../src/auth/credential.js';
 import { STREAMS } from '../../../src/protocol/topics.js';
@@ -13,16 +13,21 @@ function credentialOf(more: Partial<Credential> = {}): Credential {
   return { sub: 'alice', tier: 'retail', roles: [], entitlements: undefined, expiresAtMs: 0, ...none, ...more };
 }
 
-const entitled = (entitlements: readonly string[] | undefined) => compileEntitlements(credentialOf({ entitlements }));
+const DEFAULTS = ['quotes:*', 'trades:*', 'orderbook:*', 'depth:*', 'orders:*'];
+const compile = (credential: Credential, policy: TopicPolicy = NO_POLICY) =>
+  compileEntitlements(credential, policy, DEFAULTS);
+const entitled = (entitlements: readonly string[] | undefined) => compile(credentialOf({ entitlements }));
 const MARKET_DATA = ['quotes', 'trades', 'orderbook', 'depth'] as const;
 
 describe('R32 entitlements', () => {
-  it('open every stream when the credential has none, but not the full view of trades', () => {
+  it('I2 are the defaults when the credential has none: market data and its own orders, not the full view of trades', () => {
     const all = entitled(undefined);
     expect(MARKET_DATA.filter(stream => all.maySubscribe(stream, 'AAPL'))).toEqual(MARKET_DATA);
     expect(all.maySubscribe('trades', '*')).toBe(true);
-    expect(all.maySubscribe('analytics', 'alerts')).toBe(true);
-    expect(all.maySubscribe('rooms', 'desk-7')).toBe(true);
+    expect(all.maySubscribe('orders', 'alice')).toBe(true);
+    expect(all.maySubscribe('orders', 'bob')).toBe(false);
+    expect(all.maySubscribe('analytics', 'alerts')).toBe(false);
+    expect(all.maySubscribe('rooms', 'desk-7')).toBe(false);
     expect(all.hasFullTrades).toBe(false);
   });
 
@@ -80,23 +85,24 @@ describe('R22 R32 orders', () => {
     'K12: are open to a user who is called %j, and to nobody else',
     sub => {
       for (const entitlements of [undefined, ['orders:*'], [`orders:${sub}`]]) {
-        expect(compileEntitlements(credentialOf({ sub, entitlements })).maySubscribe('orders', sub)).toBe(true);
-        expect(compileEntitlements(credentialOf({ entitlements })).maySubscribe('orders', sub)).toBe(false);
+        expect(compile(credentialOf({ sub, entitlements })).maySubscribe('orders', sub)).toBe(true);
+        expect(compile(credentialOf({ entitlements })).maySubscribe('orders', sub)).toBe(false);
       }
     },
   );
 
   it.each(['', 'x'.repeat(513), '\ud83d'])('K12: are closed to %j, which is no user', sub => {
-    expect(compileEntitlements(credentialOf({ sub })).maySubscribe('orders', sub)).toBe(false);
+    expect(compile(credentialOf({ sub })).maySubscribe('orders', sub)).toBe(false);
   });
 });
 
 describe('R32 roles that the policy demands', () => {
   const policy: TopicPolicy = {
     allows: (roles, stream, name) => stream !== 'analytics' || name === 'alerts' || roles.includes('risk'),
+    grants: () => [],
   };
   const may = (roles: readonly string[], entitlements?: readonly string[]) => {
-    const compiled = compileEntitlements(credentialOf({ roles, entitlements }), policy);
+    const compiled = compile(credentialOf({ roles, entitlements }), policy);
     return (channel: string) => compiled.maySubscribe('analytics', channel);
   };
 
@@ -104,8 +110,21 @@ describe('R32 roles that the policy demands', () => {
     expect(may([], ['analytics:*'])('exposure-updates')).toBe(false);
     expect(may(['risk'], ['analytics:*'])('exposure-updates')).toBe(true);
     expect(may(['risk'], ['quotes:*'])('exposure-updates')).toBe(false);
-    expect(may([])('exposure-updates')).toBe(false);
-    expect(may([])('alerts')).toBe(true);
+    expect(may([], ['analytics:*'])('alerts')).toBe(true);
+  });
+
+  it('I1 add the entitlements that the policy grants them, to those of the credential or to the defaults', () => {
+    const granting: TopicPolicy = {
+      ...NO_POLICY,
+      grants: roles => (roles.includes('risk') ? ['analytics:alerts'] : []),
+    };
+    const risk = compile(credentialOf({ roles: ['risk'] }), granting);
+    expect(risk.maySubscribe('analytics', 'alerts')).toBe(true);
+    expect(risk.maySubscribe('quotes', 'AAPL')).toBe(true);
+    expect(compile(credentialOf({ roles: ['risk'], entitlements: [] }), granting).maySubscribe('quotes', 'A')).toBe(
+      false,
+    );
+    expect(compile(credentialOf({ roles: ['desk'] }), granting).maySubscribe('analytics', 'alerts')).toBe(false);
   });
 });
 
@@ -124,7 +143,7 @@ describe('the full view of trades', () => {
 });
 
 describe('R32 an anonymous connection', () => {
-  const anonymous = compileEntitlements(ANONYMOUS);
+  const anonymous = compile(ANONYMOUS);
 
   it('may see trades, best levels and depth, and nothing else', () => {
     expect(STREAMS.filter(stream => anonymous.maySubscribe(stream, 'AAPL'))).toEqual(['trades', 'orderbook', 'depth']);
@@ -136,7 +155,7 @@ describe('R32 an anonymous connection', () => {
 
   it('sees no more whatever it is entitled to', () => {
     for (const entitlements of [undefined, STREAMS.map(stream => `${stream}:*`)]) {
-      const generous = compileEntitlements({ ...ANONYMOUS, entitlements });
+      const generous = compile({ ...ANONYMOUS, entitlements });
       expect(STREAMS.filter(stream => generous.maySubscribe(stream, 'alerts'))).toEqual([
         'trades',
         'orderbook',
@@ -148,46 +167,5 @@ describe('R32 an anonymous connection', () => {
   it('is retail, nobody, and never expires', () => {
     expect(ANONYMOUS).toMatchObject({ sub: '', tier: 'retail', roles: [], jti: undefined, apiKeyId: undefined });
     expect(ANONYMOUS.expiresAtMs).toBe(Number.POSITIVE_INFINITY);
-  });
-});
-
-describe('isEntitlement', () => {
-  it.each([
-    'quotes:AAPL',
-    'quotes:*',
-    'depth:BTC/*',
-    'trades:full',
-    'orders:alice',
-    'analytics:alerts',
-    'rooms:desk-*',
-    'quotes:币安*',
-    'orders:CN=John Smith,O=Foo',
-    'orders:a>b*',
-  ])('accepts %s', text => {
-    expect(isEntitlement(text)).toBe(true);
-  });
-
-  it.each([
-    '',
-    'quotes',
-    'quotes:',
-    ':AAPL',
-    '*:AAPL',
-    '*',
-    'Quotes:AAPL',
-    'futures:ES',
-    'quotes:A B',
-    'quotes:A\n',
-    'quotes:>',
-    'quotes:Ä\u00a0B',
-    'quotes:\ud83d',
-    'orders:',
-    `orders:${'x'.repeat(513)}`,
-    `quotes:${'x'.repeat(257)}`,
-    7,
-    null,
-    ['quotes:*'],
-  ])('refuses %j', value => {
-    expect(isEntitlement(value)).toBe(false);
   });
 });

@@ -52,6 +52,18 @@ describe('R32 a policy', () => {
     expect(policy.allows(['crypto', 'shares'], 'trades', '*')).toBe(true);
   });
 
+  it('I1 adds the entitlements of roles, each of them, and nothing for a role that it does not name', async () => {
+    const entitlements = { risk: ['analytics:*'], desk: ['rooms:desk-*', 'trades:full'] };
+    const policy = await openPolicy(await policyFile(JSON.stringify({ entitlements })));
+    expect(policy.grants(['risk', 'desk', 'Risk', '__proto__', 'constructor'])).toEqual([
+      'analytics:*',
+      'rooms:desk-*',
+      'trades:full',
+    ]);
+    expect(policy.grants([])).toEqual([]);
+    expect(policy.allows([], 'analytics', 'alerts')).toBe(true);
+  });
+
   it('takes a role for what it says, letter by letter', async () => {
     const policy = await policyOf({ 'rooms:ops': ['admin'] });
     expect(policy.allows(['Admin', 'admin ', 'administrator', 'adm*'], 'rooms', 'ops')).toBe(false);
@@ -99,6 +111,11 @@ describe('R32 a policy file that cannot be used stops the start, naming POLICY_F
       expect((await failure(await policyFile(text))).message).toContain('must hold {"roles":');
     },
   );
+
+  it.each(['"quotes:*"', '[]', '["everything"]', '[7]', 'null'])('I1 and the entitlements %s', async entitlements => {
+    const { message } = await failure(await policyFile(`{"entitlements":{"risk":${entitlements}}}`));
+    expect(message).toContain('entitlements["risk"]: must be a list of stream:pattern');
+  });
 
   it('and a member that it does not know', async () => {
     expect((await failure(await policyFile('{"roles":{},"deny":{}}'))).message).toContain('"deny" is unknown');

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { newApiKey } from '../../../src/auth/api-key-file.js';
-import { ANONYMOUS, CLOCK_TOLERANCE_MS, type Credential } from '../../../src/auth/credential.js';
+import { ANONYMOUS, type Credential } from '../../../src/auth/credential.js';
 import {
   parseRevocation,
   type Revocation,
@@ -10,7 +10,7 @@ import {
 } from '../../../src/auth/revocation-text.js';
 import { matches, type RevocationList } from '../../../src/auth/revocations.js';
 import { REVOCATION_NOTE_LENGTH_MAX } from '../../../src/protocol/content-limits.js';
-import { revocationList, revoke } from '../../support/revocations.js';
+import { CLOCK_TOLERANCE_MS, revocationList, revoke } from '../../support/revocations.js';
 
 const NOW_MS = 1_700_000_000_000;
 const HOUR_MS = 3_600_000;
@@ -100,9 +100,11 @@ describe('R33 a revocation', () => {
     const revocation = revocationOf({ sub: 'alice', team: 'risk' }, NOW_MS);
     if (revocation === undefined) throw new Error('not taken');
     expect(revocation).toEqual({ by: 'sub', value: 'alice', atMs: NOW_MS });
-    expect(matches(revocation, credentialOf({ issuedAtMs: NOW_MS }))).toBe(true);
-    expect(matches(revocation, credentialOf({ issuedAtMs: NOW_MS + CLOCK_TOLERANCE_MS + 1 }))).toBe(false);
-    expect(matches(revocation, credentialOf({ sub: 'bob' }))).toBe(false);
+    expect(matches(revocation, credentialOf({ issuedAtMs: NOW_MS }), CLOCK_TOLERANCE_MS)).toBe(true);
+    expect(matches(revocation, credentialOf({ issuedAtMs: NOW_MS + CLOCK_TOLERANCE_MS + 1 }), CLOCK_TOLERANCE_MS)).toBe(
+      false,
+    );
+    expect(matches(revocation, credentialOf({ sub: 'bob' }), CLOCK_TOLERANCE_MS)).toBe(false);
   });
 
   it('J5 of a user leaves alone an API key that was made after it', () => {
@@ -232,7 +234,7 @@ describe('J5 R33 the list of revocations', () => {
   });
 
   it('J5 R33 keeps those of API keys for good, and those of users whose keys are accepted', () => {
-    const { list, pass } = timedList({ tokenMaxAgeMs: HOUR_MS, hasApiKeys: true });
+    const { list, pass } = timedList({ tokenMaxAgeMs: HOUR_MS, hasLongLived: true });
     for (const order of [{ api_key: 'k_1' }, { sub: 'alice' }, { jti: 't-1' }]) revoke(list, order, NOW_MS);
     pass(1000 * HOUR_MS);
     expect(list.covers(credentialOf({ sub: 'bob', apiKeyId: 'k_1' }))).toBe(true);
@@ -257,7 +259,7 @@ describe('J5 R33 the list of revocations', () => {
   });
 
   it('J5 R33 takes what a store remembers, unless it has expired long ago', () => {
-    const { list } = timedList({ tokenMaxAgeMs: HOUR_MS, hasApiKeys: true });
+    const { list } = timedList({ tokenMaxAgeMs: HOUR_MS, hasLongLived: true });
     const isLongOver = (by: Revocation['by'], hours: number) =>
       list.isLongOver({ by, value: 'x', atMs: NOW_MS - hours * HOUR_MS });
     expect([isLongOver('jti', 1), isLongOver('jti', 2), isLongOver('jti', 3)]).toEqual([false, false, true]);

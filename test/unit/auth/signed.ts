@@ -1,28 +1,24 @@
 /** Tokens that are truly signed, and what a verifier makes of them. */
 import { createHmac } from 'node:crypto';
 import { type CryptoKey, SignJWT } from 'jose';
-import { createTokenVerifier, type TokenRefusal, type TokenResult } from '../../../src/auth/token.js';
-import type { AuthConfig } from '../../../src/config/environment.js';
+import { expect } from 'vitest';
+import { createTokenVerifier } from '../../../src/auth/token.js';
+import type { TokenRefusal, TokenResult } from '../../../src/auth/token-refusal.js';
+import { type AuthConfig, readConfig } from '../../../src/config/environment.js';
 
 export const SECRET = 'a secret of at least thirty-two bytes';
 export const NOW_MS = 1_700_000_000_000;
 export const NOW = NOW_MS / 1000;
-export const NO_AUTH: AuthConfig = {
-  secret: undefined,
-  jwksUrl: undefined,
-  jwksFile: undefined,
-  issuer: undefined,
-  audience: undefined,
-  apiKeysFile: undefined,
-  policyFile: undefined,
-};
+export const NO_AUTH: AuthConfig = readConfig({}).auth;
 /** Claims that are accepted. */
 export const GOOD = { sub: 'alice', exp: NOW + 60 };
 
 const secretKey = new TextEncoder().encode(SECRET);
 
 export const withSecret = (more: Partial<AuthConfig> = {}): AuthConfig => ({ ...NO_AUTH, secret: SECRET, ...more });
-export const refused = (reason: TokenRefusal): TokenResult => ({ ok: false, code: 'unauthorized', reason });
+/** What a refusal matches. @param claim the claim that it must name; left out: any or none */
+export const refused = (reason: TokenRefusal, claim?: string) =>
+  expect.objectContaining({ ok: false, code: 'unauthorized', reason, ...(claim !== undefined && { claim }) });
 
 export function signed(
   claims: Record<string, unknown>,
@@ -39,5 +35,5 @@ export function signedText(header: string, payload: string): string {
 }
 
 export async function verify(token: string, config = withSecret(), nowMs = NOW_MS): Promise<TokenResult> {
-  return (await createTokenVerifier(config, () => nowMs)).verify(token);
+  return (await createTokenVerifier(config, { nowMs: () => nowMs })).verify(token);
 }

@@ -135,7 +135,7 @@ describe('R21 R35 millrace api-key list', () => {
     expect(stdout.split('\n')).toEqual([
       'k_1  desk-7  institutional  roles trader,risk  entitlements quotes:*,depth:BTC/*  without end',
       'k_2  desk-7  retail  no roles  no entitlements  expired 2020-01-01T00:00:00Z',
-      'k_3  a?[2J?b  retail  no roles  every stream  until 9999-01-01T00:00:00Z',
+      'k_3  a?[2J?b  retail  no roles  the default entitlements  until 9999-01-01T00:00:00Z',
       '',
     ]);
   });

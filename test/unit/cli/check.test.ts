@@ -21,7 +21,7 @@ describe('R63 millrace check', () => {
     const { code, stdout, stderr } = await runCli(['check'], { PORT: '9001', ADMIN_TOKEN: 'hunter2'.repeat(8) });
     expect([code, stderr]).toEqual([0, '']);
     expect(stdout).toMatch(/^\* PORT +9001$/m);
-    expect(stdout).toMatch(/^ {2}HOST +0\.0\.0\.0$/m);
+    expect(stdout).toMatch(/^ {2}HOST +127\.0\.0\.1$/m);
     expect(stdout).toMatch(/^\* ADMIN_TOKEN +\(hidden\)$/m);
     expect(stdout).not.toContain('hunter2');
     expect(stdout).toMatch(/can start with these settings\.\n$/);
@@ -52,7 +52,6 @@ describe('R63 millrace check', () => {
       HOST: '192.0.2.1',
       ADMIN_HOST: 'no-such-host.invalid',
       ADMIN_TOKEN: 'x'.repeat(32),
-      AUTH_JWKS_URL: 'not a url',
       AUTH_API_KEYS_FILE: at('bad.json'),
       POLICY_FILE: at('bad.json'),
       REVOCATIONS_FILE: at('nowhere/revocations.jsonl'),
@@ -66,7 +65,6 @@ describe('R63 millrace check', () => {
     expect(named).toEqual([
       'ADMIN_HOST',
       'AUTH_API_KEYS_FILE',
-      'AUTH_JWKS_URL',
       'HOST',
       'NATS_CREDS',
       'NATS_TLS_CA',

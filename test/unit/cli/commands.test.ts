@@ -5,6 +5,7 @@ import { pack } from 'msgpackr';
 import { connect } from 'nats';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createTokenVerifier } from '../../../src/auth/token.js';
+import { readConfig } from '../../../src/config/environment.js';
 import { type NatsServer, startNatsServer } from '../../support/nats-server.js';
 import { until } from '../../support/until.js';
 import { runCli, startCli } from './run-cli.js';
@@ -64,9 +65,8 @@ describe('millrace token', () => {
     );
     expect([code, stderr]).toEqual([0, '']);
     expect(stdout).toMatch(/^[\w-]+\.[\w-]+\.[\w-]+\n$/);
-    const none = { jwksFile: undefined, jwksUrl: undefined, apiKeysFile: undefined, policyFile: undefined };
-    const keys = { secret: SECRET, issuer: 'us', audience: 'them', ...none };
-    const result = await (await createTokenVerifier(keys)).verify(stdout.trim());
+    const { auth } = readConfig({ AUTH_JWT_SECRET: SECRET, AUTH_ISSUER: 'us', AUTH_AUDIENCE: 'them' });
+    const result = await (await createTokenVerifier(auth)).verify(stdout.trim());
     if (!result.ok) throw new Error(result.reason);
     const { sub, tier, roles, entitlements, expiresAtMs } = result.credential;
     expect({ sub, tier, roles, entitlements }).toEqual({
@@ -76,6 +76,18 @@ describe('millrace token', () => {
       entitlements: ['quotes:*', 'trades:full'],
     });
     expect(Math.abs(expiresAtMs - Date.now() - 120_000)).toBeLessThan(30_000);
+  });
+
+  it.each([
+    ['claims', { AUTH_CLAIM_ROLES: 'groups' }],
+    ['azp', { AUTH_AUTHORIZED_PARTIES: 'web' }],
+    ['scope', { AUTH_REQUIRED_SCOPE: 'market.read' }],
+    ['email', { AUTH_CLAIM_USER: 'email' }],
+  ])('I1 mints none that a gateway with the same settings would read otherwise or refuse: %s', async (_, env) => {
+    const args = ['token', '--sub', 'alice', '--role', 'trader'];
+    const { code, stdout, stderr } = await runCli(args, { AUTH_JWT_SECRET: SECRET, ...env });
+    expect([code, stdout]).toEqual([1, '']);
+    expect(stderr).toContain('a gateway with these');
   });
 
   it.each([

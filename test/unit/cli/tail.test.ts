@@ -126,22 +126,25 @@ describe('millrace tail', () => {
     expect(stdout.trimEnd().split('\n').at(-1)).toContain('seq 18');
   });
 
-  it('D6: says loudly that a topic is stale, what events are lost and why, and when a topic is whole again', async () => {
+  it('D6 S1: says loudly that a topic is stale, that prices are old, what events are lost and why, and when a topic is whole again', async () => {
     const stale = { type: 'stale', topic: 'quotes:AAPL', epoch: 'e1', seq: 12, since: '2026-01-02T03:04:05Z' };
     gateway.onCommand = ({ action }, socket) => {
       if (action !== 'subscribe') return;
       say(socket, snapshot(12), { ...stale, reason: 'publisher_gap' });
       say(socket, { type: 'heartbeat', topic: 'quotes:AAPL', epoch: 'e1', seq: 12, stale: true });
       say(socket, { type: 'gap', topic: 'trades:X', from: 3, to: 6, reason: 'refused', epoch: 'e1' });
+      say(socket, { type: 'lagging', age_ms: 2300, topics: 12 }, { type: 'fresh' });
       say(socket, snapshot(20), { type: 'heartbeat', topic: 'quotes:AAPL', epoch: 'e1', seq: 20, stale: true });
       say(socket, snapshot(21));
     };
     const { code, stderr, stdout } = await runCli(['tail', 'quotes:AAPL', '--count', '3', '--url', gateway.url]);
     expect(code).toBe(0);
     const said = stderr.split('\n').map(line => line.slice('hh:mm:ss.mmm '.length));
-    expect(said.filter(line => /STALE|WHOLE|GAP/.test(line))).toEqual([
+    expect(said.filter(line => /STALE|WHOLE|GAP|LAGGING|FRESH/.test(line))).toEqual([
       'STALE quotes:AAPL since 2026-01-02T03:04:05Z (publisher_gap): prices are old',
       'GAP trades:X: 3 to 6 are lost (refused)',
+      'LAGGING: prices of 12 topics are up to 2300 ms old',
+      'FRESH again: prices arrive in time',
       'WHOLE again quotes:AAPL',
       'STALE quotes:AAPL (unknown): prices are old',
       'WHOLE again quotes:AAPL',

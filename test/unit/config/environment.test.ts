@@ -18,9 +18,9 @@ function refusal(env: Record<string, string>): string {
 describe('without settings', () => {
   const config = readConfig({}, 8);
 
-  it('listens on every address at 8080, and for the operator on this machine only at 9090', () => {
+  it('I8 listens on this machine only, as its key is one for the run: at 8080, and for the operator at 9090', () => {
     expect(config).toMatchObject({
-      host: '0.0.0.0',
+      host: '127.0.0.1',
       port: 8080,
       adminHost: '127.0.0.1',
       adminPort: 9090,
@@ -71,6 +71,8 @@ describe('without settings', () => {
       workUnitsPerSecond: 50_000,
       backpressureBytesMax: 1_048_576,
       bufferedBytesMax: 536_870_912,
+      unsentBytesMax: 65_536,
+      snapshotFrameBytesMax: 32_768,
     });
     expect(config.times).toEqual({
       pingIntervalMs: 30_000,
@@ -81,6 +83,8 @@ describe('without settings', () => {
       hungAfterMs: 5000,
       stableAfterMs: 30_000,
       heartbeatIntervalMs: 1000,
+      heartbeatIntervalMaxMs: 30_000,
+      maxAgeMs: 2000,
       drainDelayMs: 0,
       drainTimeoutMs: 30_000,
       batchIntervalMs: 16,
@@ -91,7 +95,8 @@ describe('without settings', () => {
   });
 
   it('has no key, no JetStream, and the stream name MILLRACE', () => {
-    expect(Object.values(config.auth).every(value => value === undefined)).toBe(true);
+    const { secret, jwksUrl, jwksFile, apiKeysFile, policyFile } = config.auth;
+    expect([secret, jwksUrl, jwksFile, apiKeysFile, policyFile].every(value => value === undefined)).toBe(true);
     expect(config.nats).toMatchObject({ url: 'nats://127.0.0.1:4222', jetstream: false, stream: 'MILLRACE' });
   });
 
@@ -199,13 +204,110 @@ describe('with settings', () => {
   });
 });
 
+describe('I8 the address that clients connect to', () => {
+  it.each([
+    ['AUTH_JWT_SECRET', SECRET],
+    ['AUTH_JWKS_URL', 'https://id.example/keys'],
+    ['AUTH_JWKS_FILE', 'keys.json'],
+    ['AUTH_API_KEYS_FILE', 'keys.json'],
+  ])(
+    'I8 is every address of the machine where %s is set, and only this machine where the gateway makes a key',
+    (name, value) => {
+      expect(readConfig({ [name]: value }).host).toBe('0.0.0.0');
+      expect(readConfig({ [name]: value, HOST: '10.0.0.1' }).host).toBe('10.0.0.1');
+      expect(readConfig({}).host).toBe('127.0.0.1');
+      expect(readConfig({ HOST: '0.0.0.0' }).host).toBe('0.0.0.0');
+    },
+  );
+});
+
+describe('I8 a misspelt setting', () => {
+  it('I8 stops the start in one line that names it and what was meant', () => {
+    expect(refusal({ AUTH_JWT_SECERT: SECRET })).toBe(
+      'AUTH_JWT_SECERT: is not a setting; did you mean AUTH_JWT_SECRET?',
+    );
+  });
+
+  it('I8 is named with all others, and with values that cannot be used', () => {
+    const message = refusal({ auth_jwks_url: 'https://id.example/keys', WS_MAX_CONECTIONS: '5', PORT: 'x' });
+    expect(
+      message.match(/^(auth_jwks_url: .*AUTH_JWKS_URL|WS_MAX_CONECTIONS: .*WS_MAX_CONNECTIONS|PORT=)/gm),
+    ).toHaveLength(3);
+    expect(message).not.toContain('id.example');
+  });
+
+  it('I8 without a value is unset, and a single word may be another program’s', () => {
+    expect(readConfig({ AUTH_JWT_SECERT: '', SYMBOL: 'AAPL', HOSTS: 'a' }, 8)).toEqual(readConfig({}, 8));
+  });
+});
+
+describe('R39 the tokens of identity providers', () => {
+  const key = { AUTH_JWT_SECRET: SECRET };
+
+  it('I1 may be of several issuers, audiences and applications, and have their claims anywhere', () => {
+    const { auth } = readConfig({
+      ...key,
+      AUTH_ISSUER: 'https://a.example/, https://b.example',
+      AUTH_AUDIENCE: 'api://one,two',
+      AUTH_AUTHORIZED_PARTIES: 'web,mobile',
+      AUTH_REQUIRED_SCOPE: 'market.read',
+      AUTH_CLAIM_USER: 'oid',
+      AUTH_CLAIM_TIER: 'realm_access.roles',
+      AUTH_CLAIM_ROLES: 'realm_access.roles,/resource_access/my.client/roles',
+      AUTH_CLAIM_ENTITLEMENTS: 'https://example.com/entitlements',
+      AUTH_INSTITUTIONAL_VALUES: 'desk,pro',
+    });
+    expect(auth).toMatchObject({
+      issuers: ['https://a.example/', 'https://b.example'],
+      audiences: ['api://one', 'two'],
+      authorizedParties: ['web', 'mobile'],
+      requiredScopes: ['market.read'],
+      claims: {
+        user: 'oid',
+        tier: ['realm_access.roles'],
+        roles: ['realm_access.roles', '/resource_access/my.client/roles'],
+        entitlements: ['https://example.com/entitlements'],
+        institutional: ['desk', 'pro'],
+      },
+    });
+  });
+
+  it('I2 without entitlements see market data and their own orders, what is named, or nothing', () => {
+    const defaults = (env: Record<string, string>) => readConfig(env).auth.defaultEntitlements;
+    expect(defaults({})).toEqual(['quotes:*', 'trades:*', 'orderbook:*', 'depth:*', 'orders:*']);
+    expect(defaults({ AUTH_DEFAULT_ENTITLEMENTS: 'quotes:BTC/*, rooms:*' })).toEqual(['quotes:BTC/*', 'rooms:*']);
+    expect(defaults({ AUTH_DEFAULT_ENTITLEMENTS: 'none' })).toEqual([]);
+  });
+
+  it('I4 may come from a clock that is 5 s off, or as far as it says', () => {
+    const tolerance = (text: string) => readConfig({ AUTH_CLOCK_TOLERANCE: text }).auth.clockToleranceMs;
+    expect(readConfig({}).auth.clockToleranceMs).toBe(5_000);
+    expect([tolerance('0'), tolerance('1m'), tolerance('5m')]).toEqual([0, 60_000, 300_000]);
+  });
+
+  it.each([
+    'AUTH_AUTHORIZED_PARTIES',
+    'AUTH_REQUIRED_SCOPE',
+    'AUTH_CLAIM_USER',
+    'AUTH_CLAIM_TIER',
+    'AUTH_CLAIM_ROLES',
+    'AUTH_CLAIM_ENTITLEMENTS',
+    'AUTH_INSTITUTIONAL_VALUES',
+  ])('I1 stop the start where %s is set and no key verifies tokens', name => {
+    expect(refusal({ [name]: 'x' })).toMatch(new RegExp(`^${name}: needs AUTH_JWT_SECRET`));
+    expect(refusal({ [name]: 'x', AUTH_API_KEYS_FILE: 'keys.json' })).toContain(name);
+    expect(readConfig({ ...key, [name]: 'x' }).auth.secret).toBe(SECRET);
+  });
+});
+
 describe('shares', () => {
   const SOURCES = ['AUTH_JWT_SECRET', 'AUTH_JWKS_URL', 'AUTH_JWKS_FILE', 'AUTH_API_KEYS_FILE'];
 
   it.each(SOURCES)('J8 nobody comes without a credential where %s is set, unless told', name => {
     expect(readConfig({}).anonymous).toBe(true);
-    expect(readConfig({ [name]: SECRET }).anonymous).toBe(false);
-    expect(readConfig({ [name]: SECRET, AUTH_ANONYMOUS: 'on' }).anonymous).toBe(true);
+    const value = name === 'AUTH_JWKS_URL' ? 'https://id.example/keys' : SECRET;
+    expect(readConfig({ [name]: value }).anonymous).toBe(false);
+    expect(readConfig({ [name]: value, AUTH_ANONYMOUS: 'on' }).anonymous).toBe(true);
     expect(readConfig({ AUTH_ANONYMOUS: 'off' }).anonymous).toBe(false);
   });
 
@@ -311,9 +413,20 @@ describe('a setting that cannot be used', () => {
     ['ROOM_MESSAGE_BYTES_MAX', '1MiB'],
     ['ROOM_BYTES_RATE', '100'],
     ['AUTH_ANONYMOUS', 'yes'],
+    ['AUTH_CLAIM_USER', 'sub,email'],
+    ['AUTH_CLAIM_TIER', '/a~2'],
+    ['AUTH_CLOCK_TOLERANCE', '301s'],
+    ['AUTH_CLOCK_TOLERANCE', 'some'],
+    ['AUTH_DEFAULT_ENTITLEMENTS', 'everything'],
+    ['AUTH_DEFAULT_ENTITLEMENTS', ','],
+    ['AUTH_JWKS_URL', 'keys.example'],
+    ['AUTH_JWKS_URL', 'ftp://keys.example/jwks'],
     ['WS_MAX_MESSAGE_SIZE', '1MB'],
     ['WS_MAX_MESSAGE_SIZE', '17MiB'],
     ['WS_MAX_BACKPRESSURE', '1KiB'],
+    ['WS_MAX_AGE', '499ms'],
+    ['WS_SNAPSHOT_FRAME_MAX', '2MiB'],
+    ['TCP_NOTSENT_LOWAT', '1KiB'],
     ['LOG_LEVEL', 'loud'],
     ['ALLOWED_HOSTS', 'https://feed.example.com'],
     ['ALLOWED_ORIGINS', 'app.example.com'],
@@ -412,6 +525,8 @@ describe('settings that do not fit together', () => {
     ['WS_RESERVED_INSTITUTIONAL', { WS_RESERVED_CREDENTIALS: '5', WS_RESERVED_INSTITUTIONAL: '6' }],
     ['WS_RESERVED_CREDENTIALS', { WS_MAX_CONNECTIONS: '10', WS_RESERVED_CREDENTIALS: '11' }],
     ['ROOM_BYTES_RATE', { ROOM_BYTES_RATE: '8KiB' }],
+    ['HEARTBEAT_INTERVAL_MAX', { HEARTBEAT_INTERVAL: '2s', HEARTBEAT_INTERVAL_MAX: '1s' }],
+    ['WS_SNAPSHOT_FRAME_MAX', { WS_MAX_BACKPRESSURE: '64KiB', WS_SNAPSHOT_FRAME_MAX: '65KiB' }],
     ['ROOM_MESSAGE_BYTES_MAX', { ROOM_MESSAGE_BYTES_MAX: '64KiB', WS_MAX_MESSAGE_SIZE: '32KiB' }],
     ['WS_MAX_BACKPRESSURE', { WS_MAX_BACKPRESSURE: '2MiB', WS_MAX_BUFFERED_TOTAL: '1MiB' }],
     ['WS_MAX_PENDING_PER_IP', { WS_MAX_PENDING: '10', WS_MAX_PENDING_PER_IP: '11' }],

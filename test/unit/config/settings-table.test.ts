@@ -93,7 +93,8 @@ describe('R63 the effective configuration', () => {
     const all = effective({ PORT: '9000' });
     expect([...all.keys()]).toEqual(names);
     expect(all.get('PORT')).toMatchObject({ value: '9000', origin: 'set' });
-    expect(all.get('HOST')).toMatchObject({ value: '0.0.0.0', origin: 'default' });
+    expect(all.get('HOST')).toMatchObject({ value: '127.0.0.1', origin: 'default' });
+    expect(effective({ AUTH_API_KEYS_FILE: 'keys.json' }).get('HOST')?.value).toBe('0.0.0.0');
     expect(all.get('SYMBOLS')).toMatchObject({ value: null, origin: 'default' });
   });
 
@@ -135,11 +136,16 @@ describe('O4 notices', () => {
   });
 
   it('O4 name what looks misspelt, and let the rest of the environment be', () => {
-    expect(notices({ WS_MAX_CONECTIONS: '5', SYMBOL: 'AAPL' })).toEqual([
-      'WS_MAX_CONECTIONS: is not a setting; did you mean WS_MAX_CONNECTIONS?',
-      'SYMBOL: is not a setting; did you mean SYMBOLS?',
-    ]);
+    expect(notices({ SYMBOL: 'AAPL' })).toEqual(['SYMBOL: is not a setting; did you mean SYMBOLS?']);
     const usual = ['HOSTNAME', 'LOGNAME', 'NATS_SERVER_BIN', 'NATS_PORT', 'NODE_ENV', 'NODE_OPTIONS', 'TLS_CERT_DIR'];
     expect(notices(Object.fromEntries(usual.map(name => [name, 'x'])))).toEqual([]);
+  });
+
+  it('R39 name a key set whose tokens may be for any application', () => {
+    const env = { AUTH_JWKS_URL: 'https://id.example/keys' };
+    expect(notices(env)).toEqual([expect.stringMatching(/^AUTH_JWKS_URL.*AUTH_AUDIENCE/)]);
+    for (const name of ['AUTH_AUDIENCE', 'AUTH_AUTHORIZED_PARTIES', 'AUTH_REQUIRED_SCOPE']) {
+      expect(notices({ ...env, [name]: 'x' })).toEqual([]);
+    }
   });
 });

@@ -32,6 +32,7 @@ function build(lanes: number, clients: number) {
     turn: { current: 0 },
     wake: () => {},
     bufferedBytesMax: 1024,
+    nowMs: () => 1,
   });
   for (let i = 0; i < lanes; i++) table.acquire('quotes', `S${i}`, LANE, { tier: 'institutional' });
   /** How often anybody asked which lane a subscription is on. */

@@ -3,6 +3,7 @@ import type { Session, Socket } from '../../../../src/gateway/model/session.js';
 import type { Outbox } from '../../../../src/gateway/sending/outbox.js';
 import { Ladder } from '../../../../src/gateway/slow-consumers/ladder.js';
 import type { Subscriptions } from '../../../../src/gateway/subscriptions/subscriptions.js';
+import { newAges } from '../../../support/ages.js';
 import { newSession } from '../../../support/new-session.js';
 
 const LIMIT_BYTES = 1000;
@@ -26,9 +27,11 @@ beforeEach(() => {
     resume: () => {},
     recoveries: { expire() {}, drained: () => {} },
   };
+  const outbox = { buffered: new Set<Session>() } as unknown as Outbox;
   slow = new Ladder({
+    ...newAges({ backpressureBytesMax: LIMIT_BYTES, outbox, nowMs: () => nowMs }),
     subscriptions: subscriptions as unknown as Subscriptions,
-    outbox: { buffered: new Set<Session>() } as unknown as Outbox,
+    outbox,
     backpressureBytesMax: LIMIT_BYTES,
     circuit: CIRCUIT,
     nowMs: () => nowMs,
@@ -93,6 +96,19 @@ describe('R40 the circuit of a client', () => {
     slow.sample();
     expect(closed).toEqual([]);
     nowMs++;
+    slow.sample();
+    expect(closed).toEqual([session]);
+  });
+
+  it('S2 R40 R41 that stays open while the client receives something does not end the connection', () => {
+    drop(LIMIT_BYTES);
+    for (let waiting = LIMIT_BYTES - 1; waiting > LIMIT_BYTES / 2; waiting -= 100) {
+      nowMs += CIRCUIT.recoveryMs - 1;
+      waitingBytes = waiting;
+      slow.sample();
+    }
+    expect(closed).toEqual([]);
+    nowMs += CIRCUIT.recoveryMs;
     slow.sample();
     expect(closed).toEqual([session]);
   });

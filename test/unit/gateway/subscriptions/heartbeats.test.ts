@@ -8,7 +8,7 @@ const RETAIL = { tier: 'retail' } as const;
 const cell = () => ({ messages: 0, bytes: 0 });
 
 /** Lanes that somebody is subscribed to, and what is published to them. */
-function silentLanes(count: number) {
+function silentLanes(count: number, intervalMaxMs = INTERVAL_MS) {
   const table = new Views(1, () => {}, cell);
   for (let i = 0; i < count; i++) {
     const view = table.acquire('quotes', `S${i}`, 0, RETAIL);
@@ -25,14 +25,14 @@ function silentLanes(count: number) {
   const heartbeats = new Heartbeats(
     table,
     new Outbox(publish, () => nowMicros, cell, false),
-    INTERVAL_MS,
+    { heartbeatIntervalMs: INTERVAL_MS, heartbeatIntervalMaxMs: intervalMaxMs },
     () => nowMicros,
   );
   const sweep = () => {
     nowMicros += heartbeats.sweepIntervalMs * 1000;
     heartbeats.sweep();
   };
-  return { table, told, sweep };
+  return { table, told, sweep, nowMicros: () => nowMicros };
 }
 
 test('R6 more silent topics than one interval has room for all have their turn', () => {
@@ -59,8 +59,27 @@ test('R6 lanes that come and go between sweeps leave none out', () => {
   expect(told.get('quotes:NEW')).toBe(1);
 });
 
-test('R6 each silent topic is told once an interval', () => {
+test('R6 each silent topic is told once an interval, if that must not grow', () => {
   const { told, sweep } = silentLanes(100);
   for (let i = 0; i < 8 * 5; i++) sweep();
   expect([...told.values()]).toEqual(Array.from({ length: 100 }, () => 5));
+});
+
+test('S4 a silent topic is told after one interval, then at doubling ones up to the longest, until something happens', () => {
+  const { table, told, sweep, nowMicros } = silentLanes(1, 4 * INTERVAL_MS);
+  const secondsTold: number[] = [];
+  const waitSeconds = (seconds: number) => {
+    for (let eighth = 1; eighth <= 8 * seconds; eighth++) {
+      const before = told.get('quotes:S0') ?? 0;
+      sweep();
+      if ((told.get('quotes:S0') ?? 0) > before) secondsTold.push(eighth / 8);
+    }
+  };
+  // It was silent for long when the test began, so it is told at once.
+  sweep();
+  waitSeconds(20);
+  expect(secondsTold.splice(0)).toEqual([2, 6, 10, 14, 18]);
+  for (const view of table.all()) view.told(nowMicros());
+  waitSeconds(12);
+  expect(secondsTold).toEqual([1, 3, 7, 11]);
 });

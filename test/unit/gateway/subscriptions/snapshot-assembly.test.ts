@@ -11,8 +11,7 @@ const topic = () => ({ view: {} as View }) as Subscription;
 /** Of three topics, the first has its part. */
 function begunOf(first: Subscription, its = part): SnapshotAssembly {
   const assembly = new SnapshotAssembly(session, 3, AFTER);
-  assembly.parts.set(first, its);
-  assembly.missing--;
+  assembly.add(first, its, its.bytes.length);
   return assembly;
 }
 
@@ -42,9 +41,10 @@ describe('R6 the snapshot of several quotes', () => {
     assembly.queueBehind(first.view, new Uint8Array(1));
     const begun = assembly.takeBegun();
     expect([...begun.parts.keys()]).toEqual([first]);
-    expect([begun.queue.length, begun.after, begun.isContinued]).toEqual([1, AFTER, false]);
-    expect([assembly.parts.size, assembly.queue.length, assembly.missing]).toEqual([0, 0, 2]);
-    expect([assembly.after, assembly.isContinued]).toEqual([[], true]);
+    expect([begun.queue.length, begun.after, begun.isContinued, begun.isPartial]).toEqual([1, [], false, true]);
+    expect([assembly.parts.size, assembly.partBytes, assembly.queue.length, assembly.missing]).toEqual([0, 0, 0, 2]);
+    // What comes after the snapshot comes after all of it.
+    expect([assembly.after, assembly.isContinued, assembly.isPartial]).toEqual([AFTER, true, false]);
   });
 
   it('is not continued by topics without data', () => {

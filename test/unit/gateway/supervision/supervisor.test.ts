@@ -14,6 +14,7 @@ function newSupervisor(threadFile: URL, more: Partial<SupervisorOptions>): Worke
     rings: [new SharedArrayBuffer(4)],
     doorbells: new SharedArrayBuffer(4),
     revocations: () => [],
+    keys: () => undefined,
     onMessage: () => {},
     onStarting: () => {},
     onDown: () => {},

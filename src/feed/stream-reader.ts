@@ -30,8 +30,8 @@ const RETRY_DELAY_MS_MAX = 500;
 /** A consumer that is replaced within this time is not reported to clients. */
 const STALE_AFTER_MS = 500;
 /** How long one request may take. It grows with each attempt: a dead leader answers never, a busy one late. */
-const REQUEST_MS_MIN = 1_500;
-const REQUEST_MS_STEP = 500;
+const REQUEST_MS_MIN = 1_000;
+const REQUEST_MS_STEP = 200;
 const REQUEST_MS_MAX = 5_000;
 
 export interface StreamReaderOptions {

@@ -41,7 +41,7 @@ export class FailoverLine {
   /** Subjects in demand, for a feed that starts later. */
   readonly #wanted = new Set<string>();
   readonly #starter: FeedStarter;
-  #starting: Promise<void> | undefined;
+  #isStarting = false;
   #isStopped = false;
 
   constructor(options: LineOptions) {
@@ -69,7 +69,9 @@ export class FailoverLine {
 
   /** Starts in the background, however long it takes. */
   keepTrying(): void {
-    this.#starting ??= this.#keepTrying();
+    if (this.#isStarting) return;
+    this.#isStarting = true;
+    void this.#keepTrying();
   }
 
   follow(subject: string, wanted: boolean): FeedOutcome | Promise<FeedOutcome> {

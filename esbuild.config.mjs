@@ -26,7 +26,9 @@ const results = await Promise.all(
       format: 'esm',
       platform: 'node',
       target: 'node20',
-      external: Object.keys({ ...dependencies, ...optionalDependencies }).filter(name => !BUNDLED_LIBRARIES.includes(name)),
+      external: Object.keys({ ...dependencies, ...optionalDependencies }).filter(
+        name => !BUNDLED_LIBRARIES.includes(name),
+      ),
       sourcemap: true,
       metafile: true,
       logLevel: 'warning',

@@ -4,9 +4,9 @@
  * tick, the one of rank r half as often per doubling of r. Every message is a whole AssetQuote, as a publisher sends it.
  */
 import { writeFileSync } from 'node:fs';
-import type { FeedMessage } from '../../src/feed/feed.js';
 import { headerLine, messageLine } from '../../src/feed/recording.js';
 import { SeededRandom } from '../../src/feed/simulator/seeded-random.js';
+import type { FeedMessage } from '../../src/feed-contract/feed.js';
 
 interface TapePlan {
   readonly symbols: readonly string[];

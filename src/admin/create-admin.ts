@@ -1,6 +1,6 @@
 /** The admin server, wired to the parts of the gateway that it reports on. */
 import type { Config } from '../config/environment.js';
-import type { Feed } from '../feed/feed.js';
+import type { Feed } from '../feed-contract/feed.js';
 import { Metrics } from '../observe/metrics.js';
 import type { SampledNotes } from '../observe/sampled-notes.js';
 import type { RevocationKeeper } from '../revocation/keeper.js';

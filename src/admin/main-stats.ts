@@ -1,6 +1,6 @@
 /** Collects the counters of the main thread's parts for metrics and statistics. */
 import type { KeySetStats } from '../auth/remote-key-set.js';
-import type { Feed } from '../feed/feed.js';
+import type { Feed } from '../feed-contract/feed.js';
 import type { WorkerSupervisor } from '../gateway/supervision/supervisor.js';
 import type { Hub } from '../hub/hub.js';
 import type { ServiceStatus } from '../hub/service-status.js';

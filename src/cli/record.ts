@@ -1,10 +1,10 @@
 import { stat, unlink } from 'node:fs/promises';
 import { Command } from 'commander';
 import { withoutSecrets } from '../config/url-text.js';
-import { type FeedSink, systemClock } from '../feed/feed.js';
-import { FeedErrors } from '../feed/feed-errors.js';
 import { NatsFeed } from '../feed/nats.js';
 import { Recorder } from '../feed/recorder.js';
+import { type FeedSink, systemClock } from '../feed-contract/feed.js';
+import { FeedErrors } from '../feed-contract/feed-errors.js';
 import { SubjectPrefix } from '../protocol/subject-prefix.js';
 import { CommandFailure, reasonOf } from './failure.js';
 import { natsConfig, natsOption } from './nats-connection.js';

@@ -1,5 +1,5 @@
 /** Messages of one subject that arrived before their predecessors, sorted by number. */
-import type { FeedMessage } from './feed.js';
+import type { FeedMessage } from '../feed-contract/feed.js';
 
 export class AheadMessages {
   readonly #messages: FeedMessage[] = [];

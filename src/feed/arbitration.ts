@@ -10,10 +10,11 @@
  * itself, when its own numbers fall back to 1. Late copies of the previous life from the other line are still
  * duplicates.
  */
+
+import type { FeedMessage } from '../feed-contract/feed.js';
 import { fnv1a } from '../protocol/fnv.js';
 import { AheadMessages } from './ahead-messages.js';
 import type { UpstreamIndex } from './failover-policy.js';
-import type { FeedMessage } from './feed.js';
 import { LAG_MS_MAX, LineLags } from './line-lags.js';
 
 /** Most subjects tracked. For any others, only messages of the active upstream are taken. */

@@ -1,7 +1,7 @@
 /** Creates the configured feed. */
 import type { Config } from '../config/environment.js';
+import { type Feed, systemClock } from '../feed-contract/feed.js';
 import type { Logger } from '../observe/log.js';
-import { type Feed, systemClock } from './feed.js';
 import { ReplayFeed } from './replay.js';
 import { SimulatorFeed } from './simulator/simulator.js';
 

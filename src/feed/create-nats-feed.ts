@@ -1,8 +1,8 @@
 /** Creates a NATS feed, core or JetStream, with a backup if configured. It waits at the start for its servers. */
 import type { Config } from '../config/environment.js';
+import { type Feed, systemClock } from '../feed-contract/feed.js';
+import { FeedErrors } from '../feed-contract/feed-errors.js';
 import { FailoverFeed } from './failover.js';
-import { type Feed, systemClock } from './feed.js';
-import { FeedErrors } from './feed-errors.js';
 import { JetStreamFeed } from './jetstream.js';
 import { NatsFeed } from './nats.js';
 import { WaitingFeed } from './waiting-feed.js';

@@ -1,6 +1,6 @@
 import { headers, type NatsConnection } from 'nats';
+import { DONE, type FeedOutcome, failed, failureOf } from '../feed-contract/feed-outcome.js';
 import type { SubjectPrefix } from '../protocol/subject-prefix.js';
-import { DONE, type FeedOutcome, failed, failureOf } from './feed-outcome.js';
 
 const REASON_LENGTH_MAX = 256;
 

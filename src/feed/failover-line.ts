@@ -1,9 +1,9 @@
 /** One of the two upstreams of a failover feed. Stays connected, and retries until it has started. */
 
 import assert from 'node:assert/strict';
+import type { Clock, Feed, FeedMessage, FeedSink, Respond } from '../feed-contract/feed.js';
+import { type FeedOutcome, NOT_RUNNING } from '../feed-contract/feed-outcome.js';
 import type { UpstreamIndex, UpstreamState } from './failover-policy.js';
-import type { Clock, Feed, FeedMessage, FeedSink, Respond } from './feed.js';
-import { type FeedOutcome, NOT_RUNNING } from './feed-outcome.js';
 import { FeedStarter } from './feed-starter.js';
 
 /** Most messages an upstream may lag behind its stream before a switch back: older values would replace newer ones. */

@@ -7,9 +7,6 @@
  * Two JetStream streams have separate numberings, so a switch between them always begins a new epoch.
  */
 
-import { Arbiter } from './arbitration.js';
-import { FailoverLine, type LineOwner } from './failover-line.js';
-import { BACKUP, FailoverPolicy, otherOf, PRIMARY, type UpstreamIndex } from './failover-policy.js';
 import type {
   Clock,
   Feed,
@@ -22,9 +19,19 @@ import type {
   StoredOutcome,
   StoredRange,
   UpstreamStats,
-} from './feed.js';
-import type { FeedErrors } from './feed-errors.js';
-import { DONE, type FeedFailure, type FeedOutcome, failed, NOT_PUBLISHED, NOT_RUNNING } from './feed-outcome.js';
+} from '../feed-contract/feed.js';
+import type { FeedErrors } from '../feed-contract/feed-errors.js';
+import {
+  DONE,
+  type FeedFailure,
+  type FeedOutcome,
+  failed,
+  NOT_PUBLISHED,
+  NOT_RUNNING,
+} from '../feed-contract/feed-outcome.js';
+import { Arbiter } from './arbitration.js';
+import { FailoverLine, type LineOwner } from './failover-line.js';
+import { BACKUP, FailoverPolicy, otherOf, PRIMARY, type UpstreamIndex } from './failover-policy.js';
 import { HeldMessages } from './held-messages.js';
 
 /** Checks per `staleAfterMs`; they determine how precisely a switch is timed. */

@@ -1,5 +1,5 @@
 /** The feed as the hub asks it (hub/hub-feed.ts). */
-import { type Feed, type FeedMessage, newFeedMessage } from './feed.js';
+import { type Feed, type FeedMessage, newFeedMessage } from '../feed-contract/feed.js';
 
 /** @param loopback delivers client publications immediately when the feed has no other gateways */
 export function feedOfHub(

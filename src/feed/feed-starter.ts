@@ -1,6 +1,6 @@
 /** Starts a feed whose server may be down: again and again, each time with another one, until it starts or is ended. */
-import { type Clock, type Feed, type FeedSink, RETRY_DELAY_MS_MAX } from './feed.js';
-import { type FeedFailure, type FeedOutcome, NOT_RUNNING } from './feed-outcome.js';
+import { type Clock, type Feed, type FeedSink, RETRY_DELAY_MS_MAX } from '../feed-contract/feed.js';
+import { type FeedFailure, type FeedOutcome, NOT_RUNNING } from '../feed-contract/feed-outcome.js';
 
 const RETRY_DELAY_MS_MIN = 500;
 

@@ -1,5 +1,5 @@
 /** Messages of the standby upstream since the active one fell silent: delivered in order if the gateway switches. */
-import type { FeedMessage } from './feed.js';
+import type { FeedMessage } from '../feed-contract/feed.js';
 
 /** Most payload bytes kept. Beyond it, the oldest are dropped: later messages reveal the loss by number or epoch. */
 const WAITING_BYTES_MAX = 32 * 1024 * 1024;

@@ -1,7 +1,7 @@
 /** Publishes a client's message into the stream, once per key. */
 import type { NatsConnection } from 'nats';
+import { type FeedFailure, type FeedOutcome, failed, failureOf } from '../feed-contract/feed-outcome.js';
 import { parseMark } from '../threads/publication-mark.js';
-import { type FeedFailure, type FeedOutcome, failed, failureOf } from './feed-outcome.js';
 import { failureCodeOf } from './nats-connection.js';
 import { publicationHeaders, publicationOf } from './nats-headers.js';
 import type { NatsNames } from './nats-names.js';

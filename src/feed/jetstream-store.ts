@@ -1,7 +1,7 @@
 /** Reads the messages that a JetStream stream holds of one subject: all of them, or nothing. */
 import { AckPolicy, DeliverPolicy, type JetStreamManager, type NatsConnection, nanos, type StreamInfo } from 'nats';
-import type { StoredMessage, StoredOutcome, StoredRange } from './feed.js';
-import { failed } from './feed-outcome.js';
+import type { StoredMessage, StoredOutcome, StoredRange } from '../feed-contract/feed.js';
+import { failed } from '../feed-contract/feed-outcome.js';
 import { jetStreamTextOf } from './jetstream-stream.js';
 import { failureCodeOf } from './nats-connection.js';
 import { type HeaderFaults, headersOf, tsEventOf } from './nats-headers.js';

@@ -10,7 +10,7 @@ import {
   StorageType,
   type StreamInfo,
 } from 'nats';
-import { textOf } from './error-text.js';
+import { textOf } from '../feed-contract/error-text.js';
 import type { NatsNames } from './nats-names.js';
 
 /** The subjects of a gateway's stream. */

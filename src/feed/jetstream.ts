@@ -7,8 +7,8 @@ import type {
   PublishOutcome,
   StoredOutcome,
   StoredRange,
-} from './feed.js';
-import { type FeedOutcome, failed, NOT_PUBLISHED, NOT_RUNNING } from './feed-outcome.js';
+} from '../feed-contract/feed.js';
+import { type FeedOutcome, failed, NOT_PUBLISHED, NOT_RUNNING } from '../feed-contract/feed-outcome.js';
 import { publishToStream } from './jetstream-publish.js';
 import { JetStreamStore } from './jetstream-store.js';
 import { NatsLink, type NatsLinkOptions } from './nats-link.js';

@@ -1,7 +1,7 @@
 /** How much later each of two lines delivers what the other has delivered: measured on one message at a time. */
 
+import type { FeedMessage } from '../feed-contract/feed.js';
 import type { UpstreamIndex } from './failover-policy.js';
-import type { FeedMessage } from './feed.js';
 
 /** Longest wait for a line. */
 export const LAG_MS_MAX = 5_000;

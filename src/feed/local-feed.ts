@@ -1,6 +1,6 @@
 /** What the feeds inside this process have in common: no other gateways, no store, and nowhere to put dead letters. */
-import type { PositionOutcome, PublishOutcome, StoredOutcome } from './feed.js';
-import { failed } from './feed-outcome.js';
+import type { PositionOutcome, PublishOutcome, StoredOutcome } from '../feed-contract/feed.js';
+import { failed } from '../feed-contract/feed-outcome.js';
 
 const NO_OTHER_GATEWAYS = failed('unsupported', 'this feed has no other gateways');
 const NOT_STORED = failed('not_stored', 'this feed stores nothing');

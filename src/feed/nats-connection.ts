@@ -2,9 +2,9 @@ import { type ConnectionOptions, connect, ErrorCode, Events, type NatsConnection
 import type { NatsConfig } from '../config/environment.js';
 import { checkNatsFiles } from '../config/secret-files.js';
 import { withoutSecrets } from '../config/url-text.js';
+import { textOf } from '../feed-contract/error-text.js';
+import type { FeedFailureCode } from '../feed-contract/feed-outcome.js';
 import { parseNatsServers } from '../protocol/nats-servers.js';
-import { textOf } from './error-text.js';
-import type { FeedFailureCode } from './feed-outcome.js';
 import { natsAuthenticator, type OnUnusable } from './nats-credentials.js';
 
 /** A server that does not answer within this time counts as unreachable, at the start and at each new attempt. */

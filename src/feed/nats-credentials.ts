@@ -12,8 +12,8 @@ import { ConfigError } from '../config/config-error.js';
 import type { NatsConfig } from '../config/environment.js';
 import { checkSecretFileNow } from '../config/secret-files.js';
 import type { SecretReaders } from '../config/values.js';
+import { textOf } from '../feed-contract/error-text.js';
 import type { UrlCredentials } from '../protocol/nats-servers.js';
-import { textOf } from './error-text.js';
 
 /** Reports that a file cannot be used; what it held before is used in its place. */
 export type OnUnusable = (what: string, detail: string) => void;

@@ -1,5 +1,5 @@
 import { headers, type Msg, type MsgHdrs } from 'nats';
-import type { FeedMessage, FeedSink } from './feed.js';
+import type { FeedMessage, FeedSink } from '../feed-contract/feed.js';
 
 const EPOCH_LENGTH_MAX = 64;
 /** Longest number read: nanoseconds need 19 digits. */

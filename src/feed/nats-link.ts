@@ -1,11 +1,11 @@
 /** One connection to NATS, and what both NATS feeds do over it: subjects, publications, dead letters, errors. */
 import type { NatsConnection } from 'nats';
 import type { NatsConfig } from '../config/environment.js';
+import { textOf } from '../feed-contract/error-text.js';
+import type { Clock, FeedHealth, FeedSink } from '../feed-contract/feed.js';
+import type { FeedErrorKind, FeedErrors } from '../feed-contract/feed-errors.js';
+import { type FeedOutcome, failed, outcomeOf } from '../feed-contract/feed-outcome.js';
 import { publishDeadLetter } from './dead-letter.js';
-import { textOf } from './error-text.js';
-import type { Clock, FeedHealth, FeedSink } from './feed.js';
-import type { FeedErrorKind, FeedErrors } from './feed-errors.js';
-import { type FeedOutcome, failed, outcomeOf } from './feed-outcome.js';
 import { connectNats, failureCodeOf, rightOf, type ServerError, watchConnection } from './nats-connection.js';
 import { NatsNames } from './nats-names.js';
 import { NatsSubjects } from './nats-subjects.js';

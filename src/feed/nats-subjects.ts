@@ -3,9 +3,17 @@
  * and the gateway's own publications.
  */
 import type { Msg, NatsConnection, Subscription } from 'nats';
+import { type FeedSink, newFeedMessage, type PublishOutcome, type Respond } from '../feed-contract/feed.js';
+import {
+  DONE,
+  type FeedOutcome,
+  failed,
+  failureOf,
+  NOT_PUBLISHED,
+  NOT_RUNNING,
+  outcomeOf,
+} from '../feed-contract/feed-outcome.js';
 import type { SubjectPrefix } from '../protocol/subject-prefix.js';
-import { type FeedSink, newFeedMessage, type PublishOutcome, type Respond } from './feed.js';
-import { DONE, type FeedOutcome, failed, failureOf, NOT_PUBLISHED, NOT_RUNNING, outcomeOf } from './feed-outcome.js';
 import { failureCodeOf, rethrowOutside } from './nats-connection.js';
 import { HeaderFaults, publicationHeaders, readCoreMessage } from './nats-headers.js';
 import { Refusals } from './refusals.js';

@@ -1,5 +1,13 @@
-import type { Feed, FeedHealth, FeedSink, FeedStatus, PositionOutcome, PublishOutcome, StoredOutcome } from './feed.js';
-import { DONE, type FeedOutcome, failed, NOT_PUBLISHED, NOT_RUNNING } from './feed-outcome.js';
+import type {
+  Feed,
+  FeedHealth,
+  FeedSink,
+  FeedStatus,
+  PositionOutcome,
+  PublishOutcome,
+  StoredOutcome,
+} from '../feed-contract/feed.js';
+import { DONE, type FeedOutcome, failed, NOT_PUBLISHED, NOT_RUNNING } from '../feed-contract/feed-outcome.js';
 import { NatsLink, type NatsLinkOptions } from './nats-link.js';
 
 const MARKET_DATA = 'md.>';

@@ -1,6 +1,6 @@
 import { type FileHandle, open, stat } from 'node:fs/promises';
-import { textOf } from './error-text.js';
-import type { Clock, FeedMessage, FeedSink } from './feed.js';
+import { textOf } from '../feed-contract/error-text.js';
+import type { Clock, FeedMessage, FeedSink } from '../feed-contract/feed.js';
 import { headerLine, messageLine } from './recording.js';
 
 /**

@@ -15,7 +15,7 @@
  * A reader ignores members it does not know.
  */
 import { isUtf8 } from 'node:buffer';
-import { type FeedMessage, newFeedMessage } from './feed.js';
+import { type FeedMessage, newFeedMessage } from '../feed-contract/feed.js';
 
 const VERSION = 1;
 /** A longer line is malformed. Fits a 2 MiB payload in which every byte needs a six-byte escape. */

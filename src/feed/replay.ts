@@ -1,7 +1,7 @@
 import type { ReplayConfig } from '../config/environment.js';
-import { textOf } from './error-text.js';
-import type { Clock, Feed, FeedSink } from './feed.js';
-import { DONE, type FeedOutcome, failed, NOT_RUNNING } from './feed-outcome.js';
+import { textOf } from '../feed-contract/error-text.js';
+import type { Clock, Feed, FeedSink } from '../feed-contract/feed.js';
+import { DONE, type FeedOutcome, failed, NOT_RUNNING } from '../feed-contract/feed-outcome.js';
 import { LineReader } from './lines.js';
 import { LocalFeed } from './local-feed.js';
 import { headerFault, parseMessageLine, RECORDING_LINE_BYTES_MAX } from './recording.js';

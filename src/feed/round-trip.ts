@@ -5,7 +5,7 @@
  * `write_deadline`: both are seen coming here.
  */
 import type { NatsConnection } from 'nats';
-import type { Clock } from './feed.js';
+import type { Clock } from '../feed-contract/feed.js';
 
 const PING_INTERVAL_MS = 1_000;
 /** From here on the server may soon cut this gateway: its defaults are 64 MiB and 10 s. */

@@ -1,6 +1,6 @@
 /** Finds the stream to read, or creates it. */
 import type { JetStreamManager, StreamInfo } from 'nats';
-import type { Clock } from './feed.js';
+import type { Clock } from '../feed-contract/feed.js';
 import { findStream } from './jetstream-stream.js';
 
 /**

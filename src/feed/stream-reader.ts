@@ -7,10 +7,10 @@
  */
 import assert from 'node:assert/strict';
 import type { JetStreamManager, JsMsg, StreamInfo } from 'nats';
+import { type Clock, type FeedSink, newFeedMessage } from '../feed-contract/feed.js';
+import type { FeedErrors } from '../feed-contract/feed-errors.js';
+import { DONE, type FeedFailure, type FeedOutcome, failed, NOT_RUNNING } from '../feed-contract/feed-outcome.js';
 import { isEventSubject } from '../protocol/topics.js';
-import { type Clock, type FeedSink, newFeedMessage } from './feed.js';
-import type { FeedErrors } from './feed-errors.js';
-import { DONE, type FeedFailure, type FeedOutcome, failed, NOT_RUNNING } from './feed-outcome.js';
 import { HoleAudit, newestOf } from './hole-audit.js';
 import { jetStreamTextOf, streamCreator } from './jetstream-stream.js';
 import { failureCodeOf } from './nats-connection.js';

@@ -1,6 +1,6 @@
 /** Divides the subjects between a JetStream stream and core NATS, which delivers what the stream does not store. */
 import type { JetStreamManager, StreamInfo } from 'nats';
-import { DONE, type FeedOutcome, failed } from './feed-outcome.js';
+import { DONE, type FeedOutcome, failed } from '../feed-contract/feed-outcome.js';
 import { findStream } from './jetstream-stream.js';
 import type { NatsNames } from './nats-names.js';
 import type { NatsSubjects } from './nats-subjects.js';

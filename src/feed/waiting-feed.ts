@@ -10,9 +10,15 @@ import type {
   StoredOutcome,
   StoredRange,
   UpstreamStats,
-} from './feed.js';
-import type { FeedErrors } from './feed-errors.js';
-import { type FeedFailure, type FeedOutcome, failed, NOT_PUBLISHED, NOT_RUNNING } from './feed-outcome.js';
+} from '../feed-contract/feed.js';
+import type { FeedErrors } from '../feed-contract/feed-errors.js';
+import {
+  type FeedFailure,
+  type FeedOutcome,
+  failed,
+  NOT_PUBLISHED,
+  NOT_RUNNING,
+} from '../feed-contract/feed-outcome.js';
 import { FeedStarter } from './feed-starter.js';
 
 /** While the reason stays the same, the log repeats it at this interval. */

@@ -1,5 +1,5 @@
 /** Where the feed's messages, orders and reports go. */
-import type { FeedSink } from '../feed/feed.js';
+import type { FeedSink } from '../feed-contract/feed.js';
 import type { Logger } from '../observe/log.js';
 import type { ControlOrders } from '../revocation/operator-orders.js';
 import type { Hub } from './hub.js';

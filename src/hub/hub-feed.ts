@@ -1,5 +1,5 @@
 /** What the hub receives from the feed, and what it asks of it. */
-import type { Feed, FeedMessage } from '../feed/feed.js';
+import type { Feed, FeedMessage } from '../feed-contract/feed.js';
 
 /** One message as a feed delivers it. */
 export type HubMessage = Readonly<FeedMessage>;

@@ -1,6 +1,6 @@
 /** Requests of the gateway workers on behalf of their clients: topics, missed events, and publishing. */
 
-import { failed } from '../feed/feed-outcome.js';
+import { failed } from '../feed-contract/feed-outcome.js';
 import type { ErrorCode } from '../protocol/codes.js';
 import type { StreamPosition } from '../protocol/stream-position.js';
 import { RecordKind } from '../threads/records.js';

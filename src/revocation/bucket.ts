@@ -6,12 +6,12 @@
 import type { JetStreamManager, JsMsg, NatsConnection } from 'nats';
 import { parseRevocation, type Revocation, revocationKey } from '../auth/revocation-text.js';
 import type { NatsConfig } from '../config/environment.js';
-import { systemClock } from '../feed/feed.js';
 import { jetStreamTextOf } from '../feed/jetstream-stream.js';
 import { connectNats, rightOf, type ServerError, watchConnection } from '../feed/nats-connection.js';
 import { NatsNames } from '../feed/nats-names.js';
 import { StreamConsumer } from '../feed/stream-consumer.js';
 import { StreamFinder } from '../feed/stream-finder.js';
+import { systemClock } from '../feed-contract/feed.js';
 import { BoundedMap } from '../protocol/bounded-map.js';
 import { bucketStream, bucketSubject, createBucket, isAbsent, REQUEST_TIMEOUT_MS } from './bucket-entries.js';
 import { BucketWriter } from './bucket-writer.js';

@@ -6,8 +6,8 @@ import { constants } from 'node:fs';
 import { type FileHandle, open, realpath, rename, stat, unlink } from 'node:fs/promises';
 import { parseRevocation, type Revocation, revocationKey, revocationText } from '../auth/revocation-text.js';
 import { ConfigError } from '../config/config-error.js';
-import { textOf } from '../feed/error-text.js';
 import { LineReader } from '../feed/lines.js';
+import { textOf } from '../feed-contract/error-text.js';
 import { type RevocationStore, STORE_RETRY_MS_MAX, type StoreOwner, type StoreState } from './store.js';
 
 /** Only the owner may read the file: it names users. */

@@ -1,7 +1,7 @@
 /** Operators' orders over NATS: to all gateways (`control.revoke`), or to the one they name (`control.drain`). */
 import { createHash } from 'node:crypto';
 import { type Revocation, revocationOf } from '../auth/revocation-text.js';
-import type { Respond } from '../feed/feed.js';
+import type { Respond } from '../feed-contract/feed.js';
 import type { Logger } from '../observe/log.js';
 import { BoundedMap } from '../protocol/bounded-map.js';
 import type { RevocationKeeper } from './keeper.js';

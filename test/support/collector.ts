@@ -1,5 +1,5 @@
 /** A feed's sink that keeps what it is given. */
-import type { FeedMessage, FeedSink } from '../../src/feed/feed.js';
+import type { FeedMessage, FeedSink } from '../../src/feed-contract/feed.js';
 
 export class Collector implements FeedSink {
   readonly messages: FeedMessage[] = [];

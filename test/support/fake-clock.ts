@@ -1,4 +1,4 @@
-import type { Clock } from '../../src/feed/feed.js';
+import type { Clock } from '../../src/feed-contract/feed.js';
 
 interface Timer {
   readonly dueMicros: number;

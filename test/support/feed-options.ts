@@ -1,6 +1,6 @@
 /** What a NATS feed is made with, besides its settings. */
-import { systemClock } from '../../src/feed/feed.js';
-import { FeedErrors } from '../../src/feed/feed-errors.js';
+import { systemClock } from '../../src/feed-contract/feed.js';
+import { FeedErrors } from '../../src/feed-contract/feed-errors.js';
 
 /** @param nodeName names the connection */
 export const feedOptions = (nodeName = 'node-1') => ({

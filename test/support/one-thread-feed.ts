@@ -9,8 +9,8 @@ import type {
   StoredMessage,
   StoredOutcome,
   StoredRange,
-} from '../../src/feed/feed.js';
-import { DONE, type FeedOutcome, failed } from '../../src/feed/feed-outcome.js';
+} from '../../src/feed-contract/feed.js';
+import { DONE, type FeedOutcome, failed } from '../../src/feed-contract/feed-outcome.js';
 import type { HubFeed, HubMessage } from '../../src/hub/hub-feed.js';
 import { isOnDemand, parseSubject } from '../../src/protocol/topics.js';
 

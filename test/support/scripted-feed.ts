@@ -8,8 +8,8 @@ import {
   type PositionOutcome,
   type PublishOutcome,
   type StoredOutcome,
-} from '../../src/feed/feed.js';
-import { DONE, type FeedOutcome, failed } from '../../src/feed/feed-outcome.js';
+} from '../../src/feed-contract/feed.js';
+import { DONE, type FeedOutcome, failed } from '../../src/feed-contract/feed-outcome.js';
 
 export class ScriptedFeed implements Feed {
   readonly name = 'nats';

@@ -43,6 +43,7 @@ const ROOMS = [
   'src/feed/create-feed.ts',
   'src/feed/simulator',
   'src/feed',
+  'src/feed-contract',
   'src/publisher',
   'src/dashboard',
   'src/client',

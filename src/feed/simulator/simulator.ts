@@ -1,7 +1,7 @@
 import type { SimulatorConfig } from '../../config/environment.js';
+import { type Clock, type Feed, type FeedMessage, type FeedSink, newFeedMessage } from '../../feed-contract/feed.js';
+import { DONE, type FeedOutcome, NOT_RUNNING } from '../../feed-contract/feed-outcome.js';
 import { MARKET_DATA_KINDS, type SourceKind, subjectOf } from '../../protocol/topics.js';
-import { type Clock, type Feed, type FeedMessage, type FeedSink, newFeedMessage } from '../feed.js';
-import { DONE, type FeedOutcome, NOT_RUNNING } from '../feed-outcome.js';
 import { LocalFeed } from '../local-feed.js';
 import { Instrument } from './instrument.js';
 import { Interest } from './interest.js';

@@ -1,5 +1,5 @@
 /** What becomes of a client's publication. */
-import type { FeedFailureCode } from '../../feed/feed-outcome.js';
+import type { FeedFailureCode } from '../../feed-contract/feed-outcome.js';
 import type { StreamPosition } from '../../protocol/stream-position.js';
 
 export interface PublicationFailure {

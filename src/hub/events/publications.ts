@@ -4,7 +4,7 @@
  * the message is published once. If it reuses the id with different content, it gets an error.
  */
 
-import type { FeedPosition } from '../../feed/feed.js';
+import type { FeedPosition } from '../../feed-contract/feed.js';
 import type { StreamPosition } from '../../protocol/stream-position.js';
 import { markText, parseMark } from '../../threads/publication-mark.js';
 import type { HubFeed } from '../hub-feed.js';

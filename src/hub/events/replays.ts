@@ -5,8 +5,8 @@
  * Replays go through the shard's queue in turn, a little at a time, so that live messages keep their pace. Each ends
  * at what is newest then: in the queue, everything before the end was replayed, and everything after it is live.
  */
-import type { StoredMessage } from '../../feed/feed.js';
-import { type FeedFailure, failed } from '../../feed/feed-outcome.js';
+import type { StoredMessage } from '../../feed-contract/feed.js';
+import { type FeedFailure, failed } from '../../feed-contract/feed-outcome.js';
 import type { Tier } from '../../protocol/view-options.js';
 import { FLAG_INCOMPLETE, RecordKind } from '../../threads/records.js';
 import type { HubFeed } from '../hub-feed.js';

@@ -3,8 +3,8 @@
  * the last interest in each subject, so that the feed follows at NATS exactly what is wanted.
  */
 import assert from 'node:assert/strict';
-import type { Feed } from '../../feed/feed.js';
-import { type FeedOutcome, failed } from '../../feed/feed-outcome.js';
+import type { Feed } from '../../feed-contract/feed.js';
+import { type FeedOutcome, failed } from '../../feed-contract/feed-outcome.js';
 import { ALL_TRADES_SOURCE, isOnDemand } from '../../protocol/topics.js';
 import type { Subject, SubjectTable } from './subject-table.js';
 

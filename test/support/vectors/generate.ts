@@ -1,7 +1,7 @@
 /** Vectors: what published bytes become, by the real hub, encoder and gateway modules in one thread. */
 import { headers, type Msg } from 'nats';
-import type { FeedMessage, FeedSink } from '../../../src/feed/feed.js';
 import { HeaderFaults, readCoreMessage } from '../../../src/feed/nats-headers.js';
+import type { FeedMessage, FeedSink } from '../../../src/feed-contract/feed.js';
 import { topicParts } from '../../../src/protocol/topic-parts.js';
 import type { FakeSocket } from '../fake-uws.js';
 import { OneThreadGateway } from '../one-thread.js';

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { Arbiter } from '../../../src/feed/arbitration.js';
-import { newFeedMessage } from '../../../src/feed/feed.js';
 import { LAG_MS_MAX, LAG_MS_UNKNOWN } from '../../../src/feed/line-lags.js';
+import { newFeedMessage } from '../../../src/feed-contract/feed.js';
 
 const [A, B] = [0, 1] as const;
 

@@ -1,8 +1,8 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { FailoverFeed } from '../../../src/feed/failover.js';
-import { type FeedMessage, type FeedSink, newFeedMessage } from '../../../src/feed/feed.js';
-import { FeedErrors } from '../../../src/feed/feed-errors.js';
 import { HeldMessages } from '../../../src/feed/held-messages.js';
+import { type FeedMessage, type FeedSink, newFeedMessage } from '../../../src/feed-contract/feed.js';
+import { FeedErrors } from '../../../src/feed-contract/feed-errors.js';
 import { FakeClock } from '../../support/fake-clock.js';
 import { ScriptedFeed } from '../../support/scripted-feed.js';
 

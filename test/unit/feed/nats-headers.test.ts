@@ -1,7 +1,7 @@
 import { headers, type Msg } from 'nats';
 import { expect, it } from 'vitest';
-import { newFeedMessage } from '../../../src/feed/feed.js';
 import { HeaderFaults, readCoreMessage } from '../../../src/feed/nats-headers.js';
+import { newFeedMessage } from '../../../src/feed-contract/feed.js';
 import { Collector } from '../../support/collector.js';
 
 const MICROS = 1_735_787_045_678_901;

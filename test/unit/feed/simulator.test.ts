@@ -4,11 +4,11 @@
  */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { FeedMessage, FeedSink } from '../../../src/feed/feed.js';
 import { Market } from '../../../src/feed/simulator/market.js';
 import { SeededRandom } from '../../../src/feed/simulator/seeded-random.js';
 import { SimulatorFeed } from '../../../src/feed/simulator/simulator.js';
 import { simulatedSymbols } from '../../../src/feed/simulator/symbols.js';
+import type { FeedMessage, FeedSink } from '../../../src/feed-contract/feed.js';
 import { FakeClock } from '../../support/fake-clock.js';
 
 interface Received {

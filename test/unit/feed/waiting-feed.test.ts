@@ -1,9 +1,9 @@
 /** A feed that waits at the start until its servers can be read. */
 import { expect, it } from 'vitest';
-import type { Feed } from '../../../src/feed/feed.js';
-import { FeedErrors } from '../../../src/feed/feed-errors.js';
-import { type FeedFailureCode, failed } from '../../../src/feed/feed-outcome.js';
 import { WAITING_NOTE_MS, WaitingFeed } from '../../../src/feed/waiting-feed.js';
+import type { Feed } from '../../../src/feed-contract/feed.js';
+import { FeedErrors } from '../../../src/feed-contract/feed-errors.js';
+import { type FeedFailureCode, failed } from '../../../src/feed-contract/feed-outcome.js';
 import { Collector } from '../../support/collector.js';
 import { FakeClock } from '../../support/fake-clock.js';
 import { ScriptedFeed } from '../../support/scripted-feed.js';

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { FeedPosition, PublishOutcome } from '../../../../src/feed/feed.js';
-import { failed } from '../../../../src/feed/feed-outcome.js';
+import type { FeedPosition, PublishOutcome } from '../../../../src/feed-contract/feed.js';
+import { failed } from '../../../../src/feed-contract/feed-outcome.js';
 import { ANSWERS_MAX, ANSWERS_PER_OWNER_MAX } from '../../../../src/hub/events/answered.js';
 import type { PublicationOutcome } from '../../../../src/hub/events/publication-outcome.js';
 import { PENDING_MAX, PUBLISH_TIMEOUT_MS, Publications } from '../../../../src/hub/events/publications.js';

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { StoredMessage, StoredOutcome } from '../../../../src/feed/feed.js';
-import { failed } from '../../../../src/feed/feed-outcome.js';
+import type { StoredMessage, StoredOutcome } from '../../../../src/feed-contract/feed.js';
+import { failed } from '../../../../src/feed-contract/feed-outcome.js';
 import { EventHistories } from '../../../../src/hub/events/event-histories.js';
 import {
   REPLAY_BYTES_MAX,

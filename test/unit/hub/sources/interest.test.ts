@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { DONE, type FeedOutcome, failed } from '../../../../src/feed/feed-outcome.js';
+import { DONE, type FeedOutcome, failed } from '../../../../src/feed-contract/feed-outcome.js';
 import { Interest, LINGER_MS } from '../../../../src/hub/sources/interest.js';
 import { type Subject, SubjectTable } from '../../../../src/hub/sources/subject-table.js';
 import type { SourceKind } from '../../../../src/protocol/topics.js';

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { newFeedMessage } from '../../../../src/feed/feed.js';
+import { newFeedMessage } from '../../../../src/feed-contract/feed.js';
 import type { HubMessage } from '../../../../src/hub/hub-feed.js';
 import { PublisherEpochs } from '../../../../src/hub/sources/publisher-epochs.js';
 import { SubjectTable } from '../../../../src/hub/sources/subject-table.js';

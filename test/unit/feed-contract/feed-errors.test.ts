@@ -1,6 +1,6 @@
 /** What servers refuse and report: counted by kind, logged now and then. */
 import { expect, it } from 'vitest';
-import { FeedErrors } from '../../../src/feed/feed-errors.js';
+import { FeedErrors } from '../../../src/feed-contract/feed-errors.js';
 
 it('N6: counts every error by its kind, and logs each kind once, then with how often it came', () => {
   let nowMs = 0;

@@ -83,7 +83,7 @@ describe('R1 the start', () => {
     ['AUTH_JWKS_FILE', { AUTH_JWT_SECRET: '', AUTH_JWKS_FILE: '/no/such/file' }],
     ['REPLAY_FILE', { FEED: 'replay', REPLAY_FILE: '/no/such/file' }],
     ['TLS_CERT', { TLS_CERT: '/no/such/cert.pem', TLS_KEY: '/no/such/key.pem' }],
-    ['NATS', { NATS_URL: 'nats://127.0.0.1:1' }],
+    ['NATS', { NATS_URL: 'nats://127.0.0.1:1', NATS_START_TIMEOUT: '1s' }],
   ])('R1 is refused with exit code 1, naming %s, for %j', async (name, env) => {
     const outcome = await failedStart(env as unknown as Record<string, string>);
     expect(outcome).toContain('ended with 1 before');

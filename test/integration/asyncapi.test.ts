@@ -7,6 +7,7 @@ import { type Refused, refusedUpgrade } from '../support/client.js';
 import { frameValidator, MessageValidator, readAsyncApi } from '../support/frame-validator.js';
 import { startGateway, type TestGateway, testToken } from '../support/gateway.js';
 import { type NatsServer, startNatsServer } from '../support/nats-server.js';
+import { ThrottledGate } from '../support/throttled-gate.js';
 import { until } from '../support/until.js';
 
 const ROLES = ['trader', 'risk', 'admin'];
@@ -391,6 +392,27 @@ describe('R36 with the simulator', () => {
       await depth.arrived('depth_delta', 30, 30_000);
       await Promise.all(clients.splice(0).map(client => client.close()));
     } finally {
+      await simulated.stop();
+    }
+  });
+});
+
+describe('R36 R16 with a client that reads slowly', () => {
+  it.each(FORMATS)('R36 R16 says how old its data is, and when it is not, in %s', { timeout: 90_000 }, async format => {
+    const env = { FEED: 'simulator', SIM_RATE: '1000', WORKERS: '1', ENCODERS: '1', WS_MAX_AGE: '500ms' };
+    const simulated = await startGateway(env);
+    const gate = await ThrottledGate.open(Number(new URL(simulated.url).port));
+    try {
+      const client = await open('/ws', format, { token }, { ...simulated, url: `ws://127.0.0.1:${gate.port}` });
+      const symbols = ['AAPL', 'MSFT', 'GOOGL', 'AMZN', 'TSLA', 'NVDA', 'META', 'JPM', 'V', 'MA'];
+      client.send({ action: 'subscribe', stream: 'depth', depth: 100, symbols });
+      await client.arrived('depth_delta', 10, 30_000);
+      gate.bytesPerSecond = 10_000;
+      await client.arrived('lagging', 1, 60_000);
+      gate.bytesPerSecond = undefined;
+      await client.arrived('fresh', 1, 60_000);
+    } finally {
+      await gate.close();
       await simulated.stop();
     }
   });

@@ -12,7 +12,7 @@ import { Outbox, type Publish } from './sending/outbox.js';
 import { Receipts } from './sending/receipts.js';
 import { Ages } from './slow-consumers/ages.js';
 import { BufferedTotal } from './slow-consumers/buffered-total.js';
-import { Ladder, marksOf, SAMPLE_INTERVAL_MS } from './slow-consumers/ladder.js';
+import { burstBytesOf, Ladder, marksOf, SAMPLE_INTERVAL_MS } from './slow-consumers/ladder.js';
 import { Subscriptions } from './subscriptions/subscriptions.js';
 import { clientOf } from './supervision/client-log.js';
 import type { ThreadLife } from './thread-life.js';
@@ -91,6 +91,7 @@ export function newStreams({ data, apps, log, post }: ThreadLife, sessions: Read
     ages,
     maxAgeMs: config.times.maxAgeMs,
     backpressureBytesMax: config.limits.backpressureBytesMax,
+    burstBytes: burstBytesOf(config.limits.unsentBytesMax),
     circuit: config.circuit,
     nowMs,
     close: session => ending.end(session, CloseCode.slowConsumer, 'slow consumer'),

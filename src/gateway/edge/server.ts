@@ -15,7 +15,7 @@ import { type FeedStatusFrame, isAllWell } from '../sending/feed-status.js';
 import type { Outbox } from '../sending/outbox.js';
 import type { Keepalive } from '../sessions/keepalive.js';
 import type { UserSlots } from '../sessions/user-slots.js';
-import type { Ladder } from '../slow-consumers/ladder.js';
+import { burstBytesOf, type Ladder } from '../slow-consumers/ladder.js';
 import type { Subscriptions } from '../subscriptions/subscriptions.js';
 import { type ClientLog, type ClosedWith, clientOf } from '../supervision/client-log.js';
 import { asAdmission, asWork, type LongTurn, type ServedTurns } from '../supervision/served-turns.js';
@@ -158,9 +158,10 @@ export class GatewayServer {
 
   #route(served: ServedApp): void {
     const { config, turns, slow, fanout, keepalive } = this.#parts;
+    const { backpressureBytesMax, unsentBytesMax } = config.limits;
     const behavior = this.#explanations.beside(
       {
-        maxBackpressure: config.limits.backpressureBytesMax,
+        maxBackpressure: backpressureBytesMax + burstBytesOf(unsentBytesMax),
         idleTimeout: uwsIdleSeconds(config.times),
         sendPingsAutomatically: false,
         compression: config.compression ? SHARED_COMPRESSOR : NO_COMPRESSION,

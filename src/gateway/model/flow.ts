@@ -109,8 +109,15 @@ export class Flow {
   #droppedInTurn = 0;
   #sampledBytes = 0;
   #glancedBytes = 0;
+  #stuckSinceMs = 0;
   #pausedSinceMs = 0;
   #laggingToldMs = 0;
+
+  /** Records whether the buffer has stopped shrinking. @returns for how long it has not shrunk, ms */
+  stuckForMs(isStuck: boolean, nowMs: number): number {
+    if (!isStuck) this.#stuckSinceMs = nowMs;
+    return nowMs - this.#stuckSinceMs;
+  }
 
   /** Bytes buffered in user space at the last sample. */
   get sampledBytes(): number {

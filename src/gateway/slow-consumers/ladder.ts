@@ -28,6 +28,11 @@ import { Conflation } from './conflation.js';
 const HIGH_WATER_SHARE = 0.5;
 const SUSPEND_SHARE = 0.75;
 const LOW_WATER_SHARE = 0.125;
+/**
+ * What the kernel took for each socket before TCP_NOTSENT_LOWAT kept it visible. As much more than the limit may be
+ * buffered for a burst, as long as the client reads.
+ */
+const KERNEL_SHARE_BYTES = 4 * 1024 * 1024;
 /** A client that receives nothing for this long after its state topics stop is suspended, however little is buffered. */
 const PAUSE_GRACE_MS = 1_000;
 /**
@@ -49,6 +54,9 @@ export const GLANCE_INTERVAL_MS = 25;
 /** So many intervals after the last one, the thread was busy: answers wait unread, and no client's age is known. */
 const LATE_INTERVALS = 2;
 
+/** Bytes beyond the limit that a burst may take. @param unsentBytesMax what the kernel still takes */
+export const burstBytesOf = (unsentBytesMax: number): number => Math.max(0, KERNEL_SHARE_BYTES - unsentBytesMax);
+
 /** The marks of a socket's buffer, in bytes. */
 export const marksOf = (backpressureBytesMax: number) => ({
   highWaterBytes: backpressureBytesMax * HIGH_WATER_SHARE,
@@ -63,6 +71,8 @@ export interface LadderOptions {
   readonly ages: Ages;
   readonly maxAgeMs: number;
   readonly backpressureBytesMax: number;
+  /** Bytes beyond it that a burst may take while the client reads; default: 0. */
+  readonly burstBytes?: number;
   readonly circuit: CircuitConfig;
   /** A monotonic clock, above 0. */
   readonly nowMs: () => number;
@@ -229,8 +239,10 @@ export class Ladder {
     const isStuck = sampledBytes > 0 && waiting >= sampledBytes;
     if (waiting < sampledBytes) receipts.progressed(session);
     session.flow.sample(waiting);
+    const stuckMs = session.flow.stuckForMs(isStuck, this.#options.nowMs());
     const ageMs = isLate ? 0 : receipts.ageMs(session);
-    if (session.isSuspended || !this.#escalate(session, waiting, isStuck, ageMs)) this.#advance(session);
+    if (session.isSuspended || !this.#escalate(session, waiting, isStuck ? stuckMs : undefined, ageMs))
+      this.#advance(session);
     if (waiting > 0 || session.receipt.unanswered > 0) receipts.probeEvery(session, SAMPLE_INTERVAL_MS);
   }
 
@@ -248,16 +260,27 @@ export class Ladder {
     this.#watched.delete(session);
   }
 
-  /** @param isStuck the buffer has not shrunk since the last check. @returns whether any action is taken */
-  #escalate(session: Session, waiting: number, isStuck: boolean, ageMs: number): boolean {
+  /**
+   * @param stuckMs for how long the buffer has not shrunk; undefined: it has since the last check
+   * @returns whether any action is taken
+   */
+  #escalate(session: Session, waiting: number, stuckMs: number | undefined, ageMs: number): boolean {
     const { maxAgeMs } = this.#options;
+    const isStuck = stuckMs !== undefined;
     if (isStuck && waiting > this.#highWaterBytes && this.conflation.pause(session, 'overHighWater')) return true;
     if (ageMs >= maxAgeMs * TOO_LATE_SHARE && this.conflation.pause(session, 'late')) return true;
     const isLate = isStuck && ageMs >= maxAgeMs * LATE_SHARE;
     if (isLate && this.conflation.pause(session, undefined)) return true;
-    if (!isStuck || (waiting <= this.#suspendBytes && !this.#readsNothing(session))) return false;
+    if (!isStuck || (!this.#isOverfull(waiting, stuckMs) && !this.#readsNothing(session))) return false;
     this.#suspend(session, 0);
     return true;
+  }
+
+  /** More is buffered than a client may leave unread: at once, or for a while. */
+  #isOverfull(waiting: number, stuckMs: number): boolean {
+    const { burstBytes = 0 } = this.#options;
+    if (waiting > this.#suspendBytes + burstBytes) return true;
+    return waiting > this.#suspendBytes && (burstBytes === 0 || stuckMs >= PAUSE_GRACE_MS);
   }
 
   /** Its state topics are paused, and since then it has received nothing for a while. */

@@ -15,7 +15,10 @@ let closed: Session[];
 let session: Session;
 let slow: Ladder;
 
-beforeEach(() => {
+beforeEach(() => build());
+
+/** @param burstBytes beyond the limit, while the client reads */
+function build(burstBytes = 0): void {
   nowMs = 1;
   waitingBytes = 0;
   closed = [];
@@ -33,6 +36,7 @@ beforeEach(() => {
     subscriptions: subscriptions as unknown as Subscriptions,
     outbox,
     backpressureBytesMax: LIMIT_BYTES,
+    burstBytes,
     circuit: CIRCUIT,
     nowMs: () => nowMs,
     close: ended => {
@@ -41,7 +45,7 @@ beforeEach(() => {
       slow.closed(ended);
     },
   });
-});
+}
 
 /** uWS drops something for the socket, which has this much waiting. */
 function drop(bytes = LIMIT_BYTES): void {
@@ -121,5 +125,28 @@ describe('R40 the circuit of a client', () => {
     waitingBytes = LIMIT_BYTES / 2;
     for (let check = 0; check < 10; check++) slow.sample();
     expect(slow.halfOpen).toBe(1);
+  });
+});
+
+describe('R5 K1 a burst beyond the limit', () => {
+  const sampled = (bytes: number): boolean => {
+    waitingBytes = bytes;
+    nowMs += 100;
+    slow.sample();
+    return session.isSuspended;
+  };
+
+  it('R5 K1 suspends no client that reads within a second, and one that does not', () => {
+    build(10 * LIMIT_BYTES);
+    expect([sampled(5_000), sampled(5_000), sampled(5_000), sampled(4_900)]).toEqual([false, false, false, false]);
+    for (let ms = 100; ms < 1_000; ms += 100) expect(sampled(4_900)).toBe(false);
+    expect(sampled(4_900)).toBe(true);
+  });
+
+  it('R5 suspends at once where even that is exceeded, and where there is no room for bursts', () => {
+    build(10 * LIMIT_BYTES);
+    expect([sampled(10_800), sampled(10_800)]).toEqual([false, true]);
+    build();
+    expect([sampled(800), sampled(800)]).toEqual([false, true]);
   });
 });

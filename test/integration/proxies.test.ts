@@ -2,6 +2,7 @@
  * Gateways behind the real nginx and HAProxy, with the configurations of ops/proxies.
  *
  * @module-tag slow
+ * @module-tag bulk
  */
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import WebSocket, { type ClientOptions } from 'ws';

@@ -1,6 +1,7 @@
 /**
  * P11: thousands of subscribes to topics that no other client follows, while each of them is traded all the time.
  * @module-tag slow
+ * @module-tag bulk
  */
 import { expect, test } from 'vitest';
 import { TestClient } from '../support/client.js';

@@ -144,7 +144,7 @@ export const slowConsumers = {
   settings: {
     WS_MAX_BACKPRESSURE: setting(bytes(64 * 1024, 1024 ** 3), '1MiB', {
       means:
-        'Bytes buffered for one socket before messages are dropped. At half of it the state topics move to a slower class, at three quarters all topics are suspended. A burst may take up to 4 MiB more for a second, as it did in the kernel before `TCP_NOTSENT_LOWAT`.',
+        'Bytes buffered for one socket before messages are dropped. At half of it the state topics move to a slower class, at three quarters all topics are suspended. A burst may take up to 4 MiB more while the client reads, as it did in the kernel before `TCP_NOTSENT_LOWAT`.',
     }),
     WS_MAX_AGE: setting(
       duration({ minMs: MAX_AGE_MS_MIN, otherwise: 'or a distant client would count as slow' }),

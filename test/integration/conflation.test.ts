@@ -66,9 +66,9 @@ test(
       expect(behind.length).toBeGreaterThan(0);
       const since = client.frames.length;
       await until(() => client.frames.length > since + 2_000, 30_000, 'at full rate again');
-      // Every topic began anew in the slower class, and again in its own.
+      // Topics began again in the slower class and in their own; one that the client surely holds needs no snapshot.
       const snapshots = client.frames.filter(frame => frame.type === 'depth_patch' && frame.snapshot === true);
-      expect(snapshots.length).toBeGreaterThanOrEqual(3 * SYMBOLS.length);
+      expect(snapshots.length).toBeGreaterThan(SYMBOLS.length);
       expect(check()).toEqual([]);
       expect(client.ofType('gap')).toEqual([]);
       expect(client.ofType('trade_executed').length).toBeGreaterThan(100);

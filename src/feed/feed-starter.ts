@@ -1,4 +1,4 @@
-/** Starts a feed whose server may be down: again and again, each time with another one, until it starts or is ended. */
+/** Starts a feed whose server may be down. Opens a new feed for each attempt, until one starts or `end` is called. */
 import { type Clock, type Feed, type FeedSink, RETRY_DELAY_MS_MAX } from '../feed-contract/feed.js';
 import { type FeedFailure, type FeedOutcome, NOT_RUNNING } from '../feed-contract/feed-outcome.js';
 

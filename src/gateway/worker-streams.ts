@@ -22,7 +22,7 @@ import { type SentCell, sentCellsIn, Views } from './views/views.js';
 /** Share of the backpressure limit: missed messages are sent while no more than this is buffered for the socket. */
 const REPLAY_SHARE = 0.25;
 
-/** How a session is ended from below the edge. */
+/** Ends sessions for the rooms below the edge, which do not know the server. */
 export interface Ending {
   readonly end: (session: Session, code: CloseCode, reason: string) => void;
   readonly cut: (session: Session, code: CloseCode) => void;

@@ -33,7 +33,7 @@ const LOW_WATER_SHARE = 0.125;
  * buffered for a burst, as long as the client reads.
  */
 const KERNEL_SHARE_BYTES = 4 * 1024 * 1024;
-/** How long such a burst may lie unread: two samples. A client that reads nothing costs no more than before. */
+/** A client may leave such a burst unread for two samples. */
 const BURST_GRACE_MS = 200;
 /** A client that receives nothing for this long after its state topics stop is suspended, however little is buffered. */
 const PAUSE_GRACE_MS = 1_000;
@@ -282,7 +282,7 @@ export class Ladder {
   #isOverfull(waiting: number, stuckMs: number): boolean {
     const { burstBytes = 0 } = this.#options;
     if (waiting > this.#suspendBytes + burstBytes) return true;
-    return waiting > this.#suspendBytes && (burstBytes === 0 || stuckMs >= BURST_GRACE_MS);
+    return waiting > this.#suspendBytes && stuckMs >= BURST_GRACE_MS;
   }
 
   /** Its state topics are paused, and since then it has received nothing for a while. */

@@ -27,7 +27,7 @@ export const slowConsumerMetrics: MetricGroup = {
       name: 'millrace_buffered_bytes_max',
       type: 'gauge',
       help: 'Bytes buffered for the socket with the most',
-      more: 'Never much over `WS_MAX_BACKPRESSURE`.',
+      more: 'At most `WS_MAX_BACKPRESSURE`, one message and up to 4 MiB for a burst.',
       read: ({ workers }) => most(workers, w => w.waitingBytes.most),
     },
     {

@@ -33,10 +33,11 @@ const LOW_WATER_SHARE = 0.125;
  * buffered for a burst, as long as the client reads.
  */
 const KERNEL_SHARE_BYTES = 4 * 1024 * 1024;
-/** A client may leave such a burst unread for two samples. */
-const BURST_GRACE_MS = 200;
-/** A client that receives nothing for this long after its state topics stop is suspended, however little is buffered. */
-const PAUSE_GRACE_MS = 1_000;
+/**
+ * A client may leave such a burst unread for this long. One that receives nothing for as long after its state topics
+ * stop is suspended, however little is buffered.
+ */
+const UNREAD_GRACE_MS = 1_000;
 /**
  * Shares of WS_MAX_AGE. A client that is so late and still falls further behind has its state topics paused; one that is
  * as late as the second share, whatever is buffered for it.
@@ -282,13 +283,13 @@ export class Ladder {
   #isOverfull(waiting: number, stuckMs: number): boolean {
     const { burstBytes = 0 } = this.#options;
     if (waiting > this.#suspendBytes + burstBytes) return true;
-    return waiting > this.#suspendBytes && stuckMs >= BURST_GRACE_MS;
+    return waiting > this.#suspendBytes && stuckMs >= UNREAD_GRACE_MS;
   }
 
   /** Its state topics are paused, and since then it has received nothing for a while. */
   #readsNothing(session: Session): boolean {
     const sinceMs = Math.max(session.flow.pausedSinceMs, session.receipt.progressMs);
-    return hasPausedStates(session) && this.#options.nowMs() - sinceMs >= PAUSE_GRACE_MS;
+    return hasPausedStates(session) && this.#options.nowMs() - sinceMs >= UNREAD_GRACE_MS;
   }
 
   /** Resumes state topics, in a slower class if that was decided. */

@@ -145,11 +145,10 @@ describe('R5 K1 a burst beyond the limit', () => {
     return Number.POSITIVE_INFINITY;
   };
 
-  it('R5 K1 suspends no client that reads it, and one that does not', () => {
+  it('R5 K1 suspends no client that reads it, and one that does not for a second', () => {
     build(10 * LIMIT_BYTES);
     for (let n = 0; n < 50; n++) expect(sampled(5_000 - n)).toBe(false);
-    // One of these samples may pause its state topics instead.
-    expect(samplesUntilSuspended(4_900)).toBeGreaterThanOrEqual(2);
+    expect(samplesUntilSuspended(4_900)).toBeGreaterThanOrEqual(10);
     expect(session.isSuspended).toBe(true);
   });
 

@@ -122,6 +122,11 @@ const WITHOUT_EFFECT: readonly MessageKind[] = [
 
 const PUBLICATIONS: readonly MessageKind[] = [
   { name: 'publish 100 B', by: 'retail', cycle: [roomMessage(100)] },
+  {
+    name: 'publish to a new room',
+    by: 'retail',
+    cycle: [text({ action: 'publish', stream: 'rooms', room: 'new-{n}', data: {} })],
+  },
   { name: 'publish 16 kB', by: 'retail', cycle: [roomMessage(16_000)] },
   { name: 'publish 250 kB', by: 'retail', cycle: [roomMessage(250_000)] },
 ];

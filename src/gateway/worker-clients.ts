@@ -39,7 +39,7 @@ export function newClients(
   const userSlots = new UserSlots({ policy: userLimitPolicy, limits, sessions, post, end: ending.end });
   const replies = new Replies(outbox);
   const published = new PublishedBytes(data.published, worker, roomBytesPerSecondMax);
-  const rooms = new RoomPublishing({ replies, post, messageBytesMax: roomMessageBytesMax, published });
+  const rooms = new RoomPublishing({ replies, post, messageBytesMax: roomMessageBytesMax, published, budgets });
   const tierChanges = new TierChanges({ table, subscriptions, nowMs: () => performance.now(), wake });
   const topics = new TopicCommands({ subscriptions, symbols, replies, subscriptionsMax });
   const reauthentication = new Reauthentication({

@@ -95,14 +95,15 @@ export class WorkerRequests {
     }
     this.#publishing.add(owner);
     // Followed until the message has returned, so that it has a position among the others.
-    interest.hold(subject);
+    const isOpened = interest.hold(subject);
     await subject.opening;
     const outcome =
       subject.refusal === ''
         ? await publications.publish({ subject: subject.name, payload, key, content, owner })
         : failed('refused', `not published: ${subject.refusal}`);
-    if (outcome.ok) toWorker(worker, { type: 'published', id, ...outcome.position });
-    else toWorker(worker, { type: 'published', id, code: codeOf(outcome), failure: outcome.detail });
+    const about = { type: 'published', id, isOpened } as const;
+    if (outcome.ok) toWorker(worker, { ...about, ...outcome.position });
+    else toWorker(worker, { ...about, code: codeOf(outcome), failure: outcome.detail });
     interest.release(subject);
     this.#publishing.remove(owner);
   }

@@ -28,6 +28,7 @@ import {
   REPLAY_BYTES_PER_UNIT,
   REPLAY_MESSAGE_UNITS,
   REPLAY_UNITS,
+  ROOM_OPENED_UNITS,
   SNAPSHOT_BYTES_PER_UNIT,
   TOPIC_UNITS,
   UNSUBSCRIBE_UNITS,
@@ -97,7 +98,10 @@ const COSTS: readonly (readonly [what: string, units: string])[] = [
   ],
   ['… its snapshots', `1 for every ${SNAPSHOT_BYTES_PER_UNIT} bytes`],
   ['Leaving a topic', String(UNSUBSCRIBE_UNITS)],
-  ['`publish`', `${PUBLISH_UNITS}, and 1 for every ${PUBLISH_BYTES_PER_UNIT} bytes`],
+  [
+    '`publish`',
+    `${PUBLISH_UNITS}, and 1 for every ${PUBLISH_BYTES_PER_UNIT} bytes; ${ROOM_OPENED_UNITS} more where nobody follows the room`,
+  ],
   ['`auth`', String(AUTH_UNITS)],
 ];
 

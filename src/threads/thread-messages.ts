@@ -290,10 +290,18 @@ export type ToWorker =
    * owner's. `isUnavailable`: NATS does not let this gateway follow it.
    */
   | { readonly type: 'refused'; readonly request: number; readonly owner?: number; readonly isUnavailable?: boolean }
-  | { readonly type: 'published'; readonly id: number; readonly epoch: string; readonly seq: number }
+  /** `isOpened`: nobody follows the room, so the feed followed it for this message. */
   | {
       readonly type: 'published';
       readonly id: number;
+      readonly isOpened?: boolean;
+      readonly epoch: string;
+      readonly seq: number;
+    }
+  | {
+      readonly type: 'published';
+      readonly id: number;
+      readonly isOpened?: boolean;
       readonly code: ErrorCode;
       readonly failure: string;
       readonly retryAfterMs?: number;

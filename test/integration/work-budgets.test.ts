@@ -1,5 +1,6 @@
 /** What one client may make the gateway do: a real gateway with the default budgets, and somebody else who must not notice. */
 import { afterEach, describe, expect, it } from 'vitest';
+import { ROOM_OPENED_UNITS } from '../../src/protocol/costs.js';
 import { type Frame, type Refused, refusedUpgrade, TestClient } from '../support/client.js';
 import { startGateway, type TestGateway, testToken } from '../support/gateway.js';
 import { RawClient } from '../support/raw-client.js';
@@ -76,6 +77,21 @@ describe('J1 names are bounded before they are walked', () => {
     // Each list is short enough, but not all together; or some of these are no channels.
     expect(second).toMatchObject({ id: 2 });
     expect(['too_many_subscriptions', 'unknown_channel']).toContain(second?.code);
+  });
+
+  it('J7 a message to a room that nobody follows is charged for following it', async () => {
+    const gateway = await gatewayWith();
+    const client = await open(await retail(gateway));
+    const unitsOf = async (room: string, id: number): Promise<number> => {
+      const before = await gateway.metric('millrace_work_units_total');
+      client.send({ action: 'publish', id, stream: 'rooms', room, data: {} });
+      await until(() => client.ofType('ack').some(ack => ack.id === id));
+      return (await gateway.metric('millrace_work_units_total')) - before;
+    };
+    const opened = await unitsOf('unfollowed', 1);
+    client.send({ action: 'subscribe', stream: 'rooms', room: 'followed' });
+    await client.arrived('subscribed');
+    expect(opened - (await unitsOf('followed', 2))).toBeCloseTo(ROOM_OPENED_UNITS, -1);
   });
 
   it('JSON with a long number is charged for what reading it exactly costs', async () => {

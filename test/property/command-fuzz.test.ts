@@ -94,6 +94,7 @@ class Worker {
       post,
       messageBytesMax: 16 * 1024,
       published: unlimitedPublished(),
+      budgets: newWorkBudgets(),
     });
     this.#changes = new TierChanges({
       table: this.#table,

@@ -321,7 +321,13 @@ export class OneThreadGateway {
         replies,
         subscriptionsMax: SUBSCRIPTIONS_MAX,
       }),
-      rooms: new RoomPublishing({ replies, post, messageBytesMax: 16 * 1024, published: unlimitedPublished() }),
+      rooms: new RoomPublishing({
+        replies,
+        post,
+        messageBytesMax: 16 * 1024,
+        published: unlimitedPublished(),
+        budgets: newWorkBudgets(),
+      }),
       // No client sends `auth` here.
       reauthentication: undefined as unknown as Reauthentication,
       replies,

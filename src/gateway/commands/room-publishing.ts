@@ -7,12 +7,14 @@ import type { ErrorCode } from '../../protocol/codes.js';
 import type { CommandId } from '../../protocol/command-limits.js';
 import type { PublishCommand } from '../../protocol/commands.js';
 import { NESTING_MAX } from '../../protocol/content-limits.js';
+import { ROOM_OPENED_UNITS } from '../../protocol/costs.js';
 import { stringifyExact } from '../../protocol/exact-json.js';
 import { isCarriable } from '../../protocol/plain.js';
 import { isSymbol, topicOf } from '../../protocol/topics.js';
 import type { FromWorker, ToWorker } from '../../threads/thread-messages.js';
 import type { PublishedBytes } from '../limits/published-bytes.js';
 import { sharedNowMs } from '../limits/shared-clock.js';
+import type { WorkBudgets } from '../limits/work-budgets.js';
 import type { Session } from '../model/session.js';
 import type { Replies } from '../sessions/replies.js';
 
@@ -27,6 +29,7 @@ export interface RoomPublishingOptions {
   /** Longest message, in bytes of the JSON that the room receives. */
   readonly messageBytesMax: number;
   readonly published: PublishedBytes;
+  readonly budgets: WorkBudgets;
 }
 
 interface Pending {
@@ -74,6 +77,7 @@ export class RoomPublishing {
   published(answer: Extract<ToWorker, { type: 'published' }>): void {
     const pending = this.#pending.get(answer.id);
     this.#pending.delete(answer.id);
+    if (pending !== undefined && answer.isOpened) this.#options.budgets.charge(pending.session, ROOM_OPENED_UNITS);
     if (pending === undefined || pending.session.socket === undefined) return;
     if ('failure' in answer) {
       this.#fail(pending, answer.code, answer.failure, answer.retryAfterMs);

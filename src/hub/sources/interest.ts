@@ -44,11 +44,16 @@ export class Interest {
     this.#changed(subject, before);
   }
 
-  /** Keeps the subject wanted for something other than a view, until `release`. */
-  hold(subject: Subject): void {
+  /**
+   * Keeps the subject wanted for something other than a view, until `release`.
+   * @returns whether the feed starts to follow it
+   */
+  hold(subject: Subject): boolean {
     const before = isWanted(subject);
+    const isFollowed = before || this.#lingering.has(subject);
     subject.holds++;
     this.#changed(subject, before);
+    return !isFollowed;
   }
 
   release(subject: Subject): void {

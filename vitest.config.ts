@@ -4,15 +4,16 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 /**
  * Tests come in two tiers. The first proves behaviour on any machine, in minutes: `npm test`, mode `first`. The second, tagged
- * `slow`, takes long or measures the machine: `npm run test:slow`, mode `slow`. Any other mode runs both.
+ * `slow`, takes long, measures the machine, or breaks what runs: `npm run test:slow`, mode `slow`. Any other mode runs both.
  *
  * A file belongs to the second tier by `@module-tag slow` in its head comment, a single test by `{ tags: ['slow'] }`. The mode
- * chooses the files; of files that hold tests of both tiers, `--tags-filter` on the command line chooses the tests. Files that
- * measure nothing and are merely long have `@module-tag bulk` too: they run side by side.
+ * chooses the files; of files that hold tests of both tiers, `--tags-filter` on the command line chooses the tests. What
+ * measures nothing and is merely long has the tag `bulk` too: it runs side by side.
  */
 const MODULE_TAG = /^ \* @module-tag slow$|^\/\*\* @module-tag slow \*\/$/m;
 const BULK_TAG = /^ \* @module-tag bulk$/m;
 const TEST_TAG = /\btags: \['slow'\]/;
+const BULK_TEST_TAG = /\btags: \['slow', 'bulk'\]/;
 
 /** Long ones first, so that none is left to run alone at the end; the soak first of all. */
 const LONG = [
@@ -22,7 +23,6 @@ const LONG = [
   'integration/limits',
   'integration/credentials-live',
   'unit/cli/commands',
-  'chaos/threads',
   'integration/shares',
   'integration/heartbeats',
   'integration/foreign-clients',
@@ -32,15 +32,21 @@ const LONG = [
   'unit/cli/api-key',
   'browser/sdk-page',
   'integration/work-budgets',
-  'integration/attacks',
   'property/command-fuzz',
   'integration/rooms-resume',
   'property/chain',
+  'integration/operators',
+  'integration/tls-settings',
   'integration/two-gateways',
   'integration/scenarios-operation',
-  'chaos/busy-threads',
-  'chaos/feed-failover',
   'integration/drain',
+  'integration/order',
+  'integration/bench-suites',
+  'integration/bench',
+  'integration/nats-rights',
+  'integration/native-probes',
+  'chaos/threads',
+  'chaos/busy-threads',
 ].map(name => `test/${name}.test.ts`);
 
 /** Most tests wait more than they compute: this many files at a time keep two cores busy. */
@@ -56,6 +62,7 @@ const SLOW = FILES.filter(({ text }) => MODULE_TAG.test(text)).map(({ file }) =>
 const BULK = FILES.filter(({ text }) => BULK_TAG.test(text)).map(({ file }) => file);
 const ALONE = SLOW.filter(file => !BULK.includes(file));
 const SLOW_IN_PART = FILES.filter(({ text }) => TEST_TAG.test(text)).map(({ file }) => file);
+const BULK_IN_PART = FILES.filter(({ text }) => BULK_TEST_TAG.test(text)).map(({ file }) => file);
 
 class LongFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
@@ -94,10 +101,10 @@ const units = {
 };
 
 /** Long, but nothing that another file would disturb. */
-const bulk = {
+const bulk = (include: string[]) => ({
   extends: true as const,
-  test: { name: 'bulk', include: BULK, maxWorkers: 3, sequence: { groupOrder: 1 } },
-};
+  test: { name: 'bulk', include, maxWorkers: 5, sequence: { groupOrder: 1 } },
+});
 
 /** One file at a time: what one of them measures, another would disturb. */
 const slow = (include: string[]) => ({
@@ -118,8 +125,8 @@ export default defineConfig(({ mode }) => ({
       mode === 'first'
         ? [whole, units]
         : mode === 'slow'
-          ? [bulk, slow([...ALONE, ...SLOW_IN_PART])]
-          : [whole, units, bulk, slow(ALONE)],
+          ? [bulk([...BULK, ...BULK_IN_PART]), slow([...ALONE, ...SLOW_IN_PART])]
+          : [whole, units, bulk(BULK), slow(ALONE)],
     testTimeout: 120_000,
     hookTimeout: 120_000,
     pool: 'forks',

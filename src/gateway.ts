@@ -30,8 +30,8 @@ import { type Logger, LogSampler } from './observe/log.js';
 import { SampledNotes } from './observe/sampled-notes.js';
 import { GATEWAY_THREAD } from './programs.js';
 import { Readiness } from './readiness.js';
+import { ControlOrders } from './revocation/control-orders.js';
 import { RevocationKeeper } from './revocation/keeper.js';
-import { ControlOrders } from './revocation/operator-orders.js';
 import { createDoorbells, createRing } from './threads/ring.js';
 
 /** How far readers may fall behind one encoder: several hundred milliseconds at full speed. */
@@ -101,48 +101,10 @@ export class Gateway {
       },
     });
     this.#keySet = new KeySetPosts(config.auth.jwksUrl, log, () => this.#workers);
-    this.#readiness = new Readiness(() => ({
-      config,
-      workers: this.#workers,
-      hub: this.#hub,
-      isClosing: this.#closing !== undefined,
-      isDraining: this.#isDraining,
-      isFeedStarted: this.#isFeedStarted,
-      isFeedStale: this.#status.current.feed === 'stale',
-      areDescriptorsShort: this.#descriptors.isShort,
-      areRevocationsReadable: this.#revocations.isReadable,
-      areKeysMissing: this.#keySet.isMissing,
-    }));
+    this.#readiness = this.#newReadiness();
     const rings = Array.from({ length: config.encoders }, () => createRing(RING_BYTES));
     const doorbells = createDoorbells(config.workers);
-    this.#workers = new WorkerSupervisor({
-      config: () => this.#config,
-      readiness: this.#readiness.cells,
-      threadFile: GATEWAY_THREAD,
-      rings,
-      doorbells,
-      revocations: () => this.#revocations.all,
-      keys: () => this.#keySet.keys,
-      onMessage: (worker, message) => {
-        if (message.type === 'load') this.#loads.set(worker, message.level);
-        else if (message.type === 'shed') this.#notes.shed(worker, message.sockets, message.bytes);
-        else if (message.type === 'clients') this.#notes.clients(message.lines, message.leftOut);
-        else if (message.type === 'keys_wanted') void this.#keySet.wanted(worker);
-        else if (message.type === 'reloaded') this.#reload.answered(message.id, message.reloaded);
-        else this.#hub.fromWorker(worker, message);
-      },
-      onStarting: worker => this.#welcome(worker),
-      onDown: (worker, reason) => {
-        log.error({ worker, reason }, 'gateway worker died and is replaced');
-        this.#hub.forgetWorker(worker);
-        this.#loads.forgetWorker(worker);
-      },
-      onFault: (worker, message) => this.#notes.fault(`gateway worker ${worker}`, message),
-      onLongWork: (worker, work) => {
-        log.warn({ worker, ...work }, 'work for one connection took too long; closing the connection');
-      },
-      onStuck: (worker, reason) => this.#stuck(worker, reason),
-    });
+    this.#workers = this.#newWorkers(rings, doorbells);
     this.#hub = createHub({
       config,
       log,
@@ -169,6 +131,52 @@ export class Gateway {
       notReady: () => this.#readiness.missing,
       parts: () => this.#parts(),
       revocations: this.#revocations,
+    });
+  }
+
+  #newReadiness(): Readiness {
+    return new Readiness(() => ({
+      config: this.#config,
+      workers: this.#workers,
+      hub: this.#hub,
+      isClosing: this.#closing !== undefined,
+      isDraining: this.#isDraining,
+      isFeedStarted: this.#isFeedStarted,
+      isFeedStale: this.#status.current.feed === 'stale',
+      areDescriptorsShort: this.#descriptors.isShort,
+      areRevocationsReadable: this.#revocations.isReadable,
+      areKeysMissing: this.#keySet.isMissing,
+    }));
+  }
+
+  #newWorkers(rings: readonly SharedArrayBuffer[], doorbells: SharedArrayBuffer): WorkerSupervisor {
+    return new WorkerSupervisor({
+      config: () => this.#config,
+      readiness: this.#readiness.cells,
+      threadFile: GATEWAY_THREAD,
+      rings,
+      doorbells,
+      revocations: () => this.#revocations.all,
+      keys: () => this.#keySet.keys,
+      onMessage: (worker, message) => {
+        if (message.type === 'load') this.#loads.set(worker, message.level);
+        else if (message.type === 'shed') this.#notes.shed(worker, message.sockets, message.bytes);
+        else if (message.type === 'clients') this.#notes.clients(message.lines, message.leftOut);
+        else if (message.type === 'keys_wanted') void this.#keySet.wanted(worker);
+        else if (message.type === 'reloaded') this.#reload.answered(message.id, message.reloaded);
+        else this.#hub.fromWorker(worker, message);
+      },
+      onStarting: worker => this.#welcome(worker),
+      onDown: (worker, reason) => {
+        this.#log.error({ worker, reason }, 'gateway worker died and is replaced');
+        this.#hub.forgetWorker(worker);
+        this.#loads.forgetWorker(worker);
+      },
+      onFault: (worker, message) => this.#notes.fault(`gateway worker ${worker}`, message),
+      onLongWork: (worker, work) => {
+        this.#log.warn({ worker, ...work }, 'work for one connection took too long; closing the connection');
+      },
+      onStuck: (worker, reason) => this.#stuck(worker, reason),
     });
   }
 

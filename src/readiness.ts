@@ -7,7 +7,7 @@ import { SharedReadiness } from './threads/shared-readiness.js';
 /** How often the gateway threads are told. */
 const REPORT_INTERVAL_MS = 250;
 
-export interface ReadinessParts {
+interface ReadinessParts {
   readonly config: Config;
   readonly workers: WorkerSupervisor;
   readonly hub: Hub;

@@ -32,12 +32,12 @@ export async function gatewayCases(): Promise<MicroCase[]> {
 /** The outbox's own part of publishing a frame, with uWS's; what sockets cost is measured by fanout. */
 function publishing(app: TemplatedApp): () => void {
   const cell = { messages: 0, bytes: 0 };
-  const table = new Views(
+  const views = new Views(
     1,
     () => undefined,
     () => cell,
   );
-  const view = table.acquire('quotes', 'AAPL', laneOf(REALTIME, 0, 'json', false), { tier: 'institutional' });
+  const view = views.acquire('quotes', 'AAPL', laneOf(REALTIME, 0, 'json', false), { tier: 'institutional' });
   view.countSubscriber(true);
   const outbox = new Outbox(
     (topic, bytes, isBinary, compress) => app.publish(topic, bytes, isBinary, compress),

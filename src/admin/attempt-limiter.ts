@@ -12,9 +12,9 @@ const SEED_MAX = 2 ** 32;
 const ONLY_WORKER = 0;
 
 /** `refused`: no token, or a wrong one. */
-export type TokenVerdict = 'accepted' | 'refused' | { readonly retryAfterSeconds: number };
+type TokenVerdict = 'accepted' | 'refused' | { readonly retryAfterSeconds: number };
 
-export interface AttemptLimiterOptions {
+interface AttemptLimiterOptions {
   readonly token: string;
   readonly nowMs: () => number;
   /** Called for each wrong token. @param address for IPv6, its /64 */

@@ -11,7 +11,7 @@ import { type MainParts, mainStatsOf } from './main-stats.js';
 import { AdminServer } from './server.js';
 import { statsOf } from './stats.js';
 
-export interface AdminSources {
+interface AdminSources {
   /** The configuration in force. */
   readonly config: () => Config;
   readonly notes: SampledNotes;

@@ -20,7 +20,7 @@ export interface Reread {
   readonly changed: readonly string[];
 }
 
-export interface ReloadParts {
+interface ReloadParts {
   readonly log: Logger;
   /** @throws {ConfigError} when they are invalid; nothing is reloaded then */
   readonly reread: () => Reread;

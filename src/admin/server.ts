@@ -8,7 +8,7 @@ import type { AttemptLimiter } from './attempt-limiter.js';
 
 const LISTEN_RETRY_MS = 50;
 
-export interface AdminOptions {
+interface AdminOptions {
   readonly host: string;
   /** 0 picks a free one. */
   readonly port: number;

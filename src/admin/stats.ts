@@ -1,7 +1,7 @@
 /** The body of `/api/v1/stats`: the process in a few numbers, summed over all threads. */
 import type { FeedState, WorkerStats } from '../threads/thread-messages.js';
 
-export interface StatsInput {
+interface StatsInput {
   readonly node: string;
   /** The port that clients connect to. */
   readonly port: number;

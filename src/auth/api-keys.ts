@@ -7,9 +7,9 @@ import { apiKeyDigest, idOfKey } from './api-key-text.js';
 import type { Credential } from './credential.js';
 
 /** Why a key is refused. Only the holder of a key learns `expired`. */
-export type ApiKeyRefusal = 'malformed' | 'unknown' | 'expired';
+type ApiKeyRefusal = 'malformed' | 'unknown' | 'expired';
 
-export type ApiKeyResult =
+type ApiKeyResult =
   | { readonly ok: true; readonly credential: Credential }
   | { readonly ok: false; readonly code: 'unauthorized'; readonly reason: ApiKeyRefusal };
 

@@ -10,7 +10,7 @@ import type { Credential } from './credential.js';
 
 const INSTITUTIONAL = 'institutional';
 
-export type CertificateResult =
+type CertificateResult =
   | { readonly ok: true; readonly credential: Credential }
   | { readonly ok: false; readonly reason: string };
 

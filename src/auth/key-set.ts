@@ -15,7 +15,7 @@ import {
 } from 'jose';
 
 /** Algorithms allowed for the keys of a key set; jose also requires that the key fits. */
-export const KEY_SET_ALGORITHMS = [
+const KEY_SET_ALGORITHMS = [
   ...['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512'],
   ...['ES256', 'ES384', 'ES512', 'EdDSA', 'Ed25519'],
 ];
@@ -29,7 +29,7 @@ export interface KeySource {
 }
 
 /** There are no keys to verify with. */
-export class NoKeysError extends Error {
+class NoKeysError extends Error {
   override readonly name = 'NoKeysError';
 }
 

@@ -22,11 +22,11 @@ export const KEY_SET_BYTES_MAX = 1024 ** 2;
 const LOOK_MS = 500;
 
 /** Why a fetch failed. */
-export const KEY_SET_FAILURES = ['unreachable', 'timeout', 'status', 'invalid'] as const;
-export type KeySetFailure = (typeof KEY_SET_FAILURES)[number];
+const KEY_SET_FAILURES = ['unreachable', 'timeout', 'status', 'invalid'] as const;
+type KeySetFailure = (typeof KEY_SET_FAILURES)[number];
 
 /** `current`: the last fetch succeeded. `stale`: it failed, and the keys before it are in use. `missing`: no keys. */
-export type KeySetState = 'current' | 'stale' | 'missing';
+type KeySetState = 'current' | 'stale' | 'missing';
 
 export interface KeySetStats {
   readonly state: KeySetState;
@@ -42,7 +42,7 @@ export interface KeySetLog {
   error(fields: object, message: string): void;
 }
 
-export interface RemoteKeySetOptions {
+interface RemoteKeySetOptions {
   readonly url: string;
   readonly log: KeySetLog;
   /** Of a clock that is never set. */

@@ -62,7 +62,7 @@ function isIssuedUntil(atMs: number, { issuedAtMs, apiKeyId }: Credential, clock
 }
 
 /** `known`: nothing changed. `full`: there is no room for it. */
-export type TakeOutcome = 'new' | 'later' | 'known' | 'full';
+type TakeOutcome = 'new' | 'later' | 'known' | 'full';
 
 export interface RevocationListOptions {
   readonly lives: CredentialLives;

@@ -39,7 +39,7 @@ export interface TokenVerifier {
   use(keys: TokenKeys): void;
 }
 
-export interface TokenVerifierOptions {
+interface TokenVerifierOptions {
   /** Ms since the Unix epoch, compared with `exp` and `iat`. */
   readonly nowMs?: () => number;
   /** Of a clock that is never set; measures the age of cached tokens. */

@@ -9,7 +9,7 @@ const ANSWER_MAX_MS = 3_000;
 /** Drain, and release the admin port at once. */
 const MAKE_WAY: NodeJS.Signals = 'SIGQUIT';
 
-export interface FoundPredecessor extends Predecessor {
+interface FoundPredecessor extends Predecessor {
   readonly pid: number;
   readonly node: string;
 }

@@ -2,7 +2,7 @@
 import { BoundedMap } from '../protocol/bounded-map.js';
 
 /** The kinds, with their meanings as Markdown. */
-export const FEED_ERRORS = {
+const FEED_ERRORS = {
   subscribe_refused: 'the user may not subscribe to a subject',
   publish_refused: 'the user may not publish a room message, an answer or a request',
   dead_letter_refused: 'an invalid message could not be put on `deadletter.<subject>`',

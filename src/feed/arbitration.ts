@@ -22,7 +22,7 @@ const SUBJECTS_MAX = 500_000;
 /** Most payload bytes of waiting messages. Beyond it, the subject of the newest one stops waiting and has a hole. */
 const AHEAD_BYTES_MAX = 32 * 1024 * 1024;
 
-export interface ArbiterOptions {
+interface ArbiterOptions {
   readonly nowMs: () => number;
   readonly isLive: (line: UpstreamIndex) => boolean;
   /** Receives the messages that count, in order. */
@@ -31,7 +31,7 @@ export interface ArbiterOptions {
 }
 
 /** `taken`: delivered or waiting; `duplicate`: taken before; `pass`: counts only from the active upstream. */
-export type Arbitration = 'taken' | 'duplicate' | 'pass';
+type Arbitration = 'taken' | 'duplicate' | 'pass';
 
 /** A line's position by its own numbers. */
 interface LinePlace {

@@ -2,7 +2,7 @@
 import type { Config } from '../config/environment.js';
 import { type Feed, systemClock } from '../feed-contract/feed.js';
 import type { Logger } from '../observe/log.js';
-import { ReplayFeed } from './replay.js';
+import { ReplayFeed } from './replay-feed.js';
 import { SimulatorFeed } from './simulator/simulator.js';
 
 /** Loads the NATS client only if it is needed. */

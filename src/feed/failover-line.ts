@@ -18,7 +18,7 @@ export interface LineOwner {
   gap(line: FailoverLine, subject: string): void;
 }
 
-export interface LineOptions {
+interface LineOptions {
   readonly name: 'primary' | 'backup';
   readonly index: UpstreamIndex;
   /** Creates a feed for each attempt: a feed that failed to start cannot be reused. */

@@ -39,7 +39,7 @@ const CHECKS = 16;
 /** A check this many times later than due means that the process slept, which says nothing about the upstreams. */
 const LATE_CHECKS_MAX = 2;
 
-export interface FailoverFeedOptions {
+interface FailoverFeedOptions {
   readonly name: Feed['name'];
   readonly openPrimary: () => Feed;
   readonly openBackup: () => Feed;

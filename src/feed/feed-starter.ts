@@ -4,7 +4,7 @@ import { type FeedFailure, type FeedOutcome, NOT_RUNNING } from '../feed-contrac
 
 const RETRY_DELAY_MS_MIN = 500;
 
-export interface FeedStarterOptions {
+interface FeedStarterOptions {
   /** A feed that failed to start cannot be started again. */
   readonly open: () => Feed;
   readonly clock: Clock;

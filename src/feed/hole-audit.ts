@@ -12,13 +12,13 @@ import type { SubjectPrefix } from '../protocol/subject-prefix.js';
 /**
  * Most subjects checked after a hole: the most recently active ones. The others are told that messages may be missing.
  */
-export const AUDITED_MAX = 1_000;
+const AUDITED_MAX = 1_000;
 /** Most requests in flight. */
 const ASKED_MAX = 16;
 /** Pause between two audits if there are too many subjects for one: holes within it are checked together. */
 const PAUSE_MS = 20;
 
-export interface HoleAuditOptions {
+interface HoleAuditOptions {
   /** The newest stored sequence of a subject; undefined if there is none, or no answer. */
   readonly newestOf: (subject: string) => Promise<number | undefined>;
   /** What has been read: the newest hole, and the newest message. */

@@ -7,7 +7,7 @@ import { publicationHeaders, publicationOf } from './nats-headers.js';
 import type { NatsNames } from './nats-names.js';
 
 /** Its position in the stream; `content` is set if the stream already had it (see FeedPosition). */
-export interface PublishedAt {
+interface PublishedAt {
   readonly seq: number;
   readonly content: string | undefined;
 }

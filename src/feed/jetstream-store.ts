@@ -22,7 +22,7 @@ const CONSUMER_IDLE_MS = 10_000;
 const INCOMPLETE = failed('incomplete', 'messages have left the stream, or may have');
 const TOO_MANY = failed('incomplete', 'more messages than one read may return');
 
-export interface JetStreamStoreOptions {
+interface JetStreamStoreOptions {
   readonly connection: NatsConnection;
   readonly names: NatsNames;
   readonly stream: string;

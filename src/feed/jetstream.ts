@@ -17,7 +17,7 @@ import { StreamShare } from './stream-share.js';
 
 const NOT_READABLE = failed('unreachable', 'the stream cannot be read at the moment');
 
-export interface JetStreamFeedOptions extends NatsLinkOptions {
+interface JetStreamFeedOptions extends NatsLinkOptions {
   readonly clock: Clock;
 }
 

@@ -75,7 +75,7 @@ export async function connectNats(
   }
 }
 
-export interface ConnectionWatcher {
+interface ConnectionWatcher {
   disconnected(): void;
   reconnected(): void;
   /** The connection is closed for good, by `close` or by an error that reconnecting cannot fix. */

@@ -24,7 +24,7 @@ export interface NatsLinkOptions {
 }
 
 /** What the feed learns about its connection. */
-export interface LinkOwner {
+interface LinkOwner {
   disconnected(detail: string): void;
   /** Connected again; what the server refused before has been tried again. */
   reconnected(): void;

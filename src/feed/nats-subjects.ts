@@ -16,7 +16,7 @@ import {
 import type { SubjectPrefix } from '../protocol/subject-prefix.js';
 import { failureCodeOf, rethrowOutside } from './nats-connection.js';
 import { HeaderFaults, publicationHeaders, readCoreMessage } from './nats-headers.js';
-import { Refusals } from './refusals.js';
+import { RefusedSubjects } from './refused-subjects.js';
 
 const CONTROL_SUBJECTS = ['control.revoke', 'control.drain'];
 const NOT_CONNECTED = failed('unreachable', 'NATS cannot be reached');
@@ -36,7 +36,7 @@ export class NatsSubjects {
   readonly #onChange: (subject: string, refusal: string) => void;
   readonly #message = newFeedMessage();
   readonly #subscriptions = new Map<string, Subscription>();
-  readonly #refusals = new Refusals(subjects => this.#renew(subjects));
+  readonly #refused = new RefusedSubjects(subjects => this.#renew(subjects));
   readonly #publishing = new Set<Publishing>();
   readonly headerFaults: HeaderFaults;
   /** True for subjects that come from elsewhere: their messages are skipped here. */
@@ -71,19 +71,19 @@ export class NatsSubjects {
    */
   follow(subject: string): FeedOutcome | Promise<FeedOutcome> {
     if (this.#sink === undefined || this.#connection.isClosed()) return NOT_RUNNING;
-    if (!this.#subscriptions.has(subject) || this.#refusals.of(subject) !== undefined) this.#subscribe(subject);
+    if (!this.#subscriptions.has(subject) || this.#refused.of(subject) !== undefined) this.#subscribe(subject);
     return this.isConnected ? this.#confirmed(subject) : NOT_CONNECTED;
   }
 
   /** Why the server refuses a subject that is wanted; undefined if it does not. */
   refusalOf(subject: string): string | undefined {
-    return this.#refusals.of(subject);
+    return this.#refused.of(subject);
   }
 
   unfollow(subject: string): FeedOutcome {
     const subscription = this.#subscriptions.get(subject);
     this.#subscriptions.delete(subject);
-    this.#refusals.delete(subject);
+    this.#refused.delete(subject);
     if (subscription?.isClosed() === false && !this.#connection.isClosed()) subscription.unsubscribe();
     return DONE;
   }
@@ -123,14 +123,14 @@ export class NatsSubjects {
   reconnected(): Promise<void> | undefined {
     this.isConnected = true;
     this.#hasNoticed = false;
-    return this.#refusals.size === 0 ? undefined : this.#refusals.retryNow();
+    return this.#refused.size === 0 ? undefined : this.#refused.retryNow();
   }
 
   /** Nothing reaches the sink after this. */
   stop(): void {
     this.#sink = undefined;
     this.isConnected = false;
-    this.#refusals.stop();
+    this.#refused.stop();
   }
 
   async #confirmed(subject: string): Promise<FeedOutcome> {
@@ -138,7 +138,7 @@ export class NatsSubjects {
       await this.#connection.flush();
       return DONE;
     });
-    const refusal = this.#refusals.of(subject);
+    const refusal = this.#refused.of(subject);
     if (outcome.ok) return refusal === undefined ? DONE : failed('refused', refusal);
     if (!this.#hasNoticed) {
       this.#hasNoticed = true;
@@ -163,14 +163,14 @@ export class NatsSubjects {
   }
 
   #subscribe(subject: string): void {
-    const refusedBefore = this.#refusals.of(subject);
-    this.#refusals.delete(subject);
+    const refusedBefore = this.#refused.of(subject);
+    this.#refused.delete(subject);
     const subscription = this.#connection.subscribe(this.#prefix.add(subject), {
       callback: (error, received) => {
         if (error !== null) {
           // A subscription that has been replaced means nothing.
           if (this.#subscriptions.get(subject) !== subscription || this.#sink === undefined) return;
-          this.#refusals.add(subject, error.message);
+          this.#refused.add(subject, error.message);
           if (error.message !== refusedBefore) this.#onChange(subject, error.message);
           return;
         }

@@ -7,9 +7,9 @@ import { headerLine, messageLine } from './recording.js';
  * Most characters that wait for a slow disk. A live feed cannot pause, so messages that find the queue full are
  * dropped.
  */
-export const RECORDER_QUEUE_CHARACTERS_MAX = 64 * 1024 * 1024;
+const RECORDER_QUEUE_CHARACTERS_MAX = 64 * 1024 * 1024;
 
-export interface RecorderOptions {
+interface RecorderOptions {
   /** Must not exist yet or be empty: recordings are not overwritten. */
   readonly file: string;
   readonly clock: Clock;

@@ -22,7 +22,7 @@ const VERSION = 1;
 export const RECORDING_LINE_BYTES_MAX = 16 * 1024 * 1024;
 
 /** A message and its arrival time, µs since the start of the recording. */
-export interface RecordedMessage {
+interface RecordedMessage {
   readonly tMicros: number;
   readonly message: FeedMessage;
 }

@@ -12,7 +12,7 @@ const PING_INTERVAL_MS = 1_000;
 export const QUEUED_BYTES_HIGH = 16 * 1024 * 1024;
 export const ROUND_TRIP_MS_HIGH = 2_500;
 
-export interface RoundTripOptions {
+interface RoundTripOptions {
   readonly connection: Pick<NatsConnection, 'flush' | 'stats'>;
   readonly clock: Clock;
   /** False while there is no connection: then nothing is measured. */

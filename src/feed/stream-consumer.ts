@@ -19,7 +19,7 @@ const ANOTHER_AFTER_MS = 300;
 /** at most so often. */
 const ADDED_MAX = 5;
 
-export interface StreamConsumerOptions {
+interface StreamConsumerOptions {
   readonly stream: string;
   readonly filter: string;
   /** It starts after this sequence; if 0, at the last message of every subject. */

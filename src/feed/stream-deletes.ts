@@ -6,7 +6,7 @@ import { epochOf } from './jetstream-stream.js';
 const LONG_LIST = 20_000;
 const LONG_LIST_INTERVAL_MS = 1_000;
 
-export interface StreamDeletesOptions {
+interface StreamDeletesOptions {
   /** The stream with the list of its deleted sequences. */
   readonly detailsOf: () => Promise<StreamInfo>;
   readonly nowMs: () => number;

@@ -34,7 +34,7 @@ const REQUEST_MS_MIN = 1_000;
 const REQUEST_MS_STEP = 200;
 const REQUEST_MS_MAX = 5_000;
 
-export interface StreamReaderOptions {
+interface StreamReaderOptions {
   readonly link: NatsLink;
   readonly stream: string;
   readonly share: StreamShare;

@@ -24,7 +24,7 @@ import { FeedStarter } from './feed-starter.js';
 /** While the reason stays the same, the log repeats it at this interval. */
 export const WAITING_NOTE_MS = 30_000;
 
-export interface WaitingFeedOptions {
+interface WaitingFeedOptions {
   readonly name: Feed['name'];
   readonly open: () => Feed;
   /** How long to wait, ms; 0: without end. */

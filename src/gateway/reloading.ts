@@ -3,7 +3,7 @@ import type { FromWorker, ReloadedSettings } from '../threads/thread-messages.js
 import type { Access } from './sessions/access.js';
 import type { ClientLog } from './supervision/client-log.js';
 
-export interface ReloadingParts {
+interface ReloadingParts {
   readonly access: Access;
   readonly log: ClientLog;
   readonly post: (message: FromWorker) => void;

@@ -22,7 +22,7 @@ import type { Ending, Streams } from './worker-streams.js';
 
 export function newClients(
   { data, post, fault }: ThreadLife,
-  { table, outbox, budgets, subscriptions, wake }: Streams,
+  { views, outbox, budgets, subscriptions, wake }: Streams,
   authentication: Authentication,
   sessions: ReadonlySet<Session>,
   turns: ServedTurns,
@@ -40,7 +40,7 @@ export function newClients(
   const replies = new Replies(outbox);
   const published = new PublishedBytes(data.published, worker, roomBytesPerSecondMax);
   const rooms = new RoomPublishing({ replies, post, messageBytesMax: roomMessageBytesMax, published, budgets });
-  const tierChanges = new TierChanges({ table, subscriptions, nowMs: () => performance.now(), wake });
+  const tierChanges = new TierChanges({ views, subscriptions, nowMs: () => performance.now(), wake });
   const topics = new TopicCommands({ subscriptions, symbols, replies, subscriptionsMax });
   const reauthentication = new Reauthentication({
     credentials,

@@ -19,7 +19,7 @@ import type { Subscriptions } from './subscriptions/subscriptions.js';
 import type { SentCell, Views } from './views/views.js';
 
 /** What has counters. */
-export interface CountedParts {
+interface CountedParts {
   readonly server: GatewayServer;
   readonly limits: ConnectionLimits;
   readonly credentials: Credentials;
@@ -28,12 +28,12 @@ export interface CountedParts {
   readonly keepalive: Keepalive<Session>;
   readonly topics: TopicCommands;
   readonly rooms: RoomPublishing;
-  readonly table: Views;
+  readonly views: Views;
   readonly subscriptions: Subscriptions;
   readonly outbox: Outbox;
   readonly sent: ReadonlyMap<string, SentCell>;
   readonly fanout: Fanout;
-  readonly slow: Ladder;
+  readonly ladder: Ladder;
   readonly bufferedTotal: BufferedTotal;
   readonly overload: Overload;
 }
@@ -64,14 +64,14 @@ function connectionStats({ server, limits, credentials, pending, budgets, keepal
   };
 }
 
-function deliveryStats({ table, subscriptions, outbox, sent, fanout }: CountedParts) {
+function deliveryStats({ views, subscriptions, outbox, sent, fanout }: CountedParts) {
   const { waitingBytes, counters } = subscriptions.recoveries;
   return {
-    requestsWaiting: table.requests.waiting,
+    requestsWaiting: views.requests.waiting,
     missed: { bytes: waitingBytes, shared: counters.shared },
     sent: [...sent].map(([key, { messages, bytes }]) => ({ key, messages, bytes })),
     control: { ...outbox.control },
-    views: table.size,
+    views: views.size,
     turns: fanout.counters.turns,
     overruns: fanout.counters.overruns,
     latencyBuckets: [...fanout.counters.latencyBuckets],
@@ -79,21 +79,21 @@ function deliveryStats({ table, subscriptions, outbox, sent, fanout }: CountedPa
   };
 }
 
-function slowStats({ slow, bufferedTotal, overload }: CountedParts) {
+function slowStats({ ladder, bufferedTotal, overload }: CountedParts) {
   return {
-    buffered: slow.buffered,
-    dropped: slow.counters.dropped,
-    stalls: slow.counters.stalls,
-    circuits: { open: slow.open, halfOpen: slow.halfOpen },
-    resumes: slow.counters.resumes,
-    conflated: slow.conflation.slowed,
-    conflationSteps: { ...slow.conflation.counters },
-    clientsLagging: slow.ages.lagging,
+    buffered: ladder.buffered,
+    dropped: ladder.counters.dropped,
+    stalls: ladder.counters.stalls,
+    circuits: { open: ladder.open, halfOpen: ladder.halfOpen },
+    resumes: ladder.counters.resumes,
+    conflated: ladder.conflation.slowed,
+    conflationSteps: { ...ladder.conflation.counters },
+    clientsLagging: ladder.ages.lagging,
     ages: {
-      institutional: countsOf(slow.ages.counts.institutional),
-      retail: countsOf(slow.ages.counts.retail),
+      institutional: countsOf(ladder.ages.counts.institutional),
+      retail: countsOf(ladder.ages.counts.retail),
     },
-    waitingBytes: slow.waitingBytes,
+    waitingBytes: ladder.waitingBytes,
     closedForTotal: Object.entries(bufferedTotal.closed),
     loopDelayMs: overload.loopDelayMs,
     frameAgeMs: overload.frameAgeMs,

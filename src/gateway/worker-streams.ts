@@ -41,7 +41,7 @@ export function newStreams({ data, apps, log, post }: ThreadLife, sessions: Read
   const turn = { current: 0 };
   const sent = new Map<string, SentCell>();
   const sentCell = sentCellsIn(sent);
-  const table = new Views(
+  const views = new Views(
     rings.length,
     interestTeller(changes => post({ type: 'interest', changes })),
     sentCell,
@@ -54,7 +54,7 @@ export function newStreams({ data, apps, log, post }: ThreadLife, sessions: Read
     config.compression,
     config.limits.snapshotFrameBytesMax,
   );
-  const losses = new Gaps(outbox, source => eventSymbols.get(source));
+  const gaps = new Gaps(outbox, source => eventSymbols.get(source));
   const budgets = new WorkBudgets({
     unitsPerSecond: config.limits.workUnitsPerSecond,
     debts: data.debts.table,
@@ -64,9 +64,9 @@ export function newStreams({ data, apps, log, post }: ThreadLife, sessions: Read
   const nowMs = () => performance.now();
   const { receipts, ages } = newAges(config, outbox, sessions, nowMs);
   const subscriptions = new Subscriptions({
-    table,
+    views,
     outbox,
-    losses,
+    gaps,
     turn,
     wake,
     bufferedBytesMax: config.limits.backpressureBytesMax * REPLAY_SHARE,
@@ -84,7 +84,7 @@ export function newStreams({ data, apps, log, post }: ThreadLife, sessions: Read
     cut: session => ending.cut(session, CloseCode.slowConsumer),
     onClosed: (sockets, bytes) => post({ type: 'shed', sockets, bytes }),
   });
-  const slow = new Ladder({
+  const ladder = new Ladder({
     subscriptions,
     outbox,
     receipts,
@@ -101,15 +101,27 @@ export function newStreams({ data, apps, log, post }: ThreadLife, sessions: Read
   });
   const fanout = new Fanout({
     rings: rings.map(ring => new RingReader(ring, worker)),
-    table,
+    views,
     subscriptions,
     outbox,
-    losses,
+    gaps,
     nowMicros: monotonicMicros,
-    slow,
+    ladder,
     turn,
   });
-  return { doorbell, wake, eventSymbols, sent, table, outbox, budgets, subscriptions, bufferedTotal, slow, fanout };
+  return {
+    doorbell,
+    wake,
+    eventSymbols,
+    sent,
+    views,
+    outbox,
+    budgets,
+    subscriptions,
+    bufferedTotal,
+    ladder,
+    fanout,
+  };
 }
 export type Streams = ReturnType<typeof newStreams>;
 

@@ -4,16 +4,16 @@ import { monotonicMicros } from '../protocol/wall-clock.js';
 import { SharedReadiness } from '../threads/shared-readiness.js';
 import type { ToWorker } from '../threads/thread-messages.js';
 import { MessageGate } from './commands/message-gate.js';
-import { pump } from './delivery/ring-reader.js';
+import { pump } from './delivery/pump.js';
 import { Admissions } from './edge/admission.js';
 import { GatewayServer } from './edge/server.js';
 import { CONTROL_FRAMES_PER_SECOND, MessageRate } from './limits/message-rate.js';
 import { Owners } from './limits/owner.js';
+import { MainMessages } from './main-messages.js';
 import type { Session } from './model/session.js';
-import { Orders } from './orders.js';
 import { Reloading } from './reloading.js';
 import type { Access } from './sessions/access.js';
-import { Rechecks } from './sessions/rechecks.js';
+import { ChangedRights } from './sessions/changed-rights.js';
 import { GLANCE_INTERVAL_MS, SAMPLE_INTERVAL_MS } from './slow-consumers/ladder.js';
 import { CHECK_INTERVAL_MS, Overload } from './slow-consumers/overload.js';
 import { Heartbeats } from './subscriptions/heartbeats.js';
@@ -34,7 +34,7 @@ export class GatewayWorker {
   readonly #clients: Clients;
   readonly #turns: ServedTurns;
   readonly #server: GatewayServer;
-  readonly #orders: Orders;
+  readonly #mainMessages: MainMessages;
 
   constructor(life: ThreadLife, access: Access) {
     this.#life = life;
@@ -52,10 +52,10 @@ export class GatewayWorker {
     this.#clients = newClients(life, this.#streams, access.authentication, sessions, this.#turns, ending);
     this.#server = newServer(life, this.#streams, this.#clients, sessions, this.#turns);
     const { credentials, reauthentication } = this.#clients;
-    const rechecks = new Rechecks({ sessions, reauthentication, end: ending.end, onFault: life.fault });
-    access.watch(credentials, removedKeys => rechecks.run(removedKeys));
+    const changedRights = new ChangedRights({ sessions, reauthentication, end: ending.end, onFault: life.fault });
+    access.watch(credentials, removedKeys => changedRights.run(removedKeys));
     const reloading = new Reloading({ access, log: life.log, post });
-    this.#orders = newOrders(life, this.#streams, this.#clients, sessions, this.#server, access, reloading);
+    this.#mainMessages = newMainMessages(life, this.#streams, this.#clients, sessions, this.#server, access, reloading);
   }
 
   /** The work in progress takes too long. */
@@ -64,7 +64,7 @@ export class GatewayWorker {
   }
 
   receive(message: ToWorker): void {
-    this.#orders.receive(message);
+    this.#mainMessages.receive(message);
   }
 
   /**
@@ -74,20 +74,20 @@ export class GatewayWorker {
   async run(posted: () => ToWorker | undefined): Promise<void> {
     const { post, data } = this.#life;
     this.#startTimers();
-    const listening = await this.#orders.open(posted);
+    const listening = await this.#mainMessages.open(posted);
     if (listening === undefined) {
       post({ type: 'listen_failed', port: data.port });
       this.#life.finish(1);
       return;
     }
     post({ type: 'listening', port: listening });
-    const { fanout, slow, subscriptions, table, doorbell } = this.#streams;
+    const { fanout, ladder, subscriptions, views, doorbell } = this.#streams;
     await pump({
       fanout,
-      slow,
+      ladder,
       tierChanges: this.#clients.tierChanges,
       deliveries: subscriptions.deliveries,
-      table,
+      views,
       doorbell,
       lagging: new Int32Array(data.lagging),
       worker: data.worker,
@@ -98,15 +98,15 @@ export class GatewayWorker {
   #startTimers(): void {
     const { data, apps, post } = this.#life;
     const { config, worker } = data;
-    const { slow, table, outbox, fanout, wake } = this.#streams;
+    const { ladder, views, outbox, fanout, wake } = this.#streams;
     const { tierChanges, keepalive, revocations } = this.#clients;
     const row = turnRow(data.turns, worker);
     setInterval(() => {
-      slow.sample();
-      table.expire(performance.now());
+      ladder.sample();
+      views.expire(performance.now());
       if (tierChanges.hasPending) wake();
     }, SAMPLE_INTERVAL_MS).unref();
-    setInterval(() => slow.glance(), GLANCE_INTERVAL_MS).unref();
+    setInterval(() => ladder.glance(), GLANCE_INTERVAL_MS).unref();
     setInterval(() => beat(row), BEAT_INTERVAL_MS).unref();
     setInterval(() => keepalive.check(), keepalive.checkIntervalMs).unref();
     setInterval(() => apps.closeUnused(), APPS_CHECK_MS).unref();
@@ -117,7 +117,7 @@ export class GatewayWorker {
       onLevel: level => post({ type: 'load', level }),
     });
     setInterval(() => overload.check(fanout.counters), CHECK_INTERVAL_MS).unref();
-    const heartbeats = new Heartbeats(table, outbox, config.times, monotonicMicros);
+    const heartbeats = new Heartbeats(views, outbox, config.times, monotonicMicros);
     setInterval(() => heartbeats.sweep(), heartbeats.sweepIntervalMs).unref();
     const { pending } = this.#life;
     this.#life.stats = () =>
@@ -128,7 +128,7 @@ export class GatewayWorker {
 /** From the listening socket to the sessions. */
 function newServer(
   { data, apps, pending, proxies, corking, log, fault }: ThreadLife,
-  { table, outbox, budgets, subscriptions, slow, fanout }: Streams,
+  { views, outbox, budgets, subscriptions, ladder, fanout }: Streams,
   { symbols, limits, credentials, keepalive, userSlots, replies, commands }: Clients,
   sessions: Set<Session>,
   turns: ServedTurns,
@@ -161,9 +161,9 @@ function newServer(
     admissions,
     commands,
     subscriptions,
-    slow,
+    ladder,
     fanout,
-    table,
+    views,
     outbox,
     limits,
     pending,
@@ -183,18 +183,18 @@ function newServer(
 }
 
 /** From the main thread to all of these. */
-function newOrders(
+function newMainMessages(
   life: ThreadLife,
-  { table, subscriptions, eventSymbols }: Streams,
+  { views, subscriptions, eventSymbols }: Streams,
   { symbols, rooms, topics, credentials, userSlots }: Clients,
   sessions: ReadonlySet<Session>,
   server: GatewayServer,
   access: Access,
   reloading: Reloading,
-): Orders {
+): MainMessages {
   const { data, apps, post, fault } = life;
   const row = turnRow(data.turns, data.worker);
-  return new Orders({
+  return new MainMessages({
     apps,
     listen: port => notingListener(row, () => apps.listen(data.config.host, port)),
     config: data.config,
@@ -203,7 +203,7 @@ function newOrders(
     sessions,
     symbols,
     eventSymbols,
-    table,
+    views,
     subscriptions,
     rooms,
     topics,

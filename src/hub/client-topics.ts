@@ -7,7 +7,7 @@ import { PublishedRooms } from './events/published-rooms.js';
 import { ClientSubjects, type Refusal } from './sources/client-subjects.js';
 import { partsOf, type Subject } from './sources/subject-table.js';
 
-export interface ClientTopicsOptions {
+interface ClientTopicsOptions {
   /** Maximum subjects without data that clients follow, in total and per owner. */
   readonly max: number;
   readonly perOwnerMax: number;
@@ -20,7 +20,7 @@ export interface ClientTopicsOptions {
 }
 
 /** Why there is no subject: the name is not valid, the owner's share is used up, or there are too many in total. */
-export type NoSubject = 'unknown' | Refusal;
+type NoSubject = 'unknown' | Refusal;
 
 export class ClientTopics {
   /** Requests beyond a limit; `shares`: those beyond the limit of one owner. */

@@ -10,7 +10,7 @@ import { Hub } from './hub.js';
 import type { HubFeed } from './hub-feed.js';
 import { PooledEncoderThread } from './shards/encoder-thread.js';
 
-export interface HubParts {
+interface HubParts {
   readonly config: Config;
   readonly log: Logger;
   readonly sampler: LogSampler;

@@ -1,11 +1,11 @@
 /** Where the feed's messages, orders and reports go. */
 import type { FeedSink } from '../feed-contract/feed.js';
 import type { Logger } from '../observe/log.js';
-import type { ControlOrders } from '../revocation/operator-orders.js';
+import type { ControlOrders } from '../revocation/control-orders.js';
 import type { Hub } from './hub.js';
 import type { ServiceStatus } from './service-status.js';
 
-export interface FeedSinkParts {
+interface FeedSinkParts {
   readonly hub: Hub;
   readonly orders: ControlOrders;
   readonly status: ServiceStatus;

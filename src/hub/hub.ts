@@ -59,10 +59,8 @@ export class Hub {
       subjects: this.#subjects,
       follow: (subject, wanted) => feed.follow(subject, wanted),
       onChange: ({ symbol }) => this.#symbols.wantChanged(symbol),
-      forget: subject => {
-        // Its symbol may have been forgotten before.
-        if (this.#subjects.get(subject.id) === subject) this.#drop(subject);
-      },
+      // Its symbol may have been forgotten before.
+      forget: subject => this.#subjects.get(subject.id) === subject && this.#drop(subject),
     });
     this.#clientTopics = new ClientTopics({
       max: options.clientSubjectsMax,
@@ -98,10 +96,17 @@ export class Hub {
       feedPosition: subject => this.#feedPosition(subject),
       toWorker: options.toWorker,
     });
-    this.#symbols = new Symbols({
-      listed: options.symbols,
-      max: options.symbolsMax ?? Number.POSITIVE_INFINITY,
-      idleMs: options.symbolIdleMs ?? 0,
+    this.#symbols = this.#newSymbols();
+    this.shards = Array.from({ length: options.encoders }, (_, index) => this.#newShard(index));
+    for (const shard of this.shards) defineSubject(shard, this.#subjects.allTrades);
+  }
+
+  #newSymbols(): Symbols {
+    const { symbols, symbolsMax = Number.POSITIVE_INFINITY, symbolIdleMs = 0 } = this.#options;
+    return new Symbols({
+      listed: symbols,
+      max: symbolsMax,
+      idleMs: symbolIdleMs,
       find: name => this.#subjects.find(name),
       dropSubject: subject => {
         this.#epochs.hasForgotten = true;
@@ -110,17 +115,18 @@ export class Hub {
       announce: symbol => this.#announcements.symbol(symbol),
       announceForgotten: (symbol, subjects) => this.#announcements.forgotten(symbol, subjects),
     });
-    this.shards = Array.from({ length: options.encoders }, (_, index) => {
-      return new Shard({
-        ...options,
-        index,
-        startThread: () => options.startEncoder(index),
-        subject: id => this.#subjects.get(id),
-        onResult: result => this.#results.take(result),
-        onCrash: (cause, lost, at) => this.#rebuild(index, cause, lost, at),
-      });
+  }
+
+  #newShard(index: number): Shard {
+    const options = this.#options;
+    return new Shard({
+      ...options,
+      index,
+      startThread: () => options.startEncoder(index),
+      subject: id => this.#subjects.get(id),
+      onResult: result => this.#results.take(result),
+      onCrash: (cause, lost, at) => this.#rebuild(index, cause, lost, at),
     });
-    for (const shard of this.shards) defineSubject(shard, this.#subjects.allTrades);
   }
 
   get subjects(): number {

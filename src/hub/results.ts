@@ -4,7 +4,7 @@ import type { Holds } from './holds.js';
 import type { HubCounters, HubOptions } from './hub-options.js';
 import type { SubjectTable } from './sources/subject-table.js';
 
-export interface ResultsOptions extends Pick<HubOptions, 'onRejected' | 'onFault'> {
+interface ResultsOptions extends Pick<HubOptions, 'onRejected' | 'onFault'> {
   readonly counters: HubCounters;
   readonly holds: Holds;
   readonly subjects: SubjectTable;

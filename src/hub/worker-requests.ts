@@ -27,7 +27,7 @@ const NOWHERE: StreamPosition = { epoch: '\0', seq: 0 };
 /** Requests answered through the ring. */
 type Asking = Extract<InterestChange, { op: 'want' | 'ask' | 'replay' }>;
 
-export interface WorkerRequestsOptions {
+interface WorkerRequestsOptions {
   readonly interest: Interest;
   readonly replays: Replays;
   readonly publications: Publications;

@@ -63,7 +63,7 @@ export interface MainStats {
 }
 
 /** Numbers about the key set at AUTH_JWKS_URL. */
-export interface KeySetNumbers {
+interface KeySetNumbers {
   readonly state: string;
   /** Since the last successful fetch; undefined before the first. */
   readonly ageMs: number | undefined;

@@ -2,7 +2,7 @@
 
 export type UrlCredentials = { readonly user: string; readonly password: string } | { readonly token: string };
 
-export interface NatsServers {
+interface NatsServers {
   /** `host:port`, as nats.js expects them: it does not read credentials in addresses. */
   readonly hosts: readonly string[];
   /** The user and password, or the token, in the addresses; undefined if there are none. */

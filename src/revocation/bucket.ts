@@ -29,14 +29,14 @@ const TIDY_AFTER_MS = 1_000;
 /** The server's refusals are logged once for each connection; beyond this many, the oldest may be logged again. */
 const REFUSALS_MAX = 64;
 
-export interface BucketOwner extends StoreOwner {
+interface BucketOwner extends StoreOwner {
   /** An order that the server kept. @returns false if it must be kept for later */
   order(payload: Uint8Array, atMs: number): boolean;
   /** All revocations in force: after each read, the bucket gets those it lacks. */
   inForce(): Iterable<Revocation>;
 }
 
-export interface RevocationBucketOptions {
+interface RevocationBucketOptions {
   readonly name: 'bucket' | 'backup_bucket';
   readonly nats: NatsConfig;
   readonly nodeName: string;

@@ -1,4 +1,8 @@
-/** Gateway threads that are too long at one thing, under load: who loses what, and who is served on. */
+/**
+ * Gateway threads that are too long at one thing, under load: who loses what, and who is served on.
+ * @module-tag slow
+ * @module-tag bulk
+ */
 import { afterEach, describe, expect, it } from 'vitest';
 import { type Refused, refusedUpgrade, type TestClient } from '../support/client.js';
 import { testToken } from '../support/gateway.js';

@@ -1,4 +1,8 @@
-/** NATS breaks while the gateway has asked it for something: the gateway lives, and asks again. */
+/**
+ * NATS breaks while the gateway has asked it for something: the gateway lives, and asks again.
+ * @module-tag slow
+ * @module-tag bulk
+ */
 import { connect, type NatsConnection } from 'nats';
 import { afterEach, describe, expect, it } from 'vitest';
 import { startBreakingNats } from '../support/breaking-nats.js';

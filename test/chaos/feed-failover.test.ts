@@ -1,4 +1,8 @@
-/** Two NATS servers, one of which fails: what clients see of it. */
+/**
+ * Two NATS servers, one of which fails: what clients see of it.
+ * @module-tag slow
+ * @module-tag bulk
+ */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -1,4 +1,8 @@
-/** One NATS server, whose connection, process, consumer or stream fails: what clients see of it. */
+/**
+ * One NATS server, whose connection, process, consumer or stream fails: what clients see of it.
+ * @module-tag slow
+ * @module-tag bulk
+ */
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

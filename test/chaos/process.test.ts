@@ -1,4 +1,8 @@
-/** What a process runs out of: room for its log, a reader of it, file descriptors. */
+/**
+ * What a process runs out of: room for its log, a reader of it, file descriptors.
+ * @module-tag slow
+ * @module-tag bulk
+ */
 import { execFileSync, spawn } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';

@@ -1,4 +1,8 @@
-/** Threads that die, hang, and keep dying, in a gateway under load: what its clients see. */
+/**
+ * Threads that die, hang, and keep dying, in a gateway under load: what its clients see.
+ * @module-tag slow
+ * @module-tag bulk
+ */
 import { afterEach, describe, expect, it } from 'vitest';
 import { CRASH_LOOP_DEATHS } from '../../src/observe/restart-pace.js';
 import type { TestClient } from '../support/client.js';

@@ -3,7 +3,7 @@ import { Packr } from 'msgpackr';
 import { headers, type MsgHdrs, type NatsConnection } from 'nats';
 import { FuzzRandom } from './fuzz-random.js';
 
-export interface FeedFuzzOptions {
+interface FeedFuzzOptions {
   readonly nats: NatsConnection;
   readonly messages: number;
   readonly seed: number;

@@ -11,7 +11,7 @@ import type { AnswerCheck } from './answers.js';
 import { CommandGenerator } from './commands.js';
 import { FuzzRandom } from './fuzz-random.js';
 
-export interface WireFuzzOptions {
+interface WireFuzzOptions {
   /** `ws://host:port` */
   readonly url: string;
   readonly frames: number;
@@ -22,7 +22,7 @@ export interface WireFuzzOptions {
   readonly onProgress?: (framesSent: number) => void;
 }
 
-export interface WireFuzzResult {
+interface WireFuzzResult {
   readonly framesSent: number;
   readonly connections: number;
   /** What should not have been; empty when all is well. Each names its connection, to be found again with the seed. */

@@ -1,4 +1,8 @@
-/** Attacks on the door and on what is shared: each is refused as the protocol says, costs little, and hurts nobody else. */
+/**
+ * Attacks on the door and on what is shared: each is refused as the protocol says, costs little, and hurts nobody else.
+ * @module-tag slow
+ * @module-tag bulk
+ */
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';

@@ -1,6 +1,7 @@
 /**
  * The benchmark itself, run tiny: that it runs, delivers everything and reports in the agreed shape; never how fast.
  * @module-tag slow
+ * @module-tag bulk
  */
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';

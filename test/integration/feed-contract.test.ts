@@ -8,7 +8,7 @@ import { FailoverFeed } from '../../src/feed/failover.js';
 import { JetStreamFeed } from '../../src/feed/jetstream.js';
 import { NatsFeed } from '../../src/feed/nats.js';
 import { headerLine } from '../../src/feed/recording.js';
-import { ReplayFeed } from '../../src/feed/replay.js';
+import { ReplayFeed } from '../../src/feed/replay-feed.js';
 import { SimulatorFeed } from '../../src/feed/simulator/simulator.js';
 import { WaitingFeed } from '../../src/feed/waiting-feed.js';
 import { type Feed, systemClock } from '../../src/feed-contract/feed.js';

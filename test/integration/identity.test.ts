@@ -78,7 +78,7 @@ describe('I1 R39 the recipes of ops/identity.md', () => {
   });
 
   for (const recipe of recipes().filter(one => !isKeycloak(one))) {
-    it(`I1 connect a user of ${recipe.provider}`, { tags: ['slow'] }, () => connectsAsDocumented(recipe));
+    it(`I1 connect a user of ${recipe.provider}`, { tags: ['slow', 'bulk'] }, () => connectsAsDocumented(recipe));
   }
 });
 
@@ -159,7 +159,7 @@ describe('I5 R39 a key set at a URL', () => {
 
   it(
     'I5 that changes and then fails: new keys count within seconds, and the last ones stay',
-    { tags: ['slow'] },
+    { tags: ['slow', 'bulk'] },
     async () => {
       const { gateway, publish, open: connected, refused, readiness, isState } = await gatewayWithKeySet();
       const [first, second] = [await newPair('k1'), await newPair('k2')];

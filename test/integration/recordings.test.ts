@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { connect } from 'nats';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { headerLine, messageLine, parseMessageLine } from '../../src/feed/recording.js';
-import { ReplayFeed } from '../../src/feed/replay.js';
+import { ReplayFeed } from '../../src/feed/replay-feed.js';
 import { newFeedMessage, systemClock } from '../../src/feed-contract/feed.js';
 import { Collector } from '../support/collector.js';
 import { type NatsServer, startNatsServer } from '../support/nats-server.js';

@@ -1,4 +1,8 @@
-/** What a client can send, or leave unsent, that reaches no handler of ours: each is bounded, and keeps no other client from service. */
+/**
+ * What a client can send, or leave unsent, that reaches no handler of ours: each is bounded, and keeps no other client from service.
+ * @module-tag slow
+ * @module-tag bulk
+ */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';

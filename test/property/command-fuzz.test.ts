@@ -53,7 +53,7 @@ class Worker {
   readonly faults: string[] = [];
   readonly received = new Map<Session, Record<string, unknown>[]>();
   readonly commands: CommandHandler;
-  readonly #table: Views;
+  readonly #views: Views;
   readonly #subscriptions: Subscriptions;
   readonly #symbols: SymbolLookup;
   readonly #rooms: RoomPublishing;
@@ -64,7 +64,7 @@ class Worker {
 
   constructor(tokens: Awaited<ReturnType<typeof createTokenVerifier>>, policy: Awaited<ReturnType<typeof openPolicy>>) {
     const cell = { messages: 0, bytes: 0 };
-    this.#table = new Views(
+    this.#views = new Views(
       1,
       change => this.#pending.push(change),
       () => cell,
@@ -75,12 +75,12 @@ class Worker {
       () => cell,
       false,
     );
-    const losses = new Gaps(outbox, () => undefined);
+    const gaps = new Gaps(outbox, () => undefined);
     const bufferedBytesMax = 1024 * 1024;
     this.#subscriptions = new Subscriptions({
-      table: this.#table,
+      views: this.#views,
       outbox,
-      losses,
+      gaps,
       turn: { current: 1 },
       bufferedBytesMax,
       wake: () => {},
@@ -97,7 +97,7 @@ class Worker {
       budgets: newWorkBudgets(),
     });
     this.#changes = new TierChanges({
-      table: this.#table,
+      views: this.#views,
       subscriptions: this.#subscriptions,
       nowMs: () => Number.POSITIVE_INFINITY,
       wake: () => {},
@@ -135,7 +135,7 @@ class Worker {
   }
 
   get size(): number {
-    return this.#table.size;
+    return this.#views.size;
   }
 
   connect(session: Session): void {
@@ -179,20 +179,20 @@ class Worker {
       if (replay !== undefined) recoveries.ended(replay, isRecovered, { epoch: 'e', seq: 1 }, 7);
       return;
     }
-    const view = this.#table.asked(change.request);
+    const view = this.#views.asked(change.request);
     if (view === undefined) {
-      this.#table.requests.settled(change.request);
+      this.#views.requests.settled(change.request);
       return;
     }
     const source = this.#sources.get(view.sourceName) ?? this.#sources.size + 1;
     this.#sources.set(view.sourceName, source);
     view.seqs.moveTo(source, 1, 7, 'e');
-    if (!this.#table.answered(view, source, 0)) return;
+    if (!this.#views.answered(view, source, 0)) return;
     view.moveTo('e', 1);
     const bytes = new Uint8Array(
       isMsgpackLane(view.lane) ? packr.pack(PART) : new TextEncoder().encode(JSON.stringify(PART)),
     );
-    this.#subscriptions.views.answered(view, view.isState ? { seq: 1, epoch: 'e', bytes } : undefined);
+    this.#subscriptions.viewChanges.answered(view, view.isState ? { seq: 1, epoch: 'e', bytes } : undefined);
   }
 }
 
@@ -226,7 +226,7 @@ function newLimits(): ConnectionLimits {
 
 describe.each<[count: number, options: { timeout: number; tags?: string[] }]>([
   [MESSAGES / 5, { timeout: 300_000 }],
-  [MESSAGES, { timeout: 600_000, tags: ['slow'] }],
+  [MESSAGES, { timeout: 600_000, tags: ['slow', 'bulk'] }],
 ])('R23 R47 of %d generated messages', (messages, options) => {
   it('R23 R47 each is answered, with nothing but what the protocol names', options, async () => {
     const tokens = [

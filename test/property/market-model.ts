@@ -43,7 +43,7 @@ export interface ModelSetup {
   readonly isCalm: boolean;
 }
 
-export interface ClientKind {
+interface ClientKind {
   readonly isMsgpack: boolean;
   readonly isRetail: boolean;
   readonly isStamped: boolean;

@@ -8,7 +8,6 @@
 import fc from 'fast-check';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { compileEntitlements } from '../../src/auth/credential.js';
-import { ShardEncoder } from '../../src/encoder/encoder.js';
 import { Fanout } from '../../src/gateway/delivery/fanout.js';
 import { Gaps } from '../../src/gateway/events/gaps.js';
 import type { Socket } from '../../src/gateway/model/session.js';
@@ -17,17 +16,17 @@ import { Ladder } from '../../src/gateway/slow-consumers/ladder.js';
 import { Subscriptions } from '../../src/gateway/subscriptions/subscriptions.js';
 import { TierChanges } from '../../src/gateway/subscriptions/tier-changes.js';
 import { Views } from '../../src/gateway/views/views.js';
-import { Hub } from '../../src/hub/hub.js';
+import type { Hub } from '../../src/hub/hub.js';
 import { REALTIME, type Tier } from '../../src/protocol/view-options.js';
 import { laneOf, TRADES_FULL, TRADES_PUBLIC } from '../../src/threads/lanes.js';
-import { createProgress } from '../../src/threads/progress.js';
-import { createDoorbells, createRing, RingReader } from '../../src/threads/ring.js';
+import { createRing, RingReader } from '../../src/threads/ring.js';
 import type { InterestChange } from '../../src/threads/thread-messages.js';
 import { newAges } from '../support/ages.js';
 import { FakeSocket, FakeUws } from '../support/fake-uws.js';
 import { newCredential, newSession } from '../support/new-session.js';
 import { OneThreadFeed } from '../support/one-thread-feed.js';
-import { StepThread } from '../support/step-thread.js';
+import { newOneThreadHub } from '../support/one-thread-hub.js';
+import type { StepThread } from '../support/step-thread.js';
 
 const RUNS = Number(process.env.MILLRACE_PROPERTY_RUNS ?? 60);
 /** To look into a failure: how long to search for a smaller script. */
@@ -90,9 +89,9 @@ class TierModel {
   readonly #feed = new OneThreadFeed(false);
   readonly #hub: Hub;
   readonly #threads: StepThread[] = [];
-  readonly #table: Views;
+  readonly #views: Views;
   readonly #subscriptions: Subscriptions;
-  readonly #slow: Ladder;
+  readonly #ladder: Ladder;
   readonly #fanout: Fanout;
   readonly #tierChanges: TierChanges;
   readonly #published = new Map<string, number>();
@@ -102,44 +101,18 @@ class TierModel {
 
   constructor(ringBytes: number) {
     const nowMicros = () => 1e15 + Math.floor(performance.now() * 1000) + this.#ticks++;
-    const doorbells = createDoorbells(1);
     const rings = [createRing(ringBytes), createRing(ringBytes)];
     const eventSymbols = new Map<number, string>();
-    this.#hub = new Hub({
-      encoders: rings.length,
-      startEncoder: shard => {
-        const ring = rings[shard] as SharedArrayBuffer;
-        this.#threads[shard] = new StepThread(
-          new ShardEncoder(
-            {
-              ring,
-              doorbells,
-              messageBytesMax: 1024 * 1024,
-              bookLevelsMax: 1_000_000,
-              batchMax: 3,
-              progress: createProgress(),
-            },
-            nowMicros,
-          ),
-        );
-        return this.#threads[shard];
-      },
+    this.#hub = newOneThreadHub({
+      rings,
+      threads: this.#threads,
       symbols: SYMBOLS,
-      epoch: 'gw1',
       nowMicros,
-      workers: 1,
-      toWorker: (_worker, message) => {
+      toWorker: message => {
         if (message.type === 'event_sources') for (const [id, name] of message.sources) eventSymbols.set(id, name);
       },
       feed: this.#feed,
       historyBytes: 8192,
-      clientSubjectsMax: 1024,
-      clientSubjectsPerOwnerMax: 1024,
-      batchIntervalMs: 16,
-      isLagging: () => false,
-      hungAfterMs: Number.POSITIVE_INFINITY,
-      stableAfterMs: 0,
-      onHold: () => {},
       onRejected: (_subject, _payload, reason) => {
         throw new Error(reason);
       },
@@ -150,14 +123,14 @@ class TierModel {
     this.#feed.deliver = message => this.#hub.message(message);
     const sentCell = () => ({ messages: 0, bytes: 0 });
     const turn = { current: 0 };
-    const table = new Views(rings.length, change => this.#interest.push(change), sentCell);
+    const views = new Views(rings.length, change => this.#interest.push(change), sentCell);
     const outbox = new Outbox(
       (topic, b, isBinary) => this.#uws.publish(topic, b, isBinary),
       nowMicros,
       sentCell,
       false,
     );
-    const losses = new Gaps(outbox, source => eventSymbols.get(source));
+    const gaps = new Gaps(outbox, source => eventSymbols.get(source));
     const bufferedBytesMax = BACKPRESSURE_BYTES / 4;
     const nowMs = () => performance.now();
     const ages = newAges({
@@ -167,9 +140,9 @@ class TierModel {
       ping: (session, payload) => session.socket?.ping(payload),
     });
     const subscriptions = new Subscriptions({
-      table,
+      views,
       outbox,
-      losses,
+      gaps,
       turn,
       wake: () => {},
       bufferedBytesMax,
@@ -177,7 +150,7 @@ class TierModel {
       room: ages.receipts,
       nowMs,
     });
-    const slow = new Ladder({
+    const ladder = new Ladder({
       ...ages,
       subscriptions,
       outbox,
@@ -192,19 +165,28 @@ class TierModel {
       close: () => {},
     });
     const readers = rings.map(ring => new RingReader(ring, 0));
-    this.#fanout = new Fanout({ rings: readers, table, subscriptions, outbox, losses, nowMicros, slow, turn });
+    this.#fanout = new Fanout({
+      rings: readers,
+      views,
+      subscriptions,
+      outbox,
+      gaps,
+      nowMicros,
+      ladder,
+      turn,
+    });
     this.#tierChanges = new TierChanges({
-      table,
+      views,
       subscriptions,
       nowMs: () => performance.now(),
       wake: () => {},
     });
-    this.#table = table;
+    this.#views = views;
     this.#subscriptions = subscriptions;
-    this.#slow = slow;
-    this.#uws.onDropped = socket => slow.dropped(socket.session, this.#fanout.turn);
-    this.#uws.onDrain = socket => slow.drained(socket.session);
-    this.#uws.onPong = (socket, payload) => slow.ponged(socket.session, payload);
+    this.#ladder = ladder;
+    this.#uws.onDropped = socket => ladder.dropped(socket.session, this.#fanout.turn);
+    this.#uws.onDrain = socket => ladder.drained(socket.session);
+    this.#uws.onPong = (socket, payload) => ladder.ponged(socket.session, payload);
   }
 
   connect(tier: Tier, isFull: boolean): void {
@@ -271,8 +253,8 @@ class TierModel {
 
   flush(): void {
     this.#uws.flush();
-    this.#slow.settle();
-    this.#slow.sample();
+    this.#ladder.settle();
+    this.#ladder.sample();
   }
 
   /** Until nothing is on its way. */
@@ -307,7 +289,7 @@ class TierModel {
         }),
       ),
     );
-    const entries = [...this.#table.all()];
+    const entries = [...this.#views.all()];
     expect(entries.filter(({ pins }) => pins > 0)).toHaveLength(lanes.size);
     // Those of all symbols are kept for a while.
     expect(entries.filter(({ pins, isAllTrades }) => pins === 0 && !isAllTrades)).toEqual([]);

@@ -4,7 +4,7 @@ import { type AddressInfo, createServer, type Socket } from 'node:net';
 
 const INFO = 'INFO {"server_id":"BREAKING","version":"2.9.10","proto":1,"headers":true,"max_payload":1048576}\r\n';
 
-export interface BreakingNats {
+interface BreakingNats {
   readonly url: string;
   /** Connections that were broken so far. */
   broken(): number;

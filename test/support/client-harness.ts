@@ -4,7 +4,7 @@ import { FakeClock } from './fake-clock.js';
 import { type Command, FakeNetwork, type FakeSocket, subscribeAll } from './fake-socket.js';
 
 /** A client on a network and a clock that stand still until the test moves them. */
-export interface Harness {
+interface Harness {
   readonly client: MillraceClient;
   readonly network: FakeNetwork;
   readonly clock: FakeClock;

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 const PROGRAM = fileURLToPath(new URL('./fleet.mjs', import.meta.url));
 
 /** A time that a client was without a connection. */
-export interface Absence {
+interface Absence {
   readonly downMs: number;
   /** How long it was asked to stay away. */
   readonly promisedMs: number;

@@ -7,7 +7,7 @@ import { type NatsServer, startNatsServer } from './nats-server.js';
 import { TestPublisher } from './publisher.js';
 
 /** There from the first test on; clients end with the test that opened them. */
-export interface LiveGateway {
+interface LiveGateway {
   readonly gateway: TestGateway;
   readonly publisher: TestPublisher;
   readonly token: string;

@@ -18,7 +18,7 @@ export interface MatchingEngineOptions {
   readonly feeRate?: string;
 }
 
-export interface NewOrder {
+interface NewOrder {
   readonly userId: string;
   readonly symbol: string;
   readonly side: Side;
@@ -27,10 +27,10 @@ export interface NewOrder {
   readonly quantity: string;
 }
 
-export type OrderStatus = 'open' | 'partially_filled' | 'filled' | 'cancelled' | 'rejected';
+type OrderStatus = 'open' | 'partially_filled' | 'filled' | 'cancelled' | 'rejected';
 
 /** An order as it stands. */
-export interface PlacedOrder extends NewOrder {
+interface PlacedOrder extends NewOrder {
   readonly orderId: string;
   readonly filledQuantity: string;
   readonly status: OrderStatus;

@@ -15,7 +15,7 @@ const NO_LIMITS = {
   leaf: UNLIMITED,
 };
 
-export interface UserOptions {
+interface UserOptions {
   /** When the server ends it. Left out: never. */
   readonly expiresMs?: number;
 }

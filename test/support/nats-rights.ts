@@ -23,7 +23,7 @@ export const PASSWORDS = {
   NATS_ADMINISTRATOR_PASSWORD: 'of-the-administrator',
 } as const;
 
-export function configurationOf(setup: Setup): string {
+function configurationOf(setup: Setup): string {
   return readFileSync(`${FOLDER}accounts-${setup}.conf`, 'utf8');
 }
 

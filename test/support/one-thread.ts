@@ -2,7 +2,6 @@
  * The real hub, encoder, ring and gateway modules wired in one thread, with uWS, the feed and the threads' scheduling played
  * by the test: when a batch is encoded, when a worker turns, when a socket takes what waits for it, is the test's choice.
  */
-import { ShardEncoder } from '../../src/encoder/encoder.js';
 import { CommandHandler } from '../../src/gateway/commands/command-handler.js';
 import { RoomPublishing } from '../../src/gateway/commands/room-publishing.js';
 import { SymbolLookup } from '../../src/gateway/commands/symbol-lookup.js';
@@ -19,15 +18,15 @@ import { Heartbeats } from '../../src/gateway/subscriptions/heartbeats.js';
 import { Subscriptions } from '../../src/gateway/subscriptions/subscriptions.js';
 import type { RequestLimits } from '../../src/gateway/views/view-requests.js';
 import { Views } from '../../src/gateway/views/views.js';
-import { Hub } from '../../src/hub/hub.js';
-import { createProgress } from '../../src/threads/progress.js';
-import { createDoorbells, createRing, RingReader } from '../../src/threads/ring.js';
+import type { Hub } from '../../src/hub/hub.js';
+import { createRing, RingReader } from '../../src/threads/ring.js';
 import type { FromWorker, InterestChange, ToWorker } from '../../src/threads/thread-messages.js';
 import { newAges } from './ages.js';
 import { FakeSocket, FakeUws, type Receive } from './fake-uws.js';
 import { type NewSession, newSession, unlimitedPublished } from './new-session.js';
 import type { OneThreadFeed } from './one-thread-feed.js';
-import { KILLED, StepThread } from './step-thread.js';
+import { newOneThreadHub } from './one-thread-hub.js';
+import { KILLED, type StepThread } from './step-thread.js';
 import { newWorkBudgets } from './work-budgets.js';
 
 const RING_BYTES = 64 * 1024;
@@ -71,9 +70,9 @@ export class OneThreadGateway {
   readonly subscriptions: Subscriptions;
   readonly #uws: FakeUws;
   readonly #threads: StepThread[] = [];
-  readonly #table: Views;
+  readonly #views: Views;
   readonly #fanout: Fanout;
-  readonly #slow: Ladder;
+  readonly #ladder: Ladder;
   readonly #commands: CommandHandler;
   readonly #symbols: SymbolLookup;
   readonly #heartbeats: Heartbeats;
@@ -95,7 +94,7 @@ export class OneThreadGateway {
     options.feed.deliver = message => this.hub.message(message);
     const sentCell = () => ({ messages: 0, bytes: 0 });
     const turn = { current: 0 };
-    this.#table = new Views(
+    this.#views = new Views(
       options.encoders,
       change => this.#changes.push(change),
       sentCell,
@@ -103,7 +102,7 @@ export class OneThreadGateway {
     );
     const publish = (topic: string, bytes: Uint8Array, isBinary: boolean) => this.#uws.publish(topic, bytes, isBinary);
     const outbox = new Outbox(publish, nowMicros, sentCell, false);
-    const losses = new Gaps(outbox, source => this.#eventSymbols.get(source));
+    const gaps = new Gaps(outbox, source => this.#eventSymbols.get(source));
     const nowMs = () => nowMicros() / 1000;
     const ages = newAges({
       backpressureBytesMax: backpressureBytes,
@@ -113,9 +112,9 @@ export class OneThreadGateway {
       ping: (session, payload) => session.socket?.ping(payload),
     });
     this.subscriptions = new Subscriptions({
-      table: this.#table,
+      views: this.#views,
       outbox,
-      losses,
+      gaps,
       turn,
       // Somebody turns all the time.
       wake: () => {},
@@ -127,24 +126,24 @@ export class OneThreadGateway {
       resumedAtOnceMax: options.resumedAtOnceMax ?? 3,
       assemblyBytesMax: options.assemblyBytesMax ?? ASSEMBLY_BYTES_MAX,
     });
-    this.#slow = this.#newLadder(outbox, ages, options, nowMs);
+    this.#ladder = this.#newLadder(outbox, ages, options, nowMs);
     this.#fanout = new Fanout({
       rings: rings.map(ring => new RingReader(ring, 0)),
-      table: this.#table,
+      views: this.#views,
       subscriptions: this.subscriptions,
       outbox,
-      losses,
+      gaps,
       nowMicros,
-      slow: this.#slow,
+      ladder: this.#ladder,
       turn,
     });
-    this.#heartbeats = new Heartbeats(this.#table, outbox, HEARTBEAT_TIMES, nowMicros);
+    this.#heartbeats = new Heartbeats(this.#views, outbox, HEARTBEAT_TIMES, nowMicros);
     const post = (message: FromWorker) => this.hub.fromWorker(0, message);
     this.#symbols = new SymbolLookup(options.symbols, post);
     this.#commands = this.#newCommands(new Replies(outbox), post);
-    this.#uws.onDropped = socket => this.#slow.dropped(socket.session, this.#fanout.turn);
-    this.#uws.onDrain = socket => this.#slow.drained(socket.session);
-    this.#uws.onPong = (socket, payload) => this.#slow.ponged(socket.session, payload);
+    this.#uws.onDropped = socket => this.#ladder.dropped(socket.session, this.#fanout.turn);
+    this.#uws.onDrain = socket => this.#ladder.drained(socket.session);
+    this.#uws.onPong = (socket, payload) => this.#ladder.ponged(socket.session, payload);
   }
 
   get overruns(): number {
@@ -152,11 +151,11 @@ export class OneThreadGateway {
   }
 
   get stalls(): number {
-    return this.#slow.counters.stalls;
+    return this.#ladder.counters.stalls;
   }
 
   get conflation(): Readonly<Conflation['counters']> {
-    return this.#slow.conflation.counters;
+    return this.#ladder.conflation.counters;
   }
 
   connect(client: Omit<NewSession, 'id'>, receive: Receive): FakeSocket {
@@ -173,7 +172,7 @@ export class OneThreadGateway {
     socket.isOpen = false;
     this.#uws.sockets.delete(socket);
     this.#sessions.delete(socket.session);
-    this.#slow.closed(socket.session);
+    this.#ladder.closed(socket.session);
     this.subscriptions.closed(socket.session);
   }
 
@@ -216,17 +215,17 @@ export class OneThreadGateway {
   /** uWS writes what was published. */
   flush(): void {
     this.#uws.flush();
-    this.#slow.settle();
+    this.#ladder.settle();
   }
 
   glance(): void {
-    this.#slow.glance();
+    this.#ladder.glance();
   }
 
   sample(): void {
-    this.#slow.glance();
-    this.#slow.sample();
-    this.#table.expire(performance.now());
+    this.#ladder.glance();
+    this.#ladder.sample();
+    this.#views.expire(performance.now());
   }
 
   /** Topics on which nothing happened say where they stand. */
@@ -249,42 +248,13 @@ export class OneThreadGateway {
   }
 
   #newHub(options: OneThreadOptions, rings: readonly SharedArrayBuffer[], nowMicros: () => number): Hub {
-    const { encoders, symbols, feed, historyBytes, isRefused } = options;
-    const doorbells = createDoorbells(1);
-    return new Hub({
-      encoders,
-      startEncoder: shard => {
-        const ring = rings[shard] as SharedArrayBuffer;
-        const thread = new StepThread(
-          new ShardEncoder(
-            {
-              ring,
-              doorbells,
-              messageBytesMax: 1024 * 1024,
-              bookLevelsMax: 1_000_000,
-              batchMax: 3,
-              progress: createProgress(),
-            },
-            nowMicros,
-          ),
-        );
-        this.#threads[shard] = thread;
-        return thread;
-      },
-      symbols,
-      epoch: 'gw1',
+    const { symbols, feed, historyBytes, isRefused } = options;
+    return newOneThreadHub({
+      rings,
+      threads: this.#threads,
       nowMicros,
-      workers: 1,
-      toWorker: (_worker, message) => this.#fromHub(message),
-      feed,
-      historyBytes,
-      clientSubjectsMax: 1024,
-      clientSubjectsPerOwnerMax: 1024,
-      batchIntervalMs: 16,
-      isLagging: () => false,
-      hungAfterMs: Number.POSITIVE_INFINITY,
-      stableAfterMs: 0,
-      onHold: () => {},
+      ...{ symbols, feed, historyBytes },
+      toWorker: message => this.#fromHub(message),
       onRejected: (subject, payload, reason) => {
         options.onRejected?.(reason);
         if (!isRefused(payload)) this.faults.push(`rejected ${subject}: ${reason}`);
@@ -345,14 +315,14 @@ export class OneThreadGateway {
       this.#symbols.add(message.symbols);
     } else if (message.type === 'forgotten') {
       this.#symbols.forget(message.symbols);
-      this.#table.forgetSources(message.sources);
+      this.#views.forgetSources(message.sources);
       for (const id of message.sources) this.#eventSymbols.delete(id);
     } else if (message.type === 'known') {
       this.#symbols.answer(message.id, message.symbols);
     } else if (message.type === 'refused') {
-      const refused = this.#table.asked(message.request);
+      const refused = this.#views.asked(message.request);
       if (refused === undefined) this.subscriptions.recoveries.refused(message.request);
-      else this.subscriptions.views.refused(refused, 'too_many_subscriptions');
+      else this.subscriptions.viewChanges.refused(refused, 'too_many_subscriptions');
     }
   }
 }

@@ -75,17 +75,9 @@ export async function startProxy(
       output += chunk;
     });
   }
-  const endWithTests = (): void => {
-    child.kill('SIGKILL');
-  };
-  process.once('exit', endWithTests);
+  const end = endWithTests(child);
   const stop = async (): Promise<void> => {
-    process.removeListener('exit', endWithTests);
-    if (child.exitCode === null && child.signalCode === null) {
-      const exited = once(child, 'exit');
-      child.kill('SIGTERM');
-      await exited;
-    }
+    await end();
     rmSync(directory, { recursive: true, force: true });
   };
   try {
@@ -127,6 +119,21 @@ function written(directory: string, text: string): string {
 
 function run(program: string, args: readonly string[]): ChildProcess {
   return spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, PATH } });
+}
+
+/** @returns ends it earlier */
+function endWithTests(child: ChildProcess): () => Promise<void> {
+  const kill = (): void => {
+    child.kill('SIGKILL');
+  };
+  process.once('exit', kill);
+  return async () => {
+    process.removeListener('exit', kill);
+    if (child.exitCode !== null || child.signalCode !== null) return;
+    const exited = once(child, 'exit');
+    child.kill('SIGTERM');
+    await exited;
+  };
 }
 
 function createCertificate(certificate: string, key: string): void {

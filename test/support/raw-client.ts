@@ -12,7 +12,7 @@ const FIN = 0x80;
 const RSV1 = 0x40;
 const MASKED = 0x80;
 
-export interface RawFrame {
+interface RawFrame {
   readonly opcode: number;
   /** The mark of a compressed message. */
   readonly rsv1: boolean;

@@ -7,7 +7,7 @@ const LENGTH_64 = 127;
 
 export const OP = { continuation: 0, text: 1, binary: 2, close: 8, ping: 9, pong: 10 } as const;
 
-export interface FrameOptions {
+interface FrameOptions {
   /** Last of its message; true when left out. */
   readonly fin?: boolean;
   /** The three reserved bits, 4 (RSV1) to 1 (RSV3). */

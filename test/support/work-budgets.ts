@@ -3,7 +3,7 @@ import { createSharedDebts } from '../../src/gateway/limits/shared-debts.js';
 import { type Account, WorkBudgets } from '../../src/gateway/limits/work-budgets.js';
 
 /** More than any test makes. */
-export const PLENTY = 1_000_000_000;
+const PLENTY = 1_000_000_000;
 const SEED = [1, 2] as const;
 
 export function newWorkBudgets(unitsPerSecond = PLENTY, nowMicros: () => number = () => 0): WorkBudgets {

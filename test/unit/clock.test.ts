@@ -21,8 +21,8 @@ const WALL_CLOCK: Readonly<Record<string, string>> = {
   'gateway/supervision/certificate-files.ts': 'certificates end at a time of day',
   'gateway/worker-clients.ts': 'handed to what ends tokens',
   'protocol/wall-clock.ts': 'the time of day, for all others',
+  'revocation/control-orders.ts': 'a revocation counts for tokens issued before it',
   'revocation/file.ts': 'the file system says when a file was written by it',
-  'revocation/operator-orders.ts': 'a revocation counts for tokens issued before it',
 };
 
 afterEach(() => {

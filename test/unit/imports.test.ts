@@ -147,3 +147,28 @@ describe('imports', () => {
     expect(circle(round)).toEqual(['b', 'c', 'b']);
   });
 });
+
+/** Public entrances: their users are not in this repository. */
+const PUBLIC = ['src/client/', 'src/publisher/'];
+const NAMES = /[A-Za-z_$][\w$]*/g;
+const EXPORTED =
+  /^export (?:abstract )?(?:async )?(?:const enum|const|let|function\*?|class|interface|type|enum) ([A-Za-z_$][\w$]*)/gm;
+
+it('nothing is exported that no other file names', () => {
+  const texts = ['src', 'bench', 'test', 'native-notes'].flatMap(folder =>
+    readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' })
+      .map(file => posix.join(folder, file.replaceAll('\\', '/')))
+      .filter(file => /\.(ts|mjs|js|html)$/.test(file))
+      .map(file => ({ file, text: readFileSync(join(ROOT, file), 'utf8') })),
+  );
+  const namedIn = new Map<string, number>();
+  for (const { text } of texts) {
+    for (const name of new Set(text.match(NAMES))) namedIn.set(name, (namedIn.get(name) ?? 0) + 1);
+  }
+  const unused = texts
+    .filter(({ file }) => file.endsWith('.ts') && !PUBLIC.some(folder => file.startsWith(folder)))
+    .flatMap(({ file, text }) => [...text.matchAll(EXPORTED)].map(([, name = '']) => ({ file, name })))
+    .filter(({ name }) => namedIn.get(name) === 1);
+  expect(texts.length).toBeGreaterThan(500);
+  expect(unused.map(({ file, name }) => `${file}: ${name}`)).toEqual([]);
+});

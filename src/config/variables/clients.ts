@@ -90,7 +90,7 @@ export const connections = {
   },
 } as const;
 
-export const clientMessages = {
+const clientMessages = {
   title: 'Client messages',
   about: 'What a connection may send, and how much work it may cause.',
   settings: {
@@ -118,7 +118,7 @@ export const clientMessages = {
   },
 } as const;
 
-export const keepingAlive = {
+const keepingAlive = {
   title: 'Keepalive',
   about: 'When a silent connection is closed.',
   settings: {
@@ -138,7 +138,7 @@ export const keepingAlive = {
   },
 } as const;
 
-export const slowConsumers = {
+const slowConsumers = {
   title: 'Slow consumers',
   about: 'What happens to a client that reads more slowly than the gateway sends.',
   settings: {
@@ -185,7 +185,7 @@ export const slowConsumers = {
   },
 } as const;
 
-export const overloading = {
+const overloading = {
   title: 'Overload',
   about: 'When the gateway protects itself at the expense of retail clients.',
   settings: {

@@ -92,7 +92,7 @@ export const feeding = {
   },
 } as const;
 
-export const natsServers = {
+const natsServers = {
   title: 'NATS',
   about:
     'The connection to NATS, the same for both servers. The gateway reads files with credentials again at each connect: replace one, ' +

@@ -34,7 +34,7 @@ export interface TlsConfig {
 
 /** `required`: no connection without a client certificate. `user`: it replaces the token of a client without one. */
 const CLIENT_AUTH = ['optional', 'required', 'user'] as const;
-export type ClientAuth = (typeof CLIENT_AUTH)[number];
+type ClientAuth = (typeof CLIENT_AUTH)[number];
 
 const CIPHERS_RULE =
   `must be some of ${TLS_CIPHERS.join(',')}: other TLS 1.2 suites lack forward secrecy or authenticated encryption. ` +
@@ -43,9 +43,7 @@ const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'
 export const ANY_ADDRESS = '0.0.0.0';
 /** Which events of clients are logged; `problems`: what a regular session does not have. */
 const LOG_CLIENTS = ['all', 'problems', 'off'] as const;
-export type LogClients = (typeof LOG_CLIENTS)[number];
 const LOG_USERS = ['pseudonym', 'name'] as const;
-export type LogUsers = (typeof LOG_USERS)[number];
 const BUSY_AFTER_MS_MIN = 250;
 const HUNG_AFTER_MS_MIN = 500;
 const ADMIN_TOKEN_BYTES_MIN = 32;
@@ -173,7 +171,7 @@ export const operators = {
   },
 } as const;
 
-export const threading = {
+const threading = {
   title: 'Threads',
   about: 'How many threads the gateway uses, and when one counts as hung.',
   settings: {

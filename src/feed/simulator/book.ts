@@ -3,7 +3,7 @@ import type { SeededRandom } from './seeded-random.js';
 /** Adjacent ticks on which a side may have a level; the rest of the market is not modelled. */
 const LADDER_TICKS = 128;
 /** A side never has fewer levels than this. */
-export const BOOK_LEVELS_MIN = 100;
+const BOOK_LEVELS_MIN = 100;
 /** Levels near the top whose quantity changes in one update, on each side. */
 const CHANGES_PER_UPDATE_MAX = 3;
 /** How deep those changes go, in ticks from the best level. */
@@ -11,7 +11,7 @@ const CHANGE_DEPTH_TICKS = 25;
 const QUANTITY_MAX = 100_000;
 
 /** Receives a level: its price in ticks and its quantity in hundredths, 0 if the level is removed. */
-export type LevelSink = (priceTicks: number, quantity: number) => void;
+type LevelSink = (priceTicks: number, quantity: number) => void;
 
 /**
  * One side of a book: the quantities on a window of adjacent ticks that begins at the best price. It reports every

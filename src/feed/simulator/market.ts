@@ -1,9 +1,9 @@
 import type { SeededRandom } from './seeded-random.js';
 
 /** Lowest simulated price: 1.00. */
-export const PRICE_CENTS_MIN = 100;
+const PRICE_CENTS_MIN = 100;
 /** A price stays within this share of its base price, on either side. */
-export const PRICE_BAND = 0.01;
+const PRICE_BAND = 0.01;
 /** Half of the quoted spread, as a share of the price. */
 const HALF_SPREAD = 0.0001;
 const LOTS_PER_UPDATE_MAX = 500;

@@ -29,7 +29,7 @@ const START_SYMBOLS_MAX = 256;
 /** Fits the largest message, a book snapshot (256 levels of at most 40 bytes) with its symbol. */
 const PAYLOAD_BYTES_MAX = 32 * 1024;
 
-export interface SimulatorFeedOptions {
+interface SimulatorFeedOptions {
   readonly config: SimulatorConfig;
   /** `SYMBOLS`: simulated instead of the built-in list; entries with `*` are left out. */
   readonly symbols: readonly string[];

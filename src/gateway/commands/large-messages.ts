@@ -13,7 +13,7 @@ export const LARGE_REFUSED = `a message over ${ANY_MESSAGE_BYTES_MAX} bytes must
 const ESCAPED_FACTOR = 6;
 
 /** `too_long`: it may be a room message but exceeds the room limit; only its id is read. */
-export type LargeMessage = 'taken' | 'too_long' | 'refused';
+type LargeMessage = 'taken' | 'too_long' | 'refused';
 
 /** Decides from the head alone, without reading the rest. @param roomBytesMax longest message a room accepts */
 export function largeMessage(

@@ -12,7 +12,7 @@ const RATE_RETRY_MS = 1_000;
 /** Longest refused command whose id is still read when the client's budget is used up. */
 const REFUSED_BYTES_MAX = 16 * 1024;
 
-export interface MessageGateParts {
+interface MessageGateParts {
   readonly messageRate: MessageRate;
   readonly messagesPerSecondMax: number;
   readonly roomMessageBytesMax: number;

@@ -12,7 +12,7 @@ export interface NamedTopics {
   readonly isAll: boolean;
 }
 
-export interface NoTopics {
+interface NoTopics {
   readonly code: ErrorCode;
   readonly message: string;
 }

@@ -23,7 +23,7 @@ export const PENDING_MAX = 5_000;
 /** When a refused client may retry. */
 const RETRY_AFTER_MS = 1_000;
 
-export interface RoomPublishingOptions {
+interface RoomPublishingOptions {
   readonly replies: Replies;
   readonly post: (message: FromWorker) => void;
   /** Longest message, in bytes of the JSON that the room receives. */

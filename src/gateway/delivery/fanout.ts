@@ -28,7 +28,7 @@ const LATENCY_BUCKETS = 26;
 
 const textDecoder = new TextDecoder();
 
-export interface FanoutCounters extends Published {
+interface FanoutCounters extends Published {
   turns: number;
   readonly latencyBuckets: Float64Array;
   latencySumMicros: number;
@@ -47,32 +47,32 @@ export class Fanout {
   };
   readonly #rings: readonly RingReader[];
   readonly #filled: boolean[];
-  readonly #table: Views;
+  readonly #views: Views;
   readonly #subscriptions: Subscriptions;
   readonly #outbox: Outbox;
-  readonly #losses: Gaps;
+  readonly #gaps: Gaps;
   readonly #nowMicros: () => number;
-  readonly #slow: Ladder;
+  readonly #ladder: Ladder;
   readonly #turn: Turn;
 
   constructor(options: {
     rings: readonly RingReader[];
-    table: Views;
+    views: Views;
     subscriptions: Subscriptions;
     outbox: Outbox;
-    losses: Gaps;
+    gaps: Gaps;
     nowMicros: () => number;
-    slow: Ladder;
+    ladder: Ladder;
     turn: Turn;
   }) {
     this.#rings = options.rings;
     this.#filled = options.rings.map(() => false);
-    this.#table = options.table;
+    this.#views = options.views;
     this.#subscriptions = options.subscriptions;
     this.#outbox = options.outbox;
-    this.#losses = options.losses;
+    this.#gaps = options.gaps;
     this.#nowMicros = options.nowMicros;
-    this.#slow = options.slow;
+    this.#ladder = options.ladder;
     this.#turn = options.turn;
   }
 
@@ -113,7 +113,7 @@ export class Fanout {
 
   /** Publishes the frames just read to the views of one tier, in order. */
   publish(tier: Tier): void {
-    if (this.#table.count(tier) === 0) return;
+    if (this.#views.count(tier) === 0) return;
     const nowMicros = this.#nowMicros();
     for (let i = 0; i < this.#rings.length; i++) {
       const ring = this.#rings[i];
@@ -122,7 +122,7 @@ export class Fanout {
       while (ring.next()) {
         this.#frame(ring, i, tier, nowMicros);
         // After a drop, queue nothing more: if the socket drained, the client would see the hole before its repair.
-        if (this.#slow.hasPending) this.#slow.settle();
+        if (this.#ladder.hasPending) this.#ladder.settle();
       }
     }
   }
@@ -131,13 +131,13 @@ export class Fanout {
     switch (ring.kind) {
       case FrameKind.delta:
       case FrameKind.snapshot: {
-        const view = this.#table.get(tier, ring.source, ring.lane);
+        const view = this.#views.get(tier, ring.source, ring.lane);
         if (view === undefined || view.isBroken) return;
         if (ring.kind === FrameKind.snapshot) view.beginEpoch(this.#epochText(ring));
         view.advance(ring.seq);
         this.#observe(ring, nowMicros);
         this.#publishTo(view, ring, nowMicros);
-        if (view.awaitingCatchUp.size > 0) this.#subscriptions.views.advanced(view);
+        if (view.awaitingCatchUp.size > 0) this.#subscriptions.viewChanges.advanced(view);
         return;
       }
       case FrameKind.stale:
@@ -165,7 +165,7 @@ export class Fanout {
   /** Reports that the topic is stale, to its sockets or to those about to receive its document. */
   #stale(ring: RingReader, tier: Tier): void {
     const isAnswer = ring.kind === FrameKind.staleAnswer;
-    const view = isAnswer ? this.#table.asked(ring.tag) : this.#table.get(tier, ring.source, ring.lane);
+    const view = isAnswer ? this.#views.asked(ring.tag) : this.#views.get(tier, ring.source, ring.lane);
     if (view === undefined || view.tier !== tier || (view.isBroken && !isAnswer)) return;
     view.markStale(ring.copy.slice(ring.payloadStart, ring.payloadEnd));
     if (!isAnswer) this.#outbox.publishStale(view);
@@ -174,8 +174,8 @@ export class Fanout {
   #event(ring: RingReader, tier: Tier, nowMicros: number): void {
     const isTrade = detailOfLane(ring.lane) <= TRADES_FULL;
     const lane = isTrade ? ring.lane : laneWith(REALTIME, 0, variantOfLane(ring.lane));
-    const view = this.#table.get(tier, ring.source, lane);
-    const all = isTrade ? this.#table.allTrades(tier, lane) : undefined;
+    const view = this.#views.get(tier, ring.source, lane);
+    const all = isTrade ? this.#views.allTrades(tier, lane) : undefined;
     if (view === undefined && all === undefined) return;
     this.#observe(ring, nowMicros);
     if (view !== undefined) this.#publishEvent(view, ring, nowMicros);
@@ -197,7 +197,7 @@ export class Fanout {
     if (view.buffering.size > 0) {
       // Queue before publishing: publishing stamps the bytes in place, and these sockets need them unstamped.
       const bytes = ring.copy.subarray(ring.payloadStart, ring.payloadEnd);
-      this.#subscriptions.views.queueForBuffering(view, bytes, ring.seq, ring.tag);
+      this.#subscriptions.viewChanges.queueForBuffering(view, bytes, ring.seq, ring.tag);
     }
     const { control } = this.#outbox;
     const counted = ring.kind === FrameKind.gap ? control : view.sent;
@@ -209,7 +209,7 @@ export class Fanout {
     const { recoveries } = this.#subscriptions;
     const replay = recoveries.asked(ring.tag);
     if (replay === undefined) {
-      if (ring.kind !== FrameKind.replay) this.#table.requests.settled(ring.tag);
+      if (ring.kind !== FrameKind.replay) this.#views.requests.settled(ring.tag);
       return;
     }
     if (replay.view.tier !== tier) return;
@@ -223,9 +223,9 @@ export class Fanout {
   }
 
   #answer(ring: RingReader, ringIndex: number, tier: Tier): void {
-    const view = this.#table.asked(ring.tag);
+    const view = this.#views.asked(ring.tag);
     // Nothing waits for it any more.
-    if (view === undefined) this.#table.requests.settled(ring.tag);
+    if (view === undefined) this.#views.requests.settled(ring.tag);
     if (view?.tier !== tier) return;
     const isReady = ring.kind === FrameKind.ready;
     const epochBytes = ring.copy.subarray(ring.epochStart, ring.payloadStart);
@@ -235,23 +235,23 @@ export class Fanout {
       // Reported on behalf of `trades:*`; its own answer follows.
       if (view.isAllTrades) return;
     }
-    if (!this.#table.answered(view, ring.source, ringIndex)) return;
+    if (!this.#views.answered(view, ring.source, ringIndex)) return;
     view.moveTo(epoch, ring.seq);
     view.told(this.#nowMicros());
     if (isReady) {
       if (view.isBroken) this.#announceLosses(view);
-      this.#subscriptions.views.answered(view, undefined);
+      this.#subscriptions.viewChanges.answered(view, undefined);
       return;
     }
     const bytes = ring.copy.slice(ring.payloadStart, ring.payloadEnd);
-    this.#subscriptions.views.answered(view, { seq: ring.seq, epoch, bytes });
+    this.#subscriptions.viewChanges.answered(view, { seq: ring.seq, epoch, bytes });
   }
 
   /** A broken event view is whole again: reports what its sockets lost in between. */
   #announceLosses(view: View): void {
     const sent = view.sentBeforeBreak ?? new Map<number, TaggedPosition>();
     for (const loss of view.seqs.lossesSince(sent)) {
-      this.#outbox.publishControl(view, this.#losses.gapOf(view, loss, 'overrun'));
+      this.#outbox.publishControl(view, this.#gaps.gapOf(view, loss, 'overrun'));
       const last = sent.get(loss.source) ?? NOTHING_SENT;
       view.seqs.find(loss.source)?.announced(last, this.#turn.current);
     }
@@ -259,11 +259,11 @@ export class Fanout {
 
   /** The thread missed frames of this ring: every view fed by it requests a new document. */
   #repair(ringIndex: number, tier: Tier): void {
-    this.#table.requests.answersLost(ringIndex);
+    this.#views.requests.answersLost(ringIndex);
     this.#subscriptions.recoveries.lost(ringIndex, tier);
-    for (const view of this.#table.all()) {
+    for (const view of this.#views.all()) {
       const isFed = view.ring === ringIndex || view.source < 0 || view.isAllTrades;
-      if (view.tier === tier && isFed) this.#subscriptions.views.broken(view);
+      if (view.tier === tier && isFed) this.#subscriptions.viewChanges.broken(view);
     }
   }
 

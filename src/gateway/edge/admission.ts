@@ -15,7 +15,7 @@ import { laneFor, ownName } from '../views/view-of.js';
 import { ignoredWarnings } from './query.js';
 import { PRIVATE_ENDPOINTS, type UpgradeRequest } from './upgrade-request.js';
 
-export interface AdmissionsOptions {
+interface AdmissionsOptions {
   readonly credentials: Credentials;
   /** Whether clients may connect without a credential to endpoints that need none. */
   readonly isAnonymousAllowed: boolean;

@@ -32,7 +32,7 @@ export function answerable(
   return asked;
 }
 
-export interface HttpAnswer {
+interface HttpAnswer {
   readonly status: number;
   /** Besides those that all answers have. */
   readonly headers?: Readonly<Record<string, string>>;

@@ -7,7 +7,7 @@
 
 const EXTENSION = 'permessage-deflate';
 /** What uWS negotiates correctly. */
-export const ACCEPTED_OFFER = EXTENSION;
+const ACCEPTED_OFFER = EXTENSION;
 
 /** Whether a value is valid for each parameter of the extension (section 7.1); undefined stands for none. */
 const PARAMETERS: Readonly<Record<string, (value: string | undefined) => boolean>> = {

@@ -9,7 +9,7 @@ const CLOSES_PER_SECOND_MAX = 100;
 /** Maximum reconnect delay of a client when the closes themselves are spread. */
 export const RECONNECT_JITTER_MS = 1_000;
 
-export interface DrainingOptions {
+interface DrainingOptions {
   /** Time limit for the whole drain: DRAIN_TIMEOUT. */
   readonly withinMs: number;
   /** For all workers together: WS_CONNECT_RATE_PER_IP. */

@@ -30,7 +30,7 @@ export interface Explained {
   readonly explanation: Explanation;
 }
 
-export interface Explanation {
+interface Explanation {
   readonly code: CloseCode;
   readonly reason: string;
   readonly format: Format;

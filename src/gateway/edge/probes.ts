@@ -1,7 +1,7 @@
 /** The probes of load balancers on the client port: the status of the admin port's, without detail. */
 import type { SharedReadiness } from '../../threads/shared-readiness.js';
 
-export interface ProbeAnswer {
+interface ProbeAnswer {
   readonly status: 200 | 503;
   readonly body: string;
 }

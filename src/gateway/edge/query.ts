@@ -27,7 +27,7 @@ const MEMBERS = {
   channel: { endpoints: ['analytics'], isList: true, aliasOf: 'channels' },
 } as const satisfies Readonly<Record<string, Member>>;
 
-export type QueryMember = keyof typeof MEMBERS;
+type QueryMember = keyof typeof MEMBERS;
 
 /** How many members that were not understood a warning names, and up to which length. */
 const NAMED_MAX = 20;

@@ -9,7 +9,7 @@ const REDIRECT_INTERVAL_MS = 20;
 /** How long a socket accepted before the port was released has to send its request. */
 const UNDECIDED_MAX_MS = 2_000;
 
-export interface RedirectsParts {
+interface RedirectsParts {
   readonly apps: Apps;
   readonly config: Config;
   /** Open sessions. */

@@ -32,7 +32,7 @@ import { NO_COMPRESSION, SHARED_COMPRESSOR, uwsIdleSeconds, uwsPayloadBytesMax }
 
 /** Maximum sessions written to in one turn when all of them get a message. */
 const TOLD_AT_ONCE_MAX = 1_000;
-export interface ServerCounters {
+interface ServerCounters {
   open: number;
   opened: number;
   closed: number;
@@ -46,14 +46,14 @@ export interface ServerCounters {
   readonly refused: Map<number, number>;
 }
 
-export interface ServerParts {
+interface ServerParts {
   readonly config: Config;
   readonly admissions: Admissions;
   readonly commands: CommandHandler;
   readonly subscriptions: Subscriptions;
-  readonly slow: Ladder;
+  readonly ladder: Ladder;
   readonly fanout: Fanout;
-  readonly table: Views;
+  readonly views: Views;
   readonly outbox: Outbox;
   readonly limits: ConnectionLimits;
   /** Sockets that have not sent a request. */
@@ -157,7 +157,7 @@ export class GatewayServer {
   }
 
   #route(served: ServedApp): void {
-    const { config, turns, slow, fanout, keepalive } = this.#parts;
+    const { config, turns, ladder, fanout, keepalive } = this.#parts;
     const { backpressureBytesMax, unsentBytesMax } = config.limits;
     const behavior = this.#explanations.beside(
       {
@@ -168,19 +168,19 @@ export class GatewayServer {
         ...asWork(turns, {
           open: socket => this.#open(served, socket),
           message: (socket, bytes, isBinary) => this.#message(socket, bytes, isBinary),
-          drain: socket => slow.drained(socket.getUserData().session),
+          drain: socket => ladder.drained(socket.getUserData().session),
           close: (socket, code, reason) => this.#close(served, socket, code, reason),
         }),
         // Only set flags in here.
         dropped: socket => {
-          slow.dropped(socket.getUserData().session, fanout.turn);
-          setImmediate(() => slow.settle());
+          ladder.dropped(socket.getUserData().session, fanout.turn);
+          setImmediate(() => ladder.settle());
         },
         ping: socket => this.#control(socket),
         pong: (socket, payload) => {
           const { session } = socket.getUserData();
           // An answer that the gateway asked for costs the client nothing.
-          if (slow.ponged(session, payload) || this.#control(socket)) keepalive.ponged(session);
+          if (ladder.ponged(session, payload) || this.#control(socket)) keepalive.ponged(session);
         },
       },
       served,
@@ -280,7 +280,7 @@ export class GatewayServer {
     const { session } = socket.getUserData();
     served.sessions.delete(session);
     this.#parts.sessions.delete(session);
-    this.#parts.slow.closed(session);
+    this.#parts.ladder.closed(session);
     this.#parts.subscriptions.closed(session);
     this.#parts.limits.leave(session.address, session.credential);
     this.#longMessageSlots.leave(session);

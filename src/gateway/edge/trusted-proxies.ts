@@ -12,7 +12,7 @@ import type { Network } from '../../config/networks.js';
 import { addressBytes, addressText, unmapped } from './client-address.js';
 
 /** What the proxies say about one connection; read only if its peer is trusted. */
-export interface Forwarding {
+interface Forwarding {
   /** The source address in the PROXY header: 4 or 16 bytes, or none. */
   readonly proxied: () => Uint8Array;
   /** All `X-Forwarded-For` lines, in order, joined by commas. */

@@ -55,7 +55,7 @@ export function endpointOf(path: string): Endpoint | undefined {
   }
 }
 
-export interface RequestHeaders {
+interface RequestHeaders {
   readonly authorization: string;
   readonly apiKey: string;
   /** All lines. */

@@ -35,7 +35,7 @@ import { probeAnswer } from './probes.js';
 import type { TrustedProxies } from './trusted-proxies.js';
 import { endpointOf, type UpgradeRequest } from './upgrade-request.js';
 
-export interface UpgradesParts {
+interface UpgradesParts {
   readonly config: Config;
   readonly admissions: Admissions;
   readonly limits: ConnectionLimits;
@@ -43,7 +43,7 @@ export interface UpgradesParts {
   readonly proxies: TrustedProxies;
   readonly longMessageSlots: LongMessageSlots;
   readonly budgets: WorkBudgets;
-  readonly table: Views;
+  readonly views: Views;
   readonly explanations: Explanations;
   readonly corking: Corking;
   readonly onFault: (what: string, cause: unknown) => void;
@@ -206,8 +206,8 @@ export class Upgrades {
 
   #takeSlot(admitted: Admission): MaybePromise<Admission | Refusal> {
     if (this.isClosing) return unavailable('this gateway is closing');
-    const { table, limits, budgets } = this.#parts;
-    const { session, requested, views } = admitted;
+    const { views, limits, budgets } = this.#parts;
+    const { session, requested } = admitted;
     if (this.isShedding && session.tier === 'retail') {
       limits.refused.overload++;
       return unavailable('gateway overloaded');
@@ -219,8 +219,8 @@ export class Upgrades {
     for (const { stream } of requested) budgets.charge(session, topicUnits(stream, 1));
     const live: Promise<boolean>[] = [];
     for (const { stream, symbol, lane } of requested) {
-      const view = table.acquire(stream, symbol, lane, session);
-      views.push(view);
+      const view = views.acquire(stream, symbol, lane, session);
+      admitted.views.push(view);
       if (!view.isState && view.source < 0) live.push(view.live());
     }
     return live.length === 0 ? admitted : this.#whenLive(admitted, live);
@@ -240,7 +240,7 @@ export class Upgrades {
   }
 
   releaseViews({ views, session }: Admission): void {
-    for (const view of views.splice(0)) this.#parts.table.release(view, session.owner);
+    for (const view of views.splice(0)) this.#parts.views.release(view, session.owner);
   }
 
   /** A plain request: a probe; 426 on an endpoint, else 404. */

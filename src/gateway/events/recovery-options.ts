@@ -5,7 +5,7 @@ import type { Outbox } from '../sending/outbox.js';
 import type { Views } from '../views/views.js';
 
 export interface RecoveryOptions {
-  readonly table: Views;
+  readonly views: Views;
   readonly outbox: Outbox;
   readonly deliveries: Deliveries;
   readonly replayKeptBytesMin?: number | undefined;

@@ -38,7 +38,7 @@ export class Recoveries {
       if (recovery?.replay === replay) recovery.paidBytes += bytes;
     };
     const billing = { charge, reserve: options.reserve ?? (() => {}), paid };
-    this.#replays = new SharedReplays(options.table.requests, billing, options.replayKeptBytesMin);
+    this.#replays = new SharedReplays(options.views.requests, billing, options.replayKeptBytesMin);
     this.#resending = new Resending({
       replays: this.#replays,
       outbox,

@@ -27,7 +27,7 @@ const PIECE_BYTES = 16 * 1024;
 /** How many pieces of a topic are sent at once when nothing more can be sent later. */
 const FLUSHED_PIECES_MAX = 16;
 
-export interface ResendingOptions {
+interface ResendingOptions {
   readonly replays: SharedReplays;
   readonly deliveries: Deliveries;
   readonly outbox: Outbox;

@@ -4,7 +4,7 @@ import type { Session, Subscription } from '../model/session.js';
 import { type Recovery, type Resumption, standing } from './missed-events.js';
 import type { Resending } from './resending.js';
 
-export interface ResumptionsOptions {
+interface ResumptionsOptions {
   readonly resending: Resending;
   readonly recoveryOf: (subscription: Subscription) => Recovery | undefined;
   /** The socket accepts nothing for now: the topic is paused. */

@@ -53,7 +53,7 @@ interface Payment {
 }
 
 /** How clients are charged (limits/work-budgets.ts). */
-export interface Billing {
+interface Billing {
   readonly charge: (session: Session, units: number) => void;
   /** Reserves units; a negative number returns them. */
   readonly reserve: (session: Session, units: number) => void;

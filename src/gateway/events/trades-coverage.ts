@@ -27,18 +27,18 @@ export function isCovered({ session, stream }: Subscription): boolean {
 }
 
 /** The session's subscriptions to trades of single symbols. */
-export function* singleTradesOf({ subscriptions }: Session): IterableIterator<Subscription> {
+function* singleTradesOf({ subscriptions }: Session): IterableIterator<Subscription> {
   for (const subscription of subscriptions.values()) {
     if (subscription.stream === 'trades' && subscription.topic !== ALL_TRADES) yield subscription;
   }
 }
 
 export class TradesCoverage {
-  readonly #losses: Gaps;
+  readonly #gaps: Gaps;
   readonly #native: NativeTopics;
 
-  constructor(losses: Gaps, native: NativeTopics) {
-    this.#losses = losses;
+  constructor(gaps: Gaps, native: NativeTopics) {
+    this.#gaps = gaps;
     this.#native = native;
   }
 
@@ -72,7 +72,7 @@ export class TradesCoverage {
   /** Tells the socket what its subscription lost; for `trades:*`, also what single symbols lost. */
   announce(subscription: Subscription): void {
     if (subscription.topic === ALL_TRADES) mergeFromSingles(subscription);
-    this.#losses.announce(subscription);
+    this.#gaps.announce(subscription);
   }
 
   /** The subscription replaces another one on another view, which was certainly sent this. */
@@ -127,7 +127,7 @@ export class TradesCoverage {
       // Report the losses of a waiting or paused subscription before anything that follows them.
       if (!single.isNative) single.takeSent();
       const loss = all.view.seqs.lossSince(source, sent);
-      if (loss !== undefined) this.#losses.tell(all, loss, sent);
+      if (loss !== undefined) this.#gaps.tell(all, loss, sent);
     }
   }
 }

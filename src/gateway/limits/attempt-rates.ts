@@ -22,7 +22,7 @@ const WAIT_MS_MIN = 1_000;
 const WAIT_MS_MAX = 60_000;
 
 /** What all workers share. */
-export interface SharedAttempts {
+interface SharedAttempts {
   /** Admitted attempts; one table per worker. */
   readonly rates: SharedArrayBuffer;
   /** The queues of those refused: one table for all workers. */

@@ -14,7 +14,7 @@ import { SharedCounts } from './shared-counts.js';
 const REPLACING_FACTOR = 2;
 
 /** The limit that refused a connection; a metric label. */
-export type ConnectionLimit =
+type ConnectionLimit =
   | 'connections'
   | 'anonymous'
   | 'reserved'

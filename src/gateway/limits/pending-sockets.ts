@@ -13,7 +13,7 @@ import { SharedCounts } from './shared-counts.js';
  */
 export const PRESSED_PER_ADDRESS = 8;
 
-export interface PendingSocketsOptions {
+interface PendingSocketsOptions {
   /** Over all threads, by address. */
   readonly counts: SharedCounts;
   readonly perAddressMax: number;

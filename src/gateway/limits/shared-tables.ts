@@ -13,7 +13,7 @@ import { createSharedRates, SharedRates } from './shared-rates.js';
 const SEED_MAX = 2 ** 32;
 
 /** The part of a thread's data that all threads share. */
-export type SharedData = Pick<
+type SharedData = Pick<
   GatewayThreadData,
   | 'connections'
   | 'waiting'

@@ -29,7 +29,7 @@ export interface Payer {
   readonly credential: { readonly sub: string };
 }
 
-export interface WorkBudgetsOptions {
+interface WorkBudgetsOptions {
   /** Per connection. */
   readonly unitsPerSecond: number;
   /** Shared by all workers (shared-debts.ts). */

@@ -9,7 +9,7 @@ export const BACKLOG_MAX = 2_000;
 /** Maximum total size of those commands. */
 export const BACKLOG_BYTES_MAX = 2 * 1024 * 1024;
 
-export interface WaitingCommand {
+interface WaitingCommand {
   readonly bytes: ArrayBuffer;
   readonly isBinary: boolean;
 }

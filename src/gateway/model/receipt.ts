@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 
 /** A WebSocket ping of the gateway's own, which asks how far the client has received. */
-export interface Probe {
+interface Probe {
   /** When it was sent, and what its payload says. */
   readonly sentMs: number;
   /** Bytes of snapshots sent before it, and how many of those were on their way. */

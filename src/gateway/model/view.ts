@@ -337,7 +337,7 @@ export class ViewOf<Waiter> {
 /** Why the hub does not serve a view: there are too many, or NATS does not let this gateway follow it. */
 export type NotServed = Extract<ErrorCode, 'too_many_subscriptions' | 'unavailable'>;
 
-export interface NewView {
+interface NewView {
   readonly stream: Stream;
   readonly symbol: string;
   readonly lane: number;

@@ -23,7 +23,7 @@ const WINDOW_BYTES_MAX = 512 * 1024;
 const QUICK_SHARE = 1 / 20;
 const LONG_SHARE = 1 / 4;
 
-export interface ReceiptsOptions {
+interface ReceiptsOptions {
   /** A monotonic clock, above 0. */
   readonly nowMs: () => number;
   readonly maxAgeMs: number;

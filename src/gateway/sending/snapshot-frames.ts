@@ -10,12 +10,12 @@ export interface QuotePart {
 }
 
 /** Quotes of one epoch that fit into one frame. */
-export interface QuoteGroup {
+interface QuoteGroup {
   readonly epoch: string;
   readonly quotes: QuotePart[];
 }
 
-export interface QuoteFrameOptions {
+interface QuoteFrameOptions {
   readonly format: Format;
   readonly isStamped: boolean;
   /** The frame says that no quote is missing any more. */

@@ -15,7 +15,7 @@ import type { Reloaded } from '../../threads/thread-messages.js';
 import type { Authentication, Credentials } from './credentials.js';
 import { PostedKeySet } from './posted-key-set.js';
 
-export interface AccessOptions {
+interface AccessOptions {
   readonly config: Pick<Config, 'auth' | 'tls'>;
   /** The keys at AUTH_JWKS_URL, if the main thread has any. */
   readonly keys: JSONWebKeySet | undefined;

@@ -17,7 +17,7 @@ import type { Credentials } from './credentials.js';
 import { andThen, type Handled } from './maybe-promise.js';
 import type { Replies } from './replies.js';
 
-export interface ReauthenticationOptions {
+interface ReauthenticationOptions {
   readonly credentials: Credentials;
   readonly subscriptions: Subscriptions;
   readonly tierChanges: TierChanges;

@@ -4,7 +4,7 @@ import type { CommandId } from '../../protocol/command-limits.js';
 import type { Session } from '../model/session.js';
 import type { Outbox } from '../sending/outbox.js';
 
-export interface Reply {
+interface Reply {
   readonly type: string;
   readonly [member: string]: unknown;
 }

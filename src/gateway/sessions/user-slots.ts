@@ -8,7 +8,7 @@ import type { FromWorker } from '../../threads/thread-messages.js';
 import type { ConnectionLimits } from '../limits/connection-limits.js';
 import type { Session } from '../model/session.js';
 
-export interface UserSlotsOptions {
+interface UserSlotsOptions {
   readonly policy: LimitsConfig['userLimitPolicy'];
   readonly limits: Pick<ConnectionLimits, 'isOverUserLimit'>;
   /** Open sessions. */

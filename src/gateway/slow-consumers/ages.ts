@@ -22,7 +22,7 @@ const EXAMINED_PER_SESSION = 32;
 const LATE_INTERVALS = 2;
 const MICROS_PER_MS = 1_000;
 /** Bucket b counts ages below 2^b µs. */
-export const AGE_BUCKETS = 28;
+const AGE_BUCKETS = 28;
 
 export interface AgesOptions {
   readonly receipts: Receipts;

@@ -21,7 +21,7 @@ const CELL_BYTES = 1024;
  */
 const WALKED_SHARE = 1 / 50;
 
-export interface BufferedTotalOptions {
+interface BufferedTotalOptions {
   readonly cells: RankCells;
   readonly bytesMax: number;
   /** All open sessions of the worker. */

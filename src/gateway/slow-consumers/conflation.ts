@@ -51,8 +51,8 @@ export class Conflation {
   }
 
   /** Makes a suspended session resume one class slower, if it has a state topic that can be slower. */
-  slowDown(session: Session): void {
-    if (this.#slow(session)) this.counters.suspended++;
+  stepDown(session: Session): void {
+    if (this.#stepDown(session)) this.counters.suspended++;
   }
 
   /**
@@ -64,7 +64,7 @@ export class Conflation {
     if (!hasLiveState(session)) return false;
     const nowMs = this.#options.nowMs();
     const isAgain = conflation.lastPausedMs > 0 && nowMs - conflation.lastPausedMs < this.#options.restoreAfterMs;
-    if ((cause !== undefined || isAgain) && this.#slow(session)) this.counters[cause ?? 'late']++;
+    if ((cause !== undefined || isAgain) && this.#stepDown(session)) this.counters[cause ?? 'late']++;
     conflation.lastPausedMs = nowMs;
     conflation.isDraining = true;
     const isExact = this.#options.receipts.awaitAll(session);
@@ -80,7 +80,7 @@ export class Conflation {
     conflation.isDraining = false;
     const { nowMs, maxAgeMs } = this.#options;
     const steps = Math.floor((nowMs() - conflation.lastPausedMs) / maxAgeMs);
-    for (let step = 0; step < steps && this.#slow(session); step++) this.counters.late++;
+    for (let step = 0; step < steps && this.#stepDown(session); step++) this.counters.late++;
   }
 
   /** Tells the client about the change, before anything that results from it. */
@@ -115,7 +115,7 @@ export class Conflation {
     this.#slowed.delete(session);
   }
 
-  #slow(session: Session): boolean {
+  #stepDown(session: Session): boolean {
     const { conflation } = session;
     const fastest = fastestServed(session);
     if (fastest === undefined || fastest === SLOWEST) return false;

@@ -67,7 +67,7 @@ export const marksOf = (backpressureBytesMax: number) => ({
   lowWaterBytes: backpressureBytesMax * LOW_WATER_SHARE,
 });
 
-export interface LadderOptions {
+interface LadderOptions {
   readonly subscriptions: Subscriptions;
   readonly outbox: Outbox;
   readonly receipts: Receipts;
@@ -322,7 +322,7 @@ export class Ladder {
       circuit.open(this.#options.nowMs());
       this.#watched.add(session);
       // It resumes a class slower, unless that was already decided.
-      if (!hasPausedStates(session)) this.conflation.slowDown(session);
+      if (!hasPausedStates(session)) this.conflation.stepDown(session);
     }
     this.#options.subscriptions.pausing.pauseAll(session, turn);
   }

@@ -18,7 +18,7 @@ const CALM_SHARE = 0.5;
  */
 const SHEDDING_PATIENCE = 5;
 
-export interface OverloadOptions {
+interface OverloadOptions {
   /** Limit for both delays, ms. */
   readonly latencyMs: number;
   /** How long the limit must be exceeded before the level rises, ms; and how long all must be calm before it falls. */

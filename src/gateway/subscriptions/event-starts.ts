@@ -4,7 +4,7 @@
  */
 import type { NotServed, Session, Subscription, View } from '../model/session.js';
 
-export interface EventStartsOptions {
+interface EventStartsOptions {
   /** Ends a subscription whose view the hub cannot serve. */
   readonly refuse: (subscription: Subscription, code: NotServed) => void;
 }

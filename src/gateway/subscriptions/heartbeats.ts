@@ -14,7 +14,7 @@ const SWEEP_INTERVAL_MIN_MS = 10;
 /** Maximum heartbeats per sweep, so that market data gets its turns; the rest go out with the next one. */
 const AT_ONCE_MAX = 2_000;
 
-export interface HeartbeatTimes {
+interface HeartbeatTimes {
   /** From a message to the first heartbeat. */
   readonly heartbeatIntervalMs: number;
   /** Longest time between two heartbeats. */
@@ -24,7 +24,7 @@ export interface HeartbeatTimes {
 export class Heartbeats {
   /** How often to call `sweep`. */
   readonly sweepIntervalMs: number;
-  readonly #table: Views;
+  readonly #views: Views;
   readonly #outbox: Outbox;
   readonly #intervalMicros: number;
   readonly #intervalMaxMicros: number;
@@ -32,13 +32,13 @@ export class Heartbeats {
   /** Where the last sweep stopped, so that every view gets its turn however many there are. */
   readonly #cursor: Cursor<View>;
 
-  constructor(table: Views, outbox: Outbox, times: HeartbeatTimes, nowMicros: () => number) {
-    this.#table = table;
+  constructor(views: Views, outbox: Outbox, times: HeartbeatTimes, nowMicros: () => number) {
+    this.#views = views;
     this.#outbox = outbox;
     this.#intervalMicros = times.heartbeatIntervalMs * 1000;
     this.#intervalMaxMicros = times.heartbeatIntervalMaxMs * 1000;
     this.#nowMicros = nowMicros;
-    this.#cursor = table.cursor();
+    this.#cursor = views.cursor();
     this.sweepIntervalMs = Math.max(SWEEP_INTERVAL_MIN_MS, times.heartbeatIntervalMs / SWEEPS_PER_INTERVAL);
   }
 
@@ -47,7 +47,7 @@ export class Heartbeats {
     const nowMicros = this.#nowMicros();
     let sent = 0;
     let seen = 0;
-    for (const views = this.#table.size; seen < views && sent < AT_ONCE_MAX; seen++) {
+    for (const views = this.#views.size; seen < views && sent < AT_ONCE_MAX; seen++) {
       const view = this.#cursor.next();
       if (view === undefined) return;
       if (nowMicros - view.sentAtMicros < this.#waitMicros(view) || !isAlive(view)) continue;

@@ -7,11 +7,11 @@ import type { Recoveries } from '../events/recovery.js';
 import type { NotServed, Session, Subscription } from '../model/session.js';
 import type { NativeTopics } from '../views/native-topics.js';
 import type { QuoteSnapshots } from './quote-snapshots.js';
-import { awaitedBytes, fitting, type Room } from './room.js';
+import { awaitedBytes, fitting, type Room } from './send-room.js';
 import { sentPositionOf } from './sent-positions.js';
 
-export interface PausingOptions {
-  readonly losses: Gaps;
+interface PausingOptions {
+  readonly gaps: Gaps;
   readonly native: NativeTopics;
   readonly quotes: QuoteSnapshots;
   readonly recoveries: Recoveries;
@@ -37,7 +37,7 @@ export class Pausing {
     session.flow.endPauseOfStates();
     for (const subscription of session.subscriptions.values()) {
       // A paused topic may have lost more than was recorded.
-      if (subscription.sentSeqs !== undefined) this.#options.losses.remember(subscription, turn);
+      if (subscription.sentSeqs !== undefined) this.#options.gaps.remember(subscription, turn);
       if (subscription.view.isState) subscription.recordSentUpTo(subscription.sentUpTo);
       this.pause(subscription, turn);
     }
@@ -79,7 +79,7 @@ export class Pausing {
   /** @param isExact everything published so far has been handed to the socket */
   pause(subscription: Subscription, turn: number, isExact = false): void {
     if (subscription.state === 'paused') return;
-    const { losses, native, quotes, recoveries, refuse } = this.#options;
+    const { gaps, native, quotes, recoveries, refuse } = this.#options;
     const { view, state } = subscription;
     const isRecovering = recoveries.isRecovering(subscription);
     const isStillExact = state === 'live' ? isExact : subscription.isSentExactly;
@@ -88,7 +88,7 @@ export class Pausing {
     if (view.isState) subscription.recordUnsentSince(Math.round(this.#options.nowMs()));
     subscription.setAskedCatchUp(false);
     const wasNative = subscription.wasNativeIn(turn);
-    if (!view.isState && wasNative) losses.remember(subscription, turn);
+    if (!view.isState && wasNative) gaps.remember(subscription, turn);
     native.set(subscription, false);
     recoveries.pause(subscription);
     subscription.leaveView();
@@ -96,9 +96,9 @@ export class Pausing {
     subscription.moveTo('paused');
     if (view.source < 0) {
       const mayRemember = () => !recoveries.isRecovering(subscription);
-      losses.rememberWhenLive(subscription, mayRemember, code => refuse(subscription, code));
+      gaps.rememberWhenLive(subscription, mayRemember, code => refuse(subscription, code));
     } else if (!view.isState && state === 'waiting' && !isRecovering) {
-      losses.remember(subscription, 0);
+      gaps.remember(subscription, 0);
     }
   }
 

@@ -12,7 +12,7 @@ import type { NativeTopics } from '../views/native-topics.js';
 import { sentPositionOf } from './sent-positions.js';
 import { SnapshotAssembly } from './snapshot-assembly.js';
 
-export interface QuoteSnapshotsOptions {
+interface QuoteSnapshotsOptions {
   readonly outbox: Outbox;
   readonly deliveries: Deliveries;
   readonly native: NativeTopics;

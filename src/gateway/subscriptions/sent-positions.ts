@@ -37,14 +37,14 @@ export function recordLeft(session: Session, subscription: Subscription): void {
 }
 
 /** The view needs catch-up with what the session was sent: asks it to catch up, and waits. */
-export function awaitCatchUp(table: Views, subscription: Subscription): void {
+export function awaitCatchUp(views: Views, subscription: Subscription): void {
   const { view, sentUpTo, session } = subscription;
   if (view.request === 0 && subscription.hasAskedCatchUp) {
     view.awaitingCatchUp.add(subscription);
     return;
   }
   view.waiting.add(subscription);
-  if (table.ask(view, session, sentUpTo)) subscription.setAskedCatchUp(true);
+  if (views.ask(view, session, sentUpTo)) subscription.setAskedCatchUp(true);
 }
 
 /** Takes the subscriptions whose view has caught up with them. */

@@ -4,15 +4,15 @@ import type { Session } from '../model/session.js';
 import type { Outbox } from '../sending/outbox.js';
 import type { Turn } from '../views/native-topics.js';
 import type { Views } from '../views/views.js';
-import type { Room } from './room.js';
+import type { Room } from './send-room.js';
 
 /** How many topics of one socket resume together, if there is room for them. */
 export const RESUMED_AT_ONCE_MAX = 256;
 
 export interface SubscriptionsOptions {
-  readonly table: Views;
+  readonly views: Views;
   readonly outbox: Outbox;
-  readonly losses: Gaps;
+  readonly gaps: Gaps;
   readonly turn: Turn;
   /** While more than this is buffered for a socket, sending it missed messages waits. */
   readonly bufferedBytesMax: number;

@@ -27,16 +27,16 @@ import { NO_DATA, type Part, type Views } from '../views/views.js';
 import { EventStarts } from './event-starts.js';
 import { Pausing } from './pausing.js';
 import { QuoteSnapshots } from './quote-snapshots.js';
-import { awaitedBytes, fitting, type Room, UNLIMITED_ROOM } from './room.js';
+import { awaitedBytes, fitting, type Room, UNLIMITED_ROOM } from './send-room.js';
 import { awaitCatchUp, continueFrom, isHeld, isOlder, recordLeft } from './sent-positions.js';
 import { RESUMED_AT_ONCE_MAX, type SubscriptionsOptions } from './subscriptions-options.js';
 import { TradesCharges } from './trades-charges.js';
 import { ViewChanges } from './view-changes.js';
 
 export class Subscriptions {
-  readonly #table: Views;
+  readonly #views: Views;
   readonly #outbox: Outbox;
-  readonly #losses: Gaps;
+  readonly #gaps: Gaps;
   readonly #native: NativeTopics;
   readonly #options: SubscriptionsOptions & { readonly resumedAtOnceMax: number };
   readonly #quotes: QuoteSnapshots;
@@ -53,16 +53,16 @@ export class Subscriptions {
   /** Topics of sockets that cannot take more. */
   readonly pausing: Pausing;
   /** What happens to the views of all these topics. */
-  readonly views: ViewChanges;
+  readonly viewChanges: ViewChanges;
 
   constructor(options: SubscriptionsOptions) {
     this.#options = { resumedAtOnceMax: RESUMED_AT_ONCE_MAX, ...options };
-    this.#table = options.table;
+    this.#views = options.views;
     this.#outbox = options.outbox;
-    this.#losses = options.losses;
+    this.#gaps = options.gaps;
     this.#room = options.room ?? UNLIMITED_ROOM;
     this.#native = new NativeTopics(options.turn);
-    this.trades = new TradesCoverage(options.losses, this.#native);
+    this.trades = new TradesCoverage(options.gaps, this.#native);
     this.deliveries = new Deliveries(options.wake, options.deliveredBytesMax, options.charge);
     this.#charge = new TradesCharges(this.deliveries.charge, options.tradesSymbols);
     this.#quotes = new QuoteSnapshots({
@@ -75,7 +75,7 @@ export class Subscriptions {
       goLive: subscription => this.#goLive(subscription),
     });
     this.recoveries = new Recoveries({
-      table: options.table,
+      views: options.views,
       outbox: options.outbox,
       deliveries: this.deliveries,
       replayKeptBytesMin: options.replayKeptBytesMin,
@@ -89,13 +89,13 @@ export class Subscriptions {
       },
       continueWithView: subscription => {
         // For a view that never answered, everything is lost until it does.
-        if (subscription.view.source < 0) this.#losses.rememberNothingSent(subscription);
+        if (subscription.view.source < 0) this.#gaps.rememberNothingSent(subscription);
         this.#await(subscription);
       },
     });
     this.#starts = new EventStarts({ refuse: (subscription, code) => this.#refuse(subscription, code) });
     this.pausing = new Pausing({
-      losses: options.losses,
+      gaps: options.gaps,
       native: this.#native,
       quotes: this.#quotes,
       recoveries: this.recoveries,
@@ -105,7 +105,7 @@ export class Subscriptions {
       resumedAtOnceMax: this.#options.resumedAtOnceMax,
       nowMs: options.nowMs,
     });
-    this.views = new ViewChanges({
+    this.viewChanges = new ViewChanges({
       ...options,
       quotes: this.#quotes,
       recoveries: this.recoveries,
@@ -226,12 +226,12 @@ export class Subscriptions {
   #make(session: Session, requested: readonly RequestedTopic[], keeps: boolean): Subscription[] {
     const made: Subscription[] = [];
     for (const { stream, symbol, lane } of requested) {
-      const view = this.#table.acquire(stream, symbol, lane, session, session.conflation.level);
+      const view = this.#views.acquire(stream, symbol, lane, session, session.conflation.level);
       const { topic } = view;
       if (view.isAllTrades) this.#charge.begin(session, view);
       const present = session.subscriptions.get(topic);
       if (keeps && present?.view === view && present.asked === lane) {
-        this.#table.release(view, session.owner);
+        this.#views.release(view, session.owner);
         continue;
       }
       const sentUpTo = present === undefined ? session.subscriptions.takeLeft(topic) : undefined;
@@ -251,7 +251,7 @@ export class Subscriptions {
     for (const subscription of subscriptions) {
       const { session, topic, state } = subscription;
       if (session.subscriptions.get(topic) !== subscription) continue;
-      if (state === 'paused') this.#losses.remember(subscription, 0);
+      if (state === 'paused') this.#gaps.remember(subscription, 0);
       else if (mustWait(subscription)) this.pausing.pause(subscription, 0);
       else this.#await(subscription);
     }
@@ -274,11 +274,11 @@ export class Subscriptions {
       return;
     }
     // A known view counts as subscribed at once.
-    if (!view.isState && view.source >= 0) this.#losses.remember(subscription, 0);
+    if (!view.isState && view.source >= 0) this.#gaps.remember(subscription, 0);
     view.waiting.add(subscription);
     // An answer in transit may be in the ring from before this subscription began. It is just as good: the chain
     // continues from it.
-    if (this.#table.ask(view, subscription.session, subscription.sentUpTo)) subscription.setAskedCatchUp(true);
+    if (this.#views.ask(view, subscription.session, subscription.sentUpTo)) subscription.setAskedCatchUp(true);
   }
 
   #deliver(subscription: Subscription, part: Part | undefined): void {
@@ -286,7 +286,7 @@ export class Subscriptions {
     if (session.socket === undefined || subscription.state === 'paused') return;
     if (this.recoveries.isRecovering(subscription) || this.#starts.isPending(subscription)) return;
     if (part !== undefined && subscription.state !== 'live' && isOlder(part, subscription.sentUpTo)) {
-      awaitCatchUp(this.#table, subscription);
+      awaitCatchUp(this.#views, subscription);
       return;
     }
     if (part !== undefined && isHeld(part, subscription)) this.#quotes.leave(subscription);
@@ -334,7 +334,7 @@ export class Subscriptions {
     this.#starts.drop(subscription);
     subscription.leaveView();
     this.trades.mergeIntoAll(subscription);
-    this.#table.release(view, session.owner);
+    this.#views.release(view, session.owner);
     this.#quotes.leave(subscription);
   }
 }

@@ -36,8 +36,8 @@ interface Change {
 /** For pairs of views: whether the first needs catch-up with the second, cached for one pass. */
 type Compared = Map<View, Map<View, boolean>>;
 
-export interface TierChangesOptions {
-  readonly table: Views;
+interface TierChangesOptions {
+  readonly views: Views;
   readonly subscriptions: Subscriptions;
   /** A monotonic clock. */
   readonly nowMs: () => number;
@@ -83,20 +83,20 @@ export class TierChanges {
       this.#pending.delete(change);
       for (const move of change.moves) {
         this.#move(change.session, move);
-        this.#options.table.release(move.view, change.session.owner);
+        this.#options.views.release(move.view, change.session.owner);
       }
       change.done();
     }
   }
 
   #moveTo(session: Session, requested: RequestedTopic): Move | undefined {
-    const { table } = this.#options;
+    const { views } = this.#options;
     const { stream, symbol, lane } = requested;
     const subscription = session.subscriptions.get(topicOf(stream, symbol));
     if (subscription === undefined) return undefined;
-    const view = table.acquire(stream, symbol, lane, session);
+    const view = views.acquire(stream, symbol, lane, session);
     if (view !== subscription.view) return { subscription, requested, view };
-    table.release(view, session.owner);
+    views.release(view, session.owner);
     return undefined;
   }
 
@@ -106,7 +106,7 @@ export class TierChanges {
     const isThere = ({ subscription }: Move) =>
       session.socket !== undefined && session.subscriptions.get(subscription.topic) === subscription;
     if (moves.every(isThere)) return;
-    for (const move of moves) if (!isThere(move)) this.#options.table.release(move.view, session.owner);
+    for (const move of moves) if (!isThere(move)) this.#options.views.release(move.view, session.owner);
     change.moves = moves.filter(isThere);
   }
 

@@ -6,8 +6,8 @@ import type { Part, Views } from '../views/views.js';
 import type { QuoteSnapshots } from './quote-snapshots.js';
 import { awaitRepair, takeCaughtUp } from './sent-positions.js';
 
-export interface ViewChangesOptions {
-  readonly table: Views;
+interface ViewChangesOptions {
+  readonly views: Views;
   readonly outbox: Outbox;
   readonly quotes: QuoteSnapshots;
   readonly recoveries: Recoveries;
@@ -48,8 +48,8 @@ export class ViewChanges {
 
   /** The hub cannot serve the view: ends the subscriptions that wait for it. */
   refused(view: View, code: NotServed): void {
-    const { table, refuse } = this.#options;
-    table.requests.settled(view.request);
+    const { views, refuse } = this.#options;
+    views.requests.settled(view.request);
     const ended = new Set([...view.waiting, ...view.awaitingCatchUp, ...view.buffering, ...view.recovering]);
     for (const subscription of ended) refuse(subscription, code);
     view.becameLive(false, code);
@@ -57,10 +57,10 @@ export class ViewChanges {
 
   /** The thread missed frames of this view: nothing is published until a new answer repairs the chain. */
   broken(view: View): void {
-    const { table, quotes, recoveries, restart } = this.#options;
-    if (table.endUnused(view)) return;
+    const { views, quotes, recoveries, restart } = this.#options;
+    if (views.endUnused(view)) return;
     view.break();
-    table.requests.askAgain(view);
+    views.requests.askAgain(view);
     awaitRepair(view);
     recoveries.broken(view);
     for (const subscription of quotes.restart(view)) restart(subscription);

@@ -11,7 +11,7 @@ import type { TlsConfig } from '../../config/variables/process.js';
 import { FILES_POLL_MS, WatchedFiles } from '../../config/watched-files.js';
 
 /** The methods of pino used here. */
-export interface CertificateLog {
+interface CertificateLog {
   info(fields: object, message: string): void;
   error(fields: object, message: string): void;
 }

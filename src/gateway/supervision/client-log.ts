@@ -43,7 +43,7 @@ export interface ClosedWith {
 
 type Counted = Pick<Traffic, 'openedMs' | 'receivedBytes' | 'sentBytes'>;
 
-export interface ClientLogOptions {
+interface ClientLogOptions {
   readonly ids: ConnectionIds;
   readonly settings: Pick<ReloadedSettings, 'logClients' | 'logUsers'>;
   readonly post: (message: Extract<FromWorker, { type: 'clients' }>) => void;

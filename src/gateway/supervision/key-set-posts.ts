@@ -3,7 +3,7 @@ import type { JSONWebKeySet } from 'jose';
 import { type KeySetLog, type KeySetStats, RemoteKeySet } from '../../auth/remote-key-set.js';
 import type { Reloaded, ToWorker } from '../../threads/thread-messages.js';
 
-export interface KeySetWorkers {
+interface KeySetWorkers {
   post(worker: number, message: ToWorker): void;
   postAll(message: ToWorker): void;
 }

@@ -12,7 +12,7 @@ import { BEAT_INTERVAL_MS, Cell, createTurnRows, turnRow, Watchdog } from './wat
 /** A thread in JavaScript answers the inspector within this time, however busy the machine is. */
 const ANSWER_TIMEOUT_MS = 1000;
 
-export interface ThreadWatchOptions {
+interface ThreadWatchOptions {
   readonly workers: number;
   readonly busyAfterMs: number;
   readonly hungAfterMs: number;

@@ -13,7 +13,7 @@ const WITH_MESSAGE: ReadonlySet<number> = new Set([RecordKind.data, RecordKind.r
 
 const NOTHING = new Uint8Array(0);
 
-export interface Poisoned {
+interface Poisoned {
   readonly subject: string;
   readonly payload: Uint8Array;
 }

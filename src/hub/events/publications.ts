@@ -27,7 +27,7 @@ export interface Publication {
   readonly owner: number;
 }
 
-export interface PublicationsOptions {
+interface PublicationsOptions {
   /** Distinguishes this process's publications from all others. */
   readonly origin: string;
   readonly publish: HubFeed['publish'];

@@ -8,7 +8,7 @@ export const KEYS_PER_SUBJECT_MAX = 1_000;
 export const KEYS_MAX = 100_000;
 
 /** A message that arrived, and its position. */
-export interface Arrival extends StreamPosition {
+interface Arrival extends StreamPosition {
   readonly content: string;
 }
 

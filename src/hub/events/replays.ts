@@ -66,7 +66,7 @@ interface Waiting {
   readonly then: () => void;
 }
 
-export interface ReplaysOptions {
+interface ReplaysOptions {
   readonly history: EventHistories;
   readonly stored: HubFeed['stored'];
   /** No encoder is given this message again: a client that asks for it restarts. */

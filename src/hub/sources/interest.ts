@@ -17,7 +17,7 @@ export const LINGER_MS = 3_000;
 const OPEN_MS_MAX = 2_000;
 const LATE = failed('unreachable', 'the server does not answer');
 
-export interface InterestOptions {
+interface InterestOptions {
   readonly subjects: SubjectTable;
   readonly follow: Feed['follow'];
   /** The subject is wanted from now on, or no longer. */

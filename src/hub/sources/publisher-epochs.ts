@@ -18,7 +18,7 @@ const WAITING_MAX = 10_000;
 const DROPPED_MAX = 100_000;
 
 /** Takes a message in the epoch that clients are told. */
-export type Take = (subject: Subject, m: HubMessage, epoch: string) => void;
+type Take = (subject: Subject, m: HubMessage, epoch: string) => void;
 
 interface Waiting {
   readonly message: HubMessage;

@@ -5,7 +5,7 @@
 import type { Checkpoint } from '../../threads/batch.js';
 import { FLAG_CHECKPOINT, FLAG_LOSS_BEFORE, holdFlags } from '../../threads/records.js';
 
-export interface RetainedMessage {
+interface RetainedMessage {
   payload: Uint8Array;
   seq: number;
   tsEventMicros: number;

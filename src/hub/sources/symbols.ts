@@ -18,7 +18,7 @@ const CHECKED_AT_ONCE_MAX = 10_000;
  */
 export const HAND_STEPS_MAX = 64;
 
-export interface SymbolsOptions {
+interface SymbolsOptions {
   /** Symbols and patterns from the configuration; those without `*` are never forgotten. */
   readonly listed: readonly string[];
   /** Maximum published symbols known at once. */

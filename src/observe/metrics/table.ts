@@ -2,8 +2,8 @@
 import { feedMetrics } from './feed.js';
 import { connectionMetrics, gatewayMetrics } from './gateway.js';
 import type { Metric, MetricGroup } from './metric.js';
+import { encoderMetrics, processMetrics, revocationMetrics } from './process.js';
 import { slowConsumerMetrics } from './slow-consumers.js';
-import { encoderMetrics, processMetrics, revocationMetrics } from './threads.js';
 import { tokenMetrics } from './tokens.js';
 
 export const METRIC_GROUPS: readonly MetricGroup[] = [

@@ -9,7 +9,7 @@ const ANSWER_TIMEOUT_MS = 30_000;
 /** In place of a line's number. */
 const ENDED = -1;
 
-export const contentProgram = (file: string) => fileURLToPath(new URL(file, import.meta.url));
+const contentProgram = (file: string) => fileURLToPath(new URL(file, import.meta.url));
 
 /** Lines are handed on as they are: numbers in them may have more digits than JavaScript holds. */
 export class LineProgram {

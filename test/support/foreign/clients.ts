@@ -76,7 +76,7 @@ export class WsRuntime implements ForeignRuntime {
 }
 
 /** A program that is told what to do by its last argument, and reports on standard output. */
-export class ProcessRuntime implements ForeignRuntime {
+class ProcessRuntime implements ForeignRuntime {
   readonly name: string;
   readonly #command: () => readonly [program: string, ...args: string[]];
 

@@ -9,7 +9,7 @@ import { OneThreadFeed } from '../one-thread-feed.js';
 import type { PublishedMessage, VectorSpec } from './spec.js';
 
 /** A vector without what Python works out: what it is expected to lead to. */
-export interface GeneratedVector {
+interface GeneratedVector {
   readonly name: string;
   readonly topics: readonly string[];
   readonly depth: number;

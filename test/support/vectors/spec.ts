@@ -25,7 +25,7 @@ export interface VectorSpec {
 }
 
 /** The publisher's numbering of one subject. */
-export interface Numbering {
+interface Numbering {
   readonly seq: number;
   readonly epoch?: string;
   readonly tsEvent?: string;

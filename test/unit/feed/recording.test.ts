@@ -6,7 +6,7 @@ import { pack } from 'msgpackr';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Recorder } from '../../../src/feed/recorder.js';
 import { headerLine, messageLine, parseMessageLine } from '../../../src/feed/recording.js';
-import { ReplayFeed, type ReplayFeedOptions } from '../../../src/feed/replay.js';
+import { ReplayFeed, type ReplayFeedOptions } from '../../../src/feed/replay-feed.js';
 import { SimulatorFeed } from '../../../src/feed/simulator/simulator.js';
 import type { FeedMessage } from '../../../src/feed-contract/feed.js';
 import { Collector } from '../../support/collector.js';

@@ -17,24 +17,24 @@ const sentCell = () => ({ messages: 0, bytes: 0 });
 /** A worker with so many lanes, and clients that resume one topic each. */
 function build(lanes: number, clients: number) {
   const told: InterestChange[] = [];
-  const table = new Views(1, change => told.push(change), sentCell);
+  const views = new Views(1, change => told.push(change), sentCell);
   const outbox = new Outbox(
     () => true,
     () => 0,
     sentCell,
     false,
   );
-  const losses = new Gaps(outbox, () => undefined);
+  const gaps = new Gaps(outbox, () => undefined);
   const subscriptions = new Subscriptions({
-    table,
+    views,
     outbox,
-    losses,
+    gaps,
     turn: { current: 0 },
     wake: () => {},
     bufferedBytesMax: 1024,
     nowMs: () => 1,
   });
-  for (let i = 0; i < lanes; i++) table.acquire('quotes', `S${i}`, LANE, { tier: 'institutional' });
+  for (let i = 0; i < lanes; i++) views.acquire('quotes', `S${i}`, LANE, { tier: 'institutional' });
   /** How often anybody asked which lane a subscription is on. */
   const looks = { count: 0 };
   for (let i = 0; i < clients; i++) {
@@ -53,17 +53,17 @@ function build(lanes: number, clients: number) {
   }
   /** The hub answers whatever it is told, until it is told nothing more. */
   const answer = () => {
-    for (const change of told) if ('request' in change) table.requests.settled(change.request);
+    for (const change of told) if ('request' in change) views.requests.settled(change.request);
   };
   answer();
-  return { table, subscriptions, told, looks, answer };
+  return { views, subscriptions, told, looks, answer };
 }
 
 it('S5: an encoder restart asks each lane and each client that resumes once, whatever their product', () => {
   const [lanes, clients] = [4_000, 1_000];
-  const { table, subscriptions, told, looks, answer } = build(lanes, clients);
+  const { views, subscriptions, told, looks, answer } = build(lanes, clients);
   told.length = 0;
-  for (const view of table.all()) subscriptions.views.broken(view);
+  for (const view of views.all()) subscriptions.viewChanges.broken(view);
   answer();
   expect(told.filter(({ op }) => op === 'ask')).toHaveLength(lanes + clients);
   expect(told.filter(({ op }) => op === 'replay')).toHaveLength(clients);
@@ -72,10 +72,10 @@ it('S5: an encoder restart asks each lane and each client that resumes once, wha
 
 it('S5: a refusal of each lane ends those that wait for it, and looks at no others', () => {
   const clients = 1_000;
-  const { table, subscriptions, looks } = build(4_000, clients);
-  for (const view of [...table.all()]) subscriptions.views.refused(view, 'too_many_subscriptions');
+  const { views, subscriptions, looks } = build(4_000, clients);
+  for (const view of [...views.all()]) subscriptions.viewChanges.refused(view, 'too_many_subscriptions');
   expect(looks.count).toBeLessThan(30 * clients);
-  expect([...table.all()].every(({ stream }) => stream === 'quotes')).toBe(true);
+  expect([...views.all()].every(({ stream }) => stream === 'quotes')).toBe(true);
 });
 
 it('S5: a thousand topics that leave a snapshot together do not walk what is queued behind it each', () => {

@@ -22,14 +22,14 @@ const SINCE = { epoch: 'e', seq: 0 };
 
 function open() {
   const sentCell = () => ({ messages: 0, bytes: 0 });
-  const table = new Views(1, () => {}, sentCell);
+  const views = new Views(1, () => {}, sentCell);
   const outbox = new Outbox(
     () => true,
     () => 0,
     sentCell,
     false,
   );
-  const replays = new SharedReplays(table.requests, { charge: () => {}, reserve: () => {}, paid: () => {} });
+  const replays = new SharedReplays(views.requests, { charge: () => {}, reserve: () => {}, paid: () => {} });
   const ended: Subscription[] = [];
   const recoveries = new Map<Subscription, Recovery>();
   const resending = new Resending({
@@ -46,7 +46,7 @@ function open() {
   });
   /** A client of a topic whose socket takes nothing. */
   const client = (symbol: string, tier: 'institutional' | 'retail', session = sessionOf(tier)) => {
-    const view = table.acquire('rooms', symbol, LANE, session);
+    const view = views.acquire('rooms', symbol, LANE, session);
     const subscription = new Subscription(session, LANE, view);
     const resumption = { session, since: SINCE, subscriptions: new Set([subscription]), missing: 0 };
     const recovery = newRecovery({ ...resumption, isFailed: false, isDone: true, answer: () => {} });

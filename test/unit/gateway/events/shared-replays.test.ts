@@ -15,7 +15,7 @@ const SINCE = { epoch: 'e', seq: 10 };
 const FRAME_BYTES = 1000;
 
 let told: InterestChange[];
-let table: Views;
+let views: Views;
 let replays: SharedReplays;
 /** By session: what is set aside now, and what was charged. */
 let reserved: Map<Session, number>;
@@ -29,7 +29,7 @@ beforeEach(() => {
   charged = new Map();
   recoveries = new Map();
   const sentCell = () => ({ messages: 0, bytes: 0 });
-  table = new Views(1, change => told.push(change), sentCell, { requestsCostMax: 64, replaysAtOnceMax: 1 });
+  views = new Views(1, change => told.push(change), sentCell, { requestsCostMax: 64, replaysAtOnceMax: 1 });
   const noteIn = (sums: Map<Session, number>) => (session: Session, units: number) => {
     sums.set(session, (sums.get(session) ?? 0) + units);
   };
@@ -37,13 +37,13 @@ beforeEach(() => {
     const recovery = recoveries.get(replay.payment.payer);
     if (recovery?.replay === replay) recovery.paidBytes += bytes;
   };
-  replays = new SharedReplays(table.requests, { charge: noteIn(charged), reserve: noteIn(reserved), paid }, 0);
+  replays = new SharedReplays(views.requests, { charge: noteIn(charged), reserve: noteIn(reserved), paid }, 0);
 });
 
 /** A client of a topic that stands at sequence 60. */
 function client(symbol = 'A'): Subscription {
   const session = newSession({ id: ++sessions, sub: `u${sessions}`, format: 'json', tier: 'retail' });
-  const view = table.acquire('rooms', symbol, LANE, session);
+  const view = views.acquire('rooms', symbol, LANE, session);
   if (view.source < 0) view.bind(1, 0);
   view.seqs.moveTo(1, 60, 7, 'e');
   const subscription = new Subscription(session, LANE, view);

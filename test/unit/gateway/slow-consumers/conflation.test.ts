@@ -18,7 +18,7 @@ let told: string[];
 let steps: string[];
 let session: Session;
 let buffered: Set<Session>;
-let slow: Ladder;
+let ladder: Ladder;
 /** Payloads of the gateway's pings that the client has not answered. */
 let pings: ArrayBuffer[];
 
@@ -82,7 +82,7 @@ function build(ping: ((session: Session, payload: Uint8Array) => void) | undefin
     send: (_: Session, { type, code, class: name, steps, age_ms, topics }: Record<string, unknown>) =>
       told.push(type === 'warning' ? `${code} ${name} ${steps}` : [type, age_ms, topics].join(' ').trim()) > 0,
   };
-  slow = new Ladder({
+  ladder = new Ladder({
     ...newAges({
       backpressureBytesMax: LIMIT_BYTES,
       outbox: outbox as unknown as Outbox,
@@ -107,14 +107,14 @@ function check(...waiting: number[]): void {
     waitingBytes = bytes;
     // As uWS says by `drain`, or the answer to a send.
     if (bytes > 0) buffered.add(session);
-    slow.sample();
+    ladder.sample();
   }
 }
 
 /** The client reads all that waits for it. */
 function drain(): void {
   waitingBytes = 0;
-  slow.drained(session);
+  ladder.drained(session);
 }
 
 const calmChecks = (ms: number) => check(...Array.from({ length: ms / CHECK_MS }, () => 0));
@@ -131,8 +131,8 @@ describe('R40 a client over the high-water mark', () => {
     drain();
     expect(calls).toEqual(['pause states', 'resume']);
     expect(told).toEqual(['conflated 16ms 1']);
-    expect(slow.conflation.counters).toEqual({ overHighWater: 1, late: 0, suspended: 0, restores: 0 });
-    expect(slow.counters.stalls).toBe(0);
+    expect(ladder.conflation.counters).toEqual({ overHighWater: 1, late: 0, suspended: 0, restores: 0 });
+    expect(ladder.counters.stalls).toBe(0);
   });
 
   it('O2 is reported for the log at each step down and up', () => {
@@ -187,12 +187,12 @@ describe('R40 a client over the high-water mark', () => {
 
   it('R40 that was suspended comes back a class slower', () => {
     follow('quotes', 0);
-    slow.dropped(session, 1);
+    ladder.dropped(session, 1);
     waitingBytes = LIMIT_BYTES;
-    slow.settle();
+    ladder.settle();
     drain();
     expect(told).toEqual(['conflated 16ms 1']);
-    expect(slow.conflation.counters).toEqual({ overHighWater: 0, late: 0, suspended: 1, restores: 0 });
+    expect(ladder.conflation.counters).toEqual({ overHighWater: 0, late: 0, suspended: 1, restores: 0 });
   });
 });
 
@@ -213,10 +213,10 @@ describe('R40 a client in a slower class', () => {
     check(0);
     expect(told).toEqual(['restored 100ms 2']);
     expect(calls).toEqual(['change views']);
-    expect(slow.conflation.slowed).toBe(1);
+    expect(ladder.conflation.slowed).toBe(1);
     calmChecks(2 * RESTORE_AFTER_MS);
     expect(told).toEqual(['restored 100ms 2', 'restored 16ms 1', 'restored realtime 0']);
-    expect(slow.conflation.slowed).toBe(0);
+    expect(ladder.conflation.slowed).toBe(0);
     calmChecks(2 * RESTORE_AFTER_MS);
     expect(told).toHaveLength(3);
   });
@@ -238,8 +238,8 @@ describe('R40 a client in a slower class', () => {
   });
 
   it('R40 that has gone is forgotten', () => {
-    slow.closed(session);
-    expect([slow.conflation.slowed, slow.buffered]).toEqual([0, 0]);
+    ladder.closed(session);
+    expect([ladder.conflation.slowed, ladder.buffered]).toEqual([0, 0]);
   });
 });
 
@@ -254,7 +254,7 @@ describe('S1 R16 a client that answers pings', () => {
 
   /** The client answers the oldest pings; all of them if no number is given. */
   function answer(count = pings.length): void {
-    for (const payload of pings.splice(0, count)) slow.ponged(session, payload);
+    for (const payload of pings.splice(0, count)) ladder.ponged(session, payload);
   }
   /** Nothing waits in user space: all of it is on the link, or with the client. */
   const wait = (ms: number) => check(...Array.from({ length: ms / CHECK_MS }, () => 0));
@@ -266,7 +266,7 @@ describe('S1 R16 a client that answers pings', () => {
     expect(calls).toEqual([]);
     wait(CHECK_MS);
     expect(calls).toEqual(['pause states']);
-    expect(slow.conflation.counters.late).toBe(1);
+    expect(ladder.conflation.counters.late).toBe(1);
     answer(1);
     expect(calls).toEqual(['pause states']);
     answer();
@@ -302,13 +302,13 @@ describe('S1 R16 a client that answers pings', () => {
     expect(told).toHaveLength(1);
     wait(CHECK_MS);
     expect(told).toEqual([`lagging ${MAX_AGE_MS + CHECK_MS} 1`, `lagging ${MAX_AGE_MS + CHECK_MS + 1_000} 1`]);
-    expect(slow.ages.lagging).toBe(1);
+    expect(ladder.ages.lagging).toBe(1);
     answer();
     for (const subscription of session.subscriptions.values()) subscription.moveTo('live');
     wait(2_000);
     // It took longer than WS_MAX_AGE to read what was sent: more than one class slower.
     expect(told.slice(2)).toEqual(['conflated 100ms 2', 'fresh']);
-    expect(slow.ages.lagging).toBe(0);
+    expect(ladder.ages.lagging).toBe(0);
   });
 
   it('S1 R16 over a long way is not late', () => {
@@ -324,7 +324,7 @@ describe('S1 R16 a client that answers pings', () => {
   it('S1 R16 is not taken for late when the gateway itself was busy', () => {
     check(1);
     nowMs += 10 * MAX_AGE_MS;
-    slow.ages.check();
+    ladder.ages.check();
     expect(told).toEqual([]);
   });
 });

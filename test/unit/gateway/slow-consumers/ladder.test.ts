@@ -13,7 +13,7 @@ let nowMs: number;
 let waitingBytes: number;
 let closed: Session[];
 let session: Session;
-let slow: Ladder;
+let ladder: Ladder;
 let buffered: Set<Session>;
 
 beforeEach(() => build());
@@ -33,7 +33,7 @@ function build(burstBytes = 0): void {
   };
   buffered = new Set();
   const outbox = { buffered } as unknown as Outbox;
-  slow = new Ladder({
+  ladder = new Ladder({
     ...newAges({ backpressureBytesMax: LIMIT_BYTES, outbox, nowMs: () => nowMs }),
     subscriptions: subscriptions as unknown as Subscriptions,
     outbox,
@@ -44,7 +44,7 @@ function build(burstBytes = 0): void {
     close: ended => {
       closed.push(ended);
       ended.close();
-      slow.closed(ended);
+      ladder.closed(ended);
     },
   });
 }
@@ -52,26 +52,26 @@ function build(burstBytes = 0): void {
 /** uWS drops something for the socket, which has this much waiting. */
 function drop(bytes = LIMIT_BYTES): void {
   waitingBytes = bytes;
-  slow.dropped(session, 1);
-  slow.settle();
+  ladder.dropped(session, 1);
+  ladder.settle();
 }
 
 function drain(): void {
   waitingBytes = 0;
-  slow.drained(session);
+  ladder.drained(session);
 }
 
 describe('R40 the circuit of a client', () => {
   it('R40 opens with a drop, is half open once it has drained, and closed after three looks that it stands', () => {
     drop();
-    expect([slow.open, slow.halfOpen, session.isSuspended]).toEqual([1, 0, true]);
+    expect([ladder.open, ladder.halfOpen, session.isSuspended]).toEqual([1, 0, true]);
     drain();
-    expect([slow.open, slow.halfOpen, session.isSuspended]).toEqual([0, 1, false]);
+    expect([ladder.open, ladder.halfOpen, session.isSuspended]).toEqual([0, 1, false]);
     for (let check = 1; check <= CIRCUIT.probes; check++) {
-      expect(slow.halfOpen).toBe(1);
-      slow.sample();
+      expect(ladder.halfOpen).toBe(1);
+      ladder.sample();
     }
-    expect([slow.open, slow.halfOpen, session.flow.circuit.opens]).toEqual([0, 0, 0]);
+    expect([ladder.open, ladder.halfOpen, session.flow.circuit.opens]).toEqual([0, 0, 0]);
   });
 
   it('R40 R41 that opens for the fifth time without having been closed ends the connection once it can be told', () => {
@@ -84,14 +84,14 @@ describe('R40 the circuit of a client', () => {
     expect(closed).toEqual([]);
     drain();
     expect(closed).toEqual([session]);
-    expect([slow.open, slow.halfOpen]).toEqual([0, 0]);
+    expect([ladder.open, ladder.halfOpen]).toEqual([0, 0]);
   });
 
   it('R40 R41 that was closed in between starts counting again', () => {
     for (let opens = 1; opens < 3 * CIRCUIT.opensMax; opens++) {
       drop();
       drain();
-      for (let check = 0; check < CIRCUIT.probes; check++) slow.sample();
+      for (let check = 0; check < CIRCUIT.probes; check++) ladder.sample();
     }
     expect(closed).toEqual([]);
   });
@@ -99,10 +99,10 @@ describe('R40 the circuit of a client', () => {
   it('R40 R41 that stays open for the recovery time ends the connection, and not a moment earlier', () => {
     drop();
     nowMs += CIRCUIT.recoveryMs - 1;
-    slow.sample();
+    ladder.sample();
     expect(closed).toEqual([]);
     nowMs++;
-    slow.sample();
+    ladder.sample();
     expect(closed).toEqual([session]);
   });
 
@@ -111,11 +111,11 @@ describe('R40 the circuit of a client', () => {
     for (let waiting = LIMIT_BYTES - 1; waiting > LIMIT_BYTES / 2; waiting -= 100) {
       nowMs += CIRCUIT.recoveryMs - 1;
       waitingBytes = waiting;
-      slow.sample();
+      ladder.sample();
     }
     expect(closed).toEqual([]);
     nowMs += CIRCUIT.recoveryMs;
-    slow.sample();
+    ladder.sample();
     expect(closed).toEqual([session]);
   });
 
@@ -125,8 +125,8 @@ describe('R40 the circuit of a client', () => {
     expect([session.flow.circuit.opens, closed]).toEqual([1, []]);
     drain();
     waitingBytes = LIMIT_BYTES / 2;
-    for (let check = 0; check < 10; check++) slow.sample();
-    expect(slow.halfOpen).toBe(1);
+    for (let check = 0; check < 10; check++) ladder.sample();
+    expect(ladder.halfOpen).toBe(1);
   });
 });
 
@@ -135,7 +135,7 @@ describe('R5 K1 a burst beyond the limit', () => {
     waitingBytes = bytes;
     nowMs += 100;
     buffered.add(session);
-    slow.sample();
+    ladder.sample();
     return session.isSuspended;
   };
 

@@ -9,9 +9,9 @@ const cell = () => ({ messages: 0, bytes: 0 });
 
 /** Lanes that somebody is subscribed to, and what is published to them. */
 function silentLanes(count: number, intervalMaxMs = INTERVAL_MS) {
-  const table = new Views(1, () => {}, cell);
+  const views = new Views(1, () => {}, cell);
   for (let i = 0; i < count; i++) {
-    const view = table.acquire('quotes', `S${i}`, 0, RETAIL);
+    const view = views.acquire('quotes', `S${i}`, 0, RETAIL);
     view.countSubscriber(true);
     view.moveTo('e', i);
   }
@@ -23,7 +23,7 @@ function silentLanes(count: number, intervalMaxMs = INTERVAL_MS) {
   };
   let nowMicros = 1e9;
   const heartbeats = new Heartbeats(
-    table,
+    views,
     new Outbox(publish, () => nowMicros, cell, false),
     { heartbeatIntervalMs: INTERVAL_MS, heartbeatIntervalMaxMs: intervalMaxMs },
     () => nowMicros,
@@ -32,7 +32,7 @@ function silentLanes(count: number, intervalMaxMs = INTERVAL_MS) {
     nowMicros += heartbeats.sweepIntervalMs * 1000;
     heartbeats.sweep();
   };
-  return { table, told, sweep, nowMicros: () => nowMicros };
+  return { views, told, sweep, nowMicros: () => nowMicros };
 }
 
 test('R6 more silent topics than one interval has room for all have their turn', () => {
@@ -46,11 +46,11 @@ test('R6 more silent topics than one interval has room for all have their turn',
 });
 
 test('R6 lanes that come and go between sweeps leave none out', () => {
-  const { table, told, sweep } = silentLanes(5_000);
+  const { views, told, sweep } = silentLanes(5_000);
   sweep();
-  const [first] = table.all();
-  if (first !== undefined) table.release(first);
-  const added = table.acquire('quotes', 'NEW', 0, RETAIL);
+  const [first] = views.all();
+  if (first !== undefined) views.release(first);
+  const added = views.acquire('quotes', 'NEW', 0, RETAIL);
   added.countSubscriber(true);
   added.moveTo('e', 0);
   sweep();
@@ -66,7 +66,7 @@ test('R6 each silent topic is told once an interval, if that must not grow', () 
 });
 
 test('S4 a silent topic is told after one interval, then at doubling ones up to the longest, until something happens', () => {
-  const { table, told, sweep, nowMicros } = silentLanes(1, 4 * INTERVAL_MS);
+  const { views, told, sweep, nowMicros } = silentLanes(1, 4 * INTERVAL_MS);
   const secondsTold: number[] = [];
   const waitSeconds = (seconds: number) => {
     for (let eighth = 1; eighth <= 8 * seconds; eighth++) {
@@ -79,7 +79,7 @@ test('S4 a silent topic is told after one interval, then at doubling ones up to 
   sweep();
   waitSeconds(20);
   expect(secondsTold.splice(0)).toEqual([2, 6, 10, 14, 18]);
-  for (const view of table.all()) view.told(nowMicros());
+  for (const view of views.all()) view.told(nowMicros());
   waitSeconds(12);
   expect(secondsTold).toEqual([1, 3, 7, 11]);
 });

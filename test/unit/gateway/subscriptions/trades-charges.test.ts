@@ -10,14 +10,14 @@ import { newSession } from '../../../support/new-session.js';
 const LANE = laneOf(REALTIME, 0, 'json', false);
 const SYMBOLS = 5_000;
 
-let table: Views;
+let views: Views;
 let charges: TradesCharges;
 let charged: number[];
 let sessions = 0;
 
 beforeEach(() => {
   const sentCell = () => ({ messages: 0, bytes: 0 });
-  table = new Views(1, () => {}, sentCell);
+  views = new Views(1, () => {}, sentCell);
   charged = [];
   charges = new TradesCharges(
     (_, units) => charged.push(units),
@@ -28,7 +28,7 @@ beforeEach(() => {
 function sessionWith(topics: number): Session {
   const session = newSession({ id: ++sessions, sub: `u${sessions}`, format: 'json', tier: 'retail' });
   for (let n = 0; n < topics; n++) {
-    const view = table.acquire('trades', `S${n}`, LANE, session);
+    const view = views.acquire('trades', `S${n}`, LANE, session);
     session.subscriptions.add(new Subscription(session, LANE, view));
   }
   return session;
@@ -36,7 +36,7 @@ function sessionWith(topics: number): Session {
 
 /** The session subscribes to the trades of all symbols. */
 function begin(session: Session) {
-  const view = table.acquire('trades', '*', LANE, session);
+  const view = views.acquire('trades', '*', LANE, session);
   charges.begin(session, view);
   return view;
 }
@@ -45,7 +45,7 @@ describe('J2 R41 the trades of all symbols', () => {
   it('cost an answer for each symbol where they are asked for, and nothing like it where another client has them', () => {
     const view = begin(sessionWith(0));
     begin(sessionWith(0));
-    table.answered(view, 0, 0);
+    views.answered(view, 0, 0);
     begin(sessionWith(0));
     expect(charged).toEqual([allTradesUnits(SYMBOLS), 0, 0]);
     expect(allTradesUnits(SYMBOLS)).toBeGreaterThanOrEqual(SYMBOLS);
@@ -53,7 +53,7 @@ describe('J2 R41 the trades of all symbols', () => {
 
   it('cost what is handed over to them, and back', () => {
     const view = begin(sessionWith(0));
-    table.answered(view, 0, 0);
+    views.answered(view, 0, 0);
     const session = sessionWith(100);
     begin(session);
     charges.end(session);

@@ -13,62 +13,62 @@ const MAX = REQUEST_LIMITS.requestsCostMax;
 const desk = { tier: 'institutional' } as const;
 
 let told: InterestChange[];
-let table: Views;
+let views: Views;
 
 beforeEach(() => open(1));
 
 function open(encoders: number): void {
   told = [];
   const sentCell = () => ({ messages: 0, bytes: 0 });
-  table = new Views(encoders, change => told.push(change), sentCell, { replaysAtOnceMax: 2 });
+  views = new Views(encoders, change => told.push(change), sentCell, { replaysAtOnceMax: 2 });
 }
 
 const quote = (symbol: string, asker: { readonly tier: 'institutional' | 'retail' } = desk) =>
-  table.acquire('quotes', symbol, LANE, asker);
+  views.acquire('quotes', symbol, LANE, asker);
 /** As many lanes as may be under way. */
 const fill = () => Array.from({ length: MAX }, (_, i) => quote(`F${i}`));
-const answer = (view: View) => table.answered(view, 1, 0);
+const answer = (view: View) => views.answered(view, 1, 0);
 const toldOf = (symbol: string) => told.filter(({ source }) => source.endsWith(`:${symbol}`)).map(({ op }) => op);
 
 describe('J2 J4 the trades of all symbols', () => {
-  const all = () => table.acquire('trades', '*', LANE, desk);
+  const all = () => views.acquire('trades', '*', LANE, desk);
   const opsOfAll = () => told.filter(({ source }) => source === 'trades:*').map(({ op }) => op);
   const live = () => {
     const view = all();
-    table.answered(view, 0, 0);
+    views.answered(view, 0, 0);
     return view;
   };
 
   it('are asked for once, however often a client leaves them and comes back', () => {
     const view = live();
     for (let i = 0; i < 100; i++) {
-      table.release(view);
-      table.expire(i);
+      views.release(view);
+      views.expire(i);
       expect(all()).toBe(view);
     }
     expect(opsOfAll()).toEqual(['want']);
-    table.expire(100 * UNUSED_MS);
+    views.expire(100 * UNUSED_MS);
     expect(opsOfAll()).toEqual(['want']);
   });
 
   it('end a while after the last client has left', () => {
-    table.release(live());
-    table.expire(1_000);
-    table.expire(1_000 + UNUSED_MS - 1);
-    expect([opsOfAll(), table.size]).toEqual([['want'], 1]);
-    table.expire(1_000 + UNUSED_MS);
-    expect([opsOfAll(), table.size]).toEqual([['want', 'unwant'], 0]);
-    expect(table.allTrades('institutional', LANE)).toBeUndefined();
+    views.release(live());
+    views.expire(1_000);
+    views.expire(1_000 + UNUSED_MS - 1);
+    expect([opsOfAll(), views.size]).toEqual([['want'], 1]);
+    views.expire(1_000 + UNUSED_MS);
+    expect([opsOfAll(), views.size]).toEqual([['want', 'unwant'], 0]);
+    expect(views.allTrades('institutional', LANE)).toBeUndefined();
     all();
     expect(opsOfAll()).toEqual(['want', 'unwant', 'want']);
   });
 
   it('end at once where they are not whole, and are not asked for again', () => {
     const view = live();
-    table.release(view);
-    expect(table.endUnused(view)).toBe(true);
-    expect(table.endUnused(view)).toBe(false);
-    table.release(all());
+    views.release(view);
+    expect(views.endUnused(view)).toBe(true);
+    expect(views.endUnused(view)).toBe(false);
+    views.release(all());
     expect(opsOfAll()).toEqual(['want', 'unwant', 'want', 'unwant']);
   });
 });
@@ -78,31 +78,31 @@ describe('J2 R40a what a worker asks for', () => {
     for (let i = 0; i < 1000; i++) quote(`S${i}`);
     expect(told).toHaveLength(MAX);
     open(1);
-    for (let i = 0; i < 1000; i++) table.acquire('depth', `S${i}`, DEEP, desk);
+    for (let i = 0; i < 1000; i++) views.acquire('depth', `S${i}`, DEEP, desk);
     expect(told).toHaveLength(MAX / 8);
   });
 
   it('is not told of a lane that nobody wants any more before its turn, neither that it is wanted nor that it is not', () => {
     const filling = fill();
     const view = quote('A');
-    table.release(view);
+    views.release(view);
     for (const each of filling) answer(each);
     expect(toldOf('A')).toEqual([]);
-    expect(table.requests.waiting).toBe(0);
+    expect(views.requests.waiting).toBe(0);
   });
 
   it('never has an end of interest overtake its beginning', () => {
     const filling = fill();
-    table.release(quote('A'));
+    views.release(quote('A'));
     const again = quote('A');
     answer(filling[0] as View);
     expect(toldOf('A')).toEqual(['want']);
-    table.release(again);
+    views.release(again);
     expect(toldOf('A')).toEqual(['want', 'unwant']);
     // It takes its room until it is answered, whoever waits for it.
     quote('B');
     expect(toldOf('B')).toEqual([]);
-    table.requests.settled(
+    views.requests.settled(
       told.flatMap(change => ('request' in change && change.source.endsWith(':A') ? change.request : []))[0] ?? 0,
     );
     expect(toldOf('B')).toEqual(['want']);
@@ -111,9 +111,9 @@ describe('J2 R40a what a worker asks for', () => {
   it('ends with the last of the tiers that share a lane', () => {
     const [ours, theirs] = [quote('A'), quote('A', { tier: 'retail' })];
     expect(toldOf('A')).toEqual(['want', 'want']);
-    table.release(ours);
+    views.release(ours);
     expect(toldOf('A')).toEqual(['want', 'want']);
-    table.release(theirs);
+    views.release(theirs);
     expect(toldOf('A')).toEqual(['want', 'want', 'unwant']);
   });
 
@@ -130,8 +130,8 @@ describe('J2 R40a what a worker asks for', () => {
     const [view, other] = [quote('A'), quote('A', { ...desk })];
     answer(view);
     const filling = fill();
-    expect(table.ask(view, desk)).toBe(true);
-    table.release(other);
+    expect(views.ask(view, desk)).toBe(true);
+    views.release(other);
     for (const each of filling) answer(each);
     expect(toldOf('A')).toEqual(['want']);
     expect(view.request).toBe(0);
@@ -141,7 +141,7 @@ describe('J2 R40a what a worker asks for', () => {
     open(2);
     for (let i = 0; i < 1000; i++) quote(`S${i}`);
     expect(told).toHaveLength(2 * MAX);
-    const ofFirst = () => [...table.all()].filter(({ shard, isWanted }) => shard === 0 && isWanted);
+    const ofFirst = () => [...views.all()].filter(({ shard, isWanted }) => shard === 0 && isWanted);
     for (const view of ofFirst()) answer(view);
     expect(ofFirst()).toHaveLength(2 * MAX);
     expect(told).toHaveLength(MAX + ofFirst().length);
@@ -149,9 +149,9 @@ describe('J2 R40a what a worker asks for', () => {
 
   it('is what was missed of a lane only behind the lane itself', () => {
     fill();
-    const view = table.acquire('trades', 'A', LANE, desk);
+    const view = views.acquire('trades', 'A', LANE, desk);
     expect(toldOf('A')).toEqual([]);
-    table.requests.replay(view, desk, { epoch: 'e', seq: 1 });
+    views.requests.replay(view, desk, { epoch: 'e', seq: 1 });
     expect(toldOf('A')).toEqual(['want', 'replay']);
   });
 });

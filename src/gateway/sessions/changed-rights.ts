@@ -6,7 +6,7 @@ import type { Reauthentication } from './reauthentication.js';
 /** Sessions checked in one turn: a policy may have many patterns, and a session many topics. */
 const CHECKED_PER_TURN = 50;
 
-export interface RechecksOptions {
+interface RechecksOptions {
   readonly sessions: ReadonlySet<Session>;
   readonly reauthentication: Reauthentication;
   /** Begins the close handshake. */
@@ -14,7 +14,7 @@ export interface RechecksOptions {
   readonly onFault: (what: string, cause: unknown) => void;
 }
 
-export class Rechecks {
+export class ChangedRights {
   readonly #options: RechecksOptions;
   /** Sessions still to be checked. */
   #left: Session[] = [];

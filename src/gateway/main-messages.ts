@@ -22,7 +22,7 @@ import type { Views } from './views/views.js';
 /** How long sockets have to read their close frame before the App is closed. */
 const CLOSE_GRACE_MS = 500;
 
-export interface OrdersParts {
+export interface MainMessagesParts {
   readonly apps: Apps;
   /** Listens on a port. @returns the port; undefined when it is unavailable */
   readonly listen: (port: number) => Promise<number | undefined>;
@@ -34,7 +34,7 @@ export interface OrdersParts {
   readonly symbols: SymbolLookup;
   /** Symbols of event sources, by source number. */
   readonly eventSymbols: Map<number, string>;
-  readonly table: Views;
+  readonly views: Views;
   readonly subscriptions: Subscriptions;
   readonly rooms: RoomPublishing;
   readonly topics: TopicCommands;
@@ -50,10 +50,12 @@ export interface OrdersParts {
   readonly finish: (exitCode: number) => void;
 }
 
-export class Orders {
+type ThreadMessage = 'accept' | 'drain' | 'retire' | 'reload' | 'certificate' | 'close';
+
+export class MainMessages {
   /** The port it listens on, once it does. */
   ownPort: number;
-  readonly #parts: OrdersParts;
+  readonly #parts: MainMessagesParts;
   /** Views refused to owners whose share was used up. */
   readonly #refusedOwners = new WeakMap<View, Set<number>>();
   #isLeaving = false;
@@ -62,7 +64,7 @@ export class Orders {
   /** True once the thread has its initial state and listens whenever it should. */
   #isOpen = false;
 
-  constructor(parts: OrdersParts) {
+  constructor(parts: MainMessagesParts) {
     this.#parts = parts;
     this.ownPort = parts.port;
   }
@@ -86,7 +88,7 @@ export class Orders {
   }
 
   receive(message: ToWorker): void {
-    const { symbols, server, rooms, userSlots, post, finish } = this.#parts;
+    const { symbols, rooms, userSlots } = this.#parts;
     switch (message.type) {
       case 'symbols':
         symbols.add(message.symbols);
@@ -124,6 +126,15 @@ export class Orders {
       case 'replace_oldest':
         userSlots.replaceOldest(message.user);
         break;
+      default:
+        this.#receiveForThread(message);
+    }
+  }
+
+  /** What concerns the thread as a whole: whether it listens, whom it serves, and with what. */
+  #receiveForThread(message: Extract<ToWorker, { type: ThreadMessage }>): void {
+    const { server, post, finish } = this.#parts;
+    switch (message.type) {
       case 'accept':
         void this.#accept(message.isAccepting);
         break;
@@ -152,18 +163,18 @@ export class Orders {
    * If the share of an owner is used up, others that wait for the view may still get it.
    */
   #refused({ request, owner, isUnavailable = false }: Extract<ToWorker, { type: 'refused' }>): void {
-    const { table, subscriptions } = this.#parts;
-    const refused = table.asked(request);
+    const { views, subscriptions } = this.#parts;
+    const refused = views.asked(request);
     // The request is settled: others need not wait for it.
-    table.requests.settled(request);
+    views.requests.settled(request);
     if (refused === undefined) {
       subscriptions.recoveries.refused(request);
       return;
     }
     const other = owner === undefined ? undefined : this.#nextOwner(refused, owner);
     if (other === undefined)
-      subscriptions.views.refused(refused, isUnavailable ? 'unavailable' : 'too_many_subscriptions');
-    else table.requests.wantFor(refused, other);
+      subscriptions.viewChanges.refused(refused, isUnavailable ? 'unavailable' : 'too_many_subscriptions');
+    else views.requests.wantFor(refused, other);
   }
 
   /** Another owner that waits for the view and has not been refused yet. */
@@ -183,9 +194,9 @@ export class Orders {
   }
 
   #forget(names: readonly string[], sources: readonly number[]): void {
-    const { symbols, table, eventSymbols } = this.#parts;
+    const { symbols, views, eventSymbols } = this.#parts;
     symbols.forget(names);
-    table.forgetSources(sources);
+    views.forgetSources(sources);
     for (const id of sources) eventSymbols.delete(id);
   }
 

@@ -5,12 +5,12 @@ import type { TierChanges } from '../subscriptions/tier-changes.js';
 import type { Views } from '../views/views.js';
 import type { Fanout } from './fanout.js';
 
-export interface PumpParts {
+interface PumpParts {
   readonly fanout: Fanout;
-  readonly slow: Ladder;
+  readonly ladder: Ladder;
   readonly tierChanges: TierChanges;
   readonly deliveries: Deliveries;
-  readonly table: Views;
+  readonly views: Views;
   /** One cell per worker, incremented at every wake-up. */
   readonly doorbell: Int32Array;
   /** One cell per worker: 1 while it lags. */
@@ -42,16 +42,16 @@ export async function pump(parts: PumpParts): Promise<void> {
 }
 
 /** Publishes one turn's worth of frames, institutional sockets first. */
-async function turn({ fanout, slow, tierChanges, table }: PumpParts): Promise<void> {
-  slow.settle();
+async function turn({ fanout, ladder, tierChanges, views }: PumpParts): Promise<void> {
+  ladder.settle();
   tierChanges.settle();
   if (!fanout.read()) return;
   fanout.publish('institutional');
-  if (table.count('retail') === 0) return;
-  if (table.count('institutional') > 0) {
+  if (views.count('retail') === 0) return;
+  if (views.count('institutional') > 0) {
     // uWS writes at the end of the loop turn: institutional sockets get their frames before retail ones.
     await nextLoopTurn();
-    slow.settle();
+    ladder.settle();
   }
   fanout.publish('retail');
 }

@@ -1,8 +1,8 @@
 /** In which order, and how many at a time, open sessions are checked again. */
 import { describe, expect, it } from 'vitest';
 import type { Session } from '../../../../src/gateway/model/session.js';
+import { ChangedRights } from '../../../../src/gateway/sessions/changed-rights.js';
 import type { Reauthentication } from '../../../../src/gateway/sessions/reauthentication.js';
-import { Rechecks } from '../../../../src/gateway/sessions/rechecks.js';
 
 const MANY = 500;
 
@@ -19,7 +19,7 @@ function worker(recheck: (id: number) => ReturnType<Reauthentication['recheck']>
     credential: { apiKeyId: id % 100 === 0 ? `k_${id}` : undefined },
     socket: {},
   }));
-  const rechecks = new Rechecks({
+  const rechecks = new ChangedRights({
     sessions: new Set(stubs as unknown as Session[]),
     reauthentication: {
       recheck: ({ id }: Session) => {

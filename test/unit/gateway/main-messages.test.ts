@@ -1,6 +1,6 @@
 /** What a gateway thread does before it listens. */
 import { describe, expect, it } from 'vitest';
-import { Orders, type OrdersParts } from '../../../src/gateway/orders.js';
+import { MainMessages, type MainMessagesParts } from '../../../src/gateway/main-messages.js';
 import type { ToWorker } from '../../../src/threads/thread-messages.js';
 
 const PORT = 4711;
@@ -18,7 +18,7 @@ function thread(...told: ToWorker[]) {
     },
   };
   const topics = { isShedding: false };
-  const orders = new Orders({
+  const mainMessages = new MainMessages({
     apps,
     topics,
     port: PORT,
@@ -37,8 +37,8 @@ function thread(...told: ToWorker[]) {
     },
     post: () => {},
     finish: () => done.push('finish'),
-  } as unknown as OrdersParts);
-  return { orders, done, topics, open: () => orders.open(() => told.shift()) };
+  } as unknown as MainMessagesParts);
+  return { mainMessages, done, topics, open: () => mainMessages.open(() => told.shift()) };
 }
 
 describe('R45 R46 a gateway thread that is replaced', () => {
@@ -56,13 +56,13 @@ describe('R45 R46 a gateway thread that is replaced', () => {
   });
 
   it('R45 R47 listens only once it is told to where descriptors are short', async () => {
-    const { orders, done, open } = thread(accept(false));
+    const { mainMessages, done, open } = thread(accept(false));
     // It is up all the same: others wait for it.
     expect(await open()).toBe(PORT);
     expect(done).toEqual([]);
-    orders.receive(accept(true));
+    mainMessages.receive(accept(true));
     expect(done).toEqual([`listen ${PORT}`]);
-    orders.receive(accept(false));
+    mainMessages.receive(accept(false));
     expect(done.at(-1)).toBe('close port');
   });
 
@@ -73,9 +73,9 @@ describe('R45 R46 a gateway thread that is replaced', () => {
   });
 
   it.each(['retire', 'close'] as const)('R46 does not listen any more where it is told to %s', async type => {
-    const { orders, done, open } = thread({ type });
+    const { mainMessages, done, open } = thread({ type });
     await open();
-    orders.receive(accept(true));
+    mainMessages.receive(accept(true));
     expect(done.filter(what => what.startsWith('listen'))).toEqual([]);
   });
 });

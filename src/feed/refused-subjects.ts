@@ -6,7 +6,7 @@ const RETRY_MS_MIN = 1_000;
 /** A server logs each attempt that it refuses. */
 const RETRY_MS_MAX = 5_000;
 
-export class Refusals {
+export class RefusedSubjects {
   readonly #details = new Map<string, string>();
   readonly #retry: (subjects: readonly string[]) => Promise<void>;
   #timer: NodeJS.Timeout | undefined;

@@ -2,8 +2,8 @@
 import { describe, expect, it } from 'vitest';
 import type { Revocation } from '../../../src/auth/revocation-text.js';
 import { createLogger } from '../../../src/observe/log.js';
+import { ControlOrders } from '../../../src/revocation/control-orders.js';
 import type { KeptIn, RevocationKeeper } from '../../../src/revocation/keeper.js';
-import { ControlOrders } from '../../../src/revocation/operator-orders.js';
 import { until } from '../../support/until.js';
 
 const AT_MS = Date.UTC(2026, 0, 2);

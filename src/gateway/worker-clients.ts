@@ -41,7 +41,7 @@ export function newClients(
   const published = new PublishedBytes(data.published, worker, roomBytesPerSecondMax);
   const rooms = new RoomPublishing({ replies, post, messageBytesMax: roomMessageBytesMax, published, budgets });
   const tierChanges = new TierChanges({ views, subscriptions, nowMs: () => performance.now(), wake });
-  const topics = new TopicCommands({ subscriptions, symbols, replies, subscriptionsMax });
+  const topics = new TopicCommands({ subscriptions, symbols, replies, subscriptionsMax, turns });
   const reauthentication = new Reauthentication({
     credentials,
     subscriptions,

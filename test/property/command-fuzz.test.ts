@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { openPolicy } from '../../src/auth/policy.js';
 import { createTokenVerifier, mintToken } from '../../src/auth/token.js';
 import { readConfig } from '../../src/config/environment.js';
-import { CommandHandler } from '../../src/gateway/commands/command-handler.js';
+import { CommandHandler, type CommandHandlerOptions } from '../../src/gateway/commands/command-handler.js';
 import { RoomPublishing } from '../../src/gateway/commands/room-publishing.js';
 import { SymbolLookup } from '../../src/gateway/commands/symbol-lookup.js';
 import { TopicCommands } from '../../src/gateway/commands/topic-commands.js';
@@ -40,6 +40,7 @@ const MESSAGES = Number(process.env.MILLRACE_FUZZ_MESSAGES ?? 100_000);
 const SEED = Number(process.env.MILLRACE_FUZZ_SEED ?? 1);
 const SECRET = 'a-secret-that-only-this-test-knows-0123456789';
 const SUBSCRIPTIONS_MAX = 32;
+const TOPICS_PER_TURN = 2;
 const EVERYTHING = STREAMS.map(stream => `${stream}:*`);
 /** Turns of the microtask queue that any command may take, but for the checking of a signature. */
 const TURNS_MAX = 50;
@@ -110,12 +111,18 @@ class Worker {
       authorities: undefined,
     };
     const attempts = { wrongCredential: () => undefined };
+    const turns: CommandHandlerOptions['turns'] = {
+      action: '',
+      later: (session, serve) => queueMicrotask(() => serve(session)),
+    };
     this.commands = new CommandHandler({
       topics: new TopicCommands({
         subscriptions: this.#subscriptions,
         symbols: this.#symbols,
         replies,
         subscriptionsMax: SUBSCRIPTIONS_MAX,
+        turns,
+        topicsPerTurn: TOPICS_PER_TURN,
       }),
       rooms: this.#rooms,
       reauthentication: new Reauthentication({
@@ -127,7 +134,7 @@ class Worker {
         onRenewed: () => {},
       }),
       replies,
-      turns: { action: '', later: (session, serve) => queueMicrotask(() => serve(session)) },
+      turns,
       budgets: newWorkBudgets(),
       namesMax: SUBSCRIPTIONS_MAX,
       onFault: (what, cause) => this.faults.push(`${what}: ${cause instanceof Error ? cause.stack : cause}`),

@@ -2,7 +2,7 @@
  * The real hub, encoder, ring and gateway modules wired in one thread, with uWS, the feed and the threads' scheduling played
  * by the test: when a batch is encoded, when a worker turns, when a socket takes what waits for it, is the test's choice.
  */
-import { CommandHandler } from '../../src/gateway/commands/command-handler.js';
+import { CommandHandler, type CommandHandlerOptions } from '../../src/gateway/commands/command-handler.js';
 import { RoomPublishing } from '../../src/gateway/commands/room-publishing.js';
 import { SymbolLookup } from '../../src/gateway/commands/symbol-lookup.js';
 import { TopicCommands } from '../../src/gateway/commands/topic-commands.js';
@@ -31,6 +31,11 @@ import { newWorkBudgets } from './work-budgets.js';
 
 const RING_BYTES = 64 * 1024;
 const SUBSCRIPTIONS_MAX = 64;
+const TOPICS_PER_TURN = 2;
+const TURNS: CommandHandlerOptions['turns'] = {
+  action: '',
+  later: (session, serve) => queueMicrotask(() => serve(session)),
+};
 /** A few deltas: snapshots of several symbols leave in parts now and then. */
 const ASSEMBLY_BYTES_MAX = 512;
 /** Little, so that requests, snapshots and replays wait for each other. */
@@ -290,6 +295,8 @@ export class OneThreadGateway {
         symbols: this.#symbols,
         replies,
         subscriptionsMax: SUBSCRIPTIONS_MAX,
+        turns: TURNS,
+        topicsPerTurn: TOPICS_PER_TURN,
       }),
       rooms: new RoomPublishing({
         replies,
@@ -301,7 +308,7 @@ export class OneThreadGateway {
       // No client sends `auth` here.
       reauthentication: undefined as unknown as Reauthentication,
       replies,
-      turns: { action: '', later: (session, serve) => queueMicrotask(() => serve(session)) },
+      turns: TURNS,
       budgets: newWorkBudgets(),
       namesMax: SUBSCRIPTIONS_MAX,
       onFault: (what, cause) => this.faults.push(`${what}: ${cause}`),

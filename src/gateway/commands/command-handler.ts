@@ -25,7 +25,7 @@ const NESTING_MAX = 16;
  */
 export const COMMANDS_PER_TURN = 16;
 
-interface CommandHandlerOptions {
+export interface CommandHandlerOptions {
   readonly topics: TopicCommands;
   readonly rooms: RoomPublishing;
   readonly reauthentication: Reauthentication;

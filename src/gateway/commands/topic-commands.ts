@@ -13,9 +13,26 @@ import { shorten } from '../refusal.js';
 import { andThen, type Handled } from '../sessions/maybe-promise.js';
 import type { Replies } from '../sessions/replies.js';
 import type { Subscriptions } from '../subscriptions/subscriptions.js';
+import type { ServedTurns } from '../supervision/served-turns.js';
 import { laneFor } from '../views/view-of.js';
 import { mustBeKnown, type NamedTopics, namedTopicsOf, unknownNames } from './requested-topics.js';
 import type { SymbolLookup } from './symbol-lookup.js';
+
+/**
+ * Topics of one command that are served in one turn of the loop, so that others do not wait for all of them. Quotes
+ * requested together come in one snapshot, and are served together.
+ */
+const TOPICS_PER_TURN = 128;
+
+interface TopicCommandsOptions {
+  readonly subscriptions: Subscriptions;
+  readonly symbols: SymbolLookup;
+  readonly replies: Replies;
+  readonly subscriptionsMax: number;
+  readonly turns: Pick<ServedTurns, 'later'>;
+  /** Default: 128. */
+  readonly topicsPerTurn?: number;
+}
 
 /** A `subscribe` command that is fully checked except for whether its names exist. */
 interface Subscribing {
@@ -35,17 +52,16 @@ export class TopicCommands {
   readonly #symbols: SymbolLookup;
   readonly #replies: Replies;
   readonly #subscriptionsMax: number;
+  readonly #turns: Pick<ServedTurns, 'later'>;
+  readonly #topicsPerTurn: number;
 
-  constructor(options: {
-    subscriptions: Subscriptions;
-    symbols: SymbolLookup;
-    replies: Replies;
-    subscriptionsMax: number;
-  }) {
+  constructor(options: TopicCommandsOptions) {
     this.#subscriptions = options.subscriptions;
     this.#symbols = options.symbols;
     this.#replies = options.replies;
     this.#subscriptionsMax = options.subscriptionsMax;
+    this.#turns = options.turns;
+    this.#topicsPerTurn = options.topicsPerTurn ?? TOPICS_PER_TURN;
   }
 
   subscribe(session: Session, command: SubscribeCommand): Handled {
@@ -70,9 +86,12 @@ export class TopicCommands {
     if (named === undefined) return undefined;
     if (named.names.length > this.#subscriptionsMax) return this.#tooMany(session, command.id);
     const topics = named.names.map(name => topicOf(named.stream, name));
-    for (const topic of topics) this.#subscriptions.unsubscribe(session, topic);
-    this.#replies.send(session, command.id, { type: 'unsubscribed', stream: named.stream, topics });
-    return undefined;
+    const left = this.#inTurns(session, topics, this.#topicsPerTurn, part => {
+      for (const topic of part) this.#subscriptions.unsubscribe(session, topic);
+    });
+    return andThen(left, () => {
+      this.#replies.send(session, command.id, { type: 'unsubscribed', stream: named.stream, topics });
+    }) as Handled;
   }
 
   resync(session: Session, command: ResyncCommand): Handled {
@@ -80,9 +99,13 @@ export class TopicCommands {
     if (named === undefined) return undefined;
     if (named.names.length > this.#subscriptionsMax) return this.#tooMany(session, command.id);
     const topics = named.names.map(name => topicOf(named.stream, name));
-    const missing = this.#subscriptions.resync(session, topics);
-    if (missing.length > 0) this.#fail(session, command.id, 'not_subscribed', `not subscribed: ${shorten(missing)}`);
-    return undefined;
+    const missing: string[] = [];
+    const sent = this.#inTurns(session, topics, this.#perTurn(named.stream), part => {
+      missing.push(...this.#subscriptions.resync(session, part));
+    });
+    return andThen(sent, () => {
+      if (missing.length > 0) this.#fail(session, command.id, 'not_subscribed', `not subscribed: ${shorten(missing)}`);
+    }) as Handled;
   }
 
   #subscribeKnown(subscribing: Subscribing, unknown: readonly string[]): Handled {
@@ -102,10 +125,7 @@ export class TopicCommands {
       refuse();
       return undefined;
     }
-    if (isStateStream(stream)) {
-      this.#subscribeStates(subscribing, requested, refuse);
-      return undefined;
-    }
+    if (isStateStream(stream)) return this.#subscribeStates(subscribing, requested, refuse);
     if (command.since !== undefined && !named.isAll) {
       return this.#resume(subscribing, requested, command.since, refuse);
     }
@@ -130,17 +150,67 @@ export class TopicCommands {
     });
   }
 
-  #subscribeStates(subscribing: Subscribing, requested: readonly RequestedTopic[], refuse: () => void): void {
-    const { session, command } = subscribing;
-    const present = requested.filter(topic => isSubscribed(session, topic));
+  #subscribeStates(subscribing: Subscribing, requested: readonly RequestedTopic[], refuse: () => void): Handled {
+    const { session, command, named } = subscribing;
     // For a state topic, the snapshot covers whatever the client missed.
     this.#subscribed(subscribing, requested, command.since === undefined ? undefined : false);
     refuse();
-    this.#subscriptions.subscribe(session, requested);
-    // A client that is told nothing was recovered is promised a snapshot.
-    if (command.since === undefined) return;
-    const topics = present.map(({ stream, symbol }) => topicOf(stream, symbol));
-    this.#subscriptions.resync(session, topics);
+    return this.#inTurns(session, requested, this.#perTurn(named.stream), part => {
+      const allowed = this.#stillAllowed(subscribing, part);
+      const present = allowed.filter(topic => isSubscribed(session, topic));
+      this.#subscriptions.subscribe(session, allowed);
+      // A client that is told nothing was recovered is promised a snapshot.
+      if (command.since === undefined) return;
+      const topics = present.map(({ stream, symbol }) => topicOf(stream, symbol));
+      this.#subscriptions.resync(session, topics);
+    });
+  }
+
+  /** The topics as the session may have them now: its rights and its tier may have changed between two turns. */
+  #stillAllowed(
+    { session, command, named, rateClass, detail }: Subscribing,
+    requested: readonly RequestedTopic[],
+  ): readonly RequestedTopic[] {
+    const { stream } = named;
+    const fastest = Math.max(rateClass, session.identity.fastestClass);
+    const lane = laneFor(session, stream, detail, fastest);
+    const allowed = requested.filter(({ symbol }) => session.entitlements.maySubscribe(stream, symbol));
+    if (allowed.length < requested.length) {
+      const denied = requested.filter(topic => !allowed.includes(topic)).map(({ symbol }) => symbol);
+      this.#fail(session, command.id, 'forbidden', `not entitled to ${stream} of ${shorten(denied)}`);
+    }
+    return allowed.map(({ symbol }) => ({ stream, symbol, lane }));
+  }
+
+  #perTurn(stream: string): number {
+    return stream === 'quotes' ? Number.POSITIVE_INFINITY : this.#topicsPerTurn;
+  }
+
+  /** Works through the list, so many at a time, each time in a turn of its own while the connection lasts. */
+  #inTurns<T>(session: Session, list: readonly T[], perTurn: number, work: (part: readonly T[]) => void): Handled {
+    if (list.length <= perTurn) {
+      work(list);
+      return undefined;
+    }
+    return new Promise((resolve, reject) => {
+      let done = 0;
+      const next = (): void => {
+        if (session.socket === undefined) {
+          resolve();
+          return;
+        }
+        try {
+          work(list.slice(done, done + perTurn));
+        } catch (cause) {
+          reject(cause);
+          return;
+        }
+        done += perTurn;
+        if (done < list.length) this.#turns.later(session, next);
+        else resolve();
+      };
+      next();
+    });
   }
 
   #resume(

@@ -19,6 +19,8 @@ import { until } from '../support/until.js';
 const PER_ADDRESS = 3;
 const FREE_FAILURES = 3;
 const GATEWAYS = 2;
+/** As many fit at one gateway, whatever the proxy chooses: each has an address of its own. */
+const RESTART_CLIENTS = 12;
 /** In place of the 30 s and 90 s that gateways and proxies have. */
 const PING_INTERVAL_MS = 500;
 const IDLE_MS = 3_000;
@@ -39,8 +41,9 @@ function behind(name: ProxyName): void {
   let publisher: TestPublisher;
   let gateways: TestGateway[];
   let proxy: TestProxy;
-  const startOne = (node: string) =>
+  const startOne = (node: string, port = '0') =>
     startGateway({
+      PORT: port,
       NATS_URL: nats.url,
       JETSTREAM: 'on',
       NODE_NAME: node,
@@ -161,12 +164,10 @@ function behind(name: ProxyName): void {
     await client.arrived('pong');
   });
 
-  it(`P3 P7 R46 behind ${name} a gateway drains without a refused newcomer or a lost event`, async () => {
-    const clients: MillraceClient[] = [];
-    const seen: Trade[][] = [];
-    const losses: unknown[] = [];
-    for (let n = 0; n < GATEWAYS * 2; n++) {
-      const from = optionsFrom(`127.0.0.${20 + n}`);
+  /** Clients of the SDK, each from an address of its own: `127.0.<block>.<n>`. */
+  function sdkClients(count: number, block: number): MillraceClient[] {
+    return Array.from({ length: count }, (_, n) => {
+      const from = optionsFrom(`127.0.${block}.${n + 1}`);
       const Socket = class extends WebSocket {
         constructor(url: string, protocols?: string[]) {
           super(url, protocols, from);
@@ -174,13 +175,21 @@ function behind(name: ProxyName): void {
       };
       const client = new MillraceClient({ url: proxy.url, token: () => testToken(), WebSocket: Socket as never });
       ends.push(async () => client.close());
+      return client;
+    });
+  }
+
+  it(`P3 P7 R46 behind ${name} a gateway drains without a refused newcomer or a lost event`, async () => {
+    const clients = sdkClients(GATEWAYS * 2, 2);
+    const seen: Trade[][] = [];
+    const losses: unknown[] = [];
+    for (const client of clients) {
       client.on('error', error => losses.push(error));
       const trades: Trade[] = [];
       seen.push(trades);
       const stream = client.trades(['T']);
       stream.on('event', event => trades.push(event.message)).on('gap', gap => losses.push(gap));
       await stream.ready;
-      clients.push(client);
     }
     let published = 0;
     const publishing = setInterval(() => publisher.put('md.trades.T', trade('T', ++published)), 10);
@@ -212,5 +221,41 @@ function behind(name: ProxyName): void {
     expect(losses).toEqual([]);
     // It was asked whether it is ready, and got no newcomers from then on.
     if (name === 'haproxy') expect(proxy.log()).toContain('gateways/gateway1 is DOWN');
+  });
+
+  it(`P3 P7 R33 R46 behind ${name} gateways are restarted one after another, and no client is refused for it`, async () => {
+    const token = await testToken();
+    const restart = async (index: number): Promise<void> => {
+      const leaving = gateways[index] as TestGateway;
+      await leaving.stop();
+      // While it is away, nobody learns a token from the log.
+      for (let n = 0; n < GATEWAYS; n++) {
+        expect(await statusOf(`/ws?token=${token}`, `127.0.3.${100 + 10 * index + n}`)).toBe(101);
+      }
+      gateways[index] = await startOne(['first', 'second'][index] as string, new URL(leaving.url).port);
+    };
+    await restart(0);
+    const clients = sdkClients(RESTART_CLIENTS, 3);
+    const streams = clients.map(client => client.trades(['T']));
+    const seen = streams.map(() => 0);
+    streams.forEach((stream, n) => {
+      stream.on('event', () => {
+        seen[n] = (seen[n] ?? 0) + 1;
+      });
+    });
+    await Promise.all(streams.map(({ ready }) => ready));
+    const errors: unknown[] = [];
+    for (const client of clients) client.on('error', error => errors.push(error));
+    for (const stream of streams) stream.on('error', error => errors.push(error)).on('gap', gap => errors.push(gap));
+    const isOpen = () => clients.every(({ status }) => status.state === 'open');
+    for (let index = 0; index < GATEWAYS; index++) {
+      await restart(index);
+      await until(isOpen, undefined, 'all clients are open');
+    }
+    publisher.put('md.trades.T', trade('T', 1_000_000));
+    await until(() => seen.every(trades => trades === 1), undefined, 'each client has the trade, once');
+    expect(errors).toEqual([]);
+    expect(proxy.log()).not.toMatch(/\/ws"? 5\d\d /);
+    expect(proxy.log()).not.toContain('token');
   });
 }

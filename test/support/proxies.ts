@@ -26,7 +26,7 @@ export interface TestProxy {
   readonly url: string;
   /** Its certificate, which clients must trust. */
   readonly certificate: string;
-  /** What it logged of its clients. */
+  /** All that it logged. */
   log(): string;
   stop(): Promise<void>;
 }
@@ -45,15 +45,15 @@ export async function startProxy(
   createCertificate(certificate, key);
   const port = await ownFreePort(HOST);
   const common = { '127.0.0.1:8081': targets[0], '127.0.0.1:8082': targets[1], '90s': `${idleMs}ms` };
-  const logFile = join(directory, 'clients.log');
+  const logs = ['clients.log', 'error.log'].map(file => join(directory, file)) as [string, string];
   let child: ChildProcess;
   if (name === 'nginx') {
     const config = adapted('nginx.conf', {
       ...common,
       'listen 8443': `listen ${HOST}:${port}`,
       '/run/nginx.pid': join(directory, 'pid'),
-      '/var/log/nginx/millrace.log': logFile,
-      '/var/log/nginx/error.log': join(directory, 'error.log'),
+      '/var/log/nginx/millrace.log': logs[0],
+      '/var/log/nginx/error.log': logs[1],
       '/etc/nginx/feed.example.com.pem': certificate,
       '/etc/nginx/feed.example.com.key': key,
     });
@@ -96,7 +96,7 @@ export async function startProxy(
   return {
     url: `wss://${HOST}:${port}`,
     certificate: readFileSync(certificate, 'utf8'),
-    log: () => (name === 'nginx' ? readFileSync(logFile, 'utf8') : output),
+    log: () => (name === 'nginx' ? logs.map(file => readFileSync(file, 'utf8')).join('') : output),
     stop,
   };
 }

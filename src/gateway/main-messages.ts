@@ -172,8 +172,8 @@ export class MainMessages {
       return;
     }
     const other = owner === undefined ? undefined : this.#nextOwner(refused, owner);
-    if (other === undefined)
-      subscriptions.viewChanges.refused(refused, isUnavailable ? 'unavailable' : 'too_many_subscriptions');
+    const why = owner === undefined ? 'full' : 'share';
+    if (other === undefined) subscriptions.viewChanges.refused(refused, isUnavailable ? 'unavailable' : why);
     else views.requests.wantFor(refused, other);
   }
 

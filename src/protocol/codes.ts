@@ -71,8 +71,8 @@ export const REFUSALS = {
     retryAfter: false,
   },
   429: {
-    when: 'too many connections of this address or user, too many attempts a second, too much work, or too many refused credentials; `Retry-After` grows with every further refused credential',
-    codes: ['rate_limited'],
+    when: 'too many connections of this address or user, too many attempts a second, too much work, a used-up share of topics, or too many refused credentials; `Retry-After` grows with every further refused credential',
+    codes: ['rate_limited', 'too_many_subscriptions'],
     retryAfter: true,
   },
   503: {

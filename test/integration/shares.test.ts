@@ -174,6 +174,28 @@ describe('J7 topics that clients make', () => {
   });
 });
 
+describe('P3 J7 a user whose share of topics is used up', () => {
+  it('P3 J7 R41 gets 429 from an endpoint, at which a proxy takes no gateway away from others', async () => {
+    const limits = { WS_MAX_CLIENT_TOPICS: '4', WS_MAX_CLIENT_TOPICS_PER_USER: '2' };
+    const { gateway } = await onNats({ WORKERS: '1', SYMBOLS: 'S/*', ...limits });
+    const trades = async (sub: string, ...symbols: string[]) => {
+      const token = await testToken({ sub });
+      return `${gateway.url}/ws/trades?symbols=${symbols.join(',')}&token=${token}`;
+    };
+    const full = await TestClient.connect(await trades('mallory', 'S/1', 'S/2'));
+    ends.push(() => full.close());
+    const refused = await refusedUpgrade(await trades('mallory', 'S/3'));
+    expect(refused).toMatchObject({ status: 429, body: { error: { code: 'too_many_subscriptions' } } });
+    expect(refused.body.error?.message).toContain('your share of topics is used up');
+    expect(Number(refused.headers['retry-after'])).toBeGreaterThan(0);
+    const other = await TestClient.connect(await trades('victim', 'S/4', 'S/5'));
+    ends.push(() => other.close());
+    // Beyond what all users may have, another gateway may have room.
+    const beyond = await refusedUpgrade(await trades('eve', 'S/6'));
+    expect(beyond).toMatchObject({ status: 503, body: { error: { code: 'unavailable' } } });
+  });
+});
+
 describe('J8 connections without a credential', () => {
   it('J8 R41 are refused with 401 where a source of credentials is set, unless AUTH_ANONYMOUS=on', async () => {
     const gateway = await gatewayWith({ WORKERS: '1', AUTH_ANONYMOUS: '' });

@@ -329,7 +329,7 @@ export class OneThreadGateway {
     } else if (message.type === 'refused') {
       const refused = this.#views.asked(message.request);
       if (refused === undefined) this.subscriptions.recoveries.refused(message.request);
-      else this.subscriptions.viewChanges.refused(refused, 'too_many_subscriptions');
+      else this.subscriptions.viewChanges.refused(refused, 'full');
     }
   }
 }

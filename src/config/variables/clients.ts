@@ -83,7 +83,7 @@ export const connections = {
     }),
     WS_MAX_CLIENT_TOPICS_PER_USER: optional(integer(1, CLIENT_TOPICS_MAX), {
       means:
-        'Part of `WS_MAX_CLIENT_TOPICS` that one user, or one address without a credential, may create. Publishing into a room creates none.',
+        'Part of `WS_MAX_CLIENT_TOPICS` that one user, or one address without a credential, may create; beyond it, an endpoint answers 429. Publishing into a room creates none.',
       unset: 'a tenth of `WS_MAX_CLIENT_TOPICS`',
     }),
     WS_MAX_SUBSCRIPTIONS: setting(integer(1, 1_000_000), '1024', { means: 'Topics per connection.' }),

@@ -9,7 +9,7 @@ import type { PendingSockets } from '../limits/pending-sockets.js';
 import { spreadRetrySeconds } from '../limits/retry-after.js';
 import { sharedNowMs } from '../limits/shared-clock.js';
 import type { WorkBudgets } from '../limits/work-budgets.js';
-import type { Admission, SocketData } from '../model/session.js';
+import type { Admission, NotServed, SocketData } from '../model/session.js';
 import { type Refusal, refusal, refusedTo } from '../refusal.js';
 import { andThen, type MaybePromise } from '../sessions/maybe-promise.js';
 import type { ClientLog } from '../supervision/client-log.js';
@@ -217,7 +217,7 @@ export class Upgrades {
     const refused = limits.enter(session.address, session.credential);
     if (refused !== undefined) return refused;
     for (const { stream } of requested) budgets.charge(session, topicUnits(stream, 1));
-    const live: Promise<boolean>[] = [];
+    const live: Promise<'live' | NotServed>[] = [];
     for (const { stream, symbol, lane } of requested) {
       const view = views.acquire(stream, symbol, lane, session);
       admitted.views.push(view);
@@ -226,10 +226,12 @@ export class Upgrades {
     return live.length === 0 ? admitted : this.#whenLive(admitted, live);
   }
 
-  async #whenLive(admitted: Admission, live: readonly Promise<boolean>[]): Promise<Admission | Refusal> {
-    const areLive = await Promise.all(live);
-    if (!this.isClosing && areLive.every(isLive => isLive)) return admitted;
+  async #whenLive(admitted: Admission, live: readonly Promise<'live' | NotServed>[]): Promise<Admission | Refusal> {
+    const outcomes = await Promise.all(live);
+    if (!this.isClosing && outcomes.every(outcome => outcome === 'live')) return admitted;
     this.#release(admitted);
+    // Not 503, at which a proxy tries other gateways: this is the user's own doing.
+    if (outcomes.includes('share')) return shareUsedUp();
     return unavailable(this.isClosing ? 'this gateway is closing' : 'these topics are not available at this gateway');
   }
 
@@ -275,6 +277,11 @@ export class Upgrades {
 function overBudget(waitMs: number): Refusal {
   const message = 'work budget of this address or user exhausted';
   return { ...refusal(429, 'rate_limited', message), retryAfterSeconds: waitMs / 1000 };
+}
+
+function shareUsedUp(): Refusal {
+  const message = 'your share of topics is used up: unsubscribe from others first';
+  return { ...refusal(429, 'too_many_subscriptions', message), retryAfterSeconds: spreadRetrySeconds() };
 }
 
 function unavailable(message: string): Refusal {

@@ -41,11 +41,11 @@ export class Gaps {
    * For a paused subscription whose view is not live yet: records the position once it is. A client told that it is
    * subscribed receives every message from then on, or learns that it was lost.
    */
-  rememberWhenLive(subscription: Subscription, mayRemember: () => boolean, onRefused: (code: NotServed) => void): void {
+  rememberWhenLive(subscription: Subscription, mayRemember: () => boolean, onRefused: (why: NotServed) => void): void {
     const { session, topic, view } = subscription;
-    view.whenLive((isLive, code) => {
+    view.whenLive((isLive, why) => {
       if (session.subscriptions.get(topic) !== subscription) return;
-      if (!isLive) onRefused(code);
+      if (!isLive) onRefused(why);
       else if (!view.isState && subscription.state === 'paused' && mayRemember()) {
         this.remember(subscription, 0);
       }

@@ -1,6 +1,5 @@
 /** A view: a topic at a class in a format, for one tier, as this worker's sockets subscribe to it. */
 import assert from 'node:assert/strict';
-import type { ErrorCode } from '../../protocol/codes.js';
 import type { StreamPosition } from '../../protocol/stream-position.js';
 import { ALL_SYMBOLS, isStateStream, type Stream, sourceKindOf, topicOf } from '../../protocol/topics.js';
 import type { Tier } from '../../protocol/view-options.js';
@@ -65,7 +64,7 @@ export class ViewOf<Waiter> {
   readonly buffering = new Set<Waiter>();
   /** Event views: subscriptions that are resuming and have not caught up yet. */
   readonly recovering = new Set<Waiter>();
-  readonly #whenLive: ((isLive: boolean, code: NotServed) => void)[] = [];
+  readonly #whenLive: ((isLive: boolean, why: NotServed) => void)[] = [];
   #pins = 0;
   #subscribers = 0;
   #publishedBytes = 0;
@@ -318,24 +317,27 @@ export class ViewOf<Waiter> {
     this.#sentBeforeBreak = undefined;
   }
 
-  /** Runs the callback once the view is live, or with false when it is unavailable. */
-  whenLive(run: (isLive: boolean, code: NotServed) => void): void {
+  /** Runs the callback once the view is live, or with false and the reason when the hub does not serve it. */
+  whenLive(run: (isLive: boolean, why: NotServed) => void): void {
     this.#whenLive.push(run);
   }
 
-  /** Resolves once the view is live, or to false when it is unavailable. */
-  live(): Promise<boolean> {
-    return new Promise(resolve => this.whenLive(isLive => resolve(isLive)));
+  /** Resolves once the view is live, or to the reason why the hub does not serve it. */
+  live(): Promise<'live' | NotServed> {
+    return new Promise(resolve => this.whenLive((isLive, why) => resolve(isLive ? 'live' : why)));
   }
 
-  /** Runs the callbacks that waited for it. @param code why it is unavailable */
-  becameLive(isLive: boolean, code: NotServed = 'unavailable'): void {
-    for (const run of this.#whenLive.splice(0)) run(isLive, code);
+  /** Runs the callbacks that waited for it. @param why the hub does not serve it */
+  becameLive(isLive: boolean, why: NotServed = 'unavailable'): void {
+    for (const run of this.#whenLive.splice(0)) run(isLive, why);
   }
 }
 
-/** Why the hub does not serve a view: there are too many, or NATS does not let this gateway follow it. */
-export type NotServed = Extract<ErrorCode, 'too_many_subscriptions' | 'unavailable'>;
+/**
+ * Why the hub does not serve a view: the user's share of topics is used up, the gateway follows too many, or NATS does
+ * not let this gateway follow it.
+ */
+export type NotServed = 'share' | 'full' | 'unavailable';
 
 interface NewView {
   readonly stream: Stream;

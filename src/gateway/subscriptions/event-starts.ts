@@ -6,7 +6,7 @@ import type { NotServed, Session, Subscription, View } from '../model/session.js
 
 interface EventStartsOptions {
   /** Ends a subscription whose view the hub cannot serve. */
-  readonly refuse: (subscription: Subscription, code: NotServed) => void;
+  readonly refuse: (subscription: Subscription, why: NotServed) => void;
 }
 
 export class EventStarts {
@@ -40,9 +40,9 @@ export class EventStarts {
     }
     for (const subscription of added) this.#pending.add(subscription);
     for (const [view, topic] of awaited) {
-      view.whenLive((isLive, code) => {
+      view.whenLive((isLive, why) => {
         const subscription = session.subscriptions.get(topic);
-        if (!isLive && subscription?.view === view) this.#options.refuse(subscription, code);
+        if (!isLive && subscription?.view === view) this.#options.refuse(subscription, why);
         awaited.delete(view);
         if (awaited.size > 0) return;
         for (const each of added) this.#pending.delete(each);

@@ -16,7 +16,7 @@ interface PausingOptions {
   readonly quotes: QuoteSnapshots;
   readonly recoveries: Recoveries;
   /** Ends a paused subscription whose view the hub cannot serve. */
-  readonly refuse: (subscription: Subscription, code: NotServed) => void;
+  readonly refuse: (subscription: Subscription, why: NotServed) => void;
   readonly room: Room;
   /** Sockets that the ladder samples: those with paused state topics are added. */
   readonly sampled: Set<Session>;
@@ -96,7 +96,7 @@ export class Pausing {
     subscription.moveTo('paused');
     if (view.source < 0) {
       const mayRemember = () => !recoveries.isRecovering(subscription);
-      gaps.rememberWhenLive(subscription, mayRemember, code => refuse(subscription, code));
+      gaps.rememberWhenLive(subscription, mayRemember, why => refuse(subscription, why));
     } else if (!view.isState && state === 'waiting' && !isRecovering) {
       gaps.remember(subscription, 0);
     }

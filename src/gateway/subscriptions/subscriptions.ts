@@ -93,13 +93,13 @@ export class Subscriptions {
         this.#await(subscription);
       },
     });
-    this.#starts = new EventStarts({ refuse: (subscription, code) => this.#refuse(subscription, code) });
+    this.#starts = new EventStarts({ refuse: (subscription, why) => this.#refuse(subscription, why) });
     this.pausing = new Pausing({
       gaps: options.gaps,
       native: this.#native,
       quotes: this.#quotes,
       recoveries: this.recoveries,
-      refuse: (subscription, code) => this.#refuse(subscription, code),
+      refuse: (subscription, why) => this.#refuse(subscription, why),
       room: this.#room,
       sampled: options.outbox.buffered,
       resumedAtOnceMax: this.#options.resumedAtOnceMax,
@@ -111,7 +111,7 @@ export class Subscriptions {
       recoveries: this.recoveries,
       deliver: (subscription, part) => this.#deliver(subscription, part),
       restart: subscription => this.#await(subscription),
-      refuse: (subscription, code) => this.#refuse(subscription, code),
+      refuse: (subscription, why) => this.#refuse(subscription, why),
     });
   }
 
@@ -320,10 +320,12 @@ export class Subscriptions {
     this.trades.begin(subscription, single => this.recoveries.cover(single));
   }
 
-  #refuse(subscription: Subscription, code: NotServed): void {
+  #refuse(subscription: Subscription, why: NotServed): void {
     const { session, topic } = subscription;
     this.#remove(subscription);
-    this.#outbox.send(session, { type: 'error', code, message: `not available here: ${topic}`, topics: [topic] });
+    const code = why === 'unavailable' ? why : 'too_many_subscriptions';
+    const message = why === 'share' ? 'your share of topics is used up' : 'not available here';
+    this.#outbox.send(session, { type: 'error', code, message: `${message}: ${topic}`, topics: [topic] });
   }
 
   #remove(subscription: Subscription): void {

@@ -16,7 +16,7 @@ interface ViewChangesOptions {
   /** The subscription begins again. */
   readonly restart: (subscription: Subscription) => void;
   /** Ends the subscription: the hub cannot serve its view. */
-  readonly refuse: (subscription: Subscription, code: NotServed) => void;
+  readonly refuse: (subscription: Subscription, why: NotServed) => void;
 }
 
 export class ViewChanges {
@@ -47,12 +47,12 @@ export class ViewChanges {
   }
 
   /** The hub cannot serve the view: ends the subscriptions that wait for it. */
-  refused(view: View, code: NotServed): void {
+  refused(view: View, why: NotServed): void {
     const { views, refuse } = this.#options;
     views.requests.settled(view.request);
     const ended = new Set([...view.waiting, ...view.awaitingCatchUp, ...view.buffering, ...view.recovering]);
-    for (const subscription of ended) refuse(subscription, code);
-    view.becameLive(false, code);
+    for (const subscription of ended) refuse(subscription, why);
+    view.becameLive(false, why);
   }
 
   /** The thread missed frames of this view: nothing is published until a new answer repairs the chain. */

@@ -73,7 +73,7 @@ it('S5: an encoder restart asks each lane and each client that resumes once, wha
 it('S5: a refusal of each lane ends those that wait for it, and looks at no others', () => {
   const clients = 1_000;
   const { views, subscriptions, looks } = build(4_000, clients);
-  for (const view of [...views.all()]) subscriptions.viewChanges.refused(view, 'too_many_subscriptions');
+  for (const view of [...views.all()]) subscriptions.viewChanges.refused(view, 'full');
   expect(looks.count).toBeLessThan(30 * clients);
   expect([...views.all()].every(({ stream }) => stream === 'quotes')).toBe(true);
 });

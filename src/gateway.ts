@@ -210,6 +210,11 @@ export class Gateway {
     }
   }
 
+  /** Why `/readyz` fails; empty when the gateway is ready. */
+  get notReady(): readonly string[] {
+    return this.#readiness.missing;
+  }
+
   async #start(predecessor: Predecessor | undefined): Promise<void> {
     if (predecessor === undefined) this.#adminPort = await this.#admin.listen();
     const [outcome] = await Promise.all([this.#feed.start(this.#sink()), this.#keySet.open()]);

@@ -59,6 +59,8 @@ export interface Entitlements {
    * pattern that matches everything grants that. Users always have their own orders only.
    */
   maySubscribe(stream: Stream, name: string): boolean;
+  /** Of a topic that is granted, but only with one of these roles, which the credential lacks; empty for others. */
+  lacksRoles(stream: Stream, name: string): readonly string[];
 }
 
 /** Which roles the operator requires for topics. */
@@ -68,12 +70,14 @@ export interface TopicPolicy {
    * pattern of the stream counts as matching.
    */
   allows(roles: readonly string[], stream: Stream, name: string): boolean;
+  /** The roles of the first pattern that does not: one of them is required. Empty if the topic is allowed. */
+  requires(roles: readonly string[], stream: Stream, name: string): readonly string[];
   /** Entitlements that these roles add to those of a credential. */
   grants(roles: readonly string[]): readonly string[];
 }
 
 /** For gateways without a policy file. */
-export const NO_POLICY: TopicPolicy = { allows: () => true, grants: () => [] };
+export const NO_POLICY: TopicPolicy = { allows: () => true, requires: () => [], grants: () => [] };
 
 /**
  * Compiles what a credential may see: its entitlements or the defaults, and what its roles add. Texts that
@@ -96,6 +100,7 @@ export function compileEntitlements(
       if (NAMED_BY_CLIENTS.has(stream) && !isName(sourceKindOf(stream), name)) return false;
       return isGranted(stream, name) && policy.allows(roles, stream, name);
     },
+    lacksRoles: (stream, name) => (isGranted(stream, name) ? policy.requires(roles, stream, name) : []),
   };
 }
 

@@ -29,15 +29,15 @@ export async function openPolicy(path: string | undefined): Promise<TopicPolicy>
   const { roles: required = {}, entitlements = {} } = membersOf(shown, await readJsonFile(shown, path));
   const demands = demandsOf(shown, required);
   const added = grantsOf(shown, entitlements);
+  const unmet = (roles: readonly string[], stream: Stream, name: string): Demand | undefined =>
+    (demands.get(stream) ?? NO_DEMANDS).find(demand => {
+      const isConcerned = name === ALL_SYMBOLS || demand.matches(name);
+      return isConcerned && !roles.some(role => demand.roles.has(role));
+    });
   return {
     grants: roles => roles.flatMap(role => added.get(role) ?? []),
-    allows(roles, stream, name) {
-      for (const demand of demands.get(stream) ?? NO_DEMANDS) {
-        const isConcerned = name === ALL_SYMBOLS || demand.matches(name);
-        if (isConcerned && !roles.some(role => demand.roles.has(role))) return false;
-      }
-      return true;
-    },
+    allows: (roles, stream, name) => unmet(roles, stream, name) === undefined,
+    requires: (roles, stream, name) => [...(unmet(roles, stream, name)?.roles ?? [])],
   };
 }
 

@@ -1,12 +1,23 @@
 import { mintToken } from '../auth/token.js';
 import type { Config } from '../config/environment.js';
 import { isLoopback } from '../config/hosts.js';
+import { withoutSecrets } from '../config/url-text.js';
 import type { Gateway } from '../gateway.js';
 import { STREAMS } from '../protocol/topics.js';
 
 const DEMO_TOKEN_TTL_MS = 24 * 3_600_000;
 const ONLY_HERE =
   '  With this key, only this machine can connect. To serve others, set AUTH_JWT_SECRET or another AUTH_… source, or HOST.';
+
+/** How a client names its credential in the query, and where it gets one. */
+function credentialLines({ auth }: Config): readonly [query: string, hint: string] {
+  const { secret, jwksUrl, jwksFile, apiKeysFile } = auth;
+  if (secret !== undefined) return ['token=…', '  token   npm run token -- --sub you --ttl 1h'];
+  if (jwksUrl !== undefined || jwksFile !== undefined) {
+    return ['token=…', `  token   from your identity provider, whose keys are at ${withoutSecrets(jwksUrl ?? '') || jwksFile}`];
+  }
+  return ['api_key=…', `  key     npx millrace api-key create --sub you --file ${apiKeysFile}`];
+}
 
 /**
  * What is printed once the gateway runs: its addresses, and how to connect.
@@ -15,13 +26,11 @@ const ONLY_HERE =
 export async function welcome(gateway: Gateway, config: Config, secret: string | undefined): Promise<string> {
   const feed = `feed ${config.feed}${config.nats.jetstream ? ' (JetStream)' : ''}`;
   const threads = `${config.workers} gateway worker(s), ${config.encoders} encoder(s)`;
-  const lines = ['', `  Millrace is ready: ${feed}, ${threads}`, `  admin   ${gateway.adminUrl}/metrics`];
+  const missing = gateway.notReady.join(', ');
+  const state = missing === '' ? 'is ready' : `is not ready yet (${missing}; /readyz says when it is)`;
+  const lines = ['', `  Millrace ${state}: ${feed}, ${threads}`, `  admin   ${gateway.adminUrl}/metrics`];
   if (secret === undefined) {
-    lines.push(
-      `  clients ${gateway.url}/ws/quotes?symbols=…&token=…`,
-      '  token   npm run token -- --sub you --ttl 1h',
-      '',
-    );
+    lines.push(`  clients ${gateway.url}/ws/quotes?symbols=…&${credentialLines(config).join('\n')}`, '');
     return `${lines.join('\n')}\n`;
   }
   const { issuers, audiences, tokenMaxAgeMs = DEMO_TOKEN_TTL_MS } = config.auth;

@@ -15,6 +15,8 @@ const NAMES_PER_COMMAND = 500;
 /** Delays before a temporary refusal is retried. */
 const RETRY_BASE_MS = 1_000;
 const RETRY_MAX_MS = 30_000;
+/** Of a symbol that was known before: whoever restarted the gateways may publish it again at any moment. */
+const UNKNOWN_RETRY_MAX_MS = 8_000;
 
 /** Refusals of a whole command that may concern only one of its names. */
 const UNDIVIDED: ReadonlySet<MillraceErrorCode> = new Set([
@@ -31,6 +33,8 @@ export class Subscriber {
   readonly #requests: Requests;
   readonly #clock: WholeClock;
   readonly #backoff: Backoff;
+  /** For symbols that the gateway does not know yet. */
+  readonly #unknownBackoff: Backoff;
   #isOpen = false;
   #isScheduled = false;
   #retryTimer: unknown;
@@ -48,11 +52,14 @@ export class Subscriber {
     this.#requests = requests;
     this.#clock = clock;
     this.#backoff = new Backoff({ baseMs: RETRY_BASE_MS, maxMs: RETRY_MAX_MS, random });
+    this.#unknownBackoff = new Backoff({ baseMs: RETRY_BASE_MS, maxMs: UNKNOWN_RETRY_MAX_MS, random });
   }
 
   /** A connection is open: subscribes to everything again. */
   opened(): void {
     this.#isOpen = true;
+    // Another gateway, perhaps: what the last one refused says nothing about it.
+    this.#resetBackoffs();
     this.#flush();
   }
 
@@ -166,7 +173,7 @@ export class Subscriber {
   #accept(asked: readonly Topic[], frame: ServerFrame, since: StreamPosition | undefined): readonly Topic[] {
     const accepted = new Set(texts(frame.topics));
     const open: Topic[] = [];
-    this.#backoff.reset();
+    this.#resetBackoffs();
     for (const topic of asked) {
       const [own] = accepted;
       // Not the name of another stream: its frames would arrive as orders.
@@ -201,7 +208,8 @@ export class Subscriber {
     topic.state = 'refused';
     for (const sink of topic.sinks) sink.refused(topic, error);
     if (this.#retryTimer !== undefined) return;
-    const delayMs = Math.max(this.#backoff.nextDelayMs(), retryAfterMs(frame, 0));
+    const backoff = code === 'invalid_symbol' ? this.#unknownBackoff : this.#backoff;
+    const delayMs = Math.max(backoff.nextDelayMs(), retryAfterMs(frame, 0));
     this.#retryTimer = this.#clock.setTimeout(() => this.#retry(), delayMs);
   }
 
@@ -209,6 +217,11 @@ export class Subscriber {
     this.#table.remove(topic);
     this.#chains.forget(topic.wire);
     for (const sink of topic.sinks) sink.refused(topic, error);
+  }
+
+  #resetBackoffs(): void {
+    this.#backoff.reset();
+    this.#unknownBackoff.reset();
   }
 
   #retry(): void {

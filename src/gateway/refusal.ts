@@ -1,5 +1,7 @@
 /** How a request is refused, before or after the upgrade. */
+import type { Entitlements } from '../auth/credential.js';
 import type { ErrorCode, HttpCode, RefusalStatus } from '../protocol/codes.js';
+import type { Stream } from '../protocol/topics.js';
 import type { Tier } from '../protocol/view-options.js';
 
 /** The HTTP answer to a refused upgrade. */
@@ -10,7 +12,7 @@ export interface Refusal {
   /** May be a fraction: `Retry-After` is rounded up, `reconnect_after_ms` is exact. */
   readonly retryAfterSeconds?: number;
   /** Whose request it was, where that is known: for the log. */
-  readonly by?: { readonly user: string; readonly tier: Tier };
+  readonly by?: { readonly user: string; readonly tier: Tier; readonly roles: readonly string[] };
 }
 
 export const refusal = (status: Refusal['status'], code: Refusal['code'], message: string): Refusal => ({
@@ -22,9 +24,16 @@ export const refusal = (status: Refusal['status'], code: Refusal['code'], messag
 /** The refusal of a request whose credential was accepted; anything else unchanged. */
 export function refusedTo<T extends object>(
   outcome: T | Refusal,
-  { sub, tier }: { readonly sub: string; readonly tier: Tier },
+  { sub, tier, roles }: { readonly sub: string; readonly tier: Tier; readonly roles: readonly string[] },
 ): T | Refusal {
-  return 'status' in outcome ? { ...outcome, by: { user: sub, tier } } : outcome;
+  return 'status' in outcome ? { ...outcome, by: { user: sub, tier, roles } } : outcome;
+}
+
+/** Why a credential may not have these topics, and which role would help. */
+export function notEntitled(entitlements: Entitlements, stream: Stream, names: readonly string[]): string {
+  const what = `not entitled to ${stream} of ${shorten(names)}`;
+  const required = names.map(name => entitlements.lacksRoles(stream, name)).find(({ length }) => length > 0);
+  return required === undefined ? what : `${what}: requires one of the roles ${shorten(required)}`;
 }
 
 const NAMED_MAX = 20;

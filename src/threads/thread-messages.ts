@@ -196,6 +196,8 @@ export interface ClientLine {
   /** The code of a refusal, or of the close. */
   readonly code?: string | number;
   readonly reason?: string;
+  /** Of the credential that was refused for what it lacks. */
+  readonly roles?: readonly string[];
   /** Classes slower than the client asked for. */
   readonly steps?: number;
   /** Who closed it. */

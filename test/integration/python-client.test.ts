@@ -246,6 +246,40 @@ describe('R29 R34 the reference client in Python after an outage', () => {
   });
 });
 
+describe('P7 R34 the reference client in Python and gateways that were replaced', () => {
+  it('P7 subscribes again to a symbol that the new gateway does not know before its next message', async () => {
+    const symbol = `REPLACED-${newName()}`;
+    const [quotes, trades] = [`quotes:${symbol}`, `trades:${symbol}`];
+    const unnamed = { ...settings(), SYMBOLS: '' };
+    const first = await startGateway(unnamed);
+    const subjects = await first.metric('millrace_subjects');
+    publisher.put(`md.quotes.${symbol}`, { symbol, current_price: 1 });
+    await until(async () => (await first.metric('millrace_subjects')) > subjects, COMES_MS, 'the symbol is known');
+    const client = follow(first.url, [quotes, trades], ['--token', await testToken()]);
+    await until(() => client.told.filter(isSubscribed).length === 2, COMES_MS);
+    await first.stop('SIGKILL');
+    const before = client.lines.length;
+    const second = await startGateway({ ...unnamed, PORT: new URL(first.url).port });
+    try {
+      const isUnknown = ({ frame }: Told) => frame.type === 'error' && frame.code === 'invalid_symbol';
+      await client.comes('the refusal', isUnknown, before);
+      publisher.put(`md.quotes.${symbol}`, { symbol, current_price: 2 });
+      const quote = await client.comes('the quote', isOf(quotes, 'snapshot'), before);
+      expect(quote).toMatchObject({ document: { symbol, current_price: 2 }, is_current: true });
+      await client.comes('the answer', isOf(trades, 'unrecovered'), before);
+    } finally {
+      await second.stop();
+    }
+  });
+
+  it('R33 says why it was refused', async () => {
+    const client = follow(gateway.url, ['quotes:PY/1'], ['--token', 'no-token']);
+    expect(await client.ended()).toBe(1);
+    expect(client.complaint).toMatch(/the gateway answers 401/);
+    expect(client.complaint).toContain('malformed');
+  });
+});
+
 describe('R6 R33 the reference client in Python and a gateway that misbehaves', () => {
   const snapshot = {
     ...{ type: 'depth_patch', snapshot: true, symbol: 'B', epoch: 'e', prev_seq: 1, seq: 1 },

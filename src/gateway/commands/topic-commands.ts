@@ -9,7 +9,7 @@ import { CLASSES, classNumber, DEPTHS } from '../../protocol/view-options.js';
 import { depthDetail, slowerClass } from '../../threads/lanes.js';
 import { RETRY_AFTER_MS } from '../limits/retry-after.js';
 import type { RequestedTopic, Session } from '../model/session.js';
-import { shorten } from '../refusal.js';
+import { notEntitled, shorten } from '../refusal.js';
 import { andThen, type Handled } from '../sessions/maybe-promise.js';
 import type { Replies } from '../sessions/replies.js';
 import type { Subscriptions } from '../subscriptions/subscriptions.js';
@@ -177,7 +177,7 @@ export class TopicCommands {
     const allowed = requested.filter(({ symbol }) => session.entitlements.maySubscribe(stream, symbol));
     if (allowed.length < requested.length) {
       const denied = requested.filter(topic => !allowed.includes(topic)).map(({ symbol }) => symbol);
-      this.#fail(session, command.id, 'forbidden', `not entitled to ${stream} of ${shorten(denied)}`);
+      this.#fail(session, command.id, 'forbidden', notEntitled(session.entitlements, stream, denied));
     }
     return allowed.map(({ symbol }) => ({ stream, symbol, lane }));
   }
@@ -277,7 +277,7 @@ export class TopicCommands {
     const denied = known.filter(name => !allowedSet.has(name));
     // Some streams require a credential for every topic.
     const code = session.credential.sub === '' ? 'unauthorized' : 'forbidden';
-    const message = `not entitled to ${named.stream} of ${shorten(denied)}`;
+    const message = notEntitled(session.entitlements, named.stream, denied);
     this.#replies.send(session, command.id, { type: 'error', code, message, ...about(denied) });
   }
 

@@ -8,7 +8,7 @@ import type { Owners } from '../limits/owner.js';
 import type { Account } from '../limits/work-budgets.js';
 import type { KeepaliveState } from '../model/flow.js';
 import { type Admission, Session } from '../model/session.js';
-import { type Refusal, refusal, refusedTo, shorten } from '../refusal.js';
+import { notEntitled, type Refusal, refusal, refusedTo, shorten } from '../refusal.js';
 import type { Credentials } from '../sessions/credentials.js';
 import { andThen, type MaybePromise } from '../sessions/maybe-promise.js';
 import { laneFor, ownName } from '../views/view-of.js';
@@ -101,7 +101,7 @@ export class Admissions {
       return refusal(400, 'invalid_symbol', `unknown: ${shorten(unknown)}`);
     }
     if (allowed.length === 0 || (allowed.length < known.length && !mayLeaveOut)) {
-      return refusal(403, 'forbidden', `not entitled to ${stream} of ${shorten(known)}`);
+      return refusal(403, 'forbidden', notEntitled(session.entitlements, stream, known));
     }
     const requested = allowed.map(symbol => ({ stream, symbol, lane: laneFor(session, stream, request.bookDetail) }));
     const warnings = [...leftOutWarnings(unknown, known, allowed), ...ignoredWarnings(request.ignored)];

@@ -270,7 +270,10 @@ export class Upgrades {
 
   #refused({ connection, address }: Answerable, { status, code, message, by }: Refusal): void {
     this.#parts.onRefused(status);
-    this.#parts.log.refused({ id: connection, address, user: by?.user ?? '', tier: by?.tier }, status, code, message);
+    const client = { id: connection, address, user: by?.user ?? '', tier: by?.tier };
+    // What a credential lacks shows only beside what the gateway read in it.
+    const roles = status === 403 ? by?.roles : undefined;
+    this.#parts.log.refused(client, { status, code, reason: message, roles });
   }
 }
 

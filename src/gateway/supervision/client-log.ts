@@ -15,6 +15,8 @@ export const LINES_PER_SECOND_MAX = 50;
 const SECOND_MS = 1_000;
 const FLUSH_AFTER_MS = 100;
 const PSEUDONYM_LENGTH = 16;
+/** As many roles of a credential are logged. */
+const ROLES_MAX = 20;
 
 /** Codes of a regular end: RFC 6455 section 7.4.1, with 1005 where the client gave none. */
 const REGULAR_CODES: ReadonlySet<number> = new Set([1000, CloseCode.goingAway, 1005]);
@@ -39,6 +41,15 @@ export function clientOf({ id, address, credential }: Session): LoggedClient {
 export interface ClosedWith {
   readonly code: number;
   readonly reason: string;
+}
+
+interface RefusedWith {
+  /** The HTTP status. */
+  readonly status: number;
+  readonly code: string;
+  readonly reason: string;
+  /** The credential's, where they may be why. */
+  readonly roles?: readonly string[] | undefined;
 }
 
 type Counted = Pick<Traffic, 'openedMs' | 'receivedBytes' | 'sentBytes'>;
@@ -74,9 +85,8 @@ export class ClientLog {
     if (this.settings.logClients === 'all') this.#add('connected', client, {});
   }
 
-  /** @param status the HTTP status */
-  refused(client: LoggedClient, status: number, code: string, reason: string): void {
-    this.#add('refused', client, { status, code, reason });
+  refused(client: LoggedClient, { roles, ...why }: RefusedWith): void {
+    this.#add('refused', client, roles === undefined ? why : { ...why, roles: roles.slice(0, ROLES_MAX) });
   }
 
   /** Its state topics are sent less often. @param steps classes slower than it asked for */

@@ -162,6 +162,31 @@ describe('R34 a refusal', () => {
     expect(stream.get('AAPL')?.current_price).toBe(55);
   });
 
+  it('P7 of such a symbol is tried again within 8 s however long it lasts, and within 1 s at the next gateway', async () => {
+    const { client, network, clock, socket } = await connected();
+    const stream = client.quotes(['AAPL']);
+    await stream.ready;
+    socket.frames(quotesSnapshot({ AAPL: 1 }));
+    network.onCommand = answering(({ id }) => [refused(id, 'invalid_symbol')]);
+    socket.end(1006);
+    clock.advanceMs(100);
+    const second = await network.accepted(2);
+    for (const ceilingMs of [1_000, 2_000, 4_000, 8_000, 8_000, 8_000]) {
+      const before = second.commands.length;
+      clock.advanceMs(ceilingMs - 1);
+      expect(second.commands.length).toBe(before);
+      clock.advanceMs(1);
+      expect(second.commands.length).toBe(before + 1);
+    }
+    second.end(1006);
+    clock.advanceMs(1_000);
+    const third = await network.accepted(3);
+    const before = third.commands.length;
+    clock.advanceMs(1_000);
+    expect(third.commands.length).toBe(before + 1);
+    client.close();
+  });
+
   it('by a new credential takes the topic away', async () => {
     const { client, socket } = await connected();
     const stream = client.trades(['X', 'Y']);

@@ -16,7 +16,9 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import base64
 import heapq
+import http.client
 import json
 import pathlib
 import random
@@ -33,6 +35,7 @@ Frame = Dict[str, Any]
 
 STATE_STREAMS = ("quotes", "orderbook", "depth")
 CHECKSUM_LEVELS = 10
+REASON_BYTES_MAX = 64 * 1024
 FRAME_BYTES_MAX = 16 * 1024 * 1024
 # More than any gateway sends: what answers at the address may be no gateway.
 DOCUMENT_SIZE_MAX = 1024 * 1024
@@ -43,6 +46,11 @@ BACKOFF_MAX_S = 30.0
 STABLE_AFTER_S = 10.0
 PING_INTERVAL_S = 10.0
 OPEN_TIMEOUT_S = 10.0
+# Refused subscriptions are repeated after this; each time, the range doubles.
+RETRY_FIRST_S = 1.0
+RETRY_MAX_S = 8.0
+# Refusals that say nothing about the topic.
+MOMENTARY_CODES = frozenset({"rate_limited", "internal", "unavailable"})
 # Answers to the upgrade that a second attempt would not change.
 HOPELESS_STATUSES = frozenset({400, 401, 403, 404, 426})
 
@@ -472,6 +480,11 @@ class Client:
         self._socket: Any = None
         self._closed = asyncio.Event()
         self._topics: Dict[str, None] = {}
+        # Topics that this connection is subscribed to, and those that one was: both as the gateway names them.
+        self._live: Set[str] = set()
+        self._known: Set[str] = set()
+        self._retries = 0
+        self._retry: Optional["asyncio.Task[None]"] = None
         self._going_away_s: Optional[float] = None
         self.documents = Documents()
 
@@ -506,6 +519,7 @@ class Client:
             try:
                 async with websockets.connect(self._url, **self._options(websockets)) as socket:
                     self._socket, opened_at = socket, time.monotonic()
+                    self._live, self._retries = set(), 0
                     resumable = self._resumable() if has_been_open else {}
                     self.documents.reconnecting(set(resumable.values()))
                     yield Event("open", detail="again" if has_been_open else "")
@@ -529,6 +543,9 @@ class Client:
                 yield Event("closed", detail=f"refused: {error}")
             code = self._socket.close_code if self._socket is not None else None
             self._socket = None
+            if self._retry is not None:
+                self._retry.cancel()
+                self._retry = None
             if code is not None:
                 yield Event("closed", detail=str(code))
                 if 4500 <= code <= 4999:
@@ -541,16 +558,19 @@ class Client:
             wait_s = random.uniform(0, min(BACKOFF_MAX_S, BACKOFF_FIRST_S * 2 ** min(attempt, 10)))
             await self._pause(max(wait_s, retry_after_s or 0.0, self._going_away_s or 0.0))
 
-    def _options(self, websockets: Any) -> Dict[str, Any]:
+    def _headers(self) -> Dict[str, str]:
         headers = {}
         if self._token is not None:
             headers["Authorization"] = f"Bearer {self._token() if callable(self._token) else self._token}"
         if self._api_key is not None:
             headers["X-API-Key"] = self._api_key
+        return headers
+
+    def _options(self, websockets: Any) -> Dict[str, Any]:
         # websockets 14 renamed it.
         is_current = int(websockets.__version__.split(".")[0]) >= 14
         return {
-            "additional_headers" if is_current else "extra_headers": headers,
+            "additional_headers" if is_current else "extra_headers": self._headers(),
             "max_size": FRAME_BYTES_MAX,
             "ping_interval": PING_INTERVAL_S,
             "ping_timeout": PING_INTERVAL_S,
@@ -563,9 +583,24 @@ class Client:
         status, headers = getattr(response, "status_code", None), getattr(response, "headers", {})
         # A fresh token may be accepted.
         if status in HOPELESS_STATUSES and not (status == 401 and callable(self._token)):
-            raise TerminalError(f"the gateway answers {status}") from error
+            raise TerminalError(f"the gateway answers {status}{self._reason()}") from error
         retry_after = str(headers.get("Retry-After", ""))
         return float(retry_after) if retry_after.isdigit() else 0.0
+
+    def _reason(self) -> str:
+        """Why an upgrade is refused: the answer says it in its body, which older versions of websockets do not read."""
+        parts = urlsplit(self._url)
+        kind = http.client.HTTPSConnection if parts.scheme == "wss" else http.client.HTTPConnection
+        upgrade = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13"}
+        key = {"Sec-WebSocket-Key": base64.b64encode(bytes(16)).decode()}
+        connection = kind(parts.hostname or "", parts.port, timeout=OPEN_TIMEOUT_S)
+        try:
+            connection.request("GET", f"{parts.path}?{parts.query}", headers={**self._headers(), **upgrade, **key})
+            return f": {json.loads(connection.getresponse().read(REASON_BYTES_MAX))['error']['message']}"
+        except (OSError, http.client.HTTPException, ValueError, KeyError, TypeError):
+            return ""
+        finally:
+            connection.close()
 
     def _resumable(self) -> Dict[str, str]:
         """Event topics that can continue where they stand: as subscribed, and as the gateway names them."""
@@ -605,6 +640,38 @@ class Client:
         elif frame.get("type") == "warning" and frame.get("code") == "token_expiring" and callable(self._token):
             await self._send({"action": "auth", "token": self._token()})
 
+        elif frame.get("type") == "subscribed":
+            self._live.update(frame["topics"])
+            self._known.update(frame["topics"])
+            self._retries = 0
+        elif frame.get("type") == "unsubscribed":
+            self._live.difference_update(frame["topics"])
+        elif frame.get("type") == "error" and "id" not in frame and self._retry is None:
+            if self._missing(frame["code"]):
+                self._retry = asyncio.create_task(self._subscribe_again(frame))
+
+    def _missing(self, code: str) -> List[str]:
+        """Topics to subscribe again after an error. A gateway that was restarted may not know a symbol before its next
+        message; a symbol that never existed is not asked for again."""
+
+        def is_in(topic: str, names: Set[str]) -> bool:
+            if topic == "orders":
+                return any(name.startswith("orders:") for name in names)
+            return ("trades:*" if topic == "trades" else topic) in names
+
+        missing = [topic for topic in self._topics if not is_in(topic, self._live)]
+        if code == "invalid_symbol":
+            return [topic for topic in missing if is_in(topic, self._known)]
+        return missing if code in MOMENTARY_CODES else []
+
+    async def _subscribe_again(self, error: Frame) -> None:
+        wait_s = random.uniform(0, min(RETRY_MAX_S, RETRY_FIRST_S * 2 ** min(self._retries, 10)))
+        self._retries += 1
+        await asyncio.sleep(max(wait_s, float(error.get("retry_after_ms", 0)) / 1000))
+        self._retry = None
+        for command in self._commands("subscribe", self._missing(error["code"]), self._resumable()):
+            await self._send(command)
+
     async def _send(self, command: Frame) -> None:
         """JSON, on a MessagePack connection too. While disconnected, nothing: the next connection subscribes."""
         if self._socket is not None:
@@ -633,6 +700,8 @@ def describe(event: Event) -> str:
         return f"{event.topic} {frame['seq']}: " + "; ".join(changes)
     if kind in ("snapshot", "delta", "message", "control"):
         return f"{kind} {event.topic} {encode(frame)}"
+    if kind == "gap" and event.detail == "new_epoch":
+        return f"!! GAP {event.topic}: sequences begin again; whether anything was lost is unknown (new_epoch)"
     if kind == "gap":
         return f"!! GAP {event.topic}: {frame['from']} to {frame['to']} are lost ({event.detail})"
     if kind in ("stale", "broken", "unrecovered", "closed"):

@@ -41,10 +41,8 @@ const LONG = [
   'integration/scenarios-operation',
   'integration/drain',
   'integration/order',
-  'integration/bench-suites',
   'integration/bench',
   'integration/nats-rights',
-  'integration/native-probes',
   'chaos/threads',
   'chaos/busy-threads',
 ].map(name => `test/${name}.test.ts`);

@@ -1,7 +1,6 @@
 /**
  * The suites beside fanout and latency, run tiny: that they deliver, notice what is wrong and report; never how fast.
  * @module-tag slow
- * @module-tag bulk
  */
 import { readFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';

@@ -109,8 +109,8 @@ describe('R46 SIGTERM', () => {
     await until(() => visitors.every(({ closedMs }) => closedMs > 0), BUSY_MS);
     expect(await gateway.exited).toBe(0);
     const closes = visitors.map(({ closedMs }) => closedMs).sort((a, b) => a - b);
-    // A hundred a second would take longer.
-    expect((closes.at(-1) as number) - (closes[0] as number)).toBeLessThan(2_500);
+    // The rate itself: unit/gateway/edge/draining. A hundred a second would take 3 s where the machine has time.
+    expect((closes.at(-1) as number) - (closes[0] as number)).toBeLessThan(BUSY_MS / 3);
   });
 });
 

@@ -1,6 +1,5 @@
 /**
  * @module-tag slow
- * @module-tag bulk
  */
 import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';

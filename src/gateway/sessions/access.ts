@@ -68,8 +68,9 @@ export class Access {
    * @param credentials uses a changed policy
    * @param onChanged called when open sessions may have other rights. `removedKeys`: ids of API keys that are gone or
    *   have another secret
+   * @returns a function that stops watching
    */
-  watch(credentials: Credentials, onChanged: (removedKeys: readonly string[]) => void): void {
+  watch(credentials: Credentials, onChanged: (removedKeys: readonly string[]) => void): () => void {
     const { tokens, apiKeys, authorities } = this.authentication;
     const { jwksFile, policyFile } = this.#auth;
     this.#onChanged = onChanged;
@@ -78,9 +79,12 @@ export class Access {
       ...sourceOf('POLICY_FILE', policyFile, async () => credentials.usePolicy(await openPolicy(policyFile))),
       ...sourceOf('TLS_CLIENT_CA', authorities?.path, async () => authorities?.read()),
     ];
-    apiKeys?.watch(result => this.#keysReread(result));
+    const stops = [apiKeys?.watch(result => this.#keysReread(result))];
     // Each is read once more at first, so that a change since the start is noticed.
-    for (const source of this.#sources) source.file.watch(() => this.#reread(source));
+    for (const source of this.#sources) stops.push(source.file.watch(() => this.#reread(source)));
+    return () => {
+      for (const stop of stops) stop?.();
+    };
   }
 
   /**

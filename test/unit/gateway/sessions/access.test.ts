@@ -17,6 +17,7 @@ let folder = '';
 let faults: string[];
 let changes: (readonly string[])[];
 let access: Access;
+let unwatch: () => void;
 let credentials: Credentials;
 let first: CryptoKey;
 let second: CryptoKey;
@@ -54,9 +55,12 @@ beforeEach(async () => {
     onFault: (what, cause) => faults.push(`${what}: ${cause}`),
   });
   credentials = new Credentials(access.authentication, { wrongCredential: () => undefined }, revocationList());
-  access.watch(credentials, removed => changes.push(removed));
+  unwatch = access.watch(credentials, removed => changes.push(removed));
 });
-afterEach(() => rm(folder, { recursive: true, force: true }));
+afterEach(async () => {
+  unwatch();
+  await rm(folder, { recursive: true, force: true });
+});
 
 const statusOf = async (token: string) => {
   const result = await credentials.of(token, undefined, ADDRESS);

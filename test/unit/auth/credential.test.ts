@@ -99,6 +99,7 @@ describe('R22 R32 orders', () => {
 describe('R32 roles that the policy demands', () => {
   const policy: TopicPolicy = {
     allows: (roles, stream, name) => stream !== 'analytics' || name === 'alerts' || roles.includes('risk'),
+    requires: () => [],
     grants: () => [],
   };
   const may = (roles: readonly string[], entitlements?: readonly string[]) => {

@@ -14,7 +14,10 @@ function credentialLines({ auth }: Config): readonly [query: string, hint: strin
   const { secret, jwksUrl, jwksFile, apiKeysFile } = auth;
   if (secret !== undefined) return ['token=…', '  token   npm run token -- --sub you --ttl 1h'];
   if (jwksUrl !== undefined || jwksFile !== undefined) {
-    return ['token=…', `  token   from your identity provider, whose keys are at ${withoutSecrets(jwksUrl ?? '') || jwksFile}`];
+    return [
+      'token=…',
+      `  token   from your identity provider, whose keys are at ${withoutSecrets(jwksUrl ?? '') || jwksFile}`,
+    ];
   }
   return ['api_key=…', `  key     npx millrace api-key create --sub you --file ${apiKeysFile}`];
 }

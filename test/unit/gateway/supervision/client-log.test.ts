@@ -36,9 +36,12 @@ function clientLog(logClients: 'all' | 'problems' | 'off' = 'all', logUsers: 'ps
 /** Everything that can happen to a client. */
 function live(log: ClientLog): void {
   log.connected(ALICE);
-  log.refused({ ...ALICE, user: '', tier: undefined }, {
-    ...{ status: 401, code: 'unauthorized', reason: 'a token or an API key is required' },
-  });
+  log.refused(
+    { ...ALICE, user: '', tier: undefined },
+    {
+      ...{ status: 401, code: 'unauthorized', reason: 'a token or an API key is required' },
+    },
+  );
   log.steppedDown(ALICE, 1);
   log.restored(ALICE, 0);
   log.ended(ALICE, 'client', { code: 1000, reason: 'bye' }, TRAFFIC);

@@ -102,9 +102,9 @@ describe('R6 a view', () => {
     const view = newView();
     const [first, second] = [view.live(), view.live()];
     view.becameLive(true);
-    expect(await Promise.all([first, second])).toEqual([true, true]);
+    expect(await Promise.all([first, second])).toEqual(['live', 'live']);
     const third = view.live();
-    view.becameLive(false);
-    expect(await third).toBe(false);
+    view.becameLive(false, 'share');
+    expect(await third).toBe('share');
   });
 });

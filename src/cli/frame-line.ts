@@ -19,7 +19,7 @@ export function describeFrame(frame: ServerFrame, documents: ClientDocuments): s
     case 'quotes_patch':
       return frame.snapshot === true
         ? quotesSnapshot(frame)
-        : `${head('quotes', frame)} ${changes(frame.operations, 2)}`;
+        : `${head('quotes', frame)} ${wholeQuote(frame) ?? changes(frame.operations, 2)}`;
     case 'depth_patch':
       return depth(frame, documents);
     case 'orderbook_update':
@@ -47,6 +47,13 @@ function quotesSnapshot(frame: ServerFrame): string {
   const [only] = operationsOf(frame.operations);
   const quote = seqs.length === 1 && typeof only?.value === 'object' ? ` ${members(only.value)}` : '';
   return `quotes:${named}${rest} snapshot${quote}`;
+}
+
+/** Of a delta that replaces the quote, as it does where single changes would be longer. */
+function wholeQuote(frame: ServerFrame): string | undefined {
+  const [only, ...others] = operationsOf(frame.operations);
+  const isWhole = others.length === 0 && only?.op === 'replace' && only.path.split('/').length === 3;
+  return isWhole && typeof only.value === 'object' ? `whole ${members(only.value)}` : undefined;
 }
 
 function depth(frame: ServerFrame, documents: ClientDocuments): string {

@@ -69,6 +69,13 @@ it('J10: nor does any frame of a server, its closing, or what it lacks', async (
       prev_seq: 1,
       operations: [{ op: HOSTILE, path: `/${HOSTILE}` }],
     },
+    {
+      type: 'quotes_patch',
+      symbol: HOSTILE,
+      ...chain,
+      prev_seq: 1,
+      operations: [{ op: 'replace', path: '/quotes/A', value: { [HOSTILE]: HOSTILE } }],
+    },
     { type: 'gap', topic: HOSTILE, from: 1, to: 2, reason: HOSTILE },
     { type: 'stale', topic: `quotes:${HOSTILE}`, since: HOSTILE, reason: HOSTILE, epoch: HOSTILE, seq: 1 },
     { type: 'error', code: HOSTILE, message: HOSTILE },

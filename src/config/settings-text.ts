@@ -13,8 +13,8 @@ would use it, secrets hidden, and exits with 1 if the gateway would not start.
 - **Sizes**: \`1048576\`, \`64KiB\`, \`1MiB\`, \`1GiB\`.
 - **Lists** are separated by commas.
 - **Files**: \`SETTINGS_FILE\` names a file of settings, one \`NAME=value\` per line; the environment takes precedence. Each secret may stand
-  in a file of its own: \`AUTH_JWT_SECRET_FILE\` instead of \`AUTH_JWT_SECRET\`. SIGHUP rereads these files, see
-  [operations](README.md#reload).
+  in a file of its own: \`AUTH_JWT_SECRET_FILE\` instead of \`AUTH_JWT_SECRET\`. Such files must not be readable by every user
+  (\`chmod 600\`, or 640 for a group). SIGHUP rereads them, see [operations](README.md#reload).
 
 ${SETTING_GROUPS.map(sectionOf).join('\n')}
 \`npm run docs\` writes this file from \`src/config/variables\`.

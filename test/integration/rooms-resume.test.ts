@@ -218,7 +218,7 @@ describe('over JetStream', () => {
   it(
     'R29 R46 a client resumes at another gateway when its own was killed, under load and beyond its memory',
     {
-      tags: ['slow', 'bulk'],
+      tags: ['slow'],
     },
     async () => {
       const nats = await startNatsServer({ jetstream: true });

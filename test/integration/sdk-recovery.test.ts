@@ -151,7 +151,7 @@ describe('R34 an interrupted connection', () => {
   it(
     'R34 again and again loses no trade, and shows no document that another client does not have',
     {
-      tags: ['slow', 'bulk'],
+      tags: ['slow'],
     },
     async () => {
       const gateway = await gatewayWith({ SIM_RATE: '2000', SYMBOLS: 'AAPL,MSFT' });

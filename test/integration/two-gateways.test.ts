@@ -140,7 +140,7 @@ describe('R26 R29 R46 a gateway is killed', () => {
   it(
     'R26 R46 in the middle of a conversation: nobody misses a word or hears one twice, and every ack is true',
     {
-      tags: ['slow', 'bulk'],
+      tags: ['slow'],
       timeout: 60_000,
     },
     async () => {

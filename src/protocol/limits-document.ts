@@ -100,7 +100,7 @@ const COSTS: readonly (readonly [what: string, units: string])[] = [
   ['Leaving a topic', String(UNSUBSCRIBE_UNITS)],
   [
     '`publish`',
-    `${PUBLISH_UNITS}, and 1 for every ${PUBLISH_BYTES_PER_UNIT} bytes; ${ROOM_OPENED_UNITS} more where nobody follows the room`,
+    `${PUBLISH_UNITS}, and 1 for every ${PUBLISH_BYTES_PER_UNIT} bytes; ${ROOM_OPENED_UNITS} more if the room has no followers`,
   ],
   ['`auth`', String(AUTH_UNITS)],
 ];

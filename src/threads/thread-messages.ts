@@ -292,7 +292,7 @@ export type ToWorker =
    * owner's. `isUnavailable`: NATS does not let this gateway follow it.
    */
   | { readonly type: 'refused'; readonly request: number; readonly owner?: number; readonly isUnavailable?: boolean }
-  /** `isOpened`: nobody follows the room, so the feed followed it for this message. */
+  /** `isOpened`: the room has no followers, so the feed followed it for this message. */
   | {
       readonly type: 'published';
       readonly id: number;

@@ -155,8 +155,8 @@ export class TopicCommands {
     // For a state topic, the snapshot covers whatever the client missed.
     this.#subscribed(subscribing, requested, command.since === undefined ? undefined : false);
     refuse();
-    return this.#inTurns(session, requested, this.#perTurn(named.stream), part => {
-      const allowed = this.#stillAllowed(subscribing, part);
+    return this.#inTurns(session, requested, this.#perTurn(named.stream), (part, isFirst) => {
+      const allowed = isFirst ? part : this.#stillAllowed(subscribing, part);
       const present = allowed.filter(topic => isSubscribed(session, topic));
       this.#subscriptions.subscribe(session, allowed);
       // A client that is told nothing was recovered is promised a snapshot.
@@ -187,9 +187,14 @@ export class TopicCommands {
   }
 
   /** Works through the list, so many at a time, each time in a turn of its own while the connection lasts. */
-  #inTurns<T>(session: Session, list: readonly T[], perTurn: number, work: (part: readonly T[]) => void): Handled {
+  #inTurns<T>(
+    session: Session,
+    list: readonly T[],
+    perTurn: number,
+    work: (part: readonly T[], isFirst: boolean) => void,
+  ): Handled {
     if (list.length <= perTurn) {
-      work(list);
+      work(list, true);
       return undefined;
     }
     return new Promise((resolve, reject) => {
@@ -200,7 +205,7 @@ export class TopicCommands {
           return;
         }
         try {
-          work(list.slice(done, done + perTurn));
+          work(list.slice(done, done + perTurn), done === 0);
         } catch (cause) {
           reject(cause);
           return;

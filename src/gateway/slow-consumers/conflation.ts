@@ -51,7 +51,7 @@ export class Conflation {
   }
 
   /** Makes a suspended session resume one class slower, if it has a state topic that can be slower. */
-  stepDown(session: Session): void {
+  stepDownSuspended(session: Session): void {
     if (this.#stepDown(session)) this.counters.suspended++;
   }
 

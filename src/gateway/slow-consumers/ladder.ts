@@ -322,7 +322,7 @@ export class Ladder {
       circuit.open(this.#options.nowMs());
       this.#watched.add(session);
       // It resumes a class slower, unless that was already decided.
-      if (!hasPausedStates(session)) this.conflation.stepDown(session);
+      if (!hasPausedStates(session)) this.conflation.stepDownSuspended(session);
     }
     this.#options.subscriptions.pausing.pauseAll(session, turn);
   }

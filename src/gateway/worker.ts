@@ -44,9 +44,13 @@ export class GatewayWorker {
       end: (session, code, reason) => this.#server.end(session, code, reason),
       cut: (session, code) => this.#server.cut(session, code),
     };
-    this.#turns = new ServedTurns(turnRow(data.turns, data.worker), turn => {
-      post({ type: 'long_work', work: longWorkOf(turn, life.log) });
-      this.#server.endLong(turn);
+    this.#turns = new ServedTurns({
+      row: turnRow(data.turns, data.worker),
+      isIndebted: session => this.#streams.budgets.isIndebted(session),
+      onLong: turn => {
+        post({ type: 'long_work', work: longWorkOf(turn, life.log) });
+        this.#server.endLong(turn);
+      },
     });
     this.#streams = newStreams(life, sessions, ending);
     this.#clients = newClients(life, this.#streams, access.authentication, sessions, this.#turns, ending);

@@ -7,6 +7,8 @@ import { isStream, type Stream } from './topics.js';
 
 /** How far a budget may be overdrawn, in seconds of its rate. */
 export const BURST_SECONDS = 5;
+/** Others come before a client that owes more, in seconds of its rate. */
+export const INDEBTED_SECONDS = 1;
 /** Budgets of a user's and of an address's connections together, as multiples of one connection's. */
 export const USER_FACTOR = 4;
 export const ADDRESS_FACTOR = 8;

@@ -19,6 +19,7 @@ import {
   CONNECT_UNITS,
   EXACT_BYTES_PER_UNIT,
   HAND_OVER_UNITS,
+  INDEBTED_SECONDS,
   INSTITUTIONAL_FACTOR,
   MESSAGE_UNITS,
   NAME_UNITS,
@@ -127,8 +128,11 @@ ${Object.entries(REJECT_REASONS)
 # How much work a client may cause
 The gateway charges every command by its cost, in units of about 1 µs of CPU. A connection may use \`WS_COST_RATE\` units per
 second, a user ${USER_FACTOR} times as much over all connections, an address ${ADDRESS_FACTOR} times as much. Institutional clients have
-${INSTITUTIONAL_FACTOR} times as much of each, and their addresses are not charged. A client that has used up ${BURST_SECONDS} seconds of its budget
-gets \`rate_limited\` with \`retry_after_ms\`, and nothing is done; a client that keeps sending is closed with 4029.
+${INSTITUTIONAL_FACTOR} times as much of each, and their addresses are not charged.
+
+While a connection or its user owes more than ${INDEBTED_SECONDS} second of its budget, other clients come first: each of its commands, and every
+16 topics of one, wait a few milliseconds. A client that has used up ${BURST_SECONDS} seconds of its budget gets \`rate_limited\` with
+\`retry_after_ms\`, and nothing is done; a client that keeps sending is closed with 4029.
 
 | what | units |
 |---|---|

@@ -22,7 +22,7 @@ import type { SymbolLookup } from './symbol-lookup.js';
  * Topics of one command that are served in one turn of the loop, so that others do not wait for all of them. Quotes
  * requested together come in one snapshot, and are served together.
  */
-const TOPICS_PER_TURN = 64;
+const TOPICS_PER_TURN = 16;
 
 interface TopicCommandsOptions {
   readonly subscriptions: Subscriptions;
@@ -30,7 +30,7 @@ interface TopicCommandsOptions {
   readonly replies: Replies;
   readonly subscriptionsMax: number;
   readonly turns: Pick<ServedTurns, 'later'>;
-  /** Default: 64. */
+  /** Default: 16. */
   readonly topicsPerTurn?: number;
 }
 

@@ -3,13 +3,20 @@
  * address, each refilled steadily. What a client does is charged to all of its budgets; while one of them is overdrawn
  * by more than the burst, the client's requests are refused.
  */
-import { ADDRESS_FACTOR, BURST_SECONDS, INSTITUTIONAL_FACTOR, USER_FACTOR } from '../../protocol/costs.js';
+import {
+  ADDRESS_FACTOR,
+  BURST_SECONDS,
+  INDEBTED_SECONDS,
+  INSTITUTIONAL_FACTOR,
+  USER_FACTOR,
+} from '../../protocol/costs.js';
 import type { Tier } from '../../protocol/view-options.js';
 import { HalfSipHash, type HashSeed } from './key-hash.js';
 import { Owners } from './owner.js';
 import { type DebtKey, debtKeyOf, SharedDebts } from './shared-debts.js';
 
 const BURST_MICROS = BURST_SECONDS * 1e6;
+const INDEBTED_MICROS = INDEBTED_SECONDS * 1e6;
 
 /** What a connection owes, and on whose behalf. */
 export interface Account {
@@ -65,13 +72,19 @@ export class WorkBudgets {
   }
 
   /** How long until the client may request work again, ms; 0: now. */
-  waitMs({ account, tier, credential }: Payer): number {
+  waitMs(payer: Payer): number {
     const nowMicros = this.#nowMicros();
-    const user = this.#userOf(account, credential.sub);
-    let owed = account.paidAtMicros - nowMicros;
-    if (user !== undefined) owed = Math.max(owed, this.#debts.owed(user, nowMicros));
-    if (tier !== 'institutional') owed = Math.max(owed, this.#debts.owed(account.address, nowMicros));
+    let owed = this.#owedMicros(payer, nowMicros);
+    if (payer.tier !== 'institutional') owed = Math.max(owed, this.#debts.owed(payer.account.address, nowMicros));
     return this.#waitMs(owed);
+  }
+
+  /**
+   * Whether the connection or its user owes more than `INDEBTED_SECONDS` of its rate. What others of its address owe does not
+   * count: a whole office may share one.
+   */
+  isIndebted(payer: Payer): boolean {
+    return this.#owedMicros(payer, this.#nowMicros()) > INDEBTED_MICROS;
   }
 
   /** Charges work done for the client, even if it is overdrawn. */
@@ -95,6 +108,13 @@ export class WorkBudgets {
   chargeConnection(payer: Payer, units: number): void {
     this.counters.units += units;
     this.#owe(payer, units);
+  }
+
+  /** How long it takes to pay off what the connection or its user owes, whichever is more, µs. */
+  #owedMicros({ account, credential }: Payer, nowMicros: number): number {
+    const user = this.#userOf(account, credential.sub);
+    const owed = account.paidAtMicros - nowMicros;
+    return user === undefined ? owed : Math.max(owed, this.#debts.owed(user, nowMicros));
   }
 
   /** @returns how long that takes to pay off, µs */

@@ -10,6 +10,13 @@ import type { ClientLog } from './client-log.js';
 import { awaitOrder, refuseOrder } from './interruption.js';
 import { Cell } from './watchdog.js';
 
+/**
+ * Sessions that owe much for their work are served in spare turns: at least so far apart, and in each a share of those
+ * that wait. Meanwhile the cores are free for everybody else.
+ */
+const SPARE_TURN_EVERY_MS = 4;
+const SPARE_TURN_SHARE = 1 / 64;
+
 /** Work that took too long. */
 export interface LongTurn {
   /** Undefined for a connection that was not admitted yet. */
@@ -33,16 +40,32 @@ export function longWorkOf({ session, action, ms, isStopped }: LongTurn, log: Cl
   };
 }
 
+/** A session whose next work waits for a turn, and how to do it. */
+interface Waiting {
+  readonly session: Session;
+  readonly serve: (session: Session) => void;
+}
+
+interface ServedTurnsOptions {
+  readonly row: Int32Array;
+  readonly onLong: (turn: LongTurn) => void;
+  /** Whether the session owes so much that others come first (limits/work-budgets.ts). */
+  readonly isIndebted: (session: Session) => boolean;
+  readonly nowMs?: () => number;
+}
+
 export class ServedTurns {
   /** The current work, as precisely as known. */
   action = '';
   readonly #row: Int32Array;
   readonly #onLong: (turn: LongTurn) => void;
   readonly #nowMs: () => number;
-  /** Sessions whose next command waits for a turn, and how to serve it. */
-  readonly #waiting: { readonly session: Session; readonly serve: (session: Session) => void }[] = [];
+  readonly #waiting: Waiting[] = [];
+  readonly #indebted: Waiting[] = [];
+  readonly #isIndebted: (session: Session) => boolean;
   readonly #channel = new MessageChannel();
   readonly #callForNext = () => this.#channel.port1.postMessage(undefined);
+  #spareTurns: NodeJS.Timeout | undefined;
   /** Sessions whose work was interrupted: they are about to be closed. */
   readonly #interrupted = new WeakSet<Session>();
   #session: Session | undefined;
@@ -52,9 +75,10 @@ export class ServedTurns {
   /** At this depth the work must not be interrupted, or counts would be permanently wrong; 0: nowhere. */
   #protectedAt = 0;
 
-  constructor(row: Int32Array, onLong: (turn: LongTurn) => void, nowMs: () => number = () => performance.now()) {
+  constructor({ row, onLong, isIndebted, nowMs = () => performance.now() }: ServedTurnsOptions) {
     this.#row = row;
     this.#onLong = onLong;
+    this.#isIndebted = isIndebted;
     this.#nowMs = nowMs;
     this.#channel.port2.on('message', () => this.#serveNext());
   }
@@ -86,11 +110,21 @@ export class ServedTurns {
     return this.#interrupted.has(session);
   }
 
+  /** Whether the session owes so much that its next command waits for a spare turn. */
+  mustWait(session: Session): boolean {
+    return this.#isIndebted(session);
+  }
+
   /**
-   * Serves a session's next command in a turn of its own, after messages that have arrived for others. It runs in a
-   * MessagePort handler, because a microtask cannot be interrupted.
+   * Serves a session's next command in a turn of its own, after messages that have arrived for others; in a spare turn
+   * if it owes much. It runs in a MessagePort handler, because a microtask cannot be interrupted.
    */
   later(session: Session, serve: (session: Session) => void): void {
+    if (this.mustWait(session)) {
+      this.#indebted.push({ session, serve });
+      this.#spareTurns ??= setInterval(() => this.#giveSpareTurns(), SPARE_TURN_EVERY_MS);
+      return;
+    }
     this.#waiting.push({ session, serve });
     // Not at once: a port also delivers what is posted to it during its handlers.
     setImmediate(this.#callForNext);
@@ -126,6 +160,15 @@ export class ServedTurns {
   #turn(isStopped: boolean): LongTurn {
     const ms = Math.round(this.#nowMs() - this.#startedMs);
     return { session: this.#session, action: this.action, ms, isStopped };
+  }
+
+  #giveSpareTurns(): void {
+    const given = this.#indebted.splice(0, Math.ceil(this.#indebted.length * SPARE_TURN_SHARE));
+    this.#waiting.push(...given);
+    for (const _ of given) this.#callForNext();
+    if (given.length > 0) return;
+    clearInterval(this.#spareTurns);
+    this.#spareTurns = undefined;
   }
 
   #serveNext(): void {

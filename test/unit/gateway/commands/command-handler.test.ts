@@ -15,6 +15,7 @@ describe('commands that a client sends at once', () => {
   let served: string[];
   let refused: string[];
   let later: (() => void)[];
+  let isIndebted: boolean;
   let handler: CommandHandler;
   let [one, other]: Session[] = [];
 
@@ -22,6 +23,7 @@ describe('commands that a client sends at once', () => {
     served = [];
     refused = [];
     later = [];
+    isIndebted = false;
     one = newSession({ id: 1, sub: 'one', format: 'json', tier: 'retail' });
     other = newSession({ id: 2, sub: 'other', format: 'json', tier: 'retail' });
     const replies: Pick<Replies, 'send' | 'fail' | 'rateLimited'> = {
@@ -34,7 +36,7 @@ describe('commands that a client sends at once', () => {
       rooms: {} as RoomPublishing,
       reauthentication: {} as Reauthentication,
       replies: replies as Replies,
-      turns: { action: '', later: (session, serve) => later.push(() => serve(session)) },
+      turns: { action: '', mustWait: () => isIndebted, later: (session, serve) => later.push(() => serve(session)) },
       budgets: newWorkBudgets(),
       namesMax: 10,
       onFault: (what, cause) => expect.unreachable(`${what}: ${cause}`),
@@ -78,6 +80,17 @@ describe('commands that a client sends at once', () => {
     for (let id = 0; id < COMMANDS_PER_TURN + BACKLOG_MAX + 3; id++) send(one, id);
     expect(refused).toEqual(['rate_limited', 'rate_limited', 'rate_limited']);
     expect(BACKLOG_MAX).toBeGreaterThanOrEqual(1000);
+  });
+
+  it('J2 R40a of a session that owes much wait for their turn, and so does what follows', async () => {
+    isIndebted = true;
+    send(one, 0);
+    isIndebted = false;
+    send(one, 1);
+    send(other, 1);
+    expect(served).toEqual(['other 1']);
+    await serveAll();
+    expect(served).toEqual(['other 1', 'one 0', 'one 1']);
   });
 
   it('are all served at once by the turn when they are few', async () => {

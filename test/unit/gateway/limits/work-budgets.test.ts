@@ -42,6 +42,19 @@ describe('J1 J2 R40a budgets of work', () => {
     }
   });
 
+  it("calls indebted who owes more than a second of its own rate or its user's, not of its address", () => {
+    const budgets = budgetsOn(debts());
+    const [own, other, neighbour] = [payer(budgets, 'alice'), payer(budgets, 'alice'), payer(budgets, 'bob')];
+    budgets.charge(own, RATE);
+    expect(budgets.isIndebted(own)).toBe(false);
+    budgets.charge(own, 1);
+    expect([own, other].map(client => budgets.isIndebted(client))).toEqual([true, false]);
+    budgets.charge(own, RATE * ADDRESS_FACTOR);
+    expect([own, other, neighbour].map(client => budgets.isIndebted(client))).toEqual([true, true, false]);
+    pass(ADDRESS_FACTOR + 1);
+    expect([own, other].map(client => budgets.isIndebted(client))).toEqual([false, false]);
+  });
+
   it('saves nothing up beyond the burst', () => {
     const budgets = budgetsOn(debts());
     const client = payer(budgets, '');

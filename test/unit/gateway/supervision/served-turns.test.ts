@@ -12,16 +12,18 @@ function turns() {
   const row = turnRow(createTurnRows(1), 0);
   const long: LongTurn[] = [];
   const clock = { ms: 0 };
-  const served = new ServedTurns(
+  const indebted = new Set<Session>();
+  const served = new ServedTurns({
     row,
-    turn => long.push(turn),
-    () => clock.ms,
-  );
+    onLong: turn => long.push(turn),
+    isIndebted: session => indebted.has(session),
+    nowMs: () => clock.ms,
+  });
   /** What the main thread does once the present work is too long. */
   const blame = () => {
     row[Cell.blamed] = row[Cell.work] as number;
   };
-  return { row, long, clock, served, blame };
+  return { row, long, clock, indebted, served, blame };
 }
 
 describe('J1 R47 what a gateway thread says of its work', () => {
@@ -101,6 +103,34 @@ describe('J1 R47 what a gateway thread says of its work', () => {
     await until(() => order.length === 12);
     expect(order.filter(view => view !== 'turn')).toEqual(['1', '2', '1', '2', '1', '2']);
     expect(order.indexOf('turn')).toBeLessThan(order.lastIndexOf('1'));
+  });
+
+  it('R40a serves sessions that owe much in spare turns, while others go on', async () => {
+    const { indebted, served } = turns();
+    const order: string[] = [];
+    const [heavy, light] = [sessionOf(1), sessionOf(2)];
+    indebted.add(heavy);
+    const serve = (session: Session) => {
+      order.push(session === heavy ? 'heavy' : 'light');
+      if (order.filter(name => name === order.at(-1)).length < 3) served.later(session, serve);
+    };
+    served.later(heavy, serve);
+    served.later(light, serve);
+    await until(() => order.length === 6);
+    expect(order).toEqual(['light', 'light', 'light', 'heavy', 'heavy', 'heavy']);
+  });
+
+  it('R40a serves all of many that owe much, and those that paid meanwhile as well', async () => {
+    const { indebted, served } = turns();
+    const sessions = Array.from({ length: 200 }, (_, at) => sessionOf(at + 1));
+    const done: number[] = [];
+    for (const session of sessions) {
+      indebted.add(session);
+      served.later(session, ({ id }) => done.push(id));
+    }
+    indebted.clear();
+    await until(() => done.length === sessions.length);
+    expect(done).toEqual(sessions.map(({ id }) => id));
   });
 
   it('is logged with a pseudonym of the user, and none for an anonymous connection', () => {

@@ -59,7 +59,7 @@ export const SNAPSHOT_BYTES_PER_UNIT = 100;
 /** A message to a room, including its way over the feed. */
 export const PUBLISH_UNITS = 150;
 /** Following a room that has no followers, while a message to it is on its way. */
-export const ROOM_OPENED_UNITS = 200;
+export const ROOM_OPENED_UNITS = 800;
 /** Bytes of a message to a room per unit, on top of reading it. */
 export const PUBLISH_BYTES_PER_UNIT = 30;
 

@@ -87,12 +87,14 @@ async function simulate(options: SimulateOptions): Promise<void> {
   const prefix = new SubjectPrefix(server.subjectPrefix);
   const publisher = new Publisher(connection, prefix, wanted => wantEverything(feed, wanted));
   const failed = failureOf(connection);
+  // From the first message on.
+  const stopped = interrupted();
   try {
     wantEverything(feed, true);
     await feed.start(publisher);
     const pace = rate > 0 ? `${rate} messages/s` : `a move every ${interval} ms`;
     note(`publishing ${config.symbols} symbols to ${where}, ${pace}; Ctrl-C stops`);
-    const reason = await Promise.race([interrupted(), failed]);
+    const reason = await Promise.race([stopped, failed]);
     await feed.stop();
     if (reason !== undefined) throw new CommandFailure(`${where}: ${reason}`);
     await connection.flush();

@@ -87,7 +87,7 @@ async function simulate(options: SimulateOptions): Promise<void> {
   const prefix = new SubjectPrefix(server.subjectPrefix);
   const publisher = new Publisher(connection, prefix, wanted => wantEverything(feed, wanted));
   const failed = failureOf(connection);
-  // From the first message on.
+  // A signal counts from the first message on.
   const stopped = interrupted();
   try {
     wantEverything(feed, true);

@@ -131,7 +131,7 @@ second, a user ${USER_FACTOR} times as much over all connections, an address ${A
 ${INSTITUTIONAL_FACTOR} times as much of each, and their addresses are not charged.
 
 While a connection or its user owes more than ${INDEBTED_SECONDS} second of its budget, other clients come first: each of its commands, and every
-16 topics of one, wait a few milliseconds. A client that has used up ${BURST_SECONDS} seconds of its budget gets \`rate_limited\` with
+few topics of a long one, wait some milliseconds. A client that has used up ${BURST_SECONDS} seconds of its budget gets \`rate_limited\` with
 \`retry_after_ms\`, and nothing is done; a client that keeps sending is closed with 4029.
 
 | what | units |

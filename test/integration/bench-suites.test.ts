@@ -98,7 +98,7 @@ describe('R40a, R41: npm run bench -- attack', () => {
   it(
     'attacks the gateway and a server that does nothing in turn, beside clients that miss nothing',
     async () => {
-      const report = await run(attack, { only: ['come and go', 'auth with'], seconds: 0.5 });
+      const report = await run(attack, { only: ['come and go', 'auth with'], seconds: 1 });
       const results = report.rounds as AttackResult[];
       expect(results.map(({ attack: title }) => title)).toEqual([
         'J8 connections that come and go (retail)',
@@ -113,9 +113,7 @@ describe('R40a, R41: npm run bench -- attack', () => {
           expect(stretch.observers.latency.total.count).toBeGreaterThan(20);
           const isBeside = stretch.phase === 'attacked' || stretch.phase === 'null server';
           expect(stretch.attack === undefined).toBe(!isBeside);
-          if (stretch.attack === undefined) continue;
-          const { sent, opened, heldBack, refusedUpgrades } = stretch.attack;
-          expect(sent + opened + heldBack + Object.keys(refusedUpgrades).length).toBeGreaterThan(0);
+          if (stretch.attack !== undefined) expect(stretch.attack.sent + stretch.attack.opened).toBeGreaterThan(0);
         }
       }
       expect(report.goals.map(({ row }) => row)).toEqual(['R40a', 'R40a', 'R41', 'R41', 'R40a']);

@@ -1,5 +1,4 @@
 /** What a JetStream stream does to itself: limits, deletes, older copies, and subjects that it does not store. */
-
 import { cp, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -113,7 +113,6 @@ class Worker {
     const attempts = { wrongCredential: () => undefined };
     const turns: CommandHandlerOptions['turns'] = {
       action: '',
-      mustWait: () => false,
       later: (session, serve) => queueMicrotask(() => serve(session)),
     };
     this.commands = new CommandHandler({

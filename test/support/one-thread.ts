@@ -34,7 +34,6 @@ const SUBSCRIPTIONS_MAX = 64;
 const TOPICS_PER_TURN = 2;
 const TURNS: CommandHandlerOptions['turns'] = {
   action: '',
-  mustWait: () => false,
   later: (session, serve) => queueMicrotask(() => serve(session)),
 };
 /** A few deltas: snapshots of several symbols leave in parts now and then. */

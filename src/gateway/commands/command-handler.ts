@@ -31,7 +31,7 @@ export interface CommandHandlerOptions {
   readonly reauthentication: Reauthentication;
   readonly replies: Replies;
   /** Tracks which session this thread is working for, and runs queued commands in turns of their own. */
-  readonly turns: Pick<ServedTurns, 'action' | 'later' | 'mustWait'>;
+  readonly turns: Pick<ServedTurns, 'action' | 'later'>;
   readonly budgets: WorkBudgets;
   /** Maximum names in one list of a command. */
   readonly namesMax: number;
@@ -58,7 +58,7 @@ export class CommandHandler {
       this.#options.replies.fail(session, undefined, 'rate_limited', 'too many commands pending');
       return;
     }
-    if (this.#hasHadItsTurn(session) || this.#options.turns.mustWait(session)) {
+    if (this.#hasHadItsTurn(session) || this.#options.budgets.isIndebted(session)) {
       backlog.begin();
       backlog.push(bytes, isBinary);
       this.#options.turns.later(session, this.#serveNext);

@@ -12,7 +12,7 @@ import { Cell } from './watchdog.js';
 
 /**
  * Sessions that owe much for their work are served in spare turns: at least so far apart, and in each a share of those
- * that wait. Meanwhile the cores are free for everybody else.
+ * that wait. Between them, the cores serve other clients.
  */
 const SPARE_TURN_EVERY_MS = 4;
 const SPARE_TURN_SHARE = 1 / 64;
@@ -110,17 +110,12 @@ export class ServedTurns {
     return this.#interrupted.has(session);
   }
 
-  /** Whether the session owes so much that its next command waits for a spare turn. */
-  mustWait(session: Session): boolean {
-    return this.#isIndebted(session);
-  }
-
   /**
    * Serves a session's next command in a turn of its own, after messages that have arrived for others; in a spare turn
    * if it owes much. It runs in a MessagePort handler, because a microtask cannot be interrupted.
    */
   later(session: Session, serve: (session: Session) => void): void {
-    if (this.mustWait(session)) {
+    if (this.#isIndebted(session)) {
       this.#indebted.push({ session, serve });
       this.#spareTurns ??= setInterval(() => this.#giveSpareTurns(), SPARE_TURN_EVERY_MS);
       return;

@@ -2,6 +2,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { COMMANDS_PER_TURN, CommandHandler } from '../../../../src/gateway/commands/command-handler.js';
 import type { RoomPublishing } from '../../../../src/gateway/commands/room-publishing.js';
 import type { TopicCommands } from '../../../../src/gateway/commands/topic-commands.js';
+import type { WorkBudgets } from '../../../../src/gateway/limits/work-budgets.js';
 import { BACKLOG_MAX } from '../../../../src/gateway/model/command-backlog.js';
 import type { Session } from '../../../../src/gateway/model/session.js';
 import type { Reauthentication } from '../../../../src/gateway/sessions/reauthentication.js';
@@ -11,11 +12,14 @@ import { newWorkBudgets } from '../../../support/work-budgets.js';
 
 const nextTurn = () => new Promise(resolve => setImmediate(resolve));
 
+/** Units a second that a connection may cause: more than any test sends. */
+const RATE = 1_000_000_000;
+
 describe('commands that a client sends at once', () => {
   let served: string[];
   let refused: string[];
   let later: (() => void)[];
-  let isIndebted: boolean;
+  let budgets: WorkBudgets;
   let handler: CommandHandler;
   let [one, other]: Session[] = [];
 
@@ -23,7 +27,7 @@ describe('commands that a client sends at once', () => {
     served = [];
     refused = [];
     later = [];
-    isIndebted = false;
+    budgets = newWorkBudgets(RATE);
     one = newSession({ id: 1, sub: 'one', format: 'json', tier: 'retail' });
     other = newSession({ id: 2, sub: 'other', format: 'json', tier: 'retail' });
     const replies: Pick<Replies, 'send' | 'fail' | 'rateLimited'> = {
@@ -36,8 +40,8 @@ describe('commands that a client sends at once', () => {
       rooms: {} as RoomPublishing,
       reauthentication: {} as Reauthentication,
       replies: replies as Replies,
-      turns: { action: '', mustWait: () => isIndebted, later: (session, serve) => later.push(() => serve(session)) },
-      budgets: newWorkBudgets(),
+      turns: { action: '', later: (session, serve) => later.push(() => serve(session)) },
+      budgets,
       namesMax: 10,
       onFault: (what, cause) => expect.unreachable(`${what}: ${cause}`),
     });
@@ -83,9 +87,8 @@ describe('commands that a client sends at once', () => {
   });
 
   it('J2 R40a of a session that owes much wait for their turn, and so does what follows', async () => {
-    isIndebted = true;
+    if (one !== undefined) budgets.charge(one, 2 * RATE);
     send(one, 0);
-    isIndebted = false;
     send(one, 1);
     send(other, 1);
     expect(served).toEqual(['other 1']);

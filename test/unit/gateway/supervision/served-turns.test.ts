@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { ConnectionIds } from '../../../../src/gateway/model/connection-ids.js';
 import type { Session } from '../../../../src/gateway/model/session.js';
 import { ClientLog } from '../../../../src/gateway/supervision/client-log.js';
@@ -25,6 +25,8 @@ function turns() {
   };
   return { row, long, clock, indebted, served, blame };
 }
+
+afterEach(() => vi.useRealTimers());
 
 describe('J1 R47 what a gateway thread says of its work', () => {
   it('J1 names the session while it works for it, each work by another number', () => {
@@ -106,6 +108,7 @@ describe('J1 R47 what a gateway thread says of its work', () => {
   });
 
   it('R40a serves sessions that owe much in spare turns, while others go on', async () => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
     const { indebted, served } = turns();
     const order: string[] = [];
     const [heavy, light] = [sessionOf(1), sessionOf(2)];
@@ -116,7 +119,12 @@ describe('J1 R47 what a gateway thread says of its work', () => {
     };
     served.later(heavy, serve);
     served.later(light, serve);
-    await until(() => order.length === 6);
+    await until(() => order.length === 3);
+    expect(order).toEqual(['light', 'light', 'light']);
+    for (const length of [4, 5, 6]) {
+      vi.advanceTimersToNextTimer();
+      await until(() => order.length === length);
+    }
     expect(order).toEqual(['light', 'light', 'light', 'heavy', 'heavy', 'heavy']);
   });
 

@@ -13,6 +13,7 @@ import { Receipts } from './sending/receipts.js';
 import { Ages } from './slow-consumers/ages.js';
 import { BufferedTotal } from './slow-consumers/buffered-total.js';
 import { burstBytesOf, Ladder, marksOf, SAMPLE_INTERVAL_MS } from './slow-consumers/ladder.js';
+import { SlowStart } from './slow-consumers/slow-start.js';
 import { Subscriptions } from './subscriptions/subscriptions.js';
 import { clientOf } from './supervision/client-log.js';
 import type { ThreadLife } from './thread-life.js';
@@ -62,7 +63,7 @@ export function newStreams({ data, apps, log, post }: ThreadLife, sessions: Read
     nowMicros: monotonicMicros,
   });
   const nowMs = () => performance.now();
-  const { receipts, ages } = newAges(config, outbox, sessions, nowMs);
+  const { receipts, ages, slowStart } = newAges(config, outbox, sessions, nowMs);
   const subscriptions = new Subscriptions({
     views,
     outbox,
@@ -89,6 +90,7 @@ export function newStreams({ data, apps, log, post }: ThreadLife, sessions: Read
     outbox,
     receipts,
     ages,
+    slowStart,
     maxAgeMs: config.times.maxAgeMs,
     backpressureBytesMax: config.limits.backpressureBytesMax,
     burstBytes: burstBytesOf(config.limits.unsentBytesMax),
@@ -140,7 +142,9 @@ function newAges(
     probedBytesMax: suspendBytes,
     ping: (session, payload) => session.socket?.ping(payload),
     onReceived: (session, ageMs) => ages.observe(session.tier, ageMs),
+    onBegin: session => slowStart.begin(session),
   });
+  const slowStart = new SlowStart({ receipts, maxAgeMs, nowMs });
   const ages = new Ages({
     receipts,
     outbox,
@@ -151,5 +155,5 @@ function newAges(
     nowMs,
     nowMicros: monotonicMicros,
   });
-  return { receipts, ages };
+  return { receipts, ages, slowStart };
 }

@@ -4,6 +4,7 @@ import type { Outbox } from '../../src/gateway/sending/outbox.js';
 import { Receipts } from '../../src/gateway/sending/receipts.js';
 import { Ages } from '../../src/gateway/slow-consumers/ages.js';
 import { marksOf, SAMPLE_INTERVAL_MS } from '../../src/gateway/slow-consumers/ladder.js';
+import { SlowStart } from '../../src/gateway/slow-consumers/slow-start.js';
 
 export const MAX_AGE_MS = 2_000;
 
@@ -25,7 +26,9 @@ export function newAges({ backpressureBytesMax, outbox, nowMs, sessions = new Se
     probedBytesMax: suspendBytes,
     ...(ping === undefined ? {} : { ping }),
     onReceived: (session, ageMs) => ages.observe(session.tier, ageMs),
+    onBegin: session => slowStart.begin(session),
   });
+  const slowStart = new SlowStart({ receipts, maxAgeMs: MAX_AGE_MS, nowMs });
   const ages = new Ages({
     receipts,
     outbox,
@@ -36,5 +39,5 @@ export function newAges({ backpressureBytesMax, outbox, nowMs, sessions = new Se
     nowMs,
     nowMicros: () => nowMs() * 1000,
   });
-  return { receipts, ages, maxAgeMs: MAX_AGE_MS };
+  return { receipts, ages, slowStart, maxAgeMs: MAX_AGE_MS };
 }

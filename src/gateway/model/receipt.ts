@@ -26,7 +26,12 @@ export class Receipt {
   #barrierMs = 0;
   #progressMs = 0;
 
-  /** Bytes of snapshots that may still be on their way. */
+  /** True when the client took long for a window of the first size. */
+  get isKnownSlow(): boolean {
+    return this.windowBytes < FIRST_WINDOW_BYTES;
+  }
+
+  /** Counted bytes that may still be on their way: snapshots, and what else slow-consumers/slow-start.ts counts. */
   get flightBytes(): number {
     return this.#sentBytes - this.#receivedBytes;
   }

@@ -179,7 +179,12 @@ export class Subscription {
     this.#isNative = isNative;
     this.#nativeInTurn = turn;
     if (isNative) this.#publishedBefore = this.view.publishedBytes;
-    else this.session.traffic.sent(this.view.publishedBytes - this.#publishedBefore);
+    else this.session.traffic.published(this.view.publishedBytes - this.#publishedBefore);
+  }
+
+  /** Bytes that uWS delivered to the socket since native delivery began; 0 while it does not. */
+  get publishedBytes(): number {
+    return this.#isNative ? this.view.publishedBytes - this.#publishedBefore : 0;
   }
 
   /** Records how far the session was sent the topic. @param isExact false when some of that may be lost */
@@ -286,6 +291,13 @@ export class Session {
   /** All topics are paused until the socket has drained. */
   get isSuspended(): boolean {
     return this.flow.circuit.isOpen;
+  }
+
+  /** Bytes that uWS delivered to its socket by native topics so far. */
+  get publishedBytes(): number {
+    let bytes = this.traffic.publishedBytes;
+    for (const subscription of this.subscriptions.values()) bytes += subscription.publishedBytes;
+    return bytes;
   }
 
   /** The upgrade is complete. */

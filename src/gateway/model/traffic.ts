@@ -5,6 +5,7 @@ export class Traffic {
   #openedMs = 0;
   #receivedBytes = 0;
   #sentBytes = 0;
+  #publishedBytes = 0;
 
   /** When the socket opened, by a monotonic clock. */
   get openedMs(): number {
@@ -17,7 +18,12 @@ export class Traffic {
 
   /** Handed to the socket; what it had not sent when it closed is included. */
   get sentBytes(): number {
-    return this.#sentBytes;
+    return this.#sentBytes + this.#publishedBytes;
+  }
+
+  /** Of these, what was published by subscriptions whose native delivery has ended. */
+  get publishedBytes(): number {
+    return this.#publishedBytes;
   }
 
   opened(nowMs: number): void {
@@ -30,5 +36,9 @@ export class Traffic {
 
   sent(bytes: number): void {
     this.#sentBytes += bytes;
+  }
+
+  published(bytes: number): void {
+    this.#publishedBytes += bytes;
   }
 }

@@ -35,6 +35,8 @@ interface ReceiptsOptions {
   readonly ping?: (session: Session, payload: Uint8Array) => void;
   /** A client answered a probe; `ageMs`: how old was what it had just read. */
   readonly onReceived?: (session: Session, ageMs: number) => void;
+  /** The session begins state topics. */
+  readonly onBegin?: (session: Session) => void;
 }
 
 export class Receipts {
@@ -66,9 +68,10 @@ export class Receipts {
     return nowMs - lastProbeMs >= Math.max(intervalMs, waitMs * PROBE_SHARE) && this.probe(session);
   }
 
-  /** Before the first state topic: learns the round trip, while nothing else is on its way. */
+  /** The session begins state topics. Before the first one, learns the round trip, while nothing else is on its way. */
   begin(session: Session): void {
     if (session.receipt.lastProbeMs === 0) this.probe(session);
+    this.#options.onBegin?.(session);
   }
 
   /**

@@ -13,6 +13,7 @@ import { hasPausedStates, type Session } from '../model/session.js';
 import type { Outbox } from '../sending/outbox.js';
 import type { Receipts } from '../sending/receipts.js';
 import type { Subscriptions } from '../subscriptions/subscriptions.js';
+import type { SlowStart } from './slow-start.js';
 
 /**
  * Maximum growth of the time a client must keep up before it gets a faster class, as a multiple of the initial time.
@@ -25,6 +26,7 @@ export interface ConflationOptions {
   readonly subscriptions: Subscriptions;
   readonly outbox: Outbox;
   readonly receipts: Receipts;
+  readonly slowStart: Pick<SlowStart, 'begin'>;
   /** Initial time a client must keep up before it gets a faster class again. */
   readonly restoreAfterMs: number;
   /** A monotonic clock, above 0. */
@@ -147,6 +149,7 @@ export class Conflation {
   /** Restores a limited number of topics per check, so that neither their snapshots nor they slow the client again. */
   #return(session: Session): void {
     const { conflation, subscriptions } = session;
+    this.#options.slowStart.begin(session);
     const countMax = Math.ceil(subscriptions.size / RESTORE_STEPS);
     conflation.isRestoring = !this.#options.subscriptions.changeViews(session, countMax);
     if (conflation.level === 0 && !conflation.isRestoring) this.#slowed.delete(session);

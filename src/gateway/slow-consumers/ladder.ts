@@ -20,6 +20,7 @@ import type { Subscriptions } from '../subscriptions/subscriptions.js';
 import type { Ages } from './ages.js';
 import type { BufferedTotal } from './buffered-total.js';
 import { Conflation } from './conflation.js';
+import type { SlowStart } from './slow-start.js';
 
 /**
  * Shares of the backpressure limit. Above the high mark, state topics move to a slower class; above the next one, all
@@ -72,6 +73,7 @@ interface LadderOptions {
   readonly outbox: Outbox;
   readonly receipts: Receipts;
   readonly ages: Ages;
+  readonly slowStart: SlowStart;
   readonly maxAgeMs: number;
   readonly backpressureBytesMax: number;
   /** Bytes beyond it that a burst may take while the client reads; default: 0. */
@@ -219,10 +221,11 @@ export class Ladder {
 
   /** Between samples: pauses the state topics of clients for which bytes pile up quickly. */
   glance(): void {
-    const { outbox, receipts } = this.#options;
+    const { outbox, receipts, slowStart } = this.#options;
     const nowMs = this.#options.nowMs();
     const isLate = nowMs - this.#glancedMs > LATE_INTERVALS * GLANCE_INTERVAL_MS;
     this.#glancedMs = nowMs;
+    for (const session of slowStart.glance()) if (!isLate) this.conflation.pause(session, undefined);
     if (outbox.buffered.size + receipts.unanswered.size === 0) return;
     for (const session of new Set([...outbox.buffered, ...receipts.unanswered])) {
       const waiting = session.socket?.getBufferedAmount() ?? 0;
@@ -259,6 +262,7 @@ export class Ladder {
     this.conflation.closed(session);
     this.#options.receipts.closed(session);
     this.#options.ages.closed(session);
+    this.#options.slowStart.closed(session);
     this.#options.outbox.buffered.delete(session);
     this.#watched.delete(session);
   }
@@ -296,7 +300,8 @@ export class Ladder {
   #resumeStates(session: Session): void {
     this.conflation.drained(session);
     this.conflation.tell(session);
-    const { subscriptions, outbox } = this.#options;
+    const { subscriptions, outbox, slowStart } = this.#options;
+    slowStart.begin(session);
     const { next, isLast } = subscriptions.pausing.takeNext(session);
     subscriptions.resume(session, next);
     // The rest resume at the next sample, drain or pong.

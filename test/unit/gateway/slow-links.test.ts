@@ -25,6 +25,17 @@ beforeEach(() => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setImmediate', 'clearImmediate', 'performance'] });
   vi.advanceTimersByTime(1_000);
   published = 0;
+  begin(KERNEL_BYTES);
+});
+
+afterEach(async () => {
+  expect(gateway.faults).toEqual([]);
+  await gateway.hub.close();
+  vi.useRealTimers();
+});
+
+/** @param kernelBytes what the gateway's system and the client's take for a socket */
+function begin(kernelBytes: number): void {
   feed = new OneThreadFeed(false);
   gateway = new OneThreadGateway({
     encoders: 1,
@@ -32,7 +43,7 @@ beforeEach(() => {
     feed,
     historyBytes: 1024,
     backpressureBytes: 1024 * 1024,
-    kernelBytes: KERNEL_BYTES,
+    kernelBytes,
     isRefused: () => false,
     ringBytes: 8 * 1024 * 1024,
     deliveredBytesMax: 256 * 1024,
@@ -42,13 +53,7 @@ beforeEach(() => {
     restoreAfterMs: 5_000,
     nowMicros: () => START_MICROS + performance.now() * 1000,
   });
-});
-
-afterEach(async () => {
-  expect(gateway.faults).toEqual([]);
-  await gateway.hub.close();
-  vi.useRealTimers();
-});
+}
 
 interface Told {
   readonly atMs: number;
@@ -149,10 +154,12 @@ async function run(
 async function subscribed(symbols: number, readers: readonly Reader[]): Promise<void> {
   publish(symbols, symbols);
   await step(readers);
-  for (const { socket } of readers) {
-    const names = Array.from({ length: symbols }, (_, i) => symbolAt(i));
-    gateway.command(socket, { action: 'subscribe', stream: 'quotes', symbols: names, class: 'realtime' });
-  }
+  const lane = laneOf(REALTIME, 0, 'json', false);
+  const requested = Array.from(
+    { length: symbols },
+    (_, i) => ({ stream: 'quotes', symbol: symbolAt(i), lane }) as const,
+  );
+  for (const { socket } of readers) gateway.subscriptions.subscribe(socket.session, requested);
   for (let i = 0; i < 2_000 && !readers.every(({ isComplete }) => isComplete); i++) await step(readers);
   for (const reader of readers) {
     expect(reader.isComplete).toBe(true);
@@ -166,8 +173,7 @@ const oldestOf = ({ prices }: Reader) => prices.reduce((oldest, { ageMs }) => Ma
 const LIMIT_MS = MAX_AGE_MS + CLASS_INTERVAL_MAX_MS;
 
 /** Runs the feed, then waits until everybody has read everything. */
-async function play(seconds: number, readers: readonly Reader[]): Promise<void> {
-  const symbols = 50;
+async function play(seconds: number, readers: readonly Reader[], symbols = 50): Promise<void> {
   await subscribed(symbols, readers);
   await run(seconds, symbols, 5400, readers);
   for (let i = 0; i < 1_000 && !readers.every(hasRead); i++) await step(readers);
@@ -223,6 +229,27 @@ describe('S1 R16 R59 readers of a feed of 1.2 MB/s', () => {
       expectCurrent(readers);
     },
   );
+});
+
+describe('S1 R16 readers whose own systems take all that they are sent', () => {
+  beforeEach(async () => {
+    await gateway.hub.close();
+    begin(16 * 1024 * 1024);
+  });
+
+  it.each([
+    [150_000, 400, MAX_AGE_MS],
+    [50_000, 400, LIMIT_MS],
+    [150_000, 50, MAX_AGE_MS],
+  ])('S1 R16 at %i bytes a second read prices of %i symbols that are younger than %i ms', async (rate, symbols, ms) => {
+    const [fast, slow] = [new Reader(), new Reader(rate)];
+    await play(15, [fast, slow], symbols);
+    expect(oldestOf(slow)).toBeLessThan(ms);
+    expect(fast.lagging).toEqual([]);
+    expect(fast.snapshots.size).toBe(symbols);
+    expect([...fast.snapshots.values()].every(count => count === 1)).toBe(true);
+    expectCurrent([fast, slow]);
+  });
 });
 
 describe('S2 a large set on a slow link', () => {

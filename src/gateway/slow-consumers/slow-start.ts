@@ -1,0 +1,102 @@
+/**
+ * Clients that have yet to show how fast they read: those that have just subscribed to state topics, and those whose
+ * topics resume after they fell behind. A system takes megabytes for a client that does not read them, and only its
+ * pongs tell. So such a client is asked how far it has received at each glance, and falls behind as soon as more than
+ * its window (sending/receipts.ts) has been on its way for too long. That bounds how old what it reads can become before
+ * anything is noticed.
+ */
+import type { Session } from '../model/session.js';
+import type { Receipts } from '../sending/receipts.js';
+
+/** How long a client is asked so often after it has begun or resumed. */
+const SLOW_START_MS = 5_000;
+/**
+ * Shares of WS_MAX_AGE: how late an answer may be while more than the window is on its way. A client that took long for
+ * its first snapshots has a smaller window by then, and is known to be slow.
+ */
+const LATE_SHARE = 1 / 16;
+const SLOW_LATE_SHARE = 1 / 80;
+/** Maximum subscriptions examined and clients asked per glance: they cost a thread 1 % each at most. */
+const EXAMINED_PER_GLANCE = 2_000;
+const PROBES_PER_GLANCE = 25;
+
+interface SlowStartOptions {
+  readonly receipts: Pick<Receipts, 'probe' | 'ageMs'>;
+  readonly maxAgeMs: number;
+  readonly nowMs: () => number;
+}
+
+interface Start {
+  untilMs: number;
+  /** What had been published to the client at the last glance; undefined: before the first one. */
+  publishedBytes: number | undefined;
+}
+
+export class SlowStart {
+  readonly #options: SlowStartOptions;
+  readonly #starts = new Map<Session, Start>();
+  #walk: Iterator<[Session, Start]> | undefined;
+
+  constructor(options: SlowStartOptions) {
+    this.#options = options;
+  }
+
+  /** The session has begun, or resumed, state topics. */
+  begin(session: Session): void {
+    const untilMs = this.#options.nowMs() + SLOW_START_MS;
+    const start = this.#starts.get(session);
+    if (start === undefined) this.#starts.set(session, { untilMs, publishedBytes: undefined });
+    else start.untilMs = untilMs;
+  }
+
+  /** Asks some clients how far they have received, all in turn. @returns those of them that fall behind */
+  glance(): readonly Session[] {
+    const behind: Session[] = [];
+    let examined = 0;
+    let probes = 0;
+    for (
+      let left = this.#starts.size;
+      left > 0 && examined < EXAMINED_PER_GLANCE && probes < PROBES_PER_GLANCE;
+      left--
+    ) {
+      const [session, start] = this.#next();
+      if (this.#options.nowMs() >= start.untilMs) {
+        this.#starts.delete(session);
+        continue;
+      }
+      examined += 1 + session.subscriptions.size;
+      if (this.#countPublished(session, start) && this.#options.receipts.probe(session)) probes++;
+      if (this.#isBehind(session)) behind.push(session);
+    }
+    return behind;
+  }
+
+  closed(session: Session): void {
+    this.#starts.delete(session);
+  }
+
+  /** Must be called only while there are any. */
+  #next(): [Session, Start] {
+    this.#walk ??= this.#starts.entries();
+    const next = this.#walk.next();
+    if (next.done !== true) return next.value;
+    this.#walk = undefined;
+    return this.#next();
+  }
+
+  /** Counts what was published to the client since the last glance as on its way. False when nothing was. */
+  #countPublished(session: Session, start: Start): boolean {
+    const publishedBytes = session.publishedBytes;
+    const newBytes = publishedBytes - (start.publishedBytes ?? publishedBytes);
+    start.publishedBytes = publishedBytes;
+    session.receipt.sent(newBytes);
+    return newBytes > 0;
+  }
+
+  #isBehind(session: Session): boolean {
+    const { receipts, maxAgeMs } = this.#options;
+    const { receipt } = session;
+    if (session.isSuspended || receipt.flightBytes <= receipt.windowBytes) return false;
+    return receipts.ageMs(session) >= maxAgeMs * (receipt.isKnownSlow ? SLOW_LATE_SHARE : LATE_SHARE);
+  }
+}

@@ -1,0 +1,97 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import type { Session, Socket, Subscription } from '../../../../src/gateway/model/session.js';
+import { SlowStart } from '../../../../src/gateway/slow-consumers/slow-start.js';
+import { newSession } from '../../../support/new-session.js';
+
+const MAX_AGE_MS = 1_600;
+const WINDOW_BYTES = 64 * 1024;
+const SECONDS_5_MS = 5_000;
+
+let nowMs: number;
+let lateMs: number;
+let probed: Session[];
+let slowStart: SlowStart;
+
+beforeEach(() => {
+  nowMs = 1;
+  lateMs = 0;
+  probed = [];
+  slowStart = new SlowStart({
+    receipts: { probe: session => probed.push(session) > 0, ageMs: () => lateMs },
+    maxAgeMs: MAX_AGE_MS,
+    nowMs: () => nowMs,
+  });
+});
+
+/** A session with topics to which as much as `publish` says is published. */
+function begun(id: number, topics = 1) {
+  const session = newSession({ id, sub: 'alice', format: 'json', tier: 'retail' });
+  session.open({ getBufferedAmount: () => 0 } as unknown as Socket);
+  const subscriptions = Array.from({ length: topics }, (_, i) => ({ topic: `quotes:${i}`, publishedBytes: 0 }));
+  for (const subscription of subscriptions) session.subscriptions.add(subscription as unknown as Subscription);
+  const publish = (bytes: number) => {
+    (subscriptions[0] as { publishedBytes: number }).publishedBytes += bytes;
+  };
+  slowStart.begin(session);
+  slowStart.glance();
+  return { session, publish };
+}
+
+describe('S1 R16 a client that has just begun', () => {
+  it('S1 is asked how far it has received whenever something was published to it', () => {
+    const { session, publish } = begun(1);
+    slowStart.glance();
+    expect(probed).toEqual([]);
+    publish(100);
+    slowStart.glance();
+    slowStart.glance();
+    expect(probed).toEqual([session]);
+    expect(session.receipt.flightBytes).toBe(100);
+  });
+
+  it('S1 falls behind once more than its window is on its way for a sixteenth of WS_MAX_AGE', () => {
+    const { session, publish } = begun(1);
+    lateMs = MAX_AGE_MS / 16;
+    publish(WINDOW_BYTES);
+    expect(slowStart.glance()).toEqual([]);
+    publish(1);
+    expect(slowStart.glance()).toEqual([session]);
+    lateMs--;
+    expect(slowStart.glance()).toEqual([]);
+  });
+
+  it('S1 does so far sooner when its first snapshots took long', () => {
+    const { session, publish } = begun(1);
+    session.receipt.windowBytes = WINDOW_BYTES / 2;
+    lateMs = MAX_AGE_MS / 80;
+    publish(WINDOW_BYTES / 2 + 1);
+    expect(slowStart.glance()).toEqual([session]);
+  });
+
+  it('S1 is no longer asked after five seconds, unless it has begun again, nor once it has closed', () => {
+    const [a, b, c] = [begun(1), begun(2), begun(3)];
+    nowMs += SECONDS_5_MS / 2;
+    slowStart.begin(b.session);
+    slowStart.closed(c.session);
+    nowMs += SECONDS_5_MS / 2;
+    for (const { publish } of [a, b, c]) publish(1);
+    slowStart.glance();
+    expect(probed).toEqual([b.session]);
+  });
+
+  it('S1 R59 costs a thread little: of many, some are asked at each glance, all in turn', () => {
+    const clients = Array.from({ length: 60 }, (_, i) => begun(i + 1));
+    const large = Array.from({ length: 3 }, (_, i) => begun(100 + i, 1_000));
+    for (let glances = 0; glances < 4; glances++) slowStart.glance();
+    for (const { publish } of [...clients, ...large]) publish(1);
+    const asked: number[] = [];
+    for (let glances = 0; glances < 5; glances++) {
+      const before = probed.length;
+      slowStart.glance();
+      asked.push(probed.length - before);
+    }
+    expect(Math.max(...asked)).toBeLessThanOrEqual(25);
+    expect(new Set(probed).size).toBe(63);
+    expect(probed).toHaveLength(63);
+  });
+});

@@ -270,7 +270,13 @@ describe('K10 a last-value stream', () => {
     for (const symbol of symbols) put(symbol, 0);
     trade(1);
     await nats.flush();
-    const gateway = await startGateway({ NATS_URL: url, JETSTREAM: 'on', WORKERS: '1', ENCODERS: '1' });
+    const gateway = await startGateway({
+      NATS_URL: url,
+      JETSTREAM: 'on',
+      WORKERS: '1',
+      ENCODERS: '1',
+      WS_MAX_AGE: '60s',
+    });
     ends.push(() => gateway.stop());
     const path = `/ws/quotes?symbols=${symbols.join()}&token=${await testToken()}`;
     const client = await TestClient.connect(`${gateway.url}${path}`);

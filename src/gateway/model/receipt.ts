@@ -12,6 +12,8 @@ interface Probe {
 
 /** A first screen at once, and little for a slow link: half a second of 1 Mbit/s. */
 const FIRST_WINDOW_BYTES = 64 * 1024;
+/** Fewer bytes, received together, do not tell how fast a client is. */
+const RATED_BYTES_MIN = 16 * 1024;
 /** Two probes never have the same time. */
 const TICK_MS = 0.001;
 
@@ -25,11 +27,10 @@ export class Receipt {
   #receivedBytes = 0;
   #barrierMs = 0;
   #progressMs = 0;
-
-  /** True when the client took long for a window of the first size. */
-  get isKnownSlow(): boolean {
-    return this.windowBytes < FIRST_WINDOW_BYTES;
-  }
+  #answeredMs = 0;
+  #ratedSinceMs = 0;
+  #ratedBytes = 0;
+  #bytesPerMs = Number.POSITIVE_INFINITY;
 
   /** Counted bytes that may still be on their way: snapshots, and what else slow-consumers/slow-start.ts counts. */
   get flightBytes(): number {
@@ -53,6 +54,11 @@ export class Receipt {
   /** Shortest time from a probe to its answer; Infinity: none has come yet. */
   get roundTripMs(): number {
     return this.#roundTripMs;
+  }
+
+  /** How fast the client last took counted bytes; Infinity: not known yet. */
+  get bytesPerMs(): number {
+    return this.#bytesPerMs;
   }
 
   /** When the client last received anything, as far as is known; 0: never. */
@@ -91,11 +97,26 @@ export class Receipt {
     if (probe === undefined) return undefined;
     this.#unanswered.splice(0, at + 1);
     this.#roundTripMs = Math.min(this.#roundTripMs, nowMs - sentMs);
+    this.#rate(probe, nowMs);
     this.#receivedBytes = probe.sentBytes;
     if (this.#barrierMs <= sentMs) this.#barrierMs = 0;
     this.progressed(nowMs);
     assert(this.flightBytes >= 0, 'a client receives no more than it was sent');
     return probe;
+  }
+
+  /** Measures from answer to answer while the client has something to read; else from the probe. */
+  #rate({ sentMs, sentBytes }: Probe, nowMs: number): void {
+    if (sentMs > this.#answeredMs) {
+      this.#ratedSinceMs = sentMs;
+      this.#ratedBytes = 0;
+    }
+    this.#answeredMs = nowMs;
+    this.#ratedBytes += sentBytes - this.#receivedBytes;
+    if (this.#ratedBytes < RATED_BYTES_MIN) return;
+    this.#bytesPerMs = this.#ratedBytes / Math.max(1, nowMs - this.#ratedSinceMs);
+    this.#ratedSinceMs = nowMs;
+    this.#ratedBytes = 0;
   }
 
   /** The client has received something. */

@@ -1,21 +1,24 @@
 /**
  * Clients that have yet to show how fast they read: those that have just subscribed to state topics, and those whose
  * topics resume after they fell behind. A system takes megabytes for a client that does not read them, and only its
- * pongs tell. So such a client is asked how far it has received at each glance, and falls behind as soon as more than
- * its window (sending/receipts.ts) has been on its way for too long. That bounds how old what it reads can become before
- * anything is noticed.
+ * pongs tell. So such a client is asked how far it has received at each glance, and falls behind as soon as more is on
+ * its way than it will read in time, or more than a first window for too long. That bounds how old what it reads can
+ * become before anything is noticed.
  */
 import type { Session } from '../model/session.js';
 import type { Receipts } from '../sending/receipts.js';
 
 /** How long a client is asked so often after it has begun or resumed. */
 const SLOW_START_MS = 5_000;
+/** Share of WS_MAX_AGE: a client may have as much on its way as, at the rate that it last showed, it takes in so long. */
+const FLIGHT_SHARE = 1 / 2;
 /**
- * Shares of WS_MAX_AGE: how late an answer may be while more than the window is on its way. A client that took long for
- * its first snapshots has a smaller window by then, and is known to be slow.
+ * One that has shown no rate, or takes so many times as long as that rate says, may have this much on its way, or more
+ * until an answer is late by this share of WS_MAX_AGE.
  */
+const FIRST_FLIGHT_BYTES = 64 * 1024;
 const LATE_SHARE = 1 / 16;
-const SLOW_LATE_SHARE = 1 / 80;
+const SLOWER_FACTOR = 2;
 /** Maximum subscriptions examined and clients asked per glance: they cost a thread 1 % each at most. */
 const EXAMINED_PER_GLANCE = 2_000;
 const PROBES_PER_GLANCE = 25;
@@ -95,8 +98,12 @@ export class SlowStart {
 
   #isBehind(session: Session): boolean {
     const { receipts, maxAgeMs } = this.#options;
-    const { receipt } = session;
-    if (session.isSuspended || receipt.flightBytes <= receipt.windowBytes) return false;
-    return receipts.ageMs(session) >= maxAgeMs * (receipt.isKnownSlow ? SLOW_LATE_SHARE : LATE_SHARE);
+    const { flightBytes, bytesPerMs } = session.receipt;
+    if (session.isSuspended) return false;
+    const expectedMs = flightBytes / bytesPerMs;
+    if (expectedMs > maxAgeMs * FLIGHT_SHARE) return true;
+    const lateMs = receipts.ageMs(session);
+    const isSlower = lateMs >= maxAgeMs * LATE_SHARE && lateMs > expectedMs * SLOWER_FACTOR;
+    return isSlower && flightBytes > FIRST_FLIGHT_BYTES;
   }
 }

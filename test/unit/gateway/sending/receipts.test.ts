@@ -147,3 +147,38 @@ describe('S2 the room for snapshots', () => {
     expect(receipts.hasRoom(session)).toBe(false);
   });
 });
+
+describe('S1 R16 how fast a client takes what it is sent', () => {
+  const rate = () => session.receipt.bytesPerMs;
+  const sendAndAsk = (bytes: number) => {
+    session.receipt.sent(bytes);
+    receipts.probe(session);
+  };
+
+  it('S1 is measured from answer to answer while it has something to read', () => {
+    sendAndAsk(20_000);
+    sendAndAsk(30_000);
+    expect(rate()).toBe(Number.POSITIVE_INFINITY);
+    answer(100);
+    expect(rate()).toBeCloseTo(200, 0);
+    answer(600);
+    expect(rate()).toBeCloseTo(50, 0);
+  });
+
+  it('S1 is measured from the ping on where it had nothing to read before', () => {
+    sendAndAsk(20_000);
+    answer(100);
+    nowMs += 60_000;
+    sendAndAsk(20_000);
+    answer(50);
+    expect(rate()).toBeCloseTo(400, 0);
+  });
+
+  it('S1 is not told by few bytes, until they are enough together', () => {
+    for (let i = 0; i < 4; i++) sendAndAsk(5_000);
+    for (let i = 0; i < 3; i++) answer(50);
+    expect(rate()).toBe(Number.POSITIVE_INFINITY);
+    answer(50);
+    expect(rate()).toBeCloseTo(100, 0);
+  });
+});

@@ -4,7 +4,9 @@ import { SlowStart } from '../../../../src/gateway/slow-consumers/slow-start.js'
 import { newSession } from '../../../support/new-session.js';
 
 const MAX_AGE_MS = 1_600;
-const WINDOW_BYTES = 64 * 1024;
+const FIRST_FLIGHT_BYTES = 64 * 1024;
+/** So many tell the rate. */
+const RATED_BYTES = 16 * 1024;
 const SECONDS_5_MS = 5_000;
 
 let nowMs: number;
@@ -49,10 +51,10 @@ describe('S1 R16 a client that has just begun', () => {
     expect(session.receipt.flightBytes).toBe(100);
   });
 
-  it('S1 falls behind once more than its window is on its way for a sixteenth of WS_MAX_AGE', () => {
+  it('S1 falls behind once more than 64 KiB is on its way for a sixteenth of WS_MAX_AGE', () => {
     const { session, publish } = begun(1);
     lateMs = MAX_AGE_MS / 16;
-    publish(WINDOW_BYTES);
+    publish(FIRST_FLIGHT_BYTES);
     expect(slowStart.glance()).toEqual([]);
     publish(1);
     expect(slowStart.glance()).toEqual([session]);
@@ -60,11 +62,28 @@ describe('S1 R16 a client that has just begun', () => {
     expect(slowStart.glance()).toEqual([]);
   });
 
-  it('S1 does so far sooner when its first snapshots took long', () => {
+  it('S1 does so, once its rate is known, with more on its way than it takes in half of WS_MAX_AGE, however late', () => {
     const { session, publish } = begun(1);
-    session.receipt.windowBytes = WINDOW_BYTES / 2;
-    lateMs = MAX_AGE_MS / 80;
-    publish(WINDOW_BYTES / 2 + 1);
+    session.receipt.answer(session.receipt.probe(nowMs), nowMs);
+    session.receipt.sent(RATED_BYTES);
+    session.receipt.answer(session.receipt.probe(nowMs), nowMs + 400);
+    publish((RATED_BYTES / 400) * (MAX_AGE_MS / 2));
+    lateMs = MAX_AGE_MS - 1;
+    expect(slowStart.glance()).toEqual([]);
+    lateMs = 0;
+    publish(1);
+    expect(slowStart.glance()).toEqual([session]);
+  });
+
+  it('S1 falls behind when it takes twice as long as its rate says', () => {
+    const { session, publish } = begun(1);
+    session.receipt.answer(session.receipt.probe(nowMs), nowMs);
+    session.receipt.sent(RATED_BYTES);
+    session.receipt.answer(session.receipt.probe(nowMs), nowMs + 20);
+    publish(8 * RATED_BYTES);
+    lateMs = 8 * 20 * 1.9;
+    expect(slowStart.glance()).toEqual([]);
+    lateMs = 8 * 20 * 2.1;
     expect(slowStart.glance()).toEqual([session]);
   });
 

@@ -1,7 +1,6 @@
 /**
  * The attacker: a process of its own that sends what its plan says at its rate, waits where it is told to wait, comes back
- * when it is closed, and says what it was answered. It runs at the lowest priority: on a machine of its own it would take no
- * core from those that it attacks.
+ * when it is closed, and says what it was answered.
  */
 import { constants, setPriority } from 'node:os';
 import { serve } from '../harness/channel.js';
@@ -61,13 +60,16 @@ class Attacker implements LoadSocketContext {
     };
   }
 
-  /** Resolves once the attack is under way. */
+  /** Resolves once the attack is under way: a process that hardly gets a core takes its time for the first step. */
   async start(): Promise<void> {
     if (this.#plan.storm === undefined) await this.#openAll();
     this.#startedMs = performance.now();
     this.#cpu = process.cpuUsage();
     this.#loop = performance.eventLoopUtilization();
     this.#tick();
+    while (this.#sent === 0 && this.#opened === 0 && Object.keys(this.#refusedUpgrades).length === 0) {
+      await new Promise<void>(resolve => this.#after(TICK_MS, resolve));
+    }
   }
 
   lost(socket: LoadSocket, _reason: string, code: number | undefined): void {
@@ -78,12 +80,18 @@ class Attacker implements LoadSocketContext {
   }
 
   stop(): AttackReport {
+    const report = this.report();
     this.#isOver = true;
+    for (const timer of this.#timers) clearTimeout(timer);
+    for (const connection of this.#connections.values()) connection.end();
+    return report;
+  }
+
+  /** What it has sent and was answered so far. */
+  report(): AttackReport {
     const elapsedMs = performance.now() - this.#startedMs;
     const cpu = process.cpuUsage(this.#cpu);
     const loop = performance.eventLoopUtilization(this.#loop);
-    for (const timer of this.#timers) clearTimeout(timer);
-    for (const connection of this.#connections.values()) connection.end();
     return {
       seconds: elapsedMs / 1000,
       sent: this.#sent,
@@ -177,16 +185,16 @@ class Attacker implements LoadSocketContext {
 
 let running: Attacker | undefined;
 
-setPriority(constants.priority.PRIORITY_LOW);
-
 serve<AttackCommand, AttackAnswer>(async command => {
   if (command.type === 'attack') {
+    if (command.isPolite) setPriority(constants.priority.PRIORITY_LOW);
     const attacker = new Attacker(command.plan, command.target);
     running = attacker;
     await attacker.start();
     return { type: 'attacking' };
   }
-  if (running === undefined) throw new Error('stop before attack');
+  if (running === undefined) throw new Error(`${command.type} before attack`);
+  if (command.type === 'report') return { type: 'reported', report: running.report() };
   const report = running.stop();
   running = undefined;
   return { type: 'stopped', report };

@@ -55,8 +55,18 @@ export interface AttackReport {
 }
 
 export type AttackCommand =
-  | { readonly type: 'attack'; readonly plan: AttackPlan; readonly target: AttackTarget }
+  | {
+      readonly type: 'attack';
+      readonly plan: AttackPlan;
+      readonly target: AttackTarget;
+      /** At the lowest priority from then on: on a machine of its own it would take no core from those that it attacks. */
+      readonly isPolite: boolean;
+    }
+  | { readonly type: 'report' }
   /** Ends the connections too. */
   | { readonly type: 'stop' };
 
-export type AttackAnswer = { readonly type: 'attacking' } | { readonly type: 'stopped'; readonly report: AttackReport };
+export type AttackAnswer =
+  | { readonly type: 'attacking' }
+  | { readonly type: 'reported'; readonly report: AttackReport }
+  | { readonly type: 'stopped'; readonly report: AttackReport };

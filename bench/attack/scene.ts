@@ -117,7 +117,8 @@ export class Scene {
     const { server } = this.#session;
     const isBeside = phase === 'attacked' || phase === 'null server';
     const port = phase === 'null server' ? this.#nullServer.port : server.port;
-    if (isBeside) await this.#attacker.ask({ type: 'attack', plan, target: { host: HOST, port } }, 'attacking');
+    const target = { host: HOST, port };
+    if (isBeside) await this.#attacker.ask({ type: 'attack', plan, target, isPolite: true }, 'attacking');
     const newcomers = new Newcomers(server.port, this.#newcomerPath);
     newcomers.start();
     const highest = watchResident(server.child.pid);

@@ -70,14 +70,19 @@ async function newcomerIsServed(): Promise<void> {
   await newcomer.next('pong', frame => frame.id === 'there', SERVED_MS);
 }
 
-/** Runs the attack beside the others, and holds what must be true of every attack. */
-async function attacked(attack: Attack, beside = newcomerIsServed): Promise<AttackReport> {
+const sum = (counts: Readonly<Record<string, number>>): number => Object.values(counts).reduce((all, n) => all + n, 0);
+/** It was tried at all. */
+const isTried = ({ sent, opened, refusedUpgrades }: AttackReport): boolean => sent + opened + sum(refusedUpgrades) > 0;
+
+/**
+ * Runs the attack until it has got so far, then what comes beside it, and holds what must be true of every attack. A busy
+ * machine may give the attacker little.
+ */
+async function attacked(attack: Attack, isReached = isTried, beside = newcomerIsServed): Promise<AttackReport> {
   if (market === undefined) throw new Error('no market');
   const { gateway } = market;
   const before = residentBytes(gateway.pid);
-  const report = await market.attack(attack, ATTACKS.indexOf(attack), ATTACK_MS, beside);
-  const { sent, opened, refusedUpgrades } = report;
-  expect(sent + opened + Object.keys(refusedUpgrades).length, 'it was attacked').toBeGreaterThan(0);
+  const report = await market.attack(attack, ATTACKS.indexOf(attack), ATTACK_MS, beside, isReached);
   await market.caughtUp();
   expect(gateway.log()).not.toMatch(/"level":60/);
   const grown = () => residentBytes(gateway.pid) - before;
@@ -85,7 +90,6 @@ async function attacked(attack: Attack, beside = newcomerIsServed): Promise<Atta
   return report;
 }
 
-const sum = (counts: Readonly<Record<string, number>>): number => Object.values(counts).reduce((all, n) => all + n, 0);
 function named(name: string, by: Attack['by']): Attack {
   const found = ATTACKS.find(attack => attack.name === name && attack.by === by);
   if (found === undefined) throw new Error(`no attack ${name} by ${by}`);
@@ -119,9 +123,9 @@ describe('R40a R41: beside an attack the others miss nothing', () => {
   it.each(['unsubscribe 100,000 names', 'the same by 100 connections in turn'])(
     'J1 %s: refused, none of it is done',
     async name => {
-      const report = await attacked(named(name, 'anonymous'));
+      const isAnswered = ({ refused, closes }: AttackReport) => sum(refused) + sum(closes) > 0;
+      const report = await attacked(named(name, 'anonymous'), isAnswered);
       expect(report.accepted).toBe(0);
-      expect(sum(report.refused) + sum(report.closes)).toBeGreaterThan(0);
     },
     TEST_MS,
   );
@@ -129,8 +133,7 @@ describe('R40a R41: beside an attack the others miss nothing', () => {
   it(
     'J3 resync of 256 quotes, 100 a second: a few frames each, or refused',
     async () => {
-      const report = await attacked(named('resync of quotes', 'retail'));
-      expect(report.sent).toBeGreaterThan(0);
+      const report = await attacked(named('resync of quotes', 'retail'), ({ sent }) => sent > 0);
       // The first subscription is answered as well.
       expect(report.frames).toBeLessThan(8 * (report.sent + 1) + sum(report.refused));
     },
@@ -152,8 +155,7 @@ describe('R40a R41: beside an attack the others miss nothing', () => {
       before.send({ action: 'subscribe', stream: 'trades', symbol: TRADED, id: 'now' });
       const { positions } = await before.next('position', frame => frame.id === 'now');
       const { epoch, seq } = (positions as Record<string, { epoch: string; seq: number }>)[`trades:${TRADED}`] ?? {};
-      const report = await attacked(named('large room messages', 'retail'));
-      expect(sum(report.refused)).toBeGreaterThan(0);
+      await attacked(named('large room messages', 'retail'), ({ refused }) => sum(refused) > 0);
       const after = await open('/ws', 'returning');
       const since = { epoch, seq: Number(seq) - 1000 };
       after.send({ action: 'subscribe', stream: 'trades', symbol: TRADED, since, id: 'back' });
@@ -180,7 +182,7 @@ describe('R40a R41: beside an attack the others miss nothing', () => {
       await attacked(named('messages to new rooms', 'retail'));
       await roomsAreOpen();
       // With the places as full as the attack has made them, and not only once they are free again.
-      await attacked(named('messages to new rooms', 'retail'), roomsAreOpen);
+      await attacked(named('messages to new rooms', 'retail'), isTried, roomsAreOpen);
     },
     TEST_MS,
   );
@@ -188,7 +190,7 @@ describe('R40a R41: beside an attack the others miss nothing', () => {
   it(
     'J7 1000 rooms at a time: other users follow and publish to rooms of their own',
     async () => {
-      await attacked(named('subscribe to 1000 rooms and leave', 'retail'), roomsAreOpen);
+      await attacked(named('subscribe to 1000 rooms and leave', 'retail'), isTried, roomsAreOpen);
     },
     TEST_MS,
   );
@@ -196,9 +198,8 @@ describe('R40a R41: beside an attack the others miss nothing', () => {
   it(
     'J8 anonymous connections that fill the places: institutional users still get one',
     async () => {
-      const report = await attacked(named('connections that fill the places', 'anonymous'));
-      expect(report.opened).toBeGreaterThan(0);
-      expect(sum(report.refusedUpgrades)).toBeGreaterThan(0);
+      const areFull = ({ opened, refusedUpgrades }: AttackReport) => opened > 0 && sum(refusedUpgrades) > 0;
+      await attacked(named('connections that fill the places', 'anonymous'), areFull);
     },
     TEST_MS,
   );
@@ -221,8 +222,9 @@ describe('J4 R41: replays of 19,000 trades in a tenth of the usual budget', () =
   ] as const)(
     'J4 %s (%s): told to wait',
     async (name, by) => {
-      const { refused, closes } = await attacked(named(name, by));
-      expect((refused.rate_limited ?? 0) + (closes['4029'] ?? 0)).toBeGreaterThan(0);
+      const isToldToWait = ({ refused, closes }: AttackReport) =>
+        (refused.rate_limited ?? 0) + (closes['4029'] ?? 0) > 0;
+      await attacked(named(name, by), isToldToWait);
     },
     TEST_MS,
   );

@@ -18,6 +18,7 @@ const SYMBOLS = Array.from({ length: 20 }, (_, i) => `VICTIM-${i}`);
 const TICK_MS = 25;
 const PER_TICK = 5;
 const CAUGHT_UP_MS = 30_000;
+const REACHED_MS = 30_000;
 
 /** Follows quotes and trades of the victims' symbols. */
 interface Follower {
@@ -65,8 +66,14 @@ export class AttackedMarket {
     return new AttackedMarket(gateway, market, publisher, followers);
   }
 
-  /** Attacks for so long, while the market moves; `beside` runs in the middle of it. */
-  async attack(attack: Attack, index: number, ms: number, beside: () => Promise<void>): Promise<AttackReport> {
+  /** Attacks for so long while the market moves; `beside` runs once `isReached`, in the middle of it. */
+  async attack(
+    attack: Attack,
+    index: number,
+    ms: number,
+    beside: () => Promise<void>,
+    isReached: (report: AttackReport) => boolean,
+  ): Promise<AttackReport> {
     const attacker = new Channel<AttackCommand, AttackAnswer>(
       this.#children.fork('attacker', new URL('../../bench/attack/attacker.ts', import.meta.url)),
     );
@@ -74,8 +81,10 @@ export class AttackedMarket {
     try {
       const { hostname: host, port } = new URL(this.gateway.url);
       const plan = await planOf(attack, index, TEST_SECRET, this.market);
-      await attacker.ask({ type: 'attack', plan, target: { host, port: Number(port) } }, 'attacking');
+      await attacker.ask({ type: 'attack', plan, target: { host, port: Number(port) }, isPolite: false }, 'attacking');
       const over = new Promise(resolve => setTimeout(resolve, ms));
+      const soFar = async () => (await attacker.ask({ type: 'report' }, 'reported')).report;
+      await until(async () => isReached(await soFar()), REACHED_MS, 'the attack gets so far');
       await beside();
       await over;
       return (await attacker.ask({ type: 'stop' }, 'stopped')).report;

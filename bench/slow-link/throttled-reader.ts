@@ -45,7 +45,7 @@ export class ThrottledReader {
   #rateClass: (typeof CLASSES)[number];
   #isLagging = false;
   #closed: string | undefined;
-  #begunMs = performance.now();
+  #begunMs = nowMs();
   #bytes = 0;
   /** Of each price: when it was read, and how old it was. */
   #ages: { readonly atMs: number; readonly ageMs: number; readonly isTooOld: boolean; readonly isTold: boolean }[] = [];
@@ -78,7 +78,7 @@ export class ThrottledReader {
   }
 
   begin(): void {
-    this.#begunMs = performance.now();
+    this.#begunMs = nowMs();
     this.#bytes = 0;
     this.#ages = [];
     this.#told = [];
@@ -98,7 +98,7 @@ export class ThrottledReader {
     const untold = old.filter(({ atMs, isTold }) => !isTold && !this.#told.some(told => isNear(told.atMs, atMs)));
     const falselyTold = this.#told.filter(told => !old.some(({ atMs }) => isNear(told.atMs, atMs)));
     return {
-      bytesPerSecond: this.#bytes / ((performance.now() - this.#begunMs) / 1000),
+      bytesPerSecond: this.#bytes / ((nowMs() - this.#begunMs) / 1000),
       prices: ages.length,
       p50: percentile(0.5),
       p99: percentile(0.99),
@@ -187,7 +187,8 @@ export class ThrottledReader {
     for (const { path, value } of frame.operations ?? []) {
       const published = path.endsWith('/t') ? value : (value as { readonly t?: unknown } | null)?.t;
       if (typeof published !== 'number') continue;
-      const ageMs = atMs - published;
+      // What was published before the feed began was the newest until then.
+      const ageMs = atMs - Math.max(published, this.#begunMs);
       const limitMs = this.#plan.maxAgeMs + (CLASS_INTERVAL_MS[CLASSES.indexOf(this.#rateClass)] ?? 0);
       this.#ages.push({ atMs, ageMs, isTooOld: ageMs > limitMs, isTold: this.#isLagging });
     }

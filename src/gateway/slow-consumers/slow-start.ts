@@ -17,7 +17,7 @@ const FLIGHT_SHARE = 1 / 2;
  * until an answer is late by this share of WS_MAX_AGE.
  */
 const FIRST_FLIGHT_BYTES = 64 * 1024;
-const LATE_SHARE = 1 / 16;
+const LATE_SHARE = 1 / 8;
 const SLOWER_FACTOR = 2;
 /** Maximum subscriptions examined and clients asked per glance: they cost a thread 1 % each at most. */
 const EXAMINED_PER_GLANCE = 2_000;
@@ -68,7 +68,8 @@ export class SlowStart {
         continue;
       }
       examined += 1 + session.subscriptions.size;
-      if (this.#countPublished(session, start) && this.#options.receipts.probe(session)) probes++;
+      if (!this.#countPublished(session, start)) continue;
+      if (this.#options.receipts.probe(session)) probes++;
       if (this.#isBehind(session)) behind.push(session);
     }
     return behind;

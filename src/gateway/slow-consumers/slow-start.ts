@@ -1,15 +1,16 @@
 /**
- * Clients that have yet to show how fast they read: those that have just subscribed to state topics, and those whose
- * topics resume after they fell behind. A system takes megabytes for a client that does not read them, and only its
- * pongs tell. So such a client is asked how far it has received at each glance, and falls behind as soon as more is on
- * its way than it will read in time, or more than a first window for too long. That bounds how old what it reads can
- * become before anything is noticed.
+ * Clients that have yet to show how fast they read: those that have subscribed to state topics, and those whose topics
+ * resume after they fell behind. A system takes megabytes for a client that does not read them, and only its pongs tell.
+ * So such a client is asked how far it has received at each glance, and falls behind as soon as more is on its way than
+ * it will read in time, or more than a first window for too long. That bounds how old what it reads can become before
+ * anything is noticed.
  */
 import type { Session } from '../model/session.js';
 import type { Receipts } from '../sending/receipts.js';
 
-/** How long a client is asked so often after it has begun or resumed. */
-const SLOW_START_MS = 5_000;
+/** A client has shown how fast it reads after so long and so many bytes without falling behind. */
+const FRESH_MS = 5_000;
+const SHOWN_BYTES = 2 * 1024 * 1024;
 /** Share of WS_MAX_AGE: a client may have as much on its way as, at the rate that it last showed, it takes in so long. */
 const FLIGHT_SHARE = 1 / 2;
 /**
@@ -30,15 +31,33 @@ interface SlowStartOptions {
 }
 
 interface Start {
-  untilMs: number;
+  freshUntilMs: number;
   /** What had been published to the client at the last glance; undefined: before the first one. */
   publishedBytes: number | undefined;
+  /** What was published to it since it began. */
+  shownBytes: number;
+}
+
+/** Clients that are examined in turn, some at each glance. */
+class Round {
+  readonly starts = new Map<Session, Start>();
+  #walk: Iterator<[Session, Start]> | undefined;
+
+  /** Must be called only while there are any. */
+  next(): [Session, Start] {
+    this.#walk ??= this.starts.entries();
+    const next = this.#walk.next();
+    if (next.done !== true) return next.value;
+    this.#walk = undefined;
+    return this.next();
+  }
 }
 
 export class SlowStart {
   readonly #options: SlowStartOptions;
-  readonly #starts = new Map<Session, Start>();
-  #walk: Iterator<[Session, Start]> | undefined;
+  /** Those that have just begun are examined first; those that were sent little for longer, with what is left. */
+  readonly #fresh = new Round();
+  readonly #quiet = new Round();
 
   constructor(options: SlowStartOptions) {
     this.#options = options;
@@ -46,53 +65,40 @@ export class SlowStart {
 
   /** The session has begun, or resumed, state topics. */
   begin(session: Session): void {
-    const untilMs = this.#options.nowMs() + SLOW_START_MS;
-    const start = this.#starts.get(session);
-    if (start === undefined) this.#starts.set(session, { untilMs, publishedBytes: undefined });
-    else start.untilMs = untilMs;
+    const start = this.#fresh.starts.get(session) ?? this.#quiet.starts.get(session);
+    this.#quiet.starts.delete(session);
+    const freshUntilMs = this.#options.nowMs() + FRESH_MS;
+    this.#fresh.starts.set(session, { freshUntilMs, publishedBytes: start?.publishedBytes, shownBytes: 0 });
   }
 
   /** Asks some clients how far they have received, all in turn. @returns those of them that fall behind */
   glance(): readonly Session[] {
     const behind: Session[] = [];
-    let examined = 0;
-    let probes = 0;
-    for (
-      let left = this.#starts.size;
-      left > 0 && examined < EXAMINED_PER_GLANCE && probes < PROBES_PER_GLANCE;
-      left--
-    ) {
-      const [session, start] = this.#next();
-      if (this.#options.nowMs() >= start.untilMs) {
-        this.#starts.delete(session);
-        continue;
+    const left = { examined: EXAMINED_PER_GLANCE, probes: PROBES_PER_GLANCE };
+    for (const round of [this.#fresh, this.#quiet]) {
+      for (let unseen = round.starts.size; unseen > 0 && left.examined > 0 && left.probes > 0; unseen--) {
+        const [session, start] = round.next();
+        left.examined -= 1 + session.subscriptions.size;
+        const isPublished = this.#countPublished(session, start);
+        if (isPublished && this.#options.receipts.probe(session)) left.probes--;
+        if (isPublished && this.#isBehind(session)) behind.push(session);
+        this.#move(session, start);
       }
-      examined += 1 + session.subscriptions.size;
-      if (!this.#countPublished(session, start)) continue;
-      if (this.#options.receipts.probe(session)) probes++;
-      if (this.#isBehind(session)) behind.push(session);
     }
     return behind;
   }
 
   closed(session: Session): void {
-    this.#starts.delete(session);
-  }
-
-  /** Must be called only while there are any. */
-  #next(): [Session, Start] {
-    this.#walk ??= this.#starts.entries();
-    const next = this.#walk.next();
-    if (next.done !== true) return next.value;
-    this.#walk = undefined;
-    return this.#next();
+    this.#fresh.starts.delete(session);
+    this.#quiet.starts.delete(session);
   }
 
   /** Counts what was published to the client since the last glance as on its way. False when nothing was. */
   #countPublished(session: Session, start: Start): boolean {
-    const publishedBytes = session.publishedBytes;
+    const { publishedBytes } = session;
     const newBytes = publishedBytes - (start.publishedBytes ?? publishedBytes);
     start.publishedBytes = publishedBytes;
+    start.shownBytes += newBytes;
     session.receipt.sent(newBytes);
     return newBytes > 0;
   }
@@ -106,5 +112,12 @@ export class SlowStart {
     const lateMs = receipts.ageMs(session);
     const isSlower = lateMs >= maxAgeMs * LATE_SHARE && lateMs > expectedMs * SLOWER_FACTOR;
     return isSlower && flightBytes > FIRST_FLIGHT_BYTES;
+  }
+
+  #move(session: Session, start: Start): void {
+    if (this.#options.nowMs() < start.freshUntilMs) return;
+    this.#fresh.starts.delete(session);
+    if (start.shownBytes < SHOWN_BYTES) this.#quiet.starts.set(session, start);
+    else this.#quiet.starts.delete(session);
   }
 }

@@ -14,12 +14,13 @@ const SHOWN_BYTES = 2 * 1024 * 1024;
 /** Share of WS_MAX_AGE: a client may have as much on its way as, at the rate that it last showed, it takes in so long. */
 const FLIGHT_SHARE = 1 / 2;
 /**
- * One that has shown no rate, or takes so many times as long as that rate says, may have this much on its way, or more
- * until an answer is late by this share of WS_MAX_AGE.
+ * One that has shown no rate may have this much on its way, or more until an answer is late by this share of WS_MAX_AGE;
+ * and one that takes so many times as long as its rate says, until it is late by the other share.
  */
 const FIRST_FLIGHT_BYTES = 64 * 1024;
 const LATE_SHARE = 1 / 8;
 const SLOWER_FACTOR = 2;
+const SLOWER_LATE_SHARE = 1 / 4;
 /** Maximum subscriptions examined and clients asked per glance: they cost a thread 1 % each at most. */
 const EXAMINED_PER_GLANCE = 2_000;
 const PROBES_PER_GLANCE = 25;
@@ -109,9 +110,10 @@ export class SlowStart {
     if (session.isSuspended) return false;
     const expectedMs = flightBytes / bytesPerMs;
     if (expectedMs > maxAgeMs * FLIGHT_SHARE) return true;
+    if (flightBytes <= FIRST_FLIGHT_BYTES) return false;
     const lateMs = receipts.ageMs(session);
-    const isSlower = lateMs >= maxAgeMs * LATE_SHARE && lateMs > expectedMs * SLOWER_FACTOR;
-    return isSlower && flightBytes > FIRST_FLIGHT_BYTES;
+    if (expectedMs === 0) return lateMs >= maxAgeMs * LATE_SHARE;
+    return lateMs >= maxAgeMs * SLOWER_LATE_SHARE && lateMs > expectedMs * SLOWER_FACTOR;
   }
 
   #move(session: Session, start: Start): void {

@@ -56,7 +56,7 @@ export class Receipt {
     return this.#roundTripMs;
   }
 
-  /** How fast the client last took counted bytes; Infinity: not known yet. */
+  /** How fast the client last took counted bytes when it was busy with them; Infinity: it never was. */
   get bytesPerMs(): number {
     return this.#bytesPerMs;
   }
@@ -89,15 +89,19 @@ export class Receipt {
     return sentMs;
   }
 
-  /** The probe of that time is answered, and with it all before it. Undefined when there is no such probe. */
-  answer(sentMs: number, nowMs: number): Probe | undefined {
+  /**
+   * The probe of that time is answered, and with it all before it.
+   * @param busyMs an answer later than this says that the client reads as fast as it can
+   * @returns undefined when there is no such probe
+   */
+  answer(sentMs: number, nowMs: number, busyMs: number): Probe | undefined {
     // A client may answer only the newest of several pings (RFC 6455, section 5.5.3).
     const at = this.#unanswered.findIndex(probe => probe.sentMs === sentMs);
     const probe = this.#unanswered[at];
     if (probe === undefined) return undefined;
     this.#unanswered.splice(0, at + 1);
     this.#roundTripMs = Math.min(this.#roundTripMs, nowMs - sentMs);
-    this.#rate(probe, nowMs);
+    this.#rate(probe, nowMs, busyMs);
     this.#receivedBytes = probe.sentBytes;
     if (this.#barrierMs <= sentMs) this.#barrierMs = 0;
     this.progressed(nowMs);
@@ -106,15 +110,18 @@ export class Receipt {
   }
 
   /** Measures from answer to answer while the client has something to read; else from the probe. */
-  #rate({ sentMs, sentBytes }: Probe, nowMs: number): void {
-    if (sentMs > this.#answeredMs) {
+  #rate({ sentMs, sentBytes }: Probe, nowMs: number, busyMs: number): void {
+    if (sentMs >= this.#answeredMs) {
       this.#ratedSinceMs = sentMs;
       this.#ratedBytes = 0;
     }
     this.#answeredMs = nowMs;
     this.#ratedBytes += sentBytes - this.#receivedBytes;
     if (this.#ratedBytes < RATED_BYTES_MIN) return;
-    this.#bytesPerMs = this.#ratedBytes / Math.max(1, nowMs - this.#ratedSinceMs);
+    const bytesPerMs = this.#ratedBytes / Math.max(1, nowMs - this.#ratedSinceMs);
+    const isBusy = nowMs - sentMs - this.#roundTripMs >= busyMs;
+    // One that is not busy can do at least that.
+    if (isBusy || bytesPerMs > this.#bytesPerMs) this.#bytesPerMs = bytesPerMs;
     this.#ratedSinceMs = nowMs;
     this.#ratedBytes = 0;
   }

@@ -94,8 +94,9 @@ export class Receipts {
   ponged(session: Session, payload: ArrayBuffer): boolean {
     if (payload.byteLength !== PAYLOAD_BYTES) return false;
     const { receipt } = session;
-    const nowMs = this.#options.nowMs();
-    const probe = receipt.answer(new Float64Array(payload)[0] as number, nowMs);
+    const { nowMs: now, maxAgeMs } = this.#options;
+    const nowMs = now();
+    const probe = receipt.answer(new Float64Array(payload)[0] as number, nowMs, maxAgeMs * QUICK_SHARE);
     if (probe === undefined) return false;
     if (receipt.unanswered === 0) this.unanswered.delete(session);
     const lateMs = nowMs - probe.sentMs - receipt.roundTripMs;

@@ -155,23 +155,28 @@ describe('S1 R16 how fast a client takes what it is sent', () => {
     receipts.probe(session);
   };
 
+  beforeEach(() => {
+    receipts.probe(session);
+    answer(1);
+  });
+
   it('S1 is measured from answer to answer while it has something to read', () => {
     sendAndAsk(20_000);
     sendAndAsk(30_000);
     expect(rate()).toBe(Number.POSITIVE_INFINITY);
-    answer(100);
-    expect(rate()).toBeCloseTo(200, 0);
+    answer(200);
+    expect(rate()).toBeCloseTo(100, 0);
     answer(600);
     expect(rate()).toBeCloseTo(50, 0);
   });
 
   it('S1 is measured from the ping on where it had nothing to read before', () => {
     sendAndAsk(20_000);
-    answer(100);
+    answer(400);
     nowMs += 60_000;
     sendAndAsk(20_000);
-    answer(50);
-    expect(rate()).toBeCloseTo(400, 0);
+    answer(200);
+    expect(rate()).toBeCloseTo(100, 0);
   });
 
   it('S1 is not told by few bytes, until they are enough together', () => {
@@ -180,5 +185,19 @@ describe('S1 R16 how fast a client takes what it is sent', () => {
     expect(rate()).toBe(Number.POSITIVE_INFINITY);
     answer(50);
     expect(rate()).toBeCloseTo(100, 0);
+  });
+
+  it('S1 is at least what it takes in time, and is not told by how little it is sent', () => {
+    for (let i = 0; i < 100; i++) {
+      sendAndAsk(1_000);
+      answer(50);
+    }
+    expect(rate()).toBe(Number.POSITIVE_INFINITY);
+    sendAndAsk(20_000);
+    answer(400);
+    expect(rate()).toBeCloseTo(50, 0);
+    sendAndAsk(20_000);
+    answer(50);
+    expect(rate()).toBeCloseTo(400, 0);
   });
 });

@@ -7,6 +7,7 @@ const MAX_AGE_MS = 1_600;
 const FIRST_FLIGHT_BYTES = 64 * 1024;
 /** So many tell the rate. */
 const RATED_BYTES = 16 * 1024;
+const BUSY_MS = 10;
 const SECONDS_5_MS = 5_000;
 
 let nowMs: number;
@@ -65,9 +66,9 @@ describe('S1 R16 a client that has just begun', () => {
 
   it('S1 does so, once its rate is known, with more on its way than it takes in half of WS_MAX_AGE, however late', () => {
     const { session, publish } = begun(1);
-    session.receipt.answer(session.receipt.probe(nowMs), nowMs);
+    session.receipt.answer(session.receipt.probe(nowMs), nowMs, BUSY_MS);
     session.receipt.sent(RATED_BYTES);
-    session.receipt.answer(session.receipt.probe(nowMs), nowMs + 400);
+    session.receipt.answer(session.receipt.probe(nowMs), nowMs + 400, BUSY_MS);
     publish((RATED_BYTES / 400) * (MAX_AGE_MS / 2));
     lateMs = MAX_AGE_MS - 1;
     expect(slowStart.glance()).toEqual([]);
@@ -78,9 +79,9 @@ describe('S1 R16 a client that has just begun', () => {
 
   it('S1 falls behind when it takes twice as long as its rate says', () => {
     const { session, publish } = begun(1);
-    session.receipt.answer(session.receipt.probe(nowMs), nowMs);
+    session.receipt.answer(session.receipt.probe(nowMs), nowMs, BUSY_MS);
     session.receipt.sent(RATED_BYTES);
-    session.receipt.answer(session.receipt.probe(nowMs), nowMs + 20);
+    session.receipt.answer(session.receipt.probe(nowMs), nowMs + 20, BUSY_MS);
     publish(16 * RATED_BYTES);
     lateMs = 16 * 20 * 1.9;
     expect(slowStart.glance()).toEqual([]);

@@ -28,7 +28,11 @@ export class Receipt {
   #barrierMs = 0;
   #progressMs = 0;
   #answeredMs = 0;
+  /** When the probe was sent whose answer came last. */
+  #answeredSentMs = 0;
+  /** The bytes that are rated were sent after the second of these times, and received after the first. */
   #ratedSinceMs = 0;
+  #ratedSentMs = 0;
   #ratedBytes = 0;
   #bytesPerMs = Number.POSITIVE_INFINITY;
 
@@ -114,15 +118,20 @@ export class Receipt {
     if (sentMs >= this.#answeredMs) {
       this.#ratedSinceMs = sentMs;
       this.#ratedBytes = 0;
+      this.#ratedSentMs = this.#answeredSentMs;
     }
     this.#answeredMs = nowMs;
     this.#ratedBytes += sentBytes - this.#receivedBytes;
+    this.#answeredSentMs = sentMs;
     if (this.#ratedBytes < RATED_BYTES_MIN) return;
-    const bytesPerMs = this.#ratedBytes / Math.max(1, nowMs - this.#ratedSinceMs);
-    const isBusy = nowMs - sentMs - this.#roundTripMs >= busyMs;
-    // One that is not busy can do at least that.
-    if (isBusy || bytesPerMs > this.#bytesPerMs) this.#bytesPerMs = bytesPerMs;
+    if (nowMs - sentMs - this.#roundTripMs >= busyMs) {
+      this.#bytesPerMs = this.#ratedBytes / Math.max(1, nowMs - this.#ratedSinceMs);
+    } else {
+      // It was not busy, and can do at least that: it may have read some of this before it was asked.
+      this.#bytesPerMs = Math.max(this.#bytesPerMs, this.#ratedBytes / Math.max(1, nowMs - this.#ratedSentMs));
+    }
     this.#ratedSinceMs = nowMs;
+    this.#ratedSentMs = sentMs;
     this.#ratedBytes = 0;
   }
 

@@ -36,9 +36,10 @@ const LOW_WATER_SHARE = 0.125;
 const KERNEL_SHARE_BYTES = 4 * 1024 * 1024;
 /**
  * A client may leave such a burst unread for this long. One that receives nothing for as long after its state topics
- * stop is suspended, however little is buffered.
+ * stop is suspended, however little is buffered; after the other time, where only its pongs tell what it reads.
  */
 const UNREAD_GRACE_MS = 1_000;
+const UNANSWERED_GRACE_MS = 5_000;
 /**
  * Shares of WS_MAX_AGE. A client that is so late and still falls further behind has its state topics paused; one that is
  * as late as the second share, whatever is buffered for it.
@@ -278,7 +279,7 @@ export class Ladder {
     if (ageMs >= maxAgeMs * TOO_LATE_SHARE && this.conflation.pause(session, 'late')) return true;
     const isLate = isStuck && ageMs >= maxAgeMs * LATE_SHARE;
     if (isLate && this.conflation.pause(session, undefined)) return true;
-    if (!isStuck || (!this.#isOverfull(waiting, stuckMs) && !this.#readsNothing(session))) return false;
+    if (!this.#readsNothing(session, isStuck) && !(isStuck && this.#isOverfull(waiting, stuckMs))) return false;
     this.#suspend(session, 0);
     return true;
   }
@@ -291,9 +292,10 @@ export class Ladder {
   }
 
   /** Its state topics are paused, and since then it has received nothing for a while. */
-  #readsNothing(session: Session): boolean {
+  #readsNothing(session: Session, isStuck: boolean): boolean {
+    if (!hasPausedStates(session) || (!isStuck && session.receipt.unanswered === 0)) return false;
     const sinceMs = Math.max(session.flow.pausedSinceMs, session.receipt.progressMs);
-    return hasPausedStates(session) && this.#options.nowMs() - sinceMs >= UNREAD_GRACE_MS;
+    return this.#options.nowMs() - sinceMs >= (isStuck ? UNREAD_GRACE_MS : UNANSWERED_GRACE_MS);
   }
 
   /** Resumes state topics, in a slower class if that was decided. */

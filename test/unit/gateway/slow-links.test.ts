@@ -252,6 +252,23 @@ describe('S1 R16 readers whose own systems take all that they are sent', () => {
   });
 });
 
+describe('R40 a client that reads nothing, whose own system takes all', () => {
+  it('R40 is suspended five seconds after its state topics stop, and costs nothing from then on', async () => {
+    await gateway.hub.close();
+    begin(16 * 1024 * 1024);
+    const [fast, deaf] = [new Reader(), new Reader()];
+    await subscribed(50, [fast, deaf]);
+    deaf.bytesPerSecond = 0;
+    deaf.socket.isReading = false;
+    await run(4, 50, 5400, [fast, deaf]);
+    expect(gateway.stalls).toBe(0);
+    const { bufferedBytes } = deaf.socket;
+    await run(4, 50, 5400, [fast, deaf]);
+    expect(gateway.stalls).toBe(1);
+    expect(deaf.socket.bufferedBytes - bufferedBytes).toBeLessThan(10_000);
+  });
+});
+
 describe('S2 a large set on a slow link', () => {
   it('S2 comes as fast as the link takes it, each topic once, and never much at a time', async () => {
     const symbols = 400;

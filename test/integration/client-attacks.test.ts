@@ -25,11 +25,7 @@ const MARKET = { topics: 256, trades: 19_000 };
  * Few client topics, so that an attack of seconds fills them; idle topics are silent, so that frames can be counted; and a
  * machine with other work is no hung thread.
  */
-const ENVIRONMENT = {
-  WS_MAX_CLIENT_TOPICS: '2000',
-  HEARTBEAT_INTERVAL: '30s',
-  THREAD_HUNG_AFTER: '20s',
-};
+const ENVIRONMENT = { WS_MAX_CLIENT_TOPICS: '2000', HEARTBEAT_INTERVAL: '30s', THREAD_HUNG_AFTER: '20s' };
 
 let nats: NatsServer;
 let market: AttackedMarket | undefined;

@@ -4,6 +4,7 @@
  * (`lagging`), each second while that lasts; then that it is fresh.
  */
 import type { Tier } from '../../protocol/view-options.js';
+import { Cursor } from '../../threads/cursor.js';
 import { CLASS_INTERVAL_MS, classOfLane } from '../../threads/lanes.js';
 import { hasPausedStates, type Session } from '../model/session.js';
 import type { Outbox } from '../sending/outbox.js';
@@ -51,11 +52,12 @@ export class Ages {
   readonly counts: Readonly<Record<Tier, AgeCounts>> = { institutional: newCounts(), retail: newCounts() };
   readonly #options: AgesOptions;
   readonly #lagging = new Set<Session>();
-  #walk: Iterator<Session> | undefined;
+  readonly #others: Cursor<Session>;
   #checkedMs: number;
 
   constructor(options: AgesOptions) {
     this.#options = options;
+    this.#others = new Cursor(options.sessions);
     this.#checkedMs = options.nowMs();
   }
 
@@ -140,13 +142,8 @@ export class Ages {
     let probes = 0;
     let examined = 0;
     for (let seen = 0; seen < sessions.size && probes < PROBES_PER_CHECK && examined < EXAMINED_PER_CHECK; seen++) {
-      this.#walk ??= sessions.values();
-      const next = this.#walk.next();
-      if (next.done === true) {
-        this.#walk = undefined;
-        continue;
-      }
-      const session = next.value;
+      const session = this.#others.next();
+      if (session === undefined) return;
       examined++;
       if (session.receipt.unanswered > 0) continue;
       const { isSent, examined: subscriptions } = sentSince(

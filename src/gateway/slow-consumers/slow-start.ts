@@ -5,6 +5,7 @@
  * it will read in time, or more than a first window for too long. That bounds how old what it reads can become before
  * anything is noticed.
  */
+import { Cursor } from '../../threads/cursor.js';
 import type { Session } from '../model/session.js';
 import type { Receipts } from '../sending/receipts.js';
 
@@ -32,6 +33,7 @@ interface SlowStartOptions {
 }
 
 interface Start {
+  readonly session: Session;
   freshUntilMs: number;
   /** What had been published to the client at the last glance; undefined: before the first one. */
   publishedBytes: number | undefined;
@@ -39,26 +41,12 @@ interface Start {
   shownBytes: number;
 }
 
-/** Clients that are examined in turn, some at each glance. */
-class Round {
-  readonly starts = new Map<Session, Start>();
-  #walk: Iterator<[Session, Start]> | undefined;
-
-  /** Must be called only while there are any. */
-  next(): [Session, Start] {
-    this.#walk ??= this.starts.entries();
-    const next = this.#walk.next();
-    if (next.done !== true) return next.value;
-    this.#walk = undefined;
-    return this.next();
-  }
-}
-
 export class SlowStart {
   readonly #options: SlowStartOptions;
   /** Those that have just begun are examined first; those that were sent little for longer, with what is left. */
-  readonly #fresh = new Round();
-  readonly #quiet = new Round();
+  readonly #fresh = new Map<Session, Start>();
+  readonly #quiet = new Map<Session, Start>();
+  readonly #inTurn = [this.#fresh, this.#quiet].map(starts => ({ starts, cursor: new Cursor(starts) }));
 
   constructor(options: SlowStartOptions) {
     this.#options = options;
@@ -66,36 +54,39 @@ export class SlowStart {
 
   /** The session has begun, or resumed, state topics. */
   begin(session: Session): void {
-    const start = this.#fresh.starts.get(session) ?? this.#quiet.starts.get(session);
-    this.#quiet.starts.delete(session);
+    const before = this.#fresh.get(session) ?? this.#quiet.get(session);
+    this.#quiet.delete(session);
     const freshUntilMs = this.#options.nowMs() + FRESH_MS;
-    this.#fresh.starts.set(session, { freshUntilMs, publishedBytes: start?.publishedBytes, shownBytes: 0 });
+    this.#fresh.set(session, { session, freshUntilMs, publishedBytes: before?.publishedBytes, shownBytes: 0 });
   }
 
   /** Asks some clients how far they have received, all in turn. @returns those of them that fall behind */
   glance(): readonly Session[] {
     const behind: Session[] = [];
     const left = { examined: EXAMINED_PER_GLANCE, probes: PROBES_PER_GLANCE };
-    for (const round of [this.#fresh, this.#quiet]) {
-      for (let unseen = round.starts.size; unseen > 0 && left.examined > 0 && left.probes > 0; unseen--) {
-        const [session, start] = round.next();
+    for (const { starts, cursor } of this.#inTurn) {
+      for (let unseen = starts.size; unseen > 0 && left.examined > 0 && left.probes > 0; unseen--) {
+        const start = cursor.next();
+        if (start === undefined) break;
+        const { session } = start;
         left.examined -= 1 + session.subscriptions.size;
-        const isPublished = this.#countPublished(session, start);
+        const isPublished = this.#countPublished(start);
         if (isPublished && this.#options.receipts.probe(session)) left.probes--;
         if (isPublished && this.#isBehind(session)) behind.push(session);
-        this.#move(session, start);
+        this.#move(start);
       }
     }
     return behind;
   }
 
   closed(session: Session): void {
-    this.#fresh.starts.delete(session);
-    this.#quiet.starts.delete(session);
+    this.#fresh.delete(session);
+    this.#quiet.delete(session);
   }
 
   /** Counts what was published to the client since the last glance as on its way. False when nothing was. */
-  #countPublished(session: Session, start: Start): boolean {
+  #countPublished(start: Start): boolean {
+    const { session } = start;
     const { publishedBytes } = session;
     const newBytes = publishedBytes - (start.publishedBytes ?? publishedBytes);
     start.publishedBytes = publishedBytes;
@@ -116,10 +107,10 @@ export class SlowStart {
     return lateMs >= maxAgeMs * SLOWER_LATE_SHARE && lateMs > expectedMs * SLOWER_FACTOR;
   }
 
-  #move(session: Session, start: Start): void {
+  #move(start: Start): void {
     if (this.#options.nowMs() < start.freshUntilMs) return;
-    this.#fresh.starts.delete(session);
-    if (start.shownBytes < SHOWN_BYTES) this.#quiet.starts.set(session, start);
-    else this.#quiet.starts.delete(session);
+    this.#fresh.delete(start.session);
+    if (start.shownBytes < SHOWN_BYTES) this.#quiet.set(start.session, start);
+    else this.#quiet.delete(start.session);
   }
 }

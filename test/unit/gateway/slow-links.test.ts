@@ -106,6 +106,9 @@ class Reader {
 }
 
 const symbolAt = (i: number) => `S${i}`;
+const LANE = laneOf(REALTIME, 0, 'json', false);
+const requestFor = (symbols: number) =>
+  Array.from({ length: symbols }, (_, i) => ({ stream: 'quotes', symbol: symbolAt(i), lane: LANE }) as const);
 
 function publish(symbols: number, count: number): void {
   for (let i = 0; i < count; i++, published++) {
@@ -154,12 +157,7 @@ async function run(
 async function subscribed(symbols: number, readers: readonly Reader[]): Promise<void> {
   publish(symbols, symbols);
   await step(readers);
-  const lane = laneOf(REALTIME, 0, 'json', false);
-  const requested = Array.from(
-    { length: symbols },
-    (_, i) => ({ stream: 'quotes', symbol: symbolAt(i), lane }) as const,
-  );
-  for (const { socket } of readers) gateway.subscriptions.subscribe(socket.session, requested);
+  for (const { socket } of readers) gateway.subscriptions.subscribe(socket.session, requestFor(symbols));
   for (let i = 0; i < 2_000 && !readers.every(({ isComplete }) => isComplete); i++) await step(readers);
   for (const reader of readers) {
     expect(reader.isComplete).toBe(true);
@@ -276,9 +274,7 @@ describe('S2 a large set on a slow link', () => {
     let mostBytes = 0;
     publish(symbols, symbols);
     await step([reader]);
-    const names = Array.from({ length: symbols }, (_, i) => symbolAt(i));
-    const lane = laneOf(REALTIME, 0, 'json', false);
-    const requested = names.map(symbol => ({ stream: 'quotes', symbol, lane }) as const);
+    const requested = requestFor(symbols);
     gateway.subscriptions.subscribe(reader.socket.session, requested);
     const startedMs = performance.now();
     while (!reader.isComplete && performance.now() - startedMs < 60_000) {
@@ -286,7 +282,7 @@ describe('S2 a large set on a slow link', () => {
       mostBytes = Math.max(mostBytes, reader.socket.bufferedBytes);
     }
     expect(reader.isComplete).toBe(true);
-    expect([...reader.snapshots.values()]).toEqual(names.map(() => 1));
+    expect([...reader.snapshots.values()]).toEqual(requested.map(() => 1));
     // The first window and what completes its last frame.
     expect(mostBytes).toBeLessThan(64 * 1024 + 33 * 1024);
     // The link was in use nearly all the time.

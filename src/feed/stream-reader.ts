@@ -13,6 +13,7 @@ import { DONE, type FeedFailure, type FeedOutcome, failed, NOT_RUNNING } from '.
 import { isEventSubject } from '../protocol/topics.js';
 import { HoleAudit, newestOf } from './hole-audit.js';
 import { jetStreamTextOf, streamCreator } from './jetstream-stream.js';
+import { LeaderWatch } from './leader-watch.js';
 import { failureCodeOf } from './nats-connection.js';
 import { headersOf, tsEventOf } from './nats-headers.js';
 import type { NatsLink } from './nats-link.js';
@@ -33,6 +34,8 @@ const STALE_AFTER_MS = 500;
 const REQUEST_MS_MIN = 1_000;
 const REQUEST_MS_STEP = 200;
 const REQUEST_MS_MAX = 5_000;
+/** How long the leader of a quiet stream may take to answer. */
+const LEADER_MS_MAX = 2_000;
 
 interface StreamReaderOptions {
   readonly link: NatsLink;
@@ -55,6 +58,7 @@ export class StreamReader {
   /** The newest; it may not have delivered anything yet. */
   #opened: StreamConsumer | undefined;
   #consumer: StreamConsumer | undefined;
+  #leader: LeaderWatch | undefined;
   /** The consumer that read the last message; '' before the first. */
   #consumerName = '';
   #audit: HoleAudit | undefined;
@@ -177,6 +181,12 @@ export class StreamReader {
     if (consumer.isClosed || this.#isStopped) return consumer.close();
     assert(this.#consumer === undefined, 'a stream is read by one consumer at a time');
     this.#consumer = consumer;
+    this.#leader = new LeaderWatch({
+      clock: this.#options.clock,
+      delivered: () => consumer.deliverySeq,
+      ask: () => this.#findLeader(),
+      onLost: reason => this.#lost(reason),
+    });
     if (this.numbering.holeSeq > 0) this.#audit?.start();
   }
 
@@ -210,6 +220,14 @@ export class StreamReader {
     const { holeSeq, limits } = this.numbering;
     const isAudited = (holeSeq > 0 || limits.isBySubject) && isEventSubject(subject);
     return isAudited ? (this.#audit?.holeOf(subject, holeSeq) ?? holeSeq) : holeSeq;
+  }
+
+  /** @throws {Error} if there is none; a node that has waited for one long enough answers in its place */
+  async #findLeader(): Promise<void> {
+    const { link, stream } = this.#options;
+    const manager = await link.names.manager(link.connection, LEADER_MS_MAX);
+    const { cluster } = await manager.streams.info(stream);
+    if (cluster !== undefined && !cluster.leader) throw new Error('no leader');
   }
 
   /** The consumer is lost: reports why and starts recovering, unless that is in progress. */
@@ -280,6 +298,7 @@ export class StreamReader {
   }
 
   #closeConsumer(): void {
+    this.#leader?.stop();
     this.#consumer = undefined;
     this.#caughtUp?.();
     this.#opened?.close();

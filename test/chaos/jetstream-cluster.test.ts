@@ -1,5 +1,6 @@
 /**
- * N9: a JetStream cluster of three, one of whose nodes dies: how long the gateway adds to the cluster's own silence.
+ * N9: a JetStream cluster of three. One of its nodes dies: how long the gateway adds to the cluster's own silence. Two die:
+ * nothing can be stored, and the gateway says so.
  * @module-tag slow
  */
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
@@ -15,6 +16,8 @@ import { until } from '../support/until.js';
 
 const STREAM = 'MILLRACE';
 const NODES = ['n1', 'n2', 'n3'];
+/** The node that is left without the others. */
+const STAYS = 'n1';
 /** Two missed heartbeats and a new consumer take it 1.2 s; the rest is for a busy machine. */
 const OURS_MS_MAX = 3_000;
 const PUBLISH_INTERVAL_MS = 20;
@@ -25,12 +28,25 @@ afterEach(async () => {
   for (let end = ends.pop(); end !== undefined; end = ends.pop()) await end();
 });
 
-async function cluster(): Promise<ReadonlyMap<string, NatsServer>> {
+interface Cluster {
+  /** By name, as they were started first. */
+  readonly servers: ReadonlyMap<string, NatsServer>;
+  /** Starts one again, with its store, at its address. */
+  readonly restart: (name: string) => Promise<void>;
+}
+
+async function cluster(): Promise<Cluster> {
   const directory = await mkdtemp(join(tmpdir(), 'millrace-cluster-'));
   ends.push(() => rm(directory, { recursive: true, force: true }));
   const ports = await Promise.all(NODES.map(() => ownFreePort('127.0.0.1')));
   const routes = ports.map(port => `nats://127.0.0.1:${port}`).join(', ');
-  const servers = await Promise.all(
+  const start = async (name: string, port?: number): Promise<NatsServer> => {
+    const args = ['-c', join(directory, `${name}.conf`), '-m', '-1'];
+    const server = await startNatsServer({ args, ...(port === undefined ? {} : { port }) });
+    ends.push(() => server.kill());
+    return server;
+  };
+  const started = await Promise.all(
     NODES.map(async (name, i) => {
       const file = join(directory, `${name}.conf`);
       const store = JSON.stringify(join(directory, name));
@@ -40,12 +56,11 @@ async function cluster(): Promise<ReadonlyMap<string, NatsServer>> {
          jetstream { store_dir: ${store} }
          cluster { name: c, listen: "127.0.0.1:${ports[i]}", routes: [${routes}] }`,
       );
-      const server = await startNatsServer({ args: ['-c', file, '-m', '-1'] });
-      ends.push(() => server.kill());
-      return [name, server] as const;
+      return [name, await start(name)] as const;
     }),
   );
-  return new Map(servers);
+  const servers = new Map(started);
+  return { servers, restart: async name => void (await start(name, servers.get(name)?.port)) };
 }
 
 /** Longest time between two of these moments. */
@@ -131,7 +146,7 @@ async function separated(nats: NatsConnection, manager: JetStreamManager, any: N
 it.each(['consumer', 'stream'] as const)(
   'N9: the node of the %s dies: the gateway adds little to the silence',
   async which => {
-    const servers = await cluster();
+    const { servers } = await cluster();
     const any = servers.get('n1') as NatsServer;
     const urls = [...servers.values()].map(({ url }) => url);
     const nats = await connect({ servers: urls, maxReconnectAttempts: -1, reconnectTimeWait: 50 });
@@ -172,3 +187,43 @@ it.each(['consumer', 'stream'] as const)(
     expect(ids).toEqual(ids.map((_, i) => (ids[0] ?? 0) + i));
   },
 );
+
+it('N9 R15: without a quorum, the gateway says that prices are old, wherever its consumer is', async () => {
+  const { servers, restart } = await cluster();
+  const urls = [...servers.values()].map(({ url }) => url);
+  const nats = await connect({ servers: urls, maxReconnectAttempts: -1, reconnectTimeWait: 50 });
+  ends.push(() => nats.close());
+  const manager = await until(() => nats.jetstreamManager());
+  await until(() => manager.streams.add({ name: STREAM, subjects: ['md.>'], num_replicas: NODES.length }));
+  const gateway = await startGateway({
+    NATS_URL: servers.get(STAYS)?.url ?? '',
+    JETSTREAM: 'on',
+    SYMBOLS: 'A',
+    WORKERS: '1',
+    ENCODERS: '1',
+  });
+  ends.push(() => gateway.stop('SIGINT'));
+  const client = await TestClient.connect(`${gateway.url}/ws/trades?symbols=A&token=${await testToken()}`);
+  ends.push(() => client.close());
+  const { storedMs, stop } = publishing(nats);
+  ends.push(stop);
+  await until(() => storedMs.length > 50);
+  // Its consumer, which has one replica, is on the node that it is connected to: it notices nothing by itself.
+  await until(async () => {
+    const { consumer, consumerName } = await holders(manager, servers.get(STAYS) as NatsServer);
+    if (consumer === STAYS) return true;
+    if (consumer !== '') await manager.consumers.delete(STREAM, consumerName);
+    await new Promise(resolve => setTimeout(resolve, 1_000));
+    return false;
+  }, 60_000);
+  const others = [...servers].filter(([name]) => name !== STAYS);
+  const of = (status: string) => client.frames.filter(({ type, feed }) => type === 'status' && feed === status).length;
+  const liveBefore = of('live');
+  await Promise.all(others.map(([, server]) => server.kill()));
+  await until(() => of('stale') > 0, 30_000);
+  expect(gateway.log()).toContain('the stream has no leader');
+  await Promise.all(others.map(([name]) => restart(name)));
+  await until(() => of('live') > liveBefore, 60_000);
+  const before = storedMs.length;
+  await until(() => storedMs.length > before + 20, 60_000);
+});

@@ -61,9 +61,10 @@ function valueOrProblems<T>(read: () => T, problems: string[]): T | undefined {
 
 function* linesOf({ settings, problems, notices }: CheckReport): Generator<string> {
   const width = Math.max(...settings.map(({ name }) => name.length));
-  const feed = settings.find(({ name }) => name === 'FEED')?.value;
+  const feed = settings.find(({ name }) => name === 'FEED')?.value ?? undefined;
   for (const group of SETTING_GROUPS) {
-    const isRead = group.feed === undefined || group.feed === feed;
+    // Invalid settings tell no feed.
+    const isRead = group.feed === undefined || feed === undefined || group.feed === feed;
     yield isRead ? group.title : `${group.title} (not read: FEED is not ${group.feed})`;
     for (const { name, origin, value, from } of settings.filter(setting => setting.group === group.title)) {
       const text = value ?? '-';

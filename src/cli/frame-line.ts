@@ -13,6 +13,12 @@ export function describeStale(topic: string, { since, reason }: Staleness): stri
   return `STALE ${topic}${since === undefined ? '' : ` since ${since}`} (${reason}): prices are old`;
 }
 
+/** What a `gap` says is missing. */
+export function describeLoss(from: number, to: number, reason: unknown): string {
+  if (reason === 'new_epoch') return 'numbers begin again; whether anything was lost is unknown (new_epoch)';
+  return `${from} to ${to} are lost (${String(reason)})`;
+}
+
 /** The line for a frame, without time or line end. `documents` hold the state after the frame. */
 export function describeFrame(frame: ServerFrame, documents: ClientDocuments): string {
   switch (frame.type) {

@@ -19,6 +19,11 @@ Examples:
   $ millrace publish md.quotes.AAPL '{"symbol":"AAPL","current_price":150.5,"partial":true}'
   $ millrace publish md.books.BTC/USDT @book.json --nats nats://127.0.0.1:4222`;
 
+const CONTROL_SUBJECTS: readonly string[] = ['control.drain', 'control.revoke'];
+const READ_SUBJECTS =
+  'md.quotes.<symbol>, md.trades.<symbol>, md.books.<symbol>, orders.<user>, analytics.<channel>, rooms.<room> and ' +
+  CONTROL_SUBJECTS.join(' and ');
+
 /** `millrace publish`: one message to NATS, as a publisher would send it. */
 export function publishCommand(): Command {
   return new Command('publish')
@@ -41,10 +46,8 @@ function checkSubject(subject: string): void {
   if (/[\s*>]/.test(subject) || subject.split('.').includes('')) {
     throw new CommandFailure(`${subject}: not a subject you can publish to (no spaces, wildcards or empty tokens)`);
   }
-  if (parseSubject(subject) === undefined) {
-    note(
-      `warning: Millrace does not read ${subject}; it reads md.quotes.<symbol>, md.trades.<symbol> and md.books.<symbol>`,
-    );
+  if (parseSubject(subject) === undefined && !CONTROL_SUBJECTS.includes(subject)) {
+    note(`warning: Millrace does not read ${subject}; it reads ${READ_SUBJECTS}`);
   }
 }
 

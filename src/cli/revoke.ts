@@ -61,7 +61,9 @@ export function revokeCommand(): Command {
 
 function bucketOption(): Option {
   const { bucket } = readConfig({}).revocations;
-  return new Option('--bucket <name>', 'key-value bucket of the gateways').env('REVOCATIONS_BUCKET').default(bucket);
+  return new Option('--bucket <name>', 'key-value bucket of the gateways; off: they have none')
+    .env('REVOCATIONS_BUCKET')
+    .default(bucket);
 }
 
 function asked({ sub, jti, apiKey, author, reason }: RevokeOptions): Revocation {
@@ -83,8 +85,10 @@ async function revoke(revocation: Revocation, config: NatsConfig, bucket: string
   try {
     const answers = await ask(connection, revocation, config);
     for (const answer of answers) say(lineOf(answer));
-    if (answers.some(({ ok, stored }) => ok === true && stored === 'kv')) return;
-    await store(connection, revocation, bucket, answers.filter(({ ok }) => ok === true).length, config);
+    const revoked = answers.filter(({ ok }) => ok === true);
+    if (revoked.some(({ stored }) => stored === 'kv')) return;
+    if (bucket !== 'off') await store(connection, revocation, bucket, revoked.length, config);
+    else if (revoked.length === 0) throw new CommandFailure('no gateway answered: the credential is not revoked');
   } finally {
     await connection.close();
   }

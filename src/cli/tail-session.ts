@@ -11,7 +11,7 @@ import { topicParts } from '../protocol/topic-parts.js';
 import { ALL_SYMBOLS, isStateStream, isStream, type Stream } from '../protocol/topics.js';
 import type { Format, RateClass } from '../protocol/view-options.js';
 import { CommandFailure, reasonOf } from './failure.js';
-import { describeFrame, describeStale } from './frame-line.js';
+import { describeFrame, describeLoss, describeStale } from './frame-line.js';
 import * as output from './output.js';
 
 /** One topic named on the command line. */
@@ -178,7 +178,7 @@ export class TailSession {
   #report(outcome: FrameOutcome, { reason }: ServerFrame): void {
     switch (outcome.kind) {
       case 'gap':
-        note(`GAP ${outcome.topics.join(' ')}: ${outcome.from} to ${outcome.to} are lost (${reason})`);
+        note(`GAP ${outcome.topics.join(' ')}: ${describeLoss(outcome.from, outcome.to, reason)}`);
         return;
       case 'stale':
         note(describeStale(outcome.topics[0], outcome.staleness));

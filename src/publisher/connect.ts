@@ -75,6 +75,19 @@ export interface PublisherOptions {
   readonly retryForMs?: number;
 }
 
+const OWN_OPTIONS: readonly (keyof PublisherOptions)[] = [
+  'format',
+  'jetstream',
+  'subjectPrefix',
+  'numbered',
+  'epoch',
+  'waitingBytesMax',
+  'messageBytesMax',
+  'inFlightMax',
+  'ackTimeoutMs',
+  'retryForMs',
+];
+
 /**
  * Connects a publisher.
  * @param nats options of nats.js (`servers`, `user`, `tls`, …; endless reconnects unless they say otherwise), or a
@@ -88,9 +101,12 @@ export async function connectPublisher(
   options: PublisherOptions = {},
 ): Promise<Publisher> {
   const checked = withDefaults(options);
-  const isConnected = 'jetstream' in nats;
+  const isConnected = typeof (nats as Partial<NatsConnection>).publish === 'function';
+  if (!isConnected) checkPlaces(nats);
   const clock = new WallClock();
-  const connection = isConnected ? nats : await connect({ ...CONNECTION_DEFAULTS, ...withServers(nats) });
+  const connection = isConnected
+    ? (nats as NatsConnection)
+    : await connect({ ...CONNECTION_DEFAULTS, ...withServers(nats as ConnectionOptions) });
   return new Publisher({
     connection,
     ownsConnection: !isConnected,
@@ -100,6 +116,12 @@ export async function connectPublisher(
     messageBytesMax: checked.messageBytesMax,
     nowMicros: () => clock.nowMicros(),
   });
+}
+
+/** nats.js ignores names that it does not know. @throws {TypeError} */
+function checkPlaces(nats: object): void {
+  const misplaced = OWN_OPTIONS.find(name => name in nats);
+  if (misplaced !== undefined) throw new TypeError(`${misplaced}: belongs in the second argument of connectPublisher`);
 }
 
 /** nats.js does not read credentials in addresses, and connects to `tls://` without TLS. @throws {TypeError} */

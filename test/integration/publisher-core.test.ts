@@ -291,4 +291,9 @@ describe('R38 a core publisher', () => {
     await expect(made).rejects.toThrow(TypeError);
     await expect(made).rejects.toThrow(name);
   });
+
+  it('R38 is not made with an option of its own among those of nats.js', async () => {
+    const made = connectPublisher({ servers: nats.url, jetstream: true } as never);
+    await expect(made).rejects.toThrow(new TypeError('jetstream: belongs in the second argument of connectPublisher'));
+  });
 });

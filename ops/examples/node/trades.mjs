@@ -23,7 +23,10 @@ process.once('SIGTERM', () => client.close());
 const trades = symbols.length === 0 ? client.trades() : client.trades(symbols);
 trades.on('error', error => say(console.error, `${error.names.join(', ')}: ${error.code}: ${error.message}`));
 // Events that will not come, and why.
-trades.on('gap', ({ topic, from, to, reason }) => say(console.error, `${topic}: ${from} to ${to} are lost: ${reason}`));
+trades.on('gap', ({ topic, from, to, reason }) => {
+  const loss = reason === 'new_epoch' ? 'numbers begin again; what was lost is unknown' : `${from} to ${to} are lost`;
+  say(console.error, `${topic}: ${loss}: ${reason}`);
+});
 try {
   // A text such as `${trade_id}` has all digits of an id, whether it is a number, a bigint or a string.
   for await (const { message } of trades) {

@@ -38,6 +38,13 @@ describe('R63 millrace check', () => {
     expect(stdout).toMatch(/would not start: 3 problems\.\n$/);
   });
 
+  it('R63 says of no feed that it is not read, while no feed is known', async () => {
+    const { stdout } = await runCli(['check'], { NATS_URL: 'nats://a', ADMIN_HOST: '0.0.0.0' });
+    expect(stdout).not.toContain('not read');
+    const { stdout: ofSimulator } = await runCli(['check'], {});
+    expect(ofSimulator).toContain('(not read: FEED is not nats)');
+  });
+
   it('R63 shows a value that cannot be read as it is, and the others', async () => {
     const { code, stdout } = await runCli(['check', '--json'], { PORT: 'http', LOG_LEVEL: 'debug' });
     const report = JSON.parse(stdout) as CheckReport & { readonly ok: boolean };

@@ -170,6 +170,14 @@ describe('millrace publish', () => {
     expect(stderr).toContain('prices.AAPL');
   });
 
+  it.each(['control.drain', 'control.revoke', 'rooms.lobby', 'orders.alice'])(
+    'knows that gateways read %s',
+    async subject => {
+      const { stderr } = await published(subject, '{}');
+      expect(stderr).toBe('');
+    },
+  );
+
   it.each([
     ['text that is not JSON', 'md.quotes.A', '{"symbol":', 'JSON'],
     ['a file that is not there', 'md.quotes.A', '@nowhere.json', 'nowhere.json'],
@@ -247,6 +255,11 @@ describe('millrace revoke', () => {
   ])('J5 R33 revokes %s not at all', async (_, args) => {
     const { code, stderr } = await runCli(['revoke', ...args], { NATS_URL: server.url });
     expect([code, stderr]).toEqual([1, expect.stringContaining('exactly one of --sub, --jti and --api-key')]);
+  });
+
+  it('J5 R33 looks for no bucket where the gateways have none', async () => {
+    const { code, stderr } = await runCli(['revoke', '--sub', 'alice', '--bucket', 'off'], { NATS_URL: server.url });
+    expect([code, stderr.trim()]).toEqual([1, 'no gateway answered: the credential is not revoked']);
   });
 });
 

@@ -133,6 +133,7 @@ describe('millrace tail', () => {
       say(socket, snapshot(12), { ...stale, reason: 'publisher_gap' });
       say(socket, { type: 'heartbeat', topic: 'quotes:AAPL', epoch: 'e1', seq: 12, stale: true });
       say(socket, { type: 'gap', topic: 'trades:X', from: 3, to: 6, reason: 'refused', epoch: 'e1' });
+      say(socket, { type: 'gap', topic: 'trades:X', from: 0, to: 0, reason: 'new_epoch', epoch: 'e2' });
       say(socket, { type: 'lagging', age_ms: 2300, topics: 12 }, { type: 'fresh' });
       say(socket, snapshot(20), { type: 'heartbeat', topic: 'quotes:AAPL', epoch: 'e1', seq: 20, stale: true });
       say(socket, snapshot(21));
@@ -143,6 +144,7 @@ describe('millrace tail', () => {
     expect(said.filter(line => /STALE|WHOLE|GAP|LAGGING|FRESH/.test(line))).toEqual([
       'STALE quotes:AAPL since 2026-01-02T03:04:05Z (publisher_gap): prices are old',
       'GAP trades:X: 3 to 6 are lost (refused)',
+      'GAP trades:X: numbers begin again; whether anything was lost is unknown (new_epoch)',
       'LAGGING: prices of 12 topics are up to 2300 ms old',
       'FRESH again: prices arrive in time',
       'WHOLE again quotes:AAPL',

@@ -49,7 +49,7 @@ export const UNCHARGED_BYTES_OUT_PER_IN_MAX = 50;
 const PER_SECOND = 800;
 const UNANSWERED_MAX = 16;
 const TICK_MS = 2;
-const IDLE_MS = 400;
+const IDLE_MS = 200;
 const QUIET_MS = 150;
 const QUIET_WITHIN_MS = 20_000;
 const READ_BUFFER_BYTES = 256 * 1024;
@@ -80,33 +80,51 @@ export async function costOf(
   try {
     await client.open();
     await client.quiet();
-    const idle = await sampled(gateway.pid, () => sleep(IDLE_MS));
-    let cost = await measured(kind, client, gateway.pid, seconds, idle);
+    const idleBefore = await idleShares(gateway.pid);
+    const served = await serve(client, gateway.pid, seconds);
+    // The first one may have met the end of what came before.
+    const idle = lesser(idleBefore, await idleShares(gateway.pid));
+    const cost = costFrom(kind, served, idle);
     // What is dear may have a budget that is not used up yet.
-    if (isDear(cost) && !cost.isCharged) cost = await measured(kind, client, gateway.pid, secondsMax, idle);
-    return cost;
+    const mayBeCharged = isDear(cost) && !cost.isCharged;
+    return mayBeCharged ? costFrom(kind, await serve(client, gateway.pid, secondsMax), idle) : cost;
   } finally {
     client.end();
   }
 }
 
-async function measured(
-  { name }: MessageKind,
-  client: MeterClient,
-  pid: number,
-  seconds: number,
-  idle: ThreadTimes,
-): Promise<MessageCost> {
+/** What the client counted before and after it sent, and what the gateway's threads used for it. */
+interface Served {
+  readonly before: ReturnType<MeterClient['counts']>;
+  readonly after: ReturnType<MeterClient['counts']>;
+  readonly spent: ThreadTimes;
+}
+
+async function serve(client: MeterClient, pid: number, seconds: number): Promise<Served> {
   const before = client.counts();
   const spent = await sampled(pid, async () => {
     await client.send(seconds);
     await client.quiet();
   });
-  const after = client.counts();
+  return { before, after: client.counts(), spent };
+}
+
+/** Share of its time that each thread uses while nothing is sent. */
+async function idleShares(pid: number): Promise<ReadonlyMap<number, number>> {
+  const { byThread, elapsed } = await sampled(pid, () => sleep(IDLE_MS));
+  return new Map([...byThread].map(([tid, ran]) => [tid, ran / elapsed]));
+}
+
+const lesser = (a: ReadonlyMap<number, number>, b: ReadonlyMap<number, number>): ReadonlyMap<number, number> =>
+  new Map([...b].map(([tid, share]) => [tid, Math.min(share, a.get(tid) ?? share)]));
+
+function costFrom(
+  { name }: MessageKind,
+  { before, after, spent }: Served,
+  idle: ReadonlyMap<number, number>,
+): MessageCost {
   const messages = Math.max(1, after.sent - before.sent - (after.rateLimited - before.rateLimited));
-  const own = [...spent.byThread].map(
-    ([tid, ran]) => ran - ((idle.byThread.get(tid) ?? 0) / idle.elapsed) * spent.elapsed,
-  );
+  const own = [...spent.byThread].map(([tid, ran]) => ran - (idle.get(tid) ?? 0) * spent.elapsed);
   const all = own.reduce((sum, ran) => sum + Math.max(0, ran), 0);
   const busiest = Math.max(0, ...own);
   return {

@@ -139,7 +139,7 @@ function report(settings: CostSettings, costs: ReadonlyMap<string, readonly Mess
     })),
     notes: [
       'charged: the client was told to wait (`rate_limited`) or closed before the end; a message counts as 1 kB at least',
-      'CPU time is that of the process less what it used just before, while the client was there and silent',
+      'CPU time is that of the process less what it used just before or after, whichever is less, while the client was silent',
     ],
     rounds: [...costs.values()].flat(),
   };

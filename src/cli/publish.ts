@@ -3,6 +3,7 @@ import { Command } from 'commander';
 import { Events, type NatsConnection } from 'nats';
 import type { NatsConfig } from '../config/environment.js';
 import { withoutSecrets } from '../config/url-text.js';
+import { CONTROL_SUBJECTS } from '../feed/nats-subjects.js';
 import { MsgpackReader } from '../protocol/msgpack-reader.js';
 import { SubjectPrefix } from '../protocol/subject-prefix.js';
 import { parseSubject } from '../protocol/topics.js';
@@ -19,9 +20,8 @@ Examples:
   $ millrace publish md.quotes.AAPL '{"symbol":"AAPL","current_price":150.5,"partial":true}'
   $ millrace publish md.books.BTC/USDT @book.json --nats nats://127.0.0.1:4222`;
 
-const CONTROL_SUBJECTS: readonly string[] = ['control.drain', 'control.revoke'];
 const READ_SUBJECTS =
-  'md.quotes.<symbol>, md.trades.<symbol>, md.books.<symbol>, orders.<user>, analytics.<channel>, rooms.<room> and ' +
+  'md.quotes.<symbol>, md.trades.<symbol>, md.books.<symbol>, orders.<user>, analytics.<channel>, rooms.<room>, ' +
   CONTROL_SUBJECTS.join(' and ');
 
 /** `millrace publish`: one message to NATS, as a publisher would send it. */

@@ -1,6 +1,6 @@
 /**
- * Notices that a stream has lost its leader, as in a cluster with too few servers left: nothing can be stored then, while
- * a consumer on a server that is left goes on sending heartbeats.
+ * Notices that a stream has lost its leader, as in a cluster without a quorum: nothing can be stored then, but a consumer
+ * on a surviving server keeps sending heartbeats.
  */
 import type { Clock } from '../feed-contract/feed.js';
 

@@ -18,7 +18,7 @@ import { failureCodeOf, rethrowOutside } from './nats-connection.js';
 import { HeaderFaults, publicationHeaders, readCoreMessage } from './nats-headers.js';
 import { RefusedSubjects } from './refused-subjects.js';
 
-const CONTROL_SUBJECTS = ['control.revoke', 'control.drain'];
+export const CONTROL_SUBJECTS: readonly string[] = ['control.revoke', 'control.drain'];
 const NOT_CONNECTED = failed('unreachable', 'NATS cannot be reached');
 
 /** A publication that the server has not confirmed yet. */

@@ -75,18 +75,19 @@ export interface PublisherOptions {
   readonly retryForMs?: number;
 }
 
-const OWN_OPTIONS: readonly (keyof PublisherOptions)[] = [
-  'format',
-  'jetstream',
-  'subjectPrefix',
-  'numbered',
-  'epoch',
-  'waitingBytesMax',
-  'messageBytesMax',
-  'inFlightMax',
-  'ackTimeoutMs',
-  'retryForMs',
-];
+/** Each option of ours, by name. */
+const OWN_OPTIONS: Readonly<Record<keyof PublisherOptions, true>> = {
+  format: true,
+  jetstream: true,
+  subjectPrefix: true,
+  numbered: true,
+  epoch: true,
+  waitingBytesMax: true,
+  messageBytesMax: true,
+  inFlightMax: true,
+  ackTimeoutMs: true,
+  retryForMs: true,
+};
 
 /**
  * Connects a publisher.
@@ -101,12 +102,10 @@ export async function connectPublisher(
   options: PublisherOptions = {},
 ): Promise<Publisher> {
   const checked = withDefaults(options);
-  const isConnected = typeof (nats as Partial<NatsConnection>).publish === 'function';
+  const isConnected = isConnection(nats);
   if (!isConnected) checkPlaces(nats);
   const clock = new WallClock();
-  const connection = isConnected
-    ? (nats as NatsConnection)
-    : await connect({ ...CONNECTION_DEFAULTS, ...withServers(nats as ConnectionOptions) });
+  const connection = isConnected ? nats : await connect({ ...CONNECTION_DEFAULTS, ...withServers(nats) });
   return new Publisher({
     connection,
     ownsConnection: !isConnected,
@@ -118,9 +117,14 @@ export async function connectPublisher(
   });
 }
 
+/** Options may have a `jetstream` too, in the wrong place. */
+function isConnection(nats: ConnectionOptions | NatsConnection): nats is NatsConnection {
+  return 'publish' in nats;
+}
+
 /** nats.js ignores names that it does not know. @throws {TypeError} */
 function checkPlaces(nats: object): void {
-  const misplaced = OWN_OPTIONS.find(name => name in nats);
+  const misplaced = Object.keys(OWN_OPTIONS).find(name => name in nats);
   if (misplaced !== undefined) throw new TypeError(`${misplaced}: belongs in the second argument of connectPublisher`);
 }
 

@@ -16,7 +16,7 @@ import { until } from '../support/until.js';
 
 const STREAM = 'MILLRACE';
 const NODES = ['n1', 'n2', 'n3'];
-/** The node that is left without the others. */
+/** The node that survives the others. */
 const STAYS = 'n1';
 /** Two missed heartbeats and a new consumer take it 1.2 s; the rest is for a busy machine. */
 const OURS_MS_MAX = 3_000;
@@ -143,26 +143,32 @@ async function separated(nats: NatsConnection, manager: JetStreamManager, any: N
   return apart as Holders;
 }
 
+/** A stream on all nodes, a gateway that reads it, and its client. @param connectsTo the nodes that the gateway is told of */
+async function site(servers: ReadonlyMap<string, NatsServer>, connectsTo: readonly string[]) {
+  const urlOf = (name: string): string => servers.get(name)?.url ?? '';
+  const nats = await connect({ servers: NODES.map(urlOf), maxReconnectAttempts: -1, reconnectTimeWait: 50 });
+  ends.push(() => nats.close());
+  const manager = await until(() => nats.jetstreamManager());
+  await until(() => manager.streams.add({ name: STREAM, subjects: ['md.>'], num_replicas: NODES.length }));
+  const gateway = await startGateway({
+    NATS_URL: connectsTo.map(urlOf).join(','),
+    JETSTREAM: 'on',
+    SYMBOLS: 'A',
+    WORKERS: '1',
+    ENCODERS: '1',
+  });
+  ends.push(() => gateway.stop('SIGINT'));
+  const client = await TestClient.connect(`${gateway.url}/ws/trades?symbols=A&token=${await testToken()}`);
+  ends.push(() => client.close());
+  return { nats, manager, gateway, client };
+}
+
 it.each(['consumer', 'stream'] as const)(
   'N9: the node of the %s dies: the gateway adds little to the silence',
   async which => {
     const { servers } = await cluster();
     const any = servers.get('n1') as NatsServer;
-    const urls = [...servers.values()].map(({ url }) => url);
-    const nats = await connect({ servers: urls, maxReconnectAttempts: -1, reconnectTimeWait: 50 });
-    ends.push(() => nats.close());
-    const manager = await until(() => nats.jetstreamManager());
-    await until(() => manager.streams.add({ name: STREAM, subjects: ['md.>'], num_replicas: NODES.length }));
-    const gateway = await startGateway({
-      NATS_URL: urls.join(','),
-      JETSTREAM: 'on',
-      SYMBOLS: 'A',
-      WORKERS: '1',
-      ENCODERS: '1',
-    });
-    ends.push(() => gateway.stop('SIGINT'));
-    const client = await TestClient.connect(`${gateway.url}/ws/trades?symbols=A&token=${await testToken()}`);
-    ends.push(() => client.close());
+    const { nats, manager, gateway, client } = await site(servers, NODES);
     const cameMs: number[] = [];
     client.socket.on('message', data => {
       if (String(data).includes('trade_id')) cameMs.push(performance.now());
@@ -190,21 +196,7 @@ it.each(['consumer', 'stream'] as const)(
 
 it('N9 R15: without a quorum, the gateway says that prices are old, wherever its consumer is', async () => {
   const { servers, restart } = await cluster();
-  const urls = [...servers.values()].map(({ url }) => url);
-  const nats = await connect({ servers: urls, maxReconnectAttempts: -1, reconnectTimeWait: 50 });
-  ends.push(() => nats.close());
-  const manager = await until(() => nats.jetstreamManager());
-  await until(() => manager.streams.add({ name: STREAM, subjects: ['md.>'], num_replicas: NODES.length }));
-  const gateway = await startGateway({
-    NATS_URL: servers.get(STAYS)?.url ?? '',
-    JETSTREAM: 'on',
-    SYMBOLS: 'A',
-    WORKERS: '1',
-    ENCODERS: '1',
-  });
-  ends.push(() => gateway.stop('SIGINT'));
-  const client = await TestClient.connect(`${gateway.url}/ws/trades?symbols=A&token=${await testToken()}`);
-  ends.push(() => client.close());
+  const { nats, manager, gateway, client } = await site(servers, [STAYS]);
   const { storedMs, stop } = publishing(nats);
   ends.push(stop);
   await until(() => storedMs.length > 50);

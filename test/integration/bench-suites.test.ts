@@ -133,12 +133,11 @@ describe('R40a: npm run bench -- cost', () => {
       const ping = costs.find(({ name }) => name === 'ping');
       expect(ping?.messages).toBeGreaterThan(10);
       expect(ping).toMatchObject({ isCharged: false, bytesIn: 23 });
-      for (const { micros, busiestMicros, bytesOut, isCharged } of costs) {
+      for (const { messages, micros, busiestMicros, bytesOut, isCharged } of costs) {
         expect(micros).toBeGreaterThanOrEqual(busiestMicros);
         // Too many WebSocket pings are answered by the end: two messages may cost less than the rest of the gateway.
-        if (isCharged) continue;
-        expect(busiestMicros).toBeGreaterThan(0);
-        expect(bytesOut).toBeGreaterThan(0);
+        if (messages >= 10) expect(busiestMicros).toBeGreaterThan(0);
+        if (!isCharged) expect(bytesOut).toBeGreaterThan(0);
       }
       expect(report.goals.map(({ row }) => row)).toEqual(['R40a']);
     },

@@ -5,7 +5,7 @@ import { Metrics } from '../observe/metrics.js';
 import type { SampledNotes } from '../observe/sampled-notes.js';
 import type { RevocationKeeper } from '../revocation/keeper.js';
 import { revocationsPage } from '../revocation/listing.js';
-import type { WorkerStats } from '../threads/thread-messages.js';
+import type { WorkerStats } from '../threads/worker-stats.js';
 import { AttemptLimiter } from './attempt-limiter.js';
 import { type MainParts, mainStatsOf } from './main-stats.js';
 import { AdminServer } from './server.js';

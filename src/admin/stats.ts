@@ -1,5 +1,6 @@
 /** The body of `/api/v1/stats`: the process in a few numbers, summed over all threads. */
-import type { FeedState, WorkerStats } from '../threads/thread-messages.js';
+import type { FeedState } from '../threads/thread-messages.js';
+import type { WorkerStats } from '../threads/worker-stats.js';
 
 interface StatsInput {
   readonly node: string;

@@ -4,7 +4,8 @@
  */
 import type { Config } from '../config/environment.js';
 import { CloseCode } from '../protocol/close-code.js';
-import type { FromWorker, RevocationRecord, ToWorker, WorkerStats } from '../threads/thread-messages.js';
+import type { FromWorker, RevocationRecord, ToWorker } from '../threads/thread-messages.js';
+import type { WorkerStats } from '../threads/worker-stats.js';
 import type { RoomPublishing } from './commands/room-publishing.js';
 import type { SymbolLookup } from './commands/symbol-lookup.js';
 import type { TopicCommands } from './commands/topic-commands.js';

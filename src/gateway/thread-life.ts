@@ -3,7 +3,8 @@
  * path goes through here, where the App is closed first.
  */
 import type { Config } from '../config/environment.js';
-import type { FromWorker, GatewayThreadData, WorkerStats } from '../threads/thread-messages.js';
+import type { FromWorker, GatewayThreadData } from '../threads/thread-messages.js';
+import type { WorkerStats } from '../threads/worker-stats.js';
 import { Corking } from './edge/corking.js';
 import { Apps } from './edge/listener.js';
 import { TrustedProxies } from './edge/trusted-proxies.js';

@@ -1,5 +1,5 @@
 /** A worker's counters as plain data, for the main thread to merge. */
-import type { WorkerStats } from '../threads/thread-messages.js';
+import type { WorkerStats } from '../threads/worker-stats.js';
 import type { RoomPublishing } from './commands/room-publishing.js';
 import type { TopicCommands } from './commands/topic-commands.js';
 import type { Fanout } from './delivery/fanout.js';

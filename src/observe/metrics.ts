@@ -3,7 +3,7 @@
  * path counting costs one addition. `metrics/` declares the metrics.
  */
 import { collectDefaultMetrics, type Metric as RegisteredMetric, Registry } from 'prom-client';
-import type { WorkerStats } from '../threads/thread-messages.js';
+import type { WorkerStats } from '../threads/worker-stats.js';
 import { openDescriptors } from './descriptors.js';
 import type { MainStats } from './main-stats.js';
 import type { LabelledBuckets, LabelValues, LatencyBuckets, Metric, Scrape, Series } from './metrics/metric.js';

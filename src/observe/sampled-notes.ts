@@ -1,5 +1,5 @@
 /** Logs frequent events at most once a second per kind, with the number suppressed. */
-import type { ClientEvent, ClientLine } from '../threads/thread-messages.js';
+import type { ClientEvent, ClientLine } from '../threads/client-lines.js';
 import type { Logger, LogSampler } from './log.js';
 
 const CLIENT_EVENTS: Readonly<Record<ClientEvent, string>> = {

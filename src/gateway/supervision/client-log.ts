@@ -5,7 +5,8 @@
 import { createHash } from 'node:crypto';
 import { CloseCode } from '../../protocol/close-code.js';
 import type { Tier } from '../../protocol/view-options.js';
-import type { ClientEvent, ClientLine, FromWorker, ReloadedSettings } from '../../threads/thread-messages.js';
+import type { ClientEvent, ClientLine } from '../../threads/client-lines.js';
+import type { FromWorker, ReloadedSettings } from '../../threads/thread-messages.js';
 import type { ConnectionIds } from '../model/connection-ids.js';
 import type { Session } from '../model/session.js';
 import type { Traffic } from '../model/traffic.js';

@@ -4,7 +4,7 @@
  */
 import type { WebSocketBehavior } from 'uWebSockets.js';
 import { MessageChannel } from 'node:worker_threads';
-import type { LongWork } from '../../threads/thread-messages.js';
+import type { LongWork } from '../../threads/client-lines.js';
 import type { Session, SocketData } from '../model/session.js';
 import type { ClientLog } from './client-log.js';
 import { awaitOrder, refuseOrder } from './interruption.js';

@@ -1,6 +1,6 @@
 /** Adds counters of threads, member by member, so that totals need no list of those that ended. */
 import assert from 'node:assert/strict';
-import type { WorkerStats } from '../../threads/thread-messages.js';
+import type { WorkerStats } from '../../threads/worker-stats.js';
 
 type Members = Readonly<Record<string, unknown>>;
 

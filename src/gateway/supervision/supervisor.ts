@@ -3,14 +3,9 @@ import { Worker } from 'node:worker_threads';
 import { ConfigError } from '../../config/config-error.js';
 import type { Config } from '../../config/environment.js';
 import { RestartPace } from '../../observe/restart-pace.js';
-import type {
-  FromWorker,
-  GatewayThreadData,
-  LongWork,
-  RevocationRecord,
-  ToWorker,
-  WorkerStats,
-} from '../../threads/thread-messages.js';
+import type { LongWork } from '../../threads/client-lines.js';
+import type { FromWorker, GatewayThreadData, RevocationRecord, ToWorker } from '../../threads/thread-messages.js';
+import type { WorkerStats } from '../../threads/worker-stats.js';
 import { SharedTables } from '../limits/shared-tables.js';
 import { boundKernelBuffers } from './kernel-buffers.js';
 import { listenerIn } from './listening-socket.js';

@@ -1,5 +1,5 @@
 /** The counters of the gateway threads, those that were replaced included. */
-import type { WorkerStats } from '../../threads/thread-messages.js';
+import type { WorkerStats } from '../../threads/worker-stats.js';
 import { NOTHING_OPEN } from './nothing-open.js';
 import { sumOfCounters } from './sum-of-counters.js';
 

@@ -1,4 +1,4 @@
-import type { WorkerStats } from '../../threads/thread-messages.js';
+import type { WorkerStats } from '../../threads/worker-stats.js';
 import { by, type MetricGroup, mergedBuckets, most, type Series, sum, summedBy } from './metric.js';
 
 export const gatewayMetrics: MetricGroup = {

@@ -1,6 +1,6 @@
 /** The declaration of a metric: its name, its meaning, and how to read its values. */
 
-import type { WorkerStats } from '../../threads/thread-messages.js';
+import type { WorkerStats } from '../../threads/worker-stats.js';
 import type { MainStats } from '../main-stats.js';
 
 /** The threads’ counters at a scrape. */

@@ -3,7 +3,7 @@ import { expect, it } from 'vitest';
 import type { MainStats } from '../../../src/observe/main-stats.js';
 import { METRICS } from '../../../src/observe/metrics/table.js';
 import { Metrics } from '../../../src/observe/metrics.js';
-import type { WorkerStats } from '../../../src/threads/thread-messages.js';
+import type { WorkerStats } from '../../../src/threads/worker-stats.js';
 
 const UPSTREAM = { name: 'primary', isLive: true, silentMs: 1500 };
 

@@ -7,7 +7,8 @@ import {
   type LoggedClient,
   pseudonymOf,
 } from '../../../../src/gateway/supervision/client-log.js';
-import type { ClientLine, FromWorker } from '../../../../src/threads/thread-messages.js';
+import type { ClientLine } from '../../../../src/threads/client-lines.js';
+import type { FromWorker } from '../../../../src/threads/thread-messages.js';
 
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });

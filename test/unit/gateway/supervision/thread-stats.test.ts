@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { sumOfCounters } from '../../../../src/gateway/supervision/sum-of-counters.js';
 import { ThreadStats } from '../../../../src/gateway/supervision/thread-stats.js';
-import type { WorkerStats } from '../../../../src/threads/thread-messages.js';
+import type { WorkerStats } from '../../../../src/threads/worker-stats.js';
 
 /** Some members of each shape that there is. */
 const counted = (n: number) =>

@@ -28,6 +28,7 @@ import { endInTurn, inTime } from './observe/deadline.js';
 import { DescriptorWatch } from './observe/descriptors.js';
 import { type Logger, LogSampler } from './observe/log.js';
 import { SampledNotes } from './observe/sampled-notes.js';
+import { openTracing, type Tracing } from './observe/tracing/tracing.js';
 import { GATEWAY_THREAD } from './programs.js';
 import { Readiness } from './readiness.js';
 import { ControlOrders } from './revocation/control-orders.js';
@@ -50,6 +51,7 @@ export class Gateway {
   readonly #sampler = new LogSampler(SAMPLE_LOG_MS);
   readonly #notes: SampledNotes;
   readonly #feed: Feed;
+  readonly #tracing: Tracing | undefined;
   readonly #hub: Hub;
   readonly #workers: WorkerSupervisor;
   readonly #admin: AdminServer;
@@ -74,15 +76,16 @@ export class Gateway {
 
   /** A gateway that has not started. */
   static async create(config: Config, log: Logger, host: GatewayHost): Promise<Gateway> {
-    return new Gateway(config, log, host, await createFeed(config, log));
+    return new Gateway(config, log, host, await createFeed(config, log), await openTracing(config, log));
   }
 
-  private constructor(config: Config, log: Logger, host: GatewayHost, feed: Feed) {
+  private constructor(config: Config, log: Logger, host: GatewayHost, feed: Feed, tracing: Tracing | undefined) {
     this.#host = host;
     this.#config = config;
     this.#log = log;
     this.#notes = new SampledNotes(log, this.#sampler);
     this.#feed = feed;
+    this.#tracing = tracing;
     this.#revocations = new RevocationKeeper({
       config,
       log,
@@ -114,6 +117,7 @@ export class Gateway {
       workers: this.#workers,
       rings,
       doorbells,
+      tracing,
       onFault: (what, detail) => this.#notes.fault(what, detail),
     });
     this.#certificate = certificateFilesOf(config, log, () => this.#workers.postAll({ type: 'certificate' }));
@@ -156,6 +160,7 @@ export class Gateway {
       threadFile: GATEWAY_THREAD,
       rings,
       doorbells,
+      traces: this.#tracing?.workers,
       revocations: () => this.#revocations.all,
       keys: () => this.#keySet.keys,
       onMessage: (worker, message) => {
@@ -278,6 +283,7 @@ export class Gateway {
       { name: 'feed', maxMs: 1_000, end: () => Promise.all([this.#feed.stop(), this.#revocations.close()]) },
       { name: 'hub', maxMs: 700, end: () => this.#hub.close() },
       { name: 'admin', maxMs: 300, end: () => this.#admin.close() },
+      { name: 'tracing', maxMs: 300, end: async () => this.#tracing?.close() },
     ]);
     // A process whose threads hold sockets cannot exit cleanly.
     await workers;
@@ -342,6 +348,7 @@ export class Gateway {
       descriptors: this.#descriptors,
       revocations: this.#revocations.stats,
       keySet: this.#keySet.stats,
+      tracing: this.#tracing?.stats,
       logLinesLost: this.#host.logLinesLost(),
     };
   }

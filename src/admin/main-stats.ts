@@ -19,11 +19,13 @@ export interface MainParts {
   readonly descriptors: DescriptorWatch;
   readonly revocations: KeeperStats;
   readonly keySet: KeySetStats | undefined;
+  /** Undefined: nothing is traced. */
+  readonly tracing: MainStats['tracing'];
   readonly logLinesLost: number;
 }
 
 export function mainStatsOf(parts: MainParts): MainStats {
-  const { hub, workers, feed, status, loads, descriptors, revocations, keySet, logLinesLost } = parts;
+  const { hub, workers, feed, status, loads, descriptors, revocations, keySet, tracing, logLinesLost } = parts;
   const { shards, counters, subjects, holds } = hub;
   return {
     ...counters,
@@ -39,6 +41,7 @@ export function mainStatsOf(parts: MainParts): MainStats {
     descriptorsShort: descriptors.isShort,
     revocations,
     keySet,
+    tracing,
     logLinesLost,
     workersHung: workers.hung,
     workersStuck: workers.stuck,

@@ -3,6 +3,7 @@ import type { Config } from '../config/environment.js';
 import { CloseCode } from '../protocol/close-code.js';
 import { monotonicMicros, WallClock } from '../protocol/wall-clock.js';
 import { RingReader } from '../threads/ring.js';
+import { TraceReportWriter } from '../threads/trace-reports.js';
 import { Fanout } from './delivery/fanout.js';
 import { Gaps } from './events/gaps.js';
 import { RankCells } from './limits/rank.js';
@@ -110,6 +111,7 @@ export function newStreams({ data, apps, log, post }: ThreadLife, sessions: Read
     nowMicros: monotonicMicros,
     ladder,
     turn,
+    traces: data.traces === undefined ? undefined : new TraceReportWriter(data.traces),
   });
   return {
     doorbell,

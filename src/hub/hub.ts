@@ -183,13 +183,9 @@ export class Hub {
     subject.seenOrder = this.counters.messages;
     subject.seenAtMs = this.#symbols.nowMs;
     this.counters.bytes += m.payload.length;
+    const isPublication = subject.kind === 'rooms' && m.publication !== '';
     // The feed's own store already deduplicates client messages by id.
-    if (
-      subject.kind === 'rooms' &&
-      m.publication !== '' &&
-      m.epoch === '' &&
-      this.#publications.isRepeat(m.subject, m.publication)
-    ) {
+    if (isPublication && m.epoch === '' && this.#publications.isRepeat(m.subject, m.publication)) {
       this.counters.duplicates++;
       return;
     }
@@ -216,7 +212,8 @@ export class Hub {
     }
     subject.seq = seq;
     this.#messageMicros = this.#options.nowMicros();
-    shard.data(subject, m.payload, seq, m.tsEventMicros, this.#messageMicros, flags);
+    const trace = m.traceparent === '' ? 0 : (this.#options.traces?.begin(m, subject, this.#messageMicros) ?? 0);
+    shard.data(subject, m.payload, seq, m.tsEventMicros, this.#messageMicros, flags, trace);
     if (subject.kind === 'rooms' && m.publication !== '')
       this.#publications.arrived(m.subject, m.publication, { epoch, seq });
   }

@@ -1,4 +1,5 @@
 /** The main thread's counters, for metrics. */
+import type { TracingStats } from './tracing/tracing.js';
 
 /** The main thread's numbers at a scrape. */
 export interface MainStats {
@@ -35,6 +36,8 @@ export interface MainStats {
   readonly revocations: RevocationStats;
   /** Undefined without AUTH_JWKS_URL. */
   readonly keySet: KeySetNumbers | undefined;
+  /** Undefined without OTEL_EXPORTER_OTLP_ENDPOINT. */
+  readonly tracing: TracingStats | undefined;
   /** Lines that standard error did not accept. */
   readonly logLinesLost: number;
   readonly workersHung: number;

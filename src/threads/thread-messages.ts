@@ -90,6 +90,8 @@ export interface GatewayThreadData {
   readonly failures: SharedArrayBuffer;
   /** What users and addresses owe for work: one table for all workers, and the seed that hashes its keys. */
   readonly debts: { readonly table: SharedArrayBuffer; readonly seed: readonly [number, number] };
+  /** Where the worker reports traced messages (trace-reports.ts); undefined: nothing is traced. */
+  readonly traces?: SharedArrayBuffer | undefined;
   /** All revocations. The worker knows them before it listens. */
   readonly revocations: readonly RevocationRecord[];
   /** The keys at AUTH_JWKS_URL; undefined: there are none. Later ones are posted. */

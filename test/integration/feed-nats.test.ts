@@ -70,7 +70,7 @@ describe('R3 NatsFeed', () => {
     await until(() => sink.messages.length === 3);
 
     expect(sink.statuses).toEqual([expect.stringMatching(/^live: connected to 127\.0\.0\.1/)]);
-    const unnumbered = { tsEventMicros: 0, seq: 0, epoch: '', contiguous: false, publication: '' };
+    const unnumbered = { tsEventMicros: 0, seq: 0, epoch: '', contiguous: false, publication: '', traceparent: '' };
     expect(sink.messages).toEqual([
       { ...unnumbered, subject: 'md.quotes.AAPL', payload: Buffer.from('{"symbol":"AAPL","bid":1.50}') },
       {
@@ -81,6 +81,7 @@ describe('R3 NatsFeed', () => {
         epoch: 'e1',
         contiguous: true,
         publication: '',
+        traceparent: '',
       },
       { ...unnumbered, subject: 'md.trades.BRK.B', payload: Buffer.from('{}'), tsEventMicros: 5 },
     ]);

@@ -31,6 +31,8 @@ export interface SupervisorOptions {
   readonly threadFile: URL;
   readonly rings: readonly SharedArrayBuffer[];
   readonly doorbells: SharedArrayBuffer;
+  /** Where each worker reports traced messages; undefined: nothing is traced. */
+  readonly traces?: readonly SharedArrayBuffer[] | undefined;
   /** All revocations, for a thread that starts. Later ones are posted to it. */
   readonly revocations: () => GatewayThreadData['revocations'];
   /** The keys at AUTH_JWKS_URL, likewise. */
@@ -194,6 +196,7 @@ export class WorkerSupervisor {
       rings,
       doorbells,
       readiness,
+      traces: this.#options.traces?.[worker],
       ...this.#tables.data,
       turns: this.#watch.rows,
       revocations: this.#options.revocations(),

@@ -5,6 +5,7 @@ import type { Metric, MetricGroup } from './metric.js';
 import { encoderMetrics, processMetrics, revocationMetrics } from './process.js';
 import { slowConsumerMetrics } from './slow-consumers.js';
 import { tokenMetrics } from './tokens.js';
+import { tracingMetrics } from './tracing.js';
 
 export const METRIC_GROUPS: readonly MetricGroup[] = [
   feedMetrics,
@@ -15,6 +16,7 @@ export const METRIC_GROUPS: readonly MetricGroup[] = [
   gatewayMetrics,
   connectionMetrics,
   slowConsumerMetrics,
+  tracingMetrics,
 ];
 
 export const METRICS: readonly Metric[] = METRIC_GROUPS.flatMap(({ metrics }) => metrics);

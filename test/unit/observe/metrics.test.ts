@@ -36,6 +36,7 @@ const MAIN: MainStats = {
   descriptorsShort: true,
   revocations: { size: 1, refused: 0, corrupt: 0, stores: [{ name: 'file', state: 'read', unwritten: 0 }] },
   keySet: { state: 'current', ageMs: 1000, fetches: 2, failures: { unreachable: 1 } },
+  tracing: undefined,
   logLinesLost: 0,
   workersHung: 1,
   workersStuck: 0,

@@ -58,9 +58,10 @@ export type TracingVariables = ValuesOf<typeof tracing.settings>;
 
 /** Undefined: nothing is traced. */
 export function tracingConfig(v: TracingVariables, nodeName: string): TracingConfig | undefined {
-  const { OTEL_EXPORTER_OTLP_ENDPOINT: endpoint, OTEL_SERVICE_NAME: name, OTEL_RESOURCE_ATTRIBUTES: given } = v;
+  const endpoint = v.OTEL_EXPORTER_OTLP_ENDPOINT;
   if (endpoint === undefined) return undefined;
-  const serviceName = name ?? given['service.name'] ?? SERVICE_NAME_DEFAULT;
+  const given = v.OTEL_RESOURCE_ATTRIBUTES;
+  const serviceName = v.OTEL_SERVICE_NAME ?? given['service.name'] ?? SERVICE_NAME_DEFAULT;
   return {
     endpoint,
     headers: pairsOf(v.OTEL_EXPORTER_OTLP_HEADERS ?? ''),

@@ -584,6 +584,51 @@ describe('secrets', () => {
   });
 });
 
+describe('R63 tracing', () => {
+  const OTEL_EXPORTER_OTLP_ENDPOINT = 'http://collector:4318';
+
+  it('R63 is off unless there is a collector, whatever platforms set for all programs', () => {
+    const attributes = { OTEL_SERVICE_NAME: 'feed', OTEL_RESOURCE_ATTRIBUTES: 'k8s.pod.name=a' };
+    expect(readConfig(attributes).tracing).toBeUndefined();
+    expect(readConfig({ OTEL_EXPORTER_OTLP_ENDPOINT }).tracing).toEqual({
+      endpoint: 'http://collector:4318',
+      headers: {},
+      resource: { 'service.name': 'millrace', 'service.instance.id': 'millrace' },
+      tracesPerSecond: 10,
+    });
+  });
+
+  it('R63 takes headers and attributes percent-encoded; the name of the service is the more specific one', () => {
+    const env = {
+      OTEL_EXPORTER_OTLP_ENDPOINT,
+      NODE_NAME: 'gw-1',
+      OTEL_EXPORTER_OTLP_HEADERS: 'authorization=Bearer%20a%3Db,x-scope=a=b%',
+      OTEL_RESOURCE_ATTRIBUTES: 'service.name=other, region=eu%2Cwest',
+    };
+    const { tracing } = readConfig(env);
+    expect(tracing?.headers).toEqual({ authorization: 'Bearer a=b', 'x-scope': 'a=b%' });
+    expect(tracing?.resource).toEqual({ 'service.instance.id': 'gw-1', 'service.name': 'other', region: 'eu,west' });
+    const named = readConfig({ ...env, OTEL_SERVICE_NAME: 'gateway' });
+    expect(named.tracing?.resource['service.name']).toBe('gateway');
+  });
+
+  it.each([
+    ['collector:4318', 'an http or https URL'],
+    ['grpc://collector:4317', 'an http or https URL'],
+    ['http://collector:4318/?a=b', 'an http or https URL'],
+  ])('R63 refuses the collector %s', (text, takes) => {
+    expect(refusal({ OTEL_EXPORTER_OTLP_ENDPOINT: text })).toContain(takes);
+  });
+
+  it('R63 refuses headers that are none, and does not show them', () => {
+    const message = refusal({ OTEL_EXPORTER_OTLP_ENDPOINT, OTEL_EXPORTER_OTLP_HEADERS: 'Bearer hunter2' });
+    expect(message).toContain('name=value pairs');
+    expect(message).not.toContain('hunter2');
+    expect(refusal({ OTEL_RESOURCE_ATTRIBUTES: 'a' })).toContain('name=value pairs');
+    expect(refusal({ TRACES_PER_SECOND: '101' })).toContain('from 1 to 100');
+  });
+});
+
 describe('parseDurationMs', () => {
   it.each([
     ['250ms', 250],

@@ -1,6 +1,7 @@
 /** R67: ops/kubernetes is what Kubernetes and the gateway take, and what its README says. */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
@@ -12,6 +13,7 @@ import { METRICS } from '../../../src/observe/metrics/table.js';
 import { kustomize, type Manifest, manifestsIn } from '../../support/kustomize.js';
 import { typeProblems } from '../../support/manifest-types.js';
 
+const require = createRequire(import.meta.url);
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 const FOLDER = join(ROOT, 'ops/kubernetes');
 const OVERLAYS = ['staging', 'production', 'canary'] as const;
@@ -98,10 +100,10 @@ function settingsOf(name: string, { template }: Pods): Record<string, string> {
 const seconds = (ms: number) => ms / 1000;
 
 describe('R67 the manifests', () => {
-  it.each([...rendered.keys()])('R67 of %s are valid for Kubernetes', async name => {
+  it.each([...rendered.keys()])('R67 of %s are valid for Kubernetes', name => {
     for (const manifest of manifestsOf(name).filter(m => !isOwn(m))) {
       const { apiVersion, kind } = manifest;
-      const models = (await import(`kubernetes-models/${apiVersion}/${kind}`)) as Record<
+      const models = require(`kubernetes-models/${apiVersion}/${kind}`) as Record<
         string,
         new (
           data: Manifest,

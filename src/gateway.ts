@@ -14,7 +14,7 @@ import type { Config } from './config/environment.js';
 import { reachableHost } from './config/reachable-host.js';
 import { createFeed } from './feed/create-feed.js';
 import { feedOfHub } from './feed/feed-of-hub.js';
-import type { Feed, FeedSink } from './feed-contract/feed.js';
+import type { Feed } from './feed-contract/feed.js';
 import { type CertificateFiles, certificateFilesOf } from './gateway/supervision/certificate-files.js';
 import { KeySetPosts } from './gateway/supervision/key-set-posts.js';
 import { WorkerSupervisor } from './gateway/supervision/supervisor.js';
@@ -33,10 +33,8 @@ import { GATEWAY_THREAD } from './programs.js';
 import { Readiness } from './readiness.js';
 import { ControlOrders } from './revocation/control-orders.js';
 import { RevocationKeeper } from './revocation/keeper.js';
-import { createDoorbells, createRing } from './threads/ring.js';
+import { createDoorbells, createRing, RING_BYTES } from './threads/ring.js';
 
-/** How far readers may fall behind one encoder: several hundred milliseconds at full speed. */
-const RING_BYTES = 8 * 1024 * 1024;
 const SAMPLE_LOG_MS = 1000;
 /** Added to DRAIN_TIMEOUT for connections accepted just before the gateway left the port. */
 const DRAIN_BEYOND_MS = 5_000;
@@ -222,7 +220,9 @@ export class Gateway {
 
   async #start(predecessor: Predecessor | undefined): Promise<void> {
     if (predecessor === undefined) this.#adminPort = await this.#admin.listen();
-    const [outcome] = await Promise.all([this.#feed.start(this.#sink()), this.#keySet.open()]);
+    const { name } = this.#feed;
+    const sink = feedSink({ hub: this.#hub, orders: this.#orders, status: this.#status, log: this.#log, name });
+    const [outcome] = await Promise.all([this.#feed.start(sink), this.#keySet.open()]);
     if (!outcome.ok) throw new ConfigError(outcome.detail);
     await this.#revocations.open();
     this.#isFeedStarted = true;
@@ -238,7 +238,7 @@ export class Gateway {
       predecessor.sendAway();
       this.#adminPort = await this.#admin.listen(ADMIN_PORT_FREE_MS);
     }
-    this.#log.info({ url: this.url, admin: this.adminUrl, feed: this.#feed.name }, 'ready');
+    this.#log.info({ url: this.url, admin: this.adminUrl, feed: name }, 'ready');
   }
 
   /**
@@ -295,16 +295,10 @@ export class Gateway {
     return this.#reload.run(reason);
   }
 
-  #take({ logLevel, logClients, logUsers, adminToken, auth }: Config): Config {
-    const { secret, previousSecret } = auth;
+  #take({ logLevel, logClients, logUsers, adminToken, auth: { secret, previousSecret } }: Config): Config {
     const authNow = { ...this.#config.auth, secret, previousSecret };
     this.#config = { ...this.#config, logLevel, logClients, logUsers, adminToken, auth: authNow };
     return this.#config;
-  }
-
-  #sink(): FeedSink {
-    const { name } = this.#feed;
-    return feedSink({ hub: this.#hub, orders: this.#orders, status: this.#status, log: this.#log, name });
   }
 
   /** Retail clients first: they are sent less often, then refused. Institutional clients keep their latency. */

@@ -57,6 +57,9 @@ export const FrameKind = {
 } as const;
 export type FrameKind = (typeof FrameKind)[keyof typeof FrameKind];
 
+/** Size of a gateway's rings: readers may fall several hundred milliseconds behind an encoder at full speed. */
+export const RING_BYTES = 8 * 1024 * 1024;
+
 const RESERVED = 0;
 const COMMITTED = 1;
 const CONTROL_BYTES = 64;

@@ -210,7 +210,9 @@ export class StreamReader {
     message.payload = received.data;
     const headers = headersOf(received);
     message.tsEventMicros = tsEventOf(headers, subject, link.subjects.headerFaults);
-    if (link.subjects.isTraced) message.traceparent = traceParentOf(headers);
+    // The last messages at the start are of traces that ended long ago.
+    const isTraced = link.subjects.isTraced && deliverySeq > this.#holesUpTo;
+    message.traceparent = isTraced ? traceParentOf(headers) : '';
     message.seq = streamSequence;
     message.epoch = numbering.epoch;
     message.holeSeq = this.#holeOf(subject) || undefined;

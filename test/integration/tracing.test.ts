@@ -153,9 +153,11 @@ describe('R63 a traced message', () => {
 });
 
 describe('R63 JetStream', () => {
-  it('R63 traces the messages of a stream alike', async () => {
+  it('R63 traces the messages of a stream alike, but not those of before its start', async () => {
     const manager = await connection.jetstreamManager();
     await manager.streams.add({ name: 'MARKET', subjects: ['js.md.>'] });
+    const old = publish('js.md.quotes.AAPL', quote('99.00'));
+    await until(async () => (await manager.streams.info('MARKET')).state.messages === 1);
     const other = await startGateway({
       NATS_URL: nats.url,
       NATS_SUBJECT_PREFIX: 'js',
@@ -171,6 +173,7 @@ describe('R63 JetStream', () => {
     const [published] = await spans(traceId, 'publish');
     expect(published?.resource['service.name']).toBe('streams');
     expect((await spans(traceId, 'hub'))[0]?.attributes['messaging.destination.name']).toBe('md.trades.AAPL');
+    expect(collector.of(old, 'hub')).toEqual([]);
     reader.socket.terminate();
     await other.stop();
   });

@@ -334,6 +334,28 @@ describe('R67 the autoscaler', () => {
   });
 });
 
+describe('R67 the network policy', () => {
+  it('R67 lets in clients, and Prometheus to the admin port; lets out to DNS, NATS and the key set', () => {
+    const { ingress, egress, policyTypes } = specIn<Record<'ingress' | 'egress' | 'policyTypes', readonly Rule[]>>(
+      'base',
+      'NetworkPolicy',
+    );
+    expect(policyTypes).toEqual(['Ingress', 'Egress']);
+    const portsOf = (rules: readonly Rule[]) => rules.map(({ ports }) => [...new Set(ports.map(({ port }) => port))]);
+    expect(portsOf(ingress)).toEqual([['clients'], ['admin']]);
+    expect(ingress.map(({ from }) => from?.length ?? 'anyone')).toEqual(['anyone', 1]);
+    const config = readConfig({ ...settingsOf('base', gatewaysIn('base')[0] as Pods), AUTH_JWKS_URL: 'https://a/b' });
+    expect(portsOf(egress)).toEqual([[53], [Number(new URL(config.nats.url).port)], [443]]);
+    expect(egress.every(({ to }) => to !== undefined && to.length > 0)).toBe(true);
+  });
+});
+
+interface Rule {
+  readonly from?: readonly object[];
+  readonly to?: readonly object[];
+  readonly ports: readonly { readonly port: string | number }[];
+}
+
 describe('R67 the ServiceMonitor', () => {
   it('R67 finds the admin port, with the token that the gateway takes', () => {
     const [monitor] = manifestsIn(join(FOLDER, 'components/prometheus-operator/service-monitor.yaml')) as [Manifest];

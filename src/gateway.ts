@@ -130,7 +130,7 @@ export class Gateway {
     this.#admin = createAdmin({
       config: () => this.#config,
       notes: this.#notes,
-      notReady: () => this.#readiness.missing,
+      readiness: this.#readiness,
       parts: () => this.#parts(),
       revocations: this.#revocations,
     });
@@ -303,10 +303,9 @@ export class Gateway {
 
   /** Retail clients first: they are sent less often, then refused. Institutional clients keep their latency. */
   #loadChanged(level: number): void {
-    const { load } = this.#loads;
-    this.#log.warn({ loadLevel: level, load }, 'load');
+    this.#log.warn({ loadLevel: level, load: this.#loads.load }, 'load');
     this.#hub.stretchRetail(level);
-    this.#status.setLoad(load);
+    this.#status.setLoad(this.#loads.load);
   }
 
   /** Tells a starting worker what it must know before it listens. */
@@ -343,6 +342,8 @@ export class Gateway {
       revocations: this.#revocations.stats,
       keySet: this.#keySet.stats,
       tracing: this.#tracing?.stats,
+      certificate: this.#certificate,
+      clock: this.#host.clock(),
       logLinesLost: this.#host.logLinesLost(),
     };
   }

@@ -109,6 +109,7 @@ export function newStreams({ data, apps, log, post }: ThreadLife, sessions: Read
     outbox,
     gaps,
     nowMicros: monotonicMicros,
+    timeOfDayMicros: () => wallClock.nowMicros(),
     ladder,
     turn,
     traces: data.traces === undefined ? undefined : new TraceReportWriter(data.traces),

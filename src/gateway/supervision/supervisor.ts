@@ -31,7 +31,6 @@ export interface SupervisorOptions {
   readonly threadFile: URL;
   readonly rings: readonly SharedArrayBuffer[];
   readonly doorbells: SharedArrayBuffer;
-  /** Where each worker reports traced messages; undefined: nothing is traced. */
   readonly traces?: readonly SharedArrayBuffer[] | undefined;
   /** All revocations, for a thread that starts. Later ones are posted to it. */
   readonly revocations: () => GatewayThreadData['revocations'];
@@ -114,6 +113,16 @@ export class WorkerSupervisor {
   /** The port that the workers share. */
   get port(): number {
     return this.#port;
+  }
+
+  /** Users with a connection. */
+  get users(): number {
+    return this.#tables.users;
+  }
+
+  /** What is known of each worker since `stats` was last called. */
+  get threads(): ThreadStats['threads'] {
+    return this.#stats.threads;
   }
 
   get listening(): number {
@@ -277,7 +286,7 @@ export class WorkerSupervisor {
         this.#replacements.answered(worker, message.id, message.sinceMs);
         break;
       case 'stats':
-        this.#stats.answered(message.id, message.stats);
+        this.#stats.answered(worker, message.id, message.stats);
         break;
       case 'failed':
         slot.lastError = message.message;

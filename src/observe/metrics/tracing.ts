@@ -16,11 +16,8 @@ export const tracingMetrics: MetricGroup = {
       name: 'millrace_traces_total',
       type: 'counter',
       help: 'Messages with a `traceparent`, by outcome',
-      more: 'Counted only with `OTEL_EXPORTER_OTLP_ENDPOINT`.',
-      labels: {
-        outcome:
-          '`traced`, `unsampled` (by their publisher), `invalid` (the header), `over_limit` (`TRACES_PER_SECOND`, or 255 in flight)',
-      },
+      more: 'Counted only with `OTEL_EXPORTER_OTLP_ENDPOINT`. `unsampled` by their publisher; `invalid` headers; `over_limit`: beyond `TRACES_PER_SECOND`, or 255 in flight.',
+      labels: { outcome: ['traced', 'unsampled', 'invalid', 'over_limit'] },
       read: ({ main: { tracing: { traces } = OFF } }) =>
         by('outcome', [
           ['traced', traces.traced],
@@ -40,10 +37,8 @@ export const tracingMetrics: MetricGroup = {
       name: 'millrace_trace_spans_total',
       type: 'counter',
       help: 'Spans, by outcome',
-      labels: {
-        outcome:
-          '`exported`, `failed` (the collector refused them or did not answer in time), `dropped` (too many were waiting)',
-      },
+      more: '`failed`: the collector refused them or did not answer in time. `dropped`: too many were waiting.',
+      labels: { outcome: ['exported', 'failed', 'dropped'] },
       read: ({ main: { tracing: { spans, reportsDropped } = OFF } }) =>
         by('outcome', [
           ['exported', spans.exported],

@@ -109,6 +109,9 @@ describe('R67 the judge', () => {
     const metrics = asked.join(' ').match(/millrace_\w+/g) ?? [];
     for (const name of metrics) expect(names).toContain(name.replace(/_(count|bucket)$/, ''));
     expect(asked).toHaveLength(3);
+    const latency = METRICS.find(({ name }) => name === 'millrace_hub_to_publish_seconds');
+    expect(latency?.labels?.class).toContain('realtime');
+    expect(asked.filter(query => query.includes('class="realtime"'))).toHaveLength(2);
     for (const query of asked) expect(query).toContain('namespace="shop",pod=~"millrace-canary-.*"');
   });
 

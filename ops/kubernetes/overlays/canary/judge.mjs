@@ -52,11 +52,10 @@ async function verdict(deployment) {
     }
     const count = (await measured(`sum(increase(${frames}_count{${realtime}}[5m]))`)) ?? 0;
     const p95 = await measured(`histogram_quantile(0.95, sum by (le) (rate(${frames}_bucket{${realtime}}[5m])))`);
-    console.log(
-      `canary: ${Math.round(count)} frames in 5 minutes, p95 ${p95 === undefined ? 'unknown' : `${p95 * 1000} ms`}`,
-    );
+    const text = p95 === undefined ? 'unknown' : `${Math.round(p95 * 10_000) / 10} ms`;
+    console.log(`canary: ${Math.round(count)} frames in 5 minutes, p95 ${text}`);
     if (count < FRAMES_MIN || p95 === undefined) return undefined;
-    return p95 * 1000 > Number(P95_MAX_MS) ? `p95 is ${p95 * 1000} ms, over ${P95_MAX_MS} ms` : undefined;
+    return p95 * 1000 > Number(P95_MAX_MS) ? `p95 is ${text}, over ${P95_MAX_MS} ms` : undefined;
   } catch (cause) {
     return `it cannot be judged: ${cause.message}${cause.cause === undefined ? '' : ` (${cause.cause.message})`}`;
   }

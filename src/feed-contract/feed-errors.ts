@@ -12,6 +12,7 @@ const FEED_ERRORS = {
   other: 'anything else that the server reported',
 } as const;
 export type FeedErrorKind = keyof typeof FEED_ERRORS;
+export const FEED_ERROR_KINDS = Object.keys(FEED_ERRORS) as readonly FeedErrorKind[];
 
 /** An error that keeps coming is logged again after this time, with how often it came. */
 const REPEAT_MS = 60_000;

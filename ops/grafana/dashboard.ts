@@ -1,7 +1,18 @@
 /** A dashboard in a few words, and as the JSON that Grafana reads. */
 
 /** Grafana's names of units. */
-export type Unit = 's' | 'bytes' | 'Bps' | 'ops' | 'reqps' | 'cps' | 'short' | 'percentunit' | 'none' | 'bool_yes_no' | 'dateTimeAsIso';
+export type Unit =
+  | 's'
+  | 'bytes'
+  | 'Bps'
+  | 'ops'
+  | 'reqps'
+  | 'cps'
+  | 'short'
+  | 'percentunit'
+  | 'none'
+  | 'bool_yes_no'
+  | 'dateTimeAsIso';
 
 /** `@` in an expression stands for the matchers of the gateways that are chosen at the top of the dashboard. */
 export type Query = readonly [expression: string, legend: string];
@@ -41,7 +52,7 @@ const SCHEMA_VERSION = 39;
 const COLUMNS = 24;
 const HEIGHT = { graph: 8, bars: 8, number: 4 } as const;
 const WIDTH = { graph: 8, bars: 8, number: 4 } as const;
-const DATASOURCE = { type: 'prometheus', uid: '${datasource}' } as const;
+const DATASOURCE = { type: 'prometheus', uid: '$datasource' } as const;
 const CHOSEN = 'instance=~"$instance"';
 const TAG = 'millrace';
 
@@ -59,7 +70,9 @@ export function dashboardJson({ name, title, about, rows }: Dashboard): Record<s
     refresh: '10s',
     time: { from: 'now-1h', to: 'now' },
     timezone: '',
-    links: [{ type: 'dashboards', title: 'Millrace', tags: [TAG], asDropdown: true, keepTime: true, includeVars: true }],
+    links: [
+      { type: 'dashboards', title: 'Millrace', tags: [TAG], asDropdown: true, keepTime: true, includeVars: true },
+    ],
     templating: { list: variables() },
     annotations: { list: [firingAlerts()] },
     panels: panelsOf(rows),
@@ -177,7 +190,11 @@ function fieldDefaults({ unit, kind = 'graph', alertAt, alertBelow, stacked = fa
 }
 
 function thresholdSteps(alertAt: number | undefined, alertBelow: number | undefined): object[] {
-  if (alertBelow !== undefined) return [{ color: 'red', value: null }, { color: 'green', value: alertBelow }];
+  if (alertBelow !== undefined)
+    return [
+      { color: 'red', value: null },
+      { color: 'green', value: alertBelow },
+    ];
   return [{ color: 'green', value: null }, ...(alertAt === undefined ? [] : [{ color: 'red', value: alertAt }])];
 }
 

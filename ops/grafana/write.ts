@@ -5,6 +5,6 @@ import { DASHBOARDS } from './dashboards.js';
 
 for (const dashboard of DASHBOARDS) {
   const file = new URL(`dashboards/${dashboard.name}.json`, import.meta.url);
-  writeFileSync(file, `${JSON.stringify(dashboardJson(dashboard), null, 2)}\n`);
+  writeFileSync(file, `${JSON.stringify(dashboardJson(dashboard))}\n`);
   process.stdout.write(`written: dashboards/${dashboard.name}.json\n`);
 }

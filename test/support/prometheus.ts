@@ -84,7 +84,13 @@ export async function startPrometheus({ targets, adminToken }: PrometheusOptions
 export function prometheusDirectory(adminToken: string): string {
   const directory = mkdtempSync(join(tmpdir(), 'millrace-prometheus-'));
   for (const name of ['targets', 'secrets']) mkdirSync(join(directory, name));
-  for (const file of ['prometheus.yml', 'alerts.yml', 'alerts.test.yml', 'targets/gateways.yml']) {
+  for (const file of [
+    'prometheus.yml',
+    'alerts.yml',
+    'alerts.test.yml',
+    'alerts.week.test.yml',
+    'targets/gateways.yml',
+  ]) {
     copyFileSync(join(FOLDER, file), join(directory, file));
   }
   writeFileSync(join(directory, 'secrets/admin-token'), adminToken, { mode: 0o600 });
@@ -92,7 +98,10 @@ export function prometheusDirectory(adminToken: string): string {
 }
 
 async function query(url: string, expression: string): Promise<readonly PrometheusSample[]> {
-  const response = await fetch(`${url}/api/v1/query`, { method: 'POST', body: new URLSearchParams({ query: expression }) });
+  const response = await fetch(`${url}/api/v1/query`, {
+    method: 'POST',
+    body: new URLSearchParams({ query: expression }),
+  });
   const answer = (await response.json()) as {
     readonly error?: string;
     readonly data?: { readonly resultType: string; readonly result: readonly PrometheusSample[] };

@@ -26,6 +26,8 @@ interface Noted {
 }
 
 export class FeedErrors {
+  /** What was set up again after it was lost: connections to servers, and consumers of the stream. */
+  readonly recoveries = { reconnects: 0, consumerRecreations: 0 };
   readonly #nowMs: () => number;
   readonly #counts = new Map<FeedErrorKind, number>();
   readonly #noted = new BoundedMap<string, Noted>(NOTED_MAX);

@@ -12,7 +12,7 @@ export type NotReadyReason = (typeof NOT_READY_REASONS)[number];
 export const LIMITS = [
   ...['connections', 'anonymous', 'per_user', 'per_address', 'pending', 'pending_per_address', 'attempts_per_second'],
   ...['subscriptions', 'messages_per_second', 'work_units_per_second', 'message_bytes', 'backpressure_bytes'],
-  ...['buffered_bytes', 'client_topics', 'symbols', 'log_bytes'],
+  ...['buffered_bytes', 'client_topics', 'symbols', 'log_bytes', 'cpu_cores'],
 ] as const;
 export type LimitName = (typeof LIMITS)[number];
 

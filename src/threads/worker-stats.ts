@@ -41,7 +41,7 @@ export interface WorkerGauges {
 }
 
 /** What has happened since the thread's start. */
-export interface WorkerCounters {
+interface WorkerCounters {
   readonly opened: number;
   readonly closed: number;
   readonly received: number;

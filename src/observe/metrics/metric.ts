@@ -17,7 +17,7 @@ export type LabelValues = Readonly<Record<string, string>>;
 export type Series = readonly [labels: LabelValues, value: number];
 
 /** One series of a histogram. */
-export type LabelledCounts = readonly [labels: LabelValues, counts: LatencyCounts];
+type LabelledCounts = readonly [labels: LabelValues, counts: LatencyCounts];
 
 /**
  * A list has all values of the label, and each has a series from the start; a text describes values that come from the

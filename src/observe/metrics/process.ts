@@ -99,7 +99,7 @@ export const gatewayInfoMetrics: MetricGroup = {
       name: 'millrace_limit',
       type: 'gauge',
       help: 'Configured limits, to compare with what is used',
-      more: 'Connections: `connections`, `anonymous`, `per_user`, `per_address`, `pending`, `pending_per_address`, `attempts_per_second` (an address). A connection: `subscriptions`, `messages_per_second`, `work_units_per_second`, `message_bytes`, `backpressure_bytes`. The process: `buffered_bytes`, `client_topics`, `symbols`, `log_bytes`.',
+      more: 'Connections: `connections`, `anonymous`, `per_user`, `per_address`, `pending`, `pending_per_address`, `attempts_per_second` (an address). A connection: `subscriptions`, `messages_per_second`, `work_units_per_second`, `message_bytes`, `backpressure_bytes`. The process: `buffered_bytes`, `client_topics`, `symbols`, `log_bytes`, and `cpu_cores`, which it may use.',
       labels: { limit: LIMITS },
       read: ({ main }) => by('limit', Object.entries(main.limits)),
     },
@@ -272,6 +272,7 @@ export const revocationMetrics: MetricGroup = {
       help: '1 while this gateway knows everything in the store',
       more: 'While it is 0, this gateway may accept credentials that were revoked at other gateways.',
       labels: { store: STORE },
+      absent: 'for a store that is not used',
       read: ({ main }) =>
         by(
           'store',
@@ -284,6 +285,7 @@ export const revocationMetrics: MetricGroup = {
       help: 'Revocations not in the store yet',
       more: 'They are written as soon as the store is reachable.',
       labels: { store: STORE },
+      absent: 'for a store that is not used',
       read: ({ main }) =>
         by(
           'store',

@@ -28,7 +28,7 @@ export function createAdmin({ config, notes, readiness, parts, revocations }: Ad
   const workers = () => workerStats(parts());
   const mainThread = new MainThread();
   mainThread.start();
-  const build = buildInfo();
+  const build = buildInfo(config().nodeName);
   const main = () => {
     const { limits, encoders } = config();
     const { obstacles } = readiness;
@@ -99,7 +99,7 @@ function errorsOf({ health }: Feed): Readonly<Record<string, number>> {
   return Object.fromEntries(health?.errors ?? []);
 }
 
-function buildInfo(): MainStats['build'] {
+function buildInfo(node: string): MainStats['build'] {
   const host = thisHost();
-  return { version: packageVersion(), node: host.node, uws: fittingPackages(host)[0] ?? 'none' };
+  return { node, version: packageVersion(), nodejs: host.node, uws: fittingPackages(host)[0] ?? 'none' };
 }

@@ -159,7 +159,7 @@ export const overview: Dashboard = {
           alertAt: 0.8,
           queries: [
             [
-              'rate(process_cpu_seconds_total{job="millrace",@}[$__rate_interval]) / on(job, instance) millrace_limit{limit="cpus"}',
+              'rate(process_cpu_seconds_total{job="millrace",@}[$__rate_interval]) / on(job, instance) millrace_limit{limit="cpu_cores"}',
               '{{instance}}',
             ],
           ],

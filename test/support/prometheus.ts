@@ -37,17 +37,24 @@ export interface PrometheusOptions {
   readonly targets: readonly string[];
   /** The ADMIN_TOKEN of the gateways. */
   readonly adminToken: string;
+  /** `host:port` of the Alertmanager to tell; left out: none is there. */
+  readonly alertmanager?: string;
 }
 
 /** Starts it as ops/prometheus says, except for targets, paths and how often it asks. */
-export async function startPrometheus({ targets, adminToken }: PrometheusOptions): Promise<TestPrometheus> {
+export async function startPrometheus(options: PrometheusOptions): Promise<TestPrometheus> {
+  const { targets, adminToken, alertmanager = '127.0.0.1:9093' } = options;
   const directory = prometheusDirectory(adminToken);
   const text = readFileSync(join(directory, 'prometheus.yml'), 'utf8')
     .replace('scrape_interval: 10s', `scrape_interval: ${SCRAPE_INTERVAL}`)
     .replace('scrape_timeout: 5s', `scrape_timeout: ${SCRAPE_INTERVAL}`)
-    .replace('evaluation_interval: 10s', `evaluation_interval: ${SCRAPE_INTERVAL}`);
+    .replace('evaluation_interval: 10s', `evaluation_interval: ${SCRAPE_INTERVAL}`)
+    .replace('127.0.0.1:9093', alertmanager);
   writeFileSync(join(directory, 'prometheus.yml'), text);
   writeFileSync(join(directory, 'targets/gateways.yml'), JSON.stringify([{ targets }]));
+  // The outages that page after half a minute do so sooner.
+  const rules = readFileSync(join(directory, 'alerts.yml'), 'utf8').replaceAll('for: 30s', 'for: 2s');
+  writeFileSync(join(directory, 'alerts.yml'), rules);
   const port = await ownFreePort(HOST);
   const child = spawn(
     'prometheus',

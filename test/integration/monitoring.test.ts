@@ -8,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { alertRules } from '../support/alert-rules.js';
 import { grafanaDashboards, queryPanels } from '../support/grafana.js';
 import type { PrometheusSample } from '../support/prometheus.js';
+import { pasted, readingBlocks, verificationOf } from '../support/runbook-shell.js';
 import { until } from '../support/until.js';
 import { missingMonitoring, startWatchedGateway, type WatchedGateway } from '../support/watched-gateway.js';
 
@@ -42,6 +43,88 @@ describe.skipIf(missing !== '')(`R65 R69 a watched gateway${missing === '' ? '' 
     };
     await until(remaining, PANELS_MS, 'a value for every panel').catch((cause: unknown) => {
       expect(empty, String(cause)).toEqual([]);
+    });
+  });
+
+  it('R65 evaluates every alert, and fires none while all is well', async () => {
+    const { prometheus } = watched;
+    const rules = async () => await prometheus.rules();
+    await until(
+      async () => (await rules()).every(({ health }) => health === 'ok'),
+      undefined,
+      'every rule is evaluated',
+    );
+    expect((await rules()).map(({ name }) => name)).toEqual(alertRules().map(({ alert }) => alert));
+    expect((await rules()).filter(({ state }) => state === 'firing').map(({ name }) => name)).toEqual([]);
+  });
+
+  it.concurrent.each(readingBlocks())('R69 runs the block of line $line of the runbook, of $section', async block => {
+    const { code, output } = await pasted(block, watched);
+    expect(code, output).toBe(0);
+  });
+
+  it.each(alertRules())(
+    'R69 verifies nothing about $alert where gateway and Prometheus do not answer',
+    async ({ alert }) => {
+      const nowhere = 'http://127.0.0.1:1';
+      const { code } = await pasted(verificationOf(alert), watched, {
+        MILLRACE_ADMIN_URL: nowhere,
+        PROMETHEUS_URL: nowhere,
+      });
+      expect(code).not.toBe(0);
+    },
+  );
+
+  describe('in an outage', () => {
+    const pages = () => watched.alertmanager.pages.map(({ title }) => title);
+
+    it('R65 R69 pages once for a lost NATS, and the runbook does not call it over', async () => {
+      const { nats, gateway } = watched;
+      for (const server of nats) await server.stop();
+      await until(() => pages().length > 0, undefined, 'a page');
+      expect(pages()).toEqual([`Feed is stale (${new URL(gateway.adminUrl).host})`]);
+      expect(watched.alertmanager.pages[0]?.text).toMatch(
+        /has lost NATS \(live is 0\).*\nRunbook: \S+#millracefeedstale$/,
+      );
+      const { code, output } = await pasted(verificationOf('MillraceFeedStale'), watched);
+      expect(code).not.toBe(0);
+      expect(output).toContain('millrace_feed_live 0');
+    });
+
+    it('R65 pages for a gateway that is gone', async () => {
+      const { gateway } = watched;
+      await gateway.stop('SIGKILL');
+      const title = `Gateway is down (${new URL(gateway.adminUrl).host})`;
+      await until(() => pages().includes(title), undefined, 'a page');
+      expect((await pasted(verificationOf('MillraceDown'), watched)).code).not.toBe(0);
+    });
+
+    it('R65 does not tell of the consequences of an outage', async () => {
+      const { alertmanager } = watched;
+      const annotations = { description: 'It is so.', runbook_url: 'runbook.md#it' };
+      const at = (instance: string, alertname: string, severity: string) => ({
+        labels: { alertname, severity, job: 'millrace', instance },
+        annotations: { ...annotations, summary: `${alertname} at` },
+      });
+      const told = alertmanager.pages.length;
+      await alertmanager.alert(
+        at('a:9090', 'MillraceDown', 'page'),
+        at('a:9090', 'MillraceNotReady', 'page'),
+        at('a:9090', 'MillraceCpu', 'ticket'),
+        at('b:9090', 'MillraceFeedStale', 'page'),
+        at('b:9090', 'MillraceTopicsHeldBack', 'page'),
+        at('b:9090', 'MillraceIdle', 'ticket'),
+        at('c:9090', 'MillraceTopicsHeldBack', 'page'),
+      );
+      const titles = () => [...alertmanager.pages.slice(told), ...alertmanager.tickets].map(({ title }) => title);
+      await until(() => titles().includes('MillraceIdle at (b:9090)'), undefined, 'a ticket');
+      await until(() => alertmanager.pages.length >= told + 3, undefined, 'the pages');
+      expect(titles().sort()).toEqual([
+        'MillraceDown at (a:9090)',
+        'MillraceFeedStale at (b:9090)',
+        'MillraceIdle at (b:9090)',
+        'MillraceTopicsHeldBack at (c:9090)',
+      ]);
     });
   });
 });

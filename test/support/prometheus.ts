@@ -19,11 +19,20 @@ export interface PrometheusSample {
   readonly value: readonly [seconds: number, text: string];
 }
 
+interface PrometheusRule {
+  readonly name: string;
+  /** `unknown` before the first time. */
+  readonly health: 'ok' | 'err' | 'unknown';
+  readonly state: 'inactive' | 'pending' | 'firing';
+}
+
 export interface TestPrometheus {
   /** `http://127.0.0.1:<port>` */
   readonly url: string;
   /** An instant query. @throws {Error} with Prometheus’s words if it does not understand the expression */
   query(expression: string): Promise<readonly PrometheusSample[]>;
+  /** Of alerts.yml, as it evaluated them last. */
+  rules(): Promise<readonly PrometheusRule[]>;
   stop(): Promise<void>;
 }
 
@@ -84,7 +93,7 @@ export async function startPrometheus(options: PrometheusOptions): Promise<TestP
     await stop();
     throw cause;
   }
-  return { url, stop, query: expression => query(url, expression) };
+  return { url, stop, query: expression => query(url, expression), rules: () => evaluatedRules(url) };
 }
 
 /** A directory as prometheus.yml expects it, to start or check it in. @returns its path; the caller removes it */
@@ -115,6 +124,12 @@ async function query(url: string, expression: string): Promise<readonly Promethe
   };
   if (answer.data === undefined) throw new Error(`${expression}: ${answer.error}`);
   return answer.data.resultType === 'vector' ? answer.data.result : [];
+}
+
+async function evaluatedRules(url: string): Promise<readonly PrometheusRule[]> {
+  const response = await fetch(`${url}/api/v1/rules`);
+  const { data } = (await response.json()) as { data: { groups: readonly { rules: readonly PrometheusRule[] }[] } };
+  return data.groups.flatMap(group => group.rules);
 }
 
 /** Its last words, for the message of a failed start; keeps reading so that the pipe never fills. */

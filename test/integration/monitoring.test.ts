@@ -63,17 +63,15 @@ describe.skipIf(missing !== '')(`R65 R69 a watched gateway${missing === '' ? '' 
     expect(code, output).toBe(0);
   });
 
-  it.each(alertRules())(
-    'R69 verifies nothing about $alert where gateway and Prometheus do not answer',
-    async ({ alert }) => {
-      const nowhere = 'http://127.0.0.1:1';
-      const { code } = await pasted(verificationOf(alert), watched, {
-        MILLRACE_ADMIN_URL: nowhere,
-        PROMETHEUS_URL: nowhere,
-      });
-      expect(code).not.toBe(0);
-    },
-  );
+  it('R69 verifies no alert where gateway and Prometheus do not answer', async () => {
+    const nowhere = 'http://127.0.0.1:1';
+    const env = { MILLRACE_ADMIN_URL: nowhere, PROMETHEUS_URL: nowhere };
+    const verified: string[] = [];
+    for (const { alert } of alertRules()) {
+      if ((await pasted(verificationOf(alert), watched, env)).code === 0) verified.push(alert);
+    }
+    expect(verified).toEqual([]);
+  });
 
   describe('in an outage', () => {
     const pages = () => watched.alertmanager.pages.map(({ title }) => title);
@@ -103,10 +101,9 @@ describe.skipIf(missing !== '')(`R65 R69 a watched gateway${missing === '' ? '' 
       const { alertmanager } = watched;
       const annotations = { description: 'It is so.', runbook_url: 'runbook.md#it' };
       const at = (instance: string, alertname: string, severity: string) => ({
-        labels: { alertname, severity, job: 'millrace', instance },
+        labels: { alertname, severity, job: 'drill', instance },
         annotations: { ...annotations, summary: `${alertname} at` },
       });
-      const told = alertmanager.pages.length;
       await alertmanager.alert(
         at('a:9090', 'MillraceDown', 'page'),
         at('a:9090', 'MillraceNotReady', 'page'),
@@ -116,9 +113,12 @@ describe.skipIf(missing !== '')(`R65 R69 a watched gateway${missing === '' ? '' 
         at('b:9090', 'MillraceIdle', 'ticket'),
         at('c:9090', 'MillraceTopicsHeldBack', 'page'),
       );
-      const titles = () => [...alertmanager.pages.slice(told), ...alertmanager.tickets].map(({ title }) => title);
-      await until(() => titles().includes('MillraceIdle at (b:9090)'), undefined, 'a ticket');
-      await until(() => alertmanager.pages.length >= told + 3, undefined, 'the pages');
+      // What is told of the gateway itself does not count.
+      const titles = () =>
+        [...alertmanager.pages, ...alertmanager.tickets]
+          .map(({ title }) => title)
+          .filter(title => title.includes(' at ('));
+      await until(() => titles().length >= 4, undefined, 'three pages and a ticket');
       expect(titles().sort()).toEqual([
         'MillraceDown at (a:9090)',
         'MillraceFeedStale at (b:9090)',

@@ -60,7 +60,11 @@ describe.skipIf(missing !== '')(`R65 R69 a watched gateway${missing === '' ? '' 
 
   it.concurrent.each(readingBlocks())('R69 runs the block of line $line of the runbook, of $section', async block => {
     const { code, output } = await pasted(block, watched);
-    expect(code, output).toBe(0);
+    if (code === 0) return;
+    // A machine that is busy beside the test may exceed a threshold in truth: then only Verify may say so.
+    const rule = alertRules().find(({ alert }) => alert === block.section);
+    const exceeded = block.step === 'Verify' && rule !== undefined ? await watched.prometheus.query(rule.expr) : [];
+    expect(exceeded, output).not.toEqual([]);
   });
 
   it('R69 verifies no alert where gateway and Prometheus do not answer', async () => {

@@ -11,7 +11,7 @@ interface Panel {
   readonly fieldConfig: { readonly defaults: { readonly unit: string } };
 }
 
-export interface GrafanaDashboard {
+interface GrafanaDashboard {
   readonly uid: string;
   readonly panels: readonly Panel[];
   readonly templating: { readonly list: readonly { readonly name: string; readonly definition?: string }[] };

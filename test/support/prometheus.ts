@@ -41,7 +41,7 @@ export function isMonitoringInstalled(...programs: readonly string[]): boolean {
   return programs.every(program => spawnSync(program, ['--version'], { stdio: 'ignore' }).status === 0);
 }
 
-export interface PrometheusOptions {
+interface PrometheusOptions {
   /** `host:port` of the admin ports. */
   readonly targets: readonly string[];
   /** The ADMIN_TOKEN of the gateways. */

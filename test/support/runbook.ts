@@ -12,7 +12,7 @@ export interface RunbookBlock {
   readonly line: number;
 }
 
-export interface RunbookSection {
+interface RunbookSection {
   readonly title: string;
   readonly text: string;
 }

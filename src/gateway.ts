@@ -205,7 +205,9 @@ export class Gateway {
       await this.#start(predecessor);
     } catch (cause) {
       // Why it did not start says more than what could not be closed.
-      await this.close().catch((failure: unknown) => this.#log.warn({ err: failure }, 'closing failed'));
+      await this.close().catch((failure: unknown) =>
+        this.#log.warn({ err: failure }, 'closing after a failed start failed'),
+      );
       throw cause;
     }
   }

@@ -41,6 +41,8 @@ const CIPHERS_RULE =
   'TLS 1.3 suites are always on. For clients that support none of them, terminate TLS in a proxy';
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 export const ANY_ADDRESS = '0.0.0.0';
+/** `auto`: for people at a terminal, for programs elsewhere. */
+const LOG_FORMATS = ['auto', 'json', 'pretty'] as const;
 /** Which events of clients are logged; `problems`: what a regular session does not have. */
 const LOG_CLIENTS = ['all', 'problems', 'off'] as const;
 const LOG_USERS = ['pseudonym', 'name'] as const;
@@ -144,8 +146,14 @@ export const operators = {
       isReloaded: true,
     }),
     LOG_LEVEL: setting(oneOf(LOG_LEVELS), 'info', {
-      means: 'Lowest level to log, as JSON lines on standard error.',
+      means: 'Lowest level to log, on standard error.',
       isReloaded: true,
+    }),
+    LOG_FORMAT: setting(oneOf(LOG_FORMATS), 'auto', {
+      means:
+        '`json` writes a JSON object per line, `pretty` lines for people, in colours on a terminal (unless `NO_COLOR` is set); ' +
+        '`auto` is `pretty` on a terminal and `json` elsewhere.',
+      see: 'ops/logs.md',
     }),
     LOG_CLIENTS: setting(oneOf(LOG_CLIENTS), 'all', {
       means:
@@ -237,6 +245,7 @@ export function processConfig(v: ProcessVariables, cores: number) {
     workers: v.WORKERS === 'auto' ? automaticWorkers(cores, encoders) : v.WORKERS,
     encoders,
     logLevel: v.LOG_LEVEL,
+    logFormat: v.LOG_FORMAT,
     logClients: v.LOG_CLIENTS,
     logUsers: v.LOG_USERS,
     settingsFile: v.SETTINGS_FILE,

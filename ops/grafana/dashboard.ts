@@ -1,23 +1,12 @@
 /** A dashboard in a few words, and as the JSON that Grafana reads. */
 
 /** Grafana's names of units. */
-export type Unit =
-  | 's'
-  | 'bytes'
-  | 'Bps'
-  | 'ops'
-  | 'reqps'
-  | 'cps'
-  | 'short'
-  | 'percentunit'
-  | 'none'
-  | 'bool_yes_no'
-  | 'dateTimeAsIso';
+type Unit = 's' | 'bytes' | 'Bps' | 'cps' | 'short' | 'percentunit';
 
 /** `@` in an expression stands for the matchers of the gateways that are chosen at the top of the dashboard. */
 export type Query = readonly [expression: string, legend: string];
 
-export interface Panel {
+interface Panel {
   readonly title: string;
   /** What to read from it: one sentence, shown at the (i) of the panel. */
   readonly about: string;
@@ -34,7 +23,7 @@ export interface Panel {
   readonly stacked?: boolean;
 }
 
-export interface Row {
+interface Row {
   readonly title: string;
   readonly panels: readonly Panel[];
 }

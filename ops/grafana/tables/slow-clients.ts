@@ -101,7 +101,7 @@ export const slowClients: Dashboard = {
           ],
         },
         {
-          title: 'Cut for want of memory',
+          title: 'Cut for lack of memory',
           about: 'Connections a second, by rank: anonymous ones go first.',
           unit: 'cps',
           queries: [['sum by (rank) (rate(millrace_buffered_closes_total{@}[$__rate_interval]))', '{{rank}}']],

@@ -17,8 +17,9 @@ import { feedOfHub } from './feed/feed-of-hub.js';
 import type { Feed, FeedSink } from './feed-contract/feed.js';
 import { type CertificateFiles, certificateFilesOf } from './gateway/supervision/certificate-files.js';
 import { KeySetPosts } from './gateway/supervision/key-set-posts.js';
-import { WorkerSupervisor } from './gateway/supervision/supervisor.js';
+import type { WorkerSupervisor } from './gateway/supervision/supervisor.js';
 import type { GatewayHost, Predecessor } from './gateway-host.js';
+import { newWorkers } from './gateway-workers.js';
 import { createHub } from './hub/create-hub.js';
 import { feedSink } from './hub/feed-sink.js';
 import type { Hub } from './hub/hub.js';
@@ -28,7 +29,6 @@ import { endInTurn, inTime } from './observe/deadline.js';
 import { DescriptorWatch } from './observe/descriptors.js';
 import { type Logger, LogSampler } from './observe/log.js';
 import { SampledNotes } from './observe/sampled-notes.js';
-import { GATEWAY_THREAD } from './programs.js';
 import { Readiness } from './readiness.js';
 import { ControlOrders } from './revocation/control-orders.js';
 import { RevocationKeeper } from './revocation/keeper.js';
@@ -150,33 +150,18 @@ export class Gateway {
   }
 
   #newWorkers(rings: readonly SharedArrayBuffer[], doorbells: SharedArrayBuffer): WorkerSupervisor {
-    return new WorkerSupervisor({
+    return newWorkers({
       config: () => this.#config,
-      readiness: this.#readiness.cells,
-      threadFile: GATEWAY_THREAD,
-      rings,
-      doorbells,
-      revocations: () => this.#revocations.all,
-      keys: () => this.#keySet.keys,
-      onMessage: (worker, message) => {
-        if (message.type === 'load') this.#loads.set(worker, message.level);
-        else if (message.type === 'shed') this.#notes.shed(worker, message.sockets, message.bytes);
-        else if (message.type === 'clients') this.#notes.clients(message.lines, message.leftOut);
-        else if (message.type === 'keys_wanted') void this.#keySet.wanted(worker);
-        else if (message.type === 'reloaded') this.#reload.answered(message.id, message.reloaded);
-        else this.#hub.fromWorker(worker, message);
-      },
-      onStarting: worker => this.#welcome(worker),
-      onDown: (worker, reason) => {
-        this.#log.error({ worker, reason }, 'gateway worker died and is replaced');
-        this.#hub.forgetWorker(worker);
-        this.#loads.forgetWorker(worker);
-      },
-      onFault: (worker, message) => this.#notes.fault(`gateway worker ${worker}`, message),
-      onLongWork: (worker, work) => {
-        this.#log.warn({ worker, ...work }, 'work for one connection took too long; closing the connection');
-      },
-      onStuck: (worker, reason) => this.#stuck(worker, reason),
+      log: this.#log,
+      notes: this.#notes,
+      loads: this.#loads,
+      status: this.#status,
+      descriptors: this.#descriptors,
+      keySet: this.#keySet,
+      later: () => ({ hub: this.#hub, reload: this.#reload }),
+      isDrainOrdered: () => this.#isDraining && this.#draining === undefined,
+      onFatal: reason => this.#host.onFatal(reason),
+      shared: { readiness: this.#readiness.cells, rings, doorbells, revocations: () => this.#revocations.all },
     });
   }
 
@@ -307,29 +292,6 @@ export class Gateway {
     this.#log.warn({ loadLevel: level, load }, 'load');
     this.#hub.stretchRetail(level);
     this.#status.setLoad(load);
-  }
-
-  /** Tells a starting worker what it must know before it listens. */
-  #welcome(worker: number): void {
-    this.#hub.welcome(worker);
-    this.#workers.post(worker, this.#status.current);
-    if (this.#isDraining && this.#draining === undefined) this.#workers.post(worker, { type: 'drain' });
-    if (this.#descriptors.isShort) this.#workers.post(worker, { type: 'accept', isAccepting: false });
-  }
-
-  /**
-   * The worker cannot be replaced while it may still wake up. Once it does, it is terminated. The other workers keep
-   * serving.
-   */
-  #stuck(worker: number, reason: string): void {
-    this.#log.fatal(
-      { worker, reason },
-      'gateway worker is stuck: its clients are lost, the other workers keep serving',
-    );
-    this.#hub.forgetWorker(worker);
-    this.#loads.forgetWorker(worker);
-    if (this.#workers.stuck < this.#config.workers) return;
-    this.#host.onFatal(`no gateway worker can serve: worker ${worker} ${reason}`);
   }
 
   #parts(): MainParts {

@@ -3,6 +3,7 @@ import type { Reload } from './admin/reload.js';
 import type { Config } from './config/environment.js';
 import type { KeySetPosts } from './gateway/supervision/key-set-posts.js';
 import { type SupervisorOptions, WorkerSupervisor } from './gateway/supervision/supervisor.js';
+import { ThreadQuestions } from './gateway/supervision/thread-questions.js';
 import type { Hub } from './hub/hub.js';
 import type { ServiceStatus } from './hub/service-status.js';
 import type { Loads } from './hub/shards/loads.js';
@@ -28,9 +29,21 @@ interface WorkerWiring {
   readonly shared: Pick<SupervisorOptions, 'readiness' | 'rings' | 'doorbells' | 'revocations'>;
 }
 
-export function newWorkers(wiring: WorkerWiring): WorkerSupervisor {
+/** The threads' supervisor, and what asks them on behalf of operators. */
+export interface Workers {
+  readonly supervisor: WorkerSupervisor;
+  readonly questions: ThreadQuestions;
+}
+
+export function newWorkers(wiring: WorkerWiring): Workers {
   const { config, log, notes, loads, keySet, later, shared } = wiring;
+  const questions: ThreadQuestions = new ThreadQuestions({
+    workers: config().workers,
+    post: (worker, question) => workers.post(worker, question),
+    mayAsk: worker => workers.stateOf(worker) === 'running',
+  });
   const forget = (worker: number) => {
+    questions.ended(worker);
     later().hub.forgetWorker(worker);
     loads.forgetWorker(worker);
   };
@@ -39,7 +52,10 @@ export function newWorkers(wiring: WorkerWiring): WorkerSupervisor {
     config,
     threadFile: GATEWAY_THREAD,
     keys: () => keySet.keys,
-    onMessage: (worker, message) => take(wiring, worker, message),
+    onMessage: (worker, message) => {
+      if (message.type === 'admin') questions.answered(worker, message.id, message.answer);
+      else take(wiring, worker, message);
+    },
     onStarting: worker => welcome(wiring, workers, worker),
     onDown: (worker, reason) => {
       log.error({ worker, reason }, 'gateway worker died and is replaced');
@@ -57,7 +73,7 @@ export function newWorkers(wiring: WorkerWiring): WorkerSupervisor {
       wiring.onFatal(`no gateway worker can serve: worker ${worker} ${reason}`);
     },
   });
-  return workers;
+  return { supervisor: workers, questions };
 }
 
 function take({ loads, notes, keySet, later }: WorkerWiring, worker: number, message: FromWorker): void {

@@ -19,7 +19,7 @@ import { type CertificateFiles, certificateFilesOf } from './gateway/supervision
 import { KeySetPosts } from './gateway/supervision/key-set-posts.js';
 import type { WorkerSupervisor } from './gateway/supervision/supervisor.js';
 import type { GatewayHost, Predecessor } from './gateway-host.js';
-import { newWorkers } from './gateway-workers.js';
+import { newWorkers, type Workers } from './gateway-workers.js';
 import { createHub } from './hub/create-hub.js';
 import { feedSink } from './hub/feed-sink.js';
 import type { Hub } from './hub/hub.js';
@@ -104,7 +104,8 @@ export class Gateway {
     this.#readiness = this.#newReadiness();
     const rings = Array.from({ length: config.encoders }, () => createRing(RING_BYTES));
     const doorbells = createDoorbells(config.workers);
-    this.#workers = this.#newWorkers(rings, doorbells);
+    const { supervisor, questions } = this.#newWorkers(rings, doorbells);
+    this.#workers = supervisor;
     this.#hub = createHub({
       config,
       log,
@@ -149,7 +150,7 @@ export class Gateway {
     }));
   }
 
-  #newWorkers(rings: readonly SharedArrayBuffer[], doorbells: SharedArrayBuffer): WorkerSupervisor {
+  #newWorkers(rings: readonly SharedArrayBuffer[], doorbells: SharedArrayBuffer): Workers {
     return newWorkers({
       config: () => this.#config,
       log: this.#log,

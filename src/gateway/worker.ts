@@ -11,10 +11,11 @@ import { CONTROL_FRAMES_PER_SECOND, MessageRate } from './limits/message-rate.js
 import { Owners } from './limits/owner.js';
 import { MainMessages } from './main-messages.js';
 import type { Session } from './model/session.js';
+import { OperatorAnswers } from './operators/answers.js';
 import { Reloading } from './reloading.js';
 import type { Access } from './sessions/access.js';
 import { ChangedRights } from './sessions/changed-rights.js';
-import { GLANCE_INTERVAL_MS, SAMPLE_INTERVAL_MS } from './slow-consumers/ladder.js';
+import { GLANCE_INTERVAL_MS, marksOf, SAMPLE_INTERVAL_MS } from './slow-consumers/ladder.js';
 import { CHECK_INTERVAL_MS, Overload } from './slow-consumers/overload.js';
 import { Heartbeats } from './subscriptions/heartbeats.js';
 import { notingListener } from './supervision/listening-socket.js';
@@ -189,7 +190,7 @@ function newServer(
 /** From the main thread to all of these. */
 function newMainMessages(
   life: ThreadLife,
-  { views, subscriptions, eventSymbols }: Streams,
+  streams: Streams,
   { symbols, rooms, topics, credentials, userSlots }: Clients,
   sessions: ReadonlySet<Session>,
   server: GatewayServer,
@@ -197,6 +198,7 @@ function newMainMessages(
   reloading: Reloading,
 ): MainMessages {
   const { data, apps, post, fault } = life;
+  const { views, subscriptions, eventSymbols } = streams;
   const row = turnRow(data.turns, data.worker);
   return new MainMessages({
     apps,
@@ -215,9 +217,31 @@ function newMainMessages(
     credentials,
     userSlots,
     reloading,
+    operators: newOperators(life, streams, sessions, server),
     post,
     countersNow: () => life.stats?.(),
     onFault: fault,
     finish: exitCode => life.finish(exitCode),
+  });
+}
+
+function newOperators(
+  { data, log, post, fault }: ThreadLife,
+  streams: Streams,
+  sessions: ReadonlySet<Session>,
+  server: GatewayServer,
+): OperatorAnswers {
+  return new OperatorAnswers({
+    ...streams,
+    worker: data.worker,
+    sessions,
+    ids: log.ids,
+    log,
+    refused: server.counters.refused,
+    end: (session, code, reason) => server.end(session, code, reason),
+    noticeBytesMax: marksOf(data.config.limits.backpressureBytesMax).suspendBytes,
+    post,
+    nowMs: () => performance.now(),
+    onFault: fault,
   });
 }

@@ -5,10 +5,10 @@
  *                        ▲                                              │
  *                        └──────────── interest, snapshot requests ─────┘
  */
-import { createAdmin } from './admin/create-admin.js';
+import { adminTokenAfter } from './admin/access.js';
+import { type Admin, createAdmin } from './admin/create-admin.js';
 import type { MainParts } from './admin/main-stats.js';
 import { Reload } from './admin/reload.js';
-import type { AdminServer } from './admin/server.js';
 import { ConfigError } from './config/config-error.js';
 import type { Config } from './config/environment.js';
 import { reachableHost } from './config/reachable-host.js';
@@ -52,7 +52,7 @@ export class Gateway {
   readonly #feed: Feed;
   readonly #hub: Hub;
   readonly #workers: WorkerSupervisor;
-  readonly #admin: AdminServer;
+  readonly #admin: Admin;
   readonly #descriptors = new DescriptorWatch(isShort => {
     if (isShort) this.#log.error('out of file descriptors; refusing new connections');
     else this.#log.warn('file descriptors available again; accepting connections');
@@ -93,12 +93,7 @@ export class Gateway {
       nodeName: config.nodeName,
       log,
       revocations: this.#revocations,
-      onDrain: () => {
-        if (this.#isDraining) return;
-        this.#isDraining = true;
-        this.#readiness.report();
-        this.#workers.postAll({ type: 'drain' });
-      },
+      onDrain: () => this.#redirectClients(),
     });
     this.#keySet = new KeySetPosts(config.auth.jwksUrl, log, () => this.#workers);
     this.#readiness = this.#newReadiness();
@@ -128,10 +123,16 @@ export class Gateway {
     });
     this.#admin = createAdmin({
       config: () => this.#config,
+      settings: () => host.settings(),
+      log,
       notes: this.#notes,
       notReady: () => this.#readiness.missing,
+      isDraining: () => this.#isDraining,
+      drain: () => this.#redirectClients(),
       parts: () => this.#parts(),
       revocations: this.#revocations,
+      questions,
+      keys: this.#keySet,
     });
   }
 
@@ -202,7 +203,7 @@ export class Gateway {
   }
 
   async #start(predecessor: Predecessor | undefined): Promise<void> {
-    if (predecessor === undefined) this.#adminPort = await this.#admin.listen();
+    if (predecessor === undefined) this.#adminPort = await this.#admin.server.listen();
     const [outcome] = await Promise.all([this.#feed.start(this.#sink()), this.#keySet.open()]);
     if (!outcome.ok) throw new ConfigError(outcome.detail);
     await this.#revocations.open();
@@ -215,9 +216,10 @@ export class Gateway {
     this.#descriptors.start();
     this.#certificate?.watch();
     this.#readiness.start();
+    this.#admin.start();
     if (predecessor !== undefined) {
       predecessor.sendAway();
-      this.#adminPort = await this.#admin.listen(ADMIN_PORT_FREE_MS);
+      this.#adminPort = await this.#admin.server.listen(ADMIN_PORT_FREE_MS);
     }
     this.#log.info({ url: this.url, admin: this.adminUrl, feed: this.#feed.name }, 'ready');
   }
@@ -236,10 +238,18 @@ export class Gateway {
     this.#isDraining = true;
     this.#readiness.report();
     const { drainDelayMs, drainTimeoutMs } = this.#config.times;
-    if (isReplaced) await this.#admin.close();
+    if (isReplaced) await this.#admin.server.close();
     else await new Promise(resolve => setTimeout(resolve, drainDelayMs));
     if (this.#closing !== undefined) return;
     await inTime(this.#workers.retire(), drainTimeoutMs + DRAIN_BEYOND_MS, 'clients did not disconnect in time');
+  }
+
+  /** An operator orders it. The process keeps running: a signal ends it. */
+  #redirectClients(): void {
+    if (this.#isDraining) return;
+    this.#isDraining = true;
+    this.#readiness.report();
+    this.#workers.postAll({ type: 'drain' });
   }
 
   /** Disconnects the remaining clients at once and stops everything. */
@@ -256,6 +266,7 @@ export class Gateway {
   async #close(): Promise<void> {
     this.#descriptors.stop();
     this.#readiness.stop();
+    this.#admin.stop();
     this.#keySet.close();
     this.#certificate?.unwatch();
     const workers = this.#workers.close();
@@ -263,7 +274,7 @@ export class Gateway {
       { name: 'workers', maxMs: 2_000, end: () => workers },
       { name: 'feed', maxMs: 1_000, end: () => Promise.all([this.#feed.stop(), this.#revocations.close()]) },
       { name: 'hub', maxMs: 700, end: () => this.#hub.close() },
-      { name: 'admin', maxMs: 300, end: () => this.#admin.close() },
+      { name: 'admin', maxMs: 300, end: () => this.#admin.server.close() },
     ]);
     // A process whose threads hold sockets cannot exit cleanly.
     await workers;
@@ -275,8 +286,10 @@ export class Gateway {
     return this.#reload.run(reason);
   }
 
-  #take({ logLevel, logClients, logUsers, adminToken, auth }: Config): Config {
+  #take(fresh: Config): Config {
+    const { logLevel, logClients, logUsers, auth } = fresh;
     const { secret, previousSecret } = auth;
+    const adminToken = adminTokenAfter(this.#config, fresh, this.#log);
     const authNow = { ...this.#config.auth, secret, previousSecret };
     this.#config = { ...this.#config, logLevel, logClients, logUsers, adminToken, auth: authNow };
     return this.#config;

@@ -95,12 +95,18 @@ export type NoticeTarget = { readonly all: true } | { readonly user: string } | 
 
 /** What a thread counts for the history; counters since its start. */
 export interface LoadSample {
+  /** Another number means another thread, whose counters start over. */
+  readonly thread: number;
   readonly open: number;
   readonly deliveries: number;
   readonly sentBytes: number;
   readonly refused: number;
   readonly bufferedBytes: number;
   readonly circuitsOpen: number;
+  readonly views: number;
+  /** Event-loop delay and age of the youngest realtime frame at the last check. */
+  readonly loopDelayMs: number;
+  readonly frameAgeMs: number;
   /** Bucket b: below 2^b µs. */
   readonly latencyBuckets: Float64Array;
   readonly ageBuckets: Float64Array;

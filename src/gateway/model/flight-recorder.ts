@@ -11,9 +11,9 @@ export const EVENTS_MAX = 100;
 const CELLS = 3;
 
 /** What an event is about: a number, or a text that others keep too. */
-export type EventDetail = string | number | null;
+type EventDetail = string | number | null;
 
-export interface FlightEvent {
+interface FlightEvent {
   /** On the clock that all threads share. */
   readonly atMs: number;
   readonly what: FlightEventName;

@@ -1,6 +1,7 @@
 /** Answers what the main thread asks of a gateway thread on behalf of operators. */
 import { performance } from 'node:perf_hooks';
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { threadId } from 'node:worker_threads';
 import { CloseCode } from '../../protocol/close-code.js';
 import { STREAMS } from '../../protocol/topics.js';
 import type { AdminQuestion, AdminTopics, LoadSample } from '../../threads/admin-messages.js';
@@ -11,6 +12,7 @@ import type { Session } from '../model/session.js';
 import type { Outbox } from '../sending/outbox.js';
 import type { Receipts } from '../sending/receipts.js';
 import type { Ladder } from '../slow-consumers/ladder.js';
+import type { Overload } from '../slow-consumers/overload.js';
 import type { ClientLog } from '../supervision/client-log.js';
 import type { SentCell, Views } from '../views/views.js';
 import { detailOf } from './connection-detail.js';
@@ -26,7 +28,7 @@ const REASONS: Readonly<Record<number, string>> = {
   [CloseCode.forbidden]: 'ended by an operator',
 };
 
-export interface OperatorAnswersOptions {
+interface OperatorAnswersOptions {
   readonly worker: number;
   readonly sessions: ReadonlySet<Session>;
   readonly ids: ConnectionIds;
@@ -39,6 +41,7 @@ export interface OperatorAnswersOptions {
   readonly sent: ReadonlyMap<string, SentCell>;
   /** Refused connections so far, by HTTP status. */
   readonly refused: ReadonlyMap<number, number>;
+  readonly overload: Pick<Overload, 'loopDelayMs' | 'frameAgeMs'>;
   readonly end: (session: Session, code: CloseCode, reason: string) => void;
   readonly noticeBytesMax: number;
   readonly post: (message: FromWorker) => void;
@@ -92,7 +95,7 @@ export class OperatorAnswers {
   }
 
   #sample(): LoadSample {
-    const { sessions, ladder, fanout, sent, refused, outbox } = this.#options;
+    const { sessions, ladder, fanout, sent, refused, outbox, views, overload } = this.#options;
     this.#rates.measure();
     const before = this.#utilised;
     this.#utilised = performance.eventLoopUtilization();
@@ -104,12 +107,16 @@ export class OperatorAnswers {
     for (const count of refused.values()) refusals += count;
     const { institutional, retail } = ladder.ages.counts;
     return {
+      thread: threadId,
       open: sessions.size,
       deliveries,
       sentBytes,
       refused: refusals,
       bufferedBytes: ladder.waitingBytes.all,
       circuitsOpen: ladder.open,
+      views: views.size,
+      loopDelayMs: overload.loopDelayMs,
+      frameAgeMs: overload.frameAgeMs,
       latencyBuckets: fanout.counters.latencyBuckets.slice(),
       ageBuckets: institutional.buckets.map((count, bucket) => count + (retail.buckets[bucket] ?? 0)),
       utilisation: performance.eventLoopUtilization(this.#utilised, before).utilization,

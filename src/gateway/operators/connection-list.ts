@@ -84,7 +84,7 @@ export function rowOf({ worker, idOf, receipts, rates, nowMs }: ListParts, sessi
 
 export const bufferedBytesOf = ({ socket }: Session): number => socket?.getBufferedAmount() ?? 0;
 
-export function circuitOf({ flow: { circuit } }: Session): CircuitState {
+function circuitOf({ flow: { circuit } }: Session): CircuitState {
   if (circuit.isOpen) return 'open';
   return circuit.opens > 0 ? 'half_open' : 'closed';
 }

@@ -40,11 +40,9 @@ export interface Admin {
 export function createAdmin(sources: AdminSources): Admin {
   const { config, notes, parts, questions } = sources;
   const onFault = (what: string, cause: unknown) => notes.fault(what, String(cause));
-  const history = new History({ questions, main: () => mainNumbers(parts(), config()), onFault });
-  const rates = new TopicRates(
-    () => parts().hub.table,
-    () => performance.now(),
-  );
+  const nowMs = () => performance.now();
+  const history = new History({ questions, main: () => mainNumbers(parts(), config()), nowMs, onFault });
+  const rates = new TopicRates(() => parts().hub.table, nowMs);
   const api: ApiParts = { ...sources, history, rates };
   const access = newAccess(sources, onFault);
   const server = newServer(sources, api, access, onFault);

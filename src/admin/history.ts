@@ -42,6 +42,8 @@ interface MainNumbers {
 interface HistoryOptions {
   readonly questions: Pick<ThreadQuestions, 'all' | 'workers'>;
   readonly main: () => MainNumbers;
+  /** A monotonic clock. */
+  readonly nowMs: () => number;
   readonly onFault: (what: string, cause: unknown) => void;
 }
 
@@ -93,14 +95,14 @@ export class History {
   }
 
   async #round(): Promise<void> {
-    const { questions, main } = this.#options;
+    const { questions, main, nowMs } = this.#options;
     const { answers } = await questions.all('sample', {}, ANSWER_MS_MAX);
     const loads = new Array<LoadSample | undefined>(questions.workers).fill(undefined);
     for (const { worker, answer } of answers) loads[worker] = answer;
     const { user, system } = process.cpuUsage();
     const { messages, feed, encodeMicrosOf } = main();
     const round = {
-      atMs: performance.now(),
+      atMs: nowMs(),
       messages,
       cpuMicros: user + system,
       encodeMicrosOf: [...encodeMicrosOf],

@@ -127,7 +127,7 @@ function sampleOf(last: Round, now: Round, feed: FeedState): Sample {
   const sum = (pick: (load: LoadSample) => number) => sumOf(now.loads, pick);
   const growth = (pick: (change: Change) => number) => sumOf(changes, pick);
   const rate = (pick: (change: Change) => number) => nullOr(growth(pick), perSecond);
-  const percentile = (pick: (change: Change) => Float64Array, share: number) => {
+  const percentile = (pick: (change: Change) => readonly number[], share: number) => {
     const known = changes.filter(change => change !== undefined);
     return known.length < changes.length ? null : percentileOf(added(known.map(pick)), share);
   };
@@ -176,10 +176,8 @@ function sumOf<Part>(parts: readonly (Part | undefined)[], pick: (part: Part) =>
   return sum;
 }
 
-function added(lists: readonly Float64Array[]): Float64Array {
-  const sum = new Float64Array(lists[0]?.length ?? 0);
-  for (const list of lists) for (let b = 0; b < sum.length; b++) sum[b] = (sum[b] ?? 0) + (list[b] ?? 0);
-  return sum;
+function added(lists: readonly (readonly number[])[]): number[] {
+  return (lists[0] ?? []).map((_, b) => lists.reduce((sum, list) => sum + (list[b] ?? 0), 0));
 }
 
 function encodersBusy(last: Round, now: Round): (number | null)[] {

@@ -17,8 +17,8 @@ function load(thread: number, deliveries: number): LoadSample {
     views: 1,
     loopDelayMs: 0,
     frameAgeMs: 0,
-    latencyBuckets: new Float64Array([0, 0, deliveries]),
-    ageBuckets: new Float64Array([0, 0, 0]),
+    latencyBuckets: [0, 0, deliveries],
+    ageBuckets: [0, 0, 0],
     utilisation: 0.5,
   };
 }

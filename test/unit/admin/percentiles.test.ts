@@ -1,15 +1,15 @@
 import { expect, it } from 'vitest';
 import { percentileOf, percentilesOf } from '../../../src/admin/percentiles.js';
+import { Latencies } from '../../../src/threads/latencies.js';
 
-it('R61 reads percentiles from buckets by powers of two', () => {
-  expect(percentilesOf([])).toBeNull();
-  expect(percentilesOf([0, 0, 0])).toBeNull();
-  // 100 took from 512 to 1024 µs.
-  const buckets = new Array<number>(11).fill(0);
-  buckets[10] = 100;
-  expect(percentilesOf(buckets)).toEqual({ p50: 0.768, p95: 0.998, p99: 1.019 });
-  // And 100 took below 1 µs.
-  buckets[0] = 100;
-  expect(percentileOf(buckets, 0.5)).toBe(0.001);
-  expect(percentileOf(buckets, 0.75)).toBe(0.768);
+it('R61 reads percentiles from what the gateway threads count', () => {
+  const latencies = new Latencies();
+  expect(percentilesOf(latencies.counts.buckets)).toBeNull();
+  // Between the bounds 10 and 16 ms.
+  for (let i = 0; i < 100; i++) latencies.observe(12_000);
+  expect(percentilesOf(latencies.counts.buckets)).toEqual({ p50: 13, p95: 15.7, p99: 15.94 });
+  for (let i = 0; i < 100; i++) latencies.observe(10);
+  expect(percentileOf(latencies.counts.buckets, 0.5)).toBe(0.05);
+  for (let i = 0; i < 1_000; i++) latencies.observe(1e9);
+  expect(percentileOf(latencies.counts.buckets, 0.99)).toBe(60_000);
 });

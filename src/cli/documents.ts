@@ -1,6 +1,7 @@
 /** Documents generated from the code's own tables: whole files, and sections between markers. */
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { adminTables } from '../admin/document.js';
 import { configurationDocument } from '../config/settings-text.js';
 import { LOG_TABLES } from '../observe/log-events/document.js';
 import { metricsDocument } from '../observe/metrics/document.js';
@@ -22,6 +23,7 @@ const FILES: readonly { readonly path: string; text(now: string): string }[] = [
   { path: 'ops/metrics.md', text: metricsDocument },
   { path: 'ops/limits.md', text: limitsDocument },
   { path: 'ops/logs.md', text: now => withTables(now, LOG_TABLES) },
+  { path: 'ops/admin.md', text: now => withTables(now, adminTables()) },
   { path: 'src/protocol/README.md', text: now => withTables(now, CODE_TABLES) },
 ];
 

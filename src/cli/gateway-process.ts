@@ -50,7 +50,7 @@ export async function runGateway(env: NodeJS.ProcessEnv, isTakeover = false): Pr
   const gateway = await main({
     config,
     log,
-    reread: rereading(env, settings, config),
+    ...rereading(env, settings, config),
     predecessor,
     logLinesLost: () => lines.lost,
     clock: () => clock.current,
@@ -66,10 +66,10 @@ function inFormat(format: Config['logFormat'], lines: LogDestination, env: NodeJ
 }
 
 /** @param atStart the settings of the running gateway. @param config what it made of them */
-function rereading(env: Environment, atStart: Environment, config: Config): () => Reread {
+function rereading(env: Environment, atStart: Environment, config: Config) {
   const hadKey = !makesOwnKey(readConfig(atStart).auth);
   let last = atStart;
-  return () => {
+  const reread = (): Reread => {
     const now = withFiles(env);
     const fresh = readConfig(now);
     if (makesOwnKey(fresh.auth) === hadKey) {
@@ -86,4 +86,5 @@ function rereading(env: Environment, atStart: Environment, config: Config): () =
     last = now;
     return { config: hadKey ? fresh : { ...fresh, auth: config.auth }, changed };
   };
+  return { reread, settings: () => last };
 }

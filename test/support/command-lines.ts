@@ -1,5 +1,6 @@
 /** The commands of `millrace` as documents write them, compared with those that there are. */
 import type { Command } from 'commander';
+import { adminCommand } from '../../src/cli/admin.js';
 import { apiKeyCommand } from '../../src/cli/api-key.js';
 import { checkCommand } from '../../src/cli/check.js';
 import { publishCommand } from '../../src/cli/publish.js';
@@ -12,6 +13,7 @@ import { tokenCommand } from '../../src/cli/token.js';
 /** Those that operators use. */
 export function millraceCommands(): readonly Command[] {
   return [
+    adminCommand(),
     serveCommand(),
     checkCommand(),
     tailCommand(),

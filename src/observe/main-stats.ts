@@ -40,7 +40,13 @@ export interface KindNumbers {
 
 /** The main thread's numbers at a scrape. */
 export interface MainStats {
-  readonly build: { readonly version: string; readonly node: string; readonly uws: string };
+  readonly build: {
+    /** `NODE_NAME` */
+    readonly node: string;
+    readonly version: string;
+    readonly nodejs: string;
+    readonly uws: string;
+  };
   readonly obstacles: readonly (readonly [name: NotReadyReason, isInTheWay: boolean])[];
   readonly limits: Readonly<Record<LimitName, number>>;
   /** Unix time; undefined without TLS. */

@@ -1,5 +1,6 @@
 /** The uWS App of one worker: routes, upgrades and sockets. Other modules decide what a socket is sent. */
 import type { HttpRequest, HttpResponse } from 'uWebSockets.js';
+import type { LiveTokens } from '../../auth/live-token.js';
 import type { Config } from '../../config/environment.js';
 import { CloseCode } from '../../protocol/close-code.js';
 import type { SharedReadiness } from '../../threads/shared-readiness.js';
@@ -74,6 +75,7 @@ interface ServerParts {
   readonly turns: ServedTurns;
   readonly userSlots: UserSlots;
   readonly log: ClientLog;
+  readonly live: LiveTokens;
   /** What the main thread says about the process. */
   readonly readiness: SharedReadiness;
   /** Open sessions; this class fills it. */
@@ -146,6 +148,7 @@ export class GatewayServer {
   end(session: Session, code: CloseCode, reason: string): void {
     if (session.socket === undefined) return;
     this.#closing(code);
+    session.events.record('closing', code);
     this.#closedBy.set(session, { code, reason });
     this.#parts.keepalive.closing(session);
     session.socket.end(code, reason);
@@ -218,6 +221,7 @@ export class GatewayServer {
     this.counters.open++;
     this.counters.opened++;
     session.traffic.opened(performance.now());
+    session.events.record('connected', session.endpoint);
     this.#parts.log.connected(clientOf(session));
     if (admission !== undefined) {
       this.#parts.subscriptions.subscribe(session, admission.requested, admission.warnings);

@@ -7,7 +7,7 @@ import type { LongWork } from '../../threads/client-lines.js';
 import type { FromWorker, GatewayThreadData, RevocationRecord, ToWorker } from '../../threads/thread-messages.js';
 import type { WorkerStats } from '../../threads/worker-stats.js';
 import { SharedTables } from '../limits/shared-tables.js';
-import { boundKernelBuffers } from './kernel-buffers.js';
+import { boundKernelBuffers, unboundBuffers } from './kernel-buffers.js';
 import { listenerIn } from './listening-socket.js';
 import { Replacements } from './replacements.js';
 import { RevocationPosts } from './revocation-posts.js';
@@ -26,8 +26,8 @@ const YOUNG_GENERATION_MB = 6;
 export interface SupervisorOptions {
   /** The configuration in force; a reload changes it for threads that start later. */
   readonly config: () => Config;
-  /** Whether the process is ready (threads/shared-readiness.ts). */
-  readonly readiness: SharedArrayBuffer;
+  /** The same for all threads. */
+  readonly common: Pick<GatewayThreadData, 'readiness' | 'liveSecret'>;
   readonly threadFile: URL;
   readonly rings: readonly SharedArrayBuffer[];
   readonly doorbells: SharedArrayBuffer;
@@ -134,6 +134,14 @@ export class WorkerSupervisor {
     return this.#slots.filter(slot => slot.isStuck).length;
   }
 
+  /** What an operator sees of a worker. */
+  stateOf(worker: number): 'running' | 'starting' | 'stuck' | 'crash_loop' {
+    const slot = this.#slots[worker];
+    if (slot?.isStuck === true) return 'stuck';
+    if (slot?.isListening !== true && slot?.pace.isCrashLoop === true) return 'crash_loop';
+    return slot?.isListening === true && slot.thread !== undefined ? 'running' : 'starting';
+  }
+
   /** Workers that keep dying. */
   get crashLoops(): number {
     return this.#slots.filter(slot => slot.pace.isCrashLoop).length;
@@ -197,14 +205,14 @@ export class WorkerSupervisor {
 
   #start(worker: number): Promise<void> {
     const slot = this.#slots[worker] as Slot;
-    const { config, rings, doorbells, readiness, threadFile } = this.#options;
+    const { config, rings, doorbells, common, threadFile } = this.#options;
     const workerData: GatewayThreadData & { config: Config } = {
       config: config(),
       worker,
       port: this.#port,
       rings,
       doorbells,
-      readiness,
+      ...common,
       traces: this.#options.traces?.[worker],
       ...this.#tables.data,
       turns: this.#watch.rows,
@@ -254,16 +262,10 @@ export class WorkerSupervisor {
   /** Applies to the workers' listening sockets; does nothing where those are unknown. */
   async #boundKernelBuffers(workers: readonly number[]): Promise<void> {
     const listeners = workers.map(worker => listenerIn(turnRow(this.#watch.rows, worker), this.#port));
-    const { unsentBytesMax } = this.#options.config().limits;
-    const failure = await boundKernelBuffers(
-      listeners.filter(listener => listener !== undefined),
-      unsentBytesMax,
-    );
+    const known = listeners.filter(listener => listener !== undefined);
+    const failure = await boundKernelBuffers(known, this.#options.config().limits.unsentBytesMax);
     if (failure === undefined) return;
-    const message =
-      'cannot bound what the kernel buffers for clients; set net.ipv4.tcp_notsent_lowat and net.ipv4.tcp_rmem instead ' +
-      `(ops/slow-clients.md): ${failure}`;
-    for (const worker of workers) this.#options.onFault(worker, message);
+    for (const worker of workers) this.#options.onFault(worker, unboundBuffers(failure));
   }
 
   #empty(thread: Worker): void {

@@ -30,6 +30,7 @@ describe('without settings', () => {
       allowedHosts: [],
       nodeName: 'millrace',
       logLevel: 'info',
+      logFormat: 'auto',
       logClients: 'all',
       logUsers: 'pseudonym',
       settingsFiles: {},
@@ -428,6 +429,7 @@ describe('a setting that cannot be used', () => {
     ['WS_SNAPSHOT_FRAME_MAX', '2MiB'],
     ['TCP_NOTSENT_LOWAT', '1KiB'],
     ['LOG_LEVEL', 'loud'],
+    ['LOG_FORMAT', 'xml'],
     ['ALLOWED_HOSTS', 'https://feed.example.com'],
     ['ALLOWED_ORIGINS', 'app.example.com'],
     ['ALLOWED_ORIGINS', 'https://a.example,https://app.example.com/path'],
@@ -495,6 +497,13 @@ describe('J11: the admin port', () => {
       expect(refusal({ ADMIN_HOST: host })).toContain('ADMIN_TOKEN');
       expect(readConfig({ ADMIN_HOST: host, ADMIN_TOKEN: token }).adminToken).toBe(token);
     }
+  });
+
+  it('R61 is on any address where tokens of a role open it', () => {
+    expect(readConfig({ ADMIN_HOST: '0.0.0.0', ADMIN_ROLE: 'admin' })).toMatchObject({ adminRole: 'admin' });
+    expect(readConfig({ ADMIN_HOST: '0.0.0.0', ADMIN_READ_ROLE: 'ops' })).toMatchObject({ adminReadRole: 'ops' });
+    expect(refusal({ ADMIN_ROLE: 'ops', ADMIN_READ_ROLE: 'ops' })).toContain('must differ');
+    expect(refusal({ ADMIN_ROLE: 'two words' })).toContain('ADMIN_ROLE');
   });
 
   it('needs a token that is not guessed', () => {

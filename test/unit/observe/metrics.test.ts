@@ -12,7 +12,7 @@ const UPSTREAM = { name: 'primary', isLive: true, silentMs: 1500 };
 const HEAP = { heapUsedBytes: 10, heapLimitBytes: 100 };
 
 const MAIN: MainStats = {
-  build: { version: '1.2.3', node: '22.0.0', uws: 'uWebSockets.js' },
+  build: { node: 'gateway-1', version: '1.2.3', nodejs: '22.0.0', uws: 'uWebSockets.js' },
   obstacles: [
     ['draining', true],
     ['feed', false],

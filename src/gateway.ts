@@ -324,10 +324,7 @@ export class Gateway {
    * serving.
    */
   #stuck(worker: number, reason: string): void {
-    this.#log.fatal(
-      { worker, reason },
-      'gateway worker is stuck: its clients are lost, the other workers keep serving',
-    );
+    this.#log.fatal({ worker, reason }, 'gateway worker is stuck: its clients are lost');
     this.#hub.forgetWorker(worker);
     this.#loads.forgetWorker(worker);
     if (this.#workers.stuck < this.#config.workers) return;

@@ -67,7 +67,7 @@ export function newWorkers(wiring: WorkerWiring): Workers {
     },
     // It cannot be replaced while it may still wake up. Once it does, it is terminated. The others keep serving.
     onStuck: (worker, reason) => {
-      log.fatal({ worker, reason }, 'gateway worker is stuck: its clients are lost, the other workers keep serving');
+      log.fatal({ worker, reason }, 'gateway worker is stuck: its clients are lost');
       forget(worker);
       if (workers.stuck < config().workers) return;
       wiring.onFatal(`no gateway worker can serve: worker ${worker} ${reason}`);

@@ -47,6 +47,8 @@ interface ServerCounters {
   messagesRefused: number;
   /** Closes begun by the gateway, by code. */
   readonly closes: Map<number, number>;
+  /** Of these, refusals that were explained by a code. */
+  explained: number;
   /** Closes that clients began, by code. */
   readonly clientCloses: Record<ClientClose, number>;
   /** Refused upgrades by `status|code`. */
@@ -92,6 +94,7 @@ export class GatewayServer {
     receivedBytes: 0,
     messagesRefused: 0,
     closes: new Map(),
+    explained: 0,
     clientCloses: { 1000: 0, 1001: 0, 1005: 0, 1006: 0, other: 0 },
     refused: new Map(),
   };
@@ -100,7 +103,10 @@ export class GatewayServer {
   readonly #parts: ServerParts;
   readonly #upgrades: Upgrades;
   readonly #longMessageSlots: LongMessageSlots;
-  readonly #explanations = new Explanations(code => this.#closing(code));
+  readonly #explanations = new Explanations(code => {
+    this.counters.explained++;
+    this.#closing(code);
+  });
   /** Why the gateway closes a session. */
   readonly #closedBy = new WeakMap<Session, ClosedWith>();
   #feed: FeedStatusFrame | undefined;

@@ -97,8 +97,8 @@ export const processEvents: LogEventGroup = {
     ),
     worker_stuck: event(
       'fatal',
-      'gateway worker is stuck: its clients are lost, the other workers keep serving',
-      'it hangs in native code and cannot be replaced: restart the gateway when it suits you',
+      'gateway worker is stuck: its clients are lost',
+      'it hangs in native code and cannot be replaced; the other workers keep serving. Restart the gateway when it suits you',
       'worker',
       'reason',
     ),

@@ -133,7 +133,9 @@ const WORKER: WorkerStats = {
   closes: [
     [4008, 1],
     [1001, 5],
+    [4501, 2],
   ],
+  explained: 2,
   clientCloses: [
     ['1006', 4],
     ['other', 1],

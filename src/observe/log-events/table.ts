@@ -7,9 +7,16 @@ import { accessEvents } from './access.js';
 import { clientEvents } from './clients.js';
 import type { LogEventGroup } from './event.js';
 import { feedEvents } from './feed.js';
+import { operationEvents } from './operation.js';
 import { processEvents } from './process.js';
 
-export const LOG_EVENT_GROUPS: readonly LogEventGroup[] = [processEvents, accessEvents, feedEvents, clientEvents];
+export const LOG_EVENT_GROUPS: readonly LogEventGroup[] = [
+  processEvents,
+  operationEvents,
+  accessEvents,
+  feedEvents,
+  clientEvents,
+];
 
 const NAMES: ReadonlyMap<string, string> = new Map(
   LOG_EVENT_GROUPS.flatMap(({ events }) =>

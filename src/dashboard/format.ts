@@ -32,6 +32,7 @@ export function bytes(value: Maybe): string {
 /** `0.42 ms`, `12 ms`, `3.4 s`. */
 export function milliseconds(value: Maybe): string {
   if (!isKnown(value)) return UNKNOWN;
+  if (value === 0) return '0 ms';
   if (value >= 9_995) return `${ONE_DIGIT.format(value / 1000)} s`;
   if (value >= 99.5) return `${WHOLE.format(value)} ms`;
   return `${value.toFixed(value >= 9.95 ? 1 : 2)} ms`;
@@ -60,4 +61,15 @@ export function duration(seconds: Maybe): string {
 export function timeOfDay(at: Date): string {
   const two = (part: number) => String(part).padStart(2, '0');
   return `${two(at.getHours())}:${two(at.getMinutes())}:${two(at.getSeconds())}`;
+}
+
+/** How long ago: `just now`, `12 s ago`. */
+export function ago(milliseconds: Maybe): string {
+  if (!isKnown(milliseconds)) return UNKNOWN;
+  return milliseconds < 1000 ? 'just now' : `${duration(milliseconds / 1000)} ago`;
+}
+
+/** `1 class`, `2 classes`. */
+export function plural(total: number, one: string, many: string): string {
+  return `${count(total)} ${total === 1 ? one : many}`;
 }

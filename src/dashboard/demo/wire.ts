@@ -2,12 +2,8 @@
 import type { Format } from '../../protocol/view-options.js';
 import { byId, element, setText } from '../dom.js';
 import { bytes, count, percent, timeOfDay } from '../format.js';
+import { FrameLines, FrameRing } from '../frames.js';
 
-const FRAMES_KEPT = 30;
-/** Longest text of a frame that is kept, in characters; a snapshot has many more. */
-const SHOWN_MAX = 4_000;
-/** Bytes of a binary frame that are shown. */
-const HEX_MAX = 256;
 /** Redrawn this often: a reader cannot follow single frames. */
 const DRAW_MS = 250;
 /** Both connections have opened this long ago: their snapshots are not counted. */
@@ -15,22 +11,9 @@ const SETTLE_MS = 1_500;
 /** Rates are averages over this many seconds. */
 const RATE_SECONDS = 5;
 
-interface Frame {
-  readonly at: Date;
-  readonly size: number;
-  readonly text: string;
-}
-
-/** A line of the list of frames. */
-interface Line {
-  readonly head: Element;
-  readonly text: Element;
-  readonly line: HTMLElement;
-}
-
 /** What one connection received since both settled. */
 class Tally {
-  readonly frames: Frame[] = [];
+  readonly ring = new FrameRing();
   messages = 0;
   bytes = 0;
   /** `bytes` at the end of each of the last seconds. */
@@ -55,7 +38,7 @@ export class Wire {
   readonly #tallies = { json: new Tally(), msgpack: new Tally() } as const;
   readonly #isOpen = { json: false, msgpack: false };
   readonly #list = byId('wire', HTMLElement);
-  readonly #lines: Line[] = [];
+  readonly #lines = new FrameLines(this.#list);
   readonly #cells = new Map<Format, { readonly bar: HTMLElement; readonly figures: readonly Element[] }>();
   #shown: Format = 'json';
   #isPaused = false;
@@ -80,18 +63,12 @@ export class Wire {
   /** A message arrived. */
   frame(format: Format, data: string | ArrayBuffer): void {
     const tally = this.#tallies[format];
-    const size = typeof data === 'string' ? utf8Length(data) : data.byteLength;
+    const size = tally.ring.add(data);
     if (performance.now() >= this.#countsFromMs) {
       this.#since ??= new Date();
       tally.messages++;
       tally.bytes += size;
     }
-    tally.frames.unshift({
-      at: new Date(),
-      size,
-      text: typeof data === 'string' ? data.slice(0, SHOWN_MAX) : hex(data),
-    });
-    if (tally.frames.length > FRAMES_KEPT) tally.frames.pop();
   }
 
   /** A connection opened or was lost: what both receive is compared from the time that both are open. */
@@ -122,26 +99,7 @@ export class Wire {
 
   #drawFrames(isForced = false): void {
     if (this.#isPaused && !isForced) return;
-    this.#tallies[this.#shown].frames.forEach(({ at, size, text }, i) => {
-      const { head, text: shown, line } = this.#lines[i] ?? this.#addLine();
-      line.hidden = false;
-      setText(head, `${timeOfDay(at)}\n${count(size)} B`);
-      setText(shown, text);
-    });
-    for (let i = this.#tallies[this.#shown].frames.length; i < this.#lines.length; i++) {
-      const left = this.#lines[i];
-      if (left !== undefined) left.line.hidden = true;
-    }
-  }
-
-  #addLine(): Line {
-    const head = element('b');
-    const text = element('code');
-    const line = element('li', {}, head, text);
-    this.#list.append(line);
-    const added = { head, text, line };
-    this.#lines.push(added);
-    return added;
+    this.#lines.show(this.#tallies[this.#shown].ring);
   }
 
   #second(): void {
@@ -170,22 +128,4 @@ export class Wire {
         : 'The same topics over two connections.',
     );
   }
-}
-
-/** Bytes of a text in UTF-8. */
-function utf8Length(text: string): number {
-  let length = text.length;
-  for (let i = 0; i < text.length; i++) {
-    const unit = text.charCodeAt(i);
-    if (unit > 0x7f) length++;
-    // Each half of a pair counts two.
-    if (unit > 0x7ff && (unit < 0xd800 || unit > 0xdfff)) length++;
-  }
-  return length;
-}
-
-function hex(data: ArrayBuffer): string {
-  const shown = new Uint8Array(data, 0, Math.min(data.byteLength, HEX_MAX));
-  const text = Array.from(shown, byte => byte.toString(16).padStart(2, '0')).join(' ');
-  return data.byteLength > HEX_MAX ? `${text} …` : text;
 }

@@ -5,10 +5,10 @@
  *                        ▲                                              │
  *                        └──────────── interest, snapshot requests ─────┘
  */
-import { createAdmin } from './admin/create-admin.js';
+import { adminTokenAfter } from './admin/access.js';
+import { type Admin, createAdmin } from './admin/create-admin.js';
 import type { MainParts } from './admin/main-stats.js';
 import { Reload } from './admin/reload.js';
-import type { AdminServer } from './admin/server.js';
 import { ConfigError } from './config/config-error.js';
 import type { Config } from './config/environment.js';
 import { reachableHost } from './config/reachable-host.js';
@@ -17,8 +17,9 @@ import { feedOfHub } from './feed/feed-of-hub.js';
 import type { Feed, FeedSink } from './feed-contract/feed.js';
 import { type CertificateFiles, certificateFilesOf } from './gateway/supervision/certificate-files.js';
 import { KeySetPosts } from './gateway/supervision/key-set-posts.js';
-import { WorkerSupervisor } from './gateway/supervision/supervisor.js';
+import type { WorkerSupervisor } from './gateway/supervision/supervisor.js';
 import type { GatewayHost, Predecessor } from './gateway-host.js';
+import { newWorkers, type Workers } from './gateway-workers.js';
 import { createHub } from './hub/create-hub.js';
 import { feedSink } from './hub/feed-sink.js';
 import type { Hub } from './hub/hub.js';
@@ -28,7 +29,6 @@ import { endInTurn, inTime } from './observe/deadline.js';
 import { DescriptorWatch } from './observe/descriptors.js';
 import { type Logger, LogSampler } from './observe/log.js';
 import { SampledNotes } from './observe/sampled-notes.js';
-import { GATEWAY_THREAD } from './programs.js';
 import { Readiness } from './readiness.js';
 import { ControlOrders } from './revocation/control-orders.js';
 import { RevocationKeeper } from './revocation/keeper.js';
@@ -52,7 +52,7 @@ export class Gateway {
   readonly #feed: Feed;
   readonly #hub: Hub;
   readonly #workers: WorkerSupervisor;
-  readonly #admin: AdminServer;
+  readonly #admin: Admin;
   readonly #descriptors = new DescriptorWatch(isShort => {
     if (isShort) this.#log.error('out of file descriptors; refusing new connections');
     else this.#log.warn('file descriptors available again; accepting connections');
@@ -93,18 +93,14 @@ export class Gateway {
       nodeName: config.nodeName,
       log,
       revocations: this.#revocations,
-      onDrain: () => {
-        if (this.#isDraining) return;
-        this.#isDraining = true;
-        this.#readiness.report();
-        this.#workers.postAll({ type: 'drain' });
-      },
+      onDrain: () => this.#redirectClients(),
     });
     this.#keySet = new KeySetPosts(config.auth.jwksUrl, log, () => this.#workers);
     this.#readiness = this.#newReadiness();
     const rings = Array.from({ length: config.encoders }, () => createRing(RING_BYTES));
     const doorbells = createDoorbells(config.workers);
-    this.#workers = this.#newWorkers(rings, doorbells);
+    const { supervisor, questions } = this.#newWorkers(rings, doorbells);
+    this.#workers = supervisor;
     this.#hub = createHub({
       config,
       log,
@@ -127,10 +123,16 @@ export class Gateway {
     });
     this.#admin = createAdmin({
       config: () => this.#config,
+      settings: () => host.settings(),
+      log,
       notes: this.#notes,
       notReady: () => this.#readiness.missing,
+      isDraining: () => this.#isDraining,
+      drain: () => this.#redirectClients(),
       parts: () => this.#parts(),
       revocations: this.#revocations,
+      questions,
+      keys: this.#keySet,
     });
   }
 
@@ -149,34 +151,19 @@ export class Gateway {
     }));
   }
 
-  #newWorkers(rings: readonly SharedArrayBuffer[], doorbells: SharedArrayBuffer): WorkerSupervisor {
-    return new WorkerSupervisor({
+  #newWorkers(rings: readonly SharedArrayBuffer[], doorbells: SharedArrayBuffer): Workers {
+    return newWorkers({
       config: () => this.#config,
-      readiness: this.#readiness.cells,
-      threadFile: GATEWAY_THREAD,
-      rings,
-      doorbells,
-      revocations: () => this.#revocations.all,
-      keys: () => this.#keySet.keys,
-      onMessage: (worker, message) => {
-        if (message.type === 'load') this.#loads.set(worker, message.level);
-        else if (message.type === 'shed') this.#notes.shed(worker, message.sockets, message.bytes);
-        else if (message.type === 'clients') this.#notes.clients(message.lines, message.leftOut);
-        else if (message.type === 'keys_wanted') void this.#keySet.wanted(worker);
-        else if (message.type === 'reloaded') this.#reload.answered(message.id, message.reloaded);
-        else this.#hub.fromWorker(worker, message);
-      },
-      onStarting: worker => this.#welcome(worker),
-      onDown: (worker, reason) => {
-        this.#log.error({ worker, reason }, 'gateway worker died and is replaced');
-        this.#hub.forgetWorker(worker);
-        this.#loads.forgetWorker(worker);
-      },
-      onFault: (worker, message) => this.#notes.fault(`gateway worker ${worker}`, message),
-      onLongWork: (worker, work) => {
-        this.#log.warn({ worker, ...work }, 'work for one connection took too long; closing the connection');
-      },
-      onStuck: (worker, reason) => this.#stuck(worker, reason),
+      log: this.#log,
+      notes: this.#notes,
+      loads: this.#loads,
+      status: this.#status,
+      descriptors: this.#descriptors,
+      keySet: this.#keySet,
+      later: () => ({ hub: this.#hub, reload: this.#reload }),
+      isDrainOrdered: () => this.#isDraining && this.#draining === undefined,
+      onFatal: reason => this.#host.onFatal(reason),
+      shared: { readiness: this.#readiness.cells, rings, doorbells, revocations: () => this.#revocations.all },
     });
   }
 
@@ -216,7 +203,7 @@ export class Gateway {
   }
 
   async #start(predecessor: Predecessor | undefined): Promise<void> {
-    if (predecessor === undefined) this.#adminPort = await this.#admin.listen();
+    if (predecessor === undefined) this.#adminPort = await this.#admin.server.listen();
     const [outcome] = await Promise.all([this.#feed.start(this.#sink()), this.#keySet.open()]);
     if (!outcome.ok) throw new ConfigError(outcome.detail);
     await this.#revocations.open();
@@ -229,9 +216,10 @@ export class Gateway {
     this.#descriptors.start();
     this.#certificate?.watch();
     this.#readiness.start();
+    this.#admin.start();
     if (predecessor !== undefined) {
       predecessor.sendAway();
-      this.#adminPort = await this.#admin.listen(ADMIN_PORT_FREE_MS);
+      this.#adminPort = await this.#admin.server.listen(ADMIN_PORT_FREE_MS);
     }
     this.#log.info({ url: this.url, admin: this.adminUrl, feed: this.#feed.name }, 'ready');
   }
@@ -250,10 +238,18 @@ export class Gateway {
     this.#isDraining = true;
     this.#readiness.report();
     const { drainDelayMs, drainTimeoutMs } = this.#config.times;
-    if (isReplaced) await this.#admin.close();
+    if (isReplaced) await this.#admin.server.close();
     else await new Promise(resolve => setTimeout(resolve, drainDelayMs));
     if (this.#closing !== undefined) return;
     await inTime(this.#workers.retire(), drainTimeoutMs + DRAIN_BEYOND_MS, 'clients did not disconnect in time');
+  }
+
+  /** An operator orders it. The process keeps running: a signal ends it. */
+  #redirectClients(): void {
+    if (this.#isDraining) return;
+    this.#isDraining = true;
+    this.#readiness.report();
+    this.#workers.postAll({ type: 'drain' });
   }
 
   /** Disconnects the remaining clients at once and stops everything. */
@@ -270,6 +266,7 @@ export class Gateway {
   async #close(): Promise<void> {
     this.#descriptors.stop();
     this.#readiness.stop();
+    this.#admin.stop();
     this.#keySet.close();
     this.#certificate?.unwatch();
     const workers = this.#workers.close();
@@ -277,7 +274,7 @@ export class Gateway {
       { name: 'workers', maxMs: 2_000, end: () => workers },
       { name: 'feed', maxMs: 1_000, end: () => Promise.all([this.#feed.stop(), this.#revocations.close()]) },
       { name: 'hub', maxMs: 700, end: () => this.#hub.close() },
-      { name: 'admin', maxMs: 300, end: () => this.#admin.close() },
+      { name: 'admin', maxMs: 300, end: () => this.#admin.server.close() },
     ]);
     // A process whose threads hold sockets cannot exit cleanly.
     await workers;
@@ -289,8 +286,10 @@ export class Gateway {
     return this.#reload.run(reason);
   }
 
-  #take({ logLevel, logClients, logUsers, adminToken, auth }: Config): Config {
+  #take(fresh: Config): Config {
+    const { logLevel, logClients, logUsers, auth } = fresh;
     const { secret, previousSecret } = auth;
+    const adminToken = adminTokenAfter(this.#config, fresh, this.#log);
     const authNow = { ...this.#config.auth, secret, previousSecret };
     this.#config = { ...this.#config, logLevel, logClients, logUsers, adminToken, auth: authNow };
     return this.#config;
@@ -307,29 +306,6 @@ export class Gateway {
     this.#log.warn({ loadLevel: level, load }, 'load');
     this.#hub.stretchRetail(level);
     this.#status.setLoad(load);
-  }
-
-  /** Tells a starting worker what it must know before it listens. */
-  #welcome(worker: number): void {
-    this.#hub.welcome(worker);
-    this.#workers.post(worker, this.#status.current);
-    if (this.#isDraining && this.#draining === undefined) this.#workers.post(worker, { type: 'drain' });
-    if (this.#descriptors.isShort) this.#workers.post(worker, { type: 'accept', isAccepting: false });
-  }
-
-  /**
-   * The worker cannot be replaced while it may still wake up. Once it does, it is terminated. The other workers keep
-   * serving.
-   */
-  #stuck(worker: number, reason: string): void {
-    this.#log.fatal(
-      { worker, reason },
-      'gateway worker is stuck: its clients are lost, the other workers keep serving',
-    );
-    this.#hub.forgetWorker(worker);
-    this.#loads.forgetWorker(worker);
-    if (this.#workers.stuck < this.#config.workers) return;
-    this.#host.onFatal(`no gateway worker can serve: worker ${worker} ${reason}`);
   }
 
   #parts(): MainParts {

@@ -2,7 +2,7 @@
 import { closeSync, openSync } from 'node:fs';
 import { constants } from 'node:os';
 import type { Reread } from './admin/reload.js';
-import type { Config } from './config/environment.js';
+import type { Config, Environment } from './config/environment.js';
 import { Gateway } from './gateway.js';
 import type { Predecessor } from './gateway-host.js';
 import type { Logger } from './observe/log.js';
@@ -18,6 +18,8 @@ const IGNORED = ['SIGUSR1', 'SIGUSR2', 'SIGALRM', 'SIGVTALRM', 'SIGIO', 'SIGPWR'
 export interface Program {
   readonly config: Config;
   readonly log: Logger;
+  /** The settings as they were last read. */
+  readonly settings: () => Environment;
   /** Reads the settings again. @throws {ConfigError} when they are invalid */
   readonly reread: () => Reread;
   /** The process to replace; undefined: none. */
@@ -30,9 +32,9 @@ export interface Program {
  * when the gateway cannot continue. SIGHUP reloads; other signals do nothing.
  * @throws {Error} as {@link Gateway.start}
  */
-export async function main({ config, log, reread, predecessor, logLinesLost }: Program): Promise<Gateway> {
+export async function main({ config, log, settings, reread, predecessor, logLinesLost }: Program): Promise<Gateway> {
   let fatal = (_reason: string) => {};
-  const host = { onFatal: (reason: string) => fatal(reason), logLinesLost, reread };
+  const host = { onFatal: (reason: string) => fatal(reason), logLinesLost, settings, reread };
   const gateway = await Gateway.create(config, log, host);
   const starting = gateway.start(predecessor);
   const terminal = new Terminal();

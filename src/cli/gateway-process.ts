@@ -46,7 +46,7 @@ export async function runGateway(env: NodeJS.ProcessEnv, isTakeover = false): Pr
   const gateway = await main({
     config,
     log,
-    reread: rereading(env, settings, config),
+    ...rereading(env, settings, config),
     predecessor,
     logLinesLost: () => lines.lost,
   });
@@ -54,10 +54,10 @@ export async function runGateway(env: NodeJS.ProcessEnv, isTakeover = false): Pr
 }
 
 /** @param atStart the settings of the running gateway. @param config what it made of them */
-function rereading(env: Environment, atStart: Environment, config: Config): () => Reread {
+function rereading(env: Environment, atStart: Environment, config: Config) {
   const hadKey = !makesOwnKey(readConfig(atStart).auth);
   let last = atStart;
-  return () => {
+  const reread = (): Reread => {
     const now = withFiles(env);
     const fresh = readConfig(now);
     if (makesOwnKey(fresh.auth) === hadKey) {
@@ -74,4 +74,5 @@ function rereading(env: Environment, atStart: Environment, config: Config): () =
     last = now;
     return { config: hadKey ? fresh : { ...fresh, auth: config.auth }, changed };
   };
+  return { reread, settings: () => last };
 }

@@ -97,8 +97,11 @@ export function newStreams({ data, apps, log, post }: ThreadLife, sessions: Read
     circuit: config.circuit,
     nowMs,
     close: session => ending.end(session, CloseCode.slowConsumer, 'slow consumer'),
-    onStep: (session, isSlower) =>
-      log[isSlower ? 'steppedDown' : 'restored'](clientOf(session), session.conflation.level),
+    onStep: (session, isSlower) => {
+      const { level } = session.conflation;
+      session.events.record(isSlower ? 'stepped_down' : 'restored', level);
+      log[isSlower ? 'steppedDown' : 'restored'](clientOf(session), level);
+    },
     total: bufferedTotal,
   });
   const fanout = new Fanout({
@@ -119,6 +122,7 @@ export function newStreams({ data, apps, log, post }: ThreadLife, sessions: Read
     views,
     outbox,
     budgets,
+    receipts,
     subscriptions,
     bufferedTotal,
     ladder,

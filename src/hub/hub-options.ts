@@ -17,6 +17,8 @@ export interface HubCounters {
   frames: number;
   frameBytes: number;
   encodeMicros: number;
+  /** By encoder; absent before its first batch. */
+  readonly encodeMicrosOf: number[];
   withoutBase: number;
   readonly rejected: Map<RejectReason, number>;
 }
@@ -31,6 +33,7 @@ export const newCounters = (): HubCounters => ({
   frames: 0,
   frameBytes: 0,
   encodeMicros: 0,
+  encodeMicrosOf: [],
   withoutBase: 0,
   rejected: new Map(),
 });

@@ -17,12 +17,14 @@ export class Results {
     this.#options = options;
   }
 
-  take(result: BatchResult): void {
+  /** @param encoder its number */
+  take(result: BatchResult, encoder: number): void {
     const { counters: c, holds, subjects, onFault } = this.#options;
     c.batches++;
     c.frames += result.frames;
     c.frameBytes += result.frameBytes;
     c.encodeMicros += result.busyMicros;
+    c.encodeMicrosOf[encoder] = (c.encodeMicrosOf[encoder] ?? 0) + result.busyMicros;
     c.withoutBase += result.withoutBase;
     for (const { source, reason, payload } of result.rejected) {
       this.refuse(subjects.get(source)?.name ?? '', payload, reason);

@@ -3,6 +3,7 @@ import type { JSONWebKeySet } from 'jose';
 import type { ErrorCode } from '../protocol/codes.js';
 import type { Load } from '../protocol/load.js';
 import type { Tier } from '../protocol/view-options.js';
+import type { AdminAnswer, AdminQuestion } from './admin-messages.js';
 import type { ClientLine, LongWork } from './client-lines.js';
 import type { WorkerStats } from './worker-stats.js';
 
@@ -117,6 +118,7 @@ export interface Reloaded {
 export type FeedState = 'live' | 'stale' | 'failover';
 
 export type FromWorker =
+  | AdminAnswer
   /** The worker serves: it listens on this port, or will when told to. */
   | { readonly type: 'listening'; readonly port: number }
   | { readonly type: 'listen_failed'; readonly port: number }
@@ -169,6 +171,7 @@ export type FromWorker =
   | { readonly type: 'empty' };
 
 export type ToWorker =
+  | AdminQuestion
   /** Symbols that became known. */
   | { readonly type: 'symbols'; readonly symbols: readonly string[] }
   /** Symbols that are no longer known, and the numbers of their sources, which will be reused. */

@@ -20,6 +20,7 @@ const ROOMS = [
   'src/admin',
   'src/gateway',
   'src/gateway/edge',
+  'src/gateway/operators',
   'src/gateway/delivery',
   'src/gateway/commands',
   'src/gateway/slow-consumers',

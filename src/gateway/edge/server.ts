@@ -142,6 +142,7 @@ export class GatewayServer {
   end(session: Session, code: CloseCode, reason: string): void {
     if (session.socket === undefined) return;
     this.#closing(code);
+    session.events.record('closing', code);
     this.#closedBy.set(session, { code, reason });
     this.#parts.keepalive.closing(session);
     session.socket.end(code, reason);
@@ -209,6 +210,7 @@ export class GatewayServer {
     this.counters.open++;
     this.counters.opened++;
     session.traffic.opened(performance.now());
+    session.events.record('connected', session.endpoint);
     this.#parts.log.connected(clientOf(session));
     if (admission !== undefined) {
       this.#parts.subscriptions.subscribe(session, admission.requested, admission.warnings);

@@ -4,6 +4,7 @@ import { MsgpackWriter } from '../../protocol/msgpack-writer.js';
 import { stampTsSent } from '../../threads/stamp.js';
 import type { Session, Subscription, View } from '../model/session.js';
 import type { Part, Views } from '../views/views.js';
+import { recordFrame } from './recorded-frames.js';
 import { composeQuotes, FRAME_BYTES, groupQuotes } from './snapshot-frames.js';
 
 /** uWS's `app.publish`. */
@@ -59,6 +60,7 @@ export class Outbox {
     const length = typeof bytes === 'string' ? Buffer.byteLength(bytes) : bytes.length;
     this.control.messages++;
     this.control.bytes += length;
+    recordFrame(session, message);
     return this.#write(session, bytes, length, !isJson);
   }
 

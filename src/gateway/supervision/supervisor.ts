@@ -123,6 +123,18 @@ export class WorkerSupervisor {
     return this.#slots.filter(slot => slot.isStuck).length;
   }
 
+  /** What an operator sees of a worker. */
+  stateOf(worker: number): 'running' | 'starting' | 'stuck' {
+    const slot = this.#slots[worker];
+    if (slot?.isStuck === true) return 'stuck';
+    return slot?.isListening === true && slot.thread !== undefined ? 'running' : 'starting';
+  }
+
+  /** Whether a worker keeps dying. */
+  isCrashLoop(worker: number): boolean {
+    return this.#slots[worker]?.pace.isCrashLoop === true;
+  }
+
   /** Workers that keep dying. */
   get crashLoops(): number {
     return this.#slots.filter(slot => slot.pace.isCrashLoop).length;

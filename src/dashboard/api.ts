@@ -1,6 +1,7 @@
 /** Asks the admin API, with the operator's token where there is one. */
 
-const BASE = '/api/v1';
+/** Relative, so that it holds behind a proxy that serves the port under a path of its own. */
+const BASE = 'api/v1';
 const TIMEOUT_MS = 5_000;
 /** For this tab and until it closes; never in a cookie, which a browser would add to requests of other pages. */
 const TOKEN_KEY = 'millrace-admin-token';

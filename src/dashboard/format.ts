@@ -29,11 +29,11 @@ export function bytes(value: Maybe): string {
   return `${digits} ${BYTE_UNITS[unit]}`;
 }
 
-/** `0.42 ms`, `12 ms`, `3.4 s`. */
+/** `0.42 ms`, `12.5 ms`, `3.40 s`. */
 export function milliseconds(value: Maybe): string {
   if (!isKnown(value)) return UNKNOWN;
   if (value === 0) return '0 ms';
-  if (value >= 9_995) return `${ONE_DIGIT.format(value / 1000)} s`;
+  if (value >= 999.5) return `${(value / 1000).toFixed(value >= 9_995 ? 1 : 2)} s`;
   if (value >= 99.5) return `${WHOLE.format(value)} ms`;
   return `${value.toFixed(value >= 9.95 ? 1 : 2)} ms`;
 }

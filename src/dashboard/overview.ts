@@ -91,12 +91,7 @@ export class OverviewPage implements Page {
   readonly #plots: Chart[] = [];
   #threadChart: Chart | undefined;
   #threadLines = 0;
-  readonly #slowest = new DataTable<ConnectionRow>(
-    'Slowest clients',
-    SLOWEST,
-    row => row.id,
-    'No client is connected.',
-  );
+  readonly #slowest = new DataTable<ConnectionRow>('Slowest clients', SLOWEST, row => row.id, 'Every client keeps up.');
   readonly #threads = new DataTable<ThreadRow>('Threads', THREADS, row => row.name, 'No thread has answered yet.');
   readonly #feed = new Facts();
   readonly #refused = new Facts('facts counts');
@@ -110,7 +105,10 @@ export class OverviewPage implements Page {
     this.#lists = new Poller({ everyMs: LISTS_EVERY_MS, run: signal => this.#ask(signal), onFailure: () => {} });
     const toolbar = element('div', { class: 'toolbar', attributes: { role: 'group', 'aria-label': 'Time shown' } });
     for (const minutes of WINDOWS) toolbar.append(this.#windowButton(minutes, toolbar));
-    const all = element('a', { text: 'All connections', attributes: { href: listHash('connections', {}) } });
+    const all = element('a', {
+      text: 'All that are slow',
+      attributes: { href: listHash('connections', { condition: 'slow' }) },
+    });
     const empty = (text: string) => element('p', { class: 'note empty', text });
     this.element = element(
       'div',
@@ -121,7 +119,7 @@ export class OverviewPage implements Page {
       this.#charts,
       panel(
         'Slowest clients',
-        'by bytes that wait in the gateway; open one for its last 100 events',
+        'with a backlog, an open circuit, or conflated further than they asked for',
         this.#slowest.element,
         all,
       ),
@@ -203,12 +201,13 @@ export class OverviewPage implements Page {
 
   async #ask(signal: AbortSignal): Promise<void> {
     const { api } = this.#context;
-    const [slowest, threads, feed] = await Promise.all([
-      api.get<ConnectionsAnswer>('/connections', { sort: 'buffered', limit: SLOWEST_SHOWN }, signal),
+    const [slow, conflated, threads, feed] = await Promise.all([
+      api.get<ConnectionsAnswer>('/connections', { condition: 'slow', limit: SLOWEST_SHOWN }, signal),
+      api.get<ConnectionsAnswer>('/connections', { condition: 'conflated', limit: SLOWEST_SHOWN }, signal),
       api.get<{ readonly threads: readonly ThreadRow[] }>('/threads', {}, signal),
       api.get<FeedAnswer>('/feed', {}, signal),
     ]);
-    this.#slowest.update(slowest.connections);
+    this.#slowest.update(slowestOf([...slow.connections, ...conflated.connections]));
     this.#threads.update(threads.threads);
     this.#feed.update(feedFacts(feed));
   }
@@ -221,6 +220,15 @@ export class OverviewPage implements Page {
     setText(this.#silent, silent === '' ? '' : `No answer from ${silent}: its clients are missing in these figures.`);
     this.#silent.hidden = silent === '';
   }
+}
+
+/** A connection may be in both lists. A slow one pauses and resumes within a second, so the order rests on what lasts. */
+function slowestOf(rows: readonly ConnectionRow[]): ConnectionRow[] {
+  const byId = new Map(rows.map(row => [row.id, row]));
+  const rank = (row: ConnectionRow) => (row.circuit === 'closed' ? 0 : 1_000) + row.conflation_steps;
+  return [...byId.values()]
+    .sort((a, b) => b.buffered_bytes - a.buffered_bytes || rank(b) - rank(a) || (a.id < b.id ? -1 : 1))
+    .slice(0, SLOWEST_SHOWN);
 }
 
 function tilesOf(stats: Stats, sample: Sample | undefined): Fact[] {

@@ -1,6 +1,8 @@
 /** A table whose rows change in place: what has the focus keeps it, and what stays the same is not drawn again. */
 import { element, setText } from './dom.js';
 
+/** Tables of more columns need a wide screen; below it, their rows become cards. */
+const NARROW_COLUMNS_MAX = 7;
 /** The most rows in the page at once; the gateway has the rest. */
 export const ROWS_MAX = 100;
 
@@ -53,7 +55,10 @@ export class DataTable<Row> {
     );
     const table = element(
       'table',
-      { class: 'reflow', attributes: { role: 'table', 'aria-label': name } },
+      {
+        class: columns.length > NARROW_COLUMNS_MAX ? 'reflow wide' : 'reflow',
+        attributes: { role: 'table', 'aria-label': name },
+      },
       head,
       this.#body,
     );

@@ -26,7 +26,7 @@ interface WorkerWiring {
   /** A drain was ordered, and the threads were told. */
   readonly isDrainOrdered: () => boolean;
   readonly onFatal: (reason: string) => void;
-  readonly shared: Pick<SupervisorOptions, 'readiness' | 'rings' | 'doorbells' | 'revocations'>;
+  readonly shared: Pick<SupervisorOptions, 'common' | 'rings' | 'doorbells' | 'revocations'>;
 }
 
 /** The threads' supervisor, and what asks them on behalf of operators. */

@@ -9,6 +9,7 @@ import { adminTokenAfter } from './admin/access.js';
 import { type Admin, createAdmin } from './admin/create-admin.js';
 import type { MainParts } from './admin/main-stats.js';
 import { Reload } from './admin/reload.js';
+import { LiveTokens } from './auth/live-token.js';
 import { ConfigError } from './config/config-error.js';
 import type { Config } from './config/environment.js';
 import { reachableHost } from './config/reachable-host.js';
@@ -59,6 +60,7 @@ export class Gateway {
     this.#workers.postAll({ type: 'accept', isAccepting: !isShort });
   });
   #adminPort = 0;
+  readonly #liveSecret = LiveTokens.newSecret();
   readonly #status = new ServiceStatus(status => this.#workers.postAll(status));
   readonly #loads = new Loads(level => this.#loadChanged(level));
   readonly #revocations: RevocationKeeper;
@@ -133,6 +135,7 @@ export class Gateway {
       revocations: this.#revocations,
       questions,
       keys: this.#keySet,
+      live: new LiveTokens(this.#liveSecret),
     });
   }
 
@@ -163,7 +166,12 @@ export class Gateway {
       later: () => ({ hub: this.#hub, reload: this.#reload }),
       isDrainOrdered: () => this.#isDraining && this.#draining === undefined,
       onFatal: reason => this.#host.onFatal(reason),
-      shared: { readiness: this.#readiness.cells, rings, doorbells, revocations: () => this.#revocations.all },
+      shared: {
+        common: { readiness: this.#readiness.cells, liveSecret: this.#liveSecret },
+        rings,
+        doorbells,
+        revocations: () => this.#revocations.all,
+      },
     });
   }
 

@@ -1,5 +1,6 @@
 /** What the routes of the API work on. */
 
+import type { LiveTokens } from '../auth/live-token.js';
 import type { Config, Environment } from '../config/environment.js';
 import { pseudonymOf } from '../gateway/supervision/client-log.js';
 import type { ThreadQuestions } from '../gateway/supervision/thread-questions.js';
@@ -22,6 +23,7 @@ export interface ApiParts {
   readonly log: Logger;
   readonly parts: () => MainParts;
   readonly revocations: RevocationKeeper;
+  readonly live: LiveTokens;
   readonly questions: ThreadQuestions;
   readonly history: History;
   readonly rates: TopicRates;

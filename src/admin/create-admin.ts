@@ -23,7 +23,7 @@ import { TopicRates } from './topic-rates.js';
 import { topicRoutes } from './topic-routes.js';
 
 interface AdminSources
-  extends Pick<ApiParts, 'config' | 'settings' | 'log' | 'parts' | 'notReady' | 'isDraining' | 'drain'> {
+  extends Pick<ApiParts, 'config' | 'settings' | 'log' | 'parts' | 'notReady' | 'isDraining' | 'drain' | 'live'> {
   readonly notes: SampledNotes;
   readonly revocations: RevocationKeeper;
   readonly questions: ThreadQuestions;

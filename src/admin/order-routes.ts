@@ -1,7 +1,10 @@
 /** What operators order of the gateway as a whole: revocations, drain, log level, notices. */
+import { isIP } from 'node:net';
 import { z } from 'zod';
 import { revocationOf } from '../auth/revocation-text.js';
-import { LOG_LEVELS } from '../config/variables/process.js';
+import { hostNameOf } from '../config/hosts.js';
+import { reachableHost } from '../config/reachable-host.js';
+import { ANY_ADDRESS, LOG_LEVELS } from '../config/variables/process.js';
 import { monotonicMicros, timeOfDayAt } from '../protocol/wall-clock.js';
 import { revocationsPage } from '../revocation/listing.js';
 import { type NoticeFrame, type NoticeTarget, SEVERITIES } from '../threads/admin-messages.js';
@@ -17,7 +20,13 @@ const level = z.enum(LOG_LEVELS, `must be one of ${LOG_LEVELS.join(', ')}`);
 const text = z.string().min(1).max(TEXT_LENGTH_MAX);
 
 export function orderRoutes(parts: ApiParts): Route[] {
-  return [...revocationRoutes(parts), ...logLevelRoutes(parts), drainRoute(parts), broadcastRoute(parts)];
+  return [
+    ...revocationRoutes(parts),
+    ...logLevelRoutes(parts),
+    drainRoute(parts),
+    broadcastRoute(parts),
+    liveRoute(parts),
+  ];
 }
 
 function revocationRoutes(parts: ApiParts): Route[] {
@@ -128,4 +137,17 @@ function broadcastRoute(parts: ApiParts): Route {
 function shownTarget(config: ReturnType<ApiParts['config']>, to: NoticeTarget): NoticeTarget {
   if ('user' in to) return { user: shownUser(config, to.user) };
   return 'topic' in to ? { topic: shownTopic(config, to.topic) } : to;
+}
+
+function liveRoute(parts: ApiParts): Route {
+  const { live, config } = parts;
+  return change('/live-token', { body: z.strictObject({ reason }), isForOperators: true }, async request => {
+    const { token, expiresAtMs } = live.mint(request.origin);
+    changeLog(parts, request.caller, 'live_token', request.body.reason)('done', { origin: request.origin });
+    const { host, tls } = config();
+    const name = host === ANY_ADDRESS || host === '::' ? hostNameOf(request.host) : reachableHost(host);
+    const authority = `${isIP(name) === 6 ? `[${name}]` : name}:${parts.parts().workers.port}`;
+    const url = `${tls === undefined ? 'ws' : 'wss'}://${authority}`;
+    return json({ token, url, expires_at: new Date(expiresAtMs).toISOString() });
+  });
 }

@@ -110,8 +110,8 @@ function numbersOf(sample: LoadSample | undefined) {
     utilisation: Math.round(utilisation * 1000) / 1000,
     connections: open,
     views,
-    loop_delay_ms: loopDelayMs,
-    frame_age_ms: frameAgeMs,
+    loop_delay_ms: Math.round(loopDelayMs * 10) / 10,
+    frame_age_ms: Math.round(frameAgeMs * 10) / 10,
     buffered_bytes: bufferedBytes,
   };
 }

@@ -142,7 +142,7 @@ export class GatewayWorker {
 
 /** From the listening socket to the sessions. */
 function newServer(
-  { data, apps, pending, proxies, corking, log, fault }: ThreadLife,
+  { data, apps, pending, proxies, corking, log, live, fault }: ThreadLife,
   { views, outbox, budgets, subscriptions, ladder, fanout }: Streams,
   { symbols, limits, credentials, keepalive, userSlots, replies, commands }: Clients,
   sessions: Set<Session>,
@@ -191,6 +191,7 @@ function newServer(
     turns,
     userSlots,
     log,
+    live,
     readiness: new SharedReadiness(data.readiness),
     demo: DemoPage.of(config, PAGES),
     sessions,

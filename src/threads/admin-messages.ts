@@ -1,4 +1,5 @@
 /** What the main thread asks gateway threads for operators, and their answers. Members of rows are named as in the API. */
+import type { CloseCode } from '../protocol/close-code.js';
 import type { Stream } from '../protocol/topics.js';
 import type { FlightEventName } from './flight-events.js';
 
@@ -133,7 +134,7 @@ export interface AdminTopics {
     readonly answer: ConnectionDetail | undefined;
   };
   readonly end: {
-    readonly ask: { readonly connection: string; readonly code: number };
+    readonly ask: { readonly connection: string; readonly code: CloseCode };
     /** The user of the connection that ends, as LOG_USERS says. */
     readonly answer: { readonly user: string | undefined } | undefined;
   };

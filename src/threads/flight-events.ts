@@ -3,7 +3,7 @@
 /** Each event and what its detail says. */
 export const FLIGHT_EVENTS = {
   connected: 'The connection opened; the endpoint.',
-  subscribed: 'A `subscribe` was served; the topic, or how many.',
+  subscribed: 'A `subscribe` was served; how many topics.',
   unsubscribed: 'An `unsubscribe` was served; how many topics.',
   authenticated: '`auth` put another credential in force.',
   error: 'A command was refused; the code.',

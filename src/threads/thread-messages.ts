@@ -64,6 +64,8 @@ export interface GatewayThreadData {
   readonly doorbells: SharedArrayBuffer;
   /** Whether the process is ready (shared-readiness.ts). */
   readonly readiness: SharedArrayBuffer;
+  /** Verifies the tokens that the gateway makes itself (auth/live-token.ts). */
+  readonly liveSecret: string;
   /** Three Int32 per worker: its connections without a credential, of retail and of institutional users. */
   readonly connections: SharedArrayBuffer;
   /** One Int32 per worker: 1 while it lags (see Fanout.isLagging). */

@@ -1,5 +1,6 @@
 /** The uWS App of one worker: routes, upgrades and sockets. Other modules decide what a socket is sent. */
 import type { HttpRequest, HttpResponse } from 'uWebSockets.js';
+import type { LiveTokens } from '../../auth/live-token.js';
 import type { Config } from '../../config/environment.js';
 import { CloseCode } from '../../protocol/close-code.js';
 import type { SharedReadiness } from '../../threads/shared-readiness.js';
@@ -69,6 +70,7 @@ interface ServerParts {
   readonly turns: ServedTurns;
   readonly userSlots: UserSlots;
   readonly log: ClientLog;
+  readonly live: LiveTokens;
   /** What the main thread says about the process. */
   readonly readiness: SharedReadiness;
   /** Undefined unless the gateway makes its own key. */

@@ -2,7 +2,7 @@
 import { performance } from 'node:perf_hooks';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { threadId } from 'node:worker_threads';
-import { CloseCode } from '../../protocol/close-code.js';
+import type { CloseCode } from '../../protocol/close-code.js';
 import { STREAMS } from '../../protocol/topics.js';
 import type { AdminQuestion, AdminTopics, LoadSample } from '../../threads/admin-messages.js';
 import type { FromWorker } from '../../threads/thread-messages.js';
@@ -23,10 +23,7 @@ import { SendRates } from './rates.js';
 
 /** Views counted in one turn of the loop: below 1 ms. */
 const COUNTED_PER_TURN = 10_000;
-const REASONS: Readonly<Record<number, string>> = {
-  [CloseCode.goingAway]: 'going away',
-  [CloseCode.forbidden]: 'ended by an operator',
-};
+const REASON = 'ended by an operator';
 
 interface OperatorAnswersOptions {
   readonly worker: number;
@@ -128,11 +125,11 @@ export class OperatorAnswers {
     return session === undefined ? undefined : detailOf(this.#list, session);
   }
 
-  #end(connection: string, code: number): AdminTopics['end']['answer'] {
+  #end(connection: string, code: CloseCode): AdminTopics['end']['answer'] {
     const session = this.#find(connection);
     if (session === undefined || session.keepalive.closingAtMs > 0) return undefined;
     const user = this.#options.log.shown(session.credential.sub);
-    this.#options.end(session, code as CloseCode, REASONS[code] ?? 'ended by an operator');
+    this.#options.end(session, code, REASON);
     return { user };
   }
 

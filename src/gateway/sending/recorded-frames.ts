@@ -14,19 +14,14 @@ interface ControlMembers {
   readonly expires_at?: string;
 }
 
-/** @param message has been handed to the socket. Its texts are constants or the view's own, except the topics' */
-export function recordFrame({ events, subscriptions }: Session, message: object): void {
+/** @param message has been handed to the socket. Its texts are constants or a view's own, except in `topics` */
+export function recordFrame({ events }: Session, message: object): void {
   const frame = message as ControlMembers;
   switch (frame.type) {
-    case 'subscribed': {
-      const topics = Array.isArray(frame.topics) ? (frame.topics as readonly string[]) : [];
-      // The view's text is shared; the command's would be kept by this event alone.
-      const only = topics.length === 1 ? subscriptions.get(topics[0] ?? '')?.topic : undefined;
-      events.record('subscribed', only ?? topics.length);
-      break;
-    }
+    case 'subscribed':
     case 'unsubscribed':
-      events.record('unsubscribed', Array.isArray(frame.topics) ? frame.topics.length : null);
+      // Not which: the texts are the command's, and this event alone would keep them.
+      events.record(frame.type, Array.isArray(frame.topics) ? frame.topics.length : null);
       break;
     case 'ack':
       if (frame.expires_at !== undefined) events.record('authenticated');

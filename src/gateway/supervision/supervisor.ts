@@ -26,8 +26,8 @@ const YOUNG_GENERATION_MB = 6;
 export interface SupervisorOptions {
   /** The configuration in force; a reload changes it for threads that start later. */
   readonly config: () => Config;
-  /** Whether the process is ready (threads/shared-readiness.ts). */
-  readonly readiness: SharedArrayBuffer;
+  /** The same for all threads. */
+  readonly common: Pick<GatewayThreadData, 'readiness' | 'liveSecret'>;
   readonly threadFile: URL;
   readonly rings: readonly SharedArrayBuffer[];
   readonly doorbells: SharedArrayBuffer;
@@ -198,14 +198,14 @@ export class WorkerSupervisor {
 
   #start(worker: number): Promise<void> {
     const slot = this.#slots[worker] as Slot;
-    const { config, rings, doorbells, readiness, threadFile } = this.#options;
+    const { config, rings, doorbells, common, threadFile } = this.#options;
     const workerData: GatewayThreadData & { config: Config } = {
       config: config(),
       worker,
       port: this.#port,
       rings,
       doorbells,
-      readiness,
+      ...common,
       ...this.#tables.data,
       turns: this.#watch.rows,
       revocations: this.#options.revocations(),

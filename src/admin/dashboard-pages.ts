@@ -16,6 +16,8 @@ const FILES = {
 /** Relative, so that they hold behind a proxy that serves this port under a path of its own. */
 const REDIRECTS: Readonly<Record<string, string>> = { '/': 'dashboard', [`${PAGE}/`]: '../dashboard' };
 
+const ANY_ADDRESSES = ['0.0.0.0', '::'];
+
 interface ClientPort {
   readonly host: string;
   readonly port: number;
@@ -52,10 +54,11 @@ export class DashboardPages {
     return isKnown ? { ...answered, status: 304, text: '' } : { ...answered, status: 200, text: body };
   }
 
-  /** The live view connects to the client port: of the address that the gateway names, or of the page's own host. */
+  /** The live view connects to the client port, at the page's own host or at the one that HOST names. */
   #policy(host: string): string {
     const { host: own, port } = this.#clients();
-    const names = new Set([hostNameOf(host), own]);
+    // Of any address, the gateway offers that of the page.
+    const names = new Set([hostNameOf(host), ...(ANY_ADDRESSES.includes(own) ? [] : [own])]);
     const sockets = [...names].flatMap(name => {
       // A policy cannot name an IPv6 address.
       if (isIP(name) === 6) return ['ws:', 'wss:'];

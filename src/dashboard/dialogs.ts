@@ -1,7 +1,7 @@
 /** Dialogs: for the operator's token, and before anything that clients notice. Escape closes each. */
 import { element, setText } from './dom.js';
 
-export interface Choice {
+interface Choice {
   readonly value: string;
   readonly label: string;
 }

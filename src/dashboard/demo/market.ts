@@ -19,7 +19,7 @@ import { demoSession } from './session.js';
 const DISCOVERED_MAX = 16;
 const CHECKSUM = /"checksum":(\d+)/;
 
-export interface MarketEvents {
+interface MarketEvents {
   /** A message as it came. */
   frame(format: Format, data: string | ArrayBuffer): void;
   status(format: Format, status: ClientStatus): void;

@@ -54,7 +54,6 @@ await build({
   format: 'esm',
   platform: 'browser',
   target: 'es2022',
-  tsconfig: 'tsconfig.dashboard.json',
   legalComments: 'none',
   logLevel: 'warning',
 });

@@ -2,6 +2,7 @@
 import type { Reread } from './admin/reload.js';
 import type { Revocation } from './auth/revocation-text.js';
 import type { Environment } from './config/environment.js';
+import type { ClockReading } from './observe/clock-offset.js';
 
 /** The process that this gateway replaces. */
 export interface Predecessor {
@@ -18,6 +19,8 @@ export interface GatewayHost {
   readonly logLinesLost: () => number;
   /** The settings as they were last read. */
   readonly settings: () => Environment;
+  /** How far the clock of the machine is off; undefined while it is not known. */
+  readonly clock: () => ClockReading | undefined;
   /** Reads the settings again. @throws {ConfigError} when they are invalid */
   readonly reread: () => Reread;
 }

@@ -128,7 +128,7 @@ export class Gateway {
       settings: () => host.settings(),
       log,
       notes: this.#notes,
-      notReady: () => this.#readiness.missing,
+      readiness: this.#readiness,
       isDraining: () => this.#isDraining,
       drain: () => this.#redirectClients(),
       parts: () => this.#parts(),
@@ -326,6 +326,8 @@ export class Gateway {
       descriptors: this.#descriptors,
       revocations: this.#revocations.stats,
       keySet: this.#keySet.stats,
+      certificate: this.#certificate,
+      clock: this.#host.clock(),
       logLinesLost: this.#host.logLinesLost(),
     };
   }

@@ -5,6 +5,7 @@ import type { Config, Environment } from '../config/environment.js';
 import { pseudonymOf } from '../gateway/supervision/client-log.js';
 import type { ThreadQuestions } from '../gateway/supervision/thread-questions.js';
 import type { Logger } from '../observe/log.js';
+import type { MainStats } from '../observe/main-stats.js';
 import type { RevocationKeeper } from '../revocation/keeper.js';
 import type { History } from './history.js';
 import type { MainParts } from './main-stats.js';
@@ -22,6 +23,7 @@ export interface ApiParts {
   readonly drain: () => void;
   readonly log: Logger;
   readonly parts: () => MainParts;
+  readonly mainStats: () => MainStats;
   readonly revocations: RevocationKeeper;
   readonly live: LiveTokens;
   readonly questions: ThreadQuestions;

@@ -3,8 +3,11 @@
 import type { KeySource } from '../auth/key-set.js';
 import type { Config } from '../config/environment.js';
 import { WatchedFiles } from '../config/watched-files.js';
+import { fittingPackages, thisHost } from '../gateway/native/uws-packages.js';
 import type { ThreadQuestions } from '../gateway/supervision/thread-questions.js';
-import { Metrics } from '../observe/metrics.js';
+import { packageVersion } from '../observe/build-info.js';
+import type { MainStats } from '../observe/main-stats.js';
+import { Metrics } from '../observe/metrics/exposition.js';
 import type { SampledNotes } from '../observe/sampled-notes.js';
 import { PAGES } from '../programs.js';
 import type { RevocationKeeper } from '../revocation/keeper.js';
@@ -15,7 +18,8 @@ import { changeLog } from './change-log.js';
 import { connectionRoutes } from './connection-routes.js';
 import { DashboardPages } from './dashboard-pages.js';
 import { History } from './history.js';
-import { type MainParts, mainStatsOf } from './main-stats.js';
+import { type MainParts, mainStatsOf, type Surroundings } from './main-stats.js';
+import { MainThread } from './main-thread.js';
 import { orderRoutes } from './order-routes.js';
 import { processRoutes } from './process-routes.js';
 import { AdminServer } from './server.js';
@@ -23,8 +27,9 @@ import { TopicRates } from './topic-rates.js';
 import { topicRoutes } from './topic-routes.js';
 
 interface AdminSources
-  extends Pick<ApiParts, 'config' | 'settings' | 'log' | 'parts' | 'notReady' | 'isDraining' | 'drain' | 'live'> {
+  extends Pick<ApiParts, 'config' | 'settings' | 'log' | 'parts' | 'isDraining' | 'drain' | 'live'> {
   readonly notes: SampledNotes;
+  readonly readiness: Pick<Surroundings, 'obstacles'> & { readonly missing: readonly string[] };
   readonly revocations: RevocationKeeper;
   readonly questions: ThreadQuestions;
   /** Keys of tokens at AUTH_JWKS_URL. */
@@ -42,12 +47,11 @@ export interface Admin {
 export function createAdmin(sources: AdminSources): Admin {
   const { config, notes, parts, questions } = sources;
   const onFault = (what: string, cause: unknown) => notes.fault(what, String(cause));
-  const history = new History({ questions, main: () => mainNumbers(parts(), config()), onFault });
-  const rates = new TopicRates(
-    () => parts().hub.table,
-    () => performance.now(),
-  );
-  const api: ApiParts = { ...sources, history, rates };
+  const nowMs = () => performance.now();
+  const history = new History({ questions, main: () => mainNumbers(parts(), config()), nowMs, onFault });
+  const rates = new TopicRates(() => parts().hub.table, nowMs);
+  const mainStats = mainStatsNow(sources);
+  const api: ApiParts = { ...sources, notReady: () => sources.readiness.missing, mainStats, history, rates };
   const access = newAccess(sources, onFault);
   const server = newServer(sources, api, access, onFault);
   let stopWatching = () => {};
@@ -72,8 +76,9 @@ function newServer(
   access: AdminAccess,
   onFault: (what: string, cause: unknown) => void,
 ): AdminServer {
-  const { config, parts, notReady } = sources;
-  const metrics = new Metrics({ main: () => mainStatsOf(parts()), workers: () => workerStats(parts()) });
+  const { config, parts } = sources;
+  const { notReady, mainStats } = api;
+  const metrics = new Metrics({ main: mainStats, workers: () => workerStats(parts()) });
   const { adminHost, adminPort, allowedHosts } = config();
   return new AdminServer({
     host: adminHost,
@@ -87,6 +92,18 @@ function newServer(
     onForbidden: ({ method, path }, caller) => changeLog(api, caller, `${method} ${path}`, undefined)('forbidden'),
     onFault,
   });
+}
+
+/** The main thread's numbers as they are when they are asked for. */
+function mainStatsNow({ config, parts, readiness }: AdminSources): () => MainStats {
+  const mainThread = new MainThread();
+  mainThread.start();
+  const build = buildInfo();
+  return () => {
+    const { limits, encoders } = config();
+    const { obstacles } = readiness;
+    return mainStatsOf(parts(), { build, limits, encoders, obstacles, mainThread: mainThread.numbers });
+  };
 }
 
 function newAccess(
@@ -117,10 +134,15 @@ function workerStats({ hub, workers }: MainParts): Promise<WorkerStats[]> {
 }
 
 function mainNumbers({ hub, status }: MainParts, { encoders }: Config) {
-  const { messages, encodeMicrosOf } = hub.counters;
+  const { messages, encoders: reported } = hub.counters;
   return {
     messages,
     feed: status.current.feed,
-    encodeMicrosOf: Array.from({ length: encoders }, (_, encoder) => encodeMicrosOf[encoder] ?? 0),
+    encodeMicrosOf: Array.from({ length: encoders }, (_, encoder) => reported[encoder]?.busyMicros ?? 0),
   };
+}
+
+function buildInfo(): MainStats['build'] {
+  const host = thisHost();
+  return { version: packageVersion(), node: host.node, uws: fittingPackages(host)[0] ?? 'none' };
 }

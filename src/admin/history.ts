@@ -42,6 +42,8 @@ interface MainNumbers {
 interface HistoryOptions {
   readonly questions: Pick<ThreadQuestions, 'all' | 'workers'>;
   readonly main: () => MainNumbers;
+  /** A monotonic clock. */
+  readonly nowMs: () => number;
   readonly onFault: (what: string, cause: unknown) => void;
 }
 
@@ -93,14 +95,14 @@ export class History {
   }
 
   async #round(): Promise<void> {
-    const { questions, main } = this.#options;
+    const { questions, main, nowMs } = this.#options;
     const { answers } = await questions.all('sample', {}, ANSWER_MS_MAX);
     const loads = new Array<LoadSample | undefined>(questions.workers).fill(undefined);
     for (const { worker, answer } of answers) loads[worker] = answer;
     const { user, system } = process.cpuUsage();
     const { messages, feed, encodeMicrosOf } = main();
     const round = {
-      atMs: performance.now(),
+      atMs: nowMs(),
       messages,
       cpuMicros: user + system,
       encodeMicrosOf: [...encodeMicrosOf],
@@ -125,7 +127,7 @@ function sampleOf(last: Round, now: Round, feed: FeedState): Sample {
   const sum = (pick: (load: LoadSample) => number) => sumOf(now.loads, pick);
   const growth = (pick: (change: Change) => number) => sumOf(changes, pick);
   const rate = (pick: (change: Change) => number) => nullOr(growth(pick), perSecond);
-  const percentile = (pick: (change: Change) => Float64Array, share: number) => {
+  const percentile = (pick: (change: Change) => readonly number[], share: number) => {
     const known = changes.filter(change => change !== undefined);
     return known.length < changes.length ? null : percentileOf(added(known.map(pick)), share);
   };
@@ -174,10 +176,8 @@ function sumOf<Part>(parts: readonly (Part | undefined)[], pick: (part: Part) =>
   return sum;
 }
 
-function added(lists: readonly Float64Array[]): Float64Array {
-  const sum = new Float64Array(lists[0]?.length ?? 0);
-  for (const list of lists) for (let b = 0; b < sum.length; b++) sum[b] = (sum[b] ?? 0) + (list[b] ?? 0);
-  return sum;
+function added(lists: readonly (readonly number[])[]): number[] {
+  return (lists[0] ?? []).map((_, b) => lists.reduce((sum, list) => sum + (list[b] ?? 0), 0));
 }
 
 function encodersBusy(last: Round, now: Round): (number | null)[] {

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { effectiveSettings } from '../config/effective.js';
 import { loadOf } from '../protocol/load.js';
+import { SOURCE_KINDS } from '../protocol/topics.js';
 import type { LoadSample } from '../threads/admin-messages.js';
 import { json } from './answers.js';
 import { type ApiParts, gatewayThreadName, namesOf } from './api.js';
@@ -35,10 +36,9 @@ interface ThreadRow {
   readonly name: string;
   readonly kind: 'main' | 'gateway' | 'encoder';
   readonly index: number;
-  readonly state: 'running' | 'starting' | 'stuck' | 'silent';
+  readonly state: 'running' | 'starting' | 'stuck' | 'crash_loop' | 'silent';
   readonly utilisation: number | null;
   readonly restarts: number | null;
-  readonly crash_loop: boolean;
   readonly connections: number | null;
   readonly views: number | null;
   readonly loop_delay_ms: number | null;
@@ -51,7 +51,6 @@ interface ThreadRow {
 /** What a thread of another kind has, and this one has not. */
 const NOTHING = {
   restarts: null,
-  crash_loop: false,
   connections: null,
   views: null,
   loop_delay_ms: null,
@@ -83,7 +82,6 @@ function threads({ parts, history }: ApiParts): { threads: readonly ThreadRow[];
       index,
       state: state === 'running' && sample === undefined ? 'silent' : state,
       restarts: workers.restarts,
-      crash_loop: workers.isCrashLoop(index),
       load_level: loads.levelOf(index),
     };
   });
@@ -93,10 +91,9 @@ function threads({ parts, history }: ApiParts): { threads: readonly ThreadRow[];
       name: `encoder-${shard.index}`,
       kind: 'encoder',
       index: shard.index,
-      state: shard.watch.isStuck ? 'stuck' : 'running',
+      state: shard.watch.isStuck ? 'stuck' : shard.isCrashLoop ? 'crash_loop' : 'running',
       utilisation: utilisation.encoders[shard.index] ?? null,
       restarts: shard.restarts,
-      crash_loop: shard.isCrashLoop,
       queued_bytes: shard.queuedBytes,
     }),
   );
@@ -127,7 +124,7 @@ function feed({ parts }: ApiParts): object {
     load: loadOf(loads.level),
     silent_ms: silentMs === undefined ? null : Math.round(silentMs),
     messages: counters.messages,
-    bytes: counters.bytes,
+    bytes: SOURCE_KINDS.reduce((total, kind) => total + counters.kinds[kind].bytes, 0),
     duplicates: counters.duplicates,
     gaps: counters.gaps,
     rejected: Object.fromEntries(counters.rejected),

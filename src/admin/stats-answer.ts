@@ -3,11 +3,10 @@ import type { Config } from '../config/environment.js';
 import type { Feed } from '../feed-contract/feed.js';
 import type { WorkerStats } from '../threads/worker-stats.js';
 import { type ApiParts, gatewayThreadName } from './api.js';
-import { mainStatsOf } from './main-stats.js';
 import { percentilesOf } from './percentiles.js';
 import { statsOf } from './stats.js';
 
-export async function statsAnswer({ config, parts, notReady, isDraining }: ApiParts): Promise<object> {
+export async function statsAnswer({ config, parts, mainStats, notReady, isDraining }: ApiParts): Promise<object> {
   const main = parts();
   const running = config();
   const workers = await main.workers.stats();
@@ -15,14 +14,14 @@ export async function statsAnswer({ config, parts, notReady, isDraining }: ApiPa
   const missing = notReady();
   return {
     ...statsOf({
-      ...mainStatsOf(main),
+      ...mainStats(),
       node: running.nodeName,
       port: main.workers.port,
       feed: { name: main.feed.name, upstream: main.feed.stats?.active, status, since, errors: errorsOf(main.feed) },
       encoders: running.encoders,
       workers,
     }),
-    latency_ms: percentilesOf(added(workers.map(({ latencyBuckets }) => latencyBuckets))),
+    latency_ms: percentilesOf(added(workers.map(({ hubToPublish }) => hubToPublish.realtime.buckets))),
     age_ms: {
       institutional: percentilesOf(added(workers.map(({ ages }) => ages.institutional.buckets))),
       retail: percentilesOf(added(workers.map(({ ages }) => ages.retail.buckets))),
@@ -48,12 +47,12 @@ function errorsOf({ health }: Feed): Readonly<Record<string, number>> {
   return Object.fromEntries(health?.errors ?? []);
 }
 
-/** By HTTP status; and of these, by the limit that was reached. */
+/** By HTTP status and code; and of these, by the limit that was reached. */
 function refusalsOf(workers: readonly WorkerStats[]): Readonly<Record<string, number>> {
-  const byStatus = workers.flatMap(({ refused }) =>
-    refused.map(([status, count]) => [`http_${status}`, count] as const),
+  const byCode = workers.flatMap(({ refused }) =>
+    refused.map(([key, count]) => [key.replace('|', '_'), count] as const),
   );
-  return totalsOf([...byStatus, ...workers.flatMap(({ limited }) => limited)]);
+  return totalsOf([...byCode, ...workers.flatMap(({ limited }) => limited)]);
 }
 
 function limitsOf({ limits, times }: Config): object {

@@ -2,7 +2,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Subject } from '../hub/sources/subject-table.js';
 
-const MEASURE_INTERVAL_MS = 5_000;
+const MEASURE_INTERVAL_MS = 2_000;
 /** Subjects measured in one turn of the loop: about 0.2 ms. */
 const MEASURED_PER_TURN = 10_000;
 

@@ -1,6 +1,7 @@
 /** Documents generated from the code's own tables: whole files, and sections between markers. */
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { adminTables } from '../admin/document.js';
 import { configurationDocument } from '../config/settings-text.js';
 import { metricsDocument } from '../observe/metrics/document.js';
 import { CODE_TABLES } from '../protocol/codes-document.js';
@@ -19,6 +20,7 @@ const FILES: readonly { readonly path: string; text(now: string): string }[] = [
   { path: 'ops/configuration.md', text: configurationDocument },
   { path: 'ops/metrics.md', text: metricsDocument },
   { path: 'ops/limits.md', text: limitsDocument },
+  { path: 'ops/admin.md', text: now => withTables(now, adminTables()) },
   { path: 'src/protocol/README.md', text: now => withTables(now, CODE_TABLES) },
 ];
 

@@ -108,9 +108,9 @@ export interface LoadSample {
   /** Event-loop delay and age of the youngest realtime frame at the last check. */
   readonly loopDelayMs: number;
   readonly frameAgeMs: number;
-  /** Bucket b: below 2^b µs. */
-  readonly latencyBuckets: Float64Array;
-  readonly ageBuckets: Float64Array;
+  /** Buckets as in latencies.ts: of realtime frames and events, and of what clients read. */
+  readonly latencyBuckets: readonly number[];
+  readonly ageBuckets: readonly number[];
   /** Share of the time since the sample before in which its event loop was busy, 0 to 1. */
   readonly utilisation: number;
 }

@@ -36,8 +36,8 @@ interface OperatorAnswersOptions {
   readonly ladder: Ladder;
   readonly fanout: Fanout;
   readonly sent: ReadonlyMap<string, SentCell>;
-  /** Refused connections so far, by HTTP status. */
-  readonly refused: ReadonlyMap<number, number>;
+  /** Refused connections so far, by reason. */
+  readonly refused: ReadonlyMap<string, number>;
   readonly overload: Pick<Overload, 'loopDelayMs' | 'frameAgeMs'>;
   readonly end: (session: Session, code: CloseCode, reason: string) => void;
   readonly noticeBytesMax: number;
@@ -102,7 +102,8 @@ export class OperatorAnswers {
       sentBytes += cell.bytes;
     }
     for (const count of refused.values()) refusals += count;
-    const { institutional, retail } = ladder.ages.counts;
+    const { institutional, retail } = ladder.ages.observed;
+    const retailBuckets = retail.counts.buckets;
     return {
       thread: threadId,
       open: sessions.size,
@@ -114,8 +115,8 @@ export class OperatorAnswers {
       views: views.size,
       loopDelayMs: overload.loopDelayMs,
       frameAgeMs: overload.frameAgeMs,
-      latencyBuckets: fanout.counters.latencyBuckets.slice(),
-      ageBuckets: institutional.buckets.map((count, bucket) => count + (retail.buckets[bucket] ?? 0)),
+      latencyBuckets: fanout.latencies.hubToPublish.realtime.buckets,
+      ageBuckets: institutional.counts.buckets.map((count, b) => count + (retailBuckets[b] ?? 0)),
       utilisation: performance.eventLoopUtilization(this.#utilised, before).utilization,
     };
   }

@@ -7,7 +7,7 @@ import type { LongWork } from '../../threads/client-lines.js';
 import type { FromWorker, GatewayThreadData, RevocationRecord, ToWorker } from '../../threads/thread-messages.js';
 import type { WorkerStats } from '../../threads/worker-stats.js';
 import { SharedTables } from '../limits/shared-tables.js';
-import { boundKernelBuffers } from './kernel-buffers.js';
+import { boundKernelBuffers, unboundBuffers } from './kernel-buffers.js';
 import { listenerIn } from './listening-socket.js';
 import { Replacements } from './replacements.js';
 import { RevocationPosts } from './revocation-posts.js';
@@ -114,6 +114,16 @@ export class WorkerSupervisor {
     return this.#port;
   }
 
+  /** Users with a connection. */
+  get users(): number {
+    return this.#tables.users;
+  }
+
+  /** What is known of each worker since `stats` was last called. */
+  get threads(): ThreadStats['threads'] {
+    return this.#stats.threads;
+  }
+
   get listening(): number {
     return this.#slots.filter(slot => slot.isListening).length;
   }
@@ -124,15 +134,11 @@ export class WorkerSupervisor {
   }
 
   /** What an operator sees of a worker. */
-  stateOf(worker: number): 'running' | 'starting' | 'stuck' {
+  stateOf(worker: number): 'running' | 'starting' | 'stuck' | 'crash_loop' {
     const slot = this.#slots[worker];
     if (slot?.isStuck === true) return 'stuck';
+    if (slot?.isListening !== true && slot?.pace.isCrashLoop === true) return 'crash_loop';
     return slot?.isListening === true && slot.thread !== undefined ? 'running' : 'starting';
-  }
-
-  /** Whether a worker keeps dying. */
-  isCrashLoop(worker: number): boolean {
-    return this.#slots[worker]?.pace.isCrashLoop === true;
   }
 
   /** Workers that keep dying. */
@@ -254,16 +260,10 @@ export class WorkerSupervisor {
   /** Applies to the workers' listening sockets; does nothing where those are unknown. */
   async #boundKernelBuffers(workers: readonly number[]): Promise<void> {
     const listeners = workers.map(worker => listenerIn(turnRow(this.#watch.rows, worker), this.#port));
-    const { unsentBytesMax } = this.#options.config().limits;
-    const failure = await boundKernelBuffers(
-      listeners.filter(listener => listener !== undefined),
-      unsentBytesMax,
-    );
+    const known = listeners.filter(listener => listener !== undefined);
+    const failure = await boundKernelBuffers(known, this.#options.config().limits.unsentBytesMax);
     if (failure === undefined) return;
-    const message =
-      'cannot bound what the kernel buffers for clients; set net.ipv4.tcp_notsent_lowat and net.ipv4.tcp_rmem instead ' +
-      `(ops/slow-clients.md): ${failure}`;
-    for (const worker of workers) this.#options.onFault(worker, message);
+    for (const worker of workers) this.#options.onFault(worker, unboundBuffers(failure));
   }
 
   #empty(thread: Worker): void {
@@ -286,7 +286,7 @@ export class WorkerSupervisor {
         this.#replacements.answered(worker, message.id, message.sinceMs);
         break;
       case 'stats':
-        this.#stats.answered(message.id, message.stats);
+        this.#stats.answered(worker, message.id, message.stats);
         break;
       case 'failed':
         slot.lastError = message.message;

@@ -223,7 +223,7 @@ export const controlFrames = {
       type: z.literal('notice'),
       severity: z.enum(['info', 'warning', 'critical']),
       message,
-      time: time.describe('When it was sent'),
+      time,
     }),
     'A message of the gateway’s operators, for people. It changes nothing about the connection',
     { type: 'notice', severity: 'warning', message: 'Maintenance at 22:00 UTC', time: '2026-11-20T21:30:00.000Z' },

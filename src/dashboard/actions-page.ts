@@ -7,7 +7,9 @@ import type { Page, PageContext } from './page.js';
 import { panel } from './panel.js';
 
 const MESSAGE_MAX = 1_000;
-const NAME_MAX = 100;
+/** What the gateway takes as `X-Operator`. */
+const NAME_MAX = 64;
+const NAME_PATTERN = '[ -~]*';
 const LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'];
 
 export class ActionsPage implements Page {
@@ -42,11 +44,14 @@ export class ActionsPage implements Page {
 
   #operator(): HTMLElement {
     const { api } = this.#context;
-    const name = element('input', { attributes: { type: 'text', maxlength: String(NAME_MAX), autocomplete: 'name' } });
+    const name = element('input', {
+      attributes: { type: 'text', maxlength: String(NAME_MAX), pattern: NAME_PATTERN, autocomplete: 'name' },
+    });
     name.value = api.operator;
     name.addEventListener('change', () => {
-      api.operator = name.value.trim();
+      if (name.reportValidity()) api.operator = name.value.trim();
     });
+    name.title = 'Letters, digits and signs of ASCII';
     const forget = element('button', { text: 'Forget the token', attributes: { type: 'button' } });
     forget.hidden = !api.hasToken;
     forget.addEventListener('click', () => {

@@ -52,6 +52,7 @@ export class Api {
     return sessionStorage.getItem(OPERATOR_KEY) ?? '';
   }
 
+  /** @param name printable ASCII, as a header carries it */
   set operator(name: string) {
     sessionStorage.setItem(OPERATOR_KEY, name);
   }

@@ -5,7 +5,7 @@ import { element, setText } from './dom.js';
 import { timeOfDay, UNKNOWN } from './format.js';
 import type { History } from './history.js';
 
-const HEIGHT = 132;
+const HEIGHT = 120;
 const FONT = '11px system-ui, sans-serif';
 const WIDTH_MIN = 120;
 /** Distances of the labels of the time axis, in seconds. */

@@ -1,6 +1,6 @@
 /** The dashboard: the frame around its pages, what all of them need, and the way from one to another. */
 import { ActionsPage } from './actions-page.js';
-import { Api } from './api.js';
+import { Api, ApiError } from './api.js';
 import type { HistoryAnswer, Stats } from './api-types.js';
 import { ConnectionPage } from './connection-page.js';
 import { askedForToken } from './dialogs.js';
@@ -19,6 +19,7 @@ const STATS_EVERY_MS = 2_000;
 /** How long a restart is pointed out. */
 const RESTART_SHOWN_MS = 60_000;
 const SAID_MS = 8_000;
+const UNAUTHORIZED = 401;
 
 class Dashboard {
   readonly #state = byId('state', HTMLElement);
@@ -40,7 +41,11 @@ class Dashboard {
       run: signal => this.#askHistory(signal),
       onFailure: () => this.#drawTime(),
     }),
-    new Poller({ everyMs: STATS_EVERY_MS, run: signal => this.#askStats(signal), onFailure: () => {} }),
+    new Poller({
+      everyMs: STATS_EVERY_MS,
+      run: signal => this.#askStats(signal),
+      onFailure: cause => this.#refused(cause),
+    }),
   ];
   #stats: Stats | undefined;
   #page: Page | undefined;
@@ -135,6 +140,11 @@ class Dashboard {
     this.#state.dataset.tone = tone;
   }
 
+  /** Silence and a missing token are told elsewhere. */
+  #refused(cause: unknown): void {
+    if (cause instanceof ApiError && cause.status !== UNAUTHORIZED) this.#tell(cause.message, 'bad');
+  }
+
   #answered(): void {
     if (this.#silentSince === undefined) return;
     this.#silentSince = undefined;
@@ -160,12 +170,16 @@ class Dashboard {
     this.#tell('Token required', 'warn');
     const why = wasRefused ? 'The gateway refused the token of this tab.' : 'This gateway asks operators for a token.';
     const token = await askedForToken(`${why} It stays in this tab until you close it.`);
-    if (token !== undefined) {
-      this.#api.useToken(token);
-      for (const poller of this.#pollers) poller.now();
-      this.#navigate(false);
+    // Who cancelled is not asked again until the page is loaded again.
+    if (token === undefined) {
+      setText(this.#outage, 'Without the token this page has nothing to show. Reload it to be asked again.');
+      this.#outage.hidden = false;
+      return;
     }
-    this.#isAsking = token === undefined;
+    this.#isAsking = false;
+    this.#api.useToken(token);
+    for (const poller of this.#pollers) poller.now();
+    this.#navigate(false);
   }
 
   #say(text: string, tone: 'good' | 'bad'): void {

@@ -244,7 +244,7 @@ function tilesOf(stats: Stats, sample: Sample | undefined): Fact[] {
     { term: 'Messages in/s', text: count(sample?.messages_in_per_second) },
     { term: 'Bytes out/s', text: bytes(sample?.bytes_per_second) },
     { term: 'Latency p99', text: milliseconds(sample?.latency_p99_ms) },
-    { term: 'Age at clients p99', text: milliseconds(sample?.age_p99_ms) },
+    { term: 'Age p99', text: milliseconds(sample?.age_p99_ms) },
     {
       term: 'With a backlog',
       text: count(stats.slow_clients.buffered),

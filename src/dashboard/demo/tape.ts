@@ -1,10 +1,13 @@
 /** The latest trades, newest first. */
 import type { Trade } from '../../client/index.js';
+import { BoundedMap } from '../../protocol/bounded-map.js';
 import { element, everyFrame, setText } from '../dom.js';
 import { timeOfDay } from '../format.js';
 import { amount } from './amounts.js';
 
 const ROWS = 20;
+/** Most symbols whose last price is kept: a feed may have very many. */
+const SYMBOLS_MAX = 1_000;
 
 type Cells = readonly [time: HTMLElement, symbol: HTMLElement, price: HTMLElement, quantity: HTMLElement];
 
@@ -12,7 +15,7 @@ export class Tape {
   readonly #rows: readonly Cells[];
   readonly #trades: { readonly trade: Trade; readonly tone: string }[] = [];
   /** Price of the last trade by symbol. */
-  readonly #lastPrice = new Map<string, number>();
+  readonly #lastPrice = new BoundedMap<string, number>(SYMBOLS_MAX);
   readonly #draw = everyFrame(() => this.#show());
   #count = 0;
 

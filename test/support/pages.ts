@@ -30,7 +30,7 @@ export async function openPage(
   const faults: string[] = [];
   page.on('pageerror', error => faults.push(String(error)));
   page.on('console', message => {
-    if (/content.security.policy|trusted ?type/i.test(message.text())) faults.push(message.text());
+    if (/content.security.policy|trusted/i.test(message.text())) faults.push(message.text());
   });
   await page.goto(url);
   return { page, faults };

@@ -8,7 +8,8 @@ import { messageOf } from './dialogs.js';
 import { element, everyFrame } from './dom.js';
 import { type Fact, Facts } from './facts.js';
 import { count, milliseconds, UNKNOWN } from './format.js';
-import { FrameLines, FrameRing } from './frames.js';
+import { FrameLines } from './frame-lines.js';
+import { FrameRing } from './frame-ring.js';
 import { panel } from './panel.js';
 import { tappedSocket } from './tapped-socket.js';
 

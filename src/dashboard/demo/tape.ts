@@ -12,7 +12,7 @@ const SYMBOLS_MAX = 1_000;
 type Cells = readonly [time: HTMLElement, symbol: HTMLElement, price: HTMLElement, quantity: HTMLElement];
 
 export class Tape {
-  readonly #rows: readonly Cells[];
+  readonly #rows: readonly { readonly row: HTMLElement; readonly cells: Cells }[];
   readonly #trades: { readonly trade: Trade; readonly tone: string }[] = [];
   /** Price of the last trade by symbol. */
   readonly #lastPrice = new BoundedMap<string, number>(SYMBOLS_MAX);
@@ -23,8 +23,10 @@ export class Tape {
     this.#rows = Array.from({ length: ROWS }, () => {
       const cell = (name: string) => element('td', { class: name });
       const cells: Cells = [cell('quiet'), cell(''), cell('num'), cell('num')];
-      body.append(element('tr', {}, ...cells));
-      return cells;
+      const row = element('tr', {}, ...cells);
+      row.hidden = true;
+      body.append(row);
+      return { row, cells };
     });
   }
 
@@ -44,10 +46,11 @@ export class Tape {
   }
 
   #show(): void {
-    this.#rows.forEach(([time, symbol, price, quantity], i) => {
+    this.#rows.forEach(({ row, cells: [time, symbol, price, quantity] }, i) => {
       const shown = this.#trades[i];
       if (shown === undefined) return;
       const { trade, tone } = shown;
+      row.hidden = false;
       setText(time, trade.executed_at === undefined ? '' : timeOfDay(new Date(trade.executed_at)));
       setText(symbol, trade.symbol);
       setText(price, amount(trade.price));

@@ -2,7 +2,8 @@
 import type { Format } from '../../protocol/view-options.js';
 import { byId, element, setText } from '../dom.js';
 import { bytes, count, percent, timeOfDay } from '../format.js';
-import { FrameLines, FrameRing } from '../frames.js';
+import { FrameLines } from '../frame-lines.js';
+import { FrameRing, isHeartbeat } from '../frame-ring.js';
 
 /** Redrawn this often: a reader cannot follow single frames. */
 const DRAW_MS = 250;
@@ -60,8 +61,9 @@ export class Wire {
     setInterval(() => this.#second(), 1_000);
   }
 
-  /** A message arrived. */
+  /** A message arrived. In a calm market heartbeats would hide all else. */
   frame(format: Format, data: string | ArrayBuffer): void {
+    if (isHeartbeat(data)) return;
     const tally = this.#tallies[format];
     const size = tally.ring.add(data);
     if (performance.now() >= this.#countsFromMs) {
@@ -118,7 +120,10 @@ export class Wire {
       });
       if (cells !== undefined) cells.bar.style.width = `${(100 * (average || 0)) / largest}%`;
     });
-    setText(byId('wire-note', HTMLElement), `${count(json.messages + msgpack.messages)} messages on two connections`);
+    setText(
+      byId('wire-note', HTMLElement),
+      `${count(json.messages + msgpack.messages)} messages on two connections, without heartbeats`,
+    );
     const saved = 1 - msgpack.bytes / msgpack.messages / (json.bytes / json.messages);
     setText(byId('formats-note', HTMLElement), this.#since === undefined ? '' : `since ${timeOfDay(this.#since)}`);
     setText(

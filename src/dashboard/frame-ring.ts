@@ -1,12 +1,15 @@
 /** The latest messages of a connection, as they came. */
-import { element, setText } from './dom.js';
-import { count, timeOfDay } from './format.js';
 
 const FRAMES_KEPT = 30;
 /** Longest text of a frame that is kept, in characters; a snapshot has many more. */
 const SHOWN_MAX = 4_000;
 /** Bytes of a binary frame that are shown. */
 const HEX_MAX = 256;
+
+/** How a heartbeat begins. */
+const HEARTBEAT_JSON = '{"type":"heartbeat"';
+/** The same as text of single bytes, behind the header of the map. */
+const HEARTBEAT_MSGPACK = '\xa4type\xa9heartbeat';
 
 interface Frame {
   readonly at: Date;
@@ -31,42 +34,6 @@ export class FrameRing {
   }
 }
 
-interface Line {
-  readonly head: Element;
-  readonly text: Element;
-  readonly element: HTMLElement;
-}
-
-/** A list that shows a ring. */
-export class FrameLines {
-  readonly #list: HTMLElement;
-  readonly #lines: Line[] = [];
-
-  constructor(list: HTMLElement) {
-    this.#list = list;
-    list.classList.add('frames');
-  }
-
-  show({ frames }: FrameRing): void {
-    frames.forEach(({ at, size, text }, i) => {
-      const line = this.#lines[i] ?? this.#add();
-      line.element.hidden = false;
-      setText(line.head, `${timeOfDay(at)}\n${count(size)} B`);
-      setText(line.text, text);
-    });
-    for (const { element } of this.#lines.slice(frames.length)) element.hidden = true;
-  }
-
-  #add(): Line {
-    const head = element('b');
-    const text = element('code');
-    const line = { head, text, element: element('li', {}, head, text) };
-    this.#list.append(line.element);
-    this.#lines.push(line);
-    return line;
-  }
-}
-
 /** Bytes of a text in UTF-8. */
 function utf8Length(text: string): number {
   let length = text.length;
@@ -83,4 +50,12 @@ function hex(data: ArrayBuffer): string {
   const shown = new Uint8Array(data, 0, Math.min(data.byteLength, HEX_MAX));
   const text = Array.from(shown, byte => byte.toString(16).padStart(2, '0')).join(' ');
   return data.byteLength > HEX_MAX ? `${text} …` : text;
+}
+
+/** Whether a message is a heartbeat: an idle topic's position, and nothing that changed. */
+export function isHeartbeat(data: string | ArrayBuffer): boolean {
+  if (typeof data === 'string') return data.startsWith(HEARTBEAT_JSON);
+  if (data.byteLength <= HEARTBEAT_MSGPACK.length) return false;
+  const head = new Uint8Array(data, 1, HEARTBEAT_MSGPACK.length);
+  return head.every((byte, i) => byte === HEARTBEAT_MSGPACK.charCodeAt(i));
 }

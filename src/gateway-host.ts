@@ -17,7 +17,7 @@ export interface GatewayHost {
   /** The gateway cannot continue: close it and exit. */
   readonly onFatal: (reason: string) => void;
   readonly logLinesLost: () => number;
-  /** The settings as they were last read. */
+  /** The settings in force. */
   readonly settings: () => Environment;
   /** How far the clock of the machine is off; undefined while it is not known. */
   readonly clock: () => ClockReading | undefined;

@@ -19,7 +19,7 @@ const IGNORED = ['SIGUSR1', 'SIGUSR2', 'SIGALRM', 'SIGVTALRM', 'SIGIO', 'SIGPWR'
 export interface Program {
   readonly config: Config;
   readonly log: Logger;
-  /** The settings as they were last read. */
+  /** The settings in force. */
   readonly settings: () => Environment;
   /** Reads the settings again. @throws {ConfigError} when they are invalid */
   readonly reread: () => Reread;

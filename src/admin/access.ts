@@ -97,7 +97,7 @@ export class AdminAccess {
     const made = createTokenVerifier(auth, { remoteKeys: this.#options.keys }).catch((cause: unknown) => {
       this.#options.onFault('tokens cannot be verified for the admin port', cause);
       // Try again with the next request.
-      this.#verifier = undefined;
+      if (this.#verifier?.auth === auth) this.#verifier = undefined;
       return undefined;
     });
     this.#verifier = { auth, made };

@@ -14,7 +14,7 @@ import type { TopicRates } from './topic-rates.js';
 export interface ApiParts {
   /** In force. */
   readonly config: () => Config;
-  /** The environment that it was read from. */
+  /** The environment that it was made of. */
   readonly settings: () => Environment;
   /** Empty when ready, else what is missing. */
   readonly notReady: () => readonly string[];

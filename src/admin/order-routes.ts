@@ -78,11 +78,10 @@ function logLevelRoutes(parts: ApiParts): Route[] {
     change('/log-level', { method: 'PUT', body: z.strictObject({ level, reason }) }, async ({ body, caller }) => {
       const before = log.level;
       const logged = changeLog(parts, caller, 'log_level', body.reason);
-      // Whichever of the two levels is lower shows the line.
-      if (log.isLevelEnabled('warn')) logged('done', { from: before, to: body.level });
+      // This line is written whatever the two levels hide.
+      if (!log.isLevelEnabled('warn')) log.level = 'warn';
+      logged('done', { from: before, to: body.level });
       log.level = body.level;
-      if (before === 'error' || before === 'fatal' || before === 'silent')
-        logged('done', { from: before, to: body.level });
       return answer();
     }),
   ];

@@ -11,11 +11,17 @@ import type { DashboardPages } from './dashboard-pages.js';
 import type { Caller, Route } from './route.js';
 
 const LISTEN_RETRY_MS = 50;
-/** How long a request, and its head, may take to arrive. */
+/** How long a request, and its head, may take to arrive; and how often Node checks. */
 const REQUEST_MS_MAX = 10_000;
 const HEAD_MS_MAX = 5_000;
+const TIMES_CHECK_MS = 1_000;
 /** Connections at once: dashboards, scrapers and scripts need a few each. */
 const CONNECTIONS_MAX = 1_024;
+const TIMES = {
+  requestTimeout: REQUEST_MS_MAX,
+  headersTimeout: HEAD_MS_MAX,
+  connectionsCheckingInterval: TIMES_CHECK_MS,
+};
 const API = '/api/v1';
 
 interface AdminOptions {
@@ -45,15 +51,12 @@ export class AdminServer {
   constructor(options: AdminOptions) {
     this.#options = options;
     // Without a listener for `upgrade`, Node answers a request that offers one like any other, body included.
-    this.#server = createServer(
-      { requestTimeout: REQUEST_MS_MAX, headersTimeout: HEAD_MS_MAX },
-      (request, response) => {
-        this.#handle(request).then(
-          answer => this.#write(response, answer),
-          (cause: unknown) => this.#failed(response, cause),
-        );
-      },
-    );
+    this.#server = createServer(TIMES, (request, response) => {
+      this.#handle(request).then(
+        answer => this.#write(response, answer),
+        (cause: unknown) => this.#failed(response, cause),
+      );
+    });
     this.#server.maxConnections = CONNECTIONS_MAX;
     this.#server.on('connection', socket => {
       this.#sockets.add(socket);

@@ -7,9 +7,9 @@ const MEASURE_INTERVAL_MS = 2_000;
 const MEASURED_PER_TURN = 10_000;
 
 interface Measured {
-  readonly messages: number;
-  readonly atMs: number;
-  readonly perSecond: number | null;
+  messages: number;
+  atMs: number;
+  perSecond: number | null;
 }
 
 export class TopicRates {
@@ -43,14 +43,24 @@ export class TopicRates {
       let examined = 0;
       for (const subject of this.#subjects()) {
         if (++examined % MEASURED_PER_TURN === 0) await nextTurn();
-        const [{ messages }, atMs, last] = [subject, this.#nowMs(), this.#measured.get(subject)];
-        const perSecond =
-          last === undefined ? null : ((messages - last.messages) * 1000) / Math.max(1, atMs - last.atMs);
-        this.#measured.set(subject, { messages, atMs, perSecond });
+        this.#measure(subject);
       }
     } finally {
       this.#isBusy = false;
     }
+  }
+
+  #measure(subject: Subject): void {
+    const atMs = this.#nowMs();
+    const { messages } = subject;
+    const last = this.#measured.get(subject);
+    if (last === undefined) {
+      this.#measured.set(subject, { messages, atMs, perSecond: null });
+      return;
+    }
+    last.perSecond = ((messages - last.messages) * 1000) / Math.max(1, atMs - last.atMs);
+    last.messages = messages;
+    last.atMs = atMs;
   }
 
   /** Null before the second measurement. */

@@ -78,5 +78,11 @@ function rereading(env: Environment, atStart: Environment, config: Config) {
     last = now;
     return { config: hadKey ? fresh : { ...fresh, auth: config.auth }, changed };
   };
-  return { reread, settings: () => last };
+  return { reread, settings: () => settingsInForce(atStart, last) };
+}
+
+/** What was reloaded, and the rest as it was at the start: a change of it waits for the restart. */
+function settingsInForce(atStart: Environment, last: Environment): Environment {
+  const names = [...SETTINGS].map(([name, { isReloaded }]) => [name, (isReloaded ? last : atStart)[name]] as const);
+  return Object.fromEntries(names);
 }

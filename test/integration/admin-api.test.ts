@@ -284,10 +284,13 @@ describe('R61 changes', () => {
     const answer = await admin.ask('PUT', '/log-level', { level: 'error', reason: 'quiet' });
     expect(answer.body).toEqual({ level: 'error', configured: 'info' });
     expect((await admin.get('/log-level')).body).toEqual({ level: 'error', configured: 'info' });
+    // Told even where both levels would hide it.
+    await admin.ask('PUT', '/log-level', { level: 'silent' });
     await admin.ask('PUT', '/log-level', { level: 'info' });
-    expect(await ordersOf('log_level', 2)).toMatchObject([
+    expect(await ordersOf('log_level', 3)).toMatchObject([
       { from: 'info', to: 'error', reason: 'quiet' },
-      { from: 'error', to: 'info' },
+      { from: 'error', to: 'silent' },
+      { from: 'silent', to: 'info' },
     ]);
     expect((await admin.ask('PUT', '/log-level', { level: 'loud' })).status).toBe(400);
   });

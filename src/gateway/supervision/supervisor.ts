@@ -1,6 +1,5 @@
 /** The main thread's side of the gateway workers: starts them, replaces those that die, and closes them. */
 import { Worker } from 'node:worker_threads';
-import { ConfigError } from '../../config/config-error.js';
 import type { Config } from '../../config/environment.js';
 import { RestartPace } from '../../observe/restart-pace.js';
 import type { LongWork } from '../../threads/client-lines.js';
@@ -14,6 +13,7 @@ import { RevocationPosts } from './revocation-posts.js';
 import { ThreadStats } from './thread-stats.js';
 import { ThreadWatch } from './thread-watch.js';
 import { turnRow } from './watchdog.js';
+import { type Slot, startFailure, stateOf } from './worker-slot.js';
 
 /** Longest request head. uWS's default of 4 KiB is too short for a token plus all the symbols a connection may name. */
 const REQUEST_HEAD_BYTES_MAX = 32 * 1024;
@@ -45,15 +45,6 @@ export interface SupervisorOptions {
   readonly onLongWork: (worker: number, work: LongWork) => void;
   /** A worker hangs and cannot be ended now. Its clients are lost, and it is not replaced until it has ended. */
   readonly onStuck: (worker: number, reason: string) => void;
-}
-
-interface Slot {
-  thread: Worker | undefined;
-  isListening: boolean;
-  /** It hangs and cannot be ended. */
-  isStuck: boolean;
-  readonly pace: RestartPace;
-  lastError: string;
 }
 
 export class WorkerSupervisor {
@@ -134,11 +125,8 @@ export class WorkerSupervisor {
   }
 
   /** What an operator sees of a worker. */
-  stateOf(worker: number): 'running' | 'starting' | 'stuck' | 'crash_loop' {
-    const slot = this.#slots[worker];
-    if (slot?.isStuck === true) return 'stuck';
-    if (slot?.isListening !== true && slot?.pace.isCrashLoop === true) return 'crash_loop';
-    return slot?.isListening === true && slot.thread !== undefined ? 'running' : 'starting';
+  stateOf(worker: number): ReturnType<typeof stateOf> {
+    return stateOf(this.#slots[worker] as Slot);
   }
 
   /** Workers that keep dying. */
@@ -341,10 +329,4 @@ export class WorkerSupervisor {
     this.#empty(slot.thread);
     this.#options.onStuck(worker, reason);
   }
-}
-
-function startFailure(worker: number, reason: string): Error {
-  return reason.startsWith('PORT=')
-    ? new ConfigError(reason)
-    : new Error(`gateway worker ${worker} did not start: ${reason}`);
 }

@@ -497,6 +497,13 @@ describe('J11: the admin port', () => {
     }
   });
 
+  it('R61 is on any address where tokens of a role open it', () => {
+    expect(readConfig({ ADMIN_HOST: '0.0.0.0', ADMIN_ROLE: 'admin' })).toMatchObject({ adminRole: 'admin' });
+    expect(readConfig({ ADMIN_HOST: '0.0.0.0', ADMIN_READ_ROLE: 'ops' })).toMatchObject({ adminReadRole: 'ops' });
+    expect(refusal({ ADMIN_ROLE: 'ops', ADMIN_READ_ROLE: 'ops' })).toContain('must differ');
+    expect(refusal({ ADMIN_ROLE: 'two words' })).toContain('ADMIN_ROLE');
+  });
+
   it('needs a token that is not guessed', () => {
     const message = refusal({ ADMIN_TOKEN: 'hunter2' });
     expect(message).toContain('at least 32 bytes');

@@ -9,12 +9,14 @@ import { packageVersion } from '../observe/build-info.js';
 import type { MainStats } from '../observe/main-stats.js';
 import { Metrics } from '../observe/metrics/exposition.js';
 import type { SampledNotes } from '../observe/sampled-notes.js';
+import { PAGES } from '../programs.js';
 import type { RevocationKeeper } from '../revocation/keeper.js';
 import type { WorkerStats } from '../threads/worker-stats.js';
 import { AdminAccess } from './access.js';
 import { type ApiParts, shownUser } from './api.js';
 import { changeLog } from './change-log.js';
 import { connectionRoutes } from './connection-routes.js';
+import { DashboardPages } from './dashboard-pages.js';
 import { History } from './history.js';
 import { type MainParts, mainStatsOf, type Surroundings } from './main-stats.js';
 import { MainThread } from './main-thread.js';
@@ -84,6 +86,7 @@ function newServer(
     allowedHosts,
     access,
     notReady,
+    pages: new DashboardPages(PAGES, () => ({ host: config().host, port: parts().workers.port })),
     metrics: async () => ({ contentType: metrics.contentType, text: await metrics.scrape() }),
     routes: [...processRoutes(api), ...connectionRoutes(api), ...topicRoutes(api), ...orderRoutes(api)],
     onForbidden: ({ method, path }, caller) => changeLog(api, caller, `${method} ${path}`, undefined)('forbidden'),

@@ -7,6 +7,7 @@ import { originOf } from '../config/origins.js';
 import type { AdminAccess } from './access.js';
 import { type Answer, failure, json, write } from './answers.js';
 import { readBody } from './body.js';
+import type { DashboardPages } from './dashboard-pages.js';
 import type { Caller, Route } from './route.js';
 
 const LISTEN_RETRY_MS = 50;
@@ -32,6 +33,8 @@ interface AdminOptions {
   readonly access: Pick<AdminAccess, 'of'>;
   /** Empty when ready, else what is missing. */
   readonly notReady: () => readonly string[];
+  /** The dashboard's files. */
+  readonly pages: Pick<DashboardPages, 'answer'>;
   readonly metrics: () => Promise<{ readonly contentType: string; readonly text: string }>;
   readonly routes: readonly Route[];
   /** A change was asked for by someone who may only read. */
@@ -141,9 +144,11 @@ export class AdminServer {
   }
 
   /** What anyone may ask. */
-  #openAnswer({ method }: IncomingMessage, path: string): Answer | undefined {
-    if (path !== '/healthz' && path !== '/readyz') return undefined;
-    if (!isRead(method)) return notAllowed(['GET', 'HEAD']);
+  #openAnswer(request: IncomingMessage, path: string): Answer | undefined {
+    const page = this.#options.pages.answer(path, request);
+    if (page === undefined && path !== '/healthz' && path !== '/readyz') return undefined;
+    if (!isRead(request.method)) return notAllowed(['GET', 'HEAD']);
+    if (page !== undefined) return page;
     if (path === '/healthz') return json({ status: 'ok' });
     const missing = this.#options.notReady();
     return json({ ready: missing.length === 0, missing }, missing.length === 0 ? 200 : 503);

@@ -33,6 +33,8 @@ export interface Config extends Readonly<ReturnType<typeof processConfig>>, Feed
   /** Address that clients connect to. */
   readonly host: string;
   readonly auth: AuthConfig;
+  /** Whether the gateway makes a key for the run, because no `AUTH_…` source is set. */
+  readonly hasOwnKey: boolean;
   /** Whether clients may connect without a credential. */
   readonly anonymous: boolean;
   readonly revocations: RevocationsConfig;
@@ -81,6 +83,7 @@ export function readConfig(env: Environment, cores: number = availableParallelis
     ...feed,
     ...clientsConfig(v),
     auth,
+    hasOwnKey: makesOwnKey(auth),
     anonymous: allowsAnonymous(v),
     revocations: revocationsConfig(v),
     tracing: tracingConfig(v, v.NODE_NAME),

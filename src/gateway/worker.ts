@@ -6,6 +6,7 @@ import type { ToWorker } from '../threads/thread-messages.js';
 import { MessageGate } from './commands/message-gate.js';
 import { pump } from './delivery/pump.js';
 import { Admissions } from './edge/admission.js';
+import { DemoPage } from './edge/demo-page.js';
 import { GatewayServer } from './edge/server.js';
 import { CONTROL_FRAMES_PER_SECOND, MessageRate } from './limits/message-rate.js';
 import { Owners } from './limits/owner.js';
@@ -26,6 +27,8 @@ import { type Clients, newClients } from './worker-clients.js';
 import { workerStats } from './worker-stats.js';
 import { type Ending, newStreams, type Streams } from './worker-streams.js';
 
+/** Where the build writes the browser pages, from the thread's file in this folder (esbuild.config.mjs). */
+const PAGES = new URL('../dashboard/', import.meta.url);
 /** How often to check Apps with old certificates for remaining connections. */
 const APPS_CHECK_MS = 1_000;
 
@@ -191,6 +194,7 @@ function newServer(
     log,
     live,
     readiness: new SharedReadiness(data.readiness),
+    demo: DemoPage.of(config, PAGES),
     sessions,
     onFault: fault,
   });

@@ -59,6 +59,7 @@ const ROOMS = [
   'src/protocol/frames',
   'src/protocol',
   'src/programs.ts',
+  'src/page-assets.ts',
 ];
 
 const modules = ['src', 'bench', 'test/support'].flatMap(folder =>

@@ -24,6 +24,7 @@ import { asAdmission, asWork, type LongTurn, type ServedTurns } from '../supervi
 import type { Views } from '../views/views.js';
 import type { Admissions } from './admission.js';
 import type { Corking } from './corking.js';
+import type { DemoPage } from './demo-page.js';
 import { Explanations } from './explanations.js';
 import type { Apps, ServedApp } from './listener.js';
 import { LongMessageSlots, routeByPayload, type UpgradeContexts } from './payload-routes.js';
@@ -80,6 +81,8 @@ interface ServerParts {
   readonly live: LiveTokens;
   /** What the main thread says about the process. */
   readonly readiness: SharedReadiness;
+  /** Undefined unless the gateway makes its own key. */
+  readonly demo: DemoPage | undefined;
   /** Open sessions; this class fills it. */
   readonly sessions: Set<Session>;
   readonly onFault: (what: string, cause: unknown) => void;

@@ -34,6 +34,7 @@ beforeEach(async () => {
     allowedHosts: [],
     access: { of: async () => ({ ok: true, caller }) },
     notReady: () => [],
+    pages: { answer: () => undefined },
     metrics: async () => ({ contentType: 'text/plain', text: 'a 1\n' }),
     routes: [
       read('/things', { query: z.strictObject({ limit: z.string().optional() }) }, () => json({})),

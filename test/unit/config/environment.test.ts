@@ -21,6 +21,7 @@ describe('without settings', () => {
   it('I8 listens on this machine only, as its key is one for the run: at 8080, and for the operator at 9090', () => {
     expect(config).toMatchObject({
       host: '127.0.0.1',
+      hasOwnKey: true,
       port: 8080,
       adminHost: '127.0.0.1',
       adminPort: 9090,

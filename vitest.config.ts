@@ -34,6 +34,8 @@ const LONG = [
   'integration/sdk-recovery',
   'integration/exact-content',
   'unit/cli/api-key',
+  'browser/dashboard',
+  'browser/demo-page',
   'browser/sdk-page',
   'integration/work-budgets',
   'property/command-fuzz',

@@ -17,11 +17,13 @@ export class Crowd {
   readonly #say: (line: string) => void;
   #timer: NodeJS.Timeout | undefined;
   #said = '';
+  #connects = 0;
+  #isClosed = false;
 
   constructor({ url, tokens, symbols, say }: CrowdOptions) {
     this.#say = say;
     const onChange = (): void => {
-      this.#timer ??= setTimeout(() => this.#tell(), SETTLE_MS);
+      if (!this.#isClosed) this.#timer ??= setTimeout(() => this.#tell(), SETTLE_MS);
     };
     this.watchers = tokens.map((token, at) => {
       const format = at % 2 === 0 ? 'json' : 'msgpack';
@@ -43,14 +45,19 @@ export class Crowd {
   }
 
   close(): void {
+    this.#isClosed = true;
     clearTimeout(this.#timer);
     for (const watcher of this.watchers) watcher.close();
   }
 
   #tell(): void {
     this.#timer = undefined;
-    if (this.summary === this.#said) return;
+    const connects = this.watchers.reduce((sum, one) => sum + one.connects, 0);
+    const isFirst = this.#connects === 0;
+    const again = connects - this.#connects;
+    this.#connects = connects;
+    if (this.summary === this.#said && again === 0) return;
     this.#said = this.summary;
-    this.#say(`clients: ${this.summary}`);
+    this.#say(`clients: ${this.summary}${again === 0 || isFirst ? '' : `, ${again} of them again`}`);
   }
 }

@@ -5,6 +5,8 @@ import { TradeLedger } from './trade-ledger.js';
 const TICK_MS = 50;
 /** Messages that may wait for JetStream; beyond it the market pauses. */
 const WAITING_MAX = 500;
+/** A gateway that starts reads the last message of each subject, and waits for a whole one if that is a change. */
+const WHOLE_EVERY_MS = 5_000;
 /** Of each book, on each side. */
 const LEVELS = 12;
 const CENTS = 100;
@@ -24,8 +26,16 @@ interface Instrument {
   readonly quote: { current_price: number; bid: number; ask: number; volume: number };
   readonly bids: Map<string, string>;
   readonly asks: Map<string, string>;
-  /** A message failed: the next one must be whole. */
-  needsWhole: { quote: boolean; book: boolean };
+  readonly quoteMessages: Messages;
+  readonly bookMessages: Messages;
+}
+
+/** What is known of the messages of one document. */
+interface Messages {
+  /** The next one is whole, not a change. */
+  isWholeDue: boolean;
+  /** JetStream did not take one, so what clients hold is unknown until the next whole one. */
+  isUncertain: boolean;
 }
 
 export interface MarketOptions {
@@ -44,6 +54,7 @@ export class Market {
   #turn = 0;
   #credit = 0;
   #timer: NodeJS.Timeout | undefined;
+  #wholeTimer: NodeJS.Timeout | undefined;
   #isPaused = false;
 
   constructor(options: MarketOptions) {
@@ -53,7 +64,8 @@ export class Market {
       quote: { current_price: FIRST_PRICE_CENTS / CENTS, bid: 0, ask: 0, volume: 0 },
       bids: new Map(),
       asks: new Map(),
-      needsWhole: { quote: true, book: true },
+      quoteMessages: { isWholeDue: true, isUncertain: true },
+      bookMessages: { isWholeDue: true, isUncertain: true },
     }));
   }
 
@@ -63,16 +75,23 @@ export class Market {
       this.#book(instrument);
     }
     this.#timer = setInterval(() => this.#tick(), TICK_MS);
+    this.#wholeTimer = setInterval(() => {
+      for (const { quoteMessages, bookMessages } of this.#instruments) {
+        quoteMessages.isWholeDue = true;
+        bookMessages.isWholeDue = true;
+      }
+    }, WHOLE_EVERY_MS);
   }
 
-  /** Publishes nothing more, except what must be whole again, and waits until JetStream has answered for everything. */
+  /** Publishes nothing more, except documents that are uncertain, and waits until JetStream has answered for everything. */
   async stop(): Promise<void> {
     clearInterval(this.#timer);
+    clearInterval(this.#wholeTimer);
     const { publisher } = this.#options;
     await publisher.flush();
     for (const instrument of this.#instruments) {
-      if (instrument.needsWhole.quote) this.#quote(instrument);
-      if (instrument.needsWhole.book) this.#book(instrument);
+      if (instrument.quoteMessages.isUncertain) this.#quote(instrument);
+      if (instrument.bookMessages.isUncertain) this.#book(instrument);
     }
     await publisher.flush();
   }
@@ -84,13 +103,15 @@ export class Market {
   /** The quote that clients must hold; undefined if JetStream did not take it. */
   quoteOf(symbol: string): Readonly<Record<string, unknown>> | undefined {
     const instrument = this.#instruments.find(one => one.symbol === symbol);
-    return instrument === undefined || instrument.needsWhole.quote ? undefined : { symbol, ...instrument.quote };
+    return instrument === undefined || instrument.quoteMessages.isUncertain
+      ? undefined
+      : { symbol, ...instrument.quote };
   }
 
   /** One side of the book that clients must hold, quantity by price; undefined if JetStream did not take it. */
   bookOf(symbol: string, side: Side): ReadonlyMap<string, string> | undefined {
     const instrument = this.#instruments.find(one => one.symbol === symbol);
-    return instrument === undefined || instrument.needsWhole.book ? undefined : instrument[side];
+    return instrument === undefined || instrument.bookMessages.isUncertain ? undefined : instrument[side];
   }
 
   #tick(): void {
@@ -124,7 +145,7 @@ export class Market {
   }
 
   #quote(instrument: Instrument): void {
-    const { symbol, quote, needsWhole } = instrument;
+    const { symbol, quote, quoteMessages } = instrument;
     const cents = Math.max(CENTS, Math.round(quote.current_price * CENTS) + this.#below(21) - 10);
     const changes = {
       current_price: cents / CENTS,
@@ -134,42 +155,41 @@ export class Market {
     };
     Object.assign(quote, changes);
     const { publisher } = this.#options;
-    const sent = needsWhole.quote ? publisher.quote({ symbol, ...changes }) : publisher.partialQuote(symbol, changes);
-    needsWhole.quote = false;
-    sent.catch(() => {
-      needsWhole.quote = true;
-    });
+    settle(
+      quoteMessages,
+      quoteMessages.isWholeDue ? publisher.quote({ symbol, ...changes }) : publisher.partialQuote(symbol, changes),
+    );
   }
 
   #book(instrument: Instrument): void {
-    const { symbol, needsWhole } = instrument;
+    const { symbol, bookMessages } = instrument;
+    const isWhole = bookMessages.isWholeDue;
     const changes = { bids: [], asks: [] } as Record<Side, [string, string][]>;
     for (const side of ['bids', 'asks'] as const) {
-      const levels = needsWhole.book ? LEVELS : 1 + this.#below(3);
+      const levels = isWhole ? LEVELS : 1 + this.#below(3);
       for (let n = 0; n < levels; n++) {
-        const price = this.#priceOf(side, needsWhole.book ? n : this.#below(LEVELS));
+        const price = this.#priceOf(side, isWhole ? n : this.#below(LEVELS));
         // The best level stays: a book without one has no best price.
-        const isRemoved = !needsWhole.book && this.#below(4) === 0 && price !== this.#priceOf(side, 0);
+        const isRemoved = !isWhole && this.#below(4) === 0 && price !== this.#priceOf(side, 0);
         const quantity = isRemoved ? '0' : String(1 + this.#below(1_000));
         changes[side].push([price, quantity]);
       }
     }
     const { publisher } = this.#options;
     const distinct = { bids: lastOfEach(changes.bids), asks: lastOfEach(changes.asks) };
-    const sent = needsWhole.book
-      ? publisher.bookSnapshot(symbol, distinct.bids, distinct.asks)
-      : publisher.bookChange(symbol, distinct.bids, distinct.asks);
+    settle(
+      bookMessages,
+      isWhole
+        ? publisher.bookSnapshot(symbol, distinct.bids, distinct.asks)
+        : publisher.bookChange(symbol, distinct.bids, distinct.asks),
+    );
     for (const side of ['bids', 'asks'] as const) {
-      if (needsWhole.book) instrument[side].clear();
+      if (isWhole) instrument[side].clear();
       for (const [price, quantity] of distinct[side]) {
         if (quantity === '0') instrument[side].delete(price);
         else instrument[side].set(price, quantity);
       }
     }
-    needsWhole.book = false;
-    sent.catch(() => {
-      needsWhole.book = true;
-    });
   }
 
   #priceOf(side: Side, level: number): string {
@@ -181,6 +201,16 @@ export class Market {
     this.#random = (Math.imul(this.#random, LCG_FACTOR) + LCG_ADDEND) >>> 0;
     return Math.floor((this.#random / UINT32) * limit);
   }
+}
+
+/** A message is on its way; it makes a document certain again if it is whole, and uncertain if it fails. */
+function settle(messages: Messages, sent: Promise<unknown>): void {
+  if (messages.isWholeDue) messages.isUncertain = false;
+  messages.isWholeDue = false;
+  sent.catch(() => {
+    messages.isWholeDue = true;
+    messages.isUncertain = true;
+  });
 }
 
 /** A change may name a price once. */

@@ -3,9 +3,9 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { connect, Events, type NatsConnection } from 'nats';
+import { connect, Events, type NatsConnection, type StreamInfo, type StreamInfoRequestOptions } from 'nats';
 import { mintToken } from '../../src/auth/token.js';
-import { STREAMS } from '../../src/protocol/topics.js';
+import { STREAMS, subjectOf } from '../../src/protocol/topics.js';
 import { connectPublisher, type Publisher } from '../../src/publisher/index.js';
 import { type AlertInbox, openAlertInbox } from './alert-inbox.js';
 import { Crowd } from './crowd.js';
@@ -24,6 +24,8 @@ const SETTLE_POLL_MS = 100;
 /** For a program to end when the topology ends. */
 const END_MS_MAX = 5_000;
 const RECONNECT_WAIT_MS = 100;
+const STREAM = 'MILLRACE';
+const STREAM_MS_MAX = 1_000;
 
 export interface TopologyOptions {
   /** Its files; it exists. */
@@ -47,6 +49,7 @@ export class Topology {
   #publisher: Publisher | undefined;
   #market: Market | undefined;
   #crowd: Crowd | undefined;
+  #isClosing = false;
 
   constructor(options: TopologyOptions) {
     this.#options = options;
@@ -118,7 +121,12 @@ export class Topology {
 
   /** What runs, and how it is: lines for people. */
   async status(): Promise<string[]> {
-    const programs = await Promise.all([...this.#programs.values()].map(program => this.#statusOf(program)));
+    const leader = (await this.#stream())?.cluster?.leader;
+    const programs = await Promise.all(
+      [...this.#programs.values()].map(async program => {
+        return `${await this.#statusOf(program)}${program.name === leader ? ', leads the stream' : ''}`;
+      }),
+    );
     const { published = 0, stored = 0, waiting = 0 } = this.#market?.trades.totals ?? {};
     const firing = this.#inbox?.firing() ?? [];
     return [
@@ -134,16 +142,17 @@ export class Topology {
     const [market, crowd] = [this.#market, this.#crowd];
     if (market === undefined || crowd === undefined) throw new Error('the topology has not started');
     const { watchers } = crowd;
-    const judge = (): Verdict => {
-      const wrong = watchers.flatMap((watcher, at) =>
+    const judge = async (): Promise<Verdict> => {
+      const wrongDocuments = watchers.flatMap((watcher, at) =>
         watcher.differences(market).map(name => `client ${at + 1}: ${name}`),
       );
-      return verdictOf(market.trades, watchers, wrong);
+      const inStream = await this.#tradesInStream();
+      return verdictOf({ ledger: market.trades, witnesses: watchers, wrongDocuments, inStream });
     };
     await Promise.race([market.stop(), delay(SETTLE_MS_MAX)]);
     const deadlineMs = performance.now() + SETTLE_MS_MAX;
     for (;;) {
-      const verdict = judge();
+      const verdict = await judge();
       if (verdict.isGood || performance.now() > deadlineMs) return verdict;
       await delay(SETTLE_POLL_MS);
     }
@@ -151,6 +160,7 @@ export class Topology {
 
   /** Ends everything that it started. */
   async close(): Promise<void> {
+    this.#isClosing = true;
     this.#crowd?.close();
     await this.#nats?.close();
     const ends = [...this.#programs.values()].map(program => program.stop('SIGINT', END_MS_MAX));
@@ -168,6 +178,7 @@ export class Topology {
         started: pid => this.#guard.stdin?.write(`+${pid}\n`),
         ended: (pid, how, wasAsked) => {
           this.#guard.stdin?.write(`-${pid}\n`);
+          if (this.#isClosing) return;
           say(wasAsked ? `${name} ended (${how})` : `${name} DIED (${how}); its log is ${logFile}`);
         },
       });
@@ -213,6 +224,21 @@ export class Topology {
     const admin = this.#deployed.adminUrls[name];
     const more = isRunning && admin !== undefined ? await gatewayState(admin) : '';
     return `${name.padEnd(13)} ${state}${more}`;
+  }
+
+  async #tradesInStream(): Promise<number | undefined> {
+    const counts = (await this.#stream({ subjects_filter: subjectOf('trades', '>') }))?.state.subjects;
+    return counts === undefined ? undefined : Object.values(counts).reduce((sum, count) => sum + count, 0);
+  }
+
+  /** The stream of market data; undefined if JetStream does not answer. */
+  async #stream(options: Partial<StreamInfoRequestOptions> = {}): Promise<StreamInfo | undefined> {
+    try {
+      const manager = await this.#nats?.jetstreamManager({ checkAPI: false, timeout: STREAM_MS_MAX });
+      return await manager?.streams.info(STREAM, options);
+    } catch {
+      return undefined;
+    }
   }
 
   get #symbols(): readonly string[] {

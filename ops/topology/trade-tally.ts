@@ -1,9 +1,14 @@
 /** Which of a symbol's trades one client has got. It must have been subscribed before the first was published. */
 
-/** Runs of missing trades that are kept; later ones still count as missing. */
+/** Runs of missing trades that are kept; of later ones, nothing is known. */
 const RUNS_MAX = 1_000;
 
-type Run = readonly [first: number, last: number];
+interface Run {
+  readonly first: number;
+  readonly last: number;
+  /** The client was told of a gap there. */
+  readonly isAnnounced: boolean;
+}
 
 export class TradeTally {
   received = 0;
@@ -12,33 +17,47 @@ export class TradeTally {
   /** Got behind a newer one. */
   disordered = 0;
   #next = 1;
-  #runs: Run[] = [];
+  #isGapAnnounced = false;
+  readonly #runs: Run[] = [];
 
   add(number: number): void {
     this.received++;
-    if (number >= this.#next) {
-      if (number > this.#next && this.#runs.length < RUNS_MAX) this.#runs.push([this.#next, number - 1]);
-      this.#next = number + 1;
-    } else if (this.#fills(number)) this.disordered++;
-    else this.repeated++;
+    if (number < this.#next) {
+      if (this.#fills(number)) this.disordered++;
+      else this.repeated++;
+      return;
+    }
+    if (number > this.#next && this.#runs.length < RUNS_MAX) this.#runs.push(this.#runUpTo(number - 1));
+    this.#next = number + 1;
+    this.#isGapAnnounced = false;
+  }
+
+  /** Trades between the newest and the next may be missing, says the gateway. */
+  announceGap(): void {
+    this.#isGapAnnounced = true;
   }
 
   /** Numbers up to `last` that have not come. */
-  *missing(last: number): Generator<number> {
-    const runs: Run[] = this.#next <= last ? [...this.#runs, [this.#next, last]] : this.#runs;
-    for (const [first, end] of runs) for (let number = first; number <= Math.min(end, last); number++) yield number;
+  *missing(last: number): Generator<{ readonly number: number; readonly isAnnounced: boolean }> {
+    for (const { first, last: end, isAnnounced } of [...this.#runs, this.#runUpTo(last)]) {
+      for (let number = first; number <= Math.min(end, last); number++) yield { number, isAnnounced };
+    }
+  }
+
+  #runUpTo(last: number): Run {
+    return { first: this.#next, last, isAnnounced: this.#isGapAnnounced };
   }
 
   /** Takes it out of the run that it is missing in. */
   #fills(number: number): boolean {
-    const at = this.#runs.findIndex(([first, last]) => first <= number && number <= last);
+    const at = this.#runs.findIndex(({ first, last }) => first <= number && number <= last);
     const run = this.#runs[at];
     if (run === undefined) return false;
-    const rest: Run[] = [
-      [run[0], number - 1],
-      [number + 1, run[1]],
+    const rest = [
+      { ...run, last: number - 1 },
+      { ...run, first: number + 1 },
     ];
-    this.#runs.splice(at, 1, ...rest.filter(([first, last]) => first <= last));
+    this.#runs.splice(at, 1, ...rest.filter(({ first, last }) => first <= last));
     return true;
   }
 }

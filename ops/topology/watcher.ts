@@ -7,6 +7,7 @@ import {
   type QuoteStream,
   type WebSocketConstructor,
 } from '../../src/client/index.js';
+import { topicName } from '../../src/protocol/topic-parts.js';
 import type { Market } from './market.js';
 import { TradeTally } from './trade-tally.js';
 
@@ -26,8 +27,8 @@ export interface WatcherOptions {
 
 export class Watcher {
   readonly tallies: ReadonlyMap<string, TradeTally>;
-  /** Losses that the gateway announced. */
-  gaps = 0;
+  /** Losses that the gateway announced, by their reason. */
+  readonly gaps = new Map<string, number>();
   /** Documents that proved to be wrong or old, and were repaired by a snapshot. */
   repairs = 0;
   connects = 0;
@@ -61,7 +62,10 @@ export class Watcher {
     const trades = this.#client
       .trades(symbols)
       .on('event', ({ message }) => this.tallies.get(message.symbol)?.add(Number(message.trade_id)))
-      .on('gap', () => this.gaps++);
+      .on('gap', ({ topic, reason }) => {
+        this.gaps.set(reason, (this.gaps.get(reason) ?? 0) + 1);
+        this.tallies.get(topicName(topic))?.announceGap();
+      });
     this.ready = Promise.all([this.#quotes.ready, this.#depth.ready, trades.ready]).then(() => undefined);
   }
 

@@ -4,7 +4,7 @@ import { Watcher } from './watcher.js';
 /** Changes within this time are one line. */
 const SETTLE_MS = 300;
 
-export interface CrowdOptions {
+interface CrowdOptions {
   readonly url: string;
   /** One for each client. */
   readonly tokens: readonly string[];

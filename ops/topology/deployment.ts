@@ -21,7 +21,7 @@ const SECRET_BYTES = 32;
 /** How often Prometheus asks the gateways and evaluates the rules. */
 const SCRAPE_SECONDS = 5;
 
-export interface DeploymentOptions {
+interface DeploymentOptions {
   readonly site: Site;
   readonly programs: Readonly<Record<NeededProgram, string>>;
   readonly symbols: readonly string[];
@@ -40,6 +40,8 @@ export interface Deployment {
   readonly jwtSecret: string;
   /** Servers with credentials, separated by commas. */
   readonly natsUrl: string;
+  /** Of the first server. */
+  readonly natsMonitorUrl: string;
   readonly clientUrl: string;
   readonly prometheusUrl: string;
   readonly alertmanagerUrl: string;
@@ -76,6 +78,7 @@ export async function prepareDeployment(options: DeploymentOptions): Promise<Dep
     monitoring: monitoring.programs,
     jwtSecret,
     natsUrl: addresses.map(address => `nats://${NATS_USER}:${password}@${address}`).join(','),
+    natsMonitorUrl: `http://${HOST}:${Object.values(nodes)[0]?.monitor}`,
     clientUrl: balancer.address,
     prometheusUrl: monitoring.prometheusUrl,
     alertmanagerUrl: monitoring.alertmanagerUrl,

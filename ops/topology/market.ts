@@ -38,7 +38,7 @@ interface Messages {
   isUncertain: boolean;
 }
 
-export interface MarketOptions {
+interface MarketOptions {
   readonly publisher: Publisher;
   readonly symbols: readonly string[];
   readonly messagesPerSecond: number;

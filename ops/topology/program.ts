@@ -25,7 +25,7 @@ export interface ProgramOptions {
 }
 
 /** Who hears of a program's life. */
-export interface ProgramWatcher {
+interface ProgramWatcher {
   started(pid: number): void;
   /** @param how such as `SIGKILL` or `exit code 1` */
   ended(pid: number, how: string, wasAsked: boolean): void;

@@ -6,6 +6,7 @@ import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
 import { parseDurationMs } from '../../src/config/duration.js';
 import { printable } from '../../src/observe/terminal-text.js';
+import { shellEnvironment } from './shell-environment.js';
 import { Topology } from './topology.js';
 
 const USAGE = `npm run topology -- [options]
@@ -67,27 +68,22 @@ function optionsOf(args: readonly string[]) {
 
 /** Where everything is, and what a second terminal needs. */
 async function welcome(topology: Topology, directory: string): Promise<void> {
-  const environment = await topology.environment();
+  const { adminUrls, prometheusUrl, alertmanagerUrl, clientUrl } = topology.deployed;
+  const environment = await shellEnvironment(topology.deployed, directory);
   const file = join(directory, 'environment');
-  writeFileSync(
-    file,
-    Object.entries(environment)
-      .map(([name, value]) => `export ${name}='${value}'\n`)
-      .join(''),
-    { mode: SECRET_MODE },
-  );
+  writeFileSync(file, environment, { mode: SECRET_MODE });
   print(
     [
       '',
       '  The topology runs. In another terminal, for the commands of ops/:',
       '',
       `    . ${file}`,
-      '    npx millrace tail quotes:TOPO-1',
+      '    millrace tail quotes:TOPO-1 --url $MILLRACE_URL',
       '',
-      `  dashboards    ${environment.MILLRACE_ADMIN_URL}/dashboard  ${environment.MILLRACE_ADMIN_URL_2}/dashboard`,
-      `  Prometheus    ${environment.PROMETHEUS_URL}/alerts`,
-      `  Alertmanager  ${environment.ALERTMANAGER_URL}`,
-      `  clients       ${environment.MILLRACE_URL}`,
+      ...Object.entries(adminUrls).map(([name, url]) => `  ${name}     ${url}/dashboard`),
+      `  Prometheus    ${prometheusUrl}/alerts`,
+      `  Alertmanager  ${alertmanagerUrl}`,
+      `  clients       ${clientUrl}`,
       `  logs          ${directory}/logs`,
       '',
       `  programs: ${topology.names.join(' ')}`,
@@ -120,7 +116,9 @@ async function obey(topology: Topology, line: string): Promise<boolean> {
 async function obeyAll(topology: Topology): Promise<void> {
   const lines = createInterface(process.stdin);
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => lines.close());
-  for await (const line of lines) if (!(await obey(topology, line))) return;
+  for await (const line of lines) if (!(await obey(topology, line))) break;
+  // An input that stays open must not keep this process.
+  process.stdin.destroy();
 }
 
 async function main(): Promise<number> {

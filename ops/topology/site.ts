@@ -7,7 +7,7 @@ export const HOST = '127.0.0.1';
 const SECRET_MODE = 0o600;
 
 /** What most programs have in common is filled in. */
-export type ProgramDescription = Pick<ProgramOptions, 'name' | 'command' | 'args' | 'address'> & {
+type ProgramDescription = Pick<ProgramOptions, 'name' | 'command' | 'args' | 'address'> & {
   readonly env?: Readonly<Record<string, string>>;
   /** Answers 200 while the program serves. */
   readonly readyUrl: string;

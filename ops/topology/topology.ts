@@ -4,8 +4,7 @@ import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { connect, Events, type NatsConnection, type StreamInfo, type StreamInfoRequestOptions } from 'nats';
-import { mintToken } from '../../src/auth/token.js';
-import { STREAMS, subjectOf } from '../../src/protocol/topics.js';
+import { subjectOf } from '../../src/protocol/topics.js';
 import { connectPublisher, type Publisher } from '../../src/publisher/index.js';
 import { type AlertInbox, openAlertInbox } from './alert-inbox.js';
 import { Crowd } from './crowd.js';
@@ -13,11 +12,11 @@ import { type Deployment, prepareDeployment } from './deployment.js';
 import { Market } from './market.js';
 import { Program, type ProgramOptions } from './program.js';
 import { findPrograms } from './programs.js';
+import { tokenOf } from './shell-environment.js';
 import { Site } from './site.js';
 import { type Verdict, verdictOf } from './verdict.js';
 
 const GUARD = fileURLToPath(new URL('./guard.mjs', import.meta.url));
-const TOKEN_TTL_MS = 24 * 3_600_000;
 /** At the end: for JetStream's last answers, and for what is on its way to clients. */
 const SETTLE_MS_MAX = 20_000;
 const SETTLE_POLL_MS = 100;
@@ -27,7 +26,7 @@ const RECONNECT_WAIT_MS = 100;
 const STREAM = 'MILLRACE';
 const STREAM_MS_MAX = 1_000;
 
-export interface TopologyOptions {
+interface TopologyOptions {
   /** Its files; it exists. */
   readonly directory: string;
   readonly clients: number;
@@ -76,18 +75,10 @@ export class Topology {
     await this.#startTraffic(deployment);
   }
 
-  /** What a shell needs for the commands of ops/, by variable. */
-  async environment(): Promise<Readonly<Record<string, string>>> {
-    const { clientUrl, natsUrl, adminUrls, prometheusUrl, alertmanagerUrl, jwtSecret } = this.#deployed;
-    return {
-      MILLRACE_URL: clientUrl,
-      MILLRACE_TOKEN: await tokenOf('you', jwtSecret),
-      MILLRACE_ADMIN_URL: adminUrls['gateway-1'] ?? '',
-      MILLRACE_ADMIN_URL_2: adminUrls['gateway-2'] ?? '',
-      PROMETHEUS_URL: prometheusUrl,
-      ALERTMANAGER_URL: alertmanagerUrl,
-      NATS_URL: natsUrl,
-    };
+  /** Where everything is. @throws {Error} before it has started */
+  get deployed(): Deployment {
+    if (this.#deployment === undefined) throw new Error('the topology has not started');
+    return this.#deployment;
   }
 
   get names(): readonly string[] {
@@ -114,7 +105,7 @@ export class Topology {
   /** Orders a gateway to send its clients elsewhere (`control.drain`). It keeps running, not ready, until it is stopped. */
   async drain(name: string): Promise<void> {
     const program = this.#running(name);
-    if (this.#deployed.adminUrls[name] === undefined) throw new Error(`${program.name} is no gateway`);
+    if (this.deployed.adminUrls[name] === undefined) throw new Error(`${program.name} is no gateway`);
     this.#nats?.publish('control.drain', JSON.stringify({ node: name }));
     await this.#nats?.flush();
   }
@@ -221,7 +212,7 @@ export class Topology {
   async #statusOf(program: Program): Promise<string> {
     const { name, pid, isRunning, end, options } = program;
     const state = isRunning ? `process ${pid}, ${options.address}` : `NOT RUNNING (${end})`;
-    const admin = this.#deployed.adminUrls[name];
+    const admin = this.deployed.adminUrls[name];
     const more = isRunning && admin !== undefined ? await gatewayState(admin) : '';
     return `${name.padEnd(13)} ${state}${more}`;
   }
@@ -245,14 +236,9 @@ export class Topology {
     return Array.from({ length: this.#options.symbols }, (_, n) => `TOPO-${n + 1}`);
   }
 
-  get #deployed(): Deployment {
-    if (this.#deployment === undefined) throw new Error('the topology has not started');
-    return this.#deployment;
-  }
-
   /** The program at an address such as `127.0.0.1:4222`; the address if it is of none. */
   #nameOf(address: string): string {
-    const admin = Object.entries(this.#deployed.adminUrls).find(([, url]) => url.endsWith(`//${address}`));
+    const admin = Object.entries(this.deployed.adminUrls).find(([, url]) => url.endsWith(`//${address}`));
     const program = [...this.#programs.values()].find(({ options }) => options.address.endsWith(`//${address}`));
     return admin?.[0] ?? program?.name ?? address;
   }
@@ -268,11 +254,6 @@ export class Topology {
     if (!program.isRunning) throw new Error(`${name} does not run (${program.end})`);
     return program;
   }
-}
-
-function tokenOf(sub: string, secret: string): Promise<string> {
-  const entitlements = STREAMS.map(stream => `${stream}:*`);
-  return mintToken({ secret, sub, tier: 'institutional', entitlements, ttlMs: TOKEN_TTL_MS });
 }
 
 /** Whether it is ready, and how many clients it has. */

@@ -3,7 +3,7 @@
 /** Why a trade may not be in the stream: JetStream refused it, never said, or has not said yet. */
 type Unstored = 'refused' | 'unconfirmed' | 'waiting';
 
-export type TradeTotals = Readonly<Record<'published' | 'stored' | Unstored, number>>;
+type TradeTotals = Readonly<Record<'published' | 'stored' | Unstored, number>>;
 
 export class TradeLedger {
   readonly #published = new Map<string, number>();

@@ -7,7 +7,7 @@ const NAMED_MAX = 5;
 const NAME_WIDTH = 13;
 
 /** What the verdict needs of a client. */
-export interface Witness {
+interface Witness {
   readonly tallies: ReadonlyMap<string, TradeTally>;
   readonly isOpen: boolean;
   readonly connects: number;

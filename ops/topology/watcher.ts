@@ -16,7 +16,7 @@ const LEVELS = 10;
 /** A reconnect that waits for seconds would say more of the SDK's patience than of the gateways. */
 const RECONNECT = { baseMs: 100, maxMs: 2_000 };
 
-export interface WatcherOptions {
+interface WatcherOptions {
   readonly url: string;
   readonly token: string;
   readonly format: 'json' | 'msgpack';

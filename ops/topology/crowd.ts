@@ -18,6 +18,7 @@ export class Crowd {
   #timer: NodeJS.Timeout | undefined;
   #said = '';
   #connects = 0;
+  #gaps = 0;
   #isClosed = false;
 
   constructor({ url, tokens, symbols, say }: CrowdOptions) {
@@ -52,6 +53,9 @@ export class Crowd {
 
   #tell(): void {
     this.#timer = undefined;
+    const gaps = this.watchers.flatMap(one => [...one.gaps.values()]).reduce((sum, count) => sum + count, 0);
+    if (gaps > this.#gaps) this.#say(`clients: ${gaps - this.#gaps} GAPS announced in their trades`);
+    this.#gaps = gaps;
     const connects = this.watchers.reduce((sum, one) => sum + one.connects, 0);
     const isFirst = this.#connects === 0;
     const again = connects - this.#connects;

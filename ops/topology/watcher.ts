@@ -21,7 +21,7 @@ interface WatcherOptions {
   readonly token: string;
   readonly format: 'json' | 'msgpack';
   readonly symbols: readonly string[];
-  /** Its connection, or what it hears of the feed, has changed. */
+  /** Its connection, or what it hears of the feed, has changed, or a gap was announced. */
   readonly onChange: () => void;
 }
 
@@ -65,6 +65,7 @@ export class Watcher {
       .on('gap', ({ topic, reason }) => {
         this.gaps.set(reason, (this.gaps.get(reason) ?? 0) + 1);
         this.tallies.get(topicName(topic))?.announceGap();
+        onChange();
       });
     this.ready = Promise.all([this.#quotes.ready, this.#depth.ready, trades.ready]).then(() => undefined);
   }

@@ -19,6 +19,7 @@ const ROOMS = [
   'src/cli',
   'src',
   'src/admin',
+  'src/observe/metrics',
   'src/gateway',
   'src/gateway/edge',
   'src/gateway/delivery',

@@ -54,7 +54,8 @@ export class Crowd {
   #tell(): void {
     this.#timer = undefined;
     const gaps = this.watchers.flatMap(one => [...one.gaps.values()]).reduce((sum, count) => sum + count, 0);
-    if (gaps > this.#gaps) this.#say(`clients: ${gaps - this.#gaps} GAPS announced in their trades`);
+    const epochs = [...new Set(this.watchers.flatMap(one => [...one.epochs]))].join(', ');
+    if (gaps > this.#gaps) this.#say(`clients: ${gaps - this.#gaps} GAPS in their trades, so far in epochs ${epochs}`);
     this.#gaps = gaps;
     const connects = this.watchers.reduce((sum, one) => sum + one.connects, 0);
     const isFirst = this.#connects === 0;

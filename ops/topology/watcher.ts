@@ -29,6 +29,8 @@ export class Watcher {
   readonly tallies: ReadonlyMap<string, TradeTally>;
   /** Losses that the gateway announced, by their reason. */
   readonly gaps = new Map<string, number>();
+  /** In which its trades were numbered: one, while the gateways agree that nothing was lost. */
+  readonly epochs = new Set<string>();
   /** Documents that proved to be wrong or old, and were repaired by a snapshot. */
   repairs = 0;
   connects = 0;
@@ -61,7 +63,10 @@ export class Watcher {
     this.#depth = this.#client.depth(symbols, { levels: LEVELS }).on('resync', () => this.repairs++);
     const trades = this.#client
       .trades(symbols)
-      .on('event', ({ message }) => this.tallies.get(message.symbol)?.add(Number(message.trade_id)))
+      .on('event', ({ message, epoch }) => {
+        this.epochs.add(epoch);
+        this.tallies.get(message.symbol)?.add(Number(message.trade_id));
+      })
       .on('gap', ({ topic, reason }) => {
         this.gaps.set(reason, (this.gaps.get(reason) ?? 0) + 1);
         this.tallies.get(topicName(topic))?.announceGap();

@@ -22,6 +22,7 @@ import { readRun, writeRun, writeSuite } from './report/results.js';
 import { scaleOut } from './scale/out.js';
 import { scale } from './scale/suite.js';
 import { scaleSweep } from './scale/sweep.js';
+import { scrape } from './scrape/suite.js';
 import { slow } from './slow/suite.js';
 import { slowLink } from './slow-link/suite.js';
 import { type BenchOptions, type Suite, UsageError } from './suite.js';
@@ -40,6 +41,7 @@ const SUITES: readonly Suite[] = [
   attack,
   cost,
   coldStart,
+  scrape,
   scale,
   scaleSweep,
   scaleOut,

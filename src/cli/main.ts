@@ -14,6 +14,7 @@ const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map([
   ['token', async () => (await import('./token.js')).tokenCommand()],
   ['api-key', async () => (await import('./api-key.js')).apiKeyCommand()],
   ['revoke', async () => (await import('./revoke.js')).revokeCommand()],
+  ['admin', async () => (await import('./admin.js')).adminCommand()],
   ['revocations', async () => (await import('./revocations.js')).revocationsCommand()],
   ['record', async () => (await import('./record.js')).recordCommand()],
   ['simulate', async () => (await import('./simulate.js')).simulateCommand()],

@@ -12,6 +12,7 @@ import { REALTIME } from '../protocol/view-options.js';
 import { laneWith, VARIANTS } from '../threads/lanes.js';
 import { epochTagOf, FrameKind, type RingWriter } from '../threads/ring.js';
 import { TS_SENT_PLACEHOLDER } from '../threads/stamp.js';
+import { FrameTraces } from './frame-traces.js';
 import { JsonWriter } from './json-writer.js';
 import type { VariantMasks } from './variant-masks.js';
 
@@ -129,6 +130,7 @@ export class FrameEncoder {
   readonly #ring: RingWriter;
   /** µs since the Unix epoch. */
   readonly nowMicros: () => number;
+  readonly traces: FrameTraces;
   readonly #json = new JsonWriter();
   readonly #msgpack = new MsgpackWriter();
   /** Frames written since the start. */
@@ -136,9 +138,10 @@ export class FrameEncoder {
   /** Bytes of their payloads. */
   bytes = 0;
 
-  constructor(ring: RingWriter, nowMicros: () => number) {
+  constructor(ring: RingWriter, nowMicros: () => number, traces = new FrameTraces(undefined)) {
     this.#ring = ring;
     this.nowMicros = nowMicros;
+    this.traces = traces;
   }
 
   /**
@@ -275,7 +278,9 @@ export class FrameEncoder {
       written,
       0,
       written.length,
+      this.traces.current,
     );
+    if (this.traces.current !== 0) this.traces.wrote(origin.source, lane, origin.seq, written.length);
     this.frames++;
     this.bytes += written.length;
   }

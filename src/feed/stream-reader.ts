@@ -15,7 +15,7 @@ import { HoleAudit, newestOf } from './hole-audit.js';
 import { jetStreamTextOf, streamCreator } from './jetstream-stream.js';
 import { LeaderWatch } from './leader-watch.js';
 import { failureCodeOf } from './nats-connection.js';
-import { headersOf, tsEventOf } from './nats-headers.js';
+import { headersOf, traceParentOf, tsEventOf } from './nats-headers.js';
 import type { NatsLink } from './nats-link.js';
 import { StreamConsumer } from './stream-consumer.js';
 import { continuityOf } from './stream-continuity.js';
@@ -211,7 +211,11 @@ export class StreamReader {
     const message = this.#message;
     message.subject = subject;
     message.payload = received.data;
-    message.tsEventMicros = tsEventOf(headersOf(received), subject, link.subjects.headerFaults);
+    const headers = headersOf(received);
+    message.tsEventMicros = tsEventOf(headers, subject, link.subjects.headerFaults);
+    // The last messages at the start are of traces that ended long ago.
+    const isTraced = link.subjects.isTraced && deliverySeq > this.#holesUpTo;
+    message.traceparent = isTraced ? traceParentOf(headers) : '';
     message.seq = streamSequence;
     message.epoch = numbering.epoch;
     message.holeSeq = this.#holeOf(subject) || undefined;

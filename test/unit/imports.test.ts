@@ -22,6 +22,7 @@ const ROOMS = [
   'src/observe/metrics',
   'src/gateway',
   'src/gateway/edge',
+  'src/gateway/operators',
   'src/gateway/delivery',
   'src/gateway/commands',
   'src/gateway/slow-consumers',

@@ -1,5 +1,6 @@
 /** Upgrade requests: each becomes a connection or gets an HTTP answer that says why not. */
 import type { HttpRequest, HttpResponse, us_socket_context_t } from 'uWebSockets.js';
+import type { LiveTokens } from '../../auth/live-token.js';
 import type { Config } from '../../config/environment.js';
 import { isListedHost } from '../../config/hosts.js';
 import { CONNECT_UNITS, topicUnits } from '../../protocol/costs.js';
@@ -48,6 +49,7 @@ interface UpgradesParts {
   readonly corking: Corking;
   readonly onFault: (what: string, cause: unknown) => void;
   readonly log: ClientLog;
+  readonly live: LiveTokens;
   readonly readiness: SharedReadiness;
   readonly onRefused: (why: Refusal) => void;
 }
@@ -82,7 +84,7 @@ export class Upgrades {
       this.#refuse(asked, tooFast ?? handshake);
       return;
     }
-    const early = tooFast ?? this.#earlyRefusal(request.getHeader('origin'), request.getHeader('host'));
+    const early = tooFast ?? this.#earlyRefusal(request, handshake.parsed.token);
     const claimed = early ?? this.#claimed(response, handshake.parsed);
     if ('status' in claimed) this.#refuseHandshake(handshake, claimed);
     else this.#admit(handshake, claimed);
@@ -185,13 +187,16 @@ export class Upgrades {
     return tooFast;
   }
 
-  #earlyRefusal(origin: string, host: string): Refusal | undefined {
-    const { config } = this.#parts;
+  #earlyRefusal(request: HttpRequest, token: string | undefined): Refusal | undefined {
+    const { config, live } = this.#parts;
+    const [origin, host] = [request.getHeader('origin'), request.getHeader('host')];
     const { allowedHosts, allowedOrigins } = config;
     if (allowedHosts.length > 0 && !isListedHost(host, allowedHosts)) {
       return refusal(403, 'forbidden', 'host not allowed');
     }
-    if (!isOriginAllowed(origin, host, allowedOrigins, allowedHosts)) {
+    // The dashboard's page is on the admin port, and its token says so.
+    const isOwnPage = origin !== '' && live.originOf(token) === origin;
+    if (!isOwnPage && !isOriginAllowed(origin, host, allowedOrigins, allowedHosts)) {
       return refusal(403, 'forbidden', 'origin not allowed');
     }
     if (this.isClosing) return unavailable('this gateway is closing');

@@ -123,6 +123,30 @@ describe('millrace publish', () => {
     }
   }
 
+  it('R63 sends a trace context, of its own if none is given', async () => {
+    const connection = await connect({ servers: server.url });
+    const received: string[] = [];
+    connection.subscribe('md.quotes.T', {
+      callback: (_error, message) => received.push(message.headers?.get('traceparent') ?? ''),
+    });
+    await connection.flush();
+    const given = `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`;
+    const run = (...options: string[]) =>
+      runCli(['publish', 'md.quotes.T', '{}', ...options], { NATS_URL: server.url });
+    const [own, other, wrong] = [
+      await run('--traceparent'),
+      await run('--traceparent', given),
+      await run('--traceparent', 'x'),
+    ];
+    await until(() => received.length === 2);
+    expect(own.stdout).toContain(`traceparent ${received[0]}`);
+    expect(received[0]).toMatch(/^00-[0-9a-f]{32}-[0-9a-f]{16}-01$/);
+    expect([received[1], other.code]).toEqual([given, 0]);
+    expect(wrong.code).toBe(1);
+    expect(wrong.stderr).toContain('--traceparent x: must be 00-');
+    await connection.close();
+  });
+
   it('sends JSON text as it stands', async () => {
     const text = '{"symbol":"AAPL","current_price":150.250}';
     const { bytes, stderr } = await published('md.quotes.AAPL', text);

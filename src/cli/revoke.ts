@@ -147,7 +147,7 @@ async function store(
   try {
     const names = new NatsNames(config);
     const manager = await names.manager(connection, REQUEST_TIMEOUT_MS);
-    await openBucket(manager, bucket);
+    await openBucket(manager, bucket, config.streamReplicas);
     await writeEntry(manager, { bucket, names }, revocation, undefined);
     say(`stored in bucket ${bucket}, for gateways that connect later`);
   } catch (cause) {

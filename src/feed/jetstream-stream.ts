@@ -36,10 +36,15 @@ export async function findStream(manager: JetStreamManager, name: string): Promi
 }
 
 /** Creates a stream by its name. It throws an error with `cause`, saying what is missing, if that is not allowed. */
-export const streamCreator = (names: NatsNames) => (manager: JetStreamManager, name: string) =>
-  createStream(manager, name, names);
+export const streamCreator = (names: NatsNames, replicas: number) => (manager: JetStreamManager, name: string) =>
+  createStream(manager, name, names, replicas);
 
-async function createStream(manager: JetStreamManager, name: string, names: NatsNames): Promise<StreamInfo> {
+async function createStream(
+  manager: JetStreamManager,
+  name: string,
+  names: NatsNames,
+  replicas: number,
+): Promise<StreamInfo> {
   const subjects = SUBJECTS.map(subject => names.subjects.add(subject));
   try {
     return await manager.streams.add({
@@ -48,6 +53,7 @@ async function createStream(manager: JetStreamManager, name: string, names: Nats
       storage: StorageType.File,
       retention: RetentionPolicy.Limits,
       discard: DiscardPolicy.Old,
+      num_replicas: replicas,
       max_bytes: STREAM_BYTES_MAX,
       duplicate_window: nanos(DUPLICATE_WINDOW_MS),
       max_age: nanos(STREAM_AGE_HOURS_MAX * 3_600_000),

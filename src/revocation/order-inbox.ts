@@ -17,6 +17,8 @@ interface OrderInboxOptions {
   readonly bucket: string;
   /** Of the subjects at the server. */
   readonly prefix: SubjectPrefix;
+  /** Servers that hold the stream, if it is created here. */
+  readonly replicas: number;
   /** @returns false if the order must be kept for later */
   readonly onOrder: (payload: Uint8Array, atMs: number) => boolean;
   readonly onLost: (reason: string) => void;
@@ -48,7 +50,7 @@ export class OrderInbox {
   /** Reads the stream from its beginning. @throws {NatsError} if that is not possible. */
   static async open(manager: JetStreamManager, options: OrderInboxOptions): Promise<OrderInbox> {
     const subject = options.prefix.add(SUBJECT);
-    const { name, isOwn } = await openStream(manager, `${options.bucket}_ORDERS`, subject);
+    const { name, isOwn } = await openStream(manager, `${options.bucket}_ORDERS`, subject, options.replicas);
     const inbox = new OrderInbox(manager, name, isOwn, options);
     const consumer = await StreamConsumer.open(manager, {
       stream: name,
@@ -90,6 +92,7 @@ async function openStream(
   manager: JetStreamManager,
   name: string,
   subject: string,
+  replicas: number,
 ): Promise<{ name: string; isOwn: boolean }> {
   if ((await findStream(manager, name)) !== undefined) return { name, isOwn: true };
   try {
@@ -99,6 +102,7 @@ async function openStream(
       storage: StorageType.File,
       retention: RetentionPolicy.Limits,
       discard: DiscardPolicy.New,
+      num_replicas: replicas,
       max_bytes: BYTES_MAX,
       // The gateways answer the sender, not the stream.
       no_ack: true,

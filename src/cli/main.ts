@@ -15,6 +15,7 @@ const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map([
   ['api-key', async () => (await import('./api-key.js')).apiKeyCommand()],
   ['revoke', async () => (await import('./revoke.js')).revokeCommand()],
   ['revocations', async () => (await import('./revocations.js')).revocationsCommand()],
+  ['streams', async () => (await import('./streams.js')).streamsCommand()],
   ['record', async () => (await import('./record.js')).recordCommand()],
   ['simulate', async () => (await import('./simulate.js')).simulateCommand()],
   ['vectors', async () => (await import('./vectors.js')).vectorsCommand()],

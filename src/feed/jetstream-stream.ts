@@ -35,11 +35,27 @@ export async function findStream(manager: JetStreamManager, name: string): Promi
   }
 }
 
-/** Creates a stream by its name. It throws an error with `cause`, saying what is missing, if that is not allowed. */
-export const streamCreator = (names: NatsNames) => (manager: JetStreamManager, name: string) =>
-  createStream(manager, name, names);
+/** How much of it the servers keep. */
+export interface StreamSize {
+  /** Servers of a cluster that hold it, from 1 to 5. */
+  readonly replicas: number;
+  readonly maxBytes: number;
+}
+/** What a gateway creates: a cluster's operator creates the streams with more replicas (`millrace streams`). */
+export const STREAM_SIZE: StreamSize = { replicas: 1, maxBytes: STREAM_BYTES_MAX };
 
-async function createStream(manager: JetStreamManager, name: string, names: NatsNames): Promise<StreamInfo> {
+/** Creates a stream by its name. It throws an error with `cause`, saying what is missing, if that is not allowed. */
+export const streamCreator =
+  (names: NatsNames, size = STREAM_SIZE) =>
+  (manager: JetStreamManager, name: string) =>
+    createStream(manager, name, names, size);
+
+async function createStream(
+  manager: JetStreamManager,
+  name: string,
+  names: NatsNames,
+  size: StreamSize,
+): Promise<StreamInfo> {
   const subjects = SUBJECTS.map(subject => names.subjects.add(subject));
   try {
     return await manager.streams.add({
@@ -48,7 +64,8 @@ async function createStream(manager: JetStreamManager, name: string, names: Nats
       storage: StorageType.File,
       retention: RetentionPolicy.Limits,
       discard: DiscardPolicy.Old,
-      max_bytes: STREAM_BYTES_MAX,
+      num_replicas: size.replicas,
+      max_bytes: size.maxBytes,
       duplicate_window: nanos(DUPLICATE_WINDOW_MS),
       max_age: nanos(STREAM_AGE_HOURS_MAX * 3_600_000),
     });

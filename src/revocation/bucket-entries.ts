@@ -41,8 +41,8 @@ export async function openBucket(manager: JetStreamManager, bucket: string): Pro
   return (await findStream(manager, name)) ?? createBucket(manager, name);
 }
 
-/** @param name of the bucket's {@link bucketStream} */
-export async function createBucket(manager: JetStreamManager, name: string): Promise<StreamInfo> {
+/** @param name of the bucket's {@link bucketStream} @param replicas servers of a cluster that hold it */
+export async function createBucket(manager: JetStreamManager, name: string, replicas = 1): Promise<StreamInfo> {
   const bucket = name.slice(STREAM_PREFIX.length);
   try {
     return await manager.streams.add({
@@ -50,6 +50,7 @@ export async function createBucket(manager: JetStreamManager, name: string): Pro
       subjects: [bucketSubject(bucket, '>')],
       storage: StorageType.File,
       retention: RetentionPolicy.Limits,
+      num_replicas: replicas,
       max_msgs_per_subject: 1,
       // A full bucket refuses new entries: it must not drop an older one for them.
       discard: DiscardPolicy.New,

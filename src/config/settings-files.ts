@@ -56,6 +56,20 @@ export function settingsFiles(env: Environment): Readonly<Record<string, string>
   );
 }
 
+/** An address with a user or a token in it, as in NATS_URL. */
+const CREDENTIALS_IN_ADDRESS = /:\/\/[^/]*@/;
+
+/** True for a SETTINGS_FILE that sets a secret, and for one that cannot be read. */
+export function holdsSecrets(file: string): boolean {
+  try {
+    return Object.entries(parseEnv(textOf(file))).some(
+      ([name, value]) => SECRETS_IN_FILES.has(name) || CREDENTIALS_IN_ADDRESS.test(value ?? ''),
+    );
+  } catch {
+    return true;
+  }
+}
+
 function textOf(file: string): string {
   const { size } = statSync(file);
   if (size > FILE_BYTES_MAX) throw new Error(`it has ${size} bytes; at most ${FILE_BYTES_MAX} are allowed`);

@@ -7,7 +7,7 @@ export type RelayCommand =
 export type RelayAnswer = { readonly type: 'opened'; readonly port: number };
 
 /** Where and as whom a publisher connects. */
-export interface PublisherPlan {
+interface PublisherPlan {
   readonly servers: string;
   readonly user: string;
   readonly pass: string;

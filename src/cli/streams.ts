@@ -66,9 +66,13 @@ async function createStreams(options: StreamsOptions): Promise<void> {
   try {
     const names = new NatsNames(config);
     const manager = await names.manager(connection, REQUEST_TIMEOUT_MS);
-    for (const wanted of wantedStreams(options, names)) say(await provide(manager, wanted, options.replicas));
-  } catch (cause) {
-    throw new CommandFailure(`${withoutSecrets(config.url)}: ${jetStreamTextOf(cause)}`, { cause });
+    for (const wanted of wantedStreams(options, names)) {
+      const refused = (cause: unknown): never => {
+        const where = `${wanted.name} at ${withoutSecrets(config.url)}`;
+        throw new CommandFailure(`${where}: ${jetStreamTextOf(cause)}`, { cause });
+      };
+      say(await provide(manager, wanted, options.replicas).catch(refused));
+    }
   } finally {
     await connection.close();
   }

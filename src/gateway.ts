@@ -128,7 +128,7 @@ export class Gateway {
     this.#admin = createAdmin({
       config: () => this.#config,
       notes: this.#notes,
-      notReady: () => this.#readiness.missing,
+      readiness: this.#readiness,
       parts: () => this.#parts(),
       revocations: this.#revocations,
     });
@@ -342,6 +342,8 @@ export class Gateway {
       descriptors: this.#descriptors,
       revocations: this.#revocations.stats,
       keySet: this.#keySet.stats,
+      certificate: this.#certificate,
+      clock: this.#host.clock(),
       logLinesLost: this.#host.logLinesLost(),
     };
   }

@@ -114,6 +114,16 @@ export class WorkerSupervisor {
     return this.#port;
   }
 
+  /** Users with a connection. */
+  get users(): number {
+    return this.#tables.users;
+  }
+
+  /** What is known of each worker since `stats` was last called. */
+  get threads(): ThreadStats['threads'] {
+    return this.#stats.threads;
+  }
+
   get listening(): number {
     return this.#slots.filter(slot => slot.isListening).length;
   }
@@ -274,7 +284,7 @@ export class WorkerSupervisor {
         this.#replacements.answered(worker, message.id, message.sinceMs);
         break;
       case 'stats':
-        this.#stats.answered(message.id, message.stats);
+        this.#stats.answered(worker, message.id, message.stats);
         break;
       case 'failed':
         slot.lastError = message.message;

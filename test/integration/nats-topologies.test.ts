@@ -211,10 +211,10 @@ describe.each(binaries.map(binary => [versionOf(binary), binary] as const))('R68
     );
     const isTurnedAway = () => servers.some(server => server.log().includes('TLS route handshake error'));
     await until(isTurnedAway, TIMEOUT_MS, 'the intruder is turned away');
-    const routes = (await (await fetch(`${first.monitorUrl}/routez`)).json()) as {
-      routes: { remote_name?: string }[];
+    const { meta_cluster: meta } = (await (await fetch(`${first.monitorUrl}/jsz`)).json()) as {
+      meta_cluster: { cluster_size: number };
     };
-    expect(routes.routes.map(({ remote_name: name }) => name)).not.toContain(EDGE);
+    expect(meta.cluster_size).toBe(servers.length);
   });
 
   it('three regions and an edge: all gateways have the data, from the stream and from core NATS', async () => {

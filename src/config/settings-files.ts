@@ -56,14 +56,11 @@ export function settingsFiles(env: Environment): Readonly<Record<string, string>
   );
 }
 
-/** An address with a user or a token in it, as in NATS_URL. */
-const CREDENTIALS_IN_ADDRESS = /:\/\/[^/]*@/;
-
-/** True for a SETTINGS_FILE that sets a secret, and for one that cannot be read. */
+/** True for a SETTINGS_FILE that sets a secret, for one with an `@`, as in an address with a password, and for one that cannot be read. */
 export function holdsSecrets(file: string): boolean {
   try {
     return Object.entries(parseEnv(textOf(file))).some(
-      ([name, value]) => SECRETS_IN_FILES.has(name) || CREDENTIALS_IN_ADDRESS.test(value ?? ''),
+      ([name, value]) => SECRETS_IN_FILES.has(name) || value?.includes('@'),
     );
   } catch {
     return true;

@@ -45,7 +45,8 @@ export async function openBucket(manager: JetStreamManager, bucket: string, repl
 export const bucketCreator = (replicas: number) => (manager: JetStreamManager, name: string) =>
   createBucket(manager, name, replicas);
 
-async function createBucket(manager: JetStreamManager, name: string, replicas: number): Promise<StreamInfo> {
+/** @param name of the bucket's {@link bucketStream} @param replicas servers of a cluster that hold it */
+export async function createBucket(manager: JetStreamManager, name: string, replicas: number): Promise<StreamInfo> {
   const bucket = name.slice(STREAM_PREFIX.length);
   try {
     return await manager.streams.add({

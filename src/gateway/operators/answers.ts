@@ -71,6 +71,8 @@ export class OperatorAnswers {
     try {
       this.#options.post({ type: 'admin', id: question.id, answer: await this.#answer(question) });
     } catch (cause) {
+      // The main thread counts the questions that are open.
+      this.#options.post({ type: 'admin', id: question.id, answer: undefined, hasFailed: true });
       this.#options.onFault(`an operator's question about ${question.about} failed`, cause);
     }
   }

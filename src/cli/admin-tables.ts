@@ -29,10 +29,16 @@ const columnsOf = (titles: Readonly<Record<string, string>>): Column<Cells>[] =>
 function flat(value: object, path = ''): (readonly [string, Cell])[] {
   return Object.entries(value).flatMap(([name, member]): (readonly [string, Cell])[] => {
     const at = path === '' ? name : `${path}.${name}`;
-    if (Array.isArray(member)) return [[at, member.map(String).join(', ') || null]];
+    if (Array.isArray(member)) return flatList(member, at);
     if (typeof member === 'object' && member !== null) return flat(member, at);
     return [[at, member as Cell]];
   });
+}
+
+/** Texts share a line; objects have one for each member, under their number from 0. */
+function flatList(list: readonly unknown[], at: string): (readonly [string, Cell])[] {
+  if (!list.some(one => typeof one === 'object')) return [[at, list.join(', ') || null]];
+  return list.flatMap((one, place) => flat(Object(one), `${at}.${place}`));
 }
 
 export const statsLines = (stats: object): string[] => pairLines(flat(stats));

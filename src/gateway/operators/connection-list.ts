@@ -1,6 +1,5 @@
 /** Lists a thread's connections for operators: filtered, in order, a page at a time. */
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { monotonicMicros } from '../../protocol/wall-clock.js';
 import type {
   AdminTopics,
   CircuitState,
@@ -26,6 +25,8 @@ export interface ListParts {
   readonly receipts: Pick<Receipts, 'ageMs'>;
   readonly rates: SendRates;
   readonly nowMs: () => number;
+  /** What `nowMs` is 0 at, on the clock that all threads share. */
+  readonly originMs: number;
 }
 
 interface Candidate {
@@ -89,11 +90,11 @@ function circuitOf({ flow: { circuit } }: Session): CircuitState {
   return circuit.opens > 0 ? 'half_open' : 'closed';
 }
 
-function sortValue({ rates, nowMs }: ListParts, session: Session, sort: ConnectionQuery['sort']): number {
+function sortValue({ rates, originMs }: ListParts, session: Session, sort: ConnectionQuery['sort']): number {
   if (sort === 'buffered') return bufferedBytesOf(session);
   if (sort === 'rate') return rates.of(session);
-  // Not the age, which grows between two pages, and on a clock that all threads share.
-  return Math.round(nowMs() - session.traffic.openedMs - monotonicMicros() / 1000);
+  // Not the age, which grows between two pages: a connection has the same value on each, to the last bit.
+  return -(originMs + session.traffic.openedMs);
 }
 
 function isWanted(session: Session, query: ConnectionQuery): boolean {

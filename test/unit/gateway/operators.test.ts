@@ -6,6 +6,7 @@ import { Notices } from '../../../src/gateway/operators/notices.js';
 import { SendRates } from '../../../src/gateway/operators/rates.js';
 import type { ConnectionQuery, RowKey } from '../../../src/threads/admin-messages.js';
 import { newSession } from '../../support/new-session.js';
+import { until } from '../../support/until.js';
 
 /** A session whose socket has so many bytes buffered. */
 function session(id: number, buffered: number, sub = 'alice'): Session {
@@ -14,10 +15,9 @@ function session(id: number, buffered: number, sub = 'alice'): Session {
   return made;
 }
 
-function partsOf(sessions: ReadonlySet<Session>): ListParts {
-  const nowMs = () => 60_000;
+function partsOf(sessions: ReadonlySet<Session>, nowMs = () => 60_000): ListParts {
   const rates = new SendRates(sessions, nowMs);
-  return { worker: 0, sessions, idOf: String, receipts: { ageMs: () => 0 }, rates, nowMs };
+  return { worker: 0, sessions, idOf: String, receipts: { ageMs: () => 0 }, rates, nowMs, originMs: 1e12 + 0.4 };
 }
 
 const all = { sort: 'buffered', isAscending: false, limit: 3 } as const satisfies ConnectionQuery;
@@ -46,6 +46,21 @@ it('R61 lists each connection on one page', async () => {
     if (rows.length === behind) break;
   }
   expect(new Set(seen.map(([, , id]) => id)).size).toBe(50);
+});
+
+it('R61 gives a connection the same place by age on each page, though time passes', async () => {
+  const sessions = new Set(Array.from({ length: 3_000 }, (_, id) => session(id, 0)));
+  const nowMs = performance.now();
+  for (const one of sessions) one.traffic.opened(nowMs - one.id * 0.37);
+  const parts = partsOf(sessions, () => performance.now());
+  const list = async () => {
+    const { rows } = await listConnections(parts, { sort: 'age', isAscending: false, limit: 1_000 });
+    return rows.map(({ key }) => key);
+  };
+  const before = await list();
+  await until(() => performance.now() % 1 > 0.5);
+  expect(await list()).toEqual(before);
+  expect(before.map(([, , id]) => id)).toEqual(Array.from({ length: 1_000 }, (_, at) => 2_999 - at));
 });
 
 it('R61 measures how fast a connection is sent bytes', () => {

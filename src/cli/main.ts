@@ -16,6 +16,7 @@ const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map([
   ['revoke', async () => (await import('./revoke.js')).revokeCommand()],
   ['admin', async () => (await import('./admin.js')).adminCommand()],
   ['revocations', async () => (await import('./revocations.js')).revocationsCommand()],
+  ['streams', async () => (await import('./streams.js')).streamsCommand()],
   ['record', async () => (await import('./record.js')).recordCommand()],
   ['simulate', async () => (await import('./simulate.js')).simulateCommand()],
   ['vectors', async () => (await import('./vectors.js')).vectorsCommand()],

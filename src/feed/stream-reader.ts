@@ -12,7 +12,7 @@ import type { FeedErrors } from '../feed-contract/feed-errors.js';
 import { DONE, type FeedFailure, type FeedOutcome, failed, NOT_RUNNING } from '../feed-contract/feed-outcome.js';
 import { isEventSubject } from '../protocol/topics.js';
 import { HoleAudit, newestOf } from './hole-audit.js';
-import { jetStreamTextOf, streamCreator } from './jetstream-stream.js';
+import { jetStreamTextOf, STREAM_BYTES_MAX, streamCreator } from './jetstream-stream.js';
 import { LeaderWatch } from './leader-watch.js';
 import { failureCodeOf } from './nats-connection.js';
 import { headersOf, traceParentOf, tsEventOf } from './nats-headers.js';
@@ -40,6 +40,8 @@ const LEADER_MS_MAX = 2_000;
 interface StreamReaderOptions {
   readonly link: NatsLink;
   readonly stream: string;
+  /** Servers that hold the stream, if it is created here. */
+  readonly replicas: number;
   readonly share: StreamShare;
   readonly errors: FeedErrors;
   readonly clock: Clock;
@@ -76,7 +78,8 @@ export class StreamReader {
   constructor(options: StreamReaderOptions) {
     this.#options = options;
     this.numbering = new StreamNumbering(() => options.clock.nowMicros() / 1000);
-    this.#finder = new StreamFinder(options.stream, options.clock, streamCreator(options.link.names));
+    const creator = streamCreator(options.link.names, { replicas: options.replicas, maxBytes: STREAM_BYTES_MAX });
+    this.#finder = new StreamFinder(options.stream, options.clock, creator);
   }
 
   /** False while the stream cannot be read: it may then be another one, or an older copy. */

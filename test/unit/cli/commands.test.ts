@@ -27,11 +27,21 @@ describe('millrace --help', () => {
   it('names every command', async () => {
     const { code, stdout } = await runCli(['--help']);
     expect(code).toBe(0);
-    for (const command of ['serve', 'tail', 'publish', 'token', 'api-key', 'revoke', 'revocations', 'record'])
+    for (const command of [
+      'serve',
+      'tail',
+      'publish',
+      'token',
+      'api-key',
+      'revoke',
+      'revocations',
+      'streams',
+      'record',
+    ])
       expect(stdout).toContain(`\n  ${command} `);
   });
 
-  it.each(['serve', 'tail', 'publish', 'token', 'api-key', 'revoke', 'revocations', 'record'])(
+  it.each(['serve', 'tail', 'publish', 'token', 'api-key', 'revoke', 'revocations', 'streams', 'record'])(
     'of %s shows an example',
     async command => {
       const { code, stdout } = await runCli([command, '--help']);
@@ -39,6 +49,26 @@ describe('millrace --help', () => {
       expect(stdout).toMatch(new RegExp(`\\$ .*millrace ${command} ?`));
     },
   );
+});
+
+describe('R68 millrace streams', () => {
+  it('R68 says what is wrong, and where', async () => {
+    const at = ['--nats', server.url];
+    expect(await runCli(['streams', ...at])).toMatchObject({
+      code: 1,
+      stderr: `MILLRACE at ${server.url}: JetStream is not available at this server\n`,
+    });
+    for (const wrong of [
+      ['--replicas', '6'],
+      ['--replicas', '0'],
+      ['--max-bytes', '5 apples'],
+      ['--max-bytes', '0'],
+    ])
+      expect(await runCli(['streams', ...at, ...wrong])).toMatchObject({
+        code: 1,
+        stderr: expect.stringContaining(`'${wrong[0]} <`),
+      });
+  });
 });
 
 describe('millrace token', () => {

@@ -96,10 +96,15 @@ describe('without settings', () => {
     expect(config).toMatchObject({ batchMax: 50, compression: false, bookLevelsMax: 4_000_000 });
   });
 
-  it('has no key, no JetStream, and the stream name MILLRACE', () => {
+  it('has no key, no JetStream, and the stream MILLRACE on one server', () => {
     const { secret, jwksUrl, jwksFile, apiKeysFile, policyFile } = config.auth;
     expect([secret, jwksUrl, jwksFile, apiKeysFile, policyFile].every(value => value === undefined)).toBe(true);
-    expect(config.nats).toMatchObject({ url: 'nats://127.0.0.1:4222', jetstream: false, stream: 'MILLRACE' });
+    expect(config.nats).toMatchObject({
+      url: 'nats://127.0.0.1:4222',
+      jetstream: false,
+      stream: 'MILLRACE',
+      streamReplicas: 1,
+    });
   });
 
   it('cannot be changed', () => {
@@ -390,6 +395,8 @@ describe('a setting that cannot be used', () => {
     ['NATS_SUBJECT_PREFIX', '$KV'],
     ['NATS_TLS_FIRST', 'yes'],
     ['NATS_STREAM', 'a/b'],
+    ['NATS_STREAM_REPLICAS', '0'],
+    ['NATS_STREAM_REPLICAS', '6'],
     ['SYMBOLS', 'AAPL,A B'],
     ['SIM_SYMBOLS', '0'],
     ['SIM_RATE', 'fast'],

@@ -34,6 +34,7 @@ ${Object.entries(variables)
   .join('\n')}
 millrace() { ${quoted(process.execPath)} ${quoted(PROGRAM)} "$@"; }
 logs() { cat ${quoted(directory)}/logs/"$GATEWAY".log; }
+gateway() { echo "type this where the topology runs, for restart stop and then start: $1 $GATEWAY"; }
 
 # use <gateway>: what the commands below are about.
 use() {

@@ -159,7 +159,7 @@ export const drainedLines = ({
 }: {
   readonly already: boolean;
   readonly connections: number;
-}): string[] => [already ? 'it drains already' : `draining ${connections} connections; /readyz says so`];
+}): string[] => [already ? 'it drains already' : `draining ${countOf(connections)}; /readyz says so`];
 
 export const logLevelLines = ({
   level,
@@ -170,6 +170,8 @@ export const logLevelLines = ({
 }): string[] => [level === configured ? level : `${level} (LOG_LEVEL is ${configured})`];
 
 export const broadcastLines = (answer: Silent & { readonly sent: number; readonly skipped: number }): string[] => [
-  `sent to ${answer.sent} connections${answer.skipped === 0 ? '' : `; ${answer.skipped} do not keep up and were left out`}`,
+  `sent to ${countOf(answer.sent)}${answer.skipped === 0 ? '' : `; ${answer.skipped} do not keep up and were left out`}`,
   ...silentLines(answer),
 ];
+
+const countOf = (connections: number): string => `${connections} connection${connections === 1 ? '' : 's'}`;

@@ -63,6 +63,34 @@ it('R61 gives a connection the same place by age on each page, though time passe
   expect(before.map(([, , id]) => id)).toEqual(Array.from({ length: 1_000 }, (_, at) => 2_999 - at));
 });
 
+/** Gives a session so many subscriptions. */
+function withTopics(one: Session, count: number): Session {
+  const topics = new Map(Array.from({ length: count }, (_, at) => [`quotes:${at}`, { publishedBytes: 1 }]));
+  return Object.defineProperty(one, 'subscriptions', { value: topics });
+}
+
+it('R61 works out rates of wide subscriptions in turns, a few sessions at once', async () => {
+  const sessions = new Set(Array.from({ length: 400 }, (_, id) => withTopics(session(id, 0), 1_000)));
+  let turns = 0;
+  const count = () => {
+    turns++;
+    timer = setImmediate(count);
+  };
+  let timer = setImmediate(count);
+  const { rows } = await listConnections(partsOf(sessions), { ...all, sort: 'rate', limit: 200 });
+  clearImmediate(timer);
+  expect(rows).toHaveLength(200);
+  // 400 sessions for the order, and 200 for the rows.
+  expect(turns).toBeGreaterThanOrEqual(25);
+  const measured = new Set<Session>();
+  const rates = new SendRates(sessions, () => 0);
+  for (const one of sessions) {
+    Object.defineProperty(one.traffic, 'sentBytes', { get: () => Number(measured.add(one)) });
+  }
+  rates.measure();
+  expect(measured.size).toBe(20);
+});
+
 it('R61 measures how fast a connection is sent bytes', () => {
   const one = session(1, 0);
   let nowMs = 10_000;

@@ -70,7 +70,8 @@ export class Topology {
     });
     this.#deployment = deployment;
     await this.#startAll(deployment.nats);
-    await this.#startAll(deployment.gateways);
+    // The first creates the streams, the second finds them.
+    for (const gateway of deployment.gateways) await this.#startAll([gateway]);
     await this.#startAll([deployment.balancer, ...deployment.monitoring]);
     await this.#startTraffic(deployment);
   }
@@ -260,9 +261,10 @@ export class Topology {
 async function gatewayState(adminUrl: string): Promise<string> {
   try {
     const ready = (await fetch(`${adminUrl}/readyz`)).ok ? 'ready' : 'not ready';
-    const stats = await (await fetch(`${adminUrl}/api/v1/stats`)).json();
-    const { open } = (stats as { readonly connections: { readonly open: number } }).connections;
-    return `, admin ${adminUrl}, ${ready}, ${open} client${open === 1 ? '' : 's'}`;
+    const metrics = await (await fetch(`${adminUrl}/metrics`)).text();
+    const series = [...metrics.matchAll(/^millrace_connections_open(?:\{[^}]*\})? (\d+)$/gm)];
+    const connections = series.reduce((sum, [, count]) => sum + Number(count), 0);
+    return `, admin ${adminUrl}, ${ready}, ${series.length === 0 ? 'an unknown number of' : connections} clients`;
   } catch {
     return `, admin ${adminUrl} does not answer`;
   }

@@ -25,6 +25,7 @@ import { scaleSweep } from './scale/sweep.js';
 import { slow } from './slow/suite.js';
 import { slowLink } from './slow-link/suite.js';
 import { type BenchOptions, type Suite, UsageError } from './suite.js';
+import { surveillance } from './surveillance/suite.js';
 import { throughput } from './throughput/suite.js';
 
 const SUITES: readonly Suite[] = [
@@ -44,6 +45,7 @@ const SUITES: readonly Suite[] = [
   scaleSweep,
   scaleOut,
   bytes,
+  surveillance,
 ];
 const RESULTS_FOLDER = 'bench/results';
 const EXIT_FAILED = 1;

@@ -42,8 +42,8 @@ export class WatchedMarket {
     this.#market = new OrderMarket({ symbol: 'AAPL', random, ticks: START_TICKS, startMicros: START_MICROS, sink });
   }
 
-  plant(kind: EpisodeKind, inSeconds: number): void {
-    this.labels.push(this.#market.plant(kind, inSeconds));
+  plant(kind: EpisodeKind, inSeconds: number, strength = 1): void {
+    this.labels.push(this.#market.plant(kind, inSeconds, strength));
   }
 
   run(seconds: number): void {

@@ -38,6 +38,8 @@ interface Stage {
   readonly startMicros: number;
   /** Distinguishes the users of this episode from all others. */
   readonly number: number;
+  /** 1: as blatant as can be; towards 0: as few orders as nearly makes no difference. */
+  readonly strength: number;
 }
 
 /** An episode: its label, and what happens when. */
@@ -78,13 +80,17 @@ export class Episode {
 const WASH_TRADES = 8;
 const WASH_ATTEMPTS = 30;
 
+/** How many of `most` an episode of this strength has. */
+const share = (most: number, { strength }: Stage): number => Math.max(1, Math.round(most * strength));
+
 type Plan = (stage: Stage) => { readonly users: readonly string[]; readonly steps: readonly Step[] };
 
 const PLANS: Readonly<Record<EpisodeKind, Plan>> = {
   /** Orders far from the market, moved again and again, none of which trades. */
-  order_to_trade({ exchange, flow, startMicros, number }) {
+  order_to_trade(stage) {
+    const { exchange, flow, startMicros, number } = stage;
     const user = `order-spammer-${number}`;
-    const steps = Array.from({ length: 150 }, (_, i) => ({
+    const steps = Array.from({ length: share(150, stage) }, (_, i) => ({
       atMicros: startMicros + i * 2 * SECOND_MICROS,
       act: () => {
         const id = exchange.submit({ user, side: 'buy', ticks: Math.max(1, flow.valueTicks - 60), lots: 100 });
@@ -95,12 +101,13 @@ const PLANS: Readonly<Record<EpisodeKind, Plan>> = {
   },
 
   /** A burst of orders that live some 50 ms each. */
-  quote_stuffing({ exchange, flow, startMicros, number, random }) {
+  quote_stuffing(stage) {
+    const { exchange, flow, startMicros, number, random } = stage;
     const user = `stuffer-${number}`;
     // Within one second of the clock.
     const start = Math.ceil(startMicros / SECOND_MICROS) * SECOND_MICROS + 50 * MS_MICROS;
     const steps: Step[] = [];
-    for (let i = 0; i < 60; i++) {
+    for (let i = 0; i < share(60, stage); i++) {
       let id = '';
       const at = start + i * 14 * MS_MICROS;
       steps.push({
@@ -116,19 +123,21 @@ const PLANS: Readonly<Record<EpisodeKind, Plan>> = {
   },
 
   /** Large orders on one side, a small fill on the other, and the large ones are cancelled. */
-  layering({ exchange, flow, startMicros, number, random }) {
+  layering(stage) {
+    const { exchange, flow, startMicros, number, random } = stage;
     const user = `layerer-${number}`;
     const isSelling = random.below(2) === 0;
     const [side, other] = isSelling ? (['sell', 'buy'] as const) : (['buy', 'sell'] as const);
     const ids: string[] = [];
     const steps: Step[] = [];
-    for (let level = 0; level < 5; level++) {
+    const levels = share(5, stage);
+    for (let level = 0; level < levels; level++) {
       steps.push({
         atMicros: startMicros + level * 100 * MS_MICROS,
         act: () => {
           const best = exchange.best(side) ?? flow.valueTicks;
           const ticks = Math.max(1, isSelling ? best + 2 + level : best - 2 - level);
-          ids.push(exchange.submit({ user, side, ticks, lots: 6_000 }));
+          ids.push(exchange.submit({ user, side, ticks, lots: share(6_000, stage) }));
         },
       });
     }
@@ -140,22 +149,24 @@ const PLANS: Readonly<Record<EpisodeKind, Plan>> = {
       },
     });
     const end = startMicros + 3 * SECOND_MICROS;
-    for (let level = 0; level < 5; level++) {
+    for (let level = 0; level < levels; level++) {
       steps.push({ atMicros: end + level * 20 * MS_MICROS, act: () => void exchange.cancel(ids[level] ?? '') });
     }
     return { users: [user], steps };
   },
 
   /** Two users buy and sell the same to each other, inside the spread. */
-  wash_trades({ exchange, startMicros, number }) {
+  wash_trades(stage) {
+    const { exchange, startMicros, number } = stage;
     const users = [`washer-${number}a`, `washer-${number}b`] as const;
     let traded = 0;
+    const trades = share(WASH_TRADES, stage);
     const steps = Array.from({ length: WASH_ATTEMPTS }, (_, i) => ({
       atMicros: startMicros + i * 10 * SECOND_MICROS,
       act: () => {
         const [bid, ask] = [exchange.best('buy'), exchange.best('sell')];
         // Without room between them, others would trade.
-        if (traded === WASH_TRADES || bid === undefined || ask === undefined || ask - bid < 2) return;
+        if (traded === trades || bid === undefined || ask === undefined || ask - bid < 2) return;
         const [seller, buyer] = traded++ % 2 === 0 ? users : ([users[1], users[0]] as const);
         exchange.submit({ user: seller, side: 'sell', ticks: bid + 1, lots: 500 });
         exchange.submit({ user: buyer, side: 'buy', ticks: bid + 1, lots: 500, isImmediate: true });
@@ -165,12 +176,13 @@ const PLANS: Readonly<Record<EpisodeKind, Plan>> = {
   },
 
   /** Aggressive buying that others follow, and the position is sold to them. */
-  momentum_ignition({ exchange, flow, startMicros, number }) {
+  momentum_ignition(stage) {
+    const { exchange, flow, startMicros, number } = stage;
     const user = `igniter-${number}`;
     // Within one window of five seconds.
     const start = Math.ceil(startMicros / (5 * SECOND_MICROS)) * 5 * SECOND_MICROS + 300 * MS_MICROS;
     const steps: Step[] = [];
-    for (let i = 0; i < 20; i++) {
+    for (let i = 0; i < share(20, stage); i++) {
       steps.push({
         atMicros: start + i * 220 * MS_MICROS,
         act: () => {
@@ -181,7 +193,7 @@ const PLANS: Readonly<Record<EpisodeKind, Plan>> = {
         },
       });
     }
-    for (let i = 0; i < 20; i++) {
+    for (let i = 0; i < share(20, stage); i++) {
       steps.push({
         atMicros: start + (8 + i * 1.5) * SECOND_MICROS,
         act: () => {

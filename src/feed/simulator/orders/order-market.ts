@@ -41,11 +41,14 @@ export class OrderMarket {
     return this.#exchange.book();
   }
 
-  /** Plants an episode that begins in so many seconds. @returns what surveillance should find */
-  plant(kind: EpisodeKind, inSeconds: number): EpisodeLabel {
+  /**
+   * Plants an episode that begins in so many seconds.
+   * @param strength from 0 to 1: blatant. @returns what surveillance should find
+   */
+  plant(kind: EpisodeKind, inSeconds: number, strength = 1): EpisodeLabel {
     const startMicros = this.#nowMicros + inSeconds * SECOND_MICROS;
     const [exchange, flow, random] = [this.#exchange, this.#flow, this.#random];
-    const episode = new Episode(kind, { exchange, flow, random, startMicros, number: ++this.#planted });
+    const episode = new Episode(kind, { exchange, flow, random, startMicros, number: ++this.#planted, strength });
     this.#episodes.push(episode);
     return episode.label;
   }

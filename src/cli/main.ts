@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /** The command line, `millrace <command>`: one file per command. */
-import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
+import { packageVersion } from '../observe/build-info.js';
 import { CommandFailure, lastWords } from './failure.js';
 import { note, noteLines } from './output.js';
 
@@ -14,9 +14,12 @@ const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map([
   ['token', async () => (await import('./token.js')).tokenCommand()],
   ['api-key', async () => (await import('./api-key.js')).apiKeyCommand()],
   ['revoke', async () => (await import('./revoke.js')).revokeCommand()],
+  ['admin', async () => (await import('./admin.js')).adminCommand()],
   ['revocations', async () => (await import('./revocations.js')).revocationsCommand()],
+  ['streams', async () => (await import('./streams.js')).streamsCommand()],
   ['record', async () => (await import('./record.js')).recordCommand()],
   ['simulate', async () => (await import('./simulate.js')).simulateCommand()],
+  ['journal', async () => (await import('./journal.js')).journalCommand()],
   ['vectors', async () => (await import('./vectors.js')).vectorsCommand()],
   ['reference', async () => (await import('./reference.js')).referenceCommand()],
   ['asyncapi', async () => (await import('./asyncapi.js')).asyncApiCommand(packageVersion())],
@@ -52,9 +55,4 @@ try {
 function cleanErrors(command: Command): void {
   command.configureOutput({ writeErr: noteLines });
   for (const inner of command.commands) cleanErrors(inner);
-}
-
-function packageVersion(): string {
-  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
-  return (JSON.parse(text) as { version: string }).version;
 }

@@ -23,6 +23,7 @@ import {
 import { type ClientsConfig, type ClientVariables, clientProblems, clientsConfig } from './variables/clients.js';
 import { type FeedConfig, type FeedVariables, feedConfig, feedProblems } from './variables/feed.js';
 import { ANY_ADDRESS, type ProcessVariables, processConfig, processProblems } from './variables/process.js';
+import { type TracingConfig, type TracingVariables, tracingConfig } from './variables/tracing.js';
 
 export { type Environment, givenText } from './given-text.js';
 export type { NatsConfig, ReplayConfig, SimulatorConfig } from './sources.js';
@@ -32,9 +33,13 @@ export interface Config extends Readonly<ReturnType<typeof processConfig>>, Feed
   /** Address that clients connect to. */
   readonly host: string;
   readonly auth: AuthConfig;
+  /** Whether the gateway makes a key for the run, because no `AUTH_…` source is set. */
+  readonly hasOwnKey: boolean;
   /** Whether clients may connect without a credential. */
   readonly anonymous: boolean;
   readonly revocations: RevocationsConfig;
+  /** Undefined: nothing is traced. */
+  readonly tracing: TracingConfig | undefined;
   /** Files that settings are read from, by variable: others must not be able to read them. */
   readonly settingsFiles: Readonly<Record<string, string>>;
 }
@@ -42,7 +47,7 @@ export interface Config extends Readonly<ReturnType<typeof processConfig>>, Feed
 /** Where a gateway listens that lets in everybody who sees its output. */
 const LOOPBACK = '127.0.0.1';
 
-type Variables = ProcessVariables & FeedVariables & AuthVariables & ClientVariables;
+type Variables = ProcessVariables & FeedVariables & AuthVariables & ClientVariables & TracingVariables;
 
 /**
  * Reads the configuration from `env` (an empty value counts as unset).
@@ -78,8 +83,10 @@ export function readConfig(env: Environment, cores: number = availableParallelis
     ...feed,
     ...clientsConfig(v),
     auth,
+    hasOwnKey: makesOwnKey(auth),
     anonymous: allowsAnonymous(v),
     revocations: revocationsConfig(v),
+    tracing: tracingConfig(v, v.NODE_NAME),
     settingsFiles: files,
   });
 }

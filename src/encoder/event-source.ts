@@ -3,6 +3,7 @@
  * some time later. What a connection missed is sent to it alone (`event-replays.ts`).
  */
 
+import { gapNumber } from '../protocol/codes.js';
 import { topicOf } from '../protocol/topics.js';
 import { REALTIME } from '../protocol/view-options.js';
 import type { RejectReason } from '../threads/batch.js';
@@ -21,6 +22,7 @@ import {
   newOrigin,
   setEpoch,
 } from './frame-encoder.js';
+import type { PendingTraces } from './frame-traces.js';
 import type { DataOutcome, MessageTimes, SourceEncoder } from './source.js';
 import { forgetWorker, isWantedByAny, newVariantMasks, setWanted, type VariantMasks } from './variant-masks.js';
 
@@ -57,6 +59,7 @@ export class EventSource implements SourceEncoder {
   #batch: BatchedMessage[] = [];
   #batchBytes = 0;
   #batchHubMicros = 0;
+  readonly #batchTraces: PendingTraces = [];
   /** First refused message that is not announced yet; 0: none. */
   #refusedFrom = 0;
   #refusedTo = 0;
@@ -156,9 +159,14 @@ export class EventSource implements SourceEncoder {
     const batch = this.#batch;
     this.#batch = [];
     this.#batchBytes = 0;
-    if (!this.#findReceivers(0)) return;
-    this.#origin.hubMicros = this.#batchHubMicros;
-    this.#parts.out.emitBatch(FrameKind.event, this.#detail(0), this.#receivers, this.#origin, batch);
+    const { traces } = this.#parts.out;
+    const isTraced = this.#batchTraces.length > 0;
+    const before = isTraced ? traces.resume(this.#batchTraces) : 0;
+    if (this.#findReceivers(0)) {
+      this.#origin.hubMicros = this.#batchHubMicros;
+      this.#parts.out.emitBatch(FrameKind.event, this.#detail(0), this.#receivers, this.#origin, batch);
+    }
+    if (isTraced) traces.end(before);
   }
 
   gap(from: number, to: number, reason: string): void {
@@ -167,10 +175,12 @@ export class EventSource implements SourceEncoder {
     const first = Math.min(from, this.#origin.seq + 1);
     this.#origin.seq = Math.max(this.#origin.seq, to);
     const topic = topicOf(this.kind.stream, this.name);
+    // An announcement has no message whose age could be measured.
+    const origin = { ...this.#origin, hubMicros: 0, reason: gapNumber(reason) };
     for (let view = 0; view < this.#views.length; view++) {
       if (!this.#findReceivers(view)) continue;
       const message: Message = { type: 'gap', topic, from: first, to, reason, epoch: this.#origin.epoch };
-      emitGap(this.#parts.out, this.kind, FrameKind.gap, this.#detail(view), this.#receivers, this.#origin, message);
+      emitGap(this.#parts.out, this.kind, FrameKind.gap, this.#detail(view), this.#receivers, origin, message);
     }
   }
 
@@ -216,6 +226,7 @@ export class EventSource implements SourceEncoder {
       this.#batchHubMicros = at.hubMicros;
       this.#parts.markBatch(this);
     }
+    this.#parts.out.traces.wait(this.#batchTraces);
     this.#batch.push({ message, tsEventMicros: at.tsEventMicros });
     this.#batchBytes += at.bytes;
     if (this.#batch.length >= this.#parts.batchMax) this.flush();

@@ -10,8 +10,9 @@ import { stringifyExact } from '../protocol/exact-json.js';
 import { MsgpackWriter } from '../protocol/msgpack-writer.js';
 import { REALTIME } from '../protocol/view-options.js';
 import { laneWith, VARIANTS } from '../threads/lanes.js';
-import { epochTagOf, type FrameKind, type RingWriter } from '../threads/ring.js';
+import { epochTagOf, FrameKind, type RingWriter } from '../threads/ring.js';
 import { TS_SENT_PLACEHOLDER } from '../threads/stamp.js';
+import { FrameTraces } from './frame-traces.js';
 import { JsonWriter } from './json-writer.js';
 import type { VariantMasks } from './variant-masks.js';
 
@@ -95,6 +96,8 @@ export interface FrameOrigin {
   /** Publisher's event time, µs; 0: unknown. */
   readonly tsEventMicros: number;
   readonly hubMicros: number;
+  /** The number of the reason in a frame that gives one (protocol/codes.ts), from 1; else 0. */
+  readonly reason: number;
   /** The number of the worker's request that this answers; else 0. */
   readonly request: number;
   /** Represents the epoch, so that a reader sees a change without reading the text. */
@@ -111,6 +114,7 @@ export const newOrigin = (source: number): Mutable<FrameOrigin> => ({
   seq: 0,
   tsEventMicros: 0,
   hubMicros: 0,
+  reason: 0,
   request: 0,
   epochTag: 0,
 });
@@ -126,6 +130,7 @@ export class FrameEncoder {
   readonly #ring: RingWriter;
   /** µs since the Unix epoch. */
   readonly nowMicros: () => number;
+  readonly traces: FrameTraces;
   readonly #json = new JsonWriter();
   readonly #msgpack = new MsgpackWriter();
   /** Frames written since the start. */
@@ -133,9 +138,10 @@ export class FrameEncoder {
   /** Bytes of their payloads. */
   bytes = 0;
 
-  constructor(ring: RingWriter, nowMicros: () => number) {
+  constructor(ring: RingWriter, nowMicros: () => number, traces = new FrameTraces(undefined)) {
     this.#ring = ring;
     this.nowMicros = nowMicros;
+    this.traces = traces;
   }
 
   /**
@@ -258,6 +264,7 @@ export class FrameEncoder {
   }
 
   #write(kind: FrameKind, lane: number, workers: number, origin: FrameOrigin, { written }: ByteWriter): void {
+    const { tsEventMicros, reason } = origin;
     this.#ring.append(
       kind,
       lane,
@@ -265,12 +272,15 @@ export class FrameEncoder {
       workers,
       origin.seq,
       origin.hubMicros,
+      reason > 0 || kind === FrameKind.replay ? reason : tsEventMicros,
       origin.request === 0 ? origin.epochTag : origin.request,
       origin.epochBytes,
       written,
       0,
       written.length,
+      this.traces.current,
     );
+    if (this.traces.current !== 0) this.traces.wrote(origin.source, lane, origin.seq, written.length);
     this.frames++;
     this.bytes += written.length;
   }

@@ -33,6 +33,8 @@ export interface FeedMessage {
    * The mark that a gateway published it with (`Feed.publish`); '' for others, and if the feed numbers messages itself.
    */
   publication: string;
+  /** The publisher's W3C trace context (`traceparent`), as it sent it; '' if there is none, or if nothing is traced. */
+  traceparent: string;
 }
 
 /** A reusable message: feeds fill it in and pass it on, so they allocate none per message. */
@@ -45,6 +47,7 @@ export const newFeedMessage = (): FeedMessage => ({
   contiguous: false,
   holeSeq: undefined,
   publication: '',
+  traceparent: '',
 });
 
 /** Sends one answer. Without a connection the answer is lost. */
@@ -152,6 +155,9 @@ export interface Feed {
 export interface FeedHealth {
   /** Messages at the upstream that are not delivered yet; 0 if unknown. */
   readonly behind: number;
+  /** Connections made again, and consumers created again, after they were lost. */
+  readonly reconnects: number;
+  readonly consumerRecreations: number;
   /** Unusable publisher headers so far. */
   readonly headersIgnored: number;
   /** What servers refused and reported so far, by kind. */

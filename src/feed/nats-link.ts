@@ -21,6 +21,8 @@ export interface NatsLinkOptions {
   readonly nodeName: string;
   readonly errors: FeedErrors;
   readonly clock: Clock;
+  /** Whether to read the trace context of messages. */
+  readonly isTraced?: boolean;
 }
 
 /** What the feed learns about its connection. */
@@ -60,9 +62,8 @@ export class NatsLink {
     this.#options = options;
     this.#sink = sink;
     this.#owner = owner;
-    this.subjects = new NatsSubjects(connection, this.names.subjects, sink, (subject, refusal) =>
-      owner.subjectChanged(subject, refusal),
-    );
+    const onChange = (subject: string, refusal: string) => owner.subjectChanged(subject, refusal);
+    this.subjects = new NatsSubjects(connection, this.names.subjects, sink, onChange, options.isTraced);
     watchConnection(connection, {
       disconnected: () => this.#disconnected('disconnected from NATS'),
       reconnected: () => this.#reconnected(),
@@ -111,6 +112,7 @@ export class NatsLink {
       behind: 0,
       headersIgnored: this.subjects.headerFaults.count,
       errors: this.#options.errors.counts,
+      ...this.#options.errors.recoveries,
       roundTripMs: this.#roundTrip.roundTripMs,
       queuedBytes: this.#roundTrip.queuedBytes,
     };
@@ -130,6 +132,7 @@ export class NatsLink {
 
   #reconnected(): void {
     if (this.#sink === undefined) return;
+    this.#options.errors.recoveries.reconnects++;
     const renewing = this.subjects.reconnected();
     const tell = (): void => {
       if (this.#sink !== undefined && this.isConnected) this.#owner.reconnected();

@@ -30,7 +30,24 @@ export function signCheckpoint({ origin, blocks, root }: Checkpoint, key: KeyObj
 }
 
 /** Why a note is not a checkpoint that this key signed. */
-export type CheckpointFault = 'malformed' | 'unknown_key' | 'bad_signature';
+type CheckpointFault = 'malformed' | 'unknown_key' | 'bad_signature';
+
+/** Takes apart what was kept: notes one after another, with or without blank lines between them. */
+export function splitNotes(text: string): string[] {
+  const notes: string[] = [];
+  let lines: string[] = [];
+  for (const line of text.split('\n')) {
+    const isSignature = line.startsWith('— ');
+    // A note ends with its signatures: any other line behind them belongs to the next one.
+    if (!isSignature && lines.at(-1)?.startsWith('— ')) {
+      notes.push(`${lines.join('\n')}\n`);
+      lines = [];
+    }
+    if (line !== '' || lines.length > 0) lines.push(line);
+  }
+  if (lines.length > 0) notes.push(`${lines.join('\n')}\n`);
+  return notes;
+}
 
 /** @param key the public Ed25519 key; undefined to read the note without checking its signature */
 export function readCheckpoint(note: string, key: KeyObject | undefined): Checkpoint | CheckpointFault {

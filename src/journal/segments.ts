@@ -15,17 +15,6 @@ export interface SegmentFile {
   readonly isSealed: boolean;
 }
 
-/** Line 1 of a segment. */
-export interface SegmentHead {
-  readonly segment: number;
-  /** Hash of the last block before this segment, in hexadecimal digits. */
-  readonly prev: string;
-  readonly node: string;
-  /** RFC 3339. */
-  readonly opened: string;
-  readonly clock: ClockQuality;
-}
-
 /** How good the system clock is, as its daemon says. */
 export interface ClockQuality {
   /** `chrony`, or `unknown`. */

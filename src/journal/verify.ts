@@ -28,7 +28,7 @@ export interface Verdict {
   readonly openLines: number;
 }
 
-export interface VerifyOptions {
+interface VerifyOptions {
   readonly folder: string;
   /** The state before the first segment that is still there. */
   readonly start: ChainState;

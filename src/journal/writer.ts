@@ -33,7 +33,7 @@ import {
 import { type ClockQuality, listSegments, parseLine, readLines, type SegmentFile, segmentName } from './segments.js';
 
 /** A block is closed at the latest this long after its first record, or at this size. */
-export const BLOCK_MS_MAX = 100;
+const BLOCK_MS_MAX = 100;
 const BLOCK_BYTES_MAX = 256 * 1024;
 /** Only the owner and the group may read: the journal holds personal data. */
 const FILE_MODE = 0o640;

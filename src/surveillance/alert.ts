@@ -1,6 +1,6 @@
 /** What a detector reports. */
 
-export type DetectorName = 'order_to_trade' | 'quote_stuffing' | 'layering' | 'wash_trades' | 'momentum_ignition';
+type DetectorName = 'order_to_trade' | 'quote_stuffing' | 'layering' | 'wash_trades' | 'momentum_ignition';
 
 export interface Alert {
   readonly detector: DetectorName;

@@ -7,7 +7,7 @@ const count = z.int().positive();
 const seconds = positive;
 
 /** One table: sections by detector. Every member has a default, so a file names only what it changes. */
-export const thresholdsSchema = z
+const thresholdsSchema = z
   .strictObject({
     order_to_trade: z
       .strictObject({

@@ -18,6 +18,8 @@ export interface EncoderThreadData {
   readonly progress: SharedArrayBuffer;
   /** Where batches are posted while it attends (see handoff-slot.ts). */
   readonly handoffSlot: SharedArrayBuffer;
+  /** Where it reports traced messages (see trace-reports.ts); undefined: nothing is traced. */
+  readonly traces?: SharedArrayBuffer | undefined;
 }
 
 /** Records (see records.ts) in `buffer[0..bytes)`. */
@@ -79,6 +81,9 @@ export interface BatchOutcome {
   frames: number;
   frameBytes: number;
   busyMicros: number;
+  /** Of the thread, at most a second ago. */
+  heapUsedBytes: number;
+  heapLimitBytes: number;
 }
 
 /** The outcome of a batch with nothing to report. */
@@ -93,6 +98,8 @@ export const newOutcome = (): BatchOutcome => ({
   frames: 0,
   frameBytes: 0,
   busyMicros: 0,
+  heapUsedBytes: 0,
+  heapLimitBytes: 0,
 });
 
 export interface BatchResult extends BatchOutcome {

@@ -9,17 +9,19 @@
  *
  * Positions count 8-byte units, modulo 2^32, and are compared by signed difference.
  *
- * Frame: 40-byte header, payload, padding to 8 bytes, never wrapped around the ring's end.
- * `0 u32 frame bytes · 4 u8 kind · 5 u8 lane · 6 u8 epoch bytes · 8 u32 source · 12 u32 workers (bit mask) ·`
- * `16 f64 seq · 24 f64 hub time µs · 32 u32 payload bytes · 36 u32 tag`
+ * Frame: 48-byte header, payload, padding to 8 bytes, never wrapped around the ring's end.
+ * `0 u32 frame bytes · 4 u8 kind · 5 u8 lane · 6 u8 epoch bytes · 7 u8 trace (0: none) · 8 u32 source ·`
+ * `12 u32 workers (bit mask) · 16 f64 seq · 24 f64 hub time µs · 32 u32 payload bytes · 36 u32 tag ·`
+ * `40 f64 event time µs or reason`
  *
  * The epoch comes before the payload. The tag of an answer is the request number; in all other frames it stands for
- * the epoch (`epochTagOf`).
+ * the epoch (`epochTagOf`). A frame that says why something is missing or stale has the number of the reason in place of
+ * the publisher's event time; a replayed message has neither.
  */
 import { align8 } from '../protocol/align8.js';
 import { fnv1a } from '../protocol/fnv.js';
 
-const FRAME_HEADER_BYTES = 40;
+const FRAME_HEADER_BYTES = 48;
 
 export const FrameKind = {
   /** A change of a state topic: publish to the view. */
@@ -56,6 +58,9 @@ export const FrameKind = {
   staleAnswer: 13,
 } as const;
 export type FrameKind = (typeof FrameKind)[keyof typeof FrameKind];
+
+/** Size of a gateway's rings: readers may fall several hundred milliseconds behind an encoder at full speed. */
+export const RING_BYTES = 8 * 1024 * 1024;
 
 const RESERVED = 0;
 const COMMITTED = 1;
@@ -125,11 +130,13 @@ export class RingWriter {
     workers: number,
     seq: number,
     hubMicros: number,
+    eventMicrosOrReason: number,
     tag: number,
     epoch: Uint8Array,
     payload: Uint8Array,
     start: number,
     end: number,
+    trace = 0,
   ): void {
     const size = end - start;
     if (epoch.length + size > this.payloadBytesMax) {
@@ -138,13 +145,14 @@ export class RingWriter {
     const total = FRAME_HEADER_BYTES + align8(epoch.length + size);
     const at = this.#reserve(total);
     this.#u32[at >> 2] = total;
-    this.#u32[(at + 4) >> 2] = kind | (lane << 8) | (epoch.length << 16);
+    this.#u32[(at + 4) >> 2] = kind | (lane << 8) | (epoch.length << 16) | (trace << 24);
     this.#u32[(at + 8) >> 2] = source;
     this.#u32[(at + 12) >> 2] = workers;
     this.#f64[(at + 16) >> 3] = seq;
     this.#f64[(at + 24) >> 3] = hubMicros;
     this.#u32[(at + 32) >> 2] = size;
     this.#u32[(at + 36) >> 2] = tag;
+    this.#f64[(at + 40) >> 3] = eventMicrosOrReason;
     const body = at + FRAME_HEADER_BYTES;
     this.#bytes.set(epoch, body);
     this.#bytes.set(
@@ -201,6 +209,10 @@ export class RingReader {
   source = 0;
   seq = 0;
   hubMicros = 0;
+  /** The trace of the message (observe/tracing); 0: it is not traced. */
+  trace = 0;
+  /** The publisher's event time, 0: unknown; or the number of a reason. */
+  eventMicrosOrReason = 0;
   /** The request number in answers; in other frames it stands for the epoch. */
   tag = 0;
   epochStart = 0;
@@ -271,10 +283,12 @@ export class RingReader {
       if (((this.#u32[(at + 12) >> 2] ?? 0) & this.#workerBit) === 0) continue;
       this.kind = head & 0xff;
       this.lane = (head >>> 8) & 0xff;
+      this.trace = head >>> 24;
       this.source = this.#u32[(at + 8) >> 2] ?? 0;
       this.seq = this.#f64[(at + 16) >> 3] ?? 0;
       this.hubMicros = this.#f64[(at + 24) >> 3] ?? 0;
       this.tag = this.#u32[(at + 36) >> 2] ?? 0;
+      this.eventMicrosOrReason = this.#f64[(at + 40) >> 3] ?? 0;
       this.epochStart = at + FRAME_HEADER_BYTES;
       this.payloadStart = this.epochStart + ((head >>> 16) & 0xff);
       this.payloadEnd = this.payloadStart + (this.#u32[(at + 32) >> 2] ?? 0);

@@ -1,5 +1,6 @@
 /** The uWS App of one worker: routes, upgrades and sockets. Other modules decide what a socket is sent. */
 import type { HttpRequest, HttpResponse } from 'uWebSockets.js';
+import type { LiveTokens } from '../../auth/live-token.js';
 import type { Config } from '../../config/environment.js';
 import { CloseCode } from '../../protocol/close-code.js';
 import type { SharedReadiness } from '../../threads/shared-readiness.js';
@@ -11,6 +12,7 @@ import type { MessageRate } from '../limits/message-rate.js';
 import type { PendingSockets } from '../limits/pending-sockets.js';
 import type { WorkBudgets } from '../limits/work-budgets.js';
 import type { Session, Socket } from '../model/session.js';
+import type { Refusal } from '../refusal.js';
 import { type FeedStatusFrame, isAllWell } from '../sending/feed-status.js';
 import type { Outbox } from '../sending/outbox.js';
 import type { Keepalive } from '../sessions/keepalive.js';
@@ -22,6 +24,7 @@ import { asAdmission, asWork, type LongTurn, type ServedTurns } from '../supervi
 import type { Views } from '../views/views.js';
 import type { Admissions } from './admission.js';
 import type { Corking } from './corking.js';
+import type { DemoPage } from './demo-page.js';
 import { Explanations } from './explanations.js';
 import type { Apps, ServedApp } from './listener.js';
 import { LongMessageSlots, routeByPayload, type UpgradeContexts } from './payload-routes.js';
@@ -32,6 +35,9 @@ import { NO_COMPRESSION, SHARED_COMPRESSOR, uwsIdleSeconds, uwsPayloadBytesMax }
 
 /** Maximum sessions written to in one turn when all of them get a message. */
 const TOLD_AT_ONCE_MAX = 1_000;
+/** A client may close with any code: the others count together. */
+type ClientClose = 1000 | 1001 | 1005 | 1006 | 'other';
+
 interface ServerCounters {
   open: number;
   opened: number;
@@ -42,8 +48,12 @@ interface ServerCounters {
   messagesRefused: number;
   /** Closes begun by the gateway, by code. */
   readonly closes: Map<number, number>;
-  /** Refused upgrades by HTTP status. */
-  readonly refused: Map<number, number>;
+  /** Of these, refusals that were explained by a code. */
+  explained: number;
+  /** Closes that clients began, by code. */
+  readonly clientCloses: Record<ClientClose, number>;
+  /** Refused upgrades by `status|code`. */
+  readonly refused: Map<string, number>;
 }
 
 interface ServerParts {
@@ -68,8 +78,11 @@ interface ServerParts {
   readonly turns: ServedTurns;
   readonly userSlots: UserSlots;
   readonly log: ClientLog;
+  readonly live: LiveTokens;
   /** What the main thread says about the process. */
   readonly readiness: SharedReadiness;
+  /** Undefined unless the gateway makes its own key. */
+  readonly demo: DemoPage | undefined;
   /** Open sessions; this class fills it. */
   readonly sessions: Set<Session>;
   readonly onFault: (what: string, cause: unknown) => void;
@@ -84,6 +97,8 @@ export class GatewayServer {
     receivedBytes: 0,
     messagesRefused: 0,
     closes: new Map(),
+    explained: 0,
+    clientCloses: { 1000: 0, 1001: 0, 1005: 0, 1006: 0, other: 0 },
     refused: new Map(),
   };
   /** Sends clients elsewhere. */
@@ -91,7 +106,10 @@ export class GatewayServer {
   readonly #parts: ServerParts;
   readonly #upgrades: Upgrades;
   readonly #longMessageSlots: LongMessageSlots;
-  readonly #explanations = new Explanations(code => this.#closing(code));
+  readonly #explanations = new Explanations(code => {
+    this.counters.explained++;
+    this.#closing(code);
+  });
   /** Why the gateway closes a session. */
   readonly #closedBy = new WeakMap<Session, ClosedWith>();
   #feed: FeedStatusFrame | undefined;
@@ -103,7 +121,7 @@ export class GatewayServer {
       ...parts,
       longMessageSlots: this.#longMessageSlots,
       explanations: this.#explanations,
-      onRefused: status => this.#refused(status),
+      onRefused: why => this.#refused(why),
     });
     this.redirects = new Redirects({
       ...parts,
@@ -139,6 +157,7 @@ export class GatewayServer {
   end(session: Session, code: CloseCode, reason: string): void {
     if (session.socket === undefined) return;
     this.#closing(code);
+    session.events.record('closing', code);
     this.#closedBy.set(session, { code, reason });
     this.#parts.keepalive.closing(session);
     session.socket.end(code, reason);
@@ -154,6 +173,11 @@ export class GatewayServer {
 
   #closing(code: CloseCode): void {
     this.counters.closes.set(code, (this.counters.closes.get(code) ?? 0) + 1);
+  }
+
+  #closedByClient(code: number): void {
+    const { clientCloses } = this.counters;
+    clientCloses[Object.hasOwn(clientCloses, code) ? (code as ClientClose) : 'other']++;
   }
 
   #route(served: ServedApp): void {
@@ -206,6 +230,7 @@ export class GatewayServer {
     this.counters.open++;
     this.counters.opened++;
     session.traffic.opened(performance.now());
+    session.events.record('connected', session.endpoint);
     this.#parts.log.connected(clientOf(session));
     if (admission !== undefined) {
       this.#parts.subscriptions.subscribe(session, admission.requested, admission.warnings);
@@ -226,8 +251,9 @@ export class GatewayServer {
     else void Promise.all(awaited).then(tell);
   }
 
-  #refused(status: number): void {
-    this.counters.refused.set(status, (this.counters.refused.get(status) ?? 0) + 1);
+  #refused({ status, code }: Refusal): void {
+    const key = `${status}|${code}`;
+    this.counters.refused.set(key, (this.counters.refused.get(key) ?? 0) + 1);
   }
 
   /**
@@ -246,8 +272,8 @@ export class GatewayServer {
     const { gate, keepalive, commands, config } = this.#parts;
     this.counters.received++;
     this.counters.receivedBytes += bytes.byteLength;
-    session.traffic.received(bytes.byteLength);
     const nowMs = performance.now();
+    session.traffic.received(bytes.byteLength, nowMs);
     keepalive.received(session, nowMs);
     if (bytes.byteLength > config.limits.messageBytesMax) {
       this.end(session, CloseCode.payloadTooLarge, 'payload too large');
@@ -287,6 +313,7 @@ export class GatewayServer {
     this.counters.open--;
     this.counters.closed++;
     const ours = this.#closedBy.get(session);
+    if (ours === undefined) this.#closedByClient(code);
     const ended = ours ?? { code, reason: Buffer.from(reason).toString() };
     this.#parts.log.ended(clientOf(session), ours === undefined ? 'client' : 'gateway', ended, session.traffic);
   }

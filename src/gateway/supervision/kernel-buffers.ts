@@ -54,6 +54,11 @@ export async function boundKernelBuffers(
   }
 }
 
+/** What an operator can do about it. */
+export const unboundBuffers = (failure: string): string =>
+  'cannot bound what the kernel buffers for clients; set net.ipv4.tcp_notsent_lowat and net.ipv4.tcp_rmem instead ' +
+  `(ops/slow-clients.md): ${failure}`;
+
 /** @throws {Error} where koffi is not installed or has no binary for this platform */
 async function socketCalls(): Promise<SocketCalls> {
   const { default: koffi } = await import('koffi');

@@ -1,19 +1,19 @@
 /** The main thread's side of the gateway workers: starts them, replaces those that die, and closes them. */
 import { Worker } from 'node:worker_threads';
-import { ConfigError } from '../../config/config-error.js';
 import type { Config } from '../../config/environment.js';
 import { RestartPace } from '../../observe/restart-pace.js';
 import type { LongWork } from '../../threads/client-lines.js';
 import type { FromWorker, GatewayThreadData, RevocationRecord, ToWorker } from '../../threads/thread-messages.js';
 import type { WorkerStats } from '../../threads/worker-stats.js';
 import { SharedTables } from '../limits/shared-tables.js';
-import { boundKernelBuffers } from './kernel-buffers.js';
+import { boundKernelBuffers, unboundBuffers } from './kernel-buffers.js';
 import { listenerIn } from './listening-socket.js';
 import { Replacements } from './replacements.js';
 import { RevocationPosts } from './revocation-posts.js';
 import { ThreadStats } from './thread-stats.js';
 import { ThreadWatch } from './thread-watch.js';
 import { turnRow } from './watchdog.js';
+import { type Slot, startFailure, stateOf } from './worker-slot.js';
 
 /** Longest request head. uWS's default of 4 KiB is too short for a token plus all the symbols a connection may name. */
 const REQUEST_HEAD_BYTES_MAX = 32 * 1024;
@@ -26,11 +26,12 @@ const YOUNG_GENERATION_MB = 6;
 export interface SupervisorOptions {
   /** The configuration in force; a reload changes it for threads that start later. */
   readonly config: () => Config;
-  /** Whether the process is ready (threads/shared-readiness.ts). */
-  readonly readiness: SharedArrayBuffer;
+  /** The same for all threads. */
+  readonly common: Pick<GatewayThreadData, 'readiness' | 'liveSecret'>;
   readonly threadFile: URL;
   readonly rings: readonly SharedArrayBuffer[];
   readonly doorbells: SharedArrayBuffer;
+  readonly traces?: readonly SharedArrayBuffer[] | undefined;
   /** All revocations, for a thread that starts. Later ones are posted to it. */
   readonly revocations: () => GatewayThreadData['revocations'];
   /** The keys at AUTH_JWKS_URL, likewise. */
@@ -45,15 +46,6 @@ export interface SupervisorOptions {
   readonly onLongWork: (worker: number, work: LongWork) => void;
   /** A worker hangs and cannot be ended now. Its clients are lost, and it is not replaced until it has ended. */
   readonly onStuck: (worker: number, reason: string) => void;
-}
-
-interface Slot {
-  thread: Worker | undefined;
-  isListening: boolean;
-  /** It hangs and cannot be ended. */
-  isStuck: boolean;
-  readonly pace: RestartPace;
-  lastError: string;
 }
 
 export class WorkerSupervisor {
@@ -114,6 +106,16 @@ export class WorkerSupervisor {
     return this.#port;
   }
 
+  /** Users with a connection. */
+  get users(): number {
+    return this.#tables.users;
+  }
+
+  /** What is known of each worker since `stats` was last called. */
+  get threads(): ThreadStats['threads'] {
+    return this.#stats.threads;
+  }
+
   get listening(): number {
     return this.#slots.filter(slot => slot.isListening).length;
   }
@@ -121,6 +123,11 @@ export class WorkerSupervisor {
   /** Workers that hang and cannot be ended. Once all do, this process serves nothing. */
   get stuck(): number {
     return this.#slots.filter(slot => slot.isStuck).length;
+  }
+
+  /** What an operator sees of a worker. */
+  stateOf(worker: number): ReturnType<typeof stateOf> {
+    return stateOf(this.#slots[worker] as Slot);
   }
 
   /** Workers that keep dying. */
@@ -186,14 +193,15 @@ export class WorkerSupervisor {
 
   #start(worker: number): Promise<void> {
     const slot = this.#slots[worker] as Slot;
-    const { config, rings, doorbells, readiness, threadFile } = this.#options;
+    const { config, rings, doorbells, common, threadFile } = this.#options;
     const workerData: GatewayThreadData & { config: Config } = {
       config: config(),
       worker,
       port: this.#port,
       rings,
       doorbells,
-      readiness,
+      ...common,
+      traces: this.#options.traces?.[worker],
       ...this.#tables.data,
       turns: this.#watch.rows,
       revocations: this.#options.revocations(),
@@ -242,16 +250,10 @@ export class WorkerSupervisor {
   /** Applies to the workers' listening sockets; does nothing where those are unknown. */
   async #boundKernelBuffers(workers: readonly number[]): Promise<void> {
     const listeners = workers.map(worker => listenerIn(turnRow(this.#watch.rows, worker), this.#port));
-    const { unsentBytesMax } = this.#options.config().limits;
-    const failure = await boundKernelBuffers(
-      listeners.filter(listener => listener !== undefined),
-      unsentBytesMax,
-    );
+    const known = listeners.filter(listener => listener !== undefined);
+    const failure = await boundKernelBuffers(known, this.#options.config().limits.unsentBytesMax);
     if (failure === undefined) return;
-    const message =
-      'cannot bound what the kernel buffers for clients; set net.ipv4.tcp_notsent_lowat and net.ipv4.tcp_rmem instead ' +
-      `(ops/slow-clients.md): ${failure}`;
-    for (const worker of workers) this.#options.onFault(worker, message);
+    for (const worker of workers) this.#options.onFault(worker, unboundBuffers(failure));
   }
 
   #empty(thread: Worker): void {
@@ -274,7 +276,7 @@ export class WorkerSupervisor {
         this.#replacements.answered(worker, message.id, message.sinceMs);
         break;
       case 'stats':
-        this.#stats.answered(message.id, message.stats);
+        this.#stats.answered(worker, message.id, message.stats);
         break;
       case 'failed':
         slot.lastError = message.message;
@@ -329,10 +331,4 @@ export class WorkerSupervisor {
     this.#empty(slot.thread);
     this.#options.onStuck(worker, reason);
   }
-}
-
-function startFailure(worker: number, reason: string): Error {
-  return reason.startsWith('PORT=')
-    ? new ConfigError(reason)
-    : new Error(`gateway worker ${worker} did not start: ${reason}`);
 }

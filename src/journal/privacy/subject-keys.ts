@@ -29,7 +29,7 @@ const HASH_BYTES = 16;
 /** Pseudonyms kept in memory; others are computed again. */
 const CACHED_MAX = 100_000;
 
-export type SubjectKind = 'user' | 'address';
+type SubjectKind = 'user' | 'address';
 
 /** What a pseudonym begins with. */
 const PREFIX: Readonly<Record<SubjectKind, string>> = { user: 'u_', address: 'a_' };

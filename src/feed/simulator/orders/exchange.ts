@@ -8,7 +8,7 @@ import { type Fill, LimitBook, type Order, type Side } from './limit-book.js';
 const FEE_DIVISOR = 1000;
 const LEVELS = 10;
 
-export interface OrderMessage {
+interface OrderMessage {
   readonly action: 'created' | 'replaced' | 'partially_filled' | 'filled' | 'cancelled' | 'rejected';
   readonly order_id: string;
   readonly user_id: string;
@@ -25,7 +25,7 @@ export interface OrderMessage {
   readonly timestamp: string;
 }
 
-export interface TradeMessage {
+interface TradeMessage {
   readonly trade_id: string;
   readonly symbol: string;
   readonly price: string;

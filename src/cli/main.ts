@@ -19,7 +19,6 @@ const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map([
   ['streams', async () => (await import('./streams.js')).streamsCommand()],
   ['record', async () => (await import('./record.js')).recordCommand()],
   ['simulate', async () => (await import('./simulate.js')).simulateCommand()],
-  ['journal', async () => (await import('./journal.js')).journalCommand()],
   ['vectors', async () => (await import('./vectors.js')).vectorsCommand()],
   ['reference', async () => (await import('./reference.js')).referenceCommand()],
   ['asyncapi', async () => (await import('./asyncapi.js')).asyncApiCommand(packageVersion())],

@@ -1,6 +1,6 @@
 import { createHash, generateKeyPairSync, randomBytes } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { readCheckpoint, signCheckpoint } from '../../../src/journal/checkpoint.js';
+import { readCheckpoint, signCheckpoint, splitNotes } from '../../../src/journal/checkpoint.js';
 
 const { privateKey, publicKey } = generateKeyPairSync('ed25519');
 const checkpoint = { origin: 'millrace/edge-1', blocks: 42, root: randomBytes(32) };
@@ -37,5 +37,12 @@ describe('a checkpoint (R70)', () => {
 
   it('of another key is refused', () => {
     expect(readCheckpoint(note, generateKeyPairSync('ed25519').publicKey)).toBe('unknown_key');
+  });
+
+  it('is found among others, with or without blank lines between them', () => {
+    const others = [1, 2, 3].map(blocks => signCheckpoint({ ...checkpoint, blocks }, privateKey));
+    expect(splitNotes(others.join(''))).toEqual(others);
+    expect(splitNotes(`\n${others.join('\n\n')}\n`)).toEqual(others);
+    expect(splitNotes('')).toEqual([]);
   });
 });

@@ -6,15 +6,16 @@
  *                        └──────────── interest, snapshot requests ─────┘
  */
 import { createAdmin } from './admin/create-admin.js';
-import type { MainParts } from './admin/main-stats.js';
 import { Reload } from './admin/reload.js';
 import type { AdminServer } from './admin/server.js';
 import { ConfigError } from './config/config-error.js';
 import type { Config } from './config/environment.js';
 import { reachableHost } from './config/reachable-host.js';
+import { readerThreads } from './config/reader-threads.js';
 import { createFeed } from './feed/create-feed.js';
 import { feedOfHub } from './feed/feed-of-hub.js';
-import type { Feed, FeedSink } from './feed-contract/feed.js';
+import type { Feed } from './feed-contract/feed.js';
+import { FixSide } from './fix-side.js';
 import { type CertificateFiles, certificateFilesOf } from './gateway/supervision/certificate-files.js';
 import { KeySetPosts } from './gateway/supervision/key-set-posts.js';
 import { WorkerSupervisor } from './gateway/supervision/supervisor.js';
@@ -28,14 +29,13 @@ import { endInTurn, inTime } from './observe/deadline.js';
 import { DescriptorWatch } from './observe/descriptors.js';
 import { type Logger, LogSampler } from './observe/log.js';
 import { SampledNotes } from './observe/sampled-notes.js';
-import { GATEWAY_THREAD } from './programs.js';
+import { FIX_THREAD, GATEWAY_THREAD } from './programs.js';
 import { Readiness } from './readiness.js';
 import { ControlOrders } from './revocation/control-orders.js';
 import { RevocationKeeper } from './revocation/keeper.js';
-import { createDoorbells, createRing } from './threads/ring.js';
+import { isFromFix } from './threads/fix-messages.js';
+import { createDoorbells, createRings } from './threads/ring.js';
 
-/** How far readers may fall behind one encoder: several hundred milliseconds at full speed. */
-const RING_BYTES = 8 * 1024 * 1024;
 const SAMPLE_LOG_MS = 1000;
 /** Added to DRAIN_TIMEOUT for connections accepted just before the gateway left the port. */
 const DRAIN_BEYOND_MS = 5_000;
@@ -54,8 +54,7 @@ export class Gateway {
   readonly #workers: WorkerSupervisor;
   readonly #admin: AdminServer;
   readonly #descriptors = new DescriptorWatch(isShort => {
-    if (isShort) this.#log.error('out of file descriptors; refusing new connections');
-    else this.#log.warn('file descriptors available again; accepting connections');
+    this.#notes.descriptors(isShort);
     this.#workers.postAll({ type: 'accept', isAccepting: !isShort });
   });
   #adminPort = 0;
@@ -64,6 +63,7 @@ export class Gateway {
   readonly #revocations: RevocationKeeper;
   readonly #orders: ControlOrders;
   readonly #keySet: KeySetPosts;
+  readonly #fix: FixSide;
   #isDraining = false;
   #isFeedStarted = false;
   #draining: Promise<void> | undefined;
@@ -101,9 +101,10 @@ export class Gateway {
       },
     });
     this.#keySet = new KeySetPosts(config.auth.jwksUrl, log, () => this.#workers);
+    this.#fix = new FixSide(config, log, message => this.#workers.post(config.workers, message));
     this.#readiness = this.#newReadiness();
-    const rings = Array.from({ length: config.encoders }, () => createRing(RING_BYTES));
-    const doorbells = createDoorbells(config.workers);
+    const rings = createRings(config.encoders);
+    const doorbells = createDoorbells(readerThreads(config));
     this.#workers = this.#newWorkers(rings, doorbells);
     this.#hub = createHub({
       config,
@@ -129,7 +130,17 @@ export class Gateway {
       config: () => this.#config,
       notes: this.#notes,
       notReady: () => this.#readiness.missing,
-      parts: () => this.#parts(),
+      parts: () => ({
+        hub: this.#hub,
+        workers: this.#workers,
+        feed,
+        status: this.#status,
+        loads: this.#loads,
+        descriptors: this.#descriptors,
+        revocations: this.#revocations.stats,
+        keySet: this.#keySet.stats,
+        logLinesLost: host.logLinesLost(),
+      }),
       revocations: this.#revocations,
     });
   }
@@ -154,6 +165,7 @@ export class Gateway {
       config: () => this.#config,
       readiness: this.#readiness.cells,
       threadFile: GATEWAY_THREAD,
+      fixThreadFile: FIX_THREAD,
       rings,
       doorbells,
       revocations: () => this.#revocations.all,
@@ -164,6 +176,7 @@ export class Gateway {
         else if (message.type === 'clients') this.#notes.clients(message.lines, message.leftOut);
         else if (message.type === 'keys_wanted') void this.#keySet.wanted(worker);
         else if (message.type === 'reloaded') this.#reload.answered(message.id, message.reloaded);
+        else if (isFromFix(message)) this.#fix.receive(message);
         else this.#hub.fromWorker(worker, message);
       },
       onStarting: worker => this.#welcome(worker),
@@ -173,16 +186,20 @@ export class Gateway {
         this.#loads.forgetWorker(worker);
       },
       onFault: (worker, message) => this.#notes.fault(`gateway worker ${worker}`, message),
-      onLongWork: (worker, work) => {
-        this.#log.warn({ worker, ...work }, 'work for one connection took too long; closing the connection');
-      },
+      onLongWork: (worker, work) => this.#notes.longWork(worker, work),
       onStuck: (worker, reason) => this.#stuck(worker, reason),
     });
   }
 
+  /** Where FIX clients connect; undefined without FIX. */
+  get fixAddress(): string | undefined {
+    const { fixPort } = this.#workers;
+    return fixPort === undefined ? undefined : `${reachableHost(this.#config.host)}:${fixPort}`;
+  }
+
   get url(): string {
-    const scheme = this.#config.tls === undefined ? 'ws' : 'wss';
-    return `${scheme}://${reachableHost(this.#config.host)}:${this.#workers.port}`;
+    const { host, tls } = this.#config;
+    return `${tls === undefined ? 'ws' : 'wss'}://${reachableHost(host)}:${this.#workers.port}`;
   }
 
   /** A thread is stuck in native code: a clean exit would wait for it, possibly forever. */
@@ -216,10 +233,12 @@ export class Gateway {
   }
 
   async #start(predecessor: Predecessor | undefined): Promise<void> {
+    const [log, feed] = [this.#log, this.#feed];
     if (predecessor === undefined) this.#adminPort = await this.#admin.listen();
-    const [outcome] = await Promise.all([this.#feed.start(this.#sink()), this.#keySet.open()]);
+    const sink = feedSink({ hub: this.#hub, orders: this.#orders, status: this.#status, log, name: feed.name });
+    const [outcome] = await Promise.all([feed.start(sink), this.#keySet.open()]);
     if (!outcome.ok) throw new ConfigError(outcome.detail);
-    await this.#revocations.open();
+    await Promise.all([this.#revocations.open(), this.#fix.open(predecessor !== undefined)]);
     this.#isFeedStarted = true;
     if (this.#closing !== undefined) throw new Error('closed during the start');
     // After the feed starts: from then on this process hears of new revocations itself.
@@ -233,7 +252,7 @@ export class Gateway {
       predecessor.sendAway();
       this.#adminPort = await this.#admin.listen(ADMIN_PORT_FREE_MS);
     }
-    this.#log.info({ url: this.url, admin: this.adminUrl, feed: this.#feed.name }, 'ready');
+    log.info({ url: this.url, fix: this.fixAddress, admin: this.adminUrl, feed: feed.name }, 'ready');
   }
 
   /**
@@ -275,7 +294,11 @@ export class Gateway {
     const workers = this.#workers.close();
     const failures = await endInTurn([
       { name: 'workers', maxMs: 2_000, end: () => workers },
-      { name: 'feed', maxMs: 1_000, end: () => Promise.all([this.#feed.stop(), this.#revocations.close()]) },
+      {
+        name: 'feed',
+        maxMs: 1_000,
+        end: () => Promise.all([this.#feed.stop(), this.#revocations.close(), this.#fix.close()]),
+      },
       { name: 'hub', maxMs: 700, end: () => this.#hub.close() },
       { name: 'admin', maxMs: 300, end: () => this.#admin.close() },
     ]);
@@ -296,11 +319,6 @@ export class Gateway {
     return this.#config;
   }
 
-  #sink(): FeedSink {
-    const { name } = this.#feed;
-    return feedSink({ hub: this.#hub, orders: this.#orders, status: this.#status, log: this.#log, name });
-  }
-
   /** Retail clients first: they are sent less often, then refused. Institutional clients keep their latency. */
   #loadChanged(level: number): void {
     const { load } = this.#loads;
@@ -312,15 +330,13 @@ export class Gateway {
   /** Tells a starting worker what it must know before it listens. */
   #welcome(worker: number): void {
     this.#hub.welcome(worker);
+    this.#fix.welcome(worker);
     this.#workers.post(worker, this.#status.current);
     if (this.#isDraining && this.#draining === undefined) this.#workers.post(worker, { type: 'drain' });
     if (this.#descriptors.isShort) this.#workers.post(worker, { type: 'accept', isAccepting: false });
   }
 
-  /**
-   * The worker cannot be replaced while it may still wake up. Once it does, it is terminated. The other workers keep
-   * serving.
-   */
+  /** The worker may still wake up, and is terminated then; until that it is not replaced. The others keep serving. */
   #stuck(worker: number, reason: string): void {
     this.#log.fatal(
       { worker, reason },
@@ -328,21 +344,7 @@ export class Gateway {
     );
     this.#hub.forgetWorker(worker);
     this.#loads.forgetWorker(worker);
-    if (this.#workers.stuck < this.#config.workers) return;
+    if (this.#workers.stuck < readerThreads(this.#config)) return;
     this.#host.onFatal(`no gateway worker can serve: worker ${worker} ${reason}`);
-  }
-
-  #parts(): MainParts {
-    return {
-      hub: this.#hub,
-      workers: this.#workers,
-      feed: this.#feed,
-      status: this.#status,
-      loads: this.#loads,
-      descriptors: this.#descriptors,
-      revocations: this.#revocations.stats,
-      keySet: this.#keySet.stats,
-      logLinesLost: this.#host.logLinesLost(),
-    };
   }
 }

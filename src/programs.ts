@@ -4,3 +4,4 @@
  */
 export const GATEWAY_THREAD = new URL('./gateway/thread.js', import.meta.url);
 export const ENCODER_TASK = new URL('./encoder/task.js', import.meta.url);
+export const FIX_THREAD = new URL('./fix-thread.js', import.meta.url);

@@ -32,6 +32,8 @@ export async function welcome(gateway: Gateway, config: Config, secret: string |
   const missing = gateway.notReady.join(', ');
   const state = missing === '' ? 'is ready' : `is not ready yet (${missing}; /readyz says when it is)`;
   const lines = ['', `  Millrace ${state}: ${feed}, ${threads}`, `  admin   ${gateway.adminUrl}/metrics`];
+  if (gateway.fixAddress !== undefined)
+    lines.push(`  fix     ${gateway.fixAddress}, TargetCompID ${config.fix?.compId}`);
   if (secret === undefined) {
     lines.push(`  clients ${gateway.url}/ws/quotes?symbols=…&${credentialLines(config).join('\n')}`, '');
     return `${lines.join('\n')}\n`;

@@ -22,11 +22,13 @@ import {
 } from './variables/auth.js';
 import { type ClientsConfig, type ClientVariables, clientProblems, clientsConfig } from './variables/clients.js';
 import { type FeedConfig, type FeedVariables, feedConfig, feedProblems } from './variables/feed.js';
+import { type FixConfig, type FixVariables, fixConfig, fixProblems } from './variables/fix.js';
 import { ANY_ADDRESS, type ProcessVariables, processConfig, processProblems } from './variables/process.js';
 
 export { type Environment, givenText } from './given-text.js';
 export type { NatsConfig, ReplayConfig, SimulatorConfig } from './sources.js';
 export type { AuthConfig } from './variables/auth.js';
+export type { FixConfig } from './variables/fix.js';
 
 export interface Config extends Readonly<ReturnType<typeof processConfig>>, FeedConfig, ClientsConfig {
   /** Address that clients connect to. */
@@ -35,6 +37,8 @@ export interface Config extends Readonly<ReturnType<typeof processConfig>>, Feed
   /** Whether clients may connect without a credential. */
   readonly anonymous: boolean;
   readonly revocations: RevocationsConfig;
+  /** Undefined: there is no FIX. */
+  readonly fix: FixConfig | undefined;
   /** Files that settings are read from, by variable: others must not be able to read them. */
   readonly settingsFiles: Readonly<Record<string, string>>;
 }
@@ -42,7 +46,7 @@ export interface Config extends Readonly<ReturnType<typeof processConfig>>, Feed
 /** Where a gateway listens that lets in everybody who sees its output. */
 const LOOPBACK = '127.0.0.1';
 
-type Variables = ProcessVariables & FeedVariables & AuthVariables & ClientVariables;
+type Variables = ProcessVariables & FeedVariables & AuthVariables & ClientVariables & FixVariables;
 
 /**
  * Reads the configuration from `env` (an empty value counts as unset).
@@ -69,6 +73,7 @@ export function readConfig(env: Environment, cores: number = availableParallelis
     ...feedProblems(v),
     ...authProblems(v, feed.feed),
     ...clientProblems(v, isGiven),
+    ...fixProblems(v, isGiven),
   ];
   if (wrong.length > 0) throw new ConfigError(wrong.join('\n'));
   const auth = authConfig(v);
@@ -80,6 +85,7 @@ export function readConfig(env: Environment, cores: number = availableParallelis
     auth,
     anonymous: allowsAnonymous(v),
     revocations: revocationsConfig(v),
+    fix: fixConfig(v),
     settingsFiles: files,
   });
 }

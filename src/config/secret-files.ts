@@ -19,11 +19,12 @@ type NamedFiles = Readonly<Record<string, string | undefined>>;
 
 /** @throws {ConfigError} naming every configured file whose mode gives others too much access. */
 export async function checkFiles(config: Config): Promise<void> {
-  const { tls, auth, nats } = config;
+  const { tls, auth, nats, fix } = config;
   await checkModes(
-    { TLS_KEY: tls?.keyFile, ...natsSecrets(nats), ...config.settingsFiles },
+    { TLS_KEY: tls?.keyFile, FIX_TLS_KEY: fix?.tls?.keyFile, ...natsSecrets(nats), ...config.settingsFiles },
     {
       TLS_CERT: tls?.certFile,
+      FIX_TLS_CERT: fix?.tls?.certFile,
       TLS_CLIENT_CA: tls?.clientCaFile,
       AUTH_JWKS_FILE: auth.jwksFile,
       AUTH_API_KEYS_FILE: auth.apiKeysFile,

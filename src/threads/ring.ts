@@ -57,6 +57,8 @@ export const FrameKind = {
 } as const;
 export type FrameKind = (typeof FrameKind)[keyof typeof FrameKind];
 
+/** How far readers may fall behind one encoder: several hundred milliseconds at full speed. */
+const RING_BYTES = 8 * 1024 * 1024;
 const RESERVED = 0;
 const COMMITTED = 1;
 const CONTROL_BYTES = 64;
@@ -73,6 +75,11 @@ export function createRing(dataBytes: number): SharedArrayBuffer {
     throw new RangeError(`a ring's size must be a power of two of at least 65536 bytes, not ${dataBytes}`);
   }
   return new SharedArrayBuffer(CONTROL_BYTES + dataBytes);
+}
+
+/** One ring per encoder. */
+export function createRings(encoders: number): SharedArrayBuffer[] {
+  return Array.from({ length: encoders }, () => createRing(RING_BYTES));
 }
 
 /** One Int32 per worker, incremented at every wake-up. Shared by all encoders. */

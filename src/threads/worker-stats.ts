@@ -1,5 +1,6 @@
 /** What a gateway worker counts, as it reports it to the main thread. */
 import type { Tier } from '../protocol/view-options.js';
+import type { FixStats } from './fix-stats.js';
 
 /** Counters of one worker since its start; gauges where the name is not a past participle. */
 export interface WorkerStats {
@@ -70,4 +71,6 @@ export interface WorkerStats {
    * another.
    */
   readonly missed: { readonly bytes: number; readonly shared: number };
+  /** Of the FIX thread. */
+  readonly fix?: FixStats;
 }

@@ -39,3 +39,6 @@ export interface SessionCounters {
   resendsAsked: number;
   resendsAnswered: number;
 }
+
+/** Why a session ended whose client logged out, or answered our Logout. */
+export const LOGGED_OUT = 'logged out';

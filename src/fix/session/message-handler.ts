@@ -6,7 +6,7 @@ import type { FixMessage } from '../wire/message.js';
 import { MsgType, Tag } from '../wire/tags.js';
 import { utcMicros } from '../wire/utc.js';
 import { REJECT_TEXTS, type Rejection, RejectReason, rejectionOf } from '../wire/validation.js';
-import type { SessionCounters, SessionHost, SessionSettings } from './contract.js';
+import { LOGGED_OUT, type SessionCounters, type SessionHost, type SessionSettings } from './contract.js';
 import { Incoming } from './incoming.js';
 import type { Outgoing } from './outgoing.js';
 
@@ -176,13 +176,13 @@ export class MessageHandler {
   /** The client answers our Logout. */
   loggedOut(message: FixMessage): void {
     this.incoming.done(message.seqNum, false);
-    this.#options.close('logged out');
+    this.#options.close(LOGGED_OUT);
   }
 
   /** 13b. While our own Logout waits for an answer, this is it. */
   #logout(): void {
     if (this.#options.isActive()) this.#outgoing.send(MsgType.logout, []);
-    this.#options.close('logged out');
+    this.#options.close(LOGGED_OUT);
   }
 
   /** 8; the last message sent is the upper bound of what can be asked for. */

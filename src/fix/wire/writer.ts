@@ -14,7 +14,7 @@ const ZERO = 0x30;
 const EQUALS = 0x3d;
 
 /** Bytes that many messages share: whole fields, and the sum of their bytes. */
-interface SharedFields {
+export interface SharedFields {
   readonly bytes: Uint8Array;
   readonly start: number;
   readonly end: number;

@@ -4,6 +4,7 @@ import { ConfigError } from '../../config/config-error.js';
 import type { Config } from '../../config/environment.js';
 import { RestartPace } from '../../observe/restart-pace.js';
 import type { LongWork } from '../../threads/client-lines.js';
+import type { FromFix, ToFix } from '../../threads/fix-messages.js';
 import type { FromWorker, GatewayThreadData, RevocationRecord, ToWorker } from '../../threads/thread-messages.js';
 import type { WorkerStats } from '../../threads/worker-stats.js';
 import { SharedTables } from '../limits/shared-tables.js';
@@ -11,6 +12,7 @@ import { boundKernelBuffers } from './kernel-buffers.js';
 import { listenerIn } from './listening-socket.js';
 import { Replacements } from './replacements.js';
 import { RevocationPosts } from './revocation-posts.js';
+import { ThreadPrograms } from './thread-programs.js';
 import { ThreadStats } from './thread-stats.js';
 import { ThreadWatch } from './thread-watch.js';
 import { turnRow } from './watchdog.js';
@@ -29,13 +31,14 @@ export interface SupervisorOptions {
   /** Whether the process is ready (threads/shared-readiness.ts). */
   readonly readiness: SharedArrayBuffer;
   readonly threadFile: URL;
+  readonly fixThreadFile: URL;
   readonly rings: readonly SharedArrayBuffer[];
   readonly doorbells: SharedArrayBuffer;
   /** All revocations, for a thread that starts. Later ones are posted to it. */
   readonly revocations: () => GatewayThreadData['revocations'];
   /** The keys at AUTH_JWKS_URL, likewise. */
   readonly keys: () => GatewayThreadData['keys'];
-  readonly onMessage: (worker: number, message: FromWorker) => void;
+  readonly onMessage: (worker: number, message: FromWorker | FromFix) => void;
   /** A worker starts, for the first time or again. It takes everything posted from here on before it listens. */
   readonly onStarting: (worker: number) => void;
   /** A worker has ended; it is replaced. */
@@ -70,7 +73,7 @@ export class WorkerSupervisor {
   readonly #revocations: RevocationPosts;
   readonly #stats: ThreadStats;
   readonly #replacements: Replacements;
-  #port: number;
+  readonly #programs: ThreadPrograms;
   /** Threads that end are no longer replaced. */
   #isClosing = false;
   /** Threads that have not reported yet that their clients are gone. */
@@ -78,8 +81,9 @@ export class WorkerSupervisor {
 
   constructor(options: SupervisorOptions) {
     this.#options = options;
-    const { port, workers, limits, times } = options.config();
-    this.#port = port;
+    const { limits, times } = options.config();
+    this.#programs = new ThreadPrograms(options.config(), { gateway: options.threadFile, fix: options.fixThreadFile });
+    const { count: workers } = this.#programs;
     this.#tables = new SharedTables(workers, limits);
     this.#slots = Array.from({ length: workers }, () => {
       const pace = new RestartPace(times.stableAfterMs);
@@ -94,7 +98,7 @@ export class WorkerSupervisor {
       workers,
       ...times,
       reliefFile: new URL('./supervision/relief.js', options.threadFile),
-      port: () => this.#port,
+      port: () => this.port,
       onHung: (worker, reason) => {
         this.hung++;
         (this.#slots[worker] as Slot).lastError = reason;
@@ -111,7 +115,11 @@ export class WorkerSupervisor {
 
   /** The port that the workers share. */
   get port(): number {
-    return this.#port;
+    return this.#programs.portOf(0);
+  }
+
+  get fixPort(): number | undefined {
+    return this.#programs.fixPort;
   }
 
   get listening(): number {
@@ -138,7 +146,7 @@ export class WorkerSupervisor {
     await this.#boundKernelBuffers(workers);
   }
 
-  post(worker: number, message: ToWorker): void {
+  post(worker: number, message: ToWorker | ToFix): void {
     const slot = this.#slots[worker];
     // Do not post to a stuck worker: its messages would pile up.
     if (slot?.isStuck === false) slot.thread?.postMessage(message);
@@ -186,11 +194,11 @@ export class WorkerSupervisor {
 
   #start(worker: number): Promise<void> {
     const slot = this.#slots[worker] as Slot;
-    const { config, rings, doorbells, readiness, threadFile } = this.#options;
+    const { config, rings, doorbells, readiness } = this.#options;
     const workerData: GatewayThreadData & { config: Config } = {
       config: config(),
       worker,
-      port: this.#port,
+      port: this.#programs.portOf(worker),
       rings,
       doorbells,
       readiness,
@@ -201,22 +209,24 @@ export class WorkerSupervisor {
     };
     const resourceLimits = { maxYoungGenerationSizeMb: YOUNG_GENERATION_MB };
     this.#revocations.started(worker);
-    const thread = new Worker(threadFile, { workerData, name: `gateway-${worker}`, resourceLimits });
+    const name = this.#programs.nameOf(worker);
+    const thread = new Worker(this.#programs.fileOf(worker), { workerData, name, resourceLimits });
     slot.thread = thread;
     this.#options.onStarting(worker);
     return new Promise((resolve, reject) => {
-      thread.on('message', (message: FromWorker) => {
+      thread.on('message', (message: FromWorker | FromFix) => {
         if (message.type === 'listening' && slot.isListening) {
           // The listening socket is a new one.
           void this.#boundKernelBuffers([worker]);
         } else if (message.type === 'listening') {
-          this.#port = message.port;
+          this.#programs.listens(worker, message.port);
           slot.isListening = true;
           slot.pace.started();
           this.#watch.started(worker, thread);
           resolve();
         } else if (message.type === 'listen_failed') {
-          slot.lastError = `PORT=${message.port}: in use by another program, or not permitted (HOST ${config().host})`;
+          const setting = `${this.#programs.settingOf(worker)}=${message.port}`;
+          slot.lastError = `${setting}: in use by another program, or not permitted (HOST ${config().host})`;
         } else {
           this.#received(worker, slot, thread, message);
         }
@@ -241,7 +251,9 @@ export class WorkerSupervisor {
 
   /** Applies to the workers' listening sockets; does nothing where those are unknown. */
   async #boundKernelBuffers(workers: readonly number[]): Promise<void> {
-    const listeners = workers.map(worker => listenerIn(turnRow(this.#watch.rows, worker), this.#port));
+    const listeners = workers.map(worker =>
+      listenerIn(turnRow(this.#watch.rows, worker), this.#programs.portOf(worker)),
+    );
     const { unsentBytesMax } = this.#options.config().limits;
     const failure = await boundKernelBuffers(
       listeners.filter(listener => listener !== undefined),
@@ -259,7 +271,7 @@ export class WorkerSupervisor {
     this.#whenEmpty.delete(thread);
   }
 
-  #received(worker: number, slot: Slot, thread: Worker, message: FromWorker): void {
+  #received(worker: number, slot: Slot, thread: Worker, message: FromWorker | FromFix): void {
     switch (message.type) {
       case 'empty':
         this.#empty(thread);
@@ -332,7 +344,7 @@ export class WorkerSupervisor {
 }
 
 function startFailure(worker: number, reason: string): Error {
-  return reason.startsWith('PORT=')
+  return /^(?:FIX_)?PORT=/.test(reason)
     ? new ConfigError(reason)
     : new Error(`gateway worker ${worker} did not start: ${reason}`);
 }

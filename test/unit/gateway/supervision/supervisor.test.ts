@@ -11,6 +11,7 @@ function newSupervisor(threadFile: URL, more: Partial<SupervisorOptions>): Worke
     config: () => readConfig({ WORKERS: '1' }),
     readiness: new SharedArrayBuffer(4),
     threadFile,
+    fixThreadFile: threadFile,
     rings: [new SharedArrayBuffer(4)],
     doorbells: new SharedArrayBuffer(4),
     revocations: () => [],

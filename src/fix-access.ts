@@ -1,7 +1,7 @@
 /** The FIX thread's credentials and limits: those of the WebSocket threads, with the same tables in shared memory. */
 import type { Credential } from './auth/credential.js';
 import { livesOf, RevocationList } from './auth/revocations.js';
-import type { EndKind, FixAccess, FixLog, LoggedConnection } from './fix/access.js';
+import type { FixAccess, FixLog, LoggedConnection } from './fix/access.js';
 import { SymbolLookup } from './gateway/commands/symbol-lookup.js';
 import { ConnectionLimits } from './gateway/limits/connection-limits.js';
 import { Owners } from './gateway/limits/owner.js';
@@ -13,6 +13,7 @@ import type { ClientLog, LoggedClient } from './gateway/supervision/client-log.j
 import type { WorkerThreadData } from './gateway/thread-life.js';
 import { CloseCode } from './protocol/close-code.js';
 import { monotonicMicros } from './protocol/wall-clock.js';
+import type { FixEnd } from './threads/fix-stats.js';
 import type { FromWorker, RevocationRecord } from './threads/thread-messages.js';
 
 /** Three parts of base64url, as no API key has them. */
@@ -20,7 +21,7 @@ const TOKEN = /^[\w-]+\.[\w-]+\.[\w-]+$/;
 const NO_CREDENTIAL = 'a credential is required: Username (553), and an API key or a token as Password (554)';
 
 /** The code of a close that a WebSocket would have got. */
-const CODES: Readonly<Record<EndKind, number>> = {
+const CODES: Readonly<Record<FixEnd, number>> = {
   left: 1000,
   regular: CloseCode.goingAway,
   protocol: 1002,

@@ -2,7 +2,7 @@
 import { REVOCATIONS_EXPIRE_MS } from './auth/revocations.js';
 import type { FixConfig } from './config/environment.js';
 import { Departures } from './fix/departures.js';
-import { Latency } from './fix/latency.js';
+import { FixLatency } from './fix/latency.js';
 import { FixViews } from './fix/market/views.js';
 import { NumberRequests } from './fix/number-requests.js';
 import { FixServer, SAVE_MS, TICK_MS } from './fix/server.js';
@@ -43,7 +43,7 @@ export class FixWorker {
   readonly #views: FixViews;
   readonly #server: FixServer;
   readonly #rings: readonly RingReader[];
-  readonly #latency = new Latency();
+  readonly #latency = new FixLatency();
   readonly #counters = { turns: 0, overruns: 0 };
   #departures: Departures | undefined;
   #isEnding = false;

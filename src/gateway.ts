@@ -129,7 +129,7 @@ export class Gateway {
     this.#admin = createAdmin({
       config: () => this.#config,
       notes: this.#notes,
-      notReady: () => this.#readiness.missing,
+      readiness: this.#readiness,
       parts: () => ({
         hub: this.#hub,
         workers: this.#workers,
@@ -139,6 +139,8 @@ export class Gateway {
         descriptors: this.#descriptors,
         revocations: this.#revocations.stats,
         keySet: this.#keySet.stats,
+        certificate: this.#certificate,
+        clock: host.clock(),
         logLinesLost: host.logLinesLost(),
       }),
       revocations: this.#revocations,
@@ -294,12 +296,8 @@ export class Gateway {
     const workers = this.#workers.close();
     const failures = await endInTurn([
       { name: 'workers', maxMs: 2_000, end: () => workers },
-      {
-        name: 'feed',
-        maxMs: 1_000,
-        end: () => Promise.all([this.#feed.stop(), this.#revocations.close(), this.#fix.close()]),
-      },
-      { name: 'hub', maxMs: 700, end: () => this.#hub.close() },
+      { name: 'feed', maxMs: 1_000, end: () => Promise.all([this.#feed.stop(), this.#revocations.close()]) },
+      { name: 'hub', maxMs: 700, end: () => Promise.all([this.#hub.close(), this.#fix.close()]) },
       { name: 'admin', maxMs: 300, end: () => this.#admin.close() },
     ]);
     // A process whose threads hold sockets cannot exit cleanly.
@@ -314,17 +312,16 @@ export class Gateway {
 
   #take({ logLevel, logClients, logUsers, adminToken, auth }: Config): Config {
     const { secret, previousSecret } = auth;
-    const authNow = { ...this.#config.auth, secret, previousSecret };
-    this.#config = { ...this.#config, logLevel, logClients, logUsers, adminToken, auth: authNow };
+    auth = { ...this.#config.auth, secret, previousSecret };
+    this.#config = { ...this.#config, logLevel, logClients, logUsers, adminToken, auth };
     return this.#config;
   }
 
   /** Retail clients first: they are sent less often, then refused. Institutional clients keep their latency. */
   #loadChanged(level: number): void {
-    const { load } = this.#loads;
-    this.#log.warn({ loadLevel: level, load }, 'load');
+    this.#log.warn({ loadLevel: level, load: this.#loads.load }, 'load');
     this.#hub.stretchRetail(level);
-    this.#status.setLoad(load);
+    this.#status.setLoad(this.#loads.load);
   }
 
   /** Tells a starting worker what it must know before it listens. */

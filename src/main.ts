@@ -5,6 +5,7 @@ import type { Reread } from './admin/reload.js';
 import type { Config } from './config/environment.js';
 import { Gateway } from './gateway.js';
 import type { Predecessor } from './gateway-host.js';
+import type { ClockReading } from './observe/clock-offset.js';
 import type { Logger } from './observe/log.js';
 
 /** Time limit for closing everything once the clients have been redirected; then the process is killed. */
@@ -23,6 +24,8 @@ export interface Program {
   /** The process to replace; undefined: none. */
   readonly predecessor: Predecessor | undefined;
   readonly logLinesLost: () => number;
+  /** How far the clock of the machine is off; undefined while it is not known. */
+  readonly clock: () => ClockReading | undefined;
 }
 
 /**
@@ -30,9 +33,9 @@ export interface Program {
  * when the gateway cannot continue. SIGHUP reloads; other signals do nothing.
  * @throws {Error} as {@link Gateway.start}
  */
-export async function main({ config, log, reread, predecessor, logLinesLost }: Program): Promise<Gateway> {
+export async function main({ config, log, predecessor, ...program }: Program): Promise<Gateway> {
   let fatal = (_reason: string) => {};
-  const host = { onFatal: (reason: string) => fatal(reason), logLinesLost, reread };
+  const host = { onFatal: (reason: string) => fatal(reason), ...program };
   const gateway = await Gateway.create(config, log, host);
   const starting = gateway.start(predecessor);
   const terminal = new Terminal();

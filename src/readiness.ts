@@ -3,6 +3,7 @@ import type { Config } from './config/environment.js';
 import { readerThreads } from './config/reader-threads.js';
 import type { WorkerSupervisor } from './gateway/supervision/supervisor.js';
 import type { Hub } from './hub/hub.js';
+import type { NotReadyReason } from './observe/main-stats.js';
 import { SharedReadiness } from './threads/shared-readiness.js';
 
 /** How often the gateway threads are told. */
@@ -23,7 +24,7 @@ interface ReadinessParts {
 }
 
 /** Everything that can keep a gateway from being ready, and whether it does now. */
-function obstacles(parts: ReadinessParts) {
+function obstacles(parts: ReadinessParts): Readonly<Record<NotReadyReason, boolean>> {
   const { config, workers, hub } = parts;
   return {
     closing: parts.isClosing,
@@ -57,7 +58,12 @@ export class Readiness {
 
   /** The names of what keeps the gateway from being ready; empty when it is ready. */
   get missing(): string[] {
-    return Object.entries(obstacles(this.#parts())).flatMap(([name, isInTheWay]) => (isInTheWay ? [name] : []));
+    return this.obstacles.flatMap(([name, isInTheWay]) => (isInTheWay ? [name] : []));
+  }
+
+  /** Everything that can keep it from being ready, and whether it does. */
+  get obstacles(): readonly (readonly [name: NotReadyReason, isInTheWay: boolean])[] {
+    return Object.entries(obstacles(this.#parts())) as [NotReadyReason, boolean][];
   }
 
   /** Tells the gateway threads from now on. */

@@ -117,7 +117,7 @@ function stageTable(loads: readonly Load[], rounds: readonly LatencyRound[]): Ta
     ];
   });
   return {
-    title: 'Stages of Millrace, ms (hub → published: percentiles from buckets that double)',
+    title: 'Stages of Millrace, ms (hub → published: percentiles from the buckets of a histogram)',
     columns: ['load', 'stage', 'mean', 'p50', 'p90', 'p99', 'max'],
     rows,
   };

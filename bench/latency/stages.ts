@@ -3,7 +3,7 @@ import { bucketsBetween, grown, type MetricValues, percentileOf } from '../harne
 
 const HUB_TO_PUBLISH = 'millrace_hub_to_publish_seconds';
 
-/** In µs. Percentiles come from buckets that double, so they are rough; the means are exact. */
+/** In µs. Percentiles come from the buckets of the histogram, so they are rough; the means are exact. */
 export interface ServerStages {
   /** From the hub receiving a message to a worker publishing its frame. */
   readonly hubToPublish: { readonly mean: number; readonly p50: number; readonly p90: number; readonly p99: number };

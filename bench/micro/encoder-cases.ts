@@ -119,7 +119,7 @@ function handingOff(): () => void {
   const { epochBytes } = newOrigin(1);
   return () => {
     for (let i = 0; i < HAND_OFF_FRAMES; i++) {
-      writer.append(FrameKind.delta, 0, 1, 1, i, 0, 0, epochBytes, payload, 0, HAND_OFF_BYTES);
+      writer.append(FrameKind.delta, 0, 1, 1, i, 0, 0, 0, epochBytes, payload, 0, HAND_OFF_BYTES);
     }
     writer.commit();
     while (reader.hasMore) {

@@ -1,4 +1,5 @@
 /** What is watched in a soak, where it is read, and how much of it may be more at the end. */
+import { valueIn } from '../harness/metrics.js';
 import { isGrowing, type Point, type Tolerance, type Trend, trendOf } from './trend.js';
 
 const MIB = 1024 ** 2;
@@ -19,7 +20,7 @@ export const FIGURES = {
   rss: {
     title: 'resident memory',
     unit: 'MiB',
-    metric: 'millrace_process_resident_memory_bytes',
+    metric: 'process_resident_memory_bytes',
     per: MIB,
     floor: 32,
     share: 0.12,
@@ -27,7 +28,7 @@ export const FIGURES = {
   heap: {
     title: 'heap of the main thread',
     unit: 'MiB',
-    metric: 'millrace_nodejs_heap_size_used_bytes',
+    metric: 'nodejs_heap_size_used_bytes',
     per: MIB,
     floor: 12,
     share: 0.2,
@@ -35,16 +36,16 @@ export const FIGURES = {
   external: {
     title: 'external memory of the main thread',
     unit: 'MiB',
-    metric: 'millrace_nodejs_external_memory_bytes',
+    metric: 'nodejs_external_memory_bytes',
     per: MIB,
     floor: 12,
     share: 0.2,
   },
-  fds: { title: 'file descriptors', unit: '', metric: 'millrace_process_open_fds', floor: 60, share: 0.2 },
+  fds: { title: 'file descriptors', unit: '', metric: 'process_open_fds', floor: 60, share: 0.2 },
   handles: {
     title: 'handles of the main thread',
     unit: '',
-    metric: 'millrace_nodejs_active_handles_total',
+    metric: 'nodejs_active_handles',
     floor: 8,
     share: 0.2,
   },
@@ -70,8 +71,7 @@ export function sampleOf(atS: number, metrics: string, latency: { p50: number; p
   const read = (name: FigureName): number => {
     const { metric, per = 1 } = FIGURES[name] as Figure;
     if (metric === undefined) return name === 'p50' ? latency.p50 : latency.p99;
-    const line = metrics.split('\n').find(candidate => candidate.startsWith(`${metric} `));
-    return line === undefined ? Number.NaN : Number(line.slice(metric.length + 1)) / per;
+    return (valueIn(metrics, metric) ?? Number.NaN) / per;
   };
   const values = Object.fromEntries(FIGURE_NAMES.map(name => [name, read(name)])) as Record<FigureName, number>;
   return { atS, ...values };

@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { ownFreePort } from '../../src/cli/free-port.js';
 import { Children } from '../harness/children.js';
 import { startGateway } from '../harness/gateway.js';
+import { valueIn } from '../harness/metrics.js';
 import type { ChurnTotals } from './churner.js';
 import { faultsOf, MortalNats } from './faults.js';
 import type { Mark } from './plot.js';
@@ -160,8 +161,8 @@ async function settled(adminUrl: string, load: SteadyLoad, clients: number): Pro
   const received = load.received;
   while (performance.now() < deadlineMs) {
     const text = await metricsOf(adminUrl);
-    open = Number(/^millrace_connections_open (\d+)/m.exec(text)?.[1]);
-    views = Number(/^millrace_views (\d+)/m.exec(text)?.[1]);
+    open = valueIn(text, 'millrace_connections_open') ?? Number.NaN;
+    views = valueIn(text, 'millrace_views') ?? Number.NaN;
     // Each of the two workers has a lane of each symbol at most.
     if (open === clients && views <= 2 * SYMBOLS.length && load.received > received) return [];
     await sleep(200);

@@ -1,13 +1,17 @@
 /** The admin server, wired to the parts of the gateway that it reports on. */
 import type { Config } from '../config/environment.js';
 import type { Feed } from '../feed-contract/feed.js';
-import { Metrics } from '../observe/metrics.js';
+import { fittingPackages, thisHost } from '../gateway/native/uws-packages.js';
+import { packageVersion } from '../observe/build-info.js';
+import type { MainStats } from '../observe/main-stats.js';
+import { Metrics } from '../observe/metrics/exposition.js';
 import type { SampledNotes } from '../observe/sampled-notes.js';
 import type { RevocationKeeper } from '../revocation/keeper.js';
 import { revocationsPage } from '../revocation/listing.js';
 import type { WorkerStats } from '../threads/worker-stats.js';
 import { AttemptLimiter } from './attempt-limiter.js';
-import { type MainParts, mainStatsOf } from './main-stats.js';
+import { type MainParts, mainStatsOf, type Surroundings } from './main-stats.js';
+import { MainThread } from './main-thread.js';
 import { AdminServer } from './server.js';
 import { statsOf } from './stats.js';
 
@@ -15,15 +19,22 @@ interface AdminSources {
   /** The configuration in force. */
   readonly config: () => Config;
   readonly notes: SampledNotes;
-  /** Empty when ready, else what is missing. */
-  readonly notReady: () => readonly string[];
+  readonly readiness: Pick<Surroundings, 'obstacles'> & { readonly missing: readonly string[] };
   readonly parts: () => MainParts;
   readonly revocations: RevocationKeeper;
 }
 
-export function createAdmin({ config, notes, notReady, parts, revocations }: AdminSources): AdminServer {
+export function createAdmin({ config, notes, readiness, parts, revocations }: AdminSources): AdminServer {
   const workers = () => workerStats(parts());
-  const metrics = new Metrics({ main: () => mainStatsOf(parts()), workers });
+  const mainThread = new MainThread();
+  mainThread.start();
+  const build = buildInfo();
+  const main = () => {
+    const { limits, encoders } = config();
+    const { obstacles } = readiness;
+    return mainStatsOf(parts(), { build, limits, encoders, obstacles, mainThread: mainThread.numbers });
+  };
+  const metrics = new Metrics({ main, workers });
   const limiters = new AttemptLimiters(notes);
   const { adminHost, adminPort, allowedHosts } = config();
   return new AdminServer({
@@ -34,9 +45,12 @@ export function createAdmin({ config, notes, notReady, parts, revocations }: Adm
     get limiter() {
       return limiters.of(config().adminToken);
     },
-    notReady,
+    notReady: () => readiness.missing,
     metrics: async () => ({ contentType: metrics.contentType, text: await metrics.scrape() }),
-    stats: async () => stats(config(), parts(), await workers()),
+    stats: async () => {
+      const reported = await workers();
+      return stats(config(), parts(), main(), reported);
+    },
     revocations: after => revocationsPage(revocations, after),
     onFault: (what, cause) => notes.fault(what, String(cause)),
   });
@@ -68,10 +82,10 @@ function workerStats({ hub, workers }: MainParts): Promise<WorkerStats[]> {
   return workers.stats();
 }
 
-function stats({ nodeName, encoders }: Config, parts: MainParts, workers: readonly WorkerStats[]): object {
+function stats({ nodeName, encoders }: Config, parts: MainParts, main: MainStats, workers: readonly WorkerStats[]) {
   const { feed: status, since } = parts.status.current;
   return statsOf({
-    ...mainStatsOf(parts),
+    ...main,
     node: nodeName,
     port: parts.workers.port,
     feed: { name: parts.feed.name, upstream: parts.feed.stats?.active, status, since, errors: errorsOf(parts.feed) },
@@ -83,4 +97,9 @@ function stats({ nodeName, encoders }: Config, parts: MainParts, workers: readon
 /** What its servers refused and reported so far, by kind. */
 function errorsOf({ health }: Feed): Readonly<Record<string, number>> {
   return Object.fromEntries(health?.errors ?? []);
+}
+
+function buildInfo(): MainStats['build'] {
+  const host = thisHost();
+  return { version: packageVersion(), node: host.node, uws: fittingPackages(host)[0] ?? 'none' };
 }

@@ -22,11 +22,12 @@ export const KEY_SET_BYTES_MAX = 1024 ** 2;
 const LOOK_MS = 500;
 
 /** Why a fetch failed. */
-const KEY_SET_FAILURES = ['unreachable', 'timeout', 'status', 'invalid'] as const;
+export const KEY_SET_FAILURES = ['unreachable', 'timeout', 'status', 'invalid'] as const;
 type KeySetFailure = (typeof KEY_SET_FAILURES)[number];
 
 /** `current`: the last fetch succeeded. `stale`: it failed, and the keys before it are in use. `missing`: no keys. */
-type KeySetState = 'current' | 'stale' | 'missing';
+export const KEY_SET_STATES = ['current', 'stale', 'missing'] as const;
+type KeySetState = (typeof KEY_SET_STATES)[number];
 
 export interface KeySetStats {
   readonly state: KeySetState;

@@ -2,32 +2,35 @@
 import { USER_RULE } from '../protocol/user-subject.js';
 import type { Credential } from './credential.js';
 
-/**
- * `keys_unavailable` is not the token's fault: the key set cannot be fetched or contains an unusable key, so the same
- * token may be accepted later.
- */
-export type TokenRefusal =
-  | 'malformed'
+/** Why a token is refused. */
+export const TOKEN_REFUSALS = [
+  'malformed',
   /** The signature does not match the key. */
-  | 'signature'
+  'signature',
   /** Its algorithm is not one of those that the configured key allows; `none` never is. */
-  | 'algorithm'
+  'algorithm',
   /** No key has its `kid` and fits its algorithm. */
-  | 'key'
-  | 'keys_unavailable'
-  | 'expired'
-  | 'audience'
-  | 'issuer'
+  'key',
+  /**
+   * Not the token's fault: the key set cannot be fetched or contains an unusable key, so the same token may be accepted
+   * later.
+   */
+  'keys_unavailable',
+  'expired',
+  'audience',
+  'issuer',
   /** It was made for an application that `AUTH_AUTHORIZED_PARTIES` does not name. */
-  | 'party'
+  'party',
   /** It lacks a scope of `AUTH_REQUIRED_SCOPE`. */
-  | 'scope'
+  'scope',
   /** A claim is missing or invalid. */
-  | 'claims'
+  'claims',
   /** The user is invalid: empty, too long, or not valid UTF-8. */
-  | 'sub'
+  'sub',
   /** It lives longer than `AUTH_TOKEN_MAX_AGE`, or lacks `iat`, so that this is unknown. */
-  | 'lifetime';
+  'lifetime',
+] as const;
+export type TokenRefusal = (typeof TOKEN_REFUSALS)[number];
 
 export interface RefusedToken {
   readonly ok: false;

@@ -7,6 +7,7 @@ import { withFiles } from '../config/settings-files.js';
 import { SETTINGS, secretFileName } from '../config/settings-table.js';
 import { makesOwnKey } from '../config/variables/auth.js';
 import { main } from '../main.js';
+import { ClockOffset } from '../observe/clock-offset.js';
 import { createLogger } from '../observe/log.js';
 import { LogDestination } from '../observe/log-destination.js';
 import { claimPort, ownFreePort } from './free-port.js';
@@ -43,12 +44,15 @@ export async function runGateway(env: NodeJS.ProcessEnv, isTakeover = false): Pr
   }
   const predecessor = isTakeover ? await findPredecessor(config) : undefined;
   if (isTakeover) log.info({ replaces: predecessor?.pid }, 'takeover');
+  const clock = new ClockOffset();
+  clock.start();
   const gateway = await main({
     config,
     log,
     reread: rereading(env, settings, config),
     predecessor,
     logLinesLost: () => lines.lost,
+    clock: () => clock.current,
   });
   sayLines(await welcome(gateway, config, isOwnKey ? secret : undefined));
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /** The command line, `millrace <command>`: one file per command. */
-import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
+import { packageVersion } from '../observe/build-info.js';
 import { CommandFailure, lastWords } from './failure.js';
 import { note, noteLines } from './output.js';
 
@@ -52,9 +52,4 @@ try {
 function cleanErrors(command: Command): void {
   command.configureOutput({ writeErr: noteLines });
   for (const inner of command.commands) cleanErrors(inner);
-}
-
-function packageVersion(): string {
-  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
-  return (JSON.parse(text) as { version: string }).version;
 }

@@ -81,7 +81,7 @@ export class ShardEncoder {
     this.#progress.idle();
     // Readers of this ring may hold documents of a previous encoder.
     const nothing = new Uint8Array(0);
-    this.#ring.append(FrameKind.rebuilt, 0, 0, EVERY_WORKER, 0, 0, 0, nothing, nothing, 0, 0);
+    this.#ring.append(FrameKind.rebuilt, 0, 0, EVERY_WORKER, 0, 0, 0, 0, nothing, nothing, 0, 0);
     this.#ring.commit();
   }
 

@@ -2,6 +2,7 @@
  * A **replay** sends the events that some connections missed, from the hub's memory of raw messages, to these
  * connections only. After it they receive what everyone receives.
  */
+import { gapNumber } from '../protocol/codes.js';
 import { REALTIME } from '../protocol/view-options.js';
 import { detailOfLane } from '../threads/lanes.js';
 import { FrameKind } from '../threads/ring.js';
@@ -138,7 +139,8 @@ export class EventReplays {
   #tellGap(replay: Replay, request: number, to: number, reason: string): void {
     const { epoch } = this.#origin;
     const message = { type: 'gap', topic: this.#topic, from: replay.prevSeq + 1, to, reason, epoch };
-    const origin = { ...this.#origin, seq: to, request, tsEventMicros: 0, hubMicros: 0 };
+    const times = { tsEventMicros: 0, hubMicros: 0 };
+    const origin = { ...this.#origin, ...times, seq: to, request, reason: gapNumber(reason) };
     const detail = detailOfLane(replay.lane);
     emitGap(this.#out, this.#kind, FrameKind.replay, detail, receiversOf(replay), origin, message);
   }

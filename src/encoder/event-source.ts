@@ -3,6 +3,7 @@
  * some time later. What a connection missed is sent to it alone (`event-replays.ts`).
  */
 
+import { gapNumber } from '../protocol/codes.js';
 import { topicOf } from '../protocol/topics.js';
 import { REALTIME } from '../protocol/view-options.js';
 import type { RejectReason } from '../threads/batch.js';
@@ -167,10 +168,12 @@ export class EventSource implements SourceEncoder {
     const first = Math.min(from, this.#origin.seq + 1);
     this.#origin.seq = Math.max(this.#origin.seq, to);
     const topic = topicOf(this.kind.stream, this.name);
+    // An announcement has no message whose age could be measured.
+    const origin = { ...this.#origin, hubMicros: 0, reason: gapNumber(reason) };
     for (let view = 0; view < this.#views.length; view++) {
       if (!this.#findReceivers(view)) continue;
       const message: Message = { type: 'gap', topic, from: first, to, reason, epoch: this.#origin.epoch };
-      emitGap(this.#parts.out, this.kind, FrameKind.gap, this.#detail(view), this.#receivers, this.#origin, message);
+      emitGap(this.#parts.out, this.kind, FrameKind.gap, this.#detail(view), this.#receivers, origin, message);
     }
   }
 

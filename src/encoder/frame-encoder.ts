@@ -10,7 +10,7 @@ import { stringifyExact } from '../protocol/exact-json.js';
 import { MsgpackWriter } from '../protocol/msgpack-writer.js';
 import { REALTIME } from '../protocol/view-options.js';
 import { FIX_VARIANT, FRAME_VARIANTS, laneWith } from '../threads/lanes.js';
-import { epochTagOf, type FrameKind, type RingWriter } from '../threads/ring.js';
+import { epochTagOf, FrameKind, type RingWriter } from '../threads/ring.js';
 import { TS_SENT_PLACEHOLDER } from '../threads/stamp.js';
 import { writeFixMessage } from './fix-message.js';
 import { FixWriter } from './fix-writer.js';
@@ -102,6 +102,8 @@ export interface FrameOrigin {
   /** Publisher's event time, µs; 0: unknown. */
   readonly tsEventMicros: number;
   readonly hubMicros: number;
+  /** The number of the reason in a frame that gives one (protocol/codes.ts), from 1; else 0. */
+  readonly reason: number;
   /** The number of the worker's request that this answers; else 0. */
   readonly request: number;
   /** Represents the epoch, so that a reader sees a change without reading the text. */
@@ -118,6 +120,7 @@ export const newOrigin = (source: number): Mutable<FrameOrigin> => ({
   seq: 0,
   tsEventMicros: 0,
   hubMicros: 0,
+  reason: 0,
   request: 0,
   epochTag: 0,
 });
@@ -272,6 +275,7 @@ export class FrameEncoder {
   }
 
   #write(kind: FrameKind, lane: number, workers: number, origin: FrameOrigin, { written }: ByteWriter): void {
+    const { tsEventMicros, reason } = origin;
     this.#ring.append(
       kind,
       lane,
@@ -279,6 +283,7 @@ export class FrameEncoder {
       workers,
       origin.seq,
       origin.hubMicros,
+      reason > 0 || kind === FrameKind.replay ? reason : tsEventMicros,
       origin.request === 0 ? origin.epochTag : origin.request,
       origin.epochBytes,
       written,

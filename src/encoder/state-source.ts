@@ -7,6 +7,7 @@
  * stale. The next whole message ends the hold with a snapshot.
  */
 
+import { staleNumber } from '../protocol/codes.js';
 import type { Hold, RejectReason, StaleReason } from '../threads/batch.js';
 import { CLASS_COUNT, classOfLane, detailOfLane } from '../threads/lanes.js';
 import { FrameKind } from '../threads/ring.js';
@@ -314,7 +315,8 @@ export abstract class StateSource<View> implements SourceEncoder {
       since: new Date(hold.sinceMicros / 1000).toISOString(),
       reason: hold.reason,
     };
-    const origin = { ...this.#origin, tsEventMicros: 0, hubMicros: 0, request };
+    const reason = staleNumber(hold.reason);
+    const origin = { ...this.#origin, tsEventMicros: 0, hubMicros: 0, request, reason };
     this.#out.emit(kind, rateClass, detail, masks, origin, message);
   }
 

@@ -7,12 +7,15 @@ import { WallClock } from '../protocol/wall-clock.js';
 import type { BatchOutcome, EncoderTask, EncoderThreadData } from '../threads/batch.js';
 import { HandoffReceiver } from '../threads/handoff-slot.js';
 import { ShardEncoder } from './encoder.js';
+import { HeapNumbers } from './heap.js';
 
 const clock = new WallClock();
 const data = workerData as EncoderThreadData;
 const encoder = new ShardEncoder(data, () => clock.nowMicros());
 const slot = new HandoffReceiver(data.handoffSlot);
-const process = (buffer: ArrayBuffer, bytes: number): BatchOutcome => encoder.process(buffer, bytes);
+const heap = new HeapNumbers();
+const process = (buffer: ArrayBuffer, bytes: number): BatchOutcome =>
+  heap.addTo(encoder.process(buffer, bytes), performance.now());
 
 export default function encode(task: EncoderTask | undefined): BatchOutcome | undefined {
   return task === undefined ? slot.attend(process) : process(task.buffer, task.bytes);

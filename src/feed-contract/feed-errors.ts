@@ -12,6 +12,7 @@ const FEED_ERRORS = {
   other: 'anything else that the server reported',
 } as const;
 export type FeedErrorKind = keyof typeof FEED_ERRORS;
+export const FEED_ERROR_KINDS = Object.keys(FEED_ERRORS) as readonly FeedErrorKind[];
 
 /** An error that keeps coming is logged again after this time, with how often it came. */
 const REPEAT_MS = 60_000;
@@ -25,6 +26,8 @@ interface Noted {
 }
 
 export class FeedErrors {
+  /** What was set up again after it was lost: connections to servers, and consumers of the stream. */
+  readonly recoveries = { reconnects: 0, consumerRecreations: 0 };
   readonly #nowMs: () => number;
   readonly #counts = new Map<FeedErrorKind, number>();
   readonly #noted = new BoundedMap<string, Noted>(NOTED_MAX);

@@ -152,6 +152,9 @@ export interface Feed {
 export interface FeedHealth {
   /** Messages at the upstream that are not delivered yet; 0 if unknown. */
   readonly behind: number;
+  /** Connections made again, and consumers created again, after they were lost. */
+  readonly reconnects: number;
+  readonly consumerRecreations: number;
   /** Unusable publisher headers so far. */
   readonly headersIgnored: number;
   /** What servers refused and reported so far, by kind. */

@@ -150,6 +150,7 @@ export class FailoverFeed implements Feed {
       queuedBytes: active?.queuedBytes ?? 0,
       headersIgnored: healths.reduce((sum, { headersIgnored }) => sum + headersIgnored, 0),
       errors: this.#options.errors.counts,
+      ...this.#options.errors.recoveries,
     };
   }
 

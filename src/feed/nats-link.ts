@@ -111,6 +111,7 @@ export class NatsLink {
       behind: 0,
       headersIgnored: this.subjects.headerFaults.count,
       errors: this.#options.errors.counts,
+      ...this.#options.errors.recoveries,
       roundTripMs: this.#roundTrip.roundTripMs,
       queuedBytes: this.#roundTrip.queuedBytes,
     };
@@ -130,6 +131,7 @@ export class NatsLink {
 
   #reconnected(): void {
     if (this.#sink === undefined) return;
+    this.#options.errors.recoveries.reconnects++;
     const renewing = this.subjects.reconnected();
     const tell = (): void => {
       if (this.#sink !== undefined && this.isConnected) this.#owner.reconnected();

@@ -266,7 +266,10 @@ export class StreamReader {
       if (link.isConnected) {
         const outcome = await this.#open(requestMs);
         const isReading = this.isReading && disconnections === this.#disconnections;
-        if (outcome.ok && isReading) return outcome.remark;
+        if (outcome.ok && isReading) {
+          this.#options.errors.recoveries.consumerRecreations++;
+          return outcome.remark;
+        }
         noted = outcome.ok ? '' : this.#noteFailure(outcome, noted);
         this.#closeConsumer();
       }

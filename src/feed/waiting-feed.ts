@@ -96,7 +96,7 @@ export class WaitingFeed implements Feed {
   get health(): FeedHealth {
     const { errors } = this.#options;
     const nothing = { behind: 0, headersIgnored: 0, roundTripMs: undefined, queuedBytes: 0 };
-    return { ...(this.#feed?.health ?? nothing), errors: errors.counts };
+    return { ...(this.#feed?.health ?? nothing), errors: errors.counts, ...errors.recoveries };
   }
 
   get stats(): UpstreamStats | undefined {

@@ -1,5 +1,6 @@
 /** What decides who may connect, log on and ask for what; the same as for WebSocket connections (src/fix-thread.ts). */
 import type { Credential, Entitlements } from '../auth/credential.js';
+import type { FixEnd } from '../threads/fix-stats.js';
 
 /** A client's budget of work. */
 interface WorkBudget {
@@ -32,23 +33,11 @@ export interface FixAccess {
   unknown(symbols: readonly string[]): readonly string[] | Promise<readonly string[]>;
 }
 
-/** Why a connection ended. `left`: the client logged out; `regular`: the gateway did, for no fault of the client. */
-export type EndKind =
-  | 'left'
-  | 'protocol'
-  | 'regular'
-  | 'slow'
-  | 'expired'
-  | 'revoked'
-  | 'limited'
-  | 'broken'
-  | 'refused';
-
 /** What is logged of clients. */
 export interface FixLog {
   connected(connection: LoggedConnection): void;
   refused(connection: LoggedConnection, reason: string): void;
-  ended(connection: LoggedConnection, kind: EndKind, reason: string): void;
+  ended(connection: LoggedConnection, kind: FixEnd, reason: string): void;
 }
 
 export interface LoggedConnection {

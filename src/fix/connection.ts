@@ -3,7 +3,8 @@ import type { Socket } from 'node:net';
 import type { Credential } from '../auth/credential.js';
 import type { Config, FixConfig } from '../config/environment.js';
 import { defaultClass } from '../protocol/view-options.js';
-import type { EndKind, FixAccess, LoggedConnection } from './access.js';
+import type { FixEnd } from '../threads/fix-stats.js';
+import type { FixAccess, LoggedConnection } from './access.js';
 import { Flow } from './flow.js';
 import { MarketData } from './market/market-data.js';
 import type { FixViews } from './market/views.js';
@@ -30,7 +31,7 @@ interface ConnectionParts {
   readonly onLogon: (connection: FixConnection, request: LogonRequest) => void;
   /** Something waits for `flush`. */
   readonly onUnflushed: (connection: FixConnection) => void;
-  readonly onEnded: (connection: FixConnection, kind: EndKind, reason: string) => void;
+  readonly onEnded: (connection: FixConnection, kind: FixEnd, reason: string) => void;
 }
 
 export class FixConnection implements LoggedConnection {
@@ -54,7 +55,7 @@ export class FixConnection implements LoggedConnection {
   #pendingBytes = 0;
   #isMarked = false;
   /** Undefined: the session decides. */
-  #endKind: EndKind | undefined;
+  #endKind: FixEnd | undefined;
   #isOver = false;
   #messagesThisSecond = 0;
   #secondMs = 0;
@@ -141,7 +142,7 @@ export class FixConnection implements LoggedConnection {
   }
 
   /** Logs the client out. @param isAtOnce without waiting for its answer */
-  end(kind: EndKind, text: string, isAtOnce = false): void {
+  end(kind: FixEnd, text: string, isAtOnce = false): void {
     this.#endKind = kind;
     this.session.leave(text, isAtOnce);
   }

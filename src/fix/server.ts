@@ -6,7 +6,8 @@ import { createServer as createTlsServer, type Server as TlsServer } from 'node:
 import type { Credential } from '../auth/credential.js';
 import type { Config, FixConfig } from '../config/environment.js';
 import { WatchedFiles } from '../config/watched-files.js';
-import type { EndKind, FixAccess, FixLog } from './access.js';
+import type { FixEnd } from '../threads/fix-stats.js';
+import type { FixAccess, FixLog } from './access.js';
 import { FixConnection } from './connection.js';
 import type { FixViews } from './market/views.js';
 import type { NumberRequests } from './number-requests.js';
@@ -39,7 +40,7 @@ interface ServerCounters {
   closed: number;
   logons: number;
   logonsRefused: number;
-  readonly ends: Map<EndKind, number>;
+  readonly ends: Map<FixEnd, number>;
   messagesIn: number;
   messagesOut: number;
   garbled: number;
@@ -271,7 +272,7 @@ export class FixServer {
     log.connected(connection);
   }
 
-  #ended(connection: FixConnection, kind: EndKind, reason: string): void {
+  #ended(connection: FixConnection, kind: FixEnd, reason: string): void {
     const { access, numbers, log } = this.#parts;
     const { credential, key, session, address, identity } = connection;
     this.connections.delete(connection);

@@ -1,7 +1,9 @@
 /** A worker's counters as plain data, for the main thread to merge. */
-import type { WorkerStats } from '../threads/worker-stats.js';
+import { getHeapStatistics } from 'node:v8';
+import type { Counts, WorkerStats } from '../threads/worker-stats.js';
 import type { RoomPublishing } from './commands/room-publishing.js';
 import type { TopicCommands } from './commands/topic-commands.js';
+import { connectionGauges } from './connection-gauges.js';
 import type { Fanout } from './delivery/fanout.js';
 import type { GatewayServer } from './edge/server.js';
 import type { ConnectionLimits } from './limits/connection-limits.js';
@@ -11,7 +13,6 @@ import type { Session } from './model/session.js';
 import type { Outbox } from './sending/outbox.js';
 import type { Credentials } from './sessions/credentials.js';
 import type { Keepalive } from './sessions/keepalive.js';
-import type { AgeCounts } from './slow-consumers/ages.js';
 import type { BufferedTotal } from './slow-consumers/buffered-total.js';
 import type { Ladder } from './slow-consumers/ladder.js';
 import type { Overload } from './slow-consumers/overload.js';
@@ -20,6 +21,7 @@ import type { SentCell, Views } from './views/views.js';
 
 /** What has counters. */
 interface CountedParts {
+  readonly sessions: ReadonlySet<Session>;
   readonly server: GatewayServer;
   readonly limits: ConnectionLimits;
   readonly credentials: Credentials;
@@ -39,25 +41,29 @@ interface CountedParts {
 }
 
 export function workerStats(parts: CountedParts): WorkerStats {
-  return { ...connectionStats(parts), ...deliveryStats(parts), ...slowStats(parts) };
+  return { ...connectionStats(parts), ...deliveryStats(parts), ...slowStats(parts), ...threadStats(parts) };
 }
 
-function connectionStats({ server, limits, credentials, pending, budgets, keepalive, topics, rooms }: CountedParts) {
-  const { open, opened, closed, received, receivedBytes, refused, messagesRefused, closes } = server.counters;
+function connectionStats(parts: CountedParts) {
+  const { sessions, server, limits, credentials, pending, budgets, keepalive, topics, rooms } = parts;
+  const { open, opened, closed, received, receivedBytes, messagesRefused, ...counts } = server.counters;
   return {
     open,
     opened,
     closed,
     received,
     receivedBytes,
-    refused: [...refused],
-    limited: Object.entries(limits.refused),
+    ...connectionGauges(sessions, performance.now()),
+    refused: [...counts.refused],
+    limited: entriesOf(limits.refused),
     messagesRefused,
-    closes: [...closes],
+    closes: [...counts.closes],
+    clientCloses: entriesOf<string>(counts.clientCloses),
     tokensRefused: [...credentials.tokensRefused],
     pings: keepalive.counters.pings,
     pending: pending.size,
     pendingRefused: pending.refused,
+    resyncs: topics.resyncs,
     commandsShed: topics.shed,
     publishedOverRate: rooms.counters.overRate,
     work: { ...budgets.counters, overflow: budgets.overflow },
@@ -66,20 +72,28 @@ function connectionStats({ server, limits, credentials, pending, budgets, keepal
 
 function deliveryStats({ views, subscriptions, outbox, sent, fanout }: CountedParts) {
   const { waitingBytes, counters } = subscriptions.recoveries;
+  const { errors, gaps, stales } = outbox.announcements;
   return {
+    subscriptions: entriesOf(subscriptions.counts),
     requestsWaiting: views.requests.waiting,
-    missed: { bytes: waitingBytes, shared: counters.shared },
+    replayBytes: waitingBytes,
+    replaysShared: counters.shared,
     sent: [...sent].map(([key, { messages, bytes }]) => ({ key, messages, bytes })),
     control: { ...outbox.control },
+    errorFrames: entriesOf(errors),
+    gapFrames: entriesOf(gaps),
+    staleFrames: entriesOf(stales),
     views: views.size,
     turns: fanout.counters.turns,
     overruns: fanout.counters.overruns,
-    latencyBuckets: [...fanout.counters.latencyBuckets],
-    latencySumMicros: fanout.counters.latencySumMicros,
+    hubToPublish: fanout.latencies.hubToPublish,
+    publisherToSend: fanout.latencies.publisherToSend,
+    implausibleTimes: fanout.latencies.implausible,
   };
 }
 
-function slowStats({ ladder, bufferedTotal, overload }: CountedParts) {
+function slowStats({ ladder, bufferedTotal }: CountedParts) {
+  const { institutional, retail } = ladder.ages.observed;
   return {
     buffered: ladder.buffered,
     dropped: ladder.counters.dropped,
@@ -89,17 +103,23 @@ function slowStats({ ladder, bufferedTotal, overload }: CountedParts) {
     conflated: ladder.conflation.slowed,
     conflationSteps: { ...ladder.conflation.counters },
     clientsLagging: ladder.ages.lagging,
-    ages: {
-      institutional: countsOf(ladder.ages.counts.institutional),
-      retail: countsOf(ladder.ages.counts.retail),
-    },
+    ages: { institutional: institutional.counts, retail: retail.counts },
     waitingBytes: ladder.waitingBytes,
-    closedForTotal: Object.entries(bufferedTotal.closed),
-    loopDelayMs: overload.loopDelayMs,
-    frameAgeMs: overload.frameAgeMs,
+    closedForTotal: entriesOf(bufferedTotal.closed),
   };
 }
 
-function countsOf({ buckets, sumMicros }: AgeCounts) {
-  return { buckets: [...buckets], sumMicros };
+function threadStats({ overload }: CountedParts) {
+  const { used_heap_size: heapUsedBytes, heap_size_limit: heapLimitBytes } = getHeapStatistics();
+  return {
+    loopDelayMs: overload.loopDelayMs,
+    frameAgeMs: overload.frameAgeMs,
+    busyMs: performance.eventLoopUtilization().active,
+    heapUsedBytes,
+    heapLimitBytes,
+  };
+}
+
+function entriesOf<Key extends string>(counts: Readonly<Record<Key, number>>): Counts<Key> {
+  return Object.entries(counts) as [Key, number][];
 }

@@ -108,6 +108,7 @@ export function newStreams({ data, apps, log, post }: ThreadLife, sessions: Read
     outbox,
     gaps,
     nowMicros: monotonicMicros,
+    timeOfDayMicros: () => wallClock.nowMicros(),
     ladder,
     turn,
   });

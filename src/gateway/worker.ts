@@ -30,6 +30,7 @@ const APPS_CHECK_MS = 1_000;
 
 export class GatewayWorker {
   readonly #life: ThreadLife;
+  readonly #sessions: ReadonlySet<Session>;
   readonly #streams: Streams;
   readonly #clients: Clients;
   readonly #turns: ServedTurns;
@@ -52,6 +53,7 @@ export class GatewayWorker {
         this.#server.endLong(turn);
       },
     });
+    this.#sessions = sessions;
     this.#streams = newStreams(life, sessions, ending);
     this.#clients = newClients(life, this.#streams, access.authentication, sessions, this.#turns, ending);
     this.#server = newServer(life, this.#streams, this.#clients, sessions, this.#turns);
@@ -123,9 +125,8 @@ export class GatewayWorker {
     setInterval(() => overload.check(fanout.counters), CHECK_INTERVAL_MS).unref();
     const heartbeats = new Heartbeats(views, outbox, config.times, monotonicMicros);
     setInterval(() => heartbeats.sweep(), heartbeats.sweepIntervalMs).unref();
-    const { pending } = this.#life;
-    this.#life.stats = () =>
-      workerStats({ ...this.#streams, ...this.#clients, server: this.#server, overload, pending });
+    const parts = { sessions: this.#sessions, server: this.#server, pending: this.#life.pending, overload };
+    this.#life.stats = () => workerStats({ ...this.#streams, ...this.#clients, ...parts });
   }
 }
 

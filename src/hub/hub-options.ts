@@ -3,10 +3,19 @@ import type { Hold, RejectReason } from '../threads/batch.js';
 import type { ToWorker } from '../threads/thread-messages.js';
 import type { HubFeed } from './hub-feed.js';
 import type { EncoderThread } from './shards/encoder-thread.js';
+import { newTallies, type Tallies } from './sources/tallies.js';
+
+/** What an encoder reported. */
+interface EncoderNumbers {
+  readonly busyMicros: number;
+  readonly heapUsedBytes: number;
+  readonly heapLimitBytes: number;
+}
 
 export interface HubCounters {
   messages: number;
-  bytes: number;
+  /** Messages and bytes of each kind. */
+  readonly kinds: Tallies;
   /** Messages on subjects that are not market data, or of new subjects beyond the table's limit. */
   ignored: number;
   /** Repeated messages, recognized by the publisher's own sequence or a client's id. */
@@ -16,21 +25,22 @@ export interface HubCounters {
   batches: number;
   frames: number;
   frameBytes: number;
-  encodeMicros: number;
+  /** By shard. */
+  readonly encoders: EncoderNumbers[];
   withoutBase: number;
   readonly rejected: Map<RejectReason, number>;
 }
 
 export const newCounters = (): HubCounters => ({
   messages: 0,
-  bytes: 0,
+  kinds: newTallies(),
   ignored: 0,
   duplicates: 0,
   gaps: 0,
   batches: 0,
   frames: 0,
   frameBytes: 0,
-  encodeMicros: 0,
+  encoders: [],
   withoutBase: 0,
   rejected: new Map(),
 });

@@ -54,7 +54,8 @@ export class Hub {
   constructor(options: HubOptions) {
     this.#options = options;
     const { feed } = options;
-    this.#subjects = new SubjectTable(options.encoders, () => options.nowMicros() / 1000);
+    const nowMs = () => options.nowMicros() / 1000;
+    this.#subjects = new SubjectTable(options.encoders, nowMs, this.counters.kinds);
     this.#interest = new Interest({
       subjects: this.#subjects,
       follow: (subject, wanted) => feed.follow(subject, wanted),
@@ -124,7 +125,7 @@ export class Hub {
       index,
       startThread: () => options.startEncoder(index),
       subject: id => this.#subjects.get(id),
-      onResult: result => this.#results.take(result),
+      onResult: result => this.#results.take(result, index),
       onCrash: (cause, lost, at) => this.#rebuild(index, cause, lost, at),
     });
   }
@@ -182,14 +183,11 @@ export class Hub {
     this.counters.messages++;
     subject.seenOrder = this.counters.messages;
     subject.seenAtMs = this.#symbols.nowMs;
-    this.counters.bytes += m.payload.length;
+    subject.tally.messages++;
+    subject.tally.bytes += m.payload.length;
+    const isPublication = subject.kind === 'rooms' && m.publication !== '';
     // The feed's own store already deduplicates client messages by id.
-    if (
-      subject.kind === 'rooms' &&
-      m.publication !== '' &&
-      m.epoch === '' &&
-      this.#publications.isRepeat(m.subject, m.publication)
-    ) {
+    if (isPublication && m.epoch === '' && this.#publications.isRepeat(m.subject, m.publication)) {
       this.counters.duplicates++;
       return;
     }
@@ -216,6 +214,7 @@ export class Hub {
     }
     subject.seq = seq;
     this.#messageMicros = this.#options.nowMicros();
+    subject.tally.lastMicros = this.#messageMicros;
     shard.data(subject, m.payload, seq, m.tsEventMicros, this.#messageMicros, flags);
     if (subject.kind === 'rooms' && m.publication !== '')
       this.#publications.arrived(m.subject, m.publication, { epoch, seq });

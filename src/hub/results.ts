@@ -17,12 +17,15 @@ export class Results {
     this.#options = options;
   }
 
-  take(result: BatchResult): void {
+  /** @param shard whose encoder reports it */
+  take(result: BatchResult, shard: number): void {
     const { counters: c, holds, subjects, onFault } = this.#options;
     c.batches++;
     c.frames += result.frames;
     c.frameBytes += result.frameBytes;
-    c.encodeMicros += result.busyMicros;
+    const { busyMicros, heapUsedBytes, heapLimitBytes } = result;
+    const before = c.encoders[shard]?.busyMicros ?? 0;
+    c.encoders[shard] = { busyMicros: before + busyMicros, heapUsedBytes, heapLimitBytes };
     c.withoutBase += result.withoutBase;
     for (const { source, reason, payload } of result.rejected) {
       this.refuse(subjects.get(source)?.name ?? '', payload, reason);

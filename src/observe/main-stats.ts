@@ -1,7 +1,55 @@
 /** The main thread's counters, for metrics. */
+import type { SourceKind } from '../protocol/topics.js';
+
+/** What can keep a gateway from being ready. */
+export const NOT_READY_REASONS = [
+  ...['closing', 'draining', 'feed', 'feed_stale', 'workers', 'descriptors', 'workers_stuck', 'encoders_stuck'],
+  ...['revocations', 'key_set', 'workers_stable', 'encoders_stable'],
+] as const;
+export type NotReadyReason = (typeof NOT_READY_REASONS)[number];
+
+/** Configured limits that something is compared with. */
+export const LIMITS = [
+  ...['connections', 'anonymous', 'per_user', 'per_address', 'pending', 'pending_per_address', 'attempts_per_second'],
+  ...['subscriptions', 'messages_per_second', 'work_units_per_second', 'message_bytes', 'backpressure_bytes'],
+  ...['buffered_bytes', 'client_topics', 'symbols', 'log_bytes', 'cpu_cores'],
+] as const;
+export type LimitName = (typeof LIMITS)[number];
+
+/** One thread at a scrape. A thread that is down has zeros, and the time that it was busy before. */
+export interface ThreadNumbers {
+  readonly name: string;
+  /** Undefined for encoders. */
+  readonly loopDelayMs: number | undefined;
+  readonly busyMs: number;
+  readonly heapUsedBytes: number;
+  readonly heapLimitBytes: number;
+  /** It did not answer this scrape; undefined for threads that are not asked. */
+  readonly isSilent: boolean | undefined;
+}
+
+/** What arrived from the feed of one kind. */
+export interface KindNumbers {
+  readonly kind: SourceKind;
+  readonly messages: number;
+  readonly bytes: number;
+  /** When the last message arrived, Unix time; 0: never. */
+  readonly lastSeconds: number;
+}
 
 /** The main thread's numbers at a scrape. */
 export interface MainStats {
+  readonly build: { readonly version: string; readonly node: string; readonly uws: string };
+  readonly obstacles: readonly (readonly [name: NotReadyReason, isInTheWay: boolean])[];
+  readonly limits: Readonly<Record<LimitName, number>>;
+  /** Unix time; undefined without TLS. */
+  readonly certificateExpirySeconds: number | undefined;
+  /** Undefined while it is not known. */
+  readonly clock: { readonly offsetSeconds: number; readonly errorSeconds: number } | undefined;
+  readonly threads: readonly ThreadNumbers[];
+  /** Users with an open connection. */
+  readonly users: number;
+  readonly kinds: readonly KindNumbers[];
   readonly messages: number;
   readonly bytes: number;
   readonly ignored: number;
@@ -75,6 +123,8 @@ interface KeySetNumbers {
 /** Numbers about the feed's connections to its servers. */
 export interface FeedHealth {
   readonly behind: number;
+  readonly reconnects: number;
+  readonly consumerRecreations: number;
   readonly headersIgnored: number;
   readonly errors: ReadonlyMap<string, number>;
   readonly roundTripMs: number | undefined;

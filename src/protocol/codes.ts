@@ -129,8 +129,12 @@ export const GAP_REASONS = {
   new_epoch: 'sequences restart in `epoch`, at `to` (`from` is 0): whether anything was lost before is unknown',
 } as const satisfies Codes;
 export type GapReason = keyof typeof GAP_REASONS;
+/** In the order that frames number them in. */
+export const GAP_REASON_NAMES = Object.keys(GAP_REASONS) as readonly GapReason[];
+/** How frames number it, from 1; 0: no such reason. */
+export const gapNumber = (reason: string): number => GAP_REASON_NAMES.indexOf(reason as GapReason) + 1;
 
-/** `reason` of `stale`: why a state topic is held back. Records carry the index, so the order matters. */
+/** `reason` of `stale`: why a state topic is held back. */
 export const STALE_REASONS = {
   publisher_gap: 'there is a hole in the numbering of the publisher',
   refused: 'a message of the publisher was invalid',
@@ -138,8 +142,10 @@ export const STALE_REASONS = {
   no_snapshot: 'changes came without a whole message before them',
 } as const satisfies Codes;
 export type StaleReason = keyof typeof STALE_REASONS;
-/** In the order that records number them in. */
+/** In the order that records and frames number them in. */
 export const STALE_REASON_NAMES = Object.keys(STALE_REASONS) as readonly StaleReason[];
+/** How frames number it, from 1. */
+export const staleNumber = (reason: StaleReason): number => STALE_REASON_NAMES.indexOf(reason) + 1;
 
 /** Why a publisher's message is refused: `Reason` of its dead letter, and a label of `millrace_feed_rejected_total`. */
 export const REJECT_REASONS = {

@@ -79,6 +79,9 @@ export interface BatchOutcome {
   frames: number;
   frameBytes: number;
   busyMicros: number;
+  /** Of the thread, at most a second ago. */
+  heapUsedBytes: number;
+  heapLimitBytes: number;
 }
 
 /** The outcome of a batch with nothing to report. */
@@ -93,6 +96,8 @@ export const newOutcome = (): BatchOutcome => ({
   frames: 0,
   frameBytes: 0,
   busyMicros: 0,
+  heapUsedBytes: 0,
+  heapLimitBytes: 0,
 });
 
 export interface BatchResult extends BatchOutcome {

@@ -5,7 +5,8 @@
  * (native-notes/threads.md)
  * `0 i32 posted: the ticket of the newest batch, or CLOSED: no thread attends · 4 i32 done: ticket of the last one
  * done`
- * `8 f64 bytes · 16 f64 frames · 24 f64 frame bytes · 32 f64 without base · 40 f64 busy µs · 64 the batch`
+ * `8 f64 bytes · 16 f64 frames · 24 f64 frame bytes · 32 f64 without base · 40 f64 busy µs · 48 f64 heap in use ·`
+ * `56 f64 limit of the heap · 64 the batch`
  */
 import { type BatchOutcome, newOutcome } from './batch.js';
 
@@ -23,7 +24,9 @@ const FRAMES = 1;
 const FRAME_BYTES = 2;
 const WITHOUT_BASE = 3;
 const BUSY_MICROS = 4;
-const NUMBERS = 5;
+const HEAP_USED = 5;
+const HEAP_LIMIT = 6;
+const NUMBERS = 7;
 const BATCH_AT = 64;
 const CLOSED = -1;
 const TICKET_MAX = 0x3fff_ffff;
@@ -82,6 +85,8 @@ export class HandoffSender {
     outcome.frameBytes = this.#numbers[FRAME_BYTES] ?? 0;
     outcome.withoutBase = this.#numbers[WITHOUT_BASE] ?? 0;
     outcome.busyMicros = this.#numbers[BUSY_MICROS] ?? 0;
+    outcome.heapUsedBytes = this.#numbers[HEAP_USED] ?? 0;
+    outcome.heapLimitBytes = this.#numbers[HEAP_LIMIT] ?? 0;
     return outcome;
   }
 
@@ -131,11 +136,14 @@ export class HandoffReceiver {
     return undefined;
   }
 
-  #done(ticket: number, { frames, frameBytes, withoutBase, busyMicros }: BatchOutcome): void {
+  #done(ticket: number, outcome: BatchOutcome): void {
+    const { frames, frameBytes, withoutBase, busyMicros, heapUsedBytes, heapLimitBytes } = outcome;
     this.#numbers[FRAMES] = frames;
     this.#numbers[FRAME_BYTES] = frameBytes;
     this.#numbers[WITHOUT_BASE] = withoutBase;
     this.#numbers[BUSY_MICROS] = busyMicros;
+    this.#numbers[HEAP_USED] = heapUsedBytes;
+    this.#numbers[HEAP_LIMIT] = heapLimitBytes;
     Atomics.store(this.#cells, DONE, ticket);
     Atomics.notify(this.#cells, DONE);
   }

@@ -9,17 +9,18 @@
  *
  * Positions count 8-byte units, modulo 2^32, and are compared by signed difference.
  *
- * Frame: 40-byte header, payload, padding to 8 bytes, never wrapped around the ring's end.
+ * Frame: 48-byte header, payload, padding to 8 bytes, never wrapped around the ring's end.
  * `0 u32 frame bytes · 4 u8 kind · 5 u8 lane · 6 u8 epoch bytes · 8 u32 source · 12 u32 workers (bit mask) ·`
- * `16 f64 seq · 24 f64 hub time µs · 32 u32 payload bytes · 36 u32 tag`
+ * `16 f64 seq · 24 f64 hub time µs · 32 u32 payload bytes · 36 u32 tag · 40 f64 event time µs or reason`
  *
  * The epoch comes before the payload. The tag of an answer is the request number; in all other frames it stands for
- * the epoch (`epochTagOf`).
+ * the epoch (`epochTagOf`). A frame that says why something is missing or stale has the number of the reason in place of
+ * the publisher's event time; a replayed message has neither.
  */
 import { align8 } from '../protocol/align8.js';
 import { fnv1a } from '../protocol/fnv.js';
 
-const FRAME_HEADER_BYTES = 40;
+const FRAME_HEADER_BYTES = 48;
 
 export const FrameKind = {
   /** A change of a state topic: publish to the view. */
@@ -132,6 +133,7 @@ export class RingWriter {
     workers: number,
     seq: number,
     hubMicros: number,
+    eventMicrosOrReason: number,
     tag: number,
     epoch: Uint8Array,
     payload: Uint8Array,
@@ -152,6 +154,7 @@ export class RingWriter {
     this.#f64[(at + 24) >> 3] = hubMicros;
     this.#u32[(at + 32) >> 2] = size;
     this.#u32[(at + 36) >> 2] = tag;
+    this.#f64[(at + 40) >> 3] = eventMicrosOrReason;
     const body = at + FRAME_HEADER_BYTES;
     this.#bytes.set(epoch, body);
     this.#bytes.set(
@@ -208,6 +211,8 @@ export class RingReader {
   source = 0;
   seq = 0;
   hubMicros = 0;
+  /** The publisher's event time, 0: unknown; or the number of a reason. */
+  eventMicrosOrReason = 0;
   /** The request number in answers; in other frames it stands for the epoch. */
   tag = 0;
   epochStart = 0;
@@ -282,6 +287,7 @@ export class RingReader {
       this.seq = this.#f64[(at + 16) >> 3] ?? 0;
       this.hubMicros = this.#f64[(at + 24) >> 3] ?? 0;
       this.tag = this.#u32[(at + 36) >> 2] ?? 0;
+      this.eventMicrosOrReason = this.#f64[(at + 40) >> 3] ?? 0;
       this.epochStart = at + FRAME_HEADER_BYTES;
       this.payloadStart = this.epochStart + ((head >>> 16) & 0xff);
       this.payloadEnd = this.payloadStart + (this.#u32[(at + 32) >> 2] ?? 0);

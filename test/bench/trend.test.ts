@@ -85,7 +85,7 @@ describe('R49 the test for a growing trend', () => {
 describe('R49 the verdict on a run', () => {
   const MIB = 1024 ** 2;
   const metrics = (rss: number, fds: number) =>
-    `millrace_process_resident_memory_bytes ${rss * MIB}\nmillrace_process_open_fds ${fds}\nmillrace_views 20\n`;
+    `process_resident_memory_bytes ${rss * MIB}\nprocess_open_fds ${fds}\nmillrace_views 20\n`;
 
   it('names the figure that grows, and no other', () => {
     const samples = Array.from({ length: 120 }, (_, i) =>

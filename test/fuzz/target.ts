@@ -167,6 +167,6 @@ export class FuzzTarget {
 
   async #memory(): Promise<number> {
     process.kill(this.gateway.pid, 'SIGUSR2');
-    return this.gateway.metric('millrace_process_resident_memory_bytes');
+    return this.gateway.metric('process_resident_memory_bytes');
   }
 }

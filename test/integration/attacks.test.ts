@@ -344,7 +344,7 @@ describe('compression', () => {
   it('R28 R47 a bomb is inflated no further than a message may be, and ends its own connection alone', async () => {
     const gateway = await gatewayWith({ WORKERS: '1', WS_COMPRESSION: 'on' });
     const witness = await open(`${gateway.url}/ws`);
-    const before = await gateway.metric('millrace_process_resident_memory_bytes');
+    const before = await gateway.metric('process_resident_memory_bytes');
     const bomb = compressed(Buffer.alloc(256 * 1024 * 1024, 0x20));
     expect(bomb.length).toBeLessThan(300_000);
     for (let n = 0; n < 10; n++) {
@@ -355,7 +355,7 @@ describe('compression', () => {
     }
     witness.send({ action: 'ping' });
     await witness.arrived('pong');
-    const grownBytes = (await gateway.metric('millrace_process_resident_memory_bytes')) - before;
+    const grownBytes = (await gateway.metric('process_resident_memory_bytes')) - before;
     expect(grownBytes).toBeLessThan(128 * 1024 * 1024);
   });
 

@@ -119,7 +119,7 @@ test(
         await until(() => fast.frames.length > frames, 30_000, 'the one that reads goes on at full rate');
       };
       await received(10_000);
-      const rss = () => gateway.metric('millrace_process_resident_memory_bytes');
+      const rss = () => gateway.metric('process_resident_memory_bytes');
       const before = await rss();
       const stalled: TestClient[] = [];
       for (let n = 0; n < CLIENTS; n++) {

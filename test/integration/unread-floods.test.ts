@@ -173,7 +173,7 @@ describe('J1 R47 messages that never end', () => {
   it('J1 R47 many connections of one address cannot fill the memory', async () => {
     const gateway = await gatewayWith({});
     await fillLongPlaces(gateway);
-    const before = await gateway.metric('millrace_process_resident_memory_bytes');
+    const before = await gateway.metric('process_resident_memory_bytes');
     const attackers = await Promise.all(Array.from({ length: 100 }, () => openRaw(`${gateway.url}/ws`)));
     const part = unfinished(128 * KIB);
     for (const attacker of attackers) {
@@ -184,7 +184,7 @@ describe('J1 R47 messages that never end', () => {
     const more = unfinished(2 * MIB).fill(0, 0, 1);
     for (const attacker of attackers) attacker.write(more);
     await until(() => attackers.every(({ isClosed }) => isClosed), 20_000);
-    const grown = (await gateway.metric('millrace_process_resident_memory_bytes')) - before;
+    const grown = (await gateway.metric('process_resident_memory_bytes')) - before;
     expect(grown).toBeLessThan(100 * MIB);
     await open(`${gateway.url}/ws`);
   });

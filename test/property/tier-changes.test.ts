@@ -172,6 +172,7 @@ class TierModel {
       outbox,
       gaps,
       nowMicros,
+      timeOfDayMicros: nowMicros,
       ladder,
       turn,
     });

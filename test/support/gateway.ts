@@ -1,6 +1,7 @@
 /** A gateway as its users run it: the built program, in its own process, on ports of its own. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { valueIn } from '../../bench/harness/metrics.js';
 import { mintToken, type TokenRequest } from '../../src/auth/token.js';
 
 const PROGRAM = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
@@ -39,7 +40,10 @@ export interface TestGateway {
   readonly exited: Promise<number | null>;
   /** The text of `/metrics`. */
   metrics(): Promise<string>;
-  /** One value of `/metrics`; 0 when it is not there yet. @param sample e.g. `millrace_connections_open` */
+  /**
+   * The sum of all series of `/metrics` that have these labels; 0 when there is none.
+   * @param sample e.g. `millrace_connections_open` or `millrace_closes_total{code="4008"}`
+   */
   metric(sample: string): Promise<number>;
 }
 
@@ -81,8 +85,7 @@ export async function startGateway(
     stop: signal => stop(child, exited, signal ?? 'SIGTERM'),
     metrics,
     async metric(sample) {
-      const line = (await metrics()).split('\n').find(candidate => candidate.startsWith(`${sample} `));
-      return line === undefined ? 0 : Number(line.slice(sample.length + 1));
+      return valueIn(await metrics(), sample) ?? 0;
     },
   };
 }

@@ -139,6 +139,7 @@ export class OneThreadGateway {
       outbox,
       gaps,
       nowMicros,
+      timeOfDayMicros: nowMicros,
       ladder: this.#ladder,
       turn,
     });

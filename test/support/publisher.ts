@@ -1,6 +1,7 @@
 /** A publisher as the contract describes it: the plain NATS client, JSON or MessagePack, optional headers. */
 import { Packr } from 'msgpackr';
 import { connect, headers, type MsgHdrs, type NatsConnection } from 'nats';
+import { valueIn } from '../../bench/harness/metrics.js';
 import type { TestGateway } from './gateway.js';
 import { PATIENCE_MS, until } from './until.js';
 
@@ -55,7 +56,7 @@ export class TestPublisher {
 
 async function taken(gateway: TestGateway): Promise<number> {
   const text = await gateway.metrics();
-  const value = (name: string) => Number(new RegExp(`^${name} (\\d+)`, 'm').exec(text)?.[1] ?? 0);
+  const value = (name: string) => valueIn(text, name) ?? 0;
   return value('millrace_feed_messages_total') + value('millrace_feed_ignored_total');
 }
 

@@ -67,7 +67,15 @@ export class ScriptedFeed implements Feed {
   }
 
   get health(): FeedHealth {
-    return { behind: this.behindMessages, headersIgnored: 0, errors: new Map(), roundTripMs: 1, queuedBytes: 0 };
+    return {
+      behind: this.behindMessages,
+      reconnects: 0,
+      consumerRecreations: 0,
+      headersIgnored: 0,
+      errors: new Map(),
+      roundTripMs: 1,
+      queuedBytes: 0,
+    };
   }
 
   async stop(): Promise<void> {

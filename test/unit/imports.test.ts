@@ -18,6 +18,7 @@ const ROOMS = [
   'src/cli',
   'src',
   'src/admin',
+  'src/observe/metrics',
   'src/gateway',
   'src/gateway/edge',
   'src/gateway/delivery',

@@ -48,6 +48,8 @@ export class TopicCommands {
   isShedding = false;
   /** Commands refused because of overload. */
   shed = 0;
+  /** Topics for which a client requested another snapshot. */
+  resyncs = 0;
   readonly #subscriptions: Subscriptions;
   readonly #symbols: SymbolLookup;
   readonly #replies: Replies;
@@ -99,6 +101,7 @@ export class TopicCommands {
     if (named === undefined) return undefined;
     if (named.names.length > this.#subscriptionsMax) return this.#tooMany(session, command.id);
     const topics = named.names.map(name => topicOf(named.stream, name));
+    this.resyncs += topics.length;
     const missing: string[] = [];
     const sent = this.#inTurns(session, topics, this.#perTurn(named.stream), part => {
       missing.push(...this.#subscriptions.resync(session, part));

@@ -18,20 +18,17 @@ import type { Published } from '../slow-consumers/overload.js';
 import type { Subscriptions } from '../subscriptions/subscriptions.js';
 import type { Turn } from '../views/native-topics.js';
 import type { Views } from '../views/views.js';
+import { FrameLatencies } from './frame-latencies.js';
 
 /** Maximum bytes of frames published in one turn, so that commands and drains get their turns under load. */
 const TURN_BYTES_MAX = 32 * 1024;
 /** A frame this old indicates a queue; younger ones are just a turn or two in transit. */
 const LAGGING_MICROS = 20_000;
-/** Bucket b counts frames that took less than 2^b µs from the hub to their publish. */
-const LATENCY_BUCKETS = 26;
 
 const textDecoder = new TextDecoder();
 
 interface FanoutCounters extends Published {
   turns: number;
-  readonly latencyBuckets: Float64Array;
-  latencySumMicros: number;
   /** Latency of the last realtime frame published. */
   lastMicros: number;
 }
@@ -41,10 +38,9 @@ export class Fanout {
     turns: 0,
     overruns: 0,
     youngestMicros: Number.POSITIVE_INFINITY,
-    latencyBuckets: new Float64Array(LATENCY_BUCKETS),
-    latencySumMicros: 0,
     lastMicros: 0,
   };
+  readonly latencies = new FrameLatencies();
   readonly #rings: readonly RingReader[];
   readonly #filled: boolean[];
   readonly #views: Views;
@@ -52,8 +48,11 @@ export class Fanout {
   readonly #outbox: Outbox;
   readonly #gaps: Gaps;
   readonly #nowMicros: () => number;
+  readonly #timeOfDayMicros: () => number;
   readonly #ladder: Ladder;
   readonly #turn: Turn;
+  /** When this pass over the frames began, µs since the Unix epoch. */
+  #passMicros = 0;
 
   constructor(options: {
     rings: readonly RingReader[];
@@ -61,7 +60,9 @@ export class Fanout {
     subscriptions: Subscriptions;
     outbox: Outbox;
     gaps: Gaps;
+    /** A monotonic clock, and the time of day: µs. */
     nowMicros: () => number;
+    timeOfDayMicros: () => number;
     ladder: Ladder;
     turn: Turn;
   }) {
@@ -72,6 +73,7 @@ export class Fanout {
     this.#outbox = options.outbox;
     this.#gaps = options.gaps;
     this.#nowMicros = options.nowMicros;
+    this.#timeOfDayMicros = options.timeOfDayMicros;
     this.#ladder = options.ladder;
     this.#turn = options.turn;
   }
@@ -115,6 +117,7 @@ export class Fanout {
   publish(tier: Tier): void {
     if (this.#views.count(tier) === 0) return;
     const nowMicros = this.#nowMicros();
+    this.#passMicros = this.#timeOfDayMicros();
     for (let i = 0; i < this.#rings.length; i++) {
       const ring = this.#rings[i];
       if (ring === undefined || !this.#filled[i]) continue;
@@ -167,7 +170,8 @@ export class Fanout {
     const isAnswer = ring.kind === FrameKind.staleAnswer;
     const view = isAnswer ? this.#views.asked(ring.tag) : this.#views.get(tier, ring.source, ring.lane);
     if (view === undefined || view.tier !== tier || (view.isBroken && !isAnswer)) return;
-    view.markStale(ring.copy.slice(ring.payloadStart, ring.payloadEnd));
+    const frame = ring.copy.slice(ring.payloadStart, ring.payloadEnd);
+    view.markStale({ frame, reason: ring.eventMicrosOrReason });
     if (!isAnswer) this.#outbox.publishStale(view);
   }
 
@@ -199,8 +203,10 @@ export class Fanout {
       const bytes = ring.copy.subarray(ring.payloadStart, ring.payloadEnd);
       this.#subscriptions.viewChanges.queueForBuffering(view, bytes, ring.seq, ring.tag);
     }
-    const { control } = this.#outbox;
-    const counted = ring.kind === FrameKind.gap ? control : view.sent;
+    const { control, announcements } = this.#outbox;
+    const isGap = ring.kind === FrameKind.gap;
+    if (isGap) announcements.gap(ring.eventMicrosOrReason, view.subscribers);
+    const counted = isGap ? control : view.sent;
     this.#outbox.publish(view, ring.copy, ring.payloadStart, ring.payloadEnd, counted);
   }
 
@@ -214,6 +220,8 @@ export class Fanout {
     }
     if (replay.view.tier !== tier) return;
     if (ring.kind === FrameKind.replay) {
+      // Replays are sent to all who asked for the same; what they announce is counted once.
+      this.#outbox.announcements.gap(ring.eventMicrosOrReason, 1);
       recoveries.frame(replay, ring.copy.subarray(ring.payloadStart, ring.payloadEnd), ring.seq);
       return;
     }
@@ -271,14 +279,14 @@ export class Fanout {
     return textDecoder.decode(ring.copy.subarray(ring.epochStart, ring.payloadStart));
   }
 
-  #observe({ hubMicros, lane }: RingReader, nowMicros: number): void {
+  #observe({ hubMicros, eventMicrosOrReason: eventMicros, lane }: RingReader, nowMicros: number): void {
     if (hubMicros === 0) return;
     const micros = Math.max(0, nowMicros - hubMicros);
-    const bucket = Math.min(LATENCY_BUCKETS - 1, 32 - Math.clz32(micros));
-    this.counters.latencyBuckets[bucket] = (this.counters.latencyBuckets[bucket] ?? 0) + 1;
-    this.counters.latencySumMicros += micros;
+    const rateClass = classOfLane(lane);
+    this.latencies.published(rateClass, micros);
+    if (eventMicros > 0) this.latencies.sent(rateClass, this.#passMicros - eventMicros);
     // Frames of slower classes are older by design.
-    if (classOfLane(lane) !== REALTIME) return;
+    if (rateClass !== REALTIME) return;
     this.counters.lastMicros = micros;
     if (micros < this.counters.youngestMicros) this.counters.youngestMicros = micros;
   }

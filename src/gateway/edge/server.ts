@@ -11,6 +11,7 @@ import type { MessageRate } from '../limits/message-rate.js';
 import type { PendingSockets } from '../limits/pending-sockets.js';
 import type { WorkBudgets } from '../limits/work-budgets.js';
 import type { Session, Socket } from '../model/session.js';
+import type { Refusal } from '../refusal.js';
 import { type FeedStatusFrame, isAllWell } from '../sending/feed-status.js';
 import type { Outbox } from '../sending/outbox.js';
 import type { Keepalive } from '../sessions/keepalive.js';
@@ -32,6 +33,9 @@ import { NO_COMPRESSION, SHARED_COMPRESSOR, uwsIdleSeconds, uwsPayloadBytesMax }
 
 /** Maximum sessions written to in one turn when all of them get a message. */
 const TOLD_AT_ONCE_MAX = 1_000;
+/** A client may close with any code: the others count together. */
+type ClientClose = 1000 | 1001 | 1005 | 1006 | 'other';
+
 interface ServerCounters {
   open: number;
   opened: number;
@@ -42,8 +46,10 @@ interface ServerCounters {
   messagesRefused: number;
   /** Closes begun by the gateway, by code. */
   readonly closes: Map<number, number>;
-  /** Refused upgrades by HTTP status. */
-  readonly refused: Map<number, number>;
+  /** Closes that clients began, by code. */
+  readonly clientCloses: Record<ClientClose, number>;
+  /** Refused upgrades by `status|code`. */
+  readonly refused: Map<string, number>;
 }
 
 interface ServerParts {
@@ -84,6 +90,7 @@ export class GatewayServer {
     receivedBytes: 0,
     messagesRefused: 0,
     closes: new Map(),
+    clientCloses: { 1000: 0, 1001: 0, 1005: 0, 1006: 0, other: 0 },
     refused: new Map(),
   };
   /** Sends clients elsewhere. */
@@ -103,7 +110,7 @@ export class GatewayServer {
       ...parts,
       longMessageSlots: this.#longMessageSlots,
       explanations: this.#explanations,
-      onRefused: status => this.#refused(status),
+      onRefused: why => this.#refused(why),
     });
     this.redirects = new Redirects({
       ...parts,
@@ -154,6 +161,11 @@ export class GatewayServer {
 
   #closing(code: CloseCode): void {
     this.counters.closes.set(code, (this.counters.closes.get(code) ?? 0) + 1);
+  }
+
+  #closedByClient(code: number): void {
+    const { clientCloses } = this.counters;
+    clientCloses[Object.hasOwn(clientCloses, code) ? (code as ClientClose) : 'other']++;
   }
 
   #route(served: ServedApp): void {
@@ -226,8 +238,9 @@ export class GatewayServer {
     else void Promise.all(awaited).then(tell);
   }
 
-  #refused(status: number): void {
-    this.counters.refused.set(status, (this.counters.refused.get(status) ?? 0) + 1);
+  #refused({ status, code }: Refusal): void {
+    const key = `${status}|${code}`;
+    this.counters.refused.set(key, (this.counters.refused.get(key) ?? 0) + 1);
   }
 
   /**
@@ -246,8 +259,8 @@ export class GatewayServer {
     const { gate, keepalive, commands, config } = this.#parts;
     this.counters.received++;
     this.counters.receivedBytes += bytes.byteLength;
-    session.traffic.received(bytes.byteLength);
     const nowMs = performance.now();
+    session.traffic.received(bytes.byteLength, nowMs);
     keepalive.received(session, nowMs);
     if (bytes.byteLength > config.limits.messageBytesMax) {
       this.end(session, CloseCode.payloadTooLarge, 'payload too large');
@@ -287,6 +300,7 @@ export class GatewayServer {
     this.counters.open--;
     this.counters.closed++;
     const ours = this.#closedBy.get(session);
+    if (ours === undefined) this.#closedByClient(code);
     const ended = ours ?? { code, reason: Buffer.from(reason).toString() };
     this.#parts.log.ended(clientOf(session), ours === undefined ? 'client' : 'gateway', ended, session.traffic);
   }

@@ -49,7 +49,7 @@ interface UpgradesParts {
   readonly onFault: (what: string, cause: unknown) => void;
   readonly log: ClientLog;
   readonly readiness: SharedReadiness;
-  readonly onRefused: (status: number) => void;
+  readonly onRefused: (why: Refusal) => void;
 }
 
 export class Upgrades {
@@ -268,8 +268,9 @@ export class Upgrades {
     answer(asked, refusalAnswer(why, { [CONNECTION_HEADER]: this.#parts.log.ids.text(asked.connection) }));
   }
 
-  #refused({ connection, address }: Answerable, { status, code, message, by }: Refusal): void {
-    this.#parts.onRefused(status);
+  #refused({ connection, address }: Answerable, why: Refusal): void {
+    const { status, code, message, by } = why;
+    this.#parts.onRefused(why);
     const client = { id: connection, address, user: by?.user ?? '', tier: by?.tier };
     // What a credential lacks shows only beside what the gateway read in it.
     const roles = status === 403 ? by?.roles : undefined;

@@ -77,6 +77,11 @@ export class SharedCounts {
     return this.#total();
   }
 
+  /** How many keys have a count. Goes through all slots. */
+  get keys(): number {
+    return this.#slots.distinct(this.#isFree);
+  }
+
   /** Takes back everything `worker` counted. Call after it has ended and before its successor starts. */
   clear(worker: number): void {
     this.#slots.clear(worker);

@@ -151,6 +151,33 @@ export class SharedSlots {
     Atomics.add(this.words, slot - FIELDS_AT + GENERATION, 1);
   }
 
+  /** How many keys have a slot that is not free. Goes through all slots, so call it rarely. */
+  distinct(isFree: (slot: number) => boolean): number {
+    const { words } = this;
+    let keys = 0;
+    for (let worker = 0; worker < this.workers; worker++) {
+      const tags = this.#tagsOf(worker);
+      for (let index = 0; index < this.#slots; index++) {
+        const tag = Atomics.load(words, tags + index);
+        if (tag === 0) continue;
+        const slot = this.#slotAt(tags, index);
+        if (isFree(slot)) continue;
+        this.#tag = tag;
+        this.#high = Atomics.load(words, slot - FIELDS_AT + HIGH);
+        if (!this.#isInTableBefore(worker, isFree)) keys++;
+      }
+    }
+    return keys;
+  }
+
+  #isInTableBefore(worker: number, isFree: (slot: number) => boolean): boolean {
+    for (let other = 0; other < worker; other++) {
+      const slot = this.find(other);
+      if (slot !== NO_SLOT && !isFree(slot)) return true;
+    }
+    return false;
+  }
+
   /** Clears the table of a worker that has ended. Until its successor starts, the caller is the table's writer. */
   clear(worker: number): void {
     const tags = this.#tagsOf(worker);

@@ -59,6 +59,11 @@ export class SharedTables {
     return this.#lagging.includes(1);
   }
 
+  /** Users with a connection. Goes through all slots. */
+  get users(): number {
+    return new SharedCounts(this.data.users, 0).keys;
+  }
+
   /** Clears what a thread counted for its sockets, which are gone. Debts belong to no thread and stay. */
   forget(worker: number): void {
     const { connections, waiting, addresses, users, pending, published, attempts, failures } = this.data;

@@ -3,6 +3,7 @@
 /** Written by the server (opened, received) and by whatever sends to the socket. */
 export class Traffic {
   #openedMs = 0;
+  #receivedMs = 0;
   #receivedBytes = 0;
   #sentBytes = 0;
   #publishedBytes = 0;
@@ -10,6 +11,11 @@ export class Traffic {
   /** When the socket opened, by a monotonic clock. */
   get openedMs(): number {
     return this.#openedMs;
+  }
+
+  /** When its client sent the last message; before the first, when it opened. */
+  get receivedMs(): number {
+    return this.#receivedMs;
   }
 
   get receivedBytes(): number {
@@ -28,9 +34,11 @@ export class Traffic {
 
   opened(nowMs: number): void {
     this.#openedMs = nowMs;
+    this.#receivedMs = nowMs;
   }
 
-  received(bytes: number): void {
+  received(bytes: number, nowMs: number): void {
+    this.#receivedMs = nowMs;
     this.#receivedBytes += bytes;
   }
 

@@ -5,7 +5,7 @@ import { ALL_SYMBOLS, isStateStream, type Stream, sourceKindOf, topicOf } from '
 import type { Tier } from '../../protocol/view-options.js';
 import { classNameOfLane, isMsgpackLane, isStampedLane } from '../../threads/lanes.js';
 import { shardOf } from '../../threads/shard-of.js';
-import type { Part } from './part.js';
+import type { Part, StaleNotice } from './part.js';
 import { Positions, type TaggedPosition } from './positions.js';
 import { viewCostOf } from './view-cost.js';
 
@@ -82,7 +82,7 @@ export class ViewOf<Waiter> {
   #sentAtMicros = 0;
   #heartbeats = 0;
   #part: Part | undefined;
-  #stale: Uint8Array | undefined;
+  #stale: StaleNotice | undefined;
 
   /** A view that is neither wanted nor used yet. @param shards number of encoders */
   constructor(
@@ -194,8 +194,8 @@ export class ViewOf<Waiter> {
     return this.#part;
   }
 
-  /** For a stale topic: the frame that says so, for sessions that are sent its document. */
-  get stale(): Uint8Array | undefined {
+  /** For a stale topic: for sessions that are sent its document. */
+  get stale(): StaleNotice | undefined {
     return this.#stale;
   }
 
@@ -291,8 +291,7 @@ export class ViewOf<Waiter> {
     this.#heartbeats++;
   }
 
-  /** The topic is stale. @param stale the frame that says so */
-  markStale(stale: Uint8Array): void {
+  markStale(stale: StaleNotice): void {
     this.#stale = stale;
   }
 

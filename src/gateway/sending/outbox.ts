@@ -4,6 +4,7 @@ import { MsgpackWriter } from '../../protocol/msgpack-writer.js';
 import { stampTsSent } from '../../threads/stamp.js';
 import type { Session, Subscription, View } from '../model/session.js';
 import type { Part, Views } from '../views/views.js';
+import { Announcements } from './announcements.js';
 import { composeQuotes, FRAME_BYTES, groupQuotes } from './snapshot-frames.js';
 
 /** uWS's `app.publish`. */
@@ -20,6 +21,8 @@ const DROPPED = 2;
 export class Outbox {
   /** Control frames sent: replies, warnings, errors, gaps. */
   readonly control = { messages: 0, bytes: 0 };
+  /** Of these, those that tell of something wrong. */
+  readonly announcements = new Announcements();
   /** Sockets seen with bytes in user space; sampled until they are empty. */
   readonly buffered = new Set<Session>();
   readonly #writer = new MsgpackWriter();
@@ -59,6 +62,7 @@ export class Outbox {
     const length = typeof bytes === 'string' ? Buffer.byteLength(bytes) : bytes.length;
     this.control.messages++;
     this.control.bytes += length;
+    this.announcements.sent(message, 1);
     return this.#write(session, bytes, length, !isJson);
   }
 
@@ -68,6 +72,7 @@ export class Outbox {
     const bytes = view.isMsgpack ? this.#packed(message) : Buffer.from(stringifyExact(message));
     this.control.messages += view.subscribers;
     this.control.bytes += view.subscribers * bytes.length;
+    this.announcements.sent(message, view.subscribers);
     view.countPublished(bytes.length);
     this.#publish(view.nativeTopic, bytes, view.isMsgpack, this.#compression && !view.isMsgpack);
   }
@@ -84,13 +89,18 @@ export class Outbox {
 
   /** Tells all sockets of a view that its topic is stale, and at which position. */
   publishStale(view: View): void {
-    const frame = view.stale?.slice();
-    if (frame !== undefined) this.publish(view, frame, 0, frame.length, this.control);
+    const { stale, subscribers } = view;
+    if (stale === undefined) return;
+    this.announcements.stale(stale.reason, subscribers);
+    this.publish(view, stale.frame.slice(), 0, stale.frame.length, this.control);
   }
 
   /** The same for one socket; false when it was dropped. */
   sendStale(session: Session, view: View): boolean {
-    return view.stale === undefined || this.sendEncoded(session, view, view.stale.slice());
+    const { stale } = view;
+    if (stale === undefined) return true;
+    this.announcements.stale(stale.reason, 1);
+    return this.sendEncoded(session, view, stale.frame.slice());
   }
 
   /** Repairs the chain of all sockets of a view with one complete document. */

@@ -6,6 +6,7 @@
 import type { Tier } from '../../protocol/view-options.js';
 import { Cursor } from '../../threads/cursor.js';
 import { CLASS_INTERVAL_MS, classOfLane } from '../../threads/lanes.js';
+import { Latencies } from '../../threads/latencies.js';
 import { hasPausedStates, type Session } from '../model/session.js';
 import type { Outbox } from '../sending/outbox.js';
 import type { Receipts } from '../sending/receipts.js';
@@ -22,8 +23,6 @@ const EXAMINED_PER_SESSION = 32;
 /** A check this many intervals after the last one means that the thread was blocked: answers may be waiting unread. */
 const LATE_INTERVALS = 2;
 const MICROS_PER_MS = 1_000;
-/** Bucket b counts ages below 2^b µs. */
-const AGE_BUCKETS = 28;
 
 export interface AgesOptions {
   readonly receipts: Receipts;
@@ -40,16 +39,9 @@ export interface AgesOptions {
   readonly nowMicros: () => number;
 }
 
-/** Ages of one tier, for a histogram. */
-export interface AgeCounts {
-  readonly buckets: Float64Array;
-  sumMicros: number;
-}
-
-const newCounts = (): AgeCounts => ({ buckets: new Float64Array(AGE_BUCKETS), sumMicros: 0 });
-
 export class Ages {
-  readonly counts: Readonly<Record<Tier, AgeCounts>> = { institutional: newCounts(), retail: newCounts() };
+  /** By tier. */
+  readonly observed: Readonly<Record<Tier, Latencies>> = { institutional: new Latencies(), retail: new Latencies() };
   readonly #options: AgesOptions;
   readonly #lagging = new Set<Session>();
   readonly #others: Cursor<Session>;
@@ -68,11 +60,7 @@ export class Ages {
 
   /** What a client of this tier holds, or has just read, was so old. */
   observe(tier: Tier, ageMs: number): void {
-    const counts = this.counts[tier];
-    const micros = Math.max(0, Math.round(ageMs * MICROS_PER_MS));
-    const bucket = Math.min(AGE_BUCKETS - 1, 32 - Math.clz32(micros));
-    counts.buckets[bucket] = (counts.buckets[bucket] ?? 0) + 1;
-    counts.sumMicros += micros;
+    this.observed[tier].observe(Math.max(0, ageMs * MICROS_PER_MS));
   }
 
   /** Probes clients that were sent something, and tells those whose data is too old. */

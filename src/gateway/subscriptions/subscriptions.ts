@@ -6,7 +6,7 @@
  */
 import { snapshotUnits } from '../../protocol/costs.js';
 import type { StreamPosition } from '../../protocol/stream-position.js';
-import { topicOf } from '../../protocol/topics.js';
+import { STREAMS, type Stream, topicOf } from '../../protocol/topics.js';
 import type { Gaps } from '../events/gaps.js';
 import { Recoveries, type Resumption } from '../events/recovery.js';
 import { ALL_TRADES, isCovered, TradesCoverage } from '../events/trades-coverage.js';
@@ -34,6 +34,8 @@ import { TradesCharges } from './trades-charges.js';
 import { ViewChanges } from './view-changes.js';
 
 export class Subscriptions {
+  /** Current ones, by stream. */
+  readonly counts: Record<Stream, number>;
   readonly #views: Views;
   readonly #outbox: Outbox;
   readonly #gaps: Gaps;
@@ -56,6 +58,7 @@ export class Subscriptions {
   readonly viewChanges: ViewChanges;
 
   constructor(options: SubscriptionsOptions) {
+    this.counts = Object.fromEntries(STREAMS.map(stream => [stream, 0])) as Record<Stream, number>;
     this.#options = { resumedAtOnceMax: RESUMED_AT_ONCE_MAX, ...options };
     this.#views = options.views;
     this.#outbox = options.outbox;
@@ -241,6 +244,7 @@ export class Subscriptions {
         this.#remove(present);
       }
       session.subscriptions.add(subscription);
+      this.counts[subscription.stream]++;
       made.push(subscription);
     }
     return made;
@@ -331,6 +335,7 @@ export class Subscriptions {
   #remove(subscription: Subscription): void {
     const { session, view } = subscription;
     session.subscriptions.delete(subscription);
+    this.counts[subscription.stream]--;
     this.#native.set(subscription, false);
     this.recoveries.drop(subscription);
     this.#starts.drop(subscription);

@@ -33,6 +33,7 @@ export class CertificateFiles {
   readonly #pollMs: number;
   readonly #watched: WatchedFiles;
   #unwatch: () => void = () => {};
+  #expiresAtMs: number | undefined;
 
   /** @param onRenewed called when the files hold another, usable certificate */
   constructor(
@@ -55,9 +56,14 @@ export class CertificateFiles {
 
   /** From now on, a change of the files renews the certificate. */
   watch(): void {
-    // The threads have read them.
-    void this.#watched.read(async () => undefined);
+    // The threads have just read them: should that be impossible by now, there is no time to tell.
+    this.#watched.read(async () => this.#take(await readCertificate(this.#files))).catch(() => undefined);
     this.#unwatch = this.#watched.watch(() => this.check('files changed'), this.#pollMs);
+  }
+
+  /** When the certificate in use expires, Unix time; undefined before `watch` has read it. */
+  get expiresAtMs(): number | undefined {
+    return this.#expiresAtMs;
   }
 
   unwatch(): void {
@@ -69,12 +75,17 @@ export class CertificateFiles {
     return this.#watched.read(() => this.#renew(reason));
   }
 
+  #take({ validTo }: X509Certificate): undefined {
+    this.#expiresAtMs = Date.parse(validTo);
+  }
+
   async #renew(reason: string): Promise<string | undefined> {
     const { certFile, keyFile, clientCaFile } = this.#files;
     try {
       const certificate = await usableCertificate(this.#files, this.#readers);
       const { subject, validTo, fingerprint256 } = certificate;
       this.#log.info({ reason, subject, validTo, fingerprint256 }, 'certificate renewed');
+      this.#take(certificate);
       this.#onRenewed();
       return undefined;
     } catch (cause) {

@@ -15,6 +15,11 @@
  */
 export const RECEIVE_BUFFER_BYTES = 64 * 1024;
 
+/** What is reported where it failed, before the reason. */
+export const UNBOUND_BUFFERS =
+  'cannot bound what the kernel buffers for clients; set net.ipv4.tcp_notsent_lowat and net.ipv4.tcp_rmem instead ' +
+  '(ops/slow-clients.md): ';
+
 /** Linux's numbers. */
 const SOL_SOCKET = 1;
 const SO_RCVBUF = 8;

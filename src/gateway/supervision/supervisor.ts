@@ -1,6 +1,5 @@
 /** The main thread's side of the gateway workers: starts them, replaces those that die, and closes them. */
 import { Worker } from 'node:worker_threads';
-import { ConfigError } from '../../config/config-error.js';
 import type { Config } from '../../config/environment.js';
 import { RestartPace } from '../../observe/restart-pace.js';
 import type { LongWork } from '../../threads/client-lines.js';
@@ -8,7 +7,7 @@ import type { FromFix, ToFix } from '../../threads/fix-messages.js';
 import type { FromWorker, GatewayThreadData, RevocationRecord, ToWorker } from '../../threads/thread-messages.js';
 import type { WorkerStats } from '../../threads/worker-stats.js';
 import { SharedTables } from '../limits/shared-tables.js';
-import { boundKernelBuffers } from './kernel-buffers.js';
+import { boundKernelBuffers, UNBOUND_BUFFERS } from './kernel-buffers.js';
 import { listenerIn } from './listening-socket.js';
 import { Replacements } from './replacements.js';
 import { RevocationPosts } from './revocation-posts.js';
@@ -122,6 +121,16 @@ export class WorkerSupervisor {
     return this.#programs.fixPort;
   }
 
+  /** Users with a connection. */
+  get users(): number {
+    return this.#tables.users;
+  }
+
+  /** What is known of each worker since `stats` was last called. */
+  get threads(): ThreadStats['threads'] {
+    return this.#stats.threads;
+  }
+
   get listening(): number {
     return this.#slots.filter(slot => slot.isListening).length;
   }
@@ -225,8 +234,7 @@ export class WorkerSupervisor {
           this.#watch.started(worker, thread);
           resolve();
         } else if (message.type === 'listen_failed') {
-          const setting = `${this.#programs.settingOf(worker)}=${message.port}`;
-          slot.lastError = `${setting}: in use by another program, or not permitted (HOST ${config().host})`;
+          slot.lastError = this.#programs.listenFailure(worker, message.port, config().host);
         } else {
           this.#received(worker, slot, thread, message);
         }
@@ -243,7 +251,7 @@ export class WorkerSupervisor {
         // Whether or not it ever listened, nothing may wait for its end any more.
         slot.thread = undefined;
         this.#watch.ended(worker);
-        if (!slot.isListening && !slot.isStuck) reject(startFailure(worker, reason));
+        if (!slot.isListening && !slot.isStuck) reject(this.#programs.startFailure(worker, reason));
         else this.#exited(worker, slot, reason);
       });
     });
@@ -260,10 +268,7 @@ export class WorkerSupervisor {
       unsentBytesMax,
     );
     if (failure === undefined) return;
-    const message =
-      'cannot bound what the kernel buffers for clients; set net.ipv4.tcp_notsent_lowat and net.ipv4.tcp_rmem instead ' +
-      `(ops/slow-clients.md): ${failure}`;
-    for (const worker of workers) this.#options.onFault(worker, message);
+    for (const worker of workers) this.#options.onFault(worker, UNBOUND_BUFFERS + failure);
   }
 
   #empty(thread: Worker): void {
@@ -286,7 +291,7 @@ export class WorkerSupervisor {
         this.#replacements.answered(worker, message.id, message.sinceMs);
         break;
       case 'stats':
-        this.#stats.answered(message.id, message.stats);
+        this.#stats.answered(worker, message.id, message.stats);
         break;
       case 'failed':
         slot.lastError = message.message;
@@ -341,10 +346,4 @@ export class WorkerSupervisor {
     this.#empty(slot.thread);
     this.#options.onStuck(worker, reason);
   }
-}
-
-function startFailure(worker: number, reason: string): Error {
-  return /^(?:FIX_)?PORT=/.test(reason)
-    ? new ConfigError(reason)
-    : new Error(`gateway worker ${worker} did not start: ${reason}`);
 }

@@ -1,4 +1,5 @@
 /** Which program each thread runs, and the port that it serves: the gateway threads share one, the FIX thread has its own. */
+import { ConfigError } from '../../config/config-error.js';
 import type { Config } from '../../config/environment.js';
 import { readerThreads } from '../../config/reader-threads.js';
 
@@ -41,9 +42,16 @@ export class ThreadPrograms {
     else this.#port = port;
   }
 
-  /** The setting that names the thread's port. */
-  settingOf(worker: number): string {
-    return this.#isFix(worker) ? 'FIX_PORT' : 'PORT';
+  /** Why the thread does not listen. */
+  listenFailure(worker: number, port: number, host: string): string {
+    const setting = this.#isFix(worker) ? 'FIX_PORT' : 'PORT';
+    return `${setting}=${port}: in use by another program, or not permitted (HOST ${host})`;
+  }
+
+  startFailure(worker: number, reason: string): Error {
+    return /^(?:FIX_)?PORT=/.test(reason)
+      ? new ConfigError(reason)
+      : new Error(`${this.#isFix(worker) ? 'FIX thread' : `gateway worker ${worker}`} did not start: ${reason}`);
   }
 
   #isFix(worker: number): boolean {

@@ -5,11 +5,29 @@ import { sumOfCounters } from './sum-of-counters.js';
 
 const TIMEOUT_MS = 1000;
 
+/** What is known of one thread. */
+interface ThreadReport {
+  /** As it told them last; undefined before that, and once it has ended. */
+  readonly last: WorkerStats | undefined;
+  /** It did not answer in time when it was asked last. */
+  readonly isSilent: boolean;
+  /** How long the threads before it were busy. */
+  readonly endedBusyMs: number;
+}
+
+/** A thread that is asked. */
+interface Asked {
+  readonly id: number;
+  /** Resolves when it has answered or ended. */
+  readonly done: Promise<void>;
+  readonly finish: () => void;
+}
+
 export class ThreadStats {
   readonly #ask: (worker: number, id: number) => void;
-  /** Each thread's last counters, for when it answers late or never. */
-  readonly #last: (WorkerStats | undefined)[];
-  readonly #pending = new Map<number, (stats: WorkerStats) => void>();
+  readonly #reports: ThreadReport[];
+  /** By worker. One that does not answer is not asked again: its messages would pile up. */
+  readonly #asked = new Map<number, Asked>();
   /** Sum of the last counters of replaced threads. */
   #ended: WorkerStats | undefined;
   #lastId = 0;
@@ -17,7 +35,12 @@ export class ThreadStats {
   /** @param ask asks a thread, whose reply goes to `answered` */
   constructor(workers: number, ask: (worker: number, id: number) => void) {
     this.#ask = ask;
-    this.#last = new Array<WorkerStats | undefined>(workers).fill(undefined);
+    this.#reports = Array.from({ length: workers }, () => ({ last: undefined, isSilent: false, endedBusyMs: 0 }));
+  }
+
+  /** By worker. */
+  get threads(): readonly ThreadReport[] {
+    return this.#reports;
   }
 
   /**
@@ -25,50 +48,69 @@ export class ThreadStats {
    * @param mayAsk false for a thread that cannot answer
    */
   async all(mayAsk: (worker: number) => boolean): Promise<WorkerStats[]> {
-    const answers = await Promise.all(
-      this.#last.map((_, worker) => (mayAsk(worker) ? this.#askOne(worker) : undefined)),
-    );
-    for (const [worker, answer] of answers.entries()) this.take(worker, answer);
-    return [...this.#last, this.#ended].filter(stats => stats !== undefined);
+    await Promise.all(this.#reports.map((_, worker) => (mayAsk(worker) ? this.#askOne(worker) : undefined)));
+    return [...this.#reports.map(({ last }) => last), this.#ended].filter(stats => stats !== undefined);
   }
 
-  answered(id: number, stats: WorkerStats): void {
-    this.#pending.get(id)?.(stats);
-    this.#pending.delete(id);
+  /** Takes the answer at once: a thread that ends while others are still asked counts once. */
+  answered(worker: number, id: number, stats: WorkerStats): void {
+    const asked = this.#asked.get(worker);
+    if (asked?.id !== id) return;
+    this.take(worker, stats);
+    this.#change(worker, { isSilent: false });
+    asked.finish();
   }
 
   /** A thread's counters, if it had any to send. */
   take(worker: number, stats: WorkerStats | undefined): void {
-    if (stats !== undefined) this.#last[worker] = stats;
+    if (stats !== undefined) this.#change(worker, { last: stats });
   }
 
   /** The thread serves nothing any more, but it may still run. */
   stuck(worker: number): void {
-    const last = this.#last[worker];
-    if (last !== undefined) this.#last[worker] = { ...last, ...NOTHING_OPEN };
+    const last = this.#reports[worker]?.last;
+    if (last !== undefined) this.#change(worker, { last: { ...last, ...NOTHING_OPEN } });
   }
 
   /** The thread has ended. Totals must not fall when it is replaced; its connections are closed. */
   ended(worker: number): void {
-    const last = this.#last[worker];
-    this.#last[worker] = undefined;
+    const { last, endedBusyMs = 0 } = this.#reports[worker] ?? {};
+    this.#change(worker, { last: undefined, isSilent: false, endedBusyMs: endedBusyMs + (last?.busyMs ?? 0) });
+    this.#asked.get(worker)?.finish();
     if (last === undefined) return;
     const ended = { ...last, ...NOTHING_OPEN };
     this.#ended = this.#ended === undefined ? ended : sumOfCounters(this.#ended, ended);
   }
 
-  #askOne(worker: number): Promise<WorkerStats | undefined> {
-    const id = ++this.#lastId;
-    return new Promise(resolve => {
-      const timer = setTimeout(() => {
-        this.#pending.delete(id);
-        resolve(undefined);
+  #change(worker: number, to: Partial<ThreadReport>): void {
+    this.#reports[worker] = { ...(this.#reports[worker] as ThreadReport), ...to };
+  }
+
+  async #askOne(worker: number): Promise<void> {
+    const { done } = this.#asked.get(worker) ?? this.#begin(worker);
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<void>(resolve => {
+      timer = setTimeout(() => {
+        this.#change(worker, { isSilent: this.#asked.has(worker) });
+        resolve();
       }, TIMEOUT_MS);
-      this.#pending.set(id, stats => {
-        clearTimeout(timer);
-        resolve(stats);
-      });
-      this.#ask(worker, id);
     });
+    await Promise.race([done, late]);
+    clearTimeout(timer);
+  }
+
+  #begin(worker: number): Asked {
+    const id = ++this.#lastId;
+    let finish = () => {};
+    const done = new Promise<void>(resolve => {
+      finish = () => {
+        this.#asked.delete(worker);
+        resolve();
+      };
+    });
+    const asked: Asked = { id, done, finish };
+    this.#asked.set(worker, asked);
+    this.#ask(worker, id);
+    return asked;
   }
 }

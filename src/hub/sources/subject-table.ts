@@ -6,6 +6,7 @@ import { topicParts } from '../../protocol/topic-parts.js';
 import { ALL_SYMBOLS, isStateSource, type SourceKind, subjectOf } from '../../protocol/topics.js';
 import { shardOf } from '../../threads/shard-of.js';
 import { Retention } from './retention.js';
+import { newTallies, type Tallies, type Tally } from './tallies.js';
 
 /** Maximum subjects per process. Beyond it, messages of new subjects are refused and counted. */
 const SUBJECTS_MAX = 500_000;
@@ -18,6 +19,8 @@ export interface Subject {
   readonly symbol: string;
   readonly name: string;
   readonly shard: number;
+  /** Counts the messages of its kind. */
+  readonly tally: Tally;
   /** Null for event subjects: a log is not retained here. */
   readonly retention: Retention | null;
   /** The epoch of `seq`; '' before the first message. */
@@ -69,12 +72,14 @@ export class SubjectTable {
   readonly #resting = new Map<number, number>();
   readonly #shards: number;
   readonly #nowMs: () => number;
+  readonly #tallies: Tallies;
   /** Stands for the trades of all symbols; it exists in every shard. */
   readonly allTrades: Subject;
 
-  constructor(shards: number, nowMs: () => number) {
+  constructor(shards: number, nowMs: () => number, tallies = newTallies()) {
     this.#shards = shards;
     this.#nowMs = nowMs;
+    this.#tallies = tallies;
     this.allTrades = this.#add('trades', ALL_SYMBOLS);
   }
 
@@ -131,6 +136,7 @@ export class SubjectTable {
       symbol,
       name: subjectOf(kind, symbol),
       shard: shardOf(`${kind}:${symbol}`, this.#shards),
+      tally: this.#tallies[kind],
       retention: isStateSource(kind) ? new Retention() : null,
       epoch: '',
       epochs: 0,

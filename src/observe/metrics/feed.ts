@@ -1,4 +1,6 @@
-import { STALE_REASON_NAMES } from '../../protocol/codes.js';
+import { FEED_ERROR_KINDS } from '../../feed-contract/feed-errors.js';
+import { REJECT_REASONS, STALE_REASON_NAMES } from '../../protocol/codes.js';
+import { SOURCE_KINDS } from '../../protocol/topics.js';
 import type { FeedUpstreams, MainStats } from '../main-stats.js';
 import { by, flag, type MetricGroup, type Series } from './metric.js';
 
@@ -14,11 +16,13 @@ function byUpstream(
   });
 }
 
+const seconds = (ms: number | undefined): number | undefined => (ms === undefined ? undefined : ms / 1000);
+
 const UPSTREAM = '`primary`, `backup`';
-const HOLD = STALE_REASON_NAMES.map(reason => `\`${reason}\``).join(', ');
+const NO_BACKUP = 'without `NATS_BACKUP_URL`';
 
 export const feedMetrics: MetricGroup = {
-  title: 'Feed and hub',
+  title: 'Feed',
   metrics: [
     {
       name: 'millrace_feed_live',
@@ -31,7 +35,41 @@ export const feedMetrics: MetricGroup = {
       name: 'millrace_feed_silence_seconds',
       type: 'gauge',
       help: 'Time since the last message from the feed',
-      read: ({ main }) => (main.feedSilentMs === undefined ? undefined : main.feedSilentMs / 1000),
+      absent: 'before the first message',
+      read: ({ main }) => seconds(main.feedSilentMs),
+    },
+    {
+      name: 'millrace_feed_messages_total',
+      type: 'counter',
+      help: 'Messages received from the feed',
+      labels: { kind: SOURCE_KINDS },
+      read: ({ main }) =>
+        by(
+          'kind',
+          main.kinds.map(({ kind, messages }) => [kind, messages]),
+        ),
+    },
+    {
+      name: 'millrace_feed_bytes_total',
+      type: 'counter',
+      help: 'Payload bytes of those messages',
+      labels: { kind: SOURCE_KINDS },
+      read: ({ main }) =>
+        by(
+          'kind',
+          main.kinds.map(({ kind, bytes }) => [kind, bytes]),
+        ),
+    },
+    {
+      name: 'millrace_feed_last_message_timestamp_seconds',
+      type: 'gauge',
+      help: 'When the last message of each kind arrived, as Unix time; 0 before the first',
+      labels: { kind: SOURCE_KINDS },
+      read: ({ main }) =>
+        by(
+          'kind',
+          main.kinds.map(({ kind, lastSeconds }) => [kind, lastSeconds]),
+        ),
     },
     {
       name: 'millrace_feed_behind_messages',
@@ -50,39 +88,43 @@ export const feedMetrics: MetricGroup = {
       name: 'millrace_feed_errors_total',
       type: 'counter',
       help: 'What NATS refused or reported as an error',
-      more: 'The log names each kind, with the words of the server. Alert on any increase.',
-      labels: {
-        kind: '`subscribe_refused`, `publish_refused`, `dead_letter_refused` (permissions), `authorization`, `connection` (at the start), `jetstream`, `other`',
-      },
+      more: 'The first three are permissions; `connection` is counted at the start. The log names each kind, with the words of the server. Alert on any increase.',
+      labels: { kind: FEED_ERROR_KINDS },
       read: ({ main }) => by('kind', main.feedHealth?.errors ?? []),
+    },
+    {
+      name: 'millrace_feed_reconnects_total',
+      type: 'counter',
+      help: 'Connections to NATS made again after a disconnect',
+      read: ({ main }) => main.feedHealth?.reconnects ?? 0,
+    },
+    {
+      name: 'millrace_feed_consumer_recreations_total',
+      type: 'counter',
+      help: 'JetStream: consumers created after the first, because it was lost or its messages stopped',
+      read: ({ main }) => main.feedHealth?.consumerRecreations ?? 0,
     },
     {
       name: 'millrace_feed_round_trip_seconds',
       type: 'gauge',
       help: 'How long a ping to NATS waits for its answer, behind all messages queued for this gateway',
       more: 'A server cuts a client whose queue it cannot write for `write_deadline` (10 s by default): alert on 2 s.',
-      read: ({ main }) => (main.feedHealth?.roundTripMs === undefined ? undefined : main.feedHealth.roundTripMs / 1000),
+      absent: 'before the first answer, and without NATS',
+      read: ({ main }) => seconds(main.feedHealth?.roundTripMs),
     },
     {
       name: 'millrace_feed_queued_bytes',
       type: 'gauge',
-      help: 'Bytes that NATS had queued for this gateway at the last ping',
+      help: 'Bytes that NATS had pending for this gateway at the last ping',
       more: 'A server cuts a client beyond `max_pending` (64 MiB by default).',
-      read: ({ main }) => main.feedHealth?.queuedBytes,
-    },
-    {
-      name: 'millrace_topics_unavailable_total',
-      type: 'counter',
-      help: 'Requests for topics that NATS does not let this gateway follow',
-      more: 'Clients get `unavailable`.',
-      read: ({ main }) => main.topicsUnavailable,
+      read: ({ main }) => main.feedHealth?.queuedBytes ?? 0,
     },
     {
       name: 'millrace_feed_upstream_active',
       type: 'gauge',
       help: '1 for the upstream being read',
-      more: 'This and the next four appear with `NATS_BACKUP_URL`.',
       labels: { upstream: UPSTREAM },
+      absent: NO_BACKUP,
       read: ({ main }) => byUpstream(main, ({ name }, { active }) => flag(name === active)),
     },
     {
@@ -90,6 +132,7 @@ export const feedMetrics: MetricGroup = {
       type: 'gauge',
       help: '1 while the upstream is connected',
       labels: { upstream: UPSTREAM },
+      absent: NO_BACKUP,
       read: ({ main }) => byUpstream(main, ({ isLive }) => flag(isLive)),
     },
     {
@@ -97,31 +140,33 @@ export const feedMetrics: MetricGroup = {
       type: 'gauge',
       help: 'Time since the last message from the upstream',
       labels: { upstream: UPSTREAM },
-      read: ({ main }) => byUpstream(main, ({ silentMs }) => (silentMs === undefined ? undefined : silentMs / 1000)),
+      absent: `${NO_BACKUP}, and before the first message`,
+      read: ({ main }) => byUpstream(main, ({ silentMs }) => seconds(silentMs)),
     },
     {
       name: 'millrace_feed_failovers_total',
       type: 'counter',
       help: 'Switches to the backup',
-      read: ({ main }) => main.feedUpstreams?.failovers,
+      read: ({ main }) => main.feedUpstreams?.failovers ?? 0,
     },
     {
       name: 'millrace_feed_upstream_duplicates_total',
       type: 'counter',
       help: 'Numbered messages dropped because the other upstream delivered them first',
-      read: ({ main }) => main.feedUpstreams?.duplicates,
+      read: ({ main }) => main.feedUpstreams?.duplicates ?? 0,
     },
+  ],
+};
+
+export const hubMetrics: MetricGroup = {
+  title: 'Hub',
+  metrics: [
     {
-      name: 'millrace_feed_messages_total',
+      name: 'millrace_topics_unavailable_total',
       type: 'counter',
-      help: 'Messages received from the feed',
-      read: ({ main }) => main.messages,
-    },
-    {
-      name: 'millrace_feed_bytes_total',
-      type: 'counter',
-      help: 'Payload bytes received from the feed',
-      read: ({ main }) => main.bytes,
+      help: 'Requests for topics that NATS does not let this gateway follow',
+      more: 'Clients get `unavailable`.',
+      read: ({ main }) => main.topicsUnavailable,
     },
     {
       name: 'millrace_feed_ignored_total',
@@ -146,7 +191,7 @@ export const feedMetrics: MetricGroup = {
       name: 'millrace_feed_rejected_total',
       type: 'counter',
       help: 'Invalid messages, put on `deadletter.<subject>`',
-      labels: { reason: '' },
+      labels: { reason: Object.keys(REJECT_REASONS) },
       read: ({ main }) => by('reason', main.rejected),
     },
     {
@@ -154,14 +199,14 @@ export const feedMetrics: MetricGroup = {
       type: 'gauge',
       help: 'State subjects held back until a whole message arrives',
       more: 'A message is missing; clients see `stale`.',
-      labels: { reason: HOLD },
+      labels: { reason: STALE_REASON_NAMES },
       read: ({ main }) => by('reason', main.held),
     },
     {
       name: 'millrace_topics_stale_total',
       type: 'counter',
       help: 'Times a state subject was held back',
-      labels: { reason: HOLD },
+      labels: { reason: STALE_REASON_NAMES },
       read: ({ main }) => by('reason', main.holdsTotal),
     },
     {

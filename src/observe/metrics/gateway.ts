@@ -1,5 +1,17 @@
+import { GAP_REASONS, STALE_REASON_NAMES } from '../../protocol/codes.js';
+import { isStateStream, STREAMS, type Stream } from '../../protocol/topics.js';
+import { CLASSES, FORMATS } from '../../protocol/view-options.js';
 import type { WorkerStats } from '../../threads/worker-stats.js';
-import { by, type MetricGroup, mergedBuckets, most, type Series, sum, summedBy } from './metric.js';
+import { by, type LabelValues, type MetricGroup, mergedCounts, most, type Series, sum, summedBy } from './metric.js';
+
+/** Classes of sent messages: rate classes for state streams, `event` for the others. */
+const SENT_CLASSES = [...CLASSES, 'snapshot', 'event'];
+
+/** Which classes a stream is sent in. */
+function isSentIn({ stream, class: sentClass }: LabelValues): boolean {
+  if (sentClass === 'snapshot') return stream === 'quotes';
+  return isStateStream(stream as Stream) === (sentClass !== 'event');
+}
 
 export const gatewayMetrics: MetricGroup = {
   title: 'Gateway threads',
@@ -40,14 +52,8 @@ export const gatewayMetrics: MetricGroup = {
       name: 'millrace_load_changes_total',
       type: 'counter',
       help: 'Changes of the overload level',
-      labels: { direction: '`up`, `down`' },
+      labels: { direction: ['up', 'down'] },
       read: ({ main }) => by('direction', Object.entries(main.loadChanges)),
-    },
-    {
-      name: 'millrace_loop_delay_seconds',
-      type: 'gauge',
-      help: 'Event-loop delay of the slowest gateway thread at its last check',
-      read: ({ workers }) => most(workers, w => w.loopDelayMs) / 1000,
     },
     {
       name: 'millrace_frame_age_seconds',
@@ -61,165 +67,52 @@ export const gatewayMetrics: MetricGroup = {
       help: 'Subscribe commands of retail clients refused under overload',
       read: ({ workers }) => sum(workers, w => w.commandsShed),
     },
+  ],
+};
+
+export const deliveryMetrics: MetricGroup = {
+  title: 'Delivery',
+  metrics: [
     {
       name: 'millrace_hub_to_publish_seconds',
       type: 'histogram',
       help: 'Time from the hub receiving a message to a gateway thread publishing its frame',
-      more: 'The bounds of the buckets are powers of two of a microsecond.',
+      more: 'Slower classes wait by design: judge the gateway by `class="realtime"`, which has all events too.',
+      labels: { class: CLASSES },
       read: ({ workers }) =>
-        mergedBuckets(workers.map(w => ({ buckets: w.latencyBuckets, sumMicros: w.latencySumMicros }))),
-    },
-  ],
-};
-
-export const connectionMetrics: MetricGroup = {
-  title: 'Connections and commands',
-  metrics: [
-    {
-      name: 'millrace_connections_open',
-      type: 'gauge',
-      help: 'Open connections',
-      read: ({ workers }) => sum(workers, w => w.open),
+        CLASSES.map(name => [{ class: name }, mergedCounts(workers.map(w => w.hubToPublish[name]))] as const),
     },
     {
-      name: 'millrace_connections_pending',
-      type: 'gauge',
-      help: 'TCP connections that have not sent a whole request',
-      read: ({ workers }) => sum(workers, w => w.pending),
+      name: 'millrace_publisher_to_send_seconds',
+      type: 'histogram',
+      help: 'Time from the event time of the publisher to the publish of its frame',
+      more: 'Counts frames whose message had a `Ts-Event` or `ts_event`. It is as good as the clocks: see `millrace_clock_offset_seconds`.',
+      labels: { class: CLASSES },
+      read: ({ workers }) =>
+        CLASSES.map(name => [{ class: name }, mergedCounts(workers.map(w => w.publisherToSend[name]))] as const),
     },
     {
-      name: 'millrace_connections_pending_refused_total',
+      name: 'millrace_publisher_times_implausible_total',
       type: 'counter',
-      help: 'TCP connections closed unread, beyond `WS_MAX_PENDING` or `WS_MAX_PENDING_PER_IP`',
-      read: ({ workers }) => sum(workers, w => w.pendingRefused),
-    },
-    {
-      name: 'millrace_connections_total',
-      type: 'counter',
-      help: 'Connections opened',
-      read: ({ workers }) => sum(workers, w => w.opened),
-    },
-    {
-      name: 'millrace_connections_refused_total',
-      type: 'counter',
-      help: 'Upgrades refused',
-      labels: { status: 'the HTTP status' },
-      read: ({ workers }) => summedBy('status', workers, w => w.refused),
-    },
-    {
-      name: 'millrace_connections_limited_total',
-      type: 'counter',
-      help: 'Of those, upgrades refused because of a limit',
-      labels: {
-        limit:
-          '`connections`, `anonymous` (`WS_MAX_ANONYMOUS`), `reserved` (the remaining places are reserved for others), `address`, `user`, `rate` (attempts per second), `overload` (retail clients), `credentials` (too many refused ones, including `auth` on open connections)',
-      },
-      read: ({ workers }) => summedBy('limit', workers, w => w.limited),
-    },
-    {
-      name: 'millrace_closes_total',
-      type: 'counter',
-      help: 'Connections closed by the gateway',
-      labels: { code: 'the close code' },
-      read: ({ workers }) => summedBy('code', workers, w => w.closes),
-    },
-    {
-      name: 'millrace_pings_total',
-      type: 'counter',
-      help: 'Pings sent',
-      read: ({ workers }) => sum(workers, w => w.pings),
-    },
-    {
-      name: 'millrace_messages_refused_total',
-      type: 'counter',
-      help: 'Client messages refused unread because of `WS_MESSAGE_RATE` or `WS_COST_RATE`',
-      more: 'The client gets `rate_limited`.',
-      read: ({ workers }) => sum(workers, w => w.messagesRefused),
-    },
-    {
-      name: 'millrace_work_units_total',
-      type: 'counter',
-      help: 'Work charged to clients, in units of about 1 µs of CPU',
-      more: 'See [limits.md](limits.md).',
-      read: ({ workers }) => sum(workers, w => w.work.units),
-    },
-    {
-      name: 'millrace_work_refused_total',
-      type: 'counter',
-      help: 'Upgrades, messages and commands refused because a work budget was used up',
-      more: 'The budget of a connection, a user or an address (`WS_COST_RATE`).',
-      read: ({ workers }) => sum(workers, w => w.work.refused),
-    },
-    {
-      name: 'millrace_publish_rate_refused_total',
-      type: 'counter',
-      help: 'Room messages refused because of `ROOM_BYTES_RATE`',
-      more: 'The client gets `rate_limited`.',
-      read: ({ workers }) => sum(workers, w => w.publishedOverRate),
-    },
-    {
-      name: 'millrace_replays_total',
-      type: 'counter',
-      help: 'Replays of missed events, by outcome',
-      more: 'Clients that missed the same events share one.',
-      labels: {
-        outcome:
-          '`recovered`, `unrecovered` (the events were unavailable), `cancelled` (no client was waiting any more)',
-      },
-      read: ({ main }) =>
-        by('outcome', [
-          ['recovered', main.replaysRecovered],
-          ['unrecovered', main.replaysUnrecovered],
-          ['cancelled', main.replaysCancelled],
-        ]),
-    },
-    {
-      name: 'millrace_replays_shared_total',
-      type: 'counter',
-      help: 'Resumed topics that shared the replay of another client',
-      read: ({ workers }) => sum(workers, w => w.missed.shared),
-    },
-    {
-      name: 'millrace_replay_bytes',
-      type: 'gauge',
-      help: 'Bytes of missed messages being sent, or kept 5 s for other clients',
-      more: 'At most 64 MiB per gateway thread.',
-      read: ({ workers }) => sum(workers, w => w.missed.bytes),
-    },
-    {
-      name: 'millrace_requests_waiting',
-      type: 'gauge',
-      help: 'Queued requests for snapshots and replays, over all gateway threads',
-      read: ({ workers }) => sum(workers, w => w.requestsWaiting),
-    },
-    {
-      name: 'millrace_client_messages_total',
-      type: 'counter',
-      help: 'Messages received from clients',
-      read: ({ workers }) => sum(workers, w => w.received),
-    },
-    {
-      name: 'millrace_client_bytes_total',
-      type: 'counter',
-      help: 'Bytes received from clients',
-      read: ({ workers }) => sum(workers, w => w.receivedBytes),
+      help: 'Frames left out of that, whose event time was in the future or more than an hour old',
+      more: 'Up to 1 ms in the future counts as now.',
+      read: ({ workers }) => sum(workers, w => w.implausibleTimes),
     },
     {
       name: 'millrace_sent_messages_total',
       type: 'counter',
       help: 'Data messages written to sockets',
-      labels: {
-        stream: '',
-        format: '',
-        class: '`event` for trades, orders, analytics and rooms, `snapshot` for the snapshot frames of quotes',
-      },
+      more: '`event` is the class of trades, orders, analytics and rooms; `snapshot`, of the snapshot frames of quotes.',
+      labels: { stream: STREAMS, format: FORMATS, class: SENT_CLASSES },
+      combined: isSentIn,
       read: ({ workers }) => sentBy(workers, cell => cell.messages),
     },
     {
       name: 'millrace_sent_bytes_total',
       type: 'counter',
       help: 'Payload bytes of those messages',
-      labels: { stream: '', format: '', class: 'the same' },
+      labels: { stream: STREAMS, format: FORMATS, class: SENT_CLASSES },
+      combined: isSentIn,
       read: ({ workers }) => sentBy(workers, cell => cell.bytes),
     },
     {
@@ -235,6 +128,66 @@ export const connectionMetrics: MetricGroup = {
       read: ({ workers }) => sum(workers, w => w.control.bytes),
     },
     {
+      name: 'millrace_gap_frames_total',
+      type: 'counter',
+      help: 'Gap frames sent to clients, by reason',
+      labels: { reason: Object.keys(GAP_REASONS) },
+      read: ({ workers }) => summedBy(['reason'], workers, w => w.gapFrames),
+    },
+    {
+      name: 'millrace_stale_frames_total',
+      type: 'counter',
+      help: 'Stale frames sent to clients, by reason',
+      labels: { reason: STALE_REASON_NAMES },
+      read: ({ workers }) => summedBy(['reason'], workers, w => w.staleFrames),
+    },
+    {
+      name: 'millrace_resyncs_total',
+      type: 'counter',
+      help: 'Topics for which a client requested a new snapshot (`resync`)',
+      more: 'Clients do so when a checksum or a sequence does not fit.',
+      read: ({ workers }) => sum(workers, w => w.resyncs),
+    },
+    {
+      name: 'millrace_replays_total',
+      type: 'counter',
+      help: 'Replays of missed events, by outcome',
+      more: 'Clients that missed the same events share one. `unrecovered`: the events were unavailable. `cancelled`: no client was waiting any more.',
+      labels: { outcome: ['recovered', 'unrecovered', 'cancelled'] },
+      read: ({ main }) =>
+        by('outcome', [
+          ['recovered', main.replaysRecovered],
+          ['unrecovered', main.replaysUnrecovered],
+          ['cancelled', main.replaysCancelled],
+        ]),
+    },
+    {
+      name: 'millrace_replays_shared_total',
+      type: 'counter',
+      help: 'Resumed topics that shared the replay of another client',
+      read: ({ workers }) => sum(workers, w => w.replaysShared),
+    },
+    {
+      name: 'millrace_replay_bytes',
+      type: 'gauge',
+      help: 'Bytes of missed messages being sent, or kept 5 s for other clients',
+      more: 'At most 64 MiB per gateway thread.',
+      read: ({ workers }) => sum(workers, w => w.replayBytes),
+    },
+    {
+      name: 'millrace_requests_waiting',
+      type: 'gauge',
+      help: 'Queued requests for snapshots and replays, over all gateway threads',
+      read: ({ workers }) => sum(workers, w => w.requestsWaiting),
+    },
+    {
+      name: 'millrace_subscriptions',
+      type: 'gauge',
+      help: 'Topics that clients are subscribed to, each counted once per connection',
+      labels: { stream: STREAMS },
+      read: ({ workers }) => summedBy(['stream'], workers, w => w.subscriptions),
+    },
+    {
       name: 'millrace_views',
       type: 'gauge',
       help: 'Views (a topic at a class in a format) with a subscriber, over all gateway threads',
@@ -246,10 +199,5 @@ export const connectionMetrics: MetricGroup = {
 type SentCell = WorkerStats['sent'][number];
 
 function sentBy(workers: readonly WorkerStats[], pick: (cell: SentCell) => number): Series[] {
-  const totals = new Map<string, number>();
-  for (const cell of workers.flatMap(w => w.sent)) totals.set(cell.key, (totals.get(cell.key) ?? 0) + pick(cell));
-  return Array.from(totals, ([key, total]) => {
-    const [stream = '', format = '', rateClass = ''] = key.split('|');
-    return [{ stream, format, class: rateClass }, total] as const;
-  });
+  return summedBy(['stream', 'format', 'class'], workers, w => w.sent.map(cell => [cell.key, pick(cell)]));
 }

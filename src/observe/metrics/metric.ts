@@ -1,6 +1,6 @@
 /** The declaration of a metric: its name, its meaning, and how to read its values. */
-
-import type { WorkerStats } from '../../threads/worker-stats.js';
+import { LATENCY_BOUNDS_MICROS, type LatencyCounts } from '../../threads/latencies.js';
+import type { Counts, WorkerStats } from '../../threads/worker-stats.js';
 import type { MainStats } from '../main-stats.js';
 
 /** The threads’ counters at a scrape. */
@@ -16,30 +16,34 @@ export type LabelValues = Readonly<Record<string, string>>;
 /** One series of a metric. */
 export type Series = readonly [labels: LabelValues, value: number];
 
-/** Bucket b: messages that took less than 2^b µs. */
-export interface LatencyBuckets {
-  readonly buckets: readonly number[];
-  readonly sumMicros: number;
-}
-
 /** One series of a histogram. */
-export type LabelledBuckets = readonly [labels: LabelValues, buckets: LatencyBuckets];
+type LabelledCounts = readonly [labels: LabelValues, counts: LatencyCounts];
+
+/**
+ * A list has all values of the label, and each has a series from the start; a text describes values that come from the
+ * configuration. Nothing that a client or publisher chooses becomes a value.
+ */
+type Label = readonly string[] | string;
 
 interface Described {
-  /** Ends with the unit, then `_total` for a counter. */
-  readonly name: `millrace_${string}`;
+  /** Ends with the unit, then `_total` for a counter. Only what Prometheus names for all programs lacks `millrace_`. */
+  readonly name: `millrace_${string}` | 'process_open_fds';
   /** One sentence, as Markdown without links: HELP of the exposition, and the meaning in ops/metrics.md. */
   readonly help: string;
   /** Further sentences for ops/metrics.md, as Markdown. */
   readonly more?: string;
-  /** The labels in order, each with its values in words, as Markdown; '' if the name says enough. */
-  readonly labels?: Readonly<Record<string, string>>;
+  /** The labels in order, each with its values. */
+  readonly labels?: Readonly<Record<string, Label>>;
+  /** Which combinations of the labels' values exist; omitted: all of them. */
+  readonly combined?: (labels: LabelValues) => boolean;
+  /** When there is no series, in words; omitted: never. */
+  readonly absent?: string;
 }
 
 export type Metric = Described &
   (
     | { readonly type: 'counter' | 'gauge'; read(scrape: Scrape): number | undefined | Iterable<Series> }
-    | { readonly type: 'histogram'; read(scrape: Scrape): LatencyBuckets | readonly LabelledBuckets[] }
+    | { readonly type: 'histogram'; read(scrape: Scrape): readonly LabelledCounts[] }
   );
 
 export interface MetricGroup {
@@ -62,26 +66,41 @@ export function by(label: string, entries: Iterable<readonly [value: string, cou
   return Array.from(entries, ([value, count]) => [{ [label]: value }, count] as const);
 }
 
-/** A series for each value of a label, summed over the gateway threads. */
+/**
+ * A series for each key, summed over the gateway threads.
+ * @param labels what the parts of a key, which `|` separates, are values of
+ */
 export function summedBy(
-  label: string,
+  labels: readonly string[],
   workers: readonly WorkerStats[],
-  pick: (worker: WorkerStats) => readonly (readonly [value: string | number, count: number])[],
+  pick: (worker: WorkerStats) => Counts<string> | Counts<number>,
 ): Series[] {
   const totals = new Map<string, number>();
-  for (const [value, count] of workers.flatMap(pick)) {
-    totals.set(String(value), (totals.get(String(value)) ?? 0) + count);
+  for (const [key, count] of workers.flatMap(worker => [...pick(worker)])) {
+    totals.set(String(key), (totals.get(String(key)) ?? 0) + count);
   }
-  return by(label, totals);
+  return Array.from(totals, ([key, total]) => {
+    const parts = key.split('|');
+    return [Object.fromEntries(labels.map((label, at) => [label, parts[at] ?? ''])), total] as const;
+  });
 }
 
-/** The buckets of all gateway threads together. */
-export function mergedBuckets(all: readonly LatencyBuckets[]): LatencyBuckets {
-  const width = Math.max(0, ...all.map(({ buckets }) => buckets.length));
-  return {
-    buckets: Array.from({ length: width }, (_, b) => all.reduce((total, { buckets }) => total + (buckets[b] ?? 0), 0)),
-    sumMicros: all.reduce((total, { sumMicros }) => total + sumMicros, 0),
-  };
+/** The times of all gateway threads together. */
+export function mergedCounts(all: readonly LatencyCounts[]): LatencyCounts {
+  const buckets = Array.from({ length: LATENCY_BOUNDS_MICROS.length + 1 }, (_, b) =>
+    all.reduce((total, counts) => total + (counts.buckets[b] ?? 0), 0),
+  );
+  return { buckets, sumMicros: all.reduce((total, { sumMicros }) => total + sumMicros, 0) };
 }
 
 export const flag = (is: boolean): number => (is ? 1 : 0);
+
+/** All combinations of values of the metric's labels that exist from the start. */
+export function combinationsOf({ labels = {}, combined }: Metric): readonly LabelValues[] {
+  let all: LabelValues[] = [{}];
+  for (const [label, values] of Object.entries(labels)) {
+    if (typeof values === 'string') return [];
+    all = all.flatMap(one => values.map(value => ({ ...one, [label]: value })));
+  }
+  return combined === undefined ? all : all.filter(combined);
+}

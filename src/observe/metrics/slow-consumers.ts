@@ -1,5 +1,5 @@
 import { TIERS } from '../../protocol/view-options.js';
-import { by, type MetricGroup, mergedBuckets, most, sum, summedBy } from './metric.js';
+import { by, type MetricGroup, mergedCounts, most, sum, summedBy } from './metric.js';
 
 export const slowConsumerMetrics: MetricGroup = {
   title: 'Slow consumers',
@@ -8,8 +8,8 @@ export const slowConsumerMetrics: MetricGroup = {
       name: 'millrace_buffered_closes_total',
       type: 'counter',
       help: 'Connections cut because more than `WS_MAX_BUFFERED_TOTAL` was buffered for all sockets',
-      labels: { rank: '`anonymous`, `retail`, `institutional`' },
-      read: ({ workers }) => summedBy('rank', workers, w => w.closedForTotal),
+      labels: { rank: ['anonymous', 'retail', 'institutional'] },
+      read: ({ workers }) => summedBy(['rank'], workers, w => w.closedForTotal),
     },
     {
       name: 'millrace_sockets_buffered',
@@ -41,7 +41,7 @@ export const slowConsumerMetrics: MetricGroup = {
       type: 'counter',
       help: 'Steps of a client down to a slower class',
       more: '`high_water`: half of `WS_MAX_BACKPRESSURE` was buffered and not shrinking. `late`: the client read late what it was sent. `suspended`: the client was suspended and resumed one class slower.',
-      labels: { cause: '`high_water`, `late`, `suspended`' },
+      labels: { cause: ['high_water', 'late', 'suspended'] },
       read: ({ workers }) =>
         by('cause', [
           ['high_water', sum(workers, w => w.conflationSteps.overHighWater)],
@@ -60,9 +60,9 @@ export const slowConsumerMetrics: MetricGroup = {
       name: 'millrace_client_age_seconds',
       type: 'histogram',
       help: 'Age of what clients read, or hold while they lag, as the gateway’s pings find out',
-      more: 'Network round trips are deducted. The bounds of the buckets are powers of two of a microsecond.',
-      labels: { tier: '`institutional`, `retail`' },
-      read: ({ workers }) => TIERS.map(tier => [{ tier }, mergedBuckets(workers.map(w => w.ages[tier]))] as const),
+      more: 'Network round trips are deducted.',
+      labels: { tier: TIERS },
+      read: ({ workers }) => TIERS.map(tier => [{ tier }, mergedCounts(workers.map(w => w.ages[tier]))] as const),
     },
     {
       name: 'millrace_conflation_restores_total',
@@ -81,7 +81,7 @@ export const slowConsumerMetrics: MetricGroup = {
       type: 'gauge',
       help: 'Slow clients by the state of their circuit',
       more: '`open`: suspended. `half_open`: drained, and on probation.',
-      labels: { state: '`open`, `half_open`' },
+      labels: { state: ['open', 'half_open'] },
       read: ({ workers }) =>
         by('state', [
           ['open', sum(workers, w => w.circuits.open)],

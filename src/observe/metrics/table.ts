@@ -1,20 +1,27 @@
 /** Every metric of Millrace, by group, except prom-client's own about the process and Node. */
-import { feedMetrics } from './feed.js';
-import { connectionMetrics, gatewayMetrics } from './gateway.js';
+import { commandMetrics, connectionMetrics } from './connections.js';
+import { feedMetrics, hubMetrics } from './feed.js';
+import { fixMetrics } from './fix.js';
+import { deliveryMetrics, gatewayMetrics } from './gateway.js';
 import type { Metric, MetricGroup } from './metric.js';
-import { encoderMetrics, processMetrics, revocationMetrics } from './process.js';
+import { encoderMetrics, gatewayInfoMetrics, processMetrics, revocationMetrics } from './process.js';
 import { slowConsumerMetrics } from './slow-consumers.js';
 import { tokenMetrics } from './tokens.js';
 
 export const METRIC_GROUPS: readonly MetricGroup[] = [
-  feedMetrics,
-  encoderMetrics,
-  processMetrics,
-  revocationMetrics,
-  tokenMetrics,
-  gatewayMetrics,
+  gatewayInfoMetrics,
   connectionMetrics,
+  commandMetrics,
+  deliveryMetrics,
   slowConsumerMetrics,
+  gatewayMetrics,
+  hubMetrics,
+  encoderMetrics,
+  feedMetrics,
+  fixMetrics,
+  tokenMetrics,
+  revocationMetrics,
+  processMetrics,
 ];
 
 export const METRICS: readonly Metric[] = METRIC_GROUPS.flatMap(({ metrics }) => metrics);

@@ -6,7 +6,7 @@ const RING_BYTES = 64 * 1024;
 const NO_EPOCH = new Uint8Array(0);
 
 function write(writer: RingWriter, seq: number, payload: Uint8Array, workers = 1): void {
-  writer.append(FrameKind.delta, 5, 7, workers, seq, 0, 0, NO_EPOCH, payload, 0, payload.length);
+  writer.append(FrameKind.delta, 5, 7, workers, seq, 0, 0, 0, NO_EPOCH, payload, 0, payload.length);
 }
 
 /** Sequences and payloads of everything that can be read now. */

@@ -1,13 +1,14 @@
 /**
  * Writes the metrics for a scrape. The threads count in plain numbers; a scrape reads and merges them, so on the hot
- * path counting costs one addition. `metrics/` declares the metrics.
+ * path counting costs one addition. The files beside this one declare the metrics.
  */
 import { collectDefaultMetrics, type Metric as RegisteredMetric, Registry } from 'prom-client';
-import type { WorkerStats } from '../threads/worker-stats.js';
-import { openDescriptors } from './descriptors.js';
-import type { MainStats } from './main-stats.js';
-import type { LabelledBuckets, LabelValues, LatencyBuckets, Metric, Scrape, Series } from './metrics/metric.js';
-import { METRICS } from './metrics/table.js';
+import { LATENCY_BOUNDS_MICROS, type LatencyCounts } from '../../threads/latencies.js';
+import type { WorkerStats } from '../../threads/worker-stats.js';
+import { openDescriptors } from '../descriptors.js';
+import type { MainStats } from '../main-stats.js';
+import { combinationsOf, type LabelValues, type Metric, type Scrape, type Series } from './metric.js';
+import { METRICS } from './table.js';
 
 interface StatsSource {
   main(): MainStats;
@@ -20,6 +21,13 @@ interface Sample {
   readonly metricName?: string;
 }
 
+/**
+ * Metrics of prom-client's that are left out: sums of others, which end with `_total` and are no counters, so that
+ * `promtool check metrics` objects.
+ */
+const LEFT_OUT = ['nodejs_active_handles_total', 'nodejs_active_requests_total', 'nodejs_active_resources_total'];
+const BOUNDS_SECONDS = LATENCY_BOUNDS_MICROS.map(micros => micros / 1e6);
+
 export class Metrics {
   readonly #registry = new Registry();
   readonly #source: StatsSource;
@@ -27,7 +35,8 @@ export class Metrics {
 
   constructor(source: StatsSource) {
     this.#source = source;
-    collectDefaultMetrics({ register: this.#registry, prefix: 'millrace_' });
+    collectDefaultMetrics({ register: this.#registry });
+    for (const name of LEFT_OUT) this.#registry.removeSingleMetric(name);
     for (const metric of METRICS) {
       // prom-client's own metric of open descriptors lists a file name per socket while the hub waits.
       this.#registry.removeSingleMetric(metric.name);
@@ -50,40 +59,40 @@ export class Metrics {
   #registered(metric: Metric): RegisteredMetric {
     const { name, type } = metric;
     const help = metric.help.replaceAll('`', '');
+    const zeros = combinationsOf(metric);
     const get = async () => {
-      const values = this.#scrape === undefined ? [] : samplesOf(metric, this.#scrape);
+      const values = this.#scrape === undefined ? [] : samplesOf(metric, zeros, this.#scrape);
       return { name, help, type, aggregator: 'sum', values };
     };
     return { name, get, reset: () => {} } as unknown as RegisteredMetric;
   }
 }
 
-function samplesOf(metric: Metric, scrape: Scrape): readonly Sample[] {
+/** @param zeros labels of the series that exist whether or not there is a value */
+function samplesOf(metric: Metric, zeros: readonly LabelValues[], scrape: Scrape): readonly Sample[] {
   if (metric.type === 'histogram') {
-    const read = metric.read(scrape);
-    const series: readonly LabelledBuckets[] = 'buckets' in read ? [[{}, read]] : read;
-    return series.flatMap(([labels, buckets]) => histogramSamples(metric.name, labels, buckets));
+    return metric.read(scrape).flatMap(([labels, counts]) => histogramSamples(metric.name, labels, counts));
   }
   const read = metric.read(scrape);
   if (read === undefined) return [];
   const series: Iterable<Series> = typeof read === 'number' ? [[{}, read]] : read;
-  return Array.from(series, ([labels, value]) => ({ labels, value }));
+  const samples = new Map<string, Sample>();
+  for (const labels of zeros) samples.set(keyOf(labels), { labels, value: 0 });
+  for (const [labels, value] of series) samples.set(keyOf(labels), { labels, value });
+  return [...samples.values()];
 }
 
+const keyOf = (labels: LabelValues): string => Object.values(labels).join('\n');
+
 /** Gateway threads fill separate buckets; Prometheus buckets are cumulative. */
-function histogramSamples(
-  name: string,
-  labels: LabelValues,
-  { buckets, sumMicros }: LatencyBuckets,
-): readonly Sample[] {
+function histogramSamples(name: string, labels: LabelValues, { buckets, sumMicros }: LatencyCounts): readonly Sample[] {
   let below = 0;
-  const samples: Sample[] = buckets.map((count, b) => {
-    below += count;
-    return { value: below, labels: { ...labels, le: 2 ** b / 1e6 }, metricName: `${name}_bucket` };
+  const samples: Sample[] = [...BOUNDS_SECONDS, '+Inf'].map((le, b) => {
+    below += buckets[b] ?? 0;
+    return { value: below, labels: { ...labels, le }, metricName: `${name}_bucket` };
   });
   return [
     ...samples,
-    { value: below, labels: { ...labels, le: '+Inf' }, metricName: `${name}_bucket` },
     { value: sumMicros / 1e6, labels, metricName: `${name}_sum` },
     { value: below, labels, metricName: `${name}_count` },
   ];

@@ -1,6 +1,6 @@
 /** The QuickFIX initiator (initiator.cpp), built once where a compiler and Debian's libquickfix-dev are. */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -8,6 +8,8 @@ import { PATIENCE_MS, until } from '../until.js';
 
 const SOURCE = fileURLToPath(new URL('./initiator.cpp', import.meta.url));
 const DICTIONARY = fileURLToPath(new URL('../../../ops/fix/FIX44-millrace.xml', import.meta.url));
+/** What clients are told to use. */
+const SETTINGS = fileURLToPath(new URL('../../../ops/fix/quickfix.cfg', import.meta.url));
 const HEADER = '/usr/include/quickfix/Session.h';
 const COMPILER = '/usr/bin/g++';
 
@@ -26,7 +28,7 @@ export interface QuickFixOptions {
   readonly user: string;
   readonly password: string;
   readonly senderCompId: string;
-  /** Lines of settings that replace or add to the defaults. */
+  /** Lines of settings that are added to those of ops/fix/quickfix.cfg. */
   readonly settings?: readonly string[];
 }
 
@@ -44,25 +46,23 @@ export class QuickFixClient {
   /** @param folder where QuickFIX keeps its sequence numbers: give it again to continue */
   constructor({ program, port, user, password, senderCompId, settings = [] }: QuickFixOptions, folder: string) {
     const file = join(folder, 'initiator.cfg');
-    const lines = [
-      '[DEFAULT]',
-      'ConnectionType=initiator',
-      'ReconnectInterval=1',
-      'HeartBtInt=5',
-      'StartTime=00:00:00',
-      'EndTime=00:00:00',
-      'SocketNodelay=Y',
-      'UseDataDictionary=Y',
-      `DataDictionary=${DICTIONARY}`,
-      `FileStorePath=${join(folder, 'store')}`,
-      'SocketConnectHost=127.0.0.1',
-      `SocketConnectPort=${port}`,
-      ...settings,
-      '[SESSION]',
-      'BeginString=FIX.4.4',
-      `SenderCompID=${senderCompId}`,
-      'TargetCompID=MILLRACE',
-    ];
+    const given = new Map([
+      ['SocketConnectHost', '127.0.0.1'],
+      ['SocketConnectPort', String(port)],
+      ['SenderCompID', senderCompId],
+      ['ReconnectInterval', '1'],
+      ['HeartBtInt', '5'],
+      ['FileStorePath', join(folder, 'store')],
+      ['FileLogPath', join(folder, 'log')],
+      ['DataDictionary', DICTIONARY],
+    ]);
+    const lines = readFileSync(SETTINGS, 'utf8')
+      .split('\n')
+      .map(line => {
+        const value = given.get(line.split('=')[0] ?? '');
+        return value === undefined ? line : `${line.split('=')[0]}=${value}`;
+      });
+    lines.push(...settings);
     writeFileSync(file, `${lines.join('\n')}\n`);
     this.#child = spawn(program, [file, user, password], { stdio: ['pipe', 'pipe', 'inherit'] });
     this.#exited = new Promise(resolve => this.#child.once('exit', resolve));

@@ -2,7 +2,7 @@
  * After tsc: bundles each program of a gateway in place of what tsc wrote. Its threads load some 500 modules otherwise, which
  * is most of what a start costs. Libraries that are not ES modules stay outside.
  */
-import { readdirSync, readFileSync, rmSync } from 'node:fs';
+import { copyFileSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { basename } from 'node:path';
 import { build } from 'esbuild';
 
@@ -39,3 +39,24 @@ const results = await Promise.all(
 // Chunks of earlier builds.
 const written = new Set(results.flatMap(({ metafile }) => Object.keys(metafile.outputs).map(path => basename(path))));
 for (const name of readdirSync('dist')) if (CHUNK.test(name) && !written.has(name)) rmSync(`dist/${name}`);
+
+// The browser pages, each with all that it needs: src/page-assets.ts serves them.
+await build({
+  entryPoints: [
+    { in: 'src/dashboard/demo/main.ts', out: 'demo' },
+    { in: 'src/dashboard/demo/demo.css', out: 'demo' },
+    { in: 'src/dashboard/main.ts', out: 'dashboard' },
+    { in: 'src/dashboard/dashboard.css', out: 'dashboard' },
+  ],
+  outdir: 'dist/dashboard',
+  bundle: true,
+  minify: true,
+  format: 'esm',
+  platform: 'browser',
+  target: 'es2022',
+  legalComments: 'none',
+  logLevel: 'warning',
+});
+for (const file of ['demo/demo.html', 'dashboard.html', 'icon.svg']) {
+  copyFileSync(`src/dashboard/${file}`, `dist/dashboard/${basename(file)}`);
+}

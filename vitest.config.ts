@@ -18,6 +18,7 @@ const BULK_TEST_TAG = /\btags: \['slow', 'bulk'\]/;
 /** Long ones first, so that none is left to run alone at the end; the soak first of all. */
 const LONG = [
   'integration/soak',
+  'integration/topology',
   'integration/lifecycle',
   'integration/revocations',
   'integration/limits',
@@ -26,10 +27,16 @@ const LONG = [
   'integration/shares',
   'integration/heartbeats',
   'integration/foreign-clients',
+  'integration/monitoring',
+  'integration/admin-api',
+  'integration/admin-access',
+  'integration/tracing',
   'integration/sdk',
   'integration/sdk-recovery',
   'integration/exact-content',
   'unit/cli/api-key',
+  'browser/dashboard',
+  'browser/demo-page',
   'browser/sdk-page',
   'integration/work-budgets',
   'property/command-fuzz',
@@ -43,6 +50,8 @@ const LONG = [
   'integration/order',
   'integration/bench',
   'integration/nats-rights',
+  'integration/nats-topologies',
+  'integration/bench-regions',
   'chaos/threads',
   'chaos/busy-threads',
 ].map(name => `test/${name}.test.ts`);

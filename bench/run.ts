@@ -16,12 +16,14 @@ import { http } from './http/suite.js';
 import { ingest } from './ingest/suite.js';
 import { latency } from './latency/suite.js';
 import { micro } from './micro/suite.js';
+import { regions } from './regions/suite.js';
 import { compareRuns, comparisonTable } from './report/compare.js';
 import { asText, describeMachine, type RunReport, type SuiteReport, tableAsText } from './report/report.js';
 import { readRun, writeRun, writeSuite } from './report/results.js';
 import { scaleOut } from './scale/out.js';
 import { scale } from './scale/suite.js';
 import { scaleSweep } from './scale/sweep.js';
+import { scrape } from './scrape/suite.js';
 import { slow } from './slow/suite.js';
 import { slowLink } from './slow-link/suite.js';
 import { type BenchOptions, type Suite, UsageError } from './suite.js';
@@ -40,10 +42,12 @@ const SUITES: readonly Suite[] = [
   attack,
   cost,
   coldStart,
+  scrape,
   scale,
   scaleSweep,
   scaleOut,
   bytes,
+  regions,
 ];
 const RESULTS_FOLDER = 'bench/results';
 const EXIT_FAILED = 1;
@@ -82,7 +86,7 @@ function command(): Command {
     .option('--encoders <n>', 'fanout: encoder threads', '1')
     .option('--only <names>', 'contenders to run, separated by commas', names)
     .option('--peers <names>', 'the same as --only', names)
-    .option('--rate <n>', 'latency, slow, slow-link, churn: updates a second, at this one load', decimal)
+    .option('--rate <n>', 'latency, slow, slow-link, churn, regions: updates a second, at this one load', decimal)
     .option('--gateways <n>', 'scale-out: gateway processes', whole)
     .option('--order', 'fanout: check every prev_seq chain in the generator (slower)', false)
     .option('--profile <folder>', 'every thread of the gateway writes a V8 CPU profile there (slower)')

@@ -1,6 +1,7 @@
 /** What surrounds a gateway: the program that it is part of, and the process that it replaces. */
 import type { Reread } from './admin/reload.js';
 import type { Revocation } from './auth/revocation-text.js';
+import type { Environment } from './config/environment.js';
 import type { ClockReading } from './observe/clock-offset.js';
 
 /** The process that this gateway replaces. */
@@ -16,6 +17,8 @@ export interface GatewayHost {
   /** The gateway cannot continue: close it and exit. */
   readonly onFatal: (reason: string) => void;
   readonly logLinesLost: () => number;
+  /** The settings in force. */
+  readonly settings: () => Environment;
   /** How far the clock of the machine is off; undefined while it is not known. */
   readonly clock: () => ClockReading | undefined;
   /** Reads the settings again. @throws {ConfigError} when they are invalid */

@@ -5,9 +5,11 @@
  *                        ▲                                              │
  *                        └──────────── interest, snapshot requests ─────┘
  */
-import { createAdmin } from './admin/create-admin.js';
+import { adminTokenAfter } from './admin/access.js';
+import { type Admin, createAdmin } from './admin/create-admin.js';
+import type { MainParts } from './admin/main-stats.js';
 import { Reload } from './admin/reload.js';
-import type { AdminServer } from './admin/server.js';
+import { LiveTokens } from './auth/live-token.js';
 import { ConfigError } from './config/config-error.js';
 import type { Config } from './config/environment.js';
 import { reachableHost } from './config/reachable-host.js';
@@ -18,8 +20,9 @@ import type { Feed } from './feed-contract/feed.js';
 import { FixSide } from './fix-side.js';
 import { type CertificateFiles, certificateFilesOf } from './gateway/supervision/certificate-files.js';
 import { KeySetPosts } from './gateway/supervision/key-set-posts.js';
-import { WorkerSupervisor } from './gateway/supervision/supervisor.js';
+import type { WorkerSupervisor } from './gateway/supervision/supervisor.js';
 import type { GatewayHost, Predecessor } from './gateway-host.js';
+import { newWorkers, type Workers } from './gateway-workers.js';
 import { createHub } from './hub/create-hub.js';
 import { feedSink } from './hub/feed-sink.js';
 import type { Hub } from './hub/hub.js';
@@ -29,11 +32,10 @@ import { endInTurn, inTime } from './observe/deadline.js';
 import { DescriptorWatch } from './observe/descriptors.js';
 import { type Logger, LogSampler } from './observe/log.js';
 import { SampledNotes } from './observe/sampled-notes.js';
-import { FIX_THREAD, GATEWAY_THREAD } from './programs.js';
+import { openTracing, type Tracing } from './observe/tracing/tracing.js';
 import { Readiness } from './readiness.js';
 import { ControlOrders } from './revocation/control-orders.js';
 import { RevocationKeeper } from './revocation/keeper.js';
-import { isFromFix } from './threads/fix-messages.js';
 import { createDoorbells, createRings } from './threads/ring.js';
 
 const SAMPLE_LOG_MS = 1000;
@@ -50,14 +52,17 @@ export class Gateway {
   readonly #sampler = new LogSampler(SAMPLE_LOG_MS);
   readonly #notes: SampledNotes;
   readonly #feed: Feed;
+  readonly #tracing: Tracing | undefined;
   readonly #hub: Hub;
   readonly #workers: WorkerSupervisor;
-  readonly #admin: AdminServer;
+  readonly #admin: Admin;
   readonly #descriptors = new DescriptorWatch(isShort => {
-    this.#notes.descriptors(isShort);
+    if (isShort) this.#log.error('out of file descriptors; refusing new connections');
+    else this.#log.warn('file descriptors available again; accepting connections');
     this.#workers.postAll({ type: 'accept', isAccepting: !isShort });
   });
   #adminPort = 0;
+  readonly #liveSecret = LiveTokens.newSecret();
   readonly #status = new ServiceStatus(status => this.#workers.postAll(status));
   readonly #loads = new Loads(level => this.#loadChanged(level));
   readonly #revocations: RevocationKeeper;
@@ -74,15 +79,16 @@ export class Gateway {
 
   /** A gateway that has not started. */
   static async create(config: Config, log: Logger, host: GatewayHost): Promise<Gateway> {
-    return new Gateway(config, log, host, await createFeed(config, log));
+    return new Gateway(config, log, host, await createFeed(config, log), await openTracing(config, log));
   }
 
-  private constructor(config: Config, log: Logger, host: GatewayHost, feed: Feed) {
+  private constructor(config: Config, log: Logger, host: GatewayHost, feed: Feed, tracing: Tracing | undefined) {
     this.#host = host;
     this.#config = config;
     this.#log = log;
     this.#notes = new SampledNotes(log, this.#sampler);
     this.#feed = feed;
+    this.#tracing = tracing;
     this.#revocations = new RevocationKeeper({
       config,
       log,
@@ -93,19 +99,15 @@ export class Gateway {
       nodeName: config.nodeName,
       log,
       revocations: this.#revocations,
-      onDrain: () => {
-        if (this.#isDraining) return;
-        this.#isDraining = true;
-        this.#readiness.report();
-        this.#workers.postAll({ type: 'drain' });
-      },
+      onDrain: () => this.#redirectClients(),
     });
     this.#keySet = new KeySetPosts(config.auth.jwksUrl, log, () => this.#workers);
     this.#fix = new FixSide(config, log, message => this.#workers.post(config.workers, message));
     this.#readiness = this.#newReadiness();
     const rings = createRings(config.encoders);
     const doorbells = createDoorbells(readerThreads(config));
-    this.#workers = this.#newWorkers(rings, doorbells);
+    const { supervisor, questions } = this.#newWorkers(rings, doorbells);
+    this.#workers = supervisor;
     this.#hub = createHub({
       config,
       log,
@@ -115,6 +117,7 @@ export class Gateway {
       workers: this.#workers,
       rings,
       doorbells,
+      tracing,
       onFault: (what, detail) => this.#notes.fault(what, detail),
     });
     this.#certificate = certificateFilesOf(config, log, () => this.#workers.postAll({ type: 'certificate' }));
@@ -128,22 +131,17 @@ export class Gateway {
     });
     this.#admin = createAdmin({
       config: () => this.#config,
+      settings: () => host.settings(),
+      log,
       notes: this.#notes,
       readiness: this.#readiness,
-      parts: () => ({
-        hub: this.#hub,
-        workers: this.#workers,
-        feed,
-        status: this.#status,
-        loads: this.#loads,
-        descriptors: this.#descriptors,
-        revocations: this.#revocations.stats,
-        keySet: this.#keySet.stats,
-        certificate: this.#certificate,
-        clock: host.clock(),
-        logLinesLost: host.logLinesLost(),
-      }),
+      isDraining: () => this.#isDraining,
+      drain: () => this.#redirectClients(),
+      parts: () => this.#parts(),
       revocations: this.#revocations,
+      questions,
+      keys: this.#keySet,
+      live: new LiveTokens(this.#liveSecret),
     });
   }
 
@@ -162,34 +160,26 @@ export class Gateway {
     }));
   }
 
-  #newWorkers(rings: readonly SharedArrayBuffer[], doorbells: SharedArrayBuffer): WorkerSupervisor {
-    return new WorkerSupervisor({
+  #newWorkers(rings: readonly SharedArrayBuffer[], doorbells: SharedArrayBuffer): Workers {
+    return newWorkers({
       config: () => this.#config,
-      readiness: this.#readiness.cells,
-      threadFile: GATEWAY_THREAD,
-      fixThreadFile: FIX_THREAD,
-      rings,
-      doorbells,
-      revocations: () => this.#revocations.all,
-      keys: () => this.#keySet.keys,
-      onMessage: (worker, message) => {
-        if (message.type === 'load') this.#loads.set(worker, message.level);
-        else if (message.type === 'shed') this.#notes.shed(worker, message.sockets, message.bytes);
-        else if (message.type === 'clients') this.#notes.clients(message.lines, message.leftOut);
-        else if (message.type === 'keys_wanted') void this.#keySet.wanted(worker);
-        else if (message.type === 'reloaded') this.#reload.answered(message.id, message.reloaded);
-        else if (isFromFix(message)) this.#fix.receive(message);
-        else this.#hub.fromWorker(worker, message);
+      log: this.#log,
+      notes: this.#notes,
+      loads: this.#loads,
+      status: this.#status,
+      descriptors: this.#descriptors,
+      keySet: this.#keySet,
+      fix: this.#fix,
+      later: () => ({ hub: this.#hub, reload: this.#reload }),
+      isDrainOrdered: () => this.#isDraining && this.#draining === undefined,
+      onFatal: reason => this.#host.onFatal(reason),
+      shared: {
+        common: { readiness: this.#readiness.cells, liveSecret: this.#liveSecret },
+        rings,
+        doorbells,
+        traces: this.#tracing?.workers,
+        revocations: () => this.#revocations.all,
       },
-      onStarting: worker => this.#welcome(worker),
-      onDown: (worker, reason) => {
-        this.#log.error({ worker, reason }, 'gateway worker died and is replaced');
-        this.#hub.forgetWorker(worker);
-        this.#loads.forgetWorker(worker);
-      },
-      onFault: (worker, message) => this.#notes.fault(`gateway worker ${worker}`, message),
-      onLongWork: (worker, work) => this.#notes.longWork(worker, work),
-      onStuck: (worker, reason) => this.#stuck(worker, reason),
     });
   }
 
@@ -200,8 +190,8 @@ export class Gateway {
   }
 
   get url(): string {
-    const { host, tls } = this.#config;
-    return `${tls === undefined ? 'ws' : 'wss'}://${reachableHost(host)}:${this.#workers.port}`;
+    const scheme = this.#config.tls === undefined ? 'ws' : 'wss';
+    return `${scheme}://${reachableHost(this.#config.host)}:${this.#workers.port}`;
   }
 
   /** A thread is stuck in native code: a clean exit would wait for it, possibly forever. */
@@ -224,7 +214,9 @@ export class Gateway {
       await this.#start(predecessor);
     } catch (cause) {
       // Why it did not start says more than what could not be closed.
-      await this.close().catch((failure: unknown) => this.#log.warn({ err: failure }, 'closing failed'));
+      await this.close().catch((failure: unknown) =>
+        this.#log.warn({ err: failure }, 'closing after a failed start failed'),
+      );
       throw cause;
     }
   }
@@ -235,10 +227,10 @@ export class Gateway {
   }
 
   async #start(predecessor: Predecessor | undefined): Promise<void> {
-    const [log, feed] = [this.#log, this.#feed];
-    if (predecessor === undefined) this.#adminPort = await this.#admin.listen();
-    const sink = feedSink({ hub: this.#hub, orders: this.#orders, status: this.#status, log, name: feed.name });
-    const [outcome] = await Promise.all([feed.start(sink), this.#keySet.open()]);
+    if (predecessor === undefined) this.#adminPort = await this.#admin.server.listen();
+    const { name } = this.#feed;
+    const sink = feedSink({ hub: this.#hub, orders: this.#orders, status: this.#status, log: this.#log, name });
+    const [outcome] = await Promise.all([this.#feed.start(sink), this.#keySet.open()]);
     if (!outcome.ok) throw new ConfigError(outcome.detail);
     await Promise.all([this.#revocations.open(), this.#fix.open(predecessor !== undefined)]);
     this.#isFeedStarted = true;
@@ -250,11 +242,12 @@ export class Gateway {
     this.#descriptors.start();
     this.#certificate?.watch();
     this.#readiness.start();
+    this.#admin.start();
     if (predecessor !== undefined) {
       predecessor.sendAway();
-      this.#adminPort = await this.#admin.listen(ADMIN_PORT_FREE_MS);
+      this.#adminPort = await this.#admin.server.listen(ADMIN_PORT_FREE_MS);
     }
-    log.info({ url: this.url, fix: this.fixAddress, admin: this.adminUrl, feed: feed.name }, 'ready');
+    this.#log.info({ url: this.url, fix: this.fixAddress, admin: this.adminUrl, feed: name }, 'ready');
   }
 
   /**
@@ -271,10 +264,18 @@ export class Gateway {
     this.#isDraining = true;
     this.#readiness.report();
     const { drainDelayMs, drainTimeoutMs } = this.#config.times;
-    if (isReplaced) await this.#admin.close();
+    if (isReplaced) await this.#admin.server.close();
     else await new Promise(resolve => setTimeout(resolve, drainDelayMs));
     if (this.#closing !== undefined) return;
     await inTime(this.#workers.retire(), drainTimeoutMs + DRAIN_BEYOND_MS, 'clients did not disconnect in time');
+  }
+
+  /** An operator orders it. The process keeps running: a signal ends it. */
+  #redirectClients(): void {
+    if (this.#isDraining) return;
+    this.#isDraining = true;
+    this.#readiness.report();
+    this.#workers.postAll({ type: 'drain' });
   }
 
   /** Disconnects the remaining clients at once and stops everything. */
@@ -291,6 +292,7 @@ export class Gateway {
   async #close(): Promise<void> {
     this.#descriptors.stop();
     this.#readiness.stop();
+    this.#admin.stop();
     this.#keySet.close();
     this.#certificate?.unwatch();
     const workers = this.#workers.close();
@@ -298,7 +300,8 @@ export class Gateway {
       { name: 'workers', maxMs: 2_000, end: () => workers },
       { name: 'feed', maxMs: 1_000, end: () => Promise.all([this.#feed.stop(), this.#revocations.close()]) },
       { name: 'hub', maxMs: 700, end: () => Promise.all([this.#hub.close(), this.#fix.close()]) },
-      { name: 'admin', maxMs: 300, end: () => this.#admin.close() },
+      { name: 'admin', maxMs: 300, end: () => this.#admin.server.close() },
+      { name: 'tracing', maxMs: 300, end: async () => this.#tracing?.close() },
     ]);
     // A process whose threads hold sockets cannot exit cleanly.
     await workers;
@@ -310,10 +313,12 @@ export class Gateway {
     return this.#reload.run(reason);
   }
 
-  #take({ logLevel, logClients, logUsers, adminToken, auth }: Config): Config {
+  #take(fresh: Config): Config {
+    const { logLevel, logClients, logUsers, auth } = fresh;
     const { secret, previousSecret } = auth;
-    auth = { ...this.#config.auth, secret, previousSecret };
-    this.#config = { ...this.#config, logLevel, logClients, logUsers, adminToken, auth };
+    const adminToken = adminTokenAfter(this.#config, fresh, this.#log);
+    const authNow = { ...this.#config.auth, secret, previousSecret };
+    this.#config = { ...this.#config, logLevel, logClients, logUsers, adminToken, auth: authNow };
     return this.#config;
   }
 
@@ -324,24 +329,20 @@ export class Gateway {
     this.#status.setLoad(this.#loads.load);
   }
 
-  /** Tells a starting worker what it must know before it listens. */
-  #welcome(worker: number): void {
-    this.#hub.welcome(worker);
-    this.#fix.welcome(worker);
-    this.#workers.post(worker, this.#status.current);
-    if (this.#isDraining && this.#draining === undefined) this.#workers.post(worker, { type: 'drain' });
-    if (this.#descriptors.isShort) this.#workers.post(worker, { type: 'accept', isAccepting: false });
-  }
-
-  /** The worker may still wake up, and is terminated then; until that it is not replaced. The others keep serving. */
-  #stuck(worker: number, reason: string): void {
-    this.#log.fatal(
-      { worker, reason },
-      'gateway worker is stuck: its clients are lost, the other workers keep serving',
-    );
-    this.#hub.forgetWorker(worker);
-    this.#loads.forgetWorker(worker);
-    if (this.#workers.stuck < readerThreads(this.#config)) return;
-    this.#host.onFatal(`no gateway worker can serve: worker ${worker} ${reason}`);
+  #parts(): MainParts {
+    return {
+      hub: this.#hub,
+      workers: this.#workers,
+      feed: this.#feed,
+      status: this.#status,
+      loads: this.#loads,
+      descriptors: this.#descriptors,
+      revocations: this.#revocations.stats,
+      keySet: this.#keySet.stats,
+      tracing: this.#tracing?.stats,
+      certificate: this.#certificate,
+      clock: this.#host.clock(),
+      logLinesLost: this.#host.logLinesLost(),
+    };
   }
 }

@@ -2,7 +2,7 @@
 import { closeSync, openSync } from 'node:fs';
 import { constants } from 'node:os';
 import type { Reread } from './admin/reload.js';
-import type { Config } from './config/environment.js';
+import type { Config, Environment } from './config/environment.js';
 import { Gateway } from './gateway.js';
 import type { Predecessor } from './gateway-host.js';
 import type { ClockReading } from './observe/clock-offset.js';
@@ -19,6 +19,8 @@ const IGNORED = ['SIGUSR1', 'SIGUSR2', 'SIGALRM', 'SIGVTALRM', 'SIGIO', 'SIGPWR'
 export interface Program {
   readonly config: Config;
   readonly log: Logger;
+  /** The settings in force. */
+  readonly settings: () => Environment;
   /** Reads the settings again. @throws {ConfigError} when they are invalid */
   readonly reread: () => Reread;
   /** The process to replace; undefined: none. */

@@ -90,5 +90,6 @@ function messageOf(book: Book, atMicros: number): FeedMessage {
     epoch: '',
     contiguous: false,
     publication: '',
+    traceparent: '',
   };
 }

@@ -52,6 +52,30 @@ export async function startNatsWebSocket(children: Children): Promise<NatsWebSoc
   return { child, url: ports.nats?.[0] ?? '', webSocketPort: Number(new URL(webSocket).port) };
 }
 
+/** A node of a topology. */
+export interface NatsNodeProcess {
+  readonly child: Child;
+  readonly port: number;
+  readonly monitorUrl: string;
+}
+
+/** Starts a server with a configuration that leaves the ports of clients and of monitoring to it. @param env that it reads */
+export async function startNatsNode(
+  children: Children,
+  configurationFile: string,
+  env: Readonly<Record<string, string>>,
+): Promise<NatsNodeProcess> {
+  const folder = mkdtempSync(join(tmpdir(), 'millrace-bench-nats-'));
+  try {
+    const args = ['--config', configurationFile, '--ports_file_dir', folder];
+    const child = children.spawn(`nats-server ${env.NATS_NAME}`, findNatsServer(), args, env);
+    const ports = await child.during(portsIn(folder));
+    return { child, port: Number(new URL(ports.nats?.[0] ?? '').port), monitorUrl: ports.monitoring?.[0] ?? '' };
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
 /** Addresses by kind, as nats-server writes them. */
 type Ports = Readonly<Record<string, readonly string[] | undefined>>;
 

@@ -27,6 +27,8 @@ export interface MainParts {
   readonly keySet: KeySetStats | undefined;
   readonly certificate: { readonly expiresAtMs: number | undefined } | undefined;
   readonly clock: ClockReading | undefined;
+  /** Undefined: nothing is traced. */
+  readonly tracing: MainStats['tracing'];
   readonly logLinesLost: number;
 }
 
@@ -40,8 +42,8 @@ export interface Surroundings {
 }
 
 export function mainStatsOf(parts: MainParts, around: Surroundings): MainStats {
-  const { hub, workers, feed, status, loads, descriptors, revocations, keySet, certificate, clock, logLinesLost } =
-    parts;
+  const { hub, workers, feed, status, loads, descriptors, revocations, keySet, certificate, clock, tracing } = parts;
+  const { logLinesLost } = parts;
   const { shards, subjects, holds } = hub;
   const { encoders, kinds, ...counters } = hub.counters;
   return {
@@ -68,6 +70,7 @@ export function mainStatsOf(parts: MainParts, around: Surroundings): MainStats {
     descriptorsShort: descriptors.isShort,
     revocations,
     keySet,
+    tracing,
     logLinesLost,
     workersHung: workers.hung,
     workersStuck: workers.stuck,

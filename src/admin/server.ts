@@ -1,12 +1,28 @@
-/** The operators' HTTP server on a port of its own: liveness, readiness, metrics, statistics. */
-
+/** The operators' HTTP server on a port of its own: probes, metrics, and the API. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import { ConfigError } from '../config/config-error.js';
 import { hostNameOf, isFixedHost, isListedHost } from '../config/hosts.js';
-import type { AttemptLimiter } from './attempt-limiter.js';
+import { originOf } from '../config/origins.js';
+import type { AdminAccess } from './access.js';
+import { type Answer, failure, json, write } from './answers.js';
+import { readBody } from './body.js';
+import type { DashboardPages } from './dashboard-pages.js';
+import type { Caller, Route } from './route.js';
 
 const LISTEN_RETRY_MS = 50;
+/** How long a request, and its head, may take to arrive; and how often Node checks. */
+const REQUEST_MS_MAX = 10_000;
+const HEAD_MS_MAX = 5_000;
+const TIMES_CHECK_MS = 1_000;
+/** Connections at once: dashboards, scrapers and scripts need a few each. */
+const CONNECTIONS_MAX = 1_024;
+const TIMES = {
+  requestTimeout: REQUEST_MS_MAX,
+  headersTimeout: HEAD_MS_MAX,
+  connectionsCheckingInterval: TIMES_CHECK_MS,
+};
+const API = '/api/v1';
 
 interface AdminOptions {
   readonly host: string;
@@ -14,30 +30,37 @@ interface AdminOptions {
   readonly port: number;
   /** Names accepted in `Host` besides IP addresses, `localhost` and `host`. */
   readonly allowedHosts: readonly string[];
-  /** If set, every request except the probes needs `Authorization: Bearer …`. */
-  readonly limiter: AttemptLimiter | undefined;
+  readonly access: Pick<AdminAccess, 'of'>;
   /** Empty when ready, else what is missing. */
   readonly notReady: () => readonly string[];
+  /** The dashboard's files. */
+  readonly pages: Pick<DashboardPages, 'answer'>;
   readonly metrics: () => Promise<{ readonly contentType: string; readonly text: string }>;
-  /** The body of `/api/v1/stats`. */
-  readonly stats: () => Promise<object>;
-  /** A page of `/api/v1/revocations`; undefined if `after` is not a page cursor. */
-  readonly revocations: (after: string) => object | undefined;
+  readonly routes: readonly Route[];
+  /** A change was asked for by someone who may only read. */
+  readonly onForbidden: (route: Route, caller: Caller) => void;
   readonly onFault: (what: string, cause: unknown) => void;
 }
 
 export class AdminServer {
   readonly #options: AdminOptions;
   readonly #server: Server;
+  /** All open sockets. Node forgets those that leave HTTP, and would wait for them at the end. */
+  readonly #sockets = new Set<Socket>();
 
   constructor(options: AdminOptions) {
     this.#options = options;
-    this.#server = createServer((request, response) => {
-      this.#handle(request, response).catch((cause: unknown) => {
-        options.onFault('an admin request failed', cause);
-        if (!response.headersSent) answerJson(response, 500, { error: { code: 'internal', message: 'failed' } });
-        else response.destroy();
-      });
+    // Without a listener for `upgrade`, Node answers a request that offers one like any other, body included.
+    this.#server = createServer(TIMES, (request, response) => {
+      this.#handle(request).then(
+        answer => this.#write(response, answer),
+        (cause: unknown) => this.#failed(response, cause),
+      );
+    });
+    this.#server.maxConnections = CONNECTIONS_MAX;
+    this.#server.on('connection', socket => {
+      this.#sockets.add(socket);
+      socket.once('close', () => this.#sockets.delete(socket));
     });
     this.#server.on('error', cause => {
       // `listen` reports errors that occur before the server listens.
@@ -77,50 +100,87 @@ export class AdminServer {
     });
   }
 
-  /** Stops listening; safe to call twice. */
+  /** Stops listening and ends all connections; safe to call twice. */
   async close(): Promise<void> {
     const closed = new Promise<void>(resolve => this.#server.close(() => resolve()));
-    this.#server.closeAllConnections();
+    for (const socket of this.#sockets) socket.destroy();
     await closed;
   }
 
-  async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const { path, searchParams } = targetOf(request.url ?? '/');
-    if (request.method !== 'GET' && request.method !== 'HEAD') {
-      return answerJson(response, 405, { error: { code: 'method_not_allowed', message: 'GET only' } });
-    }
+  #write(response: ServerResponse, answer: Answer): void {
+    if (!response.destroyed) write(response, answer);
+  }
+
+  #failed(response: ServerResponse, cause: unknown): void {
+    // The caller has hung up: there is no one to answer, and nothing is wrong here.
+    if (response.destroyed || response.req.destroyed) return;
+    this.#options.onFault('an admin request failed', cause);
+    if (response.headersSent) response.destroy();
+    else write(response, failure('internal', 'failed'));
+  }
+
+  async #handle(request: IncomingMessage): Promise<Answer> {
+    const { path, query } = targetOf(request.url ?? '/');
     // Refuse before anything else: a web page may reach this machine under another name.
     if (!this.#isHostAllowed(request)) {
-      const message = 'this Host is not served here; add it to ALLOWED_HOSTS';
-      return answerJson(response, 403, { error: { code: 'forbidden', message } });
+      return failure('forbidden', 'this Host is not served here; add it to ALLOWED_HOSTS');
     }
-    if (path === '/healthz') return answerJson(response, 200, { status: 'ok' });
-    if (path === '/readyz') {
-      const missing = this.#options.notReady();
-      return answerJson(response, missing.length === 0 ? 200 : 503, { ready: missing.length === 0, missing });
+    const open = this.#openAnswer(request, path);
+    if (open !== undefined) return open;
+    const access = await this.#options.access.of(request);
+    if (access.ok) return this.#handleAs(request, path, query, access.caller);
+    switch (access.why) {
+      case 'bad_operator':
+        return failure('invalid', 'X-Operator: 1 to 64 printable ASCII characters');
+      case 'forbidden':
+        return failure('forbidden', 'the token has none of the roles that this port accepts');
+      case 'rate_limited': {
+        const headers = { 'Retry-After': String(access.retryAfterSeconds) };
+        return failure('rate_limited', 'too many wrong tokens from this address', headers);
+      }
+      default:
+        return failure('unauthorized', 'ADMIN_TOKEN is required', { 'WWW-Authenticate': 'Bearer' });
     }
-    const verdict = this.#verdict(request);
-    if (verdict === 'refused') {
-      response.setHeader('WWW-Authenticate', 'Bearer');
-      return answerJson(response, 401, { error: { code: 'unauthorized', message: 'ADMIN_TOKEN is required' } });
-    }
-    if (verdict !== 'accepted') {
-      response.setHeader('Retry-After', verdict.retryAfterSeconds);
-      const message = 'too many wrong tokens from this address';
-      return answerJson(response, 429, { error: { code: 'rate_limited', message } });
-    }
+  }
+
+  /** What anyone may ask. */
+  #openAnswer(request: IncomingMessage, path: string): Answer | undefined {
+    const page = this.#options.pages.answer(path, request);
+    if (page === undefined && path !== '/healthz' && path !== '/readyz') return undefined;
+    if (!isRead(request.method)) return notAllowed(['GET', 'HEAD']);
+    if (page !== undefined) return page;
+    if (path === '/healthz') return json({ status: 'ok' });
+    const missing = this.#options.notReady();
+    return json({ ready: missing.length === 0, missing }, missing.length === 0 ? 200 : 503);
+  }
+
+  async #handleAs(request: IncomingMessage, path: string, query: string, caller: Caller): Promise<Answer> {
     if (path === '/metrics') {
+      if (!isRead(request.method)) return notAllowed(['GET', 'HEAD']);
       const { contentType, text } = await this.#options.metrics();
-      answerText(response, 200, { 'Content-Type': contentType }, text);
-      return;
+      return { status: 200, contentType, text };
     }
-    if (path === '/api/v1/stats') return answerJson(response, 200, await this.#options.stats());
-    if (path === '/api/v1/revocations') {
-      const page = this.#options.revocations(searchParams.get('after') ?? '');
-      if (page !== undefined) return answerJson(response, 200, page);
-      return answerJson(response, 400, { error: { code: 'invalid', message: 'after must be the next of a page' } });
+    const found = this.#options.routes.flatMap(route => {
+      const id = matched(route, path);
+      return id === undefined ? [] : [{ route, id }];
+    });
+    if (found.length === 0) return failure('not_found', 'no such resource');
+    const method = request.method === 'HEAD' ? 'GET' : request.method;
+    const one = found.find(({ route }) => route.method === method);
+    if (one === undefined) return notAllowed(found.flatMap(({ route }) => methodsOf(route)));
+    const { route, id } = one;
+    if (id === 'malformed') return failure('invalid', 'the path is not valid percent-encoding');
+    const params = new URLSearchParams(query);
+    const { host = '', origin } = request.headers;
+    const rest = { id: id.text, caller, host, origin };
+    if (route.method === 'GET') return route.answer(params, undefined, rest);
+    if (isForeign(request)) return failure('forbidden', 'changes are not accepted from other web pages');
+    if (caller.role !== 'admin' && !route.isForOperators) {
+      this.#options.onForbidden(route, caller);
+      return failure('forbidden', 'this role may only read');
     }
-    answerJson(response, 404, { error: { code: 'not_found', message: 'no such resource' } });
+    const body = await readBody(request);
+    return body.ok ? route.answer(params, body.value, rest) : body.answer;
   }
 
   #isHostAllowed({ headers: { host = '' } }: IncomingMessage): boolean {
@@ -128,27 +188,42 @@ export class AdminServer {
     const { host: own, allowedHosts } = this.#options;
     return isFixedHost(name) || name === own.toLowerCase() || isListedHost(host, allowedHosts);
   }
+}
 
-  #verdict({ headers: { authorization }, socket }: IncomingMessage): ReturnType<AttemptLimiter['check']> {
-    return this.#options.limiter?.check(authorization, socket.remoteAddress ?? '') ?? 'accepted';
+const isRead = (method: string | undefined): boolean => method === 'GET' || method === 'HEAD';
+const methodsOf = ({ method }: Route): string[] => (method === 'GET' ? ['GET', 'HEAD'] : [method]);
+const notAllowed = (methods: readonly string[]): Answer =>
+  failure('method_not_allowed', `${methods.join(', ')} only`, { Allow: methods.join(', ') });
+
+/** The variable segment of a path that the route serves; undefined: it serves another path. */
+function matched({ path }: Route, asked: string): { readonly text: string } | 'malformed' | undefined {
+  const own = `${API}${path}`;
+  if (!own.endsWith('/*')) return asked === own ? { text: '' } : undefined;
+  const stem = own.slice(0, -1);
+  const rest = asked.startsWith(stem) ? asked.slice(stem.length) : '';
+  if (rest === '' || rest.includes('/')) return undefined;
+  try {
+    return { text: decodeURIComponent(rest) };
+  } catch {
+    return 'malformed';
   }
 }
 
+/** A browser says from where a page sends a change; other programs say nothing. */
+function isForeign({ headers }: IncomingMessage): boolean {
+  const site = headers['sec-fetch-site'];
+  if (site !== undefined && site !== 'same-origin' && site !== 'none') return true;
+  if (headers.origin === undefined) return false;
+  const page = originOf(headers.origin);
+  const scheme = /^https?:/.exec(page ?? '')?.[0];
+  // A proxy may have ended TLS: the page's scheme says which port its `Host` leaves out.
+  return scheme === undefined || originOf(`${scheme}//${headers.host ?? ''}`) !== page;
+}
+
 /** The target of a request as a path; a path such as `//` is no URL. */
-function targetOf(target: string): { readonly path: string; readonly searchParams: URLSearchParams } {
+function targetOf(target: string): { readonly path: string; readonly query: string } {
   const [path = '', query = ''] = target.split(/\?(.*)/s);
   // A proxy may send the absolute form (RFC 9112 section 3.2.2).
   const absolute = !path.startsWith('/') && URL.canParse(path) ? new URL(path).pathname : path;
-  return { path: absolute, searchParams: new URLSearchParams(query) };
-}
-
-function answerJson(response: ServerResponse, status: number, body: object): void {
-  const headers = { 'Content-Type': 'application/json', 'Cache-Control': 'no-store' };
-  answerText(response, status, headers, JSON.stringify(body));
-}
-
-/** To HEAD, Node sends the headers alone; with their length, they are those of GET. */
-function answerText(response: ServerResponse, status: number, headers: Record<string, string>, text: string): void {
-  response.writeHead(status, { ...headers, 'Content-Length': Buffer.byteLength(text) });
-  response.end(text);
+  return { path: absolute, query };
 }

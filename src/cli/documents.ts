@@ -1,7 +1,9 @@
 /** Documents generated from the code's own tables: whole files, and sections between markers. */
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { adminTables } from '../admin/document.js';
 import { configurationDocument } from '../config/settings-text.js';
+import { LOG_TABLES } from '../observe/log-events/document.js';
 import { metricsDocument } from '../observe/metrics/document.js';
 import { CODE_TABLES } from '../protocol/codes-document.js';
 import { limitsDocument } from '../protocol/limits-document.js';
@@ -11,6 +13,7 @@ export const REFERENCES: Readonly<Record<string, () => string>> = {
   configuration: configurationDocument,
   metrics: metricsDocument,
   limits: limitsDocument,
+  logs: () => `${Object.values(LOG_TABLES).join('\n\n')}\n`,
   codes: () => `${Object.values(CODE_TABLES).join('\n\n')}\n`,
 };
 
@@ -19,6 +22,8 @@ const FILES: readonly { readonly path: string; text(now: string): string }[] = [
   { path: 'ops/configuration.md', text: configurationDocument },
   { path: 'ops/metrics.md', text: metricsDocument },
   { path: 'ops/limits.md', text: limitsDocument },
+  { path: 'ops/logs.md', text: now => withTables(now, LOG_TABLES) },
+  { path: 'ops/admin.md', text: now => withTables(now, adminTables()) },
   { path: 'src/protocol/README.md', text: now => withTables(now, CODE_TABLES) },
 ];
 

@@ -8,8 +8,9 @@ import { SETTINGS, secretFileName } from '../config/settings-table.js';
 import { makesOwnKey } from '../config/variables/auth.js';
 import { main } from '../main.js';
 import { ClockOffset } from '../observe/clock-offset.js';
-import { createLogger } from '../observe/log.js';
+import { createLogger, type DestinationStream } from '../observe/log.js';
 import { LogDestination } from '../observe/log-destination.js';
+import { mayHaveColours, PrettyLines } from '../observe/pretty-lines.js';
 import { claimPort, ownFreePort } from './free-port.js';
 import { sayLines } from './output.js';
 import { checkStart } from './start-checks.js';
@@ -36,7 +37,7 @@ export async function runGateway(env: NodeJS.ProcessEnv, isTakeover = false): Pr
   if (configured.port !== 0) await claimPort(port);
   const config: Config = { ...configured, port, auth: { ...auth, secret } };
   const lines = new LogDestination();
-  const log = createLogger(config.logLevel, config.nodeName, lines);
+  const log = createLogger(config.logLevel, config.nodeName, inFormat(config.logFormat, lines, env));
   // If the output has no reader or no room, other commands exit; a gateway does not.
   process.stdout.removeAllListeners('error');
   for (const stream of [process.stdout, process.stderr]) {
@@ -49,7 +50,7 @@ export async function runGateway(env: NodeJS.ProcessEnv, isTakeover = false): Pr
   const gateway = await main({
     config,
     log,
-    reread: rereading(env, settings, config),
+    ...rereading(env, settings, config),
     predecessor,
     logLinesLost: () => lines.lost,
     clock: () => clock.current,
@@ -57,11 +58,18 @@ export async function runGateway(env: NodeJS.ProcessEnv, isTakeover = false): Pr
   sayLines(await welcome(gateway, config, isOwnKey ? secret : undefined));
 }
 
+/** Log lines as LOG_FORMAT says. */
+function inFormat(format: Config['logFormat'], lines: LogDestination, env: NodeJS.ProcessEnv): DestinationStream {
+  const isTerminal = process.stderr.isTTY === true;
+  const isPretty = format === 'pretty' || (format === 'auto' && isTerminal);
+  return isPretty ? new PrettyLines(lines, mayHaveColours(isTerminal, env)) : lines;
+}
+
 /** @param atStart the settings of the running gateway. @param config what it made of them */
-function rereading(env: Environment, atStart: Environment, config: Config): () => Reread {
+function rereading(env: Environment, atStart: Environment, config: Config) {
   const hadKey = !makesOwnKey(readConfig(atStart).auth);
   let last = atStart;
-  return () => {
+  const reread = (): Reread => {
     const now = withFiles(env);
     const fresh = readConfig(now);
     if (makesOwnKey(fresh.auth) === hadKey) {
@@ -78,4 +86,11 @@ function rereading(env: Environment, atStart: Environment, config: Config): () =
     last = now;
     return { config: hadKey ? fresh : { ...fresh, auth: config.auth }, changed };
   };
+  return { reread, settings: () => settingsInForce(atStart, last) };
+}
+
+/** What was reloaded, and the rest as it was at the start: a change of it waits for the restart. */
+function settingsInForce(atStart: Environment, last: Environment): Environment {
+  const names = [...SETTINGS].map(([name, { isReloaded }]) => [name, (isReloaded ? last : atStart)[name]] as const);
+  return Object.fromEntries(names);
 }

@@ -16,6 +16,14 @@ export function natsOption(): Option {
   return new Option('--nats <url>', 'NATS server').env('NATS_URL').default(DEFAULT_NATS_URL);
 }
 
+/** `--bucket <name>`, else REVOCATIONS_BUCKET, else the gateways' default. */
+export function bucketOption(): Option {
+  const { bucket } = readConfig({}).revocations;
+  return new Option('--bucket <name>', 'key-value bucket of the gateways; off: they have none')
+    .env('REVOCATIONS_BUCKET')
+    .default(bucket);
+}
+
 /** Settings of a gateway that say nothing about its connection; they may be incomplete here. */
 const OTHERS: readonly string[] = ['NATS_URL', 'NATS_BACKUP_URL', 'NATS_START_TIMEOUT', 'NATS_STREAM'];
 

@@ -1,9 +1,11 @@
+import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { Command } from 'commander';
-import { Events, type NatsConnection } from 'nats';
+import { Command, Option } from 'commander';
+import { Events, headers, type MsgHdrs, type NatsConnection } from 'nats';
 import type { NatsConfig } from '../config/environment.js';
 import { withoutSecrets } from '../config/url-text.js';
 import { CONTROL_SUBJECTS } from '../feed/nats-subjects.js';
+import { parseTraceParent } from '../observe/tracing/traceparent.js';
 import { MsgpackReader } from '../protocol/msgpack-reader.js';
 import { SubjectPrefix } from '../protocol/subject-prefix.js';
 import { parseSubject } from '../protocol/topics.js';
@@ -18,7 +20,8 @@ prefix: NATS_SUBJECT_PREFIX is added.
 Examples:
   $ millrace publish md.quotes.AAPL '{"symbol":"AAPL","current_price":150.25,"bid":150.24,"ask":150.26}'
   $ millrace publish md.quotes.AAPL '{"symbol":"AAPL","current_price":150.5,"partial":true}'
-  $ millrace publish md.books.BTC/USDT @book.json --nats nats://127.0.0.1:4222`;
+  $ millrace publish md.books.BTC/USDT @book.json --nats nats://127.0.0.1:4222
+  $ millrace publish md.quotes.AAPL '{"symbol":"AAPL","current_price":150.75}' --traceparent`;
 
 const READ_SUBJECTS =
   'md.quotes.<symbol>, md.trades.<symbol>, md.books.<symbol>, orders.<user>, analytics.<channel>, rooms.<room>, ' +
@@ -31,15 +34,34 @@ export function publishCommand(): Command {
     .argument('<subject>', 'NATS subject, e.g. md.quotes.AAPL')
     .argument('<payload>', 'JSON text, or @file, or file')
     .addOption(natsOption())
+    .addOption(
+      new Option('--traceparent [header]', 'W3C trace context of the message; without a value, a new trace, sampled'),
+    )
     .addHelpText('after', EXAMPLES)
-    .action(async (subject: string, payload: string, options: { nats: string }) => {
+    .action(async (subject: string, payload: string, options: { nats: string; traceparent?: string | true }) => {
       checkSubject(subject);
       const bytes = await payloadOf(payload);
       const config = natsConfig(options.nats, process.env);
       const target = new SubjectPrefix(config.subjectPrefix).add(subject);
-      await publish(target, bytes, config);
-      say(`published ${bytes.length} bytes to ${target}`);
+      const traceparent = traceParentOf(options.traceparent);
+      await publish(target, bytes, config, traceparent);
+      say(`published ${bytes.length} bytes to ${target}${traceparent === '' ? '' : `, traceparent ${traceparent}`}`);
     });
+}
+
+/** @param given true: make one */
+function traceParentOf(given: string | true | undefined): string {
+  if (given === undefined) return '';
+  if (given === true) return `00-${randomBytes(16).toString('hex')}-${randomBytes(8).toString('hex')}-01`;
+  if (parseTraceParent(given) !== undefined) return given;
+  throw new CommandFailure(`--traceparent ${given}: must be 00-<32 hex digits>-<16 hex digits>-<2 hex digits>`);
+}
+
+function headersOf(traceparent: string): MsgHdrs | undefined {
+  if (traceparent === '') return undefined;
+  const given = headers();
+  given.set('traceparent', traceparent);
+  return given;
 }
 
 function checkSubject(subject: string): void {
@@ -100,13 +122,14 @@ function jsonError(text: string): string | undefined {
   }
 }
 
-async function publish(subject: string, bytes: Uint8Array, config: NatsConfig): Promise<void> {
+async function publish(subject: string, bytes: Uint8Array, config: NatsConfig, traceparent: string): Promise<void> {
   const connection = await connectOnce(config);
   const where = withoutSecrets(config.url);
   const refusals: string[] = [];
   void collectErrors(connection, refusals);
   try {
-    connection.publish(subject, bytes);
+    const given = headersOf(traceparent);
+    connection.publish(subject, bytes, given === undefined ? {} : { headers: given });
     // The server answers a refused publish before it answers the flush.
     await connection.flush();
     // nats.js passes an error through several promises.

@@ -8,10 +8,10 @@ Examples:
   $ millrace reference configuration
   $ millrace reference --write .      in a checkout: what npm run docs does`;
 
-/** `millrace reference`: this version's tables of settings, metrics, limits and codes. */
+/** `millrace reference`: this version's tables of settings, metrics, log events, limits and codes. */
 export function referenceCommand(): Command {
   return new Command('reference')
-    .description('print this version’s reference of settings, metrics, limits or codes, as Markdown')
+    .description('print this version’s reference of settings, metrics, limits, log events or codes, as Markdown')
     .addArgument(new Argument('[name]', 'which one').choices(Object.keys(REFERENCES)))
     .option('--write <directory>', 'write them into the documents of a checkout instead')
     .addHelpText('after', EXAMPLES)

@@ -1,13 +1,13 @@
 import { userInfo } from 'node:os';
-import { Command, Option } from 'commander';
+import { Command } from 'commander';
 import { createInbox, type NatsConnection } from 'nats';
 import { type Revocation, revocationOf } from '../auth/revocation-text.js';
-import { type NatsConfig, readConfig } from '../config/environment.js';
+import type { NatsConfig } from '../config/environment.js';
 import { withoutSecrets } from '../config/url-text.js';
 import { NatsNames } from '../feed/nats-names.js';
 import { openBucket, REQUEST_TIMEOUT_MS, writeEntry } from '../revocation/bucket-entries.js';
 import { CommandFailure, reasonOf } from './failure.js';
-import { connectOnce, natsConfig, natsOption, noteRefusals } from './nats-connection.js';
+import { bucketOption, connectOnce, natsConfig, natsOption, noteRefusals } from './nats-connection.js';
 import { note, say } from './output.js';
 
 /** Reachable gateways answer within two seconds, stored or not. */
@@ -57,13 +57,6 @@ export function revokeCommand(): Command {
       const config = natsConfig(options.nats, process.env);
       await revoke(revocation, config, options.bucket);
     });
-}
-
-function bucketOption(): Option {
-  const { bucket } = readConfig({}).revocations;
-  return new Option('--bucket <name>', 'key-value bucket of the gateways; off: they have none')
-    .env('REVOCATIONS_BUCKET')
-    .default(bucket);
 }
 
 function asked({ sub, jti, apiKey, author, reason }: RevokeOptions): Revocation {
@@ -147,7 +140,7 @@ async function store(
   try {
     const names = new NatsNames(config);
     const manager = await names.manager(connection, REQUEST_TIMEOUT_MS);
-    await openBucket(manager, bucket);
+    await openBucket(manager, bucket, config.streamReplicas);
     await writeEntry(manager, { bucket, names }, revocation, undefined);
     say(`stored in bucket ${bucket}, for gateways that connect later`);
   } catch (cause) {

@@ -6,7 +6,16 @@ import { type Closing, Connection, type ConnectionState, NORMAL_CLOSE, tokenOf }
 import { Delivery } from './delivery.js';
 import { Emitter } from './emitter.js';
 import { errorCodeOf, MillraceError } from './errors.js';
-import type { AnalyticsMessage, AssetQuote, BestLevel, Lagging, OrderUpdate, Trade, Warning } from './frames.js';
+import type {
+  AnalyticsMessage,
+  AssetQuote,
+  BestLevel,
+  Lagging,
+  Notice,
+  OrderUpdate,
+  Trade,
+  Warning,
+} from './frames.js';
 import { Handle } from './handle.js';
 import { type MillraceOptions, readOptions, type Settings } from './options.js';
 import type { ServerFrame } from './outcome.js';
@@ -54,6 +63,8 @@ export interface ClientEvents {
   lagging: Lagging;
   /** They arrive in time again. */
   fresh: undefined;
+  /** The gateway's operators have something to say. */
+  notice: Notice;
   /** The client and its streams have ended: by `close`, or because the gateway does not allow a reconnect. */
   closed: Closing;
 }
@@ -182,6 +193,9 @@ export class MillraceClient extends Emitter<ClientEvents> {
         return;
       case 'fresh':
         this.emit('fresh', undefined);
+        return;
+      case 'notice':
+        this.emit('notice', frame as unknown as Notice);
         return;
       case 'going_away':
         if (typeof frame.reconnect_after_ms === 'number') this.#connection.goingAway(frame.reconnect_after_ms);

@@ -131,6 +131,15 @@ export interface Lagging {
   readonly topics: number;
 }
 
+/** A `notice` frame: a message of the gateway's operators, for people. */
+export interface Notice {
+  /** A newer gateway may have others. */
+  readonly severity: 'info' | 'warning' | 'critical';
+  readonly message: string;
+  /** RFC 3339, UTC. */
+  readonly time: string;
+}
+
 /**
  * One operation of a JSON Patch (RFC 6902), of the kinds that a gateway sends. A frame with any other is not applied.
  */

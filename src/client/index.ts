@@ -29,6 +29,7 @@ export type {
   GapReason,
   Lag,
   Lagging,
+  Notice,
   Numeric,
   OrderUpdate,
   PatchOperation,

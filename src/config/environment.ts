@@ -24,6 +24,7 @@ import { type ClientsConfig, type ClientVariables, clientProblems, clientsConfig
 import { type FeedConfig, type FeedVariables, feedConfig, feedProblems } from './variables/feed.js';
 import { type FixConfig, type FixVariables, fixConfig, fixProblems } from './variables/fix.js';
 import { ANY_ADDRESS, type ProcessVariables, processConfig, processProblems } from './variables/process.js';
+import { type TracingConfig, type TracingVariables, tracingConfig } from './variables/tracing.js';
 
 export { type Environment, givenText } from './given-text.js';
 export type { NatsConfig, ReplayConfig, SimulatorConfig } from './sources.js';
@@ -34,11 +35,15 @@ export interface Config extends Readonly<ReturnType<typeof processConfig>>, Feed
   /** Address that clients connect to. */
   readonly host: string;
   readonly auth: AuthConfig;
+  /** Whether the gateway makes a key for the run, because no `AUTH_…` source is set. */
+  readonly hasOwnKey: boolean;
   /** Whether clients may connect without a credential. */
   readonly anonymous: boolean;
   readonly revocations: RevocationsConfig;
   /** Undefined: there is no FIX. */
   readonly fix: FixConfig | undefined;
+  /** Undefined: nothing is traced. */
+  readonly tracing: TracingConfig | undefined;
   /** Files that settings are read from, by variable: others must not be able to read them. */
   readonly settingsFiles: Readonly<Record<string, string>>;
 }
@@ -46,7 +51,7 @@ export interface Config extends Readonly<ReturnType<typeof processConfig>>, Feed
 /** Where a gateway listens that lets in everybody who sees its output. */
 const LOOPBACK = '127.0.0.1';
 
-type Variables = ProcessVariables & FeedVariables & AuthVariables & ClientVariables & FixVariables;
+type Variables = ProcessVariables & FeedVariables & AuthVariables & ClientVariables & FixVariables & TracingVariables;
 
 /**
  * Reads the configuration from `env` (an empty value counts as unset).
@@ -83,9 +88,11 @@ export function readConfig(env: Environment, cores: number = availableParallelis
     ...feed,
     ...clientsConfig(v),
     auth,
+    hasOwnKey: makesOwnKey(auth),
     anonymous: allowsAnonymous(v),
     revocations: revocationsConfig(v),
     fix: fixConfig(v),
+    tracing: tracingConfig(v, v.NODE_NAME),
     settingsFiles: files,
   });
 }

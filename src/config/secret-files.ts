@@ -6,6 +6,7 @@ import { statSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { ConfigError } from './config-error.js';
 import type { Config } from './environment.js';
+import { holdsSecrets } from './settings-files.js';
 import type { NatsConfig } from './sources.js';
 import type { SecretReaders } from './values.js';
 
@@ -20,9 +21,18 @@ type NamedFiles = Readonly<Record<string, string | undefined>>;
 /** @throws {ConfigError} naming every configured file whose mode gives others too much access. */
 export async function checkFiles(config: Config): Promise<void> {
   const { tls, auth, nats, fix } = config;
+  const { SETTINGS_FILE: settings, ...secretFiles } = config.settingsFiles;
+  const isSecret = settings !== undefined && holdsSecrets(settings);
   await checkModes(
-    { TLS_KEY: tls?.keyFile, FIX_TLS_KEY: fix?.tls?.keyFile, ...natsSecrets(nats), ...config.settingsFiles },
     {
+      TLS_KEY: tls?.keyFile,
+      FIX_TLS_KEY: fix?.tls?.keyFile,
+      ...natsSecrets(nats),
+      ...secretFiles,
+      SETTINGS_FILE: isSecret ? settings : undefined,
+    },
+    {
+      SETTINGS_FILE: isSecret ? undefined : settings,
       TLS_CERT: tls?.certFile,
       FIX_TLS_CERT: fix?.tls?.certFile,
       TLS_CLIENT_CA: tls?.clientCaFile,

@@ -56,6 +56,17 @@ export function settingsFiles(env: Environment): Readonly<Record<string, string>
   );
 }
 
+/** True for a SETTINGS_FILE that sets a secret, for one with an `@`, as in an address with a password, and for one that cannot be read. */
+export function holdsSecrets(file: string): boolean {
+  try {
+    return Object.entries(parseEnv(textOf(file))).some(
+      ([name, value]) => SECRETS_IN_FILES.has(name) || value?.includes('@'),
+    );
+  } catch {
+    return true;
+  }
+}
+
 function textOf(file: string): string {
   const { size } = statSync(file);
   if (size > FILE_BYTES_MAX) throw new Error(`it has ${size} bytes; at most ${FILE_BYTES_MAX} are allowed`);

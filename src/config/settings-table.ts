@@ -6,6 +6,7 @@ import { clientGroups } from './variables/clients.js';
 import { feedGroups } from './variables/feed.js';
 import { fixGroups } from './variables/fix.js';
 import { processGroups } from './variables/process.js';
+import { tracing } from './variables/tracing.js';
 
 /** The variable that names the file of a secret. */
 export const secretFileName = (secret: string) => `${secret}_FILE`;
@@ -16,6 +17,7 @@ const DECLARED: readonly SettingGroup[] = [
   ...authGroups,
   ...clientGroups,
   ...fixGroups,
+  tracing,
 ];
 
 /** Secrets that may stand in a file, which `withFiles` reads. Files that are declared are read by whoever needs them. */

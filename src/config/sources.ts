@@ -29,6 +29,8 @@ export interface NatsConfig {
   readonly secretReaders: SecretReaders;
   readonly jetstream: boolean;
   readonly stream: string;
+  /** Servers that hold each stream created here. */
+  readonly streamReplicas: number;
   /** Where JetStream's API is: `$JS.API`, `$JS.<domain>.API`, or what the account calls it. */
   readonly jsApiPrefix: string;
   /** The subjects of replies begin with it. */

@@ -21,6 +21,7 @@ import {
   RecordKind,
 } from '../threads/records.js';
 import { FrameKind, RingWriter } from '../threads/ring.js';
+import { TraceReportWriter } from '../threads/trace-reports.js';
 import { AllTrades } from './all-trades.js';
 import { BookLevels } from './book-levels.js';
 import { BooksSource } from './books-source.js';
@@ -29,6 +30,7 @@ import { decodePayload } from './decode.js';
 import { EVENT_KINDS } from './event-kinds.js';
 import { EventSource, type EventSourceParts } from './event-source.js';
 import { FrameEncoder, newOrigin } from './frame-encoder.js';
+import { FrameTraces } from './frame-traces.js';
 import { QuotesSource } from './quotes-source.js';
 import { applied, type MessageTimes, type SourceEncoder } from './source.js';
 
@@ -63,15 +65,14 @@ export class ShardEncoder {
   readonly #bookLevels: BookLevels;
 
   /** @param nowMicros µs since the Unix epoch */
-  constructor(
-    { ring, doorbells, batchMax, messageBytesMax, bookLevelsMax, progress }: Omit<EncoderThreadData, 'handoffSlot'>,
-    nowMicros: () => number,
-  ) {
+  constructor(data: Omit<EncoderThreadData, 'handoffSlot'>, nowMicros: () => number) {
+    const { ring, doorbells, batchMax, messageBytesMax, bookLevelsMax, progress, traces } = data;
     this.#bookLevels = new BookLevels(bookLevelsMax);
     this.#messageBytesMax = messageBytesMax;
     this.#progress = new ProgressWriter(progress);
     this.#ring = new RingWriter(ring, doorbells);
-    this.#out = new FrameEncoder(this.#ring, nowMicros);
+    const reports = traces === undefined ? undefined : new TraceReportWriter(traces);
+    this.#out = new FrameEncoder(this.#ring, nowMicros, new FrameTraces(reports));
     this.#events = {
       out: this.#out,
       allTrades: this.#allTrades,
@@ -100,6 +101,7 @@ export class ShardEncoder {
       } catch (cause) {
         this.#failed(payloads, cause, result);
       }
+      if (this.#out.traces.current !== 0) this.#out.traces.end();
     }
     this.#progress.idle();
     this.#ring.commit();
@@ -123,8 +125,11 @@ export class ShardEncoder {
     const end = r.payloadStart + r.payloadBytes;
     switch (r.kind) {
       case RecordKind.data:
+        if (r.worker !== 0) this.#out.traces.begin(r.worker, r.source, r.a);
+        this.#data(payloads, false, result);
+        break;
       case RecordKind.restore:
-        this.#data(payloads, r.kind === RecordKind.restore, result);
+        this.#data(payloads, true, result);
         break;
       case RecordKind.define:
         this.#define(r.source, payloads.toString('utf8', r.payloadStart, end));

@@ -22,6 +22,7 @@ import {
   newOrigin,
   setEpoch,
 } from './frame-encoder.js';
+import type { PendingTraces } from './frame-traces.js';
 import type { DataOutcome, MessageTimes, SourceEncoder } from './source.js';
 import { forgetWorker, isWantedByAny, newVariantMasks, setWanted, type VariantMasks } from './variant-masks.js';
 
@@ -58,6 +59,7 @@ export class EventSource implements SourceEncoder {
   #batch: BatchedMessage[] = [];
   #batchBytes = 0;
   #batchHubMicros = 0;
+  readonly #batchTraces: PendingTraces = [];
   /** First refused message that is not announced yet; 0: none. */
   #refusedFrom = 0;
   #refusedTo = 0;
@@ -157,9 +159,14 @@ export class EventSource implements SourceEncoder {
     const batch = this.#batch;
     this.#batch = [];
     this.#batchBytes = 0;
-    if (!this.#findReceivers(0)) return;
-    this.#origin.hubMicros = this.#batchHubMicros;
-    this.#parts.out.emitBatch(FrameKind.event, this.#detail(0), this.#receivers, this.#origin, batch);
+    const { traces } = this.#parts.out;
+    const isTraced = this.#batchTraces.length > 0;
+    const before = isTraced ? traces.resume(this.#batchTraces) : 0;
+    if (this.#findReceivers(0)) {
+      this.#origin.hubMicros = this.#batchHubMicros;
+      this.#parts.out.emitBatch(FrameKind.event, this.#detail(0), this.#receivers, this.#origin, batch);
+    }
+    if (isTraced) traces.end(before);
   }
 
   gap(from: number, to: number, reason: string): void {
@@ -219,6 +226,7 @@ export class EventSource implements SourceEncoder {
       this.#batchHubMicros = at.hubMicros;
       this.#parts.markBatch(this);
     }
+    this.#parts.out.traces.wait(this.#batchTraces);
     this.#batch.push({ message, tsEventMicros: at.tsEventMicros });
     this.#batchBytes += at.bytes;
     if (this.#batch.length >= this.#parts.batchMax) this.flush();

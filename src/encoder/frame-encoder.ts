@@ -14,6 +14,7 @@ import { epochTagOf, FrameKind, type RingWriter } from '../threads/ring.js';
 import { TS_SENT_PLACEHOLDER } from '../threads/stamp.js';
 import { writeFixMessage } from './fix-message.js';
 import { FixWriter } from './fix-writer.js';
+import { FrameTraces } from './frame-traces.js';
 import { JsonWriter } from './json-writer.js';
 import type { VariantMasks } from './variant-masks.js';
 
@@ -136,6 +137,7 @@ export class FrameEncoder {
   readonly #ring: RingWriter;
   /** µs since the Unix epoch. */
   readonly nowMicros: () => number;
+  readonly traces: FrameTraces;
   readonly #json = new JsonWriter();
   readonly #msgpack = new MsgpackWriter();
   readonly #fix = new FixWriter();
@@ -144,9 +146,10 @@ export class FrameEncoder {
   /** Bytes of their payloads. */
   bytes = 0;
 
-  constructor(ring: RingWriter, nowMicros: () => number) {
+  constructor(ring: RingWriter, nowMicros: () => number, traces = new FrameTraces(undefined)) {
     this.#ring = ring;
     this.nowMicros = nowMicros;
+    this.traces = traces;
   }
 
   /**
@@ -289,7 +292,9 @@ export class FrameEncoder {
       written,
       0,
       written.length,
+      this.traces.current,
     );
+    if (this.traces.current !== 0) this.traces.wrote(origin.source, lane, origin.seq, written.length);
     this.frames++;
     this.bytes += written.length;
   }

@@ -1,4 +1,4 @@
-/** How full the heap of this thread is, read at most once a second: V8 takes some microseconds to tell. */
+/** How full the heap of this thread is, read at most once a second: it takes V8 a microsecond to tell. */
 import { getHeapStatistics } from 'node:v8';
 import type { BatchOutcome } from '../threads/batch.js';
 

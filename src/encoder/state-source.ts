@@ -217,14 +217,26 @@ export abstract class StateSource<View> implements SourceEncoder {
       if (!isWantedByAny(track.masks)) continue;
       if (track.rateClass === 0) {
         this.#send(track);
-      } else if (!this.#dueClasses[track.rateClass]) {
-        this.#dueClasses[track.rateClass] = true;
-        this.#markDue(track.rateClass, this as StateSource<unknown>);
+        continue;
       }
+      this.#out.traces.wait(track.traces);
+      if (this.#dueClasses[track.rateClass]) continue;
+      this.#dueClasses[track.rateClass] = true;
+      this.#markDue(track.rateClass, this as StateSource<unknown>);
     }
   }
 
   #send(track: Track<View>): void {
+    if (track.traces.length === 0) {
+      this.#sendChange(track);
+      return;
+    }
+    const before = this.#out.traces.resume(track.traces);
+    this.#sendChange(track);
+    this.#out.traces.end(before);
+  }
+
+  #sendChange(track: Track<View>): void {
     const now = this.view(track.detail);
     if (now === undefined) return;
     const { last, lastSeq } = track;
@@ -263,6 +275,7 @@ export abstract class StateSource<View> implements SourceEncoder {
     track.awaitedSeq = 0;
     track.needsSnapshot = false;
     track.isHoldTold = false;
+    track.traces.length = 0;
   }
 
   /** During a hold only a whole message is applied. A snapshot tells clients that the hold has ended. */

@@ -1,4 +1,5 @@
 /** What the subscribers of a state source hold, per class and detail. */
+import type { PendingTraces } from './frame-traces.js';
 import { newVariantMasks, setWanted, type VariantMasks } from './variant-masks.js';
 
 export interface Track<View> {
@@ -17,6 +18,8 @@ export interface Track<View> {
   needsSnapshot: boolean;
   /** Its subscribers know that the source is held back. */
   isHoldTold: boolean;
+  /** Traces of messages that its next send carries. */
+  readonly traces: PendingTraces;
 }
 
 /** The worker that asked for a snapshot, while it is written. */
@@ -41,4 +44,5 @@ export const newTrack = (rateClass: number, detail: number): Track<never> => ({
   lastHubMicros: 0,
   needsSnapshot: false,
   isHoldTold: false,
+  traces: [],
 });

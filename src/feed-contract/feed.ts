@@ -33,6 +33,8 @@ export interface FeedMessage {
    * The mark that a gateway published it with (`Feed.publish`); '' for others, and if the feed numbers messages itself.
    */
   publication: string;
+  /** The publisher's W3C trace context (`traceparent`), as it sent it; '' if there is none, or if nothing is traced. */
+  traceparent: string;
 }
 
 /** A reusable message: feeds fill it in and pass it on, so they allocate none per message. */
@@ -45,6 +47,7 @@ export const newFeedMessage = (): FeedMessage => ({
   contiguous: false,
   holeSeq: undefined,
   publication: '',
+  traceparent: '',
 });
 
 /** Sends one answer. Without a connection the answer is lost. */

@@ -7,12 +7,12 @@ import { JetStreamFeed } from './jetstream.js';
 import { NatsFeed } from './nats.js';
 import { WaitingFeed } from './waiting-feed.js';
 
-export function createNatsFeed({ nodeName, nats }: Config): Feed {
+export function createNatsFeed({ nodeName, nats, tracing }: Config): Feed {
   const clock = systemClock;
   const errors = new FeedErrors(() => clock.monotonicMicros() / 1000);
   const { backupUrl, staleAfterMs, startTimeoutMs: timeoutMs } = nats;
   const openAt = (url: string) => () => {
-    const options = { config: { ...nats, url }, nodeName, errors, clock };
+    const options = { config: { ...nats, url }, nodeName, errors, clock, isTraced: tracing !== undefined };
     return nats.jetstream ? new JetStreamFeed(options) : new NatsFeed(options);
   };
   const name = nats.jetstream ? 'jetstream' : 'nats';

@@ -16,7 +16,7 @@ import type { NatsNames } from './nats-names.js';
 /** The subjects of a gateway's stream. */
 const SUBJECTS = ['md.>', 'orders.>', 'analytics.>', 'rooms.>'];
 /** Limits of a stream created here: its oldest messages leave first. Operators may create their own. */
-const STREAM_BYTES_MAX = 1024 ** 3;
+export const STREAM_BYTES_MAX = 1024 ** 3;
 const STREAM_AGE_HOURS_MAX = 7 * 24;
 /** Within this time, the stream stores messages with the same id once. */
 const DUPLICATE_WINDOW_MS = 120_000;
@@ -35,11 +35,23 @@ export async function findStream(manager: JetStreamManager, name: string): Promi
   }
 }
 
-/** Creates a stream by its name. It throws an error with `cause`, saying what is missing, if that is not allowed. */
-export const streamCreator = (names: NatsNames) => (manager: JetStreamManager, name: string) =>
-  createStream(manager, name, names);
+/** How much of it the servers keep. */
+export interface StreamSize {
+  /** Servers of a cluster that hold it, from 1 to 5. */
+  readonly replicas: number;
+  readonly maxBytes: number;
+}
 
-async function createStream(manager: JetStreamManager, name: string, names: NatsNames): Promise<StreamInfo> {
+/** Creates a stream by its name. It throws an error with `cause`, saying what is missing, if that is not allowed. */
+export const streamCreator = (names: NatsNames, size: StreamSize) => (manager: JetStreamManager, name: string) =>
+  createStream(manager, name, names, size);
+
+async function createStream(
+  manager: JetStreamManager,
+  name: string,
+  names: NatsNames,
+  size: StreamSize,
+): Promise<StreamInfo> {
   const subjects = SUBJECTS.map(subject => names.subjects.add(subject));
   try {
     return await manager.streams.add({
@@ -48,7 +60,8 @@ async function createStream(manager: JetStreamManager, name: string, names: Nats
       storage: StorageType.File,
       retention: RetentionPolicy.Limits,
       discard: DiscardPolicy.Old,
-      max_bytes: STREAM_BYTES_MAX,
+      num_replicas: size.replicas,
+      max_bytes: size.maxBytes,
       duplicate_window: nanos(DUPLICATE_WINDOW_MS),
       max_age: nanos(STREAM_AGE_HOURS_MAX * 3_600_000),
     });

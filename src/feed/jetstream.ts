@@ -46,7 +46,7 @@ export class JetStreamFeed implements Feed {
 
   async start(sink: FeedSink): Promise<FeedOutcome> {
     const { config, errors, clock } = this.#options;
-    const { stream } = config;
+    const { stream, streamReplicas: replicas } = config;
     let reader: StreamReader | undefined;
     const opened = await NatsLink.open(this.#options, sink, {
       disconnected: detail => reader?.disconnected(detail),
@@ -57,7 +57,7 @@ export class JetStreamFeed implements Feed {
     if (!opened.ok) return opened;
     const { link } = opened;
     const share = new StreamShare(link.subjects, link.names);
-    reader = new StreamReader({ link, stream, share, errors, clock, sink });
+    reader = new StreamReader({ link, stream, replicas, share, errors, clock, sink });
     const store = new JetStreamStore({
       connection: link.connection,
       names: link.names,

@@ -1,4 +1,4 @@
-import { headers, type Msg, type MsgHdrs } from 'nats';
+import { headers, Match, type Msg, type MsgHdrs } from 'nats';
 import type { FeedMessage, FeedSink } from '../feed-contract/feed.js';
 
 const EPOCH_LENGTH_MAX = 64;
@@ -129,8 +129,21 @@ export function publicationOf(received: MsgHdrs): string {
   return mark.length <= PUBLICATION_LENGTH_MAX ? mark : '';
 }
 
-/** Fills in a message of core NATS, with its publisher's numbering if it has one. */
-export function readCoreMessage(received: Msg, into: FeedMessage, faults?: HeaderFaults): FeedMessage {
+/** `traceparent` as its publisher sent it, in any case; '' if there is none. */
+export function traceParentOf(headers: MsgHdrs | undefined): string {
+  return headers?.get('traceparent', Match.IgnoreCase) ?? '';
+}
+
+/**
+ * Fills in a message of core NATS, with its publisher's numbering if it has one.
+ * @param isTraced read `traceparent` too
+ */
+export function readCoreMessage(
+  received: Msg,
+  into: FeedMessage,
+  faults?: HeaderFaults,
+  isTraced = false,
+): FeedMessage {
   into.subject = received.subject;
   into.payload = received.data;
   into.tsEventMicros = 0;
@@ -139,10 +152,12 @@ export function readCoreMessage(received: Msg, into: FeedMessage, faults?: Heade
   into.contiguous = false;
   into.holeSeq = undefined;
   into.publication = '';
+  into.traceparent = '';
   const headers = headersOf(received);
   if (headers === undefined) return into;
   into.tsEventMicros = tsEventOf(headers, into.subject, faults);
   into.publication = publicationOf(headers);
+  if (isTraced) into.traceparent = traceParentOf(headers);
   readSequence(headers, into, faults);
   return into;
 }

@@ -21,6 +21,8 @@ export interface NatsLinkOptions {
   readonly nodeName: string;
   readonly errors: FeedErrors;
   readonly clock: Clock;
+  /** Whether to read the trace context of messages. */
+  readonly isTraced?: boolean;
 }
 
 /** What the feed learns about its connection. */
@@ -60,9 +62,8 @@ export class NatsLink {
     this.#options = options;
     this.#sink = sink;
     this.#owner = owner;
-    this.subjects = new NatsSubjects(connection, this.names.subjects, sink, (subject, refusal) =>
-      owner.subjectChanged(subject, refusal),
-    );
+    const onChange = (subject: string, refusal: string) => owner.subjectChanged(subject, refusal);
+    this.subjects = new NatsSubjects(connection, this.names.subjects, sink, onChange, options.isTraced);
     watchConnection(connection, {
       disconnected: () => this.#disconnected('disconnected from NATS'),
       reconnected: () => this.#reconnected(),

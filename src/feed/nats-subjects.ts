@@ -39,6 +39,8 @@ export class NatsSubjects {
   readonly #refused = new RefusedSubjects(subjects => this.#renew(subjects));
   readonly #publishing = new Set<Publishing>();
   readonly headerFaults: HeaderFaults;
+  /** Whether the trace context of messages is read. */
+  readonly isTraced: boolean;
   /** True for subjects that come from elsewhere: their messages are skipped here. */
   isFromElsewhere: (subject: string) => boolean = () => false;
   /** A call failed since the last reconnect, and that was reported. */
@@ -56,7 +58,9 @@ export class NatsSubjects {
     prefix: SubjectPrefix,
     sink: FeedSink,
     onChange: (subject: string, refusal: string) => void,
+    isTraced = false,
   ) {
+    this.isTraced = isTraced;
     this.#connection = connection;
     this.#prefix = prefix;
     this.#sink = sink;
@@ -197,7 +201,7 @@ export class NatsSubjects {
     const subject = this.#prefix.remove(received.subject);
     if (CONTROL_SUBJECTS.includes(subject)) this.#control(subject, received);
     else if (!this.isFromElsewhere(subject)) {
-      const message = readCoreMessage(received, this.#message, this.headerFaults);
+      const message = readCoreMessage(received, this.#message, this.headerFaults, this.isTraced);
       message.subject = subject;
       this.#sink?.message(message);
     }

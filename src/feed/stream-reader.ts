@@ -12,10 +12,10 @@ import type { FeedErrors } from '../feed-contract/feed-errors.js';
 import { DONE, type FeedFailure, type FeedOutcome, failed, NOT_RUNNING } from '../feed-contract/feed-outcome.js';
 import { isEventSubject } from '../protocol/topics.js';
 import { HoleAudit, newestOf } from './hole-audit.js';
-import { jetStreamTextOf, streamCreator } from './jetstream-stream.js';
+import { jetStreamTextOf, STREAM_BYTES_MAX, streamCreator } from './jetstream-stream.js';
 import { LeaderWatch } from './leader-watch.js';
 import { failureCodeOf } from './nats-connection.js';
-import { headersOf, tsEventOf } from './nats-headers.js';
+import { headersOf, traceParentOf, tsEventOf } from './nats-headers.js';
 import type { NatsLink } from './nats-link.js';
 import { StreamConsumer } from './stream-consumer.js';
 import { continuityOf } from './stream-continuity.js';
@@ -40,6 +40,8 @@ const LEADER_MS_MAX = 2_000;
 interface StreamReaderOptions {
   readonly link: NatsLink;
   readonly stream: string;
+  /** Servers that hold the stream, if it is created here. */
+  readonly replicas: number;
   readonly share: StreamShare;
   readonly errors: FeedErrors;
   readonly clock: Clock;
@@ -76,7 +78,8 @@ export class StreamReader {
   constructor(options: StreamReaderOptions) {
     this.#options = options;
     this.numbering = new StreamNumbering(() => options.clock.nowMicros() / 1000);
-    this.#finder = new StreamFinder(options.stream, options.clock, streamCreator(options.link.names));
+    const creator = streamCreator(options.link.names, { replicas: options.replicas, maxBytes: STREAM_BYTES_MAX });
+    this.#finder = new StreamFinder(options.stream, options.clock, creator);
   }
 
   /** False while the stream cannot be read: it may then be another one, or an older copy. */
@@ -208,7 +211,11 @@ export class StreamReader {
     const message = this.#message;
     message.subject = subject;
     message.payload = received.data;
-    message.tsEventMicros = tsEventOf(headersOf(received), subject, link.subjects.headerFaults);
+    const headers = headersOf(received);
+    message.tsEventMicros = tsEventOf(headers, subject, link.subjects.headerFaults);
+    // The last messages at the start are of traces that ended long ago.
+    const isTraced = link.subjects.isTraced && deliverySeq > this.#holesUpTo;
+    message.traceparent = isTraced ? traceParentOf(headers) : '';
     message.seq = streamSequence;
     message.epoch = numbering.epoch;
     message.holeSeq = this.#holeOf(subject) || undefined;

@@ -12,6 +12,7 @@ import type { TopicCommands } from './commands/topic-commands.js';
 import type { Apps } from './edge/listener.js';
 import type { GatewayServer } from './edge/server.js';
 import type { Session, View } from './model/session.js';
+import type { OperatorAnswers } from './operators/answers.js';
 import type { Reloading } from './reloading.js';
 import type { FeedStatusFrame } from './sending/feed-status.js';
 import type { Access } from './sessions/access.js';
@@ -43,6 +44,7 @@ export interface MainMessagesParts {
   readonly credentials: Credentials;
   readonly userSlots: UserSlots;
   readonly reloading: Reloading;
+  readonly operators: OperatorAnswers;
   readonly post: (message: FromWorker) => void;
   /** Undefined until there is something to count. */
   readonly countersNow: () => WorkerStats | undefined;
@@ -120,6 +122,9 @@ export class MainMessages {
         break;
       case 'keys':
         this.#parts.access.remoteKeys.take(message.keys);
+        break;
+      case 'admin':
+        void this.#parts.operators.take(message);
         break;
       case 'oldest':
         userSlots.tellOldest(message.id, message.user);

@@ -2,6 +2,7 @@
  * How a gateway thread ends. A thread that ends while uWS holds an open handle aborts the whole process. So every exit
  * path goes through here, where the App is closed first.
  */
+import { LiveTokens } from '../auth/live-token.js';
 import type { Config } from '../config/environment.js';
 import type { FromWorker, GatewayThreadData } from '../threads/thread-messages.js';
 import type { WorkerStats } from '../threads/worker-stats.js';
@@ -22,6 +23,7 @@ export class ThreadLife {
   readonly apps: Apps;
   readonly corking = new Corking();
   readonly log: ClientLog;
+  readonly live: LiveTokens;
   /** Set once there is something to count. */
   stats: (() => WorkerStats) | undefined;
   #isEnding = false;
@@ -29,6 +31,7 @@ export class ThreadLife {
   constructor(data: WorkerThreadData, post: (message: FromWorker) => void) {
     this.data = data;
     this.post = post;
+    this.live = new LiveTokens(data.liveSecret);
     this.pending = pendingSocketsOf(data, data.config);
     this.log = new ClientLog({
       ids: new ConnectionIds(),

@@ -19,6 +19,7 @@ process.on(ABANDON_EVENT, () => life.abandon());
 const access = await Access.open({
   config: data.config,
   keys: data.keys,
+  live: life.live,
   askForKeys: () => life.post({ type: 'keys_wanted' }),
   onFault: life.fault,
 });

@@ -58,6 +58,7 @@ function connectionStats(parts: CountedParts) {
     limited: entriesOf(limits.refused),
     messagesRefused,
     closes: [...counts.closes],
+    explained: counts.explained,
     clientCloses: entriesOf<string>(counts.clientCloses),
     tokensRefused: [...credentials.tokensRefused],
     pings: keepalive.counters.pings,

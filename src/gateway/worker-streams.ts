@@ -3,6 +3,7 @@ import type { Config } from '../config/environment.js';
 import { CloseCode } from '../protocol/close-code.js';
 import { monotonicMicros, WallClock } from '../protocol/wall-clock.js';
 import { RingReader } from '../threads/ring.js';
+import { TraceReportWriter } from '../threads/trace-reports.js';
 import { Fanout } from './delivery/fanout.js';
 import { Gaps } from './events/gaps.js';
 import { RankCells } from './limits/rank.js';
@@ -97,8 +98,11 @@ export function newStreams({ data, apps, log, post }: ThreadLife, sessions: Read
     circuit: config.circuit,
     nowMs,
     close: session => ending.end(session, CloseCode.slowConsumer, 'slow consumer'),
-    onStep: (session, isSlower) =>
-      log[isSlower ? 'steppedDown' : 'restored'](clientOf(session), session.conflation.level),
+    onStep: (session, isSlower) => {
+      const { level } = session.conflation;
+      session.events.record(isSlower ? 'stepped_down' : 'restored', level);
+      log[isSlower ? 'steppedDown' : 'restored'](clientOf(session), level);
+    },
     total: bufferedTotal,
   });
   const fanout = new Fanout({
@@ -111,6 +115,7 @@ export function newStreams({ data, apps, log, post }: ThreadLife, sessions: Read
     timeOfDayMicros: () => wallClock.nowMicros(),
     ladder,
     turn,
+    traces: data.traces === undefined ? undefined : new TraceReportWriter(data.traces),
   });
   return {
     doorbell,
@@ -120,6 +125,7 @@ export function newStreams({ data, apps, log, post }: ThreadLife, sessions: Read
     views,
     outbox,
     budgets,
+    receipts,
     subscriptions,
     bufferedTotal,
     ladder,

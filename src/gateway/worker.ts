@@ -6,15 +6,17 @@ import type { ToWorker } from '../threads/thread-messages.js';
 import { MessageGate } from './commands/message-gate.js';
 import { pump } from './delivery/pump.js';
 import { Admissions } from './edge/admission.js';
+import { DemoPage } from './edge/demo-page.js';
 import { GatewayServer } from './edge/server.js';
 import { CONTROL_FRAMES_PER_SECOND, MessageRate } from './limits/message-rate.js';
 import { Owners } from './limits/owner.js';
-import { MainMessages } from './main-messages.js';
+import { MainMessages, type MainMessagesParts } from './main-messages.js';
 import type { Session } from './model/session.js';
+import { OperatorAnswers } from './operators/answers.js';
 import { Reloading } from './reloading.js';
 import type { Access } from './sessions/access.js';
 import { ChangedRights } from './sessions/changed-rights.js';
-import { GLANCE_INTERVAL_MS, SAMPLE_INTERVAL_MS } from './slow-consumers/ladder.js';
+import { GLANCE_INTERVAL_MS, marksOf, SAMPLE_INTERVAL_MS } from './slow-consumers/ladder.js';
 import { CHECK_INTERVAL_MS, Overload } from './slow-consumers/overload.js';
 import { Heartbeats } from './subscriptions/heartbeats.js';
 import { notingListener } from './supervision/listening-socket.js';
@@ -25,6 +27,8 @@ import { type Clients, newClients } from './worker-clients.js';
 import { workerStats } from './worker-stats.js';
 import { type Ending, newStreams, type Streams } from './worker-streams.js';
 
+/** Where the build writes the browser pages, from the thread's file in this folder (esbuild.config.mjs). */
+const PAGES = new URL('../dashboard/', import.meta.url);
 /** How often to check Apps with old certificates for remaining connections. */
 const APPS_CHECK_MS = 1_000;
 
@@ -35,6 +39,7 @@ export class GatewayWorker {
   readonly #clients: Clients;
   readonly #turns: ServedTurns;
   readonly #server: GatewayServer;
+  readonly #overload: Overload;
   readonly #mainMessages: MainMessages;
 
   constructor(life: ThreadLife, access: Access) {
@@ -57,11 +62,21 @@ export class GatewayWorker {
     this.#streams = newStreams(life, sessions, ending);
     this.#clients = newClients(life, this.#streams, access.authentication, sessions, this.#turns, ending);
     this.#server = newServer(life, this.#streams, this.#clients, sessions, this.#turns);
+    this.#overload = new Overload({
+      ...data.config.overload,
+      nowMs: () => performance.now(),
+      onLevel: level => post({ type: 'load', level }),
+    });
     const { credentials, reauthentication } = this.#clients;
     const changedRights = new ChangedRights({ sessions, reauthentication, end: ending.end, onFault: life.fault });
     access.watch(credentials, removedKeys => changedRights.run(removedKeys));
     const reloading = new Reloading({ access, log: life.log, post });
-    this.#mainMessages = newMainMessages(life, this.#streams, this.#clients, sessions, this.#server, access, reloading);
+    const operators = newOperators(life, this.#streams, sessions, this.#server, this.#overload);
+    this.#mainMessages = newMainMessages(life, this.#streams, this.#clients, sessions, this.#server, {
+      access,
+      reloading,
+      operators,
+    });
   }
 
   /** The work in progress takes too long. */
@@ -102,7 +117,7 @@ export class GatewayWorker {
   }
 
   #startTimers(): void {
-    const { data, apps, post } = this.#life;
+    const { data, apps } = this.#life;
     const { config, worker } = data;
     const { ladder, views, outbox, fanout, wake } = this.#streams;
     const { tierChanges, keepalive, revocations } = this.#clients;
@@ -117,11 +132,7 @@ export class GatewayWorker {
     setInterval(() => keepalive.check(), keepalive.checkIntervalMs).unref();
     setInterval(() => apps.closeUnused(), APPS_CHECK_MS).unref();
     setInterval(() => revocations.expire(), REVOCATIONS_EXPIRE_MS).unref();
-    const overload = new Overload({
-      ...config.overload,
-      nowMs: () => performance.now(),
-      onLevel: level => post({ type: 'load', level }),
-    });
+    const overload = this.#overload;
     setInterval(() => overload.check(fanout.counters), CHECK_INTERVAL_MS).unref();
     const heartbeats = new Heartbeats(views, outbox, config.times, monotonicMicros);
     setInterval(() => heartbeats.sweep(), heartbeats.sweepIntervalMs).unref();
@@ -132,7 +143,7 @@ export class GatewayWorker {
 
 /** From the listening socket to the sessions. */
 function newServer(
-  { data, apps, pending, proxies, corking, log, fault }: ThreadLife,
+  { data, apps, pending, proxies, corking, log, live, fault }: ThreadLife,
   { views, outbox, budgets, subscriptions, ladder, fanout }: Streams,
   { symbols, limits, credentials, keepalive, userSlots, replies, commands }: Clients,
   sessions: Set<Session>,
@@ -181,7 +192,9 @@ function newServer(
     turns,
     userSlots,
     log,
+    live,
     readiness: new SharedReadiness(data.readiness),
+    demo: DemoPage.of(config, PAGES),
     sessions,
     onFault: fault,
   });
@@ -194,8 +207,7 @@ function newMainMessages(
   { symbols, rooms, topics, credentials, userSlots }: Clients,
   sessions: ReadonlySet<Session>,
   server: GatewayServer,
-  access: Access,
-  reloading: Reloading,
+  orders: Pick<MainMessagesParts, 'access' | 'reloading' | 'operators'>,
 ): MainMessages {
   const { data, apps, post, fault } = life;
   const row = turnRow(data.turns, data.worker);
@@ -212,13 +224,35 @@ function newMainMessages(
     subscriptions,
     rooms,
     topics,
-    access,
+    ...orders,
     credentials,
     userSlots,
-    reloading,
     post,
     countersNow: () => life.stats?.(),
     onFault: fault,
     finish: exitCode => life.finish(exitCode),
+  });
+}
+
+function newOperators(
+  { data, log, post, fault }: ThreadLife,
+  streams: Streams,
+  sessions: ReadonlySet<Session>,
+  server: GatewayServer,
+  overload: Overload,
+): OperatorAnswers {
+  return new OperatorAnswers({
+    ...streams,
+    worker: data.worker,
+    sessions,
+    ids: log.ids,
+    log,
+    refused: server.counters.refused,
+    overload,
+    end: (session, code, reason) => server.end(session, code, reason),
+    noticeBytesMax: marksOf(data.config.limits.backpressureBytesMax).suspendBytes,
+    post,
+    nowMs: () => performance.now(),
+    onFault: fault,
   });
 }

@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import type { Config } from '../config/environment.js';
 import { readerThreads } from '../config/reader-threads.js';
 import type { Logger, LogSampler } from '../observe/log.js';
+import type { Tracing } from '../observe/tracing/tracing.js';
 import { ENCODER_TASK } from '../programs.js';
 import { monotonicMicros } from '../protocol/wall-clock.js';
 import type { ToWorker } from '../threads/thread-messages.js';
@@ -22,11 +23,13 @@ interface HubParts {
   /** One ring per encoder. */
   readonly rings: readonly SharedArrayBuffer[];
   readonly doorbells: SharedArrayBuffer;
+  /** Undefined: nothing is traced. */
+  readonly tracing: Tracing | undefined;
   readonly onFault: (what: string, detail: string) => void;
 }
 
 export function createHub(parts: HubParts): Hub {
-  const { config, log, sampler, feed, deadLetter, workers, rings, doorbells, onFault } = parts;
+  const { config, log, sampler, feed, deadLetter, workers, rings, doorbells, tracing, onFault } = parts;
   const taskFile = fileURLToPath(ENCODER_TASK);
   return new Hub({
     encoders: config.encoders,
@@ -34,7 +37,8 @@ export function createHub(parts: HubParts): Hub {
     startEncoder: shard => {
       const ring = rings[shard] as SharedArrayBuffer;
       const { batchMax, messageBytesMax, bookLevelsMax } = config;
-      return new PooledEncoderThread(taskFile, { ring, doorbells, batchMax, messageBytesMax, bookLevelsMax });
+      const traces = tracing?.encoders[shard];
+      return new PooledEncoderThread(taskFile, { ring, doorbells, batchMax, messageBytesMax, bookLevelsMax, traces });
     },
     symbols: config.symbols,
     epoch: randomBytes(4).toString('hex'),
@@ -48,6 +52,7 @@ export function createHub(parts: HubParts): Hub {
     symbolIdleMs: config.limits.symbolIdleMs,
     ...config.times,
     isLagging: () => workers.isLagging,
+    traces: tracing?.traces,
     onHold: (subject, hold) => {
       const suppressed = sampler.pass(hold === null ? 'whole' : 'held back');
       if (suppressed === undefined) return;

@@ -25,6 +25,11 @@ export class Holds {
     return current;
   }
 
+  /** Why the subject is held back; undefined: it is not. */
+  reasonOf(subject: Subject): StaleReason | undefined {
+    return this.#held.get(subject)?.reason;
+  }
+
   change(subject: Subject, hold: Hold | null): void {
     if (hold === null) {
       if (this.#held.delete(subject)) this.#onChange(subject.name, null);

@@ -3,6 +3,7 @@ import type { Hold, RejectReason } from '../threads/batch.js';
 import type { ToWorker } from '../threads/thread-messages.js';
 import type { HubFeed } from './hub-feed.js';
 import type { EncoderThread } from './shards/encoder-thread.js';
+import type { Subject } from './sources/subject-table.js';
 import { newTallies, type Tallies } from './sources/tallies.js';
 
 /** What an encoder reported. */
@@ -45,6 +46,20 @@ export const newCounters = (): HubCounters => ({
   rejected: new Map(),
 });
 
+/** Where traces of messages start. */
+interface Traces {
+  /**
+   * @param subject with the sequence and epoch of this message
+   * @param hubMicros when the hub received it, from `monotonicMicros`
+   * @returns the number of its trace; 0: it is not traced
+   */
+  begin(
+    message: { readonly traceparent: string },
+    subject: Pick<Subject, 'id' | 'name' | 'kind' | 'symbol' | 'epoch' | 'seq'>,
+    hubMicros: number,
+  ): number;
+}
+
 export interface HubOptions {
   readonly encoders: number;
   readonly startEncoder: (shard: number) => EncoderThread;
@@ -75,6 +90,8 @@ export interface HubOptions {
   readonly batchIntervalMs: number;
   /** @see ShardOptions.isLagging */
   readonly isLagging: () => boolean;
+  /** Undefined: nothing is traced. */
+  readonly traces?: Traces | undefined;
   /** A state subject lacks a message and is held back, or (null) is whole again. */
   readonly onHold: (subject: string, hold: Hold | null) => void;
   readonly onRejected: (subject: string, payload: Uint8Array, reason: RejectReason) => void;

@@ -26,7 +26,7 @@ import { LastSeqs } from './sources/last-seqs.js';
 import type { LostRange } from './sources/lost-ranges.js';
 import { OwnEpochs } from './sources/own-epochs.js';
 import { PublisherEpochs } from './sources/publisher-epochs.js';
-import { mayLack, type Subject, SubjectTable } from './sources/subject-table.js';
+import { mayLack, noteSeen, type Subject, SubjectTable } from './sources/subject-table.js';
 import { Symbols } from './sources/symbols.js';
 import { WorkerRequests } from './worker-requests.js';
 
@@ -34,7 +34,7 @@ export class Hub {
   readonly counters: HubCounters = newCounters();
   readonly shards: readonly Shard[];
   readonly #options: HubOptions;
-  readonly #subjects: SubjectTable;
+  readonly table: SubjectTable;
   readonly #interest: Interest;
   readonly #epochs: OwnEpochs;
   readonly #publisherEpochs = new PublisherEpochs((subject, m, epoch) => this.#take(subject, m, epoch));
@@ -55,25 +55,25 @@ export class Hub {
     this.#options = options;
     const { feed } = options;
     const nowMs = () => options.nowMicros() / 1000;
-    this.#subjects = new SubjectTable(options.encoders, nowMs, this.counters.kinds);
+    this.table = new SubjectTable(options.encoders, nowMs, this.counters.kinds);
     this.#interest = new Interest({
-      subjects: this.#subjects,
+      subjects: this.table,
       follow: (subject, wanted) => feed.follow(subject, wanted),
       onChange: ({ symbol }) => this.#symbols.wantChanged(symbol),
       // Its symbol may have been forgotten before.
-      forget: subject => this.#subjects.get(subject.id) === subject && this.#drop(subject),
+      forget: subject => this.table.get(subject.id) === subject && this.#drop(subject),
     });
     this.#clientTopics = new ClientTopics({
       max: options.clientSubjectsMax,
       perOwnerMax: options.clientSubjectsPerOwnerMax,
-      find: name => this.#subjects.find(name),
+      find: name => this.table.find(name),
       create: (kind, symbol) => this.#create(kind, symbol),
       knowsSymbol: symbol => this.knows(symbol),
       endNow: subject => this.#interest.endNow(subject),
     });
     this.#epochs = new OwnEpochs(options.epoch);
     this.holds = new Holds(options.onHold);
-    this.#results = new Results({ ...options, counters: this.counters, holds: this.holds, subjects: this.#subjects });
+    this.#results = new Results({ ...options, counters: this.counters, holds: this.holds, subjects: this.table });
     this.#history = new EventHistories(options.historyBytes);
     this.#poison = new Poison(this.#history);
     this.#replays = new Replays({
@@ -93,13 +93,13 @@ export class Hub {
       replays: this.#replays,
       publications: this.#publications,
       topics: this.#clientTopics,
-      shardsOf: subject => (subject === this.#subjects.allTrades ? this.shards : [this.shards[subject.shard] as Shard]),
+      shardsOf: subject => (subject === this.table.allTrades ? this.shards : [this.shards[subject.shard] as Shard]),
       feedPosition: subject => this.#feedPosition(subject),
       toWorker: options.toWorker,
     });
     this.#symbols = this.#newSymbols();
     this.shards = Array.from({ length: options.encoders }, (_, index) => this.#newShard(index));
-    for (const shard of this.shards) defineSubject(shard, this.#subjects.allTrades);
+    for (const shard of this.shards) defineSubject(shard, this.table.allTrades);
   }
 
   #newSymbols(): Symbols {
@@ -108,7 +108,7 @@ export class Hub {
       listed: symbols,
       max: symbolsMax,
       idleMs: symbolIdleMs,
-      find: name => this.#subjects.find(name),
+      find: name => this.table.find(name),
       dropSubject: subject => {
         this.#epochs.hasForgotten = true;
         this.#drop(subject);
@@ -124,14 +124,14 @@ export class Hub {
       ...options,
       index,
       startThread: () => options.startEncoder(index),
-      subject: id => this.#subjects.get(id),
+      subject: id => this.table.get(id),
       onResult: result => this.#results.take(result, index),
       onCrash: (cause, lost, at) => this.#rebuild(index, cause, lost, at),
     });
   }
 
   get subjects(): number {
-    return this.#subjects.size - 1;
+    return this.table.size - 1;
   }
 
   /** Encoders whose threads keep dying. */
@@ -166,12 +166,12 @@ export class Hub {
 
   /** These subjects are followed again after the server refused them for a while: what was published then is lost. */
   feedGap(pattern: string): void {
-    for (const subject of this.#subjects.matching(pattern)) this.#epochs.interrupted(subject);
+    for (const subject of this.table.matching(pattern)) this.#epochs.interrupted(subject);
   }
 
   /** Takes one message from the feed. Copies the payload before it returns. */
   message(m: HubMessage): void {
-    const subject = this.#subjects.find(m.subject) ?? this.#discover(m);
+    const subject = this.table.find(m.subject) ?? this.#discover(m);
     if (subject === undefined) {
       this.counters.ignored++;
       return;
@@ -181,8 +181,7 @@ export class Hub {
       this.#symbols.add(subject.symbol);
     }
     this.counters.messages++;
-    subject.seenOrder = this.counters.messages;
-    subject.seenAtMs = this.#symbols.nowMs;
+    noteSeen(subject, this.counters.messages, this.#symbols.nowMs);
     subject.tally.messages++;
     subject.tally.bytes += m.payload.length;
     const isPublication = subject.kind === 'rooms' && m.publication !== '';
@@ -215,7 +214,8 @@ export class Hub {
     subject.seq = seq;
     this.#messageMicros = this.#options.nowMicros();
     subject.tally.lastMicros = this.#messageMicros;
-    shard.data(subject, m.payload, seq, m.tsEventMicros, this.#messageMicros, flags);
+    const trace = m.traceparent === '' ? 0 : (this.#options.traces?.begin(m, subject, this.#messageMicros) ?? 0);
+    shard.data(subject, m.payload, seq, m.tsEventMicros, this.#messageMicros, flags, trace);
     if (subject.kind === 'rooms' && m.publication !== '')
       this.#publications.arrived(m.subject, m.publication, { epoch, seq });
   }
@@ -234,7 +234,7 @@ export class Hub {
 
   /** Tells a new worker what is known. */
   welcome(worker: number): void {
-    const known = knownSoFar([...this.#symbols.names()], this.#subjects);
+    const known = knownSoFar([...this.#symbols.names()], this.table);
     for (const message of known) this.#options.toWorker(worker, message);
   }
 
@@ -284,7 +284,7 @@ export class Hub {
   }
 
   #create(kind: SourceKind, symbol: string): Subject | undefined {
-    const subject = this.#subjects.create(kind, symbol);
+    const subject = this.table.create(kind, symbol);
     if (subject === undefined) return undefined;
     const shard = this.shards[subject.shard] as Shard;
     defineSubject(shard, subject);
@@ -310,7 +310,7 @@ export class Hub {
     this.#publisherEpochs.dropped(subject);
     this.shards[subject.shard]?.drop(subject);
     this.#clientTopics.release(subject);
-    this.#subjects.drop(subject);
+    this.table.drop(subject);
   }
 
   /** Undefined if the feed does not number the subject. */
@@ -341,9 +341,9 @@ export class Hub {
   /** Gives a new encoder thread everything the lost one knew, then announces the events that were lost with it. */
   #rebuild(index: number, cause: Error, lost: ReadonlyMap<number, LostRange>, at: StartedRecord | undefined): void {
     this.#options.onFault('encoder thread died; replacing it', cause.message);
-    const poison = at === undefined ? undefined : this.#poison.take(this.#subjects.get(at.source), at);
+    const poison = at === undefined ? undefined : this.#poison.take(this.table.get(at.source), at);
     // It would end the next encoder too.
     if (poison !== undefined) this.#results.refuse(poison.subject, poison.payload, 'internal');
-    rebuildShard(this.shards[index] as Shard, this.#subjects, lost);
+    rebuildShard(this.shards[index] as Shard, this.table, lost);
   }
 }

@@ -27,7 +27,7 @@ export class LogDestination {
     this.#write = write;
   }
 
-  /** Takes one JSON line; pino calls this. */
+  /** Takes one line, with its end; pino calls this. */
   write(line: string): void {
     const bytes = Buffer.from(printableJson(line));
     if (this.#waiting.length > 0 && this.#waitingBytes + bytes.length > LOG_BYTES_MAX) {

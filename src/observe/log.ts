@@ -1,7 +1,8 @@
-/** Structured logs: JSON lines on standard error, so that standard output stays for people and pipes. */
-import { type DestinationStream, type Logger, pino } from 'pino';
+/** Structured logs on standard error, so that standard output stays for people and pipes. */
+import { type DestinationStream, type LogFn, type Logger, pino } from 'pino';
+import { eventNamed } from './log-events/table.js';
 
-export type { Logger } from 'pino';
+export type { DestinationStream, Logger } from 'pino';
 
 /** Never written, wherever they appear in a logged object. */
 const SECRET_PATHS = [
@@ -16,7 +17,7 @@ const SECRET_PATHS = [
 ];
 
 /** Members that the logger itself writes. A second one of the same name would hide one of the two from a parser. */
-const OWN_MEMBERS: ReadonlySet<string> = new Set(['level', 'time', 'pid', 'hostname', 'node', 'msg']);
+const OWN_MEMBERS: ReadonlySet<string> = new Set(['level', 'time', 'pid', 'hostname', 'node', 'event', 'msg']);
 
 export function createLogger(level: string, nodeName: string, to: DestinationStream): Logger {
   const options = {
@@ -24,9 +25,19 @@ export function createLogger(level: string, nodeName: string, to: DestinationStr
     base: { node: nodeName },
     timestamp: pino.stdTimeFunctions.isoTime,
     redact: SECRET_PATHS,
-    formatters: { log: withoutOwnMembers },
+    hooks: { logMethod },
   };
   return pino(options, to);
+}
+
+/** Adds the name of the event, which its message tells (log-events/table.ts). */
+function logMethod(this: Logger, args: Parameters<LogFn>, method: LogFn): void {
+  const [first, second] = args as readonly unknown[];
+  const hasFields = typeof first === 'object' && first !== null;
+  const message = String(hasFields ? second : first);
+  const event = eventNamed(message);
+  const fields = hasFields ? withoutOwnMembers(first as Record<string, unknown>) : {};
+  method.call(this, event === undefined ? fields : { event, ...fields }, message);
 }
 
 /** Renames what collides with the logger's own members: `level` becomes `field_level`. */

@@ -1,5 +1,6 @@
 /** The main thread's counters, for metrics. */
 import type { SourceKind } from '../protocol/topics.js';
+import type { TracingStats } from './tracing/tracing.js';
 
 /** What can keep a gateway from being ready. */
 export const NOT_READY_REASONS = [
@@ -39,7 +40,13 @@ export interface KindNumbers {
 
 /** The main thread's numbers at a scrape. */
 export interface MainStats {
-  readonly build: { readonly version: string; readonly node: string; readonly uws: string };
+  readonly build: {
+    /** `NODE_NAME` */
+    readonly node: string;
+    readonly version: string;
+    readonly nodejs: string;
+    readonly uws: string;
+  };
   readonly obstacles: readonly (readonly [name: NotReadyReason, isInTheWay: boolean])[];
   readonly limits: Readonly<Record<LimitName, number>>;
   /** Unix time; undefined without TLS. */
@@ -83,6 +90,8 @@ export interface MainStats {
   readonly revocations: RevocationStats;
   /** Undefined without AUTH_JWKS_URL. */
   readonly keySet: KeySetNumbers | undefined;
+  /** Undefined without OTEL_EXPORTER_OTLP_ENDPOINT. */
+  readonly tracing: TracingStats | undefined;
   /** Lines that standard error did not accept. */
   readonly logLinesLost: number;
   readonly workersHung: number;

@@ -1,14 +1,16 @@
 /** Logs frequent events at most once a second per kind, with the number suppressed. */
 import type { ClientEvent, ClientLine, LongWork } from '../threads/client-lines.js';
 import type { Logger, LogSampler } from './log.js';
+import { clientEvents } from './log-events/clients.js';
 
-const CLIENT_EVENTS: Readonly<Record<ClientEvent, string>> = {
-  connected: 'client connected',
-  refused: 'client refused',
-  stepped_down: 'client stepped down: its state topics are sent less often',
-  restored: 'client restored: its state topics are sent more often again',
-  ended: 'client ended',
-  broken: 'client ended',
+/** The event that is logged for each. */
+const CLIENT_EVENTS: Readonly<Record<ClientEvent, keyof typeof clientEvents.events>> = {
+  connected: 'client_connected',
+  refused: 'client_refused',
+  stepped_down: 'client_stepped_down',
+  restored: 'client_restored',
+  ended: 'client_ended',
+  broken: 'client_ended',
 };
 
 export class SampledNotes {
@@ -36,7 +38,7 @@ export class SampledNotes {
 
   /** Events of clients. @param leftOut further ones, which are not logged */
   clients(lines: readonly ClientLine[], leftOut: number): void {
-    for (const { event, ...fields } of lines) this.#log.info(fields, CLIENT_EVENTS[event]);
+    for (const { event, ...fields } of lines) this.#log.info(fields, clientEvents.events[CLIENT_EVENTS[event]].message);
     if (leftOut > 0) this.#log.info({ leftOut }, 'too many events of clients; not all are logged');
   }
 

@@ -109,7 +109,7 @@ export const CLOSE_CODES: Readonly<Record<CloseCode, { readonly when: string; re
   },
   [CloseCode.forbidden]: {
     when:
-      'a newer connection of the same user took the slot of this one (`WS_USER_LIMIT_POLICY=replace-oldest`); ' +
+      'an operator ended the connection; or a newer connection of the same user took the slot of this one (`WS_USER_LIMIT_POLICY=replace-oldest`); ' +
       'with `explain=1`, in place of 403: the credential or the origin does not allow it',
     client: 'do not reconnect',
   },

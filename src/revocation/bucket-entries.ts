@@ -36,13 +36,17 @@ export interface Known {
 }
 
 /** The bucket's stream, as the NATS tools create it too. @throws {Error} with `cause` if it may not be created. */
-export async function openBucket(manager: JetStreamManager, bucket: string): Promise<StreamInfo> {
+export async function openBucket(manager: JetStreamManager, bucket: string, replicas: number): Promise<StreamInfo> {
   const name = bucketStream(bucket);
-  return (await findStream(manager, name)) ?? createBucket(manager, name);
+  return (await findStream(manager, name)) ?? createBucket(manager, name, replicas);
 }
 
-/** @param name of the bucket's {@link bucketStream} */
-export async function createBucket(manager: JetStreamManager, name: string): Promise<StreamInfo> {
+/** Creates a bucket by the name of its {@link bucketStream}. */
+export const bucketCreator = (replicas: number) => (manager: JetStreamManager, name: string) =>
+  createBucket(manager, name, replicas);
+
+/** @param name of the bucket's {@link bucketStream} @param replicas servers of a cluster that hold it */
+export async function createBucket(manager: JetStreamManager, name: string, replicas: number): Promise<StreamInfo> {
   const bucket = name.slice(STREAM_PREFIX.length);
   try {
     return await manager.streams.add({
@@ -50,6 +54,7 @@ export async function createBucket(manager: JetStreamManager, name: string): Pro
       subjects: [bucketSubject(bucket, '>')],
       storage: StorageType.File,
       retention: RetentionPolicy.Limits,
+      num_replicas: replicas,
       max_msgs_per_subject: 1,
       // A full bucket refuses new entries: it must not drop an older one for them.
       discard: DiscardPolicy.New,

@@ -13,7 +13,7 @@ import { StreamConsumer } from '../feed/stream-consumer.js';
 import { StreamFinder } from '../feed/stream-finder.js';
 import { systemClock } from '../feed-contract/feed.js';
 import { BoundedMap } from '../protocol/bounded-map.js';
-import { bucketStream, bucketSubject, createBucket, isAbsent, REQUEST_TIMEOUT_MS } from './bucket-entries.js';
+import { bucketCreator, bucketStream, bucketSubject, isAbsent, REQUEST_TIMEOUT_MS } from './bucket-entries.js';
 import { BucketWriter } from './bucket-writer.js';
 import { OrderInbox } from './order-inbox.js';
 import { type RevocationStore, STORE_RETRY_MS_MAX, type StoreOwner, type StoreState } from './store.js';
@@ -71,7 +71,11 @@ export class RevocationBucket implements RevocationStore {
     this.name = options.name;
     this.#options = options;
     this.#names = new NatsNames(options.nats);
-    this.#finder = new StreamFinder(bucketStream(options.bucket), systemClock, createBucket);
+    this.#finder = new StreamFinder(
+      bucketStream(options.bucket),
+      systemClock,
+      bucketCreator(options.nats.streamReplicas),
+    );
     this.#writer = new BucketWriter({
       bucket: options.bucket,
       names: this.#names,
@@ -225,11 +229,12 @@ export class RevocationBucket implements RevocationStore {
 
   /** @param before the previous failure */
   async #readOrders(manager: JetStreamManager, lost: (reason: string) => void, before: string): Promise<void> {
-    const { bucket, owner } = this.#options;
+    const { bucket, nats, owner } = this.#options;
     try {
       const inbox = await OrderInbox.open(manager, {
         bucket,
         prefix: this.#names.subjects,
+        replicas: nats.streamReplicas,
         onOrder: (payload, atMs) => this.#order(payload, atMs),
         onLost: lost,
       });

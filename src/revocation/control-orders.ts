@@ -86,7 +86,7 @@ export class ControlOrders {
     const revocation = revocationOf(order, atMs);
     if (!isFirst) return revocation;
     if (order === undefined) log.warn({ subject: 'control.revoke' }, 'order ignored: not a JSON object');
-    else if (revocation === undefined) log.warn(`revocation ignored: ${NO_REVOCATION}`);
+    else if (revocation === undefined) log.warn({ reason: NO_REVOCATION }, 'revocation ignored');
     else log.warn({ by: revocation.by, author: revocation.author, reason: revocation.reason }, 'credential revoked');
     return revocation;
   }

@@ -4,6 +4,7 @@
  */
 
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { Credential } from '../auth/credential.js';
 import type { Revocation } from '../auth/revocation-text.js';
 import {
   type CredentialLives,
@@ -138,6 +139,17 @@ export class RevocationKeeper {
 
   expiresAtMs(revocation: Revocation): number {
     return this.#list.expiresAtMs(revocation);
+  }
+
+  /** The revocation in force of this user, token or key; undefined: there is none. */
+  inForce(by: Revocation['by'], value: string): Revocation | undefined {
+    const revocation = this.#list.get({ by, value });
+    return revocation !== undefined && this.#list.isInForce(revocation) ? revocation : undefined;
+  }
+
+  /** True if a revocation ends the credential. */
+  isRevoked(credential: Credential): boolean {
+    return this.#list.covers(credential);
   }
 
   page(after: string, max: number): RevocationPage | undefined {

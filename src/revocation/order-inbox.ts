@@ -2,7 +2,7 @@
  * A stream of the orders on `control.revoke`: it keeps orders published while no gateway is connected, until one takes
  * them. Orders that are taken, and in the bucket, leave the stream.
  */
-import { DiscardPolicy, type JetStreamManager, type JsMsg, RetentionPolicy, StorageType } from 'nats';
+import { DiscardPolicy, type JetStreamManager, type JsMsg, RetentionPolicy, StorageType, type StreamInfo } from 'nats';
 import { findStream } from '../feed/jetstream-stream.js';
 import { StreamConsumer } from '../feed/stream-consumer.js';
 import type { SubjectPrefix } from '../protocol/subject-prefix.js';
@@ -17,6 +17,8 @@ interface OrderInboxOptions {
   readonly bucket: string;
   /** Of the subjects at the server. */
   readonly prefix: SubjectPrefix;
+  /** Servers that hold the stream, if it is created here. */
+  readonly replicas: number;
   /** @returns false if the order must be kept for later */
   readonly onOrder: (payload: Uint8Array, atMs: number) => boolean;
   readonly onLost: (reason: string) => void;
@@ -48,7 +50,7 @@ export class OrderInbox {
   /** Reads the stream from its beginning. @throws {NatsError} if that is not possible. */
   static async open(manager: JetStreamManager, options: OrderInboxOptions): Promise<OrderInbox> {
     const subject = options.prefix.add(SUBJECT);
-    const { name, isOwn } = await openStream(manager, `${options.bucket}_ORDERS`, subject);
+    const { name, isOwn } = await openStream(manager, orderStream(options.bucket), subject, options.replicas);
     const inbox = new OrderInbox(manager, name, isOwn, options);
     const consumer = await StreamConsumer.open(manager, {
       stream: name,
@@ -85,24 +87,43 @@ export class OrderInbox {
   }
 }
 
+/** Its name, for the gateways of one bucket. */
+export const orderStream = (bucket: string): string => `${bucket}_ORDERS`;
+
+/** @param prefix of the subjects at the server @param replicas servers of a cluster that hold it */
+export function createOrderStream(
+  manager: JetStreamManager,
+  bucket: string,
+  prefix: SubjectPrefix,
+  replicas: number,
+): Promise<StreamInfo> {
+  return addStream(manager, orderStream(bucket), prefix.add(SUBJECT), replicas);
+}
+
+function addStream(manager: JetStreamManager, name: string, subject: string, replicas: number): Promise<StreamInfo> {
+  return manager.streams.add({
+    name,
+    subjects: [subject],
+    storage: StorageType.File,
+    retention: RetentionPolicy.Limits,
+    num_replicas: replicas,
+    discard: DiscardPolicy.New,
+    max_bytes: BYTES_MAX,
+    // The gateways answer the sender, not the stream.
+    no_ack: true,
+  });
+}
+
 /** If operators have their own stream for the subject, it is read and left unchanged. */
 async function openStream(
   manager: JetStreamManager,
   name: string,
   subject: string,
+  replicas: number,
 ): Promise<{ name: string; isOwn: boolean }> {
   if ((await findStream(manager, name)) !== undefined) return { name, isOwn: true };
   try {
-    await manager.streams.add({
-      name,
-      subjects: [subject],
-      storage: StorageType.File,
-      retention: RetentionPolicy.Limits,
-      discard: DiscardPolicy.New,
-      max_bytes: BYTES_MAX,
-      // The gateways answer the sender, not the stream.
-      no_ack: true,
-    });
+    await addStream(manager, name, subject, replicas);
     return { name, isOwn: true };
   } catch (error) {
     if (codeOf(error) !== SUBJECTS_OVERLAP) throw error;

@@ -18,6 +18,8 @@ export interface EncoderThreadData {
   readonly progress: SharedArrayBuffer;
   /** Where batches are posted while it attends (see handoff-slot.ts). */
   readonly handoffSlot: SharedArrayBuffer;
+  /** Where it reports traced messages (see trace-reports.ts); undefined: nothing is traced. */
+  readonly traces?: SharedArrayBuffer | undefined;
 }
 
 /** Records (see records.ts) in `buffer[0..bytes)`. */

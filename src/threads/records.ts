@@ -13,7 +13,10 @@ import type { Hold } from './batch.js';
 const RECORD_HEADER_BYTES = 40;
 
 export const RecordKind = {
-  /** A publisher's message. a = seq, b = event time µs (0: unknown), c = hub receive time, from `monotonicMicros`. */
+  /**
+   * A publisher's message. a = seq, b = event time µs (0: unknown), c = hub receive time, from `monotonicMicros`;
+   * `worker`: its trace (observe/tracing), 0: it is not traced.
+   */
   data: 1,
   /** Like `data`, replayed from the hub's retention into a new encoder: rebuilds the state without sending. */
   restore: 2,

@@ -10,8 +10,9 @@
  * Positions count 8-byte units, modulo 2^32, and are compared by signed difference.
  *
  * Frame: 48-byte header, payload, padding to 8 bytes, never wrapped around the ring's end.
- * `0 u32 frame bytes · 4 u8 kind · 5 u8 lane · 6 u8 epoch bytes · 8 u32 source · 12 u32 workers (bit mask) ·`
- * `16 f64 seq · 24 f64 hub time µs · 32 u32 payload bytes · 36 u32 tag · 40 f64 event time µs or reason`
+ * `0 u32 frame bytes · 4 u8 kind · 5 u8 lane · 6 u8 epoch bytes · 7 u8 trace (0: none) · 8 u32 source ·`
+ * `12 u32 workers (bit mask) · 16 f64 seq · 24 f64 hub time µs · 32 u32 payload bytes · 36 u32 tag ·`
+ * `40 f64 event time µs or reason`
  *
  * The epoch comes before the payload. The tag of an answer is the request number; in all other frames it stands for
  * the epoch (`epochTagOf`). A frame that says why something is missing or stale has the number of the reason in place of
@@ -58,8 +59,9 @@ export const FrameKind = {
 } as const;
 export type FrameKind = (typeof FrameKind)[keyof typeof FrameKind];
 
-/** How far readers may fall behind one encoder: several hundred milliseconds at full speed. */
+/** Size of a gateway's rings: readers may fall several hundred milliseconds behind an encoder at full speed. */
 const RING_BYTES = 8 * 1024 * 1024;
+
 const RESERVED = 0;
 const COMMITTED = 1;
 const CONTROL_BYTES = 64;
@@ -139,6 +141,7 @@ export class RingWriter {
     payload: Uint8Array,
     start: number,
     end: number,
+    trace = 0,
   ): void {
     const size = end - start;
     if (epoch.length + size > this.payloadBytesMax) {
@@ -147,7 +150,7 @@ export class RingWriter {
     const total = FRAME_HEADER_BYTES + align8(epoch.length + size);
     const at = this.#reserve(total);
     this.#u32[at >> 2] = total;
-    this.#u32[(at + 4) >> 2] = kind | (lane << 8) | (epoch.length << 16);
+    this.#u32[(at + 4) >> 2] = kind | (lane << 8) | (epoch.length << 16) | (trace << 24);
     this.#u32[(at + 8) >> 2] = source;
     this.#u32[(at + 12) >> 2] = workers;
     this.#f64[(at + 16) >> 3] = seq;
@@ -211,6 +214,8 @@ export class RingReader {
   source = 0;
   seq = 0;
   hubMicros = 0;
+  /** The trace of the message (observe/tracing); 0: it is not traced. */
+  trace = 0;
   /** The publisher's event time, 0: unknown; or the number of a reason. */
   eventMicrosOrReason = 0;
   /** The request number in answers; in other frames it stands for the epoch. */
@@ -283,6 +288,7 @@ export class RingReader {
       if (((this.#u32[(at + 12) >> 2] ?? 0) & this.#workerBit) === 0) continue;
       this.kind = head & 0xff;
       this.lane = (head >>> 8) & 0xff;
+      this.trace = head >>> 24;
       this.source = this.#u32[(at + 8) >> 2] ?? 0;
       this.seq = this.#f64[(at + 16) >> 3] ?? 0;
       this.hubMicros = this.#f64[(at + 24) >> 3] ?? 0;

@@ -3,6 +3,7 @@ import type { JSONWebKeySet } from 'jose';
 import type { ErrorCode } from '../protocol/codes.js';
 import type { Load } from '../protocol/load.js';
 import type { Tier } from '../protocol/view-options.js';
+import type { AdminAnswer, AdminQuestion } from './admin-messages.js';
 import type { ClientLine, LongWork } from './client-lines.js';
 import type { WorkerStats } from './worker-stats.js';
 
@@ -63,6 +64,8 @@ export interface GatewayThreadData {
   readonly doorbells: SharedArrayBuffer;
   /** Whether the process is ready (shared-readiness.ts). */
   readonly readiness: SharedArrayBuffer;
+  /** Verifies the tokens that the gateway makes itself (auth/live-token.ts). */
+  readonly liveSecret: string;
   /** Three Int32 per worker: its connections without a credential, of retail and of institutional users. */
   readonly connections: SharedArrayBuffer;
   /** One Int32 per worker: 1 while it lags (see Fanout.isLagging). */
@@ -90,6 +93,8 @@ export interface GatewayThreadData {
   readonly failures: SharedArrayBuffer;
   /** What users and addresses owe for work: one table for all workers, and the seed that hashes its keys. */
   readonly debts: { readonly table: SharedArrayBuffer; readonly seed: readonly [number, number] };
+  /** Where the worker reports traced messages (trace-reports.ts); undefined: nothing is traced. */
+  readonly traces?: SharedArrayBuffer | undefined;
   /** All revocations. The worker knows them before it listens. */
   readonly revocations: readonly RevocationRecord[];
   /** The keys at AUTH_JWKS_URL; undefined: there are none. Later ones are posted. */
@@ -117,6 +122,7 @@ export interface Reloaded {
 export type FeedState = 'live' | 'stale' | 'failover';
 
 export type FromWorker =
+  | AdminAnswer
   /** The worker serves: it listens on this port, or will when told to. */
   | { readonly type: 'listening'; readonly port: number }
   | { readonly type: 'listen_failed'; readonly port: number }
@@ -169,6 +175,7 @@ export type FromWorker =
   | { readonly type: 'empty' };
 
 export type ToWorker =
+  | AdminQuestion
   /** Symbols that became known. */
   | { readonly type: 'symbols'; readonly symbols: readonly string[] }
   /** Symbols that are no longer known, and the numbers of their sources, which will be reused. */

@@ -59,6 +59,8 @@ interface WorkerCounters {
   readonly messagesRefused: number;
   /** Closes begun by the gateway, by code; and those begun by clients, where other codes than theirs count as `other`. */
   readonly closes: Counts<number>;
+  /** Of the gateway's, those that explain a refused upgrade. */
+  readonly explained: number;
   readonly clientCloses: Counts;
   readonly pings: number;
   /** Key: `stream|format|class`. */

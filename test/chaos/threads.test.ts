@@ -50,6 +50,9 @@ describe('R45 a gateway worker', () => {
       expect(survivors.flatMap(client => client.ofType('gap'))).toEqual([]);
       // What the dead one had counted last is still counted.
       expect(await market.gateway.metric('millrace_connections_total')).toBe(CLIENTS);
+      // Its gauges are gone with it.
+      expect(await market.gateway.metric('millrace_connections_open')).toBe(survivors.length);
+      expect(await market.gateway.metric('millrace_thread_silent')).toBe(0);
       expect(await market.gateway.metric('millrace_threads_hung_total{thread="worker"}')).toBe(
         fault === 'hang' ? 1 : 0,
       );

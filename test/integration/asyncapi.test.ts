@@ -431,6 +431,18 @@ describe('R36 at the end', () => {
     for (const client of [...present, ...late]) await client.next('status', { feed: 'live' });
   });
 
+  it('R36 R61 says what its operators have to say', async () => {
+    const present = await Promise.all(FORMATS.map(format => open('/ws', format)));
+    const notice = { message: 'Maintenance at 22:00 UTC', severity: 'warning', to: { all: true } };
+    const answer = await fetch(`${gateway.adminUrl}/api/v1/broadcast`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', connection: 'close' },
+      body: JSON.stringify(notice),
+    });
+    expect(answer.status).toBe(200);
+    for (const client of present) await client.next('notice', { severity: 'warning', message: notice.message });
+  });
+
   it('R36 says that it goes away, then closes with 1001', async () => {
     const present = await Promise.all(FORMATS.map(format => open('/ws', format)));
     await gateway.stop();

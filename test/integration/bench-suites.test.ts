@@ -19,6 +19,7 @@ import { scaleOut } from '../../bench/scale/out.js';
 import type { ScaleRound } from '../../bench/scale/round.js';
 import { scale } from '../../bench/scale/suite.js';
 import { type Sweep, scaleSweep } from '../../bench/scale/sweep.js';
+import { type ScrapeRound, scrape } from '../../bench/scrape/suite.js';
 import { type SlowRound, slow } from '../../bench/slow/suite.js';
 import { READ_BYTES_PER_SECOND, type SlowLinkRound } from '../../bench/slow-link/round.js';
 import { slowLink } from '../../bench/slow-link/suite.js';
@@ -155,6 +156,23 @@ describe('R56: npm run bench -- cold-start', () => {
       expect(start.firstMessageMs).toBeGreaterThanOrEqual(start.acceptedMs);
       expect(storm).toMatchObject({ clients: 40, missing: 0, snapshot: { count: 40 } });
       expect(storm.allMs).toBeGreaterThan(900);
+    },
+    TIMEOUT_MS,
+  );
+});
+
+describe('R60: npm run bench -- scrape', () => {
+  it(
+    'scrapes as often as it says, with each load',
+    async () => {
+      const report = await run(scrape, {});
+      const rounds = report.rounds as ScrapeRound[];
+      expect(rounds.map(({ topics, connections }) => [topics, connections])).toEqual([[10, 2], [200, 4]]); // biome-ignore format: one line
+      for (const { series, bytes, times } of rounds) {
+        expect(series).toBeGreaterThan(500);
+        expect(bytes).toBeGreaterThan(series);
+        expect(times).toHaveLength(5);
+      }
     },
     TIMEOUT_MS,
   );

@@ -55,6 +55,8 @@ it('J8 R48 closes with 4501, 4503 and 4029 in place of 401, 403 and 429, and cou
   expect(await gateway.metric('millrace_connections_refused_total{status="403"}')).toBe(1);
   expect(await gateway.metric('millrace_connections_refused_total{status="429"}')).toBe(2);
   expect(await gateway.metric('millrace_closes_total{code="4501"}')).toBe(3);
+  // Each failed once, however it was told.
+  expect(await gateway.metric('millrace_connections_failed_total')).toBe(6);
   expect(await gateway.metric('millrace_connections_open')).toBe(1);
   expect(await gateway.metric('millrace_connections_total')).toBe(1);
 });

@@ -70,7 +70,7 @@ describe('R3 NatsFeed', () => {
     await until(() => sink.messages.length === 3);
 
     expect(sink.statuses).toEqual([expect.stringMatching(/^live: connected to 127\.0\.0\.1/)]);
-    const unnumbered = { tsEventMicros: 0, seq: 0, epoch: '', contiguous: false, publication: '' };
+    const unnumbered = { tsEventMicros: 0, seq: 0, epoch: '', contiguous: false, publication: '', traceparent: '' };
     expect(sink.messages).toEqual([
       { ...unnumbered, subject: 'md.quotes.AAPL', payload: Buffer.from('{"symbol":"AAPL","bid":1.50}') },
       {
@@ -81,6 +81,7 @@ describe('R3 NatsFeed', () => {
         epoch: 'e1',
         contiguous: true,
         publication: '',
+        traceparent: '',
       },
       { ...unnumbered, subject: 'md.trades.BRK.B', payload: Buffer.from('{}'), tsEventMicros: 5 },
     ]);
@@ -321,7 +322,7 @@ describe('R3 JetStreamFeed', () => {
   it('R3 makes a new consumer when the server has dropped its own', async () => {
     const { url } = await server({ jetstream: true, storeDir });
     const sink = new Collector();
-    await started(jetStreamFeed(url), sink);
+    const feed = await started(jetStreamFeed(url), sink);
     const nats = await publisher(url);
     const manager = await nats.jetstreamManager();
     await nats.jetstream().publish('md.trades.A', '1');
@@ -333,6 +334,7 @@ describe('R3 JetStreamFeed', () => {
     await until(() => sink.messages.length === 2, RECOVERY_TIMEOUT_MS);
     expect(sink.messages.map(message => message.seq)).toEqual([1, 2]);
     expect(sink.live).toBe(true);
+    expect(feed.health).toMatchObject({ consumerRecreations: 1, reconnects: 0 });
   });
 
   it('R3 uses a stream that exists, and says what is missing when there is none and none may be made', async () => {

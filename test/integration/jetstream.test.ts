@@ -226,6 +226,8 @@ describe('R43 an outage', () => {
       return new Documents().follow(client).document.quotes[symbol]?.current_price === 10;
     });
     expect(client.closed).toBeUndefined();
+    expect(await one.metric('millrace_feed_reconnects_total')).toBe(1);
+    expect(await one.metric('millrace_feed_consumer_recreations_total')).toBe(1);
     const trades = client.ofType('trade_executed');
     expect([...new Set(trades.map(frame => frame.trade_id))]).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
     expect(new Set(trades.map(frame => frame.epoch)).size).toBe(1);

@@ -1,6 +1,9 @@
 /** What a running gateway tells Prometheus: the text itself, what is there from the start, and what clients cause. */
 import { spawnSync } from 'node:child_process';
-import { expect, it } from 'vitest';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, expect, it } from 'vitest';
 import { METRICS } from '../../src/observe/metrics/table.js';
 import type { Tier } from '../../src/protocol/view-options.js';
 import { refusedUpgrade, type TestClient } from '../support/client.js';
@@ -8,7 +11,19 @@ import { testToken } from '../support/gateway.js';
 import { liveGateway } from '../support/live-gateway.js';
 import { until } from '../support/until.js';
 
-const live = liveGateway({ WORKERS: '2', ENCODERS: '1', SYMBOLS: 'M*' });
+/** Stands for chrony: a clock that is 250 µs behind. */
+const TRACKING =
+  'C0A80001,192.168.0.1,3,1796015043.16,0.000250000,0.00001,0.00003,-10.1,0.001,0.01,0.004,0.0005,64.2,Normal';
+const folder = mkdtempSync(join(tmpdir(), 'millrace-chrony-'));
+writeFileSync(join(folder, 'chronyc'), `#!/bin/sh\n[ "$*" = "-c tracking" ] && echo '${TRACKING}'\n`, { mode: 0o755 });
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const live = liveGateway({
+  WORKERS: '2',
+  ENCODERS: '1',
+  SYMBOLS: 'M*',
+  PATH: `${folder}:${process.env.PATH ?? ''}`,
+});
 
 const hasPromtool = spawnSync('promtool', ['--version'], { stdio: 'ignore' }).status === 0;
 const metric = (sample: string): Promise<number> => live.gateway.metric(sample);
@@ -147,6 +162,12 @@ it('R60 the way from the publisher is measured where the event time can be right
   const lastSeconds = await metric('millrace_feed_last_message_timestamp_seconds{kind="quotes"}');
   expect(Math.abs(lastSeconds - Date.now() / 1_000)).toBeLessThan(60);
   await client.close();
+});
+
+it('R60 the clock of the machine is as far off as chrony tells', async () => {
+  await becomes('millrace_clock_known', 1);
+  expect(await metric('millrace_clock_offset_seconds')).toBe(-0.00025);
+  expect(await metric('millrace_clock_error_seconds')).toBeCloseTo(0.00275, 9);
 });
 
 it('R60 a drained gateway says that it is not ready, and why', async () => {

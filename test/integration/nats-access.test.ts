@@ -216,7 +216,7 @@ describe('N8 R3 a gateway', () => {
     ends.push(() => connection.close());
     const names = new NatsNames(there);
     const manager = await names.manager(connection);
-    await openBucket(manager, 'B');
+    await openBucket(manager, 'B', 1);
     const revocation = revocationOf({ sub: 'alice' }, Date.now()) ?? expect.fail('no revocation');
     expect(await writeEntry(manager, { bucket: 'B', names }, revocation, undefined)).toMatchObject({ seq: 1 });
   });

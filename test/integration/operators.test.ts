@@ -77,14 +77,17 @@ describe('O1 signals', () => {
 });
 
 describe('O1 a gateway in a terminal', () => {
-  it.runIf(process.platform === 'linux')('O1 reloads on SIGHUP, and ends with the terminal', async () => {
-    const script = fileURLToPath(new URL('../support/closing-terminal.py', import.meta.url));
-    const program = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
-    const env = { PATH: process.env.PATH ?? '', PORT: '0', ADMIN_PORT: '0', WORKERS: '1' };
-    const { stdout } = await promisify(execFile)('python3', [script, process.execPath, program, 'serve'], { env });
-    const SIGHUP = 1;
-    expect(JSON.parse(stdout)).toEqual({ started: true, reloaded: true, ended: -SIGHUP });
-  });
+  it.runIf(process.platform === 'linux')(
+    'O1 R62 reloads on SIGHUP, says so in lines for people, and ends with it',
+    async () => {
+      const script = fileURLToPath(new URL('../support/closing-terminal.py', import.meta.url));
+      const program = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
+      const env = { PATH: process.env.PATH ?? '', PORT: '0', ADMIN_PORT: '0', WORKERS: '1' };
+      const { stdout } = await promisify(execFile)('python3', [script, process.execPath, program, 'serve'], { env });
+      const SIGHUP = 1;
+      expect(JSON.parse(stdout)).toEqual({ started: true, reloaded: true, ended: -SIGHUP });
+    },
+  );
 });
 
 describe('O1 O5 SIGHUP', () => {

@@ -12,6 +12,7 @@ import { startGateway, type TestGateway, testToken } from '../support/gateway.js
 import { until } from '../support/until.js';
 
 const BUSY_MS = 30_000;
+const DAY_SECONDS = 86_400;
 
 let directory: string;
 beforeAll(() => {
@@ -103,6 +104,9 @@ describe('R48 TLS', () => {
     const gateway = await gatewayWith('first');
     const listeners = await Promise.all(Array.from({ length: 10 }, () => listen(gateway)));
     await expectShown(gateway, 'first');
+    const leftSeconds = (await gateway.metric('millrace_certificate_expiry_timestamp_seconds')) - Date.now() / 1000;
+    expect(leftSeconds).toBeGreaterThan(DAY_SECONDS);
+    expect(leftSeconds).toBeLessThanOrEqual(2 * DAY_SECONDS);
     install('second');
     process.kill(gateway.pid, 'SIGHUP');
     await until(async () => (await shown(gateway)) === 'second', BUSY_MS);

@@ -214,6 +214,7 @@ function newLimits(): ConnectionLimits {
     rings: [],
     doorbells: new SharedArrayBuffer(4),
     readiness: new SharedArrayBuffer(4),
+    liveSecret: 'of-a-test',
     connections: RankCells.create(1),
     waiting: RankCells.create(1),
     published: createSharedRates(1, seed, 1024),

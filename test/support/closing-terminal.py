@@ -34,6 +34,7 @@ def ending():
 
 has_started = awaits(b"clients ")
 os.kill(pid, signal.SIGHUP)
-has_reloaded = awaits(b'"msg":"reloaded"')
+# On a terminal, log lines are for people, in colours.
+has_reloaded = awaits(b"\x1b[32mINFO \x1b[0m reloaded  \x1b[2mreason=\x1b[0mSIGHUP")
 os.close(terminal)
 print(json.dumps({"started": has_started, "reloaded": has_reloaded, "ended": ending()}))

@@ -5,11 +5,13 @@ import { fileURLToPath } from 'node:url';
 const FOLDER = fileURLToPath(new URL('../../ops/nats/', import.meta.url));
 
 export type Setup = 'core' | 'jetstream';
-export type Role = 'gateway' | 'publisher' | 'administrator';
+export type Role = 'gateway' | 'publisher' | 'administrator' | 'edge';
+
+export type Kind = 'publish' | 'subscribe' | 'allow_responses';
 
 export interface Right {
   readonly role: Role;
-  readonly kind: 'publish' | 'subscribe' | 'allow_responses';
+  readonly kind: Kind;
   /** '' with `allow_responses`. */
   readonly subject: string;
   /** Its line in the file, from 0. */
@@ -28,10 +30,15 @@ function configurationOf(setup: Setup): string {
 }
 
 export function rightsOf(setup: Setup): Right[] {
+  return rightsIn(configurationOf(setup));
+}
+
+/** @param configuration its text */
+export function rightsIn(configuration: string): Right[] {
   const rights: Right[] = [];
   let role: Role = 'gateway';
   let kind: Right['kind'] = 'publish';
-  for (const [line, text] of configurationOf(setup).split('\n').entries()) {
+  for (const [line, text] of configuration.split('\n').entries()) {
     role = (/^ +user: (\w+)$/.exec(text)?.[1] as Role | undefined) ?? role;
     kind = (/^ +(publish|subscribe): \[$/.exec(text)?.[1] as Right['kind'] | undefined) ?? kind;
     const subject = /^ +"(.+)"$/.exec(text)?.[1];

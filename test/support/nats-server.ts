@@ -24,6 +24,8 @@ export interface NatsServerOptions {
   readonly args?: readonly string[];
   /** Variables that a configuration refers to. */
   readonly env?: Readonly<Record<string, string>>;
+  /** Left out: `NATS_SERVER_BIN`, else the installed one. */
+  readonly binary?: string;
 }
 
 export interface NatsServer {
@@ -33,6 +35,8 @@ export interface NatsServer {
   readonly pid: number;
   /** `http://127.0.0.1:<port>` of its monitoring, where `args` ask for it (`-m -1`); undefined else. */
   readonly monitorUrl: string | undefined;
+  /** The end of its log so far. */
+  readonly log: () => string;
   /** Asks the server to end, and waits until it has. Safe to call twice. */
   stop(): Promise<void>;
   /** Ends the server without a goodbye (SIGKILL), and waits until it is gone. Safe to call twice. */
@@ -51,7 +55,7 @@ export async function startNatsServer(options: NatsServerOptions = {}): Promise<
   const args = ['-a', HOST, '-p', String(options.port ?? -1), ...(options.args ?? [])];
   if (options.jetstream === true) args.push('-js', '-sd', storeDir);
 
-  const child = spawn(natsServerBinary(), args, {
+  const child = spawn(options.binary ?? natsServerBinary(), args, {
     stdio: ['ignore', 'ignore', 'pipe'],
     env: { ...process.env, ...options.env },
   });
@@ -66,13 +70,15 @@ export async function startNatsServer(options: NatsServerOptions = {}): Promise<
   };
 
   try {
-    const { port, monitorPort } = await startedPorts(child);
+    const log = logOf(child);
+    const { port, monitorPort } = await startedPorts(child, log);
     await until(() => accepts(port), START_TIMEOUT_MS, `nats-server accepts connections on port ${port}`);
     return {
       url: `nats://${HOST}:${port}`,
       port,
       pid: child.pid ?? 0,
       monitorUrl: monitorPort === undefined ? undefined : `http://${HOST}:${monitorPort}`,
+      log,
       stop: () => end('SIGTERM'),
       kill: () => end('SIGKILL'),
     };
@@ -82,30 +88,38 @@ export async function startNatsServer(options: NatsServerOptions = {}): Promise<
   }
 }
 
-/** Follows the log until the server says that it is ready; keeps reading it so that the pipe never fills. */
-async function startedPorts(child: ChildProcess): Promise<{ port: number; monitorPort: number | undefined }> {
+/** Reads the log to its end, so that the pipe never fills. */
+function logOf(child: ChildProcess): () => string {
   let log = '';
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+    log = (log + text).slice(-LOG_CHARACTERS_MAX);
+  });
+  return () => log;
+}
+
+/** Resolves once the server says that it is ready. */
+async function startedPorts(
+  child: ChildProcess,
+  log: () => string,
+): Promise<{ port: number; monitorPort: number | undefined }> {
   let failure: Error | undefined;
   child.once('error', error => {
     failure = error;
   });
-  child.stderr?.setEncoding('utf8').on('data', (text: string) => {
-    log = (log + text).slice(-LOG_CHARACTERS_MAX);
-  });
   let port: number | undefined;
   await until(
     () => {
-      const listening = /Listening for client connections on [^\s]*:(\d+)/.exec(log);
-      if (listening !== null && log.includes('Server is ready')) port = Number(listening[1]);
+      const listening = /Listening for client connections on [^\s]*:(\d+)/.exec(log());
+      if (listening !== null && log().includes('Server is ready')) port = Number(listening[1]);
       return port !== undefined || failure !== undefined || child.exitCode !== null;
     },
     START_TIMEOUT_MS,
     'nats-server says that it is ready',
   );
   if (port === undefined) {
-    throw new Error(`nats-server did not start (exit code ${child.exitCode}):\n${log}`, { cause: failure });
+    throw new Error(`nats-server did not start (exit code ${child.exitCode}):\n${log()}`, { cause: failure });
   }
-  const monitor = /Starting http monitor on [^\s]*:(\d+)/.exec(log)?.[1];
+  const monitor = /Starting http monitor on [^\s]*:(\d+)/.exec(log())?.[1];
   return { port, monitorPort: monitor === undefined ? undefined : Number(monitor) };
 }
 

@@ -2,30 +2,14 @@
  * Runs the tests that need nats-server against the one that is installed (Debian's is 2.9) and a current one, which Go
  * builds into a folder of the tests' own: `npm run test:nats`, or `npm run test:nats -- test/integration/order.test.ts`.
  */
-import { execFileSync, spawn, spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { homedir } from 'node:os';
+import { execFileSync, spawn } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { CURRENT, currentNatsServer } from './nats-current.js';
 import { natsServerBinary } from './programs.js';
 
-const CURRENT = 'v2.15.2';
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
-const FOLDER = join(homedir(), '.cache', 'millrace', `nats-server-${CURRENT}`);
-
-/** The current server; undefined where it is not there and Go cannot build it. */
-function currentServer(): string | undefined {
-  const binary = join(FOLDER, 'nats-server');
-  if (existsSync(binary)) return binary;
-  if (spawnSync('go', ['version'], { stdio: 'ignore' }).status !== 0) return undefined;
-  process.stderr.write(`building nats-server ${CURRENT}\n`);
-  const env = { ...process.env, GOBIN: FOLDER, GOFLAGS: '' };
-  const { status } = spawnSync('go', ['install', `github.com/nats-io/nats-server/v2@${CURRENT}`], {
-    stdio: 'inherit',
-    env,
-  });
-  return status === 0 ? binary : undefined;
-}
 
 /** Test files that start a nats-server, or what runs on one. */
 function filesWithNats(): string[] {
@@ -47,7 +31,7 @@ function run(binary: string, files: readonly string[]): Promise<number> {
 
 const [, , ...named] = process.argv;
 const files = named.length > 0 ? named : filesWithNats();
-const current = currentServer();
+const current = currentNatsServer();
 if (current === undefined) process.stderr.write(`no nats-server ${CURRENT}: Go is missing, or could not build it\n`);
 let failed = 0;
 for (const binary of [natsServerBinary(), current]) {

@@ -50,6 +50,7 @@ export function newSession(options: NewSession): Session {
   return new Session({
     id,
     address: '127.0.0.1',
+    endpoint: 'general',
     owner: options.owner ?? 0,
     credential,
     entitlements: compileEntitlements(credential, NO_POLICY, EVERYTHING),

@@ -81,7 +81,16 @@ export class OneThreadFeed implements HubFeed {
   /** Somebody publishes. @returns its position in the stream, where there is one */
   put(subject: string, value: object): { epoch: string; seq: number } | undefined {
     const payload = Buffer.from(JSON.stringify(value));
-    const message = { subject, payload, tsEventMicros: 0, seq: 0, epoch: '', contiguous: false, publication: '' };
+    const message = {
+      subject,
+      payload,
+      tsEventMicros: 0,
+      seq: 0,
+      epoch: '',
+      contiguous: false,
+      publication: '',
+      traceparent: '',
+    };
     if (this.isStream) {
       const position = { epoch: this.streamEpoch, seq: ++this.#lastSeq };
       this.#stream.push({ ...position, subject, payload, tsEventMicros: 0 });

@@ -12,6 +12,7 @@ const HOUR_MS = 3_600_000;
 /** Where the time of day is what is meant, and why. */
 const WALL_CLOCK: Readonly<Record<string, string>> = {
   'auth/api-keys.ts': 'keys end at a time of day',
+  'auth/live-token.ts': 'tokens end at a time of day',
   'auth/revocations.ts': 'revocations last until a time of day',
   'auth/token.ts': 'tokens end at a time of day',
   'cli/api-key.ts': 'keys are given one',

@@ -36,6 +36,8 @@ const STALE_AFTER_MS_MIN = 100;
 /** Each symbol may have three subjects in the table of subjects (500,000, hub/sources/subject-table.ts). */
 const SYMBOLS_MAX_MAX = 150_000;
 const JS_API_PREFIX_DEFAULT = '$JS.API';
+/** nats-server's own limit. */
+const STREAM_REPLICAS_MAX = 5;
 /** Tokens of a NATS subject, without wildcards. */
 const SUBJECT_TOKENS = /^[^\s.*>]+(\.[^\s.*>]+)*$/;
 const prefixOfSubjects = readable(SUBJECT_PREFIX_RULE, value => (isSubjectPrefix(value) ? value : undefined));
@@ -142,6 +144,10 @@ const natsServers = {
     NATS_STREAM: setting(matching(/^[^\s.*>/\\]{1,255}$/, 'a JetStream stream name'), 'MILLRACE', {
       means: 'Name of that stream.',
     }),
+    NATS_STREAM_REPLICAS: setting(integer(1, STREAM_REPLICAS_MAX), '1', {
+      means:
+        'Servers of a cluster that hold each stream that the gateway creates; with 3, a stream survives one of them. It does not change streams that exist.',
+    }),
     NATS_JS_DOMAIN: optional(matching(/^[^\s.*>]+$/, 'a JetStream domain, one token of a subject'), {
       means: 'JetStream domain of the stream and of revocations, for a gateway at a leaf node.',
     }),
@@ -242,6 +248,7 @@ export function feedConfig(v: FeedVariables & ProcessVariables, files: Readonly<
       secretReaders: v.SECRET_FILE_READERS,
       jetstream: v.JETSTREAM,
       stream: v.NATS_STREAM,
+      streamReplicas: v.NATS_STREAM_REPLICAS,
       jsApiPrefix: jsApiPrefixOf(v),
       inboxPrefix: v.NATS_INBOX_PREFIX,
       subjectPrefix: v.NATS_SUBJECT_PREFIX ?? '',

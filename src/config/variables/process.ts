@@ -39,14 +39,18 @@ type ClientAuth = (typeof CLIENT_AUTH)[number];
 const CIPHERS_RULE =
   `must be some of ${TLS_CIPHERS.join(',')}: other TLS 1.2 suites lack forward secrecy or authenticated encryption. ` +
   'TLS 1.3 suites are always on. For clients that support none of them, terminate TLS in a proxy';
-const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
+export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 export const ANY_ADDRESS = '0.0.0.0';
+/** `auto`: for people at a terminal, for programs elsewhere. */
+const LOG_FORMATS = ['auto', 'json', 'pretty'] as const;
 /** Which events of clients are logged; `problems`: what a regular session does not have. */
 const LOG_CLIENTS = ['all', 'problems', 'off'] as const;
 const LOG_USERS = ['pseudonym', 'name'] as const;
 const BUSY_AFTER_MS_MIN = 250;
 const HUNG_AFTER_MS_MIN = 500;
 const ADMIN_TOKEN_BYTES_MIN = 32;
+const ROLE = /^[\x21-\x7e]{1,128}$/;
+const ROLE_RULE = '1 to 128 printable ASCII characters without blanks';
 
 export const listening = {
   title: 'Listening',
@@ -134,7 +138,9 @@ export const operators = {
       means: 'Name of this gateway in logs, at the NATS server and in `control.drain`.',
     }),
     ADMIN_HOST: setting(text, '127.0.0.1', {
-      means: 'Address of the admin port. Any address other than loopback needs `ADMIN_TOKEN`.',
+      means:
+        'Address of the admin port. Any address other than loopback needs `ADMIN_TOKEN`, `ADMIN_ROLE` or `ADMIN_READ_ROLE`.',
+      see: 'ops/admin.md',
     }),
     ADMIN_PORT: setting(port, '9090', { means: 'Port for probes, metrics and statistics; 0 picks a free one.' }),
     ADMIN_TOKEN: optional(secret, {
@@ -143,9 +149,24 @@ export const operators = {
         'After ten wrong tokens from an address, further wrong ones get 429 for 1 s, 2 s, 4 s … up to 5 minutes; the right one still passes.',
       isReloaded: true,
     }),
+    ADMIN_ROLE: optional(matching(ROLE, ROLE_RULE), {
+      means:
+        'Role whose tokens may do everything on the admin port, as `AUTH_CLAIM_ROLES` finds it in tokens that the gateway verifies for clients. With it, the port needs a token.',
+      see: 'ops/admin.md',
+    }),
+    ADMIN_READ_ROLE: optional(matching(ROLE, ROLE_RULE), {
+      means: 'Role whose tokens may read everything on the admin port and change nothing.',
+      see: 'ops/admin.md',
+    }),
     LOG_LEVEL: setting(oneOf(LOG_LEVELS), 'info', {
-      means: 'Lowest level to log, as JSON lines on standard error.',
+      means: 'Lowest level to log, on standard error.',
       isReloaded: true,
+    }),
+    LOG_FORMAT: setting(oneOf(LOG_FORMATS), 'auto', {
+      means:
+        '`json` writes a JSON object per line, `pretty` lines for people, in colours on a terminal (unless `NO_COLOR` is set); ' +
+        '`auto` is `pretty` on a terminal and `json` elsewhere.',
+      see: 'ops/logs.md',
     }),
     LOG_CLIENTS: setting(oneOf(LOG_CLIENTS), 'all', {
       means:
@@ -234,9 +255,12 @@ export function processConfig(v: ProcessVariables, cores: number) {
     adminHost: v.ADMIN_HOST,
     adminPort: v.ADMIN_PORT,
     adminToken: v.ADMIN_TOKEN,
+    adminRole: v.ADMIN_ROLE,
+    adminReadRole: v.ADMIN_READ_ROLE,
     workers: v.WORKERS === 'auto' ? automaticWorkers(cores, encoders) : v.WORKERS,
     encoders,
     logLevel: v.LOG_LEVEL,
+    logFormat: v.LOG_FORMAT,
     logClients: v.LOG_CLIENTS,
     logUsers: v.LOG_USERS,
     settingsFile: v.SETTINGS_FILE,
@@ -252,8 +276,14 @@ export function processProblems(v: ProcessVariables): string[] {
     wrong.push('TLS_CERT, TLS_KEY: set both (PEM files) or neither');
   }
   wrong.push(...tlsProblems(v));
-  if (v.ADMIN_TOKEN === undefined && !isLoopback(v.ADMIN_HOST)) {
-    wrong.push(`ADMIN_HOST=${v.ADMIN_HOST}: set ADMIN_TOKEN too; without one, only a loopback address is allowed`);
+  const hasAdminCredential = [v.ADMIN_TOKEN, v.ADMIN_ROLE, v.ADMIN_READ_ROLE].some(value => value !== undefined);
+  if (!hasAdminCredential && !isLoopback(v.ADMIN_HOST)) {
+    wrong.push(
+      `ADMIN_HOST=${v.ADMIN_HOST}: set ADMIN_TOKEN or ADMIN_ROLE too; without one, only a loopback address is allowed`,
+    );
+  }
+  if (v.ADMIN_ROLE !== undefined && v.ADMIN_ROLE === v.ADMIN_READ_ROLE) {
+    wrong.push('ADMIN_ROLE, ADMIN_READ_ROLE: must differ');
   }
   if (v.ADMIN_TOKEN !== undefined && Buffer.byteLength(v.ADMIN_TOKEN) < ADMIN_TOKEN_BYTES_MIN) {
     wrong.push(`ADMIN_TOKEN: must be at least ${ADMIN_TOKEN_BYTES_MIN} bytes; create one with openssl rand -hex 32`);

@@ -9,6 +9,7 @@ import { ALL_TRADES_SOURCE } from '../../protocol/topics.js';
 import { REALTIME, type Tier } from '../../protocol/view-options.js';
 import { classOfLane, detailOfLane, laneWith, TRADES_FULL, variantOfLane } from '../../threads/lanes.js';
 import { epochTagOf, FrameKind, type RingReader } from '../../threads/ring.js';
+import { AUDIENCE_ALL_TRADES, AUDIENCE_RETAIL, type TraceReportWriter } from '../../threads/trace-reports.js';
 import type { Gaps } from '../events/gaps.js';
 import { NOTHING_SENT, type TaggedPosition } from '../model/positions.js';
 import type { View } from '../model/session.js';
@@ -51,6 +52,7 @@ export class Fanout {
   readonly #timeOfDayMicros: () => number;
   readonly #ladder: Ladder;
   readonly #turn: Turn;
+  readonly #traces: TraceReportWriter | undefined;
   /** When this pass over the frames began, µs since the Unix epoch. */
   #passMicros = 0;
 
@@ -65,6 +67,8 @@ export class Fanout {
     timeOfDayMicros: () => number;
     ladder: Ladder;
     turn: Turn;
+    /** Undefined: nothing is traced. */
+    traces?: TraceReportWriter | undefined;
   }) {
     this.#rings = options.rings;
     this.#filled = options.rings.map(() => false);
@@ -76,6 +80,7 @@ export class Fanout {
     this.#timeOfDayMicros = options.timeOfDayMicros;
     this.#ladder = options.ladder;
     this.#turn = options.turn;
+    this.#traces = options.traces;
   }
 
   /** Number of the turn whose publishes may still be buffered in uWS. */
@@ -208,6 +213,14 @@ export class Fanout {
     if (isGap) announcements.gap(ring.eventMicrosOrReason, view.subscribers);
     const counted = isGap ? control : view.sent;
     this.#outbox.publish(view, ring.copy, ring.payloadStart, ring.payloadEnd, counted);
+    if (ring.trace !== 0) this.#tracePublished(view, ring, nowMicros);
+  }
+
+  /** One report per view, however many sockets it has. */
+  #tracePublished(view: View, { trace, source, lane, seq }: RingReader, startedMicros: number): void {
+    const audience = (view.tier === 'retail' ? AUDIENCE_RETAIL : 0) | (view.isAllTrades ? AUDIENCE_ALL_TRADES : 0);
+    const endedMicros = this.#nowMicros();
+    this.#traces?.published(trace, source, lane, seq, startedMicros, endedMicros, view.subscribers, audience);
   }
 
   /** Handles a message that clients missed, or the marker that ends the replay. */

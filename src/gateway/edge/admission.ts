@@ -113,6 +113,7 @@ export class Admissions {
     return new Session({
       id: connection,
       address,
+      endpoint: request.endpoint,
       owner: owners.of(credential.sub, address),
       credential,
       entitlements: credentials.entitlementsOf(credential),

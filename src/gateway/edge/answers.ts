@@ -6,6 +6,12 @@ import type { Refusal } from '../refusal.js';
 /** Version of the WebSocket protocol (RFC 6455 section 4.2.2). */
 export const WEBSOCKET_VERSION = '13';
 
+/** Of every answer, unless it has others. */
+const COMMON_HEADERS: Readonly<Record<string, string>> = {
+  'Content-Type': 'application/json',
+  'Cache-Control': 'no-store',
+};
+
 /** A request that awaits its answer. */
 export interface Answerable {
   readonly response: HttpResponse;
@@ -32,11 +38,11 @@ export function answerable(
   return asked;
 }
 
-interface HttpAnswer {
+export interface HttpAnswer {
   readonly status: number;
-  /** Besides those that all answers have. */
+  /** Besides those that all answers have, or in their place. */
   readonly headers?: Readonly<Record<string, string>>;
-  /** JSON. */
+  /** JSON, unless `headers` says what else. */
   readonly body: string;
 }
 
@@ -50,9 +56,7 @@ export function answer(asked: Answerable, { status, headers = {}, body }: HttpAn
     if (asked.isAborted) return;
     response.cork(() => {
       response.writeStatus(`${status} ${STATUS_CODES[status] ?? ''}`);
-      response.writeHeader('Content-Type', 'application/json');
-      response.writeHeader('Cache-Control', 'no-store');
-      for (const [name, value] of Object.entries(headers)) response.writeHeader(name, value);
+      for (const [name, value] of Object.entries({ ...COMMON_HEADERS, ...headers })) response.writeHeader(name, value);
       if (isHead) response.endWithoutBody(Buffer.byteLength(body), true);
       else response.end(body, true);
     });

@@ -1,5 +1,6 @@
 /** The uWS App of one worker: routes, upgrades and sockets. Other modules decide what a socket is sent. */
 import type { HttpRequest, HttpResponse } from 'uWebSockets.js';
+import type { LiveTokens } from '../../auth/live-token.js';
 import type { Config } from '../../config/environment.js';
 import { CloseCode } from '../../protocol/close-code.js';
 import type { SharedReadiness } from '../../threads/shared-readiness.js';
@@ -23,6 +24,7 @@ import { asAdmission, asWork, type LongTurn, type ServedTurns } from '../supervi
 import type { Views } from '../views/views.js';
 import type { Admissions } from './admission.js';
 import type { Corking } from './corking.js';
+import type { DemoPage } from './demo-page.js';
 import { Explanations } from './explanations.js';
 import type { Apps, ServedApp } from './listener.js';
 import { LongMessageSlots, routeByPayload, type UpgradeContexts } from './payload-routes.js';
@@ -46,6 +48,8 @@ interface ServerCounters {
   messagesRefused: number;
   /** Closes begun by the gateway, by code. */
   readonly closes: Map<number, number>;
+  /** Of these, refusals that were explained by a code. */
+  explained: number;
   /** Closes that clients began, by code. */
   readonly clientCloses: Record<ClientClose, number>;
   /** Refused upgrades by `status|code`. */
@@ -74,8 +78,11 @@ interface ServerParts {
   readonly turns: ServedTurns;
   readonly userSlots: UserSlots;
   readonly log: ClientLog;
+  readonly live: LiveTokens;
   /** What the main thread says about the process. */
   readonly readiness: SharedReadiness;
+  /** Undefined unless the gateway makes its own key. */
+  readonly demo: DemoPage | undefined;
   /** Open sessions; this class fills it. */
   readonly sessions: Set<Session>;
   readonly onFault: (what: string, cause: unknown) => void;
@@ -90,6 +97,7 @@ export class GatewayServer {
     receivedBytes: 0,
     messagesRefused: 0,
     closes: new Map(),
+    explained: 0,
     clientCloses: { 1000: 0, 1001: 0, 1005: 0, 1006: 0, other: 0 },
     refused: new Map(),
   };
@@ -98,7 +106,10 @@ export class GatewayServer {
   readonly #parts: ServerParts;
   readonly #upgrades: Upgrades;
   readonly #longMessageSlots: LongMessageSlots;
-  readonly #explanations = new Explanations(code => this.#closing(code));
+  readonly #explanations = new Explanations(code => {
+    this.counters.explained++;
+    this.#closing(code);
+  });
   /** Why the gateway closes a session. */
   readonly #closedBy = new WeakMap<Session, ClosedWith>();
   #feed: FeedStatusFrame | undefined;
@@ -146,6 +157,7 @@ export class GatewayServer {
   end(session: Session, code: CloseCode, reason: string): void {
     if (session.socket === undefined) return;
     this.#closing(code);
+    session.events.record('closing', code);
     this.#closedBy.set(session, { code, reason });
     this.#parts.keepalive.closing(session);
     session.socket.end(code, reason);
@@ -218,6 +230,7 @@ export class GatewayServer {
     this.counters.open++;
     this.counters.opened++;
     session.traffic.opened(performance.now());
+    session.events.record('connected', session.endpoint);
     this.#parts.log.connected(clientOf(session));
     if (admission !== undefined) {
       this.#parts.subscriptions.subscribe(session, admission.requested, admission.warnings);

@@ -1,5 +1,6 @@
 /** Upgrade requests: each becomes a connection or gets an HTTP answer that says why not. */
 import type { HttpRequest, HttpResponse, us_socket_context_t } from 'uWebSockets.js';
+import type { LiveTokens } from '../../auth/live-token.js';
 import type { Config } from '../../config/environment.js';
 import { isListedHost } from '../../config/hosts.js';
 import { CONNECT_UNITS, topicUnits } from '../../protocol/costs.js';
@@ -15,9 +16,10 @@ import { andThen, type MaybePromise } from '../sessions/maybe-promise.js';
 import type { ClientLog } from '../supervision/client-log.js';
 import type { Views } from '../views/views.js';
 import type { Admissions } from './admission.js';
-import { type Answerable, answer, answerable, refusalAnswer, WEBSOCKET_VERSION } from './answers.js';
+import { type Answerable, answer, answerable, type HttpAnswer, refusalAnswer, WEBSOCKET_VERSION } from './answers.js';
 import { clientAddress } from './client-address.js';
 import type { Corking } from './corking.js';
+import type { DemoPage } from './demo-page.js';
 import type { Explained, Explanations } from './explanations.js';
 import {
   CONNECTION_HEADER,
@@ -48,7 +50,10 @@ interface UpgradesParts {
   readonly corking: Corking;
   readonly onFault: (what: string, cause: unknown) => void;
   readonly log: ClientLog;
+  readonly live: LiveTokens;
   readonly readiness: SharedReadiness;
+  /** Undefined unless the gateway makes its own key. */
+  readonly demo: DemoPage | undefined;
   readonly onRefused: (why: Refusal) => void;
 }
 
@@ -82,7 +87,7 @@ export class Upgrades {
       this.#refuse(asked, tooFast ?? handshake);
       return;
     }
-    const early = tooFast ?? this.#earlyRefusal(request.getHeader('origin'), request.getHeader('host'));
+    const early = tooFast ?? this.#earlyRefusal(request, handshake.parsed.token);
     const claimed = early ?? this.#claimed(response, handshake.parsed);
     if ('status' in claimed) this.#refuseHandshake(handshake, claimed);
     else this.#admit(handshake, claimed);
@@ -185,13 +190,16 @@ export class Upgrades {
     return tooFast;
   }
 
-  #earlyRefusal(origin: string, host: string): Refusal | undefined {
-    const { config } = this.#parts;
+  #earlyRefusal(request: HttpRequest, token: string | undefined): Refusal | undefined {
+    const { config, live } = this.#parts;
+    const [origin, host] = [request.getHeader('origin'), request.getHeader('host')];
     const { allowedHosts, allowedOrigins } = config;
     if (allowedHosts.length > 0 && !isListedHost(host, allowedHosts)) {
       return refusal(403, 'forbidden', 'host not allowed');
     }
-    if (!isOriginAllowed(origin, host, allowedOrigins, allowedHosts)) {
+    // The dashboard's page is on the admin port, and its token says so.
+    const isOwnPage = origin !== '' && live.originOf(token) === origin;
+    if (!isOwnPage && !isOriginAllowed(origin, host, allowedOrigins, allowedHosts)) {
       return refusal(403, 'forbidden', 'origin not allowed');
     }
     if (this.isClosing) return unavailable('this gateway is closing');
@@ -245,13 +253,18 @@ export class Upgrades {
     for (const view of views.splice(0)) this.#parts.views.release(view, session.owner);
   }
 
-  /** A plain request: a probe; 426 on an endpoint, else 404. */
+  /** A plain request: a probe; the demonstration page; 426 on an endpoint, else 404. */
   refusePlain(response: HttpResponse, request: HttpRequest): void {
     const asked = this.#requested(response, request);
     const path = request.getUrl();
     const probe = probeAnswer(path, this.#parts.readiness);
     if (probe !== undefined) {
       answer(asked, probe);
+      return;
+    }
+    const page = this.#parts.demo?.answer(request, response);
+    if (page !== undefined) {
+      this.#answerPage(asked, page);
       return;
     }
     const isKnown = endpointOf(path) !== undefined;
@@ -261,6 +274,22 @@ export class Upgrades {
         ? refusal(426, 'upgrade_required', 'this is a WebSocket endpoint')
         : refusal(404, 'not_found', 'no such endpoint'),
     );
+  }
+
+  /** Charged as a connection attempt, which it is. */
+  #answerPage(asked: Answerable, page: MaybePromise<HttpAnswer>): void {
+    const tooFast = this.#tooFast(asked.address);
+    if (tooFast !== undefined) this.#refuse(asked, tooFast);
+    else if (!(page instanceof Promise)) answer(asked, page);
+    else {
+      page.then(
+        ready => answer(asked, ready),
+        (cause: unknown) => {
+          this.#parts.onFault('the demonstration page failed', cause);
+          this.#refuse(asked, unavailable('no token could be signed'));
+        },
+      );
+    }
   }
 
   #refuse(asked: Answerable, why: Refusal): void {

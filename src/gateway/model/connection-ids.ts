@@ -20,4 +20,10 @@ export class ConnectionIds {
   text(connection: number): string {
     return `${this.#prefix}-${connection.toString(RADIX)}`;
   }
+
+  /** The number in an id of this thread; undefined for any other text. */
+  numberOf(id: string): number | undefined {
+    const number = Number.parseInt(id.slice(this.#prefix.length + 1), RADIX);
+    return Number.isSafeInteger(number) && this.text(number) === id ? number : undefined;
+  }
 }

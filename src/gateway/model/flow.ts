@@ -3,6 +3,7 @@
  * slow-consumers/conflation.ts its conflation, and slow-consumers/ladder.ts the rest.
  */
 import assert from 'node:assert/strict';
+import type { FlightRecorder } from './flight-recorder.js';
 
 /** Keepalive state of a session. Times are monotonic unless noted. */
 export interface KeepaliveState {
@@ -64,6 +65,11 @@ export class Circuit {
   #opens = 0;
   #openedAtMs = 0;
   #checksLeft = 0;
+  readonly #events: FlightRecorder;
+
+  constructor(events: FlightRecorder) {
+    this.#events = events;
+  }
 
   /** How often it has opened since it was last closed. */
   get opens(): number {
@@ -84,6 +90,7 @@ export class Circuit {
     assert(!this.isOpen && nowMs > 0, 'a circuit opens only when it is not open');
     this.#opens++;
     this.#openedAtMs = nowMs;
+    this.#events.record('circuit_opened', this.#opens);
   }
 
   /** @param checks consecutive checks it has to pass until it closes */
@@ -91,6 +98,7 @@ export class Circuit {
     assert(this.isOpen, 'only an open circuit becomes half open');
     this.#openedAtMs = 0;
     this.#checksLeft = checks;
+    this.#events.record('circuit_half_open');
   }
 
   /** The socket has passed a check. @returns whether the circuit is closed now */
@@ -98,13 +106,14 @@ export class Circuit {
     assert(!this.isOpen, 'an open circuit passes no checks');
     if (--this.#checksLeft > 0) return false;
     this.#opens = 0;
+    this.#events.record('circuit_closed');
     return true;
   }
 }
 
 /** What a session's socket has taken of what it was sent. */
 export class Flow {
-  readonly circuit = new Circuit();
+  readonly circuit: Circuit;
   readonly conflation = newConflationState();
   #droppedInTurn = 0;
   #sampledBytes = 0;
@@ -112,6 +121,12 @@ export class Flow {
   #stuckSinceMs = 0;
   #pausedSinceMs = 0;
   #laggingToldMs = 0;
+  readonly #events: FlightRecorder;
+
+  constructor(events: FlightRecorder) {
+    this.#events = events;
+    this.circuit = new Circuit(events);
+  }
 
   /** Records whether the buffer has stopped shrinking. @returns for how long it has not shrunk, ms */
   stuckForMs(isStuck: boolean, nowMs: number): number {
@@ -136,11 +151,14 @@ export class Flow {
 
   /** State topics wait from now on, or already since an earlier time. */
   pauseStates(nowMs: number): void {
-    if (this.#pausedSinceMs === 0) this.#pausedSinceMs = nowMs;
+    if (this.#pausedSinceMs !== 0) return;
+    this.#pausedSinceMs = nowMs;
+    this.#events.record('paused');
   }
 
   /** No state topic waits any more, or all topics do. */
   endPauseOfStates(): void {
+    if (this.#pausedSinceMs !== 0 && !this.circuit.isOpen) this.#events.record('resumed');
     this.#pausedSinceMs = 0;
   }
 

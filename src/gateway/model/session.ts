@@ -11,6 +11,7 @@ import type { TokenBucket } from '../limits/message-rate.js';
 import { sharedNowMs } from '../limits/shared-clock.js';
 import type { Account } from '../limits/work-budgets.js';
 import { CommandBacklog } from './command-backlog.js';
+import { FlightRecorder } from './flight-recorder.js';
 import { type ConflationState, Flow, type KeepaliveState } from './flow.js';
 import { Identity } from './identity.js';
 import type { TaggedPosition } from './positions.js';
@@ -213,7 +214,7 @@ export class Subscription {
 }
 
 /** What a session is made of; the rest is as it is for every new one. */
-export interface NewSession extends Pick<Session, 'id' | 'address' | 'owner' | 'format' | 'isStamped'> {
+export interface NewSession extends Pick<Session, 'id' | 'address' | 'endpoint' | 'owner' | 'format' | 'isStamped'> {
   readonly credential: Credential;
   readonly entitlements: Entitlements;
   /** The class requested by the connection; undefined: none, so it gets its tier's default. */
@@ -229,14 +230,18 @@ export class Session {
   readonly id: number;
   /** The key its address counts under (client-address.ts). */
   readonly address: string;
+  /** Where it connected: `general` for `/ws`. */
+  readonly endpoint: string;
   /** The key it counts under where users share topics (owner.ts), fixed when it opened. */
   readonly owner: number;
   readonly format: Format;
   readonly isStamped: boolean;
   /** Written by sessions/reauthentication.ts. */
   readonly identity: Identity;
+  /** Written by sending/, the server, and the parts that change. */
+  readonly events = new FlightRecorder();
   /** Written by slow-consumers/, and what is paused by subscriptions/pausing.ts. */
-  readonly flow = new Flow();
+  readonly flow = new Flow(this.events);
   /** Written by sending/. */
   readonly receipt = new Receipt();
   readonly traffic = new Traffic();
@@ -257,6 +262,7 @@ export class Session {
   constructor({ credential, entitlements, askedClass, ...session }: NewSession) {
     this.id = session.id;
     this.address = session.address;
+    this.endpoint = session.endpoint;
     this.owner = session.owner;
     this.format = session.format;
     this.isStamped = session.isStamped;

@@ -5,6 +5,7 @@ import { stampTsSent } from '../../threads/stamp.js';
 import type { Session, Subscription, View } from '../model/session.js';
 import type { Part, Views } from '../views/views.js';
 import { Announcements } from './announcements.js';
+import { recordFrame } from './recorded-frames.js';
 import { composeQuotes, FRAME_BYTES, groupQuotes } from './snapshot-frames.js';
 
 /** uWS's `app.publish`. */
@@ -62,6 +63,7 @@ export class Outbox {
     const length = typeof bytes === 'string' ? Buffer.byteLength(bytes) : bytes.length;
     this.control.messages++;
     this.control.bytes += length;
+    recordFrame(session, message);
     this.announcements.sent(message, 1);
     return this.#write(session, bytes, length, !isJson);
   }

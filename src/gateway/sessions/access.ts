@@ -6,6 +6,7 @@ import type { JSONWebKeySet } from 'jose';
 import { type ApiKeyReload, openApiKeys } from '../../auth/api-keys.js';
 import { ClientAuthorities } from '../../auth/client-authorities.js';
 import { readTokenKeys } from '../../auth/keys.js';
+import { type LiveTokens, withLiveTokens } from '../../auth/live-token.js';
 import { openPolicy } from '../../auth/policy.js';
 import { createTokenVerifier } from '../../auth/token.js';
 import { ConfigError } from '../../config/config-error.js';
@@ -19,6 +20,8 @@ interface AccessOptions {
   readonly config: Pick<Config, 'auth' | 'tls'>;
   /** The keys at AUTH_JWKS_URL, if the main thread has any. */
   readonly keys: JSONWebKeySet | undefined;
+  /** Tokens that the gateway makes itself; undefined: none. */
+  readonly live?: LiveTokens;
   /** Asks the main thread for newer ones. */
   readonly askForKeys: () => void;
   readonly onFault: (what: string, cause: unknown) => void;
@@ -50,11 +53,12 @@ export class Access {
 
   /** @throws {ConfigError} if a key or a file is unusable. */
   static async open(options: AccessOptions): Promise<Access> {
-    const { config, keys, askForKeys } = options;
+    const { config, keys, live, askForKeys } = options;
     const { auth } = config;
     const remoteKeys = new PostedKeySet(keys, askForKeys);
+    const tokens = await createTokenVerifier(auth, { remoteKeys });
     const authentication: Authentication = {
-      tokens: await createTokenVerifier(auth, { remoteKeys }),
+      tokens: live === undefined ? tokens : withLiveTokens(tokens, live),
       apiKeys: auth.apiKeysFile === undefined ? undefined : await openApiKeys(auth.apiKeysFile),
       policy: await openPolicy(auth.policyFile),
       defaultEntitlements: auth.defaultEntitlements,

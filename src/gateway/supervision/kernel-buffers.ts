@@ -15,11 +15,6 @@
  */
 export const RECEIVE_BUFFER_BYTES = 64 * 1024;
 
-/** What is reported where it failed, before the reason. */
-export const UNBOUND_BUFFERS =
-  'cannot bound what the kernel buffers for clients; set net.ipv4.tcp_notsent_lowat and net.ipv4.tcp_rmem instead ' +
-  '(ops/slow-clients.md): ';
-
 /** Linux's numbers. */
 const SOL_SOCKET = 1;
 const SO_RCVBUF = 8;
@@ -58,6 +53,11 @@ export async function boundKernelBuffers(
     return cause instanceof Error ? cause.message : String(cause);
   }
 }
+
+/** What an operator can do about it. */
+export const unboundBuffers = (failure: string): string =>
+  'cannot bound what the kernel buffers for clients; set net.ipv4.tcp_notsent_lowat and net.ipv4.tcp_rmem instead ' +
+  `(ops/slow-clients.md): ${failure}`;
 
 /** @throws {Error} where koffi is not installed or has no binary for this platform */
 async function socketCalls(): Promise<SocketCalls> {

@@ -37,6 +37,11 @@ export class KeySetPosts {
     await this.#keySet?.open();
   }
 
+  /** Fetches newer keys if that is possible now. Never rejects. */
+  async refresh(): Promise<void> {
+    await this.#keySet?.refresh();
+  }
+
   /** A worker lacks a key. It is answered in any case, after a fetch if one is possible now. */
   async wanted(worker: number): Promise<void> {
     await this.#keySet?.refresh();

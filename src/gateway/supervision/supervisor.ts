@@ -7,7 +7,7 @@ import type { FromFix, ToFix } from '../../threads/fix-messages.js';
 import type { FromWorker, GatewayThreadData, RevocationRecord, ToWorker } from '../../threads/thread-messages.js';
 import type { WorkerStats } from '../../threads/worker-stats.js';
 import { SharedTables } from '../limits/shared-tables.js';
-import { boundKernelBuffers, UNBOUND_BUFFERS } from './kernel-buffers.js';
+import { boundKernelBuffers, unboundBuffers } from './kernel-buffers.js';
 import { listenerIn } from './listening-socket.js';
 import { Replacements } from './replacements.js';
 import { RevocationPosts } from './revocation-posts.js';
@@ -15,6 +15,7 @@ import { ThreadPrograms } from './thread-programs.js';
 import { ThreadStats } from './thread-stats.js';
 import { ThreadWatch } from './thread-watch.js';
 import { turnRow } from './watchdog.js';
+import { type Slot, stateOf } from './worker-slot.js';
 
 /** Longest request head. uWS's default of 4 KiB is too short for a token plus all the symbols a connection may name. */
 const REQUEST_HEAD_BYTES_MAX = 32 * 1024;
@@ -27,12 +28,13 @@ const YOUNG_GENERATION_MB = 6;
 export interface SupervisorOptions {
   /** The configuration in force; a reload changes it for threads that start later. */
   readonly config: () => Config;
-  /** Whether the process is ready (threads/shared-readiness.ts). */
-  readonly readiness: SharedArrayBuffer;
+  /** The same for all threads. */
+  readonly common: Pick<GatewayThreadData, 'readiness' | 'liveSecret'>;
   readonly threadFile: URL;
   readonly fixThreadFile: URL;
   readonly rings: readonly SharedArrayBuffer[];
   readonly doorbells: SharedArrayBuffer;
+  readonly traces?: readonly SharedArrayBuffer[] | undefined;
   /** All revocations, for a thread that starts. Later ones are posted to it. */
   readonly revocations: () => GatewayThreadData['revocations'];
   /** The keys at AUTH_JWKS_URL, likewise. */
@@ -47,15 +49,6 @@ export interface SupervisorOptions {
   readonly onLongWork: (worker: number, work: LongWork) => void;
   /** A worker hangs and cannot be ended now. Its clients are lost, and it is not replaced until it has ended. */
   readonly onStuck: (worker: number, reason: string) => void;
-}
-
-interface Slot {
-  thread: Worker | undefined;
-  isListening: boolean;
-  /** It hangs and cannot be ended. */
-  isStuck: boolean;
-  readonly pace: RestartPace;
-  lastError: string;
 }
 
 export class WorkerSupervisor {
@@ -140,6 +133,11 @@ export class WorkerSupervisor {
     return this.#slots.filter(slot => slot.isStuck).length;
   }
 
+  /** What an operator sees of a worker. */
+  stateOf(worker: number): ReturnType<typeof stateOf> {
+    return stateOf(this.#slots[worker] as Slot);
+  }
+
   /** Workers that keep dying. */
   get crashLoops(): number {
     return this.#slots.filter(slot => slot.pace.isCrashLoop).length;
@@ -203,14 +201,15 @@ export class WorkerSupervisor {
 
   #start(worker: number): Promise<void> {
     const slot = this.#slots[worker] as Slot;
-    const { config, rings, doorbells, readiness } = this.#options;
+    const { config, rings, doorbells, common } = this.#options;
     const workerData: GatewayThreadData & { config: Config } = {
       config: config(),
       worker,
       port: this.#programs.portOf(worker),
       rings,
       doorbells,
-      readiness,
+      ...common,
+      traces: this.#options.traces?.[worker],
       ...this.#tables.data,
       turns: this.#watch.rows,
       revocations: this.#options.revocations(),
@@ -262,13 +261,10 @@ export class WorkerSupervisor {
     const listeners = workers.map(worker =>
       listenerIn(turnRow(this.#watch.rows, worker), this.#programs.portOf(worker)),
     );
-    const { unsentBytesMax } = this.#options.config().limits;
-    const failure = await boundKernelBuffers(
-      listeners.filter(listener => listener !== undefined),
-      unsentBytesMax,
-    );
+    const known = listeners.filter(listener => listener !== undefined);
+    const failure = await boundKernelBuffers(known, this.#options.config().limits.unsentBytesMax);
     if (failure === undefined) return;
-    for (const worker of workers) this.#options.onFault(worker, UNBOUND_BUFFERS + failure);
+    for (const worker of workers) this.#options.onFault(worker, unboundBuffers(failure));
   }
 
   #empty(thread: Worker): void {

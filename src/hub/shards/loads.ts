@@ -16,6 +16,10 @@ export class Loads {
     return loadOf(this.level);
   }
 
+  levelOf(worker: number): number {
+    return this.#levels.get(worker) ?? 0;
+  }
+
   get stats() {
     return { loadLevel: this.level, loadChanges: this.changes };
   }

@@ -101,6 +101,7 @@ export class Shard {
     tsEventMicros: number,
     hubMicros: number,
     flags: number,
+    trace = 0,
   ): void {
     const { retention } = subject;
     // Skipped messages go first.
@@ -118,7 +119,7 @@ export class Shard {
     }
     if (retention === null) this.#events.push(subject.id, seq, subject.epochs);
     else this.#states.push(subject.id, retention.add(payload, seq, { tsEventMicros, hubMicros }, flags));
-    this.#batch.append(RecordKind.data, subject.id, seq, tsEventMicros, hubMicros, payload, flags);
+    this.#batch.append(RecordKind.data, subject.id, seq, tsEventMicros, hubMicros, payload, flags, 0, trace);
     this.#schedule();
   }
 

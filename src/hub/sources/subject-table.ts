@@ -56,6 +56,8 @@ export interface Subject {
   /** Its newest message: overall number and time of arrival (see Symbols.nowMs). */
   seenOrder: number;
   seenAtMs: number;
+  /** Messages since it was created. */
+  messages: number;
   /** Event subjects: the feed's position when the subject was created. Earlier losses do not affect its clients. */
   sinceSeq: number;
   /** State subjects: the newest message was given up, so the next one follows a loss. */
@@ -155,6 +157,7 @@ export class SubjectTable {
       historyAt: -1,
       seenOrder: 0,
       seenAtMs: 0,
+      messages: 0,
       sinceSeq: 0,
       hasHole: false,
       isClientMade: false,
@@ -163,6 +166,13 @@ export class SubjectTable {
     this.#byName.set(subject.name, subject);
     return subject;
   }
+}
+
+/** A message of the subject arrived. @param order its overall number. @param atMs see Symbols.nowMs */
+export function noteSeen(subject: Subject, order: number, atMs: number): void {
+  subject.seenOrder = order;
+  subject.seenAtMs = atMs;
+  subject.messages++;
 }
 
 /** True when a message of the subject may be missing after its newest: the feed passed over this sequence. */

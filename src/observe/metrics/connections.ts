@@ -74,7 +74,8 @@ export const connectionMetrics: MetricGroup = {
           ['refused', sum(workers, w => count(w.refused, () => true))],
           ['unread', sum(workers, w => w.pendingRefused)],
           ['broken', sum(workers, w => count(w.clientCloses, code => code === '1006'))],
-          ['ended', sum(workers, w => count(w.closes, code => code !== '1001'))],
+          // A refusal that was explained by a close code has been counted as one.
+          ['ended', sum(workers, w => count(w.closes, code => code !== '1001') - w.explained)],
         ]);
       },
     },

@@ -75,7 +75,12 @@ export const gatewayInfoMetrics: MetricGroup = {
       name: 'millrace_build_info',
       type: 'gauge',
       help: 'Always 1; the labels tell what runs',
-      labels: { version: 'of Millrace', node: 'of Node.js', uws: 'the package of uWebSockets.js' },
+      labels: {
+        node: '`NODE_NAME`',
+        version: 'of Millrace',
+        nodejs: 'version of Node.js',
+        uws: 'the package of uWebSockets.js',
+      },
       read: ({ main: { build } }) => [[{ ...build }, 1]],
     },
     {

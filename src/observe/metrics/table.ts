@@ -7,6 +7,7 @@ import type { Metric, MetricGroup } from './metric.js';
 import { encoderMetrics, gatewayInfoMetrics, processMetrics, revocationMetrics } from './process.js';
 import { slowConsumerMetrics } from './slow-consumers.js';
 import { tokenMetrics } from './tokens.js';
+import { tracingMetrics } from './tracing.js';
 
 export const METRIC_GROUPS: readonly MetricGroup[] = [
   gatewayInfoMetrics,
@@ -22,6 +23,7 @@ export const METRIC_GROUPS: readonly MetricGroup[] = [
   tokenMetrics,
   revocationMetrics,
   processMetrics,
+  tracingMetrics,
 ];
 
 export const METRICS: readonly Metric[] = METRIC_GROUPS.flatMap(({ metrics }) => metrics);

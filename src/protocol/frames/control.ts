@@ -217,6 +217,17 @@ export const controlFrames = {
     'The state of the gateway’s own source',
     { type: 'status', feed: 'stale', since: '2026-11-20T22:50:12.178Z' },
   ),
+  notice: define(
+    'notice',
+    z.strictObject({
+      type: z.literal('notice'),
+      severity: z.enum(['info', 'warning', 'critical']),
+      message,
+      time,
+    }),
+    'A message of the gateway’s operators, for people. It changes nothing about the connection',
+    { type: 'notice', severity: 'warning', message: 'Maintenance at 22:00 UTC', time: '2026-11-20T21:30:00.000Z' },
+  ),
   going_away: define(
     'going_away',
     z.strictObject({ type: z.literal('going_away'), reconnect_after_ms: z.int().nonnegative() }),

@@ -27,11 +27,21 @@ describe('millrace --help', () => {
   it('names every command', async () => {
     const { code, stdout } = await runCli(['--help']);
     expect(code).toBe(0);
-    for (const command of ['serve', 'tail', 'publish', 'token', 'api-key', 'revoke', 'revocations', 'record'])
+    for (const command of [
+      'serve',
+      'tail',
+      'publish',
+      'token',
+      'api-key',
+      'revoke',
+      'revocations',
+      'streams',
+      'record',
+    ])
       expect(stdout).toContain(`\n  ${command} `);
   });
 
-  it.each(['serve', 'tail', 'publish', 'token', 'api-key', 'revoke', 'revocations', 'record'])(
+  it.each(['serve', 'tail', 'publish', 'token', 'api-key', 'revoke', 'revocations', 'streams', 'record'])(
     'of %s shows an example',
     async command => {
       const { code, stdout } = await runCli([command, '--help']);
@@ -39,6 +49,26 @@ describe('millrace --help', () => {
       expect(stdout).toMatch(new RegExp(`\\$ .*millrace ${command} ?`));
     },
   );
+});
+
+describe('R68 millrace streams', () => {
+  it('R68 says what is wrong, and where', async () => {
+    const at = ['--nats', server.url];
+    expect(await runCli(['streams', ...at])).toMatchObject({
+      code: 1,
+      stderr: `MILLRACE at ${server.url}: JetStream is not available at this server\n`,
+    });
+    for (const wrong of [
+      ['--replicas', '6'],
+      ['--replicas', '0'],
+      ['--max-bytes', '5 apples'],
+      ['--max-bytes', '0'],
+    ])
+      expect(await runCli(['streams', ...at, ...wrong])).toMatchObject({
+        code: 1,
+        stderr: expect.stringContaining(`'${wrong[0]} <`),
+      });
+  });
 });
 
 describe('millrace token', () => {
@@ -122,6 +152,30 @@ describe('millrace publish', () => {
       await connection.close();
     }
   }
+
+  it('R63 sends a trace context, of its own if none is given', async () => {
+    const connection = await connect({ servers: server.url });
+    const received: string[] = [];
+    connection.subscribe('md.quotes.T', {
+      callback: (_error, message) => received.push(message.headers?.get('traceparent') ?? ''),
+    });
+    await connection.flush();
+    const given = `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`;
+    const run = (...options: string[]) =>
+      runCli(['publish', 'md.quotes.T', '{}', ...options], { NATS_URL: server.url });
+    const [own, other, wrong] = [
+      await run('--traceparent'),
+      await run('--traceparent', given),
+      await run('--traceparent', 'x'),
+    ];
+    await until(() => received.length === 2);
+    expect(own.stdout).toContain(`traceparent ${received[0]}`);
+    expect(received[0]).toMatch(/^00-[0-9a-f]{32}-[0-9a-f]{16}-01$/);
+    expect([received[1], other.code]).toEqual([given, 0]);
+    expect(wrong.code).toBe(1);
+    expect(wrong.stderr).toContain('--traceparent x: must be 00-');
+    await connection.close();
+  });
 
   it('sends JSON text as it stands', async () => {
     const text = '{"symbol":"AAPL","current_price":150.250}';

@@ -15,6 +15,16 @@ it('S1 R16 R34 tells the application how old its prices are while it reads too s
   expect(errors).toEqual([]);
 });
 
+it('R61 R34 tells the application what the operators of the gateway say', async () => {
+  const { client, socket, errors } = await connected();
+  const told: unknown[] = [];
+  client.on('notice', notice => told.push(notice));
+  const notice = { severity: 'warning', message: 'Maintenance at 22:00 UTC', time: '2026-11-20T21:30:00.000Z' };
+  socket.frames({ type: 'notice', ...notice });
+  expect(told).toEqual([{ type: 'notice', ...notice }]);
+  expect(errors).toEqual([]);
+});
+
 it('S3 R34 has a set of quotes whole from several frames, and goes on with each from its own', async () => {
   const { client, socket, errors } = await connected();
   const stream = client.quotes(['AAPL', 'MSFT']);

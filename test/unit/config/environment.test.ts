@@ -21,6 +21,7 @@ describe('without settings', () => {
   it('I8 listens on this machine only, as its key is one for the run: at 8080, and for the operator at 9090', () => {
     expect(config).toMatchObject({
       host: '127.0.0.1',
+      hasOwnKey: true,
       port: 8080,
       adminHost: '127.0.0.1',
       adminPort: 9090,
@@ -30,6 +31,7 @@ describe('without settings', () => {
       allowedHosts: [],
       nodeName: 'millrace',
       logLevel: 'info',
+      logFormat: 'auto',
       logClients: 'all',
       logUsers: 'pseudonym',
       settingsFiles: {},
@@ -94,10 +96,15 @@ describe('without settings', () => {
     expect(config).toMatchObject({ batchMax: 50, compression: false, bookLevelsMax: 4_000_000 });
   });
 
-  it('has no key, no JetStream, and the stream name MILLRACE', () => {
+  it('has no key, no JetStream, and the stream MILLRACE on one server', () => {
     const { secret, jwksUrl, jwksFile, apiKeysFile, policyFile } = config.auth;
     expect([secret, jwksUrl, jwksFile, apiKeysFile, policyFile].every(value => value === undefined)).toBe(true);
-    expect(config.nats).toMatchObject({ url: 'nats://127.0.0.1:4222', jetstream: false, stream: 'MILLRACE' });
+    expect(config.nats).toMatchObject({
+      url: 'nats://127.0.0.1:4222',
+      jetstream: false,
+      stream: 'MILLRACE',
+      streamReplicas: 1,
+    });
   });
 
   it('cannot be changed', () => {
@@ -388,6 +395,8 @@ describe('a setting that cannot be used', () => {
     ['NATS_SUBJECT_PREFIX', '$KV'],
     ['NATS_TLS_FIRST', 'yes'],
     ['NATS_STREAM', 'a/b'],
+    ['NATS_STREAM_REPLICAS', '0'],
+    ['NATS_STREAM_REPLICAS', '6'],
     ['SYMBOLS', 'AAPL,A B'],
     ['SIM_SYMBOLS', '0'],
     ['SIM_RATE', 'fast'],
@@ -428,6 +437,7 @@ describe('a setting that cannot be used', () => {
     ['WS_SNAPSHOT_FRAME_MAX', '2MiB'],
     ['TCP_NOTSENT_LOWAT', '1KiB'],
     ['LOG_LEVEL', 'loud'],
+    ['LOG_FORMAT', 'xml'],
     ['ALLOWED_HOSTS', 'https://feed.example.com'],
     ['ALLOWED_ORIGINS', 'app.example.com'],
     ['ALLOWED_ORIGINS', 'https://a.example,https://app.example.com/path'],
@@ -495,6 +505,13 @@ describe('J11: the admin port', () => {
       expect(refusal({ ADMIN_HOST: host })).toContain('ADMIN_TOKEN');
       expect(readConfig({ ADMIN_HOST: host, ADMIN_TOKEN: token }).adminToken).toBe(token);
     }
+  });
+
+  it('R61 is on any address where tokens of a role open it', () => {
+    expect(readConfig({ ADMIN_HOST: '0.0.0.0', ADMIN_ROLE: 'admin' })).toMatchObject({ adminRole: 'admin' });
+    expect(readConfig({ ADMIN_HOST: '0.0.0.0', ADMIN_READ_ROLE: 'ops' })).toMatchObject({ adminReadRole: 'ops' });
+    expect(refusal({ ADMIN_ROLE: 'ops', ADMIN_READ_ROLE: 'ops' })).toContain('must differ');
+    expect(refusal({ ADMIN_ROLE: 'two words' })).toContain('ADMIN_ROLE');
   });
 
   it('needs a token that is not guessed', () => {
@@ -581,6 +598,51 @@ describe('secrets', () => {
       PORT: 'x',
     });
     expect(message).not.toMatch(/hunter|secret of at least/);
+  });
+});
+
+describe('R63 tracing', () => {
+  const OTEL_EXPORTER_OTLP_ENDPOINT = 'http://collector:4318';
+
+  it('R63 is off unless there is a collector, whatever platforms set for all programs', () => {
+    const attributes = { OTEL_SERVICE_NAME: 'feed', OTEL_RESOURCE_ATTRIBUTES: 'k8s.pod.name=a' };
+    expect(readConfig(attributes).tracing).toBeUndefined();
+    expect(readConfig({ OTEL_EXPORTER_OTLP_ENDPOINT }).tracing).toEqual({
+      endpoint: 'http://collector:4318',
+      headers: {},
+      resource: { 'service.name': 'millrace', 'service.instance.id': 'millrace' },
+      tracesPerSecond: 10,
+    });
+  });
+
+  it('R63 takes headers and attributes percent-encoded; the name of the service is the more specific one', () => {
+    const env = {
+      OTEL_EXPORTER_OTLP_ENDPOINT,
+      NODE_NAME: 'gw-1',
+      OTEL_EXPORTER_OTLP_HEADERS: 'authorization=Bearer%20a%3Db,x-scope=a=b%',
+      OTEL_RESOURCE_ATTRIBUTES: 'service.name=other, region=eu%2Cwest',
+    };
+    const { tracing } = readConfig(env);
+    expect(tracing?.headers).toEqual({ authorization: 'Bearer a=b', 'x-scope': 'a=b%' });
+    expect(tracing?.resource).toEqual({ 'service.instance.id': 'gw-1', 'service.name': 'other', region: 'eu,west' });
+    const named = readConfig({ ...env, OTEL_SERVICE_NAME: 'gateway' });
+    expect(named.tracing?.resource['service.name']).toBe('gateway');
+  });
+
+  it.each([
+    ['collector:4318', 'an http or https URL'],
+    ['grpc://collector:4317', 'an http or https URL'],
+    ['http://collector:4318/?a=b', 'an http or https URL'],
+  ])('R63 refuses the collector %s', (text, takes) => {
+    expect(refusal({ OTEL_EXPORTER_OTLP_ENDPOINT: text })).toContain(takes);
+  });
+
+  it('R63 refuses headers that are none, and does not show them', () => {
+    const message = refusal({ OTEL_EXPORTER_OTLP_ENDPOINT, OTEL_EXPORTER_OTLP_HEADERS: 'Bearer hunter2' });
+    expect(message).toContain('name=value pairs');
+    expect(message).not.toContain('hunter2');
+    expect(refusal({ OTEL_RESOURCE_ATTRIBUTES: 'a' })).toContain('name=value pairs');
+    expect(refusal({ TRACES_PER_SECOND: '101' })).toContain('from 1 to 100');
   });
 });
 

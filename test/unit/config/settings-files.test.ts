@@ -90,4 +90,16 @@ describe('O1 SETTINGS_FILE', () => {
     const path = await file('nested', 'SETTINGS_FILE=other\n');
     expect(refusal({ SETTINGS_FILE: path })).toBe('SETTINGS_FILE: cannot be set in such a file');
   });
+
+  it('O5 R69 may be read by others as long as it holds no secret, and never written by them', async () => {
+    const checked = async (text: string, mode: number) => {
+      const path = await file('shared', text, mode);
+      const settings = withFiles({ SETTINGS_FILE: path });
+      return checkFiles(readConfig({ ...settings, SETTINGS_FILE: path }));
+    };
+    await checked('BATCH_MAX=10\nNATS_URL=nats://host:4222\n', 0o644);
+    await expect(checked('BATCH_MAX=10\n', 0o646)).rejects.toThrow(/^SETTINGS_FILE=.*may write it/);
+    await expect(checked(`AUTH_JWT_SECRET=${'x'.repeat(32)}\n`, 0o644)).rejects.toThrow(/^SETTINGS_FILE=.*may read it/);
+    await expect(checked('NATS_URL=nats://user:word@host\n', 0o644)).rejects.toThrow(/^SETTINGS_FILE=.*may read it/);
+  });
 });

@@ -64,6 +64,7 @@ describe('R63 the table of settings', () => {
       'NATS_NKEY_SEED',
       'NATS_PASSWORD',
       'NATS_TOKEN',
+      'OTEL_EXPORTER_OTLP_HEADERS',
     ]);
     for (const name of ['NATS_URL', 'NATS_BACKUP_URL', 'AUTH_JWKS_URL']) {
       expect(SETTINGS.get(name)?.type.show('nats://u:hunter2@h?k=hunter3')).not.toContain('hunter');

@@ -21,6 +21,7 @@ const MESSAGE: FeedMessage = {
   epoch: '',
   contiguous: false,
   publication: '',
+  traceparent: '',
 };
 
 let directory: string;
@@ -92,6 +93,7 @@ describe('R12 recording format', () => {
       epoch: fc.constant(''),
       contiguous: fc.constant(false),
       publication: fc.constant(''),
+      traceparent: fc.constant(''),
     });
     const numbered = fc.record({
       seq: fc.nat({ max: Number.MAX_SAFE_INTEGER }),

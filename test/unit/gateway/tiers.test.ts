@@ -16,6 +16,7 @@ function publish(gateway: OneThreadGateway, price: number): void {
     epoch: '',
     contiguous: false,
     publication: '',
+    traceparent: '',
   });
 }
 

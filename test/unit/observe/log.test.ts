@@ -21,7 +21,7 @@ function membersOf(json: string): string[] {
 }
 
 describe('R62 O3 a log line', () => {
-  it.each(['level', 'time', 'pid', 'hostname', 'node', 'msg'])(
+  it.each(['level', 'time', 'pid', 'hostname', 'node', 'event', 'msg'])(
     'O3 has one member %s, also where the event has a field of that name',
     name => {
       const { text, fields } = logged(log => log.warn({ [name]: 'mine', load: 'stretched' }, 'load'));
@@ -31,6 +31,15 @@ describe('R62 O3 a log line', () => {
       expect(fields[0]).toHaveProperty('load', 'stretched');
     },
   );
+
+  it('R62 is named after its event, wherever that is logged', () => {
+    const { fields } = logged(log => {
+      log.warn({ reason: 'SIGTERM' }, 'draining');
+      log.info('a line that is no event');
+    });
+    expect(fields[0]).toMatchObject({ event: 'draining', reason: 'SIGTERM', msg: 'draining' });
+    expect(fields[1]).not.toHaveProperty('event');
+  });
 
   it('O3 keeps all other fields as they are', () => {
     const { fields } = logged(log => log.info({ reason: 'SIGHUP', levels: [1], token: 'hunter2' }, 'reloaded'));

@@ -12,7 +12,7 @@ const UPSTREAM = { name: 'primary', isLive: true, silentMs: 1500 };
 const HEAP = { heapUsedBytes: 10, heapLimitBytes: 100 };
 
 const MAIN: MainStats = {
-  build: { version: '1.2.3', node: '22.0.0', uws: 'uWebSockets.js' },
+  build: { node: 'gateway-1', version: '1.2.3', nodejs: '22.0.0', uws: 'uWebSockets.js' },
   obstacles: [
     ['draining', true],
     ['feed', false],
@@ -55,6 +55,7 @@ const MAIN: MainStats = {
   descriptorsShort: true,
   revocations: { size: 1, refused: 0, corrupt: 0, stores: [{ name: 'file', state: 'read', unwritten: 0 }] },
   keySet: { state: 'current', ageMs: 1000, fetches: 2, failures: { unreachable: 1 } },
+  tracing: undefined,
   logLinesLost: 0,
   workersHung: 1,
   workersStuck: 0,
@@ -132,7 +133,9 @@ const WORKER: WorkerStats = {
   closes: [
     [4008, 1],
     [1001, 5],
+    [4501, 2],
   ],
+  explained: 2,
   clientCloses: [
     ['1006', 4],
     ['other', 1],

@@ -28,7 +28,7 @@ afterAll(async () => {
 
 async function newBucket(): Promise<string> {
   const bucket = `B${++buckets}`;
-  await openBucket(manager, bucket);
+  await openBucket(manager, bucket, 1);
   return bucket;
 }
 

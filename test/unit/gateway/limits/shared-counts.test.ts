@@ -117,6 +117,19 @@ describe('counts', () => {
   });
 });
 
+test('R60 keys that have a count are counted once, however many workers count them', () => {
+  const [first, second, third] = countsOf(64) as [SharedCounts, SharedCounts, SharedCounts];
+  expect(first.keys).toBe(0);
+  for (const key of ['a', 'b', 'b']) first.add(key);
+  for (const key of ['b', 'c']) second.add(key);
+  expect(third.keys).toBe(3);
+  // Its slot stays, with a count of 0.
+  first.remove('a');
+  expect(third.keys).toBe(2);
+  second.clear(1);
+  expect(third.keys).toBe(1);
+});
+
 describe('counts against a model', () => {
   const SLOTS = 4;
   const KEYS = ['a0', 'a1', 'b1', 'a2', 'a3', 'a4', 'b4', 'a5'];

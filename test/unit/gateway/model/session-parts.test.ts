@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { compileEntitlements } from '../../../../src/auth/credential.js';
 import { BACKLOG_BYTES_MAX, BACKLOG_MAX, CommandBacklog } from '../../../../src/gateway/model/command-backlog.js';
+import { FlightRecorder } from '../../../../src/gateway/model/flight-recorder.js';
 import { Circuit, Flow } from '../../../../src/gateway/model/flow.js';
 import { Identity } from '../../../../src/gateway/model/identity.js';
 import type { Socket } from '../../../../src/gateway/model/session.js';
@@ -62,7 +63,7 @@ describe('R33 the identity of a session', () => {
 
 describe('R40 a circuit', () => {
   it('opens, is half open once it has drained, and is closed after as many checks as it must pass', () => {
-    const circuit = new Circuit();
+    const circuit = new Circuit(new FlightRecorder());
     circuit.open(5);
     expect([circuit.isOpen, circuit.openedAtMs, circuit.opens]).toEqual([true, 5, 1]);
     circuit.halfOpen(2);
@@ -76,7 +77,7 @@ describe('R40 a circuit', () => {
   });
 
   it('counts each time that it opens again before it is closed', () => {
-    const circuit = new Circuit();
+    const circuit = new Circuit(new FlightRecorder());
     for (let n = 1; n <= 3; n++) {
       circuit.open(n);
       circuit.halfOpen(1);
@@ -85,7 +86,7 @@ describe('R40 a circuit', () => {
   });
 
   it('never opens twice, drains unopened, or passes a check while it is open', () => {
-    const circuit = new Circuit();
+    const circuit = new Circuit(new FlightRecorder());
     expect(() => circuit.halfOpen(1)).toThrow('only an open circuit');
     circuit.open(1);
     expect(() => circuit.open(2)).toThrow('only when it is not open');
@@ -102,7 +103,7 @@ describe('R40 a circuit', () => {
 });
 
 it('R40 the first drop that is not handled yet counts, whatever else is dropped', () => {
-  const flow = new Flow();
+  const flow = new Flow(new FlightRecorder());
   expect([flow.recordDrop(3), flow.recordDrop(4), flow.takeDrop(), flow.takeDrop()]).toEqual([true, false, 3, 0]);
   expect(flow.recordDrop(5)).toBe(true);
 });

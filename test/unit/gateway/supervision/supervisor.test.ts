@@ -9,7 +9,7 @@ const EARLY = new URL('../../../support/early-worker.mjs', import.meta.url);
 function newSupervisor(threadFile: URL, more: Partial<SupervisorOptions>): WorkerSupervisor {
   return new WorkerSupervisor({
     config: () => readConfig({ WORKERS: '1' }),
-    readiness: new SharedArrayBuffer(4),
+    common: { readiness: new SharedArrayBuffer(4), liveSecret: 'of-a-test' },
     threadFile,
     fixThreadFile: threadFile,
     rings: [new SharedArrayBuffer(4)],

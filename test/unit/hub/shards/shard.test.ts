@@ -1,10 +1,12 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { EncoderThread } from '../../../../src/hub/shards/encoder-thread.js';
 import { Shard } from '../../../../src/hub/shards/shard.js';
 import type { EncoderTask } from '../../../../src/threads/batch.js';
 import { createProgress, ProgressReader } from '../../../../src/threads/progress.js';
 import { RecordKind } from '../../../../src/threads/records.js';
+
+/** What messages may wait for each other. */
+const WAIT_MS_MAX = 5;
 
 /** An encoder that takes every batch and says at once that it is done. */
 class TakingThread implements EncoderThread {
@@ -76,6 +78,7 @@ describe('R52: what a shard hands to its encoder', () => {
   });
 
   it('waits for what comes next while a worker is behind, and no longer than a few milliseconds', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
     start();
     isLagging = true;
     for (let i = 0; i < 3; i++) {
@@ -83,9 +86,9 @@ describe('R52: what a shard hands to its encoder', () => {
       await nextTurn();
     }
     expect(thread.batches).toHaveLength(0);
-    const startedMs = performance.now();
-    while (thread.batches.length === 0 && performance.now() - startedMs < 5_000) await sleep(1);
+    vi.advanceTimersByTime(WAIT_MS_MAX);
     expect(thread.batches).toHaveLength(1);
+    vi.useRealTimers();
     const one = thread.batches[0] ?? 0;
     isLagging = false;
     flush();

@@ -1,0 +1,45 @@
+import { event, type LogEventGroup } from './event.js';
+
+export const operationEvents: LogEventGroup = {
+  title: 'Operators and tracing',
+  events: {
+    operator_order: event(
+      'warn',
+      'operator order',
+      'an operator changed something over the admin port, or was not allowed to',
+      'order',
+      'author',
+      'reason',
+      'outcome',
+      'connection',
+      'code',
+      'user',
+      'jti',
+      'api_key',
+      'stored',
+      'from',
+      'to',
+      'connections',
+      'severity',
+      'message',
+      'sent',
+      'skipped',
+      'silentThreads',
+      'origin',
+    ),
+    admin_token_kept: event(
+      'error',
+      'reload: keeping ADMIN_TOKEN, which the admin port needs on this address until the restart',
+      'the settings read again have no token, and the admin port is still on an address that others reach',
+      'adminHost',
+    ),
+    traces_lost: event(
+      'warn',
+      'the trace collector takes no spans; traces are lost',
+      'clients are served as before; check `OTEL_EXPORTER_OTLP_ENDPOINT` and the collector',
+      'detail',
+    ),
+    traces_taken: event('info', 'the trace collector takes spans again', 'traces are complete from now on'),
+    last_spans_lost: event('warn', 'the last spans are lost', 'the collector did not take them before the exit', 'err'),
+  },
+};

@@ -48,7 +48,8 @@ export class FixSide {
       onLost: key => this.#post({ type: 'fix_lost', key }),
       onFault: (what, cause) => {
         const suppressed = this.#sampler.pass(what);
-        if (suppressed !== undefined) this.#log.error({ err: cause, suppressed }, `FIX: ${what}`);
+        if (suppressed !== undefined)
+          this.#log.error({ what, err: cause, suppressed }, 'FIX sequence numbers unavailable');
       },
     });
   }

@@ -1,7 +1,7 @@
 /** A FIX message as a line that people read: who, when, which type, and its fields by name. */
 
 /** Tag and value, in the order of the message. */
-export type FixFields = readonly (readonly [tag: number, value: string])[];
+type FixFields = readonly (readonly [tag: number, value: string])[];
 
 const TYPES: Readonly<Record<string, string>> = {
   0: 'Heartbeat',

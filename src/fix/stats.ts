@@ -31,7 +31,7 @@ const NOTHING = {
   messagesRefused: 0,
   closes: [],
   clientCloses: [],
-  explained: [],
+  explained: 0,
   pings: 0,
   sent: [],
   control: { messages: 0, bytes: 0 },

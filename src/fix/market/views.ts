@@ -90,7 +90,7 @@ export class FixViews {
     const view = this.#settle(request);
     if (view === undefined) return;
     view.isWanted = false;
-    for (const user of [...view.users]) user.refused(view, text);
+    for (const user of view.users) user.refused(view, text);
   }
 
   /** Frames of this ring were missed: all its views need their documents. */
@@ -154,7 +154,8 @@ export class FixViews {
     const place = this.#placeOf(view, ring, entries.checksum);
     if (isWhole) view.staleReason = undefined;
     view.keep(entries, isWhole);
-    for (const user of [...view.users]) {
+    // A user that has what it wanted may leave on the way.
+    for (const user of view.users) {
       if (isWhole) user.whole(view, entries, place);
       else user.changed(view, entries, place);
     }
@@ -205,7 +206,7 @@ export class FixViews {
     const place = { ...this.#placeOf(view, ring, hasData ? entries.checksum : undefined), prevSeq: ring.seq };
     view.epochTag = 0;
     if (hasData) view.keep(entries, true);
-    for (const user of [...view.users]) {
+    for (const user of view.users) {
       if (wasBroken && hasData) user.whole(view, entries, place);
       else user.answered(view, hasData ? entries : undefined, place);
     }

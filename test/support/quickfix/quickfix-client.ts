@@ -22,7 +22,7 @@ export function buildInitiator(): string {
   return program;
 }
 
-export interface QuickFixOptions {
+interface QuickFixOptions {
   readonly program: string;
   readonly port: number;
   readonly user: string;

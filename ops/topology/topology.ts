@@ -70,7 +70,8 @@ export class Topology {
     });
     this.#deployment = deployment;
     await this.#startAll(deployment.nats);
-    await this.#startAll(deployment.gateways);
+    // The first creates the streams, the second finds them.
+    for (const gateway of deployment.gateways) await this.#startAll([gateway]);
     await this.#startAll([deployment.balancer, ...deployment.monitoring]);
     await this.#startTraffic(deployment);
   }
@@ -261,8 +262,9 @@ async function gatewayState(adminUrl: string): Promise<string> {
   try {
     const ready = (await fetch(`${adminUrl}/readyz`)).ok ? 'ready' : 'not ready';
     const metrics = await (await fetch(`${adminUrl}/metrics`)).text();
-    const connections = /^millrace_connections_open (\d+)$/m.exec(metrics)?.[1] ?? 'an unknown number of';
-    return `, admin ${adminUrl}, ${ready}, ${connections} clients`;
+    const series = [...metrics.matchAll(/^millrace_connections_open(?:\{[^}]*\})? (\d+)$/gm)];
+    const connections = series.reduce((sum, [, count]) => sum + Number(count), 0);
+    return `, admin ${adminUrl}, ${ready}, ${series.length === 0 ? 'an unknown number of' : connections} clients`;
   } catch {
     return `, admin ${adminUrl} does not answer`;
   }

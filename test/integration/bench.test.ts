@@ -63,7 +63,7 @@ describe('R56: npm run bench', () => {
     const unknown = await bench('fan-out');
     expect(unknown.code).toBe(2);
     expect(unknown.stderr).toMatch(
-      /^no suite named fan-out; there are: micro, http, fanout, throughput, latency, .*bytes\n$/,
+      /^no suite named fan-out; there are: micro, http, fanout, throughput, latency, .*bytes, .*regions\n$/,
     );
   });
 

@@ -295,8 +295,9 @@ describe('O7 the admin port', () => {
           .on('error', reject)
           .end();
       });
-    for (const path of ['//', '///', '//healthz', '/%', '/?a=%', 'http://', '*'])
-      expect(await statusOf(path), path).toBe(404);
+    for (const path of ['//', '///', '//healthz', '/%', 'http://', '*']) expect(await statusOf(path), path).toBe(404);
+    // To the dashboard.
+    expect(await statusOf('/?a=%')).toBe(308);
     for (const path of ['/healthz', '/healthz?a=b?c', `${gateway.adminUrl}/healthz`])
       expect(await statusOf(path), path).toBe(200);
     expect(gateway.log()).not.toContain('an admin request failed');

@@ -8,6 +8,7 @@ import { NumberRequests } from './fix/number-requests.js';
 import { FixServer, SAVE_MS, TICK_MS } from './fix/server.js';
 import { fixThreadStats } from './fix/stats.js';
 import { fixLogOf, SharedAccess } from './fix-access.js';
+import { FixOperators } from './fix-operators.js';
 import { clientAddressOf } from './gateway/edge/client-address.js';
 import { ConnectionIds } from './gateway/model/connection-ids.js';
 import type { Access } from './gateway/sessions/access.js';
@@ -42,6 +43,7 @@ export class FixWorker {
   readonly #numbers: NumberRequests;
   readonly #views: FixViews;
   readonly #server: FixServer;
+  readonly #operators: FixOperators;
   readonly #rings: readonly RingReader[];
   readonly #latency = new FixLatency();
   readonly #counters = { turns: 0, overruns: 0 };
@@ -83,6 +85,15 @@ export class FixWorker {
       nowMs,
       wallMicros: () => clock.nowMicros(),
       onFault: (what, cause) => this.fault(what, cause),
+    });
+    this.#operators = new FixOperators({
+      worker: data.worker,
+      server: this.#server,
+      views: this.#views,
+      latency: this.#latency,
+      ids,
+      log: this.#log,
+      nowMs,
     });
     access.watch(this.#shared.credentials, () => this.#server.recheck());
   }
@@ -149,6 +160,9 @@ export class FixWorker {
         break;
       case 'stats':
         this.#post({ type: 'stats', id: message.id, stats: this.stats });
+        break;
+      case 'admin':
+        this.#post({ type: 'admin', id: message.id, answer: this.#operators.answer(message) });
         break;
       case 'revoke':
         this.#shared.revoke(message.revocations);

@@ -42,7 +42,7 @@ export interface Workers {
 export function newWorkers(wiring: WorkerWiring): Workers {
   const { config, log, notes, loads, keySet, later, shared } = wiring;
   const questions: ThreadQuestions = new ThreadQuestions({
-    workers: config().workers,
+    workers: readerThreads(config()),
     post: (worker, question) => workers.post(worker, question),
     mayAsk: worker => workers.stateOf(worker) === 'running',
   });

@@ -47,6 +47,8 @@ export class FixConnection implements LoggedConnection {
   market: MarketData | undefined;
   receivedBytes = 0;
   sentBytes = 0;
+  /** Monotonic, ms. */
+  lastReceivedMs: number;
   messagesOut = 0;
   readonly #parts: ConnectionParts;
   readonly #socket: Socket;
@@ -66,6 +68,7 @@ export class FixConnection implements LoggedConnection {
     this.#socket = socket;
     this.#parts = parts;
     this.openedMs = parts.nowMs();
+    this.lastReceivedMs = this.openedMs;
     this.session = new AcceptorSession(parts.settings, {
       nowMs: parts.nowMs,
       wallMicros: parts.wallMicros,
@@ -186,6 +189,7 @@ export class FixConnection implements LoggedConnection {
 
   #received(bytes: Buffer): void {
     this.receivedBytes += bytes.length;
+    this.lastReceivedMs = this.#parts.nowMs();
     if (this.session.isClosed) return;
     const before = this.session.counters.messagesIn;
     this.session.receive(bytes);

@@ -143,6 +143,21 @@ describe('R73 market data', () => {
   });
 });
 
+describe('R73 R62 operators', () => {
+  const api = async (path: string, method = 'GET') =>
+    (await fetch(`${gateway.adminUrl}/api/v1/${path}`, { method, headers: { connection: 'close' } })).json();
+
+  it('R73 see FIX sessions in the list of connections, with their topics', async () => {
+    const client = await loggedOn('LISTED', await testToken({ sub: 'frank' }));
+    client.subscribe('a', [SYMBOL], 10);
+    await client.message(/\|35=W\|/);
+    const { connections } = (await api('connections?endpoint=fix&user=frank')) as { connections: { id: string }[] };
+    expect(connections).toMatchObject([{ user: 'frank', format: 'fix', subscriptions: 1, circuit: 'closed' }]);
+    const detail = await api(`connections/${connections[0]?.id}`);
+    expect(detail).toMatchObject({ topics: [{ topic: `depth:${SYMBOL}`, levels: 10, state: 'live' }] });
+  });
+});
+
 describe('R73 the end of a session', () => {
   it('R73 a revoked credential is logged out with that reason', async () => {
     const client = await loggedOn('REVOKED', await testToken({ sub: 'dave' }));

@@ -70,7 +70,7 @@ export class MarketData implements MarketClient {
 
   /** True if a client that does not keep up wants to be logged out. */
   get endsWhenSlow(): boolean {
-    return [...this.#subscriptions()].some(({ request }) => request.endsWhenSlow);
+    return [...this.subscriptions()].some(({ request }) => request.endsWhenSlow);
   }
 
   /** A message of the application. */
@@ -92,8 +92,8 @@ export class MarketData implements MarketClient {
   /** Market data with these numbers was filled instead of sent again. */
   filled(): void {
     if (this.isPaused) return;
-    for (const subscription of this.#subscriptions()) subscription.refresh();
-    const withTrades = [...this.#subscriptions()].filter(({ request }) => request.hasTrades);
+    for (const subscription of this.subscriptions()) subscription.refresh();
+    const withTrades = [...this.subscriptions()].filter(({ request }) => request.hasTrades);
     if (withTrades.length === 0) return;
     const symbols = [...new Set(withTrades.map(({ symbol }) => symbol))];
     this.news(symbols, 'TRADES LOST', 'trades are not sent again: those in the numbers that were filled are lost');
@@ -102,32 +102,32 @@ export class MarketData implements MarketClient {
   /** The client does not keep up: nothing is sent until `resume`. */
   pause(): void {
     this.isPaused = true;
-    for (const subscription of this.#subscriptions()) subscription.paused();
+    for (const subscription of this.subscriptions()) subscription.paused();
   }
 
   /** It keeps up again. @param level classes slower than it gets at its best */
   resume(level: number): void {
     this.isPaused = false;
     this.setLevel(level);
-    for (const subscription of this.#subscriptions()) subscription.resumed();
+    for (const subscription of this.subscriptions()) subscription.resumed();
   }
 
   setLevel(level: number): void {
     if (level === this.level) return;
     this.level = level;
-    for (const subscription of this.#subscriptions()) subscription.moveTo();
+    for (const subscription of this.subscriptions()) subscription.moveTo();
   }
 
   /** The client's rights changed: what it may not have any more ends. */
   recheck(): void {
-    for (const subscription of [...this.#subscriptions()]) {
+    for (const subscription of [...this.subscriptions()]) {
       const { request, symbol } = subscription;
       if (!this.#mayHave(request, symbol)) this.ended(subscription, 'not entitled any more');
     }
   }
 
   close(): void {
-    for (const subscription of this.#subscriptions()) subscription.end();
+    for (const subscription of this.subscriptions()) subscription.end();
     this.#requests.clear();
   }
 
@@ -275,7 +275,8 @@ export class MarketData implements MarketClient {
     if (checksum !== undefined) out.integer(CHECKSUM, checksum);
   }
 
-  *#subscriptions(): Generator<Subscription> {
+  /** All of them. */
+  *subscriptions(): Generator<Subscription> {
     for (const subscriptions of this.#requests.values()) yield* subscriptions;
   }
 }

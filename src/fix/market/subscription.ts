@@ -64,6 +64,16 @@ export class Subscription implements ViewUser {
     this.#views = views;
   }
 
+  /** The views that feed it. */
+  get views(): readonly FixView[] {
+    return [this.#book, this.#trades, this.#statistics].filter(view => view !== undefined);
+  }
+
+  /** False while a W is due. */
+  get isLive(): boolean {
+    return !this.#isWaiting;
+  }
+
   /** Follows the views; what they answer is sent. */
   start(): void {
     const { hasTrades, statistics } = this.request;

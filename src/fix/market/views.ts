@@ -51,6 +51,10 @@ export class FixViews {
     return this.#views.size;
   }
 
+  all(): IterableIterator<FixView> {
+    return this.#views.values();
+  }
+
   get requestsWaiting(): number {
     return this.#queues.reduce((sum, { waiting }) => sum + waiting.size, 0);
   }

@@ -9,14 +9,15 @@ import { Flow } from './flow.js';
 import { MarketData } from './market/market-data.js';
 import type { FixViews } from './market/views.js';
 import { AcceptorSession } from './session/acceptor-session.js';
-import { LOGGED_OUT, type SessionSettings } from './session/contract.js';
+import { LOGGED_OUT, type SessionHost, type SessionSettings } from './session/contract.js';
 import type { LogonRequest } from './session/logon.js';
 import type { SessionNumbers } from './session/numbers.js';
 import type { FixMessage } from './wire/message.js';
+import type { MessageWriter } from './wire/writer.js';
 
 /** How long a client may take to read what was sent before its connection is cut. */
 const LINGER_MS = 2_000;
-const FIRST_BYTES = 16 * 1024;
+const FIRST_BYTES = 2 * 1024;
 
 interface ConnectionParts {
   readonly config: Pick<Config, 'limits' | 'circuit'>;
@@ -24,6 +25,8 @@ interface ConnectionParts {
   readonly settings: SessionSettings;
   readonly access: FixAccess;
   readonly views: FixViews;
+  /** Shared by all sessions. */
+  readonly writer: MessageWriter;
   readonly nowMs: () => number;
   /** µs since the Unix epoch. */
   readonly wallMicros: () => number;
@@ -69,7 +72,7 @@ export class FixConnection implements LoggedConnection {
     this.#parts = parts;
     this.openedMs = parts.nowMs();
     this.lastReceivedMs = this.openedMs;
-    this.session = new AcceptorSession(parts.settings, {
+    const host: SessionHost = {
       nowMs: parts.nowMs,
       wallMicros: parts.wallMicros,
       send: bytes => this.#send(bytes),
@@ -77,7 +80,8 @@ export class FixConnection implements LoggedConnection {
       application: message => this.#application(message),
       filled: () => this.market?.filled(),
       disconnect: reason => this.#disconnected(reason),
-    });
+    };
+    this.session = new AcceptorSession(parts.settings, host, parts.writer);
     this.#flow = new Flow({
       backpressureBytesMax: parts.config.limits.backpressureBytesMax,
       circuit: parts.config.circuit,

@@ -13,6 +13,7 @@ import type { FixViews } from './market/views.js';
 import type { NumberRequests } from './number-requests.js';
 import type { LogonRequest } from './session/logon.js';
 import { nextReset } from './store/daily-reset.js';
+import { MessageWriter } from './wire/writer.js';
 
 /** How often timers of all sessions are checked, and how often their numbers are saved. */
 export const TICK_MS = 100;
@@ -74,7 +75,10 @@ export class FixServer {
   readonly #parts: ServerParts;
   /** Sessions by the identity that may exist once: user and SenderCompID. */
   readonly #identities = new Set<string>();
-  readonly #unflushed = new Set<FixConnection>();
+  /** What was sent to these waits for `flush`; and the same set of the turn before, empty. */
+  #unflushed = new Set<FixConnection>();
+  #flushed = new Set<FixConnection>();
+  readonly #writer = new MessageWriter();
   #server: Server | TlsServer | undefined;
   #stopWatching = () => {};
   #resetAtMs: number;
@@ -120,10 +124,14 @@ export class FixServer {
 
   /** Writes what all connections were sent in this turn, institutional ones first. */
   flush(): void {
-    if (this.#unflushed.size === 0) return;
-    for (const connection of this.#unflushed) if (connection.market?.tier === 'institutional') connection.flush();
-    for (const connection of this.#unflushed) connection.flush();
-    this.#unflushed.clear();
+    const due = this.#unflushed;
+    if (due.size === 0) return;
+    // A client that has drained is sent something on the way: it comes in the next turn.
+    this.#unflushed = this.#flushed;
+    this.#flushed = due;
+    for (const connection of due) if (connection.market?.tier === 'institutional') connection.flush();
+    for (const connection of due) connection.flush();
+    due.clear();
   }
 
   /** Call every `TICK_MS`. */
@@ -212,7 +220,8 @@ export class FixServer {
     this.ended.opened++;
     const connection = new FixConnection(nextId(), address, socket, {
       ...this.#parts,
-      settings: { ...fix },
+      settings: fix,
+      writer: this.#writer,
       onLogon: (from, request) => void this.#logon(from, request),
       onUnflushed: from => this.#unflushed.add(from),
       onEnded: (from, kind, reason) => this.#ended(from, kind, reason),

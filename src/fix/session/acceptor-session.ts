@@ -8,7 +8,7 @@ import { Framer } from '../wire/framer.js';
 import { FixMessage } from '../wire/message.js';
 import { MsgType, Tag } from '../wire/tags.js';
 import { REJECT_TEXTS, RejectReason } from '../wire/validation.js';
-import type { MessageWriter } from '../wire/writer.js';
+import { MessageWriter } from '../wire/writer.js';
 import type { SessionCounters, SessionHost, SessionSettings } from './contract.js';
 import { type LogonRequest, logonFault, readLogon } from './logon.js';
 import { isTimely, MessageHandler } from './message-handler.js';
@@ -43,13 +43,14 @@ export class AcceptorSession {
   #isTestSent = false;
   #tests = 0;
 
-  constructor(settings: SessionSettings, host: SessionHost) {
+  /** @param writer sessions may share one */
+  constructor(settings: SessionSettings, host: SessionHost, writer = new MessageWriter()) {
     this.#settings = settings;
     this.#host = host;
     this.#framer = new Framer(settings.messageBytesMax);
     this.#sinceMs = host.nowMs();
     this.#lastReceivedMs = this.#sinceMs;
-    this.#outgoing = new Outgoing(settings.compId, host);
+    this.#outgoing = new Outgoing(settings.compId, host, writer);
     this.#handler = new MessageHandler({
       settings,
       host,

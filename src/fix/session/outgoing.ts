@@ -6,8 +6,8 @@ import type { SessionHost } from './contract.js';
 import { SentMessages } from './sent-messages.js';
 
 export class Outgoing {
-  /** The body of the message under construction: fields are written to it between `begin` and `end`. */
-  readonly writer = new MessageWriter();
+  /** The message under construction: fields are written to it between `begin` and `end`. */
+  readonly writer: MessageWriter;
   next = 1;
   /** The client's CompID. */
   targetCompId = '';
@@ -21,8 +21,16 @@ export class Outgoing {
   #sendingTime = '';
   #headerBytes = 0;
 
-  /** @param senderCompId ours */
-  constructor(senderCompId: string, host: Pick<SessionHost, 'nowMs' | 'wallMicros' | 'send'>) {
+  /**
+   * @param senderCompId ours
+   * @param writer sessions may share one: a message is begun and sent in one go
+   */
+  constructor(
+    senderCompId: string,
+    host: Pick<SessionHost, 'nowMs' | 'wallMicros' | 'send'>,
+    writer: MessageWriter = new MessageWriter(),
+  ) {
+    this.writer = writer;
     this.#senderCompId = senderCompId;
     this.#host = host;
   }

@@ -89,7 +89,9 @@ export class FixSide {
     const { fix, nats, nodeName } = this.#config;
     const store = fix?.store;
     if (store === undefined) return new MemoryEntries();
-    if ('bucket' in store) return new BucketEntries(() => connectNats(nats, `${nodeName}-fix`), store.bucket);
+    if ('bucket' in store) {
+      return new BucketEntries(() => connectNats(nats, `${nodeName}-fix`), store.bucket, nats.jsApiPrefix);
+    }
     try {
       return await FolderEntries.open(store.folder);
     } catch (cause) {

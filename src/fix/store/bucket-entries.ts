@@ -10,12 +10,17 @@ export class BucketEntries implements Entries {
   readonly areShared = true;
   readonly #connect: () => Promise<NatsConnection>;
   readonly #bucket: string;
+  readonly #apiPrefix: string;
   #opened: Promise<{ connection: NatsConnection; kv: KV }> | undefined;
 
-  /** @param connect called once it is needed, and again after a failure */
-  constructor(connect: () => Promise<NatsConnection>, bucket: string) {
+  /**
+   * @param connect called once it is needed, and again after a failure
+   * @param apiPrefix where JetStream's API is
+   */
+  constructor(connect: () => Promise<NatsConnection>, bucket: string, apiPrefix = '$JS.API') {
     this.#connect = connect;
     this.#bucket = bucket;
+    this.#apiPrefix = apiPrefix;
   }
 
   async read(key: string): Promise<Entry | undefined> {
@@ -52,7 +57,8 @@ export class BucketEntries implements Entries {
   async #open(): Promise<{ connection: NatsConnection; kv: KV }> {
     const connection = await this.#connect();
     try {
-      const kv = await connection.jetstream({ timeout: REQUEST_TIMEOUT_MS }).views.kv(this.#bucket, { history: 1 });
+      const jetstream = connection.jetstream({ apiPrefix: this.#apiPrefix, timeout: REQUEST_TIMEOUT_MS });
+      const kv = await jetstream.views.kv(this.#bucket, { history: 1 });
       return { connection, kv };
     } catch (cause) {
       await connection.close();

@@ -1,5 +1,5 @@
 /** Sequence numbers in a folder that belongs to one gateway: a file per session, replaced as a whole. */
-import { mkdir, open, readFile, rename } from 'node:fs/promises';
+import { access, constants, mkdir, open, readFile, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Entries, Entry } from './entries.js';
 
@@ -11,9 +11,12 @@ export class FolderEntries implements Entries {
     this.#folder = folder;
   }
 
-  /** @throws {Error} if the folder cannot be created */
+  /** @throws {Error} if the folder cannot be created, or written to */
   static async open(folder: string): Promise<FolderEntries> {
-    await mkdir(folder, { recursive: true, mode: 0o700 });
+    await mkdir(folder, { mode: 0o700 }).catch((cause: NodeJS.ErrnoException) => {
+      if (cause.code !== 'EEXIST') throw cause;
+    });
+    await access(folder, constants.R_OK | constants.W_OK | constants.X_OK);
     return new FolderEntries(folder);
   }
 

@@ -8,6 +8,7 @@ import { churn } from './churn/suite.js';
 import { coldStart } from './cold-start/suite.js';
 import { cost } from './cost/suite.js';
 import { fanout } from './fanout/suite.js';
+import { fix } from './fix/suite.js';
 import { ChildFailure } from './harness/children.js';
 import { profileGateways } from './harness/gateway.js';
 import { MissingPrerequisite } from './harness/prerequisite.js';
@@ -44,6 +45,7 @@ const SUITES: readonly Suite[] = [
   cost,
   coldStart,
   scrape,
+  fix,
   scale,
   scaleSweep,
   scaleOut,

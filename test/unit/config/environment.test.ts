@@ -670,3 +670,45 @@ describe('parseDurationMs', () => {
     expect(parseDurationMs(text)).toBeUndefined();
   });
 });
+
+describe('R73 FIX', () => {
+  it('R73 is off by default', () => {
+    expect(readConfig({}).fix).toBeUndefined();
+  });
+
+  it('R73 has the limits of the contract', () => {
+    expect(readConfig({ FIX_PORT: '9878' }).fix).toEqual({
+      port: 9878,
+      tls: undefined,
+      compId: 'MILLRACE',
+      heartbeatMinSeconds: 5,
+      heartbeatMaxSeconds: 60,
+      messageBytesMax: 65_536,
+      sendingTimeMaxMs: 120_000,
+      store: undefined,
+      resetTimeMs: undefined,
+      hasSeqTags: false,
+    });
+  });
+
+  it('R73 keeps numbers in a folder or a bucket, and resets them at a time of day', () => {
+    const env = { FIX_PORT: '9878', FIX_RESET_TIME: '21:30', NATS_URL: 'nats://127.0.0.1:4222' };
+    expect(readConfig({ ...env, FIX_STORE: '/var/lib/fix' }).fix).toMatchObject({
+      store: { folder: '/var/lib/fix' },
+      resetTimeMs: 77_400_000,
+    });
+    expect(readConfig({ ...env, FIX_STORE: 'nats:FIX' }).fix).toMatchObject({ store: { bucket: 'FIX' } });
+  });
+
+  it.each([
+    [{ FIX_TLS_CERT: 'a.pem', FIX_TLS_KEY: 'b.pem' }, 'FIX_TLS_CERT: needs FIX_PORT'],
+    [{ FIX_PORT: '9878', FIX_TLS_CERT: 'a.pem' }, 'FIX_TLS_CERT, FIX_TLS_KEY: set both'],
+    [{ FIX_PORT: '8080' }, 'FIX_PORT: must differ from PORT and ADMIN_PORT (it is 8080)'],
+    [{ FIX_PORT: '9878', FIX_HEARTBEAT_MIN: '90s' }, 'FIX_HEARTBEAT_MIN: must not exceed FIX_HEARTBEAT_MAX'],
+    [{ FIX_PORT: '9878', FIX_STORE: 'nats:FIX' }, 'FIX_STORE=nats:FIX: needs NATS_URL'],
+    [{ FIX_PORT: '9878', FIX_RESET_TIME: '24:00' }, 'must be a time of day such as 21:00, UTC'],
+    [{ FIX_PORT: '9878', WORKERS: '32' }, 'WORKERS: at most 31 beside FIX_PORT'],
+  ])('R73 refuses %o', (env, text) => {
+    expect(refusal(env as unknown as Record<string, string>)).toContain(text);
+  });
+});

@@ -28,6 +28,7 @@ import { scrape } from './scrape/suite.js';
 import { slow } from './slow/suite.js';
 import { slowLink } from './slow-link/suite.js';
 import { type BenchOptions, type Suite, UsageError } from './suite.js';
+import { surveillance } from './surveillance/suite.js';
 import { throughput } from './throughput/suite.js';
 
 const SUITES: readonly Suite[] = [
@@ -49,6 +50,7 @@ const SUITES: readonly Suite[] = [
   scaleSweep,
   scaleOut,
   bytes,
+  surveillance,
   regions,
 ];
 const RESULTS_FOLDER = 'bench/results';

@@ -58,7 +58,7 @@ export function newWorkers(wiring: WorkerWiring): Workers {
     fixThreadFile: FIX_THREAD,
     keys: () => keySet.keys,
     onMessage: (worker, message) => {
-      if (message.type === 'admin') questions.answered(worker, message.id, message.answer);
+      if (message.type === 'admin') questions.answered(worker, message);
       else take(wiring, worker, message);
     },
     onStarting: worker => welcome(wiring, workers, worker),

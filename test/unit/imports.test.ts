@@ -47,6 +47,8 @@ const ROOMS = [
   'src/hub/hub-feed.ts',
   'src/encoder',
   'src/revocation',
+  'src/surveillance',
+  'src/journal',
   'src/feed/create-feed.ts',
   'src/feed/simulator',
   'src/feed',

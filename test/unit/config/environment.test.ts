@@ -633,8 +633,16 @@ describe('R63 tracing', () => {
     ['collector:4318', 'an http or https URL'],
     ['grpc://collector:4317', 'an http or https URL'],
     ['http://collector:4318/?a=b', 'an http or https URL'],
+    ['http://collector:99999', 'an http or https URL'],
+    ['http://[::1', 'an http or https URL'],
   ])('R63 refuses the collector %s', (text, takes) => {
     expect(refusal({ OTEL_EXPORTER_OTLP_ENDPOINT: text })).toContain(takes);
+  });
+
+  it.each(['a=b%0d%0ac', '(a)=b', 'a=%00'])('R63 refuses headers that no request could carry: %s', headers => {
+    const message = refusal({ OTEL_EXPORTER_OTLP_ENDPOINT, OTEL_EXPORTER_OTLP_HEADERS: headers });
+    expect(message).toContain('that HTTP allows');
+    expect(message).not.toContain(headers);
   });
 
   it('R63 refuses headers that are none, and does not show them', () => {

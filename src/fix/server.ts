@@ -82,7 +82,7 @@ export class FixServer {
   #server: Server | TlsServer | undefined;
   #stopWatching = () => {};
   #resetAtMs: number;
-  /** Why nobody may log on; undefined: clients may. */
+  /** Why no client may log on; undefined: clients may. */
   #closedFor: string | undefined;
 
   constructor(parts: ServerParts) {

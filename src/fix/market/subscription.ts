@@ -187,7 +187,7 @@ export class Subscription implements ViewUser {
     return servedLane(laneWith(rateClass, detail, FIX_VARIANT), tier, level);
   }
 
-  /** A document that was waited for, or that begins the topic anew. */
+  /** A document that was waited for, or that replaces what was sent. */
   #document(view: FixView, entries: Entries | undefined, place: ChainPlace): void {
     if (view === this.#book) {
       this.#bookPlace = place;

@@ -77,7 +77,7 @@ export class Incoming {
   }
 
   #drain(): void {
-    // A message that is acted upon may come back here: the loop that runs goes on with what follows it.
+    // A message that is acted upon may come back here: the loop that runs takes what follows it.
     if (this.#isDraining) return;
     this.#isDraining = true;
     for (let message = this.#waiting.take(this.next); message !== undefined; message = this.#waiting.take(this.next)) {

@@ -58,6 +58,11 @@ export class FixConnection implements LoggedConnection {
   readonly #flow: Flow;
   #pending = Buffer.allocUnsafe(FIRST_BYTES);
   #pendingBytes = 0;
+  /** Of these bytes. */
+  #messagesPending = 0;
+  /** Messages of each write that the socket has not finished, and their sum. */
+  readonly #writes: number[] = [];
+  #messagesWaiting = 0;
   #isMarked = false;
   /** Undefined: the session decides. */
   #endKind: FixEnd | undefined;
@@ -133,6 +138,7 @@ export class FixConnection implements LoggedConnection {
       begin: type => this.session.begin(type),
       end: isKept => this.session.end(isKept),
       isActive: () => this.session.isActive,
+      depth: () => this.#messagesWaiting + this.#messagesPending,
     });
     this.session.accept(numbers);
   }
@@ -151,6 +157,7 @@ export class FixConnection implements LoggedConnection {
   /** Logs the client out. @param isAtOnce without waiting for its answer */
   end(kind: FixEnd, text: string, isAtOnce = false): void {
     this.#endKind = kind;
+    if (kind === 'slow') this.market?.overrun();
     this.session.leave(text, isAtOnce);
   }
 
@@ -164,9 +171,12 @@ export class FixConnection implements LoggedConnection {
   flush(): void {
     this.#isMarked = false;
     if (this.#pendingBytes === 0 || this.#socket.destroyed) return;
+    this.#writes.push(this.#messagesPending);
+    this.#messagesWaiting += this.#messagesPending;
     // The socket keeps the bytes until the kernel has them.
-    this.#socket.write(Buffer.from(this.#pending.subarray(0, this.#pendingBytes)));
+    this.#socket.write(Buffer.from(this.#pending.subarray(0, this.#pendingBytes)), this.#written);
     this.#pendingBytes = 0;
+    this.#messagesPending = 0;
     this.#flow.check(this.#socket.writableLength, this.#parts.nowMs());
   }
 
@@ -174,6 +184,10 @@ export class FixConnection implements LoggedConnection {
   cut(): void {
     this.#socket.destroy();
   }
+
+  readonly #written = (): void => {
+    this.#messagesWaiting -= this.#writes.shift() ?? 0;
+  };
 
   #send(bytes: Buffer): void {
     const needed = this.#pendingBytes + bytes.length;
@@ -186,6 +200,7 @@ export class FixConnection implements LoggedConnection {
     this.#pendingBytes = needed;
     this.sentBytes += bytes.length;
     this.messagesOut++;
+    this.#messagesPending++;
     if (this.#isMarked) return;
     this.#isMarked = true;
     this.#parts.onUnflushed(this);

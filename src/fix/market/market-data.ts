@@ -7,7 +7,7 @@ import { MsgType, Tag } from '../wire/tags.js';
 import type { MessageWriter } from '../wire/writer.js';
 import type { ChainPlace, Entries } from './entries.js';
 import { type MarketRequest, MdReject, readRequest } from './request.js';
-import { type MarketClient, Subscription, streamsOf } from './subscription.js';
+import { type MarketClient, type Resolution, Subscription, streamsOf } from './subscription.js';
 import type { FixViews } from './views.js';
 
 /** BusinessRejectReason (380). */
@@ -37,6 +37,8 @@ interface MarketDataOptions {
   readonly begin: (type: string) => MessageWriter;
   readonly end: (isKept: boolean) => void;
   readonly isActive: () => boolean;
+  /** Messages that wait for the socket. */
+  readonly depth: () => number;
 }
 
 export class MarketData implements MarketClient {
@@ -112,6 +114,13 @@ export class MarketData implements MarketClient {
     for (const subscription of this.subscriptions()) subscription.resumed();
   }
 
+  /** The client is about to be logged out because it does not keep up: its last message of market data says so. */
+  overrun(): void {
+    if (!this.#options.isActive()) return;
+    const subscriptions = [...this.subscriptions()];
+    (subscriptions.find(({ request }) => request.endsWhenSlow) ?? subscriptions[0])?.overrun();
+  }
+
   setLevel(level: number): void {
     if (level === this.level) return;
     this.level = level;
@@ -131,7 +140,7 @@ export class MarketData implements MarketClient {
     this.#requests.clear();
   }
 
-  whole(subscription: Subscription, parts: readonly Entries[], place: ChainPlace, resolution?: number): void {
+  whole(subscription: Subscription, parts: readonly Entries[], place: ChainPlace, resolution?: Resolution): void {
     if (!this.#options.isActive()) return;
     const out = this.#options.begin(MsgType.marketDataSnapshot);
     out.field(Tag.mdReqId, subscription.request.id);
@@ -146,17 +155,17 @@ export class MarketData implements MarketClient {
     this.#options.end(false);
   }
 
-  change({ request }: Subscription, entries: Entries, place: ChainPlace): void {
+  change({ request }: Subscription, entries: Entries, place: ChainPlace | undefined, resolution?: Resolution): void {
     if (!this.#options.isActive()) return;
     const out = this.#options.begin(MsgType.marketDataIncremental);
     out.field(Tag.mdReqId, request.id);
     out.integer(Tag.noMdEntries, entries.count);
     out.shared(entries);
-    if (this.level > 0) {
-      out.integer(Tag.applQueueDepth, 0);
-      out.integer(Tag.applQueueResolution, 2);
+    if (resolution !== undefined) {
+      out.integer(Tag.applQueueDepth, this.#options.depth());
+      out.integer(Tag.applQueueResolution, resolution);
     }
-    this.#tags(out, place);
+    if (place !== undefined) this.#tags(out, place);
     this.#options.end(false);
   }
 

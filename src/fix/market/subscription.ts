@@ -9,8 +9,8 @@ import type { FixView, ViewUser } from './view.js';
 import type { FixViews } from './views.js';
 
 /** ApplQueueResolution (814): what became of messages that were not sent. */
-export const Resolution = { replaced: 1, conflated: 2 } as const;
-type Resolution = (typeof Resolution)[keyof typeof Resolution];
+const Resolution = { replaced: 1, conflated: 2, ended: 3 } as const;
+export type Resolution = (typeof Resolution)[keyof typeof Resolution];
 
 /** The client that a subscription sends to. */
 export interface MarketClient {
@@ -24,14 +24,15 @@ export interface MarketClient {
   readonly isPaused: boolean;
   /** W. */
   whole(subscription: Subscription, parts: readonly Entries[], place: ChainPlace, resolution?: Resolution): void;
-  /** X. */
-  change(subscription: Subscription, entries: Entries, place: ChainPlace): void;
+  /** X. @param place undefined: it changes nothing, and has no place in the chain */
+  change(subscription: Subscription, entries: Entries, place: ChainPlace | undefined, resolution?: Resolution): void;
   /** B: something about this symbol. */
   news(symbols: readonly string[], headline: string, text: string): void;
   /** The subscription has come to its end. @param text why; undefined: everything was sent */
   ended(subscription: Subscription, text: string | undefined): void;
 }
 
+const NO_ENTRIES = new Entries();
 const NOWHERE: ChainPlace = { epoch: '', prevSeq: 0, seq: 0, checksum: undefined };
 const BOTH_SIDES_LEVELS = new Set([0, 1, 2, 3].map(levelsOfDetail));
 
@@ -99,9 +100,20 @@ export class Subscription implements ViewUser {
   /** The client gets another class: its book comes from another view. */
   moveTo(): void {
     const before = this.#book;
+    // The slowest class has none below it.
+    if (before === undefined || before.lane === this.#laneOf(this.request.detail)) return;
     this.#isWaiting = true;
     this.#followBook();
-    if (before !== undefined) this.#views.release(before, this);
+    this.#views.release(before, this);
+  }
+
+  /** The last message of a client that is logged out because it does not keep up. */
+  overrun(): void {
+    const hasWhole = this.request.isFull && this.#hasBook && this.#cut !== undefined;
+    if (hasWhole) {
+      this.#resolution = Resolution.ended;
+      this.#sendWhole(this.#cut?.whole(), this.#bookPlace);
+    } else this.#client.change(this, NO_ENTRIES, undefined, Resolution.ended);
   }
 
   /** What was sent last may not have arrived: a new W says where the topic stands. */
@@ -145,12 +157,12 @@ export class Subscription implements ViewUser {
     this.#bookPlace = place;
     if (this.#isWaiting || this.#client.isPaused) return;
     if (this.#cut === undefined) {
-      if (entries.count > 0) this.#client.change(this, entries, place);
+      if (entries.count > 0) this.#change(entries, place);
       return;
     }
     if (this.#cut.changes.count === 0) return;
     if (this.request.isFull) this.#sendWhole(this.#cut.whole(), place);
-    else this.#client.change(this, this.#cut.changes, partOf(place));
+    else this.#change(this.#cut.changes, partOf(place));
   }
 
   event(_view: FixView, entries: Entries, place: ChainPlace): void {
@@ -242,7 +254,11 @@ export class Subscription implements ViewUser {
       out.count++;
     }
     out.end(this.#statisticsEntries);
-    this.#client.change(this, this.#statisticsEntries, partOf(place));
+    this.#change(this.#statisticsEntries, partOf(place));
+  }
+
+  #change(entries: Entries, place: ChainPlace): void {
+    this.#client.change(this, entries, place, this.#client.level > 0 ? Resolution.conflated : undefined);
   }
 
   /** @returns the types that the client wants, of those in the entries */

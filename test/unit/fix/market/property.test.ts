@@ -115,6 +115,7 @@ class Client {
       },
       end: () => this.#took(readable(this.#writer.end())),
       isActive: () => true,
+      depth: () => 0,
     });
   }
 

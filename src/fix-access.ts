@@ -5,6 +5,7 @@ import type { FixAccess, FixLog, LoggedConnection } from './fix/access.js';
 import { SymbolLookup } from './gateway/commands/symbol-lookup.js';
 import { ConnectionLimits } from './gateway/limits/connection-limits.js';
 import { Owners } from './gateway/limits/owner.js';
+import { spreadRetrySeconds } from './gateway/limits/retry-after.js';
 import { sharedNowMs } from './gateway/limits/shared-clock.js';
 import { WorkBudgets } from './gateway/limits/work-budgets.js';
 import type { Access } from './gateway/sessions/access.js';
@@ -41,6 +42,8 @@ export class SharedAccess implements FixAccess {
   readonly credentials: Credentials;
   readonly budgets: WorkBudgets;
   readonly revocations: RevocationList;
+  /** True while the gateway has more to do than it can: only institutional clients may log on. */
+  isShedding = false;
   readonly #owners: Owners;
   readonly #apiKeys: Access['authentication']['apiKeys'];
 
@@ -79,7 +82,12 @@ export class SharedAccess implements FixAccess {
   }
 
   enter(address: string, credential: Credential): string | undefined {
-    return this.limits.enter(address, credential)?.message;
+    if (this.isShedding && credential.tier === 'retail') {
+      this.limits.refused.overload++;
+      return laterText('the gateway is overloaded', spreadRetrySeconds());
+    }
+    const refusal = this.limits.enter(address, credential);
+    return refusal === undefined ? undefined : laterText(refusal.message, refusal.retryAfterSeconds);
   }
 
   leave(address: string, credential: Credential): void {
@@ -117,6 +125,10 @@ export class SharedAccess implements FixAccess {
   revoke(revocations: readonly RevocationRecord[]): void {
     for (const revocation of revocations) this.revocations.take(revocation);
   }
+}
+
+function laterText(message: string, retryAfterSeconds: number | undefined): string {
+  return retryAfterSeconds === undefined ? message : `${message}; log on again in ${Math.ceil(retryAfterSeconds)} s`;
 }
 
 export function fixLogOf(log: ClientLog): FixLog {

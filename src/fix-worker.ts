@@ -156,6 +156,7 @@ export class FixWorker {
         this.#server.lost(message.key);
         break;
       case 'status':
+        this.#shared.isShedding = message.load === 'shedding';
         this.#feedStatus(message.feed, message.since);
         break;
       case 'stats':

@@ -50,6 +50,7 @@ function writing(): () => void {
     begin: type => session.begin(type),
     end: () => session.end(),
     isActive: () => true,
+    depth: () => 0,
   });
   const request: MarketRequest = {
     id: 'request-1',
@@ -62,6 +63,7 @@ function writing(): () => void {
     hasTrades: false,
     statistics: new Set(),
     endsWhenSlow: false,
+    queue: undefined,
     symbols: [SYMBOL],
   };
   const subscription = new Subscription(request, SYMBOL, market, views);

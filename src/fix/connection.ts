@@ -138,7 +138,7 @@ export class FixConnection implements LoggedConnection {
       begin: type => this.session.begin(type),
       end: isKept => this.session.end(isKept),
       isActive: () => this.session.isActive,
-      depth: () => this.#messagesWaiting + this.#messagesPending,
+      depth: () => this.#depth + this.#messagesPending,
     });
     this.session.accept(numbers);
   }
@@ -165,11 +165,13 @@ export class FixConnection implements LoggedConnection {
   tick(): void {
     this.session.tick();
     if (this.session.isActive) this.#flow.check(this.buffered, this.#parts.nowMs());
+    this.#checkQueue();
   }
 
   /** Writes what was sent since the last call. */
   flush(): void {
     this.#isMarked = false;
+    this.#checkQueue();
     if (this.#pendingBytes === 0 || this.#socket.destroyed) return;
     this.#writes.push(this.#messagesPending);
     this.#messagesWaiting += this.#messagesPending;
@@ -183,6 +185,17 @@ export class FixConnection implements LoggedConnection {
   /** Cuts the connection. */
   cut(): void {
     this.#socket.destroy();
+  }
+
+  /** Messages that the socket has not finished. */
+  get #depth(): number {
+    return this.#socket.writableLength === 0 ? 0 : this.#messagesWaiting;
+  }
+
+  #checkQueue(): void {
+    if (!this.session.isActive) return;
+    const reason = this.market?.queued(this.#depth);
+    if (reason !== undefined) this.end('slow', reason, true);
   }
 
   readonly #written = (): void => {

@@ -95,6 +95,10 @@ export class TestMarket {
     while (this.#reader.read() === 'frames') while (this.#reader.next()) this.#views.frame(this.#reader, 0);
   }
 
+  queued(): string | undefined {
+    return this.data.queued(this.depth);
+  }
+
   /** The bodies sent since the last call, readable. */
   take(): string[] {
     const bodies = this.#sent.map(message => message.replace(/^8=[^|]*\|9=\d+\|/, '').replace(/10=\d+\|$/, ''));

@@ -6,6 +6,7 @@ import type { FixMessage } from '../wire/message.js';
 import { MsgType, Tag } from '../wire/tags.js';
 import type { MessageWriter } from '../wire/writer.js';
 import type { ChainPlace, Entries } from './entries.js';
+import { QueuePolicies } from './queue-policies.js';
 import { type MarketRequest, MdReject, readRequest } from './request.js';
 import { type MarketClient, type Resolution, Subscription, streamsOf } from './subscription.js';
 import type { FixViews } from './views.js';
@@ -48,6 +49,7 @@ export class MarketData implements MarketClient {
   readonly #options: MarketDataOptions;
   /** By MDReqID. */
   readonly #requests = new Map<string, Set<Subscription>>();
+  readonly #queues = new QueuePolicies();
   #topics = 0;
 
   constructor(options: MarketDataOptions) {
@@ -107,6 +109,11 @@ export class MarketData implements MarketClient {
     for (const subscription of this.subscriptions()) subscription.paused();
   }
 
+  /** @param depth messages of earlier writes that wait. @returns why the client wants to be logged out */
+  queued(depth: number): string | undefined {
+    return this.#queues.check(depth);
+  }
+
   /** It keeps up again. @param level classes slower than it gets at its best */
   resume(level: number): void {
     this.isPaused = false;
@@ -138,6 +145,7 @@ export class MarketData implements MarketClient {
   close(): void {
     for (const subscription of this.subscriptions()) subscription.end();
     this.#requests.clear();
+    this.#queues.clear();
   }
 
   whole(subscription: Subscription, parts: readonly Entries[], place: ChainPlace, resolution?: Resolution): void {
@@ -188,7 +196,7 @@ export class MarketData implements MarketClient {
     subscription.end();
     if (subscriptions?.delete(subscription) !== true) return;
     this.#topics -= streamsOf(request).length;
-    if (subscriptions.size === 0) this.#requests.delete(request.id);
+    if (subscriptions.size === 0) this.#forget(request.id);
     if (text !== undefined) this.reject(request.id, MdReject.limits, `${symbol}: ${text}`);
   }
 
@@ -208,11 +216,8 @@ export class MarketData implements MarketClient {
       this.reject(id, MdReject.duplicateId, 'this MDReqID has a subscription');
       return;
     }
+    if (this.#isOverTopics(request)) return;
     const streams = streamsOf(request);
-    if (this.#topics + streams.length * symbols.length > this.#options.topicsMax) {
-      this.reject(id, MdReject.limits, `at most ${this.#options.topicsMax} topics per session`);
-      return;
-    }
     const units = streams.reduce((sum, stream) => sum + topicUnits(stream, symbols.length), 0);
     const waitMs = this.#options.charge(units);
     if (waitMs > 0) {
@@ -242,12 +247,30 @@ export class MarketData implements MarketClient {
         );
       return;
     }
+    // Other requests may have begun while symbols were looked up.
+    if (this.#isOverTopics(request)) {
+      this.#requests.delete(id);
+      return;
+    }
     this.#topics += streamsOf(request).length * symbols.length;
+    if (request.queue !== undefined) this.#queues.add(id, request.queue, subscriptions);
     for (const symbol of symbols) {
       const subscription = new Subscription(request, symbol, this, this.#options.views);
       subscriptions.add(subscription);
       subscription.start();
     }
+  }
+
+  #isOverTopics(request: MarketRequest): boolean {
+    const { topicsMax } = this.#options;
+    if (this.#topics + streamsOf(request).length * request.symbols.length <= topicsMax) return false;
+    this.reject(request.id, MdReject.limits, `at most ${topicsMax} topics per session`);
+    return true;
+  }
+
+  #forget(id: string): void {
+    this.#requests.delete(id);
+    this.#queues.delete(id);
   }
 
   #mayHave(request: MarketRequest, symbol: string): boolean {
@@ -258,7 +281,7 @@ export class MarketData implements MarketClient {
   #unsubscribe(id: string): boolean {
     const subscriptions = this.#requests.get(id);
     if (subscriptions === undefined) return false;
-    this.#requests.delete(id);
+    this.#forget(id);
     for (const subscription of subscriptions) {
       this.#topics -= streamsOf(subscription.request).length;
       subscription.end();

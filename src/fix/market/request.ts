@@ -14,8 +14,19 @@ export const MdReject = {
   updateType: '6',
   aggregation: '7',
   entryType: '8',
+  tradingSession: '9',
+  scope: 'A',
+  settlement: 'B',
+  implicitDelete: 'C',
 } as const;
 export type MdReject = (typeof MdReject)[keyof typeof MdReject];
+
+/** What happens while more than `max` messages wait. */
+export interface QueuePolicy {
+  readonly max: number;
+  /** Drop what follows, then send a new W · then send the changes as one X · log the client out. */
+  readonly action: 'flush' | 'overlay' | 'end';
+}
 
 export interface MarketRequest {
   readonly id: string;
@@ -34,6 +45,8 @@ export interface MarketRequest {
   readonly statistics: ReadonlySet<string>;
   /** The client would rather be logged out than miss messages (ApplQueueAction 3). */
   readonly endsWhenSlow: boolean;
+  /** Undefined: the gateway's own bounds are all that counts. */
+  readonly queue: QueuePolicy | undefined;
   readonly symbols: readonly string[];
 }
 
@@ -50,6 +63,14 @@ const DETAILS = [0, 1, 2, 3] as const;
 const STATISTICS = new Set(['4', '5', '7', '8']);
 const BOOK_AND_TRADES = new Set(['0', '1', '2']);
 const END_SESSION = '3';
+const QUEUE_ACTIONS: ReadonlyMap<string, QueuePolicy['action']> = new Map([
+  ['1', 'flush'],
+  ['2', 'overlay'],
+  [END_SESSION, 'end'],
+]);
+const QUEUE_MAX = 10_000;
+/** An MDReqID is part of each message. */
+const ID_LENGTH_MAX = 256;
 
 /** @param message checked against the dictionary */
 export function readRequest(message: FixMessage): RequestRead {
@@ -57,6 +78,7 @@ export function readRequest(message: FixMessage): RequestRead {
   const refused = (reason: MdReject, text: string): RequestRead => ({ is: 'refused', id, reason, text });
   const type = message.text(Tag.subscriptionRequestType) ?? '';
   if (type === '2') return { is: 'unsubscribe', id };
+  if (id.length > ID_LENGTH_MAX) return refused(MdReject.limits, `MDReqID must have at most ${ID_LENGTH_MAX} bytes`);
   if (type !== '0' && type !== '1')
     return refused(MdReject.subscriptionType, 'SubscriptionRequestType must be 0, 1 or 2');
   const depth = message.integer(Tag.marketDepth);
@@ -71,6 +93,8 @@ export function readRequest(message: FixMessage): RequestRead {
   if (message.text(Tag.aggregatedBook) === 'N') {
     return refused(MdReject.aggregation, 'AggregatedBook N: books have one entry per price');
   }
+  const unsupported = unsupportedOption(message) ?? queueFault(message);
+  if (unsupported !== undefined) return refused(...unsupported);
   const types = new Set(valuesOf(message, Tag.mdEntryType));
   const unknown = [...types].filter(entry => !BOOK_AND_TRADES.has(entry) && !STATISTICS.has(entry));
   if (unknown.length > 0)
@@ -88,12 +112,40 @@ export function readRequest(message: FixMessage): RequestRead {
     hasTrades: types.has('2'),
     statistics: new Set([...types].filter(entry => STATISTICS.has(entry))),
     endsWhenSlow: message.text(Tag.applQueueAction) === END_SESSION,
+    queue: type === '1' ? queueOf(message) : undefined,
     symbols: [...new Set(symbolsOf(message))],
   };
   if (request.symbols.length === 0 || types.size === 0) {
     return { is: 'incomplete', id, text: 'name at least one Symbol (55) and one MDEntryType (269)' };
   }
   return { is: 'request', request };
+}
+
+type Fault = readonly [reason: MdReject, text: string];
+
+/** Options that would change what is sent, and are not served. */
+function unsupportedOption(message: FixMessage): Fault | undefined {
+  if (message.has(Tag.noTradingSessions)) return [MdReject.tradingSession, 'trading sessions are not supported'];
+  if (message.has(Tag.scope)) return [MdReject.scope, 'Scope is not supported'];
+  if (message.has(Tag.openCloseSettlFlag)) return [MdReject.settlement, 'OpenCloseSettlFlag is not supported'];
+  if (message.isYes(Tag.mdImplicitDelete)) {
+    return [MdReject.implicitDelete, 'MDImplicitDelete Y: each removed level is sent'];
+  }
+  return undefined;
+}
+
+function queueFault(message: FixMessage): Fault | undefined {
+  if (!message.has(Tag.applQueueMax)) return undefined;
+  const max = message.integer(Tag.applQueueMax);
+  if (!(max >= 1 && max <= QUEUE_MAX)) return [MdReject.limits, `ApplQueueMax must be 1 to ${QUEUE_MAX}`];
+  if (!message.has(Tag.applQueueAction)) return [MdReject.limits, 'ApplQueueMax needs ApplQueueAction (815)'];
+  return undefined;
+}
+
+function queueOf(message: FixMessage): QueuePolicy | undefined {
+  const max = message.integer(Tag.applQueueMax);
+  const action = QUEUE_ACTIONS.get(message.text(Tag.applQueueAction) ?? '');
+  return action === undefined || Number.isNaN(max) ? undefined : { max, action };
 }
 
 function valuesOf(message: FixMessage, tag: number): string[] {

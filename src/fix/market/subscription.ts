@@ -1,10 +1,10 @@
 /** One symbol of one request: the views that feed it, and what it sends of them. */
 import { REALTIME, type Tier } from '../../protocol/view-options.js';
 import { FIX_VARIANT, laneWith, levelsOfDetail, servedLane, TRADES_PUBLIC } from '../../threads/lanes.js';
-import { readEntries } from './book.js';
 import type { Cut } from './cut.js';
-import { type ChainPlace, Entries, EntriesWriter } from './entries.js';
+import { type ChainPlace, Entries } from './entries.js';
 import type { MarketRequest } from './request.js';
+import { Statistics } from './statistics.js';
 import type { FixView, ViewUser } from './view.js';
 import type { FixViews } from './views.js';
 
@@ -45,9 +45,7 @@ export class Subscription implements ViewUser {
   #cut: Cut | undefined;
   #trades: FixView | undefined;
   #statistics: FixView | undefined;
-  readonly #prices = new Map<string, string>();
-  readonly #statisticsWriter = new EntriesWriter();
-  readonly #statisticsEntries = new Entries();
+  readonly #figures: Statistics;
   #bookPlace = NOWHERE;
   #hasBook = false;
   #hasStatistics = false;
@@ -55,6 +53,12 @@ export class Subscription implements ViewUser {
   #isWaiting = true;
   /** What the client missed, as W says it. */
   #resolution: Resolution | undefined;
+  /** Too many messages wait, in the client's own judgement: nothing is sent. */
+  #isHeld = false;
+  /** The part of the book is this subscription's own: it holds what was sent, so that changes can be sent as one. */
+  #overlays = false;
+  /** The last position that was sent. */
+  #sentSeq = 0;
   /** The last trade that was sent; messages after it were not, until it keeps up again. */
   #tradesSentTo = 0;
 
@@ -63,6 +67,7 @@ export class Subscription implements ViewUser {
     this.symbol = symbol;
     this.#client = client;
     this.#views = views;
+    this.#figures = new Statistics(symbol, request.statistics);
   }
 
   /** The views that feed it. */
@@ -125,25 +130,37 @@ export class Subscription implements ViewUser {
 
   /** Nothing is sent from now on. */
   paused(): void {
-    this.#tradesSentTo = this.#trades?.seq ?? 0;
+    if (!this.#isHeld) this.#tradesSentTo = this.#trades?.seq ?? 0;
   }
 
   resumed(): void {
-    const trades = this.#trades;
-    if (trades !== undefined && trades.seq > this.#tradesSentTo) {
-      this.#lostTrades(this.#tradesSentTo + 1, trades.seq, 'slow consumer');
-    }
+    if (this.#isHeld) return;
+    this.#announceLostTrades();
     this.refresh(Resolution.replaced);
+  }
+
+  hold(): void {
+    if (!this.#client.isPaused) this.#tradesSentTo = this.#trades?.seq ?? 0;
+    this.#isHeld = true;
+  }
+
+  release(): void {
+    this.#isHeld = false;
+    if (this.#client.isPaused) return;
+    this.#announceLostTrades();
+    const book = this.#book;
+    if (!this.#overlays || this.#isWaiting || book === undefined) this.refresh(Resolution.replaced);
+    else this.#overlay(book, Resolution.conflated);
   }
 
   answered(view: FixView, entries: Entries | undefined, place: ChainPlace): void {
     if (view === this.#trades || !this.#isWaiting) return;
-    if (view === this.#statistics) this.#readStatistics(entries, true);
+    if (view === this.#statistics) this.#figures.read(entries, true);
     this.#document(view, entries, place);
   }
 
   whole(view: FixView, entries: Entries, place: ChainPlace): void {
-    if (view === this.#statistics) this.#readStatistics(entries, true);
+    if (view === this.#statistics) this.#figures.read(entries, true);
     this.#isWaiting = true;
     this.#document(view, entries, place);
   }
@@ -155,7 +172,11 @@ export class Subscription implements ViewUser {
     }
     if (view !== this.#book) return;
     this.#bookPlace = place;
-    if (this.#isWaiting || this.#client.isPaused) return;
+    if (this.#isWaiting || this.#isSilent) return;
+    if (this.#overlays) {
+      this.#overlay(view, this.#conflation);
+      return;
+    }
     if (this.#cut === undefined) {
       if (entries.count > 0) this.#change(entries, place);
       return;
@@ -166,12 +187,12 @@ export class Subscription implements ViewUser {
   }
 
   event(_view: FixView, entries: Entries, place: ChainPlace): void {
-    if (this.#client.isPaused) return;
+    if (this.#isSilent) return;
     this.#client.change(this, entries, place);
   }
 
   lost(_view: FixView, from: number, to: number, reason: string): void {
-    if (this.#client.isPaused) return;
+    if (this.#isSilent) return;
     this.#lostTrades(from, to, reason);
   }
 
@@ -185,13 +206,16 @@ export class Subscription implements ViewUser {
   }
 
   #followBook(): void {
-    const { hasBids, hasOffers, levels, detail, isFull, statistics } = this.request;
+    const { hasBids, hasOffers, levels, detail, isFull, statistics, queue } = this.request;
     if (!hasBids && !hasOffers) return;
     const stream = detail === 0 ? 'orderbook' : 'depth';
     this.#hasBook = false;
     this.#book = this.#views.acquire(stream, this.symbol, this.#laneOf(detail), this.#client.owner, this);
     const isExact = hasBids && hasOffers && BOTH_SIDES_LEVELS.has(levels) && !isFull && statistics.size === 0;
-    this.#cut = isExact ? undefined : this.#book.cut({ levels, hasBids, hasOffers });
+    const shape = { levels, hasBids, hasOffers };
+    this.#overlays = queue?.action === 'overlay' && !isFull && statistics.size === 0;
+    if (this.#overlays) this.#cut = this.#book.ownCut(shape);
+    else this.#cut = isExact ? undefined : this.#book.cut(shape);
   }
 
   #laneOf(detail: number): number {
@@ -207,11 +231,12 @@ export class Subscription implements ViewUser {
     } else this.#hasStatistics = true;
     const hasAll =
       (this.#book === undefined || this.#hasBook) && (this.#statistics === undefined || this.#hasStatistics);
-    if (!hasAll || this.#client.isPaused) return;
+    if (!hasAll || this.#isSilent) return;
     const isEmpty = entries === undefined && this.#statistics === undefined;
     // A symbol without data: its first document comes as a whole one.
     if (isEmpty && !this.request.isSnapshot) return;
     this.#isWaiting = false;
+    if (this.#overlays && this.#book !== undefined) this.#cut?.update(this.#book.book);
     this.#sendWhole(this.#cut?.whole() ?? entries, this.#book === undefined ? place : this.#bookPlace);
     if (view.staleReason !== undefined) this.stale(view, view.staleReason);
     if (this.request.isSnapshot) this.#client.ended(this, undefined);
@@ -219,61 +244,56 @@ export class Subscription implements ViewUser {
 
   #sendWhole(book: Entries | undefined, place: ChainPlace): void {
     const parts: Entries[] = book === undefined ? [] : [book];
-    if (this.#statistics !== undefined) parts.push(this.#statisticsWhole());
+    if (this.#statistics !== undefined) parts.push(this.#figures.whole());
     this.#client.whole(this, parts, this.#cut === undefined ? place : partOf(place), this.#resolution);
     this.#resolution = undefined;
+    this.#sentSeq = place.seq;
   }
 
-  #statisticsWhole(): Entries {
-    const out = this.#statisticsWriter;
-    out.begin();
-    for (const [type, price] of this.#prices) {
-      out.field('269', type);
-      out.field('270', price);
-      out.count++;
-    }
-    out.end(this.#statisticsEntries);
-    return this.#statisticsEntries;
-  }
-
-  #statisticsChanged(entries: Entries, place: ChainPlace): void {
-    const changed = this.#readStatistics(entries, false);
-    if (changed.length === 0 || this.#isWaiting || this.#client.isPaused) return;
+  #statisticsChanged(news: Entries, place: ChainPlace): void {
+    const changed = this.#figures.read(news, false);
+    if (changed.length === 0 || this.#isWaiting || this.#isSilent) return;
     if (this.request.isFull) {
       this.#sendWhole(this.#cut?.whole(), place);
       return;
     }
-    const out = this.#statisticsWriter;
-    out.begin();
-    for (const type of changed) {
-      const price = this.#prices.get(type);
-      out.field('279', price === undefined ? '2' : '1');
-      out.field('269', type);
-      out.symbol(this.symbol);
-      if (price !== undefined) out.field('270', price);
-      out.count++;
+    const entries = this.#figures.changes(changed);
+    // Beside a book, which has a numbering of its own, they have no place.
+    if (this.#book === undefined) this.#change(entries, partOf(place));
+    else this.#client.change(this, entries, undefined, this.#conflation);
+  }
+
+  get #isSilent(): boolean {
+    return this.#isHeld || this.#client.isPaused;
+  }
+
+  get #conflation(): Resolution | undefined {
+    return this.#client.level > 0 ? Resolution.conflated : undefined;
+  }
+
+  /** All that has changed since the last message, as one. */
+  #overlay(view: FixView, resolution: Resolution | undefined): void {
+    if (this.#cut?.update(view.book) === true) {
+      this.#change(this.#cut.changes, partOf(this.#bookPlace), resolution);
     }
-    out.end(this.#statisticsEntries);
-    this.#change(this.#statisticsEntries, partOf(place));
   }
 
-  #change(entries: Entries, place: ChainPlace): void {
-    this.#client.change(this, entries, place, this.#client.level > 0 ? Resolution.conflated : undefined);
+  /** Changes that are not the client's have places too: a message follows the last one that was sent. */
+  #change(entries: Entries, place: ChainPlace, resolution = this.#conflation): void {
+    const { prevSeq, seq } = place;
+    this.#client.change(
+      this,
+      entries,
+      prevSeq === this.#sentSeq ? place : { ...place, prevSeq: this.#sentSeq },
+      resolution,
+    );
+    this.#sentSeq = seq;
   }
 
-  /** @returns the types that the client wants, of those in the entries */
-  #readStatistics(entries: Entries | undefined, isWhole: boolean): string[] {
-    if (isWhole) this.#prices.clear();
-    const changed: string[] = [];
-    if (entries === undefined) return changed;
-    readEntries(entries, (code, _action, price) => {
-      const type = String.fromCharCode(code);
-      if (!this.request.statistics.has(type)) return;
-      changed.push(type);
-      if (price === '') this.#prices.delete(type);
-      else this.#prices.set(type, price);
-    });
-    return changed;
+  #announceLostTrades(): void {
+    const trades = this.#trades;
+    if (trades === undefined || trades.seq <= this.#tradesSentTo) return;
+    this.#lostTrades(this.#tradesSentTo + 1, trades.seq, 'slow consumer');
   }
 
   #lostTrades(from: number, to: number, reason: string): void {

@@ -66,15 +66,27 @@ export class FixView {
     return this.source !== UNBOUND && !this.isBroken;
   }
 
+  /** What `ownCut` is updated from. */
+  get book(): FixBook {
+    this.#book ??= new FixBook();
+    return this.#book;
+  }
+
+  /** A part of the book that its user updates itself; the book is kept from the next document on. */
+  ownCut(shape: CutShape): Cut {
+    this.#book ??= new FixBook();
+    return new Cut(shape, this.symbol);
+  }
+
   /** A part of the book; kept from the next document on. */
   cut(shape: CutShape): Cut {
-    this.#book ??= new FixBook();
+    const { book } = this;
     const key = cutKey(shape);
     let cut = this.#cuts.get(key);
     if (cut === undefined) {
       cut = new Cut(shape, this.symbol);
       this.#cuts.set(key, cut);
-      if (this.#hasBook) cut.update(this.#book);
+      if (this.#hasBook) cut.update(book);
     }
     return cut;
   }

@@ -1,6 +1,7 @@
 /** What one FIX client is sent: its class, its end, and its queue. */
 import { expect, it } from 'vitest';
 import { TestMarket } from '../../../support/fix-market.js';
+import type { Fields } from '../../../support/fix-wire.js';
 
 const SYMBOL = 'A';
 
@@ -48,4 +49,100 @@ it('R73 and one that gets a whole W each time gets the last one as it stands', (
   market.turn();
   market.data.overrun();
   expect(market.take()).toEqual(['35=W|262=r|55=A|268=1|269=0|270=10|271=2|290=1|814=3|']);
+});
+
+const changedTo = (market: TestMarket, ...sizes: string[]): void => {
+  for (const size of sizes) {
+    market.publish([['10', size]]);
+    market.turn();
+  }
+};
+
+it.each([
+  [1, ['35=W|262=r|55=A|268=1|269=0|270=10|271=4|290=1|814=1|']],
+  [2, ['35=X|262=r|268=1|279=1|269=0|55=A|270=10|271=4|813=2|814=2|']],
+])('R73 while more than 812 messages wait, ApplQueueAction %i sends nothing, and then once', (action, once) => {
+  const market = new TestMarket('institutional');
+  market.publish([['10', '1']], true);
+  market.subscribe(
+    'r',
+    [SYMBOL],
+    [
+      [812, 4],
+      [815, action],
+    ],
+  );
+  market.turn();
+  market.take();
+  market.depth = 4;
+  expect(market.queued()).toBeUndefined();
+  changedTo(market, '2');
+  expect(market.take()).toHaveLength(1);
+  market.depth = 5;
+  expect(market.queued()).toBeUndefined();
+  changedTo(market, '3', '4');
+  market.depth = 3;
+  expect(market.queued()).toBeUndefined();
+  market.turn();
+  expect(market.take()).toEqual([]);
+  market.depth = 2;
+  expect(market.queued()).toBeUndefined();
+  market.turn();
+  expect(market.take()).toEqual(once);
+  changedTo(market, '5');
+  expect(market.take()).toEqual(['35=X|262=r|268=1|279=1|269=0|55=A|270=10|271=5|']);
+});
+
+it('R73 ApplQueueAction 3 asks for a Logout once more than 812 messages wait', () => {
+  const market = new TestMarket('institutional');
+  market.publish([['10', '1']], true);
+  market.subscribe(
+    'r',
+    [SYMBOL],
+    [
+      [812, 4],
+      [815, 3],
+    ],
+  );
+  market.turn();
+  market.depth = 4;
+  expect(market.queued()).toBeUndefined();
+  market.depth = 5;
+  expect(market.queued()).toBe('slow consumer: more than 4 messages wait (ApplQueueAction 3)');
+});
+
+it.each<[Fields, string]>([
+  [[[812, 5]], '281=2|58=ApplQueueMax needs ApplQueueAction (815)|'],
+  [
+    [
+      [812, 0],
+      [815, 1],
+    ],
+    '281=2|58=ApplQueueMax must be 1 to 10000|',
+  ],
+  [
+    [
+      [812, 10_001],
+      [815, 1],
+    ],
+    '281=2|58=ApplQueueMax must be 1 to 10000|',
+  ],
+  [[[546, '1']], '281=A|58=Scope is not supported|'],
+  [[[286, '1']], '281=B|58=OpenCloseSettlFlag is not supported|'],
+  [[[547, 'Y']], '281=C|58=MDImplicitDelete Y: each removed level is sent|'],
+])('R73 a request with %j is refused', (fields, reason) => {
+  const market = new TestMarket('institutional');
+  market.subscribe('r', [SYMBOL], fields);
+  expect(market.take()).toEqual([`35=Y|262=r|${reason}`]);
+});
+
+it('R73 requests whose symbols are still looked up do not exceed the limit of topics together', async () => {
+  const market = new TestMarket('institutional');
+  market.unknown = async () => [];
+  market.subscribe('a', ['A', 'B']);
+  market.subscribe('b', ['A', 'B']);
+  await Promise.resolve();
+  await Promise.resolve();
+  expect(market.take()).toEqual(['35=Y|262=b|281=2|58=at most 3 topics per session|']);
+  expect(market.data.topics).toBe(2);
 });

@@ -119,7 +119,8 @@ class Client {
     });
   }
 
-  subscribe(levels: number, isFull: boolean): void {
+  /** @param action ApplQueueAction; 0: no policy */
+  subscribe(levels: number, isFull: boolean, action: number): void {
     const id = `r${++this.#lastId}`;
     this.books.set(id, new FixClientBook());
     this.levels.set(id, levels);
@@ -128,6 +129,7 @@ class Client {
       [263, 1],
       [264, levels],
       [265, isFull ? 0 : 1],
+      ...(action === 0 ? [] : [[812, 1] as const, [815, action] as const]),
       [267, 2],
       [269, 0],
       [269, 1],
@@ -164,7 +166,14 @@ class Client {
 
 type Step =
   | { readonly do: 'change'; readonly changes: readonly (readonly [boolean, number, number])[] }
-  | { readonly do: 'subscribe'; readonly client: number; readonly levels: number; readonly isFull: boolean }
+  | {
+      readonly do: 'subscribe';
+      readonly client: number;
+      readonly levels: number;
+      readonly isFull: boolean;
+      readonly action: number;
+    }
+  | { readonly do: 'queued'; readonly client: number; readonly depth: number }
   | { readonly do: 'unsubscribe' | 'pause' | 'filled'; readonly client: number }
   | { readonly do: 'resume'; readonly client: number; readonly level: number }
   | { readonly do: 'lose' | 'whole' | 'pump' | 'overrun' | 'flush' };
@@ -187,6 +196,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
       client,
       levels: fc.constantFrom(0, 1, 2, 5, 10, 12, 25),
       isFull: fc.boolean(),
+      action: fc.nat({ max: 2 }),
     }),
   },
   { weight: 2, arbitrary: fc.constantFrom<Step>({ do: 'lose' }, { do: 'whole' }, { do: 'overrun' }) },
@@ -194,6 +204,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     weight: 2,
     arbitrary: fc.record({ do: fc.constantFrom('unsubscribe' as const, 'pause' as const, 'filled' as const), client }),
   },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant('queued' as const), client, depth: fc.nat({ max: 2 }) }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constant('resume' as const), client, level: fc.nat({ max: 3 }) }) },
 );
 
@@ -209,7 +220,10 @@ function run(market: Market, step: Step): void {
       market.pump(true);
       break;
     case 'subscribe':
-      market.clients[step.client]?.subscribe(step.levels, step.isFull);
+      market.clients[step.client]?.subscribe(step.levels, step.isFull, step.action);
+      break;
+    case 'queued':
+      market.clients[step.client]?.market.queued(step.depth);
       break;
     case 'unsubscribe':
       market.clients[step.client]?.unsubscribe();
@@ -242,7 +256,10 @@ describe('R73 the books of FIX clients', () => {
         for (const each of steps) run(market, each);
         market.whole();
         market.pump();
-        for (const each of market.clients) if (each.market.isPaused) each.market.resume(0);
+        for (const each of market.clients) {
+          if (each.market.isPaused) each.market.resume(0);
+          each.market.queued(0);
+        }
         for (let turn = 0; turn < 3; turn++) {
           market.flush();
           market.pump();

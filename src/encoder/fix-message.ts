@@ -121,7 +121,9 @@ function writeTrade(out: FixWriter, trade: Readonly<Record<string, unknown>>): v
   const idText = String(id);
   if (idText.length <= TEXT_LENGTH_MAX && isPrintable(idText)) out.ascii(`278=${idText}\x01`);
   out.text(`55=${String(symbol)}\x01`);
-  out.ascii(`270=${decimalOf(price) ?? '0'}\x01271=${decimalOf(quantity) ?? '0'}\x01`);
+  const [priceText, sizeText] = [decimalOf(price), decimalOf(quantity)];
+  if (priceText !== undefined) out.ascii(`270=${priceText}\x01`);
+  if (sizeText !== undefined) out.ascii(`271=${sizeText}\x01`);
   if (typeof time === 'string' && time.length > SECONDS_END) {
     out.ascii(`272=${time.slice(0, 4)}${time.slice(5, 7)}${time.slice(8, 10)}\x01`);
     out.ascii(`273=${fixTimeOf(time)}\x01`);

@@ -48,6 +48,8 @@ export class FixConnection implements LoggedConnection {
   /** Names its sequence numbers; undefined until it is admitted. */
   key: string | undefined;
   market: MarketData | undefined;
+  /** Its numbers are on their way: its identity stays taken until they are here. */
+  isOpening = false;
   receivedBytes = 0;
   sentBytes = 0;
   /** Monotonic, ms. */
@@ -223,9 +225,10 @@ export class FixConnection implements LoggedConnection {
     this.receivedBytes += bytes.length;
     this.lastReceivedMs = this.#parts.nowMs();
     if (this.session.isClosed) return;
-    const before = this.session.counters.messagesIn;
+    const { counters } = this.session;
+    const before = counters.messagesIn + counters.garbled;
     this.session.receive(bytes);
-    this.#countMessages(this.session.counters.messagesIn - before);
+    this.#countMessages(counters.messagesIn + counters.garbled - before);
     this.flush();
   }
 

@@ -18,6 +18,8 @@ import { MessageWriter } from './wire/writer.js';
 /** How often timers of all sessions are checked, and how often their numbers are saved. */
 export const TICK_MS = 100;
 export const SAVE_MS = 1_000;
+/** As long as a Logon may take. */
+const HANDSHAKE_MS_MAX = 10_000;
 const TLS_MIN_VERSION = 'TLSv1.2';
 
 interface ServerParts {
@@ -189,7 +191,10 @@ export class FixServer {
     // A client may close its side and still read its Logout.
     const options = { allowHalfOpen: false, pauseOnConnect: false };
     if (tls === undefined) return createServer(options, onSocket);
-    const server = createTlsServer({ ...options, ...contextOf(tls), minVersion: TLS_MIN_VERSION }, onSocket);
+    const server = createTlsServer(
+      { ...options, ...contextOf(tls), minVersion: TLS_MIN_VERSION, handshakeTimeout: HANDSHAKE_MS_MAX },
+      onSocket,
+    );
     // A failed handshake ends that connection alone.
     server.on('tlsClientError', () => {});
     return server;
@@ -263,7 +268,10 @@ export class FixServer {
     this.#identities.add(identity);
     connection.identity = identity;
     connection.credential = credential;
+    connection.isOpening = true;
     const opened = await numbers.open(senderCompId, credential.sub);
+    connection.isOpening = false;
+    if (!this.connections.has(connection)) this.#identities.delete(identity);
     if (opened.numbers === undefined) {
       connection.refuse(opened.detail);
       return;
@@ -286,7 +294,8 @@ export class FixServer {
     const { credential, key, session, address, identity } = connection;
     this.connections.delete(connection);
     this.#unflushed.delete(connection);
-    if (identity !== undefined) this.#identities.delete(identity);
+    // Another connection would take the numbers at the same time, and lose them when this one releases them.
+    if (identity !== undefined && !connection.isOpening) this.#identities.delete(identity);
     if (identity !== undefined && credential !== undefined) access.leave(address, credential);
     if (key !== undefined) numbers.release(key, session.numbers);
     const { ended } = this;

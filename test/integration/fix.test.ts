@@ -136,6 +136,26 @@ describe('R73 market data', () => {
     expect(await client.message(/\|35=B\|/)).toMatch(/\|148=TRADES LOST\|.*\|58=trades 2 to 4 of AAPL are lost/);
   });
 
+  it('R73 has open, close, high and low as the publisher wrote them, and nothing where there is none', async () => {
+    const quote = { symbol: 'OHLC', bid: '9.90', ask: '10.10', open: '9.50', high: '11.000', low: '0.90' };
+    publisher.put('md.quotes.OHLC', quote);
+    await publisher.settled(gateway);
+    const client = await loggedOn('STATISTICS');
+    client.subscribe('s', ['OHLC'], 1, [4, 5, 7, 8]);
+    const whole = await client.message(/\|35=W\|/);
+    const entries = [...whole.matchAll(/\|269=(\d)\|270=([^|]*)/g)].map(([, type, price]) => `${type} ${price}`);
+    expect(entries.sort()).toEqual(['4 9.50', '7 11.000', '8 0.90']);
+    expect(whole).toContain('|268=3|');
+    publisher.put('md.quotes.OHLC', { ...quote, close: '10.0', high: '12' });
+    const close = await client.message(/\|35=X\|.*\|269=5\|/);
+    expect(close).toMatch(/\|279=[01]\|269=5\|55=OHLC\|270=10\.0\|/);
+    expect(close).toMatch(/\|279=1\|269=7\|55=OHLC\|270=12\|/);
+    expect(close).not.toContain('|269=4|');
+    const { low: _, ...withoutLow } = quote;
+    publisher.put('md.quotes.OHLC', withoutLow);
+    await client.message(/\|35=X\|.*\|279=2\|269=8\|55=OHLC\|(?!270)/);
+  });
+
   it('R73 an unsupported message type gets a BusinessMessageReject', async () => {
     const client = await loggedOn('ORDERS');
     client.send('D', [[11, 'order-1']]);

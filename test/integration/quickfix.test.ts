@@ -183,6 +183,24 @@ describe.skipIf(!hasQuickFix)(`R73 ${title}`, () => {
     expect(client.rejectsSent).toEqual([]);
   });
 
+  it('R73 that does not read is logged out when it asks for that, after a last message that it can read', async () => {
+    client.send(`35=V|262=last|263=1|264=100|265=1|812=1|815=3|267=2|269=0|269=1|146=1|55=${SYMBOL}`);
+    await agrees('last', 100);
+    client.suspend();
+    const isEnded = async () => (await gateway.metric('millrace_fix_ends_total{end="slow"}')) > 0;
+    const fill = async () => {
+      for (let round = 0; round < 500; round++) move(40);
+      await publisher.nats.flush();
+      return isEnded();
+    };
+    await until(fill, PATIENCE_MS, 'the client is logged out');
+    client.resume();
+    const isLoggedOut = () => client.admin.some(message => /\|35=5\|.*ApplQueueAction 3/.test(message));
+    await until(isLoggedOut, PATIENCE_MS, 'its Logout');
+    expect(client.app.findLast(message => message.includes('|814=3|'))).toMatch(/\|262=\w+\|268=0\|813=\d+\|814=3\|/);
+    expect(client.rejectsSent).toEqual([]);
+  });
+
   it('R73 resets both numbers when it asks for that', async () => {
     await client.stop();
     const settings = ['ResetOnLogon=Y'];

@@ -237,7 +237,8 @@ export class Subscription implements ViewUser {
     if (isEmpty && !this.request.isSnapshot) return;
     this.#isWaiting = false;
     if (this.#overlays && this.#book !== undefined) this.#cut?.update(this.#book.book);
-    this.#sendWhole(this.#cut?.whole() ?? entries, this.#book === undefined ? place : this.#bookPlace);
+    const book = view === this.#book ? entries : undefined;
+    this.#sendWhole(this.#cut?.whole() ?? book, this.#book === undefined ? place : this.#bookPlace);
     if (view.staleReason !== undefined) this.stale(view, view.staleReason);
     if (this.request.isSnapshot) this.#client.ended(this, undefined);
   }

@@ -48,7 +48,8 @@ export function logonFault(
   const rejection = rejectionOf(message);
   if (rejection !== undefined) {
     const { reason, tag } = rejection;
-    return tag === undefined ? REJECT_TEXTS[reason] : `${REJECT_TEXTS[reason]}: ${tag}`;
+    // A password with SOH in it would go on as a tag.
+    return tag === undefined || !/^\d{1,9}$/.test(tag) ? REJECT_TEXTS[reason] : `${REJECT_TEXTS[reason]}: ${tag}`;
   }
   // 17
   if (message.text(Tag.encryptMethod) !== '0') return 'EncryptMethod (98) must be 0';

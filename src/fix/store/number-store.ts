@@ -68,8 +68,11 @@ export class NumberStore {
   async open(key: string, senderCompId: string): Promise<OpenOutcome> {
     const { entries, nowMs, resetTimeMs, holder } = this.#options;
     try {
-      // An earlier connection may still be writing.
-      await this.#open.get(key)?.writing;
+      // An earlier connection may still be writing, and release the session after that.
+      for (let writing = this.#open.get(key)?.writing; writing !== undefined; ) {
+        await writing;
+        writing = this.#open.get(key)?.writing;
+      }
       const entry = await entries.read(key);
       const stored = entry === undefined ? undefined : (JSON.parse(entry.text) as StoredNumbers);
       const heldMs = (stored?.heldUntilMs ?? 0) - nowMs();

@@ -83,6 +83,15 @@ export class QuickFixClient {
     this.#child.stdin?.write(`${line}\n`);
   }
 
+  /** Stops the process, so that it reads nothing. */
+  suspend(): void {
+    this.#child.kill('SIGSTOP');
+  }
+
+  resume(): void {
+    this.#child.kill('SIGCONT');
+  }
+
   loggedOn(times = 1): Promise<unknown> {
     return until(() => this.logons >= times, PATIENCE_MS, `QuickFIX has logged on ${times} times`);
   }

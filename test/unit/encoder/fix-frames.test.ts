@@ -3,6 +3,8 @@ import { AllTrades } from '../../../src/encoder/all-trades.js';
 import { BooksSource } from '../../../src/encoder/books-source.js';
 import { EVENT_KINDS } from '../../../src/encoder/event-kinds.js';
 import { EventSource } from '../../../src/encoder/event-source.js';
+import { writeFixMessage } from '../../../src/encoder/fix-message.js';
+import { FixWriter } from '../../../src/encoder/fix-writer.js';
 import { FrameEncoder } from '../../../src/encoder/frame-encoder.js';
 import { QuotesSource } from '../../../src/encoder/quotes-source.js';
 import type { SourceEncoder } from '../../../src/encoder/source.js';
@@ -157,6 +159,15 @@ describe('R73 trades and quotes for FIX', () => {
         fields: `279=0|269=2|278=t1|55=${SYMBOL}|270=0.00000015|271=10.0|272=20260131|273=12:00:00.123456|`,
       },
     ]);
+  });
+
+  it('R73 an amount that a trade lacks is left out: it is not zero', () => {
+    const writer = new FixWriter();
+    writer.begin();
+    writeFixMessage(writer, { type: 'trade_executed', symbol: SYMBOL, trade_id: 't1', quantity: '2' });
+    writer.end();
+    const fields = Buffer.from(writer.bytes.subarray(FIX_HEADER_BYTES, writer.length)).toString('utf8');
+    expect(fields.replaceAll('\x01', '|')).toBe(`279=0|269=2|278=t1|55=${SYMBOL}|271=2|`);
   });
 
   it('R73 a loss of trades is announced as in JSON', () => {

@@ -140,6 +140,16 @@ describe('R73 logon (1S)', () => {
       'Tag not defined for this message type: 55',
     ],
     [
+      'a password with a field separator in it, and does not repeat its rest',
+      [
+        [98, '0'],
+        [108, '30'],
+        [554, 'half\x01secret=1'],
+      ],
+      {},
+      'Invalid tag number',
+    ],
+    [
       'a sending time that is off',
       [
         [98, '0'],

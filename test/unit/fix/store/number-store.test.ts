@@ -95,6 +95,16 @@ describe('R73 sequence numbers', () => {
     expect(JSON.parse(readFileSync(join(folder, `${KEY}.json`), 'utf8'))).toMatchObject({ nextIn: 2, nextOut: 3 });
   });
 
+  it('R73 of a client that comes back at once are read after those of its last connection are written', async () => {
+    const { store, clock } = storeOf(new SharedEntries());
+    await store.open(KEY, 'CLIENT');
+    clock.nowMs += 1000;
+    store.save(KEY, { nextIn: 2, nextOut: 2 });
+    const released = store.release(KEY, { nextIn: 7, nextOut: 9 });
+    expect(await store.open(KEY, 'CLIENT')).toEqual({ ok: true, numbers: { nextIn: 7, nextOut: 9 } });
+    await released;
+  });
+
   it('R73 that cannot be read are unavailable, and do not start over', async () => {
     const folder = newFolder();
     writeFileSync(join(folder, `${KEY}.json`), '{"nextIn":');

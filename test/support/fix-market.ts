@@ -58,8 +58,8 @@ export class TestMarket {
     });
   }
 
-  /** A V with these fields, which replace the usual ones. */
-  subscribe(id: string, symbols: readonly string[], fields: Fields = []): void {
+  /** A V with these fields, which replace the usual ones. @param types MDEntryType */
+  subscribe(id: string, symbols: readonly string[], fields: Fields = [], types: readonly number[] = [0, 1]): void {
     const usual: Fields = [
       [263, 1],
       [264, 0],
@@ -72,9 +72,8 @@ export class TestMarket {
       [262, id],
       ...usual.filter(([tag]) => !given.has(tag)),
       ...fields,
-      [267, 2],
-      [269, 0],
-      [269, 1],
+      [267, types.length],
+      ...types.map(type => [269, type] as const),
       [146, symbols.length],
       ...symbols.map(symbol => [55, symbol] as const),
     ];

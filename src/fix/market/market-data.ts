@@ -46,6 +46,8 @@ export class MarketData implements MarketClient {
   /** Classes slower than the client gets at its best. */
   level = 0;
   isPaused = false;
+  /** Numbers were filled while it was paused: what trades they were is not announced yet. */
+  #wasFilled = false;
   readonly #options: MarketDataOptions;
   /** By MDReqID. */
   readonly #requests = new Map<string, Set<Subscription>>();
@@ -95,8 +97,13 @@ export class MarketData implements MarketClient {
 
   /** Market data with these numbers was filled instead of sent again. */
   filled(): void {
+    this.#wasFilled = this.isPaused;
     if (this.isPaused) return;
     for (const subscription of this.subscriptions()) subscription.refresh();
+    this.#announceFilledTrades();
+  }
+
+  #announceFilledTrades(): void {
     const withTrades = [...this.subscriptions()].filter(({ request }) => request.hasTrades);
     if (withTrades.length === 0) return;
     const symbols = [...new Set(withTrades.map(({ symbol }) => symbol))];
@@ -119,6 +126,8 @@ export class MarketData implements MarketClient {
     this.isPaused = false;
     this.setLevel(level);
     for (const subscription of this.subscriptions()) subscription.resumed();
+    if (this.#wasFilled) this.#announceFilledTrades();
+    this.#wasFilled = false;
   }
 
   /** The client is about to be logged out because it does not keep up: its last message of market data says so. */

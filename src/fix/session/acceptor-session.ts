@@ -115,8 +115,9 @@ export class AcceptorSession {
   accept(numbers: SessionNumbers): void {
     if (this.#state !== 'verifying') return;
     const logon = this.#logon as LogonRequest;
-    this.#continueWith(logon.isReset ? FIRST_NUMBERS : numbers);
     const { seqNum } = logon;
+    // A Logon that is refused leaves the numbers as they are.
+    this.#continueWith(logon.isReset && seqNum === 1 ? FIRST_NUMBERS : numbers);
     if (!logon.isReset && seqNum < this.#handler.incoming.next) {
       this.#handler.tooLow(seqNum);
       return;

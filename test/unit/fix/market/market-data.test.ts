@@ -146,3 +146,16 @@ it('R73 requests whose symbols are still looked up do not exceed the limit of to
   expect(market.take()).toEqual(['35=Y|262=b|281=2|58=at most 3 topics per session|']);
   expect(market.data.topics).toBe(2);
 });
+
+it('R73 trades in numbers that are filled while nothing is sent are announced afterwards', () => {
+  const market = new TestMarket('institutional');
+  market.subscribe('t', [SYMBOL], [], [2]);
+  market.data.pause();
+  market.data.filled();
+  expect(market.take()).toEqual([]);
+  market.data.resume(0);
+  expect(market.take()).toEqual([expect.stringMatching(/^35=B\|148=TRADES LOST\|146=1\|55=A\|/)]);
+  market.data.pause();
+  market.data.resume(0);
+  expect(market.take()).toEqual([]);
+});

@@ -175,6 +175,14 @@ describe('R73 logon (1S)', () => {
     expect(acceptor.logons).toEqual([]);
   });
 
+  it('R73 a reset with another number than 1 is refused, and leaves the numbers as they are', () => {
+    const acceptor = new TestAcceptor();
+    acceptor.numbers = { nextIn: 5, nextOut: 8 };
+    acceptor.logOn(5, [[141, 'Y']]);
+    expect(acceptor.takeShort([34, 58])).toEqual(['5 34=8 58=ResetSeqNumFlag needs MsgSeqNum 1']);
+    expect(acceptor.session.numbers).toEqual({ nextIn: 5, nextOut: 9 });
+  });
+
   it.each([
     ['another message', (acceptor: TestAcceptor) => acceptor.message('0', 1)],
     ['garbage', () => Buffer.from('GET / HTTP/1.1\r\n\r\n')],

@@ -10,8 +10,9 @@ import type { Continuity, StreamMark } from './stream-numbering.js';
 const NANOS_ERROR_MAX = 512;
 /** The consumer that looks up a time is deleted at once; if that fails, the server removes it after this time. */
 const CONSUMER_IDLE_MS = 5_000;
-/** JetStream API error code. */
+/** JetStream API error codes. */
 const CONSUMER_NOT_FOUND = 10_014;
+const MESSAGE_NOT_FOUND = 10_037;
 
 /**
  * Checks whether the stream holds the message that was read last. If its limits removed that message, it is the same
@@ -40,13 +41,18 @@ interface FoundMessage {
   readonly timestamp: string;
 }
 
-/** Also undefined if this user may not ask for messages: that proves nothing, and must not stop the feed. */
+/**
+ * Also undefined if this user may not ask for messages: that proves nothing, and must not stop the feed.
+ * @throws {NatsError} if the server does not answer, as without a quorum: the message may well be there
+ */
 async function messageAt(manager: JetStreamManager, stream: string, seq: number): Promise<FoundMessage | undefined> {
   try {
     const { subject, timestamp } = await manager.streams.getMessage(stream, { seq });
     return { subject, timestamp };
-  } catch {
-    return undefined;
+  } catch (error) {
+    const isAbsent = error instanceof NatsError && error.api_error?.err_code === MESSAGE_NOT_FOUND;
+    if (isAbsent || (error instanceof NatsError && error.isPermissionError())) return undefined;
+    throw error;
   }
 }
 

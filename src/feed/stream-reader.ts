@@ -19,7 +19,7 @@ import { headersOf, traceParentOf, tsEventOf } from './nats-headers.js';
 import type { NatsLink } from './nats-link.js';
 import { StreamConsumer } from './stream-consumer.js';
 import { continuityOf } from './stream-continuity.js';
-import { StreamFinder } from './stream-finder.js';
+import { hasLeader, StreamFinder } from './stream-finder.js';
 import { type Continuity, StreamNumbering } from './stream-numbering.js';
 import type { StreamShare } from './stream-share.js';
 
@@ -79,7 +79,7 @@ export class StreamReader {
     this.#options = options;
     this.numbering = new StreamNumbering(() => options.clock.nowMicros() / 1000);
     const creator = streamCreator(options.link.names, { replicas: options.replicas, maxBytes: STREAM_BYTES_MAX });
-    this.#finder = new StreamFinder(options.stream, options.clock, creator);
+    this.#finder = new StreamFinder(options.stream, options.clock, creator, options.replicas);
   }
 
   /** False while the stream cannot be read: it may then be another one, or an older copy. */
@@ -229,12 +229,16 @@ export class StreamReader {
     return isAudited ? (this.#audit?.holeOf(subject, holeSeq) ?? holeSeq) : holeSeq;
   }
 
-  /** @throws {Error} if there is none; a node that has waited for one long enough answers in its place */
+  /**
+   * A cluster may tell another creation time later than at first: then all gateways begin another epoch.
+   * @throws {Error} if there is no leader; a node that has waited for one long enough answers in its place
+   */
   async #findLeader(): Promise<void> {
     const { link, stream } = this.#options;
     const manager = await link.names.manager(link.connection, LEADER_MS_MAX);
-    const { cluster } = await manager.streams.info(stream);
-    if (cluster !== undefined && !cluster.leader) throw new Error('no leader');
+    const info = await manager.streams.info(stream);
+    if (!hasLeader(info)) throw new Error('no leader');
+    if (this.isReading && !this.numbering.isSameStream(info)) this.#lost('the stream was created at another time');
   }
 
   /** The consumer is lost: reports why and starts recovering, unless that is in progress. */

@@ -21,6 +21,7 @@ const FETCH_EXPIRES_MS = 5_000;
 const CONSUMER_IDLE_MS = 10_000;
 
 const NO_LEADER = failed('unreachable', 'the stream has no leader');
+const NOT_APPLIED = failed('unreachable', 'the new leader of the stream does not hold all of it yet');
 const NOT_SENT = failed('unreachable', 'the server did not send all messages in time');
 const INCOMPLETE = failed('incomplete', 'messages have left the stream, or may have');
 const TOO_MANY = failed('incomplete', 'more messages than one read may return');
@@ -74,6 +75,7 @@ export class JetStreamStore {
     const manager = await names.manager(connection);
     const before = await manager.streams.info(stream);
     if (!hasLeader(before)) return NO_LEADER;
+    if (isSame(before) && before.state.last_seq < range.toSeq) return NOT_APPLIED;
     if (!isSame(before) || !spans(before, range)) return INCOMPLETE;
     const outcome = await this.#fetch(manager, range);
     if (!outcome.ok) return outcome;

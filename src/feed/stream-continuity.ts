@@ -4,6 +4,7 @@
  * messages.
  */
 import { AckPolicy, DeliverPolicy, type JetStreamManager, NatsError, nanos, type StreamInfo } from 'nats';
+import type { Clock } from '../feed-contract/feed.js';
 import type { Continuity, StreamMark } from './stream-numbering.js';
 
 /** Times are exact to 256 ns here; two lives of a stream are never within twice that. */
@@ -13,6 +14,31 @@ const CONSUMER_IDLE_MS = 5_000;
 /** JetStream API error codes. */
 const CONSUMER_NOT_FOUND = 10_014;
 const MESSAGE_NOT_FOUND = 10_037;
+
+/**
+ * How long a cluster's stream may end before what was read from it: a new leader first tells what it has applied, and
+ * applies what the others confirmed a little later. After that, the stream fell back.
+ */
+const SHORT_MS_MAX = 5_000;
+
+export class ShortStream {
+  readonly #clock: Pick<Clock, 'monotonicMicros'>;
+  #sinceMicros: number | undefined;
+
+  constructor(clock: Pick<Clock, 'monotonicMicros'>) {
+    this.#clock = clock;
+  }
+
+  /** True while the stream's leader may still come to hold the message that was read last. */
+  mayGrow({ state, config }: StreamInfo, mark: StreamMark): boolean {
+    if (state.last_seq >= mark.seq || config.num_replicas <= 1) {
+      this.#sinceMicros = undefined;
+      return false;
+    }
+    this.#sinceMicros ??= this.#clock.monotonicMicros();
+    return this.#clock.monotonicMicros() - this.#sinceMicros < SHORT_MS_MAX * 1_000;
+  }
+}
 
 /**
  * Checks whether the stream holds the message that was read last. If its limits removed that message, it is the same

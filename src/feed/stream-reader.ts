@@ -18,7 +18,7 @@ import { failureCodeOf } from './nats-connection.js';
 import { headersOf, traceParentOf, tsEventOf } from './nats-headers.js';
 import type { NatsLink } from './nats-link.js';
 import { StreamConsumer } from './stream-consumer.js';
-import { continuityOf } from './stream-continuity.js';
+import { continuityOf, ShortStream } from './stream-continuity.js';
 import { hasLeader, StreamFinder } from './stream-finder.js';
 import { type Continuity, StreamNumbering } from './stream-numbering.js';
 import type { StreamShare } from './stream-share.js';
@@ -55,6 +55,7 @@ export class StreamReader {
   readonly #options: StreamReaderOptions;
   readonly #message = newFeedMessage();
   readonly #finder: StreamFinder;
+  readonly #short: ShortStream;
   /** Counts disconnections, so that an attempt can tell whether one occurred during it. */
   #disconnections = 0;
   /** The newest; it may not have delivered anything yet. */
@@ -77,6 +78,7 @@ export class StreamReader {
 
   constructor(options: StreamReaderOptions) {
     this.#options = options;
+    this.#short = new ShortStream(options.clock);
     this.numbering = new StreamNumbering(() => options.clock.nowMicros() / 1000);
     const creator = streamCreator(options.link.names, { replicas: options.replicas, maxBytes: STREAM_BYTES_MAX });
     this.#finder = new StreamFinder(options.stream, options.clock, creator, options.replicas);
@@ -156,6 +158,7 @@ export class StreamReader {
   async #continuity(manager: JetStreamManager, info: StreamInfo): Promise<Continuity> {
     const { mark } = this.numbering;
     if (mark === undefined || !this.numbering.isSameStream(info)) return 'same';
+    if (this.#short.mayGrow(info, mark)) throw new Error('the new leader of the stream does not hold all of it yet');
     return continuityOf(manager, this.#options.stream, info, mark, this.#consumerName);
   }
 

@@ -253,7 +253,7 @@ it('N9 R29: a client that returns while there is no quorum waits, and then has a
   expect(back.frames.filter(({ id }) => id === 'r')).toEqual([]);
   await Promise.all(others.map(([name]) => restart(name)));
   const answer = await back.next('the answer', ({ id }) => id === 'r', 60_000);
-  expect(answer).toMatchObject({ type: 'subscribed', recovered: true });
+  expect(answer, gateway.log().slice(live)).toMatchObject({ type: 'subscribed', recovered: true });
   const before = storedMs.length;
   await until(() => storedMs.length > before + 20, 60_000);
   await stop();
